@@ -1,0 +1,32 @@
+#pragma once
+
+#include <chrono>
+#include <random>
+
+namespace peercron {
+
+/// How long to wait before the next try of something that failed: doubles up to a limit, with
+/// "full jitter" so that nodes that failed together do not come back together.
+///
+/// Source: M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
+class Backoff {
+public:
+    using Duration = std::chrono::milliseconds;
+
+    Backoff(Duration first, Duration limit) : first_(first), limit_(limit), next_(first) {}
+
+    /// The wait before the next try: at least half of the current step, so that a try never
+    /// follows at once.
+    Duration next();
+
+    /// It worked: the next failure starts from the first step.
+    void reset() { next_ = first_; }
+
+private:
+    Duration first_;
+    Duration limit_;
+    Duration next_;
+    std::minstd_rand random_{std::random_device{}()};
+};
+
+}  // namespace peercron

@@ -1,0 +1,72 @@
+#include "base/task_group.hpp"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <cassert>
+#include <utility>
+
+namespace peercron {
+namespace {
+
+bool is_cancellation(const std::exception_ptr& error)
+{
+    try {
+        std::rethrow_exception(error);
+    } catch (const boost::system::system_error& e) {
+        return e.code() == asio::error::operation_aborted;
+    } catch (...) {
+        return false;
+    }
+}
+
+}  // namespace
+
+TaskGroup::TaskGroup(asio::any_io_executor executor)
+    : executor_(std::move(executor)), idle_(executor_, asio::steady_timer::time_point::max())
+{}
+
+TaskGroup::~TaskGroup()
+{
+    assert(children_.empty() && "join() the group before destroying it");
+}
+
+void TaskGroup::spawn(std::string name, asio::awaitable<void> task)
+{
+    const auto child = children_.emplace(children_.end());
+    child->name = std::move(name);
+    auto on_end = [this, child](std::exception_ptr error) { finish(child, std::move(error)); };
+    asio::co_spawn(executor_, std::move(task),
+                   asio::bind_cancellation_slot(child->stop.slot(), std::move(on_end)));
+}
+
+void TaskGroup::cancel()
+{
+    for (Child& child : children_) child.stop.emit(asio::cancellation_type::terminal);
+}
+
+asio::awaitable<void> TaskGroup::join()
+{
+    boost::system::error_code woken;
+    while (!children_.empty()) {
+        co_await idle_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+    }
+    if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+}
+
+void TaskGroup::finish(Children::iterator child, std::exception_ptr error)
+{
+    const bool failed = error && !is_cancellation(error);
+    children_.erase(child);
+    if (failed) {
+        if (!failure_) failure_ = std::move(error);
+        cancel();
+    }
+    if (children_.empty()) idle_.cancel();
+}
+
+}  // namespace peercron

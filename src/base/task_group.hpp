@@ -1,0 +1,55 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <exception>
+#include <list>
+#include <string>
+
+namespace peercron {
+
+namespace asio = boost::asio;
+
+/// Long-running coroutines that live and die together.
+///
+/// When one child throws, the others are asked to stop and join() rethrows what
+/// it threw: the process never runs with a part missing. A child that ends
+/// because it was cancelled is not a failure.
+///
+/// Every member must be called on the executor's single thread, and the group
+/// must be joined before it is destroyed.
+class TaskGroup {
+public:
+    explicit TaskGroup(asio::any_io_executor executor);
+    TaskGroup(const TaskGroup&) = delete;
+    TaskGroup& operator=(const TaskGroup&) = delete;
+    ~TaskGroup();
+
+    /// Starts `task`; `name` is for the log.
+    void spawn(std::string name, asio::awaitable<void> task);
+
+    /// Asks every child to stop. Returns at once; join() waits for them.
+    void cancel();
+
+    /// Completes when no child is left. Throws the first failure, if any.
+    asio::awaitable<void> join();
+
+private:
+    struct Child {
+        std::string name;
+        asio::cancellation_signal stop;
+    };
+    using Children = std::list<Child>;
+
+    void finish(Children::iterator child, std::exception_ptr error);
+
+    asio::any_io_executor executor_;
+    asio::steady_timer idle_;  // never expires; cancelled when the last child ends
+    Children children_;
+    std::exception_ptr failure_;
+};
+
+}  // namespace peercron

@@ -1,0 +1,57 @@
+#pragma once
+
+#include "base/event.hpp"
+#include "model/run.hpp"
+
+#include <boost/asio/awaitable.hpp>
+
+#include <string>
+#include <vector>
+
+namespace peercron {
+
+/// A node as the registry knows it.
+struct Member {
+    NodeName name;             ///< its peer address, "127.0.0.1:9991"
+    std::string http_address;  ///< where its API answers
+    std::string version;
+    bool passing = false;  ///< all its health checks pass
+
+    friend bool operator==(const Member&, const Member&) = default;
+};
+
+/// Who is there and who dispatches. Consul in a cluster, a trivial one in a single node.
+///
+/// Lives on the I/O thread. All answers are of the last news, which may be old: safety comes from
+/// the store's epoch, never from here.
+class Coordinator {
+public:
+    virtual ~Coordinator() = default;
+
+    /// Registers this node, campaigns for the lock and follows the members, for as long as it
+    /// runs; survives any absence of the service. Ends only by cancellation, after this node has
+    /// given up the lock and its registration.
+    virtual asio::awaitable<void> run() = 0;
+
+    /// The epoch of this node's own term; 0 while it does not hold the lock.
+    virtual Epoch epoch() const = 0;
+
+    /// The name of the node that holds the lock, "" while nobody does.
+    virtual const NodeName& dispatcher() const = 0;
+
+    /// All registered nodes, this one included once it is registered, ordered by name.
+    virtual const std::vector<Member>& members() const = 0;
+
+    /// When the service last confirmed this node's session (the local clock before the request
+    /// was sent); min() when never.
+    virtual SteadyTime session_confirmed() const = 0;
+
+    /// Gives the lock up at once so that another node takes it, and does not campaign again.
+    /// Part of a graceful stop: the node goes on running its commands.
+    virtual asio::awaitable<void> resign() = 0;
+
+    /// Notified when epoch(), dispatcher() or members() changed.
+    virtual Event& changed() = 0;
+};
+
+}  // namespace peercron

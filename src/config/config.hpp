@@ -1,0 +1,90 @@
+#pragma once
+
+#include "base/log.hpp"
+#include "base/result.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <string_view>
+#include <string>
+#include <vector>
+
+namespace peercron {
+
+/// Everything that `peercron serve` can be told; each default is written here and nowhere else.
+/// The key of the file stands beside its member. See config/peercron.toml for the words.
+struct Config {
+    // The reference's flat keys.
+    std::string consul_address = "127.0.0.1:8500";          // consul_address
+    std::string service_name = "peercron";                  // service_name
+    std::string lock_key = "peercron/dispatcher";           // lock_key
+    std::string bind_address = "127.0.0.1:9991";            // bind_address: a concrete address
+    std::string http_bind_address = "127.0.0.1:9990";       // http_bind_address
+    std::string pprof_listen;                               // pprof_listen: also /metrics, /health
+    LogSettings log;                                        // log_level, [log] file, max_size, max_files
+
+    struct Mysql {
+        std::string host = "127.0.0.1";  // mysql_host
+        std::uint16_t port = 3306;       // mysql_port
+        std::string socket;              // [mysql] socket
+        std::string user;                // mysql_user
+        std::string password;            // mysql_password; or PEERCRON_MYSQL_PASSWORD, [mysql] password_file
+        std::string database = "cron";   // mysql_database
+        std::string charset = "utf8mb4"; // mysql_charset: utf8 is taken as utf8mb4
+        std::chrono::milliseconds connect_timeout{3000};  // [mysql] connect_timeout
+        std::chrono::milliseconds timeout{10000};         // [mysql] timeout: of one statement
+        std::size_t pool_size = 4;                        // [mysql] pool_size: sessions of the API
+    } mysql;
+
+    struct Consul {
+        std::string token;  // [consul] token; or PEERCRON_CONSUL_TOKEN, [consul] token_file
+    } consul;
+
+    std::string cluster_secret;  // [cluster] secret; or PEERCRON_CLUSTER_SECRET, [cluster] secret_file
+    bool insecure = false;       // [cluster] allow_insecure: beyond loopback without a secret
+
+    std::string time_zone = "UTC";  // time_zone
+
+    struct Dispatch {
+        std::chrono::milliseconds lookahead{2000};      // [dispatch] lookahead
+        std::chrono::seconds misfire_window{60};        // [dispatch] misfire_window
+        std::chrono::milliseconds start_deadline{30000};// [dispatch] start_deadline: overload
+        std::chrono::milliseconds poll_interval{2000};  // [dispatch] poll_interval: rows changed by hand
+        std::chrono::milliseconds beat_interval{250};   // [dispatch] beat_interval
+        std::chrono::milliseconds silence_limit{1500};  // [dispatch] silence_limit: after it a
+            // node's unstarted fires go to others, and the node itself starts nothing late
+        std::chrono::milliseconds lease{10000};         // [dispatch] lease: of a mutex
+        std::chrono::milliseconds lease_margin{2000};   // [dispatch] lease_margin
+    } dispatch;
+
+    struct Exec {
+        std::string shell = "/bin/sh";                   // [exec] shell
+        std::size_t slots = 0;                           // [exec] slots: 0 = 64 per core
+        std::size_t max_output = 1U << 20U;              // [exec] max_output
+        std::chrono::milliseconds kill_grace{5000};      // [exec] kill_grace
+        std::chrono::milliseconds drain_timeout{30000};  // [exec] drain_timeout
+    } exec;
+
+    struct Http {
+        enum class Role : std::uint8_t { read, operate, admin };
+        struct Token {
+            std::string name;
+            std::string secret;
+            Role role = Role::read;
+        };
+        std::vector<Token> tokens;           // [[http.tokens]] name, token or token_file, role
+        bool allow_anonymous = false;        // [http] allow_anonymous: beyond loopback without tokens
+        std::size_t max_body = 1U << 20U;    // [http] max_body
+        std::size_t max_connections = 1024;  // [http] max_connections
+        std::chrono::seconds idle_timeout{60};  // [http] idle_timeout
+        std::vector<std::string> trusted_proxies{"127.0.0.1", "::1"};  // [http] trusted_proxies
+    } http;
+
+    /// Reads the file; the error names file, line, key and what was expected.
+    static Result<Config> load(const std::filesystem::path& file);
+    static Result<Config> parse(std::string_view text, const std::string& file_name);
+};
+
+}  // namespace peercron

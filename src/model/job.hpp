@@ -1,0 +1,47 @@
+#pragma once
+
+#include "base/clock.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace peercron {
+
+using JobId = std::int64_t;
+
+/// One row of table `cron`: what to run and when.
+struct Job {
+    JobId id = 0;
+    std::string cron_set;  ///< the expression, see schedule/
+    std::string command;
+    std::string remark;
+    bool stop = false;
+    bool is_mutex = false;
+    std::int64_t start_time = 0;  ///< Unix seconds; a fire at t needs start_time <= t
+    std::int64_t end_time = 0;    ///< Unix seconds; a fire at t needs t < end_time; 0 = open
+    std::string time_zone;        ///< IANA name; empty = the configured one
+    std::chrono::seconds timeout{0};  ///< 0 = none
+
+    /// Fires at or before this moment are not this version's: it is when the job was added or
+    /// last changed. Keeps a dispatcher that plans a gap afterwards from inventing fires.
+    WallTime effective_from{};
+
+    friend bool operator==(const Job&, const Job&) = default;
+};
+
+/// What an update changes; a member that is not set stays as it is.
+struct JobPatch {
+    std::optional<std::string> cron_set;
+    std::optional<std::string> command;
+    std::optional<std::string> remark;
+    std::optional<bool> stop;
+    std::optional<bool> is_mutex;
+    std::optional<std::int64_t> start_time;
+    std::optional<std::int64_t> end_time;
+    std::optional<std::string> time_zone;
+    std::optional<std::chrono::seconds> timeout;
+};
+
+}  // namespace peercron

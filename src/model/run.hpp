@@ -1,0 +1,118 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "model/job.hpp"
+
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace peercron {
+
+/// One tenure of one dispatcher; only grows. Consul's LockIndex of the lock key, or in a single
+/// node a counter in the store. 0 = none.
+using Epoch = std::uint64_t;
+
+/// The address of a node's peer port, "127.0.0.1:9991": its name everywhere.
+using NodeName = std::string;
+
+/// One execution of a fire. The fire itself is (job, scheduled_at) and nothing else.
+struct RunId {
+    JobId job = 0;
+    WallTime scheduled_at{};
+    std::int32_t attempt = 1;
+
+    friend auto operator<=>(const RunId&, const RunId&) = default;
+};
+
+/// "job 12 at 2026-11-21T00:00:00Z" (with milliseconds when there are any, with the attempt when
+/// it is not the first), for messages.
+std::string to_string(const RunId& id);
+
+/// Where a ledger row stands. All but `planned` and `running` are final.
+enum class RunState : std::uint8_t {
+    planned,
+    running,
+    success,  ///< exit code 0
+    failed,   ///< any other exit code, a signal that was not ours, or it could not be started
+    timeout,  ///< killed because it ran longer than the job's timeout
+    killed,   ///< killed by a person, or because its node stopped
+    lost,     ///< its node died or vanished; nobody knows how it ended
+    fenced,   ///< killed by its own node, which was isolated, before another may start one
+    skipped,  ///< deliberately not started; the reason says why
+    revoked,  ///< taken back before it started, because the job was changed
+};
+
+constexpr bool is_final(RunState state)
+{
+    return state != RunState::planned && state != RunState::running;
+}
+
+std::string_view to_string(RunState state);
+std::optional<RunState> parse_run_state(std::string_view text);
+
+/// The words that stand first in a row's `reason`; more may follow after ": ".
+namespace reason {
+inline constexpr std::string_view mutex = "mutex";  ///< the previous run was still alive
+inline constexpr std::string_view overload = "overload";  ///< no free slot by the start deadline
+inline constexpr std::string_view no_node = "no-node";    ///< no live node by the start deadline
+inline constexpr std::string_view misfire = "misfire";    ///< fell due while nobody could plan
+inline constexpr std::string_view owner_unreachable = "owner-unreachable";  ///< the mutex's node
+inline constexpr std::string_view invalid = "invalid";  ///< the row in table cron makes no sense
+inline constexpr std::string_view changed = "job-changed";
+inline constexpr std::string_view stopped = "job-stopped";
+inline constexpr std::string_view deleted = "job-deleted";
+inline constexpr std::string_view node_died = "node-died";
+inline constexpr std::string_view node_stopped = "node-stopped";
+inline constexpr std::string_view isolated = "node-isolated";
+}  // namespace reason
+
+/// What the dispatcher commits for one run before anybody hears of it.
+struct PlannedRun {
+    RunId id;
+    RunState state = RunState::planned;  ///< or skipped, when it is decided already
+    std::string reason;
+    NodeName run_server;  ///< the node it is handed to; empty when skipped
+    WallTime dispatched_at{};
+    std::int64_t fires = 1;  ///< more than 1: one row for a gap of so many missed fires …
+    WallTime gap_end{};      ///< … from id.scheduled_at to here
+};
+
+/// What a node reports about a run: that it started, or how it ended.
+struct RunReport {
+    RunId id;
+    RunState state = RunState::running;
+    std::string reason;
+    NodeName run_server;
+    NodeName dispatch_server;
+    Epoch epoch = 0;
+    std::optional<WallTime> started_at;  ///< when the process was spawned
+    std::optional<WallTime> ended_at;
+    std::chrono::milliseconds use_time{0};  ///< wall time from start to end
+    std::optional<int> exit_code;
+    std::optional<int> term_signal;
+    std::chrono::milliseconds cpu_time{0};  ///< user and system
+    std::int64_t max_rss = 0;               ///< bytes
+    std::string output;                     ///< valid UTF-8, no NUL
+    std::int64_t output_bytes = 0;          ///< what the command wrote, before the cap
+
+    friend bool operator==(const RunReport&, const RunReport&) = default;
+};
+
+}  // namespace peercron
+
+template <>
+struct std::hash<peercron::RunId> {
+    std::size_t operator()(const peercron::RunId& id) const noexcept
+    {
+        const auto time = static_cast<std::uint64_t>(peercron::to_unix_millis(id.scheduled_at));
+        const std::uint64_t mixed =
+            (static_cast<std::uint64_t>(id.job) * 0x9E3779B97F4A7C15ULL) ^
+            (time * 0xC2B2AE3D27D4EB4FULL) ^ static_cast<std::uint64_t>(id.attempt);
+        return static_cast<std::size_t>(mixed ^ (mixed >> 32U));
+    }
+};

@@ -1,0 +1,145 @@
+#pragma once
+
+#include "model/job.hpp"
+#include "model/run.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace peercron {
+
+/// The store did not do what was asked: it is away, too slow, or refuses. Whether a change was
+/// made is unknown; every change below may be tried again.
+class StoreError : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
+/// A guarded change found another epoch in the store: this dispatcher is deposed and must stop.
+class Deposed : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
+/// A page of jobs, ordered by id.
+struct JobQuery {
+    std::optional<std::string> search;  ///< a part of command or remark, taken literally
+    std::size_t offset = 0;
+    std::size_t limit = 50;
+};
+struct JobPage {
+    std::vector<Job> jobs;
+    std::int64_t total = 0;
+};
+
+/// How far a reader has followed table `cron`.
+struct JobCursor {
+    std::string changed_at;  ///< the store's own form; empty = nothing read yet
+};
+/// What became of table `cron` since a cursor.
+struct JobChanges {
+    std::vector<Job> changed;     ///< added or changed rows; a row may come more than once
+    std::int64_t count = 0;       ///< how many rows there are now, and …
+    std::int64_t id_sum = 0;      ///< … the sum of their ids: when these differ from the reader's
+                                  ///  own after applying `changed`, rows were deleted; ask job_ids()
+    JobCursor next;
+};
+
+/// A page of the ledger, newest first (by id).
+struct LogQuery {
+    std::optional<JobId> cron_id;
+    std::optional<std::string> search;  ///< a part of the output, taken literally
+    std::optional<std::string> dispatch_server;
+    std::optional<std::string> run_server;
+    std::optional<RunState> state;  ///< not set: all but planned
+    std::optional<WallTime> from;   ///< scheduled_at >= from
+    std::optional<WallTime> to;     ///< scheduled_at < to
+    std::size_t offset = 0;
+    std::size_t limit = 50;
+};
+/// One ledger row as it is shown.
+struct LogRow {
+    std::int64_t id = 0;
+    std::int64_t time = 0;           ///< Unix seconds of the scheduled time
+    std::int64_t dispatch_time = 0;  ///< Unix seconds
+    RunReport run;                   ///< id.scheduled_at of rows older than the upgrade is `time`
+};
+struct LogPage {
+    std::vector<LogRow> rows;
+    std::int64_t total = 0;
+};
+
+/// A row that was not final when a term began.
+struct OpenRun {
+    PlannedRun planned;
+    Epoch epoch = 0;
+};
+
+/// What a new dispatcher finds.
+struct TermStart {
+    std::optional<WallTime> planned_through;  ///< not set: nothing was ever planned here
+    std::vector<OpenRun> open_runs;
+};
+
+/// One step of the plan, committed whole or not at all.
+struct PlanStep {
+    Epoch epoch = 0;
+    NodeName dispatch_server;
+    WallTime planned_through{};  ///< the new value; never smaller than the stored one
+    /// New rows. Committing a step again changes nothing (an unknown outcome is tried again), but
+    /// a row that stands as `revoked` is opened again: a changed job fires at the same moment.
+    std::vector<PlannedRun> runs;
+    /// Rows that end here without a run (revoked, skipped, lost): only while they are not final.
+    std::vector<RunReport> ended;
+    /// Open rows that are handed to another node.
+    std::vector<PlannedRun> moved;
+};
+
+/// One session with the database. Calls block; one call at a time, from any thread.
+///
+/// Errors: StoreError, after the session has tried to reconnect. Times are written by the caller's
+/// clock, never by the database's.
+class Store {
+public:
+    Store() = default;
+    Store(const Store&) = delete;
+    Store& operator=(const Store&) = delete;
+    virtual ~Store() = default;
+
+    /// Fails when the database does not answer.
+    virtual void ping() = 0;
+
+    // Jobs.
+    virtual JobPage find_jobs(const JobQuery& query) = 0;
+    /// Up to `limit` jobs with an id above `after`, by id: a table is read in pieces.
+    virtual std::vector<Job> jobs_after(JobId after, std::size_t limit) = 0;
+    virtual std::optional<Job> find_job(JobId id) = 0;
+    /// The rows of these ids that exist.
+    virtual std::vector<Job> find_jobs_by_id(std::span<const JobId> ids) = 0;
+    /// Adds `draft` under a new id, effective from `now`; returns the row.
+    virtual Job add_job(const Job& draft, WallTime now) = 0;
+    /// Applies `patch`, effective from `now`; nullopt when there is no such job.
+    virtual std::optional<Job> update_job(JobId id, const JobPatch& patch, WallTime now) = 0;
+    /// Deletes the row (its ledger rows stay) and returns it; nullopt when there is no such job.
+    virtual std::optional<Job> delete_job(JobId id) = 0;
+    virtual JobChanges changes_since(const JobCursor& cursor) = 0;
+    virtual std::vector<JobId> job_ids() = 0;
+
+    // Ledger.
+    /// Begins the term `epoch` unless the store has seen a newer one (then throws Deposed). From
+    /// here on no step of an older epoch can be committed.
+    virtual TermStart begin_term(Epoch epoch, const NodeName& dispatcher) = 0;
+    /// One transaction, guarded by `epoch`; throws Deposed when the store has another one.
+    virtual void commit(const PlanStep& step) = 0;
+    /// Writes what became of runs. A final state is never overwritten, but `lost` gives way to
+    /// what truly happened. Writing a report again changes nothing.
+    virtual void record(std::span<const RunReport> reports) = 0;
+    virtual LogPage find_log(const LogQuery& query) = 0;
+};
+
+}  // namespace peercron

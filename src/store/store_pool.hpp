@@ -1,0 +1,69 @@
+#pragma once
+
+#include "base/event.hpp"
+#include "base/offload.hpp"
+#include "store/store.hpp"
+
+#include <boost/asio/thread_pool.hpp>
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace peercron {
+
+/// Sessions with the store on threads of their own, for coroutines of the I/O thread.
+///
+///     const auto find = [id](Store& store) { return store.find_job(id); };
+///     const auto job = co_await pool.call(find);
+///
+/// Calls wait for a free session in the order they came. Each kind of work has a pool of its own,
+/// so that a slow list request never stands in front of a commit. Lives on the I/O thread;
+/// outlives every call.
+class StorePool {
+public:
+    using Open = std::function<std::unique_ptr<Store>()>;
+
+    /// Opens nothing yet: a session connects at its first call, on its own thread.
+    StorePool(asio::any_io_executor io, std::size_t sessions, Open open);
+    ~StorePool();
+
+    /// Runs `job` on a session; throws what it throws. A job that has begun runs to its end even
+    /// when the caller is cancelled.
+    template <class F>
+    asio::awaitable<std::invoke_result_t<F&, Store&>> call(F job)
+    {
+        // Released by the guard's destructor, on the I/O thread.
+        const Loan loan = co_await borrow();
+        Store& store = loan.store();
+        auto work = [&store, &job] { return job(store); };
+        co_return co_await offload(threads_, std::move(work));
+    }
+
+private:
+    class Loan {
+    public:
+        Loan(StorePool& pool, std::size_t slot) : pool_(&pool), slot_(slot) {}
+        Loan(Loan&& other) noexcept : pool_(std::exchange(other.pool_, nullptr)), slot_(other.slot_)
+        {}
+        Loan& operator=(Loan&&) = delete;
+        ~Loan();
+        Store& store() const { return *pool_->sessions_[slot_]; }
+
+    private:
+        StorePool* pool_;
+        std::size_t slot_;
+    };
+
+    asio::awaitable<Loan> borrow();
+
+    std::vector<std::unique_ptr<Store>> sessions_;
+    std::vector<std::size_t> free_;
+    Event freed_;
+    asio::thread_pool threads_;
+};
+
+}  // namespace peercron

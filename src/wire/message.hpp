@@ -1,0 +1,113 @@
+#pragma once
+
+#include "model/node_load.hpp"
+#include "model/run.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace peercron {
+
+// What nodes say to each other. A dispatcher connects to every node; on that one connection both
+// speak. Plain values: Protocol Buffers stay inside wire/.
+
+/// One run for a node to hold and to start at its time.
+struct RunOrder {
+    RunId id;
+    std::string command;
+    std::chrono::seconds timeout{0};  ///< 0 = none
+    bool is_mutex = false;
+    WallTime start_at{};  ///< not before; the scheduled time, or now for a fire that is late
+    WallTime start_by{};  ///< not after; later it ends as skipped
+    Epoch epoch = 0;
+    NodeName dispatch_server;
+
+    friend bool operator==(const RunOrder&, const RunOrder&) = default;
+};
+
+/// Dispatcher → node, first on a connection: I dispatch in this epoch; account for what you have.
+struct TermHello {
+    Epoch epoch = 0;
+    NodeName dispatcher;
+    friend bool operator==(const TermHello&, const TermHello&) = default;
+};
+
+/// Node → dispatcher, the answer to TermHello.
+struct Account {
+    NodeName node;
+    std::uint64_t incarnation = 0;  ///< random, new with each start of the process
+    Epoch newest_epoch = 0;         ///< greater than the hello's: the hello is refused
+    std::uint32_t slots = 0;
+    std::vector<RunOrder> held;     ///< not started yet
+    std::vector<RunReport> running;
+    std::vector<RunReport> ended;   ///< ended, but not yet in the store; without output
+    friend bool operator==(const Account&, const Account&) = default;
+};
+
+/// Dispatcher → node: hold these. A run that the node already knows is ignored.
+struct RunOrders {
+    std::vector<RunOrder> orders;
+    friend bool operator==(const RunOrders&, const RunOrders&) = default;
+};
+
+/// Dispatcher → node: give these back if they have not started.
+struct Revoke {
+    std::uint64_t request = 0;
+    std::vector<RunId> runs;
+    friend bool operator==(const Revoke&, const Revoke&) = default;
+};
+/// Node → dispatcher.
+struct Revoked {
+    std::uint64_t request = 0;
+    std::vector<RunId> revoked;  ///< will not start here; those not named have started or ended
+    friend bool operator==(const Revoked&, const Revoked&) = default;
+};
+
+/// Node → dispatcher: what became of runs (running or final), without output.
+struct RunReports {
+    std::vector<RunReport> reports;
+    friend bool operator==(const RunReports&, const RunReports&) = default;
+};
+
+/// Dispatcher → node: end this run (SIGTERM, grace, SIGKILL).
+struct KillRun {
+    RunId run;
+    std::string reason;  ///< who asked, for the row
+    friend bool operator==(const KillRun&, const KillRun&) = default;
+};
+
+/// Dispatcher → node, several times a second: renews the node's lease, and tells the load of all.
+struct DispatcherBeat {
+    Epoch epoch = 0;
+    WallTime sent_at{};
+    std::vector<NodeLoad> nodes;
+    friend bool operator==(const DispatcherBeat&, const DispatcherBeat&) = default;
+};
+/// Node → dispatcher, the answer to each beat, and at once when draining begins.
+struct NodeBeat {
+    WallTime echo{};     ///< sent_at of the beat that is answered
+    WallTime sent_at{};  ///< the node's clock
+    NodeLoad load;
+    friend bool operator==(const NodeBeat&, const NodeBeat&) = default;
+};
+
+/// Node → dispatcher: these rows of table `cron` were changed through my API.
+struct JobChanged {
+    std::uint64_t request = 0;
+    std::vector<JobId> jobs;
+    friend bool operator==(const JobChanged&, const JobChanged&) = default;
+};
+/// Dispatcher → node: the change holds; what was handed out before is revoked.
+struct JobChangedDone {
+    std::uint64_t request = 0;
+    std::string error;  ///< empty = done
+    friend bool operator==(const JobChangedDone&, const JobChangedDone&) = default;
+};
+
+using Message = std::variant<TermHello, Account, RunOrders, Revoke, Revoked, RunReports, KillRun,
+                             DispatcherBeat, NodeBeat, JobChanged, JobChangedDone>;
+
+}  // namespace peercron

@@ -1,0 +1,47 @@
+#include "base/task_group.hpp"
+
+#include "run_coroutine.hpp"
+
+#include <gtest/gtest.h>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <stdexcept>
+
+namespace peercron {
+namespace {
+
+asio::awaitable<void> sleep_forever()
+{
+    asio::steady_timer timer(co_await asio::this_coro::executor,
+                             asio::steady_timer::time_point::max());
+    co_await timer.async_wait(asio::use_awaitable);
+}
+
+asio::awaitable<void> fail_at_once()
+{
+    throw std::runtime_error("disk full");
+    co_return;
+}
+
+TEST(TaskGroupTest, CancelEndsEveryChildWithoutError)
+{
+    asio::io_context io(1);
+    TaskGroup group(io.get_executor());
+    group.spawn("a", sleep_forever());
+    group.spawn("b", sleep_forever());
+    group.cancel();
+    EXPECT_NO_THROW(testing::run(io, group.join()));
+}
+
+TEST(TaskGroupTest, OneFailureStopsTheOthersAndIsRethrown)
+{
+    asio::io_context io(1);
+    TaskGroup group(io.get_executor());
+    group.spawn("sleeper", sleep_forever());
+    group.spawn("failing", fail_at_once());
+    EXPECT_THROW(testing::run(io, group.join()), std::runtime_error);
+}
+
+}  // namespace
+}  // namespace peercron
