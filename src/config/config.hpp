@@ -7,32 +7,47 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <string_view>
+#include <functional>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace peercron {
 
+/// How a variable of the environment is looked up; nullopt when it is not set.
+using Environment = std::function<std::optional<std::string>(const std::string& name)>;
+
+/// The environment of this process. Not thread-safe against setenv().
+std::optional<std::string> process_environment(const std::string& name);
+
 /// Everything that `peercron serve` can be told; each default is written here and nowhere else.
-/// The key of the file stands beside its member. See config/peercron.toml for the words.
+/// The key of the file stands beside its member; config/peercron.toml has the words, keys.hpp the
+/// allowed values.
 struct Config {
     // The reference's flat keys.
-    std::string consul_address = "127.0.0.1:8500";          // consul_address
-    std::string service_name = "peercron";                  // service_name
-    std::string lock_key = "peercron/dispatcher";           // lock_key
-    std::string bind_address = "127.0.0.1:9991";            // bind_address: a concrete address
-    std::string http_bind_address = "127.0.0.1:9990";       // http_bind_address
-    std::string pprof_listen;                               // pprof_listen: also /metrics, /health
-    LogSettings log;                                        // log_level, [log] file, max_size, max_files
+    std::string consul_address = "127.0.0.1:8500";     // consul_address
+    std::string service_name = "peercron";             // service_name
+    std::string lock_key = "peercron/dispatcher";      // lock_key
+    std::string bind_address = "127.0.0.1:9991";       // bind_address: a concrete address
+    std::string http_bind_address = "127.0.0.1:9990";  // http_bind_address
+    std::string pprof_listen;                          // pprof_listen: also /metrics, /health
+    LogSettings log;                                   // log_level, [log] file, max_size, max_files
+
+    std::string time_zone = "UTC";  // time_zone: its existence is checked where the zones are
+
+    /// What must survive a restart of this node: results that are not in the database yet. One
+    /// folder for one node.
+    std::string data_dir = "/var/lib/peercron";  // data_dir
 
     struct Mysql {
         std::string host = "127.0.0.1";  // mysql_host
         std::uint16_t port = 3306;       // mysql_port
-        std::string socket;              // [mysql] socket
+        std::string socket;              // [mysql] socket: instead of host and port
         std::string user;                // mysql_user
-        std::string password;            // mysql_password; or PEERCRON_MYSQL_PASSWORD, [mysql] password_file
-        std::string database = "cron";   // mysql_database
-        std::string charset = "utf8mb4"; // mysql_charset: utf8 is taken as utf8mb4
+        std::string password;  // mysql_password; or PEERCRON_MYSQL_PASSWORD, [mysql] password_file
+        std::string database = "cron";                    // mysql_database
+        std::string charset = "utf8mb4";                  // mysql_charset: utf8 is taken as utf8mb4
         std::chrono::milliseconds connect_timeout{3000};  // [mysql] connect_timeout
         std::chrono::milliseconds timeout{10000};         // [mysql] timeout: of one statement
         std::size_t pool_size = 4;                        // [mysql] pool_size: sessions of the API
@@ -42,21 +57,22 @@ struct Config {
         std::string token;  // [consul] token; or PEERCRON_CONSUL_TOKEN, [consul] token_file
     } consul;
 
-    std::string cluster_secret;  // [cluster] secret; or PEERCRON_CLUSTER_SECRET, [cluster] secret_file
-    bool insecure = false;       // [cluster] allow_insecure: beyond loopback without a secret
-
-    std::string time_zone = "UTC";  // time_zone
+    std::string
+        cluster_secret;     // [cluster] secret; or PEERCRON_CLUSTER_SECRET, [cluster] secret_file
+    bool insecure = false;  // [cluster] allow_insecure: beyond loopback without a secret
 
     struct Dispatch {
-        std::chrono::milliseconds lookahead{2000};      // [dispatch] lookahead
-        std::chrono::seconds misfire_window{60};        // [dispatch] misfire_window
-        std::chrono::milliseconds start_deadline{30000};// [dispatch] start_deadline: overload
-        std::chrono::milliseconds poll_interval{2000};  // [dispatch] poll_interval: rows changed by hand
-        std::chrono::milliseconds beat_interval{250};   // [dispatch] beat_interval
-        std::chrono::milliseconds silence_limit{1500};  // [dispatch] silence_limit: after it a
-            // node's unstarted fires go to others, and the node itself starts nothing late
-        std::chrono::milliseconds lease{10000};         // [dispatch] lease: of a mutex
-        std::chrono::milliseconds lease_margin{2000};   // [dispatch] lease_margin
+        std::chrono::milliseconds lookahead{2000};        // [dispatch] lookahead
+        std::chrono::seconds misfire_window{60};          // [dispatch] misfire_window
+        std::chrono::milliseconds start_deadline{30000};  // [dispatch] start_deadline: overload
+        std::chrono::milliseconds poll_interval{
+            2000};  // [dispatch] poll_interval: rows changed by hand
+        std::chrono::milliseconds beat_interval{250};  // [dispatch] beat_interval
+        std::chrono::milliseconds silence_limit{
+            1500};  // [dispatch] silence_limit: after it a
+                    // node's unstarted fires go to others, and the node itself starts nothing late
+        std::chrono::milliseconds lease{10000};        // [dispatch] lease: of a mutex
+        std::chrono::milliseconds lease_margin{2000};  // [dispatch] lease_margin
     } dispatch;
 
     struct Exec {
@@ -74,17 +90,35 @@ struct Config {
             std::string secret;
             Role role = Role::read;
         };
-        std::vector<Token> tokens;           // [[http.tokens]] name, token or token_file, role
-        bool allow_anonymous = false;        // [http] allow_anonymous: beyond loopback without tokens
-        std::size_t max_body = 1U << 20U;    // [http] max_body
-        std::size_t max_connections = 1024;  // [http] max_connections
-        std::chrono::seconds idle_timeout{60};  // [http] idle_timeout
+        std::vector<Token> tokens;         // [[http.tokens]] name, token or token_file, role
+        bool allow_anonymous = false;      // [http] allow_anonymous: beyond loopback without tokens
+        std::size_t max_body = 1U << 20U;  // [http] max_body
+        std::size_t max_connections = 1024;                            // [http] max_connections
+        std::chrono::seconds idle_timeout{60};                         // [http] idle_timeout
         std::vector<std::string> trusted_proxies{"127.0.0.1", "::1"};  // [http] trusted_proxies
     } http;
 
-    /// Reads the file; the error names file, line, key and what was expected.
-    static Result<Config> load(const std::filesystem::path& file);
-    static Result<Config> parse(std::string_view text, const std::string& file_name);
+    /// What is allowed but unwise, a line each (a secret that everybody on the machine can read),
+    /// for the caller to log.
+    std::vector<std::string> warnings;
+
+    /// Reads the file and the secrets, which come from `environment` (first), from the file, or
+    /// from the files it names, relative to its own folder. The error holds a line per mistake,
+    /// all mistakes at once: file, line and column, key, what was found and what is expected.
+    /// Never shows a secret.
+    static Result<Config> load(const std::filesystem::path& file,
+                               const Environment& environment = process_environment);
+
+    /// As load(), of a text; `file_name` is for the messages and for relative names.
+    static Result<Config> parse(std::string_view text, const std::string& file_name,
+                                const Environment& environment = process_environment);
 };
+
+/// The whole configuration in the form of the file, secrets masked.
+std::string describe(const Config& config);
+
+/// Every key of the file, with its table ("dispatch.lookahead"), in the order of describe(). Those
+/// that name a file with a secret are included.
+std::vector<std::string> config_keys();
 
 }  // namespace peercron

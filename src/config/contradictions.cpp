@@ -1,0 +1,106 @@
+#include "config/contradictions.hpp"
+
+#include "config/endpoint.hpp"
+#include "config/units.hpp"
+
+#include <array>
+#include <utility>
+
+namespace peercron {
+namespace {
+
+bool is_beyond_loopback(const std::string& address)
+{
+    const auto endpoint = parse_endpoint(address);
+    return endpoint && endpoint->kind != HostKind::loopback;
+}
+
+/// Whether one machine cannot listen at both.
+bool collide(const std::string& left, const std::string& right)
+{
+    const auto a = parse_endpoint(left);
+    const auto b = parse_endpoint(right);
+    if (!a || !b || a->port != b->port) return false;
+    return a->host == b->host || a->kind == HostKind::wildcard || b->kind == HostKind::wildcard;
+}
+
+void check_exposure(const Config& config, std::vector<Contradiction>& found)
+{
+    if (is_beyond_loopback(config.bind_address) && config.cluster_secret.empty() &&
+        !config.insecure) {
+        found.push_back(
+            {"bind_address",
+             config.bind_address +
+                 " can be reached from other machines, and whoever speaks there runs commands, but "
+                 "no cluster secret is set; set the same secret at every node ([cluster] "
+                 "secret_file, or PEERCRON_CLUSTER_SECRET), or, when everybody who reaches the "
+                 "port "
+                 "may run commands, [cluster] allow_insecure = true"});
+    }
+    if (is_beyond_loopback(config.http_bind_address) && config.http.tokens.empty() &&
+        !config.http.allow_anonymous) {
+        found.push_back(
+            {"http_bind_address",
+             config.http_bind_address +
+                 " can be reached from other machines, and whoever calls it adds commands, but no "
+                 "token is set; add [[http.tokens]], or, when everybody who reaches the port may "
+                 "add "
+                 "commands, [http] allow_anonymous = true"});
+    }
+}
+
+void check_times(const Config::Dispatch& dispatch, std::vector<Contradiction>& found)
+{
+    const auto silence = "dispatch.silence_limit (" + format_duration(dispatch.silence_limit) + ")";
+    if (dispatch.silence_limit < 3 * dispatch.beat_interval) {
+        found.push_back(
+            {"dispatch.silence_limit", format_duration(dispatch.silence_limit) +
+                                           " is less than three times dispatch.beat_interval (" +
+                                           format_duration(dispatch.beat_interval) +
+                                           "), so that one late beat would look like a dead node"});
+    }
+    if (dispatch.lease <= dispatch.silence_limit) {
+        found.push_back({"dispatch.lease",
+                         format_duration(dispatch.lease) + " is not more than " + silence +
+                             ", so that a mutex would be given away before its node is missed"});
+    }
+    if (dispatch.lease_margin >= dispatch.lease) {
+        found.push_back({"dispatch.lease_margin", format_duration(dispatch.lease_margin) +
+                                                      " is not less than dispatch.lease (" +
+                                                      format_duration(dispatch.lease) + ")"});
+    }
+    if (dispatch.start_deadline <= dispatch.silence_limit) {
+        found.push_back({"dispatch.start_deadline",
+                         format_duration(dispatch.start_deadline) + " is not more than " + silence +
+                             ", so that no other node could start in time what a dead node held"});
+    }
+}
+
+void check_ports(const Config& config, std::vector<Contradiction>& found)
+{
+    const std::array<std::pair<const char*, const std::string&>, 3> listeners{
+        {{"bind_address", config.bind_address},
+         {"http_bind_address", config.http_bind_address},
+         {"pprof_listen", config.pprof_listen}}};
+    for (auto later = listeners.begin(); later != listeners.end(); ++later) {
+        for (auto earlier = listeners.begin(); earlier != later; ++earlier) {
+            if (!collide(earlier->second, later->second)) continue;
+            found.push_back({later->first, "found \"" + later->second + "\", where '" +
+                                               earlier->first +
+                                               "' already listens, expected another port"});
+        }
+    }
+}
+
+}  // namespace
+
+std::vector<Contradiction> contradictions(const Config& config)
+{
+    std::vector<Contradiction> found;
+    check_exposure(config, found);
+    check_times(config.dispatch, found);
+    check_ports(config, found);
+    return found;
+}
+
+}  // namespace peercron

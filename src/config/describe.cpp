@@ -1,0 +1,171 @@
+#include "config/config.hpp"
+#include "config/keys.hpp"
+#include "config/units.hpp"
+
+#include <string_view>
+
+namespace peercron {
+namespace {
+
+std::string quoted(std::string_view text)
+{
+    static constexpr std::string_view digits = "0123456789ABCDEF";
+    std::string out = "\"";
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (c == '"' || c == '\\') {
+            out.append({'\\', c});
+        } else if (byte < 0x20 || byte == 0x7f) {
+            out.append("\\u00").append({digits[byte >> 4U], digits[byte & 15U]});
+        } else {
+            out += c;
+        }
+    }
+    return out += '"';
+}
+
+std::string_view masked(const std::string& secret)
+{
+    return secret.empty() ? "" : "********";
+}
+
+std::string_view level_name(spdlog::level::level_enum level)
+{
+    switch (level) {
+        case spdlog::level::critical:
+            return "fatal";
+        case spdlog::level::err:
+            return "error";
+        case spdlog::level::warn:
+            return "warn";
+        case spdlog::level::info:
+            return "info";
+        case spdlog::level::debug:
+            return "debug";
+        default:
+            return "trace";
+    }
+}
+
+std::string_view role_name(Config::Http::Role role)
+{
+    switch (role) {
+        case Config::Http::Role::read:
+            return "read";
+        case Config::Http::Role::operate:
+            return "operate";
+        default:
+            return "admin";
+    }
+}
+
+class Writer {
+public:
+    void key(std::string_view name, const std::string& value, const keys::Text&)
+    {
+        line(name, quoted(value));
+    }
+    void key(std::string_view name, spdlog::level::level_enum value, const keys::Level&)
+    {
+        line(name, quoted(level_name(value)));
+    }
+    void key(std::string_view name, bool value, const keys::Flag&)
+    {
+        line(name, value ? "true" : "false");
+    }
+    void key(std::string_view name, std::size_t value, const keys::Count&)
+    {
+        line(name, std::to_string(value));
+    }
+    void key(std::string_view name, std::size_t value, const keys::Size&)
+    {
+        const std::string size = format_size(value);
+        line(name, size.ends_with('B') ? quoted(size) : size);
+    }
+    void key(std::string_view name, std::chrono::milliseconds value, const keys::Duration&)
+    {
+        line(name, quoted(format_duration(value)));
+    }
+    void key(std::string_view name, const std::string& value, const keys::Secret&)
+    {
+        line(name, quoted(masked(value)));
+    }
+    void key(std::string_view name, const std::vector<std::string>& values, const keys::Texts&)
+    {
+        std::string list;
+        for (const auto& value : values)
+            list.append(list.empty() ? "" : ", ").append(quoted(value));
+        line(name, "[" + list + "]");
+    }
+    void tokens(std::string_view key, const std::vector<Config::Http::Token>& tokens)
+    {
+        for (const auto& token : tokens) {
+            text_.append("\n[[").append(key).append("]]\n");
+            assign("name", quoted(token.name));
+            assign("token", quoted(masked(token.secret)));
+            assign("role", quoted(role_name(token.role)));
+        }
+    }
+
+    std::string take() { return std::move(text_); }
+
+private:
+    void line(std::string_view key, const std::string& value)
+    {
+        const auto dot = key.find('.');
+        if (dot != key.npos) {
+            const auto table = key.substr(0, dot);
+            if (table != table_) text_.append("\n[").append(table).append("]\n");
+            table_ = table;
+            key.remove_prefix(dot + 1);
+        }
+        assign(key, value);
+    }
+    void assign(std::string_view key, const std::string& value)
+    {
+        text_.append(key).append(" = ").append(value).append("\n");
+    }
+
+    std::string text_;
+    std::string_view table_;
+};
+
+class Lister {
+public:
+    template <class Value, class Rule>
+    void key(const char* name, const Value&, const Rule&)
+    {
+        all.emplace_back(name);
+    }
+    void key(const char* name, const std::string&, const keys::Secret& secret)
+    {
+        all.emplace_back(name);
+        all.emplace_back(secret.file_key);
+    }
+    void tokens(const std::string& name, const std::vector<Config::Http::Token>&)
+    {
+        for (const char* part : {".name", ".token", ".token_file", ".role"})
+            all.push_back(name + part);
+    }
+
+    std::vector<std::string> all;
+};
+
+}  // namespace
+
+std::string describe(const Config& config)
+{
+    Writer writer;
+    keys::visit(config, writer);
+    return writer.take();
+}
+
+std::vector<std::string> config_keys()
+{
+    const Config defaults;
+    Lister lister;
+    keys::visit(defaults, lister);
+    return lister.all;
+}
+
+}  // namespace peercron

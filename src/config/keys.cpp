@@ -1,0 +1,128 @@
+#include "config/keys.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <string_view>
+
+namespace peercron::keys {
+namespace {
+
+constexpr std::size_t longest_name = 128;
+
+/// True when `text` has 1 to 128 characters, all printable ASCII and none of `forbidden`.
+bool is_plain(const std::string& text, std::string_view forbidden)
+{
+    const auto allowed = [forbidden](char c) {
+        return c > ' ' && c < '\x7f' && forbidden.find(c) == std::string_view::npos;
+    };
+    return !text.empty() && text.size() <= longest_name &&
+           std::all_of(text.begin(), text.end(), allowed);
+}
+
+std::optional<HostKind> kind_of(const std::string& address)
+{
+    const auto endpoint = parse_endpoint(address);
+    if (!endpoint || endpoint->kind == HostKind::name) return std::nullopt;
+    return endpoint->kind;
+}
+
+}  // namespace
+
+std::optional<std::string> any_text(const std::string&)
+{
+    return std::nullopt;
+}
+
+std::optional<std::string> host(const std::string& text)
+{
+    if (is_plain(text, "/@[]")) return std::nullopt;
+    return "a host name or an IP address";
+}
+
+std::optional<std::string> service_address(const std::string& text)
+{
+    const auto endpoint = parse_endpoint(text);
+    if (endpoint && endpoint->kind != HostKind::wildcard) return std::nullopt;
+    return "a host and a port such as \"127.0.0.1:8500\", without \"http://\"";
+}
+
+std::optional<std::string> announced_address(const std::string& text)
+{
+    const auto kind = kind_of(text);
+    if (kind == HostKind::wildcard) {
+        return "the address at which the other nodes reach this one, such as \"10.0.0.5:9991\": it "
+               "is announced to them, so it cannot be a wildcard";
+    }
+    if (kind) return std::nullopt;
+    return "an IP address and a port such as \"10.0.0.5:9991\" or \"[fd00::5]:9991\"";
+}
+
+std::optional<std::string> listen_address(const std::string& text)
+{
+    if (kind_of(text)) return std::nullopt;
+    return "an IP address and a port such as \"127.0.0.1:9990\", \"0.0.0.0:9990\" or \"[::]:9990\"";
+}
+
+std::optional<std::string> listen_address_or_none(const std::string& text)
+{
+    if (text.empty()) return std::nullopt;
+    auto expected = listen_address(text);
+    if (expected) *expected += ", or \"\" to listen nowhere";
+    return expected;
+}
+
+std::optional<std::string> service_name(const std::string& text)
+{
+    if (is_plain(text, "/?#%\"\\")) return std::nullopt;
+    return "a name of 1 to 128 characters without spaces and slashes, such as \"peercron\"";
+}
+
+std::optional<std::string> lock_key(const std::string& text)
+{
+    // Consul refuses keys that begin with a slash.
+    if (is_plain(text, "?#%\"\\") && text.front() != '/') return std::nullopt;
+    return "a key of 1 to 128 characters that does not begin with a slash, such as "
+           "\"peercron/dispatcher\"";
+}
+
+std::optional<std::string> time_zone(const std::string& text)
+{
+    if (is_plain(text, "\"\\") && text.front() != '/') return std::nullopt;
+    return "a time zone's IANA name such as \"UTC\" or \"Europe/Berlin\"";
+}
+
+std::optional<std::string> absolute_path(const std::string& text)
+{
+    if (text.starts_with('/')) return std::nullopt;
+    return "a path that begins with a slash";
+}
+
+std::optional<std::string> shell(const std::string& text)
+{
+    if (text.starts_with('/') && access(text.c_str(), X_OK) == 0) return std::nullopt;
+    return "the path, from the root, of a shell that can be executed, such as \"/bin/sh\"";
+}
+
+std::optional<std::string> database(const std::string& text)
+{
+    if (!text.empty() && text.size() <= 64 && text.find_first_of("`/\\. \t\n") == text.npos) {
+        return std::nullopt;
+    }
+    return "a database's name such as \"cron\"";
+}
+
+std::optional<std::string> charset(const std::string& text)
+{
+    if (text == "utf8mb4" || text == "utf8" || text == "utf8mb3") return std::nullopt;
+    return "\"utf8mb4\" (\"utf8\" is taken as it): commands and outputs are stored as UTF-8";
+}
+
+std::optional<std::string> ip(const std::string& text)
+{
+    const auto kind = parse_ip(text);
+    if (kind && *kind != HostKind::wildcard) return std::nullopt;
+    return "an IP address such as \"10.0.0.5\"";
+}
+
+}  // namespace peercron::keys

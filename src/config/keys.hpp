@@ -1,0 +1,130 @@
+#pragma once
+
+#include "config/config.hpp"
+#include "config/endpoint.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <limits>
+#include <optional>
+#include <string>
+
+namespace peercron::keys {
+
+/// What a text must be, in words for the message, when `text` is not that; nullopt when it is.
+using TextRule = std::optional<std::string> (*)(const std::string& text);
+
+std::optional<std::string> any_text(const std::string& text);
+std::optional<std::string> host(const std::string& text);
+std::optional<std::string> service_address(const std::string& text);
+std::optional<std::string> announced_address(const std::string& text);
+std::optional<std::string> listen_address(const std::string& text);
+std::optional<std::string> listen_address_or_none(const std::string& text);
+std::optional<std::string> service_name(const std::string& text);
+std::optional<std::string> lock_key(const std::string& text);
+std::optional<std::string> time_zone(const std::string& text);
+std::optional<std::string> absolute_path(const std::string& text);
+std::optional<std::string> shell(const std::string& text);
+std::optional<std::string> database(const std::string& text);
+std::optional<std::string> charset(const std::string& text);
+std::optional<std::string> ip(const std::string& text);
+
+// What a key may hold; the limits are included.
+struct Text {
+    TextRule rule;
+};
+struct Texts {
+    TextRule rule;
+};  ///< a list
+struct Count {
+    std::size_t least;
+    std::size_t most;
+};
+struct Size {
+    std::size_t least;
+    std::size_t most;
+};  ///< in bytes
+struct Duration {
+    std::chrono::milliseconds least;
+    std::chrono::milliseconds most;
+};
+struct Flag {};
+struct Level {};
+/// A secret of at least `least` characters, from the variable, the key of the file, or the file
+/// that is named by the other key.
+struct Secret {
+    std::size_t least;
+    const char* variable;
+    const char* file_key;
+};
+
+/// What can be guessed without limit by whoever listens on the wire needs to be long.
+inline constexpr std::size_t least_secret = 16;
+
+/// The one list of keys: calls `visitor.key(name, member, rule)` for each, in the order of the
+/// file, and `visitor.tokens()`. `C` is Config, const or not. One visitor reads the keys
+/// (config.cpp), one writes and one lists them (describe.cpp).
+template <class C, class Visitor>
+void visit(C& config, Visitor& visitor)
+{
+    using namespace std::chrono_literals;
+    constexpr std::size_t kib = 1U << 10U;
+    constexpr std::size_t mib = 1U << 20U;
+
+    visitor.key("consul_address", config.consul_address, Text{service_address});
+    visitor.key("service_name", config.service_name, Text{service_name});
+    visitor.key("lock_key", config.lock_key, Text{lock_key});
+    visitor.key("bind_address", config.bind_address, Text{announced_address});
+    visitor.key("http_bind_address", config.http_bind_address, Text{listen_address});
+    visitor.key("pprof_listen", config.pprof_listen, Text{listen_address_or_none});
+    visitor.key("log_level", config.log.level, Level{});
+    visitor.key("time_zone", config.time_zone, Text{time_zone});
+    visitor.key("data_dir", config.data_dir, Text{absolute_path});
+    visitor.key("mysql_host", config.mysql.host, Text{host});
+    visitor.key("mysql_port", config.mysql.port, Count{1, 65535});
+    visitor.key("mysql_user", config.mysql.user, Text{any_text});
+    visitor.key("mysql_password", config.mysql.password,
+                Secret{0, "PEERCRON_MYSQL_PASSWORD", "mysql.password_file"});
+    visitor.key("mysql_database", config.mysql.database, Text{database});
+    visitor.key("mysql_charset", config.mysql.charset, Text{charset});
+
+    visitor.key("log.file", config.log.file, Text{any_text});
+    visitor.key("log.max_size", config.log.file_size, Size{64 * kib, 16 * 1024 * mib});
+    visitor.key("log.max_files", config.log.file_count, Count{1, 1000});
+
+    visitor.key("mysql.socket", config.mysql.socket, Text{any_text});
+    visitor.key("mysql.connect_timeout", config.mysql.connect_timeout, Duration{1s, 1min});
+    visitor.key("mysql.timeout", config.mysql.timeout, Duration{1s, 10min});
+    visitor.key("mysql.pool_size", config.mysql.pool_size, Count{1, 64});
+
+    visitor.key("consul.token", config.consul.token,
+                Secret{0, "PEERCRON_CONSUL_TOKEN", "consul.token_file"});
+
+    visitor.key("cluster.secret", config.cluster_secret,
+                Secret{least_secret, "PEERCRON_CLUSTER_SECRET", "cluster.secret_file"});
+    visitor.key("cluster.allow_insecure", config.insecure, Flag{});
+
+    visitor.key("dispatch.lookahead", config.dispatch.lookahead, Duration{100ms, 1min});
+    visitor.key("dispatch.misfire_window", config.dispatch.misfire_window, Duration{0s, 24h});
+    visitor.key("dispatch.start_deadline", config.dispatch.start_deadline, Duration{1s, 1h});
+    visitor.key("dispatch.poll_interval", config.dispatch.poll_interval, Duration{100ms, 1min});
+    visitor.key("dispatch.beat_interval", config.dispatch.beat_interval, Duration{50ms, 10s});
+    visitor.key("dispatch.silence_limit", config.dispatch.silence_limit, Duration{200ms, 1min});
+    visitor.key("dispatch.lease", config.dispatch.lease, Duration{1s, 10min});
+    visitor.key("dispatch.lease_margin", config.dispatch.lease_margin, Duration{100ms, 1min});
+
+    visitor.key("exec.shell", config.exec.shell, Text{shell});
+    visitor.key("exec.slots", config.exec.slots, Count{0, 100'000});
+    visitor.key("exec.max_output", config.exec.max_output, Size{kib, 64 * mib});
+    visitor.key("exec.kill_grace", config.exec.kill_grace, Duration{0s, 10min});
+    visitor.key("exec.drain_timeout", config.exec.drain_timeout, Duration{0s, 24h});
+
+    visitor.key("http.allow_anonymous", config.http.allow_anonymous, Flag{});
+    visitor.key("http.max_body", config.http.max_body, Size{kib, 64 * mib});
+    visitor.key("http.max_connections", config.http.max_connections, Count{1, 100'000});
+    visitor.key("http.idle_timeout", config.http.idle_timeout, Duration{1s, 1h});
+    visitor.key("http.trusted_proxies", config.http.trusted_proxies, Texts{ip});
+    visitor.tokens("http.tokens", config.http.tokens);
+}
+
+}  // namespace peercron::keys
