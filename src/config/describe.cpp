@@ -7,7 +7,7 @@
 namespace peercron {
 namespace {
 
-std::string quoted(std::string_view text)
+std::string in_quotes(std::string_view text)
 {
     static constexpr std::string_view digits = "0123456789ABCDEF";
     std::string out = "\"";
@@ -63,11 +63,11 @@ class Writer {
 public:
     void key(std::string_view name, const std::string& value, const keys::Text&)
     {
-        line(name, quoted(value));
+        line(name, in_quotes(value));
     }
     void key(std::string_view name, spdlog::level::level_enum value, const keys::Level&)
     {
-        line(name, quoted(level_name(value)));
+        line(name, in_quotes(level_name(value)));
     }
     void key(std::string_view name, bool value, const keys::Flag&)
     {
@@ -80,30 +80,30 @@ public:
     void key(std::string_view name, std::size_t value, const keys::Size&)
     {
         const std::string size = format_size(value);
-        line(name, size.ends_with('B') ? quoted(size) : size);
+        line(name, size.ends_with('B') ? in_quotes(size) : size);
     }
     void key(std::string_view name, std::chrono::milliseconds value, const keys::Duration&)
     {
-        line(name, quoted(format_duration(value)));
+        line(name, in_quotes(format_duration(value)));
     }
     void key(std::string_view name, const std::string& value, const keys::Secret&)
     {
-        line(name, quoted(masked(value)));
+        line(name, in_quotes(masked(value)));
     }
     void key(std::string_view name, const std::vector<std::string>& values, const keys::Texts&)
     {
         std::string list;
         for (const auto& value : values)
-            list.append(list.empty() ? "" : ", ").append(quoted(value));
+            list.append(list.empty() ? "" : ", ").append(in_quotes(value));
         line(name, "[" + list + "]");
     }
     void tokens(std::string_view key, const std::vector<Config::Http::Token>& tokens)
     {
         for (const auto& token : tokens) {
             text_.append("\n[[").append(key).append("]]\n");
-            assign("name", quoted(token.name));
-            assign("token", quoted(masked(token.secret)));
-            assign("role", quoted(role_name(token.role)));
+            assign("name", in_quotes(token.name));
+            assign("token", in_quotes(masked(token.secret)));
+            assign("role", in_quotes(role_name(token.role)));
         }
     }
 

@@ -1,0 +1,581 @@
+#include "config/config.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <map>
+#include <set>
+
+namespace peercron {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::StartsWith;
+
+std::optional<std::string> empty_environment(const std::string&)
+{
+    return std::nullopt;
+}
+
+Environment environment_of(std::map<std::string, std::string> variables)
+{
+    return
+        [variables = std::move(variables)](const std::string& name) -> std::optional<std::string> {
+            const auto found = variables.find(name);
+            if (found == variables.end()) return std::nullopt;
+            return found->second;
+        };
+}
+
+Result<Config> parse(std::string_view text, const Environment& environment = empty_environment)
+{
+    return Config::parse(text, "app.toml", environment);
+}
+
+/// Why `text` is refused; "" when it is not.
+std::string refusal(std::string_view text, const Environment& environment = empty_environment)
+{
+    const auto config = parse(text, environment);
+    return config ? "" : config.error().message;
+}
+
+/// A folder that goes away with the test.
+class Folder {
+public:
+    Folder()
+    {
+        std::string name = std::filesystem::temp_directory_path() / "peercron-config-XXXXXX";
+        path_ = mkdtemp(name.data());
+    }
+    Folder(const Folder&) = delete;
+    Folder& operator=(const Folder&) = delete;
+    ~Folder() { std::filesystem::remove_all(path_); }
+
+    std::filesystem::path write(const std::string& name, std::string_view text,
+                                mode_t mode = 0600) const
+    {
+        const auto file = path_ / name;
+        std::ofstream(file, std::ios::binary) << text;
+        chmod(file.c_str(), mode);
+        return file;
+    }
+    std::filesystem::path path() const { return path_; }
+
+private:
+    std::filesystem::path path_;
+};
+
+constexpr const char* secret = "0123456789abcdef0123456789abcdef";
+
+TEST(ConfigTest, OfAnEmptyFileIsTheDefaults)
+{
+    const auto config = parse("");
+    ASSERT_TRUE(config) << config.error().message;
+    EXPECT_EQ(describe(*config), describe(Config{}));
+    EXPECT_THAT(config->warnings, IsEmpty());
+}
+
+TEST(ConfigTest, ReadsTheFileOfTheReferenceAsItIs)
+{
+    const auto config = parse(R"(
+consul_address = "127.0.0.1:8501"
+service_name = "wing-crontab-service"
+lock_key = "wing-crontab-lock"
+bind_address = "127.0.0.1:9993"
+http_bind_address = "127.0.0.1:9992"
+pprof_listen = "127.0.0.1:8880"
+log_level=5
+mysql_user = "root"
+mysql_password = "123456"
+mysql_host = "127.0.0.2"
+mysql_port = 3307
+mysql_database = "jobs"
+mysql_charset = "utf8"
+)");
+    ASSERT_TRUE(config) << config.error().message;
+    EXPECT_EQ(config->consul_address, "127.0.0.1:8501");
+    EXPECT_EQ(config->service_name, "wing-crontab-service");
+    EXPECT_EQ(config->lock_key, "wing-crontab-lock");
+    EXPECT_EQ(config->bind_address, "127.0.0.1:9993");
+    EXPECT_EQ(config->http_bind_address, "127.0.0.1:9992");
+    EXPECT_EQ(config->pprof_listen, "127.0.0.1:8880");
+    EXPECT_EQ(config->log.level, spdlog::level::debug);
+    EXPECT_EQ(config->mysql.user, "root");
+    EXPECT_EQ(config->mysql.password, "123456");
+    EXPECT_EQ(config->mysql.host, "127.0.0.2");
+    EXPECT_EQ(config->mysql.port, 3307);
+    EXPECT_EQ(config->mysql.database, "jobs");
+    EXPECT_EQ(config->mysql.charset, "utf8mb4");
+}
+
+TEST(ConfigTest, ReadsTheNewerKeysFromTheirTables)
+{
+    const auto config = parse(R"(
+time_zone = "Europe/Berlin"
+data_dir = "/srv/peercron"
+[log]
+file = "/var/log/peercron.log"
+max_size = 1_000_000
+max_files = 9
+[mysql]
+connect_timeout = "1s"
+timeout = "1m"
+pool_size = 8
+[cluster]
+allow_insecure = true
+[dispatch]
+lookahead = "1500ms"
+misfire_window = "2m"
+start_deadline = "1m"
+poll_interval = "1s"
+beat_interval = "100ms"
+silence_limit = "1s"
+lease = "20s"
+lease_margin = "3s"
+[exec]
+shell = "/bin/bash"
+slots = 10
+max_output = "64KiB"
+kill_grace = "0s"
+drain_timeout = "1h"
+[http]
+allow_anonymous = true
+max_body = "2MiB"
+max_connections = 10
+idle_timeout = "5s"
+trusted_proxies = ["10.0.0.1"]
+[[http.tokens]]
+name = "monitoring"
+token = "aaaaaaaaaaaaaaaa"
+role = "read"
+[[http.tokens]]
+name = "deploy"
+token = "bbbbbbbbbbbbbbbb"
+role = "admin"
+)");
+    ASSERT_TRUE(config) << config.error().message;
+    EXPECT_EQ(config->time_zone, "Europe/Berlin");
+    EXPECT_EQ(config->data_dir, "/srv/peercron");
+    EXPECT_EQ(config->log.file, "/var/log/peercron.log");
+    EXPECT_EQ(config->log.file_size, 1'000'000U);
+    EXPECT_EQ(config->log.file_count, 9U);
+    EXPECT_EQ(config->mysql.connect_timeout, 1s);
+    EXPECT_EQ(config->mysql.timeout, 1min);
+    EXPECT_EQ(config->mysql.pool_size, 8U);
+    EXPECT_TRUE(config->insecure);
+    EXPECT_EQ(config->dispatch.lookahead, 1500ms);
+    EXPECT_EQ(config->dispatch.misfire_window, 2min);
+    EXPECT_EQ(config->dispatch.start_deadline, 1min);
+    EXPECT_EQ(config->dispatch.poll_interval, 1s);
+    EXPECT_EQ(config->dispatch.beat_interval, 100ms);
+    EXPECT_EQ(config->dispatch.silence_limit, 1s);
+    EXPECT_EQ(config->dispatch.lease, 20s);
+    EXPECT_EQ(config->dispatch.lease_margin, 3s);
+    EXPECT_EQ(config->exec.shell, "/bin/bash");
+    EXPECT_EQ(config->exec.slots, 10U);
+    EXPECT_EQ(config->exec.max_output, 64U << 10U);
+    EXPECT_EQ(config->exec.kill_grace, 0s);
+    EXPECT_EQ(config->exec.drain_timeout, 1h);
+    EXPECT_TRUE(config->http.allow_anonymous);
+    EXPECT_EQ(config->http.max_body, 2U << 20U);
+    EXPECT_EQ(config->http.max_connections, 10U);
+    EXPECT_EQ(config->http.idle_timeout, 5s);
+    EXPECT_THAT(config->http.trusted_proxies, ElementsAre("10.0.0.1"));
+    ASSERT_EQ(config->http.tokens.size(), 2U);
+    EXPECT_EQ(config->http.tokens[0].name, "monitoring");
+    EXPECT_EQ(config->http.tokens[0].secret, "aaaaaaaaaaaaaaaa");
+    EXPECT_EQ(config->http.tokens[0].role, Config::Http::Role::read);
+    EXPECT_EQ(config->http.tokens[1].role, Config::Http::Role::admin);
+}
+
+TEST(ConfigTest, TakesTheLogLevelByNumberAndByName)
+{
+    EXPECT_EQ(parse("log_level = 0")->log.level, spdlog::level::critical);
+    EXPECT_EQ(parse("log_level = 2")->log.level, spdlog::level::err);
+    EXPECT_EQ(parse("log_level = 4")->log.level, spdlog::level::info);
+    EXPECT_EQ(parse("log_level = 'warn'")->log.level, spdlog::level::warn);
+    EXPECT_THAT(refusal("log_level = 6"),
+                HasSubstr("key 'log_level': found the integer 6, expected 0 (panic)"));
+    EXPECT_THAT(refusal("log_level = 'loud'"), HasSubstr("found \"loud\""));
+    EXPECT_THAT(refusal("log_level = true"), HasSubstr("found true"));
+}
+
+TEST(ConfigTest, SaysWhereTheTextIsNotToml)
+{
+    EXPECT_THAT(refusal("service_name = \"a\"\nlock_key = \n"), StartsWith("app.toml:2:"));
+    EXPECT_THAT(refusal("mysql_port = 1\nmysql_port = 2\n"), StartsWith("app.toml:2:"));
+}
+
+TEST(ConfigTest, NamesFileLineColumnAndKeyOfABadValue)
+{
+    EXPECT_EQ(refusal("\nmysql_port = 70000\n"),
+              "app.toml:2:14: key 'mysql_port': found the integer 70000, expected an integer from "
+              "1 to 65535");
+    EXPECT_EQ(refusal("[http]\nallow_anonymous = \"yes\"\n"),
+              "app.toml:2:19: key 'http.allow_anonymous': found \"yes\", expected true or false");
+    EXPECT_THAT(refusal("service_name = 5"),
+                HasSubstr("found the integer 5, expected a string: a name"));
+    EXPECT_THAT(refusal("mysql = 5"),
+                HasSubstr("key 'mysql': found the integer 5, expected a table: [mysql]"));
+    EXPECT_THAT(refusal("service_name = { a = 1 }"), HasSubstr("found a table"));
+    EXPECT_THAT(refusal("[http]\ntrusted_proxies = '::1'"),
+                HasSubstr("expected a list of strings"));
+    EXPECT_THAT(refusal("[http]\ntrusted_proxies = ['::1', 'proxy']"),
+                AllOf(StartsWith("app.toml:2:27: key 'http.trusted_proxies': found \"proxy\""),
+                      Not(HasSubstr("\n"))));
+}
+
+TEST(ConfigTest, ReportsAllMistakesAtOnceInTheOrderOfTheFile)
+{
+    const auto message =
+        refusal("mysql_port = 0\nservice = 'x'\n[exec]\nslots = -1\nmax_output = 1\n");
+    std::vector<std::string> lines;
+    std::istringstream in(message);
+    for (std::string line; std::getline(in, line);) lines.push_back(line);
+    EXPECT_THAT(lines, ElementsAre(StartsWith("app.toml:1:14: key 'mysql_port'"),
+                                   StartsWith("app.toml:2:1: key 'service'"),
+                                   StartsWith("app.toml:4:9: key 'exec.slots'"),
+                                   StartsWith("app.toml:5:14: key 'exec.max_output'")));
+}
+
+TEST(ConfigTest, RefusesAnUnknownKeyAndNamesTheNearestOne)
+{
+    EXPECT_EQ(
+        refusal("servce_name = 'x'"),
+        "app.toml:1:1: key 'servce_name': found an unknown key; did you mean 'service_name'?");
+    EXPECT_THAT(refusal("[dispach]\nlookahead = '1s'"),
+                HasSubstr("key 'dispach': found an unknown table; did you mean 'dispatch'?"));
+    EXPECT_THAT(refusal("[dispatch]\nlook_ahead = '1s'"),
+                HasSubstr("did you mean 'dispatch.lookahead'?"));
+    EXPECT_THAT(refusal("[mysql]\nhost = 'db'"), HasSubstr("did you mean 'mysql_host'?"));
+    EXPECT_THAT(refusal("zzzzzzzzzzzz = 1"),
+                AllOf(HasSubstr("unknown key"), Not(HasSubstr("did you mean"))));
+}
+
+TEST(ConfigTest, SaysWhichTableAMisplacedKeyBelongsTo)
+{
+    EXPECT_THAT(refusal("[log]\nfile = ''\nmysql_host = 'db'"),
+                HasSubstr("key 'log.mysql_host': found an unknown key; 'mysql_host' belongs above "
+                          "the first [table]"));
+    EXPECT_THAT(refusal("lookahead = '1s'"),
+                HasSubstr("did you mean 'dispatch.lookahead', which belongs to [dispatch]?"));
+}
+
+TEST(ConfigTest, WantsAUnitWithADuration)
+{
+    EXPECT_EQ(refusal("[dispatch]\nlookahead = 2"),
+              "app.toml:2:13: key 'dispatch.lookahead': found the integer 2, expected a duration "
+              "from 100ms to 1m, a "
+              "string with its unit such as \"500ms\", \"2s\" or \"1m\"");
+    EXPECT_THAT(refusal("[dispatch]\nlookahead = '2m'"), HasSubstr("from 100ms to 1m"));
+    EXPECT_THAT(refusal("[dispatch]\nlookahead = '99ms'"), HasSubstr("from 100ms to 1m"));
+    EXPECT_THAT(refusal("[dispatch]\nmisfire_window = '1500ms'"), HasSubstr("in whole seconds"));
+}
+
+TEST(ConfigTest, TakesASizeWithItsUnitOrInBytes)
+{
+    EXPECT_EQ(parse("[exec]\nmax_output = '2MiB'")->exec.max_output, 2U << 20U);
+    EXPECT_EQ(parse("[exec]\nmax_output = 65536")->exec.max_output, 65536U);
+    EXPECT_THAT(refusal("[exec]\nmax_output = '2MB'"), HasSubstr("\"64MiB\""));
+    EXPECT_THAT(refusal("[exec]\nmax_output = -1"),
+                HasSubstr("found the integer -1, expected a size from 1KiB to 64MiB"));
+}
+
+TEST(ConfigTest, WantsAConcreteAddressToAnnounce)
+{
+    EXPECT_THAT(refusal("bind_address = '0.0.0.0:9991'"),
+                AllOf(HasSubstr("key 'bind_address'"), HasSubstr("cannot be a wildcard")));
+    EXPECT_THAT(refusal("bind_address = '[::]:9991'"), HasSubstr("cannot be a wildcard"));
+    EXPECT_THAT(refusal("bind_address = 'node1:9991'"), HasSubstr("an IP address and a port"));
+    EXPECT_THAT(refusal("bind_address = '10.0.0.5'"), HasSubstr("an IP address and a port"));
+    EXPECT_TRUE(parse("http_bind_address = '0.0.0.0:9990'\n[http]\nallow_anonymous = true"));
+    EXPECT_THAT(refusal("http_bind_address = ''"), HasSubstr("an IP address and a port"));
+    EXPECT_THAT(refusal("consul_address = 'http://127.0.0.1:8500'"),
+                HasSubstr("without \"http://\""));
+    EXPECT_TRUE(parse("consul_address = 'consul.internal:8500'"));
+}
+
+TEST(ConfigTest, ChecksEachValue)
+{
+    EXPECT_THAT(refusal("lock_key = '/a'"), HasSubstr("key 'lock_key'"));
+    EXPECT_THAT(refusal("service_name = 'a b'"), HasSubstr("key 'service_name'"));
+    EXPECT_THAT(refusal("time_zone = ''"), HasSubstr("key 'time_zone'"));
+    EXPECT_THAT(refusal("data_dir = 'var'"), HasSubstr("key 'data_dir'"));
+    EXPECT_THAT(refusal("mysql_host = ''"), HasSubstr("key 'mysql_host'"));
+    EXPECT_THAT(refusal("mysql_database = ''"), HasSubstr("key 'mysql_database'"));
+    EXPECT_THAT(refusal("mysql_charset = 'latin1'"), HasSubstr("key 'mysql_charset'"));
+    EXPECT_THAT(refusal("[exec]\nshell = 'sh'"), HasSubstr("key 'exec.shell'"));
+    EXPECT_THAT(refusal("[exec]\nshell = '/bin/no-such-shell'"), HasSubstr("key 'exec.shell'"));
+    EXPECT_THAT(refusal("[log]\nmax_files = 0"), HasSubstr("key 'log.max_files'"));
+}
+
+TEST(ConfigTest, RefusesAnOpenPeerPortWithoutASecretAndNamesBothWaysOut)
+{
+    EXPECT_THAT(refusal("bind_address = '10.0.0.5:9991'"),
+                AllOf(StartsWith("app.toml:1:16: key 'bind_address'"), HasSubstr("secret_file"),
+                      HasSubstr("PEERCRON_CLUSTER_SECRET"), HasSubstr("allow_insecure = true")));
+    EXPECT_TRUE(parse("bind_address = '10.0.0.5:9991'\n[cluster]\nallow_insecure = true"));
+    EXPECT_TRUE(parse("bind_address = '10.0.0.5:9991'",
+                      environment_of({{"PEERCRON_CLUSTER_SECRET", secret}})));
+    EXPECT_TRUE(parse("bind_address = '127.0.0.5:9991'"));
+}
+
+TEST(ConfigTest, RefusesAnOpenApiWithoutTokensAndNamesBothWaysOut)
+{
+    EXPECT_THAT(refusal("http_bind_address = '0.0.0.0:9990'"),
+                AllOf(StartsWith("app.toml:1:21: key 'http_bind_address'"),
+                      HasSubstr("[[http.tokens]]"), HasSubstr("allow_anonymous = true")));
+    EXPECT_TRUE(parse("http_bind_address = '10.0.0.5:9990'\n[http]\nallow_anonymous = true"));
+    EXPECT_TRUE(
+        parse("http_bind_address = '10.0.0.5:9990'\n[[http.tokens]]\nname = 'a'\n"
+              "token = '0123456789abcdef'\nrole = 'read'"));
+}
+
+TEST(ConfigTest, RefusesTimesThatContradictEachOther)
+{
+    EXPECT_THAT(refusal("[dispatch]\nsilence_limit = '700ms'"),
+                AllOf(StartsWith("app.toml:2:17: key 'dispatch.silence_limit'"),
+                      HasSubstr("beat_interval")));
+    EXPECT_THAT(refusal("[dispatch]\nbeat_interval = '1s'"),
+                StartsWith("app.toml: key 'dispatch.silence_limit'"));
+    EXPECT_THAT(refusal("[dispatch]\nlease = '1500ms'\nlease_margin = '1s'"),
+                HasSubstr("key 'dispatch.lease'"));
+    EXPECT_THAT(refusal("[dispatch]\nlease_margin = '10s'"),
+                HasSubstr("key 'dispatch.lease_margin'"));
+    EXPECT_THAT(refusal("[dispatch]\nstart_deadline = '1s'"),
+                HasSubstr("key 'dispatch.start_deadline'"));
+}
+
+TEST(ConfigTest, RefusesOnePortForTwoListeners)
+{
+    EXPECT_THAT(refusal("http_bind_address = '127.0.0.1:9991'"),
+                HasSubstr("where 'bind_address' already listens"));
+    EXPECT_THAT(refusal("pprof_listen = '0.0.0.0:9990'"),
+                HasSubstr("where 'http_bind_address' already listens"));
+    EXPECT_TRUE(parse("pprof_listen = '127.0.0.2:9990'"));
+}
+
+TEST(ConfigTest, RefusesSocketAndHostTogether)
+{
+    EXPECT_THAT(refusal("mysql_host = 'db'\n[mysql]\nsocket = '/run/mysqld/mysqld.sock'"),
+                HasSubstr("key 'mysql.socket'"));
+    EXPECT_EQ(parse("[mysql]\nsocket = '/run/mysqld/mysqld.sock'")->mysql.socket,
+              "/run/mysqld/mysqld.sock");
+}
+
+TEST(SecretTest, ComesFromTheEnvironmentFirst)
+{
+    const auto environment = environment_of({{"PEERCRON_MYSQL_PASSWORD", "from environment"},
+                                             {"PEERCRON_CONSUL_TOKEN", "consul token"},
+                                             {"PEERCRON_CLUSTER_SECRET", secret}});
+    const auto config =
+        parse("mysql_password = 'from file'\n[cluster]\nsecret = 'another secret of the file'",
+              environment);
+    ASSERT_TRUE(config) << config.error().message;
+    EXPECT_EQ(config->mysql.password, "from environment");
+    EXPECT_EQ(config->consul.token, "consul token");
+    EXPECT_EQ(config->cluster_secret, secret);
+}
+
+TEST(SecretTest, IsNotTakenFromAnEmptyVariable)
+{
+    const auto config =
+        parse("mysql_password = 'from file'", environment_of({{"PEERCRON_MYSQL_PASSWORD", ""}}));
+    EXPECT_EQ(config->mysql.password, "from file");
+}
+
+TEST(SecretTest, ComesFromAFileBesideTheConfigurationWithoutItsNewline)
+{
+    const Folder folder;
+    folder.write("db.secret", "from a file\n");
+    folder.write("cluster.secret", std::string(secret) + "\r\n");
+    const auto token = folder.write("token.secret", "0123456789abcdef");
+    const auto file = folder.write(
+        "app.toml",
+        "[mysql]\npassword_file = 'db.secret'\n[cluster]\nsecret_file = 'cluster.secret'\n"
+        "[[http.tokens]]\nname = 'a'\nrole = 'operate'\ntoken_file = '" +
+            token.string() + "'\n");
+    const auto config = Config::load(file, empty_environment);
+    ASSERT_TRUE(config) << config.error().message;
+    EXPECT_EQ(config->mysql.password, "from a file");
+    EXPECT_EQ(config->cluster_secret, secret);
+    EXPECT_EQ(config->http.tokens.at(0).secret, "0123456789abcdef");
+    EXPECT_THAT(config->warnings, IsEmpty());
+}
+
+TEST(SecretTest, OfAFileThatCannotBeReadIsAnErrorWithThePath)
+{
+    const Folder folder;
+    const auto file = folder.write("app.toml", "[cluster]\nsecret_file = 'none'\n");
+    const auto message = Config::load(file, empty_environment).error().message;
+    EXPECT_EQ(message, file.string() + ":2:15: key 'cluster.secret_file': " +
+                           (folder.path() / "none").string() +
+                           ": cannot be read: No such file or directory");
+
+    folder.write("none", "\n");
+    EXPECT_THAT(Config::load(file, empty_environment).error().message, HasSubstr("none: is empty"));
+    folder.write("none", "short\n");
+    EXPECT_THAT(Config::load(file, empty_environment).error().message,
+                HasSubstr("none: found 5 characters, expected at least 16"));
+    folder.write("none", std::string(secret) + "\n" + secret + "\n");
+    EXPECT_THAT(Config::load(file, empty_environment).error().message,
+                HasSubstr("none: has more than one line"));
+    folder.write("none", std::string(10000, 'x'));
+    EXPECT_THAT(Config::load(file, empty_environment).error().message,
+                HasSubstr("none: is larger than the allowed 4KiB"));
+    folder.write("app.toml", "[cluster]\nsecret_file = '.'\n");
+    EXPECT_THAT(Config::load(file, empty_environment).error().message,
+                HasSubstr("cannot be read: Is a directory"));
+}
+
+TEST(SecretTest, ThatEverybodyCanReadIsAWarning)
+{
+    const Folder folder;
+    const auto secret_file = folder.write("s", secret, 0644);
+    const auto file =
+        folder.write("app.toml", "mysql_password = 'x'\n[cluster]\nsecret_file = 's'\n", 0644);
+    const auto config = Config::load(file, empty_environment);
+    ASSERT_TRUE(config) << config.error().message;
+    EXPECT_THAT(config->warnings,
+                ElementsAre(StartsWith(secret_file.string() + ": every user of this machine"),
+                            StartsWith(file.string() + ": every user of this machine")));
+}
+
+TEST(SecretTest, IsGivenInOnePlaceOfTheFile)
+{
+    EXPECT_THAT(refusal("mysql_password = 'a'\n[mysql]\npassword_file = 'b'"),
+                HasSubstr("key 'mysql.password_file': found both, expected either 'mysql_password' "
+                          "or 'mysql.password_file'"));
+}
+
+TEST(SecretTest, OfTheClusterIsLongEnough)
+{
+    EXPECT_THAT(refusal("[cluster]\nsecret = 'hunter2'"),
+                HasSubstr("found 7 characters, expected at least 16"));
+    EXPECT_THAT(refusal("", environment_of({{"PEERCRON_CLUSTER_SECRET", "hunter2"}})),
+                HasSubstr("PEERCRON_CLUSTER_SECRET: found 7 characters"));
+}
+
+TEST(SecretTest, NeverShowsUpInAMessage)
+{
+    EXPECT_THAT(refusal("mysql_password = 123456"),
+                AllOf(HasSubstr("key 'mysql_password': found an integer, expected a string"),
+                      Not(HasSubstr("123456"))));
+    EXPECT_THAT(refusal("[cluster]\nsecret = 'hunter2'"), Not(HasSubstr("hunter2")));
+    EXPECT_THAT(refusal("[[http.tokens]]\nname = 'a'\nrole = 'x'\ntoken = 'hunter2'"),
+                Not(HasSubstr("hunter2")));
+}
+
+TEST(TokenTest, NeedsNameRoleAndSecret)
+{
+    EXPECT_THAT(refusal("[[http.tokens]]\ntoken = '0123456789abcdef'"),
+                AllOf(HasSubstr("key 'http.tokens.name': found none"),
+                      HasSubstr("key 'http.tokens.role': found none")));
+    EXPECT_THAT(refusal("[[http.tokens]]\nname = 'a'\nrole = 'read'"),
+                HasSubstr("expected 'token' or 'token_file'"));
+    EXPECT_THAT(refusal("[[http.tokens]]\nname = 'a'\nrole = 'root'\ntoken = '0123456789abcdef'"),
+                HasSubstr("app.toml:3:8: key 'http.tokens.role': found \"root\", expected "
+                          "\"read\", \"operate\" or \"admin\""));
+    EXPECT_THAT(
+        refusal(
+            "[[http.tokens]]\nname = 'a'\nrole = 'read'\ntoken = '0123456789abcdef'\nrights = 1"),
+        HasSubstr("key 'http.tokens.rights': found an unknown key"));
+    EXPECT_THAT(refusal("[http]\ntokens = 'x'"), HasSubstr("[[http.tokens]]"));
+    EXPECT_THAT(refusal("[http]\ntokens = ['x']"), HasSubstr("[[http.tokens]]"));
+    EXPECT_THAT(refusal("[http.tokens]\nname = 'x'"), HasSubstr("[[http.tokens]]"));
+}
+
+TEST(TokenTest, IsTheOnlyOneWithItsNameAndItsSecret)
+{
+    const std::string first =
+        "[[http.tokens]]\nname = 'a'\nrole = 'read'\ntoken = '0123456789abcdef'\n";
+    EXPECT_THAT(
+        refusal(first + "[[http.tokens]]\nname = 'a'\nrole = 'read'\ntoken = 'fedcba9876543210'"),
+        HasSubstr("has the name or the secret of another one"));
+    EXPECT_THAT(
+        refusal(first + "[[http.tokens]]\nname = 'b'\nrole = 'read'\ntoken = '0123456789abcdef'"),
+        HasSubstr("has the name or the secret of another one"));
+}
+
+TEST(DescribeTest, MasksEverySecret)
+{
+    const auto environment =
+        environment_of({{"PEERCRON_MYSQL_PASSWORD", "hunter2-mysql"},
+                        {"PEERCRON_CONSUL_TOKEN", "hunter2-consul"},
+                        {"PEERCRON_CLUSTER_SECRET", "hunter2-cluster-secret"}});
+    const auto config =
+        parse("[[http.tokens]]\nname = 'a'\nrole = 'operate'\ntoken = 'hunter2-hunter2-hunter2'",
+              environment);
+    ASSERT_TRUE(config) << config.error().message;
+    const auto text = describe(*config);
+    EXPECT_THAT(text, Not(HasSubstr("hunter2")));
+    EXPECT_THAT(text,
+                AllOf(HasSubstr("mysql_password = \"********\""), HasSubstr("role = \"operate\"")));
+    EXPECT_THAT(describe(Config{}), HasSubstr("mysql_password = \"\""));
+}
+
+TEST(DescribeTest, IsReadBackAsItIs)
+{
+    Config config;
+    config.time_zone = "Asia/Tokyo";
+    config.mysql.user = "quote\" backslash\\ tab\t newline\n umlaut ü";
+    config.exec.max_output = 65537;
+    config.dispatch.lookahead = 1234ms;
+    config.http.trusted_proxies = {"10.0.0.1", "fd00::1"};
+    const auto text = describe(config);
+    const auto again = parse(text);
+    ASSERT_TRUE(again) << again.error().message;
+    EXPECT_EQ(again->mysql.user, config.mysql.user);
+    EXPECT_EQ(describe(*again), text);
+}
+
+TEST(ConfigFileTest, ThatIsMissingIsAnErrorWithItsPath)
+{
+    EXPECT_EQ(Config::load("/nonexistent/app.toml", empty_environment).error().message,
+              "/nonexistent/app.toml: cannot be read: No such file or directory");
+    EXPECT_THAT(Config::load("/", empty_environment).error().message,
+                HasSubstr("cannot be read: Is a directory"));
+}
+
+std::filesystem::path example_file()
+{
+    return std::filesystem::path(std::getenv("PEERCRON_SOURCE_DIR")) / "config" / "peercron.toml";
+}
+
+TEST(ExampleFileTest, HoldsTheDefaults)
+{
+    const auto config = Config::load(example_file(), empty_environment);
+    ASSERT_TRUE(config) << config.error().message;
+    EXPECT_EQ(describe(*config), describe(Config{}));
+}
+
+TEST(ExampleFileTest, HasEveryKey)
+{
+    std::ifstream in(example_file());
+    std::set<std::string> missing;
+    for (const auto& key : config_keys()) missing.insert(key);
+    std::string table;
+    for (std::string line; std::getline(in, line);) {
+        if (line.starts_with("# [[")) line = line.substr(2);  // the only keys without a default
+        if (line.starts_with('[')) {
+            const auto first = line.find_first_not_of('[');
+            table = line.substr(first, line.find(']') - first) + ".";
+        }
+        if (table == "http.tokens." && line.starts_with("# ")) line = line.substr(2);
+        if (const auto equals = line.find(" = "); equals != line.npos)
+            missing.erase(table + line.substr(0, equals));
+    }
+    EXPECT_THAT(missing, IsEmpty());
+}
+
+}  // namespace
+}  // namespace peercron
