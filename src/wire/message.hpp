@@ -39,11 +39,13 @@ struct TermHello {
 struct Account {
     NodeName node;
     std::uint64_t incarnation = 0;  ///< random, new with each start of the process
-    Epoch newest_epoch = 0;         ///< greater than the hello's: the hello is refused
+    WallTime process_started{};     ///< what was handed out before is not this process's
+    bool draining = false;
+    Epoch newest_epoch = 0;  ///< greater than the hello's: the hello is refused
     std::uint32_t slots = 0;
-    std::vector<RunOrder> held;     ///< not started yet
+    std::vector<RunOrder> held;  ///< not started yet
     std::vector<RunReport> running;
-    std::vector<RunReport> ended;   ///< ended, but not yet in the store; without output
+    std::vector<RunReport> ended;  ///< ended, but not yet in the store; without output
     friend bool operator==(const Account&, const Account&) = default;
 };
 

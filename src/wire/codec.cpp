@@ -1,0 +1,388 @@
+#include "wire/codec.hpp"
+
+#include "wire/peer.pb.h"
+
+#include <google/protobuf/arena.h>
+
+#include <limits>
+#include <stdexcept>
+#include <utility>
+
+namespace peercron {
+namespace {
+
+using google::protobuf::Arena;
+
+/// Thrown inside decode() only.
+struct Malformed : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+// For each type: write(value, bytes) and read(bytes) → value. `read` moves strings out of what
+// it reads.
+
+void write(const RunId& id, pb::RunId& out)
+{
+    out.set_job(id.job);
+    out.set_scheduled_at(to_unix_millis(id.scheduled_at));
+    out.set_attempt(id.attempt);
+}
+
+RunId read(const pb::RunId& in)
+{
+    return {.job = in.job(),
+            .scheduled_at = from_unix_millis(in.scheduled_at()),
+            .attempt = in.attempt()};
+}
+
+void write(const RunOrder& order, pb::RunOrder& out)
+{
+    write(order.id, *out.mutable_id());
+    out.set_command(order.command);
+    out.set_timeout_s(order.timeout.count());
+    out.set_is_mutex(order.is_mutex);
+    out.set_start_at(to_unix_millis(order.start_at));
+    out.set_start_by(to_unix_millis(order.start_by));
+    out.set_epoch(order.epoch);
+    out.set_dispatch_server(order.dispatch_server);
+}
+
+RunOrder read(pb::RunOrder& in)
+{
+    return {.id = read(in.id()),
+            .command = std::move(*in.mutable_command()),
+            .timeout = std::chrono::seconds(in.timeout_s()),
+            .is_mutex = in.is_mutex(),
+            .start_at = from_unix_millis(in.start_at()),
+            .start_by = from_unix_millis(in.start_by()),
+            .epoch = in.epoch(),
+            .dispatch_server = std::move(*in.mutable_dispatch_server())};
+}
+
+pb::RunState write(RunState state)
+{
+    switch (state) {
+        case RunState::planned:
+            return pb::RUN_STATE_PLANNED;
+        case RunState::running:
+            return pb::RUN_STATE_RUNNING;
+        case RunState::success:
+            return pb::RUN_STATE_SUCCESS;
+        case RunState::failed:
+            return pb::RUN_STATE_FAILED;
+        case RunState::timeout:
+            return pb::RUN_STATE_TIMEOUT;
+        case RunState::killed:
+            return pb::RUN_STATE_KILLED;
+        case RunState::lost:
+            return pb::RUN_STATE_LOST;
+        case RunState::fenced:
+            return pb::RUN_STATE_FENCED;
+        case RunState::skipped:
+            return pb::RUN_STATE_SKIPPED;
+        case RunState::revoked:
+            return pb::RUN_STATE_REVOKED;
+    }
+    throw std::logic_error("a run state without a name on the wire");
+}
+
+RunState read(pb::RunState state)
+{
+    switch (state) {
+        case pb::RUN_STATE_PLANNED:
+            return RunState::planned;
+        case pb::RUN_STATE_RUNNING:
+            return RunState::running;
+        case pb::RUN_STATE_SUCCESS:
+            return RunState::success;
+        case pb::RUN_STATE_FAILED:
+            return RunState::failed;
+        case pb::RUN_STATE_TIMEOUT:
+            return RunState::timeout;
+        case pb::RUN_STATE_KILLED:
+            return RunState::killed;
+        case pb::RUN_STATE_LOST:
+            return RunState::lost;
+        case pb::RUN_STATE_FENCED:
+            return RunState::fenced;
+        case pb::RUN_STATE_SKIPPED:
+            return RunState::skipped;
+        case pb::RUN_STATE_REVOKED:
+            return RunState::revoked;
+        default:
+            throw Malformed("unknown run state " + std::to_string(static_cast<int>(state)));
+    }
+}
+
+void write(const RunReport& report, pb::RunReport& out)
+{
+    write(report.id, *out.mutable_id());
+    out.set_state(write(report.state));
+    out.set_reason(report.reason);
+    out.set_run_server(report.run_server);
+    out.set_dispatch_server(report.dispatch_server);
+    out.set_epoch(report.epoch);
+    if (report.started_at) out.set_started_at(to_unix_millis(*report.started_at));
+    if (report.ended_at) out.set_ended_at(to_unix_millis(*report.ended_at));
+    out.set_use_time_ms(report.use_time.count());
+    if (report.exit_code) out.set_exit_code(*report.exit_code);
+    if (report.term_signal) out.set_term_signal(*report.term_signal);
+    out.set_cpu_time_ms(report.cpu_time.count());
+    out.set_max_rss(report.max_rss);
+    out.set_output(report.output);
+    out.set_output_bytes(report.output_bytes);
+}
+
+RunReport read(pb::RunReport& in)
+{
+    RunReport report{.id = read(in.id()),
+                     .state = read(in.state()),
+                     .reason = std::move(*in.mutable_reason()),
+                     .run_server = std::move(*in.mutable_run_server()),
+                     .dispatch_server = std::move(*in.mutable_dispatch_server()),
+                     .epoch = in.epoch(),
+                     .started_at = {},
+                     .ended_at = {},
+                     .use_time = std::chrono::milliseconds(in.use_time_ms()),
+                     .exit_code = {},
+                     .term_signal = {},
+                     .cpu_time = std::chrono::milliseconds(in.cpu_time_ms()),
+                     .max_rss = in.max_rss(),
+                     .output = std::move(*in.mutable_output()),
+                     .output_bytes = in.output_bytes()};
+    if (in.has_started_at()) report.started_at = from_unix_millis(in.started_at());
+    if (in.has_ended_at()) report.ended_at = from_unix_millis(in.ended_at());
+    if (in.has_exit_code()) report.exit_code = in.exit_code();
+    if (in.has_term_signal()) report.term_signal = in.term_signal();
+    return report;
+}
+
+void write(const NodeLoad& load, pb::NodeLoad& out)
+{
+    out.set_node(load.node);
+    out.set_version(load.version);
+    out.set_slots(load.slots);
+    out.set_running(load.running);
+    out.set_held(load.held);
+    out.set_queued(load.queued);
+    out.set_draining(load.draining);
+    out.set_connected(load.connected);
+    out.set_clock_offset_ms(load.clock_offset.count());
+}
+
+NodeLoad read(pb::NodeLoad& in)
+{
+    return {.node = std::move(*in.mutable_node()),
+            .version = std::move(*in.mutable_version()),
+            .slots = in.slots(),
+            .running = in.running(),
+            .held = in.held(),
+            .queued = in.queued(),
+            .draining = in.draining(),
+            .connected = in.connected(),
+            .clock_offset = std::chrono::milliseconds(in.clock_offset_ms())};
+}
+
+template <class Value, class Repeated>
+void write_all(const std::vector<Value>& values, Repeated& out)
+{
+    out.Reserve(static_cast<int>(values.size()));
+    for (const Value& value : values) write(value, *out.Add());
+}
+
+template <class Value, class Repeated>
+std::vector<Value> read_all(Repeated& in)
+{
+    std::vector<Value> values;
+    values.reserve(static_cast<std::size_t>(in.size()));
+    for (auto& value : in) values.push_back(read(value));
+    return values;
+}
+
+/// Puts each kind of message into its place of the envelope.
+struct Writer {
+    pb::Envelope& out;
+
+    void operator()(const TermHello& hello) const
+    {
+        pb::TermHello& to = *out.mutable_term_hello();
+        to.set_epoch(hello.epoch);
+        to.set_dispatcher(hello.dispatcher);
+    }
+    void operator()(const Account& account) const
+    {
+        pb::Account& to = *out.mutable_account();
+        to.set_node(account.node);
+        to.set_incarnation(account.incarnation);
+        to.set_newest_epoch(account.newest_epoch);
+        to.set_slots(account.slots);
+        write_all(account.held, *to.mutable_held());
+        write_all(account.running, *to.mutable_running());
+        write_all(account.ended, *to.mutable_ended());
+    }
+    void operator()(const RunOrders& orders) const
+    {
+        write_all(orders.orders, *out.mutable_run_orders()->mutable_orders());
+    }
+    void operator()(const Revoke& revoke) const
+    {
+        pb::Revoke& to = *out.mutable_revoke();
+        to.set_request(revoke.request);
+        write_all(revoke.runs, *to.mutable_runs());
+    }
+    void operator()(const Revoked& revoked) const
+    {
+        pb::Revoked& to = *out.mutable_revoked();
+        to.set_request(revoked.request);
+        write_all(revoked.revoked, *to.mutable_revoked());
+    }
+    void operator()(const RunReports& reports) const
+    {
+        write_all(reports.reports, *out.mutable_run_reports()->mutable_reports());
+    }
+    void operator()(const KillRun& kill) const
+    {
+        pb::KillRun& to = *out.mutable_kill_run();
+        write(kill.run, *to.mutable_run());
+        to.set_reason(kill.reason);
+    }
+    void operator()(const DispatcherBeat& beat) const
+    {
+        pb::DispatcherBeat& to = *out.mutable_dispatcher_beat();
+        to.set_epoch(beat.epoch);
+        to.set_sent_at(to_unix_millis(beat.sent_at));
+        write_all(beat.nodes, *to.mutable_nodes());
+    }
+    void operator()(const NodeBeat& beat) const
+    {
+        pb::NodeBeat& to = *out.mutable_node_beat();
+        to.set_echo(to_unix_millis(beat.echo));
+        to.set_sent_at(to_unix_millis(beat.sent_at));
+        write(beat.load, *to.mutable_load());
+    }
+    void operator()(const JobChanged& changed) const
+    {
+        pb::JobChanged& to = *out.mutable_job_changed();
+        to.set_request(changed.request);
+        to.mutable_jobs()->Add(changed.jobs.begin(), changed.jobs.end());
+    }
+    void operator()(const JobChangedDone& done) const
+    {
+        pb::JobChangedDone& to = *out.mutable_job_changed_done();
+        to.set_request(done.request);
+        to.set_error(done.error);
+    }
+};
+
+Message read(pb::TermHello& in)
+{
+    return TermHello{.epoch = in.epoch(), .dispatcher = std::move(*in.mutable_dispatcher())};
+}
+
+Message read(pb::Account& in)
+{
+    return Account{.node = std::move(*in.mutable_node()),
+                   .incarnation = in.incarnation(),
+                   .newest_epoch = in.newest_epoch(),
+                   .slots = in.slots(),
+                   .held = read_all<RunOrder>(*in.mutable_held()),
+                   .running = read_all<RunReport>(*in.mutable_running()),
+                   .ended = read_all<RunReport>(*in.mutable_ended())};
+}
+
+Message read(pb::DispatcherBeat& in)
+{
+    return DispatcherBeat{.epoch = in.epoch(),
+                          .sent_at = from_unix_millis(in.sent_at()),
+                          .nodes = read_all<NodeLoad>(*in.mutable_nodes())};
+}
+
+Message read(pb::NodeBeat& in)
+{
+    return NodeBeat{.echo = from_unix_millis(in.echo()),
+                    .sent_at = from_unix_millis(in.sent_at()),
+                    .load = read(*in.mutable_load())};
+}
+
+std::optional<Message> read(pb::Envelope& in)
+{
+    switch (in.kind_case()) {
+        case pb::Envelope::kTermHello:
+            return read(*in.mutable_term_hello());
+        case pb::Envelope::kAccount:
+            return read(*in.mutable_account());
+        case pb::Envelope::kRunOrders:
+            return RunOrders{read_all<RunOrder>(*in.mutable_run_orders()->mutable_orders())};
+        case pb::Envelope::kRevoke:
+            return Revoke{in.revoke().request(),
+                          read_all<RunId>(*in.mutable_revoke()->mutable_runs())};
+        case pb::Envelope::kRevoked:
+            return Revoked{in.revoked().request(),
+                           read_all<RunId>(*in.mutable_revoked()->mutable_revoked())};
+        case pb::Envelope::kRunReports:
+            return RunReports{read_all<RunReport>(*in.mutable_run_reports()->mutable_reports())};
+        case pb::Envelope::kKillRun:
+            return KillRun{read(in.kill_run().run()),
+                           std::move(*in.mutable_kill_run()->mutable_reason())};
+        case pb::Envelope::kDispatcherBeat:
+            return read(*in.mutable_dispatcher_beat());
+        case pb::Envelope::kNodeBeat:
+            return read(*in.mutable_node_beat());
+        case pb::Envelope::kJobChanged:
+            return JobChanged{in.job_changed().request(),
+                              {in.job_changed().jobs().begin(), in.job_changed().jobs().end()}};
+        case pb::Envelope::kJobChangedDone:
+            return JobChangedDone{in.job_changed_done().request(),
+                                  std::move(*in.mutable_job_changed_done()->mutable_error())};
+        case pb::Envelope::KIND_NOT_SET:
+            break;
+    }
+    // A kind of the future is a message like the others; anything else is no envelope at all.
+    const auto& unknown = pb::Envelope::GetReflection()->GetUnknownFields(in);
+    for (int i = 0; i < unknown.field_count(); ++i) {
+        const auto& field = unknown.field(i);
+        if (field.type() == google::protobuf::UnknownField::TYPE_LENGTH_DELIMITED) {
+            return std::nullopt;
+        }
+    }
+    throw Malformed("no message in it");
+}
+
+}  // namespace
+
+std::string encode(const Message& message)
+{
+    std::string out;
+    append_encoded(out, message);
+    return out;
+}
+
+void append_encoded(std::string& out, const Message& message)
+{
+    Arena arena;
+    auto& envelope = *Arena::CreateMessage<pb::Envelope>(&arena);
+    std::visit(Writer{envelope}, message);
+    if (!envelope.AppendToString(&out)) {
+        throw std::length_error("a message to a peer is larger than 2 GiB");
+    }
+}
+
+Result<std::optional<Message>> decode(std::string_view payload)
+{
+    if (payload.size() > std::size_t{std::numeric_limits<int>::max()}) {
+        return Error{"a message of more than 2 GiB"};
+    }
+    Arena arena;
+    auto& envelope = *Arena::CreateMessage<pb::Envelope>(&arena);
+    if (!envelope.ParseFromArray(payload.data(), static_cast<int>(payload.size()))) {
+        return Error{fmt::format("{} bytes that are not a message", payload.size())};
+    }
+    try {
+        return read(envelope);
+    } catch (const Malformed& error) {
+        return Error{
+            fmt::format("{} bytes that are not a message: {}", payload.size(), error.what())};
+    }
+}
+
+}  // namespace peercron

@@ -1,0 +1,23 @@
+#pragma once
+
+#include "base/result.hpp"
+#include "wire/message.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace peercron {
+
+/// A message as the payload of one frame; peer.proto has the format and how it may change.
+std::string encode(const Message& message);
+
+/// As encode(), at the end of `out`.
+void append_encoded(std::string& out, const Message& message);
+
+/// The message in a frame's payload; nullopt when it is of a kind that only a newer peer knows,
+/// which is to be ignored. An Error means that a peer of no version sends this. Any bytes are
+/// safe to hand in; strings are what the peer sent, not necessarily UTF-8.
+Result<std::optional<Message>> decode(std::string_view payload);
+
+}  // namespace peercron

@@ -1,0 +1,345 @@
+#include "wire/connection.hpp"
+
+#include "base/task_group.hpp"
+#include "wire/address.hpp"
+#include "wire/codec.hpp"
+
+#include <spdlog/fmt/fmt.h>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/error.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <exception>
+#include <utility>
+
+namespace peercron {
+namespace {
+
+using asio::ip::tcp;
+using boost::system::error_code;
+using Stream = boost::beast::tcp_stream;
+
+constexpr std::size_t kept_capacity = 1U << 20U;  // of a queue after a burst
+
+PeerError connect_failure(const std::string& address, error_code error)
+{
+    if (error == asio::error::connection_refused) {
+        return {PeerError::Kind::refused, error, address + ": nobody listens there"};
+    }
+    if (error == boost::beast::error::timeout || error == asio::error::timed_out) {
+        return {PeerError::Kind::timed_out, asio::error::timed_out,
+                address + ": no connection in time"};
+    }
+    return {PeerError::Kind::other, error, fmt::format("{}: {}", address, error.message())};
+}
+
+PeerError greeting_failure(const std::string& address, error_code error)
+{
+    if (error == boost::beast::error::timeout || error == asio::error::timed_out) {
+        return {PeerError::Kind::timed_out, asio::error::timed_out,
+                address + ": connected, but did not finish the greeting in time"};
+    }
+    const std::string what = error == asio::error::eof ? "connection closed" : error.message();
+    return {PeerError::Kind::other, error, fmt::format("{}: {} in the greeting", address, what)};
+}
+
+/// A cancelled coroutine ends here; every other error is the caller's to judge.
+void throw_if_cancelled(error_code error)
+{
+    if (error == asio::error::operation_aborted) throw boost::system::system_error(error);
+}
+
+/// A socket that no child process inherits, not even one that is spawned right now.
+error_code open_socket(tcp::socket& socket, const tcp& protocol)
+{
+    const int fd = ::socket(protocol.family(), SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
+    if (fd < 0) return {errno, boost::system::system_category()};
+    error_code error;
+    socket.assign(protocol, fd, error);
+    if (error) ::close(fd);
+    return error;
+}
+
+/// On loopback a connection to a free port can meet itself (TCP's simultaneous open).
+bool is_connected_to_itself(const tcp::socket& socket)
+{
+    error_code error;
+    const auto local = socket.local_endpoint(error);
+    return !error && local == socket.remote_endpoint(error) && !error;
+}
+
+/// Carries the greeting out by the deadline that the stream has. `frames` may be left with what
+/// came right behind the greeting.
+asio::awaitable<Result<Greeted, PeerError>> greet(Stream& stream, FrameReader& frames,
+                                                  Greeting greeting, const std::string& address)
+{
+    error_code error;
+    tcp::socket& options = stream.socket();
+    options.set_option(tcp::no_delay(true), error);
+    options.set_option(asio::socket_base::keep_alive(true), error);  // it works without, too
+
+    std::string out;
+    Greeting::Step step = greeting.begin();
+    for (;;) {
+        if (step.send) {
+            out.clear();
+            const std::size_t start = begin_frame(out);
+            out += *step.send;
+            end_frame(out, start);
+            co_await asio::async_write(stream, asio::buffer(out),
+                                       asio::redirect_error(asio::use_awaitable, error));
+            throw_if_cancelled(error);
+            if (error && !step.outcome) co_return greeting_failure(address, error);
+        }
+        if (step.outcome) break;
+
+        auto frame = frames.next();
+        while (frame && !*frame) {
+            const auto room = frames.room();
+            const std::size_t size =
+                co_await stream.async_read_some(asio::buffer(room.data(), room.size()),
+                                                asio::redirect_error(asio::use_awaitable, error));
+            throw_if_cancelled(error);
+            if (error) co_return greeting_failure(address, error);
+            frames.filled(size);
+            frame = frames.next();
+        }
+        if (!frame) {
+            co_return PeerError{PeerError::Kind::other,
+                                {},
+                                fmt::format("{}: does not speak peercron's protocol: it {}",
+                                            address, frame.error().message)};
+        }
+        step = greeting.receive(**frame);
+    }
+    if (!*step.outcome) {
+        PeerError failure = std::move(step.outcome->error());
+        failure.message = fmt::format("{}: {}", address, failure.message);
+        co_return failure;
+    }
+    co_return std::move(**step.outcome);
+}
+
+}  // namespace
+
+asio::awaitable<PeerConnection::Result> PeerConnection::connect(std::string address,
+                                                                PeerSettings settings,
+                                                                SteadyTime deadline)
+{
+    const auto endpoint = parse_endpoint(address);
+    if (!endpoint) co_return PeerError{PeerError::Kind::other, {}, endpoint.error().message};
+
+    Stream stream(co_await asio::this_coro::executor);
+    error_code error = open_socket(stream.socket(), endpoint->protocol());
+    if (error) co_return connect_failure(address, error);
+    stream.expires_at(deadline);
+    co_await stream.async_connect(*endpoint, asio::redirect_error(asio::use_awaitable, error));
+    throw_if_cancelled(error);
+    if (!error && is_connected_to_itself(stream.socket())) error = asio::error::connection_refused;
+    if (error) co_return connect_failure(address, error);
+
+    FrameReader frames(greeting_frame_limit);
+    Greeting greeting(Greeting::Role::client, std::move(settings.greeting));
+    auto greeted = co_await greet(stream, frames, std::move(greeting), address);
+    if (!greeted) co_return std::move(greeted.error());
+    co_return std::unique_ptr<PeerConnection>(
+        new PeerConnection(stream.release_socket(), std::move(address), std::move(frames),
+                           std::move(*greeted), settings.limits));
+}
+
+asio::awaitable<PeerConnection::Result> PeerConnection::accept(tcp::socket socket,
+                                                               PeerSettings settings,
+                                                               SteadyTime deadline)
+{
+    error_code error;
+    const tcp::endpoint remote = socket.remote_endpoint(error);
+    std::string address = to_string(remote);
+    if (error) co_return greeting_failure(address, error);
+
+    Stream stream(std::move(socket));
+    stream.expires_at(deadline);
+    FrameReader frames(greeting_frame_limit);
+    Greeting greeting(Greeting::Role::server, std::move(settings.greeting));
+    auto greeted = co_await greet(stream, frames, std::move(greeting), address);
+    if (!greeted) co_return std::move(greeted.error());
+    co_return std::unique_ptr<PeerConnection>(
+        new PeerConnection(stream.release_socket(), std::move(address), std::move(frames),
+                           std::move(*greeted), settings.limits));
+}
+
+PeerConnection::PeerConnection(tcp::socket socket, std::string remote_address, FrameReader frames,
+                               Greeted greeted, PeerLimits limits)
+    : socket_(std::move(socket)),
+      remote_address_(std::move(remote_address)),
+      peer_(std::move(greeted.peer)),
+      protocol_version_(greeted.version),
+      limits_(limits),
+      frames_(std::move(frames)),
+      receive_mac_(greeted.receive_key),
+      last_received_(std::chrono::steady_clock::now()),
+      send_mac_(greeted.send_key),
+      queued_(socket_.get_executor()),
+      ended_(socket_.get_executor())
+{
+    frames_.set_limit(limits_.max_frame);
+}
+
+asio::awaitable<ConnectionEnd> PeerConnection::run(Handler handle)
+{
+    // The end wakes all three, and then each returns.
+    TaskGroup tasks(socket_.get_executor());
+    last_received_ = std::chrono::steady_clock::now();
+    tasks.spawn("peer reader", read(handle));
+    tasks.spawn("peer writer", write());
+    if (limits_.max_silence.count() > 0) tasks.spawn("peer watch", watch());
+
+    std::exception_ptr failure;
+    try {
+        co_await tasks.join();
+    } catch (...) {
+        failure = std::current_exception();  // co_await is not allowed in a handler
+    }
+    if (failure) {
+        close();
+        co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+        tasks.cancel();
+        co_await tasks.join();
+        std::rethrow_exception(failure);
+    }
+    co_return *end_;
+}
+
+asio::awaitable<void> PeerConnection::read(const Handler& handle)
+{
+    deliver_frames(handle);  // those that came right behind the greeting
+    while (!end_) {
+        const auto room = frames_.room();
+        error_code error;
+        const std::size_t size =
+            co_await socket_.async_read_some(asio::buffer(room.data(), room.size()),
+                                             asio::redirect_error(asio::use_awaitable, error));
+        if (end_) co_return;
+        if (error == asio::error::eof && !frames_.is_inside_frame()) {
+            end(ConnectionEnd::Kind::closed_by_peer, "closed the connection", error);
+        } else if (error == asio::error::eof) {
+            end(ConnectionEnd::Kind::closed_by_peer, "closed the connection amid a message", error);
+        } else if (error) {
+            throw_if_cancelled(error);
+            end(ConnectionEnd::Kind::broken, error.message(), error);
+        } else {
+            last_received_ = std::chrono::steady_clock::now();
+            frames_.filled(size);
+            deliver_frames(handle);
+        }
+    }
+}
+
+void PeerConnection::deliver_frames(const Handler& handle)
+{
+    while (!end_) {
+        const auto frame = frames_.next();
+        if (!frame) return end(ConnectionEnd::Kind::protocol, frame.error().message);
+        if (!*frame) return;
+        const auto payload = receive_mac_.open(**frame);
+        if (!payload) {
+            return end(ConnectionEnd::Kind::protocol,
+                       "a message was changed, repeated or left out on the way");
+        }
+        auto message = decode(*payload);
+        if (!message) return end(ConnectionEnd::Kind::protocol, "sent " + message.error().message);
+        if (*message) handle(std::move(**message));
+    }
+}
+
+asio::awaitable<void> PeerConnection::write()
+{
+    while (!end_) {
+        if (outgoing_.empty()) {
+            co_await queued_.wait();
+            continue;
+        }
+        std::swap(in_flight_, outgoing_);
+        error_code error;
+        co_await asio::async_write(socket_, asio::buffer(in_flight_),
+                                   asio::redirect_error(asio::use_awaitable, error));
+        if (end_) co_return;
+        throw_if_cancelled(error);
+        if (error) end(ConnectionEnd::Kind::broken, error.message(), error);
+        in_flight_.clear();
+        if (in_flight_.capacity() > kept_capacity) std::string().swap(in_flight_);
+    }
+}
+
+asio::awaitable<void> PeerConnection::watch()
+{
+    while (!end_) {
+        const auto now = std::chrono::steady_clock::now();
+        if (now >= last_received_ + limits_.max_silence) {
+            error_code error;
+            if (socket_.available(error) == 0) {
+                end(ConnectionEnd::Kind::silent,
+                    fmt::format("was silent for {} ms", limits_.max_silence.count()),
+                    asio::error::timed_out);
+                co_return;
+            }
+            last_received_ = now;  // this process was busy or stopped, not the peer
+        }
+        co_await ended_.wait_until(last_received_ + limits_.max_silence);
+    }
+}
+
+void PeerConnection::send(const Message& message)
+{
+    if (end_) return;
+    const std::size_t start = begin_frame(outgoing_);
+    const std::size_t payload = outgoing_.size();
+    append_encoded(outgoing_, message);
+    send_mac_.seal(outgoing_, payload);
+    const std::size_t size = outgoing_.size() - payload;
+    if (size > limits_.max_frame) {
+        return end(
+            ConnectionEnd::Kind::protocol,
+            fmt::format("is owed a message of {} bytes, {} are allowed", size, limits_.max_frame));
+    }
+    end_frame(outgoing_, start);
+    if (queued_bytes() > limits_.max_queue) {
+        return end(ConnectionEnd::Kind::slow,
+                   fmt::format("reads too slowly: {} bytes wait for it, {} are allowed",
+                               queued_bytes(), limits_.max_queue));
+    }
+    queued_.notify();
+}
+
+void PeerConnection::close()
+{
+    if (end_) return;
+    if (in_flight_.empty()) {
+        error_code ignored;
+        socket_.non_blocking(true, ignored);
+        socket_.write_some(asio::buffer(outgoing_), ignored);
+    }
+    end(ConnectionEnd::Kind::closed_here, "closed here");
+}
+
+void PeerConnection::end(ConnectionEnd::Kind kind, std::string_view what, error_code code)
+{
+    if (end_) return;
+    end_ = ConnectionEnd{kind, code, fmt::format("{} ({}): {}", peer_.node, remote_address_, what)};
+    error_code ignored;
+    socket_.close(ignored);
+    queued_.notify();
+    ended_.notify();
+}
+
+}  // namespace peercron

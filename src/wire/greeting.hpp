@@ -1,0 +1,106 @@
+#pragma once
+
+#include "base/result.hpp"
+#include "model/run.hpp"
+#include "wire/hmac.hpp"
+#include "wire/peer_error.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace peercron {
+
+/// The protocol versions that a program speaks, both ends included.
+struct VersionRange {
+    std::uint32_t min = 1;
+    std::uint32_t max = 1;
+    friend bool operator==(const VersionRange&, const VersionRange&) = default;
+};
+
+/// Who a peer is.
+struct PeerIdentity {
+    NodeName node;
+    std::string program_version;
+    friend bool operator==(const PeerIdentity&, const PeerIdentity&) = default;
+};
+
+struct GreetingSettings {
+    PeerIdentity self;
+    std::string secret;  ///< the cluster secret; empty is a secret like any other, see config/
+    VersionRange versions;
+};
+
+/// What two peers know of each other after the greeting.
+struct Greeted {
+    PeerIdentity peer;
+    std::uint32_t version = 0;  ///< the highest that both speak
+    Digest send_key{};          ///< for FrameMac
+    Digest receive_key{};
+};
+
+/// No frame of the greeting is longer.
+inline constexpr std::size_t greeting_frame_limit = 4096;
+
+/// How two peers find a common version and prove to each other that they know the cluster
+/// secret, without I/O: it is handed each frame's payload and says what to send.
+///
+///     client → server   magic, Hello: versions, nonce       (peer.proto)
+///     client ← server   magic, Hello: versions, nonce
+///     client → server   proof, Identity                     proof = HMAC(K, role, all before it)
+///     client ← server   proof, Identity                     or an empty frame: refused
+///
+/// What this gives:
+/// - Neither side learns a name or a program version before the other has proven the secret; a
+///   stranger who connects sees versions and a random number. The client proves first, so
+///   nobody gets something to guess the secret from by connecting.
+/// - Every byte sent before, in both directions, is in each proof: a version cannot be talked
+///   down, and nothing can be changed on the way.
+/// - The role is in each proof, so nobody passes by sending a peer's own proof back to it; the
+///   nonces of both sides are, so no recorded greeting can be played again.
+/// - The frames after it carry a FrameMac under keys made of secret and greeting.
+///
+/// The scheme is that of ISO/IEC 9798-4 (mutual authentication with a keyed check function).
+/// Nothing is encrypted, and somebody who listens can try secrets at leisure: the secret has to
+/// be long and random, or TLS be used.
+class Greeting {
+public:
+    enum class Role : std::uint8_t { client, server };
+
+    struct Step {
+        std::optional<std::string> send;  ///< payload of a frame to send, also before failing
+        std::optional<Result<Greeted, PeerError>> outcome;  ///< the end; none: read a frame
+    };
+
+    /// `nonce` is never used twice; only tests give one. The error's message does not name the
+    /// peer's address, which the greeting does not know.
+    Greeting(Role role, GreetingSettings settings, Digest nonce = random_bytes());
+
+    /// First of all.
+    Step begin();
+
+    /// The payload of the peer's next frame. Not to be called after an outcome.
+    Step receive(std::string_view payload);
+
+private:
+    Step receive_hello(std::string_view payload);
+    Step receive_proof(std::string_view payload);
+
+    std::string hello() const;
+    std::string proof();
+    Digest proof_of(Role role, std::string_view identity);
+    void add_to_transcript(std::string_view payload);
+    Greeted greeted(PeerIdentity peer);
+
+    Role role_;
+    GreetingSettings settings_;
+    Digest nonce_;
+    Hmac proof_key_;
+    bool has_hello_ = false;
+    std::uint32_t version_ = 0;
+    std::string transcript_;  // every frame so far, each after its length
+};
+
+}  // namespace peercron
