@@ -1,0 +1,42 @@
+#pragma once
+
+#include "base/clock.hpp"
+
+#include <cstdint>
+#include <optional>
+
+namespace peercron {
+
+/// Which index the next blocking query must carry.
+///
+/// Source: Consul, HTTP API, "Blocking Queries", implementation details.
+class BlockingIndex {
+public:
+    /// Wait for news after this index; 0: answer at once.
+    std::uint64_t next() const { return next_; }
+
+    /// An answer came, with this X-Consul-Index. Starts anew when the index went backwards (the
+    /// server's data was restored or wiped), and never asks for 0 again after an answer without a
+    /// usable index, because that would be answered at once for ever.
+    void answered(std::optional<std::uint64_t> index);
+
+    /// No answer, or an error: whoever answers next may be another server with other data, and
+    /// may be asked for a far too high index in vain. The next answer shall come at once.
+    void failed() { next_ = 0; }
+
+private:
+    std::uint64_t next_ = 0;
+};
+
+/// Keeps a loop of blocking queries from spinning when each is answered at once: a burst passes
+/// without delay, a flood is held to ten a second.
+class QueryPace {
+public:
+    /// An answer was handled at `now`: how long to wait before the next query.
+    SteadyTime::duration pause(SteadyTime now);
+
+private:
+    SteadyTime spent_until_{};  // when the burst that was used up will have been refilled
+};
+
+}  // namespace peercron

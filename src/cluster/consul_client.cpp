@@ -1,0 +1,167 @@
+#include "cluster/consul_client.hpp"
+
+#include "base/clock.hpp"
+#include "base/event.hpp"
+
+#include <spdlog/fmt/fmt.h>
+#include <boost/asio/error.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core/error.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/write.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <charconv>
+#include <stdexcept>
+#include <utility>
+
+namespace peercron {
+namespace {
+
+namespace http = boost::beast::http;
+using asio::ip::tcp;
+
+/// A cluster of some thousand nodes in one answer of health/service.
+constexpr std::uint64_t body_limit = 64U << 20U;
+
+/// What a name stands for. Shared with the resolver's handler, which may run after the caller gave
+/// up: getaddrinfo() cannot be stopped.
+struct Lookup {
+    explicit Lookup(const asio::any_io_executor& executor) : resolver(executor), done(executor) {}
+    tcp::resolver resolver;
+    Event done;
+    bool ended = false;
+    boost::system::error_code error;
+    tcp::resolver::results_type found;
+};
+
+asio::awaitable<std::shared_ptr<Lookup>> look_up(asio::any_io_executor executor, std::string host,
+                                                 std::string port, SteadyTime deadline)
+{
+    auto lookup = std::make_shared<Lookup>(executor);
+    const auto on_end = [lookup](boost::system::error_code error,
+                                 const tcp::resolver::results_type& found) {
+        lookup->ended = true;
+        lookup->error = error;
+        lookup->found = found;
+        lookup->done.notify();
+    };
+    lookup->resolver.async_resolve(host, port, on_end);
+    while (!lookup->ended) {
+        if (!co_await lookup->done.wait_until(deadline)) break;
+    }
+    if (!lookup->ended) lookup->error = boost::beast::error::timeout;
+    co_return lookup;
+}
+
+/// A cancelled call is not a call without an answer.
+void throw_if_cancelled(const boost::system::error_code& error)
+{
+    if (error == asio::error::operation_aborted) throw boost::system::system_error(error);
+}
+
+std::optional<std::uint64_t> parse_index(std::string_view text)
+{
+    std::uint64_t index = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), index);
+    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+    return index;
+}
+
+NoAnswer no_answer(const std::string& address, const boost::system::error_code& error)
+{
+    const bool late = error == boost::beast::error::timeout;
+    return {fmt::format("{}: {}", address, late ? "no answer in time" : error.message()), late};
+}
+
+}  // namespace
+
+ConsulClient::ConsulClient(asio::any_io_executor executor, const std::string& address,
+                           std::string token)
+    : executor_(std::move(executor)), address_(address), token_(std::move(token))
+{
+    const std::size_t colon = address.rfind(':');
+    if (colon == std::string::npos || colon == 0 || colon + 1 == address.size() ||
+        address.find('/') != std::string::npos) {
+        throw std::invalid_argument(fmt::format("consul_address \"{}\" is not HOST:PORT", address));
+    }
+    host_ = address.substr(0, colon);
+    if (host_.front() == '[' && host_.back() == ']') host_ = host_.substr(1, host_.size() - 2);
+    port_ = address.substr(colon + 1);
+}
+
+asio::awaitable<Result<ConsulAnswer, NoAnswer>> ConsulClient::call(ConsulCall call)
+{
+    const SteadyTime deadline = std::chrono::steady_clock::now() + call.timeout;
+    Request request = make_request(call);
+    if (!kept_.empty()) {
+        auto kept = std::move(kept_.back());
+        kept_.pop_back();
+        auto answer = co_await call_on(std::move(kept), request, deadline);
+        if (answer || std::chrono::steady_clock::now() >= deadline) co_return answer;
+        kept_.clear();  // closed while it waited here, and the others most likely too
+    }
+    auto fresh = std::make_unique<Connection>(executor_);
+    const boost::system::error_code error = co_await connect(*fresh, deadline);
+    if (error) co_return no_answer(address_, error);
+    co_return co_await call_on(std::move(fresh), request, deadline);
+}
+
+ConsulClient::Request ConsulClient::make_request(ConsulCall& call) const
+{
+    Request request(call.method, call.target, 11, std::move(call.body));
+    request.set(http::field::host, address_);
+    request.set(http::field::accept, "application/json");
+    if (!token_.empty()) request.set("X-Consul-Token", token_);
+    if (!request.body().empty()) request.set(http::field::content_type, "application/json");
+    request.prepare_payload();
+    return request;
+}
+
+asio::awaitable<Result<ConsulAnswer, NoAnswer>> ConsulClient::call_on(
+    std::unique_ptr<Connection> connection, Request& request, SteadyTime deadline)
+{
+    boost::system::error_code error;
+    connection->stream.expires_at(deadline);
+    co_await http::async_write(connection->stream, request,
+                               asio::redirect_error(asio::use_awaitable, error));
+    throw_if_cancelled(error);
+    if (error) co_return no_answer(address_, error);
+
+    http::response_parser<http::string_body> parser;
+    parser.body_limit(body_limit);
+    co_await http::async_read(connection->stream, connection->buffer, parser,
+                              asio::redirect_error(asio::use_awaitable, error));
+    throw_if_cancelled(error);
+    if (error) co_return no_answer(address_, error);
+
+    auto response = parser.release();
+    ConsulAnswer answer;
+    answer.status = response.result_int();
+    answer.index = parse_index(response["X-Consul-Index"]);
+    answer.body = std::move(response.body());
+    if (response.keep_alive()) {
+        connection->stream.expires_never();
+        kept_.push_back(std::move(connection));
+    }
+    co_return answer;
+}
+
+asio::awaitable<boost::system::error_code> ConsulClient::connect(Connection& connection,
+                                                                 SteadyTime deadline)
+{
+    const auto lookup = co_await look_up(executor_, host_, port_, deadline);
+    boost::system::error_code error = lookup->error;
+    if (error) co_return error;
+    connection.stream.expires_at(deadline);
+    co_await connection.stream.async_connect(lookup->found,
+                                             asio::redirect_error(asio::use_awaitable, error));
+    throw_if_cancelled(error);
+    if (!error) connection.stream.socket().set_option(tcp::no_delay(true), error);
+    co_return error;
+}
+
+}  // namespace peercron

@@ -1,0 +1,22 @@
+#pragma once
+
+#include "model/run.hpp"
+
+#include <cstdint>
+#include <string>
+
+namespace peercron {
+
+/// What a node needs to know to take part through Consul.
+struct ConsulSettings {
+    std::string address = "127.0.0.1:8500";        ///< host:port of the agent's HTTP API
+    std::string token;                             ///< ACL token; empty: none is sent
+    std::string service_name = "peercron";         ///< all nodes of a cluster share it …
+    std::string lock_key = "peercron/dispatcher";  ///< … and this
+    NodeName bind_address;          ///< host:port of this node's peer port, reachable by the agent
+    std::string http_address;       ///< where this node's API answers, told to others
+    std::string version;            ///< told to others
+    std::uint64_t incarnation = 0;  ///< told to others; new with each start of the process
+};
+
+}  // namespace peercron
