@@ -34,7 +34,10 @@ public:
 };
 
 /// Milliseconds since the epoch, the form in which tables and messages carry a moment.
-constexpr std::int64_t to_unix_millis(WallTime time) { return time.time_since_epoch().count(); }
+constexpr std::int64_t to_unix_millis(WallTime time)
+{
+    return time.time_since_epoch().count();
+}
 
 constexpr WallTime from_unix_millis(std::int64_t millis)
 {

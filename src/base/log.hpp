@@ -13,7 +13,7 @@ namespace peercron {
 /// (spdlog::info and friends), a line per event, starting with the part's name: "consul: …".
 struct LogSettings {
     spdlog::level::level_enum level = spdlog::level::info;
-    std::string file;  ///< empty: standard error
+    std::string file;                    ///< empty: standard error
     std::size_t file_size = 64U << 20U;  ///< bytes after which the file is rotated
     std::size_t file_count = 5;          ///< rotated files that are kept
 };

@@ -17,7 +17,8 @@ struct Error {
 };
 
 /// Found by argument-dependent lookup when value() is called on a Result that holds an Error.
-[[noreturn]] inline void throw_exception_from_error(const Error& error, const boost::source_location&)
+[[noreturn]] inline void throw_exception_from_error(const Error& error,
+                                                    const boost::source_location&)
 {
     throw std::runtime_error(error.message);
 }

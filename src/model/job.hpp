@@ -19,9 +19,9 @@ struct Job {
     std::string remark;
     bool stop = false;
     bool is_mutex = false;
-    std::int64_t start_time = 0;  ///< Unix seconds; a fire at t needs start_time <= t
-    std::int64_t end_time = 0;    ///< Unix seconds; a fire at t needs t < end_time; 0 = open
-    std::string time_zone;        ///< IANA name; empty = the configured one
+    std::int64_t start_time = 0;      ///< Unix seconds; a fire at t needs start_time <= t
+    std::int64_t end_time = 0;        ///< Unix seconds; a fire at t needs t < end_time; 0 = open
+    std::string time_zone;            ///< IANA name; empty = the configured one
     std::chrono::seconds timeout{0};  ///< 0 = none
 
     /// Fires at or before this moment are not this version's: it is when the job was added or

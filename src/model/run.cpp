@@ -27,7 +27,10 @@ std::string to_string(const RunId& id)
     return text;
 }
 
-std::string_view to_string(RunState state) { return state_names.at(static_cast<std::size_t>(state)); }
+std::string_view to_string(RunState state)
+{
+    return state_names.at(static_cast<std::size_t>(state));
+}
 
 std::optional<RunState> parse_run_state(std::string_view text)
 {

@@ -57,7 +57,7 @@ std::optional<RunState> parse_run_state(std::string_view text);
 
 /// The words that stand first in a row's `reason`; more may follow after ": ".
 namespace reason {
-inline constexpr std::string_view mutex = "mutex";  ///< the previous run was still alive
+inline constexpr std::string_view mutex = "mutex";        ///< the previous run was still alive
 inline constexpr std::string_view overload = "overload";  ///< no free slot by the start deadline
 inline constexpr std::string_view no_node = "no-node";    ///< no live node by the start deadline
 inline constexpr std::string_view misfire = "misfire";    ///< fell due while nobody could plan
@@ -110,9 +110,9 @@ struct std::hash<peercron::RunId> {
     std::size_t operator()(const peercron::RunId& id) const noexcept
     {
         const auto time = static_cast<std::uint64_t>(peercron::to_unix_millis(id.scheduled_at));
-        const std::uint64_t mixed =
-            (static_cast<std::uint64_t>(id.job) * 0x9E3779B97F4A7C15ULL) ^
-            (time * 0xC2B2AE3D27D4EB4FULL) ^ static_cast<std::uint64_t>(id.attempt);
+        const std::uint64_t mixed = (static_cast<std::uint64_t>(id.job) * 0x9E3779B97F4A7C15ULL) ^
+                                    (time * 0xC2B2AE3D27D4EB4FULL) ^
+                                    static_cast<std::uint64_t>(id.attempt);
         return static_cast<std::size_t>(mixed ^ (mixed >> 32U));
     }
 };

@@ -68,6 +68,8 @@ struct LogRow {
     std::int64_t time = 0;           ///< Unix seconds of the scheduled time
     std::int64_t dispatch_time = 0;  ///< Unix seconds
     RunReport run;                   ///< id.scheduled_at of rows older than the upgrade is `time`
+    std::int64_t fires = 1;          ///< see PlannedRun
+    std::optional<WallTime> gap_end;
 };
 struct LogPage {
     std::vector<LogRow> rows;
@@ -84,6 +86,9 @@ struct OpenRun {
 struct TermStart {
     std::optional<WallTime> planned_through;  ///< not set: nothing was ever planned here
     std::vector<OpenRun> open_runs;
+    /// Runs in a final state that were scheduled less than 10 s before planned_through, or after
+    /// it: a job that is changed must not fire again at a moment when it has fired.
+    std::vector<RunId> ended_lately;
 };
 
 /// One step of the plan, committed whole or not at all.
@@ -132,7 +137,8 @@ public:
 
     // Ledger.
     /// Begins the term `epoch` unless the store has seen a newer one (then throws Deposed). From
-    /// here on no step of an older epoch can be committed.
+    /// here on no step of an older epoch can be committed. May be called again in the same term,
+    /// to read what has become of the open runs.
     virtual TermStart begin_term(Epoch epoch, const NodeName& dispatcher) = 0;
     /// One transaction, guarded by `epoch`; throws Deposed when the store has another one.
     virtual void commit(const PlanStep& step) = 0;

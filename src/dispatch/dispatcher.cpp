@@ -1,0 +1,140 @@
+#include "dispatch/dispatcher.hpp"
+
+#include "dispatch/dispatcher_metrics.hpp"
+#include "dispatch/tenure.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <exception>
+#include <set>
+#include <unordered_set>
+#include <utility>
+
+namespace peercron {
+namespace {
+
+using namespace std::chrono_literals;
+
+}  // namespace
+
+Dispatcher::Dispatcher(asio::any_io_executor executor, Parts parts, NodeName self,
+                       DispatchSettings settings)
+    : executor_(std::move(executor)),
+      parts_(std::move(parts)),
+      self_(std::move(self)),
+      settings_(std::move(settings)),
+      jobs_(settings_.default_zone),
+      metrics_(std::make_unique<Metrics>(parts_.metrics))
+{}
+
+Dispatcher::~Dispatcher() = default;
+
+asio::awaitable<void> Dispatcher::run()
+{
+    for (;;) {
+        if (parts_.coordinator.epoch() == 0) {
+            co_await follow_jobs();
+            continue;
+        }
+        tenure_ = std::make_unique<Tenure>(*this, parts_.coordinator.epoch());
+        std::exception_ptr failure;
+        std::string deposed;
+        try {
+            co_await tenure_->run();
+        } catch (const Deposed& error) {
+            deposed = error.what();
+        } catch (...) {
+            failure = std::current_exception();
+        }
+        const Epoch ended = tenure_->epoch();
+        tenure_.reset();
+        metrics_->term_ended();
+        if (failure) std::rethrow_exception(failure);
+        spdlog::warn("dispatch: this node no longer dispatches (epoch {}): {}", ended,
+                     deposed.empty() ? "the lock was lost" : deposed);
+        // Deposed and still holding the lock: the coordinator is about to hear of it.
+        if (!deposed.empty()) co_await parts_.coordinator.changed().wait_for(1s);
+    }
+}
+
+Epoch Dispatcher::epoch() const
+{
+    return tenure_ ? tenure_->epoch() : 0;
+}
+
+std::vector<NodeLoad> Dispatcher::loads() const
+{
+    return tenure_ ? tenure_->loads() : std::vector<NodeLoad>();
+}
+
+asio::awaitable<void> Dispatcher::follow_jobs()
+{
+    std::string trouble;
+    try {
+        co_await refresh_jobs();
+    } catch (const StoreError& error) {
+        trouble = error.what();
+    }
+    if (!trouble.empty()) spdlog::warn("dispatch: cannot read the jobs: {}", trouble);
+    if (parts_.coordinator.epoch() != 0) co_return;
+    co_await parts_.coordinator.changed().wait_for(settings_.poll_interval);
+}
+
+/// Reads what changed in table cron since the last time; returns the jobs that are different now.
+asio::awaitable<std::vector<JobId>> Dispatcher::refresh_jobs()
+{
+    const auto read = [cursor = cursor_](Store& store) { return store.changes_since(cursor); };
+    JobChanges changes = co_await parts_.store.call(read);
+    std::vector<JobId> changed;
+    const WallTime seen = parts_.clock.now();
+    for (Job& job : changes.changed) {
+        const JobId id = job.id;
+        if (jobs_.put(std::move(job), seen)) changed.push_back(id);
+    }
+    cursor_ = std::move(changes.next);
+    const bool same_ids = changes.count == static_cast<std::int64_t>(jobs_.size()) &&
+                          changes.id_sum == jobs_.id_sum();
+    if (same_ids) co_return changed;
+
+    const auto read_ids = [](Store& store) { return store.job_ids(); };
+    const std::vector<JobId> ids = co_await parts_.store.call(read_ids);
+    for (const JobId id : jobs_.missing_from(ids)) {
+        jobs_.erase(id);
+        changed.push_back(id);
+    }
+    std::vector<JobId> unknown;
+    const auto is_unknown = [this](JobId id) { return jobs_.find(id) == nullptr; };
+    std::copy_if(ids.begin(), ids.end(), std::back_inserter(unknown), is_unknown);
+    if (!unknown.empty()) {
+        const std::vector<JobId> found = co_await reload_jobs(std::move(unknown));
+        changed.insert(changed.end(), found.begin(), found.end());
+    }
+    co_return changed;
+}
+
+/// Reads these rows again; returns the jobs that are different now.
+asio::awaitable<std::vector<JobId>> Dispatcher::reload_jobs(std::vector<JobId> ids)
+{
+    const auto read = [&ids](Store& store) { return store.find_jobs_by_id(ids); };
+    std::vector<Job> rows = co_await parts_.store.call(read);
+    const WallTime seen = parts_.clock.now();
+    std::unordered_set<JobId> gone(ids.begin(), ids.end());
+    std::vector<JobId> changed;
+    for (Job& row : rows) {
+        const JobId id = row.id;
+        gone.erase(id);
+        if (jobs_.put(std::move(row), seen)) changed.push_back(id);
+    }
+    for (const JobId id : gone) {
+        if (jobs_.erase(id)) changed.push_back(id);
+    }
+    co_return changed;
+}
+
+Moment Dispatcher::now() const
+{
+    return Moment{parts_.clock.now(), parts_.clock.steady_now()};
+}
+
+}  // namespace peercron

@@ -1,0 +1,73 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "base/event.hpp"
+#include "cluster/coordinator.hpp"
+#include "dispatch/channel.hpp"
+#include "dispatch/job_table.hpp"
+#include "dispatch/term.hpp"
+#include "store/store_pool.hpp"
+
+#include <prometheus/registry.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace peercron {
+
+/// Keeps the warm copy of the jobs, and whenever this node holds the lock, dispatches: carries out
+/// the rules of Term against the store and the nodes.
+///
+/// One coroutine does everything that changes the plan or the ledger, one thing after the other;
+/// that is why no change of a job can be overtaken by a fire planned from its old version.
+class Dispatcher {
+public:
+    struct Parts {
+        const Clock& clock;
+        Coordinator& coordinator;
+        StorePool& store;  ///< its own: a commit waits for nobody
+        Connect connect;
+        /// When this node last lost its connection from that dispatcher; nullopt when it did not.
+        std::function<std::optional<WallTime>(const NodeName&)> lost_dispatcher;
+        prometheus::Registry& metrics;
+    };
+
+    /// `self` is this node's name.
+    Dispatcher(asio::any_io_executor executor, Parts parts, NodeName self,
+               DispatchSettings settings);
+    ~Dispatcher();
+
+    /// Ends only by cancellation; whatever was committed and not handed out is found by the next
+    /// dispatcher.
+    asio::awaitable<void> run();
+
+    /// The epoch in which this node dispatches; 0 when it does not.
+    Epoch epoch() const;
+
+    /// What the dispatcher knows of all nodes; empty when this node does not dispatch.
+    std::vector<NodeLoad> loads() const;
+
+    const JobTable& jobs() const { return jobs_; }
+
+private:
+    class Tenure;
+    struct Metrics;
+
+    asio::awaitable<void> follow_jobs();
+    asio::awaitable<std::vector<JobId>> refresh_jobs();
+    asio::awaitable<std::vector<JobId>> reload_jobs(std::vector<JobId> ids);
+    Moment now() const;
+
+    asio::any_io_executor executor_;
+    Parts parts_;
+    const NodeName self_;
+    const DispatchSettings settings_;
+    JobTable jobs_;
+    JobCursor cursor_;
+    std::unique_ptr<Metrics> metrics_;
+    std::unique_ptr<Tenure> tenure_;
+};
+
+}  // namespace peercron

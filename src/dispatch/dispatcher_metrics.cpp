@@ -1,0 +1,79 @@
+#include "dispatch/dispatcher_metrics.hpp"
+
+#include <string>
+
+namespace peercron {
+namespace {
+
+prometheus::Gauge& gauge(prometheus::Registry& registry, const char* name, const char* help)
+{
+    return prometheus::BuildGauge().Name(name).Help(help).Register(registry).Add({});
+}
+
+prometheus::Counter& counter(prometheus::Registry& registry, const char* name, const char* help)
+{
+    return prometheus::BuildCounter().Name(name).Help(help).Register(registry).Add({});
+}
+
+prometheus::Histogram& seconds(prometheus::Registry& registry, const char* name, const char* help)
+{
+    const prometheus::Histogram::BucketBoundaries bounds{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
+                                                         0.1,   0.25,   0.5,   1,    2.5,   10};
+    return prometheus::BuildHistogram().Name(name).Help(help).Register(registry).Add({}, bounds);
+}
+
+}  // namespace
+
+Dispatcher::Metrics::Metrics(prometheus::Registry& registry)
+    : epoch_(
+          gauge(registry, "peercron_epoch", "Epoch in which this node dispatches; 0: it does not")),
+      terms_(counter(registry, "peercron_terms_total", "Times this node became the dispatcher")),
+      take_over_(gauge(registry, "peercron_take_over_seconds",
+                       "From winning the lock to the first plan, in the newest term")),
+      commit_(seconds(registry, "peercron_commit_seconds", "Time to commit a step of the plan")),
+      commit_errors_(counter(registry, "peercron_commit_errors_total", "Commits that failed")),
+      planned_(counter(registry, "peercron_fires_planned_total", "Fires put into the ledger")),
+      open_(gauge(registry, "peercron_open_runs", "Runs that are not in a final state")),
+      jobs_(gauge(registry, "peercron_jobs", "Jobs, stopped ones included")),
+      ended_(prometheus::BuildCounter()
+                 .Name("peercron_fires_ended_by_dispatcher_total")
+                 .Help("Runs that ended without a node's report, by final state")
+                 .Register(registry))
+{}
+
+void Dispatcher::Metrics::term_began(Epoch epoch, std::chrono::milliseconds took)
+{
+    terms_.Increment();
+    epoch_.Set(static_cast<double>(epoch));
+    take_over_.Set(std::chrono::duration<double>(took).count());
+}
+
+void Dispatcher::Metrics::term_ended()
+{
+    epoch_.Set(0);
+    open_.Set(0);
+}
+
+void Dispatcher::Metrics::committed(std::chrono::steady_clock::duration took)
+{
+    commit_.Observe(std::chrono::duration<double>(took).count());
+}
+
+void Dispatcher::Metrics::commit_failed()
+{
+    commit_errors_.Increment();
+}
+
+void Dispatcher::Metrics::stepped(std::size_t planned, std::size_t open_runs, std::size_t jobs)
+{
+    planned_.Increment(static_cast<double>(planned));
+    open_.Set(static_cast<double>(open_runs));
+    jobs_.Set(static_cast<double>(jobs));
+}
+
+void Dispatcher::Metrics::ended(RunState state)
+{
+    ended_.Add({{"state", std::string(to_string(state))}}).Increment();
+}
+
+}  // namespace peercron

@@ -1,0 +1,38 @@
+#pragma once
+
+#include "dispatch/dispatcher.hpp"
+
+#include <prometheus/counter.h>
+#include <prometheus/family.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+
+#include <chrono>
+#include <cstddef>
+
+namespace peercron {
+
+/// What a dispatcher counts. See README, "Metrics".
+struct Dispatcher::Metrics {
+    explicit Metrics(prometheus::Registry& registry);
+
+    void term_began(Epoch epoch, std::chrono::milliseconds took);
+    void term_ended();
+    void committed(std::chrono::steady_clock::duration took);
+    void commit_failed();
+    void stepped(std::size_t planned, std::size_t open_runs, std::size_t jobs);
+    void ended(RunState state);
+
+private:
+    prometheus::Gauge& epoch_;
+    prometheus::Counter& terms_;
+    prometheus::Gauge& take_over_;
+    prometheus::Histogram& commit_;
+    prometheus::Counter& commit_errors_;
+    prometheus::Counter& planned_;
+    prometheus::Gauge& open_;
+    prometheus::Gauge& jobs_;
+    prometheus::Family<prometheus::Counter>& ended_;
+};
+
+}  // namespace peercron

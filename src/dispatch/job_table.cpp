@@ -1,0 +1,77 @@
+#include "dispatch/job_table.hpp"
+
+#include <algorithm>
+#include <unordered_set>
+#include <utility>
+
+namespace peercron {
+
+std::optional<WallTime> PlannedJob::next(WallTime after) const
+{
+    if (!enabled()) return std::nullopt;
+    const Window window{job.start_time, job.end_time};
+    const auto from = std::chrono::floor<std::chrono::seconds>(std::max(after, job.effective_from));
+    const auto fire = schedule->next_in_window(from, window);
+    if (!fire) return std::nullopt;
+    return WallTime(*fire);
+}
+
+bool JobTable::put(Job job, WallTime seen)
+{
+    const auto found = jobs_.find(job.id);
+    if (found != jobs_.end()) {
+        const Job& known = found->second.job;
+        Job same_moment = job;
+        same_moment.effective_from = known.effective_from;
+        const bool same_content = same_moment == known;
+        // A row changed by hand keeps the moment that it had in the table; known.effective_from
+        // may be the later one that was given here when such a change was seen before.
+        const bool by_hand = job.effective_from <= known.effective_from;
+        if (same_content && by_hand) return false;
+        if (by_hand) job.effective_from = seen;
+    } else {
+        id_sum_ += job.id;
+    }
+    PlannedJob& entry = jobs_[job.id];
+    const std::string& zone = job.time_zone.empty() ? default_zone_ : job.time_zone;
+    auto schedule = Schedule::make(job.cron_set, zone, job.id);
+    entry.schedule.reset();
+    entry.error.clear();
+    if (schedule) {
+        entry.schedule = std::move(*schedule);
+    } else {
+        entry.error = schedule.error().message;
+    }
+    entry.job = std::move(job);
+    return true;
+}
+
+bool JobTable::erase(JobId id)
+{
+    if (jobs_.erase(id) == 0) return false;
+    id_sum_ -= id;
+    return true;
+}
+
+const PlannedJob* JobTable::find(JobId id) const
+{
+    const auto found = jobs_.find(id);
+    return found == jobs_.end() ? nullptr : &found->second;
+}
+
+std::vector<JobId> JobTable::missing_from(const std::vector<JobId>& existing) const
+{
+    const std::unordered_set<JobId> there(existing.begin(), existing.end());
+    std::vector<JobId> missing;
+    for (const auto& [id, job] : jobs_) {
+        if (!there.contains(id)) missing.push_back(id);
+    }
+    return missing;
+}
+
+void JobTable::for_each(const std::function<void(const PlannedJob&)>& visit) const
+{
+    for (const auto& [id, job] : jobs_) visit(job);
+}
+
+}  // namespace peercron

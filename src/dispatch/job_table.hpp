@@ -1,0 +1,59 @@
+#pragma once
+
+#include "model/job.hpp"
+#include "schedule/schedule.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace peercron {
+
+/// A job with its compiled schedule.
+struct PlannedJob {
+    Job job;
+    std::optional<Schedule> schedule;  ///< not set: the row's expression or time zone is bad …
+    std::string error;                 ///< … and this is why
+
+    /// Whether it can fire at all: not stopped, and its schedule makes sense.
+    bool enabled() const { return !job.stop && schedule.has_value(); }
+
+    /// Its first fire after `after`, inside its window and after `effective_from`.
+    std::optional<WallTime> next(WallTime after) const;
+};
+
+/// All jobs, compiled: the warm copy that every node keeps, so that a new dispatcher plans at once.
+/// Plain memory; one thread.
+class JobTable {
+public:
+    /// `default_zone` is what a job without a time zone of its own runs in.
+    explicit JobTable(std::string default_zone) : default_zone_(std::move(default_zone)) {}
+
+    /// Puts `job` in, and says whether anything about it is new. A row whose content changed
+    /// while its `effective_from` did not was changed by hand: it is effective from `seen`.
+    bool put(Job job, WallTime seen);
+
+    /// Takes the job out, and says whether it was there.
+    bool erase(JobId id);
+
+    const PlannedJob* find(JobId id) const;
+
+    std::size_t size() const { return jobs_.size(); }
+    std::int64_t id_sum() const { return id_sum_; }
+
+    /// The ids that are here but not among `existing`.
+    std::vector<JobId> missing_from(const std::vector<JobId>& existing) const;
+
+    void for_each(const std::function<void(const PlannedJob&)>& visit) const;
+
+private:
+    std::string default_zone_;
+    std::unordered_map<JobId, PlannedJob> jobs_;
+    std::int64_t id_sum_ = 0;
+};
+
+}  // namespace peercron

@@ -1,0 +1,478 @@
+#include "dispatch/tenure.hpp"
+
+#include "base/backoff.hpp"
+#include "dispatch/dispatcher_metrics.hpp"
+
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include <exception>
+#include <utility>
+
+namespace peercron {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// How long a new dispatcher waits for the nodes' accounts before it plans without them.
+constexpr auto account_deadline = 700ms;
+/// How long a node may take to give runs back. Well below the lookahead, which goes on meanwhile.
+constexpr auto revoke_deadline = 1s;
+/// The longest time between two commits: it tells a deposed dispatcher, and moves planned-through.
+constexpr auto longest_pause = 1s;
+/// Every so many beats carry the load of all nodes, for the display.
+constexpr unsigned beats_per_roster = 4;
+
+template <class... F>
+struct Overloaded : F... {
+    using F::operator()...;
+};
+template <class... F>
+Overloaded(F...) -> Overloaded<F...>;
+
+std::string join(const std::set<NodeName>& names)
+{
+    std::string text;
+    for (const NodeName& name : names) {
+        if (!text.empty()) text += ", ";
+        text += name;
+    }
+    return text;
+}
+
+}  // namespace
+
+Dispatcher::Tenure::Tenure(Dispatcher& dispatcher, Epoch lock_epoch)
+    : dispatcher_(dispatcher),
+      lock_epoch_(lock_epoch),
+      term_(lock_epoch, dispatcher.self_, dispatcher.settings_, dispatcher.jobs_, dispatcher.now()),
+      tasks_(dispatcher.executor_),
+      wake_(dispatcher.executor_),
+      answered_(dispatcher.executor_)
+{}
+
+asio::awaitable<void> Dispatcher::Tenure::run()
+{
+    tasks_.spawn("dispatch", dispatch());
+    std::exception_ptr reason;
+    try {
+        co_await tasks_.join();
+    } catch (...) {
+        reason = std::current_exception();
+    }
+    // Cancelled from outside, the children do not know it yet.
+    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+    tasks_.cancel();
+    try {
+        co_await tasks_.join();
+    } catch (...) {
+        if (!reason) reason = std::current_exception();
+    }
+    if (reason) std::rethrow_exception(reason);
+}
+
+asio::awaitable<void> Dispatcher::Tenure::dispatch()
+{
+    co_await take_over();
+    while (holds_lock()) {
+        if (!deposed_.empty()) throw Deposed(deposed_);
+        woken_ = false;
+        if (now().steady - last_poll_ >= dispatcher_.settings_.poll_interval) co_await poll_jobs();
+        if (!changes_.empty() || !changed_jobs_.empty()) co_await apply_changes();
+        if (!draining_.empty()) co_await evacuate();
+        if (!term_.doubtful().empty()) co_await settle_doubts();
+        const bool due = now().steady - last_commit_ >= longest_pause;
+        if (due || !applied_.empty() || term_.has_news(now())) co_await commit_step();
+        answer_changes();
+        const auto next_step = last_step_ + dispatcher_.settings_.lookahead / 4;
+        if (idle()) co_await wake_.wait_until(next_step);
+    }
+    tasks_.cancel();
+}
+
+asio::awaitable<void> Dispatcher::Tenure::take_over()
+{
+    const auto started = now().steady;
+    co_await begin_term();
+    sync_links();
+    tasks_.spawn("members", follow_members());
+    tasks_.spawn("beat", beat());
+    co_await await_accounts();
+    co_await poll_jobs();
+    // Read after the accounts were given: what had ended by then is final here.
+    const TermStart found = co_await begin_term();
+    for (const JobId job : term_.begin(found, now())) changed_jobs_.insert(job);
+    begun_ = true;
+    for (const NodeName& node : term_.busy_nodes()) add_link(node);
+    for (const auto& [node, state] : links_) {
+        if (state.dead_since) term_.proven_dead(node, *state.dead_since, now());
+    }
+    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(now().steady - started);
+    dispatcher_.metrics_->term_began(term_.epoch(), took);
+    spdlog::info(
+        "dispatch: this node dispatches in epoch {}: {} jobs, {} open runs, {} ms after "
+        "winning the lock",
+        term_.epoch(), dispatcher_.jobs_.size(), term_.open_runs(), took.count());
+}
+
+asio::awaitable<TermStart> Dispatcher::Tenure::begin_term()
+{
+    const auto begin = [epoch = term_.epoch(), self = dispatcher_.self_](Store& store) {
+        return store.begin_term(epoch, self);
+    };
+    Backoff backoff(100ms, 2s);
+    for (;;) {
+        std::string trouble;
+        try {
+            co_return co_await dispatcher_.parts_.store.call(begin);
+        } catch (const StoreError& error) {
+            trouble = error.what();
+        }
+        spdlog::warn("dispatch: the store does not let epoch {} begin, trying again: {}",
+                     term_.epoch(), trouble);
+        co_await sleep_for(backoff.next());
+        check_lock();
+    }
+}
+
+asio::awaitable<void> Dispatcher::Tenure::await_accounts()
+{
+    const auto deadline = std::chrono::steady_clock::now() + account_deadline;
+    const auto open = [](const auto& entry) { return !entry.second.answered; };
+    while (std::any_of(links_.begin(), links_.end(), open)) {
+        const bool notified = co_await answered_.wait_until(deadline);
+        if (!notified) break;
+    }
+}
+
+asio::awaitable<void> Dispatcher::Tenure::poll_jobs()
+{
+    last_poll_ = now().steady;
+    std::string trouble;
+    try {
+        const std::vector<JobId> changed = co_await dispatcher_.refresh_jobs();
+        if (begun_) changed_jobs_.insert(changed.begin(), changed.end());
+    } catch (const StoreError& error) {
+        trouble = error.what();
+    }
+    if (!trouble.empty()) spdlog::warn("dispatch: cannot read the jobs: {}", trouble);
+}
+
+asio::awaitable<void> Dispatcher::Tenure::apply_changes()
+{
+    std::vector<Change> changes = std::exchange(changes_, {});
+    std::set<JobId> named;
+    for (const Change& change : changes) named.insert(change.jobs.begin(), change.jobs.end());
+    std::string error;
+    if (!named.empty()) {
+        try {
+            co_await dispatcher_.reload_jobs({named.begin(), named.end()});
+        } catch (const StoreError& failure) {
+            error = fmt::format("the dispatcher {} cannot read the job: {}", dispatcher_.self_,
+                                failure.what());
+        }
+    }
+    if (error.empty()) {
+        named.merge(std::exchange(changed_jobs_, {}));
+        const std::vector<JobId> jobs(named.begin(), named.end());
+        const std::vector<RunId> given_back = co_await take_back(term_.handed_out(jobs));
+        if (!mute_.empty()) {
+            error = fmt::format(
+                "{} cannot be asked; a run that was handed out to it before the "
+                "change may still start there",
+                join(mute_));
+        }
+        term_.jobs_changed(jobs, given_back, now());
+    } else {
+        changed_jobs_.merge(named);  // seen by a later round
+    }
+    for (Change& change : changes) {
+        change.error = error;
+        applied_.push_back(std::move(change));
+    }
+}
+
+asio::awaitable<void> Dispatcher::Tenure::evacuate()
+{
+    for (const NodeName& node : std::exchange(draining_, {})) {
+        std::map<NodeName, std::vector<RunId>> held;
+        held[node] = term_.held_by(node);
+        if (held[node].empty()) continue;
+        const std::vector<RunId> given_back = co_await take_back(std::move(held));
+        term_.evacuated(node, given_back);
+        spdlog::info("dispatch: {} drains; {} of its runs go to other nodes", node,
+                     given_back.size());
+    }
+}
+
+asio::awaitable<void> Dispatcher::Tenure::settle_doubts()
+{
+    const TermStart found = co_await begin_term();
+    term_.resolve_doubts(found.open_runs, now());
+}
+
+asio::awaitable<void> Dispatcher::Tenure::commit_step()
+{
+    last_step_ = now().steady;
+    PlanStep step = term_.step(now());
+    const std::size_t planned = step.runs.size();
+    co_await commit(std::move(step));
+    for (const Outgoing& outgoing : term_.messages(now())) send(outgoing.node, outgoing.message);
+    dispatcher_.metrics_->stepped(planned, term_.open_runs(), dispatcher_.jobs_.size());
+    for (const Term::Ended& ended : term_.take_ended()) dispatcher_.metrics_->ended(ended.state);
+}
+
+asio::awaitable<void> Dispatcher::Tenure::commit(PlanStep step)
+{
+    const auto write = [step = std::move(step)](Store& store) { store.commit(step); };
+    Backoff backoff(100ms, 2s);
+    bool failed = false;
+    for (;;) {
+        const auto sent = now().steady;
+        std::string trouble;
+        try {
+            co_await dispatcher_.parts_.store.call(write);
+            last_commit_ = sent;
+            dispatcher_.metrics_->committed(now().steady - sent);
+        } catch (const StoreError& error) {
+            trouble = error.what();
+        }
+        if (trouble.empty()) break;
+        dispatcher_.metrics_->commit_failed();
+        if (!failed) {
+            spdlog::error(
+                "dispatch: the ledger cannot be written, so nothing new is handed out; "
+                "trying until it can: {}",
+                trouble);
+        }
+        failed = true;
+        co_await sleep_for(backoff.next());
+        check_lock();
+    }
+    if (failed) spdlog::info("dispatch: the ledger can be written again");
+}
+
+asio::awaitable<std::vector<RunId>> Dispatcher::Tenure::take_back(
+    std::map<NodeName, std::vector<RunId>> runs)
+{
+    mute_.clear();
+    given_back_.clear();
+    for (auto& [node, ids] : runs) {
+        const auto found = links_.find(node);
+        if (found == links_.end() || found->second.channel == nullptr) {
+            mute_.insert(node);
+            continue;
+        }
+        asked_[++last_request_] = node;
+        found->second.channel->send(Revoke{last_request_, std::move(ids)});
+    }
+    const auto deadline = std::chrono::steady_clock::now() + revoke_deadline;
+    while (!asked_.empty()) {
+        const bool notified = co_await answered_.wait_until(deadline);
+        if (!notified) break;
+    }
+    for (const auto& [request, node] : asked_) mute_.insert(node);
+    asked_.clear();
+    co_return std::exchange(given_back_, {});
+}
+
+void Dispatcher::Tenure::answer_changes()
+{
+    for (Change& change : std::exchange(applied_, {})) {
+        send(change.node, JobChangedDone{change.request, std::move(change.error)});
+    }
+}
+
+asio::awaitable<void> Dispatcher::Tenure::link(NodeName node)
+{
+    Backoff backoff(50ms, 1s);
+    while (wanted(node)) {
+        auto connected = co_await dispatcher_.parts_.connect(node);
+        if (!connected) {
+            not_connected(node, connected.error());
+            co_await sleep_for(backoff.next());
+            continue;
+        }
+        const std::unique_ptr<Channel> channel = std::move(*connected);
+        struct Attached {
+            Link& link;
+            ~Attached() { link.channel = nullptr; }
+        } attached{links_.at(node)};
+        attached.link.channel = channel.get();
+        channel->send(TermHello{term_.epoch(), dispatcher_.self_});
+        const auto on_message = [this, node](Message message) { handle(node, std::move(message)); };
+        const ChannelEnd end = co_await channel->run(on_message);
+        spdlog::info("dispatch: the connection to {} ended: {}", node, end.why);
+        term_.disconnected(node, end.by_peer, now());
+        std::erase_if(asked_, [&](const auto& asked) {
+            if (asked.second != node) return false;
+            mute_.insert(node);
+            return true;
+        });
+        answered_.notify();
+        if (!attached.link.answered) co_await sleep_for(backoff.next());
+        if (attached.link.answered) backoff.reset();
+        attached.link.answered = true;
+    }
+    links_.erase(node);
+}
+
+asio::awaitable<void> Dispatcher::Tenure::follow_members()
+{
+    for (;;) {
+        sync_links();
+        wake();
+        co_await dispatcher_.parts_.coordinator.changed().wait();
+    }
+}
+
+asio::awaitable<void> Dispatcher::Tenure::beat()
+{
+    for (unsigned count = 0;; ++count) {
+        if (confirmed_lately()) {
+            DispatcherBeat message;
+            message.epoch = term_.epoch();
+            message.sent_at = now().wall;
+            if (count % beats_per_roster == 0) message.nodes = loads();
+            for (const auto& [node, state] : links_) {
+                if (state.channel != nullptr) state.channel->send(message);
+            }
+        }
+        co_await sleep_for(dispatcher_.settings_.beat_interval);
+    }
+}
+
+void Dispatcher::Tenure::sync_links()
+{
+    std::set<NodeName> passing;
+    for (const Member& member : dispatcher_.parts_.coordinator.members()) {
+        if (member.passing) passing.insert(member.name);
+        add_link(member.name);
+    }
+    add_link(dispatcher_.self_);
+    passing.insert(dispatcher_.self_);
+    term_.registry(passing, now());
+}
+
+void Dispatcher::Tenure::add_link(const NodeName& node)
+{
+    if (!links_.try_emplace(node).second) return;
+    tasks_.spawn("link to " + node, link(node));
+}
+
+bool Dispatcher::Tenure::wanted(const NodeName& node) const
+{
+    if (node == dispatcher_.self_) return true;
+    const auto& members = dispatcher_.parts_.coordinator.members();
+    const auto is_it = [&](const Member& member) { return member.name == node; };
+    if (std::any_of(members.begin(), members.end(), is_it)) return true;
+    if (!begun_) return true;
+    const std::vector<NodeName> busy = term_.busy_nodes();
+    return std::find(busy.begin(), busy.end(), node) != busy.end();
+}
+
+void Dispatcher::Tenure::not_connected(const NodeName& node, const ConnectFailure& failure)
+{
+    Link& state = links_.at(node);
+    if (!state.answered) spdlog::warn("dispatch: no connection to {}: {}", node, failure.why);
+    state.answered = true;
+    if (failure.refused) {
+        if (!state.dead_since) {
+            state.dead_since = dispatcher_.parts_.lost_dispatcher(node).value_or(now().wall);
+        }
+        term_.proven_dead(node, *state.dead_since, now());
+        wake();
+    } else {
+        term_.unreachable(node, now());
+    }
+    answered_.notify();
+}
+
+void Dispatcher::Tenure::handle(const NodeName& node, Message message)
+{
+    const auto on_account = [&](const Account& account) { taken(node, account); };
+    const auto on_reports = [&](const RunReports& reports) {
+        for (const RunReport& report : reports.reports) term_.report(node, report, now());
+    };
+    const auto on_beat = [&](const NodeBeat& beat) {
+        term_.beat(node, beat, now());
+        if (beat.load.draining && !term_.held_by(node).empty()) {
+            draining_.insert(node);
+            wake();
+        }
+    };
+    const auto on_revoked = [&](Revoked& revoked) {
+        if (asked_.erase(revoked.request) == 0) return;
+        given_back_.insert(given_back_.end(), revoked.revoked.begin(), revoked.revoked.end());
+        answered_.notify();
+    };
+    const auto on_change = [&](JobChanged& change) {
+        changes_.push_back(Change{node, change.request, std::move(change.jobs), {}});
+        wake();
+    };
+    const auto ignore = [](const auto&) {};  // not for a dispatcher
+    std::visit(Overloaded{on_account, on_reports, on_beat, on_revoked, on_change, ignore}, message);
+}
+
+void Dispatcher::Tenure::taken(const NodeName& node, const Account& account)
+{
+    if (account.newest_epoch > term_.epoch()) {
+        deposed_ = fmt::format("{} has heard a dispatcher of epoch {}, this one has {}", node,
+                               account.newest_epoch, term_.epoch());
+        wake();
+        return;
+    }
+    Link& state = links_.at(node);
+    state.dead_since.reset();
+    state.answered = true;
+    term_.connected(node, account, now());
+    if (account.draining) draining_.insert(node);
+    spdlog::info("dispatch: {} is connected: {} slots, {} runs held, {} running", node,
+                 account.slots, account.held.size(), account.running.size());
+    answered_.notify();
+    wake();
+}
+
+void Dispatcher::Tenure::send(const NodeName& node, const Message& message)
+{
+    const auto found = links_.find(node);
+    if (found != links_.end() && found->second.channel != nullptr) {
+        found->second.channel->send(message);
+    }
+}
+
+void Dispatcher::Tenure::wake()
+{
+    woken_ = true;
+    wake_.notify();
+}
+
+bool Dispatcher::Tenure::idle() const
+{
+    return !woken_ && changes_.empty() && changed_jobs_.empty() && draining_.empty() &&
+           term_.doubtful().empty();
+}
+
+bool Dispatcher::Tenure::holds_lock() const
+{
+    return dispatcher_.parts_.coordinator.epoch() == lock_epoch_;
+}
+
+void Dispatcher::Tenure::check_lock() const
+{
+    if (!holds_lock()) throw Deposed("the lock was lost");
+}
+
+bool Dispatcher::Tenure::confirmed_lately() const
+{
+    const auto confirmed =
+        std::max(last_commit_, dispatcher_.parts_.coordinator.session_confirmed());
+    return now().steady - confirmed < dispatcher_.settings_.lease;
+}
+
+std::vector<NodeLoad> Dispatcher::Tenure::loads() const
+{
+    return term_.loads(now());
+}
+
+}  // namespace peercron

@@ -1,0 +1,645 @@
+#include "dispatch/term.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace peercron {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// How long a moment in the past may still be fired at because a job was changed then: the time
+/// that an API call may need to reach the dispatcher, and the clocks' difference.
+constexpr auto change_reach = 5s;
+/// Longer than change_reach by the clocks' difference.
+constexpr auto ended_memory = 10s;
+/// More missed fires of one job are not counted one by one.
+constexpr std::int64_t most_counted = 100'000;
+
+}  // namespace
+
+Term::Term(Epoch epoch, NodeName self, const DispatchSettings& settings, JobTable& jobs,
+           Moment started)
+    : epoch_(epoch),
+      self_(std::move(self)),
+      settings_(settings),
+      jobs_(jobs),
+      planner_(jobs),
+      planned_through_(started.wall)
+{}
+
+std::vector<JobId> Term::begin(const TermStart& found, Moment now)
+{
+    planned_through_ = found.planned_through.value_or(now.wall);
+    for (const RunId& id : found.ended_lately) ended_lately_[id.scheduled_at].insert(id);
+
+    for (const OpenRun& row : found.open_runs) {
+        if (runs_.contains(row.planned.id)) continue;  // its node has accounted for it
+        const PlannedJob* job = jobs_.find(row.planned.id.job);
+        OpenRunState run;
+        run.order.id = row.planned.id;
+        if (job != nullptr) {
+            run.order.command = job->job.command;
+            run.order.timeout = job->job.timeout;
+            run.order.is_mutex = job->job.is_mutex;
+        }
+        run.order.epoch = epoch_;
+        run.order.dispatch_server = self_;
+        run.order.start_at = std::max(row.planned.id.scheduled_at, now.wall);
+        run.order.start_by = run.order.start_at + settings_.start_deadline;
+        run.dispatched_at = row.planned.dispatched_at;
+        run.running_in_store = row.planned.state == RunState::running;
+        const auto place = open(std::move(run));
+        if (row.planned.run_server.empty()) {
+            unplaced_.insert(place->first);
+            continue;
+        }
+        const bool running = place->second.running_in_store;
+        assign(place, row.planned.run_server, running ? Phase::running : Phase::handed, now);
+        if (nodes_.at(row.planned.run_server).connected) doubtful_.insert(place->first);
+    }
+    begun_ = true;
+    resolve_doubts(found.open_runs, now);
+
+    std::set<JobId> changed;
+    for (const auto& [id, run] : runs_) {
+        if (run.phase != Phase::running && !fits(run.order)) changed.insert(id.job);
+    }
+    jobs_.for_each([&](const PlannedJob& job) {
+        if (!job.error.empty()) {
+            spdlog::warn("dispatch: job {} never fires: {}", job.job.id, job.error);
+        }
+        if (job.job.effective_from > planned_through_ - settings_.lookahead - 1s) {
+            changed.insert(job.job.id);  // the old dispatcher may not have heard of it any more
+        } else {
+            planner_.reset(job.job.id, planned_through_);
+        }
+    });
+    return {changed.begin(), changed.end()};
+}
+
+void Term::connected(const NodeName& node, const Account& account, Moment now)
+{
+    NodeState& state = known(node, now);
+    state.connected = true;
+    state.heard = now.steady;
+    state.lost_at.reset();
+    state.draining = account.draining;
+    if (state.incarnation != 0 && state.incarnation != account.incarnation) {
+        bury(node, account.process_started, "was restarted", now);
+    }
+    state.incarnation = account.incarnation;
+    state.process_started = account.process_started;
+    state.load.slots = account.slots;
+
+    std::unordered_set<RunId> accounted;
+    for (const RunOrder& order : account.held) {
+        accounted.insert(order.id);
+        adopt(order, node, Phase::handed, now);
+    }
+    for (const RunReport& report : account.running) {
+        accounted.insert(report.id);
+        RunOrder order;
+        order.id = report.id;
+        order.epoch = report.epoch;
+        order.dispatch_server = report.dispatch_server;
+        const PlannedJob* job = jobs_.find(report.id.job);
+        order.is_mutex = job != nullptr && job->job.is_mutex;
+        adopt(order, node, Phase::running, now);
+    }
+    for (const RunReport& ended : account.ended) {
+        accounted.insert(ended.id);
+        const auto run = runs_.find(ended.id);
+        if (run != runs_.end()) close(run);
+        ended_lately_[ended.id.scheduled_at].insert(ended.id);
+    }
+    for (const RunId& id : runs_of(node)) {
+        const OpenRunState& run = runs_.at(id);
+        if (!accounted.contains(id) && run.phase != Phase::placed) doubtful_.insert(id);
+    }
+}
+
+void Term::beat(const NodeName& node, const NodeBeat& beat, Moment now)
+{
+    NodeState& state = known(node, now);
+    state.heard = now.steady;
+    state.draining = beat.load.draining;
+    state.load = beat.load;
+    // Half of the round trip, as in NTP: the node read its clock between echo and now.
+    const auto middle = beat.echo + (now.wall - beat.echo) / 2;
+    state.load.clock_offset = beat.sent_at - middle;
+}
+
+void Term::report(const NodeName& node, const RunReport& report, Moment now)
+{
+    known(node, now).heard = now.steady;
+    const auto run = runs_.find(report.id);
+    if (is_final(report.state)) {
+        ended_lately_[report.id.scheduled_at].insert(report.id);
+        if (run != runs_.end()) close(run);
+    } else if (run != runs_.end()) {
+        run->second.phase = Phase::running;
+        doubtful_.erase(report.id);
+    }
+}
+
+void Term::disconnected(const NodeName& node, bool by_peer, Moment now)
+{
+    NodeState& state = known(node, now);
+    state.connected = false;
+    if (by_peer) {
+        state.lost_at = now.wall;
+    } else {
+        state.lost_at.reset();
+    }
+}
+
+void Term::unreachable(const NodeName& node, Moment now)
+{
+    known(node, now).lost_at.reset();
+}
+
+void Term::proven_dead(const NodeName& node, WallTime since, Moment now)
+{
+    const WallTime died = known(node, now).lost_at.value_or(since);
+    bury(node, died, "died", now);
+}
+
+void Term::registry(const std::set<NodeName>& passing, Moment now)
+{
+    for (const NodeName& node : passing) known(node, now);
+    for (auto& [name, node] : nodes_) node.passing = passing.contains(name);
+}
+
+std::map<NodeName, std::vector<RunId>> Term::handed_out(std::span<const JobId> jobs) const
+{
+    std::map<NodeName, std::vector<RunId>> handed;
+    for (const JobId job : jobs) {
+        const auto of_job = runs_of_job_.find(job);
+        if (of_job == runs_of_job_.end()) continue;
+        for (const RunId& id : of_job->second) {
+            const OpenRunState& run = runs_.at(id);
+            if (run.phase == Phase::handed) handed[run.node].push_back(id);
+        }
+    }
+    return handed;
+}
+
+void Term::jobs_changed(std::span<const JobId> jobs, std::span<const RunId> revoked, Moment now)
+{
+    for (const RunId& id : revoked) {
+        const auto run = runs_.find(id);
+        if (run != runs_.end()) take_back(run);
+    }
+    for (const JobId id : jobs) {
+        std::vector<RunId> placed;
+        if (const auto of_job = runs_of_job_.find(id); of_job != runs_of_job_.end()) {
+            for (const RunId& run : of_job->second) {
+                if (runs_.at(run).phase == Phase::placed) placed.push_back(run);
+            }
+        }
+        for (const RunId& run : placed) take_back(runs_.find(run));
+        const PlannedJob* job = jobs_.find(id);
+        planner_.reset(id, job != nullptr ? plans_from(*job, now.wall) : now.wall);
+        if (job != nullptr && !job->error.empty()) {
+            spdlog::warn("dispatch: job {} never fires: {}", id, job->error);
+        }
+    }
+}
+
+std::vector<RunId> Term::held_by(const NodeName& node) const
+{
+    std::vector<RunId> held;
+    for (const RunId& id : runs_of(node)) {
+        if (runs_.at(id).phase == Phase::handed) held.push_back(id);
+    }
+    return held;
+}
+
+void Term::evacuated(const NodeName& node, std::span<const RunId> given_back)
+{
+    for (const RunId& id : given_back) {
+        const auto run = runs_.find(id);
+        if (run != runs_.end() && run->second.node == node) release(run);
+    }
+}
+
+void Term::resolve_doubts(std::span<const OpenRun> open_in_store, Moment now)
+{
+    if (doubtful_.empty()) return;
+    std::unordered_map<RunId, RunState> open;
+    for (const OpenRun& row : open_in_store) open.emplace(row.planned.id, row.planned.state);
+    for (const RunId& id : std::exchange(doubtful_, {})) {
+        const auto run = runs_.find(id);
+        if (run == runs_.end()) continue;
+        const auto row = open.find(id);
+        if (row == open.end()) {
+            ended_lately_[id.scheduled_at].insert(id);
+            close(run);
+            continue;
+        }
+        const NodeName node = run->second.node;
+        const NodeState& state = nodes_.at(node);
+        const bool other_process = state.process_started > run->second.dispatched_at;
+        const bool may_have_started = row->second == RunState::running ||
+                                      run->second.phase == Phase::running ||
+                                      (other_process && id.scheduled_at <= state.process_started);
+        if (may_have_started) {
+            const std::string why = fmt::format("{}: {} was restarted or lost track of the run",
+                                                reason::node_died, node);
+            end_here(run, RunState::lost, why, now.wall);
+        } else {
+            release(run);  // it never got there
+        }
+    }
+}
+
+bool Term::has_news(Moment now)
+{
+    const bool work = !unplaced_.empty() || !taken_back_.empty() || !step_.ended.empty();
+    if (work) return true;
+    const auto due = planner_.next_due();
+    return due && *due <= now.wall + settings_.lookahead;
+}
+
+PlanStep Term::step(Moment now)
+{
+    for (const auto& [name, node] : nodes_) {
+        const bool silent = now.steady - node.heard > settings_.lease + settings_.lease_margin;
+        if (silent && !node.passing && node.open > 0) {
+            bury(name, std::nullopt, "vanished", now);
+        }
+    }
+
+    const WallTime oldest = now.wall - settings_.misfire_window;
+    for (const Planner::Gap& gap : planner_.take_gaps(oldest, most_counted)) {
+        PlannedRun row;
+        row.id.job = gap.job;
+        row.id.scheduled_at = gap.first;
+        row.state = RunState::skipped;
+        row.reason = fmt::format(
+            "{}: {}{} fire(s) fell due while nobody could plan, longer ago "
+            "than the misfire window of {} s",
+            reason::misfire, gap.counted_all ? "" : "at least ", gap.fires,
+            settings_.misfire_window / 1s);
+        row.dispatched_at = now.wall;
+        row.fires = gap.fires;
+        row.gap_end = gap.last;
+        ended_here_.push_back(Ended{RunState::skipped, gap.first});
+        step_.runs.push_back(std::move(row));
+    }
+
+    const WallTime horizon = now.wall + settings_.lookahead;
+    const auto on_fire = [&](const Job& job, WallTime due) { plan_fire(job, due, now); };
+    planner_.take(horizon, on_fire);
+
+    for (const RunId& id : std::exchange(unplaced_, {})) {
+        const auto run = runs_.find(id);
+        if (run == runs_.end()) continue;
+        place(run, now);
+        const auto placed = runs_.find(id);
+        if (placed == runs_.end() || placed->second.node.empty()) continue;
+        PlannedRun row;
+        row.id = id;
+        row.run_server = placed->second.node;
+        row.dispatched_at = now.wall;
+        step_.moved.push_back(std::move(row));
+    }
+
+    for (auto& [id, run] : std::exchange(taken_back_, {})) {
+        RunReport row;
+        row.id = id;
+        row.state = RunState::revoked;
+        row.reason = why_changed(id.job);
+        row.run_server = run.node;
+        row.dispatch_server = self_;
+        row.epoch = epoch_;
+        row.ended_at = now.wall;
+        ended_here_.push_back(Ended{row.state, id.scheduled_at});
+        step_.ended.push_back(std::move(row));
+    }
+
+    ended_lately_.erase(ended_lately_.begin(), ended_lately_.lower_bound(now.wall - ended_memory));
+    // A clock that was set back plans nothing twice: what was planned stays planned.
+    planned_through_ = std::max(planned_through_, horizon);
+    step_.epoch = epoch_;
+    step_.dispatch_server = self_;
+    step_.planned_through = planned_through_;
+    return std::exchange(step_, {});
+}
+
+std::vector<Outgoing> Term::messages(Moment now)
+{
+    std::map<NodeName, RunOrders> orders;
+    for (const RunId& id : std::exchange(to_send_, {})) {
+        const auto run = runs_.find(id);
+        if (run == runs_.end() || run->second.phase != Phase::placed) continue;
+        run->second.phase = Phase::handed;
+        // The commit may have taken long; the node's deadline counts from when it can start.
+        RunOrder& order = run->second.order;
+        order.start_at = std::max(order.id.scheduled_at, now.wall);
+        order.start_by = order.start_at + settings_.start_deadline;
+        orders[run->second.node].orders.push_back(order);
+    }
+    std::vector<Outgoing> messages = std::exchange(to_revoke_, {});
+    for (auto& [node, batch] : orders) messages.push_back(Outgoing{node, std::move(batch)});
+    return messages;
+}
+
+std::vector<NodeLoad> Term::loads(Moment now) const
+{
+    std::vector<NodeLoad> loads;
+    for (const auto& [name, node] : nodes_) {
+        NodeLoad load = node.load;
+        load.node = name;
+        load.connected = node.connected && now.steady - node.heard <= settings_.silence_limit;
+        load.draining = node.draining;
+        loads.push_back(std::move(load));
+    }
+    return loads;
+}
+
+std::vector<NodeName> Term::busy_nodes() const
+{
+    std::vector<NodeName> busy;
+    for (const auto& [name, node] : nodes_) {
+        if (node.open > 0) busy.push_back(name);
+    }
+    return busy;
+}
+
+Term::NodeState& Term::known(const NodeName& node, Moment now)
+{
+    const auto [place, fresh] = nodes_.try_emplace(node);
+    if (fresh) place->second.heard = now.steady;
+    return place->second;
+}
+
+bool Term::available(const NodeState& node, SteadyTime now) const
+{
+    return node.connected && !node.draining && now - node.heard <= settings_.silence_limit;
+}
+
+std::optional<NodeName> Term::least_loaded(SteadyTime now) const
+{
+    const std::pair<const NodeName, NodeState>* best = nullptr;
+    const auto slots = [](const NodeState& node) {
+        return std::max<std::uint64_t>(node.load.slots, 1);
+    };
+    for (const auto& candidate : nodes_) {
+        const NodeState& node = candidate.second;
+        if (!available(node, now)) continue;
+        if (best != nullptr) {
+            const std::uint64_t mine = node.open * slots(best->second);
+            const std::uint64_t theirs = best->second.open * slots(node);
+            if (mine > theirs || (mine == theirs && node.turn > best->second.turn)) continue;
+        }
+        best = &candidate;
+    }
+    if (best == nullptr) return std::nullopt;
+    return best->first;
+}
+
+void Term::plan_fire(const Job& job, WallTime scheduled_at, Moment now)
+{
+    const RunId id{job.id, scheduled_at, 1};
+    if (runs_.contains(id)) return;
+    const auto ended = ended_lately_.find(scheduled_at);
+    if (ended != ended_lately_.end() && ended->second.contains(id)) return;
+
+    OpenRunState run;
+    run.order.id = id;
+    run.order.command = job.command;
+    run.order.timeout = job.timeout;
+    run.order.is_mutex = job.is_mutex;
+    run.order.start_at = std::max(scheduled_at, now.wall);
+    run.order.start_by = run.order.start_at + settings_.start_deadline;
+    run.order.epoch = epoch_;
+    run.order.dispatch_server = self_;
+    const auto place_of_run = open(std::move(run));
+    if (taken_back_.erase(id) != 0) {
+        unplaced_.insert(id);  // its row stands: the job was changed and still fires now
+        return;
+    }
+
+    place(place_of_run, now);
+    const auto placed = runs_.find(id);
+    PlannedRun row;
+    row.id = id;
+    row.dispatched_at = now.wall;
+    if (placed != runs_.end()) row.run_server = placed->second.node;
+    step_.runs.push_back(std::move(row));
+}
+
+void Term::place(Runs::iterator run, Moment now)
+{
+    OpenRunState& state = run->second;
+    std::optional<NodeName> node;
+    const auto mutex = state.order.is_mutex ? mutexes_.find(run->first.job) : mutexes_.end();
+    if (mutex != mutexes_.end()) {
+        const NodeName& home = mutex->second.home;
+        const NodeState& owner = nodes_.at(home);
+        if (!available(owner, now.steady)) {
+            const std::string why =
+                owner.draining && owner.connected
+                    ? fmt::format("{}: a run of this job is still alive on {}, which drains",
+                                  reason::mutex, home)
+                    : fmt::format("{}: {} may still run this job and cannot be asked",
+                                  reason::owner_unreachable, home);
+            end_here(run, RunState::skipped, why, now.wall);
+            return;
+        }
+        node = home;
+    } else {
+        node = least_loaded(now.steady);
+    }
+    if (!node) {
+        if (now.wall > state.order.start_by) {
+            const std::string why = fmt::format("{}: no node could take it within {} s",
+                                                reason::no_node, settings_.start_deadline / 1s);
+            end_here(run, RunState::skipped, why, now.wall);
+        } else {
+            unplaced_.insert(run->first);
+        }
+        return;
+    }
+    // A run that waited for a node or changed hands may be late by now.
+    state.order.start_at = std::max(run->first.scheduled_at, now.wall);
+    state.dispatched_at = now.wall;
+    assign(run, *node, Phase::placed, now);
+    to_send_.push_back(run->first);
+}
+
+Term::Runs::iterator Term::open(OpenRunState run)
+{
+    const RunId id = run.order.id;
+    runs_of_job_[id.job].insert(id);
+    return runs_.insert_or_assign(id, std::move(run)).first;
+}
+
+void Term::assign(Runs::iterator run, const NodeName& node, Phase phase, Moment now)
+{
+    NodeState& state = known(node, now);
+    ++state.open;
+    state.turn = ++turns_;
+    run->second.node = node;
+    run->second.phase = phase;
+    if (run->second.order.is_mutex) {
+        Mutex& mutex = mutexes_[run->first.job];
+        mutex.home = node;
+        ++mutex.open;
+    }
+}
+
+void Term::unassign(Runs::iterator run)
+{
+    OpenRunState& state = run->second;
+    if (state.node.empty()) return;
+    --nodes_.at(state.node).open;
+    state.node.clear();
+    if (!state.order.is_mutex) return;
+    const auto mutex = mutexes_.find(run->first.job);
+    if (--mutex->second.open == 0) mutexes_.erase(mutex);
+}
+
+void Term::adopt(const RunOrder& order, const NodeName& node, Phase phase, Moment now)
+{
+    const auto run = runs_.find(order.id);
+    if (run != runs_.end()) {
+        doubtful_.erase(order.id);
+        if (run->second.node == node) {
+            run->second.phase = phase;
+            return;
+        }
+        if (phase == Phase::handed && !run->second.node.empty()) {
+            // It was given to another node since.
+            to_revoke_.push_back(Outgoing{node, Revoke{0, {order.id}}});
+            return;
+        }
+        unplaced_.erase(order.id);
+        unassign(run);
+        assign(run, node, phase, now);
+        return;
+    }
+    const auto ended = ended_lately_.find(order.id.scheduled_at);
+    const bool over = ended != ended_lately_.end() && ended->second.contains(order.id);
+    if (phase == Phase::handed && (over || begun_)) {
+        // The ledger has a final state for it (lost, revoked): it must not start any more.
+        to_revoke_.push_back(Outgoing{node, Revoke{0, {order.id}}});
+        return;
+    }
+    OpenRunState adopted;
+    adopted.order = order;
+    adopted.dispatched_at = now.wall;
+    assign(open(std::move(adopted)), node, phase, now);
+}
+
+void Term::take_back(Runs::iterator run)
+{
+    OpenRunState state = run->second;
+    close(run);
+    taken_back_.emplace(state.order.id, std::move(state));
+}
+
+void Term::close(Runs::iterator run)
+{
+    const RunId id = run->first;
+    unassign(run);
+    doubtful_.erase(id);
+    unplaced_.erase(id);
+    const auto of_job = runs_of_job_.find(id.job);
+    of_job->second.erase(id);
+    if (of_job->second.empty()) runs_of_job_.erase(of_job);
+    runs_.erase(run);
+}
+
+void Term::end_here(Runs::iterator run, RunState state, std::string why, WallTime at)
+{
+    RunReport row;
+    row.id = run->first;
+    row.state = state;
+    row.reason = std::move(why);
+    row.run_server = run->second.node;
+    row.dispatch_server = self_;
+    row.epoch = epoch_;
+    row.ended_at = at;
+    ended_lately_[row.id.scheduled_at].insert(row.id);
+    ended_here_.push_back(Ended{state, row.id.scheduled_at});
+    step_.ended.push_back(std::move(row));
+    close(run);
+}
+
+void Term::release(Runs::iterator run)
+{
+    unassign(run);
+    run->second.phase = Phase::placed;
+    unplaced_.insert(run->first);
+}
+
+std::vector<RunId> Term::runs_of(const NodeName& node) const
+{
+    std::vector<RunId> runs;
+    for (const auto& [id, run] : runs_) {
+        if (run.node == node) runs.push_back(id);
+    }
+    return runs;
+}
+
+void Term::bury(const NodeName& node, std::optional<WallTime> since, std::string_view how,
+                Moment now)
+{
+    // The node's clock may be ahead of ours, so that it started a run "after" it died.
+    const auto ahead = std::max(nodes_.at(node).load.clock_offset, 0ms);
+    std::size_t lost = 0;
+    std::size_t moved = 0;
+    for (const RunId& id : runs_of(node)) {
+        const auto run = runs_.find(id);
+        const bool unsent = run->second.phase == Phase::placed;
+        const bool not_due = since && run->second.phase == Phase::handed &&
+                             !run->second.running_in_store &&
+                             run->second.order.start_at > *since + ahead;
+        if (unsent || not_due) {
+            release(run);
+            ++moved;
+            continue;
+        }
+        const std::string why = since
+                                    ? fmt::format("{}: {} {}", reason::node_died, node, how)
+                                    : fmt::format("{}: {} {} and cannot be asked how the run ended",
+                                                  reason::node_died, node, how);
+        end_here(run, RunState::lost, why, now.wall);
+        ++lost;
+    }
+    if (lost + moved > 0) {
+        spdlog::warn("dispatch: {} {}: {} of its runs are lost, {} go to other nodes", node, how,
+                     lost, moved);
+    }
+}
+
+std::string Term::why_changed(JobId id) const
+{
+    const PlannedJob* job = jobs_.find(id);
+    if (job == nullptr) return std::string(reason::deleted);
+    if (job->job.stop) return std::string(reason::stopped);
+    return std::string(reason::changed);
+}
+
+bool Term::fits(const RunOrder& order) const
+{
+    const PlannedJob* planned = jobs_.find(order.id.job);
+    if (planned == nullptr || !planned->enabled()) return false;
+    const Job& job = planned->job;
+    return order.command == job.command && order.timeout == job.timeout &&
+           order.is_mutex == job.is_mutex;
+}
+
+WallTime Term::plans_from(const PlannedJob& job, WallTime now) const
+{
+    const WallTime changed = job.job.effective_from;
+    if (changed < now - change_reach) return std::min(now, planned_through_);
+    return std::min(changed, now);
+}
+
+}  // namespace peercron

@@ -1,0 +1,221 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "dispatch/job_table.hpp"
+#include "dispatch/planner.hpp"
+#include "model/node_load.hpp"
+#include "model/run.hpp"
+#include "store/store.hpp"
+#include "wire/message.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+namespace peercron {
+
+/// The limits that a dispatcher keeps; the defaults are in config/config.hpp.
+struct DispatchSettings {
+    std::string default_zone = "UTC";
+    std::chrono::milliseconds lookahead{2000};
+    std::chrono::milliseconds misfire_window{60000};
+    std::chrono::milliseconds start_deadline{30000};
+    std::chrono::milliseconds poll_interval{2000};
+    std::chrono::milliseconds beat_interval{250};
+    std::chrono::milliseconds silence_limit{1500};
+    std::chrono::milliseconds lease{10000};
+    std::chrono::milliseconds lease_margin{2000};
+};
+
+/// One moment, by both clocks.
+struct Moment {
+    WallTime wall{};
+    SteadyTime steady{};
+};
+
+/// A message on its way to a node.
+struct Outgoing {
+    NodeName node;
+    Message message;
+};
+
+/// The rules of one tenure of one dispatcher, without I/O and without a clock: what is due, which
+/// node runs it, who holds a mutex, what becomes of the runs of a node that is dead, silent or
+/// gone. The Dispatcher carries it out.
+///
+/// The order of work is the pipeline of ARCHITECTURE.md. step() decides and puts everything that
+/// the ledger must know into one PlanStep; only after that was committed may its messages(),
+/// gathered meanwhile, be sent.
+///
+/// What is known of a node, from most to least:
+///  - connected: it has given its account on this connection and was heard of lately;
+///  - silent or unreachable: nothing is handed to it, and what it has stays its own, since it may
+///    well be running it (DESIGN: at most once);
+///  - dead: its process is proven gone (connection refused, or a newer incarnation answered).
+///    The warden has killed its commands. Fires due after it died go to other nodes, those due
+///    before end as `lost`;
+///  - gone: silent for longer than lease and margin, and no longer passing in the registry. What
+///    it had ends as `lost`, which gives way to the truth should it come back.
+class Term {
+public:
+    /// `jobs` is the node's warm copy; it must be up to date.
+    Term(Epoch epoch, NodeName self, const DispatchSettings& settings, JobTable& jobs,
+         Moment started);
+    Term(const Term&) = delete;
+    Term& operator=(const Term&) = delete;
+
+    Epoch epoch() const { return epoch_; }
+    WallTime planned_through() const { return planned_through_; }
+
+    /// Take-over, once: `found` was read from the store after the nodes that answered gave their
+    /// accounts. Returns the jobs that changed so lately that their runs may not fit any more;
+    /// they are to go through handed_out() and jobs_changed() before the first step.
+    std::vector<JobId> begin(const TermStart& found, Moment now);
+
+    // What nodes say.
+
+    /// `account` is the answer to this connection's TermHello.
+    void connected(const NodeName& node, const Account& account, Moment now);
+    void beat(const NodeName& node, const NodeBeat& beat, Moment now);
+    void report(const NodeName& node, const RunReport& report, Moment now);
+    /// The connection ended; `by_peer`: the node's kernel closed it, as it does when the process
+    /// dies.
+    void disconnected(const NodeName& node, bool by_peer, Moment now);
+    /// A connection could not be made, which proves nothing.
+    void unreachable(const NodeName& node, Moment now);
+    /// Nothing listens at the node's address: its process is dead, since the connection ended at
+    /// the latest, or, when this dispatcher had none, since `since`.
+    void proven_dead(const NodeName& node, WallTime since, Moment now);
+    /// What the registry says: the nodes whose checks pass.
+    void registry(const std::set<NodeName>& passing, Moment now);
+
+    // Changes of jobs.
+
+    /// The runs of these jobs that were handed out and have not started, as far as is known,
+    /// to be asked back from their nodes: node → runs.
+    std::map<NodeName, std::vector<RunId>> handed_out(std::span<const JobId> jobs) const;
+    /// The jobs were changed in the table (or taken out of it); `revoked` are the runs that their
+    /// nodes have given back.
+    void jobs_changed(std::span<const JobId> jobs, std::span<const RunId> revoked, Moment now);
+    /// `node` drains: the runs it has given back go to others.
+    void evacuated(const NodeName& node, std::span<const RunId> given_back);
+    /// Held by a draining node, to be asked back.
+    std::vector<RunId> held_by(const NodeName& node) const;
+
+    // Doubt: runs that a node should know of, and does not.
+
+    const std::set<RunId>& doubtful() const { return doubtful_; }
+    /// The store was read after the node gave its account: a doubtful run that is no longer open
+    /// there has ended; one that is still planned was never received, and is handed out again.
+    void resolve_doubts(std::span<const OpenRun> open_in_store, Moment now);
+
+    // The pipeline.
+
+    /// Decides what is due up to now + lookahead. The step is to be committed, again and again
+    /// until the store takes it.
+    PlanStep step(Moment now);
+    /// Whether a step would change the ledger, other than moving planned-through.
+    bool has_news(Moment now);
+    /// What to send after the last step() was committed.
+    std::vector<Outgoing> messages(Moment now);
+
+    // For the display.
+    std::vector<NodeLoad> loads(Moment now) const;
+    std::size_t open_runs() const { return runs_.size(); }
+    /// The nodes that have open runs.
+    std::vector<NodeName> busy_nodes() const;
+    struct Ended {
+        RunState state;
+        WallTime scheduled_at;
+    };
+    /// Runs that the dispatcher itself ended since the last call, for the metrics.
+    std::vector<Ended> take_ended() { return std::exchange(ended_here_, {}); }
+
+private:
+    enum class Phase : std::uint8_t {
+        placed,  ///< in the ledger or on its way there; its node does not know it
+        handed,  ///< its node holds it
+        running,
+        doubtful,  ///< its node should know it, and does not
+    };
+    struct OpenRunState {
+        RunOrder order;
+        NodeName node;  ///< empty: no node could take it yet
+        Phase phase = Phase::placed;
+        WallTime dispatched_at{};
+        bool running_in_store = false;
+    };
+    struct NodeState {
+        bool connected = false;
+        bool passing = true;
+        bool draining = false;
+        std::uint64_t incarnation = 0;
+        WallTime process_started{};
+        SteadyTime heard{};
+        std::optional<WallTime> lost_at;  ///< when the peer closed the last connection
+        std::uint32_t open = 0;           ///< runs in runs_ that are this node's
+        std::uint64_t turn = 0;           ///< when it was last given a run; breaks ties
+        NodeLoad load;
+    };
+    struct Mutex {
+        NodeName home;
+        std::uint32_t open = 0;  ///< open runs of the job; the home moves only when there is none
+    };
+    using Runs = std::unordered_map<RunId, OpenRunState>;
+
+    NodeState& known(const NodeName& node, Moment now);
+    bool available(const NodeState& node, SteadyTime now) const;
+    std::optional<NodeName> least_loaded(SteadyTime now) const;
+    void plan_fire(const Job& job, WallTime scheduled_at, Moment now);
+    Runs::iterator open(OpenRunState run);
+    void place(Runs::iterator run, Moment now);
+    void assign(Runs::iterator run, const NodeName& node, Phase phase, Moment now);
+    void unassign(Runs::iterator run);
+    void adopt(const RunOrder& order, const NodeName& node, Phase phase, Moment now);
+    void take_back(Runs::iterator run);
+    void close(Runs::iterator run);
+    void end_here(Runs::iterator run, RunState state, std::string why, WallTime at);
+    void release(Runs::iterator run);
+    std::vector<RunId> runs_of(const NodeName& node) const;
+    void bury(const NodeName& node, std::optional<WallTime> since, std::string_view how,
+              Moment now);
+    std::string why_changed(JobId job) const;
+    bool fits(const RunOrder& order) const;
+    WallTime plans_from(const PlannedJob& job, WallTime now) const;
+
+    const Epoch epoch_;
+    const NodeName self_;
+    const DispatchSettings& settings_;
+    JobTable& jobs_;
+    Planner planner_;
+    WallTime planned_through_{};
+    bool begun_ = false;
+
+    Runs runs_;
+    std::unordered_map<JobId, std::set<RunId>> runs_of_job_;
+    std::unordered_map<JobId, Mutex> mutexes_;
+    std::map<NodeName, NodeState> nodes_;
+    std::uint64_t turns_ = 0;
+
+    /// Ended lately: a changed job must not fire a second time at a moment that is behind it.
+    std::map<WallTime, std::unordered_set<RunId>> ended_lately_;
+    /// Given back because its job changed; becomes `revoked` unless the job still fires then.
+    std::map<RunId, OpenRunState> taken_back_;
+    std::set<RunId> doubtful_;
+    std::set<RunId> unplaced_;  ///< to be placed in the next step
+    std::vector<Ended> ended_here_;
+
+    PlanStep step_;                    ///< gathered for the next step()
+    std::vector<RunId> to_send_;       ///< to be handed out once that is committed
+    std::vector<Outgoing> to_revoke_;  ///< to be taken from nodes that hold what has ended
+};
+
+}  // namespace peercron
