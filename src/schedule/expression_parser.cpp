@@ -140,7 +140,7 @@ private:
     bool refuse(std::string why)
     {
         why_ = std::move(why);
-        if (allowed_.empty()) allowed_ = rule_.allowed;
+        allowed_ = rule_.allowed;
         return false;
     }
 

@@ -1,0 +1,100 @@
+#include "schedule/preview.hpp"
+
+#include "schedule/describe.hpp"
+#include "schedule/rfc3339.hpp"
+#include "schedule/schedule.hpp"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace peercron {
+namespace {
+
+using std::chrono::sys_seconds;
+
+constexpr int most_fires = 1000;
+
+/// Said in full, because an Error could be made of a string, too.
+Result<std::string> succeed(std::string text)
+{
+    return {boost::system::in_place_value, std::move(text)};
+}
+
+struct Preview {
+    std::string description;
+    const TimeZone* zone;
+    std::vector<sys_seconds> fires;
+};
+
+Result<Preview> look_ahead(const PreviewRequest& request)
+{
+    if (request.count < 1 || request.count > most_fires) {
+        return Error{
+            fmt::format("{} fires cannot be listed; allowed are 1-{}", request.count, most_fires)};
+    }
+    const auto schedule = Schedule::make(request.expression, request.zone, request.job_id);
+    if (!schedule) return schedule.error();
+    Preview preview{describe(schedule->expression()), &schedule->zone(), {}};
+    sys_seconds after = request.from;
+    for (int i = 0; i < request.count; ++i) {
+        const auto fire = schedule->next(after);
+        if (!fire) break;
+        preview.fires.push_back(*fire);
+        after = *fire;
+    }
+    return preview;
+}
+
+std::string on_the_clock(const TimeZone& zone, sys_seconds time)
+{
+    return format_rfc3339(time, zone.offset_at(time));
+}
+
+/// A JSON string of text whose other bytes are plain ASCII: it passed the parser.
+std::string json_string(std::string_view text)
+{
+    std::string quoted = "\"";
+    for (const char c : text) {
+        if (c == '"' || c == '\\') quoted += '\\';
+        if (c < ' ') {
+            quoted += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+        } else {
+            quoted += c;
+        }
+    }
+    return quoted + '"';
+}
+
+}  // namespace
+
+Result<std::string> preview_text(const PreviewRequest& request)
+{
+    const auto preview = look_ahead(request);
+    if (!preview) return preview.error();
+    std::string text = fmt::format("{}\n{} ({})\n", request.expression, preview->description,
+                                   preview->zone->name());
+    for (const sys_seconds fire : preview->fires) text += on_the_clock(*preview->zone, fire) + '\n';
+    if (preview->fires.size() < static_cast<std::size_t>(request.count))
+        text += "no further fires\n";
+    return succeed(std::move(text));
+}
+
+Result<std::string> preview_json(const PreviewRequest& request)
+{
+    const auto preview = look_ahead(request);
+    if (!preview) return preview.error();
+    std::string next;
+    for (const sys_seconds fire : preview->fires) {
+        if (!next.empty()) next += ',';
+        next += json_string(on_the_clock(*preview->zone, fire));
+    }
+    return succeed(fmt::format(R"({{"expression":{},"description":{},"time_zone":{},"next":[{}]}})",
+                               json_string(request.expression), json_string(preview->description),
+                               json_string(preview->zone->name()), next) +
+                   '\n');
+}
+
+}  // namespace peercron
