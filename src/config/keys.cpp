@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <string_view>
 
 namespace peercron::keys {
@@ -118,11 +119,19 @@ std::optional<std::string> charset(const std::string& text)
     return "\"utf8mb4\" (\"utf8\" is taken as it): commands and outputs are stored as UTF-8";
 }
 
-std::optional<std::string> ip(const std::string& text)
+std::optional<std::string> ip_or_network(const std::string& text)
 {
-    const auto kind = parse_ip(text);
-    if (kind && *kind != HostKind::wildcard) return std::nullopt;
-    return "an IP address such as \"10.0.0.5\"";
+    const auto slash = text.find('/');
+    const auto kind = parse_ip(text.substr(0, slash));
+    if (kind && slash != text.npos) {
+        const std::size_t longest = text.find(':') == text.npos ? 32 : 128;
+        std::size_t length = 0;
+        const char* const end = text.data() + text.size();
+        const auto [rest, error] = std::from_chars(text.data() + slash + 1, end, length);
+        if (error == std::errc() && rest == end && length <= longest) return std::nullopt;
+    }
+    if (kind && slash == text.npos && *kind != HostKind::wildcard) return std::nullopt;
+    return "an IP address such as \"10.0.0.5\" or a network such as \"10.0.0.0/8\"";
 }
 
 }  // namespace peercron::keys

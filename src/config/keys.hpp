@@ -27,7 +27,7 @@ std::optional<std::string> absolute_path(const std::string& text);
 std::optional<std::string> shell(const std::string& text);
 std::optional<std::string> database(const std::string& text);
 std::optional<std::string> charset(const std::string& text);
-std::optional<std::string> ip(const std::string& text);
+std::optional<std::string> ip_or_network(const std::string& text);
 
 // What a key may hold; the limits are included.
 struct Text {
@@ -123,7 +123,7 @@ void visit(C& config, Visitor& visitor)
     visitor.key("http.max_body", config.http.max_body, Size{kib, 64 * mib});
     visitor.key("http.max_connections", config.http.max_connections, Count{1, 100'000});
     visitor.key("http.idle_timeout", config.http.idle_timeout, Duration{1s, 1h});
-    visitor.key("http.trusted_proxies", config.http.trusted_proxies, Texts{ip});
+    visitor.key("http.trusted_proxies", config.http.trusted_proxies, Texts{ip_or_network});
     visitor.tokens("http.tokens", config.http.tokens);
 }
 

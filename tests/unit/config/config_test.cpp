@@ -364,6 +364,18 @@ TEST(ConfigTest, RefusesOnePortForTwoListeners)
     EXPECT_TRUE(parse("pprof_listen = '127.0.0.2:9990'"));
 }
 
+TEST(ConfigTest, TrustsProxiesByAddressAndByNetwork)
+{
+    EXPECT_TRUE(
+        parse("[http]\ntrusted_proxies = ['10.0.0.1', '10.0.0.0/8', 'fd00::/64', '0.0.0.0/0']"));
+    EXPECT_TRUE(parse("[http]\ntrusted_proxies = []")->http.trusted_proxies.empty());
+    for (const std::string bad :
+         {"", "proxy", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/8x", "/8", "fd00::/129", "0.0.0.0"}) {
+        EXPECT_THAT(refusal("[http]\ntrusted_proxies = ['" + bad + "']"), HasSubstr("or a network"))
+            << bad;
+    }
+}
+
 TEST(ConfigTest, RefusesSocketAndHostTogether)
 {
     EXPECT_THAT(refusal("mysql_host = 'db'\n[mysql]\nsocket = '/run/mysqld/mysqld.sock'"),
