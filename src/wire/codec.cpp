@@ -214,6 +214,8 @@ struct Writer {
         pb::Account& to = *out.mutable_account();
         to.set_node(account.node);
         to.set_incarnation(account.incarnation);
+        to.set_process_started(to_unix_millis(account.process_started));
+        to.set_draining(account.draining);
         to.set_newest_epoch(account.newest_epoch);
         to.set_slots(account.slots);
         write_all(account.held, *to.mutable_held());
@@ -283,6 +285,8 @@ Message read(pb::Account& in)
 {
     return Account{.node = std::move(*in.mutable_node()),
                    .incarnation = in.incarnation(),
+                   .process_started = from_unix_millis(in.process_started()),
+                   .draining = in.draining(),
                    .newest_epoch = in.newest_epoch(),
                    .slots = in.slots(),
                    .held = read_all<RunOrder>(*in.mutable_held()),

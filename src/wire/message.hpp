@@ -61,7 +61,7 @@ struct Revoke {
     std::vector<RunId> runs;
     friend bool operator==(const Revoke&, const Revoke&) = default;
 };
-/// Node → dispatcher.
+/// Node → dispatcher: the answer, or unasked for (request 0) from a node that drains.
 struct Revoked {
     std::uint64_t request = 0;
     std::vector<RunId> revoked;  ///< will not start here; those not named have started or ended

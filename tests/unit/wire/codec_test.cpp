@@ -1,0 +1,127 @@
+#include "wire/codec.hpp"
+
+#include "random_message.hpp"
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <string>
+
+namespace peercron {
+namespace {
+
+using testing::RandomMessage;
+
+/// "No more than this version knows": a field of a number far above ours.
+const std::string unknown_text_field("\xA2\x06\x03new", 6);  // field 100, length-delimited
+const std::string unknown_number_field("\xA0\x06\x07", 3);   // field 100, varint
+
+Message decoded(std::string_view payload)
+{
+    auto message = decode(payload);
+    EXPECT_TRUE(message) << message.error().message;
+    EXPECT_TRUE(*message) << "taken for an unknown kind";
+    return std::move(message->value());
+}
+
+TEST(CodecTest, EveryKindOfMessageComesBackAsItWas)
+{
+    RandomMessage random(1);
+    for (std::size_t kind = 0; kind < std::variant_size_v<Message>; ++kind) {
+        for (int i = 0; i < 200; ++i) {
+            const Message message = random.of_kind(kind);
+            ASSERT_EQ(message.index(), kind);
+            ASSERT_EQ(decoded(encode(message)), message) << "kind " << kind;
+        }
+    }
+}
+
+TEST(CodecTest, EmptyMessagesComeBackAsTheyWere)
+{
+    const Message messages[] = {TermHello{},  Account{},        RunOrders{},
+                                Revoke{},     Revoked{},        RunReports{},
+                                KillRun{},    DispatcherBeat{}, NodeBeat{},
+                                JobChanged{}, JobChangedDone{}, RunReports{{RunReport{}}}};
+    for (const Message& message : messages) EXPECT_EQ(decoded(encode(message)), message);
+}
+
+TEST(CodecTest, WhatIsNotKnownOfARunStaysUnknownAndZeroStaysZero)
+{
+    RunReport unknown;
+    RunReport zero;
+    zero.exit_code = 0;
+    zero.term_signal = 0;
+    zero.started_at = WallTime();
+    zero.ended_at = WallTime();
+    const Message message = RunReports{{unknown, zero}};
+    EXPECT_EQ(decoded(encode(message)), message);
+}
+
+TEST(CodecTest, AMillionBytesOfOutputComeBack)
+{
+    RunReport report;
+    report.output.assign(1'000'000, 'x');
+    const Message message = RunReports{{report}};
+    EXPECT_EQ(decoded(encode(message)), message);
+}
+
+TEST(CodecTest, AFieldOfANewerPeerIsIgnored)
+{
+    // TermHello (kind 1) with epoch 7 and a field that this version does not know.
+    std::string payload("\x0A\x08\x08\x07", 4);
+    payload += unknown_text_field;
+    EXPECT_EQ(decoded(payload), Message(TermHello{7, ""}));
+    EXPECT_EQ(decoded(payload + unknown_number_field), Message(TermHello{7, ""}));
+}
+
+TEST(CodecTest, AKindOfANewerPeerIsToldFromGarbage)
+{
+    const auto unknown = decode(unknown_text_field);
+    ASSERT_TRUE(unknown);
+    EXPECT_FALSE(*unknown);
+}
+
+TEST(CodecTest, WhatNoVersionSendsIsAnError)
+{
+    EXPECT_FALSE(decode(""));
+    EXPECT_FALSE(decode(unknown_number_field));
+    EXPECT_FALSE(decode("GET / HTTP/1.1\r\n\r\n"));
+    EXPECT_FALSE(decode(std::string(40, '\xFF')));
+}
+
+TEST(CodecTest, AStateThatWasNeverAgreedUponIsAnError)
+{
+    // RunReports (kind 6) of one report with state 99.
+    const auto message = decode(std::string_view("\x32\x04\x0A\x02\x10\x63", 6));
+    ASSERT_FALSE(message);
+    EXPECT_EQ(message.error().message, "6 bytes that are not a message: unknown run state 99");
+}
+
+TEST(CodecTest, NoBytesDoHarm)
+{
+    std::mt19937_64 bytes(2);
+    for (int i = 0; i < 20'000; ++i) {
+        std::string payload(bytes() % 100, '\0');
+        for (char& c : payload) c = static_cast<char>(bytes());
+        (void)decode(payload);
+    }
+}
+
+TEST(CodecTest, NoDamagedMessageDoesHarm)
+{
+    RandomMessage random(3);
+    for (int i = 0; i < 3'000; ++i) {
+        const std::string whole = encode(random.next());
+        (void)decode(std::string_view(whole).substr(0, random.below(whole.size() + 1)));
+
+        std::string changed = whole;
+        for (std::size_t left = 1 + random.below(8); left > 0 && !changed.empty(); --left) {
+            changed[random.below(changed.size())] = static_cast<char>(random.below(256));
+        }
+        const auto message = decode(changed);
+        if (message && *message) (void)encode(**message);
+    }
+}
+
+}  // namespace
+}  // namespace peercron

@@ -1,0 +1,149 @@
+#pragma once
+
+#include "wire/message.hpp"
+
+#include <limits>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace peercron::testing {
+
+/// Makes messages with every member set to something random, extremes included. The aggregates are
+/// written out member by member, so that a new member does not compile until it is here.
+class RandomMessage {
+public:
+    explicit RandomMessage(unsigned seed) : random_(seed) {}
+
+    Message next() { return of_kind(below(std::variant_size_v<Message>)); }
+
+    Message of_kind(std::size_t kind)
+    {
+        switch (kind) {
+            case 0:
+                return TermHello{number<Epoch>(), text()};
+            case 1:
+                return Account{text(),          number<std::uint64_t>(), time(),   coin(),
+                               number<Epoch>(), number<std::uint32_t>(), orders(), reports(),
+                               reports()};
+            case 2:
+                return RunOrders{orders()};
+            case 3:
+                return Revoke{number<std::uint64_t>(), ids()};
+            case 4:
+                return Revoked{number<std::uint64_t>(), ids()};
+            case 5:
+                return RunReports{reports()};
+            case 6:
+                return KillRun{id(), text()};
+            case 7:
+                return DispatcherBeat{number<Epoch>(), time(),
+                                      many<NodeLoad>(&RandomMessage::load)};
+            case 8:
+                return NodeBeat{time(), time(), load()};
+            case 9:
+                return JobChanged{number<std::uint64_t>(),
+                                  many<JobId>(&RandomMessage::number<JobId>)};
+            default:
+                return JobChangedDone{number<std::uint64_t>(), text()};
+        }
+    }
+
+    std::size_t below(std::size_t limit) { return random_() % limit; }
+
+    RunOrder order()
+    {
+        return {id(),
+                text(),
+                std::chrono::seconds(number<std::int64_t>()),
+                coin(),
+                time(),
+                time(),
+                number<Epoch>(),
+                text()};
+    }
+    RunReport report()
+    {
+        return {id(),
+                static_cast<RunState>(below(10)),
+                text(),
+                text(),
+                text(),
+                number<Epoch>(),
+                maybe(time()),
+                maybe(time()),
+                duration(),
+                maybe(number<int>()),
+                maybe(number<int>()),
+                duration(),
+                number<std::int64_t>(),
+                text(),
+                number<std::int64_t>()};
+    }
+
+private:
+    bool coin() { return random_() % 2 == 0; }
+
+    template <class T>
+    T number()
+    {
+        using Limits = std::numeric_limits<T>;
+        switch (below(5)) {
+            case 0:
+                return 0;
+            case 1:
+                return Limits::min();
+            case 2:
+                return Limits::max();
+            case 3:
+                return static_cast<T>(random_() % 1000);
+            default:
+                return static_cast<T>(random_());
+        }
+    }
+    std::string text()
+    {
+        std::string text(below(4) == 0 ? below(3000) : below(40), '\0');
+        for (char& c : text) c = static_cast<char>(random_());  // not UTF-8, NULs too
+        return text;
+    }
+    WallTime time() { return from_unix_millis(number<std::int64_t>()); }
+    std::chrono::milliseconds duration()
+    {
+        return std::chrono::milliseconds(number<std::int64_t>());
+    }
+    template <class T>
+    std::optional<T> maybe(T value)
+    {
+        return coin() ? std::optional<T>(value) : std::nullopt;
+    }
+    template <class T>
+    std::vector<T> many(T (RandomMessage::*make)())
+    {
+        std::vector<T> values;
+        for (std::size_t left = below(6); left > 0; --left) values.push_back((this->*make)());
+        return values;
+    }
+
+    RunId id() { return {number<JobId>(), time(), number<std::int32_t>()}; }
+    NodeLoad load()
+    {
+        return {text(),
+                text(),
+                number<std::uint32_t>(),
+                number<std::uint32_t>(),
+                number<std::uint32_t>(),
+                number<std::uint32_t>(),
+                coin(),
+                coin(),
+                duration()};
+    }
+    std::vector<RunId> ids() { return many<RunId>(&RandomMessage::id); }
+    std::vector<RunOrder> orders() { return many<RunOrder>(&RandomMessage::order); }
+    std::vector<RunReport> reports() { return many<RunReport>(&RandomMessage::report); }
+
+    std::mt19937_64 random_;
+};
+
+}  // namespace peercron::testing
