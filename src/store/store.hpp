@@ -23,7 +23,24 @@ public:
 /// A guarded change found another epoch in the store: this dispatcher is deposed and must stop.
 class Deposed : public std::runtime_error {
 public:
-    using std::runtime_error::runtime_error;
+    explicit Deposed(const std::string& what, Epoch newest = 0)
+        : std::runtime_error(what), newest_(newest)
+    {}
+
+    /// The epoch that the store has; 0 when it is not known.
+    Epoch newest() const { return newest_; }
+
+private:
+    Epoch newest_;
+};
+
+/// How much text the columns of table cron take. A job with more is refused with a StoreError;
+/// whoever takes jobs from people checks first.
+struct JobLimits {
+    static constexpr std::size_t cron_set_characters = 255;
+    static constexpr std::size_t command_bytes = 65'535;
+    static constexpr std::size_t remark_characters = 1024;
+    static constexpr std::size_t time_zone_characters = 64;
 };
 
 /// A page of jobs, ordered by id.
@@ -86,12 +103,15 @@ struct OpenRun {
 struct TermStart {
     std::optional<WallTime> planned_through;  ///< not set: nothing was ever planned here
     std::vector<OpenRun> open_runs;
-    /// Runs in a final state that were scheduled less than 10 s before planned_through, or after
-    /// it: a job that is changed must not fire again at a moment when it has fired.
+    /// Runs in a final state, other than revoked, that were scheduled less than 10 s before
+    /// planned_through, or after it: a job that is changed must not fire again at a moment when it
+    /// has fired.
     std::vector<RunId> ended_lately;
 };
 
-/// One step of the plan, committed whole or not at all.
+/// One step of the plan, committed whole or not at all. What ended comes first, then what moved,
+/// then the new rows: a fire that is among the ended ones as revoked and among the new ones is
+/// opened again.
 struct PlanStep {
     Epoch epoch = 0;
     NodeName dispatch_server;

@@ -1,11 +1,40 @@
 #include "store/store_pool.hpp"
 
-#include <stdexcept>
+#include <boost/asio/error.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
 
 namespace peercron {
 
+/// A place in the queue, given up when the coroutine that waits ends, however it ends.
+class StorePool::Place {
+public:
+    explicit Place(StorePool& pool)
+        : pool_(pool),
+          waiter_(pool.waiting_.insert(
+              pool.waiting_.end(),
+              {asio::steady_timer(pool.io_, asio::steady_timer::time_point::max()), std::nullopt}))
+    {}
+    Place(const Place&) = delete;
+    Place& operator=(const Place&) = delete;
+    ~Place()
+    {
+        const std::optional<std::size_t> unused = waiter_->slot;
+        pool_.waiting_.erase(waiter_);
+        if (unused) pool_.release(*unused);
+    }
+
+    asio::steady_timer& woken() { return waiter_->woken; }
+    std::optional<std::size_t> take() { return std::exchange(waiter_->slot, std::nullopt); }
+
+private:
+    StorePool& pool_;
+    std::list<Waiter>::iterator waiter_;
+};
+
 StorePool::StorePool(asio::any_io_executor io, std::size_t sessions, Open open)
-    : freed_(std::move(io)), threads_(sessions)
+    : io_(std::move(io)), threads_(sessions)
 {
     for (std::size_t slot = 0; slot < sessions; ++slot) {
         sessions_.push_back(open());
@@ -17,17 +46,33 @@ StorePool::~StorePool() { threads_.join(); }
 
 StorePool::Loan::~Loan()
 {
-    if (pool_ == nullptr) return;
-    pool_->free_.push_back(slot_);
-    pool_->freed_.notify();
+    if (pool_ != nullptr) pool_->release(slot_);
+}
+
+void StorePool::release(std::size_t slot)
+{
+    for (Waiter& waiter : waiting_) {
+        if (waiter.slot) continue;  // has been woken, and has not run yet
+        waiter.slot = slot;
+        waiter.woken.cancel();
+        return;
+    }
+    free_.push_back(slot);
 }
 
 asio::awaitable<StorePool::Loan> StorePool::borrow()
 {
-    while (free_.empty()) co_await freed_.wait();
-    const std::size_t slot = free_.back();
-    free_.pop_back();
-    co_return Loan(*this, slot);
+    if (!free_.empty()) {
+        const std::size_t slot = free_.back();
+        free_.pop_back();
+        co_return Loan(*this, slot);
+    }
+    Place place(*this);
+    boost::system::error_code woken;
+    co_await place.woken().async_wait(asio::redirect_error(asio::use_awaitable, woken));
+    const std::optional<std::size_t> slot = place.take();
+    if (!slot) throw boost::system::system_error(asio::error::operation_aborted);
+    co_return Loan(*this, *slot);
 }
 
 }  // namespace peercron

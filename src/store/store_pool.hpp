@@ -1,14 +1,17 @@
 #pragma once
 
-#include "base/event.hpp"
 #include "base/offload.hpp"
 #include "store/store.hpp"
 
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 
 #include <cstddef>
 #include <functional>
+#include <list>
 #include <memory>
+#include <optional>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -20,7 +23,8 @@ namespace peercron {
 ///     const auto find = [id](Store& store) { return store.find_job(id); };
 ///     const auto job = co_await pool.call(find);
 ///
-/// Calls wait for a free session in the order they came. Each kind of work has a pool of its own,
+/// Calls wait for a free session in the order they came; one that is cancelled leaves the queue.
+/// Each kind of work has a pool of its own,
 /// so that a slow list request never stands in front of a commit. Lives on the I/O thread;
 /// outlives every call.
 class StorePool {
@@ -58,11 +62,20 @@ private:
         std::size_t slot_;
     };
 
-    asio::awaitable<Loan> borrow();
+    /// A call that waits. It gets the slot of the call that ends, so none can overtake it.
+    struct Waiter {
+        asio::steady_timer woken;  // never expires; cancelled when the slot is there
+        std::optional<std::size_t> slot;
+    };
+    class Place;
 
+    asio::awaitable<Loan> borrow();
+    void release(std::size_t slot);
+
+    asio::any_io_executor io_;
     std::vector<std::unique_ptr<Store>> sessions_;
-    std::vector<std::size_t> free_;
-    Event freed_;
+    std::vector<std::size_t> free_;  // empty while somebody waits
+    std::list<Waiter> waiting_;
     asio::thread_pool threads_;
 };
 

@@ -1,0 +1,42 @@
+#pragma once
+
+#include "model/run.hpp"
+#include "store/mysql/mysql_connection.hpp"
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace peercron {
+
+// The statements that write table log. All are INSERT … ON DUPLICATE KEY UPDATE over many rows: a
+// row that is missing is inserted, and for one that is there the statement says when it gives way.
+// Measured with MariaDB 10.11, that is as fast as an UPDATE joined with a list of rows, and twice
+// as fast as one UPDATE per row.
+
+/// Several rows, and what they may change.
+struct LedgerStatement {
+    std::string sql;
+    std::size_t rows = 0;
+};
+
+/// New rows; one that stands as revoked is opened again, another one stays as it is.
+std::vector<LedgerStatement> plan_statements(const MysqlConnection& connection,
+                                             std::span<const PlannedRun> runs, Epoch epoch,
+                                             const NodeName& dispatch_server);
+
+/// Another node for rows that are still planned.
+std::vector<LedgerStatement> move_statements(const MysqlConnection& connection,
+                                             std::span<const PlannedRun> runs, Epoch epoch,
+                                             const NodeName& dispatch_server);
+
+/// What gives way to a final report, besides a planned or running row.
+enum class GivesWay : std::uint8_t { only_open, lost_too };
+
+/// How runs went. `running` changes open rows only. Texts are cut to what the server takes.
+std::vector<LedgerStatement> report_statements(const MysqlConnection& connection,
+                                               std::span<const RunReport> reports, GivesWay rule);
+
+}  // namespace peercron

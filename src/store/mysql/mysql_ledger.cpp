@@ -1,0 +1,302 @@
+#include "store/mysql/ledger_rows.hpp"
+#include "store/mysql/mysql_store.hpp"
+#include "store/text.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <iterator>
+#include <string>
+#include <utility>
+
+namespace peercron {
+namespace {
+
+using Repeat = MysqlSession::Repeat;
+
+// How far TermStart::ended_lately looks back.
+constexpr std::chrono::seconds lately{10};
+
+std::optional<WallTime> time_or_null(const MysqlRows& row, unsigned column)
+{
+    if (row.is_null(column)) return std::nullopt;
+    return from_unix_millis(row.integer(column));
+}
+
+std::optional<int> int_or_null(const MysqlRows& row, unsigned column)
+{
+    if (row.is_null(column)) return std::nullopt;
+    return static_cast<int>(row.integer(column));
+}
+
+RunState read_state(std::string_view text)
+{
+    if (const auto state = parse_run_state(text)) return *state;
+    throw StoreError("table log has a state that this program does not know: " + std::string(text));
+}
+
+constexpr WallTime from_unix_seconds(std::int64_t seconds)
+{
+    return WallTime(std::chrono::seconds(seconds));
+}
+
+[[noreturn]] void throw_deposed(MysqlConnection& connection, Epoch epoch)
+{
+    MysqlRows rows = connection.query("SELECT epoch, dispatcher FROM term WHERE id = 1");
+    if (!rows.next()) {
+        throw Deposed(fmt::format("epoch {} is not the store's: table term is empty", epoch));
+    }
+    throw Deposed(fmt::format("epoch {} is over: the store has epoch {} of {}", epoch,
+                              rows.natural(0), rows.text(1)),
+                  rows.natural(0));
+}
+
+/// Columns 0 to 2.
+RunId read_id(const MysqlRows& row)
+{
+    return {row.integer(0), from_unix_millis(row.integer(1)),
+            static_cast<std::int32_t>(row.integer(2))};
+}
+
+std::vector<OpenRun> read_open_runs(MysqlConnection& connection)
+{
+    std::vector<OpenRun> open;
+    MysqlRows rows = connection.query(
+        "SELECT cron_id, scheduled_at, attempt, state, reason, run_server, dispatch_time, fires,"
+        " gap_end, epoch FROM log WHERE state IN ('planned', 'running') AND scheduled_at IS NOT NULL"
+        " ORDER BY id");
+    while (rows.next()) {
+        OpenRun run;
+        run.planned.id = read_id(rows);
+        run.planned.state = read_state(rows.text(3));
+        run.planned.reason = rows.text(4);
+        run.planned.run_server = rows.text(5);
+        run.planned.dispatched_at = from_unix_seconds(rows.integer(6));
+        run.planned.fires = rows.integer(7);
+        run.planned.gap_end = from_unix_millis(rows.integer(8));
+        run.epoch = rows.natural(9);
+        open.push_back(std::move(run));
+    }
+    return open;
+}
+
+std::vector<RunId> read_ended_lately(MysqlConnection& connection, WallTime since)
+{
+    std::vector<RunId> ended;
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(since);
+    MysqlRows rows = connection.query(fmt::format(
+        "SELECT cron_id, scheduled_at, attempt FROM log FORCE INDEX (by_time)"
+        " WHERE time >= {} AND scheduled_at > {} AND state NOT IN ('planned', 'running', 'revoked')",
+        seconds.time_since_epoch().count(), to_unix_millis(since)));
+    while (rows.next()) ended.push_back(read_id(rows));
+    return ended;
+}
+
+void append(std::vector<std::string>& all, std::vector<LedgerStatement> statements)
+{
+    for (LedgerStatement& statement : statements) all.push_back(std::move(statement.sql));
+}
+
+/// The report as it is when the server does not take it as it was: without what may be the cause.
+RunReport what_fits(const RunReport& report)
+{
+    constexpr std::size_t short_output = 4096;
+    RunReport plain = report;
+    plain.reason = plain_ascii(report.reason);
+    plain.run_server = plain_ascii(report.run_server);
+    plain.dispatch_server = plain_ascii(report.dispatch_server);
+    plain.output = plain_ascii(cut_middle(report.output, short_output));
+    return plain;
+}
+
+void write(MysqlConnection& connection, std::span<const RunReport> reports)
+{
+    for (const LedgerStatement& statement :
+         report_statements(connection, reports, GivesWay::lost_too)) {
+        connection.execute(statement.sql);
+    }
+}
+
+void write_what_fits(MysqlConnection& connection, const RunReport& report, const MysqlError& error)
+{
+    spdlog::error("store: the database refuses the report of {}: {}; writing what fits",
+                  to_string(report.id), error.what());
+    const RunReport plain = what_fits(report);
+    try {
+        write(connection, {&plain, 1});
+    } catch (const MysqlError& again) {
+        if (!again.value_refused()) throw;
+        spdlog::error("store: the report of {} ({}) is not written: {}", to_string(report.id),
+                      to_string(report.state), again.what());
+    }
+}
+
+/// Writes all of them, and finds those that the server refuses by halving.
+void write_each(MysqlConnection& connection, std::span<const RunReport> reports)
+{
+    try {
+        write(connection, reports);
+        return;
+    } catch (const MysqlError& error) {
+        if (!error.value_refused()) throw;
+        if (reports.size() == 1) {
+            write_what_fits(connection, reports.front(), error);
+            return;
+        }
+    }
+    const std::size_t half = reports.size() / 2;
+    write_each(connection, reports.first(half));
+    write_each(connection, reports.subspan(half));
+}
+
+/// The condition of a query of table log.
+std::string condition(const MysqlConnection& connection, const LogQuery& query)
+{
+    std::string sql = query.state ? fmt::format("state = '{}'", to_string(*query.state))
+                                  : std::string("state <> 'planned'");
+    if (query.cron_id) sql += fmt::format(" AND cron_id = {}", *query.cron_id);
+    if (query.run_server) sql += " AND run_server = " + connection.quote(*query.run_server);
+    if (query.dispatch_server) {
+        sql += " AND dispatch_server = " + connection.quote(*query.dispatch_server);
+    }
+    // Column time has an index, and counts for rows without scheduled_at.
+    if (query.from) {
+        const std::int64_t from = to_unix_millis(*query.from);
+        const auto seconds = std::chrono::floor<std::chrono::seconds>(*query.from);
+        sql += fmt::format(" AND time >= {} AND COALESCE(scheduled_at, time * 1000) >= {}",
+                           seconds.time_since_epoch().count(), from);
+    }
+    if (query.to) {
+        const std::int64_t to = to_unix_millis(*query.to);
+        const auto seconds = std::chrono::ceil<std::chrono::seconds>(*query.to);
+        sql += fmt::format(" AND time < {} AND COALESCE(scheduled_at, time * 1000) < {}",
+                           seconds.time_since_epoch().count(), to);
+    }
+    if (query.search) {
+        sql += " AND output LIKE " + connection.quote(like_pattern(*query.search)) + " ESCAPE '|'";
+    }
+    return sql;
+}
+
+/// Whether only the state is asked for, which does not narrow the rows: then the server would
+/// read an index of nearly all rows and sort them, instead of reading the newest.
+bool is_wide(const LogQuery& query)
+{
+    return !query.cron_id && !query.state && !query.run_server && !query.dispatch_server &&
+           !query.from && !query.to;
+}
+
+LogRow read_log_row(const MysqlRows& row)
+{
+    LogRow log;
+    log.id = row.integer(0);
+    log.time = row.integer(2);
+    log.dispatch_time = row.integer(3);
+    RunReport& run = log.run;
+    run.id.job = row.integer(1);
+    run.id.scheduled_at = time_or_null(row, 4).value_or(from_unix_seconds(log.time));
+    run.id.attempt = static_cast<std::int32_t>(row.integer(5));
+    run.state = read_state(row.text(6));
+    run.reason = row.text(7);
+    run.run_server = row.text(8);
+    run.dispatch_server = row.text(9);
+    run.epoch = row.natural(10);
+    run.started_at = time_or_null(row, 11);
+    run.ended_at = time_or_null(row, 12);
+    run.use_time = std::chrono::milliseconds(row.integer(13));
+    run.exit_code = int_or_null(row, 14);
+    run.term_signal = int_or_null(row, 15);
+    run.cpu_time = std::chrono::milliseconds(row.integer(16));
+    run.max_rss = row.integer(17);
+    run.output_bytes = row.integer(18);
+    run.output = row.text(19);
+    log.fires = row.integer(20);
+    log.gap_end = time_or_null(row, 21);
+    return log;
+}
+
+}  // namespace
+
+TermStart MysqlStore::begin_term(Epoch epoch, const NodeName& dispatcher)
+{
+    const auto work = [&](MysqlConnection& connection) {
+        // One statement, so that it holds no lock when it is done. An older dispatcher's step that
+        // is under way ends before it, and is seen by the queries that follow.
+        const std::string name = connection.quote(dispatcher);
+        const std::uint64_t matched = connection.execute(
+            fmt::format("UPDATE term SET epoch = {0}, dispatcher = {1} WHERE id = 1"
+                        " AND (epoch < {0} OR (epoch = {0} AND dispatcher = {1}))",
+                        epoch, name));
+        if (matched == 0) throw_deposed(connection, epoch);
+        TermStart start;
+        {
+            MysqlRows rows = connection.query("SELECT planned_through FROM term WHERE id = 1");
+            if (rows.next()) start.planned_through = time_or_null(rows, 0);
+        }
+        start.open_runs = read_open_runs(connection);
+        if (start.planned_through) {
+            start.ended_lately = read_ended_lately(connection, *start.planned_through - lately);
+        }
+        return start;
+    };
+    return session_.run(fmt::format("begin the term of epoch {}", epoch), Repeat::safe, work);
+}
+
+void MysqlStore::commit(const PlanStep& step)
+{
+    const auto work = [&](MysqlConnection& connection) {
+        const std::int64_t through = to_unix_millis(step.planned_through);
+        std::string guard = fmt::format(
+            "UPDATE term SET planned_through = GREATEST(COALESCE(planned_through, {0}), {0})"
+            " WHERE id = 1 AND epoch = {1}",
+            through, step.epoch);
+        // Put together beforehand: the guard locks the row that another dispatcher may wait for.
+        std::vector<std::string> statements;
+        append(statements, report_statements(connection, step.ended, GivesWay::only_open));
+        append(statements,
+               move_statements(connection, step.moved, step.epoch, step.dispatch_server));
+        append(statements, plan_statements(connection, step.runs, step.epoch, step.dispatch_server));
+
+        bool deposed = false;
+        {
+            MysqlTransaction transaction(connection, MysqlTransaction::Reads::latest,
+                                         std::move(guard));
+            deposed = transaction.first_matched() == 0;
+            if (!deposed) transaction.commit(std::move(statements));
+        }
+        if (deposed) throw_deposed(connection, step.epoch);
+    };
+    session_.run(fmt::format("commit a step of {} runs", step.runs.size()), Repeat::safe, work);
+}
+
+void MysqlStore::record(std::span<const RunReport> reports)
+{
+    if (reports.empty()) return;
+    const auto work = [&](MysqlConnection& connection) { write_each(connection, reports); };
+    session_.run(fmt::format("record {} runs", reports.size()), Repeat::safe, work);
+}
+
+LogPage MysqlStore::find_log(const LogQuery& query)
+{
+    const auto work = [&](MysqlConnection& connection) {
+        const std::string where = condition(connection, query);
+        LogPage page;
+        {
+            MysqlRows total = connection.query("SELECT COUNT(*) FROM log WHERE " + where);
+            total.next();
+            page.total = total.integer(0);
+        }
+        // The ids first: of the rows that a deep page passes over, only the index is read.
+        MysqlRows rows = connection.query(fmt::format(
+            "SELECT id, cron_id, time, dispatch_time, scheduled_at, attempt, state, reason,"
+            " run_server, dispatch_server, epoch, started_at, ended_at, use_time, exit_code,"
+            " term_signal, cpu_time, max_rss, output_bytes, output, fires, gap_end"
+            " FROM log JOIN (SELECT id FROM log {} WHERE {} ORDER BY id DESC LIMIT {} OFFSET {})"
+            " AS page USING (id) ORDER BY id DESC",
+            is_wide(query) ? "FORCE INDEX (PRIMARY)" : "", where, query.limit, query.offset));
+        while (rows.next()) page.rows.push_back(read_log_row(rows));
+        return page;
+    };
+    return session_.run("list the log", Repeat::safe, work);
+}
+
+}  // namespace peercron

@@ -1,0 +1,43 @@
+#include "store/mysql/mysql_session.hpp"
+
+#include "store/store.hpp"
+
+#include <spdlog/spdlog.h>
+
+namespace peercron {
+namespace {
+
+constexpr int lock_conflict_tries = 5;
+
+}  // namespace
+
+MysqlConnection& MysqlSession::connection(Call& call)
+{
+    call.connected = false;
+    if (connection_ && connection_->hung_up()) connection_.reset();
+    if (!connection_) connection_.emplace(settings_);
+    call.connected = true;
+    return *connection_;
+}
+
+void MysqlSession::recover(Call& call, const MysqlError& error)
+{
+    if (error.lock_conflict() && ++call.lock_conflicts < lock_conflict_tries) {
+        spdlog::debug("store: {}: {}; trying again", call.what, error.what());
+        return;
+    }
+    if (!call.connected || error.connection_lost()) connection_.reset();
+    if (call.connected && error.connection_lost() && !call.reconnected) {
+        const bool in_time = std::chrono::steady_clock::now() - call.begun < settings_.timeout;
+        const bool harmless = call.repeat == Repeat::safe || error.not_sent();
+        if (in_time && harmless) {
+            call.reconnected = true;
+            spdlog::debug("store: {}: {}; connecting again", call.what, error.what());
+            return;
+        }
+    }
+    throw StoreError(fmt::format("cannot {}: MySQL at {}, database {}: {}", call.what,
+                                 to_string(settings_), settings_.database, error.what()));
+}
+
+}  // namespace peercron

@@ -1,0 +1,223 @@
+#include "store/mysql/mysql_store.hpp"
+
+#include "store/text.hpp"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+#include <string>
+
+namespace peercron {
+namespace {
+
+using Repeat = MysqlSession::Repeat;
+
+// A row that was changed by hand since effective_from was written is effective from that change.
+constexpr std::string_view select_job =
+    "SELECT id, cron_set, command, remark, stop, is_mutex, start_time, end_time, time_zone, timeout,"
+    " IF(effective_set_at = changed_at, effective_from, FLOOR(UNIX_TIMESTAMP(changed_at) * 1000))"
+    " FROM cron ";
+
+// How long a transaction may stay open and its rows still be found by changes_since().
+constexpr int overlap_seconds = 30;
+
+// Ids in one statement.
+constexpr std::size_t ids_at_once = 10'000;
+
+Job read_job(const MysqlRows& row)
+{
+    Job job;
+    job.id = row.integer(0);
+    job.cron_set = row.text(1);
+    job.command = row.text(2);
+    job.remark = row.text(3);
+    job.stop = row.integer(4) != 0;
+    job.is_mutex = row.integer(5) != 0;
+    job.start_time = row.integer(6);
+    job.end_time = row.integer(7);
+    job.time_zone = row.text(8);
+    job.timeout = std::chrono::seconds(row.integer(9));
+    job.effective_from = from_unix_millis(row.integer(10));
+    return job;
+}
+
+void read_jobs(MysqlConnection& connection, std::string_view condition, std::vector<Job>& jobs)
+{
+    MysqlRows rows = connection.query(std::string(select_job).append(condition));
+    while (rows.next()) jobs.push_back(read_job(rows));
+}
+
+std::optional<Job> read_one(MysqlConnection& connection, JobId id, std::string_view lock = "")
+{
+    MysqlRows rows = connection.query(fmt::format("{}WHERE id = {}{}", select_job, id, lock));
+    if (!rows.next()) return std::nullopt;
+    return read_job(rows);
+}
+
+/// The assignments of `patch`, each followed by a comma.
+std::string assignments(const MysqlConnection& connection, const JobPatch& patch)
+{
+    std::string sql;
+    const auto text = [&](std::string_view column, const std::optional<std::string>& value) {
+        if (value) sql += fmt::format("{} = {}, ", column, connection.quote(*value));
+    };
+    const auto number = [&](std::string_view column, std::optional<std::int64_t> value) {
+        if (value) sql += fmt::format("{} = {}, ", column, *value);
+    };
+    text("cron_set", patch.cron_set);
+    text("command", patch.command);
+    text("remark", patch.remark);
+    number("stop", patch.stop);
+    number("is_mutex", patch.is_mutex);
+    number("start_time", patch.start_time);
+    number("end_time", patch.end_time);
+    text("time_zone", patch.time_zone);
+    if (patch.timeout) number("timeout", patch.timeout->count());
+    return sql;
+}
+
+JobChanges read_changes(MysqlConnection& connection, const JobCursor& cursor)
+{
+    JobChanges changes;
+    // The server's clock may have been set back since the cursor was made.
+    std::string condition;
+    if (!cursor.changed_at.empty()) {
+        condition = fmt::format(
+            "WHERE changed_at >= LEAST(CAST({} AS DATETIME(6)), NOW(6)) - INTERVAL {} SECOND",
+            connection.quote(cursor.changed_at), overlap_seconds);
+    }
+    read_jobs(connection, condition, changes.changed);
+    MysqlRows rows = connection.query("SELECT NOW(6), COUNT(*), SUM(id) FROM cron");
+    rows.next();
+    changes.next.changed_at = rows.text(0);
+    changes.count = rows.integer(1);
+    changes.id_sum = rows.integer(2);
+    return changes;
+}
+
+}  // namespace
+
+void MysqlStore::ping()
+{
+    const auto work = [](MysqlConnection& connection) { connection.execute("DO 0"); };
+    session_.run("reach the database", Repeat::safe, work);
+}
+
+JobPage MysqlStore::find_jobs(const JobQuery& query)
+{
+    const auto work = [&](MysqlConnection& connection) {
+        std::string condition;
+        if (query.search) {
+            const std::string pattern = connection.quote(like_pattern(*query.search));
+            condition = fmt::format("WHERE command LIKE {0} ESCAPE '|' OR remark LIKE {0} ESCAPE '|'",
+                                    pattern);
+        }
+        JobPage page;
+        read_jobs(connection,
+                  fmt::format("{} ORDER BY id LIMIT {} OFFSET {}", condition, query.limit,
+                              query.offset),
+                  page.jobs);
+        MysqlRows total = connection.query("SELECT COUNT(*) FROM cron " + condition);
+        total.next();
+        page.total = total.integer(0);
+        return page;
+    };
+    return session_.run("list the jobs", Repeat::safe, work);
+}
+
+std::vector<Job> MysqlStore::jobs_after(JobId after, std::size_t limit)
+{
+    const auto work = [&](MysqlConnection& connection) {
+        std::vector<Job> jobs;
+        read_jobs(connection, fmt::format("WHERE id > {} ORDER BY id LIMIT {}", after, limit), jobs);
+        return jobs;
+    };
+    return session_.run("read the jobs", Repeat::safe, work);
+}
+
+std::optional<Job> MysqlStore::find_job(JobId id)
+{
+    const auto work = [&](MysqlConnection& connection) { return read_one(connection, id); };
+    return session_.run(fmt::format("read job {}", id), Repeat::safe, work);
+}
+
+std::vector<Job> MysqlStore::find_jobs_by_id(std::span<const JobId> ids)
+{
+    const auto work = [&](MysqlConnection& connection) {
+        std::vector<Job> jobs;
+        for (auto rest = ids; !rest.empty();) {
+            const auto some = rest.first(std::min(rest.size(), ids_at_once));
+            rest = rest.subspan(some.size());
+            read_jobs(connection, fmt::format("WHERE id IN ({})", fmt::join(some, ", ")), jobs);
+        }
+        return jobs;
+    };
+    return session_.run("read the jobs", Repeat::safe, work);
+}
+
+Job MysqlStore::add_job(const Job& draft, WallTime now)
+{
+    const auto work = [&](MysqlConnection& connection) {
+        connection.execute(fmt::format(
+            "INSERT INTO cron (cron_set, command, remark, stop, is_mutex, start_time, end_time,"
+            " time_zone, timeout, effective_from, effective_set_at)"
+            " VALUES ({}, {}, {}, {:d}, {:d}, {}, {}, {}, {}, {}, CURRENT_TIMESTAMP(6))",
+            connection.quote(draft.cron_set), connection.quote(draft.command),
+            connection.quote(draft.remark), draft.stop, draft.is_mutex, draft.start_time,
+            draft.end_time, connection.quote(draft.time_zone), draft.timeout.count(),
+            to_unix_millis(now)));
+        Job job = draft;
+        job.id = connection.last_insert_id();
+        job.effective_from = now;
+        return job;
+    };
+    return session_.run("add the job", Repeat::unsafe, work);
+}
+
+std::optional<Job> MysqlStore::update_job(JobId id, const JobPatch& patch, WallTime now)
+{
+    const auto work = [&](MysqlConnection& connection) {
+        const std::uint64_t matched = connection.execute(fmt::format(
+            "UPDATE cron SET {}effective_from = {}, effective_set_at = CURRENT_TIMESTAMP(6),"
+            " changed_at = CURRENT_TIMESTAMP(6) WHERE id = {}",
+            assignments(connection, patch), to_unix_millis(now), id));
+        return matched == 0 ? std::nullopt : read_one(connection, id);
+    };
+    return session_.run(fmt::format("change job {}", id), Repeat::safe, work);
+}
+
+std::optional<Job> MysqlStore::delete_job(JobId id)
+{
+    const auto work = [&](MysqlConnection& connection) {
+        MysqlTransaction transaction(connection);
+        std::optional<Job> job = read_one(connection, id, " FOR UPDATE");
+        transaction.commit({fmt::format("DELETE FROM cron WHERE id = {}", id)});
+        return job;
+    };
+    return session_.run(fmt::format("delete job {}", id), Repeat::unsafe, work);
+}
+
+JobChanges MysqlStore::changes_since(const JobCursor& cursor)
+{
+    const auto work = [&](MysqlConnection& connection) {
+        // One snapshot, so that rows, count and sum belong together.
+        MysqlTransaction transaction(connection, MysqlTransaction::Reads::snapshot);
+        JobChanges changes = read_changes(connection, cursor);
+        transaction.commit({});
+        return changes;
+    };
+    return session_.run("read the changes of the jobs", Repeat::safe, work);
+}
+
+std::vector<JobId> MysqlStore::job_ids()
+{
+    const auto work = [](MysqlConnection& connection) {
+        std::vector<JobId> ids;
+        MysqlRows rows = connection.query("SELECT id FROM cron ORDER BY id");
+        while (rows.next()) ids.push_back(rows.integer(0));
+        return ids;
+    };
+    return session_.run("read the ids of the jobs", Repeat::safe, work);
+}
+
+}  // namespace peercron

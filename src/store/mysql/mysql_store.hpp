@@ -1,0 +1,40 @@
+#pragma once
+
+#include "store/mysql/mysql_session.hpp"
+#include "store/store.hpp"
+
+namespace peercron {
+
+/// The store in MySQL (5.7 and later) or MariaDB (10.3 and later). The tables are those of
+/// sql/mysql; migrate() makes them.
+class MysqlStore final : public Store {
+public:
+    /// Connects at the first call.
+    explicit MysqlStore(MysqlSettings settings) : session_(std::move(settings)) {}
+
+    void ping() override;
+
+    JobPage find_jobs(const JobQuery& query) override;
+    std::vector<Job> jobs_after(JobId after, std::size_t limit) override;
+    std::optional<Job> find_job(JobId id) override;
+    std::vector<Job> find_jobs_by_id(std::span<const JobId> ids) override;
+    Job add_job(const Job& draft, WallTime now) override;
+    std::optional<Job> update_job(JobId id, const JobPatch& patch, WallTime now) override;
+    std::optional<Job> delete_job(JobId id) override;
+    /// Finds changes of transactions that were open for up to 30 s; a row that is changed by hand
+    /// in one that takes longer is seen at its next change.
+    JobChanges changes_since(const JobCursor& cursor) override;
+    std::vector<JobId> job_ids() override;
+
+    TermStart begin_term(Epoch epoch, const NodeName& dispatcher) override;
+    void commit(const PlanStep& step) override;
+    /// A report that the server refuses (a text that it does not take) is written with what fits,
+    /// and does not keep the others from being written.
+    void record(std::span<const RunReport> reports) override;
+    LogPage find_log(const LogQuery& query) override;
+
+private:
+    MysqlSession session_;
+};
+
+}  // namespace peercron
