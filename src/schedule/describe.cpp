@@ -115,7 +115,7 @@ std::string clock_times(const Clock& seconds, const Clock& minutes, const Clock&
                 times.push_back(fmt::format("{:02}:{:02}:{:02}", h, m, s));
         }
     }
-    return "at " + join(times);
+    return fmt::format("at {}", join(times));
 }
 
 std::string which_hours(const Clock& minutes, const Clock& hours)
@@ -127,14 +127,14 @@ std::string which_hours(const Clock& minutes, const Clock& hours)
     const bool in_a_row = last - first + 1 == static_cast<int>(hours.values.size());
     if (in_a_row && !minutes.is_list())
         return fmt::format(" from {:02}:00 to {:02}:59", first, last);
-    return " of " + counted("hour", hours.values);
+    return fmt::format(" of {}", counted("hour", hours.values));
 }
 
 std::string which_minutes(const Clock& minutes)
 {
     if (minutes.all) return " every minute";
     if (minutes.step != 0) return fmt::format(" every {} minute", ordinal(minutes.step));
-    return " " + counted("minute", minutes.values);
+    return fmt::format(" {}", counted("minute", minutes.values));
 }
 
 std::string describe_time(const CronFields& fields)
@@ -156,13 +156,13 @@ std::string describe_time(const CronFields& fields)
         } else if (minutes.step != 0) {
             text = fmt::format("every {} minutes", minutes.step);
         } else {
-            text = "at" + which_minutes(minutes);
+            text = fmt::format("at{}", which_minutes(minutes));
         }
     } else if (seconds.is_list()) {
-        text = "at " + counted("second", seconds.values) + " of" + which_minutes(minutes);
+        text = fmt::format("at {} of{}", counted("second", seconds.values), which_minutes(minutes));
     } else {
         text = seconds.all ? "every second" : fmt::format("every {} seconds", seconds.step);
-        if (!minutes.all) text += " of" + which_minutes(minutes);
+        if (!minutes.all) text += fmt::format(" of{}", which_minutes(minutes));
     }
     return text + which_hours(minutes, hours);
 }
@@ -230,17 +230,17 @@ std::string describe_date(const CronFields& fields)
     const bool any_day = fields.days == all_days;
     const bool any_weekday = every_week(fields) == all_weekdays;
     if (fields.both_days) {
-        if (!any_day) text = " on " + describe_days(fields);
+        if (!any_day) text = fmt::format(" on {}", describe_days(fields));
         if (!any_weekday) text += (any_day ? " on " : " falling on ") + describe_weekdays(fields);
     } else if (!any_day && !any_weekday) {
-        text = " on " + describe_days(fields) + " or on " + describe_weekdays(fields);
+        text = fmt::format(" on {} or on {}", describe_days(fields), describe_weekdays(fields));
     }
 
     if (fields.months != all_months) {
         const auto name = [](int month) {
             return std::string(months[static_cast<std::size_t>(month)]);
         };
-        text += " in " + join(name_runs(values_of(fields.months), name));
+        text += fmt::format(" in {}", join(name_runs(values_of(fields.months), name)));
     }
 
     Values years;
