@@ -13,6 +13,12 @@ using WallTime = std::chrono::sys_time<std::chrono::milliseconds>;
 /// deadlines are measured with it, because nobody can set it.
 using SteadyTime = std::chrono::steady_clock::time_point;
 
+/// One moment, by both clocks.
+struct Moment {
+    WallTime wall{};
+    SteadyTime steady{};
+};
+
 /// Where the time comes from. Rules never ask: they are handed time points. Only the coroutines
 /// that carry rules out own a Clock, so that a simulation can replace it.
 class Clock {

@@ -435,7 +435,10 @@ asio::awaitable<void> ConsulCoordinator::leave()
 
 asio::awaitable<ConsulCoordinator::Answer> ConsulCoordinator::ask(ConsulCall call)
 {
+    const std::string dbg = settings_.bind_address + " " + call.target;
+    if (call.target.find("/kv/") != std::string::npos) spdlog::info("DBG > {}", dbg);
     Answer answer = co_await client_.call(std::move(call));
+    if (dbg.find("/kv/") != std::string::npos) spdlog::info("DBG < {} {}", dbg, answer ? fmt::format("{} {} {}", answer->status, answer->index.value_or(0), answer->body) : answer.error().reason);
     if (answer) {
         came_back();
     } else if (!answer.error().timed_out) {

@@ -41,10 +41,7 @@ public:
     asio::awaitable<void> resign() override;
     Event& changed() override { return changed_; }
 
-    /// The store has seen the epoch `used`, and this node's is not greater: Consul has forgotten
-    /// what the store remembers. epoch() becomes 0 and comes back greater than `used`, if this node
-    /// still holds the lock.
-    void raise_epoch(Epoch used);
+    void raise_epoch(Epoch used) override;
 
 private:
     using Answer = Result<ConsulAnswer, NoAnswer>;

@@ -50,6 +50,11 @@ public:
     /// Part of a graceful stop: the node goes on running its commands.
     virtual asio::awaitable<void> resign() = 0;
 
+    /// The store has seen the epoch `used`, and this node's is not greater: the service has
+    /// forgotten what the store remembers. epoch() becomes 0 and comes back greater than `used`,
+    /// if this node still holds the lock.
+    virtual void raise_epoch(Epoch used) = 0;
+
     /// Notified when epoch(), dispatcher() or members() changed.
     virtual Event& changed() = 0;
 };

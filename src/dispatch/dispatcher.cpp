@@ -40,10 +40,12 @@ asio::awaitable<void> Dispatcher::run()
         tenure_ = std::make_unique<Tenure>(*this, parts_.coordinator.epoch());
         std::exception_ptr failure;
         std::string deposed;
+        Epoch newest = 0;
         try {
             co_await tenure_->run();
         } catch (const Deposed& error) {
             deposed = error.what();
+            newest = error.newest();
         } catch (...) {
             failure = std::current_exception();
         }
@@ -53,6 +55,7 @@ asio::awaitable<void> Dispatcher::run()
         if (failure) std::rethrow_exception(failure);
         spdlog::warn("dispatch: this node no longer dispatches (epoch {}): {}", ended,
                      deposed.empty() ? "the lock was lost" : deposed);
+        if (newest != 0) parts_.coordinator.raise_epoch(newest);
         // Deposed and still holding the lock: the coordinator is about to hear of it.
         if (!deposed.empty()) co_await parts_.coordinator.changed().wait_for(1s);
     }

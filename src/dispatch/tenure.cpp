@@ -75,7 +75,10 @@ asio::awaitable<void> Dispatcher::Tenure::dispatch()
 {
     co_await take_over();
     while (holds_lock()) {
-        if (!deposed_.empty()) throw Deposed(deposed_);
+        if (newer_epoch_ != 0) {
+            throw Deposed(fmt::format("a node has heard a dispatcher of epoch {}", newer_epoch_),
+                          newer_epoch_);
+        }
         woken_ = false;
         if (now().steady - last_poll_ >= dispatcher_.settings_.poll_interval) co_await poll_jobs();
         if (!changes_.empty() || !changed_jobs_.empty()) co_await apply_changes();
@@ -165,8 +168,9 @@ asio::awaitable<void> Dispatcher::Tenure::apply_changes()
     for (const Change& change : changes) named.insert(change.jobs.begin(), change.jobs.end());
     std::string error;
     if (!named.empty()) {
+        std::vector<JobId> ids(named.begin(), named.end());
         try {
-            co_await dispatcher_.reload_jobs({named.begin(), named.end()});
+            co_await dispatcher_.reload_jobs(std::move(ids));
         } catch (const StoreError& failure) {
             error = fmt::format("the dispatcher {} cannot read the job: {}", dispatcher_.self_,
                                 failure.what());
@@ -402,6 +406,11 @@ void Dispatcher::Tenure::handle(const NodeName& node, Message message)
         }
     };
     const auto on_revoked = [&](Revoked& revoked) {
+        if (revoked.request == 0) {
+            term_.evacuated(node, revoked.revoked);
+            wake();
+            return;
+        }
         if (asked_.erase(revoked.request) == 0) return;
         given_back_.insert(given_back_.end(), revoked.revoked.begin(), revoked.revoked.end());
         answered_.notify();
@@ -417,8 +426,7 @@ void Dispatcher::Tenure::handle(const NodeName& node, Message message)
 void Dispatcher::Tenure::taken(const NodeName& node, const Account& account)
 {
     if (account.newest_epoch > term_.epoch()) {
-        deposed_ = fmt::format("{} has heard a dispatcher of epoch {}, this one has {}", node,
-                               account.newest_epoch, term_.epoch());
+        newer_epoch_ = account.newest_epoch;
         wake();
         return;
     }

@@ -74,7 +74,7 @@ private:
     Term term_;
     TaskGroup tasks_;
     bool begun_ = false;
-    std::string deposed_;  ///< a node has seen a newer dispatcher
+    Epoch newer_epoch_ = 0;  ///< that a node has heard of
 
     Event wake_;
     bool woken_ = false;

@@ -17,6 +17,8 @@ constexpr auto change_reach = 5s;
 constexpr auto ended_memory = 10s;
 /// More missed fires of one job are not counted one by one.
 constexpr std::int64_t most_counted = 100'000;
+/// A message of orders is closed when its commands are longer than this in all.
+constexpr std::size_t longest_batch = 1U << 20U;
 
 }  // namespace
 
@@ -332,7 +334,12 @@ PlanStep Term::step(Moment now)
 
 std::vector<Outgoing> Term::messages(Moment now)
 {
-    std::map<NodeName, RunOrders> orders;
+    struct Batch {
+        RunOrders message;
+        std::size_t bytes = 0;
+    };
+    std::map<NodeName, Batch> batches;
+    std::vector<Outgoing> messages = std::exchange(to_revoke_, {});
     for (const RunId& id : std::exchange(to_send_, {})) {
         const auto run = runs_.find(id);
         if (run == runs_.end() || run->second.phase != Phase::placed) continue;
@@ -341,10 +348,16 @@ std::vector<Outgoing> Term::messages(Moment now)
         RunOrder& order = run->second.order;
         order.start_at = std::max(order.id.scheduled_at, now.wall);
         order.start_by = order.start_at + settings_.start_deadline;
-        orders[run->second.node].orders.push_back(order);
+        Batch& batch = batches[run->second.node];
+        batch.message.orders.push_back(order);
+        batch.bytes += order.command.size() + sizeof(RunOrder);
+        if (batch.bytes > longest_batch) {
+            messages.push_back(Outgoing{run->second.node, std::exchange(batch, {}).message});
+        }
     }
-    std::vector<Outgoing> messages = std::exchange(to_revoke_, {});
-    for (auto& [node, batch] : orders) messages.push_back(Outgoing{node, std::move(batch)});
+    for (auto& [node, batch] : batches) {
+        if (batch.bytes > 0) messages.push_back(Outgoing{node, std::move(batch.message)});
+    }
     return messages;
 }
 
@@ -429,7 +442,14 @@ void Term::plan_fire(const Job& job, WallTime scheduled_at, Moment now)
     PlannedRun row;
     row.id = id;
     row.dispatched_at = now.wall;
-    if (placed != runs_.end()) row.run_server = placed->second.node;
+    if (placed != runs_.end()) {
+        row.run_server = placed->second.node;
+    } else {
+        // It ended before it had a row: it gets one that says so at once.
+        row.state = step_.ended.back().state;
+        row.reason = std::move(step_.ended.back().reason);
+        step_.ended.pop_back();
+    }
     step_.runs.push_back(std::move(row));
 }
 

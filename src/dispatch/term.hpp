@@ -35,12 +35,6 @@ struct DispatchSettings {
     std::chrono::milliseconds lease_margin{2000};
 };
 
-/// One moment, by both clocks.
-struct Moment {
-    WallTime wall{};
-    SteadyTime steady{};
-};
-
 /// A message on its way to a node.
 struct Outgoing {
     NodeName node;
