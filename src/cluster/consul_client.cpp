@@ -14,6 +14,9 @@
 #include <boost/beast/http/write.hpp>
 #include <boost/system/system_error.hpp>
 
+#include <sys/socket.h>
+
+#include <cerrno>
 #include <charconv>
 #include <stdexcept>
 #include <utility>
@@ -63,6 +66,14 @@ void throw_if_cancelled(const boost::system::error_code& error)
     if (error == asio::error::operation_aborted) throw boost::system::system_error(error);
 }
 
+/// Whether the other end has neither closed nor said anything that was not asked for.
+bool is_silent(tcp::socket& socket)
+{
+    char byte = 0;
+    const ssize_t size = ::recv(socket.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
 std::optional<std::uint64_t> parse_index(std::string_view text)
 {
     std::uint64_t index = 0;
@@ -97,17 +108,26 @@ asio::awaitable<Result<ConsulAnswer, NoAnswer>> ConsulClient::call(ConsulCall ca
 {
     const SteadyTime deadline = std::chrono::steady_clock::now() + call.timeout;
     Request request = make_request(call);
-    if (!kept_.empty()) {
-        auto kept = std::move(kept_.back());
-        kept_.pop_back();
-        auto answer = co_await call_on(std::move(kept), request, deadline);
-        if (answer || std::chrono::steady_clock::now() >= deadline) co_return answer;
-        kept_.clear();  // closed while it waited here, and the others most likely too
+    std::unique_ptr<Connection> connection = take_kept();
+    if (!connection) {
+        connection = std::make_unique<Connection>(executor_);
+        const boost::system::error_code error = co_await connect(*connection, deadline);
+        if (error) co_return no_answer(address_, error);
     }
-    auto fresh = std::make_unique<Connection>(executor_);
-    const boost::system::error_code error = co_await connect(*fresh, deadline);
-    if (error) co_return no_answer(address_, error);
-    co_return co_await call_on(std::move(fresh), request, deadline);
+    co_return co_await call_on(std::move(connection), request, deadline);
+}
+
+/// A kept connection, unless the agent has closed them all. Looked at beforehand, because a call
+/// that failed must not be made again: a blocking query with an old index could reach a new agent,
+/// and wait there for an index that is far away.
+std::unique_ptr<ConsulClient::Connection> ConsulClient::take_kept()
+{
+    while (!kept_.empty()) {
+        auto connection = std::move(kept_.back());
+        kept_.pop_back();
+        if (is_silent(connection->stream.socket())) return connection;
+    }
+    return nullptr;
 }
 
 ConsulClient::Request ConsulClient::make_request(ConsulCall& call) const

@@ -55,8 +55,8 @@ public:
     /// @param token    sent as X-Consul-Token unless empty.
     ConsulClient(asio::any_io_executor executor, const std::string& address, std::string token);
 
-    /// Makes the call. When it meets a kept connection that the agent has closed it is made again
-    /// on a new one, so that Consul may see it twice. Throws only when the coroutine is cancelled.
+    /// Makes the call, once: Consul sees it at most one time. Throws only when the coroutine is
+    /// cancelled.
     asio::awaitable<Result<ConsulAnswer, NoAnswer>> call(ConsulCall call);
 
     const std::string& address() const { return address_; }
@@ -71,6 +71,7 @@ private:
     };
 
     Request make_request(ConsulCall& call) const;
+    std::unique_ptr<Connection> take_kept();
     asio::awaitable<Result<ConsulAnswer, NoAnswer>> call_on(std::unique_ptr<Connection> connection,
                                                             Request& request, SteadyTime deadline);
     asio::awaitable<boost::system::error_code> connect(Connection& connection, SteadyTime deadline);

@@ -152,7 +152,7 @@ void ConsulCoordinator::raise_epoch(Epoch used)
 {
     campaign_.raise_epoch(used);
     announce();
-    session_wanted_.notify();
+    attend_to_session();
 }
 
 /// Registers the node, keeps its TTL check fresh, and registers it again when the agent has
@@ -191,7 +191,7 @@ asio::awaitable<bool> ConsulCoordinator::register_service(Trouble& trouble)
     const Answer answer = co_await ask(std::move(call));
     if (!accept(answer, trouble)) co_return false;
     registered_ = true;
-    session_wanted_.notify();
+    attend_to_session();
     spdlog::info("consul: registered as {} at {}", names_.service_id, client_.address());
     co_return true;
 }
@@ -234,8 +234,17 @@ asio::awaitable<void> ConsulCoordinator::keep_session()
         }
         backoff.reset();
         co_await act_on_lock();
-        if (!campaign_.session().empty()) co_await session_wanted_.wait_for(renew_every);
+        if (campaign_.session().empty()) continue;
+        if (!session_due_) co_await session_wanted_.wait_for(renew_every);
+        session_due_ = false;
     }
+}
+
+/// Has keep_session() look after the session now, or as soon as it is done with what it does.
+void ConsulCoordinator::attend_to_session()
+{
+    session_due_ = true;
+    session_wanted_.notify();
 }
 
 asio::awaitable<bool> ConsulCoordinator::make_session(Trouble& trouble)
@@ -353,7 +362,7 @@ asio::awaitable<void> ConsulCoordinator::act_on_lock()
     if (answer && !answer->ok()) {
         // Most likely the session is gone; renewing it will tell.
         spdlog::debug("consul: no bid for the lock: {}", reason_of(*answer));
-        session_wanted_.notify();
+        attend_to_session();
     }
     // The release of a resign() meanwhile may have overtaken the bid.
     if (campaign_.resigned()) co_await release_lock();
@@ -435,10 +444,7 @@ asio::awaitable<void> ConsulCoordinator::leave()
 
 asio::awaitable<ConsulCoordinator::Answer> ConsulCoordinator::ask(ConsulCall call)
 {
-    const std::string dbg = settings_.bind_address + " " + call.target;
-    if (call.target.find("/kv/") != std::string::npos) spdlog::info("DBG > {}", dbg);
     Answer answer = co_await client_.call(std::move(call));
-    if (dbg.find("/kv/") != std::string::npos) spdlog::info("DBG < {} {}", dbg, answer ? fmt::format("{} {} {}", answer->status, answer->index.value_or(0), answer->body) : answer.error().reason);
     if (answer) {
         came_back();
     } else if (!answer.error().timed_out) {
@@ -493,7 +499,7 @@ void ConsulCoordinator::announce()
         if (before != 0) {
             spdlog::info("consul: lock {} lost or given up, epoch {} is over", settings_.lock_key,
                          before);
-            session_wanted_.notify();  // was it the session? Then a new one is needed soon
+            attend_to_session();  // was it the session? Then a new one is needed soon
         }
         if (now != 0) {
             spdlog::info("consul: lock {} won, this node dispatches in epoch {}",

@@ -73,6 +73,8 @@ private:
     asio::awaitable<void> release_lock();
     asio::awaitable<void> leave();
 
+    void attend_to_session();
+
     /// Makes a call and notes whether the agent is there.
     asio::awaitable<Answer> ask(ConsulCall call);
     /// Whether the answer is a good one; otherwise it is the trouble.
@@ -100,7 +102,8 @@ private:
     NodeName announced_dispatcher_;
 
     Event changed_;
-    Event session_wanted_;  // wakes keep_session() before its time
+    Event session_wanted_;
+    bool session_due_ = false;  // keep_session() shall not wait for its time
 };
 
 }  // namespace peercron
