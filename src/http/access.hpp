@@ -1,0 +1,80 @@
+#pragma once
+
+#include "http/message.hpp"
+
+#include <boost/asio/ip/network_v4.hpp>
+#include <boost/asio/ip/network_v6.hpp>
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace peercron {
+
+/// What a token allows; each role may do what the ones before it may.
+enum class Role : std::uint8_t {
+    read,     ///< see jobs, runs and nodes
+    operate,  ///< stop and start jobs
+    admin,    ///< add, change and delete jobs
+};
+
+std::string_view to_string(Role role);
+
+struct Token {
+    std::string name;    ///< for the log
+    std::string secret;  ///< what the client shows
+    Role role = Role::read;
+};
+
+/// Who asks, and from where; for the log.
+struct Caller {
+    std::string name;  ///< the token's, or "anonymous" when no tokens are configured
+    std::string address;
+};
+
+/// Decides who may do what. Without tokens everybody may do everything.
+class Access {
+public:
+    /// @param trusted_proxies addresses or networks ("10.0.0.0/8") whose X-Real-IP and
+    ///        X-Forwarded-For are believed.
+    /// @throws std::invalid_argument for a token without a secret and for a proxy that is neither.
+    Access(const std::vector<Token>& tokens, const std::vector<std::string>& trusted_proxies);
+
+    /// Who asks, if they may do what takes the role `needed` (not set: everybody may). The token
+    /// is in "Authorization: Bearer …" or "X-Peercron-Token: …"; it is compared in constant time.
+    /// @throws HttpError 401 without a known token, 403 when its role is too low.
+    Caller admit(const Request& request, std::optional<Role> needed) const;
+
+    /// The client's address: the peer's, or what a trusted proxy says. X-Real-IP comes first, then
+    /// the last address of X-Forwarded-For that is not a trusted proxy itself.
+    std::string client_address(const Request& request) const;
+
+private:
+    using Digest = std::array<unsigned char, 32>;
+    struct KnownToken {
+        std::string name;
+        Digest digest;
+        Role role;
+    };
+    using Network = std::variant<asio::ip::network_v4, asio::ip::network_v6>;
+
+    static Digest digest(std::string_view secret);
+    static Network parse_network(const std::string& text);
+    const KnownToken* find(std::string_view secret) const;
+    bool is_trusted(const asio::ip::address& address) const;
+
+    std::vector<KnownToken> tokens_;
+    std::vector<Network> trusted_;
+};
+
+/// Refuses a request that a browser sends on behalf of another site's page; changing GETs exist
+/// for old clients, so that even an image's address could stop a job. Judged by Sec-Fetch-Site
+/// (W3C Fetch Metadata), else by Origin, else by Referer; programs send none of them.
+/// @throws HttpError 403.
+void refuse_cross_site(const Request& request);
+
+}  // namespace peercron

@@ -1,0 +1,77 @@
+#include "http/api.hpp"
+
+#include "http/openapi.hpp"
+#include "http/routes.hpp"
+#include "http/text.hpp"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <charconv>
+
+namespace peercron {
+namespace {
+
+constexpr std::int64_t largest_limit = 1'000;
+constexpr std::int64_t largest_page = 1'000'000'000;
+
+asio::awaitable<Response> describe(const Call&)
+{
+    Response response;
+    response.body = openapi();
+    co_return response;
+}
+
+}  // namespace
+
+Router make_api_router(const ApiContext& context)
+{
+    Router router(Access(context.tokens, context.trusted_proxies));
+    add_cron_routes(router, context);
+    add_log_routes(router, context);
+    add_node_routes(router, context);
+    add_health_routes(router, context, Role::read);
+    add_openapi_route(router);
+    return router;
+}
+
+Router make_operations_router(const ApiContext& context)
+{
+    Router router(Access({}, context.trusted_proxies));
+    add_health_routes(router, context, std::nullopt);
+    return router;
+}
+
+void add_openapi_route(Router& router)
+{
+    router.add({
+        .pattern = "/openapi.json",
+        .methods = {http::verb::get},
+        .role = std::nullopt,
+        .handler = describe,
+    });
+}
+
+Page read_page(const Params& params)
+{
+    const std::int64_t page = params.integer("page", 1, largest_page).value_or(1);
+    const std::int64_t limit = params.integer("limit", 1, largest_limit).value_or(50);
+    return {static_cast<std::size_t>((page - 1) * limit), static_cast<std::size_t>(limit)};
+}
+
+JobId parse_job_id(std::string_view text)
+{
+    JobId id = 0;
+    const char* const end = text.data() + text.size();
+    const auto [stop, bad] = std::from_chars(text.data(), end, id);
+    if (text.empty() || stop != end || bad == std::errc::invalid_argument) {
+        refuse(fmt::format("id: given {}; a whole number is allowed", quote(text)));
+    }
+    return bad == std::errc() ? id : 0;
+}
+
+void refuse_unknown_job(std::string_view id)
+{
+    throw HttpError(http::status::not_found, fmt::format("there is no job with the id {}", id));
+}
+
+}  // namespace peercron

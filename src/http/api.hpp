@@ -1,0 +1,52 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "cluster/coordinator.hpp"
+#include "http/access.hpp"
+#include "http/router.hpp"
+#include "model/job.hpp"
+#include "model/node_load.hpp"
+#include "store/store_pool.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <prometheus/registry.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace peercron {
+
+/// What the calls of the API work with. Outlives the routers and servers that use it; everything
+/// is called on the I/O thread.
+struct ApiContext {
+    StorePool& store;  ///< of the API's own, so that a slow list stands in nobody's way
+    const Clock& clock;
+    const Coordinator& coordinator;
+
+    /// Tells the dispatcher that these jobs were changed; completes when what was handed out
+    /// before is revoked. An error, or an exception: nobody has confirmed it.
+    std::function<asio::awaitable<Result<void>>(std::vector<JobId>)> announce;
+
+    std::function<std::vector<NodeLoad>()> loads;  ///< the last news of all nodes
+    std::function<Epoch()> epoch;      ///< the newest epoch that this node has seen, 0 = none
+    std::function<bool()> store_away;  ///< whether the store failed when it was last asked
+
+    std::shared_ptr<prometheus::Registry> metrics;
+    std::string node;     ///< this node's name
+    std::string version;  ///< of this program
+    std::string default_time_zone = "UTC";
+    std::vector<Token> tokens;  ///< none: everybody may do everything
+    std::vector<std::string> trusted_proxies;
+};
+
+/// All calls of the API.
+/// @throws std::invalid_argument for a bad token or proxy; see Access.
+Router make_api_router(const ApiContext& context);
+
+/// /health and /metrics alone, without tokens: for an address that only the operators reach.
+Router make_operations_router(const ApiContext& context);
+
+}  // namespace peercron

@@ -1,0 +1,348 @@
+#include "http/connection.hpp"
+
+#include "http/answer.hpp"
+#include "http/text.hpp"
+
+#include <boost/asio/error.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/socket_base.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/http/chunk_encode.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/error.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/serializer.hpp>
+#include <boost/beast/http/write.hpp>
+#include <boost/system/system_error.hpp>
+#include <spdlog/fmt/chrono.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <chrono>
+#include <ctime>
+#include <exception>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+namespace peercron {
+namespace {
+
+using boost::system::error_code;
+using namespace std::chrono_literals;
+
+/// After the last answer a client's rest is read and thrown away for so long, because a socket
+/// that is closed with bytes unread resets the connection and may take the answer with it
+/// (RFC 9112, 9.6).
+constexpr auto linger_time = 2s;
+constexpr std::size_t linger_bytes = 64U << 20U;
+
+constexpr std::size_t read_size = 4096;
+
+/// How far Beast reads ahead of what it parses.
+constexpr std::size_t read_ahead = 64U << 10U;
+
+constexpr unsigned http_1_1 = 11;
+
+/// "Sat, 21 Nov 2026 07:00:00 GMT" (RFC 9110, 5.6.7).
+std::string http_date(std::time_t now)
+{
+    return fmt::format("{:%a, %d %b %Y %H:%M:%S} GMT", fmt::gmtime(now));
+}
+
+http::response_header<> head_of(const Response& response, unsigned version)
+{
+    http::response_header<> head;
+    head.version(version);
+    head.result(response.status);
+    head.set(http::field::date, http_date(std::time(nullptr)));
+    head.set(http::field::content_type, response.content_type);
+    head.set(http::field::cache_control, "no-store");
+    head.set("X-Content-Type-Options", "nosniff");
+    head.set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
+    for (const auto& [name, value] : response.headers) head.set(name, value);
+    return head;
+}
+
+/// Why a request that was read is no good before the router sees it; empty when it is.
+std::string flaw_of(const http::request<http::string_body>& message, bool chunked)
+{
+    if (message.version() >= http_1_1 && message.count(http::field::host) != 1) {
+        return "malformed request: exactly one Host header is needed";
+    }
+    if (message.count(http::field::transfer_encoding) != 0 && !chunked) {
+        return "malformed request: Transfer-Encoding must be chunked";
+    }
+    return {};
+}
+
+bool expects_continue(const http::request<http::string_body>& message)
+{
+    const auto expect = message[http::field::expect];
+    return message.version() >= http_1_1 &&
+           equal_ignoring_case({expect.data(), expect.size()}, "100-continue");
+}
+
+/// The answer to a request that could not be read; nullopt when nobody is there to read it.
+std::optional<Response> answer_to(error_code failed, const HttpSettings& settings)
+{
+    if (failed == http::error::end_of_stream || failed == http::error::partial_message) {
+        return std::nullopt;
+    }
+    if (failed == http::error::body_limit) {
+        return refusal(http::status::payload_too_large,
+                       fmt::format("the body is too large: at most {} bytes are allowed",
+                                   settings.max_body));
+    }
+    if (failed == http::error::header_limit || failed == http::error::buffer_overflow) {
+        return refusal(http::status::request_header_fields_too_large,
+                       fmt::format("request line and header are too large: at most {} bytes are "
+                                   "allowed; long parameters go into the body",
+                                   settings.max_header));
+    }
+    if (failed.category() == make_error_code(http::error::bad_method).category()) {
+        return refusal(http::status::bad_request, "malformed request: " + failed.message());
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+Connection::Connection(asio::ip::tcp::socket socket, const HttpSettings& settings,
+                       const Router& router, HttpMetrics& metrics)
+    : stream_(std::move(socket)),
+      settings_(settings),
+      router_(router),
+      metrics_(metrics),
+      buffer_(settings.max_header + read_ahead)
+{
+    error_code ignored;
+    stream_.socket().set_option(asio::ip::tcp::no_delay(true), ignored);
+    peer_ = stream_.socket().remote_endpoint(ignored).address();
+}
+
+asio::awaitable<void> Connection::run()
+{
+    try {
+        while (!finishing_) {
+            const bool more = co_await serve_next();
+            if (!more) break;
+        }
+        close();
+    } catch (const boost::system::system_error& e) {
+        cut();
+        if (e.code() == asio::error::operation_aborted) throw;
+        spdlog::debug("http: {}: {}", peer_.to_string(), e.what());
+    } catch (const std::exception& e) {
+        cut();
+        spdlog::warn("http: {}: an answer was cut short: {}", peer_.to_string(), e.what());
+    }
+}
+
+asio::awaitable<void> Connection::turn_away()
+{
+    Response full = refusal(http::status::service_unavailable,
+                            fmt::format("too many connections: this node serves {} at a time",
+                                        settings_.max_connections));
+    full.headers.emplace_back(http::field::retry_after, "1");
+    metrics_.answered(full.route, static_cast<unsigned>(full.status), 0s);
+    try {
+        auto head = head_of(full, http_1_1);
+        stream_.expires_after(linger_time);
+        co_await send(std::move(head), std::move(full.body), false);
+        co_await linger();
+        close();
+    } catch (const boost::system::system_error& e) {
+        cut();
+        if (e.code() == asio::error::operation_aborted) throw;
+        spdlog::debug("http: {}: {}", peer_.to_string(), e.what());
+    }
+}
+
+void Connection::finish()
+{
+    finishing_ = true;
+    if (waiting_) stream_.cancel();
+}
+
+/// Says whether another request may follow.
+asio::awaitable<bool> Connection::serve_next()
+{
+    const bool begun = co_await wait_for_request();
+    if (!begun) co_return false;
+    Parser parser;
+    parser.header_limit(settings_.max_header);
+    parser.body_limit(settings_.max_body);
+    stream_.expires_after(settings_.request_timeout);
+    const error_code failed = co_await read(parser);
+    if (failed) co_return co_await reject(failed);
+
+    const auto began = std::chrono::steady_clock::now();
+    const bool chunked = parser.chunked();
+    Request request;
+    request.message = parser.release();
+    request.peer = peer_;
+    const std::string flaw = flaw_of(request.message, chunked);
+    Response response;
+    if (flaw.empty()) {
+        response = co_await router_.handle(request);
+    } else {
+        response = refusal(http::status::bad_request, flaw);
+        finishing_ = true;  // where the next request begins is anybody's guess
+    }
+    const std::string_view route = response.route;
+    const auto status = static_cast<unsigned>(response.status);
+    const bool more = co_await respond(request, std::move(response));
+    const auto duration = std::chrono::steady_clock::now() - began;
+    metrics_.answered(route, status, duration);
+    spdlog::debug("http: {} \"{} {}\" {} in {:.1f} ms", router_.client_address(request),
+                  std::string_view(request.message.method_string()),
+                  std::string_view(request.message.target()), status,
+                  std::chrono::duration<double, std::milli>(duration).count());
+    co_return more;
+}
+
+/// False when the client has gone or is silent for too long, or finish() was called.
+asio::awaitable<bool> Connection::wait_for_request()
+{
+    if (buffer_.size() > 0) co_return true;  // it was pipelined
+    error_code failed;
+    const auto space = buffer_.prepare(read_size);
+    stream_.expires_after(settings_.idle_timeout);
+    waiting_ = true;
+    const std::size_t count = co_await stream_.async_read_some(
+        space, asio::redirect_error(asio::use_awaitable, failed));
+    waiting_ = false;
+    buffer_.commit(count);
+    co_return !failed;
+}
+
+asio::awaitable<error_code> Connection::read(Parser& parser)
+{
+    error_code failed;
+    co_await http::async_read_header(stream_, buffer_, parser,
+                                     asio::redirect_error(asio::use_awaitable, failed));
+    if (failed || parser.is_done()) co_return failed;
+    if (buffer_.size() == 0 && expects_continue(parser.get())) {
+        constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+        co_await asio::async_write(stream_, asio::buffer(go_on),
+                                   asio::redirect_error(asio::use_awaitable, failed));
+        if (failed) co_return failed;
+    }
+    co_await http::async_read(stream_, buffer_, parser,
+                              asio::redirect_error(asio::use_awaitable, failed));
+    co_return failed;
+}
+
+asio::awaitable<bool> Connection::reject(error_code failed)
+{
+    spdlog::debug("http: {}: request not read: {}", peer_.to_string(), failed.message());
+    std::optional<Response> response = answer_to(failed, settings_);
+    if (response) {
+        metrics_.answered(response->route, static_cast<unsigned>(response->status), 0s);
+        auto head = head_of(*response, http_1_1);
+        stream_.expires_after(settings_.idle_timeout);
+        co_await send(std::move(head), std::move(response->body), false);
+        co_await linger();
+    }
+    co_return false;
+}
+
+/// Says whether another request may follow.
+asio::awaitable<bool> Connection::respond(const Request& request, Response response)
+{
+    const unsigned version = request.message.version();
+    // Without chunks (HTTP/1.0, which nginx speaks to its upstreams) such a body ends with the
+    // connection.
+    const bool until_close = response.chunks && version < http_1_1;
+    const bool keep_alive = request.message.keep_alive() && !finishing_ && !until_close;
+    auto head = head_of(response, version);
+    stream_.expires_after(settings_.idle_timeout);
+    if (request.message.method() == http::verb::head) {
+        co_await send_head(std::move(head), response, keep_alive);
+    } else if (response.chunks) {
+        co_await send_chunks(std::move(head), std::move(response), keep_alive);
+    } else {
+        co_await send(std::move(head), std::move(response.body), keep_alive);
+    }
+    if (!keep_alive) co_await linger();
+    co_return keep_alive;
+}
+
+asio::awaitable<void> Connection::send(http::response_header<> head, std::string body,
+                                       bool keep_alive)
+{
+    http::response<http::string_body> message(std::move(head), std::move(body));
+    message.content_length(message.body().size());
+    message.keep_alive(keep_alive);
+    co_await http::async_write(stream_, message, asio::use_awaitable);
+}
+
+/// To HEAD: as the answer to GET, without its body.
+asio::awaitable<void> Connection::send_head(http::response_header<> head, const Response& response,
+                                            bool keep_alive)
+{
+    http::response<http::empty_body> message(std::move(head));
+    if (!response.chunks) message.content_length(response.body.size());
+    message.keep_alive(keep_alive);
+    http::response_serializer<http::empty_body> serializer(message);
+    co_await http::async_write_header(stream_, serializer, asio::use_awaitable);
+}
+
+asio::awaitable<void> Connection::send_chunks(http::response_header<> head, Response response,
+                                              bool keep_alive)
+{
+    http::response<http::empty_body> message(std::move(head));
+    const bool chunked = message.version() >= http_1_1;
+    if (chunked) message.chunked(true);
+    message.keep_alive(keep_alive);
+    http::response_serializer<http::empty_body> serializer(message);
+    co_await http::async_write_header(stream_, serializer, asio::use_awaitable);
+    std::string part = std::move(response.body);
+    for (;;) {
+        stream_.expires_after(settings_.idle_timeout);
+        const auto bytes = asio::buffer(part);
+        if (chunked) {
+            const auto framed = http::make_chunk(bytes);
+            co_await asio::async_write(stream_, framed, asio::use_awaitable);
+        } else {
+            co_await asio::async_write(stream_, bytes, asio::use_awaitable);
+        }
+        if (response.chunks->at_end()) break;
+        part = co_await response.chunks->next();
+    }
+    if (chunked) {
+        const auto end = http::make_chunk_last();
+        co_await asio::async_write(stream_, end, asio::use_awaitable);
+    }
+}
+
+asio::awaitable<void> Connection::linger()
+{
+    error_code failed;
+    stream_.socket().shutdown(asio::socket_base::shutdown_send, failed);
+    stream_.expires_after(linger_time);
+    std::size_t left = linger_bytes;
+    waiting_ = true;
+    while (!failed && left > 0) {
+        buffer_.clear();
+        const auto space = buffer_.prepare(read_ahead);
+        const std::size_t count = co_await stream_.async_read_some(
+            space, asio::redirect_error(asio::use_awaitable, failed));
+        left -= std::min(left, count);
+    }
+    waiting_ = false;
+}
+
+void Connection::close() { stream_.close(); }
+
+void Connection::cut()
+{
+    error_code ignored;
+    // Reset instead of an orderly end: the client must not take a part of a list for the whole.
+    stream_.socket().set_option(asio::socket_base::linger(true, 0), ignored);
+    stream_.close();
+}
+
+}  // namespace peercron

@@ -1,0 +1,41 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "http/params.hpp"
+#include "model/job.hpp"
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace peercron {
+
+/// What /cron/add and /cron/update take; the latter also id.
+std::span<const Param> add_params();
+std::span<const Param> update_params();
+
+/// The members of a job that were given, each checked by itself.
+/// @throws HttpError 400.
+JobPatch read_job_patch(const Params& params);
+
+/// The job with the patch applied.
+Job apply(Job job, const JobPatch& patch);
+
+/// Checks what only `job` as a whole can tell, `patch` already applied: the expression in its time
+/// zone, and that the window has an inside. What the patch does not touch is not judged, so that a
+/// row that somebody broke by hand can be mended piece by piece.
+/// @param default_zone the zone of a job without one.
+/// @throws HttpError 400.
+void check_whole(const Job& job, const JobPatch& patch, std::string_view default_zone);
+
+/// The next moments at which a job is due, as RFC 3339 in the job's zone.
+struct NextFires {
+    std::vector<std::string> times;  ///< empty when it is stopped or will never fire again
+    std::optional<std::string> problem;  ///< why the row's expression or zone makes no sense
+};
+NextFires next_fires(const Job& job, std::string_view default_zone, WallTime now,
+                     std::size_t count);
+
+}  // namespace peercron

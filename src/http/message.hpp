@@ -1,0 +1,82 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/status.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/verb.hpp>
+
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace peercron {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+
+/// A request as it came, body included, and the address it came from.
+struct Request {
+    http::request<http::string_body> message;
+    asio::ip::address peer;
+};
+
+/// A body that is made while it is sent, so that a long list never exists as a whole.
+class Chunks {
+public:
+    Chunks() = default;
+    Chunks(const Chunks&) = delete;
+    Chunks& operator=(const Chunks&) = delete;
+    virtual ~Chunks() = default;
+
+    /// The next part, some 64 KiB, never empty. When it throws the connection is cut, so that the
+    /// client never takes a part for the whole.
+    virtual asio::awaitable<std::string> next() = 0;
+
+    /// Whether the last part has been returned.
+    virtual bool at_end() const = 0;
+};
+
+struct Response {
+    http::status status = http::status::ok;
+    std::string content_type = "application/json";
+    std::vector<std::pair<http::field, std::string>> headers;
+    std::string body;
+    std::unique_ptr<Chunks> chunks;  ///< when set, what follows on `body`
+    std::string_view route = "other";  ///< the pattern of the route that answered, for metrics
+};
+
+/// The request is refused; thrown by whoever finds out, answered in one place (Router).
+class HttpError : public std::runtime_error {
+public:
+    HttpError(http::status status, const std::string& message)
+        : std::runtime_error(message), status_(status)
+    {}
+
+    http::status status() const { return status_; }
+
+    /// A header that the answer has to carry, as Allow with 405.
+    HttpError& with(http::field name, std::string value)
+    {
+        headers_.emplace_back(name, std::move(value));
+        return *this;
+    }
+    const std::vector<std::pair<http::field, std::string>>& headers() const { return headers_; }
+
+private:
+    http::status status_;
+    std::vector<std::pair<http::field, std::string>> headers_;
+};
+
+/// 400 with this message.
+[[noreturn]] inline void refuse(const std::string& message)
+{
+    throw HttpError(http::status::bad_request, message);
+}
+
+}  // namespace peercron

@@ -1,0 +1,169 @@
+#include "http/router.hpp"
+
+#include "http/answer.hpp"
+#include "http/text.hpp"
+#include "store/store.hpp"
+
+#include <boost/asio/error.hpp>
+#include <boost/system/system_error.hpp>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <exception>
+
+namespace peercron {
+namespace {
+
+constexpr std::string_view id_segment = "{id}";
+
+bool takes(const Route& route, http::verb method)
+{
+    if (method == http::verb::head && !route.mutates) method = http::verb::get;
+    return std::find(route.methods.begin(), route.methods.end(), method) != route.methods.end();
+}
+
+/// "GET, HEAD" for the header Allow.
+std::string allowed(const Route& route)
+{
+    std::string names;
+    for (const http::verb method : {http::verb::get, http::verb::head, http::verb::post}) {
+        if (!takes(route, method)) continue;
+        if (!names.empty()) names += ", ";
+        names += std::string(http::to_string(method));
+    }
+    return names;
+}
+
+std::vector<std::string_view> split(std::string_view path)
+{
+    std::vector<std::string_view> segments;
+    path.remove_prefix(1);
+    for (;;) {
+        const auto slash = path.find('/');
+        segments.push_back(path.substr(0, slash));
+        if (slash == std::string_view::npos) return segments;
+        path.remove_prefix(slash + 1);
+    }
+}
+
+std::string_view target_of(const Request& request)
+{
+    const auto target = request.message.target();
+    return {target.data(), target.size()};
+}
+
+/// The error as an answer; cancellation is no error and goes on.
+Response answer_to(const std::exception_ptr& error, const Request& request, bool mutates)
+{
+    try {
+        std::rethrow_exception(error);
+    } catch (const HttpError& refused) {
+        return refusal(refused);
+    } catch (const StoreError& away) {
+        spdlog::warn("http: {}: the store: {}", target_of(request), away.what());
+        std::string message = fmt::format("the store is away: {}", away.what());
+        if (mutates) message += "; whether the change was made is not known, so look first";
+        HttpError unavailable(http::status::service_unavailable, message);
+        return refusal(unavailable.with(http::field::retry_after, "5"));
+    } catch (const boost::system::system_error& e) {
+        if (e.code() == asio::error::operation_aborted) throw;
+        spdlog::error("http: {}: {}", target_of(request), e.what());
+    } catch (const std::exception& e) {
+        spdlog::error("http: {}: {}", target_of(request), e.what());
+    }
+    return refusal(http::status::internal_server_error,
+                   "an error of peercron itself; the log of this node says more");
+}
+
+}  // namespace
+
+asio::awaitable<Response> Router::handle(const Request& request) const
+{
+    std::string_view route = "other";
+    bool mutates = false;
+    std::exception_ptr error;
+    try {
+        const Target target = parse_target(request);
+        Match matched = match(request, target);
+        route = matched.route->pattern;
+        mutates = matched.route->mutates;
+        const Caller caller = access_.admit(request, matched.route->role);
+        if (mutates) refuse_cross_site(request);
+        const Call received{caller, std::move(matched.id),
+                            Params::read(request, target.query, matched.route->params,
+                                         matched.route->strictness)};
+        Response response = co_await matched.route->handler(received);
+        response.route = route;
+        co_return response;
+    } catch (...) {
+        error = std::current_exception();
+    }
+    Response response = answer_to(error, request, mutates);
+    response.route = route;
+    co_return response;
+}
+
+Router::Target Router::parse_target(const Request& request)
+{
+    std::string_view text = target_of(request);
+    const std::string_view whole = text;
+    // RFC 9112, 3.2.2: a server accepts the absolute form, too.
+    const auto scheme = text.find("://");
+    if (!text.starts_with('/') && scheme != std::string_view::npos) {
+        text.remove_prefix(scheme + 3);
+        const auto slash = text.find('/');
+        text = slash == std::string_view::npos ? std::string_view("/") : text.substr(slash);
+    }
+    if (!text.starts_with('/')) {
+        refuse(fmt::format("the request's target {} is not a path such as /cron/list",
+                           quote(whole)));
+    }
+    text = text.substr(0, text.find('#'));
+    Target target;
+    const auto question = text.find('?');
+    if (question != std::string_view::npos) target.query = text.substr(question + 1);
+    for (const std::string_view segment : split(text.substr(0, question))) {
+        auto decoded = decode_percent(segment);
+        if (!decoded) {
+            refuse(fmt::format("the path {} has a '%' that two hexadecimal digits do not follow",
+                               quote(whole)));
+        }
+        target.segments.push_back(*std::move(decoded));
+    }
+    return target;
+}
+
+Router::Match Router::match(const Request& request, const Target& target) const
+{
+    Match best;
+    for (const Route& route : routes_) {
+        const auto pattern = split(route.pattern);
+        if (pattern.size() != target.segments.size()) continue;
+        Match candidate{&route, {}};
+        bool fits = true;
+        for (std::size_t i = 0; fits && i < pattern.size(); ++i) {
+            if (pattern[i] == id_segment) {
+                candidate.id = target.segments[i];
+            } else {
+                fits = pattern[i] == target.segments[i];
+            }
+        }
+        const bool literal = route.pattern.find(id_segment) == std::string::npos;
+        if (fits && (best.route == nullptr || literal)) best = std::move(candidate);
+    }
+    if (best.route == nullptr) {
+        throw HttpError(http::status::not_found,
+                        fmt::format("there is no path {}; /openapi.json tells all",
+                                    quote(target_of(request))));
+    }
+    if (!takes(*best.route, request.message.method())) {
+        const auto given = request.message.method_string();
+        throw HttpError(http::status::method_not_allowed,
+                        fmt::format("{} does not take {}; allowed: {}", best.route->pattern,
+                                    quote({given.data(), given.size()}), allowed(*best.route)))
+            .with(http::field::allow, allowed(*best.route));
+    }
+    return best;
+}
+
+}  // namespace peercron

@@ -1,0 +1,73 @@
+#pragma once
+
+#include "http/access.hpp"
+#include "http/message.hpp"
+#include "http/params.hpp"
+
+#include <boost/asio/awaitable.hpp>
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace peercron {
+
+/// What a handler is given.
+struct Call {
+    Caller caller;
+    std::string id;  ///< what stands for {id} in the path, decoded
+    Params params;
+};
+
+/// One path with one meaning.
+struct Route {
+    using Handler = std::function<asio::awaitable<Response>(const Call& call)>;
+
+    std::string pattern;  ///< "/cron/stop/{id}": {id} is one whole segment of the path
+    std::vector<http::verb> methods;  ///< HEAD comes with GET by itself, unless it mutates
+    std::optional<Role> role = {};    ///< not set: no token is needed
+    bool mutates = false;             ///< refused when it comes from another site's page
+    std::vector<Param> params = {};
+    Strictness strictness = Strictness::lenient;
+    Handler handler;  ///< may throw HttpError; StoreError becomes 503
+};
+
+/// Finds the route of a request, lets it in or not, reads its parameters and calls the handler;
+/// and turns every error into an answer.
+class Router {
+public:
+    explicit Router(Access access) : access_(std::move(access)) {}
+
+    void add(Route route) { routes_.push_back(std::move(route)); }
+    const std::vector<Route>& routes() const { return routes_; }
+
+    /// The answer; throws only when the coroutine is cancelled. HEAD is answered as GET, the
+    /// caller leaves the body out.
+    asio::awaitable<Response> handle(const Request& request) const;
+
+    /// The address to show in the access log.
+    std::string client_address(const Request& request) const
+    {
+        return access_.client_address(request);
+    }
+
+private:
+    struct Target {
+        std::vector<std::string> segments;
+        std::string_view query;
+    };
+    struct Match {
+        const Route* route = nullptr;
+        std::string id;
+    };
+
+    static Target parse_target(const Request& request);
+    Match match(const Request& request, const Target& target) const;
+
+    Access access_;
+    std::vector<Route> routes_;
+};
+
+}  // namespace peercron

@@ -1,0 +1,40 @@
+#pragma once
+
+#include "http/api.hpp"
+
+#include <utility>
+
+namespace peercron {
+
+// The calls by resource; each adds its routes.
+
+void add_cron_routes(Router& router, const ApiContext& context);
+void add_log_routes(Router& router, const ApiContext& context);
+void add_node_routes(Router& router, const ApiContext& context);
+void add_openapi_route(Router& router);
+/// @param metrics_role the role that /metrics needs, if any.
+void add_health_routes(Router& router, const ApiContext& context,
+                       std::optional<Role> metrics_role);
+
+/// A handler that calls `function(context, call)`, a coroutine.
+template <class Function>
+Route::Handler bind(const ApiContext& context, Function function)
+{
+    return [&context, function](const Call& call) { return function(context, call); };
+}
+
+/// The `page` (from 1) and `limit` (1 to 1000, default 50) of a list.
+struct Page {
+    std::size_t offset = 0;
+    std::size_t limit = 50;
+};
+/// @throws HttpError 400.
+Page read_page(const Params& params);
+
+/// The id in the path or in a parameter. One that is too large for any job is 0, which no job has.
+/// @throws HttpError 400 when it is not a whole number.
+JobId parse_job_id(std::string_view text);
+
+[[noreturn]] void refuse_unknown_job(std::string_view id);
+
+}  // namespace peercron

@@ -1,0 +1,67 @@
+#include "http/rows.hpp"
+
+namespace peercron {
+namespace {
+
+void field_millis(JsonWriter& json, std::string_view name, const std::optional<WallTime>& time)
+{
+    json.key(name);
+    if (time) {
+        json.value(std::int64_t{to_unix_millis(*time)});
+    } else {
+        json.null();
+    }
+}
+
+}  // namespace
+
+void write_job_fields(JsonWriter& json, const Job& job)
+{
+    json.field("id", job.id);
+    json.field("cron_set", job.cron_set);
+    json.field("command", job.command);
+    json.field("remark", job.remark);
+    json.field("stop", job.stop);
+    json.field("start_time", job.start_time);
+    json.field("end_time", job.end_time);
+    json.field("is_mutex", job.is_mutex);
+    json.field("time_zone", job.time_zone);
+    json.field("timeout", std::int64_t{job.timeout.count()});
+}
+
+void write_job(JsonWriter& json, const Job& job)
+{
+    json.begin_object();
+    write_job_fields(json, job);
+    json.end_object();
+}
+
+void write_log_row(JsonWriter& json, const LogRow& row)
+{
+    const RunReport& run = row.run;
+    json.begin_object();
+    json.field("id", row.id);
+    json.field("cron_id", run.id.job);
+    json.field("time", row.time);
+    json.field("output", run.output);
+    json.field("use_time", std::int64_t{run.use_time.count()});
+    json.field("dispatch_server", run.dispatch_server);
+    json.field("run_server", run.run_server);
+    json.field("dispatch_time", row.dispatch_time);
+    field_millis(json, "scheduled_at", run.id.scheduled_at);
+    field_millis(json, "started_at", run.started_at);
+    field_millis(json, "ended_at", run.ended_at);
+    json.field("state", to_string(run.state));
+    json.field("reason", run.reason);
+    json.field("exit_code", run.exit_code);
+    json.field("term_signal", run.term_signal);
+    json.field("attempt", run.id.attempt);
+    json.field("epoch", run.epoch);
+    if (row.gap_end) {
+        json.field("fires", row.fires);
+        field_millis(json, "gap_end", row.gap_end);
+    }
+    json.end_object();
+}
+
+}  // namespace peercron

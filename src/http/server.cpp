@@ -1,0 +1,164 @@
+#include "http/server.hpp"
+
+#include "base/event.hpp"
+#include "http/connection.hpp"
+#include "http/text.hpp"
+
+#include <boost/asio/error.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
+#include <spdlog/fmt/fmt.h>
+#include <spdlog/spdlog.h>
+
+#include <charconv>
+#include <exception>
+#include <stdexcept>
+#include <utility>
+
+namespace peercron {
+namespace {
+
+using asio::ip::tcp;
+using boost::system::error_code;
+using namespace std::chrono_literals;
+
+/// Beyond so many that are being told that there is no room, more are closed without a word.
+constexpr std::size_t most_turned_away = 64;
+
+[[noreturn]] void refuse_address(const std::string& address, std::string_view why)
+{
+    throw std::runtime_error(fmt::format("http: cannot listen on {}: {}", quote(address), why));
+}
+
+tcp::endpoint resolve(const std::string& address)
+{
+    const auto colon = address.rfind(':');
+    std::uint16_t port = 0;
+    if (colon == std::string::npos) refuse_address(address, "expected HOST:PORT");
+    const char* const end = address.data() + address.size();
+    const auto [stop, bad] = std::from_chars(address.data() + colon + 1, end, port);
+    if (bad != std::errc() || stop != end) {
+        refuse_address(address, "expected HOST:PORT with a port from 0 to 65535");
+    }
+    std::string host = address.substr(0, colon);
+    if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+    error_code failed;
+    const auto numeric = asio::ip::make_address(host, failed);
+    if (!failed) return {numeric, port};
+    asio::io_context io;  // only to look the name up, before anything runs
+    tcp::resolver resolver(io);
+    const auto found = resolver.resolve(host, std::to_string(port), failed);
+    if (failed || found.empty()) refuse_address(address, "unknown host: " + failed.message());
+    return found.begin()->endpoint();
+}
+
+tcp::acceptor listen(const asio::any_io_executor& executor, const std::string& address)
+{
+    const tcp::endpoint endpoint = resolve(address);
+    try {
+        return tcp::acceptor(executor, endpoint);
+    } catch (const boost::system::system_error& e) {
+        if (e.code() == asio::error::address_in_use) {
+            refuse_address(address, "another program listens there already");
+        }
+        refuse_address(address, e.code().message());
+    }
+}
+
+}  // namespace
+
+HttpServer::HttpServer(asio::any_io_executor executor, HttpSettings settings, const Router& router,
+                       prometheus::Registry& metrics)
+    : executor_(executor),
+      settings_(std::move(settings)),
+      router_(router),
+      metrics_(metrics),
+      acceptor_(listen(executor, settings_.address)),
+      tasks_(executor),
+      closed_(executor)
+{}
+
+HttpServer::~HttpServer() = default;
+
+HttpServer::Enlisted::Enlisted(HttpServer& server, Connection& connection)
+    : server_(server), place_(server.connections_.insert(server.connections_.end(), &connection))
+{
+    server_.metrics_.opened();
+}
+
+HttpServer::Enlisted::~Enlisted()
+{
+    server_.connections_.erase(place_);
+    server_.metrics_.closed();
+    server_.closed_.notify();
+}
+
+asio::awaitable<void> HttpServer::run()
+{
+    spdlog::info("http: listening on {}", settings_.address);
+    std::exception_ptr reason;
+    try {
+        co_await accept();
+    } catch (...) {
+        reason = std::current_exception();
+    }
+    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+    acceptor_.close();
+    co_await drain();
+    std::rethrow_exception(reason);
+}
+
+asio::awaitable<void> HttpServer::accept()
+{
+    for (;;) {
+        error_code failed;
+        tcp::socket socket =
+            co_await acceptor_.async_accept(asio::redirect_error(asio::use_awaitable, failed));
+        if (failed == asio::error::operation_aborted) throw boost::system::system_error(failed);
+        if (failed) {
+            // Mostly too many open files: the connections that are open will free some.
+            spdlog::warn("http: cannot accept a connection at {}: {}", settings_.address,
+                         failed.message());
+            co_await sleep_for(100ms);
+        } else if (connections_.size() < settings_.max_connections) {
+            tasks_.spawn("http connection", serve(std::move(socket)));
+        } else if (connections_.size() < settings_.max_connections + most_turned_away) {
+            tasks_.spawn("http full", turn_away(std::move(socket)));
+        }
+    }
+}
+
+asio::awaitable<void> HttpServer::serve(tcp::socket socket)
+{
+    Connection connection(std::move(socket), settings_, router_, metrics_);
+    const Enlisted enlisted(*this, connection);
+    co_await connection.run();
+}
+
+asio::awaitable<void> HttpServer::turn_away(tcp::socket socket)
+{
+    Connection connection(std::move(socket), settings_, router_, metrics_);
+    const Enlisted enlisted(*this, connection);
+    co_await connection.turn_away();
+}
+
+/// Waits for the requests in progress, but not for ever.
+asio::awaitable<void> HttpServer::drain()
+{
+    for (Connection* connection : connections_) connection->finish();
+    const auto deadline = std::chrono::steady_clock::now() + settings_.drain_timeout;
+    bool in_time = true;
+    while (!connections_.empty() && in_time) in_time = co_await closed_.wait_until(deadline);
+    if (!connections_.empty()) {
+        spdlog::warn("http: {} requests at {} are cut off: they took longer than {} ms to end",
+                     connections_.size(), settings_.address, settings_.drain_timeout.count());
+    }
+    for (Connection* connection : connections_) connection->cut();
+    tasks_.cancel();
+    co_await tasks_.join();
+}
+
+}  // namespace peercron

@@ -1,0 +1,84 @@
+#pragma once
+
+#include "base/event.hpp"
+#include "base/task_group.hpp"
+#include "http/http_metrics.hpp"
+#include "http/router.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <prometheus/registry.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <string>
+
+namespace peercron {
+
+struct HttpSettings {
+    std::string address = "127.0.0.1:9990";  ///< "0.0.0.0:9990", "[::1]:9990", "localhost:9990"
+    std::size_t max_body = 1U << 20U;        ///< bytes; a larger one is answered 413
+    std::uint32_t max_header = 16U << 10U;   ///< bytes of request line and header; else 431
+    std::size_t max_connections = 1024;      ///< one more is answered 503
+    /// How long a connection may wait for its next request, and how long a client may take to
+    /// accept 64 KiB of an answer.
+    std::chrono::milliseconds idle_timeout{60'000};
+    /// How long a request may take to arrive whole, from its first byte.
+    std::chrono::milliseconds request_timeout{30'000};
+    /// How long a stop waits for the requests in progress.
+    std::chrono::milliseconds drain_timeout{5'000};
+};
+
+class Connection;
+
+/// An HTTP/1.1 server at one address: keep-alive, pipelining (answers in order, one request of a
+/// connection at a time), chunked bodies both ways. It knows bytes; what they mean, the Router
+/// knows. Lives on the I/O thread.
+class HttpServer {
+public:
+    /// Listens from here on, so that a node does not start without its address.
+    /// @throws std::runtime_error naming the address: it cannot be understood, or is taken.
+    HttpServer(asio::any_io_executor executor, HttpSettings settings, const Router& router,
+               prometheus::Registry& metrics);
+    ~HttpServer();
+
+    /// Where it listens; tells the port that port 0 became.
+    asio::ip::tcp::endpoint endpoint() const { return acceptor_.local_endpoint(); }
+
+    /// Serves. Ends only by cancellation: takes no more connections, closes the idle ones, lets
+    /// the requests in progress be answered, and cuts what takes longer than drain_timeout.
+    asio::awaitable<void> run();
+
+private:
+    /// Keeps a connection in the list of those that are open.
+    class Enlisted {
+    public:
+        Enlisted(HttpServer& server, Connection& connection);
+        Enlisted(const Enlisted&) = delete;
+        Enlisted& operator=(const Enlisted&) = delete;
+        ~Enlisted();
+
+    private:
+        HttpServer& server_;
+        std::list<Connection*>::iterator place_;
+    };
+
+    asio::awaitable<void> accept();
+    asio::awaitable<void> serve(asio::ip::tcp::socket socket);
+    asio::awaitable<void> turn_away(asio::ip::tcp::socket socket);
+    asio::awaitable<void> drain();
+
+    asio::any_io_executor executor_;
+    HttpSettings settings_;
+    const Router& router_;
+    HttpMetrics metrics_;
+    asio::ip::tcp::acceptor acceptor_;
+    TaskGroup tasks_;
+    std::list<Connection*> connections_;  // each in the frame of its task
+    Event closed_;
+};
+
+}  // namespace peercron
