@@ -36,10 +36,6 @@ struct Config {
 
     std::string time_zone = "UTC";  // time_zone: its existence is checked where the zones are
 
-    /// What must survive a restart of this node: results that are not in the database yet. One
-    /// folder for one node.
-    std::string data_dir = "/var/lib/peercron";  // data_dir
-
     struct Mysql {
         std::string host = "127.0.0.1";  // mysql_host
         std::uint16_t port = 3306;       // mysql_port

@@ -93,12 +93,6 @@ std::optional<std::string> time_zone(const std::string& text)
     return "a time zone's IANA name such as \"UTC\" or \"Europe/Berlin\"";
 }
 
-std::optional<std::string> absolute_path(const std::string& text)
-{
-    if (text.starts_with('/')) return std::nullopt;
-    return "a path that begins with a slash";
-}
-
 std::optional<std::string> shell(const std::string& text)
 {
     if (text.starts_with('/') && access(text.c_str(), X_OK) == 0) return std::nullopt;

@@ -23,7 +23,6 @@ std::optional<std::string> listen_address_or_none(const std::string& text);
 std::optional<std::string> service_name(const std::string& text);
 std::optional<std::string> lock_key(const std::string& text);
 std::optional<std::string> time_zone(const std::string& text);
-std::optional<std::string> absolute_path(const std::string& text);
 std::optional<std::string> shell(const std::string& text);
 std::optional<std::string> database(const std::string& text);
 std::optional<std::string> charset(const std::string& text);
@@ -79,7 +78,6 @@ void visit(C& config, Visitor& visitor)
     visitor.key("pprof_listen", config.pprof_listen, Text{listen_address_or_none});
     visitor.key("log_level", config.log.level, Level{});
     visitor.key("time_zone", config.time_zone, Text{time_zone});
-    visitor.key("data_dir", config.data_dir, Text{absolute_path});
     visitor.key("mysql_host", config.mysql.host, Text{host});
     visitor.key("mysql_port", config.mysql.port, Count{1, 65535});
     visitor.key("mysql_user", config.mysql.user, Text{any_text});

@@ -121,7 +121,6 @@ TEST(ConfigTest, ReadsTheNewerKeysFromTheirTables)
 {
     const auto config = parse(R"(
 time_zone = "Europe/Berlin"
-data_dir = "/srv/peercron"
 [log]
 file = "/var/log/peercron.log"
 max_size = 1_000_000
@@ -164,7 +163,6 @@ role = "admin"
 )");
     ASSERT_TRUE(config) << config.error().message;
     EXPECT_EQ(config->time_zone, "Europe/Berlin");
-    EXPECT_EQ(config->data_dir, "/srv/peercron");
     EXPECT_EQ(config->log.file, "/var/log/peercron.log");
     EXPECT_EQ(config->log.file_size, 1'000'000U);
     EXPECT_EQ(config->log.file_count, 9U);
@@ -309,7 +307,6 @@ TEST(ConfigTest, ChecksEachValue)
     EXPECT_THAT(refusal("lock_key = '/a'"), HasSubstr("key 'lock_key'"));
     EXPECT_THAT(refusal("service_name = 'a b'"), HasSubstr("key 'service_name'"));
     EXPECT_THAT(refusal("time_zone = ''"), HasSubstr("key 'time_zone'"));
-    EXPECT_THAT(refusal("data_dir = 'var'"), HasSubstr("key 'data_dir'"));
     EXPECT_THAT(refusal("mysql_host = ''"), HasSubstr("key 'mysql_host'"));
     EXPECT_THAT(refusal("mysql_database = ''"), HasSubstr("key 'mysql_database'"));
     EXPECT_THAT(refusal("mysql_charset = 'latin1'"), HasSubstr("key 'mysql_charset'"));
