@@ -7,6 +7,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <list>
@@ -44,8 +45,21 @@ public:
         const Loan loan = co_await borrow();
         Store& store = loan.store();
         auto work = [&store, &job] { return job(store); };
-        co_return co_await offload(threads_, std::move(work));
+        Stopwatch watch(*this);
+        try {
+            co_return co_await offload(threads_, std::move(work));
+        } catch (const StoreError&) {
+            watch.failed = true;
+            throw;
+        }
     }
+
+    /// Whether the newest call to end failed for the store's sake.
+    bool away() const { return away_; }
+
+    /// `observe` is told after each call how long it took, and whether the store failed it.
+    using Observe = std::function<void(std::chrono::steady_clock::duration took, bool failed)>;
+    void observe(Observe observe) { observe_ = std::move(observe); }
 
 private:
     class Loan {
@@ -60,6 +74,22 @@ private:
     private:
         StorePool* pool_;
         std::size_t slot_;
+    };
+
+    /// Notes how a call went when it ends.
+    struct Stopwatch {
+        explicit Stopwatch(StorePool& measured) : pool(measured) {}
+        Stopwatch(const Stopwatch&) = delete;
+        Stopwatch& operator=(const Stopwatch&) = delete;
+        ~Stopwatch()
+        {
+            pool.away_ = failed;
+            if (pool.observe_) pool.observe_(std::chrono::steady_clock::now() - begun, failed);
+        }
+
+        StorePool& pool;
+        std::chrono::steady_clock::time_point begun = std::chrono::steady_clock::now();
+        bool failed = false;
     };
 
     /// A call that waits. It gets the slot of the call that ends, so none can overtake it.
@@ -77,6 +107,8 @@ private:
     std::vector<std::size_t> free_;  // empty while somebody waits
     std::list<Waiter> waiting_;
     asio::thread_pool threads_;
+    Observe observe_;
+    bool away_ = false;
 };
 
 }  // namespace peercron

@@ -1,0 +1,564 @@
+#include "dispatch/term.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <optional>
+
+namespace peercron {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+using ::testing::StartsWith;
+
+// 2026-11-21T00:00:00Z: a whole minute.
+constexpr WallTime midnight = from_unix_millis(1'795'219'200'000);
+
+const NodeName alpha = "127.0.0.1:9991";
+const NodeName beta = "127.0.0.1:9993";
+
+Job every_second(JobId id)
+{
+    Job job;
+    job.id = id;
+    job.cron_set = "* * * * * *";
+    job.command = "true";
+    return job;
+}
+
+/// Drives the rules as the Dispatcher does, with a clock of its own.
+class TermTest : public ::testing::Test {
+protected:
+    void SetUp() override { at(0ms); }
+
+    void at(std::chrono::milliseconds after_midnight)
+    {
+        now_.wall = midnight + after_midnight;
+        now_.steady = SteadyTime(1h) + after_midnight;
+    }
+
+    void add(const Job& job) { jobs_.put(job, now_.wall); }
+
+    Term& begin(const TermStart& found)
+    {
+        term_.emplace(7, alpha, settings_, jobs_, now_);
+        changed_ = term_->begin(found, now_);
+        return *term_;
+    }
+    Term& begin()
+    {
+        TermStart found;
+        found.planned_through = now_.wall;
+        return begin(found);
+    }
+
+    void connect(const NodeName& node, Account account = {}, std::uint64_t incarnation = 1)
+    {
+        account.node = node;
+        account.incarnation = incarnation;
+        if (account.slots == 0) account.slots = 100;
+        term_->connected(node, account, now_);
+        NodeBeat beat;
+        beat.echo = beat.sent_at = now_.wall;
+        beat.load.slots = account.slots;
+        beat.load.draining = account.draining;
+        term_->beat(node, beat, now_);
+    }
+
+    /// One step, committed; what was handed out is in orders_.
+    PlanStep step()
+    {
+        PlanStep step = term_->step(now_);
+        orders_.clear();
+        revokes_.clear();
+        for (const Outgoing& outgoing : term_->messages(now_)) {
+            if (const auto* batch = std::get_if<RunOrders>(&outgoing.message)) {
+                for (const RunOrder& order : batch->orders) {
+                    orders_.emplace_back(outgoing.node, order);
+                }
+            }
+            if (const auto* revoke = std::get_if<Revoke>(&outgoing.message)) {
+                for (const RunId& id : revoke->runs) revokes_.emplace_back(outgoing.node, id);
+            }
+        }
+        return step;
+    }
+
+    void report(const NodeName& node, const RunId& id, RunState state)
+    {
+        RunReport report;
+        report.id = id;
+        report.state = state;
+        term_->report(node, report, now_);
+    }
+
+    RunId fire(JobId job, std::chrono::milliseconds after_midnight) const
+    {
+        return RunId{job, midnight + after_midnight, 1};
+    }
+
+    DispatchSettings settings_;
+    JobTable jobs_{"UTC"};
+    Moment now_;
+    std::optional<Term> term_;
+    std::vector<JobId> changed_;
+    std::vector<std::pair<NodeName, RunOrder>> orders_;
+    std::vector<std::pair<NodeName, RunId>> revokes_;
+};
+
+TEST_F(TermTest, PlansEveryFireUpToTheLookaheadOnceAndInOrder)
+{
+    add(every_second(1));
+    begin();
+    connect(alpha);
+    PlanStep first = step();
+    EXPECT_EQ(first.epoch, 7U);
+    EXPECT_EQ(first.planned_through, midnight + 2s);
+    ASSERT_THAT(first.runs, SizeIs(2));
+    EXPECT_EQ(first.runs[0].id, fire(1, 1s));
+    EXPECT_EQ(first.runs[1].id, fire(1, 2s));
+    EXPECT_EQ(first.runs[0].run_server, alpha);
+    EXPECT_EQ(first.runs[0].state, RunState::planned);
+    ASSERT_THAT(orders_, SizeIs(2));
+    EXPECT_EQ(orders_[0].second.start_at, midnight + 1s);
+    EXPECT_EQ(orders_[0].second.epoch, 7U);
+
+    at(500ms);
+    EXPECT_THAT(step().runs, IsEmpty());
+    at(1s);
+    EXPECT_THAT(step().runs, SizeIs(1));
+}
+
+TEST_F(TermTest, NothingIsSentBeforeTheStepWasTaken)
+{
+    add(every_second(1));
+    begin();
+    connect(alpha);
+    EXPECT_THAT(term_->messages(now_), IsEmpty());
+}
+
+TEST_F(TermTest, PlansNothingTwiceWhenTheClockIsSetBack)
+{
+    add(every_second(1));
+    begin();
+    connect(alpha);
+    at(5s);
+    EXPECT_THAT(step().runs, SizeIs(7));
+    now_.wall -= 10s;
+    const PlanStep back = step();
+    EXPECT_THAT(back.runs, IsEmpty());
+    EXPECT_EQ(back.planned_through, midnight + 7s);
+}
+
+TEST_F(TermTest, SpreadsFiresOverTheNodesByTheirOpenRuns)
+{
+    for (JobId id = 1; id <= 30; ++id) add(every_second(id));
+    begin();
+    connect(alpha);
+    connect(beta);
+    step();
+    const auto on_alpha = std::count_if(orders_.begin(), orders_.end(),
+                                        [](const auto& order) { return order.first == alpha; });
+    EXPECT_EQ(on_alpha, 30);
+    EXPECT_THAT(orders_, SizeIs(60));
+}
+
+TEST_F(TermTest, GivesADrainingOrSilentNodeNothing)
+{
+    add(every_second(1));
+    begin();
+    Account draining;
+    draining.draining = true;
+    connect(alpha, draining);
+    connect(beta);
+    step();
+    for (const auto& [node, order] : orders_) EXPECT_EQ(node, beta);
+    at(3s);  // longer than the silence limit
+    const PlanStep unplaced = step();
+    EXPECT_THAT(orders_, IsEmpty());
+    for (const PlannedRun& run : unplaced.runs) EXPECT_EQ(run.run_server, "");
+    connect(beta);
+    EXPECT_THAT(step().moved, SizeIs(unplaced.runs.size()));
+    EXPECT_THAT(orders_, SizeIs(unplaced.runs.size()));
+}
+
+TEST_F(TermTest, EndsAFireThatNoNodeTookByItsDeadline)
+{
+    add(every_second(1));
+    begin();
+    step();
+    at(40s);
+    const PlanStep late = step();
+    ASSERT_FALSE(late.ended.empty());
+    EXPECT_EQ(late.ended[0].id, fire(1, 1s));
+    EXPECT_EQ(late.ended[0].state, RunState::skipped);
+    EXPECT_THAT(late.ended[0].reason, StartsWith("no-node"));
+}
+
+TEST_F(TermTest, OneRowTellsOfAGapLongerThanTheMisfireWindow)
+{
+    add(every_second(1));
+    TermStart found;
+    found.planned_through = midnight - 3600s;
+    begin(found);
+    connect(alpha);
+    const PlanStep catching_up = step();
+    ASSERT_FALSE(catching_up.runs.empty());
+    const PlannedRun& gap = catching_up.runs[0];
+    EXPECT_EQ(gap.state, RunState::skipped);
+    EXPECT_THAT(gap.reason, StartsWith("misfire: 3539 fire(s)"));
+    EXPECT_EQ(gap.fires, 3539);
+    EXPECT_EQ(gap.id.scheduled_at, midnight - 3599s);
+    EXPECT_EQ(gap.gap_end, midnight - 61s);
+    // Those within the window run late, the rest on time.
+    EXPECT_THAT(catching_up.runs, SizeIs(1 + 61 + 2));
+    EXPECT_EQ(catching_up.runs[1].id.scheduled_at, midnight - 60s);
+    EXPECT_EQ(orders_[0].second.start_at, midnight);
+}
+
+TEST_F(TermTest, AStoppedJobsRunsAreRevokedWhenTheirNodesGiveThemBack)
+{
+    add(every_second(1));
+    begin();
+    connect(alpha);
+    step();
+    Job stopped = every_second(1);
+    stopped.stop = true;
+    stopped.effective_from = midnight + 100ms;
+    at(100ms);
+    add(stopped);
+    const std::vector<JobId> jobs{1};
+    const auto handed = term_->handed_out(jobs);
+    ASSERT_THAT(handed.at(alpha), SizeIs(2));
+    // The second one had started by then and is not given back.
+    report(alpha, fire(1, 2s), RunState::running);
+    const std::vector<RunId> given_back{fire(1, 1s)};
+    term_->jobs_changed(jobs, given_back, now_);
+    const PlanStep revoking = step();
+    EXPECT_THAT(revoking.runs, IsEmpty());
+    ASSERT_THAT(revoking.ended, SizeIs(1));
+    EXPECT_EQ(revoking.ended[0].id, fire(1, 1s));
+    EXPECT_EQ(revoking.ended[0].state, RunState::revoked);
+    EXPECT_EQ(revoking.ended[0].reason, "job-stopped");
+    at(10s);
+    EXPECT_THAT(step().runs, IsEmpty());
+}
+
+TEST_F(TermTest, AChangedJobFiresAtTheSameMomentWithItsNewCommand)
+{
+    add(every_second(1));
+    begin();
+    connect(alpha);
+    step();
+    Job changed = every_second(1);
+    changed.command = "false";
+    changed.effective_from = midnight + 100ms;
+    at(100ms);
+    add(changed);
+    const std::vector<JobId> jobs{1};
+    const std::vector<RunId> given_back{fire(1, 1s), fire(1, 2s)};
+    term_->jobs_changed(jobs, given_back, now_);
+    const PlanStep again = step();
+    EXPECT_THAT(again.runs, IsEmpty());  // their rows stand …
+    EXPECT_THAT(again.moved, SizeIs(2));  // … as planned
+    EXPECT_THAT(again.ended, IsEmpty());
+    ASSERT_THAT(orders_, SizeIs(2));
+    EXPECT_EQ(orders_[0].second.command, "false");
+}
+
+TEST_F(TermTest, AChangeNeverFiresAgainAtAMomentThatHasFired)
+{
+    add(every_second(1));
+    begin();
+    connect(alpha);
+    step();
+    at(1100ms);
+    report(alpha, fire(1, 1s), RunState::success);
+    Job changed = every_second(1);
+    changed.command = "false";
+    changed.effective_from = midnight + 900ms;  // a node whose clock is behind
+    add(changed);
+    const std::vector<JobId> jobs{1};
+    term_->jobs_changed(jobs, {}, now_);
+    for (const PlannedRun& run : step().runs) EXPECT_GT(run.id.scheduled_at, midnight + 2s);
+}
+
+TEST_F(TermTest, AnAddedJobFiresFromTheMomentOfItsAdding)
+{
+    begin();
+    connect(alpha);
+    at(1500ms);
+    step();  // planned through 3.5 s
+    Job fresh = every_second(5);
+    fresh.effective_from = midnight + 1900ms;
+    at(2010ms);
+    add(fresh);
+    const std::vector<JobId> jobs{5};
+    term_->jobs_changed(jobs, {}, now_);
+    const PlanStep planned = step();
+    ASSERT_FALSE(planned.runs.empty());
+    EXPECT_EQ(planned.runs[0].id, fire(5, 2s));
+}
+
+TEST_F(TermTest, ADeadNodesFutureFiresMoveAndItsOthersAreLost)
+{
+    add(every_second(1));
+    begin();
+    connect(alpha);
+    step();
+    ASSERT_THAT(orders_, SizeIs(2));
+    report(alpha, fire(1, 1s), RunState::running);
+    connect(beta);
+    at(1500ms);
+    term_->disconnected(alpha, true, now_);
+    term_->proven_dead(alpha, midnight + 10s, now_);
+    const PlanStep after = step();
+    ASSERT_THAT(after.ended, SizeIs(1));
+    EXPECT_EQ(after.ended[0].id, fire(1, 1s));
+    EXPECT_EQ(after.ended[0].state, RunState::lost);
+    EXPECT_THAT(after.ended[0].reason, StartsWith("node-died"));
+    ASSERT_THAT(after.moved, SizeIs(1));
+    EXPECT_EQ(after.moved[0].id, fire(1, 2s));
+    EXPECT_EQ(after.moved[0].run_server, beta);
+}
+
+TEST_F(TermTest, AFireThatWasDueWhenItsNodeDiedIsLostNotRunAgain)
+{
+    add(every_second(1));
+    begin();
+    connect(alpha);
+    step();
+    connect(beta);
+    at(1100ms);  // the first one is due, and nothing was heard of it
+    term_->disconnected(alpha, true, now_);
+    term_->proven_dead(alpha, now_.wall, now_);
+    const PlanStep after = step();
+    ASSERT_THAT(after.ended, SizeIs(1));
+    EXPECT_EQ(after.ended[0].id, fire(1, 1s));
+    EXPECT_EQ(after.ended[0].state, RunState::lost);
+    ASSERT_THAT(after.moved, SizeIs(1));
+    EXPECT_EQ(after.moved[0].id, fire(1, 2s));
+}
+
+TEST_F(TermTest, ASilentNodeKeepsItsRunsUntilItIsGone)
+{
+    add(every_second(1));
+    begin();
+    connect(alpha);
+    step();
+    report(alpha, fire(1, 1s), RunState::running);
+    connect(beta);
+    at(5s);
+    term_->disconnected(alpha, false, now_);
+    connect(beta);
+    PlanStep waiting = step();
+    EXPECT_THAT(waiting.moved, IsEmpty());
+    EXPECT_THAT(waiting.ended, IsEmpty());
+    at(20s);  // longer than lease and margin, but Consul still knows it
+    connect(beta);
+    EXPECT_THAT(step().ended, IsEmpty());
+    term_->registry({beta}, now_);
+    const PlanStep gone = step();
+    ASSERT_THAT(gone.ended, SizeIs(2));
+    for (const RunReport& ended : gone.ended) EXPECT_EQ(ended.state, RunState::lost);
+}
+
+TEST_F(TermTest, ANodeThatComesBackWithARunGivenUpMustNotStartIt)
+{
+    add(every_second(1));
+    begin();
+    connect(alpha);
+    step();
+    const RunOrder held = orders_[0].second;
+    term_->disconnected(alpha, false, now_);
+    term_->registry({}, now_);
+    at(20s);
+    step();  // lost
+    Account back;
+    back.held.push_back(held);
+    connect(alpha, back);
+    step();
+    ASSERT_THAT(revokes_, SizeIs(1));
+    EXPECT_EQ(revokes_[0].second, held.id);
+}
+
+TEST_F(TermTest, ARestartedNodeIsADeadOne)
+{
+    add(every_second(1));
+    begin();
+    connect(alpha);
+    step();
+    report(alpha, fire(1, 1s), RunState::running);
+    at(1500ms);
+    Account fresh;
+    fresh.process_started = midnight + 1400ms;
+    connect(alpha, fresh, 2);
+    const PlanStep after = step();
+    ASSERT_THAT(after.ended, SizeIs(1));
+    EXPECT_EQ(after.ended[0].state, RunState::lost);
+    EXPECT_THAT(after.moved, SizeIs(1));
+}
+
+TEST_F(TermTest, AMutexStaysWhereARunOfItIsAlive)
+{
+    Job mutex = every_second(1);
+    mutex.is_mutex = true;
+    add(mutex);
+    begin();
+    connect(alpha);
+    connect(beta);
+    step();
+    ASSERT_THAT(orders_, SizeIs(2));
+    const NodeName home = orders_[0].first;
+    EXPECT_EQ(orders_[1].first, home);
+    report(home, fire(1, 1s), RunState::running);
+    at(1s);
+    connect(alpha);
+    connect(beta);
+    step();
+    EXPECT_EQ(orders_[0].first, home);
+}
+
+TEST_F(TermTest, AMutexFireIsSkippedWhileItsOwnerCannotBeAsked)
+{
+    Job mutex = every_second(1);
+    mutex.is_mutex = true;
+    add(mutex);
+    begin();
+    connect(alpha);
+    step();
+    report(alpha, fire(1, 1s), RunState::running);
+    term_->disconnected(alpha, false, now_);
+    connect(beta);
+    at(1s);
+    connect(beta);
+    const PlanStep next = step();
+    ASSERT_THAT(next.runs, SizeIs(1));
+    EXPECT_EQ(next.runs[0].state, RunState::skipped);
+    EXPECT_THAT(next.runs[0].reason, StartsWith("owner-unreachable"));
+    EXPECT_THAT(next.runs[0].reason, HasSubstr(alpha));
+}
+
+TEST_F(TermTest, TakeOverAdoptsWhatTheNodesHoldAndRun)
+{
+    add(every_second(1));
+    TermStart found;
+    found.planned_through = midnight + 2s;
+    for (const auto second : {0s, 1s, 2s}) {
+        OpenRun row;
+        row.planned.id = fire(1, second);
+        row.planned.run_server = beta;
+        row.planned.dispatched_at = midnight - 1s;
+        found.open_runs.push_back(row);
+    }
+    term_.emplace(7, alpha, settings_, jobs_, now_);
+    Account account;
+    account.process_started = midnight - 100s;
+    RunReport running;
+    running.id = fire(1, 0s);
+    account.running.push_back(running);
+    RunOrder held;
+    held.id = fire(1, 1s);
+    held.command = "true";
+    account.held.push_back(held);
+    connect(beta, account);
+    term_->begin(found, now_);
+    EXPECT_EQ(term_->open_runs(), 3U);
+    // The third was committed, but never reached its node: it is handed out now.
+    const PlanStep first = step();
+    ASSERT_THAT(first.moved, SizeIs(1));
+    EXPECT_EQ(first.moved[0].id, fire(1, 2s));
+    ASSERT_THAT(orders_, SizeIs(1));
+    EXPECT_EQ(orders_[0].second.id, fire(1, 2s));
+}
+
+TEST_F(TermTest, TakeOverLosesWhatItsRestartedNodeMayHaveStarted)
+{
+    add(every_second(1));
+    TermStart found;
+    found.planned_through = midnight + 2s;
+    OpenRun due;
+    due.planned.id = fire(1, -1s);
+    due.planned.run_server = beta;
+    due.planned.dispatched_at = midnight - 3s;
+    OpenRun ahead = due;
+    ahead.planned.id = fire(1, 2s);
+    found.open_runs = {due, ahead};
+    term_.emplace(7, alpha, settings_, jobs_, now_);
+    Account account;
+    account.process_started = midnight - 500ms;
+    connect(beta, account);
+    term_->begin(found, now_);
+    const PlanStep first = step();
+    ASSERT_THAT(first.ended, SizeIs(1));
+    EXPECT_EQ(first.ended[0].id, fire(1, -1s));
+    EXPECT_EQ(first.ended[0].state, RunState::lost);
+    ASSERT_THAT(first.moved, SizeIs(1));
+    EXPECT_EQ(first.moved[0].id, fire(1, 2s));
+}
+
+TEST_F(TermTest, ARunThatItsNodeForgotIsLookedUpInTheStore)
+{
+    add(every_second(1));
+    begin();
+    connect(alpha);
+    step();
+    report(alpha, fire(1, 1s), RunState::running);
+    term_->disconnected(alpha, false, now_);
+    connect(alpha);  // knows nothing of both
+    EXPECT_THAT(term_->doubtful(), ElementsAre(fire(1, 1s), fire(1, 2s)));
+    OpenRun planned;
+    planned.planned.id = fire(1, 2s);
+    const std::vector<OpenRun> open{planned};
+    term_->resolve_doubts(open, now_);
+    EXPECT_EQ(term_->open_runs(), 1U);  // the first has ended
+    const PlanStep again = step();
+    ASSERT_THAT(again.moved, SizeIs(1));
+    EXPECT_EQ(again.moved[0].id, fire(1, 2s));
+}
+
+TEST_F(TermTest, TakeOverRevisesJobsThatChangedLately)
+{
+    Job changed = every_second(1);
+    changed.effective_from = midnight - 200ms;
+    add(changed);
+    add(every_second(2));
+    TermStart found;
+    found.planned_through = midnight + 2s;
+    found.ended_lately.push_back(fire(1, 0s));
+    begin(found);
+    connect(alpha);
+    EXPECT_THAT(changed_, ElementsAre(1));
+    term_->jobs_changed(changed_, {}, now_);
+    const PlanStep first = step();
+    // Job 2 was planned through 2 s; job 1 has fired at 0 s.
+    EXPECT_THAT(first.runs, SizeIs(2));
+    for (const PlannedRun& run : first.runs) EXPECT_EQ(run.id.job, 1);
+    EXPECT_EQ(first.runs[0].id, fire(1, 1s));
+}
+
+TEST_F(TermTest, WhatADrainingNodeGivesBackGoesToOthers)
+{
+    add(every_second(1));
+    begin();
+    connect(alpha);
+    step();
+    const std::vector<RunId> held = term_->held_by(alpha);
+    EXPECT_THAT(held, SizeIs(2));
+    Account draining;
+    draining.draining = true;
+    for (const auto& [node, order] : orders_) draining.held.push_back(order);
+    connect(alpha, draining);
+    connect(beta);
+    term_->evacuated(alpha, held);
+    EXPECT_THAT(step().moved, SizeIs(2));
+    for (const auto& [node, order] : orders_) EXPECT_EQ(node, beta);
+}
+
+}  // namespace
+}  // namespace peercron
