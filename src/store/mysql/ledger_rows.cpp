@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <iterator>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 namespace peercron {
@@ -69,15 +70,18 @@ std::int64_t unix_seconds(WallTime time)
     return std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();
 }
 
-/// The rows in the order of their keys: two statements that lock the same rows in the same order
-/// do not deadlock. Reports of one run stay in their order.
+/// The rows by time and job. Statements that lock the same rows in the same order do not deadlock,
+/// and new rows get their ids in the order of their times. Reports of one run stay in their order.
 template <class Row>
 std::vector<const Row*> in_order(std::span<const Row> rows)
 {
     std::vector<const Row*> sorted;
     sorted.reserve(rows.size());
     std::ranges::transform(rows, std::back_inserter(sorted), [](const Row& row) { return &row; });
-    std::ranges::stable_sort(sorted, {}, [](const Row* row) { return row->id; });
+    const auto key = [](const Row* row) {
+        return std::tuple(row->id.scheduled_at, row->id.job, row->id.attempt);
+    };
+    std::ranges::stable_sort(sorted, {}, key);
     return sorted;
 }
 

@@ -45,9 +45,10 @@ constexpr WallTime from_unix_seconds(std::int64_t seconds)
     if (!rows.next()) {
         throw Deposed(fmt::format("epoch {} is not the store's: table term is empty", epoch));
     }
-    throw Deposed(fmt::format("epoch {} is over: the store has epoch {} of {}", epoch,
-                              rows.natural(0), rows.text(1)),
-                  rows.natural(0));
+    const Epoch newest = rows.natural(0);
+    throw Deposed(fmt::format("epoch {} is over: the store has epoch {} of {}", epoch, newest,
+                              rows.text(1)),
+                  newest);
 }
 
 /// Columns 0 to 2.

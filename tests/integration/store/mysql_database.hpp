@@ -1,0 +1,29 @@
+#pragma once
+
+#include "integration/servers/mariadb_server.hpp"
+#include "store/mysql/mysql_settings.hpp"
+
+#include <string>
+
+namespace peercron::testing {
+
+/// How to reach a database of `server`, with the time limits of a test.
+inline MysqlSettings settings_for(const MariadbServer& server, std::string database)
+{
+    MysqlSettings settings;
+    settings.host = MariadbServer::host;
+    settings.port = server.port();
+    settings.user = MariadbServer::user;
+    settings.password = MariadbServer::password;
+    settings.database = std::move(database);
+    return settings;
+}
+
+/// A name that no other test of this process uses.
+inline std::string new_database_name()
+{
+    static int count = 0;
+    return "test_" + std::to_string(++count);
+}
+
+}  // namespace peercron::testing

@@ -1,0 +1,988 @@
+#include "integration/store/store_under_test.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <exception>
+#include <set>
+#include <thread>
+
+// What every store promises (store/store.hpp), whatever is behind it.
+
+namespace peercron {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::StoreKind;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
+
+constexpr WallTime t0{1'763'683'200'000ms};  // 2025-11-21T00:00:00Z
+const NodeName node_1 = "127.0.0.1:9991";
+const NodeName node_2 = "127.0.0.1:9993";
+
+class StoreTest : public ::testing::TestWithParam<StoreKind> {
+protected:
+    StoreTest() : database_(GetParam().make()), store_(database_->open()) {}
+
+    std::unique_ptr<testing::StoreDatabase> database_;
+    std::unique_ptr<Store> store_;
+};
+
+Job draft(std::string command)
+{
+    Job job;
+    job.cron_set = "*/5 * * * * *";
+    job.command = std::move(command);
+    return job;
+}
+
+PlannedRun planned(JobId job, WallTime at, NodeName node = node_1)
+{
+    PlannedRun run;
+    run.id = {job, at, 1};
+    run.run_server = std::move(node);
+    run.dispatched_at = at - 2s;
+    return run;
+}
+
+PlanStep step(Epoch epoch, WallTime through, std::vector<PlannedRun> runs)
+{
+    PlanStep step;
+    step.epoch = epoch;
+    step.dispatch_server = node_1;
+    step.planned_through = through;
+    step.runs = std::move(runs);
+    return step;
+}
+
+RunReport report(const RunId& id, RunState state, std::string output = {})
+{
+    RunReport report;
+    report.id = id;
+    report.state = state;
+    report.run_server = node_1;
+    report.dispatch_server = node_1;
+    report.epoch = 1;
+    report.output = std::move(output);
+    report.output_bytes = static_cast<std::int64_t>(report.output.size());
+    return report;
+}
+
+std::vector<LogRow> rows(Store& store, const LogQuery& query = {})
+{
+    return store.find_log(query).rows;
+}
+
+/// The only row of a fire, in any state.
+LogRow row(Store& store, const RunId& id)
+{
+    std::vector<LogRow> found;
+    for (const auto state : {std::optional<RunState>(), std::optional(RunState::planned)}) {
+        LogQuery query;
+        query.cron_id = id.job;
+        query.state = state;
+        query.limit = 1000;
+        std::ranges::copy_if(rows(store, query), std::back_inserter(found),
+                             [&](const LogRow& log) { return log.run.id == id; });
+    }
+    EXPECT_EQ(found.size(), 1U) << to_string(id);
+    return found.empty() ? LogRow{} : found.front();
+}
+
+std::vector<JobId> ids(const std::vector<Job>& jobs)
+{
+    std::vector<JobId> found;
+    for (const Job& job : jobs) found.push_back(job.id);
+    return found;
+}
+
+// Jobs.
+
+TEST_P(StoreTest, AnswersAPing) { EXPECT_NO_THROW(store_->ping()); }
+
+TEST_P(StoreTest, KeepsEveryMemberOfAJob)
+{
+    Job job = draft("php -v");
+    job.cron_set = "0 0 9 * * MON-FRI";
+    job.remark = "the remark";
+    job.stop = true;
+    job.is_mutex = true;
+    job.start_time = 1'763'683'200;
+    job.end_time = 4'102'444'800;  // 2100
+    job.time_zone = "Europe/Berlin";
+    job.timeout = 90s;
+
+    const Job added = store_->add_job(job, t0 + 7ms);
+
+    job.id = added.id;
+    job.effective_from = t0 + 7ms;
+    EXPECT_GT(added.id, 0);
+    EXPECT_EQ(added, job);
+    EXPECT_EQ(store_->find_job(added.id), job);
+}
+
+TEST_P(StoreTest, TakesAnyTextOfAJobAsItIs)
+{
+    for (const std::string text :
+         {"echo \"it's\" `date` \\n \\' -- ; %s %d", "'; DROP TABLE cron; -- ", "\\'; DELETE FROM log; --",
+          "echo 😀 ünïcode 定时任务", "x' OR '1'='1", "a\nb\tc\rd\x01", " spaces at both ends "}) {
+        Job job = draft(text);
+        job.remark = text;
+        const Job added = store_->add_job(job, t0);
+        const auto found = store_->find_job(added.id);
+        ASSERT_TRUE(found);
+        EXPECT_EQ(found->command, text);
+        EXPECT_EQ(found->remark, text);
+
+        JobPatch patch;
+        patch.command = text + text;
+        EXPECT_EQ(store_->update_job(added.id, patch, t0)->command, text + text);
+    }
+    EXPECT_EQ(store_->find_jobs({}).total, 7);
+}
+
+TEST_P(StoreTest, KeepsANulInACommand)
+{
+    const std::string text("a\0b", 3);
+    EXPECT_EQ(store_->find_job(store_->add_job(draft(text), t0).id)->command, text);
+}
+
+TEST_P(StoreTest, TakesTextsUpToTheirLimitsAndRefusesLongerOnes)
+{
+    Job job = draft(std::string(JobLimits::command_bytes, 'x'));
+    std::string emoji;
+    for (std::size_t i = 0; i < JobLimits::remark_characters; ++i) emoji += "😀";
+    job.remark = emoji;
+    job.cron_set = std::string(JobLimits::cron_set_characters, '*');
+    job.time_zone = std::string(JobLimits::time_zone_characters, 'Z');
+    const Job added = store_->add_job(job, t0);
+    EXPECT_EQ(store_->find_job(added.id), added);
+
+    EXPECT_THROW(store_->add_job(draft(job.command + 'x'), t0), StoreError);
+    JobPatch patch;
+    patch.remark = emoji + "x";
+    EXPECT_THROW(store_->update_job(added.id, patch, t0), StoreError);
+    EXPECT_EQ(store_->find_job(added.id), added);
+    EXPECT_EQ(store_->find_jobs({}).total, 1);
+}
+
+TEST_P(StoreTest, ChangesOnlyWhatAPatchGives)
+{
+    Job job = draft("true");
+    job.remark = "stays";
+    const Job added = store_->add_job(job, t0);
+    JobPatch patch;
+    patch.stop = true;
+    patch.timeout = 5s;
+
+    const auto changed = store_->update_job(added.id, patch, t0 + 1min);
+
+    Job expected = added;
+    expected.stop = true;
+    expected.timeout = 5s;
+    expected.effective_from = t0 + 1min;
+    EXPECT_EQ(changed, expected);
+    EXPECT_EQ(store_->find_job(added.id), expected);
+}
+
+TEST_P(StoreTest, ChangesEveryMemberThatAPatchCanGive)
+{
+    const Job added = store_->add_job(draft("true"), t0);
+    JobPatch patch;
+    patch.cron_set = "1 2 3 * * *";
+    patch.command = "false";
+    patch.remark = "new";
+    patch.stop = true;
+    patch.is_mutex = true;
+    patch.start_time = 1;
+    patch.end_time = 2;
+    patch.time_zone = "UTC";
+    patch.timeout = 3s;
+
+    const Job expected{added.id, "1 2 3 * * *", "false", "new", true, true, 1, 2, "UTC", 3s, t0 + 1s};
+    EXPECT_EQ(store_->update_job(added.id, patch, t0 + 1s), expected);
+}
+
+TEST_P(StoreTest, SaysWhenThereIsNoSuchJob)
+{
+    EXPECT_EQ(store_->find_job(4711), std::nullopt);
+    EXPECT_EQ(store_->update_job(4711, {}, t0), std::nullopt);
+    EXPECT_EQ(store_->delete_job(4711), std::nullopt);
+}
+
+TEST_P(StoreTest, DeletesAJobOnceAndKeepsItsLedgerRows)
+{
+    const Job job = store_->add_job(draft("true"), t0);
+    store_->begin_term(1, node_1);
+    store_->commit(step(1, t0, {planned(job.id, t0)}));
+
+    EXPECT_EQ(store_->delete_job(job.id), job);
+    EXPECT_EQ(store_->delete_job(job.id), std::nullopt);
+    EXPECT_EQ(store_->find_job(job.id), std::nullopt);
+    EXPECT_EQ(row(*store_, {job.id, t0, 1}).run.state, RunState::planned);
+}
+
+TEST_P(StoreTest, NeverGivesTheIdOfADeletedJobAgain)
+{
+    const Job first = store_->add_job(draft("true"), t0);
+    store_->delete_job(first.id);
+    EXPECT_GT(store_->add_job(draft("true"), t0).id, first.id);
+}
+
+TEST_P(StoreTest, PagesThroughJobsById)
+{
+    std::vector<JobId> all;
+    for (int i = 0; i < 7; ++i) all.push_back(store_->add_job(draft("true"), t0).id);
+
+    const JobPage page = store_->find_jobs({std::nullopt, 2, 3});
+    EXPECT_THAT(ids(page.jobs), ElementsAre(all[2], all[3], all[4]));
+    EXPECT_EQ(page.total, 7);
+    EXPECT_THAT(store_->find_jobs({std::nullopt, 7, 3}).jobs, IsEmpty());
+    EXPECT_THAT(ids(store_->jobs_after(all[3], 2)), ElementsAre(all[4], all[5]));
+    EXPECT_THAT(store_->jobs_after(all[6], 2), IsEmpty());
+    EXPECT_EQ(store_->job_ids(), all);
+}
+
+TEST_P(StoreTest, FindsJobsByManyIdsAndLeavesOutThoseThatAreMissing)
+{
+    std::vector<JobId> asked;
+    for (JobId id = 1'000'000; id < 1'025'000; ++id) asked.push_back(id);
+    const JobId one = store_->add_job(draft("true"), t0).id;
+    const JobId other = store_->add_job(draft("true"), t0).id;
+    asked.insert(asked.begin() + 5, one);
+    asked.push_back(other);
+
+    EXPECT_THAT(ids(store_->find_jobs_by_id(asked)), UnorderedElementsAre(one, other));
+    EXPECT_THAT(store_->find_jobs_by_id({}), IsEmpty());
+}
+
+TEST_P(StoreTest, SearchesCommandAndRemarkLiterally)
+{
+    Job remarked = draft("true");
+    remarked.remark = "nightly backup";
+    const JobId by_remark = store_->add_job(remarked, t0).id;
+    const JobId by_command = store_->add_job(draft("/usr/bin/backup.sh"), t0).id;
+    const JobId percent = store_->add_job(draft("date +100%"), t0).id;
+    const JobId underscore = store_->add_job(draft("a_b"), t0).id;
+    const JobId plain = store_->add_job(draft("axb"), t0).id;
+    const JobId backslash = store_->add_job(draft("a\\b|c"), t0).id;
+    const JobId quote = store_->add_job(draft("it's"), t0).id;
+
+    const auto search = [&](const std::string& text) {
+        const JobPage page = store_->find_jobs({text, 0, 50});
+        EXPECT_EQ(page.total, std::ssize(page.jobs)) << text;
+        return ids(page.jobs);
+    };
+    EXPECT_THAT(search("backup"), ElementsAre(by_remark, by_command));
+    EXPECT_THAT(search("%"), ElementsAre(percent));
+    EXPECT_THAT(search("a_b"), ElementsAre(underscore));
+    EXPECT_THAT(search("axb"), ElementsAre(plain));
+    EXPECT_THAT(search("\\"), ElementsAre(backslash));
+    EXPECT_THAT(search("b|c"), ElementsAre(backslash));
+    EXPECT_THAT(search("t's"), ElementsAre(quote));
+    EXPECT_THAT(search("' OR '1'='1"), IsEmpty());
+    EXPECT_THAT(search("') UNION SELECT 1 -- "), IsEmpty());
+}
+
+// Following the jobs.
+
+TEST_P(StoreTest, TellsAReaderEverythingFirstAndThenWhatChanged)
+{
+    const Job one = store_->add_job(draft("one"), t0);
+    const Job two = store_->add_job(draft("two"), t0);
+
+    const JobChanges first = store_->changes_since({});
+    EXPECT_THAT(first.changed, UnorderedElementsAre(one, two));
+    EXPECT_EQ(first.count, 2);
+    EXPECT_EQ(first.id_sum, one.id + two.id);
+
+    const Job three = store_->add_job(draft("three"), t0);
+    JobPatch patch;
+    patch.command = "changed";
+    const auto changed = store_->update_job(one.id, patch, t0 + 1s);
+    const JobChanges second = store_->changes_since(first.next);
+    EXPECT_THAT(second.changed, ::testing::IsSupersetOf({*changed, three}));
+    EXPECT_EQ(second.count, 3);
+    EXPECT_EQ(second.id_sum, one.id + two.id + three.id);
+}
+
+TEST_P(StoreTest, LetsAReaderSeeThatJobsWereDeleted)
+{
+    const Job one = store_->add_job(draft("one"), t0);
+    const Job two = store_->add_job(draft("two"), t0);
+    const JobChanges first = store_->changes_since({});
+    store_->delete_job(one.id);
+
+    const JobChanges second = store_->changes_since(first.next);
+    EXPECT_EQ(second.count, 1);
+    EXPECT_EQ(second.id_sum, two.id);
+    EXPECT_THAT(store_->job_ids(), ElementsAre(two.id));
+}
+
+TEST_P(StoreTest, TellsAReaderOfAnEmptyTable)
+{
+    const JobChanges changes = store_->changes_since({});
+    EXPECT_THAT(changes.changed, IsEmpty());
+    EXPECT_EQ(changes.count, 0);
+    EXPECT_EQ(changes.id_sum, 0);
+    EXPECT_FALSE(changes.next.changed_at.empty());
+}
+
+// Terms.
+
+TEST_P(StoreTest, KnowsThatNothingWasEverPlanned)
+{
+    const TermStart start = store_->begin_term(1, node_1);
+    EXPECT_EQ(start.planned_through, std::nullopt);
+    EXPECT_THAT(start.open_runs, IsEmpty());
+    EXPECT_THAT(start.ended_lately, IsEmpty());
+}
+
+TEST_P(StoreTest, HandsTheNextDispatcherWhatIsOpenAndHowFarThePlanIs)
+{
+    store_->begin_term(7, node_1);
+    PlannedRun gap = planned(3, t0 + 1500ms);
+    gap.state = RunState::skipped;
+    gap.reason = "misfire: nobody dispatched";
+    gap.run_server.clear();
+    gap.fires = 60;
+    gap.gap_end = t0 + 1min;
+    PlannedRun again = planned(2, t0 + 1s, node_2);
+    again.id.attempt = 2;
+    store_->commit(step(7, t0 + 2s, {planned(1, t0 + 1s), planned(2, t0 + 1s), again, gap}));
+    const RunReport done = report({2, t0 + 1s, 1}, RunState::success);
+    const RunReport running = report({1, t0 + 1s, 1}, RunState::running);
+    store_->record(std::vector{done, running});
+
+    const TermStart start = store_->begin_term(8, node_2);
+
+    EXPECT_EQ(start.planned_through, t0 + 2s);
+    ASSERT_EQ(start.open_runs.size(), 2U);
+    EXPECT_EQ(start.open_runs[0].planned.id, (RunId{1, t0 + 1s, 1}));
+    EXPECT_EQ(start.open_runs[0].planned.state, RunState::running);
+    EXPECT_EQ(start.open_runs[0].planned.run_server, node_1);
+    EXPECT_EQ(start.open_runs[1].planned.id, (RunId{2, t0 + 1s, 2}));
+    EXPECT_EQ(start.open_runs[1].planned.state, RunState::planned);
+    EXPECT_EQ(start.open_runs[1].planned.run_server, node_2);
+    EXPECT_EQ(start.open_runs[1].planned.dispatched_at, t0 - 1s);
+    EXPECT_EQ(start.open_runs[1].epoch, 7U);
+    EXPECT_THAT(start.ended_lately, UnorderedElementsAre(RunId{2, t0 + 1s, 1}, gap.id));
+}
+
+TEST_P(StoreTest, NamesTheRunsThatEndedLately)
+{
+    store_->begin_term(1, node_1);
+    const WallTime through = t0 + 1min;
+    const std::vector<PlannedRun> runs{planned(1, through - 10s), planned(1, through - 9999ms),
+                                       planned(1, through), planned(1, through + 1s),
+                                       planned(1, through + 2s), planned(1, through + 3s)};
+    store_->commit(step(1, through, runs));
+    std::vector<RunReport> reports;
+    for (std::size_t i = 0; i < 4; ++i) reports.push_back(report(runs[i].id, RunState::failed));
+    reports.push_back(report(runs[4].id, RunState::revoked));
+    store_->record(reports);
+
+    EXPECT_THAT(store_->begin_term(1, node_1).ended_lately,
+                UnorderedElementsAre(runs[1].id, runs[2].id, runs[3].id));
+}
+
+TEST_P(StoreTest, RefusesATermThatIsOlderThanTheOneItHas)
+{
+    store_->begin_term(9, node_1);
+    try {
+        store_->begin_term(8, node_2);
+        FAIL() << "an older term began";
+    } catch (const Deposed& deposed) {
+        EXPECT_EQ(deposed.newest(), 9U);
+        EXPECT_THAT(deposed.what(), ::testing::HasSubstr(node_1));
+    }
+    EXPECT_THROW(store_->begin_term(9, node_2), Deposed) << "an epoch is one dispatcher's";
+    EXPECT_NO_THROW(store_->begin_term(9, node_1)) << "may be called again";
+    EXPECT_NO_THROW(store_->begin_term(18'446'744'073'709'551'615U, node_2));
+}
+
+TEST_P(StoreTest, CommitsNothingOfADeposedDispatcher)
+{
+    const auto other = database_->open();
+    store_->begin_term(1, node_1);
+    other->begin_term(2, node_2);
+
+    try {
+        store_->commit(step(1, t0 + 5s, {planned(1, t0)}));
+        FAIL() << "a deposed dispatcher committed";
+    } catch (const Deposed& deposed) {
+        EXPECT_EQ(deposed.newest(), 2U);
+    }
+    const TermStart start = other->begin_term(2, node_2);
+    EXPECT_EQ(start.planned_through, std::nullopt);
+    EXPECT_THAT(start.open_runs, IsEmpty());
+    EXPECT_NO_THROW(other->commit(step(2, t0, {planned(1, t0)}))) << "it left no lock behind";
+}
+
+TEST_P(StoreTest, LetsExactlyOneOfRacingDispatchersOwnEachFire)
+{
+    // Both believe that they dispatch, with epochs that leapfrog. Whatever the interleaving, each
+    // fire has one row, and its epoch is that of the dispatcher whose commit succeeded.
+    constexpr int rounds = 40;
+    std::array<std::vector<RunId>, 2> committed;
+    std::array<std::exception_ptr, 2> failures;
+    const auto dispatch = [&](std::size_t self) {
+        try {
+            const auto store = database_->open();
+            for (int round = 0; round < rounds; ++round) {
+                const Epoch epoch = 10 + static_cast<Epoch>(round) * 2 + self;
+                try {
+                    store->begin_term(epoch, self == 0 ? node_1 : node_2);
+                    const RunId id{static_cast<JobId>(epoch), t0, 1};
+                    store->commit(step(epoch, t0 + std::chrono::seconds(round),
+                                       {planned(id.job, t0), planned(1, t0 + round * 1s)}));
+                    committed[self].push_back(id);
+                } catch (const Deposed&) {
+                    continue;
+                }
+            }
+        } catch (...) {
+            failures[self] = std::current_exception();
+        }
+    };
+    std::thread first(dispatch, 0);
+    std::thread second(dispatch, 1);
+    first.join();
+    second.join();
+    for (const auto& failure : failures) {
+        if (failure) std::rethrow_exception(failure);
+    }
+
+    std::set<RunId> in_store;
+    const TermStart start = store_->begin_term(1000, node_1);
+    for (const OpenRun& open : start.open_runs) {
+        EXPECT_TRUE(in_store.insert(open.planned.id).second) << "doubled";
+        if (open.planned.id.job > 1) {
+            EXPECT_EQ(open.epoch, static_cast<Epoch>(open.planned.id.job));
+        }
+    }
+    std::set<RunId> claimed;
+    for (const auto& runs : committed) claimed.insert(runs.begin(), runs.end());
+    std::erase_if(in_store, [](const RunId& id) { return id.job == 1; });
+    EXPECT_EQ(in_store, claimed);
+}
+
+// Steps.
+
+TEST_P(StoreTest, NeverMovesThePlanBackwards)
+{
+    store_->begin_term(1, node_1);
+    store_->commit(step(1, t0 + 10s, {}));
+    store_->commit(step(1, t0 + 5s, {}));
+    EXPECT_EQ(store_->begin_term(1, node_1).planned_through, t0 + 10s);
+    store_->commit(step(1, t0 + 10001ms, {}));
+    EXPECT_EQ(store_->begin_term(1, node_1).planned_through, t0 + 10001ms);
+}
+
+TEST_P(StoreTest, CommitsAStepOfThousandsOfRunsWhole)
+{
+    store_->begin_term(1, node_1);
+    std::vector<PlannedRun> runs;
+    for (JobId job = 1; job <= 12'000; ++job) runs.push_back(planned(job, t0 + 1ms));
+    const PlanStep whole = step(1, t0 + 1s, runs);
+    store_->commit(whole);
+    store_->commit(whole);
+
+    LogQuery query;
+    query.state = RunState::planned;
+    query.limit = 1;
+    EXPECT_EQ(store_->find_log(query).total, 12'000);
+}
+
+TEST_P(StoreTest, ChangesNothingWhenAStepIsCommittedAgain)
+{
+    store_->begin_term(1, node_1);
+    const RunId id{1, t0, 1};
+    const PlanStep first = step(1, t0, {planned(1, t0)});
+    store_->commit(first);
+    store_->record(std::vector{report(id, RunState::success, "out")});
+    store_->commit(first);
+
+    EXPECT_EQ(row(*store_, id).run.state, RunState::success);
+    EXPECT_EQ(row(*store_, id).run.output, "out");
+}
+
+TEST_P(StoreTest, ShowsTheWholeRowOfAPlannedRun)
+{
+    store_->begin_term(12, node_1);
+    PlannedRun gap = planned(5, t0 + 1234ms, node_2);
+    gap.state = RunState::skipped;
+    gap.reason = "misfire: 7 fires";
+    gap.fires = 7;
+    gap.gap_end = t0 + 9s;
+    store_->commit(step(12, t0, {gap}));
+
+    const LogRow log = row(*store_, gap.id);
+    EXPECT_GT(log.id, 0);
+    EXPECT_EQ(log.time, 1'763'683'201);
+    EXPECT_EQ(log.dispatch_time, 1'763'683'199);
+    EXPECT_EQ(log.fires, 7);
+    EXPECT_EQ(log.gap_end, t0 + 9s);
+    EXPECT_EQ(log.run.id, gap.id);
+    EXPECT_EQ(log.run.state, RunState::skipped);
+    EXPECT_EQ(log.run.reason, gap.reason);
+    EXPECT_EQ(log.run.run_server, node_2);
+    EXPECT_EQ(log.run.dispatch_server, node_1);
+    EXPECT_EQ(log.run.epoch, 12U);
+    EXPECT_EQ(log.run.started_at, std::nullopt);
+    EXPECT_EQ(log.run.exit_code, std::nullopt);
+    EXPECT_EQ(log.run.output, "");
+}
+
+TEST_P(StoreTest, OpensARevokedRowAgain)
+{
+    store_->begin_term(1, node_1);
+    const RunId id{1, t0, 1};
+    store_->commit(step(1, t0, {planned(1, t0)}));
+    PlanStep revoke = step(1, t0, {});
+    revoke.ended = {report(id, RunState::revoked)};
+    revoke.ended[0].reason = "job-changed";
+    revoke.ended[0].ended_at = t0;
+    store_->commit(revoke);
+    ASSERT_EQ(row(*store_, id).run.state, RunState::revoked);
+    ASSERT_EQ(row(*store_, id).run.reason, "job-changed");
+
+    store_->begin_term(2, node_2);
+    PlanStep reopen = step(2, t0, {planned(1, t0, node_2)});
+    reopen.dispatch_server = node_2;
+    store_->commit(reopen);
+
+    const RunReport run = row(*store_, id).run;
+    EXPECT_EQ(run.state, RunState::planned);
+    EXPECT_EQ(run.reason, "");
+    EXPECT_EQ(run.run_server, node_2);
+    EXPECT_EQ(run.dispatch_server, node_2);
+    EXPECT_EQ(run.epoch, 2U);
+    EXPECT_EQ(run.ended_at, std::nullopt);
+}
+
+TEST_P(StoreTest, OpensARunAgainThatTheSameStepRevokes)
+{
+    store_->begin_term(1, node_1);
+    const RunId id{1, t0, 1};
+    store_->commit(step(1, t0, {planned(1, t0)}));
+    PlanStep both = step(1, t0, {planned(1, t0, node_2)});
+    both.ended = {report(id, RunState::revoked)};
+    store_->commit(both);
+    store_->commit(both);
+    EXPECT_EQ(row(*store_, id).run.state, RunState::planned);
+    EXPECT_EQ(row(*store_, id).run.run_server, node_2);
+}
+
+TEST_P(StoreTest, EndsOnlyRowsThatAreOpen)
+{
+    store_->begin_term(1, node_1);
+    store_->commit(step(1, t0, {planned(1, t0), planned(2, t0), planned(3, t0), planned(4, t0)}));
+    RunReport started = report({2, t0, 1}, RunState::running);
+    started.started_at = t0 + 3ms;
+    store_->record(std::vector{started, report({3, t0, 1}, RunState::failed),
+                               report({4, t0, 1}, RunState::lost)});
+    PlanStep end = step(1, t0, {});
+    for (JobId job = 1; job <= 5; ++job) {
+        RunReport lost = report({job, t0, 1}, RunState::lost);
+        lost.run_server.clear();
+        lost.reason = "node-died";
+        lost.ended_at = t0 + 1s;
+        end.ended.push_back(lost);
+    }
+    end.ended[3].state = RunState::skipped;
+    store_->commit(end);
+
+    EXPECT_EQ(row(*store_, {1, t0, 1}).run.state, RunState::lost);
+    EXPECT_EQ(row(*store_, {1, t0, 1}).run.reason, "node-died");
+    EXPECT_EQ(row(*store_, {1, t0, 1}).run.run_server, node_1) << "what is not said stays";
+    EXPECT_EQ(row(*store_, {2, t0, 1}).run.state, RunState::lost);
+    EXPECT_EQ(row(*store_, {2, t0, 1}).run.started_at, t0 + 3ms);
+    EXPECT_EQ(row(*store_, {3, t0, 1}).run.state, RunState::failed);
+    EXPECT_EQ(row(*store_, {4, t0, 1}).run.state, RunState::lost);
+    EXPECT_EQ(row(*store_, {4, t0, 1}).run.reason, "");
+    EXPECT_EQ(row(*store_, {5, t0, 1}).run.state, RunState::lost) << "was not in the store yet";
+}
+
+TEST_P(StoreTest, MovesOnlyRowsThatArePlanned)
+{
+    store_->begin_term(1, node_1);
+    store_->commit(step(1, t0, {planned(1, t0), planned(2, t0), planned(3, t0)}));
+    store_->record(std::vector{report({2, t0, 1}, RunState::running),
+                               report({3, t0, 1}, RunState::success)});
+    store_->begin_term(2, node_2);
+    PlanStep move = step(2, t0, {});
+    move.dispatch_server = node_2;
+    for (JobId job = 1; job <= 3; ++job) move.moved.push_back(planned(job, t0, node_2));
+    store_->commit(move);
+
+    EXPECT_EQ(row(*store_, {1, t0, 1}).run.run_server, node_2);
+    EXPECT_EQ(row(*store_, {1, t0, 1}).run.dispatch_server, node_2);
+    EXPECT_EQ(row(*store_, {1, t0, 1}).run.epoch, 2U);
+    EXPECT_EQ(row(*store_, {1, t0, 1}).run.state, RunState::planned);
+    EXPECT_EQ(row(*store_, {2, t0, 1}).run.run_server, node_1);
+    EXPECT_EQ(row(*store_, {2, t0, 1}).run.epoch, 1U);
+    EXPECT_EQ(row(*store_, {3, t0, 1}).run.run_server, node_1);
+}
+
+TEST_P(StoreTest, CommitsTextsThatAreTooLongWithTheirBeginning)
+{
+    store_->begin_term(1, node_1);
+    PlannedRun run = planned(1, t0);
+    run.state = RunState::skipped;
+    for (int i = 0; i < 400; ++i) run.reason += "ü";
+    store_->commit(step(1, t0, {run}));
+    const std::string kept = row(*store_, run.id).run.reason;
+    EXPECT_GE(kept.size(), 2U * 200U);
+    EXPECT_EQ(kept, run.reason.substr(0, kept.size()));
+}
+
+// Reports.
+
+TEST_P(StoreTest, KeepsEveryMemberOfAReport)
+{
+    store_->begin_term(3, node_1);
+    const RunId id{42, t0 + 500ms, 2};
+    PlannedRun run = planned(42, t0 + 500ms);
+    run.id = id;
+    store_->commit(step(3, t0, {run}));
+    RunReport report;
+    report.id = id;
+    report.state = RunState::failed;
+    report.reason = "killed by \"SIGSEGV\"";
+    report.run_server = node_2;
+    report.dispatch_server = node_1;
+    report.epoch = 18'446'744'073'709'551'615U;
+    report.started_at = t0 + 501ms;
+    report.ended_at = t0 + 2s;
+    report.use_time = 1499ms;
+    report.term_signal = 11;
+    report.exit_code = -1;
+    report.cpu_time = 12ms;
+    report.max_rss = 5'000'000'000;
+    report.output = "it's \\ 100% 😀\n\"定时任务\"\x01\t'";
+    report.output_bytes = 10'000'000'000;
+    store_->record(std::vector{report});
+
+    EXPECT_EQ(row(*store_, id).run, report);
+    EXPECT_EQ(row(*store_, id).dispatch_time, 1'763'683'198);
+}
+
+TEST_P(StoreTest, FollowsARunFromPlannedToItsEnd)
+{
+    store_->begin_term(1, node_1);
+    const RunId id{1, t0, 1};
+    store_->commit(step(1, t0, {planned(1, t0)}));
+    RunReport running = report(id, RunState::running);
+    running.started_at = t0 + 2ms;
+    store_->record(std::vector{running});
+    EXPECT_EQ(row(*store_, id).run, running);
+    RunReport ended = report(id, RunState::success, "done");
+    ended.started_at = t0 + 2ms;
+    ended.ended_at = t0 + 5ms;
+    ended.exit_code = 0;
+    store_->record(std::vector{ended});
+    EXPECT_EQ(row(*store_, id).run, ended);
+}
+
+TEST_P(StoreTest, TakesBothReportsOfARunAtOnce)
+{
+    const RunId id{1, t0, 1};
+    store_->record(std::vector{report(id, RunState::running), report(id, RunState::success, "out")});
+    EXPECT_EQ(row(*store_, id).run.state, RunState::success);
+    EXPECT_EQ(row(*store_, id).run.output, "out");
+}
+
+TEST_P(StoreTest, NeverOverwritesAFinalState)
+{
+    constexpr std::array finals{RunState::success, RunState::failed,  RunState::timeout,
+                                RunState::killed,  RunState::fenced,  RunState::skipped,
+                                RunState::revoked};
+    store_->begin_term(1, node_1);
+    for (const RunState first : finals) {
+        const RunId id{1 + static_cast<JobId>(first), t0, 1};
+        store_->commit(step(1, t0, {planned(id.job, t0)}));
+        store_->record(std::vector{report(id, first, "first")});
+        for (const RunState second : {RunState::running, RunState::success, RunState::lost}) {
+            RunReport late = report(id, second, "second");
+            late.reason = "late";
+            late.exit_code = 9;
+            late.epoch = 99;
+            late.run_server = node_2;
+            store_->record(std::vector{late});
+            EXPECT_EQ(row(*store_, id).run, report(id, first, "first"))
+                << to_string(first) << " then " << to_string(second);
+        }
+    }
+}
+
+TEST_P(StoreTest, LetsLostGiveWayToTheTruthButNotToRunning)
+{
+    const RunId id{1, t0, 1};
+    RunReport lost = report(id, RunState::lost);
+    lost.reason = "node-died";
+    store_->record(std::vector{lost});
+    store_->record(std::vector{report(id, RunState::running)});
+    EXPECT_EQ(row(*store_, id).run, lost);
+    const RunReport truth = report(id, RunState::failed, "it went on");
+    store_->record(std::vector{truth});
+    EXPECT_EQ(row(*store_, id).run, truth);
+}
+
+TEST_P(StoreTest, InsertsARowThatWasNeverCommittedAndLetsTheCommitFollow)
+{
+    store_->begin_term(1, node_1);
+    const RunId id{1, t0 + 1s, 1};
+    const RunReport ended = report(id, RunState::success, "out");
+    store_->record(std::vector{ended});
+    EXPECT_EQ(row(*store_, id).run, ended);
+    EXPECT_EQ(row(*store_, id).time, 1'763'683'201);
+
+    store_->commit(step(1, t0 + 1s, {planned(1, t0 + 1s)}));
+    EXPECT_EQ(row(*store_, id).run, ended);
+    EXPECT_EQ(row(*store_, id).dispatch_time, 1'763'683'199);
+}
+
+TEST_P(StoreTest, RecordsThousandsOfReportsAndLargeOutputs)
+{
+    std::vector<RunReport> reports;
+    for (JobId job = 1; job <= 5000; ++job) {
+        reports.push_back(report({job, t0, 1}, RunState::success, "out " + std::to_string(job)));
+    }
+    for (JobId job : {2, 3, 4000}) {
+        reports[static_cast<std::size_t>(job)].output = std::string(1'200'000, '\'');
+    }
+    store_->record(reports);
+    store_->record(reports);
+
+    LogQuery query;
+    query.limit = 1;
+    EXPECT_EQ(store_->find_log(query).total, 5000);
+    EXPECT_EQ(row(*store_, reports[4000].id).run.output, reports[4000].output);
+    EXPECT_EQ(row(*store_, reports[4999].id).run.output, "out 5000");
+}
+
+TEST_P(StoreTest, WritesTheOthersWhenOneReportIsPoison)
+{
+    std::vector<RunReport> reports;
+    for (JobId job = 1; job <= 9; ++job) {
+        reports.push_back(report({job, t0, 1}, RunState::success, "fine"));
+    }
+    reports[4].output = "bad \xff\xfe bytes";
+    reports[4].exit_code = 3;
+    reports[7].reason = std::string(1000, 'x');
+    store_->record(reports);
+
+    for (const JobId job : {1, 4, 6, 9}) {
+        EXPECT_EQ(row(*store_, {job, t0, 1}).run, reports[static_cast<std::size_t>(job - 1)]);
+    }
+    EXPECT_EQ(row(*store_, {5, t0, 1}).run.state, RunState::success);
+    EXPECT_EQ(row(*store_, {5, t0, 1}).run.exit_code, 3);
+    EXPECT_THAT(row(*store_, {5, t0, 1}).run.output, ::testing::HasSubstr("bytes"));
+    EXPECT_THAT(row(*store_, {8, t0, 1}).run.reason, ::testing::StartsWith("xxxxxxxx"));
+}
+
+TEST_P(StoreTest, TakesReportsFromSeveralNodesAtOnce)
+{
+    constexpr int nodes = 4;
+    constexpr JobId jobs = 100;
+    constexpr int rounds = 10;
+    store_->begin_term(1, node_1);
+    std::vector<std::exception_ptr> failures(nodes + 1);
+    std::vector<std::thread> threads;
+    const auto guarded = [&](std::size_t self, auto work) {
+        return [&failures, self, work] {
+            try {
+                work();
+            } catch (...) {
+                failures[self] = std::current_exception();
+            }
+        };
+    };
+    const auto plan = [&] {
+        const auto store = database_->open();
+        for (int round = 0; round < rounds; ++round) {
+            std::vector<PlannedRun> runs;
+            for (JobId job = jobs; job > 0; --job) runs.push_back(planned(job, t0 + round * 1s));
+            store->commit(step(1, t0 + round * 1s, runs));
+        }
+    };
+    threads.emplace_back(guarded(nodes, plan));
+    for (std::size_t self = 0; self < nodes; ++self) {
+        const auto work = [&, self] {
+            const auto store = database_->open();
+            for (int round = 0; round < rounds; ++round) {
+                std::vector<RunReport> reports;
+                for (JobId job = 1; job <= jobs; ++job) {
+                    const RunId id{job, t0 + round * 1s, 1};
+                    if (static_cast<std::size_t>(job) % nodes == self) {
+                        reports.push_back(report(id, RunState::running));
+                        reports.push_back(report(id, RunState::success));
+                    }
+                }
+                store->record(reports);
+            }
+        };
+        threads.emplace_back(guarded(self, work));
+    }
+    for (std::thread& thread : threads) thread.join();
+    for (const auto& failure : failures) {
+        if (failure) std::rethrow_exception(failure);
+    }
+
+    LogQuery query;
+    query.state = RunState::success;
+    query.limit = 1;
+    EXPECT_EQ(store_->find_log(query).total, jobs * rounds);
+    EXPECT_THAT(store_->begin_term(1, node_1).open_runs, IsEmpty());
+}
+
+// Reading the ledger.
+
+class LedgerQueryTest : public StoreTest {
+protected:
+    LedgerQueryTest()
+    {
+        store_->begin_term(1, node_1);
+        std::vector<PlannedRun> runs;
+        for (int i = 0; i < 20; ++i) {
+            runs.push_back(planned(1 + i % 2, t0 + i * 1s, i < 15 ? node_1 : node_2));
+        }
+        store_->commit(step(1, t0, runs));
+        std::vector<RunReport> reports;
+        for (int i = 0; i < 18; ++i) {
+            const auto& run = runs[static_cast<std::size_t>(i)];
+            RunReport ended = report(run.id, i % 3 == 0 ? RunState::failed : RunState::success,
+                                     "output " + std::to_string(i) + (i == 4 ? " 100%" : ""));
+            ended.run_server = run.run_server;
+            reports.push_back(ended);
+        }
+        store_->record(reports);
+    }
+
+    /// The seconds after t0 of the rows on the page, in its order.
+    std::vector<std::int64_t> seconds(const LogQuery& query)
+    {
+        const LogPage page = store_->find_log(query);
+        total_ = page.total;
+        std::vector<std::int64_t> found;
+        for (const LogRow& log : page.rows) {
+            found.push_back(std::chrono::duration_cast<std::chrono::seconds>(
+                                log.run.id.scheduled_at - t0).count());
+        }
+        return found;
+    }
+
+    std::int64_t total_ = 0;
+};
+
+TEST_P(LedgerQueryTest, ListsNewestFirstWithoutThePlannedOnes)
+{
+    LogQuery query;
+    query.limit = 3;
+    EXPECT_THAT(seconds(query), ElementsAre(17, 16, 15));
+    EXPECT_EQ(total_, 18);
+    query.offset = 16;
+    EXPECT_THAT(seconds(query), ElementsAre(1, 0));
+    EXPECT_EQ(total_, 18);
+    query.offset = 18;
+    EXPECT_THAT(seconds(query), IsEmpty());
+    EXPECT_EQ(total_, 18);
+}
+
+TEST_P(LedgerQueryTest, ListsPlannedRowsWhenAsked)
+{
+    LogQuery query;
+    query.state = RunState::planned;
+    EXPECT_THAT(seconds(query), ElementsAre(19, 18));
+    EXPECT_EQ(total_, 2);
+}
+
+TEST_P(LedgerQueryTest, FiltersByEachColumn)
+{
+    LogQuery by_job;
+    by_job.cron_id = 2;
+    by_job.limit = 2;
+    EXPECT_THAT(seconds(by_job), ElementsAre(17, 15));
+    EXPECT_EQ(total_, 9);
+    LogQuery by_state;
+    by_state.state = RunState::failed;
+    EXPECT_THAT(seconds(by_state), ElementsAre(15, 12, 9, 6, 3, 0));
+    LogQuery by_node;
+    by_node.run_server = node_2;
+    EXPECT_THAT(seconds(by_node), ElementsAre(17, 16, 15));
+    LogQuery by_dispatcher;
+    by_dispatcher.dispatch_server = node_2;
+    EXPECT_THAT(seconds(by_dispatcher), IsEmpty());
+    EXPECT_EQ(total_, 0);
+    by_dispatcher.dispatch_server = node_1;
+    by_dispatcher.limit = 1;
+    EXPECT_THAT(seconds(by_dispatcher), ElementsAre(17));
+    EXPECT_EQ(total_, 18);
+    LogQuery by_output;
+    by_output.search = "output 1";
+    EXPECT_THAT(seconds(by_output), ElementsAre(17, 16, 15, 14, 13, 12, 11, 10, 1));
+    by_output.search = "%";
+    EXPECT_THAT(seconds(by_output), ElementsAre(4));
+    by_output.search = "output _";
+    EXPECT_THAT(seconds(by_output), IsEmpty());
+}
+
+TEST_P(LedgerQueryTest, FiltersByTimeToTheMillisecond)
+{
+    LogQuery query;
+    query.from = t0 + 3s;
+    query.to = t0 + 5s;
+    EXPECT_THAT(seconds(query), ElementsAre(4, 3));
+    EXPECT_EQ(total_, 2);
+    query.from = t0 + 3001ms;
+    EXPECT_THAT(seconds(query), ElementsAre(4));
+    query.to = t0 + 5001ms;
+    EXPECT_THAT(seconds(query), ElementsAre(5, 4));
+    query.to = t0 + 3500ms;
+    EXPECT_THAT(seconds(query), IsEmpty());
+}
+
+TEST_P(LedgerQueryTest, CombinesFilters)
+{
+    LogQuery query;
+    query.cron_id = 1;
+    query.state = RunState::success;
+    query.run_server = node_1;
+    query.dispatch_server = node_1;
+    query.from = t0 + 2s;
+    query.to = t0 + 15s;
+    query.search = "output";
+    EXPECT_THAT(seconds(query), ElementsAre(14, 10, 8, 4, 2));
+    EXPECT_EQ(total_, 5);
+}
+
+TEST_P(LedgerQueryTest, TakesInjectionAsText)
+{
+    for (const std::string text : {"' OR '1'='1", "\\' OR 1=1 -- ", "'; DROP TABLE log; -- ",
+                                   "x' UNION SELECT * FROM cron -- ", "\" OR \"\"=\""}) {
+        LogQuery query;
+        query.search = text;
+        EXPECT_THAT(seconds(query), IsEmpty()) << text;
+        query.search.reset();
+        query.run_server = text;
+        EXPECT_THAT(seconds(query), IsEmpty()) << text;
+        query.run_server.reset();
+        query.dispatch_server = text;
+        EXPECT_THAT(seconds(query), IsEmpty()) << text;
+    }
+    EXPECT_EQ(store_->find_log({}).total, 18);
+}
+
+std::string name_of(const ::testing::TestParamInfo<StoreKind>& info) { return info.param.name; }
+
+INSTANTIATE_TEST_SUITE_P(Conformance, StoreTest, ::testing::ValuesIn(testing::store_kinds()),
+                         name_of);
+INSTANTIATE_TEST_SUITE_P(Conformance, LedgerQueryTest, ::testing::ValuesIn(testing::store_kinds()),
+                         name_of);
+
+}  // namespace
+}  // namespace peercron

@@ -1,0 +1,32 @@
+#pragma once
+
+#include "store/store.hpp"
+
+#include <functional>
+#include <memory>
+#include <ostream>
+#include <string>
+#include <vector>
+
+namespace peercron::testing {
+
+/// A new and empty database of some kind, removed with the object.
+class StoreDatabase {
+public:
+    virtual ~StoreDatabase() = default;
+
+    /// Another session with it.
+    virtual std::unique_ptr<Store> open() = 0;
+};
+
+/// A kind of store that the conformance tests run against.
+struct StoreKind {
+    std::string name;
+    std::function<std::unique_ptr<StoreDatabase>()> make;
+};
+
+inline void PrintTo(const StoreKind& kind, std::ostream* out) { *out << kind.name; }
+
+std::vector<StoreKind> store_kinds();
+
+}  // namespace peercron::testing
