@@ -95,7 +95,8 @@ bool day_element_matches(const std::string& element, local_days day)
         int best_distance = 100;
         for (unsigned d = 1; d <= static_cast<unsigned>(year_month_day(last_day).day()); ++d) {
             const local_days candidate(date.year() / date.month() / std::chrono::day(d));
-            const int distance = static_cast<int>(std::abs((candidate - local_days(target)).count()));
+            const int distance =
+                static_cast<int>(std::abs((candidate - local_days(target)).count()));
             if (is_workday(candidate) && distance < best_distance) {
                 best = candidate;
                 best_distance = distance;
@@ -103,7 +104,8 @@ bool day_element_matches(const std::string& element, local_days day)
         }
         return day == best;
     }
-    return plain_element_matches(element, static_cast<int>(static_cast<unsigned>(date.day())), 1, 31);
+    return plain_element_matches(element, static_cast<int>(static_cast<unsigned>(date.day())), 1,
+                                 31);
 }
 
 bool weekday_element_matches(const std::string& element, local_days day)
@@ -113,19 +115,26 @@ bool weekday_element_matches(const std::string& element, local_days day)
     const auto hash = element.find('#');
     if (hash != std::string::npos) {
         const int nth = (static_cast<int>(static_cast<unsigned>(date.day())) - 1) / 7 + 1;
-        return number(element.substr(0, hash)) % 7 == today && std::stoi(element.substr(hash + 1)) == nth;
+        return number(element.substr(0, hash)) % 7 == today &&
+               std::stoi(element.substr(hash + 1)) == nth;
     }
     if (element.ends_with("L")) {
         const bool last_week = year_month_day(day + days(7)).month() != date.month();
         return number(element.substr(0, element.size() - 1)) % 7 == today && last_week;
     }
-    return plain_element_matches(element, today, 0, 6)
-        || (today == 0 && element.front() != '*' && element.find('/') == std::string::npos
-            && plain_element_matches(element, 7, 0, 7));
+    return plain_element_matches(element, today, 0, 6) ||
+           (today == 0 && element.front() != '*' && element.find('/') == std::string::npos &&
+            plain_element_matches(element, 7, 0, 7));
 }
 
-bool begins_with_star(const std::string& field) { return field.front() == '*'; }
-bool is_open(const std::string& field) { return begins_with_star(field) || field == "?"; }
+bool begins_with_star(const std::string& field)
+{
+    return field.front() == '*';
+}
+bool is_open(const std::string& field)
+{
+    return begins_with_star(field) || field == "?";
+}
 
 }  // namespace
 
@@ -147,8 +156,9 @@ bool Cron::matches_date(local_days day) const
     if (!months_.at(static_cast<unsigned>(date.month()) - 1)) return false;
     if (!years_.at(static_cast<std::size_t>(static_cast<int>(date.year()) - 1970))) return false;
 
-    const bool by_day = std::any_of(days_.begin(), days_.end(),
-                                    [&](const std::string& e) { return day_element_matches(e, day); });
+    const bool by_day = std::any_of(days_.begin(), days_.end(), [&](const std::string& e) {
+        return day_element_matches(e, day);
+    });
     const bool by_weekday =
         std::any_of(weekdays_.begin(), weekdays_.end(),
                     [&](const std::string& e) { return weekday_element_matches(e, day); });
@@ -162,7 +172,8 @@ bool Cron::matches_time(int second_of_day) const
     return hours_[s / 3600] && minutes_[s / 60 % 60] && seconds_[s % 60];
 }
 
-std::vector<sys_seconds> Cron::fires(std::string_view zone, sys_seconds begin, sys_seconds end) const
+std::vector<sys_seconds> Cron::fires(std::string_view zone, sys_seconds begin,
+                                     sys_seconds end) const
 {
     const bool wild = begins_with_star(fields_[1]) || begins_with_star(fields_[2]);
     const date::time_zone* const rules = date::locate_zone(zone);
@@ -213,13 +224,19 @@ std::string Generator::set(int min, int max)
         if (i > 0) text += ',';
         const int first = between(min, max);
         switch (below(4)) {
-        case 0: text += std::to_string(first) + '-' + std::to_string(between(first, max)); break;
-        case 1: text += std::to_string(first) + '/' + std::to_string(between(1, max - min + 1)); break;
-        case 2:
-            text += std::to_string(first) + '-' + std::to_string(between(first, max)) + '/'
-                + std::to_string(between(1, max - min + 1));
-            break;
-        default: text += std::to_string(first); break;
+            case 0:
+                text += std::to_string(first) + '-' + std::to_string(between(first, max));
+                break;
+            case 1:
+                text += std::to_string(first) + '/' + std::to_string(between(1, max - min + 1));
+                break;
+            case 2:
+                text += std::to_string(first) + '-' + std::to_string(between(first, max)) + '/' +
+                        std::to_string(between(1, max - min + 1));
+                break;
+            default:
+                text += std::to_string(first);
+                break;
         }
     }
     return text;
@@ -228,15 +245,24 @@ std::string Generator::set(int min, int max)
 std::string Generator::day()
 {
     switch (below(10)) {
-    case 0: return "?";
-    case 1: return "L";
-    case 2: return "L-" + std::to_string(between(0, 30));
-    case 3: return "LW";
-    case 4: return std::to_string(between(1, 31)) + "W";
-    case 5: return "*/" + std::to_string(between(1, 31));
-    case 6: return set(1, 31) + ",L-" + std::to_string(below(4)) + ",15W";
-    case 7: return set(1, 31);
-    default: return "*";
+        case 0:
+            return "?";
+        case 1:
+            return "L";
+        case 2:
+            return "L-" + std::to_string(between(0, 30));
+        case 3:
+            return "LW";
+        case 4:
+            return std::to_string(between(1, 31)) + "W";
+        case 5:
+            return "*/" + std::to_string(between(1, 31));
+        case 6:
+            return set(1, 31) + ",L-" + std::to_string(below(4)) + ",15W";
+        case 7:
+            return set(1, 31);
+        default:
+            return "*";
     }
 }
 
@@ -245,21 +271,32 @@ std::string Generator::weekday()
     static const std::vector<std::string> names{"SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"};
     const auto name = [&] { return names[static_cast<std::size_t>(below(7))]; };
     switch (below(10)) {
-    case 0: return "?";
-    case 1: return name() + "," + name();
-    case 2: return std::to_string(between(0, 7)) + "L";
-    case 3: return std::to_string(between(0, 7)) + "#" + std::to_string(between(1, 5));
-    case 4: return "*/" + std::to_string(between(1, 7));
-    case 5: return set(0, 6);
-    case 6: return std::to_string(between(1, 7)) + "-7";
-    default: return "*";
+        case 0:
+            return "?";
+        case 1:
+            return name() + "," + name();
+        case 2:
+            return std::to_string(between(0, 7)) + "L";
+        case 3:
+            return std::to_string(between(0, 7)) + "#" + std::to_string(between(1, 5));
+        case 4:
+            return "*/" + std::to_string(between(1, 7));
+        case 5:
+            return set(0, 6);
+        case 6:
+            return std::to_string(between(1, 7)) + "-7";
+        default:
+            return "*";
     }
 }
 
 std::string Generator::date_fields()
 {
     std::string text = day() + ' ';
-    text += (one_in(3) ? set(1, 12) : one_in(6) ? "*/" + std::to_string(between(1, 12)) : "*") + ' ';
+    text += (one_in(3)   ? set(1, 12)
+             : one_in(6) ? "*/" + std::to_string(between(1, 12))
+                         : "*") +
+            ' ';
     text += weekday() + ' ';
     text += one_in(5) ? set(1970, 2199) : "*";
     return text;
@@ -268,9 +305,10 @@ std::string Generator::date_fields()
 std::string Generator::expression()
 {
     static const std::vector<std::string> seconds{"0", "0", "*", "*/15", "30", "59", "5/20"};
-    static const std::vector<std::string> minutes{"0", "30", "15,45", "*", "*/5", "0-29/10", "59", "*/30,1"};
-    static const std::vector<std::string> hours{"*",  "0", "1", "2",     "3",     "23", "0-3",
-                                                "2,3", "*/2", "1-23/2", "*,5", "12"};
+    static const std::vector<std::string> minutes{"0",   "30",      "15,45", "*",
+                                                  "*/5", "0-29/10", "59",    "*/30,1"};
+    static const std::vector<std::string> hours{"*",   "0",   "1",   "2",      "3",   "23",
+                                                "0-3", "2,3", "*/2", "1-23/2", "*,5", "12"};
     const auto pick = [&](const std::vector<std::string>& from) {
         return from[static_cast<std::size_t>(below(static_cast<int>(from.size())))];
     };

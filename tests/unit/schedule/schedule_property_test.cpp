@@ -18,12 +18,12 @@ using naive::Cron;
 using naive::Generator;
 
 const std::vector<std::string> zones{
-    "Europe/Berlin",      "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu",
-    "America/Sao_Paulo",  "Africa/Casablanca", "Pacific/Apia",       "UTC",
-    "Europe/London",      "Europe/Dublin",     "America/St_Johns",   "Asia/Tehran",
-    "Antarctica/Troll",   "Antarctica/Casey",  "Antarctica/Vostok",  "America/Nuuk",
-    "Africa/Monrovia",    "Africa/Cairo",      "Pacific/Chatham",    "Pacific/Kwajalein",
-    "Asia/Gaza",          "America/Havana",    "Pacific/Kiritimati", "America/Caracas"};
+    "Europe/Berlin",     "America/New_York",  "Australia/Lord_Howe", "Asia/Kathmandu",
+    "America/Sao_Paulo", "Africa/Casablanca", "Pacific/Apia",        "UTC",
+    "Europe/London",     "Europe/Dublin",     "America/St_Johns",    "Asia/Tehran",
+    "Antarctica/Troll",  "Antarctica/Casey",  "Antarctica/Vostok",   "America/Nuuk",
+    "Africa/Monrovia",   "Africa/Cairo",      "Pacific/Chatham",     "Pacific/Kwajalein",
+    "Asia/Gaza",         "America/Havana",    "Pacific/Kiritimati",  "America/Caracas"};
 
 /// The moments from 1970 to 2037 at which the zone's offset changes.
 std::vector<sys_seconds> changes_of(const std::string& zone)
@@ -82,12 +82,14 @@ TEST(ScheduleProperty, FiresExactlyWhenASecondBySecondWalkDoes)
         const auto changes = changes_of(zone);
         sys_seconds begin = sys_days(1970y / 1 / 5) + hours(random.below(67 * 365 * 24));
         if (!changes.empty() && !random.one_in(4)) {
-            const auto change = static_cast<std::size_t>(random.below(static_cast<int>(changes.size())));
+            const auto change =
+                static_cast<std::size_t>(random.below(static_cast<int>(changes.size())));
             begin = changes[change] - hours(random.between(1, 30)) - seconds(random.below(4000));
         }
         const sys_seconds end = begin + hours(40);
         const auto expected = Cron(text).fires(zone, begin, end);
-        expect_same(*schedule, fires_between(*schedule, begin, end), expected, text + " in " + zone);
+        expect_same(*schedule, fires_between(*schedule, begin, end), expected,
+                    text + " in " + zone);
 
         // Asked from anywhere, the answer is the first of the same fires.
         for (int j = 0; j < 20; ++j) {
@@ -112,13 +114,14 @@ std::vector<sys_seconds> map_to_fires(const date::time_zone& zone, local_seconds
     const auto at = [&](seconds offset) { return sys_seconds(local.time_since_epoch() - offset); };
     const bool daylight_saving = abs(info.second.offset - info.first.offset) < 3h;
     switch (info.result) {
-    case date::local_info::nonexistent:
-        if (wild || !daylight_saving) return {};
-        return {info.second.begin};
-    case date::local_info::ambiguous:
-        if (wild || !daylight_saving) return {at(info.first.offset), at(info.second.offset)};
-        return {at(info.first.offset)};
-    default: return {at(info.first.offset)};
+        case date::local_info::nonexistent:
+            if (wild || !daylight_saving) return {};
+            return {info.second.begin};
+        case date::local_info::ambiguous:
+            if (wild || !daylight_saving) return {at(info.first.offset), at(info.second.offset)};
+            return {at(info.first.offset)};
+        default:
+            return {at(info.first.offset)};
     }
 }
 
@@ -134,7 +137,8 @@ TEST(ScheduleProperty, FindsRareFiresAcrossDecadesOfChangingClocks)
         const int hour = random.between(0, 3) % 24;
         const bool wild = random.one_in(2);
         const std::string dates = random.date_fields();
-        const std::string text = (wild ? "0 */30 " : "0 0,30 ") + std::to_string(hour) + ' ' + dates;
+        const std::string text =
+            (wild ? "0 */30 " : "0 0,30 ") + std::to_string(hour) + ' ' + dates;
         const auto schedule = Schedule::make(text, zone, 0);
         if (!schedule) continue;
         const Cron cron(text);
@@ -151,7 +155,8 @@ TEST(ScheduleProperty, FindsRareFiresAcrossDecadesOfChangingClocks)
         const sys_seconds first = sys_days(1970y / 1 / 10);
         const sys_seconds last = sys_days(2036y / 12 / 20);
         std::erase_if(expected, [&](sys_seconds fire) { return fire < first || fire >= last; });
-        expect_same(*schedule, fires_between(*schedule, first, last), expected, text + " in " + zone);
+        expect_same(*schedule, fires_between(*schedule, first, last), expected,
+                    text + " in " + zone);
         ++compared;
     }
     EXPECT_GT(compared, naive::cases(200));
@@ -181,7 +186,8 @@ TEST(ScheduleProperty, AFireNeverComesTwiceNorGoesBackOverTheWholeTable)
 {
     Generator random(7);
     for (const std::string& zone : zones) {
-        for (const char* text : {"0 30 2 * * *", "0 */30 * * * *", "0 0 0 1 * *", "0 30 1-3 ? * SUN", "0 */20 2 * * *"}) {
+        for (const char* text : {"0 30 2 * * *", "0 */30 * * * *", "0 0 0 1 * *",
+                                 "0 30 1-3 ? * SUN", "0 */20 2 * * *"}) {
             const auto schedule = Schedule::make(text, zone, 0);
             ASSERT_TRUE(schedule) << schedule.error().message;
             sys_seconds after = sys_days(year(random.between(1970, 2190)) / 1 / 1);
@@ -203,7 +209,8 @@ TEST(ScheduleProperty, TheLocalTimesOfPeriodsNeverGoBackByMoreThanAPeriod)
         if (!zone) continue;  // localtime
         const auto periods = (*zone)->periods();
         for (std::size_t i = 1; i < periods.size(); ++i) {
-            EXPECT_LT(periods[i - 1].to_local(periods[i - 1].begin), periods[i].to_local(periods[i].begin))
+            EXPECT_LT(periods[i - 1].to_local(periods[i - 1].begin),
+                      periods[i].to_local(periods[i].begin))
                 << source.name();
         }
     }
