@@ -143,6 +143,7 @@ asio::awaitable<void> ConsulCoordinator::run()
 
 asio::awaitable<void> ConsulCoordinator::resign()
 {
+    spdlog::info("consul: this node resigns and does not campaign any more");
     campaign_.resign();
     announce();
     co_await release_lock();
@@ -160,11 +161,12 @@ void ConsulCoordinator::raise_epoch(Epoch used)
 asio::awaitable<void> ConsulCoordinator::keep_registered()
 {
     Backoff backoff(100ms, 2s);
-    Trouble trouble("register this node");
+    Trouble registering("register this node");
+    Trouble refreshing("report that this node is alive");
     const std::string refresh = "/v1/agent/check/pass/" + url_path(names_.alive_check);
     for (;;) {
         if (!registered_) {
-            if (!co_await register_service(trouble)) {
+            if (!co_await register_service(registering)) {
                 co_await sleep_for(backoff.next());
                 continue;
             }
@@ -175,10 +177,12 @@ asio::awaitable<void> ConsulCoordinator::keep_registered()
         const Answer answer = co_await ask(std::move(call));
         if (!answer) {
             went_away(answer.error().reason);  // the agent alone answers this, so it must be quick
-        } else if (!answer->ok()) {
+        } else if (answer->status == 404 || answer->status == 500) {  // 500 in Consul 1.8
             spdlog::warn("consul: {} does not know this node any more ({})", client_.address(),
                          reason_of(*answer));
             registered_ = false;
+        } else {
+            accept(answer, refreshing);
         }
     }
 }
@@ -220,6 +224,7 @@ asio::awaitable<void> ConsulCoordinator::keep_session()
     Backoff backoff(50ms, 2s);
     Trouble making("make a session");
     Trouble renewing("renew the session");
+    Trouble bidding("take the lock " + settings_.lock_key);
     for (;;) {
         bool done = false;
         if (!campaign_.session().empty()) {
@@ -233,7 +238,7 @@ asio::awaitable<void> ConsulCoordinator::keep_session()
             continue;
         }
         backoff.reset();
-        co_await act_on_lock();
+        co_await act_on_lock(bidding);
         if (campaign_.session().empty()) continue;
         if (!session_due_) co_await session_wanted_.wait_for(renew_every);
         session_due_ = false;
@@ -319,6 +324,7 @@ asio::awaitable<void> ConsulCoordinator::follow_lock()
     QueryPace pace;
     Backoff backoff(50ms, 1s);
     Trouble trouble("read the lock key " + settings_.lock_key);
+    Trouble bidding("take the lock " + settings_.lock_key);
     for (;;) {
         const bool unsettled =
             campaign_.lock_is_free() || campaign_.bid() || campaign_.must_release();
@@ -345,27 +351,25 @@ asio::awaitable<void> ConsulCoordinator::follow_lock()
         if (campaign_.holds(*entry)) confirm_session(asked);
         campaign_.seen(*entry);
         announce();
-        co_await act_on_lock();
+        const bool acted = co_await act_on_lock(bidding);
+        if (!acted) attend_to_session();  // most likely it is gone
         co_await sleep_for(pace.pause(std::chrono::steady_clock::now()));
     }
 }
 
-asio::awaitable<void> ConsulCoordinator::act_on_lock()
+/// Does what the campaign wants; false when that was refused.
+asio::awaitable<bool> ConsulCoordinator::act_on_lock(Trouble& trouble)
 {
     if (campaign_.must_release()) co_await release_lock();
     const auto bid = campaign_.bid();
-    if (!bid) co_return;
+    if (!bid) co_return true;
     ConsulCall call =
         put(fmt::format("{}?acquire={}&flags={}", lock_target(), bid->session, bid->flags),
             holder_body(settings_), call_timeout);
     const Answer answer = co_await ask(std::move(call));
-    if (answer && !answer->ok()) {
-        // Most likely the session is gone; renewing it will tell.
-        spdlog::debug("consul: no bid for the lock: {}", reason_of(*answer));
-        attend_to_session();
-    }
     // The release of a resign() meanwhile may have overtaken the bid.
     if (campaign_.resigned()) co_await release_lock();
+    co_return accept(answer, trouble);
 }
 
 asio::awaitable<void> ConsulCoordinator::release_lock()
@@ -375,9 +379,7 @@ asio::awaitable<void> ConsulCoordinator::release_lock()
                                       campaign_.flags()),
                           "{}", farewell_timeout);
     const Answer answer = co_await ask(std::move(call));
-    if (answer && answer->ok()) {
-        spdlog::info("consul: resigned, this node does not campaign any more");
-    } else {
+    if (!answer || !answer->ok()) {
         spdlog::warn("consul: cannot release the lock: {}; trying again while this node runs",
                      answer ? reason_of(*answer) : answer.error().reason);
     }

@@ -69,7 +69,7 @@ private:
     asio::awaitable<bool> make_session(Trouble& trouble);
     asio::awaitable<void> destroy_older_sessions();
     asio::awaitable<bool> renew_session(Trouble& trouble);
-    asio::awaitable<void> act_on_lock();
+    asio::awaitable<bool> act_on_lock(Trouble& trouble);
     asio::awaitable<void> release_lock();
     asio::awaitable<void> leave();
 

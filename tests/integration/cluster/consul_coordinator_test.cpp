@@ -396,9 +396,11 @@ TEST_F(ConsulCoordinatorTest, KeepsTheTermWhileConsulIsAwayAndMeetsAgainWhenItIs
     EXPECT_EQ(first->members().size(), 2U);
     EXPECT_LE(first->session_confirmed(), stopped);
 
-    server.start();
+    server.launch();
+    ASSERT_TRUE(wait_until([&] { return server.ready(); }));
+    const SteadyTime back = std::chrono::steady_clock::now();
     ASSERT_TRUE(wait_until([&] {
-        return dispatcher() != nullptr && (*dispatcher())->session_confirmed() > stopped &&
+        return dispatcher() != nullptr && (*dispatcher())->session_confirmed() > back &&
                passing(*dispatcher()) == 2;
     }));
     const Epoch after = (*dispatcher())->epoch();
@@ -421,11 +423,13 @@ TEST_F(ConsulCoordinatorTest, EpochsGrowEvenWhenConsulHasLostItsData)
     ASSERT_TRUE(wait_until([&] { return node->epoch() > last; }));
     last = node->epoch();
     server.kill();
+    run_for(100ms);  // its watches notice, and will not ask the new one for the old index
     server.wipe();
-    server.start();
+    server.launch();
     ASSERT_TRUE(wait_until([&] { return node->epoch() != last && node->epoch() != 0; }));
     EXPECT_GT(node->epoch(), last);
     EXPECT_EQ(lock_entry(server, here).lock_index, 1U);
+    EXPECT_TRUE(wait_until([&node] { return passing(node) == 1; })) << "registered again";
 }
 
 TEST_F(ConsulCoordinatorTest, RaisesItsEpochAboveTheOneThatTheStoreHasSeen)

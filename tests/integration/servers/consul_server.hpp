@@ -63,21 +63,38 @@ public:
     /// "127.0.0.1:PORT" of the HTTP API.
     std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
 
-    /// Starts it and waits until it can be worked with: a leader is elected and the agent is in
-    /// the catalog.
+    /// Starts it and waits until it is ready.
     void start()
     {
-        const auto log = folder_.path() / "log";
-        process_.emplace(
-            std::vector<std::string>{program(), "agent",
-                                     "-config-file=" + (folder_.path() / "consul.hcl").string(),
-                                     "-data-dir=" + data().string()},
-            log);
-        const auto settled = [this] { return !process_->running() || ready(); };
-        if (!poll_until(settled, std::chrono::seconds(60)) || !process_->running()) {
-            std::ifstream file(log);
-            const std::string text(std::istreambuf_iterator<char>(file), {});
+        launch();
+        const auto settled = [this] { return !running() || ready(); };
+        if (!poll_until(settled, std::chrono::seconds(60)) || !running()) {
+            std::ifstream log(log_file());
+            const std::string text(std::istreambuf_iterator<char>(log), {});
             throw std::runtime_error("Consul did not start:\n" + text);
+        }
+    }
+
+    /// Starts it without waiting.
+    void launch()
+    {
+        const std::string configuration = (folder_.path() / "consul.hcl").string();
+        std::vector<std::string> command{program(), "agent", "-config-file=" + configuration,
+                                         "-data-dir=" + data().string()};
+        process_.emplace(std::move(command), log_file());
+    }
+
+    /// Whether it can be worked with: there is a leader, and it has put its own agent into the
+    /// catalog, without which there is no session. With ACLs the catalog is not shown: then the
+    /// leader must do.
+    bool ready() const
+    {
+        try {
+            if (get("/v1/status/leader").body.size() <= 2) return false;  // ""
+            if (acl_ != Acl::off) return true;
+            return get("/v1/health/node/test").body.find("serfHealth") != std::string::npos;
+        } catch (const boost::system::system_error&) {
+            return false;  // not listening yet
         }
     }
 
@@ -137,20 +154,8 @@ private:
             "no Consul for the tests: set PEERCRON_CONSUL, put consul into PATH, or run bin/setup");
     }
 
-    /// There is a leader, and it has put its own agent into the catalog, without which there is no
-    /// session. With ACLs the catalog is not shown: then the leader must do.
-    bool ready() const
-    {
-        try {
-            if (get("/v1/status/leader").body.size() <= 2) return false;  // ""
-            if (acl_ != Acl::off) return true;
-            return get("/v1/health/node/test").body.find("serfHealth") != std::string::npos;
-        } catch (const boost::system::system_error&) {
-            return false;  // not listening yet
-        }
-    }
-
     std::filesystem::path data() const { return folder_.path() / "data"; }
+    std::filesystem::path log_file() const { return folder_.path() / "log"; }
 
     Acl acl_;
     ServerFolder folder_;
