@@ -52,9 +52,9 @@ bool is_readable_by_all(const std::filesystem::path& path)
 std::string in_quotes(std::string_view text)
 {
     constexpr std::size_t longest = 80;
-    std::string out = "\"";
+    std::string out = R"(")";
     out.append(text.substr(0, longest));
-    return out.append(text.size() > longest ? "…\"" : "\"");
+    return out.append(text.size() > longest ? R"(…")" : R"(")");
 }
 
 std::string_view type_of(const toml::node& node)
@@ -153,7 +153,7 @@ public:
             const auto limits = between(format_size(rule.least), format_size(rule.most));
             return complain(name, *node, shown(*node),
                             "a size" + limits +
-                                ", a string such as \"512KiB\", \"64MiB\" or \"1GiB\", or an "
+                                R"(, a string such as "512KiB", "64MiB" or "1GiB", or an )"
                                 "integer of bytes");
         }
         value = *size;
@@ -175,7 +175,7 @@ public:
             const char* whole = Value(1) == std::chrono::seconds(1) ? " in whole seconds" : "";
             return complain(name, *node, shown(*node),
                             "a duration" + limits + whole +
-                                ", a string with its unit such as \"500ms\", \"2s\" or \"1m\"");
+                                R"(, a string with its unit such as "500ms", "2s" or "1m")");
         }
         value = std::chrono::floor<Value>(*duration);
     }

@@ -45,38 +45,38 @@ std::optional<std::string> service_address(const std::string& text)
 {
     const auto endpoint = parse_endpoint(text);
     if (endpoint && endpoint->kind != HostKind::wildcard) return std::nullopt;
-    return "a host and a port such as \"127.0.0.1:8500\", without \"http://\"";
+    return R"(a host and a port such as "127.0.0.1:8500", without "http://")";
 }
 
 std::optional<std::string> announced_address(const std::string& text)
 {
     const auto kind = kind_of(text);
     if (kind == HostKind::wildcard) {
-        return "the address at which the other nodes reach this one, such as \"10.0.0.5:9991\": it "
+        return R"(the address at which the other nodes reach this one, such as "10.0.0.5:9991": it )"
                "is announced to them, so it cannot be a wildcard";
     }
     if (kind) return std::nullopt;
-    return "an IP address and a port such as \"10.0.0.5:9991\" or \"[fd00::5]:9991\"";
+    return R"(an IP address and a port such as "10.0.0.5:9991" or "[fd00::5]:9991")";
 }
 
 std::optional<std::string> listen_address(const std::string& text)
 {
     if (kind_of(text)) return std::nullopt;
-    return "an IP address and a port such as \"127.0.0.1:9990\", \"0.0.0.0:9990\" or \"[::]:9990\"";
+    return R"(an IP address and a port such as "127.0.0.1:9990", "0.0.0.0:9990" or "[::]:9990")";
 }
 
 std::optional<std::string> listen_address_or_none(const std::string& text)
 {
     if (text.empty()) return std::nullopt;
     auto expected = listen_address(text);
-    if (expected) *expected += ", or \"\" to listen nowhere";
+    if (expected) *expected += R"(, or "" to listen nowhere)";
     return expected;
 }
 
 std::optional<std::string> service_name(const std::string& text)
 {
     if (is_plain(text, "/?#%\"\\")) return std::nullopt;
-    return "a name of 1 to 128 characters without spaces and slashes, such as \"peercron\"";
+    return R"(a name of 1 to 128 characters without spaces and slashes, such as "peercron")";
 }
 
 std::optional<std::string> lock_key(const std::string& text)
@@ -84,19 +84,19 @@ std::optional<std::string> lock_key(const std::string& text)
     // Consul refuses keys that begin with a slash.
     if (is_plain(text, "?#%\"\\") && text.front() != '/') return std::nullopt;
     return "a key of 1 to 128 characters that does not begin with a slash, such as "
-           "\"peercron/dispatcher\"";
+           R"("peercron/dispatcher")";
 }
 
 std::optional<std::string> time_zone(const std::string& text)
 {
     if (is_plain(text, "\"\\") && text.front() != '/') return std::nullopt;
-    return "a time zone's IANA name such as \"UTC\" or \"Europe/Berlin\"";
+    return R"(a time zone's IANA name such as "UTC" or "Europe/Berlin")";
 }
 
 std::optional<std::string> shell(const std::string& text)
 {
     if (text.starts_with('/') && access(text.c_str(), X_OK) == 0) return std::nullopt;
-    return "the path, from the root, of a shell that can be executed, such as \"/bin/sh\"";
+    return R"(the path, from the root, of a shell that can be executed, such as "/bin/sh")";
 }
 
 std::optional<std::string> database(const std::string& text)
@@ -104,13 +104,13 @@ std::optional<std::string> database(const std::string& text)
     if (!text.empty() && text.size() <= 64 && text.find_first_of("`/\\. \t\n") == text.npos) {
         return std::nullopt;
     }
-    return "a database's name such as \"cron\"";
+    return R"(a database's name such as "cron")";
 }
 
 std::optional<std::string> charset(const std::string& text)
 {
     if (text == "utf8mb4" || text == "utf8" || text == "utf8mb3") return std::nullopt;
-    return "\"utf8mb4\" (\"utf8\" is taken as it): commands and outputs are stored as UTF-8";
+    return R"("utf8mb4" ("utf8" is taken as it): commands and outputs are stored as UTF-8)";
 }
 
 std::optional<std::string> ip_or_network(const std::string& text)
@@ -125,7 +125,7 @@ std::optional<std::string> ip_or_network(const std::string& text)
         if (error == std::errc() && rest == end && length <= longest) return std::nullopt;
     }
     if (kind && slash == text.npos && *kind != HostKind::wildcard) return std::nullopt;
-    return "an IP address such as \"10.0.0.5\" or a network such as \"10.0.0.0/8\"";
+    return R"(an IP address such as "10.0.0.5" or a network such as "10.0.0.0/8")";
 }
 
 }  // namespace peercron::keys

@@ -69,6 +69,7 @@ void visit(C& config, Visitor& visitor)
     using namespace std::chrono_literals;
     constexpr std::size_t kib = 1U << 10U;
     constexpr std::size_t mib = 1U << 20U;
+    constexpr std::size_t gib = 1U << 30U;
 
     visitor.key("consul_address", config.consul_address, Text{service_address});
     visitor.key("service_name", config.service_name, Text{service_name});
@@ -87,7 +88,7 @@ void visit(C& config, Visitor& visitor)
     visitor.key("mysql_charset", config.mysql.charset, Text{charset});
 
     visitor.key("log.file", config.log.file, Text{any_text});
-    visitor.key("log.max_size", config.log.file_size, Size{64 * kib, 16 * 1024 * mib});
+    visitor.key("log.max_size", config.log.file_size, Size{64 * kib, 16 * gib});
     visitor.key("log.max_files", config.log.file_count, Count{1, 1000});
 
     visitor.key("mysql.socket", config.mysql.socket, Text{any_text});
