@@ -1,0 +1,193 @@
+#include "node/agent.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <utility>
+
+namespace peercron {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// How long an API call waits for the dispatcher: an election, and some.
+constexpr auto announce_limit = 10s;
+
+template <class... F>
+struct Overloaded : F... {
+    using F::operator()...;
+};
+template <class... F>
+Overloaded(F...) -> Overloaded<F...>;
+
+}  // namespace
+
+Agent::Agent(asio::any_io_executor executor, const Clock& clock, Identity identity, Executor& runs,
+             const Recorder& recorder)
+    : clock_(clock),
+      identity_(std::move(identity)),
+      runs_(runs),
+      recorder_(recorder),
+      changed_(std::move(executor))
+{}
+
+asio::awaitable<void> Agent::converse(std::unique_ptr<Channel> channel)
+{
+    Session session;
+    session.channel = channel.get();
+    struct Detach {
+        Agent& agent;
+        Session& session;
+        ~Detach()
+        {
+            if (agent.is_current(session)) agent.current_ = nullptr;
+            agent.changed_.notify();
+        }
+    };
+    const Detach detach{*this, session};
+    const auto on_message = [this, &session](Message message) {
+        handle(session, std::move(message));
+    };
+    const ChannelEnd end = co_await channel->run(on_message);
+    if (session.dispatcher.empty()) co_return;
+    if (end.by_peer) lost_[session.dispatcher] = clock_.now();
+    spdlog::info("node: the dispatcher {} of epoch {} has left: {}", session.dispatcher,
+                 session.epoch, end.why);
+}
+
+void Agent::report(const RunReport& report)
+{
+    if (current_ == nullptr) return;  // the next dispatcher asks for an account
+    RunReport brief;  // the output goes to the store only
+    brief.id = report.id;
+    brief.state = report.state;
+    brief.run_server = report.run_server;
+    brief.dispatch_server = report.dispatch_server;
+    brief.epoch = report.epoch;
+    brief.started_at = report.started_at;
+    brief.ended_at = report.ended_at;
+    RunReports message;
+    message.reports.push_back(std::move(brief));
+    current_->channel->send(message);
+}
+
+asio::awaitable<Result<void>> Agent::announce(std::vector<JobId> jobs)
+{
+    const auto deadline = clock_.steady_now() + announce_limit;
+    for (;;) {
+        if (current_ == nullptr) {
+            const bool notified = co_await changed_.wait_until(deadline);
+            if (notified) continue;
+            co_return Error{"there is no dispatcher at the moment"};
+        }
+        const Session* asked = current_;
+        const Epoch epoch = current_->epoch;
+        const std::uint64_t request = ++last_request_;
+        current_->channel->send(JobChanged{request, jobs});
+        bool in_time = true;
+        while (in_time && current_ == asked && current_->epoch == epoch &&
+               !answers_.contains(request)) {
+            in_time = co_await changed_.wait_until(deadline);
+        }
+        const auto answer = answers_.extract(request);
+        if (answer && answer.mapped().empty()) co_return Result<void>();
+        if (answer) co_return Error{answer.mapped()};
+        if (!in_time) co_return Error{"the dispatcher did not answer in time"};
+        // It has left; its successor is asked.
+    }
+}
+
+void Agent::begin_draining()
+{
+    draining_ = true;
+    if (current_ == nullptr) return;
+    NodeBeat message;
+    message.echo = message.sent_at = clock_.now();
+    message.load = load();
+    current_->channel->send(message);
+}
+
+std::optional<WallTime> Agent::lost_dispatcher(const NodeName& dispatcher) const
+{
+    const auto found = lost_.find(dispatcher);
+    if (found == lost_.end()) return std::nullopt;
+    return found->second;
+}
+
+void Agent::handle(Session& session, Message message)
+{
+    // Whoever is not the newest dispatcher has nothing to say but hello.
+    if (const auto* greeting = std::get_if<TermHello>(&message)) {
+        hello(session, *greeting);
+        return;
+    }
+    if (!is_current(session)) return;
+    const auto on_orders = [&](RunOrders& orders) {
+        std::vector<RunId> not_here = runs_.accept(std::move(orders));
+        if (!not_here.empty()) session.channel->send(Revoked{0, std::move(not_here)});
+    };
+    const auto on_revoke = [&](const Revoke& revoke) {
+        session.channel->send(Revoked{revoke.request, runs_.revoke(revoke.runs)});
+    };
+    const auto on_kill = [&](KillRun& kill) { runs_.kill(kill.run, std::move(kill.reason)); };
+    const auto on_beat = [&](DispatcherBeat& news) { beat(session, std::move(news)); };
+    const auto on_done = [&](JobChangedDone& done) {
+        answers_[done.request] = std::move(done.error);
+        changed_.notify();
+        // Nobody waits any more for what was asked long ago.
+        while (answers_.size() > 1000) answers_.erase(answers_.begin());
+    };
+    const auto ignore = [](const auto&) {};  // not for a node
+    std::visit(Overloaded{on_orders, on_revoke, on_kill, on_beat, on_done, ignore}, message);
+}
+
+void Agent::hello(Session& session, const TermHello& hello)
+{
+    if (!runs_.dispatcher_heard(hello.epoch)) {
+        spdlog::warn("node: refused {}, a dispatcher of epoch {}: epoch {} has been heard",
+                     hello.dispatcher, hello.epoch, runs_.newest_epoch());
+    } else {
+        session.epoch = hello.epoch;
+        session.dispatcher = hello.dispatcher;
+        current_ = &session;
+        spdlog::info("node: {} dispatches in epoch {}", hello.dispatcher, hello.epoch);
+        changed_.notify();
+    }
+    session.channel->send(account());
+}
+
+void Agent::beat(Session& session, DispatcherBeat beat)
+{
+    if (!runs_.dispatcher_heard(beat.epoch)) return;
+    if (!beat.nodes.empty()) roster_ = std::move(beat.nodes);
+    NodeBeat answer;
+    answer.echo = beat.sent_at;
+    answer.sent_at = clock_.now();
+    answer.load = load();
+    session.channel->send(answer);
+}
+
+Account Agent::account() const
+{
+    Account account;
+    account.node = identity_.name;
+    account.incarnation = identity_.incarnation;
+    account.process_started = identity_.process_started;
+    account.draining = draining_;
+    account.newest_epoch = runs_.newest_epoch();
+    account.slots = runs_.load().slots;
+    account.held = runs_.held();
+    account.running = runs_.running();
+    account.ended = recorder_.pending();
+    return account;
+}
+
+NodeLoad Agent::load() const
+{
+    NodeLoad load = runs_.load();
+    load.node = identity_.name;
+    load.version = identity_.version;
+    load.draining = draining_;
+    return load;
+}
+
+}  // namespace peercron

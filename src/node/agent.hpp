@@ -1,0 +1,86 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "base/event.hpp"
+#include "dispatch/channel.hpp"
+#include "exec/executor.hpp"
+#include "exec/recorder.hpp"
+#include "model/node_load.hpp"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace peercron {
+
+/// A node's side of its conversations with dispatchers: takes orders for the Executor, accounts
+/// for its runs, and tells the newest dispatcher what becomes of them and which jobs were changed
+/// through this node's API.
+///
+/// Several dispatchers may be connected while a term changes; only the one with the newest epoch
+/// is obeyed and told. Lives on the I/O thread.
+class Agent {
+public:
+    struct Identity {
+        NodeName name;
+        std::string version;
+        std::uint64_t incarnation = 0;
+        WallTime process_started{};
+    };
+
+    Agent(asio::any_io_executor executor, const Clock& clock, Identity identity, Executor& runs,
+          const Recorder& recorder);
+
+    /// Talks with one dispatcher until the conversation ends.
+    asio::awaitable<void> converse(std::unique_ptr<Channel> channel);
+
+    /// Tells the dispatcher what became of a run.
+    void report(const RunReport& report);
+
+    /// Tells the dispatcher that these jobs were changed; completes when nothing that was planned
+    /// before can start any more. While there is no dispatcher it waits for one, for a limited
+    /// time.
+    asio::awaitable<Result<void>> announce(std::vector<JobId> jobs);
+
+    /// From now on the dispatcher gives this node nothing, and takes back what it holds.
+    void begin_draining();
+
+    /// When the connection from that dispatcher was last ended by its side.
+    std::optional<WallTime> lost_dispatcher(const NodeName& dispatcher) const;
+
+    /// The load of all nodes, as the dispatcher told it last.
+    const std::vector<NodeLoad>& roster() const { return roster_; }
+
+private:
+    struct Session {
+        Channel* channel = nullptr;
+        Epoch epoch = 0;
+        NodeName dispatcher;
+    };
+
+    void handle(Session& session, Message message);
+    void hello(Session& session, const TermHello& hello);
+    void beat(Session& session, DispatcherBeat beat);
+    bool is_current(const Session& session) const { return current_ == &session; }
+    Account account() const;
+    NodeLoad load() const;
+
+    const Clock& clock_;
+    const Identity identity_;
+    Executor& runs_;
+    const Recorder& recorder_;
+
+    Session* current_ = nullptr;
+    bool draining_ = false;
+    std::vector<NodeLoad> roster_;
+    std::map<NodeName, WallTime> lost_;
+
+    Event changed_;  // current_ or answers_
+    std::uint64_t last_request_ = 0;
+    std::map<std::uint64_t, std::string> answers_;
+};
+
+}  // namespace peercron

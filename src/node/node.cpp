@@ -1,0 +1,492 @@
+#include "node/node.hpp"
+
+#include "base/backoff.hpp"
+#include "base/clock.hpp"
+#include "base/event.hpp"
+#include "base/log.hpp"
+#include "base/offload.hpp"
+#include "base/task_group.hpp"
+#include "cluster/consul_coordinator.hpp"
+#include "dispatch/dispatcher.hpp"
+#include "exec/executor.hpp"
+#include "exec/recorder.hpp"
+#include "http/api.hpp"
+#include "http/server.hpp"
+#include "node/agent.hpp"
+#include "node/local_channel.hpp"
+#include "node/notify.hpp"
+#include "node/tcp_channel.hpp"
+#include "schedule/time_zone.hpp"
+#include "store/mysql/migrate.hpp"
+#include "store/mysql/mysql_store.hpp"
+#include "store/store_pool.hpp"
+#include "wire/listener.hpp"
+
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <csignal>
+#include <exception>
+#include <random>
+#include <thread>
+#include <utility>
+
+namespace peercron {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// How often the executor is told that Consul still knows this node.
+constexpr auto lease_check = 250ms;
+/// How long results that are still in memory may take to reach the store when the node stops.
+constexpr auto flush_limit = 5s;
+
+ConsulSettings consul_settings(const Config& config, const std::string& version,
+                               std::uint64_t incarnation)
+{
+    ConsulSettings settings;
+    settings.address = config.consul_address;
+    settings.token = config.consul.token;
+    settings.service_name = config.service_name;
+    settings.lock_key = config.lock_key;
+    settings.bind_address = config.bind_address;
+    settings.http_address = config.http_bind_address;
+    settings.version = version;
+    settings.incarnation = incarnation;
+    return settings;
+}
+
+DispatchSettings dispatch_settings(const Config& config)
+{
+    DispatchSettings settings;
+    settings.default_zone = config.time_zone;
+    settings.lookahead = config.dispatch.lookahead;
+    settings.misfire_window = config.dispatch.misfire_window;
+    settings.start_deadline = config.dispatch.start_deadline;
+    settings.poll_interval = config.dispatch.poll_interval;
+    settings.beat_interval = config.dispatch.beat_interval;
+    settings.silence_limit = config.dispatch.silence_limit;
+    settings.lease = config.dispatch.lease;
+    settings.lease_margin = config.dispatch.lease_margin;
+    return settings;
+}
+
+ExecSettings exec_settings(const Config& config, const std::string& version)
+{
+    constexpr std::size_t slots_per_core = 64;
+    const std::size_t cores = std::max(std::thread::hardware_concurrency(), 1U);
+    ExecSettings settings;
+    settings.node = config.bind_address;
+    settings.version = version;
+    settings.shell = config.exec.shell;
+    settings.max_output = config.exec.max_output;
+    settings.rules.slots = config.exec.slots != 0 ? config.exec.slots : cores * slots_per_core;
+    settings.rules.silence_limit = config.dispatch.silence_limit;
+    settings.rules.lease = config.dispatch.lease;
+    settings.rules.kill_grace = config.exec.kill_grace;
+    return settings;
+}
+
+PeerSettings peer_settings(const Config& config, const std::string& version)
+{
+    PeerSettings settings;
+    settings.greeting.self.node = config.bind_address;
+    settings.greeting.self.program_version = version;
+    settings.greeting.secret = config.cluster_secret;
+    settings.limits.max_silence = config.dispatch.lease;
+    return settings;
+}
+
+HttpSettings http_settings(const Config& config, const std::string& address)
+{
+    HttpSettings settings;
+    settings.address = address;
+    settings.max_body = config.http.max_body;
+    settings.max_connections = config.http.max_connections;
+    settings.idle_timeout = config.http.idle_timeout;
+    return settings;
+}
+
+std::vector<Token> tokens(const Config& config)
+{
+    std::vector<Token> tokens;
+    for (const Config::Http::Token& token : config.http.tokens) {
+        tokens.push_back(Token{token.name, token.secret, static_cast<Role>(token.role)});
+    }
+    return tokens;
+}
+
+std::uint64_t random_incarnation()
+{
+    std::random_device device;
+    return (static_cast<std::uint64_t>(device()) << 32U) | device();
+}
+
+class Node {
+public:
+    Node(asio::io_context& io, const Config& config, const NodeSurroundings& surroundings,
+         Lifeline lifeline)
+        : io_(io.get_executor()),
+          config_(config),
+          surroundings_(surroundings),
+          lifeline_(std::move(lifeline)),
+          incarnation_(random_incarnation()),
+          metrics_(std::make_shared<prometheus::Registry>()),
+          plan_store_(io_, 1, open_store()),
+          record_store_(io_, 1, open_store()),
+          api_store_(io_, config.mysql.pool_size, open_store()),
+          coordinator_(io_, consul_settings(config, surroundings.version, incarnation_)),
+          recorder_(io_, record_store_, RecorderSettings()),
+          executor_(io_, clock_, exec_settings(config, surroundings.version),
+                    [this](const RunReport& report) { tell(report); }, metrics_.get()),
+          agent_(io_, clock_, identity(), executor_, recorder_),
+          dispatcher_(io_, dispatcher_parts(), config.bind_address, dispatch_settings(config)),
+          api_context_(api_context()),
+          api_(make_api_router(api_context_)),
+          operations_(make_operations_router(api_context_)),
+          listener_(io_, config.bind_address, listener_settings(),
+                    [this](std::unique_ptr<PeerConnection> peer) { accept(std::move(peer)); }),
+          http_(io_, http_settings(config, config.http_bind_address), api_, *metrics_),
+          stop_(io_),
+          signals_(io),
+          http_tasks_(io_),
+          exec_tasks_(io_),
+          cluster_tasks_(io_),
+          dispatch_tasks_(io_)
+    {
+        if (config.pprof_listen.empty()) return;
+        operations_http_.emplace(io_, http_settings(config, config.pprof_listen), operations_,
+                                 *metrics_);
+    }
+
+    /// Runs until it is told to stop.
+    asio::awaitable<void> run()
+    {
+        start(http_tasks_, "signals", handle_signals());
+        start(http_tasks_, "http", http_.run());
+        if (operations_http_) start(http_tasks_, "operations http", operations_http_->run());
+        start(http_tasks_, "warden", watch_warden());
+        spdlog::info("node: {} {} answers at http://{}, waiting for the database",
+                     config_.bind_address, surroundings_.version, config_.http_bind_address);
+        notify_service_manager("READY=1\nSTATUS=waiting for the database");
+        co_await prepare_store();
+        if (!stopping_) {
+            start(exec_tasks_, "recorder", recorder_.run());
+            start(exec_tasks_, "executor", executor_.run());
+            start(exec_tasks_, "lease", renew_lease());
+            start(cluster_tasks_, "listener", listener_.run());
+            start(cluster_tasks_, "coordinator", coordinator_.run());
+            start(dispatch_tasks_, "dispatcher", dispatcher_.run());
+            notify_service_manager("STATUS=running");
+            spdlog::info("node: running");
+            while (!stopping_) co_await stop_.wait();
+            co_await drain();
+        }
+        co_await end(http_tasks_);
+        spdlog::info("node: stopped");
+    }
+
+    bool failed() const { return failed_; }
+
+private:
+    StorePool::Open open_store() const
+    {
+        return [settings = mysql_settings(config_)] { return std::make_unique<MysqlStore>(settings); };
+    }
+
+    Agent::Identity identity() const
+    {
+        Agent::Identity identity;
+        identity.name = config_.bind_address;
+        identity.version = surroundings_.version;
+        identity.incarnation = incarnation_;
+        identity.process_started = clock_.now();
+        return identity;
+    }
+
+    Dispatcher::Parts dispatcher_parts()
+    {
+        const auto connect = [this](NodeName node) { return connect_to(std::move(node)); };
+        const auto lost = [this](const NodeName& node) { return agent_.lost_dispatcher(node); };
+        return Dispatcher::Parts{clock_, coordinator_, plan_store_, connect, lost, *metrics_};
+    }
+
+    ApiContext api_context()
+    {
+        return ApiContext{
+            .store = api_store_,
+            .clock = clock_,
+            .coordinator = coordinator_,
+            .announce = [this](std::vector<JobId> jobs) { return agent_.announce(std::move(jobs)); },
+            .loads = [this] { return agent_.roster(); },
+            .epoch = [this] { return executor_.newest_epoch(); },
+            .store_away = [this] { return api_store_.away(); },
+            .metrics = metrics_,
+            .node = config_.bind_address,
+            .version = surroundings_.version,
+            .default_time_zone = config_.time_zone,
+            .tokens = tokens(config_),
+            .trusted_proxies = config_.http.trusted_proxies,
+        };
+    }
+
+    ListenerSettings listener_settings() const
+    {
+        ListenerSettings settings;
+        settings.peer = peer_settings(config_, surroundings_.version);
+        return settings;
+    }
+
+    void tell(const RunReport& report)
+    {
+        recorder_.add(report);
+        agent_.report(report);
+    }
+
+    void accept(std::unique_ptr<PeerConnection> peer)
+    {
+        const std::string name = "conversation with " + peer->remote_address();
+        auto channel = std::make_unique<TcpChannel>(std::move(peer));
+        start(cluster_tasks_, name, agent_.converse(std::move(channel)));
+    }
+
+    asio::awaitable<Result<std::unique_ptr<Channel>, ConnectFailure>> connect_to(NodeName node)
+    {
+        if (node != config_.bind_address) {
+            return TcpChannel::connect(std::move(node), peer_settings(config_, surroundings_.version),
+                                       config_.dispatch.silence_limit);
+        }
+        return connect_to_self();
+    }
+
+    asio::awaitable<Result<std::unique_ptr<Channel>, ConnectFailure>> connect_to_self()
+    {
+        auto [dispatcher, node] = make_local_channels(io_);
+        start(cluster_tasks_, "conversation with itself", agent_.converse(std::move(node)));
+        co_return std::move(dispatcher);
+    }
+
+    /// Waits until the database is there and has its tables.
+    asio::awaitable<void> prepare_store()
+    {
+        asio::thread_pool thread(1);
+        const auto apply = [settings = mysql_settings(config_)] { return migrate(settings); };
+        Backoff backoff(500ms, 5s);
+        while (!stopping_) {
+            std::string trouble;
+            try {
+                for (const std::string& name : co_await offload(thread, apply)) {
+                    spdlog::info("store: applied migration {}", name);
+                }
+                co_return;
+            } catch (const StoreError& error) {
+                trouble = error.what();
+            }
+            spdlog::warn("store: not ready, trying again: {}", trouble);
+            co_await stop_.wait_for(backoff.next());
+        }
+    }
+
+    asio::awaitable<void> renew_lease()
+    {
+        for (;;) {
+            const SteadyTime confirmed = coordinator_.session_confirmed();
+            if (confirmed != SteadyTime::min()) executor_.session_confirmed(confirmed);
+            co_await sleep_for(lease_check);
+        }
+    }
+
+    asio::awaitable<void> watch_warden()
+    {
+        co_await wait_for_warden_death(std::move(lifeline_));
+        spdlog::critical("node: its parent process, the warden, is gone; killing all commands, "
+                         "because nobody would end them if this process died");
+        exec_tasks_.cancel();
+        co_await exec_tasks_.join();
+        kill_descendants();
+        std::_Exit(1);
+    }
+
+    asio::awaitable<void> handle_signals()
+    {
+        signals_.add(SIGTERM);
+        signals_.add(SIGINT);
+        signals_.add(SIGHUP);
+        for (;;) {
+            const int signal = co_await signals_.async_wait(asio::use_awaitable);
+            if (signal == SIGHUP) {
+                reload();
+            } else if (stopping_) {
+                spdlog::warn("node: told to stop a second time; ending at once");
+                std::_Exit(1);
+            } else {
+                spdlog::info("node: told to stop; commands have {} s to end",
+                             config_.exec.drain_timeout / 1s);
+                stop();
+            }
+        }
+    }
+
+    void reload()
+    {
+        const auto fresh = Config::load(surroundings_.config_file);
+        if (!fresh) {
+            spdlog::error("node: not reloaded, going on as before: {}", fresh.error().message);
+            return;
+        }
+        try {
+            set_up_log(fresh->log);
+        } catch (const std::exception& error) {
+            spdlog::error("node: the log stays where it is: {}", error.what());
+            return;
+        }
+        Config as_before = *fresh;
+        as_before.log = config_.log;
+        spdlog::info("node: reloaded; {}", describe(as_before) == describe(config_)
+                                               ? "the log was set up anew"
+                                               : "what changed outside of [log] takes effect at "
+                                                 "the next start");
+    }
+
+    /// Gives everything away that others can do, then waits for what only this node can end.
+    asio::awaitable<void> drain()
+    {
+        notify_service_manager("STOPPING=1\nSTATUS=waiting for running commands");
+        agent_.begin_draining();
+        co_await end(dispatch_tasks_);
+        co_await coordinator_.resign();
+        // Until the next dispatcher takes them, fires that fall due are started here, on time.
+        const auto given_away = clock_.steady_now() + config_.dispatch.lookahead;
+        while (!executor_.held().empty() && clock_.steady_now() < given_away) {
+            co_await sleep_for(20ms);
+        }
+        const auto deadline = clock_.steady_now() + config_.exec.drain_timeout;
+        const bool all_ended = co_await executor_.drain(deadline);
+        if (!all_ended) spdlog::error("node: a command survived SIGKILL; its run stays open");
+        const bool recorded = co_await recorder_.flush(clock_.steady_now() + flush_limit);
+        if (!recorded) spdlog::error("node: some results could not be written to the database");
+        co_await end(cluster_tasks_);
+        co_await end(exec_tasks_);
+    }
+
+    void start(TaskGroup& group, std::string name, asio::awaitable<void> task)
+    {
+        auto watched = watch(name, std::move(task));
+        group.spawn(std::move(name), std::move(watched));
+    }
+
+    /// A part that fails takes the node down in good order, instead of leaving it half alive.
+    asio::awaitable<void> watch(std::string name, asio::awaitable<void> task)
+    {
+        try {
+            co_await std::move(task);
+            co_return;
+        } catch (const boost::system::system_error& error) {
+            if (error.code() == asio::error::operation_aborted) throw;
+            spdlog::critical("node: {} failed, stopping: {}", name, error.what());
+        } catch (const std::exception& error) {
+            spdlog::critical("node: {} failed, stopping: {}", name, error.what());
+        }
+        failed_ = true;
+        stop();
+    }
+
+    static asio::awaitable<void> end(TaskGroup& group)
+    {
+        group.cancel();
+        co_await group.join();
+    }
+
+    void stop()
+    {
+        stopping_ = true;
+        stop_.notify();
+    }
+
+    asio::any_io_executor io_;
+    const Config& config_;
+    const NodeSurroundings& surroundings_;
+    Lifeline lifeline_;
+    const std::uint64_t incarnation_;
+    SystemClock clock_;
+    std::shared_ptr<prometheus::Registry> metrics_;
+
+    StorePool plan_store_;
+    StorePool record_store_;
+    StorePool api_store_;
+    ConsulCoordinator coordinator_;
+    Recorder recorder_;
+    Executor executor_;
+    Agent agent_;
+    Dispatcher dispatcher_;
+    ApiContext api_context_;
+    Router api_;
+    Router operations_;
+    PeerListener listener_;
+    HttpServer http_;
+    std::optional<HttpServer> operations_http_;
+
+    Event stop_;
+    bool stopping_ = false;
+    bool failed_ = false;
+    asio::signal_set signals_;
+    TaskGroup http_tasks_;      ///< what answers from start to end
+    TaskGroup exec_tasks_;      ///< runs and their results
+    TaskGroup cluster_tasks_;   ///< registration and conversations
+    TaskGroup dispatch_tasks_;  ///< the first to end
+};
+
+}  // namespace
+
+MysqlSettings mysql_settings(const Config& config)
+{
+    MysqlSettings settings;
+    settings.host = config.mysql.host;
+    settings.port = config.mysql.port;
+    settings.socket = config.mysql.socket;
+    settings.user = config.mysql.user;
+    settings.password = config.mysql.password;
+    settings.database = config.mysql.database;
+    settings.connect_timeout = config.mysql.connect_timeout;
+    settings.timeout = config.mysql.timeout;
+    return settings;
+}
+
+std::optional<std::string> find_problem(const Config& config)
+{
+    const auto zone = find_zone(config.time_zone);
+    if (!zone) return "key 'time_zone': " + zone.error().message;
+    return std::nullopt;
+}
+
+int run_node(const Config& config, const NodeSurroundings& surroundings, Lifeline lifeline)
+{
+    try {
+        set_up_log(config.log);
+    } catch (const std::exception& error) {
+        spdlog::critical("node: cannot start: the log cannot be opened: {}", error.what());
+        return 1;
+    }
+    for (const std::string& warning : config.warnings) spdlog::warn("config: {}", warning);
+    if (const auto problem = find_problem(config)) {
+        spdlog::critical("node: cannot start: {}", *problem);
+        return 1;
+    }
+    try {
+        asio::io_context io(1);
+        Node node(io, config, surroundings, std::move(lifeline));
+        std::exception_ptr failure;
+        const auto on_end = [&failure](std::exception_ptr error) { failure = std::move(error); };
+        asio::co_spawn(io, node.run(), on_end);
+        io.run();
+        if (failure) std::rethrow_exception(failure);
+        return node.failed() ? 1 : 0;
+    } catch (const std::exception& error) {
+        spdlog::critical("node: cannot start: {}", error.what());
+        return 1;
+    }
+}
+
+}  // namespace peercron

@@ -1,0 +1,36 @@
+#pragma once
+
+#include "config/config.hpp"
+#include "exec/warden.hpp"
+#include "store/mysql/mysql_settings.hpp"
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+namespace peercron {
+
+/// What the process that runs a node is told by its surroundings.
+struct NodeSurroundings {
+    std::filesystem::path config_file;  ///< read again on SIGHUP
+    std::string version;
+};
+
+/// What the configuration alone cannot tell to be wrong: an unknown time zone. Nullopt: nothing.
+std::optional<std::string> find_problem(const Config& config);
+
+/// How to reach the database.
+MysqlSettings mysql_settings(const Config& config);
+
+/// Runs a node until SIGTERM or SIGINT, and returns the exit status: 0 after a stop that was asked
+/// for, 1 when something broke or could not start (it says what on the log).
+///
+/// SIGTERM drains: the dispatcher's lock and the fires that are not due go to others, running
+/// commands have [exec] drain_timeout to end, then they are killed and recorded. A second SIGTERM
+/// ends it at once. SIGHUP reads the configuration again; of it, [log] takes effect.
+///
+/// `lifeline` tells when the warden is gone; then the node kills all commands and ends.
+/// Takes over the process's signals; call it once, before there are threads.
+int run_node(const Config& config, const NodeSurroundings& surroundings, Lifeline lifeline);
+
+}  // namespace peercron
