@@ -1,0 +1,433 @@
+#include "exec/executor.hpp"
+
+#include "base/offload.hpp"
+#include "exec/process_table.hpp"
+
+#include <spdlog/spdlog.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <exception>
+#include <utility>
+
+namespace peercron {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
+/// How long to wait for a process to vanish after SIGKILL; only one that hangs in the kernel (a
+/// dead disk or network file system) takes longer.
+constexpr std::chrono::seconds unkillable_after{5};
+
+constexpr milliseconds scan_interval{50};
+
+/// Counts a coroutine as long as it is in a scope.
+class Counted {
+public:
+    explicit Counted(std::size_t& count) : count_(count) { ++count_; }
+    Counted(const Counted&) = delete;
+    Counted& operator=(const Counted&) = delete;
+    ~Counted() { --count_; }
+
+private:
+    std::size_t& count_;
+};
+
+}  // namespace
+
+struct Executor::Live {
+    Live(asio::any_io_executor executor, RunOrder run_order, RunReport blank,
+         std::size_t max_output)
+        : order(std::move(run_order)),
+          report(std::move(blank)),
+          capture(max_output),
+          pidfd(executor),
+          output(std::move(executor))
+    {}
+
+    RunOrder order;
+    RunReport report;
+    OutputCapture capture;
+    std::optional<Process> process;  // until it is reaped
+    asio::posix::stream_descriptor pidfd;
+    asio::posix::stream_descriptor output;
+    bool is_condemned = false;  // SIGTERM was sent, or will be as soon as there is a process
+    bool is_forced = false;     // and SIGKILL
+    bool has_ended = false;
+};
+
+Executor::Executor(asio::any_io_executor executor, const Clock& clock, ExecSettings settings,
+                   OnReport on_report, prometheus::Registry* metrics)
+    : executor_(std::move(executor)),
+      clock_(clock),
+      settings_(std::move(settings)),
+      on_report_(std::move(on_report)),
+      book_(settings_.rules, clock.steady_now()),
+      spawner_(settings_.node, settings_.shell, clock),
+      changed_(executor_),
+      run_ended_(executor_),
+      scan_wanted_(executor_),
+      group_news_(executor_),
+      runs_(executor_),
+      watchers_(executor_),
+      spawners_(settings_.spawn_threads)
+{
+    if (metrics != nullptr) metrics_.emplace(*metrics);
+}
+
+Executor::~Executor()
+{
+    spawners_.join();
+}
+
+asio::awaitable<void> Executor::run()
+{
+    std::exception_ptr reason;
+    watchers_.spawn("process groups", watch_groups());
+    try {
+        co_await follow_book();
+    } catch (...) {
+        reason = std::current_exception();  // co_await is not allowed in a handler
+    }
+    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+    co_await kill_all();
+    std::rethrow_exception(reason);
+}
+
+std::vector<RunId> Executor::accept(RunOrders orders)
+{
+    std::vector<RunId> given_back = book_.accept(std::move(orders.orders), now());
+    changed_.notify();
+    return given_back;
+}
+
+std::vector<RunId> Executor::revoke(const std::vector<RunId>& runs)
+{
+    return book_.revoke(runs);
+}
+
+bool Executor::kill(const RunId& run, std::string why)
+{
+    RunBook::Verdict verdict{RunState::killed, std::move(why)};
+    const bool is_running = book_.kill(run, std::move(verdict), clock_.steady_now());
+    changed_.notify();
+    return is_running;
+}
+
+bool Executor::dispatcher_heard(Epoch epoch)
+{
+    return book_.dispatcher_heard(epoch, clock_.steady_now());
+}
+
+void Executor::session_confirmed(SteadyTime sent)
+{
+    book_.session_confirmed(sent, clock_.steady_now());
+}
+
+std::vector<RunReport> Executor::running() const
+{
+    std::vector<RunReport> reports;
+    reports.reserve(live_.size());
+    for (const auto& [id, live] : live_) reports.push_back(live->report);
+    return reports;
+}
+
+NodeLoad Executor::load() const
+{
+    NodeLoad load;
+    load.node = settings_.node;
+    load.version = settings_.version;
+    load.slots = static_cast<std::uint32_t>(settings_.rules.slots);
+    load.running = static_cast<std::uint32_t>(book_.running());
+    load.held = static_cast<std::uint32_t>(book_.held());
+    load.queued = static_cast<std::uint32_t>(book_.waiting());
+    load.draining = book_.is_draining();
+    return load;
+}
+
+std::vector<RunId> Executor::begin_drain()
+{
+    return book_.drain();
+}
+
+asio::awaitable<bool> Executor::drain(SteadyTime deadline)
+{
+    book_.drain();
+    if (co_await wait_until_idle(deadline)) co_return true;
+
+    spdlog::warn("executor: {} runs are still running at the end of the drain timeout: ending them",
+                 live_.size());
+    for (const auto& [id, live] : live_) {
+        std::string why = fmt::format("{}: still running when the node's drain timeout was over",
+                                      reason::node_stopped);
+        RunBook::Verdict verdict{RunState::killed, std::move(why)};
+        book_.kill(id, std::move(verdict), clock_.steady_now());
+    }
+    changed_.notify();
+    const SteadyTime limit = clock_.steady_now() + settings_.rules.kill_grace + unkillable_after;
+    co_return co_await wait_until_idle(limit);
+}
+
+asio::awaitable<bool> Executor::wait_until_idle(SteadyTime deadline)
+{
+    while (!live_.empty()) {
+        const bool has_changed = co_await run_ended_.wait_until(deadline);
+        if (!has_changed && clock_.steady_now() >= deadline) break;
+    }
+    co_return live_.empty();
+}
+
+asio::awaitable<void> Executor::kill_all()
+{
+    book_.drain();
+    for (const auto& [id, live] : live_) {
+        RunBook::Verdict verdict{RunState::killed, std::string(reason::node_stopped)};
+        book_.kill(id, std::move(verdict), clock_.steady_now());
+        force(*live);
+    }
+    const bool is_idle = co_await wait_until_idle(clock_.steady_now() + unkillable_after);
+    if (!is_idle) spdlog::error("executor: {} processes survive SIGKILL", live_.size());
+    runs_.cancel();
+    co_await runs_.join();
+    watchers_.cancel();
+    co_await watchers_.join();
+}
+
+asio::awaitable<void> Executor::follow_book()
+{
+    for (;;) {
+        const Moment moment = now();
+        carry_out(book_.due(moment));
+        if (metrics_) metrics_->show(load());
+        co_await changed_.wait_until(next_look(moment));
+    }
+}
+
+SteadyTime Executor::next_look(const Moment& now) const
+{
+    // Regularly even when nothing is due: the wall clock may be set.
+    SteadyTime next = now.steady + settings_.rules.silence_limit / 6;
+    if (const auto start = book_.next_start()) {
+        // Clocks tell whole milliseconds: sleep to the last one, then look often.
+        const milliseconds wait = *start - now.wall;
+        const SteadyTime::duration close = microseconds(250);
+        next = std::min(next,
+                        now.steady + std::max<SteadyTime::duration>(wait - milliseconds(1), close));
+    }
+    if (const auto deadline = book_.next_deadline()) next = std::min(next, *deadline);
+    return next;
+}
+
+void Executor::carry_out(RunBook::Actions actions)
+{
+    for (RunOrder& order : actions.start) {
+        const RunId id = order.id;
+        RunReport blank = blank_report(order);
+        auto live = std::make_unique<Live>(executor_, std::move(order), std::move(blank),
+                                           settings_.max_output);
+        Live& place = *live;
+        live_.emplace(id, std::move(live));
+        runs_.spawn("run", run_fire(place));
+    }
+    for (RunBook::Skipped& skipped : actions.skipped) {
+        RunReport skip = blank_report(skipped.order);
+        skip.state = RunState::skipped;
+        skip.reason = std::move(skipped.reason);
+        skip.ended_at = clock_.now();
+        report(skip);
+    }
+    for (const RunId& id : actions.terminate) {
+        const auto found = live_.find(id);
+        if (found != live_.end()) terminate(*found->second);
+    }
+    for (const RunId& id : actions.kill) {
+        const auto found = live_.find(id);
+        if (found != live_.end()) force(*found->second);
+    }
+}
+
+void Executor::terminate(Live& live)
+{
+    live.is_condemned = true;
+    if (!live.process) return;
+    signal_group(*live.process, SIGTERM);
+    signal_group(*live.process, SIGCONT);  // a stopped process could not obey
+}
+
+void Executor::force(Live& live)
+{
+    live.is_condemned = true;
+    live.is_forced = true;
+    if (live.process) signal_group(*live.process, SIGKILL);
+    group_news_.notify();
+}
+
+asio::awaitable<void> Executor::run_fire(Live& live)
+{
+    try {
+        co_await run_process(live);
+    } catch (const std::exception& e) {
+        spdlog::error("executor: {}: {}", to_string(live.order.id), e.what());
+        live.report.state = RunState::failed;
+        live.report.reason =
+            fmt::format("this node lost track of the run and killed it: {}", e.what());
+        // Not reaped: a blocking wait has no place here, and the zombie keeps the number from being
+        // used again.
+        if (live.process) signal_group(*live.process, SIGKILL);
+    }
+    finish(live);
+}
+
+asio::awaitable<void> Executor::run_process(Live& live)
+{
+    const auto start = [this, &live] { return spawner_.spawn(live.order); };
+    Result<Process> process = co_await offload(spawners_, start);
+    if (process.has_error()) {
+        live.report.state = RunState::failed;
+        live.report.reason = process.error().message;
+        co_return;
+    }
+    live.process = std::move(*process);
+    if (live.is_condemned) terminate(live);
+    if (live.is_forced) force(live);
+    const Moment start_moment{live.process->started_at, live.process->started};
+    book_.started(live.order.id, start_moment);
+    changed_.notify();  // it may have a timeout
+    live.report.started_at = start_moment.wall;
+    report(live.report);
+
+    live.pidfd.assign(live.process->pidfd.get());
+    live.process->pidfd.release();
+    live.output.assign(live.process->output.get());
+    live.process->output.release();
+    using asio::experimental::awaitable_operators::operator&&;
+    co_await (read_output(live) && wait_for_end(live));
+
+    const ProcessEnd end = reap(*live.process);
+    const SteadyTime started = live.process->started;
+    live.process.reset();
+    live.report.ended_at = clock_.now();
+    live.report.use_time = std::chrono::round<milliseconds>(clock_.steady_now() - started);
+    live.report.exit_code = end.exit_code;
+    live.report.term_signal = end.term_signal;
+    live.report.cpu_time = end.cpu_time;
+    live.report.max_rss = end.max_rss;
+    live.report.state = end.exit_code == 0 ? RunState::success : RunState::failed;
+    if (end.term_signal) {
+        const char* name = ::sigdescr_np(*end.term_signal);
+        live.report.reason = fmt::format("ended by signal {} ({})", *end.term_signal,
+                                         name != nullptr ? name : "real-time");
+    }
+}
+
+asio::awaitable<void> Executor::read_output(Live& live)
+{
+    boost::system::error_code stopped;
+    for (;;) {
+        co_await live.output.async_wait(asio::posix::descriptor_base::wait_read,
+                                        asio::redirect_error(asio::use_awaitable, stopped));
+        if (stopped || live.has_ended) break;
+        if (!read_some(live, scratch_.size())) co_return;  // closed by everyone
+    }
+    // What is in the pipe now, and no more: a background child may go on writing for ever.
+    int left = 0;
+    ::ioctl(live.output.native_handle(), FIONREAD, &left);
+    for (auto rest = static_cast<std::size_t>(left); rest > 0;) {
+        const std::size_t step = std::min(rest, scratch_.size());
+        if (!read_some(live, step)) break;
+        rest -= step;
+    }
+}
+
+bool Executor::read_some(Live& live, std::size_t limit)
+{
+    const ssize_t size = ::read(live.output.native_handle(), scratch_.data(), limit);
+    if (size < 0) return errno == EAGAIN || errno == EINTR;
+    live.capture.append({scratch_.data(), static_cast<std::size_t>(size)});
+    return size > 0;
+}
+
+asio::awaitable<void> Executor::wait_for_end(Live& live)
+{
+    co_await live.pidfd.async_wait(asio::posix::descriptor_base::wait_read, asio::use_awaitable);
+    if (live.is_condemned) co_await wait_for_group(live);
+    live.has_ended = true;
+    live.output.cancel();
+}
+
+asio::awaitable<void> Executor::wait_for_group(Live& live)
+{
+    // The leader is not reaped yet, so the group's number cannot come to mean another one.
+    const Counted counted(group_watchers_);
+    scan_wanted_.notify();
+    while (!live.is_forced) {
+        co_await group_news_.wait();
+        if (!living_groups_.contains(live.process->pid)) break;
+    }
+    // Also when nobody was found: a fork may have slipped through the list of processes.
+    signal_group(*live.process, SIGKILL);
+}
+
+asio::awaitable<void> Executor::watch_groups()
+{
+    for (;;) {
+        while (group_watchers_ == 0) co_await scan_wanted_.wait();
+        const std::vector<ProcessEntry> processes = co_await offload(spawners_, &list_processes);
+        living_groups_.clear();
+        for (const ProcessEntry& process : processes) {
+            if (!process.is_zombie) living_groups_.insert(process.group);
+        }
+        group_news_.notify();
+        co_await sleep_for(scan_interval);
+    }
+}
+
+void Executor::finish(Live& live)
+{
+    RunReport end = std::move(live.report);
+    if (auto verdict = book_.ended(live.order.id, clock_.steady_now())) {
+        end.state = verdict->state;
+        end.reason = std::move(verdict->reason);
+    }
+    if (!end.ended_at) end.ended_at = clock_.now();
+    end.output = live.capture.text();
+    end.output_bytes = live.capture.total();
+    const RunId id = live.order.id;
+    live_.erase(id);  // `live` is gone
+    report(end);
+    changed_.notify();
+    run_ended_.notify();
+}
+
+void Executor::report(const RunReport& report)
+{
+    if (metrics_) metrics_->count(report);
+    on_report_(report);
+}
+
+Moment Executor::now() const
+{
+    return Moment{clock_.now(), clock_.steady_now()};
+}
+
+RunReport Executor::blank_report(const RunOrder& order) const
+{
+    RunReport blank;
+    blank.id = order.id;
+    blank.run_server = settings_.node;
+    blank.dispatch_server = order.dispatch_server;
+    blank.epoch = order.epoch;
+    return blank;
+}
+
+}  // namespace peercron

@@ -1,0 +1,134 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "base/event.hpp"
+#include "base/task_group.hpp"
+#include "exec/executor_metrics.hpp"
+#include "exec/output_capture.hpp"
+#include "exec/process.hpp"
+#include "exec/run_book.hpp"
+#include "model/node_load.hpp"
+#include "wire/message.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+#include <array>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+namespace peercron {
+
+struct ExecSettings {
+    NodeName node;
+    std::string version;
+    std::string shell = "/bin/sh";
+    std::size_t max_output = 1U << 20U;  ///< bytes kept of a command's output
+    std::size_t spawn_threads = 2;       ///< a spawn blocks one for the time of an exec
+    RunRules rules;
+};
+
+/// Runs the fires that are handed to this node: carries out the rules of RunBook with processes.
+///
+/// Each run is reported when its process has started (state running) and when it has ended, skipped
+/// ones only then. Reports are made on the I/O thread; the function must not throw.
+///
+/// A run ends with its process. What a background child writes after that is lost, and the child
+/// itself lives on, as with cron. A run that is killed ends when the whole process group has:
+/// SIGTERM, the grace, SIGKILL for who is left.
+///
+/// Lives on the I/O thread; `clock` is asked from the spawning threads, too.
+class Executor {
+public:
+    using OnReport = std::function<void(const RunReport&)>;
+
+    Executor(asio::any_io_executor executor, const Clock& clock, ExecSettings settings,
+             OnReport on_report, prometheus::Registry* metrics = nullptr);
+    ~Executor();
+
+    /// Ends only by cancellation: then every run is killed at once and reported. For a gentle stop
+    /// await drain() first.
+    asio::awaitable<void> run();
+
+    /// Takes the orders of one dispatcher. Returns those that will not start here because this
+    /// node drains; the dispatcher must be told.
+    std::vector<RunId> accept(RunOrders orders);
+
+    /// Takes back what has not started; returns the runs that will not start here.
+    std::vector<RunId> revoke(const std::vector<RunId>& runs);
+
+    /// Ends a run; `why` goes into its row. False when it does not run here.
+    bool kill(const RunId& run, std::string why);
+
+    /// A word of the dispatcher of `epoch` was read just now. False when it is not the newest.
+    bool dispatcher_heard(Epoch epoch);
+
+    /// Consul confirmed this node's session, in a request that was sent at `sent`.
+    void session_confirmed(SteadyTime sent);
+
+    Epoch newest_epoch() const { return book_.newest_epoch(); }
+    std::vector<RunOrder> held() const { return book_.held_orders(); }
+    std::vector<RunReport> running() const;
+    NodeLoad load() const;
+
+    /// From now on nothing starts here. Returns the fires that are given back; the dispatcher must
+    /// be told.
+    std::vector<RunId> begin_drain();
+
+    /// Begins to drain, waits for the runs until `deadline`, then ends them (state killed,
+    /// reason node-stopped). False when one survived even SIGKILL. run() must be running.
+    asio::awaitable<bool> drain(SteadyTime deadline);
+
+private:
+    /// A run from the order to start it until its end is reported.
+    struct Live;
+
+    asio::awaitable<void> follow_book();
+    asio::awaitable<void> watch_groups();
+    asio::awaitable<void> run_fire(Live& live);
+    asio::awaitable<void> run_process(Live& live);
+    asio::awaitable<void> read_output(Live& live);
+    asio::awaitable<void> wait_for_end(Live& live);
+    asio::awaitable<void> wait_for_group(Live& live);
+    asio::awaitable<void> kill_all();
+    asio::awaitable<bool> wait_until_idle(SteadyTime deadline);
+    void carry_out(RunBook::Actions actions);
+    void terminate(Live& live);
+    void force(Live& live);
+    bool read_some(Live& live, std::size_t limit);
+    void finish(Live& live);
+    void report(const RunReport& report);
+    Moment now() const;
+    SteadyTime next_look(const Moment& now) const;
+    RunReport blank_report(const RunOrder& order) const;
+
+    asio::any_io_executor executor_;
+    const Clock& clock_;
+    ExecSettings settings_;
+    OnReport on_report_;
+    std::optional<ExecutorMetrics> metrics_;
+    RunBook book_;
+    Spawner spawner_;
+    std::array<char, 65536> scratch_{};  // what was just read, of any run
+    Event changed_;                      // the book wants to be looked at
+    Event run_ended_;
+    std::unordered_map<RunId, std::unique_ptr<Live>> live_;
+
+    std::size_t group_watchers_ = 0;  // condemned runs whose leader has ended
+    std::unordered_set<pid_t> living_groups_;
+    Event scan_wanted_;
+    Event group_news_;
+
+    TaskGroup runs_;
+    TaskGroup watchers_;
+    asio::thread_pool spawners_;
+};
+
+}  // namespace peercron

@@ -1,0 +1,33 @@
+#pragma once
+
+#include "model/node_load.hpp"
+#include "model/run.hpp"
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+
+#include <array>
+
+namespace peercron {
+
+/// What /metrics says about the runs of this node; times in seconds, as Prometheus wants them.
+class ExecutorMetrics {
+public:
+    explicit ExecutorMetrics(prometheus::Registry& registry);
+
+    void count(const RunReport& report);
+    void show(const NodeLoad& load);
+
+private:
+    std::array<prometheus::Counter*, 10> by_state_{};
+    prometheus::Histogram& lateness_;
+    prometheus::Histogram& duration_;
+    prometheus::Gauge& slots_;
+    prometheus::Gauge& running_;
+    prometheus::Gauge& held_;
+    prometheus::Gauge& waiting_;
+};
+
+}  // namespace peercron

@@ -1,0 +1,238 @@
+#include "exec/process.hpp"
+
+#include "exec/command_line.hpp"
+
+#include <fcntl.h>
+#include <spdlog/fmt/chrono.h>
+#include <spdlog/fmt/fmt.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+namespace peercron {
+namespace {
+
+std::string words_for(int error)
+{
+    return std::generic_category().message(error);
+}
+
+[[noreturn]] void fail(const char* what)
+{
+    throw std::system_error(errno, std::generic_category(), what);
+}
+
+/// glibc 2.36 declares pidfd_open without extern "C", so C++ cannot link it.
+FileDescriptor open_pidfd(pid_t pid)
+{
+    return FileDescriptor(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+}
+
+/// Whether a variable of ours is none of a command's business.
+bool is_private(std::string_view variable)
+{
+    const std::string_view name = variable.substr(0, variable.find('='));
+    static constexpr std::array<std::string_view, 8> of_systemd{
+        "NOTIFY_SOCKET", "WATCHDOG_PID",   "WATCHDOG_USEC", "LISTEN_PID",
+        "LISTEN_FDS",    "LISTEN_FDNAMES", "MAINPID",       "CREDENTIALS_DIRECTORY",
+    };
+    if (std::ranges::find(of_systemd, name) != of_systemd.end()) return true;
+    if (!name.starts_with("PEERCRON_")) return false;
+    static constexpr std::array<std::string_view, 3> secrets{"PASSWORD", "SECRET", "TOKEN"};
+    const auto is_named = [name](std::string_view secret) {
+        return name.find(secret) != std::string_view::npos;
+    };
+    return std::ranges::any_of(secrets, is_named);
+}
+
+/// Set anew for each run.
+bool is_of_a_run(std::string_view variable)
+{
+    static constexpr std::array<std::string_view, 6> names{
+        "PEERCRON_JOB_ID=",  "PEERCRON_SCHEDULED_AT=", "PEERCRON_SCHEDULED_AT_MS=",
+        "PEERCRON_ATTEMPT=", "PEERCRON_NODE=",         "PEERCRON_EPOCH=",
+    };
+    const auto is_name = [variable](std::string_view name) { return variable.starts_with(name); };
+    return std::ranges::any_of(names, is_name);
+}
+
+std::vector<std::string> inherited_environment()
+{
+    std::vector<std::string> kept;
+    for (char** variable = environ; *variable != nullptr; ++variable) {
+        if (!is_private(*variable) && !is_of_a_run(*variable)) kept.emplace_back(*variable);
+    }
+    return kept;
+}
+
+std::array<std::string, 6> run_environment(const RunOrder& order, const NodeName& node)
+{
+    const auto scheduled = order.id.scheduled_at;
+    const auto whole = std::chrono::floor<std::chrono::seconds>(scheduled);
+    const auto utc = fmt::gmtime(std::chrono::system_clock::to_time_t(whole));
+    return {
+        fmt::format("PEERCRON_JOB_ID={}", order.id.job),
+        fmt::format("PEERCRON_SCHEDULED_AT={:%Y-%m-%dT%H:%M:%S}.{:03}Z", utc,
+                    (scheduled - whole).count()),
+        fmt::format("PEERCRON_SCHEDULED_AT_MS={}", to_unix_millis(scheduled)),
+        fmt::format("PEERCRON_ATTEMPT={}", order.id.attempt),
+        fmt::format("PEERCRON_NODE={}", node),
+        fmt::format("PEERCRON_EPOCH={}", order.epoch),
+    };
+}
+
+/// The form in which exec wants strings; valid as long as they are.
+class Pointers {
+public:
+    explicit Pointers(std::size_t size) { pointers_.reserve(size + 1); }
+    void add(const std::string& text) { pointers_.push_back(const_cast<char*>(text.c_str())); }
+    char* const* get()
+    {
+        pointers_.push_back(nullptr);
+        return pointers_.data();
+    }
+
+private:
+    std::vector<char*> pointers_;
+};
+
+/// What the child does between vfork and exec.
+class FileActions {
+public:
+    FileActions(int input, int output)
+    {
+        if (::posix_spawn_file_actions_init(&actions_) != 0) throw std::bad_alloc();
+        const int failed = ::posix_spawn_file_actions_adddup2(&actions_, input, STDIN_FILENO) |
+                           ::posix_spawn_file_actions_adddup2(&actions_, output, STDOUT_FILENO) |
+                           ::posix_spawn_file_actions_adddup2(&actions_, output, STDERR_FILENO) |
+                           ::posix_spawn_file_actions_addclosefrom_np(&actions_, STDERR_FILENO + 1);
+        if (failed != 0) throw std::bad_alloc();
+    }
+    FileActions(const FileActions&) = delete;
+    FileActions& operator=(const FileActions&) = delete;
+    ~FileActions() { ::posix_spawn_file_actions_destroy(&actions_); }
+    const posix_spawn_file_actions_t* get() const { return &actions_; }
+
+private:
+    posix_spawn_file_actions_t actions_{};
+};
+
+}  // namespace
+
+void signal_group(const Process& process, int signal)
+{
+    // Fails only when nobody is left to be signalled.
+    ::kill(-process.pid, signal);
+}
+
+ProcessEnd reap(const Process& process)
+{
+    int status = 0;
+    rusage usage{};
+    pid_t reaped = 0;
+    do {
+        reaped = ::wait4(process.pid, &status, 0, &usage);
+    } while (reaped < 0 && errno == EINTR);
+    if (reaped < 0) fail("wait4");
+
+    ProcessEnd end;
+    if (WIFEXITED(status)) end.exit_code = WEXITSTATUS(status);
+    if (WIFSIGNALED(status)) end.term_signal = WTERMSIG(status);
+    const auto to_duration = [](const timeval& time) {
+        return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);
+    };
+    end.cpu_time = std::chrono::round<std::chrono::milliseconds>(to_duration(usage.ru_utime) +
+                                                                 to_duration(usage.ru_stime));
+    rusage own{};
+    ::getrusage(RUSAGE_SELF, &own);
+    if (usage.ru_maxrss > own.ru_maxrss) end.max_rss = std::int64_t{usage.ru_maxrss} * 1024;
+    return end;
+}
+
+Spawner::Spawner(NodeName node, std::string shell, const Clock& clock)
+    : node_(std::move(node)),
+      shell_(std::move(shell)),
+      clock_(clock),
+      null_(::open("/dev/null", O_RDONLY | O_CLOEXEC)),
+      environment_(inherited_environment())
+{
+    if (!null_) fail("/dev/null");
+    if (std::signal(SIGCHLD, SIG_DFL) == SIG_ERR) fail("signal");
+    if (::posix_spawnattr_init(&attributes_) != 0) throw std::bad_alloc();
+    sigset_t signals;
+    sigfillset(&signals);
+    ::posix_spawnattr_setsigdefault(&attributes_, &signals);
+    sigemptyset(&signals);
+    ::posix_spawnattr_setsigmask(&attributes_, &signals);
+    ::posix_spawnattr_setflags(&attributes_,
+                               POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+}
+
+Spawner::~Spawner()
+{
+    ::posix_spawnattr_destroy(&attributes_);
+}
+
+Result<Process> Spawner::spawn(const RunOrder& order) const
+{
+    if (order.command.find('\0') != std::string::npos) {
+        return Error{"the command contains a NUL character, which no command may"};
+    }
+    const auto own = run_environment(order, node_);
+    Pointers environment(environment_.size() + own.size());
+    for (const std::string& variable : environment_) environment.add(variable);
+    for (const std::string& variable : own) environment.add(variable);
+    char* const* const variables = environment.get();
+
+    if (const auto words = plain_words(order.command)) {
+        Pointers arguments(words->size());
+        for (const std::string& word : *words) arguments.add(word);
+        Result<Process> process = spawn_program(words->front().c_str(), arguments.get(), variables);
+        if (process) return process;
+        // The shell says it in the words that people know, with exit code 126 or 127.
+    }
+    const std::array<std::string, 3> through_shell{shell_, "-c", order.command};
+    Pointers arguments(through_shell.size());
+    for (const std::string& word : through_shell) arguments.add(word);
+    return spawn_program(shell_.c_str(), arguments.get(), variables);
+}
+
+Result<Process> Spawner::spawn_program(const char* program, char* const* arguments,
+                                       char* const* environment) const
+{
+    const auto refused = [program](const char* call, int error) {
+        return Error{fmt::format("cannot start {}: {}: {}", program, call, words_for(error))};
+    };
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) return refused("pipe", errno);
+    Process process;
+    process.output = FileDescriptor(ends[0]);
+    const FileDescriptor writing(ends[1]);
+    if (::fcntl(process.output.get(), F_SETFL, O_NONBLOCK) != 0) return refused("fcntl", errno);
+    const FileActions actions(null_.get(), writing.get());
+
+    process.started_at = clock_.now();
+    process.started = clock_.steady_now();
+    const int error =
+        ::posix_spawnp(&process.pid, program, actions.get(), &attributes_, arguments, environment);
+    if (error != 0) return refused("exec", error);
+    process.pidfd = open_pidfd(process.pid);
+    if (!process.pidfd) {
+        const int reason = errno;
+        signal_group(process, SIGKILL);
+        reap(process);
+        return refused("pidfd_open", reason);
+    }
+    return process;
+}
+
+}  // namespace peercron

@@ -1,0 +1,371 @@
+#include "exec/run_book.hpp"
+
+#include <spdlog/fmt/chrono.h>
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+
+namespace peercron {
+namespace {
+
+using std::chrono::milliseconds;
+
+std::string time_text(WallTime time)
+{
+    const auto whole = std::chrono::floor<std::chrono::seconds>(time);
+    return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z",
+                       fmt::gmtime(std::chrono::system_clock::to_time_t(whole)),
+                       (time - whole).count());
+}
+
+template <class Duration>
+std::string seconds_text(Duration time)
+{
+    return fmt::format("{:.1f} s", std::chrono::duration<double>(time).count());
+}
+
+}  // namespace
+
+RunBook::RunBook(RunRules rules, SteadyTime now) : rules_(rules), contact_(now), last_noticed_(now)
+{}
+
+std::vector<RunId> RunBook::accept(std::vector<RunOrder> orders, const Moment& now)
+{
+    notice(now.steady);
+    std::vector<RunId> given_back;
+    for (RunOrder& order : orders) {
+        if (!dispatcher_heard(order.epoch, now.steady)) continue;
+        const RunId id = order.id;
+        if (running_.contains(id) || ended_.contains(id)) continue;
+        if (draining_) {
+            given_back.push_back(id);
+            continue;
+        }
+        forget_fire(id);
+        if (fires_.size() >= rules_.max_held) {
+            std::string why = fmt::format("{}: this node already holds {} fires, its limit",
+                                          reason::overload, fires_.size());
+            remember(id, now.steady);
+            pending_.skipped.push_back({std::move(order), std::move(why)});
+            continue;
+        }
+        future_.emplace(order.start_at, id);
+        fires_.emplace(id, Fire{std::move(order), now.wall, std::nullopt});
+    }
+    return given_back;
+}
+
+std::vector<RunId> RunBook::revoke(std::span<const RunId> runs)
+{
+    std::vector<RunId> revoked;
+    for (const RunId& id : runs) {
+        if (running_.contains(id) || ended_.contains(id)) continue;
+        forget_fire(id);
+        revoked.push_back(id);
+    }
+    return revoked;
+}
+
+bool RunBook::kill(const RunId& id, Verdict verdict, SteadyTime now)
+{
+    const auto found = running_.find(id);
+    if (found == running_.end()) return false;
+    Run& run = found->second;
+    const bool is_fenced = verdict.state == RunState::fenced;
+    const SteadyTime deadline = now + (is_fenced ? rules_.fence_grace : rules_.kill_grace);
+    if (run.verdict) {
+        // Nothing new, but it may have to be quicker.
+        if (run.deadline && deadline < *run.deadline) set_deadline(run, deadline);
+        return true;
+    }
+    run.verdict = std::move(verdict);
+    set_deadline(run, deadline);
+    pending_.terminate.push_back(id);
+    return true;
+}
+
+void RunBook::started(const RunId& id, const Moment& now)
+{
+    const auto found = running_.find(id);
+    if (found == running_.end()) return;
+    Run& run = found->second;
+    run.since = now.wall;
+    if (run.order.timeout.count() > 0 && !run.verdict) {
+        set_deadline(run, now.steady + run.order.timeout);
+    }
+}
+
+std::optional<RunBook::Verdict> RunBook::ended(const RunId& id, SteadyTime now)
+{
+    const auto found = running_.find(id);
+    if (found == running_.end()) return std::nullopt;
+    set_deadline(found->second, std::nullopt);
+    std::optional<Verdict> verdict = std::move(found->second.verdict);
+    const auto [first, last] = running_by_job_.equal_range(id.job);
+    running_by_job_.erase(std::find_if(first, last, [&](const auto& e) { return e.second == id; }));
+    running_.erase(found);
+    remember(id, now);
+    return verdict;
+}
+
+bool RunBook::dispatcher_heard(Epoch epoch, SteadyTime now)
+{
+    // First: a lease that has run out has run out, whatever is heard afterwards.
+    notice(now);
+    if (epoch < newest_epoch_) return false;
+    newest_epoch_ = epoch;
+    heard_ = now;
+    contact_ = std::max(contact_, now);
+    return true;
+}
+
+void RunBook::session_confirmed(SteadyTime sent, SteadyTime now)
+{
+    notice(now);
+    contact_ = std::max(contact_, sent);
+}
+
+std::vector<RunId> RunBook::drain()
+{
+    draining_ = true;
+    std::vector<RunId> given_back;
+    given_back.reserve(fires_.size());
+    for (const auto& [id, fire] : fires_) given_back.push_back(id);
+    fires_.clear();
+    future_.clear();
+    waiting_.clear();
+    start_deadlines_.clear();
+    return given_back;
+}
+
+RunBook::Actions RunBook::due(const Moment& now)
+{
+    notice(now);
+    end_deadlines(now.steady);
+    collect_due(now);
+    expire(now);
+    start(now);
+    while (!ended_in_order_.empty() &&
+           (ended_in_order_.size() > rules_.max_remembered ||
+            ended_in_order_.front().first + rules_.remember < now.steady)) {
+        ended_.erase(ended_in_order_.front().second);
+        ended_in_order_.pop_front();
+    }
+    return std::exchange(pending_, {});
+}
+
+std::optional<WallTime> RunBook::next_start() const
+{
+    std::optional<WallTime> next;
+    if (!future_.empty()) next = future_.begin()->first;
+    if (!start_deadlines_.empty()) {
+        // Only after start_by has passed a fire ends as skipped.
+        const WallTime expiry = start_deadlines_.begin()->first + milliseconds(1);
+        next = std::min(next.value_or(expiry), expiry);
+    }
+    return next;
+}
+
+std::optional<SteadyTime> RunBook::next_deadline() const
+{
+    if (deadlines_.empty()) return std::nullopt;
+    return deadlines_.begin()->first;
+}
+
+bool RunBook::is_isolated(SteadyTime now) const
+{
+    return now - contact_ > rules_.lease;
+}
+
+std::vector<RunOrder> RunBook::held_orders() const
+{
+    std::vector<RunOrder> orders;
+    orders.reserve(fires_.size());
+    for (const auto& [id, fire] : fires_) orders.push_back(fire.order);
+    return orders;
+}
+
+std::vector<RunId> RunBook::running_ids() const
+{
+    std::vector<RunId> ids;
+    ids.reserve(running_.size());
+    for (const auto& [id, run] : running_) ids.push_back(id);
+    return ids;
+}
+
+void RunBook::notice(SteadyTime now)
+{
+    if (now - last_noticed_ > rules_.silence_limit / 2) woke_ = now;
+    last_noticed_ = std::max(last_noticed_, now);
+    if (is_isolated(now)) fence(now);
+}
+
+void RunBook::notice(const Moment& now)
+{
+    notice(now.steady);
+    if (last_due_) {
+        // A machine that was suspended shows it by the wall clock alone.
+        const auto jump = (now.wall - last_due_->wall) - (now.steady - last_due_->steady);
+        if (jump > rules_.silence_limit / 2) woke_ = now.steady;
+    }
+    last_due_ = now;
+}
+
+bool RunBook::trusts_dispatcher(SteadyTime now) const
+{
+    const bool is_awake = !woke_ || now - *woke_ >= rules_.silence_limit;
+    return is_awake && heard_ && now - *heard_ <= rules_.silence_limit;
+}
+
+void RunBook::fence(SteadyTime now)
+{
+    for (const auto& [id, run] : running_) {
+        if (!run.order.is_mutex || (run.verdict && run.verdict->state == RunState::fenced))
+            continue;
+        std::string why = fmt::format("{}: neither a dispatcher nor Consul was heard for {}",
+                                      reason::isolated, seconds_text(now - contact_));
+        kill(id, Verdict{RunState::fenced, std::move(why)}, now);
+    }
+}
+
+void RunBook::set_deadline(Run& run, std::optional<SteadyTime> deadline)
+{
+    if (run.deadline) deadlines_.erase({*run.deadline, run.order.id});
+    run.deadline = deadline;
+    if (deadline) deadlines_.emplace(*deadline, run.order.id);
+}
+
+void RunBook::remember(const RunId& id, SteadyTime now)
+{
+    if (ended_.emplace(id, now).second) ended_in_order_.emplace_back(now, id);
+}
+
+void RunBook::forget_fire(const RunId& id)
+{
+    const auto found = fires_.find(id);
+    if (found == fires_.end()) return;
+    const RunOrder& order = found->second.order;
+    future_.erase({order.start_at, id});
+    waiting_.erase({order.start_at, id});
+    start_deadlines_.erase({order.start_by, id});
+    fires_.erase(found);
+}
+
+void RunBook::skip(const RunId& id, std::string why)
+{
+    RunOrder order = fires_.at(id).order;
+    forget_fire(id);
+    remember(id, last_noticed_);
+    pending_.skipped.push_back({std::move(order), std::move(why)});
+}
+
+void RunBook::end_deadlines(SteadyTime now)
+{
+    while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
+        const RunId id = deadlines_.begin()->second;
+        Run& run = running_.at(id);
+        set_deadline(run, std::nullopt);
+        if (run.verdict) {
+            pending_.kill.push_back(id);
+        } else {
+            std::string why =
+                fmt::format("ran longer than its timeout of {} s", run.order.timeout.count());
+            kill(id, Verdict{RunState::timeout, std::move(why)}, now);
+        }
+    }
+}
+
+void RunBook::collect_due(const Moment& now)
+{
+    while (!future_.empty() && future_.begin()->first <= now.wall) {
+        const RunId id = future_.begin()->second;
+        Fire& fire = fires_.at(id);
+        fire.first_seen_due = now.wall;
+        future_.erase(future_.begin());
+        waiting_.emplace(fire.order.start_at, id);
+        start_deadlines_.emplace(fire.order.start_by, id);
+        skip_if_job_runs(id);
+    }
+}
+
+void RunBook::expire(const Moment& now)
+{
+    while (!start_deadlines_.empty() && start_deadlines_.begin()->first < now.wall) {
+        const RunId id = start_deadlines_.begin()->second;
+        skip(id, expired_reason(fires_.at(id), now));
+    }
+}
+
+void RunBook::start(const Moment& now)
+{
+    // What is late must wait for a dispatcher's word; what is on time need not.
+    auto next = waiting_.begin();
+    if (!trusts_dispatcher(now.steady)) {
+        next = waiting_.lower_bound({now.wall - rules_.on_time, RunId{}});
+    }
+    const bool may_own_mutex = !is_isolated(now.steady);
+    // The clock may have been set back since a fire came due: not before its time, then.
+    while (next != waiting_.end() && next->first <= now.wall && running_.size() < rules_.slots) {
+        const RunId id = next->second;
+        ++next;
+        if (skip_if_job_runs(id)) continue;
+        RunOrder order = fires_.at(id).order;
+        if (order.is_mutex && !may_own_mutex) continue;
+        forget_fire(id);
+        running_by_job_.emplace(id.job, id);
+        running_.emplace(id, Run{order, now.wall, std::nullopt, std::nullopt});
+        pending_.start.push_back(std::move(order));
+    }
+    while (waiting_.size() > rules_.max_waiting) {
+        skip(std::prev(waiting_.end())->second,
+             fmt::format("{}: {}, more than may wait", reason::overload, load_text()));
+    }
+}
+
+bool RunBook::skip_if_job_runs(const RunId& id)
+{
+    if (!fires_.at(id).order.is_mutex) return false;
+    const auto found = running_by_job_.find(id.job);
+    if (found == running_by_job_.end()) return false;
+    const Run& alive = running_.at(found->second);
+    skip(id, fmt::format("{}: the previous run of {} is still running since {}", reason::mutex,
+                         to_string(alive.order.id), time_text(alive.since)));
+    return true;
+}
+
+std::string RunBook::expired_reason(const Fire& fire, const Moment& now) const
+{
+    const RunOrder& order = fire.order;
+    if (fire.accepted_at > order.start_by) {
+        return fmt::format("{}: was to start by {}, but reached this node only at {}",
+                           reason::misfire, time_text(order.start_by), time_text(fire.accepted_at));
+    }
+    if (fire.first_seen_due.value_or(now.wall) > order.start_by) {
+        return fmt::format(
+            "{}: woke up too late: this node was to start it by {} and came to it at {}",
+            reason::misfire, time_text(order.start_by), time_text(now.wall));
+    }
+    if (running_.size() >= rules_.slots) {
+        return fmt::format("{}: no slot was free by {}: {}", reason::overload,
+                           time_text(order.start_by), load_text());
+    }
+    if (order.is_mutex && is_isolated(now.steady)) {
+        return fmt::format("{}: neither a dispatcher nor Consul was heard for {}", reason::isolated,
+                           seconds_text(now.steady - contact_));
+    }
+    const std::string silence =
+        heard_ ? "no dispatcher was heard for " + seconds_text(now.steady - *heard_)
+               : std::string("no dispatcher was ever heard");
+    return fmt::format(
+        "{}: woke up too late: due at {}, and until {} {}, so that another node may "
+        "have been given it",
+        reason::misfire, time_text(order.start_at), time_text(order.start_by), silence);
+}
+
+std::string RunBook::load_text() const
+{
+    return fmt::format("{} of {} slots busy, {} due fires waiting", running_.size(), rules_.slots,
+                       waiting_.size());
+}
+
+}  // namespace peercron

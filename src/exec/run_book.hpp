@@ -1,0 +1,178 @@
+#pragma once
+
+#include "model/run.hpp"
+#include "wire/message.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <deque>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace peercron {
+
+/// What the rules of a RunBook measure.
+struct RunRules {
+    std::size_t slots = 128;           ///< runs at the same time
+    std::size_t max_waiting = 10'000;  ///< due fires without a slot; one more is skipped at once
+    std::size_t max_held = 200'000;    ///< fires handed to this node and not started
+    std::size_t max_remembered = 200'000;  ///< identities of runs that ended, and …
+    std::chrono::milliseconds remember{std::chrono::minutes(10)};  ///< … for how long
+
+    /// A fire starts without asking who dispatches until so long after its time. No dispatcher
+    /// may give such a fire to another node before this has passed.
+    std::chrono::milliseconds on_time{1000};
+    /// How long after the last word of a dispatcher this node may still be taken for alive.
+    std::chrono::milliseconds silence_limit{1500};
+    /// How long this node may own a mutex without having heard from a dispatcher or Consul.
+    std::chrono::milliseconds lease{10'000};
+
+    std::chrono::milliseconds kill_grace{5000};  ///< from SIGTERM to SIGKILL
+    /// The same when the lease has run out: must be over before the lease's margin is.
+    std::chrono::milliseconds fence_grace{500};
+};
+
+/// What this node holds, runs and remembers, and the rules by which fires start and end here.
+///
+/// Pure bookkeeping: no I/O and no clock; the caller hands in moments and carries out what due()
+/// returns. Thread safety: none.
+///
+/// The rules:
+///  1. An identity (RunId) starts at most once here, whatever the clocks do.
+///  2. A fire starts at `start_at` by the wall clock, never earlier, when a slot is free.
+///  3. Later than `on_time` it starts only while a dispatcher is heard: a process that was
+///     stopped, or whose network was, may have been given up and its fires given to others.
+///     After a stop nothing counts as heard for `silence_limit`, because what is read then may have
+///     lain in a buffer, and the words that take fires back may lie behind it.
+///  4. A fire that has not started by `start_by` ends as skipped, and its reason says why.
+///  5. A mutex fire whose job has a run alive here ends as skipped.
+///  6. Isolated for `lease`, this node kills its mutex runs (`fenced`) and starts none.
+class RunBook {
+public:
+    /// A fire that ends without a run.
+    struct Skipped {
+        RunOrder order;
+        std::string reason;
+    };
+    /// What the caller must do now. `start` was counted as running; report how it went with
+    /// started() and ended().
+    struct Actions {
+        std::vector<RunOrder> start;
+        std::vector<Skipped> skipped;
+        std::vector<RunId> terminate;  ///< SIGTERM to the group
+        std::vector<RunId> kill;       ///< SIGKILL to the group
+    };
+    /// Why a run is being ended by us.
+    struct Verdict {
+        RunState state = RunState::killed;
+        std::string reason;
+    };
+
+    RunBook(RunRules rules, SteadyTime now);
+
+    /// Takes orders. Ignores what runs or has run here, and orders of a dispatcher older than the
+    /// newest one seen; an order for a fire that is held replaces the old one (the dispatcher's
+    /// last word). Returns those that will not start here because this node drains.
+    std::vector<RunId> accept(std::vector<RunOrder> orders, const Moment& now);
+
+    /// Takes back what has not started. Returns those that will not start here, unknown ones
+    /// included; they may be ordered again.
+    std::vector<RunId> revoke(std::span<const RunId> runs);
+
+    /// Condemns a run: the first verdict stands. False when there is no such run.
+    bool kill(const RunId& run, Verdict verdict, SteadyTime now);
+
+    /// The process of this run exists: its timeout counts from here.
+    void started(const RunId& run, const Moment& now);
+
+    /// The run is over; frees its slot and its mutex. Returns the verdict when it was condemned.
+    std::optional<Verdict> ended(const RunId& run, SteadyTime now);
+
+    /// The dispatcher of `epoch` spoke. False when a newer one is known; then it counts for
+    /// nothing.
+    bool dispatcher_heard(Epoch epoch, SteadyTime now);
+
+    /// Consul confirmed this node's session, in a request that was sent at `sent`.
+    void session_confirmed(SteadyTime sent, SteadyTime now);
+
+    /// From now on nothing starts and nothing is accepted. Returns the fires that are given back.
+    std::vector<RunId> drain();
+
+    /// What is to be done at `now`. Call it at next_start() and next_deadline(), and at least
+    /// every silence_limit / 4: a longer pause is taken for a stop of this process.
+    Actions due(const Moment& now);
+
+    std::optional<WallTime> next_start() const;
+    std::optional<SteadyTime> next_deadline() const;
+
+    bool is_isolated(SteadyTime now) const;
+    bool is_draining() const { return draining_; }
+    Epoch newest_epoch() const { return newest_epoch_; }
+    std::size_t running() const { return running_.size(); }
+    std::size_t held() const { return fires_.size() - waiting_.size(); }
+    std::size_t waiting() const { return waiting_.size(); }  ///< due, but not started
+    std::vector<RunOrder> held_orders() const;
+    std::vector<RunId> running_ids() const;
+
+private:
+    /// A fire that has not started.
+    struct Fire {
+        RunOrder order;
+        WallTime accepted_at{};
+        std::optional<WallTime> first_seen_due;
+    };
+    struct Run {
+        RunOrder order;
+        WallTime since{};
+        std::optional<SteadyTime> deadline;  // its place in deadlines_
+        std::optional<Verdict> verdict;
+    };
+    using ByTime = std::set<std::pair<WallTime, RunId>>;
+
+    void notice(SteadyTime now);
+    void notice(const Moment& now);
+    bool trusts_dispatcher(SteadyTime now) const;
+    void fence(SteadyTime now);
+    void set_deadline(Run& run, std::optional<SteadyTime> deadline);
+    void remember(const RunId& run, SteadyTime now);
+    void forget_fire(const RunId& run);
+    void skip(const RunId& run, std::string why);
+    void end_deadlines(SteadyTime now);
+    void collect_due(const Moment& now);
+    void expire(const Moment& now);
+    void start(const Moment& now);
+    bool skip_if_job_runs(const RunId& id);
+    std::string expired_reason(const Fire& fire, const Moment& now) const;
+    std::string load_text() const;
+
+    RunRules rules_;
+    Epoch newest_epoch_ = 0;
+    bool draining_ = false;
+
+    std::unordered_map<RunId, Fire> fires_;
+    ByTime future_;           // fires by start_at
+    ByTime waiting_;          // due fires by start_at
+    ByTime start_deadlines_;  // due fires by start_by
+
+    std::unordered_map<RunId, Run> running_;
+    std::unordered_multimap<JobId, RunId> running_by_job_;
+    std::set<std::pair<SteadyTime, RunId>> deadlines_;  // timeouts, and SIGKILL of the condemned
+
+    std::unordered_map<RunId, SteadyTime> ended_;
+    std::deque<std::pair<SteadyTime, RunId>> ended_in_order_;
+
+    Actions pending_;
+
+    std::optional<SteadyTime> heard_;  // when a dispatcher last spoke
+    SteadyTime contact_;               // when a dispatcher spoke or the session was confirmed
+    SteadyTime last_noticed_;
+    std::optional<Moment> last_due_;
+    std::optional<SteadyTime> woke_;  // the end of the last stop of this process
+};
+
+}  // namespace peercron

@@ -1,0 +1,506 @@
+#include "exec/executor.hpp"
+
+#include "exec/process_table.hpp"
+#include "run_coroutine.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <prometheus/text_serializer.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+
+namespace peercron {
+namespace {
+
+using namespace std::chrono_literals;
+using namespace std::string_literals;
+using ::testing::ElementsAre;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+using ::testing::StartsWith;
+
+bool is_alive(pid_t pid)
+{
+    for (const ProcessEntry& process : list_processes()) {
+        if (process.pid == pid) return !process.is_zombie;
+    }
+    return false;
+}
+
+/// Runs commands with the real executor, system clock and processes.
+class ExecutorTest : public ::testing::Test {
+protected:
+    static ExecSettings settings()
+    {
+        ExecSettings result;
+        result.node = "127.0.0.1:9991";
+        result.version = "1.2.3";
+        result.rules.kill_grace = 300ms;
+        return result;
+    }
+
+    RunOrder order(std::string command)
+    {
+        RunOrder order;
+        order.id = RunId{++last_job_, clock_.now(), 1};
+        order.command = std::move(command);
+        order.start_at = order.id.scheduled_at;
+        order.start_by = order.start_at + 10min;
+        order.epoch = 7;
+        order.dispatch_server = "127.0.0.1:9993";
+        return order;
+    }
+
+    /// Runs the orders to their ends; returns the final reports in the order of the orders.
+    std::vector<RunReport> run(std::vector<RunOrder> orders)
+    {
+        asio::io_context io(1);
+        ended_ = 0;
+        Executor executor(io.get_executor(), clock_, settings_, keep_reports(), &registry_);
+        testing::run(io, run_to_end(io, executor, orders));
+        std::vector<RunReport> finals;
+        for (const RunOrder& order : orders) {
+            for (const RunReport& report : reports_) {
+                if (report.id == order.id && is_final(report.state)) finals.push_back(report);
+            }
+        }
+        EXPECT_EQ(finals.size(), orders.size()) << "every order has one final report";
+        return finals;
+    }
+    RunReport run(RunOrder order) { return run(std::vector<RunOrder>{std::move(order)}).at(0); }
+    RunReport run(std::string command) { return run(order(std::move(command))); }
+
+    Executor::OnReport keep_reports()
+    {
+        return [this](const RunReport& report) {
+            reports_.push_back(report);
+            if (is_final(report.state)) ++ended_;
+            if (reported_ != nullptr) reported_->notify();
+        };
+    }
+
+    asio::awaitable<void> run_to_end(asio::io_context& io, Executor& executor,
+                                     std::vector<RunOrder> orders)
+    {
+        TaskGroup tasks(io.get_executor());
+        Event reported(io.get_executor());
+        reported_ = &reported;
+        tasks.spawn("executor", executor.run());
+        const std::size_t count = orders.size();
+        RunOrders message;
+        message.orders = std::move(orders);
+        executor.accept(std::move(message));
+        while (ended_ < count) co_await reported.wait();
+        tasks.cancel();
+        co_await tasks.join();
+        reported_ = nullptr;
+    }
+
+    SystemClock clock_;
+    ExecSettings settings_ = settings();
+    prometheus::Registry registry_;
+    JobId last_job_ = 0;
+    std::vector<RunReport> reports_;
+    std::size_t ended_ = 0;
+    Event* reported_ = nullptr;
+};
+
+TEST_F(ExecutorTest, ReportsTheStartAndTheEnd)
+{
+    const RunOrder hello = order("echo hello");
+    const RunReport end = run(hello);
+    ASSERT_THAT(reports_, SizeIs(2));
+    EXPECT_EQ(reports_[0].state, RunState::running);
+    EXPECT_EQ(reports_[0].started_at, end.started_at);
+    EXPECT_GE(*end.started_at, hello.start_at);
+    EXPECT_GE(*end.ended_at, *end.started_at);
+    EXPECT_EQ(end.state, RunState::success);
+    EXPECT_EQ(end.reason, "");
+    EXPECT_EQ(end.exit_code, 0);
+    EXPECT_EQ(end.term_signal, std::nullopt);
+    EXPECT_EQ(end.output, "hello\n");
+    EXPECT_EQ(end.output_bytes, 6);
+    EXPECT_EQ(end.run_server, "127.0.0.1:9991");
+    EXPECT_EQ(end.dispatch_server, "127.0.0.1:9993");
+    EXPECT_EQ(end.epoch, 7U);
+}
+
+TEST_F(ExecutorTest, AFailedCommandHasItsExitCode)
+{
+    const RunReport end = run("echo oops >&2; exit 3");
+    EXPECT_EQ(end.state, RunState::failed);
+    EXPECT_EQ(end.exit_code, 3);
+    EXPECT_EQ(end.output, "oops\n");
+}
+
+TEST_F(ExecutorTest, ACommandThatIsNotFoundEndsAsInTheShell)
+{
+    const RunReport end = run("no-such-program-here --flag");
+    EXPECT_EQ(end.state, RunState::failed);
+    EXPECT_EQ(end.exit_code, 127);
+    EXPECT_THAT(end.output, HasSubstr("not found"));
+}
+
+TEST_F(ExecutorTest, AFileThatIsNotExecutableEndsAsInTheShell)
+{
+    const std::string path = ::testing::TempDir() + "peercron-not-executable";
+    std::ofstream(path) << "echo hi\n";
+    ::chmod(path.c_str(), 0644);
+    const RunReport end = run(path);
+    EXPECT_EQ(end.exit_code, 126);
+    EXPECT_THAT(end.output, HasSubstr("Permission denied"));
+}
+
+TEST_F(ExecutorTest, AScriptWithoutAFirstLineRunsInTheShell)
+{
+    const std::string path = ::testing::TempDir() + "peercron-plain-script";
+    std::ofstream(path) << "echo from script\n";
+    ::chmod(path.c_str(), 0755);
+    EXPECT_EQ(run(path).output, "from script\n");
+}
+
+TEST_F(ExecutorTest, ASignalThatWasNotOursIsAFailure)
+{
+    const RunReport end = run("kill -9 $$");
+    EXPECT_EQ(end.state, RunState::failed);
+    EXPECT_EQ(end.term_signal, 9);
+    EXPECT_EQ(end.exit_code, std::nullopt);
+    EXPECT_EQ(end.reason, "ended by signal 9 (Killed)");
+}
+
+TEST_F(ExecutorTest, AShellThatDoesNotExistIsSaidInTheRow)
+{
+    settings_.shell = "/no/such/shell";
+    const RunReport end = run("exit 0");
+    EXPECT_EQ(end.state, RunState::failed);
+    EXPECT_EQ(end.reason, "cannot start /no/such/shell: exec: No such file or directory");
+    EXPECT_EQ(end.started_at, std::nullopt);
+    EXPECT_NE(end.ended_at, std::nullopt);
+}
+
+TEST_F(ExecutorTest, TenMegabytesOfOutputAreCapped)
+{
+    const RunReport end =
+        run("echo first; head -c 10000000 /dev/zero | tr '\\0' x; echo; echo last");
+    EXPECT_EQ(end.state, RunState::success);
+    EXPECT_EQ(end.output_bytes, 10'000'012);
+    EXPECT_LE(end.output.size(), (1U << 20U) + 100U);
+    EXPECT_THAT(end.output, StartsWith("first\n"));
+    EXPECT_THAT(end.output, EndsWith("\nlast\n"));
+    EXPECT_THAT(end.output, HasSubstr("\n[… 8951436 bytes left out …]\n"));
+}
+
+TEST_F(ExecutorTest, BytesThatAreNoTextAreReplaced)
+{
+    EXPECT_EQ(run("printf 'a\\377b\\000c'").output,
+              "a\xEF\xBF\xBD"
+              "b\xEF\xBF\xBD"
+              "c");
+}
+
+TEST_F(ExecutorTest, QuotesAndEmojiReachTheCommand)
+{
+    EXPECT_EQ(run("printf '%s|' \"it's\" '🎉 \"x\"'").output, "it's|🎉 \"x\"|");
+    EXPECT_EQ(run("echo 🎉").output, "🎉\n");
+}
+
+TEST_F(ExecutorTest, ALongCommandRuns)
+{
+    EXPECT_EQ(run("echo " + std::string(60'000, 'x')).output_bytes, 60'001);
+    EXPECT_EQ(run(": '" + std::string(60'000, 'x') + "'; echo done").output, "done\n");
+}
+
+TEST_F(ExecutorTest, ACommandThatIsTooLongSaysSo)
+{
+    const RunReport end = run(": '" + std::string(200'000, 'x') + "'");
+    EXPECT_EQ(end.state, RunState::failed);
+    EXPECT_EQ(end.reason, "cannot start /bin/sh: exec: Argument list too long");
+}
+
+TEST_F(ExecutorTest, ACommandWithANulIsRefused)
+{
+    const RunReport end = run("echo a\0b"s);
+    EXPECT_EQ(end.state, RunState::failed);
+    EXPECT_THAT(end.reason, HasSubstr("NUL"));
+}
+
+TEST_F(ExecutorTest, ABackgroundChildDoesNotKeepTheRunAlive)
+{
+    const RunReport end = run("sleep 1000 & echo $!");
+    EXPECT_EQ(end.state, RunState::success);
+    const pid_t child = std::stoi(end.output);
+    EXPECT_TRUE(is_alive(child)) << "cron leaves it, too";
+    ::kill(child, SIGKILL);
+}
+
+TEST_F(ExecutorTest, ABackgroundChildThatWritesForEverDoesNotKeepTheRunAlive)
+{
+    const RunReport end = run("yes & sleep 0.1; echo $! >&2");
+    EXPECT_EQ(end.state, RunState::success);  // and `yes` dies of the closed pipe
+}
+
+TEST_F(ExecutorTest, WhatWasWrittenRightBeforeTheEndIsKept)
+{
+    std::vector<RunOrder> orders;
+    for (int i = 0; i < 50; ++i)
+        orders.push_back(order("sleep 1000 & printf %05000d 7; kill $!; exit 0"));
+    for (const RunReport& end : run(orders)) EXPECT_EQ(end.output_bytes, 5000);
+}
+
+TEST_F(ExecutorTest, ClosingItsOutputDoesNotEndTheRun)
+{
+    const RunReport end = run("echo before; exec >&- 2>&-; sleep 0.1; echo after; exit 3");
+    EXPECT_EQ(end.output, "before\n");
+    EXPECT_EQ(end.exit_code, 3);
+    EXPECT_GE(end.use_time, 100ms);
+}
+
+TEST_F(ExecutorTest, ATimeoutEndsTheRun)
+{
+    RunOrder slow = order("echo begun; sleep 1000");
+    slow.timeout = 1s;
+    const RunReport end = run(slow);
+    EXPECT_EQ(end.state, RunState::timeout);
+    EXPECT_EQ(end.reason, "ran longer than its timeout of 1 s");
+    EXPECT_EQ(end.output, "begun\n");
+    EXPECT_EQ(end.term_signal, SIGTERM);
+    EXPECT_GE(end.use_time, 1s);
+}
+
+TEST_F(ExecutorTest, ACommandThatIgnoresSigtermIsKilled)
+{
+    RunOrder stubborn = order("trap '' TERM; echo begun; while :; do sleep 0.05; done");
+    stubborn.timeout = 1s;
+    const RunReport end = run(stubborn);
+    EXPECT_EQ(end.state, RunState::timeout);
+    EXPECT_EQ(end.term_signal, SIGKILL);
+    EXPECT_GE(end.use_time, 1300ms);
+}
+
+TEST_F(ExecutorTest, AChildThatIgnoresSigtermDiesWithItsGroup)
+{
+    RunOrder family =
+        order("(trap '' TERM; while :; do sleep 0.05; done) >/dev/null 2>&1 & echo $!; wait");
+    family.timeout = 1s;
+    const RunReport end = run(family);
+    EXPECT_EQ(end.state, RunState::timeout);
+    EXPECT_EQ(end.term_signal, SIGTERM) << "the leader obeyed";
+    EXPECT_GE(end.use_time, 1300ms) << "and its child had the grace";
+    EXPECT_FALSE(is_alive(std::stoi(end.output)));
+}
+
+TEST_F(ExecutorTest, AChildThatCleansUpHasTheGraceAndNoMore)
+{
+    settings_.rules.kill_grace = 60s;
+    RunOrder family =
+        order("(trap 'sleep 0.2; echo clean; exit' TERM; while :; do sleep 0.05; done) & wait");
+    family.timeout = 1s;
+    const RunReport end = run(family);
+    EXPECT_THAT(end.output, HasSubstr("clean\n"));
+    EXPECT_LT(end.use_time, 30s);
+}
+
+TEST_F(ExecutorTest, CommandsGetWhatTheyNeedToKnowAndNoSecrets)
+{
+    ::setenv("PEERCRON_CLUSTER_SECRET", "hush", 1);
+    ::setenv("PEERCRON_MYSQL_PASSWORD", "hush", 1);
+    ::setenv("PEERCRON_CONSUL_TOKEN", "hush", 1);
+    ::setenv("NOTIFY_SOCKET", "/hush", 1);
+    ::setenv("PEERCRON_NODE", "wrong", 1);
+    ::setenv("OTHER", "stays", 1);
+    RunOrder env = order("env");
+    env.id = RunId{12, from_unix_millis(1'795'219'200'007), 2};
+    const std::string output = "\n" + run(env).output;
+    for (const char* name : {"PEERCRON_CLUSTER_SECRET", "PEERCRON_MYSQL_PASSWORD",
+                             "PEERCRON_CONSUL_TOKEN", "NOTIFY_SOCKET", "PEERCRON_NODE", "OTHER"}) {
+        ::unsetenv(name);
+    }
+    EXPECT_THAT(output, HasSubstr("\nPEERCRON_JOB_ID=12\n"));
+    EXPECT_THAT(output, HasSubstr("\nPEERCRON_SCHEDULED_AT=2026-11-21T00:00:00.007Z\n"));
+    EXPECT_THAT(output, HasSubstr("\nPEERCRON_SCHEDULED_AT_MS=1795219200007\n"));
+    EXPECT_THAT(output, HasSubstr("\nPEERCRON_ATTEMPT=2\n"));
+    EXPECT_THAT(output, HasSubstr("\nPEERCRON_NODE=127.0.0.1:9991\n"));
+    EXPECT_THAT(output, HasSubstr("\nPEERCRON_EPOCH=7\n"));
+    EXPECT_THAT(output, HasSubstr("\nOTHER=stays\n"));
+    EXPECT_THAT(output, ::testing::Not(HasSubstr("hush")));
+}
+
+TEST_F(ExecutorTest, CommandsInheritNothingElseOfOurs)
+{
+    const int leaky = ::dup(0);  // without close-on-exec
+    ::signal(SIGPIPE, SIG_IGN);
+    const RunReport end = run("ls /proc/self/fd | tr '\\n' ' '; sh -c 'kill -PIPE $$'; echo $?");
+    ::signal(SIGPIPE, SIG_DFL);
+    ::close(leaky);
+    EXPECT_THAT(end.output, StartsWith("0 1 2 3 ")) << "3 is ls's own";
+    EXPECT_THAT(end.output, EndsWith("141\n")) << "SIGPIPE has its default action";
+}
+
+TEST_F(ExecutorTest, EachCommandLeadsASessionOfItsOwn)
+{
+    EXPECT_EQ(run("test $(ps -o sid= -p $$) = $$").state, RunState::success);
+}
+
+TEST_F(ExecutorTest, StandardInputIsEmpty)
+{
+    EXPECT_EQ(run("cat; echo end").output, "end\n");
+}
+
+TEST_F(ExecutorTest, CpuTimeAndMemoryAreMeasured)
+{
+    const RunReport end = run("i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done");
+    EXPECT_GT(end.cpu_time, 0ms);
+    EXPECT_LE(end.cpu_time, end.use_time + 20ms);
+    rusage own{};
+    ::getrusage(RUSAGE_SELF, &own);
+    EXPECT_TRUE(end.max_rss == 0 || end.max_rss > own.ru_maxrss * 1024)
+        << "never our own size for its";
+}
+
+TEST_F(ExecutorTest, TwoHundredAtOnceAllSucceed)
+{
+    settings_.rules.slots = 50;
+    std::vector<RunOrder> orders;
+    for (int i = 0; i < 200; ++i) orders.push_back(order("true"));
+    for (const RunReport& end : run(orders)) EXPECT_EQ(end.state, RunState::success) << end.reason;
+}
+
+TEST_F(ExecutorTest, AFireThatIsTooLateIsReportedAsSkipped)
+{
+    RunOrder late = order("echo never");
+    late.start_at = late.id.scheduled_at = clock_.now() - 1min;
+    late.start_by = clock_.now() - 30s;
+    const RunReport end = run(late);
+    EXPECT_EQ(end.state, RunState::skipped);
+    EXPECT_THAT(end.reason, StartsWith("misfire: "));
+    EXPECT_EQ(end.started_at, std::nullopt);
+    EXPECT_EQ(end.output, "");
+}
+
+TEST_F(ExecutorTest, NeverStartsBeforeItsTime)
+{
+    RunOrder soon = order("date +%s%3N");
+    soon.start_at = soon.id.scheduled_at = clock_.now() + 300ms;
+    const RunReport end = run(soon);
+    EXPECT_GE(*end.started_at, soon.start_at);
+    EXPECT_GE(std::stoll(end.output), to_unix_millis(soon.start_at));
+}
+
+TEST_F(ExecutorTest, MetricsCountTheFinalStates)
+{
+    run({order("true"), order("false"), order("exit 3")});
+    const std::string text = prometheus::TextSerializer().Serialize(registry_.Collect());
+    EXPECT_THAT(text, HasSubstr("peercron_runs_total{state=\"success\"} 1"));
+    EXPECT_THAT(text, HasSubstr("peercron_runs_total{state=\"failed\"} 2"));
+    EXPECT_THAT(text, HasSubstr("peercron_run_lateness_seconds_count 3"));
+}
+
+asio::awaitable<void> cancel_while_running(asio::io_context& io, Executor& executor,
+                                           RunOrders orders, std::vector<RunReport>& reports)
+{
+    TaskGroup tasks(io.get_executor());
+    tasks.spawn("executor", executor.run());
+    executor.accept(std::move(orders));
+    while (reports.empty()) co_await sleep_for(5ms);
+    EXPECT_THAT(executor.running(), SizeIs(1));
+    EXPECT_EQ(executor.load().running, 1U);
+    tasks.cancel();
+    co_await tasks.join();
+}
+
+TEST_F(ExecutorTest, CancelledItKillsAndReportsEveryRun)
+{
+    asio::io_context io(1);
+    Executor executor(io.get_executor(), clock_, settings_, keep_reports());
+    testing::run(
+        io, cancel_while_running(io, executor, RunOrders{{order("trap '' TERM; sleep 1000; true")}},
+                                 reports_));
+    ASSERT_THAT(reports_, SizeIs(2));
+    EXPECT_EQ(reports_[1].state, RunState::killed);
+    EXPECT_THAT(reports_[1].reason, StartsWith("node-stopped"));
+    EXPECT_EQ(reports_[1].term_signal, SIGKILL);
+}
+
+asio::awaitable<void> drain_while_running(asio::io_context& io, Executor& executor,
+                                          RunOrders orders, std::vector<RunReport>& reports)
+{
+    TaskGroup tasks(io.get_executor());
+    tasks.spawn("executor", executor.run());
+    const RunOrder last = orders.orders.back();
+    const RunOrder second = orders.orders.at(1);
+    executor.accept(std::move(orders));
+    while (reports.size() < 2) co_await sleep_for(5ms);
+    EXPECT_THAT(executor.begin_drain(), ElementsAre(last.id));
+    EXPECT_TRUE(executor.load().draining);
+    EXPECT_THAT(executor.held(), IsEmpty());
+    RunOrders more;
+    more.orders.push_back(last);
+    EXPECT_THAT(executor.accept(std::move(more)), ElementsAre(last.id));
+    const bool is_idle = co_await executor.drain(std::chrono::steady_clock::now() + 500ms);
+    EXPECT_TRUE(is_idle);
+    EXPECT_THAT(executor.running(), IsEmpty());
+    tasks.cancel();
+    co_await tasks.join();
+}
+
+TEST_F(ExecutorTest, DrainingLetsRunsEndThenKillsThem)
+{
+    asio::io_context io(1);
+    Executor executor(io.get_executor(), clock_, settings_, keep_reports());
+    RunOrders orders{{order("sleep 0.2"), order("sleep 1000"), order("echo never")}};
+    orders.orders.back().start_at += 1h;
+    orders.orders.back().start_by += 2h;
+    testing::run(io, drain_while_running(io, executor, orders, reports_));
+    ASSERT_THAT(reports_, SizeIs(4));
+    EXPECT_EQ(reports_[2].state, RunState::success);
+    EXPECT_EQ(reports_[3].state, RunState::killed);
+    EXPECT_THAT(reports_[3].reason, StartsWith("node-stopped: "));
+}
+
+asio::awaitable<void> kill_while_running(asio::io_context& io, Executor& executor, RunOrder order,
+                                         std::vector<RunReport>& reports)
+{
+    TaskGroup tasks(io.get_executor());
+    tasks.spawn("executor", executor.run());
+    const RunId id = order.id;
+    EXPECT_FALSE(executor.kill(id, "too early"));
+    RunOrders orders;
+    orders.orders.push_back(std::move(order));
+    executor.accept(std::move(orders));
+    while (reports.empty()) co_await sleep_for(5ms);
+    EXPECT_TRUE(executor.kill(id, "killed by alice from 10.0.0.7"));
+    while (reports.size() < 2) co_await sleep_for(5ms);
+    EXPECT_FALSE(executor.kill(id, "too late"));
+    tasks.cancel();
+    co_await tasks.join();
+}
+
+TEST_F(ExecutorTest, AKillNamesWhoAsked)
+{
+    asio::io_context io(1);
+    Executor executor(io.get_executor(), clock_, settings_, keep_reports());
+    testing::run(io, kill_while_running(io, executor, order("sleep 1000"), reports_));
+    EXPECT_EQ(reports_[1].state, RunState::killed);
+    EXPECT_EQ(reports_[1].reason, "killed by alice from 10.0.0.7");
+}
+
+TEST_F(ExecutorTest, AMutexRunIsFencedWhenTheNodeIsIsolated)
+{
+    settings_.rules.lease = 200ms;
+    settings_.rules.fence_grace = 50ms;
+    RunOrder alone = order("trap '' TERM; sleep 1000; sleep 1000");
+    alone.is_mutex = true;
+    const auto ends = run({alone, order("sleep 0.6")});
+    EXPECT_EQ(ends[0].state, RunState::fenced);
+    EXPECT_THAT(ends[0].reason, StartsWith("node-isolated: "));
+    EXPECT_EQ(ends[1].state, RunState::success) << "others go on";
+}
+
+}  // namespace
+}  // namespace peercron

@@ -1,0 +1,607 @@
+#include "exec/run_book.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <random>
+
+namespace peercron {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+using ::testing::StartsWith;
+
+const WallTime t0 = from_unix_millis(1'795'219'200'000);
+const SteadyTime s0{1000s};
+
+RunRules small_rules()
+{
+    RunRules rules;
+    rules.slots = 2;
+    rules.max_waiting = 3;
+    return rules;
+}
+
+/// A book with clocks that run together until a test sets one.
+class RunBookTest : public ::testing::Test {
+protected:
+    explicit RunBookTest(RunRules rules = small_rules()) : book_(rules, s0) {}
+
+    static RunOrder order(JobId job, std::chrono::milliseconds at = 0ms, Epoch epoch = 1)
+    {
+        RunOrder order;
+        order.id = RunId{job, t0 + at, 1};
+        order.command = "true";
+        order.start_at = t0 + at;
+        order.start_by = t0 + at + 30s;
+        order.epoch = epoch;
+        return order;
+    }
+    static RunOrder mutex(JobId job, std::chrono::milliseconds at = 0ms)
+    {
+        RunOrder result = order(job, at);
+        result.is_mutex = true;
+        return result;
+    }
+    Moment at(std::chrono::milliseconds time) const
+    {
+        return Moment{t0 + time + wall_set_, s0 + time};
+    }
+
+    std::vector<RunId> accept(RunOrder order, std::chrono::milliseconds time = -2s)
+    {
+        // As in a running node: the book is looked at all the time.
+        return book_.accept({std::move(order)}, at(time));
+    }
+
+    /// Everything that becomes due from `from` to `to`, looked at every 100 ms, with the dispatcher
+    /// heard as often when `is_heard`.
+    RunBook::Actions pass(std::chrono::milliseconds from, std::chrono::milliseconds to,
+                          bool is_heard = true)
+    {
+        RunBook::Actions all;
+        for (auto time = from; time <= to; time += 100ms) {
+            if (is_heard) book_.dispatcher_heard(1, s0 + time);
+            add(all, book_.due(at(time)));
+        }
+        return all;
+    }
+    static void add(RunBook::Actions& all, RunBook::Actions more)
+    {
+        const auto append = [](auto& to, auto& from) {
+            to.insert(to.end(), from.begin(), from.end());
+        };
+        append(all.start, more.start);
+        append(all.skipped, more.skipped);
+        append(all.terminate, more.terminate);
+        append(all.kill, more.kill);
+    }
+    static std::vector<JobId> started(const RunBook::Actions& actions)
+    {
+        std::vector<JobId> jobs;
+        for (const RunOrder& order : actions.start) jobs.push_back(order.id.job);
+        return jobs;
+    }
+
+    std::chrono::milliseconds wall_set_{0};
+    RunBook book_;
+};
+
+TEST_F(RunBookTest, StartsAtItsTimeAndNotEarlier)
+{
+    accept(order(1));
+    EXPECT_THAT(book_.due(at(-1ms)).start, IsEmpty());
+    EXPECT_THAT(started(book_.due(at(0ms))), ElementsAre(1));
+    EXPECT_THAT(book_.due(at(1ms)).start, IsEmpty());
+}
+
+TEST_F(RunBookTest, StartsInTheOrderOfTime)
+{
+    accept(order(1, 20ms));
+    accept(order(2, 10ms));
+    EXPECT_EQ(book_.next_start(), t0 + 10ms);
+    EXPECT_THAT(started(book_.due(at(20ms))), ElementsAre(2, 1));
+}
+
+TEST_F(RunBookTest, IgnoresAnIdentityThatItHoldsRunsOrHasRun)
+{
+    accept(order(1));
+    accept(order(1));
+    EXPECT_THAT(book_.due(at(0ms)).start, SizeIs(1));
+    accept(order(1), 0ms);
+    EXPECT_THAT(book_.due(at(1ms)).start, IsEmpty());
+    book_.ended(order(1).id, s0 + 2ms);
+    accept(order(1), 3ms);
+    EXPECT_THAT(book_.due(at(4ms)).start, IsEmpty());
+    EXPECT_EQ(book_.held(), 0U);
+}
+
+TEST_F(RunBookTest, ForgetsEndedIdentitiesAfterAWhile)
+{
+    accept(order(1));
+    book_.due(at(0ms));
+    book_.ended(order(1).id, s0);
+    book_.due(at(10min + 1ms));
+    RunOrder again = order(1);
+    again.start_at = t0 + 11min;
+    again.start_by = t0 + 12min;
+    book_.accept({again}, at(11min));
+    EXPECT_THAT(book_.due(at(11min)).start, SizeIs(1));
+}
+
+TEST_F(RunBookTest, AnotherAttemptIsAnotherIdentity)
+{
+    RunOrder second = order(1);
+    second.id.attempt = 2;
+    accept(order(1));
+    accept(second);
+    EXPECT_THAT(book_.due(at(0ms)).start, SizeIs(2));
+}
+
+TEST_F(RunBookTest, RefusesADispatcherOlderThanTheNewestSeen)
+{
+    EXPECT_TRUE(book_.dispatcher_heard(5, s0));
+    EXPECT_FALSE(book_.dispatcher_heard(4, s0));
+    accept(order(1, 0ms, 4));
+    EXPECT_EQ(book_.held(), 0U);
+    accept(order(1, 0ms, 6));
+    EXPECT_EQ(book_.held(), 1U);
+    EXPECT_EQ(book_.newest_epoch(), 6U);
+    accept(order(2, 0ms, 5));
+    EXPECT_EQ(book_.held(), 1U);
+}
+
+TEST_F(RunBookTest, ANewOrderForAHeldFireReplacesTheOldOne)
+{
+    accept(order(1, 0ms, 1));
+    RunOrder renewed = order(1, 0ms, 2);
+    renewed.start_at = t0 + 500ms;
+    accept(renewed);
+    EXPECT_THAT(book_.due(at(0ms)).start, IsEmpty());
+    const auto actions = book_.due(at(500ms));
+    ASSERT_THAT(actions.start, SizeIs(1));
+    EXPECT_EQ(actions.start[0].epoch, 2U);
+}
+
+TEST_F(RunBookTest, ARevokedFireDoesNotStartAndMayBeOrderedAgain)
+{
+    accept(order(1));
+    const std::vector<RunId> runs{order(1).id};
+    EXPECT_EQ(book_.revoke(runs), runs);
+    EXPECT_THAT(book_.due(at(0ms)).start, IsEmpty());
+    accept(order(1), 1ms);
+    EXPECT_THAT(book_.due(at(1ms)).start, SizeIs(1));
+}
+
+TEST_F(RunBookTest, AFireThatWaitsForASlotCanBeRevoked)
+{
+    for (JobId job = 1; job <= 3; ++job) accept(order(job));
+    book_.due(at(0ms));
+    const std::vector<RunId> runs{order(3).id};
+    EXPECT_EQ(book_.revoke(runs), runs);
+    book_.ended(order(1).id, s0 + 1ms);
+    EXPECT_THAT(book_.due(at(2ms)).start, IsEmpty());
+    EXPECT_EQ(book_.waiting(), 0U);
+}
+
+TEST_F(RunBookTest, RevokeNamesWhatWillNotStartHere)
+{
+    accept(order(1));
+    accept(order(2));
+    accept(order(3, 10s));
+    book_.due(at(0ms));
+    book_.ended(order(2).id, s0);
+    const std::vector<RunId> runs{order(1).id, order(2).id, order(3, 10s).id, order(4).id};
+    EXPECT_THAT(book_.revoke(runs), ElementsAre(order(3, 10s).id, order(4).id));
+}
+
+TEST_F(RunBookTest, NeverRunsMoreThanItHasSlots)
+{
+    for (JobId job = 1; job <= 4; ++job) accept(order(job));
+    EXPECT_THAT(started(book_.due(at(0ms))), ElementsAre(1, 2));
+    EXPECT_EQ(book_.waiting(), 2U);
+    book_.ended(order(1).id, s0 + 5ms);
+    EXPECT_THAT(started(book_.due(at(5ms))), ElementsAre(3));
+}
+
+TEST_F(RunBookTest, AFireWithoutASlotByItsDeadlineIsSkippedWithNumbers)
+{
+    for (JobId job = 1; job <= 3; ++job) accept(order(job));
+    EXPECT_THAT(pass(0ms, 30s).skipped, IsEmpty());
+    EXPECT_EQ(book_.next_start(), t0 + 30s + 1ms);
+    const auto actions = book_.due(at(30s + 1ms));
+    ASSERT_THAT(actions.skipped, SizeIs(1));
+    EXPECT_EQ(actions.skipped[0].order.id.job, 3);
+    EXPECT_THAT(actions.skipped[0].reason, StartsWith("overload: no slot was free by "));
+    EXPECT_THAT(actions.skipped[0].reason, HasSubstr("2 of 2 slots busy"));
+}
+
+TEST_F(RunBookTest, TheQueueIsBoundedAndTheYoungestGo)
+{
+    for (JobId job = 1; job <= 7; ++job) accept(order(job, std::chrono::milliseconds(job)));
+    const auto actions = book_.due(at(10ms));
+    EXPECT_THAT(started(actions), ElementsAre(1, 2));
+    ASSERT_THAT(actions.skipped, SizeIs(2));
+    EXPECT_EQ(actions.skipped[0].order.id.job, 7);
+    EXPECT_EQ(actions.skipped[1].order.id.job, 6);
+    EXPECT_THAT(actions.skipped[0].reason, StartsWith("overload: 2 of 2 slots busy, 5 due fires"));
+}
+
+TEST(RunBookLimitsTest, WhatIsHeldIsBounded)
+{
+    RunRules rules;
+    rules.max_held = 1;
+    RunBook book(rules, s0);
+    RunOrder first;
+    first.id = RunId{1, t0, 1};
+    RunOrder second;
+    second.id = RunId{2, t0, 1};
+    first.start_at = second.start_at = t0;
+    first.start_by = second.start_by = t0 + 1s;
+    book.accept({first, second}, Moment{t0 - 1s, s0});
+    const auto actions = book.due(Moment{t0 - 1s, s0});
+    ASSERT_THAT(actions.skipped, SizeIs(1));
+    EXPECT_EQ(actions.skipped[0].order.id.job, 2);
+    EXPECT_THAT(actions.skipped[0].reason, StartsWith("overload: this node already holds 1 fires"));
+}
+
+TEST_F(RunBookTest, AMutexFireIsSkippedWhileTheJobRuns)
+{
+    accept(mutex(1));
+    accept(mutex(1, 1s));
+    accept(mutex(1, 2s));
+    EXPECT_THAT(book_.due(at(0ms)).start, SizeIs(1));
+    const auto actions = pass(100ms, 1s);
+    EXPECT_THAT(actions.start, IsEmpty());
+    ASSERT_THAT(actions.skipped, SizeIs(1));
+    EXPECT_THAT(actions.skipped[0].reason, StartsWith("mutex: the previous run of job 1 at "));
+    EXPECT_THAT(actions.skipped[0].reason, HasSubstr(" is still running since "));
+    book_.ended(mutex(1).id, s0 + 1500ms);
+    EXPECT_THAT(pass(1600ms, 2s).start, SizeIs(1));
+}
+
+TEST_F(RunBookTest, AMutexFireIsSkippedAtItsTimeEvenWithoutAFreeSlot)
+{
+    accept(mutex(1));
+    accept(order(2));
+    accept(mutex(1, 1s));
+    book_.due(at(0ms));
+    EXPECT_THAT(pass(100ms, 1s).skipped, SizeIs(1));
+}
+
+TEST_F(RunBookTest, OfTwoWaitingFiresOfAMutexJobOneStarts)
+{
+    accept(order(2, -1ms));
+    accept(order(3, -1ms));
+    accept(mutex(1));
+    accept(mutex(1, 1ms));
+    book_.due(at(1ms));
+    EXPECT_EQ(book_.waiting(), 2U);
+    book_.ended(order(2, -1ms).id, s0 + 2ms);
+    book_.ended(order(3, -1ms).id, s0 + 2ms);
+    const auto actions = book_.due(at(3ms));
+    EXPECT_THAT(started(actions), ElementsAre(1));
+    EXPECT_THAT(actions.skipped, SizeIs(1));
+}
+
+TEST_F(RunBookTest, WithoutMutexAJobMayOverlapItself)
+{
+    accept(order(1));
+    accept(order(1, 1ms));
+    EXPECT_THAT(book_.due(at(1ms)).start, SizeIs(2));
+}
+
+TEST_F(RunBookTest, ATimeoutIsTerminatedAndAfterTheGraceKilled)
+{
+    RunOrder limited = order(1);
+    limited.timeout = 3s;
+    accept(limited);
+    book_.due(at(0ms));
+    book_.started(limited.id, at(10ms));
+    EXPECT_EQ(book_.next_deadline(), s0 + 3010ms);
+    EXPECT_THAT(pass(100ms, 3s).terminate, IsEmpty());
+    EXPECT_THAT(book_.due(at(3010ms)).terminate, ElementsAre(limited.id));
+    EXPECT_THAT(pass(3100ms, 8s).kill, IsEmpty());
+    EXPECT_THAT(book_.due(at(8010ms)).kill, ElementsAre(limited.id));
+    const auto verdict = book_.ended(limited.id, s0 + 9s);
+    ASSERT_TRUE(verdict);
+    EXPECT_EQ(verdict->state, RunState::timeout);
+    EXPECT_EQ(verdict->reason, "ran longer than its timeout of 3 s");
+    EXPECT_EQ(book_.next_deadline(), std::nullopt);
+}
+
+TEST_F(RunBookTest, ARunThatEndsInTimeHasNoVerdict)
+{
+    RunOrder limited = order(1);
+    limited.timeout = 3s;
+    accept(limited);
+    book_.due(at(0ms));
+    book_.started(limited.id, at(0ms));
+    EXPECT_FALSE(book_.ended(limited.id, s0 + 2s));
+    EXPECT_THAT(pass(2s, 10s).terminate, IsEmpty());
+}
+
+TEST_F(RunBookTest, TheFirstVerdictStands)
+{
+    accept(order(1));
+    EXPECT_FALSE(book_.kill(order(1).id, {RunState::killed, "early"}, s0));
+    book_.due(at(0ms));
+    EXPECT_TRUE(book_.kill(order(1).id, {RunState::killed, "by alice"}, s0));
+    EXPECT_TRUE(book_.kill(order(1).id, {RunState::killed, "by bob"}, s0 + 1s));
+    EXPECT_THAT(book_.due(at(1s)).terminate, ElementsAre(order(1).id));
+    EXPECT_EQ(book_.ended(order(1).id, s0 + 2s)->reason, "by alice");
+}
+
+TEST_F(RunBookTest, AKilledRunHoldsItsMutexUntilItHasEnded)
+{
+    accept(mutex(1));
+    accept(mutex(1, 1s));
+    book_.due(at(0ms));
+    book_.kill(mutex(1).id, {RunState::killed, "by alice"}, s0);
+    EXPECT_THAT(pass(100ms, 1s).skipped, SizeIs(1));
+}
+
+// A process that wakes up (SIGCONT) finds the dispatcher's old words in its socket.
+
+TEST_F(RunBookTest, StartsWithoutAskingWithinASecondOfItsTime)
+{
+    accept(order(1));
+    EXPECT_THAT(book_.due(at(1s)).start, SizeIs(1));
+}
+
+TEST_F(RunBookTest, StartsLateOnlyWhileADispatcherIsHeard)
+{
+    accept(order(1));
+    EXPECT_THAT(book_.due(at(1001ms)).start, IsEmpty());
+    EXPECT_EQ(book_.waiting(), 1U);
+    EXPECT_THAT(pass(1100ms, 5s, false).start, IsEmpty());
+    book_.dispatcher_heard(1, s0 + 5100ms);
+    EXPECT_THAT(book_.due(at(5100ms)).start, SizeIs(1));
+}
+
+TEST_F(RunBookTest, AfterAStopWhatIsReadAtOnceDoesNotCount)
+{
+    accept(order(1));
+    pass(-2s, -100ms);
+    // Stopped until 20 s; an old beat is read first.
+    book_.dispatcher_heard(1, s0 + 20s);
+    EXPECT_THAT(book_.due(at(20s)).start, IsEmpty());
+    EXPECT_THAT(pass(20100ms, 21400ms).start, IsEmpty());
+    EXPECT_THAT(pass(21500ms, 21500ms).start, SizeIs(1));
+}
+
+TEST_F(RunBookTest, AfterAStopTheNewDispatcherMayTakeFiresBack)
+{
+    accept(order(1));
+    pass(-2s, -100ms);
+    book_.dispatcher_heard(2, s0 + 20s);
+    EXPECT_THAT(book_.due(at(20s)).start, IsEmpty());
+    EXPECT_THAT(book_.revoke(std::vector<RunId>{order(1).id}), SizeIs(1));
+    EXPECT_THAT(pass(20100ms, 40s).start, IsEmpty());
+}
+
+TEST_F(RunBookTest, AMachineThatWasSuspendedIsKnownByItsWallClock)
+{
+    accept(order(1));
+    pass(-2s, -100ms);
+    wall_set_ = 20s;  // the steady clock stood still
+    book_.dispatcher_heard(1, s0);
+    EXPECT_THAT(book_.due(at(0ms)).start, IsEmpty());
+    EXPECT_THAT(pass(100ms, 1500ms).start, SizeIs(1));
+}
+
+TEST_F(RunBookTest, AFireThatNobodySpokeForEndsWithTheTruth)
+{
+    accept(order(1));
+    book_.due(at(-2s));
+    book_.due(at(5s));
+    const auto actions = pass(5100ms, 30100ms, false);
+    ASSERT_THAT(actions.skipped, SizeIs(1));
+    EXPECT_THAT(actions.skipped[0].reason, StartsWith("misfire: woke up too late: due at "));
+    EXPECT_THAT(actions.skipped[0].reason, HasSubstr("no dispatcher was heard for 32.1 s"));
+}
+
+TEST_F(RunBookTest, AFireFoundAfterItsDeadlineEndsWithTheTruth)
+{
+    accept(order(1));
+    const auto actions = book_.due(at(60s));
+    ASSERT_THAT(actions.skipped, SizeIs(1));
+    EXPECT_THAT(actions.skipped[0].reason,
+                StartsWith("misfire: woke up too late: this node was to start"));
+}
+
+TEST_F(RunBookTest, AnOrderThatComesAfterItsDeadlineEndsWithTheTruth)
+{
+    accept(order(1), 31s);
+    const auto actions = book_.due(at(31s));
+    ASSERT_THAT(actions.skipped, SizeIs(1));
+    EXPECT_THAT(actions.skipped[0].reason, StartsWith("misfire: was to start by "));
+}
+
+TEST_F(RunBookTest, WaitingForASlotInContactIsNoLateWakeUp)
+{
+    for (JobId job = 1; job <= 3; ++job) accept(order(job));
+    pass(0ms, 5s);
+    book_.ended(order(1).id, s0 + 5s);
+    EXPECT_THAT(started(pass(5100ms, 5100ms)), ElementsAre(3));
+}
+
+TEST_F(RunBookTest, ABackwardJumpNeverStartsAFireTwice)
+{
+    accept(order(1));
+    EXPECT_THAT(book_.due(at(0ms)).start, SizeIs(1));
+    wall_set_ = -10s;
+    accept(order(1), 100ms);
+    EXPECT_THAT(pass(100ms, 12s).start, IsEmpty());
+    book_.ended(order(1).id, s0 + 12s);
+    EXPECT_THAT(pass(12100ms, 13s).start, IsEmpty());
+}
+
+TEST_F(RunBookTest, AfterABackwardJumpAFireStartsAtItsTimeByTheNewClock)
+{
+    accept(order(1));
+    wall_set_ = -10s;
+    EXPECT_THAT(pass(0ms, 9900ms).start, IsEmpty());
+    EXPECT_THAT(book_.due(at(10s)).start, SizeIs(1));
+}
+
+TEST_F(RunBookTest, AForwardJumpInContactIsCaughtUp)
+{
+    accept(order(1, 10s));
+    pass(-2s, 0ms);
+    wall_set_ = 12s;
+    EXPECT_THAT(pass(100ms, 1700ms).start, SizeIs(1));
+}
+
+TEST_F(RunBookTest, IsolatedForTheLeaseItKillsItsMutexRuns)
+{
+    accept(mutex(1), 0ms);
+    accept(order(2), 0ms);
+    book_.due(at(0ms));
+    EXPECT_THAT(pass(100ms, 10s, false).terminate, IsEmpty());
+    EXPECT_THAT(book_.due(at(10001ms)).terminate, ElementsAre(mutex(1).id));
+    EXPECT_THAT(book_.due(at(10501ms)).kill, ElementsAre(mutex(1).id));
+    const auto verdict = book_.ended(mutex(1).id, s0 + 10600ms);
+    EXPECT_EQ(verdict->state, RunState::fenced);
+    EXPECT_THAT(verdict->reason,
+                StartsWith("node-isolated: neither a dispatcher nor Consul was heard for 10.0 s"));
+}
+
+TEST_F(RunBookTest, TheSessionAloneKeepsTheLease)
+{
+    accept(mutex(1), 0ms);
+    book_.due(at(0ms));
+    for (auto time = 100ms; time <= 60s; time += 100ms) {
+        book_.session_confirmed(s0 + time, s0 + time);
+        ASSERT_THAT(book_.due(at(time)).terminate, IsEmpty());
+    }
+}
+
+TEST_F(RunBookTest, ALeaseThatHasRunOutIsNotSavedByALaterWord)
+{
+    accept(mutex(1), 0ms);
+    book_.due(at(0ms));
+    book_.dispatcher_heard(1, s0 + 15s);  // the first thing read after a stop
+    EXPECT_THAT(book_.due(at(15s)).terminate, ElementsAre(mutex(1).id));
+}
+
+TEST_F(RunBookTest, IsolationShortensTheGraceOfAKill)
+{
+    accept(mutex(1), 0ms);
+    book_.due(at(0ms));
+    pass(100ms, 9900ms, false);
+    book_.kill(mutex(1).id, {RunState::timeout, "too long"}, s0 + 9900ms);
+    pass(10s, 10100ms, false);
+    EXPECT_THAT(pass(10200ms, 10700ms, false).kill, ElementsAre(mutex(1).id));
+    EXPECT_EQ(book_.ended(mutex(1).id, s0 + 11s)->state, RunState::timeout);
+}
+
+TEST_F(RunBookTest, IsolatedItStartsNoMutexFire)
+{
+    accept(mutex(1, 11s), 0ms);
+    accept(order(2, 11s), 0ms);
+    EXPECT_THAT(started(pass(100ms, 11s, false)), ElementsAre(2));
+    const auto actions = pass(11100ms, 42s, false);
+    ASSERT_THAT(actions.skipped, SizeIs(1));
+    EXPECT_THAT(actions.skipped[0].reason, StartsWith("node-isolated: "));
+}
+
+TEST_F(RunBookTest, DrainingItGivesBackWhatItHoldsAndStartsNothing)
+{
+    accept(order(1));
+    accept(order(2, 1s));
+    book_.due(at(0ms));
+    EXPECT_THAT(book_.drain(), ElementsAre(order(2, 1s).id));
+    EXPECT_THAT(accept(order(3, 1s), 0ms), ElementsAre(order(3, 1s).id));
+    EXPECT_THAT(accept(order(1), 0ms), IsEmpty());
+    EXPECT_THAT(pass(100ms, 2s).start, IsEmpty());
+    EXPECT_EQ(book_.running(), 1U);
+}
+
+/// Whatever happens in whatever order: no identity starts twice, slots and mutexes hold, and every
+/// fire that was not taken back starts or is skipped.
+TEST(RunBookPropertyTest, HoldsItsPromisesInAnyOrderOfEvents)
+{
+    for (unsigned seed = 1; seed <= 200; ++seed) {
+        std::minstd_rand random(seed);
+        const auto pick = [&random](int n) {
+            return std::uniform_int_distribution<int>(0, n - 1)(random);
+        };
+        RunBook book(small_rules(), s0);
+        std::set<RunId> ordered;
+        std::set<RunId> done;
+        std::set<RunId> running;
+        Moment now{t0, s0};
+        for (int step = 0; step < 600; ++step) {
+            const auto time = std::chrono::milliseconds(pick(20) == 0 ? pick(8000) : pick(200));
+            now.steady += time;
+            now.wall += time;
+            if (pick(50) == 0) now.wall += 500ms * (pick(20) - 10);
+            if (pick(3) != 0) book.dispatcher_heard(1, now.steady);
+            RunOrder order;
+            order.id = RunId{1 + pick(5),
+                             std::chrono::floor<std::chrono::seconds>(now.wall) + 1s * pick(3), 1};
+            order.start_at = order.id.scheduled_at;
+            order.start_by = order.start_at + 5s;
+            order.epoch = 1;
+            order.is_mutex = order.id.job % 2 == 0;
+            ordered.insert(order.id);
+            book.accept({order}, now);
+            if (pick(10) == 0) {
+                for (const RunId& id : book.revoke(std::vector<RunId>{order.id})) ordered.erase(id);
+            }
+            if (!running.empty() && pick(3) == 0) {
+                book.ended(*running.begin(), now.steady);
+                running.erase(running.begin());
+            }
+            const auto actions = book.due(now);
+            for (const RunOrder& start : actions.start) {
+                ASSERT_TRUE(done.insert(start.id).second) << "seed " << seed;
+                ASSERT_LE(start.start_at, now.wall);
+                ASSERT_GE(start.start_by, now.wall);
+                if (start.is_mutex) {
+                    for (const RunId& id : running)
+                        ASSERT_NE(id.job, start.id.job) << "seed " << seed;
+                }
+                running.insert(start.id);
+            }
+            for (const auto& skipped : actions.skipped) {
+                ASSERT_TRUE(done.insert(skipped.order.id).second) << "seed " << seed;
+                ASSERT_FALSE(skipped.reason.empty());
+            }
+            ASSERT_LE(running.size(), 2U);
+            ASSERT_EQ(running.size(), book.running());
+        }
+        now.wall += 1h;
+        now.steady += 1h;
+        for (const auto& skipped : book.due(now).skipped) done.insert(skipped.order.id);
+        for (const RunId& id : ordered) ASSERT_TRUE(done.contains(id)) << "seed " << seed;
+        ASSERT_EQ(book.held() + book.waiting(), 0U);
+    }
+}
+
+TEST(RunBookSizeTest, HandlesAHundredThousandHeldFires)
+{
+    RunRules rules;
+    rules.slots = 1'000'000;
+    RunBook book(rules, s0);
+    std::vector<RunOrder> orders(100'000);
+    for (std::size_t i = 0; i < orders.size(); ++i) {
+        orders[i].start_at = t0 + std::chrono::milliseconds(i * 7919 % 2000);
+        orders[i].id = RunId{static_cast<JobId>(i), orders[i].start_at, 1};
+        orders[i].start_by = t0 + 30s;
+    }
+    book.accept(std::move(orders), Moment{t0 - 1s, s0});
+    EXPECT_EQ(book.held(), 100'000U);
+    std::size_t count = 0;
+    for (auto time = 0ms; time < 2000ms; time += 1ms)
+        count += book.due(Moment{t0 + time, s0 + time}).start.size();
+    EXPECT_EQ(count, 100'000U);
+}
+
+}  // namespace
+}  // namespace peercron
