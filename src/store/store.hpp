@@ -60,10 +60,10 @@ struct JobCursor {
 };
 /// What became of table `cron` since a cursor.
 struct JobChanges {
-    std::vector<Job> changed;     ///< added or changed rows; a row may come more than once
-    std::int64_t count = 0;       ///< how many rows there are now, and …
-    std::int64_t id_sum = 0;      ///< … the sum of their ids: when these differ from the reader's
-                                  ///  own after applying `changed`, rows were deleted; ask job_ids()
+    std::vector<Job> changed;  ///< added or changed rows; a row may come more than once
+    std::int64_t count = 0;    ///< how many rows there are now, and …
+    std::int64_t id_sum = 0;   ///< … the sum of their ids: when these differ from the reader's
+                               ///  own after applying `changed`, rows were deleted; ask job_ids()
     JobCursor next;
 };
 

@@ -42,7 +42,10 @@ StorePool::StorePool(asio::any_io_executor io, std::size_t sessions, Open open)
     }
 }
 
-StorePool::~StorePool() { threads_.join(); }
+StorePool::~StorePool()
+{
+    threads_.join();
+}
 
 StorePool::Loan::~Loan()
 {

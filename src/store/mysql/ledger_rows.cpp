@@ -93,17 +93,18 @@ std::vector<LedgerStatement> planned_statements(const MysqlConnection& connectio
     constexpr std::string_view head =
         "INSERT INTO log (cron_id, scheduled_at, attempt, time, state, reason, run_server,"
         " dispatch_server, dispatch_time, epoch, fires, gap_end, output, use_time) VALUES ";
-    const std::string dispatcher = connection.quote(first_characters(dispatch_server, server_width));
+    const std::string dispatcher =
+        connection.quote(first_characters(dispatch_server, server_width));
     Rows rows(connection, head, tail);
     for (const PlannedRun* run : in_order(runs)) {
         const bool gap = run->fires > 1;
-        rows.add(fmt::format(
-            "({},{},{},{},'{}',{},{},{},{},{},{},{},'',0)", run->id.job,
-            to_unix_millis(run->id.scheduled_at), run->id.attempt, unix_seconds(run->id.scheduled_at),
-            to_string(run->state), connection.quote(first_characters(run->reason, reason_width)),
-            connection.quote(first_characters(run->run_server, server_width)), dispatcher,
-            unix_seconds(run->dispatched_at), epoch, run->fires,
-            nullable(gap ? std::optional(run->gap_end) : std::nullopt)));
+        rows.add(fmt::format("({},{},{},{},'{}',{},{},{},{},{},{},{},'',0)", run->id.job,
+                             to_unix_millis(run->id.scheduled_at), run->id.attempt,
+                             unix_seconds(run->id.scheduled_at), to_string(run->state),
+                             connection.quote(first_characters(run->reason, reason_width)),
+                             connection.quote(first_characters(run->run_server, server_width)),
+                             dispatcher, unix_seconds(run->dispatched_at), epoch, run->fires,
+                             nullable(gap ? std::optional(run->gap_end) : std::nullopt)));
     }
     return rows.take();
 }
@@ -167,9 +168,8 @@ std::vector<LedgerStatement> report_statements(const MysqlConnection& connection
     for (const std::string_view column : {"started_at", "ended_at"}) {
         tail += fmt::format(" {0} = IF({1}, COALESCE(VALUES({0}), {0}), {0}),", column, applies);
     }
-    for (const std::string_view column :
-         {"reason", "use_time", "exit_code", "term_signal", "cpu_time", "max_rss", "output_bytes",
-          "output"}) {
+    for (const std::string_view column : {"reason", "use_time", "exit_code", "term_signal",
+                                          "cpu_time", "max_rss", "output_bytes", "output"}) {
         tail += fmt::format(" {0} = IF({1}, VALUES({0}), {0}),", column, applies);
     }
     tail += fmt::format(" state = IF({}, VALUES(state), state)", applies);

@@ -74,16 +74,16 @@ int current(MysqlConnection& connection, std::span<const Migration> known)
 /// Held until the connection ends.
 void take_lock(MysqlConnection& connection, const MysqlSettings& settings)
 {
-    const std::string sql =
-        fmt::format("SELECT GET_LOCK(CONCAT('peercron.migrate.', MD5({})), {})",
-                    connection.quote(settings.database), lock_try_seconds);
+    const std::string sql = fmt::format("SELECT GET_LOCK(CONCAT('peercron.migrate.', MD5({})), {})",
+                                        connection.quote(settings.database), lock_try_seconds);
     for (int tries = 0; tries < lock_tries; ++tries) {
         MysqlRows rows = connection.query(sql);
         if (rows.next() && rows.integer(0) == 1) return;
         spdlog::info("store: waiting for another node, which is migrating the database");
     }
-    throw StoreError("another node has been migrating the database for an hour. Look at the"
-                     " server's process list before trying again");
+    throw StoreError(
+        "another node has been migrating the database for an hour. Look at the"
+        " server's process list before trying again");
 }
 
 /// Everything from migration `from` on.
@@ -94,8 +94,9 @@ std::vector<std::string> apply_from(MysqlConnection& connection, int from,
     for (const Migration& migration : known.subspan(static_cast<std::size_t>(from))) {
         spdlog::info("store: applying migration {}", migration.name);
         for (const MigrationStep& step : split_migration(migration.sql)) apply(connection, step);
-        connection.execute(fmt::format("INSERT INTO schema_migration (number, name) VALUES ({}, {})",
-                                       migration.number, connection.quote(migration.name)));
+        connection.execute(
+            fmt::format("INSERT INTO schema_migration (number, name) VALUES ({}, {})",
+                        migration.number, connection.quote(migration.name)));
         applied.emplace_back(migration.name);
     }
     return applied;
@@ -113,10 +114,11 @@ std::vector<std::string> migrate_or_throw(const MysqlSettings& settings)
     take_lock(patient, settings);
     // A table that somebody else uses is not waited for without end.
     patient.execute("SET SESSION lock_wait_timeout = 60");
-    patient.execute("CREATE TABLE IF NOT EXISTS schema_migration ("
-                    "number INT NOT NULL PRIMARY KEY, name VARCHAR(255) NOT NULL,"
-                    " applied_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP)"
-                    " ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_520_ci");
+    patient.execute(
+        "CREATE TABLE IF NOT EXISTS schema_migration ("
+        "number INT NOT NULL PRIMARY KEY, name VARCHAR(255) NOT NULL,"
+        " applied_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP)"
+        " ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_520_ci");
     return apply_from(patient, current(patient, known), known);
 }
 

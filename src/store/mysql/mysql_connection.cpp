@@ -45,7 +45,8 @@ Number parse(std::string_view text)
     // A decimal of which only the whole part counts (SUM, FLOOR) may have a fraction.
     const bool whole = end == text.data() + text.size() || *end == '.';
     if (error != std::errc() || !whole) {
-        throw MysqlError(CR_UNKNOWN_ERROR, "expected a whole number, got '" + std::string(text) + "'");
+        throw MysqlError(CR_UNKNOWN_ERROR,
+                         "expected a whole number, got '" + std::string(text) + "'");
     }
     return number;
 }
@@ -86,7 +87,10 @@ bool MysqlError::connection_lost() const
     }
 }
 
-bool MysqlError::not_sent() const { return code_ == CR_SERVER_GONE_ERROR; }
+bool MysqlError::not_sent() const
+{
+    return code_ == CR_SERVER_GONE_ERROR;
+}
 
 bool MysqlError::lock_conflict() const
 {
@@ -167,9 +171,10 @@ MysqlConnection::MysqlConnection(const MysqlSettings& settings, Database databas
     mysql_options(handle, MYSQL_OPT_PROTOCOL, &protocol);  // else "localhost" means a socket
 
     const char* name = database == Database::named ? settings.database.c_str() : nullptr;
+    const char* host = settings.socket.empty() ? settings.host.c_str() : nullptr;
     const char* socket = settings.socket.empty() ? nullptr : settings.socket.c_str();
-    if (mysql_real_connect(handle, settings.host.c_str(), settings.user.c_str(),
-                           settings.password.c_str(), name, settings.port, socket,
+    if (mysql_real_connect(handle, host, settings.user.c_str(), settings.password.c_str(), name,
+                           settings.port, socket,
                            CLIENT_FOUND_ROWS | CLIENT_MULTI_STATEMENTS) == nullptr) {
         throw_error(handle);
     }
@@ -183,8 +188,9 @@ MysqlConnection::MysqlConnection(const MysqlSettings& settings, Database databas
                     " innodb_lock_wait_timeout = {0}, sql_mode = 'STRICT_ALL_TABLES,"
                     "ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'",
                     silence_seconds),
-        mariadb ? fmt::format("SET SESSION max_statement_time = {}.{:03}", limit / 1000, limit % 1000)
-                : fmt::format("SET SESSION max_execution_time = {}", limit),
+        mariadb
+            ? fmt::format("SET SESSION max_statement_time = {}.{:03}", limit / 1000, limit % 1000)
+            : fmt::format("SET SESSION max_execution_time = {}", limit),
     };
     execute_all(set_up);
     MysqlRows rows = query("SELECT @@max_allowed_packet");

@@ -46,9 +46,9 @@ constexpr WallTime from_unix_seconds(std::int64_t seconds)
         throw Deposed(fmt::format("epoch {} is not the store's: table term is empty", epoch));
     }
     const Epoch newest = rows.natural(0);
-    throw Deposed(fmt::format("epoch {} is over: the store has epoch {} of {}", epoch, newest,
-                              rows.text(1)),
-                  newest);
+    throw Deposed(
+        fmt::format("epoch {} is over: the store has epoch {} of {}", epoch, newest, rows.text(1)),
+        newest);
 }
 
 /// Columns 0 to 2.
@@ -63,7 +63,8 @@ std::vector<OpenRun> read_open_runs(MysqlConnection& connection)
     std::vector<OpenRun> open;
     MysqlRows rows = connection.query(
         "SELECT cron_id, scheduled_at, attempt, state, reason, run_server, dispatch_time, fires,"
-        " gap_end, epoch FROM log WHERE state IN ('planned', 'running') AND scheduled_at IS NOT NULL"
+        " gap_end, epoch FROM log WHERE state IN ('planned', 'running') AND scheduled_at IS NOT "
+        "NULL"
         " ORDER BY id");
     while (rows.next()) {
         OpenRun run;
@@ -84,10 +85,11 @@ std::vector<RunId> read_ended_lately(MysqlConnection& connection, WallTime since
 {
     std::vector<RunId> ended;
     const auto seconds = std::chrono::floor<std::chrono::seconds>(since);
-    MysqlRows rows = connection.query(fmt::format(
-        "SELECT cron_id, scheduled_at, attempt FROM log FORCE INDEX (by_time)"
-        " WHERE time >= {} AND scheduled_at > {} AND state NOT IN ('planned', 'running', 'revoked')",
-        seconds.time_since_epoch().count(), to_unix_millis(since)));
+    MysqlRows rows = connection.query(
+        fmt::format("SELECT cron_id, scheduled_at, attempt FROM log FORCE INDEX (by_time)"
+                    " WHERE time >= {} AND scheduled_at > {} AND state NOT IN ('planned', "
+                    "'running', 'revoked')",
+                    seconds.time_since_epoch().count(), to_unix_millis(since)));
     while (rows.next()) ended.push_back(read_id(rows));
     return ended;
 }
@@ -255,7 +257,8 @@ void MysqlStore::commit(const PlanStep& step)
         append(statements, report_statements(connection, step.ended, GivesWay::only_open));
         append(statements,
                move_statements(connection, step.moved, step.epoch, step.dispatch_server));
-        append(statements, plan_statements(connection, step.runs, step.epoch, step.dispatch_server));
+        append(statements,
+               plan_statements(connection, step.runs, step.epoch, step.dispatch_server));
 
         bool deposed = false;
         {

@@ -14,7 +14,8 @@ using Repeat = MysqlSession::Repeat;
 
 // A row that was changed by hand since effective_from was written is effective from that change.
 constexpr std::string_view select_job =
-    "SELECT id, cron_set, command, remark, stop, is_mutex, start_time, end_time, time_zone, timeout,"
+    "SELECT id, cron_set, command, remark, stop, is_mutex, start_time, end_time, time_zone, "
+    "timeout,"
     " IF(effective_set_at = changed_at, effective_from, FLOOR(UNIX_TIMESTAMP(changed_at) * 1000))"
     " FROM cron ";
 
@@ -109,14 +110,14 @@ JobPage MysqlStore::find_jobs(const JobQuery& query)
         std::string condition;
         if (query.search) {
             const std::string pattern = connection.quote(like_pattern(*query.search));
-            condition = fmt::format("WHERE command LIKE {0} ESCAPE '|' OR remark LIKE {0} ESCAPE '|'",
-                                    pattern);
+            condition = fmt::format(
+                "WHERE command LIKE {0} ESCAPE '|' OR remark LIKE {0} ESCAPE '|'", pattern);
         }
         JobPage page;
-        read_jobs(connection,
-                  fmt::format("{} ORDER BY id LIMIT {} OFFSET {}", condition, query.limit,
-                              query.offset),
-                  page.jobs);
+        read_jobs(
+            connection,
+            fmt::format("{} ORDER BY id LIMIT {} OFFSET {}", condition, query.limit, query.offset),
+            page.jobs);
         MysqlRows total = connection.query("SELECT COUNT(*) FROM cron " + condition);
         total.next();
         page.total = total.integer(0);
@@ -129,7 +130,8 @@ std::vector<Job> MysqlStore::jobs_after(JobId after, std::size_t limit)
 {
     const auto work = [&](MysqlConnection& connection) {
         std::vector<Job> jobs;
-        read_jobs(connection, fmt::format("WHERE id > {} ORDER BY id LIMIT {}", after, limit), jobs);
+        read_jobs(connection, fmt::format("WHERE id > {} ORDER BY id LIMIT {}", after, limit),
+                  jobs);
         return jobs;
     };
     return session_.run("read the jobs", Repeat::safe, work);

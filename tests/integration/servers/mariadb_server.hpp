@@ -8,7 +8,6 @@
 #include <cstdio>
 #include <fstream>
 #include <iterator>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -97,13 +96,13 @@ public:
                                     " --skip-column-names --raw " +
                                     database + " <'" + input.string() + "' 2>'" + errors.string() +
                                     "'";
-        const std::unique_ptr<FILE, int (*)(FILE*)> pipe(::popen(command.c_str(), "r"), nullptr);
+        FILE* const pipe = ::popen(command.c_str(), "r");
         std::string output;
         std::array<char, 4096> part{};
         for (std::size_t size = 1; size > 0; output.append(part.data(), size)) {
-            size = std::fread(part.data(), 1, part.size(), pipe.get());
+            size = std::fread(part.data(), 1, part.size(), pipe);
         }
-        if (::pclose(pipe.get()) != 0) throw std::runtime_error(read(errors));
+        if (::pclose(pipe) != 0) throw std::runtime_error(read(errors));
         return output;
     }
 

@@ -14,9 +14,9 @@ namespace peercron {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::StoreKind;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using testing::StoreKind;
 using ::testing::UnorderedElementsAre;
 
 constexpr WallTime t0{1'763'683'200'000ms};  // 2025-11-21T00:00:00Z
@@ -101,7 +101,10 @@ std::vector<JobId> ids(const std::vector<Job>& jobs)
 
 // Jobs.
 
-TEST_P(StoreTest, AnswersAPing) { EXPECT_NO_THROW(store_->ping()); }
+TEST_P(StoreTest, AnswersAPing)
+{
+    EXPECT_NO_THROW(store_->ping());
+}
 
 TEST_P(StoreTest, KeepsEveryMemberOfAJob)
 {
@@ -127,8 +130,9 @@ TEST_P(StoreTest, KeepsEveryMemberOfAJob)
 TEST_P(StoreTest, TakesAnyTextOfAJobAsItIs)
 {
     for (const std::string text :
-         {"echo \"it's\" `date` \\n \\' -- ; %s %d", "'; DROP TABLE cron; -- ", "\\'; DELETE FROM log; --",
-          "echo 😀 ünïcode 定时任务", "x' OR '1'='1", "a\nb\tc\rd\x01", " spaces at both ends "}) {
+         {"echo \"it's\" `date` \\n \\' -- ; %s %d", "'; DROP TABLE cron; -- ",
+          "\\'; DELETE FROM log; --", "echo 😀 ünïcode 定时任务", "x' OR '1'='1", "a\nb\tc\rd\x01",
+          " spaces at both ends "}) {
         Job job = draft(text);
         job.remark = text;
         const Job added = store_->add_job(job, t0);
@@ -202,7 +206,8 @@ TEST_P(StoreTest, ChangesEveryMemberThatAPatchCanGive)
     patch.time_zone = "UTC";
     patch.timeout = 3s;
 
-    const Job expected{added.id, "1 2 3 * * *", "false", "new", true, true, 1, 2, "UTC", 3s, t0 + 1s};
+    const Job expected{added.id, "1 2 3 * * *", "false", "new",  true, true, 1,
+                       2,        "UTC",         3s,      t0 + 1s};
     EXPECT_EQ(store_->update_job(added.id, patch, t0 + 1s), expected);
 }
 
@@ -377,8 +382,8 @@ TEST_P(StoreTest, NamesTheRunsThatEndedLately)
     store_->begin_term(1, node_1);
     const WallTime through = t0 + 1min;
     const std::vector<PlannedRun> runs{planned(1, through - 10s), planned(1, through - 9999ms),
-                                       planned(1, through), planned(1, through + 1s),
-                                       planned(1, through + 2s), planned(1, through + 3s)};
+                                       planned(1, through),       planned(1, through + 1s),
+                                       planned(1, through + 2s),  planned(1, through + 3s)};
     store_->commit(step(1, through, runs));
     std::vector<RunReport> reports;
     for (std::size_t i = 0; i < 4; ++i) reports.push_back(report(runs[i].id, RunState::failed));
@@ -611,8 +616,8 @@ TEST_P(StoreTest, MovesOnlyRowsThatArePlanned)
 {
     store_->begin_term(1, node_1);
     store_->commit(step(1, t0, {planned(1, t0), planned(2, t0), planned(3, t0)}));
-    store_->record(std::vector{report({2, t0, 1}, RunState::running),
-                               report({3, t0, 1}, RunState::success)});
+    store_->record(
+        std::vector{report({2, t0, 1}, RunState::running), report({3, t0, 1}, RunState::success)});
     store_->begin_term(2, node_2);
     PlanStep move = step(2, t0, {});
     move.dispatch_server = node_2;
@@ -691,15 +696,16 @@ TEST_P(StoreTest, FollowsARunFromPlannedToItsEnd)
 TEST_P(StoreTest, TakesBothReportsOfARunAtOnce)
 {
     const RunId id{1, t0, 1};
-    store_->record(std::vector{report(id, RunState::running), report(id, RunState::success, "out")});
+    store_->record(
+        std::vector{report(id, RunState::running), report(id, RunState::success, "out")});
     EXPECT_EQ(row(*store_, id).run.state, RunState::success);
     EXPECT_EQ(row(*store_, id).run.output, "out");
 }
 
 TEST_P(StoreTest, NeverOverwritesAFinalState)
 {
-    constexpr std::array finals{RunState::success, RunState::failed,  RunState::timeout,
-                                RunState::killed,  RunState::fenced,  RunState::skipped,
+    constexpr std::array finals{RunState::success, RunState::failed, RunState::timeout,
+                                RunState::killed,  RunState::fenced, RunState::skipped,
                                 RunState::revoked};
     store_->begin_term(1, node_1);
     for (const RunState first : finals) {
@@ -870,8 +876,9 @@ protected:
         total_ = page.total;
         std::vector<std::int64_t> found;
         for (const LogRow& log : page.rows) {
-            found.push_back(std::chrono::duration_cast<std::chrono::seconds>(
-                                log.run.id.scheduled_at - t0).count());
+            found.push_back(
+                std::chrono::duration_cast<std::chrono::seconds>(log.run.id.scheduled_at - t0)
+                    .count());
         }
         return found;
     }
@@ -977,7 +984,10 @@ TEST_P(LedgerQueryTest, TakesInjectionAsText)
     EXPECT_EQ(store_->find_log({}).total, 18);
 }
 
-std::string name_of(const ::testing::TestParamInfo<StoreKind>& info) { return info.param.name; }
+std::string name_of(const ::testing::TestParamInfo<StoreKind>& info)
+{
+    return info.param.name;
+}
 
 INSTANTIATE_TEST_SUITE_P(Conformance, StoreTest, ::testing::ValuesIn(testing::store_kinds()),
                          name_of);

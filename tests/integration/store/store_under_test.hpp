@@ -25,7 +25,10 @@ struct StoreKind {
     std::function<std::unique_ptr<StoreDatabase>()> make;
 };
 
-inline void PrintTo(const StoreKind& kind, std::ostream* out) { *out << kind.name; }
+inline void PrintTo(const StoreKind& kind, std::ostream* out)
+{
+    *out << kind.name;
+}
 
 std::vector<StoreKind> store_kinds();
 

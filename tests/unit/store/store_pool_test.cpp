@@ -1,0 +1,205 @@
+#include "store/store_pool.hpp"
+
+#include "base/task_group.hpp"
+#include "run_coroutine.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <future>
+#include <thread>
+
+namespace peercron {
+namespace {
+
+using ::testing::ElementsAre;
+
+/// A session that only answers pings.
+class PingStore final : public Store {
+public:
+    void ping() override
+    {
+        EXPECT_FALSE(in_call_.exchange(true)) << "two calls at once on one session";
+        std::this_thread::yield();
+        in_call_ = false;
+    }
+
+    JobPage find_jobs(const JobQuery&) override { return {}; }
+    std::vector<Job> jobs_after(JobId, std::size_t) override { return {}; }
+    std::optional<Job> find_job(JobId) override { throw StoreError("server has gone away"); }
+    std::vector<Job> find_jobs_by_id(std::span<const JobId>) override { return {}; }
+    Job add_job(const Job&, WallTime) override { return {}; }
+    std::optional<Job> update_job(JobId, const JobPatch&, WallTime) override { return {}; }
+    std::optional<Job> delete_job(JobId) override { return {}; }
+    JobChanges changes_since(const JobCursor&) override { return {}; }
+    std::vector<JobId> job_ids() override { return {}; }
+    TermStart begin_term(Epoch, const NodeName&) override { return {}; }
+    void commit(const PlanStep&) override {}
+    void record(std::span<const RunReport>) override {}
+    LogPage find_log(const LogQuery&) override { return {}; }
+
+private:
+    std::atomic<bool> in_call_ = false;
+};
+
+class StorePoolTest : public ::testing::Test {
+protected:
+    static std::unique_ptr<Store> open() { return std::make_unique<PingStore>(); }
+
+    asio::io_context io_{1};
+};
+
+/// Occupies a session until `gate` opens, and calls once more right when it is done.
+asio::awaitable<void> occupy(StorePool& pool, std::shared_future<void> gate,
+                             std::vector<int>& order)
+{
+    const auto wait = [gate](Store&) { gate.wait(); };
+    co_await pool.call(wait);
+    order.push_back(0);
+    const auto ping = [](Store& store) { store.ping(); };
+    co_await pool.call(ping);
+    order.push_back(99);
+}
+
+asio::awaitable<void> call(StorePool& pool, int number, std::vector<int>& order)
+{
+    const auto ping = [](Store& store) { store.ping(); };
+    co_await pool.call(ping);
+    order.push_back(number);
+}
+
+asio::awaitable<void> queue_up(StorePool& pool, std::vector<int>& order)
+{
+    std::promise<void> gate;
+    TaskGroup tasks(co_await asio::this_coro::executor);
+    tasks.spawn("occupy", occupy(pool, gate.get_future().share(), order));
+    for (int number = 1; number <= 20; ++number) tasks.spawn("call", call(pool, number, order));
+    co_await asio::post(asio::use_awaitable);  // they have queued up by now
+    gate.set_value();
+    co_await tasks.join();
+}
+
+TEST_F(StorePoolTest, ServesCallsInTheOrderTheyCame)
+{
+    StorePool pool(io_.get_executor(), 1, &open);
+    std::vector<int> order;
+    testing::run(io_, queue_up(pool, order));
+    std::vector<int> expected;
+    for (int number = 0; number <= 20; ++number) expected.push_back(number);
+    expected.push_back(99);  // came last, although the session was in its hands
+    EXPECT_EQ(order, expected);
+}
+
+asio::awaitable<void> cancel_those_that_wait(StorePool& pool, std::vector<int>& order)
+{
+    std::promise<void> gate;
+    TaskGroup holder(co_await asio::this_coro::executor);
+    TaskGroup waiting(co_await asio::this_coro::executor);
+    TaskGroup staying(co_await asio::this_coro::executor);
+    holder.spawn("occupy", occupy(pool, gate.get_future().share(), order));
+    waiting.spawn("call", call(pool, 1, order));
+    staying.spawn("call", call(pool, 2, order));
+    waiting.spawn("call", call(pool, 3, order));
+    co_await asio::post(asio::use_awaitable);
+    waiting.cancel();
+    co_await waiting.join();
+    gate.set_value();
+    co_await staying.join();
+    co_await holder.join();
+}
+
+TEST_F(StorePoolTest, SkipsACallThatWasCancelledWhileItWaited)
+{
+    StorePool pool(io_.get_executor(), 1, &open);
+    std::vector<int> order;
+    testing::run(io_, cancel_those_that_wait(pool, order));
+    EXPECT_THAT(order, ElementsAre(0, 2, 99));
+}
+
+asio::awaitable<void> cancel_all_at_the_end(StorePool& pool, std::vector<int>& order)
+{
+    std::promise<void> gate;
+    TaskGroup tasks(co_await asio::this_coro::executor);
+    tasks.spawn("occupy", occupy(pool, gate.get_future().share(), order));
+    for (int number = 1; number <= 3; ++number) tasks.spawn("call", call(pool, number, order));
+    co_await asio::post(asio::use_awaitable);
+    tasks.cancel();
+    gate.set_value();
+    co_await tasks.join();
+    order.clear();
+    co_await call(pool, 7, order);  // the session is free again
+}
+
+TEST_F(StorePoolTest, LosesNoSessionToCancelledCalls)
+{
+    StorePool pool(io_.get_executor(), 1, &open);
+    std::vector<int> order;
+    testing::run(io_, cancel_all_at_the_end(pool, order));
+    EXPECT_THAT(order, ElementsAre(7));
+}
+
+asio::awaitable<void> fail_and_go_on(StorePool& pool, std::vector<int>& order)
+{
+    bool failed = false;
+    try {
+        const auto find = [](Store& store) { return store.find_job(1); };
+        co_await pool.call(find);
+    } catch (const StoreError&) {
+        failed = true;
+    }
+    EXPECT_TRUE(failed);
+    co_await call(pool, 1, order);
+}
+
+TEST_F(StorePoolTest, ThrowsWhatACallThrowsAndKeepsItsSession)
+{
+    StorePool pool(io_.get_executor(), 1, &open);
+    std::vector<int> order;
+    testing::run(io_, fail_and_go_on(pool, order));
+    EXPECT_THAT(order, ElementsAre(1));
+}
+
+asio::awaitable<void> call_often(StorePool& pool, std::vector<int>& order)
+{
+    TaskGroup tasks(co_await asio::this_coro::executor);
+    for (int number = 0; number < 2000; ++number) tasks.spawn("call", call(pool, number, order));
+    co_await tasks.join();
+}
+
+TEST_F(StorePoolTest, GivesASessionToOneCallAtATime)
+{
+    StorePool pool(io_.get_executor(), 4, &open);
+    std::vector<int> order;
+    testing::run(io_, call_often(pool, order));
+    EXPECT_EQ(order.size(), 2000U);
+}
+
+asio::awaitable<void> meet(StorePool& pool, std::promise<void>& mine,
+                           std::shared_future<void> other)
+{
+    const auto work = [&mine, other](Store&) {
+        mine.set_value();
+        other.wait();
+    };
+    co_await pool.call(work);
+}
+
+asio::awaitable<void> meet_each_other(StorePool& pool)
+{
+    std::promise<void> first;
+    std::promise<void> second;
+    TaskGroup tasks(co_await asio::this_coro::executor);
+    tasks.spawn("first", meet(pool, first, second.get_future().share()));
+    tasks.spawn("second", meet(pool, second, first.get_future().share()));
+    co_await tasks.join();
+}
+
+TEST_F(StorePoolTest, RunsAsManyCallsAtOnceAsItHasSessions)
+{
+    StorePool pool(io_.get_executor(), 2, &open);
+    testing::run(io_, meet_each_other(pool));
+}
+
+}  // namespace
+}  // namespace peercron
