@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <errmsg.h>
+#include <fcntl.h>
 #include <mysqld_error.h>
 #include <poll.h>
 
@@ -178,6 +179,8 @@ MysqlConnection::MysqlConnection(const MysqlSettings& settings, Database databas
                            CLIENT_FOUND_ROWS | CLIENT_MULTI_STATEMENTS) == nullptr) {
         throw_error(handle);
     }
+    // The library leaves its socket to the commands that we start.
+    ::fcntl(mysql_get_socket(handle), F_SETFD, FD_CLOEXEC);
 
     const std::string_view server = mysql_get_server_info(handle);
     const bool mariadb = server.find("MariaDB") != std::string_view::npos;

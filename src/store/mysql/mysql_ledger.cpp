@@ -151,6 +151,39 @@ void write_each(MysqlConnection& connection, std::span<const RunReport> reports)
     write_each(connection, reports.subspan(half));
 }
 
+void commit_step(MysqlConnection& connection, const PlanStep& step)
+{
+    // Put together beforehand: the guard locks the row that another dispatcher may wait for.
+    std::vector<std::string> statements;
+    append(statements, report_statements(connection, step.ended, GivesWay::only_open));
+    append(statements, move_statements(connection, step.moved, step.epoch, step.dispatch_server));
+    append(statements, plan_statements(connection, step.runs, step.epoch, step.dispatch_server));
+    std::string guard = fmt::format(
+        "UPDATE term SET planned_through = GREATEST(COALESCE(planned_through, {0}), {0})"
+        " WHERE id = 1 AND epoch = {1}",
+        to_unix_millis(step.planned_through), step.epoch);
+
+    bool deposed = false;
+    {
+        MysqlTransaction transaction(connection, MysqlTransaction::Reads::latest, std::move(guard));
+        deposed = transaction.first_matched() == 0;
+        if (!deposed) transaction.commit(std::move(statements));
+    }
+    if (deposed) throw_deposed(connection, step.epoch);
+}
+
+PlanStep with_plain_texts(PlanStep step)
+{
+    for (auto* runs : {&step.runs, &step.moved}) {
+        for (PlannedRun& run : *runs) {
+            run.reason = plain_ascii(run.reason);
+            run.run_server = plain_ascii(run.run_server);
+        }
+    }
+    for (RunReport& report : step.ended) report = what_fits(report);
+    return step;
+}
+
 /// The condition of a query of table log.
 std::string condition(const MysqlConnection& connection, const LogQuery& query)
 {
@@ -180,12 +213,16 @@ std::string condition(const MysqlConnection& connection, const LogQuery& query)
     return sql;
 }
 
-/// Whether only the state is asked for, which does not narrow the rows: then the server would
-/// read an index of nearly all rows and sort them, instead of reading the newest.
-bool is_wide(const LogQuery& query)
+/// Which index to take where the server's own choice is bad: it trusts LIMIT to end the reading
+/// soon.
+std::string_view index_hint(const LogQuery& query)
 {
-    return !query.cron_id && !query.state && !query.run_server && !query.dispatch_server &&
-           !query.from && !query.to;
+    const bool narrow = query.cron_id || query.state || query.run_server || query.dispatch_server;
+    // Nearly all rows match: the newest ones, instead of an index of all of them, to be sorted.
+    if (!narrow && !query.from && !query.to) return "FORCE INDEX (PRIMARY)";
+    // A time long ago: only its rows, instead of all those that are newer.
+    if (!narrow && query.to) return "FORCE INDEX (by_time)";
+    return "";
 }
 
 LogRow read_log_row(const MysqlRows& row)
@@ -247,27 +284,14 @@ TermStart MysqlStore::begin_term(Epoch epoch, const NodeName& dispatcher)
 void MysqlStore::commit(const PlanStep& step)
 {
     const auto work = [&](MysqlConnection& connection) {
-        const std::int64_t through = to_unix_millis(step.planned_through);
-        std::string guard = fmt::format(
-            "UPDATE term SET planned_through = GREATEST(COALESCE(planned_through, {0}), {0})"
-            " WHERE id = 1 AND epoch = {1}",
-            through, step.epoch);
-        // Put together beforehand: the guard locks the row that another dispatcher may wait for.
-        std::vector<std::string> statements;
-        append(statements, report_statements(connection, step.ended, GivesWay::only_open));
-        append(statements,
-               move_statements(connection, step.moved, step.epoch, step.dispatch_server));
-        append(statements,
-               plan_statements(connection, step.runs, step.epoch, step.dispatch_server));
-
-        bool deposed = false;
-        {
-            MysqlTransaction transaction(connection, MysqlTransaction::Reads::latest,
-                                         std::move(guard));
-            deposed = transaction.first_matched() == 0;
-            if (!deposed) transaction.commit(std::move(statements));
+        try {
+            commit_step(connection, step);
+        } catch (const MysqlError& error) {
+            if (!error.value_refused()) throw;
+            spdlog::error("store: the database refuses a text of a step: {}; writing plain texts",
+                          error.what());
+            commit_step(connection, with_plain_texts(step));
         }
-        if (deposed) throw_deposed(connection, step.epoch);
     };
     session_.run(fmt::format("commit a step of {} runs", step.runs.size()), Repeat::safe, work);
 }
@@ -296,7 +320,7 @@ LogPage MysqlStore::find_log(const LogQuery& query)
             " term_signal, cpu_time, max_rss, output_bytes, output, fires, gap_end"
             " FROM log JOIN (SELECT id FROM log {} WHERE {} ORDER BY id DESC LIMIT {} OFFSET {})"
             " AS page USING (id) ORDER BY id DESC",
-            is_wide(query) ? "FORCE INDEX (PRIMARY)" : "", where, query.limit, query.offset));
+            index_hint(query), where, query.limit, query.offset));
         while (rows.next()) page.rows.push_back(read_log_row(rows));
         return page;
     };

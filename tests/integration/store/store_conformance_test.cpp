@@ -645,6 +645,20 @@ TEST_P(StoreTest, CommitsTextsThatAreTooLongWithTheirBeginning)
     EXPECT_EQ(kept, run.reason.substr(0, kept.size()));
 }
 
+TEST_P(StoreTest, CommitsAStepWithATextThatIsNotUtf8)
+{
+    store_->begin_term(1, node_1);
+    PlanStep odd = step(1, t0, {planned(1, t0), planned(2, t0)});
+    odd.runs[0].state = RunState::skipped;
+    odd.runs[0].reason = "invalid: \xff\xfe";
+    odd.ended = {report({3, t0, 1}, RunState::revoked)};
+    odd.ended[0].reason = "\xc3";
+    store_->commit(odd);
+    EXPECT_THAT(row(*store_, {1, t0, 1}).run.reason, ::testing::StartsWith("invalid: "));
+    EXPECT_EQ(row(*store_, {2, t0, 1}).run.state, RunState::planned);
+    EXPECT_EQ(row(*store_, {3, t0, 1}).run.state, RunState::revoked);
+}
+
 // Reports.
 
 TEST_P(StoreTest, KeepsEveryMemberOfAReport)
