@@ -76,9 +76,12 @@ std::string_view host_of(std::string_view text)
 std::string_view to_string(Role role)
 {
     switch (role) {
-        case Role::read: return "read";
-        case Role::operate: return "operate";
-        case Role::admin: return "admin";
+        case Role::read:
+            return "read";
+        case Role::operate:
+            return "operate";
+        case Role::admin:
+            return "admin";
     }
     return "unknown";
 }
@@ -111,9 +114,10 @@ Caller Access::admit(const Request& request, std::optional<Role> needed) const
             .with(http::field::www_authenticate, "Bearer realm=\"peercron\"");
     }
     if (token->role < *needed) {
-        throw HttpError(http::status::forbidden,
-                        fmt::format("the token {} has the role {}; this needs {}",
-                                    quote(token->name), to_string(token->role), to_string(*needed)));
+        throw HttpError(
+            http::status::forbidden,
+            fmt::format("the token {} has the role {}; this needs {}", quote(token->name),
+                        to_string(token->role), to_string(*needed)));
     }
     return caller;
 }
@@ -171,8 +175,8 @@ bool Access::is_trusted(const asio::ip::address& address) const
 {
     const auto holds = [&address](const Network& network) {
         if (const auto* v4 = std::get_if<asio::ip::network_v4>(&network)) {
-            return address.is_v4() && asio::ip::network_v4(address.to_v4(), v4->prefix_length())
-                                              .canonical() == *v4;
+            return address.is_v4() &&
+                   asio::ip::network_v4(address.to_v4(), v4->prefix_length()).canonical() == *v4;
         }
         const auto& v6 = std::get<asio::ip::network_v6>(network);
         return address.is_v6() &&

@@ -71,7 +71,7 @@ JobId parse_job_id(std::string_view text)
 
 void refuse_unknown_job(std::string_view id)
 {
-    throw HttpError(http::status::not_found, fmt::format("there is no job with the id {}", id));
+    throw HttpError(http::status::not_found, fmt::format("there is no job with the id {}", quote(id)));
 }
 
 }  // namespace peercron

@@ -9,8 +9,8 @@
 #include "model/node_load.hpp"
 #include "store/store_pool.hpp"
 
-#include <boost/asio/awaitable.hpp>
 #include <prometheus/registry.h>
+#include <boost/asio/awaitable.hpp>
 
 #include <functional>
 #include <memory>

@@ -3,6 +3,8 @@
 #include "http/answer.hpp"
 #include "http/text.hpp"
 
+#include <spdlog/fmt/chrono.h>
+#include <spdlog/spdlog.h>
 #include <boost/asio/error.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/socket_base.hpp>
@@ -15,8 +17,6 @@
 #include <boost/beast/http/serializer.hpp>
 #include <boost/beast/http/write.hpp>
 #include <boost/system/system_error.hpp>
-#include <spdlog/fmt/chrono.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <chrono>
@@ -91,9 +91,9 @@ std::optional<Response> answer_to(error_code failed, const HttpSettings& setting
         return std::nullopt;
     }
     if (failed == http::error::body_limit) {
-        return refusal(http::status::payload_too_large,
-                       fmt::format("the body is too large: at most {} bytes are allowed",
-                                   settings.max_body));
+        return refusal(
+            http::status::payload_too_large,
+            fmt::format("the body is too large: at most {} bytes are allowed", settings.max_body));
     }
     if (failed == http::error::header_limit || failed == http::error::buffer_overflow) {
         return refusal(http::status::request_header_fields_too_large,
@@ -211,8 +211,8 @@ asio::awaitable<bool> Connection::wait_for_request()
     const auto space = buffer_.prepare(read_size);
     stream_.expires_after(settings_.idle_timeout);
     waiting_ = true;
-    const std::size_t count = co_await stream_.async_read_some(
-        space, asio::redirect_error(asio::use_awaitable, failed));
+    const std::size_t count =
+        co_await stream_.async_read_some(space, asio::redirect_error(asio::use_awaitable, failed));
     waiting_ = false;
     buffer_.commit(count);
     co_return !failed;
@@ -335,7 +335,10 @@ asio::awaitable<void> Connection::linger()
     waiting_ = false;
 }
 
-void Connection::close() { stream_.close(); }
+void Connection::close()
+{
+    stream_.close();
+}
 
 void Connection::cut()
 {

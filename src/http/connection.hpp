@@ -55,7 +55,7 @@ private:
     const Router& router_;
     HttpMetrics& metrics_;
     beast::flat_buffer buffer_;
-    bool waiting_ = false;    // for the first byte of a request
+    bool waiting_ = false;  // for the first byte of a request
     bool finishing_ = false;
 };
 

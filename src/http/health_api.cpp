@@ -36,8 +36,7 @@ asio::awaitable<Response> show_metrics(const ApiContext& context, const Call&)
 
 }  // namespace
 
-void add_health_routes(Router& router, const ApiContext& context,
-                       std::optional<Role> metrics_role)
+void add_health_routes(Router& router, const ApiContext& context, std::optional<Role> metrics_role)
 {
     router.add({
         .pattern = "/health",

@@ -3,21 +3,19 @@
 #include "http/text.hpp"
 #include "http/time_text.hpp"
 #include "schedule/schedule.hpp"
+#include "store/store.hpp"
 
 #include <spdlog/fmt/fmt.h>
 
 #include <array>
 #include <chrono>
 #include <limits>
-#include <utility>
+#include <optional>
 
 namespace peercron {
 namespace {
 
-constexpr std::size_t longest_cron_set = 128;  // characters, as the column holds
-constexpr std::size_t longest_command = 65'535;  // bytes
-constexpr std::size_t longest_remark = 1'024;    // characters
-constexpr std::int64_t longest_timeout = std::numeric_limits<std::int32_t>::max();
+constexpr std::int64_t longest_timeout = std::numeric_limits<std::int32_t>::max();  // seconds
 
 constexpr std::array<Param, 9> job_params(bool required)
 {
@@ -50,6 +48,14 @@ bool is_blank(std::string_view text)
     return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
 }
 
+void limit_characters(std::string_view name, const std::optional<std::string>& given,
+                      std::size_t most)
+{
+    if (!given || count_characters(*given) <= most) return;
+    refuse(fmt::format("{}: given {} characters; at most {} are allowed", name,
+                       count_characters(*given), most));
+}
+
 std::string_view zone_of(const Job& job, std::string_view default_zone)
 {
     return job.time_zone.empty() ? default_zone : std::string_view(job.time_zone);
@@ -74,30 +80,30 @@ std::string to_rfc3339(std::chrono::sys_seconds time, const TimeZone& zone)
 
 }  // namespace
 
-std::span<const Param> add_params() { return of_add; }
-std::span<const Param> update_params() { return of_update; }
+std::span<const Param> add_params()
+{
+    return of_add;
+}
+std::span<const Param> update_params()
+{
+    return of_update;
+}
 
 JobPatch read_job_patch(const Params& params)
 {
     JobPatch patch;
     patch.cron_set = params.text("cronSet");
-    if (patch.cron_set && count_characters(*patch.cron_set) > longest_cron_set) {
-        refuse(fmt::format("cronSet: given {} characters; at most {} are allowed",
-                           count_characters(*patch.cron_set), longest_cron_set));
-    }
+    limit_characters("cronSet", patch.cron_set, JobLimits::cron_set_characters);
     patch.command = params.text("command");
     if (patch.command && is_blank(*patch.command)) {
         refuse(fmt::format("command: given {}; it must not be empty", quote(*patch.command)));
     }
-    if (patch.command && patch.command->size() > longest_command) {
-        refuse(fmt::format("command: given {} bytes; at most {} are allowed",
-                           patch.command->size(), longest_command));
+    if (patch.command && patch.command->size() > JobLimits::command_bytes) {
+        refuse(fmt::format("command: given {} bytes; at most {} are allowed", patch.command->size(),
+                           JobLimits::command_bytes));
     }
     patch.remark = params.text("remark");
-    if (patch.remark && count_characters(*patch.remark) > longest_remark) {
-        refuse(fmt::format("remark: given {} characters; at most {} are allowed",
-                           count_characters(*patch.remark), longest_remark));
-    }
+    limit_characters("remark", patch.remark, JobLimits::remark_characters);
     patch.stop = params.boolean("stop");
     patch.start_time = params.integer("start_time", 0, last_unix_second);
     patch.end_time = params.integer("end_time", 0, last_unix_second);
@@ -136,14 +142,14 @@ void check_whole(const Job& job, const JobPatch& patch, std::string_view default
     if ((patch.start_time || patch.end_time) && job.end_time != 0 &&
         job.start_time >= job.end_time) {
         const std::string_view name = patch.end_time ? "end_time" : "start_time";
-        refuse(fmt::format("{}: the window from start_time {} to end_time {} is empty; start_time "
-                           "must be before end_time, 0 is open",
-                           name, job.start_time, job.end_time));
+        refuse(
+            fmt::format("{}: the window from start_time {} to end_time {} is empty; start_time "
+                        "must be before end_time, 0 is open",
+                        name, job.start_time, job.end_time));
     }
 }
 
-NextFires next_fires(const Job& job, std::string_view default_zone, WallTime now,
-                     std::size_t count)
+NextFires next_fires(const Job& job, std::string_view default_zone, WallTime now, std::size_t count)
 {
     NextFires fires;
     const auto schedule = Schedule::make(job.cron_set, zone_of(job, default_zone), job.id);

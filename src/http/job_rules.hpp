@@ -32,7 +32,7 @@ void check_whole(const Job& job, const JobPatch& patch, std::string_view default
 
 /// The next moments at which a job is due, as RFC 3339 in the job's zone.
 struct NextFires {
-    std::vector<std::string> times;  ///< empty when it is stopped or will never fire again
+    std::vector<std::string> times;      ///< empty when it is stopped or will never fire again
     std::optional<std::string> problem;  ///< why the row's expression or zone makes no sense
 };
 NextFires next_fires(const Job& job, std::string_view default_zone, WallTime now,

@@ -14,9 +14,10 @@ std::optional<RunState> read_state(const Params& params)
     if (!given) return std::nullopt;
     const auto state = parse_run_state(*given);
     if (!state) {
-        refuse(fmt::format("state: given {}; planned, running, success, failed, timeout, killed, "
-                           "lost, fenced, skipped or revoked is allowed",
-                           quote(*given)));
+        refuse(
+            fmt::format("state: given {}; planned, running, success, failed, timeout, killed, "
+                        "lost, fenced, skipped or revoked is allowed",
+                        quote(*given)));
     }
     return state;
 }

@@ -47,7 +47,7 @@ struct Response {
     std::string content_type = "application/json";
     std::vector<std::pair<http::field, std::string>> headers;
     std::string body;
-    std::unique_ptr<Chunks> chunks;  ///< when set, what follows on `body`
+    std::unique_ptr<Chunks> chunks;    ///< when set, what follows on `body`
     std::string_view route = "other";  ///< the pattern of the route that answered, for metrics
 };
 

@@ -3,10 +3,10 @@
 #include "http/text.hpp"
 #include "http/time_text.hpp"
 
+#include <spdlog/fmt/fmt.h>
 #include <boost/json/serialize.hpp>
 #include <boost/json/stream_parser.hpp>
 #include <boost/json/value.hpp>
-#include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
 #include <charconv>
@@ -38,7 +38,8 @@ boost::json::object parse_json(std::string_view body)
     boost::json::stream_parser parser;
     boost::system::error_code bad;
     const std::size_t used = parser.write_some(body.data(), body.size(), bad);
-    if (bad) refuse(fmt::format("body: broken JSON at {}: {}", position(body, used), bad.message()));
+    if (bad)
+        refuse(fmt::format("body: broken JSON at {}: {}", position(body, used), bad.message()));
     parser.finish(bad);
     if (bad) refuse("body: the JSON ends too early, at " + position(body, body.size()));
     const auto extra = body.find_first_not_of(" \t\r\n", used);
@@ -132,9 +133,10 @@ std::optional<WallTime> Params::time(std::string_view name) const
     if (given == nullptr) return std::nullopt;
     const auto moment = parse_time(*given);
     if (!moment) {
-        refuse(fmt::format("{}: given {}; Unix seconds (1763683200) or RFC 3339 "
-                           "(2026-11-21T08:00:00+01:00) are allowed",
-                           name, quote(*given)));
+        refuse(
+            fmt::format("{}: given {}; Unix seconds (1763683200) or RFC 3339 "
+                        "(2026-11-21T08:00:00+01:00) are allowed",
+                        name, quote(*given)));
     }
     return moment;
 }
@@ -172,9 +174,10 @@ Params::Values Params::read_form(std::string_view form, std::string_view where) 
             equals == std::string_view::npos ? std::string_view() : pair.substr(equals + 1);
         auto value = decode_form(encoded);
         if (!name || !value) {
-            refuse(fmt::format("{}: {} has a '%' that two hexadecimal digits do not follow; "
-                               "a plain '%' is sent as %25",
-                               where, quote(pair)));
+            refuse(
+                fmt::format("{}: {} has a '%' that two hexadecimal digits do not follow; "
+                            "a plain '%' is sent as %25",
+                            where, quote(pair)));
         }
         take(values, *name, *std::move(value), where);
     }

@@ -4,9 +4,9 @@
 #include "http/text.hpp"
 #include "store/store.hpp"
 
+#include <spdlog/spdlog.h>
 #include <boost/asio/error.hpp>
 #include <boost/system/system_error.hpp>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <exception>
@@ -89,9 +89,9 @@ asio::awaitable<Response> Router::handle(const Request& request) const
         mutates = matched.route->mutates;
         const Caller caller = access_.admit(request, matched.route->role);
         if (mutates) refuse_cross_site(request);
-        const Call received{caller, std::move(matched.id),
-                            Params::read(request, target.query, matched.route->params,
-                                         matched.route->strictness)};
+        const Call received{
+            caller, std::move(matched.id),
+            Params::read(request, target.query, matched.route->params, matched.route->strictness)};
         Response response = co_await matched.route->handler(received);
         response.route = route;
         co_return response;
@@ -115,8 +115,8 @@ Router::Target Router::parse_target(const Request& request)
         text = slash == std::string_view::npos ? std::string_view("/") : text.substr(slash);
     }
     if (!text.starts_with('/')) {
-        refuse(fmt::format("the request's target {} is not a path such as /cron/list",
-                           quote(whole)));
+        refuse(
+            fmt::format("the request's target {} is not a path such as /cron/list", quote(whole)));
     }
     text = text.substr(0, text.find('#'));
     Target target;
@@ -152,9 +152,9 @@ Router::Match Router::match(const Request& request, const Target& target) const
         if (fits && (best.route == nullptr || literal)) best = std::move(candidate);
     }
     if (best.route == nullptr) {
-        throw HttpError(http::status::not_found,
-                        fmt::format("there is no path {}; /openapi.json tells all",
-                                    quote(target_of(request))));
+        throw HttpError(
+            http::status::not_found,
+            fmt::format("there is no path {}; /openapi.json tells all", quote(target_of(request))));
     }
     if (!takes(*best.route, request.message.method())) {
         const auto given = request.message.method_string();

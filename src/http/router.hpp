@@ -25,7 +25,7 @@ struct Call {
 struct Route {
     using Handler = std::function<asio::awaitable<Response>(const Call& call)>;
 
-    std::string pattern;  ///< "/cron/stop/{id}": {id} is one whole segment of the path
+    std::string pattern;              ///< "/cron/stop/{id}": {id} is one whole segment of the path
     std::vector<http::verb> methods;  ///< HEAD comes with GET by itself, unless it mutates
     std::optional<Role> role = {};    ///< not set: no token is needed
     bool mutates = false;             ///< refused when it comes from another site's page

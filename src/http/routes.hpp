@@ -13,8 +13,7 @@ void add_log_routes(Router& router, const ApiContext& context);
 void add_node_routes(Router& router, const ApiContext& context);
 void add_openapi_route(Router& router);
 /// @param metrics_role the role that /metrics needs, if any.
-void add_health_routes(Router& router, const ApiContext& context,
-                       std::optional<Role> metrics_role);
+void add_health_routes(Router& router, const ApiContext& context, std::optional<Role> metrics_role);
 
 /// A handler that calls `function(context, call)`, a coroutine.
 template <class Function>

@@ -4,14 +4,14 @@
 #include "http/connection.hpp"
 #include "http/text.hpp"
 
+#include <spdlog/fmt/fmt.h>
+#include <spdlog/spdlog.h>
 #include <boost/asio/error.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
-#include <spdlog/fmt/fmt.h>
-#include <spdlog/spdlog.h>
 
 #include <charconv>
 #include <exception>

@@ -5,10 +5,10 @@
 #include "http/http_metrics.hpp"
 #include "http/router.hpp"
 
+#include <prometheus/registry.h>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <prometheus/registry.h>
 
 #include <chrono>
 #include <cstddef>

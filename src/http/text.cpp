@@ -9,7 +9,10 @@ namespace {
 
 constexpr std::size_t quoted_length = 60;
 
-bool is_continuation(unsigned char byte) { return (byte & 0xC0U) == 0x80U; }
+bool is_continuation(unsigned char byte)
+{
+    return (byte & 0xC0U) == 0x80U;
+}
 
 /// The length of the well-formed character at the start of `text`, 0 when there is none.
 std::size_t character_length(std::string_view text)
@@ -70,7 +73,10 @@ std::optional<std::string> decode(std::string_view text, bool plus_is_space)
     return decoded;
 }
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
 
 }  // namespace
 
@@ -112,9 +118,15 @@ std::string quote(std::string_view given)
     return quoted + '"';
 }
 
-std::optional<std::string> decode_percent(std::string_view text) { return decode(text, false); }
+std::optional<std::string> decode_percent(std::string_view text)
+{
+    return decode(text, false);
+}
 
-std::optional<std::string> decode_form(std::string_view text) { return decode(text, true); }
+std::optional<std::string> decode_form(std::string_view text)
+{
+    return decode(text, true);
+}
 
 bool equal_ignoring_case(std::string_view a, std::string_view b)
 {

@@ -1,0 +1,135 @@
+#include "http/access.hpp"
+
+#include "api_fixture.hpp"
+
+#include <gmock/gmock.h>
+
+#include <stdexcept>
+
+namespace peercron {
+namespace {
+
+using ::testing::HasSubstr;
+
+class AccessTest : public testing::ApiTest {
+protected:
+    void use_tokens()
+    {
+        context_.tokens = {{"viewer", "r-secret", Role::read},
+                           {"deploy", "o-secret", Role::operate},
+                           {"root", "a-secret", Role::admin}};
+    }
+
+    unsigned status(std::string_view method, const std::string& target, std::string_view secret)
+    {
+        const std::string header =
+            secret.empty() ? "" : fmt::format("Authorization: Bearer {}\r\n", secret);
+        return request(method, target, header).status;
+    }
+};
+
+TEST_F(AccessTest, WithoutTokensEverybodyMayDoEverything)
+{
+    const JobId id = insert_job().id;
+    EXPECT_EQ(get("/cron/delete/" + std::to_string(id)).status, 200U);
+    EXPECT_EQ(get("/cron/list", "Authorization: Bearer whatever\r\n").status, 200U);
+}
+
+TEST_F(AccessTest, EachRoleMayDoItsOwnAndWhatTheLowerOnesMay)
+{
+    use_tokens();
+    const std::string id = std::to_string(insert_job().id);
+    struct Case {
+        std::string_view method;
+        std::string target;
+        unsigned none, read, operate, admin;
+    };
+    for (const Case& c : {
+             Case{"GET", "/health", 200, 200, 200, 200},
+             Case{"GET", "/openapi.json", 200, 200, 200, 200},
+             Case{"GET", "/cron/list", 401, 200, 200, 200},
+             Case{"GET", "/cron/" + id, 401, 200, 200, 200},
+             Case{"GET", "/log/list", 401, 200, 200, 200},
+             Case{"GET", "/node/list", 401, 200, 200, 200},
+             Case{"GET", "/metrics", 401, 200, 200, 200},
+             Case{"GET", "/cron/stop/" + id, 401, 403, 200, 200},
+             Case{"POST", "/cron/start/" + id, 401, 403, 200, 200},
+             Case{"POST", "/cron/add", 401, 403, 403, 400},
+             Case{"POST", "/cron/update", 401, 403, 403, 400},
+             Case{"GET", "/cron/delete/" + id, 401, 403, 403, 200},
+         }) {
+        EXPECT_EQ(status(c.method, c.target, ""), c.none) << c.target;
+        EXPECT_EQ(status(c.method, c.target, "r-secret"), c.read) << c.target;
+        EXPECT_EQ(status(c.method, c.target, "o-secret"), c.operate) << c.target;
+        EXPECT_EQ(status(c.method, c.target, "a-secret"), c.admin) << c.target;
+    }
+}
+
+TEST_F(AccessTest, AWrongTokenIsNotLetInAndIsToldHowToAsk)
+{
+    use_tokens();
+    for (const std::string header :
+         {"Authorization: Bearer r-secre\r\n", "Authorization: Bearer r-secretx\r\n",
+          "Authorization: Bearer \r\n", "Authorization: Basic r-secret\r\n",
+          "Authorization: r-secret\r\n", "X-Peercron-Token: wrong\r\n"}) {
+        const auto reply = get("/cron/list", header);
+        EXPECT_EQ(reply.status, 401U) << header;
+        EXPECT_THAT(reply.header("WWW-Authenticate"), HasSubstr("Bearer"));
+        EXPECT_TRUE(reply.data().is_null());
+    }
+    EXPECT_EQ(get("/cron/list", "authorization: bearer  r-secret \r\n").status, 200U);
+    EXPECT_EQ(get("/cron/list", "X-Peercron-Token: r-secret\r\n").status, 200U);
+}
+
+TEST_F(AccessTest, ARoleThatIsTooLowIsNamedWithTheOneThatIsNeeded)
+{
+    use_tokens();
+    const auto reply = request("POST", "/cron/add", "Authorization: Bearer r-secret\r\n");
+    EXPECT_THAT(reply.message(), HasSubstr("\"viewer\" has the role read; this needs admin"));
+}
+
+TEST_F(AccessTest, ChangesAskedForByAnotherSitesPageAreRefused)
+{
+    const std::string path = "/cron/stop/" + std::to_string(insert_job().id);
+    for (const std::string header :
+         {"Sec-Fetch-Site: cross-site\r\n", "Sec-Fetch-Site: same-site\r\n",
+          "Origin: http://evil.example\r\n", "Origin: null\r\n",
+          "Referer: http://evil.example/localhost:9990\r\n"}) {
+        EXPECT_EQ(get(path, header).status, 403U) << header;
+        EXPECT_EQ(get("/cron/list", header).status, 200U) << header;
+    }
+    EXPECT_EQ(tables_.writes, 0U);
+    for (const std::string header :
+         {"Sec-Fetch-Site: same-origin\r\n", "Sec-Fetch-Site: none\r\n",
+          "Origin: http://localhost:10080\r\n", "Referer: http://LOCALHOST/console/\r\n"}) {
+        EXPECT_EQ(get(path, header).status, 200U) << header;
+    }
+}
+
+TEST(AccessRuleTest, OnlyATrustedProxyIsBelievedAboutTheClient)
+{
+    const Access access({}, {"127.0.0.1", "10.0.0.0/8", "::1"});
+    const auto seen = [&access](const char* peer, const char* real, const char* forwarded) {
+        Request request;
+        request.peer = asio::ip::make_address(peer);
+        if (*real != '\0') request.message.set("X-Real-IP", real);
+        if (*forwarded != '\0') request.message.set("X-Forwarded-For", forwarded);
+        return access.client_address(request);
+    };
+    EXPECT_EQ(seen("192.0.2.1", "198.51.100.9", "198.51.100.9"), "192.0.2.1");
+    EXPECT_EQ(seen("127.0.0.1", "198.51.100.9", ""), "198.51.100.9");
+    EXPECT_EQ(seen("10.1.2.3", "", "6.6.6.6, 198.51.100.9"), "198.51.100.9");
+    EXPECT_EQ(seen("::1", "", "198.51.100.9, 10.9.9.9"), "198.51.100.9");
+    EXPECT_EQ(seen("::ffff:127.0.0.1", "198.51.100.9", ""), "198.51.100.9");
+    EXPECT_EQ(seen("127.0.0.1", "garbage", "garbage"), "127.0.0.1");
+    EXPECT_EQ(seen("127.0.0.1", "", ""), "127.0.0.1");
+}
+
+TEST(AccessRuleTest, SettingsThatWouldLetAnybodyInAreRefused)
+{
+    EXPECT_THROW(Access({{"empty", "", Role::admin}}, {}), std::invalid_argument);
+    EXPECT_THROW(Access({}, {"localhost"}), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace peercron

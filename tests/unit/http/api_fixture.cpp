@@ -1,0 +1,107 @@
+#include "api_fixture.hpp"
+
+#include "await.hpp"
+
+#include <utility>
+
+namespace peercron::testing {
+namespace {
+
+asio::awaitable<bool> joined(TaskGroup& tasks)
+{
+    co_await tasks.join();
+    co_return true;
+}
+
+asio::awaitable<Result<void>> announce(std::vector<std::vector<JobId>>& announced,
+                                       const std::string& error, std::vector<JobId> jobs)
+{
+    announced.push_back(std::move(jobs));
+    if (!error.empty()) co_return Error{error};
+    co_return Result<void>();
+}
+
+}  // namespace
+
+ApiTest::ApiTest()
+    : pool_(io_.get_executor(), 1, [this] { return std::make_unique<FakeStore>(tables_); }),
+      context_{
+          .store = pool_,
+          .clock = clock_,
+          .coordinator = coordinator_,
+          .announce =
+              [this](std::vector<JobId> jobs) {
+                  return announce(announced_, announce_error_, std::move(jobs));
+              },
+          .loads = [this] { return loads_; },
+          .epoch = [] { return Epoch{17}; },
+          .store_away = [this] { return store_away_; },
+          .metrics = std::make_shared<prometheus::Registry>(),
+          .node = "127.0.0.1:9991",
+          .version = "1.2.3",
+          .default_time_zone = "UTC",
+          .tokens = {},
+          .trusted_proxies = {"127.0.0.1"},
+      }
+{}
+
+ApiTest::~ApiTest()
+{
+    stop();
+}
+
+void ApiTest::start()
+{
+    router_.emplace(make_api_router(context_));
+    server_.emplace(io_.get_executor(), settings_, *router_, *context_.metrics);
+    tasks_.spawn("http", server_->run());
+}
+
+void ApiTest::stop()
+{
+    tasks_.cancel();
+    await(io_, joined(tasks_));
+    server_.reset();
+}
+
+HttpClient ApiTest::connect()
+{
+    if (!server_) start();
+    return HttpClient(io_, server_->endpoint());
+}
+
+Reply ApiTest::request(std::string_view method, std::string_view target, std::string_view headers,
+                       std::string_view body)
+{
+    HttpClient client = connect();
+    client.send(
+        fmt::format("{} {} HTTP/1.1\r\nHost: localhost:9990\r\n{}Content-Length: {}\r\n"
+                    "\r\n{}",
+                    method, target, headers, body.size(), body));
+    return client.read(method == "HEAD");
+}
+
+Reply ApiTest::get(std::string_view target, std::string_view headers)
+{
+    return request("GET", target, headers);
+}
+
+Reply ApiTest::post(std::string_view target, std::string_view form)
+{
+    return request("POST", target, "Content-Type: application/x-www-form-urlencoded\r\n", form);
+}
+
+Reply ApiTest::post_json(std::string_view target, std::string_view json)
+{
+    return request("POST", target, "Content-Type: application/json\r\n", json);
+}
+
+Job& ApiTest::insert_job(std::string_view command)
+{
+    Job job;
+    job.cron_set = "*/1 * * * * *";
+    job.command = command;
+    return tables_.insert(std::move(job));
+}
+
+}  // namespace peercron::testing

@@ -1,0 +1,406 @@
+#include "api_fixture.hpp"
+
+#include <gmock/gmock.h>
+#include <boost/json/serialize.hpp>
+
+namespace peercron {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+class CronApiTest : public testing::ApiTest {
+protected:
+    /// 400 with a message that has `part`, and nothing happened.
+    void expect_refused(const testing::Reply& reply, std::string_view part)
+    {
+        EXPECT_EQ(reply.status, 400U) << reply.body;
+        EXPECT_EQ(reply.json().at("code"), 400);
+        EXPECT_TRUE(reply.data().is_null());
+        EXPECT_THAT(reply.message(), HasSubstr(part));
+        EXPECT_EQ(tables_.writes, 0U);
+        EXPECT_THAT(announced_, SizeIs(0));
+    }
+};
+
+constexpr std::string_view reference_form =
+    "cronSet=*/1 * * * * *&command=php -v&remark=&stop=0&start_time=0&end_time=0&is_mutex=1";
+
+TEST_F(CronApiTest, AddAnswersAsTheReferenceDoesWithTheNewerFieldsAfterwards)
+{
+    tables_.last_id = 1632;
+    const auto reply = post("/cron/add", reference_form);
+    EXPECT_EQ(reply.status, 200U);
+    EXPECT_EQ(reply.header("Content-Type"), "application/json");
+    EXPECT_EQ(reply.body,
+              R"({"code":200,"data":{"id":1633,"cron_set":"*/1 * * * * *","command":"php -v",)"
+              R"("remark":"","stop":false,"start_time":0,"end_time":0,"is_mutex":true,)"
+              R"("time_zone":"","timeout":0},"message":"ok"})");
+    EXPECT_EQ(tables_.jobs.at(1633).effective_from, clock_.time);
+    EXPECT_THAT(announced_, ElementsAre(ElementsAre(1633)));
+}
+
+TEST_F(CronApiTest, ListHasAllJobsAsTheReferenceShowsThem)
+{
+    Job job;
+    job.id = 1538;
+    job.cron_set = "*/1 * * * * *";
+    job.command = "curl http://test.com/index.php?a=1&b=\"2\"";
+    job.is_mutex = true;
+    tables_.insert(job);
+    EXPECT_EQ(get("/cron/list").body,
+              R"({"code":200,"data":[{"id":1538,"cron_set":"*/1 * * * * *",)"
+              R"("command":"curl http://test.com/index.php?a=1&b=\"2\"","remark":"","stop":false,)"
+              R"("start_time":0,"end_time":0,"is_mutex":true,"time_zone":"","timeout":0}],)"
+              R"("message":"ok"})");
+}
+
+TEST_F(CronApiTest, AnEmptyListIsAnEmptyArray)
+{
+    EXPECT_EQ(get("/cron/list").body, R"({"code":200,"data":[],"message":"ok"})");
+}
+
+TEST_F(CronApiTest, ListPagesAndSearchesWhenAsked)
+{
+    for (int i = 0; i < 5; ++i) insert_job("echo " + std::to_string(i));
+    const auto page = get("/cron/list?page=2&limit=2").data();
+    EXPECT_EQ(page.at("total"), 5);
+    ASSERT_THAT(page.at("list").as_array(), SizeIs(2));
+    EXPECT_EQ(page.at("list").at(0).at("command"), "echo 2");
+    const auto found = get("/cron/list?search=echo+4").data();
+    EXPECT_EQ(found.at("total"), 1);
+    EXPECT_EQ(found.at("list").at(0).at("command"), "echo 4");
+}
+
+TEST_F(CronApiTest, StopStartAndDeleteAnswerWithTheJobByGetAndByPost)
+{
+    for (const std::string method : {"GET", "POST"}) {
+        const JobId id = insert_job().id;
+        const auto call = [&](std::string_view what) {
+            return request(method, fmt::format("/cron/{}/{}", what, id));
+        };
+        EXPECT_EQ(call("stop").data().at("stop"), true);
+        EXPECT_TRUE(tables_.jobs.at(id).stop);
+        EXPECT_EQ(call("start").data().at("stop"), false);
+        EXPECT_FALSE(tables_.jobs.at(id).stop);
+        EXPECT_EQ(call("delete").data().at("id"), id);
+        EXPECT_FALSE(tables_.jobs.contains(id));
+    }
+    EXPECT_THAT(announced_, SizeIs(6));
+}
+
+TEST_F(CronApiTest, StoppingAStoppedJobTellsTheDispatcherAgainButWritesNothing)
+{
+    Job& job = insert_job();
+    job.stop = true;
+    EXPECT_EQ(get("/cron/stop/" + std::to_string(job.id)).status, 200U);
+    EXPECT_EQ(tables_.writes, 0U);
+    EXPECT_THAT(announced_, SizeIs(1));
+}
+
+TEST_F(CronApiTest, UpdateChangesOnlyWhatIsGiven)
+{
+    Job& job = insert_job("sleep 1");
+    job.is_mutex = true;
+    job.remark = "kept";
+    const auto reply =
+        post_json("/cron/update", fmt::format(R"({{"id":{},"timeout":30}})", job.id));
+    EXPECT_EQ(reply.status, 200U);
+    EXPECT_EQ(job.timeout, std::chrono::seconds(30));
+    EXPECT_EQ(job.command, "sleep 1");
+    EXPECT_EQ(job.remark, "kept");
+    EXPECT_TRUE(job.is_mutex);
+    EXPECT_THAT(announced_, ElementsAre(ElementsAre(job.id)));
+}
+
+TEST_F(CronApiTest, UpdateTakesTheReferencesForm)
+{
+    const JobId id = insert_job("old").id;
+    const auto reply = post("/cron/update", fmt::format("id={}&{}", id, reference_form));
+    EXPECT_EQ(reply.status, 200U);
+    EXPECT_EQ(reply.data().at("command"), "php -v");
+}
+
+TEST_F(CronApiTest, ParametersMayComeAsFormJsonOrQueryString)
+{
+    const auto command_of = [](const testing::Reply& reply) {
+        return std::string(reply.data().at("command").as_string());
+    };
+    EXPECT_EQ(command_of(post("/cron/add", "cronSet=@daily&command=a%20b%2Bc+d")), "a b+c d");
+    EXPECT_EQ(command_of(post("/cron/add?cron_set=@daily&command=a%20b%2Bc+d", "")), "a b+c d");
+    EXPECT_EQ(command_of(post_json("/cron/add", R"({"cronSet":"@daily","command":"a b+c d"})")),
+              "a b+c d");
+    EXPECT_EQ(command_of(post("/cron/add?command=query", "cronSet=@daily&command=body")), "body");
+}
+
+TEST_F(CronApiTest, NumbersAndTruthsMayBeJsonsOwnOrText)
+{
+    const auto own = post_json("/cron/add", R"({"cronSet":"@daily","command":"a","is_mutex":true,)"
+                                            R"("stop":1,"start_time":5,"remark":null})");
+    EXPECT_EQ(own.data().at("is_mutex"), true);
+    EXPECT_EQ(own.data().at("stop"), true);
+    EXPECT_EQ(own.data().at("start_time"), 5);
+    const auto text = post_json("/cron/add", R"({"cronSet":"@daily","command":"a",)"
+                                             R"("is_mutex":"1","stop":"true","start_time":"5"})");
+    EXPECT_EQ(text.data().at("is_mutex"), true);
+    EXPECT_EQ(text.data().at("stop"), true);
+    EXPECT_EQ(text.data().at("start_time"), 5);
+}
+
+TEST_F(CronApiTest, EmojiQuotesAndSqlAreData)
+{
+    const std::string command = R"(echo "🎉" '; DROP TABLE cron; -- ' \ </script>)";
+    const auto reply = post_json("/cron/add", boost::json::serialize(boost::json::object{
+                                                  {"cronSet", "@daily"}, {"command", command}}));
+    EXPECT_EQ(reply.status, 200U);
+    EXPECT_EQ(std::string(reply.data().at("command").as_string()), command);
+    EXPECT_EQ(tables_.jobs.begin()->second.command, command);
+    EXPECT_EQ(std::string(get("/cron/list").data().at(0).at("command").as_string()), command);
+}
+
+TEST_F(CronApiTest, AFiveFieldExpressionMeansSecondZero)
+{
+    const auto added = post("/cron/add", "cronSet=30 8 * * *&command=a").data();
+    EXPECT_EQ(added.at("cron_set"), "30 8 * * *");
+    const auto shown = get("/cron/" + std::to_string(added.at("id").as_int64())).data();
+    EXPECT_EQ(shown.at("next").at(0), "2026-11-21T08:30:00+00:00");
+}
+
+TEST_F(CronApiTest, AJobIsShownWithItsNextFiresInItsZone)
+{
+    Job& job = insert_job();
+    job.cron_set = "0 30 8 * * *";
+    job.time_zone = "America/New_York";
+    const auto data = get("/cron/" + std::to_string(job.id)).data();
+    EXPECT_EQ(data.at("id"), job.id);
+    ASSERT_THAT(data.at("next").as_array(), SizeIs(5));
+    EXPECT_EQ(data.at("next").at(0), "2026-11-21T08:30:00-05:00");
+    EXPECT_TRUE(data.at("schedule_error").is_null());
+}
+
+TEST_F(CronApiTest, NextFiresKeepToTheWindowAndAStoppedJobHasNone)
+{
+    Job& job = insert_job();
+    job.start_time = 1795219210;  // ten seconds after the test's now
+    job.end_time = 1795219212;
+    const std::string path = "/cron/" + std::to_string(job.id);
+    EXPECT_THAT(get(path).data().at("next").as_array(), SizeIs(2));
+    EXPECT_EQ(get(path).data().at("next").at(0), "2026-11-21T00:00:10+00:00");
+    job.stop = true;
+    EXPECT_THAT(get(path).data().at("next").as_array(), SizeIs(0));
+}
+
+TEST_F(CronApiTest, AJobThatSomebodyBrokeByHandIsShownWithTheReason)
+{
+    Job& job = insert_job();
+    job.cron_set = "nonsense";
+    const auto data = get("/cron/" + std::to_string(job.id)).data();
+    EXPECT_THAT(data.at("next").as_array(), SizeIs(0));
+    EXPECT_TRUE(data.at("schedule_error").is_string());
+    // ... and may be mended piece by piece.
+    EXPECT_EQ(post("/cron/update", fmt::format("id={}&remark=broken", job.id)).status, 200U);
+}
+
+TEST_F(CronApiTest, WhatIsMissingIsNamed)
+{
+    expect_refused(post("/cron/add", "cronSet=@daily"), "command: missing");
+    expect_refused(post("/cron/add", "command=a"), "cronSet: missing");
+    expect_refused(post("/cron/update", "command=a"), "id: missing");
+    expect_refused(post("/cron/add", ""), "cronSet: missing");
+    const JobId id = insert_job().id;
+    expect_refused(post("/cron/update", fmt::format("id={}", id)), "nothing to change");
+}
+
+TEST_F(CronApiTest, ATypoIsToldWithTheAllowedNames)
+{
+    const auto reply = post("/cron/add", "cronSet=@daily&comand=a");
+    expect_refused(reply, "\"comand\"");
+    EXPECT_THAT(reply.message(), HasSubstr("cronSet, command, remark"));
+}
+
+TEST_F(CronApiTest, ABadExpressionIsRefusedWithTheFieldAndItsRange)
+{
+    const auto add = [this](std::string_view cron_set) {
+        return post("/cron/add", fmt::format("command=a&cronSet={}", cron_set));
+    };
+    expect_refused(add("99 * * * * *"), "cronSet: ");
+    EXPECT_THAT(add("99 * * * * *").message(), HasSubstr("59"));
+    expect_refused(add("* * * * * * * *"), "cronSet: ");
+    expect_refused(add("0 0 0 30 2 *"), "cronSet: ");
+    expect_refused(add(""), "cronSet: ");
+    expect_refused(add(std::string(256, '*')), "cronSet: given 256 characters");
+    expect_refused(post("/cron/add", "command=a&cronSet=@daily&time_zone=Mars/Olympus"),
+                   "time_zone: ");
+}
+
+TEST_F(CronApiTest, AnUpdateIsJudgedTogetherWithWhatTheJobHas)
+{
+    Job& job = insert_job();
+    job.start_time = 100;
+    job.end_time = 200;
+    const auto update = [&](std::string_view change) {
+        return post("/cron/update", fmt::format("id={}&{}", job.id, change));
+    };
+    expect_refused(update("start_time=200"), "start_time: the window");
+    expect_refused(update("end_time=100"), "end_time: the window");
+    expect_refused(update("cronSet=0 0 0 30 2 *"), "cronSet: ");
+    EXPECT_EQ(update("end_time=0").status, 200U);
+}
+
+TEST_F(CronApiTest, ValuesOutOfRangeAreRefusedByName)
+{
+    const auto add = [this](std::string_view more) {
+        return post("/cron/add", fmt::format("command=a&cronSet=@daily&{}", more));
+    };
+    expect_refused(add("stop=2"), "stop: given \"2\"; 0, 1, true or false");
+    expect_refused(add("is_mutex=yes"), "is_mutex: given \"yes\"");
+    expect_refused(add("start_time=-1"), "start_time: given \"-1\"");
+    expect_refused(add("start_time=tomorrow"), "start_time: given \"tomorrow\"");
+    expect_refused(add("start_time="), "start_time: given \"\"");
+    expect_refused(add("end_time=1.5"), "end_time: given \"1.5\"");
+    expect_refused(add("start_time=20&end_time=20"), "end_time: the window");
+    expect_refused(add("timeout=-1"), "timeout: given \"-1\"");
+    expect_refused(add("remark=" + std::string(1025, 'x')), "remark: given 1025 characters");
+    EXPECT_EQ(add("remark=" + std::string(1024, 'x')).status, 200U);
+}
+
+TEST_F(CronApiTest, ACommandHasTextAndNoNulAndAnEnd)
+{
+    const auto add = [this](std::string_view command) {
+        return post("/cron/add", fmt::format("cronSet=@daily&command={}", command));
+    };
+    expect_refused(add(""), "command: given \"\"");
+    expect_refused(add("%20%09%0A"), "command: ");
+    expect_refused(add("a%00b"), "command: ");
+    expect_refused(add(std::string(65'536, 'x')), "command: given 65536 bytes");
+    EXPECT_EQ(add(std::string(65'535, 'x')).status, 200U);
+}
+
+TEST_F(CronApiTest, RemarksAreCountedInCharacters)
+{
+    std::string remark;
+    for (int i = 0; i < 1024; ++i) remark += "ü";
+    EXPECT_EQ(post("/cron/add", "cronSet=@daily&command=a&remark=" + remark).status, 200U);
+}
+
+TEST_F(CronApiTest, TextThatIsNotUtf8IsRefused)
+{
+    expect_refused(post("/cron/add", "cronSet=@daily&command=a%FFb"), "command: ");
+    expect_refused(post("/cron/add", "cronSet=@daily&command=\xC0\xAF"), "not UTF-8");
+    expect_refused(post_json("/cron/add", "{\"cronSet\":\"@daily\",\"command\":\"\xFF\"}"),
+                   "broken JSON");
+}
+
+TEST_F(CronApiTest, BrokenBodiesAreRefusedWithThePlace)
+{
+    expect_refused(post_json("/cron/add", "{\"cronSet\":\"@daily\",\n  \"command\" \"a\"}"),
+                   "broken JSON at line 2, column 13");
+    expect_refused(post_json("/cron/add", "{\"cronSet\":"), "ends too early");
+    expect_refused(post_json("/cron/add", "[1]"), "JSON object");
+    expect_refused(post_json("/cron/add", "5"), "JSON object");
+    expect_refused(post_json("/cron/add", "{} {}"), "");
+    expect_refused(post_json("/cron/add", std::string(100, '[')), "broken JSON");
+    expect_refused(post_json("/cron/add", R"({"cronSet":"@daily","command":["a"]})"),
+                   "command: given \"[\\\"a\\\"]\"");
+    expect_refused(post_json("/cron/add", R"({"cronSet":"@daily","command":5})"), "command: ");
+    expect_refused(post("/cron/add", "cronSet=@daily&command=date +%Y-%m"), "%25");
+    expect_refused(post("/cron/add", "cronSet=@daily&command=a&command=b"), "given twice");
+    expect_refused(post("/cron/add", "cronSet=@daily&cron_set=@daily&command=a"), "given twice");
+}
+
+TEST_F(CronApiTest, OtherContentTypesAreNotSupported)
+{
+    const auto send = [this](std::string_view headers) {
+        return request("POST", "/cron/add", headers, "cronSet=@daily&command=a");
+    };
+    EXPECT_EQ(send("Content-Type: text/plain\r\n").status, 415U);
+    EXPECT_EQ(send("").status, 415U);
+    EXPECT_EQ(send("Content-Type: multipart/form-data; boundary=x\r\n").status, 415U);
+    EXPECT_EQ(send("Content-Type: application/x-www-form-urlencoded\r\nContent-Encoding: gzip\r\n")
+                  .status,
+              415U);
+    EXPECT_EQ(send("Content-Type: Application/X-WWW-Form-Urlencoded; charset=UTF-8\r\n").status,
+              200U);
+}
+
+TEST_F(CronApiTest, AnUnknownIdIsNotFoundAndOneThatIsNoNumberIsRefused)
+{
+    for (const std::string call : {"stop/", "start/", "delete/", ""}) {
+        const std::string path = "/cron/" + call;
+        EXPECT_EQ(get(path + "7").status, 404U);
+        EXPECT_THAT(get(path + "7").message(), HasSubstr("7"));
+        EXPECT_EQ(get(path + "0").status, 404U);
+        EXPECT_EQ(get(path + "99999999999999999999").status, 404U);
+        expect_refused(get(path + "abc"), "id: given \"abc\"");
+        expect_refused(get(path + "7x"), "id: given \"7x\"");
+        expect_refused(get(path + "1%20OR%201=1"), "id: given \"1 OR 1=1\"");
+    }
+    EXPECT_EQ(post("/cron/update", "id=7&stop=1").status, 404U);
+    expect_refused(post("/cron/update", "id=abc&stop=1"), "id: given \"abc\"");
+    expect_refused(get("/cron/stop/"), "id: given \"\"");
+}
+
+TEST_F(CronApiTest, AChangeThatNobodyConfirmedIsReportedAsStored)
+{
+    announce_error_ = "no dispatcher";
+    const JobId id = insert_job().id;
+    const auto reply = get("/cron/stop/" + std::to_string(id));
+    EXPECT_EQ(reply.status, 503U);
+    EXPECT_THAT(reply.message(), HasSubstr("stored"));
+    EXPECT_THAT(reply.message(), HasSubstr("no dispatcher"));
+    EXPECT_EQ(reply.header("Retry-After"), "");  // the change was made: an add would be doubled
+    EXPECT_TRUE(tables_.jobs.at(id).stop);
+}
+
+TEST_F(CronApiTest, AStoreThatIsAwayIsSaidWithRetryAfter)
+{
+    tables_.away = true;
+    for (const std::string path : {"/cron/list", "/cron/list?page=1", "/cron/1", "/log/list"}) {
+        const auto reply = get(path);
+        EXPECT_EQ(reply.status, 503U) << path;
+        EXPECT_THAT(reply.message(), HasSubstr("store"));
+        EXPECT_THAT(reply.message(), HasSubstr("connection refused"));
+        EXPECT_NE(reply.header("Retry-After"), "");
+    }
+    EXPECT_EQ(post("/cron/add", reference_form).status, 503U);
+    EXPECT_EQ(get("/cron/stop/1").status, 503U);
+    EXPECT_THAT(announced_, SizeIs(0));
+}
+
+TEST_F(CronApiTest, AHundredThousandJobsAreReadAndSentInPieces)
+{
+    for (int i = 0; i < 100'000; ++i) insert_job("echo " + std::to_string(i));
+    const auto reply = get("/cron/list");
+    EXPECT_EQ(reply.status, 200U);
+    const auto data = reply.data();
+    ASSERT_THAT(data.as_array(), SizeIs(100'000));
+    EXPECT_EQ(data.at(99'999).at("command"), "echo 99999");
+    for (const std::size_t rows : tables_.fetched) EXPECT_LE(rows, 500U);
+    EXPECT_GE(tables_.fetched.size(), 200U);
+    for (const std::uint64_t size : reply.chunk_sizes) EXPECT_LE(size, 66'000U);
+}
+
+TEST_F(CronApiTest, ASlowReaderHoldsNoMoreThanAPieceInMemory)
+{
+    for (int i = 0; i < 20'000; ++i) insert_job(std::string(1000, 'x'));
+    auto client = connect();
+    client.send("GET /cron/list HTTP/1.1\r\nHost: a\r\n\r\n");
+    while (io_.run_one_for(std::chrono::milliseconds(200)) != 0) {
+    }  // until the sockets are full
+    EXPECT_LT(tables_.fetched.size(), 40U);
+    EXPECT_EQ(get("/health").status, 200U);  // nobody else waits for the slow one
+    EXPECT_THAT(client.read().data().as_array(), SizeIs(20'000));
+}
+
+TEST_F(CronApiTest, AListThatBreaksOffIsNotTakenForTheWhole)
+{
+    for (int i = 0; i < 20'000; ++i) insert_job(std::string(100, 'x'));
+    tables_.before_call = [this] { tables_.away = tables_.fetched.size() == 5; };
+    auto client = connect();
+    client.send("GET /cron/list HTTP/1.1\r\nHost: a\r\n\r\n");
+    EXPECT_THROW(client.read(), boost::system::system_error);
+}
+
+}  // namespace
+}  // namespace peercron

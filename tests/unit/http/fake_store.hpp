@@ -1,0 +1,168 @@
+#pragma once
+
+#include "store/store.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace peercron::testing {
+
+/// What FakeStore keeps and notes. Used by one session at a time, so that no lock is needed.
+struct FakeTables {
+    std::map<JobId, Job> jobs;
+    std::vector<LogRow> log;  ///< newest first
+    JobId last_id = 1000;
+
+    bool away = false;                  ///< every call throws StoreError
+    std::function<void()> before_call;  ///< on the store's thread
+    std::vector<std::size_t> fetched;   ///< rows returned by each jobs_after()
+    std::size_t writes = 0;
+    LogQuery log_query;  ///< the last one
+
+    Job& insert(Job job)
+    {
+        if (job.id == 0) job.id = ++last_id;
+        return jobs.insert_or_assign(job.id, job).first->second;
+    }
+};
+
+/// A store in memory, for the calls that http/ makes.
+class FakeStore final : public Store {
+public:
+    explicit FakeStore(FakeTables& tables) : tables_(tables) {}
+
+    void ping() override { begin(); }
+
+    JobPage find_jobs(const JobQuery& query) override
+    {
+        begin();
+        JobPage page;
+        for (const auto& [id, job] : tables_.jobs) {
+            const bool fits = !query.search ||
+                              job.command.find(*query.search) != job.command.npos ||
+                              job.remark.find(*query.search) != job.remark.npos;
+            if (!fits) continue;
+            const auto index = static_cast<std::size_t>(page.total++);
+            if (index >= query.offset && page.jobs.size() < query.limit) page.jobs.push_back(job);
+        }
+        return page;
+    }
+
+    std::vector<Job> jobs_after(JobId after, std::size_t limit) override
+    {
+        begin();
+        std::vector<Job> jobs;
+        for (auto at = tables_.jobs.upper_bound(after);
+             at != tables_.jobs.end() && jobs.size() < limit; ++at) {
+            jobs.push_back(at->second);
+        }
+        tables_.fetched.push_back(jobs.size());
+        return jobs;
+    }
+
+    std::optional<Job> find_job(JobId id) override
+    {
+        begin();
+        const auto found = tables_.jobs.find(id);
+        if (found == tables_.jobs.end()) return std::nullopt;
+        return found->second;
+    }
+
+    std::vector<Job> find_jobs_by_id(std::span<const JobId> ids) override
+    {
+        std::vector<Job> jobs;
+        for (const JobId id : ids) {
+            if (auto job = find_job(id)) jobs.push_back(*std::move(job));
+        }
+        return jobs;
+    }
+
+    Job add_job(const Job& draft, WallTime now) override
+    {
+        begin();
+        ++tables_.writes;
+        Job job = draft;
+        job.id = 0;
+        job.effective_from = now;
+        return tables_.insert(std::move(job));
+    }
+
+    std::optional<Job> update_job(JobId id, const JobPatch& patch, WallTime now) override
+    {
+        begin();
+        const auto found = tables_.jobs.find(id);
+        if (found == tables_.jobs.end()) return std::nullopt;
+        ++tables_.writes;
+        Job& job = found->second;
+        if (patch.cron_set) job.cron_set = *patch.cron_set;
+        if (patch.command) job.command = *patch.command;
+        if (patch.remark) job.remark = *patch.remark;
+        if (patch.stop) job.stop = *patch.stop;
+        if (patch.is_mutex) job.is_mutex = *patch.is_mutex;
+        if (patch.start_time) job.start_time = *patch.start_time;
+        if (patch.end_time) job.end_time = *patch.end_time;
+        if (patch.time_zone) job.time_zone = *patch.time_zone;
+        if (patch.timeout) job.timeout = *patch.timeout;
+        job.effective_from = now;
+        return job;
+    }
+
+    std::optional<Job> delete_job(JobId id) override
+    {
+        begin();
+        const auto found = tables_.jobs.find(id);
+        if (found == tables_.jobs.end()) return std::nullopt;
+        ++tables_.writes;
+        Job job = std::move(found->second);
+        tables_.jobs.erase(found);
+        return job;
+    }
+
+    LogPage find_log(const LogQuery& query) override
+    {
+        begin();
+        tables_.log_query = query;
+        LogPage page;
+        for (const LogRow& row : tables_.log) {
+            const RunReport& run = row.run;
+            const bool state_fits =
+                query.state ? run.state == *query.state : run.state != RunState::planned;
+            const bool fits =
+                state_fits && (!query.cron_id || run.id.job == *query.cron_id) &&
+                (!query.search || run.output.find(*query.search) != std::string::npos) &&
+                (!query.dispatch_server || run.dispatch_server == *query.dispatch_server) &&
+                (!query.run_server || run.run_server == *query.run_server) &&
+                (!query.from || run.id.scheduled_at >= *query.from) &&
+                (!query.to || run.id.scheduled_at < *query.to);
+            if (!fits) continue;
+            const auto index = static_cast<std::size_t>(page.total++);
+            if (index >= query.offset && page.rows.size() < query.limit) page.rows.push_back(row);
+        }
+        return page;
+    }
+
+    JobChanges changes_since(const JobCursor&) override { unused(); }
+    std::vector<JobId> job_ids() override { unused(); }
+    TermStart begin_term(Epoch, const NodeName&) override { unused(); }
+    void commit(const PlanStep&) override { unused(); }
+    void record(std::span<const RunReport>) override { unused(); }
+
+private:
+    void begin()
+    {
+        if (tables_.before_call) tables_.before_call();
+        if (tables_.away) throw StoreError("connection refused");
+    }
+
+    [[noreturn]] static void unused() { throw std::logic_error("http/ does not make this call"); }
+
+    FakeTables& tables_;
+};
+
+}  // namespace peercron::testing

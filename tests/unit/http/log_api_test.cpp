@@ -1,0 +1,161 @@
+#include "api_fixture.hpp"
+
+#include <gmock/gmock.h>
+
+namespace peercron {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+class LogApiTest : public testing::ApiTest {
+protected:
+    LogRow& insert_row(std::int64_t id)
+    {
+        LogRow row;
+        row.id = id;
+        row.time = 1526772008;
+        row.dispatch_time = 1526772006;
+        row.run.id.job = 1633;
+        row.run.id.scheduled_at = from_unix_millis(1526772008000);
+        row.run.state = RunState::success;
+        row.run.output = "line\r\n\x01 \"quoted\" 🎉\n";
+        row.run.use_time = std::chrono::milliseconds(48);
+        row.run.dispatch_server = "127.0.0.1:9991";
+        row.run.run_server = "127.0.0.1:9993";
+        row.run.started_at = from_unix_millis(1526772008001);
+        row.run.ended_at = from_unix_millis(1526772008049);
+        row.run.exit_code = 0;
+        row.run.epoch = 17;
+        return *tables_.log.insert(tables_.log.begin(), row);
+    }
+
+    std::size_t count(std::string_view query)
+    {
+        return get(fmt::format("/log/list?{}", query)).data().at("list").as_array().size();
+    }
+
+    void expect_refused(std::string_view query, std::string_view part)
+    {
+        const auto reply = get(fmt::format("/log/list?{}", query));
+        EXPECT_EQ(reply.status, 400U) << query;
+        EXPECT_THAT(reply.message(), HasSubstr(part));
+    }
+};
+
+TEST_F(LogApiTest, ARowHasTheReferencesFieldsFirst)
+{
+    insert_row(6620495);
+    EXPECT_EQ(get("/log/list?limit=1").body,
+              R"({"code":200,"data":{"list":[{"id":6620495,"cron_id":1633,"time":1526772008,)"
+              R"("output":"line\r\n\u0001 \"quoted\" 🎉\n","use_time":48,)"
+              R"("dispatch_server":"127.0.0.1:9991","run_server":"127.0.0.1:9993",)"
+              R"("dispatch_time":1526772006,"scheduled_at":1526772008000,)"
+              R"("started_at":1526772008001,"ended_at":1526772008049,"state":"success",)"
+              R"("reason":"","exit_code":0,"term_signal":null,"attempt":1,"epoch":17}],)"
+              R"("total":1},"message":"ok"})");
+}
+
+TEST_F(LogApiTest, WhatIsNotKnownIsNullAndAGapTellsItsFires)
+{
+    LogRow& row = insert_row(1);
+    row.run.state = RunState::skipped;
+    row.run.reason = "misfire";
+    row.run.started_at.reset();
+    row.run.ended_at.reset();
+    row.run.exit_code.reset();
+    row.run.term_signal = 9;
+    row.fires = 98;
+    row.gap_end = from_unix_millis(1526772108000);
+    const auto shown = get("/log/list").data().at("list").at(0);
+    EXPECT_TRUE(shown.at("started_at").is_null());
+    EXPECT_TRUE(shown.at("ended_at").is_null());
+    EXPECT_TRUE(shown.at("exit_code").is_null());
+    EXPECT_EQ(shown.at("term_signal"), 9);
+    EXPECT_EQ(shown.at("state"), "skipped");
+    EXPECT_EQ(shown.at("reason"), "misfire");
+    EXPECT_EQ(shown.at("fires"), 98);
+    EXPECT_EQ(shown.at("gap_end"), 1526772108000);
+}
+
+TEST_F(LogApiTest, EachFilterNarrowsTheList)
+{
+    insert_row(1);
+    LogRow& other = insert_row(2);
+    other.run.id.job = 7;
+    other.run.id.scheduled_at = from_unix_millis(1526780000000);
+    other.run.output = "100% done";
+    other.run.dispatch_server = "d";
+    other.run.run_server = "r";
+    other.run.state = RunState::failed;
+    EXPECT_EQ(count(""), 2U);
+    EXPECT_EQ(count("cron_id=7"), 1U);
+    EXPECT_EQ(count("cron_id=8"), 0U);
+    EXPECT_EQ(count("search=100%25+done"), 1U);
+    EXPECT_EQ(count("dispatch_server=d"), 1U);
+    EXPECT_EQ(count("run_server=r"), 1U);
+    EXPECT_EQ(count("state=failed"), 1U);
+    EXPECT_EQ(count("from=1526780000"), 1U);
+    EXPECT_EQ(count("to=1526780000"), 1U);
+    EXPECT_EQ(count("from=2018-05-20T01:33:20Z"), 1U);
+    EXPECT_EQ(count("from=2018-05-20T03:33:20%2B02:00"), 1U);
+    EXPECT_EQ(count("from=2018-05-20T03:33:20+02:00"), 1U);        // the plus came as a space
+    EXPECT_EQ(count("cron_id=&search=&state=&page=&limit="), 2U);  // as an empty form sends it
+    EXPECT_EQ(count("_=1526780000"), 2U);                          // as jQuery's cache buster
+}
+
+TEST_F(LogApiTest, PlannedRowsAreShownOnlyWhenAskedFor)
+{
+    insert_row(1).run.state = RunState::planned;
+    EXPECT_EQ(count(""), 0U);
+    EXPECT_FALSE(tables_.log_query.state);
+    EXPECT_EQ(count("state=planned"), 1U);
+}
+
+TEST_F(LogApiTest, PagesHaveFiftyRowsUnlessToldOtherwise)
+{
+    for (int i = 1; i <= 120; ++i) insert_row(i);
+    EXPECT_EQ(count(""), 50U);
+    EXPECT_EQ(count("page=3"), 20U);
+    EXPECT_EQ(count("page=4"), 0U);
+    EXPECT_EQ(count("limit=1000"), 120U);
+    const auto second = get("/log/list?page=2&limit=100").data();
+    EXPECT_EQ(second.at("total"), 120);
+    EXPECT_EQ(second.at("list").at(0).at("id"), 20);
+}
+
+TEST_F(LogApiTest, ParametersOutOfRangeAreRefused)
+{
+    expect_refused("limit=0", "limit: given \"0\"; a whole number from 1 to 1000");
+    expect_refused("limit=-1", "limit: given \"-1\"");
+    expect_refused("limit=100000", "limit: given \"100000\"");
+    expect_refused("limit=1e3", "limit: ");
+    expect_refused("page=0", "page: given \"0\"");
+    expect_refused("page=-1", "page: ");
+    expect_refused("page=99999999999999999999", "page: ");
+    expect_refused("cron_id=abc", "cron_id: given \"abc\"");
+    expect_refused("state=dead", "state: given \"dead\"; planned, running, success");
+    expect_refused("from=yesterday", "from: given \"yesterday\"");
+    expect_refused("to=2026-02-30T00:00:00Z", "to: ");
+    expect_refused("from=20&to=20", "to: ");
+    expect_refused("search=%FF", "search: ");
+    expect_refused("page=1&page=2", "page: given twice");
+}
+
+TEST_F(LogApiTest, SqlIsText)
+{
+    EXPECT_EQ(get("/log/list?search=%27%20OR%201%3D1%20--").status, 200U);
+    EXPECT_EQ(tables_.log_query.search, "' OR 1=1 --");
+}
+
+TEST_F(LogApiTest, ALongPageIsSentInPieces)
+{
+    for (int i = 1; i <= 100; ++i) insert_row(i).run.output = std::string(50'000, 'x');
+    const auto reply = get("/log/list?limit=100");
+    EXPECT_THAT(reply.data().at("list").as_array(), SizeIs(100));
+    EXPECT_GT(reply.chunk_sizes.size(), 10U);
+    for (const std::uint64_t size : reply.chunk_sizes) EXPECT_LE(size, 120'000U);
+}
+
+}  // namespace
+}  // namespace peercron

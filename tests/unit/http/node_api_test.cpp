@@ -1,0 +1,73 @@
+#include "api_fixture.hpp"
+
+#include <gmock/gmock.h>
+
+namespace peercron {
+namespace {
+
+using ::testing::HasSubstr;
+
+using NodeApiTest = testing::ApiTest;
+
+TEST_F(NodeApiTest, NodesAreShownAsTheRegistryAndTheDispatcherKnowThem)
+{
+    NodeLoad load;
+    load.node = "127.0.0.1:9991";
+    load.slots = 128;
+    load.running = 3;
+    load.held = 12;
+    load.queued = 1;
+    load.draining = true;
+    load.clock_offset = std::chrono::milliseconds(-7);
+    loads_ = {load};
+    EXPECT_EQ(get("/node/list").body,
+              R"({"code":200,"data":{"nodes":[{"name":"127.0.0.1:9991",)"
+              R"("http_address":"127.0.0.1:9990","version":"1.2.3","passing":true,)"
+              R"("is_dispatcher":true,"connected":true,"slots":128,"running":3,"held":12,)"
+              R"("queued":1,"draining":true,"clock_offset_ms":-7},{"name":"127.0.0.1:9993",)"
+              R"("http_address":"127.0.0.1:9992","version":"1.2.2","passing":false,)"
+              R"("is_dispatcher":false,"connected":false,"slots":null,"running":null,"held":null,)"
+              R"("queued":null,"draining":null,"clock_offset_ms":null}],)"
+              R"("dispatcher":"127.0.0.1:9991","epoch":17},"message":"ok"})");
+}
+
+TEST_F(NodeApiTest, ANodeThatLeftTheRegistryButIsConnectedIsShown)
+{
+    NodeLoad load;
+    load.node = "127.0.0.1:9999";
+    load.version = "1.0.0";
+    loads_ = {load};
+    const auto node = get("/node/list").data().at("nodes").at(2);
+    EXPECT_EQ(node.at("name"), "127.0.0.1:9999");
+    EXPECT_EQ(node.at("version"), "1.0.0");
+    EXPECT_EQ(node.at("passing"), false);
+    EXPECT_EQ(node.at("connected"), true);
+}
+
+TEST_F(NodeApiTest, HealthDoesNotAskTheStore)
+{
+    tables_.away = true;
+    tables_.before_call = [] { ADD_FAILURE() << "the store was asked"; };
+    EXPECT_EQ(get("/health").body,
+              R"({"code":200,"data":{"node":"127.0.0.1:9991","version":"1.2.3",)"
+              R"("dispatcher":"127.0.0.1:9991","is_dispatcher":true,"epoch":17,"store":"ok"},)"
+              R"("message":"ok"})");
+    store_away_ = true;
+    coordinator_.dispatcher_name = "";
+    const auto reply = get("/health");
+    EXPECT_EQ(reply.status, 200U);
+    EXPECT_EQ(reply.data().at("store"), "away");
+    EXPECT_EQ(reply.data().at("dispatcher"), "");
+    EXPECT_EQ(reply.data().at("is_dispatcher"), false);
+}
+
+TEST_F(NodeApiTest, MetricsAreThoseOfTheRegistry)
+{
+    prometheus::BuildCounter().Name("peercron_test_total").Register(*context_.metrics).Add({});
+    const auto reply = get("/metrics");
+    EXPECT_THAT(reply.header("Content-Type"), HasSubstr("text/plain; version=0.0.4"));
+    EXPECT_THAT(reply.body, HasSubstr("peercron_test_total 0"));
+}
+
+}  // namespace
+}  // namespace peercron

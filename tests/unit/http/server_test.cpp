@@ -1,0 +1,374 @@
+#include "api_fixture.hpp"
+
+#include <gmock/gmock.h>
+#include <boost/json/parse.hpp>
+
+#include <future>
+
+namespace peercron {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::AnyOf;
+using ::testing::Eq;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+constexpr std::string_view health = "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+class HttpServerTest : public testing::ApiTest {
+protected:
+    /// What comes back when a client sends this and waits for the end.
+    std::string raw(std::string_view bytes)
+    {
+        auto client = connect();
+        client.send(bytes);
+        return client.read_to_end();
+    }
+};
+
+TEST_F(HttpServerTest, KeepsAConnectionForManyRequests)
+{
+    auto client = connect();
+    for (int i = 0; i < 10; ++i) {
+        const auto reply = client.exchange(health);
+        EXPECT_EQ(reply.status, 200U);
+        EXPECT_TRUE(reply.keep_alive);
+    }
+}
+
+TEST_F(HttpServerTest, AnswersPipelinedRequestsInTheirOrder)
+{
+    insert_job();
+    auto client = connect();
+    std::string all;
+    for (const std::string path : {"/health", "/nothing", "/cron/list", "/cron/abc"}) {
+        all += "GET " + path + " HTTP/1.1\r\nHost: a\r\n\r\n";
+    }
+    all +=
+        "POST /cron/add HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+        "Content-Length: 35\r\n\r\n{\"cronSet\":\"@daily\",\"command\":\"ab\"}";
+    all += health;
+    client.send(all);
+    for (const unsigned status : {200U, 404U, 200U, 400U, 200U, 200U}) {
+        EXPECT_EQ(client.read().status, status);
+    }
+}
+
+TEST_F(HttpServerTest, ClosesWhenTheClientAsksForIt)
+{
+    EXPECT_THAT(raw("GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"),
+                StartsWith("HTTP/1.1 200 OK\r\n"));
+    EXPECT_THAT(raw("GET /health HTTP/1.0\r\n\r\n"), StartsWith("HTTP/1.0 200 OK\r\n"));
+}
+
+TEST_F(HttpServerTest, AnHttp10ClientGetsALongListWithoutChunks)
+{
+    for (int i = 0; i < 5000; ++i) insert_job();
+    const std::string reply = raw("GET /cron/list HTTP/1.0\r\n\r\n");
+    EXPECT_THAT(reply.substr(0, 500), Not(HasSubstr("chunked")));
+    const auto body = boost::json::parse(reply.substr(reply.find("\r\n\r\n") + 4));
+    EXPECT_EQ(body.at("data").as_array().size(), 5000U);
+}
+
+TEST_F(HttpServerTest, HeadIsGetWithoutTheBody)
+{
+    for (int i = 0; i < 3; ++i) insert_job();
+    auto client = connect();
+    client.send("HEAD /cron/list HTTP/1.1\r\nHost: a\r\n\r\n");
+    const auto head = client.read(true);
+    EXPECT_EQ(head.status, 200U);
+    EXPECT_EQ(head.header("Content-Length"), std::to_string(get("/cron/list").body.size()));
+    EXPECT_EQ(client.exchange(health).status, 200U);  // nothing stands between the answers
+}
+
+TEST_F(HttpServerTest, HeadChangesNothing)
+{
+    const JobId id = insert_job().id;
+    const auto reply = request("HEAD", "/cron/delete/" + std::to_string(id));
+    EXPECT_EQ(reply.status, 405U);
+    EXPECT_EQ(reply.header("Allow"), "GET, POST");
+    EXPECT_TRUE(tables_.jobs.contains(id));
+}
+
+TEST_F(HttpServerTest, AWrongMethodIsToldTheRightOnes)
+{
+    const auto get_of_add = get("/cron/add");
+    EXPECT_EQ(get_of_add.status, 405U);
+    EXPECT_EQ(get_of_add.header("Allow"), "POST");
+    EXPECT_EQ(get_of_add.json().at("code"), 405);
+    const auto post_of_list = post("/cron/list", "");
+    EXPECT_EQ(post_of_list.status, 405U);
+    EXPECT_EQ(post_of_list.header("Allow"), "GET, HEAD");
+    EXPECT_EQ(request("DELETE", "/cron/stop/1").status, 405U);
+    EXPECT_EQ(request("OPTIONS", "/cron/list").status, 405U);
+    EXPECT_EQ(request("BREW", "/cron/list").status, 405U);
+}
+
+TEST_F(HttpServerTest, AnUnknownPathIsNotFound)
+{
+    for (const std::string path :
+         {"/", "/cron", "/nothing", "/cron/list/", "//cron/list", "/cron/stop/1/2", "/CRON/LIST"}) {
+        EXPECT_EQ(get(path).status, 404U) << path;
+    }
+    EXPECT_THAT(get("/nothing").message(), HasSubstr("\"/nothing\""));
+}
+
+TEST_F(HttpServerTest, PathsAreDecodedAndThePlusStaysInThem)
+{
+    const JobId id = insert_job().id;
+    EXPECT_EQ(get("/cr%6Fn/%6cist").status, 200U);
+    EXPECT_EQ(get(fmt::format("/cron/%3{}", std::to_string(id))).status, 200U);  // %31 is 1
+    EXPECT_EQ(get("/cron/+1").status, 400U);
+    EXPECT_EQ(get("/cron/%zz").status, 400U);
+    EXPECT_EQ(get("/cron/%").status, 400U);
+    EXPECT_EQ(get("/cron%2Flist").status, 404U);  // an encoded slash separates nothing
+    EXPECT_EQ(get("http://localhost:9990/cron/list").status, 200U);
+}
+
+TEST_F(HttpServerTest, WhatIsNotHttpIsRefusedAndTheConnectionEnds)
+{
+    for (const std::string bytes :
+         {"NONSENSE\r\n\r\n", "GET /health\r\n\r\n", "GET /health HTTP/3.0\r\nHost: a\r\n\r\n",
+          "GET /hea lth HTTP/1.1\r\nHost: a\r\n\r\n", "GET /health HTTP/1.1\r\n\r\n",
+          "GET /health HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+          "GET /health HTTP/1.1\r\nHost: a\r\nbad header\r\n\r\n",
+          "GET /health HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n",
+          "GET health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+          "POST /cron/add HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
+          "Content-Length: 3\r\n\r\nabc",
+          "POST /cron/add HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabc",
+          "POST /cron/add HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\nabc",
+          "POST /cron/add HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n"}) {
+        const std::string reply = raw(bytes);
+        EXPECT_THAT(reply, StartsWith("HTTP/1.1 400 Bad Request\r\n")) << bytes;
+        EXPECT_THAT(reply, HasSubstr(R"({"code":400,"data":null,"message":")")) << bytes;
+    }
+    EXPECT_EQ(get("/health").status, 200U);
+}
+
+TEST_F(HttpServerTest, AHugeBodyIsRefusedWithoutBeingRead)
+{
+    settings_.max_body = 1000;
+    EXPECT_EQ(post("/cron/add", std::string(1001, 'x')).status, 413U);
+    EXPECT_THAT(post("/cron/add", std::string(1001, 'x')).message(), HasSubstr("1000 bytes"));
+    EXPECT_EQ(post("/cron/add", std::string(5'000'000, 'x')).status, 413U);
+    EXPECT_EQ(post("/cron/add", std::string(1000, 'x')).status, 400U);
+    EXPECT_THAT(raw("POST /cron/add HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                    "10000\r\n" +
+                    std::string(65536, 'x') + "\r\n0\r\n\r\n"),
+                StartsWith("HTTP/1.1 413 "));
+}
+
+TEST_F(HttpServerTest, AHugeHeaderIsRefused)
+{
+    const std::string many(20'000, 'x');
+    EXPECT_EQ(get("/health?" + many).status, 431U);
+    EXPECT_EQ(get("/health", "X-Long: " + many + "\r\n").status, 431U);
+    EXPECT_EQ(get("/health?" + many.substr(0, 10'000)).status, 200U);
+}
+
+TEST_F(HttpServerTest, AnExpectingClientIsToldToGoOnBeforeItSendsTheBody)
+{
+    auto client = connect();
+    const std::string_view body = "cronSet=@daily&command=a";
+    client.send(
+        fmt::format("POST /cron/add HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
+                    "Content-Type: application/x-www-form-urlencoded\r\n"
+                    "Content-Length: {}\r\n\r\n",
+                    body.size()));
+    EXPECT_EQ(client.read_some(), "HTTP/1.1 100 Continue\r\n\r\n");
+    EXPECT_EQ(client.exchange(body).status, 200U);
+}
+
+TEST_F(HttpServerTest, AnExpectingClientWithAHugeBodyIsRefusedAtOnce)
+{
+    auto client = connect();
+    EXPECT_EQ(client
+                  .exchange("POST /cron/add HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
+                            "Content-Length: 5000000\r\n\r\n")
+                  .status,
+              413U);
+}
+
+TEST_F(HttpServerTest, ChunkedBodiesAreRead)
+{
+    auto client = connect();
+    const auto reply = client.exchange(
+        "POST /cron/add HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
+        "Content-Type: application/x-www-form-urlencoded\r\n\r\n"
+        "a\r\ncronSet=@d\r\ne\r\naily&command=a\r\n0\r\n\r\n");
+    EXPECT_EQ(reply.status, 200U) << reply.body;
+}
+
+TEST_F(HttpServerTest, ARequestThatComesByteByByteIsUnderstood)
+{
+    auto client = connect();
+    for (const char byte : health) client.send(std::string(1, byte));
+    EXPECT_EQ(client.read().status, 200U);
+}
+
+TEST_F(HttpServerTest, HalfARequestAndSilenceIsClosedAndHarmsNobody)
+{
+    settings_.request_timeout = 100ms;
+    auto client = connect();
+    client.send("POST /cron/add HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\ncron");
+    EXPECT_EQ(get("/health").status, 200U);
+    EXPECT_EQ(client.read_to_end(), "");
+}
+
+TEST_F(HttpServerTest, ASilentConnectionIsClosed)
+{
+    settings_.idle_timeout = 100ms;
+    auto client = connect();
+    EXPECT_EQ(client.read_to_end(), "");
+    auto second = connect();
+    EXPECT_EQ(second.exchange(health).status, 200U);
+    EXPECT_EQ(second.read_to_end(), "");
+}
+
+TEST_F(HttpServerTest, ServesManyClientsAtOnce)
+{
+    std::vector<testing::HttpClient> clients;
+    for (int i = 0; i < 200; ++i) clients.push_back(connect());
+    for (auto& client : clients) client.send(health);
+    for (auto& client : clients) EXPECT_EQ(client.read().status, 200U);
+    for (auto& client : clients) EXPECT_EQ(client.exchange(health).status, 200U);
+}
+
+TEST_F(HttpServerTest, OneTooManyIsTurnedAwayAndLetInWhenThereIsRoom)
+{
+    settings_.max_connections = 2;
+    auto first = connect();
+    EXPECT_EQ(first.exchange(health).status, 200U);
+    {
+        auto second = connect();
+        EXPECT_EQ(second.exchange(health).status, 200U);
+        auto third = connect();
+        const auto reply = third.exchange(health);
+        EXPECT_EQ(reply.status, 503U);
+        EXPECT_THAT(reply.message(), HasSubstr("too many connections"));
+        EXPECT_EQ(third.read_to_end(), "");
+    }
+    unsigned status = 503;
+    for (int i = 0; i < 100 && status == 503; ++i) status = get("/health").status;
+    EXPECT_EQ(status, 200U);
+    EXPECT_EQ(first.exchange(health).status, 200U);
+}
+
+TEST_F(HttpServerTest, AStopAnswersTheRequestInProgressAndEndsTheIdleConnections)
+{
+    std::promise<void> release;
+    std::shared_future<void> released = release.get_future().share();
+    std::promise<void> begun;
+    tables_.before_call = [&begun, released] {
+        begun.set_value();
+        released.wait();
+    };
+    insert_job();
+    auto idle = connect();
+    EXPECT_EQ(idle.exchange(health).status, 200U);
+    auto busy = connect();
+    busy.send("GET /cron/list HTTP/1.1\r\nHost: a\r\n\r\n");
+    std::future<void> in_store = begun.get_future();
+    while (in_store.wait_for(0s) != std::future_status::ready) io_.run_one_for(10ms);
+    tasks_.cancel();
+    EXPECT_EQ(idle.read_to_end(), "");
+    release.set_value();
+    const auto reply = busy.read();
+    EXPECT_EQ(reply.status, 200U);
+    EXPECT_FALSE(reply.keep_alive);
+    stop();
+}
+
+TEST_F(HttpServerTest, AStopCutsWhatTakesTooLong)
+{
+    settings_.drain_timeout = 50ms;
+    for (int i = 0; i < 50'000; ++i) insert_job(std::string(1000, 'x'));
+    auto client = connect();
+    client.send("GET /cron/list HTTP/1.1\r\nHost: a\r\n\r\n");
+    EXPECT_THAT(client.read_some(), StartsWith("HTTP/1.1 200 OK"));  // and reads no further
+    auto half = connect();
+    half.send("GET /health HTTP/1.1\r\n");
+    stop();
+    EXPECT_EQ(half.read_to_end(), "");
+}
+
+TEST_F(HttpServerTest, SaysWhichAddressIsTakenOrWrong)
+{
+    start();
+    const auto listen = [this](const std::string& address) -> std::string {
+        try {
+            HttpServer(io_.get_executor(), {.address = address}, *router_, *context_.metrics);
+        } catch (const std::runtime_error& e) {
+            return e.what();
+        }
+        return "";
+    };
+    const std::string taken = fmt::format("127.0.0.1:{}", server_->endpoint().port());
+    EXPECT_THAT(listen(taken), HasSubstr(taken));
+    EXPECT_THAT(listen(taken), HasSubstr("another program"));
+    EXPECT_THAT(listen("127.0.0.1"), HasSubstr("HOST:PORT"));
+    EXPECT_THAT(listen("127.0.0.1:70000"), HasSubstr("65535"));
+    EXPECT_THAT(listen("127.0.0.1:9x"), HasSubstr("65535"));
+    EXPECT_EQ(listen("0.0.0.0:0"), "");
+    EXPECT_EQ(listen("localhost:0"), "");
+}
+
+TEST_F(HttpServerTest, SecondListenerMayServeTheOperatorsCallsAlone)
+{
+    context_.tokens = {{"ci", "secret", Role::read}};
+    start();
+    const Router operations = make_operations_router(context_);
+    HttpServer server(io_.get_executor(), settings_, operations, *context_.metrics);
+    tasks_.spawn("operations", server.run());
+    const auto ask = [&](std::string_view path) {
+        testing::HttpClient client(io_, server.endpoint());
+        return client.exchange(fmt::format("GET {} HTTP/1.1\r\nHost: a\r\n\r\n", path)).status;
+    };
+    EXPECT_EQ(ask("/health"), 200U);
+    EXPECT_EQ(ask("/metrics"), 200U);
+    EXPECT_EQ(ask("/cron/list"), 404U);
+    stop();
+}
+
+TEST_F(HttpServerTest, CountsRequestsByRouteAndStatus)
+{
+    insert_job();
+    get("/cron/1001");
+    get("/cron/77");
+    get("/cron/78");
+    get("/anything");
+    raw("NONSENSE\r\n\r\n");
+    const std::string metrics = get("/metrics").body;
+    const auto counted = [&metrics](std::string_view labels) {
+        const auto at = metrics.find(fmt::format("peercron_http_requests_total{{{}}} ", labels));
+        if (at == std::string::npos) return std::string("absent");
+        const auto begin = metrics.find("} ", at) + 2;
+        return metrics.substr(begin, metrics.find('\n', begin) - begin);
+    };
+    const auto either = [&counted](std::string_view route, std::string_view code) {
+        const auto one = counted(fmt::format(R"(code="{}",route="{}")", code, route));
+        if (one != "absent") return one;
+        return counted(fmt::format(R"(route="{}",code="{}")", route, code));
+    };
+    EXPECT_EQ(either("/cron/{id}", "200"), "1");
+    EXPECT_EQ(either("/cron/{id}", "404"), "2");
+    EXPECT_EQ(either("other", "404"), "1");
+    EXPECT_EQ(either("other", "400"), "1");
+    EXPECT_THAT(metrics, HasSubstr("peercron_http_request_duration_seconds_bucket"));
+    EXPECT_THAT(metrics, HasSubstr("peercron_http_connections"));
+}
+
+TEST_F(HttpServerTest, AnswersCarryTheHeadersThatKeepBrowsersOut)
+{
+    const auto reply = get("/cron/list");
+    EXPECT_EQ(reply.header("X-Content-Type-Options"), "nosniff");
+    EXPECT_EQ(reply.header("Cache-Control"), "no-store");
+    EXPECT_NE(reply.header("Content-Security-Policy"), "");
+    EXPECT_NE(reply.header("Date"), "");
+}
+
+}  // namespace
+}  // namespace peercron
