@@ -72,13 +72,17 @@ protected:
         ASSERT_TRUE(testing::poll_until(waiting, 20s)) << sql("SHOW FULL PROCESSLIST");
     }
 
-    /// Cuts the session that waits for a table.
+    /// Cuts the session that waits for a table, and waits until it is gone.
     void kill_the_one_that_waits() const
     {
         const std::string id =
             sql("SELECT id FROM information_schema.processlist WHERE"
                 " db = DATABASE() AND state LIKE '%table metadata lock%'");
         sql("KILL CONNECTION " + id);
+        const auto gone = [&] {
+            return sql("SELECT 1 FROM information_schema.processlist WHERE id = " + id).empty();
+        };
+        ASSERT_TRUE(testing::poll_until(gone, 20s));
     }
 
     MariadbServer& server_ = MariadbServer::shared();
@@ -262,8 +266,8 @@ TEST_F(MysqlStoreTest, NeverAddsAJobTwiceWhenItsConnectionIsCutUnderWay)
     auto adding = std::async(std::launch::async, [&] { return store.add_job(draft(), t0); });
     wait_for_lock_waits("1");
     kill_the_one_that_waits();
-    EXPECT_THROW(adding.get(), StoreError);
     locker.execute("UNLOCK TABLES");
+    EXPECT_THROW(adding.get(), StoreError);
     EXPECT_EQ(store.find_jobs({}).total, 0);
 }
 
