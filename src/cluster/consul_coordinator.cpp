@@ -369,6 +369,7 @@ asio::awaitable<bool> ConsulCoordinator::act_on_lock(Trouble& trouble)
     const Answer answer = co_await ask(std::move(call));
     // The release of a resign() meanwhile may have overtaken the bid.
     if (campaign_.resigned()) co_await release_lock();
+    if (answer && answer->status == 500) co_return false;  // renewing the session tells why
     co_return accept(answer, trouble);
 }
 

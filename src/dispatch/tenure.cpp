@@ -80,6 +80,7 @@ asio::awaitable<void> Dispatcher::Tenure::dispatch()
                           newer_epoch_);
         }
         woken_ = false;
+        const auto next_round = now().steady + dispatcher_.settings_.lookahead / 4;
         if (now().steady - last_poll_ >= dispatcher_.settings_.poll_interval) co_await poll_jobs();
         if (!changes_.empty() || !changed_jobs_.empty()) co_await apply_changes();
         if (!draining_.empty()) co_await evacuate();
@@ -87,8 +88,7 @@ asio::awaitable<void> Dispatcher::Tenure::dispatch()
         const bool due = now().steady - last_commit_ >= longest_pause;
         if (due || !applied_.empty() || term_.has_news(now())) co_await commit_step();
         answer_changes();
-        const auto next_step = last_step_ + dispatcher_.settings_.lookahead / 4;
-        if (idle()) co_await wake_.wait_until(next_step);
+        if (idle()) co_await wake_.wait_until(next_round);
     }
     tasks_.cancel();
 }
@@ -217,7 +217,6 @@ asio::awaitable<void> Dispatcher::Tenure::settle_doubts()
 
 asio::awaitable<void> Dispatcher::Tenure::commit_step()
 {
-    last_step_ = now().steady;
     PlanStep step = term_.step(now());
     const std::size_t planned = step.runs.size();
     co_await commit(std::move(step));

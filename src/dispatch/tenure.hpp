@@ -79,7 +79,6 @@ private:
     Event wake_;
     bool woken_ = false;
     SteadyTime last_poll_{};
-    SteadyTime last_step_{};
     SteadyTime last_commit_{};
 
     Event answered_;

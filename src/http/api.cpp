@@ -58,20 +58,21 @@ Page read_page(const Params& params)
     return {static_cast<std::size_t>((page - 1) * limit), static_cast<std::size_t>(limit)};
 }
 
-JobId parse_job_id(std::string_view text)
+JobId parse_job_id(std::string_view name, std::string_view text)
 {
     JobId id = 0;
     const char* const end = text.data() + text.size();
     const auto [stop, bad] = std::from_chars(text.data(), end, id);
     if (text.empty() || stop != end || bad == std::errc::invalid_argument) {
-        refuse(fmt::format("id: given {}; a whole number is allowed", quote(text)));
+        refuse(fmt::format("{}: given {}; a whole number is allowed", name, quote(text)));
     }
     return bad == std::errc() ? id : 0;
 }
 
 void refuse_unknown_job(std::string_view id)
 {
-    throw HttpError(http::status::not_found, fmt::format("there is no job with the id {}", quote(id)));
+    throw HttpError(http::status::not_found,
+                    fmt::format("there is no job with the id {}", quote(id)));
 }
 
 }  // namespace peercron

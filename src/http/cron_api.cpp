@@ -70,7 +70,7 @@ asio::awaitable<Response> list_jobs(const ApiContext& context, const Call& call)
 
 asio::awaitable<Response> show_job(const ApiContext& context, const Call& call)
 {
-    const JobId id = parse_job_id(call.id);
+    const JobId id = parse_job_id("id", call.id);
     const auto find = [id](Store& store) { return store.find_job(id); };
     const std::optional<Job> job = co_await context.store.call(find);
     if (!job) refuse_unknown_job(call.id);
@@ -139,7 +139,7 @@ asio::awaitable<Response> add_job(const ApiContext& context, const Call& call)
 asio::awaitable<Response> update_job(const ApiContext& context, const Call& call)
 {
     const std::string given_id = call.params.text("id").value_or("");
-    const JobId id = parse_job_id(given_id);
+    const JobId id = parse_job_id("id", given_id);
     const JobPatch patch = read_job_patch(call.params);
     if (call.params.size() == 1) {
         refuse("nothing to change: only id was given; see /openapi.json for what may be changed");
@@ -160,7 +160,7 @@ asio::awaitable<Response> update_job(const ApiContext& context, const Call& call
 /// same: the call may be the second try of one that nobody had confirmed.
 asio::awaitable<Response> set_stop(const ApiContext& context, const Call& call, bool stop)
 {
-    const JobId id = parse_job_id(call.id);
+    const JobId id = parse_job_id("id", call.id);
     const WallTime now = context.clock.now();
     const auto change = [id, stop, now](Store& store) -> std::optional<Job> {
         std::optional<Job> job = store.find_job(id);
@@ -187,7 +187,7 @@ asio::awaitable<Response> start_job(const ApiContext& context, const Call& call)
 
 asio::awaitable<Response> delete_job(const ApiContext& context, const Call& call)
 {
-    const JobId id = parse_job_id(call.id);
+    const JobId id = parse_job_id("id", call.id);
     const auto remove = [id](Store& store) { return store.delete_job(id); };
     const std::optional<Job> job = co_await context.store.call(remove);
     if (!job) refuse_unknown_job(call.id);

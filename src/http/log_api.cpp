@@ -26,7 +26,7 @@ asio::awaitable<Response> list_log(const ApiContext& context, const Call& call)
 {
     const Page page = read_page(call.params);
     LogQuery query;
-    if (const auto id = call.params.text("cron_id")) query.cron_id = parse_job_id(*id);
+    if (const auto id = call.params.text("cron_id")) query.cron_id = parse_job_id("cron_id", *id);
     query.search = call.params.text("search");
     query.dispatch_server = call.params.text("dispatch_server");
     query.run_server = call.params.text("run_server");

@@ -30,9 +30,10 @@ struct Page {
 /// @throws HttpError 400.
 Page read_page(const Params& params);
 
-/// The id in the path or in a parameter. One that is too large for any job is 0, which no job has.
+/// The id of a job in the parameter `name` or, as "id", in the path. One that is too large for any
+/// job is 0, which no job has.
 /// @throws HttpError 400 when it is not a whole number.
-JobId parse_job_id(std::string_view text);
+JobId parse_job_id(std::string_view name, std::string_view text);
 
 [[noreturn]] void refuse_unknown_job(std::string_view id);
 

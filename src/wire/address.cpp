@@ -9,7 +9,7 @@ namespace peercron {
 
 using boost::asio::ip::tcp;
 
-Result<tcp::endpoint> parse_endpoint(std::string_view address)
+Result<tcp::endpoint> parse_peer_address(std::string_view address)
 {
     const Error error{fmt::format(
         "\"{}\" is not an address: an IP address and a port are wanted, as 127.0.0.1:9991 or "

@@ -137,7 +137,7 @@ asio::awaitable<PeerConnection::Result> PeerConnection::connect(std::string addr
                                                                 PeerSettings settings,
                                                                 SteadyTime deadline)
 {
-    const auto endpoint = parse_endpoint(address);
+    const auto endpoint = parse_peer_address(address);
     if (!endpoint) co_return PeerError{PeerError::Kind::other, {}, endpoint.error().message};
 
     Stream stream(co_await asio::this_coro::executor);

@@ -58,7 +58,7 @@ PeerListener::PeerListener(asio::any_io_executor executor, const std::string& ad
       refusals_{throttle, throttle, throttle, throttle, throttle},
       overloads_(throttle)
 {
-    const auto endpoint = parse_endpoint(address);
+    const auto endpoint = parse_peer_address(address);
     if (!endpoint) throw std::runtime_error("cannot listen: " + endpoint.error().message);
     const error_code error = listen_on(acceptor_, *endpoint);
     if (error == asio::error::address_in_use) {

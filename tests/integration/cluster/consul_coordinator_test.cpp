@@ -481,8 +481,13 @@ TEST_F(ConsulCoordinatorTest, NeedsOnlyTheRightsThatItsContractNames)
 {
     ConsulServer server(ConsulServer::Acl::deny_by_default);
     server.start();
-    const auto bootstrap = boost::json::parse(server.put("/v1/acl/bootstrap").body);
-    const std::string root(bootstrap.at("SecretID").as_string());
+    ConsulServer::Reply bootstrap;
+    const auto bootstrapped = [&] {  // ACLs come up a little after the leader
+        bootstrap = server.put("/v1/acl/bootstrap");
+        return bootstrap.status == 200;
+    };
+    ASSERT_TRUE(testing::poll_until(bootstrapped, patience)) << bootstrap.body;
+    const std::string root(boost::json::parse(bootstrap.body).at("SecretID").as_string());
     ConsulSettings here = settings(server);
     const std::string rules = R"(service \")" + here.service_name +
                               R"(\" { policy = \"write\" } )" + R"(key \")" + here.lock_key +
