@@ -4,13 +4,13 @@
 #include "exec/executor.hpp"
 
 #include <benchmark/benchmark.h>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 
 #include <array>
 #include <cstdlib>
@@ -58,7 +58,8 @@ void bare_posix_spawn(benchmark::State& state)
             });
         }
     }
-    state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(runs / at_once * at_once));
+    state.SetItemsProcessed(state.iterations() *
+                            static_cast<std::int64_t>(runs / at_once * at_once));
 }
 
 RunOrders orders(const char* command, WallTime now)

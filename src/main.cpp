@@ -34,9 +34,8 @@ int serve(const std::string& file)
     NodeSurroundings surroundings;
     surroundings.config_file = file;
     surroundings.version = PEERCRON_VERSION;
-    return run_warden([&](Lifeline lifeline) {
-        return run_node(*config, surroundings, std::move(lifeline));
-    });
+    return run_warden(
+        [&](Lifeline lifeline) { return run_node(*config, surroundings, std::move(lifeline)); });
 }
 
 int check_config(const std::string& file)
@@ -75,8 +74,7 @@ int next(NextOptions options)
         if (!from) return complain("--from: " + from.error().message, exit_usage);
         options.request.from = *from;
     }
-    const auto text =
-        options.json ? preview_json(options.request) : preview_text(options.request);
+    const auto text = options.json ? preview_json(options.request) : preview_text(options.request);
     if (!text) return complain(text.error().message, exit_usage);
     std::cout << *text;
     return 0;
@@ -84,14 +82,16 @@ int next(NextOptions options)
 
 int run(int argc, char** argv)
 {
-    CLI::App app("A cluster cron service: every fire exactly once, on time, with a row that says so.",
-                 "peercron");
+    CLI::App app(
+        "A cluster cron service: every fire exactly once, on time, with a row that says so.",
+        "peercron");
     app.set_version_flag("--version", "peercron " PEERCRON_VERSION);
     app.require_subcommand(1);
 
     std::string file;
     auto* const serve_command = app.add_subcommand("serve", "Run a node until SIGTERM");
-    serve_command->add_option("--config", file, "The configuration, config/peercron.toml explains it")
+    serve_command
+        ->add_option("--config", file, "The configuration, config/peercron.toml explains it")
         ->required()
         ->type_name("FILE");
 
@@ -117,7 +117,8 @@ int run(int argc, char** argv)
     next_command->add_option("--tz", options.request.zone, "IANA time zone")
         ->capture_default_str()
         ->type_name("ZONE");
-    next_command->add_option("--from", options.from, "Fires later than this (RFC 3339); default: now")
+    next_command
+        ->add_option("--from", options.from, "Fires later than this (RFC 3339); default: now")
         ->type_name("TIME");
     next_command->add_option("--job-id", options.request.job_id, "The job that H is spread by")
         ->capture_default_str()

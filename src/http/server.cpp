@@ -72,8 +72,7 @@ tcp::acceptor listen(const asio::any_io_executor& executor, const std::string& a
 
 HttpServer::HttpServer(asio::any_io_executor executor, HttpSettings settings, const Router& router,
                        prometheus::Registry& metrics)
-    : executor_(executor),
-      settings_(std::move(settings)),
+    : settings_(std::move(settings)),
       router_(router),
       metrics_(metrics),
       acceptor_(listen(executor, settings_.address)),
@@ -83,15 +82,16 @@ HttpServer::HttpServer(asio::any_io_executor executor, HttpSettings settings, co
 
 HttpServer::~HttpServer() = default;
 
-HttpServer::Enlisted::Enlisted(HttpServer& server, Connection& connection)
-    : server_(server), place_(server.connections_.insert(server.connections_.end(), &connection))
+HttpServer::Enlisted::Enlisted(HttpServer& server, std::list<Connection*>& list,
+                               Connection& connection)
+    : server_(server), list_(list), place_(list.insert(list.end(), &connection))
 {
     server_.metrics_.opened();
 }
 
 HttpServer::Enlisted::~Enlisted()
 {
-    server_.connections_.erase(place_);
+    list_.erase(place_);
     server_.metrics_.closed();
     server_.closed_.notify();
 }
@@ -123,9 +123,9 @@ asio::awaitable<void> HttpServer::accept()
             spdlog::warn("http: cannot accept a connection at {}: {}", settings_.address,
                          failed.message());
             co_await sleep_for(100ms);
-        } else if (connections_.size() < settings_.max_connections) {
+        } else if (serving_.size() < settings_.max_connections) {
             tasks_.spawn("http connection", serve(std::move(socket)));
-        } else if (connections_.size() < settings_.max_connections + most_turned_away) {
+        } else if (turned_away_.size() < most_turned_away) {
             tasks_.spawn("http full", turn_away(std::move(socket)));
         }
     }
@@ -133,30 +133,32 @@ asio::awaitable<void> HttpServer::accept()
 
 asio::awaitable<void> HttpServer::serve(tcp::socket socket)
 {
+    if (!acceptor_.is_open()) co_return;  // it stopped before this task began
     Connection connection(std::move(socket), settings_, router_, metrics_);
-    const Enlisted enlisted(*this, connection);
+    const Enlisted enlisted(*this, serving_, connection);
     co_await connection.run();
 }
 
 asio::awaitable<void> HttpServer::turn_away(tcp::socket socket)
 {
     Connection connection(std::move(socket), settings_, router_, metrics_);
-    const Enlisted enlisted(*this, connection);
+    const Enlisted enlisted(*this, turned_away_, connection);
     co_await connection.turn_away();
 }
 
 /// Waits for the requests in progress, but not for ever.
 asio::awaitable<void> HttpServer::drain()
 {
-    for (Connection* connection : connections_) connection->finish();
+    for (Connection* connection : turned_away_) connection->cut();
+    for (Connection* connection : serving_) connection->finish();
     const auto deadline = std::chrono::steady_clock::now() + settings_.drain_timeout;
     bool in_time = true;
-    while (!connections_.empty() && in_time) in_time = co_await closed_.wait_until(deadline);
-    if (!connections_.empty()) {
+    while (!serving_.empty() && in_time) in_time = co_await closed_.wait_until(deadline);
+    if (!serving_.empty()) {
         spdlog::warn("http: {} requests at {} are cut off: they took longer than {} ms to end",
-                     connections_.size(), settings_.address, settings_.drain_timeout.count());
+                     serving_.size(), settings_.address, settings_.drain_timeout.count());
     }
-    for (Connection* connection : connections_) connection->cut();
+    for (Connection* connection : serving_) connection->cut();
     tasks_.cancel();
     co_await tasks_.join();
 }

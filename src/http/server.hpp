@@ -53,16 +53,17 @@ public:
     asio::awaitable<void> run();
 
 private:
-    /// Keeps a connection in the list of those that are open.
+    /// Keeps an open connection in its list.
     class Enlisted {
     public:
-        Enlisted(HttpServer& server, Connection& connection);
+        Enlisted(HttpServer& server, std::list<Connection*>& list, Connection& connection);
         Enlisted(const Enlisted&) = delete;
         Enlisted& operator=(const Enlisted&) = delete;
         ~Enlisted();
 
     private:
         HttpServer& server_;
+        std::list<Connection*>& list_;
         std::list<Connection*>::iterator place_;
     };
 
@@ -71,13 +72,13 @@ private:
     asio::awaitable<void> turn_away(asio::ip::tcp::socket socket);
     asio::awaitable<void> drain();
 
-    asio::any_io_executor executor_;
     HttpSettings settings_;
     const Router& router_;
     HttpMetrics metrics_;
     asio::ip::tcp::acceptor acceptor_;
     TaskGroup tasks_;
-    std::list<Connection*> connections_;  // each in the frame of its task
+    std::list<Connection*> serving_;  // each in the frame of its task
+    std::list<Connection*> turned_away_;
     Event closed_;
 };
 

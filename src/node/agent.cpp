@@ -57,7 +57,7 @@ asio::awaitable<void> Agent::converse(std::unique_ptr<Channel> channel)
 void Agent::report(const RunReport& report)
 {
     if (current_ == nullptr) return;  // the next dispatcher asks for an account
-    RunReport brief;  // the output goes to the store only
+    RunReport brief;                  // the output goes to the store only
     brief.id = report.id;
     brief.state = report.state;
     brief.run_server = report.run_server;

@@ -75,7 +75,8 @@ std::pair<std::unique_ptr<Channel>, std::unique_ptr<Channel>> make_local_channel
 {
     const auto there = std::make_shared<Mailbox>(executor);
     const auto back = std::make_shared<Mailbox>(executor);
-    return {std::make_unique<LocalChannel>(back, there), std::make_unique<LocalChannel>(there, back)};
+    return {std::make_unique<LocalChannel>(back, there),
+            std::make_unique<LocalChannel>(there, back)};
 }
 
 }  // namespace peercron

@@ -139,8 +139,9 @@ public:
           api_store_(io_, config.mysql.pool_size, open_store()),
           coordinator_(io_, consul_settings(config, surroundings.version, incarnation_)),
           recorder_(io_, record_store_, RecorderSettings()),
-          executor_(io_, clock_, exec_settings(config, surroundings.version),
-                    [this](const RunReport& report) { tell(report); }, metrics_.get()),
+          executor_(
+              io_, clock_, exec_settings(config, surroundings.version),
+              [this](const RunReport& report) { tell(report); }, metrics_.get()),
           agent_(io_, clock_, identity(), executor_, recorder_),
           dispatcher_(io_, dispatcher_parts(), config.bind_address, dispatch_settings(config)),
           api_context_(api_context()),
@@ -193,7 +194,8 @@ public:
 private:
     StorePool::Open open_store() const
     {
-        return [settings = mysql_settings(config_)] { return std::make_unique<MysqlStore>(settings); };
+        return
+            [settings = mysql_settings(config_)] { return std::make_unique<MysqlStore>(settings); };
     }
 
     Agent::Identity identity() const
@@ -219,7 +221,8 @@ private:
             .store = api_store_,
             .clock = clock_,
             .coordinator = coordinator_,
-            .announce = [this](std::vector<JobId> jobs) { return agent_.announce(std::move(jobs)); },
+            .announce =
+                [this](std::vector<JobId> jobs) { return agent_.announce(std::move(jobs)); },
             .loads = [this] { return agent_.roster(); },
             .epoch = [this] { return executor_.newest_epoch(); },
             .store_away = [this] { return api_store_.away(); },
@@ -255,7 +258,8 @@ private:
     asio::awaitable<Result<std::unique_ptr<Channel>, ConnectFailure>> connect_to(NodeName node)
     {
         if (node != config_.bind_address) {
-            return TcpChannel::connect(std::move(node), peer_settings(config_, surroundings_.version),
+            return TcpChannel::connect(std::move(node),
+                                       peer_settings(config_, surroundings_.version),
                                        config_.dispatch.silence_limit);
         }
         return connect_to_self();
@@ -301,8 +305,9 @@ private:
     asio::awaitable<void> watch_warden()
     {
         co_await wait_for_warden_death(std::move(lifeline_));
-        spdlog::critical("node: its parent process, the warden, is gone; killing all commands, "
-                         "because nobody would end them if this process died");
+        spdlog::critical(
+            "node: its parent process, the warden, is gone; killing all commands, "
+            "because nobody would end them if this process died");
         exec_tasks_.cancel();
         co_await exec_tasks_.join();
         kill_descendants();

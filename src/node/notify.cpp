@@ -12,7 +12,8 @@ namespace peercron {
 
 void notify_service_manager(std::string_view state)
 {
-    const char* const path = std::getenv("NOTIFY_SOCKET");  // NOLINT(concurrency-mt-unsafe): never set
+    const char* const path =
+        std::getenv("NOTIFY_SOCKET");  // NOLINT(concurrency-mt-unsafe): never set
     if (path == nullptr) return;
     const std::string_view name(path);
     sockaddr_un address{};

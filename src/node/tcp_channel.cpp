@@ -12,7 +12,10 @@ TcpChannel::TcpChannel(std::unique_ptr<PeerConnection> connection)
     : connection_(std::move(connection))
 {}
 
-void TcpChannel::send(const Message& message) { connection_->send(message); }
+void TcpChannel::send(const Message& message)
+{
+    connection_->send(message);
+}
 
 asio::awaitable<ChannelEnd> TcpChannel::run(std::function<void(Message)> on_message)
 {
@@ -25,7 +28,10 @@ asio::awaitable<ChannelEnd> TcpChannel::run(std::function<void(Message)> on_mess
     co_return ended;
 }
 
-void TcpChannel::close() { connection_->close(); }
+void TcpChannel::close()
+{
+    connection_->close();
+}
 
 asio::awaitable<Result<std::unique_ptr<Channel>, ConnectFailure>> TcpChannel::connect(
     NodeName node, PeerSettings settings, std::chrono::milliseconds limit)

@@ -64,9 +64,8 @@ std::optional<sys_seconds> Schedule::next(sys_seconds after) const
 {
     if (const auto interval = expression_.interval()) return next_multiple(*interval, after);
 
-    if (after < TimeZone::begin) after = TimeZone::begin;
-    const sys_seconds earliest = after + 1s;
-    if (after >= TimeZone::end || earliest >= TimeZone::end) return std::nullopt;
+    if (after >= TimeZone::end - 1s) return std::nullopt;
+    const sys_seconds earliest = std::max(after, TimeZone::begin) + 1s;
 
     const auto periods = zone_->periods();
     std::size_t at = zone_->index_at(earliest);

@@ -18,15 +18,10 @@ public:
     {}
     Place(const Place&) = delete;
     Place& operator=(const Place&) = delete;
-    ~Place()
-    {
-        const std::optional<std::size_t> unused = waiter_->slot;
-        pool_.waiting_.erase(waiter_);
-        if (unused) pool_.release(*unused);
-    }
+    ~Place() { pool_.waiting_.erase(waiter_); }
 
     asio::steady_timer& woken() { return waiter_->woken; }
-    std::optional<std::size_t> take() { return std::exchange(waiter_->slot, std::nullopt); }
+    std::optional<std::size_t> slot() const { return waiter_->slot; }
 
 private:
     StorePool& pool_;
@@ -73,7 +68,7 @@ asio::awaitable<StorePool::Loan> StorePool::borrow()
     Place place(*this);
     boost::system::error_code woken;
     co_await place.woken().async_wait(asio::redirect_error(asio::use_awaitable, woken));
-    const std::optional<std::size_t> slot = place.take();
+    const std::optional<std::size_t> slot = place.slot();
     if (!slot) throw boost::system::system_error(asio::error::operation_aborted);
     co_return Loan(*this, *slot);
 }

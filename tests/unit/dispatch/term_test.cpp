@@ -264,7 +264,7 @@ TEST_F(TermTest, AChangedJobFiresAtTheSameMomentWithItsNewCommand)
     const std::vector<RunId> given_back{fire(1, 1s), fire(1, 2s)};
     term_->jobs_changed(jobs, given_back, now_);
     const PlanStep again = step();
-    EXPECT_THAT(again.runs, IsEmpty());  // their rows stand …
+    EXPECT_THAT(again.runs, IsEmpty());   // their rows stand …
     EXPECT_THAT(again.moved, SizeIs(2));  // … as planned
     EXPECT_THAT(again.ended, IsEmpty());
     ASSERT_THAT(orders_, SizeIs(2));

@@ -108,6 +108,13 @@ TEST(Schedule, AWildcardHourOrMinuteGoesByElapsedTime)
                             "2026-10-25T02:00:00+01:00", "2026-10-25T02:30:00+01:00"));
 }
 
+TEST(Schedule, ARepeatedHourIsNotPassedOverForAFireThatIsFarOff)
+{
+    EXPECT_THAT(fires("0 */30 2 25 10 ?", "Europe/Berlin", "2026-10-25T02:30:00+02:00", 3),
+                ElementsAre("2026-10-25T02:00:00+01:00", "2026-10-25T02:30:00+01:00",
+                            "2027-10-25T02:00:00+02:00"));
+}
+
 TEST(Schedule, ChangesOfThreeHoursAndMoreAreANewCalendar)
 {
     // Samoa skipped the 30th of December 2011.

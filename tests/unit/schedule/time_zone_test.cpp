@@ -111,6 +111,10 @@ TEST(PosixZoneRule, ReadsEveryFormOfDate)
     EXPECT_EQ(julian->changes(2027y)[0].at, sys_days(2027y / 3 / 1) + 3h);
     EXPECT_EQ(julian->changes(2028y)[1].at, sys_days(2028y / 12 / 31) + 23h + 30min + 15s + 2h);
 
+    const auto before_leap_day = PosixZoneRule::parse("AAA3BBB,J59/0,J300/0");
+    ASSERT_TRUE(before_leap_day);
+    EXPECT_EQ(before_leap_day->changes(2028y)[0].at, sys_days(2028y / 2 / 28) + 3h);
+
     const auto by_day = PosixZoneRule::parse("AAA3BBB,59/0,300/0");
     ASSERT_TRUE(by_day);
     EXPECT_EQ(by_day->changes(2028y)[0].at, sys_days(2028y / 2 / 29) + 3h);
