@@ -184,6 +184,11 @@ class Cluster:
         shutil.rmtree(kept, ignore_errors=True)
         with contextlib.suppress(OSError):
             shutil.copytree(self.folder / "logs", kept)
+        with contextlib.suppress(Exception):
+            (kept / "ledger.txt").write_text("\n".join(map(str, self.sql(
+                "SELECT * FROM (SELECT id, cron_id, scheduled_at % 1000000 AS at, state, LEFT(reason, 80) AS reason,"
+                " run_server, dispatch_server, epoch, started_at, ended_at FROM log ORDER BY id DESC LIMIT 1000) AS newest"
+                " ORDER BY id"))))
         return kept
 
     def witness_file(self):
