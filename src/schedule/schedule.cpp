@@ -64,7 +64,7 @@ std::optional<sys_seconds> Schedule::next(sys_seconds after) const
 {
     if (const auto interval = expression_.interval()) return next_multiple(*interval, after);
 
-    if (after >= TimeZone::end - 1s) return std::nullopt;
+    if (after >= TimeZone::end) return std::nullopt;
     const sys_seconds earliest = std::max(after, TimeZone::begin) + 1s;
 
     const auto periods = zone_->periods();
