@@ -4,6 +4,8 @@
 #include "dispatch/tenure.hpp"
 
 #include <spdlog/spdlog.h>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
 #include <exception>
@@ -42,7 +44,9 @@ asio::awaitable<void> Dispatcher::run()
         std::string deposed;
         Epoch newest = 0;
         try {
-            co_await tenure_->run();
+            // A coroutine thread of its own: it ends with its cancellation disabled, and this one
+            // goes on and has to be cancelled later.
+            co_await asio::co_spawn(executor_, tenure_->run(), asio::use_awaitable);
         } catch (const Deposed& error) {
             deposed = error.what();
             newest = error.newest();

@@ -487,6 +487,10 @@ void Term::place(Runs::iterator run, Moment now)
     }
     // A run that waited for a node or changed hands may be late by now.
     state.order.start_at = std::max(run->first.scheduled_at, now.wall);
+    // One that an earlier dispatcher handed out is this one's from here on: under the old epoch
+    // its new node would not take it.
+    state.order.epoch = epoch_;
+    state.order.dispatch_server = self_;
     state.dispatched_at = now.wall;
     assign(run, *node, Phase::placed, now);
     to_send_.push_back(run->first);

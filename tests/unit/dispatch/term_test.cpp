@@ -560,5 +560,31 @@ TEST_F(TermTest, WhatADrainingNodeGivesBackGoesToOthers)
     for (const auto& [node, order] : orders_) EXPECT_EQ(node, beta);
 }
 
+TEST_F(TermTest, WhatAnEarlierDispatcherHandedOutIsGivenToAnotherNodeUnderTheNewEpoch)
+{
+    add(every_second(1));
+    RunOrder old;
+    old.id = fire(1, 1s);
+    old.epoch = 6;
+    old.dispatch_server = beta;
+    Account draining;
+    draining.draining = true;
+    draining.held.push_back(old);
+    term_.emplace(7, alpha, settings_, jobs_, now_);
+    connect(beta, draining);
+    connect(alpha);
+    TermStart found;
+    found.planned_through = now_.wall + 1s;
+    term_->begin(found, now_);
+    term_->evacuated(beta, term_->held_by(beta));
+    EXPECT_THAT(step().moved, SizeIs(1));
+    const auto is_it = [&](const auto& order) { return order.second.id == old.id; };
+    const auto handed = std::find_if(orders_.begin(), orders_.end(), is_it);
+    ASSERT_NE(handed, orders_.end());
+    EXPECT_EQ(handed->first, alpha);
+    EXPECT_EQ(handed->second.epoch, 7);
+    EXPECT_EQ(handed->second.dispatch_server, alpha);
+}
+
 }  // namespace
 }  // namespace peercron
