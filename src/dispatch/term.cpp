@@ -38,7 +38,9 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now)
     for (const RunId& id : found.ended_lately) ended_lately_[id.scheduled_at].insert(id);
 
     for (const OpenRun& row : found.open_runs) {
-        if (runs_.contains(row.planned.id)) continue;  // its node has accounted for it
+        // Its node has accounted for it, or has said that it ended, which the store does not know
+        // yet.
+        if (runs_.contains(row.planned.id) || has_ended(row.planned.id)) continue;
         const PlannedJob* job = jobs_.find(row.planned.id.job);
         OpenRunState run;
         run.order.id = row.planned.id;
@@ -419,8 +421,7 @@ void Term::plan_fire(const Job& job, WallTime scheduled_at, Moment now)
 {
     const RunId id{job.id, scheduled_at, 1};
     if (runs_.contains(id)) return;
-    const auto ended = ended_lately_.find(scheduled_at);
-    if (ended != ended_lately_.end() && ended->second.contains(id)) return;
+    if (has_ended(id)) return;
 
     OpenRunState run;
     run.order.id = id;
@@ -547,9 +548,7 @@ void Term::adopt(const RunOrder& order, const NodeName& node, Phase phase, Momen
         assign(run, node, phase, now);
         return;
     }
-    const auto ended = ended_lately_.find(order.id.scheduled_at);
-    const bool over = ended != ended_lately_.end() && ended->second.contains(order.id);
-    if (phase == Phase::handed && (over || begun_)) {
+    if (phase == Phase::handed && (begun_ || has_ended(order.id))) {
         // The ledger has a final state for it (lost, revoked): it must not start any more.
         to_revoke_.push_back(Outgoing{node, Revoke{0, {order.id}}});
         return;
@@ -600,6 +599,12 @@ void Term::release(Runs::iterator run)
     unassign(run);
     run->second.phase = Phase::placed;
     unplaced_.insert(run->first);
+}
+
+bool Term::has_ended(const RunId& id) const
+{
+    const auto same_moment = ended_lately_.find(id.scheduled_at);
+    return same_moment != ended_lately_.end() && same_moment->second.contains(id);
 }
 
 std::vector<RunId> Term::runs_of(const NodeName& node) const

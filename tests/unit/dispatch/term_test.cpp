@@ -477,6 +477,35 @@ TEST_F(TermTest, TakeOverAdoptsWhatTheNodesHoldAndRun)
     EXPECT_EQ(orders_[0].second.id, fire(1, 2s));
 }
 
+TEST_F(TermTest, TakeOverKnowsWhatEndedWhileTheStoreDoesNot)
+{
+    add(every_second(1));
+    TermStart found;
+    found.planned_through = midnight + 2s;
+    OpenRun row;
+    row.planned.run_server = beta;
+    row.planned.dispatched_at = midnight - 2s;
+    for (const auto second : {-1s, 0s}) {
+        row.planned.id = fire(1, second);
+        found.open_runs.push_back(row);
+    }
+    term_.emplace(7, alpha, settings_, jobs_, now_);
+    Account account;
+    account.process_started = midnight - 100s;
+    RunReport report_of;
+    report_of.id = fire(1, -1s);
+    account.ended.push_back(report_of);  // waits to be recorded
+    report_of.id = fire(1, 0s);
+    account.running.push_back(report_of);
+    connect(beta, account);
+    report(beta, fire(1, 0s), RunState::success);  // after the account, before the store was read
+    term_->begin(found, now_);
+    EXPECT_EQ(term_->open_runs(), 0U);
+    const PlanStep first = step();
+    EXPECT_THAT(first.moved, IsEmpty());
+    EXPECT_THAT(first.ended, IsEmpty());
+}
+
 TEST_F(TermTest, TakeOverLosesWhatItsRestartedNodeMayHaveStarted)
 {
     add(every_second(1));
