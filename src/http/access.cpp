@@ -68,7 +68,7 @@ std::string_view host_of(std::string_view text)
                     fmt::format("{}: {} says that another site's page sent this; calls that change "
                                 "something are taken from this address's own pages and from "
                                 "programs",
-                                name, quote(value)));
+                                name, quote_utf8(value)));
 }
 
 }  // namespace
@@ -90,7 +90,8 @@ Access::Access(const std::vector<Token>& tokens, const std::vector<std::string>&
 {
     for (const Token& token : tokens) {
         if (token.secret.empty()) {
-            throw std::invalid_argument("http: the token " + quote(token.name) + " has no secret");
+            throw std::invalid_argument("http: the token " + quote_utf8(token.name) +
+                                        " has no secret");
         }
         tokens_.push_back({token.name, digest(token.secret), token.role});
     }
@@ -116,7 +117,7 @@ Caller Access::admit(const Request& request, std::optional<Role> needed) const
     if (token->role < *needed) {
         throw HttpError(
             http::status::forbidden,
-            fmt::format("the token {} has the role {}; this needs {}", quote(token->name),
+            fmt::format("the token {} has the role {}; this needs {}", quote_utf8(token->name),
                         to_string(token->role), to_string(*needed)));
     }
     return caller;
@@ -157,7 +158,7 @@ Access::Network Access::parse_network(const std::string& text)
     if (!bad) return v4.canonical();
     const auto v6 = asio::ip::make_network_v6(text, bad);
     if (!bad) return v6.canonical();
-    throw std::invalid_argument("http: the trusted proxy " + quote(text) +
+    throw std::invalid_argument("http: the trusted proxy " + quote_utf8(text) +
                                 " is neither an address (127.0.0.1) nor a network (10.0.0.0/8)");
 }
 

@@ -64,7 +64,7 @@ JobId parse_job_id(std::string_view name, std::string_view text)
     const char* const end = text.data() + text.size();
     const auto [stop, bad] = std::from_chars(text.data(), end, id);
     if (text.empty() || stop != end || bad == std::errc::invalid_argument) {
-        refuse(fmt::format("{}: given {}; a whole number is allowed", name, quote(text)));
+        refuse(fmt::format("{}: given {}; a whole number is allowed", name, quote_utf8(text)));
     }
     return bad == std::errc() ? id : 0;
 }
@@ -72,7 +72,7 @@ JobId parse_job_id(std::string_view name, std::string_view text)
 void refuse_unknown_job(std::string_view id)
 {
     throw HttpError(http::status::not_found,
-                    fmt::format("there is no job with the id {}", quote(id)));
+                    fmt::format("there is no job with the id {}", quote_utf8(id)));
 }
 
 }  // namespace peercron

@@ -110,8 +110,8 @@ asio::awaitable<Result<void>> announce(const ApiContext& context, JobId id)
 asio::awaitable<Response> finish(const ApiContext& context, const Caller& caller, const Job& job,
                                  std::string_view done)
 {
-    spdlog::info("http: {} at {} {} job {} (cronSet {})", quote(caller.name), caller.address, done,
-                 job.id, quote(job.cron_set));
+    spdlog::info("http: {} at {} {} job {} (cronSet {})", quote_utf8(caller.name), caller.address,
+                 done, job.id, quote_utf8(job.cron_set));
     const Result<void> confirmed = co_await announce(context, job.id);
     if (confirmed.has_error()) {
         const std::string message = fmt::format(

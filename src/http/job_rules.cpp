@@ -96,7 +96,7 @@ JobPatch read_job_patch(const Params& params)
     limit_characters("cronSet", patch.cron_set, JobLimits::cron_set_characters);
     patch.command = params.text("command");
     if (patch.command && is_blank(*patch.command)) {
-        refuse(fmt::format("command: given {}; it must not be empty", quote(*patch.command)));
+        refuse(fmt::format("command: given {}; it must not be empty", quote_utf8(*patch.command)));
     }
     if (patch.command && patch.command->size() > JobLimits::command_bytes) {
         refuse(fmt::format("command: given {} bytes; at most {} are allowed", patch.command->size(),

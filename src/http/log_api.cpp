@@ -17,7 +17,7 @@ std::optional<RunState> read_state(const Params& params)
         refuse(
             fmt::format("state: given {}; planned, running, success, failed, timeout, killed, "
                         "lost, fenced, skipped or revoked is allowed",
-                        quote(*given)));
+                        quote_utf8(*given)));
     }
     return state;
 }

@@ -45,7 +45,7 @@ boost::json::object parse_json(std::string_view body)
     const auto extra = body.find_first_not_of(" \t\r\n", used);
     if (extra != std::string_view::npos) {
         refuse(fmt::format("body: more text after the JSON, at {}: {}", position(body, extra),
-                           quote(body.substr(extra))));
+                           quote_utf8(body.substr(extra))));
     }
     boost::json::value value = parser.release();
     if (!value.is_object()) {
@@ -61,7 +61,7 @@ std::optional<std::string> as_form_value(const Param& param, const boost::json::
     if (const auto* text = value.if_string()) return std::string(text->data(), text->size());
     const bool scalar = value.is_bool() || value.is_number();
     if (scalar && param.type != ParamType::text) return boost::json::serialize(value);
-    const std::string given = quote(boost::json::serialize(value));
+    const std::string given = quote_utf8(boost::json::serialize(value));
     if (param.type == ParamType::text) {
         refuse(fmt::format("{}: given {}; a text in quotes is allowed", param.name, given));
     }
@@ -113,7 +113,7 @@ std::optional<std::int64_t> Params::integer(std::string_view name, std::int64_t 
     const auto [stop, bad] = std::from_chars(given->data(), end, number);
     if (bad != std::errc() || stop != end || number < least || number > most) {
         refuse(fmt::format("{}: given {}; a whole number from {} to {} is allowed", name,
-                           quote(*given), least, most));
+                           quote_utf8(*given), least, most));
     }
     return number;
 }
@@ -124,7 +124,7 @@ std::optional<bool> Params::boolean(std::string_view name) const
     if (given == nullptr) return std::nullopt;
     if (*given == "1" || *given == "true") return true;
     if (*given == "0" || *given == "false") return false;
-    refuse(fmt::format("{}: given {}; 0, 1, true or false is allowed", name, quote(*given)));
+    refuse(fmt::format("{}: given {}; 0, 1, true or false is allowed", name, quote_utf8(*given)));
 }
 
 std::optional<WallTime> Params::time(std::string_view name) const
@@ -136,7 +136,7 @@ std::optional<WallTime> Params::time(std::string_view name) const
         refuse(
             fmt::format("{}: given {}; Unix seconds (1763683200) or RFC 3339 "
                         "(2026-11-21T08:00:00+01:00) are allowed",
-                        name, quote(*given)));
+                        name, quote_utf8(*given)));
     }
     return moment;
 }
@@ -157,7 +157,7 @@ Params::Values Params::read_body(const http::request<http::string_body>& message
     throw HttpError(http::status::unsupported_media_type,
                     fmt::format("Content-Type: given {}; application/x-www-form-urlencoded or "
                                 "application/json is allowed",
-                                quote(type)));
+                                quote_utf8(type)));
 }
 
 Params::Values Params::read_form(std::string_view form, std::string_view where) const
@@ -177,7 +177,7 @@ Params::Values Params::read_form(std::string_view form, std::string_view where) 
             refuse(
                 fmt::format("{}: {} has a '%' that two hexadecimal digits do not follow; "
                             "a plain '%' is sent as %25",
-                            where, quote(pair)));
+                            where, quote_utf8(pair)));
         }
         take(values, *name, *std::move(value), where);
     }
@@ -206,12 +206,13 @@ void Params::take(Values& values, std::string_view name, std::string value,
     const Param* const param = declared(name);
     if (param == nullptr) {
         if (strictness_ == Strictness::lenient) return;
-        refuse(fmt::format("{}: there is no parameter {}; allowed: {}", where, quote(name),
+        refuse(fmt::format("{}: there is no parameter {}; allowed: {}", where, quote_utf8(name),
                            names_of(table_)));
     }
-    if (!is_utf8(value)) refuse(fmt::format("{}: {} is not UTF-8", param->name, quote(value)));
+    if (!is_utf8(value)) refuse(fmt::format("{}: {} is not UTF-8", param->name, quote_utf8(value)));
     if (value.find('\0') != std::string::npos) {
-        refuse(fmt::format("{}: {} has a NUL, which is not allowed", param->name, quote(value)));
+        refuse(
+            fmt::format("{}: {} has a NUL, which is not allowed", param->name, quote_utf8(value)));
     }
     if (value.empty() && strictness_ == Strictness::lenient) return;
     if (!values.try_emplace(param->name, std::move(value)).second) {

@@ -115,8 +115,8 @@ Router::Target Router::parse_target(const Request& request)
         text = slash == std::string_view::npos ? std::string_view("/") : text.substr(slash);
     }
     if (!text.starts_with('/')) {
-        refuse(
-            fmt::format("the request's target {} is not a path such as /cron/list", quote(whole)));
+        refuse(fmt::format("the request's target {} is not a path such as /cron/list",
+                           quote_utf8(whole)));
     }
     text = text.substr(0, text.find('#'));
     Target target;
@@ -126,7 +126,7 @@ Router::Target Router::parse_target(const Request& request)
         auto decoded = decode_percent(segment);
         if (!decoded) {
             refuse(fmt::format("the path {} has a '%' that two hexadecimal digits do not follow",
-                               quote(whole)));
+                               quote_utf8(whole)));
         }
         target.segments.push_back(*std::move(decoded));
     }
@@ -152,15 +152,15 @@ Router::Match Router::match(const Request& request, const Target& target) const
         if (fits && (best.route == nullptr || literal)) best = std::move(candidate);
     }
     if (best.route == nullptr) {
-        throw HttpError(
-            http::status::not_found,
-            fmt::format("there is no path {}; /openapi.json tells all", quote(target_of(request))));
+        throw HttpError(http::status::not_found,
+                        fmt::format("there is no path {}; /openapi.json tells all",
+                                    quote_utf8(target_of(request))));
     }
     if (!takes(*best.route, request.message.method())) {
         const auto given = request.message.method_string();
         throw HttpError(http::status::method_not_allowed,
                         fmt::format("{} does not take {}; allowed: {}", best.route->pattern,
-                                    quote({given.data(), given.size()}), allowed(*best.route)))
+                                    quote_utf8({given.data(), given.size()}), allowed(*best.route)))
             .with(http::field::allow, allowed(*best.route));
     }
     return best;

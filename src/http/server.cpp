@@ -30,7 +30,8 @@ constexpr std::size_t most_turned_away = 64;
 
 [[noreturn]] void refuse_address(const std::string& address, std::string_view why)
 {
-    throw std::runtime_error(fmt::format("http: cannot listen on {}: {}", quote(address), why));
+    throw std::runtime_error(
+        fmt::format("http: cannot listen on {}: {}", quote_utf8(address), why));
 }
 
 tcp::endpoint resolve(const std::string& address)

@@ -96,7 +96,7 @@ std::size_t count_characters(std::string_view utf8)
     return static_cast<std::size_t>(std::count_if(utf8.begin(), utf8.end(), starts));
 }
 
-std::string quote(std::string_view given)
+std::string quote_utf8(std::string_view given)
 {
     std::string quoted = "\"";
     std::string_view rest = given;

@@ -16,7 +16,7 @@ std::size_t count_characters(std::string_view utf8);
 
 /// What somebody gave, for a message: in quotes, control characters and bytes that are not UTF-8
 /// made visible, cut after 60 bytes.
-std::string quote(std::string_view given);
+std::string quote_utf8(std::string_view given);
 
 /// Undoes percent-encoding (RFC 3986, 2.1); nullopt when a '%' is not followed by two hexadecimal
 /// digits.

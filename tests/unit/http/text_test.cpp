@@ -24,9 +24,9 @@ TEST(TextTest, CharactersAreCountedNotBytes)
 
 TEST(TextTest, QuotedTextIsShortAndPrintable)
 {
-    EXPECT_EQ(quote("a\nb\xFF"), "\"a\\x0ab\\xff\"");
-    EXPECT_EQ(quote(std::string(100, 'x')), '"' + std::string(60, 'x') + "…\"");
-    EXPECT_EQ(quote(std::string(59, 'x') + "üü"), '"' + std::string(59, 'x') + "ü…\"");
+    EXPECT_EQ(quote_utf8("a\nb\xFF"), "\"a\\x0ab\\xff\"");
+    EXPECT_EQ(quote_utf8(std::string(100, 'x')), '"' + std::string(60, 'x') + "…\"");
+    EXPECT_EQ(quote_utf8(std::string(59, 'x') + "üü"), '"' + std::string(59, 'x') + "ü…\"");
 }
 
 TEST(TextTest, PercentEncodingIsUndone)
