@@ -218,6 +218,10 @@ class Cluster:
         return self.base + 91
 
     @property
+    def mariadb_port(self):
+        return self.base + 99
+
+    @property
     def url(self):
         return f"http://{HOST}:{self.nginx_port}"
 

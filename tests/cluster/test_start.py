@@ -1,0 +1,106 @@
+"""A node that starts while MariaDB or Consul is away says so, keeps trying, and comes up when they do."""
+import subprocess
+
+import pytest
+
+from harness import BINARY, request, running_cluster, wait_until
+
+
+@pytest.fixture(scope="module")
+def lone_node():
+    with running_cluster(nodes=1) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def cluster(lone_node):
+    yield lone_node
+    lone_node.make_whole()
+    lone_node.delete_all_jobs()
+
+
+def new_lines(cluster, before):
+    """What the node has logged since `before` characters; the only way in which it can say something."""
+    return cluster.log("node1")[before:]
+
+
+def fires(cluster):
+    job = cluster.add("true")
+    wait_until(lambda: any(row.state == "success" for row in cluster.ledger([job])), 30, "the job fires")
+
+
+@pytest.mark.parametrize("server", ["mariadb", "consul"])
+def test_a_node_waits_for_a_server_that_is_absent_at_start(cluster, server):
+    cluster.run("stop-node", "1")
+    cluster.run("stop-server", server)
+    before = len(cluster.log("node1"))
+    port = {"mariadb": cluster.mariadb_port, "consul": cluster.consul_port}[server]
+
+    def complains():
+        return any("warning" in line and str(port) in line for line in new_lines(cluster, before).splitlines())
+
+    cluster.run("start-node", "1")
+    wait_until(complains, 30, lambda: f"a warning that names port {port}: {new_lines(cluster, before)}")
+    assert request(cluster.http_port(1), "GET", "/health").status == 200
+    if server == "mariadb":
+        refused = request(cluster.http_port(1), "GET", "/cron/list")
+        assert (refused.status, refused.json["code"]) == (503, 503), refused
+
+    cluster.run("start-server", server)
+    cluster.wait_ready()
+    fires(cluster)
+
+
+def test_a_node_that_waits_can_be_stopped(cluster):
+    cluster.run("stop-node", "1")
+    cluster.run("stop-server", "mariadb")
+    cluster.run("stop-server", "consul")
+    cluster.run("start-node", "1")
+    assert request(cluster.http_port(1), "GET", "/health").status == 200
+    cluster.run("stop-node", "1")
+
+
+def test_a_node_outlives_a_restart_of_both_servers(cluster):
+    job = cluster.add("true")
+    wait_until(lambda: cluster.ledger([job]), 30, "the job fires")
+    for server in ("mariadb", "consul"):
+        cluster.run("stop-server", server)
+        cluster.run("start-server", server)
+    cluster.wait_ready()
+    newest = max(row.scheduled_at for row in cluster.ledger([job]))
+    wait_until(lambda: any(row.state == "success" and row.scheduled_at > newest for row in cluster.ledger([job])),
+               45, "the job fires again")
+
+
+def test_a_wrong_configuration_stops_the_start_with_file_line_and_key(cluster):
+    good = cluster.config_file(1).read_text()
+    lines = good.splitlines()
+    line = next(number for number, text in enumerate(lines, 1) if text.startswith("mysql_port"))
+    lines[line - 1] = "mysql_port = 70000"
+    wrong = cluster.config_file(1).with_name("wrong.toml")
+    wrong.write_text("\n".join([*lines, "", "[dispatch]", 'look_ahead = "2s"', ""]))
+    done = subprocess.run([BINARY, "serve", "--config", wrong], capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"wrong.toml:{line}:" in done.stderr and "'mysql_port'" in done.stderr and "70000" in done.stderr
+    assert f"wrong.toml:{len(lines) + 3}:" in done.stderr and "'dispatch.look_ahead'" in done.stderr
+
+
+@pytest.mark.parametrize("key", ["bind_address", "http_bind_address"])
+def test_an_address_that_is_taken_stops_the_start_and_is_named(cluster, key):
+    taken = f"127.0.0.1:{cluster.peer_port(1) if key == 'bind_address' else cluster.http_port(1)}"
+    free = f"127.0.0.1:{cluster.base + 50}"
+    text = cluster.config_file(1).read_text()
+    other = "http_bind_address" if key == "bind_address" else "bind_address"
+    lines = [f'{other} = "{free}"' if line.startswith(other) else line for line in text.splitlines()]
+    config = cluster.config_file(1).with_name("taken.toml")
+    config.write_text("\n".join(lines) + "\n")
+    done = subprocess.run([BINARY, "serve", "--config", config], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert taken in done.stderr
+    fires(cluster)
+
+
+def test_migrate_says_that_the_database_is_up_to_date(cluster):
+    done = subprocess.run([BINARY, "migrate", "--config", cluster.config_file(1)], capture_output=True, text=True,
+                          timeout=60)
+    assert (done.returncode, done.stdout) == (0, "the database is up to date\n"), done
