@@ -8,8 +8,6 @@ namespace {
 using std::chrono::local_days;
 using std::chrono::local_seconds;
 
-constexpr unsigned monday = 1;
-constexpr unsigned friday = 5;
 constexpr unsigned saturday = 6;
 constexpr unsigned sunday = 0;
 
@@ -86,7 +84,7 @@ private:
 
 int year_from(const CronFields& fields, int from)
 {
-    unsigned bit = static_cast<unsigned>(from - Expression::first_year);
+    auto bit = static_cast<unsigned>(from - Expression::first_year);
     for (unsigned word = bit / 64; word < fields.years.size(); ++word) {
         const unsigned found = bit_from(fields.years[word], bit % 64);
         if (found < 64) return Expression::first_year + static_cast<int>(word * 64 + found);
