@@ -3,6 +3,7 @@
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <string>
 #include <vector>
@@ -22,7 +23,7 @@ struct Case {
 };
 
 /// What crontabs are full of.
-constexpr Case typical[] = {
+constexpr auto typical = std::to_array<Case>({
     {"every second", "* * * * * *"},
     {"every 15 seconds", "*/15 * * * * *"},
     {"every minute", "0 * * * * *"},
@@ -39,10 +40,10 @@ constexpr Case typical[] = {
     {"quarterly", "0 0 0 1 1,4,7,10 *"},
     {"yearly", "@yearly"},
     {"interval", "@every 90s"},
-};
+});
 
 /// What takes longest: rare dates, years to skip, times that the clocks always skip.
-constexpr Case rare[] = {
+constexpr auto rare = std::to_array<Case>({
     {"29 February", "0 0 0 29 2 ?"},
     {"29 February on a Sunday", "0 0 0 29 2 */7"},
     {"far year", "0 0 0 1 1 ? 2199"},
@@ -51,7 +52,7 @@ constexpr Case rare[] = {
     {"always skipped by the clocks", "0 */5 2 ? 3 7L"},
     {"skipped, with every exotic day", "0 */5 2 L,LW,L-3,15W,31 3,9 */7"},
     {"exotic days", "59 59 23 1W,5W,10W,20W,31W,L-30,L-29 2 5#5,1L"},
-};
+});
 
 Schedule make(const Case& c)
 {
@@ -103,7 +104,7 @@ void measure_a_million(benchmark::State& state)
 {
     std::vector<Schedule> schedules;
     for (int i = 0; i < 1'000'000; ++i) {
-        const Case& c = typical[static_cast<std::size_t>(i) % std::size(typical)];
+        const Case& c = typical[static_cast<std::size_t>(i) % typical.size()];
         schedules.push_back(Schedule::make(c.text, c.zone, i).value());
     }
     std::size_t at = 0;

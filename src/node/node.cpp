@@ -22,6 +22,8 @@
 #include "store/store_pool.hpp"
 #include "wire/listener.hpp"
 
+#include <prometheus/counter.h>
+#include <prometheus/histogram.h>
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -157,6 +159,9 @@ public:
           cluster_tasks_(io_),
           dispatch_tasks_(io_)
     {
+        observe(plan_store_, "plan");
+        observe(record_store_, "record");
+        observe(api_store_, "api");
         if (config.pprof_listen.empty()) return;
         operations_http_.emplace(io_, http_settings(config, config.pprof_listen), operations_,
                                  *metrics_);
@@ -196,6 +201,26 @@ private:
     {
         return
             [settings = mysql_settings(config_)] { return std::make_unique<MysqlStore>(settings); };
+    }
+
+    void observe(StorePool& store, const std::string& use)
+    {
+        const prometheus::Histogram::BucketBoundaries bounds{0.001, 0.0025, 0.005, 0.01, 0.025,
+                                                             0.05,  0.1,    0.25,  1,    10};
+        auto& seconds = prometheus::BuildHistogram()
+                            .Name("peercron_store_seconds")
+                            .Help("Time of a call of the store, by what it is for")
+                            .Register(*metrics_)
+                            .Add({{"use", use}}, bounds);
+        auto& errors = prometheus::BuildCounter()
+                           .Name("peercron_store_errors_total")
+                           .Help("Calls that the store failed, by what they were for")
+                           .Register(*metrics_)
+                           .Add({{"use", use}});
+        store.observe([&seconds, &errors](std::chrono::steady_clock::duration took, bool failed) {
+            seconds.Observe(std::chrono::duration<double>(took).count());
+            if (failed) errors.Increment();
+        });
     }
 
     Agent::Identity identity() const

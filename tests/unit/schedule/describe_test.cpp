@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
 namespace peercron {
 namespace {
 
@@ -12,7 +14,7 @@ struct Description {
 
 TEST(Describe, SaysInPlainEnglishWhatAnExpressionNames)
 {
-    constexpr Description descriptions[] = {
+    constexpr auto descriptions = std::to_array<Description>({
         {"* * * * * *", "every second"},
         {"*/15 * * * * *", "every 15 seconds"},
         {"0 * * * * *", "every minute"},
@@ -63,7 +65,7 @@ TEST(Describe, SaysInPlainEnglishWhatAnExpressionNames)
         {"@every 1h30m", "every 90 minutes"},
         {"@every 2d", "every 48 hours"},
         {"@every 1h", "every hour"},
-    };
+    });
     for (const Description& expected : descriptions) {
         EXPECT_EQ(describe(Expression::parse(expected.expression, 0).value()), expected.words)
             << expected.expression;

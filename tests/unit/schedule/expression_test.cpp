@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <bit>
 #include <set>
 #include <string>
@@ -263,7 +264,7 @@ struct Refusal {
 
 TEST(Expression, SaysWhichFieldIsWrongWhatWasFoundAndWhatIsAllowed)
 {
-    constexpr Refusal refusals[] = {
+    constexpr auto refusals = std::to_array<Refusal>({
         {"60 * * * * *", "second '60': 60 is out of range; allowed is 0-59"},
         {"99 * * * * *", "second '99': 99 is out of range; allowed is 0-59"},
         {"0 60 * * * *", "minute '60': 60 is out of range; allowed is 0-59"},
@@ -351,13 +352,13 @@ TEST(Expression, SaysWhichFieldIsWrongWhatWasFoundAndWhatIsAllowed)
         {"0 0 0 30 2 *",
          "'0 0 0 30 2 *' can never fire: no date from 1970 to 2199 has this day, weekday, month "
          "and year"},
-    };
+    });
     for (const Refusal& expected : refusals) EXPECT_EQ(refusal(expected.text), expected.message);
 }
 
 TEST(Expression, SaysWhatIsWrongWithADuration)
 {
-    constexpr Refusal refusals[] = {
+    constexpr auto refusals = std::to_array<Refusal>({
         {"@every 500", "@every '500': the unit is missing; allowed are "},
         {"@every 0s", "@every '0s': it is out of range; allowed are "},
         {"@every", "@every '': it is out of range; allowed are "},
@@ -369,7 +370,7 @@ TEST(Expression, SaysWhatIsWrongWithADuration)
         {"@every 1m1m", "@every '1m1m': 'm' is not the unit expected here; allowed are "},
         {"@every 1m1h", "@every '1m1h': 'h' is not the unit expected here; allowed are "},
         {"@every -5s", "@every '-5s': '-5s' is not a number; allowed are "},
-    };
+    });
     const std::string allowed =
         "whole days, hours, minutes and seconds from 1s to 365d, as in 90s, 1h30m or 2d";
     for (const Refusal& expected : refusals)

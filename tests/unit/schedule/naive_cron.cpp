@@ -320,6 +320,7 @@ std::string Generator::expression()
 
 int cases(int usual)
 {
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing sets the environment of a test
     const char* scale = std::getenv("PEERCRON_TEST_SCALE");
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__OPTIMIZE__)
     constexpr int slow = 6;

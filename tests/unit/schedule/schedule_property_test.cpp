@@ -56,11 +56,11 @@ std::string show(const Schedule& schedule, sys_seconds time)
 
 /// Compares without printing a hundred thousand fires.
 void expect_same(const Schedule& schedule, const std::vector<sys_seconds>& found,
-                 const std::vector<sys_seconds>& expected, const std::string& what)
+                 const std::vector<sys_seconds>& expected, const std::string& text)
 {
     const auto differ = std::mismatch(found.begin(), found.end(), expected.begin(), expected.end());
     if (differ.first == found.end() && differ.second == expected.end()) return;
-    ADD_FAILURE() << what << "\n  engine: "
+    ADD_FAILURE() << text << " in " << schedule.zone().name() << "\n  engine: "
                   << (differ.first == found.end() ? "nothing" : show(schedule, *differ.first))
                   << "\n  second by second: "
                   << (differ.second == expected.end() ? "nothing" : show(schedule, *differ.second));
@@ -71,7 +71,7 @@ TEST(ScheduleProperty, FiresExactlyWhenASecondBySecondWalkDoes)
     Generator random(20261121);
     int compared = 0;
     for (int i = 0; i < naive::cases(3000); ++i) {
-        const std::string zone = zones[static_cast<std::size_t>(i) % zones.size()];
+        const std::string& zone = zones[static_cast<std::size_t>(i) % zones.size()];
         const std::string text = random.expression();
         const auto schedule = Schedule::make(text, zone, 0);
         if (!schedule) {
@@ -88,8 +88,7 @@ TEST(ScheduleProperty, FiresExactlyWhenASecondBySecondWalkDoes)
         }
         const sys_seconds end = begin + hours(40);
         const auto expected = Cron(text).fires(zone, begin, end);
-        expect_same(*schedule, fires_between(*schedule, begin, end), expected,
-                    text + " in " + zone);
+        expect_same(*schedule, fires_between(*schedule, begin, end), expected, text);
 
         // Asked from anywhere, the answer is the first of the same fires.
         for (int j = 0; j < 20; ++j) {
@@ -132,7 +131,7 @@ TEST(ScheduleProperty, FindsRareFiresAcrossDecadesOfChangingClocks)
     constexpr local_days end(2037y / 1 / 1);
     int compared = 0;
     for (int i = 0; i < naive::cases(400); ++i) {
-        const std::string zone = zones[static_cast<std::size_t>(i) % zones.size()];
+        const std::string& zone = zones[static_cast<std::size_t>(i) % zones.size()];
         const date::time_zone& source = *date::locate_zone(zone);
         const int hour = random.between(0, 3) % 24;
         const bool wild = random.one_in(2);
@@ -155,8 +154,7 @@ TEST(ScheduleProperty, FindsRareFiresAcrossDecadesOfChangingClocks)
         const sys_seconds first = sys_days(1970y / 1 / 10);
         const sys_seconds last = sys_days(2036y / 12 / 20);
         std::erase_if(expected, [&](sys_seconds fire) { return fire < first || fire >= last; });
-        expect_same(*schedule, fires_between(*schedule, first, last), expected,
-                    text + " in " + zone);
+        expect_same(*schedule, fires_between(*schedule, first, last), expected, text);
         ++compared;
     }
     EXPECT_GT(compared, naive::cases(200));

@@ -76,6 +76,7 @@ TEST(TimeZone, IsTheSameObjectAtEveryCallFromAnyThread)
     std::vector<const TimeZone*> found(8);
     {
         std::vector<std::jthread> threads;
+        threads.reserve(found.size());
         for (const TimeZone*& zone : found) {
             threads.emplace_back([&zone] { zone = find_zone("Asia/Tokyo").value(); });
         }
