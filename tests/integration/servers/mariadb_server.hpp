@@ -53,6 +53,8 @@ public:
             "--no-defaults",
             "--user=root",
             "--datadir=" + data().string(),
+            // Of its own: a server that starts removes the temporary tables of others from /tmp.
+            "--tmpdir=" + folder_.path().string(),
             "--bind-address=" + std::string(host),
             "--port=" + std::to_string(port_),
             "--socket=" + socket(),
@@ -116,7 +118,8 @@ private:
             const auto fresh = scratch.path() / "data";
             ChildProcess installer({"/usr/bin/mariadb-install-db", "--no-defaults", "--user=root",
                                     "--auth-root-authentication-method=normal", "--skip-test-db",
-                                    "--innodb-log-file-size=16M", "--datadir=" + fresh.string()},
+                                    "--innodb-log-file-size=16M", "--datadir=" + fresh.string(),
+                                    "--tmpdir=" + scratch.path().string()},
                                    log());
             poll_until([&] { return !installer.running(); }, std::chrono::seconds(120));
             if (!std::filesystem::exists(fresh / "mysql")) {
