@@ -240,7 +240,7 @@ void RunBook::remember(const RunId& id, SteadyTime now)
     if (ended_.emplace(id, now).second) ended_in_order_.emplace_back(now, id);
 }
 
-void RunBook::forget_fire(const RunId& id)
+void RunBook::forget_fire(RunId id)
 {
     const auto found = fires_.find(id);
     if (found == fires_.end()) return;
@@ -251,7 +251,7 @@ void RunBook::forget_fire(const RunId& id)
     fires_.erase(found);
 }
 
-void RunBook::skip(const RunId& id, std::string why)
+void RunBook::skip(RunId id, std::string why)
 {
     RunOrder order = fires_.at(id).order;
     forget_fire(id);

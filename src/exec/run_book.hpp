@@ -140,8 +140,9 @@ private:
     void fence(SteadyTime now);
     void set_deadline(Run& run, std::optional<SteadyTime> deadline);
     void remember(const RunId& run, SteadyTime now);
-    void forget_fire(const RunId& run);
-    void skip(const RunId& run, std::string why);
+    // By value: a reference may lead into the very sets that they take it from.
+    void forget_fire(RunId run);
+    void skip(RunId run, std::string why);
     void end_deadlines(SteadyTime now);
     void collect_due(const Moment& now);
     void expire(const Moment& now);
