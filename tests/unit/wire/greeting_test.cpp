@@ -71,6 +71,52 @@ TEST(GreetingTest, BothLearnWhoTheOtherIsAndShareTheKeys)
     EXPECT_NE(client.send_key, client.receive_key);
 }
 
+// Computed here from the description in greeting.hpp alone: a change of it would part the versions.
+TEST(GreetingTest, ProofsAndKeysAreMadeAsEveryVersionMakesThem)
+{
+    Digest ones{};
+    Digest twos{};
+    ones.fill(1);
+    twos.fill(2);
+    Greeting client(Role::client, settings("client:1"), ones);
+    Greeting server(Role::server, settings("server:1"), twos);
+    const auto hello = client.begin().send.value();
+    const auto answer = server.receive(hello).send.value();
+    const auto proof = client.receive(answer).send.value();
+    const auto last = server.receive(proof);
+    const auto end = client.receive(last.send.value());
+
+    const std::string versions("\x08\x01\x10\x01\x1A\x20", 6);  // min, max, nonce of 32 bytes
+    EXPECT_EQ(hello, "peercron" + versions + std::string(view(ones)));
+    EXPECT_EQ(answer, "peercron" + versions + std::string(view(twos)));
+    const std::string identity_of_client(
+        "\x0A\x08"
+        "client:1"
+        "\x12\x05"
+        "1.2.3");
+    const std::string identity_of_server(
+        "\x0A\x08"
+        "server:1"
+        "\x12\x05"
+        "1.2.3");
+    const std::string_view length_of_hello("\0\0\0\x2E", 4);
+    const std::string_view length_of_proof("\0\0\0\x31", 4);
+
+    std::string transcript;
+    for (const std::string& frame : {hello, answer}) (transcript += length_of_hello) += frame;
+    Hmac of_proofs(view(Hmac("a secret").of({"peercron: key of proofs"})));
+    const Digest first = of_proofs.of({"client", transcript, identity_of_client});
+    EXPECT_EQ(proof, std::string(view(first)) + identity_of_client);
+    (transcript += length_of_proof) += proof;
+    const Digest second = of_proofs.of({"server", transcript, identity_of_server});
+    EXPECT_EQ(last.send, std::string(view(second)) + identity_of_server);
+    (transcript += length_of_proof) += *last.send;
+
+    Hmac session(view(Hmac("a secret").of({"peercron: key of a session", transcript})));
+    EXPECT_EQ(end.outcome->value().send_key, session.of({"client"}));
+    EXPECT_EQ(end.outcome->value().receive_key, session.of({"server"}));
+}
+
 TEST(GreetingTest, EachGreetingHasItsOwnKeys)
 {
     Exchange first;
