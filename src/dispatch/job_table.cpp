@@ -23,6 +23,7 @@ bool JobTable::put(Job job, WallTime seen)
         const Job& known = found->second.job;
         Job same_moment = job;
         same_moment.effective_from = known.effective_from;
+        same_moment.counters = known.counters;
         const bool same_content = same_moment == known;
         // A row changed by hand keeps the moment that it had in the table; known.effective_from
         // may be the later one that was given here when such a change was seen before.

@@ -25,24 +25,34 @@ std::optional<WallTime> Planner::next_due()
     return heap_.front().due;
 }
 
-void Planner::take(WallTime until, const std::function<void(const Job&, WallTime)>& on_fire)
+WallTime Planner::take(WallTime until, std::size_t most,
+                       const std::function<Next(const Job&, WallTime)>& on_fire)
 {
     for (drop_leftovers(); !heap_.empty() && heap_.front().due <= until; drop_leftovers()) {
+        if (most-- == 0) return heap_.front().due - std::chrono::milliseconds(1);
         const Entry entry = heap_.front();
         pop();
         const PlannedJob& job = *jobs_.find(entry.job);
-        on_fire(job.job, entry.due);
+        if (on_fire(job.job, entry.due) == Next::park) continue;
         push(job, entry.due, entry.generation);
     }
+    return until;
 }
 
-std::vector<Planner::Gap> Planner::take_gaps(WallTime until, std::int64_t most)
+std::vector<Planner::Gap> Planner::take_gaps(WallTime now, std::int64_t most,
+                                             const std::function<WallTime(const Job&)>& oldest)
 {
     std::vector<Gap> gaps;
-    for (drop_leftovers(); !heap_.empty() && heap_.front().due < until; drop_leftovers()) {
+    std::vector<Entry> late_enough;
+    for (drop_leftovers(); !heap_.empty() && heap_.front().due < now; drop_leftovers()) {
         const Entry entry = heap_.front();
         pop();
         const PlannedJob& job = *jobs_.find(entry.job);
+        const WallTime until = oldest(job.job);
+        if (entry.due >= until) {
+            late_enough.push_back(entry);
+            continue;
+        }
         Gap gap;
         gap.job = entry.job;
         gap.first = entry.due;
@@ -54,16 +64,23 @@ std::vector<Planner::Gap> Planner::take_gaps(WallTime until, std::int64_t most)
         }
         gap.counted_all = !fire || *fire >= until;
         gaps.push_back(gap);
-        push(job, until - std::chrono::milliseconds(1), entry.generation);
+        if (const auto due = job.next(until - std::chrono::milliseconds(1))) {
+            late_enough.push_back(Entry{*due, entry.job, entry.generation});
+        }
     }
+    for (const Entry& entry : late_enough) push(entry);
     return gaps;
 }
 
 void Planner::push(const PlannedJob& job, WallTime after, std::uint32_t generation)
 {
     const auto due = job.next(after);
-    if (!due) return;
-    heap_.push_back(Entry{*due, job.job.id, generation});
+    if (due) push(Entry{*due, job.job.id, generation});
+}
+
+void Planner::push(const Entry& entry)
+{
+    heap_.push_back(entry);
     std::push_heap(heap_.begin(), heap_.end(), std::greater<>());
 }
 

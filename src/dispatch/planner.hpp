@@ -2,6 +2,7 @@
 
 #include "dispatch/job_table.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -24,11 +25,20 @@ public:
     /// The next fire's time; nullopt when no job will ever fire.
     std::optional<WallTime> next_due();
 
-    /// Hands out, in order of time, every fire at or before `until` and moves past it.
-    void take(WallTime until, const std::function<void(const Job&, WallTime)>& on_fire);
+    /// What is to become of a job after one of its fires was handed out.
+    enum class Next : std::uint8_t {
+        plan,
+        park,  ///< it has no more fires until it is reset
+    };
 
-    /// As take(), for the fires before `until`, but says for each job how many there were, from
-    /// when to when. Counts no more than `most` for one job and goes on after `until`.
+    /// Hands out, in order of time, the fires at or before `until` and moves past them, `most` of
+    /// them at a time. Returns the moment up to which none is left: `until`, or an earlier one.
+    WallTime take(WallTime until, std::size_t most,
+                  const std::function<Next(const Job&, WallTime)>& on_fire);
+
+    /// As take(), for the fires of a job before `oldest(job)`, which is not after `now`; but says
+    /// for each job how many there were, from when to when. Counts no more than `most` for one job
+    /// and goes on after `oldest(job)`.
     struct Gap {
         JobId job = 0;
         WallTime first{};
@@ -36,7 +46,8 @@ public:
         std::int64_t fires = 0;
         bool counted_all = true;
     };
-    std::vector<Gap> take_gaps(WallTime until, std::int64_t most);
+    std::vector<Gap> take_gaps(WallTime now, std::int64_t most,
+                               const std::function<WallTime(const Job&)>& oldest);
 
 private:
     /// Entries whose generation is not the job's are leftovers of an earlier reset().
@@ -52,6 +63,7 @@ private:
     };
 
     void push(const PlannedJob& job, WallTime after, std::uint32_t generation);
+    void push(const Entry& entry);
     void pop();
     void drop_leftovers();
 

@@ -83,11 +83,13 @@ asio::awaitable<void> Dispatcher::Tenure::dispatch()
         const auto next_round = now().steady + dispatcher_.settings_.lookahead / 4;
         if (now().steady - last_poll_ >= dispatcher_.settings_.poll_interval) co_await poll_jobs();
         if (!changes_.empty() || !changed_jobs_.empty()) co_await apply_changes();
+        if (!run_now_.empty()) co_await start_runs();
+        if (!end_run_.empty()) co_await end_runs();
         if (!draining_.empty()) co_await evacuate();
         if (!term_.doubtful().empty()) co_await settle_doubts();
         const bool due = now().steady - last_commit_ >= longest_pause;
-        if (due || !applied_.empty() || term_.has_news(now())) co_await commit_step();
-        answer_changes();
+        if (due || !answers_.empty() || term_.has_news(now())) co_await commit_step();
+        send_answers();
         if (idle()) co_await wake_.wait_until(next_round);
     }
     tasks_.cancel();
@@ -163,9 +165,11 @@ asio::awaitable<void> Dispatcher::Tenure::poll_jobs()
 
 asio::awaitable<void> Dispatcher::Tenure::apply_changes()
 {
-    std::vector<Change> changes = std::exchange(changes_, {});
+    const std::vector<Request<JobChanged>> changes = std::exchange(changes_, {});
     std::set<JobId> named;
-    for (const Change& change : changes) named.insert(change.jobs.begin(), change.jobs.end());
+    for (const auto& change : changes) {
+        named.insert(change.asked.jobs.begin(), change.asked.jobs.end());
+    }
     std::string error;
     if (!named.empty()) {
         std::vector<JobId> ids(named.begin(), named.end());
@@ -190,10 +194,76 @@ asio::awaitable<void> Dispatcher::Tenure::apply_changes()
     } else {
         changed_jobs_.merge(named);  // seen by a later round
     }
-    for (Change& change : changes) {
-        change.error = error;
-        applied_.push_back(std::move(change));
+    for (const auto& change : changes) answer(change.node, change.asked.request, error);
+}
+
+asio::awaitable<void> Dispatcher::Tenure::start_runs()
+{
+    std::vector<JobId> unknown;
+    for (const auto& request : run_now_) {
+        if (dispatcher_.jobs_.find(request.asked.job) == nullptr) {
+            unknown.push_back(request.asked.job);
+        }
     }
+    std::string trouble;
+    try {
+        if (!unknown.empty()) co_await dispatcher_.reload_jobs(std::move(unknown));
+    } catch (const StoreError& failure) {
+        trouble = fmt::format("the dispatcher {} cannot read the job: {}", dispatcher_.self_,
+                              failure.what());
+    }
+    for (auto& [node, asked] : std::exchange(run_now_, {})) {
+        Done done;
+        done.request = asked.request;
+        if (const auto run = term_.run_now(asked.job, std::move(asked.requested_by), now())) {
+            done.run = *run;
+        } else {
+            done.error = trouble.empty() ? run.error().message : trouble;
+        }
+        answers_.push_back({node, std::move(done)});
+    }
+}
+
+asio::awaitable<void> Dispatcher::Tenure::end_runs()
+{
+    const std::vector<Request<EndRun>> requests = std::exchange(end_run_, {});
+    for (const auto& request : requests) {
+        std::string error = co_await end_run(request.asked);
+        answer(request.node, request.asked.request, std::move(error));
+    }
+}
+
+/// What is wrong; empty when the run has ended or its node is told.
+asio::awaitable<std::string> Dispatcher::Tenure::end_run(const EndRun& asked)
+{
+    using Whereabouts = Term::Whereabouts;
+    if (term_.find_run(asked.run).whereabouts == Whereabouts::held) {
+        std::map<NodeName, std::vector<RunId>> held;
+        held[term_.find_run(asked.run).node].push_back(asked.run);
+        const std::vector<RunId> given_back = co_await take_back(std::move(held));
+        if (!given_back.empty()) {
+            term_.cancel(asked.run, asked.reason, now());
+            co_return "";
+        }
+        // It starts just now, or its node does not answer.
+    }
+    const Term::RunPlace place = term_.find_run(asked.run);
+    switch (place.whereabouts) {
+        case Whereabouts::unknown:
+            co_return to_string(asked.run) + " has ended";
+        case Whereabouts::here:
+            term_.cancel(asked.run, asked.reason, now());
+            co_return "";
+        case Whereabouts::held:
+        case Whereabouts::running:
+            break;
+    }
+    const auto link = links_.find(place.node);
+    if (link == links_.end() || link->second.channel == nullptr) {
+        co_return fmt::format("{} is not connected; nobody else can end its commands", place.node);
+    }
+    link->second.channel->send(KillRun{asked.run, asked.reason});
+    co_return "";
 }
 
 asio::awaitable<void> Dispatcher::Tenure::evacuate()
@@ -212,7 +282,7 @@ asio::awaitable<void> Dispatcher::Tenure::evacuate()
 asio::awaitable<void> Dispatcher::Tenure::settle_doubts()
 {
     const TermStart found = co_await begin_term();
-    term_.resolve_doubts(found.open_runs, now());
+    term_.resolve_doubts(found, now());
 }
 
 asio::awaitable<void> Dispatcher::Tenure::commit_step()
@@ -279,11 +349,17 @@ asio::awaitable<std::vector<RunId>> Dispatcher::Tenure::take_back(
     co_return std::exchange(given_back_, {});
 }
 
-void Dispatcher::Tenure::answer_changes()
+void Dispatcher::Tenure::answer(const NodeName& node, std::uint64_t request, std::string error)
 {
-    for (Change& change : std::exchange(applied_, {})) {
-        send(change.node, JobChangedDone{change.request, std::move(change.error)});
-    }
+    Done done;
+    done.request = request;
+    done.error = std::move(error);
+    answers_.push_back({node, std::move(done)});
+}
+
+void Dispatcher::Tenure::send_answers()
+{
+    for (const auto& [node, done] : std::exchange(answers_, {})) send(node, done);
 }
 
 asio::awaitable<void> Dispatcher::Tenure::link(NodeName node)
@@ -415,11 +491,21 @@ void Dispatcher::Tenure::handle(const NodeName& node, Message message)
         answered_.notify();
     };
     const auto on_change = [&](JobChanged& change) {
-        changes_.push_back(Change{node, change.request, std::move(change.jobs), {}});
+        changes_.push_back({node, std::move(change)});
+        wake();
+    };
+    const auto on_run_now = [&](RunNow& asked) {
+        run_now_.push_back({node, std::move(asked)});
+        wake();
+    };
+    const auto on_end_run = [&](EndRun& asked) {
+        end_run_.push_back({node, std::move(asked)});
         wake();
     };
     const auto ignore = [](const auto&) {};  // not for a dispatcher
-    std::visit(Overloaded{on_account, on_reports, on_beat, on_revoked, on_change, ignore}, message);
+    std::visit(Overloaded{on_account, on_reports, on_beat, on_revoked, on_change, on_run_now,
+                          on_end_run, ignore},
+               message);
 }
 
 void Dispatcher::Tenure::taken(const NodeName& node, const Account& account)
@@ -456,8 +542,8 @@ void Dispatcher::Tenure::wake()
 
 bool Dispatcher::Tenure::idle() const
 {
-    return !woken_ && changes_.empty() && changed_jobs_.empty() && draining_.empty() &&
-           term_.doubtful().empty();
+    return !woken_ && changes_.empty() && changed_jobs_.empty() && run_now_.empty() &&
+           end_run_.empty() && draining_.empty() && term_.doubtful().empty() && !term_.behind();
 }
 
 bool Dispatcher::Tenure::holds_lock() const

@@ -31,12 +31,11 @@ private:
         bool answered = false;       ///< its account was taken, or it cannot be had now
         std::optional<WallTime> dead_since;
     };
-    /// A node's word that its API has changed these jobs; it waits for the answer.
-    struct Change {
+    /// What a node's API asks for; it waits for the answer.
+    template <class Asked>
+    struct Request {
         NodeName node;
-        std::uint64_t request = 0;
-        std::vector<JobId> jobs;
-        std::string error;
+        Asked asked;
     };
 
     asio::awaitable<void> dispatch();
@@ -45,12 +44,16 @@ private:
     asio::awaitable<void> await_accounts();
     asio::awaitable<void> poll_jobs();
     asio::awaitable<void> apply_changes();
+    asio::awaitable<void> start_runs();
+    asio::awaitable<void> end_runs();
+    asio::awaitable<std::string> end_run(const EndRun& asked);
     asio::awaitable<void> evacuate();
     asio::awaitable<void> settle_doubts();
     asio::awaitable<void> commit_step();
     asio::awaitable<void> commit(PlanStep step);
     asio::awaitable<std::vector<RunId>> take_back(std::map<NodeName, std::vector<RunId>> runs);
-    void answer_changes();
+    void answer(const NodeName& node, std::uint64_t request, std::string error);
+    void send_answers();
 
     asio::awaitable<void> link(NodeName node);
     asio::awaitable<void> follow_members();
@@ -83,10 +86,12 @@ private:
 
     Event answered_;
     std::map<NodeName, Link> links_;
-    std::set<NodeName> draining_;   ///< to be evacuated
-    std::vector<Change> changes_;   ///< to be applied
-    std::vector<Change> applied_;   ///< to be answered after the commit
-    std::set<JobId> changed_jobs_;  ///< to be applied; nobody waits
+    std::set<NodeName> draining_;               ///< to be evacuated
+    std::vector<Request<JobChanged>> changes_;  ///< to be applied
+    std::vector<Request<RunNow>> run_now_;      ///< to be planned
+    std::vector<Request<EndRun>> end_run_;      ///< to be ended
+    std::vector<Request<Done>> answers_;        ///< to be sent after the commit
+    std::set<JobId> changed_jobs_;              ///< to be applied; nobody waits
     std::uint64_t last_request_ = 0;
     std::map<std::uint64_t, NodeName> asked_;  ///< revocations without an answer yet
     std::set<NodeName> mute_;                  ///< did not answer the last one

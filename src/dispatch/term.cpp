@@ -17,6 +17,8 @@ constexpr auto change_reach = 5s;
 constexpr auto ended_memory = 10s;
 /// More missed fires of one job are not counted one by one.
 constexpr std::int64_t most_counted = 100'000;
+/// Fires in one step: a longer transaction would keep everybody waiting.
+constexpr std::size_t most_fires = 10'000;
 /// A message of orders is closed when its commands are longer than this in all.
 constexpr std::size_t longest_batch = 1U << 20U;
 
@@ -35,11 +37,18 @@ Term::Term(Epoch epoch, NodeName self, const DispatchSettings& settings, JobTabl
 std::vector<JobId> Term::begin(const TermStart& found, Moment now)
 {
     planned_through_ = found.planned_through.value_or(now.wall);
+    learn_run_numbers(found);
+    // What a node has said to have ended, which the store does not know yet.
+    for (const OpenRun& row : found.open_runs) {
+        const RunId& id = row.planned.id;
+        const auto number = run_numbers_.find(id.job);
+        const bool counts = id.attempt == 1 && has_ended(id) && !not_run_.contains(id);
+        if (counts && number != run_numbers_.end()) ++number->second;
+    }
+    not_run_.clear();
     for (const RunId& id : found.ended_lately) ended_lately_[id.scheduled_at].insert(id);
 
     for (const OpenRun& row : found.open_runs) {
-        // Its node has accounted for it, or has said that it ended, which the store does not know
-        // yet.
         if (runs_.contains(row.planned.id) || has_ended(row.planned.id)) continue;
         const PlannedJob* job = jobs_.find(row.planned.id.job);
         OpenRunState run;
@@ -65,7 +74,7 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now)
         if (nodes_.at(row.planned.run_server).connected) doubtful_.insert(place->first);
     }
     begun_ = true;
-    resolve_doubts(found.open_runs, now);
+    resolve_doubts(found, now);
 
     std::set<JobId> changed;
     for (const auto& [id, run] : runs_) {
@@ -77,6 +86,8 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now)
         }
         if (job.job.effective_from > planned_through_ - settings_.lookahead - 1s) {
             changed.insert(job.job.id);  // the old dispatcher may not have heard of it any more
+        } else if (at_limit(job.job)) {
+            parked_.insert(job.job.id);
         } else {
             planner_.reset(job.job.id, planned_through_);
         }
@@ -115,9 +126,7 @@ void Term::connected(const NodeName& node, const Account& account, Moment now)
     }
     for (const RunReport& ended : account.ended) {
         accounted.insert(ended.id);
-        const auto run = runs_.find(ended.id);
-        if (run != runs_.end()) close(run);
-        ended_lately_[ended.id.scheduled_at].insert(ended.id);
+        report_end(ended.id, ended.state);
     }
     for (const RunId& id : runs_of(node)) {
         const OpenRunState& run = runs_.at(id);
@@ -139,11 +148,12 @@ void Term::beat(const NodeName& node, const NodeBeat& beat, Moment now)
 void Term::report(const NodeName& node, const RunReport& report, Moment now)
 {
     known(node, now).heard = now.steady;
-    const auto run = runs_.find(report.id);
     if (is_final(report.state)) {
-        ended_lately_[report.id.scheduled_at].insert(report.id);
-        if (run != runs_.end()) close(run);
-    } else if (run != runs_.end()) {
+        report_end(report.id, report.state);
+        return;
+    }
+    const auto run = runs_.find(report.id);
+    if (run != runs_.end()) {
         run->second.phase = Phase::running;
         doubtful_.erase(report.id);
     }
@@ -206,6 +216,8 @@ void Term::jobs_changed(std::span<const JobId> jobs, std::span<const RunId> revo
         }
         for (const RunId& run : placed) take_back(runs_.find(run));
         const PlannedJob* job = jobs_.find(id);
+        parked_.erase(id);
+        if (job == nullptr || job->job.run_limit == 0) run_numbers_.erase(id);
         planner_.reset(id, job != nullptr ? plans_from(*job, now.wall) : now.wall);
         if (job != nullptr && !job->error.empty()) {
             spdlog::warn("dispatch: job {} never fires: {}", id, job->error);
@@ -230,11 +242,51 @@ void Term::evacuated(const NodeName& node, std::span<const RunId> given_back)
     }
 }
 
-void Term::resolve_doubts(std::span<const OpenRun> open_in_store, Moment now)
+Result<RunId> Term::run_now(JobId id, std::string requested_by, Moment now)
+{
+    const PlannedJob* planned = jobs_.find(id);
+    if (planned == nullptr) return Error{fmt::format("there is no job {}", id)};
+    // Never a whole second: that is where its schedule fires.
+    RunId run{id, now.wall, 1};
+    const auto taken = [this](const RunId& candidate) {
+        return candidate.scheduled_at.time_since_epoch() % 1s == 0ms || runs_.contains(candidate) ||
+               has_ended(candidate);
+    };
+    while (taken(run)) run.scheduled_at += 1ms;
+    const auto place_of_run = open(fresh_run(planned->job, run, now));
+    place_new(place_of_run, std::move(requested_by), now);
+    return run;
+}
+
+Term::RunPlace Term::find_run(const RunId& id) const
+{
+    const auto found = runs_.find(id);
+    if (found == runs_.end()) return {};
+    const OpenRunState& run = found->second;
+    switch (run.phase) {
+        case Phase::placed:
+            return {Whereabouts::here, run.node};
+        case Phase::handed:
+            return {Whereabouts::held, run.node};
+        case Phase::running:
+        case Phase::doubtful:
+            break;
+    }
+    return {Whereabouts::running, run.node};
+}
+
+void Term::cancel(const RunId& id, std::string why, Moment now)
+{
+    const auto run = runs_.find(id);
+    if (run != runs_.end()) end_here(run, RunState::killed, std::move(why), now.wall);
+}
+
+void Term::resolve_doubts(const TermStart& found, Moment now)
 {
     if (doubtful_.empty()) return;
+    learn_run_numbers(found);
     std::unordered_map<RunId, RunState> open;
-    for (const OpenRun& row : open_in_store) open.emplace(row.planned.id, row.planned.state);
+    for (const OpenRun& row : found.open_runs) open.emplace(row.planned.id, row.planned.state);
     for (const RunId& id : std::exchange(doubtful_, {})) {
         const auto run = runs_.find(id);
         if (run == runs_.end()) continue;
@@ -242,6 +294,7 @@ void Term::resolve_doubts(std::span<const OpenRun> open_in_store, Moment now)
         if (row == open.end()) {
             ended_lately_[id.scheduled_at].insert(id);
             close(run);
+            unpark(id.job);
             continue;
         }
         const NodeName node = run->second.node;
@@ -262,7 +315,8 @@ void Term::resolve_doubts(std::span<const OpenRun> open_in_store, Moment now)
 
 bool Term::has_news(Moment now)
 {
-    const bool work = !unplaced_.empty() || !taken_back_.empty() || !step_.ended.empty();
+    const bool work =
+        !unplaced_.empty() || !taken_back_.empty() || !step_.ended.empty() || !step_.runs.empty();
     if (work) return true;
     const auto due = planner_.next_due();
     return due && *due <= now.wall + settings_.lookahead;
@@ -277,8 +331,9 @@ PlanStep Term::step(Moment now)
         }
     }
 
-    const WallTime oldest = now.wall - settings_.misfire_window;
-    for (const Planner::Gap& gap : planner_.take_gaps(oldest, most_counted)) {
+    const auto oldest = [&](const Job& job) { return oldest_fire(job, now.wall); };
+    for (const Planner::Gap& gap : planner_.take_gaps(now.wall, most_counted, oldest)) {
+        const WallTime cut = oldest(jobs_.find(gap.job)->job);
         PlannedRun row;
         row.id.job = gap.job;
         row.id.scheduled_at = gap.first;
@@ -286,8 +341,7 @@ PlanStep Term::step(Moment now)
         row.reason = fmt::format(
             "{}: {}{} fire(s) fell due while nobody could plan, longer ago "
             "than the misfire window of {} s",
-            reason::misfire, gap.counted_all ? "" : "at least ", gap.fires,
-            settings_.misfire_window / 1s);
+            reason::misfire, gap.counted_all ? "" : "at least ", gap.fires, (now.wall - cut) / 1s);
         row.dispatched_at = now.wall;
         row.fires = gap.fires;
         row.gap_end = gap.last;
@@ -296,8 +350,9 @@ PlanStep Term::step(Moment now)
     }
 
     const WallTime horizon = now.wall + settings_.lookahead;
-    const auto on_fire = [&](const Job& job, WallTime due) { plan_fire(job, due, now); };
-    planner_.take(horizon, on_fire);
+    const auto on_fire = [&](const Job& job, WallTime due) { return plan_fire(job, due, now); };
+    const WallTime through = planner_.take(horizon, most_fires, on_fire);
+    behind_ = through < horizon;
 
     for (const RunId& id : std::exchange(unplaced_, {})) {
         const auto run = runs_.find(id);
@@ -327,7 +382,7 @@ PlanStep Term::step(Moment now)
 
     ended_lately_.erase(ended_lately_.begin(), ended_lately_.lower_bound(now.wall - ended_memory));
     // A clock that was set back plans nothing twice: what was planned stays planned.
-    planned_through_ = std::max(planned_through_, horizon);
+    planned_through_ = std::max(planned_through_, through);
     step_.epoch = epoch_;
     step_.dispatch_server = self_;
     step_.planned_through = planned_through_;
@@ -417,32 +472,49 @@ std::optional<NodeName> Term::least_loaded(SteadyTime now) const
     return best->first;
 }
 
-void Term::plan_fire(const Job& job, WallTime scheduled_at, Moment now)
+Planner::Next Term::plan_fire(const Job& job, WallTime scheduled_at, Moment now)
 {
     const RunId id{job.id, scheduled_at, 1};
-    if (runs_.contains(id)) return;
-    if (has_ended(id)) return;
+    if (runs_.contains(id)) return Planner::Next::plan;
+    if (has_ended(id)) return Planner::Next::plan;
+    if (at_limit(job)) {
+        parked_.insert(job.id);
+        return Planner::Next::park;
+    }
 
+    const auto run = open(fresh_run(job, id, now));
+    if (taken_back_.erase(id) != 0) {
+        unplaced_.insert(id);  // its row stands: the job was changed and still fires now
+    } else {
+        place_new(run, "", now);
+    }
+    return Planner::Next::plan;
+}
+
+Term::OpenRunState Term::fresh_run(const Job& job, const RunId& id, Moment now) const
+{
     OpenRunState run;
     run.order.id = id;
     run.order.command = job.command;
     run.order.timeout = job.timeout;
     run.order.is_mutex = job.is_mutex;
-    run.order.start_at = std::max(scheduled_at, now.wall);
+    run.order.start_at = std::max(id.scheduled_at, now.wall);
     run.order.start_by = run.order.start_at + settings_.start_deadline;
     run.order.epoch = epoch_;
     run.order.dispatch_server = self_;
-    const auto place_of_run = open(std::move(run));
-    if (taken_back_.erase(id) != 0) {
-        unplaced_.insert(id);  // its row stands: the job was changed and still fires now
-        return;
-    }
+    return run;
+}
 
-    place(place_of_run, now);
+/// Finds a node for a run that has no row yet, and gives it its row.
+void Term::place_new(Runs::iterator run, std::string requested_by, Moment now)
+{
+    const RunId id = run->first;
+    place(run, now);
     const auto placed = runs_.find(id);
     PlannedRun row;
     row.id = id;
     row.dispatched_at = now.wall;
+    row.requested_by = std::move(requested_by);
     if (placed != runs_.end()) {
         row.run_server = placed->second.node;
     } else {
@@ -452,6 +524,64 @@ void Term::plan_fire(const Job& job, WallTime scheduled_at, Moment now)
         step_.ended.pop_back();
     }
     step_.runs.push_back(std::move(row));
+}
+
+/// The oldest fire of the job that still runs when it could not be planned in time.
+WallTime Term::oldest_fire(const Job& job, WallTime now) const
+{
+    std::chrono::milliseconds window = settings_.misfire_window;
+    if (job.misfire_window) window = *job.misfire_window;
+    return window == 0ms ? WallTime() : now - window;
+}
+
+bool Term::at_limit(const Job& job)
+{
+    if (job.run_limit == 0) return false;
+    const std::int64_t ended = run_numbers_.try_emplace(job.id, job.counters.run_num).first->second;
+    const auto open = runs_of_job_.find(job.id);
+    const std::size_t under_way = open == runs_of_job_.end() ? 0 : open->second.size();
+    return ended + static_cast<std::int64_t>(under_way) >= job.run_limit;
+}
+
+/// A node says that the run is over. It may say so again after it was cut off.
+void Term::report_end(const RunId& id, RunState state)
+{
+    const auto run = runs_.find(id);
+    const bool was_open = run != runs_.end();
+    if (was_open) close(run);
+    if (was_open || !begun_) {
+        note_end(id, state);
+    } else {
+        ended_lately_[id.scheduled_at].insert(id);
+    }
+}
+
+/// The run is over: it counts for its job's limit, or leaves room for another one.
+void Term::note_end(const RunId& id, RunState state)
+{
+    ended_lately_[id.scheduled_at].insert(id);
+    if (id.attempt != 1) return;
+    if (has_run(state)) {
+        const auto number = run_numbers_.find(id.job);
+        if (number != run_numbers_.end()) ++number->second;
+        return;
+    }
+    if (!begun_) not_run_.insert(id);
+    unpark(id.job);
+}
+
+void Term::unpark(JobId job)
+{
+    if (parked_.erase(job) != 0) planner_.reset(job, planned_through_);
+}
+
+/// What the store has counted. What a node has reported and not yet recorded is ahead of it.
+void Term::learn_run_numbers(const TermStart& found)
+{
+    for (const auto& [job, number] : found.run_numbers) {
+        std::int64_t& known = run_numbers_[job];
+        known = std::max(known, number);
+    }
 }
 
 void Term::place(Runs::iterator run, Moment now)
@@ -588,10 +718,11 @@ void Term::end_here(Runs::iterator run, RunState state, std::string why, WallTim
     row.dispatch_server = self_;
     row.epoch = epoch_;
     row.ended_at = at;
-    ended_lately_[row.id.scheduled_at].insert(row.id);
-    ended_here_.push_back(Ended{state, row.id.scheduled_at});
+    const RunId id = row.id;
+    ended_here_.push_back(Ended{state, id.scheduled_at});
     step_.ended.push_back(std::move(row));
     close(run);
+    note_end(id, state);
 }
 
 void Term::release(Runs::iterator run)

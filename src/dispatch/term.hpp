@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "base/result.hpp"
 #include "dispatch/job_table.hpp"
 #include "dispatch/planner.hpp"
 #include "model/node_load.hpp"
@@ -26,7 +27,7 @@ namespace peercron {
 struct DispatchSettings {
     std::string default_zone = "UTC";
     std::chrono::milliseconds lookahead{2000};
-    std::chrono::milliseconds misfire_window{60000};
+    std::chrono::milliseconds misfire_window{60000};  ///< of jobs without one; 0 = no limit
     std::chrono::milliseconds start_deadline{30000};
     std::chrono::milliseconds poll_interval{2000};
     std::chrono::milliseconds beat_interval{250};
@@ -104,12 +105,32 @@ public:
     /// Held by a draining node, to be asked back.
     std::vector<RunId> held_by(const NodeName& node) const;
 
+    // What people ask for.
+
+    /// Plans a run of the job for now, whatever its schedule, window and stop flag say; its mutex
+    /// counts. The row is in the next step(). The error: there is no such job.
+    Result<RunId> run_now(JobId job, std::string requested_by, Moment now);
+
+    enum class Whereabouts : std::uint8_t {
+        unknown,  ///< it has ended, or never was
+        here,     ///< no node knows of it yet
+        held,     ///< its node holds it; it may be asked back
+        running,  ///< or about to start, or its node has not said
+    };
+    struct RunPlace {
+        Whereabouts whereabouts = Whereabouts::unknown;
+        NodeName node;
+    };
+    RunPlace find_run(const RunId& run) const;
+    /// Ends a run that is here, or that its node has given back: it does not start.
+    void cancel(const RunId& run, std::string why, Moment now);
+
     // Doubt: runs that a node should know of, and does not.
 
     const std::set<RunId>& doubtful() const { return doubtful_; }
     /// The store was read after the node gave its account: a doubtful run that is no longer open
     /// there has ended; one that is still planned was never received, and is handed out again.
-    void resolve_doubts(std::span<const OpenRun> open_in_store, Moment now);
+    void resolve_doubts(const TermStart& found, Moment now);
 
     // The pipeline.
 
@@ -118,6 +139,8 @@ public:
     PlanStep step(Moment now);
     /// Whether a step would change the ledger, other than moving planned-through.
     bool has_news(Moment now);
+    /// Whether the last step() left fires behind that are due, because there were too many.
+    bool behind() const { return behind_; }
     /// What to send after the last step() was committed.
     std::vector<Outgoing> messages(Moment now);
 
@@ -168,7 +191,15 @@ private:
     NodeState& known(const NodeName& node, Moment now);
     bool available(const NodeState& node, SteadyTime now) const;
     std::optional<NodeName> least_loaded(SteadyTime now) const;
-    void plan_fire(const Job& job, WallTime scheduled_at, Moment now);
+    Planner::Next plan_fire(const Job& job, WallTime scheduled_at, Moment now);
+    OpenRunState fresh_run(const Job& job, const RunId& id, Moment now) const;
+    void place_new(Runs::iterator run, std::string requested_by, Moment now);
+    WallTime oldest_fire(const Job& job, WallTime now) const;
+    bool at_limit(const Job& job);
+    void report_end(const RunId& id, RunState state);
+    void note_end(const RunId& id, RunState state);
+    void unpark(JobId job);
+    void learn_run_numbers(const TermStart& found);
     Runs::iterator open(OpenRunState run);
     void place(Runs::iterator run, Moment now);
     void assign(Runs::iterator run, const NodeName& node, Phase phase, Moment now);
@@ -206,6 +237,13 @@ private:
     std::map<RunId, OpenRunState> taken_back_;
     std::set<RunId> doubtful_;
     std::set<RunId> unplaced_;  ///< to be placed in the next step
+    bool behind_ = false;
+
+    /// How many runs a job with a limit has had, those in runs_ not counted.
+    std::unordered_map<JobId, std::int64_t> run_numbers_;
+    std::unordered_set<JobId> parked_;  ///< have no runs left
+    /// Ended without having run, as their nodes said before begin().
+    std::unordered_set<RunId> not_run_;
     std::vector<Ended> ended_here_;
 
     PlanStep step_;                    ///< gathered for the next step()

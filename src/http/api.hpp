@@ -30,6 +30,14 @@ struct ApiContext {
     /// before is revoked. An error, or an exception: nobody has confirmed it.
     std::function<asio::awaitable<Result<void>>(std::vector<JobId>)> announce;
 
+    /// Has the dispatcher run a job now, or end a run, for the sake of somebody. Errors and
+    /// exceptions as above.
+    std::function<asio::awaitable<Result<RunId>>(JobId, std::string requested_by)> run_now;
+    std::function<asio::awaitable<Result<void>>(RunId, std::string reason)> end_run;
+
+    std::function<std::size_t()> jobs_known;  ///< how many jobs there are, as of the last news
+    std::size_t max_jobs = 500'000;           ///< no more may be added
+
     std::function<std::vector<NodeLoad>()> loads;  ///< the last news of all nodes
     std::function<Epoch()> epoch;      ///< the newest epoch that this node has seen, 0 = none
     std::function<bool()> store_away;  ///< whether the store failed when it was last asked

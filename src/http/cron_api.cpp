@@ -21,7 +21,7 @@ constexpr std::size_t shown_fires = 5;
 class AllJobs final : public ListChunks {
 public:
     explicit AllJobs(StorePool& store)
-        : ListChunks(std::string(envelope_begin) + '[', ']' + std::string(envelope_end)),
+        : ListChunks(fmt::format("{}[", envelope_begin), fmt::format("]{}", envelope_end)),
           store_(store)
     {}
 

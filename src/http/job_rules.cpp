@@ -115,20 +115,6 @@ JobPatch read_job_patch(const Params& params)
     return patch;
 }
 
-Job apply(Job job, const JobPatch& patch)
-{
-    if (patch.cron_set) job.cron_set = *patch.cron_set;
-    if (patch.command) job.command = *patch.command;
-    if (patch.remark) job.remark = *patch.remark;
-    if (patch.stop) job.stop = *patch.stop;
-    if (patch.is_mutex) job.is_mutex = *patch.is_mutex;
-    if (patch.start_time) job.start_time = *patch.start_time;
-    if (patch.end_time) job.end_time = *patch.end_time;
-    if (patch.time_zone) job.time_zone = *patch.time_zone;
-    if (patch.timeout) job.timeout = *patch.timeout;
-    return job;
-}
-
 void check_whole(const Job& job, const JobPatch& patch, std::string_view default_zone)
 {
     if (patch.time_zone && !patch.time_zone->empty()) {

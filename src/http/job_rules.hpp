@@ -20,9 +20,6 @@ std::span<const Param> update_params();
 /// @throws HttpError 400.
 JobPatch read_job_patch(const Params& params);
 
-/// The job with the patch applied.
-Job apply(Job job, const JobPatch& patch);
-
 /// Checks what only `job` as a whole can tell, `patch` already applied: the expression in its time
 /// zone, and that the window has an inside. What the patch does not touch is not judged, so that a
 /// row that somebody broke by hand can be mended piece by piece.

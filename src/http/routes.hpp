@@ -10,6 +10,7 @@ namespace peercron {
 
 void add_cron_routes(Router& router, const ApiContext& context);
 void add_log_routes(Router& router, const ApiContext& context);
+void add_run_routes(Router& router, const ApiContext& context);
 void add_node_routes(Router& router, const ApiContext& context);
 void add_openapi_route(Router& router);
 /// @param metrics_role the role that /metrics needs, if any.
@@ -36,5 +37,11 @@ Page read_page(const Params& params);
 JobId parse_job_id(std::string_view name, std::string_view text);
 
 [[noreturn]] void refuse_unknown_job(std::string_view id);
+
+/// As parse_job_id(), of a row of the ledger.
+std::int64_t parse_row_id(std::string_view name, std::string_view text);
+
+/// "ops at 10.0.0.3", for rows and the log.
+std::string to_string(const Caller& caller);
 
 }  // namespace peercron

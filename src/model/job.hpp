@@ -11,9 +11,18 @@ namespace peercron {
 
 using JobId = std::int64_t;
 
+/// What the ledger says of a job. Not a part of its definition: it changes with every run.
+struct JobCounters {
+    std::int64_t run_num = 0;             ///< runs that have ended; skipped and revoked ones not
+    std::optional<WallTime> last_run_at;  ///< when the latest of them was due or started
+
+    friend bool operator==(const JobCounters&, const JobCounters&) = default;
+};
+
 /// One row of table `cron`: what to run and when.
 struct Job {
     JobId id = 0;
+    std::string name;      ///< unique; empty = none
     std::string cron_set;  ///< the expression, see schedule/
     std::string command;
     std::string remark;
@@ -23,16 +32,24 @@ struct Job {
     std::int64_t end_time = 0;        ///< Unix seconds; a fire at t needs t < end_time; 0 = open
     std::string time_zone;            ///< IANA name; empty = the configured one
     std::chrono::seconds timeout{0};  ///< 0 = none
+    std::int64_t run_limit = 0;       ///< after so many runs there are no more; 0 = no limit
+
+    /// How late a fire may run that nobody could plan in time; not set: as configured, 0 = however
+    /// late.
+    std::optional<std::chrono::seconds> misfire_window;
 
     /// Fires at or before this moment are not this version's: it is when the job was added or
     /// last changed. Keeps a dispatcher that plans a gap afterwards from inventing fires.
     WallTime effective_from{};
+
+    JobCounters counters;
 
     friend bool operator==(const Job&, const Job&) = default;
 };
 
 /// What an update changes; a member that is not set stays as it is.
 struct JobPatch {
+    std::optional<std::string> name;
     std::optional<std::string> cron_set;
     std::optional<std::string> command;
     std::optional<std::string> remark;
@@ -42,6 +59,13 @@ struct JobPatch {
     std::optional<std::int64_t> end_time;
     std::optional<std::string> time_zone;
     std::optional<std::chrono::seconds> timeout;
+    std::optional<std::int64_t> run_limit;
+    std::optional<std::optional<std::chrono::seconds>> misfire_window;
+
+    friend bool operator==(const JobPatch&, const JobPatch&) = default;
 };
+
+/// `job` with `patch` applied.
+Job apply(Job job, const JobPatch& patch);
 
 }  // namespace peercron

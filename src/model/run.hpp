@@ -52,6 +52,12 @@ constexpr bool is_final(RunState state)
     return state != RunState::planned && state != RunState::running;
 }
 
+/// Whether a fire that ended so has run, as far as anybody knows: it counts in run_num.
+constexpr bool has_run(RunState state)
+{
+    return is_final(state) && state != RunState::skipped && state != RunState::revoked;
+}
+
 std::string_view to_string(RunState state);
 std::optional<RunState> parse_run_state(std::string_view text);
 
@@ -68,6 +74,7 @@ inline constexpr std::string_view stopped = "job-stopped";
 inline constexpr std::string_view deleted = "job-deleted";
 inline constexpr std::string_view node_died = "node-died";
 inline constexpr std::string_view node_stopped = "node-stopped";
+inline constexpr std::string_view on_request = "on-request";  ///< a person ended it
 inline constexpr std::string_view isolated = "node-isolated";
 }  // namespace reason
 
@@ -78,8 +85,9 @@ struct PlannedRun {
     std::string reason;
     NodeName run_server;  ///< the node it is handed to; empty when skipped
     WallTime dispatched_at{};
-    std::int64_t fires = 1;  ///< more than 1: one row for a gap of so many missed fires …
-    WallTime gap_end{};      ///< … from id.scheduled_at to here
+    std::string requested_by;  ///< who asked for it by hand; empty = planned by its schedule
+    std::int64_t fires = 1;    ///< more than 1: one row for a gap of so many missed fires …
+    WallTime gap_end{};        ///< … from id.scheduled_at to here
 };
 
 /// What a node reports about a run: that it started, or how it ended.

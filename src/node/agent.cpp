@@ -72,6 +72,37 @@ void Agent::report(const RunReport& report)
 
 asio::awaitable<Result<void>> Agent::announce(std::vector<JobId> jobs)
 {
+    JobChanged message;
+    message.jobs = std::move(jobs);
+    const Result<Done> done = co_await ask(std::move(message), Repeat::safe);
+    if (!done) co_return done.error();
+    co_return Result<void>();
+}
+
+asio::awaitable<Result<RunId>> Agent::run_now(JobId job, std::string requested_by)
+{
+    RunNow message;
+    message.job = job;
+    message.requested_by = std::move(requested_by);
+    const Result<Done> done = co_await ask(std::move(message), Repeat::unsafe);
+    if (!done) co_return done.error();
+    if (!done->run) co_return Error{"the dispatcher is too old to run a job on request"};
+    co_return *done->run;
+}
+
+asio::awaitable<Result<void>> Agent::end_run(RunId run, std::string reason)
+{
+    EndRun message;
+    message.run = run;
+    message.reason = std::move(reason);
+    const Result<Done> done = co_await ask(std::move(message), Repeat::safe);
+    if (!done) co_return done.error();
+    co_return Result<void>();
+}
+
+template <class Asked>
+asio::awaitable<Result<Done>> Agent::ask(Asked message, Repeat repeat)
+{
     const auto deadline = clock_.steady_now() + announce_limit;
     for (;;) {
         if (current_ == nullptr) {
@@ -81,18 +112,21 @@ asio::awaitable<Result<void>> Agent::announce(std::vector<JobId> jobs)
         }
         const Session* asked = current_;
         const Epoch epoch = current_->epoch;
-        const std::uint64_t request = ++last_request_;
-        current_->channel->send(JobChanged{request, jobs});
+        message.request = ++last_request_;
+        current_->channel->send(message);
         bool in_time = true;
         while (in_time && current_ == asked && current_->epoch == epoch &&
-               !answers_.contains(request)) {
+               !answers_.contains(message.request)) {
             in_time = co_await changed_.wait_until(deadline);
         }
-        const auto answer = answers_.extract(request);
-        if (answer && answer.mapped().empty()) co_return Result<void>();
-        if (answer) co_return Error{answer.mapped()};
+        auto answer = answers_.extract(message.request);
+        if (answer && answer.mapped().error.empty()) co_return std::move(answer.mapped());
+        if (answer) co_return Error{answer.mapped().error};
         if (!in_time) co_return Error{"the dispatcher did not answer in time"};
         // It has left; its successor is asked.
+        if (repeat == Repeat::unsafe) {
+            co_return Error{"the dispatcher left before it answered: it may have done it or not"};
+        }
     }
 }
 
@@ -130,8 +164,9 @@ void Agent::handle(Session& session, Message message)
     };
     const auto on_kill = [&](KillRun& kill) { runs_.kill(kill.run, std::move(kill.reason)); };
     const auto on_beat = [&](DispatcherBeat& news) { beat(session, std::move(news)); };
-    const auto on_done = [&](JobChangedDone& done) {
-        answers_[done.request] = std::move(done.error);
+    const auto on_done = [&](Done& done) {
+        const std::uint64_t request = done.request;
+        answers_[request] = std::move(done);
         changed_.notify();
         // Nobody waits any more for what was asked long ago.
         while (answers_.size() > 1000) answers_.erase(answers_.begin());

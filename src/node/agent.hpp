@@ -45,6 +45,13 @@ public:
     /// time.
     asio::awaitable<Result<void>> announce(std::vector<JobId> jobs);
 
+    /// Has the dispatcher plan a run of the job for now; completes when it is in the ledger. The
+    /// error says why not, or that nobody knows.
+    asio::awaitable<Result<RunId>> run_now(JobId job, std::string requested_by);
+
+    /// Has the dispatcher end a run; completes when its node is told.
+    asio::awaitable<Result<void>> end_run(RunId run, std::string reason);
+
     /// From now on the dispatcher gives this node nothing, and takes back what it holds.
     void begin_draining();
 
@@ -61,6 +68,11 @@ private:
         NodeName dispatcher;
     };
 
+    /// Whether a dispatcher that takes over is asked again.
+    enum class Repeat : std::uint8_t { safe, unsafe };
+
+    template <class Asked>
+    asio::awaitable<Result<Done>> ask(Asked request, Repeat repeat);
     void handle(Session& session, Message message);
     void hello(Session& session, const TermHello& hello);
     void beat(Session& session, DispatcherBeat beat);
@@ -80,7 +92,7 @@ private:
 
     Event changed_;  // current_ or answers_
     std::uint64_t last_request_ = 0;
-    std::map<std::uint64_t, std::string> answers_;
+    std::map<std::uint64_t, Done> answers_;
 };
 
 }  // namespace peercron

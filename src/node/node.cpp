@@ -248,6 +248,11 @@ private:
             .coordinator = coordinator_,
             .announce =
                 [this](std::vector<JobId> jobs) { return agent_.announce(std::move(jobs)); },
+            .run_now = [this](JobId job,
+                              std::string by) { return agent_.run_now(job, std::move(by)); },
+            .end_run = [this](RunId run,
+                              std::string why) { return agent_.end_run(run, std::move(why)); },
+            .jobs_known = [this] { return dispatcher_.jobs().size(); },
             .loads = [this] { return agent_.roster(); },
             .epoch = [this] { return executor_.newest_epoch(); },
             .store_away = [this] { return api_store_.away(); },

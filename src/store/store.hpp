@@ -9,6 +9,7 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace peercron {
@@ -34,9 +35,16 @@ private:
     Epoch newest_;
 };
 
+/// Another job has this name already.
+class NameTaken : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
 /// How much text the columns of table cron take. A job with more is refused with a StoreError;
 /// whoever takes jobs from people checks first.
 struct JobLimits {
+    static constexpr std::size_t name_characters = 128;
     static constexpr std::size_t cron_set_characters = 255;
     static constexpr std::size_t command_bytes = 65'535;
     static constexpr std::size_t remark_characters = 1024;
@@ -45,13 +53,19 @@ struct JobLimits {
 
 /// A page of jobs, ordered by id.
 struct JobQuery {
-    std::optional<std::string> search;  ///< a part of command or remark, taken literally
+    std::optional<std::string> search;  ///< a part of name, command or remark, taken literally
+    std::optional<std::string> name;    ///< the whole name
     std::size_t offset = 0;
     std::size_t limit = 50;
 };
 struct JobPage {
     std::vector<Job> jobs;
     std::int64_t total = 0;
+};
+
+struct JobCount {
+    std::int64_t total = 0;
+    std::int64_t stopped = 0;
 };
 
 /// How far a reader has followed table `cron`.
@@ -67,8 +81,10 @@ struct JobChanges {
     JobCursor next;
 };
 
-/// A page of the ledger, newest first (by id).
+/// A page of the ledger, newest first (by id); with after_id oldest first.
 struct LogQuery {
+    std::optional<std::int64_t> after_id;  ///< rows with a greater id, planned ones too
+    std::vector<std::int64_t> ids;         ///< only these, planned ones too; empty = all
     std::optional<JobId> cron_id;
     std::optional<std::string> search;  ///< a part of the output, taken literally
     std::optional<std::string> dispatch_server;
@@ -85,6 +101,7 @@ struct LogRow {
     std::int64_t time = 0;           ///< Unix seconds of the scheduled time
     std::int64_t dispatch_time = 0;  ///< Unix seconds
     RunReport run;                   ///< id.scheduled_at of rows older than the upgrade is `time`
+    std::string requested_by;        ///< see PlannedRun
     std::int64_t fires = 1;          ///< see PlannedRun
     std::optional<WallTime> gap_end;
 };
@@ -107,6 +124,8 @@ struct TermStart {
     /// planned_through, or after it: a job that is changed must not fire again at a moment when it
     /// has fired.
     std::vector<RunId> ended_lately;
+    /// run_num of every job that has a run_limit, as it belongs to open_runs.
+    std::vector<std::pair<JobId, std::int64_t>> run_numbers;
 };
 
 /// One step of the plan, committed whole or not at all. What ended comes first, then what moved,
@@ -146,16 +165,22 @@ public:
     virtual std::optional<Job> find_job(JobId id) = 0;
     /// The rows of these ids that exist.
     virtual std::vector<Job> find_jobs_by_id(std::span<const JobId> ids) = 0;
-    /// Adds `draft` under a new id, effective from `now`; returns the row.
+    virtual std::optional<Job> find_job_by_name(const std::string& name) = 0;
+    virtual JobCount count_jobs() = 0;
+    /// Adds `draft` under a new id, effective from `now`; returns the row. Throws NameTaken.
     virtual Job add_job(const Job& draft, WallTime now) = 0;
-    /// Applies `patch`, effective from `now`; nullopt when there is no such job.
+    /// Applies `patch`, effective from `now`; nullopt when there is no such job. Throws NameTaken.
     virtual std::optional<Job> update_job(JobId id, const JobPatch& patch, WallTime now) = 0;
     /// Deletes the row (its ledger rows stay) and returns it; nullopt when there is no such job.
     virtual std::optional<Job> delete_job(JobId id) = 0;
+    /// Deletes those of them that exist; returns how many did.
+    virtual std::int64_t delete_jobs(std::span<const JobId> ids) = 0;
     virtual JobChanges changes_since(const JobCursor& cursor) = 0;
     virtual std::vector<JobId> job_ids() = 0;
 
     // Ledger.
+    /// The newest epoch that has begun; 0 when none has.
+    virtual Epoch newest_epoch() = 0;
     /// Begins the term `epoch` unless the store has seen a newer one (then throws Deposed). From
     /// here on no step of an older epoch can be committed. May be called again in the same term,
     /// to read what has become of the open runs.
@@ -166,6 +191,8 @@ public:
     /// what truly happened. Writing a report again changes nothing.
     virtual void record(std::span<const RunReport> reports) = 0;
     virtual LogPage find_log(const LogQuery& query) = 0;
+    virtual std::optional<LogRow> find_log_row(std::int64_t id) = 0;
+    virtual std::optional<LogRow> find_log_row(const RunId& run) = 0;
 };
 
 }  // namespace peercron

@@ -268,11 +268,26 @@ struct Writer {
         to.set_request(changed.request);
         to.mutable_jobs()->Add(changed.jobs.begin(), changed.jobs.end());
     }
-    void operator()(const JobChangedDone& done) const
+    void operator()(const RunNow& run) const
     {
-        pb::JobChangedDone& to = *out.mutable_job_changed_done();
+        pb::RunNow& to = *out.mutable_run_now();
+        to.set_request(run.request);
+        to.set_job(run.job);
+        to.set_requested_by(run.requested_by);
+    }
+    void operator()(const EndRun& end) const
+    {
+        pb::EndRun& to = *out.mutable_end_run();
+        to.set_request(end.request);
+        write(end.run, *to.mutable_run());
+        to.set_reason(end.reason);
+    }
+    void operator()(const Done& done) const
+    {
+        pb::Done& to = *out.mutable_done();
         to.set_request(done.request);
         to.set_error(done.error);
+        if (done.run) write(*done.run, *to.mutable_run());
     }
 };
 
@@ -308,6 +323,15 @@ Message read(pb::NodeBeat& in)
                     .load = read(*in.mutable_load())};
 }
 
+Message read(pb::Done& in)
+{
+    Done done;
+    done.request = in.request();
+    done.error = std::move(*in.mutable_error());
+    if (in.has_run()) done.run = read(in.run());
+    return done;
+}
+
 std::optional<Message> read(pb::Envelope& in)
 {
     switch (in.kind_case()) {
@@ -335,9 +359,14 @@ std::optional<Message> read(pb::Envelope& in)
         case pb::Envelope::kJobChanged:
             return JobChanged{in.job_changed().request(),
                               {in.job_changed().jobs().begin(), in.job_changed().jobs().end()}};
-        case pb::Envelope::kJobChangedDone:
-            return JobChangedDone{in.job_changed_done().request(),
-                                  std::move(*in.mutable_job_changed_done()->mutable_error())};
+        case pb::Envelope::kRunNow:
+            return RunNow{in.run_now().request(), in.run_now().job(),
+                          std::move(*in.mutable_run_now()->mutable_requested_by())};
+        case pb::Envelope::kEndRun:
+            return EndRun{in.end_run().request(), read(in.end_run().run()),
+                          std::move(*in.mutable_end_run()->mutable_reason())};
+        case pb::Envelope::kDone:
+            return read(*in.mutable_done());
         case pb::Envelope::KIND_NOT_SET:
             break;
     }

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -102,14 +103,30 @@ struct JobChanged {
     std::vector<JobId> jobs;
     friend bool operator==(const JobChanged&, const JobChanged&) = default;
 };
-/// Dispatcher → node: the change holds; what was handed out before is revoked.
-struct JobChangedDone {
+/// Node → dispatcher: run this job once, now, whatever its schedule says.
+struct RunNow {
     std::uint64_t request = 0;
-    std::string error;  ///< empty = done
-    friend bool operator==(const JobChangedDone&, const JobChangedDone&) = default;
+    JobId job = 0;
+    std::string requested_by;  ///< for the row
+    friend bool operator==(const RunNow&, const RunNow&) = default;
+};
+/// Node → dispatcher: end this run, or see to it that it does not start.
+struct EndRun {
+    std::uint64_t request = 0;
+    RunId run;
+    std::string reason;  ///< who asked, for the row
+    friend bool operator==(const EndRun&, const EndRun&) = default;
+};
+/// Dispatcher → node, the answer to JobChanged (the change holds; what was handed out before is
+/// revoked), RunNow (the run is in the ledger) or EndRun (its node is told).
+struct Done {
+    std::uint64_t request = 0;
+    std::string error;         ///< empty = done
+    std::optional<RunId> run;  ///< of RunNow
+    friend bool operator==(const Done&, const Done&) = default;
 };
 
 using Message = std::variant<TermHello, Account, RunOrders, Revoke, Revoked, RunReports, KillRun,
-                             DispatcherBeat, NodeBeat, JobChanged, JobChangedDone>;
+                             DispatcherBeat, NodeBeat, JobChanged, RunNow, EndRun, Done>;
 
 }  // namespace peercron

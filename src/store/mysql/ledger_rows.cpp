@@ -6,8 +6,10 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
 #include <optional>
 #include <tuple>
+#include <unordered_set>
 #include <utility>
 
 namespace peercron {
@@ -16,6 +18,9 @@ namespace {
 // Widths of columns, in characters.
 constexpr std::size_t reason_width = 255;
 constexpr std::size_t server_width = 255;
+
+// Rows that one condition names: more would take the optimizers of MySQL and MariaDB to a scan.
+constexpr std::size_t rows_of_a_condition = 500;
 
 /// Puts rows together to statements of a good length; a row that is longer gets its own.
 class Rows {
@@ -92,21 +97,50 @@ std::vector<LedgerStatement> planned_statements(const MysqlConnection& connectio
 {
     constexpr std::string_view head =
         "INSERT INTO log (cron_id, scheduled_at, attempt, time, state, reason, run_server,"
-        " dispatch_server, dispatch_time, epoch, fires, gap_end, output, use_time) VALUES ";
+        " dispatch_server, dispatch_time, epoch, fires, gap_end, requested_by, output, use_time)"
+        " VALUES ";
     const std::string dispatcher =
         connection.quote(first_characters(dispatch_server, server_width));
     Rows rows(connection, head, tail);
     for (const PlannedRun* run : in_order(runs)) {
         const bool gap = run->fires > 1;
-        rows.add(fmt::format("({},{},{},{},'{}',{},{},{},{},{},{},{},'',0)", run->id.job,
+        rows.add(fmt::format("({},{},{},{},'{}',{},{},{},{},{},{},{},{},'',0)", run->id.job,
                              to_unix_millis(run->id.scheduled_at), run->id.attempt,
                              unix_seconds(run->id.scheduled_at), to_string(run->state),
                              connection.quote(first_characters(run->reason, reason_width)),
                              connection.quote(first_characters(run->run_server, server_width)),
                              dispatcher, unix_seconds(run->dispatched_at), epoch, run->fires,
-                             nullable(gap ? std::optional(run->gap_end) : std::nullopt)));
+                             nullable(gap ? std::optional(run->gap_end) : std::nullopt),
+                             connection.quote(first_characters(run->requested_by, server_width))));
     }
     return rows.take();
+}
+
+/// The runs among `runs` whose rows are final. Locks the rows of all of them.
+std::unordered_set<RunId> lock_and_find_final(MysqlConnection& connection,
+                                              std::span<const RunId> runs)
+{
+    std::unordered_set<RunId> ended;
+    while (!runs.empty()) {
+        const auto some = runs.first(std::min(runs.size(), rows_of_a_condition));
+        runs = runs.subspan(some.size());
+        std::string condition;
+        for (const RunId& run : some) {
+            condition += fmt::format("{}(cron_id = {} AND scheduled_at = {} AND attempt = {})",
+                                     condition.empty() ? "" : " OR ", run.job,
+                                     to_unix_millis(run.scheduled_at), run.attempt);
+        }
+        MysqlRows rows = connection.query(
+            "SELECT cron_id, scheduled_at, attempt, state IN ('planned', 'running')"
+            " FROM log FORCE INDEX (by_run) WHERE " +
+            condition + " FOR UPDATE");
+        while (rows.next()) {
+            if (rows.integer(3) != 0) continue;
+            ended.insert({rows.integer(0), from_unix_millis(rows.integer(1)),
+                          static_cast<std::int32_t>(rows.integer(2))});
+        }
+    }
+    return ended;
 }
 
 }  // namespace
@@ -195,6 +229,36 @@ std::vector<LedgerStatement> report_statements(const MysqlConnection& connection
             report->cpu_time.count(), report->max_rss, report->output_bytes, output));
     }
     return rows.take();
+}
+
+std::vector<std::string> counter_statements(MysqlConnection& connection,
+                                            std::span<const RunReport> reports)
+{
+    std::vector<RunId> runs;
+    for (const RunReport* report : in_order(reports)) {
+        if (has_run(report->state) && report->id.attempt == 1) runs.push_back(report->id);
+    }
+    if (runs.empty()) return {};
+    std::unordered_set<RunId> counted = lock_and_find_final(connection, runs);
+
+    std::map<JobId, JobCounters> jobs;  // in order, as every statement that locks several rows
+    for (const RunReport& report : reports) {
+        if (!has_run(report.state) || report.id.attempt != 1) continue;
+        if (!counted.insert(report.id).second) continue;
+        JobCounters& job = jobs[report.id.job];
+        const WallTime ran_at = report.started_at.value_or(report.id.scheduled_at);
+        job.last_run_at = std::max(job.last_run_at.value_or(ran_at), ran_at);
+        ++job.run_num;
+    }
+    Rows rows(connection, "INSERT INTO cron_counter (cron_id, run_num, last_run_at) VALUES ",
+              " ON DUPLICATE KEY UPDATE run_num = run_num + VALUES(run_num),"
+              " last_run_at = GREATEST(COALESCE(last_run_at, 0), VALUES(last_run_at))");
+    for (const auto& [id, job] : jobs) {
+        rows.add(fmt::format("({},{},{})", id, job.run_num, to_unix_millis(*job.last_run_at)));
+    }
+    std::vector<std::string> statements;
+    for (LedgerStatement& statement : rows.take()) statements.push_back(std::move(statement.sql));
+    return statements;
 }
 
 }  // namespace peercron

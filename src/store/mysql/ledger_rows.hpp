@@ -39,4 +39,10 @@ enum class GivesWay : std::uint8_t { only_open, lost_too };
 std::vector<LedgerStatement> report_statements(const MysqlConnection& connection,
                                                std::span<const RunReport> reports, GivesWay rule);
 
+/// The statements that count in table cron_counter those of `reports` with which a fire has run
+/// (first attempts that end an open row). Locks the rows of the reports: to be called, and carried
+/// out, in the transaction that writes the reports, before them.
+std::vector<std::string> counter_statements(MysqlConnection& connection,
+                                            std::span<const RunReport> reports);
+
 }  // namespace peercron

@@ -4,6 +4,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <iterator>
 #include <string>
 #include <utility>
@@ -113,10 +114,11 @@ RunReport what_fits(const RunReport& report)
 
 void write(MysqlConnection& connection, std::span<const RunReport> reports)
 {
-    for (const LedgerStatement& statement :
-         report_statements(connection, reports, GivesWay::lost_too)) {
-        connection.execute(statement.sql);
-    }
+    std::vector<std::string> statements;
+    append(statements, report_statements(connection, reports, GivesWay::lost_too));
+    MysqlTransaction transaction(connection);
+    std::ranges::move(counter_statements(connection, reports), std::back_inserter(statements));
+    transaction.commit(std::move(statements));
 }
 
 void write_what_fits(MysqlConnection& connection, const RunReport& report, const MysqlError& error)
@@ -167,7 +169,11 @@ void commit_step(MysqlConnection& connection, const PlanStep& step)
     {
         MysqlTransaction transaction(connection, MysqlTransaction::Reads::latest, std::move(guard));
         deposed = transaction.first_matched() == 0;
-        if (!deposed) transaction.commit(std::move(statements));
+        if (!deposed) {
+            std::ranges::move(counter_statements(connection, step.ended),
+                              std::back_inserter(statements));
+            transaction.commit(std::move(statements));
+        }
     }
     if (deposed) throw_deposed(connection, step.epoch);
 }
@@ -178,6 +184,7 @@ PlanStep with_plain_texts(PlanStep step)
         for (PlannedRun& run : *runs) {
             run.reason = plain_ascii(run.reason);
             run.run_server = plain_ascii(run.run_server);
+            run.requested_by = plain_ascii(run.requested_by);
         }
     }
     for (RunReport& report : step.ended) report = what_fits(report);
@@ -187,8 +194,12 @@ PlanStep with_plain_texts(PlanStep step)
 /// The condition of a query of table log.
 std::string condition(const MysqlConnection& connection, const LogQuery& query)
 {
+    const bool named = query.after_id || !query.ids.empty();
     std::string sql = query.state ? fmt::format("state = '{}'", to_string(*query.state))
+                      : named     ? std::string("TRUE")
                                   : std::string("state <> 'planned'");
+    if (query.after_id) sql += fmt::format(" AND id > {}", *query.after_id);
+    if (!query.ids.empty()) sql += fmt::format(" AND id IN ({})", fmt::join(query.ids, ","));
     if (query.cron_id) sql += fmt::format(" AND cron_id = {}", *query.cron_id);
     if (query.run_server) sql += " AND run_server = " + connection.quote(*query.run_server);
     if (query.dispatch_server) {
@@ -217,6 +228,7 @@ std::string condition(const MysqlConnection& connection, const LogQuery& query)
 /// soon.
 std::string_view index_hint(const LogQuery& query)
 {
+    if (query.after_id || !query.ids.empty()) return "";
     const bool narrow = query.cron_id || query.state || query.run_server || query.dispatch_server;
     // Nearly all rows match: the newest ones, instead of an index of all of them, to be sorted.
     if (!narrow && !query.from && !query.to) return "FORCE INDEX (PRIMARY)";
@@ -251,10 +263,42 @@ LogRow read_log_row(const MysqlRows& row)
     run.output = row.text(19);
     log.fires = row.integer(20);
     log.gap_end = time_or_null(row, 21);
+    log.requested_by = row.text(22);
     return log;
 }
 
+constexpr std::string_view select_log =
+    "SELECT id, cron_id, time, dispatch_time, scheduled_at, attempt, state, reason,"
+    " run_server, dispatch_server, epoch, started_at, ended_at, use_time, exit_code,"
+    " term_signal, cpu_time, max_rss, output_bytes, output, fires, gap_end, requested_by"
+    " FROM log ";
+
+std::optional<LogRow> read_one_row(MysqlConnection& connection, std::string_view condition)
+{
+    MysqlRows rows = connection.query(std::string(select_log).append(condition));
+    if (!rows.next()) return std::nullopt;
+    return read_log_row(rows);
+}
+
+std::vector<std::pair<JobId, std::int64_t>> read_run_numbers(MysqlConnection& connection)
+{
+    std::vector<std::pair<JobId, std::int64_t>> numbers;
+    MysqlRows rows = connection.query(
+        "SELECT id, run_num FROM cron JOIN cron_counter ON cron_id = id WHERE run_limit > 0");
+    while (rows.next()) numbers.emplace_back(rows.integer(0), rows.integer(1));
+    return numbers;
+}
+
 }  // namespace
+
+Epoch MysqlStore::newest_epoch()
+{
+    const auto work = [](MysqlConnection& connection) {
+        MysqlRows rows = connection.query("SELECT epoch FROM term WHERE id = 1");
+        return rows.next() ? rows.natural(0) : Epoch{0};
+    };
+    return session_.run("read the newest epoch", Repeat::safe, work);
+}
 
 TermStart MysqlStore::begin_term(Epoch epoch, const NodeName& dispatcher)
 {
@@ -268,6 +312,8 @@ TermStart MysqlStore::begin_term(Epoch epoch, const NodeName& dispatcher)
                         epoch, name));
         if (matched == 0) throw_deposed(connection, epoch);
         TermStart start;
+        // One snapshot, so that the numbers of runs belong to the open runs.
+        MysqlTransaction snapshot(connection, MysqlTransaction::Reads::snapshot);
         {
             MysqlRows rows = connection.query("SELECT planned_through FROM term WHERE id = 1");
             if (rows.next()) start.planned_through = time_or_null(rows, 0);
@@ -276,6 +322,8 @@ TermStart MysqlStore::begin_term(Epoch epoch, const NodeName& dispatcher)
         if (start.planned_through) {
             start.ended_lately = read_ended_lately(connection, *start.planned_through - lately);
         }
+        start.run_numbers = read_run_numbers(connection);
+        snapshot.commit({});
         return start;
     };
     return session_.run(fmt::format("begin the term of epoch {}", epoch), Repeat::safe, work);
@@ -314,17 +362,33 @@ LogPage MysqlStore::find_log(const LogQuery& query)
             page.total = total.integer(0);
         }
         // The ids first: of the rows that a deep page passes over, only the index is read.
+        const std::string_view order = query.after_id ? "ASC" : "DESC";
         MysqlRows rows = connection.query(fmt::format(
-            "SELECT id, cron_id, time, dispatch_time, scheduled_at, attempt, state, reason,"
-            " run_server, dispatch_server, epoch, started_at, ended_at, use_time, exit_code,"
-            " term_signal, cpu_time, max_rss, output_bytes, output, fires, gap_end"
-            " FROM log JOIN (SELECT id FROM log {} WHERE {} ORDER BY id DESC LIMIT {} OFFSET {})"
-            " AS page USING (id) ORDER BY id DESC",
-            index_hint(query), where, query.limit, query.offset));
+            "{}JOIN (SELECT id FROM log {} WHERE {} ORDER BY id {} LIMIT {} OFFSET {})"
+            " AS page USING (id) ORDER BY id {}",
+            select_log, index_hint(query), where, order, query.limit, query.offset, order));
         while (rows.next()) page.rows.push_back(read_log_row(rows));
         return page;
     };
     return session_.run("list the log", Repeat::safe, work);
+}
+
+std::optional<LogRow> MysqlStore::find_log_row(std::int64_t id)
+{
+    const auto work = [&](MysqlConnection& connection) {
+        return read_one_row(connection, fmt::format("WHERE id = {}", id));
+    };
+    return session_.run(fmt::format("read ledger row {}", id), Repeat::safe, work);
+}
+
+std::optional<LogRow> MysqlStore::find_log_row(const RunId& run)
+{
+    const auto work = [&](MysqlConnection& connection) {
+        return read_one_row(connection,
+                            fmt::format("WHERE cron_id = {} AND scheduled_at = {} AND attempt = {}",
+                                        run.job, to_unix_millis(run.scheduled_at), run.attempt));
+    };
+    return session_.run("read the ledger row of " + to_string(run), Repeat::safe, work);
 }
 
 }  // namespace peercron

@@ -4,6 +4,8 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include <mysqld_error.h>
+
 #include <algorithm>
 #include <string>
 
@@ -16,8 +18,9 @@ using Repeat = MysqlSession::Repeat;
 constexpr std::string_view select_job =
     "SELECT id, cron_set, command, remark, stop, is_mutex, start_time, end_time, time_zone, "
     "timeout,"
-    " IF(effective_set_at = changed_at, effective_from, FLOOR(UNIX_TIMESTAMP(changed_at) * 1000))"
-    " FROM cron ";
+    " IF(effective_set_at = changed_at, effective_from, FLOOR(UNIX_TIMESTAMP(changed_at) * 1000)),"
+    " name, run_limit, misfire_window, run_num, last_run_at"
+    " FROM cron LEFT JOIN cron_counter ON cron_id = id ";
 
 // How long a transaction may stay open and its rows still be found by changes_since().
 constexpr int overlap_seconds = 30;
@@ -39,6 +42,11 @@ Job read_job(const MysqlRows& row)
     job.time_zone = row.text(8);
     job.timeout = std::chrono::seconds(row.integer(9));
     job.effective_from = from_unix_millis(row.integer(10));
+    job.name = row.text(11);
+    job.run_limit = row.integer(12);
+    if (!row.is_null(13)) job.misfire_window = std::chrono::seconds(row.integer(13));
+    job.counters.run_num = row.integer(14);
+    if (!row.is_null(15)) job.counters.last_run_at = from_unix_millis(row.integer(15));
     return job;
 }
 
@@ -53,6 +61,22 @@ std::optional<Job> read_one(MysqlConnection& connection, JobId id, std::string_v
     MysqlRows rows = connection.query(fmt::format("{}WHERE id = {}{}", select_job, id, lock));
     if (!rows.next()) return std::nullopt;
     return read_job(rows);
+}
+
+/// A name as a literal: NULL when there is none.
+std::string quote_name(const MysqlConnection& connection, const std::string& name)
+{
+    return name.empty() ? "NULL" : connection.quote(name);
+}
+
+std::string window_or_null(const std::optional<std::chrono::seconds>& window)
+{
+    return window ? std::to_string(window->count()) : "NULL";
+}
+
+[[noreturn]] void throw_name_taken(const std::string& name)
+{
+    throw NameTaken("a job named '" + name + "' exists already");
 }
 
 /// The assignments of `patch`, each followed by a comma.
@@ -74,6 +98,11 @@ std::string assignments(const MysqlConnection& connection, const JobPatch& patch
     number("end_time", patch.end_time);
     text("time_zone", patch.time_zone);
     if (patch.timeout) number("timeout", patch.timeout->count());
+    number("run_limit", patch.run_limit);
+    if (patch.name) sql += fmt::format("name = {}, ", quote_name(connection, *patch.name));
+    if (patch.misfire_window) {
+        sql += fmt::format("misfire_window = {}, ", window_or_null(*patch.misfire_window));
+    }
     return sql;
 }
 
@@ -107,12 +136,15 @@ void MysqlStore::ping()
 JobPage MysqlStore::find_jobs(const JobQuery& query)
 {
     const auto work = [&](MysqlConnection& connection) {
-        std::string condition;
+        std::string condition = "WHERE TRUE";
         if (query.search) {
-            const std::string pattern = connection.quote(like_pattern(*query.search));
-            condition = fmt::format(
-                "WHERE command LIKE {0} ESCAPE '|' OR remark LIKE {0} ESCAPE '|'", pattern);
+            // Names are compared by bytes, searched like the others.
+            condition += fmt::format(
+                " AND (command LIKE {0} ESCAPE '|' OR remark LIKE {0} ESCAPE '|' OR CONVERT(name"
+                " USING utf8mb4) COLLATE utf8mb4_unicode_520_ci LIKE {0} ESCAPE '|')",
+                connection.quote(like_pattern(*query.search)));
         }
+        if (query.name) condition += " AND name = " + connection.quote(*query.name);
         JobPage page;
         read_jobs(
             connection,
@@ -157,20 +189,50 @@ std::vector<Job> MysqlStore::find_jobs_by_id(std::span<const JobId> ids)
     return session_.run("read the jobs", Repeat::safe, work);
 }
 
+std::optional<Job> MysqlStore::find_job_by_name(const std::string& name)
+{
+    const auto work = [&](MysqlConnection& connection) -> std::optional<Job> {
+        std::vector<Job> jobs;
+        read_jobs(connection, "WHERE name = " + connection.quote(name), jobs);
+        if (jobs.empty()) return std::nullopt;
+        return std::move(jobs.front());
+    };
+    return session_.run("read a job by its name", Repeat::safe, work);
+}
+
+JobCount MysqlStore::count_jobs()
+{
+    const auto work = [](MysqlConnection& connection) {
+        MysqlRows rows = connection.query("SELECT COUNT(*), SUM(stop <> 0) FROM cron");
+        rows.next();
+        return JobCount{rows.integer(0), rows.integer(1)};
+    };
+    return session_.run("count the jobs", Repeat::safe, work);
+}
+
 Job MysqlStore::add_job(const Job& draft, WallTime now)
 {
     const auto work = [&](MysqlConnection& connection) {
-        connection.execute(fmt::format(
-            "INSERT INTO cron (cron_set, command, remark, stop, is_mutex, start_time, end_time,"
-            " time_zone, timeout, effective_from, effective_set_at)"
-            " VALUES ({}, {}, {}, {:d}, {:d}, {}, {}, {}, {}, {}, CURRENT_TIMESTAMP(6))",
-            connection.quote(draft.cron_set), connection.quote(draft.command),
-            connection.quote(draft.remark), draft.stop, draft.is_mutex, draft.start_time,
-            draft.end_time, connection.quote(draft.time_zone), draft.timeout.count(),
-            to_unix_millis(now)));
+        try {
+            connection.execute(fmt::format(
+                "INSERT INTO cron (name, cron_set, command, remark, stop, is_mutex, start_time,"
+                " end_time, time_zone, timeout, run_limit, misfire_window, effective_from,"
+                " effective_set_at)"
+                " VALUES ({}, {}, {}, {}, {:d}, {:d}, {}, {}, {}, {}, {}, {}, {},"
+                " CURRENT_TIMESTAMP(6))",
+                quote_name(connection, draft.name), connection.quote(draft.cron_set),
+                connection.quote(draft.command), connection.quote(draft.remark), draft.stop,
+                draft.is_mutex, draft.start_time, draft.end_time, connection.quote(draft.time_zone),
+                draft.timeout.count(), draft.run_limit, window_or_null(draft.misfire_window),
+                to_unix_millis(now)));
+        } catch (const MysqlError& error) {
+            if (error.code() == ER_DUP_ENTRY) throw_name_taken(draft.name);
+            throw;
+        }
         Job job = draft;
         job.id = connection.last_insert_id();
         job.effective_from = now;
+        job.counters = {};
         return job;
     };
     return session_.run("add the job", Repeat::unsafe, work);
@@ -179,10 +241,16 @@ Job MysqlStore::add_job(const Job& draft, WallTime now)
 std::optional<Job> MysqlStore::update_job(JobId id, const JobPatch& patch, WallTime now)
 {
     const auto work = [&](MysqlConnection& connection) {
-        const std::uint64_t matched = connection.execute(fmt::format(
-            "UPDATE cron SET {}effective_from = {}, effective_set_at = CURRENT_TIMESTAMP(6),"
-            " changed_at = CURRENT_TIMESTAMP(6) WHERE id = {}",
-            assignments(connection, patch), to_unix_millis(now), id));
+        std::uint64_t matched = 0;
+        try {
+            matched = connection.execute(fmt::format(
+                "UPDATE cron SET {}effective_from = {}, effective_set_at = CURRENT_TIMESTAMP(6),"
+                " changed_at = CURRENT_TIMESTAMP(6) WHERE id = {}",
+                assignments(connection, patch), to_unix_millis(now), id));
+        } catch (const MysqlError& error) {
+            if (error.code() == ER_DUP_ENTRY) throw_name_taken(patch.name.value_or(""));
+            throw;
+        }
         return matched == 0 ? std::nullopt : read_one(connection, id);
     };
     return session_.run(fmt::format("change job {}", id), Repeat::safe, work);
@@ -193,10 +261,25 @@ std::optional<Job> MysqlStore::delete_job(JobId id)
     const auto work = [&](MysqlConnection& connection) {
         MysqlTransaction transaction(connection);
         std::optional<Job> job = read_one(connection, id, " FOR UPDATE");
-        transaction.commit({fmt::format("DELETE FROM cron WHERE id = {}", id)});
+        transaction.commit({fmt::format("DELETE FROM cron WHERE id = {}", id),
+                            fmt::format("DELETE FROM cron_counter WHERE cron_id = {}", id)});
         return job;
     };
     return session_.run(fmt::format("delete job {}", id), Repeat::unsafe, work);
+}
+
+std::int64_t MysqlStore::delete_jobs(std::span<const JobId> ids)
+{
+    if (ids.empty()) return 0;
+    const auto work = [&](MysqlConnection& connection) {
+        const std::string list = fmt::format("{}", fmt::join(ids, ", "));
+        MysqlTransaction transaction(connection);
+        const std::uint64_t deleted =
+            connection.execute(fmt::format("DELETE FROM cron WHERE id IN ({})", list));
+        transaction.commit({fmt::format("DELETE FROM cron_counter WHERE cron_id IN ({})", list)});
+        return static_cast<std::int64_t>(deleted);
+    };
+    return session_.run(fmt::format("delete {} jobs", ids.size()), Repeat::safe, work);
 }
 
 JobChanges MysqlStore::changes_since(const JobCursor& cursor)

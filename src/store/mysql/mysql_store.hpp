@@ -18,20 +18,26 @@ public:
     std::vector<Job> jobs_after(JobId after, std::size_t limit) override;
     std::optional<Job> find_job(JobId id) override;
     std::vector<Job> find_jobs_by_id(std::span<const JobId> ids) override;
+    std::optional<Job> find_job_by_name(const std::string& name) override;
+    JobCount count_jobs() override;
     Job add_job(const Job& draft, WallTime now) override;
     std::optional<Job> update_job(JobId id, const JobPatch& patch, WallTime now) override;
     std::optional<Job> delete_job(JobId id) override;
+    std::int64_t delete_jobs(std::span<const JobId> ids) override;
     /// Finds changes of transactions that were open for up to 30 s; a row that is changed by hand
     /// in one that takes longer is seen at its next change.
     JobChanges changes_since(const JobCursor& cursor) override;
     std::vector<JobId> job_ids() override;
 
+    Epoch newest_epoch() override;
     TermStart begin_term(Epoch epoch, const NodeName& dispatcher) override;
     void commit(const PlanStep& step) override;
     /// A report that the server refuses (a text that it does not take) is written with what fits,
     /// and does not keep the others from being written.
     void record(std::span<const RunReport> reports) override;
     LogPage find_log(const LogQuery& query) override;
+    std::optional<LogRow> find_log_row(std::int64_t id) override;
+    std::optional<LogRow> find_log_row(const RunId& run) override;
 
 private:
     MysqlSession session_;

@@ -117,6 +117,9 @@ TEST_P(StoreTest, KeepsEveryMemberOfAJob)
     job.end_time = 4'102'444'800;  // 2100
     job.time_zone = "Europe/Berlin";
     job.timeout = 90s;
+    job.name = "the name";
+    job.run_limit = 12;
+    job.misfire_window = 90s;
 
     const Job added = store_->add_job(job, t0 + 7ms);
 
@@ -205,10 +208,21 @@ TEST_P(StoreTest, ChangesEveryMemberThatAPatchCanGive)
     patch.end_time = 2;
     patch.time_zone = "UTC";
     patch.timeout = 3s;
+    patch.name = "nightly";
+    patch.run_limit = 7;
+    patch.misfire_window = 0s;
 
-    const Job expected{added.id, "1 2 3 * * *", "false", "new",  true, true, 1,
-                       2,        "UTC",         3s,      t0 + 1s};
+    Job expected = apply(added, patch);
+    expected.effective_from = t0 + 1s;
     EXPECT_EQ(store_->update_job(added.id, patch, t0 + 1s), expected);
+    EXPECT_EQ(store_->find_job(added.id), expected);
+
+    JobPatch back;
+    back.name = "";
+    back.misfire_window = std::optional<std::chrono::seconds>();
+    expected.name.clear();
+    expected.misfire_window.reset();
+    EXPECT_EQ(store_->update_job(added.id, back, t0 + 1s), expected);
 }
 
 TEST_P(StoreTest, SaysWhenThereIsNoSuchJob)
@@ -216,6 +230,148 @@ TEST_P(StoreTest, SaysWhenThereIsNoSuchJob)
     EXPECT_EQ(store_->find_job(4711), std::nullopt);
     EXPECT_EQ(store_->update_job(4711, {}, t0), std::nullopt);
     EXPECT_EQ(store_->delete_job(4711), std::nullopt);
+}
+
+TEST_P(StoreTest, ANameBelongsToOneJob)
+{
+    Job job = draft("true");
+    job.name = "nightly";
+    const Job first = store_->add_job(job, t0);
+    EXPECT_THROW(store_->add_job(job, t0), NameTaken);
+    EXPECT_EQ(store_->count_jobs().total, 1);
+
+    job.name = "Nightly";  // compared byte by byte
+    const Job second = store_->add_job(job, t0);
+    JobPatch patch;
+    patch.name = "nightly";
+    EXPECT_THROW(store_->update_job(second.id, patch, t0), NameTaken);
+    EXPECT_EQ(store_->find_job_by_name("Nightly"), second);
+    EXPECT_EQ(store_->find_job_by_name("nightly"), first);
+    EXPECT_EQ(store_->find_job_by_name(""), std::nullopt) << "no name is not a name";
+
+    EXPECT_EQ(store_->update_job(first.id, patch, t0), first) << "its own name";
+    store_->delete_job(first.id);
+    EXPECT_TRUE(store_->update_job(second.id, patch, t0)) << "free again";
+}
+
+TEST_P(StoreTest, AnyNumberOfJobsHaveNoName)
+{
+    store_->add_job(draft("true"), t0);
+    EXPECT_NO_THROW(store_->add_job(draft("true"), t0));
+}
+
+TEST_P(StoreTest, FindsJobsByTheirWholeNameAndByAPartOfIt)
+{
+    Job job = draft("true");
+    job.name = "backup-täglich";
+    const Job added = store_->add_job(job, t0);
+    store_->add_job(draft("false"), t0);
+    JobQuery query;
+    query.name = "backup-täglich";
+    EXPECT_THAT(store_->find_jobs(query).jobs, ElementsAre(added));
+    query.name = "backup";
+    EXPECT_EQ(store_->find_jobs(query).total, 0);
+    query = {};
+    query.search = "up-tä";
+    EXPECT_THAT(store_->find_jobs(query).jobs, ElementsAre(added));
+}
+
+TEST_P(StoreTest, CountsJobsAndThoseThatAreStopped)
+{
+    Job job = draft("true");
+    store_->add_job(job, t0);
+    job.stop = true;
+    store_->add_job(job, t0);
+    EXPECT_EQ(store_->count_jobs().total, 2);
+    EXPECT_EQ(store_->count_jobs().stopped, 1);
+}
+
+TEST_P(StoreTest, DeletesManyJobsAtOnce)
+{
+    std::vector<JobId> some;
+    for (int i = 0; i < 3; ++i) some.push_back(store_->add_job(draft("true"), t0).id);
+    const JobId kept = some.back();
+    some.back() = 4711;
+    EXPECT_EQ(store_->delete_jobs(some), 2);
+    EXPECT_THAT(store_->job_ids(), ElementsAre(kept));
+    EXPECT_EQ(store_->delete_jobs({}), 0);
+}
+
+// The counters of a job.
+
+TEST_P(StoreTest, CountsARunOnceHoweverOftenItIsReported)
+{
+    const JobId job = store_->add_job(draft("true"), t0).id;
+    store_->begin_term(1, node_1);
+    store_->commit(step(1, t0 + 3s, {planned(job, t0), planned(job, t0 + 1s)}));
+    EXPECT_EQ(store_->find_job(job)->counters, JobCounters());
+
+    RunReport first = report({job, t0, 1}, RunState::success);
+    first.started_at = t0 + 5ms;
+    store_->record(std::vector{report({job, t0, 1}, RunState::running)});
+    EXPECT_EQ(store_->find_job(job)->counters.run_num, 0) << "it has not ended";
+    store_->record(std::vector{first});
+    store_->record(std::vector{first});
+    EXPECT_EQ(store_->find_job(job)->counters, (JobCounters{1, t0 + 5ms}));
+
+    const RunReport second = report({job, t0 + 1s, 1}, RunState::failed);
+    store_->record(std::vector{first, second, second});
+    EXPECT_EQ(store_->find_job(job)->counters, (JobCounters{2, t0 + 1s}));
+}
+
+TEST_P(StoreTest, ARunThatNobodyPlannedHereCountsToo)
+{
+    const JobId job = store_->add_job(draft("true"), t0).id;
+    store_->record(std::vector{report({job, t0, 1}, RunState::success)});
+    EXPECT_EQ(store_->find_job(job)->counters.run_num, 1);
+}
+
+TEST_P(StoreTest, SkippedRevokedAndRepeatedFiresDoNotCount)
+{
+    const JobId job = store_->add_job(draft("true"), t0).id;
+    store_->begin_term(1, node_1);
+    store_->commit(step(1, t0 + 3s, {planned(job, t0), planned(job, t0 + 1s)}));
+    store_->record(std::vector{report({job, t0, 1}, RunState::skipped),
+                               report({job, t0 + 1s, 1}, RunState::revoked),
+                               report({job, t0 + 1s, 2}, RunState::success)});
+    EXPECT_EQ(store_->find_job(job)->counters.run_num, 0);
+}
+
+TEST_P(StoreTest, ALostRunCountsOnceAlsoWhenTheTruthComesLater)
+{
+    const JobId job = store_->add_job(draft("true"), t0).id;
+    store_->begin_term(1, node_1);
+    store_->commit(step(1, t0, {planned(job, t0)}));
+    PlanStep lost = step(1, t0, {});
+    lost.ended.push_back(report({job, t0, 1}, RunState::lost));
+    store_->commit(lost);
+    EXPECT_EQ(store_->find_job(job)->counters.run_num, 1);
+    store_->record(std::vector{report({job, t0, 1}, RunState::success)});
+    EXPECT_EQ(store_->find_job(job)->counters.run_num, 1);
+}
+
+TEST_P(StoreTest, CountersAreNoChangeOfAJobAndGoWithIt)
+{
+    const JobId job = store_->add_job(draft("true"), t0).id;
+    const JobCursor cursor = store_->changes_since({}).next;
+    store_->record(std::vector{report({job, t0, 1}, RunState::success)});
+    for (const Job& changed : store_->changes_since(cursor).changed) {
+        EXPECT_EQ(changed.effective_from, t0);
+    }
+    store_->delete_job(job);
+    EXPECT_EQ(store_->find_job(job), std::nullopt);
+}
+
+TEST_P(StoreTest, ATermBeginsWithTheNumbersOfTheJobsThatHaveALimit)
+{
+    Job limited = draft("true");
+    limited.run_limit = 3;
+    const JobId one = store_->add_job(limited, t0).id;
+    const JobId other = store_->add_job(draft("true"), t0).id;
+    store_->record(std::vector{report({one, t0, 1}, RunState::success),
+                               report({other, t0, 1}, RunState::success)});
+    const auto numbers = store_->begin_term(1, node_1).run_numbers;
+    EXPECT_THAT(numbers, ElementsAre(std::pair(one, std::int64_t{1})));
 }
 
 TEST_P(StoreTest, DeletesAJobOnceAndKeepsItsLedgerRows)
@@ -230,6 +386,54 @@ TEST_P(StoreTest, DeletesAJobOnceAndKeepsItsLedgerRows)
     EXPECT_EQ(row(*store_, {job.id, t0, 1}).run.state, RunState::planned);
 }
 
+TEST_P(StoreTest, FindsOneLedgerRowByIdAndByRun)
+{
+    store_->begin_term(1, node_1);
+    PlannedRun by_hand = planned(1, t0 + 7ms);
+    by_hand.requested_by = "ops at 10.0.0.5";
+    store_->commit(step(1, t0, {by_hand}));
+
+    const auto found = store_->find_log_row(RunId{1, t0 + 7ms, 1});
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->requested_by, "ops at 10.0.0.5");
+    EXPECT_EQ(found->run.state, RunState::planned);
+    EXPECT_EQ(store_->find_log_row(found->id)->run, found->run);
+    EXPECT_FALSE(store_->find_log_row(RunId{1, t0, 1}));
+    EXPECT_FALSE(store_->find_log_row(std::int64_t{4711}));
+
+    store_->record(std::vector{report({1, t0 + 7ms, 1}, RunState::success, "out")});
+    EXPECT_EQ(store_->find_log_row(found->id)->requested_by, "ops at 10.0.0.5");
+}
+
+TEST_P(StoreTest, ListsRowsAfterAnIdOldestFirstAndSomeByTheirIds)
+{
+    store_->begin_term(1, node_1);
+    store_->commit(step(1, t0 + 3s, {planned(1, t0), planned(1, t0 + 1s), planned(1, t0 + 2s)}));
+    store_->record(std::vector{report({1, t0, 1}, RunState::success)});
+    std::vector<std::int64_t> all;
+    for (int i = 0; i < 3; ++i) {
+        all.push_back(store_->find_log_row(RunId{1, t0 + std::chrono::seconds(i), 1})->id);
+    }
+    const auto listed = [&](const LogQuery& query) {
+        std::vector<std::int64_t> found;
+        for (const LogRow& log : rows(*store_, query)) found.push_back(log.id);
+        return found;
+    };
+    LogQuery query;
+    query.after_id = all[0];
+    EXPECT_THAT(listed(query), ElementsAre(all[1], all[2])) << "planned ones too";
+    query = {};
+    query.ids = {all[0], all[2], 4711};
+    EXPECT_THAT(listed(query), ElementsAre(all[2], all[0]));
+}
+
+TEST_P(StoreTest, KnowsTheNewestEpoch)
+{
+    EXPECT_EQ(store_->newest_epoch(), 0U);
+    store_->begin_term(41, node_1);
+    EXPECT_EQ(store_->newest_epoch(), 41U);
+}
+
 TEST_P(StoreTest, NeverGivesTheIdOfADeletedJobAgain)
 {
     const Job first = store_->add_job(draft("true"), t0);
@@ -242,10 +446,14 @@ TEST_P(StoreTest, PagesThroughJobsById)
     std::vector<JobId> all;
     for (int i = 0; i < 7; ++i) all.push_back(store_->add_job(draft("true"), t0).id);
 
-    const JobPage page = store_->find_jobs({std::nullopt, 2, 3});
+    JobQuery query;
+    query.offset = 2;
+    query.limit = 3;
+    const JobPage page = store_->find_jobs(query);
     EXPECT_THAT(ids(page.jobs), ElementsAre(all[2], all[3], all[4]));
     EXPECT_EQ(page.total, 7);
-    EXPECT_THAT(store_->find_jobs({std::nullopt, 7, 3}).jobs, IsEmpty());
+    query.offset = 7;
+    EXPECT_THAT(store_->find_jobs(query).jobs, IsEmpty());
     EXPECT_THAT(ids(store_->jobs_after(all[3], 2)), ElementsAre(all[4], all[5]));
     EXPECT_THAT(store_->jobs_after(all[6], 2), IsEmpty());
     EXPECT_EQ(store_->job_ids(), all);
@@ -277,7 +485,9 @@ TEST_P(StoreTest, SearchesCommandAndRemarkLiterally)
     const JobId quote = store_->add_job(draft("it's"), t0).id;
 
     const auto search = [&](const std::string& text) {
-        const JobPage page = store_->find_jobs({text, 0, 50});
+        JobQuery query;
+        query.search = text;
+        const JobPage page = store_->find_jobs(query);
         EXPECT_EQ(page.total, std::ssize(page.jobs)) << text;
         return ids(page.jobs);
     };

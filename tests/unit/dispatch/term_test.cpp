@@ -543,8 +543,9 @@ TEST_F(TermTest, ARunThatItsNodeForgotIsLookedUpInTheStore)
     EXPECT_THAT(term_->doubtful(), ElementsAre(fire(1, 1s), fire(1, 2s)));
     OpenRun planned;
     planned.planned.id = fire(1, 2s);
-    const std::vector<OpenRun> open{planned};
-    term_->resolve_doubts(open, now_);
+    TermStart found;
+    found.open_runs = {planned};
+    term_->resolve_doubts(found, now_);
     EXPECT_EQ(term_->open_runs(), 1U);  // the first has ended
     const PlanStep again = step();
     ASSERT_THAT(again.moved, SizeIs(1));

@@ -51,6 +51,12 @@ public:
     TermStart begin_term(Epoch, const NodeName&) override { return {}; }
     void commit(const PlanStep&) override {}
     LogPage find_log(const LogQuery&) override { return {}; }
+    std::optional<Job> find_job_by_name(const std::string&) override { return {}; }
+    JobCount count_jobs() override { return {}; }
+    std::int64_t delete_jobs(std::span<const JobId>) override { return {}; }
+    Epoch newest_epoch() override { return {}; }
+    std::optional<LogRow> find_log_row(std::int64_t) override { return {}; }
+    std::optional<LogRow> find_log_row(const RunId&) override { return {}; }
 
 private:
     Ledger& ledger_;

@@ -47,7 +47,7 @@ public:
             const bool fits = !query.search ||
                               job.command.find(*query.search) != job.command.npos ||
                               job.remark.find(*query.search) != job.remark.npos;
-            if (!fits) continue;
+            if (!fits || (query.name && job.name != *query.name)) continue;
             const auto index = static_cast<std::size_t>(page.total++);
             if (index >= query.offset && page.jobs.size() < query.limit) page.jobs.push_back(job);
         }
@@ -83,9 +83,32 @@ public:
         return jobs;
     }
 
+    std::optional<Job> find_job_by_name(const std::string& name) override
+    {
+        begin();
+        for (const auto& [id, job] : tables_.jobs) {
+            if (job.name == name) return job;
+        }
+        return std::nullopt;
+    }
+
+    JobCount count_jobs() override
+    {
+        begin();
+        JobCount count;
+        for (const auto& [id, job] : tables_.jobs) {
+            ++count.total;
+            if (job.stop) ++count.stopped;
+        }
+        return count;
+    }
+
     Job add_job(const Job& draft, WallTime now) override
     {
         begin();
+        if (!draft.name.empty() && find_job_by_name(draft.name)) {
+            throw NameTaken("a job named '" + draft.name + "' exists already");
+        }
         ++tables_.writes;
         Job job = draft;
         job.id = 0;
@@ -100,15 +123,7 @@ public:
         if (found == tables_.jobs.end()) return std::nullopt;
         ++tables_.writes;
         Job& job = found->second;
-        if (patch.cron_set) job.cron_set = *patch.cron_set;
-        if (patch.command) job.command = *patch.command;
-        if (patch.remark) job.remark = *patch.remark;
-        if (patch.stop) job.stop = *patch.stop;
-        if (patch.is_mutex) job.is_mutex = *patch.is_mutex;
-        if (patch.start_time) job.start_time = *patch.start_time;
-        if (patch.end_time) job.end_time = *patch.end_time;
-        if (patch.time_zone) job.time_zone = *patch.time_zone;
-        if (patch.timeout) job.timeout = *patch.timeout;
+        job = apply(std::move(job), patch);
         job.effective_from = now;
         return job;
     }
@@ -122,6 +137,35 @@ public:
         Job job = std::move(found->second);
         tables_.jobs.erase(found);
         return job;
+    }
+
+    std::int64_t delete_jobs(std::span<const JobId> ids) override
+    {
+        begin();
+        ++tables_.writes;
+        std::int64_t deleted = 0;
+        for (const JobId id : ids) deleted += static_cast<std::int64_t>(tables_.jobs.erase(id));
+        return deleted;
+    }
+
+    Epoch newest_epoch() override { return 0; }
+
+    std::optional<LogRow> find_log_row(std::int64_t id) override
+    {
+        begin();
+        for (const LogRow& row : tables_.log) {
+            if (row.id == id) return row;
+        }
+        return std::nullopt;
+    }
+
+    std::optional<LogRow> find_log_row(const RunId& run) override
+    {
+        begin();
+        for (const LogRow& row : tables_.log) {
+            if (row.run.id == run) return row;
+        }
+        return std::nullopt;
     }
 
     LogPage find_log(const LogQuery& query) override

@@ -38,6 +38,12 @@ public:
     void commit(const PlanStep&) override {}
     void record(std::span<const RunReport>) override {}
     LogPage find_log(const LogQuery&) override { return {}; }
+    std::optional<Job> find_job_by_name(const std::string&) override { return {}; }
+    JobCount count_jobs() override { return {}; }
+    std::int64_t delete_jobs(std::span<const JobId>) override { return {}; }
+    Epoch newest_epoch() override { return {}; }
+    std::optional<LogRow> find_log_row(std::int64_t) override { return {}; }
+    std::optional<LogRow> find_log_row(const RunId&) override { return {}; }
 
 private:
     std::atomic<bool> in_call_ = false;

@@ -38,10 +38,13 @@ TEST(CodecTest, EveryKindOfMessageComesBackAsItWas)
 
 TEST(CodecTest, EmptyMessagesComeBackAsTheyWere)
 {
-    const Message messages[] = {TermHello{},  Account{},        RunOrders{},
-                                Revoke{},     Revoked{},        RunReports{},
-                                KillRun{},    DispatcherBeat{}, NodeBeat{},
-                                JobChanged{}, JobChangedDone{}, RunReports{{RunReport{}}}};
+    const Message messages[] = {TermHello{}, Account{},
+                                RunOrders{}, Revoke{},
+                                Revoked{},   RunReports{},
+                                KillRun{},   DispatcherBeat{},
+                                NodeBeat{},  JobChanged{},
+                                RunNow{},    EndRun{},
+                                Done{},      RunReports{{RunReport{}}}};
     for (const Message& message : messages) EXPECT_EQ(decoded(encode(message)), message);
 }
 

@@ -45,8 +45,12 @@ public:
             case 9:
                 return JobChanged{number<std::uint64_t>(),
                                   many<JobId>(&RandomMessage::number<JobId>)};
+            case 10:
+                return RunNow{number<std::uint64_t>(), number<JobId>(), text()};
+            case 11:
+                return EndRun{number<std::uint64_t>(), id(), text()};
             default:
-                return JobChangedDone{number<std::uint64_t>(), text()};
+                return Done{number<std::uint64_t>(), text(), maybe(id())};
         }
     }
 
