@@ -28,6 +28,7 @@ Router make_api_router(const ApiContext& context)
     Router router(Access(context.tokens, context.trusted_proxies));
     add_cron_routes(router, context);
     add_log_routes(router, context);
+    add_run_routes(router, context);
     add_node_routes(router, context);
     add_health_routes(router, context, Role::read);
     add_openapi_route(router);
@@ -67,6 +68,22 @@ JobId parse_job_id(std::string_view name, std::string_view text)
         refuse(fmt::format("{}: given {}; a whole number is allowed", name, quote_utf8(text)));
     }
     return bad == std::errc() ? id : 0;
+}
+
+std::int64_t parse_row_id(std::string_view name, std::string_view text)
+{
+    return parse_job_id(name, text);
+}
+
+std::string to_string(const Caller& caller)
+{
+    return fmt::format("{} at {}", caller.name, caller.address);
+}
+
+void refuse_unknown_row(std::string_view id)
+{
+    throw HttpError(http::status::not_found,
+                    fmt::format("there is no row with the id {} in the log", quote_utf8(id)));
 }
 
 void refuse_unknown_job(std::string_view id)

@@ -9,20 +9,30 @@
 #include <boost/asio/error.hpp>
 #include <boost/system/system_error.hpp>
 
+#include <algorithm>
+#include <limits>
 #include <optional>
+#include <span>
 
 namespace peercron {
 namespace {
 
 constexpr std::size_t jobs_per_fetch = 500;
+constexpr std::size_t jobs_per_delete = 1000;
 constexpr std::size_t shown_fires = 5;
+
+JobView view_of(const ApiContext& context)
+{
+    return JobView{context.default_time_zone, context.clock.now()};
+}
 
 /// All jobs, read from the store in pieces while they are sent.
 class AllJobs final : public ListChunks {
 public:
-    explicit AllJobs(StorePool& store)
+    explicit AllJobs(const ApiContext& context)
         : ListChunks(fmt::format("{}[", envelope_begin), fmt::format("]{}", envelope_end)),
-          store_(store)
+          store_(context.store),
+          view_(view_of(context))
     {}
 
 private:
@@ -30,7 +40,7 @@ private:
     {
         if (position_ == jobs_.size()) return false;
         JsonWriter json(out);
-        write_job(json, jobs_[position_++]);
+        write_job(json, jobs_[position_++], view_);
         return true;
     }
 
@@ -46,6 +56,7 @@ private:
     }
 
     StorePool& store_;
+    const JobView view_;
     std::vector<Job> jobs_;
     std::size_t position_ = 0;
     bool last_ = false;
@@ -54,17 +65,21 @@ private:
 asio::awaitable<Response> list_jobs(const ApiContext& context, const Call& call)
 {
     if (call.params.size() == 0) {
-        auto all = std::make_unique<AllJobs>(context.store);
+        auto all = std::make_unique<AllJobs>(context);
         co_return co_await answer_in_chunks(std::move(all));
     }
     const Page page = read_page(call.params);
     JobQuery query;
     query.search = call.params.text("search");
+    query.name = call.params.text("name");
     query.offset = page.offset;
     query.limit = page.limit;
     const auto find = [&query](Store& store) { return store.find_jobs(query); };
     JobPage found = co_await context.store.call(find);
-    auto chunks = page_of(std::move(found.jobs), found.total, write_job);
+    const auto write = [view = view_of(context)](JsonWriter& json, const Job& job) {
+        write_job(json, job, view);
+    };
+    auto chunks = page_of<Job>(std::move(found.jobs), found.total, write);
     co_return co_await answer_in_chunks(std::move(chunks));
 }
 
@@ -76,9 +91,9 @@ asio::awaitable<Response> show_job(const ApiContext& context, const Call& call)
     if (!job) refuse_unknown_job(call.id);
     const NextFires fires =
         next_fires(*job, context.default_time_zone, context.clock.now(), shown_fires);
-    const auto write = [&job, &fires](JsonWriter& json) {
+    const auto write = [&context, &job, &fires](JsonWriter& json) {
         json.begin_object();
-        write_job_fields(json, *job);
+        write_job_fields(json, *job, view_of(context));
         json.key("next");
         json.begin_array();
         for (const std::string& time : fires.times) json.value(time);
@@ -90,11 +105,10 @@ asio::awaitable<Response> show_job(const ApiContext& context, const Call& call)
 }
 
 /// Tells the dispatcher; what goes wrong on the way is an Error as well.
-asio::awaitable<Result<void>> announce(const ApiContext& context, JobId id)
+asio::awaitable<Result<void>> announce(const ApiContext& context, std::vector<JobId> ids)
 {
     std::string failure;
     try {
-        std::vector<JobId> ids(1, id);
         co_return co_await context.announce(std::move(ids));
     } catch (const boost::system::system_error& e) {
         if (e.code() == asio::error::operation_aborted) throw;
@@ -112,7 +126,8 @@ asio::awaitable<Response> finish(const ApiContext& context, const Caller& caller
 {
     spdlog::info("http: {} at {} {} job {} (cronSet {})", quote_utf8(caller.name), caller.address,
                  done, job.id, quote_utf8(job.cron_set));
-    const Result<void> confirmed = co_await announce(context, job.id);
+    std::vector<JobId> ids(1, job.id);
+    const Result<void> confirmed = co_await announce(context, std::move(ids));
     if (confirmed.has_error()) {
         const std::string message = fmt::format(
             "job {} was {} and this is stored, but no dispatcher has confirmed it yet ({}): a fire "
@@ -121,30 +136,147 @@ asio::awaitable<Response> finish(const ApiContext& context, const Caller& caller
         spdlog::warn("http: {}", message);
         throw HttpError(http::status::service_unavailable, message);
     }
-    const auto write = [&job](JsonWriter& json) { write_job(json, job); };
+    const auto write = [&](JsonWriter& json) { write_job(json, job, view_of(context)); };
     co_return answer(write);
+}
+
+/// What makes `job` the same as `draft`, which has no id, no history.
+JobPatch difference(const Job& job, const Job& draft)
+{
+    JobPatch patch;
+    const auto compare = [](const auto& before, const auto& after, auto& change) {
+        if (before != after) change = after;
+    };
+    compare(job.cron_set, draft.cron_set, patch.cron_set);
+    compare(job.command, draft.command, patch.command);
+    compare(job.remark, draft.remark, patch.remark);
+    compare(job.stop, draft.stop, patch.stop);
+    compare(job.is_mutex, draft.is_mutex, patch.is_mutex);
+    compare(job.start_time, draft.start_time, patch.start_time);
+    compare(job.end_time, draft.end_time, patch.end_time);
+    compare(job.time_zone, draft.time_zone, patch.time_zone);
+    compare(job.timeout, draft.timeout, patch.timeout);
+    compare(job.run_limit, draft.run_limit, patch.run_limit);
+    compare(job.misfire_window, draft.misfire_window, patch.misfire_window);
+    return patch;
+}
+
+struct AddedJob {
+    Job job;
+    std::string_view done;
+};
+
+[[noreturn]] void refuse_more_jobs(std::size_t max_jobs)
+{
+    throw HttpError(http::status::conflict,
+                    fmt::format("there are {} jobs, and the configuration (dispatch.max_jobs) "
+                                "allows no more",
+                                max_jobs));
+}
+
+/// Takes no more jobs than context.max_jobs, as far as this node knows how many there are.
+AddedJob add_or_replace(Store& store, const ApiContext& context, std::size_t jobs_known,
+                        const Job& draft, bool replace, WallTime now)
+{
+    // Twice, because another call may add or delete the name in between.
+    for (int tries = 0; replace && tries < 2; ++tries) {
+        if (const auto there = store.find_job_by_name(draft.name)) {
+            const JobPatch patch = difference(*there, draft);
+            if (patch == JobPatch()) return {*there, "left unchanged"};
+            if (const auto job = store.update_job(there->id, patch, now)) return {*job, "replaced"};
+        }
+        if (jobs_known >= context.max_jobs) refuse_more_jobs(context.max_jobs);
+        try {
+            return {store.add_job(draft, now), "added"};
+        } catch (const NameTaken&) {
+            continue;
+        }
+    }
+    if (jobs_known >= context.max_jobs) refuse_more_jobs(context.max_jobs);
+    return {store.add_job(draft, now), "added"};
 }
 
 asio::awaitable<Response> add_job(const ApiContext& context, const Call& call)
 {
-    const JobPatch given = read_job_patch(call.params);
+    const WallTime now = context.clock.now();
+    const JobPatch given = read_job_patch(call.params, now);
+    if (!given.cron_set) refuse("cronSet: missing (or one of at, after, every)");
     const Job draft = apply(Job(), given);
     check_whole(draft, given, context.default_time_zone);
-    const WallTime now = context.clock.now();
-    const auto add = [&draft, now](Store& store) { return store.add_job(draft, now); };
-    const Job job = co_await context.store.call(add);
-    co_return co_await finish(context, call.caller, job, "added");
+    const bool replace = call.params.boolean("replace").value_or(false);
+    if (replace && draft.name.empty()) {
+        refuse("replace: given without a name; the job of that name is replaced");
+    }
+    const std::size_t known = context.jobs_known();
+    const auto add = [&](Store& store) {
+        return add_or_replace(store, context, known, draft, replace, now);
+    };
+    const auto [job, done] = co_await context.store.call(add);
+    co_return co_await finish(context, call.caller, job, done);
+}
+
+asio::awaitable<Response> count_jobs(const ApiContext& context, const Call&)
+{
+    const auto read = [](Store& store) { return store.count_jobs(); };
+    const JobCount count = co_await context.store.call(read);
+    const auto write = [&count](JsonWriter& json) {
+        json.begin_object();
+        json.field("total", count.total);
+        json.field("enabled", count.total - count.stopped);
+        json.field("stopped", count.stopped);
+        json.end_object();
+    };
+    co_return answer(write);
+}
+
+/// Deletes all jobs, some at a time, so that no change of many rows stands in the way of others.
+asio::awaitable<Response> clear_jobs(const ApiContext& context, const Call& call)
+{
+    const auto confirmed =
+        call.params.integer("confirm", 0, std::numeric_limits<std::int64_t>::max());
+    const auto read = [](Store& store) { return store.job_ids(); };
+    const std::vector<JobId> ids = co_await context.store.call(read);
+    if (std::ssize(ids) != confirmed) {
+        throw HttpError(http::status::conflict,
+                        fmt::format("confirm: given {}, but there are {} jobs; nothing is deleted",
+                                    confirmed.value_or(0), ids.size()));
+    }
+    spdlog::warn("http: {} deletes all {} jobs", to_string(call.caller), ids.size());
+    std::int64_t deleted = 0;
+    std::string unconfirmed;
+    for (std::span<const JobId> rest = ids; !rest.empty();) {
+        const auto some = rest.first(std::min(rest.size(), jobs_per_delete));
+        rest = rest.subspan(some.size());
+        const auto remove = [some](Store& store) { return store.delete_jobs(some); };
+        deleted += co_await context.store.call(remove);
+        std::vector<JobId> gone(some.begin(), some.end());
+        const Result<void> told = co_await announce(context, std::move(gone));
+        if (told.has_error()) unconfirmed = told.error().message;
+    }
+    if (!unconfirmed.empty()) {
+        throw HttpError(
+            http::status::service_unavailable,
+            fmt::format("{} jobs were deleted, but no dispatcher has confirmed it yet ({}): a fire "
+                        "that was handed out before may still happen within the lookahead",
+                        deleted, unconfirmed));
+    }
+    const auto write = [deleted](JsonWriter& json) {
+        json.begin_object();
+        json.field("deleted", deleted);
+        json.end_object();
+    };
+    co_return answer(write);
 }
 
 asio::awaitable<Response> update_job(const ApiContext& context, const Call& call)
 {
     const std::string given_id = call.params.text("id").value_or("");
     const JobId id = parse_job_id("id", given_id);
-    const JobPatch patch = read_job_patch(call.params);
+    const WallTime now = context.clock.now();
+    const JobPatch patch = read_job_patch(call.params, now);
     if (call.params.size() == 1) {
         refuse("nothing to change: only id was given; see /openapi.json for what may be changed");
     }
-    const WallTime now = context.clock.now();
     const auto update = [&](Store& store) -> std::optional<Job> {
         const std::optional<Job> job = store.find_job(id);
         if (!job) return std::nullopt;
@@ -205,8 +337,15 @@ void add_cron_routes(Router& router, const ApiContext& context)
         .role = Role::read,
         .params = {{.name = "page", .type = ParamType::integer},
                    {.name = "limit", .type = ParamType::integer},
-                   {.name = "search"}},
+                   {.name = "search"},
+                   {.name = "name"}},
         .handler = bind(context, list_jobs),
+    });
+    router.add({
+        .pattern = "/cron/count",
+        .methods = {verb::get},
+        .role = Role::read,
+        .handler = bind(context, count_jobs),
     });
     router.add({
         .pattern = "/cron/{id}",
@@ -231,6 +370,15 @@ void add_cron_routes(Router& router, const ApiContext& context)
         .params = {update_params().begin(), update_params().end()},
         .strictness = Strictness::strict,
         .handler = bind(context, update_job),
+    });
+    router.add({
+        .pattern = "/cron/clear",
+        .methods = {verb::post},
+        .role = Role::admin,
+        .mutates = true,
+        .params = {{.name = "confirm", .type = ParamType::integer, .required = true}},
+        .strictness = Strictness::strict,
+        .handler = bind(context, clear_jobs),
     });
     // GET changes something here because the reference's clients do it so.
     router.add({

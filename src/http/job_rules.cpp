@@ -2,12 +2,16 @@
 
 #include "http/text.hpp"
 #include "http/time_text.hpp"
+#include "schedule/rfc3339.hpp"
 #include "schedule/schedule.hpp"
 #include "store/store.hpp"
 
+#include <spdlog/fmt/chrono.h>
 #include <spdlog/fmt/fmt.h>
 
+#include <algorithm>
 #include <array>
+#include <charconv>
 #include <chrono>
 #include <limits>
 #include <optional>
@@ -17,31 +21,45 @@ namespace {
 
 constexpr std::int64_t longest_timeout = std::numeric_limits<std::int32_t>::max();  // seconds
 
-constexpr std::array<Param, 9> job_params(bool required)
-{
-    return {{
-        {.name = "cronSet", .alias = "cron_set", .required = required},
-        {.name = "command", .required = required},
-        {.name = "remark"},
-        {.name = "stop", .type = ParamType::boolean},
-        {.name = "start_time", .type = ParamType::integer},
-        {.name = "end_time", .type = ParamType::integer},
-        {.name = "is_mutex", .type = ParamType::boolean},
-        {.name = "time_zone"},
-        {.name = "timeout", .type = ParamType::integer},
-    }};
-}
+constexpr std::array<Param, 15> job_params{{
+    {.name = "cronSet", .alias = "cron_set"},
+    {.name = "command"},
+    {.name = "remark"},
+    {.name = "stop", .type = ParamType::boolean},
+    {.name = "start_time", .type = ParamType::integer},
+    {.name = "end_time", .type = ParamType::integer},
+    {.name = "is_mutex", .type = ParamType::boolean},
+    {.name = "time_zone"},
+    {.name = "timeout", .type = ParamType::integer},
+    {.name = "name"},
+    {.name = "run_limit", .type = ParamType::integer},
+    {.name = "misfire_window"},
+    {.name = "at", .type = ParamType::time},
+    {.name = "after"},
+    {.name = "every"},
+}};
 
-constexpr std::array<Param, 10> with_id(const std::array<Param, 9>& params)
+constexpr auto params_of_add()
 {
-    std::array<Param, 10> all{};
-    all[0] = {.name = "id", .type = ParamType::integer, .required = true};
-    for (std::size_t i = 0; i < params.size(); ++i) all[i + 1] = params[i];
+    std::array<Param, job_params.size() + 1> all{};
+    for (std::size_t i = 0; i < job_params.size(); ++i) {
+        all[i] = job_params[i];
+        if (all[i].name == "command") all[i].required = true;
+    }
+    all.back() = {.name = "replace", .type = ParamType::boolean};
     return all;
 }
 
-constexpr auto of_add = job_params(true);
-constexpr auto of_update = with_id(job_params(false));
+constexpr auto params_of_update()
+{
+    std::array<Param, job_params.size() + 1> all{};
+    all[0] = {.name = "id", .type = ParamType::integer, .required = true};
+    for (std::size_t i = 0; i < job_params.size(); ++i) all[i + 1] = job_params[i];
+    return all;
+}
+
+constexpr auto of_add = params_of_add();
+constexpr auto of_update = params_of_update();
 
 bool is_blank(std::string_view text)
 {
@@ -56,26 +74,89 @@ void limit_characters(std::string_view name, const std::optional<std::string>& g
                        count_characters(*given), most));
 }
 
+/// A time as "90s" or "1h30m", or in seconds.
+std::chrono::seconds read_duration(std::string_view name, const std::string& text)
+{
+    const bool plain = text.find_first_not_of("0123456789") == std::string::npos;
+    const auto every = Expression::parse(fmt::format("@every {}{}", text, plain ? "s" : ""), 0);
+    if (!every || text.empty()) {
+        refuse(
+            fmt::format("{}: given {}; a time such as 90s, 15m or 1h30m is allowed, from 1s to "
+                        "365 days, or whole seconds",
+                        name, quote_utf8(text)));
+    }
+    return *every->interval();
+}
+
+std::string once_at(std::chrono::sys_seconds time)
+{
+    return fmt::format("@at {:%Y-%m-%dT%H:%M:%SZ}",
+                       fmt::gmtime(std::chrono::system_clock::to_time_t(time)));
+}
+
+/// What cronSet, at, after and every come to: one of them may be given.
+std::optional<std::string> read_schedule(const Params& params, WallTime now)
+{
+    std::string_view given;
+    for (const std::string_view name : {"cronSet", "at", "after", "every"}) {
+        if (!params.text(name)) continue;
+        if (!given.empty()) {
+            refuse(fmt::format("{}: given together with {}; a job has one schedule", name, given));
+        }
+        given = name;
+    }
+    if (given == "at") {
+        const auto time = std::chrono::ceil<std::chrono::seconds>(*params.time("at"));
+        if (time <= now) refuse("at: this moment is past");
+        return once_at(time);
+    }
+    if (given == "after") {
+        const auto delay = read_duration("after", *params.text("after"));
+        return once_at(std::chrono::ceil<std::chrono::seconds>(now) + delay);
+    }
+    if (given == "every") {
+        const std::string text = *params.text("every");
+        return fmt::format("@every {}s", read_duration("every", text).count());
+    }
+    return params.text("cronSet");
+}
+
+void check_name(const std::optional<std::string>& name)
+{
+    if (!name || name->empty()) return;
+    limit_characters("name", name, JobLimits::name_characters);
+    const auto is_control = [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; };
+    const bool padded = name->front() == ' ' || name->back() == ' ';
+    const bool number = name->find_first_not_of("0123456789") == std::string::npos;
+    if (padded || number || std::any_of(name->begin(), name->end(), is_control)) {
+        refuse(
+            fmt::format("name: given {}; a name without control characters and without spaces "
+                        "at its ends, that is not only a number, is allowed",
+                        quote_utf8(*name)));
+    }
+}
+
+/// "" and "default" stand for the configured window.
+std::optional<std::optional<std::chrono::seconds>> read_misfire_window(const Params& params)
+{
+    const auto text = params.text("misfire_window");
+    if (!text) return std::nullopt;
+    if (text->empty() || *text == "default") return std::optional<std::chrono::seconds>();
+    std::int64_t seconds = 0;
+    const char* const end = text->data() + text->size();
+    const auto [stop, bad] = std::from_chars(text->data(), end, seconds);
+    if (stop != end || bad != std::errc() || seconds < 0 || seconds > longest_timeout) {
+        refuse(
+            fmt::format("misfire_window: given {}; whole seconds from 0 (no limit) to {}, or "
+                        "\"default\" are allowed",
+                        quote_utf8(*text), longest_timeout));
+    }
+    return std::chrono::seconds(seconds);
+}
+
 std::string_view zone_of(const Job& job, std::string_view default_zone)
 {
     return job.time_zone.empty() ? default_zone : std::string_view(job.time_zone);
-}
-
-/// "2026-11-21T00:00:00+01:00".
-std::string to_rfc3339(std::chrono::sys_seconds time, const TimeZone& zone)
-{
-    using namespace std::chrono;
-    const seconds offset = zone.offset_at(time);
-    const sys_seconds local = time + offset;
-    const auto date = floor<days>(local);
-    const year_month_day ymd(date);
-    const hh_mm_ss<seconds> clock(local - date);
-    // RFC 3339 has no seconds in an offset; only local mean times of the past have them.
-    const auto minutes_east = duration_cast<minutes>(abs(offset)).count();
-    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}{}{:02}:{:02}", int(ymd.year()),
-                       unsigned(ymd.month()), unsigned(ymd.day()), clock.hours().count(),
-                       clock.minutes().count(), clock.seconds().count(),
-                       offset.count() < 0 ? '-' : '+', minutes_east / 60, minutes_east % 60);
 }
 
 }  // namespace
@@ -89,10 +170,12 @@ std::span<const Param> update_params()
     return of_update;
 }
 
-JobPatch read_job_patch(const Params& params)
+JobPatch read_job_patch(const Params& params, WallTime now)
 {
     JobPatch patch;
-    patch.cron_set = params.text("cronSet");
+    patch.name = params.text("name");
+    check_name(patch.name);
+    patch.cron_set = read_schedule(params, now);
     limit_characters("cronSet", patch.cron_set, JobLimits::cron_set_characters);
     patch.command = params.text("command");
     if (patch.command && is_blank(*patch.command)) {
@@ -112,6 +195,8 @@ JobPatch read_job_patch(const Params& params)
     if (const auto timeout = params.integer("timeout", 0, longest_timeout)) {
         patch.timeout = std::chrono::seconds(*timeout);
     }
+    patch.run_limit = params.integer("run_limit", 0, std::numeric_limits<std::int64_t>::max());
+    patch.misfire_window = read_misfire_window(params);
     return patch;
 }
 
@@ -135,6 +220,22 @@ void check_whole(const Job& job, const JobPatch& patch, std::string_view default
     }
 }
 
+namespace {
+
+bool has_no_runs_left(const Job& job)
+{
+    return job.run_limit != 0 && job.counters.run_num >= job.run_limit;
+}
+
+std::optional<std::chrono::sys_seconds> fire_after(const Job& job, const Schedule& schedule,
+                                                   std::chrono::sys_seconds time)
+{
+    if (job.stop || has_no_runs_left(job)) return std::nullopt;
+    return schedule.next_in_window(time, Window{job.start_time, job.end_time});
+}
+
+}  // namespace
+
 NextFires next_fires(const Job& job, std::string_view default_zone, WallTime now, std::size_t count)
 {
     NextFires fires;
@@ -143,16 +244,25 @@ NextFires next_fires(const Job& job, std::string_view default_zone, WallTime now
         fires.problem = schedule.error().message;
         return fires;
     }
-    if (job.stop) return fires;
-    const Window window{job.start_time, job.end_time};
+    if (job.run_limit != 0) {
+        const auto left = std::max(job.run_limit - job.counters.run_num, std::int64_t{0});
+        count = std::min(count, static_cast<std::size_t>(left));
+    }
     auto time = std::chrono::floor<std::chrono::seconds>(now);
     while (fires.times.size() < count) {
-        const auto next = schedule->next_in_window(time, window);
+        const auto next = fire_after(job, *schedule, time);
         if (!next) break;
-        fires.times.push_back(to_rfc3339(*next, schedule->zone()));
+        fires.times.push_back(format_rfc3339(*next, schedule->zone().offset_at(*next)));
         time = *next;
     }
     return fires;
+}
+
+std::optional<WallTime> next_fire(const Job& job, std::string_view default_zone, WallTime now)
+{
+    const auto schedule = Schedule::make(job.cron_set, zone_of(job, default_zone), job.id);
+    if (!schedule) return std::nullopt;
+    return fire_after(job, *schedule, std::chrono::floor<std::chrono::seconds>(now));
 }
 
 }  // namespace peercron

@@ -16,9 +16,10 @@ namespace peercron {
 std::span<const Param> add_params();
 std::span<const Param> update_params();
 
-/// The members of a job that were given, each checked by itself.
+/// The members of a job that were given, each checked by itself. `at`, `after` (counted from `now`)
+/// and `every` become the expression that means the same.
 /// @throws HttpError 400.
-JobPatch read_job_patch(const Params& params);
+JobPatch read_job_patch(const Params& params, WallTime now);
 
 /// Checks what only `job` as a whole can tell, `patch` already applied: the expression in its time
 /// zone, and that the window has an inside. What the patch does not touch is not judged, so that a
@@ -34,5 +35,6 @@ struct NextFires {
 };
 NextFires next_fires(const Job& job, std::string_view default_zone, WallTime now,
                      std::size_t count);
+std::optional<WallTime> next_fire(const Job& job, std::string_view default_zone, WallTime now);
 
 }  // namespace peercron

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -45,10 +46,12 @@ private:
 template <class Row>
 class RowsAtHand final : public ListChunks {
 public:
-    using Write = void (*)(JsonWriter& json, const Row& row);
+    using Write = std::function<void(JsonWriter& json, const Row& row)>;
 
     RowsAtHand(std::string before, std::vector<Row> rows, Write write, std::string after)
-        : ListChunks(std::move(before), std::move(after)), rows_(std::move(rows)), write_(write)
+        : ListChunks(std::move(before), std::move(after)),
+          rows_(std::move(rows)),
+          write_(std::move(write))
     {}
 
 private:
@@ -80,7 +83,7 @@ std::unique_ptr<Chunks> page_of(std::vector<Row> rows, std::int64_t total,
     before += R"({"list":[)";
     std::string after = R"(],"total":)" + std::to_string(total) + '}';
     after += envelope_end;
-    return std::make_unique<RowsAtHand<Row>>(std::move(before), std::move(rows), write,
+    return std::make_unique<RowsAtHand<Row>>(std::move(before), std::move(rows), std::move(write),
                                              std::move(after));
 }
 

@@ -1,3 +1,4 @@
+#include "http/answer.hpp"
 #include "http/list_chunks.hpp"
 #include "http/routes.hpp"
 #include "http/rows.hpp"
@@ -22,6 +23,22 @@ std::optional<RunState> read_state(const Params& params)
     return state;
 }
 
+/// "1,2,3".
+std::vector<std::int64_t> read_ids(std::string_view text)
+{
+    constexpr std::size_t most = 1000;
+    std::vector<std::int64_t> ids;
+    while (!text.empty()) {
+        const auto comma = text.find(',');
+        ids.push_back(parse_row_id("ids", text.substr(0, comma)));
+        text.remove_prefix(comma == std::string_view::npos ? text.size() : comma + 1);
+    }
+    if (ids.size() > most) {
+        refuse(fmt::format("ids: given {} ids; at most {} are allowed", ids.size(), most));
+    }
+    return ids;
+}
+
 asio::awaitable<Response> list_log(const ApiContext& context, const Call& call)
 {
     const Page page = read_page(call.params);
@@ -36,12 +53,26 @@ asio::awaitable<Response> list_log(const ApiContext& context, const Call& call)
     if (query.from && query.to && *query.from >= *query.to) {
         refuse("to: it must be later than from; the rows from `from` on and before `to` are shown");
     }
+    if (const auto after = call.params.text("after_id")) {
+        query.after_id = parse_row_id("after_id", *after);
+    }
+    if (const auto ids = call.params.text("ids")) query.ids = read_ids(*ids);
     query.offset = page.offset;
     query.limit = page.limit;
     const auto find = [&query](Store& store) { return store.find_log(query); };
     LogPage found = co_await context.store.call(find);
-    auto chunks = page_of(std::move(found.rows), found.total, write_log_row);
+    auto chunks = page_of<LogRow>(std::move(found.rows), found.total, write_log_row);
     co_return co_await answer_in_chunks(std::move(chunks));
+}
+
+asio::awaitable<Response> show_row(const ApiContext& context, const Call& call)
+{
+    const std::int64_t id = parse_row_id("id", call.id);
+    const auto find = [id](Store& store) { return store.find_log_row(id); };
+    const std::optional<LogRow> row = co_await context.store.call(find);
+    if (!row) refuse_unknown_row(call.id);
+    const auto write = [&row](JsonWriter& json) { write_log_row(json, *row); };
+    co_return answer(write);
 }
 
 }  // namespace
@@ -59,9 +90,17 @@ void add_log_routes(Router& router, const ApiContext& context)
                    {.name = "state"},
                    {.name = "from", .type = ParamType::time},
                    {.name = "to", .type = ParamType::time},
+                   {.name = "after_id", .type = ParamType::integer},
+                   {.name = "ids"},
                    {.name = "page", .type = ParamType::integer},
                    {.name = "limit", .type = ParamType::integer}},
         .handler = bind(context, list_log),
+    });
+    router.add({
+        .pattern = "/log/{id}",
+        .methods = {http::verb::get},
+        .role = Role::read,
+        .handler = bind(context, show_row),
     });
 }
 

@@ -59,6 +59,8 @@ Response answer_to(const std::exception_ptr& error, const Request& request, bool
         std::rethrow_exception(error);
     } catch (const HttpError& refused) {
         return refusal(refused);
+    } catch (const NameTaken& taken) {
+        return refusal(http::status::conflict, fmt::format("name: {}", taken.what()));
     } catch (const StoreError& away) {
         spdlog::warn("http: {}: the store: {}", target_of(request), away.what());
         std::string message = fmt::format("the store is away: {}", away.what());

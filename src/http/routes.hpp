@@ -37,6 +37,7 @@ Page read_page(const Params& params);
 JobId parse_job_id(std::string_view name, std::string_view text);
 
 [[noreturn]] void refuse_unknown_job(std::string_view id);
+[[noreturn]] void refuse_unknown_row(std::string_view id);
 
 /// As parse_job_id(), of a row of the ledger.
 std::int64_t parse_row_id(std::string_view name, std::string_view text);

@@ -1,5 +1,7 @@
 #include "http/rows.hpp"
 
+#include "http/job_rules.hpp"
+
 namespace peercron {
 namespace {
 
@@ -15,7 +17,7 @@ void field_millis(JsonWriter& json, std::string_view name, const std::optional<W
 
 }  // namespace
 
-void write_job_fields(JsonWriter& json, const Job& job)
+void write_job_fields(JsonWriter& json, const Job& job, const JobView& view)
 {
     json.field("id", job.id);
     json.field("cron_set", job.cron_set);
@@ -27,12 +29,23 @@ void write_job_fields(JsonWriter& json, const Job& job)
     json.field("is_mutex", job.is_mutex);
     json.field("time_zone", job.time_zone);
     json.field("timeout", std::int64_t{job.timeout.count()});
+    json.field("name", job.name);
+    json.field("run_limit", job.run_limit);
+    json.key("misfire_window");
+    if (job.misfire_window) {
+        json.value(std::int64_t{job.misfire_window->count()});
+    } else {
+        json.null();
+    }
+    json.field("run_num", job.counters.run_num);
+    field_millis(json, "last_run_at", job.counters.last_run_at);
+    field_millis(json, "next_run_at", next_fire(job, view.default_time_zone, view.now));
 }
 
-void write_job(JsonWriter& json, const Job& job)
+void write_job(JsonWriter& json, const Job& job, const JobView& view)
 {
     json.begin_object();
-    write_job_fields(json, job);
+    write_job_fields(json, job, view);
     json.end_object();
 }
 
@@ -57,6 +70,10 @@ void write_log_row(JsonWriter& json, const LogRow& row)
     json.field("term_signal", run.term_signal);
     json.field("attempt", run.id.attempt);
     json.field("epoch", run.epoch);
+    json.field("requested_by", row.requested_by);
+    json.field("cpu_time", std::int64_t{run.cpu_time.count()});
+    json.field("max_rss", run.max_rss);
+    json.field("output_bytes", run.output_bytes);
     if (row.gap_end) {
         json.field("fires", row.fires);
         field_millis(json, "gap_end", row.gap_end);

@@ -4,13 +4,21 @@
 #include "model/job.hpp"
 #include "store/store.hpp"
 
+#include <string_view>
+
 namespace peercron {
 
 // Rows as the API shows them: the reference's fields with its names and types first, ours after.
 
+/// What a job is shown by: the zone of those without one, and what is next as of now.
+struct JobView {
+    std::string_view default_time_zone;
+    WallTime now{};
+};
+
 /// The fields of a job, into an object that is open.
-void write_job_fields(JsonWriter& json, const Job& job);
-void write_job(JsonWriter& json, const Job& job);
+void write_job_fields(JsonWriter& json, const Job& job, const JobView& view);
+void write_job(JsonWriter& json, const Job& job, const JobView& view);
 
 /// A row of the ledger. What is not known (yet) is null; `fires` and `gap_end` are there only
 /// where one row stands for many missed fires.

@@ -1,5 +1,7 @@
 #include "schedule/describe.hpp"
 
+#include "schedule/rfc3339.hpp"
+
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
@@ -270,6 +272,9 @@ std::string describe_interval(std::chrono::seconds interval)
 std::string describe(const Expression& expression)
 {
     if (const auto interval = expression.interval()) return describe_interval(*interval);
+    if (const auto moment = expression.moment()) {
+        return "once at " + format_rfc3339(*moment, std::chrono::seconds(0));
+    }
     return describe_time(expression.fields()) + describe_date(expression.fields());
 }
 

@@ -178,4 +178,10 @@ std::optional<std::chrono::seconds> Expression::interval() const
     return std::chrono::seconds(fields_.seconds);
 }
 
+std::optional<std::chrono::sys_seconds> Expression::moment() const
+{
+    if (!fields_.once) return std::nullopt;
+    return std::chrono::sys_seconds(std::chrono::seconds(fields_.seconds));
+}
+
 }  // namespace peercron

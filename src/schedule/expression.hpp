@@ -12,7 +12,7 @@ namespace peercron {
 
 /// What the fields of a cron expression allow. Bit n stands for the value n unless said otherwise.
 struct CronFields {
-    std::uint64_t seconds = 0;  ///< with `periodic` the interval in seconds instead
+    std::uint64_t seconds = 0;  ///< with `periodic` the interval in seconds, with `once` the moment
     std::uint64_t minutes = 0;
     std::array<std::uint64_t, 4> years{};  ///< bit n of all: the year 1970 + n
     std::uint32_t days = 0;
@@ -20,6 +20,7 @@ struct CronFields {
     std::uint32_t nearest_workday = 0;  ///< nW; bit 0 is LW
     std::uint32_t hours : 24 = 0;
     bool periodic : 1 = false;         ///< @every: nothing but `seconds` counts
+    bool once : 1 = false;             ///< @at: likewise; Unix seconds
     bool both_days : 1 = false;        ///< day and weekday must both match (else either)
     bool by_elapsed_time : 1 = false;  ///< hour or minute begins with `*`
     bool every_day : 1 = false;        ///< day, month, weekday and year leave out nothing
@@ -45,6 +46,7 @@ struct CronFields {
 /// `H(0-29)`, `H/15` | one value, or the start of the steps, spread by the job's id (days 1-28) |
 /// | `@yearly @annually @monthly @weekly @daily @midnight @hourly` | as in crontab(5) |
 /// | `@every 1h30m` | every multiple of the interval since 1970-01-01T00:00:00Z; 1s to 365d |
+/// | `@at 2027-01-01T00:00:00Z` | once, at this moment (RFC 3339, whole seconds, 1970 to 2199) |
 ///
 /// Day and weekday: when both are restricted either may match; when one is `?` or begins with `*`
 /// both must (crontab(5) of Vixie cron; cronie's src/cron.c, find_jobs()).
@@ -63,11 +65,14 @@ public:
     static Result<Expression> parse(std::string_view text, std::int64_t hash_seed);
 
     /// The first local time named that is not before `from`; none after the last year.
-    /// Not for @every, which knows no local time. Takes no longer than some microseconds.
+    /// Not for @every and @at, which know no local time. Takes no longer than some microseconds.
     std::optional<std::chrono::local_seconds> first_match(std::chrono::local_seconds from) const;
 
     /// The interval of @every.
     std::optional<std::chrono::seconds> interval() const;
+
+    /// The moment of @at.
+    std::optional<std::chrono::sys_seconds> moment() const;
 
     const CronFields& fields() const { return fields_; }
 

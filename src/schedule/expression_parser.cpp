@@ -1,5 +1,6 @@
 #include "schedule/expression.hpp"
 #include "schedule/quote.hpp"
+#include "schedule/rfc3339.hpp"
 
 #include <spdlog/fmt/fmt.h>
 
@@ -50,7 +51,8 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 7> aliases{{
     {"@HOURLY", "0 0 * * * *"},
 }};
 constexpr std::string_view alias_list =
-    "@yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly and @every 90s";
+    "@yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly, @every 90s and "
+    "@at 2027-01-01T00:00:00Z";
 
 constexpr int sunday = 0;
 constexpr int sunday_again = 7;
@@ -415,6 +417,25 @@ Result<std::uint64_t> parse_duration(std::string_view text)
     return total;
 }
 
+/// What parse_rfc3339() takes, within the years of all expressions and without a fraction.
+Result<std::uint64_t> parse_moment(std::string_view text)
+{
+    const auto refuse = [&](std::string_view why) {
+        return Error{
+            fmt::format("@at {}: {}; allowed is a moment from {} to {} as in "
+                        "2027-01-01T00:00:00Z or 2027-01-01T01:00:00+01:00",
+                        quote(text), why, Expression::first_year, Expression::last_year)};
+    };
+    if (text.find('.') != std::string_view::npos) return refuse("fractions of a second");
+    const auto moment = parse_rfc3339(text);
+    if (!moment) return refuse("not a moment");
+    using namespace std::chrono;
+    constexpr sys_seconds begin = sys_days(year(Expression::first_year) / 1 / 1);
+    constexpr sys_seconds end = sys_days(year(Expression::last_year + 1) / 1 / 1);
+    if (*moment < begin || *moment >= end) return refuse("out of range");
+    return static_cast<std::uint64_t>(moment->time_since_epoch().count());
+}
+
 bool begins_with_star(std::string_view field)
 {
     return field.starts_with('*');
@@ -464,6 +485,13 @@ Result<Expression> Expression::parse(std::string_view text, std::int64_t hash_se
             if (!interval) return interval.error();
             fields.periodic = true;
             fields.seconds = *interval;
+            return Expression(fields);
+        }
+        if (name == "@AT" && words.size() <= 2) {
+            const auto moment = parse_moment(words.size() == 2 ? words[1] : std::string_view());
+            if (!moment) return moment.error();
+            fields.once = true;
+            fields.seconds = *moment;
             return Expression(fields);
         }
         const auto alias = std::find_if(aliases.begin(), aliases.end(),

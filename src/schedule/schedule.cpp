@@ -38,6 +38,7 @@ Result<Schedule> Schedule::make(std::string_view expression, std::string_view zo
     const auto found = find_zone(zone);
     if (!found) return found.error();
     const Schedule schedule(*parsed, **found);
+    if (parsed->moment()) return schedule;
     if (!schedule.next(TimeZone::begin)) {
         return Error{
             fmt::format("'{}' can never fire in {}: its times are always skipped by the "
@@ -63,6 +64,9 @@ local_seconds Schedule::first_local(std::size_t period) const
 std::optional<sys_seconds> Schedule::next(sys_seconds after) const
 {
     if (const auto interval = expression_.interval()) return next_multiple(*interval, after);
+    if (const auto moment = expression_.moment()) {
+        return after < *moment ? moment : std::nullopt;
+    }
 
     if (after >= TimeZone::end) return std::nullopt;
     const sys_seconds earliest = std::max(after, TimeZone::begin) + 1s;

@@ -33,6 +33,9 @@ ApiTest::ApiTest()
               [this](std::vector<JobId> jobs) {
                   return announce(announced_, announce_error_, std::move(jobs));
               },
+          .run_now = [this](JobId job, std::string by) { return run_now(job, std::move(by)); },
+          .end_run = [this](RunId run, std::string why) { return end_run(run, std::move(why)); },
+          .jobs_known = [this] { return tables_.jobs.size(); },
           .loads = [this] { return loads_; },
           .epoch = [] { return Epoch{17}; },
           .store_away = [this] { return store_away_; },
@@ -44,6 +47,25 @@ ApiTest::ApiTest()
           .trusted_proxies = {"127.0.0.1"},
       }
 {}
+
+asio::awaitable<Result<RunId>> ApiTest::run_now(JobId job, std::string by)
+{
+    if (!announce_error_.empty()) co_return Error{announce_error_};
+    LogRow row;
+    row.id = 500;
+    row.run.id = RunId{job, clock_.time + std::chrono::milliseconds(1), 1};
+    row.run.state = RunState::planned;
+    row.requested_by = std::move(by);
+    tables_.log.push_back(row);
+    co_return row.run.id;
+}
+
+asio::awaitable<Result<void>> ApiTest::end_run(RunId run, std::string why)
+{
+    if (!announce_error_.empty()) co_return Error{announce_error_};
+    ended_.emplace_back(run, std::move(why));
+    co_return Result<void>();
+}
 
 ApiTest::~ApiTest()
 {

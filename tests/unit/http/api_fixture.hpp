@@ -56,6 +56,9 @@ protected:
 
     Job& insert_job(std::string_view command = "php -v");
 
+    asio::awaitable<Result<RunId>> run_now(JobId job, std::string by);
+    asio::awaitable<Result<void>> end_run(RunId run, std::string why);
+
     asio::io_context io_{1};
     HttpSettings settings_{.address = "127.0.0.1:0"};
     FakeTables tables_;
@@ -64,6 +67,7 @@ protected:
     FakeCoordinator coordinator_{io_.get_executor()};
     std::vector<std::vector<JobId>> announced_;
     std::string announce_error_;
+    std::vector<std::pair<RunId, std::string>> ended_;
     std::vector<NodeLoad> loads_;
     bool store_away_ = false;
     ApiContext context_;

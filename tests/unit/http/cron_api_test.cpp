@@ -36,7 +36,8 @@ TEST_F(CronApiTest, AddAnswersAsTheReferenceDoesWithTheNewerFieldsAfterwards)
     EXPECT_EQ(reply.body,
               R"({"code":200,"data":{"id":1633,"cron_set":"*/1 * * * * *","command":"php -v",)"
               R"("remark":"","stop":false,"start_time":0,"end_time":0,"is_mutex":true,)"
-              R"("time_zone":"","timeout":0},"message":"ok"})");
+              R"("time_zone":"","timeout":0,"name":"","run_limit":0,"misfire_window":null,)"
+              R"("run_num":0,"last_run_at":null,"next_run_at":1795219201000},"message":"ok"})");
     EXPECT_EQ(tables_.jobs.at(1633).effective_from, clock_.time);
     EXPECT_THAT(announced_, ElementsAre(ElementsAre(1633)));
 }
@@ -52,7 +53,9 @@ TEST_F(CronApiTest, ListHasAllJobsAsTheReferenceShowsThem)
     EXPECT_EQ(get("/cron/list").body,
               R"({"code":200,"data":[{"id":1538,"cron_set":"*/1 * * * * *",)"
               R"("command":"curl http://test.com/index.php?a=1&b=\"2\"","remark":"","stop":false,)"
-              R"("start_time":0,"end_time":0,"is_mutex":true,"time_zone":"","timeout":0}],)"
+              R"("start_time":0,"end_time":0,"is_mutex":true,"time_zone":"","timeout":0,)"
+              R"("name":"","run_limit":0,"misfire_window":null,"run_num":0,)"
+              R"("last_run_at":null,"next_run_at":1795219201000}],)"
               R"("message":"ok"})");
 }
 
@@ -207,9 +210,177 @@ TEST_F(CronApiTest, WhatIsMissingIsNamed)
     expect_refused(post("/cron/add", "cronSet=@daily"), "command: missing");
     expect_refused(post("/cron/add", "command=a"), "cronSet: missing");
     expect_refused(post("/cron/update", "command=a"), "id: missing");
-    expect_refused(post("/cron/add", ""), "cronSet: missing");
+    expect_refused(post("/cron/add", ""), "command: missing");
     const JobId id = insert_job().id;
     expect_refused(post("/cron/update", fmt::format("id={}", id)), "nothing to change");
+}
+
+TEST_F(CronApiTest, ANameIsUniqueAndReplaceMakesAddingIdempotent)
+{
+    expect_refused(post("/cron/add", "cronSet=@daily&command=b&replace=1"), "replace: ");
+    const auto first = post("/cron/add", "cronSet=@daily&command=a&name=nightly&remark=old");
+    ASSERT_EQ(first.status, 200U);
+    const auto id = first.data().at("id").as_int64();
+    EXPECT_EQ(first.data().at("name"), "nightly");
+
+    const auto again = post("/cron/add", "cronSet=@daily&command=b&name=nightly");
+    EXPECT_EQ(again.status, 409U);
+    EXPECT_THAT(again.message(), HasSubstr("nightly"));
+
+    // What is not given gets its default.
+    const auto replaced = post("/cron/add", "cronSet=@daily&command=b&name=nightly&replace=1");
+    EXPECT_EQ(replaced.data().at("id"), id);
+    EXPECT_EQ(replaced.data().at("command"), "b");
+    EXPECT_EQ(replaced.data().at("remark"), "");
+    const std::size_t writes = tables_.writes;
+    EXPECT_EQ(post("/cron/add", "cronSet=@daily&command=b&name=nightly&replace=1").status, 200U);
+    EXPECT_EQ(tables_.writes, writes) << "nothing differs";
+
+    const auto fresh = post("/cron/add", "cronSet=@daily&command=b&name=other&replace=1");
+    EXPECT_NE(fresh.data().at("id"), id);
+    EXPECT_EQ(get("/cron/list?name=nightly").data().at("total"), 1);
+}
+
+TEST_F(CronApiTest, ANameIsNotTakenForAnId)
+{
+    for (const std::string_view name : {"17", "%20a", "a%20", "a%0Ab"}) {
+        expect_refused(post("/cron/add", fmt::format("cronSet=@daily&command=a&name={}", name)),
+                       "name: ");
+    }
+    expect_refused(post("/cron/add", "cronSet=@daily&command=a&name=" + std::string(129, 'n')),
+                   "name: given 129 characters");
+    EXPECT_EQ(post("/cron/add", "cronSet=@daily&command=a&name=").status, 200U);
+}
+
+TEST_F(CronApiTest, AJobHasOneSchedule)
+{
+    expect_refused(post("/cron/add", "command=a&every=5s&cronSet=@daily"), "every: ");
+    expect_refused(post("/cron/add", "command=a&every=5s&after=5s"), "every: ");
+    expect_refused(post("/cron/add", "command=a&every=soon"), "every: given \"soon\"");
+    expect_refused(post("/cron/add", "command=a&after="), "after: ");
+    expect_refused(post("/cron/add", "command=a&after=0"), "after: ");
+    expect_refused(post("/cron/add", "command=a&at=2026-11-20T23:59:59Z"), "at: ");
+}
+
+TEST_F(CronApiTest, TimersAndTickersAreExpressions)
+{
+    const auto cron_set = [this](std::string_view given) {
+        const auto reply = post("/cron/add", fmt::format("command=a&{}", given));
+        EXPECT_EQ(reply.status, 200U) << reply.body;
+        return std::string(reply.data().at("cron_set").as_string());
+    };
+    EXPECT_EQ(cron_set("every=90"), "@every 90s");
+    EXPECT_EQ(cron_set("every=1h30m"), "@every 5400s");
+    EXPECT_EQ(cron_set("at=2027-01-01T01:00:00%2B01:00"), "@at 2027-01-01T00:00:00Z");
+    EXPECT_EQ(cron_set("at=1798761600"), "@at 2027-01-01T00:00:00Z");
+    EXPECT_EQ(cron_set("after=90s"), "@at 2026-11-21T00:01:30Z");
+}
+
+TEST_F(CronApiTest, ALimitIsShownWithWhatHasRunAndWhatIsNext)
+{
+    Job& job = insert_job();
+    job.run_limit = 3;
+    job.counters.run_num = 2;
+    job.counters.last_run_at = clock_.time;
+    const auto shown = [&] { return get(fmt::format("/cron/{}", job.id)).data(); };
+    EXPECT_THAT(shown().at("next").as_array(), SizeIs(1)) << "one is left";
+    EXPECT_EQ(shown().at("run_num"), 2);
+    EXPECT_EQ(shown().at("last_run_at"), to_unix_millis(clock_.time));
+    job.counters.run_num = 3;
+    EXPECT_THAT(shown().at("next").as_array(), SizeIs(0));
+    EXPECT_TRUE(shown().at("next_run_at").is_null());
+}
+
+TEST_F(CronApiTest, TheMisfireWindowMayBeGivenAndTakenBack)
+{
+    const JobId id = insert_job().id;
+    const auto set = [&](std::string_view window) {
+        return post("/cron/update", fmt::format("id={}&misfire_window={}", id, window));
+    };
+    expect_refused(set("1h"), "misfire_window: ");
+    expect_refused(set("-1"), "misfire_window: ");
+    EXPECT_EQ(set("0").data().at("misfire_window"), 0);
+    EXPECT_EQ(set("90").data().at("misfire_window"), 90);
+    EXPECT_TRUE(set("default").data().at("misfire_window").is_null());
+}
+
+TEST_F(CronApiTest, NoMoreJobsThanAllowed)
+{
+    context_.max_jobs = 2;
+    insert_job();
+    EXPECT_EQ(post("/cron/add", "cronSet=@daily&command=a&name=two").status, 200U);
+    const auto refused = post("/cron/add", "cronSet=@daily&command=a");
+    EXPECT_EQ(refused.status, 409U);
+    EXPECT_THAT(refused.message(), HasSubstr("dispatch.max_jobs"));
+    EXPECT_EQ(post("/cron/add", "cronSet=@daily&command=b&name=two&replace=1").status, 200U)
+        << "none more";
+}
+
+TEST_F(CronApiTest, JobsAreCounted)
+{
+    insert_job();
+    insert_job().stop = true;
+    const auto data = get("/cron/count").data();
+    EXPECT_EQ(data.at("total"), 2);
+    EXPECT_EQ(data.at("enabled"), 1);
+    EXPECT_EQ(data.at("stopped"), 1);
+}
+
+TEST_F(CronApiTest, ClearingTakesTheNumberOfJobsForAYes)
+{
+    for (int i = 0; i < 2500; ++i) insert_job();
+    expect_refused(post("/cron/clear", ""), "confirm: missing");
+    EXPECT_EQ(post("/cron/clear", "confirm=2499").status, 409U);
+    EXPECT_THAT(tables_.jobs, SizeIs(2500));
+    EXPECT_EQ(post("/cron/clear", "confirm=2500").data().at("deleted"), 2500);
+    EXPECT_THAT(tables_.jobs, SizeIs(0));
+    std::size_t told = 0;
+    for (const auto& jobs : announced_) told += jobs.size();
+    EXPECT_EQ(told, 2500U) << "the dispatcher hears of each";
+}
+
+TEST_F(CronApiTest, AJobIsRunNowAndTheRowSaysWhoAsked)
+{
+    const JobId id = insert_job().id;
+    const auto reply = post(fmt::format("/cron/run/{}", id), "");
+    ASSERT_EQ(reply.status, 200U) << reply.body;
+    EXPECT_EQ(reply.data().at("cron_id"), id);
+    EXPECT_EQ(reply.data().at("state"), "planned");
+    EXPECT_EQ(reply.data().at("requested_by"), "anonymous at 127.0.0.1");
+    EXPECT_EQ(post("/cron/run/4711", "").status, 404U);
+    EXPECT_EQ(get(fmt::format("/cron/run/{}", id)).status, 405U) << "no link may run a command";
+
+    announce_error_ = "there is no dispatcher at the moment";
+    const auto refused = post(fmt::format("/cron/run/{}", id), "");
+    EXPECT_EQ(refused.status, 503U);
+    EXPECT_THAT(refused.message(), HasSubstr("no dispatcher"));
+}
+
+TEST_F(CronApiTest, ARunIsEndedUnlessItHasEnded)
+{
+    LogRow row;
+    row.id = 7;
+    row.run.id = RunId{3, clock_.time, 1};
+    row.run.state = RunState::running;
+    tables_.log.push_back(row);
+    row.id = 8;
+    row.run.id.scheduled_at += std::chrono::seconds(1);
+    row.run.state = RunState::success;
+    tables_.log.push_back(row);
+
+    const auto reply = post("/run/kill/7", "");
+    ASSERT_EQ(reply.status, 200U) << reply.body;
+    EXPECT_EQ(reply.data().at("id"), 7);
+    ASSERT_THAT(ended_, SizeIs(1));
+    EXPECT_EQ(ended_[0].first, (RunId{3, clock_.time, 1}));
+    EXPECT_EQ(ended_[0].second, "on-request: anonymous at 127.0.0.1");
+
+    const auto over = post("/run/kill/8", "");
+    EXPECT_EQ(over.status, 409U);
+    EXPECT_THAT(over.message(), HasSubstr("success"));
+    EXPECT_EQ(post("/run/kill/9", "").status, 404U);
+    EXPECT_EQ(get("/log/7").data().at("state"), "running");
+    EXPECT_EQ(get("/log/9").status, 404U);
 }
 
 TEST_F(CronApiTest, ATypoIsToldWithTheAllowedNames)

@@ -192,7 +192,13 @@ public:
     }
 
     JobChanges changes_since(const JobCursor&) override { unused(); }
-    std::vector<JobId> job_ids() override { unused(); }
+    std::vector<JobId> job_ids() override
+    {
+        begin();
+        std::vector<JobId> ids;
+        for (const auto& [id, job] : tables_.jobs) ids.push_back(id);
+        return ids;
+    }
     TermStart begin_term(Epoch, const NodeName&) override { unused(); }
     void commit(const PlanStep&) override { unused(); }
     void record(std::span<const RunReport>) override { unused(); }

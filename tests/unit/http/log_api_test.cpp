@@ -46,14 +46,16 @@ protected:
 TEST_F(LogApiTest, ARowHasTheReferencesFieldsFirst)
 {
     insert_row(6620495);
-    EXPECT_EQ(get("/log/list?limit=1").body,
-              R"({"code":200,"data":{"list":[{"id":6620495,"cron_id":1633,"time":1526772008,)"
-              R"("output":"line\r\n\u0001 \"quoted\" 🎉\n","use_time":48,)"
-              R"("dispatch_server":"127.0.0.1:9991","run_server":"127.0.0.1:9993",)"
-              R"("dispatch_time":1526772006,"scheduled_at":1526772008000,)"
-              R"("started_at":1526772008001,"ended_at":1526772008049,"state":"success",)"
-              R"("reason":"","exit_code":0,"term_signal":null,"attempt":1,"epoch":17}],)"
-              R"("total":1},"message":"ok"})");
+    EXPECT_EQ(
+        get("/log/list?limit=1").body,
+        R"({"code":200,"data":{"list":[{"id":6620495,"cron_id":1633,"time":1526772008,)"
+        R"("output":"line\r\n\u0001 \"quoted\" 🎉\n","use_time":48,)"
+        R"("dispatch_server":"127.0.0.1:9991","run_server":"127.0.0.1:9993",)"
+        R"("dispatch_time":1526772006,"scheduled_at":1526772008000,)"
+        R"("started_at":1526772008001,"ended_at":1526772008049,"state":"success",)"
+        R"("reason":"","exit_code":0,"term_signal":null,"attempt":1,"epoch":17,"requested_by":"",)"
+        R"("cpu_time":0,"max_rss":0,"output_bytes":0}],)"
+        R"("total":1},"message":"ok"})");
 }
 
 TEST_F(LogApiTest, WhatIsNotKnownIsNullAndAGapTellsItsFires)

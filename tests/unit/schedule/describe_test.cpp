@@ -16,6 +16,7 @@ TEST(Describe, SaysInPlainEnglishWhatAnExpressionNames)
 {
     constexpr auto descriptions = std::to_array<Description>({
         {"* * * * * *", "every second"},
+        {"@at 2027-01-01T01:00:00+01:00", "once at 2027-01-01T00:00:00+00:00"},
         {"*/15 * * * * *", "every 15 seconds"},
         {"0 * * * * *", "every minute"},
         {"30 * * * * *", "at second 30 of every minute"},

@@ -339,16 +339,17 @@ TEST(Expression, SaysWhichFieldIsWrongWhatWasFoundAndWhatIsAllowed)
          "(without second) and 7 (with the year last)"},
         {"  ",
          "the cron expression is empty; allowed are 5 to 7 fields, as in '0 30 2 * * MON-FRI', or "
-         "@yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly and @every 90s"},
+         "@yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly, @every 90s and @at "
+         "2027-01-01T00:00:00Z"},
         {"@reboot",
          "'@reboot' is not understood; allowed are @yearly, @annually, @monthly, @weekly, @daily, "
-         "@midnight, @hourly and @every 90s"},
+         "@midnight, @hourly, @every 90s and @at 2027-01-01T00:00:00Z"},
         {"@daily 5",
          "'@daily 5' is not understood; allowed are @yearly, @annually, @monthly, @weekly, @daily, "
-         "@midnight, @hourly and @every 90s"},
+         "@midnight, @hourly, @every 90s and @at 2027-01-01T00:00:00Z"},
         {"@every 1h 30m",
          "'@every 1h 30m' is not understood; allowed are @yearly, @annually, @monthly, @weekly, "
-         "@daily, @midnight, @hourly and @every 90s"},
+         "@daily, @midnight, @hourly, @every 90s and @at 2027-01-01T00:00:00Z"},
         {"0 0 0 30 2 *",
          "'0 0 0 30 2 *' can never fire: no date from 1970 to 2199 has this day, weekday, month "
          "and year"},

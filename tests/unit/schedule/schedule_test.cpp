@@ -47,6 +47,33 @@ TEST(Schedule, TheNextFireIsStrictlyLater)
     EXPECT_EQ(schedule.next(at("2026-01-01T00:00:09Z")), at("2026-01-01T00:00:10Z"));
 }
 
+TEST(Schedule, AMomentFiresOnceWhateverTheZone)
+{
+    EXPECT_THAT(fires("@at 2027-01-01T00:00:00Z", "Asia/Kathmandu", "2026-01-01T00:00:00Z", 2),
+                ElementsAre("2027-01-01T05:45:00+05:45"));
+    const Schedule schedule = make("@AT 2027-01-01T01:00:00+01:00", "UTC");
+    EXPECT_EQ(schedule.next(at("2026-12-31T23:59:59Z")), at("2027-01-01T00:00:00Z"));
+    EXPECT_EQ(schedule.next(at("2027-01-01T00:00:00Z")), std::nullopt);
+    const Window over{0, at("2027-01-01T00:00:00Z").time_since_epoch().count()};
+    EXPECT_EQ(schedule.next_in_window(at("2026-01-01T00:00:00Z"), over), std::nullopt);
+}
+
+TEST(Schedule, AMomentThatIsPastIsStillASchedule)
+{
+    EXPECT_TRUE(Schedule::make("@at 1970-01-01T00:00:00Z", "UTC", 0));
+}
+
+TEST(Schedule, AMomentThatIsNoneIsRefusedWithWhatIsAllowed)
+{
+    for (const std::string text :
+         {"@at", "@at tomorrow", "@at 2027-01-01", "@at 2200-01-01T00:00:00Z",
+          "@at 1969-12-31T23:59:59Z", "@at 2027-01-01T00:00:00.5Z"}) {
+        const auto refused = Schedule::make(text, "UTC", 0);
+        ASSERT_FALSE(refused) << text;
+        EXPECT_THAT(refused.error().message, testing::HasSubstr("2027-01-01T00:00:00Z")) << text;
+    }
+}
+
 TEST(Schedule, FiresByTheClocksOfItsZone)
 {
     EXPECT_THAT(fires("0 0 9 * * *", "Asia/Kathmandu", "2026-01-01T00:00:00Z", 1),
