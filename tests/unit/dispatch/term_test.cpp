@@ -4,7 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <optional>
+#include <set>
+#include <vector>
 
 namespace peercron {
 namespace {
@@ -614,6 +617,280 @@ TEST_F(TermTest, WhatAnEarlierDispatcherHandedOutIsGivenToAnotherNodeUnderTheNew
     EXPECT_EQ(handed->first, alpha);
     EXPECT_EQ(handed->second.epoch, 7);
     EXPECT_EQ(handed->second.dispatch_server, alpha);
+}
+
+// Limits of runs.
+
+TEST_F(TermTest, ALimitedJobIsPlannedOnlyWhileRunsAreLeft)
+{
+    Job job = every_second(1);
+    job.run_limit = 3;
+    add(job);
+    begin();
+    connect(alpha);
+    EXPECT_THAT(step().runs, SizeIs(2));
+    at(1s);
+    EXPECT_THAT(step().runs, SizeIs(1));
+    at(2s);
+    EXPECT_THAT(step().runs, IsEmpty()) << "three are under way";
+
+    for (const auto moment : {1s, 2s, 3s}) report(alpha, fire(1, moment), RunState::success);
+    at(10s);
+    EXPECT_THAT(step().runs, IsEmpty()) << "three have run";
+    EXPECT_FALSE(term_->has_news(now_)) << "nothing to do for it";
+}
+
+TEST_F(TermTest, ASkippedFireLeavesItsPlaceToALaterOne)
+{
+    Job job = every_second(1);
+    job.run_limit = 2;
+    add(job);
+    begin();
+    connect(alpha);
+    EXPECT_THAT(step().runs, SizeIs(2));
+    report(alpha, fire(1, 1s), RunState::success);
+    at(2s);
+    EXPECT_THAT(step().runs, IsEmpty());
+    report(alpha, fire(1, 2s), RunState::skipped);
+    at(3s);
+    const PlanStep next = step();
+    ASSERT_THAT(next.runs, SizeIs(1));
+    EXPECT_GT(next.runs[0].id.scheduled_at, midnight + 2s);
+}
+
+TEST_F(TermTest, ARunThatIsReportedTwiceCountsOnce)
+{
+    Job job = every_second(1);
+    job.run_limit = 3;
+    add(job);
+    begin();
+    connect(alpha);
+    step();
+    report(alpha, fire(1, 1s), RunState::success);
+    report(alpha, fire(1, 1s), RunState::success);
+    Account again;
+    RunReport ended;
+    ended.id = fire(1, 1s);
+    ended.state = RunState::success;
+    again.ended.push_back(ended);
+    RunOrder held;
+    held.id = fire(1, 2s);
+    again.held.push_back(held);
+    connect(alpha, again);
+    at(2s);
+    EXPECT_THAT(step().runs, SizeIs(1)) << "one has run, one is under way";
+}
+
+TEST_F(TermTest, TakeOverKnowsHowManyRunsAreLeft)
+{
+    Job job = every_second(1);
+    job.run_limit = 4;
+    add(job);
+    at(10s);
+    TermStart found;
+    found.planned_through = midnight + 10s;
+    found.run_numbers = {{1, 1}};
+    OpenRun open;  // has ended at its node, which has not recorded it
+    open.planned.id = fire(1, 9s);
+    open.planned.run_server = alpha;
+    found.open_runs.push_back(open);
+    open.planned.id = fire(1, 8s);  // ended there too, but did not run
+    found.open_runs.push_back(open);
+
+    term_.emplace(7, alpha, settings_, jobs_, now_);
+    Account account;
+    RunReport ended;
+    ended.id = fire(1, 9s);
+    ended.state = RunState::failed;
+    account.ended.push_back(ended);
+    ended.id = fire(1, 8s);
+    ended.state = RunState::skipped;
+    account.ended.push_back(ended);
+    connect(alpha, account);
+    term_->begin(found, now_);
+
+    EXPECT_THAT(step().runs, SizeIs(2)) << "1 + 1 have run, 2 of 4 are left";
+    at(20s);
+    EXPECT_THAT(step().runs, IsEmpty());
+}
+
+TEST_F(TermTest, AJobWithoutRunsLeftHasNoMisfires)
+{
+    Job job = every_second(1);
+    job.run_limit = 1;
+    job.counters.run_num = 1;
+    job.effective_from = midnight - 1h;
+    add(job);
+    TermStart found;
+    found.planned_through = midnight - 10min;
+    found.run_numbers = {{1, 1}};
+    begin(found);
+    connect(alpha);
+    EXPECT_THAT(step().runs, IsEmpty());
+}
+
+TEST_F(TermTest, AGreaterLimitTakesEffectAtOnce)
+{
+    Job job = every_second(1);
+    job.run_limit = 1;
+    add(job);
+    begin();
+    connect(alpha);
+    EXPECT_THAT(step().runs, SizeIs(1));
+    report(alpha, fire(1, 1s), RunState::success);
+    at(5s);
+    EXPECT_THAT(step().runs, IsEmpty());
+    job.run_limit = 2;
+    job.effective_from = now_.wall;
+    add(job);
+    const std::vector<JobId> jobs{1};
+    term_->jobs_changed(jobs, {}, now_);
+    EXPECT_THAT(step().runs, SizeIs(1));
+}
+
+// Misfires.
+
+TEST_F(TermTest, AJobMayHaveAMisfireWindowOfItsOwn)
+{
+    Job strict = every_second(1);
+    strict.cron_set = "0 * * * * *";
+    Job patient = strict;
+    patient.id = 2;
+    patient.misfire_window = 300s;
+    Job endless = strict;
+    endless.id = 3;
+    endless.misfire_window = 0s;
+    for (Job job : {strict, patient, endless}) {
+        job.effective_from = midnight - 1h;
+        add(job);
+    }
+    TermStart found;
+    found.planned_through = midnight - 10min - 1s;
+    begin(found);
+    connect(alpha);
+    std::map<JobId, int> run;
+    std::map<JobId, std::int64_t> missed;
+    for (const PlannedRun& row : step().runs) {
+        if (row.state == RunState::planned) ++run[row.id.job];
+        if (row.state == RunState::skipped) missed[row.id.job] += row.fires;
+    }
+    EXPECT_EQ(run, (std::map<JobId, int>{{1, 2}, {2, 6}, {3, 11}}));
+    EXPECT_EQ(missed, (std::map<JobId, std::int64_t>{{1, 9}, {2, 5}}));
+}
+
+TEST_F(TermTest, TakesSoManyFiresAtATimeAndForgetsNone)
+{
+    Job job = every_second(1);
+    job.misfire_window = 0s;
+    job.effective_from = midnight - 24h;
+    add(job);
+    TermStart found;
+    found.planned_through = midnight - 25'000s;
+    begin(found);
+    connect(alpha);
+    std::vector<RunId> all;
+    for (int steps = 0; steps < 5; ++steps) {
+        const PlanStep part = step();
+        EXPECT_LE(part.runs.size(), 10'000U);
+        for (const PlannedRun& row : part.runs) {
+            EXPECT_LE(row.id.scheduled_at, part.planned_through);
+            all.push_back(row.id);
+        }
+        const bool more = term_->behind();
+        EXPECT_EQ(more, part.planned_through < midnight + 2s);
+        if (!more) break;
+    }
+    ASSERT_THAT(all, SizeIs(25'002));
+    EXPECT_EQ(std::set(all.begin(), all.end()).size(), all.size());
+    EXPECT_EQ(term_->planned_through(), midnight + 2s);
+}
+
+// What people ask for.
+
+TEST_F(TermTest, ARunOnRequestIsPlannedWhateverTheScheduleSays)
+{
+    Job job = every_second(1);
+    job.stop = true;
+    add(job);
+    begin();
+    connect(alpha);
+    at(300ms);
+    const auto first = term_->run_now(1, "ops at 10.0.0.5", now_);
+    const auto second = term_->run_now(1, "ops at 10.0.0.5", now_);
+    ASSERT_TRUE(first && second);
+    EXPECT_NE(*first, *second);
+    EXPECT_TRUE(term_->has_news(now_));
+    const PlanStep planned = step();
+    ASSERT_THAT(planned.runs, SizeIs(2));
+    EXPECT_EQ(planned.runs[0].id, *first);
+    EXPECT_EQ(planned.runs[0].requested_by, "ops at 10.0.0.5");
+    EXPECT_EQ(planned.runs[0].run_server, alpha);
+    ASSERT_THAT(orders_, SizeIs(2));
+    EXPECT_LE(orders_[0].second.start_at, now_.wall);
+    EXPECT_FALSE(term_->run_now(4711, "", now_));
+}
+
+TEST_F(TermTest, ARunOnRequestNeverTakesTheMomentOfAFire)
+{
+    add(every_second(1));
+    begin();
+    connect(alpha);
+    step();
+    at(1s);
+    const auto run = term_->run_now(1, "ops", now_);
+    ASSERT_TRUE(run);
+    EXPECT_NE(run->scheduled_at, midnight + 1s);
+    EXPECT_NE(run->scheduled_at.time_since_epoch() % 1s, 0ms);
+}
+
+TEST_F(TermTest, ARunOnRequestKeepsToTheMutex)
+{
+    Job job = every_second(1);
+    job.is_mutex = true;
+    job.cron_set = "@hourly";
+    add(job);
+    begin();
+    connect(alpha);
+    connect(beta);
+    at(1ms);
+    const auto first = term_->run_now(1, "ops", now_);
+    step();
+    const NodeName home = orders_.at(0).first;
+    const auto second = term_->run_now(1, "ops", now_);
+    step();
+    EXPECT_EQ(orders_.at(0).first, home) << "where the first may run, and decides";
+    ASSERT_TRUE(first && second);
+}
+
+TEST_F(TermTest, ARunThatIsHereIsCancelledAndItsRowSaysWho)
+{
+    add(every_second(1));
+    begin();  // no node yet
+    step();
+    const auto place = term_->find_run(fire(1, 1s));
+    EXPECT_EQ(place.whereabouts, Term::Whereabouts::here);
+    term_->cancel(fire(1, 1s), "on-request: ops", now_);
+    EXPECT_EQ(term_->find_run(fire(1, 1s)).whereabouts, Term::Whereabouts::unknown);
+    connect(alpha);
+    const PlanStep next = step();
+    ASSERT_THAT(next.ended, SizeIs(1));
+    EXPECT_EQ(next.ended[0].state, RunState::killed);
+    EXPECT_EQ(next.ended[0].reason, "on-request: ops");
+    for (const auto& [node, order] : orders_) EXPECT_NE(order.id, fire(1, 1s));
+}
+
+TEST_F(TermTest, KnowsWhereARunIs)
+{
+    add(every_second(1));
+    begin();
+    connect(alpha);
+    step();
+    EXPECT_EQ(term_->find_run(fire(1, 1s)).whereabouts, Term::Whereabouts::held);
+    EXPECT_EQ(term_->find_run(fire(1, 1s)).node, alpha);
+    report(alpha, fire(1, 1s), RunState::running);
+    EXPECT_EQ(term_->find_run(fire(1, 1s)).whereabouts, Term::Whereabouts::running);
+    report(alpha, fire(1, 1s), RunState::success);
+    EXPECT_EQ(term_->find_run(fire(1, 1s)).whereabouts, Term::Whereabouts::unknown);
 }
 
 }  // namespace
