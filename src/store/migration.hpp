@@ -8,7 +8,7 @@
 
 namespace peercron {
 
-/// One file of sql/mysql/ or its like: a step of the schema, applied once and in order.
+/// One file of sql/mysql/ or sql/sqlite/: a step of the schema, applied once and in order.
 struct Migration {
     int number = 0;
     std::string_view name;  ///< the file's, without its suffix: "0001_reference"
@@ -17,6 +17,7 @@ struct Migration {
 
 /// All of them by number, from 1 without a gap; compiled in (embed_migrations.cmake).
 std::span<const Migration> mysql_migrations();
+std::span<const Migration> sqlite_migrations();
 
 /// One statement of a migration.
 ///

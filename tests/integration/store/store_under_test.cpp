@@ -1,8 +1,11 @@
 #include "integration/store/store_under_test.hpp"
 
 #include "integration/store/mysql_database.hpp"
+#include "integration/store/temporary_folder.hpp"
 #include "store/mysql/migrate.hpp"
 #include "store/mysql/mysql_store.hpp"
+#include "store/sqlite/migrate.hpp"
+#include "store/sqlite/sqlite_store.hpp"
 
 namespace peercron::testing {
 namespace {
@@ -23,11 +26,23 @@ private:
     MysqlSettings settings_ = settings_for(MariadbServer::shared(), new_database_name());
 };
 
+class SqliteDatabase final : public StoreDatabase {
+public:
+    SqliteDatabase() { migrate(settings_); }
+
+    std::unique_ptr<Store> open() override { return std::make_unique<SqliteStore>(settings_); }
+
+private:
+    TemporaryFolder folder_;
+    SqliteSettings settings_{folder_.path() / "peercron.db"};
+};
+
 }  // namespace
 
 std::vector<StoreKind> store_kinds()
 {
-    return {{"MySQL", [] { return std::make_unique<MysqlDatabase>(); }}};
+    return {{"MySQL", [] { return std::make_unique<MysqlDatabase>(); }},
+            {"SQLite", [] { return std::make_unique<SqliteDatabase>(); }}};
 }
 
 }  // namespace peercron::testing

@@ -1,0 +1,169 @@
+#include "store/sqlite/sqlite_connection.hpp"
+
+namespace peercron {
+namespace {
+
+// How long a writer of another process (the sqlite3 shell, a backup) is waited for.
+constexpr int busy_timeout_ms = 5000;
+
+}  // namespace
+
+bool SqliteError::connection_lost() const
+{
+    switch (code_ & 0xff) {
+        case SQLITE_CANTOPEN:
+        case SQLITE_CORRUPT:
+        case SQLITE_IOERR:
+        case SQLITE_NOTADB:
+        case SQLITE_READONLY:
+            return true;
+        default:
+            return false;
+    }
+}
+
+SqliteStatement::SqliteStatement(sqlite3* connection, std::string_view sql)
+    : connection_(connection)
+{
+    sqlite3_stmt* statement = nullptr;
+    check(sqlite3_prepare_v3(connection, sql.data(), static_cast<int>(sql.size()), 0, &statement,
+                             nullptr));
+    statement_.reset(statement);
+}
+
+SqliteStatement& SqliteStatement::bind(std::int64_t value)
+{
+    check(sqlite3_bind_int64(statement_.get(), ++bound_, value));
+    return *this;
+}
+
+SqliteStatement& SqliteStatement::bind(std::string_view text)
+{
+    // A null pointer would be NULL.
+    const char* const begin = text.empty() ? "" : text.data();
+    check(sqlite3_bind_text64(statement_.get(), ++bound_, begin, text.size(), SQLITE_TRANSIENT,
+                              SQLITE_UTF8));
+    return *this;
+}
+
+SqliteStatement& SqliteStatement::bind_null()
+{
+    check(sqlite3_bind_null(statement_.get(), ++bound_));
+    return *this;
+}
+
+bool SqliteStatement::next()
+{
+    const int code = sqlite3_step(statement_.get());
+    if (code == SQLITE_ROW) return true;
+    if (code != SQLITE_DONE) {
+        const SqliteError error(sqlite3_extended_errcode(connection_), sqlite3_errmsg(connection_));
+        reset();
+        throw error;
+    }
+    return false;
+}
+
+std::int64_t SqliteStatement::execute()
+{
+    while (next()) {
+    }
+    const std::int64_t changed = sqlite3_changes64(connection_);
+    reset();
+    return changed;
+}
+
+bool SqliteStatement::is_null(int column) const
+{
+    return sqlite3_column_type(statement_.get(), column) == SQLITE_NULL;
+}
+
+std::string SqliteStatement::text(int column) const
+{
+    const auto* const begin = sqlite3_column_text(statement_.get(), column);
+    if (begin == nullptr) return {};
+    const int length = sqlite3_column_bytes(statement_.get(), column);
+    return {reinterpret_cast<const char*>(begin), static_cast<std::size_t>(length)};
+}
+
+std::int64_t SqliteStatement::integer(int column) const
+{
+    return sqlite3_column_int64(statement_.get(), column);
+}
+
+void SqliteStatement::reset()
+{
+    sqlite3_reset(statement_.get());
+    sqlite3_clear_bindings(statement_.get());
+    bound_ = 0;
+}
+
+void SqliteStatement::check(int code) const
+{
+    if (code != SQLITE_OK) {
+        throw SqliteError(sqlite3_extended_errcode(connection_), sqlite3_errmsg(connection_));
+    }
+}
+
+SqliteConnection::SqliteConnection(const SqliteSettings& settings)
+{
+    sqlite3* opened = nullptr;
+    const int flags =
+        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    const int code = sqlite3_open_v2(settings.path.c_str(), &opened, flags, nullptr);
+    handle_.reset(opened);
+    if (code != SQLITE_OK) {
+        const char* const message =
+            opened != nullptr ? sqlite3_errmsg(opened) : sqlite3_errstr(code);
+        throw SqliteError(code, message);
+    }
+    sqlite3_busy_timeout(opened, busy_timeout_ms);
+    execute(
+        "PRAGMA journal_mode = WAL;"
+        "PRAGMA synchronous = FULL;"
+        "PRAGMA cache_size = -1024;"  // KiB; the kernel's cache does the rest
+        "PRAGMA temp_store = MEMORY;");
+    writers_ = WriterQueue::of(settings.path);
+}
+
+SqliteStatement& SqliteConnection::cached(std::string_view sql)
+{
+    auto found = statements_.find(sql);
+    if (found == statements_.end()) {
+        found = statements_.emplace(std::string(sql), SqliteStatement(handle_.get(), sql)).first;
+    }
+    found->second.reset();
+    return found->second;
+}
+
+void SqliteConnection::execute(const std::string& sql)
+{
+    const int code = sqlite3_exec(handle_.get(), sql.c_str(), nullptr, nullptr, nullptr);
+    if (code != SQLITE_OK) {
+        throw SqliteError(sqlite3_extended_errcode(handle_.get()), sqlite3_errmsg(handle_.get()));
+    }
+}
+
+SqliteTransaction::SqliteTransaction(SqliteConnection& connection)
+    : connection_(connection), turn_(connection.writers())
+{
+    connection_.execute("BEGIN IMMEDIATE");
+}
+
+SqliteTransaction::~SqliteTransaction()
+{
+    if (!open_) return;
+    try {
+        connection_.execute("ROLLBACK");
+    } catch (const SqliteError&) {
+        // SQLite has rolled back by itself, as it does when the disk is full.
+    }
+}
+
+void SqliteTransaction::commit()
+{
+    connection_.execute("COMMIT");
+    open_ = false;
+}
+
+}  // namespace peercron

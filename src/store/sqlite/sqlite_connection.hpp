@@ -1,0 +1,124 @@
+#pragma once
+
+#include "store/sqlite/sqlite_settings.hpp"
+#include "store/sqlite/writer_turn.hpp"
+
+#include <sqlite3.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace peercron {
+
+/// What SQLite says.
+class SqliteError : public std::runtime_error {
+public:
+    SqliteError(int code, const std::string& message) : std::runtime_error(message), code_(code) {}
+
+    /// The extended result code, https://www.sqlite.org/rescode.html.
+    int code() const { return code_; }
+
+    /// The file itself is the trouble, or how it is reached: another connection may do better.
+    bool connection_lost() const;
+
+private:
+    int code_;
+};
+
+/// A prepared statement with its values and, once it runs, its current row.
+class SqliteStatement {
+public:
+    SqliteStatement(sqlite3* connection, std::string_view sql);
+
+    // The values for the statement's ? in order, each call for the next one.
+    SqliteStatement& bind(std::int64_t value);
+    SqliteStatement& bind(std::string_view text);  ///< copied
+    SqliteStatement& bind_null();
+    template <class T>
+    SqliteStatement& bind(const std::optional<T>& value)
+    {
+        return value ? bind(*value) : bind_null();
+    }
+
+    /// Goes to the next row; false after the last one.
+    bool next();
+    /// Runs it to its end; returns how many rows it changed.
+    std::int64_t execute();
+
+    // The current row's columns, from 0.
+    bool is_null(int column) const;
+    std::string text(int column) const;
+    std::int64_t integer(int column) const;  ///< 0 for NULL
+
+    /// Ready to be bound and run anew.
+    void reset();
+
+private:
+    struct Finalize {
+        void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+    };
+    void check(int code) const;
+
+    sqlite3* connection_;
+    std::unique_ptr<sqlite3_stmt, Finalize> statement_;
+    int bound_ = 0;
+};
+
+/// One connection, set up the way all of ours are. Throws SqliteError; belongs to one thread at a
+/// time.
+///
+/// Write-ahead log, so that readers never wait for a writer; synchronous FULL, because a fire is
+/// handed out only after its commit, and that must hold across a power cut: with NORMAL the last
+/// commits would be undone, and what ran already would be planned, and run, again.
+class SqliteConnection {
+public:
+    explicit SqliteConnection(const SqliteSettings& settings);
+
+    /// A statement that is prepared for this use alone.
+    SqliteStatement prepare(std::string_view sql) { return {handle_.get(), sql}; }
+
+    /// A statement that is kept prepared from one use to the next. Used up before the same text is
+    /// asked for again.
+    SqliteStatement& cached(std::string_view sql);
+
+    /// Carries out any number of statements without rows.
+    void execute(const std::string& sql);
+
+    std::int64_t last_insert_id() const { return sqlite3_last_insert_rowid(handle_.get()); }
+
+    WriterQueue& writers() { return *writers_; }
+
+private:
+    struct Close {
+        void operator()(sqlite3* connection) const { sqlite3_close_v2(connection); }
+    };
+
+    std::unique_ptr<sqlite3, Close> handle_;
+    std::shared_ptr<WriterQueue> writers_;
+    std::map<std::string, SqliteStatement, std::less<>> statements_;
+};
+
+/// A transaction that writes. Only one exists at a time: the others of this process wait for their
+/// turn, those of other processes until SQLite's busy timeout ends.
+class SqliteTransaction {
+public:
+    explicit SqliteTransaction(SqliteConnection& connection);
+    SqliteTransaction(const SqliteTransaction&) = delete;
+    SqliteTransaction& operator=(const SqliteTransaction&) = delete;
+    /// Rolls back what is not committed.
+    ~SqliteTransaction();
+
+    void commit();
+
+private:
+    SqliteConnection& connection_;
+    WriterTurn turn_;
+    bool open_ = true;
+};
+
+}  // namespace peercron

@@ -1,0 +1,517 @@
+#include "store/sqlite/sqlite_store.hpp"
+
+#include "store/text.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <iterator>
+#include <string>
+#include <tuple>
+
+namespace peercron {
+namespace {
+
+// How far TermStart::ended_lately looks back.
+constexpr std::chrono::seconds lately{10};
+
+/// What gives way to a final report, besides a planned or running row.
+enum class GivesWay : std::uint8_t { only_open, lost_too };
+
+constexpr std::string_view select_log =
+    "SELECT id, cron_id, time, dispatch_time, scheduled_at, attempt, state, reason, run_server,"
+    " dispatch_server, epoch, started_at, ended_at, use_time, exit_code, term_signal, cpu_time,"
+    " max_rss, output_bytes, output, fires, gap_end, requested_by FROM log ";
+
+std::string select_rows(std::string_view condition)
+{
+    return std::string(select_log).append(condition);
+}
+
+std::int64_t unix_seconds(WallTime time)
+{
+    return std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();
+}
+
+WallTime from_unix_seconds(std::int64_t seconds)
+{
+    return WallTime(std::chrono::seconds(seconds));
+}
+
+std::optional<std::int64_t> millis(const std::optional<WallTime>& time)
+{
+    if (!time) return std::nullopt;
+    return to_unix_millis(*time);
+}
+
+std::optional<WallTime> time_or_null(const SqliteStatement& row, int column)
+{
+    if (row.is_null(column)) return std::nullopt;
+    return from_unix_millis(row.integer(column));
+}
+
+std::optional<int> int_or_null(const SqliteStatement& row, int column)
+{
+    if (row.is_null(column)) return std::nullopt;
+    return static_cast<int>(row.integer(column));
+}
+
+RunState read_state(const std::string& text)
+{
+    if (const auto state = parse_run_state(text)) return *state;
+    throw StoreError("table log has a state that this program does not know: " + text);
+}
+
+SqliteStatement& bind(SqliteStatement& statement, const RunId& run)
+{
+    return statement.bind(run.job).bind(to_unix_millis(run.scheduled_at)).bind(run.attempt);
+}
+
+LogRow read_log_row(const SqliteStatement& row)
+{
+    LogRow log;
+    log.id = row.integer(0);
+    log.time = row.integer(2);
+    log.dispatch_time = row.integer(3);
+    RunReport& run = log.run;
+    run.id.job = row.integer(1);
+    run.id.scheduled_at = from_unix_millis(row.integer(4));
+    run.id.attempt = static_cast<std::int32_t>(row.integer(5));
+    run.state = read_state(row.text(6));
+    run.reason = row.text(7);
+    run.run_server = row.text(8);
+    run.dispatch_server = row.text(9);
+    run.epoch = static_cast<Epoch>(row.integer(10));
+    run.started_at = time_or_null(row, 11);
+    run.ended_at = time_or_null(row, 12);
+    run.use_time = std::chrono::milliseconds(row.integer(13));
+    run.exit_code = int_or_null(row, 14);
+    run.term_signal = int_or_null(row, 15);
+    run.cpu_time = std::chrono::milliseconds(row.integer(16));
+    run.max_rss = row.integer(17);
+    run.output_bytes = row.integer(18);
+    run.output = row.text(19);
+    log.fires = row.integer(20);
+    log.gap_end = time_or_null(row, 21);
+    log.requested_by = row.text(22);
+    return log;
+}
+
+std::vector<LogRow> read_log_rows(SqliteStatement& rows)
+{
+    std::vector<LogRow> found;
+    while (rows.next()) found.push_back(read_log_row(rows));
+    rows.reset();
+    return found;
+}
+
+std::optional<LogRow> only(std::vector<LogRow> rows)
+{
+    if (rows.empty()) return std::nullopt;
+    return std::move(rows.front());
+}
+
+[[noreturn]] void throw_deposed(SqliteConnection& connection, Epoch epoch)
+{
+    SqliteStatement term = connection.prepare("SELECT epoch, dispatcher FROM term WHERE id = 1");
+    if (!term.next()) {
+        throw Deposed(fmt::format("epoch {} is not the store's: table term is empty", epoch));
+    }
+    const auto newest = static_cast<Epoch>(term.integer(0));
+    throw Deposed(
+        fmt::format("epoch {} is over: the store has epoch {} of {}", epoch, newest, term.text(1)),
+        newest);
+}
+
+/// The rows by time and job, so that new ones get their ids in that order. Reports of one run stay
+/// in their order.
+template <class Row>
+std::vector<const Row*> in_order(std::span<const Row> rows)
+{
+    std::vector<const Row*> sorted;
+    sorted.reserve(rows.size());
+    std::ranges::transform(rows, std::back_inserter(sorted), [](const Row& row) { return &row; });
+    const auto key = [](const Row* row) {
+        return std::tuple(row->id.scheduled_at, row->id.job, row->id.attempt);
+    };
+    std::ranges::stable_sort(sorted, {}, key);
+    return sorted;
+}
+
+void insert_report(SqliteConnection& connection, const RunReport& report)
+{
+    SqliteStatement& insert = connection.cached(
+        "INSERT INTO log (cron_id, scheduled_at, attempt, time, state, reason, run_server,"
+        " dispatch_server, epoch, started_at, ended_at, use_time, exit_code, term_signal, cpu_time,"
+        " max_rss, output_bytes, output)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    bind(insert, report.id)
+        .bind(unix_seconds(report.id.scheduled_at))
+        .bind(to_string(report.state))
+        .bind(report.reason)
+        .bind(report.run_server)
+        .bind(report.dispatch_server)
+        .bind(static_cast<std::int64_t>(report.epoch))
+        .bind(millis(report.started_at))
+        .bind(millis(report.ended_at))
+        .bind(report.use_time.count())
+        .bind(report.exit_code)
+        .bind(report.term_signal)
+        .bind(report.cpu_time.count())
+        .bind(report.max_rss)
+        .bind(report.output_bytes)
+        .bind(report.output)
+        .execute();
+}
+
+/// What a report does not say stays.
+void update_by_report(SqliteConnection& connection, std::int64_t row, const RunReport& report)
+{
+    connection
+        .cached(
+            "UPDATE log SET state = ?, reason = ?, run_server = COALESCE(?, run_server),"
+            " dispatch_server = COALESCE(?, dispatch_server), epoch = COALESCE(?, epoch),"
+            " started_at = COALESCE(?, started_at), ended_at = COALESCE(?, ended_at), use_time = ?,"
+            " exit_code = ?, term_signal = ?, cpu_time = ?, max_rss = ?, output_bytes = ?,"
+            " output = ? WHERE id = ?")
+        .bind(to_string(report.state))
+        .bind(report.reason)
+        .bind(report.run_server.empty() ? std::optional<std::string>() : report.run_server)
+        .bind(report.dispatch_server.empty() ? std::optional<std::string>()
+                                             : report.dispatch_server)
+        .bind(report.epoch == 0 ? std::optional<std::int64_t>()
+                                : static_cast<std::int64_t>(report.epoch))
+        .bind(millis(report.started_at))
+        .bind(millis(report.ended_at))
+        .bind(report.use_time.count())
+        .bind(report.exit_code)
+        .bind(report.term_signal)
+        .bind(report.cpu_time.count())
+        .bind(report.max_rss)
+        .bind(report.output_bytes)
+        .bind(report.output)
+        .bind(row)
+        .execute();
+}
+
+/// The run has ended an open row, or had none: see has_run().
+void count(SqliteConnection& connection, const RunReport& report)
+{
+    if (!has_run(report.state) || report.id.attempt != 1) return;
+    connection
+        .cached(
+            "INSERT INTO cron_counter (cron_id, run_num, last_run_at) VALUES (?, 1, ?)"
+            " ON CONFLICT DO UPDATE SET run_num = run_num + 1,"
+            " last_run_at = MAX(COALESCE(last_run_at, 0), excluded.last_run_at)")
+        .bind(report.id.job)
+        .bind(to_unix_millis(report.started_at.value_or(report.id.scheduled_at)))
+        .execute();
+}
+
+void write_report(SqliteConnection& connection, const RunReport& report, GivesWay rule)
+{
+    SqliteStatement& find = connection.cached(
+        "SELECT id, state FROM log WHERE cron_id = ? AND scheduled_at = ? AND attempt = ?");
+    if (!bind(find, report.id).next()) {
+        find.reset();
+        insert_report(connection, report);
+        count(connection, report);
+        return;
+    }
+    const std::int64_t row = find.integer(0);
+    const RunState before = read_state(find.text(1));
+    find.reset();
+    const bool truth_about_lost =
+        rule == GivesWay::lost_too && before == RunState::lost && report.state != RunState::running;
+    if (is_final(before) && !truth_about_lost) return;
+    update_by_report(connection, row, report);
+    if (!is_final(before)) count(connection, report);
+}
+
+/// A row that is there already gives way when it stands as revoked; one that its node reported
+/// first, while the store was away, lacks the dispatch time.
+void reopen_planned(SqliteConnection& connection, const PlannedRun& run, const PlanStep& step,
+                    const std::optional<WallTime>& gap_end)
+{
+    SqliteStatement& complete = connection.cached(
+        "UPDATE log SET dispatch_time = ? WHERE cron_id = ? AND scheduled_at = ? AND attempt = ?"
+        " AND (state = 'revoked' OR dispatch_time = 0)");
+    complete.bind(unix_seconds(run.dispatched_at));
+    if (bind(complete, run.id).execute() == 0) return;
+    SqliteStatement& reopen = connection.cached(
+        "UPDATE log SET state = ?, reason = ?, run_server = ?, dispatch_server = ?, epoch = ?,"
+        " fires = ?, gap_end = ?, started_at = NULL, ended_at = NULL, use_time = 0"
+        " WHERE cron_id = ? AND scheduled_at = ? AND attempt = ? AND state = 'revoked'");
+    reopen.bind(to_string(run.state))
+        .bind(run.reason)
+        .bind(run.run_server)
+        .bind(step.dispatch_server)
+        .bind(static_cast<std::int64_t>(step.epoch))
+        .bind(run.fires)
+        .bind(millis(gap_end));
+    bind(reopen, run.id).execute();
+}
+
+void write_planned(SqliteConnection& connection, const PlannedRun& run, const PlanStep& step)
+{
+    std::optional<WallTime> gap_end;
+    if (run.fires > 1) gap_end = run.gap_end;
+    SqliteStatement& insert = connection.cached(
+        "INSERT INTO log (cron_id, scheduled_at, attempt, time, state, reason, run_server,"
+        " dispatch_server, dispatch_time, epoch, fires, gap_end, requested_by)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING");
+    const std::int64_t inserted = bind(insert, run.id)
+                                      .bind(unix_seconds(run.id.scheduled_at))
+                                      .bind(to_string(run.state))
+                                      .bind(run.reason)
+                                      .bind(run.run_server)
+                                      .bind(step.dispatch_server)
+                                      .bind(unix_seconds(run.dispatched_at))
+                                      .bind(static_cast<std::int64_t>(step.epoch))
+                                      .bind(run.fires)
+                                      .bind(millis(gap_end))
+                                      .bind(run.requested_by)
+                                      .execute();
+    if (inserted == 0) reopen_planned(connection, run, step, gap_end);
+}
+
+void write_moved(SqliteConnection& connection, const PlannedRun& run, const PlanStep& step)
+{
+    SqliteStatement& insert = connection.cached(
+        "INSERT INTO log (cron_id, scheduled_at, attempt, time, state, run_server,"
+        " dispatch_server, dispatch_time, epoch) VALUES (?, ?, ?, ?, 'planned', ?, ?, ?, ?)"
+        " ON CONFLICT (cron_id, scheduled_at, attempt) DO UPDATE SET"
+        " dispatch_time = excluded.dispatch_time, run_server = excluded.run_server,"
+        " dispatch_server = excluded.dispatch_server, epoch = excluded.epoch"
+        " WHERE state = 'planned'");
+    bind(insert, run.id)
+        .bind(unix_seconds(run.id.scheduled_at))
+        .bind(run.run_server)
+        .bind(step.dispatch_server)
+        .bind(unix_seconds(run.dispatched_at))
+        .bind(static_cast<std::int64_t>(step.epoch))
+        .execute();
+}
+
+std::vector<OpenRun> read_open_runs(SqliteConnection& connection)
+{
+    std::vector<OpenRun> open;
+    SqliteStatement& rows = connection.cached(
+        "SELECT cron_id, scheduled_at, attempt, state, reason, run_server, dispatch_time, fires,"
+        " gap_end, epoch, requested_by FROM log WHERE state IN ('planned', 'running') ORDER BY id");
+    while (rows.next()) {
+        OpenRun run;
+        run.planned.id = {rows.integer(0), from_unix_millis(rows.integer(1)),
+                          static_cast<std::int32_t>(rows.integer(2))};
+        run.planned.state = read_state(rows.text(3));
+        run.planned.reason = rows.text(4);
+        run.planned.run_server = rows.text(5);
+        run.planned.dispatched_at = from_unix_seconds(rows.integer(6));
+        run.planned.fires = rows.integer(7);
+        run.planned.gap_end = from_unix_millis(rows.integer(8));
+        run.planned.requested_by = rows.text(10);
+        run.epoch = static_cast<Epoch>(rows.integer(9));
+        open.push_back(std::move(run));
+    }
+    rows.reset();
+    return open;
+}
+
+std::vector<RunId> read_ended_lately(SqliteConnection& connection, WallTime since)
+{
+    std::vector<RunId> ended;
+    SqliteStatement& rows = connection
+                                .cached(
+                                    "SELECT cron_id, scheduled_at, attempt FROM log"
+                                    " WHERE time >= ? AND scheduled_at > ?"
+                                    " AND +state NOT IN ('planned', 'running', 'revoked')")
+                                .bind(unix_seconds(since))
+                                .bind(to_unix_millis(since));
+    while (rows.next()) {
+        ended.push_back({rows.integer(0), from_unix_millis(rows.integer(1)),
+                         static_cast<std::int32_t>(rows.integer(2))});
+    }
+    rows.reset();
+    return ended;
+}
+
+TermStart read_term(SqliteConnection& connection)
+{
+    TermStart start;
+    SqliteStatement& term = connection.cached("SELECT planned_through FROM term WHERE id = 1");
+    if (term.next()) start.planned_through = time_or_null(term, 0);
+    term.reset();
+    start.open_runs = read_open_runs(connection);
+    if (start.planned_through) {
+        start.ended_lately = read_ended_lately(connection, *start.planned_through - lately);
+    }
+    SqliteStatement& numbers = connection.cached(
+        "SELECT id, run_num FROM cron JOIN cron_counter ON cron_id = id WHERE run_limit > 0");
+    while (numbers.next()) {
+        start.run_numbers.emplace_back(numbers.integer(0), numbers.integer(1));
+    }
+    numbers.reset();
+    return start;
+}
+
+/// The condition of a query of table log, and the values for it.
+struct Condition {
+    std::string sql;
+    std::vector<std::function<void(SqliteStatement&)>> values;
+
+    template <class Value>
+    void add(std::string_view term, Value value)
+    {
+        sql += term;
+        values.emplace_back(
+            [value = std::move(value)](SqliteStatement& statement) { statement.bind(value); });
+    }
+    SqliteStatement& bind_to(SqliteStatement& statement) const
+    {
+        for (const auto& bind_value : values) bind_value(statement);
+        return statement;
+    }
+};
+
+Condition condition(const LogQuery& query)
+{
+    const bool named = query.after_id || !query.ids.empty();
+    Condition where;
+    if (query.state) {
+        where.add("state = ?", std::string(to_string(*query.state)));
+    } else {
+        where.sql = named ? "TRUE" : "+state <> 'planned'";
+    }
+    if (query.after_id) where.add(" AND id > ?", *query.after_id);
+    if (!query.ids.empty()) {
+        where.sql += fmt::format(" AND id IN ({})", fmt::join(query.ids, ","));
+    }
+    if (query.cron_id) where.add(" AND cron_id = ?", *query.cron_id);
+    if (query.run_server) where.add(" AND run_server = ?", *query.run_server);
+    if (query.dispatch_server) where.add(" AND dispatch_server = ?", *query.dispatch_server);
+    // Column time has an index, scheduled_at is exact.
+    if (query.from) {
+        where.add(" AND time >= ?", unix_seconds(*query.from));
+        where.add(" AND scheduled_at >= ?", to_unix_millis(*query.from));
+    }
+    if (query.to) {
+        where.add(" AND time <= ?", unix_seconds(*query.to));
+        where.add(" AND scheduled_at < ?", to_unix_millis(*query.to));
+    }
+    if (query.search) where.add(" AND output LIKE ? ESCAPE '|'", like_pattern(*query.search));
+    return where;
+}
+
+}  // namespace
+
+Epoch SqliteStore::newest_epoch()
+{
+    const auto work = [](SqliteConnection& connection) {
+        SqliteStatement& term = connection.cached("SELECT epoch FROM term WHERE id = 1");
+        const Epoch newest = term.next() ? static_cast<Epoch>(term.integer(0)) : 0;
+        term.reset();
+        return newest;
+    };
+    return session_.run("read the newest epoch", work);
+}
+
+TermStart SqliteStore::begin_term(Epoch epoch, const NodeName& dispatcher)
+{
+    const auto work = [&](SqliteConnection& connection) {
+        SqliteTransaction transaction(connection);
+        const auto number = static_cast<std::int64_t>(epoch);
+        const std::int64_t matched =
+            connection
+                .cached(
+                    "UPDATE term SET epoch = ?1, dispatcher = ?2 WHERE id = 1"
+                    " AND (epoch < ?1 OR (epoch = ?1 AND dispatcher = ?2))")
+                .bind(number)
+                .bind(dispatcher)
+                .execute();
+        if (matched == 0) throw_deposed(connection, epoch);
+        TermStart start = read_term(connection);
+        transaction.commit();
+        return start;
+    };
+    return session_.run(fmt::format("begin the term of epoch {}", epoch), work);
+}
+
+void SqliteStore::commit(const PlanStep& step)
+{
+    const auto work = [&](SqliteConnection& connection) {
+        SqliteTransaction transaction(connection);
+        const std::int64_t matched =
+            connection
+                .cached(
+                    "UPDATE term SET planned_through = MAX(COALESCE(planned_through, ?1), ?1)"
+                    " WHERE id = 1 AND epoch = ?2")
+                .bind(to_unix_millis(step.planned_through))
+                .bind(static_cast<std::int64_t>(step.epoch))
+                .execute();
+        if (matched == 0) throw_deposed(connection, step.epoch);
+        for (const RunReport* report : in_order(std::span(step.ended))) {
+            write_report(connection, *report, GivesWay::only_open);
+        }
+        for (const PlannedRun* run : in_order(std::span(step.moved))) {
+            write_moved(connection, *run, step);
+        }
+        for (const PlannedRun* run : in_order(std::span(step.runs))) {
+            write_planned(connection, *run, step);
+        }
+        transaction.commit();
+    };
+    session_.run(fmt::format("commit a step of {} runs", step.runs.size()), work);
+}
+
+void SqliteStore::record(std::span<const RunReport> reports)
+{
+    if (reports.empty()) return;
+    const auto work = [&](SqliteConnection& connection) {
+        SqliteTransaction transaction(connection);
+        for (const RunReport* report : in_order(reports)) {
+            write_report(connection, *report, GivesWay::lost_too);
+        }
+        transaction.commit();
+    };
+    session_.run(fmt::format("record {} runs", reports.size()), work);
+}
+
+LogPage SqliteStore::find_log(const LogQuery& query)
+{
+    const auto work = [&](SqliteConnection& connection) {
+        const Condition where = condition(query);
+        LogPage page;
+        SqliteStatement total = connection.prepare("SELECT COUNT(*) FROM log WHERE " + where.sql);
+        where.bind_to(total).next();
+        page.total = total.integer(0);
+        total.reset();
+        // The ids first: of the rows that a deep page passes over, only the index is read.
+        SqliteStatement rows = connection.prepare(select_rows(fmt::format(
+            "WHERE id IN (SELECT id FROM log WHERE {} ORDER BY id {} LIMIT {} OFFSET {})"
+            " ORDER BY id {}",
+            where.sql, query.after_id ? "ASC" : "DESC", query.limit, query.offset,
+            query.after_id ? "ASC" : "DESC")));
+        page.rows = read_log_rows(where.bind_to(rows));
+        return page;
+    };
+    return session_.run("list the log", work);
+}
+
+std::optional<LogRow> SqliteStore::find_log_row(std::int64_t id)
+{
+    const auto work = [&](SqliteConnection& connection) {
+        return only(read_log_rows(connection.cached(select_rows("WHERE id = ?")).bind(id)));
+    };
+    return session_.run(fmt::format("read ledger row {}", id), work);
+}
+
+std::optional<LogRow> SqliteStore::find_log_row(const RunId& run)
+{
+    const auto work = [&](SqliteConnection& connection) {
+        SqliteStatement& rows = connection.cached(
+            select_rows("WHERE cron_id = ? AND scheduled_at = ? AND attempt = ?"));
+        return only(read_log_rows(bind(rows, run)));
+    };
+    return session_.run("read the ledger row of " + to_string(run), work);
+}
+
+}  // namespace peercron

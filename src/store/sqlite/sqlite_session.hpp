@@ -1,0 +1,40 @@
+#pragma once
+
+#include "store/sqlite/sqlite_connection.hpp"
+#include "store/store.hpp"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <optional>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+namespace peercron {
+
+/// A connection that is opened at the first call, and anew when the file failed it.
+class SqliteSession {
+public:
+    explicit SqliteSession(SqliteSettings settings) : settings_(std::move(settings)) {}
+
+    /// Runs `work` on the connection and returns what it returns. Throws StoreError with `what`
+    /// ("read the jobs"), the file and SQLite's words; nothing was changed then.
+    template <class F>
+    std::invoke_result_t<F&, SqliteConnection&> run(std::string_view what, F work)
+    {
+        try {
+            if (!connection_) connection_.emplace(settings_);
+            return work(*connection_);
+        } catch (const SqliteError& error) {
+            if (error.connection_lost()) connection_.reset();
+            throw StoreError(fmt::format("cannot {}: SQLite database {}: {}", what,
+                                         settings_.path.string(), error.what()));
+        }
+    }
+
+private:
+    SqliteSettings settings_;
+    std::optional<SqliteConnection> connection_;
+};
+
+}  // namespace peercron

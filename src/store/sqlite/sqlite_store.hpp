@@ -1,0 +1,43 @@
+#pragma once
+
+#include "store/sqlite/sqlite_session.hpp"
+#include "store/store.hpp"
+
+namespace peercron {
+
+/// The store in a file of SQLite (3.38 or later). The tables are those of sql/sqlite; migrate()
+/// makes them. Any number of sessions of one process share a file; the node sees to it with
+/// SqliteLock that no other one dispatches from it.
+class SqliteStore final : public Store {
+public:
+    /// Opens the file at the first call.
+    explicit SqliteStore(SqliteSettings settings) : session_(std::move(settings)) {}
+
+    void ping() override;
+
+    JobPage find_jobs(const JobQuery& query) override;
+    std::vector<Job> jobs_after(JobId after, std::size_t limit) override;
+    std::optional<Job> find_job(JobId id) override;
+    std::vector<Job> find_jobs_by_id(std::span<const JobId> ids) override;
+    std::optional<Job> find_job_by_name(const std::string& name) override;
+    JobCount count_jobs() override;
+    Job add_job(const Job& draft, WallTime now) override;
+    std::optional<Job> update_job(JobId id, const JobPatch& patch, WallTime now) override;
+    std::optional<Job> delete_job(JobId id) override;
+    std::int64_t delete_jobs(std::span<const JobId> ids) override;
+    JobChanges changes_since(const JobCursor& cursor) override;
+    std::vector<JobId> job_ids() override;
+
+    Epoch newest_epoch() override;
+    TermStart begin_term(Epoch epoch, const NodeName& dispatcher) override;
+    void commit(const PlanStep& step) override;
+    void record(std::span<const RunReport> reports) override;
+    LogPage find_log(const LogQuery& query) override;
+    std::optional<LogRow> find_log_row(std::int64_t id) override;
+    std::optional<LogRow> find_log_row(const RunId& run) override;
+
+private:
+    SqliteSession session_;
+};
+
+}  // namespace peercron
