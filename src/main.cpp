@@ -1,4 +1,5 @@
 #include "base/log.hpp"
+#include "cli/client_commands.hpp"
 #include "config/config.hpp"
 #include "exec/warden.hpp"
 #include "node/node.hpp"
@@ -125,12 +126,16 @@ int run(int argc, char** argv)
         ->type_name("ID");
     next_command->add_flag("--json", options.json, "One JSON object");
 
+    Action client_action;
+    add_client_commands(app, client_action);
+
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
         const int status = app.exit(error);
         return status == 0 ? 0 : exit_usage;
     }
+    if (client_action) return client_action();
     if (serve_command->parsed()) return serve(file);
     if (check_command->parsed()) return check_config(file);
     if (migrate_command->parsed()) return migrate_database(file);

@@ -17,6 +17,7 @@ MAY_INCLUDE = {
     "dispatch": {"base", "schedule", "model", "store", "cluster", "wire"},
     "http": {"base", "schedule", "model", "store", "cluster", "dispatch"},
     "node": {"base", "schedule", "model", "config", "store", "cluster", "wire", "exec", "dispatch", "http"},
+    "cli": {"base", "schedule", "model"},
 }
 
 INCLUDE = re.compile(r'^\s*#include\s+"([^"]+)"', re.M)

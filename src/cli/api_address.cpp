@@ -1,0 +1,43 @@
+#include "cli/api_address.hpp"
+
+#include "schedule/quote.hpp"
+
+#include <boost/url/parse.hpp>
+#include <boost/url/url_view.hpp>
+
+namespace peercron {
+
+Result<ApiAddress> parse_api_url(std::string_view text)
+{
+    const std::string given(text);
+    const std::string whole =
+        given.find("://") == std::string::npos ? "http://" + given : std::string(given);
+    const Error refused{quote(text) +
+                        " is no URL of a node: http://HOST:PORT is expected, as in "
+                        "http://127.0.0.1:9990"};
+    const auto parsed = boost::urls::parse_uri(whole);
+    if (!parsed) return refused;
+    const boost::urls::url_view& url = *parsed;
+    if (url.scheme() == "https") {
+        return Error{quote(text) +
+                     ": peercron speaks plain HTTP; give the address of a node or "
+                     "of a proxy that does, http://HOST:PORT"};
+    }
+    if (url.scheme() != "http" || url.host().empty() || url.has_userinfo() || url.has_query() ||
+        url.has_fragment()) {
+        return refused;
+    }
+    ApiAddress address;
+    address.host =
+        url.host_type() == boost::urls::host_type::ipv6 ? url.host_address() : url.host();
+    if (url.has_port() && url.port_number() == 0) return refused;
+    address.port = url.has_port() ? std::string(url.port()) : "80";
+    address.prefix = std::string(url.encoded_path());
+    while (address.prefix.ends_with('/')) address.prefix.pop_back();
+    address.url = "http://" + std::string(url.encoded_host());
+    if (url.has_port()) address.url += ":" + address.port;
+    address.url += address.prefix;
+    return address;
+}
+
+}  // namespace peercron

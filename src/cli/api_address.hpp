@@ -1,0 +1,22 @@
+#pragma once
+
+#include "base/result.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace peercron {
+
+/// Where a node's HTTP API is.
+struct ApiAddress {
+    std::string url;   ///< as messages show it: "http://127.0.0.1:9990"
+    std::string host;  ///< an IPv6 address without its brackets
+    std::string port;
+    std::string prefix;  ///< what stands before every path behind a proxy, "" or "/cron"
+};
+
+/// Reads "http://HOST[:PORT][/PREFIX]", also without "http://". The port is 80 when not given, as
+/// in every URL. Refuses https, user names, queries and fragments.
+Result<ApiAddress> parse_api_url(std::string_view text);
+
+}  // namespace peercron

@@ -1,0 +1,231 @@
+#include "cli/api_client.hpp"
+
+#include <spdlog/fmt/fmt.h>
+#include <boost/asio/error.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/beast/core/error.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/write.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
+#include <sys/socket.h>
+
+#include <cstdint>
+#include <limits>
+
+namespace peercron {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+namespace json = boost::json;
+
+namespace {
+
+constexpr std::string_view user_agent = "peercron-cli";
+
+bool is_unreserved(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_' || c == '~';
+}
+
+void append_encoded(std::string& target, std::string_view text)
+{
+    for (const char c : text) {
+        if (is_unreserved(c)) {
+            target += c;
+        } else {
+            target += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+        }
+    }
+}
+
+std::string in_seconds(std::chrono::milliseconds time)
+{
+    return fmt::format("{:g} s", static_cast<double>(time.count()) / 1000.0);
+}
+
+/// Whether the answer was not HTTP at all.
+bool is_of_http_parser(boost::system::error_code error)
+{
+    return error.category() == http::make_error_code(http::error::bad_version).category() &&
+           error != http::error::end_of_stream && error != http::error::partial_message;
+}
+
+}  // namespace
+
+std::string make_target(std::string_view path, const Query& query)
+{
+    std::string target(path);
+    char separator = '?';
+    for (const auto& [name, value] : query) {
+        target += separator;
+        append_encoded(target, name);
+        target += '=';
+        append_encoded(target, value);
+        separator = '&';
+    }
+    return target;
+}
+
+ApiClient::ApiClient(ApiAddress address, std::string token, ApiDeadlines deadlines)
+    : address_(std::move(address)), token_(std::move(token)), deadlines_(deadlines)
+{}
+
+json::value ApiClient::get(std::string_view path, const Query& query)
+{
+    Request request = make_request(http::verb::get, make_target(path, query));
+    return call(request);
+}
+
+json::value ApiClient::post(std::string_view path, const json::object& fields)
+{
+    Request request = make_request(http::verb::post, std::string(path));
+    request.set(http::field::content_type, "application/json");
+    request.body() = json::serialize(fields);
+    request.prepare_payload();
+    return call(request);
+}
+
+ApiClient::Request ApiClient::make_request(http::verb verb, const std::string& target) const
+{
+    Request request(verb, address_.prefix + target, 11);
+    const bool is_ipv6 = address_.host.find(':') != std::string::npos;
+    request.set(http::field::host, is_ipv6 ? fmt::format("[{}]:{}", address_.host, address_.port)
+                                           : fmt::format("{}:{}", address_.host, address_.port));
+    request.set(http::field::user_agent, user_agent);
+    request.set(http::field::accept, "application/json");
+    if (!token_.empty()) request.set(http::field::authorization, "Bearer " + token_);
+    return request;
+}
+
+json::value ApiClient::call(Request& request)
+{
+    const bool changes = request.method() != http::verb::get;
+    const bool was_open = is_usable();
+    if (!was_open) connect();
+    Response response;
+    ErrorCode error = exchange(request, response);
+    if (error && error != beast::error::timeout && was_open && !changes) {
+        connect();
+        response = Response();
+        error = exchange(request, response);
+    }
+    if (error) fail_to_exchange(error, changes);
+    if (!response.keep_alive()) stream_.close();
+    return take_data(response);
+}
+
+json::value ApiClient::take_data(const Response& response) const
+{
+    const unsigned status = response.result_int();
+    boost::system::error_code error;
+    json::value envelope = json::parse(response.body(), error);
+    json::object* const object = envelope.if_object();
+    const json::value* const message = object != nullptr ? object->if_contains("message") : nullptr;
+    json::value* const data = object != nullptr ? object->if_contains("data") : nullptr;
+    if (error || message == nullptr || !message->is_string() || data == nullptr) {
+        const std::string reason(http::obsolete_reason(response.result()));
+        const std::string said =
+            fmt::format("{} answered {} {}, but not as a node does", address_.url, status, reason);
+        if (status >= 502 && status <= 504) {
+            throw Failure(ExitStatus::unavailable, said + ": a proxy that reaches no node?");
+        }
+        throw Failure(ExitStatus::failed, said + ": is this a node's HTTP address?");
+    }
+    if (status == 200) return std::move(*data);
+    std::string said(message->get_string());
+    if (status == 401) {
+        said += token_.empty() ? "; --token-file, PEERCRON_TOKEN or --token gives one"
+                               : "; the one from --token, --token-file or PEERCRON_TOKEN was sent";
+    }
+    throw Failure(exit_status_of_http(status), said);
+}
+
+void ApiClient::connect()
+{
+    stream_.close();
+    buffer_.clear();
+    asio::ip::tcp::resolver resolver(io_);
+    ErrorCode error;
+    const auto endpoints = resolver.resolve(address_.host, address_.port, error);
+    if (error) fail_to_connect(fmt::format("host {}: {}", address_.host, error.message()));
+    error = complete(deadlines_.connect, [&](auto done) {
+        stream_.async_connect(endpoints, [done](ErrorCode result, const auto&) { done(result); });
+    });
+    if (error == beast::error::timeout) {
+        fail_to_connect("no connection within " + in_seconds(deadlines_.connect));
+    }
+    if (error == asio::error::connection_refused) fail_to_connect("connection refused");
+    if (error) fail_to_connect(error.message());
+}
+
+/// Whether the connection is open and silent, as it must be between two calls.
+bool ApiClient::is_usable()
+{
+    if (!stream_.socket().is_open()) return false;
+    char byte = 0;
+    const auto got = ::recv(stream_.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+ApiClient::ErrorCode ApiClient::exchange(Request& request, Response& response)
+{
+    ErrorCode error = complete(deadlines_.answer, [&](auto done) {
+        http::async_write(stream_, request,
+                          [done](ErrorCode result, std::size_t) { done(result); });
+    });
+    if (error) return error;
+    http::response_parser<http::string_body> parser;
+    parser.body_limit(std::numeric_limits<std::uint64_t>::max());  // a list of all jobs
+    while (!error && !parser.is_done()) {
+        error = complete(deadlines_.answer, [&](auto done) {
+            http::async_read_some(stream_, buffer_, parser,
+                                  [done](ErrorCode result, std::size_t) { done(result); });
+        });
+    }
+    if (!error) response = parser.release();
+    return error;
+}
+
+template <class Start>
+ApiClient::ErrorCode ApiClient::complete(std::chrono::milliseconds limit, Start start)
+{
+    ErrorCode outcome;
+    stream_.expires_after(limit);
+    start([&outcome](ErrorCode result) { outcome = result; });
+    io_.restart();
+    io_.run();
+    return outcome;
+}
+
+void ApiClient::fail_to_connect(const std::string& why) const
+{
+    throw Failure(ExitStatus::unavailable,
+                  fmt::format("no node answers at {} ({}): is it running? `peercron serve` starts "
+                              "one, --url or PEERCRON_URL names another",
+                              address_.url, why));
+}
+
+void ApiClient::fail_to_exchange(ErrorCode error, bool changes) const
+{
+    if (is_of_http_parser(error)) {
+        throw Failure(ExitStatus::failed,
+                      fmt::format("what answers at {} does not speak HTTP ({}): is this a node's "
+                                  "HTTP address, and not its peer port?",
+                                  address_.url, error.message()));
+    }
+    const std::string what =
+        error == beast::error::timeout
+            ? fmt::format("the node at {} did not answer within {}", address_.url,
+                          in_seconds(deadlines_.answer))
+            : fmt::format("the connection to the node at {} broke before the answer was whole ({})",
+                          address_.url, error.message());
+    throw Failure(ExitStatus::unavailable,
+                  changes ? what + "; whether the change was made is not known" : what);
+}
+
+}  // namespace peercron

@@ -1,0 +1,73 @@
+#pragma once
+
+#include "cli/api_address.hpp"
+#include "cli/exit_status.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/value.hpp>
+
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace peercron {
+
+/// Parameters of a query string, not yet encoded.
+using Query = std::vector<std::pair<std::string, std::string>>;
+
+/// "/log/list?search=a%20b", RFC 3986: all but the unreserved characters encoded.
+std::string make_target(std::string_view path, const Query& query);
+
+/// How long the other side may be silent.
+struct ApiDeadlines {
+    std::chrono::milliseconds connect{5'000};
+    std::chrono::milliseconds answer{60'000};  ///< to the next piece of the answer
+};
+
+/// Calls the HTTP API of a node and waits for each answer; one connection, kept between calls.
+///
+/// Every call returns the answer's `data` or throws Failure, whose message says what is wrong in
+/// the node's own words, or who does not answer. A call that only reads is tried once more on a
+/// new connection when the kept one broke; a change never is, because it may have been made.
+class ApiClient {
+public:
+    /// @param token empty: none is sent.
+    ApiClient(ApiAddress address, std::string token, ApiDeadlines deadlines = {});
+
+    boost::json::value get(std::string_view path, const Query& query = {});
+    boost::json::value post(std::string_view path, const boost::json::object& fields = {});
+
+    const std::string& url() const { return address_.url; }
+
+private:
+    using Request = boost::beast::http::request<boost::beast::http::string_body>;
+    using Response = boost::beast::http::response<boost::beast::http::string_body>;
+    using ErrorCode = boost::system::error_code;
+
+    Request make_request(boost::beast::http::verb verb, const std::string& target) const;
+    boost::json::value call(Request& request);
+    boost::json::value take_data(const Response& response) const;
+    void connect();
+    bool is_usable();
+    ErrorCode exchange(Request& request, Response& response);
+    template <class Start>
+    ErrorCode complete(std::chrono::milliseconds limit, Start start);
+    [[noreturn]] void fail_to_connect(const std::string& why) const;
+    [[noreturn]] void fail_to_exchange(ErrorCode error, bool changes) const;
+
+    ApiAddress address_;
+    std::string token_;
+    ApiDeadlines deadlines_;
+    boost::asio::io_context io_{1};
+    boost::beast::tcp_stream stream_{io_};
+    boost::beast::flat_buffer buffer_;
+};
+
+}  // namespace peercron

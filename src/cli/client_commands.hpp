@@ -1,0 +1,16 @@
+#pragma once
+
+#include "cli/command.hpp"
+
+namespace peercron {
+
+/// Adds the commands that talk to a node (job, log, run, node, status) and those that describe the
+/// command line itself (completion, man).
+///
+/// @param app must already have its other commands, or get them before it parses; must outlive
+///        the call of `chosen`.
+/// @param chosen is set by app.parse() when one of these commands was given, and then does it and
+///        returns the exit status.
+void add_client_commands(CLI::App& app, Action& chosen);
+
+}  // namespace peercron

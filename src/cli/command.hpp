@@ -1,0 +1,56 @@
+#pragma once
+
+#include "cli/api_client.hpp"
+#include "cli/exit_status.hpp"
+#include "cli/screen.hpp"
+
+#include <CLI/App.hpp>
+#include <boost/json/value.hpp>
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace peercron {
+
+/// What the parsed command line comes to; returns the exit status.
+using Action = std::function<int()>;
+
+/// Runs a command's body: what it throws is told on standard error, and output that could not be
+/// written is a failure too.
+int run_command(const std::function<ExitStatus()>& body);
+
+/// Makes `body` what `chosen` does once this command is parsed.
+void on_parsed(CLI::App& command, Action& chosen, std::function<ExitStatus()> body);
+
+/// Which node, who asks, and in what form the answer is wanted: the options of every command that
+/// calls the API.
+struct ApiOptions {
+    std::string url;
+    std::string token;
+    std::string token_file;
+    bool json = false;
+};
+
+/// @param options must outlive the parsing.
+void add_api_options(CLI::App& command, ApiOptions& options);
+
+/// --url, else PEERCRON_URL, else http://127.0.0.1:9990; --token, else --token-file, else
+/// PEERCRON_TOKEN. Connects to nobody yet. Throws Failure.
+ApiClient make_client(const ApiOptions& options);
+
+/// Prints one JSON document and a line break.
+void print_json(const boost::json::value& document);
+void print(std::string_view text);
+
+/// Says something that is not the result, on standard error, as "peercron: …".
+void say(std::string_view message);
+
+/// What a person typed for a job: its id, or its name. Asks the node for a name.
+/// Throws Failure not_found when no job has the name.
+std::string job_id_of(ApiClient& client, const std::string& job);
+
+/// The same for a run, whose id is a number. Throws Failure usage.
+std::string run_id_of(const std::string& run);
+
+}  // namespace peercron

@@ -1,0 +1,431 @@
+#include "cli/job_commands.hpp"
+
+#include "cli/answer_fields.hpp"
+#include "cli/job_arguments.hpp"
+#include "cli/moments.hpp"
+#include "cli/run_wait.hpp"
+#include "cli/text_width.hpp"
+#include "cli/views.hpp"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+#include <chrono>
+#include <iostream>
+#include <memory>
+#include <optional>
+
+#include <unistd.h>
+
+namespace peercron {
+
+namespace json = boost::json;
+
+namespace {
+
+std::chrono::sys_seconds now()
+{
+    return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+}
+
+struct AddOptions : ApiOptions {
+    JobArguments job;
+    bool replace = false;
+};
+
+struct JobOptions : ApiOptions {
+    std::string job;
+    bool wait = false;
+};
+
+struct UpdateOptions : JobOptions {
+    JobArguments changes;
+};
+
+struct ListOptions : ApiOptions {
+    std::string search;
+    std::optional<int> page;
+    std::optional<int> limit;
+    bool quiet = false;
+};
+
+struct ClearOptions : ApiOptions {
+    bool yes = false;
+};
+
+/// An option that knows whether it was given, even when it was given as "".
+CLI::Option* add_text(CLI::App& command, const std::string& name,
+                      std::optional<std::string>& target, const std::string& description,
+                      const std::string& type)
+{
+    return command
+        .add_option_function<std::string>(
+            name, [&target](const std::string& given) { target = given; }, description)
+        ->type_name(type);
+}
+
+void add_schedule_options(CLI::App& command, JobArguments& job)
+{
+    constexpr auto* group = "When";
+    add_text(command, "--cron", job.cron,
+             "A cron expression of 5, 6 (seconds first) or 7 fields; `peercron next` explains it",
+             "EXPR")
+        ->group(group);
+    add_text(command, "--every", job.every, "Again and again after so long: 5s, 1h30m", "DURATION")
+        ->group(group);
+    add_text(command, "--at", job.at, "Once: 2027-01-01T00:00:00Z, or local '2027-01-01 08:00'",
+             "TIME")
+        ->group(group);
+    add_text(command, "--after", job.after, "Once, so long from now: 90s, 10m", "DURATION")
+        ->group(group);
+    add_text(command, "--tz", job.time_zone,
+             "IANA time zone of the schedule; '' is the configured one", "ZONE")
+        ->group(group);
+    add_text(command, "--start", job.start, "No fire before this moment; none is open", "TIME")
+        ->group(group);
+    add_text(command, "--end", job.end, "No fire from this moment on; none is open", "TIME")
+        ->group(group);
+    add_text(command, "--limit", job.limit, "So many runs, then no more; 0 is no limit", "COUNT")
+        ->group(group);
+    add_text(command, "--misfire-window", job.misfire_window,
+             "How late a fire may still run; 0 is ever so late, default is the configured one",
+             "DURATION")
+        ->group(group);
+}
+
+void add_what_options(CLI::App& command, JobArguments& job)
+{
+    constexpr auto* group = "What";
+    add_text(command, "--command", job.command, "A command line for /bin/sh", "COMMAND")
+        ->group(group);
+    add_text(command, "--name", job.name, "A unique name, which does for the id everywhere", "NAME")
+        ->group(group);
+    add_text(command, "--remark", job.remark, "What it is for", "TEXT")->group(group);
+    add_text(command, "--timeout", job.timeout, "End a run that takes longer; 0 is never",
+             "DURATION")
+        ->group(group);
+    command
+        .add_flag_function(
+            "--mutex,!--no-mutex", [&job](std::int64_t count) { job.mutex = count > 0; },
+            "At most one run at a time in the whole cluster")
+        ->group(group);
+    // CLI11 takes "[a]" apart for an option with many values; one that still lacks values of a
+    // fixed number is handed them as they are.
+    constexpr int most_words = 1 << 20;
+    command.add_option("WORDS", job.words, "The command word by word, after --")
+        ->type_name("")
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+        ->expected(most_words, CLI::detail::expected_max_vector_size)
+        ->allow_extra_args(false);
+}
+
+void add_job_argument(CLI::App& command, JobOptions& options)
+{
+    command.add_option("JOB", options.job, "Id or name of the job")->required()->type_name("");
+}
+
+std::string next_run_text(const json::value& job)
+{
+    const AnswerFields fields(job);
+    if (fields.flag("stop")) return ", stopped";
+    const std::string next = local_time_text(fields.millis("next_run_at"));
+    return next.empty() ? "" : ", next run " + next;
+}
+
+json::object fields_of(Result<json::object> fields)
+{
+    if (!fields) throw Failure(ExitStatus::usage, fields.error().message);
+    return std::move(*fields);
+}
+
+void report_change(const ApiOptions& options, const json::value& job, std::string_view done)
+{
+    if (options.json) {
+        print_json(job);
+    } else {
+        const bool may_fire = done != "deleted" && done != "stopped";
+        print(
+            fmt::format("job {} {}{}\n", job_label(job), done, may_fire ? next_run_text(job) : ""));
+    }
+}
+
+ExitStatus add_job(const AddOptions& options)
+{
+    json::object fields = fields_of(new_job_fields(options.job, now()));
+    if (options.replace) {
+        if (!options.job.name || options.job.name->empty()) {
+            throw Failure(ExitStatus::usage,
+                          "--replace needs --name: the job of that name is what is replaced");
+        }
+        fields["replace"] = true;
+    }
+    ApiClient client = make_client(options);
+    report_change(options, client.post("/cron/add", fields), options.replace ? "stored" : "added");
+    return ExitStatus::done;
+}
+
+ExitStatus update_job(const UpdateOptions& options)
+{
+    json::object fields = fields_of(job_fields(options.changes, now()));
+    if (fields.empty()) {
+        throw Failure(
+            ExitStatus::usage,
+            "nothing to change: give what is to be different, such as --cron or --command");
+    }
+    ApiClient client = make_client(options);
+    fields["id"] = job_id_of(client, options.job);
+    report_change(options, client.post("/cron/update", fields), "updated");
+    return ExitStatus::done;
+}
+
+ExitStatus change_job(const JobOptions& options, std::string_view call, std::string_view done)
+{
+    ApiClient client = make_client(options);
+    const std::string id = job_id_of(client, options.job);
+    report_change(options, client.post(fmt::format("/cron/{}/{}", call, id)), done);
+    return ExitStatus::done;
+}
+
+ExitStatus show_job(const JobOptions& options)
+{
+    ApiClient client = make_client(options);
+    const json::value job = client.get("/cron/" + job_id_of(client, options.job));
+    if (options.json) {
+        print_json(job);
+    } else {
+        print(job_text(job, screen_of_stdout()));
+    }
+    return ExitStatus::done;
+}
+
+ExitStatus list_jobs(const ListOptions& options)
+{
+    Query query;
+    if (!options.search.empty()) query.emplace_back("search", options.search);
+    if (options.page) query.emplace_back("page", std::to_string(*options.page));
+    if (options.limit) query.emplace_back("limit", std::to_string(*options.limit));
+    ApiClient client = make_client(options);
+    const json::value data = client.get("/cron/list", query);
+    const json::array& jobs = rows_of(data);
+    if (options.json) {
+        print_json(data);
+    } else if (options.quiet) {
+        for (const json::value& value : jobs) {
+            const AnswerFields job(value);
+            const std::string name = job.text("name");
+            print((name.empty() ? job.number_text("id") : one_line(name)) + '\n');
+        }
+    } else if (jobs.empty()) {
+        say(query.empty() ? "there are no jobs; `peercron job add --help` shows how to add one"
+                          : "no job is like that");
+    } else {
+        print(jobs_text(jobs, screen_of_stdout()));
+        const auto total = AnswerFields(data).number_or("total", 0);
+        if (static_cast<std::size_t>(std::max<std::int64_t>(total, 0)) > jobs.size()) {
+            say(fmt::format("{} of {} jobs; --page and --limit show others", jobs.size(), total));
+        }
+    }
+    return ExitStatus::done;
+}
+
+ExitStatus run_now(const JobOptions& options)
+{
+    ApiClient client = make_client(options);
+    json::value run = client.post("/cron/run/" + job_id_of(client, options.job));
+    const std::string id = AnswerFields(run).number_text("id");
+    if (options.wait) run = wait_for_end(client, id);
+    const AnswerFields fields(run);
+    if (options.json) {
+        print_json(run);
+    } else if (options.wait) {
+        const std::string output = fields.text("output");
+        print(screen_of_stdout().terminal ? many_lines(output) : output);
+        std::cout.flush();
+        say(outcome_text(run));
+    } else {
+        print(fmt::format("run {} of job {} is {}; `peercron log show {}` tells how it ends\n", id,
+                          fields.number_text("cron_id"), fields.text("state"), id));
+    }
+    const bool ended_badly = options.wait && fields.text("state") != "success";
+    return ended_badly ? ExitStatus::unsuccessful : ExitStatus::done;
+}
+
+ExitStatus count_jobs(const ApiOptions& options)
+{
+    ApiClient client = make_client(options);
+    const json::value counts = client.get("/cron/count");
+    if (options.json) {
+        print_json(counts);
+    } else {
+        const AnswerFields fields(counts);
+        print(fmt::format("{} jobs: {} enabled, {} stopped\n", fields.number_or("total", 0),
+                          fields.number_or("enabled", 0), fields.number_or("stopped", 0)));
+    }
+    return ExitStatus::done;
+}
+
+/// Asks the person at the terminal for the number of jobs.
+bool is_confirmed(std::int64_t count, const std::string& url)
+{
+    if (::isatty(STDIN_FILENO) != 1) {
+        throw Failure(ExitStatus::usage,
+                      fmt::format("this would delete all {} jobs at {}, and nobody is at the "
+                                  "terminal to be asked: --yes says that it is meant",
+                                  count, url));
+    }
+    std::cerr << fmt::format("This deletes all {} jobs at {}. Type {} to go on: ", count, url,
+                             count)
+              << std::flush;
+    std::string typed;
+    std::getline(std::cin, typed);
+    return typed == std::to_string(count);
+}
+
+ExitStatus clear_jobs(const ClearOptions& options)
+{
+    ApiClient client = make_client(options);
+    const std::int64_t count = AnswerFields(client.get("/cron/count")).number_or("total", 0);
+    if (!options.yes && count > 0 && !is_confirmed(count, client.url())) {
+        throw Failure(ExitStatus::failed, "not confirmed: nothing was deleted");
+    }
+    const json::value deleted = client.post("/cron/clear", {{"confirm", count}});
+    if (options.json) {
+        print_json(deleted);
+    } else {
+        print(fmt::format("{} jobs deleted; their log rows stay\n",
+                          AnswerFields(deleted).number_or("deleted", 0)));
+    }
+    return ExitStatus::done;
+}
+
+void add_change_command(CLI::App& group, Action& chosen, const std::string& call,
+                        const std::string& done, const std::string& description,
+                        const std::string& example)
+{
+    CLI::App& command = *group.add_subcommand(call, description);
+    command.footer("Example:\n  " + example);
+    auto options = std::make_shared<JobOptions>();
+    add_job_argument(command, *options);
+    add_api_options(command, *options);
+    on_parsed(command, chosen, [options, call, done] { return change_job(*options, call, done); });
+}
+
+void add_add_command(CLI::App& group, Action& chosen)
+{
+    CLI::App& command = *group.add_subcommand("add", "Add a job");
+    command.footer(
+        "Examples:\n"
+        "  peercron job add --name backup --cron '30 2 * * *' --command 'backup.sh --all'\n"
+        "  peercron job add --every 5s --limit 3 -- echo 'three times'\n"
+        "  peercron job add --at 2027-01-01T00:00:00Z -- fireworks --colour gold\n"
+        "  peercron job add --name backup --replace --cron '0 3 * * *' --mutex -- backup.sh");
+    auto options = std::make_shared<AddOptions>();
+    add_schedule_options(command, options->job);
+    add_what_options(command, options->job);
+    command
+        .add_flag_callback(
+            "--stopped", [job = &options->job] { job->stop = true; },
+            "It does not fire until `peercron job start`")
+        ->group("What");
+    command
+        .add_flag("--replace", options->replace,
+                  "When the name is taken, make that job what is given here, under the same id")
+        ->group("What");
+    add_api_options(command, *options);
+    on_parsed(command, chosen, [options] { return add_job(*options); });
+}
+
+void add_update_command(CLI::App& group, Action& chosen)
+{
+    CLI::App& command =
+        *group.add_subcommand("update", "Change a job; what is not given stays as it is");
+    command.footer(
+        "Examples:\n"
+        "  peercron job update backup --cron '0 4 * * *' --timeout 30m\n"
+        "  peercron job update 12 --name nightly --no-mutex\n"
+        "  peercron job update 12 -- backup.sh --all");
+    auto options = std::make_shared<UpdateOptions>();
+    add_job_argument(command, *options);
+    add_schedule_options(command, options->changes);
+    add_what_options(command, options->changes);
+    add_api_options(command, *options);
+    on_parsed(command, chosen, [options] { return update_job(*options); });
+}
+
+void add_list_command(CLI::App& group, Action& chosen)
+{
+    CLI::App& command = *group.add_subcommand("list", "Show the jobs");
+    command.footer(
+        "Examples:\n"
+        "  peercron job list\n"
+        "  peercron job list --search backup --limit 20\n"
+        "  peercron job list --json | jq '.[].command'");
+    auto options = std::make_shared<ListOptions>();
+    command.add_option("--search", options->search, "Only with this in command, name or remark")
+        ->type_name("TEXT");
+    command.add_option("--page", options->page, "Which page, from 1")->type_name("N");
+    command.add_option("--limit", options->limit, "So many per page, at most 1000")->type_name("N");
+    command.add_flag("-q,--quiet", options->quiet, "Only names, or ids where there is no name");
+    add_api_options(command, *options);
+    on_parsed(command, chosen, [options] { return list_jobs(*options); });
+}
+
+void add_run_now_command(CLI::App& group, Action& chosen)
+{
+    CLI::App& command =
+        *group.add_subcommand("run-now", "Run a job once, now, also when it is stopped");
+    command.footer(
+        "Examples:\n"
+        "  peercron job run-now backup\n"
+        "  peercron job run-now backup --wait && echo 'it worked'");
+    auto options = std::make_shared<JobOptions>();
+    add_job_argument(command, *options);
+    command.add_flag("--wait", options->wait,
+                     "Wait for its end and print its output; exit 10 unless it was a success");
+    add_api_options(command, *options);
+    on_parsed(command, chosen, [options] { return run_now(*options); });
+}
+
+}  // namespace
+
+void add_job_commands(CLI::App& app, Action& chosen)
+{
+    CLI::App& group = *app.add_subcommand("job", "Add, see, change and run jobs");
+    group.footer("Example:\n  peercron job add --cron '*/5 * * * *' --command 'date'");
+    group.require_subcommand(1);
+
+    add_add_command(group, chosen);
+    add_list_command(group, chosen);
+
+    CLI::App& show = *group.add_subcommand("show", "Show a job and its next fires");
+    show.footer("Example:\n  peercron job show backup");
+    auto show_options = std::make_shared<JobOptions>();
+    add_job_argument(show, *show_options);
+    add_api_options(show, *show_options);
+    on_parsed(show, chosen, [show_options] { return show_job(*show_options); });
+
+    add_update_command(group, chosen);
+    add_change_command(group, chosen, "stop", "stopped",
+                       "Stop a job: it does not fire any more; what runs goes on",
+                       "peercron job stop backup");
+    add_change_command(group, chosen, "start", "started", "Let a stopped job fire again",
+                       "peercron job start backup");
+    add_change_command(group, chosen, "delete", "deleted", "Delete a job; its log rows stay",
+                       "peercron job delete backup");
+    add_run_now_command(group, chosen);
+
+    CLI::App& count = *group.add_subcommand("count", "Say how many jobs there are");
+    count.footer("Example:\n  peercron job count --json");
+    auto count_options = std::make_shared<ApiOptions>();
+    add_api_options(count, *count_options);
+    on_parsed(count, chosen, [count_options] { return count_jobs(*count_options); });
+
+    CLI::App& clear = *group.add_subcommand("clear", "Delete all jobs, after asking");
+    clear.footer("Examples:\n  peercron job clear\n  peercron job clear --yes");
+    auto clear_options = std::make_shared<ClearOptions>();
+    clear.add_flag("--yes", clear_options->yes, "Do not ask");
+    add_api_options(clear, *clear_options);
+    on_parsed(clear, chosen, [clear_options] { return clear_jobs(*clear_options); });
+}
+
+}  // namespace peercron

@@ -1,0 +1,220 @@
+#include "cli/log_commands.hpp"
+
+#include "cli/answer_fields.hpp"
+#include "cli/failed_runs.hpp"
+#include "cli/log_follow.hpp"
+#include "cli/moments.hpp"
+#include "cli/run_wait.hpp"
+#include "cli/views.hpp"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <optional>
+
+namespace peercron {
+
+namespace json = boost::json;
+
+namespace {
+
+constexpr int usual_limit = 50;
+constexpr int most_rows = 1000;
+
+struct LogOptions : ApiOptions {
+    std::string job;
+    std::string state;
+    std::string search;
+    std::string node;
+    std::string since;
+    std::string until;
+    int page = 1;
+    int limit = usual_limit;
+    bool failed = false;
+};
+
+struct RunOptions : ApiOptions {
+    std::string run;
+    bool wait = false;
+};
+
+void add_bound(Query& query, const char* option, const char* name, const std::string& given)
+{
+    if (given.empty()) return;
+    const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+    const auto moment = read_past(given, now);
+    if (!moment)
+        throw Failure(ExitStatus::usage, fmt::format("{}: {}", option, moment.error().message));
+    query.emplace_back(name, std::to_string(moment->time_since_epoch().count()));
+}
+
+json::value find_runs(ApiClient& client, const LogOptions& options)
+{
+    Query query;
+    add_bound(query, "--since", "from", options.since);
+    add_bound(query, "--until", "to", options.until);
+    if (!options.job.empty()) query.emplace_back("cron_id", job_id_of(client, options.job));
+    if (!options.search.empty()) query.emplace_back("search", options.search);
+    if (!options.node.empty()) query.emplace_back("run_server", options.node);
+    if (options.failed) {
+        const int limit = std::clamp(options.limit, 1, most_rows);
+        return newest_failed(client, query, static_cast<std::size_t>(limit));
+    }
+    if (!options.state.empty()) query.emplace_back("state", options.state);
+    query.emplace_back("page", std::to_string(options.page));
+    query.emplace_back("limit", std::to_string(options.limit));
+    return client.get("/log/list", query);
+}
+
+ExitStatus list_log(const LogOptions& options)
+{
+    if (options.failed && (!options.state.empty() || options.page != 1)) {
+        throw Failure(ExitStatus::usage, "--failed goes with neither --state nor --page");
+    }
+    ApiClient client = make_client(options);
+    const json::value data = find_runs(client, options);
+    const json::array& rows = rows_of(data);
+    if (options.json) {
+        print_json(data);
+        return ExitStatus::done;
+    }
+    if (rows.empty()) {
+        say("no run is like that");
+        return ExitStatus::done;
+    }
+    print(runs_text(rows, screen_of_stdout()));
+    const std::int64_t total = AnswerFields(data).number_or("total", 0);
+    if (total > static_cast<std::int64_t>(rows.size())) {
+        say(fmt::format("the newest {} of {} runs; --limit and {} show more", rows.size(), total,
+                        options.failed ? "--since" : "--page"));
+    }
+    return ExitStatus::done;
+}
+
+ExitStatus show_run(const RunOptions& options)
+{
+    ApiClient client = make_client(options);
+    const json::value run = client.get("/log/" + run_id_of(options.run));
+    if (options.json) {
+        print_json(run);
+    } else {
+        print(run_text(run, screen_of_stdout()));
+    }
+    return ExitStatus::done;
+}
+
+ExitStatus kill_run(const RunOptions& options)
+{
+    ApiClient client = make_client(options);
+    const std::string id = run_id_of(options.run);
+    json::value run = client.post("/run/kill/" + id);
+    if (options.wait) run = wait_for_end(client, id);
+    if (options.json) {
+        print_json(run);
+    } else if (options.wait) {
+        print(outcome_text(run) + '\n');
+    } else {
+        print(
+            fmt::format("run {} of job {} is being killed; `peercron log show {}` tells how it "
+                        "ends\n",
+                        id, AnswerFields(run).number_text("cron_id"), id));
+    }
+    const bool ended_otherwise = options.wait && AnswerFields(run).text("state") != "killed";
+    return ended_otherwise ? ExitStatus::unsuccessful : ExitStatus::done;
+}
+
+void add_run_argument(CLI::App& command, RunOptions& options)
+{
+    command.add_option("RUN", options.run, "Id of the run, as `peercron log list` shows it")
+        ->required()
+        ->type_name("");
+}
+
+void add_list_command(CLI::App& group, Action& chosen)
+{
+    CLI::App& command = *group.add_subcommand("list", "Show runs, the newest first");
+    command.footer(
+        "Examples:\n"
+        "  peercron log list --job backup --limit 10\n"
+        "  peercron log list --failed --since 24h\n"
+        "  peercron log list --state skipped --since '2026-11-21 08:00'");
+    auto options = std::make_shared<LogOptions>();
+    command.add_option("--job", options->job, "Only of this job, by id or name")->type_name("JOB");
+    command
+        .add_option("--state", options->state,
+                    "Only in this state: planned, running, success, failed, timeout, killed, lost, "
+                    "fenced, skipped or revoked")
+        ->type_name("STATE");
+    command.add_flag("--failed", options->failed,
+                     "Only what ended badly: failed, timeout, killed, lost or fenced");
+    command.add_option("--search", options->search, "Only with this in the output")
+        ->type_name("TEXT");
+    command.add_option("--node", options->node, "Only run by this node, by its name")
+        ->type_name("NODE");
+    command.add_option("--since", options->since, "Scheduled from then on: 15m (ago), or a moment")
+        ->type_name("TIME");
+    command.add_option("--until", options->until, "Scheduled before then")->type_name("TIME");
+    command.add_option("--page", options->page, "Which page, from 1")->type_name("N");
+    command.add_option("--limit", options->limit, "So many, at most 1000; 50 unless given")
+        ->type_name("N");
+    add_api_options(command, *options);
+    on_parsed(command, chosen, [options] { return list_log(*options); });
+}
+
+void add_follow_command(CLI::App& group, Action& chosen)
+{
+    CLI::App& command =
+        *group.add_subcommand("follow", "Print each run when it has ended, until Ctrl-C");
+    command.footer(
+        "Examples:\n"
+        "  peercron log follow\n"
+        "  peercron log follow --job backup --since 1h\n"
+        "  peercron log follow --failed --json");
+    auto options = std::make_shared<FollowOptions>();
+    command.add_option("--job", options->job, "Only of this job, by id or name")->type_name("JOB");
+    command.add_flag("--failed", options->failed,
+                     "Only what ended badly: failed, timeout, killed, lost or fenced");
+    command
+        .add_option(
+            "--since", options->since,
+            "First those that ended already, scheduled from then on: 15m (ago), or a moment")
+        ->type_name("TIME");
+    add_api_options(command, *options);
+    on_parsed(command, chosen, [options]() -> ExitStatus { follow_log(*options); });
+}
+
+}  // namespace
+
+void add_log_commands(CLI::App& app, Action& chosen)
+{
+    CLI::App& log = *app.add_subcommand("log", "See what ran, and what came of it");
+    log.footer("Example:\n  peercron log list --failed --since 24h");
+    log.require_subcommand(1);
+    add_list_command(log, chosen);
+
+    CLI::App& show = *log.add_subcommand("show", "Show a run and its output");
+    show.footer("Example:\n  peercron log show 6620493");
+    auto show_options = std::make_shared<RunOptions>();
+    add_run_argument(show, *show_options);
+    add_api_options(show, *show_options);
+    on_parsed(show, chosen, [show_options] { return show_run(*show_options); });
+
+    add_follow_command(log, chosen);
+
+    CLI::App& run = *app.add_subcommand("run", "Act on a run");
+    run.footer("Example:\n  peercron run kill 6620493");
+    run.require_subcommand(1);
+    CLI::App& kill = *run.add_subcommand(
+        "kill", "End a run: SIGTERM to all its processes, after a grace time SIGKILL");
+    kill.footer("Examples:\n  peercron run kill 6620493\n  peercron run kill 6620493 --wait");
+    auto kill_options = std::make_shared<RunOptions>();
+    add_run_argument(kill, *kill_options);
+    kill.add_flag("--wait", kill_options->wait,
+                  "Wait for its end; exit 10 when it ended in another way before");
+    add_api_options(kill, *kill_options);
+    on_parsed(kill, chosen, [kill_options] { return kill_run(*kill_options); });
+}
+
+}  // namespace peercron

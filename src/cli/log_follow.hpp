@@ -1,0 +1,22 @@
+#pragma once
+
+#include "cli/command.hpp"
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+namespace peercron {
+
+struct FollowOptions : ApiOptions {
+    std::string job;  ///< empty: of all jobs
+    std::string since;
+    bool failed = false;
+};
+
+/// Prints each row when it has ended, until SIGINT or SIGTERM, which end the process with status 0
+/// between two rows. A node that stops answering is waited for. Throws Failure when there is none
+/// at the start, or when it refuses.
+[[noreturn]] void follow_log(const FollowOptions& options);
+
+}  // namespace peercron

@@ -1,0 +1,35 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace peercron {
+
+/// "90", "90s", "1h30m", "2d": seconds, or numbers with the units d, h, m, s from the largest.
+Result<std::chrono::seconds> read_duration(std::string_view text);
+
+/// A moment as a person gives it: RFC 3339 ("2027-01-01T00:00:00Z"), Unix seconds, "now", or date
+/// and time in this machine's zone ("2027-01-01", "2027-01-01 08:00", "2027-01-01 08:00:30").
+Result<std::chrono::sys_seconds> read_moment(std::string_view text, std::chrono::sys_seconds now);
+
+/// The same, or a duration, which then means so long ago.
+Result<std::chrono::sys_seconds> read_past(std::string_view text, std::chrono::sys_seconds now);
+
+/// "2026-11-21 08:00:00" in this machine's zone (TZ); "" for none.
+std::string local_time_text(std::optional<WallTime> time);
+
+/// "2027-01-01T00:00:00Z".
+std::string utc_text(std::chrono::sys_seconds time);
+
+/// How long something took, with three figures or so: "48ms", "1.23s", "2m05s", "1h02m".
+std::string elapsed_text(std::chrono::milliseconds time);
+
+/// "1h30m" of whole seconds; read_duration() reads it back.
+std::string duration_text(std::chrono::seconds time);
+
+}  // namespace peercron

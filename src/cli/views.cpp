@@ -1,0 +1,323 @@
+#include "cli/views.hpp"
+
+#include "cli/answer_fields.hpp"
+#include "cli/moments.hpp"
+#include "cli/table.hpp"
+#include "cli/text_width.hpp"
+#include "schedule/rfc3339.hpp"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstring>
+
+namespace peercron {
+
+namespace json = boost::json;
+
+namespace {
+
+std::string yes_or_nothing(bool flag)
+{
+    return flag ? "yes" : "";
+}
+
+/// A bound of a job's window, given in Unix seconds.
+std::string bound_text(std::int64_t unix_seconds)
+{
+    if (unix_seconds == 0) return {};
+    return local_time_text(from_unix_millis(unix_seconds * 1000));
+}
+
+Cell job_state(const AnswerFields& job)
+{
+    if (job.flag("stop")) return {"stopped", Colour::yellow};
+    return {"enabled", Colour::green};
+}
+
+std::string runs_of_limit(const AnswerFields& job)
+{
+    const auto ended = job.number("run_num");
+    const std::int64_t limit = job.number_or("run_limit", 0);
+    if (!ended) return limit > 0 ? fmt::format("at most {}", limit) : "";
+    return limit > 0 ? fmt::format("{} of {}", *ended, limit) : std::to_string(*ended);
+}
+
+std::string misfire_text(const AnswerFields& job)
+{
+    const auto window = job.number("misfire_window");
+    if (!window) return {};
+    return *window == 0 ? "none: late fires always run"
+                        : duration_text(std::chrono::seconds(*window));
+}
+
+std::string signal_name(std::int64_t number)
+{
+    const char* const name = ::sigabbrev_np(static_cast<int>(number));
+    return name != nullptr ? fmt::format("SIG{}", name) : fmt::format("signal {}", number);
+}
+
+std::string exit_text(const AnswerFields& run)
+{
+    if (const auto signal = run.number("term_signal")) return signal_name(*signal);
+    return run.number_text("exit_code");
+}
+
+std::optional<std::chrono::milliseconds> took(const AnswerFields& run)
+{
+    if (!run.millis("started_at") || !run.millis("ended_at")) return std::nullopt;
+    return std::chrono::milliseconds(run.number_or("use_time", 0));
+}
+
+std::string took_text(const AnswerFields& run)
+{
+    const auto time = took(run);
+    return time ? elapsed_text(*time) : "";
+}
+
+/// Why it ended so, or else the beginning of what it said.
+std::string remark_on(const AnswerFields& run)
+{
+    const std::string reason = run.text("reason");
+    const std::string output = run.text("output");
+    std::string remark = reason;
+    if (const auto fires = run.number("fires")) {
+        remark +=
+            fmt::format(" ({} fires until {})", *fires, local_time_text(run.millis("gap_end")));
+    }
+    if (!output.empty()) {
+        if (!remark.empty()) remark += ": ";
+        remark += output.substr(0, 400);
+    }
+    return remark;
+}
+
+Cell state_of(const AnswerFields& run)
+{
+    const std::string state = run.text("state");
+    return {state, colour_of_state(state)};
+}
+
+/// "2026-11-21 08:00:00.123".
+std::string exact_time(std::optional<WallTime> time)
+{
+    if (!time) return {};
+    return fmt::format("{}.{:03}", local_time_text(time), time->time_since_epoch().count() % 1000);
+}
+
+std::string size_text(std::int64_t bytes)
+{
+    if (bytes < 1024) return fmt::format("{} B", bytes);
+    if (bytes < 1024 * 1024) return fmt::format("{:.1f} KiB", double(bytes) / 1024);
+    return fmt::format("{:.1f} MiB", double(bytes) / 1024 / 1024);
+}
+
+Cell node_state(const AnswerFields& node)
+{
+    if (!node.flag("passing")) return {"failing", Colour::red};
+    if (node.flag("draining")) return {"draining", Colour::yellow};
+    if (!node.flag("connected")) return {"not connected", Colour::yellow};
+    return {"ready", Colour::green};
+}
+
+}  // namespace
+
+std::string jobs_text(const json::array& jobs, const Screen& screen)
+{
+    Table table({{"ID", true},
+                 {"NAME", false, true},
+                 {"SCHEDULE", false, true},
+                 {"STATE"},
+                 {"RUNS", true},
+                 {"LAST RUN"},
+                 {"NEXT RUN"},
+                 {"COMMAND", false, true}});
+    for (const json::value& value : jobs) {
+        const AnswerFields job(value);
+        table.add({{job.number_text("id")},
+                   {job.text("name")},
+                   {job.text("cron_set")},
+                   job_state(job),
+                   {runs_of_limit(job)},
+                   {local_time_text(job.millis("last_run_at"))},
+                   {local_time_text(job.millis("next_run_at"))},
+                   {job.text("command")}});
+    }
+    return table.empty() ? "" : table.text(screen);
+}
+
+std::string job_text(const json::value& value, const Screen& screen)
+{
+    const AnswerFields job(value);
+    const std::int64_t timeout = job.number_or("timeout", 0);
+    std::string text = details_text(
+        {{"job", {job.number_text("id")}},
+         {"name", {job.text("name")}},
+         {"state", job_state(job)},
+         {"schedule", {job.text("cron_set")}},
+         {"time zone", {job.text("time_zone")}},
+         {"command", {job.text("command")}},
+         {"remark", {job.text("remark")}},
+         {"starts", {bound_text(job.number_or("start_time", 0))}},
+         {"ends", {bound_text(job.number_or("end_time", 0))}},
+         {"mutex", {yes_or_nothing(job.flag("is_mutex"))}},
+         {"timeout", {timeout > 0 ? duration_text(std::chrono::seconds(timeout)) : ""}},
+         {"misfire", {misfire_text(job)}},
+         {"runs", {runs_of_limit(job)}},
+         {"last run", {local_time_text(job.millis("last_run_at"))}},
+         {"error", {job.text("schedule_error"), Colour::red}}},
+        screen);
+    std::string_view title = "next runs";
+    for (const json::value& fire : job.list("next")) {
+        if (!fire.is_string()) continue;
+        const std::string moment(fire.get_string());
+        const auto time = parse_rfc3339(moment);
+        text += painted(screen, Colour::bold, title);
+        text += fmt::format("{}  {}\n", std::string(9 - title.size(), ' '),
+                            time ? local_time_text(WallTime(*time)) : one_line(moment));
+        title = "";
+    }
+    return text;
+}
+
+std::string job_label(const json::value& value)
+{
+    const AnswerFields job(value);
+    const std::string name = job.text("name");
+    const std::string id = job.number_text("id");
+    return name.empty() ? id : fmt::format("{} ({})", id, one_line(name));
+}
+
+std::string runs_text(const json::array& runs, const Screen& screen)
+{
+    Table table({{"RUN", true},
+                 {"JOB", true},
+                 {"SCHEDULED"},
+                 {"STATE"},
+                 {"TOOK", true},
+                 {"EXIT", true},
+                 {"NODE", false, true},
+                 {"REASON OR OUTPUT", false, true}});
+    for (const json::value& value : runs) {
+        const AnswerFields run(value);
+        table.add({{run.number_text("id")},
+                   {run.number_text("cron_id")},
+                   {local_time_text(run.millis("scheduled_at"))},
+                   state_of(run),
+                   {took_text(run)},
+                   {exit_text(run)},
+                   {run.text("run_server")},
+                   {remark_on(run)}});
+    }
+    return table.empty() ? "" : table.text(screen);
+}
+
+std::string run_text(const json::value& value, const Screen& screen)
+{
+    const AnswerFields run(value);
+    const auto started = run.millis("started_at");
+    const auto scheduled = run.millis("scheduled_at");
+    std::string start = exact_time(started);
+    if (started && scheduled) start += fmt::format(" ({:+} ms)", (*started - *scheduled).count());
+    std::string gap;
+    if (const auto fires = run.number("fires")) {
+        gap = fmt::format("{} until {}", *fires, local_time_text(run.millis("gap_end")));
+    }
+    const auto used = run.number("cpu_time");
+    const auto memory = run.number("max_rss");
+    const std::int64_t attempt = run.number_or("attempt", 1);
+    std::string text = details_text(
+        {{"run", {run.number_text("id")}},
+         {"job", {run.number_text("cron_id")}},
+         {"state", state_of(run)},
+         {"reason", {run.text("reason")}},
+         {"requested by", {run.text("requested_by")}},
+         {"scheduled", {exact_time(scheduled)}},
+         {"fires", {gap}},
+         {"started", {start}},
+         {"ended", {exact_time(run.millis("ended_at"))}},
+         {"took", {took_text(run)}},
+         {"exit", {exit_text(run)}},
+         {"CPU time", {used && started ? elapsed_text(std::chrono::milliseconds(*used)) : ""}},
+         {"memory", {memory.value_or(0) > 0 ? size_text(*memory) : ""}},
+         {"node", {run.text("run_server")}},
+         {"dispatcher", {run.text("dispatch_server")}},
+         {"attempt", {attempt > 1 ? std::to_string(attempt) : ""}},
+         {"epoch", {run.number_text("epoch")}}},
+        screen);
+    const std::string output = run.text("output");
+    if (output.empty()) return text;
+    const auto written = run.number_or("output_bytes", static_cast<std::int64_t>(output.size()));
+    text += painted(screen, Colour::bold, "output");
+    text += fmt::format(" ({})\n", size_text(written));
+    text += screen.terminal ? many_lines(output) : output;
+    if (!text.ends_with('\n')) text += '\n';
+    return text;
+}
+
+std::string run_line(const json::value& value, const Screen& screen)
+{
+    const AnswerFields run(value);
+    const std::string state = run.text("state");
+    std::string line = fmt::format("{}  job {:<5} ", local_time_text(run.millis("scheduled_at")),
+                                   run.number_text("cron_id"));
+    line += painted(screen, colour_of_state(state), fmt::format("{:<8}", state));
+    std::string rest = fmt::format(" {:>6} {:<7} ", took_text(run), exit_text(run));
+    const std::string node = one_line(run.text("run_server"));
+    if (!node.empty()) rest += node + "  ";
+    rest += one_line(remark_on(run));
+    constexpr std::size_t taken = 19 + 2 + 10 + 8;  // what `line` has, without its colours
+    if (screen.width) rest = cut_to_width(rest, *screen.width > taken ? *screen.width - taken : 0);
+    rest.erase(rest.find_last_not_of(' ') + 1);
+    return line + rest + '\n';
+}
+
+std::string outcome_text(const json::value& value)
+{
+    const AnswerFields run(value);
+    std::string text = fmt::format("run {} of job {}: {}", run.number_text("id"),
+                                   run.number_text("cron_id"), run.text("state"));
+    if (const auto time = took(run)) text += " after " + elapsed_text(*time);
+    std::string why = one_line(run.text("reason"));
+    if (run.number("term_signal")) {
+        if (!why.empty()) why += ", ";
+        why += exit_text(run);
+    } else if (run.number("exit_code")) {
+        if (!why.empty()) why += ", ";
+        why += "exit " + exit_text(run);
+    }
+    if (!why.empty()) text += " (" + why + ")";
+    return text;
+}
+
+std::string nodes_text(const json::array& nodes, const Screen& screen)
+{
+    Table table({{"NODE"},
+                 {"HTTP"},
+                 {"VERSION"},
+                 {"STATE"},
+                 {"DISPATCHES"},
+                 {"RUNNING", true},
+                 {"SLOTS", true},
+                 {"HELD", true},
+                 {"QUEUED", true},
+                 {"CLOCK", true}});
+    for (const json::value& value : nodes) {
+        const AnswerFields node(value);
+        const auto offset = node.number("clock_offset_ms");
+        table.add({{node.text("name")},
+                   {node.text("http_address")},
+                   {node.text("version")},
+                   node_state(node),
+                   {yes_or_nothing(node.flag("is_dispatcher"))},
+                   {node.number_text("running")},
+                   {node.number_text("slots")},
+                   {node.number_text("held")},
+                   {node.number_text("queued")},
+                   {offset ? fmt::format("{:+} ms", *offset) : ""}});
+    }
+    return table.empty() ? "" : table.text(screen);
+}
+
+}  // namespace peercron

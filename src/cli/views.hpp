@@ -1,0 +1,31 @@
+#pragma once
+
+#include "cli/screen.hpp"
+
+#include <boost/json/array.hpp>
+#include <boost/json/value.hpp>
+
+#include <string>
+
+namespace peercron {
+
+/// The API's objects as text for people; all end with a line break unless they are empty.
+
+std::string jobs_text(const boost::json::array& jobs, const Screen& screen);
+std::string job_text(const boost::json::value& job, const Screen& screen);
+
+/// "12", or "12 (backup)" when it has a name.
+std::string job_label(const boost::json::value& job);
+
+std::string runs_text(const boost::json::array& runs, const Screen& screen);
+std::string run_text(const boost::json::value& run, const Screen& screen);
+
+/// A run that has ended, on one line, with the columns of the line before it.
+std::string run_line(const boost::json::value& run, const Screen& screen);
+
+/// "run 7 of job 12: failed after 1.2s (exit 3)".
+std::string outcome_text(const boost::json::value& run);
+
+std::string nodes_text(const boost::json::array& nodes, const Screen& screen);
+
+}  // namespace peercron
