@@ -4,7 +4,7 @@
 #include "cli/exit_status.hpp"
 #include "cli/screen.hpp"
 
-#include <CLI/App.hpp>
+#include <CLI/CLI.hpp>
 #include <boost/json/value.hpp>
 
 #include <functional>

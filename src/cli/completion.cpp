@@ -50,10 +50,7 @@ std::vector<std::string> command_names(const CommandInfo& command)
 /// What bash is to do for a value of this kind; empty: it offers nothing.
 std::string bash_value(std::string_view kind)
 {
-    if (kind == "JOB") {
-        return fmt::format(R"x(mapfile -t COMPREPLY < <(compgen -W "$({})" -- "$cur"))x",
-                           list_jobs);
-    }
+    if (kind == "JOB") return "_peercron_jobs \"$cur\"";
     if (kind == "STATE")
         return fmt::format(R"x(COMPREPLY=($(compgen -W '{}' -- "$cur")))x", states);
     if (kind == "SHELL") return R"x(COMPREPLY=($(compgen -W 'bash zsh' -- "$cur")))x";
@@ -178,6 +175,14 @@ std::string bash_completion(const CommandInfo& root)
     const std::vector<std::string> takers(with_value.begin(), with_value.end());
     std::string script =
         "# Completion of peercron for bash; made by `peercron completion bash`.\n\n";
+    // Not `compgen -W`, which would expand a $(...) in a name that somebody else gave to a job.
+    script += fmt::format(
+        "_peercron_jobs()\n{{\n"
+        "    local job\n"
+        "    while IFS= read -r job; do\n"
+        "        [[ $job == \"$1\"* ]] && COMPREPLY+=(\"$(printf %q \"$job\")\")\n"
+        "    done < <({})\n}}\n\n",
+        list_jobs);
     script +=
         "_peercron()\n{\n"
         "    local cur=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}\n"

@@ -1,0 +1,129 @@
+#include "cli/moments.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <ctime>
+
+namespace peercron {
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::seconds;
+using std::chrono::sys_days;
+using std::chrono::sys_seconds;
+using ::testing::HasSubstr;
+
+constexpr sys_seconds now = sys_days(std::chrono::year(2026) / 11 / 21) + 8h;
+
+/// Reads and shows local times in this zone as long as it lives.
+class InZone {
+public:
+    explicit InZone(const char* zone)
+    {
+        const char* const set = std::getenv("TZ");
+        if (set != nullptr) before_ = set;
+        ::setenv("TZ", zone, 1);
+        ::tzset();
+    }
+    InZone(const InZone&) = delete;
+    InZone& operator=(const InZone&) = delete;
+    ~InZone()
+    {
+        if (before_.empty()) {
+            ::unsetenv("TZ");
+        } else {
+            ::setenv("TZ", before_.c_str(), 1);
+        }
+        ::tzset();
+    }
+
+private:
+    std::string before_;
+};
+
+TEST(Durations, AreSecondsOrNumbersWithUnits)
+{
+    EXPECT_EQ(read_duration("90").value(), 90s);
+    EXPECT_EQ(read_duration("0").value(), 0s);
+    EXPECT_EQ(read_duration("5s").value(), 5s);
+    EXPECT_EQ(read_duration("1h30m").value(), 90min);
+    EXPECT_EQ(read_duration("2d").value(), 48h);
+    EXPECT_EQ(read_duration("1d2h3m4s").value(), 26h + 3min + 4s);
+}
+
+TEST(Durations, AreRefusedWithAnExample)
+{
+    for (const char* const text : {"", "s", "-5s", "5x", "5 s", "1.5h", "30m1h", "5s5s", "1h30",
+                                   "+5", "99999999999999999999s", "9999999999d"}) {
+        const auto duration = read_duration(text);
+        ASSERT_FALSE(duration) << text;
+        EXPECT_THAT(duration.error().message, HasSubstr("1h30m")) << text;
+    }
+}
+
+TEST(Durations, AreReadBackAsTheyAreShown)
+{
+    for (const seconds time : {0s, 1s, 60s, 90s, 3600s, 5400s, 86'400s, 93'784s}) {
+        EXPECT_EQ(read_duration(duration_text(time)).value(), time) << duration_text(time);
+    }
+    EXPECT_EQ(duration_text(5400s), "1h30m");
+}
+
+TEST(Moments, AreRfc3339OrUnixSecondsOrNow)
+{
+    EXPECT_EQ(read_moment("2026-11-21T08:00:00Z", now).value(), now);
+    EXPECT_EQ(read_moment("2026-11-21T09:00:00+01:00", now).value(), now);
+    EXPECT_EQ(read_moment("1795248000", now).value(), now);
+    EXPECT_EQ(read_moment("now", now).value(), now);
+}
+
+TEST(Moments, WithoutAZoneAreLocal)
+{
+    const InZone berlin("Europe/Berlin");
+    EXPECT_EQ(read_moment("2026-11-21 09:00", now).value(), now);
+    EXPECT_EQ(read_moment("2026-11-21T09:00:05", now).value(), now + 5s);
+    EXPECT_EQ(read_moment("2026-11-21", now).value(), now - 9h);
+    EXPECT_EQ(read_moment("2026-07-01 10:00:00", now).value(),
+              sys_days(std::chrono::year(2026) / 7 / 1) + 8h);
+}
+
+TEST(Moments, AreRefusedWithExamples)
+{
+    for (const char* const text : {"", "tomorrow", "2026-02-30", "2026-13-01", "2026-11-21 25:00",
+                                   "2026-11-21 08:00 x", "-5", "999999999999999"}) {
+        const auto moment = read_moment(text, now);
+        ASSERT_FALSE(moment) << text;
+        EXPECT_THAT(moment.error().message, HasSubstr("2027-01-01T00:00:00Z")) << text;
+    }
+}
+
+TEST(Moments, OfThePastMayBeATimeAgo)
+{
+    EXPECT_EQ(read_past("15m", now).value(), now - 15min);
+    EXPECT_EQ(read_past("2d", now).value(), now - 48h);
+    EXPECT_EQ(read_past("2026-11-21T07:00:00Z", now).value(), now - 1h);
+    EXPECT_THAT(read_past("yesterday", now).error().message, HasSubstr("15m"));
+}
+
+TEST(Moments, AreShownInTheLocalZoneWithSeconds)
+{
+    const InZone berlin("Europe/Berlin");
+    EXPECT_EQ(local_time_text(WallTime(now + 5s)), "2026-11-21 09:00:05");
+    EXPECT_EQ(local_time_text(std::nullopt), "");
+    EXPECT_EQ(utc_text(now), "2026-11-21T08:00:00Z");
+}
+
+TEST(Elapsed, HasThreeFiguresOrSo)
+{
+    EXPECT_EQ(elapsed_text(0ms), "0ms");
+    EXPECT_EQ(elapsed_text(48ms), "48ms");
+    EXPECT_EQ(elapsed_text(1'239ms), "1.23s");
+    EXPECT_EQ(elapsed_text(12'345ms), "12.3s");
+    EXPECT_EQ(elapsed_text(125s), "2m05s");
+    EXPECT_EQ(elapsed_text(3'725s), "1h02m");
+}
+
+}  // namespace
+}  // namespace peercron
