@@ -7,9 +7,11 @@
 #include "cli/log_commands.hpp"
 #include "cli/man_page.hpp"
 #include "cli/node_commands.hpp"
+#include "cli/text_width.hpp"
 
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace peercron {
 namespace {
@@ -46,10 +48,45 @@ void add_man_command(CLI::App& app, Action& chosen)
     });
 }
 
+/// The words of the innermost command that was understood: "peercron job".
+std::string understood(const CLI::App& app, const CLI::App*& innermost)
+{
+    std::string words = app.get_name();
+    innermost = &app;
+    while (!innermost->get_subcommands().empty()) {
+        innermost = innermost->get_subcommands().front();
+        words += ' ' + innermost->get_name();
+    }
+    return words;
+}
+
+/// What a command line that makes no sense is answered with.
+std::string complaint(const CLI::App* app, const CLI::Error& error)
+{
+    const CLI::App* innermost = nullptr;
+    const std::string command = understood(*app, innermost);
+    const std::vector<std::string> unknown = innermost->remaining();
+    const bool is_group = !innermost->get_subcommands([](const CLI::App*) { return true; }).empty();
+    std::string message = error.what();
+    if (is_group && !unknown.empty() && !unknown.front().starts_with('-')) {
+        message = "there is no `" + command + ' ' + one_line(unknown.front()) + '`';
+    } else if (is_group && unknown.empty()) {
+        message = '`' + command + "` is not the whole of it";
+    }
+    const auto takes_words = [](const CLI::Option* option) {
+        return option->get_positional() && option->get_expected_max() > 1;
+    };
+    if (!unknown.empty() && !innermost->get_options(takes_words).empty()) {
+        message += " (the options of the job's own command go after --)";
+    }
+    return "peercron: " + message + "; `" + command + " --help` shows what there is\n";
+}
+
 }  // namespace
 
 void add_client_commands(CLI::App& app, Action& chosen)
 {
+    app.failure_message(complaint);
     app.formatter(
         std::make_shared<HelpFormatter>());  // those that are added from here on have it too
     add_job_commands(app, chosen);

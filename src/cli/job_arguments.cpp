@@ -37,7 +37,7 @@ public:
         if (!given) return;
         const auto read = read_duration(*given);
         if (read) {
-            fields_[name] = std::int64_t{read->count()};
+            fields_[name] = std::to_string(read->count());
         } else {
             refuse(option, read.error());
         }
@@ -131,7 +131,7 @@ Result<json::object> job_fields(const JobArguments& given, sys_seconds now)
     collector.bound("--start", "start_time", given.start);
     collector.bound("--end", "end_time", given.end);
     if (given.misfire_window == "default") {
-        collector.text("misfire_window", "");
+        collector.text("misfire_window", given.misfire_window);
     } else {
         collector.duration("--misfire-window", "misfire_window", given.misfire_window);
     }

@@ -32,8 +32,9 @@ struct JobArguments {
 };
 
 /// The parameters of /cron/add or /cron/update, as far as something was given: times as Unix
-/// seconds, durations in seconds, the words as one command line for a shell. What only the node
-/// can judge (the expression, the zone, the name) goes to it as it is. The Error names the option.
+/// seconds, durations as text in seconds, the words as one command line for a shell. What only the
+/// node can judge (the expression, the zone, the name) goes to it as it is. The Error names the
+/// option.
 Result<boost::json::object> job_fields(const JobArguments& given, std::chrono::sys_seconds now);
 
 /// The same for a new job: exactly one of --cron, --every, --at and --after, and a command.

@@ -58,8 +58,8 @@ TEST(JobArguments, AllOfThemArriveUnderTheApisNames)
     job.stop = true;
     EXPECT_EQ(fields(job), boost::json::parse(R"({
         "cronSet": "*/5 * * * *", "command": "date", "name": "backup", "remark": "nightly",
-        "run_limit": 3, "timeout": 5400, "time_zone": "Europe/Berlin", "start_time": 1795219210,
-        "end_time": 1795219300, "misfire_window": 120, "is_mutex": true, "stop": true})"));
+        "run_limit": 3, "timeout": "5400", "time_zone": "Europe/Berlin", "start_time": 1795219210,
+        "end_time": 1795219300, "misfire_window": "120", "is_mutex": true, "stop": true})"));
 }
 
 TEST(JobArguments, WordsBecomeACommandLineOfTheSameWords)
@@ -73,10 +73,10 @@ TEST(JobArguments, DurationsAndMomentsAreUnderstoodHere)
 {
     JobArguments every;
     every.every = "1h30m";
-    EXPECT_EQ(fields(every), boost::json::parse(R"({"every":5400})"));
+    EXPECT_EQ(fields(every), boost::json::parse(R"({"every":"5400"})"));
     JobArguments after;
     after.after = "90s";
-    EXPECT_EQ(fields(after), boost::json::parse(R"({"after":90})"));
+    EXPECT_EQ(fields(after), boost::json::parse(R"({"after":"90"})"));
     JobArguments at;
     at.at = "2027-01-01T01:00:00+01:00";
     EXPECT_EQ(fields(at), boost::json::parse(R"({"at":"2027-01-01T00:00:00Z"})"));
@@ -88,6 +88,13 @@ TEST(JobArguments, NoneOpensAWindowAgain)
     job.start = "none";
     job.end = "0";
     EXPECT_EQ(fields(job), boost::json::parse(R"({"start_time":0,"end_time":0})"));
+}
+
+TEST(JobArguments, TheMisfireWindowCanBeTheConfiguredOneAgain)
+{
+    JobArguments job;
+    job.misfire_window = "default";
+    EXPECT_EQ(fields(job), boost::json::parse(R"({"misfire_window":"default"})"));
 }
 
 TEST(JobArguments, ANewJobNeedsOneScheduleAndOneCommand)

@@ -1,0 +1,123 @@
+"""Whole journeys against a real node."""
+import json
+import re
+
+import pytest
+
+from command_line import peercron, start
+from test_waiting import next_line
+
+
+@pytest.fixture
+def node(node_url):
+    """Runs the program against the node, which has no jobs before and after."""
+    def call(*arguments, expect=0, **more):
+        done = peercron(*arguments, url=node_url, **more)
+        assert done.returncode == expect, done
+        return done
+
+    call("job", "clear", "--yes")
+    call.url = node_url
+    yield call
+    call("job", "clear", "--yes")
+
+
+def data(done):
+    return json.loads(done.stdout)
+
+
+def test_a_job_lives_from_add_to_delete(node):
+    added = data(node("job", "add", "--name", "hello", "--cron", "0 0 1 1 *", "--remark", "grüße", "--json", "--",
+                      "echo", "hello, world", "[a]"))
+    assert (added["name"], added["command"], added["remark"]) == ("hello", "echo 'hello, world' '[a]'", "grüße")
+    assert data(node("job", "show", "hello", "--json"))["id"] == added["id"]
+    assert data(node("job", "show", added["id"], "--json"))["name"] == "hello"
+    assert data(node("job", "list", "--json")) == [added]
+    assert node("job", "list", "--quiet").stdout == "hello\n"
+    assert "hello, world" in node("job", "list").stdout
+
+    updated = data(node("job", "update", "hello", "--timeout", "90s", "--mutex", "--name", "greeting", "--json"))
+    assert (updated["id"], updated["timeout"], updated["is_mutex"]) == (added["id"], 90, True)
+    node("job", "show", "hello", expect=3)
+
+    assert data(node("job", "stop", "greeting", "--json"))["stop"] is True
+    assert data(node("job", "count", "--json")) == {"total": 1, "enabled": 0, "stopped": 1}
+    assert data(node("job", "start", "greeting", "--json"))["stop"] is False
+    assert node("job", "delete", "greeting").stdout == f"job {added['id']} (greeting) deleted\n"
+    node("job", "delete", added["id"], expect=3)
+
+
+def test_adding_the_same_named_job_again_is_a_conflict_or_an_update(node):
+    first = data(node("job", "add", "--name", "a", "--every", "1h", "--limit", 3, "--json", "--", "true"))
+    assert (first["cron_set"], first["run_limit"]) == ("@every 3600s", 3)
+    node("job", "add", "--name", "a", "--every", "2h", "--", "true", expect=4)
+    again = data(node("job", "add", "--name", "a", "--every", "2h", "--replace", "--json", "--", "true"))
+    assert (again["id"], again["cron_set"], again["run_limit"]) == (first["id"], "@every 7200s", 0)
+
+
+def test_each_form_of_a_schedule_is_understood(node):
+    forms = {"--cron": ("*/5 * * * *", "*/5 * * * *"), "--every": ("90s", "@every 90s"),
+             "--at": ("2099-01-01T01:00:00+01:00", "@at 2099-01-01T00:00:00Z"), "--after": ("1h", "@at ")}
+    for option, (given, begin) in forms.items():
+        job = data(node("job", "add", option, given, "--json", "--", "true"))
+        assert job["cron_set"].startswith(begin), job
+
+
+def test_the_misfire_window_can_be_set_and_left_to_the_configuration_again(node):
+    job = data(node("job", "add", "--every", "1h", "--misfire-window", "2m", "--json", "--", "true"))
+    assert job["misfire_window"] == 120
+    assert data(node("job", "update", job["id"], "--misfire-window", 0, "--json"))["misfire_window"] == 0
+    assert data(node("job", "update", job["id"], "--misfire-window", "default", "--json"))["misfire_window"] is None
+
+
+def test_bad_input_is_refused_in_the_nodes_words(node):
+    done = node("job", "add", "--cron", "99 * * * *", "--", "true", expect=2)
+    assert "minute '99'" in done.stderr
+    assert "time_zone" in node("job", "add", "--cron", "@daily", "--tz", "Mars/Base", "--", "true", expect=2).stderr
+    assert "limit" in node("job", "list", "--limit", 100000, expect=2).stderr
+    assert "state" in node("log", "list", "--state", "gone", expect=2).stderr
+    for arguments in (["job", "show", 999999999], ["log", "show", 999999999], ["run", "kill", 999999999],
+                      ["job", "run-now", 999999999]):
+        node(*arguments, expect=3)
+
+
+def test_a_stopped_job_runs_now_and_its_row_tells_all(node):
+    node("job", "add", "--name", "once", "--every", "1h", "--stopped", "--", "sh", "-c", "echo out; echo err >&2; exit 3")
+    done = node("job", "run-now", "once", "--wait", expect=10)
+    assert done.stdout == "out\nerr\n"
+    run = re.fullmatch(r"peercron: run (\d+) of job \d+: failed after \S+ \(.*exit 3\)\n", done.stderr)[1]
+    row = data(node("log", "show", run, "--json"))
+    assert (row["state"], row["exit_code"], row["output"]) == ("failed", 3, "out\nerr\n")
+    assert row["requested_by"] != ""
+    assert data(node("log", "list", "--job", "once", "--failed", "--json"))["list"] == [row]
+    assert f"{run} " in node("status").stdout
+    assert "failed" in node("run", "kill", run, expect=4).stderr
+
+
+def test_a_run_is_killed_by_its_id(node):
+    node("job", "add", "--name", "long", "--every", "1h", "--stopped", "--", "sleep", 600)
+    run = data(node("job", "run-now", "long", "--json"))["id"]
+    done = node("run", "kill", run, "--wait")
+    assert f"run {run} of job" in done.stdout and ": killed" in done.stdout
+    node("run", "kill", run, expect=4)
+
+
+def test_follow_shows_each_fire_once(node):
+    job = data(node("job", "add", "--name", "tick", "--every", "1s", "--limit", 3, "--json", "--", "echo", "tock"))["id"]
+    process = start("log", "follow", "--job", job, "--since", "1m", "--json", url=node.url)
+    try:
+        rows = [json.loads(next_line(process.stdout)) for _ in range(3)]
+    finally:
+        process.terminate()
+        assert process.wait(timeout=20) == 0
+        process.communicate()
+    assert len({row["id"] for row in rows}) == 3
+    assert all((row["state"], row["output"]) == ("success", "tock\n") for row in rows)
+
+
+def test_the_node_itself_is_shown(node):
+    nodes = data(node("node", "list", "--json"))
+    assert nodes["dispatcher"] in [each["name"] for each in nodes["nodes"]]
+    text = node("status").stdout
+    assert f"{nodes['dispatcher']} dispatches" in text
+    assert "0 jobs: 0 enabled, 0 stopped" in text

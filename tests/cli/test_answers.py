@@ -1,0 +1,212 @@
+"""What each command asks the node, and what it makes of the answer."""
+import json
+
+import pytest
+
+from command_line import check_golden, on_terminal, peercron, transcript
+from fake_node import HEALTH, NODES, job, open_run, page, run
+
+JOBS = [job(), job(id=7, name="", command="echo 'grüße'\ndate", stop=True, next_run_at=None),
+        job(id=110, name="日本", cron_set="@every 5s", command="true", run_num=3, run_limit=10,
+            last_run_at=1795219200000)]
+BAD_RUNS = {
+    "failed": run(id=498, state="failed", exit_code=3, output="no space left on device\n"),
+    "timeout": run(id=499, state="timeout", exit_code=None, term_signal=15, output="", reason="longer than 60 s"),
+    "killed": run(id=497, state="killed", exit_code=None, term_signal=9, output="", reason="killed: by ann"),
+}
+
+
+def bad_runs(asked):
+    row = BAD_RUNS.get(asked.query["state"])
+    return page([row] if row else [])
+
+
+def log_list(asked):
+    if "state" in asked.query:
+        return bad_runs(asked)
+    return page([open_run(id=503), run(),
+                 run(id=500, state="skipped", reason="misfire", started_at=None, exit_code=None, output="",
+                     run_server="", fires=98, gap_end=1795219298000)], total=125784)
+
+
+ANSWERS = {
+    "GET /cron/list": lambda asked: ([job()] if asked.query.get("name") == "backup" else
+                                     page(JOBS[:1], 3) if asked.query else JOBS),
+    "GET /cron/12": {**job(is_mutex=True, timeout=5400, time_zone="Europe/Berlin", start_time=1795219200,
+                           misfire_window=0, run_num=2, remark="nightly"),
+                     "next": ["2026-11-21T01:00:05+01:00", "2026-11-21T01:00:10+01:00"], "schedule_error": None},
+    "GET /cron/count": {"total": 3, "enabled": 2, "stopped": 1},
+    "POST /cron/add": job(),
+    "POST /cron/update": job(cron_set="0 0 4 * * *", next_run_at=1795230000000),
+    "POST /cron/stop/12": job(stop=True, next_run_at=None),
+    "POST /cron/start/12": job(),
+    "POST /cron/delete/12": job(),
+    "POST /cron/clear": {"deleted": 3},
+    "POST /cron/run/12": open_run(id=502, state="planned", started_at=None, requested_by="ann"),
+    "GET /log/list": log_list,
+    "GET /log/501": run(requested_by="ann at 127.0.0.1"),
+    "GET /log/502": run(id=502),
+    "POST /run/kill/501": open_run(),
+    "GET /node/list": NODES,
+    "GET /health": HEALTH,
+}
+
+COMMANDS = {
+    "job_add": ["job", "add", "--name", "backup", "--cron", "*/5 * * * * *", "--", "backup.sh", "--all"],
+    "job_add_replace": ["job", "add", "--name", "backup", "--every", "5s", "--command", "backup.sh", "--replace"],
+    "job_list": ["job", "list"],
+    "job_list_page": ["job", "list", "--search", "back", "--limit", 1],
+    "job_list_quiet": ["job", "list", "--quiet"],
+    "job_show": ["job", "show", "backup"],
+    "job_update": ["job", "update", "backup", "--cron", "0 0 4 * * *"],
+    "job_stop": ["job", "stop", 12],
+    "job_start": ["job", "start", "backup"],
+    "job_delete": ["job", "delete", "backup"],
+    "job_run_now": ["job", "run-now", "backup"],
+    "job_run_now_wait": ["job", "run-now", "backup", "--wait"],
+    "job_count": ["job", "count"],
+    "job_clear": ["job", "clear", "--yes"],
+    "log_list": ["log", "list", "--job", "backup"],
+    "log_list_failed": ["log", "list", "--failed"],
+    "log_show": ["log", "show", 501],
+    "run_kill": ["run", "kill", 501],
+    "node_list": ["node", "list"],
+    "status": ["status"],
+}
+
+
+@pytest.fixture
+def node(fake):
+    fake.answers.update(ANSWERS)
+    return fake
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_people_get_text(node, name):
+    done = peercron(*COMMANDS[name], url=node.url)
+    assert done.returncode == 0, done
+    check_golden("answers/" + name, transcript(COMMANDS[name], done, node.url))
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if not name.endswith("quiet")])
+def test_programs_get_one_json_document(node, name):
+    done = peercron(*COMMANDS[name][:2 if COMMANDS[name][1:] else 1], "--json", *COMMANDS[name][2:], url=node.url)
+    assert (done.returncode, done.stderr) == (0, ""), done
+    assert done.stdout.count("\n") == 1
+    json.loads(done.stdout)
+
+
+def test_the_json_is_the_data_of_the_answer(node):
+    assert json.loads(peercron("job", "list", "--json", url=node.url).stdout) == JOBS
+    assert json.loads(peercron("node", "list", "--json", url=node.url).stdout) == NODES
+    assert json.loads(peercron("log", "show", 501, "--json", url=node.url).stdout) == ANSWERS["GET /log/501"]
+    status = json.loads(peercron("status", "--json", url=node.url).stdout)
+    assert status["health"] == HEALTH and status["nodes"] == NODES
+    assert [row["id"] for row in status["failed"]["list"]] == [499, 498, 497]
+
+
+@pytest.mark.parametrize("arguments, path, body", [
+    (["job", "add", "--cron", "* * * * *", "--command", "date"], "/cron/add", {"cronSet": "* * * * *", "command": "date"}),
+    (["job", "add", "--every", "1h30m", "--limit", "3", "--mutex", "--stopped", "--", "sh", "-c", "[ -f x ]"], "/cron/add",
+     {"every": "5400", "command": "sh -c '[ -f x ]'", "run_limit": 3, "is_mutex": True, "stop": True}),
+    (["job", "add", "--at", "2027-01-01T00:00:00Z", "--tz", "Asia/Tokyo", "--", "list", "next", "--help", "--", "[a]"],
+     "/cron/add", {"at": "2027-01-01T00:00:00Z", "command": "list next --help -- '[a]'", "time_zone": "Asia/Tokyo"}),
+    (["job", "add", "--after", "90s", "--start", "2026-11-21 01:00", "--end", "none", "--misfire-window", "2m", "date"],
+     "/cron/add", {"after": "90", "command": "date", "start_time": 1795219200, "end_time": 0, "misfire_window": "120"}),
+    (["job", "add", "--name", "x y", "--replace", "--cron", "@daily", "--timeout", "1h", "--command", "[date]"], "/cron/add",
+     {"cronSet": "@daily", "command": "[date]", "name": "x y", "timeout": "3600", "replace": True}),
+    (["job", "update", "12", "--name", "", "--no-mutex", "--remark", "new"], "/cron/update",
+     {"name": "", "remark": "new", "is_mutex": False, "id": "12"}),
+    (["job", "update", "backup", "--", "a", "b c"], "/cron/update", {"command": "a 'b c'", "id": "12"}),
+    (["job", "clear", "--yes"], "/cron/clear", {"confirm": 3}),
+    (["job", "stop", "backup"], "/cron/stop/12", {}),
+])
+def test_arguments_become_parameters(node, arguments, path, body):
+    done = peercron(*arguments, url=node.url)
+    assert done.returncode == 0, done
+    last = node.asked[-1]
+    assert (last.method, last.path, last.body) == ("POST", path, body)
+
+
+def test_log_list_hands_its_filters_on(node):
+    done = peercron("log", "list", "--job", 12, "--search", "a&b", "--node", "127.0.0.1:9991", "--since",
+                    "2026-11-21T00:00:00Z", "--until", "2026-11-21 02:00", "--page", 2, "--limit", 10, url=node.url)
+    assert done.returncode == 0, done
+    assert node.asked[-1].query == {"cron_id": "12", "search": "a&b", "run_server": "127.0.0.1:9991", "page": "2",
+                                    "from": "1795219200", "to": "1795222800", "limit": "10"}
+
+
+def test_jobs_may_have_the_names_of_commands(node):
+    node.answers["GET /cron/list"] = [job(id=9, name="stop")]
+    node.answers["POST /cron/delete/9"] = job(id=9, name="stop")
+    assert peercron("job", "delete", "stop", url=node.url).returncode == 0
+
+
+def test_a_name_is_never_taken_for_another(node):
+    """A node that does not know the parameter answers with all jobs."""
+    node.answers["GET /cron/list"] = JOBS
+    assert peercron("job", "delete", "back", url=node.url).returncode == 3
+    assert node.calls() == ["GET /cron/list"]
+
+
+def test_one_connection_does_for_all_calls(node):
+    peercron("status", url=node.url)
+    assert len(node.asked) > 3
+    assert len({asked.connection for asked in node.asked}) == 1
+
+
+@pytest.mark.parametrize("way", ["option", "file", "variable"])
+def test_the_token_is_sent(node, tmp_path, way):
+    file = tmp_path / "token"
+    file.write_text("s3cret\n")
+    arguments = {"option": ["--token", "s3cret"], "file": ["--token-file", file], "variable": []}[way]
+    more = {"PEERCRON_TOKEN": "s3cret" if way == "variable" else "another"}
+    assert peercron("job", "count", *arguments, url=node.url, **more).returncode == 0
+    assert node.asked[-1].token == "Bearer s3cret"
+
+
+def test_no_token_is_sent_when_there_is_none(node):
+    peercron("job", "count", url=node.url)
+    assert node.asked[-1].token is None
+
+
+def test_nothing_to_show_is_said_aside(node):
+    node.answers["GET /cron/list"] = []
+    node.answers["GET /log/list"] = page([])
+    for arguments in (["job", "list"], ["log", "list"]):
+        done = peercron(*arguments, url=node.url)
+        assert (done.returncode, done.stdout) == (0, "")
+        assert done.stderr.startswith("peercron: ")
+
+
+def test_a_terminal_gets_a_table_that_fits_with_colours(node):
+    node.answers["GET /cron/list"] = [job(command="x" * 300)]
+    status, seen = on_terminal("job", "list", url=node.url, columns=90)
+    assert status == 0
+    assert "\033[32menabled\033[0m" in seen
+    plain = seen.replace("\033[1m", "").replace("\033[32m", "").replace("\033[0m", "")
+    assert max(map(len, plain.splitlines())) == 90
+    assert "x…" in plain
+
+
+@pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_colours_can_be_refused(node, variables):
+    _, seen = on_terminal("job", "list", url=node.url, **variables)
+    assert "enabled" in seen and "\033" not in seen
+
+
+def test_output_cannot_talk_to_the_terminal_but_reaches_a_pipe_as_it_is(node):
+    node.answers["GET /log/501"] = run(output="\033[2Jgone\n")
+    _, seen = on_terminal("log", "show", 501, url=node.url, NO_COLOR="1")
+    assert "^[[2Jgone" in seen and "\033" not in seen
+    assert "\033[2Jgone\n" in peercron("log", "show", 501, url=node.url).stdout
+
+
+def test_output_that_cannot_be_written_is_a_failure(node):
+    with open("/dev/full", "w") as full:
+        import subprocess
+        from command_line import BINARY, environment
+        done = subprocess.run([BINARY, "job", "list"], env=environment(node.url), stdout=full,
+                              stderr=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "standard output could not be written" in done.stderr
