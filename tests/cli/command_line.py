@@ -34,15 +34,18 @@ def start(*arguments, url, **more):
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1)
 
 
-def on_terminal(*arguments, url, typed="", columns=80, seconds=30, **more):
-    """The exit status, and what a terminal of this width got to see; `typed` is typed at once."""
+def on_terminal(*arguments, url, typed="", prompt="", columns=80, seconds=30, **more):
+    """The exit status, and what a terminal of this width got to see. `typed`, a text or a function
+    that gives it, is typed when the prompt is seen."""
     child, master = pty.fork()
     if child == 0:
         os.execve(BINARY, [str(BINARY), *map(str, arguments)], environment(url, COLUMNS=str(columns), **more))
-    os.write(master, typed.encode())
     seen = b""
     limit = time.monotonic() + seconds
     while True:
+        if typed and prompt in seen.decode(errors="replace"):
+            os.write(master, (typed() if callable(typed) else typed).encode())
+            typed = ""
         ready, _, _ = select.select([master], [], [], max(0, limit - time.monotonic()))
         assert ready, f"nothing more within {seconds} s after {seen!r}"
         try:

@@ -31,6 +31,7 @@ class FakeNode:
         self.answers = {}
         self.asked = []
         self.connections = []
+        self.keeps_connections = True
         node = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -44,6 +45,8 @@ class FakeNode:
                 if callable(answer):
                     answer = answer(asked)
                 node.send(self, answer)
+                if not node.keeps_connections:  # without a word, as after an idle time
+                    self.close_connection = True
 
             do_GET = do_POST = answer
 
@@ -77,6 +80,10 @@ class FakeNode:
         handler.send_header("Content-Length", str(len(body)))
         handler.end_headers()
         handler.wfile.write(body)
+
+    def are_closed(self):
+        """Whether no connection is open from here."""
+        return all(connection.fileno() == -1 for connection in self.connections)
 
     def calls(self):
         return [f"{asked.method} {asked.path}" for asked in self.asked]

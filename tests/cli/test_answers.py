@@ -1,9 +1,10 @@
 """What each command asks the node, and what it makes of the answer."""
 import json
+import subprocess
 
 import pytest
 
-from command_line import check_golden, on_terminal, peercron, transcript
+from command_line import BINARY, check_golden, environment, on_terminal, peercron, transcript
 from fake_node import HEALTH, NODES, job, open_run, page, run
 
 JOBS = [job(), job(id=7, name="", command="echo 'grüße'\ndate", stop=True, next_run_at=None),
@@ -204,8 +205,6 @@ def test_output_cannot_talk_to_the_terminal_but_reaches_a_pipe_as_it_is(node):
 
 def test_output_that_cannot_be_written_is_a_failure(node):
     with open("/dev/full", "w") as full:
-        import subprocess
-        from command_line import BINARY, environment
         done = subprocess.run([BINARY, "job", "list"], env=environment(node.url), stdout=full,
                               stderr=subprocess.PIPE, text=True, timeout=60)
     assert done.returncode == 1

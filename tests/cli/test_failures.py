@@ -6,6 +6,7 @@ import pytest
 
 from command_line import NOBODY, check_golden, on_terminal, peercron, transcript
 from fake_node import job, page
+from harness import wait_until
 
 # Each command with the call that is refused.
 CALLS = {
@@ -148,6 +149,25 @@ def test_a_change_whose_answer_is_lost_is_not_repeated_and_said_to_be_unknown(no
     done = peercron("job", "delete", 12, url=url)
     assert done.returncode == 6
     assert "whether the change was made is not known" in done.stderr
+
+
+def test_a_call_that_only_reads_is_repeated_when_the_kept_connection_was_closed(node):
+    node.keeps_connections = False
+    node.answers.update({"GET /cron/list": [job()], "GET /cron/12": job()})
+    assert peercron("job", "show", "backup", url=node.url).returncode == 0
+    assert node.calls() == ["GET /cron/list", "GET /cron/12"]
+
+
+def test_a_change_does_not_go_to_a_connection_that_was_closed_meanwhile(node):
+    node.keeps_connections = False
+    node.answers["POST /cron/clear"] = {"deleted": 3}
+
+    def type_after_a_while():
+        wait_until(node.are_closed, 20, "the node closes the connection")
+        return "3\n"
+
+    status, _ = on_terminal("job", "clear", url=node.url, prompt="to go on: ", typed=type_after_a_while)
+    assert (status, node.calls()) == (0, ["GET /cron/count", "POST /cron/clear"])
 
 
 def test_clear_asks_for_the_number_on_a_terminal(node):
