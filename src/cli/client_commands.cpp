@@ -87,13 +87,20 @@ std::string complaint(const CLI::App* app, const CLI::Error& error)
 void add_client_commands(CLI::App& app, Action& chosen)
 {
     app.failure_message(complaint);
-    app.formatter(
-        std::make_shared<HelpFormatter>());  // those that are added from here on have it too
+    const auto formatter = std::make_shared<HelpFormatter>();
+    app.formatter(formatter);  // those that are added from here on have it too
+    const auto all = [](const CLI::App*) { return true; };
+    for (CLI::App* there : app.get_subcommands(all)) there->formatter(formatter);
     add_job_commands(app, chosen);
     add_log_commands(app, chosen);
     add_node_commands(app, chosen);
     add_completion_command(app, chosen);
     add_man_command(app, chosen);
+    app.footer(
+        "Examples:\n"
+        "  peercron serve --help\n"
+        "  peercron job add --name hello --every 5s -- echo 'hello, world'\n"
+        "  peercron log follow --job hello");
 }
 
 }  // namespace peercron

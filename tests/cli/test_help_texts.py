@@ -32,6 +32,8 @@ def test_no_command_of_the_client_is_left_out_here():
         assert there == {command for command in COMMANDS if command.startswith(group + " ")}
 
 
-def test_the_program_lists_all_commands():
-    there = subcommands(peercron("--help").stdout)
+def test_the_program_lists_all_commands_and_has_an_example():
+    done = peercron("--help")
+    assert "\nExamples:\n  peercron " in done.stdout
+    there = subcommands(done.stdout)
     assert {command for command in COMMANDS if " " not in command} <= set(there)
