@@ -2,15 +2,16 @@
 #include "cli/client_commands.hpp"
 #include "config/config.hpp"
 #include "exec/warden.hpp"
+#include "node/backend.hpp"
 #include "node/node.hpp"
 #include "schedule/preview.hpp"
 #include "schedule/rfc3339.hpp"
-#include "store/mysql/migrate.hpp"
 
 #include <CLI/CLI.hpp>
 
 #include <chrono>
 #include <exception>
+#include <filesystem>
 #include <iostream>
 #include <optional>
 #include <string>
@@ -28,32 +29,63 @@ int complain(const std::string& message, int status)
     return status;
 }
 
-int serve(const std::string& file)
+/// What the options of a command say about the configuration.
+struct ConfigOptions {
+    std::string file;
+    std::string data;
+    std::vector<std::string> settings;
+
+    ConfigSources sources() const
+    {
+        ConfigSources sources;
+        if (!file.empty()) sources.file = file;
+        sources.environment = process_environment();
+        sources.settings = settings;
+        if (!data.empty()) {
+            sources.settings.push_back("data_dir=" + std::filesystem::absolute(data).string());
+        }
+        return sources;
+    }
+};
+
+void add_sources(CLI::App& command, ConfigOptions& options)
 {
-    const auto config = Config::load(file);
+    command.add_option("--data", options.data, "The folder of its files (data_dir)")
+        ->type_name("DIR");
+    command
+        .add_option("--set", options.settings,
+                    "The value of a key, as log_level=debug; counts before variables and file")
+        ->type_name("KEY=VALUE")
+        ->allow_extra_args(false);
+}
+
+int serve(const ConfigOptions& options, const std::string& program)
+{
+    const auto config = Config::load(options.sources());
     if (!config) return complain("cannot start:\n" + config.error().message, exit_usage);
     NodeSurroundings surroundings;
-    surroundings.config_file = file;
+    surroundings.sources = options.sources();
+    if (program.find('/') != std::string::npos) surroundings.program = program;
     surroundings.version = PEERCRON_VERSION;
     return run_warden(
         [&](Lifeline lifeline) { return run_node(*config, surroundings, std::move(lifeline)); });
 }
 
-int check_config(const std::string& file)
+int check_config(const ConfigOptions& options)
 {
-    const auto config = Config::load(file);
+    const auto config = Config::load(options.sources());
     if (!config) return complain("bad configuration:\n" + config.error().message, exit_usage);
     if (const auto problem = find_problem(*config)) return complain(*problem, exit_usage);
-    std::cout << describe(*config);
+    std::cout << describe(*config, Origins::shown);
     for (const std::string& warning : config->warnings) std::cerr << "warning: " << warning << '\n';
     return 0;
 }
 
-int migrate_database(const std::string& file)
+int migrate_database(const ConfigOptions& options)
 {
-    const auto config = Config::load(file);
+    const auto config = Config::load(options.sources());
     if (!config) return complain("bad configuration:\n" + config.error().message, exit_usage);
-    const std::vector<std::string> applied = migrate(mysql_settings(*config));
+    const std::vector<std::string> applied = make_backend(*config)->migrate();
     for (const std::string& name : applied) std::cout << "applied " << name << '\n';
     if (applied.empty()) std::cout << "the database is up to date\n";
     return 0;
@@ -89,22 +121,31 @@ int run(int argc, char** argv)
     app.set_version_flag("--version", "peercron " PEERCRON_VERSION);
     app.require_subcommand(1);
 
-    std::string file;
-    auto* const serve_command = app.add_subcommand("serve", "Run a node until SIGTERM");
+    ConfigOptions config;
+    auto* const serve_command = app.add_subcommand(
+        "serve",
+        "Run a node until SIGTERM; without a configuration, one that is alone and needs nothing");
     serve_command
-        ->add_option("--config", file, "The configuration, config/peercron.toml explains it")
-        ->required()
+        ->add_option("--config", config.file, "The configuration, config/peercron.toml explains it")
         ->type_name("FILE");
+    add_sources(*serve_command, config);
+    serve_command->footer(
+        "Examples:\n  peercron serve\n  peercron serve --data /srv/cron --set log_level=debug\n"
+        "  peercron serve --config /etc/peercron/peercron.toml");
 
     auto* const check_command = app.add_subcommand(
         "check-config", "Check a configuration and print what it comes to, secrets masked");
-    check_command->add_option("FILE", file, "The configuration")->required()->type_name("");
+    check_command->add_option("FILE", config.file, "The configuration")->type_name("");
+    add_sources(*check_command, config);
+    check_command->footer("Example:\n  peercron check-config /etc/peercron/peercron.toml");
 
     auto* const migrate_command = app.add_subcommand(
         "migrate", "Bring the database's tables to this version; nodes do so by themselves");
-    migrate_command->add_option("--config", file, "The configuration that names the database")
-        ->required()
+    migrate_command
+        ->add_option("--config", config.file, "The configuration that names the database")
         ->type_name("FILE");
+    add_sources(*migrate_command, config);
+    migrate_command->footer("Example:\n  peercron migrate --config /etc/peercron/peercron.toml");
 
     NextOptions options;
     auto* const next_command =
@@ -125,6 +166,7 @@ int run(int argc, char** argv)
         ->capture_default_str()
         ->type_name("ID");
     next_command->add_flag("--json", options.json, "One JSON object");
+    next_command->footer("Example:\n  peercron next '0 30 2 * * 1-5' --tz Europe/Berlin -n 3");
 
     Action client_action;
     add_client_commands(app, client_action);
@@ -136,9 +178,9 @@ int run(int argc, char** argv)
         return status == 0 ? 0 : exit_usage;
     }
     if (client_action) return client_action();
-    if (serve_command->parsed()) return serve(file);
-    if (check_command->parsed()) return check_config(file);
-    if (migrate_command->parsed()) return migrate_database(file);
+    if (serve_command->parsed()) return serve(config, argv[0]);
+    if (check_command->parsed()) return check_config(config);
+    if (migrate_command->parsed()) return migrate_database(config);
     return next(std::move(options));
 }
 

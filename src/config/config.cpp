@@ -2,12 +2,14 @@
 
 #include "config/contradictions.hpp"
 #include "config/keys.hpp"
+#include "config/overlay.hpp"
 #include "config/suggestion.hpp"
 #include "config/units.hpp"
 
 #include <toml++/toml.h>
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -96,18 +98,19 @@ std::string between(const std::string& least, const std::string& most)
 /// Reads keys into a Config and collects everything that is wrong on the way.
 class Reader {
 public:
-    Reader(const toml::table& root, std::string file, const Environment& environment)
-        : root_(root), file_(std::move(file)), environment_(environment)
+    /// @param overlaid says which values do not stand in the file.
+    Reader(const toml::table& root, std::string file, const Overlaid& overlaid)
+        : root_(root), file_(std::move(file)), overlaid_(overlaid), warnings_(overlaid.warnings)
     {}
 
     void key(const std::string& name, std::string& value, const keys::Text& rule)
     {
-        if (const auto* node = find(name)) read(name, *node, value, rule);
+        if (const auto* node = take(name)) read(name, *node, value, rule);
     }
 
     void key(const std::string& name, std::vector<std::string>& value, const keys::Texts& rule)
     {
-        const auto* node = find(name);
+        const auto* node = take(name);
         if (node == nullptr) return;
         const auto* list = node->as_array();
         if (list == nullptr) return complain(name, *node, shown(*node), "a list of strings");
@@ -120,7 +123,7 @@ public:
 
     void key(const std::string& name, bool& value, const keys::Flag&)
     {
-        const auto* node = find(name);
+        const auto* node = take(name);
         if (node == nullptr) return;
         const auto* flag = node->as_boolean();
         if (flag == nullptr) return complain(name, *node, shown(*node), "true or false");
@@ -130,7 +133,7 @@ public:
     template <class Number>
     void key(const std::string& name, Number& value, const keys::Count& rule)
     {
-        const auto* node = find(name);
+        const auto* node = take(name);
         if (node == nullptr) return;
         const auto* number = node->as_integer();
         if (number == nullptr || !is_within(number->get(), rule)) {
@@ -142,7 +145,7 @@ public:
 
     void key(const std::string& name, std::size_t& value, const keys::Size& rule)
     {
-        const auto* node = find(name);
+        const auto* node = take(name);
         if (node == nullptr) return;
         std::optional<std::size_t> size;
         if (const auto* text = node->as_string()) size = parse_size(text->get());
@@ -164,7 +167,7 @@ public:
              const keys::Duration& rule)
     {
         using Value = std::chrono::duration<std::int64_t, Period>;
-        const auto* node = find(name);
+        const auto* node = take(name);
         if (node == nullptr) return;
         std::optional<std::chrono::milliseconds> duration;
         if (const auto* text = node->as_string()) duration = parse_duration(text->get());
@@ -182,7 +185,7 @@ public:
 
     void key(const std::string& name, spdlog::level::level_enum& value, const keys::Level&)
     {
-        const auto* node = find(name);
+        const auto* node = take(name);
         if (node == nullptr) return;
         std::optional<spdlog::level::level_enum> level;
         if (const auto* number = node->as_integer())
@@ -199,14 +202,20 @@ public:
 
     void key(const std::string& name, std::string& value, const keys::Secret& rule)
     {
+        note_origin(name);
+        note_origin(rule.file_key);
         read_secret(name, find(name), rule.file_key, find(rule.file_key), value, rule.least);
-        const auto variable = environment_(rule.variable);
-        if (!variable || variable->empty()) return;  // an empty variable is one that is not set
-        value = *variable;
-        if (value.size() < rule.least) {
-            problems_.push_back(
-                {{}, std::string(rule.variable) + ": " + too_short(value, rule.least)});
+    }
+
+    void key(const std::string& name, Config::Mode& value, const keys::Mode&)
+    {
+        const auto* node = take(name);
+        if (node == nullptr) return;
+        const auto text = node->value_or(std::string());
+        if (text != "solo" && text != "cluster") {
+            return complain(name, *node, shown(*node), R"("solo" or "cluster")");
         }
+        value = text == "solo" ? Config::Mode::solo : Config::Mode::cluster;
     }
 
     void tokens(const std::string& name, std::vector<Config::Http::Token>& value)
@@ -237,10 +246,13 @@ public:
     {
         const auto* node = find(name);
         const auto place = node == nullptr ? toml::source_position{} : node->source().begin;
-        problems_.push_back({place, "key '" + name + "': " + message});
+        problems_.push_back({place, "key '" + name + "': " + message, name});
     }
 
     bool is_given(const std::string& name) const { return find(name) != nullptr; }
+
+    /// Where the values that were read come from.
+    std::map<std::string, std::string>& origins() { return origins_; }
 
     /// Whether a secret stands in the file itself.
     bool has_secret() const { return has_secret_; }
@@ -258,12 +270,21 @@ public:
         std::string text;
         for (const auto& problem : problems_) {
             if (!text.empty()) text += '\n';
-            text += file_;
+            const auto origin = overlaid_.origins.find(problem.key);
+            if (origin != overlaid_.origins.end()) {
+                text += origin->second;
+            } else {
+                text += file_.empty() ? "configuration" : file_;
+            }
             if (problem.place) {
                 text.append(":" + std::to_string(problem.place.line));
                 text.append(":" + std::to_string(problem.place.column));
             }
             text.append(": ").append(problem.text);
+        }
+        for (const std::string& problem : overlaid_.problems) {
+            if (!text.empty()) text += '\n';
+            text += problem;
         }
         return text;
     }
@@ -272,6 +293,7 @@ private:
     struct Problem {
         toml::source_position place;  // {} = of the file as a whole
         std::string text;
+        std::string key;
     };
 
     static bool is_table(const toml::node& node) { return node.is_table(); }
@@ -296,12 +318,29 @@ private:
         return table == nullptr ? nullptr : table->get(name.substr(dot + 1));
     }
 
+    /// As find(), of a key that is being read.
+    const toml::node* take(const std::string& name)
+    {
+        note_origin(name);
+        return find(name);
+    }
+
+    void note_origin(const std::string& name)
+    {
+        const auto* node = find(name);
+        if (node == nullptr) return;
+        const auto elsewhere = overlaid_.origins.find(name);
+        origins_[name] = elsewhere != overlaid_.origins.end()
+                             ? elsewhere->second
+                             : file_ + ":" + std::to_string(node->source().begin.line);
+    }
+
     void complain(const std::string& name, const toml::node& node, std::string_view found,
                   const std::string& expected)
     {
         std::string text = "key '" + name + "': found ";
         text.append(found).append(", expected ").append(expected);
-        problems_.push_back({node.source().begin, std::move(text)});
+        problems_.push_back({node.source().begin, std::move(text), name});
     }
 
     void read(const std::string& name, const toml::node& node, std::string& value,
@@ -330,11 +369,11 @@ private:
                             "either '" + name + "' or '" + file_key + "'");
         }
         if (!given.empty()) {
-            has_secret_ = true;
+            if (!overlaid_.origins.contains(name)) has_secret_ = true;
             value = given;
             if (given.size() < least) {
                 problems_.push_back(
-                    {node->source().begin, "key '" + name + "': " + too_short(given, least)});
+                    {node->source().begin, "key '" + name + "': " + too_short(given, least), name});
             }
         }
         if (!file.empty()) read_secret_file(file_key, *file_node, file, value, least);
@@ -355,7 +394,7 @@ private:
         const auto path = std::filesystem::path(file_).parent_path() / file;
         const auto wrong = [&](const std::string& what) {
             problems_.push_back(
-                {node.source().begin, "key '" + name + "': " + path.string() + ": " + what});
+                {node.source().begin, "key '" + name + "': " + path.string() + ": " + what, name});
         };
         auto text = read_file(path, largest_secret);
         if (!text) return wrong(text.error().message);
@@ -422,9 +461,11 @@ private:
                             [&](const auto& known) { return known.starts_with(name + "."); });
             if (is_key) continue;
             if (!is_prefix) {
-                problems_.push_back({key.source().begin, "key '" + name + "': found an unknown " +
-                                                             (node.is_table() ? "table" : "key") +
-                                                             suggestion(name, known_)});
+                problems_.push_back({key.source().begin,
+                                     "key '" + name + "': found an unknown " +
+                                         (node.is_table() ? "table" : "key") +
+                                         suggestion(name, known_),
+                                     ""});
             } else if (const auto* inner = node.as_table()) {
                 report_unknown(*inner, name + ".");
             } else if (const auto* list = node.as_array();
@@ -440,25 +481,66 @@ private:
 
     const toml::table& root_;
     std::string file_;
-    const Environment& environment_;
+    const Overlaid& overlaid_;
     const std::vector<std::string> known_ = config_keys();
     std::vector<Problem> problems_;
     std::vector<std::string> warnings_;
+    std::map<std::string, std::string> origins_;
     bool has_secret_ = false;
 };
 
+/// Who names a server or a cluster wants one. A password alone says nothing: it may be there for
+/// another command.
+Config::Mode likely_mode(const std::map<std::string, std::string>& origins)
+{
+    const auto belongs_to_cluster = [](const auto& entry) {
+        const std::string& key = entry.first;
+        const bool is_secret = entry.second.starts_with("PEERCRON_") &&
+                               (key == "mysql_password" || key == "consul.token");
+        static const std::set<std::string> flat{"consul_address", "service_name", "lock_key",
+                                                "bind_address"};
+        return !is_secret && (flat.contains(key) || key.starts_with("mysql") ||
+                              key.starts_with("consul.") || key.starts_with("cluster."));
+    };
+    const bool cluster = std::any_of(origins.begin(), origins.end(), belongs_to_cluster);
+    return cluster ? Config::Mode::cluster : Config::Mode::solo;
+}
+
+std::string default_data_dir(const Environment& environment)
+{
+    const auto variable = [&](const std::string& name) {
+        const auto found = environment.find(name);
+        return found == environment.end() ? std::string() : found->second;
+    };
+    // systemd lists all of them, separated by colons.
+    if (const std::string folders = variable("STATE_DIRECTORY"); !folders.empty()) {
+        return folders.substr(0, folders.find(':'));
+    }
+    if (const std::string state = variable("XDG_STATE_HOME"); state.starts_with('/')) {
+        return state + "/peercron";
+    }
+    if (const std::string home = variable("HOME"); home.starts_with('/')) {
+        return home + "/.local/state/peercron";
+    }
+    return "/var/lib/peercron";
+}
+
 }  // namespace
 
-std::optional<std::string> process_environment(const std::string& name)
+Environment process_environment()
 {
-    const char* const value =
-        std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): see the header
-    if (value == nullptr) return std::nullopt;
-    return value;
+    Environment variables;
+    for (char** variable = environ; *variable != nullptr; ++variable) {
+        const std::string_view text = *variable;
+        const auto equals = text.find('=');
+        if (equals == std::string_view::npos) continue;
+        variables.emplace(text.substr(0, equals), text.substr(equals + 1));
+    }
+    return variables;
 }
 
 Result<Config> Config::parse(std::string_view text, const std::string& file_name,
-                             const Environment& environment)
+                             const ConfigSources& sources)
 {
     toml::table root;
     try {
@@ -469,10 +551,14 @@ Result<Config> Config::parse(std::string_view text, const std::string& file_name
                      std::to_string(place.column) +
                      ": this is not TOML: " + std::string(error.description())};
     }
+    const Overlaid overlaid = lay_over(root, sources);
     Config config;
-    Reader reader(root, file_name, environment);
+    Reader reader(root, file_name, overlaid);
     keys::visit(config, reader);
     reader.report_unknown_keys();
+    config.origins = std::move(reader.origins());
+    if (!config.origins.contains("mode")) config.mode = likely_mode(config.origins);
+    if (config.data_dir.empty()) config.data_dir = default_data_dir(sources.environment);
     for (const auto& [key, message] : contradictions(config)) reader.complain(key, message);
     if (!config.mysql.socket.empty() && reader.is_given("mysql_host")) {
         reader.complain("mysql.socket", "found together with 'mysql_host', expected one of them");
@@ -489,11 +575,12 @@ Result<Config> Config::parse(std::string_view text, const std::string& file_name
     return config;
 }
 
-Result<Config> Config::load(const std::filesystem::path& file, const Environment& environment)
+Result<Config> Config::load(const ConfigSources& sources)
 {
-    const auto text = read_file(file, largest_file);
-    if (!text) return Error{file.string() + ": " + text.error().message};
-    return parse(*text, file.string(), environment);
+    if (!sources.file) return parse("", "", sources);
+    const auto text = read_file(*sources.file, largest_file);
+    if (!text) return Error{sources.file->string() + ": " + text.error().message};
+    return parse(*text, sources.file->string(), sources);
 }
 
 }  // namespace peercron

@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,16 +15,36 @@
 
 namespace peercron {
 
-/// How a variable of the environment is looked up; nullopt when it is not set.
-using Environment = std::function<std::optional<std::string>(const std::string& name)>;
+/// The variables of an environment, by name. An empty one counts as one that is not set.
+using Environment = std::map<std::string, std::string>;
 
 /// The environment of this process. Not thread-safe against setenv().
-std::optional<std::string> process_environment(const std::string& name);
+Environment process_environment();
+
+/// Where a configuration comes from; what stands first here gives way to what stands later.
+struct ConfigSources {
+    std::optional<std::filesystem::path> file;
+    /// Every key may come from a variable: `dispatch.lookahead` from PEERCRON_DISPATCH_LOOKAHEAD.
+    Environment environment;
+    std::vector<std::string> settings;  ///< each "key=value", as given with --set
+};
 
 /// Everything that `peercron serve` can be told; each default is written here and nowhere else.
 /// The key of the file stands beside its member; config/peercron.toml has the words, keys.hpp the
 /// allowed values.
 struct Config {
+    enum class Mode : std::uint8_t {
+        solo,     ///< this node alone, with its database in a file
+        cluster,  ///< nodes that find each other through Consul and share a database server
+    };
+    /// mode: not set, it is cluster when any key is set that only a cluster uses (Consul, MySQL,
+    /// [cluster], service_name, lock_key, bind_address), else solo.
+    Mode mode = Mode::solo;
+
+    /// data_dir: not set, it is the first of $STATE_DIRECTORY (systemd.exec(5)),
+    /// $XDG_STATE_HOME/peercron and ~/.local/state/peercron that the environment names.
+    std::string data_dir;
+
     // The reference's flat keys.
     std::string consul_address = "127.0.0.1:8500";     // consul_address
     std::string service_name = "peercron";             // service_name
@@ -69,6 +89,7 @@ struct Config {
                     // node's unstarted fires go to others, and the node itself starts nothing late
         std::chrono::milliseconds lease{10000};        // [dispatch] lease: of a mutex
         std::chrono::milliseconds lease_margin{2000};  // [dispatch] lease_margin
+        std::size_t max_jobs = 500'000;                // [dispatch] max_jobs
     } dispatch;
 
     struct Exec {
@@ -98,20 +119,35 @@ struct Config {
     /// for the caller to log.
     std::vector<std::string> warnings;
 
-    /// Reads the file and the secrets, which come from `environment` (first), from the file, or
-    /// from the files it names, relative to its own folder. The error holds a line per mistake,
-    /// all mistakes at once: file, line and column, key, what was found and what is expected.
-    /// Never shows a secret.
-    static Result<Config> load(const std::filesystem::path& file,
-                               const Environment& environment = process_environment);
+    /// Where the value of a key comes from: "app.toml:3", "PEERCRON_LOG_LEVEL", "--set". Keys that
+    /// have their default are not here.
+    std::map<std::string, std::string> origins;
 
-    /// As load(), of a text; `file_name` is for the messages and for relative names.
+    /// This node's name: the address of its peer port, or, alone, that of its API.
+    const std::string& node_name() const
+    {
+        return mode == Mode::solo ? http_bind_address : bind_address;
+    }
+
+    /// Reads all sources, and the files with secrets that they name (relative to the folder of the
+    /// file). The error holds a line per mistake, all mistakes at once: file, line and column, or
+    /// the variable, or the setting; key, what was found and what is expected. Never shows a
+    /// secret.
+    static Result<Config> load(const ConfigSources& sources);
+
+    /// As load(), of a text instead of the file; `file_name` is for the messages and for relative
+    /// names.
     static Result<Config> parse(std::string_view text, const std::string& file_name,
-                                const Environment& environment = process_environment);
+                                const ConfigSources& sources);
 };
 
-/// The whole configuration in the form of the file, secrets masked.
-std::string describe(const Config& config);
+/// The whole configuration in the form of the file, secrets masked; with `origins` each line ends
+/// with a comment that says where its value comes from.
+enum class Origins : std::uint8_t { hidden, shown };
+std::string describe(const Config& config, Origins origins = Origins::hidden);
+
+/// The variable of the environment that a key may come from.
+std::string variable_of(std::string_view key);
 
 /// Every key of the file, with its table ("dispatch.lookahead"), in the order of describe(). Those
 /// that name a file with a secret are included.

@@ -26,7 +26,8 @@ bool collide(const std::string& left, const std::string& right)
 
 void check_exposure(const Config& config, std::vector<Contradiction>& found)
 {
-    if (is_beyond_loopback(config.bind_address) && config.cluster_secret.empty() &&
+    const bool listens = config.mode == Config::Mode::cluster;
+    if (listens && is_beyond_loopback(config.bind_address) && config.cluster_secret.empty() &&
         !config.insecure) {
         found.push_back(
             {"bind_address",
@@ -82,8 +83,10 @@ void check_ports(const Config& config, std::vector<Contradiction>& found)
         {{"bind_address", config.bind_address},
          {"http_bind_address", config.http_bind_address},
          {"pprof_listen", config.pprof_listen}}};
-    for (auto later = listeners.begin(); later != listeners.end(); ++later) {
-        for (auto earlier = listeners.begin(); earlier != later; ++earlier) {
+    // Alone, a node has no peers to listen to.
+    const auto* const first = listeners.begin() + (config.mode == Config::Mode::solo ? 1 : 0);
+    for (const auto* later = first; later != listeners.end(); ++later) {
+        for (const auto* earlier = first; earlier != later; ++earlier) {
             if (!collide(earlier->second, later->second)) continue;
             found.push_back({later->first, "found \"" + later->second + "\", where '" +
                                                earlier->first +

@@ -61,6 +61,13 @@ std::string_view role_name(Config::Http::Role role)
 
 class Writer {
 public:
+    /// @param origins nullptr: none are shown.
+    explicit Writer(const std::map<std::string, std::string>* origins) : origins_(origins) {}
+
+    void key(std::string_view name, Config::Mode value, const keys::Mode&)
+    {
+        line(name, value == Config::Mode::solo ? R"("solo")" : R"("cluster")");
+    }
     void key(std::string_view name, const std::string& value, const keys::Text&)
     {
         line(name, in_quotes(value));
@@ -112,6 +119,7 @@ public:
 private:
     void line(std::string_view key, const std::string& value)
     {
+        const std::string comment = origin_of(std::string(key));
         const auto dot = key.find('.');
         if (dot != key.npos) {
             const auto table = key.substr(0, dot);
@@ -119,13 +127,20 @@ private:
             table_ = table;
             key.remove_prefix(dot + 1);
         }
-        assign(key, value);
+        assign(key, value + comment);
+    }
+    std::string origin_of(const std::string& key) const
+    {
+        if (origins_ == nullptr) return "";
+        const auto found = origins_->find(key);
+        return "  # " + (found == origins_->end() ? "default" : found->second);
     }
     void assign(std::string_view key, const std::string& value)
     {
         text_.append(key).append(" = ").append(value).append("\n");
     }
 
+    const std::map<std::string, std::string>* origins_;
     std::string text_;
     std::string_view table_;
 };
@@ -153,9 +168,9 @@ public:
 
 }  // namespace
 
-std::string describe(const Config& config)
+std::string describe(const Config& config, Origins origins)
 {
-    Writer writer;
+    Writer writer(origins == Origins::shown ? &config.origins : nullptr);
     keys::visit(config, writer);
     return writer.take();
 }

@@ -35,6 +35,12 @@ std::optional<std::string> any_text(const std::string&)
     return std::nullopt;
 }
 
+std::optional<std::string> data_dir(const std::string& text)
+{
+    if (text.starts_with('/')) return std::nullopt;
+    return R"(a folder's path from the root, such as "/var/lib/peercron")";
+}
+
 std::optional<std::string> host(const std::string& text)
 {
     if (is_plain(text, "/@[]")) return std::nullopt;

@@ -14,6 +14,7 @@ namespace peercron::keys {
 /// What a text must be, in words for the message, when `text` is not that; nullopt when it is.
 using TextRule = std::optional<std::string> (*)(const std::string& text);
 
+std::optional<std::string> data_dir(const std::string& text);
 std::optional<std::string> any_text(const std::string& text);
 std::optional<std::string> host(const std::string& text);
 std::optional<std::string> service_address(const std::string& text);
@@ -49,11 +50,10 @@ struct Duration {
 };
 struct Flag {};
 struct Level {};
-/// A secret of at least `least` characters, from the variable, the key of the file, or the file
-/// that is named by the other key.
+struct Mode {};
+/// A secret of at least `least` characters, or the file that is named by the other key and has it.
 struct Secret {
     std::size_t least;
-    const char* variable;
     const char* file_key;
 };
 
@@ -71,6 +71,8 @@ void visit(C& config, Visitor& visitor)
     constexpr std::size_t mib = 1U << 20U;
     constexpr std::size_t gib = 1U << 30U;
 
+    visitor.key("mode", config.mode, Mode{});
+    visitor.key("data_dir", config.data_dir, Text{data_dir});
     visitor.key("consul_address", config.consul_address, Text{service_address});
     visitor.key("service_name", config.service_name, Text{service_name});
     visitor.key("lock_key", config.lock_key, Text{lock_key});
@@ -82,8 +84,7 @@ void visit(C& config, Visitor& visitor)
     visitor.key("mysql_host", config.mysql.host, Text{host});
     visitor.key("mysql_port", config.mysql.port, Count{1, 65535});
     visitor.key("mysql_user", config.mysql.user, Text{any_text});
-    visitor.key("mysql_password", config.mysql.password,
-                Secret{0, "PEERCRON_MYSQL_PASSWORD", "mysql.password_file"});
+    visitor.key("mysql_password", config.mysql.password, Secret{0, "mysql.password_file"});
     visitor.key("mysql_database", config.mysql.database, Text{database});
     visitor.key("mysql_charset", config.mysql.charset, Text{charset});
 
@@ -96,11 +97,10 @@ void visit(C& config, Visitor& visitor)
     visitor.key("mysql.timeout", config.mysql.timeout, Duration{1s, 10min});
     visitor.key("mysql.pool_size", config.mysql.pool_size, Count{1, 64});
 
-    visitor.key("consul.token", config.consul.token,
-                Secret{0, "PEERCRON_CONSUL_TOKEN", "consul.token_file"});
+    visitor.key("consul.token", config.consul.token, Secret{0, "consul.token_file"});
 
     visitor.key("cluster.secret", config.cluster_secret,
-                Secret{least_secret, "PEERCRON_CLUSTER_SECRET", "cluster.secret_file"});
+                Secret{least_secret, "cluster.secret_file"});
     visitor.key("cluster.allow_insecure", config.insecure, Flag{});
 
     visitor.key("dispatch.lookahead", config.dispatch.lookahead, Duration{100ms, 1min});
@@ -111,6 +111,7 @@ void visit(C& config, Visitor& visitor)
     visitor.key("dispatch.silence_limit", config.dispatch.silence_limit, Duration{200ms, 1min});
     visitor.key("dispatch.lease", config.dispatch.lease, Duration{1s, 10min});
     visitor.key("dispatch.lease_margin", config.dispatch.lease_margin, Duration{100ms, 1min});
+    visitor.key("dispatch.max_jobs", config.dispatch.max_jobs, Count{1, 10'000'000});
 
     visitor.key("exec.shell", config.exec.shell, Text{shell});
     visitor.key("exec.slots", config.exec.slots, Count{0, 100'000});

@@ -6,19 +6,17 @@
 #include "base/log.hpp"
 #include "base/offload.hpp"
 #include "base/task_group.hpp"
-#include "cluster/consul_coordinator.hpp"
 #include "dispatch/dispatcher.hpp"
 #include "exec/executor.hpp"
 #include "exec/recorder.hpp"
 #include "http/api.hpp"
 #include "http/server.hpp"
 #include "node/agent.hpp"
+#include "node/backend.hpp"
 #include "node/local_channel.hpp"
 #include "node/notify.hpp"
 #include "node/tcp_channel.hpp"
 #include "schedule/time_zone.hpp"
-#include "store/mysql/migrate.hpp"
-#include "store/mysql/mysql_store.hpp"
 #include "store/store_pool.hpp"
 #include "wire/listener.hpp"
 
@@ -31,6 +29,7 @@
 
 #include <csignal>
 #include <exception>
+#include <iostream>
 #include <random>
 #include <thread>
 #include <utility>
@@ -44,21 +43,6 @@ using namespace std::chrono_literals;
 constexpr auto lease_check = 250ms;
 /// How long results that are still in memory may take to reach the store when the node stops.
 constexpr auto flush_limit = 5s;
-
-ConsulSettings consul_settings(const Config& config, const std::string& version,
-                               std::uint64_t incarnation)
-{
-    ConsulSettings settings;
-    settings.address = config.consul_address;
-    settings.token = config.consul.token;
-    settings.service_name = config.service_name;
-    settings.lock_key = config.lock_key;
-    settings.bind_address = config.bind_address;
-    settings.http_address = config.http_bind_address;
-    settings.version = version;
-    settings.incarnation = incarnation;
-    return settings;
-}
 
 DispatchSettings dispatch_settings(const Config& config)
 {
@@ -80,7 +64,7 @@ ExecSettings exec_settings(const Config& config, const std::string& version)
     constexpr std::size_t slots_per_core = 64;
     const std::size_t cores = std::max(std::thread::hardware_concurrency(), 1U);
     ExecSettings settings;
-    settings.node = config.bind_address;
+    settings.node = config.node_name();
     settings.version = version;
     settings.shell = config.exec.shell;
     settings.max_output = config.exec.max_output;
@@ -136,21 +120,21 @@ public:
           lifeline_(std::move(lifeline)),
           incarnation_(random_incarnation()),
           metrics_(std::make_shared<prometheus::Registry>()),
-          plan_store_(io_, 1, open_store()),
-          record_store_(io_, 1, open_store()),
-          api_store_(io_, config.mysql.pool_size, open_store()),
-          coordinator_(io_, consul_settings(config, surroundings.version, incarnation_)),
+          backend_(make_backend(config)),
+          plan_store_(io_, 1, backend_->open_store()),
+          record_store_(io_, 1, backend_->open_store()),
+          api_store_(io_, config.mysql.pool_size, backend_->open_store()),
+          coordinator_(backend_->make_coordinator(io_, surroundings.version, incarnation_,
+                                                  [this] { return newest_epoch(); })),
           recorder_(io_, record_store_, RecorderSettings()),
           executor_(
               io_, clock_, exec_settings(config, surroundings.version),
               [this](const RunReport& report) { tell(report); }, metrics_.get()),
           agent_(io_, clock_, identity(), executor_, recorder_),
-          dispatcher_(io_, dispatcher_parts(), config.bind_address, dispatch_settings(config)),
+          dispatcher_(io_, dispatcher_parts(), config.node_name(), dispatch_settings(config)),
           api_context_(api_context()),
           api_(make_api_router(api_context_)),
           operations_(make_operations_router(api_context_)),
-          listener_(io_, config.bind_address, listener_settings(),
-                    [this](std::unique_ptr<PeerConnection> peer) { accept(std::move(peer)); }),
           http_(io_, http_settings(config, config.http_bind_address), api_, *metrics_),
           stop_(io_),
           signals_(io),
@@ -162,6 +146,12 @@ public:
         observe(plan_store_, "plan");
         observe(record_store_, "record");
         observe(api_store_, "api");
+        if (backend_->has_peers()) {
+            const auto on_peer = [this](std::unique_ptr<PeerConnection> peer) {
+                accept(std::move(peer));
+            };
+            listener_.emplace(io_, config.bind_address, listener_settings(), on_peer);
+        }
         if (config.pprof_listen.empty()) return;
         operations_http_.emplace(io_, http_settings(config, config.pprof_listen), operations_,
                                  *metrics_);
@@ -174,19 +164,20 @@ public:
         start(http_tasks_, "http", http_.run());
         if (operations_http_) start(http_tasks_, "operations http", operations_http_->run());
         start(http_tasks_, "warden", watch_warden());
-        spdlog::info("node: {} {} answers at http://{}, waiting for the database",
-                     config_.bind_address, surroundings_.version, config_.http_bind_address);
+        spdlog::info("node: {} {} answers at http://{}, its data in {}", config_.node_name(),
+                     surroundings_.version, config_.http_bind_address, backend_->description());
         notify_service_manager("READY=1\nSTATUS=waiting for the database");
         co_await prepare_store();
         if (!stopping_) {
             start(exec_tasks_, "recorder", recorder_.run());
             start(exec_tasks_, "executor", executor_.run());
             start(exec_tasks_, "lease", renew_lease());
-            start(cluster_tasks_, "listener", listener_.run());
-            start(cluster_tasks_, "coordinator", coordinator_.run());
+            if (listener_) start(cluster_tasks_, "listener", listener_->run());
+            start(cluster_tasks_, "coordinator", coordinator_->run());
             start(dispatch_tasks_, "dispatcher", dispatcher_.run());
             notify_service_manager("STATUS=running");
             spdlog::info("node: running");
+            if (is_new_) std::cerr << backend_->welcome(surroundings_.program) << std::flush;
             while (!stopping_) co_await stop_.wait();
             co_await drain();
         }
@@ -197,12 +188,6 @@ public:
     bool failed() const { return failed_; }
 
 private:
-    StorePool::Open open_store() const
-    {
-        return
-            [settings = mysql_settings(config_)] { return std::make_unique<MysqlStore>(settings); };
-    }
-
     void observe(StorePool& store, const std::string& use)
     {
         const prometheus::Histogram::BucketBoundaries bounds{0.001, 0.0025, 0.005, 0.01, 0.025,
@@ -226,7 +211,7 @@ private:
     Agent::Identity identity() const
     {
         Agent::Identity identity;
-        identity.name = config_.bind_address;
+        identity.name = config_.node_name();
         identity.version = surroundings_.version;
         identity.incarnation = incarnation_;
         identity.process_started = clock_.now();
@@ -237,7 +222,7 @@ private:
     {
         const auto connect = [this](NodeName node) { return connect_to(std::move(node)); };
         const auto lost = [this](const NodeName& node) { return agent_.lost_dispatcher(node); };
-        return Dispatcher::Parts{clock_, coordinator_, plan_store_, connect, lost, *metrics_};
+        return Dispatcher::Parts{clock_, *coordinator_, plan_store_, connect, lost, *metrics_};
     }
 
     ApiContext api_context()
@@ -245,7 +230,7 @@ private:
         return ApiContext{
             .store = api_store_,
             .clock = clock_,
-            .coordinator = coordinator_,
+            .coordinator = *coordinator_,
             .announce =
                 [this](std::vector<JobId> jobs) { return agent_.announce(std::move(jobs)); },
             .run_now = [this](JobId job,
@@ -253,11 +238,12 @@ private:
             .end_run = [this](RunId run,
                               std::string why) { return agent_.end_run(run, std::move(why)); },
             .jobs_known = [this] { return dispatcher_.jobs().size(); },
+            .max_jobs = config_.dispatch.max_jobs,
             .loads = [this] { return agent_.roster(); },
             .epoch = [this] { return executor_.newest_epoch(); },
             .store_away = [this] { return api_store_.away(); },
             .metrics = metrics_,
-            .node = config_.bind_address,
+            .node = config_.node_name(),
             .version = surroundings_.version,
             .default_time_zone = config_.time_zone,
             .tokens = tokens(config_),
@@ -287,7 +273,7 @@ private:
 
     asio::awaitable<Result<std::unique_ptr<Channel>, ConnectFailure>> connect_to(NodeName node)
     {
-        if (node != config_.bind_address) {
+        if (node != config_.node_name()) {
             return TcpChannel::connect(std::move(node),
                                        peer_settings(config_, surroundings_.version),
                                        config_.dispatch.silence_limit);
@@ -302,20 +288,40 @@ private:
         co_return std::move(dispatcher);
     }
 
+    /// The newest epoch that the store has seen.
+    asio::awaitable<Epoch> newest_epoch()
+    {
+        const auto read = [](Store& store) { return store.newest_epoch(); };
+        Backoff backoff(100ms, 2s);
+        for (;;) {
+            std::string trouble;
+            try {
+                co_return co_await plan_store_.call(read);
+            } catch (const StoreError& error) {
+                trouble = error.what();
+            }
+            spdlog::warn("store: not ready, trying again: {}", trouble);
+            co_await sleep_for(backoff.next());
+        }
+    }
+
     /// Waits until the database is there and has its tables.
     asio::awaitable<void> prepare_store()
     {
         asio::thread_pool thread(1);
-        const auto apply = [settings = mysql_settings(config_)] { return migrate(settings); };
+        const auto apply = [this] { return backend_->migrate(); };
         Backoff backoff(500ms, 5s);
         while (!stopping_) {
             std::string trouble;
             try {
-                for (const std::string& name : co_await offload(thread, apply)) {
+                const std::vector<std::string> applied = co_await offload(thread, apply);
+                for (const std::string& name : applied) {
                     spdlog::info("store: applied migration {}", name);
                 }
+                is_new_ = !applied.empty();
                 co_return;
             } catch (const StoreError& error) {
+                if (!backend_->waits_for_store()) throw;
                 trouble = error.what();
             }
             spdlog::warn("store: not ready, trying again: {}", trouble);
@@ -326,7 +332,7 @@ private:
     asio::awaitable<void> renew_lease()
     {
         for (;;) {
-            const SteadyTime confirmed = coordinator_.session_confirmed();
+            const SteadyTime confirmed = coordinator_->session_confirmed();
             if (confirmed != SteadyTime::min()) executor_.session_confirmed(confirmed);
             co_await sleep_for(lease_check);
         }
@@ -366,7 +372,7 @@ private:
 
     void reload()
     {
-        const auto fresh = Config::load(surroundings_.config_file);
+        const auto fresh = Config::load(surroundings_.sources);
         if (!fresh) {
             spdlog::error("node: not reloaded, going on as before: {}", fresh.error().message);
             return;
@@ -391,7 +397,7 @@ private:
         notify_service_manager("STOPPING=1\nSTATUS=waiting for running commands");
         agent_.begin_draining();
         co_await end(dispatch_tasks_);
-        co_await coordinator_.resign();
+        co_await coordinator_->resign();
         // Until the next dispatcher takes them, fires that fall due are started here, on time.
         const auto given_away = clock_.steady_now() + config_.dispatch.lookahead;
         while (!executor_.held().empty() && clock_.steady_now() < given_away) {
@@ -448,10 +454,11 @@ private:
     SystemClock clock_;
     std::shared_ptr<prometheus::Registry> metrics_;
 
+    std::unique_ptr<Backend> backend_;
     StorePool plan_store_;
     StorePool record_store_;
     StorePool api_store_;
-    ConsulCoordinator coordinator_;
+    std::unique_ptr<Coordinator> coordinator_;
     Recorder recorder_;
     Executor executor_;
     Agent agent_;
@@ -459,11 +466,12 @@ private:
     ApiContext api_context_;
     Router api_;
     Router operations_;
-    PeerListener listener_;
+    std::optional<PeerListener> listener_;
     HttpServer http_;
     std::optional<HttpServer> operations_http_;
 
     Event stop_;
+    bool is_new_ = false;  ///< the store has just been given its tables
     bool stopping_ = false;
     bool failed_ = false;
     asio::signal_set signals_;
@@ -474,20 +482,6 @@ private:
 };
 
 }  // namespace
-
-MysqlSettings mysql_settings(const Config& config)
-{
-    MysqlSettings settings;
-    settings.host = config.mysql.host;
-    settings.port = config.mysql.port;
-    settings.socket = config.mysql.socket;
-    settings.user = config.mysql.user;
-    settings.password = config.mysql.password;
-    settings.database = config.mysql.database;
-    settings.connect_timeout = config.mysql.connect_timeout;
-    settings.timeout = config.mysql.timeout;
-    return settings;
-}
 
 std::optional<std::string> find_problem(const Config& config)
 {

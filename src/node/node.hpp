@@ -2,9 +2,7 @@
 
 #include "config/config.hpp"
 #include "exec/warden.hpp"
-#include "store/mysql/mysql_settings.hpp"
 
-#include <filesystem>
 #include <optional>
 #include <string>
 
@@ -12,15 +10,13 @@ namespace peercron {
 
 /// What the process that runs a node is told by its surroundings.
 struct NodeSurroundings {
-    std::filesystem::path config_file;  ///< read again on SIGHUP
+    ConfigSources sources;  ///< read again on SIGHUP
     std::string version;
+    std::string program = "peercron";  ///< how a person starts it from here
 };
 
 /// What the configuration alone cannot tell to be wrong: an unknown time zone. Nullopt: nothing.
 std::optional<std::string> find_problem(const Config& config);
-
-/// How to reach the database.
-MysqlSettings mysql_settings(const Config& config);
 
 /// Runs a node until SIGTERM or SIGINT, and returns the exit status: 0 after a stop that was asked
 /// for, 1 when something broke or could not start (it says what on the log).

@@ -21,30 +21,27 @@ using testing::IsEmpty;
 using testing::Not;
 using testing::StartsWith;
 
-std::optional<std::string> empty_environment(const std::string&)
+Result<Config> parse(std::string_view text, const Environment& environment = {},
+                     std::vector<std::string> settings = {})
 {
-    return std::nullopt;
+    ConfigSources sources;
+    sources.environment = environment;
+    sources.settings = std::move(settings);
+    return Config::parse(text, "app.toml", sources);
 }
 
-Environment environment_of(std::map<std::string, std::string> variables)
+Result<Config> load(const std::filesystem::path& file)
 {
-    return
-        [variables = std::move(variables)](const std::string& name) -> std::optional<std::string> {
-            const auto found = variables.find(name);
-            if (found == variables.end()) return std::nullopt;
-            return found->second;
-        };
-}
-
-Result<Config> parse(std::string_view text, const Environment& environment = empty_environment)
-{
-    return Config::parse(text, "app.toml", environment);
+    ConfigSources sources;
+    sources.file = file;
+    return Config::load(sources);
 }
 
 /// Why `text` is refused; "" when it is not.
-std::string refusal(std::string_view text, const Environment& environment = empty_environment)
+std::string refusal(std::string_view text, const Environment& environment = {},
+                    std::vector<std::string> settings = {})
 {
-    const auto config = parse(text, environment);
+    const auto config = parse(text, environment, std::move(settings));
     return config ? "" : config.error().message;
 }
 
@@ -80,7 +77,9 @@ TEST(ConfigTest, OfAnEmptyFileIsTheDefaults)
 {
     const auto config = parse("");
     ASSERT_TRUE(config) << config.error().message;
-    EXPECT_EQ(describe(*config), describe(Config{}));
+    Config defaults;
+    defaults.data_dir = "/var/lib/peercron";
+    EXPECT_EQ(describe(*config), describe(defaults));
     EXPECT_THAT(config->warnings, IsEmpty());
 }
 
@@ -322,7 +321,7 @@ TEST(ConfigTest, RefusesAnOpenPeerPortWithoutASecretAndNamesBothWaysOut)
                       HasSubstr("PEERCRON_CLUSTER_SECRET"), HasSubstr("allow_insecure = true")));
     EXPECT_TRUE(parse("bind_address = '10.0.0.5:9991'\n[cluster]\nallow_insecure = true"));
     EXPECT_TRUE(parse("bind_address = '10.0.0.5:9991'",
-                      environment_of({{"PEERCRON_CLUSTER_SECRET", secret}})));
+                      Environment({{"PEERCRON_CLUSTER_SECRET", secret}})));
     EXPECT_TRUE(parse("bind_address = '127.0.0.5:9991'"));
 }
 
@@ -354,7 +353,7 @@ TEST(ConfigTest, RefusesTimesThatContradictEachOther)
 
 TEST(ConfigTest, RefusesOnePortForTwoListeners)
 {
-    EXPECT_THAT(refusal("http_bind_address = '127.0.0.1:9991'"),
+    EXPECT_THAT(refusal("mode = 'cluster'\nhttp_bind_address = '127.0.0.1:9991'"),
                 HasSubstr("where 'bind_address' already listens"));
     EXPECT_THAT(refusal("pprof_listen = '0.0.0.0:9990'"),
                 HasSubstr("where 'http_bind_address' already listens"));
@@ -383,9 +382,9 @@ TEST(ConfigTest, RefusesSocketAndHostTogether)
 
 TEST(SecretTest, ComesFromTheEnvironmentFirst)
 {
-    const auto environment = environment_of({{"PEERCRON_MYSQL_PASSWORD", "from environment"},
-                                             {"PEERCRON_CONSUL_TOKEN", "consul token"},
-                                             {"PEERCRON_CLUSTER_SECRET", secret}});
+    const auto environment = Environment({{"PEERCRON_MYSQL_PASSWORD", "from environment"},
+                                          {"PEERCRON_CONSUL_TOKEN", "consul token"},
+                                          {"PEERCRON_CLUSTER_SECRET", secret}});
     const auto config =
         parse("mysql_password = 'from file'\n[cluster]\nsecret = 'another secret of the file'",
               environment);
@@ -398,7 +397,7 @@ TEST(SecretTest, ComesFromTheEnvironmentFirst)
 TEST(SecretTest, IsNotTakenFromAnEmptyVariable)
 {
     const auto config =
-        parse("mysql_password = 'from file'", environment_of({{"PEERCRON_MYSQL_PASSWORD", ""}}));
+        parse("mysql_password = 'from file'", Environment({{"PEERCRON_MYSQL_PASSWORD", ""}}));
     EXPECT_EQ(config->mysql.password, "from file");
 }
 
@@ -413,7 +412,7 @@ TEST(SecretTest, ComesFromAFileBesideTheConfigurationWithoutItsNewline)
         "[mysql]\npassword_file = 'db.secret'\n[cluster]\nsecret_file = 'cluster.secret'\n"
         "[[http.tokens]]\nname = 'a'\nrole = 'operate'\ntoken_file = '" +
             token.string() + "'\n");
-    const auto config = Config::load(file, empty_environment);
+    const auto config = load(file);
     ASSERT_TRUE(config) << config.error().message;
     EXPECT_EQ(config->mysql.password, "from a file");
     EXPECT_EQ(config->cluster_secret, secret);
@@ -425,25 +424,22 @@ TEST(SecretTest, OfAFileThatCannotBeReadIsAnErrorWithThePath)
 {
     const Folder folder;
     const auto file = folder.write("app.toml", "[cluster]\nsecret_file = 'none'\n");
-    const auto message = Config::load(file, empty_environment).error().message;
+    const auto message = load(file).error().message;
     EXPECT_EQ(message, file.string() + ":2:15: key 'cluster.secret_file': " +
                            (folder.path() / "none").string() +
                            ": cannot be read: No such file or directory");
 
     folder.write("none", "\n");
-    EXPECT_THAT(Config::load(file, empty_environment).error().message, HasSubstr("none: is empty"));
+    EXPECT_THAT(load(file).error().message, HasSubstr("none: is empty"));
     folder.write("none", "short\n");
-    EXPECT_THAT(Config::load(file, empty_environment).error().message,
+    EXPECT_THAT(load(file).error().message,
                 HasSubstr("none: found 5 characters, expected at least 16"));
     folder.write("none", std::string(secret) + "\n" + secret + "\n");
-    EXPECT_THAT(Config::load(file, empty_environment).error().message,
-                HasSubstr("none: has more than one line"));
+    EXPECT_THAT(load(file).error().message, HasSubstr("none: has more than one line"));
     folder.write("none", std::string(10000, 'x'));
-    EXPECT_THAT(Config::load(file, empty_environment).error().message,
-                HasSubstr("none: is larger than the allowed 4KiB"));
+    EXPECT_THAT(load(file).error().message, HasSubstr("none: is larger than the allowed 4KiB"));
     folder.write("app.toml", "[cluster]\nsecret_file = '.'\n");
-    EXPECT_THAT(Config::load(file, empty_environment).error().message,
-                HasSubstr("cannot be read: Is a directory"));
+    EXPECT_THAT(load(file).error().message, HasSubstr("cannot be read: Is a directory"));
 }
 
 TEST(SecretTest, ThatEverybodyCanReadIsAWarning)
@@ -452,7 +448,7 @@ TEST(SecretTest, ThatEverybodyCanReadIsAWarning)
     const auto secret_file = folder.write("s", secret, 0644);
     const auto file =
         folder.write("app.toml", "mysql_password = 'x'\n[cluster]\nsecret_file = 's'\n", 0644);
-    const auto config = Config::load(file, empty_environment);
+    const auto config = load(file);
     ASSERT_TRUE(config) << config.error().message;
     EXPECT_THAT(config->warnings,
                 ElementsAre(StartsWith(secret_file.string() + ": every user of this machine"),
@@ -470,8 +466,8 @@ TEST(SecretTest, OfTheClusterIsLongEnough)
 {
     EXPECT_THAT(refusal("[cluster]\nsecret = 'hunter2'"),
                 HasSubstr("found 7 characters, expected at least 16"));
-    EXPECT_THAT(refusal("", environment_of({{"PEERCRON_CLUSTER_SECRET", "hunter2"}})),
-                HasSubstr("PEERCRON_CLUSTER_SECRET: found 7 characters"));
+    EXPECT_THAT(refusal("", Environment({{"PEERCRON_CLUSTER_SECRET", "hunter2"}})),
+                HasSubstr("PEERCRON_CLUSTER_SECRET: key 'cluster.secret': found 7 characters"));
 }
 
 TEST(SecretTest, NeverShowsUpInAMessage)
@@ -517,10 +513,9 @@ TEST(TokenTest, IsTheOnlyOneWithItsNameAndItsSecret)
 
 TEST(DescribeTest, MasksEverySecret)
 {
-    const auto environment =
-        environment_of({{"PEERCRON_MYSQL_PASSWORD", "hunter2-mysql"},
-                        {"PEERCRON_CONSUL_TOKEN", "hunter2-consul"},
-                        {"PEERCRON_CLUSTER_SECRET", "hunter2-cluster-secret"}});
+    const auto environment = Environment({{"PEERCRON_MYSQL_PASSWORD", "hunter2-mysql"},
+                                          {"PEERCRON_CONSUL_TOKEN", "hunter2-consul"},
+                                          {"PEERCRON_CLUSTER_SECRET", "hunter2-cluster-secret"}});
     const auto config =
         parse("[[http.tokens]]\nname = 'a'\nrole = 'operate'\ntoken = 'hunter2-hunter2-hunter2'",
               environment);
@@ -536,6 +531,7 @@ TEST(DescribeTest, IsReadBackAsItIs)
 {
     Config config;
     config.time_zone = "Asia/Tokyo";
+    config.data_dir = "/var/lib/peercron";
     config.mysql.user = "quote\" backslash\\ tab\t newline\n umlaut ü";
     config.exec.max_output = 65537;
     config.dispatch.lookahead = 1234ms;
@@ -547,12 +543,124 @@ TEST(DescribeTest, IsReadBackAsItIs)
     EXPECT_EQ(describe(*again), text);
 }
 
+// What comes from elsewhere than the file.
+
+TEST(SourcesTest, AVariableCountsBeforeTheFileAndASettingBeforeBoth)
+{
+    const std::string file = "log_level = 'error'\nmysql_port = 1111\ntime_zone = 'UTC'";
+    const Environment variables{{"PEERCRON_LOG_LEVEL", "warn"}, {"PEERCRON_MYSQL_PORT", "2222"}};
+    const auto config = parse(file, variables, {"log_level=debug"});
+    ASSERT_TRUE(config) << config.error().message;
+    EXPECT_EQ(config->log.level, spdlog::level::debug);
+    EXPECT_EQ(config->mysql.port, 2222);
+    EXPECT_EQ(config->origins.at("log_level"), "--set");
+    EXPECT_EQ(config->origins.at("mysql_port"), "PEERCRON_MYSQL_PORT");
+    EXPECT_EQ(config->origins.at("time_zone"), "app.toml:3");
+    EXPECT_FALSE(config->origins.contains("lock_key"));
+    EXPECT_THAT(describe(*config, Origins::shown),
+                AllOf(HasSubstr("log_level = \"debug\"  # --set"),
+                      HasSubstr("mysql_port = 2222  # PEERCRON_MYSQL_PORT"),
+                      HasSubstr("time_zone = \"UTC\"  # app.toml:3"),
+                      HasSubstr("max_files = 5  # default")));
+    EXPECT_TRUE(parse(describe(*config, Origins::shown))) << "still TOML";
+}
+
+TEST(SourcesTest, EveryKindOfValueMayBeSet)
+{
+    const auto config =
+        parse("", {},
+              {"http_bind_address=127.0.0.1:8080", "dispatch.lookahead=5s", "exec.slots=7",
+               "exec.max_output=64KiB", "http.max_body=65536", "http.allow_anonymous=1",
+               "http.trusted_proxies=10.0.0.1, 10.1.0.0/16", "log_level=5", "mysql_user=123",
+               "data_dir=/srv/cron", "mode=solo"});
+    ASSERT_TRUE(config) << config.error().message;
+    EXPECT_EQ(config->http_bind_address, "127.0.0.1:8080");
+    EXPECT_EQ(config->dispatch.lookahead, 5s);
+    EXPECT_EQ(config->exec.slots, 7U);
+    EXPECT_EQ(config->exec.max_output, 64U << 10U);
+    EXPECT_EQ(config->http.max_body, 65536U);
+    EXPECT_TRUE(config->http.allow_anonymous);
+    EXPECT_EQ(config->http.trusted_proxies, (std::vector<std::string>{"10.0.0.1", "10.1.0.0/16"}));
+    EXPECT_EQ(config->log.level, spdlog::level::debug);
+    EXPECT_EQ(config->mysql.user, "123") << "a text is a text";
+    EXPECT_EQ(config->data_dir, "/srv/cron");
+}
+
+TEST(SourcesTest, AMistakeNamesWhereItComesFrom)
+{
+    EXPECT_THAT(refusal("", {}, {"mysql_port=many"}),
+                StartsWith("--set: key 'mysql_port': found \"many\", expected an integer"));
+    EXPECT_THAT(refusal("", {{"PEERCRON_DISPATCH_LOOKAHEAD", "2"}}),
+                StartsWith("PEERCRON_DISPATCH_LOOKAHEAD: key 'dispatch.lookahead': found \"2\""));
+    EXPECT_THAT(refusal("", {}, {"http.allow_anonymous=yes"}), HasSubstr("expected true or false"));
+    EXPECT_THAT(refusal("", {}, {"dispatch.look_ahead=2s"}),
+                AllOf(StartsWith("--set dispatch.look_ahead: found an unknown key"),
+                      HasSubstr("'dispatch.lookahead'")));
+    EXPECT_THAT(refusal("", {}, {"loglevel"}), HasSubstr("expected key=value"));
+    EXPECT_THAT(refusal("", {}, {"http.tokens.name=a"}), HasSubstr("from the file only"));
+    EXPECT_THAT(refusal("", {}, {"mode=duo"}), HasSubstr(R"(expected "solo" or "cluster")"));
+    EXPECT_THAT(refusal("", {}, {"data_dir=here"}), HasSubstr("a folder's path from the root"));
+}
+
+TEST(SourcesTest, AVariableThatIsAlmostAKeyIsPointedOut)
+{
+    const Environment variables{{"PEERCRON_LOGLEVEL", "debug"},
+                                {"PEERCRON_URL", "http://127.0.0.1:9990"},
+                                {"PEERCRON_TOKEN", "0123456789abcdef"},
+                                {"PEERCRON_SOMETHING_ELSE_ALTOGETHER", "1"}};
+    const auto config = parse("", variables);
+    ASSERT_TRUE(config);
+    ASSERT_EQ(config->warnings.size(), 1U);
+    EXPECT_THAT(config->warnings[0],
+                AllOf(HasSubstr("PEERCRON_LOGLEVEL"), HasSubstr("PEERCRON_LOG_LEVEL")));
+}
+
+TEST(SourcesTest, ASecretOfALaterSourceReplacesTheFileThatHasOne)
+{
+    const auto config = parse("[mysql]\npassword_file = '/nonexistent'",
+                              {{"PEERCRON_MYSQL_PASSWORD", "of the variable"}});
+    ASSERT_TRUE(config) << config.error().message;
+    EXPECT_EQ(config->mysql.password, "of the variable");
+}
+
+TEST(ModeTest, IsSoloUnlessSomethingOfAClusterIsSet)
+{
+    const auto mode = [](std::string_view text, std::vector<std::string> settings = {}) {
+        return parse(text, {{"PEERCRON_MYSQL_PASSWORD", "for another command"}}, settings)->mode;
+    };
+    EXPECT_EQ(mode(""), Config::Mode::solo);
+    EXPECT_EQ(mode("log_level = 'debug'\n[exec]\nslots = 3"), Config::Mode::solo);
+    EXPECT_EQ(mode("consul_address = '127.0.0.1:8500'"), Config::Mode::cluster);
+    EXPECT_EQ(mode("", {"mysql_host=db"}), Config::Mode::cluster);
+    EXPECT_EQ(mode("mode = 'solo'\nmysql_host = 'db'"), Config::Mode::solo);
+    EXPECT_EQ(mode("mode = 'cluster'"), Config::Mode::cluster);
+}
+
+TEST(ModeTest, ANodeAloneIsNamedByItsApi)
+{
+    EXPECT_EQ(parse("")->node_name(), "127.0.0.1:9990");
+    EXPECT_EQ(parse("mode = 'cluster'")->node_name(), "127.0.0.1:9991");
+}
+
+TEST(DataDirTest, IsTheFirstThatTheEnvironmentNames)
+{
+    const Environment all{{"STATE_DIRECTORY", "/var/lib/peercron:/var/lib/other"},
+                          {"XDG_STATE_HOME", "/home/a/state"},
+                          {"HOME", "/home/a"}};
+    EXPECT_EQ(parse("", all)->data_dir, "/var/lib/peercron");
+    Environment some = all;
+    some.erase("STATE_DIRECTORY");
+    EXPECT_EQ(parse("", some)->data_dir, "/home/a/state/peercron");
+    some.erase("XDG_STATE_HOME");
+    EXPECT_EQ(parse("", some)->data_dir, "/home/a/.local/state/peercron");
+    EXPECT_EQ(parse("data_dir = '/srv/cron'", all)->data_dir, "/srv/cron");
+}
+
 TEST(ConfigFileTest, ThatIsMissingIsAnErrorWithItsPath)
 {
-    EXPECT_EQ(Config::load("/nonexistent/app.toml", empty_environment).error().message,
+    EXPECT_EQ(load("/nonexistent/app.toml").error().message,
               "/nonexistent/app.toml: cannot be read: No such file or directory");
-    EXPECT_THAT(Config::load("/", empty_environment).error().message,
-                HasSubstr("cannot be read: Is a directory"));
+    EXPECT_THAT(load("/").error().message, HasSubstr("cannot be read: Is a directory"));
 }
 
 std::filesystem::path example_file()
@@ -562,9 +670,12 @@ std::filesystem::path example_file()
 
 TEST(ExampleFileTest, HoldsTheDefaults)
 {
-    const auto config = Config::load(example_file(), empty_environment);
+    const auto config = load(example_file());
     ASSERT_TRUE(config) << config.error().message;
-    EXPECT_EQ(describe(*config), describe(Config{}));
+    Config expected;
+    expected.mode = Config::Mode::cluster;
+    expected.data_dir = "/var/lib/peercron";
+    EXPECT_EQ(describe(*config), describe(expected));
 }
 
 TEST(ExampleFileTest, HasEveryKey)

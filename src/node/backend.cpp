@@ -1,0 +1,138 @@
+#include "node/backend.hpp"
+
+#include "cluster/consul_coordinator.hpp"
+#include "cluster/solo_coordinator.hpp"
+#include "store/mysql/migrate.hpp"
+#include "store/mysql/mysql_store.hpp"
+#include "store/sqlite/migrate.hpp"
+#include "store/sqlite/sqlite_lock.hpp"
+#include "store/sqlite/sqlite_store.hpp"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+namespace peercron {
+namespace {
+
+class ClusterBackend final : public Backend {
+public:
+    explicit ClusterBackend(const Config& config) : config_(config)
+    {
+        mysql_.host = config.mysql.host;
+        mysql_.port = config.mysql.port;
+        mysql_.socket = config.mysql.socket;
+        mysql_.user = config.mysql.user;
+        mysql_.password = config.mysql.password;
+        mysql_.database = config.mysql.database;
+        mysql_.connect_timeout = config.mysql.connect_timeout;
+        mysql_.timeout = config.mysql.timeout;
+    }
+
+    StorePool::Open open_store() const override
+    {
+        return [settings = mysql_] { return std::make_unique<MysqlStore>(settings); };
+    }
+    std::vector<std::string> migrate() const override { return peercron::migrate(mysql_); }
+    bool waits_for_store() const override { return true; }
+
+    std::unique_ptr<Coordinator> make_coordinator(
+        asio::any_io_executor executor, const std::string& version, std::uint64_t incarnation,
+        std::function<asio::awaitable<Epoch>()> /*newest_epoch*/) const override
+    {
+        ConsulSettings settings;
+        settings.address = config_.consul_address;
+        settings.token = config_.consul.token;
+        settings.service_name = config_.service_name;
+        settings.lock_key = config_.lock_key;
+        settings.bind_address = config_.bind_address;
+        settings.http_address = config_.http_bind_address;
+        settings.version = version;
+        settings.incarnation = incarnation;
+        return std::make_unique<ConsulCoordinator>(std::move(executor), std::move(settings));
+    }
+    bool has_peers() const override { return true; }
+    std::string description() const override
+    {
+        return fmt::format("database {} of MySQL at {}", mysql_.database, to_string(mysql_));
+    }
+    std::string welcome(const std::string& /*program*/) const override { return ""; }
+
+private:
+    const Config& config_;
+    MysqlSettings mysql_;
+};
+
+/// The folder, made for this user alone if it is missing.
+std::filesystem::path make_folder(const std::filesystem::path& folder)
+{
+    std::error_code error;
+    const bool made = std::filesystem::create_directories(folder, error);
+    if (made && !error) {
+        std::filesystem::permissions(folder, std::filesystem::perms::owner_all, error);
+    }
+    if (error) {
+        throw StoreError(fmt::format("cannot make the data folder {}: {}; --data DIR names another",
+                                     folder.string(), error.message()));
+    }
+    return folder;
+}
+
+class SoloBackend final : public Backend {
+public:
+    explicit SoloBackend(const Config& config)
+        : sqlite_{make_folder(config.data_dir) / "peercron.db"},
+          lock_(sqlite_),
+          self_{config.node_name(), config.http_bind_address, {}, true}
+    {}
+
+    StorePool::Open open_store() const override
+    {
+        return [settings = sqlite_] { return std::make_unique<SqliteStore>(settings); };
+    }
+    std::vector<std::string> migrate() const override { return peercron::migrate(sqlite_); }
+    bool waits_for_store() const override { return false; }
+
+    std::unique_ptr<Coordinator> make_coordinator(
+        asio::any_io_executor executor, const std::string& version, std::uint64_t /*incarnation*/,
+        std::function<asio::awaitable<Epoch>()> newest_epoch) const override
+    {
+        Member self = self_;
+        self.version = version;
+        return std::make_unique<SoloCoordinator>(std::move(executor), std::move(self),
+                                                 std::move(newest_epoch));
+    }
+    bool has_peers() const override { return false; }
+    std::string description() const override { return sqlite_.path.string(); }
+    std::string welcome(const std::string& program) const override
+    {
+        const std::string address = self_.http_address;
+        const std::string url = address == Config().http_bind_address
+                                    ? std::string()
+                                    : fmt::format(" --url http://{}", address);
+        return fmt::format(
+            "\nThe node is up. Its data is in {0}, its API at http://{1}\n"
+            "Try, in another terminal:\n\n"
+            "    {2} job add{3} --name hello --every 5s -- echo 'hello, world'\n"
+            "    {2} log follow{3} --job hello\n"
+            "    {2} status{3}\n",
+            sqlite_.path.parent_path().string(), address, program, url);
+    }
+
+private:
+    SqliteSettings sqlite_;
+    SqliteLock lock_;
+    Member self_;
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> make_backend(const Config& config)
+{
+    if (config.mode == Config::Mode::solo) return std::make_unique<SoloBackend>(config);
+    return std::make_unique<ClusterBackend>(config);
+}
+
+}  // namespace peercron

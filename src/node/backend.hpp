@@ -1,0 +1,54 @@
+#pragma once
+
+#include "cluster/coordinator.hpp"
+#include "config/config.hpp"
+#include "store/store_pool.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace peercron {
+
+/// What differs between a node of a cluster and one that is alone: chosen here, and nowhere else.
+class Backend {
+public:
+    virtual ~Backend() = default;
+
+    /// Opens a session with the store.
+    virtual StorePool::Open open_store() const = 0;
+
+    /// Brings the store's tables to this version; returns the names of what was applied. Blocks.
+    /// Throws StoreError.
+    virtual std::vector<std::string> migrate() const = 0;
+
+    /// Whether a store that does not let itself be prepared is waited for.
+    virtual bool waits_for_store() const = 0;
+
+    /// Who is there and who dispatches.
+    /// @param incarnation of this process.
+    /// @param newest_epoch asks the store, until it answers.
+    virtual std::unique_ptr<Coordinator> make_coordinator(
+        asio::any_io_executor executor, const std::string& version, std::uint64_t incarnation,
+        std::function<asio::awaitable<Epoch>()> newest_epoch) const = 0;
+
+    /// Whether there are peers to listen to.
+    virtual bool has_peers() const = 0;
+
+    /// Where the data is, for the log.
+    virtual std::string description() const = 0;
+
+    /// What a person is told who has just got a new database; "" = nothing.
+    /// @param program how it is started from here.
+    virtual std::string welcome(const std::string& program) const = 0;
+};
+
+/// The backend for config.mode. Alone, it makes the data folder and takes the database for this
+/// process; throws StoreError when it cannot.
+std::unique_ptr<Backend> make_backend(const Config& config);
+
+}  // namespace peercron
