@@ -9,7 +9,7 @@ from command_line import BINARY
 from fake_node import running_fake_node
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cluster"))
-from harness import running_cluster  # noqa: E402
+from harness import running_solo  # noqa: E402
 
 
 @pytest.fixture
@@ -25,8 +25,8 @@ def node_url():
     if given:
         yield given
         return
-    with running_cluster(nodes=1) as cluster:
-        yield f"http://127.0.0.1:{cluster.http_port(1)}"
+    with running_solo() as node:
+        yield node.url
 
 
 def pytest_sessionstart(session):

@@ -1,18 +1,35 @@
-"""Fixtures: one cluster for all tests that do no harm, one of its own for each module that does."""
+"""Fixtures: one cluster for all tests that do no harm, one of its own for each module that does; and
+one node that is alone, against which the modules that say ALSO_SOLO = True run as well."""
 import pytest
 
-from harness import BINARY, running_cluster
+from harness import BINARY, running_cluster, running_solo
 
 
 @pytest.fixture(scope="session")
-def shared_cluster():
+def three_nodes():
     with running_cluster() as cluster:
         yield cluster
 
 
+@pytest.fixture(scope="session")
+def one_node():
+    with running_solo() as node:
+        yield node
+
+
+def pytest_generate_tests(metafunc):
+    if "shared_cluster" in metafunc.fixturenames and getattr(metafunc.module, "ALSO_SOLO", False):
+        metafunc.parametrize("shared_cluster", ["three_nodes", "one_node"], indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module")
+def shared_cluster(request):
+    return request.getfixturevalue(getattr(request, "param", "three_nodes"))
+
+
 @pytest.fixture
 def cluster(shared_cluster):
-    """Three nodes without jobs, shared with other tests: not to be harmed."""
+    """Nodes without jobs, shared with other tests: not to be harmed."""
     yield shared_cluster
     shared_cluster.delete_all_jobs()
 

@@ -14,7 +14,9 @@ import os
 import pathlib
 import random
 import shutil
+import signal
 import socket
+import sqlite3
 import subprocess
 import tempfile
 import time
@@ -316,6 +318,87 @@ class Cluster:
     def stop_jobs(self, jobs):
         for job in jobs:
             self.api(f"/cron/stop/{job}")
+
+
+class Solo(Cluster):
+    """One node that is alone, with its database in a file: all there is to a cluster, in one."""
+
+    secret = "there is no secret"
+
+    def __init__(self, folder, port):
+        super().__init__(folder, port, nodes=1)
+        self.process = None
+
+    def name(self, k):
+        return f"{HOST}:{self.base}"
+
+    def http_port(self, k):
+        return self.base
+
+    nginx_port = property(lambda self: self.base)
+
+    def arguments(self, data=None, port=None):
+        return [str(BINARY), "serve", "--data", str(data or self.folder / "data"),
+                "--set", f"http_bind_address={HOST}:{port or self.base}"]
+
+    def start(self):
+        (self.folder / "logs").mkdir(exist_ok=True)
+        with (self.folder / "logs" / "node.log").open("ab") as log:
+            self.process = subprocess.Popen(self.arguments(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.wait_ready()
+
+    def wait_ready(self):
+        def answers():
+            assert self.process.poll() is None, self.log("node")[-2000:]
+            with contextlib.suppress(OSError):
+                return request(self.base, "GET", "/health").json["data"]["is_dispatcher"]
+
+        wait_until(answers, 20, lambda: f"the node dispatches: {self.log('node')[-2000:]}")
+
+    def pids(self):
+        """The warden's and the node's."""
+        warden = self.process.pid
+        children = pathlib.Path(f"/proc/{warden}/task/{warden}/children").read_text().split()
+        return warden, int(children[0])
+
+    def kill(self, pid):
+        """Kills one of the two processes with SIGKILL, and waits until both are gone."""
+        warden, node = self.pids()
+        os.kill(pid, signal.SIGKILL)
+        self.process.wait(timeout=30)
+        wait_until(lambda: not pathlib.Path(f"/proc/{node}").exists(), 30, "the node is gone")
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(timeout=60)
+
+    def dispatcher(self):
+        return self.api("/node/list")["dispatcher"]
+
+    def sql(self, statement):
+        with contextlib.closing(sqlite3.connect(self.folder / "data" / "peercron.db", timeout=30)) as database:
+            database.row_factory = sqlite3.Row
+            rows = database.execute(statement).fetchall()
+            database.commit()
+        return [{key: None if row[key] is None else str(row[key]) for key in row.keys()} for row in rows]
+
+
+@contextlib.contextmanager
+def running_solo():
+    """A node that is alone, gone afterwards."""
+    with free_base_port() as port:
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="s", dir=WORK))
+        node = Solo(folder, port)
+        try:
+            node.start()
+            yield node
+        except BaseException:
+            node.keep_logs("setup-" + folder.name)
+            raise
+        finally:
+            node.stop()
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def plain(field):

@@ -8,10 +8,12 @@ import pytest
 
 from harness import next_second, request, wait_until
 
+ALSO_SOLO = True
 JOB_FIELDS = {"id": int, "cron_set": str, "command": str, "remark": str, "stop": bool, "start_time": int,
               "end_time": int, "is_mutex": bool}
 LOG_FIELDS = {"id": int, "cron_id": int, "time": int, "output": str, "use_time": int, "dispatch_server": str,
               "run_server": str}
+LIVE = {"run_num", "last_run_at", "next_run_at"}  # what a job has by itself
 NEVER = "0 0 0 1 1 * 2099"  # a schedule that is good and not due
 JSON = {"Content-Type": "application/json"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -36,7 +38,13 @@ def curl(*arguments):
     envelope = json.loads(done.stdout)
     assert list(envelope) == ["code", "data", "message"]
     assert (envelope["code"], envelope["message"]) == (200, "ok"), envelope
-    return envelope["data"]
+    data = envelope["data"]
+    return [as_given(job) for job in data] if isinstance(data, list) else as_given(data)
+
+
+def as_given(job):
+    """A job without what changes by itself."""
+    return {key: value for key, value in job.items() if key not in LIVE}
 
 
 def assert_has_fields(row, fields):
@@ -106,7 +114,7 @@ def test_an_update_changes_only_what_is_given(cluster):
         cluster.api("/cron/update", id=job, **{name: given})
         column = "cron_set" if name == "cronSet" else name
         after = cluster.api(f"/cron/{job}")
-        changed = {key for key in before if before[key] != after[key]} - {"next"}
+        changed = {key for key in before if before[key] != after[key]} - {"next"} - LIVE
         assert changed <= {column} and after[column] == shown
         before = after
 
@@ -173,7 +181,7 @@ ADD = {"cronSet": NEVER, "command": "true"}
 BAD_FORMS = {
     "no command": ({"cronSet": NEVER}, ["command"]),
     "no cronSet": ({"command": "true"}, ["cronSet"]),
-    "nothing": ({}, ["cronSet"]),
+    "nothing": ({}, ["command"]),
     "empty command": ({**ADD, "command": ""}, ["command", "empty"]),
     "blank command": ({**ADD, "command": " \t\n"}, ["command"]),
     "empty cronSet": ({**ADD, "cronSet": ""}, ["cronSet"]),

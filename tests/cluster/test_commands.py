@@ -3,6 +3,8 @@ import pytest
 
 from harness import next_second, wait_until
 
+ALSO_SOLO = True
+
 KILL_GRACE = 5  # seconds, as in config/peercron.toml
 
 COMMANDS = {

@@ -1,6 +1,8 @@
 """Runs that people ask for, runs that they end, and jobs that run a limited number of times."""
 from harness import EACH_SECOND, assert_each_fire_once, let_pass, next_second, now_ms, wait_until
 
+ALSO_SOLO = True
+
 NEVER = "0 0 0 1 1 * 2199"
 
 

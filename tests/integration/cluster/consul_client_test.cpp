@@ -92,12 +92,18 @@ protected:
         return call;
     }
 
-    /// Runs the client against the agent until both are done.
+    /// Runs the client against the agent until the client is done.
     void run(ConsulClient& client, FakeAgent& agent, const ConsulCall& what, int count = 1)
     {
         tasks_.spawn("agent", agent.serve());
-        tasks_.spawn("client", call_again(client, what, count, answers_));
-        testing::run(io_, tasks_.join());
+        testing::run(io_, call_and_stop(client, what, count));
+    }
+
+    asio::awaitable<void> call_and_stop(ConsulClient& client, ConsulCall what, int count)
+    {
+        co_await call_again(client, std::move(what), count, answers_);
+        tasks_.cancel();
+        co_await tasks_.join();
     }
 
     asio::io_context io_{1};

@@ -238,12 +238,14 @@ TEST_F(ConsulCoordinatorTest, AnotherTakesOverFromADispatcherThatResigns)
     ASSERT_TRUE(
         wait_until([&] { return passing(second) == 2 && second->dispatcher() == first.name(); }));
     const Epoch before = first->epoch();
+    const std::string session = lock_entry(consul(), here).session;
 
     bool resigned = false;
     asio::co_spawn(io_, first->resign(),
                    [&resigned](const std::exception_ptr&) { resigned = true; });
+    ASSERT_TRUE(wait_until([&resigned] { return resigned; }));
+    EXPECT_NE(lock_entry(consul(), here).session, session) << "released before resign() returns";
     ASSERT_TRUE(wait_until_dispatching(second));
-    EXPECT_TRUE(wait_until([&resigned] { return resigned; }));
     EXPECT_EQ(first->epoch(), 0U);
     EXPECT_GT(second->epoch(), before);
     EXPECT_TRUE(wait_until([&] { return first->dispatcher() == second.name(); }));

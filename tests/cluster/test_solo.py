@@ -1,0 +1,96 @@
+"""One node that is alone: what it keeps over restarts and kills, and what it refuses to start with."""
+import random
+import subprocess
+
+import pytest
+
+from harness import (HOST, Witness, assert_each_fire_once, assert_witnessed, due_seconds, let_pass, now_ms,
+                     running_solo, wait_until)
+
+NEVER = "0 0 0 1 1 * 2199"
+
+
+@pytest.fixture
+def solo():
+    with running_solo() as node:
+        yield node
+
+
+def refusal(node, **other):
+    """What a start says that must fail."""
+    done = subprocess.run(node.arguments(**other), capture_output=True, text=True, timeout=30)
+    assert done.returncode in (1, 2), done
+    return done.stderr
+
+
+def test_a_restart_keeps_jobs_rows_and_counters_and_begins_a_new_term(solo):
+    job = solo.add("echo kept", name="kept")
+    wait_until(lambda: solo.api(f"/cron/{job}")["run_num"] >= 2, 20, "two runs")
+    epoch = solo.api("/node/list")["epoch"]
+    solo.stop()
+    assert solo.process.returncode == 0
+    stopped = now_ms()
+    let_pass(2)
+    solo.start()
+    assert solo.api("/cron/list?name=kept")["list"][0]["id"] == job
+    assert solo.api("/node/list")["epoch"] > epoch
+    started = now_ms()
+    let_pass(2)
+    solo.stop_jobs([job])
+    rows = solo.wait_final([job])
+    # What fell due meanwhile ran late: it is within the misfire window.
+    first = min(row.scheduled_at for row in rows)
+    assert_each_fire_once(rows, [job], due_seconds(first - 1, started))
+    assert {row.state for row in rows if row.scheduled_at < started} == {"success"}, rows
+    assert [row for row in rows if stopped < row.scheduled_at < started]
+
+
+def test_a_second_node_on_the_same_data_is_refused_and_names_the_first(solo):
+    warden, node = solo.pids()
+    text = refusal(solo, port=solo.base + 1)
+    assert f"in use by process {node}" in text and "peercron.db" in text, text
+    assert solo.api("/health")["store"] == "ok"
+
+
+def test_a_port_that_is_taken_is_said(solo, tmp_path):
+    text = refusal(solo, data=tmp_path / "other")
+    assert f"{HOST}:{solo.base}" in text and "another program" in text, text
+
+
+def test_a_data_folder_that_cannot_be_made_is_said(solo, tmp_path):
+    (tmp_path / "file").write_text("")
+    text = refusal(solo, data=tmp_path / "file" / "data")
+    assert "cannot make the data folder" in text and "--data" in text, text
+
+
+def test_rows_changed_by_hand_are_picked_up(solo):
+    job = solo.add("echo api", NEVER)
+    solo.sql("INSERT INTO cron (cron_set, command) VALUES ('* * * * * *', 'echo by hand')")
+    wait_until(lambda: solo.api("/log/list?search=by+hand")["total"], 10, "the row added by hand fires")
+    solo.sql(f"UPDATE cron SET cron_set = '* * * * * *', command = 'echo changed' WHERE id = {job}")
+    wait_until(lambda: solo.api(f"/log/list?cron_id={job}&search=changed")["total"], 10, "the changed row fires")
+    solo.sql("DELETE FROM cron")
+    wait_until(lambda: not solo.api("/log/list?state=planned")["total"], 10, "no more fires")
+
+
+def test_fifty_kills_lose_no_fire_and_double_none(solo):
+    rounds = random.Random(1)
+    witness = Witness(solo)
+    jobs = [solo.add(witness.command) for _ in range(20)]
+    added = now_ms()
+    for _ in range(50):
+        let_pass(rounds.uniform(0.05, 1.2))
+        warden, node = solo.pids()
+        solo.kill(rounds.choice([node, node, warden]))
+        solo.start()
+    let_pass(4)
+    solo.stop_jobs(jobs)
+    stopped = now_ms()
+    rows = solo.wait_final(jobs)
+    assert_each_fire_once(rows, jobs, due_seconds(added, stopped - 3000))
+    rows = [row for row in rows if row.state != "revoked"]
+    # Of what the node was about to start, or had started, when it was killed nobody knows how it ended.
+    assert {row.state for row in rows} <= {"success", "lost", "failed", "killed"}, {row.state for row in rows}
+    assert all(row.reason for row in rows if row.state == "lost")
+    assert_witnessed(rows, witness, may_lack_success={"lost", "failed", "killed"})
+    assert solo.sql("PRAGMA integrity_check") == [{"integrity_check": "ok"}]
