@@ -147,6 +147,9 @@ int run_warden(const std::function<int(Lifeline)>& node_main, const WardenSettin
     if (node < 0) fail("fork");
     if (node == 0) {
         own_end.close();
+        // A terminal signals its whole foreground group: Ctrl-C would reach the node twice, and the
+        // second one ends it at once.
+        ::setpgid(0, 0);
         ::sigprocmask(SIG_SETMASK, &before, nullptr);
         be_node(node_main, std::move(lifeline));
     }

@@ -1,5 +1,7 @@
 """One node that is alone: what it keeps over restarts and kills, and what it refuses to start with."""
+import os
 import random
+import signal
 import subprocess
 
 import pytest
@@ -43,6 +45,18 @@ def test_a_restart_keeps_jobs_rows_and_counters_and_begins_a_new_term(solo):
     assert_each_fire_once(rows, [job], due_seconds(first - 1, started))
     assert {row.state for row in rows if row.scheduled_at < started} == {"success"}, rows
     assert [row for row in rows if stopped < row.scheduled_at < started]
+
+
+def test_ctrl_c_lets_commands_end(solo):
+    job = solo.add("sleep 2; echo done", NEVER)
+    run = solo.call("POST", f"/cron/run/{job}").json["data"]["id"]
+    wait_until(lambda: solo.api(f"/log/{run}")["state"] == "running", 10, "the run starts")
+    # As a terminal does: to the whole foreground group.
+    os.killpg(solo.process.pid, signal.SIGINT)
+    assert solo.process.wait(timeout=30) == 0, solo.log("node")[-2000:]
+    solo.start()
+    row = solo.api(f"/log/{run}")
+    assert (row["state"], row["output"]) == ("success", "done\n"), row
 
 
 def test_a_second_node_on_the_same_data_is_refused_and_names_the_first(solo):
