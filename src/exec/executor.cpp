@@ -62,7 +62,8 @@ struct Executor::Live {
     asio::posix::stream_descriptor pidfd;
     asio::posix::stream_descriptor output;
     bool is_condemned = false;  // SIGTERM was sent, or will be as soon as there is a process
-    bool is_forced = false;     // and SIGKILL
+    bool has_survivor = false;
+    bool is_forced = false;  // and SIGKILL
     bool has_ended = false;
 };
 
@@ -376,13 +377,28 @@ asio::awaitable<void> Executor::wait_for_group(Live& live)
     }
     // Also when nobody was found: a fork may have slipped through the list of processes.
     signal_group(*live.process, SIGKILL);
+    // The kernel takes a moment, and where there is a mutex the next run starts as soon as this one
+    // is reported: so a look that began after the signal has to show that nobody is left.
+    const std::uint64_t before_signal = looks_begun_;
+    const SteadyTime limit = clock_.steady_now() + unkillable_after;
+    const auto may_live = [&] {
+        return look_shown_ <= before_signal || living_groups_.contains(live.process->pid);
+    };
+    while (may_live()) {
+        const bool notified = co_await group_news_.wait_until(limit);
+        if (notified) continue;
+        live.has_survivor = true;
+        break;
+    }
 }
 
 asio::awaitable<void> Executor::watch_groups()
 {
     for (;;) {
         while (group_watchers_ == 0) co_await scan_wanted_.wait();
+        const std::uint64_t look = ++looks_begun_;
         const std::vector<ProcessEntry> processes = co_await offload(spawners_, &list_processes);
+        look_shown_ = look;
         living_groups_.clear();
         for (const ProcessEntry& process : processes) {
             if (!process.is_zombie) living_groups_.insert(process.group);
@@ -399,6 +415,7 @@ void Executor::finish(Live& live)
         end.state = verdict->state;
         end.reason = std::move(verdict->reason);
     }
+    if (live.has_survivor) end.reason += "; a process of it survived SIGKILL";
     if (!end.ended_at) end.ended_at = clock_.now();
     end.output = live.capture.text();
     end.output_bytes = live.capture.total();

@@ -125,6 +125,8 @@ private:
     std::unordered_set<pid_t> living_groups_;
     Event scan_wanted_;
     Event group_news_;
+    std::uint64_t looks_begun_ = 0;  ///< at the list of processes
+    std::uint64_t look_shown_ = 0;   ///< the one that living_groups_ is of
 
     TaskGroup runs_;
     TaskGroup watchers_;
