@@ -3,6 +3,7 @@
 #include "cli/command_tree.hpp"
 #include "cli/completion.hpp"
 #include "cli/help_formatter.hpp"
+#include "cli/import_command.hpp"
 #include "cli/job_commands.hpp"
 #include "cli/log_commands.hpp"
 #include "cli/man_page.hpp"
@@ -94,6 +95,7 @@ void add_client_commands(CLI::App& app, Action& chosen)
     add_job_commands(app, chosen);
     add_log_commands(app, chosen);
     add_node_commands(app, chosen);
+    add_import_command(app, chosen);
     add_completion_command(app, chosen);
     add_man_command(app, chosen);
     app.footer(

@@ -8,7 +8,7 @@ from command_line import check_golden, peercron
 COMMANDS = [
     "job", "job add", "job list", "job show", "job update", "job stop", "job start", "job delete", "job run-now",
     "job count", "job clear", "log", "log list", "log show", "log follow", "run", "run kill", "node", "node list",
-    "status", "completion", "man",
+    "status", "import", "import crontab", "completion", "man",
 ]
 
 
@@ -27,7 +27,7 @@ def subcommands(text):
 
 
 def test_no_command_of_the_client_is_left_out_here():
-    for group in ("job", "log", "run", "node"):
+    for group in ("job", "log", "run", "node", "import"):
         there = {f"{group} {name}" for name in subcommands(peercron(group, "--help").stdout)}
         assert there == {command for command in COMMANDS if command.startswith(group + " ")}
 

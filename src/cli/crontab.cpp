@@ -1,0 +1,289 @@
+#include "cli/crontab.hpp"
+
+#include "cli/shell_quote.hpp"
+#include "schedule/schedule.hpp"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <utility>
+
+namespace peercron {
+namespace {
+
+constexpr std::string_view blanks = " \t";
+constexpr std::size_t longest_slug = 24;
+constexpr std::size_t longest_remark = 1024;
+
+std::string_view trim(std::string_view text)
+{
+    const auto first = text.find_first_not_of(blanks);
+    if (first == std::string_view::npos) return {};
+    return text.substr(first, text.find_last_not_of(blanks) - first + 1);
+}
+
+/// Takes the next word from the left of `rest`.
+std::string_view take_word(std::string_view& rest)
+{
+    rest = trim(rest);
+    const std::string_view word = rest.substr(0, rest.find_first_of(blanks));
+    rest = trim(rest.substr(word.size()));
+    return word;
+}
+
+bool is_name_character(char c)
+{
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
+}
+
+/// `text` without the quotes around it, if it has a pair.
+std::string_view unquoted(std::string_view text)
+{
+    const bool quoted = text.size() >= 2 && (text.front() == '"' || text.front() == '\'') &&
+                        text.back() == text.front();
+    return quoted ? text.substr(1, text.size() - 2) : text;
+}
+
+/// NAME = value, blanks allowed around the sign; a line of fields has none before its command.
+std::optional<std::pair<std::string, std::string>> read_assignment(std::string_view line)
+{
+    const auto equals = line.find('=');
+    if (equals == std::string_view::npos) return std::nullopt;
+    const std::string_view name = unquoted(trim(line.substr(0, equals)));
+    const bool good = !name.empty() && std::isdigit(static_cast<unsigned char>(name[0])) == 0 &&
+                      std::all_of(name.begin(), name.end(), is_name_character);
+    if (!good) return std::nullopt;
+    return std::pair(std::string(name), std::string(unquoted(trim(line.substr(equals + 1)))));
+}
+
+/// FNV-1a, 32 bits: short, and the same everywhere.
+std::uint32_t hash(std::string_view text)
+{
+    std::uint32_t value = 2166136261U;
+    for (const char c : text) {
+        value ^= static_cast<unsigned char>(c);
+        value *= 16777619U;
+    }
+    return value;
+}
+
+/// A readable word of the command: its program, as a rule.
+std::string slug(std::string_view command)
+{
+    std::string_view rest = command;
+    std::string_view word;
+    while (!rest.empty()) {
+        word = take_word(rest);
+        const bool passed_over = word.find('=') != std::string_view::npos || word == "[" ||
+                                 word == "test" || word == "cd" || word == "sudo" ||
+                                 word == "nice" || word == "exec" || word == "if";
+        if (!passed_over) break;
+        if (word == "[" || word == "test" || word == "cd" || word == "if") {
+            const auto next = rest.find_first_of("&|;");
+            if (next == std::string_view::npos) break;
+            rest = trim(rest.substr(rest.find_first_not_of("&|; \t", next)));
+        }
+    }
+    word = word.substr(word.rfind('/') == std::string_view::npos ? 0 : word.rfind('/') + 1);
+    std::string plain;
+    for (const char c : word) {
+        if (plain.size() == longest_slug) break;
+        const bool good = is_name_character(c) || c == '-' || c == '.';
+        if (good) plain += c;
+    }
+    return plain.empty() ? "job" : plain;
+}
+
+/// 0~59 of cronie is a random number of the range, the same all day long: H, spread by the job.
+std::string with_spread(std::string field)
+{
+    const auto tilde = field.find('~');
+    if (tilde == std::string::npos) return field;
+    const std::string low = field.substr(0, tilde);
+    const std::string high = field.substr(tilde + 1);
+    return low.empty() && high.empty() ? "H" : fmt::format("H({}-{})", low, high);
+}
+
+/// The command and what it reads: an unescaped % ends it, later ones are line breaks.
+struct Input {
+    std::string command;
+    std::optional<std::string> text;
+};
+
+Input split_at_percent(std::string_view line)
+{
+    Input input;
+    std::string* part = &input.command;
+    for (std::size_t i = 0; i < line.size(); ++i) {
+        if (line[i] == '\\' && i + 1 < line.size() && line[i + 1] == '%') {
+            *part += '%';
+            ++i;
+        } else if (line[i] == '%' && !input.text) {
+            part = &input.text.emplace();
+        } else {
+            *part += line[i] == '%' ? '\n' : line[i];
+        }
+    }
+    return input;
+}
+
+class CrontabReader {
+public:
+    explicit CrontabReader(const CrontabForm& form) : form_(form) {}
+
+    void read(std::string_view text)
+    {
+        while (!text.empty()) {
+            const auto end = text.find('\n');
+            std::string_view line = text.substr(0, end);
+            text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+            if (line.ends_with('\r')) line.remove_suffix(1);
+            ++line_;
+            read_line(trim(line));
+        }
+    }
+
+    CrontabPlan take() { return std::move(plan_); }
+
+private:
+    void note(std::string text) { plan_.notes.push_back({line_, std::move(text)}); }
+
+    void read_line(std::string_view line)
+    {
+        if (line.empty()) {
+            comment_.clear();
+            return;
+        }
+        if (line.front() == '#') {
+            comment_ = trim(line.substr(std::min(line.find_first_not_of('#'), line.size())));
+            return;
+        }
+        const std::string remark = std::exchange(comment_, {});
+        const bool may_assign = std::isalpha(static_cast<unsigned char>(line.front())) != 0 ||
+                                line.front() == '_' || line.front() == '"' || line.front() == '\'';
+        if (may_assign) {
+            if (const auto assignment = read_assignment(line)) {
+                set(assignment->first, assignment->second);
+                return;
+            }
+        }
+        read_job(line, remark);
+    }
+
+    void set(const std::string& name, const std::string& value)
+    {
+        if (name == "CRON_TZ") {
+            time_zone_ = value;
+        } else if (name == "SHELL") {
+            shell_ = value;
+        } else if (name == "MAILTO" || name == "MAILFROM" || name == "CONTENT_TYPE" ||
+                   name == "CONTENT_TRANSFER_ENCODING") {
+            note(name + " is not taken over: output is kept in the log, nothing is mailed");
+        } else if (name == "RANDOM_DELAY") {
+            note("RANDOM_DELAY is not taken over: H in a field spreads jobs");
+        } else {
+            environment_[name] = value;
+        }
+    }
+
+    void read_job(std::string_view line, const std::string& remark)
+    {
+        const std::string_view whole = line;
+        if (line.front() == '-') line = trim(line.substr(1));  // not to be logged by cron
+        std::string cron_set;
+        if (line.front() == '@') {
+            cron_set = take_word(line);
+            if (cron_set == "@reboot") {
+                note("@reboot is not taken over: no moment belongs to it");
+                return;
+            }
+        } else {
+            constexpr int fields = 5;
+            for (int i = 0; i < fields; ++i) {
+                if (i > 0) cron_set += ' ';
+                cron_set += with_spread(std::string(take_word(line)));
+            }
+        }
+        std::string user;
+        if (form_.has_user) user = take_word(line);
+        if (line.empty()) {
+            note(fmt::format("'{}' is not taken over: no command", whole));
+            return;
+        }
+        const std::string zone = time_zone_.empty() ? "UTC" : time_zone_;
+        const auto schedule = Schedule::make(cron_set, zone, 1);
+        if (!schedule) {
+            note(fmt::format("'{}' is not taken over: {}", whole, schedule.error().message));
+            return;
+        }
+        CrontabJob job;
+        job.line = line_;
+        job.cron_set = std::move(cron_set);
+        job.command = command_of(line, user);
+        job.time_zone = time_zone_;
+        job.remark = remark.substr(0, longest_remark);
+        job.name = name_of(job, line);
+        plan_.jobs.push_back(std::move(job));
+    }
+
+    std::string command_of(std::string_view line, const std::string& user)
+    {
+        const Input input = split_at_percent(line);
+        std::string command(trim(input.command));
+        if (!shell_.empty() && shell_ != "/bin/sh") {
+            command = fmt::format("{} -c {}", shell_quote(shell_), shell_quote(command));
+        } else if (input.text) {
+            command = "{ " + command + "\n}";
+        }
+        if (input.text) {
+            command = fmt::format("printf '%s\\n' {} | {}", shell_quote(*input.text), command);
+        }
+        std::string exports;
+        for (const auto& [name, value] : environment_) {
+            exports += fmt::format("export {}={}; ", name, shell_quote(value));
+        }
+        command = exports + command;
+        if (!user.empty() && user != form_.current_user) {
+            note(fmt::format("runs as {}: the node must run as root, or this fails", user));
+            command = fmt::format("runuser -u {} -- /bin/sh -c {}", shell_quote(user),
+                                  shell_quote(command));
+        }
+        return command;
+    }
+
+    /// The same line twice is two jobs.
+    std::string name_of(const CrontabJob& job, std::string_view command)
+    {
+        const std::string content = job.cron_set + '\n' + job.time_zone + '\n' + job.command;
+        std::string name =
+            fmt::format("crontab/{}/{}-{:08x}", form_.source, slug(command), hash(content));
+        const int copies = ++names_[name];
+        if (copies > 1) name += fmt::format("-{}", copies);
+        return name;
+    }
+
+    const CrontabForm& form_;
+    CrontabPlan plan_;
+    std::size_t line_ = 0;
+    std::string comment_;
+    std::string time_zone_;
+    std::string shell_;
+    std::map<std::string, std::string> environment_;
+    std::map<std::string, int> names_;
+};
+
+}  // namespace
+
+CrontabPlan read_crontab(std::string_view text, const CrontabForm& form)
+{
+    CrontabReader reader(form);
+    reader.read(text);
+    return reader.take();
+}
+
+}  // namespace peercron

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace peercron {
+
+/// How a crontab is read.
+struct CrontabForm {
+    std::string source;        ///< what the jobs' names begin with: "backup", "stdin"
+    bool has_user = false;     ///< a system crontab: the sixth field is a user
+    std::string current_user;  ///< of whom commands need no change of user
+};
+
+/// A job as it is to be, from one line of a crontab.
+struct CrontabJob {
+    std::size_t line = 0;  ///< from 1
+    std::string name;      ///< "crontab/SOURCE/SLUG-HASH": the same for the same line
+    std::string cron_set;
+    std::string command;
+    std::string time_zone;
+    std::string remark;  ///< the comment above it
+};
+
+/// Something of a crontab that is not taken over, or taken over differently.
+struct CrontabNote {
+    std::size_t line = 0;
+    std::string text;
+};
+
+struct CrontabPlan {
+    std::vector<CrontabJob> jobs;
+    std::vector<CrontabNote> notes;
+};
+
+/// Reads a crontab as crontab(5) of cronie and of Debian's cron have it. Pure.
+///
+/// The five fields stay as they are, but `~` of cronie becomes H. What a crontab says beside the
+/// commands goes into them: variables by `export`, another SHELL by calling it, what follows a `%`
+/// as standard input, another user by runuser(1). CRON_TZ becomes the job's time zone. @reboot and
+/// mail are not taken over; a note says so.
+CrontabPlan read_crontab(std::string_view text, const CrontabForm& form);
+
+}  // namespace peercron

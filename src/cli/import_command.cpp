@@ -1,0 +1,229 @@
+#include "cli/import_command.hpp"
+
+#include "cli/answer_fields.hpp"
+#include "cli/crontab.hpp"
+#include "cli/table.hpp"
+
+#include <spdlog/fmt/fmt.h>
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <map>
+#include <memory>
+#include <system_error>
+#include <vector>
+
+namespace peercron {
+
+namespace json = boost::json;
+
+namespace {
+
+struct ImportOptions {
+    ApiOptions api;
+    std::string file;
+    bool yes = false;
+    bool system = false;
+    bool stopped = false;
+};
+
+std::string read_text(const std::string& file)
+{
+    if (file == "-") return {std::istreambuf_iterator<char>(std::cin), {}};
+    errno = 0;
+    std::ifstream in(file, std::ios::binary);
+    std::string text{std::istreambuf_iterator<char>(in), {}};
+    if (!in.is_open() || in.bad()) {
+        throw Failure(ExitStatus::usage,
+                      fmt::format("{} cannot be read: {}", file,
+                                  std::generic_category().message(errno == 0 ? EIO : errno)));
+    }
+    return text;
+}
+
+std::string current_user()
+{
+    const passwd* const entry = getpwuid(geteuid());  // NOLINT(concurrency-mt-unsafe): one thread
+    return entry == nullptr ? "" : entry->pw_name;
+}
+
+CrontabForm form_of(const ImportOptions& options)
+{
+    const std::filesystem::path path = options.file == "-"
+                                           ? std::filesystem::path("stdin")
+                                           : std::filesystem::absolute(options.file);
+    CrontabForm form;
+    form.source = path.filename().string();
+    form.has_user = options.system || path == "/etc/crontab" || path.parent_path() == "/etc/cron.d";
+    form.current_user = current_user();
+    return form;
+}
+
+/// What a job of the plan is to the node.
+enum class Standing : std::uint8_t { fresh, unchanged };
+
+struct Import {
+    CrontabPlan plan;
+    std::vector<Standing> standings;  ///< of each job
+    std::vector<std::string> gone;    ///< jobs of this crontab that it does not have any more
+};
+
+/// The node's jobs whose names begin like those of this crontab. A name says all about a job, so a
+/// job of the same name is the same.
+Import compare(ApiClient& client, CrontabPlan plan, const std::string& prefix)
+{
+    constexpr int page_size = 1000;
+    std::map<std::string, bool> there;  // name → is it in the crontab
+    for (int page = 1;; ++page) {
+        const json::value data = client.get("/cron/list", {{"search", prefix},
+                                                           {"page", std::to_string(page)},
+                                                           {"limit", std::to_string(page_size)}});
+        const json::array& list = AnswerFields(data).list("list");
+        for (const json::value& job : list) {
+            const std::string name = AnswerFields(job).text("name");
+            if (name.starts_with(prefix)) there[name] = false;
+        }
+        if (list.size() < page_size) break;
+    }
+    Import import;
+    for (const CrontabJob& job : plan.jobs) {
+        const auto known = there.find(job.name);
+        import.standings.push_back(known == there.end() ? Standing::fresh : Standing::unchanged);
+        if (known != there.end()) known->second = true;
+    }
+    for (const auto& [name, found] : there) {
+        if (!found) import.gone.push_back(name);
+    }
+    import.plan = std::move(plan);
+    return import;
+}
+
+json::object fields_of(const CrontabJob& job, bool stopped)
+{
+    json::object fields{{"name", job.name},
+                        {"cronSet", job.cron_set},
+                        {"command", job.command},
+                        {"time_zone", job.time_zone},
+                        {"remark", job.remark}};
+    if (stopped) fields["stop"] = true;
+    return fields;
+}
+
+std::size_t count_fresh(const Import& import)
+{
+    return static_cast<std::size_t>(
+        std::count(import.standings.begin(), import.standings.end(), Standing::fresh));
+}
+
+std::string plan_text(const Import& import)
+{
+    const Screen screen = screen_of_stdout();
+    Table table({{"LINE", true}, {"", false}, {"SCHEDULE"}, {"ZONE"}, {"COMMAND", false, true}});
+    for (std::size_t i = 0; i < import.plan.jobs.size(); ++i) {
+        const CrontabJob& job = import.plan.jobs[i];
+        const bool fresh = import.standings[i] == Standing::fresh;
+        table.add({{std::to_string(job.line)},
+                   {fresh ? "new" : "there", fresh ? Colour::green : Colour::dim},
+                   {job.cron_set},
+                   {job.time_zone},
+                   {job.command}});
+    }
+    std::string text = table.empty() ? std::string("no jobs\n") : table.text(screen);
+    for (const CrontabNote& note : import.plan.notes) {
+        text += fmt::format("line {}: {}\n", note.line, note.text);
+    }
+    for (const std::string& name : import.gone) {
+        text += fmt::format(
+            "{} was imported earlier and is not in the file any more; `peercron job delete` "
+            "removes it\n",
+            name);
+    }
+    return text;
+}
+
+json::object plan_json(const Import& import, bool stopped, bool applied)
+{
+    json::array jobs;
+    for (std::size_t i = 0; i < import.plan.jobs.size(); ++i) {
+        json::object job = fields_of(import.plan.jobs[i], stopped);
+        job["line"] = import.plan.jobs[i].line;
+        job["new"] = import.standings[i] == Standing::fresh;
+        jobs.push_back(std::move(job));
+    }
+    json::array notes;
+    for (const CrontabNote& note : import.plan.notes) {
+        notes.push_back(json::object{{"line", note.line}, {"text", note.text}});
+    }
+    json::array gone(import.gone.begin(), import.gone.end());
+    return {{"jobs", std::move(jobs)},
+            {"notes", std::move(notes)},
+            {"gone", std::move(gone)},
+            {"applied", applied}};
+}
+
+ExitStatus import_crontab(const ImportOptions& options)
+{
+    const CrontabForm form = form_of(options);
+    CrontabPlan plan = read_crontab(read_text(options.file), form);
+    ApiClient client = make_client(options.api);
+    const Import import = compare(client, std::move(plan), "crontab/" + form.source + "/");
+    if (!options.api.json) print(plan_text(import));
+    if (options.yes) {
+        for (std::size_t i = 0; i < import.plan.jobs.size(); ++i) {
+            if (import.standings[i] != Standing::fresh) continue;
+            client.post("/cron/add", fields_of(import.plan.jobs[i], options.stopped));
+        }
+    }
+    if (options.api.json) {
+        print_json(plan_json(import, options.stopped, options.yes));
+        return ExitStatus::done;
+    }
+    const std::size_t fresh = count_fresh(import);
+    const std::size_t there = import.plan.jobs.size() - fresh;
+    if (options.yes) {
+        print(fmt::format("\n{} jobs added, {} were there already\n", fresh, there));
+    } else if (fresh > 0) {
+        print(fmt::format("\nnothing is changed yet; --yes adds the {} new jobs\n", fresh));
+    } else {
+        print("\nnothing to do\n");
+    }
+    return ExitStatus::done;
+}
+
+}  // namespace
+
+void add_import_command(CLI::App& app, Action& chosen)
+{
+    CLI::App& group = *app.add_subcommand("import", "Take over the jobs of another cron");
+    group.require_subcommand(1);
+    group.footer("Example:\n  peercron import crontab /etc/crontab");
+    CLI::App& command = *group.add_subcommand(
+        "crontab", "Show what a crontab comes to, and with --yes add its jobs");
+    command.footer(
+        "Examples:\n"
+        "  crontab -l | peercron import crontab -\n"
+        "  peercron import crontab /etc/cron.d/backup --yes --stopped\n"
+        "The crontab itself stays as it is: take its lines out when the jobs are here. Importing "
+        "it\n"
+        "again adds only what is new.");
+    auto options = std::make_shared<ImportOptions>();
+    command.add_option("FILE", options->file, "The crontab; - is standard input")
+        ->required()
+        ->type_name("");
+    command.add_flag("--yes", options->yes, "Add the jobs, do not only show them");
+    command.add_flag("--system", options->system,
+                     "The sixth field is a user, as in /etc/crontab and /etc/cron.d");
+    command.add_flag("--stopped", options->stopped, "Add them stopped");
+    add_api_options(command, options->api);
+    on_parsed(command, chosen, [options] { return import_crontab(*options); });
+}
+
+}  // namespace peercron

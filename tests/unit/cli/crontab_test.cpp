@@ -1,0 +1,257 @@
+#include "cli/crontab.hpp"
+
+#include "schedule/schedule.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+namespace peercron {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+using ::testing::StartsWith;
+
+CrontabPlan read_user(std::string_view text)
+{
+    CrontabForm form;
+    form.source = "test";
+    form.current_user = "root";
+    return read_crontab(text, form);
+}
+
+CrontabPlan read_system(std::string_view text)
+{
+    CrontabForm form;
+    form.source = "test";
+    form.has_user = true;
+    form.current_user = "root";
+    return read_crontab(text, form);
+}
+
+std::string only_command(std::string_view text)
+{
+    const CrontabPlan plan = read_user(text);
+    EXPECT_THAT(plan.jobs, SizeIs(1));
+    return plan.jobs.empty() ? "" : plan.jobs[0].command;
+}
+
+std::vector<std::string> notes(const CrontabPlan& plan)
+{
+    std::vector<std::string> texts;
+    for (const CrontabNote& note : plan.notes) {
+        texts.push_back(std::to_string(note.line) + ": " + note.text);
+    }
+    return texts;
+}
+
+TEST(CrontabTest, ALineIsAJobWithTheCommentAboveIt)
+{
+    const CrontabPlan plan = read_user("# the backup\n30 2 * * 1-5\t/usr/local/bin/backup --all\n");
+    ASSERT_THAT(plan.jobs, SizeIs(1));
+    EXPECT_EQ(plan.jobs[0].line, 2U);
+    EXPECT_EQ(plan.jobs[0].cron_set, "30 2 * * 1-5");
+    EXPECT_EQ(plan.jobs[0].command, "/usr/local/bin/backup --all");
+    EXPECT_EQ(plan.jobs[0].remark, "the backup");
+    EXPECT_THAT(plan.jobs[0].name, StartsWith("crontab/test/backup-"));
+    EXPECT_THAT(plan.notes, IsEmpty());
+}
+
+TEST(CrontabTest, ACommentFartherAboveBelongsToNobody)
+{
+    EXPECT_EQ(read_user("# of the file\n\n* * * * * true").jobs.at(0).remark, "");
+    EXPECT_EQ(read_user("# of the variable\nA=1\n* * * * * true").jobs.at(0).remark, "");
+}
+
+TEST(CrontabTest, TheSameLineHasTheSameNameWhereverItStands)
+{
+    const std::string line = "0 4 * * * /usr/bin/report\n";
+    const CrontabPlan once = read_user(line);
+    const CrontabPlan later = read_user("# moved\n\n1 1 * * * true\n" + line + line);
+    EXPECT_EQ(once.jobs.at(0).name, later.jobs.at(1).name);
+    EXPECT_EQ(later.jobs.at(2).name, once.jobs.at(0).name + "-2") << "a second one is another job";
+    EXPECT_NE(read_user("0 5 * * * /usr/bin/report").jobs.at(0).name, once.jobs.at(0).name);
+}
+
+TEST(CrontabTest, VariablesGoIntoTheCommandsAfterThem)
+{
+    const CrontabPlan plan = read_user(
+        "* * * * * before\n"
+        "PATH = /usr/bin:/bin\n"
+        "NAME=\"it's quoted \"\n"
+        "* * * * * after\n");
+    ASSERT_THAT(plan.jobs, SizeIs(2));
+    EXPECT_EQ(plan.jobs[0].command, "before");
+    EXPECT_THAT(plan.jobs[1].command,
+                AllOf(HasSubstr("export PATH=/usr/bin:/bin; "), HasSubstr("export NAME="),
+                      HasSubstr("quoted "), EndsWith("after")));
+}
+
+TEST(CrontabTest, AnotherShellIsCalled)
+{
+    EXPECT_EQ(only_command("SHELL=/bin/bash\n* * * * * echo <(date)"),
+              "/bin/bash -c 'echo <(date)'");
+    EXPECT_EQ(only_command("SHELL=/bin/sh\n* * * * * date"), "date");
+}
+
+TEST(CrontabTest, WhatFollowsAPercentSignIsRead)
+{
+    EXPECT_EQ(only_command("* * * * * mail -s hello joe%dear Joe,%bye"),
+              "printf '%s\\n' 'dear Joe,\nbye' | { mail -s hello joe\n}");
+    EXPECT_EQ(only_command("* * * * * date +\\%Y-\\%m"), "date +%Y-%m");
+}
+
+TEST(CrontabTest, AnotherUserIsChangedTo)
+{
+    const CrontabPlan plan = read_system(
+        "17 * * * * root cd / && run-parts --report /etc/cron.hourly\n"
+        "5 4 * * * www-data [ -x /usr/lib/x ] && /usr/lib/x clean\n");
+    ASSERT_THAT(plan.jobs, SizeIs(2));
+    EXPECT_EQ(plan.jobs[0].command, "cd / && run-parts --report /etc/cron.hourly");
+    EXPECT_THAT(plan.jobs[0].name, StartsWith("crontab/test/run-parts-"));
+    EXPECT_EQ(plan.jobs[1].command,
+              "runuser -u www-data -- /bin/sh -c '[ -x /usr/lib/x ] && /usr/lib/x clean'");
+    EXPECT_THAT(notes(plan), ElementsAre(AllOf(StartsWith("2: "), HasSubstr("www-data"))));
+}
+
+TEST(CrontabTest, ATimeZoneHoldsForTheLinesAfterIt)
+{
+    const CrontabPlan plan =
+        read_user("0 1 * * * a\nCRON_TZ=Asia/Tokyo\n0 2 * * * b\nCRON_TZ=\n0 3 * * * c");
+    EXPECT_EQ(plan.jobs.at(0).time_zone, "");
+    EXPECT_EQ(plan.jobs.at(1).time_zone, "Asia/Tokyo");
+    EXPECT_EQ(plan.jobs.at(2).time_zone, "");
+}
+
+TEST(CrontabTest, WhatIsNotTakenOverIsSaid)
+{
+    const CrontabPlan plan = read_user(
+        "MAILTO=root\n"
+        "RANDOM_DELAY=30\n"
+        "@reboot /usr/bin/start\n"
+        "99 * * * * true\n"
+        "* * * * *\n"
+        "nonsense\n"
+        "CRON_TZ=Mars/Olympus\n"
+        "1 1 * * * true\n");
+    EXPECT_THAT(plan.jobs, IsEmpty());
+    EXPECT_THAT(notes(plan),
+                ElementsAre(StartsWith("1: MAILTO"), StartsWith("2: RANDOM_DELAY"),
+                            StartsWith("3: @reboot"), AllOf(StartsWith("4: "), HasSubstr("0-59")),
+                            AllOf(StartsWith("5: "), HasSubstr("no command")), StartsWith("6: "),
+                            AllOf(StartsWith("8: "), HasSubstr("Mars/Olympus"))));
+}
+
+TEST(CrontabTest, WordsStepsNamesAndRangesOfCronieAreTaken)
+{
+    const CrontabPlan plan = read_user(
+        "@daily a\n@hourly b\n*/15 0-6,22 * jan-mar mon c\n~ 3~5 * * * d\n-0 1 * * * e\n");
+    std::vector<std::string> sets;
+    for (const CrontabJob& job : plan.jobs) {
+        sets.push_back(job.cron_set);
+        EXPECT_TRUE(Schedule::make(job.cron_set, "UTC", 1)) << job.cron_set;
+    }
+    EXPECT_THAT(sets, ElementsAre("@daily", "@hourly", "*/15 0-6,22 * jan-mar mon",
+                                  "H H(3-5) * * *", "0 1 * * *"));
+    EXPECT_THAT(plan.notes, IsEmpty());
+}
+
+TEST(CrontabTest, LinesOfDosTabsAndNoLastBreakDoNoHarm)
+{
+    const CrontabPlan plan = read_user("A=1\r\n\t 0\t1  * * *\t true \t\r\n\r\n5 5 * * * last");
+    ASSERT_THAT(plan.jobs, SizeIs(2));
+    EXPECT_EQ(plan.jobs[0].cron_set, "0 1 * * *");
+    EXPECT_EQ(plan.jobs[0].command, "export A=1; true");
+    EXPECT_THAT(plan.jobs[1].command, EndsWith("last"));
+    EXPECT_THAT(read_user("").jobs, IsEmpty());
+    EXPECT_THAT(read_user("\n\n#\n").jobs, IsEmpty());
+}
+
+/// Crontabs as packages of Debian 12 install them.
+struct DebianFile {
+    std::string_view name;
+    std::string_view text;
+    std::size_t jobs;
+    std::size_t notes;
+};
+
+class DebianCrontabTest : public ::testing::TestWithParam<DebianFile> {};
+
+TEST_P(DebianCrontabTest, IsTakenOverWhole)
+{
+    const CrontabPlan plan = read_system(GetParam().text);
+    EXPECT_THAT(plan.jobs, SizeIs(GetParam().jobs));
+    EXPECT_THAT(plan.notes, SizeIs(GetParam().notes));
+    std::set<std::string> names;
+    for (const CrontabJob& job : plan.jobs) {
+        names.insert(job.name);
+        EXPECT_TRUE(Schedule::make(job.cron_set, "UTC", 1)) << job.cron_set;
+        EXPECT_THAT(job.command, HasSubstr("/")) << GetParam().name;
+    }
+    EXPECT_EQ(names.size(), plan.jobs.size());
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, DebianCrontabTest,
+    ::testing::Values(
+        DebianFile{"crontab",
+                   "SHELL=/bin/sh\n"
+                   "# You can also override PATH, but by default, newer versions inherit it\n"
+                   "#PATH=/usr/local/sbin:/usr/local/bin:/sbin:/bin:/usr/sbin:/usr/bin\n"
+                   "17 *\t* * *\troot\tcd / && run-parts --report /etc/cron.hourly\n"
+                   "25 6\t* * *\troot\ttest -x /usr/sbin/anacron || { cd / && run-parts --report "
+                   "/etc/cron.daily; }\n"
+                   "47 6\t* * 7\troot\ttest -x /usr/sbin/anacron || { cd / && run-parts --report "
+                   "/etc/cron.weekly; }\n"
+                   "52 6\t1 * *\troot\ttest -x /usr/sbin/anacron || { cd / && run-parts --report "
+                   "/etc/cron.monthly; }\n#\n",
+                   4, 0},
+        DebianFile{
+            "e2scrub_all",
+            "30 3 * * 0 root test -e /run/systemd/system || SERVICE_MODE=1 "
+            "/usr/lib/x86_64-linux-gnu/e2fsprogs/e2scrub_all_cron\n"
+            "10 3 * * * root test -e /run/systemd/system || SERVICE_MODE=1 /sbin/e2scrub_all "
+            "-A -r\n",
+            2, 0},
+        DebianFile{"php",
+                   "# Look for and purge old sessions every 30 minutes\n"
+                   "09,39 *     * * *     root   [ -x /usr/lib/php/sessionclean ] && if [ ! -d "
+                   "/run/systemd/system ]; then /usr/lib/php/sessionclean; fi\n",
+                   1, 0},
+        DebianFile{"sysstat",
+                   "PATH=/usr/lib/sysstat:/usr/sbin:/usr/sbin:/usr/bin:/sbin:/bin\n"
+                   "5-55/10 * * * * root command -v debian-sa1 > /dev/null && debian-sa1 1 1\n"
+                   "59 23 * * * root command -v debian-sa1 > /dev/null && debian-sa1 60 2\n",
+                   2, 0},
+        DebianFile{
+            "certbot",
+            "SHELL=/bin/sh\nPATH=/usr/local/sbin:/usr/local/bin:/sbin:/bin:/usr/sbin:/usr/bin\n"
+            "0 */12 * * * root test -x /usr/bin/certbot -a \\! -d /run/systemd/system && perl "
+            "-e 'sleep int(rand(43200))' && certbot -q renew --no-random-sleep-on-renew\n",
+            1, 0},
+        DebianFile{
+            "anacron",
+            "SHELL=/bin/sh\nPATH=/usr/local/sbin:/usr/local/bin:/sbin:/bin:/usr/sbin:/usr/bin\n"
+            "30 7-23 * * *\troot\t[ -x /etc/init.d/anacron ] && if [ ! -d "
+            "/run/systemd/system ]; then /usr/sbin/invoke-rc.d anacron start >/dev/null; fi\n",
+            1, 0},
+        DebianFile{
+            "mdadm",
+            "57 0 * * 0 root if [ -x /usr/share/mdadm/checkarray ] && [ $(date +\\%d) -le 7 ]; "
+            "then /usr/share/mdadm/checkarray --cron --all --idle --quiet; fi\n",
+            1, 0},
+        DebianFile{"munin",
+                   "MAILTO=root\n"
+                   "*/5 * * * *     munin if [ -x /usr/bin/munin-cron ]; then /usr/bin/munin-cron; "
+                   "fi\n",
+                   1, 2}),
+    [](const ::testing::TestParamInfo<DebianFile>& file) { return std::string(file.param.name); });
+
+}  // namespace
+}  // namespace peercron
