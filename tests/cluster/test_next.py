@@ -53,7 +53,7 @@ def test_next_of_a_bad_expression_exits_with_2_and_the_reason(expression, words)
 
 @pytest.mark.parametrize("arguments", [
     ["next", "@daily", "--tz", "Mars/Olympus"], ["next", "@daily", "--from", "tomorrow"],
-    ["next", "@daily", "-n", "0"], ["next"], ["no-such-command"], ["serve"], []])
+    ["next", "@daily", "-n", "0"], ["next"], ["no-such-command"], ["serve", "--no-such-option"], []])
 def test_arguments_that_make_no_sense_exit_with_2(arguments):
     done = peercron(*arguments)
     assert (done.returncode, done.stdout) == (2, ""), done
