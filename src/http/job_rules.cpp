@@ -33,10 +33,10 @@ constexpr std::array<Param, 15> job_params{{
     {.name = "timeout", .type = ParamType::integer},
     {.name = "name"},
     {.name = "run_limit", .type = ParamType::integer},
-    {.name = "misfire_window"},
+    {.name = "misfire_window", .type = ParamType::amount},
     {.name = "at", .type = ParamType::time},
-    {.name = "after"},
-    {.name = "every"},
+    {.name = "after", .type = ParamType::amount},
+    {.name = "every", .type = ParamType::amount},
 }};
 
 constexpr auto params_of_add()

@@ -14,6 +14,7 @@ namespace peercron {
 
 enum class ParamType : std::uint8_t {
     text,
+    amount,  ///< a whole number or a text: a number with a unit, or a word
     integer,
     boolean,  ///< 0, 1, true or false
     time,     ///< Unix seconds, or RFC 3339 as "2026-11-21T08:00:00+01:00"

@@ -276,6 +276,19 @@ TEST_F(CronApiTest, TimersAndTickersAreExpressions)
     EXPECT_EQ(cron_set("after=90s"), "@at 2026-11-21T00:01:30Z");
 }
 
+TEST_F(CronApiTest, AmountsMayBeNumbersOfJson)
+{
+    const auto add = [this](std::string_view more) {
+        return post_json("/cron/add", fmt::format(R"({{"command":"a",{}}})", more));
+    };
+    EXPECT_EQ(add(R"("every":90)").data().at("cron_set"), "@every 90s");
+    EXPECT_EQ(add(R"("every":"15m")").data().at("cron_set"), "@every 900s");
+    EXPECT_EQ(add(R"("after":90)").data().at("cron_set"), "@at 2026-11-21T00:01:30Z");
+    EXPECT_EQ(add(R"("every":9,"misfire_window":0)").data().at("misfire_window"), 0);
+    EXPECT_EQ(add(R"("every":1.5)").status, 400U);
+    EXPECT_EQ(add(R"("every":true)").status, 400U);
+}
+
 TEST_F(CronApiTest, ALimitIsShownWithWhatHasRunAndWhatIsNext)
 {
     Job& job = insert_job();
