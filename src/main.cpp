@@ -1,6 +1,7 @@
 #include "base/log.hpp"
 #include "cli/client_commands.hpp"
 #include "config/config.hpp"
+#include "copy_command.hpp"
 #include "exec/warden.hpp"
 #include "node/backend.hpp"
 #include "node/node.hpp"
@@ -168,8 +169,9 @@ int run(int argc, char** argv)
     next_command->add_flag("--json", options.json, "One JSON object");
     next_command->footer("Example:\n  peercron next '0 30 2 * * 1-5' --tz Europe/Berlin -n 3");
 
-    Action client_action;
-    add_client_commands(app, client_action);
+    Action chosen;
+    add_client_commands(app, chosen);
+    add_copy_command(app, chosen);
 
     try {
         app.parse(argc, argv);
@@ -177,7 +179,7 @@ int run(int argc, char** argv)
         const int status = app.exit(error);
         return status == 0 ? 0 : exit_usage;
     }
-    if (client_action) return client_action();
+    if (chosen) return chosen();
     if (serve_command->parsed()) return serve(config, argv[0]);
     if (check_command->parsed()) return check_config(config);
     if (migrate_command->parsed()) return migrate_database(config);
@@ -190,6 +192,10 @@ int run(int argc, char** argv)
 int main(int argc, char** argv)
 {
     try {
+        // Standard output is for results. A node sets up its own log later.
+        peercron::LogSettings log;
+        log.level = spdlog::level::warn;
+        peercron::set_up_log(log);
         return peercron::run(argc, argv);
     } catch (const std::exception& error) {
         return peercron::complain(error.what(), peercron::exit_failed);

@@ -65,7 +65,7 @@ CREATE TABLE cron_counter (
 CREATE TABLE log (
     id              INTEGER PRIMARY KEY AUTOINCREMENT,
     cron_id         INTEGER NOT NULL,
-    scheduled_at    INTEGER NOT NULL,
+    scheduled_at    INTEGER NULL,  -- NULL: copied from a log of wing-crontab
     attempt         INTEGER NOT NULL DEFAULT 1,
     time            INTEGER NOT NULL,
     state           TEXT    NOT NULL,

@@ -50,4 +50,15 @@ constexpr WallTime from_unix_millis(std::int64_t millis)
     return WallTime(std::chrono::milliseconds(millis));
 }
 
+/// Whole seconds since the epoch, rounded down: the older columns of the tables.
+constexpr std::int64_t to_unix_seconds(WallTime time)
+{
+    return std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();
+}
+
+constexpr WallTime from_unix_seconds(std::int64_t seconds)
+{
+    return WallTime(std::chrono::seconds(seconds));
+}
+
 }  // namespace peercron

@@ -100,10 +100,13 @@ struct LogRow {
     std::int64_t id = 0;
     std::int64_t time = 0;           ///< Unix seconds of the scheduled time
     std::int64_t dispatch_time = 0;  ///< Unix seconds
-    RunReport run;                   ///< id.scheduled_at of rows older than the upgrade is `time`
-    std::string requested_by;        ///< see PlannedRun
-    std::int64_t fires = 1;          ///< see PlannedRun
+    RunReport run;
+    bool legacy = false;       ///< older than the ledger: id.scheduled_at is `time`
+    std::string requested_by;  ///< see PlannedRun
+    std::int64_t fires = 1;    ///< see PlannedRun
     std::optional<WallTime> gap_end;
+
+    friend bool operator==(const LogRow&, const LogRow&) = default;
 };
 struct LogPage {
     std::vector<LogRow> rows;

@@ -1,14 +1,13 @@
 #include "store/mysql/ledger_rows.hpp"
 
+#include "store/row_order.hpp"
 #include "store/text.hpp"
 
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
-#include <iterator>
 #include <map>
 #include <optional>
-#include <tuple>
 #include <unordered_set>
 #include <utility>
 
@@ -19,81 +18,28 @@ namespace {
 constexpr std::size_t reason_width = 255;
 constexpr std::size_t server_width = 255;
 
+// Bytes of a row besides its output: more than it can have.
+constexpr std::size_t other_columns = 4096;
+
 // Rows that one condition names: more would take the optimizers of MySQL and MariaDB to a scan.
 constexpr std::size_t rows_of_a_condition = 500;
 
-/// Puts rows together to statements of a good length; a row that is longer gets its own.
-class Rows {
-public:
-    Rows(const MysqlConnection& connection, std::string_view head, std::string_view tail)
-        : head_(head), tail_(tail), limit_(connection.good_statement())
-    {}
-
-    void add(std::string_view row)
-    {
-        const std::size_t length = current_.sql.size() + row.size() + tail_.size() + 1;
-        if (current_.rows > 0 && length > limit_) finish();
-        current_.sql += current_.rows == 0 ? head_ : ",";
-        current_.sql += row;
-        ++current_.rows;
-    }
-
-    std::vector<LedgerStatement> take()
-    {
-        if (current_.rows > 0) finish();
-        return std::move(done_);
-    }
-
-private:
-    void finish()
-    {
-        current_.sql += tail_;
-        done_.push_back(std::exchange(current_, {}));
-    }
-
-    std::string_view head_;
-    std::string_view tail_;
-    std::size_t limit_;
-    LedgerStatement current_;
-    std::vector<LedgerStatement> done_;
-};
-
-/// A number or NULL.
-template <class Number>
-std::string nullable(std::optional<Number> value)
+/// An output as a literal, cut in its middle when the server would not take the statement that has
+/// it and `others` more bytes.
+std::string output_literal(const MysqlConnection& connection, const std::string& output,
+                           std::size_t others)
 {
-    return value ? std::to_string(*value) : "NULL";
+    const std::size_t longest = connection.max_statement();
+    const std::size_t room = longest > others ? longest - others : 0;
+    std::string literal = connection.quote(output);
+    // Escaped, a text is at most twice as long.
+    if (literal.size() > room) literal = connection.quote(cut_middle(output, room / 2));
+    return literal;
 }
 
-std::string nullable(std::optional<WallTime> value)
-{
-    return value ? std::to_string(to_unix_millis(*value)) : "NULL";
-}
-
-std::int64_t unix_seconds(WallTime time)
-{
-    return std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();
-}
-
-/// The rows by time and job. Statements that lock the same rows in the same order do not deadlock,
-/// and new rows get their ids in the order of their times. Reports of one run stay in their order.
-template <class Row>
-std::vector<const Row*> in_order(std::span<const Row> rows)
-{
-    std::vector<const Row*> sorted;
-    sorted.reserve(rows.size());
-    std::ranges::transform(rows, std::back_inserter(sorted), [](const Row& row) { return &row; });
-    const auto key = [](const Row* row) {
-        return std::tuple(row->id.scheduled_at, row->id.job, row->id.attempt);
-    };
-    std::ranges::stable_sort(sorted, {}, key);
-    return sorted;
-}
-
-std::vector<LedgerStatement> planned_statements(const MysqlConnection& connection,
-                                                std::span<const PlannedRun> runs, Epoch epoch,
-                                                const NodeName& dispatch_server,
-                                                std::string_view tail)
+std::vector<RowStatement> planned_statements(const MysqlConnection& connection,
+                                             std::span<const PlannedRun> runs, Epoch epoch,
+                                             const NodeName& dispatch_server, std::string_view tail)
 {
     constexpr std::string_view head =
         "INSERT INTO log (cron_id, scheduled_at, attempt, time, state, reason, run_server,"
@@ -101,15 +47,15 @@ std::vector<LedgerStatement> planned_statements(const MysqlConnection& connectio
         " VALUES ";
     const std::string dispatcher =
         connection.quote(first_characters(dispatch_server, server_width));
-    Rows rows(connection, head, tail);
+    RowStatements rows(connection, head, tail);
     for (const PlannedRun* run : in_order(runs)) {
         const bool gap = run->fires > 1;
         rows.add(fmt::format("({},{},{},{},'{}',{},{},{},{},{},{},{},{},'',0)", run->id.job,
                              to_unix_millis(run->id.scheduled_at), run->id.attempt,
-                             unix_seconds(run->id.scheduled_at), to_string(run->state),
+                             to_unix_seconds(run->id.scheduled_at), to_string(run->state),
                              connection.quote(first_characters(run->reason, reason_width)),
                              connection.quote(first_characters(run->run_server, server_width)),
-                             dispatcher, unix_seconds(run->dispatched_at), epoch, run->fires,
+                             dispatcher, to_unix_seconds(run->dispatched_at), epoch, run->fires,
                              nullable(gap ? std::optional(run->gap_end) : std::nullopt),
                              connection.quote(first_characters(run->requested_by, server_width))));
     }
@@ -145,9 +91,9 @@ std::unordered_set<RunId> lock_and_find_final(MysqlConnection& connection,
 
 }  // namespace
 
-std::vector<LedgerStatement> plan_statements(const MysqlConnection& connection,
-                                             std::span<const PlannedRun> runs, Epoch epoch,
-                                             const NodeName& dispatch_server)
+std::vector<RowStatement> plan_statements(const MysqlConnection& connection,
+                                          std::span<const PlannedRun> runs, Epoch epoch,
+                                          const NodeName& dispatch_server)
 {
     // Assignments are made from left to right, so the state, which all of them ask, comes last.
     // A row that its node reported first, while the store was away, lacks the dispatch time.
@@ -168,9 +114,9 @@ std::vector<LedgerStatement> plan_statements(const MysqlConnection& connection,
     return planned_statements(connection, runs, epoch, dispatch_server, tail);
 }
 
-std::vector<LedgerStatement> move_statements(const MysqlConnection& connection,
-                                             std::span<const PlannedRun> runs, Epoch epoch,
-                                             const NodeName& dispatch_server)
+std::vector<RowStatement> move_statements(const MysqlConnection& connection,
+                                          std::span<const PlannedRun> runs, Epoch epoch,
+                                          const NodeName& dispatch_server)
 {
     constexpr std::string_view tail =
         " ON DUPLICATE KEY UPDATE"
@@ -181,8 +127,8 @@ std::vector<LedgerStatement> move_statements(const MysqlConnection& connection,
     return planned_statements(connection, runs, epoch, dispatch_server, tail);
 }
 
-std::vector<LedgerStatement> report_statements(const MysqlConnection& connection,
-                                               std::span<const RunReport> reports, GivesWay rule)
+std::vector<RowStatement> report_statements(const MysqlConnection& connection,
+                                            std::span<const RunReport> reports, GivesWay rule)
 {
     constexpr std::string_view head =
         "INSERT INTO log (cron_id, scheduled_at, attempt, time, state, reason, run_server,"
@@ -208,25 +154,48 @@ std::vector<LedgerStatement> report_statements(const MysqlConnection& connection
     }
     tail += fmt::format(" state = IF({}, VALUES(state), state)", applies);
 
-    // Escaped, a text is at most twice as long; a little is left for the other columns.
-    const std::size_t longest = connection.max_statement();
-    const std::size_t others = tail.size() + head.size() + 4096;
-    const std::size_t room = longest > others ? longest - others : 0;
-
-    Rows rows(connection, head, tail);
+    const std::size_t others = tail.size() + head.size() + other_columns;
+    RowStatements rows(connection, head, tail);
     for (const RunReport* report : in_order(reports)) {
-        std::string output = connection.quote(report->output);
-        if (output.size() > room) output = connection.quote(cut_middle(report->output, room / 2));
+        const std::string output = output_literal(connection, report->output, others);
         rows.add(fmt::format(
             "({},{},{},{},'{}',{},{},{},{},{},{},{},{},{},{},{},{},{})", report->id.job,
             to_unix_millis(report->id.scheduled_at), report->id.attempt,
-            unix_seconds(report->id.scheduled_at), to_string(report->state),
+            to_unix_seconds(report->id.scheduled_at), to_string(report->state),
             connection.quote(first_characters(report->reason, reason_width)),
             connection.quote(first_characters(report->run_server, server_width)),
             connection.quote(first_characters(report->dispatch_server, server_width)),
             report->epoch, nullable(report->started_at), nullable(report->ended_at),
             report->use_time.count(), nullable(report->exit_code), nullable(report->term_signal),
             report->cpu_time.count(), report->max_rss, report->output_bytes, output));
+    }
+    return rows.take();
+}
+
+std::vector<RowStatement> copy_statements(const MysqlConnection& connection,
+                                          std::span<const LogRow> log)
+{
+    constexpr std::string_view head =
+        "INSERT INTO log (id, cron_id, scheduled_at, attempt, time, state, reason, run_server,"
+        " dispatch_server, dispatch_time, epoch, requested_by, started_at, ended_at, use_time,"
+        " exit_code, term_signal, cpu_time, max_rss, output_bytes, fires, gap_end, output) VALUES ";
+    const std::size_t others = head.size() + other_columns;
+    RowStatements rows(connection, head, "");
+    for (const LogRow& row : log) {
+        const RunReport& run = row.run;
+        const auto scheduled_at = row.legacy ? std::nullopt : std::optional(run.id.scheduled_at);
+        rows.add(fmt::format(
+            "({},{},{},{},{},'{}',{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{})", row.id,
+            run.id.job, nullable(scheduled_at), run.id.attempt, row.time, to_string(run.state),
+            connection.quote(first_characters(run.reason, reason_width)),
+            connection.quote(first_characters(run.run_server, server_width)),
+            connection.quote(first_characters(run.dispatch_server, server_width)),
+            row.dispatch_time, run.epoch,
+            connection.quote(first_characters(row.requested_by, server_width)),
+            nullable(run.started_at), nullable(run.ended_at), run.use_time.count(),
+            nullable(run.exit_code), nullable(run.term_signal), run.cpu_time.count(), run.max_rss,
+            run.output_bytes, row.fires, nullable(row.gap_end),
+            output_literal(connection, run.output, others)));
     }
     return rows.take();
 }
@@ -250,14 +219,15 @@ std::vector<std::string> counter_statements(MysqlConnection& connection,
         job.last_run_at = std::max(job.last_run_at.value_or(ran_at), ran_at);
         ++job.run_num;
     }
-    Rows rows(connection, "INSERT INTO cron_counter (cron_id, run_num, last_run_at) VALUES ",
-              " ON DUPLICATE KEY UPDATE run_num = run_num + VALUES(run_num),"
-              " last_run_at = GREATEST(COALESCE(last_run_at, 0), VALUES(last_run_at))");
+    RowStatements rows(connection,
+                       "INSERT INTO cron_counter (cron_id, run_num, last_run_at) VALUES ",
+                       " ON DUPLICATE KEY UPDATE run_num = run_num + VALUES(run_num),"
+                       " last_run_at = GREATEST(COALESCE(last_run_at, 0), VALUES(last_run_at))");
     for (const auto& [id, job] : jobs) {
         rows.add(fmt::format("({},{},{})", id, job.run_num, to_unix_millis(*job.last_run_at)));
     }
     std::vector<std::string> statements;
-    for (LedgerStatement& statement : rows.take()) statements.push_back(std::move(statement.sql));
+    for (RowStatement& statement : rows.take()) statements.push_back(std::move(statement.sql));
     return statements;
 }
 

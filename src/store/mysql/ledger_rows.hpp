@@ -2,6 +2,8 @@
 
 #include "model/run.hpp"
 #include "store/mysql/mysql_connection.hpp"
+#include "store/mysql/row_statements.hpp"
+#include "store/store.hpp"
 
 #include <cstddef>
 #include <span>
@@ -16,28 +18,26 @@ namespace peercron {
 // Measured with MariaDB 10.11, that is as fast as an UPDATE joined with a list of rows, and twice
 // as fast as one UPDATE per row.
 
-/// Several rows, and what they may change.
-struct LedgerStatement {
-    std::string sql;
-    std::size_t rows = 0;
-};
-
 /// New rows; one that stands as revoked is opened again, another one stays as it is.
-std::vector<LedgerStatement> plan_statements(const MysqlConnection& connection,
-                                             std::span<const PlannedRun> runs, Epoch epoch,
-                                             const NodeName& dispatch_server);
+std::vector<RowStatement> plan_statements(const MysqlConnection& connection,
+                                          std::span<const PlannedRun> runs, Epoch epoch,
+                                          const NodeName& dispatch_server);
 
 /// Another node for rows that are still planned.
-std::vector<LedgerStatement> move_statements(const MysqlConnection& connection,
-                                             std::span<const PlannedRun> runs, Epoch epoch,
-                                             const NodeName& dispatch_server);
+std::vector<RowStatement> move_statements(const MysqlConnection& connection,
+                                          std::span<const PlannedRun> runs, Epoch epoch,
+                                          const NodeName& dispatch_server);
 
 /// What gives way to a final report, besides a planned or running row.
 enum class GivesWay : std::uint8_t { only_open, lost_too };
 
 /// How runs went. `running` changes open rows only. Texts are cut to what the server takes.
-std::vector<LedgerStatement> report_statements(const MysqlConnection& connection,
-                                               std::span<const RunReport> reports, GivesWay rule);
+std::vector<RowStatement> report_statements(const MysqlConnection& connection,
+                                            std::span<const RunReport> reports, GivesWay rule);
+
+/// Rows as they are in another ledger, ids included. Texts are cut to what the server takes.
+std::vector<RowStatement> copy_statements(const MysqlConnection& connection,
+                                          std::span<const LogRow> log);
 
 /// The statements that count in table cron_counter those of `reports` with which a fire has run
 /// (first attempts that end an open row). Locks the rows of the reports: to be called, and carried

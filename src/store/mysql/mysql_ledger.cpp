@@ -1,4 +1,5 @@
 #include "store/mysql/ledger_rows.hpp"
+#include "store/mysql/mysql_rows.hpp"
 #include "store/mysql/mysql_store.hpp"
 #include "store/text.hpp"
 
@@ -16,29 +17,6 @@ using Repeat = MysqlSession::Repeat;
 
 // How far TermStart::ended_lately looks back.
 constexpr std::chrono::seconds lately{10};
-
-std::optional<WallTime> time_or_null(const MysqlRows& row, unsigned column)
-{
-    if (row.is_null(column)) return std::nullopt;
-    return from_unix_millis(row.integer(column));
-}
-
-std::optional<int> int_or_null(const MysqlRows& row, unsigned column)
-{
-    if (row.is_null(column)) return std::nullopt;
-    return static_cast<int>(row.integer(column));
-}
-
-RunState read_state(std::string_view text)
-{
-    if (const auto state = parse_run_state(text)) return *state;
-    throw StoreError("table log has a state that this program does not know: " + std::string(text));
-}
-
-constexpr WallTime from_unix_seconds(std::int64_t seconds)
-{
-    return WallTime(std::chrono::seconds(seconds));
-}
 
 [[noreturn]] void throw_deposed(MysqlConnection& connection, Epoch epoch)
 {
@@ -64,7 +42,8 @@ std::vector<OpenRun> read_open_runs(MysqlConnection& connection)
     std::vector<OpenRun> open;
     MysqlRows rows = connection.query(
         "SELECT cron_id, scheduled_at, attempt, state, reason, run_server, dispatch_time, fires,"
-        " gap_end, epoch FROM log WHERE state IN ('planned', 'running') AND scheduled_at IS NOT "
+        " gap_end, epoch, requested_by FROM log WHERE state IN ('planned', 'running') AND "
+        "scheduled_at IS NOT "
         "NULL"
         " ORDER BY id");
     while (rows.next()) {
@@ -77,6 +56,7 @@ std::vector<OpenRun> read_open_runs(MysqlConnection& connection)
         run.planned.fires = rows.integer(7);
         run.planned.gap_end = from_unix_millis(rows.integer(8));
         run.epoch = rows.natural(9);
+        run.planned.requested_by = rows.text(10);
         open.push_back(std::move(run));
     }
     return open;
@@ -95,9 +75,9 @@ std::vector<RunId> read_ended_lately(MysqlConnection& connection, WallTime since
     return ended;
 }
 
-void append(std::vector<std::string>& all, std::vector<LedgerStatement> statements)
+void append(std::vector<std::string>& all, std::vector<RowStatement> statements)
 {
-    for (LedgerStatement& statement : statements) all.push_back(std::move(statement.sql));
+    for (RowStatement& statement : statements) all.push_back(std::move(statement.sql));
 }
 
 /// The report as it is when the server does not take it as it was: without what may be the cause.
@@ -237,47 +217,11 @@ std::string_view index_hint(const LogQuery& query)
     return "";
 }
 
-LogRow read_log_row(const MysqlRows& row)
-{
-    LogRow log;
-    log.id = row.integer(0);
-    log.time = row.integer(2);
-    log.dispatch_time = row.integer(3);
-    RunReport& run = log.run;
-    run.id.job = row.integer(1);
-    run.id.scheduled_at = time_or_null(row, 4).value_or(from_unix_seconds(log.time));
-    run.id.attempt = static_cast<std::int32_t>(row.integer(5));
-    run.state = read_state(row.text(6));
-    run.reason = row.text(7);
-    run.run_server = row.text(8);
-    run.dispatch_server = row.text(9);
-    run.epoch = row.natural(10);
-    run.started_at = time_or_null(row, 11);
-    run.ended_at = time_or_null(row, 12);
-    run.use_time = std::chrono::milliseconds(row.integer(13));
-    run.exit_code = int_or_null(row, 14);
-    run.term_signal = int_or_null(row, 15);
-    run.cpu_time = std::chrono::milliseconds(row.integer(16));
-    run.max_rss = row.integer(17);
-    run.output_bytes = row.integer(18);
-    run.output = row.text(19);
-    log.fires = row.integer(20);
-    log.gap_end = time_or_null(row, 21);
-    log.requested_by = row.text(22);
-    return log;
-}
-
-constexpr std::string_view select_log =
-    "SELECT id, cron_id, time, dispatch_time, scheduled_at, attempt, state, reason,"
-    " run_server, dispatch_server, epoch, started_at, ended_at, use_time, exit_code,"
-    " term_signal, cpu_time, max_rss, output_bytes, output, fires, gap_end, requested_by"
-    " FROM log ";
-
 std::optional<LogRow> read_one_row(MysqlConnection& connection, std::string_view condition)
 {
-    MysqlRows rows = connection.query(std::string(select_log).append(condition));
-    if (!rows.next()) return std::nullopt;
-    return read_log_row(rows);
+    std::vector<LogRow> rows = read_log_rows(connection, condition);
+    if (rows.empty()) return std::nullopt;
+    return std::move(rows.front());
 }
 
 std::vector<std::pair<JobId, std::int64_t>> read_run_numbers(MysqlConnection& connection)
@@ -363,11 +307,11 @@ LogPage MysqlStore::find_log(const LogQuery& query)
         }
         // The ids first: of the rows that a deep page passes over, only the index is read.
         const std::string_view order = query.after_id ? "ASC" : "DESC";
-        MysqlRows rows = connection.query(fmt::format(
-            "{}JOIN (SELECT id FROM log {} WHERE {} ORDER BY id {} LIMIT {} OFFSET {})"
-            " AS page USING (id) ORDER BY id {}",
-            select_log, index_hint(query), where, order, query.limit, query.offset, order));
-        while (rows.next()) page.rows.push_back(read_log_row(rows));
+        page.rows = read_log_rows(
+            connection,
+            fmt::format("JOIN (SELECT id FROM log {} WHERE {} ORDER BY id {} LIMIT {} OFFSET {})"
+                        " AS page USING (id) ORDER BY id {}",
+                        index_hint(query), where, order, query.limit, query.offset, order));
         return page;
     };
     return session_.run("list the log", Repeat::safe, work);

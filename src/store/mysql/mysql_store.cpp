@@ -1,5 +1,5 @@
 #include "store/mysql/mysql_store.hpp"
-
+#include "store/mysql/mysql_rows.hpp"
 #include "store/text.hpp"
 
 #include <spdlog/fmt/fmt.h>
@@ -14,64 +14,18 @@ namespace {
 
 using Repeat = MysqlSession::Repeat;
 
-// A row that was changed by hand since effective_from was written is effective from that change.
-constexpr std::string_view select_job =
-    "SELECT id, cron_set, command, remark, stop, is_mutex, start_time, end_time, time_zone, "
-    "timeout,"
-    " IF(effective_set_at = changed_at, effective_from, FLOOR(UNIX_TIMESTAMP(changed_at) * 1000)),"
-    " name, run_limit, misfire_window, run_num, last_run_at"
-    " FROM cron LEFT JOIN cron_counter ON cron_id = id ";
-
 // How long a transaction may stay open and its rows still be found by changes_since().
 constexpr int overlap_seconds = 30;
 
 // Ids in one statement.
 constexpr std::size_t ids_at_once = 10'000;
 
-Job read_job(const MysqlRows& row)
-{
-    Job job;
-    job.id = row.integer(0);
-    job.cron_set = row.text(1);
-    job.command = row.text(2);
-    job.remark = row.text(3);
-    job.stop = row.integer(4) != 0;
-    job.is_mutex = row.integer(5) != 0;
-    job.start_time = row.integer(6);
-    job.end_time = row.integer(7);
-    job.time_zone = row.text(8);
-    job.timeout = std::chrono::seconds(row.integer(9));
-    job.effective_from = from_unix_millis(row.integer(10));
-    job.name = row.text(11);
-    job.run_limit = row.integer(12);
-    if (!row.is_null(13)) job.misfire_window = std::chrono::seconds(row.integer(13));
-    job.counters.run_num = row.integer(14);
-    if (!row.is_null(15)) job.counters.last_run_at = from_unix_millis(row.integer(15));
-    return job;
-}
-
-void read_jobs(MysqlConnection& connection, std::string_view condition, std::vector<Job>& jobs)
-{
-    MysqlRows rows = connection.query(std::string(select_job).append(condition));
-    while (rows.next()) jobs.push_back(read_job(rows));
-}
-
 std::optional<Job> read_one(MysqlConnection& connection, JobId id, std::string_view lock = "")
 {
-    MysqlRows rows = connection.query(fmt::format("{}WHERE id = {}{}", select_job, id, lock));
-    if (!rows.next()) return std::nullopt;
-    return read_job(rows);
-}
-
-/// A name as a literal: NULL when there is none.
-std::string quote_name(const MysqlConnection& connection, const std::string& name)
-{
-    return name.empty() ? "NULL" : connection.quote(name);
-}
-
-std::string window_or_null(const std::optional<std::chrono::seconds>& window)
-{
-    return window ? std::to_string(window->count()) : "NULL";
+    std::vector<Job> jobs;
+    read_jobs(connection, fmt::format("WHERE id = {}{}", id, lock), jobs);
+    if (jobs.empty()) return std::nullopt;
+    return std::move(jobs.front());
 }
 
 [[noreturn]] void throw_name_taken(const std::string& name)
@@ -99,9 +53,9 @@ std::string assignments(const MysqlConnection& connection, const JobPatch& patch
     text("time_zone", patch.time_zone);
     if (patch.timeout) number("timeout", patch.timeout->count());
     number("run_limit", patch.run_limit);
-    if (patch.name) sql += fmt::format("name = {}, ", quote_name(connection, *patch.name));
+    if (patch.name) sql += fmt::format("name = {}, ", name_literal(connection, *patch.name));
     if (patch.misfire_window) {
-        sql += fmt::format("misfire_window = {}, ", window_or_null(*patch.misfire_window));
+        sql += fmt::format("misfire_window = {}, ", window_literal(*patch.misfire_window));
     }
     return sql;
 }
@@ -220,10 +174,10 @@ Job MysqlStore::add_job(const Job& draft, WallTime now)
                 " effective_set_at)"
                 " VALUES ({}, {}, {}, {}, {:d}, {:d}, {}, {}, {}, {}, {}, {}, {},"
                 " CURRENT_TIMESTAMP(6))",
-                quote_name(connection, draft.name), connection.quote(draft.cron_set),
+                name_literal(connection, draft.name), connection.quote(draft.cron_set),
                 connection.quote(draft.command), connection.quote(draft.remark), draft.stop,
                 draft.is_mutex, draft.start_time, draft.end_time, connection.quote(draft.time_zone),
-                draft.timeout.count(), draft.run_limit, window_or_null(draft.misfire_window),
+                draft.timeout.count(), draft.run_limit, window_literal(draft.misfire_window),
                 to_unix_millis(now)));
         } catch (const MysqlError& error) {
             if (error.code() == ER_DUP_ENTRY) throw_name_taken(draft.name);

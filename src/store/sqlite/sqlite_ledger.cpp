@@ -1,12 +1,10 @@
+#include "store/row_order.hpp"
+#include "store/sqlite/sqlite_rows.hpp"
 #include "store/sqlite/sqlite_store.hpp"
-
 #include "store/text.hpp"
 
-#include <algorithm>
 #include <functional>
-#include <iterator>
 #include <string>
-#include <tuple>
 
 namespace peercron {
 namespace {
@@ -17,91 +15,9 @@ constexpr std::chrono::seconds lately{10};
 /// What gives way to a final report, besides a planned or running row.
 enum class GivesWay : std::uint8_t { only_open, lost_too };
 
-constexpr std::string_view select_log =
-    "SELECT id, cron_id, time, dispatch_time, scheduled_at, attempt, state, reason, run_server,"
-    " dispatch_server, epoch, started_at, ended_at, use_time, exit_code, term_signal, cpu_time,"
-    " max_rss, output_bytes, output, fires, gap_end, requested_by FROM log ";
-
-std::string select_rows(std::string_view condition)
-{
-    return std::string(select_log).append(condition);
-}
-
-std::int64_t unix_seconds(WallTime time)
-{
-    return std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();
-}
-
-WallTime from_unix_seconds(std::int64_t seconds)
-{
-    return WallTime(std::chrono::seconds(seconds));
-}
-
-std::optional<std::int64_t> millis(const std::optional<WallTime>& time)
-{
-    if (!time) return std::nullopt;
-    return to_unix_millis(*time);
-}
-
-std::optional<WallTime> time_or_null(const SqliteStatement& row, int column)
-{
-    if (row.is_null(column)) return std::nullopt;
-    return from_unix_millis(row.integer(column));
-}
-
-std::optional<int> int_or_null(const SqliteStatement& row, int column)
-{
-    if (row.is_null(column)) return std::nullopt;
-    return static_cast<int>(row.integer(column));
-}
-
-RunState read_state(const std::string& text)
-{
-    if (const auto state = parse_run_state(text)) return *state;
-    throw StoreError("table log has a state that this program does not know: " + text);
-}
-
 SqliteStatement& bind(SqliteStatement& statement, const RunId& run)
 {
     return statement.bind(run.job).bind(to_unix_millis(run.scheduled_at)).bind(run.attempt);
-}
-
-LogRow read_log_row(const SqliteStatement& row)
-{
-    LogRow log;
-    log.id = row.integer(0);
-    log.time = row.integer(2);
-    log.dispatch_time = row.integer(3);
-    RunReport& run = log.run;
-    run.id.job = row.integer(1);
-    run.id.scheduled_at = from_unix_millis(row.integer(4));
-    run.id.attempt = static_cast<std::int32_t>(row.integer(5));
-    run.state = read_state(row.text(6));
-    run.reason = row.text(7);
-    run.run_server = row.text(8);
-    run.dispatch_server = row.text(9);
-    run.epoch = static_cast<Epoch>(row.integer(10));
-    run.started_at = time_or_null(row, 11);
-    run.ended_at = time_or_null(row, 12);
-    run.use_time = std::chrono::milliseconds(row.integer(13));
-    run.exit_code = int_or_null(row, 14);
-    run.term_signal = int_or_null(row, 15);
-    run.cpu_time = std::chrono::milliseconds(row.integer(16));
-    run.max_rss = row.integer(17);
-    run.output_bytes = row.integer(18);
-    run.output = row.text(19);
-    log.fires = row.integer(20);
-    log.gap_end = time_or_null(row, 21);
-    log.requested_by = row.text(22);
-    return log;
-}
-
-std::vector<LogRow> read_log_rows(SqliteStatement& rows)
-{
-    std::vector<LogRow> found;
-    while (rows.next()) found.push_back(read_log_row(rows));
-    rows.reset();
-    return found;
 }
 
 std::optional<LogRow> only(std::vector<LogRow> rows)
@@ -122,21 +38,6 @@ std::optional<LogRow> only(std::vector<LogRow> rows)
         newest);
 }
 
-/// The rows by time and job, so that new ones get their ids in that order. Reports of one run stay
-/// in their order.
-template <class Row>
-std::vector<const Row*> in_order(std::span<const Row> rows)
-{
-    std::vector<const Row*> sorted;
-    sorted.reserve(rows.size());
-    std::ranges::transform(rows, std::back_inserter(sorted), [](const Row& row) { return &row; });
-    const auto key = [](const Row* row) {
-        return std::tuple(row->id.scheduled_at, row->id.job, row->id.attempt);
-    };
-    std::ranges::stable_sort(sorted, {}, key);
-    return sorted;
-}
-
 void insert_report(SqliteConnection& connection, const RunReport& report)
 {
     SqliteStatement& insert = connection.cached(
@@ -145,7 +46,7 @@ void insert_report(SqliteConnection& connection, const RunReport& report)
         " max_rss, output_bytes, output)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     bind(insert, report.id)
-        .bind(unix_seconds(report.id.scheduled_at))
+        .bind(to_unix_seconds(report.id.scheduled_at))
         .bind(to_string(report.state))
         .bind(report.reason)
         .bind(report.run_server)
@@ -235,7 +136,7 @@ void reopen_planned(SqliteConnection& connection, const PlannedRun& run, const P
     SqliteStatement& complete = connection.cached(
         "UPDATE log SET dispatch_time = ? WHERE cron_id = ? AND scheduled_at = ? AND attempt = ?"
         " AND (state = 'revoked' OR dispatch_time = 0)");
-    complete.bind(unix_seconds(run.dispatched_at));
+    complete.bind(to_unix_seconds(run.dispatched_at));
     if (bind(complete, run.id).execute() == 0) return;
     SqliteStatement& reopen = connection.cached(
         "UPDATE log SET state = ?, reason = ?, run_server = ?, dispatch_server = ?, epoch = ?,"
@@ -260,12 +161,12 @@ void write_planned(SqliteConnection& connection, const PlannedRun& run, const Pl
         " dispatch_server, dispatch_time, epoch, fires, gap_end, requested_by)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING");
     const std::int64_t inserted = bind(insert, run.id)
-                                      .bind(unix_seconds(run.id.scheduled_at))
+                                      .bind(to_unix_seconds(run.id.scheduled_at))
                                       .bind(to_string(run.state))
                                       .bind(run.reason)
                                       .bind(run.run_server)
                                       .bind(step.dispatch_server)
-                                      .bind(unix_seconds(run.dispatched_at))
+                                      .bind(to_unix_seconds(run.dispatched_at))
                                       .bind(static_cast<std::int64_t>(step.epoch))
                                       .bind(run.fires)
                                       .bind(millis(gap_end))
@@ -284,10 +185,10 @@ void write_moved(SqliteConnection& connection, const PlannedRun& run, const Plan
         " dispatch_server = excluded.dispatch_server, epoch = excluded.epoch"
         " WHERE state = 'planned'");
     bind(insert, run.id)
-        .bind(unix_seconds(run.id.scheduled_at))
+        .bind(to_unix_seconds(run.id.scheduled_at))
         .bind(run.run_server)
         .bind(step.dispatch_server)
-        .bind(unix_seconds(run.dispatched_at))
+        .bind(to_unix_seconds(run.dispatched_at))
         .bind(static_cast<std::int64_t>(step.epoch))
         .execute();
 }
@@ -297,7 +198,8 @@ std::vector<OpenRun> read_open_runs(SqliteConnection& connection)
     std::vector<OpenRun> open;
     SqliteStatement& rows = connection.cached(
         "SELECT cron_id, scheduled_at, attempt, state, reason, run_server, dispatch_time, fires,"
-        " gap_end, epoch, requested_by FROM log WHERE state IN ('planned', 'running') ORDER BY id");
+        " gap_end, epoch, requested_by FROM log WHERE state IN ('planned', 'running')"
+        " AND scheduled_at IS NOT NULL ORDER BY id");
     while (rows.next()) {
         OpenRun run;
         run.planned.id = {rows.integer(0), from_unix_millis(rows.integer(1)),
@@ -324,7 +226,7 @@ std::vector<RunId> read_ended_lately(SqliteConnection& connection, WallTime sinc
                                     "SELECT cron_id, scheduled_at, attempt FROM log"
                                     " WHERE time >= ? AND scheduled_at > ?"
                                     " AND +state NOT IN ('planned', 'running', 'revoked')")
-                                .bind(unix_seconds(since))
+                                .bind(to_unix_seconds(since))
                                 .bind(to_unix_millis(since));
     while (rows.next()) {
         ended.push_back({rows.integer(0), from_unix_millis(rows.integer(1)),
@@ -390,12 +292,12 @@ Condition condition(const LogQuery& query)
     if (query.dispatch_server) where.add(" AND dispatch_server = ?", *query.dispatch_server);
     // Column time has an index, scheduled_at is exact.
     if (query.from) {
-        where.add(" AND time >= ?", unix_seconds(*query.from));
-        where.add(" AND scheduled_at >= ?", to_unix_millis(*query.from));
+        where.add(" AND time >= ?", to_unix_seconds(*query.from));
+        where.add(" AND COALESCE(scheduled_at, time * 1000) >= ?", to_unix_millis(*query.from));
     }
     if (query.to) {
-        where.add(" AND time <= ?", unix_seconds(*query.to));
-        where.add(" AND scheduled_at < ?", to_unix_millis(*query.to));
+        where.add(" AND time <= ?", to_unix_seconds(*query.to));
+        where.add(" AND COALESCE(scheduled_at, time * 1000) < ?", to_unix_millis(*query.to));
     }
     if (query.search) where.add(" AND output LIKE ? ESCAPE '|'", like_pattern(*query.search));
     return where;

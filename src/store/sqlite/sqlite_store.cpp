@@ -1,5 +1,5 @@
 #include "store/sqlite/sqlite_store.hpp"
-
+#include "store/sqlite/sqlite_rows.hpp"
 #include "store/text.hpp"
 
 #include <charconv>
@@ -8,71 +8,12 @@
 namespace peercron {
 namespace {
 
-constexpr std::string_view select_job =
-    "SELECT id, cron_set, command, remark, stop, is_mutex, start_time, end_time, time_zone, "
-    "timeout,"
-    " effective_from, name, run_limit, misfire_window, run_num, last_run_at"
-    " FROM cron LEFT JOIN cron_counter ON cron_id = id ";
-
-std::string select_jobs(std::string_view condition)
-{
-    return std::string(select_job).append(condition);
-}
-
-std::optional<WallTime> time_or_null(const SqliteStatement& row, int column)
-{
-    if (row.is_null(column)) return std::nullopt;
-    return from_unix_millis(row.integer(column));
-}
-
-Job read_job(const SqliteStatement& row)
-{
-    Job job;
-    job.id = row.integer(0);
-    job.cron_set = row.text(1);
-    job.command = row.text(2);
-    job.remark = row.text(3);
-    job.stop = row.integer(4) != 0;
-    job.is_mutex = row.integer(5) != 0;
-    job.start_time = row.integer(6);
-    job.end_time = row.integer(7);
-    job.time_zone = row.text(8);
-    job.timeout = std::chrono::seconds(row.integer(9));
-    job.effective_from = from_unix_millis(row.integer(10));
-    job.name = row.text(11);
-    job.run_limit = row.integer(12);
-    if (!row.is_null(13)) job.misfire_window = std::chrono::seconds(row.integer(13));
-    job.counters.run_num = row.integer(14);
-    job.counters.last_run_at = time_or_null(row, 15);
-    return job;
-}
-
-std::vector<Job> read_jobs(SqliteStatement& rows)
-{
-    std::vector<Job> jobs;
-    while (rows.next()) jobs.push_back(read_job(rows));
-    rows.reset();
-    return jobs;
-}
-
 std::optional<Job> read_one(SqliteConnection& connection, JobId id)
 {
     std::vector<Job> jobs =
         read_jobs(connection.cached(select_jobs("WHERE id = ?")).bind(std::int64_t{id}));
     if (jobs.empty()) return std::nullopt;
     return std::move(jobs.front());
-}
-
-std::optional<std::string_view> name_or_null(const std::string& name)
-{
-    if (name.empty()) return std::nullopt;
-    return name;
-}
-
-std::optional<std::int64_t> count_of(const std::optional<std::chrono::seconds>& window)
-{
-    if (!window) return std::nullopt;
-    return window->count();
 }
 
 /// Carries out a change of table cron that may run into the index of the names.

@@ -1,0 +1,26 @@
+#pragma once
+
+#include "store/store_image.hpp"
+
+#include <functional>
+
+namespace peercron {
+
+/// How far a copy is.
+struct CopyProgress {
+    std::int64_t jobs = 0;
+    std::int64_t rows = 0;
+    std::int64_t all_jobs = 0;
+    std::int64_t all_rows = 0;
+};
+
+/// Copies jobs, ledger and term into `to`, in order of their ids, and checks that both hold the
+/// same in the end; returns the totals. Goes on where an earlier copy was cut off: what `to` holds
+/// already must be the beginning of what `from` holds.
+///
+/// Throws StoreError when a store does not do its part, when `to` holds something else, and when
+/// the totals differ in the end.
+StoreTotals copy_store(StoreImage& from, StoreImage& to,
+                       const std::function<void(const CopyProgress&)>& on_progress);
+
+}  // namespace peercron

@@ -1,0 +1,176 @@
+#include "store/mysql/mysql_image.hpp"
+
+#include "store/mysql/ledger_rows.hpp"
+#include "store/mysql/migrate.hpp"
+#include "store/mysql/mysql_rows.hpp"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <iterator>
+#include <string>
+#include <utility>
+
+namespace peercron {
+namespace {
+
+using Repeat = MysqlSession::Repeat;
+
+constexpr std::int64_t output_at_once = std::int64_t{8} << 20U;
+
+const MysqlSettings& migrated(const MysqlSettings& settings)
+{
+    migrate(settings);
+    return settings;
+}
+
+std::vector<std::string> texts(std::vector<RowStatement> statements)
+{
+    std::vector<std::string> sql;
+    for (RowStatement& statement : statements) sql.push_back(std::move(statement.sql));
+    return sql;
+}
+
+/// The last id of the rows to read, so that their outputs are not more than output_at_once.
+std::int64_t last_to_read(MysqlConnection& connection, std::int64_t after, std::size_t limit)
+{
+    MysqlRows rows = connection.query(fmt::format(
+        "SELECT id, LENGTH(output) FROM log WHERE id > {} ORDER BY id LIMIT {}", after, limit));
+    std::int64_t last = after;
+    std::int64_t bytes = 0;
+    while (rows.next()) {
+        if (bytes >= output_at_once) continue;
+        last = rows.integer(0);
+        bytes += rows.integer(1);
+    }
+    return last;
+}
+
+std::vector<std::string> job_statements(const MysqlConnection& connection,
+                                        std::span<const Job> jobs)
+{
+    RowStatements rows(connection,
+                       "INSERT INTO cron (id, name, cron_set, command, remark, stop, is_mutex,"
+                       " start_time, end_time, time_zone, timeout, run_limit, misfire_window,"
+                       " effective_from, effective_set_at) VALUES ",
+                       "");
+    RowStatements counters(connection,
+                           "INSERT INTO cron_counter (cron_id, run_num, last_run_at) VALUES ", "");
+    for (const Job& job : jobs) {
+        rows.add(fmt::format(
+            "({},{},{},{},{},{:d},{:d},{},{},{},{},{},{},{},CURRENT_TIMESTAMP(6))", job.id,
+            name_literal(connection, job.name), connection.quote(job.cron_set),
+            connection.quote(job.command), connection.quote(job.remark), job.stop, job.is_mutex,
+            job.start_time, job.end_time, connection.quote(job.time_zone), job.timeout.count(),
+            job.run_limit, window_literal(job.misfire_window), to_unix_millis(job.effective_from)));
+        if (job.counters == JobCounters{}) continue;
+        counters.add(fmt::format("({},{},{})", job.id, job.counters.run_num,
+                                 nullable(job.counters.last_run_at)));
+    }
+    std::vector<std::string> statements = texts(rows.take());
+    std::ranges::move(texts(counters.take()), std::back_inserter(statements));
+    return statements;
+}
+
+}  // namespace
+
+MysqlImage::MysqlImage(const MysqlSettings& settings) : session_(migrated(settings)) {}
+
+StoreTotals MysqlImage::totals()
+{
+    const auto work = [](MysqlConnection& connection) {
+        StoreTotals totals;
+        {
+            MysqlRows jobs = connection.query(
+                "SELECT COUNT(*), MAX(id), SUM(id), SUM(run_num)"
+                " FROM cron LEFT JOIN cron_counter ON cron_id = id");
+            jobs.next();
+            totals.jobs = jobs.integer(0);
+            totals.last_job = jobs.integer(1);
+            totals.job_id_sum = jobs.integer(2);
+            totals.runs_counted = jobs.integer(3);
+        }
+        {
+            MysqlRows states = connection.query("SELECT state, COUNT(*) FROM log GROUP BY state");
+            while (states.next()) {
+                totals.rows_by_state.emplace(states.text(0), states.integer(1));
+            }
+        }
+        MysqlRows rows = connection.query("SELECT MAX(id), SUM(id) FROM log");
+        rows.next();
+        totals.last_row = rows.integer(0);
+        totals.row_id_sum = rows.integer(1);
+        return totals;
+    };
+    return session_.run("count what is there", Repeat::safe, work);
+}
+
+std::vector<Job> MysqlImage::jobs_after(JobId after, std::size_t limit)
+{
+    const auto work = [&](MysqlConnection& connection) {
+        std::vector<Job> jobs;
+        read_jobs(connection, fmt::format("WHERE id > {} ORDER BY id LIMIT {}", after, limit),
+                  jobs);
+        return jobs;
+    };
+    return session_.run("read the jobs", Repeat::safe, work);
+}
+
+std::vector<LogRow> MysqlImage::rows_after(std::int64_t after, std::size_t limit)
+{
+    const auto work = [&](MysqlConnection& connection) {
+        const std::int64_t last = last_to_read(connection, after, limit);
+        return read_log_rows(connection,
+                             fmt::format("WHERE id > {} AND id <= {} ORDER BY id", after, last));
+    };
+    return session_.run("read the ledger", Repeat::safe, work);
+}
+
+StoredTerm MysqlImage::term()
+{
+    const auto work = [](MysqlConnection& connection) {
+        StoredTerm term;
+        MysqlRows rows = connection.query("SELECT epoch, planned_through FROM term WHERE id = 1");
+        if (rows.next()) term = {rows.natural(0), time_or_null(rows, 1)};
+        return term;
+    };
+    return session_.run("read the term", Repeat::safe, work);
+}
+
+void MysqlImage::append_jobs(std::span<const Job> jobs)
+{
+    const auto work = [&](MysqlConnection& connection) {
+        MysqlTransaction transaction(connection);
+        transaction.commit(job_statements(connection, jobs));
+    };
+    session_.run(fmt::format("write {} jobs", jobs.size()), Repeat::unsafe, work);
+}
+
+void MysqlImage::append_rows(std::span<const LogRow> rows)
+{
+    const auto work = [&](MysqlConnection& connection) {
+        MysqlTransaction transaction(connection);
+        transaction.commit(texts(copy_statements(connection, rows)));
+    };
+    session_.run(fmt::format("write {} rows of the ledger", rows.size()), Repeat::unsafe, work);
+}
+
+void MysqlImage::finish(const StoredTerm& term)
+{
+    const auto work = [&](MysqlConnection& connection) {
+        connection.execute(
+            fmt::format("UPDATE term SET epoch = GREATEST(epoch, {}), planned_through = {}"
+                        " WHERE id = 1",
+                        term.epoch, nullable(term.planned_through)));
+        std::int64_t known = 0;
+        {
+            MysqlRows rows = connection.query("SELECT MAX(cron_id) FROM log");
+            rows.next();
+            known = rows.integer(0);
+        }
+        // InnoDB takes the greatest id that is there, when that is more.
+        connection.execute(fmt::format("ALTER TABLE cron AUTO_INCREMENT = {}", known + 1));
+    };
+    session_.run("write the term", Repeat::safe, work);
+}
+
+}  // namespace peercron

@@ -1,0 +1,26 @@
+#pragma once
+
+#include "store/mysql/mysql_session.hpp"
+#include "store/store_image.hpp"
+
+namespace peercron {
+
+/// A MySQL database as a whole. Whether nodes work with it cannot be known here.
+class MysqlImage final : public StoreImage {
+public:
+    /// Brings the tables to this version. Throws StoreError.
+    explicit MysqlImage(const MysqlSettings& settings);
+
+    StoreTotals totals() override;
+    std::vector<Job> jobs_after(JobId after, std::size_t limit) override;
+    std::vector<LogRow> rows_after(std::int64_t after, std::size_t limit) override;
+    StoredTerm term() override;
+    void append_jobs(std::span<const Job> jobs) override;
+    void append_rows(std::span<const LogRow> rows) override;
+    void finish(const StoredTerm& term) override;
+
+private:
+    MysqlSession session_;
+};
+
+}  // namespace peercron

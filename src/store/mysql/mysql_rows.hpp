@@ -1,0 +1,32 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "store/mysql/mysql_connection.hpp"
+#include "store/store.hpp"
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace peercron {
+
+// How the rows of our tables are read, and what in them may be NULL.
+
+/// Adds the jobs of `condition` ("WHERE …") to `jobs`.
+void read_jobs(MysqlConnection& connection, std::string_view condition, std::vector<Job>& jobs);
+
+/// The ledger's rows of `condition` ("WHERE …"). Throws StoreError for a state that is not known.
+std::vector<LogRow> read_log_rows(MysqlConnection& connection, std::string_view condition);
+
+/// Throws StoreError.
+RunState read_state(std::string_view text);
+
+std::optional<WallTime> time_or_null(const MysqlRows& row, unsigned column);
+
+// As literals: NULL when there is none.
+std::string name_literal(const MysqlConnection& connection, const std::string& name);
+std::string window_literal(const std::optional<std::chrono::seconds>& window);
+
+}  // namespace peercron

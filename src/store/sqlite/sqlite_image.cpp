@@ -1,0 +1,195 @@
+#include "store/sqlite/sqlite_image.hpp"
+
+#include "store/sqlite/migrate.hpp"
+#include "store/sqlite/sqlite_rows.hpp"
+
+#include <string>
+
+namespace peercron {
+namespace {
+
+constexpr std::size_t output_at_once = std::size_t{8} << 20U;
+
+const SqliteSettings& migrated(const SqliteSettings& settings)
+{
+    migrate(settings);
+    return settings;
+}
+
+void append(SqliteConnection& connection, const Job& job)
+{
+    connection
+        .cached(
+            "INSERT INTO cron (id, name, cron_set, command, remark, stop, is_mutex, start_time,"
+            " end_time, time_zone, timeout, run_limit, misfire_window, effective_from, api_change)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)")
+        .bind(job.id)
+        .bind(name_or_null(job.name))
+        .bind(job.cron_set)
+        .bind(job.command)
+        .bind(job.remark)
+        .bind(job.stop)
+        .bind(job.is_mutex)
+        .bind(job.start_time)
+        .bind(job.end_time)
+        .bind(job.time_zone)
+        .bind(job.timeout.count())
+        .bind(job.run_limit)
+        .bind(count_of(job.misfire_window))
+        .bind(to_unix_millis(job.effective_from))
+        .execute();
+    if (job.counters == JobCounters{}) return;
+    connection.cached("INSERT INTO cron_counter (cron_id, run_num, last_run_at) VALUES (?, ?, ?)")
+        .bind(job.id)
+        .bind(job.counters.run_num)
+        .bind(millis(job.counters.last_run_at))
+        .execute();
+}
+
+void append(SqliteConnection& connection, const LogRow& row)
+{
+    const RunReport& run = row.run;
+    const auto scheduled_at = row.legacy ? std::nullopt : std::optional(run.id.scheduled_at);
+    connection
+        .cached(
+            "INSERT INTO log (id, cron_id, scheduled_at, attempt, time, state, reason, run_server,"
+            " dispatch_server, dispatch_time, epoch, requested_by, started_at, ended_at, use_time,"
+            " exit_code, term_signal, cpu_time, max_rss, output_bytes, fires, gap_end, output)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+        .bind(row.id)
+        .bind(run.id.job)
+        .bind(millis(scheduled_at))
+        .bind(run.id.attempt)
+        .bind(row.time)
+        .bind(to_string(run.state))
+        .bind(run.reason)
+        .bind(run.run_server)
+        .bind(run.dispatch_server)
+        .bind(row.dispatch_time)
+        .bind(static_cast<std::int64_t>(run.epoch))
+        .bind(row.requested_by)
+        .bind(millis(run.started_at))
+        .bind(millis(run.ended_at))
+        .bind(run.use_time.count())
+        .bind(run.exit_code)
+        .bind(run.term_signal)
+        .bind(run.cpu_time.count())
+        .bind(run.max_rss)
+        .bind(run.output_bytes)
+        .bind(row.fires)
+        .bind(millis(row.gap_end))
+        .bind(run.output)
+        .execute();
+}
+
+template <class Row>
+auto appending(std::span<const Row> rows)
+{
+    return [rows](SqliteConnection& connection) {
+        SqliteTransaction transaction(connection);
+        for (const Row& row : rows) append(connection, row);
+        transaction.commit();
+    };
+}
+
+}  // namespace
+
+SqliteImage::SqliteImage(const SqliteSettings& settings)
+    : lock_(settings), session_(migrated(settings))
+{}
+
+StoreTotals SqliteImage::totals()
+{
+    const auto work = [](SqliteConnection& connection) {
+        StoreTotals totals;
+        SqliteStatement jobs = connection.prepare(
+            "SELECT COUNT(*), MAX(id), SUM(id), SUM(run_num)"
+            " FROM cron LEFT JOIN cron_counter ON cron_id = id");
+        jobs.next();
+        totals.jobs = jobs.integer(0);
+        totals.last_job = jobs.integer(1);
+        totals.job_id_sum = jobs.integer(2);
+        totals.runs_counted = jobs.integer(3);
+        SqliteStatement states =
+            connection.prepare("SELECT state, COUNT(*) FROM log GROUP BY state");
+        while (states.next()) totals.rows_by_state.emplace(states.text(0), states.integer(1));
+        SqliteStatement rows = connection.prepare("SELECT MAX(id), SUM(id) FROM log");
+        rows.next();
+        totals.last_row = rows.integer(0);
+        totals.row_id_sum = rows.integer(1);
+        return totals;
+    };
+    return session_.run("count what is there", work);
+}
+
+std::vector<Job> SqliteImage::jobs_after(JobId after, std::size_t limit)
+{
+    const auto work = [&](SqliteConnection& connection) {
+        return read_jobs(connection.cached(select_jobs("WHERE id > ? ORDER BY id LIMIT ?"))
+                             .bind(after)
+                             .bind(static_cast<std::int64_t>(limit)));
+    };
+    return session_.run("read the jobs", work);
+}
+
+std::vector<LogRow> SqliteImage::rows_after(std::int64_t after, std::size_t limit)
+{
+    const auto work = [&](SqliteConnection& connection) {
+        SqliteStatement& rows = connection.cached(select_rows("WHERE id > ? ORDER BY id LIMIT ?"))
+                                    .bind(after)
+                                    .bind(static_cast<std::int64_t>(limit));
+        std::vector<LogRow> found;
+        std::size_t bytes = 0;
+        while (bytes < output_at_once && rows.next()) {
+            found.push_back(read_log_row(rows));
+            bytes += found.back().run.output.size();
+        }
+        rows.reset();
+        return found;
+    };
+    return session_.run("read the ledger", work);
+}
+
+StoredTerm SqliteImage::term()
+{
+    const auto work = [](SqliteConnection& connection) {
+        StoredTerm term;
+        SqliteStatement row =
+            connection.prepare("SELECT epoch, planned_through FROM term WHERE id = 1");
+        if (row.next()) term = {static_cast<Epoch>(row.integer(0)), time_or_null(row, 1)};
+        return term;
+    };
+    return session_.run("read the term", work);
+}
+
+void SqliteImage::append_jobs(std::span<const Job> jobs)
+{
+    session_.run(fmt::format("write {} jobs", jobs.size()), appending(jobs));
+}
+
+void SqliteImage::append_rows(std::span<const LogRow> rows)
+{
+    session_.run(fmt::format("write {} rows of the ledger", rows.size()), appending(rows));
+}
+
+void SqliteImage::finish(const StoredTerm& term)
+{
+    const auto work = [&](SqliteConnection& connection) {
+        SqliteTransaction transaction(connection);
+        connection
+            .prepare("UPDATE term SET epoch = MAX(epoch, ?), planned_through = ? WHERE id = 1")
+            .bind(static_cast<std::int64_t>(term.epoch))
+            .bind(millis(term.planned_through))
+            .execute();
+        // AUTOINCREMENT keeps its numbers in sqlite_sequence; a table without rows has none there.
+        connection.execute(
+            "INSERT INTO sqlite_sequence (name, seq) SELECT 'cron', 0 WHERE NOT EXISTS"
+            " (SELECT 1 FROM sqlite_sequence WHERE name = 'cron');"
+            "UPDATE sqlite_sequence SET seq = MAX(seq, COALESCE((SELECT MAX(cron_id) FROM log), 0))"
+            " WHERE name = 'cron'");
+        transaction.commit();
+    };
+    session_.run("write the term", work);
+}
+
+}  // namespace peercron

@@ -1,0 +1,28 @@
+#pragma once
+
+#include "store/sqlite/sqlite_lock.hpp"
+#include "store/sqlite/sqlite_session.hpp"
+#include "store/store_image.hpp"
+
+namespace peercron {
+
+/// A SQLite database as a whole; taken for this process, so that no node works with it.
+class SqliteImage final : public StoreImage {
+public:
+    /// Brings the tables to this version. Throws StoreError when a node runs.
+    explicit SqliteImage(const SqliteSettings& settings);
+
+    StoreTotals totals() override;
+    std::vector<Job> jobs_after(JobId after, std::size_t limit) override;
+    std::vector<LogRow> rows_after(std::int64_t after, std::size_t limit) override;
+    StoredTerm term() override;
+    void append_jobs(std::span<const Job> jobs) override;
+    void append_rows(std::span<const LogRow> rows) override;
+    void finish(const StoredTerm& term) override;
+
+private:
+    SqliteLock lock_;
+    SqliteSession session_;
+};
+
+}  // namespace peercron

@@ -1,0 +1,58 @@
+#pragma once
+
+#include "model/job.hpp"
+#include "store/store.hpp"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace peercron {
+
+/// What a store holds, in numbers: two stores with the same ones hold the same.
+struct StoreTotals {
+    std::int64_t jobs = 0;
+    JobId last_job = 0;
+    JobId job_id_sum = 0;
+    std::int64_t runs_counted = 0;                      ///< the sum of run_num
+    std::map<std::string, std::int64_t> rows_by_state;  ///< of the ledger
+    std::int64_t last_row = 0;
+    std::int64_t row_id_sum = 0;
+
+    friend bool operator==(const StoreTotals&, const StoreTotals&) = default;
+};
+
+/// The newest term, and how far its plan is.
+struct StoredTerm {
+    Epoch epoch = 0;
+    std::optional<WallTime> planned_through;
+};
+
+/// A store as a whole, for copying it. No node works with it meanwhile. Blocks; throws StoreError.
+class StoreImage {
+public:
+    StoreImage() = default;
+    StoreImage(const StoreImage&) = delete;
+    StoreImage& operator=(const StoreImage&) = delete;
+    virtual ~StoreImage() = default;
+
+    virtual StoreTotals totals() = 0;
+    /// Up to `limit` of those with a greater id, by id.
+    virtual std::vector<Job> jobs_after(JobId after, std::size_t limit) = 0;
+    /// The same of the ledger, and not many more than 8 MiB of output.
+    virtual std::vector<LogRow> rows_after(std::int64_t after, std::size_t limit) = 0;
+    virtual StoredTerm term() = 0;
+
+    // Each is one transaction.
+    /// With their ids, moments and counters.
+    virtual void append_jobs(std::span<const Job> jobs) = 0;
+    virtual void append_rows(std::span<const LogRow> rows) = 0;
+    /// A greater epoch that is there already stays. No later job gets an id that the ledger knows.
+    virtual void finish(const StoredTerm& term) = 0;
+};
+
+}  // namespace peercron

@@ -1,0 +1,451 @@
+#include "store/copy.hpp"
+
+#include "integration/store/mysql_database.hpp"
+#include "integration/store/temporary_folder.hpp"
+#include "store/mysql/mysql_connection.hpp"
+#include "store/mysql/mysql_store.hpp"
+#include "store/sqlite/sqlite_store.hpp"
+#include "store/store_address.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fmt/format.h>
+
+namespace peercron {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::Each;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+constexpr WallTime t0{1'763'683'200'000ms};  // 2025-11-21T00:00:00Z
+const NodeName node_1 = "127.0.0.1:9991";
+
+void no_progress(const CopyProgress& /*progress*/) {}
+
+std::string what_of(const std::function<void()>& work)
+{
+    try {
+        work();
+    } catch (const StoreError& error) {
+        return error.what();
+    }
+    return "nothing was thrown";
+}
+
+RunReport report(const RunId& id, RunState state, std::string output)
+{
+    RunReport report;
+    report.id = id;
+    report.state = state;
+    report.run_server = node_1;
+    report.dispatch_server = node_1;
+    report.epoch = 7;
+    report.started_at = id.scheduled_at + 3ms;
+    report.ended_at = id.scheduled_at + 1234ms;
+    report.use_time = 1231ms;
+    if (state == RunState::killed) {
+        report.term_signal = 15;
+        report.reason = "killed by 'someone', 世界";
+    } else {
+        report.exit_code = state == RunState::success ? 0 : 3;
+    }
+    report.cpu_time = 12ms;
+    report.max_rss = 4096;
+    report.output_bytes = static_cast<std::int64_t>(output.size());
+    report.output = std::move(output);
+    return report;
+}
+
+Job daily()
+{
+    Job job;
+    job.cron_set = "@daily";
+    job.command = "a";
+    return job;
+}
+
+/// Jobs of every kind, and rows of every kind.
+void fill(Store& store)
+{
+    Job plain;
+    plain.cron_set = "*/5 * * * * *";
+    plain.command = "echo 'it''s' \"quoted\" \\ 😀";
+    Job full = plain;
+    full.name = "backup/世界";
+    full.remark = "a remark";
+    full.is_mutex = true;
+    full.start_time = 1'700'000'000;
+    full.end_time = 1'900'000'000;
+    full.time_zone = "Europe/Berlin";
+    full.timeout = 90s;
+    full.run_limit = 12;
+    full.misfire_window = 0s;
+    Job stopped = plain;
+    stopped.stop = true;
+    const JobId first = store.add_job(plain, t0 - 9s).id;
+    const JobId second = store.add_job(full, t0 - 8s).id;
+    store.add_job(stopped, t0 - 7s);
+    const JobId deleted = store.add_job(plain, t0 - 6s).id;
+
+    store.begin_term(7, node_1);
+    PlanStep step;
+    step.epoch = 7;
+    step.dispatch_server = node_1;
+    step.planned_through = t0 + 30s;
+    for (int i = 0; i < 20; ++i) {
+        PlannedRun run;
+        run.id = {i == 19 ? deleted : i % 2 == 0 ? first : second, t0 + i * 1s, 1};
+        run.run_server = node_1;
+        run.dispatched_at = t0;
+        step.runs.push_back(run);
+    }
+    PlannedRun gap;
+    gap.id = {first, t0 + 25s, 1};
+    gap.state = RunState::skipped;
+    gap.reason = "too late";
+    gap.fires = 4;
+    gap.gap_end = t0 + 28s;
+    gap.dispatched_at = t0;
+    step.runs.push_back(gap);
+    PlannedRun asked;
+    asked.id = {second, t0 + 26s + 123ms, 1};
+    asked.run_server = node_1;
+    asked.dispatched_at = t0;
+    asked.requested_by = "ann (127.0.0.1)";
+    step.runs.push_back(asked);
+    store.commit(step);
+    store.delete_job(deleted);
+
+    std::vector<RunReport> reports;
+    for (int i = 0; i < 18; ++i) {
+        const RunState state = i % 5 == 1   ? RunState::failed
+                               : i % 5 == 2 ? RunState::killed
+                                            : RunState::success;
+        reports.push_back(report(step.runs[static_cast<std::size_t>(i)].id, state,
+                                 fmt::format("line {}\n' \" \\ 世界\n", i)));
+    }
+    store.record(reports);
+}
+
+/// A database of either kind, by its address.
+class Database {
+public:
+    virtual ~Database() = default;
+    virtual StoreAddress address() const = 0;
+    virtual std::unique_ptr<Store> open_store() const = 0;
+
+    std::unique_ptr<StoreImage> image() const { return open_image(address(), Missing::is_made); }
+};
+
+class Mysql final : public Database {
+public:
+    Mysql() { image(); }
+    Mysql(const Mysql&) = delete;
+    Mysql& operator=(const Mysql&) = delete;
+    ~Mysql() override { execute("DROP DATABASE " + settings_.database); }
+
+    StoreAddress address() const override { return settings_; }
+    std::unique_ptr<Store> open_store() const override
+    {
+        return std::make_unique<MysqlStore>(settings_);
+    }
+    void execute(const std::string& sql) const { MysqlConnection(settings_).execute(sql); }
+    std::int64_t number(const std::string& sql) const
+    {
+        MysqlConnection connection(settings_);
+        MysqlRows rows = connection.query(sql);
+        rows.next();
+        return rows.integer(0);
+    }
+
+private:
+    MysqlSettings settings_ =
+        testing::settings_for(testing::MariadbServer::shared(), testing::new_database_name());
+};
+
+class Sqlite final : public Database {
+public:
+    Sqlite() { image(); }
+
+    StoreAddress address() const override { return settings_; }
+    std::unique_ptr<Store> open_store() const override
+    {
+        return std::make_unique<SqliteStore>(settings_);
+    }
+
+private:
+    testing::TemporaryFolder folder_;
+    SqliteSettings settings_{folder_.path() / "peercron.db"};
+};
+
+void copy(const Database& from, const Database& to)
+{
+    const auto source = from.image();
+    const auto target = to.image();
+    copy_store(*source, *target, no_progress);
+}
+
+void expect_same(const Database& a, const Database& b)
+{
+    const auto one = a.image();
+    const auto two = b.image();
+    EXPECT_EQ(one->jobs_after(0, 1000), two->jobs_after(0, 1000));
+    EXPECT_EQ(one->rows_after(0, 1000), two->rows_after(0, 1000));
+    EXPECT_EQ(one->term().epoch, two->term().epoch);
+    EXPECT_EQ(one->term().planned_through, two->term().planned_through);
+}
+
+TEST(CopyTest, EverythingArrivesAndComesBack)
+{
+    const Sqlite here;
+    const Mysql there;
+    const Sqlite back;
+    fill(*here.open_store());
+
+    copy(here, there);
+    copy(there, back);
+
+    ASSERT_THAT(here.image()->jobs_after(0, 1000), SizeIs(3));
+    ASSERT_THAT(here.image()->rows_after(0, 1000), SizeIs(22));
+    EXPECT_EQ(here.image()->jobs_after(1, 1).front().counters.run_num, 9);
+    expect_same(here, there);
+    expect_same(here, back);
+}
+
+TEST(CopyTest, AnEmptyDatabaseIsCopiedToo)
+{
+    const Sqlite here;
+    const Mysql there;
+    copy(here, there);
+    expect_same(here, there);
+}
+
+TEST(CopyTest, AJobKeepsTheMomentFromWhichItIsEffective)
+{
+    const Mysql here;
+    const Sqlite there;
+    const auto store = here.open_store();
+    const JobId id = store->add_job(daily(), t0).id;
+
+    copy(here, there);
+
+    EXPECT_EQ(there.open_store()->find_job(id)->effective_from, t0);
+}
+
+TEST(CopyTest, ADispatcherGoesOnWithWhatWasOpen)
+{
+    const Sqlite here;
+    const Mysql there;
+    fill(*here.open_store());
+    copy(here, there);
+
+    const auto store = there.open_store();
+    const TermStart start = store->begin_term(8, "10.0.0.1:9991");
+
+    EXPECT_EQ(start.planned_through, t0 + 30s);
+    EXPECT_THAT(start.open_runs, SizeIs(3));
+    EXPECT_EQ(start.open_runs.back().planned.requested_by, "ann (127.0.0.1)");
+    ASSERT_THAT(start.run_numbers, SizeIs(1));
+    EXPECT_EQ(start.run_numbers.front().second, 9);
+}
+
+TEST(CopyTest, NoJobGetsAnIdThatTheLedgerKnows)
+{
+    for (const bool to_mysql : {true, false}) {
+        const Sqlite here;
+        std::unique_ptr<Database> there;
+        if (to_mysql) {
+            there = std::make_unique<Mysql>();
+        } else {
+            there = std::make_unique<Sqlite>();
+        }
+        fill(*here.open_store());  // job 4 has run, and is deleted
+        copy(here, *there);
+        const Job added = there->open_store()->add_job(daily(), t0);
+        EXPECT_EQ(added.id, 5);
+    }
+}
+
+TEST(CopyTest, RowsOfWingCrontabStayWhatTheyAre)
+{
+    const Mysql here;
+    const Sqlite between;
+    const Mysql there;
+    here.execute(
+        "INSERT INTO log (cron_id, time, output, use_time, run_server)"
+        " VALUES (3, 1700000000, 'old', 12, '10.0.0.7:9989'), (3, 1700000000, 'twice', 1, '')");
+
+    copy(here, between);
+    copy(between, there);
+
+    expect_same(here, there);
+    EXPECT_THAT(between.image()->rows_after(0, 10), Each(::testing::Field(&LogRow::legacy, true)));
+    EXPECT_EQ(there.number("SELECT COUNT(*) FROM log WHERE scheduled_at IS NULL"), 2);
+}
+
+TEST(CopyTest, LongOutputsDoNotFillTheMemory)
+{
+    const std::string output(5U << 20U, 'x');
+    const Sqlite here;
+    const Mysql there;
+    {
+        const auto store = here.open_store();
+        std::vector<RunReport> reports;
+        for (int i = 0; i < 5; ++i) {
+            reports.push_back(report({1, t0 + i * 1s, 1}, RunState::success, output));
+        }
+        store->record(reports);
+    }
+    EXPECT_THAT(here.image()->rows_after(0, 500), SizeIs(2));
+
+    copy(here, there);
+
+    EXPECT_THAT(there.image()->rows_after(0, 500), SizeIs(2));
+    EXPECT_EQ(there.number("SELECT SUM(LENGTH(output)) FROM log"), 5 * std::ssize(output));
+}
+
+/// A target whose connection is lost at one of its changes.
+class Interrupted final : public StoreImage {
+public:
+    Interrupted(StoreImage& image, int changes) : image_(image), changes_left_(changes) {}
+
+    StoreTotals totals() override { return image_.totals(); }
+    std::vector<Job> jobs_after(JobId after, std::size_t limit) override
+    {
+        return image_.jobs_after(after, limit);
+    }
+    std::vector<LogRow> rows_after(std::int64_t after, std::size_t limit) override
+    {
+        return image_.rows_after(after, limit);
+    }
+    StoredTerm term() override { return image_.term(); }
+    void append_jobs(std::span<const Job> jobs) override
+    {
+        use_up();
+        image_.append_jobs(jobs);
+    }
+    void append_rows(std::span<const LogRow> rows) override
+    {
+        use_up();
+        image_.append_rows(rows);
+    }
+    void finish(const StoredTerm& term) override
+    {
+        use_up();
+        image_.finish(term);
+    }
+
+private:
+    void use_up()
+    {
+        if (changes_left_-- == 0) throw StoreError("the connection is lost");
+    }
+
+    StoreImage& image_;
+    int changes_left_;
+};
+
+TEST(CopyTest, GoesOnWhereItWasCutOff)
+{
+    const Sqlite here;
+    {
+        const auto store = here.open_store();
+        fill(*store);
+        std::vector<RunReport> reports;
+        for (int i = 0; i < 1200; ++i) {
+            reports.push_back(report({1, t0 + 1h + i * 1s, 1}, RunState::success, "x"));
+        }
+        store->record(reports);
+    }
+    // One transaction of jobs, three of rows, the term.
+    for (int changes = 0; changes < 5; ++changes) {
+        const Mysql there;
+        const auto source = here.image();
+        const auto target = there.image();
+        Interrupted interrupted(*target, changes);
+        EXPECT_THROW(copy_store(*source, interrupted, no_progress), StoreError) << changes;
+
+        std::vector<CopyProgress> progress;
+        copy_store(*source, *target, [&](const CopyProgress& now) { progress.push_back(now); });
+
+        EXPECT_EQ(target->totals(), source->totals());
+        EXPECT_EQ(progress.front().jobs, changes == 0 ? 0 : 3);
+        EXPECT_EQ(progress.front().rows, std::min(1222, std::max(0, changes - 1) * 500));
+        EXPECT_EQ(progress.back().rows, 1222);
+        EXPECT_EQ(progress.back().all_rows, 1222);
+    }
+}
+
+TEST(CopyTest, ASecondCopyChangesNothing)
+{
+    const Sqlite here;
+    const Mysql there;
+    fill(*here.open_store());
+    copy(here, there);
+    copy(here, there);
+    expect_same(here, there);
+}
+
+TEST(CopyTest, ATargetWithSomethingElseIsRefusedAndStays)
+{
+    const Sqlite here;
+    const Mysql there;
+    fill(*here.open_store());
+    there.open_store()->add_job(daily(), t0);
+
+    EXPECT_THAT(what_of([&] { copy(here, there); }), HasSubstr("the target holds a job 1"));
+
+    EXPECT_EQ(there.number("SELECT COUNT(*) FROM cron"), 1);
+    EXPECT_EQ(there.number("SELECT COUNT(*) FROM log"), 0);
+}
+
+TEST(CopyTest, ALedgerOfSomethingElseIsRefused)
+{
+    const Sqlite here;
+    const Sqlite there;
+    fill(*here.open_store());
+    const std::vector reports{report({77, t0, 1}, RunState::success, "")};
+    there.open_store()->record(reports);
+
+    EXPECT_THAT(what_of([&] { copy(here, there); }), HasSubstr("the target holds a row 1"));
+}
+
+TEST(CopyTest, AChangeMeanwhileIsNoticed)
+{
+    const Sqlite here;
+    const Sqlite there;
+    fill(*here.open_store());
+    const auto source = here.image();
+    const auto target = there.image();
+    const auto writer = here.open_store();
+    bool done = false;
+    const auto meddle = [&](const CopyProgress& progress) {
+        if (progress.rows == 0 || std::exchange(done, true)) return;
+        const std::vector reports{report({1, t0 + 5h, 1}, RunState::success, "")};
+        writer->record(reports);
+    };
+    EXPECT_THAT(what_of([&] { copy_store(*source, *target, meddle); }),
+                HasSubstr("Was a node working"));
+}
+
+TEST(CopyTest, ADatabaseInUseIsRefused)
+{
+    const Sqlite here;
+    const auto node = here.image();
+    EXPECT_THAT(what_of([&] { here.image(); }), HasSubstr("is in use by process"));
+}
+
+TEST(CopyTest, ASourceThatIsMissingIsNotMade)
+{
+    const testing::TemporaryFolder folder;
+    const SqliteSettings missing{folder.path() / "missing.db"};
+    EXPECT_THAT(what_of([&] { open_image(missing, Missing::is_an_error); }),
+                HasSubstr("there is no SQLite database"));
+    EXPECT_FALSE(std::filesystem::exists(missing.path));
+}
+
+}  // namespace
+}  // namespace peercron
