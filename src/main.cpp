@@ -5,12 +5,9 @@
 #include "exec/warden.hpp"
 #include "node/backend.hpp"
 #include "node/node.hpp"
-#include "schedule/preview.hpp"
-#include "schedule/rfc3339.hpp"
 
 #include <CLI/CLI.hpp>
 
-#include <chrono>
 #include <exception>
 #include <filesystem>
 #include <iostream>
@@ -92,28 +89,6 @@ int migrate_database(const ConfigOptions& options)
     return 0;
 }
 
-struct NextOptions {
-    PreviewRequest request;
-    std::string from;
-    bool json = false;
-};
-
-int next(NextOptions options)
-{
-    if (options.from.empty()) {
-        const auto now = std::chrono::system_clock::now();
-        options.request.from = std::chrono::floor<std::chrono::seconds>(now);
-    } else {
-        const auto from = parse_rfc3339(options.from);
-        if (!from) return complain("--from: " + from.error().message, exit_usage);
-        options.request.from = *from;
-    }
-    const auto text = options.json ? preview_json(options.request) : preview_text(options.request);
-    if (!text) return complain(text.error().message, exit_usage);
-    std::cout << *text;
-    return 0;
-}
-
 int run(int argc, char** argv)
 {
     CLI::App app(
@@ -148,27 +123,6 @@ int run(int argc, char** argv)
     add_sources(*migrate_command, config);
     migrate_command->footer("Example:\n  peercron migrate --config /etc/peercron/peercron.toml");
 
-    NextOptions options;
-    auto* const next_command =
-        app.add_subcommand("next", "Explain a cron expression and print its next fires");
-    next_command->add_option("EXPR", options.request.expression, "The expression, quoted")
-        ->required()
-        ->type_name("");
-    next_command->add_option("-n", options.request.count, "How many fires")
-        ->capture_default_str()
-        ->type_name("COUNT");
-    next_command->add_option("--tz", options.request.zone, "IANA time zone")
-        ->capture_default_str()
-        ->type_name("ZONE");
-    next_command
-        ->add_option("--from", options.from, "Fires later than this (RFC 3339); default: now")
-        ->type_name("TIME");
-    next_command->add_option("--job-id", options.request.job_id, "The job that H is spread by")
-        ->capture_default_str()
-        ->type_name("ID");
-    next_command->add_flag("--json", options.json, "One JSON object");
-    next_command->footer("Example:\n  peercron next '0 30 2 * * 1-5' --tz Europe/Berlin -n 3");
-
     Action chosen;
     add_client_commands(app, chosen);
     add_copy_command(app, chosen);
@@ -182,8 +136,7 @@ int run(int argc, char** argv)
     if (chosen) return chosen();
     if (serve_command->parsed()) return serve(config, argv[0]);
     if (check_command->parsed()) return check_config(config);
-    if (migrate_command->parsed()) return migrate_database(config);
-    return next(std::move(options));
+    return migrate_database(config);
 }
 
 }  // namespace

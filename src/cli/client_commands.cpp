@@ -1,5 +1,6 @@
 #include "cli/client_commands.hpp"
 
+#include "cli/apply_command.hpp"
 #include "cli/command_tree.hpp"
 #include "cli/completion.hpp"
 #include "cli/help_formatter.hpp"
@@ -7,6 +8,7 @@
 #include "cli/job_commands.hpp"
 #include "cli/log_commands.hpp"
 #include "cli/man_page.hpp"
+#include "cli/next_command.hpp"
 #include "cli/node_commands.hpp"
 #include "cli/text_width.hpp"
 
@@ -92,10 +94,12 @@ void add_client_commands(CLI::App& app, Action& chosen)
     app.formatter(formatter);  // those that are added from here on have it too
     const auto all = [](const CLI::App*) { return true; };
     for (CLI::App* there : app.get_subcommands(all)) there->formatter(formatter);
+    add_next_command(app, chosen);
     add_job_commands(app, chosen);
     add_log_commands(app, chosen);
     add_node_commands(app, chosen);
     add_import_command(app, chosen);
+    add_apply_commands(app, chosen);
     add_completion_command(app, chosen);
     add_man_command(app, chosen);
     app.footer(

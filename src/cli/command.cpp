@@ -78,7 +78,7 @@ void on_parsed(CLI::App& command, Action& chosen, std::function<ExitStatus()> bo
         [&chosen, body = std::move(body)] { chosen = [body] { return run_command(body); }; });
 }
 
-void add_api_options(CLI::App& command, ApiOptions& options)
+void add_node_options(CLI::App& command, ApiOptions& options)
 {
     constexpr auto* group = "Node";
     command
@@ -95,7 +95,17 @@ void add_api_options(CLI::App& command, ApiOptions& options)
     command.add_option("--token-file", options.token_file, "A file with the token")
         ->type_name("FILE")
         ->group(group);
+}
+
+void add_api_options(CLI::App& command, ApiOptions& options)
+{
+    add_node_options(command, options);
     command.add_flag("--json", options.json, "For programs: the data of the API's answer");
+}
+
+bool names_node(const ApiOptions& options)
+{
+    return !options.url.empty() || !environment("PEERCRON_URL").empty();
 }
 
 ApiClient make_client(const ApiOptions& options)

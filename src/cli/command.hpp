@@ -35,6 +35,12 @@ struct ApiOptions {
 /// @param options must outlive the parsing.
 void add_api_options(CLI::App& command, ApiOptions& options);
 
+/// The same without --json.
+void add_node_options(CLI::App& command, ApiOptions& options);
+
+/// Whether somebody said which node: --url or PEERCRON_URL.
+bool names_node(const ApiOptions& options);
+
 /// --url, else PEERCRON_URL, else http://127.0.0.1:9990; --token, else --token-file, else
 /// PEERCRON_TOKEN. Connects to nobody yet. Throws Failure.
 ApiClient make_client(const ApiOptions& options);

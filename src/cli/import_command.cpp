@@ -2,6 +2,7 @@
 
 #include "cli/answer_fields.hpp"
 #include "cli/crontab.hpp"
+#include "cli/input_file.hpp"
 #include "cli/table.hpp"
 
 #include <spdlog/fmt/fmt.h>
@@ -11,14 +12,9 @@
 #include <pwd.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <filesystem>
-#include <fstream>
-#include <iostream>
-#include <iterator>
 #include <map>
 #include <memory>
-#include <system_error>
 #include <vector>
 
 namespace peercron {
@@ -34,20 +30,6 @@ struct ImportOptions {
     bool system = false;
     bool stopped = false;
 };
-
-std::string read_text(const std::string& file)
-{
-    if (file == "-") return {std::istreambuf_iterator<char>(std::cin), {}};
-    errno = 0;
-    std::ifstream in(file, std::ios::binary);
-    std::string text{std::istreambuf_iterator<char>(in), {}};
-    if (!in.is_open() || in.bad()) {
-        throw Failure(ExitStatus::usage,
-                      fmt::format("{} cannot be read: {}", file,
-                                  std::generic_category().message(errno == 0 ? EIO : errno)));
-    }
-    return text;
-}
 
 std::string current_user()
 {
@@ -172,7 +154,7 @@ json::object plan_json(const Import& import, bool stopped, bool applied)
 ExitStatus import_crontab(const ImportOptions& options)
 {
     const CrontabForm form = form_of(options);
-    CrontabPlan plan = read_crontab(read_text(options.file), form);
+    CrontabPlan plan = read_crontab(read_input(options.file), form);
     ApiClient client = make_client(options.api);
     const Import import = compare(client, std::move(plan), "crontab/" + form.source + "/");
     if (!options.api.json) print(plan_text(import));

@@ -1,5 +1,6 @@
 #include "schedule/preview.hpp"
 
+#include "schedule/advice.hpp"
 #include "schedule/describe.hpp"
 #include "schedule/rfc3339.hpp"
 #include "schedule/schedule.hpp"
@@ -16,37 +17,6 @@ namespace {
 using std::chrono::sys_seconds;
 
 constexpr int most_fires = 1000;
-
-/// Said in full, because an Error could be made of a string, too.
-Result<std::string> succeed(std::string text)
-{
-    return {boost::system::in_place_value, std::move(text)};
-}
-
-struct Preview {
-    std::string description;
-    const TimeZone* zone;
-    std::vector<sys_seconds> fires;
-};
-
-Result<Preview> look_ahead(const PreviewRequest& request)
-{
-    if (request.count < 1 || request.count > most_fires) {
-        return Error{
-            fmt::format("{} fires cannot be listed; allowed are 1-{}", request.count, most_fires)};
-    }
-    const auto schedule = Schedule::make(request.expression, request.zone, request.job_id);
-    if (!schedule) return schedule.error();
-    Preview preview{describe(schedule->expression()), &schedule->zone(), {}};
-    sys_seconds after = request.from;
-    for (int i = 0; i < request.count; ++i) {
-        const auto fire = schedule->next(after);
-        if (!fire) break;
-        preview.fires.push_back(*fire);
-        after = *fire;
-    }
-    return preview;
-}
 
 std::string on_the_clock(const TimeZone& zone, sys_seconds time)
 {
@@ -70,31 +40,52 @@ std::string json_string(std::string_view text)
 
 }  // namespace
 
-Result<std::string> preview_text(const PreviewRequest& request)
+Result<Preview> preview(const PreviewRequest& request)
 {
-    const auto preview = look_ahead(request);
-    if (!preview) return preview.error();
-    std::string text = fmt::format("{}\n{} ({})\n", request.expression, preview->description,
-                                   preview->zone->name());
-    for (const sys_seconds fire : preview->fires) text += on_the_clock(*preview->zone, fire) + '\n';
-    if (preview->fires.size() < static_cast<std::size_t>(request.count))
-        text += "no further fires\n";
-    return succeed(std::move(text));
+    if (request.count < 1 || request.count > most_fires) {
+        return Error{
+            fmt::format("{} fires cannot be listed; allowed are 1-{}", request.count, most_fires)};
+    }
+    const auto schedule = Schedule::make(request.expression, request.zone, request.job_id);
+    if (!schedule) return schedule.error();
+    Preview preview;
+    preview.expression = request.expression;
+    preview.description = describe(schedule->expression());
+    preview.zone = &schedule->zone();
+    sys_seconds after = request.from;
+    for (int i = 0; i < request.count; ++i) {
+        const auto fire = schedule->next(after);
+        if (!fire) break;
+        preview.fires.push_back(*fire);
+        after = *fire;
+    }
+    preview.is_whole = preview.fires.size() == static_cast<std::size_t>(request.count);
+    preview.advice = advice(request.expression, *schedule, request.from);
+    return preview;
 }
 
-Result<std::string> preview_json(const PreviewRequest& request)
+std::string preview_text(const Preview& preview)
 {
-    const auto preview = look_ahead(request);
-    if (!preview) return preview.error();
+    std::string text =
+        fmt::format("{}\n{} ({})\n", preview.expression, preview.description, preview.zone->name());
+    for (const sys_seconds fire : preview.fires) text += on_the_clock(*preview.zone, fire) + '\n';
+    if (!preview.is_whole) text += "no further fires\n";
+    return text;
+}
+
+std::string preview_json(const Preview& preview)
+{
     std::string next;
-    for (const sys_seconds fire : preview->fires) {
+    for (const sys_seconds fire : preview.fires) {
         if (!next.empty()) next += ',';
-        next += json_string(on_the_clock(*preview->zone, fire));
+        next += json_string(on_the_clock(*preview.zone, fire));
     }
-    return succeed(fmt::format(R"({{"expression":{},"description":{},"time_zone":{},"next":[{}]}})",
-                               json_string(request.expression), json_string(preview->description),
-                               json_string(preview->zone->name()), next) +
-                   '\n');
+    std::string line =
+        fmt::format(R"({{"expression":{},"description":{},"time_zone":{},"next":[{}]}})",
+                    json_string(preview.expression), json_string(preview.description),
+                    json_string(preview.zone->name()), next);
+    line += '\n';
+    return line;
 }
 
 }  // namespace peercron

@@ -1,10 +1,12 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "schedule/time_zone.hpp"
 
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace peercron {
 
@@ -17,12 +19,24 @@ struct PreviewRequest {
     std::int64_t job_id = 0;        ///< what H is spread by
 };
 
+struct Preview {
+    std::string expression;
+    std::string description;  ///< in plain words
+    const TimeZone* zone = nullptr;
+    std::vector<std::chrono::sys_seconds> fires;
+    bool is_whole = false;            ///< there are as many fires as were asked for
+    std::vector<std::string> advice;  ///< see schedule/advice.hpp
+};
+
+/// Refuses a bad expression, zone or count.
+Result<Preview> preview(const PreviewRequest& request);
+
 /// The expression in plain words and its next fires, a line each, for a terminal. The last line
 /// says so when there are fewer than asked for.
-Result<std::string> preview_text(const PreviewRequest& request);
+std::string preview_text(const Preview& preview);
 
 /// The same as one line of JSON:
 /// `{"expression":…,"description":…,"time_zone":…,"next":["2026-11-21T00:00:00+01:00",…]}`.
-Result<std::string> preview_json(const PreviewRequest& request);
+std::string preview_json(const Preview& preview);
 
 }  // namespace peercron

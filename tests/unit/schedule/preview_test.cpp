@@ -17,7 +17,7 @@ PreviewRequest request(const char* expression, const char* zone = "Europe/Berlin
 
 TEST(Preview, ListsTheNextFiresForATerminal)
 {
-    EXPECT_EQ(preview_text(request("0 30 2 * * *")).value(),
+    EXPECT_EQ(preview_text(preview(request("0 30 2 * * *")).value()),
               "0 30 2 * * *\n"
               "at 02:30:00 (Europe/Berlin)\n"
               "2026-03-28T02:30:00+01:00\n"
@@ -26,7 +26,7 @@ TEST(Preview, ListsTheNextFiresForATerminal)
 
 TEST(Preview, SaysWhenThereAreFewerFires)
 {
-    EXPECT_EQ(preview_text(request("0 0 0 1 1 ? 2027", "UTC", 3)).value(),
+    EXPECT_EQ(preview_text(preview(request("0 0 0 1 1 ? 2027", "UTC", 3)).value()),
               "0 0 0 1 1 ? 2027\n"
               "at 00:00:00 on day 1 of the month in January in 2027 (UTC)\n"
               "2027-01-01T00:00:00+00:00\n"
@@ -36,16 +36,16 @@ TEST(Preview, SaysWhenThereAreFewerFires)
 TEST(Preview, GivesTheSameAsJson)
 {
     EXPECT_EQ(
-        preview_json(request("0 30 2 * * *")).value(),
+        preview_json(preview(request("0 30 2 * * *")).value()),
         R"({"expression":"0 30 2 * * *","description":"at 02:30:00","time_zone":"Europe/Berlin",)"
         R"("next":["2026-03-28T02:30:00+01:00","2026-03-29T03:00:00+02:00"]})"
         "\n");
-    EXPECT_EQ(preview_json(request("@daily\t", "UTC", 1)).value(),
+    EXPECT_EQ(preview_json(preview(request("@daily\t", "UTC", 1)).value()),
               R"({"expression":"@daily\u0009","description":"at 00:00:00","time_zone":"UTC",)"
               R"("next":["2026-03-29T00:00:00+00:00"]})"
               "\n");
     EXPECT_EQ(
-        preview_json(request("0 0 0 1 1 ? 1999", "UTC", 1)).value(),
+        preview_json(preview(request("0 0 0 1 1 ? 1999", "UTC", 1)).value()),
         R"({"expression":"0 0 0 1 1 ? 1999","description":"at 00:00:00 on day 1 of the month in )"
         R"(January in 1999","time_zone":"UTC","next":[]})"
         "\n");
@@ -53,14 +53,14 @@ TEST(Preview, GivesTheSameAsJson)
 
 TEST(Preview, PassesOnWhyItCannot)
 {
-    EXPECT_EQ(preview_text(request("61 * * * * *")).error().message,
+    EXPECT_EQ(preview(request("61 * * * * *")).error().message,
               "second '61': 61 is out of range; allowed is 0-59");
     EXPECT_EQ(
-        preview_json(request("* * * * * *", "Mars/Base")).error().message,
+        preview(request("* * * * * *", "Mars/Base")).error().message,
         "time zone 'Mars/Base' is unknown; allowed are IANA names such as UTC or Europe/Berlin");
-    EXPECT_EQ(preview_text(request("* * * * * *", "UTC", 0)).error().message,
+    EXPECT_EQ(preview(request("* * * * * *", "UTC", 0)).error().message,
               "0 fires cannot be listed; allowed are 1-1000");
-    EXPECT_EQ(preview_text(request("* * * * * *", "UTC", 1001)).error().message,
+    EXPECT_EQ(preview(request("* * * * * *", "UTC", 1001)).error().message,
               "1001 fires cannot be listed; allowed are 1-1000");
 }
 

@@ -1,0 +1,289 @@
+#include "cli/apply_command.hpp"
+
+#include "cli/answer_fields.hpp"
+#include "cli/input_file.hpp"
+#include "cli/job_changes.hpp"
+#include "cli/text_width.hpp"
+
+#include <spdlog/fmt/fmt.h>
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace peercron {
+
+namespace json = boost::json;
+
+namespace {
+
+struct ApplyOptions {
+    ApiOptions api;
+    std::string file;
+    bool dry_run = false;
+    bool prune = false;
+};
+
+std::vector<Job> jobs_of(const json::value& answer)
+{
+    std::vector<Job> jobs;
+    for (const json::value& job : rows_of(answer)) jobs.push_back(job_of(job));
+    return jobs;
+}
+
+ExitStatus export_jobs(const ApiOptions& options)
+{
+    ApiClient client = make_client(options);
+    const json::value answer = client.get("/cron/list");
+    if (options.json) {
+        print_json(answer);
+        return ExitStatus::done;
+    }
+    std::vector<Job> jobs = jobs_of(answer);
+    const auto unnamed = std::stable_partition(jobs.begin(), jobs.end(),
+                                               [](const Job& job) { return !job.name.empty(); });
+    print(write_job_file({jobs.begin(), unnamed}));
+    for (auto job = unnamed; job != jobs.end(); ++job) {
+        say(
+            fmt::format("job {0} has no name and is not in the file; `peercron job update {0} "
+                        "--name NAME` gives it one",
+                        job->id));
+    }
+    return ExitStatus::done;
+}
+
+std::vector<FileJob> read_file(const std::string& name)
+{
+    JobFile file = read_job_file(read_input(name), name == "-" ? "stdin" : name);
+    if (!file.mistakes.empty()) {
+        throw Failure(ExitStatus::usage,
+                      fmt::format("nothing is changed, the file has mistakes:\n{}",
+                                  fmt::join(file.mistakes, "\n")));
+    }
+    return std::move(file.jobs);
+}
+
+std::string_view sign(JobChange::Kind kind)
+{
+    switch (kind) {
+        case JobChange::Kind::add:
+            return "+";
+        case JobChange::Kind::update:
+            return "~";
+        case JobChange::Kind::remove:
+            return "-";
+    }
+    return "";
+}
+
+Colour colour(JobChange::Kind kind)
+{
+    switch (kind) {
+        case JobChange::Kind::add:
+            return Colour::green;
+        case JobChange::Kind::update:
+            return Colour::yellow;
+        case JobChange::Kind::remove:
+            return Colour::red;
+    }
+    return Colour::none;
+}
+
+/// A value in a line of its own, or in a line for each of its own.
+std::string value_text(std::string_view mark, const std::string& value)
+{
+    std::string text;
+    std::size_t begin = 0;
+    do {
+        const std::size_t end = std::min(value.find('\n', begin), value.size());
+        text += fmt::format("      {}{}\n", mark, one_line(value.substr(begin, end - begin)));
+        begin = end + 1;
+    } while (begin < value.size());
+    return text;
+}
+
+std::string field_text(JobChange::Kind kind, const FieldChange& field)
+{
+    std::string text = fmt::format("    {:<14}  ", field.name);
+    const bool long_one = (field.before + field.after).find('\n') != std::string::npos;
+    const auto shown = [](const std::string& value) {
+        return value.empty() ? "''" : one_line(value);
+    };
+    if (kind == JobChange::Kind::update && long_one) {
+        return fmt::format("    {}\n", field.name) + value_text("- ", field.before) +
+               value_text("+ ", field.after);
+    }
+    if (kind == JobChange::Kind::update) {
+        return text + fmt::format("{} → {}\n", shown(field.before), shown(field.after));
+    }
+    const std::string& value = kind == JobChange::Kind::add ? field.after : field.before;
+    if (long_one) return fmt::format("    {}\n", field.name) + value_text("", value);
+    return text + one_line(value) + '\n';
+}
+
+std::string change_text(const JobChange& change, const Screen& screen)
+{
+    std::string text = painted(screen, colour(change.kind),
+                               fmt::format("{} {}", sign(change.kind), one_line(change.name)));
+    text += '\n';
+    for (const FieldChange& field : change.fields) text += field_text(change.kind, field);
+    return text;
+}
+
+std::string_view action(JobChange::Kind kind)
+{
+    switch (kind) {
+        case JobChange::Kind::add:
+            return "add";
+        case JobChange::Kind::update:
+            return "update";
+        case JobChange::Kind::remove:
+            return "delete";
+    }
+    return "";
+}
+
+json::object changes_json(const JobChanges& compared, bool applied)
+{
+    json::array changes;
+    for (const JobChange& change : compared.changes) {
+        json::object changed;
+        for (const FieldChange& field : change.fields) {
+            changed[field.name] = {{"before", field.before}, {"after", field.after}};
+        }
+        changes.push_back(json::object{{"name", change.name},
+                                       {"action", action(change.kind)},
+                                       {"fields", std::move(changed)}});
+    }
+    return {{"changes", std::move(changes)},
+            {"unchanged", compared.unchanged},
+            {"not_in_file", json::array(compared.others.begin(), compared.others.end())},
+            {"applied", applied}};
+}
+
+void carry_out(ApiClient& client, const JobChange& change)
+{
+    switch (change.kind) {
+        case JobChange::Kind::add:
+            client.post("/cron/add", change.request);
+            break;
+        case JobChange::Kind::update:
+            client.post("/cron/update", change.request);
+            break;
+        case JobChange::Kind::remove:
+            client.post(fmt::format("/cron/delete/{}", change.id));
+            break;
+    }
+}
+
+/// A change that fails ends it: the file and the node are as they are, and the same command goes
+/// on with what is left.
+void carry_out(ApiClient& client, const std::vector<JobChange>& changes)
+{
+    for (std::size_t i = 0; i < changes.size(); ++i) {
+        try {
+            carry_out(client, changes[i]);
+        } catch (const Failure& failure) {
+            throw Failure(
+                failure.status(),
+                fmt::format("job '{}': {}\n{} of {} changes are made; the same command "
+                            "makes the others",
+                            one_line(changes[i].name), failure.what(), i, changes.size()));
+        }
+    }
+}
+
+std::string summary(const JobChanges& compared, const ApplyOptions& options)
+{
+    const auto count = [&](JobChange::Kind kind) {
+        return std::ranges::count(compared.changes, kind, &JobChange::kind);
+    };
+    std::string text;
+    if (!compared.others.empty()) {
+        text += fmt::format("not in the file, and left as they are (--prune deletes them): {}\n",
+                            one_line(fmt::format("{}", fmt::join(compared.others, ", "))));
+    }
+    text += fmt::format("{}{} added, {} changed, {} deleted, {} unchanged\n",
+                        options.dry_run ? "dry run, nothing is changed: " : "",
+                        count(JobChange::Kind::add), count(JobChange::Kind::update),
+                        count(JobChange::Kind::remove), compared.unchanged);
+    return text;
+}
+
+ExitStatus apply_file(const ApplyOptions& options)
+{
+    const std::vector<FileJob> file = read_file(options.file);
+    if (file.empty() && options.prune) {
+        throw Failure(ExitStatus::usage,
+                      "the file has no jobs, and --prune would delete all that have names; "
+                      "`peercron job clear` deletes all jobs");
+    }
+    ApiClient client = make_client(options.api);
+    const std::vector<Job> node = jobs_of(client.get("/cron/list"));
+    const JobChanges compared = compare_jobs(file, node, options.prune);
+    if (!options.api.json) {
+        const Screen screen = screen_of_stdout();
+        for (const JobChange& change : compared.changes) print(change_text(change, screen));
+    }
+    if (!options.dry_run) carry_out(client, compared.changes);
+    if (options.api.json) {
+        print_json(changes_json(compared, !options.dry_run));
+    } else {
+        print(summary(compared, options));
+    }
+    return ExitStatus::done;
+}
+
+void add_export_command(CLI::App& app, Action& chosen)
+{
+    CLI::App& command = *app.add_subcommand("export", "Print the jobs that have names as a file");
+    command.footer(
+        "Example:\n"
+        "  peercron export > jobs.toml\n"
+        "The file is for version control and for `peercron apply`.");
+    auto options = std::make_shared<ApiOptions>();
+    add_api_options(command, *options);
+    on_parsed(command, chosen, [options] { return export_jobs(*options); });
+}
+
+void add_apply_command(CLI::App& app, Action& chosen)
+{
+    CLI::App& command = *app.add_subcommand("apply", "Make the jobs be what a file says");
+    command.footer(
+        "Examples:\n"
+        "  peercron apply jobs.toml --dry-run\n"
+        "  git show HEAD:jobs.toml | peercron apply - --prune\n"
+        "\n"
+        "A job of the file:\n"
+        "[job.backup]\n"
+        "cron_set = \"0 0 3 * * *\"       # or every = \"90s\", or at = 2027-01-01T00:00:00Z\n"
+        "command = \"/usr/local/bin/backup\"\n"
+        "timeout = \"1h\"\n"
+        "\n"
+        "Further keys: remark, time_zone, start_time, end_time, is_mutex, run_limit,\n"
+        "misfire_window, stop. A key that is left out means its default; without stop, a job that\n"
+        "somebody stopped stays stopped. Jobs are the same when their names are; jobs that are as\n"
+        "the file says are not touched, and nothing ends a command that runs.");
+    auto options = std::make_shared<ApplyOptions>();
+    command.add_option("FILE", options->file, "The file; - is standard input")
+        ->required()
+        ->type_name("");
+    command.add_flag("--dry-run", options->dry_run, "Show what would change, and change nothing");
+    command.add_flag("--prune", options->prune,
+                     "Delete the jobs that have a name and are not in the file");
+    add_api_options(command, options->api);
+    on_parsed(command, chosen, [options] { return apply_file(*options); });
+}
+
+}  // namespace
+
+void add_apply_commands(CLI::App& app, Action& chosen)
+{
+    add_export_command(app, chosen);
+    add_apply_command(app, chosen);
+}
+
+}  // namespace peercron

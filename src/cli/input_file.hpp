@@ -1,0 +1,10 @@
+#pragma once
+
+#include <string>
+
+namespace peercron {
+
+/// The whole of a file; "-" is standard input. Throws Failure usage, with the reason.
+std::string read_input(const std::string& file);
+
+}  // namespace peercron

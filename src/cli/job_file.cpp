@@ -1,0 +1,374 @@
+#include "cli/job_file.hpp"
+
+#include "cli/moments.hpp"
+#include "schedule/quote.hpp"
+#include "schedule/schedule.hpp"
+
+#include <spdlog/fmt/fmt.h>
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <limits>
+#include <utility>
+
+namespace peercron {
+namespace {
+
+using std::chrono::seconds;
+using std::chrono::sys_seconds;
+
+constexpr std::int64_t longest_time = std::numeric_limits<std::int32_t>::max();  // seconds
+
+constexpr std::string_view keys =
+    "cron_set, every, at, command, remark, stop, start_time, end_time, time_zone, is_mutex, "
+    "timeout, run_limit, misfire_window";
+
+std::string_view type_of(const toml::node& node)
+{
+    if (node.is_table()) return "a table";
+    if (node.is_array()) return "a list";
+    if (node.is_string()) return "a text";
+    if (node.is_integer()) return "an integer";
+    if (node.is_floating_point()) return "a fraction";
+    if (node.is_boolean()) return "true or false";
+    return "a date or a time";
+}
+
+/// The moment of a date and time that says its offset from UTC; whole seconds.
+std::optional<sys_seconds> moment_of(const toml::date_time& given)
+{
+    if (!given.offset || given.time.nanosecond != 0) return std::nullopt;
+    const std::chrono::year_month_day date{std::chrono::year(given.date.year),
+                                           std::chrono::month(given.date.month),
+                                           std::chrono::day(given.date.day)};
+    return sys_seconds(std::chrono::sys_days(date)) + std::chrono::hours(given.time.hour) +
+           std::chrono::minutes(given.time.minute) + seconds(given.time.second) -
+           std::chrono::minutes(given.offset->minutes);
+}
+
+struct Mistake {
+    toml::source_position place;
+    std::string what;
+};
+
+/// Reads the table of one job.
+class JobReader {
+public:
+    JobReader(std::string name, const toml::table& table, std::vector<Mistake>& mistakes)
+        : name_(std::move(name)), table_(table), mistakes_(mistakes)
+    {}
+
+    FileJob read()
+    {
+        FileJob file;
+        file.line = table_.source().begin.line;
+        Job& job = file.job;
+        job.name = name_;
+        if (name_.empty()) complain(table_, "a job needs a name: [job.NAME]");
+        for (const auto& [key, node] : table_) read_key(std::string(key.str()), node, file);
+        if (job.command.find_first_not_of(" \t\r\n") == std::string::npos) {
+            complain(table_, fmt::format("job {}: the command is missing", quote(name_)));
+        }
+        check_schedule(job);
+        if (job.end_time != 0 && job.start_time >= job.end_time) {
+            complain(table_,
+                     fmt::format("job {}: start_time must be before end_time", quote(name_)));
+        }
+        return file;
+    }
+
+private:
+    void read_key(const std::string& key, const toml::node& node, FileJob& file)
+    {
+        Job& job = file.job;
+        if (key == "cron_set") {
+            schedule_keys_.push_back(&node);
+            schedule_read_ = read_text(key, node, job.cron_set);
+        } else if (key == "every") {
+            schedule_keys_.push_back(&node);
+            if (const auto time = read_time(key, node)) {
+                job.cron_set = fmt::format("@every {}s", time->count());
+                schedule_read_ = true;
+            }
+        } else if (key == "at") {
+            schedule_keys_.push_back(&node);
+            if (const auto moment = read_moment_of(key, node)) {
+                job.cron_set = "@at " + utc_text(*moment);
+                schedule_read_ = true;
+            }
+        } else if (key == "command") {
+            read_text(key, node, job.command);
+        } else if (key == "remark") {
+            read_text(key, node, job.remark);
+        } else if (key == "time_zone") {
+            read_text(key, node, job.time_zone);
+        } else if (key == "stop") {
+            file.stop = read_truth(key, node);
+            job.stop = file.stop.value_or(false);
+        } else if (key == "is_mutex") {
+            job.is_mutex = read_truth(key, node).value_or(false);
+        } else if (key == "start_time") {
+            job.start_time = read_bound(key, node);
+        } else if (key == "end_time") {
+            job.end_time = read_bound(key, node);
+        } else if (key == "timeout") {
+            job.timeout = read_time(key, node).value_or(seconds(0));
+        } else if (key == "run_limit") {
+            if (const auto limit = node.value_exact<std::int64_t>(); limit && *limit >= 0) {
+                job.run_limit = *limit;
+            } else {
+                expect(key, node, "a whole number from 0 (no limit) on");
+            }
+        } else if (key == "misfire_window") {
+            job.misfire_window = read_time(key, node);
+        } else {
+            complain(node, fmt::format("job {}: unknown key {}; allowed are {}", quote(name_),
+                                       quote(key), keys));
+        }
+    }
+
+    bool read_text(std::string_view key, const toml::node& node, std::string& value)
+    {
+        const auto text = node.value_exact<std::string>();
+        if (text) {
+            value = *text;
+        } else {
+            expect(key, node, "a text");
+        }
+        return text.has_value();
+    }
+
+    std::optional<bool> read_truth(std::string_view key, const toml::node& node)
+    {
+        const auto truth = node.value_exact<bool>();
+        if (!truth) expect(key, node, "true or false");
+        return truth;
+    }
+
+    /// A text as "1h30m", or a number of seconds.
+    std::optional<seconds> read_time(std::string_view key, const toml::node& node)
+    {
+        std::optional<seconds> time;
+        if (const auto number = node.value_exact<std::int64_t>()) {
+            time = seconds(*number);
+        } else if (const auto text = node.value_exact<std::string>()) {
+            if (const auto read = read_duration(*text)) time = *read;
+        }
+        if (time && time->count() >= 0 && time->count() <= longest_time) return time;
+        expect(key, node, "a time as \"90s\", \"15m\" or \"1h30m\", or whole seconds");
+        return std::nullopt;
+    }
+
+    std::optional<sys_seconds> read_moment_of(std::string_view key, const toml::node& node)
+    {
+        if (const auto given = node.value_exact<toml::date_time>()) {
+            if (const auto moment = moment_of(*given)) return moment;
+        }
+        expect(key, node, "a date and time with its offset, as 2027-01-01T08:00:00+01:00");
+        return std::nullopt;
+    }
+
+    /// 0 leaves it open.
+    std::int64_t read_bound(std::string_view key, const toml::node& node)
+    {
+        if (const auto number = node.value_exact<std::int64_t>(); number && *number >= 0) {
+            return *number;
+        }
+        const auto moment = read_moment_of(key, node);
+        return moment ? std::int64_t{moment->time_since_epoch().count()} : 0;
+    }
+
+    void check_schedule(const Job& job)
+    {
+        if (schedule_keys_.empty()) {
+            complain(table_, fmt::format("job {}: the schedule is missing: cron_set, every or at",
+                                         quote(name_)));
+        } else if (schedule_keys_.size() > 1) {
+            complain(*schedule_keys_.back(),
+                     fmt::format("job {}: only one of cron_set, every and at can be the schedule",
+                                 quote(name_)));
+        } else if (schedule_read_) {
+            const std::string zone = job.time_zone.empty() ? "UTC" : job.time_zone;
+            const auto schedule = Schedule::make(job.cron_set, zone, 0);
+            if (!schedule) {
+                complain(*schedule_keys_.front(),
+                         fmt::format("job {}: {}", quote(name_), schedule.error().message));
+            }
+        }
+    }
+
+    void expect(std::string_view key, const toml::node& node, std::string_view what)
+    {
+        complain(node, fmt::format("job {}, key {}: found {}, expected {}", quote(name_),
+                                   quote(key), type_of(node), what));
+    }
+
+    void complain(const toml::node& node, const std::string& what)
+    {
+        mistakes_.push_back({node.source().begin, what});
+    }
+
+    std::string name_;
+    const toml::table& table_;
+    std::vector<Mistake>& mistakes_;
+    std::vector<const toml::node*> schedule_keys_;
+    bool schedule_read_ = false;
+};
+
+void read_root(const toml::table& root, std::vector<FileJob>& jobs, std::vector<Mistake>& mistakes)
+{
+    for (const auto& [key, node] : root) {
+        const std::string name(key.str());
+        if (name != "job" || !node.is_table()) {
+            mistakes.push_back(
+                {node.source().begin,
+                 fmt::format("found {}; a job file has tables [job.NAME]", quote(name))});
+            continue;
+        }
+        for (const auto& [job_key, job] : *node.as_table()) {
+            std::string job_name(job_key.str());
+            if (job.is_table()) {
+                jobs.push_back(JobReader(std::move(job_name), *job.as_table(), mistakes).read());
+                continue;
+            }
+            mistakes.push_back(
+                {job.source().begin, fmt::format("job {}: found {}, expected a table [job.NAME]",
+                                                 quote(job_name), type_of(job))});
+        }
+    }
+}
+
+bool is_control(char c)
+{
+    return static_cast<unsigned char>(c) < ' ' || c == 0x7f;
+}
+
+/// A character as it stands in a basic string of TOML.
+std::string escaped(char c)
+{
+    switch (c) {
+        case '"':
+            return "\\\"";
+        case '\\':
+            return "\\\\";
+        case '\n':
+            return "\\n";
+        case '\r':
+            return "\\r";
+        case '\t':
+            return "\\t";
+        default:
+            break;
+    }
+    if (is_control(c)) return fmt::format("\\u{:04X}", static_cast<unsigned>(c));
+    return {c};
+}
+
+/// On one line: in single quotes when that saves escapes, else in double quotes.
+std::string toml_line(std::string_view text)
+{
+    const bool has_escapes = text.find_first_of("\"\\") != std::string_view::npos;
+    const bool fits_literal =
+        text.find('\'') == std::string_view::npos && std::ranges::none_of(text, is_control);
+    if (has_escapes && fits_literal) return fmt::format("'{}'", text);
+    std::string quoted = "\"";
+    for (const char c : text) quoted += escaped(c);
+    quoted += '"';
+    return quoted;
+}
+
+/// On a line for each of its own.
+std::string toml_lines(std::string_view text)
+{
+    std::string quoted = "\"\"\"\n";
+    char before = '\0';
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
+        // Three in a row would end it; so would one right before the end.
+        const bool harmless = c == '"' && before != '"' && i + 1 < text.size();
+        if (c == '\n' || harmless) {
+            quoted += c;
+        } else {
+            quoted += escaped(c);
+        }
+        before = c;
+    }
+    return quoted + "\"\"\"";
+}
+
+std::string toml_text(std::string_view text)
+{
+    return text.find('\n') == std::string_view::npos ? toml_line(text) : toml_lines(text);
+}
+
+std::string toml_key(const std::string& name)
+{
+    constexpr std::string_view bare =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+    const bool is_bare = name.find_first_not_of(bare) == std::string::npos;
+    return is_bare ? name : toml_line(name);
+}
+
+std::string bound_text(std::int64_t unix_seconds)
+{
+    return utc_text(sys_seconds(seconds(unix_seconds)));
+}
+
+std::string job_table(const Job& job)
+{
+    std::string text = fmt::format("\n[job.{}]\n", toml_key(job.name));
+    const auto put = [&](std::string_view key, const std::string& value) {
+        text += fmt::format("{} = {}\n", key, value);
+    };
+    put("cron_set", toml_text(job.cron_set));
+    put("command", toml_text(job.command));
+    if (!job.remark.empty()) put("remark", toml_text(job.remark));
+    if (!job.time_zone.empty()) put("time_zone", toml_text(job.time_zone));
+    if (job.start_time != 0) put("start_time", bound_text(job.start_time));
+    if (job.end_time != 0) put("end_time", bound_text(job.end_time));
+    if (job.is_mutex) put("is_mutex", "true");
+    if (job.timeout != seconds(0)) put("timeout", toml_text(duration_text(job.timeout)));
+    if (job.run_limit != 0) put("run_limit", std::to_string(job.run_limit));
+    if (job.misfire_window) {
+        put("misfire_window", toml_text(duration_text(*job.misfire_window)));
+    }
+    if (job.stop) put("stop", "true");
+    return text;
+}
+
+}  // namespace
+
+JobFile read_job_file(std::string_view text, std::string_view source)
+{
+    JobFile file;
+    std::vector<Mistake> mistakes;
+    try {
+        read_root(toml::parse(text), file.jobs, mistakes);
+    } catch (const toml::parse_error& error) {
+        mistakes.push_back({error.source().begin, std::string(error.description())});
+    }
+    std::ranges::stable_sort(mistakes, {}, [](const Mistake& mistake) {
+        return std::pair(mistake.place.line, mistake.place.column);
+    });
+    for (const auto& [place, what] : mistakes) {
+        file.mistakes.push_back(
+            fmt::format("{}:{}:{}: {}", source, place.line, place.column, what));
+    }
+    return file;
+}
+
+std::string write_job_file(std::span<const Job> jobs)
+{
+    std::vector<const Job*> sorted;
+    for (const Job& job : jobs) sorted.push_back(&job);
+    std::ranges::sort(sorted, {}, [](const Job* job) { return job->name; });
+    std::string text =
+        "# The jobs of a peercron node. `peercron apply FILE` brings a node's jobs to what is\n"
+        "# here, `peercron apply --help` says more. A key that is left out means its default.\n";
+    for (const Job* job : sorted) text += job_table(*job);
+    return text;
+}
+
+}  // namespace peercron

@@ -1,0 +1,35 @@
+#pragma once
+
+#include "model/job.hpp"
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace peercron {
+
+/// A job as a job file describes it.
+struct FileJob {
+    Job job;                   ///< name and everything that a person decides; id and counters are 0
+    std::optional<bool> stop;  ///< not said: it is stopped or not as it is
+    std::size_t line = 0;      ///< from 1
+};
+
+struct JobFile {
+    std::vector<FileJob> jobs;          ///< by name
+    std::vector<std::string> mistakes;  ///< all of them, each with file, line and column
+};
+
+/// Reads a job file: TOML with a table [job.NAME] per job, whose keys have the names of the API's
+/// fields. Pure. A key that is left out means the default, but `stop`. What only the node can judge
+/// (a name, how much a column takes) is left to it.
+/// @param source the file's name, for the mistakes.
+JobFile read_job_file(std::string_view text, std::string_view source);
+
+/// The jobs as a job file, by name, which read_job_file() reads back. All have names.
+std::string write_job_file(std::span<const Job> jobs);
+
+}  // namespace peercron

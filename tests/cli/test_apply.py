@@ -1,0 +1,178 @@
+"""`export` and `apply` against a real node: jobs as a file under version control."""
+import json
+import time
+
+import pytest
+
+from command_line import check_golden, peercron, transcript
+from conftest import running_solo
+
+FILE = """\
+[job.backup]
+cron_set = "0 0 3 * * *"
+command = '''
+cd /srv
+tar cf "it's.tar" .
+'''
+timeout = "1h30m"
+is_mutex = true
+start_time = 2027-01-01T08:00:00+01:00
+
+[job."a ticker/1"]
+every = "90s"
+command = "echo hi"
+misfire_window = 0
+
+[job.once]
+at = 2127-01-01T00:00:00Z
+command = "echo once"
+stop = true
+run_limit = 3
+time_zone = "Europe/Berlin"
+remark = "späßchen"
+"""
+
+
+@pytest.fixture
+def solo():
+    with running_solo() as node:
+        yield node
+
+
+@pytest.fixture
+def file(tmp_path):
+    file = tmp_path / "jobs.toml"
+    file.write_text(FILE)
+    return file
+
+
+def jobs(solo):
+    return {job["name"]: job for job in solo.api("/cron/list")}
+
+
+def apply(solo, *arguments, **more):
+    return peercron("apply", *arguments, url=solo.url, **more)
+
+
+def test_a_journey(solo, file):
+    texts = []
+
+    def step(*arguments):
+        done = peercron(*arguments, url=solo.url)
+        texts.append(transcript([str(part).replace(str(file), "jobs.toml") for part in arguments], done, solo.url))
+        return done
+
+    step("apply", file, "--dry-run")
+    assert jobs(solo) == {}
+    step("apply", file)
+    first = jobs(solo)
+    assert set(first) == {"backup", "a ticker/1", "once"}
+    assert (first["once"]["cron_set"], first["once"]["stop"]) == ("@at 2127-01-01T00:00:00Z", True)
+    assert first["backup"]["start_time"] == 1798786800
+    step("apply", file)
+    assert jobs(solo) == first
+
+    file.write_text(FILE.replace("1h30m", "90m").replace("cf", "czf").replace("90s", "2m")
+                    .replace("[job.once]", "[job.later]"))
+    step("apply", file, "--dry-run", "--prune")
+    assert jobs(solo) == first
+    step("apply", file)
+    step("apply", file, "--prune")
+    assert set(jobs(solo)) == {"backup", "a ticker/1", "later"}
+    assert jobs(solo)["backup"]["id"] == first["backup"]["id"]
+    step("export")
+    check_golden("answers/apply", "\n".join(texts))
+
+
+def test_what_is_exported_is_what_is_applied(solo, file, tmp_path):
+    assert apply(solo, file).returncode == 0
+    exported = peercron("export", url=solo.url)
+    assert (exported.returncode, exported.stderr) == (0, "")
+    again = apply(solo, "-", "--json", text=exported.stdout)
+    assert json.loads(again.stdout) == {"changes": [], "unchanged": 3, "not_in_file": [], "applied": True}
+    before = {name: {**job, "id": 0} for name, job in jobs(solo).items()}
+    with running_solo() as other:
+        assert apply(other, "-", text=exported.stdout).returncode == 0
+        after = {name: {**job, "id": 0} for name, job in jobs(other).items()}
+        # What a person decides; when it runs next is the same, or was while the clock went on.
+        for job in (*before.values(), *after.values()):
+            job.pop("next_run_at")
+        assert after == before
+
+
+def test_a_command_that_runs_goes_on_and_a_stopped_job_stays_stopped(solo, tmp_path):
+    file = tmp_path / "jobs.toml"
+    file.write_text('[job.slow]\ncron_set = "0 0 0 1 1 * 2199"\ncommand = "sleep 3; echo done"\n')
+    assert apply(solo, file).returncode == 0
+    job = jobs(solo)["slow"]["id"]
+    run = solo.call("POST", f"/cron/run/{job}").json["data"]["id"]
+    while solo.api(f"/log/{run}")["state"] == "planned":
+        time.sleep(0.05)
+    file.write_text('[job.slow]\nevery = "1h"\ncommand = "echo other"\n')
+    assert "cron_set        0 0 0 1 1 * 2199 → @every 3600s" in apply(solo, file).stdout
+    solo.api(f"/cron/stop/{job}")
+    assert "0 added, 0 changed, 0 deleted, 1 unchanged" in apply(solo, file).stdout
+    assert jobs(solo)["slow"]["stop"] is True
+    while solo.api(f"/log/{run}")["state"] == "running":
+        time.sleep(0.05)
+    row = solo.api(f"/log/{run}")
+    assert (row["state"], row["output"]) == ("success", "done\n")
+
+
+def test_jobs_without_a_name_are_named_and_never_touched(solo, file):
+    job = solo.add("echo unnamed", "@daily")
+    exported = peercron("export", url=solo.url)
+    assert exported.returncode == 0
+    assert "[job" not in exported.stdout
+    assert exported.stderr == (f"peercron: job {job} has no name and is not in the file; `peercron job update {job}"
+                               " --name NAME` gives it one\n")
+    assert apply(solo, file, "--prune").returncode == 0
+    assert {job["id"] for job in solo.api("/cron/list")} >= {job}
+
+
+def test_what_the_node_refuses_ends_it_and_the_rest_can_be_made(solo, tmp_path):
+    file = tmp_path / "jobs.toml"
+    jobs_of = '[job.{}]\nevery = 3600\ncommand = "a"\n'
+    file.write_text(jobs_of.format("a") + jobs_of.format("m" * 200) + jobs_of.format("z"))
+    refused = apply(solo, file)
+    assert refused.returncode == 2, refused
+    assert "at most 128 are allowed\n1 of 3 changes are made; the same command makes the others\n" in refused.stderr
+    file.write_text(jobs_of.format("a") + jobs_of.format("z"))
+    assert apply(solo, file).stdout.endswith("1 added, 0 changed, 0 deleted, 1 unchanged\n")
+
+
+def test_bad_files_change_nothing(solo, tmp_path):
+    file = tmp_path / "bad.toml"
+    file.write_text('[job.good]\nevery = 5\ncommand = "a"\n[job.bad]\ncron_set = "99 * * * * *"\ncomand = "a"\n')
+    done = apply(solo, file)
+    assert (done.returncode, done.stdout) == (2, ""), done
+    assert done.stderr.startswith("peercron: nothing is changed, the file has mistakes:\n")
+    for words in (":4:1: job 'bad': the command is missing", ":5:12: job 'bad': second '99'", ":6:10: job 'bad': unknown key"):
+        assert words in done.stderr, done.stderr
+    assert jobs(solo) == {}
+    empty = apply(solo, "-", "--prune", text="")
+    assert empty.returncode == 2 and "`peercron job clear`" in empty.stderr
+    missing = apply(solo, tmp_path / "missing.toml")
+    assert missing.returncode == 2 and "No such file or directory" in missing.stderr
+
+
+def test_next_says_how_many_other_jobs_fire_in_the_same_second(solo):
+    for _ in range(12):
+        solo.add("true", "0 0 3 * * *")
+    solo.add("true", "0 0 3 * * *", stop=1)
+    done = peercron("next", "0 0 3 * * *", "-n", "2", "--from", "2030-01-01T00:00:00Z", "--url", solo.url)
+    assert done.returncode == 0
+    assert done.stdout.endswith("2030-01-01T03:00:00+00:00\n2030-01-02T03:00:00+00:00\n")
+    assert f"note: 12 other jobs of {solo.url} fire at 2030-01-01T03:00:00Z, in the same second" in done.stderr
+    alone = peercron("next", "5 0 3 * * *", "--url", solo.url)
+    assert (alone.returncode, alone.stderr) == (0, "")
+    one = peercron("next", "0 0 3 * * *", "--job-id", "1", "--url", solo.url)
+    assert "note: 11 other jobs" in one.stderr
+
+
+def test_next_needs_no_node():
+    done = peercron("next", "5 30 4 * * *", "-n", "1", "--from", "2030-01-01T00:00:00Z", PEERCRON_URL="")
+    assert (done.returncode, done.stderr) == (0, "")
+    away = peercron("next", "5 30 4 * * *", "-n", "1", "--from", "2030-01-01T00:00:00Z")
+    assert (away.returncode, away.stdout) == (0, done.stdout)
+    assert away.stderr.startswith("peercron: note: not compared with other jobs: no node answers")

@@ -1,0 +1,139 @@
+#include "cli/job_changes.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/json/parse.hpp>
+
+namespace peercron {
+
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+namespace json = boost::json;
+
+Job job(JobId id, std::string name)
+{
+    Job job;
+    job.id = id;
+    job.name = std::move(name);
+    job.cron_set = "@daily";
+    job.command = "x";
+    return job;
+}
+
+FileJob wanted(Job job, std::optional<bool> stop = {})
+{
+    job.id = 0;
+    job.stop = stop.value_or(false);
+    return {std::move(job), stop, 1};
+}
+
+std::vector<std::string> names(const JobChange& change)
+{
+    std::vector<std::string> names;
+    for (const FieldChange& field : change.fields) names.push_back(field.name);
+    return names;
+}
+
+TEST(JobChangesTest, ReadsAJobOfTheApi)
+{
+    const Job read = job_of(json::parse(R"({
+        "id": 4, "name": "n", "cron_set": "@daily", "command": "c", "remark": "r", "stop": true,
+        "is_mutex": true, "start_time": 5, "end_time": 9, "time_zone": "UTC", "timeout": 7,
+        "run_limit": 3, "misfire_window": 0, "run_num": 2, "last_run_at": 1, "next_run_at": 2})"));
+    Job same = job(4, "n");
+    same.command = "c";
+    same.remark = "r";
+    same.stop = true;
+    same.is_mutex = true;
+    same.start_time = 5;
+    same.end_time = 9;
+    same.time_zone = "UTC";
+    same.timeout = 7s;
+    same.run_limit = 3;
+    same.misfire_window = 0s;
+    EXPECT_EQ(read, same);
+    EXPECT_EQ(job_of(json::parse(R"({"id": 4, "misfire_window": null})")).misfire_window,
+              std::nullopt);
+}
+
+TEST(JobChangesTest, AddsWhatIsMissingWithWhatIsNotTheDefault)
+{
+    Job added = job(0, "new");
+    added.timeout = 90s;
+    const std::vector file{wanted(added)};
+    const JobChanges changes = compare_jobs(file, {}, false);
+    ASSERT_THAT(changes.changes, SizeIs(1));
+    EXPECT_EQ(changes.changes[0].kind, JobChange::Kind::add);
+    EXPECT_THAT(names(changes.changes[0]), ElementsAre("cron_set", "command", "timeout"));
+    EXPECT_EQ(changes.changes[0].request,
+              json::parse(R"({"name":"new","cronSet":"@daily","command":"x","timeout":90})"));
+}
+
+TEST(JobChangesTest, ChangesOnlyWhatIsDifferent)
+{
+    Job before = job(7, "a");
+    before.misfire_window = 5s;
+    before.remark = "r";
+    Job after = job(7, "a");
+    after.cron_set = "@hourly";
+    const std::vector file{wanted(after)};
+    const std::vector node{before};
+    const JobChanges changes = compare_jobs(file, node, false);
+    ASSERT_THAT(changes.changes, SizeIs(1));
+    EXPECT_EQ(
+        changes.changes[0].request,
+        json::parse(R"({"id":7,"cronSet":"@hourly","remark":"","misfire_window":"default"})"));
+    EXPECT_EQ(changes.changes[0].fields[0].before, "@daily");
+    EXPECT_EQ(changes.changes[0].fields[0].after, "@hourly");
+}
+
+TEST(JobChangesTest, WhatIsTheSameIsNotTouched)
+{
+    const std::vector file{wanted(job(0, "a")), wanted(job(0, "b"))};
+    Job counted = job(2, "b");
+    counted.counters.run_num = 5;
+    counted.effective_from = WallTime(1s);
+    const std::vector node{job(1, "a"), counted};
+    const JobChanges changes = compare_jobs(file, node, true);
+    EXPECT_THAT(changes.changes, IsEmpty());
+    EXPECT_EQ(changes.unchanged, 2U);
+}
+
+TEST(JobChangesTest, StopCountsOnlyWhenItIsSaid)
+{
+    Job stopped = job(1, "a");
+    stopped.stop = true;
+    const std::vector node{stopped};
+    EXPECT_THAT(compare_jobs(std::vector{wanted(job(0, "a"))}, node, false).changes, IsEmpty());
+    EXPECT_THAT(compare_jobs(std::vector{wanted(job(0, "a"), true)}, node, false).changes,
+                IsEmpty());
+    const auto started = compare_jobs(std::vector{wanted(job(0, "a"), false)}, node, false).changes;
+    ASSERT_THAT(started, SizeIs(1));
+    EXPECT_EQ(started[0].request, json::parse(R"({"id":1,"stop":false})"));
+    const auto fresh = compare_jobs(std::vector{wanted(job(0, "b"), true)}, node, false).changes;
+    ASSERT_THAT(fresh, SizeIs(1));
+    EXPECT_EQ(fresh[0].request.at("stop"), true);
+}
+
+TEST(JobChangesTest, OnlyPruneDeletesAndNeverAJobWithoutAName)
+{
+    const std::vector node{job(1, "a"), job(2, ""), job(3, "c")};
+    const std::vector file{wanted(job(0, "a"))};
+    const JobChanges kept = compare_jobs(file, node, false);
+    EXPECT_THAT(kept.changes, IsEmpty());
+    EXPECT_THAT(kept.others, ElementsAre("c"));
+    const JobChanges pruned = compare_jobs(file, node, true);
+    EXPECT_THAT(pruned.others, IsEmpty());
+    ASSERT_THAT(pruned.changes, SizeIs(1));
+    EXPECT_EQ(pruned.changes[0].kind, JobChange::Kind::remove);
+    EXPECT_EQ(pruned.changes[0].id, 3);
+}
+
+}  // namespace
+}  // namespace peercron

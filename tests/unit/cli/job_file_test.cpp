@@ -1,0 +1,183 @@
+#include "cli/job_file.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <string>
+
+namespace peercron {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+/// The only job of a file without mistakes.
+FileJob only(std::string_view text)
+{
+    const JobFile file = read_job_file(text, "jobs.toml");
+    EXPECT_THAT(file.mistakes, IsEmpty());
+    EXPECT_THAT(file.jobs, SizeIs(1));
+    return file.jobs.empty() ? FileJob{} : file.jobs.front();
+}
+
+std::vector<std::string> mistakes(std::string_view text)
+{
+    return read_job_file(text, "jobs.toml").mistakes;
+}
+
+/// What is wrong with one key of a job that is fine without it.
+std::vector<std::string> mistakes_of_key(const std::string& line)
+{
+    return mistakes("[job.a]\ncommand = 'x'\nevery = 5\n" + line + "\n");
+}
+
+TEST(JobFileTest, ReadsEveryKey)
+{
+    const FileJob file = only(R"(
+[job."nightly backup"]
+cron_set = "0 0 3 * * *"
+command = "/usr/local/bin/backup"
+remark = "of the databases"
+time_zone = "Europe/Berlin"
+start_time = 2027-01-01T08:00:00+01:00
+end_time = 1900000000
+is_mutex = true
+timeout = "1h30m"
+run_limit = 12
+misfire_window = 90
+stop = true
+)");
+    Job job;
+    job.name = "nightly backup";
+    job.cron_set = "0 0 3 * * *";
+    job.command = "/usr/local/bin/backup";
+    job.remark = "of the databases";
+    job.time_zone = "Europe/Berlin";
+    job.start_time = 1'798'786'800;
+    job.end_time = 1'900'000'000;
+    job.is_mutex = true;
+    job.timeout = 90min;
+    job.run_limit = 12;
+    job.misfire_window = 90s;
+    job.stop = true;
+    EXPECT_EQ(file.job, job);
+    EXPECT_EQ(file.stop, true);
+    EXPECT_EQ(file.line, 2U);
+}
+
+TEST(JobFileTest, WhatIsLeftOutIsTheDefault)
+{
+    const FileJob file = only("[job.a]\ncommand = 'x'\nevery = '2m'\n");
+    Job job;
+    job.name = "a";
+    job.command = "x";
+    job.cron_set = "@every 120s";
+    EXPECT_EQ(file.job, job);
+    EXPECT_EQ(file.stop, std::nullopt);
+}
+
+TEST(JobFileTest, OneMomentIsAnExpression)
+{
+    EXPECT_EQ(only("job.a = {command = 'x', at = 2027-01-01T01:00:00+01:00}").job.cron_set,
+              "@at 2027-01-01T00:00:00Z");
+}
+
+TEST(JobFileTest, JobsComeByName)
+{
+    const JobFile file = read_job_file(
+        "[job.b]\nevery = 5\ncommand = 'x'\n[job.a]\nevery = 5\ncommand = 'y'\n", "f");
+    ASSERT_THAT(file.jobs, SizeIs(2));
+    EXPECT_EQ(file.jobs[0].job.command, "y");
+}
+
+TEST(JobFileTest, AnEmptyFileHasNoJobs)
+{
+    EXPECT_THAT(read_job_file("", "f").jobs, IsEmpty());
+    EXPECT_THAT(read_job_file("# only a comment\n[job]\n", "f").mistakes, IsEmpty());
+}
+
+TEST(JobFileTest, AllMistakesAreNamedByTheirPlace)
+{
+    EXPECT_THAT(
+        mistakes("x = 1\n[job.b]\ncomand = 'x'\ncron_set = '99 * * * * *'\ntimeout = 'soon'\n"),
+        ElementsAre(
+            "jobs.toml:1:5: found 'x'; a job file has tables [job.NAME]",
+            "jobs.toml:2:1: job 'b': the command is missing",
+            HasSubstr("jobs.toml:3:10: job 'b': unknown key 'comand'; allowed are cron_set"),
+            "jobs.toml:4:12: job 'b': second '99': 99 is out of range; allowed is 0-59",
+            HasSubstr("jobs.toml:5:11: job 'b', key 'timeout': found a text, expected")));
+}
+
+TEST(JobFileTest, EachKeyIsCheckedOnce)
+{
+    for (const std::string line :
+         {"timeout = -1", "timeout = 1.5", "timeout = ''", "timeout = 3000000000", "run_limit = -1",
+          "run_limit = '3'", "misfire_window = 'default'", "is_mutex = 1", "stop = 'no'",
+          "start_time = '2027-01-01'", "start_time = 2027-01-01",
+          "start_time = 2027-01-01T00:00:00", "end_time = -1", "remark = 5", "time_zone = 'Mars'",
+          "cron_set = '* * * * *'", "at = 2027-01-01T00:00:00Z", "start_time = 5\nend_time = 5",
+          "id = 5"}) {
+        EXPECT_THAT(mistakes_of_key(line), SizeIs(1)) << line;
+    }
+    EXPECT_THAT(mistakes("[job.a]\ncommand = 'x'\nevery = 'soon'\n"), SizeIs(1));
+    EXPECT_THAT(mistakes("[job.a]\ncommand = 'x'\ncron_set = 5\n"), SizeIs(1));
+    EXPECT_THAT(mistakes("[job.a]\ncommand = 'x'\n"),
+                ElementsAre(HasSubstr("schedule is missing")));
+    EXPECT_THAT(mistakes("[job.a]\ncommand = ' '\nevery = 5\n"),
+                ElementsAre(HasSubstr("command is missing")));
+    EXPECT_THAT(mistakes("[job.a]\ncommand = 'x'\ncron_set = '0 0 0 30 2 *'\n"),
+                ElementsAre(HasSubstr("never")));
+    EXPECT_THAT(mistakes("[job.'']\ncommand = 'x'\nevery = 5\n"),
+                ElementsAre(HasSubstr("needs a name")));
+    EXPECT_THAT(mistakes("job = [1]"), SizeIs(1));
+    EXPECT_THAT(mistakes("job.a = 5"), ElementsAre(HasSubstr("found an integer")));
+}
+
+TEST(JobFileTest, BrokenTomlIsNamedByItsPlace)
+{
+    EXPECT_THAT(mistakes("[job.a]\ncommand = \n"), ElementsAre(HasSubstr("jobs.toml:2:")));
+    EXPECT_THAT(mistakes("[job.a]\nevery = 5\ncommand = 'x'\n[job.a]\n"),
+                ElementsAre(HasSubstr("jobs.toml:4:")));
+}
+
+TEST(JobFileTest, WhatIsWrittenIsReadBack)
+{
+    std::vector<Job> jobs;
+    for (const std::string text :
+         {"plain", "it's", "\"both\" 'quotes'", "back\\slash", "two\nlines\n", "tab\there", "\x01",
+          "世界 😀", " spaces ", "a.b", "[x]", "#", "'''", "\"\"\"", "ends with \\", "\r\n"}) {
+        Job job;
+        job.name = "n " + text;
+        job.cron_set = "*/5 * * * * *";
+        job.command = "echo " + text;
+        job.remark = text;
+        jobs.push_back(job);
+    }
+    Job full;
+    full.name = "full";
+    full.cron_set = "@every 90s";
+    full.command = "x";
+    full.time_zone = "Europe/Berlin";
+    full.start_time = 1'800'000'000;
+    full.end_time = 4'102'444'800;
+    full.is_mutex = true;
+    full.timeout = 3661s;
+    full.run_limit = 7;
+    full.misfire_window = 0s;
+    full.stop = true;
+    jobs.push_back(full);
+
+    const JobFile file = read_job_file(write_job_file(jobs), "f");
+
+    EXPECT_THAT(file.mistakes, IsEmpty());
+    ASSERT_EQ(file.jobs.size(), jobs.size());
+    std::ranges::sort(jobs, {}, &Job::name);
+    for (std::size_t i = 0; i < jobs.size(); ++i) EXPECT_EQ(file.jobs[i].job, jobs[i]);
+}
+
+}  // namespace
+}  // namespace peercron

@@ -1,0 +1,67 @@
+#include "schedule/advice.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace peercron {
+namespace {
+
+using namespace std::chrono;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+std::vector<std::string> of(std::string_view expression, std::string_view zone = "Europe/Berlin")
+{
+    const auto schedule = Schedule::make(expression, zone, 7);
+    EXPECT_TRUE(schedule) << expression;
+    return advice(expression, *schedule, sys_days(2026y / 11 / 21));
+}
+
+TEST(Advice, SaysWhatBecomesOfAFixedTimeWhileTheClocksChange)
+{
+    EXPECT_THAT(of("0 30 2 * * *"),
+                ElementsAre("on 2027-03-28 the clocks skip 02:00 to 03:00: the fires of that time, "
+                            "such as 02:30, come down to one at 03:00",
+                            "on 2027-10-31 the clocks show 02:00 to 03:00 twice: the fires of that "
+                            "time, such as 02:30, come only the first time"));
+    EXPECT_THAT(of("0 30 2 * * *", "America/New_York"),
+                ElementsAre(HasSubstr("2027-03-14 the clocks skip 02:00 to 03:00")));
+    EXPECT_THAT(of("0 45 1 * * *", "Australia/Lord_Howe"),
+                ElementsAre(HasSubstr("the clocks show 01:30 to 02:00 twice")));
+}
+
+TEST(Advice, SaysWhatBecomesOfElapsedTime)
+{
+    EXPECT_THAT(of("*/15 2 * * *"), ElementsAre(HasSubstr("such as 02:00, do not exist"),
+                                                HasSubstr("such as 02:00, come twice")));
+}
+
+TEST(Advice, IsSilentWhereNothingSurprises)
+{
+    for (const auto* const expression :
+         {"* * * * * *", "*/5 * * * *", "0 30 4 * * *", "0 30 2 * * 1-5", "0 30 2 15 * ?",
+          "@every 90s", "@at 2027-03-28T01:30:00Z", "0 30 2 * * * 2026", "0 30 2 1 1 ? 1999"}) {
+        EXPECT_THAT(of(expression), IsEmpty()) << expression;
+    }
+    EXPECT_THAT(of("0 30 2 * * *", "UTC"), IsEmpty());
+    EXPECT_THAT(of("0 30 2 * * *", "Asia/Tokyo"), IsEmpty());
+}
+
+TEST(Advice, AsksToSpreadFullHours)
+{
+    for (const auto* const expression : {"0 0 4 * * *", "@hourly", "0 0 9-17 * * *", "0 0 1 * *"}) {
+        EXPECT_THAT(of(expression, "UTC"), ElementsAre(HasSubstr("H instead of the minute")))
+            << expression;
+    }
+    for (const auto* const expression :
+         {"0 H 4 * * *", "H 0 4 * * *", "0 0,30 4 * * *", "5 0 4 * * *", "0 0 H * * *"}) {
+        EXPECT_THAT(of(expression, "UTC"), IsEmpty()) << expression;
+    }
+    EXPECT_THAT(of("0 0 4 * MAR THU", "UTC"), ElementsAre(HasSubstr("full hours")));
+}
+
+}  // namespace
+}  // namespace peercron
