@@ -134,18 +134,18 @@ bool MysqlRows::next()
     return true;
 }
 
-std::string_view MysqlRows::text(unsigned column) const
+std::string_view MysqlRows::text(int column) const
 {
     if (is_null(column)) return {};
     return {row_[column], lengths_[column]};
 }
 
-std::int64_t MysqlRows::integer(unsigned column) const
+std::int64_t MysqlRows::integer(int column) const
 {
     return is_null(column) ? 0 : parse<std::int64_t>(text(column));
 }
 
-std::uint64_t MysqlRows::natural(unsigned column) const
+std::uint64_t MysqlRows::natural(int column) const
 {
     return is_null(column) ? 0 : parse<std::uint64_t>(text(column));
 }

@@ -46,10 +46,10 @@ public:
     bool next();
 
     // The current row's columns, from 0.
-    bool is_null(unsigned column) const { return row_[column] == nullptr; }
-    std::string_view text(unsigned column) const;  ///< empty for NULL; until next()
-    std::int64_t integer(unsigned column) const;   ///< 0 for NULL
-    std::uint64_t natural(unsigned column) const;  ///< 0 for NULL
+    bool is_null(int column) const { return row_[column] == nullptr; }
+    std::string_view text(int column) const;  ///< empty for NULL; until next()
+    std::int64_t integer(int column) const;   ///< 0 for NULL
+    std::uint64_t natural(int column) const;  ///< 0 for NULL
 
 private:
     struct Free {

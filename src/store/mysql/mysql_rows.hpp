@@ -1,8 +1,7 @@
 #pragma once
 
-#include "base/clock.hpp"
 #include "store/mysql/mysql_connection.hpp"
-#include "store/store.hpp"
+#include "store/read_rows.hpp"
 
 #include <chrono>
 #include <optional>
@@ -19,11 +18,6 @@ void read_jobs(MysqlConnection& connection, std::string_view condition, std::vec
 
 /// The ledger's rows of `condition` ("WHERE …"). Throws StoreError for a state that is not known.
 std::vector<LogRow> read_log_rows(MysqlConnection& connection, std::string_view condition);
-
-/// Throws StoreError.
-RunState read_state(std::string_view text);
-
-std::optional<WallTime> time_or_null(const MysqlRows& row, unsigned column);
 
 // As literals: NULL when there is none.
 std::string name_literal(const MysqlConnection& connection, const std::string& name);

@@ -54,6 +54,8 @@ public:
     bool is_null(int column) const;
     std::string text(int column) const;
     std::int64_t integer(int column) const;  ///< 0 for NULL
+    /// The same of a column that never holds a negative number: its 64 bits without a sign.
+    std::uint64_t natural(int column) const { return static_cast<std::uint64_t>(integer(column)); }
 
     /// Ready to be bound and run anew.
     void reset();

@@ -18,26 +18,11 @@ const SqliteSettings& migrated(const SqliteSettings& settings)
 
 void append(SqliteConnection& connection, const Job& job)
 {
-    connection
-        .cached(
-            "INSERT INTO cron (id, name, cron_set, command, remark, stop, is_mutex, start_time,"
-            " end_time, time_zone, timeout, run_limit, misfire_window, effective_from, api_change)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)")
-        .bind(job.id)
-        .bind(name_or_null(job.name))
-        .bind(job.cron_set)
-        .bind(job.command)
-        .bind(job.remark)
-        .bind(job.stop)
-        .bind(job.is_mutex)
-        .bind(job.start_time)
-        .bind(job.end_time)
-        .bind(job.time_zone)
-        .bind(job.timeout.count())
-        .bind(job.run_limit)
-        .bind(count_of(job.misfire_window))
-        .bind(to_unix_millis(job.effective_from))
-        .execute();
+    SqliteStatement& insert = connection.cached(
+        "INSERT INTO cron (id, name, cron_set, command, remark, stop, is_mutex, start_time,"
+        " end_time, time_zone, timeout, run_limit, misfire_window, effective_from, api_change)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)");
+    bind_definition(insert.bind(job.id), job).execute();
     if (job.counters == JobCounters{}) return;
     connection.cached("INSERT INTO cron_counter (cron_id, run_num, last_run_at) VALUES (?, ?, ?)")
         .bind(job.id)
@@ -156,7 +141,7 @@ StoredTerm SqliteImage::term()
         StoredTerm term;
         SqliteStatement row =
             connection.prepare("SELECT epoch, planned_through FROM term WHERE id = 1");
-        if (row.next()) term = {static_cast<Epoch>(row.integer(0)), time_or_null(row, 1)};
+        if (row.next()) term = {row.natural(0), time_or_null(row, 1)};
         return term;
     };
     return session_.run("read the term", work);

@@ -32,7 +32,7 @@ std::optional<LogRow> only(std::vector<LogRow> rows)
     if (!term.next()) {
         throw Deposed(fmt::format("epoch {} is not the store's: table term is empty", epoch));
     }
-    const auto newest = static_cast<Epoch>(term.integer(0));
+    const auto newest = term.natural(0);
     throw Deposed(
         fmt::format("epoch {} is over: the store has epoch {} of {}", epoch, newest, term.text(1)),
         newest);
@@ -211,7 +211,7 @@ std::vector<OpenRun> read_open_runs(SqliteConnection& connection)
         run.planned.fires = rows.integer(7);
         run.planned.gap_end = from_unix_millis(rows.integer(8));
         run.planned.requested_by = rows.text(10);
-        run.epoch = static_cast<Epoch>(rows.integer(9));
+        run.epoch = rows.natural(9);
         open.push_back(std::move(run));
     }
     rows.reset();
@@ -309,7 +309,7 @@ Epoch SqliteStore::newest_epoch()
 {
     const auto work = [](SqliteConnection& connection) {
         SqliteStatement& term = connection.cached("SELECT epoch FROM term WHERE id = 1");
-        const Epoch newest = term.next() ? static_cast<Epoch>(term.integer(0)) : 0;
+        const Epoch newest = term.next() ? term.natural(0) : 0;
         term.reset();
         return newest;
     };

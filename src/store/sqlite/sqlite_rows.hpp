@@ -1,8 +1,7 @@
 #pragma once
 
-#include "base/clock.hpp"
+#include "store/read_rows.hpp"
 #include "store/sqlite/sqlite_connection.hpp"
-#include "store/store.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -20,20 +19,16 @@ std::string select_jobs(std::string_view condition);
 /// To the last row; the statement is reset.
 std::vector<Job> read_jobs(SqliteStatement& rows);
 
-/// The statement for read_log_row().
+/// The statement for read_log_rows().
 std::string select_rows(std::string_view condition);
-/// The current row. Throws StoreError for a state that is not known.
-LogRow read_log_row(const SqliteStatement& row);
-/// To the last row; the statement is reset.
+/// To the last row; the statement is reset. Throws StoreError for a state that is not known.
 std::vector<LogRow> read_log_rows(SqliteStatement& rows);
 
-/// Throws StoreError.
-RunState read_state(const std::string& text);
-
-std::optional<WallTime> time_or_null(const SqliteStatement& row, int column);
-
 std::optional<std::int64_t> millis(const std::optional<WallTime>& time);
-std::optional<std::string_view> name_or_null(const std::string& name);
-std::optional<std::int64_t> count_of(const std::optional<std::chrono::seconds>& window);
+
+/// Binds what a person decides about a job, and from when it counts: name, cron_set, command,
+/// remark, stop, is_mutex, start_time, end_time, time_zone, timeout, run_limit, misfire_window,
+/// effective_from.
+SqliteStatement& bind_definition(SqliteStatement& statement, const Job& job);
 
 }  // namespace peercron

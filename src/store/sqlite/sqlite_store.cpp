@@ -150,30 +150,15 @@ Job SqliteStore::add_job(const Job& draft, WallTime now)
 {
     const auto work = [&](SqliteConnection& connection) {
         SqliteTransaction transaction(connection);
-        SqliteStatement& insert =
-            connection
-                .cached(
-                    "INSERT INTO cron (name, cron_set, command, remark, stop, is_mutex, start_time,"
-                    " end_time, time_zone, timeout, run_limit, misfire_window, effective_from,"
-                    " api_change) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)")
-                .bind(name_or_null(draft.name))
-                .bind(draft.cron_set)
-                .bind(draft.command)
-                .bind(draft.remark)
-                .bind(draft.stop)
-                .bind(draft.is_mutex)
-                .bind(draft.start_time)
-                .bind(draft.end_time)
-                .bind(draft.time_zone)
-                .bind(draft.timeout.count())
-                .bind(draft.run_limit)
-                .bind(count_of(draft.misfire_window))
-                .bind(to_unix_millis(now));
-        execute_with_name(insert, draft.name);
         Job job = draft;
-        job.id = connection.last_insert_id();
         job.effective_from = now;
         job.counters = {};
+        SqliteStatement& insert = connection.cached(
+            "INSERT INTO cron (name, cron_set, command, remark, stop, is_mutex, start_time,"
+            " end_time, time_zone, timeout, run_limit, misfire_window, effective_from,"
+            " api_change) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)");
+        execute_with_name(bind_definition(insert, job), job.name);
+        job.id = connection.last_insert_id();
         transaction.commit();
         return job;
     };
@@ -188,28 +173,12 @@ std::optional<Job> SqliteStore::update_job(JobId id, const JobPatch& patch, Wall
         if (!before) return std::nullopt;
         Job job = apply(*before, patch);
         job.effective_from = now;
-        SqliteStatement& update =
-            connection
-                .cached(
-                    "UPDATE cron SET name = ?, cron_set = ?, command = ?, remark = ?, stop = ?,"
-                    " is_mutex = ?, start_time = ?, end_time = ?, time_zone = ?, timeout = ?,"
-                    " run_limit = ?, misfire_window = ?, effective_from = ?,"
-                    " api_change = api_change + 1 WHERE id = ?")
-                .bind(name_or_null(job.name))
-                .bind(job.cron_set)
-                .bind(job.command)
-                .bind(job.remark)
-                .bind(job.stop)
-                .bind(job.is_mutex)
-                .bind(job.start_time)
-                .bind(job.end_time)
-                .bind(job.time_zone)
-                .bind(job.timeout.count())
-                .bind(job.run_limit)
-                .bind(count_of(job.misfire_window))
-                .bind(to_unix_millis(now))
-                .bind(id);
-        execute_with_name(update, job.name);
+        SqliteStatement& update = connection.cached(
+            "UPDATE cron SET name = ?, cron_set = ?, command = ?, remark = ?, stop = ?,"
+            " is_mutex = ?, start_time = ?, end_time = ?, time_zone = ?, timeout = ?,"
+            " run_limit = ?, misfire_window = ?, effective_from = ?,"
+            " api_change = api_change + 1 WHERE id = ?");
+        execute_with_name(bind_definition(update, job).bind(id), job.name);
         transaction.commit();
         return job;
     };

@@ -1,0 +1,104 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "model/job.hpp"
+#include "model/run.hpp"
+#include "store/store.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace peercron {
+
+// How the rows of our tables are read. The same for every database: a Row has is_null(column),
+// integer(column), natural(column) and text(column), as MysqlRows and SqliteStatement do.
+
+/// The columns of read_job(), but for `effective_from`, which the databases keep differently.
+inline constexpr std::string_view job_columns =
+    "id, cron_set, command, remark, stop, is_mutex, start_time, end_time, time_zone, timeout, name,"
+    " run_limit, misfire_window, run_num, last_run_at, ";
+
+/// The columns of read_log_row().
+inline constexpr std::string_view log_columns =
+    "id, cron_id, time, dispatch_time, scheduled_at, attempt, state, reason, run_server,"
+    " dispatch_server, epoch, started_at, ended_at, use_time, exit_code, term_signal, cpu_time,"
+    " max_rss, output_bytes, output, fires, gap_end, requested_by ";
+
+/// Throws StoreError.
+RunState read_state(std::string_view text);
+
+template <class Row>
+std::optional<WallTime> time_or_null(const Row& row, int column)
+{
+    if (row.is_null(column)) return std::nullopt;
+    return from_unix_millis(row.integer(column));
+}
+
+template <class Row>
+std::optional<int> int_or_null(const Row& row, int column)
+{
+    if (row.is_null(column)) return std::nullopt;
+    return static_cast<int>(row.integer(column));
+}
+
+/// The row of a query for job_columns and effective_from.
+template <class Row>
+Job read_job(const Row& row)
+{
+    Job job;
+    job.id = row.integer(0);
+    job.cron_set = row.text(1);
+    job.command = row.text(2);
+    job.remark = row.text(3);
+    job.stop = row.integer(4) != 0;
+    job.is_mutex = row.integer(5) != 0;
+    job.start_time = row.integer(6);
+    job.end_time = row.integer(7);
+    job.time_zone = row.text(8);
+    job.timeout = std::chrono::seconds(row.integer(9));
+    job.name = row.text(10);
+    job.run_limit = row.integer(11);
+    if (!row.is_null(12)) job.misfire_window = std::chrono::seconds(row.integer(12));
+    job.counters.run_num = row.integer(13);
+    job.counters.last_run_at = time_or_null(row, 14);
+    job.effective_from = from_unix_millis(row.integer(15));
+    return job;
+}
+
+/// The row of a query for log_columns. Throws StoreError for a state that is not known.
+template <class Row>
+LogRow read_log_row(const Row& row)
+{
+    LogRow log;
+    log.id = row.integer(0);
+    log.time = row.integer(2);
+    log.dispatch_time = row.integer(3);
+    log.legacy = row.is_null(4);
+    RunReport& run = log.run;
+    run.id.job = row.integer(1);
+    run.id.scheduled_at = time_or_null(row, 4).value_or(from_unix_seconds(log.time));
+    run.id.attempt = static_cast<std::int32_t>(row.integer(5));
+    run.state = read_state(row.text(6));
+    run.reason = row.text(7);
+    run.run_server = row.text(8);
+    run.dispatch_server = row.text(9);
+    run.epoch = row.natural(10);
+    run.started_at = time_or_null(row, 11);
+    run.ended_at = time_or_null(row, 12);
+    run.use_time = std::chrono::milliseconds(row.integer(13));
+    run.exit_code = int_or_null(row, 14);
+    run.term_signal = int_or_null(row, 15);
+    run.cpu_time = std::chrono::milliseconds(row.integer(16));
+    run.max_rss = row.integer(17);
+    run.output_bytes = row.integer(18);
+    run.output = row.text(19);
+    log.fires = row.integer(20);
+    log.gap_end = time_or_null(row, 21);
+    log.requested_by = row.text(22);
+    return log;
+}
+
+}  // namespace peercron
