@@ -87,10 +87,13 @@ JobChange addition(const Job& job)
 
 JobChange update(const Job& before, const Job& after)
 {
-    JobChange change{JobChange::Kind::update, before.name, before.id, {}, {{"id", before.id}}};
+    JobChange change{JobChange::Kind::update,
+                     before.name,
+                     before.id,
+                     differences(before, after),
+                     {{"id", before.id}}};
     for (const Field& field : fields) {
         if (field.value(before) == field.value(after)) continue;
-        change.fields.push_back({std::string(field.name), field.text(before), field.text(after)});
         change.request[field.parameter] = field.value(after);
     }
     return change;
@@ -107,6 +110,16 @@ JobChange removal(const Job& job)
 }
 
 }  // namespace
+
+std::vector<FieldChange> differences(const Job& before, const Job& after)
+{
+    std::vector<FieldChange> changed;
+    for (const Field& field : fields) {
+        if (field.value(before) == field.value(after)) continue;
+        changed.push_back({std::string(field.name), field.text(before), field.text(after)});
+    }
+    return changed;
+}
 
 Job job_of(const json::value& answer)
 {

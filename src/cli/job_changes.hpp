@@ -21,6 +21,9 @@ struct FieldChange {
     std::string after;   ///< empty for one that is deleted
 };
 
+/// What is different about a job; of two that are there.
+std::vector<FieldChange> differences(const Job& before, const Job& after);
+
 /// What is to be done for one job.
 struct JobChange {
     enum class Kind : unsigned char { add, update, remove };

@@ -1,6 +1,7 @@
 #include "cli/job_commands.hpp"
 
 #include "cli/answer_fields.hpp"
+#include "cli/history_command.hpp"
 #include "cli/job_arguments.hpp"
 #include "cli/moments.hpp"
 #include "cli/run_wait.hpp"
@@ -413,6 +414,7 @@ void add_job_commands(CLI::App& app, Action& chosen)
     add_change_command(group, chosen, "delete", "deleted", "Delete a job; its log rows stay",
                        "peercron job delete backup");
     add_run_now_command(group, chosen);
+    add_history_command(group, chosen);
 
     CLI::App& count = *group.add_subcommand("count", "Say how many jobs there are");
     count.footer("Example:\n  peercron job count --json");

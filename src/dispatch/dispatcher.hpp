@@ -27,7 +27,8 @@ public:
     struct Parts {
         const Clock& clock;
         Coordinator& coordinator;
-        StorePool& store;  ///< its own: a commit waits for nobody
+        StorePool& store;          ///< its own: a commit waits for nobody
+        StorePool& history_store;  ///< for what nobody waits for
         Connect connect;
         /// When this node last lost its connection from that dispatcher; nullopt when it did not.
         std::function<std::optional<WallTime>(const NodeName&)> lost_dispatcher;

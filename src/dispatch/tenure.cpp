@@ -46,6 +46,7 @@ Dispatcher::Tenure::Tenure(Dispatcher& dispatcher, Epoch lock_epoch)
     : dispatcher_(dispatcher),
       lock_epoch_(lock_epoch),
       term_(lock_epoch, dispatcher.self_, dispatcher.settings_, dispatcher.jobs_, dispatcher.now()),
+      historian_(dispatcher.executor_, dispatcher.parts_.clock, dispatcher.parts_.history_store),
       tasks_(dispatcher.executor_),
       wake_(dispatcher.executor_),
       answered_(dispatcher.executor_)
@@ -102,6 +103,7 @@ asio::awaitable<void> Dispatcher::Tenure::take_over()
     sync_links();
     tasks_.spawn("members", follow_members());
     tasks_.spawn("beat", beat());
+    tasks_.spawn("history", historian_.run());
     co_await await_accounts();
     co_await poll_jobs();
     // Read after the accounts were given: what had ended by then is final here.
@@ -157,6 +159,7 @@ asio::awaitable<void> Dispatcher::Tenure::poll_jobs()
     try {
         const std::vector<JobId> changed = co_await dispatcher_.refresh_jobs();
         if (begun_) changed_jobs_.insert(changed.begin(), changed.end());
+        historian_.notice(changed);
     } catch (const StoreError& error) {
         trouble = error.what();
     }

@@ -3,6 +3,7 @@
 #include "base/event.hpp"
 #include "base/task_group.hpp"
 #include "dispatch/dispatcher.hpp"
+#include "dispatch/historian.hpp"
 #include "dispatch/term.hpp"
 
 #include <map>
@@ -75,6 +76,7 @@ private:
     Dispatcher& dispatcher_;
     const Epoch lock_epoch_;
     Term term_;
+    Historian historian_;
     TaskGroup tasks_;
     bool begun_ = false;
     Epoch newer_epoch_ = 0;  ///< that a node has heard of

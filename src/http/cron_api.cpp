@@ -104,6 +104,58 @@ asio::awaitable<Response> show_job(const ApiContext& context, const Call& call)
     co_return answer(write);
 }
 
+std::string_view what_was_done(const Revision& revision)
+{
+    if (!revision.before) return "add";
+    if (!revision.after) return "delete";
+    if (revision.before->stop != revision.after->stop) {
+        Job same = *revision.after;
+        same.stop = revision.before->stop;
+        if (same == *revision.before) return revision.after->stop ? "stop" : "start";
+    }
+    return "update";
+}
+
+void write_revision(JsonWriter& json, const Revision& revision)
+{
+    const auto definition = [&json](std::string_view name, const std::optional<Job>& job) {
+        json.key(name);
+        if (job) {
+            write_definition(json, *job);
+        } else {
+            json.null();
+        }
+    };
+    json.begin_object();
+    json.field("id", revision.id);
+    json.field("cron_id", revision.job);
+    json.field("action", what_was_done(revision));
+    json.field("effective_from", to_unix_millis(revision.effective_from));
+    json.field("who", revision.by.who);
+    json.field("from", revision.by.from);
+    definition("before", revision.before);
+    definition("after", revision.after);
+    json.end_object();
+}
+
+/// Of a job that is deleted as well.
+asio::awaitable<Response> show_history(const ApiContext& context, const Call& call)
+{
+    const Page page = read_page(call.params);
+    RevisionQuery query;
+    query.job = parse_job_id("id", call.id);
+    query.offset = page.offset;
+    query.limit = page.limit;
+    const auto find = [&query](Store& store) { return store.find_revisions(query); };
+    RevisionPage found = co_await context.store.call(find);
+    if (found.total == 0) {
+        throw HttpError(http::status::not_found,
+                        fmt::format("id: there is no job {}, and there was none", call.id));
+    }
+    auto chunks = page_of<Revision>(std::move(found.revisions), found.total, write_revision);
+    co_return co_await answer_in_chunks(std::move(chunks));
+}
+
 /// Tells the dispatcher; what goes wrong on the way is an Error as well.
 asio::awaitable<Result<void>> announce(const ApiContext& context, std::vector<JobId> ids)
 {
@@ -161,6 +213,11 @@ JobPatch difference(const Job& job, const Job& draft)
     return patch;
 }
 
+Edit edit_by(const Caller& caller, WallTime now)
+{
+    return {now, Author{caller.name, caller.address}};
+}
+
 struct AddedJob {
     Job job;
     std::string_view done;
@@ -176,24 +233,25 @@ struct AddedJob {
 
 /// Takes no more jobs than context.max_jobs, as far as this node knows how many there are.
 AddedJob add_or_replace(Store& store, const ApiContext& context, std::size_t jobs_known,
-                        const Job& draft, bool replace, WallTime now)
+                        const Job& draft, bool replace, const Edit& edit)
 {
     // Twice, because another call may add or delete the name in between.
     for (int tries = 0; replace && tries < 2; ++tries) {
         if (const auto there = store.find_job_by_name(draft.name)) {
             const JobPatch patch = difference(*there, draft);
             if (patch == JobPatch()) return {*there, "left unchanged"};
-            if (const auto job = store.update_job(there->id, patch, now)) return {*job, "replaced"};
+            if (const auto job = store.update_job(there->id, patch, edit))
+                return {*job, "replaced"};
         }
         if (jobs_known >= context.max_jobs) refuse_more_jobs(context.max_jobs);
         try {
-            return {store.add_job(draft, now), "added"};
+            return {store.add_job(draft, edit), "added"};
         } catch (const NameTaken&) {
             continue;
         }
     }
     if (jobs_known >= context.max_jobs) refuse_more_jobs(context.max_jobs);
-    return {store.add_job(draft, now), "added"};
+    return {store.add_job(draft, edit), "added"};
 }
 
 asio::awaitable<Response> add_job(const ApiContext& context, const Call& call)
@@ -208,8 +266,9 @@ asio::awaitable<Response> add_job(const ApiContext& context, const Call& call)
         refuse("replace: given without a name; the job of that name is replaced");
     }
     const std::size_t known = context.jobs_known();
+    const Edit edit = edit_by(call.caller, now);
     const auto add = [&](Store& store) {
-        return add_or_replace(store, context, known, draft, replace, now);
+        return add_or_replace(store, context, known, draft, replace, edit);
     };
     const auto [job, done] = co_await context.store.call(add);
     co_return co_await finish(context, call.caller, job, done);
@@ -247,7 +306,8 @@ asio::awaitable<Response> clear_jobs(const ApiContext& context, const Call& call
     for (std::span<const JobId> rest = ids; !rest.empty();) {
         const auto some = rest.first(std::min(rest.size(), jobs_per_delete));
         rest = rest.subspan(some.size());
-        const auto remove = [some](Store& store) { return store.delete_jobs(some); };
+        const Edit edit = edit_by(call.caller, context.clock.now());
+        const auto remove = [some, &edit](Store& store) { return store.delete_jobs(some, edit); };
         deleted += co_await context.store.call(remove);
         std::vector<JobId> gone(some.begin(), some.end());
         const Result<void> told = co_await announce(context, std::move(gone));
@@ -277,11 +337,12 @@ asio::awaitable<Response> update_job(const ApiContext& context, const Call& call
     if (call.params.size() == 1) {
         refuse("nothing to change: only id was given; see /openapi.json for what may be changed");
     }
+    const Edit edit = edit_by(call.caller, now);
     const auto update = [&](Store& store) -> std::optional<Job> {
         const std::optional<Job> job = store.find_job(id);
         if (!job) return std::nullopt;
         check_whole(apply(*job, patch), patch, context.default_time_zone);
-        return store.update_job(id, patch, now);
+        return store.update_job(id, patch, edit);
     };
     const std::optional<Job> job = co_await context.store.call(update);
     if (!job) refuse_unknown_job(given_id);
@@ -293,13 +354,13 @@ asio::awaitable<Response> update_job(const ApiContext& context, const Call& call
 asio::awaitable<Response> set_stop(const ApiContext& context, const Call& call, bool stop)
 {
     const JobId id = parse_job_id("id", call.id);
-    const WallTime now = context.clock.now();
-    const auto change = [id, stop, now](Store& store) -> std::optional<Job> {
+    const Edit edit = edit_by(call.caller, context.clock.now());
+    const auto change = [id, stop, &edit](Store& store) -> std::optional<Job> {
         std::optional<Job> job = store.find_job(id);
         if (!job || job->stop == stop) return job;
         JobPatch patch;
         patch.stop = stop;
-        return store.update_job(id, patch, now);
+        return store.update_job(id, patch, edit);
     };
     const std::optional<Job> job = co_await context.store.call(change);
     if (!job) refuse_unknown_job(call.id);
@@ -320,7 +381,8 @@ asio::awaitable<Response> start_job(const ApiContext& context, const Call& call)
 asio::awaitable<Response> delete_job(const ApiContext& context, const Call& call)
 {
     const JobId id = parse_job_id("id", call.id);
-    const auto remove = [id](Store& store) { return store.delete_job(id); };
+    const Edit edit = edit_by(call.caller, context.clock.now());
+    const auto remove = [id, &edit](Store& store) { return store.delete_job(id, edit); };
     const std::optional<Job> job = co_await context.store.call(remove);
     if (!job) refuse_unknown_job(call.id);
     co_return co_await finish(context, call.caller, *job, "deleted");
@@ -352,6 +414,14 @@ void add_cron_routes(Router& router, const ApiContext& context)
         .methods = {verb::get},
         .role = Role::read,
         .handler = bind(context, show_job),
+    });
+    router.add({
+        .pattern = "/cron/{id}/history",
+        .methods = {verb::get},
+        .role = Role::read,
+        .params = {{.name = "page", .type = ParamType::integer},
+                   {.name = "limit", .type = ParamType::integer}},
+        .handler = bind(context, show_history),
     });
     router.add({
         .pattern = "/cron/add",

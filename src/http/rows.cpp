@@ -15,9 +15,7 @@ void field_millis(JsonWriter& json, std::string_view name, const std::optional<W
     }
 }
 
-}  // namespace
-
-void write_job_fields(JsonWriter& json, const Job& job, const JobView& view)
+void write_definition_fields(JsonWriter& json, const Job& job)
 {
     json.field("id", job.id);
     json.field("cron_set", job.cron_set);
@@ -37,6 +35,20 @@ void write_job_fields(JsonWriter& json, const Job& job, const JobView& view)
     } else {
         json.null();
     }
+}
+
+}  // namespace
+
+void write_definition(JsonWriter& json, const Job& job)
+{
+    json.begin_object();
+    write_definition_fields(json, job);
+    json.end_object();
+}
+
+void write_job_fields(JsonWriter& json, const Job& job, const JobView& view)
+{
+    write_definition_fields(json, job);
     json.field("run_num", job.counters.run_num);
     field_millis(json, "last_run_at", job.counters.last_run_at);
     field_millis(json, "next_run_at", next_fire(job, view.default_time_zone, view.now));

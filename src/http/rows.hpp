@@ -16,6 +16,9 @@ struct JobView {
     WallTime now{};
 };
 
+/// What a person decides about a job.
+void write_definition(JsonWriter& json, const Job& job);
+
 /// The fields of a job, into an object that is open.
 void write_job_fields(JsonWriter& json, const Job& job, const JobView& view);
 void write_job(JsonWriter& json, const Job& job, const JobView& view);

@@ -222,7 +222,8 @@ private:
     {
         const auto connect = [this](NodeName node) { return connect_to(std::move(node)); };
         const auto lost = [this](const NodeName& node) { return agent_.lost_dispatcher(node); };
-        return Dispatcher::Parts{clock_, *coordinator_, plan_store_, connect, lost, *metrics_};
+        return Dispatcher::Parts{clock_,  *coordinator_, plan_store_, api_store_,
+                                 connect, lost,          *metrics_};
     }
 
     ApiContext api_context()

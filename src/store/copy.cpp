@@ -41,7 +41,8 @@ void check_beginning(StoreImage& from, StoreImage& to, const StoreTotals& there)
 
 std::string in_words(const StoreTotals& totals)
 {
-    std::string text = fmt::format("{} jobs, {} rows", totals.jobs, all_rows(totals));
+    std::string text = fmt::format("{} jobs, {} revisions, {} rows", totals.jobs, totals.revisions,
+                                   all_rows(totals));
     for (const auto& [state, count] : totals.rows_by_state) {
         text += fmt::format(", {} {}", count, state);
     }
@@ -70,6 +71,12 @@ StoreTotals copy_store(StoreImage& from, StoreImage& to,
         last = jobs.back().id;
         progress.jobs += static_cast<std::int64_t>(jobs.size());
         on_progress(progress);
+    }
+    for (std::int64_t last = there.last_revision;;) {
+        const std::vector<Revision> revisions = from.revisions_after(last, jobs_at_once);
+        if (revisions.empty()) break;
+        to.append_revisions(revisions);
+        last = revisions.back().id;
     }
     for (std::int64_t last = there.last_row;;) {
         const std::vector<LogRow> rows = from.rows_after(last, rows_at_once);

@@ -14,9 +14,9 @@ struct CopyProgress {
     std::int64_t all_rows = 0;
 };
 
-/// Copies jobs, ledger and term into `to`, in order of their ids, and checks that both hold the
-/// same in the end; returns the totals. Goes on where an earlier copy was cut off: what `to` holds
-/// already must be the beginning of what `from` holds.
+/// Copies jobs, their history, ledger and term into `to`, in order of their ids, and checks that
+/// both hold the same in the end; returns the totals. Goes on where an earlier copy was cut off:
+/// what `to` holds already must be the beginning of what `from` holds.
 ///
 /// Throws StoreError when a store does not do its part, when `to` holds something else, and when
 /// the totals differ in the end.

@@ -2,7 +2,9 @@
 
 #include "base/clock.hpp"
 #include "model/job.hpp"
+#include "model/revision.hpp"
 #include "model/run.hpp"
+#include "store/definition_text.hpp"
 #include "store/store.hpp"
 
 #include <chrono>
@@ -26,6 +28,10 @@ inline constexpr std::string_view log_columns =
     "id, cron_id, time, dispatch_time, scheduled_at, attempt, state, reason, run_server,"
     " dispatch_server, epoch, started_at, ended_at, use_time, exit_code, term_signal, cpu_time,"
     " max_rss, output_bytes, output, fires, gap_end, requested_by ";
+
+/// The columns of read_revision().
+inline constexpr std::string_view revision_columns =
+    "id, cron_id, effective_from, author, origin, definition_before, definition_after ";
 
 /// Throws StoreError.
 RunState read_state(std::string_view text);
@@ -66,6 +72,21 @@ Job read_job(const Row& row)
     job.counters.last_run_at = time_or_null(row, 14);
     job.effective_from = from_unix_millis(row.integer(15));
     return job;
+}
+
+/// The row of a query for revision_columns. Throws StoreError for a definition that it cannot read.
+template <class Row>
+Revision read_revision(const Row& row)
+{
+    Revision revision;
+    revision.id = row.integer(0);
+    revision.job = row.integer(1);
+    revision.effective_from = from_unix_millis(row.integer(2));
+    revision.by.who = row.text(3);
+    revision.by.from = row.text(4);
+    if (!row.is_null(5)) revision.before = read_definition(revision.job, row.text(5));
+    if (!row.is_null(6)) revision.after = read_definition(revision.job, row.text(6));
+    return revision;
 }
 
 /// The row of a query for log_columns. Throws StoreError for a state that is not known.

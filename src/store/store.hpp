@@ -1,6 +1,7 @@
 #pragma once
 
 #include "model/job.hpp"
+#include "model/revision.hpp"
 #include "model/run.hpp"
 
 #include <cstddef>
@@ -66,6 +67,17 @@ struct JobPage {
 struct JobCount {
     std::int64_t total = 0;
     std::int64_t stopped = 0;
+};
+
+/// A page of the history of one job, newest first.
+struct RevisionQuery {
+    JobId job = 0;
+    std::size_t offset = 0;
+    std::size_t limit = 50;
+};
+struct RevisionPage {
+    std::vector<Revision> revisions;
+    std::int64_t total = 0;
 };
 
 /// How far a reader has followed table `cron`.
@@ -170,16 +182,27 @@ public:
     virtual std::vector<Job> find_jobs_by_id(std::span<const JobId> ids) = 0;
     virtual std::optional<Job> find_job_by_name(const std::string& name) = 0;
     virtual JobCount count_jobs() = 0;
-    /// Adds `draft` under a new id, effective from `now`; returns the row. Throws NameTaken.
-    virtual Job add_job(const Job& draft, WallTime now) = 0;
-    /// Applies `patch`, effective from `now`; nullopt when there is no such job. Throws NameTaken.
-    virtual std::optional<Job> update_job(JobId id, const JobPatch& patch, WallTime now) = 0;
-    /// Deletes the row (its ledger rows stay) and returns it; nullopt when there is no such job.
-    virtual std::optional<Job> delete_job(JobId id) = 0;
+    // Each change adds to the history of its job, in one transaction with it.
+    /// Adds `draft` under a new id, effective from `edit.at`; returns the row. Throws NameTaken.
+    virtual Job add_job(const Job& draft, const Edit& edit) = 0;
+    /// Applies `patch`, effective from `edit.at`; nullopt when there is no such job. Throws
+    /// NameTaken.
+    virtual std::optional<Job> update_job(JobId id, const JobPatch& patch, const Edit& edit) = 0;
+    /// Deletes the row (ledger and history stay) and returns it; nullopt when there is no such job.
+    virtual std::optional<Job> delete_job(JobId id, const Edit& edit) = 0;
     /// Deletes those of them that exist; returns how many did.
-    virtual std::int64_t delete_jobs(std::span<const JobId> ids) = 0;
+    virtual std::int64_t delete_jobs(std::span<const JobId> ids, const Edit& edit) = 0;
     virtual JobChanges changes_since(const JobCursor& cursor) = 0;
     virtual std::vector<JobId> job_ids() = 0;
+
+    // History.
+    virtual RevisionPage find_revisions(const RevisionQuery& query) = 0;
+    /// The jobs that there are, and those that the history does not know to be deleted.
+    virtual std::vector<JobId> known_jobs() = 0;
+    /// Completes the histories of these jobs: one that is not as its newest revision says, or that
+    /// is gone, was changed in the database itself and gets a revision. Returns how many did.
+    /// @param now when a job that is gone is taken to be deleted.
+    virtual std::size_t note_changes(std::span<const JobId> ids, WallTime now) = 0;
 
     // Ledger.
     /// The newest epoch that has begun; 0 when none has.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "model/job.hpp"
+#include "model/revision.hpp"
 #include "store/store.hpp"
 
 #include <cstdint>
@@ -22,6 +23,8 @@ struct StoreTotals {
     std::map<std::string, std::int64_t> rows_by_state;  ///< of the ledger
     std::int64_t last_row = 0;
     std::int64_t row_id_sum = 0;
+    std::int64_t revisions = 0;
+    std::int64_t last_revision = 0;
 
     friend bool operator==(const StoreTotals&, const StoreTotals&) = default;
 };
@@ -45,11 +48,13 @@ public:
     virtual std::vector<Job> jobs_after(JobId after, std::size_t limit) = 0;
     /// The same of the ledger, and not many more than 8 MiB of output.
     virtual std::vector<LogRow> rows_after(std::int64_t after, std::size_t limit) = 0;
+    virtual std::vector<Revision> revisions_after(std::int64_t after, std::size_t limit) = 0;
     virtual StoredTerm term() = 0;
 
     // Each is one transaction.
     /// With their ids, moments and counters.
     virtual void append_jobs(std::span<const Job> jobs) = 0;
+    virtual void append_revisions(std::span<const Revision> revisions) = 0;
     virtual void append_rows(std::span<const LogRow> rows) = 0;
     /// A greater epoch that is there already stays. No later job gets an id that the ledger knows.
     virtual void finish(const StoredTerm& term) = 0;

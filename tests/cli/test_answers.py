@@ -33,6 +33,13 @@ def log_list(asked):
 ANSWERS = {
     "GET /cron/list": lambda asked: ([job()] if asked.query.get("name") == "backup" else
                                      page(JOBS[:1], 3) if asked.query else JOBS),
+    "GET /cron/12/history": {"list": [
+        {"id": 9, "cron_id": 12, "action": "delete", "effective_from": 1795219300000, "who": "ops", "from": "10.0.0.7",
+         "before": job(), "after": None},
+        {"id": 8, "cron_id": 12, "action": "update", "effective_from": 1795219200000, "who": "", "from": "",
+         "before": job(remark="x", timeout=0), "after": job(remark="", timeout=5400, cron_set="@daily")},
+        {"id": 7, "cron_id": 12, "action": "add", "effective_from": 1795219100000, "who": "anonymous", "from": "127.0.0.1",
+         "before": None, "after": job()}], "total": 4},
     "GET /cron/12": {**job(is_mutex=True, timeout=5400, time_zone="Europe/Berlin", start_time=1795219200,
                            misfire_window=0, run_num=2, remark="nightly"),
                      "next": ["2026-11-21T01:00:05+01:00", "2026-11-21T01:00:10+01:00"], "schedule_error": None},
@@ -72,6 +79,7 @@ COMMANDS = {
     "log_show": ["log", "show", 501],
     "run_kill": ["run", "kill", 501],
     "node_list": ["node", "list"],
+    "job_history": ["job", "history", 12],
     "status": ["status"],
 }
 

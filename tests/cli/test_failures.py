@@ -13,6 +13,7 @@ CALLS = {
     "job_add": (["job", "add", "--cron", "@daily", "--command", "date"], "POST /cron/add"),
     "job_list": (["job", "list"], "GET /cron/list"),
     "job_show": (["job", "show", 12], "GET /cron/12"),
+    "job_history": (["job", "history", 12], "GET /cron/12/history"),
     "job_update": (["job", "update", 12, "--remark", "x"], "POST /cron/update"),
     "job_stop": (["job", "stop", 12], "POST /cron/stop/12"),
     "job_start": (["job", "start", 12], "POST /cron/start/12"),

@@ -226,9 +226,7 @@ std::vector<std::string> counter_statements(MysqlConnection& connection,
     for (const auto& [id, job] : jobs) {
         rows.add(fmt::format("({},{},{})", id, job.run_num, to_unix_millis(*job.last_run_at)));
     }
-    std::vector<std::string> statements;
-    for (RowStatement& statement : rows.take()) statements.push_back(std::move(statement.sql));
-    return statements;
+    return texts(rows.take());
 }
 
 }  // namespace peercron

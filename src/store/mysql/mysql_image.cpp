@@ -1,5 +1,6 @@
 #include "store/mysql/mysql_image.hpp"
 
+#include "store/mysql/history_rows.hpp"
 #include "store/mysql/ledger_rows.hpp"
 #include "store/mysql/migrate.hpp"
 #include "store/mysql/mysql_rows.hpp"
@@ -21,13 +22,6 @@ const MysqlSettings& migrated(const MysqlSettings& settings)
 {
     migrate(settings);
     return settings;
-}
-
-std::vector<std::string> texts(std::vector<RowStatement> statements)
-{
-    std::vector<std::string> sql;
-    for (RowStatement& statement : statements) sql.push_back(std::move(statement.sql));
-    return sql;
 }
 
 /// The last id of the rows to read, so that their outputs are not more than output_at_once.
@@ -95,6 +89,12 @@ StoreTotals MysqlImage::totals()
                 totals.rows_by_state.emplace(states.text(0), states.integer(1));
             }
         }
+        {
+            MysqlRows revisions = connection.query("SELECT COUNT(*), MAX(id) FROM cron_revision");
+            revisions.next();
+            totals.revisions = revisions.integer(0);
+            totals.last_revision = revisions.integer(1);
+        }
         MysqlRows rows = connection.query("SELECT MAX(id), SUM(id) FROM log");
         rows.next();
         totals.last_row = rows.integer(0);
@@ -125,6 +125,15 @@ std::vector<LogRow> MysqlImage::rows_after(std::int64_t after, std::size_t limit
     return session_.run("read the ledger", Repeat::safe, work);
 }
 
+std::vector<Revision> MysqlImage::revisions_after(std::int64_t after, std::size_t limit)
+{
+    const auto work = [&](MysqlConnection& connection) {
+        return read_revisions(connection,
+                              fmt::format("WHERE id > {} ORDER BY id LIMIT {}", after, limit));
+    };
+    return session_.run("read the history of the jobs", Repeat::safe, work);
+}
+
 StoredTerm MysqlImage::term()
 {
     const auto work = [](MysqlConnection& connection) {
@@ -145,6 +154,15 @@ void MysqlImage::append_jobs(std::span<const Job> jobs)
     session_.run(fmt::format("write {} jobs", jobs.size()), Repeat::unsafe, work);
 }
 
+void MysqlImage::append_revisions(std::span<const Revision> revisions)
+{
+    const auto work = [&](MysqlConnection& connection) {
+        MysqlTransaction transaction(connection);
+        transaction.commit(texts(history_statements(connection, revisions)));
+    };
+    session_.run(fmt::format("write {} revisions", revisions.size()), Repeat::unsafe, work);
+}
+
 void MysqlImage::append_rows(std::span<const LogRow> rows)
 {
     const auto work = [&](MysqlConnection& connection) {
@@ -163,7 +181,9 @@ void MysqlImage::finish(const StoredTerm& term)
                         term.epoch, nullable(term.planned_through)));
         std::int64_t known = 0;
         {
-            MysqlRows rows = connection.query("SELECT MAX(cron_id) FROM log");
+            MysqlRows rows = connection.query(
+                "SELECT GREATEST(COALESCE((SELECT MAX(cron_id) FROM log), 0),"
+                " COALESCE((SELECT MAX(cron_id) FROM cron_revision), 0))");
             rows.next();
             known = rows.integer(0);
         }

@@ -1,4 +1,6 @@
 #include "store/mysql/mysql_store.hpp"
+#include "store/history.hpp"
+#include "store/mysql/history_rows.hpp"
 #include "store/mysql/mysql_rows.hpp"
 #include "store/text.hpp"
 
@@ -164,9 +166,10 @@ JobCount MysqlStore::count_jobs()
     return session_.run("count the jobs", Repeat::safe, work);
 }
 
-Job MysqlStore::add_job(const Job& draft, WallTime now)
+Job MysqlStore::add_job(const Job& draft, const Edit& edit)
 {
     const auto work = [&](MysqlConnection& connection) {
+        MysqlTransaction transaction(connection);
         try {
             connection.execute(fmt::format(
                 "INSERT INTO cron (name, cron_set, command, remark, stop, is_mutex, start_time,"
@@ -178,60 +181,87 @@ Job MysqlStore::add_job(const Job& draft, WallTime now)
                 connection.quote(draft.command), connection.quote(draft.remark), draft.stop,
                 draft.is_mutex, draft.start_time, draft.end_time, connection.quote(draft.time_zone),
                 draft.timeout.count(), draft.run_limit, window_literal(draft.misfire_window),
-                to_unix_millis(now)));
+                to_unix_millis(edit.at)));
         } catch (const MysqlError& error) {
             if (error.code() == ER_DUP_ENTRY) throw_name_taken(draft.name);
             throw;
         }
         Job job = draft;
         job.id = connection.last_insert_id();
-        job.effective_from = now;
+        job.effective_from = edit.at;
         job.counters = {};
+        const Revision revision = make_revision(std::nullopt, job, edit);
+        transaction.commit(texts(history_statements(connection, {&revision, 1})));
         return job;
     };
     return session_.run("add the job", Repeat::unsafe, work);
 }
 
-std::optional<Job> MysqlStore::update_job(JobId id, const JobPatch& patch, WallTime now)
+std::optional<Job> MysqlStore::update_job(JobId id, const JobPatch& patch, const Edit& edit)
 {
-    const auto work = [&](MysqlConnection& connection) {
-        std::uint64_t matched = 0;
+    const auto work = [&](MysqlConnection& connection) -> std::optional<Job> {
+        MysqlTransaction transaction(connection);
+        std::vector<Revision> revisions;
+        const std::optional<Job> before = lock_and_note(connection, id, edit.at, revisions);
+        if (!before) return std::nullopt;
+        Job job = apply(*before, patch);
+        job.effective_from = edit.at;
+        revisions.push_back(make_revision(before, job, edit));
         try {
-            matched = connection.execute(fmt::format(
+            connection.execute(fmt::format(
                 "UPDATE cron SET {}effective_from = {}, effective_set_at = CURRENT_TIMESTAMP(6),"
                 " changed_at = CURRENT_TIMESTAMP(6) WHERE id = {}",
-                assignments(connection, patch), to_unix_millis(now), id));
+                assignments(connection, patch), to_unix_millis(edit.at), id));
         } catch (const MysqlError& error) {
             if (error.code() == ER_DUP_ENTRY) throw_name_taken(patch.name.value_or(""));
             throw;
         }
-        return matched == 0 ? std::nullopt : read_one(connection, id);
+        transaction.commit(texts(history_statements(connection, revisions)));
+        return job;
     };
     return session_.run(fmt::format("change job {}", id), Repeat::safe, work);
 }
 
-std::optional<Job> MysqlStore::delete_job(JobId id)
+std::optional<Job> MysqlStore::delete_job(JobId id, const Edit& edit)
 {
-    const auto work = [&](MysqlConnection& connection) {
+    const auto work = [&](MysqlConnection& connection) -> std::optional<Job> {
         MysqlTransaction transaction(connection);
-        std::optional<Job> job = read_one(connection, id, " FOR UPDATE");
-        transaction.commit({fmt::format("DELETE FROM cron WHERE id = {}", id),
-                            fmt::format("DELETE FROM cron_counter WHERE cron_id = {}", id)});
+        std::vector<Revision> revisions;
+        const std::optional<Job> job = lock_and_note(connection, id, edit.at, revisions);
+        if (!job) return std::nullopt;
+        revisions.push_back(make_revision(job, std::nullopt, edit));
+        std::vector<std::string> statements = texts(history_statements(connection, revisions));
+        statements.push_back(fmt::format("DELETE FROM cron WHERE id = {}", id));
+        statements.push_back(fmt::format("DELETE FROM cron_counter WHERE cron_id = {}", id));
+        transaction.commit(std::move(statements));
         return job;
     };
     return session_.run(fmt::format("delete job {}", id), Repeat::unsafe, work);
 }
 
-std::int64_t MysqlStore::delete_jobs(std::span<const JobId> ids)
+std::int64_t MysqlStore::delete_jobs(std::span<const JobId> ids, const Edit& edit)
 {
     if (ids.empty()) return 0;
     const auto work = [&](MysqlConnection& connection) {
         const std::string list = fmt::format("{}", fmt::join(ids, ", "));
         MysqlTransaction transaction(connection);
-        const std::uint64_t deleted =
-            connection.execute(fmt::format("DELETE FROM cron WHERE id IN ({})", list));
-        transaction.commit({fmt::format("DELETE FROM cron_counter WHERE cron_id IN ({})", list)});
-        return static_cast<std::int64_t>(deleted);
+        {
+            MysqlRows lock = connection.query(
+                fmt::format("SELECT id FROM cron WHERE id IN ({}) ORDER BY id FOR UPDATE", list));
+            while (lock.next()) {
+            }
+        }
+        std::vector<Job> jobs;
+        read_jobs(connection, fmt::format("WHERE id IN ({})", list), jobs);
+        std::vector<Revision> revisions;
+        for (const Job& job : jobs) {
+            revisions.push_back(make_revision(job, std::nullopt, edit));
+        }
+        std::vector<std::string> statements = texts(history_statements(connection, revisions));
+        statements.push_back(fmt::format("DELETE FROM cron WHERE id IN ({})", list));
+        statements.push_back(fmt::format("DELETE FROM cron_counter WHERE cron_id IN ({})", list));
+        transaction.commit(std::move(statements));
+        return std::ssize(jobs);
     };
     return session_.run(fmt::format("delete {} jobs", ids.size()), Repeat::safe, work);
 }

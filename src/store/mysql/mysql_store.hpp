@@ -20,14 +20,18 @@ public:
     std::vector<Job> find_jobs_by_id(std::span<const JobId> ids) override;
     std::optional<Job> find_job_by_name(const std::string& name) override;
     JobCount count_jobs() override;
-    Job add_job(const Job& draft, WallTime now) override;
-    std::optional<Job> update_job(JobId id, const JobPatch& patch, WallTime now) override;
-    std::optional<Job> delete_job(JobId id) override;
-    std::int64_t delete_jobs(std::span<const JobId> ids) override;
+    Job add_job(const Job& draft, const Edit& edit) override;
+    std::optional<Job> update_job(JobId id, const JobPatch& patch, const Edit& edit) override;
+    std::optional<Job> delete_job(JobId id, const Edit& edit) override;
+    std::int64_t delete_jobs(std::span<const JobId> ids, const Edit& edit) override;
     /// Finds changes of transactions that were open for up to 30 s; a row that is changed by hand
     /// in one that takes longer is seen at its next change.
     JobChanges changes_since(const JobCursor& cursor) override;
     std::vector<JobId> job_ids() override;
+
+    RevisionPage find_revisions(const RevisionQuery& query) override;
+    std::vector<JobId> known_jobs() override;
+    std::size_t note_changes(std::span<const JobId> ids, WallTime now) override;
 
     Epoch newest_epoch() override;
     TermStart begin_term(Epoch epoch, const NodeName& dispatcher) override;

@@ -30,6 +30,13 @@ void RowStatements::finish()
     done_.push_back(std::exchange(current_, {}));
 }
 
+std::vector<std::string> texts(std::vector<RowStatement> statements)
+{
+    std::vector<std::string> sql;
+    for (RowStatement& statement : statements) sql.push_back(std::move(statement.sql));
+    return sql;
+}
+
 std::string nullable(std::optional<int> value)
 {
     return value ? std::to_string(*value) : "NULL";

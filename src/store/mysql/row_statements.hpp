@@ -38,6 +38,9 @@ private:
     std::vector<RowStatement> done_;
 };
 
+/// The statements alone.
+std::vector<std::string> texts(std::vector<RowStatement> statements);
+
 // Literals: a number or NULL.
 std::string nullable(std::optional<int> value);
 std::string nullable(std::optional<WallTime> value);

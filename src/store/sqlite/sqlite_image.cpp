@@ -98,6 +98,11 @@ StoreTotals SqliteImage::totals()
         SqliteStatement states =
             connection.prepare("SELECT state, COUNT(*) FROM log GROUP BY state");
         while (states.next()) totals.rows_by_state.emplace(states.text(0), states.integer(1));
+        SqliteStatement revisions =
+            connection.prepare("SELECT COUNT(*), MAX(id) FROM cron_revision");
+        revisions.next();
+        totals.revisions = revisions.integer(0);
+        totals.last_revision = revisions.integer(1);
         SqliteStatement rows = connection.prepare("SELECT MAX(id), SUM(id) FROM log");
         rows.next();
         totals.last_row = rows.integer(0);
@@ -135,6 +140,17 @@ std::vector<LogRow> SqliteImage::rows_after(std::int64_t after, std::size_t limi
     return session_.run("read the ledger", work);
 }
 
+std::vector<Revision> SqliteImage::revisions_after(std::int64_t after, std::size_t limit)
+{
+    const auto work = [&](SqliteConnection& connection) {
+        return read_revisions(
+            connection.cached(select_revisions("WHERE id > ? ORDER BY id LIMIT ?"))
+                .bind(after)
+                .bind(static_cast<std::int64_t>(limit)));
+    };
+    return session_.run("read the history of the jobs", work);
+}
+
 StoredTerm SqliteImage::term()
 {
     const auto work = [](SqliteConnection& connection) {
@@ -150,6 +166,11 @@ StoredTerm SqliteImage::term()
 void SqliteImage::append_jobs(std::span<const Job> jobs)
 {
     session_.run(fmt::format("write {} jobs", jobs.size()), appending(jobs));
+}
+
+void SqliteImage::append_revisions(std::span<const Revision> revisions)
+{
+    session_.run(fmt::format("write {} revisions", revisions.size()), appending(revisions));
 }
 
 void SqliteImage::append_rows(std::span<const LogRow> rows)
@@ -170,8 +191,8 @@ void SqliteImage::finish(const StoredTerm& term)
         connection.execute(
             "INSERT INTO sqlite_sequence (name, seq) SELECT 'cron', 0 WHERE NOT EXISTS"
             " (SELECT 1 FROM sqlite_sequence WHERE name = 'cron');"
-            "UPDATE sqlite_sequence SET seq = MAX(seq, COALESCE((SELECT MAX(cron_id) FROM log), 0))"
-            " WHERE name = 'cron'");
+            "UPDATE sqlite_sequence SET seq = MAX(seq, COALESCE((SELECT MAX(cron_id) FROM log), 0),"
+            " COALESCE((SELECT MAX(cron_id) FROM cron_revision), 0)) WHERE name = 'cron'");
         transaction.commit();
     };
     session_.run("write the term", work);

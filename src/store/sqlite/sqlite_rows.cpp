@@ -41,6 +41,50 @@ std::vector<LogRow> read_log_rows(SqliteStatement& rows)
     return found;
 }
 
+std::string select_revisions(std::string_view condition)
+{
+    return fmt::format("SELECT {}FROM cron_revision {}", revision_columns, condition);
+}
+
+std::vector<Revision> read_revisions(SqliteStatement& rows)
+{
+    std::vector<Revision> found;
+    while (rows.next()) found.push_back(read_revision(rows));
+    rows.reset();
+    return found;
+}
+
+std::optional<Revision> newest_revision(SqliteConnection& connection, JobId job)
+{
+    SqliteStatement& rows =
+        connection.cached(select_revisions("WHERE cron_id = ? ORDER BY id DESC LIMIT 1")).bind(job);
+    std::vector<Revision> found = read_revisions(rows);
+    if (found.empty()) return std::nullopt;
+    return std::move(found.front());
+}
+
+void append(SqliteConnection& connection, const Revision& revision)
+{
+    const auto definition = [](const std::optional<Job>& job) -> std::optional<std::string> {
+        if (!job) return std::nullopt;
+        return definition_text(*job);
+    };
+    std::optional<std::int64_t> id;
+    if (revision.id != 0) id = revision.id;
+    connection
+        .cached(
+            "INSERT INTO cron_revision (id, cron_id, effective_from, author, origin,"
+            " definition_before, definition_after) VALUES (?, ?, ?, ?, ?, ?, ?)")
+        .bind(id)
+        .bind(revision.job)
+        .bind(to_unix_millis(revision.effective_from))
+        .bind(revision.by.who)
+        .bind(revision.by.from)
+        .bind(definition(revision.before))
+        .bind(definition(revision.after))
+        .execute();
+}
+
 std::optional<std::int64_t> millis(const std::optional<WallTime>& time)
 {
     if (!time) return std::nullopt;

@@ -24,6 +24,15 @@ std::string select_rows(std::string_view condition);
 /// To the last row; the statement is reset. Throws StoreError for a state that is not known.
 std::vector<LogRow> read_log_rows(SqliteStatement& rows);
 
+/// The statement for read_revisions().
+std::string select_revisions(std::string_view condition);
+/// To the last row; the statement is reset. Throws StoreError.
+std::vector<Revision> read_revisions(SqliteStatement& rows);
+std::optional<Revision> newest_revision(SqliteConnection& connection, JobId job);
+
+/// Writes a revision; one without an id gets the next one.
+void append(SqliteConnection& connection, const Revision& revision);
+
 std::optional<std::int64_t> millis(const std::optional<WallTime>& time);
 
 /// Binds what a person decides about a job, and from when it counts: name, cron_set, command,

@@ -1,8 +1,11 @@
 #include "store/sqlite/sqlite_store.hpp"
+#include "store/history.hpp"
 #include "store/sqlite/sqlite_rows.hpp"
 #include "store/text.hpp"
 
+#include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <string>
 
 namespace peercron {
@@ -16,6 +19,14 @@ std::optional<Job> read_one(SqliteConnection& connection, JobId id)
     return std::move(jobs.front());
 }
 
+/// Adds the revision that the history of a job lacks; says whether there was one.
+bool note(SqliteConnection& connection, JobId id, const std::optional<Job>& job, WallTime now)
+{
+    const auto missing = missing_revision(id, newest_revision(connection, id), job, now);
+    if (missing) append(connection, *missing);
+    return missing.has_value();
+}
+
 /// Carries out a change of table cron that may run into the index of the names.
 std::int64_t execute_with_name(SqliteStatement& statement, const std::string& name)
 {
@@ -27,10 +38,16 @@ std::int64_t execute_with_name(SqliteStatement& statement, const std::string& na
     }
 }
 
-bool remove_job(SqliteConnection& connection, JobId id)
+/// The job that was there.
+std::optional<Job> remove_job(SqliteConnection& connection, JobId id, const Edit& edit)
 {
+    std::optional<Job> job = read_one(connection, id);
+    if (!job) return std::nullopt;
+    note(connection, id, job, edit.at);
     connection.cached("DELETE FROM cron_counter WHERE cron_id = ?").bind(id).execute();
-    return connection.cached("DELETE FROM cron WHERE id = ?").bind(id).execute() != 0;
+    connection.cached("DELETE FROM cron WHERE id = ?").bind(id).execute();
+    append(connection, make_revision(job, std::nullopt, edit));
+    return job;
 }
 
 /// A reading transaction: what is read in it belongs together.
@@ -146,12 +163,12 @@ JobCount SqliteStore::count_jobs()
     return session_.run("count the jobs", work);
 }
 
-Job SqliteStore::add_job(const Job& draft, WallTime now)
+Job SqliteStore::add_job(const Job& draft, const Edit& edit)
 {
     const auto work = [&](SqliteConnection& connection) {
         SqliteTransaction transaction(connection);
         Job job = draft;
-        job.effective_from = now;
+        job.effective_from = edit.at;
         job.counters = {};
         SqliteStatement& insert = connection.cached(
             "INSERT INTO cron (name, cron_set, command, remark, stop, is_mutex, start_time,"
@@ -159,52 +176,52 @@ Job SqliteStore::add_job(const Job& draft, WallTime now)
             " api_change) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)");
         execute_with_name(bind_definition(insert, job), job.name);
         job.id = connection.last_insert_id();
+        append(connection, make_revision(std::nullopt, job, edit));
         transaction.commit();
         return job;
     };
     return session_.run("add the job", work);
 }
 
-std::optional<Job> SqliteStore::update_job(JobId id, const JobPatch& patch, WallTime now)
+std::optional<Job> SqliteStore::update_job(JobId id, const JobPatch& patch, const Edit& edit)
 {
     const auto work = [&](SqliteConnection& connection) -> std::optional<Job> {
         SqliteTransaction transaction(connection);
         const std::optional<Job> before = read_one(connection, id);
         if (!before) return std::nullopt;
+        note(connection, id, before, edit.at);
         Job job = apply(*before, patch);
-        job.effective_from = now;
+        job.effective_from = edit.at;
         SqliteStatement& update = connection.cached(
             "UPDATE cron SET name = ?, cron_set = ?, command = ?, remark = ?, stop = ?,"
             " is_mutex = ?, start_time = ?, end_time = ?, time_zone = ?, timeout = ?,"
             " run_limit = ?, misfire_window = ?, effective_from = ?,"
             " api_change = api_change + 1 WHERE id = ?");
         execute_with_name(bind_definition(update, job).bind(id), job.name);
+        append(connection, make_revision(before, job, edit));
         transaction.commit();
         return job;
     };
     return session_.run(fmt::format("change job {}", id), work);
 }
 
-std::optional<Job> SqliteStore::delete_job(JobId id)
+std::optional<Job> SqliteStore::delete_job(JobId id, const Edit& edit)
 {
     const auto work = [&](SqliteConnection& connection) {
         SqliteTransaction transaction(connection);
-        std::optional<Job> job = read_one(connection, id);
-        if (job) remove_job(connection, id);
+        std::optional<Job> job = remove_job(connection, id, edit);
         transaction.commit();
         return job;
     };
     return session_.run(fmt::format("delete job {}", id), work);
 }
 
-std::int64_t SqliteStore::delete_jobs(std::span<const JobId> ids)
+std::int64_t SqliteStore::delete_jobs(std::span<const JobId> ids, const Edit& edit)
 {
     const auto work = [&](SqliteConnection& connection) {
         SqliteTransaction transaction(connection);
-        std::int64_t deleted = 0;
-        for (const JobId id : ids) {
-            if (remove_job(connection, id)) ++deleted;
-        }
+        const std::int64_t deleted = std::ranges::count_if(
+            ids, [&](JobId id) { return remove_job(connection, id, edit).has_value(); });
         transaction.commit();
         return deleted;
     };
@@ -232,6 +249,65 @@ JobChanges SqliteStore::changes_since(const JobCursor& cursor)
         return changes;
     };
     return session_.run("read the changes of the jobs", work);
+}
+
+RevisionPage SqliteStore::find_revisions(const RevisionQuery& query)
+{
+    const auto work = [&](SqliteConnection& connection) {
+        RevisionPage page;
+        const Snapshot snapshot(connection);
+        SqliteStatement& rows =
+            connection
+                .cached(select_revisions("WHERE cron_id = ? ORDER BY id DESC LIMIT ? OFFSET ?"))
+                .bind(query.job)
+                .bind(static_cast<std::int64_t>(query.limit))
+                .bind(static_cast<std::int64_t>(query.offset));
+        page.revisions = read_revisions(rows);
+        SqliteStatement& total =
+            connection.cached("SELECT COUNT(*) FROM cron_revision WHERE cron_id = ?")
+                .bind(query.job);
+        total.next();
+        page.total = total.integer(0);
+        total.reset();
+        return page;
+    };
+    return session_.run(fmt::format("read the history of job {}", query.job), work);
+}
+
+std::vector<JobId> SqliteStore::known_jobs()
+{
+    const auto work = [](SqliteConnection& connection) {
+        std::vector<JobId> ids;
+        SqliteStatement& rows = connection.cached(
+            "SELECT id FROM cron UNION SELECT cron_id FROM cron_revision WHERE id IN"
+            " (SELECT MAX(id) FROM cron_revision GROUP BY cron_id)"
+            " AND definition_after IS NOT NULL");
+        while (rows.next()) ids.push_back(rows.integer(0));
+        rows.reset();
+        return ids;
+    };
+    return session_.run("read which jobs are known", work);
+}
+
+std::size_t SqliteStore::note_changes(std::span<const JobId> ids, WallTime now)
+{
+    const auto work = [&](SqliteConnection& connection) {
+        const auto is_incomplete = [&](JobId id) {
+            const auto job = read_one(connection, id);
+            return missing_revision(id, newest_revision(connection, id), job, now).has_value();
+        };
+        // Most often there is nothing to write, and nobody has to wait for it.
+        std::vector<JobId> incomplete;
+        std::ranges::copy_if(ids, std::back_inserter(incomplete), is_incomplete);
+        if (incomplete.empty()) return std::size_t{0};
+        SqliteTransaction transaction(connection);
+        const auto noted = std::ranges::count_if(incomplete, [&](JobId id) {
+            return note(connection, id, read_one(connection, id), now);
+        });
+        transaction.commit();
+        return static_cast<std::size_t>(noted);
+    };
+    return session_.run("complete the history of the jobs", work);
 }
 
 std::vector<JobId> SqliteStore::job_ids()

@@ -117,7 +117,7 @@ void fill(Store& store)
     asked.requested_by = "ann (127.0.0.1)";
     step.runs.push_back(asked);
     store.commit(step);
-    store.delete_job(deleted);
+    store.delete_job(deleted, t0);
 
     std::vector<RunReport> reports;
     for (int i = 0; i < 18; ++i) {
@@ -194,6 +194,7 @@ void expect_same(const Database& a, const Database& b)
     const auto two = b.image();
     EXPECT_EQ(one->jobs_after(0, 1000), two->jobs_after(0, 1000));
     EXPECT_EQ(one->rows_after(0, 1000), two->rows_after(0, 1000));
+    EXPECT_EQ(one->revisions_after(0, 1000), two->revisions_after(0, 1000));
     EXPECT_EQ(one->term().epoch, two->term().epoch);
     EXPECT_EQ(one->term().planned_through, two->term().planned_through);
 }
@@ -210,6 +211,7 @@ TEST(CopyTest, EverythingArrivesAndComesBack)
 
     ASSERT_THAT(here.image()->jobs_after(0, 1000), SizeIs(3));
     ASSERT_THAT(here.image()->rows_after(0, 1000), SizeIs(22));
+    ASSERT_THAT(here.image()->revisions_after(0, 1000), SizeIs(5));
     EXPECT_EQ(here.image()->jobs_after(1, 1).front().counters.run_num, 9);
     expect_same(here, there);
     expect_same(here, back);
@@ -321,11 +323,20 @@ public:
     {
         return image_.rows_after(after, limit);
     }
+    std::vector<Revision> revisions_after(std::int64_t after, std::size_t limit) override
+    {
+        return image_.revisions_after(after, limit);
+    }
     StoredTerm term() override { return image_.term(); }
     void append_jobs(std::span<const Job> jobs) override
     {
         use_up();
         image_.append_jobs(jobs);
+    }
+    void append_revisions(std::span<const Revision> revisions) override
+    {
+        use_up();
+        image_.append_revisions(revisions);
     }
     void append_rows(std::span<const LogRow> rows) override
     {
@@ -360,8 +371,8 @@ TEST(CopyTest, GoesOnWhereItWasCutOff)
         }
         store->record(reports);
     }
-    // One transaction of jobs, three of rows, the term.
-    for (int changes = 0; changes < 5; ++changes) {
+    // One transaction of jobs, one of their history, three of rows, the term.
+    for (int changes = 0; changes < 6; ++changes) {
         const Mysql there;
         const auto source = here.image();
         const auto target = there.image();
@@ -373,7 +384,7 @@ TEST(CopyTest, GoesOnWhereItWasCutOff)
 
         EXPECT_EQ(target->totals(), source->totals());
         EXPECT_EQ(progress.front().jobs, changes == 0 ? 0 : 3);
-        EXPECT_EQ(progress.front().rows, std::min(1222, std::max(0, changes - 1) * 500));
+        EXPECT_EQ(progress.front().rows, std::min(1222, std::max(0, changes - 2) * 500));
         EXPECT_EQ(progress.back().rows, 1222);
         EXPECT_EQ(progress.back().all_rows, 1222);
     }

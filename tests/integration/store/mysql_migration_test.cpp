@@ -129,10 +129,11 @@ protected:
 
 TEST_F(MigrationTest, CreatesTheDatabaseAndNamesWhatItApplied)
 {
-    EXPECT_THAT(migrate(settings_),
-                ElementsAre("0001_reference", "0002_ledger", "0003_names_limits_counters"));
-    EXPECT_EQ(sql("SELECT number, name FROM schema_migration ORDER BY number"),
-              "1\t0001_reference\n2\t0002_ledger\n3\t0003_names_limits_counters\n");
+    EXPECT_THAT(migrate(settings_), ElementsAre("0001_reference", "0002_ledger",
+                                                "0003_names_limits_counters", "0004_history"));
+    EXPECT_EQ(
+        sql("SELECT number, name FROM schema_migration ORDER BY number"),
+        "1\t0001_reference\n2\t0002_ledger\n3\t0003_names_limits_counters\n4\t0004_history\n");
     EXPECT_THAT(migrate(settings_), IsEmpty());
     EXPECT_NO_THROW(MysqlStore(settings_).ping());
 }
@@ -149,7 +150,7 @@ TEST_F(MigrationTest, TakesADatabaseNameWithOddCharacters)
 TEST_F(MigrationTest, UpgradesTheReferenceWithWindowInPlace)
 {
     create_reference(cron_with_window);
-    EXPECT_EQ(migrate(settings_).size(), 3U);
+    EXPECT_EQ(migrate(settings_).size(), 4U);
     expect_reference_rows_kept();
     const auto job = MysqlStore(settings_).find_job(1184);
     EXPECT_EQ(job->start_time, 5);
@@ -160,7 +161,7 @@ TEST_F(MigrationTest, UpgradesTheReferenceWithWindowInPlace)
 TEST_F(MigrationTest, UpgradesTheReferenceWithMutexInPlace)
 {
     create_reference(cron_with_mutex);
-    EXPECT_EQ(migrate(settings_).size(), 3U);
+    EXPECT_EQ(migrate(settings_).size(), 4U);
     expect_reference_rows_kept();
     const auto job = MysqlStore(settings_).find_job(1184);
     EXPECT_EQ(job->start_time, 0);
@@ -228,7 +229,7 @@ TEST_F(MigrationTest, IsDoneOnceWhenSeveralNodesStartAtOnce)
     for (const auto& failure : failures) {
         if (failure) std::rethrow_exception(failure);
     }
-    EXPECT_EQ(applied[0].size() + applied[1].size() + applied[2].size(), 3U);
+    EXPECT_EQ(applied[0].size() + applied[1].size() + applied[2].size(), 4U);
     expect_reference_rows_kept();
 }
 

@@ -85,7 +85,7 @@ PlanStep step_of(Epoch epoch, WallTime through, std::vector<RunId> runs)
 
 TEST_F(SqliteStoreTest, MigratesOnceAndKeepsWhatIsThere)
 {
-    EXPECT_THAT(migrate(settings_), ElementsAre("0001_ledger"));
+    EXPECT_THAT(migrate(settings_), ElementsAre("0001_ledger", "0002_history"));
     const JobId id = store().add_job(draft(), t0).id;
     EXPECT_THAT(migrate(settings_), IsEmpty());
     EXPECT_TRUE(store().find_job(id));
@@ -178,7 +178,7 @@ TEST_F(SqliteStoreTest, ADeletedRowTakesNoLaterChangeWithIt)
     const JobId first = store().add_job(draft(), t0).id;
     const JobId last = store().add_job(draft(), t0).id;
     const JobCursor cursor = store().changes_since({}).next;
-    store().delete_job(last);  // had the newest number
+    store().delete_job(last, t0);  // had the newest number
     by_hand("UPDATE cron SET stop = 1 WHERE id = " + std::to_string(first));
     EXPECT_THAT(store().changes_since(cursor).changed, SizeIs(1));
 }

@@ -229,7 +229,7 @@ TEST_P(StoreTest, SaysWhenThereIsNoSuchJob)
 {
     EXPECT_EQ(store_->find_job(4711), std::nullopt);
     EXPECT_EQ(store_->update_job(4711, {}, t0), std::nullopt);
-    EXPECT_EQ(store_->delete_job(4711), std::nullopt);
+    EXPECT_EQ(store_->delete_job(4711, t0), std::nullopt);
 }
 
 TEST_P(StoreTest, ANameBelongsToOneJob)
@@ -250,7 +250,7 @@ TEST_P(StoreTest, ANameBelongsToOneJob)
     EXPECT_EQ(store_->find_job_by_name(""), std::nullopt) << "no name is not a name";
 
     EXPECT_EQ(store_->update_job(first.id, patch, t0), first) << "its own name";
-    store_->delete_job(first.id);
+    store_->delete_job(first.id, t0);
     EXPECT_TRUE(store_->update_job(second.id, patch, t0)) << "free again";
 }
 
@@ -292,9 +292,9 @@ TEST_P(StoreTest, DeletesManyJobsAtOnce)
     for (int i = 0; i < 3; ++i) some.push_back(store_->add_job(draft("true"), t0).id);
     const JobId kept = some.back();
     some.back() = 4711;
-    EXPECT_EQ(store_->delete_jobs(some), 2);
+    EXPECT_EQ(store_->delete_jobs(some, t0), 2);
     EXPECT_THAT(store_->job_ids(), ElementsAre(kept));
-    EXPECT_EQ(store_->delete_jobs({}), 0);
+    EXPECT_EQ(store_->delete_jobs({}, t0), 0);
 }
 
 // The counters of a job.
@@ -358,7 +358,7 @@ TEST_P(StoreTest, CountersAreNoChangeOfAJobAndGoWithIt)
     for (const Job& changed : store_->changes_since(cursor).changed) {
         EXPECT_EQ(changed.effective_from, t0);
     }
-    store_->delete_job(job);
+    store_->delete_job(job, t0);
     EXPECT_EQ(store_->find_job(job), std::nullopt);
 }
 
@@ -380,8 +380,8 @@ TEST_P(StoreTest, DeletesAJobOnceAndKeepsItsLedgerRows)
     store_->begin_term(1, node_1);
     store_->commit(step(1, t0, {planned(job.id, t0)}));
 
-    EXPECT_EQ(store_->delete_job(job.id), job);
-    EXPECT_EQ(store_->delete_job(job.id), std::nullopt);
+    EXPECT_EQ(store_->delete_job(job.id, t0), job);
+    EXPECT_EQ(store_->delete_job(job.id, t0), std::nullopt);
     EXPECT_EQ(store_->find_job(job.id), std::nullopt);
     EXPECT_EQ(row(*store_, {job.id, t0, 1}).run.state, RunState::planned);
 }
@@ -437,7 +437,7 @@ TEST_P(StoreTest, KnowsTheNewestEpoch)
 TEST_P(StoreTest, NeverGivesTheIdOfADeletedJobAgain)
 {
     const Job first = store_->add_job(draft("true"), t0);
-    store_->delete_job(first.id);
+    store_->delete_job(first.id, t0);
     EXPECT_GT(store_->add_job(draft("true"), t0).id, first.id);
 }
 
@@ -529,7 +529,7 @@ TEST_P(StoreTest, LetsAReaderSeeThatJobsWereDeleted)
     const Job one = store_->add_job(draft("one"), t0);
     const Job two = store_->add_job(draft("two"), t0);
     const JobChanges first = store_->changes_since({});
-    store_->delete_job(one.id);
+    store_->delete_job(one.id, t0);
 
     const JobChanges second = store_->changes_since(first.next);
     EXPECT_EQ(second.count, 1);
@@ -544,6 +544,151 @@ TEST_P(StoreTest, TellsAReaderOfAnEmptyTable)
     EXPECT_EQ(changes.count, 0);
     EXPECT_EQ(changes.id_sum, 0);
     EXPECT_FALSE(changes.next.changed_at.empty());
+}
+
+// The history of the jobs.
+
+std::vector<Revision> history(Store& store, JobId job)
+{
+    return store.find_revisions({.job = job}).revisions;
+}
+
+TEST_P(StoreTest, EveryChangeOfAJobHasARevision)
+{
+    const Author ann{"ann 世界", "10.0.0.7"};
+    const Job added = store_->add_job(draft("a 'quoted' \\ \"command\""), Edit(t0, ann));
+    JobPatch patch;
+    patch.command = "b";
+    patch.misfire_window = std::optional(0s);
+    const Job changed = store_->update_job(added.id, patch, Edit(t0 + 5ms, {"bob", "::1"})).value();
+    store_->delete_job(added.id, t0 + 9ms);
+
+    const std::vector<Revision> found = history(*store_, added.id);
+    ASSERT_EQ(found.size(), 3U);
+    EXPECT_EQ(found[2].by, ann);
+    EXPECT_EQ(found[2].effective_from, t0);
+    EXPECT_EQ(found[2].before, std::nullopt);
+    EXPECT_EQ(found[2].after, definition_of(added));
+    EXPECT_EQ(found[1].by, (Author{"bob", "::1"}));
+    EXPECT_EQ(found[1].effective_from, t0 + 5ms);
+    EXPECT_EQ(found[1].before, definition_of(added));
+    EXPECT_EQ(found[1].after, definition_of(changed));
+    EXPECT_EQ(found[0].before, definition_of(changed));
+    EXPECT_EQ(found[0].after, std::nullopt);
+    EXPECT_GT(found[0].id, found[1].id);
+    EXPECT_GT(found[1].id, found[2].id);
+}
+
+TEST_P(StoreTest, ARevisionKeepsEveryMemberOfADefinition)
+{
+    Job job = draft("php -v");
+    job.remark = "the remark";
+    job.stop = true;
+    job.is_mutex = true;
+    job.start_time = 1'763'683'200;
+    job.end_time = 4'102'444'800;
+    job.time_zone = "Europe/Berlin";
+    job.timeout = 90s;
+    job.name = "the name";
+    job.run_limit = 12;
+    job.misfire_window = 90s;
+    const Job added = store_->add_job(job, t0);
+    job.id = added.id;
+    EXPECT_EQ(history(*store_, added.id).at(0).after, job);
+}
+
+TEST_P(StoreTest, AChangeThatFailsHasNoRevision)
+{
+    Job named = draft("a");
+    named.name = "taken";
+    store_->add_job(named, t0);
+    const Job other = store_->add_job(draft("b"), t0);
+    JobPatch patch;
+    patch.name = "taken";
+    EXPECT_THROW(store_->update_job(other.id, patch, t0), NameTaken);
+    EXPECT_THROW(store_->add_job(named, t0), NameTaken);
+    EXPECT_EQ(store_->update_job(4711, patch, t0), std::nullopt);
+    EXPECT_EQ(store_->delete_job(4711, t0), std::nullopt);
+    EXPECT_EQ(history(*store_, other.id).size(), 1U);
+    EXPECT_THAT(history(*store_, 4711), IsEmpty());
+    EXPECT_THAT(history(*store_, other.id + 1), IsEmpty());
+}
+
+TEST_P(StoreTest, AHistoryIsReadInPages)
+{
+    const JobId id = store_->add_job(draft("0"), t0).id;
+    for (int i = 1; i < 5; ++i) {
+        JobPatch patch;
+        patch.command = std::to_string(i);
+        store_->update_job(id, patch, t0 + i * 1s);
+    }
+    store_->add_job(draft("another"), t0);
+    const RevisionPage page = store_->find_revisions({.job = id, .offset = 1, .limit = 2});
+    EXPECT_EQ(page.total, 5);
+    ASSERT_EQ(page.revisions.size(), 2U);
+    EXPECT_EQ(page.revisions[0].after->command, "3");
+    EXPECT_EQ(page.revisions[1].after->command, "2");
+}
+
+TEST_P(StoreTest, ManyThatAreDeletedAtOnceHaveRevisionsToo)
+{
+    const std::vector<JobId> jobs{store_->add_job(draft("a"), t0).id,
+                                  store_->add_job(draft("b"), t0).id};
+    EXPECT_EQ(store_->delete_jobs(jobs, Edit(t0 + 1s, {"ann", ""})), 2);
+    for (const JobId job : jobs) {
+        const Revision last = history(*store_, job).at(0);
+        EXPECT_EQ(last.after, std::nullopt);
+        EXPECT_EQ(last.by.who, "ann");
+        EXPECT_EQ(last.effective_from, t0 + 1s);
+    }
+}
+
+TEST_P(StoreTest, ChangesInTheDatabaseItselfAreNoted)
+{
+    const Job changed = store_->add_job(draft("a"), t0);
+    const Job deleted = store_->add_job(draft("b"), t0);
+    const Job same = store_->add_job(draft("c"), t0);
+    database_->execute("UPDATE cron SET command = 'by hand' WHERE id = " +
+                       std::to_string(changed.id));
+    database_->execute("DELETE FROM cron WHERE id = " + std::to_string(deleted.id));
+    database_->execute("INSERT INTO cron (cron_set, command) VALUES ('@daily', 'new by hand')");
+    const std::vector<JobId> known = store_->known_jobs();
+    const JobId added = same.id + 1;
+    EXPECT_THAT(known, UnorderedElementsAre(changed.id, deleted.id, same.id, added));
+
+    EXPECT_EQ(store_->note_changes(known, t0 + 1h), 3U);
+    EXPECT_EQ(store_->note_changes(known, t0 + 2h), 0U);
+
+    const Revision change = history(*store_, changed.id).at(0);
+    EXPECT_EQ(change.by, Author());
+    EXPECT_EQ(change.before, definition_of(changed));
+    EXPECT_EQ(change.after->command, "by hand");
+    EXPECT_EQ(change.effective_from, store_->find_job(changed.id)->effective_from);
+    const Revision deletion = history(*store_, deleted.id).at(0);
+    EXPECT_EQ(deletion.before, definition_of(deleted));
+    EXPECT_EQ(deletion.after, std::nullopt);
+    EXPECT_EQ(deletion.effective_from, t0 + 1h);
+    const Revision addition = history(*store_, added).at(0);
+    EXPECT_EQ(addition.before, std::nullopt);
+    EXPECT_EQ(addition.after->command, "new by hand");
+    EXPECT_EQ(history(*store_, same.id).size(), 1U);
+    EXPECT_THAT(store_->known_jobs(), UnorderedElementsAre(changed.id, same.id, added));
+}
+
+TEST_P(StoreTest, AChangeByHandThatNobodySawIsNotedByTheNextChange)
+{
+    const Job job = store_->add_job(draft("a"), t0);
+    database_->execute("UPDATE cron SET command = 'by hand' WHERE id = " + std::to_string(job.id));
+    JobPatch patch;
+    patch.remark = "r";
+    store_->update_job(job.id, patch, Edit(t0 + 1h, {"ann", ""}));
+
+    const std::vector<Revision> found = history(*store_, job.id);
+    ASSERT_EQ(found.size(), 3U);
+    EXPECT_EQ(found[1].by, Author());
+    EXPECT_EQ(found[1].after->command, "by hand");
+    EXPECT_EQ(found[0].before, found[1].after);
+    EXPECT_EQ(found[0].by.who, "ann");
 }
 
 // Terms.

@@ -21,6 +21,7 @@ public:
     }
 
     std::unique_ptr<Store> open() override { return std::make_unique<MysqlStore>(settings_); }
+    void execute(const std::string& sql) override { MysqlConnection(settings_).execute(sql); }
 
 private:
     MysqlSettings settings_ = settings_for(MariadbServer::shared(), new_database_name());
@@ -31,6 +32,7 @@ public:
     SqliteDatabase() { migrate(settings_); }
 
     std::unique_ptr<Store> open() override { return std::make_unique<SqliteStore>(settings_); }
+    void execute(const std::string& sql) override { SqliteConnection(settings_).execute(sql); }
 
 private:
     TemporaryFolder folder_;

@@ -17,6 +17,9 @@ public:
 
     /// Another session with it.
     virtual std::unique_ptr<Store> open() = 0;
+
+    /// Changes rows as somebody does who works in the database itself.
+    virtual void execute(const std::string& sql) = 0;
 };
 
 /// A kind of store that the conformance tests run against.

@@ -93,6 +93,44 @@ TEST_F(CronApiTest, StopStartAndDeleteAnswerWithTheJobByGetAndByPost)
     EXPECT_THAT(announced_, SizeIs(6));
 }
 
+TEST_F(CronApiTest, TheHistoryOfAJobSaysWhoChangedWhatAndStaysWhenItIsDeleted)
+{
+    const auto added = post("/cron/add", "cronSet=%2A%20%2A%20%2A%20%2A%20%2A&command=a").data();
+    const std::string id = std::to_string(added.at("id").as_int64());
+    clock_.time += std::chrono::seconds(5);
+    get("/cron/stop/" + id);
+    get("/cron/start/" + id);
+    post("/cron/update", "id=" + id + "&command=b&stop=1");
+    get("/cron/delete/" + id);
+
+    const auto history = get("/cron/" + id + "/history").data();
+
+    EXPECT_EQ(history.at("total"), 5);
+    std::vector<std::string> actions;
+    for (const auto& revision : history.at("list").as_array()) {
+        actions.emplace_back(revision.at("action").as_string());
+        EXPECT_EQ(revision.at("who"), "anonymous");
+        EXPECT_EQ(revision.at("from"), "127.0.0.1");
+        EXPECT_EQ(revision.at("cron_id"), added.at("id"));
+    }
+    EXPECT_THAT(actions, ::testing::ElementsAre("delete", "update", "start", "stop", "add"));
+    const auto& update = history.at("list").at(1);
+    EXPECT_EQ(update.at("before").at("command"), "a");
+    EXPECT_EQ(update.at("after").at("command"), "b");
+    EXPECT_EQ(update.at("effective_from"), to_unix_millis(clock_.time));
+    EXPECT_TRUE(history.at("list").at(0).at("after").is_null());
+    EXPECT_TRUE(history.at("list").at(4).at("before").is_null());
+    EXPECT_EQ(get("/cron/" + id + "/history?page=2&limit=2").data().at("list").at(0).at("action"),
+              "start");
+}
+
+TEST_F(CronApiTest, AJobThatNeverWasHasNoHistory)
+{
+    EXPECT_EQ(get("/cron/4711/history").status, 404U);
+    EXPECT_EQ(get("/cron/x/history").status, 400U);
+    EXPECT_EQ(get("/cron/4711/history?limit=0").status, 400U);
+}
+
 TEST_F(CronApiTest, StoppingAStoppedJobTellsTheDispatcherAgainButWritesNothing)
 {
     Job& job = insert_job();

@@ -25,6 +25,20 @@ struct FakeTables {
     std::size_t writes = 0;
     LogQuery log_query;  ///< the last one
 
+    std::vector<Revision> revisions;  ///< oldest first
+
+    void note(const std::optional<Job>& before, const std::optional<Job>& after, const Edit& edit)
+    {
+        Revision revision;
+        revision.id = std::ssize(revisions) + 1;
+        revision.job = before ? before->id : after->id;
+        revision.effective_from = edit.at;
+        revision.by = edit.by;
+        if (before) revision.before = definition_of(*before);
+        if (after) revision.after = definition_of(*after);
+        revisions.push_back(std::move(revision));
+    }
+
     Job& insert(Job job)
     {
         if (job.id == 0) job.id = ++last_id;
@@ -103,7 +117,7 @@ public:
         return count;
     }
 
-    Job add_job(const Job& draft, WallTime now) override
+    Job add_job(const Job& draft, const Edit& edit) override
     {
         begin();
         if (!draft.name.empty() && find_job_by_name(draft.name)) {
@@ -112,23 +126,27 @@ public:
         ++tables_.writes;
         Job job = draft;
         job.id = 0;
-        job.effective_from = now;
-        return tables_.insert(std::move(job));
+        job.effective_from = edit.at;
+        Job& added = tables_.insert(std::move(job));
+        tables_.note({}, added, edit);
+        return added;
     }
 
-    std::optional<Job> update_job(JobId id, const JobPatch& patch, WallTime now) override
+    std::optional<Job> update_job(JobId id, const JobPatch& patch, const Edit& edit) override
     {
         begin();
         const auto found = tables_.jobs.find(id);
         if (found == tables_.jobs.end()) return std::nullopt;
         ++tables_.writes;
         Job& job = found->second;
+        const Job before = job;
         job = apply(std::move(job), patch);
-        job.effective_from = now;
+        job.effective_from = edit.at;
+        tables_.note(before, job, edit);
         return job;
     }
 
-    std::optional<Job> delete_job(JobId id) override
+    std::optional<Job> delete_job(JobId id, const Edit& edit) override
     {
         begin();
         const auto found = tables_.jobs.find(id);
@@ -136,10 +154,11 @@ public:
         ++tables_.writes;
         Job job = std::move(found->second);
         tables_.jobs.erase(found);
+        tables_.note(job, {}, edit);
         return job;
     }
 
-    std::int64_t delete_jobs(std::span<const JobId> ids) override
+    std::int64_t delete_jobs(std::span<const JobId> ids, const Edit&) override
     {
         begin();
         ++tables_.writes;
@@ -199,6 +218,20 @@ public:
         for (const auto& [id, job] : tables_.jobs) ids.push_back(id);
         return ids;
     }
+    RevisionPage find_revisions(const RevisionQuery& query) override
+    {
+        begin();
+        RevisionPage page;
+        for (auto at = tables_.revisions.rbegin(); at != tables_.revisions.rend(); ++at) {
+            if (at->job != query.job) continue;
+            const auto index = static_cast<std::size_t>(page.total++);
+            const bool fits = index >= query.offset && page.revisions.size() < query.limit;
+            if (fits) page.revisions.push_back(*at);
+        }
+        return page;
+    }
+    std::vector<JobId> known_jobs() override { unused(); }
+    std::size_t note_changes(std::span<const JobId>, WallTime) override { unused(); }
     TermStart begin_term(Epoch, const NodeName&) override { unused(); }
     void commit(const PlanStep&) override { unused(); }
     void record(std::span<const RunReport>) override { unused(); }

@@ -179,6 +179,11 @@ TEST_F(OpenApiTest, ExamplesAndSchemasHaveTheFieldsThatAreWritten)
     const auto log = get("/log/list").data().at("list");
     EXPECT_EQ(keys(log.at(0)), keys(example("/log/list", "get").at("list").at(0)));
     check(log.at(1), example("/log/list", "get").at("list").at(1), "Run");
+    tables_.note({}, tables_.jobs.at(id), Edit(WallTime{}));
+    const auto history = get("/cron/" + std::to_string(id) + "/history").data().at("list").at(0);
+    const value shown = example("/cron/{id}/history", "get").at("list").at(0);
+    check(history, shown, "Revision");
+    check(history.at("after"), shown.at("after"), "Definition");
     check(get("/node/list").data().at("nodes").at(0),
           example("/node/list", "get").at("nodes").at(0), "Node");
     EXPECT_EQ(keys(get("/node/list").data()), keys(example("/node/list", "get")));

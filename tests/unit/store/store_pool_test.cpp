@@ -29,9 +29,9 @@ public:
     std::vector<Job> jobs_after(JobId, std::size_t) override { return {}; }
     std::optional<Job> find_job(JobId) override { throw StoreError("server has gone away"); }
     std::vector<Job> find_jobs_by_id(std::span<const JobId>) override { return {}; }
-    Job add_job(const Job&, WallTime) override { return {}; }
-    std::optional<Job> update_job(JobId, const JobPatch&, WallTime) override { return {}; }
-    std::optional<Job> delete_job(JobId) override { return {}; }
+    Job add_job(const Job&, const Edit&) override { return {}; }
+    std::optional<Job> update_job(JobId, const JobPatch&, const Edit&) override { return {}; }
+    std::optional<Job> delete_job(JobId, const Edit&) override { return {}; }
     JobChanges changes_since(const JobCursor&) override { return {}; }
     std::vector<JobId> job_ids() override { return {}; }
     TermStart begin_term(Epoch, const NodeName&) override { return {}; }
@@ -40,7 +40,10 @@ public:
     LogPage find_log(const LogQuery&) override { return {}; }
     std::optional<Job> find_job_by_name(const std::string&) override { return {}; }
     JobCount count_jobs() override { return {}; }
-    std::int64_t delete_jobs(std::span<const JobId>) override { return {}; }
+    std::int64_t delete_jobs(std::span<const JobId>, const Edit&) override { return {}; }
+    RevisionPage find_revisions(const RevisionQuery&) override { return {}; }
+    std::vector<JobId> known_jobs() override { return {}; }
+    std::size_t note_changes(std::span<const JobId>, WallTime) override { return 0; }
     Epoch newest_epoch() override { return {}; }
     std::optional<LogRow> find_log_row(std::int64_t) override { return {}; }
     std::optional<LogRow> find_log_row(const RunId&) override { return {}; }

@@ -1,0 +1,38 @@
+#include "store/history.hpp"
+
+namespace peercron {
+namespace {
+
+std::optional<Job> definition_if_any(const std::optional<Job>& job)
+{
+    if (!job) return std::nullopt;
+    return definition_of(*job);
+}
+
+}  // namespace
+
+std::optional<Revision> missing_revision(JobId id, const std::optional<Revision>& newest,
+                                         const std::optional<Job>& job, WallTime now)
+{
+    Revision revision;
+    revision.job = id;
+    revision.effective_from = job ? job->effective_from : now;
+    if (newest) revision.before = newest->after;
+    revision.after = definition_if_any(job);
+    if (revision.before == revision.after) return std::nullopt;
+    return revision;
+}
+
+Revision make_revision(const std::optional<Job>& before, const std::optional<Job>& after,
+                       const Edit& edit)
+{
+    Revision revision;
+    revision.job = before ? before->id : after->id;
+    revision.effective_from = edit.at;
+    revision.by = edit.by;
+    revision.before = definition_if_any(before);
+    revision.after = definition_if_any(after);
+    return revision;
+}
+
+}  // namespace peercron
