@@ -101,6 +101,16 @@ private:
     std::int64_t shown_ = 0;
 };
 
+std::unique_ptr<StoreImage> open(std::string_view option, const StoreAddress& address,
+                                 Missing missing)
+{
+    try {
+        return open_image(address, missing);
+    } catch (const StoreError& error) {
+        throw Failure(ExitStatus::failed, fmt::format("{}: {}", option, error.what()));
+    }
+}
+
 ExitStatus copy(const CopyOptions& options)
 {
     const StoreAddress from = address_of(options.from, options.from_password_file);
@@ -108,8 +118,8 @@ ExitStatus copy(const CopyOptions& options)
     if (same_database(from, to)) {
         throw Failure(ExitStatus::usage, "--from and --to name the same database");
     }
-    const auto source = open_image(from, Missing::is_an_error);
-    const auto target = open_image(to, Missing::is_made);
+    const auto source = open("--from", from, Missing::is_an_error);
+    const auto target = open("--to", to, Missing::is_made);
     ProgressBar bar;
     StoreTotals totals;
     try {
@@ -145,7 +155,8 @@ void add_copy_command(CLI::App& app, Action& chosen)
         "Stop the node first, so that nothing runs meanwhile. The target is empty, or one into "
         "which\n"
         "a copy of the same source was cut off: run the same command again, it goes on where it\n"
-        "was. Ids, moments and counters stay; the source stays as it is. PEERCRON_MYSQL_PASSWORD\n"
+        "was. Ids, moments and counters stay; the source keeps all it has. "
+        "PEERCRON_MYSQL_PASSWORD\n"
         "is the password, unless a file is named.");
     auto options = std::make_shared<CopyOptions>();
     command.add_option("--from", options->from, "sqlite:PATH or mysql://USER@HOST:PORT/DATABASE")

@@ -30,7 +30,7 @@ int complain(const std::string& message, int status)
 /// What the options of a command say about the configuration.
 struct ConfigOptions {
     std::string file;
-    std::string data;
+    std::optional<std::string> data;
     std::vector<std::string> settings;
 
     ConfigSources sources() const
@@ -39,8 +39,11 @@ struct ConfigOptions {
         if (!file.empty()) sources.file = file;
         sources.environment = process_environment();
         sources.settings = settings;
-        if (!data.empty()) {
-            sources.settings.push_back("data_dir=" + std::filesystem::absolute(data).string());
+        if (data) {
+            // An empty one is refused as the key's value is.
+            const auto folder =
+                data->empty() ? std::filesystem::path() : std::filesystem::absolute(*data);
+            sources.settings.push_back("data_dir=" + folder.string());
         }
         return sources;
     }
@@ -48,7 +51,10 @@ struct ConfigOptions {
 
 void add_sources(CLI::App& command, ConfigOptions& options)
 {
-    command.add_option("--data", options.data, "The folder of its files (data_dir)")
+    command
+        .add_option_function<std::string>(
+            "--data", [&options](const std::string& given) { options.data = given; },
+            "The folder of its files (data_dir)")
         ->type_name("DIR");
     command
         .add_option("--set", options.settings,

@@ -5,7 +5,21 @@
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
 
+#include <charconv>
+#include <cstdint>
+
 namespace peercron {
+namespace {
+
+/// 1 to 65535; the URL's own reading takes larger ones modulo 65536.
+bool is_port(std::string_view text)
+{
+    std::uint16_t port = 0;
+    const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+    return error == std::errc() && rest == text.data() + text.size() && port != 0;
+}
+
+}  // namespace
 
 Result<ApiAddress> parse_api_url(std::string_view text)
 {
@@ -30,7 +44,7 @@ Result<ApiAddress> parse_api_url(std::string_view text)
     ApiAddress address;
     address.host =
         url.host_type() == boost::urls::host_type::ipv6 ? url.host_address() : url.host();
-    if (url.has_port() && url.port_number() == 0) return refused;
+    if (url.has_port() && !is_port(url.port())) return refused;
     address.port = url.has_port() ? std::string(url.port()) : "80";
     address.prefix = std::string(url.encoded_path());
     while (address.prefix.ends_with('/')) address.prefix.pop_back();

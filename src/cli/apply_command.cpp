@@ -189,8 +189,8 @@ void carry_out(ApiClient& client, const std::vector<JobChange>& changes)
         } catch (const Failure& failure) {
             throw Failure(
                 failure.status(),
-                fmt::format("job '{}': {}\n{} of {} changes are made; the same command "
-                            "makes the others",
+                fmt::format("job '{}': {}\n{} of {} changes are made; once this is "
+                            "mended, the same command makes the others",
                             one_line(changes[i].name), failure.what(), i, changes.size()));
         }
     }

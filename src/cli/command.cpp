@@ -138,6 +138,9 @@ void say(std::string_view message)
 
 std::string job_id_of(ApiClient& client, const std::string& job)
 {
+    if (job.empty()) {
+        throw Failure(ExitStatus::usage, "the job is empty: its id or its name is needed");
+    }
     if (is_number(job)) return job;
     const boost::json::value found = client.get("/cron/list", {{"name", job}});
     for (const boost::json::value& row : rows_of(found)) {

@@ -53,7 +53,7 @@ void print(std::string_view text);
 void say(std::string_view message);
 
 /// What a person typed for a job: its id, or its name. Asks the node for a name.
-/// Throws Failure not_found when no job has the name.
+/// Throws Failure not_found when no job has the name, and usage for "".
 std::string job_id_of(ApiClient& client, const std::string& job);
 
 /// The same for a run, whose id is a number. Throws Failure usage.

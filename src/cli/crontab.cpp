@@ -1,6 +1,8 @@
 #include "cli/crontab.hpp"
 
+#include "base/utf8.hpp"
 #include "cli/shell_quote.hpp"
+#include "model/job_rules.hpp"
 #include "schedule/schedule.hpp"
 
 #include <spdlog/fmt/fmt.h>
@@ -18,7 +20,6 @@ namespace {
 
 constexpr std::string_view blanks = " \t";
 constexpr std::size_t longest_slug = 24;
-constexpr std::size_t longest_remark = 1024;
 
 std::string_view trim(std::string_view text)
 {
@@ -86,7 +87,9 @@ std::string slug(std::string_view command)
         if (word == "[" || word == "test" || word == "cd" || word == "if") {
             const auto next = rest.find_first_of("&|;");
             if (next == std::string_view::npos) break;
-            rest = trim(rest.substr(rest.find_first_not_of("&|; \t", next)));
+            const auto command_begin = rest.find_first_not_of("&|; \t", next);
+            if (command_begin == std::string_view::npos) break;
+            rest = trim(rest.substr(command_begin));
         }
     }
     word = word.substr(word.rfind('/') == std::string_view::npos ? 0 : word.rfind('/') + 1);
@@ -100,13 +103,16 @@ std::string slug(std::string_view command)
 }
 
 /// 0~59 of cronie is a random number of the range, the same all day long: H, spread by the job.
-std::string with_spread(std::string field)
+std::string with_spread(std::string field, const std::pair<std::string, std::string>& bounds)
 {
     const auto tilde = field.find('~');
     if (tilde == std::string::npos) return field;
     const std::string low = field.substr(0, tilde);
     const std::string high = field.substr(tilde + 1);
-    return low.empty() && high.empty() ? "H" : fmt::format("H({}-{})", low, high);
+    if (low.empty() && high.empty()) return "H";
+    // One side left out is the end of the field's own range.
+    return fmt::format("H({}-{})", low.empty() ? bounds.first : low,
+                       high.empty() ? bounds.second : high);
 }
 
 /// The command and what it reads: an unescaped % ends it, later ones are line breaks.
@@ -134,7 +140,7 @@ Input split_at_percent(std::string_view line)
 
 class CrontabReader {
 public:
-    explicit CrontabReader(const CrontabForm& form) : form_(form) {}
+    explicit CrontabReader(const CrontabForm& form) : form_(form), time_zone_(form.time_zone) {}
 
     void read(std::string_view text)
     {
@@ -178,7 +184,7 @@ private:
     void set(const std::string& name, const std::string& value)
     {
         if (name == "CRON_TZ") {
-            time_zone_ = value;
+            time_zone_ = value.empty() ? form_.time_zone : value;
         } else if (name == "SHELL") {
             shell_ = value;
         } else if (name == "MAILTO" || name == "MAILFROM" || name == "CONTENT_TYPE" ||
@@ -203,16 +209,22 @@ private:
                 return;
             }
         } else {
-            constexpr int fields = 5;
-            for (int i = 0; i < fields; ++i) {
-                if (i > 0) cron_set += ' ';
-                cron_set += with_spread(std::string(take_word(line)));
+            // Minute, hour, day, month, weekday.
+            static const std::array<std::pair<std::string, std::string>, 5> bounds{
+                {{"0", "59"}, {"0", "23"}, {"1", "31"}, {"1", "12"}, {"0", "6"}}};
+            for (const auto& bound : bounds) {
+                if (!cron_set.empty()) cron_set += ' ';
+                cron_set += with_spread(std::string(take_word(line)), bound);
             }
         }
         std::string user;
         if (form_.has_user) user = take_word(line);
         if (line.empty()) {
             note(fmt::format("'{}' is not taken over: no command", whole));
+            return;
+        }
+        if (!is_utf8(line)) {
+            note(fmt::format("{} is not taken over: it is not UTF-8", quote_utf8(whole)));
             return;
         }
         const std::string zone = time_zone_.empty() ? "UTC" : time_zone_;
@@ -226,8 +238,20 @@ private:
         job.cron_set = std::move(cron_set);
         job.command = command_of(line, user);
         job.time_zone = time_zone_;
-        job.remark = remark.substr(0, longest_remark);
+        if (is_utf8(remark)) {
+            job.remark = first_characters(remark, JobLimits::remark_characters);
+        } else {
+            note("the comment above it is not taken over: it is not UTF-8");
+        }
         job.name = name_of(job, line);
+        JobPatch rules;
+        rules.name = job.name;
+        rules.command = job.command;
+        if (const auto problem = find_problem(rules)) {
+            note(fmt::format("'{}' is not taken over: {}: {}", whole, problem->member,
+                             problem->what));
+            return;
+        }
         plan_.jobs.push_back(std::move(job));
     }
 
@@ -281,6 +305,8 @@ private:
 
 CrontabPlan read_crontab(std::string_view text, const CrontabForm& form)
 {
+    constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+    if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
     CrontabReader reader(form);
     reader.read(text);
     return reader.take();

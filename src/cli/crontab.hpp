@@ -12,6 +12,7 @@ struct CrontabForm {
     std::string source;        ///< what the jobs' names begin with: "backup", "stdin"
     bool has_user = false;     ///< a system crontab: the sixth field is a user
     std::string current_user;  ///< of whom commands need no change of user
+    std::string time_zone;     ///< of lines without a CRON_TZ; empty: the node's
 };
 
 /// A job as it is to be, from one line of a crontab.

@@ -4,6 +4,7 @@
 #include "cli/crontab.hpp"
 #include "cli/input_file.hpp"
 #include "cli/table.hpp"
+#include "schedule/time_zone.hpp"
 
 #include <spdlog/fmt/fmt.h>
 #include <boost/json/array.hpp>
@@ -12,9 +13,11 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <system_error>
 #include <vector>
 
 namespace peercron {
@@ -37,6 +40,24 @@ std::string current_user()
     return entry == nullptr ? "" : entry->pw_name;
 }
 
+/// The IANA zone in which this machine's cron runs: TZ, else what /etc/localtime is a link to.
+/// Empty when neither says.
+std::string zone_of_machine()
+{
+    constexpr std::string_view folder = "/zoneinfo/";
+    std::string zone;
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): one thread
+    if (const char* const variable = std::getenv("TZ")) {
+        zone = variable;
+    } else {
+        std::error_code error;
+        const std::string link = std::filesystem::canonical("/etc/localtime", error).string();
+        const auto begin = link.find(folder);
+        if (begin != std::string::npos) zone = link.substr(begin + folder.size());
+    }
+    return find_zone(zone) ? zone : "";
+}
+
 CrontabForm form_of(const ImportOptions& options)
 {
     const std::filesystem::path path = options.file == "-"
@@ -46,6 +67,7 @@ CrontabForm form_of(const ImportOptions& options)
     form.source = path.filename().string();
     form.has_user = options.system || path == "/etc/crontab" || path.parent_path() == "/etc/cron.d";
     form.current_user = current_user();
+    form.time_zone = zone_of_machine();
     return form;
 }
 
@@ -167,6 +189,12 @@ ExitStatus import_crontab(const ImportOptions& options)
     if (options.api.json) {
         print_json(plan_json(import, options.stopped, options.yes));
         return ExitStatus::done;
+    }
+    if (!import.plan.jobs.empty()) {
+        print(
+            "commands run in the node's folder with the node's variables, where cron has the "
+            "user's "
+            "home and PATH=/usr/bin:/bin\n");
     }
     const std::size_t fresh = count_fresh(import);
     const std::size_t there = import.plan.jobs.size() - fresh;

@@ -8,7 +8,9 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <sstream>
 #include <system_error>
+#include <utility>
 
 namespace peercron {
 
@@ -17,13 +19,15 @@ std::string read_input(const std::string& file)
     if (file == "-") return {std::istreambuf_iterator<char>(std::cin), {}};
     errno = 0;
     std::ifstream in(file, std::ios::binary);
-    std::string text{std::istreambuf_iterator<char>(in), {}};
-    if (!in.is_open() || in.bad()) {
+    std::ostringstream text;
+    // Of a folder only the reading fails; an empty file gives nothing, which is no failure.
+    if (in.is_open() && in.peek() != std::ifstream::traits_type::eof()) text << in.rdbuf();
+    if (!in.is_open() || in.bad() || errno != 0) {
         throw Failure(ExitStatus::usage,
                       fmt::format("{} cannot be read: {}", file,
                                   std::generic_category().message(errno == 0 ? EIO : errno)));
     }
-    return text;
+    return std::move(text).str();
 }
 
 }  // namespace peercron

@@ -1,5 +1,6 @@
 #include "cli/job_arguments.hpp"
 
+#include "base/utf8.hpp"
 #include "cli/moments.hpp"
 #include "cli/shell_quote.hpp"
 #include "schedule/quote.hpp"
@@ -22,9 +23,14 @@ class Collector {
 public:
     explicit Collector(sys_seconds now) : now_(now) {}
 
-    void text(const char* name, const std::optional<std::string>& given)
+    void text(const char* option, const char* name, const std::optional<std::string>& given)
     {
-        if (given) fields_[name] = *given;
+        if (!given) return;
+        if (is_utf8(*given)) {
+            fields_[name] = *given;
+        } else {
+            refuse(option, Error{quote_utf8(*given) + " is not UTF-8"});
+        }
     }
 
     void flag(const char* name, std::optional<bool> given)
@@ -117,21 +123,21 @@ Result<json::object> job_fields(const JobArguments& given, sys_seconds now)
         return Error{"the command was given twice: with --command and after --"};
     }
     Collector collector(now);
-    collector.text("cronSet", given.cron);
+    collector.text("--cron", "cronSet", given.cron);
     collector.duration("--every", "every", given.every);
     collector.moment("--at", "at", given.at);
     collector.duration("--after", "after", given.after);
-    collector.text("command", given.command);
-    if (!given.words.empty()) collector.text("command", shell_join(given.words));
-    collector.text("name", given.name);
-    collector.text("remark", given.remark);
+    collector.text("--command", "command", given.command);
+    if (!given.words.empty()) collector.text("--", "command", shell_join(given.words));
+    collector.text("--name", "name", given.name);
+    collector.text("--remark", "remark", given.remark);
     collector.count("--limit", "run_limit", given.limit);
     collector.duration("--timeout", "timeout", given.timeout);
-    collector.text("time_zone", given.time_zone);
+    collector.text("--tz", "time_zone", given.time_zone);
     collector.bound("--start", "start_time", given.start);
     collector.bound("--end", "end_time", given.end);
     if (given.misfire_window == "default") {
-        collector.text("misfire_window", given.misfire_window);
+        collector.text("--misfire-window", "misfire_window", given.misfire_window);
     } else {
         collector.duration("--misfire-window", "misfire_window", given.misfire_window);
     }

@@ -130,7 +130,8 @@ std::string next_run_text(const json::value& job)
     const AnswerFields fields(job);
     if (fields.flag("stop")) return ", stopped";
     const std::string next = local_time_text(fields.millis("next_run_at"));
-    return next.empty() ? "" : ", next run " + next;
+    return next.empty() ? ", but it will not run: schedule, window or limit leave nothing"
+                        : ", next run " + next;
 }
 
 json::object fields_of(Result<json::object> fields)

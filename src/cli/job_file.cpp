@@ -1,6 +1,7 @@
 #include "cli/job_file.hpp"
 
 #include "cli/moments.hpp"
+#include "model/job_rules.hpp"
 #include "schedule/quote.hpp"
 #include "schedule/schedule.hpp"
 
@@ -10,7 +11,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <limits>
 #include <utility>
 
 namespace peercron {
@@ -18,8 +18,6 @@ namespace {
 
 using std::chrono::seconds;
 using std::chrono::sys_seconds;
-
-constexpr std::int64_t longest_time = std::numeric_limits<std::int32_t>::max();  // seconds
 
 constexpr std::string_view keys =
     "cron_set, every, at, command, remark, stop, start_time, end_time, time_zone, is_mutex, "
@@ -34,6 +32,11 @@ std::string_view type_of(const toml::node& node)
     if (node.is_floating_point()) return "a fraction";
     if (node.is_boolean()) return "true or false";
     return "a date or a time";
+}
+
+bool is_blank(std::string_view text)
+{
+    return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
 }
 
 /// The moment of a date and time that says its offset from UTC; whole seconds.
@@ -68,7 +71,8 @@ public:
         job.name = name_;
         if (name_.empty()) complain(table_, "a job needs a name: [job.NAME]");
         for (const auto& [key, node] : table_) read_key(std::string(key.str()), node, file);
-        if (job.command.find_first_not_of(" \t\r\n") == std::string::npos) {
+        check_rules(job);
+        if (is_blank(job.command)) {
             complain(table_, fmt::format("job {}: the command is missing", quote(name_)));
         }
         check_schedule(job);
@@ -156,8 +160,9 @@ private:
         } else if (const auto text = node.value_exact<std::string>()) {
             if (const auto read = read_duration(*text)) time = *read;
         }
-        if (time && time->count() >= 0 && time->count() <= longest_time) return time;
-        expect(key, node, "a time as \"90s\", \"15m\" or \"1h30m\", or whole seconds");
+        if (time && time->count() >= 0 && time->count() <= JobLimits::longest_time) return time;
+        expect(key, node,
+               "a time as \"90s\", \"15m\" or \"1h30m\", or whole seconds, from 0 to 2147483647");
         return std::nullopt;
     }
 
@@ -180,6 +185,25 @@ private:
         return moment ? std::int64_t{moment->time_since_epoch().count()} : 0;
     }
 
+    /// What a node would refuse.
+    void check_rules(const Job& job)
+    {
+        JobPatch patch;
+        patch.name = job.name;
+        if (!is_blank(job.command)) patch.command = job.command;
+        patch.cron_set = job.cron_set;
+        patch.remark = job.remark;
+        patch.time_zone = job.time_zone;
+        patch.start_time = job.start_time;
+        patch.end_time = job.end_time;
+        if (const auto problem = find_problem(patch)) {
+            const std::string key = problem->member == "cronSet" ? "cron_set" : problem->member;
+            const toml::node* const node = table_.get(key);
+            complain(node == nullptr ? table_ : *node,
+                     fmt::format("job {}, key {}: {}", quote(name_), quote(key), problem->what));
+        }
+    }
+
     void check_schedule(const Job& job)
     {
         if (schedule_keys_.empty()) {
@@ -193,7 +217,9 @@ private:
             const std::string zone = job.time_zone.empty() ? "UTC" : job.time_zone;
             const auto schedule = Schedule::make(job.cron_set, zone, 0);
             if (!schedule) {
-                complain(*schedule_keys_.front(),
+                const toml::node* const zone_node = table_.get("time_zone");
+                const bool zone_is_bad = zone_node != nullptr && !find_zone(zone);
+                complain(zone_is_bad ? *zone_node : *schedule_keys_.front(),
                          fmt::format("job {}: {}", quote(name_), schedule.error().message));
             }
         }
@@ -216,6 +242,19 @@ private:
     std::vector<const toml::node*> schedule_keys_;
     bool schedule_read_ = false;
 };
+
+/// The line of a key with so many parts that reading it would use up the stack.
+std::optional<std::size_t> too_deep(std::string_view text)
+{
+    constexpr std::ptrdiff_t most_parts = 100;
+    for (std::size_t line = 1; !text.empty(); ++line) {
+        const std::string_view first = text.substr(0, text.find('\n'));
+        const std::string_view key = first.substr(0, first.find_first_of("=#\"'"));
+        if (std::ranges::count(key, '.') > most_parts) return line;
+        text.remove_prefix(std::min(first.size() + 1, text.size()));
+    }
+    return std::nullopt;
+}
 
 void read_root(const toml::table& root, std::vector<FileJob>& jobs, std::vector<Mistake>& mistakes)
 {
@@ -345,7 +384,13 @@ JobFile read_job_file(std::string_view text, std::string_view source)
     JobFile file;
     std::vector<Mistake> mistakes;
     try {
-        read_root(toml::parse(text), file.jobs, mistakes);
+        if (const auto line = too_deep(text)) {
+            Mistake mistake{{static_cast<toml::source_index>(*line), 1}, {}};
+            mistake.what = "found a key of very many parts; a job file has tables [job.NAME]";
+            mistakes.push_back(std::move(mistake));
+        } else {
+            read_root(toml::parse(text), file.jobs, mistakes);
+        }
     } catch (const toml::parse_error& error) {
         mistakes.push_back({error.source().begin, std::string(error.description())});
     }

@@ -24,7 +24,7 @@ constexpr int usual_limit = 50;
 constexpr int most_rows = 1000;
 
 struct LogOptions : ApiOptions {
-    std::string job;
+    std::optional<std::string> job;
     std::string state;
     std::string search;
     std::string node;
@@ -39,6 +39,16 @@ struct RunOptions : ApiOptions {
     std::string run;
     bool wait = false;
 };
+
+/// Knows whether it was given, even as "".
+void add_job_option(CLI::App& command, std::optional<std::string>& job)
+{
+    command
+        .add_option_function<std::string>(
+            "--job", [&job](const std::string& given) { job = given; },
+            "Only of this job, by id or name")
+        ->type_name("JOB");
+}
 
 void add_bound(Query& query, const char* option, const char* name, const std::string& given)
 {
@@ -55,7 +65,7 @@ json::value find_runs(ApiClient& client, const LogOptions& options)
     Query query;
     add_bound(query, "--since", "from", options.since);
     add_bound(query, "--until", "to", options.until);
-    if (!options.job.empty()) query.emplace_back("cron_id", job_id_of(client, options.job));
+    if (options.job) query.emplace_back("cron_id", job_id_of(client, *options.job));
     if (!options.search.empty()) query.emplace_back("search", options.search);
     if (!options.node.empty()) query.emplace_back("run_server", options.node);
     if (options.failed) {
@@ -141,7 +151,7 @@ void add_list_command(CLI::App& group, Action& chosen)
         "  peercron log list --failed --since 24h\n"
         "  peercron log list --state skipped --since '2026-11-21 08:00'");
     auto options = std::make_shared<LogOptions>();
-    command.add_option("--job", options->job, "Only of this job, by id or name")->type_name("JOB");
+    add_job_option(command, options->job);
     command
         .add_option("--state", options->state,
                     "Only in this state: planned, running, success, failed, timeout, killed, lost, "
@@ -173,7 +183,7 @@ void add_follow_command(CLI::App& group, Action& chosen)
         "  peercron log follow --job backup --since 1h\n"
         "  peercron log follow --failed --json");
     auto options = std::make_shared<FollowOptions>();
-    command.add_option("--job", options->job, "Only of this job, by id or name")->type_name("JOB");
+    add_job_option(command, options->job);
     command.add_flag("--failed", options->failed,
                      "Only what ended badly: failed, timeout, killed, lost or fenced");
     command

@@ -65,7 +65,7 @@ public:
     Follower(const FollowOptions& options, ApiClient& client)
         : options_(options), client_(client), screen_(screen_of_stdout())
     {
-        if (!options.job.empty()) filter_.emplace_back("cron_id", job_id_of(client, options.job));
+        if (options.job) filter_.emplace_back("cron_id", job_id_of(client, *options.job));
     }
 
     void begin()

@@ -9,7 +9,7 @@
 namespace peercron {
 
 struct FollowOptions : ApiOptions {
-    std::string job;  ///< empty: of all jobs
+    std::optional<std::string> job;  ///< not set: of all jobs
     std::string since;
     bool failed = false;
 };

@@ -53,7 +53,8 @@ std::string status_text(const json::object& status, const std::string& url)
     text += nodes_text(nodes.list("nodes"), screen);
     const std::int64_t failures = failed.number_or("total", 0);
     if (failures == 0) return text + "\nno run has failed in the last 24 hours\n";
-    text += fmt::format("\n{} runs have failed in the last 24 hours", failures);
+    text += fmt::format("\n{} failed in the last 24 hours",
+                        failures == 1 ? "1 run has" : fmt::format("{} runs have", failures));
     const json::array& rows = failed.list("list");
     text += failures > static_cast<std::int64_t>(rows.size())
                 ? fmt::format(", the newest {}:\n", rows.size())

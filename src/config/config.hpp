@@ -108,7 +108,7 @@ struct Config {
             Role role = Role::read;
         };
         std::vector<Token> tokens;         // [[http.tokens]] name, token or token_file, role
-        bool allow_anonymous = false;      // [http] allow_anonymous: beyond loopback without tokens
+        bool allow_anonymous = false;      // [http] allow_anonymous: without tokens, beyond loopback and for any Host
         std::size_t max_body = 1U << 20U;  // [http] max_body
         std::size_t max_connections = 1024;                            // [http] max_connections
         std::chrono::seconds idle_timeout{60};                         // [http] idle_timeout

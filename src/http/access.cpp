@@ -1,5 +1,6 @@
 #include "http/access.hpp"
 
+#include "base/utf8.hpp"
 #include "http/text.hpp"
 
 #include <openssl/crypto.h>
@@ -62,6 +63,17 @@ std::string_view host_of(std::string_view text)
     return text.substr(0, text.find(':'));
 }
 
+/// Whether `host` (of a Host field) is no name that somebody elsewhere can have.
+bool is_this_machine(std::string_view host)
+{
+    if (host.starts_with('[') || host.find('.') == std::string_view::npos) return true;
+    constexpr std::string_view local = "localhost";
+    if (equal_ignoring_case(host.substr(host.rfind('.') + 1), local)) return true;
+    boost::system::error_code bad;
+    asio::ip::make_address(std::string(host), bad);
+    return !bad;
+}
+
 [[noreturn]] void refuse_site(std::string_view name, std::string_view value)
 {
     throw HttpError(http::status::forbidden,
@@ -86,7 +98,9 @@ std::string_view to_string(Role role)
     return "unknown";
 }
 
-Access::Access(const std::vector<Token>& tokens, const std::vector<std::string>& trusted_proxies)
+Access::Access(const std::vector<Token>& tokens, const std::vector<std::string>& trusted_proxies,
+               Hosts hosts)
+    : hosts_(hosts)
 {
     for (const Token& token : tokens) {
         if (token.secret.empty()) {
@@ -101,7 +115,19 @@ Access::Access(const std::vector<Token>& tokens, const std::vector<std::string>&
 Caller Access::admit(const Request& request, std::optional<Role> needed) const
 {
     Caller caller{"anonymous", client_address(request)};
-    if (tokens_.empty()) return caller;
+    if (tokens_.empty()) {
+        const std::string_view host = host_of(header(request, http::field::host));
+        if (needed && hosts_ == Hosts::this_machine && !is_this_machine(host)) {
+            throw HttpError(
+                http::status::forbidden,
+                fmt::format(
+                    "Host: given {}; a node without tokens takes calls for an IP address or "
+                    "localhost only, so that no page of a browser can make them. Give it "
+                    "[[http.tokens]], or [http] allow_anonymous = true",
+                    quote_utf8(host)));
+        }
+        return caller;
+    }
     const std::string_view secret = shown_secret(request);
     const KnownToken* token = find(secret);
     if (token != nullptr) caller.name = token->name;

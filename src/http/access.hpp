@@ -36,17 +36,28 @@ struct Caller {
     std::string address;
 };
 
+/// Which names in the Host field of a request are taken where there are no tokens.
+enum class Hosts : std::uint8_t {
+    any,
+    /// Addresses, names below "localhost", and names without a dot. A page of any site can have its
+    /// own name lead to this machine (DNS rebinding), and the browser takes the node for that site
+    /// then; such a name has a dot.
+    this_machine,
+};
+
 /// Decides who may do what. Without tokens everybody may do everything.
 class Access {
 public:
     /// @param trusted_proxies addresses or networks ("10.0.0.0/8") whose X-Real-IP and
     ///        X-Forwarded-For are believed.
     /// @throws std::invalid_argument for a token without a secret and for a proxy that is neither.
-    Access(const std::vector<Token>& tokens, const std::vector<std::string>& trusted_proxies);
+    Access(const std::vector<Token>& tokens, const std::vector<std::string>& trusted_proxies,
+           Hosts hosts = Hosts::any);
 
     /// Who asks, if they may do what takes the role `needed` (not set: everybody may). The token
     /// is in "Authorization: Bearer …" or "X-Peercron-Token: …"; it is compared in constant time.
-    /// @throws HttpError 401 without a known token, 403 when its role is too low.
+    /// @throws HttpError 401 without a known token, 403 when its role is too low, or when there are
+    ///         no tokens and the request is for a host that is not allowed.
     Caller admit(const Request& request, std::optional<Role> needed) const;
 
     /// The client's address: the peer's, or what a trusted proxy says. X-Real-IP comes first, then
@@ -69,6 +80,7 @@ private:
 
     std::vector<KnownToken> tokens_;
     std::vector<Network> trusted_;
+    Hosts hosts_;
 };
 
 /// Refuses a request that a browser sends on behalf of another site's page; changing GETs exist

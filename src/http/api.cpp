@@ -1,5 +1,6 @@
 #include "http/api.hpp"
 
+#include "base/utf8.hpp"
 #include "http/openapi.hpp"
 #include "http/routes.hpp"
 #include "http/text.hpp"
@@ -25,7 +26,7 @@ asio::awaitable<Response> describe(const Call&)
 
 Router make_api_router(const ApiContext& context)
 {
-    Router router(Access(context.tokens, context.trusted_proxies));
+    Router router(Access(context.tokens, context.trusted_proxies, context.hosts));
     add_cron_routes(router, context);
     add_log_routes(router, context);
     add_run_routes(router, context);

@@ -48,6 +48,7 @@ struct ApiContext {
     std::string default_time_zone = "UTC";
     std::vector<Token> tokens;  ///< none: everybody may do everything
     std::vector<std::string> trusted_proxies;
+    Hosts hosts = Hosts::this_machine;  ///< where there are no tokens
 };
 
 /// All calls of the API.

@@ -1,4 +1,5 @@
 #include "base/log.hpp"
+#include "base/utf8.hpp"
 #include "http/answer.hpp"
 #include "http/job_rules.hpp"
 #include "http/list_chunks.hpp"

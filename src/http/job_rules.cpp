@@ -1,10 +1,10 @@
 #include "http/job_rules.hpp"
 
-#include "http/text.hpp"
+#include "base/utf8.hpp"
 #include "http/time_text.hpp"
+#include "model/job_rules.hpp"
 #include "schedule/rfc3339.hpp"
 #include "schedule/schedule.hpp"
-#include "store/store.hpp"
 
 #include <spdlog/fmt/chrono.h>
 #include <spdlog/fmt/fmt.h>
@@ -18,8 +18,6 @@
 
 namespace peercron {
 namespace {
-
-constexpr std::int64_t longest_timeout = std::numeric_limits<std::int32_t>::max();  // seconds
 
 constexpr std::array<Param, 15> job_params{{
     {.name = "cronSet", .alias = "cron_set"},
@@ -61,19 +59,6 @@ constexpr auto params_of_update()
 constexpr auto of_add = params_of_add();
 constexpr auto of_update = params_of_update();
 
-bool is_blank(std::string_view text)
-{
-    return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
-}
-
-void limit_characters(std::string_view name, const std::optional<std::string>& given,
-                      std::size_t most)
-{
-    if (!given || count_characters(*given) <= most) return;
-    refuse(fmt::format("{}: given {} characters; at most {} are allowed", name,
-                       count_characters(*given), most));
-}
-
 /// A time as "90s" or "1h30m", or in seconds.
 std::chrono::seconds read_duration(std::string_view name, const std::string& text)
 {
@@ -107,7 +92,10 @@ std::optional<std::string> read_schedule(const Params& params, WallTime now)
     }
     if (given == "at") {
         const auto time = std::chrono::ceil<std::chrono::seconds>(*params.time("at"));
-        if (time <= now) refuse("at: this moment is past");
+        if (time <= now) {
+            refuse(fmt::format("at: given {:%Y-%m-%dT%H:%M:%SZ}, which is past",
+                               fmt::gmtime(std::chrono::system_clock::to_time_t(time))));
+        }
         return once_at(time);
     }
     if (given == "after") {
@@ -121,21 +109,6 @@ std::optional<std::string> read_schedule(const Params& params, WallTime now)
     return params.text("cronSet");
 }
 
-void check_name(const std::optional<std::string>& name)
-{
-    if (!name || name->empty()) return;
-    limit_characters("name", name, JobLimits::name_characters);
-    const auto is_control = [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; };
-    const bool padded = name->front() == ' ' || name->back() == ' ';
-    const bool number = name->find_first_not_of("0123456789") == std::string::npos;
-    if (padded || number || std::any_of(name->begin(), name->end(), is_control)) {
-        refuse(
-            fmt::format("name: given {}; a name without control characters and without spaces "
-                        "at its ends, that is not only a number, is allowed",
-                        quote_utf8(*name)));
-    }
-}
-
 /// "" and "default" stand for the configured window.
 std::optional<std::optional<std::chrono::seconds>> read_misfire_window(const Params& params)
 {
@@ -145,11 +118,11 @@ std::optional<std::optional<std::chrono::seconds>> read_misfire_window(const Par
     std::int64_t seconds = 0;
     const char* const end = text->data() + text->size();
     const auto [stop, bad] = std::from_chars(text->data(), end, seconds);
-    if (stop != end || bad != std::errc() || seconds < 0 || seconds > longest_timeout) {
+    if (stop != end || bad != std::errc() || seconds < 0 || seconds > JobLimits::longest_time) {
         refuse(
             fmt::format("misfire_window: given {}; whole seconds from 0 (no limit) to {}, or "
                         "\"default\" are allowed",
-                        quote_utf8(*text), longest_timeout));
+                        quote_utf8(*text), JobLimits::longest_time));
     }
     return std::chrono::seconds(seconds);
 }
@@ -174,29 +147,22 @@ JobPatch read_job_patch(const Params& params, WallTime now)
 {
     JobPatch patch;
     patch.name = params.text("name");
-    check_name(patch.name);
     patch.cron_set = read_schedule(params, now);
-    limit_characters("cronSet", patch.cron_set, JobLimits::cron_set_characters);
     patch.command = params.text("command");
-    if (patch.command && is_blank(*patch.command)) {
-        refuse(fmt::format("command: given {}; it must not be empty", quote_utf8(*patch.command)));
-    }
-    if (patch.command && patch.command->size() > JobLimits::command_bytes) {
-        refuse(fmt::format("command: given {} bytes; at most {} are allowed", patch.command->size(),
-                           JobLimits::command_bytes));
-    }
     patch.remark = params.text("remark");
-    limit_characters("remark", patch.remark, JobLimits::remark_characters);
     patch.stop = params.boolean("stop");
-    patch.start_time = params.integer("start_time", 0, last_unix_second);
-    patch.end_time = params.integer("end_time", 0, last_unix_second);
+    patch.start_time = params.integer("start_time", 0, JobLimits::latest_second);
+    patch.end_time = params.integer("end_time", 0, JobLimits::latest_second);
     patch.is_mutex = params.boolean("is_mutex");
     patch.time_zone = params.text("time_zone");
-    if (const auto timeout = params.integer("timeout", 0, longest_timeout)) {
+    if (const auto timeout = params.integer("timeout", 0, JobLimits::longest_time)) {
         patch.timeout = std::chrono::seconds(*timeout);
     }
     patch.run_limit = params.integer("run_limit", 0, std::numeric_limits<std::int64_t>::max());
     patch.misfire_window = read_misfire_window(params);
+    if (const auto problem = find_problem(patch)) {
+        refuse(fmt::format("{}: {}", problem->member, problem->what));
+    }
     return patch;
 }
 

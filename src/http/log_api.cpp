@@ -1,3 +1,4 @@
+#include "base/utf8.hpp"
 #include "http/answer.hpp"
 #include "http/list_chunks.hpp"
 #include "http/routes.hpp"

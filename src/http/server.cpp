@@ -1,6 +1,7 @@
 #include "http/server.hpp"
 
 #include "base/event.hpp"
+#include "base/utf8.hpp"
 #include "http/connection.hpp"
 #include "http/text.hpp"
 

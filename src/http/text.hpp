@@ -1,22 +1,10 @@
 #pragma once
 
-#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
 
 namespace peercron {
-
-/// Whether `text` is well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates, at most
-/// U+10FFFF).
-bool is_utf8(std::string_view text);
-
-/// How many characters (code points) well-formed UTF-8 has.
-std::size_t count_characters(std::string_view utf8);
-
-/// What somebody gave, for a message: in quotes, control characters and bytes that are not UTF-8
-/// made visible, cut after 60 bytes.
-std::string quote_utf8(std::string_view given);
 
 /// Undoes percent-encoding (RFC 3986, 2.1); nullopt when a '%' is not followed by two hexadecimal
 /// digits.

@@ -166,22 +166,30 @@ public:
         start(http_tasks_, "warden", watch_warden());
         spdlog::info("node: {} {} answers at http://{}, its data in {}", config_.node_name(),
                      surroundings_.version, config_.http_bind_address, backend_->description());
-        notify_service_manager("READY=1\nSTATUS=waiting for the database");
-        co_await prepare_store();
-        if (!stopping_) {
+        if (backend_->waits_for_store()) {
+            notify_service_manager("READY=1\nSTATUS=waiting for the database");
+        }
+        std::exception_ptr failure;
+        try {
+            co_await prepare_store();
+        } catch (...) {
+            failure = std::current_exception();
+        }
+        if (!stopping_ && !failure) {
             start(exec_tasks_, "recorder", recorder_.run());
             start(exec_tasks_, "executor", executor_.run());
             start(exec_tasks_, "lease", renew_lease());
             if (listener_) start(cluster_tasks_, "listener", listener_->run());
             start(cluster_tasks_, "coordinator", coordinator_->run());
             start(dispatch_tasks_, "dispatcher", dispatcher_.run());
-            notify_service_manager("STATUS=running");
+            notify_service_manager("READY=1\nSTATUS=running");
             spdlog::info("node: running");
             if (is_new_) std::cerr << backend_->welcome(surroundings_.program) << std::flush;
             while (!stopping_) co_await stop_.wait();
             co_await drain();
         }
         co_await end(http_tasks_);
+        if (failure) std::rethrow_exception(failure);
         spdlog::info("node: stopped");
     }
 
@@ -242,13 +250,16 @@ private:
             .max_jobs = config_.dispatch.max_jobs,
             .loads = [this] { return agent_.roster(); },
             .epoch = [this] { return executor_.newest_epoch(); },
-            .store_away = [this] { return api_store_.away(); },
+            // Not the API's own: it is asked only when somebody calls.
+            .store_away =
+                [this] { return !store_ready_ || plan_store_.away() || record_store_.away(); },
             .metrics = metrics_,
             .node = config_.node_name(),
             .version = surroundings_.version,
             .default_time_zone = config_.time_zone,
             .tokens = tokens(config_),
             .trusted_proxies = config_.http.trusted_proxies,
+            .hosts = config_.http.allow_anonymous ? Hosts::any : Hosts::this_machine,
         };
     }
 
@@ -320,6 +331,7 @@ private:
                     spdlog::info("store: applied migration {}", name);
                 }
                 is_new_ = !applied.empty();
+                store_ready_ = true;
                 co_return;
             } catch (const StoreError& error) {
                 if (!backend_->waits_for_store()) throw;
@@ -474,6 +486,7 @@ private:
     Event stop_;
     bool is_new_ = false;  ///< the store has just been given its tables
     bool stopping_ = false;
+    bool store_ready_ = false;
     bool failed_ = false;
     asio::signal_set signals_;
     TaskGroup http_tasks_;      ///< what answers from start to end

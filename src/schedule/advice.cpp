@@ -44,7 +44,9 @@ std::optional<local_seconds> match_in(const Expression& expression, local_second
 std::optional<std::string> at_change(const Expression& expression, const TimeZone::Period& before,
                                      const TimeZone::Period& after)
 {
-    const bool elapsed = expression.fields().by_elapsed_time;
+    // As Schedule has it: a country that crosses the date line begins a new calendar.
+    const bool new_calendar = std::chrono::abs(after.offset - before.offset) >= 3h;
+    const bool elapsed = expression.fields().by_elapsed_time || new_calendar;
     const local_seconds old_clock = before.to_local(after.begin);
     const local_seconds new_clock = after.to_local(after.begin);
     if (old_clock < new_clock) {

@@ -3,6 +3,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include <string>
+#include <string_view>
 
 namespace peercron {
 namespace {
@@ -17,36 +18,80 @@ std::int64_t all_rows(const StoreTotals& totals)
     return rows;
 }
 
-/// Whether what `to` holds is the beginning of what `from` holds, as far as the last ones tell.
-void check_beginning(StoreImage& from, StoreImage& to, const StoreTotals& there)
+std::int64_t id_of(const Job& job)
 {
-    const auto refuse = [](const std::string& what) {
-        throw StoreError("the target holds " + what +
-                         " that the source does not have; copy into an empty database, or into one "
-                         "where a copy of this source was cut off");
-    };
-    if (there.last_job != 0) {
-        const std::vector<Job> source = from.jobs_after(there.last_job - 1, 1);
-        const std::vector<Job> target = to.jobs_after(there.last_job - 1, 1);
-        if (source != target) refuse(fmt::format("a job {}", there.last_job));
-    }
-    if (there.last_row != 0) {
-        const std::vector<LogRow> source = from.rows_after(there.last_row - 1, 1);
-        const std::vector<LogRow> target = to.rows_after(there.last_row - 1, 1);
-        const bool same = source.size() == 1 && target.size() == 1 &&
-                          source[0].id == target[0].id && source[0].run.id == target[0].run.id;
-        if (!same) refuse(fmt::format("a row {} of the log", there.last_row));
+    return job.id;
+}
+std::int64_t id_of(const Revision& revision)
+{
+    return revision.id;
+}
+std::int64_t id_of(const LogRow& row)
+{
+    return row.id;
+}
+
+bool same(const Job& source, const Job& target)
+{
+    return source == target;
+}
+
+bool same(const Revision& source, const Revision& target)
+{
+    return source == target;
+}
+
+/// A text that the target has no room for is kept shorter there.
+bool same_text(const std::string& source, const std::string& target)
+{
+    constexpr std::size_t always_fits = 255;
+    return source == target || (source.size() > always_fits && target.size() < source.size());
+}
+
+bool same(const LogRow& source, LogRow target)
+{
+    if (!same_text(source.run.reason, target.run.reason)) return false;
+    if (!same_text(source.run.output, target.run.output)) return false;
+    target.run.reason = source.run.reason;
+    target.run.output = source.run.output;
+    return source == target;
+}
+
+[[noreturn]] void refuse_target(std::string_view what, std::int64_t id)
+{
+    throw StoreError(
+        fmt::format("the target holds another {} {} than the source: it holds something else, or "
+                    "one of them was changed since an earlier copy. Copy into an empty database",
+                    what, id));
+}
+
+/// Compares all that the target holds with the source; `read` is how either is read.
+template <class Row>
+void compare(StoreImage& from, StoreImage& to, std::string_view what,
+             std::vector<Row> (StoreImage::*read)(std::int64_t, std::size_t))
+{
+    std::int64_t last = 0;
+    for (;;) {
+        const std::vector<Row> target = (to.*read)(last, rows_at_once);
+        if (target.empty()) return;
+        // The source may give fewer at a time.
+        for (std::size_t compared = 0; compared < target.size();) {
+            const std::vector<Row> source = (from.*read)(last, target.size() - compared);
+            if (source.empty()) refuse_target(what, id_of(target[compared]));
+            for (const Row& row : source) {
+                if (!same(row, target[compared])) refuse_target(what, id_of(target[compared]));
+                last = id_of(row);
+                ++compared;
+            }
+        }
     }
 }
 
-std::string in_words(const StoreTotals& totals)
+void compare_all(StoreImage& from, StoreImage& to)
 {
-    std::string text = fmt::format("{} jobs, {} revisions, {} rows", totals.jobs, totals.revisions,
-                                   all_rows(totals));
-    for (const auto& [state, count] : totals.rows_by_state) {
-        text += fmt::format(", {} {}", count, state);
-    }
-    return text;
+    compare<Job>(from, to, "job", &StoreImage::jobs_after);
+    compare<Revision>(from, to, "revision", &StoreImage::revisions_after);
+    compare<LogRow>(from, to, "row of the log", &StoreImage::rows_after);
 }
 
 }  // namespace
@@ -56,7 +101,7 @@ StoreTotals copy_store(StoreImage& from, StoreImage& to,
 {
     const StoreTotals source = from.totals();
     const StoreTotals there = to.totals();
-    check_beginning(from, to, there);
+    compare_all(from, to);
     CopyProgress progress;
     progress.jobs = there.jobs;
     progress.rows = all_rows(there);
@@ -88,12 +133,12 @@ StoreTotals copy_store(StoreImage& from, StoreImage& to,
     }
     to.finish(from.term());
 
+    compare_all(from, to);
     const StoreTotals copied = to.totals();
-    if (copied != source) {
+    if (copied != source || from.totals() != source) {
         throw StoreError(
-            fmt::format("the copy is not the same as the source: {} instead of {}. Was "
-                        "a node working with one of them?",
-                        in_words(copied), in_words(source)));
+            "the source or the target was changed meanwhile. Stop the node that works with it, and "
+            "copy again");
     }
     return copied;
 }

@@ -42,16 +42,6 @@ public:
     using std::runtime_error::runtime_error;
 };
 
-/// How much text the columns of table cron take. A job with more is refused with a StoreError;
-/// whoever takes jobs from people checks first.
-struct JobLimits {
-    static constexpr std::size_t name_characters = 128;
-    static constexpr std::size_t cron_set_characters = 255;
-    static constexpr std::size_t command_bytes = 65'535;
-    static constexpr std::size_t remark_characters = 1024;
-    static constexpr std::size_t time_zone_characters = 64;
-};
-
 /// A page of jobs, ordered by id.
 struct JobQuery {
     std::optional<std::string> search;  ///< a part of name, command or remark, taken literally

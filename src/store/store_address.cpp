@@ -7,6 +7,7 @@
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
 
+#include <charconv>
 #include <filesystem>
 #include <string_view>
 #include <system_error>
@@ -35,7 +36,9 @@ SqliteSettings parse_sqlite(const std::string& text)
     fs::path path = text.substr(sqlite_scheme.size());
     if (path.empty()) refuse(text, "the path is missing");
     std::error_code error;
-    if (fs::is_directory(path, error)) path /= file_of_a_node;
+    const fs::file_status status = fs::status(path, error);
+    const bool is_file = fs::exists(status) ? !fs::is_directory(status) : path.has_extension();
+    if (!is_file) path /= file_of_a_node;
     return {path};
 }
 
@@ -60,8 +63,15 @@ MysqlSettings parse_mysql(const std::string& text)
     }
     if (!url.host_address().empty()) settings.host = url.host_address();
     if (url.host_address().empty() && settings.socket.empty()) refuse(text, "the host is missing");
-    if (url.has_port()) settings.port = url.port_number();
-    if (settings.port == 0) refuse(text, "the port must be 1-65535");
+    if (url.has_port()) {
+        // The URL's own reading takes larger ones modulo 65536.
+        const std::string_view port = url.port();
+        const char* const end = port.data() + port.size();
+        const auto [rest, error] = std::from_chars(port.data(), end, settings.port);
+        if (error != std::errc() || rest != end || settings.port == 0) {
+            refuse(text, "the port must be 1-65535");
+        }
+    }
     const auto segments = url.segments();
     if (segments.size() != 1 || (*segments.begin()).empty()) {
         refuse(text, "the name of the database is missing");
@@ -85,8 +95,11 @@ bool same(const MysqlSettings& a, const MysqlSettings& b)
 std::unique_ptr<StoreImage> open(const SqliteSettings& settings, Missing missing)
 {
     std::error_code error;
-    if (missing == Missing::is_an_error && !fs::exists(settings.path, error)) {
-        throw StoreError(fmt::format("there is no SQLite database {}", settings.path.string()));
+    if (missing == Missing::is_made) {
+        fs::create_directories(settings.path.parent_path(), error);
+    } else if (!fs::exists(settings.path, error)) {
+        throw StoreError(fmt::format("there is no SQLite database {}{}{}", settings.path.string(),
+                                     error ? ": " : "", error ? error.message() : ""));
     }
     return std::make_unique<SqliteImage>(settings);
 }

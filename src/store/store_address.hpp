@@ -11,7 +11,8 @@
 
 namespace peercron {
 
-/// Which database: "sqlite:PATH" (the file, or the folder of a node's data) or
+/// Which database: "sqlite:PATH" (the file, or the folder of a node's data, which one
+/// that is missing is taken for when its name has no extension) or
 /// "mysql://USER@HOST:PORT/DATABASE", where :PORT is 3306 when left out, an IPv6 address stands in
 /// brackets, and ?socket=PATH names a Unix socket that counts instead of HOST and PORT.
 using StoreAddress = std::variant<SqliteSettings, MysqlSettings>;

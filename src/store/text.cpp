@@ -25,17 +25,6 @@ std::string like_pattern(std::string_view part)
     return pattern;
 }
 
-std::string_view first_characters(std::string_view text, std::size_t count)
-{
-    std::size_t end = 0;
-    while (end < text.size() && count > 0) {
-        ++end;
-        while (end < text.size() && continues_character(text[end])) ++end;
-        --count;
-    }
-    return text.substr(0, end);
-}
-
 std::string cut_middle(std::string_view text, std::size_t limit)
 {
     if (text.size() <= limit) return std::string(text);

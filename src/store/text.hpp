@@ -11,9 +11,6 @@ namespace peercron {
 /// The pattern for `LIKE … ESCAPE '|'` that finds `part` anywhere, each character as itself.
 std::string like_pattern(std::string_view part);
 
-/// The first `count` characters (code points) of `text`.
-std::string_view first_characters(std::string_view text, std::size_t count);
-
 /// `text` itself when it has at most `limit` bytes; else its head and its tail with a line between
 /// them that says how many bytes were cut, in no more than `limit` bytes, unless that is too few
 /// for the line.

@@ -130,15 +130,14 @@ def test_jobs_without_a_name_are_named_and_never_touched(solo, file):
     assert {job["id"] for job in solo.api("/cron/list")} >= {job}
 
 
-def test_what_the_node_refuses_ends_it_and_the_rest_can_be_made(solo, tmp_path):
+def test_a_change_that_fails_ends_it_and_the_same_command_goes_on(fake, tmp_path):
     file = tmp_path / "jobs.toml"
-    jobs_of = '[job.{}]\nevery = 3600\ncommand = "a"\n'
-    file.write_text(jobs_of.format("a") + jobs_of.format("m" * 200) + jobs_of.format("z"))
-    refused = apply(solo, file)
-    assert refused.returncode == 2, refused
-    assert "at most 128 are allowed\n1 of 3 changes are made; the same command makes the others\n" in refused.stderr
-    file.write_text(jobs_of.format("a") + jobs_of.format("z"))
-    assert apply(solo, file).stdout.endswith("1 added, 0 changed, 0 deleted, 1 unchanged\n")
+    file.write_text("".join(f'[job.{name}]\nevery = 3600\ncommand = "a"\n' for name in "abc"))
+    fake.answers.update({"GET /cron/list": []})
+    refused = peercron("apply", file, url=fake.url)
+    assert refused.returncode == 3, refused
+    assert "peercron: job 'a': " in refused.stderr
+    assert refused.stderr.endswith("\n0 of 3 changes are made; once this is mended, the same command makes the others\n")
 
 
 def test_bad_files_change_nothing(solo, tmp_path):

@@ -198,3 +198,14 @@ def test_a_name_that_is_taken_exits_with_4(node):
     done = peercron("job", "add", "--name", "backup", "--every", "5s", "--command", "date", url=node.url)
     assert done.returncode == 4
     assert "job 7" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [
+    ["job", "delete"], ["job", "stop"], ["job", "update", "--no-mutex"], ["job", "run-now"], ["job", "show"],
+    ["job", "history"], ["log", "list", "--job"], ["log", "follow", "--job"]])
+def test_an_empty_job_is_no_job(node, arguments):
+    node.answers.update({"GET /cron/list": [job(name="")]})
+    done = peercron(*arguments, "", url=node.url)
+    assert (done.returncode, done.stdout) == (2, ""), done
+    assert "the job is empty" in done.stderr
+    assert node.calls() == []

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from harness import (HOST, Witness, assert_each_fire_once, assert_witnessed, due_seconds, let_pass, now_ms,
+from harness import (BINARY, HOST, Witness, assert_each_fire_once, assert_witnessed, due_seconds, let_pass, now_ms,
                      running_solo, wait_until)
 
 NEVER = "0 0 0 1 1 * 2199"
@@ -75,6 +75,54 @@ def test_a_data_folder_that_cannot_be_made_is_said(solo, tmp_path):
     (tmp_path / "file").write_text("")
     text = refusal(solo, data=tmp_path / "file" / "data")
     assert "cannot make the data folder" in text and "--data" in text, text
+
+
+def test_a_file_that_is_no_database_is_said(solo, tmp_path):
+    (tmp_path / "peercron.db").write_bytes(random.Random(1).randbytes(50000))
+    text = refusal(solo, data=tmp_path, port=solo.base + 1)
+    assert "cannot set up the SQLite database" in text and "not a database" in text, text
+
+
+def test_a_database_that_was_cut_is_said(solo, tmp_path):
+    job = solo.add("true", NEVER)
+    for _ in range(300):
+        solo.api("/cron/update", id=job, command="x" * 1000)
+    solo.stop()
+    whole = (solo.folder / "data" / "peercron.db").read_bytes()
+    assert len(whole) > 100000
+    (tmp_path / "peercron.db").write_bytes(whole[:20000])
+    text = refusal(solo, data=tmp_path)
+    assert "cannot set up the SQLite database" in text and "malformed" in text, text
+
+
+def test_a_database_that_may_not_be_written_is_said(solo):
+    solo.stop()
+    file = str(solo.folder / "data" / "peercron.db")
+    os.chmod(file, 0o444)
+    arguments = solo.arguments()
+    if os.geteuid() == 0:  # to whom file modes mean nothing
+        arguments = ["unshare", "--mount", "sh", "-c",
+                     'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"', file, *arguments]
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 1 and "it may not be written by this user" in done.stderr, done
+
+
+def test_the_database_is_private(solo):
+    for file in (solo.folder / "data").glob("peercron.db*"):
+        assert file.stat().st_mode & 0o077 == 0, file
+
+
+def test_an_empty_data_folder_is_refused(solo):
+    done = subprocess.run([BINARY, "serve", "--data", ""], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 2 and "data_dir" in done.stderr, done
+
+
+def test_pages_of_other_sites_cannot_call_it(solo):
+    job = solo.add("true", NEVER)
+    for host in ("evil.example", f"evil.example:{solo.base}"):
+        answer = solo.call("GET", f"/cron/stop/{job}", headers={"Host": host})
+        assert answer.status == 403 and "Host" in answer.json["message"], answer
+    assert solo.call("GET", "/cron/list", headers={"Host": f"localhost:{solo.base}"}).status == 200
 
 
 def test_rows_changed_by_hand_are_picked_up(solo):

@@ -1,5 +1,6 @@
 #include "store/mysql/history_rows.hpp"
 
+#include "base/utf8.hpp"
 #include "store/definition_text.hpp"
 #include "store/history.hpp"
 #include "store/mysql/mysql_rows.hpp"

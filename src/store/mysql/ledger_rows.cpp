@@ -1,5 +1,6 @@
 #include "store/mysql/ledger_rows.hpp"
 
+#include "base/utf8.hpp"
 #include "store/row_order.hpp"
 #include "store/text.hpp"
 

@@ -1,7 +1,17 @@
 #include "store/sqlite/sqlite_connection.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 namespace peercron {
 namespace {
+
+/// Commands and their outputs are nobody else's business; the files beside it get the same rights.
+void make_private(const std::string& path)
+{
+    const int file = open(path.c_str(), O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (file >= 0) close(file);
+}
 
 // How long a writer of another process (the sqlite3 shell, a backup) is waited for.
 constexpr int busy_timeout_ms = 5000;
@@ -107,6 +117,7 @@ void SqliteStatement::check(int code) const
 
 SqliteConnection::SqliteConnection(const SqliteSettings& settings)
 {
+    make_private(settings.path);
     sqlite3* opened = nullptr;
     const int flags =
         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
@@ -116,6 +127,10 @@ SqliteConnection::SqliteConnection(const SqliteSettings& settings)
         const char* const message =
             opened != nullptr ? sqlite3_errmsg(opened) : sqlite3_errstr(code);
         throw SqliteError(code, message);
+    }
+    if (sqlite3_db_readonly(opened, "main") == 1) {
+        throw SqliteError(SQLITE_READONLY,
+                          "it may not be written by this user, or its file system is read-only");
     }
     sqlite3_busy_timeout(opened, busy_timeout_ms);
     execute(

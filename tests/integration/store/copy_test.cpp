@@ -407,7 +407,8 @@ TEST(CopyTest, ATargetWithSomethingElseIsRefusedAndStays)
     fill(*here.open_store());
     there.open_store()->add_job(daily(), t0);
 
-    EXPECT_THAT(what_of([&] { copy(here, there); }), HasSubstr("the target holds a job 1"));
+    EXPECT_THAT(what_of([&] { copy(here, there); }),
+                HasSubstr("the target holds another job 1 than the source"));
 
     EXPECT_EQ(there.number("SELECT COUNT(*) FROM cron"), 1);
     EXPECT_EQ(there.number("SELECT COUNT(*) FROM log"), 0);
@@ -421,7 +422,30 @@ TEST(CopyTest, ALedgerOfSomethingElseIsRefused)
     const std::vector reports{report({77, t0, 1}, RunState::success, "")};
     there.open_store()->record(reports);
 
-    EXPECT_THAT(what_of([&] { copy(here, there); }), HasSubstr("the target holds a row 1"));
+    EXPECT_THAT(what_of([&] { copy(here, there); }),
+                HasSubstr("the target holds another row of the log 1 than the source"));
+}
+
+TEST(CopyTest, WhatIsDifferentSinceAnEarlierCopyIsNoticed)
+{
+    const auto refused_after = [](const std::string& change) {
+        const Sqlite here;
+        const Mysql there;
+        fill(*here.open_store());
+        copy(here, there);
+        there.execute(change);
+        return what_of([&] { copy(here, there); });
+    };
+    EXPECT_THAT(refused_after("UPDATE cron SET command = 'other' WHERE id = 1"),
+                HasSubstr("another job 1 than"));
+    EXPECT_THAT(refused_after("UPDATE cron_counter SET run_num = 77 WHERE cron_id = 2"),
+                HasSubstr("another job 2 than"));
+    EXPECT_THAT(refused_after("UPDATE log SET exit_code = 9 WHERE id = 5"),
+                HasSubstr("another row of the log 5 than"));
+    EXPECT_THAT(refused_after("UPDATE log SET output = 'other' WHERE id = 1"),
+                HasSubstr("another row of the log 1 than"));
+    EXPECT_THAT(refused_after("UPDATE cron_revision SET author = 'me' WHERE id = 3"),
+                HasSubstr("another revision 3 than"));
 }
 
 TEST(CopyTest, AChangeMeanwhileIsNoticed)
@@ -438,8 +462,7 @@ TEST(CopyTest, AChangeMeanwhileIsNoticed)
         const std::vector reports{report({1, t0 + 5h, 1}, RunState::success, "")};
         writer->record(reports);
     };
-    EXPECT_THAT(what_of([&] { copy_store(*source, *target, meddle); }),
-                HasSubstr("Was a node working"));
+    EXPECT_THAT(what_of([&] { copy_store(*source, *target, meddle); }), HasSubstr("was changed"));
 }
 
 TEST(CopyTest, ADatabaseInUseIsRefused)

@@ -1,4 +1,5 @@
 #include "integration/store/store_under_test.hpp"
+#include "model/job_rules.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -51,7 +51,7 @@ TEST(ApiAddress, SaysWhatIsExpectedWhenItIsNone)
 {
     for (const char* const text :
          {"", "http://", "ftp://host:1", "http://host:0", "http://a b:1", "http://me:secret@host:1",
-          "http://host:1?x=1", "http://host:x"}) {
+          "http://host:1?x=1", "http://host:x", "http://host:65536", "http://host:84636"}) {
         const auto address = parse_api_url(text);
         ASSERT_FALSE(address) << text;
         EXPECT_THAT(address.error().message, HasSubstr("http://HOST:PORT")) << text;

@@ -79,6 +79,66 @@ TEST(CrontabTest, TheSameLineHasTheSameNameWhereverItStands)
     EXPECT_NE(read_user("0 5 * * * /usr/bin/report").jobs.at(0).name, once.jobs.at(0).name);
 }
 
+TEST(CrontabTest, ACommandThatEndsInASeparatorHasAName)
+{
+    for (const std::string command :
+         {"[ -x /usr/bin/foo ] &", "cd /tmp;", "[ -f /tmp/x ];", "test -f x ;", "if true;"}) {
+        EXPECT_THAT(read_user("* * * * * " + command).jobs, SizeIs(1)) << command;
+    }
+}
+
+TEST(CrontabTest, TheZoneIsThatOfTheMachineUnlessItIsNamed)
+{
+    CrontabForm form;
+    form.source = "test";
+    form.time_zone = "Europe/Berlin";
+    const CrontabPlan plan =
+        read_crontab("1 1 * * * a\nCRON_TZ=Asia/Tokyo\n1 1 * * * b\nCRON_TZ=\n1 1 * * * c\n", form);
+    ASSERT_THAT(plan.jobs, SizeIs(3));
+    EXPECT_EQ(plan.jobs[0].time_zone, "Europe/Berlin");
+    EXPECT_EQ(plan.jobs[1].time_zone, "Asia/Tokyo");
+    EXPECT_EQ(plan.jobs[2].time_zone, "Europe/Berlin");
+}
+
+TEST(CrontabTest, WhatIsNotUtf8IsNotTakenOver)
+{
+    const CrontabPlan plan =
+        read_user("# caf\xe9\n0 4 * * * /bin/a\n0 5 * * * /bin/b\xff\n0 6 * * * /bin/c\n");
+    ASSERT_THAT(plan.jobs, SizeIs(2));
+    EXPECT_EQ(plan.jobs[0].remark, "");
+    EXPECT_THAT(notes(plan), ElementsAre(StartsWith("2: the comment above it is not taken over"),
+                                         StartsWith("3: \"0 5 * * * /bin/b\\xff\" is not")));
+}
+
+TEST(CrontabTest, ALongCommentIsCutBetweenCharacters)
+{
+    std::string comment = "a";
+    for (int i = 0; i < 2000; ++i) comment += "é";
+    const CrontabPlan plan = read_user("# " + comment + "\n* * * * * true\n");
+    ASSERT_THAT(plan.jobs, SizeIs(1));
+    EXPECT_EQ(plan.jobs[0].remark, comment.substr(0, 1 + 2 * 1023));
+}
+
+TEST(CrontabTest, WhatANodeWouldRefuseIsNotTakenOver)
+{
+    CrontabForm form;
+    form.source = std::string(200, 's');
+    EXPECT_THAT(notes(read_crontab("* * * * * true\n", form)),
+                ElementsAre(HasSubstr("name: given 2")));
+    EXPECT_THAT(notes(read_user("* * * * * " + std::string(70'000, 'x'))),
+                ElementsAre(HasSubstr("command: given 70000 bytes")));
+}
+
+TEST(CrontabTest, AByteOrderMarkIsPassedOver)
+{
+    EXPECT_THAT(read_user("\xEF\xBB\xBF* * * * * true\n").jobs, SizeIs(1));
+}
+
+TEST(CrontabTest, ARandomRangeMayLackASide)
+{
+    EXPECT_EQ(read_user("~30 5~ * * * true").jobs.at(0).cron_set, "H(0-30) H(5-23) * * *");
+}
+
 TEST(CrontabTest, VariablesGoIntoTheCommandsAfterThem)
 {
     const CrontabPlan plan = read_user(

@@ -34,6 +34,15 @@ JobArguments simple()
     return job;
 }
 
+TEST(JobArguments, TextThatIsNotUtf8IsRefusedByItsOption)
+{
+    JobArguments given;
+    given.name = "bad\xff";
+    const auto fields = job_fields(given, {});
+    ASSERT_FALSE(fields);
+    EXPECT_EQ(fields.error().message, "--name: \"bad\\xff\" is not UTF-8");
+}
+
 TEST(JobArguments, OnlyWhatWasGivenIsSent)
 {
     JobArguments job;

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <string>
 
@@ -137,11 +138,42 @@ TEST(JobFileTest, EachKeyIsCheckedOnce)
     EXPECT_THAT(mistakes("job.a = 5"), ElementsAre(HasSubstr("found an integer")));
 }
 
+TEST(JobFileTest, WhatANodeWouldRefuseIsAMistakeOfTheFile)
+{
+    EXPECT_THAT(mistakes("[job.5]\ncommand = 'x'\nevery = 5\n"),
+                ElementsAre(HasSubstr("key 'name'")));
+    EXPECT_THAT(mistakes_of_key("remark = '" + std::string(1025, 'x') + "'"),
+                ElementsAre(HasSubstr("jobs.toml:4:10: job 'a', key 'remark': given 1025 char")));
+    EXPECT_THAT(mistakes_of_key("end_time = 999999999999999"),
+                ElementsAre(HasSubstr("key 'end_time': given 999999999999999")));
+    EXPECT_THAT(mistakes_of_key("start_time = 1900-01-01T00:00:00Z"),
+                ElementsAre(HasSubstr("key 'start_time': given -")));
+    EXPECT_THAT(mistakes("[job.a]\nevery = 5\ncommand = \"a\\u0000\"\n"),
+                ElementsAre(HasSubstr("key 'command': given")));
+    EXPECT_THAT(mistakes("[job.a]\nevery = 5\ncommand = 'x'\ntime_zone = 'Mars'\n"),
+                ElementsAre(HasSubstr("jobs.toml:4:13: job 'a': time zone")));
+}
+
+TEST(JobFileTest, AKeyOfVeryManyPartsIsRefused)
+{
+    std::string key = "job.a";
+    for (int i = 0; i < 100'000; ++i) key += ".a";
+    EXPECT_THAT(mistakes("\n" + key + " = 1\n"),
+                ElementsAre(HasSubstr("jobs.toml:2:1: found a key")));
+    EXPECT_THAT(mistakes("\n[" + key + "]\n"), SizeIs(1));
+    EXPECT_THAT(mistakes_of_key("remark = '" + std::string(500, '.') + "'"), IsEmpty());
+}
+
 TEST(JobFileTest, BrokenTomlIsNamedByItsPlace)
 {
     EXPECT_THAT(mistakes("[job.a]\ncommand = \n"), ElementsAre(HasSubstr("jobs.toml:2:")));
     EXPECT_THAT(mistakes("[job.a]\nevery = 5\ncommand = 'x'\n[job.a]\n"),
                 ElementsAre(HasSubstr("jobs.toml:4:")));
+}
+
+bool is_control(char c)
+{
+    return static_cast<unsigned char>(c) < ' ';
 }
 
 TEST(JobFileTest, WhatIsWrittenIsReadBack)
@@ -151,7 +183,9 @@ TEST(JobFileTest, WhatIsWrittenIsReadBack)
          {"plain", "it's", "\"both\" 'quotes'", "back\\slash", "two\nlines\n", "tab\there", "\x01",
           "世界 😀", " spaces ", "a.b", "[x]", "#", "'''", "\"\"\"", "ends with \\", "\r\n"}) {
         Job job;
-        job.name = "n " + text;
+        job.name = std::any_of(text.begin(), text.end(), is_control)
+                       ? "n" + std::to_string(jobs.size())
+                       : "n " + text + " n";
         job.cron_set = "*/5 * * * * *";
         job.command = "echo " + text;
         job.remark = text;

@@ -106,6 +106,34 @@ TEST_F(AccessTest, ChangesAskedForByAnotherSitesPageAreRefused)
     }
 }
 
+TEST(AccessRuleTest, WithoutTokensOnlyThisMachinesNamesAreTaken)
+{
+    const auto status = [](const Access& access, const char* host, std::optional<Role> needed) {
+        Request request;
+        request.peer = asio::ip::make_address("127.0.0.1");
+        if (*host != '\0') request.message.set(http::field::host, host);
+        try {
+            access.admit(request, needed);
+            return 200;
+        } catch (const HttpError& error) {
+            return static_cast<int>(error.status());
+        }
+    };
+    const Access careful({}, {}, Hosts::this_machine);
+    for (const char* const host : {"", "localhost", "LOCALHOST:9990", "a.localhost", "node1:9990",
+                                   "127.0.0.1:9990", "10.0.0.7", "[::1]:9990", "[2001:db8::1]"}) {
+        EXPECT_EQ(status(careful, host, Role::read), 200) << host;
+    }
+    for (const char* const host : {"evil.example", "evil.example:9990", "evil.notlocalhost",
+                                   "127.0.0.1.evil.example", "localhost.evil.example"}) {
+        EXPECT_EQ(status(careful, host, Role::read), 403) << host;
+        EXPECT_EQ(status(careful, host, std::nullopt), 200) << host;
+        EXPECT_EQ(status(Access({}, {}, Hosts::any), host, Role::admin), 200) << host;
+        const Access tokens({{"t", "secret", Role::admin}}, {}, Hosts::this_machine);
+        EXPECT_EQ(status(tokens, host, Role::read), 401) << host;
+    }
+}
+
 TEST(AccessRuleTest, OnlyATrustedProxyIsBelievedAboutTheClient)
 {
     const Access access({}, {"127.0.0.1", "10.0.0.0/8", "::1"});

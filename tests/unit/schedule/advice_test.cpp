@@ -50,6 +50,16 @@ TEST(Advice, IsSilentWhereNothingSurprises)
     EXPECT_THAT(of("0 30 2 * * *", "Asia/Tokyo"), IsEmpty());
 }
 
+TEST(Advice, ADayThatACountrySkipsIsLost)
+{
+    const auto schedule = Schedule::make("0 0 12 * * *", "Pacific/Apia", 1);
+    ASSERT_TRUE(schedule);
+    const auto said = advice("0 0 12 * * *", *schedule, sys_days(2011y / 12 / 28));
+    ASSERT_FALSE(said.empty());
+    EXPECT_THAT(said.front(), HasSubstr("on 2011-12-30"));
+    EXPECT_THAT(said.front(), HasSubstr("such as 12:00, do not exist"));
+}
+
 TEST(Advice, AsksToSpreadFullHours)
 {
     for (const auto* const expression : {"0 0 4 * * *", "@hourly", "0 0 9-17 * * *", "0 0 1 * *"}) {

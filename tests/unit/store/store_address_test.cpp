@@ -39,6 +39,12 @@ TEST(StoreAddressTest, AFolderIsThatOfANode)
     EXPECT_EQ(std::get<SqliteSettings>(address).path, folder / "peercron.db");
 }
 
+TEST(StoreAddressTest, WhatIsMissingAndHasNoExtensionIsAFolder)
+{
+    EXPECT_EQ(std::get<SqliteSettings>(parse_store_address("sqlite:/no/such/folder")).path,
+              "/no/such/folder/peercron.db");
+}
+
 TEST(StoreAddressTest, NamesAServer)
 {
     const MysqlSettings full = mysql("mysql://cron@db1.internal:3307/jobs");
@@ -66,6 +72,7 @@ TEST(StoreAddressTest, SaysWhatIsWrong)
     EXPECT_THAT(refusal("mysql://cron@db1/a/b"), HasSubstr("name of the database is missing"));
     EXPECT_THAT(refusal("mysql://cron@db1:0/jobs"), HasSubstr("port must be 1-65535"));
     EXPECT_THAT(refusal("mysql://cron@db1:70000/jobs"), HasSubstr("port must be 1-65535"));
+    EXPECT_THAT(refusal("mysql://cron@db1:99999/jobs"), HasSubstr("port must be 1-65535"));
     EXPECT_THAT(refusal("mysql://cron@db1/jobs?tls=1"), HasSubstr("'tls' is not known"));
 }
 

@@ -17,16 +17,6 @@ TEST(TextTest, EscapesWhatLikeWouldTakeForAWildcard)
     EXPECT_EQ(like_pattern(""), "%%");
 }
 
-TEST(TextTest, CountsCharactersNotBytes)
-{
-    EXPECT_EQ(first_characters("定时任务", 2), "定时");
-    EXPECT_EQ(first_characters("a😀b", 2), "a😀");
-    EXPECT_EQ(first_characters("abc", 3), "abc");
-    EXPECT_EQ(first_characters("abc", 99), "abc");
-    EXPECT_EQ(first_characters("abc", 0), "");
-    EXPECT_EQ(first_characters("", 5), "");
-}
-
 TEST(TextTest, LeavesATextThatFitsAlone)
 {
     EXPECT_EQ(cut_middle("abc", 3), "abc");
