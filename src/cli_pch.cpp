@@ -1,0 +1,1 @@
+// The carrier of the precompiled header; see src/CMakeLists.txt.

@@ -1,0 +1,10 @@
+#pragma once
+
+#include "asio_pch.hpp"
+
+#include <CLI/CLI.hpp>
+#include <spdlog/fmt/fmt.h>
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>

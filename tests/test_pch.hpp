@@ -1,0 +1,6 @@
+#pragma once
+
+#include "asio_pch.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
