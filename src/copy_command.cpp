@@ -67,6 +67,11 @@ class ProgressBar {
 public:
     void show(const CopyProgress& progress)
     {
+        if (progress.comparing) {
+            end();
+            std::cerr << "comparing both databases\n";
+            return;
+        }
         const std::int64_t all = progress.all_jobs + progress.all_rows;
         const std::int64_t done = progress.jobs + progress.rows;
         if (!begun_ && done > 0) {

@@ -71,6 +71,10 @@ std::string complaint(const CLI::App* app, const CLI::Error& error)
     const std::vector<std::string> unknown = innermost->remaining();
     const bool is_group = !innermost->get_subcommands([](const CLI::App*) { return true; }).empty();
     std::string message = error.what();
+    constexpr std::string_view not_converted = "Could not convert: ";
+    if (message.starts_with(not_converted)) {
+        message = message.substr(not_converted.size()) + ": a whole number is allowed";
+    }
     if (is_group && !unknown.empty() && !unknown.front().starts_with('-')) {
         message = "there is no `" + command + ' ' + one_line(unknown.front()) + '`';
     } else if (is_group && unknown.empty()) {

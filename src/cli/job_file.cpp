@@ -1,5 +1,6 @@
 #include "cli/job_file.hpp"
 
+#include "base/deep_key.hpp"
 #include "cli/moments.hpp"
 #include "model/job_rules.hpp"
 #include "schedule/quote.hpp"
@@ -243,19 +244,6 @@ private:
     bool schedule_read_ = false;
 };
 
-/// The line of a key with so many parts that reading it would use up the stack.
-std::optional<std::size_t> too_deep(std::string_view text)
-{
-    constexpr std::ptrdiff_t most_parts = 100;
-    for (std::size_t line = 1; !text.empty(); ++line) {
-        const std::string_view first = text.substr(0, text.find('\n'));
-        const std::string_view key = first.substr(0, first.find_first_of("=#\"'"));
-        if (std::ranges::count(key, '.') > most_parts) return line;
-        text.remove_prefix(std::min(first.size() + 1, text.size()));
-    }
-    return std::nullopt;
-}
-
 void read_root(const toml::table& root, std::vector<FileJob>& jobs, std::vector<Mistake>& mistakes)
 {
     for (const auto& [key, node] : root) {
@@ -384,7 +372,7 @@ JobFile read_job_file(std::string_view text, std::string_view source)
     JobFile file;
     std::vector<Mistake> mistakes;
     try {
-        if (const auto line = too_deep(text)) {
+        if (const auto line = find_deep_key(text)) {
             Mistake mistake{{static_cast<toml::source_index>(*line), 1}, {}};
             mistake.what = "found a key of very many parts; a job file has tables [job.NAME]";
             mistakes.push_back(std::move(mistake));

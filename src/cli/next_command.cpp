@@ -3,7 +3,6 @@
 #include "cli/answer_fields.hpp"
 #include "cli/moments.hpp"
 #include "schedule/preview.hpp"
-#include "schedule/rfc3339.hpp"
 #include "schedule/schedule.hpp"
 
 #include <spdlog/fmt/fmt.h>
@@ -29,7 +28,7 @@ constexpr std::ptrdiff_t crowd = 10;
 
 struct NextOptions {
     PreviewRequest request;
-    std::string from;
+    std::string from = "now";
     ApiOptions api;
 };
 
@@ -39,16 +38,17 @@ struct Other {
     Window window;
 };
 
-std::vector<Other> others_of(const json::value& jobs, std::int64_t own_id)
+/// @param node_zone of jobs without a zone of their own.
+std::vector<Other> others_of(const json::value& jobs, std::int64_t own_id,
+                             const std::string& node_zone)
 {
     std::vector<Other> others;
     for (const json::value& value : rows_of(jobs)) {
         const AnswerFields job(value);
         const bool will_fire = job.number("next_run_at").has_value();
         if (!will_fire || job.number("id") == own_id) continue;
-        // Which zone the node has for jobs without one is not known here; UTC is the default.
         std::string zone = job.text("time_zone");
-        if (zone.empty()) zone = "UTC";
+        if (zone.empty()) zone = node_zone;
         const auto schedule = Schedule::make(job.text("cron_set"), zone, job.number_or("id", 0));
         if (!schedule) continue;
         others.push_back(
@@ -61,7 +61,9 @@ std::vector<Other> others_of(const json::value& jobs, std::int64_t own_id)
 void warn_of_crowd(const NextOptions& options, const std::vector<sys_seconds>& fires)
 {
     ApiClient client = make_client(options.api);
-    const std::vector<Other> others = others_of(client.get("/cron/list"), options.request.job_id);
+    const std::string zone = AnswerFields(client.get("/health")).text("time_zone");
+    const std::vector<Other> others =
+        others_of(client.get("/cron/list"), options.request.job_id, zone.empty() ? "UTC" : zone);
     std::ptrdiff_t most = 0;
     sys_seconds when;
     for (const sys_seconds fire : fires) {
@@ -81,14 +83,10 @@ void warn_of_crowd(const NextOptions& options, const std::vector<sys_seconds>& f
 
 ExitStatus show_next(NextOptions options)
 {
-    if (options.from.empty()) {
-        const auto now = std::chrono::system_clock::now();
-        options.request.from = std::chrono::floor<seconds>(now);
-    } else {
-        const auto from = parse_rfc3339(options.from);
-        if (!from) throw Failure(ExitStatus::usage, "--from: " + from.error().message);
-        options.request.from = *from;
-    }
+    const auto now = std::chrono::floor<seconds>(std::chrono::system_clock::now());
+    const auto from = read_moment(options.from, now);
+    if (!from) throw Failure(ExitStatus::usage, "--from: " + from.error().message);
+    options.request.from = *from;
     const auto found = preview(options.request);
     if (!found) throw Failure(ExitStatus::usage, found.error().message);
     print(options.api.json ? preview_json(*found) : preview_text(*found));
@@ -126,9 +124,11 @@ void add_next_command(CLI::App& app, Action& chosen)
     command.add_option("--tz", request.zone, "IANA time zone")
         ->capture_default_str()
         ->type_name("ZONE");
-    command.add_option("--from", options->from, "Fires later than this (RFC 3339); default: now")
+    command.add_option("--from", options->from, "Fires later than this moment")
+        ->capture_default_str()
         ->type_name("TIME");
     command.add_option("--job-id", request.job_id, "The job that H is spread by")
+        ->check(CLI::NonNegativeNumber.description(""))
         ->capture_default_str()
         ->type_name("ID");
     command.add_flag("--json", options->api.json, "One JSON object");

@@ -42,9 +42,11 @@ std::size_t width_of(char32_t code)
     return width < 0 ? 1 : static_cast<std::size_t>(width);
 }
 
+/// Also those that are not seen and turn the text around (Unicode UAX #9) or join it.
 bool is_control(char32_t code)
 {
-    return code < 0x20 || (code >= 0x7F && code < 0xA0);
+    return code < 0x20 || (code >= 0x7F && code < 0xA0) || (code >= 0x200B && code <= 0x200F) ||
+           (code >= 0x202A && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069);
 }
 
 std::string without_controls(std::string_view text, bool keep_lines)
@@ -65,7 +67,7 @@ std::string without_controls(std::string_view text, bool keep_lines)
             clean += '^';
             clean += static_cast<char>(character.code ^ 0x40U);
         } else {
-            clean += "\xEF\xBF\xBD";  // a C1 control: U+FFFD stands for it
+            clean += "\xEF\xBF\xBD";  // U+FFFD stands for the others
         }
     }
     return clean;

@@ -1,5 +1,6 @@
 #include "config/config.hpp"
 
+#include "base/deep_key.hpp"
 #include "config/contradictions.hpp"
 #include "config/keys.hpp"
 #include "config/overlay.hpp"
@@ -250,6 +251,22 @@ public:
     }
 
     bool is_given(const std::string& name) const { return find(name) != nullptr; }
+
+    /// Whether the key's value could not be taken.
+    bool is_bad(const std::string& name) const
+    {
+        return std::any_of(problems_.begin(), problems_.end(),
+                           [&](const Problem& problem) { return problem.key == name; });
+    }
+
+    /// Whether `text` names such a key of a table.
+    bool names_bad(const std::string& text) const
+    {
+        return std::any_of(problems_.begin(), problems_.end(), [&](const Problem& problem) {
+            return problem.key.find('.') != std::string::npos &&
+                   text.find(problem.key) != std::string::npos;
+        });
+    }
 
     /// Where the values that were read come from.
     std::map<std::string, std::string>& origins() { return origins_; }
@@ -542,6 +559,10 @@ Environment process_environment()
 Result<Config> Config::parse(std::string_view text, const std::string& file_name,
                              const ConfigSources& sources)
 {
+    if (const auto line = find_deep_key(text)) {
+        return Error{file_name + ":" + std::to_string(*line) +
+                     ":1: found a key of very many parts; keys here have one or two"};
+    }
     toml::table root;
     try {
         root = toml::parse(text, file_name);
@@ -559,7 +580,10 @@ Result<Config> Config::parse(std::string_view text, const std::string& file_name
     config.origins = std::move(reader.origins());
     if (!config.origins.contains("mode")) config.mode = likely_mode(config.origins);
     if (config.data_dir.empty()) config.data_dir = default_data_dir(sources.environment);
-    for (const auto& [key, message] : contradictions(config)) reader.complain(key, message);
+    for (const auto& [key, message] : contradictions(config)) {
+        // One with a default in the place of what could not be read is not the writer's.
+        if (!reader.is_bad(key) && !reader.names_bad(message)) reader.complain(key, message);
+    }
     if (!config.mysql.socket.empty() && reader.is_given("mysql_host")) {
         reader.complain("mysql.socket", "found together with 'mysql_host', expected one of them");
     }

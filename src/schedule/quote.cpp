@@ -1,6 +1,6 @@
 #include "schedule/quote.hpp"
 
-#include <algorithm>
+#include <spdlog/fmt/fmt.h>
 
 namespace peercron {
 
@@ -9,9 +9,13 @@ std::string quote(std::string_view text)
     constexpr std::size_t limit = 80;
     const bool cut = text.size() > limit;
     std::string quoted = "'";
-    quoted += text.substr(0, limit);
-    const auto unprintable = [](char c) { return c < ' ' || c > '~'; };
-    std::replace_if(quoted.begin(), quoted.end(), unprintable, '?');
+    for (const char c : text.substr(0, limit)) {
+        if (c >= ' ' && c <= '~') {
+            quoted += c;
+        } else {
+            quoted += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+        }
+    }
     quoted += cut ? "...'" : "'";
     return quoted;
 }

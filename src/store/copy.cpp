@@ -133,6 +133,8 @@ StoreTotals copy_store(StoreImage& from, StoreImage& to,
     }
     to.finish(from.term());
 
+    progress.comparing = true;
+    on_progress(progress);
     compare_all(from, to);
     const StoreTotals copied = to.totals();
     if (copied != source || from.totals() != source) {

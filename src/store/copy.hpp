@@ -12,6 +12,7 @@ struct CopyProgress {
     std::int64_t rows = 0;
     std::int64_t all_jobs = 0;
     std::int64_t all_rows = 0;
+    bool comparing = false;  ///< all is copied, and both are read again
 };
 
 /// Copies jobs, their history, ledger and term into `to`, in order of their ids, and checks that

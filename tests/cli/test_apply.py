@@ -169,6 +169,16 @@ def test_next_says_how_many_other_jobs_fire_in_the_same_second(solo):
     assert "note: 11 other jobs" in one.stderr
 
 
+def test_next_knows_the_zone_of_the_other_jobs():
+    with running_solo(("--set", "time_zone=Europe/Berlin")) as node:
+        for _ in range(10):
+            node.add("true", "0 0 3 * * *")
+        done = peercron("next", "7 0 2 1 1 *", "-n", "1", "--from", "2030-01-01T01:00:00Z", "--url", node.url)
+        assert "note" not in done.stderr
+        done = peercron("next", "0 0 2 1 1 ?", "-n", "1", "--from", "2030-01-01T00:00:00Z", "--url", node.url)
+        assert f"note: 10 other jobs of {node.url} fire at 2030-01-01T02:00:00Z" in done.stderr
+
+
 def test_next_needs_no_node():
     done = peercron("next", "5 30 4 * * *", "-n", "1", "--from", "2030-01-01T00:00:00Z", PEERCRON_URL="")
     assert (done.returncode, done.stderr) == (0, "")

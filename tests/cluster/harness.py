@@ -325,9 +325,10 @@ class Solo(Cluster):
 
     secret = "there is no secret"
 
-    def __init__(self, folder, port):
+    def __init__(self, folder, port, options=()):
         super().__init__(folder, port, nodes=1)
         self.process = None
+        self.options = options
 
     def name(self, k):
         return f"{HOST}:{self.base}"
@@ -339,7 +340,7 @@ class Solo(Cluster):
 
     def arguments(self, data=None, port=None):
         return [str(BINARY), "serve", "--data", str(data or self.folder / "data"),
-                "--set", f"http_bind_address={HOST}:{port or self.base}"]
+                "--set", f"http_bind_address={HOST}:{port or self.base}", *self.options]
 
     def start(self):
         (self.folder / "logs").mkdir(exist_ok=True)
@@ -386,11 +387,11 @@ class Solo(Cluster):
 
 
 @contextlib.contextmanager
-def running_solo():
-    """A node that is alone, gone afterwards."""
+def running_solo(options=()):
+    """A node that is alone, with these further options of `serve`; gone afterwards."""
     with free_base_port() as port:
         folder = pathlib.Path(tempfile.mkdtemp(prefix="s", dir=WORK))
-        node = Solo(folder, port)
+        node = Solo(folder, port, options)
         try:
             node.start()
             yield node

@@ -387,6 +387,8 @@ TEST(CopyTest, GoesOnWhereItWasCutOff)
         EXPECT_EQ(progress.front().rows, std::min(1222, std::max(0, changes - 2) * 500));
         EXPECT_EQ(progress.back().rows, 1222);
         EXPECT_EQ(progress.back().all_rows, 1222);
+        EXPECT_TRUE(progress.back().comparing);
+        EXPECT_FALSE(progress.front().comparing);
     }
 }
 

@@ -351,6 +351,20 @@ TEST(ConfigTest, RefusesTimesThatContradictEachOther)
                 HasSubstr("key 'dispatch.start_deadline'"));
 }
 
+TEST(ConfigTest, AKeyOfVeryManyPartsIsRefused)
+{
+    std::string key = "a";
+    for (int i = 0; i < 100'000; ++i) key += ".a";
+    EXPECT_THAT(refusal("\n" + key + " = 1"), StartsWith("app.toml:2:1: found a key of very many"));
+}
+
+TEST(ConfigTest, NoContradictionIsMadeUpFromADefaultInThePlaceOfABadValue)
+{
+    EXPECT_EQ(refusal("[dispatch]\nlease = '3s'\nsilence_limit = '100ms'\nbeat_interval = '1s'")
+                  .find('\n'),
+              std::string::npos);
+}
+
 TEST(ConfigTest, RefusesOnePortForTwoListeners)
 {
     EXPECT_THAT(refusal("mode = 'cluster'\nhttp_bind_address = '127.0.0.1:9991'"),

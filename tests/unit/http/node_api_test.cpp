@@ -50,8 +50,8 @@ TEST_F(NodeApiTest, HealthDoesNotAskTheStore)
     tables_.before_call = [] { ADD_FAILURE() << "the store was asked"; };
     EXPECT_EQ(get("/health").body,
               R"({"code":200,"data":{"node":"127.0.0.1:9991","version":"1.2.3",)"
-              R"("dispatcher":"127.0.0.1:9991","is_dispatcher":true,"epoch":17,"store":"ok"},)"
-              R"("message":"ok"})");
+              R"("dispatcher":"127.0.0.1:9991","is_dispatcher":true,"epoch":17,"store":"ok",)"
+              R"("time_zone":"UTC"},"message":"ok"})");
     store_away_ = true;
     coordinator_.dispatcher_name = "";
     const auto reply = get("/health");

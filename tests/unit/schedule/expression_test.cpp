@@ -391,7 +391,7 @@ TEST(Expression, RefusesWhatCanNeverFire)
 TEST(Expression, AMessageIsPlainTextWhateverTheInputWas)
 {
     EXPECT_EQ(refusal("\x01\xff * * * * *"),
-              "second '?\?': '?\?' is not a number; allowed is 0-59");
+              "second '\\x01\\xff': '\\x01\\xff' is not a number; allowed is 0-59");
     EXPECT_THAT(refusal(std::string(500, 'x')), HasSubstr(std::string(80, 'x') + "...'"));
     EXPECT_EQ(refusal(std::string(1025, '*')),
               "the cron expression has 1025 characters; allowed are 1024");
