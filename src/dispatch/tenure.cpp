@@ -83,6 +83,9 @@ asio::awaitable<void> Dispatcher::Tenure::dispatch()
         woken_ = false;
         const auto next_round = now().steady + dispatcher_.settings_.lookahead / 4;
         if (now().steady - last_poll_ >= dispatcher_.settings_.poll_interval) co_await poll_jobs();
+        for (const auto& [node, runs] : std::exchange(given_back_late_, {})) {
+            term_.given_back_late(node, runs, now());
+        }
         if (!changes_.empty() || !changed_jobs_.empty()) co_await apply_changes();
         if (!run_now_.empty()) co_await start_runs();
         if (!end_run_.empty()) co_await end_runs();
@@ -489,7 +492,12 @@ void Dispatcher::Tenure::handle(const NodeName& node, Message message)
             wake();
             return;
         }
-        if (asked_.erase(revoked.request) == 0) return;
+        if (asked_.erase(revoked.request) == 0) {
+            // Nobody waits any more, but the node has forgotten them: they must not be.
+            given_back_late_.emplace_back(node, std::move(revoked.revoked));
+            wake();
+            return;
+        }
         given_back_.insert(given_back_.end(), revoked.revoked.begin(), revoked.revoked.end());
         answered_.notify();
     };

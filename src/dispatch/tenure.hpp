@@ -10,6 +10,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace peercron {
@@ -98,6 +99,7 @@ private:
     std::map<std::uint64_t, NodeName> asked_;  ///< revocations without an answer yet
     std::set<NodeName> mute_;                  ///< did not answer the last one
     std::vector<RunId> given_back_;
+    std::vector<std::pair<NodeName, std::vector<RunId>>> given_back_late_;  ///< to be applied
 };
 
 }  // namespace peercron

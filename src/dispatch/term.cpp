@@ -63,6 +63,7 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now)
         run.order.start_at = std::max(row.planned.id.scheduled_at, now.wall);
         run.order.start_by = run.order.start_at + settings_.start_deadline;
         run.dispatched_at = row.planned.dispatched_at;
+        run.start_from = row.planned.id.scheduled_at;
         run.running_in_store = row.planned.state == RunState::running;
         const auto place = open(std::move(run));
         if (row.planned.run_server.empty()) {
@@ -223,6 +224,32 @@ void Term::jobs_changed(std::span<const JobId> jobs, std::span<const RunId> revo
             spdlog::warn("dispatch: job {} never fires: {}", id, job->error);
         }
     }
+}
+
+void Term::given_back_late(const NodeName& node, std::span<const RunId> given_back, Moment now)
+{
+    std::vector<RunId> revoked;
+    std::set<JobId> jobs;
+    for (const RunId& id : given_back) {
+        const auto run = runs_.find(id);
+        if (run == runs_.end() || run->second.node != node) continue;
+        if (run->second.phase != Phase::handed) continue;
+        const PlannedJob* planned = jobs_.find(id.job);
+        const bool asked_for = id.scheduled_at.time_since_epoch() % 1s != 0ms;
+        const bool due = planned != nullptr && planned->enabled() &&
+                         planned->next(id.scheduled_at - 1ms) == id.scheduled_at;
+        if (planned == nullptr || !(due || asked_for)) {
+            revoked.push_back(id);
+            jobs.insert(id.job);
+            continue;
+        }
+        release(run);
+        run->second.order.command = planned->job.command;
+        run->second.order.timeout = planned->job.timeout;
+        run->second.order.is_mutex = planned->job.is_mutex;
+    }
+    const std::vector<JobId> changed(jobs.begin(), jobs.end());
+    jobs_changed(changed, revoked, now);
 }
 
 std::vector<RunId> Term::held_by(const NodeName& node) const
@@ -405,6 +432,7 @@ std::vector<Outgoing> Term::messages(Moment now)
         RunOrder& order = run->second.order;
         order.start_at = std::max(order.id.scheduled_at, now.wall);
         order.start_by = order.start_at + settings_.start_deadline;
+        run->second.start_from = order.start_at;
         Batch& batch = batches[run->second.node];
         batch.message.orders.push_back(order);
         batch.bytes += order.command.size() + sizeof(RunOrder);
@@ -666,6 +694,7 @@ void Term::adopt(const RunOrder& order, const NodeName& node, Phase phase, Momen
         doubtful_.erase(order.id);
         if (run->second.node == node) {
             run->second.phase = phase;
+            if (phase == Phase::handed) run->second.start_from = order.start_at;
             return;
         }
         if (phase == Phase::handed && !run->second.node.empty()) {
@@ -676,6 +705,7 @@ void Term::adopt(const RunOrder& order, const NodeName& node, Phase phase, Momen
         unplaced_.erase(order.id);
         unassign(run);
         assign(run, node, phase, now);
+        run->second.start_from = order.start_at;
         return;
     }
     if (phase == Phase::handed && (begun_ || has_ended(order.id))) {
@@ -686,6 +716,7 @@ void Term::adopt(const RunOrder& order, const NodeName& node, Phase phase, Momen
     OpenRunState adopted;
     adopted.order = order;
     adopted.dispatched_at = now.wall;
+    adopted.start_from = order.start_at;
     assign(open(std::move(adopted)), node, phase, now);
 }
 
@@ -759,7 +790,7 @@ void Term::bury(const NodeName& node, std::optional<WallTime> since, std::string
         const bool unsent = run->second.phase == Phase::placed;
         const bool not_due = since && run->second.phase == Phase::handed &&
                              !run->second.running_in_store &&
-                             run->second.order.start_at > *since + ahead;
+                             run->second.start_from > *since + ahead;
         if (unsent || not_due) {
             release(run);
             ++moved;

@@ -100,6 +100,9 @@ public:
     /// The jobs were changed in the table (or taken out of it); `revoked` are the runs that their
     /// nodes have given back.
     void jobs_changed(std::span<const JobId> jobs, std::span<const RunId> revoked, Moment now);
+    /// `node` gave these runs back after nobody waited for that any more, and has forgotten them:
+    /// what is due as the job is now goes to a node again, the rest ends as revoked.
+    void given_back_late(const NodeName& node, std::span<const RunId> given_back, Moment now);
     /// `node` drains: the runs it has given back go to others.
     void evacuated(const NodeName& node, std::span<const RunId> given_back);
     /// Held by a draining node, to be asked back.
@@ -168,6 +171,9 @@ private:
         NodeName node;  ///< empty: no node could take it yet
         Phase phase = Phase::placed;
         WallTime dispatched_at{};
+        /// Once handed out: `node` may have started it from this moment on. Not order.start_at,
+        /// which a new dispatcher sets anew for the next node.
+        WallTime start_from{};
         bool running_in_store = false;
     };
     struct NodeState {

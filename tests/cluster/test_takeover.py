@@ -1,5 +1,8 @@
 """A node is killed, stopped or paused while jobs are due each second: no fire is lost, none runs twice."""
 import os
+import pathlib
+import signal
+import time
 import types
 
 import pytest
@@ -107,6 +110,28 @@ def test_a_killed_dispatcher_is_replaced_and_every_due_second_has_one_row(victim
     assert_dispatched_by(cluster, rows, cluster.name(k), successor, killed)
     assert [row for row in rows if row.run_server == cluster.name(k) and row.scheduled_at > killed.after], \
         "the node that came back works again"
+
+
+def node_process(cluster, k):
+    """The process id of the node itself, below its warden."""
+    warden = cluster.status()["processes"][f"node{k}"]["pid"]
+    return int(pathlib.Path(f"/proc/{warden}/task/{warden}/children").read_text().split()[0])
+
+
+def test_a_dispatcher_that_dies_right_after_a_second_has_doubled_nothing(victim_cluster):
+    # What it had just started is in no row yet, and only its own node could tell.
+    cluster = victim_cluster
+    load = Load(cluster)
+    for milliseconds in (8, 14, 20, 30):
+        k = dispatcher_of(cluster)
+        node = node_process(cluster, k)
+        time.sleep(1 - time.time() % 1 + milliseconds / 1000)
+        os.kill(node, signal.SIGKILL)
+        wait_other_dispatcher(cluster, cluster.name(k))
+        let_pass(2)
+        cluster.run("start-node", str(k))
+        cluster.wait_ready()
+    load.finish()
 
 
 def test_a_stopped_dispatcher_hands_over_and_loses_nothing(victim_cluster):

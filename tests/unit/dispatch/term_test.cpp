@@ -534,6 +534,85 @@ TEST_F(TermTest, TakeOverLosesWhatItsRestartedNodeMayHaveStarted)
     EXPECT_EQ(first.moved[0].id, fire(1, 2s));
 }
 
+TEST_F(TermTest, TakeOverLosesWhatTheDeadDispatchersOwnNodeMayHaveStarted)
+{
+    add(every_second(1));
+    TermStart found;
+    found.planned_through = midnight + 3s;
+    OpenRun due;
+    due.planned.id = fire(1, 1s);
+    due.planned.run_server = beta;
+    due.planned.dispatched_at = midnight - 1s;
+    OpenRun late = due;  // planned late: it could start at once
+    late.planned.id = fire(1, -5s);
+    late.planned.dispatched_at = midnight + 900ms;
+    OpenRun ahead = due;
+    ahead.planned.id = fire(1, 2s);
+    found.open_runs = {due, late, ahead};
+    at(1060ms);  // it died 16 ms after the second; nothing it had started is in the store yet
+    begin(found);
+    connect(alpha);
+    term_->proven_dead(beta, midnight + 1016ms, now_);
+
+    const PlanStep first = step();
+
+    std::map<RunId, RunState> ended;
+    for (const RunReport& report : first.ended) ended[report.id] = report.state;
+    EXPECT_EQ(ended, (std::map<RunId, RunState>{{fire(1, -5s), RunState::lost},
+                                                {fire(1, 1s), RunState::lost}}));
+    ASSERT_THAT(first.moved, SizeIs(1));
+    EXPECT_EQ(first.moved[0].id, fire(1, 2s));
+    for (const auto& [node, order] : orders_) EXPECT_GT(order.id.scheduled_at, midnight + 1s);
+}
+
+TEST_F(TermTest, RunsThatComeBackAfterNobodyWaitsAreNotForgotten)
+{
+    add(every_second(1));
+    begin();
+    connect(alpha);
+    step();
+    Job changed = every_second(1);
+    changed.command = "false";
+    changed.effective_from = midnight + 500ms;
+    at(500ms);
+    add(changed);
+    const std::vector<JobId> jobs{1};
+    term_->jobs_changed(jobs, {}, now_);  // the node did not answer in time
+    at(2500ms);                           // it answers now
+    connect(beta);
+    const std::vector<RunId> runs{fire(1, 1s), fire(1, 2s)};
+    term_->given_back_late(beta, runs, now_);  // not the node that has them
+    EXPECT_THAT(step().ended, IsEmpty());
+    term_->given_back_late(alpha, runs, now_);
+    const PlanStep after = step();
+
+    // They are due under the new version too, so they are handed out again with its command.
+    std::map<RunId, std::string> sent;
+    for (const auto& [node, order] : orders_) sent[order.id] = order.command;
+    EXPECT_EQ(sent[fire(1, 1s)], "false");
+    EXPECT_EQ(sent[fire(1, 2s)], "false");
+    for (const RunReport& report : after.ended) EXPECT_NE(report.state, RunState::planned);
+    term_->given_back_late(alpha, runs, now_);  // said twice, changes nothing that is wrong
+    step();
+}
+
+TEST_F(TermTest, RunsOfADeletedJobThatComeBackLateEnd)
+{
+    add(every_second(1));
+    begin();
+    connect(alpha);
+    step();
+    jobs_.erase(1);
+    const std::vector<JobId> jobs{1};
+    term_->jobs_changed(jobs, {}, now_);
+    at(2500ms);
+    const std::vector<RunId> runs{fire(1, 1s), fire(1, 2s)};
+    term_->given_back_late(alpha, runs, now_);
+    const PlanStep after = step();
+    ASSERT_THAT(after.ended, SizeIs(2));
+    for (const RunReport& report : after.ended) EXPECT_EQ(report.state, RunState::revoked);
+}
+
 TEST_F(TermTest, ARunThatItsNodeForgotIsLookedUpInTheStore)
 {
     add(every_second(1));
