@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "model/policy.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -38,6 +39,11 @@ struct Job {
     /// late.
     std::optional<std::chrono::seconds> misfire_window;
 
+    Delivery delivery = Delivery::at_most_once;
+    Misfire misfire_policy = Misfire::run_all;
+    Overlap overlap = Overlap::allow;
+    std::int64_t max_concurrent = 0;  ///< runs at a time in the whole cluster; 0 = no limit
+
     /// Fires at or before this moment are not this version's: it is when the job was added or
     /// last changed. Keeps a dispatcher that plans a gap afterwards from inventing fires.
     WallTime effective_from{};
@@ -61,11 +67,20 @@ struct JobPatch {
     std::optional<std::chrono::seconds> timeout;
     std::optional<std::int64_t> run_limit;
     std::optional<std::optional<std::chrono::seconds>> misfire_window;
+    std::optional<Delivery> delivery;
+    std::optional<Misfire> misfire_policy;
+    std::optional<Overlap> overlap;
+    std::optional<std::int64_t> max_concurrent;
 
     friend bool operator==(const JobPatch&, const JobPatch&) = default;
 };
 
 /// `job` with `patch` applied.
 Job apply(Job job, const JobPatch& patch);
+
+/// What is_mutex, max_concurrent and overlap say together. is_mutex means one at a time, whatever
+/// max_concurrent is; a job with an overlap policy other than `allow` and neither of them has one at
+/// a time, too; a limit without an overlap policy skips.
+Concurrency concurrency_of(const Job& job);
 
 }  // namespace peercron

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace peercron {
+
+// What a job's owner wants where "exactly once, on time, alone" cannot be had. The rules of each are
+// in docs/delivery.md. The names are those of the API, the columns of table `cron` and the files of
+// `peercron export`.
+
+/// What becomes of a run that was started and whose end nobody will ever know, or that was ended
+/// because its node had to stop or was cut off.
+enum class Delivery : std::uint8_t {
+    at_most_once,   ///< nothing more: the row says `lost`, `fenced` or `killed`
+    at_least_once,  ///< it runs again, as the next attempt of the same fire
+};
+
+/// What becomes of fires that fell due while nobody could plan.
+enum class Misfire : std::uint8_t {
+    run_all,     ///< all of them run, late
+    run_latest,  ///< the newest runs, late; the others are one row
+    skip,        ///< none runs; they are one row
+};
+
+/// What a fire does that finds as many runs of its job alive as there may be.
+enum class Overlap : std::uint8_t {
+    allow,    ///< there may be any number
+    skip,     ///< it ends as `skipped`
+    queue,    ///< it starts as soon as it may; one waits, further ones end as `skipped`
+    replace,  ///< it ends the oldest run and starts when that is gone
+};
+
+template <class Policy>
+struct PolicyNames;
+template <>
+struct PolicyNames<Delivery> {
+    static constexpr std::array<std::string_view, 2> names{"at_most_once", "at_least_once"};
+};
+template <>
+struct PolicyNames<Misfire> {
+    static constexpr std::array<std::string_view, 3> names{"run_all", "run_latest", "skip"};
+};
+template <>
+struct PolicyNames<Overlap> {
+    static constexpr std::array<std::string_view, 4> names{"allow", "skip", "queue", "replace"};
+};
+
+template <class Policy>
+constexpr auto policy_name(Policy policy) -> decltype(PolicyNames<Policy>::names[0])
+{
+    return PolicyNames<Policy>::names[static_cast<std::size_t>(policy)];
+}
+
+/// nullopt: there is no such policy.
+template <class Policy>
+constexpr std::optional<Policy> parse_policy(std::string_view text)
+{
+    for (std::size_t i = 0; i < PolicyNames<Policy>::names.size(); ++i) {
+        if (PolicyNames<Policy>::names[i] == text) return static_cast<Policy>(i);
+    }
+    return std::nullopt;
+}
+
+/// "allow, skip, queue, replace", for messages.
+template <class Policy>
+std::string policy_list()
+{
+    std::string list;
+    for (const std::string_view name : PolicyNames<Policy>::names) {
+        if (!list.empty()) list += ", ";
+        list += name;
+    }
+    return list;
+}
+
+/// How many runs of a job there may be at a time in the whole cluster, and what a fire does that
+/// finds so many.
+struct Concurrency {
+    std::int64_t limit = 0;  ///< 0 = any number
+    Overlap at_limit = Overlap::skip;
+
+    friend bool operator==(const Concurrency&, const Concurrency&) = default;
+};
+
+}  // namespace peercron
