@@ -40,7 +40,7 @@ WallTime Planner::take(WallTime until, std::size_t most,
 }
 
 std::vector<Planner::Gap> Planner::take_gaps(WallTime now, std::int64_t most,
-                                             const std::function<WallTime(const Job&)>& oldest)
+                                             const std::function<LateRule(const Job&)>& rule)
 {
     std::vector<Gap> gaps;
     std::vector<Entry> late_enough;
@@ -48,28 +48,45 @@ std::vector<Planner::Gap> Planner::take_gaps(WallTime now, std::int64_t most,
         const Entry entry = heap_.front();
         pop();
         const PlannedJob& job = *jobs_.find(entry.job);
-        const WallTime until = oldest(job.job);
-        if (entry.due >= until) {
+        const LateRule late = rule(job.job);
+        if (entry.due >= late.from) {
             late_enough.push_back(entry);
             continue;
         }
-        Gap gap;
-        gap.job = entry.job;
-        gap.first = entry.due;
-        std::optional<WallTime> fire = entry.due;
-        while (fire && *fire < until && gap.fires < most) {
-            ++gap.fires;
-            gap.last = *fire;
-            fire = job.next(*fire);
+        Gap gap = count_gap(job, entry.due, late, most);
+        std::optional<WallTime> next = job.next(late.from - std::chrono::milliseconds(1));
+        const bool another_is_due = next && *next <= now;
+        if (late.newest_only && !another_is_due && gap.last >= late.oldest) {
+            next = gap.last;
+            --gap.fires;
+            gap.last = gap.last_but_one;
         }
-        gap.counted_all = !fire || *fire >= until;
-        gaps.push_back(gap);
-        if (const auto due = job.next(until - std::chrono::milliseconds(1))) {
-            late_enough.push_back(Entry{*due, entry.job, entry.generation});
-        }
+        if (gap.fires > 0) gaps.push_back(gap);
+        if (next) late_enough.push_back(Entry{*next, entry.job, entry.generation});
     }
     for (const Entry& entry : late_enough) push(entry);
     return gaps;
+}
+
+Planner::Gap Planner::count_gap(const PlannedJob& job, WallTime first, const LateRule& rule,
+                                std::int64_t most) const
+{
+    // A job with more fires than are counted has them in any hour.
+    constexpr std::chrono::hours look_back{1};
+    Gap gap;
+    gap.job = job.job.id;
+    gap.first = first;
+    std::optional<WallTime> fire = first;
+    const auto pass = [&] {
+        gap.last_but_one = gap.last;
+        gap.last = *fire;
+        fire = job.next(*fire);
+    };
+    for (; fire && *fire < rule.from && gap.fires < most; ++gap.fires) pass();
+    gap.counted_all = !fire || *fire >= rule.from;
+    if (gap.counted_all) return gap;
+    for (fire = job.next(rule.from - look_back); fire && *fire < rule.from;) pass();
+    return gap;
 }
 
 void Planner::push(const PlannedJob& job, WallTime after, std::uint32_t generation)

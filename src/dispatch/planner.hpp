@@ -36,18 +36,28 @@ public:
     WallTime take(WallTime until, std::size_t most,
                   const std::function<Next(const Job&, WallTime)>& on_fire);
 
-    /// As take(), for the fires of a job before `oldest(job)`, which is not after `now`; but says
-    /// for each job how many there were, from when to when. Counts no more than `most` for one job
-    /// and goes on after `oldest(job)`.
+    /// Which of a job's late fires still run: those at or after `from`; with `newest_only` the
+    /// newest before `from` instead, unless a later one is due already, and unless it is before
+    /// `oldest`.
+    struct LateRule {
+        WallTime from{};
+        bool newest_only = false;
+        WallTime oldest{};
+    };
+
+    /// As take(), for the fires of a job that do not run any more as `rule(job)` says; but says
+    /// for each job how many there were, from when to when. Counts no more than `most` for one
+    /// job. No moment of the rule is after `now`.
     struct Gap {
         JobId job = 0;
         WallTime first{};
         WallTime last{};
+        WallTime last_but_one{};
         std::int64_t fires = 0;
         bool counted_all = true;
     };
     std::vector<Gap> take_gaps(WallTime now, std::int64_t most,
-                               const std::function<WallTime(const Job&)>& oldest);
+                               const std::function<LateRule(const Job&)>& rule);
 
 private:
     /// Entries whose generation is not the job's are leftovers of an earlier reset().
@@ -62,6 +72,8 @@ private:
         }
     };
 
+    Gap count_gap(const PlannedJob& job, WallTime first, const LateRule& rule,
+                  std::int64_t most) const;
     void push(const PlannedJob& job, WallTime after, std::uint32_t generation);
     void push(const Entry& entry);
     void pop();

@@ -15,6 +15,11 @@ using namespace std::chrono_literals;
 constexpr auto change_reach = 5s;
 /// Longer than change_reach by the clocks' difference.
 constexpr auto ended_memory = 10s;
+/// A fire that is planned later than this after its time is a misfire: a change of dispatchers is
+/// over by then.
+constexpr auto on_time = 3s;
+/// A fire that ends its node each time is not given to all of them for ever.
+constexpr std::int32_t most_attempts = 5;
 /// More missed fires of one job are not counted one by one.
 constexpr std::int64_t most_counted = 100'000;
 /// Fires in one step: a longer transaction would keep everybody waiting.
@@ -56,7 +61,7 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now)
         if (job != nullptr) {
             run.order.command = job->job.command;
             run.order.timeout = job->job.timeout;
-            run.order.is_mutex = job->job.is_mutex;
+            run.order.concurrency = concurrency_of(job->job);
         }
         run.order.epoch = epoch_;
         run.order.dispatch_server = self_;
@@ -122,12 +127,12 @@ void Term::connected(const NodeName& node, const Account& account, Moment now)
         order.epoch = report.epoch;
         order.dispatch_server = report.dispatch_server;
         const PlannedJob* job = jobs_.find(report.id.job);
-        order.is_mutex = job != nullptr && job->job.is_mutex;
+        if (job != nullptr) order.concurrency = concurrency_of(job->job);
         adopt(order, node, Phase::running, now);
     }
     for (const RunReport& ended : account.ended) {
         accounted.insert(ended.id);
-        report_end(ended.id, ended.state);
+        report_end(ended);
     }
     for (const RunId& id : runs_of(node)) {
         const OpenRunState& run = runs_.at(id);
@@ -150,7 +155,7 @@ void Term::report(const NodeName& node, const RunReport& report, Moment now)
 {
     known(node, now).heard = now.steady;
     if (is_final(report.state)) {
-        report_end(report.id, report.state);
+        report_end(report);
         return;
     }
     const auto run = runs_.find(report.id);
@@ -235,18 +240,14 @@ void Term::given_back_late(const NodeName& node, std::span<const RunId> given_ba
         if (run == runs_.end() || run->second.node != node) continue;
         if (run->second.phase != Phase::handed) continue;
         const PlannedJob* planned = jobs_.find(id.job);
-        const bool asked_for = id.scheduled_at.time_since_epoch() % 1s != 0ms;
         const bool due = planned != nullptr && planned->enabled() &&
                          planned->next(id.scheduled_at - 1ms) == id.scheduled_at;
-        if (planned == nullptr || !(due || asked_for)) {
+        if (!due && !runs_whatever_the_schedule(id)) {
             revoked.push_back(id);
             jobs.insert(id.job);
             continue;
         }
-        release(run);
-        run->second.order.command = planned->job.command;
-        run->second.order.timeout = planned->job.timeout;
-        run->second.order.is_mutex = planned->job.is_mutex;
+        renew(run);
     }
     const std::vector<JobId> changed(jobs.begin(), jobs.end());
     jobs_changed(changed, revoked, now);
@@ -343,7 +344,7 @@ void Term::resolve_doubts(const TermStart& found, Moment now)
 bool Term::has_news(Moment now)
 {
     const bool work =
-        !unplaced_.empty() || !taken_back_.empty() || !step_.ended.empty() || !step_.runs.empty();
+        !unplaced_.empty() || !undelivered_.empty() || !taken_back_.empty() || !step_.ended.empty() || !step_.runs.empty();
     if (work) return true;
     const auto due = planner_.next_due();
     return due && *due <= now.wall + settings_.lookahead;
@@ -358,23 +359,8 @@ PlanStep Term::step(Moment now)
         }
     }
 
-    const auto oldest = [&](const Job& job) { return oldest_fire(job, now.wall); };
-    for (const Planner::Gap& gap : planner_.take_gaps(now.wall, most_counted, oldest)) {
-        const WallTime cut = oldest(jobs_.find(gap.job)->job);
-        PlannedRun row;
-        row.id.job = gap.job;
-        row.id.scheduled_at = gap.first;
-        row.state = RunState::skipped;
-        row.reason = fmt::format(
-            "{}: {}{} fire(s) fell due while nobody could plan, longer ago "
-            "than the misfire window of {} s",
-            reason::misfire, gap.counted_all ? "" : "at least ", gap.fires, (now.wall - cut) / 1s);
-        row.dispatched_at = now.wall;
-        row.fires = gap.fires;
-        row.gap_end = gap.last;
-        ended_here_.push_back(Ended{RunState::skipped, gap.first});
-        step_.runs.push_back(std::move(row));
-    }
+    plan_gaps(now);
+    for (const RunId& id : std::exchange(undelivered_, {})) deliver_again(id, now);
 
     const WallTime horizon = now.wall + settings_.lookahead;
     const auto on_fire = [&](const Job& job, WallTime due) { return plan_fire(job, due, now); };
@@ -416,6 +402,51 @@ PlanStep Term::step(Moment now)
     return std::exchange(step_, {});
 }
 
+void Term::plan_gaps(Moment now)
+{
+    const auto rule = [&](const Job& job) { return late_rule(job, now.wall); };
+    for (const Planner::Gap& gap : planner_.take_gaps(now.wall, most_counted, rule)) {
+        const Job& job = jobs_.find(gap.job)->job;
+        std::string why_not = fmt::format("the job's misfire policy is {}",
+                                          policy_name(job.misfire_policy));
+        if (job.misfire_policy == Misfire::run_all) {
+            why_not = fmt::format("longer ago than the misfire window of {} s",
+                                  (now.wall - oldest_fire(job, now.wall)) / 1s);
+        }
+        PlannedRun row;
+        row.id.job = gap.job;
+        row.id.scheduled_at = gap.first;
+        row.state = RunState::skipped;
+        row.reason = fmt::format("{}: {}{} fire(s) fell due while nobody could plan; {}",
+                                 reason::misfire, gap.counted_all ? "" : "at least ", gap.fires,
+                                 why_not);
+        row.dispatched_at = now.wall;
+        row.fires = gap.fires;
+        row.gap_end = gap.last;
+        ended_here_.push_back(Ended{RunState::skipped, gap.first});
+        step_.runs.push_back(std::move(row));
+    }
+}
+
+/// The fire of a run that may not have done its work runs again, if its job wants that.
+void Term::deliver_again(const RunId& id, Moment now)
+{
+    const PlannedJob* planned = jobs_.find(id.job);
+    if (planned == nullptr || planned->job.stop) return;
+    const Job& job = planned->job;
+    if (job.delivery != Delivery::at_least_once || id.attempt >= most_attempts) return;
+    if (id.scheduled_at < oldest_fire(job, now.wall)) return;
+    RunId next = id;
+    ++next.attempt;
+    if (runs_.contains(next) || has_ended(next)) return;
+    place_new(open(fresh_run(job, next, now)), "", now);
+}
+
+void Term::deliver_again(std::span<const RunId> runs)
+{
+    undelivered_.insert(runs.begin(), runs.end());
+}
+
 std::vector<Outgoing> Term::messages(Moment now)
 {
     struct Batch {
@@ -427,6 +458,7 @@ std::vector<Outgoing> Term::messages(Moment now)
     for (const RunId& id : std::exchange(to_send_, {})) {
         const auto run = runs_.find(id);
         if (run == runs_.end() || run->second.phase != Phase::placed) continue;
+        if (run->second.node.empty()) continue;  // its node died while the step was committed
         run->second.phase = Phase::handed;
         // The commit may have taken long; the node's deadline counts from when it can start.
         RunOrder& order = run->second.order;
@@ -525,7 +557,7 @@ Term::OpenRunState Term::fresh_run(const Job& job, const RunId& id, Moment now) 
     run.order.id = id;
     run.order.command = job.command;
     run.order.timeout = job.timeout;
-    run.order.is_mutex = job.is_mutex;
+    run.order.concurrency = concurrency_of(job);
     run.order.start_at = std::max(id.scheduled_at, now.wall);
     run.order.start_by = run.order.start_at + settings_.start_deadline;
     run.order.epoch = epoch_;
@@ -562,6 +594,20 @@ WallTime Term::oldest_fire(const Job& job, WallTime now) const
     return window == 0ms ? WallTime() : now - window;
 }
 
+Planner::LateRule Term::late_rule(const Job& job, WallTime now) const
+{
+    const WallTime oldest = oldest_fire(job, now);
+    switch (job.misfire_policy) {
+        case Misfire::run_all:
+            break;
+        case Misfire::run_latest:
+            return {now - on_time, true, oldest};
+        case Misfire::skip:
+            return {now - on_time, false, {}};
+    }
+    return {oldest, false, {}};
+}
+
 bool Term::at_limit(const Job& job)
 {
     if (job.run_limit == 0) return false;
@@ -572,13 +618,18 @@ bool Term::at_limit(const Job& job)
 }
 
 /// A node says that the run is over. It may say so again after it was cut off.
-void Term::report_end(const RunId& id, RunState state)
+void Term::report_end(const RunReport& end)
 {
+    const RunId id = end.id;
     const auto run = runs_.find(id);
     const bool was_open = run != runs_.end();
     if (was_open) close(run);
     if (was_open || !begun_) {
-        note_end(id, state);
+        note_end(id, end.state);
+        const bool by_its_node =
+            end.state == RunState::fenced ||
+            (end.state == RunState::killed && end.reason.starts_with(reason::node_stopped));
+        if (by_its_node) undelivered_.insert(id);
     } else {
         ended_lately_[id.scheduled_at].insert(id);
     }
@@ -614,36 +665,57 @@ void Term::learn_run_numbers(const TermStart& found)
 
 void Term::place(Runs::iterator run, Moment now)
 {
-    OpenRunState& state = run->second;
-    std::optional<NodeName> node;
-    const auto mutex = state.order.is_mutex ? mutexes_.find(run->first.job) : mutexes_.end();
-    if (mutex != mutexes_.end()) {
-        const NodeName& home = mutex->second.home;
-        const NodeState& owner = nodes_.at(home);
-        if (!available(owner, now.steady)) {
-            const std::string why =
-                owner.draining && owner.connected
-                    ? fmt::format("{}: a run of this job is still alive on {}, which drains",
-                                  reason::mutex, home)
-                    : fmt::format("{}: {} may still run this job and cannot be asked",
-                                  reason::owner_unreachable, home);
-            end_here(run, RunState::skipped, why, now.wall);
+    const OpenRunState& state = run->second;
+    if (state.order.concurrency.limit > 0) {
+        const std::set<NodeName> homes = homes_of(run->first.job);
+        if (!homes.empty()) {
+            place_at_home(run, homes, now);
             return;
         }
-        node = home;
-    } else {
-        node = least_loaded(now.steady);
     }
-    if (!node) {
-        if (now.wall > state.order.start_by) {
-            const std::string why = fmt::format("{}: no node could take it within {} s",
-                                                reason::no_node, settings_.start_deadline / 1s);
-            end_here(run, RunState::skipped, why, now.wall);
-        } else {
-            unplaced_.insert(run->first);
-        }
+    if (const auto node = least_loaded(now.steady)) {
+        put_on(run, *node, now);
+    } else if (now.wall > state.order.start_by) {
+        const std::string why = fmt::format("{}: no node could take it within {} s",
+                                            reason::no_node, settings_.start_deadline / 1s);
+        end_here(run, RunState::skipped, why, now.wall);
+    } else {
+        unplaced_.insert(run->first);
+    }
+}
+
+/// Runs of its job are open, and there is a limit of them.
+void Term::place_at_home(Runs::iterator run, const std::set<NodeName>& homes, Moment now)
+{
+    const OpenRunState& state = run->second;
+    const NodeName& home = *homes.begin();
+    const NodeState& owner = nodes_.at(home);
+    std::string why;
+    if (homes.size() > 1) {
+        why = fmt::format("{}: runs from before the job had a limit are open on {} and other nodes",
+                          reason::mutex, home);
+    } else if (!available(owner, now.steady)) {
+        why = owner.draining && owner.connected
+                  ? fmt::format("{}: a run of this job is still alive on {}, which drains",
+                                reason::mutex, home)
+                  : fmt::format("{}: {} may still run this job and cannot be asked",
+                                reason::owner_unreachable, home);
+    } else {
+        put_on(run, home, now);
         return;
     }
+    const bool may_wait = state.order.concurrency.at_limit != Overlap::skip &&
+                          now.wall <= state.order.start_by && !another_waits(run->first);
+    if (may_wait) {
+        unplaced_.insert(run->first);
+    } else {
+        end_here(run, RunState::skipped, why, now.wall);
+    }
+}
+
+void Term::put_on(Runs::iterator run, const NodeName& node, Moment now)
+{
+    OpenRunState& state = run->second;
     // A run that waited for a node or changed hands may be late by now.
     state.order.start_at = std::max(run->first.scheduled_at, now.wall);
     // One that an earlier dispatcher handed out is this one's from here on: under the old epoch
@@ -651,8 +723,31 @@ void Term::place(Runs::iterator run, Moment now)
     state.order.epoch = epoch_;
     state.order.dispatch_server = self_;
     state.dispatched_at = now.wall;
-    assign(run, *node, Phase::placed, now);
+    assign(run, node, Phase::placed, now);
     to_send_.push_back(run->first);
+}
+
+/// The nodes that have open runs of the job.
+std::set<NodeName> Term::homes_of(JobId job) const
+{
+    std::set<NodeName> homes;
+    const auto of_job = runs_of_job_.find(job);
+    if (of_job == runs_of_job_.end()) return homes;
+    for (const RunId& id : of_job->second) {
+        const NodeName& node = runs_.at(id).node;
+        if (!node.empty()) homes.insert(node);
+    }
+    return homes;
+}
+
+/// Whether an earlier run of the job than this one has no node yet.
+bool Term::another_waits(const RunId& id) const
+{
+    for (const RunId& other : runs_of_job_.at(id.job)) {
+        if (!(other < id)) break;
+        if (runs_.at(other).node.empty()) return true;
+    }
+    return false;
 }
 
 Term::Runs::iterator Term::open(OpenRunState run)
@@ -669,11 +764,6 @@ void Term::assign(Runs::iterator run, const NodeName& node, Phase phase, Moment 
     state.turn = ++turns_;
     run->second.node = node;
     run->second.phase = phase;
-    if (run->second.order.is_mutex) {
-        Mutex& mutex = mutexes_[run->first.job];
-        mutex.home = node;
-        ++mutex.open;
-    }
 }
 
 void Term::unassign(Runs::iterator run)
@@ -682,9 +772,6 @@ void Term::unassign(Runs::iterator run)
     if (state.node.empty()) return;
     --nodes_.at(state.node).open;
     state.node.clear();
-    if (!state.order.is_mutex) return;
-    const auto mutex = mutexes_.find(run->first.job);
-    if (--mutex->second.open == 0) mutexes_.erase(mutex);
 }
 
 void Term::adopt(const RunOrder& order, const NodeName& node, Phase phase, Moment now)
@@ -720,8 +807,22 @@ void Term::adopt(const RunOrder& order, const NodeName& node, Phase phase, Momen
     assign(open(std::move(adopted)), node, phase, now);
 }
 
+/// A run that no node has any more runs as its job is now.
+void Term::renew(Runs::iterator run)
+{
+    const Job& job = jobs_.find(run->first.job)->job;
+    release(run);
+    run->second.order.command = job.command;
+    run->second.order.timeout = job.timeout;
+    run->second.order.concurrency = concurrency_of(job);
+}
+
 void Term::take_back(Runs::iterator run)
 {
+    if (runs_whatever_the_schedule(run->first)) {
+        renew(run);
+        return;
+    }
     OpenRunState state = run->second;
     close(run);
     taken_back_.emplace(state.order.id, std::move(state));
@@ -754,6 +855,7 @@ void Term::end_here(Runs::iterator run, RunState state, std::string why, WallTim
     step_.ended.push_back(std::move(row));
     close(run);
     note_end(id, state);
+    if (state == RunState::lost) undelivered_.insert(id);
 }
 
 void Term::release(Runs::iterator run)
@@ -823,7 +925,16 @@ bool Term::fits(const RunOrder& order) const
     if (planned == nullptr || !planned->enabled()) return false;
     const Job& job = planned->job;
     return order.command == job.command && order.timeout == job.timeout &&
-           order.is_mutex == job.is_mutex;
+           order.concurrency == concurrency_of(job);
+}
+
+/// Asked for by a person, or a further attempt: no change of the schedule takes that back.
+bool Term::runs_whatever_the_schedule(const RunId& id) const
+{
+    const PlannedJob* planned = jobs_.find(id.job);
+    if (planned == nullptr) return false;
+    if (id.attempt > 1) return !planned->job.stop;
+    return id.scheduled_at.time_since_epoch() % 1s != 0ms;
 }
 
 WallTime Term::plans_from(const PlannedJob& job, WallTime now) const

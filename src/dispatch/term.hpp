@@ -59,6 +59,9 @@ struct Outgoing {
 ///    before end as `lost`;
 ///  - gone: silent for longer than lease and margin, and no longer passing in the registry. What
 ///    it had ends as `lost`, which gives way to the truth should it come back.
+///
+/// A job with a limit of runs at a time (Concurrency) has all its open runs at one node, which
+/// counts them; they move to another only when none is open.
 class Term {
 public:
     /// `jobs` is the node's warm copy; it must be up to date.
@@ -125,6 +128,9 @@ public:
         NodeName node;
     };
     RunPlace find_run(const RunId& run) const;
+    /// Runs that ended long ago in a way that may not be the end, as the store says: those of jobs
+    /// that want each fire at least once run again.
+    void deliver_again(std::span<const RunId> runs);
     /// Ends a run that is here, or that its node has given back: it does not start.
     void cancel(const RunId& run, std::string why, Moment now);
 
@@ -188,10 +194,6 @@ private:
         std::uint64_t turn = 0;           ///< when it was last given a run; breaks ties
         NodeLoad load;
     };
-    struct Mutex {
-        NodeName home;
-        std::uint32_t open = 0;  ///< open runs of the job; the home moves only when there is none
-    };
     using Runs = std::unordered_map<RunId, OpenRunState>;
 
     NodeState& known(const NodeName& node, Moment now);
@@ -201,17 +203,25 @@ private:
     OpenRunState fresh_run(const Job& job, const RunId& id, Moment now) const;
     void place_new(Runs::iterator run, std::string requested_by, Moment now);
     WallTime oldest_fire(const Job& job, WallTime now) const;
+    Planner::LateRule late_rule(const Job& job, WallTime now) const;
+    void plan_gaps(Moment now);
+    void deliver_again(const RunId& id, Moment now);
     bool at_limit(const Job& job);
-    void report_end(const RunId& id, RunState state);
+    void report_end(const RunReport& end);
     void note_end(const RunId& id, RunState state);
     void unpark(JobId job);
     void learn_run_numbers(const TermStart& found);
     Runs::iterator open(OpenRunState run);
     void place(Runs::iterator run, Moment now);
+    void place_at_home(Runs::iterator run, const std::set<NodeName>& homes, Moment now);
+    void put_on(Runs::iterator run, const NodeName& node, Moment now);
+    std::set<NodeName> homes_of(JobId job) const;
+    bool another_waits(const RunId& id) const;
     void assign(Runs::iterator run, const NodeName& node, Phase phase, Moment now);
     void unassign(Runs::iterator run);
     void adopt(const RunOrder& order, const NodeName& node, Phase phase, Moment now);
     void take_back(Runs::iterator run);
+    void renew(Runs::iterator run);
     void close(Runs::iterator run);
     void end_here(Runs::iterator run, RunState state, std::string why, WallTime at);
     void release(Runs::iterator run);
@@ -221,6 +231,7 @@ private:
               Moment now);
     std::string why_changed(JobId job) const;
     bool fits(const RunOrder& order) const;
+    bool runs_whatever_the_schedule(const RunId& id) const;
     WallTime plans_from(const PlannedJob& job, WallTime now) const;
 
     const Epoch epoch_;
@@ -233,7 +244,6 @@ private:
 
     Runs runs_;
     std::unordered_map<JobId, std::set<RunId>> runs_of_job_;
-    std::unordered_map<JobId, Mutex> mutexes_;
     std::map<NodeName, NodeState> nodes_;
     std::uint64_t turns_ = 0;
 
@@ -243,6 +253,8 @@ private:
     std::map<RunId, OpenRunState> taken_back_;
     std::set<RunId> doubtful_;
     std::set<RunId> unplaced_;  ///< to be placed in the next step
+    /// Ended in a way that at_least_once does not take for an end.
+    std::set<RunId> undelivered_;
     bool behind_ = false;
 
     /// How many runs a job with a limit has had, those in runs_ not counted.

@@ -101,8 +101,9 @@ std::optional<RunBook::Verdict> RunBook::ended(const RunId& id, SteadyTime now)
     if (found == running_.end()) return std::nullopt;
     set_deadline(found->second, std::nullopt);
     std::optional<Verdict> verdict = std::move(found->second.verdict);
-    const auto [first, last] = running_by_job_.equal_range(id.job);
-    running_by_job_.erase(std::find_if(first, last, [&](const auto& e) { return e.second == id; }));
+    const auto of_job = running_by_job_.find(id.job);
+    std::erase(of_job->second, id);
+    if (of_job->second.empty()) running_by_job_.erase(of_job);
     running_.erase(found);
     remember(id, now);
     return verdict;
@@ -132,6 +133,7 @@ std::vector<RunId> RunBook::drain()
     given_back.reserve(fires_.size());
     for (const auto& [id, fire] : fires_) given_back.push_back(id);
     fires_.clear();
+    queued_.clear();
     future_.clear();
     waiting_.clear();
     start_deadlines_.clear();
@@ -220,8 +222,8 @@ bool RunBook::trusts_dispatcher(SteadyTime now) const
 void RunBook::fence(SteadyTime now)
 {
     for (const auto& [id, run] : running_) {
-        if (!run.order.is_mutex || (run.verdict && run.verdict->state == RunState::fenced))
-            continue;
+        const bool is_fenced = run.verdict && run.verdict->state == RunState::fenced;
+        if (run.order.concurrency.limit == 0 || is_fenced) continue;
         std::string why = fmt::format("{}: neither a dispatcher nor Consul was heard for {}",
                                       reason::isolated, seconds_text(now - contact_));
         kill(id, Verdict{RunState::fenced, std::move(why)}, now);
@@ -248,6 +250,7 @@ void RunBook::forget_fire(RunId id)
     future_.erase({order.start_at, id});
     waiting_.erase({order.start_at, id});
     start_deadlines_.erase({order.start_by, id});
+    if (found->second.is_queued) queued_.erase(id.job);
     fires_.erase(found);
 }
 
@@ -284,7 +287,7 @@ void RunBook::collect_due(const Moment& now)
         future_.erase(future_.begin());
         waiting_.emplace(fire.order.start_at, id);
         start_deadlines_.emplace(fire.order.start_by, id);
-        skip_if_job_runs(id);
+        has_room(id);
     }
 }
 
@@ -303,16 +306,18 @@ void RunBook::start(const Moment& now)
     if (!trusts_dispatcher(now.steady)) {
         next = waiting_.lower_bound({now.wall - rules_.on_time, RunId{}});
     }
-    const bool may_own_mutex = !is_isolated(now.steady);
+    const bool may_run_limited = !is_isolated(now.steady);
     // The clock may have been set back since a fire came due: not before its time, then.
     while (next != waiting_.end() && next->first <= now.wall && running_.size() < rules_.slots) {
-        const RunId id = next->second;
-        ++next;
-        if (skip_if_job_runs(id)) continue;
+        const ByTime::value_type place = *next;
+        const RunId id = place.second;
+        const bool may_start = has_room(id);
+        next = waiting_.upper_bound(place);  // another may have been skipped to make room
+        if (!may_start) continue;
         RunOrder order = fires_.at(id).order;
-        if (order.is_mutex && !may_own_mutex) continue;
+        if (order.concurrency.limit > 0 && !may_run_limited) continue;
         forget_fire(id);
-        running_by_job_.emplace(id.job, id);
+        running_by_job_[id.job].push_back(id);
         running_.emplace(id, Run{order, now.wall, std::nullopt, std::nullopt});
         pending_.start.push_back(std::move(order));
     }
@@ -322,15 +327,79 @@ void RunBook::start(const Moment& now)
     }
 }
 
-bool RunBook::skip_if_job_runs(const RunId& id)
+bool RunBook::has_room(const RunId& id)
 {
-    if (!fires_.at(id).order.is_mutex) return false;
-    const auto found = running_by_job_.find(id.job);
-    if (found == running_by_job_.end()) return false;
-    const Run& alive = running_.at(found->second);
-    skip(id, fmt::format("{}: the previous run of {} is still running since {}", reason::mutex,
-                         to_string(alive.order.id), time_text(alive.since)));
-    return true;
+    const Fire& fire = fires_.at(id);
+    const Concurrency& concurrency = fire.order.concurrency;
+    if (concurrency.limit == 0) return true;
+    const auto alive = running_by_job_.find(id.job);
+    const bool is_full = alive != running_by_job_.end() &&
+                         static_cast<std::int64_t>(alive->second.size()) >= concurrency.limit;
+    const auto first_in_line = queued_.find(id.job);
+    const bool is_next = first_in_line == queued_.end() || first_in_line->second == id;
+    if (!is_full && is_next) return true;
+    if (fire.is_queued) return false;
+    switch (concurrency.at_limit) {
+        case Overlap::allow:
+        case Overlap::skip:
+            if (is_full) {
+                skip(id, fmt::format("{}: {}", reason::mutex, job_runs_text(id.job)));
+            } else {
+                // What waits was queued under another policy, and has been waiting for longer.
+                skip(id, fmt::format("{}: {} waits to start", reason::mutex,
+                                     to_string(first_in_line->second)));
+            }
+            break;
+        case Overlap::queue:
+            if (is_next) {
+                queue(id);
+            } else {
+                skip(id, fmt::format("{}: {} already waits for a run to end", reason::mutex,
+                                     to_string(first_in_line->second)));
+            }
+            break;
+        case Overlap::replace:
+            if (!is_next) {
+                skip(first_in_line->second,
+                     fmt::format("{}: {} fell due before this one could start", reason::replaced,
+                                 to_string(id)));
+            }
+            queue(id);
+            if (is_full) replace_oldest(fires_.at(id).order);
+            break;
+    }
+    return false;
+}
+
+void RunBook::queue(const RunId& id)
+{
+    Fire& fire = fires_.at(id);
+    start_deadlines_.erase({fire.order.start_by, id});
+    fire.is_queued = true;
+    queued_[id.job] = id;
+}
+
+/// Ends as many of the oldest runs as stand in the way of `order`.
+void RunBook::replace_oldest(const RunOrder& order)
+{
+    const std::vector<RunId>& alive = running_by_job_.at(order.id.job);
+    const auto kept = static_cast<std::size_t>(order.concurrency.limit - 1);
+    for (std::size_t i = 0; i + kept < alive.size(); ++i) {
+        std::string why = fmt::format("{}: by {}", reason::replaced, to_string(order.id));
+        kill(alive[i], Verdict{RunState::killed, std::move(why)}, last_noticed_);
+    }
+}
+
+std::string RunBook::job_runs_text(JobId job) const
+{
+    const std::vector<RunId>& alive = running_by_job_.at(job);
+    const Run& oldest = running_.at(alive.front());
+    if (alive.size() == 1) {
+        return fmt::format("the previous run of {} is still running since {}",
+                           to_string(oldest.order.id), time_text(oldest.since));
+    }
+    return fmt::format("{} runs of this job are still running, the oldest since {}", alive.size(),
+                       time_text(oldest.since));
 }
 
 std::string RunBook::expired_reason(const Fire& fire, const Moment& now) const
@@ -349,7 +418,7 @@ std::string RunBook::expired_reason(const Fire& fire, const Moment& now) const
         return fmt::format("{}: no slot was free by {}: {}", reason::overload,
                            time_text(order.start_by), load_text());
     }
-    if (order.is_mutex && is_isolated(now.steady)) {
+    if (order.concurrency.limit > 0 && is_isolated(now.steady)) {
         return fmt::format("{}: neither a dispatcher nor Consul was heard for {}", reason::isolated,
                            seconds_text(now.steady - contact_));
     }

@@ -29,7 +29,7 @@ struct RunRules {
     std::chrono::milliseconds on_time{1000};
     /// How long after the last word of a dispatcher this node may still be taken for alive.
     std::chrono::milliseconds silence_limit{1500};
-    /// How long this node may own a mutex without having heard from a dispatcher or Consul.
+    /// How long this node may run jobs with a limit without having heard from a dispatcher or Consul.
     std::chrono::milliseconds lease{10'000};
 
     std::chrono::milliseconds kill_grace{5000};  ///< from SIGTERM to SIGKILL
@@ -50,8 +50,11 @@ struct RunRules {
 ///     After a stop nothing counts as heard for `silence_limit`, because what is read then may have
 ///     lain in a buffer, and the words that take fires back may lie behind it.
 ///  4. A fire that has not started by `start_by` ends as skipped, and its reason says why.
-///  5. A mutex fire whose job has a run alive here ends as skipped.
-///  6. Isolated for `lease`, this node kills its mutex runs (`fenced`) and starts none.
+///  5. A fire that finds as many runs of its job alive here as there may be (Concurrency) ends as
+///     skipped; or waits as long as it takes, one per job; or has the oldest of them killed and
+///     starts when that is gone, and a fire that waits for that gives way to the next one.
+///  6. Isolated for `lease`, this node kills its runs of jobs with such a limit (`fenced`) and
+///     starts none.
 class RunBook {
 public:
     /// A fire that ends without a run.
@@ -90,7 +93,7 @@ public:
     /// The process of this run exists: its timeout counts from here.
     void started(const RunId& run, const Moment& now);
 
-    /// The run is over; frees its slot and its mutex. Returns the verdict when it was condemned.
+    /// The run is over; frees its slot, and leaves room for another run of its job. Returns the verdict when it was condemned.
     std::optional<Verdict> ended(const RunId& run, SteadyTime now);
 
     /// The dispatcher of `epoch` spoke. False when a newer one is known; then it counts for
@@ -125,6 +128,7 @@ private:
         RunOrder order;
         WallTime accepted_at{};
         std::optional<WallTime> first_seen_due;
+        bool is_queued = false;  // waits for a run of its job to end
     };
     struct Run {
         RunOrder order;
@@ -147,7 +151,12 @@ private:
     void collect_due(const Moment& now);
     void expire(const Moment& now);
     void start(const Moment& now);
-    bool skip_if_job_runs(const RunId& id);
+    /// Whether `id` may start as far as the runs of its job are concerned; if not it is skipped or
+    /// queued.
+    bool has_room(const RunId& id);
+    void queue(const RunId& id);
+    void replace_oldest(const RunOrder& order);
+    std::string job_runs_text(JobId job) const;
     std::string expired_reason(const Fire& fire, const Moment& now) const;
     std::string load_text() const;
 
@@ -161,7 +170,8 @@ private:
     ByTime start_deadlines_;  // due fires by start_by
 
     std::unordered_map<RunId, Run> running_;
-    std::unordered_multimap<JobId, RunId> running_by_job_;
+    std::unordered_map<JobId, std::vector<RunId>> running_by_job_;  // oldest first
+    std::unordered_map<JobId, RunId> queued_;                       // of fires_, one per job
     std::set<std::pair<SteadyTime, RunId>> deadlines_;  // timeouts, and SIGKILL of the condemned
 
     std::unordered_map<RunId, SteadyTime> ended_;

@@ -64,6 +64,7 @@ std::optional<RunState> parse_run_state(std::string_view text);
 /// The words that stand first in a row's `reason`; more may follow after ": ".
 namespace reason {
 inline constexpr std::string_view mutex = "mutex";        ///< the previous run was still alive
+inline constexpr std::string_view replaced = "replaced";  ///< a later fire took its place
 inline constexpr std::string_view overload = "overload";  ///< no free slot by the start deadline
 inline constexpr std::string_view no_node = "no-node";    ///< no live node by the start deadline
 inline constexpr std::string_view misfire = "misfire";    ///< fell due while nobody could plan

@@ -60,6 +60,7 @@ void Agent::report(const RunReport& report)
     RunReport brief;                  // the output goes to the store only
     brief.id = report.id;
     brief.state = report.state;
+    brief.reason = report.reason;
     brief.run_server = report.run_server;
     brief.dispatch_server = report.dispatch_server;
     brief.epoch = report.epoch;

@@ -35,12 +35,41 @@ RunId read(const pb::RunId& in)
             .attempt = in.attempt()};
 }
 
+pb::Overlap write(Overlap overlap)
+{
+    switch (overlap) {
+        case Overlap::allow:
+            return pb::OVERLAP_UNSPECIFIED;
+        case Overlap::skip:
+            return pb::OVERLAP_SKIP;
+        case Overlap::queue:
+            return pb::OVERLAP_QUEUE;
+        case Overlap::replace:
+            return pb::OVERLAP_REPLACE;
+    }
+    throw std::logic_error("an overlap policy without a name on the wire");
+}
+
+Concurrency read_concurrency(const pb::RunOrder& in)
+{
+    Concurrency concurrency;
+    concurrency.limit = in.concurrency_limit();
+    // An older dispatcher knows one at a time only.
+    if (concurrency.limit == 0 && in.is_mutex()) concurrency.limit = 1;
+    // What a newer one may know besides is taken for the mildest.
+    if (in.at_limit() == pb::OVERLAP_QUEUE) concurrency.at_limit = Overlap::queue;
+    if (in.at_limit() == pb::OVERLAP_REPLACE) concurrency.at_limit = Overlap::replace;
+    return concurrency;
+}
+
 void write(const RunOrder& order, pb::RunOrder& out)
 {
     write(order.id, *out.mutable_id());
     out.set_command(order.command);
     out.set_timeout_s(order.timeout.count());
-    out.set_is_mutex(order.is_mutex);
+    out.set_is_mutex(order.concurrency.limit > 0);
+    out.set_concurrency_limit(order.concurrency.limit);
+    out.set_at_limit(write(order.concurrency.at_limit));
     out.set_start_at(to_unix_millis(order.start_at));
     out.set_start_by(to_unix_millis(order.start_by));
     out.set_epoch(order.epoch);
@@ -52,7 +81,7 @@ RunOrder read(pb::RunOrder& in)
     return {.id = read(in.id()),
             .command = std::move(*in.mutable_command()),
             .timeout = std::chrono::seconds(in.timeout_s()),
-            .is_mutex = in.is_mutex(),
+            .concurrency = read_concurrency(in),
             .start_at = from_unix_millis(in.start_at()),
             .start_by = from_unix_millis(in.start_by()),
             .epoch = in.epoch(),

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "model/node_load.hpp"
+#include "model/policy.hpp"
 #include "model/run.hpp"
 
 #include <chrono>
@@ -20,7 +21,7 @@ struct RunOrder {
     RunId id;
     std::string command;
     std::chrono::seconds timeout{0};  ///< 0 = none
-    bool is_mutex = false;
+    Concurrency concurrency;
     WallTime start_at{};  ///< not before; the scheduled time, or now for a fire that is late
     WallTime start_by{};  ///< not after; later it ends as skipped
     Epoch epoch = 0;

@@ -827,7 +827,310 @@ TEST_F(TermTest, AGreaterLimitTakesEffectAtOnce)
     EXPECT_THAT(step().runs, SizeIs(1));
 }
 
+TEST_F(TermTest, RunsOfAJobThatGotALimitAreCountedWhereverTheyAre)
+{
+    add(every_second(1));
+    begin();
+    connect(alpha);
+    connect(beta);
+    step();
+    ASSERT_THAT(orders_, SizeIs(2));  // one on each node
+    for (const auto& [node, order] : orders_) report(node, order.id, RunState::running);
+    const RunId on_alpha = orders_[0].second.id;
+    Job mutex = every_second(1);
+    mutex.is_mutex = true;
+    mutex.effective_from = midnight + 2s;
+    at(2s);
+    add(mutex);
+    const std::vector<JobId> jobs{1};
+    term_->jobs_changed(jobs, {}, now_);
+    connect(alpha);
+    connect(beta);
+    const PlanStep both = step();
+    ASSERT_FALSE(both.runs.empty());
+    EXPECT_EQ(both.runs[0].state, RunState::skipped);
+    EXPECT_THAT(both.runs[0].reason, StartsWith("mutex: runs from before the job had a limit"));
+    report(alpha, on_alpha, RunState::success);
+    at(3s);
+    connect(alpha);
+    connect(beta);
+    step();
+    ASSERT_FALSE(orders_.empty());
+    EXPECT_EQ(orders_[0].first, beta);
+}
+
+TEST_F(TermTest, AQueuedFireWaitsForAHomeThatDrains)
+{
+    Job job = every_second(1);
+    job.overlap = Overlap::queue;
+    add(job);
+    begin();
+    connect(alpha);
+    step();
+    report(alpha, fire(1, 1s), RunState::running);
+    report(alpha, fire(1, 2s), RunState::success);
+    Account draining;
+    draining.draining = true;
+    draining.running.emplace_back().id = fire(1, 1s);
+    connect(alpha, draining);
+    connect(beta);
+    at(1s);
+    connect(beta);
+    const PlanStep waits = step();
+    ASSERT_THAT(waits.runs, SizeIs(1));
+    EXPECT_EQ(waits.runs[0].state, RunState::planned);
+    EXPECT_EQ(waits.runs[0].run_server, "");
+    at(2s);
+    connect(beta);
+    const PlanStep second = step();
+    ASSERT_THAT(second.runs, SizeIs(1));
+    EXPECT_EQ(second.runs[0].state, RunState::skipped);  // one waits already
+    report(alpha, fire(1, 1s), RunState::success);
+    const PlanStep moved = step();
+    ASSERT_THAT(moved.moved, SizeIs(1));
+    EXPECT_EQ(moved.moved[0].run_server, beta);
+}
+
+// At least once.
+
+/// A node died with a run of a job that wants each fire at least once.
+class DeliveryTest : public TermTest {
+protected:
+    void run_on_alpha(Job job)
+    {
+        at(0ms);
+        job.cron_set = "1 0 0 * * *";
+        add(job);
+        begin();
+        connect(alpha);
+        step();
+        report(alpha, fire(1, 1s), RunState::running);
+        at(2s);
+        connect(beta);
+    }
+    static Job at_least_once()
+    {
+        Job job = every_second(1);
+        job.delivery = Delivery::at_least_once;
+        return job;
+    }
+    static RunId attempt(RunId id, std::int32_t number)
+    {
+        id.attempt = number;
+        return id;
+    }
+};
+
+TEST_F(DeliveryTest, WhatWasLostRunsAgainAsTheNextAttempt)
+{
+    run_on_alpha(at_least_once());
+    term_->disconnected(alpha, true, now_);
+    term_->proven_dead(alpha, now_.wall, now_);
+    EXPECT_TRUE(term_->has_news(now_));
+    const PlanStep again = step();
+    ASSERT_THAT(again.ended, SizeIs(1));
+    EXPECT_EQ(again.ended[0].state, RunState::lost);
+    ASSERT_THAT(again.runs, SizeIs(1));  // in the same transaction
+    EXPECT_EQ(again.runs[0].id, attempt(fire(1, 1s), 2));
+    ASSERT_THAT(orders_, SizeIs(1));
+    EXPECT_EQ(orders_[0].first, beta);
+    EXPECT_EQ(orders_[0].second.start_at, now_.wall);
+}
+
+TEST_F(DeliveryTest, ByDefaultWhatWasLostStaysLost)
+{
+    run_on_alpha(every_second(1));
+    term_->proven_dead(alpha, now_.wall, now_);
+    const PlanStep once = step();
+    EXPECT_THAT(once.ended, SizeIs(1));
+    EXPECT_THAT(once.runs, IsEmpty());
+}
+
+TEST_F(DeliveryTest, WhatItsNodeHadToEndRunsAgainAndWhatAPersonEndedDoesNot)
+{
+    run_on_alpha(at_least_once());
+    RunReport end;
+    end.id = fire(1, 1s);
+    end.state = RunState::killed;
+    end.reason = "on-request: by alice";
+    term_->report(alpha, end, now_);
+    EXPECT_THAT(step().runs, IsEmpty());
+
+    for (const auto& [state, why] : {std::pair(RunState::killed, reason::node_stopped),
+                                     std::pair(RunState::fenced, reason::isolated)}) {
+        run_on_alpha(at_least_once());
+        end.state = state;
+        end.reason = why;
+        term_->report(alpha, end, now_);
+        EXPECT_THAT(step().runs, SizeIs(1)) << why;
+        term_->report(alpha, end, now_);  // said again: it is known
+        EXPECT_THAT(step().runs, IsEmpty()) << why;
+    }
+}
+
+TEST_F(DeliveryTest, ThereIsAnEndToTheAttempts)
+{
+    Job job = at_least_once();
+    job.cron_set = "1 0 0 * * *";
+    add(job);
+    begin();
+    connect(beta);
+    step();
+    int attempts = 1;
+    while (attempts < 20) {
+        report(beta, attempt(fire(1, 1s), attempts), RunState::running);
+        term_->proven_dead(beta, now_.wall, now_);
+        connect(beta, {}, static_cast<std::uint64_t>(attempts) + 1);
+        if (step().runs.empty()) break;
+        ++attempts;
+    }
+    EXPECT_EQ(attempts, 5);
+}
+
+TEST_F(DeliveryTest, NothingRunsAgainAfterTheMisfireWindowOrForAStoppedJob)
+{
+    run_on_alpha(at_least_once());
+    at(62s);
+    connect(beta);
+    term_->proven_dead(alpha, midnight + 2s, now_);
+    EXPECT_THAT(step().runs, IsEmpty());
+
+    run_on_alpha(at_least_once());
+    Job stopped = at_least_once();
+    stopped.stop = true;
+    add(stopped);
+    term_->proven_dead(alpha, now_.wall, now_);
+    EXPECT_THAT(step().runs, IsEmpty());
+}
+
+TEST_F(DeliveryTest, AFurtherAttemptSurvivesAChangeOfTheSchedule)
+{
+    run_on_alpha(at_least_once());
+    term_->proven_dead(alpha, now_.wall, now_);
+    step();
+    const RunId second = attempt(fire(1, 1s), 2);
+    Job changed = at_least_once();
+    changed.cron_set = "0 0 12 * * *";
+    changed.command = "echo new";
+    changed.effective_from = now_.wall;
+    add(changed);
+    const std::vector<JobId> jobs{1};
+    const std::vector<RunId> given_back{second};
+    term_->jobs_changed(jobs, given_back, now_);
+    const PlanStep next = step();
+    EXPECT_THAT(next.ended, IsEmpty());
+    ASSERT_THAT(orders_, SizeIs(1));
+    EXPECT_EQ(orders_[0].second.id, second);
+    EXPECT_EQ(orders_[0].second.command, "echo new");
+}
+
+TEST_F(DeliveryTest, ANewDispatcherLearnsFromTheStoreWhatMustRunAgain)
+{
+    run_on_alpha(at_least_once());
+    report(alpha, fire(1, 1s), RunState::fenced);
+    step();
+    const std::vector<RunId> undelivered{fire(1, 1s)};
+    begin();
+    connect(beta);
+    term_->deliver_again(undelivered);
+    const PlanStep again = step();
+    ASSERT_FALSE(again.runs.empty());
+    EXPECT_EQ(again.runs[0].id, attempt(fire(1, 1s), 2));
+}
+
 // Misfires.
+
+/// What becomes of the fires of a job that nobody could plan for 10 s.
+class MisfireTest : public TermTest {
+protected:
+    std::vector<PlannedRun> after_ten_seconds(Job job)
+    {
+        add(job);
+        TermStart found;
+        found.planned_through = midnight - 10s;
+        begin(found);
+        connect(alpha);
+        return step().runs;
+    }
+    static std::string told(const std::vector<PlannedRun>& rows)
+    {
+        std::string text;
+        for (const PlannedRun& row : rows) {
+            text += fmt::format("{}{}+{} ", row.state == RunState::skipped ? "skipped" : "",
+                                (row.id.scheduled_at - midnight) / 1s, row.fires);
+        }
+        return text;
+    }
+};
+
+TEST_F(MisfireTest, RunAllRunsThemLate)
+{
+    Job job = every_second(1);
+    job.cron_set = "*/2 * * * * *";
+    EXPECT_EQ(told(after_ten_seconds(job)), "-8+1 -6+1 -4+1 -2+1 0+1 2+1 ");
+}
+
+TEST_F(MisfireTest, SkipRunsOnlyWhatIsNotReallyLate)
+{
+    Job job = every_second(1);
+    job.cron_set = "*/2 * * * * *";
+    job.misfire_policy = Misfire::skip;
+    const auto rows = after_ten_seconds(job);
+    EXPECT_EQ(told(rows), "skipped-8+3 -2+1 0+1 2+1 ");
+    EXPECT_EQ(rows[0].gap_end, midnight - 4s);
+    EXPECT_EQ(rows[0].reason,
+              "misfire: 3 fire(s) fell due while nobody could plan; the job's misfire policy is "
+              "skip");
+}
+
+TEST_F(MisfireTest, RunLatestRunsTheNewestOne)
+{
+    Job job = every_second(1);
+    job.cron_set = "1-56/5 * * * * *";
+    job.misfire_policy = Misfire::run_latest;
+    const auto rows = after_ten_seconds(job);
+    EXPECT_EQ(told(rows), "skipped-9+1 -4+1 1+1 ");
+    EXPECT_EQ(rows[0].gap_end, midnight - 9s);
+}
+
+TEST_F(MisfireTest, RunLatestRunsNoOldOneWhenALaterOneIsDueAnyway)
+{
+    Job job = every_second(1);
+    job.misfire_policy = Misfire::run_latest;
+    EXPECT_EQ(told(after_ten_seconds(job)), "skipped-9+6 -3+1 -2+1 -1+1 0+1 1+1 2+1 ");
+}
+
+TEST_F(MisfireTest, RunLatestRunsNothingThatIsOlderThanTheWindow)
+{
+    Job job = every_second(1);
+    job.cron_set = "52 * * * * *";
+    job.misfire_policy = Misfire::run_latest;
+    EXPECT_EQ(told(after_ten_seconds(job)), "-8+1 ");
+    job.misfire_window = 5s;
+    job.effective_from = midnight - 1h;
+    EXPECT_EQ(told(after_ten_seconds(job)), "skipped-8+1 ");
+}
+
+TEST_F(MisfireTest, RunLatestFindsTheNewestOfMoreThanCanBeCounted)
+{
+    Job job = every_second(1);
+    job.misfire_policy = Misfire::run_latest;
+    job.misfire_window = 0s;
+    job.end_time = to_unix_millis(midnight) / 1000 - 100;
+    job.effective_from = midnight - 100h;
+    add(job);
+    TermStart found;
+    found.planned_through = midnight - 99h;
+    begin(found);
+    connect(alpha);
+    const auto rows = step().runs;
+    ASSERT_THAT(rows, SizeIs(2));
+    EXPECT_EQ(rows[0].state, RunState::skipped);
+    EXPECT_THAT(rows[0].reason, HasSubstr("at least "));
+    EXPECT_EQ(rows[0].gap_end, midnight - 102s);
+    EXPECT_EQ(rows[1].id.scheduled_at, midnight - 101s);
+    EXPECT_EQ(rows[1].state, RunState::planned);
+}
 
 TEST_F(TermTest, AJobMayHaveAMisfireWindowOfItsOwn)
 {

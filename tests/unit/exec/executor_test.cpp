@@ -495,7 +495,7 @@ TEST_F(ExecutorTest, AMutexRunIsFencedWhenTheNodeIsIsolated)
     settings_.rules.lease = 200ms;
     settings_.rules.fence_grace = 50ms;
     RunOrder alone = order("trap '' TERM; sleep 1000; sleep 1000");
-    alone.is_mutex = true;
+    alone.concurrency.limit = 1;
     const auto ends = run({alone, order("sleep 0.6")});
     EXPECT_EQ(ends[0].state, RunState::fenced);
     EXPECT_THAT(ends[0].reason, StartsWith("node-isolated: "));

@@ -44,7 +44,13 @@ protected:
     static RunOrder mutex(JobId job, std::chrono::milliseconds at = 0ms)
     {
         RunOrder result = order(job, at);
-        result.is_mutex = true;
+        result.concurrency.limit = 1;
+        return result;
+    }
+    static RunOrder limited(JobId job, std::chrono::milliseconds at, Overlap at_limit)
+    {
+        RunOrder result = mutex(job, at);
+        result.concurrency.at_limit = at_limit;
         return result;
     }
     Moment at(std::chrono::milliseconds time) const
@@ -286,6 +292,99 @@ TEST_F(RunBookTest, OfTwoWaitingFiresOfAMutexJobOneStarts)
     const auto actions = book_.due(at(3ms));
     EXPECT_THAT(started(actions), ElementsAre(1));
     EXPECT_THAT(actions.skipped, SizeIs(1));
+}
+
+TEST_F(RunBookTest, AJobMayRunAsOftenAtATimeAsItsLimitSays)
+{
+    RunRules rules = small_rules();
+    rules.slots = 10;
+    RunBook book(rules, s0);
+    std::vector<RunOrder> orders;
+    for (const auto time : {0ms, 1ms, 2ms}) {
+        RunOrder two = mutex(1, time);
+        two.concurrency.limit = 2;
+        orders.push_back(two);
+    }
+    book.accept(orders, at(-1s));
+    const auto actions = book.due(at(2ms));
+    EXPECT_THAT(actions.start, SizeIs(2));
+    ASSERT_THAT(actions.skipped, SizeIs(1));
+    EXPECT_EQ(actions.skipped[0].order.id, orders[2].id);
+    EXPECT_THAT(actions.skipped[0].reason, StartsWith("mutex: 2 runs of this job"));
+}
+
+TEST_F(RunBookTest, AQueuedFireWaitsForThePreviousRunHoweverLongThatTakes)
+{
+    accept(limited(1, 0ms, Overlap::queue));
+    accept(limited(1, 1s, Overlap::queue));
+    EXPECT_THAT(book_.due(at(0ms)).start, SizeIs(1));
+    auto actions = pass(100ms, 60s);  // its start deadline is at 31 s
+    EXPECT_THAT(actions.start, IsEmpty());
+    EXPECT_THAT(actions.skipped, IsEmpty());
+    EXPECT_EQ(book_.waiting(), 1U);
+    book_.ended(mutex(1).id, s0 + 60s);
+    actions = pass(60100ms, 60100ms);
+    ASSERT_THAT(actions.start, SizeIs(1));
+    EXPECT_EQ(actions.start[0].id, mutex(1, 1s).id);
+}
+
+TEST_F(RunBookTest, OnlyOneFireOfAJobIsQueued)
+{
+    for (const auto time : {0s, 1s, 2s, 3s}) accept(limited(1, time, Overlap::queue));
+    auto actions = pass(0ms, 3s);
+    EXPECT_THAT(actions.start, SizeIs(1));
+    ASSERT_THAT(actions.skipped, SizeIs(2));
+    EXPECT_THAT(actions.skipped[0].reason, HasSubstr("already waits for a run to end"));
+    book_.ended(mutex(1).id, s0 + 3100ms);
+    actions = pass(3200ms, 3200ms);
+    ASSERT_THAT(actions.start, SizeIs(1));
+    EXPECT_EQ(actions.start[0].id, mutex(1, 1s).id);
+    accept(limited(1, 4s, Overlap::queue), 3300ms);
+    EXPECT_THAT(pass(3400ms, 4s).skipped, IsEmpty());  // there is room in the queue again
+}
+
+TEST_F(RunBookTest, AQueuedFireCanBeTakenBack)
+{
+    accept(limited(1, 0ms, Overlap::queue));
+    accept(limited(1, 1s, Overlap::queue));
+    pass(0ms, 1s);
+    const std::vector<RunId> queued{mutex(1, 1s).id};
+    EXPECT_EQ(book_.revoke(queued), queued);
+    accept(limited(1, 2s, Overlap::queue), 1100ms);
+    EXPECT_THAT(pass(1200ms, 2s).skipped, IsEmpty());
+    book_.ended(mutex(1).id, s0 + 2100ms);
+    EXPECT_THAT(pass(2200ms, 2200ms).start, SizeIs(1));
+}
+
+TEST_F(RunBookTest, AFireThatReplacesHasTheOldRunKilledAndStartsWhenThatIsGone)
+{
+    accept(limited(1, 0ms, Overlap::replace));
+    accept(limited(1, 1s, Overlap::replace));
+    book_.due(at(0ms));
+    auto actions = pass(100ms, 1500ms);
+    EXPECT_THAT(actions.start, IsEmpty());
+    EXPECT_THAT(actions.terminate, ElementsAre(mutex(1).id));
+    const auto verdict = book_.ended(mutex(1).id, s0 + 1600ms);
+    ASSERT_TRUE(verdict);
+    EXPECT_EQ(verdict->state, RunState::killed);
+    EXPECT_THAT(verdict->reason, StartsWith("replaced: by job 1 at "));
+    actions = pass(1700ms, 1700ms);
+    ASSERT_THAT(actions.start, SizeIs(1));
+    EXPECT_EQ(actions.start[0].id, mutex(1, 1s).id);
+}
+
+TEST_F(RunBookTest, AFireThatWaitsToReplaceGivesWayToTheNext)
+{
+    for (const auto time : {0s, 1s, 2s}) accept(limited(1, time, Overlap::replace));
+    auto actions = pass(0ms, 2s);
+    EXPECT_THAT(actions.terminate, SizeIs(1));
+    ASSERT_THAT(actions.skipped, SizeIs(1));
+    EXPECT_EQ(actions.skipped[0].order.id, mutex(1, 1s).id);
+    EXPECT_THAT(actions.skipped[0].reason, StartsWith("replaced: job 1 at "));
+    book_.ended(mutex(1).id, s0 + 2100ms);
+    actions = pass(2200ms, 2200ms);
+    ASSERT_THAT(actions.start, SizeIs(1));
+    EXPECT_EQ(actions.start[0].id, mutex(1, 2s).id);
 }
 
 TEST_F(RunBookTest, WithoutMutexAJobMayOverlapItself)
@@ -548,7 +647,8 @@ TEST(RunBookPropertyTest, HoldsItsPromisesInAnyOrderOfEvents)
             order.start_at = order.id.scheduled_at;
             order.start_by = order.start_at + 5s;
             order.epoch = 1;
-            order.is_mutex = order.id.job % 2 == 0;
+            order.concurrency.limit = order.id.job % 2 == 0 ? 1 : 0;
+            order.concurrency.at_limit = static_cast<Overlap>(1 + pick(3));
             ordered.insert(order.id);
             book.accept({order}, now);
             if (pick(10) == 0) {
@@ -562,8 +662,10 @@ TEST(RunBookPropertyTest, HoldsItsPromisesInAnyOrderOfEvents)
             for (const RunOrder& start : actions.start) {
                 ASSERT_TRUE(done.insert(start.id).second) << "seed " << seed;
                 ASSERT_LE(start.start_at, now.wall);
-                ASSERT_GE(start.start_by, now.wall);
-                if (start.is_mutex) {
+                if (start.concurrency.at_limit == Overlap::skip) {
+                    ASSERT_GE(start.start_by, now.wall);
+                }
+                if (start.concurrency.limit == 1) {
                     for (const RunId& id : running)
                         ASSERT_NE(id.job, start.id.job) << "seed " << seed;
                 }
@@ -578,7 +680,19 @@ TEST(RunBookPropertyTest, HoldsItsPromisesInAnyOrderOfEvents)
         }
         now.wall += 1h;
         now.steady += 1h;
-        for (const auto& skipped : book.due(now).skipped) done.insert(skipped.order.id);
+        // What is queued starts when there is room, and while a dispatcher is heard.
+        for (int rounds = 0; rounds < 20; ++rounds) {
+            for (const RunId& id : std::exchange(running, {})) book.ended(id, now.steady);
+            now.wall += 500ms;
+            now.steady += 500ms;
+            book.dispatcher_heard(1, now.steady);
+            const auto actions = book.due(now);
+            for (const auto& skipped : actions.skipped) done.insert(skipped.order.id);
+            for (const RunOrder& start : actions.start) {
+                ASSERT_TRUE(done.insert(start.id).second) << "seed " << seed;
+                running.insert(start.id);
+            }
+        }
         for (const RunId& id : ordered) ASSERT_TRUE(done.contains(id)) << "seed " << seed;
         ASSERT_EQ(book.held() + book.waiting(), 0U);
     }

@@ -48,6 +48,22 @@ TEST(CodecTest, EmptyMessagesComeBackAsTheyWere)
     for (const Message& message : messages) EXPECT_EQ(decoded(encode(message)), message);
 }
 
+TEST(CodecTest, AnOlderDispatchersMutexIsALimitOfOne)
+{
+    RunOrder mutex;
+    mutex.concurrency.limit = 1;
+    std::string bytes = encode(RunOrders{{mutex}});
+    // Fields 9 and 10 of the order are taken away: number 9 as varint 1, number 10 as varint 1.
+    const std::string newer("\x48\x01\x50\x01", 4);
+    const auto place = bytes.find(newer);
+    ASSERT_NE(place, std::string::npos);
+    // An unknown field of the same length stands in, so that the lengths around stay true.
+    bytes.replace(place, newer.size(), std::string("\x9A\x06\x01x", 4));
+    const auto orders = std::get<RunOrders>(decoded(bytes));
+    ASSERT_EQ(orders.orders.size(), 1U);
+    EXPECT_EQ(orders.orders[0], mutex);
+}
+
 TEST(CodecTest, WhatIsNotKnownOfARunStaysUnknownAndZeroStaysZero)
 {
     RunReport unknown;

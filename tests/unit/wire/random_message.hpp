@@ -56,12 +56,17 @@ public:
 
     std::size_t below(std::size_t limit) { return random_() % limit; }
 
+    Concurrency concurrency()
+    {
+        // 0 is written as "no limit"; how an older dispatcher's is read, its own test says.
+        return {1 + static_cast<std::int64_t>(below(1000)), static_cast<Overlap>(1 + below(3))};
+    }
     RunOrder order()
     {
         return {id(),
                 text(),
                 std::chrono::seconds(number<std::int64_t>()),
-                coin(),
+                concurrency(),
                 time(),
                 time(),
                 number<Epoch>(),
