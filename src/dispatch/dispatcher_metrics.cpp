@@ -1,6 +1,7 @@
 #include "dispatch/dispatcher_metrics.hpp"
 
 #include <string>
+#include <utility>
 
 namespace peercron {
 namespace {
@@ -38,7 +39,11 @@ Dispatcher::Metrics::Metrics(prometheus::Registry& registry)
       ended_(prometheus::BuildCounter()
                  .Name("peercron_fires_ended_by_dispatcher_total")
                  .Help("Runs that ended without a node's report, by final state")
-                 .Register(registry))
+                 .Register(registry)),
+      clock_offset_(prometheus::BuildGauge()
+                        .Name("peercron_node_clock_offset_seconds")
+                        .Help("A node's clock minus the dispatcher's, as the dispatcher sees it")
+                        .Register(registry))
 {}
 
 void Dispatcher::Metrics::term_began(Epoch epoch, std::chrono::milliseconds took)
@@ -52,6 +57,7 @@ void Dispatcher::Metrics::term_ended()
 {
     epoch_.Set(0);
     open_.Set(0);
+    measured({});
 }
 
 void Dispatcher::Metrics::committed(std::chrono::steady_clock::duration took)
@@ -69,6 +75,19 @@ void Dispatcher::Metrics::stepped(std::size_t planned, std::size_t open_runs, st
     planned_.Increment(static_cast<double>(planned));
     open_.Set(static_cast<double>(open_runs));
     jobs_.Set(static_cast<double>(jobs));
+}
+
+void Dispatcher::Metrics::measured(const std::vector<NodeLoad>& nodes)
+{
+    std::map<NodeName, prometheus::Gauge*> gone = std::exchange(clock_offsets_, {});
+    for (const NodeLoad& node : nodes) {
+        if (!node.connected) continue;
+        prometheus::Gauge& gauge = clock_offset_.Add({{"node", node.node}});
+        gauge.Set(std::chrono::duration<double>(node.clock_offset).count());
+        clock_offsets_[node.node] = &gauge;
+        gone.erase(node.node);
+    }
+    for (const auto& [node, gauge] : gone) clock_offset_.Remove(gauge);
 }
 
 void Dispatcher::Metrics::ended(RunState state)

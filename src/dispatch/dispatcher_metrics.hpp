@@ -9,6 +9,8 @@
 
 #include <chrono>
 #include <cstddef>
+#include <map>
+#include <vector>
 
 namespace peercron {
 
@@ -22,6 +24,7 @@ struct Dispatcher::Metrics {
     void commit_failed();
     void stepped(std::size_t planned, std::size_t open_runs, std::size_t jobs);
     void ended(RunState state);
+    void measured(const std::vector<NodeLoad>& nodes);
 
 private:
     prometheus::Gauge& epoch_;
@@ -33,6 +36,8 @@ private:
     prometheus::Gauge& open_;
     prometheus::Gauge& jobs_;
     prometheus::Family<prometheus::Counter>& ended_;
+    prometheus::Family<prometheus::Gauge>& clock_offset_;
+    std::map<NodeName, prometheus::Gauge*> clock_offsets_;
 };
 
 }  // namespace peercron

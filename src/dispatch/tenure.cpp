@@ -418,7 +418,10 @@ asio::awaitable<void> Dispatcher::Tenure::beat()
             DispatcherBeat message;
             message.epoch = term_.epoch();
             message.sent_at = now().wall;
-            if (count % beats_per_roster == 0) message.nodes = loads();
+            if (count % beats_per_roster == 0) {
+                message.nodes = loads();
+                dispatcher_.metrics_->measured(message.nodes);
+            }
             for (const auto& [node, state] : links_) {
                 if (state.channel != nullptr) state.channel->send(message);
             }

@@ -149,6 +149,45 @@ void Term::beat(const NodeName& node, const NodeBeat& beat, Moment now)
     // Half of the round trip, as in NTP: the node read its clock between echo and now.
     const auto middle = beat.echo + (now.wall - beat.echo) / 2;
     state.load.clock_offset = beat.sent_at - middle;
+    // The wall clock may have been set meanwhile; then this says nothing, and the next one will.
+    const auto round_trip = now.wall - beat.echo;
+    if (round_trip >= 0ms) judge_clock(node, state, round_trip / 2);
+}
+
+/// `error`: by how much the measured offset may be wrong at most.
+void Term::judge_clock(const NodeName& node, NodeState& state,
+                       std::chrono::milliseconds error) const
+{
+    const auto offset = state.load.clock_offset;
+    const auto at_least = std::chrono::abs(offset) - error;
+    const auto at_most = std::chrono::abs(offset) + error;
+    ClockState judged = state.clock;
+    if (at_least > settings_.lookahead) {
+        judged = ClockState::unusable;
+    } else if (at_least > settings_.clock_warning && at_most <= settings_.lookahead) {
+        judged = ClockState::off;
+    } else if (at_most < settings_.clock_warning) {
+        judged = ClockState::good;
+    }
+    if (judged == std::exchange(state.clock, judged)) return;
+    const std::string_view which = offset > 0ms ? "ahead of" : "behind";
+    switch (judged) {
+        case ClockState::good:
+            spdlog::info("dispatch: the clock of {} agrees with this node's again", node);
+            break;
+        case ClockState::off:
+            spdlog::warn(
+                "dispatch: the clock of {} is {} ms {} this node's; its runs start off by that. "
+                "Is the time synchronised on both?",
+                node, std::chrono::abs(offset).count(), which);
+            break;
+        case ClockState::unusable:
+            spdlog::error(
+                "dispatch: the clock of {} is {} ms {} this node's, more than the lookahead of {} "
+                "ms: it gets no runs until that is mended",
+                node, std::chrono::abs(offset).count(), which, settings_.lookahead.count());
+            break;
+    }
 }
 
 void Term::report(const NodeName& node, const RunReport& report, Moment now)
@@ -343,8 +382,8 @@ void Term::resolve_doubts(const TermStart& found, Moment now)
 
 bool Term::has_news(Moment now)
 {
-    const bool work =
-        !unplaced_.empty() || !undelivered_.empty() || !taken_back_.empty() || !step_.ended.empty() || !step_.runs.empty();
+    const bool work = !unplaced_.empty() || !undelivered_.empty() || !taken_back_.empty() ||
+                      !step_.ended.empty() || !step_.runs.empty();
     if (work) return true;
     const auto due = planner_.next_due();
     return due && *due <= now.wall + settings_.lookahead;
@@ -407,8 +446,8 @@ void Term::plan_gaps(Moment now)
     const auto rule = [&](const Job& job) { return late_rule(job, now.wall); };
     for (const Planner::Gap& gap : planner_.take_gaps(now.wall, most_counted, rule)) {
         const Job& job = jobs_.find(gap.job)->job;
-        std::string why_not = fmt::format("the job's misfire policy is {}",
-                                          policy_name(job.misfire_policy));
+        std::string why_not =
+            fmt::format("the job's misfire policy is {}", policy_name(job.misfire_policy));
         if (job.misfire_policy == Misfire::run_all) {
             why_not = fmt::format("longer ago than the misfire window of {} s",
                                   (now.wall - oldest_fire(job, now.wall)) / 1s);
@@ -417,9 +456,9 @@ void Term::plan_gaps(Moment now)
         row.id.job = gap.job;
         row.id.scheduled_at = gap.first;
         row.state = RunState::skipped;
-        row.reason = fmt::format("{}: {}{} fire(s) fell due while nobody could plan; {}",
-                                 reason::misfire, gap.counted_all ? "" : "at least ", gap.fires,
-                                 why_not);
+        row.reason =
+            fmt::format("{}: {}{} fire(s) fell due while nobody could plan; {}", reason::misfire,
+                        gap.counted_all ? "" : "at least ", gap.fires, why_not);
         row.dispatched_at = now.wall;
         row.fires = gap.fires;
         row.gap_end = gap.last;
@@ -509,7 +548,8 @@ Term::NodeState& Term::known(const NodeName& node, Moment now)
 
 bool Term::available(const NodeState& node, SteadyTime now) const
 {
-    return node.connected && !node.draining && now - node.heard <= settings_.silence_limit;
+    return node.connected && !node.draining && node.clock != ClockState::unusable &&
+           now - node.heard <= settings_.silence_limit;
 }
 
 std::optional<NodeName> Term::least_loaded(SteadyTime now) const

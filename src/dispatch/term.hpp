@@ -34,6 +34,8 @@ struct DispatchSettings {
     std::chrono::milliseconds silence_limit{1500};
     std::chrono::milliseconds lease{10000};
     std::chrono::milliseconds lease_margin{2000};
+    /// A node whose clock is off by more is warned of; by more than the lookahead, it gets no runs.
+    std::chrono::milliseconds clock_warning{100};
 };
 
 /// A message on its way to a node.
@@ -182,7 +184,14 @@ private:
         WallTime start_from{};
         bool running_in_store = false;
     };
+    /// How a node's clock agrees with this dispatcher's.
+    enum class ClockState : std::uint8_t {
+        good,
+        off,       ///< by more than clock_warning
+        unusable,  ///< by more than the lookahead: it would start fires at wrong times
+    };
     struct NodeState {
+        ClockState clock = ClockState::good;
         bool connected = false;
         bool passing = true;
         bool draining = false;
@@ -198,6 +207,7 @@ private:
 
     NodeState& known(const NodeName& node, Moment now);
     bool available(const NodeState& node, SteadyTime now) const;
+    void judge_clock(const NodeName& node, NodeState& state, std::chrono::milliseconds error) const;
     std::optional<NodeName> least_loaded(SteadyTime now) const;
     Planner::Next plan_fire(const Job& job, WallTime scheduled_at, Moment now);
     OpenRunState fresh_run(const Job& job, const RunId& id, Moment now) const;

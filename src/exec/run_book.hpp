@@ -29,7 +29,8 @@ struct RunRules {
     std::chrono::milliseconds on_time{1000};
     /// How long after the last word of a dispatcher this node may still be taken for alive.
     std::chrono::milliseconds silence_limit{1500};
-    /// How long this node may run jobs with a limit without having heard from a dispatcher or Consul.
+    /// How long this node may run jobs with a limit without having heard from a dispatcher or
+    /// Consul.
     std::chrono::milliseconds lease{10'000};
 
     std::chrono::milliseconds kill_grace{5000};  ///< from SIGTERM to SIGKILL
@@ -93,7 +94,8 @@ public:
     /// The process of this run exists: its timeout counts from here.
     void started(const RunId& run, const Moment& now);
 
-    /// The run is over; frees its slot, and leaves room for another run of its job. Returns the verdict when it was condemned.
+    /// The run is over; frees its slot, and leaves room for another run of its job. Returns the
+    /// verdict when it was condemned.
     std::optional<Verdict> ended(const RunId& run, SteadyTime now);
 
     /// The dispatcher of `epoch` spoke. False when a newer one is known; then it counts for

@@ -79,8 +79,8 @@ struct JobPatch {
 Job apply(Job job, const JobPatch& patch);
 
 /// What is_mutex, max_concurrent and overlap say together. is_mutex means one at a time, whatever
-/// max_concurrent is; a job with an overlap policy other than `allow` and neither of them has one at
-/// a time, too; a limit without an overlap policy skips.
+/// max_concurrent is; a job with an overlap policy other than `allow` and neither of them has one
+/// at a time, too; a limit without an overlap policy skips.
 Concurrency concurrency_of(const Job& job);
 
 }  // namespace peercron

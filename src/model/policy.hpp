@@ -9,9 +9,9 @@
 
 namespace peercron {
 
-// What a job's owner wants where "exactly once, on time, alone" cannot be had. The rules of each are
-// in docs/delivery.md. The names are those of the API, the columns of table `cron` and the files of
-// `peercron export`.
+// What a job's owner wants where "exactly once, on time, alone" cannot be had. The rules of each
+// are in docs/delivery.md. The names are those of the API, the columns of table `cron` and the
+// files of `peercron export`.
 
 /// What becomes of a run that was started and whose end nobody will ever know, or that was ended
 /// because its node had to stop or was cut off.

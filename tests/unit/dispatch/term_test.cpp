@@ -891,6 +891,65 @@ TEST_F(TermTest, AQueuedFireWaitsForAHomeThatDrains)
     EXPECT_EQ(moved.moved[0].run_server, beta);
 }
 
+// Clocks.
+
+/// Alpha's clock is off by `offset`, as a beat says that took `round_trip`.
+class ClockTest : public TermTest {
+protected:
+    void beat(const NodeName& node, std::chrono::milliseconds offset,
+              std::chrono::milliseconds round_trip = 2ms)
+    {
+        NodeBeat beat;
+        beat.echo = now_.wall - round_trip;
+        beat.sent_at = now_.wall - round_trip / 2 + offset;
+        beat.load.slots = 100;
+        term_->beat(node, beat, now_);
+    }
+    std::set<NodeName> used()
+    {
+        step();
+        std::set<NodeName> nodes;
+        for (const auto& [node, order] : orders_) nodes.insert(node);
+        return nodes;
+    }
+};
+
+TEST_F(ClockTest, ANodeWhoseClockIsOffByMoreThanTheLookaheadGetsNoRuns)
+{
+    for (const auto offset : {2100ms, -2100ms}) {
+        add(every_second(1));
+        begin();
+        connect(alpha);
+        connect(beta);
+        beat(alpha, offset);
+        EXPECT_EQ(used(), std::set<NodeName>{beta});
+        beat(alpha, 5ms);
+        at(2s);
+        connect(beta);
+        beat(alpha, 5ms);
+        EXPECT_TRUE(used().contains(alpha));
+        at(0ms);
+    }
+}
+
+TEST_F(ClockTest, OneThatIsOffByLessIsUsed)
+{
+    add(every_second(1));
+    begin();
+    connect(alpha);
+    beat(alpha, 1900ms);
+    EXPECT_EQ(used(), std::set<NodeName>{alpha});
+}
+
+TEST_F(ClockTest, ASlowAnswerProvesNothingAboutAClock)
+{
+    add(every_second(1));
+    begin();
+    connect(alpha);
+    beat(alpha, 2100ms, 1s);  // between 1.6 and 2.6 s
+    EXPECT_EQ(used(), std::set<NodeName>{alpha});
+}
+
 // At least once.
 
 /// A node died with a run of a job that wants each fire at least once.
