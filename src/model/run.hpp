@@ -89,6 +89,8 @@ struct PlannedRun {
     std::string requested_by;  ///< who asked for it by hand; empty = planned by its schedule
     std::int64_t fires = 1;    ///< more than 1: one row for a gap of so many missed fires …
     WallTime gap_end{};        ///< … from id.scheduled_at to here
+
+    friend bool operator==(const PlannedRun&, const PlannedRun&) = default;
 };
 
 /// What a node reports about a run: that it started, or how it ended.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "model/job.hpp"
+#include "model/plan_step.hpp"
 #include "model/revision.hpp"
 #include "model/run.hpp"
 
@@ -131,22 +132,7 @@ struct TermStart {
     std::vector<RunId> ended_lately;
     /// run_num of every job that has a run_limit, as it belongs to open_runs.
     std::vector<std::pair<JobId, std::int64_t>> run_numbers;
-};
-
-/// One step of the plan, committed whole or not at all. What ended comes first, then what moved,
-/// then the new rows: a fire that is among the ended ones as revoked and among the new ones is
-/// opened again.
-struct PlanStep {
-    Epoch epoch = 0;
-    NodeName dispatch_server;
-    WallTime planned_through{};  ///< the new value; never smaller than the stored one
-    /// New rows. Committing a step again changes nothing (an unknown outcome is tried again), but
-    /// a row that stands as `revoked` is opened again: a changed job fires at the same moment.
-    std::vector<PlannedRun> runs;
-    /// Rows that end here without a run (revoked, skipped, lost): only while they are not final.
-    std::vector<RunReport> ended;
-    /// Open rows that are handed to another node.
-    std::vector<PlannedRun> moved;
+    StepId last_step;  ///< the newest step that is stored; none = {0, 0}
 };
 
 /// One session with the database. Calls block; one call at a time, from any thread.
@@ -201,8 +187,15 @@ public:
     /// here on no step of an older epoch can be committed. May be called again in the same term,
     /// to read what has become of the open runs.
     virtual TermStart begin_term(Epoch epoch, const NodeName& dispatcher) = 0;
-    /// One transaction, guarded by `epoch`; throws Deposed when the store has another one.
-    virtual void commit(const PlanStep& step) = 0;
+    /// One transaction, which also notes step.id() as the last one; throws Deposed when the
+    /// store's epoch is not the step's.
+    void commit(const PlanStep& step) { commit_as(step.epoch, step); }
+    /// The same for a step that an earlier term planned and could not store, under `epoch`.
+    virtual void commit_as(Epoch epoch, const PlanStep& step) = 0;
+    /// Runs of jobs with Delivery::at_least_once that were scheduled at or after `since`, ended in
+    /// a way that this takes for no end (lost, fenced, killed by a stopping node), and have no
+    /// further attempt.
+    virtual std::vector<RunId> undelivered(WallTime since) = 0;
     /// Writes what became of runs. A final state is never overwritten, but `lost` gives way to
     /// what truly happened. Writing a report again changes nothing.
     virtual void record(std::span<const RunReport> reports) = 0;

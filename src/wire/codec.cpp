@@ -186,6 +186,30 @@ RunReport read(pb::RunReport& in)
     return report;
 }
 
+void write(const PlannedRun& run, pb::PlannedRun& out)
+{
+    write(run.id, *out.mutable_id());
+    out.set_state(write(run.state));
+    out.set_reason(run.reason);
+    out.set_run_server(run.run_server);
+    out.set_dispatched_at(to_unix_millis(run.dispatched_at));
+    out.set_requested_by(run.requested_by);
+    out.set_fires(run.fires);
+    out.set_gap_end(to_unix_millis(run.gap_end));
+}
+
+PlannedRun read(pb::PlannedRun& in)
+{
+    return {.id = read(in.id()),
+            .state = read(in.state()),
+            .reason = std::move(*in.mutable_reason()),
+            .run_server = std::move(*in.mutable_run_server()),
+            .dispatched_at = from_unix_millis(in.dispatched_at()),
+            .requested_by = std::move(*in.mutable_requested_by()),
+            .fires = in.fires(),
+            .gap_end = from_unix_millis(in.gap_end())};
+}
+
 void write(const NodeLoad& load, pb::NodeLoad& out)
 {
     out.set_node(load.node);
@@ -311,6 +335,31 @@ struct Writer {
         write(end.run, *to.mutable_run());
         to.set_reason(end.reason);
     }
+    void operator()(const StepCopy& copy) const
+    {
+        const PlanStep& step = copy.step;
+        pb::PlanStep& to = *out.mutable_step_copy()->mutable_step();
+        to.set_epoch(step.epoch);
+        to.set_number(step.number);
+        to.set_dispatch_server(step.dispatch_server);
+        to.set_planned_through(to_unix_millis(step.planned_through));
+        write_all(step.runs, *to.mutable_runs());
+        write_all(step.ended, *to.mutable_ended());
+        write_all(step.moved, *to.mutable_moved());
+    }
+    void operator()(const StepKept& kept) const
+    {
+        pb::StepKept& to = *out.mutable_step_kept();
+        to.set_epoch(kept.step.epoch);
+        to.set_number(kept.step.number);
+        to.set_durable(kept.durable);
+    }
+    void operator()(const StepsStored& stored) const
+    {
+        pb::StepsStored& to = *out.mutable_steps_stored();
+        to.set_epoch(stored.through.epoch);
+        to.set_number(stored.through.number);
+    }
     void operator()(const Done& done) const
     {
         pb::Done& to = *out.mutable_done();
@@ -361,6 +410,20 @@ Message read(pb::Done& in)
     return done;
 }
 
+Message read(pb::StepCopy& in)
+{
+    pb::PlanStep& step = *in.mutable_step();
+    StepCopy copy;
+    copy.step.epoch = step.epoch();
+    copy.step.number = step.number();
+    copy.step.dispatch_server = std::move(*step.mutable_dispatch_server());
+    copy.step.planned_through = from_unix_millis(step.planned_through());
+    copy.step.runs = read_all<PlannedRun>(*step.mutable_runs());
+    copy.step.ended = read_all<RunReport>(*step.mutable_ended());
+    copy.step.moved = read_all<PlannedRun>(*step.mutable_moved());
+    return copy;
+}
+
 std::optional<Message> read(pb::Envelope& in)
 {
     switch (in.kind_case()) {
@@ -396,6 +459,13 @@ std::optional<Message> read(pb::Envelope& in)
                           std::move(*in.mutable_end_run()->mutable_reason())};
         case pb::Envelope::kDone:
             return read(*in.mutable_done());
+        case pb::Envelope::kStepCopy:
+            return read(*in.mutable_step_copy());
+        case pb::Envelope::kStepKept:
+            return StepKept{{in.step_kept().epoch(), in.step_kept().number()},
+                            in.step_kept().durable()};
+        case pb::Envelope::kStepsStored:
+            return StepsStored{{in.steps_stored().epoch(), in.steps_stored().number()}};
         case pb::Envelope::KIND_NOT_SET:
             break;
     }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "model/node_load.hpp"
+#include "model/plan_step.hpp"
 #include "model/policy.hpp"
 #include "model/run.hpp"
 
@@ -127,7 +128,28 @@ struct Done {
     friend bool operator==(const Done&, const Done&) = default;
 };
 
+// While the store is away the dispatcher goes on with copies of its steps at the nodes.
+
+/// Dispatcher → node: keep this step, which the store does not have yet. Node → dispatcher, before
+/// the Account: an earlier dispatcher had me keep this.
+struct StepCopy {
+    PlanStep step;
+    friend bool operator==(const StepCopy&, const StepCopy&) = default;
+};
+/// Node → dispatcher: I have it, and all before it that you sent.
+struct StepKept {
+    StepId step;
+    bool durable = false;  ///< it outlives this process
+    friend bool operator==(const StepKept&, const StepKept&) = default;
+};
+/// Dispatcher → node: the store has this step and all before it, those of earlier terms included.
+struct StepsStored {
+    StepId through;
+    friend bool operator==(const StepsStored&, const StepsStored&) = default;
+};
+
 using Message = std::variant<TermHello, Account, RunOrders, Revoke, Revoked, RunReports, KillRun,
-                             DispatcherBeat, NodeBeat, JobChanged, RunNow, EndRun, Done>;
+                             DispatcherBeat, NodeBeat, JobChanged, RunNow, EndRun, Done, StepCopy,
+                             StepKept, StepsStored>;
 
 }  // namespace peercron

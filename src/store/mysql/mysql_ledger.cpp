@@ -133,7 +133,7 @@ void write_each(MysqlConnection& connection, std::span<const RunReport> reports)
     write_each(connection, reports.subspan(half));
 }
 
-void commit_step(MysqlConnection& connection, const PlanStep& step)
+void commit_step(MysqlConnection& connection, Epoch epoch, const PlanStep& step)
 {
     // Put together beforehand: the guard locks the row that another dispatcher may wait for.
     std::vector<std::string> statements;
@@ -141,9 +141,9 @@ void commit_step(MysqlConnection& connection, const PlanStep& step)
     append(statements, move_statements(connection, step.moved, step.epoch, step.dispatch_server));
     append(statements, plan_statements(connection, step.runs, step.epoch, step.dispatch_server));
     std::string guard = fmt::format(
-        "UPDATE term SET planned_through = GREATEST(COALESCE(planned_through, {0}), {0})"
-        " WHERE id = 1 AND epoch = {1}",
-        to_unix_millis(step.planned_through), step.epoch);
+        "UPDATE term SET planned_through = GREATEST(COALESCE(planned_through, {0}), {0}),"
+        " step_epoch = {1}, step_number = {2} WHERE id = 1 AND epoch = {3}",
+        to_unix_millis(step.planned_through), step.epoch, step.number, epoch);
 
     bool deposed = false;
     {
@@ -155,7 +155,7 @@ void commit_step(MysqlConnection& connection, const PlanStep& step)
             transaction.commit(std::move(statements));
         }
     }
-    if (deposed) throw_deposed(connection, step.epoch);
+    if (deposed) throw_deposed(connection, epoch);
 }
 
 PlanStep with_plain_texts(PlanStep step)
@@ -259,8 +259,12 @@ TermStart MysqlStore::begin_term(Epoch epoch, const NodeName& dispatcher)
         // One snapshot, so that the numbers of runs belong to the open runs.
         MysqlTransaction snapshot(connection, MysqlTransaction::Reads::snapshot);
         {
-            MysqlRows rows = connection.query("SELECT planned_through FROM term WHERE id = 1");
-            if (rows.next()) start.planned_through = time_or_null(rows, 0);
+            MysqlRows rows = connection.query(
+                "SELECT planned_through, step_epoch, step_number FROM term WHERE id = 1");
+            if (rows.next()) {
+                start.planned_through = time_or_null(rows, 0);
+                start.last_step = {rows.natural(1), rows.natural(2)};
+            }
         }
         start.open_runs = read_open_runs(connection);
         if (start.planned_through) {
@@ -273,19 +277,40 @@ TermStart MysqlStore::begin_term(Epoch epoch, const NodeName& dispatcher)
     return session_.run(fmt::format("begin the term of epoch {}", epoch), Repeat::safe, work);
 }
 
-void MysqlStore::commit(const PlanStep& step)
+void MysqlStore::commit_as(Epoch epoch, const PlanStep& step)
 {
     const auto work = [&](MysqlConnection& connection) {
         try {
-            commit_step(connection, step);
+            commit_step(connection, epoch, step);
         } catch (const MysqlError& error) {
             if (!error.value_refused()) throw;
             spdlog::error("store: the database refuses a text of a step: {}; writing plain texts",
                           error.what());
-            commit_step(connection, with_plain_texts(step));
+            commit_step(connection, epoch, with_plain_texts(step));
         }
     };
     session_.run(fmt::format("commit a step of {} runs", step.runs.size()), Repeat::safe, work);
+}
+
+std::vector<RunId> MysqlStore::undelivered(WallTime since)
+{
+    const auto work = [&](MysqlConnection& connection) {
+        // From the jobs to their rows, by their index: there may be millions of rows.
+        MysqlRows rows = connection.query(fmt::format(
+            "SELECT STRAIGHT_JOIN run.cron_id, run.scheduled_at, run.attempt FROM cron"
+            " JOIN log AS run FORCE INDEX (by_run)"
+            " ON run.cron_id = cron.id AND run.scheduled_at >= {}"
+            " WHERE cron.delivery = 'at_least_once' AND cron.stop = 0"
+            " AND (run.state IN ('lost', 'fenced')"
+            " OR (run.state = 'killed' AND run.reason LIKE '{}%'))"
+            " AND NOT EXISTS (SELECT 1 FROM log AS next WHERE next.cron_id = run.cron_id"
+            " AND next.scheduled_at = run.scheduled_at AND next.attempt = run.attempt + 1)",
+            to_unix_millis(since), reason::node_stopped));
+        std::vector<RunId> runs;
+        while (rows.next()) runs.push_back(read_id(rows));
+        return runs;
+    };
+    return session_.run("find what has to run again", Repeat::safe, work);
 }
 
 void MysqlStore::record(std::span<const RunReport> reports)

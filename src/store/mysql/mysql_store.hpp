@@ -35,7 +35,8 @@ public:
 
     Epoch newest_epoch() override;
     TermStart begin_term(Epoch epoch, const NodeName& dispatcher) override;
-    void commit(const PlanStep& step) override;
+    void commit_as(Epoch epoch, const PlanStep& step) override;
+    std::vector<RunId> undelivered(WallTime since) override;
     /// A report that the server refuses (a text that it does not take) is written with what fits,
     /// and does not keep the others from being written.
     void record(std::span<const RunReport> reports) override;

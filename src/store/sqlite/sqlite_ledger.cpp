@@ -239,8 +239,12 @@ std::vector<RunId> read_ended_lately(SqliteConnection& connection, WallTime sinc
 TermStart read_term(SqliteConnection& connection)
 {
     TermStart start;
-    SqliteStatement& term = connection.cached("SELECT planned_through FROM term WHERE id = 1");
-    if (term.next()) start.planned_through = time_or_null(term, 0);
+    SqliteStatement& term = connection.cached(
+        "SELECT planned_through, step_epoch, step_number FROM term WHERE id = 1");
+    if (term.next()) {
+        start.planned_through = time_or_null(term, 0);
+        start.last_step = {term.natural(1), term.natural(2)};
+    }
     term.reset();
     start.open_runs = read_open_runs(connection);
     if (start.planned_through) {
@@ -337,19 +341,21 @@ TermStart SqliteStore::begin_term(Epoch epoch, const NodeName& dispatcher)
     return session_.run(fmt::format("begin the term of epoch {}", epoch), work);
 }
 
-void SqliteStore::commit(const PlanStep& step)
+void SqliteStore::commit_as(Epoch epoch, const PlanStep& step)
 {
     const auto work = [&](SqliteConnection& connection) {
         SqliteTransaction transaction(connection);
         const std::int64_t matched =
             connection
                 .cached(
-                    "UPDATE term SET planned_through = MAX(COALESCE(planned_through, ?1), ?1)"
-                    " WHERE id = 1 AND epoch = ?2")
+                    "UPDATE term SET planned_through = MAX(COALESCE(planned_through, ?1), ?1),"
+                    " step_epoch = ?2, step_number = ?3 WHERE id = 1 AND epoch = ?4")
                 .bind(to_unix_millis(step.planned_through))
                 .bind(static_cast<std::int64_t>(step.epoch))
+                .bind(static_cast<std::int64_t>(step.number))
+                .bind(static_cast<std::int64_t>(epoch))
                 .execute();
-        if (matched == 0) throw_deposed(connection, step.epoch);
+        if (matched == 0) throw_deposed(connection, epoch);
         for (const RunReport* report : in_order(std::span(step.ended))) {
             write_report(connection, *report, GivesWay::only_open);
         }
@@ -362,6 +368,32 @@ void SqliteStore::commit(const PlanStep& step)
         transaction.commit();
     };
     session_.run(fmt::format("commit a step of {} runs", step.runs.size()), work);
+}
+
+std::vector<RunId> SqliteStore::undelivered(WallTime since)
+{
+    const auto work = [&](SqliteConnection& connection) {
+        SqliteStatement& rows =
+            connection
+                .cached(
+                    "SELECT run.cron_id, run.scheduled_at, run.attempt FROM cron CROSS JOIN log AS "
+                    "run ON run.cron_id = cron.id AND run.scheduled_at >= ?1"
+                    " WHERE cron.delivery = 'at_least_once' AND cron.stop = 0"
+                    " AND (run.state IN ('lost', 'fenced')"
+                    " OR (run.state = 'killed' AND run.reason LIKE ?2 || '%'))"
+                    " AND NOT EXISTS (SELECT 1 FROM log AS next WHERE next.cron_id = run.cron_id"
+                    " AND next.scheduled_at = run.scheduled_at AND next.attempt = run.attempt + 1)")
+                .bind(to_unix_millis(since))
+                .bind(std::string(reason::node_stopped));
+        std::vector<RunId> runs;
+        while (rows.next()) {
+            runs.push_back({rows.integer(0), from_unix_millis(rows.integer(1)),
+                            static_cast<std::int32_t>(rows.integer(2))});
+        }
+        rows.reset();
+        return runs;
+    };
+    return session_.run("find what has to run again", work);
 }
 
 void SqliteStore::record(std::span<const RunReport> reports)

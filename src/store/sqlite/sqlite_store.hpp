@@ -34,7 +34,8 @@ public:
 
     Epoch newest_epoch() override;
     TermStart begin_term(Epoch epoch, const NodeName& dispatcher) override;
-    void commit(const PlanStep& step) override;
+    void commit_as(Epoch epoch, const PlanStep& step) override;
+    std::vector<RunId> undelivered(WallTime since) override;
     void record(std::span<const RunReport> reports) override;
     LogPage find_log(const LogQuery& query) override;
     std::optional<LogRow> find_log_row(std::int64_t id) override;

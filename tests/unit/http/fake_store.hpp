@@ -233,7 +233,8 @@ public:
     std::vector<JobId> known_jobs() override { unused(); }
     std::size_t note_changes(std::span<const JobId>, WallTime) override { unused(); }
     TermStart begin_term(Epoch, const NodeName&) override { unused(); }
-    void commit(const PlanStep&) override { unused(); }
+    void commit_as(Epoch, const PlanStep&) override { unused(); }
+    std::vector<RunId> undelivered(WallTime) override { unused(); }
     void record(std::span<const RunReport>) override { unused(); }
 
 private:

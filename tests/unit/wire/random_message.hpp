@@ -49,8 +49,14 @@ public:
                 return RunNow{number<std::uint64_t>(), number<JobId>(), text()};
             case 11:
                 return EndRun{number<std::uint64_t>(), id(), text()};
-            default:
+            case 12:
                 return Done{number<std::uint64_t>(), text(), maybe(id())};
+            case 13:
+                return StepCopy{step()};
+            case 14:
+                return StepKept{step_id(), coin()};
+            default:
+                return StepsStored{step_id()};
         }
     }
 
@@ -148,6 +154,30 @@ private:
                 coin(),
                 duration()};
     }
+    PlannedRun planned()
+    {
+        return {id(),
+                static_cast<RunState>(below(10)),
+                text(),
+                text(),
+                time(),
+                text(),
+                number<std::int64_t>(),
+                time()};
+    }
+    PlanStep step()
+    {
+        PlanStep step;
+        step.epoch = number<Epoch>();
+        step.number = number<std::uint64_t>();
+        step.dispatch_server = text();
+        step.planned_through = time();
+        step.runs = many<PlannedRun>(&RandomMessage::planned);
+        step.ended = reports();
+        step.moved = many<PlannedRun>(&RandomMessage::planned);
+        return step;
+    }
+    StepId step_id() { return {number<Epoch>(), number<std::uint64_t>()}; }
     std::vector<RunId> ids() { return many<RunId>(&RandomMessage::id); }
     std::vector<RunOrder> orders() { return many<RunOrder>(&RandomMessage::order); }
     std::vector<RunReport> reports() { return many<RunReport>(&RandomMessage::report); }
