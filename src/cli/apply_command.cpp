@@ -264,9 +264,12 @@ void add_apply_command(CLI::App& app, Action& chosen)
         "timeout = \"1h\"\n"
         "\n"
         "Further keys: remark, time_zone, start_time, end_time, is_mutex, run_limit,\n"
-        "misfire_window, stop. A key that is left out means its default; without stop, a job that\n"
-        "somebody stopped stays stopped. Jobs are the same when their names are; jobs that are as\n"
-        "the file says are not touched, and nothing ends a command that runs.");
+        "misfire_window, delivery, misfire_policy, overlap, max_concurrent, stop. A key that is "
+        "left\n"
+        "out means its default; without stop, a job that somebody stopped stays stopped. Jobs are\n"
+        "the same when their names are; jobs that are as the file says are not touched, and "
+        "nothing\n"
+        "ends a command that runs.");
     auto options = std::make_shared<ApplyOptions>();
     command.add_option("FILE", options->file, "The file; - is standard input")
         ->required()

@@ -1,6 +1,7 @@
 #include "cli/completion.hpp"
 
 #include "cli/shell_quote.hpp"
+#include "model/policy.hpp"
 
 #include <spdlog/fmt/fmt.h>
 
@@ -47,13 +48,30 @@ std::vector<std::string> command_names(const CommandInfo& command)
     return names;
 }
 
+template <class Policy>
+std::string policy_words()
+{
+    return fmt::format("{}", fmt::join(PolicyNames<Policy>::names, " "));
+}
+
+/// The words of which a value of this kind is one; empty: it is of another kind.
+std::string words_of(std::string_view kind)
+{
+    if (kind == "STATE") return std::string(states);
+    if (kind == "SHELL") return "bash zsh";
+    if (kind == "DELIVERY") return policy_words<Delivery>();
+    if (kind == "POLICY") return policy_words<Misfire>();
+    if (kind == "OVERLAP") return policy_words<Overlap>();
+    return {};
+}
+
 /// What bash is to do for a value of this kind; empty: it offers nothing.
 std::string bash_value(std::string_view kind)
 {
     if (kind == "JOB") return "_peercron_jobs \"$cur\"";
-    if (kind == "STATE")
-        return fmt::format(R"x(COMPREPLY=($(compgen -W '{}' -- "$cur")))x", states);
-    if (kind == "SHELL") return R"x(COMPREPLY=($(compgen -W 'bash zsh' -- "$cur")))x";
+    if (const std::string words = words_of(kind); !words.empty()) {
+        return fmt::format(R"x(COMPREPLY=($(compgen -W '{}' -- "$cur")))x", words);
+    }
     if (kind == "FILE") return R"x(mapfile -t COMPREPLY < <(compgen -f -- "$cur"))x";
     if (kind == "DIR") return R"x(mapfile -t COMPREPLY < <(compgen -d -- "$cur"))x";
     return {};
@@ -63,8 +81,9 @@ std::string bash_value(std::string_view kind)
 std::string zsh_action(std::string_view kind)
 {
     if (kind == "JOB") return "_peercron_jobs";
-    if (kind == "STATE") return fmt::format("({})", states);
-    if (kind == "SHELL") return "(bash zsh)";
+    if (const std::string words = words_of(kind); !words.empty()) {
+        return fmt::format("({})", words);
+    }
     if (kind == "FILE") return "_files";
     if (kind == "DIR") return "_files -/";
     return " ";

@@ -3,6 +3,7 @@
 #include "base/utf8.hpp"
 #include "cli/moments.hpp"
 #include "cli/shell_quote.hpp"
+#include "model/policy.hpp"
 #include "schedule/quote.hpp"
 
 #include <spdlog/fmt/fmt.h>
@@ -59,6 +60,18 @@ public:
             refuse(option, Error{quote(*given) + " is no whole number from 0 on"});
         } else {
             fields_[name] = number;
+        }
+    }
+
+    template <class Policy>
+    void policy(const char* option, const char* name, const std::optional<std::string>& given)
+    {
+        if (!given) return;
+        if (parse_policy<Policy>(*given)) {
+            fields_[name] = *given;
+        } else {
+            refuse(option,
+                   Error{fmt::format("{} is none of {}", quote(*given), policy_list<Policy>())});
         }
     }
 
@@ -141,6 +154,10 @@ Result<json::object> job_fields(const JobArguments& given, sys_seconds now)
     } else {
         collector.duration("--misfire-window", "misfire_window", given.misfire_window);
     }
+    collector.policy<Delivery>("--delivery", "delivery", given.delivery);
+    collector.policy<Misfire>("--misfire-policy", "misfire_policy", given.misfire_policy);
+    collector.policy<Overlap>("--overlap", "overlap", given.overlap);
+    collector.count("--max-concurrent", "max_concurrent", given.max_concurrent);
     collector.flag("is_mutex", given.mutex);
     collector.flag("stop", given.stop);
     return collector.take();

@@ -27,6 +27,10 @@ struct JobArguments {
     std::optional<std::string> start;
     std::optional<std::string> end;
     std::optional<std::string> misfire_window;
+    std::optional<std::string> delivery;
+    std::optional<std::string> misfire_policy;
+    std::optional<std::string> overlap;
+    std::optional<std::string> max_concurrent;
     std::optional<bool> mutex;
     std::optional<bool> stop;
 };

@@ -49,7 +49,25 @@ json::value window_value(const Job& job)
     return "default";
 }
 
-constexpr std::array<Field, 11> fields{{
+template <auto Member>
+std::string policy_text(const Job& job)
+{
+    return std::string(policy_name(job.*Member));
+}
+
+template <auto Member>
+json::value policy_value(const Job& job)
+{
+    return json::value(policy_name(job.*Member));
+}
+
+template <class Policy>
+Policy policy_of(const AnswerFields& from, std::string_view name)
+{
+    return parse_policy<Policy>(from.text(name)).value_or(Policy{});
+}
+
+constexpr std::array<Field, 15> fields{{
     {"cron_set", "cronSet", [](const Job& job) { return job.cron_set; },
      [](const Job& job) { return json::value(job.cron_set); }},
     {"command", "command", [](const Job& job) { return job.command; },
@@ -69,6 +87,13 @@ constexpr std::array<Field, 11> fields{{
     {"run_limit", "run_limit", [](const Job& job) { return std::to_string(job.run_limit); },
      [](const Job& job) { return json::value(job.run_limit); }},
     {"misfire_window", "misfire_window", window_text, window_value},
+    {"delivery", "delivery", policy_text<&Job::delivery>, policy_value<&Job::delivery>},
+    {"misfire_policy", "misfire_policy", policy_text<&Job::misfire_policy>,
+     policy_value<&Job::misfire_policy>},
+    {"overlap", "overlap", policy_text<&Job::overlap>, policy_value<&Job::overlap>},
+    {"max_concurrent", "max_concurrent",
+     [](const Job& job) { return std::to_string(job.max_concurrent); },
+     [](const Job& job) { return json::value(job.max_concurrent); }},
     {"stop", "stop", [](const Job& job) { return truth(job.stop); },
      [](const Job& job) { return json::value(job.stop); }},
 }};
@@ -138,6 +163,10 @@ Job job_of(const json::value& answer)
     job.timeout = seconds(from.number_or("timeout", 0));
     job.run_limit = from.number_or("run_limit", 0);
     if (const auto window = from.number("misfire_window")) job.misfire_window = seconds(*window);
+    job.delivery = policy_of<Delivery>(from, "delivery");
+    job.misfire_policy = policy_of<Misfire>(from, "misfire_policy");
+    job.overlap = policy_of<Overlap>(from, "overlap");
+    job.max_concurrent = from.number_or("max_concurrent", 0);
     return job;
 }
 

@@ -7,6 +7,7 @@
 #include "cli/run_wait.hpp"
 #include "cli/text_width.hpp"
 #include "cli/views.hpp"
+#include "model/policy.hpp"
 
 #include <spdlog/fmt/fmt.h>
 
@@ -91,6 +92,29 @@ void add_schedule_options(CLI::App& command, JobArguments& job)
     add_text(command, "--misfire-window", job.misfire_window,
              "How late a fire may still run; 0 is ever so late, default is the configured one",
              "DURATION")
+        ->group(group);
+}
+
+/// Of jobs for which "exactly once, on time, alone" cannot be had.
+void add_policy_options(CLI::App& command, JobArguments& job)
+{
+    constexpr auto* group = "Policies";
+    add_text(command, "--delivery", job.delivery,
+             fmt::format("Whether a run that was lost with its node runs again: {}",
+                         policy_list<Delivery>()),
+             "DELIVERY")
+        ->group(group);
+    add_text(command, "--misfire-policy", job.misfire_policy,
+             fmt::format("Which fires run late that nobody could plan in time: {}",
+                         policy_list<Misfire>()),
+             "POLICY")
+        ->group(group);
+    add_text(command, "--overlap", job.overlap,
+             fmt::format("What a fire does while the job runs: {}", policy_list<Overlap>()),
+             "OVERLAP")
+        ->group(group);
+    add_text(command, "--max-concurrent", job.max_concurrent,
+             "So many runs at a time in the whole cluster; 0 is no limit", "COUNT")
         ->group(group);
 }
 
@@ -320,10 +344,12 @@ void add_add_command(CLI::App& group, Action& chosen)
         "  peercron job add --name backup --cron '30 2 * * *' --command 'backup.sh --all'\n"
         "  peercron job add --every 5s --limit 3 -- echo 'three times'\n"
         "  peercron job add --at 2027-01-01T00:00:00Z -- fireworks --colour gold\n"
-        "  peercron job add --name backup --replace --cron '0 3 * * *' --mutex -- backup.sh");
+        "  peercron job add --name backup --replace --cron '0 3 * * *' --mutex -- backup.sh\n"
+        "  peercron job add --every 1m --overlap queue --misfire-policy run_latest -- sync.sh");
     auto options = std::make_shared<AddOptions>();
     add_schedule_options(command, options->job);
     add_what_options(command, options->job);
+    add_policy_options(command, options->job);
     command
         .add_flag_callback(
             "--stopped", [job = &options->job] { job->stop = true; },
@@ -350,6 +376,7 @@ void add_update_command(CLI::App& group, Action& chosen)
     add_job_argument(command, *options);
     add_schedule_options(command, options->changes);
     add_what_options(command, options->changes);
+    add_policy_options(command, options->changes);
     add_api_options(command, *options);
     on_parsed(command, chosen, [options] { return update_job(*options); });
 }

@@ -22,7 +22,7 @@ using std::chrono::sys_seconds;
 
 constexpr std::string_view keys =
     "cron_set, every, at, command, remark, stop, start_time, end_time, time_zone, is_mutex, "
-    "timeout, run_limit, misfire_window";
+    "timeout, run_limit, misfire_window, delivery, misfire_policy, overlap, max_concurrent";
 
 std::string_view type_of(const toml::node& node)
 {
@@ -121,13 +121,17 @@ private:
         } else if (key == "timeout") {
             job.timeout = read_time(key, node).value_or(seconds(0));
         } else if (key == "run_limit") {
-            if (const auto limit = node.value_exact<std::int64_t>(); limit && *limit >= 0) {
-                job.run_limit = *limit;
-            } else {
-                expect(key, node, "a whole number from 0 (no limit) on");
-            }
+            read_count(key, node, job.run_limit);
         } else if (key == "misfire_window") {
             job.misfire_window = read_time(key, node);
+        } else if (key == "delivery") {
+            read_policy(key, node, job.delivery);
+        } else if (key == "misfire_policy") {
+            read_policy(key, node, job.misfire_policy);
+        } else if (key == "overlap") {
+            read_policy(key, node, job.overlap);
+        } else if (key == "max_concurrent") {
+            read_count(key, node, job.max_concurrent);
         } else {
             complain(node, fmt::format("job {}: unknown key {}; allowed are {}", quote(name_),
                                        quote(key), keys));
@@ -150,6 +154,29 @@ private:
         const auto truth = node.value_exact<bool>();
         if (!truth) expect(key, node, "true or false");
         return truth;
+    }
+
+    void read_count(std::string_view key, const toml::node& node, std::int64_t& count)
+    {
+        if (const auto number = node.value_exact<std::int64_t>(); number && *number >= 0) {
+            count = *number;
+        } else {
+            expect(key, node, "a whole number from 0 (no limit) on");
+        }
+    }
+
+    template <class Policy>
+    void read_policy(std::string_view key, const toml::node& node, Policy& policy)
+    {
+        const auto text = node.value_exact<std::string>();
+        const auto read = text ? parse_policy<Policy>(*text) : std::nullopt;
+        if (read) {
+            policy = *read;
+            return;
+        }
+        complain(node, fmt::format("job {}, key {}: found {}, expected one of {}", quote(name_),
+                                   quote(key), text ? quote(*text) : std::string(type_of(node)),
+                                   policy_list<Policy>()));
     }
 
     /// A text as "1h30m", or a number of seconds.
@@ -197,6 +224,7 @@ private:
         patch.time_zone = job.time_zone;
         patch.start_time = job.start_time;
         patch.end_time = job.end_time;
+        patch.max_concurrent = job.max_concurrent;
         if (const auto problem = find_problem(patch)) {
             const std::string key = problem->member == "cronSet" ? "cron_set" : problem->member;
             const toml::node* const node = table_.get(key);
@@ -361,6 +389,13 @@ std::string job_table(const Job& job)
     if (job.misfire_window) {
         put("misfire_window", toml_text(duration_text(*job.misfire_window)));
     }
+    const auto put_policy = [&put](std::string_view key, auto policy) {
+        if (policy != decltype(policy){}) put(key, toml_text(policy_name(policy)));
+    };
+    put_policy("delivery", job.delivery);
+    put_policy("misfire_policy", job.misfire_policy);
+    put_policy("overlap", job.overlap);
+    if (job.max_concurrent != 0) put("max_concurrent", std::to_string(job.max_concurrent));
     if (job.stop) put("stop", "true");
     return text;
 }

@@ -1,6 +1,7 @@
 #include "cli/views.hpp"
 
 #include "cli/answer_fields.hpp"
+#include "cli/job_changes.hpp"
 #include "cli/moments.hpp"
 #include "cli/table.hpp"
 #include "cli/text_width.hpp"
@@ -46,10 +47,28 @@ std::string runs_of_limit(const AnswerFields& job)
 
 std::string misfire_text(const AnswerFields& job)
 {
+    std::string policy = job.text("misfire_policy");
+    if (policy == policy_name(Misfire{})) policy.clear();
     const auto window = job.number("misfire_window");
-    if (!window) return {};
-    return *window == 0 ? "none: late fires always run"
-                        : duration_text(std::chrono::seconds(*window));
+    if (!window) return policy;
+    const std::string text = duration_text(std::chrono::seconds(*window));
+    if (policy.empty()) return *window == 0 ? "none: late fires always run" : text;
+    return *window == 0 ? policy + ", however late" : fmt::format("{}, window {}", policy, text);
+}
+
+std::string delivery_text(const AnswerFields& job)
+{
+    const std::string delivery = job.text("delivery");
+    return delivery == policy_name(Delivery{}) ? "" : delivery;
+}
+
+/// What comes of overlap policy, limit and mutex together.
+std::string overlap_text(const Job& job)
+{
+    if (job.overlap == Overlap::allow && job.max_concurrent == 0) return {};
+    const Concurrency concurrency = concurrency_of(job);
+    return fmt::format("{}, at most {} at a time", policy_name(concurrency.at_limit),
+                       concurrency.limit);
 }
 
 std::string signal_name(std::int64_t number)
@@ -162,6 +181,8 @@ std::string job_text(const json::value& value, const Screen& screen)
          {"starts", {bound_text(job.number_or("start_time", 0))}},
          {"ends", {bound_text(job.number_or("end_time", 0))}},
          {"mutex", {yes_or_nothing(job.flag("is_mutex"))}},
+         {"overlap", {overlap_text(job_of(value))}},
+         {"delivery", {delivery_text(job)}},
          {"timeout", {timeout > 0 ? duration_text(std::chrono::seconds(timeout)) : ""}},
          {"misfire", {misfire_text(job)}},
          {"runs", {runs_of_limit(job)}},

@@ -211,6 +211,10 @@ JobPatch difference(const Job& job, const Job& draft)
     compare(job.timeout, draft.timeout, patch.timeout);
     compare(job.run_limit, draft.run_limit, patch.run_limit);
     compare(job.misfire_window, draft.misfire_window, patch.misfire_window);
+    compare(job.delivery, draft.delivery, patch.delivery);
+    compare(job.misfire_policy, draft.misfire_policy, patch.misfire_policy);
+    compare(job.overlap, draft.overlap, patch.overlap);
+    compare(job.max_concurrent, draft.max_concurrent, patch.max_concurrent);
     return patch;
 }
 

@@ -19,7 +19,7 @@
 namespace peercron {
 namespace {
 
-constexpr std::array<Param, 15> job_params{{
+constexpr std::array<Param, 19> job_params{{
     {.name = "cronSet", .alias = "cron_set"},
     {.name = "command"},
     {.name = "remark"},
@@ -32,6 +32,10 @@ constexpr std::array<Param, 15> job_params{{
     {.name = "name"},
     {.name = "run_limit", .type = ParamType::integer},
     {.name = "misfire_window", .type = ParamType::amount},
+    {.name = "delivery"},
+    {.name = "misfire_policy"},
+    {.name = "overlap"},
+    {.name = "max_concurrent", .type = ParamType::integer},
     {.name = "at", .type = ParamType::time},
     {.name = "after", .type = ParamType::amount},
     {.name = "every", .type = ParamType::amount},
@@ -127,6 +131,19 @@ std::optional<std::optional<std::chrono::seconds>> read_misfire_window(const Par
     return std::chrono::seconds(seconds);
 }
 
+template <class Policy>
+std::optional<Policy> read_policy(const Params& params, std::string_view name)
+{
+    const auto text = params.text(name);
+    if (!text) return std::nullopt;
+    const auto policy = parse_policy<Policy>(*text);
+    if (!policy) {
+        refuse(fmt::format("{}: given {}; one of {} is allowed", name, quote_utf8(*text),
+                           policy_list<Policy>()));
+    }
+    return policy;
+}
+
 std::string_view zone_of(const Job& job, std::string_view default_zone)
 {
     return job.time_zone.empty() ? default_zone : std::string_view(job.time_zone);
@@ -160,6 +177,10 @@ JobPatch read_job_patch(const Params& params, WallTime now)
     }
     patch.run_limit = params.integer("run_limit", 0, std::numeric_limits<std::int64_t>::max());
     patch.misfire_window = read_misfire_window(params);
+    patch.delivery = read_policy<Delivery>(params, "delivery");
+    patch.misfire_policy = read_policy<Misfire>(params, "misfire_policy");
+    patch.overlap = read_policy<Overlap>(params, "overlap");
+    patch.max_concurrent = params.integer("max_concurrent", 0, JobLimits::most_concurrent);
     if (const auto problem = find_problem(patch)) {
         refuse(fmt::format("{}: {}", problem->member, problem->what));
     }

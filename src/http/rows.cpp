@@ -35,6 +35,10 @@ void write_definition_fields(JsonWriter& json, const Job& job)
     } else {
         json.null();
     }
+    json.field("delivery", policy_name(job.delivery));
+    json.field("misfire_policy", policy_name(job.misfire_policy));
+    json.field("overlap", policy_name(job.overlap));
+    json.field("max_concurrent", job.max_concurrent);
 }
 
 }  // namespace

@@ -82,7 +82,8 @@ std::optional<JobProblem> find_problem(const JobPatch& patch)
           out_of_range("start_time", patch.start_time, JobLimits::latest_second),
           out_of_range("end_time", patch.end_time, JobLimits::latest_second),
           out_of_range("timeout", count_of(patch.timeout), JobLimits::longest_time),
-          out_of_range("misfire_window", count_of(window), JobLimits::longest_time)}) {
+          out_of_range("misfire_window", count_of(window), JobLimits::longest_time),
+          out_of_range("max_concurrent", patch.max_concurrent, JobLimits::most_concurrent)}) {
         if (problem) return problem;
     }
     return std::nullopt;

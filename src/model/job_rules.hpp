@@ -19,6 +19,7 @@ struct JobLimits {
     static constexpr std::size_t time_zone_characters = 64;
     static constexpr std::int64_t latest_second = 253'402'300'799;  ///< 9999-12-31, Unix seconds
     static constexpr std::int64_t longest_time = 2'147'483'647;     ///< timeout and window, seconds
+    static constexpr std::int64_t most_concurrent = 10'000;         ///< runs at a time
 };
 
 /// What is wrong with one member of a job: the member's name as a parameter of the API, what was

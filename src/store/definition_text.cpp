@@ -1,5 +1,6 @@
 #include "store/definition_text.hpp"
 
+#include "store/policy_text.hpp"
 #include "store/store.hpp"
 
 #include <boost/json/object.hpp>
@@ -20,6 +21,14 @@ void read(const json::object& object, std::string_view name, T& value)
 {
     const json::value* const found = object.if_contains(name);
     if (found != nullptr && !found->is_null()) value = json::value_to<T>(*found);
+}
+
+template <class Policy>
+void read(const json::object& object, JobId job, std::string_view member, Policy& policy)
+{
+    const json::value* const found = object.if_contains(member);
+    if (found == nullptr) return;
+    policy = read_policy<Policy>(job, member, json::value_to<std::string>(*found));
 }
 
 std::chrono::seconds read_seconds(const json::object& object, std::string_view name)
@@ -44,7 +53,11 @@ std::string definition_text(const Job& job)
                         {"time_zone", job.time_zone},
                         {"timeout", job.timeout.count()},
                         {"run_limit", job.run_limit},
-                        {"misfire_window", nullptr}};
+                        {"misfire_window", nullptr},
+                        {"delivery", policy_name(job.delivery)},
+                        {"misfire_policy", policy_name(job.misfire_policy)},
+                        {"overlap", policy_name(job.overlap)},
+                        {"max_concurrent", job.max_concurrent}};
     if (job.misfire_window) object["misfire_window"] = job.misfire_window->count();
     return json::serialize(object);
 }
@@ -71,6 +84,10 @@ Job read_definition(JobId id, std::string_view text)
         if (window != nullptr && !window->is_null()) {
             job.misfire_window = read_seconds(object, "misfire_window");
         }
+        read(object, id, "delivery", job.delivery);
+        read(object, id, "misfire_policy", job.misfire_policy);
+        read(object, id, "overlap", job.overlap);
+        read(object, "max_concurrent", job.max_concurrent);
     } catch (const std::exception& error) {
         throw StoreError("table cron_revision has a definition of job " + std::to_string(id) +
                          " that cannot be read: " + error.what());

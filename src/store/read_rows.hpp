@@ -5,6 +5,7 @@
 #include "model/revision.hpp"
 #include "model/run.hpp"
 #include "store/definition_text.hpp"
+#include "store/policy_text.hpp"
 #include "store/store.hpp"
 
 #include <chrono>
@@ -21,7 +22,8 @@ namespace peercron {
 /// The columns of read_job(), but for `effective_from`, which the databases keep differently.
 inline constexpr std::string_view job_columns =
     "id, cron_set, command, remark, stop, is_mutex, start_time, end_time, time_zone, timeout, name,"
-    " run_limit, misfire_window, run_num, last_run_at, ";
+    " run_limit, misfire_window, delivery, misfire_policy, overlap, max_concurrent, run_num,"
+    " last_run_at, ";
 
 /// The columns of read_log_row().
 inline constexpr std::string_view log_columns =
@@ -68,9 +70,13 @@ Job read_job(const Row& row)
     job.name = row.text(10);
     job.run_limit = row.integer(11);
     if (!row.is_null(12)) job.misfire_window = std::chrono::seconds(row.integer(12));
-    job.counters.run_num = row.integer(13);
-    job.counters.last_run_at = time_or_null(row, 14);
-    job.effective_from = from_unix_millis(row.integer(15));
+    job.delivery = read_policy<Delivery>(job.id, "delivery", row.text(13));
+    job.misfire_policy = read_policy<Misfire>(job.id, "misfire_policy", row.text(14));
+    job.overlap = read_policy<Overlap>(job.id, "overlap", row.text(15));
+    job.max_concurrent = row.integer(16);
+    job.counters.run_num = row.integer(17);
+    job.counters.last_run_at = time_or_null(row, 18);
+    job.effective_from = from_unix_millis(row.integer(19));
     return job;
 }
 

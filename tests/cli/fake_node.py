@@ -111,7 +111,8 @@ def job(**changes):
     """A job as the API shows it."""
     return {"id": 12, "cron_set": "*/5 * * * * *", "command": "backup.sh --all", "remark": "", "stop": False,
             "start_time": 0, "end_time": 0, "is_mutex": False, "time_zone": "", "timeout": 0, "name": "backup",
-            "run_limit": 0, "misfire_window": None, "run_num": 0, "last_run_at": None,
+            "run_limit": 0, "misfire_window": None, "delivery": "at_most_once", "misfire_policy": "run_all",
+            "overlap": "allow", "max_concurrent": 0, "run_num": 0, "last_run_at": None,
             "next_run_at": 1795219205000, **changes}
 
 

@@ -22,6 +22,10 @@ start_time = 2027-01-01T08:00:00+01:00
 every = "90s"
 command = "echo hi"
 misfire_window = 0
+delivery = "at_least_once"
+misfire_policy = "run_latest"
+overlap = "queue"
+max_concurrent = 2
 
 [job.once]
 at = 2127-01-01T00:00:00Z

@@ -79,6 +79,7 @@ WRONG = {
     "add_bad_duration": ["job", "add", "--every", "often", "--command", "date"],
     "add_bad_moment": ["job", "add", "--at", "tomorrow", "--command", "date"],
     "add_bad_limit": ["job", "add", "--cron", "@daily", "--limit", "few", "--command", "date"],
+    "add_bad_overlap": ["job", "add", "--cron", "@daily", "--overlap", "wait", "--command", "date"],
     "add_replace_unnamed": ["job", "add", "--cron", "@daily", "--command", "date", "--replace"],
     "show_nothing": ["job", "show"],
     "update_nothing": ["job", "update", "12"],

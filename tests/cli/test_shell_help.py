@@ -36,6 +36,9 @@ def test_bash_completes_commands_options_and_values(tmp_path):
     assert complete_in_bash(tmp_path, "log", "list", "--state", "s") == {"success", "skipped"}
     assert complete_in_bash(tmp_path, "log", "list", "--state", "=", "s") == {"success", "skipped"}
     assert complete_in_bash(tmp_path, "completion", "") == {"bash", "zsh"}
+    assert complete_in_bash(tmp_path, "job", "add", "--overlap", "") == {"allow", "skip", "queue", "replace"}
+    assert complete_in_bash(tmp_path, "job", "update", "--misfire-policy", "run") == {"run_all", "run_latest"}
+    assert complete_in_bash(tmp_path, "job", "add", "--delivery", "") == {"at_most_once", "at_least_once"}
     (tmp_path / "token.txt").touch()
     assert complete_in_bash(tmp_path, "job", "list", "--token-file", "tok") == {"token.txt"}
     assert complete_in_bash(tmp_path, "job", "add", "--cron", "") == set()
@@ -106,6 +109,7 @@ def test_zsh_completes_commands_options_values_and_jobs(tmp_path, fake):
     assert complete_in_zsh(tmp_path, "job st") == {"start", "stop"}
     assert "--state" in complete_in_zsh(tmp_path, "log list --st")
     assert complete_in_zsh(tmp_path, "log list --state s") == {"success", "skipped"}
+    assert complete_in_zsh(tmp_path, "job add --overlap ") == {"allow", "skip", "queue", "replace"}
     assert complete_in_zsh(tmp_path, "job stop n", url=fake.url) == {"nightly"}
     assert not (tmp_path / "hacked").exists()
 

@@ -110,7 +110,9 @@ def test_an_update_changes_only_what_is_given(cluster):
             before["timeout"]) == (True, 5, 4102444800, True, "Europe/Berlin", 7)
     for name, given, shown in [("remark", "second", "second"), ("stop", "0", False), ("command", "date", "date"),
                                ("start_time", "6", 6), ("end_time", "0", 0), ("is_mutex", "false", False),
-                               ("time_zone", "", ""), ("timeout", "0", 0), ("cronSet", "@yearly", "@yearly")]:
+                               ("time_zone", "", ""), ("timeout", "0", 0), ("delivery", "at_least_once", "at_least_once"),
+                               ("misfire_policy", "skip", "skip"), ("overlap", "queue", "queue"),
+                               ("max_concurrent", "10000", 10000), ("cronSet", "@yearly", "@yearly")]:
         cluster.api("/cron/update", id=job, **{name: given})
         column = "cron_set" if name == "cronSet" else name
         after = cluster.api(f"/cron/{job}")
@@ -200,6 +202,10 @@ BAD_FORMS = {
     "end_time huge": ({**ADD, "end_time": "9" * 30}, ["end_time", "999"]),
     "empty window": ({**ADD, "start_time": "20", "end_time": "10"}, ["end_time", "20", "10"]),
     "timeout -1": ({**ADD, "timeout": "-1"}, ["timeout", "-1"]),
+    "delivery": ({**ADD, "delivery": "exactly_once"}, ["delivery", "exactly_once", "at_most_once, at_least_once"]),
+    "misfire_policy": ({**ADD, "misfire_policy": "all"}, ["misfire_policy", "run_all, run_latest, skip"]),
+    "overlap": ({**ADD, "overlap": ""}, ["overlap", "allow, skip, queue, replace"]),
+    "max_concurrent": ({**ADD, "max_concurrent": "10001"}, ["max_concurrent", "10001", "10000"]),
     "zone": ({**ADD, "time_zone": "Mars/Olympus"}, ["time_zone", "Mars/Olympus"]),
     "unknown parameter": ({**ADD, "comand": "true"}, ["comand"]),
     "long cronSet": ({**ADD, "cronSet": "0," * 200 + "0 * * * * *"}, ["cronSet"]),

@@ -59,6 +59,13 @@ std::string assignments(const MysqlConnection& connection, const JobPatch& patch
     if (patch.misfire_window) {
         sql += fmt::format("misfire_window = {}, ", window_literal(*patch.misfire_window));
     }
+    const auto policy = [&](std::string_view column, const auto& value) {
+        if (value) sql += fmt::format("{} = '{}', ", column, policy_name(*value));
+    };
+    policy("delivery", patch.delivery);
+    policy("misfire_policy", patch.misfire_policy);
+    policy("overlap", patch.overlap);
+    number("max_concurrent", patch.max_concurrent);
     return sql;
 }
 
@@ -173,15 +180,16 @@ Job MysqlStore::add_job(const Job& draft, const Edit& edit)
         try {
             connection.execute(fmt::format(
                 "INSERT INTO cron (name, cron_set, command, remark, stop, is_mutex, start_time,"
-                " end_time, time_zone, timeout, run_limit, misfire_window, effective_from,"
-                " effective_set_at)"
-                " VALUES ({}, {}, {}, {}, {:d}, {:d}, {}, {}, {}, {}, {}, {}, {},"
-                " CURRENT_TIMESTAMP(6))",
+                " end_time, time_zone, timeout, run_limit, misfire_window, delivery,"
+                " misfire_policy, overlap, max_concurrent, effective_from, effective_set_at)"
+                " VALUES ({}, {}, {}, {}, {:d}, {:d}, {}, {}, {}, {}, {}, {}, '{}', '{}', '{}', {},"
+                " {}, CURRENT_TIMESTAMP(6))",
                 name_literal(connection, draft.name), connection.quote(draft.cron_set),
                 connection.quote(draft.command), connection.quote(draft.remark), draft.stop,
                 draft.is_mutex, draft.start_time, draft.end_time, connection.quote(draft.time_zone),
                 draft.timeout.count(), draft.run_limit, window_literal(draft.misfire_window),
-                to_unix_millis(edit.at)));
+                policy_name(draft.delivery), policy_name(draft.misfire_policy),
+                policy_name(draft.overlap), draft.max_concurrent, to_unix_millis(edit.at)));
         } catch (const MysqlError& error) {
             if (error.code() == ER_DUP_ENTRY) throw_name_taken(draft.name);
             throw;

@@ -107,6 +107,10 @@ SqliteStatement& bind_definition(SqliteStatement& statement, const Job& job)
         .bind(job.timeout.count())
         .bind(job.run_limit)
         .bind(misfire_window)
+        .bind(policy_name(job.delivery))
+        .bind(policy_name(job.misfire_policy))
+        .bind(policy_name(job.overlap))
+        .bind(job.max_concurrent)
         .bind(to_unix_millis(job.effective_from));
 }
 

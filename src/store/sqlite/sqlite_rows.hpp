@@ -37,7 +37,7 @@ std::optional<std::int64_t> millis(const std::optional<WallTime>& time);
 
 /// Binds what a person decides about a job, and from when it counts: name, cron_set, command,
 /// remark, stop, is_mutex, start_time, end_time, time_zone, timeout, run_limit, misfire_window,
-/// effective_from.
+/// delivery, misfire_policy, overlap, max_concurrent, effective_from.
 SqliteStatement& bind_definition(SqliteStatement& statement, const Job& job);
 
 }  // namespace peercron

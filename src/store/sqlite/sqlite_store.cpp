@@ -172,8 +172,9 @@ Job SqliteStore::add_job(const Job& draft, const Edit& edit)
         job.counters = {};
         SqliteStatement& insert = connection.cached(
             "INSERT INTO cron (name, cron_set, command, remark, stop, is_mutex, start_time,"
-            " end_time, time_zone, timeout, run_limit, misfire_window, effective_from,"
-            " api_change) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)");
+            " end_time, time_zone, timeout, run_limit, misfire_window, delivery,"
+            " misfire_policy, overlap, max_concurrent, effective_from, api_change)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)");
         execute_with_name(bind_definition(insert, job), job.name);
         job.id = connection.last_insert_id();
         append(connection, make_revision(std::nullopt, job, edit));
@@ -195,8 +196,8 @@ std::optional<Job> SqliteStore::update_job(JobId id, const JobPatch& patch, cons
         SqliteStatement& update = connection.cached(
             "UPDATE cron SET name = ?, cron_set = ?, command = ?, remark = ?, stop = ?,"
             " is_mutex = ?, start_time = ?, end_time = ?, time_zone = ?, timeout = ?,"
-            " run_limit = ?, misfire_window = ?, effective_from = ?,"
-            " api_change = api_change + 1 WHERE id = ?");
+            " run_limit = ?, misfire_window = ?, delivery = ?, misfire_policy = ?, overlap = ?,"
+            " max_concurrent = ?, effective_from = ?, api_change = api_change + 1 WHERE id = ?");
         execute_with_name(bind_definition(update, job).bind(id), job.name);
         append(connection, make_revision(before, job, edit));
         transaction.commit();

@@ -83,6 +83,10 @@ void fill(Store& store)
     full.timeout = 90s;
     full.run_limit = 12;
     full.misfire_window = 0s;
+    full.delivery = Delivery::at_least_once;
+    full.misfire_policy = Misfire::run_latest;
+    full.overlap = Overlap::queue;
+    full.max_concurrent = 3;
     Job stopped = plain;
     stopped.stop = true;
     const JobId first = store.add_job(plain, t0 - 9s).id;

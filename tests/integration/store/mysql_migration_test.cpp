@@ -129,11 +129,12 @@ protected:
 
 TEST_F(MigrationTest, CreatesTheDatabaseAndNamesWhatItApplied)
 {
-    EXPECT_THAT(migrate(settings_), ElementsAre("0001_reference", "0002_ledger",
-                                                "0003_names_limits_counters", "0004_history"));
-    EXPECT_EQ(
-        sql("SELECT number, name FROM schema_migration ORDER BY number"),
-        "1\t0001_reference\n2\t0002_ledger\n3\t0003_names_limits_counters\n4\t0004_history\n");
+    EXPECT_THAT(migrate(settings_),
+                ElementsAre("0001_reference", "0002_ledger", "0003_names_limits_counters",
+                            "0004_history", "0005_policies"));
+    EXPECT_EQ(sql("SELECT number, name FROM schema_migration ORDER BY number"),
+              "1\t0001_reference\n2\t0002_ledger\n3\t0003_names_limits_counters\n4\t0004_history\n"
+              "5\t0005_policies\n");
     EXPECT_THAT(migrate(settings_), IsEmpty());
     EXPECT_NO_THROW(MysqlStore(settings_).ping());
 }
@@ -150,7 +151,7 @@ TEST_F(MigrationTest, TakesADatabaseNameWithOddCharacters)
 TEST_F(MigrationTest, UpgradesTheReferenceWithWindowInPlace)
 {
     create_reference(cron_with_window);
-    EXPECT_EQ(migrate(settings_).size(), 4U);
+    EXPECT_EQ(migrate(settings_).size(), 5U);
     expect_reference_rows_kept();
     const auto job = MysqlStore(settings_).find_job(1184);
     EXPECT_EQ(job->start_time, 5);
@@ -161,7 +162,7 @@ TEST_F(MigrationTest, UpgradesTheReferenceWithWindowInPlace)
 TEST_F(MigrationTest, UpgradesTheReferenceWithMutexInPlace)
 {
     create_reference(cron_with_mutex);
-    EXPECT_EQ(migrate(settings_).size(), 4U);
+    EXPECT_EQ(migrate(settings_).size(), 5U);
     expect_reference_rows_kept();
     const auto job = MysqlStore(settings_).find_job(1184);
     EXPECT_EQ(job->start_time, 0);
@@ -229,7 +230,7 @@ TEST_F(MigrationTest, IsDoneOnceWhenSeveralNodesStartAtOnce)
     for (const auto& failure : failures) {
         if (failure) std::rethrow_exception(failure);
     }
-    EXPECT_EQ(applied[0].size() + applied[1].size() + applied[2].size(), 4U);
+    EXPECT_EQ(applied[0].size() + applied[1].size() + applied[2].size(), 5U);
     expect_reference_rows_kept();
 }
 
@@ -277,6 +278,20 @@ TEST_F(MigrationTest, TakesRowsWrittenByHandWithTheColumnsOfTheReference)
     EXPECT_TRUE(page.jobs[1].is_mutex);
     EXPECT_EQ(page.jobs[1].end_time, 2);
     EXPECT_EQ(store.find_log({}).rows[0].run.reason, "legacy: outcome not recorded");
+}
+
+TEST_F(MigrationTest, APolicyThatIsNoneCountsAsTheDefault)
+{
+    migrate(settings_);
+    sql("SET sql_mode = ''; INSERT INTO cron (cron_set, command, delivery, misfire_policy, overlap)"
+        " VALUES ('* * * * * *', 'true', 'twice', 'SKIP', 'wait')");
+    EXPECT_EQ(sql("SELECT delivery, misfire_policy, overlap FROM cron"), "\tskip\t\n");
+    const auto job = MysqlStore(settings_).find_job(1);
+    ASSERT_TRUE(job);
+    EXPECT_EQ(job->delivery, Delivery::at_most_once);
+    EXPECT_EQ(job->misfire_policy, Misfire::skip);
+    EXPECT_EQ(job->overlap, Overlap::allow);
+    EXPECT_EQ(job->max_concurrent, 0);
 }
 
 TEST_F(MigrationTest, MakesARowThatWasChangedByHandEffectiveFromThatChange)

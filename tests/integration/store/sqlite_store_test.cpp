@@ -85,7 +85,7 @@ PlanStep step_of(Epoch epoch, WallTime through, std::vector<RunId> runs)
 
 TEST_F(SqliteStoreTest, MigratesOnceAndKeepsWhatIsThere)
 {
-    EXPECT_THAT(migrate(settings_), ElementsAre("0001_ledger", "0002_history"));
+    EXPECT_THAT(migrate(settings_), ElementsAre("0001_ledger", "0002_history", "0003_policies"));
     const JobId id = store().add_job(draft(), t0).id;
     EXPECT_THAT(migrate(settings_), IsEmpty());
     EXPECT_TRUE(store().find_job(id));
@@ -171,6 +171,18 @@ TEST_F(SqliteStoreTest, SeesRowsThatWereAddedOrChangedByHand)
     }
     EXPECT_EQ(changes.count, 2);
     EXPECT_THAT(store().changes_since(changes.next).changed, IsEmpty());
+}
+
+TEST_F(SqliteStoreTest, TakesNoPolicyThatIsNone)
+{
+    const std::string id = std::to_string(store().add_job(draft(), t0).id);
+    by_hand("UPDATE cron SET overlap = 'queue', delivery = 'at_least_once' WHERE id = " + id);
+    for (const std::string member : {"delivery", "misfire_policy", "overlap"}) {
+        EXPECT_THROW(by_hand("UPDATE cron SET " + member + " = 'wait' WHERE id = " + id),
+                     SqliteError)
+            << member;
+    }
+    EXPECT_EQ(store().find_job(std::stoll(id))->overlap, Overlap::queue);
 }
 
 TEST_F(SqliteStoreTest, ADeletedRowTakesNoLaterChangeWithIt)

@@ -121,6 +121,10 @@ TEST_P(StoreTest, KeepsEveryMemberOfAJob)
     job.name = "the name";
     job.run_limit = 12;
     job.misfire_window = 90s;
+    job.delivery = Delivery::at_least_once;
+    job.misfire_policy = Misfire::run_latest;
+    job.overlap = Overlap::queue;
+    job.max_concurrent = 3;
 
     const Job added = store_->add_job(job, t0 + 7ms);
 
@@ -212,6 +216,10 @@ TEST_P(StoreTest, ChangesEveryMemberThatAPatchCanGive)
     patch.name = "nightly";
     patch.run_limit = 7;
     patch.misfire_window = 0s;
+    patch.delivery = Delivery::at_least_once;
+    patch.misfire_policy = Misfire::skip;
+    patch.overlap = Overlap::replace;
+    patch.max_concurrent = 10'000;
 
     Job expected = apply(added, patch);
     expected.effective_from = t0 + 1s;
@@ -223,6 +231,11 @@ TEST_P(StoreTest, ChangesEveryMemberThatAPatchCanGive)
     back.misfire_window = std::optional<std::chrono::seconds>();
     expected.name.clear();
     expected.misfire_window.reset();
+    back.delivery = Delivery::at_most_once;
+    back.misfire_policy = Misfire::run_all;
+    back.overlap = Overlap::allow;
+    back.max_concurrent = 0;
+    expected = apply(expected, back);
     EXPECT_EQ(store_->update_job(added.id, back, t0 + 1s), expected);
 }
 
@@ -593,6 +606,10 @@ TEST_P(StoreTest, ARevisionKeepsEveryMemberOfADefinition)
     job.name = "the name";
     job.run_limit = 12;
     job.misfire_window = 90s;
+    job.delivery = Delivery::at_least_once;
+    job.misfire_policy = Misfire::run_latest;
+    job.overlap = Overlap::queue;
+    job.max_concurrent = 3;
     const Job added = store_->add_job(job, t0);
     job.id = added.id;
     EXPECT_EQ(history(*store_, added.id).at(0).after, job);

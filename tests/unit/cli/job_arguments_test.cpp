@@ -63,12 +63,18 @@ TEST(JobArguments, AllOfThemArriveUnderTheApisNames)
     job.start = "2026-11-21T00:00:10Z";
     job.end = "1795219300";
     job.misfire_window = "2m";
+    job.delivery = "at_least_once";
+    job.misfire_policy = "run_latest";
+    job.overlap = "queue";
+    job.max_concurrent = "3";
     job.mutex = true;
     job.stop = true;
     EXPECT_EQ(fields(job), boost::json::parse(R"({
         "cronSet": "*/5 * * * *", "command": "date", "name": "backup", "remark": "nightly",
         "run_limit": 3, "timeout": "5400", "time_zone": "Europe/Berlin", "start_time": 1795219210,
-        "end_time": 1795219300, "misfire_window": "120", "is_mutex": true, "stop": true})"));
+        "end_time": 1795219300, "misfire_window": "120", "delivery": "at_least_once",
+        "misfire_policy": "run_latest", "overlap": "queue", "max_concurrent": 3,
+        "is_mutex": true, "stop": true})"));
 }
 
 TEST(JobArguments, WordsBecomeACommandLineOfTheSameWords)
@@ -137,7 +143,19 @@ TEST(JobArguments, AMistakeNamesItsOption)
     job = simple();
     job.misfire_window = "1x";
     EXPECT_THAT(refusal(job), StartsWith("--misfire-window: '1x'"));
-    job.misfire_window.reset();
+    job = simple();
+    job.overlap = "wait";
+    EXPECT_EQ(refusal(job), "--overlap: 'wait' is none of allow, skip, queue, replace");
+    job = simple();
+    job.delivery = "";
+    EXPECT_THAT(refusal(job), StartsWith("--delivery: ''"));
+    job = simple();
+    job.misfire_policy = "all";
+    EXPECT_THAT(refusal(job), StartsWith("--misfire-policy: 'all'"));
+    job = simple();
+    job.max_concurrent = "many";
+    EXPECT_THAT(refusal(job), StartsWith("--max-concurrent: 'many'"));
+    job = simple();
     job.cron.reset();
     job.at = "later";
     EXPECT_THAT(refusal(job), StartsWith("--at: 'later'"));

@@ -45,7 +45,8 @@ TEST(JobChangesTest, ReadsAJobOfTheApi)
     const Job read = job_of(json::parse(R"({
         "id": 4, "name": "n", "cron_set": "@daily", "command": "c", "remark": "r", "stop": true,
         "is_mutex": true, "start_time": 5, "end_time": 9, "time_zone": "UTC", "timeout": 7,
-        "run_limit": 3, "misfire_window": 0, "run_num": 2, "last_run_at": 1, "next_run_at": 2})"));
+        "run_limit": 3, "misfire_window": 0, "delivery": "at_least_once",
+        "misfire_policy": "skip", "overlap": "replace", "max_concurrent": 2, "run_num": 2, "last_run_at": 1, "next_run_at": 2})"));
     Job same = job(4, "n");
     same.command = "c";
     same.remark = "r";
@@ -57,9 +58,37 @@ TEST(JobChangesTest, ReadsAJobOfTheApi)
     same.timeout = 7s;
     same.run_limit = 3;
     same.misfire_window = 0s;
+    same.delivery = Delivery::at_least_once;
+    same.misfire_policy = Misfire::skip;
+    same.overlap = Overlap::replace;
+    same.max_concurrent = 2;
     EXPECT_EQ(read, same);
     EXPECT_EQ(job_of(json::parse(R"({"id": 4, "misfire_window": null})")).misfire_window,
               std::nullopt);
+}
+
+TEST(JobChangesTest, ANodeThatKnowsNoPoliciesHasTheDefaults)
+{
+    EXPECT_EQ(job_of(json::parse(R"({"name": "n", "cron_set": "@daily", "command": "x"})")),
+              job(0, "n"));
+}
+
+TEST(JobChangesTest, PoliciesAreToldByTheirNames)
+{
+    Job before = job(7, "a");
+    before.overlap = Overlap::skip;
+    before.delivery = Delivery::at_least_once;
+    Job after = job(7, "a");
+    after.misfire_policy = Misfire::run_latest;
+    after.overlap = Overlap::queue;
+    after.max_concurrent = 3;
+    const JobChanges changes = compare_jobs(std::vector{wanted(after)}, std::vector{before}, false);
+    ASSERT_THAT(changes.changes, SizeIs(1));
+    EXPECT_EQ(changes.changes[0].request,
+              json::parse(R"({"id":7,"delivery":"at_most_once","misfire_policy":"run_latest",
+                              "overlap":"queue","max_concurrent":3})"));
+    EXPECT_EQ(changes.changes[0].fields[2].before, "skip");
+    EXPECT_EQ(changes.changes[0].fields[2].after, "queue");
 }
 
 TEST(JobChangesTest, AddsWhatIsMissingWithWhatIsNotTheDefault)

@@ -50,6 +50,10 @@ is_mutex = true
 timeout = "1h30m"
 run_limit = 12
 misfire_window = 90
+delivery = "at_least_once"
+misfire_policy = "run_latest"
+overlap = "queue"
+max_concurrent = 3
 stop = true
 )");
     Job job;
@@ -64,6 +68,10 @@ stop = true
     job.timeout = 90min;
     job.run_limit = 12;
     job.misfire_window = 90s;
+    job.delivery = Delivery::at_least_once;
+    job.misfire_policy = Misfire::run_latest;
+    job.overlap = Overlap::queue;
+    job.max_concurrent = 3;
     job.stop = true;
     EXPECT_EQ(file.job, job);
     EXPECT_EQ(file.stop, true);
@@ -115,13 +123,31 @@ TEST(JobFileTest, AllMistakesAreNamedByTheirPlace)
 
 TEST(JobFileTest, EachKeyIsCheckedOnce)
 {
-    for (const std::string line :
-         {"timeout = -1", "timeout = 1.5", "timeout = ''", "timeout = 3000000000", "run_limit = -1",
-          "run_limit = '3'", "misfire_window = 'default'", "is_mutex = 1", "stop = 'no'",
-          "start_time = '2027-01-01'", "start_time = 2027-01-01",
-          "start_time = 2027-01-01T00:00:00", "end_time = -1", "remark = 5", "time_zone = 'Mars'",
-          "cron_set = '* * * * *'", "at = 2027-01-01T00:00:00Z", "start_time = 5\nend_time = 5",
-          "id = 5"}) {
+    for (const std::string line : {"timeout = -1",
+                                   "timeout = 1.5",
+                                   "timeout = ''",
+                                   "timeout = 3000000000",
+                                   "run_limit = -1",
+                                   "run_limit = '3'",
+                                   "delivery = 'twice'",
+                                   "misfire_policy = 1",
+                                   "overlap = ''",
+                                   "max_concurrent = -1",
+                                   "max_concurrent = 10001",
+                                   "max_concurrent = '3'",
+                                   "misfire_window = 'default'",
+                                   "is_mutex = 1",
+                                   "stop = 'no'",
+                                   "start_time = '2027-01-01'",
+                                   "start_time = 2027-01-01",
+                                   "start_time = 2027-01-01T00:00:00",
+                                   "end_time = -1",
+                                   "remark = 5",
+                                   "time_zone = 'Mars'",
+                                   "cron_set = '* * * * *'",
+                                   "at = 2027-01-01T00:00:00Z",
+                                   "start_time = 5\nend_time = 5",
+                                   "id = 5"}) {
         EXPECT_THAT(mistakes_of_key(line), SizeIs(1)) << line;
     }
     EXPECT_THAT(mistakes("[job.a]\ncommand = 'x'\nevery = 'soon'\n"), SizeIs(1));
@@ -152,6 +178,17 @@ TEST(JobFileTest, WhatANodeWouldRefuseIsAMistakeOfTheFile)
                 ElementsAre(HasSubstr("key 'command': given")));
     EXPECT_THAT(mistakes("[job.a]\nevery = 5\ncommand = 'x'\ntime_zone = 'Mars'\n"),
                 ElementsAre(HasSubstr("jobs.toml:4:13: job 'a': time zone")));
+}
+
+TEST(JobFileTest, AnUnknownPolicyIsToldWithThoseThatThereAre)
+{
+    EXPECT_THAT(mistakes_of_key("overlap = 'wait'"),
+                ElementsAre("jobs.toml:4:11: job 'a', key 'overlap': found 'wait', expected one of "
+                            "allow, skip, queue, replace"));
+    EXPECT_THAT(mistakes_of_key("delivery = true"),
+                ElementsAre(HasSubstr("found true or false, expected one of at_most_once, at_")));
+    EXPECT_THAT(mistakes_of_key("max_concurrent = 10001"),
+                ElementsAre(HasSubstr("given 10001; 0 to 10000 is allowed")));
 }
 
 TEST(JobFileTest, AKeyOfVeryManyPartsIsRefused)
@@ -202,6 +239,10 @@ TEST(JobFileTest, WhatIsWrittenIsReadBack)
     full.timeout = 3661s;
     full.run_limit = 7;
     full.misfire_window = 0s;
+    full.delivery = Delivery::at_least_once;
+    full.misfire_policy = Misfire::run_latest;
+    full.overlap = Overlap::queue;
+    full.max_concurrent = 3;
     full.stop = true;
     jobs.push_back(full);
 

@@ -33,11 +33,13 @@ TEST_F(CronApiTest, AddAnswersAsTheReferenceDoesWithTheNewerFieldsAfterwards)
     const auto reply = post("/cron/add", reference_form);
     EXPECT_EQ(reply.status, 200U);
     EXPECT_EQ(reply.header("Content-Type"), "application/json");
-    EXPECT_EQ(reply.body,
-              R"({"code":200,"data":{"id":1633,"cron_set":"*/1 * * * * *","command":"php -v",)"
-              R"("remark":"","stop":false,"start_time":0,"end_time":0,"is_mutex":true,)"
-              R"("time_zone":"","timeout":0,"name":"","run_limit":0,"misfire_window":null,)"
-              R"("run_num":0,"last_run_at":null,"next_run_at":1795219201000},"message":"ok"})");
+    EXPECT_EQ(
+        reply.body,
+        R"({"code":200,"data":{"id":1633,"cron_set":"*/1 * * * * *","command":"php -v",)"
+        R"("remark":"","stop":false,"start_time":0,"end_time":0,"is_mutex":true,)"
+        R"("time_zone":"","timeout":0,"name":"","run_limit":0,"misfire_window":null,)"
+        R"("delivery":"at_most_once","misfire_policy":"run_all","overlap":"allow",)"
+        R"("max_concurrent":0,"run_num":0,"last_run_at":null,"next_run_at":1795219201000},"message":"ok"})");
     EXPECT_EQ(tables_.jobs.at(1633).effective_from, clock_.time);
     EXPECT_THAT(announced_, ElementsAre(ElementsAre(1633)));
 }
@@ -54,7 +56,8 @@ TEST_F(CronApiTest, ListHasAllJobsAsTheReferenceShowsThem)
               R"({"code":200,"data":[{"id":1538,"cron_set":"*/1 * * * * *",)"
               R"("command":"curl http://test.com/index.php?a=1&b=\"2\"","remark":"","stop":false,)"
               R"("start_time":0,"end_time":0,"is_mutex":true,"time_zone":"","timeout":0,)"
-              R"("name":"","run_limit":0,"misfire_window":null,"run_num":0,)"
+              R"("name":"","run_limit":0,"misfire_window":null,"delivery":"at_most_once",)"
+              R"("misfire_policy":"run_all","overlap":"allow","max_concurrent":0,"run_num":0,)"
               R"("last_run_at":null,"next_run_at":1795219201000}],)"
               R"("message":"ok"})");
 }
@@ -100,7 +103,7 @@ TEST_F(CronApiTest, TheHistoryOfAJobSaysWhoChangedWhatAndStaysWhenItIsDeleted)
     clock_.time += std::chrono::seconds(5);
     get("/cron/stop/" + id);
     get("/cron/start/" + id);
-    post("/cron/update", "id=" + id + "&command=b&stop=1");
+    post("/cron/update", "id=" + id + "&command=b&stop=1&overlap=queue");
     get("/cron/delete/" + id);
 
     const auto history = get("/cron/" + id + "/history").data();
@@ -117,6 +120,8 @@ TEST_F(CronApiTest, TheHistoryOfAJobSaysWhoChangedWhatAndStaysWhenItIsDeleted)
     const auto& update = history.at("list").at(1);
     EXPECT_EQ(update.at("before").at("command"), "a");
     EXPECT_EQ(update.at("after").at("command"), "b");
+    EXPECT_EQ(update.at("before").at("overlap"), "allow");
+    EXPECT_EQ(update.at("after").at("overlap"), "queue");
     EXPECT_EQ(update.at("effective_from"), to_unix_millis(clock_.time));
     EXPECT_TRUE(history.at("list").at(0).at("after").is_null());
     EXPECT_TRUE(history.at("list").at(4).at("before").is_null());
@@ -353,6 +358,49 @@ TEST_F(CronApiTest, TheMisfireWindowMayBeGivenAndTakenBack)
     EXPECT_EQ(set("0").data().at("misfire_window"), 0);
     EXPECT_EQ(set("90").data().at("misfire_window"), 90);
     EXPECT_TRUE(set("default").data().at("misfire_window").is_null());
+}
+
+TEST_F(CronApiTest, PoliciesAreSetByTheirNames)
+{
+    const auto added = post("/cron/add",
+                            "cronSet=@daily&command=a&name=n&delivery=at_least_once&"
+                            "misfire_policy=run_latest&overlap=queue&max_concurrent=3");
+    ASSERT_EQ(added.status, 200U) << added.body;
+    const Job& job = tables_.jobs.begin()->second;
+    EXPECT_EQ(job.delivery, Delivery::at_least_once);
+    EXPECT_EQ(job.misfire_policy, Misfire::run_latest);
+    EXPECT_EQ(job.overlap, Overlap::queue);
+    EXPECT_EQ(job.max_concurrent, 3);
+    const auto data = get(fmt::format("/cron/{}", job.id)).data();
+    EXPECT_EQ(data.at("delivery"), "at_least_once");
+    EXPECT_EQ(data.at("misfire_policy"), "run_latest");
+    EXPECT_EQ(data.at("overlap"), "queue");
+    EXPECT_EQ(data.at("max_concurrent"), 3);
+
+    const auto changed =
+        post_json("/cron/update", fmt::format(R"({{"id":{},"overlap":"replace"}})", job.id));
+    EXPECT_EQ(changed.data().at("overlap"), "replace");
+    EXPECT_EQ(changed.data().at("delivery"), "at_least_once") << "not given, not changed";
+
+    const auto replaced = post("/cron/add", "cronSet=@daily&command=a&name=n&replace=1");
+    EXPECT_EQ(replaced.data().at("id"), job.id);
+    EXPECT_EQ(replaced.data().at("delivery"), "at_most_once");
+    EXPECT_EQ(replaced.data().at("misfire_policy"), "run_all");
+    EXPECT_EQ(replaced.data().at("overlap"), "allow");
+    EXPECT_EQ(replaced.data().at("max_concurrent"), 0);
+}
+
+TEST_F(CronApiTest, AnUnknownPolicyIsRefusedWithThoseThatThereAre)
+{
+    const auto add = [this](std::string_view more) {
+        return post("/cron/add", fmt::format("cronSet=@daily&command=a&{}", more));
+    };
+    expect_refused(add("delivery=exactly_once"),
+                   "delivery: given \"exactly_once\"; one of at_most_once, at_least_once is");
+    expect_refused(add("misfire_policy="), "one of run_all, run_latest, skip is allowed");
+    expect_refused(add("overlap=Skip"), "one of allow, skip, queue, replace is allowed");
+    expect_refused(add("max_concurrent=10001"), "max_concurrent: given \"10001\"");
+    expect_refused(add("max_concurrent=-1"), "from 0 to 10000 is allowed");
 }
 
 TEST_F(CronApiTest, NoMoreJobsThanAllowed)

@@ -38,6 +38,7 @@ TEST(JobRulesTest, WhatTheColumnsTakeIsAllowed)
                   patch.end_time = 253'402'300'799;
                   patch.timeout = 0s;
                   patch.misfire_window = std::optional(2'147'483'647s);
+                  patch.max_concurrent = 10'000;
               }),
               "");
     EXPECT_EQ(refused([](JobPatch& patch) { patch.name = ""; }), "");
@@ -61,6 +62,10 @@ TEST(JobRulesTest, WhatTheyDoNotTakeIsRefused)
     EXPECT_EQ(refused([](JobPatch& patch) { patch.timeout = 2'147'483'648s; }), "timeout");
     EXPECT_EQ(refused([](JobPatch& patch) { patch.misfire_window = std::optional(-1s); }),
               "misfire_window");
+    for (const std::int64_t count : {-1, 10'001}) {
+        EXPECT_EQ(refused([&](JobPatch& patch) { patch.max_concurrent = count; }),
+                  "max_concurrent");
+    }
 }
 
 }  // namespace
