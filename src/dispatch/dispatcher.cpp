@@ -75,11 +75,19 @@ std::vector<NodeLoad> Dispatcher::loads() const
     return tenure_ ? tenure_->loads() : std::vector<NodeLoad>();
 }
 
+/// While nobody plans.
+class Dispatcher::NobodyElse : public Dispatcher::TableUser {
+public:
+    asio::awaitable<void> may_change() override { co_return; }
+    void has_changed(const std::vector<JobId>&) override {}
+};
+
 asio::awaitable<void> Dispatcher::follow_jobs()
 {
+    NobodyElse nobody;
     std::string trouble;
     try {
-        co_await refresh_jobs();
+        co_await refresh_jobs(nobody);
     } catch (const StoreError& error) {
         trouble = error.what();
     }
@@ -88,11 +96,12 @@ asio::awaitable<void> Dispatcher::follow_jobs()
     co_await parts_.coordinator.changed().wait_for(settings_.poll_interval);
 }
 
-/// Reads what changed in table cron since the last time; returns the jobs that are different now.
-asio::awaitable<std::vector<JobId>> Dispatcher::refresh_jobs()
+/// Reads what changed in table cron since the last time.
+asio::awaitable<void> Dispatcher::refresh_jobs(TableUser& user)
 {
     const auto read = [cursor = cursor_](Store& store) { return store.changes_since(cursor); };
     JobChanges changes = co_await parts_.store.call(read);
+    co_await user.may_change();
     std::vector<JobId> changed;
     const WallTime seen = parts_.clock.now();
     for (Job& job : changes.changed) {
@@ -102,29 +111,27 @@ asio::awaitable<std::vector<JobId>> Dispatcher::refresh_jobs()
     cursor_ = std::move(changes.next);
     const bool same_ids = changes.count == static_cast<std::int64_t>(jobs_.size()) &&
                           changes.id_sum == jobs_.id_sum();
-    if (same_ids) co_return changed;
+    user.has_changed(changed);
+    if (same_ids) co_return;
 
     const auto read_ids = [](Store& store) { return store.job_ids(); };
     const std::vector<JobId> ids = co_await parts_.store.call(read_ids);
-    for (const JobId id : jobs_.missing_from(ids)) {
-        jobs_.erase(id);
-        changed.push_back(id);
-    }
+    co_await user.may_change();
+    std::vector<JobId> gone = jobs_.missing_from(ids);
+    for (const JobId id : gone) jobs_.erase(id);
     std::vector<JobId> unknown;
     const auto is_unknown = [this](JobId id) { return jobs_.find(id) == nullptr; };
     std::copy_if(ids.begin(), ids.end(), std::back_inserter(unknown), is_unknown);
-    if (!unknown.empty()) {
-        const std::vector<JobId> found = co_await reload_jobs(std::move(unknown));
-        changed.insert(changed.end(), found.begin(), found.end());
-    }
-    co_return changed;
+    user.has_changed(gone);
+    if (!unknown.empty()) co_await reload_jobs(std::move(unknown), user);
 }
 
-/// Reads these rows again; returns the jobs that are different now.
-asio::awaitable<std::vector<JobId>> Dispatcher::reload_jobs(std::vector<JobId> ids)
+/// Reads these rows again.
+asio::awaitable<void> Dispatcher::reload_jobs(std::vector<JobId> ids, TableUser& user)
 {
     const auto read = [&ids](Store& store) { return store.find_jobs_by_id(ids); };
     std::vector<Job> rows = co_await parts_.store.call(read);
+    co_await user.may_change();
     const WallTime seen = parts_.clock.now();
     std::unordered_set<JobId> gone(ids.begin(), ids.end());
     std::vector<JobId> changed;
@@ -136,7 +143,7 @@ asio::awaitable<std::vector<JobId>> Dispatcher::reload_jobs(std::vector<JobId> i
     for (const JobId id : gone) {
         if (jobs_.erase(id)) changed.push_back(id);
     }
-    co_return changed;
+    user.has_changed(changed);
 }
 
 Moment Dispatcher::now() const

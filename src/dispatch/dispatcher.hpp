@@ -52,13 +52,23 @@ public:
 
     const JobTable& jobs() const { return jobs_; }
 
-private:
-    class Tenure;
     struct Metrics;
 
+private:
+    class Tenure;
+
+    /// Says when the table of jobs may change, and is told what did.
+    class TableUser {
+    public:
+        virtual ~TableUser() = default;
+        virtual asio::awaitable<void> may_change() = 0;
+        virtual void has_changed(const std::vector<JobId>& jobs) = 0;
+    };
+    class NobodyElse;
+
     asio::awaitable<void> follow_jobs();
-    asio::awaitable<std::vector<JobId>> refresh_jobs();
-    asio::awaitable<std::vector<JobId>> reload_jobs(std::vector<JobId> ids);
+    asio::awaitable<void> refresh_jobs(TableUser& user);
+    asio::awaitable<void> reload_jobs(std::vector<JobId> ids, TableUser& user);
     Moment now() const;
 
     asio::any_io_executor executor_;

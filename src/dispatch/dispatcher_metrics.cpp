@@ -33,6 +33,8 @@ Dispatcher::Metrics::Metrics(prometheus::Registry& registry)
                        "From winning the lock to the first plan, in the newest term")),
       commit_(seconds(registry, "peercron_commit_seconds", "Time to commit a step of the plan")),
       commit_errors_(counter(registry, "peercron_commit_errors_total", "Commits that failed")),
+      steps_waiting_(gauge(registry, "peercron_steps_waiting",
+                           "Steps of the plan that the store does not have yet")),
       planned_(counter(registry, "peercron_fires_planned_total", "Fires put into the ledger")),
       open_(gauge(registry, "peercron_open_runs", "Runs that are not in a final state")),
       jobs_(gauge(registry, "peercron_jobs", "Jobs, stopped ones included")),
@@ -57,6 +59,7 @@ void Dispatcher::Metrics::term_ended()
 {
     epoch_.Set(0);
     open_.Set(0);
+    steps_waiting_.Set(0);
     measured({});
 }
 
@@ -68,6 +71,11 @@ void Dispatcher::Metrics::committed(std::chrono::steady_clock::duration took)
 void Dispatcher::Metrics::commit_failed()
 {
     commit_errors_.Increment();
+}
+
+void Dispatcher::Metrics::steps_waiting(std::size_t steps)
+{
+    steps_waiting_.Set(static_cast<double>(steps));
 }
 
 void Dispatcher::Metrics::stepped(std::size_t planned, std::size_t open_runs, std::size_t jobs)

@@ -22,6 +22,7 @@ struct Dispatcher::Metrics {
     void term_ended();
     void committed(std::chrono::steady_clock::duration took);
     void commit_failed();
+    void steps_waiting(std::size_t steps);
     void stepped(std::size_t planned, std::size_t open_runs, std::size_t jobs);
     void ended(RunState state);
     void measured(const std::vector<NodeLoad>& nodes);
@@ -32,6 +33,7 @@ private:
     prometheus::Gauge& take_over_;
     prometheus::Histogram& commit_;
     prometheus::Counter& commit_errors_;
+    prometheus::Gauge& steps_waiting_;
     prometheus::Counter& planned_;
     prometheus::Gauge& open_;
     prometheus::Gauge& jobs_;

@@ -20,6 +20,13 @@ constexpr auto account_deadline = 700ms;
 constexpr auto revoke_deadline = 1s;
 /// The longest time between two commits: it tells a deposed dispatcher, and moves planned-through.
 constexpr auto longest_pause = 1s;
+/// What the registry says of other nodes is believed for so long after it last answered: a node
+/// that is elected meanwhile is noticed later than that.
+constexpr auto registry_trust = 2s;
+/// A step that waits for copies for longer is worth a message.
+constexpr auto copy_warning = 2s;
+/// Runs that ended badly longer ago do not run again, whatever their job's misfire window is.
+constexpr auto undelivered_reach = 1h;
 /// Every so many beats carry the load of all nodes, for the display.
 constexpr unsigned beats_per_roster = 4;
 
@@ -49,6 +56,10 @@ Dispatcher::Tenure::Tenure(Dispatcher& dispatcher, Epoch lock_epoch)
       historian_(dispatcher.executor_, dispatcher.parts_.clock, dispatcher.parts_.history_store),
       tasks_(dispatcher.executor_),
       wake_(dispatcher.executor_),
+      writer_(dispatcher.executor_, dispatcher.parts_.store, *dispatcher.metrics_),
+      turn_(dispatcher.executor_),
+      read_wanted_(dispatcher.executor_),
+      doubts_(dispatcher.executor_),
       answered_(dispatcher.executor_)
 {}
 
@@ -75,6 +86,10 @@ asio::awaitable<void> Dispatcher::Tenure::run()
 asio::awaitable<void> Dispatcher::Tenure::dispatch()
 {
     co_await take_over();
+    tasks_.spawn("steps", writer_.run());
+    tasks_.spawn("jobs", read_jobs());
+    tasks_.spawn("doubts", read_doubts());
+    tasks_.spawn("undelivered", read_undelivered());
     while (holds_lock()) {
         if (newer_epoch_ != 0) {
             throw Deposed(fmt::format("a node has heard a dispatcher of epoch {}", newer_epoch_),
@@ -82,18 +97,20 @@ asio::awaitable<void> Dispatcher::Tenure::dispatch()
         }
         woken_ = false;
         const auto next_round = now().steady + dispatcher_.settings_.lookahead / 4;
-        if (now().steady - last_poll_ >= dispatcher_.settings_.poll_interval) co_await poll_jobs();
+        co_await give_turn();
         for (const auto& [node, runs] : std::exchange(given_back_late_, {})) {
             term_.given_back_late(node, runs, now());
         }
         if (!changes_.empty() || !changed_jobs_.empty()) co_await apply_changes();
-        if (!run_now_.empty()) co_await start_runs();
+        if (!run_now_.empty()) start_runs();
         if (!end_run_.empty()) co_await end_runs();
         if (!draining_.empty()) co_await evacuate();
-        if (!term_.doubtful().empty()) co_await settle_doubts();
+        if (settled_) settle_doubts();
+        if (!term_.doubtful().empty()) doubts_.notify();
         const bool due = now().steady - last_commit_ >= longest_pause;
         if (due || !answers_.empty() || term_.has_news(now())) co_await commit_step();
         send_answers();
+        if (have_copies_ && writer_.waiting().empty()) drop_copies();
         if (idle()) co_await wake_.wait_until(next_round);
     }
     tasks_.cancel();
@@ -102,17 +119,19 @@ asio::awaitable<void> Dispatcher::Tenure::dispatch()
 asio::awaitable<void> Dispatcher::Tenure::take_over()
 {
     const auto started = now().steady;
-    co_await begin_term();
+    const TermStart before = co_await begin_term();
     sync_links();
     tasks_.spawn("members", follow_members());
     tasks_.spawn("beat", beat());
     tasks_.spawn("history", historian_.run());
     co_await await_accounts();
+    co_await inherit_steps(before.last_step);
     co_await poll_jobs();
     // Read after the accounts were given: what had ended by then is final here.
     const TermStart found = co_await begin_term();
     for (const JobId job : term_.begin(found, now())) changed_jobs_.insert(job);
     begun_ = true;
+    drop_copies();
     for (const NodeName& node : term_.busy_nodes()) add_link(node);
     for (const auto& [node, state] : links_) {
         if (state.dead_since) term_.proven_dead(node, *state.dead_since, now());
@@ -155,76 +174,196 @@ asio::awaitable<void> Dispatcher::Tenure::await_accounts()
     }
 }
 
+/// Stores what earlier dispatchers could not, and handed out.
+asio::awaitable<void> Dispatcher::Tenure::inherit_steps(StepId last_stored)
+{
+    std::size_t count = 0;
+    for (const auto& [id, step] : std::exchange(inherited_, {})) {
+        if (id <= last_stored || id.epoch >= term_.epoch()) continue;
+        const auto write = [&step, epoch = term_.epoch()](Store& store) {
+            store.commit_as(epoch, step);
+        };
+        Backoff backoff(100ms, 2s);
+        for (;;) {
+            std::string trouble;
+            try {
+                co_await dispatcher_.parts_.store.call(write);
+            } catch (const StoreError& error) {
+                trouble = error.what();
+            }
+            if (trouble.empty()) break;
+            spdlog::warn("dispatch: the store does not take a step of epoch {}, trying again: {}",
+                         id.epoch, trouble);
+            co_await sleep_for(backoff.next());
+            check_lock();
+        }
+        ++count;
+    }
+    if (count > 0) {
+        spdlog::info("dispatch: stored {} steps that an earlier dispatcher left at the nodes",
+                     count);
+    }
+}
+
+asio::awaitable<void> Dispatcher::Tenure::give_turn()
+{
+    if (!turn_wanted_) co_return;
+    turn_given_ = true;
+    turn_.notify();
+    while (turn_given_) co_await turn_.wait();
+}
+
+asio::awaitable<void> Dispatcher::Tenure::may_change()
+{
+    if (!begun_) co_return;
+    turn_wanted_ = true;
+    wake();
+    while (!turn_given_) co_await turn_.wait();
+}
+
+void Dispatcher::Tenure::has_changed(const std::vector<JobId>& jobs)
+{
+    if (polling_) historian_.notice(jobs);
+    if (!begun_) return;
+    changed_jobs_.insert(jobs.begin(), jobs.end());
+    turn_wanted_ = false;
+    turn_given_ = false;
+    turn_.notify();
+    wake();
+}
+
+asio::awaitable<void> Dispatcher::Tenure::read_jobs()
+{
+    for (;;) {
+        const auto next_poll = now().steady + dispatcher_.settings_.poll_interval;
+        while (now().steady < next_poll) {
+            if (changes_to_read_.empty() && runs_to_read_.empty()) {
+                co_await read_wanted_.wait_until(next_poll);
+            } else {
+                co_await read_asked();
+            }
+        }
+        co_await poll_jobs();
+    }
+}
+
+/// Reads the jobs that nodes have named, and has the loop go on with what they asked for.
+asio::awaitable<void> Dispatcher::Tenure::read_asked()
+{
+    std::vector<Request<JobChanged>> changes = std::exchange(changes_to_read_, {});
+    std::vector<Request<RunNow>> runs = std::exchange(runs_to_read_, {});
+    std::set<JobId> named;
+    for (const auto& change : changes) {
+        named.insert(change.asked.jobs.begin(), change.asked.jobs.end());
+    }
+    for (const auto& run : runs) named.insert(run.asked.job);
+    std::string error;
+    try {
+        std::vector<JobId> ids(named.begin(), named.end());
+        co_await dispatcher_.reload_jobs(std::move(ids), *this);
+    } catch (const StoreError& failure) {
+        error = fmt::format("the dispatcher {} cannot read the job: {}", dispatcher_.self_,
+                            failure.what());
+    }
+    for (auto& change : changes) {
+        if (error.empty()) {
+            changes_.push_back(std::move(change));
+        } else {
+            answer(change.node, change.asked.request, error);
+        }
+    }
+    for (auto& run : runs) {
+        if (error.empty()) {
+            run_now_.push_back(std::move(run));
+        } else {
+            answer(run.node, run.asked.request, error);
+        }
+    }
+    wake();
+}
+
 asio::awaitable<void> Dispatcher::Tenure::poll_jobs()
 {
-    last_poll_ = now().steady;
     std::string trouble;
+    polling_ = true;
     try {
-        const std::vector<JobId> changed = co_await dispatcher_.refresh_jobs();
-        if (begun_) changed_jobs_.insert(changed.begin(), changed.end());
-        historian_.notice(changed);
+        co_await dispatcher_.refresh_jobs(*this);
     } catch (const StoreError& error) {
         trouble = error.what();
     }
+    polling_ = false;
     if (!trouble.empty()) spdlog::warn("dispatch: cannot read the jobs: {}", trouble);
+}
+
+asio::awaitable<void> Dispatcher::Tenure::read_doubts()
+{
+    for (;;) {
+        while (settled_ || term_.doubtful().empty()) co_await doubts_.wait();
+        Settled settled;
+        settled.doubts = term_.doubtful();
+        settled.found = co_await begin_term();
+        settled_ = std::move(settled);
+        wake();
+    }
+}
+
+void Dispatcher::Tenure::settle_doubts()
+{
+    term_.resolve_doubts(settled_->found, settled_->doubts, now());
+    settled_.reset();
+}
+
+/// Once: what ended badly under an earlier dispatcher that did not live to hear of it.
+asio::awaitable<void> Dispatcher::Tenure::read_undelivered()
+{
+    Backoff backoff(1s, 30s);
+    for (;;) {
+        co_await sleep_for(backoff.next());
+        const auto read = [since = now().wall - undelivered_reach](Store& store) {
+            return store.undelivered(since);
+        };
+        std::string trouble;
+        try {
+            const std::vector<RunId> runs = co_await dispatcher_.parts_.store.call(read);
+            term_.deliver_again(runs);
+            wake();
+            co_return;
+        } catch (const StoreError& error) {
+            trouble = error.what();
+        }
+        spdlog::warn("dispatch: cannot read which runs have to run again: {}", trouble);
+    }
 }
 
 asio::awaitable<void> Dispatcher::Tenure::apply_changes()
 {
     const std::vector<Request<JobChanged>> changes = std::exchange(changes_, {});
-    std::set<JobId> named;
+    std::set<JobId> named = std::exchange(changed_jobs_, {});
     for (const auto& change : changes) {
         named.insert(change.asked.jobs.begin(), change.asked.jobs.end());
     }
+    const std::vector<JobId> jobs(named.begin(), named.end());
+    const std::vector<RunId> given_back = co_await take_back(term_.handed_out(jobs));
     std::string error;
-    if (!named.empty()) {
-        std::vector<JobId> ids(named.begin(), named.end());
-        try {
-            co_await dispatcher_.reload_jobs(std::move(ids));
-        } catch (const StoreError& failure) {
-            error = fmt::format("the dispatcher {} cannot read the job: {}", dispatcher_.self_,
-                                failure.what());
-        }
+    if (!mute_.empty()) {
+        error = fmt::format(
+            "{} cannot be asked; a run that was handed out to it before the "
+            "change may still start there",
+            join(mute_));
     }
-    if (error.empty()) {
-        named.merge(std::exchange(changed_jobs_, {}));
-        const std::vector<JobId> jobs(named.begin(), named.end());
-        const std::vector<RunId> given_back = co_await take_back(term_.handed_out(jobs));
-        if (!mute_.empty()) {
-            error = fmt::format(
-                "{} cannot be asked; a run that was handed out to it before the "
-                "change may still start there",
-                join(mute_));
-        }
-        term_.jobs_changed(jobs, given_back, now());
-    } else {
-        changed_jobs_.merge(named);  // seen by a later round
-    }
+    term_.jobs_changed(jobs, given_back, now());
     for (const auto& change : changes) answer(change.node, change.asked.request, error);
 }
 
-asio::awaitable<void> Dispatcher::Tenure::start_runs()
+void Dispatcher::Tenure::start_runs()
 {
-    std::vector<JobId> unknown;
-    for (const auto& request : run_now_) {
-        if (dispatcher_.jobs_.find(request.asked.job) == nullptr) {
-            unknown.push_back(request.asked.job);
-        }
-    }
-    std::string trouble;
-    try {
-        if (!unknown.empty()) co_await dispatcher_.reload_jobs(std::move(unknown));
-    } catch (const StoreError& failure) {
-        trouble = fmt::format("the dispatcher {} cannot read the job: {}", dispatcher_.self_,
-                              failure.what());
-    }
     for (auto& [node, asked] : std::exchange(run_now_, {})) {
         Done done;
         done.request = asked.request;
         if (const auto run = term_.run_now(asked.job, std::move(asked.requested_by), now())) {
             done.run = *run;
         } else {
-            done.error = trouble.empty() ? run.error().message : trouble;
+            done.error = run.error().message;
         }
         answers_.push_back({node, std::move(done)});
     }
@@ -285,12 +424,6 @@ asio::awaitable<void> Dispatcher::Tenure::evacuate()
     }
 }
 
-asio::awaitable<void> Dispatcher::Tenure::settle_doubts()
-{
-    const TermStart found = co_await begin_term();
-    term_.resolve_doubts(found, now());
-}
-
 asio::awaitable<void> Dispatcher::Tenure::commit_step()
 {
     PlanStep step = term_.step(now());
@@ -303,32 +436,96 @@ asio::awaitable<void> Dispatcher::Tenure::commit_step()
 
 asio::awaitable<void> Dispatcher::Tenure::commit(PlanStep step)
 {
-    const auto write = [step = std::move(step)](Store& store) { store.commit(step); };
-    Backoff backoff(100ms, 2s);
-    bool failed = false;
-    for (;;) {
-        const auto sent = now().steady;
-        std::string trouble;
-        try {
-            co_await dispatcher_.parts_.store.call(write);
-            last_commit_ = sent;
-            dispatcher_.metrics_->committed(now().steady - sent);
-        } catch (const StoreError& error) {
-            trouble = error.what();
-        }
-        if (trouble.empty()) break;
-        dispatcher_.metrics_->commit_failed();
-        if (!failed) {
-            spdlog::error(
-                "dispatch: the ledger cannot be written, so nothing new is handed out; "
-                "trying until it can: {}",
-                trouble);
-        }
-        failed = true;
-        co_await sleep_for(backoff.next());
-        check_lock();
+    const SteadyTime begun = now().steady;
+    const SteadyTime patience = begun + dispatcher_.settings_.lookahead / 4;
+    const std::uint64_t number = writer_.add(std::move(step));
+    while (writer_.stored() < number && !writer_.is_away()) {
+        const bool changed = co_await writer_.changed().wait_until(patience);
+        if (!changed) writer_.is_late();
     }
-    if (failed) spdlog::info("dispatch: the ledger can be written again");
+    if (writer_.stored() < number) co_await copy(number);
+    last_commit_ = writer_.stored() < number ? begun : writer_.stored_at();
+}
+
+/// Until enough nodes have a copy of the step, or the store has it.
+asio::awaitable<void> Dispatcher::Tenure::copy(std::uint64_t number)
+{
+    const SteadyTime begun = now().steady;
+    bool warned = false;
+    for (;;) {
+        send_copies();
+        const std::set<NodeName> lacking = lacking_copy(number);
+        if (lacking.empty() || writer_.stored() >= number) break;
+        if (!warned && now().steady - begun > copy_warning) {
+            warned = true;
+            spdlog::error(
+                "dispatch: nothing new is handed out: the ledger cannot be written, and there is "
+                "no copy of the plan at {}",
+                join(lacking));
+        }
+        co_await writer_.changed().wait_for(100ms);
+        check_lock();
+        if (newer_epoch_ != 0) {
+            throw Deposed(fmt::format("a node has heard a dispatcher of epoch {}", newer_epoch_),
+                          newer_epoch_);
+        }
+    }
+    if (warned) spdlog::info("dispatch: handing out again");
+}
+
+void Dispatcher::Tenure::send_copies()
+{
+    for (auto& [node, copies] : copies_) {
+        for (const PlanStep& step : writer_.waiting()) {
+            if (step.number <= copies.sent) continue;
+            send(node, StepCopy{step});
+            copies.sent = step.number;
+            have_copies_ = true;
+        }
+    }
+}
+
+/// The nodes whose copies are wanting before the step may be handed out; none = it may.
+std::set<NodeName> Dispatcher::Tenure::lacking_copy(std::uint64_t number) const
+{
+    std::set<NodeName> candidates{dispatcher_.self_};
+    for (const Member& member : dispatcher_.parts_.coordinator.members()) {
+        if (may_be_elected(member.name)) candidates.insert(member.name);
+    }
+    std::set<NodeName> lacking;
+    bool durable = false;
+    for (const NodeName& node : candidates) {
+        const auto copies = copies_.find(node);
+        if (copies == copies_.end() || copies->second.kept < number) {
+            lacking.insert(node);
+        } else {
+            durable = durable || copies->second.durable;
+        }
+    }
+    // One copy at least must outlive this process.
+    if (candidates.size() == 1 && !durable) lacking.insert(dispatcher_.self_);
+    return lacking;
+}
+
+/// Whether the node may become dispatcher, as far as this one can rule that out.
+bool Dispatcher::Tenure::may_be_elected(const NodeName& node) const
+{
+    const auto link = links_.find(node);
+    if (link != links_.end() && link->second.dead_since) return false;
+    const Coordinator& coordinator = dispatcher_.parts_.coordinator;
+    const bool is_fresh = now().steady - coordinator.session_confirmed() < registry_trust;
+    const auto& members = coordinator.members();
+    const auto is_it = [&](const Member& member) { return member.name == node; };
+    const auto member = std::find_if(members.begin(), members.end(), is_it);
+    return !is_fresh || (member != members.end() && member->passing);
+}
+
+/// The store has everything: the nodes may forget their copies, and those of earlier terms.
+void Dispatcher::Tenure::drop_copies()
+{
+    const StepId through{term_.epoch(), writer_.stored()};
+    for (const auto& [node, copies] : copies_) send(node, StepsStored{through});
+    have_copies_ = false;
 }
 
 asio::awaitable<std::vector<RunId>> Dispatcher::Tenure::take_back(
@@ -389,6 +586,7 @@ asio::awaitable<void> Dispatcher::Tenure::link(NodeName node)
         const ChannelEnd end = co_await channel->run(on_message);
         spdlog::info("dispatch: the connection to {} ended: {}", node, end.why);
         term_.disconnected(node, end.by_peer, now());
+        copies_.erase(node);
         std::erase_if(asked_, [&](const auto& asked) {
             if (asked.second != node) return false;
             mute_.insert(node);
@@ -505,12 +703,27 @@ void Dispatcher::Tenure::handle(const NodeName& node, Message message)
         answered_.notify();
     };
     const auto on_change = [&](JobChanged& change) {
-        changes_.push_back({node, std::move(change)});
-        wake();
+        changes_to_read_.push_back({node, std::move(change)});
+        read_wanted_.notify();
     };
     const auto on_run_now = [&](RunNow& asked) {
+        if (dispatcher_.jobs_.find(asked.job) == nullptr) {
+            runs_to_read_.push_back({node, std::move(asked)});
+            read_wanted_.notify();
+            return;
+        }
         run_now_.push_back({node, std::move(asked)});
         wake();
+    };
+    const auto on_copy = [&](StepCopy& copy) {
+        if (!begun_) inherited_.emplace(copy.step.id(), std::move(copy.step));
+    };
+    const auto on_kept = [&](const StepKept& kept) {
+        const auto copies = copies_.find(node);
+        if (copies == copies_.end() || kept.step.epoch != term_.epoch()) return;
+        copies->second.kept = std::max(copies->second.kept, kept.step.number);
+        copies->second.durable = kept.durable;
+        writer_.changed().notify();
     };
     const auto on_end_run = [&](EndRun& asked) {
         end_run_.push_back({node, std::move(asked)});
@@ -518,7 +731,7 @@ void Dispatcher::Tenure::handle(const NodeName& node, Message message)
     };
     const auto ignore = [](const auto&) {};  // not for a dispatcher
     std::visit(Overloaded{on_account, on_reports, on_beat, on_revoked, on_change, on_run_now,
-                          on_end_run, ignore},
+                          on_end_run, on_copy, on_kept, ignore},
                message);
 }
 
@@ -533,6 +746,8 @@ void Dispatcher::Tenure::taken(const NodeName& node, const Account& account)
     state.dead_since.reset();
     state.answered = true;
     term_.connected(node, account, now());
+    copies_[node] = {};
+    if (begun_) send(node, StepsStored{StepId{term_.epoch(), writer_.stored()}});
     if (account.draining) draining_.insert(node);
     spdlog::info("dispatch: {} is connected: {} slots, {} runs held, {} running", node,
                  account.slots, account.held.size(), account.running.size());
@@ -557,7 +772,7 @@ void Dispatcher::Tenure::wake()
 bool Dispatcher::Tenure::idle() const
 {
     return !woken_ && changes_.empty() && changed_jobs_.empty() && run_now_.empty() &&
-           end_run_.empty() && draining_.empty() && term_.doubtful().empty() && !term_.behind();
+           end_run_.empty() && draining_.empty() && !settled_ && !turn_wanted_ && !term_.behind();
 }
 
 bool Dispatcher::Tenure::holds_lock() const

@@ -4,6 +4,7 @@
 #include "base/task_group.hpp"
 #include "dispatch/dispatcher.hpp"
 #include "dispatch/historian.hpp"
+#include "dispatch/step_writer.hpp"
 #include "dispatch/term.hpp"
 
 #include <map>
@@ -17,7 +18,13 @@ namespace peercron {
 
 /// One tenure of this node as dispatcher: the links to the nodes, and the loop that carries the
 /// rules of Term out.
-class Dispatcher::Tenure {
+///
+/// The loop never waits for the store: it has a writer and readers, each a task of its own. A step
+/// counts as committed when the store has it; while that does not answer, when every node that
+/// could be the next dispatcher has a copy of it. For only nodes that are registered can be elected,
+/// and a new dispatcher stores the copies that it and others have before it plans: so what was
+/// handed out is in the ledger before anybody plans again.
+class Dispatcher::Tenure : private Dispatcher::TableUser {
 public:
     Tenure(Dispatcher& dispatcher, Epoch lock_epoch);
 
@@ -44,15 +51,28 @@ private:
     asio::awaitable<void> take_over();
     asio::awaitable<TermStart> begin_term();
     asio::awaitable<void> await_accounts();
+    asio::awaitable<void> inherit_steps(StepId last_stored);
+    asio::awaitable<void> give_turn();
+    asio::awaitable<void> may_change() override;
+    void has_changed(const std::vector<JobId>& jobs) override;
+    asio::awaitable<void> read_jobs();
+    asio::awaitable<void> read_asked();
     asio::awaitable<void> poll_jobs();
+    asio::awaitable<void> read_doubts();
+    asio::awaitable<void> read_undelivered();
     asio::awaitable<void> apply_changes();
-    asio::awaitable<void> start_runs();
+    void start_runs();
     asio::awaitable<void> end_runs();
     asio::awaitable<std::string> end_run(const EndRun& asked);
     asio::awaitable<void> evacuate();
-    asio::awaitable<void> settle_doubts();
+    void settle_doubts();
     asio::awaitable<void> commit_step();
     asio::awaitable<void> commit(PlanStep step);
+    asio::awaitable<void> copy(std::uint64_t number);
+    void send_copies();
+    std::set<NodeName> lacking_copy(std::uint64_t number) const;
+    bool may_be_elected(const NodeName& node) const;
+    void drop_copies();
     asio::awaitable<std::vector<RunId>> take_back(std::map<NodeName, std::vector<RunId>> runs);
     void answer(const NodeName& node, std::uint64_t request, std::string error);
     void send_answers();
@@ -84,13 +104,38 @@ private:
 
     Event wake_;
     bool woken_ = false;
-    SteadyTime last_poll_{};
-    SteadyTime last_commit_{};
+    StepWriter writer_;
+    SteadyTime last_commit_{};  ///< when what was committed last was sent
+
+    /// The table of jobs changes only while the loop waits for that.
+    Event turn_;
+    bool turn_wanted_ = false;
+    bool turn_given_ = false;
+
+    Event read_wanted_;
+    bool polling_ = false;
+    std::vector<Request<JobChanged>> changes_to_read_;
+    std::vector<Request<RunNow>> runs_to_read_;
+    struct Settled {
+        TermStart found;
+        std::set<RunId> doubts;  ///< that there were before that was read
+    };
+    Event doubts_;
+    std::optional<Settled> settled_;
+
+    struct Copies {
+        std::uint64_t sent = 0;
+        std::uint64_t kept = 0;
+        bool durable = false;
+    };
+    std::map<NodeName, Copies> copies_;  ///< of connected nodes
+    bool have_copies_ = false;           ///< of steps that the store has by now
+    std::map<StepId, PlanStep> inherited_;
 
     Event answered_;
     std::map<NodeName, Link> links_;
     std::set<NodeName> draining_;               ///< to be evacuated
-    std::vector<Request<JobChanged>> changes_;  ///< to be applied
+    std::vector<Request<JobChanged>> changes_;  ///< read, to be applied
     std::vector<Request<RunNow>> run_now_;      ///< to be planned
     std::vector<Request<EndRun>> end_run_;      ///< to be ended
     std::vector<Request<Done>> answers_;        ///< to be sent after the commit

@@ -80,7 +80,7 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now)
         if (nodes_.at(row.planned.run_server).connected) doubtful_.insert(place->first);
     }
     begun_ = true;
-    resolve_doubts(found, now);
+    resolve_doubts(found, doubtful_, now);
 
     std::set<JobId> changed;
     for (const auto& [id, run] : runs_) {
@@ -348,15 +348,14 @@ void Term::cancel(const RunId& id, std::string why, Moment now)
     if (run != runs_.end()) end_here(run, RunState::killed, std::move(why), now.wall);
 }
 
-void Term::resolve_doubts(const TermStart& found, Moment now)
+void Term::resolve_doubts(const TermStart& found, std::set<RunId> doubts, Moment now)
 {
-    if (doubtful_.empty()) return;
     learn_run_numbers(found);
     std::unordered_map<RunId, RunState> open;
     for (const OpenRun& row : found.open_runs) open.emplace(row.planned.id, row.planned.state);
-    for (const RunId& id : std::exchange(doubtful_, {})) {
+    for (const RunId& id : doubts) {
         const auto run = runs_.find(id);
-        if (run == runs_.end()) continue;
+        if (doubtful_.erase(id) == 0 || run == runs_.end()) continue;
         const auto row = open.find(id);
         if (row == open.end()) {
             ended_lately_[id.scheduled_at].insert(id);

@@ -139,9 +139,10 @@ public:
     // Doubt: runs that a node should know of, and does not.
 
     const std::set<RunId>& doubtful() const { return doubtful_; }
-    /// The store was read after the node gave its account: a doubtful run that is no longer open
-    /// there has ended; one that is still planned was never received, and is handed out again.
-    void resolve_doubts(const TermStart& found, Moment now);
+    /// The store was read after the nodes that `doubts` are about gave their accounts: a doubtful
+    /// run that is no longer open there has ended; one that is still planned was never received,
+    /// and is handed out again.
+    void resolve_doubts(const TermStart& found, std::set<RunId> doubts, Moment now);
 
     // The pipeline.
 

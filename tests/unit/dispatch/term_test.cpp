@@ -627,7 +627,7 @@ TEST_F(TermTest, ARunThatItsNodeForgotIsLookedUpInTheStore)
     planned.planned.id = fire(1, 2s);
     TermStart found;
     found.open_runs = {planned};
-    term_->resolve_doubts(found, now_);
+    term_->resolve_doubts(found, term_->doubtful(), now_);
     EXPECT_EQ(term_->open_runs(), 1U);  // the first has ended
     const PlanStep again = step();
     ASSERT_THAT(again.moved, SizeIs(1));

@@ -1,0 +1,90 @@
+#include "dispatch/step_writer.hpp"
+
+#include "base/backoff.hpp"
+#include "dispatch/dispatcher_metrics.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+#include <utility>
+
+namespace peercron {
+namespace {
+
+using namespace std::chrono_literals;
+
+}  // namespace
+
+StepWriter::StepWriter(asio::any_io_executor executor, StorePool& store,
+                       Dispatcher::Metrics& metrics)
+    : store_(store), metrics_(metrics), added_(executor), changed_(std::move(executor))
+{}
+
+std::uint64_t StepWriter::add(PlanStep step)
+{
+    step.number = ++last_number_;
+    waiting_.push_back(std::move(step));
+    metrics_.steps_waiting(waiting_.size());
+    added_.notify();
+    return last_number_;
+}
+
+asio::awaitable<void> StepWriter::run()
+{
+    Backoff backoff(100ms, 1s);
+    for (;;) {
+        while (waiting_.empty()) co_await added_.wait();
+        const std::string trouble = co_await store_first();
+        if (trouble.empty()) {
+            backoff.reset();
+            continue;
+        }
+        metrics_.commit_failed();
+        note_away(trouble);
+        co_await sleep_for(backoff.next());
+    }
+}
+
+/// Returns what is wrong; "" when it is stored.
+asio::awaitable<std::string> StepWriter::store_first()
+{
+    // By reference: a deque leaves its elements where they are when others are added.
+    const PlanStep& step = waiting_.front();
+    const auto write = [&step](Store& store) { store.commit(step); };
+    const SteadyTime sent = std::chrono::steady_clock::now();
+    try {
+        co_await store_.call(write);
+    } catch (const StoreError& error) {
+        co_return error.what();
+    }
+    metrics_.committed(std::chrono::steady_clock::now() - sent);
+    stored_ = step.number;
+    stored_at_ = sent;
+    waiting_.pop_front();
+    metrics_.steps_waiting(waiting_.size());
+    if (away_ && waiting_.empty()) {
+        away_ = false;
+        spdlog::info("dispatch: the ledger has caught up: it has every step up to {}", stored_);
+    }
+    changed_.notify();
+    co_return std::string();
+}
+
+void StepWriter::is_late()
+{
+    note_away("it does not answer");
+}
+
+void StepWriter::note_away(const std::string& why)
+{
+    if (!away_) {
+        spdlog::error(
+            "dispatch: the ledger cannot be written; going on with copies of each step at the "
+            "nodes, until it can: {}",
+            why);
+    }
+    away_ = true;
+    changed_.notify();
+}
+
+}  // namespace peercron

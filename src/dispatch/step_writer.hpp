@@ -1,0 +1,60 @@
+#pragma once
+
+#include "base/event.hpp"
+#include "dispatch/dispatcher.hpp"
+#include "model/plan_step.hpp"
+#include "store/store_pool.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <string>
+
+namespace peercron {
+
+/// Stores the steps of a term one after the other, for as long as it takes. Lives on the I/O
+/// thread.
+class StepWriter {
+public:
+    StepWriter(asio::any_io_executor executor, StorePool& store, Dispatcher::Metrics& metrics);
+
+    /// Numbers the step, and has it stored after those before it. Returns its number.
+    std::uint64_t add(PlanStep step);
+
+    /// Ends by cancellation, or with Deposed.
+    asio::awaitable<void> run();
+
+    /// The number of the newest step that is stored.
+    std::uint64_t stored() const { return stored_; }
+
+    /// When the request for that was sent.
+    SteadyTime stored_at() const { return stored_at_; }
+
+    /// Whether the store failed, or is_late() was said, and it has not caught up since.
+    bool is_away() const { return away_; }
+
+    /// Somebody has waited for long enough.
+    void is_late();
+
+    /// The steps that are not stored yet, in order.
+    const std::deque<PlanStep>& waiting() const { return waiting_; }
+
+    /// Notified when any of that changes.
+    Event& changed() { return changed_; }
+
+private:
+    asio::awaitable<std::string> store_first();
+    void note_away(const std::string& why);
+
+    StorePool& store_;
+    Dispatcher::Metrics& metrics_;
+    Event added_;
+    Event changed_;
+    std::deque<PlanStep> waiting_;
+    std::uint64_t last_number_ = 0;
+    std::uint64_t stored_ = 0;
+    SteadyTime stored_at_{};
+    bool away_ = false;
+};
+
+}  // namespace peercron
