@@ -44,6 +44,13 @@ std::string status_text(const json::object& status, const std::string& url)
         "node {} at {}, version {}, store {}\n", health.text("node"), url, health.text("version"),
         painted(screen, health.text("store") == "ok" ? Colour::green : Colour::red,
                 health.text("store")));
+    const std::string journal = health.text("journal");
+    if (journal == "failing" || journal == "unavailable") {
+        text += painted(screen, Colour::red,
+                        "its journal is " + journal +
+                            ": results that wait for the store are in memory only") +
+                "\n";
+    }
     const std::string dispatcher = nodes.text("dispatcher");
     text += dispatcher.empty()
                 ? painted(screen, Colour::red, "nobody dispatches: no job fires") + "\n"

@@ -556,6 +556,19 @@ Environment process_environment()
     return variables;
 }
 
+std::string Config::journal_file() const
+{
+    const auto is_plain = [](char c) {
+        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+               c == '.' || c == '-';
+    };
+    std::string name = node_name();
+    for (char& c : name) {
+        if (!is_plain(c)) c = '_';
+    }
+    return (exec.journal_dir.empty() ? data_dir : exec.journal_dir) + "/journal-" + name;
+}
+
 Result<Config> Config::parse(std::string_view text, const std::string& file_name,
                              const ConfigSources& sources)
 {

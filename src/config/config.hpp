@@ -98,6 +98,8 @@ struct Config {
         std::size_t max_output = 1U << 20U;              // [exec] max_output
         std::chrono::milliseconds kill_grace{5000};      // [exec] kill_grace
         std::chrono::milliseconds drain_timeout{30000};  // [exec] drain_timeout
+        std::string journal_dir;                         // [exec] journal_dir: "" = data_dir
+        std::size_t journal_limit = 256U << 20U;         // [exec] journal_limit: 0 = no journal
     } exec;
 
     struct Http {
@@ -129,6 +131,10 @@ struct Config {
     {
         return mode == Mode::solo ? http_bind_address : bind_address;
     }
+
+    /// The file for results that wait for the database; its name has the node's in it, so that
+    /// nodes may share a folder.
+    std::string journal_file() const;
 
     /// Reads all sources, and the files with secrets that they name (relative to the folder of the
     /// file). The error holds a line per mistake, all mistakes at once: file, line and column, or

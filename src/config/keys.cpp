@@ -41,6 +41,12 @@ std::optional<std::string> data_dir(const std::string& text)
     return R"(a folder's path from the root, such as "/var/lib/peercron")";
 }
 
+std::optional<std::string> folder_or_none(const std::string& text)
+{
+    if (text.empty() || text.starts_with('/')) return std::nullopt;
+    return R"("", or a folder's path from the root such as "/var/lib/peercron")";
+}
+
 std::optional<std::string> host(const std::string& text)
 {
     if (is_plain(text, "/@[]")) return std::nullopt;

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "base/file_descriptor.hpp"
 #include "base/result.hpp"
-#include "exec/file_descriptor.hpp"
 #include "wire/message.hpp"
 
 #include <spawn.h>

@@ -1,6 +1,6 @@
 #include "exec/process_table.hpp"
 
-#include "exec/file_descriptor.hpp"
+#include "base/file_descriptor.hpp"
 
 #include <dirent.h>
 #include <fcntl.h>

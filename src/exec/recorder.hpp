@@ -2,6 +2,7 @@
 
 #include "base/backoff.hpp"
 #include "base/event.hpp"
+#include "base/journal.hpp"
 #include "model/run.hpp"
 #include "store/store_pool.hpp"
 
@@ -10,8 +11,10 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <optional>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -23,25 +26,47 @@ struct RecorderSettings {
     std::chrono::milliseconds interval{30};
     std::size_t max_rows = 500;                    ///< of one write, and …
     std::size_t max_bytes = 4U << 20U;             ///< … bytes of output (one row may have more)
-    std::size_t max_waiting_output = 256U << 20U;  ///< bytes of output kept while the store is away
+    std::size_t max_waiting_output = 256U << 20U;  ///< bytes of output kept in memory
     std::chrono::milliseconds first_retry{100};
     std::chrono::milliseconds last_retry{5000};
+    /// A store that takes longer for a write is taken to be away as far as the journal goes.
+    std::chrono::milliseconds slow_write{1000};
+    std::size_t journal_bytes = 1U << 20U;  ///< of one write to the journal (one row may have more)
+    std::chrono::milliseconds journal_retry{5000};  ///< after the journal could not take a write
 };
+
+/// The reports' kind of record in a journal; what it holds: encode_report() of wire/codec.hpp.
+inline constexpr JournalKind report_record{1};
 
 /// Writes what became of runs into the ledger, in batches.
 ///
-/// While the store is away reports are kept and tried again. Rows are never given up; when the
-/// outputs that wait exceed the limit, further ones are replaced by a note that says so. A row that
-/// the store refuses does not hold up the others: after a failure the batches get smaller, and what
-/// failed goes to the end of the queue.
+/// While the store takes them nothing else is written. When it fails, or is slow, what became of
+/// runs that have ended goes into the journal, until the store has it: there it survives the end of
+/// this process and is replayed at the next start. A run that has not ended need not: it either
+/// ends here, or it ended with its node. Recording a report twice does nothing (Store::record), so
+/// one that is replayed although the store has it does no harm.
+///
+/// Rows are never given up. An output that is in the journal is not kept in memory; when those that
+/// are not exceed the limit, further ones are replaced by a note that says so. A row that the store
+/// refuses does not hold up the others: after a failure the batches get smaller, and what failed
+/// goes to the end of the queue.
 ///
 /// Lives on the I/O thread.
 class Recorder {
 public:
-    Recorder(asio::any_io_executor executor, StorePool& store, RecorderSettings settings = {});
+    /// Without a journal, or with one that is not open, what waits is in memory only.
+    Recorder(asio::any_io_executor executor, StorePool& store, RecorderSettings settings = {},
+             Journal* journal = nullptr);
 
-    /// Ends only by cancellation; what is not written then is lost: await flush() first.
+    /// Adds what the journal has from before. To be awaited before anything else is added.
+    asio::awaitable<void> replay();
+
+    /// Ends only by cancellation; what is neither written nor in the journal then is lost: await
+    /// flush() first.
     asio::awaitable<void> run();
+
+    /// Sees to the journal, beside run(). Ends by cancellation, or at once without a journal.
+    asio::awaitable<void> keep();
 
     /// A later report of a run replaces the one that still waits.
     void add(RunReport report);
@@ -54,27 +79,78 @@ public:
 
     std::size_t waiting() const { return waiting_.size() + writing_.size(); }
 
+    /// Of the runs that have ended and wait, those that are not in the journal.
+    std::size_t unkept() const;
+
 private:
+    /// What the journal has of a run.
+    struct Kept {
+        enum class Copy : std::uint8_t {
+            none,
+            under_way,
+            without_output,  // which is too large for it
+            whole,           // while the report waits, its output is only there
+        };
+        Copy copy = Copy::none;                // of this report
+        std::size_t output_size = 0;           // of the output that is only there
+        std::vector<JournalSequence> records;  // all of this run, the newest last
+    };
+    struct Entry {
+        RunReport report;
+        Kept kept;
+    };
+    /// Reports on their way into the journal.
+    struct JournalBatch {
+        std::vector<RunId> ids;
+        std::vector<Kept::Copy> copies;
+        std::vector<std::string> payloads;
+    };
+
     asio::awaitable<void> write_batch();
     void take_batch();
+    asio::awaitable<void> read_outputs();
     void put_back();
     void give_up_output(RunReport& report) const;
     void note_outage(const char* what);
-    void note_success();
+    void note_success(std::chrono::steady_clock::duration took);
+    void finish_batch();
+
+    void begin_keeping();
+    void end_keeping();
+    bool is_time_to_keep();
+    SteadyTime next_look() const;
+    asio::awaitable<void> append_some();
+    JournalBatch take_for_journal();
+    std::pair<const RunReport*, Kept*> find(const RunId& id);
+    void note_kept(const JournalBatch& batch, const std::vector<JournalSequence>& sequences);
+    void note_unkept(const JournalBatch& batch);
+    void leave_output_to_journal(Entry& entry);
+    asio::awaitable<void> remove_stored();
+    void take_replayed(JournalSequence sequence, RunReport report);
 
     StorePool& store_;
     RecorderSettings settings_;
     Event added_;
     Event written_;
-    std::unordered_map<RunId, RunReport> waiting_;
+    std::unordered_map<RunId, Entry> waiting_;
     std::deque<RunId> queue_;         // waiting_ in the order it is to be written
-    std::vector<RunReport> writing_;  // the batch that is being written
-    std::size_t output_bytes_ = 0;    // of waiting_ and writing_
-    bool is_urgent_ = false;          // somebody waits in flush()
+    std::vector<RunReport> writing_;  // the batch that is being written, and …
+    std::vector<Kept> writing_kept_;  // … for each of it, what the journal has
+    std::optional<SteadyTime> writing_since_;
+    std::size_t output_bytes_ = 0;  // of waiting_ and writing_, in memory
+    bool is_urgent_ = false;        // somebody waits in flush()
 
     Backoff backoff_;
     std::size_t batch_limit_;
     std::optional<SteadyTime> away_since_;
+
+    Journal* journal_;
+    Event keep_;                           // there may be something to do for keep()
+    bool is_keeping_ = false;              // the store is away or slow
+    std::deque<RunId> to_keep_;            // ended, and not in the journal; while is_keeping_
+    std::vector<JournalSequence> stored_;  // to be removed from the journal
+    bool is_to_settle_ = false;            // nothing needs the journal any more: tell it
+    SteadyTime next_append_{};             // not before this
 };
 
 }  // namespace peercron

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "exec/file_descriptor.hpp"
+#include "base/file_descriptor.hpp"
 
 #include <boost/asio/awaitable.hpp>
 

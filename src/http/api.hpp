@@ -15,6 +15,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace peercron {
@@ -41,6 +42,7 @@ struct ApiContext {
     std::function<std::vector<NodeLoad>()> loads;  ///< the last news of all nodes
     std::function<Epoch()> epoch;      ///< the newest epoch that this node has seen, 0 = none
     std::function<bool()> store_away;  ///< whether the store failed when it was last asked
+    std::function<std::string_view()> journal;  ///< a word of /openapi.json's schema Health
 
     std::shared_ptr<prometheus::Registry> metrics;
     std::string node;     ///< this node's name

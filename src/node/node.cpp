@@ -3,6 +3,7 @@
 #include "base/backoff.hpp"
 #include "base/clock.hpp"
 #include "base/event.hpp"
+#include "base/journal.hpp"
 #include "base/log.hpp"
 #include "base/offload.hpp"
 #include "base/task_group.hpp"
@@ -126,7 +127,8 @@ public:
           api_store_(io_, config.mysql.pool_size, backend_->open_store()),
           coordinator_(backend_->make_coordinator(io_, surroundings.version, incarnation_,
                                                   [this] { return newest_epoch(); })),
-          recorder_(io_, record_store_, RecorderSettings()),
+          journal_(JournalSettings{config.journal_file(), config.exec.journal_limit}, *metrics_),
+          recorder_(io_, record_store_, RecorderSettings(), &journal_),
           executor_(
               io_, clock_, exec_settings(config, surroundings.version),
               [this](const RunReport& report) { tell(report); }, metrics_.get()),
@@ -166,6 +168,8 @@ public:
         start(http_tasks_, "warden", watch_warden());
         spdlog::info("node: {} {} answers at http://{}, its data in {}", config_.node_name(),
                      surroundings_.version, config_.http_bind_address, backend_->description());
+        co_await journal_.open();
+        co_await recorder_.replay();
         if (backend_->waits_for_store()) {
             notify_service_manager("READY=1\nSTATUS=waiting for the database");
         }
@@ -177,6 +181,7 @@ public:
         }
         if (!stopping_ && !failure) {
             start(exec_tasks_, "recorder", recorder_.run());
+            start(exec_tasks_, "journal", recorder_.keep());
             start(exec_tasks_, "executor", executor_.run());
             start(exec_tasks_, "lease", renew_lease());
             if (listener_) start(cluster_tasks_, "listener", listener_->run());
@@ -253,6 +258,7 @@ private:
             // Not the API's own: it is asked only when somebody calls.
             .store_away =
                 [this] { return !store_ready_ || plan_store_.away() || record_store_.away(); },
+            .journal = [this] { return to_string(journal_.state()); },
             .metrics = metrics_,
             .node = config_.node_name(),
             .version = surroundings_.version,
@@ -420,9 +426,24 @@ private:
         const bool all_ended = co_await executor_.drain(deadline);
         if (!all_ended) spdlog::error("node: a command survived SIGKILL; its run stays open");
         const bool recorded = co_await recorder_.flush(clock_.steady_now() + flush_limit);
-        if (!recorded) spdlog::error("node: some results could not be written to the database");
+        if (!recorded) tell_what_is_left();
         co_await end(cluster_tasks_);
         co_await end(exec_tasks_);
+    }
+
+    void tell_what_is_left() const
+    {
+        const std::size_t lost = recorder_.unkept();
+        if (lost > 0) {
+            spdlog::error(
+                "node: the results of {} runs could be written neither to the database nor to the "
+                "journal, and are lost",
+                lost);
+        }
+        spdlog::warn(
+            "node: the results of {} runs wait in the journal; they are written to the database "
+            "after the next start",
+            recorder_.pending().size() - lost);
     }
 
     void start(TaskGroup& group, std::string name, asio::awaitable<void> task)
@@ -472,6 +493,7 @@ private:
     StorePool record_store_;
     StorePool api_store_;
     std::unique_ptr<Coordinator> coordinator_;
+    Journal journal_;
     Recorder recorder_;
     Executor executor_;
     Agent agent_;

@@ -517,4 +517,29 @@ Result<std::optional<Message>> decode(std::string_view payload)
     }
 }
 
+std::string encode_report(const RunReport& report)
+{
+    pb::RunReport message;
+    write(report, message);
+    std::string out;
+    if (!message.AppendToString(&out)) throw std::length_error("a report larger than 2 GiB");
+    return out;
+}
+
+Result<RunReport> decode_report(std::string_view bytes)
+{
+    pb::RunReport message;
+    if (bytes.size() > std::size_t{std::numeric_limits<int>::max()} ||
+        !message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) ||
+        !message.has_id()) {
+        return Error{fmt::format("{} bytes that are not the report of a run", bytes.size())};
+    }
+    try {
+        return read(message);
+    } catch (const Malformed& error) {
+        return Error{fmt::format("{} bytes that are not the report of a run: {}", bytes.size(),
+                                 error.what())};
+    }
+}
+
 }  // namespace peercron

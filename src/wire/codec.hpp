@@ -20,4 +20,12 @@ void append_encoded(std::string& out, const Message& message);
 /// safe to hand in; strings are what the peer sent, not necessarily UTF-8.
 Result<std::optional<Message>> decode(std::string_view payload);
 
+/// A report with its output, to be kept in a file. What one version of the program writes every
+/// later one can read, by the rules of peer.proto.
+std::string encode_report(const RunReport& report);
+
+/// An Error for anything that encode_report() does not write, and for a state that only a newer
+/// version knows.
+Result<RunReport> decode_report(std::string_view bytes);
+
 }  // namespace peercron

@@ -670,6 +670,19 @@ TEST(DataDirTest, IsTheFirstThatTheEnvironmentNames)
     EXPECT_EQ(parse("data_dir = '/srv/cron'", all)->data_dir, "/srv/cron");
 }
 
+TEST(JournalFileNameTest, IsTheNodesOwnInTheFolderForIt)
+{
+    const auto file = [](std::string_view text) { return parse(text)->journal_file(); };
+    EXPECT_EQ(file("data_dir = '/srv/cron'"), "/srv/cron/journal-127.0.0.1_9990");
+    EXPECT_EQ(file("mode = 'cluster'\ndata_dir = '/srv/cron'\nbind_address = '[::1]:9993'"),
+              "/srv/cron/journal-___1__9993");
+    EXPECT_EQ(file("data_dir = '/srv/cron'\n[exec]\njournal_dir = '/var/spool/cron'"),
+              "/var/spool/cron/journal-127.0.0.1_9990");
+    EXPECT_THAT(parse("[exec]\njournal_dir = 'here'").error().message,
+                HasSubstr("a folder's path from the root"));
+    EXPECT_EQ(parse("[exec]\njournal_limit = 0")->exec.journal_limit, 0U);
+}
+
 TEST(ConfigFileTest, ThatIsMissingIsAnErrorWithItsPath)
 {
     EXPECT_EQ(load("/nonexistent/app.toml").error().message,

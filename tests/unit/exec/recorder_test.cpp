@@ -1,22 +1,33 @@
 #include "exec/recorder.hpp"
 
 #include "base/task_group.hpp"
+#include "integration/store/temporary_folder.hpp"
 #include "run_coroutine.hpp"
+#include "wire/codec.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+
 #include <algorithm>
+#include <atomic>
+#include <fstream>
 #include <functional>
+#include <future>
+#include <set>
 
 namespace peercron {
 namespace {
 
 using namespace std::chrono_literals;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
+using ::testing::UnorderedElementsAre;
 
 /// Keeps what is recorded; asks `refuse` first. Only its thread of the pool touches it until the
 /// pool is joined.
@@ -203,6 +214,372 @@ TEST_F(RecorderTest, FlushEndsAtItsDeadline)
     recorder.add(report(1, RunState::success));
     testing::run(io, flush_in_vain(recorder, tasks));
     EXPECT_THAT(recorder.pending(), SizeIs(1));
+}
+
+/// A node's recorder with its journal, from its start to its end.
+class Life {
+public:
+    Life(FakeStore::Ledger& ledger, const RecorderSettings& settings,
+         const JournalSettings& journal)
+        : pool_(io_.get_executor(), 1, [&ledger] { return std::make_unique<FakeStore>(ledger); }),
+          journal_(journal, metrics_),
+          recorder_(io_.get_executor(), pool_, settings, &journal_),
+          tasks_(io_.get_executor())
+    {}
+
+    using Story = std::function<asio::awaitable<void>(Life&)>;
+
+    /// Starts, lets the story happen and ends without another word, as by kill -9.
+    void run(Story story) { testing::run(io_, live(std::move(story))); }
+
+    /// Without run(): what would happen while the store is not there yet.
+    void only_replay() { testing::run(io_, begin()); }
+
+    Recorder& recorder() { return recorder_; }
+    Journal& journal() { return journal_; }
+    std::string metric(const std::string& name) const
+    {
+        for (const auto& family : metrics_.Collect()) {
+            if (family.name != name) continue;
+            const auto& metric = family.metric.at(0);
+            return std::to_string(static_cast<long>(metric.gauge.value + metric.counter.value));
+        }
+        return "there is none";
+    }
+
+    /// Until the condition holds; it is looked at again and again, for 60 s at most.
+    asio::awaitable<void> until(std::function<bool()> condition)
+    {
+        const SteadyTime limit = std::chrono::steady_clock::now() + 60s;
+        while (!condition() && std::chrono::steady_clock::now() < limit) co_await sleep_for(1ms);
+        EXPECT_TRUE(condition());
+    }
+
+    asio::awaitable<void> flush()
+    {
+        const bool is_written = co_await recorder_.flush(std::chrono::steady_clock::now() + 60s);
+        EXPECT_TRUE(is_written);
+    }
+
+private:
+    asio::awaitable<void> begin()
+    {
+        co_await journal_.open();
+        co_await recorder_.replay();
+    }
+
+    asio::awaitable<void> live(Story story)
+    {
+        co_await begin();
+        tasks_.spawn("recorder", recorder_.run());
+        tasks_.spawn("journal", recorder_.keep());
+        co_await story(*this);
+        tasks_.cancel();
+        co_await tasks_.join();
+    }
+
+    asio::io_context io_{1};
+    prometheus::Registry metrics_;
+    StorePool pool_;
+    Journal journal_;
+    Recorder recorder_;
+    TaskGroup tasks_;
+};
+
+class RecorderJournalTest : public RecorderTest {
+protected:
+    RecorderJournalTest()
+    {
+        settings_.interval = 1ms;
+        settings_.journal_retry = 1ms;
+        ledger_.refuse = [this](std::span<const RunReport>) { return is_away_.load(); };
+    }
+
+    void live(Life::Story story)
+    {
+        Life life(ledger_, settings_, journal_);
+        life.run(std::move(story));
+    }
+
+    /// What the store has, and that it got nothing twice.
+    std::vector<RunReport> stored() const
+    {
+        std::vector<RunReport> all;
+        std::set<RunId> ids;
+        for (const auto& write : ledger_.writes) {
+            for (const RunReport& report : write) {
+                EXPECT_TRUE(ids.insert(report.id).second) << to_string(report.id) << " twice";
+                all.push_back(report);
+            }
+        }
+        return all;
+    }
+    std::uintmax_t journal_size() const { return std::filesystem::file_size(journal_.path); }
+
+    std::atomic<bool> is_away_ = false;
+    testing::TemporaryFolder folder_;
+    JournalSettings journal_{folder_.path() / "journal", 1U << 20U};
+    const std::uintmax_t empty_ = 16;
+};
+
+asio::awaitable<void> write_two(Life& life)
+{
+    life.recorder().add(report(1, RunState::success, "one"));
+    life.recorder().add(report(2, RunState::failed, "two"));
+    co_await life.flush();
+    EXPECT_EQ(life.metric("peercron_journal_bytes"), "16");
+}
+
+TEST_F(RecorderJournalTest, IsNotTouchedWhileTheStoreTakesResults)
+{
+    std::filesystem::file_time_type opened;
+    live([&](Life& life) -> asio::awaitable<void> {
+        opened = std::filesystem::last_write_time(journal_.path);
+        return write_two(life);
+    });
+    EXPECT_THAT(stored(), SizeIs(2));
+    EXPECT_EQ(std::filesystem::last_write_time(journal_.path), opened);
+}
+
+/// Three runs end while the store is away, one goes on; the node is killed.
+asio::awaitable<void> end_three(Life& life)
+{
+    life.recorder().add(report(1, RunState::success, "one"));
+    life.recorder().add(report(4, RunState::running));
+    co_await life.until([&life] { return life.metric("peercron_journal_records") == "1"; });
+    life.recorder().add(report(2, RunState::failed, std::string(1000, 'x')));
+    life.recorder().add(report(3, RunState::skipped));
+    co_await life.until([&life] { return life.metric("peercron_journal_records") == "3"; });
+    EXPECT_EQ(life.recorder().unkept(), 0U);
+    EXPECT_THAT(life.recorder().pending(), SizeIs(3));
+}
+
+asio::awaitable<void> flush(Life& life)
+{
+    co_await life.flush();
+    EXPECT_EQ(life.metric("peercron_journal_records"), "0");
+}
+
+TEST_F(RecorderJournalTest, WhatEndedWhileTheStoreWasAwayIsWrittenAfterARestart)
+{
+    is_away_ = true;
+    live(end_three);
+    EXPECT_THAT(stored(), IsEmpty());
+    is_away_ = false;
+    live(flush);
+    EXPECT_THAT(stored(), UnorderedElementsAre(report(1, RunState::success, "one"),
+                                               report(2, RunState::failed, std::string(1000, 'x')),
+                                               report(3, RunState::skipped)));
+    EXPECT_EQ(journal_size(), empty_);
+}
+
+TEST_F(RecorderJournalTest, AfterARestartTheAccountHasThemAtOnce)
+{
+    is_away_ = true;
+    live(end_three);
+    Life life(ledger_, settings_, journal_);
+    life.only_replay();
+    EXPECT_THAT(life.recorder().pending(),
+                UnorderedElementsAre(report(1, RunState::success), report(2, RunState::failed),
+                                     report(3, RunState::skipped)));
+}
+
+asio::awaitable<void> do_nothing(Life& /*life*/)
+{
+    co_return;
+}
+
+TEST_F(RecorderJournalTest, SeveralRestartsLoseAndDoubleNothing)
+{
+    is_away_ = true;
+    live(end_three);
+    for (int i = 0; i < 3; ++i) live(do_nothing);
+    is_away_ = false;
+    live(flush);
+    EXPECT_THAT(stored(), SizeIs(3));
+    live(flush);
+    EXPECT_THAT(stored(), SizeIs(3));
+}
+
+asio::awaitable<void> sit_out_an_outage(Life& life, std::atomic<bool>& is_away)
+{
+    co_await end_three(life);
+    is_away = false;
+    co_await life.flush();
+    EXPECT_EQ(life.metric("peercron_journal_records"), "0");
+}
+
+TEST_F(RecorderJournalTest, IsEmptyWhenTheStoreIsBackAndHasEverything)
+{
+    is_away_ = true;
+    live([this](Life& life) { return sit_out_an_outage(life, is_away_); });
+    EXPECT_THAT(stored(),
+                UnorderedElementsAre(report(1, RunState::success, "one"),
+                                     report(2, RunState::failed, std::string(1000, 'x')),
+                                     report(3, RunState::skipped), report(4, RunState::running)));
+    EXPECT_EQ(journal_size(), empty_);
+}
+
+asio::awaitable<void> outlast_a_hang(Life& life, std::promise<void>& go_on)
+{
+    life.recorder().add(report(1, RunState::success, "one"));
+    co_await life.until([&life] { return life.metric("peercron_journal_records") == "1"; });
+    life.recorder().add(report(2, RunState::success, "two"));
+    co_await life.until([&life] { return life.metric("peercron_journal_records") == "2"; });
+    go_on.set_value();
+    co_await life.flush();
+}
+
+TEST_F(RecorderJournalTest, AStoreThatHangsIsAsOneThatFails)
+{
+    settings_.slow_write = 20ms;
+    std::promise<void> go_on;
+    std::shared_future<void> wait(go_on.get_future());
+    std::string seen;
+    ledger_.refuse = [&](std::span<const RunReport>) {
+        if (seen.empty()) {
+            wait.get();
+            // The file has what is being written just now.
+            std::ifstream in(journal_.path, std::ios::binary);
+            seen.assign(std::istreambuf_iterator<char>(in), {});
+        }
+        return false;
+    };
+    live([&](Life& life) { return outlast_a_hang(life, go_on); });
+    EXPECT_THAT(seen, HasSubstr(encode_report(report(1, RunState::success, "one"))));
+    EXPECT_THAT(stored(), ElementsAre(report(1, RunState::success, "one"),
+                                      report(2, RunState::success, "two")));
+    EXPECT_EQ(journal_size(), empty_);
+}
+
+constexpr JobId many = 50;
+
+/// Their outputs together are four times what memory may hold of them.
+asio::awaitable<void> write_much(Life& life, std::atomic<bool>& is_away)
+{
+    for (JobId job = 1; job <= many; ++job) {
+        life.recorder().add(report(job, RunState::success, std::string(8'000, 'x')));
+        co_await life.until([&life] { return life.recorder().unkept() == 0; });
+    }
+    is_away = false;
+    co_await life.flush();
+}
+
+TEST_F(RecorderJournalTest, OutputsThatAreInTheJournalTakeNoMemoryAndComeBackWhole)
+{
+    settings_.max_waiting_output = 100'000;
+    is_away_ = true;
+    live([this](Life& life) { return write_much(life, is_away_); });
+    const auto all = stored();
+    ASSERT_THAT(all, SizeIs(many));
+    for (const RunReport& r : all) EXPECT_EQ(r.output, std::string(8'000, 'x'));
+}
+
+asio::awaitable<void> fill(Life& life, std::atomic<bool>& is_away)
+{
+    life.recorder().add(report(1, RunState::success, std::string(600, 'a')));
+    co_await life.until([&life] { return life.metric("peercron_journal_records") == "1"; });
+    EXPECT_EQ(life.journal().state(), Journal::State::ok);
+    for (JobId job = 2; job <= 5; ++job) {
+        life.recorder().add(report(job, RunState::success, std::string(900, 'b')));
+    }
+    co_await life.until([&life] { return life.journal().state() == Journal::State::failing; });
+    EXPECT_EQ(life.metric("peercron_journal_failing"), "1");
+    EXPECT_NE(life.metric("peercron_journal_failures_total"), "0");
+    EXPECT_EQ(life.metric("peercron_journal_limit_bytes"), "4000");
+    EXPECT_EQ(life.recorder().unkept(), 4U);
+    is_away = false;
+    co_await life.flush();
+    co_await life.until([&life] { return life.journal().state() == Journal::State::ok; });
+    EXPECT_EQ(life.metric("peercron_journal_failing"), "0");
+}
+
+TEST_F(RecorderJournalTest, WhenItIsFullWhatWaitsStaysInMemoryAndItIsSaid)
+{
+    journal_.limit = 4000;
+    settings_.journal_retry = 20ms;
+    is_away_ = true;
+    live([this](Life& life) { return fill(life, is_away_); });
+    EXPECT_THAT(stored(), SizeIs(5));
+    EXPECT_EQ(journal_size(), empty_);
+}
+
+asio::awaitable<void> keep_a_large_one(Life& life)
+{
+    life.recorder().add(report(1, RunState::success, std::string(5'000, 'a')));
+    life.recorder().add(report(2, RunState::success, "small"));
+    co_await life.until([&life] { return life.metric("peercron_journal_records") == "2"; });
+    EXPECT_EQ(life.journal().state(), Journal::State::ok);
+}
+
+TEST_F(RecorderJournalTest, AnOutputThatIsTooLargeForItDoesNotKeepTheOthersOut)
+{
+    journal_.limit = 3000;
+    is_away_ = true;
+    live(keep_a_large_one);
+    is_away_ = false;
+    live(flush);
+    const auto all = stored();
+    ASSERT_THAT(all, SizeIs(2));
+    const auto large = std::ranges::find(all, 1, [](const RunReport& r) { return r.id.job; });
+    EXPECT_THAT(large->output, StartsWith("[5000 bytes of output dropped: "));
+}
+
+TEST_F(RecorderJournalTest, WithoutAFolderForItTheRecorderWorksAsBefore)
+{
+    std::ofstream(folder_.path() / "file") << "x";
+    journal_.path = folder_.path() / "file" / "journal";
+    is_away_ = true;
+    const auto story = [this](Life& life) -> asio::awaitable<void> {
+        EXPECT_EQ(life.journal().state(), Journal::State::unavailable);
+        EXPECT_EQ(life.metric("peercron_journal_failing"), "1");
+        life.recorder().add(report(1, RunState::success, "one"));
+        is_away_ = false;
+        return life.flush();
+    };
+    live(story);
+    EXPECT_THAT(stored(), SizeIs(1));
+}
+
+TEST_F(RecorderJournalTest, ALimitOfZeroMeansThatThereIsNone)
+{
+    journal_.limit = 0;
+    const auto story = [](Life& life) -> asio::awaitable<void> {
+        EXPECT_EQ(life.journal().state(), Journal::State::off);
+        EXPECT_EQ(life.metric("peercron_journal_failing"), "0");
+        life.recorder().add(report(1, RunState::success, "one"));
+        return life.flush();
+    };
+    live(story);
+    EXPECT_FALSE(std::filesystem::exists(journal_.path));
+    EXPECT_THAT(stored(), SizeIs(1));
+}
+
+asio::awaitable<void> append_a_stranger(Life& life, std::atomic<bool>& is_away)
+{
+    std::vector<std::string> payload{"a step of the plan"};
+    const auto appended = co_await life.journal().append(JournalKind{9}, std::move(payload));
+    EXPECT_TRUE(appended);
+    life.recorder().add(report(1, RunState::success, "one"));
+    co_await life.until([&life] { return life.metric("peercron_journal_records") == "2"; });
+    is_away = false;
+    co_await life.flush();
+    EXPECT_EQ(life.metric("peercron_journal_records"), "1");
+}
+
+asio::awaitable<void> find_the_stranger(Life& life)
+{
+    co_await life.flush();
+    const auto entries = co_await life.journal().entries(JournalKind{9});
+    EXPECT_THAT(entries, SizeIs(1));
+}
+
+TEST_F(RecorderJournalTest, RecordsOfOthersAreLeftAlone)
+{
+    is_away_ = true;
+    live([this](Life& life) { return append_a_stranger(life, is_away_); });
+    EXPECT_THAT(stored(), SizeIs(1));
+    live(find_the_stranger);
 }
 
 }  // namespace

@@ -39,6 +39,7 @@ ApiTest::ApiTest()
           .loads = [this] { return loads_; },
           .epoch = [] { return Epoch{17}; },
           .store_away = [this] { return store_away_; },
+          .journal = [this] { return journal_; },
           .metrics = std::make_shared<prometheus::Registry>(),
           .node = "127.0.0.1:9991",
           .version = "1.2.3",

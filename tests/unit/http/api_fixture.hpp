@@ -70,6 +70,7 @@ protected:
     std::vector<std::pair<RunId, std::string>> ended_;
     std::vector<NodeLoad> loads_;
     bool store_away_ = false;
+    std::string_view journal_ = "ok";
     ApiContext context_;
     std::optional<Router> router_;
     std::optional<HttpServer> server_;

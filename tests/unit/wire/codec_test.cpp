@@ -142,5 +142,49 @@ TEST(CodecTest, NoDamagedMessageDoesHarm)
     }
 }
 
+TEST(CodecTest, AReportInAFileComesBackAsItWas)
+{
+    RandomMessage random(2);
+    for (int i = 0; i < 200; ++i) {
+        const Message message = random.of_kind(5);
+        for (const RunReport& report : std::get<RunReports>(message).reports) {
+            const auto read = decode_report(encode_report(report));
+            ASSERT_TRUE(read) << read.error().message;
+            ASSERT_EQ(*read, report);
+        }
+    }
+}
+
+TEST(CodecTest, AReportInAFileIsReadByEveryLaterVersion)
+{
+    // Written by the first version that kept reports. These bytes never change.
+    const std::string written(
+        "\x0A\x0B\x08\x0C\x10\x80\xB0\x9C\xDB\x9F\x34\x18\x01\x10\x04\x1A\x03"
+        "\x77\x68\x79\x72\x03\x6F\x75\x74\x78\x07",
+        27);
+    const auto read = decode_report(written + unknown_text_field + unknown_number_field);
+    ASSERT_TRUE(read) << read.error().message;
+    RunReport expected;
+    expected.id = RunId{12, from_unix_millis(1'795'219'200'000), 1};
+    expected.state = RunState::failed;
+    expected.reason = "why";
+    expected.output = "out";
+    expected.output_bytes = 7;
+    EXPECT_EQ(*read, expected);
+    EXPECT_EQ(encode_report(expected), written);
+}
+
+TEST(CodecTest, WhatIsNoReportIsAnError)
+{
+    EXPECT_FALSE(decode_report(""));
+    EXPECT_FALSE(decode_report("\x0A"));
+    RunReport report;
+    std::string of_the_future = encode_report(report);
+    of_the_future.append("\x10\x63", 2);  // state 99
+    const auto read = decode_report(of_the_future);
+    ASSERT_FALSE(read);
+    EXPECT_NE(read.error().message.find("state 99"), std::string::npos) << read.error().message;
+}
+
 }  // namespace
 }  // namespace peercron

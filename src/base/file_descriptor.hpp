@@ -6,7 +6,8 @@
 
 namespace peercron {
 
-/// Owns an open file descriptor. All that exec/ opens are close-on-exec: a command inherits none.
+/// Owns an open file descriptor. All that are opened here are close-on-exec: a command
+/// inherits none.
 class FileDescriptor {
 public:
     FileDescriptor() = default;
