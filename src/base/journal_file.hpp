@@ -15,7 +15,8 @@
 namespace peercron {
 
 /// Which of a journal's users a record belongs to. A value is never used again for another format:
-/// a new version of the program reads an old journal. 1 = run reports (exec/recorder.hpp).
+/// a new version of the program reads an old journal. 1 = run reports
+/// (exec/recorder.hpp), 2 = steps of the plan (node/step_keeper.hpp).
 enum class JournalKind : std::uint8_t {};
 
 /// Names a record as long as the journal is open; grows with each record.

@@ -21,9 +21,9 @@ namespace peercron {
 ///
 /// The loop never waits for the store: it has a writer and readers, each a task of its own. A step
 /// counts as committed when the store has it; while that does not answer, when every node that
-/// could be the next dispatcher has a copy of it. For only nodes that are registered can be elected,
-/// and a new dispatcher stores the copies that it and others have before it plans: so what was
-/// handed out is in the ledger before anybody plans again.
+/// could be the next dispatcher has a copy of it. For only nodes that are registered can be
+/// elected, and a new dispatcher stores the copies that it and others have before it plans: so what
+/// was handed out is in the ledger before anybody plans again.
 class Dispatcher::Tenure : private Dispatcher::TableUser {
 public:
     Tenure(Dispatcher& dispatcher, Epoch lock_epoch);

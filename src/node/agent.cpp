@@ -22,11 +22,12 @@ Overloaded(F...) -> Overloaded<F...>;
 }  // namespace
 
 Agent::Agent(asio::any_io_executor executor, const Clock& clock, Identity identity, Executor& runs,
-             const Recorder& recorder)
+             const Recorder& recorder, StepKeeper& steps)
     : clock_(clock),
       identity_(std::move(identity)),
       runs_(runs),
       recorder_(recorder),
+      steps_(steps),
       changed_(std::move(executor))
 {}
 
@@ -69,6 +70,11 @@ void Agent::report(const RunReport& report)
     RunReports message;
     message.reports.push_back(std::move(brief));
     current_->channel->send(message);
+}
+
+void Agent::kept(const StepKept& step)
+{
+    if (current_ != nullptr) current_->channel->send(step);
 }
 
 asio::awaitable<Result<void>> Agent::announce(std::vector<JobId> jobs)
@@ -172,8 +178,14 @@ void Agent::handle(Session& session, Message message)
         // Nobody waits any more for what was asked long ago.
         while (answers_.size() > 1000) answers_.erase(answers_.begin());
     };
+    const auto on_copy = [&](StepCopy& copy) {
+        if (copy.step.epoch == session.epoch) steps_.keep(std::move(copy.step));
+    };
+    const auto on_stored = [&](const StepsStored& stored) { steps_.stored(stored.through); };
     const auto ignore = [](const auto&) {};  // not for a node
-    std::visit(Overloaded{on_orders, on_revoke, on_kill, on_beat, on_done, ignore}, message);
+    std::visit(
+        Overloaded{on_orders, on_revoke, on_kill, on_beat, on_done, on_copy, on_stored, ignore},
+        message);
 }
 
 void Agent::hello(Session& session, const TermHello& hello)
@@ -187,6 +199,7 @@ void Agent::hello(Session& session, const TermHello& hello)
         current_ = &session;
         spdlog::info("node: {} dispatches in epoch {}", hello.dispatcher, hello.epoch);
         changed_.notify();
+        for (PlanStep& step : steps_.steps()) session.channel->send(StepCopy{std::move(step)});
     }
     session.channel->send(account());
 }

@@ -6,6 +6,7 @@
 #include "exec/executor.hpp"
 #include "exec/recorder.hpp"
 #include "model/node_load.hpp"
+#include "node/step_keeper.hpp"
 
 #include <cstdint>
 #include <map>
@@ -18,7 +19,7 @@ namespace peercron {
 
 /// A node's side of its conversations with dispatchers: takes orders for the Executor, accounts
 /// for its runs, and tells the newest dispatcher what becomes of them and which jobs were changed
-/// through this node's API.
+/// through this node's API; keeps for it what it cannot store.
 ///
 /// Several dispatchers may be connected while a term changes; only the one with the newest epoch
 /// is obeyed and told. Lives on the I/O thread.
@@ -32,13 +33,16 @@ public:
     };
 
     Agent(asio::any_io_executor executor, const Clock& clock, Identity identity, Executor& runs,
-          const Recorder& recorder);
+          const Recorder& recorder, StepKeeper& steps);
 
     /// Talks with one dispatcher until the conversation ends.
     asio::awaitable<void> converse(std::unique_ptr<Channel> channel);
 
     /// Tells the dispatcher what became of a run.
     void report(const RunReport& report);
+
+    /// Tells the dispatcher that a copy of a step is kept here.
+    void kept(const StepKept& step);
 
     /// Tells the dispatcher that these jobs were changed; completes when nothing that was planned
     /// before can start any more. While there is no dispatcher it waits for one, for a limited
@@ -84,6 +88,7 @@ private:
     const Identity identity_;
     Executor& runs_;
     const Recorder& recorder_;
+    StepKeeper& steps_;
 
     Session* current_ = nullptr;
     bool draining_ = false;

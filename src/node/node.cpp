@@ -132,7 +132,8 @@ public:
           executor_(
               io_, clock_, exec_settings(config, surroundings.version),
               [this](const RunReport& report) { tell(report); }, metrics_.get()),
-          agent_(io_, clock_, identity(), executor_, recorder_),
+          steps_(io_, journal_, [this](const StepKept& step) { agent_.kept(step); }),
+          agent_(io_, clock_, identity(), executor_, recorder_, steps_),
           dispatcher_(io_, dispatcher_parts(), config.node_name(), dispatch_settings(config)),
           api_context_(api_context()),
           api_(make_api_router(api_context_)),
@@ -170,6 +171,7 @@ public:
                      surroundings_.version, config_.http_bind_address, backend_->description());
         co_await journal_.open();
         co_await recorder_.replay();
+        co_await steps_.replay();
         if (backend_->waits_for_store()) {
             notify_service_manager("READY=1\nSTATUS=waiting for the database");
         }
@@ -182,6 +184,7 @@ public:
         if (!stopping_ && !failure) {
             start(exec_tasks_, "recorder", recorder_.run());
             start(exec_tasks_, "journal", recorder_.keep());
+            start(exec_tasks_, "steps", steps_.run());
             start(exec_tasks_, "executor", executor_.run());
             start(exec_tasks_, "lease", renew_lease());
             if (listener_) start(cluster_tasks_, "listener", listener_->run());
@@ -496,6 +499,7 @@ private:
     Journal journal_;
     Recorder recorder_;
     Executor executor_;
+    StepKeeper steps_;
     Agent agent_;
     Dispatcher dispatcher_;
     ApiContext api_context_;
