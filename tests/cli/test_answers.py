@@ -165,6 +165,13 @@ def test_a_name_is_never_taken_for_another(node):
     assert node.calls() == ["GET /cron/list"]
 
 
+def test_status_warns_of_a_journal_that_takes_nothing(node):
+    node.answers["GET /health"] = {**HEALTH, "journal": "failing"}
+    assert "its journal is failing: results that wait" in peercron("status", url=node.url).stdout
+    node.answers["GET /health"] = {**HEALTH, "journal": "off"}
+    assert "journal" not in peercron("status", url=node.url).stdout
+
+
 def test_one_connection_does_for_all_calls(node):
     peercron("status", url=node.url)
     assert len(node.asked) > 3

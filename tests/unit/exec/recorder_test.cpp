@@ -247,12 +247,23 @@ public:
         return "there is none";
     }
 
-    /// Until the condition holds; it is looked at again and again, for 60 s at most.
-    asio::awaitable<void> until(std::function<bool()> condition)
+    // Each looks again and again, for 60 s at most.
+    asio::awaitable<void> until_records(int count)
     {
-        const SteadyTime limit = std::chrono::steady_clock::now() + 60s;
-        while (!condition() && std::chrono::steady_clock::now() < limit) co_await sleep_for(1ms);
-        EXPECT_TRUE(condition());
+        const auto is_so = [this, count] {
+            return metric("peercron_journal_records") == std::to_string(count);
+        };
+        co_await until(is_so);
+    }
+    asio::awaitable<void> until_all_kept()
+    {
+        const auto is_so = [this] { return recorder_.unkept() == 0; };
+        co_await until(is_so);
+    }
+    asio::awaitable<void> until_state(Journal::State state)
+    {
+        const auto is_so = [this, state] { return journal_.state() == state; };
+        co_await until(is_so);
     }
 
     asio::awaitable<void> flush()
@@ -262,6 +273,13 @@ public:
     }
 
 private:
+    static asio::awaitable<void> until(std::function<bool()> condition)
+    {
+        const SteadyTime limit = std::chrono::steady_clock::now() + 60s;
+        while (!condition() && std::chrono::steady_clock::now() < limit) co_await sleep_for(1ms);
+        EXPECT_TRUE(condition());
+    }
+
     asio::awaitable<void> begin()
     {
         co_await journal_.open();
@@ -346,10 +364,10 @@ asio::awaitable<void> end_three(Life& life)
 {
     life.recorder().add(report(1, RunState::success, "one"));
     life.recorder().add(report(4, RunState::running));
-    co_await life.until([&life] { return life.metric("peercron_journal_records") == "1"; });
+    co_await life.until_records(1);
     life.recorder().add(report(2, RunState::failed, std::string(1000, 'x')));
     life.recorder().add(report(3, RunState::skipped));
-    co_await life.until([&life] { return life.metric("peercron_journal_records") == "3"; });
+    co_await life.until_records(3);
     EXPECT_EQ(life.recorder().unkept(), 0U);
     EXPECT_THAT(life.recorder().pending(), SizeIs(3));
 }
@@ -423,9 +441,9 @@ TEST_F(RecorderJournalTest, IsEmptyWhenTheStoreIsBackAndHasEverything)
 asio::awaitable<void> outlast_a_hang(Life& life, std::promise<void>& go_on)
 {
     life.recorder().add(report(1, RunState::success, "one"));
-    co_await life.until([&life] { return life.metric("peercron_journal_records") == "1"; });
+    co_await life.until_records(1);
     life.recorder().add(report(2, RunState::success, "two"));
-    co_await life.until([&life] { return life.metric("peercron_journal_records") == "2"; });
+    co_await life.until_records(2);
     go_on.set_value();
     co_await life.flush();
 }
@@ -459,7 +477,7 @@ asio::awaitable<void> write_much(Life& life, std::atomic<bool>& is_away)
 {
     for (JobId job = 1; job <= many; ++job) {
         life.recorder().add(report(job, RunState::success, std::string(8'000, 'x')));
-        co_await life.until([&life] { return life.recorder().unkept() == 0; });
+        co_await life.until_all_kept();
     }
     is_away = false;
     co_await life.flush();
@@ -478,19 +496,19 @@ TEST_F(RecorderJournalTest, OutputsThatAreInTheJournalTakeNoMemoryAndComeBackWho
 asio::awaitable<void> fill(Life& life, std::atomic<bool>& is_away)
 {
     life.recorder().add(report(1, RunState::success, std::string(600, 'a')));
-    co_await life.until([&life] { return life.metric("peercron_journal_records") == "1"; });
+    co_await life.until_records(1);
     EXPECT_EQ(life.journal().state(), Journal::State::ok);
     for (JobId job = 2; job <= 5; ++job) {
         life.recorder().add(report(job, RunState::success, std::string(900, 'b')));
     }
-    co_await life.until([&life] { return life.journal().state() == Journal::State::failing; });
+    co_await life.until_state(Journal::State::failing);
     EXPECT_EQ(life.metric("peercron_journal_failing"), "1");
     EXPECT_NE(life.metric("peercron_journal_failures_total"), "0");
     EXPECT_EQ(life.metric("peercron_journal_limit_bytes"), "4000");
     EXPECT_EQ(life.recorder().unkept(), 4U);
     is_away = false;
     co_await life.flush();
-    co_await life.until([&life] { return life.journal().state() == Journal::State::ok; });
+    co_await life.until_state(Journal::State::ok);
     EXPECT_EQ(life.metric("peercron_journal_failing"), "0");
 }
 
@@ -504,11 +522,28 @@ TEST_F(RecorderJournalTest, WhenItIsFullWhatWaitsStaysInMemoryAndItIsSaid)
     EXPECT_EQ(journal_size(), empty_);
 }
 
+asio::awaitable<void> fail_from_the_first(Life& life, std::atomic<bool>& is_away)
+{
+    life.recorder().add(report(1, RunState::success, std::string(250, 'a')));
+    co_await life.until_state(Journal::State::failing);
+    is_away = false;
+    co_await life.flush();
+    co_await life.until_state(Journal::State::ok);
+}
+
+TEST_F(RecorderJournalTest, OneThatNeverTookAnythingIsWellAgainWhenNothingWaits)
+{
+    journal_.limit = 200;
+    is_away_ = true;
+    live([this](Life& life) { return fail_from_the_first(life, is_away_); });
+    EXPECT_THAT(stored(), SizeIs(1));
+}
+
 asio::awaitable<void> keep_a_large_one(Life& life)
 {
     life.recorder().add(report(1, RunState::success, std::string(5'000, 'a')));
     life.recorder().add(report(2, RunState::success, "small"));
-    co_await life.until([&life] { return life.metric("peercron_journal_records") == "2"; });
+    co_await life.until_records(2);
     EXPECT_EQ(life.journal().state(), Journal::State::ok);
 }
 
@@ -561,7 +596,7 @@ asio::awaitable<void> append_a_stranger(Life& life, std::atomic<bool>& is_away)
     const auto appended = co_await life.journal().append(JournalKind{9}, std::move(payload));
     EXPECT_TRUE(appended);
     life.recorder().add(report(1, RunState::success, "one"));
-    co_await life.until([&life] { return life.metric("peercron_journal_records") == "2"; });
+    co_await life.until_records(2);
     is_away = false;
     co_await life.flush();
     EXPECT_EQ(life.metric("peercron_journal_records"), "1");
