@@ -169,7 +169,7 @@ class Cluster:
         for name, process in self.status()["processes"].items():
             kind, k = name[:4], name[4:]
             if process["state"] == "paused":
-                self.run("resume-node", k)
+                self.run(*(("resume-node", k) if kind == "node" else ("resume-server", name)))
             elif process["state"] != "running":
                 self.run(*(("start-node", k) if kind == "node" else ("start-server", name)))
         self.wait_ready()
