@@ -156,14 +156,8 @@ private:
     }
     PlannedRun planned()
     {
-        return {id(),
-                static_cast<RunState>(below(10)),
-                text(),
-                text(),
-                time(),
-                text(),
-                number<std::int64_t>(),
-                time()};
+        return {id(),   static_cast<RunState>(below(10)), text(), text(), time(),
+                text(), number<std::int64_t>(),           time()};
     }
     PlanStep step()
     {
