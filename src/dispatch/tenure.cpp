@@ -99,7 +99,7 @@ asio::awaitable<void> Dispatcher::Tenure::dispatch()
         const auto next_round = now().steady + dispatcher_.settings_.lookahead / 4;
         co_await give_turn();
         for (const auto& [node, runs] : std::exchange(given_back_late_, {})) {
-            term_.given_back_late(node, runs, now());
+            term_.given_back_late(node, runs);
         }
         if (!changes_.empty() || !changed_jobs_.empty()) co_await apply_changes();
         if (!run_now_.empty()) start_runs();

@@ -270,26 +270,13 @@ void Term::jobs_changed(std::span<const JobId> jobs, std::span<const RunId> revo
     }
 }
 
-void Term::given_back_late(const NodeName& node, std::span<const RunId> given_back, Moment now)
+void Term::given_back_late(const NodeName& node, std::span<const RunId> given_back)
 {
-    std::vector<RunId> revoked;
-    std::set<JobId> jobs;
     for (const RunId& id : given_back) {
         const auto run = runs_.find(id);
-        if (run == runs_.end() || run->second.node != node) continue;
-        if (run->second.phase != Phase::handed) continue;
-        const PlannedJob* planned = jobs_.find(id.job);
-        const bool due = planned != nullptr && planned->enabled() &&
-                         planned->next(id.scheduled_at - 1ms) == id.scheduled_at;
-        if (!due && !runs_whatever_the_schedule(id)) {
-            revoked.push_back(id);
-            jobs.insert(id.job);
-            continue;
-        }
-        renew(run);
+        const bool its = run != runs_.end() && run->second.node == node;
+        if (its && run->second.phase == Phase::handed) release(run);
     }
-    const std::vector<JobId> changed(jobs.begin(), jobs.end());
-    jobs_changed(changed, revoked, now);
 }
 
 std::vector<RunId> Term::held_by(const NodeName& node) const
@@ -846,25 +833,14 @@ void Term::adopt(const RunOrder& order, const NodeName& node, Phase phase, Momen
     assign(open(std::move(adopted)), node, phase, now);
 }
 
-/// A run that no node has any more runs as its job is now.
-void Term::renew(Runs::iterator run)
-{
-    const Job& job = jobs_.find(run->first.job)->job;
-    release(run);
-    run->second.order.command = job.command;
-    run->second.order.timeout = job.timeout;
-    run->second.order.concurrency = concurrency_of(job);
-}
-
+/// Its job was changed before it started.
 void Term::take_back(Runs::iterator run)
 {
     if (runs_whatever_the_schedule(run->first)) {
-        renew(run);
-        return;
+        put_back(run);
+    } else {
+        drop(run);
     }
-    OpenRunState state = run->second;
-    close(run);
-    taken_back_.emplace(state.order.id, std::move(state));
 }
 
 void Term::close(Runs::iterator run)
@@ -897,11 +873,42 @@ void Term::end_here(Runs::iterator run, RunState state, std::string why, WallTim
     if (state == RunState::lost) undelivered_.insert(id);
 }
 
+/// It has not started at its node and will not: another one gets it, as its job is now. When the
+/// job does not fire then any more, it ends as revoked.
 void Term::release(Runs::iterator run)
 {
+    const RunId& id = run->first;
+    const PlannedJob* planned = jobs_.find(id.job);
+    const bool due = planned != nullptr && planned->enabled() &&
+                     planned->next(id.scheduled_at - 1ms) == id.scheduled_at;
+    // Before begin() the table may be old; what does not fit is found there.
+    if (!begun_ || due || runs_whatever_the_schedule(id)) {
+        put_back(run);
+    } else {
+        drop(run);
+    }
+}
+
+void Term::put_back(Runs::iterator run)
+{
+    doubtful_.erase(run->first);
     unassign(run);
+    if (const PlannedJob* planned = jobs_.find(run->first.job)) {
+        RunOrder& order = run->second.order;
+        order.command = planned->job.command;
+        order.timeout = planned->job.timeout;
+        order.concurrency = concurrency_of(planned->job);
+    }
     run->second.phase = Phase::placed;
     unplaced_.insert(run->first);
+}
+
+/// It becomes revoked, unless its job fires at that moment after all.
+void Term::drop(Runs::iterator run)
+{
+    OpenRunState state = run->second;
+    close(run);
+    taken_back_.emplace(state.order.id, std::move(state));
 }
 
 bool Term::has_ended(const RunId& id) const
@@ -967,13 +974,15 @@ bool Term::fits(const RunOrder& order) const
            order.concurrency == concurrency_of(job);
 }
 
-/// Asked for by a person, or a further attempt: no change of the schedule takes that back.
+/// No change of its job's schedule takes it back: it was due before that, is a further attempt, or
+/// was asked for by a person.
 bool Term::runs_whatever_the_schedule(const RunId& id) const
 {
     const PlannedJob* planned = jobs_.find(id.job);
     if (planned == nullptr) return false;
-    if (id.attempt > 1) return !planned->job.stop;
-    return id.scheduled_at.time_since_epoch() % 1s != 0ms;
+    const bool asked_for = id.scheduled_at.time_since_epoch() % 1s != 0ms;
+    const bool was_due = id.scheduled_at <= planned->job.effective_from || id.attempt > 1;
+    return asked_for || (was_due && !planned->job.stop);
 }
 
 WallTime Term::plans_from(const PlannedJob& job, WallTime now) const

@@ -107,7 +107,7 @@ public:
     void jobs_changed(std::span<const JobId> jobs, std::span<const RunId> revoked, Moment now);
     /// `node` gave these runs back after nobody waited for that any more, and has forgotten them:
     /// what is due as the job is now goes to a node again, the rest ends as revoked.
-    void given_back_late(const NodeName& node, std::span<const RunId> given_back, Moment now);
+    void given_back_late(const NodeName& node, std::span<const RunId> given_back);
     /// `node` drains: the runs it has given back go to others.
     void evacuated(const NodeName& node, std::span<const RunId> given_back);
     /// Held by a draining node, to be asked back.
@@ -232,7 +232,8 @@ private:
     void unassign(Runs::iterator run);
     void adopt(const RunOrder& order, const NodeName& node, Phase phase, Moment now);
     void take_back(Runs::iterator run);
-    void renew(Runs::iterator run);
+    void put_back(Runs::iterator run);
+    void drop(Runs::iterator run);
     void close(Runs::iterator run);
     void end_here(Runs::iterator run, RunState state, std::string why, WallTime at);
     void release(Runs::iterator run);

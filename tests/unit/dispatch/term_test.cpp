@@ -330,6 +330,38 @@ TEST_F(TermTest, ADeadNodesFutureFiresMoveAndItsOthersAreLost)
     EXPECT_EQ(after.moved[0].run_server, beta);
 }
 
+TEST_F(TermTest, ARunOfAJobThatIsGoneIsHandedToNobodyElse)
+{
+    add(every_second(1));
+    add(every_second(2));
+    begin();
+    connect(alpha);
+    step();
+    ASSERT_THAT(orders_, SizeIs(4));
+    jobs_.erase(1);
+    Job changed = every_second(2);
+    changed.command = "false";
+    changed.effective_from = midnight + 100ms;
+    at(100ms);
+    add(changed);
+    const std::vector<JobId> jobs{1, 2};
+    term_->jobs_changed(jobs, {}, now_);  // alpha could not be asked …
+    connect(beta);
+    term_->disconnected(alpha, true, now_);
+    term_->proven_dead(alpha, now_.wall, now_);  // … and dies before they are due
+    const PlanStep after = step();
+    ASSERT_THAT(after.ended, SizeIs(2));
+    for (const RunReport& ended : after.ended) {
+        EXPECT_EQ(ended.id.job, 1);
+        EXPECT_EQ(ended.state, RunState::revoked);
+    }
+    ASSERT_THAT(orders_, SizeIs(2));
+    for (const auto& [node, order] : orders_) {
+        EXPECT_EQ(order.id.job, 2);
+        EXPECT_EQ(order.command, "false");
+    }
+}
+
 TEST_F(TermTest, AFireThatWasDueWhenItsNodeDiedIsLostNotRunAgain)
 {
     add(every_second(1));
@@ -581,9 +613,9 @@ TEST_F(TermTest, RunsThatComeBackAfterNobodyWaitsAreNotForgotten)
     at(2500ms);                           // it answers now
     connect(beta);
     const std::vector<RunId> runs{fire(1, 1s), fire(1, 2s)};
-    term_->given_back_late(beta, runs, now_);  // not the node that has them
+    term_->given_back_late(beta, runs);  // not the node that has them
     EXPECT_THAT(step().ended, IsEmpty());
-    term_->given_back_late(alpha, runs, now_);
+    term_->given_back_late(alpha, runs);
     const PlanStep after = step();
 
     // They are due under the new version too, so they are handed out again with its command.
@@ -592,7 +624,7 @@ TEST_F(TermTest, RunsThatComeBackAfterNobodyWaitsAreNotForgotten)
     EXPECT_EQ(sent[fire(1, 1s)], "false");
     EXPECT_EQ(sent[fire(1, 2s)], "false");
     for (const RunReport& report : after.ended) EXPECT_NE(report.state, RunState::planned);
-    term_->given_back_late(alpha, runs, now_);  // said twice, changes nothing that is wrong
+    term_->given_back_late(alpha, runs);  // said twice, changes nothing that is wrong
     step();
 }
 
@@ -607,7 +639,7 @@ TEST_F(TermTest, RunsOfADeletedJobThatComeBackLateEnd)
     term_->jobs_changed(jobs, {}, now_);
     at(2500ms);
     const std::vector<RunId> runs{fire(1, 1s), fire(1, 2s)};
-    term_->given_back_late(alpha, runs, now_);
+    term_->given_back_late(alpha, runs);
     const PlanStep after = step();
     ASSERT_THAT(after.ended, SizeIs(2));
     for (const RunReport& report : after.ended) EXPECT_EQ(report.state, RunState::revoked);
