@@ -90,8 +90,10 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now)
         if (!job.error.empty()) {
             spdlog::warn("dispatch: job {} never fires: {}", job.job.id, job.error);
         }
-        if (job.job.effective_from > planned_through_ - settings_.lookahead - 1s) {
-            changed.insert(job.job.id);  // the old dispatcher may not have heard of it any more
+        if (job.job.effective_from > planned_through_ - settings_.lookahead - change_reach) {
+            // The old dispatcher may not have heard of it: when nobody could tell it, it went on to
+            // plan until it would have looked itself.
+            changed.insert(job.job.id);
         } else if (at_limit(job.job)) {
             parked_.insert(job.job.id);
         } else {

@@ -686,6 +686,24 @@ TEST_F(TermTest, TakeOverRevisesJobsThatChangedLately)
     EXPECT_EQ(first.runs[0].id, fire(1, 1s));
 }
 
+TEST_F(TermTest, TakeOverPlansAJobThatTheOldDispatcherCouldNotHear)
+{
+    // Added at 100 ms through a node that could not reach the dispatcher; that looked for changes
+    // right before, and went on to plan for two more seconds.
+    Job fresh = every_second(3);
+    fresh.effective_from = midnight + 100ms;
+    TermStart found;
+    found.planned_through = midnight + 4s;
+    at(2100ms);
+    add(fresh);
+    begin(found);
+    connect(alpha);
+    term_->jobs_changed(changed_, {}, now_);
+    const PlanStep planned = step();
+    ASSERT_FALSE(planned.runs.empty());
+    EXPECT_EQ(planned.runs[0].id, fire(3, 1s));
+}
+
 TEST_F(TermTest, WhatADrainingNodeGivesBackGoesToOthers)
 {
     add(every_second(1));
