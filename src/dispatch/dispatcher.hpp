@@ -32,6 +32,8 @@ public:
         Connect connect;
         /// When this node last lost its connection from that dispatcher; nullopt when it did not.
         std::function<std::optional<WallTime>(const NodeName&)> lost_dispatcher;
+        /// What the last dispatcher told of all nodes.
+        std::function<std::vector<NodeLoad>()> roster;
         prometheus::Registry& metrics;
     };
 

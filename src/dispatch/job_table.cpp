@@ -33,18 +33,23 @@ bool JobTable::put(Job job, WallTime seen)
     } else {
         id_sum_ += job.id;
     }
-    PlannedJob& entry = jobs_[job.id];
+    const JobId id = job.id;
+    jobs_.insert_or_assign(id, compile(std::move(job)));
+    return true;
+}
+
+PlannedJob JobTable::compile(Job job) const
+{
+    PlannedJob planned;
     const std::string& zone = job.time_zone.empty() ? default_zone_ : job.time_zone;
     auto schedule = Schedule::make(job.cron_set, zone, job.id);
-    entry.schedule.reset();
-    entry.error.clear();
     if (schedule) {
-        entry.schedule = std::move(*schedule);
+        planned.schedule = std::move(*schedule);
     } else {
-        entry.error = schedule.error().message;
+        planned.error = schedule.error().message;
     }
-    entry.job = std::move(job);
-    return true;
+    planned.job = std::move(job);
+    return planned;
 }
 
 bool JobTable::erase(JobId id)

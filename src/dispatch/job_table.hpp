@@ -42,6 +42,9 @@ public:
 
     const PlannedJob* find(JobId id) const;
 
+    /// `job` with its schedule, as it would be in the table.
+    PlannedJob compile(Job job) const;
+
     std::size_t size() const { return jobs_.size(); }
     std::int64_t id_sum() const { return id_sum_; }
 

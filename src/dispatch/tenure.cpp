@@ -106,7 +106,7 @@ asio::awaitable<void> Dispatcher::Tenure::dispatch()
         if (!end_run_.empty()) co_await end_runs();
         if (!draining_.empty()) co_await evacuate();
         if (settled_) settle_doubts();
-        if (!term_.doubtful().empty()) doubts_.notify();
+        if (term_.has_doubts()) doubts_.notify();
         const bool due = now().steady - last_commit_ >= longest_pause;
         if (due || !answers_.empty() || term_.has_news(now())) co_await commit_step();
         send_answers();
@@ -119,6 +119,7 @@ asio::awaitable<void> Dispatcher::Tenure::dispatch()
 asio::awaitable<void> Dispatcher::Tenure::take_over()
 {
     const auto started = now().steady;
+    term_.clocks(dispatcher_.parts_.roster(), now());
     const TermStart before = co_await begin_term();
     sync_links();
     tasks_.spawn("members", follow_members());
@@ -126,7 +127,7 @@ asio::awaitable<void> Dispatcher::Tenure::take_over()
     tasks_.spawn("history", historian_.run());
     co_await await_accounts();
     co_await inherit_steps(before.last_step);
-    co_await poll_jobs();
+    co_await read_all_jobs();
     // Read after the accounts were given: what had ended by then is final here.
     const TermStart found = co_await begin_term();
     for (const JobId job : term_.begin(found, now())) changed_jobs_.insert(job);
@@ -282,7 +283,20 @@ asio::awaitable<void> Dispatcher::Tenure::read_asked()
     wake();
 }
 
-asio::awaitable<void> Dispatcher::Tenure::poll_jobs()
+/// With a table that lacks jobs, planned-through would move past their fires.
+asio::awaitable<void> Dispatcher::Tenure::read_all_jobs()
+{
+    Backoff backoff(100ms, 2s);
+    for (;;) {
+        const bool are_read = co_await poll_jobs();
+        if (are_read) co_return;
+        co_await sleep_for(backoff.next());
+        check_lock();
+    }
+}
+
+/// Says whether it could.
+asio::awaitable<bool> Dispatcher::Tenure::poll_jobs()
 {
     std::string trouble;
     polling_ = true;
@@ -293,14 +307,15 @@ asio::awaitable<void> Dispatcher::Tenure::poll_jobs()
     }
     polling_ = false;
     if (!trouble.empty()) spdlog::warn("dispatch: cannot read the jobs: {}", trouble);
+    co_return trouble.empty();
 }
 
 asio::awaitable<void> Dispatcher::Tenure::read_doubts()
 {
     for (;;) {
-        while (settled_ || term_.doubtful().empty()) co_await doubts_.wait();
+        while (settled_ || !term_.has_doubts()) co_await doubts_.wait();
         Settled settled;
-        settled.doubts = term_.doubtful();
+        settled.doubts = term_.doubts();
         settled.found = co_await begin_term();
         settled_ = std::move(settled);
         wake();
@@ -309,7 +324,7 @@ asio::awaitable<void> Dispatcher::Tenure::read_doubts()
 
 void Dispatcher::Tenure::settle_doubts()
 {
-    term_.resolve_doubts(settled_->found, settled_->doubts, now());
+    term_.resolve_doubts(settled_->found, std::move(settled_->doubts), now());
     settled_.reset();
 }
 

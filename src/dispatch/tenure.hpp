@@ -57,7 +57,8 @@ private:
     void has_changed(const std::vector<JobId>& jobs) override;
     asio::awaitable<void> read_jobs();
     asio::awaitable<void> read_asked();
-    asio::awaitable<void> poll_jobs();
+    asio::awaitable<void> read_all_jobs();
+    asio::awaitable<bool> poll_jobs();
     asio::awaitable<void> read_doubts();
     asio::awaitable<void> read_undelivered();
     asio::awaitable<void> apply_changes();
@@ -118,7 +119,7 @@ private:
     std::vector<Request<RunNow>> runs_to_read_;
     struct Settled {
         TermStart found;
-        std::set<RunId> doubts;  ///< that there were before that was read
+        Term::Doubts doubts;  ///< as they were before that was read
     };
     Event doubts_;
     std::optional<Settled> settled_;

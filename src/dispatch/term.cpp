@@ -20,6 +20,11 @@ constexpr auto ended_memory = 10s;
 constexpr auto on_time = 3s;
 /// A fire that ends its node each time is not given to all of them for ever.
 constexpr std::int32_t most_attempts = 5;
+/// After the death of a node its warden lets its commands end, and then kills them
+/// (exec/warden.hpp); until this is over they may be alive.
+constexpr auto orphan_time = 2s;
+/// How wrong a measured difference of two clocks may be.
+constexpr auto clock_error = 20ms;
 /// More missed fires of one job are not counted one by one.
 constexpr std::int64_t most_counted = 100'000;
 /// Fires in one step: a longer transaction would keep everybody waiting.
@@ -54,7 +59,10 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now)
     for (const RunId& id : found.ended_lately) ended_lately_[id.scheduled_at].insert(id);
 
     for (const OpenRun& row : found.open_runs) {
-        if (runs_.contains(row.planned.id) || has_ended(row.planned.id)) continue;
+        if (row.superseded) undelivered_.erase(row.planned.id);
+        const auto known_run = runs_.find(row.planned.id);
+        if (known_run != runs_.end()) known_run->second.superseded = row.superseded;
+        if (known_run != runs_.end() || has_ended(row.planned.id)) continue;
         const PlannedJob* job = jobs_.find(row.planned.id.job);
         OpenRunState run;
         run.order.id = row.planned.id;
@@ -70,6 +78,7 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now)
         run.dispatched_at = row.planned.dispatched_at;
         run.start_from = row.planned.id.scheduled_at;
         run.running_in_store = row.planned.state == RunState::running;
+        run.superseded = row.superseded;
         const auto place = open(std::move(run));
         if (row.planned.run_server.empty()) {
             unplaced_.insert(place->first);
@@ -77,10 +86,11 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now)
         }
         const bool running = place->second.running_in_store;
         assign(place, row.planned.run_server, running ? Phase::running : Phase::handed, now);
-        if (nodes_.at(row.planned.run_server).connected) doubtful_.insert(place->first);
+        if (nodes_.at(row.planned.run_server).connected) doubts_.runs.insert(place->first);
     }
     begun_ = true;
-    resolve_doubts(found, doubtful_, now);
+    resolve_doubts(found, doubts_, now);
+    plan_old_versions(found.changes, now);
 
     std::set<JobId> changed;
     for (const auto& [id, run] : runs_) {
@@ -103,6 +113,16 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now)
     return {changed.begin(), changed.end()};
 }
 
+void Term::clocks(const std::vector<NodeLoad>& roster, Moment now)
+{
+    const auto is_self = [this](const NodeLoad& load) { return load.node == self_; };
+    const auto self = std::find_if(roster.begin(), roster.end(), is_self);
+    if (self == roster.end()) return;
+    for (const NodeLoad& load : roster) {
+        known(load.node, now).load.clock_offset = load.clock_offset - self->clock_offset;
+    }
+}
+
 void Term::connected(const NodeName& node, const Account& account, Moment now)
 {
     NodeState& state = known(node, now);
@@ -113,6 +133,7 @@ void Term::connected(const NodeName& node, const Account& account, Moment now)
     if (state.incarnation != 0 && state.incarnation != account.incarnation) {
         bury(node, account.process_started, "was restarted", now);
     }
+    state.given_up = false;
     state.incarnation = account.incarnation;
     state.process_started = account.process_started;
     state.load.slots = account.slots;
@@ -138,7 +159,7 @@ void Term::connected(const NodeName& node, const Account& account, Moment now)
     }
     for (const RunId& id : runs_of(node)) {
         const OpenRunState& run = runs_.at(id);
-        if (!accounted.contains(id) && run.phase != Phase::placed) doubtful_.insert(id);
+        if (!accounted.contains(id) && run.phase != Phase::placed) doubts_.runs.insert(id);
     }
 }
 
@@ -202,7 +223,7 @@ void Term::report(const NodeName& node, const RunReport& report, Moment now)
     const auto run = runs_.find(report.id);
     if (run != runs_.end()) {
         run->second.phase = Phase::running;
-        doubtful_.erase(report.id);
+        doubts_.runs.erase(report.id);
     }
 }
 
@@ -337,14 +358,15 @@ void Term::cancel(const RunId& id, std::string why, Moment now)
     if (run != runs_.end()) end_here(run, RunState::killed, std::move(why), now.wall);
 }
 
-void Term::resolve_doubts(const TermStart& found, std::set<RunId> doubts, Moment now)
+void Term::resolve_doubts(const TermStart& found, Doubts doubts, Moment now)
 {
     learn_run_numbers(found);
+    end_orphans(found, doubts.dead, now.wall);
     std::unordered_map<RunId, RunState> open;
     for (const OpenRun& row : found.open_runs) open.emplace(row.planned.id, row.planned.state);
-    for (const RunId& id : doubts) {
+    for (const RunId& id : doubts.runs) {
         const auto run = runs_.find(id);
-        if (doubtful_.erase(id) == 0 || run == runs_.end()) continue;
+        if (doubts_.runs.erase(id) == 0 || run == runs_.end()) continue;
         const auto row = open.find(id);
         if (row == open.end()) {
             ended_lately_[id.scheduled_at].insert(id);
@@ -361,10 +383,45 @@ void Term::resolve_doubts(const TermStart& found, std::set<RunId> doubts, Moment
         if (may_have_started) {
             const std::string why = fmt::format("{}: {} was restarted or lost track of the run",
                                                 reason::node_died, node);
+            haunt(run->second, now.steady + orphan_time);
             end_here(run, RunState::lost, why, now.wall);
         } else {
             release(run);  // it never got there
         }
+    }
+}
+
+/// A node tells this dispatcher of an end at once and the store a little later. When it dies in
+/// between, the run is closed here and its row is open.
+void Term::end_orphans(const TermStart& found, const std::map<NodeName, WallTime>& dead,
+                       WallTime now)
+{
+    if (dead.empty()) return;
+    for (const auto& [node, since] : dead) {
+        const auto died = doubts_.dead.find(node);
+        if (died != doubts_.dead.end() && died->second == since) doubts_.dead.erase(died);
+    }
+    std::unordered_set<RunId> known;
+    for (const RunReport& ended : step_.ended) known.insert(ended.id);
+    for (const OpenRun& row : found.open_runs) {
+        const RunId& id = row.planned.id;
+        const NodeName& node = row.planned.run_server;
+        const bool ours = runs_.contains(id) || taken_back_.contains(id) || known.contains(id);
+        const auto died = dead.find(node);
+        if (ours || died == dead.end()) continue;
+        // What the node was given since then is its new process's, which records it in a moment.
+        if (std::max(id.scheduled_at, row.planned.dispatched_at) > died->second) continue;
+        RunReport lost;
+        lost.id = id;
+        lost.state = RunState::lost;
+        lost.reason = fmt::format("{}: {} died before it had recorded how the run ended",
+                                  reason::node_died, node);
+        lost.run_server = node;
+        lost.dispatch_server = self_;
+        lost.epoch = epoch_;
+        lost.ended_at = now;
+        ended_here_.push_back(Ended{lost.state, id.scheduled_at});
+        step_.ended.push_back(std::move(lost));
     }
 }
 
@@ -381,7 +438,7 @@ PlanStep Term::step(Moment now)
 {
     for (const auto& [name, node] : nodes_) {
         const bool silent = now.steady - node.heard > settings_.lease + settings_.lease_margin;
-        if (silent && !node.passing && node.open > 0) {
+        if (silent && !node.passing && (node.open > 0 || !node.given_up)) {
             bury(name, std::nullopt, "vanished", now);
         }
     }
@@ -440,19 +497,62 @@ void Term::plan_gaps(Moment now)
             why_not = fmt::format("longer ago than the misfire window of {} s",
                                   (now.wall - oldest_fire(job, now.wall)) / 1s);
         }
-        PlannedRun row;
-        row.id.job = gap.job;
-        row.id.scheduled_at = gap.first;
-        row.state = RunState::skipped;
-        row.reason =
-            fmt::format("{}: {}{} fire(s) fell due while nobody could plan; {}", reason::misfire,
-                        gap.counted_all ? "" : "at least ", gap.fires, why_not);
-        row.dispatched_at = now.wall;
-        row.fires = gap.fires;
-        row.gap_end = gap.last;
-        ended_here_.push_back(Ended{RunState::skipped, gap.first});
-        step_.runs.push_back(std::move(row));
+        plan_gap(job, gap, why_not, now);
     }
+}
+
+void Term::plan_gap(const Job& job, const Planner::Gap& gap, std::string_view why_not, Moment now)
+{
+    PlannedRun row;
+    row.id.job = job.id;
+    row.id.scheduled_at = gap.first;
+    row.state = RunState::skipped;
+    row.reason =
+        fmt::format("{}: {}{} fire(s) fell due while nobody could plan; {}", reason::misfire,
+                    gap.counted_all ? "" : "at least ", gap.fires, why_not);
+    row.dispatched_at = now.wall;
+    row.fires = gap.fires;
+    row.gap_end = gap.last;
+    ended_here_.push_back(Ended{RunState::skipped, gap.first});
+    step_.runs.push_back(std::move(row));
+}
+
+/// What was due by a version of a job that gave way before anybody could plan it.
+void Term::plan_old_versions(const std::vector<Revision>& changes, Moment now)
+{
+    std::map<JobId, WallTime> from;
+    for (const Revision& change : changes) {
+        const auto [since, first] = from.try_emplace(change.job, planned_through_);
+        const WallTime to = std::min(change.effective_from, now.wall);
+        if (change.before) {
+            plan_old_version(jobs_.compile(*change.before), since->second, to, now);
+        }
+        since->second = std::max(since->second, to);
+    }
+}
+
+/// Its fires after `from`, up to `to`: as the job is now, if it is there and not stopped.
+void Term::plan_old_version(const PlannedJob& old, WallTime from, WallTime to, Moment now)
+{
+    const PlannedJob* today = jobs_.find(old.job.id);
+    const bool runs = today != nullptr && !today->job.stop;
+    const WallTime oldest = runs ? late_rule(today->job, now.wall).from : WallTime::max();
+    Planner::Gap gap;
+    for (auto fire = old.next(from); fire && *fire <= to && gap.fires < most_counted;
+         fire = old.next(*fire)) {
+        if (*fire >= oldest) {
+            plan_fire(today->job, *fire, now);
+            continue;
+        }
+        if (gap.fires++ == 0) gap.first = *fire;
+        gap.last = *fire;
+    }
+    if (gap.fires == 0) return;
+    gap.counted_all = gap.fires < most_counted;
+    std::string_view why_not = "the job was changed meanwhile";
+    if (today == nullptr) why_not = "the job was deleted meanwhile";
+    if (today != nullptr && !runs) why_not = "the job was stopped meanwhile";
+    plan_gap(old.job, gap, why_not, now);
 }
 
 /// The fire of a run that may not have done its work runs again, if its job wants that.
@@ -695,6 +795,13 @@ void Term::place(Runs::iterator run, Moment now)
 {
     const OpenRunState& state = run->second;
     if (state.order.concurrency.limit > 0) {
+        if (const NodeName* dead = haunted_by(run->first.job, now.steady)) {
+            std::string why = fmt::format(
+                "{}: {} has just died, and its run of this job may take a moment to end",
+                reason::owner_unreachable, *dead);
+            wait_or_skip(run, std::move(why), now);
+            return;
+        }
         const std::set<NodeName> homes = homes_of(run->first.job);
         if (!homes.empty()) {
             place_at_home(run, homes, now);
@@ -715,13 +822,12 @@ void Term::place(Runs::iterator run, Moment now)
 /// Runs of its job are open, and there is a limit of them.
 void Term::place_at_home(Runs::iterator run, const std::set<NodeName>& homes, Moment now)
 {
-    const OpenRunState& state = run->second;
     const NodeName& home = *homes.begin();
     const NodeState& owner = nodes_.at(home);
     std::string why;
     if (homes.size() > 1) {
-        why = fmt::format("{}: runs from before the job had a limit are open on {} and other nodes",
-                          reason::mutex, home);
+        why = fmt::format("{}: runs of this job are open on {} and {}", reason::mutex, home,
+                          *std::next(homes.begin()));
     } else if (!available(owner, now.steady)) {
         why = owner.draining && owner.connected
                   ? fmt::format("{}: a run of this job is still alive on {}, which drains",
@@ -732,13 +838,34 @@ void Term::place_at_home(Runs::iterator run, const std::set<NodeName>& homes, Mo
         put_on(run, home, now);
         return;
     }
-    const bool may_wait = state.order.concurrency.at_limit != Overlap::skip &&
-                          now.wall <= state.order.start_by && !another_waits(run->first);
-    if (may_wait) {
+    wait_or_skip(run, std::move(why), now);
+}
+
+void Term::wait_or_skip(Runs::iterator run, std::string why, Moment now)
+{
+    const RunOrder& order = run->second.order;
+    const bool wants_to = order.concurrency.at_limit != Overlap::skip || run->first.attempt > 1;
+    if (wants_to && now.wall <= order.start_by && !another_waits(run->first)) {
         unplaced_.insert(run->first);
     } else {
         end_here(run, RunState::skipped, why, now.wall);
     }
+}
+
+/// Its node died with it; until then it may be alive.
+void Term::haunt(const OpenRunState& run, SteadyTime until)
+{
+    if (run.order.concurrency.limit == 0) return;
+    haunted_.insert_or_assign(run.order.id.job, Haunted{run.node, until});
+}
+
+const NodeName* Term::haunted_by(JobId job, SteadyTime now)
+{
+    const auto haunted = haunted_.find(job);
+    if (haunted == haunted_.end()) return nullptr;
+    if (now < haunted->second.until) return &haunted->second.node;
+    haunted_.erase(haunted);
+    return nullptr;
 }
 
 void Term::put_on(Runs::iterator run, const NodeName& node, Moment now)
@@ -806,7 +933,7 @@ void Term::adopt(const RunOrder& order, const NodeName& node, Phase phase, Momen
 {
     const auto run = runs_.find(order.id);
     if (run != runs_.end()) {
-        doubtful_.erase(order.id);
+        doubts_.runs.erase(order.id);
         if (run->second.node == node) {
             run->second.phase = phase;
             if (phase == Phase::handed) run->second.start_from = order.start_at;
@@ -849,7 +976,7 @@ void Term::close(Runs::iterator run)
 {
     const RunId id = run->first;
     unassign(run);
-    doubtful_.erase(id);
+    doubts_.runs.erase(id);
     unplaced_.erase(id);
     const auto of_job = runs_of_job_.find(id.job);
     of_job->second.erase(id);
@@ -868,11 +995,12 @@ void Term::end_here(Runs::iterator run, RunState state, std::string why, WallTim
     row.epoch = epoch_;
     row.ended_at = at;
     const RunId id = row.id;
+    const bool superseded = run->second.superseded;
     ended_here_.push_back(Ended{state, id.scheduled_at});
     step_.ended.push_back(std::move(row));
     close(run);
     note_end(id, state);
-    if (state == RunState::lost) undelivered_.insert(id);
+    if (state == RunState::lost && !superseded) undelivered_.insert(id);
 }
 
 /// It has not started at its node and will not: another one gets it, as its job is now. When the
@@ -893,7 +1021,7 @@ void Term::release(Runs::iterator run)
 
 void Term::put_back(Runs::iterator run)
 {
-    doubtful_.erase(run->first);
+    doubts_.runs.erase(run->first);
     unassign(run);
     if (const PlannedJob* planned = jobs_.find(run->first.job)) {
         RunOrder& order = run->second.order;
@@ -932,7 +1060,11 @@ void Term::bury(const NodeName& node, std::optional<WallTime> since, std::string
                 Moment now)
 {
     // The node's clock may be ahead of ours, so that it started a run "after" it died.
-    const auto ahead = std::max(nodes_.at(node).load.clock_offset, 0ms);
+    NodeState& state = nodes_.at(node);
+    if (!std::exchange(state.given_up, true)) doubts_.dead[node] = since.value_or(now.wall);
+    const auto ahead = std::max(state.load.clock_offset, 0ms) + clock_error;
+    const auto dead_for = std::clamp<std::chrono::milliseconds>(
+        now.wall - since.value_or(now.wall - orphan_time), 0ms, orphan_time);
     std::size_t lost = 0;
     std::size_t moved = 0;
     for (const RunId& id : runs_of(node)) {
@@ -950,6 +1082,7 @@ void Term::bury(const NodeName& node, std::optional<WallTime> since, std::string
                                     ? fmt::format("{}: {} {}", reason::node_died, node, how)
                                     : fmt::format("{}: {} {} and cannot be asked how the run ended",
                                                   reason::node_died, node, how);
+        haunt(run->second, now.steady + (orphan_time - dead_for));
         end_here(run, RunState::lost, why, now.wall);
         ++lost;
     }

@@ -80,6 +80,9 @@ public:
     /// they are to go through handed_out() and jobs_changed() before the first step.
     std::vector<JobId> begin(const TermStart& found, Moment now);
 
+    /// How far the clocks of the nodes are from each other, as an earlier dispatcher told it.
+    void clocks(const std::vector<NodeLoad>& roster, Moment now);
+
     // What nodes say.
 
     /// `account` is the answer to this connection's TermHello.
@@ -136,13 +139,19 @@ public:
     /// Ends a run that is here, or that its node has given back: it does not start.
     void cancel(const RunId& run, std::string why, Moment now);
 
-    // Doubt: runs that a node should know of, and does not.
+    // Doubt: runs that a node should know of, and does not, and rows whose node died before it
+    // could write what it had said of them.
 
-    const std::set<RunId>& doubtful() const { return doubtful_; }
-    /// The store was read after the nodes that `doubts` are about gave their accounts: a doubtful
-    /// run that is no longer open there has ended; one that is still planned was never received,
-    /// and is handed out again.
-    void resolve_doubts(const TermStart& found, std::set<RunId> doubts, Moment now);
+    struct Doubts {
+        std::set<RunId> runs;
+        std::map<NodeName, WallTime> dead;  ///< since when
+    };
+    const Doubts& doubts() const { return doubts_; }
+    bool has_doubts() const { return !doubts_.runs.empty() || !doubts_.dead.empty(); }
+    /// The store was read after `doubts` arose: a doubtful run that is no longer open there has
+    /// ended; one that is still planned was never received, and is handed out again. Open rows of
+    /// dead nodes that nobody stands for end as lost.
+    void resolve_doubts(const TermStart& found, Doubts doubts, Moment now);
 
     // The pipeline.
 
@@ -184,6 +193,12 @@ private:
         /// which a new dispatcher sets anew for the next node.
         WallTime start_from{};
         bool running_in_store = false;
+        bool superseded = false;  ///< its next attempt exists
+    };
+    /// A node that died, and until when its commands may take to die, too.
+    struct Haunted {
+        NodeName node;
+        SteadyTime until{};
     };
     /// How a node's clock agrees with this dispatcher's.
     enum class ClockState : std::uint8_t {
@@ -196,6 +211,7 @@ private:
         bool connected = false;
         bool passing = true;
         bool draining = false;
+        bool given_up = false;  ///< buried, and not heard of since
         std::uint64_t incarnation = 0;
         WallTime process_started{};
         SteadyTime heard{};
@@ -216,6 +232,11 @@ private:
     WallTime oldest_fire(const Job& job, WallTime now) const;
     Planner::LateRule late_rule(const Job& job, WallTime now) const;
     void plan_gaps(Moment now);
+    void plan_gap(const Job& job, const Planner::Gap& gap, std::string_view why_not, Moment now);
+    void plan_old_versions(const std::vector<Revision>& changes, Moment now);
+    void plan_old_version(const PlannedJob& old, WallTime from, WallTime to, Moment now);
+    void haunt(const OpenRunState& run, SteadyTime until);
+    const NodeName* haunted_by(JobId job, SteadyTime now);
     void deliver_again(const RunId& id, Moment now);
     bool at_limit(const Job& job);
     void report_end(const RunReport& end);
@@ -225,6 +246,7 @@ private:
     Runs::iterator open(OpenRunState run);
     void place(Runs::iterator run, Moment now);
     void place_at_home(Runs::iterator run, const std::set<NodeName>& homes, Moment now);
+    void wait_or_skip(Runs::iterator run, std::string why, Moment now);
     void put_on(Runs::iterator run, const NodeName& node, Moment now);
     std::set<NodeName> homes_of(JobId job) const;
     bool another_waits(const RunId& id) const;
@@ -241,6 +263,8 @@ private:
     std::vector<RunId> runs_of(const NodeName& node) const;
     void bury(const NodeName& node, std::optional<WallTime> since, std::string_view how,
               Moment now);
+    void end_orphans(const TermStart& found, const std::map<NodeName, WallTime>& dead,
+                     WallTime now);
     std::string why_changed(JobId job) const;
     bool fits(const RunOrder& order) const;
     bool runs_whatever_the_schedule(const RunId& id) const;
@@ -256,6 +280,7 @@ private:
 
     Runs runs_;
     std::unordered_map<JobId, std::set<RunId>> runs_of_job_;
+    std::unordered_map<JobId, Haunted> haunted_;  ///< jobs with a limit
     std::map<NodeName, NodeState> nodes_;
     std::uint64_t turns_ = 0;
 
@@ -263,7 +288,7 @@ private:
     std::map<WallTime, std::unordered_set<RunId>> ended_lately_;
     /// Given back because its job changed; becomes `revoked` unless the job still fires then.
     std::map<RunId, OpenRunState> taken_back_;
-    std::set<RunId> doubtful_;
+    Doubts doubts_;
     std::set<RunId> unplaced_;  ///< to be placed in the next step
     /// Ended in a way that at_least_once does not take for an end.
     std::set<RunId> undelivered_;

@@ -238,8 +238,9 @@ private:
     {
         const auto connect = [this](NodeName node) { return connect_to(std::move(node)); };
         const auto lost = [this](const NodeName& node) { return agent_.lost_dispatcher(node); };
+        const auto roster = [this] { return agent_.roster(); };
         return Dispatcher::Parts{clock_,  *coordinator_, plan_store_, api_store_,
-                                 connect, lost,          *metrics_};
+                                 connect, lost,          roster,      *metrics_};
     }
 
     ApiContext api_context()

@@ -120,6 +120,7 @@ struct LogPage {
 struct OpenRun {
     PlannedRun planned;
     Epoch epoch = 0;
+    bool superseded = false;  ///< the same fire's next attempt has a row, too
 };
 
 /// What a new dispatcher finds.
@@ -133,6 +134,9 @@ struct TermStart {
     /// run_num of every job that has a run_limit, as it belongs to open_runs.
     std::vector<std::pair<JobId, std::int64_t>> run_numbers;
     StepId last_step;  ///< the newest step that is stored; none = {0, 0}
+    /// Changes of jobs that are effective from later than planned_through, in the order they were
+    /// made: until then the jobs were what they were before, and nobody planned that.
+    std::vector<Revision> changes;
 };
 
 /// One session with the database. Calls block; one call at a time, from any thread.

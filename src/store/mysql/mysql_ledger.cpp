@@ -1,3 +1,4 @@
+#include "store/mysql/history_rows.hpp"
 #include "store/mysql/ledger_rows.hpp"
 #include "store/mysql/mysql_rows.hpp"
 #include "store/mysql/mysql_store.hpp"
@@ -42,9 +43,10 @@ std::vector<OpenRun> read_open_runs(MysqlConnection& connection)
     std::vector<OpenRun> open;
     MysqlRows rows = connection.query(
         "SELECT cron_id, scheduled_at, attempt, state, reason, run_server, dispatch_time, fires,"
-        " gap_end, epoch, requested_by FROM log WHERE state IN ('planned', 'running') AND "
-        "scheduled_at IS NOT "
-        "NULL"
+        " gap_end, epoch, requested_by,"
+        " EXISTS (SELECT 1 FROM log AS next WHERE next.cron_id = log.cron_id"
+        " AND next.scheduled_at = log.scheduled_at AND next.attempt = log.attempt + 1)"
+        " FROM log WHERE state IN ('planned', 'running') AND scheduled_at IS NOT NULL"
         " ORDER BY id");
     while (rows.next()) {
         OpenRun run;
@@ -57,6 +59,7 @@ std::vector<OpenRun> read_open_runs(MysqlConnection& connection)
         run.planned.gap_end = from_unix_millis(rows.integer(8));
         run.epoch = rows.natural(9);
         run.planned.requested_by = rows.text(10);
+        run.superseded = rows.integer(11) != 0;
         open.push_back(std::move(run));
     }
     return open;
@@ -269,6 +272,12 @@ TermStart MysqlStore::begin_term(Epoch epoch, const NodeName& dispatcher)
         start.open_runs = read_open_runs(connection);
         if (start.planned_through) {
             start.ended_lately = read_ended_lately(connection, *start.planned_through - lately);
+            // Of the newest ones: there is no index by time.
+            start.changes = read_revisions(
+                connection,
+                fmt::format("WHERE id > (SELECT COALESCE(MAX(id), 0) - 10000 FROM cron_revision)"
+                            " AND effective_from > {} ORDER BY id",
+                            to_unix_millis(*start.planned_through)));
         }
         start.run_numbers = read_run_numbers(connection);
         snapshot.commit({});

@@ -198,7 +198,10 @@ std::vector<OpenRun> read_open_runs(SqliteConnection& connection)
     std::vector<OpenRun> open;
     SqliteStatement& rows = connection.cached(
         "SELECT cron_id, scheduled_at, attempt, state, reason, run_server, dispatch_time, fires,"
-        " gap_end, epoch, requested_by FROM log WHERE state IN ('planned', 'running')"
+        " gap_end, epoch, requested_by,"
+        " EXISTS (SELECT 1 FROM log AS next WHERE next.cron_id = log.cron_id"
+        " AND next.scheduled_at = log.scheduled_at AND next.attempt = log.attempt + 1)"
+        " FROM log WHERE state IN ('planned', 'running')"
         " AND scheduled_at IS NOT NULL ORDER BY id");
     while (rows.next()) {
         OpenRun run;
@@ -211,6 +214,7 @@ std::vector<OpenRun> read_open_runs(SqliteConnection& connection)
         run.planned.fires = rows.integer(7);
         run.planned.gap_end = from_unix_millis(rows.integer(8));
         run.planned.requested_by = rows.text(10);
+        run.superseded = rows.integer(11) != 0;
         run.epoch = rows.natural(9);
         open.push_back(std::move(run));
     }
@@ -239,8 +243,8 @@ std::vector<RunId> read_ended_lately(SqliteConnection& connection, WallTime sinc
 TermStart read_term(SqliteConnection& connection)
 {
     TermStart start;
-    SqliteStatement& term = connection.cached(
-        "SELECT planned_through, step_epoch, step_number FROM term WHERE id = 1");
+    SqliteStatement& term =
+        connection.cached("SELECT planned_through, step_epoch, step_number FROM term WHERE id = 1");
     if (term.next()) {
         start.planned_through = time_or_null(term, 0);
         start.last_step = {term.natural(1), term.natural(2)};
@@ -249,6 +253,14 @@ TermStart read_term(SqliteConnection& connection)
     start.open_runs = read_open_runs(connection);
     if (start.planned_through) {
         start.ended_lately = read_ended_lately(connection, *start.planned_through - lately);
+        SqliteStatement& changes =
+            connection
+                .cached(select_revisions(
+                    "WHERE id > (SELECT COALESCE(MAX(id), 0) - 10000 FROM cron_revision)"
+                    " AND effective_from > ? ORDER BY id"))
+                .bind(to_unix_millis(*start.planned_through));
+        start.changes = read_revisions(changes);
+        changes.reset();
     }
     SqliteStatement& numbers = connection.cached(
         "SELECT id, run_num FROM cron JOIN cron_counter ON cron_id = id WHERE run_limit > 0");

@@ -654,16 +654,46 @@ TEST_F(TermTest, ARunThatItsNodeForgotIsLookedUpInTheStore)
     report(alpha, fire(1, 1s), RunState::running);
     term_->disconnected(alpha, false, now_);
     connect(alpha);  // knows nothing of both
-    EXPECT_THAT(term_->doubtful(), ElementsAre(fire(1, 1s), fire(1, 2s)));
+    EXPECT_THAT(term_->doubts().runs, ElementsAre(fire(1, 1s), fire(1, 2s)));
     OpenRun planned;
     planned.planned.id = fire(1, 2s);
     TermStart found;
     found.open_runs = {planned};
-    term_->resolve_doubts(found, term_->doubtful(), now_);
+    term_->resolve_doubts(found, term_->doubts(), now_);
     EXPECT_EQ(term_->open_runs(), 1U);  // the first has ended
     const PlanStep again = step();
     ASSERT_THAT(again.moved, SizeIs(1));
     EXPECT_EQ(again.moved[0].id, fire(1, 2s));
+}
+
+TEST_F(TermTest, ARunWhoseEndItsNodeTookToItsGraveIsLost)
+{
+    add(every_second(1));
+    begin();
+    connect(alpha);
+    connect(beta);
+    step();
+    at(1100ms);
+    report(alpha, fire(1, 1s), RunState::success);  // and the store was to hear of it soon
+    term_->disconnected(alpha, true, now_);
+    EXPECT_FALSE(term_->has_doubts());
+    term_->proven_dead(alpha, now_.wall, now_);
+    ASSERT_TRUE(term_->has_doubts());
+    TermStart found;
+    OpenRun row;
+    row.planned.id = fire(1, 1s);
+    row.planned.run_server = alpha;
+    found.open_runs.push_back(row);
+    row.planned.id = fire(1, 2s);  // goes to another node
+    found.open_runs.push_back(row);
+    term_->resolve_doubts(found, term_->doubts(), now_);
+    EXPECT_FALSE(term_->has_doubts());
+    const PlanStep after = step();
+    ASSERT_THAT(after.ended, SizeIs(1));
+    EXPECT_EQ(after.ended[0].id, fire(1, 1s));
+    EXPECT_EQ(after.ended[0].state, RunState::lost);
+    term_->proven_dead(alpha, now_.wall, now_);  // still dead: nothing new to look up
+    EXPECT_FALSE(term_->has_doubts());
 }
 
 TEST_F(TermTest, TakeOverRevisesJobsThatChangedLately)
@@ -899,7 +929,7 @@ TEST_F(TermTest, RunsOfAJobThatGotALimitAreCountedWhereverTheyAre)
     const PlanStep both = step();
     ASSERT_FALSE(both.runs.empty());
     EXPECT_EQ(both.runs[0].state, RunState::skipped);
-    EXPECT_THAT(both.runs[0].reason, StartsWith("mutex: runs from before the job had a limit"));
+    EXPECT_THAT(both.runs[0].reason, StartsWith("mutex: runs of this job are open on "));
     report(alpha, on_alpha, RunState::success);
     at(3s);
     connect(alpha);
@@ -907,6 +937,134 @@ TEST_F(TermTest, RunsOfAJobThatGotALimitAreCountedWhereverTheyAre)
     step();
     ASSERT_FALSE(orders_.empty());
     EXPECT_EQ(orders_[0].first, beta);
+}
+
+TEST_F(TermTest, ALimitedJobWaitsUntilTheCommandsOfADeadNodeAreGoneToo)
+{
+    Job mutex = every_second(1);
+    mutex.is_mutex = true;
+    add(mutex);
+    begin();
+    connect(alpha);
+    connect(beta);
+    step();
+    const NodeName home = orders_[0].first;
+    const NodeName other = home == alpha ? beta : alpha;
+    report(home, fire(1, 1s), RunState::running);
+    at(1500ms);
+    connect(other);
+    term_->disconnected(home, true, now_);
+    term_->proven_dead(home, now_.wall, now_);
+    at(2s);
+    connect(other);
+    PlanStep next = step();
+    ASSERT_FALSE(next.runs.empty());
+    EXPECT_EQ(next.runs[0].state, RunState::skipped);
+    EXPECT_THAT(next.runs[0].reason, StartsWith("owner-unreachable: " + home + " has just died"));
+    at(3500ms);
+    connect(other);
+    next = step();
+    ASSERT_FALSE(orders_.empty());
+    EXPECT_EQ(orders_[0].first, other);
+}
+
+TEST_F(TermTest, ARunThatWasInDoubtAndGoesElsewhereIsNoLongerInDoubt)
+{
+    add(every_second(1));
+    begin();
+    connect(alpha);
+    step();
+    term_->disconnected(alpha, false, now_);
+    connect(alpha);
+    ASSERT_TRUE(term_->has_doubts());
+    const std::vector<RunId> given_back{fire(1, 1s), fire(1, 2s)};
+    term_->evacuated(alpha, given_back);
+    EXPECT_FALSE(term_->has_doubts());
+}
+
+TEST_F(TermTest, AnUpdateDoesNotTakeBackWhatWasDueBefore)
+{
+    add(every_second(1));
+    begin();
+    connect(alpha);
+    step();
+    at(1500ms);
+    Job noon = every_second(1);
+    noon.cron_set = "0 0 12 * * *";
+    noon.command = "echo new";
+    noon.effective_from = now_.wall;
+    add(noon);
+    const std::vector<JobId> jobs{1};
+    const std::vector<RunId> given_back{fire(1, 1s), fire(1, 2s)};
+    term_->jobs_changed(jobs, given_back, now_);
+    const PlanStep after = step();
+    ASSERT_THAT(after.ended, SizeIs(1));
+    EXPECT_EQ(after.ended[0].id, fire(1, 2s));
+    EXPECT_EQ(after.ended[0].state, RunState::revoked);
+    ASSERT_THAT(orders_, SizeIs(1));
+    EXPECT_EQ(orders_[0].second.id, fire(1, 1s));
+    EXPECT_EQ(orders_[0].second.command, "echo new");
+}
+
+// What a job was before it was changed while nobody planned.
+
+/// The job fired each second until 5 s before midnight; the plan ended 10 s before it.
+class OldVersionTest : public TermTest {
+protected:
+    std::string planned(std::optional<Job> today)
+    {
+        Revision change;
+        change.job = 1;
+        change.effective_from = midnight - 5s;
+        change.before = every_second(1);
+        change.before->cron_set = "*/2 * * * * *";
+        if (today) {
+            today->cron_set = "0 0 12 * * *";
+            today->effective_from = change.effective_from;
+            change.after = *today;
+            add(*today);
+        }
+        TermStart found;
+        found.planned_through = midnight - 10s;
+        found.changes.push_back(change);
+        begin(found);
+        connect(alpha);
+        std::string text;
+        for (const PlannedRun& row : step().runs) {
+            text += fmt::format("{}{}+{} ", row.state == RunState::skipped ? "skipped" : "",
+                                (row.id.scheduled_at - midnight) / 1s, row.fires);
+            reason_ = row.reason;
+        }
+        return text;
+    }
+    std::string reason_;
+};
+
+TEST_F(OldVersionTest, RunsLate)
+{
+    EXPECT_EQ(planned(every_second(1)), "-8+1 -6+1 ");
+}
+
+TEST_F(OldVersionTest, IsARowWhenTheJobWasStoppedOrDeleted)
+{
+    Job stopped = every_second(1);
+    stopped.stop = true;
+    EXPECT_EQ(planned(stopped), "skipped-8+2 ");
+    EXPECT_EQ(reason_,
+              "misfire: 2 fire(s) fell due while nobody could plan; the job was stopped meanwhile");
+}
+
+TEST_F(OldVersionTest, IsARowWhenTheJobIsGone)
+{
+    EXPECT_EQ(planned(std::nullopt), "skipped-8+2 ");
+    EXPECT_THAT(reason_, HasSubstr("deleted"));
+}
+
+TEST_F(OldVersionTest, FollowsTheMisfirePolicy)
+{
+    Job skips = every_second(1);
+    skips.misfire_policy = Misfire::skip;
+    EXPECT_EQ(planned(skips), "skipped-8+2 ");
 }
 
 TEST_F(TermTest, AQueuedFireWaitsForAHomeThatDrains)
@@ -979,6 +1137,36 @@ TEST_F(ClockTest, ANodeWhoseClockIsOffByMoreThanTheLookaheadGetsNoRuns)
         beat(alpha, 5ms);
         EXPECT_TRUE(used().contains(alpha));
         at(0ms);
+    }
+}
+
+TEST_F(ClockTest, WhatADeadNodeMayHaveStartedIsJudgedByItsClock)
+{
+    add(every_second(1));
+    TermStart found;
+    found.planned_through = midnight + 1s;
+    OpenRun row;
+    row.planned.id = fire(1, 1s);
+    row.planned.run_server = beta;
+    row.planned.dispatched_at = midnight - 1s;
+    found.open_runs.push_back(row);
+    for (const auto& [ahead, state] :
+         {std::pair(0ms, RunState::planned), std::pair(100ms, RunState::lost)}) {
+        at(950ms);
+        term_.emplace(7, alpha, settings_, jobs_, now_);
+        NodeLoad self;
+        self.node = alpha;
+        self.clock_offset = 30ms;
+        NodeLoad dead;
+        dead.node = beta;
+        dead.clock_offset = 30ms + ahead;
+        term_->clocks({self, dead}, now_);
+        term_->begin(found, now_);
+        connect(alpha);
+        term_->proven_dead(beta, now_.wall, now_);
+        const PlanStep after = step();
+        EXPECT_EQ(after.ended.size(), state == RunState::lost ? 1U : 0U);
+        EXPECT_EQ(after.moved.size(), state == RunState::lost ? 0U : 1U);
     }
 }
 
@@ -1131,6 +1319,26 @@ TEST_F(DeliveryTest, AFurtherAttemptSurvivesAChangeOfTheSchedule)
     ASSERT_THAT(orders_, SizeIs(1));
     EXPECT_EQ(orders_[0].second.id, second);
     EXPECT_EQ(orders_[0].second.command, "echo new");
+}
+
+TEST_F(DeliveryTest, WhatHasANextAttemptAlreadyGetsNoOther)
+{
+    run_on_alpha(at_least_once());
+    TermStart found;
+    found.planned_through = midnight + 4s;
+    OpenRun first;
+    first.planned.id = fire(1, 1s);
+    first.planned.run_server = alpha;
+    first.planned.state = RunState::running;
+    first.superseded = true;
+    found.open_runs.push_back(first);
+    begin(found);
+    connect(beta);
+    term_->proven_dead(alpha, now_.wall, now_);
+    const PlanStep once = step();
+    ASSERT_THAT(once.ended, SizeIs(1));
+    EXPECT_EQ(once.ended[0].state, RunState::lost);
+    EXPECT_THAT(once.runs, IsEmpty());
 }
 
 TEST_F(DeliveryTest, ANewDispatcherLearnsFromTheStoreWhatMustRunAgain)
