@@ -590,10 +590,12 @@ TEST_F(RecorderJournalTest, ALimitOfZeroMeansThatThereIsNone)
     EXPECT_THAT(stored(), SizeIs(1));
 }
 
+constexpr JournalKind stranger{9};
+
 asio::awaitable<void> append_a_stranger(Life& life, std::atomic<bool>& is_away)
 {
     std::vector<std::string> payload{"a step of the plan"};
-    const auto appended = co_await life.journal().append(JournalKind{9}, std::move(payload));
+    const auto appended = co_await life.journal().append(stranger, std::move(payload));
     EXPECT_TRUE(appended);
     life.recorder().add(report(1, RunState::success, "one"));
     co_await life.until_records(2);
@@ -605,7 +607,7 @@ asio::awaitable<void> append_a_stranger(Life& life, std::atomic<bool>& is_away)
 asio::awaitable<void> find_the_stranger(Life& life)
 {
     co_await life.flush();
-    const auto entries = co_await life.journal().entries(JournalKind{9});
+    const auto entries = co_await life.journal().entries(stranger);
     EXPECT_THAT(entries, SizeIs(1));
 }
 
