@@ -11,8 +11,11 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace peercron {
 
@@ -34,6 +37,15 @@ inline constexpr std::string_view log_columns =
 /// The columns of read_revision().
 inline constexpr std::string_view revision_columns =
     "id, cron_id, effective_from, author, origin, definition_before, definition_after ";
+
+/// The columns of read_past_revision().
+inline constexpr std::string_view past_columns =
+    "id, cron_id, effective_from, author, definition_after ";
+
+/// The columns of read_entry().
+inline constexpr std::string_view entry_columns =
+    "cron_id, scheduled_at, attempt, state, reason, requested_by <> '', dispatch_time, started_at,"
+    " fires, gap_end ";
 
 /// Throws StoreError.
 RunState read_state(std::string_view text);
@@ -94,6 +106,50 @@ Revision read_revision(const Row& row)
     if (!row.is_null(6)) revision.after = read_definition(revision.job, row.text(6));
     return revision;
 }
+
+/// The row of a query for past_columns: a revision as JobPast has it. Throws StoreError for a
+/// definition that it cannot read.
+template <class Row>
+Revision read_past_revision(const Row& row)
+{
+    Revision revision;
+    revision.id = row.integer(0);
+    revision.job = row.integer(1);
+    revision.effective_from = from_unix_millis(row.integer(2));
+    revision.by.who = row.text(3);
+    if (!row.is_null(4)) {
+        Job job = read_definition(revision.job, row.text(4));
+        job.name = {};
+        job.command = {};
+        job.remark = {};
+        revision.after = std::move(job);
+    }
+    return revision;
+}
+
+/// The row of a query for entry_columns. Throws StoreError for a state that is not known.
+template <class Row>
+LedgerEntry read_entry(const Row& row)
+{
+    LedgerEntry entry;
+    entry.id.job = row.integer(0);
+    entry.id.scheduled_at = from_unix_millis(row.integer(1));
+    entry.id.attempt = static_cast<std::int32_t>(row.integer(2));
+    entry.state = read_state(row.text(3));
+    entry.reason = row.text(4);
+    entry.requested = row.integer(5) != 0;
+    entry.dispatched_at = from_unix_seconds(row.integer(6));
+    entry.started_at = time_or_null(row, 7);
+    entry.fires = row.integer(8);
+    entry.gap_end = time_or_null(row, 9);
+    return entry;
+}
+
+/// The pasts that a page of revisions, by job and in the order in which they were made, comes to;
+/// `jobs` are those of the page, by id. When there were `most` of them or more, the last job of
+/// which one was read may have others: it is left for the next page, or, the first, not whole.
+std::vector<JobPast> pasts_of(std::span<const JobId> jobs, std::vector<Revision> revisions,
+                              std::size_t most);
 
 /// The row of a query for log_columns. Throws StoreError for a state that is not known.
 template <class Row>

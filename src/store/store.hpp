@@ -139,6 +139,53 @@ struct TermStart {
     std::vector<Revision> changes;
 };
 
+/// Which time the ledger covers.
+struct LedgerExtent {
+    std::optional<WallTime> first;  ///< when its oldest row was due, to the second; not set: it is
+                                    ///< empty
+    std::optional<WallTime> planned_through;  ///< see TermStart
+};
+
+/// What is known of the past of one job that has, or had, a history or rows in the ledger.
+struct JobPast {
+    JobId job = 0;
+    /// In the order in which they were made, from the one that counted at the moment asked for, or
+    /// the first. Without `before`, and without the texts for people: name, command and remark.
+    std::vector<Revision> revisions;
+    bool whole = true;                    ///< false: there are more than can be kept
+    std::optional<std::int64_t> run_num;  ///< as in JobCounters, now; not set: the job is gone
+};
+/// A page of them, by id.
+struct PastQuery {
+    JobId after = 0;            ///< jobs with a greater id …
+    std::optional<JobId> only;  ///< … or this one
+    WallTime from{};            ///< which revision comes first: the newest effective before it
+    std::size_t limit = 200;
+    std::size_t most_revisions = 5000;  ///< of the page; it may be shorter for their sake
+};
+
+/// A row of the ledger as an audit needs it.
+struct LedgerEntry {
+    RunId id;
+    RunState state = RunState::planned;
+    std::string reason;
+    bool requested = false;    ///< somebody asked for it by hand
+    WallTime dispatched_at{};  ///< to the second; zero when it is not known
+    std::optional<WallTime> started_at;
+    std::int64_t fires = 1;  ///< see PlannedRun
+    std::optional<WallTime> gap_end;
+
+    friend bool operator==(const LedgerEntry&, const LedgerEntry&) = default;
+};
+/// A page of the ledger by job, scheduled time and attempt.
+struct EntryQuery {
+    std::vector<JobId> jobs;     ///< ascending; at most some hundreds
+    WallTime from{};             ///< scheduled_at >= from
+    WallTime to{};               ///< scheduled_at < to
+    std::optional<RunId> after;  ///< rows behind this one; its job is among `jobs`
+    std::size_t limit = 5000;
+};
+
 /// One session with the database. Calls block; one call at a time, from any thread.
 ///
 /// Errors: StoreError, after the session has tried to reconnect. Times are written by the caller's
@@ -206,6 +253,15 @@ public:
     virtual LogPage find_log(const LogQuery& query) = 0;
     virtual std::optional<LogRow> find_log_row(std::int64_t id) = 0;
     virtual std::optional<LogRow> find_log_row(const RunId& run) = 0;
+
+    // The past, in pieces, for an audit. Rows older than the ledger are left out.
+    virtual LedgerExtent ledger_extent() = 0;
+    /// Fewer than `limit` do not mean that it is the last page; an empty one does.
+    virtual std::vector<JobPast> find_pasts(const PastQuery& query) = 0;
+    virtual std::vector<LedgerEntry> find_entries(const EntryQuery& query) = 0;
+    /// The newest row of the job that was planned by its schedule, is not revoked, and was due
+    /// before that moment.
+    virtual std::optional<LedgerEntry> newest_entry_before(JobId job, WallTime time) = 0;
 };
 
 }  // namespace peercron

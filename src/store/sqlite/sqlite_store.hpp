@@ -41,6 +41,11 @@ public:
     std::optional<LogRow> find_log_row(std::int64_t id) override;
     std::optional<LogRow> find_log_row(const RunId& run) override;
 
+    LedgerExtent ledger_extent() override;
+    std::vector<JobPast> find_pasts(const PastQuery& query) override;
+    std::vector<LedgerEntry> find_entries(const EntryQuery& query) override;
+    std::optional<LedgerEntry> newest_entry_before(JobId job, WallTime time) override;
+
 private:
     SqliteSession session_;
 };

@@ -72,6 +72,10 @@ public:
     Epoch newest_epoch() override { return {}; }
     std::optional<LogRow> find_log_row(std::int64_t) override { return {}; }
     std::optional<LogRow> find_log_row(const RunId&) override { return {}; }
+    LedgerExtent ledger_extent() override { return {}; }
+    std::vector<JobPast> find_pasts(const PastQuery&) override { return {}; }
+    std::vector<LedgerEntry> find_entries(const EntryQuery&) override { return {}; }
+    std::optional<LedgerEntry> newest_entry_before(JobId, WallTime) override { return {}; }
 
 private:
     Ledger& ledger_;

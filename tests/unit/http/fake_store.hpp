@@ -26,6 +26,7 @@ struct FakeTables {
     LogQuery log_query;  ///< the last one
 
     std::vector<Revision> revisions;  ///< oldest first
+    std::optional<WallTime> planned_through;
 
     void note(const std::optional<Job>& before, const std::optional<Job>& after, const Edit& edit)
     {
@@ -237,7 +238,72 @@ public:
     std::vector<RunId> undelivered(WallTime) override { unused(); }
     void record(std::span<const RunReport>) override { unused(); }
 
+    LedgerExtent ledger_extent() override
+    {
+        begin();
+        LedgerExtent extent{std::nullopt, tables_.planned_through};
+        for (const LogRow& row : tables_.log) {
+            const WallTime due = row.run.id.scheduled_at;
+            extent.first = std::min(extent.first.value_or(due), due);
+        }
+        return extent;
+    }
+
+    std::vector<JobPast> find_pasts(const PastQuery& query) override
+    {
+        begin();
+        std::map<JobId, JobPast> pasts;
+        for (const Revision& revision : tables_.revisions) {
+            pasts[revision.job].revisions.push_back(revision);
+        }
+        for (const LogRow& row : tables_.log) pasts[row.run.id.job].run_num = 0;
+        std::vector<JobPast> page;
+        for (auto& [id, past] : pasts) {
+            past.job = id;
+            const bool asked = query.only ? id == *query.only : id > query.after;
+            if (asked && page.size() < query.limit) page.push_back(std::move(past));
+        }
+        return page;
+    }
+
+    std::vector<LedgerEntry> find_entries(const EntryQuery& query) override
+    {
+        begin();
+        std::map<RunId, LedgerEntry> entries;
+        for (const LogRow& row : tables_.log) {
+            const RunId& id = row.run.id;
+            const bool asked = std::ranges::count(query.jobs, id.job) > 0 &&
+                               id.scheduled_at >= query.from && id.scheduled_at < query.to &&
+                               (!query.after || id > *query.after);
+            if (asked) entries.emplace(id, entry_of(row));
+        }
+        std::vector<LedgerEntry> page;
+        for (const auto& [id, entry] : entries) {
+            if (page.size() < query.limit) page.push_back(entry);
+        }
+        return page;
+    }
+
+    std::optional<LedgerEntry> newest_entry_before(JobId, WallTime) override
+    {
+        begin();
+        return std::nullopt;
+    }
+
 private:
+    static LedgerEntry entry_of(const LogRow& row)
+    {
+        LedgerEntry entry;
+        entry.id = row.run.id;
+        entry.state = row.run.state;
+        entry.reason = row.run.reason;
+        entry.requested = !row.requested_by.empty();
+        entry.started_at = row.run.started_at;
+        entry.fires = row.fires;
+        entry.gap_end = row.gap_end;
+        return entry;
+    }
+
     void begin()
     {
         if (tables_.before_call) tables_.before_call();

@@ -1,0 +1,155 @@
+#include "audit/audit.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+namespace peercron {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t jobs_per_page = 200;
+constexpr std::size_t rows_per_page = 5000;
+/// Of fires that have no row, in one step: some 10 ms.
+constexpr std::size_t fires_per_step = 50'000;
+
+/// What happens now may not be in the ledger yet.
+constexpr auto settling = 5s;
+/// The dispatcher moves planned-through at least every second; a new one has it within three.
+constexpr auto plan_is_behind = 10s;
+
+}  // namespace
+
+Audit::Audit(AuditRange asked, std::optional<JobId> only, AuditRules rules, WallTime now)
+    : asked_(asked), only_(only), rules_(std::move(rules)), now_(now)
+{
+    report_.asked = asked;
+    report_.judged = AuditRange{asked.from, asked.from};
+}
+
+void Audit::step(Store& store)
+{
+    switch (stage_) {
+        case Stage::begin:
+            begin(store);
+            break;
+        case Stage::pasts:
+            read_pasts(store);
+            break;
+        case Stage::judge:
+            judge(store);
+            break;
+        case Stage::done:
+            break;
+    }
+}
+
+void Audit::begin(Store& store)
+{
+    const LedgerExtent extent = store.ledger_extent();
+    report_.planned_through = extent.planned_through;
+    const WallTime wanted = std::min(asked_.to, now_ - settling);
+    // A fire at planned_through itself is planned.
+    const WallTime planned = extent.planned_through ? *extent.planned_through + 1ms : asked_.from;
+    report_.unplanned = asked_.from < wanted && wanted > planned + plan_is_behind;
+    report_.judged.to = std::min(wanted, planned);
+    if (extent.first) {
+        report_.judged.from = std::max(asked_.from, *extent.first);
+    } else {
+        report_.judged.from = report_.judged.to;
+    }
+    report_.judged.to = std::max(report_.judged.from, report_.judged.to);
+    const bool nothing = report_.judged.from == report_.judged.to;
+    stage_ = nothing ? Stage::done : Stage::pasts;
+}
+
+void Audit::read_pasts(Store& store)
+{
+    PastQuery query;
+    query.after = last_job_;
+    query.only = only_;
+    query.from = report_.judged.from;
+    query.limit = jobs_per_page;
+    const bool last = only_ && last_job_ != 0;
+    std::vector<JobPast> pasts;
+    if (!last) pasts = store.find_pasts(query);
+    if (pasts.empty()) {
+        stage_ = Stage::done;
+        return;
+    }
+    pasts_ = std::move(pasts);
+    past_ = 0;
+    last_job_ = pasts_.back().job;
+    last_row_.reset();
+    more_rows_ = true;
+    stage_ = Stage::judge;
+}
+
+void Audit::read_rows(Store& store)
+{
+    EntryQuery query;
+    for (std::size_t i = past_; i < pasts_.size(); ++i) query.jobs.push_back(pasts_[i].job);
+    query.from = report_.judged.from;
+    query.to = report_.judged.to;
+    query.after = last_row_;
+    query.limit = rows_per_page;
+    // One whose rows are all read already is still judged.
+    if (last_row_) query.jobs.insert(query.jobs.begin(), last_row_->job);
+    std::ranges::sort(query.jobs);
+    const auto repeated = std::ranges::unique(query.jobs);
+    query.jobs.erase(repeated.begin(), repeated.end());
+    rows_ = store.find_entries(query);
+    row_ = 0;
+    more_rows_ = rows_.size() == rows_per_page;
+    if (!rows_.empty()) last_row_ = rows_.back().id;
+}
+
+void Audit::judge(Store& store)
+{
+    if (row_ == rows_.size() && more_rows_) read_rows(store);
+    std::size_t budget = fires_per_step;
+    while (past_ < pasts_.size()) {
+        const bool all = judge_job(store, budget);
+        if (judged_) std::ranges::move(judged_->take_findings(), std::back_inserter(findings_));
+        if (!all) return;
+        judged_.reset();
+        ++past_;
+    }
+    rows_.clear();
+    row_ = 0;
+    stage_ = Stage::pasts;
+}
+
+/// False: it goes on with the next step.
+bool Audit::judge_job(Store& store, std::size_t& budget)
+{
+    const JobId job = pasts_[past_].job;
+    if (!judged_) {
+        if (row_ == rows_.size() && more_rows_) return false;
+        open_job(store);
+    }
+    for (; row_ < rows_.size() && rows_[row_].id.job == job; ++row_) {
+        if (!judged_->pass(rows_[row_].id.scheduled_at, budget)) return false;
+        judged_->take(rows_[row_]);
+    }
+    if (row_ == rows_.size() && more_rows_) return false;
+    if (!judged_->pass(report_.judged.to, budget)) return false;
+    judged_->finish();
+    return true;
+}
+
+void Audit::open_job(Store& store)
+{
+    const JobPast& past = pasts_[past_];
+    JobAudit audit(past, rules_, report_.judged, now_, report_);
+    const bool has_row = row_ < rows_.size() && rows_[row_].id.job == past.job;
+    const auto due = audit.next_due();
+    if (due && (!has_row || rows_[row_].id.scheduled_at > *due)) {
+        const auto before = store.newest_entry_before(past.job, report_.judged.from);
+        if (before && before->gap_end) audit.cover(*before->gap_end);
+    }
+    judged_.emplace(std::move(audit));
+}
+
+}  // namespace peercron

@@ -1,0 +1,67 @@
+#pragma once
+
+#include "audit/finding.hpp"
+#include "audit/job_audit.hpp"
+#include "store/store.hpp"
+
+#include <cstddef>
+#include <optional>
+#include <vector>
+
+namespace peercron {
+
+/// Recomputes from the histories of the jobs which fires were due, and compares with the ledger.
+///
+/// Works in steps, so that whoever carries it out decides about pace and place: each one reads at
+/// most a page from the store and judges a bounded number of fires. What it keeps is a page,
+/// however long the time and however many the jobs.
+///
+/// What is judged ends where the plan does and some seconds before `now`, and begins with the
+/// ledger's oldest row.
+class Audit {
+public:
+    /// @param only of this job alone.
+    Audit(AuditRange asked, std::optional<JobId> only, AuditRules rules, WallTime now);
+
+    /// Blocks. Throws StoreError; the step may then be tried again.
+    void step(Store& store);
+
+    bool done() const { return stage_ == Stage::done; }
+
+    /// What was found since the last call, by job and, roughly, time. A list of one step has no
+    /// bound of its own but that of the rows and fires of a step.
+    std::vector<Finding> take_findings() { return std::exchange(findings_, {}); }
+
+    /// Whole when done().
+    const AuditReport& report() const { return report_; }
+
+private:
+    enum class Stage : std::uint8_t { begin, pasts, judge, done };
+
+    void begin(Store& store);
+    void read_pasts(Store& store);
+    void read_rows(Store& store);
+    void judge(Store& store);
+    bool judge_job(Store& store, std::size_t& budget);
+    void open_job(Store& store);
+
+    const AuditRange asked_;
+    const std::optional<JobId> only_;
+    const AuditRules rules_;
+    const WallTime now_;
+
+    Stage stage_ = Stage::begin;
+    AuditReport report_;
+    std::vector<Finding> findings_;
+
+    JobId last_job_ = 0;
+    std::vector<JobPast> pasts_;
+    std::size_t past_ = 0;            ///< the job that is judged
+    std::optional<JobAudit> judged_;  ///< its audit, once it has begun
+    std::vector<LedgerEntry> rows_;
+    std::size_t row_ = 0;
+    std::optional<RunId> last_row_;
+    bool more_rows_ = false;  ///< of the jobs of this page
+};
+
+}  // namespace peercron

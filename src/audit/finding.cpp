@@ -1,0 +1,19 @@
+#include "audit/finding.hpp"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+
+namespace peercron {
+
+std::string to_string(const Finding& finding)
+{
+    return fmt::format("{}: {}: {}", to_string(finding.run), to_string(finding.kind), finding.what);
+}
+
+bool AuditReport::clean() const
+{
+    return !unplanned && std::ranges::all_of(found, [](std::int64_t count) { return count == 0; });
+}
+
+}  // namespace peercron

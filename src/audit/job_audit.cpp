@@ -1,0 +1,348 @@
+#include "audit/job_audit.hpp"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+namespace peercron {
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+/// The row of a gap that counts so many fires may stand for more: the dispatcher counts no further
+/// (`most_counted` in dispatch/term.cpp).
+constexpr std::int64_t most_counted = 100'000;
+
+/// Reasons are told apart up to this many; nobody reads more.
+constexpr std::size_t most_outcomes = 200;
+
+bool is_whole_second(WallTime time)
+{
+    return time.time_since_epoch() % 1s == 0ms;
+}
+
+/// Whether its command was started, as far as is known.
+bool has_started(const LedgerEntry& row)
+{
+    switch (row.state) {
+        case RunState::running:
+        case RunState::success:
+        case RunState::failed:
+        case RunState::timeout:
+        case RunState::fenced:
+            return true;
+        case RunState::killed:
+        case RunState::lost:
+        case RunState::planned:
+        case RunState::skipped:
+        case RunState::revoked:
+            break;
+    }
+    return row.started_at.has_value();
+}
+
+std::string in_seconds(milliseconds time)
+{
+    const double count = static_cast<double>(time.count()) / 1000.0;
+    return time < 10s ? fmt::format("{:.2f} s", count) : fmt::format("{:.0f} s", count);
+}
+
+}  // namespace
+
+JobAudit::JobAudit(const JobPast& past, const AuditRules& rules, const AuditRange& range,
+                   WallTime now, AuditReport& report)
+    : rules_(rules),
+      range_(range),
+      now_(now),
+      report_(report),
+      job_(past.job),
+      run_num_(past.run_num)
+{
+    if (!past.whole) return;
+    versions_.reserve(past.revisions.size());
+    for (const Revision& revision : past.revisions) {
+        Version version;
+        version.begin = revision.effective_from;
+        // Made later, but by a clock that is behind.
+        if (!versions_.empty()) version.begin = std::max(version.begin, versions_.back().begin);
+        version.end = WallTime::max();
+        version.by_hand = revision.by.who.empty();
+        if (!versions_.empty()) versions_.back().end = version.begin;
+        if (revision.after) {
+            const Job& job = *revision.after;
+            version.exists = true;
+            version.window = Window{job.start_time, job.end_time};
+            version.delivery = job.delivery;
+            version.may_wait = job.overlap == Overlap::queue || job.overlap == Overlap::replace;
+            version.timeout = job.timeout;
+            version.run_limit = job.run_limit;
+            const std::string& zone = job.time_zone.empty() ? rules.default_zone : job.time_zone;
+            auto schedule = Schedule::make(job.cron_set, zone, job_);
+            if (schedule && !job.stop) version.schedule = *schedule;
+        }
+        versions_.push_back(std::move(version));
+    }
+    find_next_due(range.from - 1ms);
+}
+
+bool JobAudit::pass(WallTime until, std::size_t& budget)
+{
+    if (group_ && group_->at < until) close_group();
+    while (next_due_ && *next_due_ < until) {
+        if (budget == 0) return false;
+        --budget;
+        const WallTime fire = *next_due_;
+        judge_absent(fire);
+        find_next_due(fire);
+    }
+    return true;
+}
+
+void JobAudit::take(const LedgerEntry& row)
+{
+    ++report_.rows;
+    count_outcome(row);
+    const bool runs_once_more = row.state != RunState::revoked && !has_run(row.state);
+    if (row.id.attempt == 1 && runs_once_more) ++not_run_;
+    if (group_ && group_->at != row.id.scheduled_at) close_group();
+    if (row.requested) {
+        ++report_.requested;
+        judge_row(row);
+        return;
+    }
+    if (!group_) {
+        group_.emplace();
+        group_->at = row.id.scheduled_at;
+        group_->due = next_due_ == row.id.scheduled_at;
+        if (group_->due) find_next_due(row.id.scheduled_at);
+    }
+    group_->newest = row;
+    if (row.state != RunState::revoked) ++group_->standing;
+    if (has_started(row)) {
+        ++group_->started;
+        group_->last_start = row.started_at.value_or(row.id.scheduled_at);
+    }
+    judge_row(row);
+}
+
+void JobAudit::finish()
+{
+    close_group();
+    // Nobody knows when a job that was deleted by hand really was: somebody noticed it later.
+    const bool deleted_by_hand =
+        !versions_.empty() && versions_.back().by_hand && !versions_.back().exists;
+    if (missing_ && deleted_by_hand) {
+        report_.found[static_cast<std::size_t>(FindingKind::missing)] -= missing_->fires;
+        report_.due -= missing_->fires;
+        report_.unjudged_fires += missing_->fires;
+        missing_.reset();
+    }
+    flush_missing();
+    if (!versions_.empty()) {
+        ++report_.jobs;
+    } else if (last_standing_) {
+        ++report_.unknown_jobs;
+    }
+}
+
+void JobAudit::find_next_due(WallTime after)
+{
+    next_due_.reset();
+    for (; version_ < versions_.size(); ++version_) {
+        const Version& version = versions_[version_];
+        if (version.begin >= range_.to) return;
+        if (version.end <= after || !version.schedule) continue;
+        const auto from = std::chrono::floor<seconds>(std::max(after, version.begin));
+        const auto fire = version.schedule->next_in_window(from, version.window);
+        if (!fire || WallTime(*fire) > version.end) continue;
+        if (WallTime(*fire) < range_.to) next_due_ = WallTime(*fire);
+        return;
+    }
+}
+
+/// A fire was due and has no row of its own.
+void JobAudit::judge_absent(WallTime fire)
+{
+    if (fire <= covered_through_) {
+        ++report_.due;
+        return;
+    }
+    if (uncounted_ || near_change(fire) || may_be_at_limit(fire)) {
+        ++report_.unjudged_fires;
+        return;
+    }
+    ++report_.due;
+    add_missing(fire);
+}
+
+/// What a row says about itself.
+void JobAudit::judge_row(const LedgerEntry& row)
+{
+    if (!is_final(row.state) && is_due_at_end(row)) {
+        add(FindingKind::never_ended, row,
+            fmt::format("still {} {} after its time", to_string(row.state),
+                        in_seconds(now_ - row.id.scheduled_at)));
+    }
+    if (row.requested || row.id.attempt != 1 || !row.started_at) return;
+    const milliseconds late = *row.started_at - row.id.scheduled_at;
+    if (late > rules_.late && !may_wait(row.id.scheduled_at)) {
+        add(FindingKind::late, row, fmt::format("started {} late", in_seconds(late)));
+    }
+}
+
+void JobAudit::close_group()
+{
+    if (!group_) return;
+    const Group group = *std::exchange(group_, std::nullopt);
+    if (group.standing > 0) {
+        uncounted_ = false;
+        flush_missing();
+    }
+    judge_group(group);
+    if (group.standing == 0) return;
+    last_standing_ = group.at;
+    const LedgerEntry& row = *group.newest;
+    if (row.gap_end && row.fires > 1) {
+        covered_through_ = std::max(covered_through_, *row.gap_end);
+        uncounted_ = row.fires >= most_counted;
+    }
+}
+
+void JobAudit::judge_group(const Group& group)
+{
+    if (group.standing == 0) {
+        if (group.due) judge_absent(group.at);
+        return;
+    }
+    const LedgerEntry& row = *group.newest;
+    if (group.started > 1 && group.last_start && !may_start_again(group.at, *group.last_start)) {
+        add(FindingKind::doubled, row,
+            fmt::format("{} attempts started, of a job that runs at most once", group.started));
+    }
+    if (group.due) {
+        ++report_.due;
+        if (group.at <= covered_through_ && !near_change(group.at)) {
+            add(FindingKind::doubled, row, "it is in the row of a gap before it as well");
+        }
+        return;
+    }
+    const bool known = !versions_.empty() && group.at > versions_.front().begin;
+    if (!known || near_change(group.at)) {
+        ++report_.unjudged_rows;
+        return;
+    }
+    const bool same_second = last_standing_ && std::chrono::floor<seconds>(*last_standing_) ==
+                                                   std::chrono::floor<seconds>(group.at);
+    if (same_second && !is_whole_second(group.at)) {
+        add(FindingKind::doubled, row, "there is another row of the same second");
+        return;
+    }
+    add(FindingKind::extra, row, "its job was not due then");
+}
+
+const JobAudit::Version* JobAudit::version_at(WallTime fire) const
+{
+    const auto later = std::ranges::lower_bound(versions_, fire, {}, &Version::begin);
+    return later == versions_.begin() ? nullptr : &*std::prev(later);
+}
+
+bool JobAudit::near_change(WallTime time) const
+{
+    const milliseconds reach = std::max(rules_.change, rules_.change_by_hand);
+    auto version = std::ranges::lower_bound(versions_, time - reach, {}, &Version::begin);
+    for (; version != versions_.end() && version->begin <= time + reach; ++version) {
+        const milliseconds near = version->by_hand ? rules_.change_by_hand : rules_.change;
+        if (std::chrono::abs(version->begin - time) <= near) return true;
+    }
+    return false;
+}
+
+/// The dispatcher plans no fire while as many runs have ended and are under way as the limit says.
+/// run_num only grows, and what is under way is among the rows.
+bool JobAudit::may_be_at_limit(WallTime fire) const
+{
+    const Version* const version = version_at(fire);
+    if (version == nullptr || version->run_limit == 0) return false;
+    return !run_num_ || *run_num_ + not_run_ >= version->run_limit;
+}
+
+bool JobAudit::may_wait(WallTime fire) const
+{
+    return std::ranges::any_of(versions_, [&](const Version& version) {
+        return version.may_wait && version.begin < fire + rules_.change &&
+               version.end >= fire - rules_.change;
+    });
+}
+
+/// A run that is lost runs again as its job wants it then, not as it did when it was due.
+bool JobAudit::may_start_again(WallTime fire, WallTime start) const
+{
+    if (versions_.empty()) return true;
+    return std::ranges::any_of(versions_, [&](const Version& version) {
+        return version.delivery == Delivery::at_least_once &&
+               version.begin < start + rules_.change && version.end >= fire - rules_.change;
+    });
+}
+
+/// Whether an open row should have ended.
+bool JobAudit::is_due_at_end(const LedgerEntry& row) const
+{
+    const WallTime fire = row.id.scheduled_at;
+    const WallTime could_start = std::max(fire, row.dispatched_at);
+    if (row.state == RunState::planned) {
+        return now_ - could_start > rules_.settle && !may_wait(fire);
+    }
+    const Version* const version = version_at(fire);
+    if (version == nullptr || version->timeout == 0s || near_change(fire)) return false;
+    return now_ - row.started_at.value_or(could_start) > version->timeout + rules_.settle;
+}
+
+void JobAudit::add_missing(WallTime fire)
+{
+    ++report_.found[static_cast<std::size_t>(FindingKind::missing)];
+    if (!missing_) {
+        missing_.emplace();
+        missing_->run = RunId{job_, fire, 1};
+        missing_->fires = 0;
+    }
+    ++missing_->fires;
+    missing_->until = fire;
+}
+
+void JobAudit::flush_missing()
+{
+    if (!missing_) return;
+    missing_->what = missing_->fires == 1
+                         ? std::string("it was due and has no row")
+                         : fmt::format("{} fires were due and have no rows", missing_->fires);
+    findings_.push_back(*std::exchange(missing_, std::nullopt));
+}
+
+void JobAudit::add(FindingKind kind, const LedgerEntry& row, std::string what)
+{
+    ++report_.found[static_cast<std::size_t>(kind)];
+    Finding finding;
+    finding.kind = kind;
+    finding.run = row.id;
+    finding.until = row.id.scheduled_at;
+    finding.state = row.state;
+    finding.started_at = row.started_at;
+    finding.what = std::move(what);
+    findings_.push_back(std::move(finding));
+}
+
+void JobAudit::count_outcome(const LedgerEntry& row)
+{
+    constexpr std::string_view others = "(others)";
+    std::pair<RunState, std::string> outcome(row.state, row.reason.substr(0, row.reason.find(':')));
+    if (report_.outcomes.size() >= most_outcomes && !report_.outcomes.contains(outcome)) {
+        outcome.second = others;
+    }
+    report_.outcomes[std::move(outcome)] += row.fires;
+}
+
+}  // namespace peercron

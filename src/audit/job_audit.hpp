@@ -1,0 +1,127 @@
+#pragma once
+
+#include "audit/finding.hpp"
+#include "base/clock.hpp"
+#include "schedule/schedule.hpp"
+#include "store/store.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace peercron {
+
+/// What an audit lets pass.
+struct AuditRules {
+    std::string default_zone = "UTC";      ///< of jobs without one; the dispatcher's
+    std::chrono::milliseconds late{3000};  ///< a fire that starts later than that is late
+
+    /// How far from a change of its job a fire may be, of the old version or the new one, or of
+    /// neither: the change takes so long to reach the dispatcher, by clocks that differ. The
+    /// dispatcher goes back as far (`change_reach` in dispatch/term.cpp).
+    std::chrono::milliseconds change{5000};
+    /// The same of a change in the database itself, which is noticed by polling.
+    std::chrono::milliseconds change_by_hand{60'000};
+
+    /// How long after it could have started or ended a row may wait for saying so.
+    std::chrono::milliseconds settle{60'000};
+};
+
+/// The audit of one job: walks the fires that its versions made due in step with its rows, both in
+/// order of time. Pure; what it keeps does not grow with the time or the rows.
+///
+/// Revision i says what is due in (effective i, effective i+1], as Edit has it, and what is due
+/// then is what Schedule says, as for the dispatcher. A row accounts for its fire whatever its
+/// state is, unless it is revoked; the row of a gap does so for all fires up to its end.
+///
+/// Not judged, but counted: what is before the first known version; missing and extra fires near
+/// a change; missing fires of a job whose limit of runs may have been reached.
+class JobAudit {
+public:
+    /// @param range what is judged: fires and rows.
+    /// @param now rows that are open then, and should not be, never ended.
+    /// @param report is added to, and with `rules` must outlive this.
+    JobAudit(const JobPast& past, const AuditRules& rules, const AuditRange& range, WallTime now,
+             AuditReport& report);
+
+    /// The next fire that was due and has not been passed.
+    std::optional<WallTime> next_due() const { return next_due_; }
+
+    /// Fires up to there are accounted for by a gap that began before the range.
+    void cover(WallTime through) { covered_through_ = std::max(covered_through_, through); }
+
+    /// Judges the fires before `until`, of which there is no row that was not taken; one fire takes
+    /// one off `budget`. False: the budget is spent, and there are more.
+    bool pass(WallTime until, std::size_t& budget);
+
+    /// The next row of the job by time and attempt; the fires before it have been passed.
+    void take(const LedgerEntry& row);
+
+    /// All fires have been passed, and all rows taken.
+    void finish();
+
+    /// What was found since the last call.
+    std::vector<Finding> take_findings() { return std::exchange(findings_, {}); }
+
+private:
+    struct Version {
+        WallTime begin;  ///< fires later than this …
+        WallTime end;    ///< … up to this one
+        bool by_hand = false;
+        bool exists = false;
+        std::optional<Schedule> schedule;  ///< not set: nothing is due
+        Window window;
+        Delivery delivery = Delivery::at_most_once;
+        bool may_wait = false;  ///< a fire may start late because another one is alive
+        std::chrono::seconds timeout{0};
+        std::int64_t run_limit = 0;
+    };
+    /// All rows of one moment.
+    struct Group {
+        WallTime at{};
+        bool due = false;
+        std::int32_t standing = 0;  ///< neither revoked nor asked for by hand
+        std::int32_t started = 0;
+        std::optional<LedgerEntry> newest;
+        std::optional<WallTime> last_start;
+    };
+
+    void find_next_due(WallTime after);
+    void judge_absent(WallTime fire);
+    void judge_row(const LedgerEntry& row);
+    void close_group();
+    void judge_group(const Group& group);
+    const Version* version_at(WallTime fire) const;
+    bool near_change(WallTime time) const;
+    bool may_be_at_limit(WallTime fire) const;
+    bool may_wait(WallTime fire) const;
+    bool may_start_again(WallTime fire, WallTime start) const;
+    bool is_due_at_end(const LedgerEntry& row) const;
+    void add_missing(WallTime fire);
+    void flush_missing();
+    void add(FindingKind kind, const LedgerEntry& row, std::string what);
+    void count_outcome(const LedgerEntry& row);
+
+    const AuditRules& rules_;
+    const AuditRange range_;
+    const WallTime now_;
+    AuditReport& report_;
+    const JobId job_;
+    const std::optional<std::int64_t> run_num_;
+    std::vector<Version> versions_;  ///< ascending by begin
+
+    std::size_t version_ = 0;  ///< that of next_due_
+    std::optional<WallTime> next_due_;
+    std::optional<Group> group_;
+    WallTime covered_through_{};
+    bool uncounted_ = false;  ///< the last gap may be longer than its row says
+    std::optional<WallTime> last_standing_;
+    std::int64_t not_run_ = 0;  ///< rows so far that took a place at the limit without counting
+    std::optional<Finding> missing_;
+    std::vector<Finding> findings_;
+};
+
+}  // namespace peercron

@@ -1,0 +1,745 @@
+#include "audit/job_audit.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <random>
+#include <set>
+
+namespace peercron {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr JobId job_id = 12;
+constexpr WallTime t0{1'795'219'200'000ms};  // 2026-11-21T00:00:00Z
+
+std::string describe(const Finding& finding)
+{
+    std::string text =
+        fmt::format("{} {}", to_string(finding.kind), (finding.run.scheduled_at - t0) / 1s);
+    if (finding.fires != 1) text += fmt::format("-{} {}", (finding.until - t0) / 1s, finding.fires);
+    return text;
+}
+
+class JobAuditTest : public ::testing::Test {
+protected:
+    JobAuditTest() { past_.job = job_id; }
+
+    static Job every(int seconds)
+    {
+        Job job;
+        job.id = job_id;
+        job.cron_set = fmt::format("@every {}s", seconds);
+        return job;
+    }
+
+    Revision& change(WallTime at, std::optional<Job> job, std::string who = "ann")
+    {
+        Revision revision;
+        revision.id = std::ssize(past_.revisions) + 1;
+        revision.job = job_id;
+        revision.effective_from = at;
+        revision.by.who = std::move(who);
+        revision.after = std::move(job);
+        past_.revisions.push_back(std::move(revision));
+        past_.run_num = 0;
+        return past_.revisions.back();
+    }
+
+    LedgerEntry& row(WallTime at, RunState state = RunState::success, std::int32_t attempt = 1)
+    {
+        LedgerEntry entry;
+        entry.id = RunId{job_id, at, attempt};
+        entry.state = state;
+        entry.dispatched_at = at - 2s;
+        const bool ran = has_run(state) || state == RunState::running;
+        if (ran) entry.started_at = at + 1ms;
+        return rows_.insert_or_assign(entry.id, entry).first->second;
+    }
+
+    void rows(WallTime from, WallTime to, std::chrono::seconds interval)
+    {
+        for (WallTime at = from; at < to; at += interval) row(at);
+    }
+
+    LedgerEntry& gap(WallTime from, WallTime to, std::int64_t fires)
+    {
+        LedgerEntry& entry = row(from, RunState::skipped);
+        entry.reason = "misfire: so many fires fell due";
+        entry.fires = fires;
+        entry.gap_end = to;
+        return entry;
+    }
+
+    /// What is found from t0 to `to`, as text.
+    std::vector<std::string> audit(WallTime to, std::size_t at_once = 1'000'000)
+    {
+        report_ = {};
+        findings_.clear();
+        const AuditRange range{t0, to};
+        JobAudit audit(past_, rules_, range, now_.value_or(to + 10s), report_);
+        if (covered_) audit.cover(*covered_);
+        const auto pass = [&](WallTime until) {
+            std::size_t budget = at_once;
+            while (!audit.pass(until, budget)) budget = at_once;
+        };
+        for (const auto& [id, entry] : rows_) {
+            if (id.scheduled_at < range.from || id.scheduled_at >= range.to) continue;
+            pass(id.scheduled_at);
+            audit.take(entry);
+        }
+        pass(to);
+        audit.finish();
+        findings_ = audit.take_findings();
+        std::vector<std::string> texts;
+        for (const Finding& finding : findings_) texts.push_back(describe(finding));
+        return texts;
+    }
+
+    JobPast past_;
+    std::map<RunId, LedgerEntry> rows_;
+    AuditRules rules_;
+    std::optional<WallTime> now_;
+    std::optional<WallTime> covered_;
+    AuditReport report_;
+    std::vector<Finding> findings_;
+};
+
+TEST_F(JobAuditTest, AWholeLedgerIsClean)
+{
+    change(t0 - 1h, every(10));
+    rows(t0, t0 + 1h, 10s);
+    EXPECT_THAT(audit(t0 + 1h), IsEmpty());
+    EXPECT_TRUE(report_.clean());
+    EXPECT_EQ(report_.due, 360);
+    EXPECT_EQ(report_.rows, 360);
+    EXPECT_EQ(report_.jobs, 1);
+    EXPECT_EQ(report_.unjudged_fires + report_.unjudged_rows, 0);
+}
+
+TEST_F(JobAuditTest, TheRangeHoldsItsFirstMomentAndNotItsLast)
+{
+    change(t0 - 1h, every(10));
+    EXPECT_THAT(audit(t0 + 20s), ElementsAre("missing 0-10 2"));
+    EXPECT_THAT(audit(t0 + 20s + 1ms), ElementsAre("missing 0-20 3"));
+}
+
+TEST_F(JobAuditTest, FiresWithoutRowsAreMissingAndThoseThatFollowOnEachOtherAreOneFinding)
+{
+    change(t0 - 1h, every(10));
+    rows(t0, t0 + 200s, 10s);
+    for (const int second : {50, 60, 70, 120, 190}) rows_.erase({job_id, t0 + second * 1s, 1});
+    EXPECT_THAT(audit(t0 + 200s), ElementsAre("missing 50-70 3", "missing 120", "missing 190"));
+    EXPECT_EQ(report_.found_of(FindingKind::missing), 5);
+    EXPECT_EQ(report_.due, 20);
+    EXPECT_FALSE(report_.clean());
+    EXPECT_EQ(findings_.at(1).what, "it was due and has no row");
+}
+
+TEST_F(JobAuditTest, SpendsNoMoreThanItsBudgetAndFindsTheSame)
+{
+    change(t0 - 1h, every(1));
+    row(t0 + 500s);
+    EXPECT_THAT(audit(t0 + 1000s, 7), ElementsAre("missing 0-499 500", "missing 501-999 499"));
+    JobAudit audit(past_, rules_, AuditRange{t0, t0 + 1000s}, t0 + 2000s, report_);
+    std::size_t budget = 7;
+    EXPECT_FALSE(audit.pass(t0 + 500s, budget));
+    EXPECT_EQ(audit.next_due(), t0 + 7s);
+}
+
+TEST_F(JobAuditTest, ARowThatNoFireAskedForIsExtra)
+{
+    change(t0 - 1h, every(10));
+    rows(t0, t0 + 100s, 10s);
+    row(t0 + 45s);
+    row(t0 + 56s, RunState::skipped);
+    EXPECT_THAT(audit(t0 + 100s), ElementsAre("extra 45", "extra 56"));
+}
+
+TEST_F(JobAuditTest, ARowOfTheSameSecondAsAnotherIsDoubled)
+{
+    change(t0 - 1h, every(10));
+    rows(t0, t0 + 100s, 10s);
+    row(t0 + 50s + 300ms);
+    EXPECT_THAT(audit(t0 + 100s), ElementsAre("doubled 50"));
+}
+
+TEST_F(JobAuditTest, RunsOnRequestAreNeitherExtraNorDoubled)
+{
+    change(t0 - 1h, every(10));
+    rows(t0, t0 + 100s, 10s);
+    row(t0 + 50s + 300ms).requested = true;
+    row(t0 + 55s + 1ms, RunState::failed).requested = true;
+    LedgerEntry& late = row(t0 + 59s + 1ms);
+    late.started_at = t0 + 80s;
+    late.requested = true;
+    EXPECT_THAT(audit(t0 + 100s), IsEmpty());
+    EXPECT_EQ(report_.requested, 3);
+}
+
+TEST_F(JobAuditTest, ARowAccountsForItsFireInWhateverStateButRevoked)
+{
+    change(t0 - 1h, every(10));
+    rows(t0, t0 + 100s, 10s);
+    row(t0 + 10s, RunState::skipped).reason = "mutex: the previous run was alive";
+    row(t0 + 20s, RunState::lost);
+    row(t0 + 30s, RunState::fenced);
+    row(t0 + 40s, RunState::revoked).reason = "job-changed";
+    row(t0 + 45s, RunState::revoked);
+    EXPECT_THAT(audit(t0 + 100s), ElementsAre("missing 40"));
+    using Outcome = std::pair<RunState, std::string>;
+    EXPECT_EQ(report_.outcomes.at(Outcome(RunState::skipped, "mutex")), 1);
+    EXPECT_EQ(report_.outcomes.at(Outcome(RunState::success, "")), 6);
+}
+
+TEST_F(JobAuditTest, AnotherAttemptAfterARevokedOneAccountsForTheFire)
+{
+    change(t0 - 1h, every(10));
+    row(t0, RunState::revoked);
+    row(t0, RunState::success, 2);
+    EXPECT_THAT(audit(t0 + 10s), IsEmpty());
+}
+
+TEST_F(JobAuditTest, TheRowOfAGapAccountsForAllItsFires)
+{
+    change(t0 - 1h, every(10));
+    gap(t0 + 10s, t0 + 80s, 8);
+    row(t0);
+    row(t0 + 90s);
+    EXPECT_THAT(audit(t0 + 100s), IsEmpty());
+    EXPECT_EQ(report_.due, 10);
+    EXPECT_EQ(report_.outcomes.at({RunState::skipped, "misfire"}), 8);
+    EXPECT_THAT(audit(t0 + 130s), ElementsAre("missing 100-120 3"));
+}
+
+TEST_F(JobAuditTest, AGapThatBeganBeforeTheRangeAccountsForFiresInIt)
+{
+    change(t0 - 1h, every(10));
+    covered_ = t0 + 20s;
+    EXPECT_THAT(audit(t0 + 40s), ElementsAre("missing 30"));
+    EXPECT_EQ(report_.due, 4);
+}
+
+TEST_F(JobAuditTest, AFireOfAGapThatHasARowOfItsOwnIsDoubled)
+{
+    change(t0 - 1h, every(10));
+    gap(t0, t0 + 50s, 6);
+    row(t0 + 30s);
+    EXPECT_THAT(audit(t0 + 60s), ElementsAre("doubled 30"));
+}
+
+TEST_F(JobAuditTest, AGapThatWasNotCountedToItsEndGoesOnToTheNextRow)
+{
+    change(t0 - 1h, every(10));
+    gap(t0, t0 + 20s, 100'000);
+    row(t0 + 60s);
+    EXPECT_THAT(audit(t0 + 80s), ElementsAre("missing 70"));
+    EXPECT_EQ(report_.unjudged_fires, 3);
+}
+
+TEST_F(JobAuditTest, TwoStartedAttemptsAreDoubledWhereTheJobRunsAtMostOnce)
+{
+    change(t0 - 1h, every(10));
+    row(t0, RunState::lost);
+    row(t0, RunState::success, 2);
+    row(t0 + 10s, RunState::lost).started_at.reset();
+    row(t0 + 10s, RunState::success, 2);
+    EXPECT_THAT(audit(t0 + 20s), ElementsAre("doubled 0"));
+    past_.revisions.at(0).after->delivery = Delivery::at_least_once;
+    EXPECT_THAT(audit(t0 + 20s), IsEmpty());
+}
+
+TEST_F(JobAuditTest, ARunThatWasLostRunsAgainAsItsJobWantsItThen)
+{
+    change(t0 - 1h, every(60));
+    Job reliable = every(60);
+    reliable.delivery = Delivery::at_least_once;
+    change(t0 + 30s, reliable);
+    row(t0, RunState::lost);
+    row(t0, RunState::success, 2).started_at = t0 + 50s;
+    EXPECT_THAT(audit(t0 + 60s), IsEmpty());
+}
+
+TEST_F(JobAuditTest, AStartBeyondTheBoundIsLate)
+{
+    change(t0 - 1h, every(10));
+    rows(t0, t0 + 60s, 10s);
+    row(t0 + 10s).started_at = t0 + 13s;
+    row(t0 + 20s).started_at = t0 + 23s + 1ms;
+    row(t0 + 30s, RunState::lost);
+    row(t0 + 30s, RunState::lost).started_at.reset();
+    row(t0 + 40s).reason = "misfire";
+    rows_.at({job_id, t0 + 40s, 1}).started_at = t0 + 70s;
+    EXPECT_THAT(audit(t0 + 60s), ElementsAre("late 20", "late 40"));
+    EXPECT_EQ(findings_.at(1).what, "started 30 s late");
+    rules_.late = 100ms;
+    EXPECT_THAT(audit(t0 + 60s), ElementsAre("late 10", "late 20", "late 40"));
+}
+
+TEST_F(JobAuditTest, AFireThatWaitsForAnotherRunAsItsJobWantsItIsNotLate)
+{
+    Job job = every(10);
+    job.overlap = Overlap::queue;
+    change(t0 - 1h, job);
+    row(t0).started_at = t0 + 30s;
+    EXPECT_THAT(audit(t0 + 10s), IsEmpty());
+    now_ = t0 + 1h;
+    row(t0, RunState::planned);
+    EXPECT_THAT(audit(t0 + 10s), IsEmpty());
+}
+
+TEST_F(JobAuditTest, AnOpenRowThatShouldHaveEndedNeverEnded)
+{
+    Job job = every(10);
+    job.timeout = 30s;
+    change(t0 - 1h, job);
+    row(t0, RunState::planned);
+    row(t0 + 10s, RunState::running);
+    now_ = t0 + 60s;
+    EXPECT_THAT(audit(t0 + 20s), IsEmpty());
+    now_ = t0 + 61s;
+    EXPECT_THAT(audit(t0 + 20s), ElementsAre("never_ended 0"));
+    now_ = t0 + 10s + 30s + 62s;
+    EXPECT_THAT(audit(t0 + 20s), ElementsAre("never_ended 0", "never_ended 10"));
+    past_.revisions.at(0).after->timeout = 0s;
+    EXPECT_THAT(audit(t0 + 20s), ElementsAre("never_ended 0"));
+}
+
+TEST_F(JobAuditTest, AFireThatWasPlannedLateHasItsMinuteFromThen)
+{
+    change(t0 - 1h, every(3600));
+    row(t0, RunState::planned).dispatched_at = t0 + 20min;
+    now_ = t0 + 21min;
+    EXPECT_THAT(audit(t0 + 10s), IsEmpty());
+    now_ = t0 + 22min;
+    EXPECT_THAT(audit(t0 + 10s), ElementsAre("never_ended 0"));
+}
+
+TEST_F(JobAuditTest, EachVersionIsDueUpToTheChangeAndTheNextAfterIt)
+{
+    change(t0 - 1h, every(10));
+    change(t0 + 100s, every(7));
+    rows(t0, t0 + 101s, 10s);
+    for (WallTime at = t0; at < t0 + 200s; at += 1s) {
+        const bool due = (at.time_since_epoch() / 1s) % 7 == 0;
+        if (due && at > t0 + 100s) row(at);
+    }
+    EXPECT_THAT(audit(t0 + 200s), IsEmpty());
+    EXPECT_GT(report_.due, 20);
+    row(t0 + 120s);  // as the old one would have it
+    rows_.erase({job_id, t0 + 50s, 1});
+    EXPECT_THAT(audit(t0 + 200s), ElementsAre("missing 50", "extra 120"));
+}
+
+TEST_F(JobAuditTest, NearAChangeNeitherMissingNorExtraIsSaidButDoubledIs)
+{
+    change(t0 - 1h, every(1));
+    change(t0 + 100s, every(3600));
+    rows(t0, t0 + 95s, 1s);  // the last ones were revoked
+    row(t0 + 97s, RunState::revoked);
+    rows(t0 + 101s, t0 + 106s, 1s);  // and these had been handed out
+    EXPECT_THAT(audit(t0 + 200s), IsEmpty());
+    EXPECT_EQ(report_.unjudged_fires, 6);
+    EXPECT_EQ(report_.unjudged_rows, 5);
+    rows_.erase({job_id, t0 + 94s, 1});
+    row(t0 + 106s);
+    row(t0 + 103s, RunState::success, 2);
+    EXPECT_THAT(audit(t0 + 200s), ElementsAre("missing 94", "doubled 103", "extra 106"));
+}
+
+TEST_F(JobAuditTest, AChangeInTheDatabaseItselfReachesFurther)
+{
+    change(t0 - 1h, every(10));
+    change(t0 + 100s, every(3600), "");
+    rows(t0, t0 + 160s, 10s);
+    EXPECT_THAT(audit(t0 + 1000s), IsEmpty());
+    row(t0 + 170s);
+    EXPECT_THAT(audit(t0 + 1000s), ElementsAre("extra 170"));
+}
+
+TEST_F(JobAuditTest, AStoppedJobAndOneWithABadScheduleAreNeverDue)
+{
+    Job stopped = every(10);
+    stopped.stop = true;
+    change(t0 - 1h, stopped);
+    EXPECT_THAT(audit(t0 + 1000s), IsEmpty());
+    past_.revisions.clear();
+    Job bad = every(10);
+    bad.cron_set = "whenever";
+    change(t0 - 1h, bad);
+    EXPECT_THAT(audit(t0 + 1000s), IsEmpty());
+    EXPECT_EQ(report_.due, 0);
+    row(t0 + 500s);
+    EXPECT_THAT(audit(t0 + 1000s), ElementsAre("extra 500"));
+}
+
+TEST_F(JobAuditTest, TheWindowBoundsWhatIsDue)
+{
+    Job job = every(10);
+    job.start_time = to_unix_seconds(t0 + 100s);
+    job.end_time = to_unix_seconds(t0 + 200s);
+    change(t0 - 1h, job);
+    rows(t0 + 100s, t0 + 200s, 10s);
+    EXPECT_THAT(audit(t0 + 1000s), IsEmpty());
+    row(t0 + 200s);
+    EXPECT_THAT(audit(t0 + 1000s), ElementsAre("extra 200"));
+}
+
+TEST_F(JobAuditTest, ADeletedJobIsDueUpToItsEnd)
+{
+    change(t0 - 1h, every(10));
+    change(t0 + 100s, std::nullopt);
+    past_.run_num.reset();
+    rows(t0, t0 + 80s, 10s);
+    EXPECT_THAT(audit(t0 + 1000s), ElementsAre("missing 80-90 2"));
+}
+
+TEST_F(JobAuditTest, NobodyKnowsWhenAJobThatWasDeletedByHandReallyWas)
+{
+    change(t0 - 1h, every(10));
+    change(t0 + 1000s, std::nullopt, "");
+    rows(t0, t0 + 300s, 10s);
+    EXPECT_THAT(audit(t0 + 2000s), IsEmpty());
+    EXPECT_EQ(report_.unjudged_fires, 71);
+    EXPECT_EQ(report_.due, 30);
+    EXPECT_TRUE(report_.clean());
+    rows_.erase({job_id, t0 + 100s, 1});
+    EXPECT_THAT(audit(t0 + 2000s), ElementsAre("missing 100"));
+}
+
+TEST_F(JobAuditTest, WhatIsBeforeTheFirstKnownVersionIsNotJudged)
+{
+    change(t0 + 100s, every(10));
+    rows(t0, t0 + 200s, 10s);
+    row(t0 + 33s);
+    EXPECT_THAT(audit(t0 + 200s), IsEmpty());
+    EXPECT_EQ(report_.unjudged_rows, 12);
+    EXPECT_EQ(report_.due, 9);
+}
+
+TEST_F(JobAuditTest, AJobWithRowsAndWithoutAHistoryIsUnknown)
+{
+    row(t0 + 33s);
+    EXPECT_THAT(audit(t0 + 200s), IsEmpty());
+    EXPECT_EQ(report_.unknown_jobs, 1);
+    EXPECT_EQ(report_.jobs, 0);
+    EXPECT_EQ(report_.unjudged_rows, 1);
+    change(t0 - 1h, every(10));
+    past_.whole = false;
+    EXPECT_THAT(audit(t0 + 200s), IsEmpty());
+    EXPECT_EQ(report_.unknown_jobs, 1);
+}
+
+TEST_F(JobAuditTest, AJobAtItsLimitMissesNothing)
+{
+    Job job = every(10);
+    job.run_limit = 5;
+    change(t0 - 1h, job);
+    rows(t0, t0 + 50s, 10s);
+    past_.run_num = 5;
+    EXPECT_THAT(audit(t0 + 100s), IsEmpty());
+    EXPECT_EQ(report_.unjudged_fires, 5);
+    past_.run_num.reset();  // it is deleted, and its number with it
+    EXPECT_THAT(audit(t0 + 100s), IsEmpty());
+}
+
+TEST_F(JobAuditTest, AJobThatCannotHaveReachedItsLimitMissesFires)
+{
+    Job job = every(10);
+    job.run_limit = 5;
+    change(t0 - 1h, job);
+    row(t0);
+    past_.run_num = 1;
+    EXPECT_THAT(audit(t0 + 30s), ElementsAre("missing 10-20 2"));
+    // Rows that have not run may each have taken a place when the next fire was due.
+    row(t0 + 1s, RunState::running).requested = true;
+    row(t0 + 2s, RunState::skipped).requested = true;
+    row(t0 + 3s, RunState::planned).requested = true;
+    row(t0 + 11s, RunState::planned).requested = true;
+    EXPECT_THAT(audit(t0 + 30s), ElementsAre("missing 10"));
+}
+
+TEST_F(JobAuditTest, TheClocksOfAJobsZoneCount)
+{
+    // In the night of 2026-10-25 Berlin repeats 02:30; a fixed hour fires once.
+    const WallTime night{std::chrono::sys_days(std::chrono::year(2026) / 10 / 25)};
+    Job job = every(1);
+    job.cron_set = "0 30 2 * * *";
+    job.time_zone = "Europe/Berlin";
+    change(t0 - 90 * 24h, job);
+    const auto audit_night = [&] {
+        report_ = {};
+        const AuditRange range{night - 24h, night + 24h};
+        JobAudit audit(past_, rules_, range, t0, report_);
+        std::size_t budget = 1000;
+        for (const auto& [id, entry] : rows_) {
+            EXPECT_TRUE(audit.pass(id.scheduled_at, budget));
+            audit.take(entry);
+        }
+        EXPECT_TRUE(audit.pass(range.to, budget));
+        audit.finish();
+        return audit.take_findings();
+    };
+    row(night - 24h + 30min);
+    row(night + 30min);
+    EXPECT_THAT(audit_night(), IsEmpty());
+    row(night + 90min);  // the second pass
+    ASSERT_EQ(audit_night().size(), 1U);
+    past_.revisions.at(0).after->time_zone = "";
+    rules_.default_zone = "Europe/Berlin";
+    EXPECT_EQ(audit_night().size(), 1U);
+    rules_.default_zone = "UTC";
+    EXPECT_EQ(audit_night().size(), 5U);
+}
+
+// Histories at random.
+
+/// A job's life and the ledger that a dispatcher without a fault would have made of it. Goes from
+/// second to second, and knows nothing of how the audit does it.
+class RandomLife {
+public:
+    explicit RandomLife(unsigned seed) : random_(seed)
+    {
+        past_.job = job_id;
+        past_.run_num = 0;
+        std::optional<Job> job = any_job();
+        for (int at = any(-600, 300); at < length && job; at += any(30, 1500)) {
+            Revision revision;
+            revision.job = job_id;
+            revision.effective_from = t0 + at * 1s + any(0, 999) * 1ms;
+            revision.by.who = any(0, 3) == 0 ? "" : "ann";
+            revision.after = job;
+            past_.revisions.push_back(revision);
+            job = any(0, 9) == 0 ? std::nullopt : std::optional(any_job());
+            if (!job && any(0, 1) == 0) {
+                revision.effective_from += 700s;
+                revision.after = job;
+                revision.by.who = "ann";
+                past_.revisions.push_back(revision);
+            }
+        }
+        for (const Revision& revision : past_.revisions) {
+            schedules_.push_back(revision.after ? Schedule::make(revision.after->cron_set,
+                                                                 revision.after->time_zone.empty()
+                                                                     ? "UTC"
+                                                                     : revision.after->time_zone,
+                                                                 job_id)
+                                                : Result<Schedule>(Error{"deleted"}));
+        }
+        for (int second = 0; second < length; ++second) {
+            if (is_due(t0 + second * 1s)) due_.insert(second);
+        }
+        make_ledger();
+    }
+
+    std::vector<Finding> audit()
+    {
+        report_ = {};
+        JobAudit audit(past_, rules_, {t0, t0 + length * 1s}, t0 + length * 1s + 1h, report_);
+        std::size_t budget = 1'000'000;
+        for (const auto& [id, entry] : rows_) {
+            audit.pass(id.scheduled_at, budget);
+            audit.take(entry);
+        }
+        audit.pass(t0 + length * 1s, budget);
+        audit.finish();
+        return audit.take_findings();
+    }
+
+    /// A row of a fire that is far from any change, that of no gap, and not the last one.
+    LedgerEntry* any_row()
+    {
+        std::vector<LedgerEntry*> there;
+        for (auto& [id, entry] : rows_) {
+            const bool planned = !entry.requested && entry.state != RunState::revoked;
+            if (planned && entry.fires == 1 && !is_near(id.scheduled_at)) there.push_back(&entry);
+        }
+        // What is missing before a deletion by hand may have been after it.
+        if (!there.empty()) there.pop_back();
+        if (there.empty()) return nullptr;
+        return there[static_cast<std::size_t>(any(0, static_cast<int>(there.size()) - 1))];
+    }
+
+    /// A second in which nothing was due, far from any change and after the first one.
+    std::optional<WallTime> any_idle_second()
+    {
+        for (int i = 0; i < 100; ++i) {
+            const int second = any(0, length - 1);
+            const WallTime at = t0 + second * 1s;
+            const bool known = at > past_.revisions.front().effective_from;
+            if (known && !due_.contains(second) && !is_near(at)) return at;
+        }
+        return std::nullopt;
+    }
+
+    int any(int least, int most)
+    {
+        return std::uniform_int_distribution<int>(least, most)(random_);
+    }
+
+    static constexpr int length = 3600;
+    std::map<RunId, LedgerEntry> rows_;
+    std::set<int> due_;
+    AuditReport report_;
+
+private:
+    Job any_job()
+    {
+        const std::vector<std::string> schedules{"* * * * * *", "*/7 * * * * *",  "@every 11s",
+                                                 "0 * * * * *", "30 */5 * * * *", "@hourly",
+                                                 "bad"};
+        Job job;
+        job.id = job_id;
+        job.cron_set = schedules[static_cast<std::size_t>(any(0, 6))];
+        if (any(0, 2) == 0) job.time_zone = "Asia/Kolkata";
+        job.stop = any(0, 5) == 0;
+        if (any(0, 4) == 0) job.start_time = to_unix_seconds(t0) + any(0, length);
+        if (any(0, 4) == 0) job.end_time = to_unix_seconds(t0) + any(0, length);
+        return job;
+    }
+
+    bool is_due(WallTime at) const
+    {
+        std::size_t version = past_.revisions.size();
+        for (std::size_t i = 0; i < past_.revisions.size(); ++i) {
+            if (past_.revisions[i].effective_from < at) version = i;
+        }
+        if (version == past_.revisions.size() || !schedules_[version]) return false;
+        const Job& job = *past_.revisions[version].after;
+        const auto second = std::chrono::floor<std::chrono::seconds>(at);
+        const std::int64_t unix_second = second.time_since_epoch().count();
+        if (job.stop || (job.start_time != 0 && unix_second < job.start_time)) return false;
+        if (job.end_time != 0 && unix_second >= job.end_time) return false;
+        return schedules_[version]->next(second - 1s) == second;
+    }
+
+    bool is_near(WallTime at) const
+    {
+        return std::ranges::any_of(past_.revisions, [&](const Revision& revision) {
+            const auto reach = revision.by.who.empty() ? rules_.change_by_hand : rules_.change;
+            return std::chrono::abs(revision.effective_from - at) <= reach;
+        });
+    }
+
+    void make_ledger()
+    {
+        std::optional<int> gap_from;
+        const int gap_begin = any(0, 2 * length);
+        const int gap_end = gap_begin + any(1, 300);
+        for (const int second : due_) {
+            const WallTime at = t0 + second * 1s;
+            if (is_near(at) && any(0, 3) == 0) continue;  // the change came in between
+            if (second >= gap_begin && second <= gap_end) {
+                if (!gap_from) {
+                    gap_from = second;
+                    add(at, RunState::skipped);
+                } else {
+                    LedgerEntry& gap = rows_.at({job_id, t0 + *gap_from * 1s, 1});
+                    gap.gap_end = at;
+                    ++gap.fires;
+                }
+                continue;
+            }
+            const std::vector<RunState> states{RunState::success, RunState::failed,
+                                               RunState::skipped, RunState::lost,
+                                               RunState::killed,  RunState::running};
+            add(at, states[static_cast<std::size_t>(any(0, 5))]);
+        }
+        for (int i = any(0, 20); i > 0; --i) {
+            const WallTime at = t0 + any(0, length - 1) * 1s;
+            if (any(0, 1) == 0) {
+                add(at + any(1, 999) * 1ms, RunState::success).requested = true;
+            } else if (!rows_.contains({job_id, at, 1}) && !is_due(at)) {
+                add(at, is_near(at) ? RunState::success : RunState::revoked);
+            }
+        }
+    }
+
+    LedgerEntry& add(WallTime at, RunState state)
+    {
+        LedgerEntry entry;
+        entry.id = RunId{job_id, at, 1};
+        entry.state = state;
+        entry.dispatched_at = at - 2s;
+        if (has_run(state)) entry.started_at = at + any(0, 2999) * 1ms;
+        return rows_.insert_or_assign(entry.id, entry).first->second;
+    }
+
+    std::mt19937 random_;
+    AuditRules rules_;
+    JobPast past_;
+    std::vector<Result<Schedule>> schedules_;
+};
+
+constexpr unsigned lives = 400;
+
+TEST(JobAuditPropertyTest, AFaultlessLedgerIsCleanAndEveryFireIsCounted)
+{
+    std::int64_t judged = 0;
+    for (unsigned seed = 0; seed < lives; ++seed) {
+        RandomLife life(seed);
+        const std::vector<Finding> found = life.audit();
+        ASSERT_THAT(found, IsEmpty()) << "seed " << seed << ": " << to_string(found.front());
+        ASSERT_EQ(life.report_.due + life.report_.unjudged_fires, std::ssize(life.due_)) << seed;
+        judged += life.report_.due;
+    }
+    EXPECT_GT(judged, 100'000);
+}
+
+TEST(JobAuditPropertyTest, EachPlantedFaultIsFoundAndNothingElse)
+{
+    std::array<int, 5> planted{};
+    for (unsigned seed = 0; seed < lives; ++seed) {
+        for (std::size_t kind = 0; kind < planted.size(); ++kind) {
+            RandomLife life(seed);
+            LedgerEntry* const row = life.any_row();
+            const auto idle = life.any_idle_second();
+            if (row == nullptr || !idle) continue;
+            WallTime at = row->id.scheduled_at;
+            switch (static_cast<FindingKind>(kind)) {
+                case FindingKind::missing:
+                    life.rows_.erase(row->id);
+                    break;
+                case FindingKind::extra: {
+                    at = *idle;
+                    LedgerEntry extra;
+                    extra.id = RunId{job_id, at, 1};
+                    extra.state = RunState::success;
+                    life.rows_.insert_or_assign(extra.id, extra);
+                    break;
+                }
+                case FindingKind::doubled: {
+                    row->state = RunState::lost;
+                    row->started_at = at;
+                    LedgerEntry again = *row;
+                    again.id.attempt = 2;
+                    life.rows_.emplace(again.id, again);
+                    break;
+                }
+                case FindingKind::late:
+                    row->state = RunState::success;
+                    row->started_at = at + 3001ms;
+                    break;
+                case FindingKind::never_ended:
+                    row->state = RunState::planned;
+                    row->started_at.reset();
+                    break;
+            }
+            const std::vector<Finding> found = life.audit();
+            ASSERT_EQ(found.size(), 1U) << "seed " << seed << ", " << finding_names[kind];
+            EXPECT_EQ(found[0].kind, static_cast<FindingKind>(kind)) << seed;
+            EXPECT_EQ(found[0].run.scheduled_at, at) << seed;
+            ++planted[kind];
+        }
+    }
+    for (const int count : planted) EXPECT_GT(count, 100);
+}
+
+}  // namespace
+}  // namespace peercron
