@@ -22,6 +22,8 @@ class Audit {
 public:
     /// @param only of this job alone.
     Audit(AuditRange asked, std::optional<JobId> only, AuditRules rules, WallTime now);
+    Audit(const Audit&) = delete;
+    Audit& operator=(const Audit&) = delete;
 
     /// Blocks. Throws StoreError; the step may then be tried again.
     void step(Store& store);

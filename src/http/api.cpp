@@ -29,6 +29,7 @@ Router make_api_router(const ApiContext& context)
     Router router(Access(context.tokens, context.trusted_proxies, context.hosts));
     add_cron_routes(router, context);
     add_log_routes(router, context);
+    add_audit_routes(router, context);
     add_run_routes(router, context);
     add_node_routes(router, context);
     add_health_routes(router, context, Role::read);

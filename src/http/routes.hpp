@@ -10,6 +10,7 @@ namespace peercron {
 
 void add_cron_routes(Router& router, const ApiContext& context);
 void add_log_routes(Router& router, const ApiContext& context);
+void add_audit_routes(Router& router, const ApiContext& context);
 void add_run_routes(Router& router, const ApiContext& context);
 void add_node_routes(Router& router, const ApiContext& context);
 void add_openapi_route(Router& router);

@@ -711,6 +711,184 @@ TEST_P(StoreTest, AChangeByHandThatNobodySawIsNotedByTheNextChange)
 
 // Terms.
 
+// The past, for an audit.
+
+std::vector<JobId> jobs_of(const std::vector<JobPast>& pasts)
+{
+    std::vector<JobId> found;
+    for (const JobPast& past : pasts) found.push_back(past.job);
+    return found;
+}
+
+TEST_P(StoreTest, SaysWhichTimeTheLedgerCovers)
+{
+    EXPECT_EQ(store_->ledger_extent().first, std::nullopt);
+    EXPECT_EQ(store_->ledger_extent().planned_through, std::nullopt);
+    store_->begin_term(1, node_1);
+    store_->commit(step(1, t0 + 1500ms, {planned(2, t0 + 1s), planned(1, t0)}));
+    EXPECT_EQ(store_->ledger_extent().first, t0);
+    EXPECT_EQ(store_->ledger_extent().planned_through, t0 + 1500ms);
+}
+
+TEST_P(StoreTest, APastBeginsWithTheVersionThatCountedThen)
+{
+    Job job = draft("secret");
+    job.name = "the name";
+    job.remark = "the remark";
+    job.time_zone = "Europe/Berlin";
+    job.run_limit = 7;
+    job.timeout = 9s;
+    const JobId id = store_->add_job(job, Edit(t0, {"ann", "10.0.0.7"})).id;
+    for (int i = 1; i <= 3; ++i) {
+        JobPatch patch;
+        patch.cron_set = fmt::format("@every {}s", i);
+        store_->update_job(id, patch, t0 + i * 10s);
+    }
+    store_->delete_job(id, t0 + 40s);
+    const auto effective = [&](WallTime from) {
+        const std::vector<JobPast> pasts = store_->find_pasts({.from = from});
+        std::vector<std::int64_t> seconds;
+        EXPECT_EQ(pasts.size(), 1U);
+        for (const Revision& revision : pasts.at(0).revisions) {
+            seconds.push_back((revision.effective_from - t0) / 1s);
+        }
+        return seconds;
+    };
+    EXPECT_THAT(effective(t0 - 1s), ElementsAre(0, 10, 20, 30, 40));
+    // A fire at the moment of the change is of the version before it.
+    EXPECT_THAT(effective(t0 + 20s), ElementsAre(10, 20, 30, 40));
+    EXPECT_THAT(effective(t0 + 20s + 1ms), ElementsAre(20, 30, 40));
+    EXPECT_THAT(effective(t0 + 100s), ElementsAre(40));
+
+    const JobPast past = store_->find_pasts({.from = t0}).at(0);
+    EXPECT_EQ(past.job, id);
+    EXPECT_TRUE(past.whole);
+    EXPECT_EQ(past.run_num, std::nullopt);
+    Job slim = job;
+    slim.id = id;
+    slim.name = slim.command = slim.remark = "";
+    EXPECT_EQ(past.revisions.at(0).after, slim);
+    EXPECT_EQ(past.revisions.at(0).by.who, "ann");
+    EXPECT_EQ(past.revisions.at(4).after, std::nullopt);
+}
+
+TEST_P(StoreTest, PastsComeInPagesByIdAndOfJobsWithoutAHistoryToo)
+{
+    const JobId first = store_->add_job(draft("a"), t0).id;
+    const JobId second = store_->add_job(draft("b"), t0).id;
+    store_->begin_term(1, node_1);
+    store_->commit(step(1, t0, {planned(4711, t0), planned(4712, t0), planned(second, t0)}));
+    store_->record(std::vector{report({second, t0, 1}, RunState::success)});
+    EXPECT_THAT(jobs_of(store_->find_pasts({})), ElementsAre(first, second, 4711, 4712));
+    EXPECT_THAT(jobs_of(store_->find_pasts({.limit = 3})), ElementsAre(first, second, 4711));
+    EXPECT_THAT(jobs_of(store_->find_pasts({.after = 4711})), ElementsAre(4712));
+    EXPECT_THAT(store_->find_pasts({.after = 4712}), IsEmpty());
+    EXPECT_THAT(jobs_of(store_->find_pasts({.only = second})), ElementsAre(second));
+    EXPECT_THAT(store_->find_pasts({.only = 9999}), IsEmpty());
+    const std::vector<JobPast> pasts = store_->find_pasts({.from = t0});
+    EXPECT_EQ(pasts.at(0).run_num, 0);
+    EXPECT_EQ(pasts.at(1).run_num, 1);
+    EXPECT_EQ(pasts.at(2).run_num, std::nullopt);
+    EXPECT_THAT(pasts.at(2).revisions, IsEmpty());
+}
+
+TEST_P(StoreTest, APageOfPastsIsShorterWhenJobsWereChangedOften)
+{
+    std::vector<JobId> jobs;
+    for (int i = 0; i < 3; ++i) {
+        jobs.push_back(store_->add_job(draft("a"), t0).id);
+        for (int k = 1; k < 4; ++k) {
+            JobPatch patch;
+            patch.stop = k % 2 == 1;
+            store_->update_job(jobs.back(), patch, t0 + k * 1s);
+        }
+    }
+    const auto read = [&](JobId after, std::size_t most) {
+        return store_->find_pasts({.after = after, .from = t0, .most_revisions = most});
+    };
+    EXPECT_EQ(jobs_of(read(0, 13)), jobs);
+    EXPECT_THAT(jobs_of(read(0, 9)), ElementsAre(jobs[0], jobs[1]));
+    EXPECT_THAT(jobs_of(read(0, 6)), ElementsAre(jobs[0]));
+    EXPECT_EQ(read(jobs[0], 6).at(0).revisions.size(), 4U);
+    EXPECT_TRUE(read(jobs[0], 6).at(0).whole);
+    const std::vector<JobPast> cut = read(jobs[1], 3);
+    EXPECT_THAT(jobs_of(cut), ElementsAre(jobs[2]));
+    EXPECT_FALSE(cut.at(0).whole);
+}
+
+TEST_P(StoreTest, EntriesComeByJobTimeAndAttempt)
+{
+    store_->begin_term(1, node_1);
+    std::vector<PlannedRun> runs{planned(3, t0 + 1s), planned(1, t0),      planned(2, t0 + 2s),
+                                 planned(1, t0 + 1s), planned(1, t0 + 9s), planned(2, t0 + 1s)};
+    runs[0].requested_by = "ann";
+    PlannedRun again = planned(1, t0);
+    again.id.attempt = 2;
+    runs.push_back(again);
+    PlannedRun gap = planned(2, t0 + 5s);
+    gap.state = RunState::skipped;
+    gap.reason = "misfire: so many";
+    gap.fires = 3;
+    gap.gap_end = t0 + 8s;
+    runs.push_back(gap);
+    store_->commit(step(1, t0 + 10s, runs));
+    RunReport ended = report({1, t0, 2}, RunState::failed);
+    ended.started_at = t0 + 7ms;
+    store_->record(std::vector{ended});
+
+    const auto read = [&](const EntryQuery& query) {
+        std::vector<std::string> found;
+        for (const LedgerEntry& entry : store_->find_entries(query)) {
+            found.push_back(fmt::format("{}@{}#{}", entry.id.job, (entry.id.scheduled_at - t0) / 1s,
+                                        entry.id.attempt));
+        }
+        return found;
+    };
+    EntryQuery query{.jobs = {1, 2, 3}, .from = t0, .to = t0 + 9s, .after = {}, .limit = 100};
+    EXPECT_THAT(read(query),
+                ElementsAre("1@0#1", "1@0#2", "1@1#1", "2@1#1", "2@2#1", "2@5#1", "3@1#1"));
+    query.limit = 2;
+    std::vector<std::string> all;
+    for (;;) {
+        const std::vector<LedgerEntry> page = store_->find_entries(query);
+        if (page.empty()) break;
+        std::ranges::copy(read(query), std::back_inserter(all));
+        query.after = page.back().id;
+    }
+    EXPECT_THAT(all, ElementsAre("1@0#1", "1@0#2", "1@1#1", "2@1#1", "2@2#1", "2@5#1", "3@1#1"));
+    EXPECT_THAT(read({.jobs = {1, 3}, .from = t0 + 1ms, .to = t0 + 10s, .after = {}, .limit = 9}),
+                ElementsAre("1@1#1", "1@9#1", "3@1#1"));
+    EXPECT_THAT(read({.jobs = {}, .from = t0, .to = t0 + 9s, .after = {}, .limit = 9}), IsEmpty());
+
+    const std::vector<LedgerEntry> some = store_->find_entries(
+        {.jobs = {1, 2, 3}, .from = t0, .to = t0 + 9s, .after = {}, .limit = 100});
+    EXPECT_EQ(some.at(0).state, RunState::planned);
+    EXPECT_EQ(some.at(0).dispatched_at, t0 - 2s);
+    EXPECT_FALSE(some.at(0).requested);
+    EXPECT_EQ(some.at(0).gap_end, std::nullopt);
+    EXPECT_EQ(some.at(1).started_at, t0 + 7ms);
+    EXPECT_EQ(some.at(5).reason, "misfire: so many");
+    EXPECT_EQ(some.at(5).fires, 3);
+    EXPECT_EQ(some.at(5).gap_end, t0 + 8s);
+    EXPECT_TRUE(some.at(6).requested);
+}
+
+TEST_P(StoreTest, FindsTheNewestPlannedRowBeforeAMoment)
+{
+    store_->begin_term(1, node_1);
+    std::vector<PlannedRun> runs{planned(1, t0), planned(1, t0 + 1s), planned(1, t0 + 2s),
+                                 planned(2, t0 + 3s)};
+    runs[2].requested_by = "ann";
+    store_->commit(step(1, t0 + 10s, runs));
+    EXPECT_EQ(store_->newest_entry_before(1, t0), std::nullopt);
+    EXPECT_EQ(store_->newest_entry_before(1, t0 + 1s).value().id.scheduled_at, t0);
+    EXPECT_EQ(store_->newest_entry_before(1, t0 + 9s).value().id.scheduled_at, t0 + 1s);
+    PlanStep revoke = step(1, t0 + 10s, {});
+    revoke.ended = {report({1, t0 + 1s, 1}, RunState::revoked)};
+    store_->commit(revoke);
+    EXPECT_EQ(store_->newest_entry_before(1, t0 + 9s).value().id.scheduled_at, t0);
+}
+
 TEST_P(StoreTest, KnowsThatNothingWasEverPlanned)
 {
     const TermStart start = store_->begin_term(1, node_1);
