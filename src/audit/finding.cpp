@@ -1,10 +1,18 @@
 #include "audit/finding.hpp"
 
+#include <spdlog/fmt/chrono.h>
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
 
 namespace peercron {
+
+std::string time_text(WallTime time)
+{
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
+    return fmt::format("{:%Y-%m-%dT%H:%M:%S}Z",
+                       fmt::gmtime(std::chrono::system_clock::to_time_t(seconds)));
+}
 
 std::string to_string(const Finding& finding)
 {

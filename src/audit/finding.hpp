@@ -48,6 +48,9 @@ struct Finding {
 /// "job 12 at 2026-11-21T00:00:00Z: missing: no row", for a log.
 std::string to_string(const Finding& finding);
 
+/// "2026-11-21T00:00:00Z".
+std::string time_text(WallTime time);
+
 /// From the first moment on and before the second.
 struct AuditRange {
     WallTime from{};

@@ -1,6 +1,7 @@
 #include "cli/client_commands.hpp"
 
 #include "cli/apply_command.hpp"
+#include "cli/audit_command.hpp"
 #include "cli/command_tree.hpp"
 #include "cli/completion.hpp"
 #include "cli/help_formatter.hpp"
@@ -102,6 +103,7 @@ void add_client_commands(CLI::App& app, Action& chosen)
     add_job_commands(app, chosen);
     add_log_commands(app, chosen);
     add_node_commands(app, chosen);
+    add_audit_command(app, chosen);
     add_import_command(app, chosen);
     add_apply_commands(app, chosen);
     add_completion_command(app, chosen);

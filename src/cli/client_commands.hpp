@@ -4,7 +4,7 @@
 
 namespace peercron {
 
-/// Adds the commands that talk to a node (job, log, run, node, status) and those that describe the
+/// Adds the commands that talk to a node (job, log, run, node, status, audit) and those that describe the
 /// command line itself (completion, man), and gives all commands one form of help and complaint.
 ///
 /// @param app must already have its other commands, or get them before it parses; must outlive

@@ -5,7 +5,7 @@
 namespace peercron {
 namespace {
 
-constexpr std::array<ExitStatusText, 8> statuses{{
+constexpr std::array<ExitStatusText, 9> statuses{{
     {ExitStatus::done, "Done."},
     {ExitStatus::failed, "It failed: the node had an error of its own, or something broke here."},
     {ExitStatus::usage,
@@ -22,6 +22,7 @@ constexpr std::array<ExitStatusText, 8> statuses{{
     {ExitStatus::unsuccessful,
      "Only with --wait: the run did not end as asked. It did not end in success (job run-now), or "
      "ended in another way before it could be killed (run kill)."},
+    {ExitStatus::not_clean, "Only audit: something is wrong with the ledger, or nobody plans."},
 }};
 
 }  // namespace

@@ -19,6 +19,7 @@ enum class ExitStatus : std::uint8_t {
     not_allowed = 5,
     unavailable = 6,
     unsuccessful = 10,
+    not_clean = 11,
 };
 
 /// An exit status and what it means to the person who reads the manual.

@@ -90,6 +90,8 @@ struct Config {
         std::chrono::milliseconds lease{10000};        // [dispatch] lease: of a mutex
         std::chrono::milliseconds lease_margin{2000};  // [dispatch] lease_margin
         std::size_t max_jobs = 500'000;                // [dispatch] max_jobs
+        std::chrono::milliseconds audit_interval{
+            std::chrono::hours(24)};  // [dispatch] audit_interval: 0 = no audit
     } dispatch;
 
     struct Exec {

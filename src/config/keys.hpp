@@ -113,6 +113,7 @@ void visit(C& config, Visitor& visitor)
     visitor.key("dispatch.lease", config.dispatch.lease, Duration{1s, 10min});
     visitor.key("dispatch.lease_margin", config.dispatch.lease_margin, Duration{100ms, 1min});
     visitor.key("dispatch.max_jobs", config.dispatch.max_jobs, Count{1, 10'000'000});
+    visitor.key("dispatch.audit_interval", config.dispatch.audit_interval, Duration{0s, 720h});
 
     visitor.key("exec.shell", config.exec.shell, Text{shell});
     visitor.key("exec.slots", config.exec.slots, Count{0, 100'000});

@@ -1,6 +1,7 @@
 #include "dispatch/dispatcher_metrics.hpp"
 
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace peercron {
@@ -45,8 +46,17 @@ Dispatcher::Metrics::Metrics(prometheus::Registry& registry)
       clock_offset_(prometheus::BuildGauge()
                         .Name("peercron_node_clock_offset_seconds")
                         .Help("A node's clock minus the dispatcher's, as the dispatcher sees it")
-                        .Register(registry))
-{}
+                        .Register(registry)),
+      audit_findings_(prometheus::BuildGauge()
+                          .Name("peercron_audit_findings")
+                          .Help("What the newest audit of this node as dispatcher found, by kind")
+                          .Register(registry)),
+      audit_success_(gauge(registry, "peercron_audit_last_success_timestamp_seconds",
+                           "When the newest audit of this node as dispatcher began that went to "
+                           "its end; 0: none"))
+{
+    forget_findings();
+}
 
 void Dispatcher::Metrics::term_began(Epoch epoch, std::chrono::milliseconds took)
 {
@@ -61,6 +71,7 @@ void Dispatcher::Metrics::term_ended()
     open_.Set(0);
     steps_waiting_.Set(0);
     measured({});
+    forget_findings();
 }
 
 void Dispatcher::Metrics::committed(std::chrono::steady_clock::duration took)
@@ -96,6 +107,23 @@ void Dispatcher::Metrics::measured(const std::vector<NodeLoad>& nodes)
         gone.erase(node.node);
     }
     for (const auto& [node, gauge] : gone) clock_offset_.Remove(gauge);
+}
+
+void Dispatcher::Metrics::audited(const AuditReport& report, WallTime at)
+{
+    for (std::size_t kind = 0; kind < finding_names.size(); ++kind) {
+        audit_findings_.Add({{"kind", std::string(finding_names[kind])}})
+            .Set(static_cast<double>(report.found[kind]));
+    }
+    audit_success_.Set(static_cast<double>(to_unix_seconds(at)));
+}
+
+/// The next dispatcher has its own.
+void Dispatcher::Metrics::forget_findings()
+{
+    for (const std::string_view kind : finding_names) {
+        audit_findings_.Add({{"kind", std::string(kind)}}).Set(0);
+    }
 }
 
 void Dispatcher::Metrics::ended(RunState state)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "audit/finding.hpp"
 #include "dispatch/dispatcher.hpp"
 
 #include <prometheus/counter.h>
@@ -26,8 +27,11 @@ struct Dispatcher::Metrics {
     void stepped(std::size_t planned, std::size_t open_runs, std::size_t jobs);
     void ended(RunState state);
     void measured(const std::vector<NodeLoad>& nodes);
+    void audited(const AuditReport& report, WallTime at);
 
 private:
+    void forget_findings();
+
     prometheus::Gauge& epoch_;
     prometheus::Counter& terms_;
     prometheus::Gauge& take_over_;
@@ -40,6 +44,8 @@ private:
     prometheus::Family<prometheus::Counter>& ended_;
     prometheus::Family<prometheus::Gauge>& clock_offset_;
     std::map<NodeName, prometheus::Gauge*> clock_offsets_;
+    prometheus::Family<prometheus::Gauge>& audit_findings_;
+    prometheus::Gauge& audit_success_;
 };
 
 }  // namespace peercron

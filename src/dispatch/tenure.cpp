@@ -47,6 +47,13 @@ std::string join(const std::set<NodeName>& names)
     return text;
 }
 
+AuditRules audit_rules(const DispatchSettings& settings)
+{
+    AuditRules rules;
+    rules.default_zone = settings.default_zone;
+    return rules;
+}
+
 }  // namespace
 
 Dispatcher::Tenure::Tenure(Dispatcher& dispatcher, Epoch lock_epoch)
@@ -54,6 +61,8 @@ Dispatcher::Tenure::Tenure(Dispatcher& dispatcher, Epoch lock_epoch)
       lock_epoch_(lock_epoch),
       term_(lock_epoch, dispatcher.self_, dispatcher.settings_, dispatcher.jobs_, dispatcher.now()),
       historian_(dispatcher.executor_, dispatcher.parts_.clock, dispatcher.parts_.history_store),
+      self_audit_(dispatcher.parts_.clock, dispatcher.parts_.history_store, *dispatcher.metrics_,
+                  audit_rules(dispatcher.settings_), dispatcher.settings_.audit_interval),
       tasks_(dispatcher.executor_),
       wake_(dispatcher.executor_),
       writer_(dispatcher.executor_, dispatcher.parts_.store, *dispatcher.metrics_),
@@ -125,6 +134,7 @@ asio::awaitable<void> Dispatcher::Tenure::take_over()
     tasks_.spawn("members", follow_members());
     tasks_.spawn("beat", beat());
     tasks_.spawn("history", historian_.run());
+    if (dispatcher_.settings_.audit_interval > 0ms) tasks_.spawn("audit", self_audit_.run());
     co_await await_accounts();
     co_await inherit_steps(before.last_step);
     co_await read_all_jobs();

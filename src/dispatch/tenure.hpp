@@ -4,6 +4,7 @@
 #include "base/task_group.hpp"
 #include "dispatch/dispatcher.hpp"
 #include "dispatch/historian.hpp"
+#include "dispatch/self_audit.hpp"
 #include "dispatch/step_writer.hpp"
 #include "dispatch/term.hpp"
 
@@ -99,6 +100,7 @@ private:
     const Epoch lock_epoch_;
     Term term_;
     Historian historian_;
+    SelfAudit self_audit_;
     TaskGroup tasks_;
     bool begun_ = false;
     Epoch newer_epoch_ = 0;  ///< that a node has heard of

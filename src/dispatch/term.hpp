@@ -36,6 +36,7 @@ struct DispatchSettings {
     std::chrono::milliseconds lease_margin{2000};
     /// A node whose clock is off by more is warned of; by more than the lookahead, it gets no runs.
     std::chrono::milliseconds clock_warning{100};
+    std::chrono::milliseconds audit_interval{std::chrono::hours(24)};  ///< 0 = no audit
 };
 
 /// A message on its way to a node.

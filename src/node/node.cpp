@@ -57,6 +57,7 @@ DispatchSettings dispatch_settings(const Config& config)
     settings.silence_limit = config.dispatch.silence_limit;
     settings.lease = config.dispatch.lease;
     settings.lease_margin = config.dispatch.lease_margin;
+    settings.audit_interval = config.dispatch.audit_interval;
     return settings;
 }
 

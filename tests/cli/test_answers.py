@@ -30,6 +30,26 @@ def log_list(asked):
                      run_server="", fires=98, gap_end=1795219298000)], total=125784)
 
 
+TOTALS = {
+    "clean": True, "asked_from": 1795132800000, "asked_to": 1795219205000, "from": 1795132800000, "to": 1795219200000,
+    "planned_through": 1795219207000, "unplanned": False, "jobs": 3, "unknown_jobs": 0, "due": 12345, "rows": 12346,
+    "requested": 1, "missing": 0, "extra": 0, "doubled": 0, "late": 0, "never_ended": 0, "unjudged_fires": 0,
+    "unjudged_rows": 0, "outcomes": [{"state": "success", "reason": "", "fires": 12336},
+                                     {"state": "skipped", "reason": "mutex", "fires": 10}]}
+
+
+def finding(kind, **changes):
+    return {"kind": kind, "cron_id": 12, "scheduled_at": 1795219100000, "until": 1795219100000, "fires": 1, "attempt": 1,
+            "state": None, "started_at": None, "what": "it was due and has no row", **changes}
+
+
+NOT_CLEAN = {
+    "findings": [finding("missing", until=1795219160000, fires=7, what="7 fires were due and have no rows"),
+                 finding("late", cron_id=110, state="success", started_at=1795219104200, what="started 4.20 s late"),
+                 finding("never_ended", state="planned", what="still planned 3600 s after its time")],
+    "totals": {**TOTALS, "clean": False, "from": 1795133000000, "unplanned": True, "unknown_jobs": 1, "missing": 7,
+               "late": 2001, "never_ended": 1, "unjudged_fires": 1, "unjudged_rows": 2}}
+
 ANSWERS = {
     "GET /cron/list": lambda asked: ([job()] if asked.query.get("name") == "backup" else
                                      page(JOBS[:1], 3) if asked.query else JOBS),
@@ -57,6 +77,7 @@ ANSWERS = {
     "GET /log/502": run(id=502),
     "POST /run/kill/501": open_run(),
     "GET /node/list": NODES,
+    "GET /audit": {"findings": [], "totals": TOTALS},
     "GET /health": HEALTH,
 }
 
@@ -82,6 +103,7 @@ COMMANDS = {
     "node_list": ["node", "list"],
     "job_history": ["job", "history", 12],
     "status": ["status"],
+    "audit": ["audit"],
 }
 
 
@@ -104,6 +126,32 @@ def test_programs_get_one_json_document(node, name):
     assert (done.returncode, done.stderr) == (0, ""), done
     assert done.stdout.count("\n") == 1
     json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_an_audit_that_finds_something_exits_with_11(node, form):
+    node.answers["GET /audit"] = NOT_CLEAN
+    command = ["audit", "--json"] if form == "json" else ["audit"]
+    done = peercron(*command, url=node.url)
+    assert done.returncode == 11, done
+    if form == "json":
+        assert json.loads(done.stdout) == NOT_CLEAN and done.stderr == ""
+    else:
+        check_golden("answers/audit_not_clean", transcript(command, done, node.url))
+
+
+def test_an_audit_hands_its_arguments_on(node):
+    done = peercron("audit", "--job", "backup", "--from", "2026-11-21T00:00:00Z", "--to", 1795219300, "--late", "500ms",
+                    url=node.url)
+    assert done.returncode == 0, done
+    assert node.asked[-1].query == {"job": "12", "from": "1795219200", "to": "1795219300", "late": "500ms"}
+
+
+def test_an_answer_of_a_node_that_cannot_audit_is_no_clean_one(node):
+    node.answers["GET /audit"] = {}
+    done = peercron("audit", url=node.url)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "has no totals" in done.stderr
 
 
 def test_the_json_is_the_data_of_the_answer(node):

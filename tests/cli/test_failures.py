@@ -27,6 +27,7 @@ CALLS = {
     "run_kill": (["run", "kill", 501], "POST /run/kill/501"),
     "node_list": (["node", "list"], "GET /node/list"),
     "status": (["status"], "GET /health"),
+    "audit": (["audit"], "GET /audit"),
 }
 EXITS = {400: 2, 401: 5, 403: 5, 404: 3, 409: 4, 413: 2, 429: 6, 500: 1, 503: 6}
 
@@ -86,6 +87,7 @@ WRONG = {
     "clear_unasked": ["job", "clear"],
     "log_failed_and_state": ["log", "list", "--failed", "--state", "lost"],
     "log_bad_since": ["log", "list", "--since", "yesterday"],
+    "audit_bad_from": ["audit", "--from", "yesterday"],
     "log_show_name": ["log", "show", "backup"],
     "follow_bad_since": ["log", "follow", "--since", "yesterday"],
     "run_kill_name": ["run", "kill", "backup"],
@@ -203,7 +205,7 @@ def test_a_name_that_is_taken_exits_with_4(node):
 
 @pytest.mark.parametrize("arguments", [
     ["job", "delete"], ["job", "stop"], ["job", "update", "--no-mutex"], ["job", "run-now"], ["job", "show"],
-    ["job", "history"], ["log", "list", "--job"], ["log", "follow", "--job"]])
+    ["job", "history"], ["log", "list", "--job"], ["log", "follow", "--job"], ["audit", "--job"]])
 def test_an_empty_job_is_no_job(node, arguments):
     node.answers.update({"GET /cron/list": [job(name="")]})
     done = peercron(*arguments, "", url=node.url)

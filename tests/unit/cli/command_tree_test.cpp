@@ -42,7 +42,7 @@ TEST_F(CommandTree, HasEveryCommandWithItsOptions)
     for (const CommandInfo& sub : tree.commands) names.push_back(sub.name);
     EXPECT_THAT(names,
                 ::testing::ElementsAre("serve", "next", "job", "log", "run", "node", "status",
-                                       "import", "export", "apply", "completion", "man"));
+                                       "audit", "import", "export", "apply", "completion", "man"));
     const CommandInfo& serve = tree.commands.front();
     ASSERT_EQ(serve.options.size(), 1U);
     EXPECT_THAT(serve.options.front().names, ::testing::ElementsAre("--config"));

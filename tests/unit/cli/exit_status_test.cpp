@@ -31,6 +31,7 @@ TEST(ExitStatus, IsAPromiseToScripts)
     EXPECT_EQ(static_cast<int>(ExitStatus::not_allowed), 5);
     EXPECT_EQ(static_cast<int>(ExitStatus::unavailable), 6);
     EXPECT_EQ(static_cast<int>(ExitStatus::unsuccessful), 10);
+    EXPECT_EQ(static_cast<int>(ExitStatus::not_clean), 11);
 }
 
 TEST(ExitStatus, IsDescribedOnceEach)
@@ -40,7 +41,7 @@ TEST(ExitStatus, IsDescribedOnceEach)
         EXPECT_TRUE(described.insert(text.status).second);
         EXPECT_FALSE(text.meaning.empty());
     }
-    EXPECT_EQ(described.size(), 8U);
+    EXPECT_EQ(described.size(), 9U);
 }
 
 }  // namespace

@@ -139,6 +139,7 @@ beat_interval = "100ms"
 silence_limit = "1s"
 lease = "20s"
 lease_margin = "3s"
+audit_interval = "1h"
 [exec]
 shell = "/bin/bash"
 slots = 10
@@ -177,6 +178,7 @@ role = "admin"
     EXPECT_EQ(config->dispatch.silence_limit, 1s);
     EXPECT_EQ(config->dispatch.lease, 20s);
     EXPECT_EQ(config->dispatch.lease_margin, 3s);
+    EXPECT_EQ(config->dispatch.audit_interval, 1h);
     EXPECT_EQ(config->exec.shell, "/bin/bash");
     EXPECT_EQ(config->exec.slots, 10U);
     EXPECT_EQ(config->exec.max_output, 64U << 10U);

@@ -1,0 +1,102 @@
+#include "dispatch/self_audit.hpp"
+
+#include "base/backoff.hpp"
+#include "base/event.hpp"
+#include "dispatch/dispatcher_metrics.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace peercron {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::chrono::milliseconds first_audit = 5min;
+/// What could not be judged at the end of the last audit.
+constexpr auto overlap = 1min;
+constexpr std::size_t findings_told = 5;
+constexpr auto shortest_pause = 20ms;
+
+}  // namespace
+
+asio::awaitable<void> SelfAudit::run()
+{
+    co_await sleep_for(std::min(first_audit, interval_));
+    for (;;) {
+        const SteadyTime begun = clock_.steady_now();
+        co_await audit();
+        const auto took = clock_.steady_now() - begun;
+        co_await sleep_for(std::max<SteadyTime::duration>(interval_ - took, shortest_pause));
+    }
+}
+
+asio::awaitable<void> SelfAudit::audit()
+{
+    const WallTime now = clock_.now();
+    const AuditRange range{now - interval_ - overlap, now};
+    Audit audit(range, std::nullopt, rules_, now);
+    std::vector<Finding> first;
+    while (!audit.done()) {
+        co_await step(audit);
+        for (Finding& finding : audit.take_findings()) {
+            if (first.size() < findings_told) first.push_back(std::move(finding));
+        }
+    }
+    metrics_.audited(audit.report(), now);
+    tell(audit.report(), first);
+}
+
+/// One step, however often the store must be asked, and the pause after it.
+asio::awaitable<void> SelfAudit::step(Audit& audit)
+{
+    const auto work = [&audit](Store& store) { audit.step(store); };
+    Backoff backoff(1s, 1min);
+    for (bool told = false;;) {
+        const SteadyTime begun = clock_.steady_now();
+        std::string trouble;
+        try {
+            co_await store_.call(work);
+        } catch (const StoreError& error) {
+            trouble = error.what();
+        }
+        if (trouble.empty()) {
+            const auto took = clock_.steady_now() - begun;
+            co_await sleep_for(std::max<SteadyTime::duration>(4 * took, shortest_pause));
+            co_return;
+        }
+        if (!std::exchange(told, true)) {
+            spdlog::warn("audit: the ledger cannot be read, trying until it can: {}", trouble);
+        }
+        co_await sleep_for(backoff.next());
+    }
+}
+
+void SelfAudit::tell(const AuditReport& report, const std::vector<Finding>& first) const
+{
+    const std::string range = fmt::format(
+        "of {} from {} to {}", report.jobs == 1 ? "1 job" : fmt::format("{} jobs", report.jobs),
+        time_text(report.judged.from), time_text(report.judged.to));
+    if (report.clean()) {
+        spdlog::info("audit: clean: {} fires {} were due, all are in the ledger", report.due,
+                     range);
+        return;
+    }
+    std::string kinds;
+    for (std::size_t kind = 0; kind < finding_names.size(); ++kind) {
+        if (report.found[kind] == 0) continue;
+        kinds += fmt::format("{}{} {}", kinds.empty() ? "" : ", ", report.found[kind],
+                             finding_names[kind]);
+    }
+    if (report.unplanned) {
+        kinds += fmt::format("{}nobody planned for a while", kinds.empty() ? "" : ", ");
+    }
+    spdlog::warn("audit: not clean: {}; {} fires {} were due; `peercron audit` shows all of it",
+                 kinds, report.due, range);
+    for (const Finding& finding : first) spdlog::warn("audit: {}", to_string(finding));
+}
+
+}  // namespace peercron
