@@ -10,6 +10,7 @@
 #include <array>
 #include <charconv>
 #include <chrono>
+#include <memory>
 #include <optional>
 
 namespace peercron {
@@ -20,6 +21,9 @@ using namespace std::chrono_literals;
 constexpr auto usual_time = 24h;
 constexpr std::chrono::milliseconds longest_late = 24h;
 constexpr std::int64_t most_listed = 1000;  // of each kind
+
+/// More at a time would be felt by those who call for something else.
+constexpr int most_audits = 2;
 
 /// A client is told so often that the audit goes on, and it is noticed when it has gone.
 constexpr auto longest_silence = 1s;
@@ -110,13 +114,36 @@ void write_report(JsonWriter& json, const AuditReport& report)
     json.end_object();
 }
 
+/// One of the audits that are under way.
+class Ticket {
+public:
+    explicit Ticket(std::shared_ptr<int> audits) : audits_(std::move(audits))
+    {
+        if (*audits_ == most_audits) {
+            throw HttpError(http::status::too_many_requests,
+                            fmt::format("{} audits are under way, as many as this node makes at a "
+                                        "time; try again later, or at another node",
+                                        most_audits));
+        }
+        ++*audits_;
+    }
+    Ticket(const Ticket&) = delete;
+    Ticket& operator=(const Ticket&) = delete;
+    ~Ticket() { --*audits_; }
+
+private:
+    std::shared_ptr<int> audits_;
+};
+
 /// {"findings":[…],"totals":{…}}: an audit that goes on while it is sent. Each step borrows a
 /// session for itself, so that other calls come in between.
 class AuditChunks final : public Chunks {
 public:
-    AuditChunks(const ApiContext& context, AuditRange range, std::optional<JobId> job,
-                AuditRules rules)
-        : store_(context.store), audit_(range, job, std::move(rules), context.clock.now())
+    AuditChunks(const ApiContext& context, std::shared_ptr<int> audits, AuditRange range,
+                std::optional<JobId> job, AuditRules rules)
+        : ticket_(std::move(audits)),
+          store_(context.store),
+          audit_(range, job, std::move(rules), context.clock.now())
     {}
 
     asio::awaitable<std::string> next() override
@@ -157,6 +184,7 @@ private:
         write_finding(json, finding);
     }
 
+    Ticket ticket_;
     StorePool& store_;
     Audit audit_;
     std::array<std::int64_t, finding_names.size()> listed_{};
@@ -165,7 +193,8 @@ private:
     bool at_end_ = false;
 };
 
-asio::awaitable<Response> audit_ledger(const ApiContext& context, const Call& call)
+asio::awaitable<Response> audit_ledger(const ApiContext& context, const Call& call,
+                                       std::shared_ptr<int> audits)
 {
     AuditRange range;
     range.to = call.params.time("to").value_or(context.clock.now());
@@ -191,7 +220,8 @@ asio::awaitable<Response> audit_ledger(const ApiContext& context, const Call& ca
                 fmt::format("job: there is no job {}, and there was none", quote_utf8(*id)));
         }
     }
-    auto chunks = std::make_unique<AuditChunks>(context, range, job, std::move(rules));
+    auto chunks =
+        std::make_unique<AuditChunks>(context, std::move(audits), range, job, std::move(rules));
     co_return co_await answer_in_chunks(std::move(chunks));
 }
 
@@ -199,6 +229,7 @@ asio::awaitable<Response> audit_ledger(const ApiContext& context, const Call& ca
 
 void add_audit_routes(Router& router, const ApiContext& context)
 {
+    const auto audits = std::make_shared<int>(0);
     router.add({
         .pattern = "/audit",
         .methods = {http::verb::get},
@@ -207,7 +238,9 @@ void add_audit_routes(Router& router, const ApiContext& context)
                    {.name = "to", .type = ParamType::time},
                    {.name = "job", .type = ParamType::integer},
                    {.name = "late", .type = ParamType::amount}},
-        .handler = bind(context, audit_ledger),
+        .handler =
+            bind(context, [audits](const ApiContext& api,
+                                   const Call& call) { return audit_ledger(api, call, audits); }),
     });
 }
 

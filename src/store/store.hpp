@@ -157,9 +157,9 @@ struct JobPast {
 };
 /// A page of them, by id.
 struct PastQuery {
-    JobId after = 0;            ///< jobs with a greater id …
+    JobId after = 0;                 ///< jobs with a greater id …
     std::optional<JobId> only = {};  ///< … or this one
-    WallTime from{};            ///< which revision comes first: the newest effective before it
+    WallTime from{};                 ///< which revision comes first: the newest effective before it
     std::size_t limit = 200;
     std::size_t most_revisions = 5000;  ///< of the page; it may be shorter for their sake
 };

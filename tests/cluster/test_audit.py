@@ -94,6 +94,18 @@ def test_each_planted_fault_is_found(cluster, past):
     cluster.sql(f"DELETE FROM cron WHERE id = {job}")
 
 
+def test_the_death_of_a_dispatcher_leaves_a_clean_ledger(victim_cluster):
+    cluster = victim_cluster
+    jobs = [cluster.add("true") for _ in range(5)]
+    let_pass(SURE + 2)
+    first = now_ms() // 1000 - 1
+    cluster.run("kill-node", str(cluster.number(cluster.dispatcher())))
+    let_pass(3 * SURE)
+    findings, totals = audit(cluster, "--from", first, expect=0)
+    assert findings == [] and totals["jobs"] >= len(jobs), totals
+    assert totals["due"] >= len(jobs) * 2 * SURE, totals
+
+
 def metric(node, name):
     lines = node.call("GET", "/metrics").body.decode().splitlines()
     return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name)}

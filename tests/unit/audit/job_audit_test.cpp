@@ -363,6 +363,18 @@ TEST_F(JobAuditTest, AChangeInTheDatabaseItselfReachesFurther)
     EXPECT_THAT(audit(t0 + 1000s), ElementsAre("extra 170"));
 }
 
+TEST_F(JobAuditTest, AVersionDoesNotBeginBeforeTheOneThatItFollows)
+{
+    change(t0 - 1h, every(10));
+    change(t0 + 100s, every(3600));
+    change(t0 + 80s, every(20));  // by a clock that is behind
+    rows(t0, t0 + 100s, 10s);
+    rows(t0 + 100s, t0 + 200s, 20s);
+    EXPECT_THAT(audit(t0 + 200s), IsEmpty());
+    rows_.erase({job_id, t0 + 80s, 1});
+    EXPECT_THAT(audit(t0 + 200s), ElementsAre("missing 80"));
+}
+
 TEST_F(JobAuditTest, AStoppedJobAndOneWithABadScheduleAreNeverDue)
 {
     Job stopped = every(10);

@@ -175,16 +175,25 @@ TEST_F(AuditApiTest, ALongAuditIsSentAsItGoesOnAndEndsWithItsClient)
     const WallTime begin = clock_.time - 24h * 1000;
     tables_.note({}, tables_.insert(job), Edit(begin - 1h, {"ann", ""}));
     add_row(tables_.last_id, begin);
+    const std::string call = fmt::format(
+        "GET /audit?from={} HTTP/1.1\r\nHost: localhost:9990\r\n\r\n", to_unix_seconds(begin));
     {
         testing::HttpClient client = connect();
-        client.send(fmt::format("GET /audit?from={} HTTP/1.1\r\nHost: localhost:9990\r\n\r\n",
-                                to_unix_seconds(begin)));
+        testing::HttpClient second = connect();
+        client.send(call);
+        second.send(call);
         const std::string head = client.read_some();
         EXPECT_THAT(head, HasSubstr("200 OK"));
         EXPECT_THAT(head, Not(HasSubstr("totals")));
+        EXPECT_THAT(second.read_some(), HasSubstr("200 OK"));
+        const auto third = get("/audit");
+        EXPECT_EQ(third.status, 429U);
+        EXPECT_THAT(third.message(), HasSubstr("2 audits are under way"));
     }
     while (connections() > 0) io_.run_one();
-    EXPECT_LT(steps_, 1000);
+    EXPECT_LT(steps_, 2000);
+    tables_.revisions.clear();
+    EXPECT_EQ(get("/audit").status, 200U);
 }
 
 }  // namespace
