@@ -30,8 +30,9 @@ public:
         StorePool& store;          ///< its own: a commit waits for nobody
         StorePool& history_store;  ///< for what nobody waits for
         Connect connect;
-        /// When this node last lost its connection from that dispatcher; nullopt when it did not.
-        std::function<std::optional<WallTime>(const NodeName&)> lost_dispatcher;
+        /// When this node lost its connection from the node that dispatched last before that
+        /// epoch; nullopt when that is another one, or is not known to have died.
+        std::function<std::optional<WallTime>(const NodeName&, Epoch)> lost_dispatcher;
         /// What the last dispatcher told of all nodes.
         std::function<std::vector<NodeLoad>()> roster;
         prometheus::Registry& metrics;

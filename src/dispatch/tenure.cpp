@@ -23,6 +23,8 @@ constexpr auto longest_pause = 1s;
 /// What the registry says of other nodes is believed for so long after it last answered: a node
 /// that is elected meanwhile is noticed later than that.
 constexpr auto registry_trust = 2s;
+/// For the last messages to get into the sockets.
+constexpr auto goodbye_time = 20ms;
 /// A step that waits for copies for longer is worth a message.
 constexpr auto copy_warning = 2s;
 /// Runs that ended badly longer ago do not run again, whatever their job's misfire window is.
@@ -64,6 +66,7 @@ Dispatcher::Tenure::Tenure(Dispatcher& dispatcher, Epoch lock_epoch)
       self_audit_(dispatcher.parts_.clock, dispatcher.parts_.history_store, *dispatcher.metrics_,
                   audit_rules(dispatcher.settings_), dispatcher.settings_.audit_interval),
       tasks_(dispatcher.executor_),
+      link_tasks_(dispatcher.executor_),
       wake_(dispatcher.executor_),
       writer_(dispatcher.executor_, dispatcher.parts_.store, *dispatcher.metrics_),
       turn_(dispatcher.executor_),
@@ -86,6 +89,15 @@ asio::awaitable<void> Dispatcher::Tenure::run()
     tasks_.cancel();
     try {
         co_await tasks_.join();
+    } catch (...) {
+        if (!reason) reason = std::current_exception();
+    }
+    // Nobody must take the end of this for the end of the process.
+    for (const auto& [node, link] : links_) send(node, TermOver{term_.epoch()});
+    co_await sleep_for(goodbye_time);
+    link_tasks_.cancel();
+    try {
+        co_await link_tasks_.join();
     } catch (...) {
         if (!reason) reason = std::current_exception();
     }
@@ -131,6 +143,7 @@ asio::awaitable<void> Dispatcher::Tenure::take_over()
     term_.clocks(dispatcher_.parts_.roster(), now());
     const TermStart before = co_await begin_term();
     sync_links();
+    tasks_.spawn("links", link_tasks_.join());  // one that fails ends the tenure
     tasks_.spawn("members", follow_members());
     tasks_.spawn("beat", beat());
     tasks_.spawn("history", historian_.run());
@@ -668,7 +681,7 @@ void Dispatcher::Tenure::sync_links()
 void Dispatcher::Tenure::add_link(const NodeName& node)
 {
     if (!links_.try_emplace(node).second) return;
-    tasks_.spawn("link to " + node, link(node));
+    link_tasks_.spawn("link to " + node, link(node));
 }
 
 bool Dispatcher::Tenure::wanted(const NodeName& node) const
@@ -689,7 +702,8 @@ void Dispatcher::Tenure::not_connected(const NodeName& node, const ConnectFailur
     state.answered = true;
     if (failure.refused) {
         if (!state.dead_since) {
-            state.dead_since = dispatcher_.parts_.lost_dispatcher(node).value_or(now().wall);
+            state.dead_since =
+                dispatcher_.parts_.lost_dispatcher(node, term_.epoch()).value_or(now().wall);
         }
         term_.proven_dead(node, *state.dead_since, now());
         wake();

@@ -102,6 +102,7 @@ private:
     Historian historian_;
     SelfAudit self_audit_;
     TaskGroup tasks_;
+    TaskGroup link_tasks_;  ///< end last
     bool begun_ = false;
     Epoch newer_epoch_ = 0;  ///< that a node has heard of
 

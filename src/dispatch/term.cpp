@@ -562,7 +562,7 @@ void Term::deliver_again(const RunId& id, Moment now)
     if (planned == nullptr || planned->job.stop) return;
     const Job& job = planned->job;
     if (job.delivery != Delivery::at_least_once || id.attempt >= most_attempts) return;
-    if (id.scheduled_at < oldest_fire(job, now.wall)) return;
+    if (too_late(id, now.wall)) return;
     RunId next = id;
     ++next.attempt;
     if (runs_.contains(next) || has_ended(next)) return;
@@ -722,6 +722,12 @@ WallTime Term::oldest_fire(const Job& job, WallTime now) const
     return window == 0ms ? WallTime() : now - window;
 }
 
+bool Term::too_late(const RunId& id, WallTime now) const
+{
+    const PlannedJob* planned = jobs_.find(id.job);
+    return planned != nullptr && id.scheduled_at < oldest_fire(planned->job, now);
+}
+
 Planner::LateRule Term::late_rule(const Job& job, WallTime now) const
 {
     const WallTime oldest = oldest_fire(job, now);
@@ -794,6 +800,14 @@ void Term::learn_run_numbers(const TermStart& found)
 void Term::place(Runs::iterator run, Moment now)
 {
     const OpenRunState& state = run->second;
+    if (run->first.attempt == 1 && too_late(run->first, now.wall)) {
+        const std::string why = fmt::format(
+            "{}: was due at a time when its node could not be reached, longer ago than "
+            "the misfire window",
+            reason::misfire);
+        end_here(run, RunState::skipped, why, now.wall);
+        return;
+    }
     if (state.order.concurrency.limit > 0) {
         if (const NodeName* dead = haunted_by(run->first.job, now.steady)) {
             std::string why = fmt::format(

@@ -231,6 +231,7 @@ private:
     OpenRunState fresh_run(const Job& job, const RunId& id, Moment now) const;
     void place_new(Runs::iterator run, std::string requested_by, Moment now);
     WallTime oldest_fire(const Job& job, WallTime now) const;
+    bool too_late(const RunId& id, WallTime now) const;
     Planner::LateRule late_rule(const Job& job, WallTime now) const;
     void plan_gaps(Moment now);
     void plan_gap(const Job& job, const Planner::Gap& gap, std::string_view why_not, Moment now);

@@ -31,6 +31,10 @@ constexpr std::chrono::seconds unkillable_after{5};
 
 constexpr milliseconds scan_interval{50};
 
+/// So much later than this process the warden ends the runs whose lease is over: before the margin
+/// of the lease is.
+constexpr milliseconds guard_patience{500};
+
 /// Counts a coroutine as long as it is in a scope.
 class Counted {
 public:
@@ -63,16 +67,18 @@ struct Executor::Live {
     asio::posix::stream_descriptor output;
     bool is_condemned = false;  // SIGTERM was sent, or will be as soon as there is a process
     bool has_survivor = false;
+    bool was_over = false;   // when it was condemned
     bool is_forced = false;  // and SIGKILL
     bool has_ended = false;
 };
 
 Executor::Executor(asio::any_io_executor executor, const Clock& clock, ExecSettings settings,
-                   OnReport on_report, prometheus::Registry* metrics)
+                   OnReport on_report, prometheus::Registry* metrics, Guard* guard)
     : executor_(std::move(executor)),
       clock_(clock),
       settings_(std::move(settings)),
       on_report_(std::move(on_report)),
+      guard_(guard),
       book_(settings_.rules, clock.steady_now()),
       spawner_(settings_.node, settings_.shell, clock),
       changed_(executor_),
@@ -209,9 +215,19 @@ asio::awaitable<void> Executor::follow_book()
     for (;;) {
         const Moment moment = now();
         carry_out(book_.due(moment));
+        renew_guard();
         if (metrics_) metrics_->show(load());
         co_await changed_.wait_until(next_look(moment));
     }
+}
+
+void Executor::renew_guard()
+{
+    // This process ends them itself when it can.
+    const SteadyTime until = book_.lease_end() + settings_.rules.fence_grace + guard_patience;
+    if (guard_ == nullptr || until == guarded_until_) return;
+    guarded_until_ = until;
+    guard_->renew(until);
 }
 
 SteadyTime Executor::next_look(const Moment& now) const
@@ -259,6 +275,7 @@ void Executor::carry_out(RunBook::Actions actions)
 
 void Executor::terminate(Live& live)
 {
+    if (live.process && !live.is_condemned) live.was_over = has_exited(*live.process);
     live.is_condemned = true;
     if (!live.process) return;
     signal_group(*live.process, SIGTERM);
@@ -299,6 +316,8 @@ asio::awaitable<void> Executor::run_process(Live& live)
         co_return;
     }
     live.process = std::move(*process);
+    const bool is_guarded = guard_ != nullptr && live.order.concurrency.limit > 0;
+    if (is_guarded) guard_->watch(live.process->pid);
     if (live.is_condemned) terminate(live);
     if (live.is_forced) force(live);
     const Moment start_moment{live.process->started_at, live.process->started};
@@ -314,6 +333,7 @@ asio::awaitable<void> Executor::run_process(Live& live)
     using asio::experimental::awaitable_operators::operator&&;
     co_await (read_output(live) && wait_for_end(live));
 
+    if (is_guarded) guard_->forget(live.process->pid);
     const ProcessEnd end = reap(*live.process);
     const SteadyTime started = live.process->started;
     live.process.reset();
@@ -411,7 +431,10 @@ asio::awaitable<void> Executor::watch_groups()
 void Executor::finish(Live& live)
 {
     RunReport end = std::move(live.report);
-    if (auto verdict = book_.ended(live.order.id, clock_.steady_now())) {
+    // What had ended by itself is what it is; but the warden kills in this process's name.
+    const bool by_itself = live.was_over && end.term_signal != SIGKILL;
+    auto verdict = book_.ended(live.order.id, clock_.steady_now());
+    if (verdict && !by_itself) {
         end.state = verdict->state;
         end.reason = std::move(verdict->reason);
     }

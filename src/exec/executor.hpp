@@ -7,6 +7,7 @@
 #include "exec/output_capture.hpp"
 #include "exec/process.hpp"
 #include "exec/run_book.hpp"
+#include "exec/warden.hpp"
 #include "model/node_load.hpp"
 #include "wire/message.hpp"
 
@@ -50,7 +51,7 @@ public:
     using OnReport = std::function<void(const RunReport&)>;
 
     Executor(asio::any_io_executor executor, const Clock& clock, ExecSettings settings,
-             OnReport on_report, prometheus::Registry* metrics = nullptr);
+             OnReport on_report, prometheus::Registry* metrics = nullptr, Guard* guard = nullptr);
     ~Executor();
 
     /// Ends only by cancellation: then every run is killed at once and reported. For a gentle stop
@@ -99,6 +100,7 @@ private:
     asio::awaitable<void> wait_for_group(Live& live);
     asio::awaitable<void> kill_all();
     asio::awaitable<bool> wait_until_idle(SteadyTime deadline);
+    void renew_guard();
     void carry_out(RunBook::Actions actions);
     void terminate(Live& live);
     void force(Live& live);
@@ -114,6 +116,8 @@ private:
     ExecSettings settings_;
     OnReport on_report_;
     std::optional<ExecutorMetrics> metrics_;
+    Guard* const guard_;
+    SteadyTime guarded_until_{};
     RunBook book_;
     Spawner spawner_;
     std::array<char, 65536> scratch_{};  // what was just read, of any run

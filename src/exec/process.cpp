@@ -134,6 +134,14 @@ void signal_group(const Process& process, int signal)
     ::kill(-process.pid, signal);
 }
 
+bool has_exited(const Process& process)
+{
+    siginfo_t info{};
+    const int done =
+        ::waitid(P_PID, static_cast<id_t>(process.pid), &info, WEXITED | WNOHANG | WNOWAIT);
+    return done == 0 && info.si_pid != 0;
+}
+
 ProcessEnd reap(const Process& process)
 {
     int status = 0;

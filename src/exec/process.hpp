@@ -40,6 +40,9 @@ struct Process {
 /// Sends `signal` to the whole process group of an unreaped process.
 void signal_group(const Process& process, int signal);
 
+/// Whether an unreaped process has ended.
+bool has_exited(const Process& process);
+
 /// Takes the status of a process that has ended (its pidfd is readable).
 ProcessEnd reap(const Process& process);
 

@@ -116,6 +116,8 @@ public:
     std::optional<SteadyTime> next_deadline() const;
 
     bool is_isolated(SteadyTime now) const;
+    /// When it will be, if nothing is heard any more.
+    SteadyTime lease_end() const { return contact_ + rules_.lease; }
     bool is_draining() const { return draining_; }
     Epoch newest_epoch() const { return newest_epoch_; }
     std::size_t running() const { return running_.size(); }

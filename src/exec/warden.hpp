@@ -1,19 +1,45 @@
 #pragma once
 
+#include "base/clock.hpp"
 #include "base/file_descriptor.hpp"
 
+#include <sys/types.h>
 #include <boost/asio/awaitable.hpp>
 
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <utility>
 
 namespace peercron {
 
 namespace asio = boost::asio;
 
-/// The node's end of a pipe whose other end only the warden has: it closes when the warden dies.
-using Lifeline = FileDescriptor;
+/// The node's ends of a pipe and a socket to its warden.
+struct Lifeline {
+    FileDescriptor warden;  ///< closes when the warden dies
+    FileDescriptor guard;   ///< see Guard
+};
+
+/// What the node tells its warden of runs that must not outlive the node's lease: those of jobs
+/// with a limit. A node that is stopped (SIGSTOP, a debugger, a frozen machine) cannot end them
+/// itself; the warden does when the lease is over.
+///
+/// Never blocks. Lives on one thread.
+class Guard {
+public:
+    explicit Guard(FileDescriptor warden) : warden_(std::move(warden)) {}
+
+    /// The group of processes is to be killed once the lease is over.
+    void watch(pid_t group);
+    /// Before it is reaped: then its number may come to mean another one.
+    void forget(pid_t group);
+    /// The lease lasts until then.
+    void renew(SteadyTime until);
+
+private:
+    FileDescriptor warden_;
+};
 
 struct WardenSettings {
     std::chrono::milliseconds orphan_grace{1000};    ///< from SIGTERM to SIGKILL of orphans
@@ -25,7 +51,8 @@ struct WardenSettings {
 ///
 /// While the node lives the warden hands SIGTERM, SIGINT, SIGHUP, SIGUSR1 and SIGUSR2 on to it and
 /// reaps the orphans that become its own (it is their subreaper), but leaves them alone, as cron
-/// does. When the node ends, however it does, all that is left of its descendants is killed:
+/// does; but when the node does not renew its lease in time, it kills what Guard names. When the
+/// node ends, however it does, all that is left of its descendants is killed:
 /// SIGTERM, the grace, SIGKILL.
 ///
 /// Returns the node's exit code; 128 + the signal when one ended it (said on standard error).
@@ -40,7 +67,7 @@ int run_warden(const std::function<int(Lifeline)>& node_main, const WardenSettin
 
 /// Completes when the warden is gone. The node then must end its runs and itself; before it exits
 /// it calls kill_descendants(), since nobody else will.
-asio::awaitable<void> wait_for_warden_death(Lifeline lifeline);
+asio::awaitable<void> wait_for_warden_death(FileDescriptor warden);
 
 /// Kills every descendant of this process and reaps it: SIGTERM, the grace, SIGKILL. Returns how
 /// many there were. Blocks up to `orphan_limit`; bounded, since a process may hang in the kernel.

@@ -11,6 +11,8 @@ using namespace std::chrono_literals;
 
 /// How long an API call waits for the dispatcher: an election, and some.
 constexpr auto announce_limit = 10s;
+/// So many terms are remembered.
+constexpr std::size_t most_terms = 16;
 
 template <class... F>
 struct Overloaded : F... {
@@ -50,7 +52,10 @@ asio::awaitable<void> Agent::converse(std::unique_ptr<Channel> channel)
     };
     const ChannelEnd end = co_await channel->run(on_message);
     if (session.dispatcher.empty()) co_return;
-    if (end.by_peer) lost_[session.dispatcher] = clock_.now();
+    if (end.by_peer && !session.said_goodbye) {
+        lost_[session.epoch] = {session.dispatcher, clock_.now()};
+        while (lost_.size() > most_terms) lost_.erase(lost_.begin());
+    }
     spdlog::info("node: the dispatcher {} of epoch {} has left: {}", session.dispatcher,
                  session.epoch, end.why);
 }
@@ -147,11 +152,15 @@ void Agent::begin_draining()
     current_->channel->send(message);
 }
 
-std::optional<WallTime> Agent::lost_dispatcher(const NodeName& dispatcher) const
+std::optional<WallTime> Agent::lost_dispatcher(const NodeName& dispatcher, Epoch epoch) const
 {
-    const auto found = lost_.find(dispatcher);
-    if (found == lost_.end()) return std::nullopt;
-    return found->second;
+    // Of an earlier term the end proves nothing: the process may have worked on under another
+    // dispatcher.
+    const auto newer = epochs_.lower_bound(epoch);
+    if (newer == epochs_.begin()) return std::nullopt;
+    const auto found = lost_.find(*std::prev(newer));
+    if (found == lost_.end() || found->second.dispatcher != dispatcher) return std::nullopt;
+    return found->second.at;
 }
 
 void Agent::handle(Session& session, Message message)
@@ -181,11 +190,12 @@ void Agent::handle(Session& session, Message message)
     const auto on_copy = [&](StepCopy& copy) {
         if (copy.step.epoch == session.epoch) steps_.keep(std::move(copy.step));
     };
+    const auto on_goodbye = [&](const TermOver&) { session.said_goodbye = true; };
     const auto on_stored = [&](const StepsStored& stored) { steps_.stored(stored.through); };
     const auto ignore = [](const auto&) {};  // not for a node
-    std::visit(
-        Overloaded{on_orders, on_revoke, on_kill, on_beat, on_done, on_copy, on_stored, ignore},
-        message);
+    std::visit(Overloaded{on_orders, on_revoke, on_kill, on_beat, on_done, on_copy, on_stored,
+                          on_goodbye, ignore},
+               message);
 }
 
 void Agent::hello(Session& session, const TermHello& hello)
@@ -194,6 +204,8 @@ void Agent::hello(Session& session, const TermHello& hello)
         spdlog::warn("node: refused {}, a dispatcher of epoch {}: epoch {} has been heard",
                      hello.dispatcher, hello.epoch, runs_.newest_epoch());
     } else {
+        epochs_.insert(hello.epoch);
+        while (epochs_.size() > most_terms) epochs_.erase(epochs_.begin());
         session.epoch = hello.epoch;
         session.dispatcher = hello.dispatcher;
         current_ = &session;

@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -59,8 +60,9 @@ public:
     /// From now on the dispatcher gives this node nothing, and takes back what it holds.
     void begin_draining();
 
-    /// When the connection from that dispatcher was last ended by its side.
-    std::optional<WallTime> lost_dispatcher(const NodeName& dispatcher) const;
+    /// When the connection from that dispatcher was ended by its side, if it was the last one
+    /// before `epoch` and did not say that its process lives on.
+    std::optional<WallTime> lost_dispatcher(const NodeName& dispatcher, Epoch epoch) const;
 
     /// The load of all nodes, as the dispatcher told it last.
     const std::vector<NodeLoad>& roster() const { return roster_; }
@@ -70,6 +72,7 @@ private:
         Channel* channel = nullptr;
         Epoch epoch = 0;
         NodeName dispatcher;
+        bool said_goodbye = false;
     };
 
     /// Whether a dispatcher that takes over is asked again.
@@ -93,7 +96,12 @@ private:
     Session* current_ = nullptr;
     bool draining_ = false;
     std::vector<NodeLoad> roster_;
-    std::map<NodeName, WallTime> lost_;
+    struct Lost {
+        NodeName dispatcher;
+        WallTime at{};
+    };
+    std::set<Epoch> epochs_;      // of the dispatchers heard, the newest few
+    std::map<Epoch, Lost> lost_;  // of those that have gone without a word
 
     Event changed_;  // current_ or answers_
     std::uint64_t last_request_ = 0;

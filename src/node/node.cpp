@@ -119,7 +119,8 @@ public:
         : io_(io.get_executor()),
           config_(config),
           surroundings_(surroundings),
-          lifeline_(std::move(lifeline)),
+          warden_(std::move(lifeline.warden)),
+          guard_(std::move(lifeline.guard)),
           incarnation_(random_incarnation()),
           metrics_(std::make_shared<prometheus::Registry>()),
           backend_(make_backend(config)),
@@ -132,7 +133,8 @@ public:
           recorder_(io_, record_store_, RecorderSettings(), &journal_),
           executor_(
               io_, clock_, exec_settings(config, surroundings.version),
-              [this](const RunReport& report) { tell(report); }, metrics_.get()),
+              [this](const RunReport& report) { tell(report); }, metrics_.get(),
+              backend_->has_peers() ? &guard_ : nullptr),
           steps_(io_, journal_, [this](const StepKept& step) { agent_.kept(step); }),
           agent_(io_, clock_, identity(), executor_, recorder_, steps_),
           dispatcher_(io_, dispatcher_parts(), config.node_name(), dispatch_settings(config)),
@@ -238,7 +240,9 @@ private:
     Dispatcher::Parts dispatcher_parts()
     {
         const auto connect = [this](NodeName node) { return connect_to(std::move(node)); };
-        const auto lost = [this](const NodeName& node) { return agent_.lost_dispatcher(node); };
+        const auto lost = [this](const NodeName& node, Epoch epoch) {
+            return agent_.lost_dispatcher(node, epoch);
+        };
         const auto roster = [this] { return agent_.roster(); };
         return Dispatcher::Parts{clock_,  *coordinator_, plan_store_, api_store_,
                                  connect, lost,          roster,      *metrics_};
@@ -364,7 +368,7 @@ private:
 
     asio::awaitable<void> watch_warden()
     {
-        co_await wait_for_warden_death(std::move(lifeline_));
+        co_await wait_for_warden_death(std::move(warden_));
         spdlog::critical(
             "node: its parent process, the warden, is gone; killing all commands, "
             "because nobody would end them if this process died");
@@ -488,7 +492,8 @@ private:
     asio::any_io_executor io_;
     const Config& config_;
     const NodeSurroundings& surroundings_;
-    Lifeline lifeline_;
+    FileDescriptor warden_;
+    Guard guard_;
     const std::uint64_t incarnation_;
     SystemClock clock_;
     std::shared_ptr<prometheus::Registry> metrics_;

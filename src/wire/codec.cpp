@@ -354,6 +354,7 @@ struct Writer {
         to.set_number(kept.step.number);
         to.set_durable(kept.durable);
     }
+    void operator()(const TermOver& over) const { out.mutable_term_over()->set_epoch(over.epoch); }
     void operator()(const StepsStored& stored) const
     {
         pb::StepsStored& to = *out.mutable_steps_stored();
@@ -466,6 +467,8 @@ std::optional<Message> read(pb::Envelope& in)
                             in.step_kept().durable()};
         case pb::Envelope::kStepsStored:
             return StepsStored{{in.steps_stored().epoch(), in.steps_stored().number()}};
+        case pb::Envelope::kTermOver:
+            return TermOver{in.term_over().epoch()};
         case pb::Envelope::KIND_NOT_SET:
             break;
     }

@@ -148,8 +148,14 @@ struct StepsStored {
     friend bool operator==(const StepsStored&, const StepsStored&) = default;
 };
 
+/// Dispatcher → node: I do not dispatch any more, but my process lives on.
+struct TermOver {
+    Epoch epoch = 0;
+    friend bool operator==(const TermOver&, const TermOver&) = default;
+};
+
 using Message = std::variant<TermHello, Account, RunOrders, Revoke, Revoked, RunReports, KillRun,
                              DispatcherBeat, NodeBeat, JobChanged, RunNow, EndRun, Done, StepCopy,
-                             StepKept, StepsStored>;
+                             StepKept, StepsStored, TermOver>;
 
 }  // namespace peercron

@@ -112,7 +112,7 @@ protected:
 /// A node that does nothing; ends with its warden, so that a failing test leaves nothing behind.
 int idle(const Lifeline& lifeline)
 {
-    pollfd warden_gone{lifeline.get(), POLLIN, 0};
+    pollfd warden_gone{lifeline.warden.get(), POLLIN, 0};
     while (::poll(&warden_gone, 1, -1) < 0) continue;
     return 1;
 }
@@ -190,6 +190,43 @@ TEST_F(WardenTest, WhenTheNodeIsKilledItsCommandsDieWithIt)
     EXPECT_FALSE(is_alive(stubborn));
 }
 
+TEST_F(WardenTest, EndsTheGuardedRunsOfANodeThatDoesNotRenewItsLease)
+{
+    start([this](Lifeline lifeline) -> int {
+        Guard guard(std::move(lifeline.guard));
+        const Process free = spawn("sleep 1000");
+        const Process done = spawn("sleep 1000");
+        const Process guarded = spawn("trap '' TERM; while :; do sleep 0.05; done");
+        guard.watch(done.pid);
+        guard.forget(done.pid);
+        guard.renew(clock_.steady_now() + 100ms);
+        guard.watch(guarded.pid);
+        reap(guarded);
+        tell(is_alive(free.pid) && is_alive(done.pid) ? 1 : 2);
+        return idle(lifeline);
+    });
+    EXPECT_EQ(hear(), 1);
+}
+
+TEST_F(WardenTest, ARenewedLeaseKeepsTheGuardedRuns)
+{
+    start([this](Lifeline lifeline) -> int {
+        Guard guard(std::move(lifeline.guard));
+        guard.renew(clock_.steady_now() + 1h);
+        const Process guarded = spawn("sleep 1000");
+        guard.watch(guarded.pid);
+        // The warden has read that when it has read what follows.
+        const Process last = spawn("sleep 1000");
+        guard.watch(last.pid);
+        guard.forget(guarded.pid);
+        guard.renew(clock_.steady_now());
+        reap(last);
+        tell(is_alive(guarded.pid) ? 1 : 2);
+        return idle(lifeline);
+    });
+    EXPECT_EQ(hear(), 1);
+}
+
 TEST_F(WardenTest, AProcessThatLeftItsSessionDiesWithTheNode)
 {
     start([this](Lifeline lifeline) -> int {
@@ -259,7 +296,7 @@ TEST_F(WardenTest, TheNodeNoticesThatTheWardenWasKilled)
         tell(spawn("setsid sleep 1000 & sleep 1000").pid);
         tell(::getpid());
         asio::io_context io(1);
-        testing::run(io, wait_for_warden_death(std::move(lifeline)));
+        testing::run(io, wait_for_warden_death(std::move(lifeline.warden)));
         kill_descendants();
         return 1;
     });

@@ -55,8 +55,10 @@ public:
                 return StepCopy{step()};
             case 14:
                 return StepKept{step_id(), coin()};
-            default:
+            case 15:
                 return StepsStored{step_id()};
+            default:
+                return TermOver{number<Epoch>()};
         }
     }
 
