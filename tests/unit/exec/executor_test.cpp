@@ -8,6 +8,7 @@
 #include <prometheus/text_serializer.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <csignal>
 #include <cstdlib>
@@ -488,6 +489,33 @@ TEST_F(ExecutorTest, AKillNamesWhoAsked)
     testing::run(io, kill_while_running(io, executor, order("sleep 1000"), reports_));
     EXPECT_EQ(reports_[1].state, RunState::killed);
     EXPECT_EQ(reports_[1].reason, "killed by alice from 10.0.0.7");
+}
+
+asio::awaitable<void> kill_when_over(asio::io_context& io, Executor& executor, RunOrder order,
+                                     std::vector<RunReport>& reports)
+{
+    TaskGroup tasks(io.get_executor());
+    tasks.spawn("executor", executor.run());
+    const RunId id = order.id;
+    RunOrders orders;
+    orders.orders.push_back(std::move(order));
+    executor.accept(std::move(orders));
+    while (reports.empty()) co_await sleep_for(5ms);
+    siginfo_t ended{};  // the I/O thread is busy here, so the executor does not see it
+    ::waitid(P_ALL, 0, &ended, WEXITED | WNOWAIT);
+    executor.kill(id, "too late");
+    while (reports.size() < 2) co_await sleep_for(5ms);
+    tasks.cancel();
+    co_await tasks.join();
+}
+
+TEST_F(ExecutorTest, ARunThatHadEndedByItselfWhenItWasToBeKilledIsWhatItIs)
+{
+    asio::io_context io(1);
+    Executor executor(io.get_executor(), clock_, settings_, keep_reports());
+    testing::run(io, kill_when_over(io, executor, order("exit 0"), reports_));
+    EXPECT_EQ(reports_[1].state, RunState::success);
+    EXPECT_EQ(reports_[1].reason, "");
 }
 
 TEST_F(ExecutorTest, AMutexRunIsFencedWhenTheNodeIsIsolated)
