@@ -785,6 +785,8 @@ void Dispatcher::Tenure::taken(const NodeName& node, const Account& account)
     state.dead_since.reset();
     state.answered = true;
     term_.connected(node, account, now());
+    // It waits a moment for this before it starts what is late.
+    for (const Outgoing& outgoing : term_.take_revocations()) send(outgoing.node, outgoing.message);
     copies_[node] = {};
     if (begun_) send(node, StepsStored{StepId{term_.epoch(), writer_.stored()}});
     if (account.draining) draining_.insert(node);

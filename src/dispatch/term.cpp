@@ -581,7 +581,7 @@ std::vector<Outgoing> Term::messages(Moment now)
         std::size_t bytes = 0;
     };
     std::map<NodeName, Batch> batches;
-    std::vector<Outgoing> messages = std::exchange(to_revoke_, {});
+    std::vector<Outgoing> messages = take_revocations();
     for (const RunId& id : std::exchange(to_send_, {})) {
         const auto run = runs_.find(id);
         if (run == runs_.end() || run->second.phase != Phase::placed) continue;

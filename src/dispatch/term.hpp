@@ -163,6 +163,8 @@ public:
     bool has_news(Moment now);
     /// Whether the last step() left fires behind that are due, because there were too many.
     bool behind() const { return behind_; }
+    /// What to send at once: `lost` or given to others stands in the ledger, or will.
+    std::vector<Outgoing> take_revocations() { return std::exchange(to_revoke_, {}); }
     /// What to send after the last step() was committed.
     std::vector<Outgoing> messages(Moment now);
 

@@ -115,6 +115,7 @@ bool RunBook::dispatcher_heard(Epoch epoch, SteadyTime now)
     notice(now);
     if (epoch < newest_epoch_) return false;
     newest_epoch_ = epoch;
+    if (!heard_ || now - *heard_ > rules_.silence_limit) woke_ = now;
     heard_ = now;
     contact_ = std::max(contact_, now);
     return true;

@@ -170,6 +170,10 @@ void Agent::handle(Session& session, Message message)
         hello(session, *greeting);
         return;
     }
+    if (std::holds_alternative<TermOver>(message)) {
+        session.said_goodbye = true;
+        return;
+    }
     if (!is_current(session)) return;
     const auto on_orders = [&](RunOrders& orders) {
         std::vector<RunId> not_here = runs_.accept(std::move(orders));
@@ -190,12 +194,11 @@ void Agent::handle(Session& session, Message message)
     const auto on_copy = [&](StepCopy& copy) {
         if (copy.step.epoch == session.epoch) steps_.keep(std::move(copy.step));
     };
-    const auto on_goodbye = [&](const TermOver&) { session.said_goodbye = true; };
     const auto on_stored = [&](const StepsStored& stored) { steps_.stored(stored.through); };
     const auto ignore = [](const auto&) {};  // not for a node
-    std::visit(Overloaded{on_orders, on_revoke, on_kill, on_beat, on_done, on_copy, on_stored,
-                          on_goodbye, ignore},
-               message);
+    std::visit(
+        Overloaded{on_orders, on_revoke, on_kill, on_beat, on_done, on_copy, on_stored, ignore},
+        message);
 }
 
 void Agent::hello(Session& session, const TermHello& hello)

@@ -1,6 +1,7 @@
 #include "store/mysql/ledger_rows.hpp"
 
 #include "base/utf8.hpp"
+#include "store/read_rows.hpp"
 #include "store/row_order.hpp"
 #include "store/text.hpp"
 
@@ -9,7 +10,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
-#include <unordered_set>
+#include <unordered_map>
 #include <utility>
 
 namespace peercron {
@@ -63,11 +64,11 @@ std::vector<RowStatement> planned_statements(const MysqlConnection& connection,
     return rows.take();
 }
 
-/// The runs among `runs` whose rows are final. Locks the rows of all of them.
-std::unordered_set<RunId> lock_and_find_final(MysqlConnection& connection,
-                                              std::span<const RunId> runs)
+/// The states of the rows of `runs`. Locks them.
+std::unordered_map<RunId, RunState> lock_and_read_states(MysqlConnection& connection,
+                                                         std::span<const RunId> runs)
 {
-    std::unordered_set<RunId> ended;
+    std::unordered_map<RunId, RunState> states;
     while (!runs.empty()) {
         const auto some = runs.first(std::min(runs.size(), rows_of_a_condition));
         runs = runs.subspan(some.size());
@@ -78,16 +79,16 @@ std::unordered_set<RunId> lock_and_find_final(MysqlConnection& connection,
                                      to_unix_millis(run.scheduled_at), run.attempt);
         }
         MysqlRows rows = connection.query(
-            "SELECT cron_id, scheduled_at, attempt, state IN ('planned', 'running')"
+            "SELECT cron_id, scheduled_at, attempt, state"
             " FROM log FORCE INDEX (by_run) WHERE " +
             condition + " FOR UPDATE");
         while (rows.next()) {
-            if (rows.integer(3) != 0) continue;
-            ended.insert({rows.integer(0), from_unix_millis(rows.integer(1)),
-                          static_cast<std::int32_t>(rows.integer(2))});
+            const RunId run{rows.integer(0), from_unix_millis(rows.integer(1)),
+                            static_cast<std::int32_t>(rows.integer(2))};
+            states.emplace(run, read_state(rows.text(3)));
         }
     }
-    return ended;
+    return states;
 }
 
 }  // namespace
@@ -97,11 +98,12 @@ std::vector<RowStatement> plan_statements(const MysqlConnection& connection,
                                           const NodeName& dispatch_server)
 {
     // Assignments are made from left to right, so the state, which all of them ask, comes last.
-    // A row that its node reported first, while the store was away, lacks the dispatch time.
+    // A row that its node reported first, while the store was away, lacks what only the step knows.
     constexpr std::string_view tail =
         " ON DUPLICATE KEY UPDATE"
         " dispatch_time = IF(state = 'revoked' OR dispatch_time = 0, VALUES(dispatch_time),"
         " dispatch_time),"
+        " requested_by = IF(requested_by = '', VALUES(requested_by), requested_by),"
         " reason = IF(state = 'revoked', VALUES(reason), reason),"
         " run_server = IF(state = 'revoked', VALUES(run_server), run_server),"
         " dispatch_server = IF(state = 'revoked', VALUES(dispatch_server), dispatch_server),"
@@ -202,30 +204,40 @@ std::vector<RowStatement> copy_statements(const MysqlConnection& connection,
 }
 
 std::vector<std::string> counter_statements(MysqlConnection& connection,
-                                            std::span<const RunReport> reports)
+                                            std::span<const RunReport> reports, GivesWay rule)
 {
     std::vector<RunId> runs;
     for (const RunReport* report : in_order(reports)) {
-        if (has_run(report->state) && report->id.attempt == 1) runs.push_back(report->id);
+        const bool may_count = is_final(report->state) && report->state != RunState::revoked;
+        if (may_count && report->id.attempt == 1) runs.push_back(report->id);
     }
     if (runs.empty()) return {};
-    std::unordered_set<RunId> counted = lock_and_find_final(connection, runs);
+    std::unordered_map<RunId, RunState> states = lock_and_read_states(connection, runs);
 
     std::map<JobId, JobCounters> jobs;  // in order, as every statement that locks several rows
     for (const RunReport& report : reports) {
-        if (!has_run(report.state) || report.id.attempt != 1) continue;
-        if (!counted.insert(report.id).second) continue;
-        JobCounters& job = jobs[report.id.job];
-        const WallTime ran_at = report.started_at.value_or(report.id.scheduled_at);
-        job.last_run_at = std::max(job.last_run_at.value_or(ran_at), ran_at);
-        ++job.run_num;
+        if (report.id.attempt != 1 || !is_final(report.state)) continue;
+        RunState& state = states.try_emplace(report.id, RunState::planned).first->second;
+        const RunState before = std::exchange(state, report.state);
+        if (has_run(report.state) && !is_final(before)) {
+            JobCounters& job = jobs[report.id.job];
+            const WallTime ran_at = report.started_at.value_or(report.id.scheduled_at);
+            job.last_run_at = std::max(job.last_run_at.value_or(ran_at), ran_at);
+            ++job.run_num;
+        } else if (report.state == RunState::skipped && before == RunState::lost &&
+                   rule == GivesWay::lost_too) {
+            --jobs[report.id.job].run_num;  // it was taken to have run, and had not
+        } else if (is_final(before)) {
+            state = before;
+        }
     }
     RowStatements rows(connection,
                        "INSERT INTO cron_counter (cron_id, run_num, last_run_at) VALUES ",
                        " ON DUPLICATE KEY UPDATE run_num = run_num + VALUES(run_num),"
                        " last_run_at = GREATEST(COALESCE(last_run_at, 0), VALUES(last_run_at))");
     for (const auto& [id, job] : jobs) {
-        rows.add(fmt::format("({},{},{})", id, job.run_num, to_unix_millis(*job.last_run_at)));
+        const WallTime last = job.last_run_at.value_or(WallTime());
+        rows.add(fmt::format("({},{},{})", id, job.run_num, to_unix_millis(last)));
     }
     return texts(rows.take());
 }

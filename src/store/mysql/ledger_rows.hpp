@@ -43,6 +43,6 @@ std::vector<RowStatement> copy_statements(const MysqlConnection& connection,
 /// (first attempts that end an open row). Locks the rows of the reports: to be called, and carried
 /// out, in the transaction that writes the reports, before them.
 std::vector<std::string> counter_statements(MysqlConnection& connection,
-                                            std::span<const RunReport> reports);
+                                            std::span<const RunReport> reports, GivesWay rule);
 
 }  // namespace peercron

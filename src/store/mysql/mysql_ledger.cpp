@@ -100,7 +100,8 @@ void write(MysqlConnection& connection, std::span<const RunReport> reports)
     std::vector<std::string> statements;
     append(statements, report_statements(connection, reports, GivesWay::lost_too));
     MysqlTransaction transaction(connection);
-    std::ranges::move(counter_statements(connection, reports), std::back_inserter(statements));
+    std::ranges::move(counter_statements(connection, reports, GivesWay::lost_too),
+                      std::back_inserter(statements));
     transaction.commit(std::move(statements));
 }
 
@@ -153,7 +154,7 @@ void commit_step(MysqlConnection& connection, Epoch epoch, const PlanStep& step)
         MysqlTransaction transaction(connection, MysqlTransaction::Reads::latest, std::move(guard));
         deposed = transaction.first_matched() == 0;
         if (!deposed) {
-            std::ranges::move(counter_statements(connection, step.ended),
+            std::ranges::move(counter_statements(connection, step.ended, GivesWay::only_open),
                               std::back_inserter(statements));
             transaction.commit(std::move(statements));
         }

@@ -108,6 +108,15 @@ void count(SqliteConnection& connection, const RunReport& report)
         .execute();
 }
 
+/// It was taken to have run, and had not.
+void uncount(SqliteConnection& connection, const RunReport& report)
+{
+    if (report.id.attempt != 1) return;
+    connection.cached("UPDATE cron_counter SET run_num = run_num - 1 WHERE cron_id = ?")
+        .bind(report.id.job)
+        .execute();
+}
+
 void write_report(SqliteConnection& connection, const RunReport& report, GivesWay rule)
 {
     SqliteStatement& find = connection.cached(
@@ -126,6 +135,7 @@ void write_report(SqliteConnection& connection, const RunReport& report, GivesWa
     if (is_final(before) && !truth_about_lost) return;
     update_by_report(connection, row, report);
     if (!is_final(before)) count(connection, report);
+    if (before == RunState::lost && report.state == RunState::skipped) uncount(connection, report);
 }
 
 /// A row that is there already gives way when it stands as revoked; one that its node reported
@@ -134,9 +144,11 @@ void reopen_planned(SqliteConnection& connection, const PlannedRun& run, const P
                     const std::optional<WallTime>& gap_end)
 {
     SqliteStatement& complete = connection.cached(
-        "UPDATE log SET dispatch_time = ? WHERE cron_id = ? AND scheduled_at = ? AND attempt = ?"
+        "UPDATE log SET dispatch_time = ?,"
+        " requested_by = CASE requested_by WHEN '' THEN ? ELSE requested_by END"
+        " WHERE cron_id = ? AND scheduled_at = ? AND attempt = ?"
         " AND (state = 'revoked' OR dispatch_time = 0)");
-    complete.bind(to_unix_seconds(run.dispatched_at));
+    complete.bind(to_unix_seconds(run.dispatched_at)).bind(run.requested_by);
     if (bind(complete, run.id).execute() == 0) return;
     SqliteStatement& reopen = connection.cached(
         "UPDATE log SET state = ?, reason = ?, run_server = ?, dispatch_server = ?, epoch = ?,"

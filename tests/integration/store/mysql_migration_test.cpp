@@ -152,7 +152,7 @@ TEST_F(MigrationTest, TakesADatabaseNameWithOddCharacters)
 TEST_F(MigrationTest, UpgradesTheReferenceWithWindowInPlace)
 {
     create_reference(cron_with_window);
-    EXPECT_EQ(migrate(settings_).size(), 5U);
+    EXPECT_EQ(migrate(settings_).size(), 6U);
     expect_reference_rows_kept();
     const auto job = MysqlStore(settings_).find_job(1184);
     EXPECT_EQ(job->start_time, 5);
@@ -163,7 +163,7 @@ TEST_F(MigrationTest, UpgradesTheReferenceWithWindowInPlace)
 TEST_F(MigrationTest, UpgradesTheReferenceWithMutexInPlace)
 {
     create_reference(cron_with_mutex);
-    EXPECT_EQ(migrate(settings_).size(), 5U);
+    EXPECT_EQ(migrate(settings_).size(), 6U);
     expect_reference_rows_kept();
     const auto job = MysqlStore(settings_).find_job(1184);
     EXPECT_EQ(job->start_time, 0);
@@ -231,7 +231,7 @@ TEST_F(MigrationTest, IsDoneOnceWhenSeveralNodesStartAtOnce)
     for (const auto& failure : failures) {
         if (failure) std::rethrow_exception(failure);
     }
-    EXPECT_EQ(applied[0].size() + applied[1].size() + applied[2].size(), 5U);
+    EXPECT_EQ(applied[0].size() + applied[1].size() + applied[2].size(), 6U);
     expect_reference_rows_kept();
 }
 

@@ -364,6 +364,21 @@ TEST_P(StoreTest, ALostRunCountsOnceAlsoWhenTheTruthComesLater)
     EXPECT_EQ(store_->find_job(job)->counters.run_num, 1);
 }
 
+TEST_P(StoreTest, ARunThatWasTakenForLostAndNeverStartedDoesNotCount)
+{
+    const JobId job = store_->add_job(draft("true"), t0).id;
+    const RunId run{job, t0 + 1s, 1};
+    const std::vector<RunReport> others{report({job, t0 + 2s, 1}, RunState::success),
+                                        report(run, RunState::lost)};
+    store_->record(others);
+    EXPECT_EQ(store_->find_job(job)->counters.run_num, 2);
+    const RunReport truth = report(run, RunState::skipped);
+    store_->record({&truth, 1});
+    EXPECT_EQ(store_->find_job(job)->counters.run_num, 1);
+    store_->record({&truth, 1});
+    EXPECT_EQ(store_->find_job(job)->counters.run_num, 1);
+}
+
 TEST_P(StoreTest, CountersAreNoChangeOfAJobAndGoWithIt)
 {
     const JobId job = store_->add_job(draft("true"), t0).id;
@@ -945,6 +960,84 @@ TEST_P(StoreTest, NamesTheRunsThatEndedLately)
                 UnorderedElementsAre(runs[1].id, runs[2].id, runs[3].id));
 }
 
+TEST_P(StoreTest, KnowsWhichStepItHasLastAndTakesThoseOfAnEarlierTerm)
+{
+    EXPECT_EQ(store_->begin_term(7, node_1).last_step, StepId());
+    PlanStep first = step(7, t0, {planned(1, t0)});
+    first.number = 12;
+    store_->commit(first);
+    EXPECT_EQ(store_->begin_term(8, node_2).last_step, (StepId{7, 12}));
+
+    PlanStep left = step(7, t0 + 1s, {planned(1, t0 + 1s)});
+    left.number = 13;
+    EXPECT_THROW(store_->commit(left), Deposed);
+    store_->commit_as(8, left);
+    const TermStart start = store_->begin_term(8, node_2);
+    EXPECT_EQ(start.last_step, (StepId{7, 13}));
+    EXPECT_EQ(start.planned_through, t0 + 1s);
+    ASSERT_EQ(start.open_runs.size(), 2U);
+    EXPECT_EQ(start.open_runs[1].epoch, 7U);
+    EXPECT_THROW(store_->commit_as(7, left), Deposed);
+}
+
+TEST_P(StoreTest, SaysOfAnOpenRunWhetherItHasANextAttempt)
+{
+    store_->begin_term(1, node_1);
+    PlannedRun second = planned(1, t0);
+    second.id.attempt = 2;
+    store_->commit(step(1, t0, {planned(1, t0), second, planned(2, t0)}));
+    const TermStart start = store_->begin_term(1, node_1);
+    ASSERT_EQ(start.open_runs.size(), 3U);
+    std::map<RunId, bool> superseded;
+    for (const OpenRun& run : start.open_runs) superseded[run.planned.id] = run.superseded;
+    EXPECT_EQ(superseded, (std::map<RunId, bool>{
+                              {{1, t0, 1}, true}, {{1, t0, 2}, false}, {{2, t0, 1}, false}}));
+}
+
+TEST_P(StoreTest, ATermBeginsWithTheChangesAfterThePlansEnd)
+{
+    const Job before = store_->add_job(draft("one"), t0 - 1h);
+    store_->begin_term(1, node_1);
+    store_->commit(step(1, t0, {}));
+    JobPatch patch;
+    patch.command = "two";
+    store_->update_job(before.id, patch, t0);
+    patch.command = "three";
+    store_->update_job(before.id, patch, t0 + 1ms);
+    const TermStart start = store_->begin_term(1, node_1);
+    ASSERT_EQ(start.changes.size(), 1U);
+    EXPECT_EQ(start.changes[0].before.value().command, "two");
+    EXPECT_EQ(start.changes[0].effective_from, t0 + 1ms);
+}
+
+TEST_P(StoreTest, FindsWhatHasToRunAgain)
+{
+    Job wanted = draft("true");
+    wanted.delivery = Delivery::at_least_once;
+    const JobId job = store_->add_job(wanted, t0 - 1h).id;
+    wanted.stop = true;
+    const JobId stopped = store_->add_job(wanted, t0 - 1h).id;
+    const JobId once = store_->add_job(draft("true"), t0 - 1h).id;
+    RunReport by_node = report({job, t0 + 2s, 1}, RunState::killed);
+    by_node.reason = std::string(reason::node_stopped) + ": still running";
+    RunReport by_person = report({job, t0 + 3s, 1}, RunState::killed);
+    by_person.reason = "on-request: by alice";
+    const std::vector<RunReport> ends{report({job, t0 - 1s, 1}, RunState::lost),
+                                      report({job, t0, 1}, RunState::lost),
+                                      report({job, t0 + 1s, 1}, RunState::fenced),
+                                      by_node,
+                                      by_person,
+                                      report({job, t0 + 4s, 1}, RunState::failed),
+                                      report({job, t0 + 5s, 1}, RunState::lost),
+                                      report({job, t0 + 5s, 2}, RunState::lost),
+                                      report({stopped, t0, 1}, RunState::lost),
+                                      report({once, t0, 1}, RunState::lost)};
+    store_->record(ends);
+    EXPECT_THAT(store_->undelivered(t0),
+                UnorderedElementsAre(RunId{job, t0, 1}, RunId{job, t0 + 1s, 1},
+                                     RunId{job, t0 + 2s, 1}, RunId{job, t0 + 5s, 2}));
+}
+
 TEST_P(StoreTest, RefusesATermThatIsOlderThanTheOneItHas)
 {
     store_->begin_term(9, node_1);
@@ -1315,6 +1408,19 @@ TEST_P(StoreTest, InsertsARowThatWasNeverCommittedAndLetsTheCommitFollow)
     store_->commit(step(1, t0 + 1s, {planned(1, t0 + 1s)}));
     EXPECT_EQ(row(*store_, id).run, ended);
     EXPECT_EQ(row(*store_, id).dispatch_time, 1'763'683'199);
+}
+
+TEST_P(StoreTest, ARowThatItsNodeReportedFirstLearnsWhoAskedForTheRun)
+{
+    store_->begin_term(1, node_1);
+    const RunReport early = report({1, t0, 1}, RunState::success);
+    store_->record({&early, 1});
+    PlannedRun asked = planned(1, t0);
+    asked.requested_by = "alice";
+    store_->commit(step(1, t0, {asked}));
+    const LogRow found = row(*store_, asked.id);
+    EXPECT_EQ(found.requested_by, "alice");
+    EXPECT_EQ(found.run.state, RunState::success);
 }
 
 TEST_P(StoreTest, RecordsThousandsOfReportsAndLargeOutputs)
