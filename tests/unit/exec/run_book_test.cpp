@@ -458,7 +458,8 @@ TEST_F(RunBookTest, StartsLateOnlyWhileADispatcherIsHeard)
     EXPECT_THAT(book_.due(at(1001ms)).start, IsEmpty());
     EXPECT_EQ(book_.waiting(), 1U);
     EXPECT_THAT(pass(1100ms, 5s, false).start, IsEmpty());
-    // The first words after a silence are a greeting; what was given up meanwhile is taken back then.
+    // The first words after a silence are a greeting; what was given up meanwhile is taken back
+    // then.
     EXPECT_THAT(pass(5100ms, 6500ms).start, IsEmpty());
     EXPECT_THAT(pass(6600ms, 6600ms).start, SizeIs(1));
 }
