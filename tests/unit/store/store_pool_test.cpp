@@ -35,7 +35,8 @@ public:
     JobChanges changes_since(const JobCursor&) override { return {}; }
     std::vector<JobId> job_ids() override { return {}; }
     TermStart begin_term(Epoch, const NodeName&) override { return {}; }
-    void commit(const PlanStep&) override {}
+    void commit_as(Epoch, const PlanStep&) override {}
+    std::vector<RunId> undelivered(WallTime) override { return {}; }
     void record(std::span<const RunReport>) override {}
     LogPage find_log(const LogQuery&) override { return {}; }
     std::optional<Job> find_job_by_name(const std::string&) override { return {}; }
