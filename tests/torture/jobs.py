@@ -1,0 +1,162 @@
+"""Jobs of every kind, and the changes that people make to them meanwhile: all chosen by the seed."""
+import copy
+
+RUN = {"nap": 0, "code": 0, "bytes": 0, "places": 0, "deaf": False}
+ONCE_A_MINUTE_AT_LEAST = (
+    "*/1 * * * * *", "*/2 * * * * *", "*/3 * * * * *", "*/5 * * * * *", "*/7 * * * * *", "1-59/4 * * * * *",
+    "0,7,13,21,34,55 * * * * *", "0-9,30-39 * * * * *", "*/6 0-29,30-59 * * * *", "5/10 */1 0-23 * 1-12 *",
+    "*/4 * * 1-15,16-31 JAN-JUN,JUL-DEC *", "3-57/9 0-58/2,1-59/2 */1 * * 0-7", "*/8 * 0-11,12-23 */1 * SUN-SAT")
+# The parameters that say how many runs there may be, and what to do where "exactly once" cannot be had.
+POLICIES = ("delivery", "misfire_policy", "overlap", "max_concurrent")
+
+
+def places_of(definition):
+    """How many runs of the job there may be at a time; 0 = any number."""
+    if definition.get("is_mutex"):
+        return 1
+    limit = definition.get("max_concurrent", 0)
+    return limit or (1 if definition.get("overlap", "allow") != "allow" else 0)
+
+
+class Generator:
+    def __init__(self, random, seconds, policies):
+        self.random = random
+        self.seconds = seconds
+        self.policies = policies
+        self.jobs = []
+
+    def add(self, kind, cron, run=None, window=None, shell=False, **definition):
+        definition.setdefault("stop", 0)
+        run = {**RUN, **(run or {}), "places": places_of(definition)}
+        self.jobs.append({"token": f"j{len(self.jobs) + 1:02}", "kind": kind, "cron": cron, "run": run,
+                          "window": window, "shell": shell, "definition": definition})
+        return self.jobs[-1]
+
+    def usual(self):
+        """One job of each kind at least."""
+        random, add = self.random, self.add
+        every = "*/1 * * * * *"
+        add("every second", every)
+        add("every second through a shell", every, shell=True)
+        for n in (2, 3, 5, 7):
+            add(f"every {n} s", f"*/{n} * * * * *")
+        for cron in random.sample(ONCE_A_MINUTE_AT_LEAST[5:], 4):
+            add("lists and ranges", cron)
+        for _ in range(2):
+            begin = random.uniform(3, self.seconds * 0.5)
+            add("window", random.choice(ONCE_A_MINUTE_AT_LEAST[:3]),
+                window=[begin, begin + random.uniform(10, self.seconds * 0.5)])
+        add("mutex, shorter than its period", "*/3 * * * * *", {"nap": 1}, is_mutex=1)
+        add("mutex, longer than its period", "*/2 * * * * *", {"nap": random.choice((3, 5))}, is_mutex=1)
+        add("mutex, about its period", every, {"nap": 0.9}, is_mutex=1)
+        add("mutex, deaf to SIGTERM", "*/3 * * * * *", {"nap": 4, "deaf": True}, is_mutex=1)
+        add("mutex, long", "*/5 * * * * *", {"nap": 18}, is_mutex=1)
+        add("slow", "*/4 * * * * *", {"nap": random.choice((2, 3, 5, 8))})
+        add("slower than a drain", "*/20 * * * * *", {"nap": 14})
+        add("failing", "*/4 * * * * *", {"code": random.randint(1, 99)})
+        add("timeout", "*/6 * * * * *", {"nap": 30}, timeout=2)
+        add("timeout, deaf to SIGTERM", "*/15 * * * * *", {"nap": 30, "deaf": True}, timeout=1)
+        add("timeout that it keeps", "*/3 * * * * *", {"nap": 1}, timeout=30)
+        add("loud", "*/5 * * * * *", {"bytes": 100_000})
+        add("stopped", every, stop=1)
+        add("limited runs", "*/3 * * * * *", run_limit=random.randint(5, 30))
+        add("short misfire window", "*/2 * * * * *", misfire_window=random.choice((3, 6)))
+
+    def with_policies(self):
+        random, add, known = self.random, self.add, self.policies
+        every = "*/1 * * * * *"
+        if "delivery" in known:
+            add("at least once", "*/2 * * * * *", {"nap": 1}, delivery="at_least_once")
+            add("at least once, slow", "*/5 * * * * *", {"nap": 7}, delivery="at_least_once")
+            add("at least once, mutex", "*/4 * * * * *", {"nap": 6}, delivery="at_least_once", is_mutex=1)
+        if "misfire_policy" in known:
+            add("misfires skipped", every, misfire_policy="skip")
+            add("latest misfire", every, misfire_policy="run_latest")
+            add("latest misfire, slow", "*/3 * * * * *", {"nap": 2}, misfire_policy="run_latest")
+        if "overlap" in known:
+            add("queued", "*/2 * * * * *", {"nap": 3}, overlap="queue")
+            add("queued, usually alone", "*/5 * * * * *", {"nap": 2}, overlap="queue")
+            add("replaced", "*/4 * * * * *", {"nap": random.choice((6, 9))}, overlap="replace")
+            add("replaced, deaf to SIGTERM", "*/10 * * * * *", {"nap": 13, "deaf": True}, overlap="replace")
+            add("skipped", "*/2 * * * * *", {"nap": 3}, overlap="skip")
+        if "max_concurrent" in known:
+            add("two at a time", every, {"nap": 3}, max_concurrent=2, **self.overlap("skip"))
+            add("two at a time, queued", every, {"nap": 2.5}, max_concurrent=2, **self.overlap("queue"))
+
+    def overlap(self, policy):
+        return {"overlap": policy} if "overlap" in self.policies else {}
+
+    def changeable(self, count, late):
+        """Jobs that people change; the last of them are added only meanwhile."""
+        made = []
+        for k in range(count):
+            run = self.random.choice(({}, {"nap": 1}, {"nap": 2}))
+            mutex = {"is_mutex": 1} if self.random.random() < 0.25 else {}
+            made.append(self.add("changed meanwhile", self.random.choice(ONCE_A_MINUTE_AT_LEAST), run, **mutex))
+            made[-1]["late"] = k >= count - late
+        return made
+
+    def changes(self, jobs):
+        """What is called when at which node; in order of time."""
+        calls = []
+        for job in jobs:
+            self.life_of(job, calls)
+        for job in self.jobs:
+            if not job.get("late") and self.random.random() < 0.5:
+                calls.append(self.call(self.random.uniform(5, self.seconds), "run", job["token"]))
+        return sorted(calls, key=lambda call: call["at"])
+
+    def call(self, at, what, token, **more):
+        return {"at": round(at, 3), "what": what, "job": token, "node": self.random.random(), **more}
+
+    def life_of(self, job, calls):
+        random, at = self.random, self.random.uniform(2, 15)
+        stopped, token = False, job["token"]
+        if job["late"]:
+            at = random.uniform(2, self.seconds * 0.8)
+            calls.append(self.call(at, "add", token))
+            at += random.expovariate(1 / 8) + 1
+        while at < self.seconds:
+            what = random.choice(("update", "update", "start" if stopped else "stop", "run"))
+            if random.random() < 0.06:
+                calls.append(self.call(at, "delete", token))
+                return
+            more = {"set": self.update(at)} if what == "update" else {}
+            calls.append(self.call(at, what, token, **more))
+            if what in ("start", "stop"):
+                stopped = what == "stop"
+            at += random.expovariate(1 / 9) + 0.3
+
+    def update(self, at):
+        """What an update changes."""
+        random = self.random
+        what = random.choice(("cron", "cron", "run", "window", "open"))
+        if what == "cron":
+            return {"cron": random.choice(ONCE_A_MINUTE_AT_LEAST)}
+        if what == "run":
+            return {"run": {"nap": random.choice((0, 1, 2)), "code": random.choice((0, 0, 7))}}
+        if what == "open":
+            return {"window": None}
+        begin = at + random.uniform(-5, 5)
+        return {"window": [begin, begin + random.uniform(5, 40)]}
+
+
+def generate(random, seconds, policies):
+    """(jobs, changes)."""
+    generator = Generator(random, seconds, policies)
+    generator.usual()
+    generator.with_policies()
+    changed = generator.changeable(random.randint(5, 8), late=2)
+    changes = generator.changes(changed)
+    return generator.jobs, changes
+
+
+def changed(version, change):
+    """The version of a job after an update."""
+    version = copy.deepcopy(version)
+    for key, value in change.items():
+        if key == "run":
+            version["run"].update(value)
+        else:
+            version[key] = value
+    return version

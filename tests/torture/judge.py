@@ -1,0 +1,630 @@
+"""Whether the promises held, from what was seen from outside: the changes that were asked for and when,
+what the commands witnessed, and the rows of the ledger. In the style of Jepsen's checker of Chronos: what was due
+is computed here, by a cron of its own.
+
+A change counts from some moment between the call and its answer; a call with another answer than yes may have
+been done, or be done at any later moment until the job was looked at. So a fire is due ("must"), not due ("never")
+or either ("may").
+
+Times are nanoseconds since 1970 unless a name says otherwise.
+"""
+import bisect
+import collections
+import dataclasses
+import math
+
+import ledger
+import naive_cron
+
+SECOND = 1_000_000_000
+MS = 1_000_000
+
+GROSS = 3.0  # seconds; a fire that is later is late
+# How long before a fire, and after it, nothing may have been wrong for it to be in a calm time. A node that vanishes
+# is given up after lease and margin (12 s), a session of Consul's dies after up to 20 s.
+CALM_BEFORE, CALM_AFTER = 25 * SECOND, 5 * SECOND
+AFTERMATH = 10 * SECOND  # for the promise of lateness: so long after its end a fault still counts
+NEVER_TOLD = 30  # seconds: a node that knows how a run ended has recorded it by then
+DRAIN = 10  # seconds; see servers.py
+ENDED_BEFORE = 1.5  # seconds; nobody killed a command that had ended so long before
+MOST_ATTEMPTS = 5  # of one fire, with delivery at_least_once
+MISFIRE_WINDOW = 60  # seconds; of a job without its own
+MISFIRE = 3  # seconds; a fire that is planned so late is a misfire
+
+KILLS = {"kill-dispatcher", "kill-worker", "kill-two", "kill-all", "kill-warden", "power-off"}
+PAUSES = {"pause-dispatcher", "pause-worker", "pause-all", "suspend"}
+CUTS = {"cut", "cut-out", "cut-in", "cut-consul", "cut-mariadb", "cut-nodes", "lossy-link", "flapping-link", "slow-link",
+        "narrow-link"}
+STORE = {"mariadb-stop", "mariadb-kill", "mariadb-pause", "cut-mariadb"}
+CONSUL = {"consul-stop", "consul-kill", "consul-pause"}
+# "No fire later than its time plus 3 s", when nothing else is wrong. Those of PAUSES and CUTS only when the target
+# was the dispatcher, and not for what was handed to the target itself: it is the target's own until proven dead.
+ON_TIME = {"kill-dispatcher", "kill-worker", "rolling-restart", *CONSUL, *STORE}
+ON_TIME_IF_DISPATCHER = {"pause-dispatcher", "suspend", "cut", "cut-out", "cut-in", "cut-consul", "cut-nodes"}
+NOT_RUN = {"planned", "running", "skipped", "revoked"}
+LOSES = KILLS | PAUSES | CUTS | {"rolling-restart"}
+# Above this cut-off the nodes of a mutex job fence it; see config/peercron.toml, dispatch.lease.
+LEASE = 10 * SECOND
+
+
+@dataclasses.dataclass
+class Case:
+    """All that is known of a run."""
+    jobs: list  # of the plan
+    changes: list  # as they went: see Changes
+    faults: list  # number, kind, targets (node or server names), began, ended, detail
+    nodes: list  # the lives of node processes: node, began, ended (None: at the end alive), wanted
+    dispatchers: list  # (at, node)
+    marks: dict  # began, healed, quiet, stopped, read
+    rows: list
+    sightings: list
+    odd: list = dataclasses.field(default_factory=list)  # lines of witnesses that make no sense
+    notes: list = dataclasses.field(default_factory=list)  # what the script saw itself and holds for wrong
+    lags: list = dataclasses.field(default_factory=list)  # (at, seconds): this machine stood still so long
+    counters: dict = dataclasses.field(default_factory=dict)  # job → how many runs the database has counted
+
+
+@dataclasses.dataclass
+class Violation:
+    rule: str
+    words: str
+    token: str = ""
+    at: int | None = None
+    rows: list = dataclasses.field(default_factory=list)
+    sightings: list = dataclasses.field(default_factory=list)
+    faults: list = dataclasses.field(default_factory=list)
+
+
+class History:
+    """Which definitions a job may have had at a moment, by the changes that were asked for.
+
+    A change is a dictionary: `sent`, `answered`, `version` (the definition from then on, None: there is no such
+    job) and `outcome`: "ok", "unknown", or "seen" (the job was looked at at `answered`, and this is it)."""
+
+    def __init__(self, changes):
+        self.changes = sorted(changes, key=lambda change: change["sent"])
+
+    def at(self, moment):
+        """The versions possible for a fire that is due at this moment."""
+        possible = [None]
+        for change in self.changes:
+            if change["outcome"] in ("ok", "seen") and moment > change["answered"]:
+                possible = [change["version"]]
+            elif change["outcome"] != "seen" and moment > change["sent"] - MS:
+                possible = possible + [change["version"]]
+            elif change["outcome"] != "seen":
+                break
+        return possible
+
+
+def is_due(version, second):
+    if version is None or version["stop"]:
+        return False
+    begin, end = version["window"] or (0, math.inf)
+    return begin <= second < end and naive_cron.is_due(version["cron"], second)
+
+
+def window_of(version):
+    """How late a fire of the job may start, in seconds."""
+    window = version["definition"].get("misfire_window", MISFIRE_WINDOW)
+    return window if window else math.inf
+
+
+def verdict_of(versions, second):
+    due = [is_due(version, second) for version in versions]
+    return "must" if all(due) else "may" if any(due) else "never"
+
+
+def percentile(values, share):
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else None
+
+
+class Judge:
+    def __init__(self, case):
+        self.case = case
+        self.violations = []
+        self.histories = {}
+        by_token = collections.defaultdict(list)
+        for change in case.changes:
+            if change["what"] != "run" and change["outcome"] in ("ok", "unknown", "seen"):
+                by_token[change["job"]].append(change)
+        for job in case.jobs:
+            self.histories[job["token"]] = History(by_token[job["token"]])
+        self.ids = {}  # token → id
+        for change in case.changes:
+            if change.get("id"):
+                self.ids[change["job"]] = change["id"]
+        for sighting in case.sightings:
+            self.ids.setdefault(sighting.token, sighting.job)
+        self.tokens = {job: token for token, job in self.ids.items()}
+        self.jobs = {job["token"]: job for job in case.jobs}
+        self.rows = {row.run: row for row in case.rows}
+        self.rows_of_fire = collections.defaultdict(list)
+        self.gaps = collections.defaultdict(list)
+        for row in sorted(case.rows, key=lambda row: row.run):
+            self.rows_of_fire[row.cron_id, row.scheduled_at].append(row)
+            if row.is_gap:
+                self.gaps[row.cron_id].append(row)
+        self.sightings_of_run = collections.defaultdict(list)
+        self.sightings_of_fire = collections.defaultdict(list)
+        self.sightings_of_token = collections.defaultdict(list)
+        for sighting in sorted(case.sightings, key=lambda sighting: sighting.began):
+            self.sightings_of_run[sighting.run].append(sighting)
+            self.sightings_of_fire[sighting.job, sighting.scheduled_at].append(sighting)
+            self.sightings_of_token[sighting.token].append(sighting)
+        self.dues = {}  # (token, second) → must or may
+        self.lags = sorted(case.lags)
+
+    def judge(self):
+        self.find_dues()
+        self.every_due_fire_has_its_row()
+        self.no_row_without_a_due_fire()
+        self.gaps_are_what_they_say()
+        self.runs_on_request()
+        self.each_witness_has_its_row()
+        self.one_start_per_fire()
+        self.rows_say_what_the_witness_says()
+        self.not_more_at_once_than_may_be()
+        self.one_waits_at_most()
+        self.every_row_has_ended()
+        self.states_have_a_cause()
+        self.at_least_once()
+        self.runs_are_counted()
+        self.commands_are_those_of_their_version()
+        self.on_time()
+        for line in self.case.odd:
+            self.wrong("witness", f"a line of the witness makes no sense: {line!r}")
+        for note in self.case.notes:
+            self.wrong(note["rule"], note["words"], at=note.get("at"))
+        return self.violations
+
+    # Small things.
+
+    def wrong(self, rule, words, token="", at=None, rows=(), sightings=()):
+        """`at` is what the violation is about; the faults of that time are named with it."""
+        faults = [] if at is None else self.faults_in(at - CALM_BEFORE, at + CALM_AFTER)
+        self.violations.append(Violation(rule, words, token, at, list(rows), list(sightings), faults))
+
+    def token_of(self, job):
+        return self.tokens.get(job, "")
+
+    def version(self, token, at):
+        """The definition of the job when it is certain, else the latest possible one."""
+        known = [version for version in self.histories[token].at(at) if version] if token in self.histories else []
+        return known[-1] if known else None
+
+    def faults_in(self, begin, end, kinds=None, target=None):
+        """Those at work between these moments."""
+        return [fault for fault in self.case.faults
+                if fault["began"] <= end and fault["ended"] >= begin
+                and (kinds is None or fault["kind"] in kinds)
+                and (target is None or target in fault["targets"])]
+
+    def is_calm(self, at):
+        return not self.faults_in(at - CALM_BEFORE, at + CALM_AFTER)
+
+    def lag(self, begin, end):
+        """How long this machine stood still between the moments, at worst: nobody can be on time then."""
+        first = bisect.bisect_left(self.lags, (begin, 0))
+        last = bisect.bisect_right(self.lags, (end + SECOND, math.inf))
+        return max((lag for _, lag in self.lags[first:last]), default=0.0)
+
+    def dispatcher_at(self, at):
+        known = [node for since, node in self.case.dispatchers if since <= at]
+        return known[-1] if known else None
+
+    def life(self, node, at):
+        """The process of the node at this moment."""
+        for life in self.case.nodes:
+            if life["node"] == node and life["began"] <= at and (life["ended"] is None or at <= life["ended"]):
+                return life
+        return None
+
+    # The rules.
+
+    def find_dues(self):
+        first, last = self.case.marks["began"] // SECOND, self.case.marks["read"] // SECOND
+        for token, history in self.histories.items():
+            for second in range(first, last + 1):
+                verdict = verdict_of(history.at(second * SECOND), second)
+                if verdict != "never":
+                    self.dues[token, second] = verdict
+
+    def every_due_fire_has_its_row(self):
+        for (token, second), verdict in self.dues.items():
+            if verdict != "must":
+                continue
+            job, at = self.ids.get(token), second * SECOND
+            rows = self.rows_of_fire.get((job, second * 1000), [])
+            covered = rows or [gap for gap in self.gaps[job]
+                               if gap.scheduled_at <= second * 1000 <= gap.gap_end and gap.cause == "misfire"]
+            witness = self.sightings_of_fire.get((job, second * 1000), [])
+            if not covered and self.has_no_runs_left(token, job, at):
+                continue
+            if not covered:
+                self.wrong("missing", "was due and has no row", token, at, (), witness)
+            elif rows and rows[-1].state == "revoked" and not self.was_given_up(token, rows[-1]):
+                self.wrong("revoked", "was due and is revoked, though no change took it back", token, at, rows, witness)
+
+    def has_no_runs_left(self, token, job, at):
+        """Whether as many of the job's runs were due before as it may have."""
+        version = self.version(token, at)
+        limit = version["definition"].get("run_limit", 0) if version else 0
+        return limit and sum(row.scheduled_at * MS < at and row.state not in NOT_RUN
+                             for row in self.case.rows if row.cron_id == job and row.attempt == 1) >= limit
+
+    def runs_are_counted(self):
+        counted = collections.Counter(row.cron_id for row in self.case.rows
+                                      if row.attempt == 1 and row.state not in NOT_RUN)
+        for token, job in self.ids.items():
+            versions = self.histories[token].at(self.case.marks["read"]) if token in self.histories else [None]
+            if versions[-1] is None:
+                continue  # deleted, or never there
+            if job in self.case.counters and self.case.counters[job] != counted[job]:
+                self.wrong("counter", f"{counted[job]} of its runs have ended, and run_num is"
+                           f" {self.case.counters[job]}", token)
+            limit = versions[-1]["definition"].get("run_limit", 0)
+            if limit and counted[job] > limit:
+                self.wrong("limit", f"has run {counted[job]} times, and its run_limit is {limit}", token)
+
+    def was_given_up(self, token, row):
+        """Whether the job was stopped or deleted while the fire, due already, had not started yet."""
+        ended = (row.ended_at or 0) * MS
+        return any(change["sent"] - MS <= ended <= change["answered"] + 2 * SECOND
+                   and (change["version"] is None or change["version"]["stop"])
+                   for change in self.histories[token].changes)
+
+    def no_row_without_a_due_fire(self):
+        for row in self.case.rows:
+            token, at = self.token_of(row.cron_id), row.scheduled_at * MS
+            if not token:
+                self.wrong("stranger", f"a row of job {row.cron_id}, which nobody added", "", at, [row])
+            if row.on_request or row.is_gap and row.fires > 1:
+                continue
+            if (token, row.scheduled_at // 1000) not in self.dues:
+                if row.state != "revoked":
+                    self.wrong("extra", "was not due and has a row", token, at, [row],
+                               self.sightings_of_run.get(row.run, []))
+
+    def gaps_are_what_they_say(self):
+        for job, gaps in self.gaps.items():
+            token = self.token_of(job)
+            for gap in gaps:
+                first, last, at = gap.scheduled_at // 1000, gap.gap_end // 1000, gap.scheduled_at * MS
+                own = [self.dues[token, second] for second in range(first, last + 1)
+                       if (token, second) in self.dues
+                       and self.rows_of_fire.get((job, second * 1000), [gap]) == [gap]]
+                fewest = own.count("must")
+                if not fewest <= gap.fires <= len(own) and "at least" not in gap.reason:
+                    self.wrong("gap", f"a row for {gap.fires} missed fires, but {fewest} to {len(own)} were due"
+                               f" from {first} to {last}", token, at, [gap])
+                version = self.version(token, at) or {"definition": {}}
+                run_all = version["definition"].get("misfire_policy", "run_all") == "run_all"
+                bound = window_of(version) if run_all else MISFIRE
+                late = gap.dispatch_time - last
+                if late < bound - 1:
+                    self.wrong("gap", f"given up {late} s after the last fire; only from {bound} s on might it be",
+                               token, at, [gap])
+
+    def runs_on_request(self):
+        asked = collections.defaultdict(list)
+        for change in self.case.changes:
+            if change["what"] == "run":
+                asked[change["job"]].append(change)
+        found = collections.defaultdict(list)
+        for row in self.case.rows:
+            if row.on_request:
+                found[self.token_of(row.cron_id)].append(row)
+                if not row.requested_by:
+                    self.wrong("unlike", "ran on request, and the row does not say on whose", self.token_of(row.cron_id),
+                               row.scheduled_at * MS, [row])
+            elif row.requested_by:
+                self.wrong("unlike", "a planned fire, and the row says that somebody asked for it",
+                           self.token_of(row.cron_id), row.scheduled_at * MS, [row])
+        for token in asked.keys() | found.keys():
+            for change in asked[token]:
+                if change["outcome"] == "ok" and not any(row.id == change["row"] for row in found[token]):
+                    self.wrong("missing", f"a run on request was promised as row {change['row']}, which is not there",
+                               token, change["answered"])
+            possible = [change for change in asked[token] if change["outcome"] in ("ok", "unknown")]
+            if len(found[token]) > len(possible):
+                self.wrong("extra", f"{len(possible)} runs on request were asked for, and there are"
+                           f" {len(found[token])}", token, found[token][0].scheduled_at * MS, found[token])
+
+    def each_witness_has_its_row(self):
+        for run, sightings in self.sightings_of_run.items():
+            token, at = sightings[0].token, run[1] * MS
+            row = self.rows.get(run)
+            if row is None or row.is_gap and row.fires > 1:
+                self.wrong("unrecorded", "ran and has no row", token, at, [row] if row else (), sightings)
+            if run[1] % 1000 and (row is None or row.on_request):
+                continue
+            if (token, run[1] // 1000) not in self.dues:
+                self.wrong("ran in vain", "ran and was not due: stopped, deleted, changed, or outside its window",
+                           token, at, [row] if row else (), sightings)
+
+    def one_start_per_fire(self):
+        for (job, scheduled_at), sightings in self.sightings_of_fire.items():
+            if len(sightings) < 2:
+                continue
+            token, at = sightings[0].token, scheduled_at * MS
+            rows = self.rows_of_fire.get((job, scheduled_at), [])
+            version = self.version(token, at) or {"definition": {}}
+            if version["definition"].get("delivery") != "at_least_once":
+                self.wrong("doubled", f"started {len(sightings)} times", token, at, rows, sightings)
+            elif len({sighting.attempt for sighting in sightings}) < len(sightings):
+                self.wrong("doubled", "an attempt was started twice", token, at, rows, sightings)
+
+    def rows_say_what_the_witness_says(self):
+        for row in self.case.rows:
+            token, at = self.token_of(row.cron_id), row.scheduled_at * MS
+            seen = self.sightings_of_run.get(row.run, [])
+            if row.state in ("success", "failed"):
+                ended = [sighting for sighting in seen if sighting.ended is not None]
+                if len(ended) != 1 or len(seen) != 1:
+                    self.wrong("unproven", f"the row says {row.state}, and the witness saw {len(seen)} starts and"
+                               f" {len(ended)} ends", token, at, [row], seen)
+                elif (row.exit_code, row.state) != (ended[0].exit_code, "failed" if ended[0].exit_code else "success"):
+                    self.wrong("unlike", f"the row says {row.state} with exit code {row.exit_code}, the command ended"
+                               f" with {ended[0].exit_code}", token, at, [row], seen)
+            elif row.state in ("timeout", "fenced", "killed") and seen and seen[-1].ended is not None \
+                    and row.ended_at - seen[-1].ended / 1000 > ENDED_BEFORE * 1000:
+                self.wrong("unlike", f"the row says {row.state}, but it had ended by itself"
+                           f" {row.ended_at / 1000 - seen[-1].ended / 1e6:.1f} s earlier", token, at, [row], seen)
+            elif row.state in ("skipped", "revoked", "planned") and seen:
+                self.wrong("unlike", f"the row says {row.state}, and it ran", token, at, [row], seen)
+            elif row.state in ("timeout", "fenced", "killed") and row.started_at is not None and len(seen) != 1:
+                # It may have been killed before it could say anything; then it did not run for long.
+                if row.ended_at - row.started_at > 1000:
+                    self.wrong("unproven", f"the row says {row.state} after a start, the witness saw {len(seen)}",
+                               token, at, [row], seen)
+            if seen and row.run_server and seen[-1].node != row.run_server and row.state not in ("lost", "running"):
+                self.wrong("unlike", f"the row says that it ran on {row.run_server}, it did on {seen[-1].node}",
+                           token, at, [row], seen)
+
+    def commands_are_those_of_their_version(self):
+        """A fire runs the command that its job had when it was due, or when it started, if that was late."""
+        for sighting in self.case.sightings:
+            if sighting.ended is None or sighting.token not in self.histories:
+                continue
+            history = self.histories[sighting.token]
+            versions = [version for at in (sighting.scheduled_at * MS, sighting.began * 1000)
+                        for version in history.at(at) if version]
+            row = self.rows.get(sighting.run)
+            if versions and sighting.exit_code not in {version["run"]["code"] for version in versions}:
+                self.wrong("command", f"ran a command that ends with {sighting.exit_code}, which was not the job's then",
+                           sighting.token, sighting.scheduled_at * MS, [row] if row else (), [sighting])
+            if row is None or row.state not in ("success", "failed") or not versions:
+                continue
+            sizes = {version["run"]["bytes"] and version["run"]["bytes"] + 1 for version in versions}
+            if row.output_bytes not in sizes:
+                self.wrong("unlike", f"the row says that it wrote {row.output_bytes} bytes, it wrote"
+                           f" {' or '.join(map(str, sizes))}", sighting.token, sighting.scheduled_at * MS, [row], [sighting])
+            apart = abs(row.started_at / 1e3 - sighting.began / 1e6)
+            suspended = self.faults_in(row.started_at * MS, sighting.began * 1000, {"suspend"}, sighting.node)
+            if apart > GROSS + self.lag(row.started_at * MS, sighting.began * 1000) and not suspended:
+                self.wrong("unlike", f"the row's start and the command's are {apart:.1f} s apart", sighting.token,
+                           sighting.scheduled_at * MS, [row], [sighting])
+
+    def not_more_at_once_than_may_be(self):
+        for token, sightings in self.sightings_of_token.items():
+            places = self.jobs[token]["run"]["places"] if token in self.jobs else 0
+            if not places:
+                continue
+            for sighting in sightings:
+                if sighting.place == "full":
+                    alive = [other for other in sightings if other.began <= sighting.began and other is not sighting
+                             and (other.ended is None or other.ended >= sighting.began)][-3:]
+                    self.overlap(token, places, sighting, alive)
+            # The same by the clocks, as far as the ends were written.
+            ends = []
+            for sighting in sightings:
+                ends = [other for other in ends if other.ended > sighting.began]
+                if len(ends) >= places and sighting.place != "full":
+                    self.overlap(token, places, sighting, ends)
+                if sighting.ended is not None:
+                    ends.append(sighting)
+
+    def overlap(self, token, places, sighting, alive):
+        rows = [self.rows[other.run] for other in (*alive, sighting) if other.run in self.rows]
+        self.wrong("overlap", f"started while as many of its runs were alive as there may be, {places}", token,
+                   sighting.began * 1000, rows, (*alive, sighting))
+
+    def one_waits_at_most(self):
+        for token, sightings in self.sightings_of_token.items():
+            version = self.jobs[token]["definition"] if token in self.jobs else {}
+            if version.get("overlap") != "queue":
+                continue
+            waits = [sighting for sighting in sightings if sighting.lateness > 0.7 and sighting.attempt == 1
+                     and self.is_calm(sighting.scheduled_at * MS)]
+            for one, other in zip(waits, waits[1:]):
+                both = one.began / 1e6 - other.scheduled_at / 1e3
+                if both > 0.5 and other.scheduled_at > one.scheduled_at:
+                    self.wrong("queue", f"waited together with the fire before it for {both:.1f} s; one may wait",
+                               token, other.scheduled_at * MS, (), [one, other])
+
+    def every_row_has_ended(self):
+        for row in self.case.rows:
+            if row.state not in ledger.FINAL:
+                self.wrong("open", f"is still {row.state} after the quiet time", self.token_of(row.cron_id),
+                           row.scheduled_at * MS, [row], self.sightings_of_run.get(row.run, []))
+
+    def states_have_a_cause(self):
+        for row in self.case.rows:
+            token, at = self.token_of(row.cron_id), row.scheduled_at * MS
+            why = self.objection(row, token, at) if token in self.jobs else ""
+            if why:
+                self.wrong("unexplained", f"the row says {row.state} ({row.reason or 'no reason'}), and {why}", token,
+                           at, [row], self.sightings_of_run.get(row.run, []))
+
+    def objection(self, row, token, at):
+        """What speaks against the row's state; "" when nothing does."""
+        version = self.version(token, at)
+        definition = version["definition"] if version else self.jobs[token]["definition"]
+        nap = self.longest_nap(token, at)
+        ended = (row.ended_at or row.scheduled_at) * MS
+        seen = self.sightings_of_run.get(row.run, [])
+        if row.state == "lost":
+            return self.objection_to_lost(row, at, ended, seen)
+        if row.state == "timeout":
+            if not definition.get("timeout"):
+                return "the job has no timeout"
+            return "it ended earlier" if nap < definition["timeout"] else ""
+        if row.state == "fenced":
+            if not self.jobs[token]["run"]["places"]:
+                return "the job may run any number of times at once"
+            cause = [fault for fault in self.faults_in(at - CALM_BEFORE, ended) if fault["kind"] != "narrow-link"
+                     and min(fault["ended"], ended) - fault["began"] > LEASE * 0.8]
+            several = len(self.faults_in(ended - LEASE - 3 * SECOND, ended)) > 1
+            return "" if cause or several else "nothing kept its node from the others for a lease"
+        if row.state == "killed":
+            if row.cause == "node-stopped":
+                stops = self.faults_in(at, ended, {"rolling-restart", "kill-warden"})
+                if not stops:
+                    return "nobody stopped its node"
+                return "" if nap > DRAIN - 2 or any(f["kind"] == "kill-warden" for f in stops) else \
+                    "it would have ended within the drain's time"
+            if row.cause.startswith("replaced"):
+                return "" if definition.get("overlap") == "replace" else "the job's overlap policy is another"
+            return "nobody ended it"
+        if row.state == "failed" and not seen:
+            return "its command never ran"
+        if row.state == "skipped":
+            return self.objection_to_skipped(row, token, at, definition)
+        return ""
+
+    def longest_nap(self, token, at):
+        return max((version["run"]["nap"] for version in self.histories[token].at(at) if version), default=0)
+
+    def objection_to_lost(self, row, at, ended, seen):
+        if not self.faults_in(min(at, ended) - CALM_BEFORE, ended, LOSES):
+            return "no node was down or out of reach"
+        died = [life["ended"] for life in self.case.nodes if life["node"] == row.run_server and life["ended"]]
+        if seen and seen[-1].ended is not None:
+            finished = seen[-1].ended * 1000
+            life = self.life(seen[-1].node, finished)
+            told_by = finished + NEVER_TOLD * SECOND
+            if life and (life["ended"] is None or life["ended"] > max(told_by, self.case.marks["healed"])):
+                return f"its node {seen[-1].node} lives on and knows how it ended"
+        if not seen and row.run_server:
+            before = [moment for moment in died if moment < at - SECOND]
+            if before:
+                nearest = max(before)
+                alone = [fault for fault in self.faults_in(nearest - CALM_BEFORE, at + CALM_AFTER)]
+                if len(alone) == 1 and alone[0]["kind"] in ("kill-dispatcher", "kill-worker", "rolling-restart") \
+                        and self.life(row.run_server, at) is None:
+                    return (f"it was due {(at - nearest) / SECOND:.1f} s after its node died: it was known not to"
+                            " have started and had to go to another one")
+        return ""
+
+    def objection_to_skipped(self, row, token, at, definition):
+        calm = self.is_calm(at)
+        limited = self.jobs[token]["run"]["places"] > 0
+        if row.cause in ("mutex", "overlap", "concurrency"):
+            if not limited:
+                return "the job may run any number of times at once"
+            if definition.get("overlap") == "replace":
+                return "the job replaces what runs" if calm else ""
+            end = (row.ended_at or row.scheduled_at) * MS
+            alive = [other for other in self.sightings_of_token[token]
+                     if other.began * 1000 < end + 500 * MS and other.run != row.run
+                     and (other.ended is None or other.ended * 1000 > at - 500 * MS)]
+            return "" if alive or not calm else "no other run of the job was alive"
+        if row.cause == "replaced":
+            return "" if definition.get("overlap") == "replace" else "the job's overlap policy is another"
+        if row.cause == "misfire":
+            return "nothing kept anybody from planning or starting it" if calm else ""
+        if row.cause in ("no-node", "node-isolated", "owner-unreachable"):
+            if row.cause != "no-node" and not limited:
+                return "the job may run any number of times at once"
+            return "no node was out of reach" if calm else ""
+        return "there is no such cause here"
+
+    def at_least_once(self):
+        for (job, scheduled_at), rows in self.rows_of_fire.items():
+            token, at = self.token_of(job), scheduled_at * MS
+            last = rows[-1]
+            if last.state not in ("lost", "fenced") and (last.state, last.cause) != ("killed", "node-stopped"):
+                continue
+            if token not in self.histories or (last.ended_at or 0) * MS > self.case.marks["stopped"] - 5 * SECOND:
+                continue
+            ended = last.ended_at or scheduled_at
+            wanted = [version is not None and version["definition"].get("delivery") == "at_least_once"
+                      and not version["stop"] and (ended - scheduled_at) / 1000 < window_of(version) - 5
+                      for version in self.histories[token].at(ended * MS)]
+            if all(wanted) and last.attempt < MOST_ATTEMPTS:
+                self.wrong("once at least", f"its last attempt ended as {last.state}, and there is no further one",
+                           token, at, rows, self.sightings_of_fire.get((job, scheduled_at), []))
+
+    def on_time(self):
+        for sightings in self.sightings_of_fire.values():
+            first = sightings[0]
+            row = self.rows.get(first.run)
+            if first.attempt != 1 or first.scheduled_at % 1000:
+                continue
+            at = first.scheduled_at * MS
+            if first.lateness < -0.002:
+                self.wrong("early", f"started {-first.lateness:.3f} s before its time", first.token, at, [row] if row
+                           else (), [first])
+            if first.lateness <= GROSS + self.lag(at, first.began * 1000):
+                continue
+            definition = self.jobs[first.token]["definition"] if first.token in self.jobs else {}
+            if definition.get("overlap") in ("queue", "replace"):
+                continue
+            why = self.why_it_had_to_be_on_time(first, at)
+            if why:
+                self.wrong("late", f"started {first.lateness:.1f} s late, though {why}", first.token, at,
+                           [row] if row else (), [first])
+
+    def why_it_had_to_be_on_time(self, sighting, at):
+        """By the table of promises; "" when it did not have to."""
+        faults = self.faults_in(at - AFTERMATH, sighting.began * 1000)
+        if not faults:
+            return "nothing was wrong" if self.is_calm(at) or at > self.case.marks["quiet"] else ""
+        if self.faults_in(at - CALM_BEFORE, at - AFTERMATH, STORE | {"kill-all", "pause-all"}):
+            return ""
+        for fault in faults:
+            if fault["kind"] in ON_TIME:
+                continue
+            own = sighting.node in fault["targets"]
+            dispatched = self.dispatcher_at(fault["began"]) in fault["targets"]
+            if fault["kind"] not in ON_TIME_IF_DISPATCHER or own or not dispatched:
+                return ""
+        if len(faults) > 1:
+            return ""
+        return f"a {faults[0]['kind']} delays no fire by more than {GROSS:.0f} s"
+
+    # Figures.
+
+    def figures(self):
+        states = collections.Counter(row.state for row in self.case.rows)
+        causes = collections.Counter(f"{row.state}: {row.cause}" for row in self.case.rows
+                                     if row.reason and row.state != "success")
+        late = collections.defaultdict(list)
+        for sightings in self.sightings_of_fire.values():
+            first = sightings[0]
+            definition = self.jobs[first.token]["definition"] if first.token in self.jobs else {}
+            if first.attempt != 1 or first.scheduled_at % 1000 or definition.get("overlap") in ("queue", "replace"):
+                continue
+            at = first.scheduled_at * MS
+            late["all"].append(first.lateness)
+            if self.is_calm(at):
+                late["calm times"].append(first.lateness)
+            if at > self.case.marks["quiet"]:
+                late["the quiet time at the end"].append(first.lateness)
+            active = self.faults_in(at - AFTERMATH, at)
+            if len(active) == 1:
+                late[active[0]["kind"] + " alone"].append(first.lateness)
+        verdicts = collections.Counter(self.dues.values())
+        return {
+            "due": {"must": verdicts["must"], "may": verdicts["may"]},
+            "rows": len(self.case.rows),
+            "witnessed": len(self.case.sightings),
+            "states": dict(states),
+            "causes": dict(causes),
+            "lateness": {name: {"fires": len(values), "p50": percentile(values, 0.5), "p99": percentile(values, 0.99),
+                                "max": max(values)} for name, values in sorted(late.items())},
+            "longest_lag": max((lag for _, lag in self.lags), default=0.0),
+            "faults": dict(collections.Counter(fault["kind"] for fault in self.case.faults)),
+        }

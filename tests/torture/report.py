@@ -1,0 +1,96 @@
+"""What a person reads, and what a program does."""
+import collections
+import dataclasses
+import json
+import time
+
+MOST_SHOWN = 6  # of one rule
+
+
+def clock(at):
+    """A moment, to the millisecond."""
+    return time.strftime("%H:%M:%S", time.gmtime(at // 1_000_000_000)) + f".{at // 1_000_000 % 1000:03}"
+
+
+def moment(case, at):
+    return f"{clock(at)} (+{(at - case.marks['zero']) / 1e9:.1f} s)"
+
+
+def fault_line(case, fault):
+    return (f"#{fault['number']} {fault['kind']} of {', '.join(fault['targets'])}"
+            f"{' ' + fault['detail'] if fault['detail'] else ''},"
+            f" +{(fault['began'] - case.marks['zero']) / 1e9:.1f} s to +{(fault['ended'] - case.marks['zero']) / 1e9:.1f} s")
+
+
+def row_line(row):
+    times = ", ".join(f"{name} {clock(value * 1_000_000)}" for name, value in
+                      (("started", row.started_at), ("ended", row.ended_at)) if value is not None)
+    return (f"row {row.id}: attempt {row.attempt} {row.state} ({row.reason or 'no reason'})"
+            f"{', ' + times if times else ''}, run {row.run_server or 'nowhere'}, dispatched by {row.dispatch_server}"
+            f" at {clock(row.dispatch_time * 1_000_000_000)} in epoch {row.epoch}"
+            f"{f', {row.fires} fires to {clock(row.gap_end * 1_000_000)}' if row.gap_end else ''}")
+
+
+def sighting_line(sighting):
+    ended = f"ended {clock(sighting.ended * 1000)} with {sighting.exit_code}" if sighting.ended else "never ended"
+    return (f"witness: {clock(sighting.scheduled_at * 1_000_000)} attempt {sighting.attempt} started"
+            f" {clock(sighting.began * 1000)} on {sighting.node} in epoch {sighting.epoch}, process {sighting.pid},"
+            f" place {sighting.place}, {ended}")
+
+
+def violation_lines(case, kinds, ids, violation):
+    about = []
+    if violation.token:
+        kind = kinds.get(violation.token, "")
+        about.append(f"{violation.token} (job {ids.get(violation.token, 'unknown')}, {kind})")
+    if violation.at is not None:
+        about.append(f"at {moment(case, violation.at)}")
+    yield f"{violation.rule}: {' '.join(about)}: {violation.words}"
+    for row in violation.rows[:4]:
+        yield "    " + row_line(row)
+    if not violation.rows and violation.token:
+        yield "    the ledger has no row"
+    for sighting in violation.sightings[:4]:
+        yield "    " + sighting_line(sighting)
+    for fault in violation.faults:
+        yield "    fault " + fault_line(case, fault)
+
+
+def table(counts):
+    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items(), key=lambda item: -item[1]))
+
+
+def lines(case, judge, figures, folder):
+    kinds = {job["token"]: job["kind"] for job in case.jobs}
+    yield ""
+    yield (f"{figures['due']['must']} fires were due ({figures['due']['may']} more may have been),"
+           f" {figures['rows']} rows, {figures['witnessed']} runs witnessed")
+    yield f"states    {table(figures['states'])}"
+    yield f"causes    {table(figures['causes']) or 'none'}"
+    yield f"faults    {table(figures['faults']) or 'none'}"
+    yield "lateness in seconds           fires      p50      p99      max"
+    for name, late in figures["lateness"].items():
+        yield f"  {name:26} {late['fires']:6} {late['p50']:8.3f} {late['p99']:8.3f} {late['max']:8.3f}"
+    yield f"this machine stood still for {figures['longest_lag']:.2f} s at most"
+    rules = collections.Counter()
+    for violation in judge.violations:
+        rules[violation.rule] += 1
+        if rules[violation.rule] <= MOST_SHOWN:
+            yield ""
+            yield from violation_lines(case, kinds, judge.ids, violation)
+    for rule, count in rules.items():
+        if count > MOST_SHOWN:
+            yield f"\n… and {count - MOST_SHOWN} more of {rule}, in verdict.json"
+    yield ""
+    if judge.violations:
+        yield f"BROKEN: {len(judge.violations)} violations ({table(rules)}). Everything is in {folder}"
+    else:
+        yield "CLEAN: every due fire has its row, and the rows say what happened"
+
+
+def write_verdict(path, case, judge, figures):
+    kinds = {job["token"]: job["kind"] for job in case.jobs}
+    violations = [{**dataclasses.asdict(violation),
+                   "text": list(violation_lines(case, kinds, judge.ids, violation))}
+                  for violation in judge.violations]
+    path.write_text(json.dumps({"clean": not violations, "figures": figures, "violations": violations}, indent=1) + "\n")

@@ -1,0 +1,97 @@
+"""What every command does, and the file in which it says so.
+
+A command appends one line when it starts and one when it ends. It takes what it says from its environment
+and from the kernel: the clock, its process id, and locks that the kernel drops at the moment of its death.
+Those locks show two runs that are alive together, however the first one ended: a job that may run so many
+times at once has so many of them, and a run that finds none free says "full".
+"""
+import dataclasses
+
+LINES = "witness.txt"
+SCRIPT = "witness.sh"
+
+TEXT = r"""#!/bin/bash
+# witness.sh JOB NAP EXIT BYTES PLACES HEARING: says that it starts, prints BYTES, sleeps NAP seconds, says that it
+# ends. PLACES: how many of this job may run at once, 0 = any number. HEARING: "deaf" ignores SIGTERM.
+began=${EPOCHREALTIME/[.,]/}
+[[ $6 == deaf ]] && trap '' TERM
+cd "${0%/*}" || exit 99
+place=-
+if (($5 > 0)); then
+    place=full
+    for ((i = 0; i < $5; ++i)); do
+        exec {lock}>"locks/$1.$i"
+        if flock --nonblock "$lock"; then
+            place=$i
+            break
+        fi
+        exec {lock}>&-
+    done
+fi
+me="$1 ${PEERCRON_JOB_ID:--} ${PEERCRON_SCHEDULED_AT_MS:--} ${PEERCRON_ATTEMPT:--} ${PEERCRON_NODE:--} ${PEERCRON_EPOCH:--} $$"
+printf '%s\n' "start $me $began $place" >>witness.txt
+(($4 > 0)) && printf '%*s\n' "$4" "$1"
+[[ $2 != 0 ]] && sleep "$2"
+printf '%s\n' "end $me ${EPOCHREALTIME/[.,]/} $3" >>witness.txt
+exit "$3"
+"""
+
+
+@dataclasses.dataclass
+class Sighting:
+    """One run, as its command saw it. Times in microseconds since 1970."""
+    token: str
+    job: int
+    scheduled_at: int  # milliseconds
+    attempt: int
+    node: str
+    epoch: int
+    pid: int
+    began: int
+    place: str
+    ended: int | None = None
+    exit_code: int | None = None
+
+    @property
+    def run(self):
+        return (self.job, self.scheduled_at, self.attempt)
+
+    @property
+    def lateness(self):
+        """Seconds from the scheduled time to the first instruction."""
+        return self.began / 1e6 - self.scheduled_at / 1e3
+
+
+def install(folder):
+    (folder / "locks").mkdir()
+    script = folder / SCRIPT
+    script.write_text(TEXT)
+    script.chmod(0o755)
+    (folder / LINES).touch()
+
+
+def command(folder, token, run):
+    return (f"{folder / SCRIPT} {token} {run['nap']} {run['code']} {run['bytes']} {run['places']}"
+            f" {'deaf' if run['deaf'] else 'hears'}")
+
+
+def read(text):
+    """(sightings, lines that make no sense)."""
+    sightings, open_ones, odd = [], {}, []
+    for line in text.splitlines():
+        words = line.split(" ")
+        try:
+            what, token, job, scheduled_at, attempt, node, epoch, pid, at, last = words
+            who = (token, int(job), int(scheduled_at), int(attempt), node, int(epoch), int(pid))
+            if what == "start":
+                sighting = Sighting(*who, int(at), last)
+                sightings.append(sighting)
+                open_ones[who] = sighting
+            elif what == "end" and who in open_ones:
+                sighting = open_ones.pop(who)
+                sighting.ended, sighting.exit_code = int(at), int(last)
+            else:
+                odd.append(line)
+        except ValueError:
+            odd.append(line)
+    return sightings, odd
