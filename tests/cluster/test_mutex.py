@@ -56,3 +56,29 @@ def test_a_mutex_set_by_an_update_holds(cluster):
     for earlier, later in itertools.pairwise(sorted(runs, key=lambda row: row.started_at)):
         assert earlier.ended_at <= later.started_at, (earlier, later)
     assert any(row.state == "skipped" and row.reason.startswith("mutex") for row in rows)
+
+
+def test_a_mutex_run_of_a_node_that_hangs_has_ended_before_another_starts(victim_cluster):
+    cluster = victim_cluster
+    witness = cluster.witness_file()
+    lock = cluster.witness_file()
+    job = cluster.add(f"exec 9> {lock}; flock -n 9 || echo overlap >> {witness}; echo run >> {witness};"
+                      " while :; do sleep 0.2; done", is_mutex=1)
+
+    def running():
+        return [row for row in cluster.ledger([job]) if row.state == "running"]
+
+    first = wait_until(running, 20, "a run")[0]
+    wait_until(lambda: witness.exists() and "run" in witness.read_text(), 10, "the command")
+    k = cluster.number(first.run_server)
+    cluster.run("pause-node", str(k))
+    second = wait_until(lambda: [row for row in running() if row.run_server != first.run_server], 40, "a run elsewhere")
+    cluster.run("resume-node", str(k))
+    assert witness.read_text().split() == ["run", "run"], "never two at a time"
+    ended = wait_until(lambda: [row for row in cluster.ledger([job]) if row.scheduled_at == first.scheduled_at
+                                and row.state == "fenced"], 20, lambda: f"fenced: {cluster.ledger([job])[:3]}")
+    assert ended[0].reason.startswith("node-isolated")
+    skipped = [row for row in cluster.ledger([job]) if first.scheduled_at < row.scheduled_at < second[0].scheduled_at]
+    assert {row.state for row in skipped} == {"skipped"}
+    assert {row.reason.split(":")[0] for row in skipped} <= {"mutex", "owner-unreachable", "misfire", "replaced"}
+    cluster.api(f"/cron/delete/{job}")

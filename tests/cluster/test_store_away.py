@@ -1,4 +1,4 @@
-"""The database is away: fires go on under the same dispatcher, on time, and every row arrives later."""
+"""The database or Consul is away: fires go on under the same dispatcher, on time; every row arrives later."""
 import contextlib
 
 import pytest
@@ -106,3 +106,17 @@ def test_fires_go_on_while_the_database_and_consul_are_away(victim_cluster):
     assert_each_fire_once(rows, fires.jobs, due_seconds(fires.begun, fires.ended))
     assert_witnessed(rows, fires.witness)
     assert {row.state for row in rows if row.scheduled_at < fires.ended} == {"success"}
+
+
+def test_fires_go_on_while_consul_is_away(victim_cluster):
+    cluster = victim_cluster
+    fires = Fires(cluster)
+    dispatcher = cluster.dispatcher()
+    cluster.run("stop-server", "consul")
+    let_pass(15)
+    cluster.run("start-server", "consul")
+    cluster.wait_ready()
+    rows = fires.end()
+    assert_each_fire_once(rows, fires.jobs, due_seconds(fires.begun, fires.ended))
+    assert_witnessed(rows, fires.witness)
+    assert {row.dispatch_server for row in rows if row.scheduled_at < fires.ended - 3000} == {dispatcher}
