@@ -142,6 +142,7 @@ asio::awaitable<void> Dispatcher::Tenure::take_over()
     const auto started = now().steady;
     term_.clocks(dispatcher_.parts_.roster(), now());
     const TermStart before = co_await begin_term();
+    co_await read_all_jobs();  // which of the runs that an account names count for a limit
     sync_links();
     tasks_.spawn("links", link_tasks_.join());  // one that fails ends the tenure
     tasks_.spawn("members", follow_members());
@@ -659,7 +660,9 @@ asio::awaitable<void> Dispatcher::Tenure::beat()
                 dispatcher_.metrics_->measured(message.nodes);
             }
             for (const auto& [node, state] : links_) {
-                if (state.channel != nullptr) state.channel->send(message);
+                if (state.channel == nullptr) continue;
+                message.unheard = !term_.hears(node, now());
+                state.channel->send(message);
             }
         }
         co_await sleep_for(dispatcher_.settings_.beat_interval);

@@ -23,8 +23,12 @@ constexpr std::int32_t most_attempts = 5;
 /// After the death of a node its warden lets its commands end, and then kills them
 /// (exec/warden.hpp); until this is over they may be alive.
 constexpr auto orphan_time = 2s;
-/// How wrong a measured difference of two clocks may be.
+/// How wrong a measured difference of two clocks may be, …
 constexpr auto clock_error = 20ms;
+/// … and one that another dispatcher has measured some time ago.
+constexpr auto told_clock_error = 50ms;
+/// Skipped fires of limited jobs that are remembered until the rows are read again.
+constexpr std::size_t most_not_run = 100'000;
 /// More missed fires of one job are not counted one by one.
 constexpr std::int64_t most_counted = 100'000;
 /// Fires in one step: a longer transaction would keep everybody waiting.
@@ -48,14 +52,6 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now)
 {
     planned_through_ = found.planned_through.value_or(now.wall);
     learn_run_numbers(found);
-    // What a node has said to have ended, which the store does not know yet.
-    for (const OpenRun& row : found.open_runs) {
-        const RunId& id = row.planned.id;
-        const auto number = run_numbers_.find(id.job);
-        const bool counts = id.attempt == 1 && has_ended(id) && !not_run_.contains(id);
-        if (counts && number != run_numbers_.end()) ++number->second;
-    }
-    not_run_.clear();
     for (const RunId& id : found.ended_lately) ended_lately_[id.scheduled_at].insert(id);
 
     for (const OpenRun& row : found.open_runs) {
@@ -119,7 +115,9 @@ void Term::clocks(const std::vector<NodeLoad>& roster, Moment now)
     const auto self = std::find_if(roster.begin(), roster.end(), is_self);
     if (self == roster.end()) return;
     for (const NodeLoad& load : roster) {
-        known(load.node, now).load.clock_offset = load.clock_offset - self->clock_offset;
+        NodeState& state = known(load.node, now);
+        state.load.clock_offset = load.clock_offset - self->clock_offset;
+        state.clock_doubt = told_clock_error;
     }
 }
 
@@ -172,6 +170,7 @@ void Term::beat(const NodeName& node, const NodeBeat& beat, Moment now)
     // Half of the round trip, as in NTP: the node read its clock between echo and now.
     const auto middle = beat.echo + (now.wall - beat.echo) / 2;
     state.load.clock_offset = beat.sent_at - middle;
+    state.clock_doubt = clock_error;
     // The wall clock may have been set meanwhile; then this says nothing, and the next one will.
     const auto round_trip = now.wall - beat.echo;
     if (round_trip >= 0ms) judge_clock(node, state, round_trip / 2);
@@ -252,7 +251,20 @@ void Term::proven_dead(const NodeName& node, WallTime since, Moment now)
 void Term::registry(const std::set<NodeName>& passing, Moment now)
 {
     for (const NodeName& node : passing) known(node, now);
-    for (auto& [name, node] : nodes_) node.passing = passing.contains(name);
+    for (auto& [name, node] : nodes_) {
+        if (passing.contains(name)) {
+            node.failing_since.reset();
+        } else if (!node.failing_since) {
+            node.failing_since = now.steady;
+        }
+    }
+}
+
+bool Term::hears(const NodeName& node, Moment now) const
+{
+    const auto found = nodes_.find(node);
+    return found != nodes_.end() && found->second.connected &&
+           now.steady - found->second.heard <= settings_.silence_limit / 2;
 }
 
 std::map<NodeName, std::vector<RunId>> Term::handed_out(std::span<const JobId> jobs) const
@@ -437,8 +449,9 @@ bool Term::has_news(Moment now)
 PlanStep Term::step(Moment now)
 {
     for (const auto& [name, node] : nodes_) {
-        const bool silent = now.steady - node.heard > settings_.lease + settings_.lease_margin;
-        if (silent && !node.passing && (node.open > 0 || !node.given_up)) {
+        const SteadyTime latest = now.steady - settings_.lease - settings_.lease_margin;
+        const bool gone = node.heard < latest && node.failing_since.value_or(latest) < latest;
+        if (gone && (node.open > 0 || !node.given_up)) {
             bury(name, std::nullopt, "vanished", now);
         }
     }
@@ -779,7 +792,8 @@ void Term::note_end(const RunId& id, RunState state)
         if (number != run_numbers_.end()) ++number->second;
         return;
     }
-    if (!begun_) not_run_.insert(id);
+    const bool matters = !begun_ || run_numbers_.contains(id.job);
+    if (matters && not_run_.size() < most_not_run) not_run_.insert(id);
     unpark(id.job);
 }
 
@@ -788,12 +802,27 @@ void Term::unpark(JobId job)
     if (parked_.erase(job) != 0) planner_.reset(job, planned_through_);
 }
 
-/// What the store has counted. What a node has reported and not yet recorded is ahead of it.
+/// What the store has counted, and what a node has said to have ended and the store does not know
+/// yet: open rows, that is, of runs that are closed here. They are of one snapshot; which of the
+/// ends that were reported here the store has counted could not be told otherwise.
 void Term::learn_run_numbers(const TermStart& found)
 {
+    std::unordered_map<JobId, std::int64_t> unrecorded;
+    std::unordered_set<RunId> not_run;
+    for (const OpenRun& row : found.open_runs) {
+        const RunId& id = row.planned.id;
+        const bool closed =
+            begun_ ? !runs_.contains(id) && !taken_back_.contains(id) : has_ended(id);
+        if (!closed || id.attempt != 1) continue;
+        if (not_run_.contains(id)) {
+            not_run.insert(id);
+        } else {
+            ++unrecorded[id.job];
+        }
+    }
+    not_run_ = std::move(not_run);
     for (const auto& [job, number] : found.run_numbers) {
-        std::int64_t& known = run_numbers_[job];
-        known = std::max(known, number);
+        run_numbers_[job] = number + unrecorded[job];
     }
 }
 
@@ -1076,7 +1105,9 @@ void Term::bury(const NodeName& node, std::optional<WallTime> since, std::string
     // The node's clock may be ahead of ours, so that it started a run "after" it died.
     NodeState& state = nodes_.at(node);
     if (!std::exchange(state.given_up, true)) doubts_.dead[node] = since.value_or(now.wall);
-    const auto ahead = std::max(state.load.clock_offset, 0ms) + clock_error;
+    // Of a clock that nobody knows, the worst is assumed: lost is better than twice.
+    const auto doubt = state.clock_doubt.value_or(settings_.lookahead);
+    const auto ahead = std::max(state.load.clock_offset + doubt, 0ms);
     const auto dead_for = std::clamp<std::chrono::milliseconds>(
         now.wall - since.value_or(now.wall - orphan_time), 0ms, orphan_time);
     std::size_t lost = 0;

@@ -60,7 +60,7 @@ struct Outgoing {
 ///  - dead: its process is proven gone (connection refused, or a newer incarnation answered).
 ///    The warden has killed its commands. Fires due after it died go to other nodes, those due
 ///    before end as `lost`;
-///  - gone: silent for longer than lease and margin, and no longer passing in the registry. What
+///  - gone: silent, and not passing in the registry, both for longer than lease and margin. What
 ///    it had ends as `lost`, which gives way to the truth should it come back.
 ///
 /// A job with a limit of runs at a time (Concurrency) has all its open runs at one node, which
@@ -100,6 +100,9 @@ public:
     void proven_dead(const NodeName& node, WallTime since, Moment now);
     /// What the registry says: the nodes whose checks pass.
     void registry(const std::set<NodeName>& passing, Moment now);
+    /// Whether the node was heard so lately that a beat may renew its lease: well within the
+    /// lease's margin, because the node counts from the beat and the dispatcher from what it heard.
+    bool hears(const NodeName& node, Moment now) const;
 
     // Changes of jobs.
 
@@ -212,7 +215,9 @@ private:
     struct NodeState {
         ClockState clock = ClockState::good;
         bool connected = false;
-        bool passing = true;
+        std::optional<SteadyTime> failing_since;  ///< in the registry, as far as is known
+        /// How wrong load.clock_offset may be; not set: nobody has ever said how the clock goes.
+        std::optional<std::chrono::milliseconds> clock_doubt;
         bool draining = false;
         bool given_up = false;  ///< buried, and not heard of since
         std::uint64_t incarnation = 0;
@@ -301,7 +306,7 @@ private:
     /// How many runs a job with a limit has had, those in runs_ not counted.
     std::unordered_map<JobId, std::int64_t> run_numbers_;
     std::unordered_set<JobId> parked_;  ///< have no runs left
-    /// Ended without having run, as their nodes said before begin().
+    /// Ended without having run, and perhaps open in the store.
     std::unordered_set<RunId> not_run_;
     std::vector<Ended> ended_here_;
 

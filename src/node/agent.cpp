@@ -52,7 +52,8 @@ asio::awaitable<void> Agent::converse(std::unique_ptr<Channel> channel)
     };
     const ChannelEnd end = co_await channel->run(on_message);
     if (session.dispatcher.empty()) co_return;
-    if (end.by_peer && !session.said_goodbye) {
+    // An old connection may end after the dispatcher, or its node's next process, has come back.
+    if (end.by_peer && !session.said_goodbye && is_current(session)) {
         lost_[session.epoch] = {session.dispatcher, clock_.now()};
         while (lost_.size() > most_terms) lost_.erase(lost_.begin());
     }
@@ -208,6 +209,7 @@ void Agent::hello(Session& session, const TermHello& hello)
                      hello.dispatcher, hello.epoch, runs_.newest_epoch());
     } else {
         epochs_.insert(hello.epoch);
+        lost_.erase(hello.epoch);
         while (epochs_.size() > most_terms) epochs_.erase(epochs_.begin());
         session.epoch = hello.epoch;
         session.dispatcher = hello.dispatcher;
@@ -221,7 +223,8 @@ void Agent::hello(Session& session, const TermHello& hello)
 
 void Agent::beat(Session& session, DispatcherBeat beat)
 {
-    if (!runs_.dispatcher_heard(beat.epoch)) return;
+    if (beat.epoch < runs_.newest_epoch()) return;
+    if (!beat.unheard) runs_.dispatcher_heard(beat.epoch);
     if (!beat.nodes.empty()) roster_ = std::move(beat.nodes);
     NodeBeat answer;
     answer.echo = beat.sent_at;

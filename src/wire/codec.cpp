@@ -307,6 +307,7 @@ struct Writer {
         to.set_epoch(beat.epoch);
         to.set_sent_at(to_unix_millis(beat.sent_at));
         write_all(beat.nodes, *to.mutable_nodes());
+        to.set_unheard(beat.unheard);
     }
     void operator()(const NodeBeat& beat) const
     {
@@ -392,7 +393,8 @@ Message read(pb::DispatcherBeat& in)
 {
     return DispatcherBeat{.epoch = in.epoch(),
                           .sent_at = from_unix_millis(in.sent_at()),
-                          .nodes = read_all<NodeLoad>(*in.mutable_nodes())};
+                          .nodes = read_all<NodeLoad>(*in.mutable_nodes()),
+                          .unheard = in.unheard()};
 }
 
 Message read(pb::NodeBeat& in)

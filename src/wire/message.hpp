@@ -89,6 +89,9 @@ struct DispatcherBeat {
     Epoch epoch = 0;
     WallTime sent_at{};
     std::vector<NodeLoad> nodes;
+    /// Nothing was heard of the node lately: it shall answer, but this renews nothing, because a
+    /// node that only hears is given up like a silent one.
+    bool unheard = false;
     friend bool operator==(const DispatcherBeat&, const DispatcherBeat&) = default;
 };
 /// Node → dispatcher, the answer to each beat, and at once when draining begins.

@@ -397,7 +397,10 @@ TEST_F(TermTest, ASilentNodeKeepsItsRunsUntilItIsGone)
     at(20s);  // longer than lease and margin, but Consul still knows it
     connect(beta);
     EXPECT_THAT(step().ended, IsEmpty());
-    term_->registry({beta}, now_);
+    term_->registry({beta}, now_);  // not for long enough yet
+    EXPECT_THAT(step().ended, IsEmpty());
+    at(33s);
+    connect(beta);
     const PlanStep gone = step();
     ASSERT_THAT(gone.ended, SizeIs(2));
     for (const RunReport& ended : gone.ended) EXPECT_EQ(ended.state, RunState::lost);
@@ -582,7 +585,13 @@ TEST_F(TermTest, TakeOverLosesWhatTheDeadDispatchersOwnNodeMayHaveStarted)
     ahead.planned.id = fire(1, 2s);
     found.open_runs = {due, late, ahead};
     at(1060ms);  // it died 16 ms after the second; nothing it had started is in the store yet
-    begin(found);
+    term_.emplace(7, alpha, settings_, jobs_, now_);
+    NodeLoad self;
+    self.node = alpha;
+    NodeLoad dead;
+    dead.node = beta;
+    term_->clocks({self, dead}, now_);
+    term_->begin(found, now_);
     connect(alpha);
     term_->proven_dead(beta, midnight + 1016ms, now_);
 
@@ -1152,7 +1161,7 @@ TEST_F(ClockTest, WhatADeadNodeMayHaveStartedIsJudgedByItsClock)
     found.open_runs.push_back(row);
     for (const auto& [ahead, state] :
          {std::pair(0ms, RunState::planned), std::pair(100ms, RunState::lost)}) {
-        at(950ms);
+        at(900ms);
         term_.emplace(7, alpha, settings_, jobs_, now_);
         NodeLoad self;
         self.node = alpha;
@@ -1186,6 +1195,35 @@ TEST_F(ClockTest, ASlowAnswerProvesNothingAboutAClock)
     connect(alpha);
     beat(alpha, 2100ms, 1s);  // between 1.6 and 2.6 s
     EXPECT_EQ(used(), std::set<NodeName>{alpha});
+}
+
+TEST_F(ClockTest, OfAClockThatNobodyKnowsTheWorstIsAssumed)
+{
+    add(every_second(1));
+    TermStart found;
+    found.planned_through = midnight + 2s;
+    OpenRun row;
+    row.planned.id = fire(1, 2s);
+    row.planned.run_server = beta;
+    row.planned.dispatched_at = midnight - 1s;
+    found.open_runs.push_back(row);
+    at(500ms);
+    begin(found);
+    connect(alpha);
+    term_->proven_dead(beta, now_.wall, now_);
+    const PlanStep after = step();
+    ASSERT_THAT(after.ended, SizeIs(1));
+    EXPECT_EQ(after.ended[0].state, RunState::lost);
+}
+
+TEST_F(TermTest, ABeatRenewsNothingForANodeThatIsNotHeard)
+{
+    begin();
+    EXPECT_FALSE(term_->hears(alpha, now_));
+    connect(alpha);
+    EXPECT_TRUE(term_->hears(alpha, now_));
+    at(800ms);
+    EXPECT_FALSE(term_->hears(alpha, now_));
 }
 
 // At least once.

@@ -39,7 +39,7 @@ public:
                 return KillRun{id(), text()};
             case 7:
                 return DispatcherBeat{number<Epoch>(), time(),
-                                      many<NodeLoad>(&RandomMessage::load)};
+                                      many<NodeLoad>(&RandomMessage::load), coin()};
             case 8:
                 return NodeBeat{time(), time(), load()};
             case 9:
