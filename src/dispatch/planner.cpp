@@ -111,7 +111,9 @@ void Planner::drop_leftovers()
 {
     while (!heap_.empty()) {
         const auto current = generations_.find(heap_.front().job);
-        if (current != generations_.end() && current->second == heap_.front().generation) return;
+        const bool is_current =
+            current != generations_.end() && current->second == heap_.front().generation;
+        if (is_current && jobs_.find(heap_.front().job) != nullptr) return;
         pop();
     }
 }

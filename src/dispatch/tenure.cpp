@@ -468,7 +468,9 @@ asio::awaitable<void> Dispatcher::Tenure::commit_step()
     PlanStep step = term_.step(now());
     const std::size_t planned = step.runs.size();
     co_await commit(std::move(step));
-    for (const Outgoing& outgoing : term_.messages(now())) send(outgoing.node, outgoing.message);
+    for (Outgoing& outgoing : term_.messages(now(), last_request_)) {
+        send_numbered(outgoing.node, std::move(outgoing.message));
+    }
     dispatcher_.metrics_->stepped(planned, term_.open_runs(), dispatcher_.jobs_.size());
     for (const Term::Ended& ended : term_.take_ended()) dispatcher_.metrics_->ended(ended.state);
 }
@@ -527,23 +529,29 @@ void Dispatcher::Tenure::send_copies()
 /// The nodes whose copies are wanting before the step may be handed out; none = it may.
 std::set<NodeName> Dispatcher::Tenure::lacking_copy(std::uint64_t number) const
 {
-    std::set<NodeName> candidates{dispatcher_.self_};
+    std::set<NodeName> registered{dispatcher_.self_};
     for (const Member& member : dispatcher_.parts_.coordinator.members()) {
-        if (may_be_elected(member.name)) candidates.insert(member.name);
+        registered.insert(member.name);
     }
-    std::set<NodeName> lacking;
+    std::set<NodeName> without;
     bool durable = false;
-    for (const NodeName& node : candidates) {
+    for (const NodeName& node : registered) {
         const auto copies = copies_.find(node);
         if (copies == copies_.end() || copies->second.kept < number) {
-            lacking.insert(node);
+            without.insert(node);
         } else {
             durable = durable || copies->second.durable;
         }
     }
-    // One copy at least must outlive this process.
-    if (candidates.size() == 1 && !durable) lacking.insert(dispatcher_.self_);
-    return lacking;
+    // One that is dead may be back and elected while this one is cut off: it has to meet a copy.
+    const bool by_most = without.size() < registered.size() - registered.size() / 2;
+    const bool outlives = durable || registered.size() - without.size() > 1;
+    if (by_most && outlives) {
+        std::erase_if(without, [this](const NodeName& node) { return !may_be_elected(node); });
+    } else if (without.empty()) {
+        without.insert(dispatcher_.self_);
+    }
+    return without;
 }
 
 /// Whether the node may become dispatcher, as far as this one can rule that out.
@@ -735,6 +743,8 @@ void Dispatcher::Tenure::handle(const NodeName& node, Message message)
             wake();
             return;
         }
+        // What was ordered after that was asked has nothing to do with the answer.
+        term_.drop_later_orders(revoked.request, revoked.revoked);
         if (asked_.erase(revoked.request) == 0) {
             // Nobody waits any more, but the node has forgotten them: they must not be.
             given_back_late_.emplace_back(node, std::move(revoked.revoked));
@@ -789,7 +799,9 @@ void Dispatcher::Tenure::taken(const NodeName& node, const Account& account)
     state.answered = true;
     term_.connected(node, account, now());
     // It waits a moment for this before it starts what is late.
-    for (const Outgoing& outgoing : term_.take_revocations()) send(outgoing.node, outgoing.message);
+    for (Outgoing& outgoing : term_.take_revocations()) {
+        send_numbered(outgoing.node, std::move(outgoing.message));
+    }
     copies_[node] = {};
     if (begun_) send(node, StepsStored{StepId{term_.epoch(), writer_.stored()}});
     if (account.draining) draining_.insert(node);
@@ -805,6 +817,13 @@ void Dispatcher::Tenure::send(const NodeName& node, const Message& message)
     if (found != links_.end() && found->second.channel != nullptr) {
         found->second.channel->send(message);
     }
+}
+
+/// The answer to a Revoke must not be taken for one to another.
+void Dispatcher::Tenure::send_numbered(const NodeName& node, Message message)
+{
+    if (auto* revoke = std::get_if<Revoke>(&message)) revoke->request = ++last_request_;
+    send(node, message);
 }
 
 void Dispatcher::Tenure::wake()

@@ -89,6 +89,7 @@ private:
     void handle(const NodeName& node, Message message);
     void taken(const NodeName& node, const Account& account);
     void send(const NodeName& node, const Message& message);
+    void send_numbered(const NodeName& node, Message message);
     void wake();
     bool idle() const;
     bool holds_lock() const;

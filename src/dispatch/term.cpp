@@ -587,7 +587,15 @@ void Term::deliver_again(std::span<const RunId> runs)
     undelivered_.insert(runs.begin(), runs.end());
 }
 
-std::vector<Outgoing> Term::messages(Moment now)
+void Term::drop_later_orders(std::uint64_t revoke, std::vector<RunId>& given_back) const
+{
+    std::erase_if(given_back, [&](const RunId& id) {
+        const auto run = runs_.find(id);
+        return run != runs_.end() && run->second.sent_after >= revoke;
+    });
+}
+
+std::vector<Outgoing> Term::messages(Moment now, std::uint64_t last_revoke)
 {
     struct Batch {
         RunOrders message;
@@ -600,6 +608,7 @@ std::vector<Outgoing> Term::messages(Moment now)
         if (run == runs_.end() || run->second.phase != Phase::placed) continue;
         if (run->second.node.empty()) continue;  // its node died while the step was committed
         run->second.phase = Phase::handed;
+        run->second.sent_after = last_revoke;
         // The commit may have taken long; the node's deadline counts from when it can start.
         RunOrder& order = run->second.order;
         order.start_at = std::max(order.id.scheduled_at, now.wall);

@@ -168,8 +168,12 @@ public:
     bool behind() const { return behind_; }
     /// What to send at once: `lost` or given to others stands in the ledger, or will.
     std::vector<Outgoing> take_revocations() { return std::exchange(to_revoke_, {}); }
-    /// What to send after the last step() was committed.
-    std::vector<Outgoing> messages(Moment now);
+    /// What to send after the last step() was committed. `last_revoke` is the number of the newest
+    /// Revoke that was sent.
+    std::vector<Outgoing> messages(Moment now, std::uint64_t last_revoke = 0);
+    /// Takes out of `given_back`, the answer to the Revoke of that number, what was ordered anew
+    /// after that was sent: the answer came late and is not about it.
+    void drop_later_orders(std::uint64_t revoke, std::vector<RunId>& given_back) const;
 
     // For the display.
     std::vector<NodeLoad> loads(Moment now) const;
@@ -199,7 +203,8 @@ private:
         /// which a new dispatcher sets anew for the next node.
         WallTime start_from{};
         bool running_in_store = false;
-        bool superseded = false;  ///< its next attempt exists
+        bool superseded = false;       ///< its next attempt exists
+        std::uint64_t sent_after = 0;  ///< the newest Revoke when it was handed out
     };
     /// A node that died, and until when its commands may take to die, too.
     struct Haunted {

@@ -275,7 +275,10 @@ void Executor::carry_out(RunBook::Actions actions)
 
 void Executor::terminate(Live& live)
 {
-    if (live.process && !live.is_condemned) live.was_over = has_exited(*live.process);
+    if (!live.is_condemned) {
+        const bool was_reaped = live.report.ended_at.has_value();
+        live.was_over = was_reaped || (live.process && has_exited(*live.process));
+    }
     live.is_condemned = true;
     if (!live.process) return;
     signal_group(*live.process, SIGTERM);

@@ -48,8 +48,8 @@ struct RunRules {
 ///  2. A fire starts at `start_at` by the wall clock, never earlier, when a slot is free.
 ///  3. Later than `on_time` it starts only while a dispatcher is heard: a process that was
 ///     stopped, or whose network was, may have been given up and its fires given to others.
-///     After a stop, or a silence, nothing counts as heard for `silence_limit`, because what is read
-///     then may have lain in a buffer, and the words that take fires back may lie behind it.
+///     After a stop, or a silence, nothing counts as heard for `silence_limit`, because what is
+///     read then may have lain in a buffer, and the words that take fires back may lie behind it.
 ///  4. A fire that has not started by `start_by` ends as skipped, and its reason says why.
 ///  5. A fire that finds as many runs of its job alive here as there may be (Concurrency) ends as
 ///     skipped; or waits as long as it takes, one per job; or has the oldest of them killed and

@@ -1108,6 +1108,21 @@ TEST_F(TermTest, AQueuedFireWaitsForAHomeThatDrains)
     EXPECT_EQ(moved.moved[0].run_server, beta);
 }
 
+TEST_F(TermTest, ALateAnswerIsNotAboutWhatWasOrderedAfterwards)
+{
+    add(every_second(1));
+    begin();
+    connect(alpha);
+    term_->step(now_);
+    term_->messages(now_, 6);
+    std::vector<RunId> answer{fire(1, 1s), fire(1, 77s)};
+    term_->drop_later_orders(6, answer);
+    EXPECT_THAT(answer, ElementsAre(fire(1, 77s)));
+    answer = {fire(1, 1s)};
+    term_->drop_later_orders(7, answer);
+    EXPECT_THAT(answer, ElementsAre(fire(1, 1s)));
+}
+
 // Clocks.
 
 /// Alpha's clock is off by `offset`, as a beat says that took `round_trip`.
