@@ -57,7 +57,10 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now)
     for (const OpenRun& row : found.open_runs) {
         if (row.superseded) undelivered_.erase(row.planned.id);
         const auto known_run = runs_.find(row.planned.id);
-        if (known_run != runs_.end()) known_run->second.superseded = row.superseded;
+        if (known_run != runs_.end()) {
+            known_run->second.superseded = row.superseded;
+            known_run->second.requested_by = row.planned.requested_by;
+        }
         if (known_run != runs_.end() || has_ended(row.planned.id)) continue;
         const PlannedJob* job = jobs_.find(row.planned.id.job);
         OpenRunState run;
@@ -75,6 +78,7 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now)
         run.start_from = row.planned.id.scheduled_at;
         run.running_in_store = row.planned.state == RunState::running;
         run.superseded = row.superseded;
+        run.requested_by = row.planned.requested_by;
         const auto place = open(std::move(run));
         if (row.planned.run_server.empty()) {
             unplaced_.insert(place->first);
@@ -457,7 +461,9 @@ PlanStep Term::step(Moment now)
     }
 
     plan_gaps(now);
-    for (const RunId& id : std::exchange(undelivered_, {})) deliver_again(id, now);
+    for (auto& [id, requested_by] : std::exchange(undelivered_, {})) {
+        deliver_again(id, std::move(requested_by), now);
+    }
 
     const WallTime horizon = now.wall + settings_.lookahead;
     const auto on_fire = [&](const Job& job, WallTime due) { return plan_fire(job, due, now); };
@@ -569,7 +575,7 @@ void Term::plan_old_version(const PlannedJob& old, WallTime from, WallTime to, M
 }
 
 /// The fire of a run that may not have done its work runs again, if its job wants that.
-void Term::deliver_again(const RunId& id, Moment now)
+void Term::deliver_again(const RunId& id, std::string requested_by, Moment now)
 {
     const PlannedJob* planned = jobs_.find(id.job);
     if (planned == nullptr || planned->job.stop) return;
@@ -579,12 +585,12 @@ void Term::deliver_again(const RunId& id, Moment now)
     RunId next = id;
     ++next.attempt;
     if (runs_.contains(next) || has_ended(next)) return;
-    place_new(open(fresh_run(job, next, now)), "", now);
+    place_new(open(fresh_run(job, next, now)), std::move(requested_by), now);
 }
 
 void Term::deliver_again(std::span<const RunId> runs)
 {
-    undelivered_.insert(runs.begin(), runs.end());
+    for (const RunId& id : runs) undelivered_.emplace(id, "");
 }
 
 void Term::drop_later_orders(std::uint64_t revoke, std::vector<RunId>& given_back) const
@@ -719,6 +725,7 @@ Term::OpenRunState Term::fresh_run(const Job& job, const RunId& id, Moment now) 
 void Term::place_new(Runs::iterator run, std::string requested_by, Moment now)
 {
     const RunId id = run->first;
+    run->second.requested_by = requested_by;
     place(run, now);
     const auto placed = runs_.find(id);
     PlannedRun row;
@@ -779,13 +786,14 @@ void Term::report_end(const RunReport& end)
     const RunId id = end.id;
     const auto run = runs_.find(id);
     const bool was_open = run != runs_.end();
+    const std::string requested_by = was_open ? run->second.requested_by : "";
     if (was_open) close(run);
     if (was_open || !begun_) {
         note_end(id, end.state);
         const bool by_its_node =
             end.state == RunState::fenced ||
             (end.state == RunState::killed && end.reason.starts_with(reason::node_stopped));
-        if (by_its_node) undelivered_.insert(id);
+        if (by_its_node) undelivered_.emplace(id, requested_by);
     } else {
         ended_lately_[id.scheduled_at].insert(id);
     }
@@ -1048,11 +1056,14 @@ void Term::end_here(Runs::iterator run, RunState state, std::string why, WallTim
     row.ended_at = at;
     const RunId id = row.id;
     const bool superseded = run->second.superseded;
+    std::string requested_by = run->second.requested_by;
     ended_here_.push_back(Ended{state, id.scheduled_at});
     step_.ended.push_back(std::move(row));
     close(run);
     note_end(id, state);
-    if (state == RunState::lost && !superseded) undelivered_.insert(id);
+    if (state == RunState::lost && !superseded) {
+        undelivered_.emplace(id, std::move(requested_by));
+    }
 }
 
 /// It has not started at its node and will not: another one gets it, as its job is now. When the

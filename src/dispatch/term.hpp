@@ -204,6 +204,7 @@ private:
         WallTime start_from{};
         bool running_in_store = false;
         bool superseded = false;       ///< its next attempt exists
+        std::string requested_by;      ///< see PlannedRun
         std::uint64_t sent_after = 0;  ///< the newest Revoke when it was handed out
     };
     /// A node that died, and until when its commands may take to die, too.
@@ -251,7 +252,7 @@ private:
     void plan_old_version(const PlannedJob& old, WallTime from, WallTime to, Moment now);
     void haunt(const OpenRunState& run, SteadyTime until);
     const NodeName* haunted_by(JobId job, SteadyTime now);
-    void deliver_again(const RunId& id, Moment now);
+    void deliver_again(const RunId& id, std::string requested_by, Moment now);
     bool at_limit(const Job& job);
     void report_end(const RunReport& end);
     void note_end(const RunId& id, RunState state);
@@ -305,7 +306,7 @@ private:
     Doubts doubts_;
     std::set<RunId> unplaced_;  ///< to be placed in the next step
     /// Ended in a way that at_least_once does not take for an end.
-    std::set<RunId> undelivered_;
+    std::map<RunId, std::string> undelivered_;  ///< and who had asked for them
     bool behind_ = false;
 
     /// How many runs a job with a limit has had, those in runs_ not counted.

@@ -435,7 +435,8 @@ void Executor::finish(Live& live)
 {
     RunReport end = std::move(live.report);
     // What had ended by itself is what it is; but the warden kills in this process's name.
-    const bool by_itself = live.was_over && end.term_signal != SIGKILL;
+    const bool was_free = live.was_over || !live.is_condemned;
+    const bool by_itself = was_free && end.term_signal != SIGKILL;
     auto verdict = book_.ended(live.order.id, clock_.steady_now());
     if (verdict && !by_itself) {
         end.state = verdict->state;

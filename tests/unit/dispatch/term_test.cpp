@@ -1287,6 +1287,24 @@ TEST_F(DeliveryTest, WhatWasLostRunsAgainAsTheNextAttempt)
     EXPECT_EQ(orders_[0].second.start_at, now_.wall);
 }
 
+TEST_F(DeliveryTest, AFurtherAttemptOfARunOnRequestSaysWhoAsked)
+{
+    Job job = at_least_once();
+    job.cron_set = "0 0 12 * * *";
+    add(job);
+    begin();
+    connect(alpha);
+    const auto asked = term_->run_now(1, "alice", now_);
+    ASSERT_TRUE(asked);
+    step();
+    report(alpha, *asked, RunState::running);
+    term_->proven_dead(alpha, now_.wall, now_);
+    const PlanStep again = step();
+    ASSERT_THAT(again.runs, SizeIs(1));
+    EXPECT_EQ(again.runs[0].id, attempt(*asked, 2));
+    EXPECT_EQ(again.runs[0].requested_by, "alice");
+}
+
 TEST_F(DeliveryTest, ByDefaultWhatWasLostStaysLost)
 {
     run_on_alpha(every_second(1));
