@@ -659,7 +659,7 @@ asio::awaitable<void> Dispatcher::Tenure::follow_members()
 asio::awaitable<void> Dispatcher::Tenure::beat()
 {
     for (unsigned count = 0;; ++count) {
-        if (confirmed_lately()) {
+        if (confirmed_within(dispatcher_.settings_.lease)) {
             DispatcherBeat message;
             message.epoch = term_.epoch();
             message.sent_at = now().wall;
@@ -670,6 +670,10 @@ asio::awaitable<void> Dispatcher::Tenure::beat()
             for (const auto& [node, state] : links_) {
                 if (state.channel == nullptr) continue;
                 message.unheard = !term_.hears(node, now());
+                // To its own node this dispatcher is worth what it has heard from others.
+                if (node == dispatcher_.self_) {
+                    message.unheard = !confirmed_within(dispatcher_.settings_.silence_limit);
+                }
                 state.channel->send(message);
             }
         }
@@ -848,11 +852,12 @@ void Dispatcher::Tenure::check_lock() const
     if (!holds_lock()) throw Deposed("the lock was lost");
 }
 
-bool Dispatcher::Tenure::confirmed_lately() const
+/// Whether the store, or the registry, has confirmed this tenure within that time.
+bool Dispatcher::Tenure::confirmed_within(std::chrono::milliseconds time) const
 {
     const auto confirmed =
         std::max(last_commit_, dispatcher_.parts_.coordinator.session_confirmed());
-    return now().steady - confirmed < dispatcher_.settings_.lease;
+    return now().steady - confirmed < time;
 }
 
 std::vector<NodeLoad> Dispatcher::Tenure::loads() const

@@ -94,7 +94,7 @@ private:
     bool idle() const;
     bool holds_lock() const;
     void check_lock() const;
-    bool confirmed_lately() const;
+    bool confirmed_within(std::chrono::milliseconds time) const;
     Moment now() const { return dispatcher_.now(); }
 
     Dispatcher& dispatcher_;

@@ -248,7 +248,10 @@ void Term::unreachable(const NodeName& node, Moment now)
 
 void Term::proven_dead(const NodeName& node, WallTime since, Moment now)
 {
-    const WallTime died = known(node, now).lost_at.value_or(since);
+    const NodeState& state = known(node, now);
+    // What was known before this term is about an earlier process, if this term has heard one.
+    const WallTime latest = state.incarnation == 0 ? since : now.wall;
+    const WallTime died = state.lost_at.value_or(latest);
     bury(node, died, "died", now);
 }
 
@@ -289,7 +292,7 @@ void Term::jobs_changed(std::span<const JobId> jobs, std::span<const RunId> revo
 {
     for (const RunId& id : revoked) {
         const auto run = runs_.find(id);
-        if (run != runs_.end()) take_back(run);
+        if (run != runs_.end()) release(run);
     }
     for (const JobId id : jobs) {
         std::vector<RunId> placed;
@@ -298,7 +301,7 @@ void Term::jobs_changed(std::span<const JobId> jobs, std::span<const RunId> revo
                 if (runs_.at(run).phase == Phase::placed) placed.push_back(run);
             }
         }
-        for (const RunId& run : placed) take_back(runs_.find(run));
+        for (const RunId& run : placed) release(runs_.find(run));
         const PlannedJob* job = jobs_.find(id);
         parked_.erase(id);
         if (job == nullptr || job->job.run_limit == 0) run_numbers_.erase(id);
@@ -1020,16 +1023,6 @@ void Term::adopt(const RunOrder& order, const NodeName& node, Phase phase, Momen
     adopted.dispatched_at = now.wall;
     adopted.start_from = order.start_at;
     assign(open(std::move(adopted)), node, phase, now);
-}
-
-/// Its job was changed before it started.
-void Term::take_back(Runs::iterator run)
-{
-    if (runs_whatever_the_schedule(run->first)) {
-        put_back(run);
-    } else {
-        drop(run);
-    }
 }
 
 void Term::close(Runs::iterator run)

@@ -268,7 +268,6 @@ private:
     void assign(Runs::iterator run, const NodeName& node, Phase phase, Moment now);
     void unassign(Runs::iterator run);
     void adopt(const RunOrder& order, const NodeName& node, Phase phase, Moment now);
-    void take_back(Runs::iterator run);
     void put_back(Runs::iterator run);
     void drop(Runs::iterator run);
     void close(Runs::iterator run);

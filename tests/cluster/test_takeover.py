@@ -48,6 +48,9 @@ class Load:
                                for row in self.cluster.ledger([self.mutex])), 45, "the mutex job runs again")
         let_pass(1)
         everything = [*self.jobs, self.mutex]
+        # A stop takes back what is late and has not started.
+        wait_until(lambda: not [row for row in self.cluster.ledger(everything)
+                                if row.state == "planned" and row.scheduled_at < now_ms() - 1500], 30, "nothing is late")
         self.cluster.stop_jobs(everything)
         stopped = now_ms()
         rows = self.cluster.wait_final(everything)
