@@ -24,6 +24,9 @@ public:
     /// Ends by cancellation, or with Deposed.
     asio::awaitable<void> run();
 
+    /// The number of the newest step that was added.
+    std::uint64_t added() const { return last_number_; }
+
     /// The number of the newest step that is stored.
     std::uint64_t stored() const { return stored_; }
 

@@ -340,6 +340,9 @@ asio::awaitable<void> Dispatcher::Tenure::read_doubts()
         while (settled_ || !term_.has_doubts()) co_await doubts_.wait();
         Settled settled;
         settled.doubts = term_.doubts();
+        // A ledger that lacks steps says nothing about their runs.
+        const std::uint64_t handed_out = writer_.added();
+        while (writer_.stored() < handed_out) co_await writer_.changed().wait();
         settled.found = co_await begin_term();
         settled_ = std::move(settled);
         wake();

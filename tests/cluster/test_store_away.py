@@ -73,7 +73,8 @@ def test_a_dispatcher_that_dies_while_the_database_is_away_has_doubled_and_lost_
     # What the dead node ran has ended with it; nobody can know more.
     assert_witnessed(rows, fires.witness, may_lack_success={"lost"})
     lost = [row for row in rows if row.state == "lost"]
-    assert all(row.scheduled_at <= killed + 1000 for row in lost), f"lost: {lost}"
+    # What it held, two seconds ahead, it may have started.
+    assert all(row.scheduled_at <= killed + 3000 for row in lost), f"lost: {lost}"
 
 
 def test_all_nodes_die_while_the_database_is_away(victim_cluster):

@@ -38,8 +38,8 @@ public:
             case 6:
                 return KillRun{id(), text()};
             case 7:
-                return DispatcherBeat{number<Epoch>(), time(),
-                                      many<NodeLoad>(&RandomMessage::load), coin()};
+                return DispatcherBeat{number<Epoch>(), time(), many<NodeLoad>(&RandomMessage::load),
+                                      coin()};
             case 8:
                 return NodeBeat{time(), time(), load()};
             case 9:
