@@ -33,8 +33,8 @@ MISFIRE = 3  # seconds; a fire that is planned so late is a misfire
 
 KILLS = {"kill-dispatcher", "kill-worker", "kill-two", "kill-all", "kill-warden", "power-off"}
 PAUSES = {"pause-dispatcher", "pause-worker", "pause-all", "suspend"}
-CUTS = {"cut", "cut-out", "cut-in", "cut-consul", "cut-mariadb", "cut-nodes", "lossy-link", "flapping-link", "slow-link",
-        "narrow-link"}
+CUTS = {"cut", "cut-out", "cut-in", "cut-consul", "cut-mariadb", "cut-nodes", "lossy-link", "flapping-link",
+        "slow-link", "narrow-link"}
 STORE = {"mariadb-stop", "mariadb-kill", "mariadb-pause", "cut-mariadb"}
 CONSUL = {"consul-stop", "consul-kill", "consul-pause"}
 # "No fire later than its time plus 3 s", when nothing else is wrong. Those of PAUSES and CUTS only when the target
@@ -244,7 +244,7 @@ class Judge:
                 continue
             if not covered:
                 self.wrong("missing", "was due and has no row", token, at, (), witness)
-            elif rows and rows[-1].state == "revoked" and not self.was_given_up(token, rows[-1]):
+            elif rows and rows[-1].state == "revoked" and not self.was_given_up(token, (rows[-1].ended_at or 0) * MS):
                 self.wrong("revoked", "was due and is revoked, though no change took it back", token, at, rows, witness)
 
     def has_no_runs_left(self, token, job, at):
@@ -265,13 +265,15 @@ class Judge:
                 self.wrong("counter", f"{counted[job]} of its runs have ended, and run_num is"
                            f" {self.case.counters[job]}", token)
             limit = versions[-1]["definition"].get("run_limit", 0)
-            if limit and counted[job] > limit:
-                self.wrong("limit", f"has run {counted[job]} times, and its run_limit is {limit}", token)
+            planned = sum(row.cron_id == job and row.attempt == 1 and row.state not in NOT_RUN and not row.on_request
+                          for row in self.case.rows)  # a person may ask for more
+            if limit and planned > limit:
+                self.wrong("limit", f"has run {planned} times by its schedule, and its run_limit is {limit}", token)
 
-    def was_given_up(self, token, row):
-        """Whether the job was stopped or deleted while the fire, due already, had not started yet."""
-        ended = (row.ended_at or 0) * MS
-        return any(change["sent"] - MS <= ended <= change["answered"] + 2 * SECOND
+    def was_given_up(self, token, at):
+        """Whether the job was stopped or deleted at this moment: what was due and had not started does not start."""
+        return any(change["sent"] - MS <= at
+                   and (change["outcome"] == "unknown" or at <= change["answered"] + 2 * SECOND)
                    and (change["version"] is None or change["version"]["stop"])
                    for change in self.histories[token].changes)
 
@@ -303,7 +305,7 @@ class Judge:
                 run_all = version["definition"].get("misfire_policy", "run_all") == "run_all"
                 bound = window_of(version) if run_all else MISFIRE
                 late = gap.dispatch_time - last
-                if late < bound - 1:
+                if late < bound - 1 and not self.was_given_up(token, gap.dispatch_time * SECOND + SECOND):
                     self.wrong("gap", f"given up {late} s after the last fire; only from {bound} s on might it be",
                                token, at, [gap])
 
@@ -314,12 +316,12 @@ class Judge:
                 asked[change["job"]].append(change)
         found = collections.defaultdict(list)
         for row in self.case.rows:
-            if row.on_request:
+            if row.on_request and row.attempt == 1:
                 found[self.token_of(row.cron_id)].append(row)
                 if not row.requested_by:
-                    self.wrong("unlike", "ran on request, and the row does not say on whose", self.token_of(row.cron_id),
-                               row.scheduled_at * MS, [row])
-            elif row.requested_by:
+                    self.wrong("unlike", "ran on request, and the row does not say on whose",
+                               self.token_of(row.cron_id), row.scheduled_at * MS, [row])
+            elif row.requested_by and not row.on_request:
                 self.wrong("unlike", "a planned fire, and the row says that somebody asked for it",
                            self.token_of(row.cron_id), row.scheduled_at * MS, [row])
         for token in asked.keys() | found.keys():
@@ -392,20 +394,21 @@ class Judge:
             versions = [version for at in (sighting.scheduled_at * MS, sighting.began * 1000)
                         for version in history.at(at) if version]
             row = self.rows.get(sighting.run)
+            at = sighting.scheduled_at * MS
             if versions and sighting.exit_code not in {version["run"]["code"] for version in versions}:
-                self.wrong("command", f"ran a command that ends with {sighting.exit_code}, which was not the job's then",
-                           sighting.token, sighting.scheduled_at * MS, [row] if row else (), [sighting])
+                self.wrong("command", f"ran a command that ends with {sighting.exit_code}; the job had another then",
+                           sighting.token, at, [row] if row else (), [sighting])
             if row is None or row.state not in ("success", "failed") or not versions:
                 continue
             sizes = {version["run"]["bytes"] and version["run"]["bytes"] + 1 for version in versions}
             if row.output_bytes not in sizes:
                 self.wrong("unlike", f"the row says that it wrote {row.output_bytes} bytes, it wrote"
-                           f" {' or '.join(map(str, sizes))}", sighting.token, sighting.scheduled_at * MS, [row], [sighting])
+                           f" {' or '.join(map(str, sizes))}", sighting.token, at, [row], [sighting])
             apart = abs(row.started_at / 1e3 - sighting.began / 1e6)
             suspended = self.faults_in(row.started_at * MS, sighting.began * 1000, {"suspend"}, sighting.node)
             if apart > GROSS + self.lag(row.started_at * MS, sighting.began * 1000) and not suspended:
-                self.wrong("unlike", f"the row's start and the command's are {apart:.1f} s apart", sighting.token,
-                           sighting.scheduled_at * MS, [row], [sighting])
+                self.wrong("unlike", f"the row's start and the command's are {apart:.1f} s apart", sighting.token, at,
+                           [row], [sighting])
 
     def not_more_at_once_than_may_be(self):
         for token, sightings in self.sightings_of_token.items():

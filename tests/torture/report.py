@@ -17,9 +17,9 @@ def moment(case, at):
 
 
 def fault_line(case, fault):
+    began, ended = ((fault[name] - case.marks["zero"]) / 1e9 for name in ("began", "ended"))
     return (f"#{fault['number']} {fault['kind']} of {', '.join(fault['targets'])}"
-            f"{' ' + fault['detail'] if fault['detail'] else ''},"
-            f" +{(fault['began'] - case.marks['zero']) / 1e9:.1f} s to +{(fault['ended'] - case.marks['zero']) / 1e9:.1f} s")
+            f"{' ' + fault['detail'] if fault['detail'] else ''}, {began:+.1f} s to {ended:+.1f} s")
 
 
 def row_line(row):
@@ -93,4 +93,5 @@ def write_verdict(path, case, judge, figures):
     violations = [{**dataclasses.asdict(violation),
                    "text": list(violation_lines(case, kinds, judge.ids, violation))}
                   for violation in judge.violations]
-    path.write_text(json.dumps({"clean": not violations, "figures": figures, "violations": violations}, indent=1) + "\n")
+    verdict = {"clean": not violations, "figures": figures, "violations": violations}
+    path.write_text(json.dumps(verdict, indent=1) + "\n")

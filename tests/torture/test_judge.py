@@ -240,6 +240,16 @@ def test_a_gap_row_is_right_sooner_when_misfires_do_not_all_run(scene, policy):
     assert scene.broken() == ["gap"]
 
 
+def test_a_gap_row_is_right_at_once_when_the_job_was_stopped_before_anybody_could_plan(scene):
+    token = scene.job()
+    scene.fault("pause-all", LAST - 8, LAST + 1, *NODES)
+    for second in range(LAST - 6, LAST + 1):
+        scene.forget(token, second)
+    scene.row(token, LAST - 6, "skipped", "misfire: 6 fire(s) fell due while nobody could plan; it was stopped", fires=6,
+              gap_end=(ZERO + LAST - 1) * 1000, dispatch_time=ZERO + LAST)
+    assert scene.broken() == []
+
+
 def test_a_gap_row_while_nothing_was_wrong_is_found(scene):
     token = scene.job(misfire_window=3)
     for second in range(11, 25):
@@ -449,7 +459,8 @@ def test_a_state_without_a_cause_is_found(scene, state, reason):
 
 
 @pytest.mark.parametrize("reason", ["mutex: still running", "misfire: nobody could plan", "no-node: none",
-                                    "owner-unreachable: away", "replaced: a newer fire fell due", "node-isolated: for 10 s", "overload: full", "invalid", ""])
+                                    "owner-unreachable: away", "replaced: a newer fire fell due",
+                                    "node-isolated: for 10 s", "overload: full", "invalid", ""])
 def test_a_skipped_fire_without_a_cause_is_found(scene, reason):
     token = scene.job(is_mutex=1)
     scene.forget(token, 20)
@@ -622,6 +633,17 @@ def test_a_row_that_starts_at_another_time_than_its_command_is_found(scene):
     _, row = scene.find(scene.job(), 20)
     row.started_at -= 4000
     assert scene.broken() == ["unlike"]
+
+
+def test_a_further_attempt_of_a_run_on_request_is_none_that_nobody_asked_for(scene):
+    token = scene.job(nap=1, delivery="at_least_once")
+    scene.fault("kill-worker", 20, 25)
+    seen, row = scene.ran(token, 20.123, nap=1, requested_by="torture")
+    seen.ended = seen.exit_code = row.exit_code = None
+    row.state, row.reason = "lost", "node-died: it died"
+    scene.ran(token, 20.123, nap=1, late=2, attempt=2)
+    scene.change(token, "run", 20, None, row=row.id)
+    assert scene.broken() == []
 
 
 def test_what_the_script_saw_itself_counts(scene):

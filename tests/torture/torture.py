@@ -183,7 +183,7 @@ class Run:
                 raise sandbox.Failure(f"cannot read table {name}; see {self.cluster.mariadb.log}")
             (self.folder / f"{name}.tsv").write_text(text)
         for name in self.cluster.stop():
-            self.notes.append({"rule": "stuck", "words": f"{name} did not end within {servers.STOP_LIMIT} s at the end"})
+            self.notes.append({"rule": "stuck", "words": f"{name} did not end within {servers.STOP_LIMIT} s"})
         self.cluster.stopping.set()
 
     def open_rows(self):
@@ -237,8 +237,8 @@ def read_case(folder):
     sightings, odd = witness.read((folder / witness.LINES).read_text())
     counters = {int(row["cron_id"]): int(row["run_num"])
                 for row in ledger.parse((folder / "cron_counter.tsv").read_text())}
-    return Case(plan["jobs"], run["changes"], sorted(found, key=lambda fault: fault["began"]), lives, dispatchers, marks,
-                ledger.rows((folder / "log.tsv").read_text()), sightings, odd, notes,
+    return Case(plan["jobs"], run["changes"], sorted(found, key=lambda fault: fault["began"]), lives, dispatchers,
+                marks, ledger.rows((folder / "log.tsv").read_text()), sightings, odd, notes,
                 [tuple(lag) for lag in run["lags"]], counters)
 
 

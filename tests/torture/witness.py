@@ -28,7 +28,7 @@ if (($5 > 0)); then
         exec {lock}>&-
     done
 fi
-me="$1 ${PEERCRON_JOB_ID:--} ${PEERCRON_SCHEDULED_AT_MS:--} ${PEERCRON_ATTEMPT:--} ${PEERCRON_NODE:--} ${PEERCRON_EPOCH:--} $$"
+me="$1 $PEERCRON_JOB_ID $PEERCRON_SCHEDULED_AT_MS $PEERCRON_ATTEMPT $PEERCRON_NODE $PEERCRON_EPOCH $$"
 printf '%s\n' "start $me $began $place" >>witness.txt
 (($4 > 0)) && printf '%*s\n' "$4" "$1"
 [[ $2 != 0 ]] && sleep "$2"
