@@ -123,7 +123,8 @@ private:
     std::vector<Request<RunNow>> runs_to_read_;
     struct Settled {
         TermStart found;
-        Term::Doubts doubts;  ///< as they were before that was read
+        std::uint64_t stored = 0;  ///< the newest step that it surely has
+        Term::Doubts doubts;       ///< as they were before that was read
     };
     Event doubts_;
     std::optional<Settled> settled_;

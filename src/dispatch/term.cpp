@@ -1117,10 +1117,12 @@ void Term::bury(const NodeName& node, std::optional<WallTime> since, std::string
 {
     // The node's clock may be ahead of ours, so that it started a run "after" it died.
     NodeState& state = nodes_.at(node);
-    if (!std::exchange(state.given_up, true)) doubts_.dead[node] = since.value_or(now.wall);
     // Of a clock that nobody knows, the worst is assumed: lost is better than twice.
     const auto doubt = state.clock_doubt.value_or(settings_.lookahead);
     const auto ahead = std::max(state.load.clock_offset + doubt, 0ms);
+    if (!std::exchange(state.given_up, true)) {
+        doubts_.dead[node] = since.value_or(now.wall) + ahead;
+    }
     const auto dead_for = std::clamp<std::chrono::milliseconds>(
         now.wall - since.value_or(now.wall - orphan_time), 0ms, orphan_time);
     std::size_t lost = 0;

@@ -1,0 +1,366 @@
+#include "simulation/database.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+namespace peercron::simulation {
+namespace {
+
+constexpr auto lately = 10s;            // mysql_ledger.cpp: how far ended_lately looks back
+constexpr auto cursor_overlap = 30s;    // mysql_store.cpp: overlap_seconds
+constexpr auto latest_effect = 1500ms;  // of a statement whose caller has given up
+
+}  // namespace
+
+Job Database::add_job(Job draft, WallTime at)
+{
+    draft.id = ++last_job_;
+    draft.effective_from = at;
+    draft.counters = {};
+    cron_[draft.id] = draft;
+    changed_at_[draft.id] = world_.now();
+    note_revision(draft.id, std::nullopt, draft, at);
+    watcher_.job_written(draft.id, &draft, at);
+    return draft;
+}
+
+std::optional<Job> Database::update_job(JobId id, const JobPatch& patch, WallTime at)
+{
+    const auto found = cron_.find(id);
+    if (found == cron_.end()) return std::nullopt;
+    const Job before = found->second;
+    found->second = apply(before, patch);
+    found->second.effective_from = at;
+    changed_at_[id] = world_.now();
+    note_revision(id, before, found->second, at);
+    watcher_.job_written(id, &found->second, at);
+    return found->second;
+}
+
+bool Database::delete_job(JobId id, WallTime at)
+{
+    const auto found = cron_.find(id);
+    if (found == cron_.end()) return false;
+    note_revision(id, found->second, std::nullopt, at);
+    cron_.erase(found);
+    changed_at_.erase(id);
+    watcher_.job_written(id, nullptr, at);
+    return true;
+}
+
+void Database::note_revision(JobId id, std::optional<Job> before, std::optional<Job> after,
+                             WallTime at)
+{
+    Revision revision;
+    revision.id = static_cast<std::int64_t>(revisions_.size()) + 1;
+    revision.job = id;
+    revision.effective_from = at;
+    if (before) revision.before = definition_of(std::move(*before));
+    if (after) revision.after = definition_of(std::move(*after));
+    for (std::optional<Job>* job : {&revision.before, &revision.after}) {
+        if (*job) (*job)->id = id;
+    }
+    revisions_.push_back(std::move(revision));
+}
+
+JobChanges Database::changes_since(const JobCursor& cursor) const
+{
+    World::Time since = World::Time::min();
+    if (!cursor.changed_at.empty()) {
+        since = World::Time(World::Time::duration(std::stoll(cursor.changed_at))) - cursor_overlap;
+    }
+    JobChanges changes;
+    for (const auto& [id, job] : cron_) {
+        if (changed_at_.at(id) >= since) changes.changed.push_back(job);
+        ++changes.count;
+        changes.id_sum += id;
+    }
+    changes.next.changed_at = std::to_string(world_.now().time_since_epoch().count());
+    return changes;
+}
+
+std::vector<JobId> Database::job_ids() const
+{
+    std::vector<JobId> ids;
+    for (const auto& [id, job] : cron_) ids.push_back(id);
+    return ids;
+}
+
+std::vector<Job> Database::find_jobs(std::span<const JobId> ids) const
+{
+    std::vector<Job> jobs;
+    for (const JobId id : ids) {
+        const auto found = cron_.find(id);
+        if (found != cron_.end()) jobs.push_back(found->second);
+    }
+    return jobs;
+}
+
+void Database::claim_term(Epoch epoch, const NodeName& dispatcher)
+{
+    if (epoch_ > epoch || (epoch_ == epoch && dispatcher_ != dispatcher)) {
+        throw Deposed("the store has a newer epoch", epoch_);
+    }
+    epoch_ = epoch;
+    dispatcher_ = dispatcher;
+}
+
+TermStart Database::read_term() const
+{
+    TermStart found;
+    found.planned_through = planned_through_;
+    found.last_step = last_step_;
+    for (const Revision& revision : revisions_) {
+        if (planned_through_ && revision.effective_from > *planned_through_) {
+            found.changes.push_back(revision);
+        }
+    }
+    std::vector<const std::pair<const RunId, LedgerRow>*> open;
+    for (const auto& entry : log_) {
+        const auto& [id, row] = entry;
+        if (!is_final(row.state)) {
+            open.push_back(&entry);
+        } else if (planned_through_ && id.scheduled_at > *planned_through_ - lately &&
+                   row.state != RunState::revoked) {
+            found.ended_lately.push_back(id);
+        }
+    }
+    const auto older = [](const auto* a, const auto* b) {
+        return a->second.serial < b->second.serial;
+    };
+    std::sort(open.begin(), open.end(), older);
+    for (const auto* entry : open) {
+        const auto& [id, row] = *entry;
+        OpenRun run;
+        run.planned.id = id;
+        run.planned.state = row.state;
+        run.planned.reason = row.reason;
+        run.planned.run_server = row.run_server;
+        run.planned.dispatched_at = from_unix_seconds(to_unix_seconds(row.dispatched_at));
+        run.planned.fires = row.fires;
+        run.planned.gap_end = row.gap_end;
+        run.planned.requested_by = row.requested_by;
+        run.epoch = row.epoch;
+        run.superseded = log_.contains(RunId{id.job, id.scheduled_at, id.attempt + 1});
+        found.open_runs.push_back(std::move(run));
+    }
+    for (const auto& [id, job] : cron_) {
+        if (job.run_limit > 0) found.run_numbers.emplace_back(id, job.counters.run_num);
+    }
+    return found;
+}
+
+std::vector<RunId> Database::undelivered(WallTime since) const
+{
+    std::vector<RunId> runs;
+    for (const auto& [id, row] : log_) {
+        const auto job = cron_.find(id.job);
+        const bool is_wanted = job != cron_.end() && !job->second.stop &&
+                               job->second.delivery == Delivery::at_least_once;
+        const bool ended_badly =
+            row.state == RunState::lost || row.state == RunState::fenced ||
+            (row.state == RunState::killed && row.reason.starts_with(reason::node_stopped));
+        const bool is_last = !log_.contains(RunId{id.job, id.scheduled_at, id.attempt + 1});
+        if (is_wanted && ended_badly && is_last && id.scheduled_at >= since) runs.push_back(id);
+    }
+    return runs;
+}
+
+void Database::commit_as(Epoch epoch, const PlanStep& step)
+{
+    if (epoch_ != epoch && mutation_ != Mutation::no_epoch_guard) {
+        throw Deposed("the store has another epoch", epoch_);
+    }
+    const auto before = planned_through_;
+    last_step_ = step.id();
+    world_.trace("store: step {} of epoch {}: {} new, {} moved, {} ended, through {} ms",
+                 step.number, step.epoch, step.runs.size(), step.moved.size(), step.ended.size(),
+                 to_unix_millis(step.planned_through) % 100'000'000);
+    planned_through_ = std::max(before.value_or(step.planned_through), step.planned_through);
+    if (mutation_ == Mutation::plan_goes_back && world_.random.once_in(20)) {
+        *planned_through_ -= 1s;
+    }
+    watcher_.plan_moved(before, *planned_through_);
+    count(step.ended, GivesWay::only_open);
+    for (const RunReport& ended : step.ended) report(ended, GivesWay::only_open);
+    for (const PlannedRun& run : step.moved) move(run, step);
+    for (const PlannedRun& run : step.runs) {
+        if (mutation_ == Mutation::loses_a_row && world_.random.once_in(20)) continue;
+        plan(run, step);
+    }
+}
+
+void Database::record(std::span<const RunReport> reports)
+{
+    count(reports, GivesWay::lost_too);
+    for (const RunReport& ended : reports) report(ended, GivesWay::lost_too);
+}
+
+const LedgerRow* Database::find_row(const RunId& id) const
+{
+    const auto found = log_.find(id);
+    return found == log_.end() ? nullptr : &found->second;
+}
+
+void Database::count(std::span<const RunReport> reports, GivesWay rule)
+{
+    if (mutation_ == Mutation::counts_nothing) return;
+    std::map<RunId, RunState> states;
+    for (const RunReport& report : reports) {
+        if (report.id.attempt != 1 || !is_final(report.state)) continue;
+        const LedgerRow* row = find_row(report.id);
+        const RunState found = row == nullptr ? RunState::planned : row->state;
+        RunState& state = states.try_emplace(report.id, found).first->second;
+        const RunState before = std::exchange(state, report.state);
+        const auto job = cron_.find(report.id.job);
+        std::int64_t difference = 0;
+        if (has_run(report.state) && !is_final(before)) {
+            difference = 1;
+        } else if (report.state == RunState::skipped && before == RunState::lost &&
+                   rule == GivesWay::lost_too) {
+            difference = -1;
+        } else if (is_final(before)) {
+            state = before;
+        }
+        if (job != cron_.end()) job->second.counters.run_num += difference;
+    }
+}
+
+void Database::report(const RunReport& report, GivesWay rule)
+{
+    const LedgerRow* before = find_row(report.id);
+    LedgerRow row;
+    if (before != nullptr) {
+        row = *before;
+        const bool truth = rule == GivesWay::lost_too && row.state == RunState::lost &&
+                           report.state != RunState::running;
+        const bool applies =
+            !is_final(row.state) || truth || mutation_ == Mutation::final_is_overwritten;
+        if (!applies) return;
+    }
+    row.state = report.state;
+    row.reason = report.reason;
+    if (!report.run_server.empty()) row.run_server = report.run_server;
+    if (!report.dispatch_server.empty()) row.dispatch_server = report.dispatch_server;
+    if (report.epoch > 0) row.epoch = report.epoch;
+    write(report.id, row);
+}
+
+void Database::plan(const PlannedRun& run, const PlanStep& step)
+{
+    const LedgerRow* before = find_row(run.id);
+    LedgerRow row;
+    row.state = run.state;
+    row.reason = run.reason;
+    row.run_server = run.run_server;
+    row.dispatch_server = step.dispatch_server;
+    row.dispatched_at = run.dispatched_at;
+    row.epoch = step.epoch;
+    row.requested_by = run.requested_by;
+    row.fires = run.fires;
+    row.gap_end = run.fires > 1 ? run.gap_end : WallTime();
+    const bool replaces = before == nullptr || before->state == RunState::revoked ||
+                          mutation_ == Mutation::repeats_reset;
+    if (!replaces) {
+        row = *before;
+        if (row.dispatched_at == WallTime()) row.dispatched_at = run.dispatched_at;
+        if (row.requested_by.empty()) row.requested_by = run.requested_by;
+    } else if (before != nullptr && !before->requested_by.empty()) {
+        row.requested_by = before->requested_by;
+    }
+    write(run.id, row);
+}
+
+void Database::move(const PlannedRun& run, const PlanStep& step)
+{
+    const LedgerRow* before = find_row(run.id);
+    LedgerRow row;
+    if (before != nullptr) {
+        row = *before;
+        if (row.state != RunState::planned) return;
+    }
+    row.run_server = run.run_server;
+    row.dispatch_server = step.dispatch_server;
+    row.dispatched_at = run.dispatched_at;
+    row.epoch = step.epoch;
+    write(run.id, row);
+}
+
+void Database::write(const RunId& id, const LedgerRow& row)
+{
+    const auto [place, fresh] = log_.try_emplace(id);
+    const LedgerRow before = place->second;
+    place->second = row;
+    place->second.serial = fresh ? ++last_row_ : before.serial;
+    watcher_.row_written(id, fresh ? nullptr : &before, place->second);
+}
+
+StoreLine::Call::Call(StoreLine& line, std::function<void(Database&)> effect, Lock lock)
+    : line_(line), lock_(lock), request_(std::make_shared<Request>())
+{
+    request_->effect = std::move(effect);
+}
+
+void StoreLine::Call::await_suspend(std::coroutine_handle<> waiter)
+{
+    World& world = line_.actor_.world();
+    Random& random = world.random;
+    const StoreWeather& weather = line_.weather_;
+    const auto chance = [&](int once_in) {
+        return once_in > 0 && random.once_in(static_cast<std::size_t>(once_in));
+    };
+
+    std::optional<World::Time::duration> effect = random.between(100us, weather.slowest);
+    World::Time::duration answer = *effect + random.between(100us, weather.slowest);
+    if (weather.away || chance(weather.fails_once_in)) {
+        failed_ = true;
+        if (weather.away || random.once_in(2)) effect.reset();
+        // Refused at once, or not answered at all until the caller gives up.
+        if (weather.away && random.once_in(5)) answer = random.between(0us, 3'000'000us);
+    } else if (chance(weather.hangs_once_in)) {
+        failed_ = true;
+        answer = line_.timeout_;
+        const auto latest = line_.timeout_ + latest_effect;
+        effect = random.between(0us, std::chrono::microseconds(latest));
+        if (random.once_in(2)) effect.reset();
+    }
+    if (effect && lock_ == Lock::term) {
+        World::Time& locked = line_.database_.term_locked_until;
+        const World::Time::duration wait = locked - world.now();
+        if (wait > line_.timeout_) {
+            failed_ = true;
+            effect.reset();
+            answer = line_.timeout_;
+        } else {
+            effect = std::max(*effect, wait);
+            if (!failed_) answer = std::max(answer, *effect);
+            locked = world.now() + *effect;
+        }
+    }
+    if (effect) {
+        const auto take_effect = [request = request_, &database = line_.database_] {
+            try {
+                request->effect(database);
+            } catch (...) {
+                request->refusal = std::current_exception();
+            }
+        };
+        world.post(world.now() + *effect, take_effect);
+    }
+    if (lock_ == Lock::term && (failed_ || world.traced())) {
+        world.trace("store: a call is {}, effect {} us, answer {} us",
+                    failed_ ? "failed" : "answered", effect ? effect->count() / 1000 : -1,
+                    answer.count() / 1000);
+    }
+    const auto resume = [waiter] { waiter.resume(); };
+    answer_ = world.at(world.now() + answer, line_.actor_, resume);
+}
+
+void StoreLine::Call::await_resume() const
+{
+    if (failed_) throw StoreError("the store did not answer");
+    if (request_->refusal) std::rethrow_exception(request_->refusal);
+}
+
+}  // namespace peercron::simulation

@@ -1,0 +1,174 @@
+#pragma once
+
+#include "model/job.hpp"
+#include "model/run.hpp"
+#include "simulation/mutation.hpp"
+#include "simulation/world.hpp"
+#include "store/store.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace peercron::simulation {
+
+/// A row of table `log`, as far as rules look at it.
+struct LedgerRow {
+    std::uint64_t serial = 0;  ///< column id
+    RunState state = RunState::planned;
+    std::string reason;
+    NodeName run_server;
+    NodeName dispatch_server;
+    WallTime dispatched_at{};
+    Epoch epoch = 0;
+    std::string requested_by;
+    std::int64_t fires = 1;
+    WallTime gap_end{};
+};
+
+/// Who wants to know what the database does.
+class DatabaseWatcher {
+public:
+    virtual ~DatabaseWatcher() = default;
+    virtual void row_written(const RunId& id, const LedgerRow* before, const LedgerRow& after) = 0;
+    virtual void plan_moved(std::optional<WallTime> before, WallTime after) = 0;
+    /// A job was added, changed, or deleted (no `after`).
+    virtual void job_written(JobId id, const Job* after, WallTime effective_from) = 0;
+};
+
+/// The tables cron, log and term, with the meaning of sql/mysql and store/mysql/mysql_ledger.cpp,
+/// ledger_rows.cpp and mysql_store.cpp: what is one transaction there is one call here. It never
+/// fails; what may go wrong on the way to it is StoreLine's.
+class Database {
+public:
+    Database(World& world, Mutation mutation, DatabaseWatcher& watcher)
+        : world_(world), mutation_(mutation), watcher_(watcher)
+    {}
+
+    Job add_job(Job draft, WallTime at);
+    std::optional<Job> update_job(JobId id, const JobPatch& patch, WallTime at);
+    bool delete_job(JobId id, WallTime at);
+    JobChanges changes_since(const JobCursor& cursor) const;
+    std::vector<JobId> job_ids() const;
+    std::vector<Job> find_jobs(std::span<const JobId> ids) const;
+
+    /// The two statements of begin_term(): the first claims the term, the second is a snapshot.
+    void claim_term(Epoch epoch, const NodeName& dispatcher);
+    TermStart read_term() const;
+    void commit_as(Epoch epoch, const PlanStep& step);
+    std::vector<RunId> undelivered(WallTime since) const;
+    void record(std::span<const RunReport> reports);
+
+    const StepId& last_step() const { return last_step_; }
+    const LedgerRow* find_row(const RunId& id) const;
+    const std::map<RunId, LedgerRow>& rows() const { return log_; }
+    const std::map<JobId, Job>& jobs() const { return cron_; }
+
+    /// Until when a step that is under way, and whose caller may have given up, has the row of
+    /// table term locked: what else needs it comes later.
+    World::Time term_locked_until{};
+
+private:
+    enum class GivesWay : std::uint8_t { only_open, lost_too };
+
+    void count(std::span<const RunReport> reports, GivesWay rule);
+    void note_revision(JobId id, std::optional<Job> before, std::optional<Job> after, WallTime at);
+    void report(const RunReport& report, GivesWay rule);
+    void plan(const PlannedRun& run, const PlanStep& step);
+    void move(const PlannedRun& run, const PlanStep& step);
+    void write(const RunId& id, const LedgerRow& row);
+
+    World& world_;
+    const Mutation mutation_;
+    DatabaseWatcher& watcher_;
+
+    std::map<JobId, Job> cron_;
+    std::map<JobId, World::Time> changed_at_;
+    JobId last_job_ = 0;
+    std::map<RunId, LedgerRow> log_;
+    std::uint64_t last_row_ = 0;
+    Epoch epoch_ = 0;
+    NodeName dispatcher_;
+    std::optional<WallTime> planned_through_;
+    StepId last_step_;
+    std::vector<Revision> revisions_;
+};
+
+/// What may go wrong between a process and the database.
+struct StoreWeather {
+    bool away = false;      ///< nobody gets through
+    int hangs_once_in = 0;  ///< 0: never
+    int fails_once_in = 0;
+    std::chrono::microseconds slowest{4ms};
+};
+
+/// The way of one process to the database. A call takes effect at some moment, is answered later,
+/// and any of the two may fail: not at all, after the effect, or with an effect that comes long
+/// after the caller has given up.
+class StoreLine {
+public:
+    StoreLine(Actor& actor, Database& database, const StoreWeather& weather,
+              std::chrono::milliseconds timeout)
+        : actor_(actor), database_(database), weather_(weather), timeout_(timeout)
+    {}
+
+    /// Throws StoreError, and what `work` throws.
+    enum class Lock : std::uint8_t { none, term };
+    template <class Work>
+    Task<std::invoke_result_t<Work, Database&>> call(Work work, Lock lock = Lock::none)
+    {
+        using Outcome = std::invoke_result_t<Work, Database&>;
+        if constexpr (std::is_void_v<Outcome>) {
+            const auto effect = [work = std::move(work)](Database& database) mutable {
+                work(database);
+            };
+            co_await Call(*this, effect, lock);
+        } else {
+            const auto outcome = std::make_shared<std::optional<Outcome>>();
+            const auto effect = [work = std::move(work), outcome](Database& database) mutable {
+                outcome->emplace(work(database));
+            };
+            co_await Call(*this, effect, lock);
+            co_return std::move(**outcome);
+        }
+    }
+
+private:
+    class Call {
+    public:
+        Call(StoreLine& line, std::function<void(Database&)> effect, Lock lock);
+        Call(const Call&) = delete;
+        Call& operator=(const Call&) = delete;
+
+        bool await_ready() const noexcept { return false; }
+        void await_suspend(std::coroutine_handle<> waiter);
+        void await_resume() const;
+
+    private:
+        /// Outlives the call: the request is on its way.
+        struct Request {
+            std::function<void(Database&)> effect;
+            std::exception_ptr refusal;
+        };
+
+        StoreLine& line_;
+        const Lock lock_;
+        std::shared_ptr<Request> request_;
+        bool failed_ = false;
+        Timer answer_;
+    };
+
+    Actor& actor_;
+    Database& database_;
+    const StoreWeather& weather_;
+    const std::chrono::milliseconds timeout_;
+};
+
+}  // namespace peercron::simulation

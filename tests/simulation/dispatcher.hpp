@@ -1,0 +1,187 @@
+#pragma once
+
+#include "dispatch/job_table.hpp"
+#include "dispatch/term.hpp"
+#include "simulation/process.hpp"
+#include "simulation/step_writer.hpp"
+
+#include <cstdint>
+#include <exception>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace peercron::simulation {
+
+class Tenure;
+
+/// Keeps the warm copy of the jobs and dispatches whenever its node holds the lock, as
+/// dispatch/dispatcher.cpp. Function by function the same, so that the two can be laid side by
+/// side.
+class Dispatcher {
+public:
+    Dispatcher(Process& process, Coordinator& coordinator, StoreLine& store, Agent& agent);
+    ~Dispatcher();
+
+    Task<void> run();
+    void cancel();
+    void die(bool silently);
+
+    /// Open runs of the present term; none: it does not dispatch.
+    std::optional<std::size_t> open_runs() const;
+    bool all_stored() const;
+    Epoch epoch() const;
+
+private:
+    friend class Tenure;
+
+    Task<void> follow_jobs();
+    /// `tenure`: says when the table of jobs may change; none while nobody plans.
+    Task<void> refresh_jobs(Tenure* tenure);
+    Task<void> reload_jobs(std::vector<JobId> ids, Tenure* tenure);
+
+    Process& process_;
+    Coordinator& coordinator_;
+    StoreLine& store_;
+    Agent& agent_;
+    JobTable jobs_;
+    JobCursor cursor_;
+    std::unique_ptr<Tenure> tenure_;
+};
+
+/// The order of work of one tenure, as dispatch/tenure.cpp.
+class Tenure {
+public:
+    Tenure(Dispatcher& dispatcher, Epoch lock_epoch);
+
+    Task<void> run();
+    void say_over();
+    void die(bool silently);
+    std::size_t open_runs() const { return term_.open_runs(); }
+    Epoch epoch() const { return begun_ ? term_.epoch() : 0; }
+    /// Whether the store has everything that was handed out.
+    bool all_stored() const { return writer_.waiting().empty(); }
+    Task<void> may_change();
+    void has_changed(const std::vector<JobId>& jobs);
+
+private:
+    struct Link {
+        Endpoint* channel = nullptr;
+        bool answered = false;
+        std::optional<WallTime> dead_since;
+    };
+    template <class Asked>
+    struct Request {
+        NodeName node;
+        Asked asked;
+    };
+
+    Task<void> watched(Task<void> work);
+    Task<void> dispatch();
+    Task<void> take_over();
+    Task<TermStart> begin_term();
+    Task<void> await_accounts();
+    Task<void> inherit_steps(StepId last_stored);
+    Task<void> give_turn();
+    Task<void> read_jobs();
+    Task<void> read_asked();
+    Task<void> read_all_jobs();
+    Task<bool> poll_jobs();
+    Task<void> read_doubts();
+    Task<void> read_undelivered();
+    Task<void> apply_changes();
+    void start_runs();
+    Task<void> end_runs();
+    Task<std::string> end_run(EndRun asked);
+    Task<void> evacuate();
+    void settle_doubts();
+    Task<void> commit_step();
+    Task<void> commit(PlanStep step);
+    Task<void> copy(std::uint64_t number);
+    void send_copies();
+    std::set<NodeName> lacking_copy(std::uint64_t number) const;
+    bool may_be_elected(const NodeName& node) const;
+    void drop_copies();
+    Task<std::vector<RunId>> take_back(std::map<NodeName, std::vector<RunId>> runs);
+    void answer(const NodeName& node, std::uint64_t request, std::string error);
+    void send_answers();
+
+    Task<void> link(NodeName node);
+    Task<void> follow_members();
+    Task<void> beat();
+    void sync_links();
+    void add_link(const NodeName& node);
+    bool wanted(const NodeName& node) const;
+    void not_connected(const NodeName& node, bool refused);
+    void handle(const NodeName& node, Message message);
+    void taken(const NodeName& node, const Account& account);
+    void send(const NodeName& node, const Message& message);
+    void send_numbered(const NodeName& node, Message message);
+    void send_out();
+    void wake();
+    bool idle() const;
+    bool holds_lock() const;
+    void check_lock() const;
+    bool confirmed_lately() const;
+    Moment now() const { return process_.now(); }
+
+    Dispatcher& dispatcher_;
+    Process& process_;
+    const Epoch lock_epoch_;
+    Term term_;
+    bool begun_ = false;
+    Epoch newer_epoch_ = 0;
+
+    Signal wake_;
+    bool woken_ = false;
+    StepWriter writer_;
+    World::Time last_commit_{};
+
+    Signal turn_;
+    bool turn_wanted_ = false;
+    bool turn_given_ = false;
+
+    Signal read_wanted_;
+    std::vector<Request<JobChanged>> changes_to_read_;
+    std::vector<Request<RunNow>> runs_to_read_;
+    struct Settled {
+        TermStart found;
+        Term::Doubts doubts;
+    };
+    Signal doubts_;
+    std::optional<Settled> settled_;
+
+    struct Copies {
+        std::uint64_t sent = 0;
+        std::uint64_t kept = 0;
+        bool durable = false;
+    };
+    std::map<NodeName, Copies> copies_;
+    bool have_copies_ = false;
+    std::map<StepId, PlanStep> inherited_;
+
+    Signal answered_;
+    std::map<NodeName, Link> links_;
+    std::set<NodeName> draining_;
+    std::vector<Request<JobChanged>> changes_;
+    std::vector<Request<RunNow>> run_now_;
+    std::vector<Request<EndRun>> end_run_;
+    std::vector<Request<Done>> answers_;
+    std::set<JobId> changed_jobs_;
+    std::uint64_t last_request_ = 0;
+    std::map<std::uint64_t, NodeName> asked_;
+    std::set<NodeName> mute_;
+    std::vector<RunId> given_back_;
+    std::vector<std::pair<NodeName, std::vector<RunId>>> given_back_late_;
+    std::set<JobId> applied_;  ///< for the judge: to be told after the commit
+    Signal over_;
+    bool is_over_ = false;
+    std::exception_ptr failure_;
+    Tasks tasks_;
+};
+
+}  // namespace peercron::simulation

@@ -1,0 +1,321 @@
+#include "simulation/judge.hpp"
+
+#include <algorithm>
+#include <cstdio>
+
+namespace peercron::simulation {
+namespace {
+
+/// A change that dispatchers know of so late is not planned from when it says (term.cpp,
+/// change_reach, less the differences of the clocks).
+constexpr auto known_in_time = 3500ms;
+constexpr auto planned_ahead = 2s;
+/// A version that was replaced before anybody knew of it: nobody could tell, and polls failed.
+constexpr auto polled = 8s;
+
+bool is_planned(const RunId& id)
+{
+    return id.scheduled_at.time_since_epoch() % 1s == 0ms;
+}
+
+/// Whether the expression, which is "O/K * * * * *", names this second.
+bool names(const std::string& expression, WallTime time)
+{
+    int offset = 0;
+    int step = 0;
+    if (std::sscanf(expression.c_str(), "%d/%d", &offset, &step) != 2) return false;
+    const auto second = to_unix_seconds(time) % 60;
+    return second >= offset && (second - offset) % step == 0;
+}
+
+bool fires_at(const Job& job, WallTime effective_from, WallTime time)
+{
+    const std::int64_t second = to_unix_seconds(time);
+    return !job.stop && time > effective_from && job.start_time <= second &&
+           (job.end_time == 0 || second < job.end_time) && names(job.cron_set, time);
+}
+
+bool follows(const RunOrder& order, const Job& job)
+{
+    return order.command == job.command && order.timeout == job.timeout &&
+           is_exclusive(order) == is_exclusive(job);
+}
+
+}  // namespace
+
+bool is_exclusive(const RunOrder& order)
+{
+    return order.concurrency.limit > 0;
+}
+
+bool is_exclusive(const Job& job)
+{
+    return concurrency_of(job).limit > 0;
+}
+
+void Judge::broken(std::string_view promise, const std::string& how)
+{
+    if (gave_up_) return;
+    world_.trace("BROKEN {}: {}", promise, how);
+    if (verdict_.empty()) verdict_ = fmt::format("{}: {}", promise, how);
+}
+
+void Judge::give_up(const std::string& why)
+{
+    world_.trace("the judge gives up: {}", why);
+    gave_up_ = true;
+}
+
+void Judge::row_written(const RunId& id, const LedgerRow* before, const LedgerRow& after)
+{
+    if (world_.traced() && (before == nullptr || before->state != after.state ||
+                            before->run_server != after.run_server)) {
+        world_.trace("ledger: {} {} -> {} at '{}' {}", to_string(id),
+                     before == nullptr ? "new" : to_string(before->state), to_string(after.state),
+                     after.run_server, after.reason);
+    }
+    rows_[id] = after;
+    if (excused_.contains(after.run_server)) excused_runs_.insert(id);
+    if (after.fires > 1) gaps_[id.job].emplace_back(id.scheduled_at, after.gap_end);
+    if (before == nullptr || before->state == after.state || !is_final(before->state)) return;
+    const bool truth = before->state == RunState::lost && is_final(after.state);
+    const bool again = before->state == RunState::revoked;
+    if (!truth && !again) {
+        broken("a final row changed",
+               fmt::format("{} was {}, now {}", to_string(id), to_string(before->state),
+                           to_string(after.state)));
+    }
+}
+
+void Judge::excuse(const NodeName& node)
+{
+    excused_.insert(node);
+    for (const auto& [id, row] : rows_) {
+        if (row.run_server == node && !is_final(row.state)) excused_runs_.insert(id);
+    }
+}
+
+void Judge::plan_moved(std::optional<WallTime> before, WallTime after)
+{
+    planned_through_ = after;
+    if (before && after < *before) {
+        broken("planned-through went back", fmt::format("by {}", *before - after));
+    }
+}
+
+void Judge::job_written(JobId id, const Job* after, WallTime effective_from)
+{
+    Version version;
+    if (after != nullptr) version.job = *after;
+    version.effective_from = effective_from;
+    version.committed = world_.now();
+    versions_[id].push_back(version);
+    if (world_.traced()) {
+        world_.trace("job {}: version {} from {}: {}", id, versions_[id].size(),
+                     to_unix_millis(effective_from) % 100'000'000,
+                     after == nullptr ? "deleted"
+                                      : fmt::format("{} '{}'{}{}", after->cron_set, after->command,
+                                                    after->stop ? " stopped" : "",
+                                                    is_exclusive(*after) ? " mutex" : ""));
+    }
+}
+
+void Judge::change_confirmed(JobId id, WallTime effective_from)
+{
+    for (Version& version : versions_[id]) {
+        if (version.effective_from == effective_from) version.confirmed = world_.now();
+    }
+    world_.trace("job {}: change confirmed", id);
+}
+
+void Judge::change_applied(JobId id, WallTime effective_from)
+{
+    const auto found = versions_.find(id);
+    if (found == versions_.end()) return;
+    for (Version& version : found->second) {
+        const bool is_it = !version.job || version.effective_from == effective_from;
+        if (!is_it || version.applied) continue;
+        version.applied = world_.now();
+        world_.trace("job {}: a version is applied", id);
+    }
+}
+
+/// The version by which this run may start now; none: it may not.
+const Judge::Version* Judge::allows(const RunOrder& order, World::Time decided) const
+{
+    const auto found = versions_.find(order.id.job);
+    if (found == versions_.end()) return nullptr;
+    const std::vector<Version>& versions = found->second;
+    for (auto version = versions.rbegin(); version != versions.rend(); ++version) {
+        const WallTime fire = order.id.scheduled_at;
+        const bool follows_it = version->job && follows(order, *version->job);
+        const bool due = !is_planned(order.id) ||
+                         (follows_it && fires_at(*version->job, version->effective_from, fire));
+        // What was due before a change runs as the job is now.
+        const bool due_before = follows_it && !version->job->stop &&
+                                fire <= version->effective_from && was_due(versions, fire);
+        if (follows_it && (due || due_before)) return &*version;
+        if (version->confirmed && *version->confirmed <= decided)
+            return nullptr;  // older ones count no more
+    }
+    return nullptr;
+}
+
+/// Whether the fire was due by the version that held then.
+bool Judge::was_due(const std::vector<Version>& versions, WallTime fire)
+{
+    for (std::size_t i = 0; i + 1 < versions.size(); ++i) {
+        const Version& version = versions[i];
+        if (version.job && fire <= versions[i + 1].effective_from &&
+            fires_at(*version.job, version.effective_from, fire)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void Judge::copied(const PlanStep& step)
+{
+    copies_.insert(step.id());
+    for (const PlannedRun& run : step.runs) copied_.insert(run.id);
+}
+
+void Judge::started(Execution& execution)
+{
+    const RunOrder& order = execution.order;
+    const RunId& id = order.id;
+    const std::string who = fmt::format("{} on {}", to_string(id), execution.node);
+    world_.trace("START {} by the order of epoch {}", who, order.epoch);
+    if (execution.clock < id.scheduled_at) {
+        broken("started before its time",
+               fmt::format("{}, by {}", who, id.scheduled_at - execution.clock));
+    }
+    const auto row = rows_.find(id);
+    const bool is_copied = copied_.contains(id);
+    if (row == rows_.end()) {
+        if (!is_copied) broken("started without a row, or a copy of it", who);
+    } else if (!is_copied && is_final(row->second.state) && row->second.state != RunState::lost) {
+        broken("started although its row is final",
+               fmt::format("{}: {}", who, to_string(row->second.state)));
+    }
+    for (auto other = executions_.lower_bound(RunId{id.job, id.scheduled_at, 0});
+         other != executions_.end() && other->first.job == id.job &&
+         other->first.scheduled_at == id.scheduled_at;
+         ++other) {
+        broken("started twice", fmt::format("{}, before on {}", who, other->second[0]->node));
+    }
+    executions_[id].push_back(&execution);
+
+    if (allows(order, execution.decided) == nullptr) broken("outside its job's version", who);
+    if (is_planned(id)) {
+        const auto& versions = versions_[id.job];
+        const std::int64_t limit = versions.front().job->run_limit;
+        if (++scheduled_starts_[id.job] > limit && limit > 0) {
+            broken("more runs than the limit", fmt::format("{}: {}", who, limit));
+        }
+    }
+    if (is_exclusive(order)) {
+        auto& alive = exclusive_[id.job];
+        if (!alive.empty()) {
+            broken("two runs of a mutex",
+                   fmt::format("{}, and {} on {}", who, to_string(alive[0]->order.id),
+                               alive[0]->node));
+        }
+        alive.push_back(&execution);
+    }
+    const auto late = world_.wall() - id.scheduled_at;
+    if (lateness_ > 0ms && late > lateness_ && !excused_runs_.contains(id)) {
+        broken("late", fmt::format("{}, by {}", who, late));
+    }
+}
+
+void Judge::ended(const Execution& execution)
+{
+    world_.trace("END {} on {}: {}", to_string(execution.order.id), execution.node,
+                 execution.killed ? "killed" : std::to_string(execution.exit_code));
+    std::erase(exclusive_[execution.order.id.job], &execution);
+}
+
+bool Judge::all_final() const
+{
+    return std::all_of(rows_.begin(), rows_.end(),
+                       [](const auto& row) { return is_final(row.second.state); });
+}
+
+void Judge::close(const std::map<NodeName, std::uint64_t>& alive)
+{
+    for (const auto& [id, row] : rows_) {
+        const auto executions = executions_.find(id);
+        const bool ran = executions != executions_.end();
+        const std::string what =
+            fmt::format("{} is {} ({})", to_string(id), to_string(row.state), row.reason);
+        if (!is_final(row.state)) broken("a row without an end", what);
+        const bool never = row.state == RunState::skipped || row.state == RunState::revoked;
+        if (never && ran) broken("ran, and its row says that it did not", what);
+        if (row.state == RunState::success) {
+            if (!ran) {
+                broken("success without an execution", what);
+            } else if (executions->second[0]->exit_code != 0 || executions->second[0]->killed ||
+                       !executions->second[0]->ended) {
+                broken("success of what did not succeed", what);
+            }
+        }
+        if (row.state == RunState::lost && ran) {
+            const Execution& execution = *executions->second[0];
+            const auto node = alive.find(execution.node);
+            const bool node_knows = node != alive.end() && node->second == execution.incarnation;
+            if (execution.ended && node_knows) broken("lost, and its node knows better", what);
+        }
+    }
+    for (const auto& [id, executions] : executions_) {
+        if (!rows_.contains(id)) broken("ran, and has no row", to_string(id));
+    }
+    for (const auto& [job, alive_runs] : exclusive_) {
+        if (!alive_runs.empty()) broken("a run that never ended", fmt::format("of job {}", job));
+    }
+    for (const auto& [id, versions] : versions_) check_due(id, versions);
+}
+
+/// Every fire that was due under some version has its row.
+void Judge::check_due(JobId id, const std::vector<Version>& versions)
+{
+    if (versions.front().job->run_limit > 0) return;
+    for (std::size_t i = 0; i + 1 < versions.size(); ++i) {
+        const Version& version = versions[i];
+        if (!version.job) continue;
+        const Version& next = versions[i + 1];
+        const WallTime end = next.effective_from;
+        const bool unknown = !version.applied || *version.applied > next.committed;
+        if (unknown && next.committed - version.committed < polled) continue;
+        WallTime fire = std::chrono::floor<std::chrono::seconds>(version.effective_from);
+        for (; fire <= end; fire += 1s) {
+            if (!fires_at(*version.job, version.effective_from, fire) || has_row(id, fire))
+                continue;
+            const World::Time known = version.applied.value_or(version.committed + polled);
+            const bool in_time = known - World::time_of(version.effective_from) < known_in_time;
+            if (!in_time && World::time_of(fire) <= known + planned_ahead) continue;
+            broken("a due fire without a row",
+                   fmt::format("{}, version {}", to_string(RunId{id, fire, 1}), i + 1));
+        }
+    }
+}
+
+bool Judge::has_row(JobId job, WallTime fire) const
+{
+    if (rows_.contains(RunId{job, fire, 1})) return true;
+    const auto gaps = gaps_.find(job);
+    if (gaps == gaps_.end()) return false;
+    return std::any_of(gaps->second.begin(), gaps->second.end(),
+                       [&](const auto& gap) { return gap.first <= fire && fire <= gap.second; });
+}
+
+Judge::Counts Judge::counts() const
+{
+    Counts counts;
+    counts.rows = rows_.size();
+    for (const auto& [id, executions] : executions_) counts.starts += executions.size();
+    for (const auto& [id, row] : rows_) ++counts.states[row.state];
+    return counts;
+}
+
+}  // namespace peercron::simulation

@@ -1,0 +1,116 @@
+#pragma once
+
+#include "model/job.hpp"
+#include "model/run.hpp"
+#include "simulation/database.hpp"
+#include "simulation/world.hpp"
+#include "wire/message.hpp"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace peercron::simulation {
+
+/// Whether at most one run of the order's job may exist at a time. The only places that look at how
+/// orders and jobs say so.
+bool is_exclusive(const RunOrder& order);
+bool is_exclusive(const Job& job);
+
+/// A command that exists, or existed.
+struct Execution {
+    RunOrder order;
+    NodeName node;
+    std::uint64_t incarnation = 0;
+    World::Time decided{};  ///< when its node took it for started; what comes later cannot stop it
+    WallTime clock{};       ///< what the node's clock showed then
+    World::Time started{};
+    std::optional<World::Time> ended;
+    int exit_code = 0;
+    bool killed = false;
+};
+
+/// Watches everything and trusts nobody: it knows what the database was told, which changes of jobs
+/// were confirmed to whom, and which commands really ran. It has no use for the rules that it
+/// judges: the fires that are due it computes on its own.
+class Judge final : public DatabaseWatcher {
+public:
+    explicit Judge(World& world) : world_(world) {}
+
+    /// The first broken promise; empty: none so far.
+    const std::string& verdict() const { return verdict_; }
+    void broken(std::string_view promise, const std::string& how);
+
+    // DatabaseWatcher.
+    void row_written(const RunId& id, const LedgerRow* before, const LedgerRow& after) override;
+    void plan_moved(std::optional<WallTime> before, WallTime after) override;
+    void job_written(JobId id, const Job* after, WallTime effective_from) override;
+
+    /// An API call that changed the job from `effective_from` on has returned: it holds.
+    void change_confirmed(JobId id, WallTime effective_from);
+    /// A dispatcher plans by this version and has committed what follows from it.
+    void change_applied(JobId id, WallTime effective_from);
+
+    /// A node keeps a copy of a step that the store may not have.
+    void copied(const PlanStep& step);
+    /// Whoever could know what was handed out is gone: what follows proves nothing.
+    void give_up(const std::string& why);
+    const std::set<StepId>& copies() const { return copies_; }
+    bool gave_up() const { return gave_up_; }
+
+    void started(Execution& execution);
+    void ended(const Execution& execution);
+
+    /// From now on fires may not be later than this; 0: there is no bound.
+    void bound_lateness(std::chrono::milliseconds bound) { lateness_ = bound; }
+    /// But on this node: it was stopped itself, and nobody may start what it has.
+    void excuse(const NodeName& node);
+
+    /// Everything is healed, and long quiet. `alive`: the incarnation of each node.
+    void close(const std::map<NodeName, std::uint64_t>& alive);
+
+    /// What happened, so that a test can see that anything did.
+    struct Counts {
+        std::uint64_t starts = 0;
+        std::uint64_t rows = 0;
+        std::map<RunState, std::uint64_t> states;
+    };
+    Counts counts() const;
+    bool all_final() const;
+
+private:
+    struct Version {
+        std::optional<Job> job;  ///< none: deleted
+        WallTime effective_from{};
+        World::Time committed{};
+        std::optional<World::Time> confirmed;
+        std::optional<World::Time> applied;
+    };
+
+    const Version* allows(const RunOrder& order, World::Time decided) const;
+    static bool was_due(const std::vector<Version>& versions, WallTime fire);
+    void check_due(JobId id, const std::vector<Version>& versions);
+    bool has_row(JobId job, WallTime fire) const;
+
+    World& world_;
+    std::string verdict_;
+    bool gave_up_ = false;
+    std::map<JobId, std::vector<Version>> versions_;
+    std::map<RunId, LedgerRow> rows_;
+    std::set<StepId> copies_;
+    std::set<RunId> copied_;  ///< new rows that are in copies
+    std::map<JobId, std::vector<std::pair<WallTime, WallTime>>> gaps_;
+    std::map<RunId, std::vector<const Execution*>> executions_;
+    std::map<JobId, std::vector<const Execution*>> exclusive_;  ///< that are alive
+    std::map<JobId, std::int64_t> scheduled_starts_;
+    std::optional<WallTime> planned_through_;
+    std::chrono::milliseconds lateness_{0};
+    std::set<NodeName> excused_;
+    std::set<RunId> excused_runs_;
+};
+
+}  // namespace peercron::simulation

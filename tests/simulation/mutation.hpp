@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+
+namespace peercron::simulation {
+
+/// A bug planted on purpose, to see that the judge finds it. Each sits in what the simulation puts
+/// around the rules (store, network, nodes, the order in which a dispatcher works), never in them.
+enum class Mutation : std::uint8_t {
+    none,
+    // The store.
+    no_epoch_guard,        ///< steps of a deposed dispatcher are committed
+    loses_a_row,           ///< a step is committed without one of its rows
+    final_is_overwritten,  ///< whoever writes last is right
+    repeats_reset,         ///< a step committed again makes its rows new again
+    plan_goes_back,        ///< planned_through is now and then a second less than it was to be
+    counts_nothing,        ///< run_num stays as it is
+    // The dispatcher.
+    hands_out_uncommitted,  ///< messages leave before the commit
+    goes_on_deposed,        ///< "deposed" is taken for "committed"
+    reads_rows_first,       ///< the open rows are read before the nodes give their accounts
+    silence_is_death,       ///< a node that cannot be reached is taken for dead
+    answers_early,          ///< a change is confirmed before it is applied
+    asks_nobody,            ///< runs of changed jobs count as given back without being asked back
+    waits_for_accounts,     ///< 20 s instead of 0.7 s
+    needs_no_copies,        ///< what the store does not take is handed out all the same
+    inherits_nothing,       ///< copies of steps that are at the nodes are not stored
+    // The nodes.
+    omits_held,            ///< accounts leave out what is held
+    omits_ended,           ///< accounts leave out what is not in the store yet
+    omits_running,         ///< accounts leave out what runs
+    revokes_in_words,      ///< "given back", and held all the same
+    obeys_anybody,         ///< orders of older epochs are taken
+    starts_early,          ///< 200 ms
+    does_not_fence,        ///< when isolated
+    has_no_guard,          ///< runs with a limit live on while their node is stopped
+    survives_its_warden,   ///< commands live on when their node dies
+    drops_failed_reports,  ///< what the store did not take at once
+    is_silent_about_ends,  ///< the dispatcher is not told that runs ended
+};
+
+}  // namespace peercron::simulation

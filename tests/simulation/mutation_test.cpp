@@ -1,0 +1,75 @@
+#include "simulation/scenario.hpp"
+
+#include <gtest/gtest.h>
+#include <spdlog/spdlog.h>
+
+#include <cstdio>
+#include <ostream>
+#include <string>
+#include <string_view>
+
+namespace peercron::simulation {
+namespace {
+
+/// A planted bug, and how soon it must be found.
+struct Planted {
+    Mutation mutation;
+    std::string_view name;
+    std::uint64_t seeds;
+};
+
+void PrintTo(const Planted& planted, std::ostream* out)  // NOLINT: the name is GoogleTest's
+{
+    *out << planted.name;
+}
+
+class MutationTest : public ::testing::TestWithParam<Planted> {};
+
+TEST_P(MutationTest, IsFound)
+{
+    spdlog::set_level(spdlog::level::off);
+    const Planted& planted = GetParam();
+    for (std::uint64_t seed = 1; seed <= planted.seeds; ++seed) {
+        const Outcome outcome = run(Scenario::from_seed(seed), planted.mutation);
+        if (outcome.verdict.empty()) continue;
+        std::printf("seed %llu: %s\n", static_cast<unsigned long long>(seed),
+                    outcome.verdict.c_str());
+        return;
+    }
+    FAIL() << planted.name << " was not found within " << planted.seeds << " seeds";
+}
+
+constexpr Planted planted[] = {
+    {Mutation::no_epoch_guard, "NoEpochGuard", 3000},
+    {Mutation::loses_a_row, "LosesARow", 3000},
+    {Mutation::final_is_overwritten, "FinalIsOverwritten", 3000},
+    {Mutation::repeats_reset, "RepeatsReset", 3000},
+    {Mutation::plan_goes_back, "PlanGoesBack", 3000},
+    {Mutation::counts_nothing, "CountsNothing", 3000},
+    {Mutation::hands_out_uncommitted, "HandsOutUncommitted", 3000},
+    {Mutation::goes_on_deposed, "GoesOnDeposed", 3000},
+    {Mutation::reads_rows_first, "ReadsRowsFirst", 3000},
+    {Mutation::silence_is_death, "SilenceIsDeath", 3000},
+    {Mutation::answers_early, "AnswersEarly", 3000},
+    {Mutation::asks_nobody, "AsksNobody", 3000},
+    {Mutation::waits_for_accounts, "WaitsForAccounts", 3000},
+    {Mutation::needs_no_copies, "NeedsNoCopies", 3000},
+    {Mutation::inherits_nothing, "InheritsNothing", 3000},
+    {Mutation::omits_held, "OmitsHeld", 3000},
+    {Mutation::omits_ended, "OmitsEnded", 3000},
+    {Mutation::omits_running, "OmitsRunning", 3000},
+    {Mutation::revokes_in_words, "RevokesInWords", 3000},
+    {Mutation::obeys_anybody, "ObeysAnybody", 3000},
+    {Mutation::starts_early, "StartsEarly", 3000},
+    {Mutation::does_not_fence, "DoesNotFence", 3000},
+    {Mutation::has_no_guard, "HasNoGuard", 3000},
+    {Mutation::survives_its_warden, "SurvivesItsWarden", 3000},
+    {Mutation::drops_failed_reports, "DropsFailedReports", 3000},
+    {Mutation::is_silent_about_ends, "IsSilentAboutEnds", 3000},
+};
+
+INSTANTIATE_TEST_SUITE_P(Planted, MutationTest, ::testing::ValuesIn(planted),
+                         [](const auto& test) { return std::string(test.param.name); });
+
+}  // namespace
+}  // namespace peercron::simulation

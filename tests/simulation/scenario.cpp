@@ -1,0 +1,514 @@
+#include "simulation/scenario.hpp"
+
+#include "simulation/dispatcher.hpp"
+
+#include <spdlog/fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace peercron::simulation {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::array<std::string_view, fault_kinds> fault_names{
+    "kill",        "power_off",    "pause",      "leave",      "cut",         "cut_one_way",
+    "isolate",     "deaf",         "mute",       "cut_consul", "reset",       "slow_network",
+    "consul_away", "consul_wiped", "store_away", "store_slow", "store_flaky", "clock_jump",
+    "add_job",     "change_job",   "delete_job", "run_now",    "end_run",
+};
+
+constexpr milliseconds calm{2000};             // before anything happens
+constexpr milliseconds jobs_stop_after{7000};  // being healed
+
+NodeName node_name(std::size_t index)
+{
+    return fmt::format("node{}", index + 1);
+}
+
+std::string expression(Random& random)
+{
+    static const std::vector<int> steps{1, 1, 2, 3, 5, 10, 15};
+    const int step = random.one_of(steps);
+    return fmt::format("{}/{} * * * * *", random.below(static_cast<std::size_t>(step)), step);
+}
+
+Job draft(Random& random, std::size_t number)
+{
+    Job job;
+    job.cron_set = expression(random);
+    job.command = fmt::format("command {} version 1", number);
+    job.is_mutex = random.once_in(3);
+    if (random.once_in(6)) job.timeout = std::chrono::seconds(random.between(1, 3));
+    if (random.once_in(8)) job.run_limit = random.between(3, 12);
+    if (random.once_in(4)) job.misfire_window = std::chrono::seconds(random.between(3, 10));
+    return job;
+}
+
+JobPatch patch(Random& random)
+{
+    JobPatch patch;
+    switch (random.below(6)) {
+        case 0:
+            patch.stop = random.once_in(2);
+            break;
+        case 1:
+            patch.cron_set = expression(random);
+            break;
+        case 2:
+            patch.timeout = std::chrono::seconds(random.between(0, 3));
+            break;
+        case 3:
+            patch.end_time = 0;
+            patch.start_time = 0;
+            patch.stop = false;
+            break;
+        default:
+            patch.command = fmt::format("command version {}", random.next() % 1'000'000);
+            break;
+    }
+    return patch;
+}
+
+/// Which faults a run has at all: one that has a few kinds goes deeper than one that has them all.
+std::vector<Fault> kinds(Random& random)
+{
+    std::vector<Fault> kinds;
+    for (std::size_t i = 0; i < fault_kinds; ++i) {
+        const auto fault = static_cast<Fault>(i);
+        const bool is_request = fault >= Fault::add_job;
+        const bool is_rare = fault == Fault::consul_wiped || fault == Fault::clock_jump;
+        if (random.once_in(is_rare ? 12 : is_request ? 2 : 4)) kinds.push_back(fault);
+    }
+    if (kinds.empty()) kinds.push_back(Fault::kill);
+    // When clocks are seconds apart, "from now on" means something else to everybody.
+    if (std::count(kinds.begin(), kinds.end(), Fault::clock_jump) != 0) {
+        std::erase_if(kinds, [](Fault fault) {
+            return fault == Fault::add_job || fault == Fault::change_job ||
+                   fault == Fault::delete_job;
+        });
+    }
+    return kinds;
+}
+
+/// One run of a scenario.
+class Course {
+public:
+    Course(const Scenario& scenario, Mutation mutation, bool traced)
+        : scenario_(scenario),
+          cluster_(scenario.seed, scenario.settings, mutation, traced),
+          world_(cluster_.world)
+    {}
+
+    Outcome run()
+    {
+        start();
+        for (const Happening& happening : scenario_.happenings) {
+            world_.post(begin_ + happening.at, [this, happening] { happen(happening); });
+        }
+        world_.post(begin_ + scenario_.healed, [this] { heal(); });
+        world_.post(begin_ + scenario_.healed + jobs_stop_after, [this] { stop_jobs(); });
+        World::Time end = begin_ + scenario_.healed + jobs_stop_after + 1s;
+        const DispatchSettings& dispatch = scenario_.settings.dispatch;
+        const World::Time latest = end + dispatch.start_deadline + dispatch.lease +
+                                   dispatch.lease_margin + scenario_.settings.drain_timeout + 20s;
+        for (;; end += 1s) {
+            try {
+                world_.run_until(end);
+            } catch (const std::exception& error) {
+                cluster_.judge.broken("an exception", error.what());
+            }
+            if (!cluster_.judge.verdict().empty() || end >= latest) break;
+            if (quiet()) break;
+        }
+        if (cluster_.judge.verdict().empty()) close();
+
+        Outcome outcome;
+        outcome.verdict = cluster_.judge.verdict();
+        outcome.fingerprint = world_.fingerprint();
+        outcome.gave_up = cluster_.judge.gave_up();
+        outcome.events = world_.events();
+        outcome.counts = cluster_.judge.counts();
+        return outcome;
+    }
+
+private:
+    void start()
+    {
+        for (std::size_t i = 0; i < scenario_.nodes; ++i) {
+            auto machine = std::make_unique<Machine>();
+            machine->name = node_name(i);
+            machine->clock_error = scenario_.clock_errors.at(i);
+            machine->has_journal = scenario_.have_journals;
+            machine->longest_command = scenario_.longest_command;
+            cluster_.machines.push_back(std::move(machine));
+        }
+        for (const Job& job : scenario_.jobs) cluster_.database.add_job(job, world_.wall());
+        for (const auto& machine : cluster_.machines) cluster_.start(*machine);
+        begin_ = world_.now();
+        if (scenario_.dispatcher_only) {
+            const auto bound = [this] { cluster_.judge.bound_lateness(3000ms); };
+            world_.post(begin_ + calm, bound);
+        }
+    }
+
+    Machine& any_machine(Random& dice)
+    {
+        return *cluster_.machines[dice.below(cluster_.machines.size())];
+    }
+
+    Machine* dispatching_machine()
+    {
+        for (const auto& machine : cluster_.machines) {
+            if (machine->process && machine->process->dispatcher().epoch() != 0) {
+                return machine.get();
+            }
+        }
+        return nullptr;
+    }
+
+    /// The dispatcher more often than others.
+    Machine& victim(Random& dice)
+    {
+        const bool aimed = scenario_.dispatcher_only || dice.once_in(3);
+        Machine& anybody = any_machine(dice);
+        if (!aimed) return anybody;
+        Machine* dispatching = dispatching_machine();
+        return dispatching != nullptr ? *dispatching : anybody;
+    }
+
+    void after(milliseconds time, World::Work work)
+    {
+        world_.post(world_.now() + time, std::move(work));
+    }
+
+    void happen(const Happening& happening)
+    {
+        Random dice(happening.dice);
+        Machine& one = victim(dice);
+        Machine& other = any_machine(dice);
+        world_.trace("*** {} for {} ms: {} {}", to_string(happening.fault),
+                     happening.length.count(), one.name, other.name);
+        if (happening.fault >= Fault::add_job) {
+            request(happening.fault, one, dice);
+        } else {
+            strike(happening, one, other, dice);
+        }
+    }
+
+    void strike(const Happening& happening, Machine& one, Machine& other, Random& dice)
+    {
+        const milliseconds length = happening.length;
+        switch (happening.fault) {
+            case Fault::kill:
+            case Fault::power_off:
+                cluster_.kill(one, happening.fault == Fault::power_off);
+                if (!one.on) cut_off(one, true, true, true);
+                after(length, [this, &one] { revive(one); });
+                break;
+            case Fault::pause:
+                if (one.process) one.process->stop_execution();
+                cluster_.judge.excuse(one.name);
+                after(length, [&one] {
+                    if (one.process && one.process->stopped()) one.process->go_on();
+                });
+                break;
+            case Fault::leave:
+                if (one.process) one.process->stop();
+                after(length, [this, &one] { revive(one); });
+                break;
+            case Fault::cut:
+            case Fault::cut_one_way:
+                if (&one == &other) break;
+                cluster_.network.cut(one.name, other.name);
+                if (happening.fault == Fault::cut) cluster_.network.cut(other.name, one.name);
+                after(length, [this, &one, &other] {
+                    if (!one.on || !other.on) return;
+                    cluster_.network.mend(one.name, other.name);
+                    cluster_.network.mend(other.name, one.name);
+                });
+                break;
+            case Fault::isolate:
+            case Fault::deaf:
+            case Fault::mute:
+                cut_off(one, happening.fault != Fault::mute, happening.fault != Fault::deaf, true);
+                after(length, [this, &one] {
+                    if (one.on) cut_off(one, true, true, false);
+                });
+                break;
+            case Fault::cut_consul:
+                one.cut_from_consul = true;
+                after(length, [&one] { one.cut_from_consul = false; });
+                break;
+            case Fault::reset:
+                if (&one != &other) cluster_.network.reset(one.name, other.name);
+                break;
+            case Fault::slow_network:
+                cluster_.network.set_slowest(
+                    std::chrono::microseconds(dice.between(5, 400) * 1000));
+                after(length, [this] { cluster_.network.set_slowest(1ms); });
+                break;
+            case Fault::consul_away:
+                cluster_.consul.set_away(true);
+                after(length, [this] { cluster_.consul.set_away(false); });
+                break;
+            case Fault::consul_wiped:
+                cluster_.consul.wipe();
+                break;
+            case Fault::store_away:
+                cluster_.weather.away = true;
+                after(length, [this] { cluster_.weather.away = false; });
+                break;
+            case Fault::store_slow:
+                cluster_.weather.slowest = std::chrono::microseconds(dice.between(20, 800) * 1000);
+                after(length, [this] { cluster_.weather.slowest = 4ms; });
+                break;
+            case Fault::store_flaky:
+                cluster_.weather.fails_once_in = static_cast<int>(dice.between(2, 10));
+                cluster_.weather.hangs_once_in = static_cast<int>(dice.between(3, 20));
+                after(length, [this] {
+                    cluster_.weather.fails_once_in = 0;
+                    cluster_.weather.hangs_once_in = 0;
+                });
+                break;
+            case Fault::clock_jump:
+                one.clock_error = milliseconds(dice.between(-1800, 1800));
+                after(length, [&one] { one.clock_error = 0ms; });
+                break;
+            default:
+                break;
+        }
+    }
+
+    /// What people do.
+    void request(Fault fault, Machine& at, Random& dice)
+    {
+        if (!at.process || !at.process->accepts()) return;
+        Process& node = *at.process;
+        const auto& jobs = cluster_.database.jobs();
+        if (fault == Fault::add_job) return node.add_job(draft(dice, 100 + dice.below(100)));
+        if (jobs.empty()) return;
+        const JobId job =
+            std::next(jobs.begin(), static_cast<long>(dice.below(jobs.size())))->first;
+        const bool again_too_soon = changed_.contains(job) && world_.now() - changed_[job] < 2s;
+        if (fault == Fault::run_now) return node.run_now(job);
+        if (fault == Fault::end_run) {
+            const auto& rows = cluster_.database.rows();
+            std::vector<RunId> open;
+            for (const auto& [id, row] : rows) {
+                if (!is_final(row.state)) open.push_back(id);
+            }
+            if (!open.empty()) node.end_run(dice.one_of(open));
+            return;
+        }
+        if (again_too_soon) return;
+        changed_[job] = world_.now();
+        if (fault == Fault::delete_job) return node.delete_job(job);
+        node.change_job(job, patch(dice));
+    }
+
+    void cut_off(Machine& machine, bool in, bool out, bool off)
+    {
+        machine.cut_from_consul = off;
+        for (const auto& other : cluster_.machines) {
+            if (other.get() == &machine) continue;
+            const auto& change = off ? &Network::cut : &Network::mend;
+            if (in) (cluster_.network.*change)(other->name, machine.name);
+            if (out) (cluster_.network.*change)(machine.name, other->name);
+        }
+    }
+
+    void revive(Machine& machine)
+    {
+        if (machine.process != nullptr) {
+            // It is still on its way out, or somebody else was quicker.
+            if (machine.process->stopping()) after(500ms, [this, &machine] { revive(machine); });
+            return;
+        }
+        if (!machine.on) {
+            machine.on = true;
+            cut_off(machine, true, true, false);
+        }
+        cluster_.start(machine);
+    }
+
+    void heal()
+    {
+        world_.trace("*** everything is healed");
+        cluster_.weather = StoreWeather();
+        cluster_.consul.set_away(false);
+        cluster_.network.set_slowest(1ms);
+        for (const auto& machine : cluster_.machines) {
+            if (machine->on) cut_off(*machine, true, true, false);
+            machine->cut_from_consul = false;
+            if (machine->process && machine->process->stopped()) machine->process->go_on();
+            revive(*machine);
+            machine->longest_command = 1000ms;
+        }
+    }
+
+    void stop_jobs()
+    {
+        world_.trace("*** the jobs are stopped");
+        JobPatch stop;
+        stop.stop = true;
+        std::vector<JobId> ids;
+        for (const auto& [id, job] : cluster_.database.jobs()) ids.push_back(id);
+        for (const JobId id : ids) cluster_.database.update_job(id, stop, world_.wall());
+        stopped_at_ = world_.now();
+    }
+
+    bool quiet()
+    {
+        if (world_.now() - stopped_at_ < 5s || !cluster_.judge.all_final()) return false;
+        for (const auto& machine : cluster_.machines) {
+            if (!machine->process || !machine->process->executor().idle()) return false;
+        }
+        const Machine* dispatching = dispatching_machine();
+        return dispatching != nullptr &&
+               dispatching->process->dispatcher().open_runs().value_or(0) == 0 &&
+               dispatching->process->dispatcher().all_stored();
+    }
+
+    void close()
+    {
+        std::map<NodeName, std::uint64_t> alive;
+        for (const auto& machine : cluster_.machines) {
+            if (!machine->process) {
+                cluster_.judge.broken("a node does not come back", machine->name);
+                continue;
+            }
+            alive[machine->name] = machine->process->incarnation();
+            if (!machine->process->executor().idle()) {
+                cluster_.judge.broken("a node keeps runs", machine->name);
+            }
+        }
+        cluster_.judge.close(alive);
+        const Machine* dispatching = dispatching_machine();
+        if (dispatching == nullptr) {
+            cluster_.judge.broken("nobody dispatches", "after everything was healed");
+            return;
+        }
+        const auto open = dispatching->process->dispatcher().open_runs().value_or(0);
+        if (open != 0) {
+            cluster_.judge.broken("a term keeps runs", fmt::format("{} of them", open));
+        }
+    }
+
+    const Scenario& scenario_;
+    Cluster cluster_;
+    World& world_;
+    World::Time begin_{};
+    World::Time stopped_at_{};
+    std::map<JobId, World::Time> changed_;
+};
+
+}  // namespace
+
+std::string_view to_string(Fault fault)
+{
+    return fault_names.at(static_cast<std::size_t>(fault));
+}
+
+Scenario Scenario::from_seed(std::uint64_t seed)
+{
+    Random random(seed ^ 0x5CE4A210ULL);
+    Scenario scenario;
+    scenario.seed = seed;
+
+    DispatchSettings& dispatch = scenario.settings.dispatch;
+    static const std::vector<milliseconds> leases{3000ms, 4000ms, 10'000ms};
+    static const std::vector<milliseconds> deadlines{3000ms, 8000ms, 30'000ms};
+    static const std::vector<milliseconds> windows{0ms, 5000ms, 60'000ms};
+    dispatch.lease = random.one_of(leases);
+    dispatch.lease_margin = 2000ms;
+    dispatch.start_deadline = random.one_of(deadlines);
+    dispatch.misfire_window = random.one_of(windows);
+    RunRules& rules = scenario.settings.rules;
+    rules.slots = random.once_in(4) ? static_cast<std::size_t>(random.between(1, 3)) : 50;
+    rules.silence_limit = dispatch.silence_limit;
+    rules.lease = dispatch.lease;
+    rules.kill_grace = 1000ms;
+
+    scenario.nodes = random.once_in(5) ? 2 : 3;
+    for (std::size_t i = 0; i < scenario.nodes; ++i) {
+        scenario.clock_errors.emplace_back(random.once_in(2) ? random.between(-150, 150) : 0);
+    }
+    scenario.have_journals = !random.once_in(4);
+    if (random.once_in(3)) scenario.longest_command = 25'000ms;
+    const auto jobs = static_cast<std::size_t>(random.between(2, 8));
+    for (std::size_t i = 0; i < jobs; ++i) scenario.jobs.push_back(draft(random, i + 1));
+
+    scenario.dispatcher_only = random.once_in(8);
+    if (scenario.dispatcher_only) {
+        rules.slots = 50;
+        std::fill(scenario.clock_errors.begin(), scenario.clock_errors.end(), 0ms);
+    }
+    std::vector<Fault> faults = kinds(random);
+    if (scenario.dispatcher_only) faults = {Fault::kill, Fault::pause, Fault::leave};
+    const auto span = random.between(8000, 25'000);
+    const auto count = static_cast<std::size_t>(random.between(1, 14));
+    static const std::vector<int> longest{2500, 2500, 2500, 2500, 12'000, 25'000};
+    for (std::size_t i = 0; i < count; ++i) {
+        Happening happening;
+        happening.at = calm + milliseconds(random.between(0, span));
+        happening.fault = random.one_of(faults);
+        happening.length = milliseconds(random.between(20, random.one_of(longest)));
+        happening.dice = random.next();
+        // One after the other: that the next dispatcher dies, too, is another promise.
+        if (scenario.dispatcher_only) {
+            happening.at = calm + i * 8000ms;
+            happening.length = std::min<milliseconds>(happening.length, 5000ms);
+        }
+        scenario.happenings.push_back(happening);
+    }
+    const auto earlier = [](const Happening& a, const Happening& b) { return a.at < b.at; };
+    std::sort(scenario.happenings.begin(), scenario.happenings.end(), earlier);
+    if (scenario.dispatcher_only && scenario.happenings.size() > 3) scenario.happenings.resize(3);
+    for (const Happening& happening : scenario.happenings) {
+        scenario.healed = std::max(scenario.healed, happening.at + happening.length);
+    }
+    scenario.healed += 100ms;
+    return scenario;
+}
+
+Outcome run(const Scenario& scenario, Mutation mutation, bool traced)
+{
+    return Course(scenario, mutation, traced).run();
+}
+
+Scenario minimize(Scenario scenario, Mutation mutation)
+{
+    for (std::size_t i = scenario.happenings.size(); i-- > 0;) {
+        Scenario smaller = scenario;
+        smaller.happenings.erase(smaller.happenings.begin() + static_cast<long>(i));
+        if (!run(smaller, mutation).verdict.empty()) scenario = std::move(smaller);
+    }
+    return scenario;
+}
+
+std::string describe(const Scenario& scenario)
+{
+    const DispatchSettings& dispatch = scenario.settings.dispatch;
+    std::string text = fmt::format(
+        "seed {}: {} nodes, {} slots, clocks {}, lease {}, start deadline {}, misfire window {}\n",
+        scenario.seed, scenario.nodes, scenario.settings.rules.slots,
+        fmt::join(scenario.clock_errors, ", "), dispatch.lease, dispatch.start_deadline,
+        dispatch.misfire_window);
+    for (std::size_t i = 0; i < scenario.jobs.size(); ++i) {
+        const Job& job = scenario.jobs[i];
+        text += fmt::format(
+            "  job {}: {}{}{}{}\n", i + 1, job.cron_set, is_exclusive(job) ? ", mutex" : "",
+            job.run_limit > 0 ? fmt::format(", {} runs", job.run_limit) : "",
+            job.timeout.count() > 0 ? fmt::format(", timeout {}", job.timeout) : "");
+    }
+    for (const Happening& happening : scenario.happenings) {
+        text += fmt::format("  {:8} {} for {}\n", happening.at, to_string(happening.fault),
+                            happening.length);
+    }
+    return text + fmt::format("  {:8} healed\n", scenario.healed);
+}
+
+}  // namespace peercron::simulation

@@ -1,0 +1,88 @@
+#pragma once
+
+#include "simulation/mutation.hpp"
+#include "simulation/process.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace peercron::simulation {
+
+/// What happens to a cluster. Most of it ends after `length`.
+enum class Fault : std::uint8_t {
+    kill,         ///< kill -9 of the process; a new one starts afterwards
+    power_off,    ///< of the machine
+    pause,        ///< SIGSTOP, and SIGCONT
+    leave,        ///< SIGTERM; a new process starts afterwards
+    cut,          ///< nothing goes between two nodes
+    cut_one_way,  ///< only in one direction
+    isolate,      ///< a node has no connection to anybody, Consul included
+    deaf,         ///< the same, but only nothing reaches it
+    mute,         ///< the same, but only nothing leaves it
+    cut_consul,   ///< a node does not reach Consul
+    reset,        ///< something on the way resets the connections of two nodes
+    slow_network,
+    consul_away,
+    consul_wiped,
+    store_away,
+    store_slow,
+    store_flaky,  ///< calls fail or hang, with an effect or without, or with a late one
+    clock_jump,
+    add_job,
+    change_job,
+    delete_job,
+    run_now,
+    end_run,
+};
+
+constexpr std::size_t fault_kinds = static_cast<std::size_t>(Fault::end_run) + 1;
+
+std::string_view to_string(Fault fault);
+
+/// One thing that happens, at `at` after the start. Whom it meets follows from `dice`.
+struct Happening {
+    std::chrono::milliseconds at{0};
+    std::chrono::milliseconds length{0};
+    Fault fault = Fault::kill;
+    std::uint64_t dice = 0;
+};
+
+/// Everything that a seed decides beforehand. What is left (latencies, how long commands take) is
+/// drawn from the same seed while it runs.
+struct Scenario {
+    std::uint64_t seed = 0;
+    Settings settings;
+    std::size_t nodes = 3;
+    bool have_journals = true;
+    std::chrono::milliseconds longest_command{8000};
+    std::vector<Job> jobs;
+    std::vector<std::chrono::milliseconds> clock_errors;
+    std::vector<Happening> happenings;
+    std::chrono::milliseconds healed{0};  ///< nothing is broken any more
+    /// Only the dispatcher is ever touched: then fires are at most so late.
+    bool dispatcher_only = false;
+
+    static Scenario from_seed(std::uint64_t seed);
+};
+
+struct Outcome {
+    std::string verdict;  ///< empty: every promise was kept
+    std::uint64_t fingerprint = 0;
+    bool gave_up = false;  ///< see Judge::give_up()
+    std::uint64_t events = 0;
+    Judge::Counts counts;
+};
+
+/// Runs it. The same scenario gives the same outcome.
+Outcome run(const Scenario& scenario, Mutation mutation = Mutation::none, bool traced = false);
+
+/// The scenario with the happenings left out that its failure does not need.
+Scenario minimize(Scenario scenario, Mutation mutation);
+
+/// For people: the settings, the jobs and what happens when.
+std::string describe(const Scenario& scenario);
+
+}  // namespace peercron::simulation

@@ -1,0 +1,50 @@
+#include "simulation/scenario.hpp"
+
+#include <gtest/gtest.h>
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <string>
+
+namespace peercron::simulation {
+namespace {
+
+std::uint64_t number_from(const char* variable, std::uint64_t otherwise)
+{
+    const char* text = std::getenv(variable);
+    return text == nullptr ? otherwise : std::stoull(text);
+}
+
+TEST(SimulationTest, EveryPromiseIsKeptWhateverHappens)
+{
+    spdlog::set_level(spdlog::level::off);
+    const std::uint64_t first = number_from("PEERCRON_SIMULATION_FIRST", 1);
+    const std::uint64_t seeds = number_from("PEERCRON_SIMULATION_SEEDS", 2000);
+    const bool traced = std::getenv("PEERCRON_SIMULATION_TRACE") != nullptr;
+    const std::uint64_t most_failures = number_from("PEERCRON_SIMULATION_FAILURES", 5);
+    std::uint64_t failures = 0;
+    std::uint64_t events = 0;
+    std::uint64_t starts = 0;
+    std::uint64_t given_up = 0;
+    const auto begun = std::chrono::steady_clock::now();
+    for (std::uint64_t seed = first; seed < first + seeds && failures < most_failures; ++seed) {
+        const Scenario scenario = Scenario::from_seed(seed);
+        const Outcome outcome = run(scenario, Mutation::none, traced);
+        events += outcome.events;
+        starts += outcome.counts.starts;
+        if (outcome.gave_up) ++given_up;
+        if (outcome.verdict.empty()) continue;
+        ++failures;
+        ADD_FAILURE() << outcome.verdict << "\n" << describe(minimize(scenario, Mutation::none));
+    }
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;
+    std::printf("%llu seeds, %.0f a minute; %llu events, %llu starts; %llu given up\n",
+                static_cast<unsigned long long>(seeds),
+                static_cast<double>(seeds) / took.count() * 60,
+                static_cast<unsigned long long>(events), static_cast<unsigned long long>(starts),
+                static_cast<unsigned long long>(given_up));
+}
+
+}  // namespace
+}  // namespace peercron::simulation
