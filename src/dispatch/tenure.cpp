@@ -343,7 +343,6 @@ asio::awaitable<void> Dispatcher::Tenure::read_doubts()
         // A ledger that lacks steps says nothing about their runs.
         const std::uint64_t handed_out = writer_.added();
         while (writer_.stored() < handed_out) co_await writer_.changed().wait();
-        settled.stored = writer_.stored();
         settled.found = co_await begin_term();
         settled_ = std::move(settled);
         wake();
@@ -352,8 +351,6 @@ asio::awaitable<void> Dispatcher::Tenure::read_doubts()
 
 void Dispatcher::Tenure::settle_doubts()
 {
-    // Without the newest steps its counts are behind what this term knows itself.
-    if (settled_->stored < writer_.added()) settled_->found.run_numbers.clear();
     term_.resolve_doubts(settled_->found, std::move(settled_->doubts), now());
     settled_.reset();
 }

@@ -123,8 +123,7 @@ private:
     std::vector<Request<RunNow>> runs_to_read_;
     struct Settled {
         TermStart found;
-        std::uint64_t stored = 0;  ///< the newest step that it surely has
-        Term::Doubts doubts;       ///< as they were before that was read
+        Term::Doubts doubts;  ///< as they were before that was read
     };
     Event doubts_;
     std::optional<Settled> settled_;

@@ -292,7 +292,7 @@ void Term::jobs_changed(std::span<const JobId> jobs, std::span<const RunId> revo
 {
     for (const RunId& id : revoked) {
         const auto run = runs_.find(id);
-        if (run != runs_.end()) release(run);
+        if (run != runs_.end() && !is_doubtful(id)) release(run);
     }
     for (const JobId id : jobs) {
         std::vector<RunId> placed;
@@ -317,7 +317,7 @@ void Term::given_back_late(const NodeName& node, std::span<const RunId> given_ba
     for (const RunId& id : given_back) {
         const auto run = runs_.find(id);
         const bool its = run != runs_.end() && run->second.node == node;
-        if (its && run->second.phase == Phase::handed) release(run);
+        if (its && run->second.phase == Phase::handed && !is_doubtful(id)) release(run);
     }
 }
 
@@ -334,7 +334,7 @@ void Term::evacuated(const NodeName& node, std::span<const RunId> given_back)
 {
     for (const RunId& id : given_back) {
         const auto run = runs_.find(id);
-        if (run != runs_.end() && run->second.node == node) release(run);
+        if (run != runs_.end() && run->second.node == node && !is_doubtful(id)) release(run);
     }
 }
 
@@ -1095,6 +1095,13 @@ void Term::drop(Runs::iterator run)
     OpenRunState state = run->second;
     close(run);
     taken_back_.emplace(state.order.id, std::move(state));
+}
+
+/// Of such a run a node's answer says only that it is not there now; its last process may have
+/// started it.
+bool Term::is_doubtful(const RunId& id) const
+{
+    return doubts_.runs.contains(id);
 }
 
 bool Term::has_ended(const RunId& id) const

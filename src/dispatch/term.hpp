@@ -273,6 +273,7 @@ private:
     void close(Runs::iterator run);
     void end_here(Runs::iterator run, RunState state, std::string why, WallTime at);
     void release(Runs::iterator run);
+    bool is_doubtful(const RunId& id) const;
     bool has_ended(const RunId& id) const;
     std::vector<RunId> runs_of(const NodeName& node) const;
     void bury(const NodeName& node, std::optional<WallTime> since, std::string_view how,

@@ -977,7 +977,7 @@ TEST_F(TermTest, ALimitedJobWaitsUntilTheCommandsOfADeadNodeAreGoneToo)
     EXPECT_EQ(orders_[0].first, other);
 }
 
-TEST_F(TermTest, ARunThatWasInDoubtAndGoesElsewhereIsNoLongerInDoubt)
+TEST_F(TermTest, WhatANodeGivesBackIsInDoubtAsLongAsItsLastProcessMayHaveStartedIt)
 {
     add(every_second(1));
     begin();
@@ -985,10 +985,15 @@ TEST_F(TermTest, ARunThatWasInDoubtAndGoesElsewhereIsNoLongerInDoubt)
     step();
     term_->disconnected(alpha, false, now_);
     connect(alpha);
-    ASSERT_TRUE(term_->has_doubts());
     const std::vector<RunId> given_back{fire(1, 1s), fire(1, 2s)};
+    const std::vector<JobId> jobs{1};
     term_->evacuated(alpha, given_back);
-    EXPECT_FALSE(term_->has_doubts());
+    term_->given_back_late(alpha, given_back);
+    term_->jobs_changed(jobs, given_back, now_);
+    EXPECT_EQ(term_->doubts().runs.size(), 2U);
+    const PlanStep next = step();
+    EXPECT_THAT(next.moved, IsEmpty());
+    EXPECT_THAT(next.ended, IsEmpty());
 }
 
 TEST_F(TermTest, AnUpdateDoesNotTakeBackWhatWasDueBefore)
