@@ -308,12 +308,16 @@ class Cluster:
                                          for name, value in row.items()}) for row in rows]
 
     def wait_final(self, jobs, seconds=60):
-        """The rows of these jobs when all of them have ended."""
-        def unfinished():
-            return [row for row in self.ledger(jobs) if row.state not in FINAL]
+        """The rows of these jobs when all of them that there are have ended."""
+        rows = []
 
-        wait_until(lambda: not unfinished(), seconds, lambda: f"all rows final, but not {unfinished()[:5]}")
-        return self.ledger(jobs)
+        def all_final():
+            rows[:] = self.ledger(jobs)
+            return all(row.state in FINAL for row in rows)
+
+        wait_until(all_final, seconds,
+                   lambda: f"all rows final, but not {[row for row in rows if row.state not in FINAL][:5]}")
+        return rows
 
     def stop_jobs(self, jobs):
         for job in jobs:
