@@ -9,9 +9,12 @@ or either ("may").
 Times are nanoseconds since 1970 unless a name says otherwise.
 """
 import bisect
+import calendar
 import collections
 import dataclasses
 import math
+import re
+import time
 
 import ledger
 import naive_cron
@@ -38,9 +41,11 @@ CUTS = {"cut", "cut-out", "cut-in", "cut-consul", "cut-mariadb", "cut-nodes", "l
 STORE = {"mariadb-stop", "mariadb-kill", "mariadb-pause", "cut-mariadb"}
 CONSUL = {"consul-stop", "consul-kill", "consul-pause"}
 # "No fire later than its time plus 3 s", when nothing else is wrong. Those of PAUSES and CUTS only when the target
-# was the dispatcher, and not for what was handed to the target itself: it is the target's own until proven dead.
+# was the dispatcher, and not for what was handed to the target itself: it is the target's own until proven dead. A
+# dispatcher that is cut off from the other nodes only (cut-nodes) remains one, and what it has handed into the cut is
+# those nodes' own in the same way.
 ON_TIME = {"kill-dispatcher", "kill-worker", "rolling-restart", *CONSUL, *STORE}
-ON_TIME_IF_DISPATCHER = {"pause-dispatcher", "suspend", "cut", "cut-out", "cut-in", "cut-consul", "cut-nodes"}
+ON_TIME_IF_DISPATCHER = {"pause-dispatcher", "suspend", "cut", "cut-out", "cut-in", "cut-consul"}
 NOT_RUN = {"planned", "running", "skipped", "revoked"}
 LOSES = KILLS | PAUSES | CUTS | {"rolling-restart"}
 # Above this cut-off the nodes of a mutex job fence it; see config/peercron.toml, dispatch.lease.
@@ -282,12 +287,19 @@ class Judge:
             token, at = self.token_of(row.cron_id), row.scheduled_at * MS
             if not token:
                 self.wrong("stranger", f"a row of job {row.cron_id}, which nobody added", "", at, [row])
-            if row.on_request or row.is_gap and row.fires > 1:
+            elif row.on_request or row.is_gap and row.fires > 1:
                 continue
-            if (token, row.scheduled_at // 1000) not in self.dues:
-                if row.state != "revoked":
+            elif (token, row.scheduled_at // 1000) not in self.dues:
+                if row.state != "revoked" and not self.was_skipped_ahead(token, row):
                     self.wrong("extra", "was not due and has a row", token, at, [row],
                                self.sightings_of_run.get(row.run, []))
+
+    def was_skipped_ahead(self, token, row):
+        """Whether it was decided before the job changed that the fire, due by then, would not start."""
+        decided = row.dispatch_time * SECOND
+        versions = [version for at in (decided, decided + SECOND) for version in self.histories[token].at(at)]
+        return row.state == "skipped" and decided < row.scheduled_at * MS and \
+            verdict_of(versions, row.scheduled_at // 1000) != "never"
 
     def gaps_are_what_they_say(self):
         for job, gaps in self.gaps.items():
@@ -371,7 +383,8 @@ class Judge:
                     self.wrong("unlike", f"the row says {row.state} with exit code {row.exit_code}, the command ended"
                                f" with {ended[0].exit_code}", token, at, [row], seen)
             elif row.state in ("timeout", "fenced", "killed") and seen and seen[-1].ended is not None \
-                    and row.ended_at - seen[-1].ended / 1000 > ENDED_BEFORE * 1000:
+                    and row.ended_at - seen[-1].ended / 1000 > ENDED_BEFORE * 1000 \
+                    and not self.was_condemned(row, token, seen[-1].ended / 1000):
                 self.wrong("unlike", f"the row says {row.state}, but it had ended by itself"
                            f" {row.ended_at / 1000 - seen[-1].ended / 1e6:.1f} s earlier", token, at, [row], seen)
             elif row.state in ("skipped", "revoked", "planned") and seen:
@@ -384,6 +397,14 @@ class Judge:
             if seen and row.run_server and seen[-1].node != row.run_server and row.state not in ("lost", "running"):
                 self.wrong("unlike", f"the row says that it ran on {row.run_server}, it did on {seen[-1].node}",
                            token, at, [row], seen)
+
+    def was_condemned(self, row, token, ended):
+        """Whether it had been told to end when it did (milliseconds), though nobody was there to see it end."""
+        if row.state == "timeout":
+            version = self.version(token, row.scheduled_at * MS)
+            return version and ended >= row.started_at + 1000 * version["definition"].get("timeout", 0)
+        newer = re.match(r"replaced: by job \d+ at (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)", row.reason)
+        return newer and ended >= 1000 * calendar.timegm(time.strptime(newer[1], "%Y-%m-%dT%H:%M:%S"))
 
     def commands_are_those_of_their_version(self):
         """A fire runs the command that its job had when it was due, or when it started, if that was late."""

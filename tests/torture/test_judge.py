@@ -3,6 +3,7 @@
 A case is made by hand: one minute of a cluster where everything went well, in which then one thing is wrong.
 """
 import copy
+import time
 
 import pytest
 
@@ -245,7 +246,7 @@ def test_a_gap_row_is_right_at_once_when_the_job_was_stopped_before_anybody_coul
     scene.fault("pause-all", LAST - 8, LAST + 1, *NODES)
     for second in range(LAST - 6, LAST + 1):
         scene.forget(token, second)
-    scene.row(token, LAST - 6, "skipped", "misfire: 6 fire(s) fell due while nobody could plan; it was stopped", fires=6,
+    scene.row(token, LAST - 6, "skipped", "misfire: 6 fire(s) fell due while nobody could plan", fires=6,
               gap_end=(ZERO + LAST - 1) * 1000, dispatch_time=ZERO + LAST)
     assert scene.broken() == []
 
@@ -277,6 +278,18 @@ def test_a_row_of_a_fire_that_was_not_due_is_found(scene):
     token = scene.job(cron="*/2 * * * * *")
     scene.row(token, 21, "lost", "node-died")
     assert "extra" in scene.broken()
+
+
+def test_a_fire_may_be_skipped_ahead_of_its_time_and_of_a_change_that_takes_it_away(scene):
+    token = scene.job(cron="*/2 * * * * *", is_mutex=1)
+    scene.fault("kill-worker", 15, 25)
+    for second in range(22, LAST + 1, 2):
+        scene.forget(token, second)
+    scene.change(token, "stop", 20.5, {**version_of(cron="*/2 * * * * *", is_mutex=1), "stop": True})
+    scene.row(token, 22, "skipped", "owner-unreachable: it has just died", dispatch_time=ZERO + 20)
+    assert scene.broken() == []
+    scene.rows[-1].dispatch_time = ZERO + 22
+    assert scene.broken() == ["extra"]
 
 
 def test_a_row_of_a_job_that_nobody_added_is_found(scene):
@@ -500,6 +513,24 @@ def test_a_run_that_ended_by_itself_long_before_it_was_fenced_is_found(scene):
     scene.fault("pause-worker", 21, 35, row.run_server)
     row.state, row.reason, row.exit_code = "fenced", "node-isolated: for 14 s", None
     row.ended_at = (ZERO + 35) * 1000
+    assert scene.broken() == ["unlike"]
+
+
+def test_a_run_that_ended_after_it_was_replaced_was_killed_though_its_node_stood_still_then(scene):
+    token = scene.job(cron="*/5 * * * * *", nap=7, overlap="replace")
+    for second in range(25, LAST + 1, 5):
+        scene.forget(token, second)
+        scene.row(token, second, "skipped", "replaced: a newer fire fell due")
+    for second in range(0, 20, 5):
+        scene.forget(token, second)
+        scene.row(token, second, "skipped", "replaced: a newer fire fell due")
+    _, row = scene.find(token, 20)
+    scene.fault("pause-worker", 21, 35, row.run_server)
+    row.state, row.exit_code, row.ended_at = "killed", 0, (ZERO + 35) * 1000
+    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(ZERO + 25))
+    row.reason = f"replaced: by job 1 at {moment}"
+    assert scene.broken() == []
+    row.reason = row.reason.replace(moment, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(ZERO + 30)))
     assert scene.broken() == ["unlike"]
 
 

@@ -330,6 +330,25 @@ TEST_F(TermTest, ADeadNodesFutureFiresMoveAndItsOthersAreLost)
     EXPECT_EQ(after.moved[0].run_server, beta);
 }
 
+TEST_F(TermTest, TheDeathOfAnEarlierProcessIsNotThatOfTheOneThatWasHeardSince)
+{
+    add(every_second(1));
+    begin();
+    connect(alpha);
+    step();
+    ASSERT_THAT(orders_, SizeIs(2));
+    at(1100ms);
+    report(alpha, fire(9, 1s), RunState::running);  // it lives
+    connect(beta);
+    at(1200ms);
+    term_->disconnected(alpha, false, now_);
+    term_->proven_dead(alpha, midnight - 10s, now_);  // when it was the dispatcher before this one
+    const PlanStep after = step();
+    ASSERT_THAT(after.ended, SizeIs(1)) << "it may have run the fire of 1 s";
+    EXPECT_EQ(after.ended[0].id, fire(1, 1s));
+    EXPECT_EQ(after.ended[0].state, RunState::lost);
+}
+
 TEST_F(TermTest, ARunOfAJobThatIsGoneIsHandedToNobodyElse)
 {
     add(every_second(1));
