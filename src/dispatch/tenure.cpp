@@ -65,6 +65,8 @@ Dispatcher::Tenure::Tenure(Dispatcher& dispatcher, Epoch lock_epoch)
       historian_(dispatcher.executor_, dispatcher.parts_.clock, dispatcher.parts_.history_store),
       self_audit_(dispatcher.parts_.clock, dispatcher.parts_.history_store, *dispatcher.metrics_,
                   audit_rules(dispatcher.settings_), dispatcher.settings_.audit_interval),
+      retention_(dispatcher.parts_.clock, dispatcher.parts_.history_store, *dispatcher.metrics_,
+                 dispatcher.settings_.log_keep),
       tasks_(dispatcher.executor_),
       link_tasks_(dispatcher.executor_),
       wake_(dispatcher.executor_),
@@ -117,7 +119,7 @@ asio::awaitable<void> Dispatcher::Tenure::dispatch()
                           newer_epoch_);
         }
         woken_ = false;
-        const auto next_round = now().steady + dispatcher_.settings_.lookahead / 4;
+        const auto next_round = now().steady + until_next_round();
         co_await give_turn();
         for (const auto& [node, runs] : std::exchange(given_back_late_, {})) {
             term_.given_back_late(node, runs);
@@ -137,6 +139,18 @@ asio::awaitable<void> Dispatcher::Tenure::dispatch()
     tasks_.cancel();
 }
 
+/// Schedules fire at whole seconds: then all cores are for the commands, so that is not when their
+/// successors are planned.
+std::chrono::milliseconds Dispatcher::Tenure::until_next_round() const
+{
+    constexpr auto step = 500ms;
+    constexpr auto quiet = 250ms;  // after each whole and half second
+    const auto longest = dispatcher_.settings_.lookahead / 4;
+    if (longest < step) return longest;
+    const auto latest = now().wall + longest - quiet;
+    return longest - latest.time_since_epoch() % step;
+}
+
 asio::awaitable<void> Dispatcher::Tenure::take_over()
 {
     const auto started = now().steady;
@@ -149,6 +163,7 @@ asio::awaitable<void> Dispatcher::Tenure::take_over()
     tasks_.spawn("beat", beat());
     tasks_.spawn("history", historian_.run());
     if (dispatcher_.settings_.audit_interval > 0ms) tasks_.spawn("audit", self_audit_.run());
+    if (dispatcher_.settings_.log_keep > 0s) tasks_.spawn("retention", retention_.run());
     co_await await_accounts();
     co_await inherit_steps(before.last_step);
     co_await read_all_jobs();

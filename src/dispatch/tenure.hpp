@@ -4,6 +4,7 @@
 #include "base/task_group.hpp"
 #include "dispatch/dispatcher.hpp"
 #include "dispatch/historian.hpp"
+#include "dispatch/retention.hpp"
 #include "dispatch/self_audit.hpp"
 #include "dispatch/step_writer.hpp"
 #include "dispatch/term.hpp"
@@ -49,6 +50,7 @@ private:
     };
 
     asio::awaitable<void> dispatch();
+    std::chrono::milliseconds until_next_round() const;
     asio::awaitable<void> take_over();
     asio::awaitable<TermStart> begin_term();
     asio::awaitable<void> await_accounts();
@@ -102,6 +104,7 @@ private:
     Term term_;
     Historian historian_;
     SelfAudit self_audit_;
+    Retention retention_;
     TaskGroup tasks_;
     TaskGroup link_tasks_;  ///< end last
     bool begun_ = false;

@@ -37,6 +37,7 @@ struct DispatchSettings {
     /// A node whose clock is off by more is warned of; by more than the lookahead, it gets no runs.
     std::chrono::milliseconds clock_warning{100};
     std::chrono::milliseconds audit_interval{std::chrono::hours(24)};  ///< 0 = no audit
+    std::chrono::seconds log_keep{0};  ///< how long rows of the ledger stay; 0 = for ever
 };
 
 /// A message on its way to a node.

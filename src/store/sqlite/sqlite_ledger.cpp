@@ -394,6 +394,31 @@ void SqliteStore::commit_as(Epoch epoch, const PlanStep& step)
     session_.run(fmt::format("commit a step of {} runs", step.runs.size()), work);
 }
 
+std::size_t SqliteStore::delete_expired(std::chrono::seconds keep, WallTime now, std::size_t limit)
+{
+    const auto work = [&](SqliteConnection& connection) {
+        SqliteTransaction transaction(connection);
+        connection
+            .cached(
+                "UPDATE term SET expired_through = MAX(COALESCE(expired_through, 0), ?)"
+                " WHERE id = 1")
+            .bind(to_unix_millis(now - keep))
+            .execute();
+        const std::int64_t deleted =
+            connection
+                .cached(
+                    "DELETE FROM log WHERE id IN (SELECT id FROM log INDEXED BY log_by_time"
+                    " WHERE time < ? AND state NOT IN ('planned', 'running')"
+                    " ORDER BY time, id LIMIT ?)")
+                .bind(to_unix_seconds(now - keep))
+                .bind(static_cast<std::int64_t>(limit))
+                .execute();
+        transaction.commit();
+        return static_cast<std::size_t>(deleted);
+    };
+    return session_.run("delete expired rows of the ledger", work);
+}
+
 std::vector<RunId> SqliteStore::undelivered(WallTime since)
 {
     const auto work = [&](SqliteConnection& connection) {
