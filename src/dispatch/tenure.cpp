@@ -122,11 +122,11 @@ asio::awaitable<void> Dispatcher::Tenure::dispatch()
         for (const auto& [node, runs] : std::exchange(given_back_late_, {})) {
             term_.given_back_late(node, runs);
         }
+        if (settled_) settle_doubts();
         if (!changes_.empty() || !changed_jobs_.empty()) co_await apply_changes();
         if (!run_now_.empty()) start_runs();
         if (!end_run_.empty()) co_await end_runs();
         if (!draining_.empty()) co_await evacuate();
-        if (settled_) settle_doubts();
         if (term_.has_doubts()) doubts_.notify();
         const bool due = now().steady - last_commit_ >= longest_pause;
         if (due || !answers_.empty() || term_.has_news(now())) co_await commit_step();
@@ -585,7 +585,8 @@ asio::awaitable<std::vector<RunId>> Dispatcher::Tenure::take_back(
     given_back_.clear();
     for (auto& [node, ids] : runs) {
         const auto found = links_.find(node);
-        if (found == links_.end() || found->second.channel == nullptr) {
+        const bool is_connected = found != links_.end() && found->second.channel != nullptr;
+        if (!is_connected || !term_.accounted(node)) {
             mute_.insert(node);
             continue;
         }
@@ -720,12 +721,15 @@ void Dispatcher::Tenure::not_connected(const NodeName& node, const ConnectFailur
     state.answered = true;
     if (failure.refused) {
         if (!state.dead_since) {
-            state.dead_since =
-                dispatcher_.parts_.lost_dispatcher(node, term_.epoch()).value_or(now().wall);
+            state.dead_since = now().wall;
+            // Who has died refuses from then on. One that did not answer first may have lived on.
+            const auto lost = dispatcher_.parts_.lost_dispatcher(node, term_.epoch());
+            if (lost && !state.was_unreachable) state.dead_since = lost;
         }
         term_.proven_dead(node, *state.dead_since, now());
         wake();
     } else {
+        state.was_unreachable = true;
         term_.unreachable(node, now());
     }
     answered_.notify();

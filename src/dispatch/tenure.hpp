@@ -39,6 +39,7 @@ private:
     struct Link {
         Channel* channel = nullptr;  ///< set while connected
         bool answered = false;       ///< its account was taken, or it cannot be had now
+        bool was_unreachable = false;  ///< since the link was made; it may have died only later
         std::optional<WallTime> dead_since;
     };
     /// What a node's API asks for; it waits for the answer.

@@ -23,6 +23,8 @@ constexpr std::int32_t most_attempts = 5;
 /// After the death of a node its warden lets its commands end, and then kills them
 /// (exec/warden.hpp); until this is over they may be alive.
 constexpr auto orphan_time = 2s;
+/// Who has just died refuses the next connection so soon.
+constexpr auto quick_refusal = 250ms;
 /// How wrong a measured difference of two clocks may be, …
 constexpr auto clock_error = 20ms;
 /// … and one that another dispatcher has measured some time ago.
@@ -117,10 +119,12 @@ void Term::clocks(const std::vector<NodeLoad>& roster, Moment now)
 {
     const auto is_self = [this](const NodeLoad& load) { return load.node == self_; };
     const auto self = std::find_if(roster.begin(), roster.end(), is_self);
-    if (self == roster.end()) return;
+    if (self == roster.end() || !self->clock_known) return;
     for (const NodeLoad& load : roster) {
+        if (!load.clock_known) continue;
         NodeState& state = known(load.node, now);
         state.load.clock_offset = load.clock_offset - self->clock_offset;
+        state.load.clock_known = true;
         state.clock_doubt = told_clock_error;
     }
 }
@@ -174,6 +178,7 @@ void Term::beat(const NodeName& node, const NodeBeat& beat, Moment now)
     // Half of the round trip, as in NTP: the node read its clock between echo and now.
     const auto middle = beat.echo + (now.wall - beat.echo) / 2;
     state.load.clock_offset = beat.sent_at - middle;
+    state.load.clock_known = true;
     state.clock_doubt = clock_error;
     // The wall clock may have been set meanwhile; then this says nothing, and the next one will.
     const auto round_trip = now.wall - beat.echo;
@@ -251,8 +256,9 @@ void Term::proven_dead(const NodeName& node, WallTime since, Moment now)
     const NodeState& state = known(node, now);
     // What was known before this term is about an earlier process, if this term has heard one.
     const WallTime latest = state.incarnation == 0 ? since : now.wall;
-    const WallTime died = state.lost_at.value_or(latest);
-    bury(node, died, "died", now);
+    // Something on the way may have reset the connection of a node that died only later.
+    const bool at_once = state.lost_at && now.wall - *state.lost_at <= quick_refusal;
+    bury(node, at_once ? *state.lost_at : latest, "died", now);
 }
 
 void Term::registry(const std::set<NodeName>& passing, Moment now)
@@ -265,6 +271,12 @@ void Term::registry(const std::set<NodeName>& passing, Moment now)
             node.failing_since = now.steady;
         }
     }
+}
+
+bool Term::accounted(const NodeName& node) const
+{
+    const auto found = nodes_.find(node);
+    return found != nodes_.end() && found->second.connected;
 }
 
 bool Term::hears(const NodeName& node, Moment now) const
@@ -282,7 +294,10 @@ std::map<NodeName, std::vector<RunId>> Term::handed_out(std::span<const JobId> j
         if (of_job == runs_of_job_.end()) continue;
         for (const RunId& id : of_job->second) {
             const OpenRunState& run = runs_.at(id);
-            if (run.phase == Phase::handed) handed[run.node].push_back(id);
+            // What its node does not know it cannot give back: whether it was started there before
+            // is for the store to say.
+            const bool is_held = run.phase == Phase::handed && !is_doubtful(id);
+            if (is_held) handed[run.node].push_back(id);
         }
     }
     return handed;
@@ -325,7 +340,7 @@ std::vector<RunId> Term::held_by(const NodeName& node) const
 {
     std::vector<RunId> held;
     for (const RunId& id : runs_of(node)) {
-        if (runs_.at(id).phase == Phase::handed) held.push_back(id);
+        if (runs_.at(id).phase == Phase::handed && !is_doubtful(id)) held.push_back(id);
     }
     return held;
 }
@@ -359,13 +374,13 @@ Term::RunPlace Term::find_run(const RunId& id) const
     const auto found = runs_.find(id);
     if (found == runs_.end()) return {};
     const OpenRunState& run = found->second;
+    if (is_doubtful(id)) return {Whereabouts::running, run.node};
     switch (run.phase) {
         case Phase::placed:
             return {Whereabouts::here, run.node};
         case Phase::handed:
             return {Whereabouts::held, run.node};
         case Phase::running:
-        case Phase::doubtful:
             break;
     }
     return {Whereabouts::running, run.node};
@@ -616,6 +631,12 @@ std::vector<Outgoing> Term::messages(Moment now, std::uint64_t last_revoke)
         const auto run = runs_.find(id);
         if (run == runs_.end() || run->second.phase != Phase::placed) continue;
         if (run->second.node.empty()) continue;  // its node died while the step was committed
+        if (!nodes_.at(run->second.node).connected) {
+            // Lost meanwhile. Perhaps it is being greeted again, and an order that came behind the
+            // greeting would be missing from the account.
+            release(run);
+            continue;
+        }
         run->second.phase = Phase::handed;
         run->second.sent_after = last_revoke;
         // The commit may have taken long; the node's deadline counts from when it can start.
@@ -1125,7 +1146,7 @@ void Term::bury(const NodeName& node, std::optional<WallTime> since, std::string
     // The node's clock may be ahead of ours, so that it started a run "after" it died.
     NodeState& state = nodes_.at(node);
     // Of a clock that nobody knows, the worst is assumed: lost is better than twice.
-    const auto doubt = state.clock_doubt.value_or(settings_.lookahead);
+    const auto doubt = state.load.clock_known ? state.clock_doubt : settings_.lookahead;
     const auto ahead = std::max(state.load.clock_offset + doubt, 0ms);
     if (!std::exchange(state.given_up, true)) {
         doubts_.dead[node] = since.value_or(now.wall) + ahead;

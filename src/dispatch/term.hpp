@@ -95,11 +95,14 @@ public:
     void disconnected(const NodeName& node, bool by_peer, Moment now);
     /// A connection could not be made, which proves nothing.
     void unreachable(const NodeName& node, Moment now);
-    /// Nothing listens at the node's address: its process is dead, since the connection ended at
-    /// the latest, or, when this dispatcher had none, since `since`.
+    /// Nothing listens at the node's address: its process is dead, since the connection ended if
+    /// that was just now, or else, when this dispatcher has had none, since `since`.
     void proven_dead(const NodeName& node, WallTime since, Moment now);
     /// What the registry says: the nodes whose checks pass.
     void registry(const std::set<NodeName>& passing, Moment now);
+    /// Whether the node has given its account on the connection that there is now: before, it may
+    /// be another process than the one that was given things.
+    bool accounted(const NodeName& node) const;
     /// Whether the node was heard so lately that a beat may renew its lease: well within the
     /// lease's margin, because the node counts from the beat and the dispatcher from what it heard.
     bool hears(const NodeName& node, Moment now) const;
@@ -192,7 +195,6 @@ private:
         placed,  ///< in the ledger or on its way there; its node does not know it
         handed,  ///< its node holds it
         running,
-        doubtful,  ///< its node should know it, and does not
     };
     struct OpenRunState {
         RunOrder order;
@@ -222,8 +224,7 @@ private:
         ClockState clock = ClockState::good;
         bool connected = false;
         std::optional<SteadyTime> failing_since;  ///< in the registry, as far as is known
-        /// How wrong load.clock_offset may be; not set: nobody has ever said how the clock goes.
-        std::optional<std::chrono::milliseconds> clock_doubt;
+        std::chrono::milliseconds clock_doubt{0};  ///< how wrong load.clock_offset may be
         bool draining = false;
         bool given_up = false;  ///< buried, and not heard of since
         std::uint64_t incarnation = 0;

@@ -221,6 +221,7 @@ void write(const NodeLoad& load, pb::NodeLoad& out)
     out.set_draining(load.draining);
     out.set_connected(load.connected);
     out.set_clock_offset_ms(load.clock_offset.count());
+    out.set_clock_known(load.clock_known);
 }
 
 NodeLoad read(pb::NodeLoad& in)
@@ -233,7 +234,8 @@ NodeLoad read(pb::NodeLoad& in)
             .queued = in.queued(),
             .draining = in.draining(),
             .connected = in.connected(),
-            .clock_offset = std::chrono::milliseconds(in.clock_offset_ms())};
+            .clock_offset = std::chrono::milliseconds(in.clock_offset_ms()),
+            .clock_known = in.clock_known()};
 }
 
 template <class Value, class Repeated>

@@ -203,11 +203,11 @@ Task<void> Tenure::dispatch()
         for (const auto& [node, runs] : std::exchange(given_back_late_, {})) {
             term_.given_back_late(node, runs);
         }
+        if (settled_) settle_doubts();
         if (!changes_.empty() || !changed_jobs_.empty()) co_await apply_changes();
         if (!run_now_.empty()) start_runs();
         if (!end_run_.empty()) co_await end_runs();
         if (!draining_.empty()) co_await evacuate();
-        if (settled_) settle_doubts();
         if (term_.has_doubts()) doubts_.notify();
         const bool due = now().steady - last_commit_ >= longest_pause;
         if (due || !answers_.empty() || term_.has_news(now())) co_await commit_step();
@@ -648,7 +648,8 @@ Task<std::vector<RunId>> Tenure::take_back(std::map<NodeName, std::vector<RunId>
     given_back_.clear();
     for (auto& [node, ids] : runs) {
         const auto found = links_.find(node);
-        if (found == links_.end() || found->second.channel == nullptr) {
+        const bool is_connected = found != links_.end() && found->second.channel != nullptr;
+        if (!is_connected || !term_.accounted(node)) {
             mute_.insert(node);
             continue;
         }
@@ -732,7 +733,7 @@ Task<void> Tenure::follow_members()
 Task<void> Tenure::beat()
 {
     for (unsigned count = 0;; ++count) {
-        if (confirmed_lately()) {
+        if (confirmed_within(process_.settings().dispatch.lease)) {
             DispatcherBeat message;
             message.epoch = term_.epoch();
             message.sent_at = now().wall;
@@ -740,6 +741,9 @@ Task<void> Tenure::beat()
             for (const auto& [node, state] : links_) {
                 if (state.channel == nullptr) continue;
                 message.unheard = !term_.hears(node, now());
+                if (node == process_.name()) {
+                    message.unheard = !confirmed_within(process_.settings().dispatch.silence_limit);
+                }
                 state.channel->send(message);
             }
         }
@@ -780,12 +784,14 @@ void Tenure::not_connected(const NodeName& node, bool refused)
     state.answered = true;
     if (refused || process_.mutation() == Mutation::silence_is_death) {
         if (!state.dead_since) {
-            state.dead_since =
-                dispatcher_.agent_.lost_dispatcher(node, term_.epoch()).value_or(now().wall);
+            state.dead_since = now().wall;
+            const auto lost = dispatcher_.agent_.lost_dispatcher(node, term_.epoch());
+            if (lost && !state.was_unreachable) state.dead_since = lost;
         }
         term_.proven_dead(node, *state.dead_since, now());
         wake();
     } else {
+        state.was_unreachable = true;
         term_.unreachable(node, now());
     }
     answered_.notify();
@@ -915,10 +921,10 @@ void Tenure::check_lock() const
     if (!holds_lock()) throw Deposed("the lock was lost");
 }
 
-bool Tenure::confirmed_lately() const
+bool Tenure::confirmed_within(std::chrono::milliseconds time) const
 {
     const auto confirmed = std::max(last_commit_, dispatcher_.coordinator_.session_confirmed());
-    return now().steady - confirmed < process_.settings().dispatch.lease;
+    return now().steady - confirmed < time;
 }
 
 }  // namespace peercron::simulation

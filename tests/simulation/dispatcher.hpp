@@ -72,6 +72,7 @@ private:
     struct Link {
         Endpoint* channel = nullptr;
         bool answered = false;
+        bool was_unreachable = false;
         std::optional<WallTime> dead_since;
     };
     template <class Asked>
@@ -126,7 +127,7 @@ private:
     bool idle() const;
     bool holds_lock() const;
     void check_lock() const;
-    bool confirmed_lately() const;
+    bool confirmed_within(std::chrono::milliseconds time) const;
     Moment now() const { return process_.now(); }
 
     Dispatcher& dispatcher_;

@@ -154,7 +154,8 @@ private:
                 number<std::uint32_t>(),
                 coin(),
                 coin(),
-                duration()};
+                duration(),
+                coin()};
     }
     PlannedRun planned()
     {
