@@ -16,6 +16,8 @@ using namespace std::chrono_literals;
 
 /// How long a new dispatcher waits for the nodes' accounts before it plans without them.
 constexpr auto account_deadline = 700ms;
+/// Between the clocks of two nodes, to be on the safe side.
+constexpr auto clock_difference = 500ms;
 /// How long a node may take to give runs back. Well below the lookahead, which goes on meanwhile.
 constexpr auto revoke_deadline = 1s;
 /// The longest time between two commits: it tells a deposed dispatcher, and moves planned-through.
@@ -142,6 +144,7 @@ asio::awaitable<void> Dispatcher::Tenure::take_over()
     const auto started = now().steady;
     term_.clocks(dispatcher_.parts_.roster(), now());
     const TermStart before = co_await begin_term();
+    planned_before_ = before.planned_through;
     co_await read_all_jobs();  // which of the runs that an account names count for a limit
     sync_links();
     tasks_.spawn("links", link_tasks_.join());  // one that fails ends the tenure
@@ -149,7 +152,7 @@ asio::awaitable<void> Dispatcher::Tenure::take_over()
     tasks_.spawn("beat", beat());
     tasks_.spawn("history", historian_.run());
     if (dispatcher_.settings_.audit_interval > 0ms) tasks_.spawn("audit", self_audit_.run());
-    co_await await_accounts();
+    co_await await_accounts(before);
     co_await inherit_steps(before.last_step);
     co_await read_all_jobs();
     // Read after the accounts were given: what had ended by then is final here.
@@ -189,14 +192,58 @@ asio::awaitable<TermStart> Dispatcher::Tenure::begin_term()
     }
 }
 
-asio::awaitable<void> Dispatcher::Tenure::await_accounts()
+asio::awaitable<void> Dispatcher::Tenure::await_accounts(const TermStart& before)
 {
-    const auto deadline = std::chrono::steady_clock::now() + account_deadline;
+    const auto begun = std::chrono::steady_clock::now();
+    const auto deadline = begun + account_deadline;
     const auto open = [](const auto& entry) { return !entry.second.answered; };
     while (std::any_of(links_.begin(), links_.end(), open)) {
         const bool notified = co_await answered_.wait_until(deadline);
         if (!notified) break;
     }
+    if (!may_lack_steps(before)) co_return;
+    spdlog::warn(
+        "dispatch: the ledger may lack what an earlier dispatcher has handed out; waiting for {} "
+        "nodes to say what they know of it",
+        links_.size() - links_.size() / 2);
+    const auto latest =
+        begun + dispatcher_.settings_.lease + dispatcher_.settings_.lease_margin;
+    while (may_lack_steps(before) && std::chrono::steady_clock::now() < latest) {
+        co_await answered_.wait_for(100ms);
+        check_lock();
+        if (newer_epoch_ != 0) {
+            throw Deposed(fmt::format("a node has heard a dispatcher of epoch {}", newer_epoch_),
+                          newer_epoch_);
+        }
+    }
+}
+
+/// Whether steps may be missing that were handed out by copies alone. Each of those is at more than
+/// half of the nodes (lacking_copy()), so that it is at one of any half of them; a node that is
+/// dead may have it in its journal. A ledger that reaches into the future has hardly been left
+/// behind, and a cluster of which one node is left need not wait then.
+bool Dispatcher::Tenure::may_lack_steps(const TermStart& before) const
+{
+    const bool has_lagged =
+        !inherited_.empty() && before.last_step < inherited_.rbegin()->first;
+    if (!has_lagged && before.planned_through && *before.planned_through >= now().wall) {
+        return false;
+    }
+    const auto accounted = [](const auto& entry) { return entry.second.accounted; };
+    if (std::all_of(links_.begin(), links_.end(), accounted)) return false;
+    const auto remember = [](const auto& entry) { return entry.second.remembers; };
+    const auto count = std::count_if(links_.begin(), links_.end(), remember);
+    return static_cast<std::size_t>(count) < links_.size() - links_.size() / 2;
+}
+
+/// Whether the node still has every step that it has confirmed, and that the store may lack.
+bool Dispatcher::Tenure::remembers(const Account& account) const
+{
+    if (account.has_journal) return true;
+    // Before the newest step of the store there is none that it lacks.
+    return planned_before_ && account.process_started < *planned_before_ -
+                                                           dispatcher_.settings_.lookahead -
+                                                           clock_difference;
 }
 
 /// Stores what earlier dispatchers could not, and handed out.
@@ -532,13 +579,10 @@ void Dispatcher::Tenure::send_copies()
 /// The nodes whose copies are wanting before the step may be handed out; none = it may.
 std::set<NodeName> Dispatcher::Tenure::lacking_copy(std::uint64_t number) const
 {
-    std::set<NodeName> registered{dispatcher_.self_};
-    for (const Member& member : dispatcher_.parts_.coordinator.members()) {
-        registered.insert(member.name);
-    }
+    // The registered nodes, and those that Consul has forgotten and that are connected still.
     std::set<NodeName> without;
     bool durable = false;
-    for (const NodeName& node : registered) {
+    for (const auto& [node, link] : links_) {
         const auto copies = copies_.find(node);
         if (copies == copies_.end() || copies->second.kept < number) {
             without.insert(node);
@@ -547,8 +591,8 @@ std::set<NodeName> Dispatcher::Tenure::lacking_copy(std::uint64_t number) const
         }
     }
     // One that is dead may be back and elected while this one is cut off: it has to meet a copy.
-    const bool by_most = without.size() < registered.size() - registered.size() / 2;
-    const bool outlives = durable || registered.size() - without.size() > 1;
+    const bool by_most = without.size() < links_.size() - links_.size() / 2;
+    const bool outlives = durable || links_.size() - without.size() > 1;
     if (by_most && outlives) {
         std::erase_if(without, [this](const NodeName& node) { return !may_be_elected(node); });
     } else if (without.empty()) {
@@ -808,6 +852,8 @@ void Dispatcher::Tenure::taken(const NodeName& node, const Account& account)
     Link& state = links_.at(node);
     state.dead_since.reset();
     state.answered = true;
+    state.accounted = true;
+    state.remembers = state.remembers || remembers(account);
     term_.connected(node, account, now());
     // It waits a moment for this before it starts what is late.
     for (Outgoing& outgoing : term_.take_revocations()) {

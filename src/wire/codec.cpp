@@ -276,6 +276,7 @@ struct Writer {
         write_all(account.held, *to.mutable_held());
         write_all(account.running, *to.mutable_running());
         write_all(account.ended, *to.mutable_ended());
+        to.set_has_journal(account.has_journal);
     }
     void operator()(const RunOrders& orders) const
     {
@@ -388,7 +389,8 @@ Message read(pb::Account& in)
                    .slots = in.slots(),
                    .held = read_all<RunOrder>(*in.mutable_held()),
                    .running = read_all<RunReport>(*in.mutable_running()),
-                   .ended = read_all<RunReport>(*in.mutable_ended())};
+                   .ended = read_all<RunReport>(*in.mutable_ended()),
+                   .has_journal = in.has_journal()};
 }
 
 Message read(pb::DispatcherBeat& in)

@@ -10,6 +10,7 @@ namespace {
 
 // tenure.cpp.
 constexpr auto account_deadline = 700ms;
+constexpr auto clock_difference = 500ms;
 constexpr auto revoke_deadline = 1s;
 constexpr auto longest_pause = 1s;
 constexpr auto registry_trust = 2s;
@@ -235,13 +236,14 @@ Task<void> Tenure::take_over()
 {
     term_.clocks(dispatcher_.agent_.roster(), now());
     const TermStart before = co_await begin_term();
+    planned_before_ = before.planned_through;
     co_await read_all_jobs();
     sync_links();
     tasks_.spawn(follow_members());
     tasks_.spawn(beat());
     std::optional<TermStart> early;
     if (process_.mutation() == Mutation::reads_rows_first) early = co_await begin_term();
-    co_await await_accounts();
+    co_await await_accounts(before);
     process_.cluster().look_for_copies(term_.epoch());
     co_await inherit_steps(before.last_step);
     co_await read_all_jobs();
@@ -281,15 +283,45 @@ Task<TermStart> Tenure::begin_term()
     }
 }
 
-Task<void> Tenure::await_accounts()
+Task<void> Tenure::await_accounts(const TermStart& before)
 {
-    World::Time deadline = process_.world().now() + account_deadline;
+    const World::Time begun = process_.world().now();
+    World::Time deadline = begun + account_deadline;
     if (process_.mutation() == Mutation::waits_for_accounts) deadline += 20s;
     const auto open = [](const auto& entry) { return !entry.second.answered; };
     while (std::any_of(links_.begin(), links_.end(), open)) {
         const bool notified = co_await answered_.wait_until(deadline);
         if (!notified) break;
     }
+    const DispatchSettings& settings = process_.settings().dispatch;
+    const World::Time latest = begun + settings.lease + settings.lease_margin;
+    while (may_lack_steps(before) && process_.world().now() < latest) {
+        co_await answered_.wait_until(process_.world().now() + 100ms);
+        check_lock();
+        if (newer_epoch_ != 0) throw Deposed("a node has heard a newer one", newer_epoch_);
+    }
+}
+
+bool Tenure::may_lack_steps(const TermStart& before) const
+{
+    if (process_.mutation() == Mutation::plans_without_most) return false;
+    const bool has_lagged = !inherited_.empty() && before.last_step < inherited_.rbegin()->first;
+    if (!has_lagged && before.planned_through && *before.planned_through >= now().wall) {
+        return false;
+    }
+    const auto accounted = [](const auto& entry) { return entry.second.accounted; };
+    if (std::all_of(links_.begin(), links_.end(), accounted)) return false;
+    const auto remember = [](const auto& entry) { return entry.second.remembers; };
+    const auto count = std::count_if(links_.begin(), links_.end(), remember);
+    return static_cast<std::size_t>(count) < links_.size() - links_.size() / 2;
+}
+
+bool Tenure::remembers(const Account& account) const
+{
+    if (account.has_journal) return true;
+    return planned_before_ &&
+           account.process_started <
+               *planned_before_ - process_.settings().dispatch.lookahead - clock_difference;
 }
 
 /// Stores what earlier dispatchers could not, and handed out.
@@ -603,11 +635,9 @@ void Tenure::send_copies()
 std::set<NodeName> Tenure::lacking_copy(std::uint64_t number) const
 {
     if (process_.mutation() == Mutation::needs_no_copies) return {};
-    std::set<NodeName> registered{process_.name()};
-    for (const auto& [name, passes] : dispatcher_.coordinator_.members()) registered.insert(name);
     std::set<NodeName> without;
     bool durable = false;
-    for (const NodeName& node : registered) {
+    for (const auto& [node, link] : links_) {
         const auto copies = copies_.find(node);
         if (copies == copies_.end() || copies->second.kept < number) {
             without.insert(node);
@@ -615,8 +645,8 @@ std::set<NodeName> Tenure::lacking_copy(std::uint64_t number) const
             durable = durable || copies->second.durable;
         }
     }
-    const bool by_most = without.size() < registered.size() - registered.size() / 2;
-    const bool outlives = durable || registered.size() - without.size() > 1;
+    const bool by_most = without.size() < links_.size() - links_.size() / 2;
+    const bool outlives = durable || links_.size() - without.size() > 1;
     if (by_most && outlives) {
         std::erase_if(without, [this](const NodeName& node) { return !may_be_elected(node); });
     } else if (without.empty()) {
@@ -873,6 +903,8 @@ void Tenure::taken(const NodeName& node, const Account& account)
     Link& state = links_.at(node);
     state.dead_since.reset();
     state.answered = true;
+    state.accounted = true;
+    state.remembers = state.remembers || remembers(account);
     term_.connected(node, account, now());
     // It waits a moment for this before it starts what is late.
     for (Outgoing& outgoing : term_.take_revocations()) {

@@ -72,6 +72,8 @@ private:
     struct Link {
         Endpoint* channel = nullptr;
         bool answered = false;
+        bool accounted = false;
+        bool remembers = false;
         bool was_unreachable = false;
         std::optional<WallTime> dead_since;
     };
@@ -85,7 +87,9 @@ private:
     Task<void> dispatch();
     Task<void> take_over();
     Task<TermStart> begin_term();
-    Task<void> await_accounts();
+    Task<void> await_accounts(const TermStart& before);
+    bool may_lack_steps(const TermStart& before) const;
+    bool remembers(const Account& account) const;
     Task<void> inherit_steps(StepId last_stored);
     Task<void> give_turn();
     Task<void> read_jobs();
@@ -164,6 +168,7 @@ private:
     std::map<NodeName, Copies> copies_;
     bool have_copies_ = false;
     std::map<StepId, PlanStep> inherited_;
+    std::optional<WallTime> planned_before_;
 
     Signal answered_;
     std::map<NodeName, Link> links_;

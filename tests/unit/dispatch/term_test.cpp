@@ -642,8 +642,10 @@ TEST_F(TermTest, TakeOverLosesWhatTheDeadDispatchersOwnNodeMayHaveStarted)
     term_.emplace(7, alpha, settings_, jobs_, now_);
     NodeLoad self;
     self.node = alpha;
+    self.clock_known = true;
     NodeLoad dead;
     dead.node = beta;
+    dead.clock_known = true;
     term_->clocks({self, dead}, now_);
     term_->begin(found, now_);
     connect(alpha);
