@@ -121,9 +121,7 @@ asio::awaitable<void> Dispatcher::Tenure::dispatch()
         woken_ = false;
         const auto next_round = now().steady + dispatcher_.settings_.lookahead / 4;
         co_await give_turn();
-        for (const auto& [node, runs] : std::exchange(given_back_late_, {})) {
-            term_.given_back_late(node, runs);
-        }
+        apply_late_answers();
         if (settled_) settle_doubts();
         if (!changes_.empty() || !changed_jobs_.empty()) co_await apply_changes();
         if (!run_now_.empty()) start_runs();
@@ -159,6 +157,7 @@ asio::awaitable<void> Dispatcher::Tenure::take_over()
     const TermStart found = co_await begin_term();
     for (const JobId job : term_.begin(found, now())) changed_jobs_.insert(job);
     begun_ = true;
+    send_revocations();
     drop_copies();
     for (const NodeName& node : term_.busy_nodes()) add_link(node);
     for (const auto& [node, state] : links_) {
@@ -219,31 +218,38 @@ asio::awaitable<void> Dispatcher::Tenure::await_accounts(const TermStart& before
 }
 
 /// Whether steps may be missing that were handed out by copies alone. Each of those is at more than
-/// half of the nodes (lacking_copy()), so that it is at one of any half of them; a node that is
-/// dead may have it in its journal. A ledger that reaches into the future has hardly been left
-/// behind, and a cluster of which one node is left need not wait then.
+/// half of the nodes that were registered then (lacking_copy()), so that it is at one of any half
+/// of them; one that is dead may have it in its journal. Whoever has started since may have been
+/// one of those nodes, or none: so it takes a half both with them and without. A ledger that
+/// reaches into the future has hardly been left behind, and a single survivor need not wait then.
 bool Dispatcher::Tenure::may_lack_steps(const TermStart& before) const
 {
-    const bool has_lagged =
-        !inherited_.empty() && before.last_step < inherited_.rbegin()->first;
+    const bool has_lagged = !inherited_.empty() && before.last_step < inherited_.rbegin()->first;
     if (!has_lagged && before.planned_through && *before.planned_through >= now().wall) {
         return false;
     }
-    const auto accounted = [](const auto& entry) { return entry.second.accounted; };
-    if (std::all_of(links_.begin(), links_.end(), accounted)) return false;
-    const auto remember = [](const auto& entry) { return entry.second.remembers; };
-    const auto count = std::count_if(links_.begin(), links_.end(), remember);
-    return static_cast<std::size_t>(count) < links_.size() - links_.size() / 2;
+    std::size_t accounted = 0;
+    std::size_t remember = 0;
+    std::size_t fresh = 0;
+    std::size_t remember_and_were_there = 0;
+    for (const auto& [node, link] : links_) {
+        if (link.accounted) ++accounted;
+        if (link.remembers) ++remember;
+        if (link.is_fresh) ++fresh;
+        if (link.remembers && !link.is_fresh) ++remember_and_were_there;
+    }
+    const auto half = [](std::size_t nodes) { return nodes - nodes / 2; };
+    return accounted < links_.size() &&
+           (remember < half(links_.size()) ||
+            remember_and_were_there < half(links_.size() - fresh));
 }
 
-/// Whether the node still has every step that it has confirmed, and that the store may lack.
-bool Dispatcher::Tenure::remembers(const Account& account) const
+/// Whether the node's process has been there since before the first step that the store may lack.
+bool Dispatcher::Tenure::was_there(const Account& account) const
 {
-    if (account.has_journal) return true;
-    // Before the newest step of the store there is none that it lacks.
     return planned_before_ && account.process_started < *planned_before_ -
-                                                           dispatcher_.settings_.lookahead -
-                                                           clock_difference;
+                                                            dispatcher_.settings_.lookahead -
+                                                            clock_difference;
 }
 
 /// Stores what earlier dispatchers could not, and handed out.
@@ -277,9 +283,12 @@ asio::awaitable<void> Dispatcher::Tenure::inherit_steps(StepId last_stored)
     }
 }
 
+/// First, what was due by the jobs as they are is planned: when that has stood still for longer
+/// than the lookahead, nobody could tell afterwards.
 asio::awaitable<void> Dispatcher::Tenure::give_turn()
 {
     if (!turn_wanted_) co_return;
+    while (term_.planned_through() < turn_wanted_at_ + dispatcher_.settings_.lookahead / 2) co_await commit_step();
     turn_given_ = true;
     turn_.notify();
     while (turn_given_) co_await turn_.wait();
@@ -289,6 +298,7 @@ asio::awaitable<void> Dispatcher::Tenure::may_change()
 {
     if (!begun_) co_return;
     turn_wanted_ = true;
+    turn_wanted_at_ = now().wall;
     wake();
     while (!turn_given_) co_await turn_.wait();
 }
@@ -393,6 +403,15 @@ asio::awaitable<void> Dispatcher::Tenure::read_doubts()
         settled.found = co_await begin_term();
         settled_ = std::move(settled);
         wake();
+    }
+}
+
+void Dispatcher::Tenure::apply_late_answers()
+{
+    for (LateAnswer& late : std::exchange(given_back_late_, {})) {
+        // Only now: an order may have left since the answer came.
+        term_.drop_later_orders(late.answer.request, late.answer.revoked);
+        term_.given_back_late(late.node, late.answer.revoked);
     }
 }
 
@@ -798,14 +817,14 @@ void Dispatcher::Tenure::handle(const NodeName& node, Message message)
             wake();
             return;
         }
-        // What was ordered after that was asked has nothing to do with the answer.
-        term_.drop_later_orders(revoked.request, revoked.revoked);
         if (asked_.erase(revoked.request) == 0) {
             // Nobody waits any more, but the node has forgotten them: they must not be.
-            given_back_late_.emplace_back(node, std::move(revoked.revoked));
+            given_back_late_.push_back({node, std::move(revoked)});
             wake();
             return;
         }
+        // What was ordered after that was asked has nothing to do with the answer.
+        term_.drop_later_orders(revoked.request, revoked.revoked);
         given_back_.insert(given_back_.end(), revoked.revoked.begin(), revoked.revoked.end());
         answered_.notify();
     };
@@ -853,12 +872,11 @@ void Dispatcher::Tenure::taken(const NodeName& node, const Account& account)
     state.dead_since.reset();
     state.answered = true;
     state.accounted = true;
-    state.remembers = state.remembers || remembers(account);
+    state.is_fresh = !was_there(account);
+    state.remembers = account.has_journal || !state.is_fresh;
     term_.connected(node, account, now());
     // It waits a moment for this before it starts what is late.
-    for (Outgoing& outgoing : term_.take_revocations()) {
-        send_numbered(outgoing.node, std::move(outgoing.message));
-    }
+    send_revocations();
     copies_[node] = {};
     if (begun_) send(node, StepsStored{StepId{term_.epoch(), writer_.stored()}});
     if (account.draining) draining_.insert(node);
@@ -866,6 +884,13 @@ void Dispatcher::Tenure::taken(const NodeName& node, const Account& account)
                  account.slots, account.held.size(), account.running.size());
     answered_.notify();
     wake();
+}
+
+void Dispatcher::Tenure::send_revocations()
+{
+    for (Outgoing& outgoing : term_.take_revocations()) {
+        send_numbered(outgoing.node, std::move(outgoing.message));
+    }
 }
 
 void Dispatcher::Tenure::send(const NodeName& node, const Message& message)

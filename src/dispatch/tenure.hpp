@@ -43,6 +43,7 @@ private:
         bool answered = false;       ///< its account was taken, or it cannot be had now
         bool accounted = false;      ///< its account was taken, on this connection or an earlier one
         bool remembers = false;      ///< and told of every step that the node was ever given
+        bool is_fresh = false;       ///< it may not have been there when steps were copied
         bool was_unreachable = false;  ///< since the link was made; it may have died only later
         std::optional<WallTime> dead_since;
     };
@@ -58,7 +59,7 @@ private:
     asio::awaitable<TermStart> begin_term();
     asio::awaitable<void> await_accounts(const TermStart& before);
     bool may_lack_steps(const TermStart& before) const;
-    bool remembers(const Account& account) const;
+    bool was_there(const Account& account) const;
     asio::awaitable<void> inherit_steps(StepId last_stored);
     asio::awaitable<void> give_turn();
     asio::awaitable<void> may_change() override;
@@ -75,6 +76,7 @@ private:
     asio::awaitable<std::string> end_run(const EndRun& asked);
     asio::awaitable<void> evacuate();
     void settle_doubts();
+    void apply_late_answers();
     asio::awaitable<void> commit_step();
     asio::awaitable<void> commit(PlanStep step);
     asio::awaitable<void> copy(std::uint64_t number);
@@ -96,6 +98,7 @@ private:
     void handle(const NodeName& node, Message message);
     void taken(const NodeName& node, const Account& account);
     void send(const NodeName& node, const Message& message);
+    void send_revocations();
     void send_numbered(const NodeName& node, Message message);
     void wake();
     bool idle() const;
@@ -122,6 +125,7 @@ private:
     /// The table of jobs changes only while the loop waits for that.
     Event turn_;
     bool turn_wanted_ = false;
+    WallTime turn_wanted_at_{};
     bool turn_given_ = false;
 
     Event read_wanted_;
@@ -157,7 +161,11 @@ private:
     std::map<std::uint64_t, NodeName> asked_;  ///< revocations without an answer yet
     std::set<NodeName> mute_;                  ///< did not answer the last one
     std::vector<RunId> given_back_;
-    std::vector<std::pair<NodeName, std::vector<RunId>>> given_back_late_;  ///< to be applied
+    struct LateAnswer {
+        NodeName node;
+        Revoked answer;
+    };
+    std::vector<LateAnswer> given_back_late_;  ///< to be applied
 };
 
 }  // namespace peercron

@@ -29,6 +29,8 @@ constexpr auto quick_refusal = 250ms;
 constexpr auto clock_error = 20ms;
 /// … and one that another dispatcher has measured some time ago.
 constexpr auto told_clock_error = 50ms;
+/// Ends of runs of limited jobs that are remembered until the rows are read again.
+constexpr std::size_t most_counted_ends = 100'000;
 /// Skipped fires of limited jobs that are remembered until the rows are read again.
 constexpr std::size_t most_not_run = 100'000;
 /// More missed fires of one job are not counted one by one.
@@ -56,6 +58,7 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now)
     learn_run_numbers(found);
     for (const RunId& id : found.ended_lately) ended_lately_[id.scheduled_at].insert(id);
 
+    take_back_ended(found);
     for (const OpenRun& row : found.open_runs) {
         if (row.superseded) undelivered_.erase(row.planned.id);
         const auto known_run = runs_.find(row.planned.id);
@@ -517,6 +520,7 @@ PlanStep Term::step(Moment now)
     ended_lately_.erase(ended_lately_.begin(), ended_lately_.lower_bound(now.wall - ended_memory));
     // A clock that was set back plans nothing twice: what was planned stays planned.
     planned_through_ = std::max(planned_through_, through);
+    ++steps_;
     step_.epoch = epoch_;
     step_.dispatch_server = self_;
     step_.planned_through = planned_through_;
@@ -723,8 +727,10 @@ Planner::Next Term::plan_fire(const Job& job, WallTime scheduled_at, Moment now)
     }
 
     const auto run = open(fresh_run(job, id, now));
-    if (taken_back_.erase(id) != 0) {
-        unplaced_.insert(id);  // its row stands: the job was changed and still fires now
+    if (const auto taken_back = taken_back_.extract(id)) {
+        // Its row stands: the job was changed and still fires now.
+        run->second.row_step = taken_back.mapped().row_step;
+        unplaced_.insert(id);
     } else {
         place_new(run, "", now);
     }
@@ -750,6 +756,7 @@ void Term::place_new(Runs::iterator run, std::string requested_by, Moment now)
 {
     const RunId id = run->first;
     run->second.requested_by = requested_by;
+    run->second.row_step = steps_ + 1;
     place(run, now);
     const auto placed = runs_.find(id);
     PlannedRun row;
@@ -811,9 +818,10 @@ void Term::report_end(const RunReport& end)
     const auto run = runs_.find(id);
     const bool was_open = run != runs_.end();
     const std::string requested_by = was_open ? run->second.requested_by : "";
+    const std::uint64_t row_step = was_open ? run->second.row_step : 0;
     if (was_open) close(run);
     if (was_open || !begun_) {
-        note_end(id, end.state);
+        note_end(id, end.state, row_step);
         const bool by_its_node =
             end.state == RunState::fenced ||
             (end.state == RunState::killed && end.reason.starts_with(reason::node_stopped));
@@ -824,13 +832,17 @@ void Term::report_end(const RunReport& end)
 }
 
 /// The run is over: it counts for its job's limit, or leaves room for another one.
-void Term::note_end(const RunId& id, RunState state)
+void Term::note_end(const RunId& id, RunState state, std::uint64_t row_step)
 {
     ended_lately_[id.scheduled_at].insert(id);
     if (id.attempt != 1) return;
     if (has_run(state)) {
         const auto number = run_numbers_.find(id.job);
-        if (number != run_numbers_.end()) ++number->second;
+        if (number != run_numbers_.end()) {
+            ++number->second;
+            counted_.emplace_back(row_step, id);
+            if (counted_.size() > most_counted_ends) counted_.pop_front();
+        }
         return;
     }
     const bool matters = !begun_ || run_numbers_.contains(id.job);
@@ -844,8 +856,9 @@ void Term::unpark(JobId job)
 }
 
 /// What the store has counted, and what a node has said to have ended and the store does not know
-/// yet: open rows, that is, of runs that are closed here. They are of one snapshot; which of the
-/// ends that were reported here the store has counted could not be told otherwise.
+/// yet: open rows, that is, of runs that are closed here, and runs whose step is not stored. They
+/// are of one snapshot; which of the ends that were reported here the store has counted could not
+/// be told otherwise.
 void Term::learn_run_numbers(const TermStart& found)
 {
     std::unordered_map<JobId, std::int64_t> unrecorded;
@@ -862,8 +875,35 @@ void Term::learn_run_numbers(const TermStart& found)
         }
     }
     not_run_ = std::move(not_run);
+    const std::uint64_t stored = found.last_step.epoch == epoch_ ? found.last_step.number : 0;
+    std::erase_if(counted_, [&](const auto& end) { return end.first <= stored; });
+    if (!counted_.empty()) {
+        // The node that ran it may have been quicker than the step.
+        const std::unordered_set<RunId> ended(found.ended_lately.begin(), found.ended_lately.end());
+        for (const auto& [step, id] : counted_) {
+            if (!ended.contains(id)) ++unrecorded[id.job];
+        }
+    }
     for (const auto& [job, number] : found.run_numbers) {
         run_numbers_[job] = number + unrecorded[job];
+    }
+}
+
+/// A node that an earlier dispatcher had given up may hold what has ended in the ledger since.
+void Term::take_back_ended(const TermStart& found)
+{
+    std::unordered_set<RunId> open;
+    for (const OpenRun& row : found.open_runs) open.insert(row.planned.id);
+    std::vector<Runs::iterator> ended;
+    for (auto run = runs_.begin(); run != runs_.end(); ++run) {
+        const bool has_row = run->first.scheduled_at <= planned_through_;
+        const bool is_held = run->second.phase == Phase::handed;
+        if (is_held && has_row && !open.contains(run->first)) ended.push_back(run);
+    }
+    for (const Runs::iterator run : ended) {
+        to_revoke_.push_back(Outgoing{run->second.node, Revoke{0, {run->first}}});
+        ended_lately_[run->first.scheduled_at].insert(run->first);
+        close(run);
     }
 }
 
@@ -1070,11 +1110,12 @@ void Term::end_here(Runs::iterator run, RunState state, std::string why, WallTim
     row.ended_at = at;
     const RunId id = row.id;
     const bool superseded = run->second.superseded;
+    const std::uint64_t row_step = run->second.row_step;
     std::string requested_by = run->second.requested_by;
     ended_here_.push_back(Ended{state, id.scheduled_at});
     step_.ended.push_back(std::move(row));
     close(run);
-    note_end(id, state);
+    note_end(id, state, row_step);
     if (state == RunState::lost && !superseded) {
         undelivered_.emplace(id, std::move(requested_by));
     }

@@ -11,6 +11,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <set>
@@ -208,6 +209,7 @@ private:
         bool superseded = false;       ///< its next attempt exists
         std::string requested_by;      ///< see PlannedRun
         std::uint64_t sent_after = 0;  ///< the newest Revoke when it was handed out
+        std::uint64_t row_step = 0;    ///< the number of the step of this term that has its row
     };
     /// A node that died, and until when its commands may take to die, too.
     struct Haunted {
@@ -256,9 +258,10 @@ private:
     void deliver_again(const RunId& id, std::string requested_by, Moment now);
     bool at_limit(const Job& job);
     void report_end(const RunReport& end);
-    void note_end(const RunId& id, RunState state);
+    void note_end(const RunId& id, RunState state, std::uint64_t row_step);
     void unpark(JobId job);
     void learn_run_numbers(const TermStart& found);
+    void take_back_ended(const TermStart& found);
     Runs::iterator open(OpenRunState run);
     void place(Runs::iterator run, Moment now);
     void place_at_home(Runs::iterator run, const std::set<NodeName>& homes, Moment now);
@@ -313,6 +316,10 @@ private:
     /// How many runs a job with a limit has had, those in runs_ not counted.
     std::unordered_map<JobId, std::int64_t> run_numbers_;
     std::unordered_set<JobId> parked_;  ///< have no runs left
+    /// Counted there, and the steps that have their rows: what the store has counted lately may lack
+    /// them.
+    std::deque<std::pair<std::uint64_t, RunId>> counted_;
+    std::uint64_t steps_ = 0;
     /// Ended without having run, and perhaps open in the store.
     std::unordered_set<RunId> not_run_;
     std::vector<Ended> ended_here_;

@@ -201,9 +201,7 @@ Task<void> Tenure::dispatch()
         woken_ = false;
         const auto next_round = now().steady + process_.settings().dispatch.lookahead / 4;
         co_await give_turn();
-        for (const auto& [node, runs] : std::exchange(given_back_late_, {})) {
-            term_.given_back_late(node, runs);
-        }
+        apply_late_answers();
         if (settled_) settle_doubts();
         if (!changes_.empty() || !changed_jobs_.empty()) co_await apply_changes();
         if (!run_now_.empty()) start_runs();
@@ -250,6 +248,7 @@ Task<void> Tenure::take_over()
     const TermStart found = co_await begin_term();
     for (const JobId job : term_.begin(early.value_or(found), now())) changed_jobs_.insert(job);
     begun_ = true;
+    send_revocations();
     drop_copies();
     for (const NodeName& node : term_.busy_nodes()) add_link(node);
     for (const auto& [node, state] : links_) {
@@ -309,16 +308,24 @@ bool Tenure::may_lack_steps(const TermStart& before) const
     if (!has_lagged && before.planned_through && *before.planned_through >= now().wall) {
         return false;
     }
-    const auto accounted = [](const auto& entry) { return entry.second.accounted; };
-    if (std::all_of(links_.begin(), links_.end(), accounted)) return false;
-    const auto remember = [](const auto& entry) { return entry.second.remembers; };
-    const auto count = std::count_if(links_.begin(), links_.end(), remember);
-    return static_cast<std::size_t>(count) < links_.size() - links_.size() / 2;
+    std::size_t accounted = 0;
+    std::size_t remember = 0;
+    std::size_t fresh = 0;
+    std::size_t remember_and_were_there = 0;
+    for (const auto& [node, link] : links_) {
+        if (link.accounted) ++accounted;
+        if (link.remembers) ++remember;
+        if (link.is_fresh) ++fresh;
+        if (link.remembers && !link.is_fresh) ++remember_and_were_there;
+    }
+    const auto half = [](std::size_t nodes) { return nodes - nodes / 2; };
+    return accounted < links_.size() &&
+           (remember < half(links_.size()) ||
+            remember_and_were_there < half(links_.size() - fresh));
 }
 
-bool Tenure::remembers(const Account& account) const
+bool Tenure::was_there(const Account& account) const
 {
-    if (account.has_journal) return true;
     return planned_before_ &&
            account.process_started <
                *planned_before_ - process_.settings().dispatch.lookahead - clock_difference;
@@ -353,6 +360,7 @@ Task<void> Tenure::inherit_steps(StepId last_stored)
 Task<void> Tenure::give_turn()
 {
     if (!turn_wanted_) co_return;
+    while (term_.planned_through() < turn_wanted_at_ + process_.settings().dispatch.lookahead / 2) co_await commit_step();
     turn_given_ = true;
     turn_.notify();
     while (turn_given_) co_await turn_.wait();
@@ -362,6 +370,7 @@ Task<void> Tenure::may_change()
 {
     if (!begun_) co_return;
     turn_wanted_ = true;
+    turn_wanted_at_ = now().wall;
     wake();
     while (!turn_given_) co_await turn_.wait();
 }
@@ -457,6 +466,14 @@ Task<void> Tenure::read_doubts()
         settled.found = co_await begin_term();
         settled_ = std::move(settled);
         wake();
+    }
+}
+
+void Tenure::apply_late_answers()
+{
+    for (LateAnswer& late : std::exchange(given_back_late_, {})) {
+        term_.drop_later_orders(late.answer.request, late.answer.revoked);
+        term_.given_back_late(late.node, late.answer.revoked);
     }
 }
 
@@ -846,12 +863,12 @@ void Tenure::handle(const NodeName& node, Message message)
             wake();
             return;
         }
-        term_.drop_later_orders(revoked.request, revoked.revoked);
         if (asked_.erase(revoked.request) == 0) {
-            given_back_late_.emplace_back(node, std::move(revoked.revoked));
+            given_back_late_.push_back({node, std::move(revoked)});
             wake();
             return;
         }
+        term_.drop_later_orders(revoked.request, revoked.revoked);
         given_back_.insert(given_back_.end(), revoked.revoked.begin(), revoked.revoked.end());
         answered_.notify();
     };
@@ -904,17 +921,23 @@ void Tenure::taken(const NodeName& node, const Account& account)
     state.dead_since.reset();
     state.answered = true;
     state.accounted = true;
-    state.remembers = state.remembers || remembers(account);
+    state.is_fresh = !was_there(account);
+    state.remembers = account.has_journal || !state.is_fresh;
     term_.connected(node, account, now());
     // It waits a moment for this before it starts what is late.
-    for (Outgoing& outgoing : term_.take_revocations()) {
-        send_numbered(outgoing.node, std::move(outgoing.message));
-    }
+    send_revocations();
     copies_[node] = {};
     if (begun_) send(node, StepsStored{StepId{term_.epoch(), writer_.stored()}});
     if (account.draining) draining_.insert(node);
     answered_.notify();
     wake();
+}
+
+void Tenure::send_revocations()
+{
+    for (Outgoing& outgoing : term_.take_revocations()) {
+        send_numbered(outgoing.node, std::move(outgoing.message));
+    }
 }
 
 void Tenure::send(const NodeName& node, const Message& message)

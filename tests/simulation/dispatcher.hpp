@@ -74,6 +74,7 @@ private:
         bool answered = false;
         bool accounted = false;
         bool remembers = false;
+        bool is_fresh = false;
         bool was_unreachable = false;
         std::optional<WallTime> dead_since;
     };
@@ -89,7 +90,7 @@ private:
     Task<TermStart> begin_term();
     Task<void> await_accounts(const TermStart& before);
     bool may_lack_steps(const TermStart& before) const;
-    bool remembers(const Account& account) const;
+    bool was_there(const Account& account) const;
     Task<void> inherit_steps(StepId last_stored);
     Task<void> give_turn();
     Task<void> read_jobs();
@@ -104,6 +105,7 @@ private:
     Task<std::string> end_run(EndRun asked);
     Task<void> evacuate();
     void settle_doubts();
+    void apply_late_answers();
     Task<void> commit_step();
     Task<void> commit(PlanStep step);
     Task<void> copy(std::uint64_t number);
@@ -125,6 +127,7 @@ private:
     void handle(const NodeName& node, Message message);
     void taken(const NodeName& node, const Account& account);
     void send(const NodeName& node, const Message& message);
+    void send_revocations();
     void send_numbered(const NodeName& node, Message message);
     void send_out();
     void wake();
@@ -148,6 +151,7 @@ private:
 
     Signal turn_;
     bool turn_wanted_ = false;
+    WallTime turn_wanted_at_{};
     bool turn_given_ = false;
 
     Signal read_wanted_;
@@ -182,7 +186,11 @@ private:
     std::map<std::uint64_t, NodeName> asked_;
     std::set<NodeName> mute_;
     std::vector<RunId> given_back_;
-    std::vector<std::pair<NodeName, std::vector<RunId>>> given_back_late_;
+    struct LateAnswer {
+        NodeName node;
+        Revoked answer;
+    };
+    std::vector<LateAnswer> given_back_late_;
     std::set<JobId> applied_;  ///< for the judge: to be told after the commit
     Signal over_;
     bool is_over_ = false;
