@@ -142,15 +142,20 @@ asio::awaitable<void> Dispatcher::Tenure::take_over()
     const auto started = now().steady;
     term_.clocks(dispatcher_.parts_.roster(), now());
     const TermStart before = co_await begin_term();
+    check_epoch(before.last_step.epoch);
     planned_before_ = before.planned_through;
     co_await read_all_jobs();  // which of the runs that an account names count for a limit
     sync_links();
+    for (const NodeLoad& load : dispatcher_.parts_.roster()) {
+        if (load.connected && !load.draining) add_link(load.node);
+    }
     tasks_.spawn("links", link_tasks_.join());  // one that fails ends the tenure
     tasks_.spawn("members", follow_members());
     tasks_.spawn("beat", beat());
     tasks_.spawn("history", historian_.run());
     if (dispatcher_.settings_.audit_interval > 0ms) tasks_.spawn("audit", self_audit_.run());
     co_await await_accounts(before);
+    if (!inherited_.empty()) check_epoch(inherited_.rbegin()->first.epoch);
     co_await inherit_steps(before.last_step);
     co_await read_all_jobs();
     // Read after the accounts were given: what had ended by then is final here.
@@ -205,8 +210,7 @@ asio::awaitable<void> Dispatcher::Tenure::await_accounts(const TermStart& before
         "dispatch: the ledger may lack what an earlier dispatcher has handed out; waiting for {} "
         "nodes to say what they know of it",
         links_.size() - links_.size() / 2);
-    const auto latest =
-        begun + dispatcher_.settings_.lease + dispatcher_.settings_.lease_margin;
+    const auto latest = begun + dispatcher_.settings_.lease + dispatcher_.settings_.lease_margin;
     while (may_lack_steps(before) && std::chrono::steady_clock::now() < latest) {
         co_await answered_.wait_for(100ms);
         check_lock();
@@ -228,6 +232,7 @@ bool Dispatcher::Tenure::may_lack_steps(const TermStart& before) const
     if (!has_lagged && before.planned_through && *before.planned_through >= now().wall) {
         return false;
     }
+    if (find_member(dispatcher_.self_) == nullptr) return true;  // the list is still to come
     std::size_t accounted = 0;
     std::size_t remember = 0;
     std::size_t fresh = 0;
@@ -239,9 +244,8 @@ bool Dispatcher::Tenure::may_lack_steps(const TermStart& before) const
         if (link.remembers && !link.is_fresh) ++remember_and_were_there;
     }
     const auto half = [](std::size_t nodes) { return nodes - nodes / 2; };
-    return accounted < links_.size() &&
-           (remember < half(links_.size()) ||
-            remember_and_were_there < half(links_.size() - fresh));
+    return accounted < links_.size() && (remember < half(links_.size()) ||
+                                         remember_and_were_there < half(links_.size() - fresh));
 }
 
 /// Whether the node's process has been there since before the first step that the store may lack.
@@ -288,7 +292,8 @@ asio::awaitable<void> Dispatcher::Tenure::inherit_steps(StepId last_stored)
 asio::awaitable<void> Dispatcher::Tenure::give_turn()
 {
     if (!turn_wanted_) co_return;
-    while (term_.planned_through() < turn_wanted_at_ + dispatcher_.settings_.lookahead / 2) co_await commit_step();
+    while (term_.planned_through() < turn_wanted_at_ + dispatcher_.settings_.lookahead / 2)
+        co_await commit_step();
     turn_given_ = true;
     turn_.notify();
     while (turn_given_) co_await turn_.wait();
@@ -534,9 +539,14 @@ asio::awaitable<void> Dispatcher::Tenure::evacuate()
 
 asio::awaitable<void> Dispatcher::Tenure::commit_step()
 {
-    PlanStep step = term_.step(now());
-    const std::size_t planned = step.runs.size();
-    co_await commit(std::move(step));
+    std::size_t planned = 0;
+    do {
+        term_.registry_seen(dispatcher_.parts_.coordinator.session_confirmed());
+        PlanStep step = term_.step(now());
+        planned += step.runs.size();
+        co_await commit(std::move(step));
+        // This process may have been stopped since that was confirmed, and given up.
+    } while (now().steady - last_commit_ >= dispatcher_.settings_.lease);
     for (Outgoing& outgoing : term_.messages(now(), last_request_)) {
         send_numbered(outgoing.node, std::move(outgoing.message));
     }
@@ -627,10 +637,16 @@ bool Dispatcher::Tenure::may_be_elected(const NodeName& node) const
     if (link != links_.end() && link->second.dead_since) return false;
     const Coordinator& coordinator = dispatcher_.parts_.coordinator;
     const bool is_fresh = now().steady - coordinator.session_confirmed() < registry_trust;
-    const auto& members = coordinator.members();
+    const Member* member = find_member(node);
+    return !is_fresh || (member != nullptr && member->passing);
+}
+
+const Member* Dispatcher::Tenure::find_member(const NodeName& node) const
+{
+    const auto& members = dispatcher_.parts_.coordinator.members();
     const auto is_it = [&](const Member& member) { return member.name == node; };
     const auto member = std::find_if(members.begin(), members.end(), is_it);
-    return !is_fresh || (member != members.end() && member->passing);
+    return member == members.end() ? nullptr : &*member;
 }
 
 /// The store has everything: the nodes may forget their copies, and those of earlier terms.
@@ -754,6 +770,7 @@ void Dispatcher::Tenure::sync_links()
     for (const Member& member : dispatcher_.parts_.coordinator.members()) {
         if (member.passing) passing.insert(member.name);
         add_link(member.name);
+        links_.at(member.name).known_at = now().steady;
     }
     add_link(dispatcher_.self_);
     passing.insert(dispatcher_.self_);
@@ -762,17 +779,20 @@ void Dispatcher::Tenure::sync_links()
 
 void Dispatcher::Tenure::add_link(const NodeName& node)
 {
-    if (!links_.try_emplace(node).second) return;
+    const auto [link_to_it, is_new] = links_.try_emplace(node);
+    if (!is_new) return;
+    link_to_it->second.known_at = now().steady;
     link_tasks_.spawn("link to " + node, link(node));
 }
 
 bool Dispatcher::Tenure::wanted(const NodeName& node) const
 {
     if (node == dispatcher_.self_) return true;
-    const auto& members = dispatcher_.parts_.coordinator.members();
-    const auto is_it = [&](const Member& member) { return member.name == node; };
-    if (std::any_of(members.begin(), members.end(), is_it)) return true;
-    if (!begun_) return true;
+    if (find_member(node) != nullptr || !begun_) return true;
+    // Consul may have forgotten it, and it may come back and be elected.
+    const Link& link = links_.at(node);
+    const auto known_for = dispatcher_.settings_.lease + dispatcher_.settings_.lease_margin;
+    if (!link.is_leaving && now().steady - link.known_at < known_for) return true;
     const std::vector<NodeName> busy = term_.busy_nodes();
     return std::find(busy.begin(), busy.end(), node) != busy.end();
 }
@@ -806,6 +826,8 @@ void Dispatcher::Tenure::handle(const NodeName& node, Message message)
     };
     const auto on_beat = [&](const NodeBeat& beat) {
         term_.beat(node, beat, now());
+        links_.at(node).known_at = now().steady;
+        links_.at(node).is_leaving = beat.load.draining;
         if (beat.load.draining && !term_.held_by(node).empty()) {
             draining_.insert(node);
             wake();
@@ -928,6 +950,14 @@ bool Dispatcher::Tenure::holds_lock() const
 void Dispatcher::Tenure::check_lock() const
 {
     if (!holds_lock()) throw Deposed("the lock was lost");
+}
+
+/// `used` is the epoch of a step that others have made, or an earlier process of this node.
+void Dispatcher::Tenure::check_epoch(Epoch used) const
+{
+    if (used >= term_.epoch()) {
+        throw Deposed(fmt::format("epoch {} has been used before", term_.epoch()), used);
+    }
 }
 
 /// Whether the store, or the registry, has confirmed this tenure within that time.

@@ -41,11 +41,13 @@ private:
     struct Link {
         Channel* channel = nullptr;  ///< set while connected
         bool answered = false;       ///< its account was taken, or it cannot be had now
-        bool accounted = false;      ///< its account was taken, on this connection or an earlier one
-        bool remembers = false;      ///< and told of every step that the node was ever given
-        bool is_fresh = false;       ///< it may not have been there when steps were copied
+        bool accounted = false;  ///< its account was taken, on this connection or an earlier one
+        bool remembers = false;  ///< and told of every step that the node was ever given
+        bool is_fresh = false;   ///< it may not have been there when steps were copied
         bool was_unreachable = false;  ///< since the link was made; it may have died only later
         std::optional<WallTime> dead_since;
+        SteadyTime known_at{};  ///< when it was last registered or heard
+        bool is_leaving = false;
     };
     /// What a node's API asks for; it waits for the answer.
     template <class Asked>
@@ -93,6 +95,7 @@ private:
     asio::awaitable<void> beat();
     void sync_links();
     void add_link(const NodeName& node);
+    const Member* find_member(const NodeName& node) const;
     bool wanted(const NodeName& node) const;
     void not_connected(const NodeName& node, const ConnectFailure& failure);
     void handle(const NodeName& node, Message message);
@@ -104,6 +107,7 @@ private:
     bool idle() const;
     bool holds_lock() const;
     void check_lock() const;
+    void check_epoch(Epoch used) const;
     bool confirmed_within(std::chrono::milliseconds time) const;
     Moment now() const { return dispatcher_.now(); }
 

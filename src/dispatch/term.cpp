@@ -55,6 +55,11 @@ Term::Term(Epoch epoch, NodeName self, const DispatchSettings& settings, JobTabl
 std::vector<JobId> Term::begin(const TermStart& found, Moment now)
 {
     planned_through_ = found.planned_through.value_or(now.wall);
+    std::set<JobId> changed;
+    // The table was read a moment before: what was deleted since has no numbers any more.
+    for (const Revision& change : found.changes) {
+        if (!change.after && jobs_.erase(change.job)) changed.insert(change.job);
+    }
     learn_run_numbers(found);
     for (const RunId& id : found.ended_lately) ended_lately_[id.scheduled_at].insert(id);
 
@@ -97,7 +102,6 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now)
     resolve_doubts(found, doubts_, now);
     plan_old_versions(found.changes, now);
 
-    std::set<JobId> changed;
     for (const auto& [id, run] : runs_) {
         if (run.phase != Phase::running && !fits(run.order)) changed.insert(id.job);
     }
@@ -164,7 +168,7 @@ void Term::connected(const NodeName& node, const Account& account, Moment now)
     }
     for (const RunReport& ended : account.ended) {
         accounted.insert(ended.id);
-        report_end(ended);
+        report_end(node, ended);
     }
     for (const RunId& id : runs_of(node)) {
         const OpenRunState& run = runs_.at(id);
@@ -228,7 +232,7 @@ void Term::report(const NodeName& node, const RunReport& report, Moment now)
 {
     known(node, now).heard = now.steady;
     if (is_final(report.state)) {
-        report_end(report);
+        report_end(node, report);
         return;
     }
     const auto run = runs_.find(report.id);
@@ -320,6 +324,12 @@ void Term::jobs_changed(std::span<const JobId> jobs, std::span<const RunId> revo
             }
         }
         for (const RunId& run : placed) release(runs_.find(run));
+        if (const auto of_job = runs_of_job_.find(id); of_job != runs_of_job_.end()) {
+            for (const RunId& run : of_job->second) {
+                OpenRunState& state = runs_.at(run);
+                if (!is_still_due(state)) state.unwanted = true;
+            }
+        }
         const PlannedJob* job = jobs_.find(id);
         parked_.erase(id);
         if (job == nullptr || job->job.run_limit == 0) run_numbers_.erase(id);
@@ -438,16 +448,17 @@ void Term::end_orphans(const TermStart& found, const std::map<NodeName, WallTime
         const auto died = doubts_.dead.find(node);
         if (died != doubts_.dead.end() && died->second == since) doubts_.dead.erase(died);
     }
+    const auto told = [this](const NodeName& node, const RunId& id) {
+        const auto since = told_since_.find(node);
+        return since != told_since_.end() && since->second.contains(id);
+    };
     std::unordered_set<RunId> known;
     for (const RunReport& ended : step_.ended) known.insert(ended.id);
     for (const OpenRun& row : found.open_runs) {
         const RunId& id = row.planned.id;
         const NodeName& node = row.planned.run_server;
         const bool ours = runs_.contains(id) || taken_back_.contains(id) || known.contains(id);
-        const auto died = dead.find(node);
-        if (ours || died == dead.end()) continue;
-        // What the node was given since then is its new process's, which records it in a moment.
-        if (std::max(id.scheduled_at, row.planned.dispatched_at) > died->second) continue;
+        if (ours || !dead.contains(node) || told(node, id)) continue;
         RunReport lost;
         lost.id = id;
         lost.state = RunState::lost;
@@ -460,6 +471,8 @@ void Term::end_orphans(const TermStart& found, const std::map<NodeName, WallTime
         ended_here_.push_back(Ended{lost.state, id.scheduled_at});
         step_.ended.push_back(std::move(lost));
     }
+    std::erase_if(told_since_,
+                  [this](const auto& entry) { return !doubts_.dead.contains(entry.first); });
 }
 
 bool Term::has_news(Moment now)
@@ -474,8 +487,13 @@ bool Term::has_news(Moment now)
 PlanStep Term::step(Moment now)
 {
     for (const auto& [name, node] : nodes_) {
-        const SteadyTime latest = now.steady - settings_.lease - settings_.lease_margin;
-        const bool gone = node.heard < latest && node.failing_since.value_or(latest) < latest;
+        const auto time = settings_.lease + settings_.lease_margin;
+        const SteadyTime latest = now.steady - time;
+        // What the registry said last: an old list does not say that the node fails still.
+        const SteadyTime seen =
+            std::min(std::max(registry_seen_, SteadyTime(time)), now.steady) - time;
+        const bool fails = node.failing_since && *node.failing_since < seen;
+        const bool gone = node.heard < latest && fails;
         if (gone && (node.open > 0 || !node.given_up)) {
             bury(name, std::nullopt, "vanished", now);
         }
@@ -542,8 +560,18 @@ void Term::plan_gaps(Moment now)
     }
 }
 
-void Term::plan_gap(const Job& job, const Planner::Gap& gap, std::string_view why_not, Moment now)
+void Term::plan_gap(const Job& job, Planner::Gap gap, std::string_view why_not, Moment now)
 {
+    // The row stands at the first of them that has none.
+    const auto has_row = [this, &job](WallTime fire) {
+        const RunId id{job.id, fire, 1};
+        return runs_.contains(id) || has_ended(id);
+    };
+    const PlannedJob planned = jobs_.compile(job);
+    while (gap.fires > 1 && has_row(gap.first)) {
+        gap.first = planned.next(gap.first).value_or(gap.last);
+        --gap.fires;
+    }
     PlannedRun row;
     row.id.job = job.id;
     row.id.scheduled_at = gap.first;
@@ -812,9 +840,10 @@ bool Term::at_limit(const Job& job)
 }
 
 /// A node says that the run is over. It may say so again after it was cut off.
-void Term::report_end(const RunReport& end)
+void Term::report_end(const NodeName& node, const RunReport& end)
 {
     const RunId id = end.id;
+    if (doubts_.dead.contains(node)) told_since_[node].insert(id);
     const auto run = runs_.find(id);
     const bool was_open = run != runs_.end();
     const std::string requested_by = was_open ? run->second.requested_by : "";
@@ -1125,12 +1154,8 @@ void Term::end_here(Runs::iterator run, RunState state, std::string why, WallTim
 /// job does not fire then any more, it ends as revoked.
 void Term::release(Runs::iterator run)
 {
-    const RunId& id = run->first;
-    const PlannedJob* planned = jobs_.find(id.job);
-    const bool due = planned != nullptr && planned->enabled() &&
-                     planned->next(id.scheduled_at - 1ms) == id.scheduled_at;
     // Before begin() the table may be old; what does not fit is found there.
-    if (!begun_ || due || runs_whatever_the_schedule(id)) {
+    if (!begun_ || is_still_due(run->second)) {
         put_back(run);
     } else {
         drop(run);
@@ -1191,6 +1216,7 @@ void Term::bury(const NodeName& node, std::optional<WallTime> since, std::string
     const auto ahead = std::max(state.load.clock_offset + doubt, 0ms);
     if (!std::exchange(state.given_up, true)) {
         doubts_.dead[node] = since.value_or(now.wall) + ahead;
+        told_since_.erase(node);
     }
     const auto dead_for = std::clamp<std::chrono::milliseconds>(
         now.wall - since.value_or(now.wall - orphan_time), 0ms, orphan_time);
@@ -1247,6 +1273,18 @@ bool Term::runs_whatever_the_schedule(const RunId& id) const
     const bool asked_for = id.scheduled_at.time_since_epoch() % 1s != 0ms;
     const bool was_due = id.scheduled_at <= planned->job.effective_from || id.attempt > 1;
     return asked_for || (was_due && !planned->job.stop);
+}
+
+/// Whether it is to run by its job as that is now.
+bool Term::is_still_due(const OpenRunState& run) const
+{
+    const RunId& id = run.order.id;
+    const PlannedJob* planned = jobs_.find(id.job);
+    if (planned == nullptr) return false;
+    // A version in between took it back; what the newest one says of its past does not count.
+    if (run.unwanted && id.scheduled_at <= planned->job.effective_from) return false;
+    const bool due = planned->enabled() && planned->next(id.scheduled_at - 1ms) == id.scheduled_at;
+    return due || runs_whatever_the_schedule(id);
 }
 
 WallTime Term::plans_from(const PlannedJob& job, WallTime now) const

@@ -40,6 +40,8 @@ public:
     /// Whether what is kept outlives this process.
     bool is_durable() const { return journal_.is_open(); }
 
+    bool empty() const { return copies_.empty(); }
+
     /// All that are kept, in order.
     std::vector<PlanStep> steps() const;
 

@@ -234,14 +234,19 @@ Task<void> Tenure::take_over()
 {
     term_.clocks(dispatcher_.agent_.roster(), now());
     const TermStart before = co_await begin_term();
+    check_epoch(before.last_step.epoch);
     planned_before_ = before.planned_through;
     co_await read_all_jobs();
     sync_links();
+    for (const NodeLoad& load : dispatcher_.agent_.roster()) {
+        if (load.connected && !load.draining) add_link(load.node);
+    }
     tasks_.spawn(follow_members());
     tasks_.spawn(beat());
     std::optional<TermStart> early;
     if (process_.mutation() == Mutation::reads_rows_first) early = co_await begin_term();
     co_await await_accounts(before);
+    if (!inherited_.empty()) check_epoch(inherited_.rbegin()->first.epoch);
     process_.cluster().look_for_copies(term_.epoch());
     co_await inherit_steps(before.last_step);
     co_await read_all_jobs();
@@ -308,6 +313,7 @@ bool Tenure::may_lack_steps(const TermStart& before) const
     if (!has_lagged && before.planned_through && *before.planned_through >= now().wall) {
         return false;
     }
+    if (!dispatcher_.coordinator_.members().contains(process_.name())) return true;
     std::size_t accounted = 0;
     std::size_t remember = 0;
     std::size_t fresh = 0;
@@ -319,16 +325,15 @@ bool Tenure::may_lack_steps(const TermStart& before) const
         if (link.remembers && !link.is_fresh) ++remember_and_were_there;
     }
     const auto half = [](std::size_t nodes) { return nodes - nodes / 2; };
-    return accounted < links_.size() &&
-           (remember < half(links_.size()) ||
-            remember_and_were_there < half(links_.size() - fresh));
+    return accounted < links_.size() && (remember < half(links_.size()) ||
+                                         remember_and_were_there < half(links_.size() - fresh));
 }
 
 bool Tenure::was_there(const Account& account) const
 {
-    return planned_before_ &&
-           account.process_started <
-               *planned_before_ - process_.settings().dispatch.lookahead - clock_difference;
+    return planned_before_ && account.process_started < *planned_before_ -
+                                                            process_.settings().dispatch.lookahead -
+                                                            clock_difference;
 }
 
 /// Stores what earlier dispatchers could not, and handed out.
@@ -360,7 +365,8 @@ Task<void> Tenure::inherit_steps(StepId last_stored)
 Task<void> Tenure::give_turn()
 {
     if (!turn_wanted_) co_return;
-    while (term_.planned_through() < turn_wanted_at_ + process_.settings().dispatch.lookahead / 2) co_await commit_step();
+    while (term_.planned_through() < turn_wanted_at_ + process_.settings().dispatch.lookahead / 2)
+        co_await commit_step();
     turn_given_ = true;
     turn_.notify();
     while (turn_given_) co_await turn_.wait();
@@ -592,11 +598,14 @@ Task<void> Tenure::evacuate()
 
 Task<void> Tenure::commit_step()
 {
-    PlanStep step = term_.step(now());
     const std::set<JobId> applied = std::exchange(applied_, {});
     const bool early = process_.mutation() == Mutation::hands_out_uncommitted;
-    if (early) send_out();
-    co_await commit(std::move(step));
+    do {
+        term_.registry_seen(dispatcher_.coordinator_.session_confirmed());
+        PlanStep step = term_.step(now());
+        if (early) send_out();
+        co_await commit(std::move(step));
+    } while (now().steady - last_commit_ >= process_.settings().dispatch.lease);
     if (!early) send_out();
     term_.take_ended();
     for (const JobId id : applied) {
@@ -804,6 +813,7 @@ void Tenure::sync_links()
     for (const auto& [name, passes] : dispatcher_.coordinator_.members()) {
         if (passes) passing.insert(name);
         add_link(name);
+        links_.at(name).known_at = now().steady;
     }
     add_link(process_.name());
     passing.insert(process_.name());
@@ -812,15 +822,20 @@ void Tenure::sync_links()
 
 void Tenure::add_link(const NodeName& node)
 {
-    if (!links_.try_emplace(node).second) return;
+    const auto [link_to_it, is_new] = links_.try_emplace(node);
+    if (!is_new) return;
+    link_to_it->second.known_at = now().steady;
     tasks_.spawn(link(node));
 }
 
 bool Tenure::wanted(const NodeName& node) const
 {
     if (node == process_.name()) return true;
-    if (dispatcher_.coordinator_.members().contains(node)) return true;
-    if (!begun_) return true;
+    if (dispatcher_.coordinator_.members().contains(node) || !begun_) return true;
+    const Link& link = links_.at(node);
+    const DispatchSettings& settings = process_.settings().dispatch;
+    const auto known_for = settings.lease + settings.lease_margin;
+    if (!link.is_leaving && now().steady - link.known_at < known_for) return true;
     const std::vector<NodeName> busy = term_.busy_nodes();
     return std::find(busy.begin(), busy.end(), node) != busy.end();
 }
@@ -852,6 +867,8 @@ void Tenure::handle(const NodeName& node, Message message)
     };
     const auto on_beat = [&](const NodeBeat& beat) {
         term_.beat(node, beat, now());
+        links_.at(node).known_at = now().steady;
+        links_.at(node).is_leaving = beat.load.draining;
         if (beat.load.draining && !term_.held_by(node).empty()) {
             draining_.insert(node);
             wake();
@@ -974,6 +991,11 @@ bool Tenure::holds_lock() const
 void Tenure::check_lock() const
 {
     if (!holds_lock()) throw Deposed("the lock was lost");
+}
+
+void Tenure::check_epoch(Epoch used) const
+{
+    if (used >= term_.epoch()) throw Deposed("this epoch has been used before", used);
 }
 
 bool Tenure::confirmed_within(std::chrono::milliseconds time) const

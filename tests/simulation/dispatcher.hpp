@@ -77,6 +77,8 @@ private:
         bool is_fresh = false;
         bool was_unreachable = false;
         std::optional<WallTime> dead_since;
+        World::Time known_at{};
+        bool is_leaving = false;
     };
     template <class Asked>
     struct Request {
@@ -134,6 +136,7 @@ private:
     bool idle() const;
     bool holds_lock() const;
     void check_lock() const;
+    void check_epoch(Epoch used) const;
     bool confirmed_within(std::chrono::milliseconds time) const;
     Moment now() const { return process_.now(); }
 

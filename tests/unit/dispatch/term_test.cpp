@@ -496,6 +496,83 @@ TEST_F(TermTest, WhatWasCommittedWhileItsNodeWasLostGoesToAnother)
     EXPECT_FALSE(term_->has_doubts());
 }
 
+TEST_F(TermTest, TakeOverTakesBackWhatANodeHoldsAndTheLedgerHasEnded)
+{
+    add(every_second(1));
+    RunOrder old;
+    old.id = fire(1, -1s);
+    Account woken;
+    woken.held.push_back(old);
+    term_.emplace(7, alpha, settings_, jobs_, now_);
+    connect(alpha, woken);
+    TermStart found;
+    found.planned_through = midnight;
+    found.ended_lately.push_back(old.id);  // given up, and lost
+    term_->begin(found, now_);
+    EXPECT_EQ(term_->open_runs(), 0U);
+    const std::vector<Outgoing> revocations = term_->take_revocations();
+    ASSERT_THAT(revocations, SizeIs(1));
+    EXPECT_EQ(std::get<Revoke>(revocations[0].message).runs, std::vector<RunId>{old.id});
+}
+
+TEST_F(TermTest, TakeOverForgetsAJobThatWasDeletedAfterTheTableWasRead)
+{
+    add(every_second(1));
+    TermStart found;
+    found.planned_through = midnight;
+    Revision deleted;
+    deleted.job = 1;
+    deleted.effective_from = midnight + 1s;
+    deleted.before = every_second(1);
+    found.changes.push_back(deleted);
+    at(1500ms);
+    begin(found);
+    connect(alpha);
+    const PlanStep first = step();
+    EXPECT_THAT(orders_, IsEmpty());
+    ASSERT_THAT(first.runs, SizeIs(1));
+    EXPECT_EQ(first.runs[0].state, RunState::skipped);
+}
+
+TEST_F(TermTest, AVersionInBetweenTakesARunBackForGood)
+{
+    add(every_second(1));
+    begin();
+    connect(alpha);
+    step();
+    const std::vector<JobId> jobs{1};
+    Job other = every_second(1);
+    other.cron_set = "30 * * * * *";
+    at(100ms);
+    other.effective_from = now_.wall;
+    add(other);
+    term_->jobs_changed(jobs, {}, now_);  // alpha cannot be asked
+    at(3s);
+    other.command = "false";
+    other.effective_from = now_.wall;  // the fires are before that, and would be due by it
+    add(other);
+    term_->jobs_changed(jobs, {}, now_);
+    connect(alpha, {}, 2);  // restarted, and nothing had started
+    term_->given_back_late(alpha, std::vector<RunId>{fire(1, 1s), fire(1, 2s)});
+    step();
+    EXPECT_THAT(orders_, IsEmpty());
+}
+
+TEST_F(TermTest, WhoIsMissingInAnOldListOfTheRegistryIsNotGivenUp)
+{
+    add(every_second(1));
+    begin();
+    connect(alpha);
+    step();
+    at(1s);
+    term_->registry({beta}, now_);
+    term_->registry_seen(now_.steady);
+    at(20s);
+    EXPECT_THAT(term_->step(now_).ended, IsEmpty());
+    term_->registry_seen(now_.steady);
+    EXPECT_THAT(term_->step(now_).ended, SizeIs(2));
+}
+
 TEST_F(TermTest, AMutexStaysWhereARunOfItIsAlive)
 {
     Job mutex = every_second(1);
@@ -832,6 +909,10 @@ TEST_F(TermTest, WhatAnEarlierDispatcherHandedOutIsGivenToAnotherNodeUnderTheNew
     connect(alpha);
     TermStart found;
     found.planned_through = now_.wall + 1s;
+    OpenRun row;
+    row.planned.id = old.id;
+    row.planned.run_server = beta;
+    found.open_runs.push_back(row);
     term_->begin(found, now_);
     term_->evacuated(beta, term_->held_by(beta));
     EXPECT_THAT(step().moved, SizeIs(1));
@@ -880,6 +961,32 @@ TEST_F(TermTest, ASkippedFireLeavesItsPlaceToALaterOne)
     const PlanStep next = step();
     ASSERT_THAT(next.runs, SizeIs(1));
     EXPECT_GT(next.runs[0].id.scheduled_at, midnight + 2s);
+}
+
+TEST_F(TermTest, ARunWhoseStepIsNotStoredYetCounts)
+{
+    Job job = every_second(1);
+    job.run_limit = 3;
+    add(job);
+    begin();
+    connect(alpha);
+    step();
+    at(2100ms);
+    report(alpha, fire(1, 1s), RunState::success);
+    report(alpha, fire(1, 2s), RunState::success);
+    TermStart found;  // the ledger has none of that
+    found.run_numbers = {{1, 0}};
+    term_->resolve_doubts(found, {}, now_);
+    EXPECT_THAT(step().runs, SizeIs(1));
+    found.last_step = StepId{7, 2};  // and now all, the second one not recorded
+    found.run_numbers = {{1, 1}};
+    OpenRun row;
+    row.planned.id = fire(1, 2s);
+    row.planned.run_server = alpha;
+    found.open_runs.push_back(row);
+    term_->resolve_doubts(found, {}, now_);
+    at(4s);
+    EXPECT_THAT(step().runs, IsEmpty());
 }
 
 TEST_F(TermTest, ARunThatIsReportedTwiceCountsOnce)

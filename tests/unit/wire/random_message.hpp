@@ -24,8 +24,10 @@ public:
             case 0:
                 return TermHello{number<Epoch>(), text()};
             case 1:
-                return Account{text(),          number<std::uint64_t>(), time(),   coin(),
-                               number<Epoch>(), number<std::uint32_t>(), orders(), reports(),
+                return Account{text(),          number<std::uint64_t>(),
+                               time(),          coin(),
+                               number<Epoch>(), number<std::uint32_t>(),
+                               orders(),        reports(),
                                reports(),       coin()};
             case 2:
                 return RunOrders{orders()};
