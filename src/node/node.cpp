@@ -444,6 +444,8 @@ private:
         if (!all_ended) spdlog::error("node: a command survived SIGKILL; its run stays open");
         const bool recorded = co_await recorder_.flush(clock_.steady_now() + flush_limit);
         if (!recorded) tell_what_is_left();
+        // A dispatcher that the ledger leaves in the dark waits for a registered node.
+        if (!steps_.empty()) coordinator_->keep_registration();
         co_await end(cluster_tasks_);
         co_await end(exec_tasks_);
     }
