@@ -231,7 +231,7 @@ void JobAudit::judge_group(const Group& group)
         return;
     }
     const bool known = !versions_.empty() && group.at > versions_.front().begin;
-    if (!known || near_change(group.at)) {
+    if (!known || near_change(group.at) || was_skipped_ahead(row)) {
         ++report_.unjudged_rows;
         return;
     }
@@ -259,6 +259,23 @@ bool JobAudit::near_change(WallTime time) const
         if (std::chrono::abs(version->begin - time) <= near) return true;
     }
     return false;
+}
+
+/// Whether the fire was due when it was decided that it would not start. That row is final; when a
+/// change takes back what is planned, there is nothing of it to take back.
+bool JobAudit::was_skipped_ahead(const LedgerEntry& row) const
+{
+    const WallTime fire = row.id.scheduled_at;
+    if (row.state != RunState::skipped || row.dispatched_at >= fire) return false;
+    return std::ranges::any_of(versions_, [&](const Version& version) {
+        if (!version.schedule || version.begin >= row.dispatched_at + rules_.change ||
+            version.end < row.dispatched_at - rules_.change) {
+            return false;
+        }
+        const auto before = std::chrono::ceil<seconds>(fire) - 1s;
+        const auto due = version.schedule->next_in_window(before, version.window);
+        return due && WallTime(*due) == fire;
+    });
 }
 
 /// The dispatcher plans no fire while as many runs have ended and are under way as the limit says.
