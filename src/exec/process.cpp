@@ -1,12 +1,12 @@
 #include "exec/process.hpp"
 
 #include "exec/command_line.hpp"
+#include "exec/start_program.hpp"
 
 #include <fcntl.h>
 #include <spdlog/fmt/chrono.h>
 #include <spdlog/fmt/fmt.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,12 +29,6 @@ std::string words_for(int error)
 [[noreturn]] void fail(const char* what)
 {
     throw std::system_error(errno, std::generic_category(), what);
-}
-
-/// glibc 2.36 declares pidfd_open without extern "C", so C++ cannot link it.
-FileDescriptor open_pidfd(pid_t pid)
-{
-    return FileDescriptor(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
 }
 
 /// Whether a variable of ours is none of a command's business.
@@ -105,26 +99,24 @@ private:
     std::vector<char*> pointers_;
 };
 
-/// What the child does between vfork and exec.
-class FileActions {
-public:
-    FileActions(int input, int output)
-    {
-        if (::posix_spawn_file_actions_init(&actions_) != 0) throw std::bad_alloc();
-        const int failed = ::posix_spawn_file_actions_adddup2(&actions_, input, STDIN_FILENO) |
-                           ::posix_spawn_file_actions_adddup2(&actions_, output, STDOUT_FILENO) |
-                           ::posix_spawn_file_actions_adddup2(&actions_, output, STDERR_FILENO) |
-                           ::posix_spawn_file_actions_addclosefrom_np(&actions_, STDERR_FILENO + 1);
-        if (failed != 0) throw std::bad_alloc();
+/// One that is above those of standard input, output and error, which are open afterwards.
+FileDescriptor open_null()
+{
+    for (;;) {
+        FileDescriptor null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+        if (!null) fail("/dev/null");
+        if (null.get() > STDERR_FILENO) return null;
+        null.release();
     }
-    FileActions(const FileActions&) = delete;
-    FileActions& operator=(const FileActions&) = delete;
-    ~FileActions() { ::posix_spawn_file_actions_destroy(&actions_); }
-    const posix_spawn_file_actions_t* get() const { return &actions_; }
+}
 
-private:
-    posix_spawn_file_actions_t actions_{};
-};
+std::string search_path_of(const std::vector<std::string>& environment)
+{
+    constexpr std::string_view name = "PATH=";
+    const auto is_path = [name](std::string_view variable) { return variable.starts_with(name); };
+    const auto path = std::ranges::find_if(environment, is_path);
+    return path == environment.end() ? "/bin:/usr/bin" : path->substr(name.size());
+}
 
 }  // namespace
 
@@ -170,24 +162,11 @@ Spawner::Spawner(NodeName node, std::string shell, const Clock& clock)
     : node_(std::move(node)),
       shell_(std::move(shell)),
       clock_(clock),
-      null_(::open("/dev/null", O_RDONLY | O_CLOEXEC)),
-      environment_(inherited_environment())
+      null_(open_null()),
+      environment_(inherited_environment()),
+      search_path_(search_path_of(environment_))
 {
-    if (!null_) fail("/dev/null");
     if (std::signal(SIGCHLD, SIG_DFL) == SIG_ERR) fail("signal");
-    if (::posix_spawnattr_init(&attributes_) != 0) throw std::bad_alloc();
-    sigset_t signals;
-    sigfillset(&signals);
-    ::posix_spawnattr_setsigdefault(&attributes_, &signals);
-    sigemptyset(&signals);
-    ::posix_spawnattr_setsigmask(&attributes_, &signals);
-    ::posix_spawnattr_setflags(&attributes_,
-                               POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-}
-
-Spawner::~Spawner()
-{
-    ::posix_spawnattr_destroy(&attributes_);
 }
 
 Result<Process> Spawner::spawn(const RunOrder& order) const
@@ -204,42 +183,37 @@ Result<Process> Spawner::spawn(const RunOrder& order) const
     if (const auto words = plain_words(order.command)) {
         Pointers arguments(words->size());
         for (const std::string& word : *words) arguments.add(word);
-        Result<Process> process = spawn_program(words->front().c_str(), arguments.get(), variables);
+        Result<Process> process = spawn_program(words->front(), arguments.get(), variables);
         if (process) return process;
         // The shell says it in the words that people know, with exit code 126 or 127.
     }
     const std::array<std::string, 3> through_shell{shell_, "-c", order.command};
     Pointers arguments(through_shell.size());
     for (const std::string& word : through_shell) arguments.add(word);
-    return spawn_program(shell_.c_str(), arguments.get(), variables);
+    return spawn_program(shell_, arguments.get(), variables);
 }
 
-Result<Process> Spawner::spawn_program(const char* program, char* const* arguments,
+Result<Process> Spawner::spawn_program(const std::string& name, char* const* arguments,
                                        char* const* environment) const
 {
-    const auto refused = [program](const char* call, int error) {
-        return Error{fmt::format("cannot start {}: {}: {}", program, call, words_for(error))};
+    const auto refused = [&name](const std::string& why) {
+        return Error{fmt::format("cannot start {}: {}", name, why)};
     };
     std::array<int, 2> ends{};
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0) return refused("pipe", errno);
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) return refused("pipe: " + words_for(errno));
     Process process;
     process.output = FileDescriptor(ends[0]);
     const FileDescriptor writing(ends[1]);
-    if (::fcntl(process.output.get(), F_SETFL, O_NONBLOCK) != 0) return refused("fcntl", errno);
-    const FileActions actions(null_.get(), writing.get());
-
+    if (::fcntl(process.output.get(), F_SETFL, O_NONBLOCK) != 0) {
+        return refused("fcntl: " + words_for(errno));
+    }
+    const std::vector<std::string> paths = program_paths(name, search_path_);
     process.started_at = clock_.now();
     process.started = clock_.steady_now();
-    const int error =
-        ::posix_spawnp(&process.pid, program, actions.get(), &attributes_, arguments, environment);
-    if (error != 0) return refused("exec", error);
-    process.pidfd = open_pidfd(process.pid);
-    if (!process.pidfd) {
-        const int reason = errno;
-        signal_group(process, SIGKILL);
-        reap(process);
-        return refused("pidfd_open", reason);
-    }
+    auto started = start_program({paths, arguments, environment, null_.get(), writing.get()});
+    if (!started) return refused(started.error().message);
+    process.pid = started->pid;
+    process.pidfd = std::move(started->pidfd);
     return process;
 }
 

@@ -1,0 +1,47 @@
+#pragma once
+
+#include "base/file_descriptor.hpp"
+#include "base/result.hpp"
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+namespace peercron {
+
+/// A program to be started, and what it gets. The pointers are as execve(2) wants them, and have to
+/// stay valid until start_program() returns.
+struct Program {
+    const std::vector<std::string>& paths;  ///< where it may be; the first that can be run is taken
+    char* const* arguments;
+    char* const* environment;
+    int input;   ///< becomes standard input
+    int output;  ///< becomes standard output and standard error
+};
+
+struct StartedProgram {
+    pid_t pid = 0;
+    FileDescriptor pidfd;
+};
+
+/// Starts the program as the leader of a session and process group of its own, with all signals at
+/// their defaults and unblocked, and without any other descriptor (those above 2 go by their
+/// close-on-exec flags where the kernel is older than Linux 5.9). Blocks until it is executed.
+/// `input` and `output` must be above 2.
+///
+/// The error is what execve(2) or clone(2) say; the program is not there then. Of several paths it
+/// is EACCES if one of them had it, as execvp(3) has it.
+///
+/// What posix_spawn(3) does, with less: that maps and unmaps a stack each time, which in a program
+/// of several threads interrupts all their cores, and the pidfd is another call. Measured on two
+/// cores beside a running reaper: 70 us a time instead of 105.
+///
+/// Thread-safe.
+Result<StartedProgram> start_program(const Program& program);
+
+/// Where a program of this name may be, in the order of `search_path` (the value of PATH); a name
+/// with a slash is where it says.
+std::vector<std::string> program_paths(const std::string& name, const std::string& search_path);
+
+}  // namespace peercron

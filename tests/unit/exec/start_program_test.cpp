@@ -1,0 +1,126 @@
+#include "exec/start_program.hpp"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+namespace peercron {
+namespace {
+
+class StartProgram : public ::testing::Test {
+protected:
+    StartProgram()
+    {
+        std::array<int, 2> ends{};
+        EXPECT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+        reading_ = FileDescriptor(ends[0]);
+        writing_ = FileDescriptor(ends[1]);
+    }
+
+    Result<StartedProgram> start(const std::vector<std::string>& paths, std::string word)
+    {
+        std::string name = "sh";
+        std::string option = "-c";
+        std::array<char*, 4> arguments{name.data(), option.data(), word.data(), nullptr};
+        std::array<char*, 1> environment{nullptr};
+        return start_program(
+            {paths, arguments.data(), environment.data(), null_.get(), writing_.get()});
+    }
+
+    /// What it wrote until everybody had closed the pipe, and its status.
+    std::pair<std::string, int> end_of(const StartedProgram& program)
+    {
+        writing_.close();
+        std::string output;
+        std::array<char, 512> piece{};
+        for (ssize_t size; (size = ::read(reading_.get(), piece.data(), piece.size())) > 0;) {
+            output.append(piece.data(), static_cast<std::size_t>(size));
+        }
+        pollfd ended{program.pidfd.get(), POLLIN, 0};
+        EXPECT_EQ(::poll(&ended, 1, 20'000), 1);
+        int status = 0;
+        EXPECT_EQ(::waitpid(program.pid, &status, 0), program.pid);
+        return {output, status};
+    }
+
+    FileDescriptor null_{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
+    FileDescriptor reading_;
+    FileDescriptor writing_;
+};
+
+TEST_F(StartProgram, TakesTheFirstPathThatCanBeRun)
+{
+    const auto started = start({"/no/such/folder/sh", "/dev/null/sh", "/bin/sh"}, "echo it ran");
+    ASSERT_TRUE(started) << started.error().message;
+    EXPECT_EQ(end_of(*started), std::pair(std::string("it ran\n"), 0));
+}
+
+TEST_F(StartProgram, SaysWhyItCannot)
+{
+    EXPECT_EQ(start({"/no/such/program"}, "").error().message, "exec: No such file or directory");
+    EXPECT_EQ(start({"/dev/null", "/no/such/program"}, "").error().message,
+              "exec: Permission denied");
+    EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "a child was left";
+}
+
+TEST_F(StartProgram, TheProgramLeadsItsOwnSessionAndGroup)
+{
+    const auto started = start({"/bin/sh"}, "cut -d' ' -f 5,6 /proc/$$/stat");
+    ASSERT_TRUE(started);
+    const std::string pid = std::to_string(started->pid);
+    EXPECT_EQ(end_of(*started).first, pid + " " + pid + "\n");
+}
+
+TEST_F(StartProgram, SignalsAreAtTheirDefaultsThereAndAsTheyWereHere)
+{
+    struct sigaction ignored {};
+    ignored.sa_handler = SIG_IGN;
+    struct sigaction before {};
+    ASSERT_EQ(::sigaction(SIGUSR1, &ignored, &before), 0);
+    sigset_t blocked;
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGUSR2);
+    sigset_t mask_before;
+    ASSERT_EQ(::pthread_sigmask(SIG_BLOCK, &blocked, &mask_before), 0);
+
+    const auto started = start({"/bin/sh"}, "grep -E '^Sig(Blk|Ign)' /proc/$$/status");
+    struct sigaction after {};
+    ::sigaction(SIGUSR1, &before, &after);
+    sigset_t mask_after;
+    ::pthread_sigmask(SIG_SETMASK, &mask_before, &mask_after);
+
+    ASSERT_TRUE(started);
+    EXPECT_EQ(end_of(*started).first, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+    EXPECT_EQ(after.sa_handler, SIG_IGN);
+    EXPECT_EQ(sigismember(&mask_after, SIGUSR2), 1);
+    EXPECT_EQ(sigismember(&mask_after, SIGUSR1), 0);
+}
+
+TEST_F(StartProgram, NoDescriptorOfOursIsInherited)
+{
+    const FileDescriptor careless(::open("/dev/null", O_RDONLY));  // NOLINT: not close-on-exec
+    const auto started = start({"/bin/sh"}, "ls -l /proc/$$/fd | grep -c ' -> '");
+    ASSERT_TRUE(started);
+    EXPECT_EQ(end_of(*started).first, "3\n");
+}
+
+TEST(ProgramPaths, AreTheFoldersOfTheSearchPathInTheirOrder)
+{
+    using Paths = std::vector<std::string>;
+    EXPECT_EQ(program_paths("ls", "/usr/bin:/bin"), (Paths{"/usr/bin/ls", "/bin/ls"}));
+    EXPECT_EQ(program_paths("ls", "/usr/bin::/bin:"),
+              (Paths{"/usr/bin/ls", "ls", "/bin/ls", "ls"}));
+    EXPECT_EQ(program_paths("./ls", "/usr/bin:/bin"), (Paths{"./ls"}));
+}
+
+}  // namespace
+}  // namespace peercron
