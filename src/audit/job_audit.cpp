@@ -215,7 +215,12 @@ void JobAudit::close_group()
 void JobAudit::judge_group(const Group& group)
 {
     if (group.standing == 0) {
-        if (group.due) judge_absent(group.at);
+        if (!group.due) return;
+        if (was_given_up(*group.newest)) {
+            ++report_.due;
+        } else {
+            judge_absent(group.at);
+        }
         return;
     }
     const LedgerEntry& row = *group.newest;
@@ -275,6 +280,21 @@ bool JobAudit::was_skipped_ahead(const LedgerEntry& row) const
         const auto before = std::chrono::ceil<seconds>(fire) - 1s;
         const auto due = version.schedule->next_in_window(before, version.window);
         return due && WallTime(*due) == fire;
+    });
+}
+
+/// Whether the fire, which was due, had not started when its job was stopped or deleted. How long
+/// it may be late is not asked: it waits no longer for saying how it ended.
+bool JobAudit::was_given_up(const LedgerEntry& row) const
+{
+    const bool says_so =
+        row.reason.starts_with(reason::stopped) || row.reason.starts_with(reason::deleted);
+    if (row.state != RunState::revoked || !says_so) return false;
+    const WallTime fire = row.id.scheduled_at;
+    const WallTime latest = std::max(fire, row.dispatched_at) + rules_.settle;
+    return std::ranges::any_of(versions_, [&](const Version& version) {
+        return !version.schedule && version.begin >= fire &&
+               (version.begin <= latest || may_wait(fire));
     });
 }
 

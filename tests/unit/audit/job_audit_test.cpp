@@ -375,6 +375,26 @@ TEST_F(JobAuditTest, WhatWasSkippedAheadOfTheChangeThatTookItBackIsNotExtra)
     EXPECT_THAT(audit(t0 + 60s), ElementsAre("extra 40"));
 }
 
+TEST_F(JobAuditTest, ALateFireThatAStopTookBackIsNotMissing)
+{
+    Job stopped = every(10);
+    stopped.stop = true;
+    change(t0 - 1h, every(10));
+    change(t0 + 47s, stopped);
+    rows(t0, t0 + 40s, 10s);
+    row(t0 + 40s, RunState::revoked).reason = "job-stopped";
+    EXPECT_THAT(audit(t0 + 2h), IsEmpty());
+    EXPECT_EQ(report_.due, 5);
+
+    row(t0 + 40s, RunState::revoked).reason = "job-changed";
+    EXPECT_THAT(audit(t0 + 2h), ElementsAre("missing 40"));
+    // Nothing waits for so long.
+    row(t0 + 40s, RunState::revoked).reason = "job-stopped";
+    past_.revisions.back().effective_from = t0 + 110s;
+    rows(t0 + 50s, t0 + 111s, 10s);
+    EXPECT_THAT(audit(t0 + 2h), ElementsAre("missing 40"));
+}
+
 TEST_F(JobAuditTest, AChangeInTheDatabaseItselfReachesFurther)
 {
     change(t0 - 1h, every(10));
