@@ -260,16 +260,6 @@ void Dispatcher::Tenure::has_changed(const std::vector<JobId>& jobs)
     wake();
 }
 
-bool Dispatcher::Tenure::owes(const PlannedJob& version) const
-{
-    return begun_ && term_.owes(version, now().wall);
-}
-
-void Dispatcher::Tenure::gave_way(PlannedJob old, WallTime until)
-{
-    old_versions_.emplace_back(std::move(old), until);
-}
-
 asio::awaitable<void> Dispatcher::Tenure::read_jobs()
 {
     for (;;) {
@@ -405,9 +395,6 @@ asio::awaitable<void> Dispatcher::Tenure::apply_changes()
             "{} cannot be asked; a run that was handed out to it before the "
             "change may still start there",
             join(mute_));
-    }
-    for (const auto& [old, until] : std::exchange(old_versions_, {})) {
-        term_.gave_way(old, until, now());
     }
     term_.jobs_changed(jobs, given_back, now());
     for (const auto& change : changes) answer(change.node, change.asked.request, error);

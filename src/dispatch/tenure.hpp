@@ -56,8 +56,6 @@ private:
     asio::awaitable<void> give_turn();
     asio::awaitable<void> may_change() override;
     void has_changed(const std::vector<JobId>& jobs) override;
-    bool owes(const PlannedJob& version) const override;
-    void gave_way(PlannedJob old, WallTime until) override;
     asio::awaitable<void> read_jobs();
     asio::awaitable<void> read_asked();
     asio::awaitable<void> read_all_jobs();
@@ -147,8 +145,6 @@ private:
     std::vector<Request<EndRun>> end_run_;      ///< to be ended
     std::vector<Request<Done>> answers_;        ///< to be sent after the commit
     std::set<JobId> changed_jobs_;              ///< to be applied; nobody waits
-    std::vector<std::pair<PlannedJob, WallTime>>
-        old_versions_;  ///< of changed_jobs_; see Term::gave_way
     std::uint64_t last_request_ = 0;
     std::map<std::uint64_t, NodeName> asked_;  ///< revocations without an answer yet
     std::set<NodeName> mute_;                  ///< did not answer the last one

@@ -502,7 +502,6 @@ PlanStep Term::step(Moment now)
     ended_lately_.erase(ended_lately_.begin(), ended_lately_.lower_bound(now.wall - ended_memory));
     // A clock that was set back plans nothing twice: what was planned stays planned.
     planned_through_ = std::max(planned_through_, through);
-    std::erase_if(old_through_, [&](const auto& old) { return old.second <= planned_through_; });
     step_.epoch = epoch_;
     step_.dispatch_server = self_;
     step_.planned_through = planned_through_;
@@ -543,26 +542,15 @@ void Term::plan_gap(const Job& job, const Planner::Gap& gap, std::string_view wh
 /// What was due by a version of a job that gave way before anybody could plan it.
 void Term::plan_old_versions(const std::vector<Revision>& changes, Moment now)
 {
+    std::map<JobId, WallTime> from;
     for (const Revision& change : changes) {
-        PlannedJob old;  // nothing is due by it
-        if (change.before) old = jobs_.compile(*change.before);
-        old.job.id = change.job;
-        gave_way(old, change.effective_from, now);
+        const auto [since, first] = from.try_emplace(change.job, planned_through_);
+        const WallTime to = std::min(change.effective_from, now.wall);
+        if (change.before) {
+            plan_old_version(jobs_.compile(*change.before), since->second, to, now);
+        }
+        since->second = std::max(since->second, to);
     }
-}
-
-bool Term::owes(const PlannedJob& version, WallTime now) const
-{
-    const auto fire = version.next(planned_through_);
-    return fire && *fire < now;
-}
-
-void Term::gave_way(const PlannedJob& old, WallTime until, Moment now)
-{
-    const auto [since, first] = old_through_.try_emplace(old.job.id, planned_through_);
-    const WallTime to = std::min(until, now.wall);
-    plan_old_version(old, since->second, to, now);
-    since->second = std::max(since->second, to);
 }
 
 /// Its fires after `from`, up to `to`: as the job is now, if it is there and not stopped.

@@ -112,12 +112,6 @@ public:
     /// The jobs were changed in the table (or taken out of it); `revoked` are the runs that their
     /// nodes have given back.
     void jobs_changed(std::span<const JobId> jobs, std::span<const RunId> revoked, Moment now);
-    /// Whether something was due by this version of a job, before `now`, that is not planned yet:
-    /// nobody could plan for a while, or this process stood still.
-    bool owes(const PlannedJob& version, WallTime now) const;
-    /// A version that owed something has given way in the table to one that counts from `until` on:
-    /// plans what it owed. To be followed by jobs_changed().
-    void gave_way(const PlannedJob& old, WallTime until, Moment now);
     /// `node` gave these runs back after nobody waited for that any more, and has forgotten them:
     /// what is due as the job is now goes to a node again, the rest ends as revoked.
     void given_back_late(const NodeName& node, std::span<const RunId> given_back);
@@ -297,7 +291,6 @@ private:
     JobTable& jobs_;
     Planner planner_;
     WallTime planned_through_{};
-    std::map<JobId, WallTime> old_through_;  ///< later for what was due by versions that gave way
     bool begun_ = false;
 
     Runs runs_;

@@ -111,7 +111,7 @@ Task<void> Dispatcher::refresh_jobs(Tenure* tenure)
     const WallTime seen = process_.wall();
     for (Job& job : changes.changed) {
         const JobId id = job.id;
-        if (put_job(std::move(job), seen, tenure)) changed.push_back(id);
+        if (jobs_.put(std::move(job), seen)) changed.push_back(id);
     }
     cursor_ = std::move(changes.next);
     const bool same_ids = changes.count == static_cast<std::int64_t>(jobs_.size()) &&
@@ -131,17 +131,6 @@ Task<void> Dispatcher::refresh_jobs(Tenure* tenure)
     if (!unknown.empty()) co_await reload_jobs(std::move(unknown), tenure);
 }
 
-bool Dispatcher::put_job(Job job, WallTime seen, Tenure* tenure)
-{
-    const JobId id = job.id;
-    std::optional<PlannedJob> old;
-    const PlannedJob* known = jobs_.find(id);
-    if (tenure != nullptr && known != nullptr && tenure->owes(*known)) old = *known;
-    if (!jobs_.put(std::move(job), seen)) return false;
-    if (old) tenure->gave_way(std::move(*old), jobs_.find(id)->job.effective_from);
-    return true;
-}
-
 Task<void> Dispatcher::reload_jobs(std::vector<JobId> ids, Tenure* tenure)
 {
     const auto read = [ids](Database& database) { return database.find_jobs(ids); };
@@ -153,7 +142,7 @@ Task<void> Dispatcher::reload_jobs(std::vector<JobId> ids, Tenure* tenure)
     for (Job& row : rows) {
         const JobId id = row.id;
         gone.erase(id);
-        if (put_job(std::move(row), seen, tenure)) changed.push_back(id);
+        if (jobs_.put(std::move(row), seen)) changed.push_back(id);
     }
     for (const JobId id : gone) {
         if (jobs_.erase(id)) changed.push_back(id);
@@ -345,16 +334,6 @@ Task<void> Tenure::may_change()
     while (!turn_given_) co_await turn_.wait();
 }
 
-bool Tenure::owes(const PlannedJob& version) const
-{
-    return begun_ && term_.owes(version, now().wall);
-}
-
-void Tenure::gave_way(PlannedJob old, WallTime until)
-{
-    old_versions_.emplace_back(std::move(old), until);
-}
-
 void Tenure::has_changed(const std::vector<JobId>& jobs)
 {
     if (!begun_) return;
@@ -494,9 +473,6 @@ Task<void> Tenure::apply_changes()
     }
     std::string error;
     if (!mute_.empty()) error = "a node cannot be asked";
-    for (const auto& [old, until] : std::exchange(old_versions_, {})) {
-        term_.gave_way(old, until, now());
-    }
     term_.jobs_changed(jobs, given_back, now());
     applied_.insert(jobs.begin(), jobs.end());
     for (const auto& change : changes) answer(change.node, change.asked.request, error);

@@ -42,7 +42,6 @@ private:
     Task<void> follow_jobs();
     /// `tenure`: says when the table of jobs may change; none while nobody plans.
     Task<void> refresh_jobs(Tenure* tenure);
-    bool put_job(Job job, WallTime seen, Tenure* tenure);
     Task<void> reload_jobs(std::vector<JobId> ids, Tenure* tenure);
 
     Process& process_;
@@ -68,8 +67,6 @@ public:
     bool all_stored() const { return writer_.waiting().empty(); }
     Task<void> may_change();
     void has_changed(const std::vector<JobId>& jobs);
-    bool owes(const PlannedJob& version) const;
-    void gave_way(PlannedJob old, WallTime until);
 
 private:
     struct Link {
@@ -175,7 +172,6 @@ private:
     std::vector<Request<EndRun>> end_run_;
     std::vector<Request<Done>> answers_;
     std::set<JobId> changed_jobs_;
-    std::vector<std::pair<PlannedJob, WallTime>> old_versions_;
     std::uint64_t last_request_ = 0;
     std::map<std::uint64_t, NodeName> asked_;
     std::set<NodeName> mute_;

@@ -1100,29 +1100,6 @@ TEST_F(OldVersionTest, FollowsTheMisfirePolicy)
     EXPECT_EQ(planned(skips), "skipped-8+2 ");
 }
 
-TEST_F(TermTest, WhatAJobOwedBeforeItWasChangedIsPlannedAlthoughNobodyTookOver)
-{
-    add(every_second(1));
-    begin();
-    connect(alpha);
-    step();  // through midnight + 2 s
-    at(5500ms);
-    connect(alpha);
-    const PlannedJob old = *jobs_.find(1);
-    EXPECT_TRUE(term_->owes(old, now_.wall));
-    Job rare = every_second(1);
-    rare.cron_set = "0 0 12 * * *";
-    rare.effective_from = midnight + 4500ms;
-    add(rare);
-    term_->gave_way(old, rare.effective_from, now_);
-    term_->gave_way(old, rare.effective_from, now_);  // again: it is planned
-    term_->jobs_changed(std::vector<JobId>{1}, {}, now_);
-    std::vector<RunId> planned;
-    for (const PlannedRun& row : step().runs) planned.push_back(row.id);
-    EXPECT_THAT(planned, ElementsAre(fire(1, 3s), fire(1, 4s)));
-    EXPECT_FALSE(term_->owes(old, now_.wall));
-}
-
 TEST_F(TermTest, AQueuedFireWaitsForAHomeThatDrains)
 {
     Job job = every_second(1);
