@@ -16,6 +16,8 @@ using namespace std::chrono_literals;
 
 /// How long a new dispatcher waits for the nodes' accounts before it plans without them.
 constexpr auto account_deadline = 700ms;
+/// Between the clocks of two nodes, to be on the safe side.
+constexpr auto clock_difference = 500ms;
 /// How long a node may take to give runs back. Well below the lookahead, which goes on meanwhile.
 constexpr auto revoke_deadline = 1s;
 /// The longest time between two commits: it tells a deposed dispatcher, and moves planned-through.
@@ -119,14 +121,12 @@ asio::awaitable<void> Dispatcher::Tenure::dispatch()
         woken_ = false;
         const auto next_round = now().steady + dispatcher_.settings_.lookahead / 4;
         co_await give_turn();
-        for (const auto& [node, runs] : std::exchange(given_back_late_, {})) {
-            term_.given_back_late(node, runs);
-        }
+        apply_late_answers();
+        if (settled_) settle_doubts();
         if (!changes_.empty() || !changed_jobs_.empty()) co_await apply_changes();
         if (!run_now_.empty()) start_runs();
         if (!end_run_.empty()) co_await end_runs();
         if (!draining_.empty()) co_await evacuate();
-        if (settled_) settle_doubts();
         if (term_.has_doubts()) doubts_.notify();
         const bool due = now().steady - last_commit_ >= longest_pause;
         if (due || !answers_.empty() || term_.has_news(now())) co_await commit_step();
@@ -142,6 +142,7 @@ asio::awaitable<void> Dispatcher::Tenure::take_over()
     const auto started = now().steady;
     term_.clocks(dispatcher_.parts_.roster(), now());
     const TermStart before = co_await begin_term();
+    planned_before_ = before.planned_through;
     co_await read_all_jobs();  // which of the runs that an account names count for a limit
     sync_links();
     tasks_.spawn("links", link_tasks_.join());  // one that fails ends the tenure
@@ -149,13 +150,14 @@ asio::awaitable<void> Dispatcher::Tenure::take_over()
     tasks_.spawn("beat", beat());
     tasks_.spawn("history", historian_.run());
     if (dispatcher_.settings_.audit_interval > 0ms) tasks_.spawn("audit", self_audit_.run());
-    co_await await_accounts();
+    co_await await_accounts(before);
     co_await inherit_steps(before.last_step);
     co_await read_all_jobs();
     // Read after the accounts were given: what had ended by then is final here.
     const TermStart found = co_await begin_term();
     for (const JobId job : term_.begin(found, now())) changed_jobs_.insert(job);
     begun_ = true;
+    send_revocations();
     drop_copies();
     for (const NodeName& node : term_.busy_nodes()) add_link(node);
     for (const auto& [node, state] : links_) {
@@ -192,14 +194,65 @@ asio::awaitable<TermStart> Dispatcher::Tenure::begin_term()
     }
 }
 
-asio::awaitable<void> Dispatcher::Tenure::await_accounts()
+asio::awaitable<void> Dispatcher::Tenure::await_accounts(const TermStart& before)
 {
-    const auto deadline = std::chrono::steady_clock::now() + account_deadline;
+    const auto begun = std::chrono::steady_clock::now();
+    const auto deadline = begun + account_deadline;
     const auto open = [](const auto& entry) { return !entry.second.answered; };
     while (std::any_of(links_.begin(), links_.end(), open)) {
         const bool notified = co_await answered_.wait_until(deadline);
         if (!notified) break;
     }
+    if (!may_lack_steps(before)) co_return;
+    spdlog::warn(
+        "dispatch: the ledger may lack what an earlier dispatcher has handed out; waiting for {} "
+        "nodes to say what they know of it",
+        links_.size() - links_.size() / 2);
+    const auto latest =
+        begun + dispatcher_.settings_.lease + dispatcher_.settings_.lease_margin;
+    while (may_lack_steps(before) && std::chrono::steady_clock::now() < latest) {
+        co_await answered_.wait_for(100ms);
+        check_lock();
+        if (newer_epoch_ != 0) {
+            throw Deposed(fmt::format("a node has heard a dispatcher of epoch {}", newer_epoch_),
+                          newer_epoch_);
+        }
+    }
+}
+
+/// Whether steps may be missing that were handed out by copies alone. Each of those is at more than
+/// half of the nodes that were registered then (lacking_copy()), so that it is at one of any half
+/// of them; one that is dead may have it in its journal. Whoever has started since may have been
+/// one of those nodes, or none: so it takes a half both with them and without. A ledger that
+/// reaches into the future has hardly been left behind, and a single survivor need not wait then.
+bool Dispatcher::Tenure::may_lack_steps(const TermStart& before) const
+{
+    const bool has_lagged = !inherited_.empty() && before.last_step < inherited_.rbegin()->first;
+    if (!has_lagged && before.planned_through && *before.planned_through >= now().wall) {
+        return false;
+    }
+    std::size_t accounted = 0;
+    std::size_t remember = 0;
+    std::size_t fresh = 0;
+    std::size_t remember_and_were_there = 0;
+    for (const auto& [node, link] : links_) {
+        if (link.accounted) ++accounted;
+        if (link.remembers) ++remember;
+        if (link.is_fresh) ++fresh;
+        if (link.remembers && !link.is_fresh) ++remember_and_were_there;
+    }
+    const auto half = [](std::size_t nodes) { return nodes - nodes / 2; };
+    return accounted < links_.size() &&
+           (remember < half(links_.size()) ||
+            remember_and_were_there < half(links_.size() - fresh));
+}
+
+/// Whether the node's process has been there since before the first step that the store may lack.
+bool Dispatcher::Tenure::was_there(const Account& account) const
+{
+    return planned_before_ && account.process_started < *planned_before_ -
+                                                            dispatcher_.settings_.lookahead -
+                                                            clock_difference;
 }
 
 /// Stores what earlier dispatchers could not, and handed out.
@@ -233,9 +286,12 @@ asio::awaitable<void> Dispatcher::Tenure::inherit_steps(StepId last_stored)
     }
 }
 
+/// First, what was due by the jobs as they are is planned: when that has stood still for longer
+/// than the lookahead, nobody could tell afterwards.
 asio::awaitable<void> Dispatcher::Tenure::give_turn()
 {
     if (!turn_wanted_) co_return;
+    while (term_.planned_through() < turn_wanted_at_ + dispatcher_.settings_.lookahead / 2) co_await commit_step();
     turn_given_ = true;
     turn_.notify();
     while (turn_given_) co_await turn_.wait();
@@ -245,6 +301,7 @@ asio::awaitable<void> Dispatcher::Tenure::may_change()
 {
     if (!begun_) co_return;
     turn_wanted_ = true;
+    turn_wanted_at_ = now().wall;
     wake();
     while (!turn_given_) co_await turn_.wait();
 }
@@ -349,6 +406,15 @@ asio::awaitable<void> Dispatcher::Tenure::read_doubts()
         settled.found = co_await begin_term();
         settled_ = std::move(settled);
         wake();
+    }
+}
+
+void Dispatcher::Tenure::apply_late_answers()
+{
+    for (LateAnswer& late : std::exchange(given_back_late_, {})) {
+        // Only now: an order may have left since the answer came.
+        term_.drop_later_orders(late.answer.request, late.answer.revoked);
+        term_.given_back_late(late.node, late.answer.revoked);
     }
 }
 
@@ -535,13 +601,10 @@ void Dispatcher::Tenure::send_copies()
 /// The nodes whose copies are wanting before the step may be handed out; none = it may.
 std::set<NodeName> Dispatcher::Tenure::lacking_copy(std::uint64_t number) const
 {
-    std::set<NodeName> registered{dispatcher_.self_};
-    for (const Member& member : dispatcher_.parts_.coordinator.members()) {
-        registered.insert(member.name);
-    }
+    // The registered nodes, and those that Consul has forgotten and that are connected still.
     std::set<NodeName> without;
     bool durable = false;
-    for (const NodeName& node : registered) {
+    for (const auto& [node, link] : links_) {
         const auto copies = copies_.find(node);
         if (copies == copies_.end() || copies->second.kept < number) {
             without.insert(node);
@@ -550,8 +613,8 @@ std::set<NodeName> Dispatcher::Tenure::lacking_copy(std::uint64_t number) const
         }
     }
     // One that is dead may be back and elected while this one is cut off: it has to meet a copy.
-    const bool by_most = without.size() < registered.size() - registered.size() / 2;
-    const bool outlives = durable || registered.size() - without.size() > 1;
+    const bool by_most = without.size() < links_.size() - links_.size() / 2;
+    const bool outlives = durable || links_.size() - without.size() > 1;
     if (by_most && outlives) {
         std::erase_if(without, [this](const NodeName& node) { return !may_be_elected(node); });
     } else if (without.empty()) {
@@ -588,7 +651,8 @@ asio::awaitable<std::vector<RunId>> Dispatcher::Tenure::take_back(
     given_back_.clear();
     for (auto& [node, ids] : runs) {
         const auto found = links_.find(node);
-        if (found == links_.end() || found->second.channel == nullptr) {
+        const bool is_connected = found != links_.end() && found->second.channel != nullptr;
+        if (!is_connected || !term_.accounted(node)) {
             mute_.insert(node);
             continue;
         }
@@ -723,12 +787,15 @@ void Dispatcher::Tenure::not_connected(const NodeName& node, const ConnectFailur
     state.answered = true;
     if (failure.refused) {
         if (!state.dead_since) {
-            state.dead_since =
-                dispatcher_.parts_.lost_dispatcher(node, term_.epoch()).value_or(now().wall);
+            state.dead_since = now().wall;
+            // Who has died refuses from then on. One that did not answer first may have lived on.
+            const auto lost = dispatcher_.parts_.lost_dispatcher(node, term_.epoch());
+            if (lost && !state.was_unreachable) state.dead_since = lost;
         }
         term_.proven_dead(node, *state.dead_since, now());
         wake();
     } else {
+        state.was_unreachable = true;
         term_.unreachable(node, now());
     }
     answered_.notify();
@@ -753,14 +820,14 @@ void Dispatcher::Tenure::handle(const NodeName& node, Message message)
             wake();
             return;
         }
-        // What was ordered after that was asked has nothing to do with the answer.
-        term_.drop_later_orders(revoked.request, revoked.revoked);
         if (asked_.erase(revoked.request) == 0) {
             // Nobody waits any more, but the node has forgotten them: they must not be.
-            given_back_late_.emplace_back(node, std::move(revoked.revoked));
+            given_back_late_.push_back({node, std::move(revoked)});
             wake();
             return;
         }
+        // What was ordered after that was asked has nothing to do with the answer.
+        term_.drop_later_orders(revoked.request, revoked.revoked);
         given_back_.insert(given_back_.end(), revoked.revoked.begin(), revoked.revoked.end());
         answered_.notify();
     };
@@ -807,11 +874,12 @@ void Dispatcher::Tenure::taken(const NodeName& node, const Account& account)
     Link& state = links_.at(node);
     state.dead_since.reset();
     state.answered = true;
+    state.accounted = true;
+    state.is_fresh = !was_there(account);
+    state.remembers = account.has_journal || !state.is_fresh;
     term_.connected(node, account, now());
     // It waits a moment for this before it starts what is late.
-    for (Outgoing& outgoing : term_.take_revocations()) {
-        send_numbered(outgoing.node, std::move(outgoing.message));
-    }
+    send_revocations();
     copies_[node] = {};
     if (begun_) send(node, StepsStored{StepId{term_.epoch(), writer_.stored()}});
     if (account.draining) draining_.insert(node);
@@ -819,6 +887,13 @@ void Dispatcher::Tenure::taken(const NodeName& node, const Account& account)
                  account.slots, account.held.size(), account.running.size());
     answered_.notify();
     wake();
+}
+
+void Dispatcher::Tenure::send_revocations()
+{
+    for (Outgoing& outgoing : term_.take_revocations()) {
+        send_numbered(outgoing.node, std::move(outgoing.message));
+    }
 }
 
 void Dispatcher::Tenure::send(const NodeName& node, const Message& message)

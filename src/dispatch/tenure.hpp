@@ -21,10 +21,12 @@ namespace peercron {
 /// rules of Term out.
 ///
 /// The loop never waits for the store: it has a writer and readers, each a task of its own. A step
-/// counts as committed when the store has it; while that does not answer, when every node that
-/// could be the next dispatcher has a copy of it. For only nodes that are registered can be
-/// elected, and a new dispatcher stores the copies that it and others have before it plans: so what
-/// was handed out is in the ledger before anybody plans again.
+/// counts as committed when the store has it; while that does not answer, when most of the
+/// registered nodes have a copy of it, and every one that could be the next dispatcher as far as
+/// this one can tell. A new dispatcher stores the copies that it and others have before it plans;
+/// and while the store may lack steps it plans only when so many nodes have said what they have
+/// that one of them must be among any "most of the nodes". So what was handed out is in the ledger
+/// before anybody plans again.
 class Dispatcher::Tenure : private Dispatcher::TableUser {
 public:
     Tenure(Dispatcher& dispatcher, Epoch lock_epoch);
@@ -39,6 +41,10 @@ private:
     struct Link {
         Channel* channel = nullptr;  ///< set while connected
         bool answered = false;       ///< its account was taken, or it cannot be had now
+        bool accounted = false;      ///< its account was taken, on this connection or an earlier one
+        bool remembers = false;      ///< and told of every step that the node was ever given
+        bool is_fresh = false;       ///< it may not have been there when steps were copied
+        bool was_unreachable = false;  ///< since the link was made; it may have died only later
         std::optional<WallTime> dead_since;
     };
     /// What a node's API asks for; it waits for the answer.
@@ -51,7 +57,9 @@ private:
     asio::awaitable<void> dispatch();
     asio::awaitable<void> take_over();
     asio::awaitable<TermStart> begin_term();
-    asio::awaitable<void> await_accounts();
+    asio::awaitable<void> await_accounts(const TermStart& before);
+    bool may_lack_steps(const TermStart& before) const;
+    bool was_there(const Account& account) const;
     asio::awaitable<void> inherit_steps(StepId last_stored);
     asio::awaitable<void> give_turn();
     asio::awaitable<void> may_change() override;
@@ -68,6 +76,7 @@ private:
     asio::awaitable<std::string> end_run(const EndRun& asked);
     asio::awaitable<void> evacuate();
     void settle_doubts();
+    void apply_late_answers();
     asio::awaitable<void> commit_step();
     asio::awaitable<void> commit(PlanStep step);
     asio::awaitable<void> copy(std::uint64_t number);
@@ -89,6 +98,7 @@ private:
     void handle(const NodeName& node, Message message);
     void taken(const NodeName& node, const Account& account);
     void send(const NodeName& node, const Message& message);
+    void send_revocations();
     void send_numbered(const NodeName& node, Message message);
     void wake();
     bool idle() const;
@@ -115,6 +125,7 @@ private:
     /// The table of jobs changes only while the loop waits for that.
     Event turn_;
     bool turn_wanted_ = false;
+    WallTime turn_wanted_at_{};
     bool turn_given_ = false;
 
     Event read_wanted_;
@@ -136,6 +147,7 @@ private:
     std::map<NodeName, Copies> copies_;  ///< of connected nodes
     bool have_copies_ = false;           ///< of steps that the store has by now
     std::map<StepId, PlanStep> inherited_;
+    std::optional<WallTime> planned_before_;  ///< how far the store says that others have planned
 
     Event answered_;
     std::map<NodeName, Link> links_;
@@ -149,7 +161,11 @@ private:
     std::map<std::uint64_t, NodeName> asked_;  ///< revocations without an answer yet
     std::set<NodeName> mute_;                  ///< did not answer the last one
     std::vector<RunId> given_back_;
-    std::vector<std::pair<NodeName, std::vector<RunId>>> given_back_late_;  ///< to be applied
+    struct LateAnswer {
+        NodeName node;
+        Revoked answer;
+    };
+    std::vector<LateAnswer> given_back_late_;  ///< to be applied
 };
 
 }  // namespace peercron

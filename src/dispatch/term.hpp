@@ -11,6 +11,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <set>
@@ -95,11 +96,14 @@ public:
     void disconnected(const NodeName& node, bool by_peer, Moment now);
     /// A connection could not be made, which proves nothing.
     void unreachable(const NodeName& node, Moment now);
-    /// Nothing listens at the node's address: its process is dead, since the connection ended at
-    /// the latest, or, when this dispatcher had none, since `since`.
+    /// Nothing listens at the node's address: its process is dead, since the connection ended if
+    /// that was just now, or else, when this dispatcher has had none, since `since`.
     void proven_dead(const NodeName& node, WallTime since, Moment now);
     /// What the registry says: the nodes whose checks pass.
     void registry(const std::set<NodeName>& passing, Moment now);
+    /// Whether the node has given its account on the connection that there is now: before, it may
+    /// be another process than the one that was given things.
+    bool accounted(const NodeName& node) const;
     /// Whether the node was heard so lately that a beat may renew its lease: well within the
     /// lease's margin, because the node counts from the beat and the dispatcher from what it heard.
     bool hears(const NodeName& node, Moment now) const;
@@ -192,7 +196,6 @@ private:
         placed,  ///< in the ledger or on its way there; its node does not know it
         handed,  ///< its node holds it
         running,
-        doubtful,  ///< its node should know it, and does not
     };
     struct OpenRunState {
         RunOrder order;
@@ -206,6 +209,7 @@ private:
         bool superseded = false;       ///< its next attempt exists
         std::string requested_by;      ///< see PlannedRun
         std::uint64_t sent_after = 0;  ///< the newest Revoke when it was handed out
+        std::uint64_t row_step = 0;    ///< the number of the step of this term that has its row
     };
     /// A node that died, and until when its commands may take to die, too.
     struct Haunted {
@@ -222,8 +226,7 @@ private:
         ClockState clock = ClockState::good;
         bool connected = false;
         std::optional<SteadyTime> failing_since;  ///< in the registry, as far as is known
-        /// How wrong load.clock_offset may be; not set: nobody has ever said how the clock goes.
-        std::optional<std::chrono::milliseconds> clock_doubt;
+        std::chrono::milliseconds clock_doubt{0};  ///< how wrong load.clock_offset may be
         bool draining = false;
         bool given_up = false;  ///< buried, and not heard of since
         std::uint64_t incarnation = 0;
@@ -255,9 +258,10 @@ private:
     void deliver_again(const RunId& id, std::string requested_by, Moment now);
     bool at_limit(const Job& job);
     void report_end(const RunReport& end);
-    void note_end(const RunId& id, RunState state);
+    void note_end(const RunId& id, RunState state, std::uint64_t row_step);
     void unpark(JobId job);
     void learn_run_numbers(const TermStart& found);
+    void take_back_ended(const TermStart& found);
     Runs::iterator open(OpenRunState run);
     void place(Runs::iterator run, Moment now);
     void place_at_home(Runs::iterator run, const std::set<NodeName>& homes, Moment now);
@@ -312,6 +316,10 @@ private:
     /// How many runs a job with a limit has had, those in runs_ not counted.
     std::unordered_map<JobId, std::int64_t> run_numbers_;
     std::unordered_set<JobId> parked_;  ///< have no runs left
+    /// Counted there, and the steps that have their rows: what the store has counted lately may lack
+    /// them.
+    std::deque<std::pair<std::uint64_t, RunId>> counted_;
+    std::uint64_t steps_ = 0;
     /// Ended without having run, and perhaps open in the store.
     std::unordered_set<RunId> not_run_;
     std::vector<Ended> ended_here_;

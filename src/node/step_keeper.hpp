@@ -37,6 +37,9 @@ public:
     /// The store has the steps up to here.
     void stored(StepId through);
 
+    /// Whether what is kept outlives this process.
+    bool is_durable() const { return journal_.is_open(); }
+
     /// All that are kept, in order.
     std::vector<PlanStep> steps() const;
 

@@ -72,6 +72,10 @@ private:
     struct Link {
         Endpoint* channel = nullptr;
         bool answered = false;
+        bool accounted = false;
+        bool remembers = false;
+        bool is_fresh = false;
+        bool was_unreachable = false;
         std::optional<WallTime> dead_since;
     };
     template <class Asked>
@@ -84,7 +88,9 @@ private:
     Task<void> dispatch();
     Task<void> take_over();
     Task<TermStart> begin_term();
-    Task<void> await_accounts();
+    Task<void> await_accounts(const TermStart& before);
+    bool may_lack_steps(const TermStart& before) const;
+    bool was_there(const Account& account) const;
     Task<void> inherit_steps(StepId last_stored);
     Task<void> give_turn();
     Task<void> read_jobs();
@@ -99,6 +105,7 @@ private:
     Task<std::string> end_run(EndRun asked);
     Task<void> evacuate();
     void settle_doubts();
+    void apply_late_answers();
     Task<void> commit_step();
     Task<void> commit(PlanStep step);
     Task<void> copy(std::uint64_t number);
@@ -120,13 +127,14 @@ private:
     void handle(const NodeName& node, Message message);
     void taken(const NodeName& node, const Account& account);
     void send(const NodeName& node, const Message& message);
+    void send_revocations();
     void send_numbered(const NodeName& node, Message message);
     void send_out();
     void wake();
     bool idle() const;
     bool holds_lock() const;
     void check_lock() const;
-    bool confirmed_lately() const;
+    bool confirmed_within(std::chrono::milliseconds time) const;
     Moment now() const { return process_.now(); }
 
     Dispatcher& dispatcher_;
@@ -143,6 +151,7 @@ private:
 
     Signal turn_;
     bool turn_wanted_ = false;
+    WallTime turn_wanted_at_{};
     bool turn_given_ = false;
 
     Signal read_wanted_;
@@ -163,6 +172,7 @@ private:
     std::map<NodeName, Copies> copies_;
     bool have_copies_ = false;
     std::map<StepId, PlanStep> inherited_;
+    std::optional<WallTime> planned_before_;
 
     Signal answered_;
     std::map<NodeName, Link> links_;
@@ -176,7 +186,11 @@ private:
     std::map<std::uint64_t, NodeName> asked_;
     std::set<NodeName> mute_;
     std::vector<RunId> given_back_;
-    std::vector<std::pair<NodeName, std::vector<RunId>>> given_back_late_;
+    struct LateAnswer {
+        NodeName node;
+        Revoked answer;
+    };
+    std::vector<LateAnswer> given_back_late_;
     std::set<JobId> applied_;  ///< for the judge: to be told after the commit
     Signal over_;
     bool is_over_ = false;

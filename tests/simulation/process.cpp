@@ -631,6 +631,7 @@ Account Agent::account() const
     if (mutation != Mutation::omits_held) account.held = runs_.held();
     if (mutation != Mutation::omits_running) account.running = runs_.running();
     if (mutation != Mutation::omits_ended) account.ended = recorder_.pending();
+    account.has_journal = process_.machine().has_journal;
     return account;
 }
 

@@ -381,6 +381,24 @@ TEST_F(TermTest, ARunOfAJobThatIsGoneIsHandedToNobodyElse)
     }
 }
 
+TEST_F(TermTest, AConnectionThatWasLostLongBeforeSaysNothingAboutWhenItsNodeDied)
+{
+    add(every_second(1));
+    begin();
+    connect(alpha);
+    step();
+    connect(beta);
+    at(900ms);
+    term_->disconnected(alpha, true, now_);  // reset by something on the way
+    at(1200ms);                              // alpha has started the first one, and died since
+    term_->proven_dead(alpha, now_.wall, now_);
+    const PlanStep after = step();
+    ASSERT_THAT(after.ended, SizeIs(1));
+    EXPECT_EQ(after.ended[0].id, fire(1, 1s));
+    EXPECT_EQ(after.ended[0].state, RunState::lost);
+    EXPECT_THAT(after.moved, SizeIs(1));
+}
+
 TEST_F(TermTest, AFireThatWasDueWhenItsNodeDiedIsLostNotRunAgain)
 {
     add(every_second(1));
@@ -459,6 +477,23 @@ TEST_F(TermTest, ARestartedNodeIsADeadOne)
     ASSERT_THAT(after.ended, SizeIs(1));
     EXPECT_EQ(after.ended[0].state, RunState::lost);
     EXPECT_THAT(after.moved, SizeIs(1));
+}
+
+TEST_F(TermTest, WhatWasCommittedWhileItsNodeWasLostGoesToAnother)
+{
+    add(every_second(1));
+    begin();
+    connect(alpha);
+    const PlanStep planned = term_->step(now_);
+    ASSERT_THAT(planned.runs, SizeIs(2));
+    term_->disconnected(alpha, true, now_);  // while the store is at work; and it is greeted again
+    EXPECT_THAT(term_->messages(now_), IsEmpty());
+    connect(beta);
+    EXPECT_THAT(step().moved, SizeIs(2));
+    ASSERT_THAT(orders_, SizeIs(2));
+    EXPECT_EQ(orders_[0].first, beta);
+    connect(alpha);
+    EXPECT_FALSE(term_->has_doubts());
 }
 
 TEST_F(TermTest, AMutexStaysWhereARunOfItIsAlive)
@@ -607,8 +642,10 @@ TEST_F(TermTest, TakeOverLosesWhatTheDeadDispatchersOwnNodeMayHaveStarted)
     term_.emplace(7, alpha, settings_, jobs_, now_);
     NodeLoad self;
     self.node = alpha;
+    self.clock_known = true;
     NodeLoad dead;
     dead.node = beta;
+    dead.clock_known = true;
     term_->clocks({self, dead}, now_);
     term_->begin(found, now_);
     connect(alpha);
@@ -1015,6 +1052,31 @@ TEST_F(TermTest, WhatANodeGivesBackIsInDoubtAsLongAsItsLastProcessMayHaveStarted
     EXPECT_THAT(next.ended, IsEmpty());
 }
 
+TEST_F(TermTest, ARestartedNodeIsNotAskedForWhatItMayHaveStartedBefore)
+{
+    add(every_second(1));
+    TermStart found;
+    found.planned_through = midnight + 2s;
+    OpenRun row;
+    row.planned.id = fire(1, 1s);
+    row.planned.run_server = alpha;
+    row.planned.dispatched_at = midnight - 1s;
+    found.open_runs.push_back(row);
+    at(1500ms);
+    begin(found);
+    Account fresh;
+    fresh.process_started = midnight + 1200ms;
+    connect(alpha, fresh);  // and would give back whatever it is asked for
+    const std::vector<JobId> jobs{1};
+    EXPECT_THAT(term_->handed_out(jobs), IsEmpty());
+    EXPECT_THAT(term_->held_by(alpha), IsEmpty());
+    EXPECT_EQ(term_->find_run(fire(1, 1s)).whereabouts, Term::Whereabouts::running);
+    term_->resolve_doubts(found, term_->doubts(), now_);
+    const PlanStep after = step();
+    ASSERT_THAT(after.ended, SizeIs(1));
+    EXPECT_EQ(after.ended[0].state, RunState::lost);
+}
+
 TEST_F(TermTest, AnUpdateDoesNotTakeBackWhatWasDueBefore)
 {
     add(every_second(1));
@@ -1205,9 +1267,11 @@ TEST_F(ClockTest, WhatADeadNodeMayHaveStartedIsJudgedByItsClock)
         NodeLoad self;
         self.node = alpha;
         self.clock_offset = 30ms;
+        self.clock_known = true;
         NodeLoad dead;
         dead.node = beta;
         dead.clock_offset = 30ms + ahead;
+        dead.clock_known = true;
         term_->clocks({self, dead}, now_);
         term_->begin(found, now_);
         connect(alpha);
@@ -1255,6 +1319,38 @@ TEST_F(ClockTest, OfAClockThatNobodyKnowsTheWorstIsAssumed)
     EXPECT_EQ(after.ended[0].state, RunState::lost);
 }
 
+TEST_F(ClockTest, OneThatNobodyHasMeasuredIsNotToldAsAgreeing)
+{
+    begin();
+    Account account;
+    account.node = beta;
+    term_->connected(beta, account, now_);
+    EXPECT_FALSE(term_->loads(now_).at(0).clock_known);
+    connect(beta);
+    EXPECT_TRUE(term_->loads(now_).at(0).clock_known);
+
+    add(every_second(1));
+    TermStart found;
+    found.planned_through = midnight + 2s;
+    OpenRun row;
+    row.planned.id = fire(1, 2s);
+    row.planned.run_server = beta;
+    row.planned.dispatched_at = midnight - 1s;
+    found.open_runs.push_back(row);
+    at(500ms);
+    term_.emplace(7, alpha, settings_, jobs_, now_);
+    NodeLoad self;
+    self.node = alpha;
+    self.clock_known = true;
+    NodeLoad dead;
+    dead.node = beta;
+    term_->clocks({self, dead}, now_);
+    term_->begin(found, now_);
+    connect(alpha);
+    term_->proven_dead(beta, now_.wall, now_);
+    EXPECT_THAT(step().ended, SizeIs(1));
+}
+
 TEST_F(TermTest, ABeatRenewsNothingForANodeThatIsNotHeard)
 {
     begin();
@@ -1263,6 +1359,16 @@ TEST_F(TermTest, ABeatRenewsNothingForANodeThatIsNotHeard)
     EXPECT_TRUE(term_->hears(alpha, now_));
     at(800ms);
     EXPECT_FALSE(term_->hears(alpha, now_));
+}
+
+TEST_F(TermTest, KnowsWhoHasGivenItsAccountOnTheConnectionThatThereIs)
+{
+    begin();
+    EXPECT_FALSE(term_->accounted(alpha));
+    connect(alpha);
+    EXPECT_TRUE(term_->accounted(alpha));
+    term_->disconnected(alpha, false, now_);
+    EXPECT_FALSE(term_->accounted(alpha));
 }
 
 // At least once.

@@ -26,7 +26,7 @@ public:
             case 1:
                 return Account{text(),          number<std::uint64_t>(), time(),   coin(),
                                number<Epoch>(), number<std::uint32_t>(), orders(), reports(),
-                               reports()};
+                               reports(),       coin()};
             case 2:
                 return RunOrders{orders()};
             case 3:
@@ -154,7 +154,8 @@ private:
                 number<std::uint32_t>(),
                 coin(),
                 coin(),
-                duration()};
+                duration(),
+                coin()};
     }
     PlannedRun planned()
     {
