@@ -215,7 +215,12 @@ void JobAudit::close_group()
 void JobAudit::judge_group(const Group& group)
 {
     if (group.standing == 0) {
-        if (group.due) judge_absent(group.at);
+        if (!group.due) return;
+        if (was_given_up(*group.newest)) {
+            ++report_.due;
+        } else {
+            judge_absent(group.at);
+        }
         return;
     }
     const LedgerEntry& row = *group.newest;
@@ -231,7 +236,7 @@ void JobAudit::judge_group(const Group& group)
         return;
     }
     const bool known = !versions_.empty() && group.at > versions_.front().begin;
-    if (!known || near_change(group.at)) {
+    if (!known || near_change(group.at) || was_skipped_ahead(row)) {
         ++report_.unjudged_rows;
         return;
     }
@@ -259,6 +264,38 @@ bool JobAudit::near_change(WallTime time) const
         if (std::chrono::abs(version->begin - time) <= near) return true;
     }
     return false;
+}
+
+/// Whether the fire was due when it was decided that it would not start. That row is final; when a
+/// change takes back what is planned, there is nothing of it to take back.
+bool JobAudit::was_skipped_ahead(const LedgerEntry& row) const
+{
+    const WallTime fire = row.id.scheduled_at;
+    if (row.state != RunState::skipped || row.dispatched_at >= fire) return false;
+    return std::ranges::any_of(versions_, [&](const Version& version) {
+        if (!version.schedule || version.begin >= row.dispatched_at + rules_.change ||
+            version.end < row.dispatched_at - rules_.change) {
+            return false;
+        }
+        const auto before = std::chrono::ceil<seconds>(fire) - 1s;
+        const auto due = version.schedule->next_in_window(before, version.window);
+        return due && WallTime(*due) == fire;
+    });
+}
+
+/// Whether the fire, which was due, had not started when its job was stopped or deleted. How long
+/// it may be late is not asked: it waits no longer for saying how it ended.
+bool JobAudit::was_given_up(const LedgerEntry& row) const
+{
+    const bool says_so =
+        row.reason.starts_with(reason::stopped) || row.reason.starts_with(reason::deleted);
+    if (row.state != RunState::revoked || !says_so) return false;
+    const WallTime fire = row.id.scheduled_at;
+    const WallTime latest = std::max(fire, row.dispatched_at) + rules_.settle;
+    return std::ranges::any_of(versions_, [&](const Version& version) {
+        return !version.schedule && version.begin >= fire &&
+               (version.begin <= latest || may_wait(fire));
+    });
 }
 
 /// The dispatcher plans no fire while as many runs have ended and are under way as the limit says.

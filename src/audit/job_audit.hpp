@@ -35,10 +35,12 @@ struct AuditRules {
 ///
 /// Revision i says what is due in (effective i, effective i+1], as Edit has it, and what is due
 /// then is what Schedule says, as for the dispatcher. A row accounts for its fire whatever its
-/// state is, unless it is revoked; the row of a gap does so for all fires up to its end.
+/// state is; one that is revoked only when the fire was late and its job was stopped or deleted
+/// before it could start. The row of a gap accounts for all fires up to its end.
 ///
 /// Not judged, but counted: what is before the first known version; missing and extra fires near
-/// a change; missing fires of a job whose limit of runs may have been reached.
+/// a change; a fire that was decided to be skipped before a change took it back; missing fires of a
+/// job whose limit of runs may have been reached.
 class JobAudit {
 public:
     /// @param range what is judged: fires and rows.
@@ -96,6 +98,8 @@ private:
     void judge_group(const Group& group);
     const Version* version_at(WallTime fire) const;
     bool near_change(WallTime time) const;
+    bool was_skipped_ahead(const LedgerEntry& row) const;
+    bool was_given_up(const LedgerEntry& row) const;
     bool may_be_at_limit(WallTime fire) const;
     bool may_wait(WallTime fire) const;
     bool may_start_again(WallTime fire, WallTime start) const;

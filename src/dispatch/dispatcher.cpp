@@ -91,9 +91,21 @@ asio::awaitable<void> Dispatcher::follow_jobs()
     } catch (const StoreError& error) {
         trouble = error.what();
     }
-    if (!trouble.empty()) spdlog::warn("dispatch: cannot read the jobs: {}", trouble);
+    tell_of_jobs(trouble);
     if (parts_.coordinator.epoch() != 0) co_return;
     co_await parts_.coordinator.changed().wait_for(settings_.poll_interval);
+}
+
+void Dispatcher::tell_of_jobs(const std::string& trouble)
+{
+    if (!trouble.empty() && !jobs_unread_) {
+        spdlog::warn(
+            "dispatch: cannot read the jobs; going on with those that are known, and trying again: "
+            "{}",
+            trouble);
+    }
+    if (trouble.empty() && jobs_unread_) spdlog::info("dispatch: can read the jobs again");
+    jobs_unread_ = !trouble.empty();
 }
 
 /// Reads what changed in table cron since the last time.

@@ -71,6 +71,8 @@ private:
 
     asio::awaitable<void> follow_jobs();
     asio::awaitable<void> refresh_jobs(TableUser& user);
+    /// Says it when the table cannot be read, once, and when it can again; "" = it was read.
+    void tell_of_jobs(const std::string& trouble);
     asio::awaitable<void> reload_jobs(std::vector<JobId> ids, TableUser& user);
     Moment now() const;
 
@@ -80,6 +82,7 @@ private:
     const DispatchSettings settings_;
     JobTable jobs_;
     JobCursor cursor_;
+    bool jobs_unread_ = false;  ///< this was said
     std::unique_ptr<Metrics> metrics_;
     std::unique_ptr<Tenure> tenure_;
 };

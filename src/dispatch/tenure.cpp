@@ -197,6 +197,7 @@ asio::awaitable<TermStart> Dispatcher::Tenure::begin_term()
         return store.begin_term(epoch, self);
     };
     Backoff backoff(100ms, 2s);
+    bool told = false;
     for (;;) {
         std::string trouble;
         try {
@@ -204,8 +205,10 @@ asio::awaitable<TermStart> Dispatcher::Tenure::begin_term()
         } catch (const StoreError& error) {
             trouble = error.what();
         }
-        spdlog::warn("dispatch: the store does not let epoch {} begin, trying again: {}",
-                     term_.epoch(), trouble);
+        if (!std::exchange(told, true)) {
+            spdlog::warn("dispatch: the store does not let epoch {} begin, trying again: {}",
+                         term_.epoch(), trouble);
+        }
         co_await sleep_for(backoff.next());
         check_lock();
     }
@@ -407,7 +410,7 @@ asio::awaitable<bool> Dispatcher::Tenure::poll_jobs()
         trouble = error.what();
     }
     polling_ = false;
-    if (!trouble.empty()) spdlog::warn("dispatch: cannot read the jobs: {}", trouble);
+    dispatcher_.tell_of_jobs(trouble);
     co_return trouble.empty();
 }
 

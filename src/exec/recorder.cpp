@@ -412,7 +412,6 @@ asio::awaitable<void> Recorder::replay()
 {
     if (journal_ == nullptr || !journal_->is_open()) co_return;
     const std::vector<JournalEntry> entries = co_await journal_->entries(report_record);
-    std::size_t unreadable = 0;
     for (std::size_t begin = 0; begin < entries.size();) {
         std::vector<JournalSequence> sequences;
         std::size_t bytes = 0;
@@ -427,17 +426,16 @@ asio::awaitable<void> Recorder::replay()
             if (report) {
                 take_replayed(sequences[i], std::move(*report));
             } else {
-                ++unreadable;
                 spdlog::error("recorder: a record of the journal stays there: {}",
                               report.error().message);
             }
         }
     }
-    if (entries.empty()) co_return;
+    if (waiting_.empty()) co_return;
     spdlog::warn(
         "recorder: {} runs ended before this start, and the store has not taken their results; "
-        "trying again ({} records cannot be read)",
-        waiting_.size(), unreadable);
+        "trying again",
+        waiting_.size());
 }
 
 void Recorder::take_replayed(JournalSequence sequence, RunReport report)

@@ -97,6 +97,8 @@ void RunBook::started(const RunId& id, const Moment& now)
 
 std::optional<RunBook::Verdict> RunBook::ended(const RunId& id, SteadyTime now)
 {
+    // The warden may have ended it while this process stood still: that is seen before all else.
+    notice(now);
     const auto found = running_.find(id);
     if (found == running_.end()) return std::nullopt;
     set_deadline(found->second, std::nullopt);

@@ -95,7 +95,7 @@ public:
     void started(const RunId& run, const Moment& now);
 
     /// The run is over; frees its slot, and leaves room for another run of its job. Returns the
-    /// verdict when it was condemned.
+    /// verdict when it was condemned; so it was when the lease has run out, whoever ended it then.
     std::optional<Verdict> ended(const RunId& run, SteadyTime now);
 
     /// The dispatcher of `epoch` spoke. False when a newer one is known; then it counts for

@@ -381,7 +381,9 @@ void Executor::finish(const RunId& run)
         end.exit_code = execution.exit_code;
         if (execution.exit_code == 0) end.state = RunState::success;
     }
-    if (auto verdict = book_.ended(id, process_.world().now())) {
+    const bool by_itself = !live.is_condemned && !execution.killed;
+    auto verdict = book_.ended(id, process_.world().now());
+    if (verdict && !by_itself) {
         end.state = verdict->state;
         end.reason = std::move(verdict->reason);
     }

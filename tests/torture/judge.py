@@ -67,6 +67,7 @@ class Case:
     notes: list = dataclasses.field(default_factory=list)  # what the script saw itself and holds for wrong
     lags: list = dataclasses.field(default_factory=list)  # (at, seconds): this machine stood still so long
     counters: dict = dataclasses.field(default_factory=dict)  # job → how many runs the database has counted
+    audit: dict | None = None  # of `peercron audit` over the whole time: status, errors, and answer, its JSON
 
 
 @dataclasses.dataclass
@@ -178,6 +179,7 @@ class Judge:
         self.runs_are_counted()
         self.commands_are_those_of_their_version()
         self.on_time()
+        self.the_audit_says_so_too()
         for line in self.case.odd:
             self.wrong("witness", f"a line of the witness makes no sense: {line!r}")
         for note in self.case.notes:
@@ -619,6 +621,31 @@ class Judge:
             return ""
         return f"a {faults[0]['kind']} delays no fire by more than {GROSS:.0f} s"
 
+    def the_audit_says_so_too(self):
+        """`peercron audit` is what people have instead of this judge: it ends with 0, and has looked at everything."""
+        if self.case.audit is None:
+            return
+        answer = self.case.audit["answer"]
+        if answer is None:
+            self.wrong("audit", f"peercron audit ended with {self.case.audit['status']}: {self.case.audit['errors']}")
+            return
+        totals = answer["totals"]
+        for finding in answer["findings"]:
+            job, scheduled_at = finding["cron_id"], finding["scheduled_at"]
+            self.wrong("audit", f"peercron audit says {finding['kind']}: {finding['what']}", self.token_of(job),
+                       scheduled_at * MS, self.rows_of_fire.get((job, scheduled_at), []),
+                       self.sightings_of_fire.get((job, scheduled_at), []))
+        if self.case.audit["status"] != 0 and not answer["findings"]:
+            self.wrong("audit", f"peercron audit ended with {self.case.audit['status']}, and found nothing; its totals"
+                       f" are {totals}")
+        # What it could not judge is counted as well, and rows of what may have been due are the most that there can be.
+        must = list(self.dues.values()).count("must")
+        seen = totals["due"] + totals["unjudged_fires"] + totals["unjudged_rows"]
+        if seen < must or totals["due"] > len(self.dues):
+            self.wrong("audit", f"peercron audit says that {totals['due']} fires were due and has not judged"
+                       f" {totals['unjudged_fires']} fires and {totals['unjudged_rows']} rows; {must} to"
+                       f" {len(self.dues)} were due")
+
     # Figures.
 
     def figures(self):
@@ -643,6 +670,7 @@ class Judge:
         verdicts = collections.Counter(self.dues.values())
         return {
             "due": {"must": verdicts["must"], "may": verdicts["may"]},
+            "audit": self.case.audit and self.case.audit["answer"] and self.case.audit["answer"]["totals"],
             "rows": len(self.case.rows),
             "witnessed": len(self.case.sightings),
             "states": dict(states),

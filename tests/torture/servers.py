@@ -224,6 +224,20 @@ role = "admin"
         except ValueError:
             return status, {"message": body[:200].decode(errors="replace"), "data": None}
 
+    def ask(self, *arguments, seconds=60):
+        """What `peercron ARGUMENTS` at this node says to who works here: (status, standard output, standard error);
+        status None when it does not end."""
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PEERCRON_")}
+        try:
+            done = subprocess.run(
+                self.host.command([self.binary, *arguments, "--url", f"http://127.0.0.1:{HTTP}", "--token-file",
+                                   self.folder / "token"]),
+                env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds,
+                pass_fds=(self.host.namespace,))
+        except subprocess.TimeoutExpired:
+            return None, "", f"had not ended after {seconds} s"
+        return done.returncode, done.stdout, done.stderr
+
     def health(self, seconds=0.7):
         """What GET /health says, or None."""
         if not self.runs():

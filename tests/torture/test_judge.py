@@ -29,6 +29,7 @@ class Scene:
         self.jobs, self.changes, self.rows, self.sightings = [], [], [], []
         self.faults, self.nodes, self.dispatchers = [], [], [(0, NODES[0])]
         self.notes, self.lags, self.counters = [], [], {}
+        self.audit = None
         for node in NODES:
             self.life(node, 0, None)
 
@@ -106,7 +107,12 @@ class Scene:
         marks = {"began": self.at(-5), "zero": self.at(0), "healed": self.at(35), "quiet": self.at(47),
                  "stopped": self.at(LAST + 0.1), "read": self.at(LAST + 10)}
         return Case(self.jobs, self.changes, self.faults, self.nodes, self.dispatchers, marks, self.rows,
-                    self.sightings, list(odd), self.notes, self.lags, self.counters)
+                    self.sightings, list(odd), self.notes, self.lags, self.counters, self.audit)
+
+    def audited(self, due, status=0, findings=(), fires=0, rows=0):
+        """What `peercron audit` said."""
+        totals = {"due": due, "unjudged_fires": fires, "unjudged_rows": rows}
+        self.audit = {"status": status, "errors": "", "answer": {"findings": list(findings), "totals": totals}}
 
     def broken(self):
         """The rules that were broken."""
@@ -696,6 +702,46 @@ def test_a_violation_names_job_time_row_witness_and_the_faults_of_that_time(scen
     assert (violation.token, violation.at, violation.rows, violation.sightings) == (token, scene.at(20), [row], [seen])
     assert [fault["kind"] for fault in violation.faults] == ["cut"]
     assert violation.at == row.scheduled_at * MS
+
+
+# The audit.
+
+
+def test_an_audit_that_finds_nothing_and_has_counted_as_many_fires_as_were_due_is_right(scene):
+    scene.job(cron="*/10 * * * * *")
+    due = sum(row.state == "success" for row in scene.rows)
+    scene.audited(due)
+    assert scene.broken() == []
+    scene.audited(due - 2, fires=1, rows=1)  # as it says of what is near a change
+    assert scene.broken() == []
+
+
+@pytest.mark.parametrize("due", [-2, 5])
+def test_an_audit_that_has_counted_other_fires_than_were_due_is_found(scene, due):
+    scene.job(cron="*/10 * * * * *")
+    scene.audited(sum(row.state == "success" for row in scene.rows) + due)
+    assert scene.broken() == ["audit"]
+
+
+def test_each_finding_of_the_audit_is_one_of_the_judge_with_its_row(scene):
+    token = scene.job(cron="*/10 * * * * *")
+    _, row = scene.find(token, 20)
+    scene.audited(len(scene.rows), status=11, findings=[
+        {"kind": "extra", "cron_id": row.cron_id, "scheduled_at": row.scheduled_at, "what": "its job was not due"}])
+    violation, = Judge(scene.case()).judge()
+    assert (violation.rule, violation.token, violation.rows) == ("audit", token, [row])
+
+
+def test_an_audit_that_is_not_clean_for_what_it_does_not_list_is_found(scene):
+    scene.job(cron="*/10 * * * * *")
+    scene.audited(len(scene.rows), status=11)
+    assert scene.broken() == ["audit"]
+
+
+def test_an_audit_that_cannot_be_made_is_found(scene):
+    scene.job(cron="*/10 * * * * *")
+    scene.audit = {"status": 6, "errors": "peercron: the store is away", "answer": None}
+    assert scene.broken() == ["audit"]
 
 
 # The witnesses' file.

@@ -34,6 +34,8 @@ HOME = ROOT / "build" / "torture"
 SETTLE = 12  # seconds from healed to quiet
 QUIET = 20
 LAST_RUNS = 75  # seconds in which everything that runs has ended
+LATEST_START = 65  # seconds after its time: the misfire window is 60, and faults may delay a fire as long as that
+NOT_CLEAN = 11  # how `peercron audit` ends when something is wrong
 LAG = 0.2  # seconds; a machine that stands still for longer is an excuse for being late
 ALARMS = ("terminate called", "Assertion", "Sanitizer", "runtime error:", "Segmentation")
 
@@ -182,9 +184,19 @@ class Run:
             if text is None:
                 raise sandbox.Failure(f"cannot read table {name}; see {self.cluster.mariadb.log}")
             (self.folder / f"{name}.tsv").write_text(text)
+        self.audit()
         for name in self.cluster.stop():
             self.notes.append({"rule": "stuck", "words": f"{name} did not end within {servers.STOP_LIMIT} s"})
         self.cluster.stopping.set()
+
+    def audit(self):
+        """What the cluster finds out about itself: the command that people have for it, over all of the run."""
+        node = self.cluster.nodes[self.options.seed % len(self.cluster.nodes)]
+        status, text, errors = node.ask("audit", "--json", "--late", f"{LATEST_START}s",
+                                        "--from", str(self.marks["began"] // 1_000_000_000))
+        (self.folder / "audit.json").write_text(json.dumps({
+            "node": node.peer, "status": status, "errors": errors,
+            "answer": json.loads(text) if status in (0, NOT_CLEAN) else None}, indent=1) + "\n")
 
     def open_rows(self):
         text = self.cluster.mariadb.query("SELECT COUNT(*) FROM log WHERE state IN ('planned', 'running')")
@@ -210,6 +222,7 @@ def read_case(folder):
     plan = json.loads((folder / "plan.json").read_text())
     run = json.loads((folder / "run.json").read_text())
     marks, events = run["marks"], run["events"]
+    audit = folder / "audit.json"  # older runs have none
     begun, found, lives, dispatchers, notes = {}, [], [], [], list(run["notes"])
     for event in events:
         what = event["what"]
@@ -239,7 +252,8 @@ def read_case(folder):
                 for row in ledger.parse((folder / "cron_counter.tsv").read_text())}
     return Case(plan["jobs"], run["changes"], sorted(found, key=lambda fault: fault["began"]), lives, dispatchers,
                 marks, ledger.rows((folder / "log.tsv").read_text()), sightings, odd, notes,
-                [tuple(lag) for lag in run["lags"]], counters)
+                [tuple(lag) for lag in run["lags"]], counters,
+                json.loads(audit.read_text()) if audit.exists() else None)
 
 
 def judge_folder(folder):

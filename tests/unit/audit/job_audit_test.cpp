@@ -353,6 +353,48 @@ TEST_F(JobAuditTest, NearAChangeNeitherMissingNorExtraIsSaidButDoubledIs)
     EXPECT_THAT(audit(t0 + 200s), ElementsAre("missing 94", "doubled 103", "extra 106"));
 }
 
+TEST_F(JobAuditTest, WhatWasSkippedAheadOfTheChangeThatTookItBackIsNotExtra)
+{
+    change(t0 - 1h, every(10));
+    change(t0 + 25s, std::nullopt);
+    rows(t0, t0 + 30s, 10s);
+    row(t0 + 40s, RunState::skipped).dispatched_at = t0 + 20s;
+    EXPECT_THAT(audit(t0 + 60s), IsEmpty());
+    EXPECT_EQ(report_.unjudged_rows, 1);
+
+    // Decided after the change, …
+    row(t0 + 40s, RunState::skipped).dispatched_at = t0 + 35s;
+    EXPECT_THAT(audit(t0 + 60s), ElementsAre("extra 40"));
+    // … never due, …
+    rows_.erase({job_id, t0 + 40s, 1});
+    row(t0 + 41s, RunState::skipped).dispatched_at = t0 + 20s;
+    EXPECT_THAT(audit(t0 + 60s), ElementsAre("extra 41"));
+    // … or started.
+    rows_.erase({job_id, t0 + 41s, 1});
+    row(t0 + 40s).dispatched_at = t0 + 20s;
+    EXPECT_THAT(audit(t0 + 60s), ElementsAre("extra 40"));
+}
+
+TEST_F(JobAuditTest, ALateFireThatAStopTookBackIsNotMissing)
+{
+    Job stopped = every(10);
+    stopped.stop = true;
+    change(t0 - 1h, every(10));
+    change(t0 + 47s, stopped);
+    rows(t0, t0 + 40s, 10s);
+    row(t0 + 40s, RunState::revoked).reason = "job-stopped";
+    EXPECT_THAT(audit(t0 + 2h), IsEmpty());
+    EXPECT_EQ(report_.due, 5);
+
+    row(t0 + 40s, RunState::revoked).reason = "job-changed";
+    EXPECT_THAT(audit(t0 + 2h), ElementsAre("missing 40"));
+    // Nothing waits for so long.
+    row(t0 + 40s, RunState::revoked).reason = "job-stopped";
+    past_.revisions.back().effective_from = t0 + 110s;
+    rows(t0 + 50s, t0 + 111s, 10s);
+    EXPECT_THAT(audit(t0 + 2h), ElementsAre("missing 40"));
+}
+
 TEST_F(JobAuditTest, AChangeInTheDatabaseItselfReachesFurther)
 {
     change(t0 - 1h, every(10));

@@ -609,6 +609,18 @@ TEST_F(RunBookTest, IsolationShortensTheGraceOfAKill)
     EXPECT_EQ(book_.ended(mutex(1).id, s0 + 11s)->state, RunState::timeout);
 }
 
+TEST_F(RunBookTest, ARunThatIsFoundEndedAfterTheLeaseHasRunOutIsFenced)
+{
+    accept(mutex(1), 0ms);
+    accept(order(2), 0ms);
+    book_.due(at(0ms));
+    // It wakes, and that its warden has ended a run is the first thing it sees.
+    const auto verdict = book_.ended(mutex(1).id, s0 + 15s);
+    ASSERT_TRUE(verdict);
+    EXPECT_EQ(verdict->state, RunState::fenced);
+    EXPECT_FALSE(book_.ended(order(2).id, s0 + 15s));
+}
+
 TEST_F(RunBookTest, IsolatedItStartsNoMutexFire)
 {
     accept(mutex(1, 11s), 0ms);
