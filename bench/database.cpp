@@ -9,6 +9,22 @@
 
 namespace peercron::bench {
 
+void add_jobs(StoreImage& image, const std::vector<Job>& jobs)
+{
+    std::int64_t last_revision = image.totals().last_revision;
+    std::vector<Revision> revisions;
+    for (const Job& job : jobs) {
+        Revision revision;
+        revision.id = ++last_revision;
+        revision.job = job.id;
+        revision.effective_from = job.effective_from;
+        revision.after = definition_of(job);
+        revisions.push_back(std::move(revision));
+    }
+    image.append_jobs(jobs);
+    image.append_revisions(revisions);
+}
+
 Database::Database(const std::filesystem::path& parent)
 {
     std::string name = (parent / "store-XXXXXX").string();
@@ -29,18 +45,7 @@ Database::~Database()
 void Database::add(const std::vector<Job>& jobs)
 {
     SqliteImage image(settings_);
-    std::int64_t last_revision = image.totals().last_revision;
-    std::vector<Revision> revisions;
-    for (const Job& job : jobs) {
-        Revision revision;
-        revision.id = ++last_revision;
-        revision.job = job.id;
-        revision.effective_from = job.effective_from;
-        revision.after = definition_of(job);
-        revisions.push_back(std::move(revision));
-    }
-    image.append_jobs(jobs);
-    image.append_revisions(revisions);
+    add_jobs(image, jobs);
 }
 
 std::unique_ptr<Store> Database::open() const

@@ -3,12 +3,16 @@
 #include "model/job.hpp"
 #include "store/sqlite/sqlite_settings.hpp"
 #include "store/store.hpp"
+#include "store/store_image.hpp"
 
 #include <filesystem>
 #include <memory>
 #include <vector>
 
 namespace peercron::bench {
+
+/// Adds jobs with their histories, as the API would have; their ids are above those that there are.
+void add_jobs(StoreImage& image, const std::vector<Job>& jobs);
 
 /// A store in a file of SQLite, empty at first, removed with the object.
 class Database {
@@ -18,8 +22,7 @@ public:
     Database& operator=(const Database&) = delete;
     ~Database();
 
-    /// With their histories, as the API would have added them. Before any session is opened; the
-    /// ids are above those that there are.
+    /// Before any session with it is opened.
     void add(const std::vector<Job>& jobs);
 
     std::unique_ptr<Store> open() const;

@@ -22,10 +22,8 @@ using Measure = std::function<void(const Settings&, Figures&)>;
 const std::map<std::string, Measure>& parts()
 {
     static const std::map<std::string, Measure> parts{
-        {"raw", measure_raw},
-        {"cron", measure_cron},
-        {"plan", measure_plan},
-        {"protocol", measure_protocol},
+        {"raw", measure_raw},           {"cron", measure_cron},   {"plan", measure_plan},
+        {"protocol", measure_protocol}, {"store", measure_store},
     };
     return parts;
 }

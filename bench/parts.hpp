@@ -27,4 +27,7 @@ void measure_plan(const Settings& settings, Figures& figures);
 /// Messages as bytes and over loopback, and what many nodes cost their dispatcher.
 void measure_protocol(const Settings& settings, Figures& figures);
 
+/// Rows of the ledger, planned and recorded, on SQLite and MariaDB.
+void measure_store(const Settings& settings, Figures& figures);
+
 }  // namespace peercron::bench

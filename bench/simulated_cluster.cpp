@@ -86,6 +86,7 @@ SimulatedCluster::SimulatedCluster(asio::io_context& io, ClusterSettings setting
         SimulatedNode::OnEnded on_ended;
         if (settings_.recording) {
             on_ended = [this](const std::vector<RunReport>& reports) {
+                ended_ += reports.size();
                 for (const RunReport& report : reports) recorder_.add(report);
             };
         }
@@ -152,11 +153,6 @@ asio::awaitable<void> SimulatedCluster::history_complete()
         before = history_calls_;
         co_await sleep_for(500ms);
     }
-}
-
-asio::awaitable<void> SimulatedCluster::recorded()
-{
-    while (recorder_.waiting() > 0) co_await sleep_for(look_interval);
 }
 
 double SimulatedCluster::metric(const std::string& name) const

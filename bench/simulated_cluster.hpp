@@ -48,8 +48,10 @@ public:
     asio::awaitable<void> committed();
     /// Until a new dispatcher has compared all jobs with their histories.
     asio::awaitable<void> history_complete();
-    /// Until all that has ended is recorded.
-    asio::awaitable<void> recorded();
+    /// Runs that have ended at the nodes of this process, and …
+    std::size_t ended() const { return ended_; }
+    /// … those of them that are not recorded yet.
+    std::size_t waiting() const { return recorder_.waiting(); }
 
     Dispatcher& dispatcher() { return dispatcher_; }
     SimulatedNode& node(std::size_t i) { return *nodes_[i]; }
@@ -74,6 +76,7 @@ private:
     StorePool history_store_;
     StorePool api_store_;
     std::size_t history_calls_ = 0;
+    std::size_t ended_ = 0;
     Recorder recorder_;
     std::vector<std::unique_ptr<SimulatedNode>> nodes_;
     Dispatcher dispatcher_;

@@ -27,10 +27,18 @@ SimulatedNode::SimulatedNode(asio::any_io_executor executor, const Clock& clock,
 
 asio::awaitable<void> SimulatedNode::serve(std::unique_ptr<Channel> channel)
 {
+    struct Attached {
+        SimulatedNode& node;
+        Channel* channel;
+        ~Attached()
+        {
+            if (node.channel_ == channel) node.channel_ = nullptr;
+        }
+    };
     channel_ = channel.get();
+    const Attached attached{*this, channel_};
     const auto on_message = [this](Message message) { hear(std::move(message)); };
     co_await channel->run(on_message);
-    if (channel_ == channel.get()) channel_ = nullptr;
 }
 
 asio::awaitable<void> SimulatedNode::run()
