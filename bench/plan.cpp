@@ -106,6 +106,7 @@ asio::awaitable<void> change_job(SimulatedCluster& cluster, JobId id, WallTime n
 asio::awaitable<void> measure_cluster(SimulatedCluster& cluster, std::size_t jobs, bool quick,
                                       boost::json::object& row)
 {
+    const auto span = quick ? 4s : 10s;
     const double before_mib = resident_mib();
     cluster.start();
     const Stopwatch reading;
@@ -125,7 +126,7 @@ asio::awaitable<void> measure_cluster(SimulatedCluster& cluster, std::size_t job
     row["history_cpu_ms"] = rounded(1e3 * comparing.cpu());
 
     const Stopwatch idle;
-    co_await sleep_for(quick ? 4s : 10s);
+    co_await sleep_for(span);
     row["idle_core_percent"] = rounded(100 * idle.cpu() / idle.wall());
 
     const SystemClock clock;

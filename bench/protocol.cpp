@@ -396,13 +396,14 @@ std::vector<Job> every_second(std::size_t count, WallTime changed)
 asio::awaitable<void> measure_dispatcher(SimulatedCluster& cluster, bool quick,
                                          boost::json::object& row)
 {
+    const auto span = quick ? 3s : 10s;
     cluster.start();
     cluster.win_lock();
     co_await cluster.committed();
     co_await cluster.history_complete();
     const double planned = cluster.metric("peercron_fires_planned_total");
     const Stopwatch watch;
-    co_await sleep_for(quick ? 3s : 10s);
+    co_await sleep_for(span);
     const double fires = cluster.metric("peercron_fires_planned_total") - planned;
     row["fires_per_s"] = rounded(fires / watch.wall());
     row["dispatcher_core_percent"] = rounded(100 * watch.cpu() / watch.wall());

@@ -341,6 +341,7 @@ std::vector<Job> every_second(std::size_t count, WallTime changed)
 asio::awaitable<void> measure_pipeline(Subject& subject, SimulatedCluster& cluster, bool quick,
                                        boost::json::object& row)
 {
+    const auto span = quick ? 4s : 10s;
     cluster.start();
     cluster.win_lock();
     co_await cluster.committed();
@@ -349,7 +350,7 @@ asio::awaitable<void> measure_pipeline(Subject& subject, SimulatedCluster& clust
     const std::size_t ended = cluster.ended() - cluster.waiting();
     const Stopwatch own;
     const Watch all(subject);
-    co_await sleep_for(quick ? 4s : 10s);
+    co_await sleep_for(span);
     const Elapsed elapsed = all.elapsed();
     const double own_cpu_s = own.cpu();
     const double seconds = elapsed.wall_s;
