@@ -24,6 +24,7 @@ const std::map<std::string, Measure>& parts()
     static const std::map<std::string, Measure> parts{
         {"raw", measure_raw},
         {"cron", measure_cron},
+        {"plan", measure_plan},
     };
     return parts;
 }

@@ -21,4 +21,7 @@ void measure_raw(const Settings& settings, Figures& figures);
 /// Understanding an expression, and finding its next moment.
 void measure_cron(const Settings& settings, Figures& figures);
 
+/// The plan of a thousand to a million jobs: memory, taking over, changes, and doing nothing.
+void measure_plan(const Settings& settings, Figures& figures);
+
 }  // namespace peercron::bench
