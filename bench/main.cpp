@@ -25,6 +25,7 @@ const std::map<std::string, Measure>& parts()
         {"raw", measure_raw},
         {"cron", measure_cron},
         {"plan", measure_plan},
+        {"protocol", measure_protocol},
     };
     return parts;
 }

@@ -24,4 +24,7 @@ void measure_cron(const Settings& settings, Figures& figures);
 /// The plan of a thousand to a million jobs: memory, taking over, changes, and doing nothing.
 void measure_plan(const Settings& settings, Figures& figures);
 
+/// Messages as bytes and over loopback, and what many nodes cost their dispatcher.
+void measure_protocol(const Settings& settings, Figures& figures);
+
 }  // namespace peercron::bench

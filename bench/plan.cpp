@@ -3,13 +3,12 @@
 
 #include "base/clock.hpp"
 #include "base/event.hpp"
+#include "database.hpp"
 #include "dispatch/job_table.hpp"
 #include "dispatch/term.hpp"
 #include "parts.hpp"
 #include "simulated_cluster.hpp"
 #include "stopwatch.hpp"
-#include "store/sqlite/sqlite_image.hpp"
-#include "store/sqlite/sqlite_store.hpp"
 
 #include <spdlog/fmt/chrono.h>
 #include <sys/resource.h>
@@ -64,33 +63,14 @@ Job make_job(JobId id, WallTime changed)
     return job;
 }
 
-/// Adds jobs with their histories, as the API would have.
-void add_jobs(SqliteImage& image, const std::vector<Job>& jobs, std::int64_t last_revision)
-{
-    std::vector<Revision> revisions;
-    for (const Job& job : jobs) {
-        Revision revision;
-        revision.id = ++last_revision;
-        revision.job = job.id;
-        revision.effective_from = job.effective_from;
-        revision.after = definition_of(job);
-        revisions.push_back(std::move(revision));
-    }
-    image.append_jobs(jobs);
-    image.append_revisions(revisions);
-}
-
-void fill(const SqliteSettings& database, std::size_t count, WallTime changed)
+void fill(Database& database, std::size_t count, WallTime changed)
 {
     constexpr std::size_t at_once = 50'000;
-    SqliteImage image(database);
     for (std::size_t done = 0; done < count;) {
         std::vector<Job> jobs;
-        const std::size_t first = done;
-        for (; done < std::min(first + at_once, count); ++done) {
-            jobs.push_back(make_job(static_cast<JobId>(done + 1), changed));
-        }
-        add_jobs(image, jobs, static_cast<std::int64_t>(first));
+        const std::size_t end = std::min(done + at_once, count);
+        for (; done < end; ++done) jobs.push_back(make_job(static_cast<JobId>(done + 1), changed));
+        database.add(jobs);
     }
 }
 
@@ -109,30 +89,6 @@ double peak_resident_mib()
     ::getrusage(RUSAGE_SELF, &usage);
     return static_cast<double>(usage.ru_maxrss) / 1024;
 }
-
-/// An empty database, removed with the object.
-class Database {
-public:
-    explicit Database(const std::filesystem::path& folder)
-        : folder_(folder / ("plan-" + std::to_string(::getpid())))
-    {
-        std::filesystem::create_directories(folder_);
-        settings_.path = folder_ / "peercron.db";
-    }
-    Database(const Database&) = delete;
-    Database& operator=(const Database&) = delete;
-    ~Database()
-    {
-        std::error_code ignored;
-        std::filesystem::remove_all(folder_, ignored);
-    }
-
-    const SqliteSettings& settings() const { return settings_; }
-
-private:
-    std::filesystem::path folder_;
-    SqliteSettings settings_;
-};
 
 /// Through the store and the dispatcher, as a node's API does it.
 asio::awaitable<void> change_job(SimulatedCluster& cluster, JobId id, WallTime now)
@@ -195,14 +151,14 @@ asio::awaitable<void> measure_cluster(SimulatedCluster& cluster, std::size_t job
 
 boost::json::object measure_size(const Settings& settings, std::size_t jobs)
 {
-    const Database database(settings.folder);
+    Database database(settings.folder);
     boost::json::object row{{"jobs", jobs}};
     const SystemClock clock;
-    fill(database.settings(), jobs, clock.now() - 24h);
+    fill(database, jobs, clock.now() - 24h);
     asio::io_context io(1);
     ClusterSettings cluster_settings;
     cluster_settings.nodes = nodes;
-    cluster_settings.open = [&] { return std::make_unique<SqliteStore>(database.settings()); };
+    cluster_settings.open = [&] { return database.open(); };
     SimulatedCluster cluster(io, cluster_settings);
     auto done =
         asio::co_spawn(io, measure_cluster(cluster, jobs, settings.quick, row), asio::use_future);
@@ -215,8 +171,7 @@ boost::json::object measure_size(const Settings& settings, std::size_t jobs)
 boost::json::object measure_same_second(const Settings& settings, std::size_t jobs)
 {
     const Database database(settings.folder);
-    SqliteImage image(database.settings());
-    SqliteStore store(database.settings());
+    const std::unique_ptr<Store> store = database.open();
     const SystemClock clock;
     const DispatchSettings rules;
     JobTable table("UTC");
@@ -237,7 +192,7 @@ boost::json::object measure_same_second(const Settings& settings, std::size_t jo
         account.slots = 1000;
         term.connected(account.node, account, now);
     }
-    TermStart found = store.begin_term(1, "node-0");
+    TermStart found = store->begin_term(1, "node-0");
     found.planned_through = now.wall;
     term.begin(found, now);
     now.wall = due - rules.lookahead;
@@ -247,7 +202,7 @@ boost::json::object measure_same_second(const Settings& settings, std::size_t jo
     step.number = 1;
     const double step_s = planning.cpu();
     const Stopwatch committing;
-    store.commit(step);
+    store->commit(step);
     const double commit_s = committing.cpu();
     const double commit_wall_s = committing.wall();
     const Stopwatch sending;

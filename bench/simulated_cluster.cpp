@@ -3,7 +3,6 @@
 #include "base/event.hpp"
 #include "node/local_channel.hpp"
 #include "node/tcp_channel.hpp"
-#include "wire/address.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -16,14 +15,6 @@ using namespace std::chrono_literals;
 
 constexpr auto look_interval = 1ms;
 
-PeerSettings peer_settings(const NodeName& name)
-{
-    PeerSettings settings;
-    settings.greeting.self.node = name;
-    settings.greeting.secret = "only for a benchmark";
-    return settings;
-}
-
 DispatchSettings dispatch_settings()
 {
     DispatchSettings settings;
@@ -33,6 +24,14 @@ DispatchSettings dispatch_settings()
 }
 
 }  // namespace
+
+PeerSettings peer_settings(const NodeName& name)
+{
+    PeerSettings settings;
+    settings.greeting.self.node = name;
+    settings.greeting.secret = "only for a benchmark";
+    return settings;
+}
 
 /// Whose it is, is decided from outside.
 class SimulatedCluster::Lock final : public Coordinator {
@@ -83,32 +82,19 @@ SimulatedCluster::SimulatedCluster(asio::io_context& io, ClusterSettings setting
       dispatcher_(io.get_executor(), parts(), "127.0.0.1:1", dispatch_settings())
 {
     history_store_.observe([this](std::chrono::steady_clock::duration, bool) { ++history_calls_; });
-    // The dispatcher's own node is the first, as in a cluster.
     for (std::size_t i = 0; i < settings_.nodes; ++i) {
-        NodeName name = "127.0.0.1:" + std::to_string(i + 1);
-        Place place;
-        if (settings_.over_tcp && i > 0) {
-            ListenerSettings listening;
-            listening.peer = peer_settings(name);
-            const auto accepted = [this, i](std::unique_ptr<PeerConnection> connection) {
-                auto channel = std::make_unique<TcpChannel>(std::move(connection));
-                tasks_.spawn("conversation", nodes_[i].node->serve(std::move(channel)));
-            };
-            place.listener = std::make_unique<PeerListener>(io_.get_executor(), "127.0.0.1:0",
-                                                            listening, accepted);
-            name = to_string(place.listener->local_endpoint());
-        }
         SimulatedNode::OnEnded on_ended;
         if (settings_.recording) {
             on_ended = [this](const std::vector<RunReport>& reports) {
                 for (const RunReport& report : reports) recorder_.add(report);
             };
         }
+        const NodeName name = "127.0.0.1:" + std::to_string(i + 1);
         lock_->add(name);
-        place.node = std::make_unique<SimulatedNode>(io_.get_executor(), clock_, std::move(name),
-                                                     std::move(on_ended));
-        nodes_.push_back(std::move(place));
+        nodes_.push_back(
+            std::make_unique<SimulatedNode>(io_.get_executor(), clock_, name, std::move(on_ended)));
     }
+    for (const NodeName& other : settings_.others) lock_->add(other);
 }
 
 SimulatedCluster::~SimulatedCluster() = default;
@@ -125,13 +111,13 @@ Dispatcher::Parts SimulatedCluster::parts()
 asio::awaitable<Result<std::unique_ptr<Channel>, ConnectFailure>> SimulatedCluster::connect(
     NodeName name)
 {
-    const auto is_it = [&](const Place& place) { return place.node->name() == name; };
+    const auto is_it = [&](const auto& node) { return node->name() == name; };
     const auto found = std::find_if(nodes_.begin(), nodes_.end(), is_it);
-    if (found->listener != nullptr) {
+    if (found == nodes_.end()) {
         co_return co_await TcpChannel::connect(name, peer_settings(lock_->dispatcher()), 5s);
     }
     auto [here, there] = make_local_channels(io_.get_executor());
-    tasks_.spawn("conversation", found->node->serve(std::move(there)));
+    tasks_.spawn("conversation", (*found)->serve(std::move(there)));
     std::unique_ptr<Channel> channel = std::move(here);
     co_return channel;
 }
@@ -140,10 +126,7 @@ void SimulatedCluster::start()
 {
     tasks_.spawn("dispatcher", dispatcher_.run());
     tasks_.spawn("recorder", recorder_.run());
-    for (Place& place : nodes_) {
-        tasks_.spawn("node", place.node->run());
-        if (place.listener != nullptr) tasks_.spawn("listener", place.listener->run());
-    }
+    for (const auto& node : nodes_) tasks_.spawn("node", node->run());
 }
 
 void SimulatedCluster::win_lock()

@@ -7,7 +7,7 @@
 #include "exec/recorder.hpp"
 #include "simulated_node.hpp"
 #include "store/store_pool.hpp"
-#include "wire/listener.hpp"
+#include "wire/connection.hpp"
 
 #include <prometheus/registry.h>
 #include <boost/asio/io_context.hpp>
@@ -20,11 +20,14 @@
 namespace peercron::bench {
 
 struct ClusterSettings {
-    std::size_t nodes = 3;
-    bool over_tcp = false;   ///< else within the process
-    bool recording = false;  ///< what ended goes into the store, as on a node
+    std::size_t nodes = 1;         ///< in this process; the first is the dispatcher's own
+    std::vector<NodeName> others;  ///< in other processes, reached over TCP
+    bool recording = false;        ///< what ended goes into the store, as on a node
     StorePool::Open open;
 };
+
+/// What nodes of a benchmark greet each other with.
+PeerSettings peer_settings(const NodeName& name);
 
 /// The real Dispatcher, with a real store and nodes that are simulated, in one process and one I/O
 /// thread. It has the lock when it is told so.
@@ -49,8 +52,7 @@ public:
     asio::awaitable<void> recorded();
 
     Dispatcher& dispatcher() { return dispatcher_; }
-    SimulatedNode& node(std::size_t i) { return *nodes_[i].node; }
-    std::size_t nodes() const { return nodes_.size(); }
+    SimulatedNode& node(std::size_t i) { return *nodes_[i]; }
     /// For what the API does.
     StorePool& api_store() { return api_store_; }
     /// The sum of a metric's values; of a histogram, how many there are.
@@ -58,11 +60,6 @@ public:
 
 private:
     class Lock;
-    struct Place {
-        std::unique_ptr<SimulatedNode> node;
-        std::unique_ptr<PeerListener> listener;
-    };
-
     asio::awaitable<Result<std::unique_ptr<Channel>, ConnectFailure>> connect(NodeName name);
     Dispatcher::Parts parts();
 
@@ -78,7 +75,7 @@ private:
     StorePool api_store_;
     std::size_t history_calls_ = 0;
     Recorder recorder_;
-    std::vector<Place> nodes_;
+    std::vector<std::unique_ptr<SimulatedNode>> nodes_;
     Dispatcher dispatcher_;
 };
 

@@ -6,9 +6,16 @@
 
 namespace peercron::bench {
 
+struct Elapsed {
+    double wall_s = 0;
+    double cpu_s = 0;
+};
+
 /// Time since it was made. All figures are in seconds.
 class Stopwatch {
 public:
+    Elapsed elapsed() const { return {wall(), cpu()}; }
+
     double wall() const
     {
         return std::chrono::duration<double>(std::chrono::steady_clock::now() - begun_).count();

@@ -1,0 +1,33 @@
+#pragma once
+
+#include "model/job.hpp"
+#include "store/sqlite/sqlite_settings.hpp"
+#include "store/store.hpp"
+
+#include <filesystem>
+#include <memory>
+#include <vector>
+
+namespace peercron::bench {
+
+/// A store in a file of SQLite, empty at first, removed with the object.
+class Database {
+public:
+    explicit Database(const std::filesystem::path& parent);
+    Database(const Database&) = delete;
+    Database& operator=(const Database&) = delete;
+    ~Database();
+
+    /// With their histories, as the API would have added them. Before any session is opened; the
+    /// ids are above those that there are.
+    void add(const std::vector<Job>& jobs);
+
+    std::unique_ptr<Store> open() const;
+    const SqliteSettings& settings() const { return settings_; }
+
+private:
+    std::filesystem::path folder_;
+    SqliteSettings settings_;
+};
+
+}  // namespace peercron::bench
