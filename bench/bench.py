@@ -21,10 +21,13 @@ PROGRAM = ROOT / "build/release/peercron"
 sys.path.insert(0, str(ROOT / "tests" / "cluster"))
 os.environ["PEERCRON_BINARY"] = str(PROGRAM)  # before the harness is read
 
+import api  # noqa: E402
 import figures  # noqa: E402
 import harness  # noqa: E402
+import history  # noqa: E402
 import lateness  # noqa: E402
 import machine  # noqa: E402
+import memory  # noqa: E402
 import native  # noqa: E402
 import start  # noqa: E402
 import throughput  # noqa: E402
@@ -34,6 +37,9 @@ PARTS = {
     "start": (start.measure, "a node alone: time to its first answer and its first dispatch, memory"),
     "throughput": (throughput.measure, "fires/s that are all executed, recorded and at most 1 s late"),
     "lateness": (lateness.measure, "scheduled time to the command's first instruction, also under faults"),
+    "memory": (memory.measure, "the nodes' memory under a steady load"),
+    "api": (api.measure, "pages of /cron/list and /log/list of large tables, 32 connections"),
+    "history": (history.measure, "disk, counting, searching, recording and expiry on a large ledger"),
 }
 NATIVE = {
     "raw": "spawning a command: a minimal loop, and the program's executor",
@@ -50,7 +56,9 @@ class Bench:
 
     def __init__(self, options, servers):
         self.quick = options.quick
-        self.options = options
+        self.jobs = options.jobs or (1_000 if options.quick else 100_000)
+        self.rows = options.rows or (100_000 if options.quick else 2_000_000)
+        self.memory_minutes = options.memory_minutes
         self.programs = ROOT / "build/release/bench"
         self.results = ROOT / "build/bench"
         self.data = self.results / "data"
@@ -80,8 +88,22 @@ def parse_arguments(arguments):
     parser.add_argument("parts", nargs="*", metavar="PART", help="what to measure; see above")
     parser.add_argument("--quick", action="store_true",
                         help="about a minute instead of ten: fewer and shorter measurements, less data")
+    parser.add_argument("--jobs", type=count, metavar="N",
+                        help="jobs of the parts api and history: 100,000, with --quick 1,000")
+    parser.add_argument("--rows", type=count, metavar="N",
+                        help="rows of their ledger: 2,000,000, with --quick 100,000; the targets speak of 10,000,000,"
+                        " which take some five minutes more to fill in")
+    parser.add_argument("--memory-minutes", type=float, default=2, metavar="M",
+                        help="how long part memory lasts: 2; 60 tell a leak from a cache")
     parser.add_argument("--no-build", action="store_true", help="measure build/release as it is")
     return parser.parse_args(arguments)
+
+
+def count(text):
+    value = int(text.replace("_", "").replace(",", ""))
+    if not 1 <= value <= 1_000_000_000:
+        raise argparse.ArgumentTypeError("from 1 to 1,000,000,000")
+    return value
 
 
 def build(options):
