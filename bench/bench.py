@@ -29,6 +29,7 @@ import lateness  # noqa: E402
 import machine  # noqa: E402
 import memory  # noqa: E402
 import native  # noqa: E402
+import plots  # noqa: E402
 import start  # noqa: E402
 import throughput  # noqa: E402
 
@@ -175,6 +176,8 @@ def measure(options):
                 failed.append(f"{name}: {error}")
                 print(f"   could not be measured: {error}", flush=True)
                 continue
+            if not part.figures and not any(part.details.get("tables", {}).values()):
+                failed.append(f"{name}: it delivered no figures")
             part.details["seconds"] = round(time.monotonic() - at, 1)
             measured.append(part)
     shutil.rmtree(bench.data, ignore_errors=True)
@@ -199,7 +202,11 @@ def main(arguments):
         if text:
             print(text)
     print(figures.table([part for part in measured if part.figures]))
+    drawn = plots.draw(bench.results, measured)
     print(f"\nAll of it: {bench.results / 'results.json'}")
+    if drawn:
+        print("Plots:     " + " ".join(file.name for file in drawn if file.suffix == ".svg") +
+              f" (and .png) in {bench.results}")
     for sentence in failed:
         print(f"bin/bench: not measured: {sentence}", file=sys.stderr)
     return 1 if failed else 0
