@@ -89,11 +89,12 @@ def one(part, name, port, target, seconds, limit):
         part.add(f"{name}: p99", 1000 * alone, "ms", TARGET_MS, "the target", "≤ 1.00",
                  f"ANSWERED {answer.status}, alone: {answer.json['message'][:60]}")
         return
-    if alone > SLOW:
+    found = {"alone_ms": 1000 * alone}
+    if alone <= SLOW:
+        found |= wrk(port, target, max(seconds, 3 * alone))
+    if not found.get("per_s"):
         part.add(f"{name}: p99", 1000 * alone, "ms", TARGET_MS, "the target", "≤ 1.00", "one request alone")
-        found = {"alone_ms": 1000 * alone}
     else:
-        found = {**wrk(port, target, max(seconds, 3 * alone)), "alone_ms": 1000 * alone}
         note = f"FAILED {found['failed']}" if found["failed"] else ""
         part.add(f"{name}: p99", found["p99_ms"], "ms", TARGET_MS, "the target", "≤ 1.00", note,
                  f"{found['per_s']:,.0f} requests/s, {found['per_s'] / limit['per_s']:.2f} of /health;"

@@ -14,10 +14,10 @@ RATE = 100  # fires/s beside which the ledger is large, or rows expire
 
 
 def measure(bench):
-    cluster, (_, jobs, rows) = api.filled(bench)
+    cluster, (first_job, jobs, rows) = api.filled(bench)
     part = Part("history")
     part.details["size"] = {"jobs": jobs, "rows": rows}
-    disk(part, cluster)
+    disk(part, cluster, first_job)
     questions(part, cluster, rows)
     seconds = 3 if bench.quick else 8
     alone = recording(part, cluster, seconds, f"beside {rows:,} rows")
@@ -25,13 +25,13 @@ def measure(bench):
     return part
 
 
-def disk(part, cluster):
+def disk(part, cluster, first_job):
     cluster.sql("ANALYZE TABLE log")
     size = cluster.sql("SELECT data_length AS data, index_length AS indices, table_rows AS n FROM"
                        " information_schema.tables WHERE table_schema = 'cron' AND table_name = 'log'")[0]
     count = int(size["n"])
     content = cluster.sql("SELECT AVG(LENGTH(output)) AS n FROM"
-                          " (SELECT output FROM log ORDER BY id LIMIT 1000) AS some")
+                          f" (SELECT output FROM log WHERE cron_id >= {first_job} LIMIT 1000) AS some")
     total = int(size["data"]) + int(size["indices"])
     part.add("disk per row, indices included", total / count, "bytes", int(size["data"]) / count, "without indices",
              note=f"outputs have {float(content[0]['n']):.0f} bytes")

@@ -8,7 +8,7 @@ import time
 
 from harness import BINARY, FINAL, wait_until
 
-LEAD = 5  # seconds from adding jobs to their first fire: nodes look for rows changed by hand every 2 s
+LEAD = 4  # seconds from adding jobs to their first fire: nodes look for rows changed by hand every 2 s
 SQL_SECONDS = 900
 
 

@@ -6,7 +6,7 @@ import machine
 from figures import Part
 
 RATE = 200
-QUICK_SECONDS = 12
+QUICK_SECONDS = 5
 SETTLE = 0.25  # the share of the time that is not counted: caches and pools fill
 
 

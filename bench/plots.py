@@ -7,8 +7,8 @@ set grid
 set key outside right top
 set style line 1 lw 2
 """
-TERMINALS = {"svg": "svg size 900,500 dynamic font 'sans,12' background rgb 'white'",
-             "png": "pngcairo size 900,500 font 'sans,11'"}
+TERMINALS = {"svg": "svg noenhanced size 900,500 dynamic font 'sans,12' background rgb 'white'",
+             "png": "pngcairo noenhanced size 900,500 font 'sans,11'"}
 
 
 def draw(folder, parts):
@@ -60,7 +60,7 @@ def throughput(details):
         return {}
     series.append(("late", [(0, 1000), (1, 1000)], "lines dt 2 lc rgb 'red'"))
     found = {"throughput": "set title 'Lateness by rate'\nset xlabel 'fires/s, as a share of the raw spawn limit'\n"
-                           "set ylabel 'ms late'\nset logscale y\nset xrange [0:1.05]\n" + curves(series)}
+                           "set ylabel 'ms late'\nset logscale y\nset yrange [*:2000]\nset xrange [0:1.05]\n" + curves(series)}
     kinds = list(dict.fromkeys(kind for _, _, cpu in work for kind, spent in cpu.items() if spent >= 0.5))
     rows = []
     for name, raw_cpu, cpu in work:

@@ -12,6 +12,7 @@ from harness import BINARY, HOST, free_base_port, request
 from machine import resident_mib
 
 SETTLE = 2.0  # seconds after which a node is idle
+QUICK_SETTLE = 0.5
 JOBS = 10_000
 
 
@@ -19,7 +20,7 @@ def measure(bench):
     part = Part("start")
     rounds = 1 if bench.quick else 5
     for jobs in (0, JOBS):
-        found = median_start(bench.data, jobs, rounds)
+        found = median_start(bench.data, jobs, rounds, QUICK_SETTLE if bench.quick else SETTLE)
         part.details[f"jobs_{jobs}"] = found
         names = {"first_answer_ms": ("first answer after", "ms"), "dispatches_ms": ("dispatches after", "ms"),
                  "node_rss_mib": ("node's memory", "MiB"), "warden_rss_mib": ("warden's memory", "MiB")}
@@ -28,12 +29,12 @@ def measure(bench):
     return part
 
 
-def median_start(folder, jobs, rounds):
+def median_start(folder, jobs, rounds, settle):
     with tempfile.TemporaryDirectory(dir=folder) as data, free_base_port() as port:
-        one_start(data, port)  # makes the database
+        one_start(data, port, 0)  # makes the database
         if jobs:
             fill(data, jobs)
-        starts = [one_start(data, port) for _ in range(rounds)]
+        starts = [one_start(data, port, settle) for _ in range(rounds)]
     return {name: statistics.median(start[name] for start in starts) for name in starts[0]}
 
 
@@ -56,7 +57,7 @@ def wait_for(predicate, begun, limit=30):
         time.sleep(0.001)
 
 
-def one_start(folder, port):
+def one_start(folder, port, settle):
     begun = time.monotonic()
     node = subprocess.Popen([BINARY, "serve", "--data", folder, "--set", f"http_bind_address={HOST}:{port}"],
                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -67,7 +68,7 @@ def one_start(folder, port):
     try:
         found = {"first_answer_ms": 1000 * wait_for(lambda: health() is not None, begun),
                  "dispatches_ms": 1000 * wait_for(lambda: health()["is_dispatcher"], begun)}
-        time.sleep(SETTLE)
+        time.sleep(settle)
         with open(f"/proc/{node.pid}/task/{node.pid}/children") as children:
             child = int(children.read().split()[0])
         found["node_rss_mib"] = resident_mib(child)
