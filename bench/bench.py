@@ -148,16 +148,20 @@ def servers_that_end():
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, interrupted)
-    with contextlib.ExitStack() as stack:
-        stack.callback(signal.signal, signal.SIGINT, signal.default_int_handler)
+    ends = (signal.SIGINT, signal.SIGTERM)
+    for number in ends:
+        signal.signal(number, interrupted)
+    try:
         with contextlib.ExitStack() as servers:
             try:
                 yield servers
             finally:
-                signal.signal(signal.SIGINT, signal.SIG_IGN)
-                signal.signal(signal.SIGTERM, signal.SIG_IGN)
+                for number in ends:
+                    signal.signal(number, signal.SIG_IGN)
                 print("stopping the servers", flush=True)
+    finally:
+        for number in ends:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def measure(options):

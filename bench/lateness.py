@@ -103,7 +103,7 @@ def faults(bench, part, cluster):
         heal()
         late, _ = read_witness(file, level.begin, level.end)
         figures = spread(late)
-        clean, totals = load.audit(cluster, level.begin, level.end, "3s")
+        clean, totals = load.audit(cluster, level, "3s")
         part.details.setdefault("faults", []).append({"fault": name, "rate": rate, "first_instruction_ms": figures,
                                                       "audit_clean": clean, "audit": totals, "all_ms": sorted(late)})
         note = f"{len(late):,} of {level.fires:,} ran, audit {'clean' if clean else 'NOT CLEAN'}"

@@ -8,7 +8,10 @@ import time
 
 from harness import BINARY, FINAL, wait_until
 
-LEAD = 4  # seconds from adding jobs to their first fire: nodes look for rows changed by hand every 2 s
+# An audit is sure of fires that are so far (seconds) from a change of their job, and from now. Nodes look for rows
+# changed by hand every 2 s.
+SURE = 6
+LEAD = SURE + 1  # from adding jobs to their first fire
 SQL_SECONDS = 900
 
 
@@ -70,11 +73,6 @@ def sleep_until(moment):
     time.sleep(max(0.0, moment - time.time()))
 
 
-def open_rows(cluster):
-    rows = cluster.sql("SELECT COUNT(*) AS n FROM log WHERE state IN ('planned', 'running')")
-    return int(rows[0]["n"])
-
-
 def wait_recorded(cluster, level, seconds):
     """Until every fire of the level has a final row; False when that takes longer."""
     final = ", ".join(f"'{state}'" for state in sorted(FINAL))
@@ -102,10 +100,13 @@ def lateness_ms(cluster, level):
     return [int(row["late"]) for row in rows for _ in range(int(row["n"]))]
 
 
-def audit(cluster, begin, end, late="1s"):
-    """(whether the ledger is clean, all fires there and none late; the totals) by `peercron audit`."""
-    done = subprocess.run([str(BINARY), "audit", "--url", cluster.url, "--json", "--from", str(begin), "--to", str(end),
-                           "--late", late], capture_output=True, text=True, timeout=300)
+def audit(cluster, level, late):
+    """What `peercron audit` says of a level's fires, when it can be sure of them: (whether every one has its row, as it
+    should be, and none began later than `late`; the totals)."""
+    sleep_until(level.end + SURE)
+    done = subprocess.run([str(BINARY), "audit", "--url", cluster.url, "--json", "--from", str(level.begin),
+                           "--to", str(level.end), "--late", late], capture_output=True, text=True, timeout=300)
     if not done.stdout:
         raise RuntimeError(f"peercron audit: exit {done.returncode}: {done.stderr.strip()}")
-    return done.returncode == 0, json.loads(done.stdout)["totals"]
+    totals = json.loads(done.stdout)["totals"]
+    return done.returncode == 0 and totals["due"] == level.fires and totals["unjudged_fires"] == 0, totals

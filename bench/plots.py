@@ -59,8 +59,9 @@ def throughput(details):
     if not series:
         return {}
     series.append(("late", [(0, 1000), (1, 1000)], "lines dt 2 lc rgb 'red'"))
-    found = {"throughput": "set title 'Lateness by rate'\nset xlabel 'fires/s, as a share of the raw spawn limit'\n"
-                           "set ylabel 'ms late'\nset logscale y\nset yrange [*:2000]\nset xrange [0:1.05]\n" + curves(series)}
+    axes = ("set xlabel 'fires/s, as a share of the raw spawn limit'\nset ylabel 'ms late'\nset logscale y\n"
+            "set yrange [*:2000]\nset xrange [0:1.05]\n")
+    found = {"throughput": f"set title 'Lateness by rate'\n{axes}{curves(series)}"}
     kinds = list(dict.fromkeys(kind for _, _, cpu in work for kind, spent in cpu.items() if spent >= 0.5))
     rows = []
     for name, raw_cpu, cpu in work:

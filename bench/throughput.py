@@ -7,7 +7,7 @@ from limit import Limit
 LATE_MS = 1000
 # Of the raw limit. With a pause between, so that what one leaves behind is not the next one's.
 SHARES = (0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
-QUICK_SHARES = (0.3, 0.5, 0.7)
+QUICK_SHARES = (0.4, 0.6, 0.8)
 TARGETS = {"cluster": "≥ 0.80", "solo": "≥ 0.90"}
 
 
@@ -39,23 +39,23 @@ def ramp(bench, part, place, cluster, name, text, words):
     levels = load.plan_levels(cluster, rates, seconds, pause, text)
     load.sleep_until(levels[0].begin - 0.2)
     meter = machine.Meter(machine.processes_of(cluster))
-    held = []
     failed = 0
     found = []
     for level in levels:
         result = run_level(cluster, level, pause, meter)
         found.append(result)
         print(f"      {said(result)}", flush=True)
-        if result["holds"]:
-            held.append(result)
-            failed = 0
-        else:
-            failed += 1
+        failed = 0 if result["holds"] else failed + 1
         # One hiccup of the machine is not its end.
         if failed == 2 or (failed and result["not_recorded"]):
             break
+    wait_recorded(cluster, levels[:len(found)])
+    for level, result in zip(levels, found):
+        clean, totals = load.audit(cluster, level, f"{LATE_MS}ms")
+        result |= {"audit_clean": clean, "audit": totals, "holds": result["holds"] and clean}
+    held = [result for result in found if result["holds"]]
+    print(f"      audit: {sum(result['audit_clean'] for result in found)} of {len(found)} levels are clean", flush=True)
     load.drop_jobs(cluster)
-    wait_idle(cluster)
     limit.measure(bench.quick)
     part.details["ramps"].append({"place": place, "command": text, "raw": limit.measured, "levels": found})
     report(part, place, name, limit, held, found)
@@ -69,12 +69,9 @@ def run_level(cluster, level, pause, meter):
     late = load.lateness_ms(cluster, level)
     good = outcomes.get(("success", ""), 0)
     worst = late[-1] if late else None
-    clean = False
-    if recorded:
-        clean, _ = load.audit(cluster, level.begin, level.end)
     return {"rate": level.rate, "fires": level.fires, "success": good, "late_max_ms": worst,
             "late_p50_ms": quantile(late, 0.5), "not_recorded": level.fires - sum(outcomes.values()),
-            "audit_clean": clean, "holds": clean and good == level.fires and worst <= LATE_MS,
+            "holds": recorded and good == level.fires and worst <= LATE_MS,
             "outcomes": {" ".join(filter(None, key)): count for key, count in outcomes.items()},
             "cpu_us": {kind: 1e6 * spent / level.fires for kind, spent in taken.items()
                        if kind not in ("wall", "others", "this bench")},
@@ -85,13 +82,14 @@ def said(result):
     words = f"{result['rate']:>6,}/s: {result['success']:,} of {result['fires']:,} ran"
     if result["late_max_ms"] is not None:
         words += f", p50 {result['late_p50_ms']} ms, at most {result['late_max_ms']} ms late"
-    words += ", audit clean" if result["audit_clean"] else ""
     return words + ("" if result["holds"] else "  ← does not hold")
 
 
-def wait_idle(cluster):
-    """What was handed out and not started is given up when its job is gone; what is late may wait 30 s."""
-    load.wait_until(lambda: load.open_rows(cluster) == 0, 60, "all rows of the ramp are final")
+def wait_recorded(cluster, levels):
+    """What was too much waits, 30 s at most, and is given up; then the ledger is complete."""
+    for level in levels:
+        if not load.wait_recorded(cluster, level, 60):
+            raise RuntimeError(f"not all of the {level.fires:,} fires at {level.rate:,}/s have ended after a minute")
 
 
 def report(part, place, name, limit, held, found):
