@@ -1,4 +1,4 @@
-"""A ledger and a table of jobs of any size, filled in the database itself."""
+"""A ledger and a table of jobs of any size, filled in the database itself: MariaDB."""
 import time
 
 import load
@@ -12,37 +12,35 @@ COLUMNS = ("cron_id, time, output, use_time, dispatch_time, dispatch_server, run
 
 
 def fill(cluster, jobs, rows):
-    """Jobs that are never due while it lasts; rows of these jobs in turn, the times ascending. Returns the id of
-    the first job."""
+    """Jobs that are never due while it lasts, with their histories; rows of these jobs in turn, the times ascending.
+    Returns the id of the first job."""
     began = time.monotonic()
-    next_year = time.gmtime().tm_year + 1
-    cluster.sql("INSERT INTO cron (name, cron_set, command, remark) SELECT " + concat(cluster, "'job-'", "seq") +
-                f", '0 0 3 1 1 * {next_year}', 'true', CASE WHEN seq % {NEEDLE_EACH} = 0 THEN 'needle' ELSE 'hay' END"
-                f" FROM {load.sequence(cluster, jobs)}", seconds=load.SQL_SECONDS)
-    first_job = int(cluster.sql("SELECT MIN(id) AS id FROM cron")[0]["id"])
+    template = cluster.add("true", f"0 0 3 1 1 * {time.gmtime().tm_year + 1}", name="the-name", remark="the remark")
+    # With histories, in one transaction, or the dispatcher would write them: some minutes of work for so many.
+    cluster.sql(f"""
+        START TRANSACTION;
+        INSERT INTO cron (name, cron_set, command, remark)
+            SELECT CONCAT('job-', seq), cron_set, command, IF(seq % {NEEDLE_EACH} = 0, 'needle', 'hay')
+            FROM cron JOIN seq_1_to_{jobs - 1} WHERE id = {template};
+        INSERT INTO cron_revision (cron_id, effective_from, definition_after)
+            SELECT cron.id, UNIX_TIMESTAMP() * 1000,
+                REPLACE(REPLACE(definition_after, 'the-name', name), 'the remark', remark)
+            FROM cron JOIN cron_revision AS model ON model.cron_id = {template} WHERE cron.id > {template};
+        COMMIT""", seconds=load.SQL_SECONDS)
     for begin in range(0, rows, CHUNK):
-        cluster.sql(insert_rows(cluster, jobs, first_job, rows, begin, min(CHUNK, rows - begin)),
-                    seconds=load.SQL_SECONDS)
+        cluster.sql(insert_rows(jobs, template, rows, begin, min(CHUNK, rows - begin)), seconds=load.SQL_SECONDS)
         print(f"   {min(begin + CHUNK, rows):,} of {rows:,} rows after {time.monotonic() - began:.0f} s", flush=True)
-    return first_job
+    return template
 
 
-def concat(cluster, *parts):
-    return " || ".join(parts) if load.is_solo(cluster) else f"CONCAT({', '.join(parts)})"
-
-
-def insert_rows(cluster, jobs, first_job, rows, begin, count):
+def insert_rows(jobs, first_job, rows, begin, count):
     """Statement for the rows number begin + 1 to begin + count of all."""
     number = f"({begin} + seq)"
     second = f"({int(time.time()) - DAYS * 86400 - 60} + {number} * {DAYS * 86400} DIV {rows})"
-    if load.is_solo(cluster):
-        second = second.replace(" DIV ", " / ")
-    text = concat(cluster, "'line '", number, f"CASE WHEN {number} % {NEEDLE_EACH} = 0 THEN ' needle' ELSE '' END",
-                  "' of what the command said\n'")
+    text = f"CONCAT('line ', {number}, IF({number} % {NEEDLE_EACH} = 0, ' needle', ''), ' of what the command said\n')"
     failed = f"{number} % {FAILED_EACH} = 0"
-    server = concat(cluster, "'127.0.0.1:'", f"9991 + 2 * ({number} % 3)")
-    values = [f"{first_job} + {number} % {jobs}", second, text, "12", f"{second} - 2", "'127.0.0.1:9991'", server,
-              f"{second} * 1000", "1", f"CASE WHEN {failed} THEN 'failed' ELSE 'success' END",
-              "''", f"CASE WHEN {failed} THEN 1 ELSE 0 END", f"{second} * 1000 + 3", f"{second} * 1000 + 15", "1", "2",
-              "0", "40"]
-    return f"INSERT INTO log ({COLUMNS}) SELECT {', '.join(values)} FROM {load.sequence(cluster, count)}"
+    values = [f"{first_job} + {number} % {jobs}", second, text, "12", f"{second} - 2", "'127.0.0.1:9991'",
+              f"CONCAT('127.0.0.1:', 9991 + 2 * ({number} % 3))", f"{second} * 1000", "1",
+              f"IF({failed}, 'failed', 'success')", "''", f"IF({failed}, 1, 0)", f"{second} * 1000 + 3",
+              f"{second} * 1000 + 15", "1", "2", "0", "40"]
+    return f"INSERT INTO log ({COLUMNS}) SELECT {', '.join(values)} FROM seq_1_to_{count}"
