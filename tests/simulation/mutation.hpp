@@ -31,6 +31,7 @@ enum class Mutation : std::uint8_t {
     omits_ended,           ///< accounts leave out what is not in the store yet
     omits_running,         ///< accounts leave out what runs
     revokes_in_words,      ///< "given back", and held all the same
+    forgets_what_ran,      ///< now and then, and starts it again
     obeys_anybody,         ///< orders of older epochs are taken
     starts_early,          ///< 200 ms
     does_not_fence,        ///< when isolated
