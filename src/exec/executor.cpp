@@ -312,7 +312,15 @@ asio::awaitable<void> Executor::run_fire(Live& live)
 asio::awaitable<Result<Process>> Executor::start_process(const Live& live)
 {
     const Counted counted(starting_);
-    const auto start = [this, &live] { return spawner_.spawn(live.order); };
+    // This process may be stopped before that is done; the warden knows only commands that exist.
+    const bool is_limited = live.order.concurrency.limit > 0;
+    const auto start = [this, &live, is_limited, latest = book_.lease_end()]() -> Result<Process> {
+        if (is_limited && clock_.steady_now() > latest) {
+            return Error{fmt::format("{}: this node stood still when it was to start the command",
+                                     reason::isolated)};
+        }
+        return spawner_.spawn(live.order);
+    };
     co_return co_await offload(spawners_, start);
 }
 
@@ -320,8 +328,9 @@ asio::awaitable<void> Executor::run_process(Live& live)
 {
     Result<Process> process = co_await start_process(live);
     if (process.has_error()) {
-        live.report.state = RunState::failed;
         live.report.reason = process.error().message;
+        const bool is_fenced = live.report.reason.starts_with(reason::isolated);
+        live.report.state = is_fenced ? RunState::fenced : RunState::failed;
         co_return;
     }
     live.process = std::move(*process);

@@ -292,7 +292,10 @@ Task<void> Tenure::await_accounts(const TermStart& before)
     const World::Time begun = process_.world().now();
     World::Time deadline = begun + account_deadline;
     if (process_.mutation() == Mutation::waits_for_accounts) deadline += 20s;
-    const auto open = [](const auto& entry) { return !entry.second.answered; };
+    const bool for_all = process_.mutation() == Mutation::waits_for_accounts;
+    const auto open = [for_all](const auto& entry) {
+        return for_all ? !entry.second.accounted : !entry.second.answered;
+    };
     while (std::any_of(links_.begin(), links_.end(), open)) {
         const bool notified = co_await answered_.wait_until(deadline);
         if (!notified) break;

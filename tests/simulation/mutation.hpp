@@ -22,7 +22,7 @@ enum class Mutation : std::uint8_t {
     silence_is_death,       ///< a node that cannot be reached is taken for dead
     answers_early,          ///< a change is confirmed before it is applied
     asks_nobody,            ///< runs of changed jobs count as given back without being asked back
-    waits_for_accounts,     ///< 20 s instead of 0.7 s
+    waits_for_accounts,     ///< of all nodes, and for 20 s
     needs_no_copies,        ///< what the store does not take is handed out all the same
     plans_without_most,     ///< a take-over does not wait until most nodes have given accounts
     inherits_nothing,       ///< copies of steps that are at the nodes are not stored
@@ -31,6 +31,7 @@ enum class Mutation : std::uint8_t {
     omits_ended,           ///< accounts leave out what is not in the store yet
     omits_running,         ///< accounts leave out what runs
     revokes_in_words,      ///< "given back", and held all the same
+    forgets_what_ran,      ///< now and then, and starts it again
     obeys_anybody,         ///< orders of older epochs are taken
     starts_early,          ///< 200 ms
     does_not_fence,        ///< when isolated

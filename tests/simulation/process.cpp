@@ -268,6 +268,7 @@ void Executor::carry_out(RunBook::Actions actions)
         live->report = blank_report(order);
         live->order = std::move(order);
         live->decided = process_.now();
+        live->lease_end = book_.lease_end();
         Live& place = *live;
         live_[id] = std::move(live);
         auto thread = world.random.between(100us, 2000us);
@@ -296,6 +297,7 @@ void Executor::spawn(Live& live)
 {
     World& world = process_.world();
     Cluster& cluster = process_.cluster();
+    if (is_exclusive(live.order) && world.now() > live.lease_end) return child_ended(live);
     const auto child = std::make_shared<Child>();
     child->execution.order = live.order;
     child->execution.node = process_.name();
@@ -375,11 +377,10 @@ void Executor::finish(const RunId& run)
     const RunId id = run;  // `run` may be a part of what is erased below
     Live& live = *live_.at(id);
     RunReport end = live.report;
-    const Execution& execution = live.child->execution;
-    end.state = RunState::failed;
-    if (!execution.killed) {
-        end.exit_code = execution.exit_code;
-        if (execution.exit_code == 0) end.state = RunState::success;
+    end.state = live.child ? RunState::failed : RunState::fenced;
+    if (live.child && !live.child->execution.killed) {
+        end.exit_code = live.child->execution.exit_code;
+        if (end.exit_code == 0) end.state = RunState::success;
     }
     const bool by_itself = !live.is_condemned && !execution.killed;
     auto verdict = book_.ended(id, process_.world().now());
@@ -388,7 +389,12 @@ void Executor::finish(const RunId& run)
         end.reason = std::move(verdict->reason);
     }
     end.ended_at = process_.wall();
+    RunBook::Actions again;
+    if (process_.mutation() == Mutation::forgets_what_ran && process_.world().random.once_in(50)) {
+        again.start.push_back(live.order);
+    }
     live_.erase(id);
+    carry_out(std::move(again));
     on_report_(end);
     look_soon();
     run_ended_.notify();

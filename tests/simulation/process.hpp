@@ -136,6 +136,7 @@ private:
         RunReport report;
         std::shared_ptr<Child> child;
         Moment decided;
+        World::Time lease_end{};
         Timer next;
         bool is_condemned = false;
         bool is_forced = false;
