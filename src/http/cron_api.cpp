@@ -6,12 +6,14 @@
 #include "http/routes.hpp"
 #include "http/rows.hpp"
 #include "http/text.hpp"
+#include "http/totals.hpp"
 
 #include <boost/asio/error.hpp>
 #include <boost/system/system_error.hpp>
 
 #include <algorithm>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <span>
 
@@ -63,7 +65,7 @@ private:
     bool last_ = false;
 };
 
-asio::awaitable<Response> list_jobs(const ApiContext& context, const Call& call)
+asio::awaitable<Response> list_jobs(const ApiContext& context, Totals& totals, const Call& call)
 {
     if (call.params.size() == 0) {
         auto all = std::make_unique<AllJobs>(context);
@@ -75,8 +77,16 @@ asio::awaitable<Response> list_jobs(const ApiContext& context, const Call& call)
     query.name = call.params.text("name");
     query.offset = page.offset;
     query.limit = page.limit;
+    query.with_total = false;
     const auto find = [&query](Store& store) { return store.find_jobs(query); };
     JobPage found = co_await context.store.call(find);
+    JobQuery all = query;
+    all.with_total = true;
+    all.limit = 0;
+    std::string name = fmt::format("{}:{} {}", query.search ? query.search->size() : 0,
+                                   query.search.value_or(""), query.name.value_or(""));
+    const auto count = [all](Store& store) { return store.find_jobs(all).total; };
+    found.total = co_await totals.total(context.store, std::move(name), count);
     const auto write = [view = view_of(context)](JsonWriter& json, const Job& job) {
         write_job(json, job, view);
     };
@@ -398,6 +408,7 @@ asio::awaitable<Response> delete_job(const ApiContext& context, const Call& call
 void add_cron_routes(Router& router, const ApiContext& context)
 {
     using http::verb;
+    const auto totals = std::make_shared<Totals>();
     router.add({
         .pattern = "/cron/list",
         .methods = {verb::get},
@@ -406,7 +417,8 @@ void add_cron_routes(Router& router, const ApiContext& context)
                    {.name = "limit", .type = ParamType::integer},
                    {.name = "search"},
                    {.name = "name"}},
-        .handler = bind(context, list_jobs),
+        .handler = [&context,
+                    totals](const Call& call) { return list_jobs(context, *totals, call); },
     });
     router.add({
         .pattern = "/cron/count",

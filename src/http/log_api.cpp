@@ -4,8 +4,12 @@
 #include "http/routes.hpp"
 #include "http/rows.hpp"
 #include "http/text.hpp"
+#include "http/totals.hpp"
 
 #include <spdlog/fmt/fmt.h>
+
+#include <memory>
+#include <string>
 
 namespace peercron {
 namespace {
@@ -40,7 +44,22 @@ std::vector<std::int64_t> read_ids(std::string_view text)
     return ids;
 }
 
-asio::awaitable<Response> list_log(const ApiContext& context, const Call& call)
+/// Names the filters of a query, whatever its page.
+std::string name_of(const LogQuery& query)
+{
+    const auto moment = [](const std::optional<WallTime>& time) {
+        return time ? std::to_string(to_unix_millis(*time)) : "";
+    };
+    const auto text = [](const std::optional<std::string>& given) {
+        return given ? fmt::format("{}:{}", given->size(), *given) : "";
+    };
+    return fmt::format("{} {} {} {} {} {} {}", query.cron_id.value_or(0),
+                       query.state ? to_string(*query.state) : "", moment(query.from),
+                       moment(query.to), text(query.search), text(query.dispatch_server),
+                       text(query.run_server));
+}
+
+LogQuery read_query(const Call& call)
 {
     const Page page = read_page(call.params);
     LogQuery query;
@@ -60,8 +79,26 @@ asio::awaitable<Response> list_log(const ApiContext& context, const Call& call)
     if (const auto ids = call.params.text("ids")) query.ids = read_ids(*ids);
     query.offset = page.offset;
     query.limit = page.limit;
+    // Whoever follows the log by ids asks for a few rows, each time others.
+    query.with_total = query.after_id || !query.ids.empty();
+    return query;
+}
+
+asio::awaitable<std::int64_t> total_of(const ApiContext& context, Totals& totals, LogQuery query)
+{
+    std::string name = name_of(query);
+    query.with_total = true;
+    query.limit = 0;
+    const auto count = [query](Store& store) { return store.find_log(query).total; };
+    co_return co_await totals.total(context.store, std::move(name), count);
+}
+
+asio::awaitable<Response> list_log(const ApiContext& context, Totals& totals, const Call& call)
+{
+    const LogQuery query = read_query(call);
     const auto find = [&query](Store& store) { return store.find_log(query); };
     LogPage found = co_await context.store.call(find);
+    if (!query.with_total) found.total = co_await total_of(context, totals, query);
     auto chunks = page_of<LogRow>(std::move(found.rows), found.total, write_log_row);
     co_return co_await answer_in_chunks(std::move(chunks));
 }
@@ -80,6 +117,7 @@ asio::awaitable<Response> show_row(const ApiContext& context, const Call& call)
 
 void add_log_routes(Router& router, const ApiContext& context)
 {
+    const auto totals = std::make_shared<Totals>();
     router.add({
         .pattern = "/log/list",
         .methods = {http::verb::get},
@@ -95,7 +133,8 @@ void add_log_routes(Router& router, const ApiContext& context)
                    {.name = "ids"},
                    {.name = "page", .type = ParamType::integer},
                    {.name = "limit", .type = ParamType::integer}},
-        .handler = bind(context, list_log),
+        .handler = [&context,
+                    totals](const Call& call) { return list_log(context, *totals, call); },
     });
     router.add({
         .pattern = "/log/{id}",

@@ -48,11 +48,12 @@ struct JobQuery {
     std::optional<std::string> search;  ///< a part of name, command or remark, taken literally
     std::optional<std::string> name;    ///< the whole name
     std::size_t offset = 0;
-    std::size_t limit = 50;
+    std::size_t limit = 50;  ///< 0 = the total only
+    bool with_total = true;
 };
 struct JobPage {
     std::vector<Job> jobs;
-    std::int64_t total = 0;
+    std::int64_t total = 0;  ///< 0 when it was not asked for
 };
 
 struct JobCount {
@@ -96,7 +97,8 @@ struct LogQuery {
     std::optional<WallTime> from;   ///< scheduled_at >= from
     std::optional<WallTime> to;     ///< scheduled_at < to
     std::size_t offset = 0;
-    std::size_t limit = 50;
+    std::size_t limit = 50;  ///< 0 = the total only
+    bool with_total = true;
 };
 /// One ledger row as it is shown.
 struct LogRow {
@@ -113,7 +115,7 @@ struct LogRow {
 };
 struct LogPage {
     std::vector<LogRow> rows;
-    std::int64_t total = 0;
+    std::int64_t total = 0;  ///< 0 when it was not asked for
 };
 
 /// A row that was not final when a term began.

@@ -382,7 +382,8 @@ void Executor::finish(const RunId& run)
         end.exit_code = live.child->execution.exit_code;
         if (end.exit_code == 0) end.state = RunState::success;
     }
-    const bool by_itself = !live.is_condemned && !execution.killed;
+    const bool was_killed = live.child && live.child->execution.killed;
+    const bool by_itself = !live.is_condemned && !was_killed;
     auto verdict = book_.ended(id, process_.world().now());
     if (verdict && !by_itself) {
         end.state = verdict->state;

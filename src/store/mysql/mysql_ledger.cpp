@@ -361,11 +361,12 @@ LogPage MysqlStore::find_log(const LogQuery& query)
     const auto work = [&](MysqlConnection& connection) {
         const std::string where = condition(connection, query);
         LogPage page;
-        {
+        if (query.with_total) {
             MysqlRows total = connection.query("SELECT COUNT(*) FROM log WHERE " + where);
             total.next();
             page.total = total.integer(0);
         }
+        if (query.limit == 0) return page;
         // The ids first: of the rows that a deep page passes over, only the index is read.
         const std::string_view order = query.after_id ? "ASC" : "DESC";
         page.rows = read_log_rows(

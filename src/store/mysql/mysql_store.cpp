@@ -109,10 +109,13 @@ JobPage MysqlStore::find_jobs(const JobQuery& query)
         }
         if (query.name) condition += " AND name = " + connection.quote(*query.name);
         JobPage page;
-        read_jobs(
-            connection,
-            fmt::format("{} ORDER BY id LIMIT {} OFFSET {}", condition, query.limit, query.offset),
-            page.jobs);
+        if (query.limit > 0) {
+            read_jobs(connection,
+                      fmt::format("{} ORDER BY id LIMIT {} OFFSET {}", condition, query.limit,
+                                  query.offset),
+                      page.jobs);
+        }
+        if (!query.with_total) return page;
         MysqlRows total = connection.query("SELECT COUNT(*) FROM cron " + condition);
         total.next();
         page.total = total.integer(0);

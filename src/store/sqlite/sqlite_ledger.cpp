@@ -487,10 +487,14 @@ LogPage SqliteStore::find_log(const LogQuery& query)
     const auto work = [&](SqliteConnection& connection) {
         const Condition where = condition(query);
         LogPage page;
-        SqliteStatement total = connection.prepare("SELECT COUNT(*) FROM log WHERE " + where.sql);
-        where.bind_to(total).next();
-        page.total = total.integer(0);
-        total.reset();
+        if (query.with_total) {
+            SqliteStatement total =
+                connection.prepare("SELECT COUNT(*) FROM log WHERE " + where.sql);
+            where.bind_to(total).next();
+            page.total = total.integer(0);
+            total.reset();
+        }
+        if (query.limit == 0) return page;
         // The ids first: of the rows that a deep page passes over, only the index is read.
         SqliteStatement rows = connection.prepare(select_rows(fmt::format(
             "WHERE id IN (SELECT id FROM log WHERE {} ORDER BY id {} LIMIT {} OFFSET {})"

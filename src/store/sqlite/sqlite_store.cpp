@@ -99,9 +99,12 @@ JobPage SqliteStore::find_jobs(const JobQuery& query)
         };
         JobPage page;
         const Snapshot snapshot(connection);
-        SqliteStatement rows = connection.prepare(select_jobs(fmt::format(
-            "{} ORDER BY id LIMIT {} OFFSET {}", condition, query.limit, query.offset)));
-        page.jobs = read_jobs(bind(rows));
+        if (query.limit > 0) {
+            SqliteStatement rows = connection.prepare(select_jobs(fmt::format(
+                "{} ORDER BY id LIMIT {} OFFSET {}", condition, query.limit, query.offset)));
+            page.jobs = read_jobs(bind(rows));
+        }
+        if (!query.with_total) return page;
         SqliteStatement total = connection.prepare("SELECT COUNT(*) FROM cron " + condition);
         bind(total).next();
         page.total = total.integer(0);

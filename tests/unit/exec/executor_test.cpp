@@ -102,7 +102,7 @@ protected:
         Event reported(io.get_executor());
         reported_ = &reported;
         tasks.spawn("executor", executor.run());
-        tasks.spawn("dispatcher", be_heard(executor));
+        if (!is_isolated_) tasks.spawn("dispatcher", be_heard(executor));
         const std::size_t count = orders.size();
         RunOrders message;
         message.orders = std::move(orders);
@@ -116,6 +116,7 @@ protected:
     SystemClock clock_;
     ExecSettings settings_ = settings();
     prometheus::Registry registry_;
+    bool is_isolated_ = false;  ///< no dispatcher is heard
     JobId last_job_ = 0;
     std::vector<RunReport> reports_;
     std::size_t ended_ = 0;
@@ -530,6 +531,7 @@ TEST_F(ExecutorTest, ARunThatHadEndedByItselfWhenItWasToBeKilledIsWhatItIs)
 
 TEST_F(ExecutorTest, AMutexRunIsFencedWhenTheNodeIsIsolated)
 {
+    is_isolated_ = true;
     settings_.rules.lease = 200ms;
     settings_.rules.fence_grace = 50ms;
     RunOrder alone = order("trap '' TERM; sleep 1000; sleep 1000");

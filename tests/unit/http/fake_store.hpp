@@ -191,7 +191,7 @@ public:
     LogPage find_log(const LogQuery& query) override
     {
         begin();
-        tables_.log_query = query;
+        if (query.limit > 0) tables_.log_query = query;
         LogPage page;
         for (const LogRow& row : tables_.log) {
             const RunReport& run = row.run;
