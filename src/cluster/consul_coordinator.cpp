@@ -417,6 +417,17 @@ asio::awaitable<void> ConsulCoordinator::follow_members()
     }
 }
 
+asio::awaitable<bool> ConsulCoordinator::deregister()
+{
+    if (keeps_registration_) co_return true;
+    // Also when it is not known to be registered: the request may have arrived.
+    ConsulCall remove =
+        put("/v1/agent/service/deregister/" + url_path(names_.service_id), {}, farewell_timeout);
+    const Answer removed = co_await ask(std::move(remove));
+    registered_ = false;
+    co_return removed && removed->ok();
+}
+
 /// Gives up lock, session and registration, as far as Consul answers.
 asio::awaitable<void> ConsulCoordinator::leave()
 {
@@ -430,12 +441,8 @@ asio::awaitable<void> ConsulCoordinator::leave()
         const Answer destroyed = co_await ask(std::move(destroy));
         left = destroyed && destroyed->ok();
     }
-    // Also when it is not known to be registered: the request may have arrived.
-    ConsulCall remove =
-        put("/v1/agent/service/deregister/" + url_path(names_.service_id), {}, farewell_timeout);
-    const Answer removed = co_await ask(std::move(remove));
-    left = left && removed && removed->ok();
-    registered_ = false;
+    const bool deregistered = co_await deregister();
+    left = left && deregistered;
     if (left) {
         spdlog::info("consul: left; session and registration are given back");
     } else {

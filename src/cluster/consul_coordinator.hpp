@@ -41,6 +41,7 @@ public:
     asio::awaitable<void> resign() override;
     Event& changed() override { return changed_; }
 
+    void keep_registration() override { keeps_registration_ = true; }
     void raise_epoch(Epoch used) override;
 
 private:
@@ -72,6 +73,7 @@ private:
     asio::awaitable<bool> act_on_lock(Trouble& trouble);
     asio::awaitable<void> release_lock();
     asio::awaitable<void> leave();
+    asio::awaitable<bool> deregister();
 
     void attend_to_session();
 
@@ -96,6 +98,7 @@ private:
     std::vector<Member> members_;
     SteadyTime confirmed_ = SteadyTime::min();
     bool registered_ = false;
+    bool keeps_registration_ = false;
     std::optional<SteadyTime> away_since_;  // set while the agent does not answer
 
     Epoch announced_epoch_ = 0;

@@ -50,6 +50,10 @@ public:
     /// Part of a graceful stop: the node goes on running its commands.
     virtual asio::awaitable<void> resign() = 0;
 
+    /// The node stays registered when run() ends, as one that has died does: it may have to be
+    /// waited for.
+    virtual void keep_registration() {}
+
     /// The store has seen the epoch `used`, and this node's is not greater: the service has
     /// forgotten what the store remembers. epoch() becomes 0 and comes back greater than `used`,
     /// if this node still holds the lock.

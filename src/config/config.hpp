@@ -54,6 +54,7 @@ struct Config {
     std::string pprof_listen;                          // pprof_listen: also /metrics, /health
     LogSettings log;                                   // log_level, [log] file, max_size, max_files
 
+    std::size_t log_keep_day = 0;   // log_keep_day: days that rows of the log stay; 0 = for ever
     std::string time_zone = "UTC";  // time_zone: its existence is checked where the zones are
 
     struct Mysql {

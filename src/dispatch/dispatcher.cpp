@@ -80,8 +80,6 @@ class Dispatcher::NobodyElse : public Dispatcher::TableUser {
 public:
     asio::awaitable<void> may_change() override { co_return; }
     void has_changed(const std::vector<JobId>&) override {}
-    bool owes(const PlannedJob&) const override { return false; }
-    void gave_way(PlannedJob, WallTime) override {}
 };
 
 asio::awaitable<void> Dispatcher::follow_jobs()
@@ -120,7 +118,7 @@ asio::awaitable<void> Dispatcher::refresh_jobs(TableUser& user)
     const WallTime seen = parts_.clock.now();
     for (Job& job : changes.changed) {
         const JobId id = job.id;
-        if (put_job(std::move(job), seen, user)) changed.push_back(id);
+        if (jobs_.put(std::move(job), seen)) changed.push_back(id);
     }
     cursor_ = std::move(changes.next);
     const bool same_ids = changes.count == static_cast<std::int64_t>(jobs_.size()) &&
@@ -140,19 +138,6 @@ asio::awaitable<void> Dispatcher::refresh_jobs(TableUser& user)
     if (!unknown.empty()) co_await reload_jobs(std::move(unknown), user);
 }
 
-/// Says whether anything about it is new.
-bool Dispatcher::put_job(Job job, WallTime seen, TableUser& user)
-{
-    const JobId id = job.id;
-    std::optional<PlannedJob> old;
-    if (const PlannedJob* known = jobs_.find(id); known != nullptr && user.owes(*known)) {
-        old = *known;
-    }
-    if (!jobs_.put(std::move(job), seen)) return false;
-    if (old) user.gave_way(std::move(*old), jobs_.find(id)->job.effective_from);
-    return true;
-}
-
 /// Reads these rows again.
 asio::awaitable<void> Dispatcher::reload_jobs(std::vector<JobId> ids, TableUser& user)
 {
@@ -165,7 +150,7 @@ asio::awaitable<void> Dispatcher::reload_jobs(std::vector<JobId> ids, TableUser&
     for (Job& row : rows) {
         const JobId id = row.id;
         gone.erase(id);
-        if (put_job(std::move(row), seen, user)) changed.push_back(id);
+        if (jobs_.put(std::move(row), seen)) changed.push_back(id);
     }
     for (const JobId id : gone) {
         if (jobs_.erase(id)) changed.push_back(id);

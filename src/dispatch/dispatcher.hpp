@@ -66,15 +66,11 @@ private:
         virtual ~TableUser() = default;
         virtual asio::awaitable<void> may_change() = 0;
         virtual void has_changed(const std::vector<JobId>& jobs) = 0;
-        /// Whether gave_way() wants to know of it when this version gives way to another one.
-        virtual bool owes(const PlannedJob& version) const = 0;
-        virtual void gave_way(PlannedJob old, WallTime until) = 0;
     };
     class NobodyElse;
 
     asio::awaitable<void> follow_jobs();
     asio::awaitable<void> refresh_jobs(TableUser& user);
-    bool put_job(Job job, WallTime seen, TableUser& user);
     /// Says it when the table cannot be read, once, and when it can again; "" = it was read.
     void tell_of_jobs(const std::string& trouble);
     asio::awaitable<void> reload_jobs(std::vector<JobId> ids, TableUser& user);

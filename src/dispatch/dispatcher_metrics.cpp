@@ -53,7 +53,9 @@ Dispatcher::Metrics::Metrics(prometheus::Registry& registry)
                           .Register(registry)),
       audit_success_(gauge(registry, "peercron_audit_last_success_timestamp_seconds",
                            "When the newest audit of this node as dispatcher began that went to "
-                           "its end; 0: none"))
+                           "its end; 0: none")),
+      expired_(counter(registry, "peercron_log_rows_expired_total",
+                       "Rows of the ledger that were deleted for their age"))
 {
     forget_findings();
 }
@@ -116,6 +118,11 @@ void Dispatcher::Metrics::audited(const AuditReport& report, WallTime at)
             .Set(static_cast<double>(report.found[kind]));
     }
     audit_success_.Set(static_cast<double>(to_unix_seconds(at)));
+}
+
+void Dispatcher::Metrics::expired(std::size_t rows)
+{
+    expired_.Increment(static_cast<double>(rows));
 }
 
 /// The next dispatcher has its own.

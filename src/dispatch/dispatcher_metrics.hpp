@@ -28,6 +28,7 @@ struct Dispatcher::Metrics {
     void ended(RunState state);
     void measured(const std::vector<NodeLoad>& nodes);
     void audited(const AuditReport& report, WallTime at);
+    void expired(std::size_t rows);
 
 private:
     void forget_findings();
@@ -46,6 +47,7 @@ private:
     std::map<NodeName, prometheus::Gauge*> clock_offsets_;
     prometheus::Family<prometheus::Gauge>& audit_findings_;
     prometheus::Gauge& audit_success_;
+    prometheus::Counter& expired_;
 };
 
 }  // namespace peercron

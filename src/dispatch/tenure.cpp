@@ -16,6 +16,8 @@ using namespace std::chrono_literals;
 
 /// How long a new dispatcher waits for the nodes' accounts before it plans without them.
 constexpr auto account_deadline = 700ms;
+/// Between the clocks of two nodes, to be on the safe side.
+constexpr auto clock_difference = 500ms;
 /// How long a node may take to give runs back. Well below the lookahead, which goes on meanwhile.
 constexpr auto revoke_deadline = 1s;
 /// The longest time between two commits: it tells a deposed dispatcher, and moves planned-through.
@@ -65,6 +67,8 @@ Dispatcher::Tenure::Tenure(Dispatcher& dispatcher, Epoch lock_epoch)
       historian_(dispatcher.executor_, dispatcher.parts_.clock, dispatcher.parts_.history_store),
       self_audit_(dispatcher.parts_.clock, dispatcher.parts_.history_store, *dispatcher.metrics_,
                   audit_rules(dispatcher.settings_), dispatcher.settings_.audit_interval),
+      retention_(dispatcher.parts_.clock, dispatcher.parts_.history_store, *dispatcher.metrics_,
+                 dispatcher.settings_.log_keep),
       tasks_(dispatcher.executor_),
       link_tasks_(dispatcher.executor_),
       wake_(dispatcher.executor_),
@@ -117,16 +121,14 @@ asio::awaitable<void> Dispatcher::Tenure::dispatch()
                           newer_epoch_);
         }
         woken_ = false;
-        const auto next_round = now().steady + dispatcher_.settings_.lookahead / 4;
+        const auto next_round = now().steady + until_next_round();
         co_await give_turn();
-        for (const auto& [node, runs] : std::exchange(given_back_late_, {})) {
-            term_.given_back_late(node, runs);
-        }
+        apply_late_answers();
+        if (settled_) settle_doubts();
         if (!changes_.empty() || !changed_jobs_.empty()) co_await apply_changes();
         if (!run_now_.empty()) start_runs();
         if (!end_run_.empty()) co_await end_runs();
         if (!draining_.empty()) co_await evacuate();
-        if (settled_) settle_doubts();
         if (term_.has_doubts()) doubts_.notify();
         const bool due = now().steady - last_commit_ >= longest_pause;
         if (due || !answers_.empty() || term_.has_news(now())) co_await commit_step();
@@ -137,25 +139,45 @@ asio::awaitable<void> Dispatcher::Tenure::dispatch()
     tasks_.cancel();
 }
 
+/// Schedules fire at whole seconds: then all cores are for the commands, so that is not when their
+/// successors are planned.
+std::chrono::milliseconds Dispatcher::Tenure::until_next_round() const
+{
+    constexpr auto step = 500ms;
+    constexpr auto quiet = 250ms;  // after each whole and half second
+    const auto longest = dispatcher_.settings_.lookahead / 4;
+    if (longest < step) return longest;
+    const auto latest = now().wall + longest - quiet;
+    return longest - latest.time_since_epoch() % step;
+}
+
 asio::awaitable<void> Dispatcher::Tenure::take_over()
 {
     const auto started = now().steady;
     term_.clocks(dispatcher_.parts_.roster(), now());
     const TermStart before = co_await begin_term();
+    check_epoch(before.last_step.epoch);
+    planned_before_ = before.planned_through;
     co_await read_all_jobs();  // which of the runs that an account names count for a limit
     sync_links();
+    for (const NodeLoad& load : dispatcher_.parts_.roster()) {
+        if (load.connected && !load.draining) add_link(load.node);
+    }
     tasks_.spawn("links", link_tasks_.join());  // one that fails ends the tenure
     tasks_.spawn("members", follow_members());
     tasks_.spawn("beat", beat());
     tasks_.spawn("history", historian_.run());
     if (dispatcher_.settings_.audit_interval > 0ms) tasks_.spawn("audit", self_audit_.run());
-    co_await await_accounts();
+    if (dispatcher_.settings_.log_keep > 0s) tasks_.spawn("retention", retention_.run());
+    co_await await_accounts(before);
+    if (!inherited_.empty()) check_epoch(inherited_.rbegin()->first.epoch);
     co_await inherit_steps(before.last_step);
     co_await read_all_jobs();
     // Read after the accounts were given: what had ended by then is final here.
     const TermStart found = co_await begin_term();
     for (const JobId job : term_.begin(found, now())) changed_jobs_.insert(job);
     begun_ = true;
+    send_revocations();
     drop_copies();
     for (const NodeName& node : term_.busy_nodes()) add_link(node);
     for (const auto& [node, state] : links_) {
@@ -192,14 +214,64 @@ asio::awaitable<TermStart> Dispatcher::Tenure::begin_term()
     }
 }
 
-asio::awaitable<void> Dispatcher::Tenure::await_accounts()
+asio::awaitable<void> Dispatcher::Tenure::await_accounts(const TermStart& before)
 {
-    const auto deadline = std::chrono::steady_clock::now() + account_deadline;
+    const auto begun = std::chrono::steady_clock::now();
+    const auto deadline = begun + account_deadline;
     const auto open = [](const auto& entry) { return !entry.second.answered; };
     while (std::any_of(links_.begin(), links_.end(), open)) {
         const bool notified = co_await answered_.wait_until(deadline);
         if (!notified) break;
     }
+    if (!may_lack_steps(before)) co_return;
+    spdlog::warn(
+        "dispatch: the ledger may lack what an earlier dispatcher has handed out; waiting for {} "
+        "nodes to say what they know of it",
+        links_.size() - links_.size() / 2);
+    const auto latest = begun + dispatcher_.settings_.lease + dispatcher_.settings_.lease_margin;
+    while (may_lack_steps(before) && std::chrono::steady_clock::now() < latest) {
+        co_await answered_.wait_for(100ms);
+        check_lock();
+        if (newer_epoch_ != 0) {
+            throw Deposed(fmt::format("a node has heard a dispatcher of epoch {}", newer_epoch_),
+                          newer_epoch_);
+        }
+    }
+}
+
+/// Whether steps may be missing that were handed out by copies alone. Each of those is at more than
+/// half of the nodes that were registered then (lacking_copy()), so that it is at one of any half
+/// of them; one that is dead may have it in its journal. Whoever has started since may have been
+/// one of those nodes, or none: so it takes a half both with them and without. A ledger that
+/// reaches into the future has hardly been left behind, and a single survivor need not wait then.
+bool Dispatcher::Tenure::may_lack_steps(const TermStart& before) const
+{
+    const bool has_lagged = !inherited_.empty() && before.last_step < inherited_.rbegin()->first;
+    if (!has_lagged && before.planned_through && *before.planned_through >= now().wall) {
+        return false;
+    }
+    if (find_member(dispatcher_.self_) == nullptr) return true;  // the list is still to come
+    std::size_t accounted = 0;
+    std::size_t remember = 0;
+    std::size_t fresh = 0;
+    std::size_t remember_and_were_there = 0;
+    for (const auto& [node, link] : links_) {
+        if (link.accounted) ++accounted;
+        if (link.remembers) ++remember;
+        if (link.is_fresh) ++fresh;
+        if (link.remembers && !link.is_fresh) ++remember_and_were_there;
+    }
+    const auto half = [](std::size_t nodes) { return nodes - nodes / 2; };
+    return accounted < links_.size() && (remember < half(links_.size()) ||
+                                         remember_and_were_there < half(links_.size() - fresh));
+}
+
+/// Whether the node's process has been there since before the first step that the store may lack.
+bool Dispatcher::Tenure::was_there(const Account& account) const
+{
+    return planned_before_ && account.process_started < *planned_before_ -
+                                                            dispatcher_.settings_.lookahead -
+                                                            clock_difference;
 }
 
 /// Stores what earlier dispatchers could not, and handed out.
@@ -233,9 +305,13 @@ asio::awaitable<void> Dispatcher::Tenure::inherit_steps(StepId last_stored)
     }
 }
 
+/// First, what was due by the jobs as they are is planned: when that has stood still for longer
+/// than the lookahead, nobody could tell afterwards.
 asio::awaitable<void> Dispatcher::Tenure::give_turn()
 {
     if (!turn_wanted_) co_return;
+    while (term_.planned_through() < turn_wanted_at_ + dispatcher_.settings_.lookahead / 2)
+        co_await commit_step();
     turn_given_ = true;
     turn_.notify();
     while (turn_given_) co_await turn_.wait();
@@ -245,6 +321,7 @@ asio::awaitable<void> Dispatcher::Tenure::may_change()
 {
     if (!begun_) co_return;
     turn_wanted_ = true;
+    turn_wanted_at_ = now().wall;
     wake();
     while (!turn_given_) co_await turn_.wait();
 }
@@ -258,16 +335,6 @@ void Dispatcher::Tenure::has_changed(const std::vector<JobId>& jobs)
     turn_given_ = false;
     turn_.notify();
     wake();
-}
-
-bool Dispatcher::Tenure::owes(const PlannedJob& version) const
-{
-    return begun_ && term_.owes(version, now().wall);
-}
-
-void Dispatcher::Tenure::gave_way(PlannedJob old, WallTime until)
-{
-    old_versions_.emplace_back(std::move(old), until);
 }
 
 asio::awaitable<void> Dispatcher::Tenure::read_jobs()
@@ -362,6 +429,15 @@ asio::awaitable<void> Dispatcher::Tenure::read_doubts()
     }
 }
 
+void Dispatcher::Tenure::apply_late_answers()
+{
+    for (LateAnswer& late : std::exchange(given_back_late_, {})) {
+        // Only now: an order may have left since the answer came.
+        term_.drop_later_orders(late.answer.request, late.answer.revoked);
+        term_.given_back_late(late.node, late.answer.revoked);
+    }
+}
+
 void Dispatcher::Tenure::settle_doubts()
 {
     term_.resolve_doubts(settled_->found, std::move(settled_->doubts), now());
@@ -405,9 +481,6 @@ asio::awaitable<void> Dispatcher::Tenure::apply_changes()
             "{} cannot be asked; a run that was handed out to it before the "
             "change may still start there",
             join(mute_));
-    }
-    for (const auto& [old, until] : std::exchange(old_versions_, {})) {
-        term_.gave_way(old, until, now());
     }
     term_.jobs_changed(jobs, given_back, now());
     for (const auto& change : changes) answer(change.node, change.asked.request, error);
@@ -484,9 +557,14 @@ asio::awaitable<void> Dispatcher::Tenure::evacuate()
 
 asio::awaitable<void> Dispatcher::Tenure::commit_step()
 {
-    PlanStep step = term_.step(now());
-    const std::size_t planned = step.runs.size();
-    co_await commit(std::move(step));
+    std::size_t planned = 0;
+    do {
+        term_.registry_seen(dispatcher_.parts_.coordinator.session_confirmed());
+        PlanStep step = term_.step(now());
+        planned += step.runs.size();
+        co_await commit(std::move(step));
+        // This process may have been stopped since that was confirmed, and given up.
+    } while (now().steady - last_commit_ >= dispatcher_.settings_.lease);
     for (Outgoing& outgoing : term_.messages(now(), last_request_)) {
         send_numbered(outgoing.node, std::move(outgoing.message));
     }
@@ -548,13 +626,10 @@ void Dispatcher::Tenure::send_copies()
 /// The nodes whose copies are wanting before the step may be handed out; none = it may.
 std::set<NodeName> Dispatcher::Tenure::lacking_copy(std::uint64_t number) const
 {
-    std::set<NodeName> registered{dispatcher_.self_};
-    for (const Member& member : dispatcher_.parts_.coordinator.members()) {
-        registered.insert(member.name);
-    }
+    // The registered nodes, and those that Consul has forgotten and that are connected still.
     std::set<NodeName> without;
     bool durable = false;
-    for (const NodeName& node : registered) {
+    for (const auto& [node, link] : links_) {
         const auto copies = copies_.find(node);
         if (copies == copies_.end() || copies->second.kept < number) {
             without.insert(node);
@@ -563,8 +638,8 @@ std::set<NodeName> Dispatcher::Tenure::lacking_copy(std::uint64_t number) const
         }
     }
     // One that is dead may be back and elected while this one is cut off: it has to meet a copy.
-    const bool by_most = without.size() < registered.size() - registered.size() / 2;
-    const bool outlives = durable || registered.size() - without.size() > 1;
+    const bool by_most = without.size() < links_.size() - links_.size() / 2;
+    const bool outlives = durable || links_.size() - without.size() > 1;
     if (by_most && outlives) {
         std::erase_if(without, [this](const NodeName& node) { return !may_be_elected(node); });
     } else if (without.empty()) {
@@ -580,10 +655,16 @@ bool Dispatcher::Tenure::may_be_elected(const NodeName& node) const
     if (link != links_.end() && link->second.dead_since) return false;
     const Coordinator& coordinator = dispatcher_.parts_.coordinator;
     const bool is_fresh = now().steady - coordinator.session_confirmed() < registry_trust;
-    const auto& members = coordinator.members();
+    const Member* member = find_member(node);
+    return !is_fresh || (member != nullptr && member->passing);
+}
+
+const Member* Dispatcher::Tenure::find_member(const NodeName& node) const
+{
+    const auto& members = dispatcher_.parts_.coordinator.members();
     const auto is_it = [&](const Member& member) { return member.name == node; };
     const auto member = std::find_if(members.begin(), members.end(), is_it);
-    return !is_fresh || (member != members.end() && member->passing);
+    return member == members.end() ? nullptr : &*member;
 }
 
 /// The store has everything: the nodes may forget their copies, and those of earlier terms.
@@ -601,7 +682,8 @@ asio::awaitable<std::vector<RunId>> Dispatcher::Tenure::take_back(
     given_back_.clear();
     for (auto& [node, ids] : runs) {
         const auto found = links_.find(node);
-        if (found == links_.end() || found->second.channel == nullptr) {
+        const bool is_connected = found != links_.end() && found->second.channel != nullptr;
+        if (!is_connected || !term_.accounted(node)) {
             mute_.insert(node);
             continue;
         }
@@ -706,6 +788,7 @@ void Dispatcher::Tenure::sync_links()
     for (const Member& member : dispatcher_.parts_.coordinator.members()) {
         if (member.passing) passing.insert(member.name);
         add_link(member.name);
+        links_.at(member.name).known_at = now().steady;
     }
     add_link(dispatcher_.self_);
     passing.insert(dispatcher_.self_);
@@ -714,17 +797,20 @@ void Dispatcher::Tenure::sync_links()
 
 void Dispatcher::Tenure::add_link(const NodeName& node)
 {
-    if (!links_.try_emplace(node).second) return;
+    const auto [link_to_it, is_new] = links_.try_emplace(node);
+    if (!is_new) return;
+    link_to_it->second.known_at = now().steady;
     link_tasks_.spawn("link to " + node, link(node));
 }
 
 bool Dispatcher::Tenure::wanted(const NodeName& node) const
 {
     if (node == dispatcher_.self_) return true;
-    const auto& members = dispatcher_.parts_.coordinator.members();
-    const auto is_it = [&](const Member& member) { return member.name == node; };
-    if (std::any_of(members.begin(), members.end(), is_it)) return true;
-    if (!begun_) return true;
+    if (find_member(node) != nullptr || !begun_) return true;
+    // Consul may have forgotten it, and it may come back and be elected.
+    const Link& link = links_.at(node);
+    const auto known_for = dispatcher_.settings_.lease + dispatcher_.settings_.lease_margin;
+    if (!link.is_leaving && now().steady - link.known_at < known_for) return true;
     const std::vector<NodeName> busy = term_.busy_nodes();
     return std::find(busy.begin(), busy.end(), node) != busy.end();
 }
@@ -736,12 +822,15 @@ void Dispatcher::Tenure::not_connected(const NodeName& node, const ConnectFailur
     state.answered = true;
     if (failure.refused) {
         if (!state.dead_since) {
-            state.dead_since =
-                dispatcher_.parts_.lost_dispatcher(node, term_.epoch()).value_or(now().wall);
+            state.dead_since = now().wall;
+            // Who has died refuses from then on. One that did not answer first may have lived on.
+            const auto lost = dispatcher_.parts_.lost_dispatcher(node, term_.epoch());
+            if (lost && !state.was_unreachable) state.dead_since = lost;
         }
         term_.proven_dead(node, *state.dead_since, now());
         wake();
     } else {
+        state.was_unreachable = true;
         term_.unreachable(node, now());
     }
     answered_.notify();
@@ -755,6 +844,8 @@ void Dispatcher::Tenure::handle(const NodeName& node, Message message)
     };
     const auto on_beat = [&](const NodeBeat& beat) {
         term_.beat(node, beat, now());
+        links_.at(node).known_at = now().steady;
+        links_.at(node).is_leaving = beat.load.draining;
         if (beat.load.draining && !term_.held_by(node).empty()) {
             draining_.insert(node);
             wake();
@@ -766,14 +857,14 @@ void Dispatcher::Tenure::handle(const NodeName& node, Message message)
             wake();
             return;
         }
-        // What was ordered after that was asked has nothing to do with the answer.
-        term_.drop_later_orders(revoked.request, revoked.revoked);
         if (asked_.erase(revoked.request) == 0) {
             // Nobody waits any more, but the node has forgotten them: they must not be.
-            given_back_late_.emplace_back(node, std::move(revoked.revoked));
+            given_back_late_.push_back({node, std::move(revoked)});
             wake();
             return;
         }
+        // What was ordered after that was asked has nothing to do with the answer.
+        term_.drop_later_orders(revoked.request, revoked.revoked);
         given_back_.insert(given_back_.end(), revoked.revoked.begin(), revoked.revoked.end());
         answered_.notify();
     };
@@ -820,11 +911,12 @@ void Dispatcher::Tenure::taken(const NodeName& node, const Account& account)
     Link& state = links_.at(node);
     state.dead_since.reset();
     state.answered = true;
+    state.accounted = true;
+    state.is_fresh = !was_there(account);
+    state.remembers = account.has_journal || !state.is_fresh;
     term_.connected(node, account, now());
     // It waits a moment for this before it starts what is late.
-    for (Outgoing& outgoing : term_.take_revocations()) {
-        send_numbered(outgoing.node, std::move(outgoing.message));
-    }
+    send_revocations();
     copies_[node] = {};
     if (begun_) send(node, StepsStored{StepId{term_.epoch(), writer_.stored()}});
     if (account.draining) draining_.insert(node);
@@ -832,6 +924,13 @@ void Dispatcher::Tenure::taken(const NodeName& node, const Account& account)
                  account.slots, account.held.size(), account.running.size());
     answered_.notify();
     wake();
+}
+
+void Dispatcher::Tenure::send_revocations()
+{
+    for (Outgoing& outgoing : term_.take_revocations()) {
+        send_numbered(outgoing.node, std::move(outgoing.message));
+    }
 }
 
 void Dispatcher::Tenure::send(const NodeName& node, const Message& message)
@@ -869,6 +968,14 @@ bool Dispatcher::Tenure::holds_lock() const
 void Dispatcher::Tenure::check_lock() const
 {
     if (!holds_lock()) throw Deposed("the lock was lost");
+}
+
+/// `used` is the epoch of a step that others have made, or an earlier process of this node.
+void Dispatcher::Tenure::check_epoch(Epoch used) const
+{
+    if (used >= term_.epoch()) {
+        throw Deposed(fmt::format("epoch {} has been used before", term_.epoch()), used);
+    }
 }
 
 /// Whether the store, or the registry, has confirmed this tenure within that time.

@@ -4,6 +4,7 @@
 #include "base/task_group.hpp"
 #include "dispatch/dispatcher.hpp"
 #include "dispatch/historian.hpp"
+#include "dispatch/retention.hpp"
 #include "dispatch/self_audit.hpp"
 #include "dispatch/step_writer.hpp"
 #include "dispatch/term.hpp"
@@ -21,10 +22,12 @@ namespace peercron {
 /// rules of Term out.
 ///
 /// The loop never waits for the store: it has a writer and readers, each a task of its own. A step
-/// counts as committed when the store has it; while that does not answer, when every node that
-/// could be the next dispatcher has a copy of it. For only nodes that are registered can be
-/// elected, and a new dispatcher stores the copies that it and others have before it plans: so what
-/// was handed out is in the ledger before anybody plans again.
+/// counts as committed when the store has it; while that does not answer, when most of the
+/// registered nodes have a copy of it, and every one that could be the next dispatcher as far as
+/// this one can tell. A new dispatcher stores the copies that it and others have before it plans;
+/// and while the store may lack steps it plans only when so many nodes have said what they have
+/// that one of them must be among any "most of the nodes". So what was handed out is in the ledger
+/// before anybody plans again.
 class Dispatcher::Tenure : private Dispatcher::TableUser {
 public:
     Tenure(Dispatcher& dispatcher, Epoch lock_epoch);
@@ -39,7 +42,13 @@ private:
     struct Link {
         Channel* channel = nullptr;  ///< set while connected
         bool answered = false;       ///< its account was taken, or it cannot be had now
+        bool accounted = false;  ///< its account was taken, on this connection or an earlier one
+        bool remembers = false;  ///< and told of every step that the node was ever given
+        bool is_fresh = false;   ///< it may not have been there when steps were copied
+        bool was_unreachable = false;  ///< since the link was made; it may have died only later
         std::optional<WallTime> dead_since;
+        SteadyTime known_at{};  ///< when it was last registered or heard
+        bool is_leaving = false;
     };
     /// What a node's API asks for; it waits for the answer.
     template <class Asked>
@@ -49,15 +58,16 @@ private:
     };
 
     asio::awaitable<void> dispatch();
+    std::chrono::milliseconds until_next_round() const;
     asio::awaitable<void> take_over();
     asio::awaitable<TermStart> begin_term();
-    asio::awaitable<void> await_accounts();
+    asio::awaitable<void> await_accounts(const TermStart& before);
+    bool may_lack_steps(const TermStart& before) const;
+    bool was_there(const Account& account) const;
     asio::awaitable<void> inherit_steps(StepId last_stored);
     asio::awaitable<void> give_turn();
     asio::awaitable<void> may_change() override;
     void has_changed(const std::vector<JobId>& jobs) override;
-    bool owes(const PlannedJob& version) const override;
-    void gave_way(PlannedJob old, WallTime until) override;
     asio::awaitable<void> read_jobs();
     asio::awaitable<void> read_asked();
     asio::awaitable<void> read_all_jobs();
@@ -70,6 +80,7 @@ private:
     asio::awaitable<std::string> end_run(const EndRun& asked);
     asio::awaitable<void> evacuate();
     void settle_doubts();
+    void apply_late_answers();
     asio::awaitable<void> commit_step();
     asio::awaitable<void> commit(PlanStep step);
     asio::awaitable<void> copy(std::uint64_t number);
@@ -86,16 +97,19 @@ private:
     asio::awaitable<void> beat();
     void sync_links();
     void add_link(const NodeName& node);
+    const Member* find_member(const NodeName& node) const;
     bool wanted(const NodeName& node) const;
     void not_connected(const NodeName& node, const ConnectFailure& failure);
     void handle(const NodeName& node, Message message);
     void taken(const NodeName& node, const Account& account);
     void send(const NodeName& node, const Message& message);
+    void send_revocations();
     void send_numbered(const NodeName& node, Message message);
     void wake();
     bool idle() const;
     bool holds_lock() const;
     void check_lock() const;
+    void check_epoch(Epoch used) const;
     bool confirmed_within(std::chrono::milliseconds time) const;
     Moment now() const { return dispatcher_.now(); }
 
@@ -104,6 +118,7 @@ private:
     Term term_;
     Historian historian_;
     SelfAudit self_audit_;
+    Retention retention_;
     TaskGroup tasks_;
     TaskGroup link_tasks_;  ///< end last
     bool begun_ = false;
@@ -117,6 +132,7 @@ private:
     /// The table of jobs changes only while the loop waits for that.
     Event turn_;
     bool turn_wanted_ = false;
+    WallTime turn_wanted_at_{};
     bool turn_given_ = false;
 
     Event read_wanted_;
@@ -138,6 +154,7 @@ private:
     std::map<NodeName, Copies> copies_;  ///< of connected nodes
     bool have_copies_ = false;           ///< of steps that the store has by now
     std::map<StepId, PlanStep> inherited_;
+    std::optional<WallTime> planned_before_;  ///< how far the store says that others have planned
 
     Event answered_;
     std::map<NodeName, Link> links_;
@@ -147,13 +164,15 @@ private:
     std::vector<Request<EndRun>> end_run_;      ///< to be ended
     std::vector<Request<Done>> answers_;        ///< to be sent after the commit
     std::set<JobId> changed_jobs_;              ///< to be applied; nobody waits
-    std::vector<std::pair<PlannedJob, WallTime>>
-        old_versions_;  ///< of changed_jobs_; see Term::gave_way
     std::uint64_t last_request_ = 0;
     std::map<std::uint64_t, NodeName> asked_;  ///< revocations without an answer yet
     std::set<NodeName> mute_;                  ///< did not answer the last one
     std::vector<RunId> given_back_;
-    std::vector<std::pair<NodeName, std::vector<RunId>>> given_back_late_;  ///< to be applied
+    struct LateAnswer {
+        NodeName node;
+        Revoked answer;
+    };
+    std::vector<LateAnswer> given_back_late_;  ///< to be applied
 };
 
 }  // namespace peercron

@@ -23,10 +23,14 @@ constexpr std::int32_t most_attempts = 5;
 /// After the death of a node its warden lets its commands end, and then kills them
 /// (exec/warden.hpp); until this is over they may be alive.
 constexpr auto orphan_time = 2s;
+/// Who has just died refuses the next connection so soon.
+constexpr auto quick_refusal = 250ms;
 /// How wrong a measured difference of two clocks may be, …
 constexpr auto clock_error = 20ms;
 /// … and one that another dispatcher has measured some time ago.
 constexpr auto told_clock_error = 50ms;
+/// Ends of runs of limited jobs that are remembered until the rows are read again.
+constexpr std::size_t most_counted_ends = 100'000;
 /// Skipped fires of limited jobs that are remembered until the rows are read again.
 constexpr std::size_t most_not_run = 100'000;
 /// More missed fires of one job are not counted one by one.
@@ -51,9 +55,15 @@ Term::Term(Epoch epoch, NodeName self, const DispatchSettings& settings, JobTabl
 std::vector<JobId> Term::begin(const TermStart& found, Moment now)
 {
     planned_through_ = found.planned_through.value_or(now.wall);
+    std::set<JobId> changed;
+    // The table was read a moment before: what was deleted since has no numbers any more.
+    for (const Revision& change : found.changes) {
+        if (!change.after && jobs_.erase(change.job)) changed.insert(change.job);
+    }
     learn_run_numbers(found);
     for (const RunId& id : found.ended_lately) ended_lately_[id.scheduled_at].insert(id);
 
+    take_back_ended(found);
     for (const OpenRun& row : found.open_runs) {
         if (row.superseded) undelivered_.erase(row.planned.id);
         const auto known_run = runs_.find(row.planned.id);
@@ -92,7 +102,6 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now)
     resolve_doubts(found, doubts_, now);
     plan_old_versions(found.changes, now);
 
-    std::set<JobId> changed;
     for (const auto& [id, run] : runs_) {
         if (run.phase != Phase::running && !fits(run.order)) changed.insert(id.job);
     }
@@ -117,10 +126,12 @@ void Term::clocks(const std::vector<NodeLoad>& roster, Moment now)
 {
     const auto is_self = [this](const NodeLoad& load) { return load.node == self_; };
     const auto self = std::find_if(roster.begin(), roster.end(), is_self);
-    if (self == roster.end()) return;
+    if (self == roster.end() || !self->clock_known) return;
     for (const NodeLoad& load : roster) {
+        if (!load.clock_known) continue;
         NodeState& state = known(load.node, now);
         state.load.clock_offset = load.clock_offset - self->clock_offset;
+        state.load.clock_known = true;
         state.clock_doubt = told_clock_error;
     }
 }
@@ -157,7 +168,7 @@ void Term::connected(const NodeName& node, const Account& account, Moment now)
     }
     for (const RunReport& ended : account.ended) {
         accounted.insert(ended.id);
-        report_end(ended);
+        report_end(node, ended);
     }
     for (const RunId& id : runs_of(node)) {
         const OpenRunState& run = runs_.at(id);
@@ -174,6 +185,7 @@ void Term::beat(const NodeName& node, const NodeBeat& beat, Moment now)
     // Half of the round trip, as in NTP: the node read its clock between echo and now.
     const auto middle = beat.echo + (now.wall - beat.echo) / 2;
     state.load.clock_offset = beat.sent_at - middle;
+    state.load.clock_known = true;
     state.clock_doubt = clock_error;
     // The wall clock may have been set meanwhile; then this says nothing, and the next one will.
     const auto round_trip = now.wall - beat.echo;
@@ -220,7 +232,7 @@ void Term::report(const NodeName& node, const RunReport& report, Moment now)
 {
     known(node, now).heard = now.steady;
     if (is_final(report.state)) {
-        report_end(report);
+        report_end(node, report);
         return;
     }
     const auto run = runs_.find(report.id);
@@ -251,8 +263,9 @@ void Term::proven_dead(const NodeName& node, WallTime since, Moment now)
     const NodeState& state = known(node, now);
     // What was known before this term is about an earlier process, if this term has heard one.
     const WallTime latest = state.incarnation == 0 ? since : now.wall;
-    const WallTime died = state.lost_at.value_or(latest);
-    bury(node, died, "died", now);
+    // Something on the way may have reset the connection of a node that died only later.
+    const bool at_once = state.lost_at && now.wall - *state.lost_at <= quick_refusal;
+    bury(node, at_once ? *state.lost_at : latest, "died", now);
 }
 
 void Term::registry(const std::set<NodeName>& passing, Moment now)
@@ -265,6 +278,12 @@ void Term::registry(const std::set<NodeName>& passing, Moment now)
             node.failing_since = now.steady;
         }
     }
+}
+
+bool Term::accounted(const NodeName& node) const
+{
+    const auto found = nodes_.find(node);
+    return found != nodes_.end() && found->second.connected;
 }
 
 bool Term::hears(const NodeName& node, Moment now) const
@@ -282,7 +301,10 @@ std::map<NodeName, std::vector<RunId>> Term::handed_out(std::span<const JobId> j
         if (of_job == runs_of_job_.end()) continue;
         for (const RunId& id : of_job->second) {
             const OpenRunState& run = runs_.at(id);
-            if (run.phase == Phase::handed) handed[run.node].push_back(id);
+            // What its node does not know it cannot give back: whether it was started there before
+            // is for the store to say.
+            const bool is_held = run.phase == Phase::handed && !is_doubtful(id);
+            if (is_held) handed[run.node].push_back(id);
         }
     }
     return handed;
@@ -302,6 +324,12 @@ void Term::jobs_changed(std::span<const JobId> jobs, std::span<const RunId> revo
             }
         }
         for (const RunId& run : placed) release(runs_.find(run));
+        if (const auto of_job = runs_of_job_.find(id); of_job != runs_of_job_.end()) {
+            for (const RunId& run : of_job->second) {
+                OpenRunState& state = runs_.at(run);
+                if (!is_still_due(state)) state.unwanted = true;
+            }
+        }
         const PlannedJob* job = jobs_.find(id);
         parked_.erase(id);
         if (job == nullptr || job->job.run_limit == 0) run_numbers_.erase(id);
@@ -325,7 +353,7 @@ std::vector<RunId> Term::held_by(const NodeName& node) const
 {
     std::vector<RunId> held;
     for (const RunId& id : runs_of(node)) {
-        if (runs_.at(id).phase == Phase::handed) held.push_back(id);
+        if (runs_.at(id).phase == Phase::handed && !is_doubtful(id)) held.push_back(id);
     }
     return held;
 }
@@ -359,13 +387,13 @@ Term::RunPlace Term::find_run(const RunId& id) const
     const auto found = runs_.find(id);
     if (found == runs_.end()) return {};
     const OpenRunState& run = found->second;
+    if (is_doubtful(id)) return {Whereabouts::running, run.node};
     switch (run.phase) {
         case Phase::placed:
             return {Whereabouts::here, run.node};
         case Phase::handed:
             return {Whereabouts::held, run.node};
         case Phase::running:
-        case Phase::doubtful:
             break;
     }
     return {Whereabouts::running, run.node};
@@ -420,16 +448,17 @@ void Term::end_orphans(const TermStart& found, const std::map<NodeName, WallTime
         const auto died = doubts_.dead.find(node);
         if (died != doubts_.dead.end() && died->second == since) doubts_.dead.erase(died);
     }
+    const auto told = [this](const NodeName& node, const RunId& id) {
+        const auto since = told_since_.find(node);
+        return since != told_since_.end() && since->second.contains(id);
+    };
     std::unordered_set<RunId> known;
     for (const RunReport& ended : step_.ended) known.insert(ended.id);
     for (const OpenRun& row : found.open_runs) {
         const RunId& id = row.planned.id;
         const NodeName& node = row.planned.run_server;
         const bool ours = runs_.contains(id) || taken_back_.contains(id) || known.contains(id);
-        const auto died = dead.find(node);
-        if (ours || died == dead.end()) continue;
-        // What the node was given since then is its new process's, which records it in a moment.
-        if (std::max(id.scheduled_at, row.planned.dispatched_at) > died->second) continue;
+        if (ours || !dead.contains(node) || told(node, id)) continue;
         RunReport lost;
         lost.id = id;
         lost.state = RunState::lost;
@@ -442,6 +471,8 @@ void Term::end_orphans(const TermStart& found, const std::map<NodeName, WallTime
         ended_here_.push_back(Ended{lost.state, id.scheduled_at});
         step_.ended.push_back(std::move(lost));
     }
+    std::erase_if(told_since_,
+                  [this](const auto& entry) { return !doubts_.dead.contains(entry.first); });
 }
 
 bool Term::has_news(Moment now)
@@ -456,8 +487,13 @@ bool Term::has_news(Moment now)
 PlanStep Term::step(Moment now)
 {
     for (const auto& [name, node] : nodes_) {
-        const SteadyTime latest = now.steady - settings_.lease - settings_.lease_margin;
-        const bool gone = node.heard < latest && node.failing_since.value_or(latest) < latest;
+        const auto time = settings_.lease + settings_.lease_margin;
+        const SteadyTime latest = now.steady - time;
+        // What the registry said last: an old list does not say that the node fails still.
+        const SteadyTime seen =
+            std::min(std::max(registry_seen_, SteadyTime(time)), now.steady) - time;
+        const bool fails = node.failing_since && *node.failing_since < seen;
+        const bool gone = node.heard < latest && fails;
         if (gone && (node.open > 0 || !node.given_up)) {
             bury(name, std::nullopt, "vanished", now);
         }
@@ -502,7 +538,7 @@ PlanStep Term::step(Moment now)
     ended_lately_.erase(ended_lately_.begin(), ended_lately_.lower_bound(now.wall - ended_memory));
     // A clock that was set back plans nothing twice: what was planned stays planned.
     planned_through_ = std::max(planned_through_, through);
-    std::erase_if(old_through_, [&](const auto& old) { return old.second <= planned_through_; });
+    ++steps_;
     step_.epoch = epoch_;
     step_.dispatch_server = self_;
     step_.planned_through = planned_through_;
@@ -524,8 +560,18 @@ void Term::plan_gaps(Moment now)
     }
 }
 
-void Term::plan_gap(const Job& job, const Planner::Gap& gap, std::string_view why_not, Moment now)
+void Term::plan_gap(const Job& job, Planner::Gap gap, std::string_view why_not, Moment now)
 {
+    // The row stands at the first of them that has none.
+    const auto has_row = [this, &job](WallTime fire) {
+        const RunId id{job.id, fire, 1};
+        return runs_.contains(id) || has_ended(id);
+    };
+    const PlannedJob planned = jobs_.compile(job);
+    while (gap.fires > 1 && has_row(gap.first)) {
+        gap.first = planned.next(gap.first).value_or(gap.last);
+        --gap.fires;
+    }
     PlannedRun row;
     row.id.job = job.id;
     row.id.scheduled_at = gap.first;
@@ -543,26 +589,15 @@ void Term::plan_gap(const Job& job, const Planner::Gap& gap, std::string_view wh
 /// What was due by a version of a job that gave way before anybody could plan it.
 void Term::plan_old_versions(const std::vector<Revision>& changes, Moment now)
 {
+    std::map<JobId, WallTime> from;
     for (const Revision& change : changes) {
-        PlannedJob old;  // nothing is due by it
-        if (change.before) old = jobs_.compile(*change.before);
-        old.job.id = change.job;
-        gave_way(old, change.effective_from, now);
+        const auto [since, first] = from.try_emplace(change.job, planned_through_);
+        const WallTime to = std::min(change.effective_from, now.wall);
+        if (change.before) {
+            plan_old_version(jobs_.compile(*change.before), since->second, to, now);
+        }
+        since->second = std::max(since->second, to);
     }
-}
-
-bool Term::owes(const PlannedJob& version, WallTime now) const
-{
-    const auto fire = version.next(planned_through_);
-    return fire && *fire < now;
-}
-
-void Term::gave_way(const PlannedJob& old, WallTime until, Moment now)
-{
-    const auto [since, first] = old_through_.try_emplace(old.job.id, planned_through_);
-    const WallTime to = std::min(until, now.wall);
-    plan_old_version(old, since->second, to, now);
-    since->second = std::max(since->second, to);
 }
 
 /// Its fires after `from`, up to `to`: as the job is now, if it is there and not stopped.
@@ -628,6 +663,12 @@ std::vector<Outgoing> Term::messages(Moment now, std::uint64_t last_revoke)
         const auto run = runs_.find(id);
         if (run == runs_.end() || run->second.phase != Phase::placed) continue;
         if (run->second.node.empty()) continue;  // its node died while the step was committed
+        if (!nodes_.at(run->second.node).connected) {
+            // Lost meanwhile. Perhaps it is being greeted again, and an order that came behind the
+            // greeting would be missing from the account.
+            release(run);
+            continue;
+        }
         run->second.phase = Phase::handed;
         run->second.sent_after = last_revoke;
         // The commit may have taken long; the node's deadline counts from when it can start.
@@ -714,8 +755,10 @@ Planner::Next Term::plan_fire(const Job& job, WallTime scheduled_at, Moment now)
     }
 
     const auto run = open(fresh_run(job, id, now));
-    if (taken_back_.erase(id) != 0) {
-        unplaced_.insert(id);  // its row stands: the job was changed and still fires now
+    if (const auto taken_back = taken_back_.extract(id)) {
+        // Its row stands: the job was changed and still fires now.
+        run->second.row_step = taken_back.mapped().row_step;
+        unplaced_.insert(id);
     } else {
         place_new(run, "", now);
     }
@@ -741,6 +784,7 @@ void Term::place_new(Runs::iterator run, std::string requested_by, Moment now)
 {
     const RunId id = run->first;
     run->second.requested_by = requested_by;
+    run->second.row_step = steps_ + 1;
     place(run, now);
     const auto placed = runs_.find(id);
     PlannedRun row;
@@ -796,15 +840,17 @@ bool Term::at_limit(const Job& job)
 }
 
 /// A node says that the run is over. It may say so again after it was cut off.
-void Term::report_end(const RunReport& end)
+void Term::report_end(const NodeName& node, const RunReport& end)
 {
     const RunId id = end.id;
+    if (doubts_.dead.contains(node)) told_since_[node].insert(id);
     const auto run = runs_.find(id);
     const bool was_open = run != runs_.end();
     const std::string requested_by = was_open ? run->second.requested_by : "";
+    const std::uint64_t row_step = was_open ? run->second.row_step : 0;
     if (was_open) close(run);
     if (was_open || !begun_) {
-        note_end(id, end.state);
+        note_end(id, end.state, row_step);
         const bool by_its_node =
             end.state == RunState::fenced ||
             (end.state == RunState::killed && end.reason.starts_with(reason::node_stopped));
@@ -815,13 +861,17 @@ void Term::report_end(const RunReport& end)
 }
 
 /// The run is over: it counts for its job's limit, or leaves room for another one.
-void Term::note_end(const RunId& id, RunState state)
+void Term::note_end(const RunId& id, RunState state, std::uint64_t row_step)
 {
     ended_lately_[id.scheduled_at].insert(id);
     if (id.attempt != 1) return;
     if (has_run(state)) {
         const auto number = run_numbers_.find(id.job);
-        if (number != run_numbers_.end()) ++number->second;
+        if (number != run_numbers_.end()) {
+            ++number->second;
+            counted_.emplace_back(row_step, id);
+            if (counted_.size() > most_counted_ends) counted_.pop_front();
+        }
         return;
     }
     const bool matters = !begun_ || run_numbers_.contains(id.job);
@@ -835,8 +885,9 @@ void Term::unpark(JobId job)
 }
 
 /// What the store has counted, and what a node has said to have ended and the store does not know
-/// yet: open rows, that is, of runs that are closed here. They are of one snapshot; which of the
-/// ends that were reported here the store has counted could not be told otherwise.
+/// yet: open rows, that is, of runs that are closed here, and runs whose step is not stored. They
+/// are of one snapshot; which of the ends that were reported here the store has counted could not
+/// be told otherwise.
 void Term::learn_run_numbers(const TermStart& found)
 {
     std::unordered_map<JobId, std::int64_t> unrecorded;
@@ -853,8 +904,35 @@ void Term::learn_run_numbers(const TermStart& found)
         }
     }
     not_run_ = std::move(not_run);
+    const std::uint64_t stored = found.last_step.epoch == epoch_ ? found.last_step.number : 0;
+    std::erase_if(counted_, [&](const auto& end) { return end.first <= stored; });
+    if (!counted_.empty()) {
+        // The node that ran it may have been quicker than the step.
+        const std::unordered_set<RunId> ended(found.ended_lately.begin(), found.ended_lately.end());
+        for (const auto& [step, id] : counted_) {
+            if (!ended.contains(id)) ++unrecorded[id.job];
+        }
+    }
     for (const auto& [job, number] : found.run_numbers) {
         run_numbers_[job] = number + unrecorded[job];
+    }
+}
+
+/// A node that an earlier dispatcher had given up may hold what has ended in the ledger since.
+void Term::take_back_ended(const TermStart& found)
+{
+    std::unordered_set<RunId> open;
+    for (const OpenRun& row : found.open_runs) open.insert(row.planned.id);
+    std::vector<Runs::iterator> ended;
+    for (auto run = runs_.begin(); run != runs_.end(); ++run) {
+        const bool has_row = run->first.scheduled_at <= planned_through_;
+        const bool is_held = run->second.phase == Phase::handed;
+        if (is_held && has_row && !open.contains(run->first)) ended.push_back(run);
+    }
+    for (const Runs::iterator run : ended) {
+        to_revoke_.push_back(Outgoing{run->second.node, Revoke{0, {run->first}}});
+        ended_lately_[run->first.scheduled_at].insert(run->first);
+        close(run);
     }
 }
 
@@ -1061,11 +1139,12 @@ void Term::end_here(Runs::iterator run, RunState state, std::string why, WallTim
     row.ended_at = at;
     const RunId id = row.id;
     const bool superseded = run->second.superseded;
+    const std::uint64_t row_step = run->second.row_step;
     std::string requested_by = run->second.requested_by;
     ended_here_.push_back(Ended{state, id.scheduled_at});
     step_.ended.push_back(std::move(row));
     close(run);
-    note_end(id, state);
+    note_end(id, state, row_step);
     if (state == RunState::lost && !superseded) {
         undelivered_.emplace(id, std::move(requested_by));
     }
@@ -1075,12 +1154,8 @@ void Term::end_here(Runs::iterator run, RunState state, std::string why, WallTim
 /// job does not fire then any more, it ends as revoked.
 void Term::release(Runs::iterator run)
 {
-    const RunId& id = run->first;
-    const PlannedJob* planned = jobs_.find(id.job);
-    const bool due = planned != nullptr && planned->enabled() &&
-                     planned->next(id.scheduled_at - 1ms) == id.scheduled_at;
     // Before begin() the table may be old; what does not fit is found there.
-    if (!begun_ || due || runs_whatever_the_schedule(id)) {
+    if (!begun_ || is_still_due(run->second)) {
         put_back(run);
     } else {
         drop(run);
@@ -1137,10 +1212,11 @@ void Term::bury(const NodeName& node, std::optional<WallTime> since, std::string
     // The node's clock may be ahead of ours, so that it started a run "after" it died.
     NodeState& state = nodes_.at(node);
     // Of a clock that nobody knows, the worst is assumed: lost is better than twice.
-    const auto doubt = state.clock_doubt.value_or(settings_.lookahead);
+    const auto doubt = state.load.clock_known ? state.clock_doubt : settings_.lookahead;
     const auto ahead = std::max(state.load.clock_offset + doubt, 0ms);
     if (!std::exchange(state.given_up, true)) {
         doubts_.dead[node] = since.value_or(now.wall) + ahead;
+        told_since_.erase(node);
     }
     const auto dead_for = std::clamp<std::chrono::milliseconds>(
         now.wall - since.value_or(now.wall - orphan_time), 0ms, orphan_time);
@@ -1197,6 +1273,18 @@ bool Term::runs_whatever_the_schedule(const RunId& id) const
     const bool asked_for = id.scheduled_at.time_since_epoch() % 1s != 0ms;
     const bool was_due = id.scheduled_at <= planned->job.effective_from || id.attempt > 1;
     return asked_for || (was_due && !planned->job.stop);
+}
+
+/// Whether it is to run by its job as that is now.
+bool Term::is_still_due(const OpenRunState& run) const
+{
+    const RunId& id = run.order.id;
+    const PlannedJob* planned = jobs_.find(id.job);
+    if (planned == nullptr) return false;
+    // A version in between took it back; what the newest one says of its past does not count.
+    if (run.unwanted && id.scheduled_at <= planned->job.effective_from) return false;
+    const bool due = planned->enabled() && planned->next(id.scheduled_at - 1ms) == id.scheduled_at;
+    return due || runs_whatever_the_schedule(id);
 }
 
 WallTime Term::plans_from(const PlannedJob& job, WallTime now) const

@@ -11,6 +11,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <set>
@@ -37,6 +38,7 @@ struct DispatchSettings {
     /// A node whose clock is off by more is warned of; by more than the lookahead, it gets no runs.
     std::chrono::milliseconds clock_warning{100};
     std::chrono::milliseconds audit_interval{std::chrono::hours(24)};  ///< 0 = no audit
+    std::chrono::seconds log_keep{0};  ///< how long rows of the ledger stay; 0 = for ever
 };
 
 /// A message on its way to a node.
@@ -95,11 +97,16 @@ public:
     void disconnected(const NodeName& node, bool by_peer, Moment now);
     /// A connection could not be made, which proves nothing.
     void unreachable(const NodeName& node, Moment now);
-    /// Nothing listens at the node's address: its process is dead, since the connection ended at
-    /// the latest, or, when this dispatcher had none, since `since`.
+    /// Nothing listens at the node's address: its process is dead, since the connection ended if
+    /// that was just now, or else, when this dispatcher has had none, since `since`.
     void proven_dead(const NodeName& node, WallTime since, Moment now);
     /// What the registry says: the nodes whose checks pass.
     void registry(const std::set<NodeName>& passing, Moment now);
+    /// When the registry last answered: what it said is known to have held until then.
+    void registry_seen(SteadyTime at) { registry_seen_ = at; }
+    /// Whether the node has given its account on the connection that there is now: before, it may
+    /// be another process than the one that was given things.
+    bool accounted(const NodeName& node) const;
     /// Whether the node was heard so lately that a beat may renew its lease: well within the
     /// lease's margin, because the node counts from the beat and the dispatcher from what it heard.
     bool hears(const NodeName& node, Moment now) const;
@@ -112,12 +119,6 @@ public:
     /// The jobs were changed in the table (or taken out of it); `revoked` are the runs that their
     /// nodes have given back.
     void jobs_changed(std::span<const JobId> jobs, std::span<const RunId> revoked, Moment now);
-    /// Whether something was due by this version of a job, before `now`, that is not planned yet:
-    /// nobody could plan for a while, or this process stood still.
-    bool owes(const PlannedJob& version, WallTime now) const;
-    /// A version that owed something has given way in the table to one that counts from `until` on:
-    /// plans what it owed. To be followed by jobs_changed().
-    void gave_way(const PlannedJob& old, WallTime until, Moment now);
     /// `node` gave these runs back after nobody waited for that any more, and has forgotten them:
     /// what is due as the job is now goes to a node again, the rest ends as revoked.
     void given_back_late(const NodeName& node, std::span<const RunId> given_back);
@@ -198,7 +199,6 @@ private:
         placed,  ///< in the ledger or on its way there; its node does not know it
         handed,  ///< its node holds it
         running,
-        doubtful,  ///< its node should know it, and does not
     };
     struct OpenRunState {
         RunOrder order;
@@ -210,8 +210,10 @@ private:
         WallTime start_from{};
         bool running_in_store = false;
         bool superseded = false;       ///< its next attempt exists
+        bool unwanted = false;         ///< its job changed, and its node could not be asked
         std::string requested_by;      ///< see PlannedRun
         std::uint64_t sent_after = 0;  ///< the newest Revoke when it was handed out
+        std::uint64_t row_step = 0;    ///< the number of the step of this term that has its row
     };
     /// A node that died, and until when its commands may take to die, too.
     struct Haunted {
@@ -227,9 +229,8 @@ private:
     struct NodeState {
         ClockState clock = ClockState::good;
         bool connected = false;
-        std::optional<SteadyTime> failing_since;  ///< in the registry, as far as is known
-        /// How wrong load.clock_offset may be; not set: nobody has ever said how the clock goes.
-        std::optional<std::chrono::milliseconds> clock_doubt;
+        std::optional<SteadyTime> failing_since;   ///< in the registry, as far as is known
+        std::chrono::milliseconds clock_doubt{0};  ///< how wrong load.clock_offset may be
         bool draining = false;
         bool given_up = false;  ///< buried, and not heard of since
         std::uint64_t incarnation = 0;
@@ -253,17 +254,18 @@ private:
     bool too_late(const RunId& id, WallTime now) const;
     Planner::LateRule late_rule(const Job& job, WallTime now) const;
     void plan_gaps(Moment now);
-    void plan_gap(const Job& job, const Planner::Gap& gap, std::string_view why_not, Moment now);
+    void plan_gap(const Job& job, Planner::Gap gap, std::string_view why_not, Moment now);
     void plan_old_versions(const std::vector<Revision>& changes, Moment now);
     void plan_old_version(const PlannedJob& old, WallTime from, WallTime to, Moment now);
     void haunt(const OpenRunState& run, SteadyTime until);
     const NodeName* haunted_by(JobId job, SteadyTime now);
     void deliver_again(const RunId& id, std::string requested_by, Moment now);
     bool at_limit(const Job& job);
-    void report_end(const RunReport& end);
-    void note_end(const RunId& id, RunState state);
+    void report_end(const NodeName& node, const RunReport& end);
+    void note_end(const RunId& id, RunState state, std::uint64_t row_step);
     void unpark(JobId job);
     void learn_run_numbers(const TermStart& found);
+    void take_back_ended(const TermStart& found);
     Runs::iterator open(OpenRunState run);
     void place(Runs::iterator run, Moment now);
     void place_at_home(Runs::iterator run, const std::set<NodeName>& homes, Moment now);
@@ -289,6 +291,7 @@ private:
     std::string why_changed(JobId job) const;
     bool fits(const RunOrder& order) const;
     bool runs_whatever_the_schedule(const RunId& id) const;
+    bool is_still_due(const OpenRunState& run) const;
     WallTime plans_from(const PlannedJob& job, WallTime now) const;
 
     const Epoch epoch_;
@@ -297,7 +300,6 @@ private:
     JobTable& jobs_;
     Planner planner_;
     WallTime planned_through_{};
-    std::map<JobId, WallTime> old_through_;  ///< later for what was due by versions that gave way
     bool begun_ = false;
 
     Runs runs_;
@@ -305,12 +307,15 @@ private:
     std::unordered_map<JobId, Haunted> haunted_;  ///< jobs with a limit
     std::map<NodeName, NodeState> nodes_;
     std::uint64_t turns_ = 0;
+    SteadyTime registry_seen_ = SteadyTime::max();
 
     /// Ended lately: a changed job must not fire a second time at a moment that is behind it.
     std::map<WallTime, std::unordered_set<RunId>> ended_lately_;
     /// Given back because its job changed; becomes `revoked` unless the job still fires then.
     std::map<RunId, OpenRunState> taken_back_;
     Doubts doubts_;
+    /// What nodes in doubts_.dead have said to have ended since: they record it in a moment.
+    std::map<NodeName, std::unordered_set<RunId>> told_since_;
     std::set<RunId> unplaced_;  ///< to be placed in the next step
     /// Ended in a way that at_least_once does not take for an end.
     std::map<RunId, std::string> undelivered_;  ///< and who had asked for them
@@ -319,6 +324,10 @@ private:
     /// How many runs a job with a limit has had, those in runs_ not counted.
     std::unordered_map<JobId, std::int64_t> run_numbers_;
     std::unordered_set<JobId> parked_;  ///< have no runs left
+    /// Counted there, and the steps that have their rows: what the store has counted lately may
+    /// lack them.
+    std::deque<std::pair<std::uint64_t, RunId>> counted_;
+    std::uint64_t steps_ = 0;
     /// Ended without having run, and perhaps open in the store.
     std::unordered_set<RunId> not_run_;
     std::vector<Ended> ended_here_;

@@ -309,10 +309,16 @@ asio::awaitable<void> Executor::run_fire(Live& live)
     finish(live);
 }
 
+asio::awaitable<Result<Process>> Executor::start_process(const Live& live)
+{
+    const Counted counted(starting_);
+    const auto start = [this, &live] { return spawner_.spawn(live.order); };
+    co_return co_await offload(spawners_, start);
+}
+
 asio::awaitable<void> Executor::run_process(Live& live)
 {
-    const auto start = [this, &live] { return spawner_.spawn(live.order); };
-    Result<Process> process = co_await offload(spawners_, start);
+    Result<Process> process = co_await start_process(live);
     if (process.has_error()) {
         live.report.state = RunState::failed;
         live.report.reason = process.error().message;

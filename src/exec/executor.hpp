@@ -79,6 +79,9 @@ public:
     std::vector<RunReport> running() const;
     NodeLoad load() const;
 
+    /// Runs that are due, have a slot, and are not started yet.
+    std::size_t starting() const { return starting_; }
+
     /// From now on nothing starts here. Returns the fires that are given back; the dispatcher must
     /// be told.
     std::vector<RunId> begin_drain();
@@ -94,6 +97,7 @@ private:
     asio::awaitable<void> follow_book();
     asio::awaitable<void> watch_groups();
     asio::awaitable<void> run_fire(Live& live);
+    asio::awaitable<Result<Process>> start_process(const Live& live);
     asio::awaitable<void> run_process(Live& live);
     asio::awaitable<void> read_output(Live& live);
     asio::awaitable<void> wait_for_end(Live& live);
@@ -125,6 +129,7 @@ private:
     Event run_ended_;
     std::unordered_map<RunId, std::unique_ptr<Live>> live_;
 
+    std::size_t starting_ = 0;
     std::size_t group_watchers_ = 0;  // condemned runs whose leader has ended
     std::unordered_set<pid_t> living_groups_;
     Event scan_wanted_;

@@ -22,7 +22,7 @@ constexpr std::size_t note_size = 256;
 Recorder::Recorder(asio::any_io_executor executor, StorePool& store, RecorderSettings settings,
                    Journal* journal)
     : store_(store),
-      settings_(settings),
+      settings_(std::move(settings)),
       added_(executor),
       written_(executor),
       backoff_(settings_.first_retry, settings_.last_retry),
@@ -35,13 +35,21 @@ asio::awaitable<void> Recorder::run()
 {
     for (;;) {
         while (waiting_.empty()) co_await added_.wait();
-        const SteadyTime latest = Steady::now() + settings_.interval;
-        while (!is_urgent_ && waiting_.size() < batch_limit_ &&
-               output_bytes_ < settings_.max_bytes) {
-            const bool is_more = co_await added_.wait_until(latest);
-            if (!is_more) break;
-        }
+        co_await await_batch();
         co_await write_batch();
+    }
+}
+
+asio::awaitable<void> Recorder::await_batch()
+{
+    SteadyTime latest = Steady::now() + settings_.interval;
+    const SteadyTime latest_of_all = Steady::now() + settings_.busy_interval;
+    while (!is_urgent_ && waiting_.size() < batch_limit_ && output_bytes_ < settings_.max_bytes) {
+        const bool is_more = co_await added_.wait_until(latest);
+        if (is_more) continue;
+        const bool is_busy = settings_.is_busy && settings_.is_busy();
+        if (!is_busy || latest >= latest_of_all) break;
+        latest = std::min(latest + settings_.interval, latest_of_all);
     }
 }
 

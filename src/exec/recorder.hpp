@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -24,6 +25,9 @@ struct RecorderSettings {
     /// How long a report may wait for others to be written with it: short runs whose start and end
     /// fall into this time cost one write.
     std::chrono::milliseconds interval{30};
+    /// The same while commands are being started, which comes first.
+    std::chrono::milliseconds busy_interval{250};
+    std::function<bool()> is_busy;                 ///< not set: never
     std::size_t max_rows = 500;                    ///< of one write, and …
     std::size_t max_bytes = 4U << 20U;             ///< … bytes of output (one row may have more)
     std::size_t max_waiting_output = 256U << 20U;  ///< bytes of output kept in memory
@@ -106,6 +110,7 @@ private:
         std::vector<std::string> payloads;
     };
 
+    asio::awaitable<void> await_batch();
     asio::awaitable<void> write_batch();
     void take_batch();
     asio::awaitable<void> read_outputs();

@@ -219,7 +219,8 @@ void RunBook::notice(const Moment& now)
 bool RunBook::trusts_dispatcher(SteadyTime now) const
 {
     const bool is_awake = !woke_ || now - *woke_ >= rules_.silence_limit;
-    return is_awake && heard_ && now - *heard_ <= rules_.silence_limit;
+    // Less than: the word that ended a silence is not one that came after it.
+    return is_awake && heard_ && now - *heard_ < rules_.silence_limit;
 }
 
 void RunBook::fence(SteadyTime now)

@@ -18,7 +18,8 @@ struct NodeLoad {
     std::uint32_t queued = 0;  ///< due, waiting for a slot
     bool draining = false;
     bool connected = true;
-    std::chrono::milliseconds clock_offset{0};  ///< the node's clock minus the dispatcher's
+    std::chrono::milliseconds clock_offset{0};  ///< the node's clock minus the dispatcher's, …
+    bool clock_known = false;                   ///< … which has been measured, or told by another
     friend bool operator==(const NodeLoad&, const NodeLoad&) = default;
 };
 

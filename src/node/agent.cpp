@@ -245,6 +245,7 @@ Account Agent::account() const
     account.held = runs_.held();
     account.running = runs_.running();
     account.ended = recorder_.pending();
+    account.has_journal = steps_.is_durable();
     return account;
 }
 

@@ -58,6 +58,7 @@ DispatchSettings dispatch_settings(const Config& config)
     settings.lease = config.dispatch.lease;
     settings.lease_margin = config.dispatch.lease_margin;
     settings.audit_interval = config.dispatch.audit_interval;
+    settings.log_keep = std::chrono::days(config.log_keep_day);
     return settings;
 }
 
@@ -74,6 +75,13 @@ ExecSettings exec_settings(const Config& config, const std::string& version)
     settings.rules.silence_limit = config.dispatch.silence_limit;
     settings.rules.lease = config.dispatch.lease;
     settings.rules.kill_grace = config.exec.kill_grace;
+    return settings;
+}
+
+RecorderSettings recorder_settings(const Executor& executor)
+{
+    RecorderSettings settings;
+    settings.is_busy = [&executor] { return executor.starting() > 0; };
     return settings;
 }
 
@@ -130,7 +138,7 @@ public:
           coordinator_(backend_->make_coordinator(io_, surroundings.version, incarnation_,
                                                   [this] { return newest_epoch(); })),
           journal_(JournalSettings{config.journal_file(), config.exec.journal_limit}, *metrics_),
-          recorder_(io_, record_store_, RecorderSettings(), &journal_),
+          recorder_(io_, record_store_, recorder_settings(executor_), &journal_),
           executor_(
               io_, clock_, exec_settings(config, surroundings.version),
               [this](const RunReport& report) { tell(report); }, metrics_.get(),
@@ -436,6 +444,8 @@ private:
         if (!all_ended) spdlog::error("node: a command survived SIGKILL; its run stays open");
         const bool recorded = co_await recorder_.flush(clock_.steady_now() + flush_limit);
         if (!recorded) tell_what_is_left();
+        // A dispatcher that the ledger leaves in the dark waits for a registered node.
+        if (!steps_.empty()) coordinator_->keep_registration();
         co_await end(cluster_tasks_);
         co_await end(exec_tasks_);
     }

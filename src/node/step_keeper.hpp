@@ -37,6 +37,11 @@ public:
     /// The store has the steps up to here.
     void stored(StepId through);
 
+    /// Whether what is kept outlives this process.
+    bool is_durable() const { return journal_.is_open(); }
+
+    bool empty() const { return copies_.empty(); }
+
     /// All that are kept, in order.
     std::vector<PlanStep> steps() const;
 

@@ -141,8 +141,9 @@ struct TermStart {
 
 /// Which time the ledger covers.
 struct LedgerExtent {
-    std::optional<WallTime> first;  ///< when its oldest row was due, to the second; not set: it is
-                                    ///< empty
+    /// From when on it is whole: when its oldest row was due, to the second, or what was deleted by
+    /// age. Not set: it is empty.
+    std::optional<WallTime> first;
     std::optional<WallTime> planned_through;  ///< see TermStart
 };
 
@@ -253,6 +254,12 @@ public:
     virtual LogPage find_log(const LogQuery& query) = 0;
     virtual std::optional<LogRow> find_log_row(std::int64_t id) = 0;
     virtual std::optional<LogRow> find_log_row(const RunId& run) = 0;
+
+    /// Deletes rows of the ledger that were due longer than `keep` ago and are final, the oldest
+    /// first, and not more than `limit`; returns how many. By `now`, and by the clock of a database
+    /// server as well: a clock that is wrong on one machine must not empty the ledger.
+    virtual std::size_t delete_expired(std::chrono::seconds keep, WallTime now,
+                                       std::size_t limit) = 0;
 
     // The past, in pieces, for an audit. Rows older than the ledger are left out.
     virtual LedgerExtent ledger_extent() = 0;

@@ -29,10 +29,11 @@ struct StoreTotals {
     friend bool operator==(const StoreTotals&, const StoreTotals&) = default;
 };
 
-/// The newest term, and how far its plan is.
+/// The newest term, how far its plan is, and from when on the ledger is whole.
 struct StoredTerm {
     Epoch epoch = 0;
     std::optional<WallTime> planned_through;
+    std::optional<WallTime> expired_through;
 };
 
 /// A store as a whole, for copying it. No node works with it meanwhile. Blocks; throws StoreError.

@@ -221,6 +221,7 @@ void write(const NodeLoad& load, pb::NodeLoad& out)
     out.set_draining(load.draining);
     out.set_connected(load.connected);
     out.set_clock_offset_ms(load.clock_offset.count());
+    out.set_clock_known(load.clock_known);
 }
 
 NodeLoad read(pb::NodeLoad& in)
@@ -233,7 +234,8 @@ NodeLoad read(pb::NodeLoad& in)
             .queued = in.queued(),
             .draining = in.draining(),
             .connected = in.connected(),
-            .clock_offset = std::chrono::milliseconds(in.clock_offset_ms())};
+            .clock_offset = std::chrono::milliseconds(in.clock_offset_ms()),
+            .clock_known = in.clock_known()};
 }
 
 template <class Value, class Repeated>
@@ -274,6 +276,7 @@ struct Writer {
         write_all(account.held, *to.mutable_held());
         write_all(account.running, *to.mutable_running());
         write_all(account.ended, *to.mutable_ended());
+        to.set_has_journal(account.has_journal);
     }
     void operator()(const RunOrders& orders) const
     {
@@ -386,7 +389,8 @@ Message read(pb::Account& in)
                    .slots = in.slots(),
                    .held = read_all<RunOrder>(*in.mutable_held()),
                    .running = read_all<RunReport>(*in.mutable_running()),
-                   .ended = read_all<RunReport>(*in.mutable_ended())};
+                   .ended = read_all<RunReport>(*in.mutable_ended()),
+                   .has_journal = in.has_journal()};
 }
 
 Message read(pb::DispatcherBeat& in)

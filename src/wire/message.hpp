@@ -49,6 +49,7 @@ struct Account {
     std::vector<RunOrder> held;  ///< not started yet
     std::vector<RunReport> running;
     std::vector<RunReport> ended;  ///< ended, but not yet in the store; without output
+    bool has_journal = false;      ///< copies of steps outlive this process
     friend bool operator==(const Account&, const Account&) = default;
 };
 

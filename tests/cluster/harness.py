@@ -285,11 +285,11 @@ class Cluster:
 
     # The database.
 
-    def sql(self, statement):
+    def sql(self, statement, seconds=60):
         """Runs a statement; its rows as dictionaries of texts, None for NULL."""
         done = subprocess.run(
             ["mariadb", f"--defaults-file={self.folder}/my.cnf", "--batch", "--execute", statement],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds)
         assert done.returncode == 0, f"{statement}: {done.stderr}"
         lines = done.stdout.split("\n")[:-1]
         if not lines:
@@ -382,8 +382,8 @@ class Solo(Cluster):
     def dispatcher(self):
         return self.api("/node/list")["dispatcher"]
 
-    def sql(self, statement):
-        with contextlib.closing(sqlite3.connect(self.folder / "data" / "peercron.db", timeout=30)) as database:
+    def sql(self, statement, seconds=30):
+        with contextlib.closing(sqlite3.connect(self.folder / "data" / "peercron.db", timeout=seconds)) as database:
             database.row_factory = sqlite3.Row
             rows = database.execute(statement).fetchall()
             database.commit()

@@ -10,6 +10,7 @@ namespace {
 
 // tenure.cpp.
 constexpr auto account_deadline = 700ms;
+constexpr auto clock_difference = 500ms;
 constexpr auto revoke_deadline = 1s;
 constexpr auto longest_pause = 1s;
 constexpr auto registry_trust = 2s;
@@ -111,7 +112,7 @@ Task<void> Dispatcher::refresh_jobs(Tenure* tenure)
     const WallTime seen = process_.wall();
     for (Job& job : changes.changed) {
         const JobId id = job.id;
-        if (put_job(std::move(job), seen, tenure)) changed.push_back(id);
+        if (jobs_.put(std::move(job), seen)) changed.push_back(id);
     }
     cursor_ = std::move(changes.next);
     const bool same_ids = changes.count == static_cast<std::int64_t>(jobs_.size()) &&
@@ -131,17 +132,6 @@ Task<void> Dispatcher::refresh_jobs(Tenure* tenure)
     if (!unknown.empty()) co_await reload_jobs(std::move(unknown), tenure);
 }
 
-bool Dispatcher::put_job(Job job, WallTime seen, Tenure* tenure)
-{
-    const JobId id = job.id;
-    std::optional<PlannedJob> old;
-    const PlannedJob* known = jobs_.find(id);
-    if (tenure != nullptr && known != nullptr && tenure->owes(*known)) old = *known;
-    if (!jobs_.put(std::move(job), seen)) return false;
-    if (old) tenure->gave_way(std::move(*old), jobs_.find(id)->job.effective_from);
-    return true;
-}
-
 Task<void> Dispatcher::reload_jobs(std::vector<JobId> ids, Tenure* tenure)
 {
     const auto read = [ids](Database& database) { return database.find_jobs(ids); };
@@ -153,7 +143,7 @@ Task<void> Dispatcher::reload_jobs(std::vector<JobId> ids, Tenure* tenure)
     for (Job& row : rows) {
         const JobId id = row.id;
         gone.erase(id);
-        if (put_job(std::move(row), seen, tenure)) changed.push_back(id);
+        if (jobs_.put(std::move(row), seen)) changed.push_back(id);
     }
     for (const JobId id : gone) {
         if (jobs_.erase(id)) changed.push_back(id);
@@ -211,14 +201,12 @@ Task<void> Tenure::dispatch()
         woken_ = false;
         const auto next_round = now().steady + process_.settings().dispatch.lookahead / 4;
         co_await give_turn();
-        for (const auto& [node, runs] : std::exchange(given_back_late_, {})) {
-            term_.given_back_late(node, runs);
-        }
+        apply_late_answers();
+        if (settled_) settle_doubts();
         if (!changes_.empty() || !changed_jobs_.empty()) co_await apply_changes();
         if (!run_now_.empty()) start_runs();
         if (!end_run_.empty()) co_await end_runs();
         if (!draining_.empty()) co_await evacuate();
-        if (settled_) settle_doubts();
         if (term_.has_doubts()) doubts_.notify();
         const bool due = now().steady - last_commit_ >= longest_pause;
         if (due || !answers_.empty() || term_.has_news(now())) co_await commit_step();
@@ -246,19 +234,26 @@ Task<void> Tenure::take_over()
 {
     term_.clocks(dispatcher_.agent_.roster(), now());
     const TermStart before = co_await begin_term();
+    check_epoch(before.last_step.epoch);
+    planned_before_ = before.planned_through;
     co_await read_all_jobs();
     sync_links();
+    for (const NodeLoad& load : dispatcher_.agent_.roster()) {
+        if (load.connected && !load.draining) add_link(load.node);
+    }
     tasks_.spawn(follow_members());
     tasks_.spawn(beat());
     std::optional<TermStart> early;
     if (process_.mutation() == Mutation::reads_rows_first) early = co_await begin_term();
-    co_await await_accounts();
+    co_await await_accounts(before);
+    if (!inherited_.empty()) check_epoch(inherited_.rbegin()->first.epoch);
     process_.cluster().look_for_copies(term_.epoch());
     co_await inherit_steps(before.last_step);
     co_await read_all_jobs();
     const TermStart found = co_await begin_term();
     for (const JobId job : term_.begin(early.value_or(found), now())) changed_jobs_.insert(job);
     begun_ = true;
+    send_revocations();
     drop_copies();
     for (const NodeName& node : term_.busy_nodes()) add_link(node);
     for (const auto& [node, state] : links_) {
@@ -292,15 +287,53 @@ Task<TermStart> Tenure::begin_term()
     }
 }
 
-Task<void> Tenure::await_accounts()
+Task<void> Tenure::await_accounts(const TermStart& before)
 {
-    World::Time deadline = process_.world().now() + account_deadline;
+    const World::Time begun = process_.world().now();
+    World::Time deadline = begun + account_deadline;
     if (process_.mutation() == Mutation::waits_for_accounts) deadline += 20s;
     const auto open = [](const auto& entry) { return !entry.second.answered; };
     while (std::any_of(links_.begin(), links_.end(), open)) {
         const bool notified = co_await answered_.wait_until(deadline);
         if (!notified) break;
     }
+    const DispatchSettings& settings = process_.settings().dispatch;
+    const World::Time latest = begun + settings.lease + settings.lease_margin;
+    while (may_lack_steps(before) && process_.world().now() < latest) {
+        co_await answered_.wait_until(process_.world().now() + 100ms);
+        check_lock();
+        if (newer_epoch_ != 0) throw Deposed("a node has heard a newer one", newer_epoch_);
+    }
+}
+
+bool Tenure::may_lack_steps(const TermStart& before) const
+{
+    if (process_.mutation() == Mutation::plans_without_most) return false;
+    const bool has_lagged = !inherited_.empty() && before.last_step < inherited_.rbegin()->first;
+    if (!has_lagged && before.planned_through && *before.planned_through >= now().wall) {
+        return false;
+    }
+    if (!dispatcher_.coordinator_.members().contains(process_.name())) return true;
+    std::size_t accounted = 0;
+    std::size_t remember = 0;
+    std::size_t fresh = 0;
+    std::size_t remember_and_were_there = 0;
+    for (const auto& [node, link] : links_) {
+        if (link.accounted) ++accounted;
+        if (link.remembers) ++remember;
+        if (link.is_fresh) ++fresh;
+        if (link.remembers && !link.is_fresh) ++remember_and_were_there;
+    }
+    const auto half = [](std::size_t nodes) { return nodes - nodes / 2; };
+    return accounted < links_.size() && (remember < half(links_.size()) ||
+                                         remember_and_were_there < half(links_.size() - fresh));
+}
+
+bool Tenure::was_there(const Account& account) const
+{
+    return planned_before_ && account.process_started < *planned_before_ -
+                                                            process_.settings().dispatch.lookahead -
+                                                            clock_difference;
 }
 
 /// Stores what earlier dispatchers could not, and handed out.
@@ -332,6 +365,8 @@ Task<void> Tenure::inherit_steps(StepId last_stored)
 Task<void> Tenure::give_turn()
 {
     if (!turn_wanted_) co_return;
+    while (term_.planned_through() < turn_wanted_at_ + process_.settings().dispatch.lookahead / 2)
+        co_await commit_step();
     turn_given_ = true;
     turn_.notify();
     while (turn_given_) co_await turn_.wait();
@@ -341,18 +376,9 @@ Task<void> Tenure::may_change()
 {
     if (!begun_) co_return;
     turn_wanted_ = true;
+    turn_wanted_at_ = now().wall;
     wake();
     while (!turn_given_) co_await turn_.wait();
-}
-
-bool Tenure::owes(const PlannedJob& version) const
-{
-    return begun_ && term_.owes(version, now().wall);
-}
-
-void Tenure::gave_way(PlannedJob old, WallTime until)
-{
-    old_versions_.emplace_back(std::move(old), until);
 }
 
 void Tenure::has_changed(const std::vector<JobId>& jobs)
@@ -449,6 +475,14 @@ Task<void> Tenure::read_doubts()
     }
 }
 
+void Tenure::apply_late_answers()
+{
+    for (LateAnswer& late : std::exchange(given_back_late_, {})) {
+        term_.drop_later_orders(late.answer.request, late.answer.revoked);
+        term_.given_back_late(late.node, late.answer.revoked);
+    }
+}
+
 void Tenure::settle_doubts()
 {
     term_.resolve_doubts(settled_->found, std::move(settled_->doubts), now());
@@ -494,9 +528,6 @@ Task<void> Tenure::apply_changes()
     }
     std::string error;
     if (!mute_.empty()) error = "a node cannot be asked";
-    for (const auto& [old, until] : std::exchange(old_versions_, {})) {
-        term_.gave_way(old, until, now());
-    }
     term_.jobs_changed(jobs, given_back, now());
     applied_.insert(jobs.begin(), jobs.end());
     for (const auto& change : changes) answer(change.node, change.asked.request, error);
@@ -567,11 +598,14 @@ Task<void> Tenure::evacuate()
 
 Task<void> Tenure::commit_step()
 {
-    PlanStep step = term_.step(now());
     const std::set<JobId> applied = std::exchange(applied_, {});
     const bool early = process_.mutation() == Mutation::hands_out_uncommitted;
-    if (early) send_out();
-    co_await commit(std::move(step));
+    do {
+        term_.registry_seen(dispatcher_.coordinator_.session_confirmed());
+        PlanStep step = term_.step(now());
+        if (early) send_out();
+        co_await commit(std::move(step));
+    } while (now().steady - last_commit_ >= process_.settings().dispatch.lease);
     if (!early) send_out();
     term_.take_ended();
     for (const JobId id : applied) {
@@ -627,11 +661,9 @@ void Tenure::send_copies()
 std::set<NodeName> Tenure::lacking_copy(std::uint64_t number) const
 {
     if (process_.mutation() == Mutation::needs_no_copies) return {};
-    std::set<NodeName> registered{process_.name()};
-    for (const auto& [name, passes] : dispatcher_.coordinator_.members()) registered.insert(name);
     std::set<NodeName> without;
     bool durable = false;
-    for (const NodeName& node : registered) {
+    for (const auto& [node, link] : links_) {
         const auto copies = copies_.find(node);
         if (copies == copies_.end() || copies->second.kept < number) {
             without.insert(node);
@@ -639,8 +671,8 @@ std::set<NodeName> Tenure::lacking_copy(std::uint64_t number) const
             durable = durable || copies->second.durable;
         }
     }
-    const bool by_most = without.size() < registered.size() - registered.size() / 2;
-    const bool outlives = durable || registered.size() - without.size() > 1;
+    const bool by_most = without.size() < links_.size() - links_.size() / 2;
+    const bool outlives = durable || links_.size() - without.size() > 1;
     if (by_most && outlives) {
         std::erase_if(without, [this](const NodeName& node) { return !may_be_elected(node); });
     } else if (without.empty()) {
@@ -672,7 +704,8 @@ Task<std::vector<RunId>> Tenure::take_back(std::map<NodeName, std::vector<RunId>
     given_back_.clear();
     for (auto& [node, ids] : runs) {
         const auto found = links_.find(node);
-        if (found == links_.end() || found->second.channel == nullptr) {
+        const bool is_connected = found != links_.end() && found->second.channel != nullptr;
+        if (!is_connected || !term_.accounted(node)) {
             mute_.insert(node);
             continue;
         }
@@ -756,7 +789,7 @@ Task<void> Tenure::follow_members()
 Task<void> Tenure::beat()
 {
     for (unsigned count = 0;; ++count) {
-        if (confirmed_lately()) {
+        if (confirmed_within(process_.settings().dispatch.lease)) {
             DispatcherBeat message;
             message.epoch = term_.epoch();
             message.sent_at = now().wall;
@@ -764,6 +797,9 @@ Task<void> Tenure::beat()
             for (const auto& [node, state] : links_) {
                 if (state.channel == nullptr) continue;
                 message.unheard = !term_.hears(node, now());
+                if (node == process_.name()) {
+                    message.unheard = !confirmed_within(process_.settings().dispatch.silence_limit);
+                }
                 state.channel->send(message);
             }
         }
@@ -777,6 +813,7 @@ void Tenure::sync_links()
     for (const auto& [name, passes] : dispatcher_.coordinator_.members()) {
         if (passes) passing.insert(name);
         add_link(name);
+        links_.at(name).known_at = now().steady;
     }
     add_link(process_.name());
     passing.insert(process_.name());
@@ -785,15 +822,20 @@ void Tenure::sync_links()
 
 void Tenure::add_link(const NodeName& node)
 {
-    if (!links_.try_emplace(node).second) return;
+    const auto [link_to_it, is_new] = links_.try_emplace(node);
+    if (!is_new) return;
+    link_to_it->second.known_at = now().steady;
     tasks_.spawn(link(node));
 }
 
 bool Tenure::wanted(const NodeName& node) const
 {
     if (node == process_.name()) return true;
-    if (dispatcher_.coordinator_.members().contains(node)) return true;
-    if (!begun_) return true;
+    if (dispatcher_.coordinator_.members().contains(node) || !begun_) return true;
+    const Link& link = links_.at(node);
+    const DispatchSettings& settings = process_.settings().dispatch;
+    const auto known_for = settings.lease + settings.lease_margin;
+    if (!link.is_leaving && now().steady - link.known_at < known_for) return true;
     const std::vector<NodeName> busy = term_.busy_nodes();
     return std::find(busy.begin(), busy.end(), node) != busy.end();
 }
@@ -804,12 +846,14 @@ void Tenure::not_connected(const NodeName& node, bool refused)
     state.answered = true;
     if (refused || process_.mutation() == Mutation::silence_is_death) {
         if (!state.dead_since) {
-            state.dead_since =
-                dispatcher_.agent_.lost_dispatcher(node, term_.epoch()).value_or(now().wall);
+            state.dead_since = now().wall;
+            const auto lost = dispatcher_.agent_.lost_dispatcher(node, term_.epoch());
+            if (lost && !state.was_unreachable) state.dead_since = lost;
         }
         term_.proven_dead(node, *state.dead_since, now());
         wake();
     } else {
+        state.was_unreachable = true;
         term_.unreachable(node, now());
     }
     answered_.notify();
@@ -823,6 +867,8 @@ void Tenure::handle(const NodeName& node, Message message)
     };
     const auto on_beat = [&](const NodeBeat& beat) {
         term_.beat(node, beat, now());
+        links_.at(node).known_at = now().steady;
+        links_.at(node).is_leaving = beat.load.draining;
         if (beat.load.draining && !term_.held_by(node).empty()) {
             draining_.insert(node);
             wake();
@@ -834,12 +880,12 @@ void Tenure::handle(const NodeName& node, Message message)
             wake();
             return;
         }
-        term_.drop_later_orders(revoked.request, revoked.revoked);
         if (asked_.erase(revoked.request) == 0) {
-            given_back_late_.emplace_back(node, std::move(revoked.revoked));
+            given_back_late_.push_back({node, std::move(revoked)});
             wake();
             return;
         }
+        term_.drop_later_orders(revoked.request, revoked.revoked);
         given_back_.insert(given_back_.end(), revoked.revoked.begin(), revoked.revoked.end());
         answered_.notify();
     };
@@ -891,16 +937,24 @@ void Tenure::taken(const NodeName& node, const Account& account)
     Link& state = links_.at(node);
     state.dead_since.reset();
     state.answered = true;
+    state.accounted = true;
+    state.is_fresh = !was_there(account);
+    state.remembers = account.has_journal || !state.is_fresh;
     term_.connected(node, account, now());
     // It waits a moment for this before it starts what is late.
-    for (Outgoing& outgoing : term_.take_revocations()) {
-        send_numbered(outgoing.node, std::move(outgoing.message));
-    }
+    send_revocations();
     copies_[node] = {};
     if (begun_) send(node, StepsStored{StepId{term_.epoch(), writer_.stored()}});
     if (account.draining) draining_.insert(node);
     answered_.notify();
     wake();
+}
+
+void Tenure::send_revocations()
+{
+    for (Outgoing& outgoing : term_.take_revocations()) {
+        send_numbered(outgoing.node, std::move(outgoing.message));
+    }
 }
 
 void Tenure::send(const NodeName& node, const Message& message)
@@ -939,10 +993,15 @@ void Tenure::check_lock() const
     if (!holds_lock()) throw Deposed("the lock was lost");
 }
 
-bool Tenure::confirmed_lately() const
+void Tenure::check_epoch(Epoch used) const
+{
+    if (used >= term_.epoch()) throw Deposed("this epoch has been used before", used);
+}
+
+bool Tenure::confirmed_within(std::chrono::milliseconds time) const
 {
     const auto confirmed = std::max(last_commit_, dispatcher_.coordinator_.session_confirmed());
-    return now().steady - confirmed < process_.settings().dispatch.lease;
+    return now().steady - confirmed < time;
 }
 
 }  // namespace peercron::simulation

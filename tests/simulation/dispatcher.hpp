@@ -42,7 +42,6 @@ private:
     Task<void> follow_jobs();
     /// `tenure`: says when the table of jobs may change; none while nobody plans.
     Task<void> refresh_jobs(Tenure* tenure);
-    bool put_job(Job job, WallTime seen, Tenure* tenure);
     Task<void> reload_jobs(std::vector<JobId> ids, Tenure* tenure);
 
     Process& process_;
@@ -68,14 +67,18 @@ public:
     bool all_stored() const { return writer_.waiting().empty(); }
     Task<void> may_change();
     void has_changed(const std::vector<JobId>& jobs);
-    bool owes(const PlannedJob& version) const;
-    void gave_way(PlannedJob old, WallTime until);
 
 private:
     struct Link {
         Endpoint* channel = nullptr;
         bool answered = false;
+        bool accounted = false;
+        bool remembers = false;
+        bool is_fresh = false;
+        bool was_unreachable = false;
         std::optional<WallTime> dead_since;
+        World::Time known_at{};
+        bool is_leaving = false;
     };
     template <class Asked>
     struct Request {
@@ -87,7 +90,9 @@ private:
     Task<void> dispatch();
     Task<void> take_over();
     Task<TermStart> begin_term();
-    Task<void> await_accounts();
+    Task<void> await_accounts(const TermStart& before);
+    bool may_lack_steps(const TermStart& before) const;
+    bool was_there(const Account& account) const;
     Task<void> inherit_steps(StepId last_stored);
     Task<void> give_turn();
     Task<void> read_jobs();
@@ -102,6 +107,7 @@ private:
     Task<std::string> end_run(EndRun asked);
     Task<void> evacuate();
     void settle_doubts();
+    void apply_late_answers();
     Task<void> commit_step();
     Task<void> commit(PlanStep step);
     Task<void> copy(std::uint64_t number);
@@ -123,13 +129,15 @@ private:
     void handle(const NodeName& node, Message message);
     void taken(const NodeName& node, const Account& account);
     void send(const NodeName& node, const Message& message);
+    void send_revocations();
     void send_numbered(const NodeName& node, Message message);
     void send_out();
     void wake();
     bool idle() const;
     bool holds_lock() const;
     void check_lock() const;
-    bool confirmed_lately() const;
+    void check_epoch(Epoch used) const;
+    bool confirmed_within(std::chrono::milliseconds time) const;
     Moment now() const { return process_.now(); }
 
     Dispatcher& dispatcher_;
@@ -146,6 +154,7 @@ private:
 
     Signal turn_;
     bool turn_wanted_ = false;
+    WallTime turn_wanted_at_{};
     bool turn_given_ = false;
 
     Signal read_wanted_;
@@ -166,6 +175,7 @@ private:
     std::map<NodeName, Copies> copies_;
     bool have_copies_ = false;
     std::map<StepId, PlanStep> inherited_;
+    std::optional<WallTime> planned_before_;
 
     Signal answered_;
     std::map<NodeName, Link> links_;
@@ -175,12 +185,15 @@ private:
     std::vector<Request<EndRun>> end_run_;
     std::vector<Request<Done>> answers_;
     std::set<JobId> changed_jobs_;
-    std::vector<std::pair<PlannedJob, WallTime>> old_versions_;
     std::uint64_t last_request_ = 0;
     std::map<std::uint64_t, NodeName> asked_;
     std::set<NodeName> mute_;
     std::vector<RunId> given_back_;
-    std::vector<std::pair<NodeName, std::vector<RunId>>> given_back_late_;
+    struct LateAnswer {
+        NodeName node;
+        Revoked answer;
+    };
+    std::vector<LateAnswer> given_back_late_;
     std::set<JobId> applied_;  ///< for the judge: to be told after the commit
     Signal over_;
     bool is_over_ = false;

@@ -24,6 +24,7 @@ enum class Mutation : std::uint8_t {
     asks_nobody,            ///< runs of changed jobs count as given back without being asked back
     waits_for_accounts,     ///< 20 s instead of 0.7 s
     needs_no_copies,        ///< what the store does not take is handed out all the same
+    plans_without_most,     ///< a take-over does not wait until most nodes have given accounts
     inherits_nothing,       ///< copies of steps that are at the nodes are not stored
     // The nodes.
     omits_held,            ///< accounts leave out what is held

@@ -54,6 +54,7 @@ constexpr Planted planted[] = {
     {Mutation::asks_nobody, "AsksNobody", 3000},
     {Mutation::waits_for_accounts, "WaitsForAccounts", 3000},
     {Mutation::needs_no_copies, "NeedsNoCopies", 3000},
+    {Mutation::plans_without_most, "PlansWithoutMost", 30'000},
     {Mutation::inherits_nothing, "InheritsNothing", 3000},
     {Mutation::omits_held, "OmitsHeld", 3000},
     {Mutation::omits_ended, "OmitsEnded", 3000},

@@ -631,6 +631,7 @@ Account Agent::account() const
     if (mutation != Mutation::omits_held) account.held = runs_.held();
     if (mutation != Mutation::omits_running) account.running = runs_.running();
     if (mutation != Mutation::omits_ended) account.ended = recorder_.pending();
+    account.has_journal = process_.machine().has_journal;
     return account;
 }
 
@@ -730,7 +731,7 @@ Task<void> Process::drain()
     while (!executor_.held().empty() && world().now() < given_away) co_await Sleep(*this, 20ms);
     co_await executor_.drain(world().now() + settings().drain_timeout);
     co_await recorder_.flush(world().now() + flush_limit);
-    co_await coordinator_.leave();
+    if (steps_.steps().empty()) co_await coordinator_.leave();
 }
 
 Task<Process::Connected> Process::connect(NodeName node)

@@ -142,8 +142,9 @@ StoredTerm MysqlImage::term()
 {
     const auto work = [](MysqlConnection& connection) {
         StoredTerm term;
-        MysqlRows rows = connection.query("SELECT epoch, planned_through FROM term WHERE id = 1");
-        if (rows.next()) term = {rows.natural(0), time_or_null(rows, 1)};
+        MysqlRows rows = connection.query(
+            "SELECT epoch, planned_through, expired_through FROM term WHERE id = 1");
+        if (rows.next()) term = {rows.natural(0), time_or_null(rows, 1), time_or_null(rows, 2)};
         return term;
     };
     return session_.run("read the term", Repeat::safe, work);
@@ -179,10 +180,10 @@ void MysqlImage::append_rows(std::span<const LogRow> rows)
 void MysqlImage::finish(const StoredTerm& term)
 {
     const auto work = [&](MysqlConnection& connection) {
-        connection.execute(
-            fmt::format("UPDATE term SET epoch = GREATEST(epoch, {}), planned_through = {}"
-                        " WHERE id = 1",
-                        term.epoch, nullable(term.planned_through)));
+        connection.execute(fmt::format(
+            "UPDATE term SET epoch = GREATEST(epoch, {}), planned_through = {},"
+            " expired_through = {} WHERE id = 1",
+            term.epoch, nullable(term.planned_through), nullable(term.expired_through)));
         std::int64_t known = 0;
         {
             MysqlRows rows = connection.query(

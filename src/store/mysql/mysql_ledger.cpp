@@ -15,6 +15,7 @@ namespace peercron {
 namespace {
 
 using Repeat = MysqlSession::Repeat;
+using namespace std::chrono_literals;
 
 // How far TermStart::ended_lately looks back.
 constexpr std::chrono::seconds lately{10};
@@ -300,6 +301,31 @@ void MysqlStore::commit_as(Epoch epoch, const PlanStep& step)
         }
     };
     session_.run(fmt::format("commit a step of {} runs", step.runs.size()), Repeat::safe, work);
+}
+
+std::size_t MysqlStore::delete_expired(std::chrono::seconds keep, WallTime now, std::size_t limit)
+{
+    const auto work = [&](MysqlConnection& connection) {
+        const std::string before =
+            fmt::format("LEAST({}, UNIX_TIMESTAMP() - {})", to_unix_seconds(now - keep), keep / 1s);
+        connection.execute(fmt::format(
+            "UPDATE term SET expired_through = GREATEST(COALESCE(expired_through, 0), {} * 1000)"
+            " WHERE id = 1",
+            before));
+        std::vector<std::int64_t> ids;
+        {
+            // Found without locks, so that the deletion locks nothing but them.
+            MysqlRows rows = connection.query(
+                fmt::format("SELECT id FROM log FORCE INDEX (by_time) WHERE time < {}"
+                            " AND state NOT IN ('planned', 'running') ORDER BY time, id LIMIT {}",
+                            before, limit));
+            while (rows.next()) ids.push_back(rows.integer(0));
+        }
+        if (ids.empty()) return std::size_t{0};
+        connection.execute(fmt::format("DELETE FROM log WHERE id IN ({})", fmt::join(ids, ",")));
+        return ids.size();
+    };
+    return session_.run("delete expired rows of the ledger", Repeat::safe, work);
 }
 
 std::vector<RunId> MysqlStore::undelivered(WallTime since)

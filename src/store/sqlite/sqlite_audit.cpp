@@ -3,6 +3,7 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include <algorithm>
 #include <limits>
 #include <set>
 
@@ -85,8 +86,12 @@ LedgerExtent SqliteStore::ledger_extent()
         SqliteStatement& first = connection.cached("SELECT MIN(time) FROM log");
         if (first.next() && !first.is_null(0)) extent.first = from_unix_seconds(first.integer(0));
         first.reset();
-        SqliteStatement& term = connection.cached("SELECT planned_through FROM term WHERE id = 1");
-        if (term.next()) extent.planned_through = time_or_null(term, 0);
+        SqliteStatement& term =
+            connection.cached("SELECT planned_through, expired_through FROM term WHERE id = 1");
+        if (term.next()) {
+            extent.planned_through = time_or_null(term, 0);
+            if (extent.first) extent.first = std::max(extent.first, time_or_null(term, 1));
+        }
         term.reset();
         return extent;
     };

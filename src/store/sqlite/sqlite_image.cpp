@@ -156,9 +156,9 @@ StoredTerm SqliteImage::term()
 {
     const auto work = [](SqliteConnection& connection) {
         StoredTerm term;
-        SqliteStatement row =
-            connection.prepare("SELECT epoch, planned_through FROM term WHERE id = 1");
-        if (row.next()) term = {row.natural(0), time_or_null(row, 1)};
+        SqliteStatement row = connection.prepare(
+            "SELECT epoch, planned_through, expired_through FROM term WHERE id = 1");
+        if (row.next()) term = {row.natural(0), time_or_null(row, 1), time_or_null(row, 2)};
         return term;
     };
     return session_.run("read the term", work);
@@ -184,9 +184,12 @@ void SqliteImage::finish(const StoredTerm& term)
     const auto work = [&](SqliteConnection& connection) {
         SqliteTransaction transaction(connection);
         connection
-            .prepare("UPDATE term SET epoch = MAX(epoch, ?), planned_through = ? WHERE id = 1")
+            .prepare(
+                "UPDATE term SET epoch = MAX(epoch, ?), planned_through = ?,"
+                " expired_through = ? WHERE id = 1")
             .bind(static_cast<std::int64_t>(term.epoch))
             .bind(millis(term.planned_through))
+            .bind(millis(term.expired_through))
             .execute();
         // AUTOINCREMENT keeps its numbers in sqlite_sequence; a table without rows has none there.
         connection.execute(

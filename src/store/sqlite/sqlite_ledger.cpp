@@ -15,6 +15,14 @@ constexpr std::chrono::seconds lately{10};
 /// What gives way to a final report, besides a planned or running row.
 enum class GivesWay : std::uint8_t { only_open, lost_too };
 
+/// What a report may change with more trouble than the rest.
+struct StoredRow {
+    std::int64_t id = 0;
+    RunState state = RunState::planned;
+    std::string run_server;
+    std::string dispatch_server;
+};
+
 SqliteStatement& bind(SqliteStatement& statement, const RunId& run)
 {
     return statement.bind(run.job).bind(to_unix_millis(run.scheduled_at)).bind(run.attempt);
@@ -64,21 +72,36 @@ void insert_report(SqliteConnection& connection, const RunReport& report)
         .execute();
 }
 
-/// What a report does not say stays.
-void update_by_report(SqliteConnection& connection, std::int64_t row, const RunReport& report)
+/// Whether the report names another server than the row: "" says nothing.
+bool is_news(const std::string& reported, const std::string& stored)
 {
+    return !reported.empty() && reported != stored;
+}
+
+/// What a report does not say stays. The columns with an index of their own are written only when
+/// they change: SQLite makes an entry anew whatever its value is.
+void update_by_report(SqliteConnection& connection, const StoredRow& row, const RunReport& report)
+{
+    if (is_news(report.run_server, row.run_server) ||
+        is_news(report.dispatch_server, row.dispatch_server)) {
+        connection
+            .cached(
+                "UPDATE log SET run_server = COALESCE(?, run_server),"
+                " dispatch_server = COALESCE(?, dispatch_server) WHERE id = ?")
+            .bind(report.run_server.empty() ? std::optional<std::string>() : report.run_server)
+            .bind(report.dispatch_server.empty() ? std::optional<std::string>()
+                                                 : report.dispatch_server)
+            .bind(row.id)
+            .execute();
+    }
     connection
         .cached(
-            "UPDATE log SET state = ?, reason = ?, run_server = COALESCE(?, run_server),"
-            " dispatch_server = COALESCE(?, dispatch_server), epoch = COALESCE(?, epoch),"
+            "UPDATE log SET state = ?, reason = ?, epoch = COALESCE(?, epoch),"
             " started_at = COALESCE(?, started_at), ended_at = COALESCE(?, ended_at), use_time = ?,"
             " exit_code = ?, term_signal = ?, cpu_time = ?, max_rss = ?, output_bytes = ?,"
             " output = ? WHERE id = ?")
         .bind(to_string(report.state))
         .bind(report.reason)
-        .bind(report.run_server.empty() ? std::optional<std::string>() : report.run_server)
-        .bind(report.dispatch_server.empty() ? std::optional<std::string>()
-                                             : report.dispatch_server)
         .bind(report.epoch == 0 ? std::optional<std::int64_t>()
                                 : static_cast<std::int64_t>(report.epoch))
         .bind(millis(report.started_at))
@@ -90,7 +113,7 @@ void update_by_report(SqliteConnection& connection, std::int64_t row, const RunR
         .bind(report.max_rss)
         .bind(report.output_bytes)
         .bind(report.output)
-        .bind(row)
+        .bind(row.id)
         .execute();
 }
 
@@ -120,15 +143,16 @@ void uncount(SqliteConnection& connection, const RunReport& report)
 void write_report(SqliteConnection& connection, const RunReport& report, GivesWay rule)
 {
     SqliteStatement& find = connection.cached(
-        "SELECT id, state FROM log WHERE cron_id = ? AND scheduled_at = ? AND attempt = ?");
+        "SELECT id, state, run_server, dispatch_server FROM log"
+        " WHERE cron_id = ? AND scheduled_at = ? AND attempt = ?");
     if (!bind(find, report.id).next()) {
         find.reset();
         insert_report(connection, report);
         count(connection, report);
         return;
     }
-    const std::int64_t row = find.integer(0);
-    const RunState before = read_state(find.text(1));
+    const StoredRow row{find.integer(0), read_state(find.text(1)), find.text(2), find.text(3)};
+    const RunState before = row.state;
     find.reset();
     const bool truth_about_lost =
         rule == GivesWay::lost_too && before == RunState::lost && report.state != RunState::running;
@@ -392,6 +416,31 @@ void SqliteStore::commit_as(Epoch epoch, const PlanStep& step)
         transaction.commit();
     };
     session_.run(fmt::format("commit a step of {} runs", step.runs.size()), work);
+}
+
+std::size_t SqliteStore::delete_expired(std::chrono::seconds keep, WallTime now, std::size_t limit)
+{
+    const auto work = [&](SqliteConnection& connection) {
+        SqliteTransaction transaction(connection);
+        connection
+            .cached(
+                "UPDATE term SET expired_through = MAX(COALESCE(expired_through, 0), ?)"
+                " WHERE id = 1")
+            .bind(to_unix_millis(now - keep))
+            .execute();
+        const std::int64_t deleted =
+            connection
+                .cached(
+                    "DELETE FROM log WHERE id IN (SELECT id FROM log INDEXED BY log_by_time"
+                    " WHERE time < ? AND state NOT IN ('planned', 'running')"
+                    " ORDER BY time, id LIMIT ?)")
+                .bind(to_unix_seconds(now - keep))
+                .bind(static_cast<std::int64_t>(limit))
+                .execute();
+        transaction.commit();
+        return static_cast<std::size_t>(deleted);
+    };
+    return session_.run("delete expired rows of the ledger", work);
 }
 
 std::vector<RunId> SqliteStore::undelivered(WallTime since)

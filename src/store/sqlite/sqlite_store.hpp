@@ -41,6 +41,7 @@ public:
     std::optional<LogRow> find_log_row(std::int64_t id) override;
     std::optional<LogRow> find_log_row(const RunId& run) override;
 
+    std::size_t delete_expired(std::chrono::seconds keep, WallTime now, std::size_t limit) override;
     LedgerExtent ledger_extent() override;
     std::vector<JobPast> find_pasts(const PastQuery& query) override;
     std::vector<LedgerEntry> find_entries(const EntryQuery& query) override;

@@ -131,11 +131,12 @@ TEST_F(MigrationTest, CreatesTheDatabaseAndNamesWhatItApplied)
 {
     EXPECT_THAT(migrate(settings_),
                 ElementsAre("0001_reference", "0002_ledger", "0003_names_limits_counters",
-                            "0004_history", "0005_policies", "0006_last_step"));
+                            "0004_history", "0005_policies", "0006_last_step", "0007_expired"));
     EXPECT_EQ(sql("SELECT number, name FROM schema_migration ORDER BY number"),
               "1\t0001_reference\n2\t0002_ledger\n3\t0003_names_limits_counters\n4\t0004_history\n"
               "5\t0005_policies\n"
-              "6\t0006_last_step\n");
+              "6\t0006_last_step\n"
+              "7\t0007_expired\n");
     EXPECT_THAT(migrate(settings_), IsEmpty());
     EXPECT_NO_THROW(MysqlStore(settings_).ping());
 }
@@ -152,7 +153,7 @@ TEST_F(MigrationTest, TakesADatabaseNameWithOddCharacters)
 TEST_F(MigrationTest, UpgradesTheReferenceWithWindowInPlace)
 {
     create_reference(cron_with_window);
-    EXPECT_EQ(migrate(settings_).size(), 6U);
+    EXPECT_EQ(migrate(settings_).size(), 7U);
     expect_reference_rows_kept();
     const auto job = MysqlStore(settings_).find_job(1184);
     EXPECT_EQ(job->start_time, 5);
@@ -163,7 +164,7 @@ TEST_F(MigrationTest, UpgradesTheReferenceWithWindowInPlace)
 TEST_F(MigrationTest, UpgradesTheReferenceWithMutexInPlace)
 {
     create_reference(cron_with_mutex);
-    EXPECT_EQ(migrate(settings_).size(), 6U);
+    EXPECT_EQ(migrate(settings_).size(), 7U);
     expect_reference_rows_kept();
     const auto job = MysqlStore(settings_).find_job(1184);
     EXPECT_EQ(job->start_time, 0);
@@ -231,7 +232,7 @@ TEST_F(MigrationTest, IsDoneOnceWhenSeveralNodesStartAtOnce)
     for (const auto& failure : failures) {
         if (failure) std::rethrow_exception(failure);
     }
-    EXPECT_EQ(applied[0].size() + applied[1].size() + applied[2].size(), 6U);
+    EXPECT_EQ(applied[0].size() + applied[1].size() + applied[2].size(), 7U);
     expect_reference_rows_kept();
 }
 

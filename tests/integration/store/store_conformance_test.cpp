@@ -745,6 +745,43 @@ TEST_P(StoreTest, SaysWhichTimeTheLedgerCovers)
     EXPECT_EQ(store_->ledger_extent().planned_through, t0 + 1500ms);
 }
 
+TEST_P(StoreTest, DeletesWhatIsOldAndFinalTheOldestFirst)
+{
+    const WallTime now = t0 + std::chrono::days(10);
+    store_->begin_term(1, node_1);
+    store_->commit(step(1, t0 + 4s,
+                        {planned(1, t0), planned(1, t0 + 1s), planned(1, t0 + 2s),
+                         planned(2, t0 + 2s), planned(1, t0 + 3s), planned(1, t0 + 4s)}));
+    // The run at t0 goes on, after all that time.
+    std::vector<RunReport> ends{report({2, t0 + 2s, 1}, RunState::failed)};
+    for (const auto after : {1s, 2s, 3s, 4s}) {
+        ends.push_back(report({1, t0 + after, 1}, RunState::success));
+    }
+    store_->record(ends);
+
+    const auto keep = std::chrono::days(10) - 4s;  // up to t0 + 4s, and not that one
+    const auto left = [this] {
+        std::vector<WallTime> times;
+        LogQuery query;
+        query.after_id = 0;
+        for (const LogRow& row : store_->find_log(query).rows) {
+            times.push_back(row.run.id.scheduled_at);
+        }
+        std::ranges::sort(times);
+        return times;
+    };
+    EXPECT_EQ(store_->delete_expired(keep, now, 2), 2U);
+    EXPECT_EQ(left().size(), 4U);
+    EXPECT_EQ(store_->delete_expired(keep, now, 2), 2U);
+    EXPECT_EQ(store_->delete_expired(keep, now, 2), 0U);
+    EXPECT_THAT(left(), ElementsAre(t0, t0 + 4s));
+    EXPECT_EQ(store_->ledger_extent().first, t0 + 4s)
+        << "the open row before that does not make the ledger whole";
+    // Whoever has a clock that is behind deletes nothing, and takes nothing back.
+    EXPECT_EQ(store_->delete_expired(keep, t0, 2), 0U);
+    EXPECT_EQ(store_->ledger_extent().first, t0 + 4s);
+}
+
 TEST_P(StoreTest, APastBeginsWithTheVersionThatCountedThen)
 {
     Job job = draft("secret");

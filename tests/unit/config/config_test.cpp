@@ -119,6 +119,7 @@ mysql_charset = "utf8"
 TEST(ConfigTest, ReadsTheNewerKeysFromTheirTables)
 {
     const auto config = parse(R"(
+log_keep_day = 90
 time_zone = "Europe/Berlin"
 [log]
 file = "/var/log/peercron.log"
@@ -162,6 +163,7 @@ token = "bbbbbbbbbbbbbbbb"
 role = "admin"
 )");
     ASSERT_TRUE(config) << config.error().message;
+    EXPECT_EQ(config->log_keep_day, 90U);
     EXPECT_EQ(config->time_zone, "Europe/Berlin");
     EXPECT_EQ(config->log.file, "/var/log/peercron.log");
     EXPECT_EQ(config->log.file_size, 1'000'000U);

@@ -381,6 +381,24 @@ TEST_F(TermTest, ARunOfAJobThatIsGoneIsHandedToNobodyElse)
     }
 }
 
+TEST_F(TermTest, AConnectionThatWasLostLongBeforeSaysNothingAboutWhenItsNodeDied)
+{
+    add(every_second(1));
+    begin();
+    connect(alpha);
+    step();
+    connect(beta);
+    at(900ms);
+    term_->disconnected(alpha, true, now_);  // reset by something on the way
+    at(1200ms);                              // alpha has started the first one, and died since
+    term_->proven_dead(alpha, now_.wall, now_);
+    const PlanStep after = step();
+    ASSERT_THAT(after.ended, SizeIs(1));
+    EXPECT_EQ(after.ended[0].id, fire(1, 1s));
+    EXPECT_EQ(after.ended[0].state, RunState::lost);
+    EXPECT_THAT(after.moved, SizeIs(1));
+}
+
 TEST_F(TermTest, AFireThatWasDueWhenItsNodeDiedIsLostNotRunAgain)
 {
     add(every_second(1));
@@ -459,6 +477,100 @@ TEST_F(TermTest, ARestartedNodeIsADeadOne)
     ASSERT_THAT(after.ended, SizeIs(1));
     EXPECT_EQ(after.ended[0].state, RunState::lost);
     EXPECT_THAT(after.moved, SizeIs(1));
+}
+
+TEST_F(TermTest, WhatWasCommittedWhileItsNodeWasLostGoesToAnother)
+{
+    add(every_second(1));
+    begin();
+    connect(alpha);
+    const PlanStep planned = term_->step(now_);
+    ASSERT_THAT(planned.runs, SizeIs(2));
+    term_->disconnected(alpha, true, now_);  // while the store is at work; and it is greeted again
+    EXPECT_THAT(term_->messages(now_), IsEmpty());
+    connect(beta);
+    EXPECT_THAT(step().moved, SizeIs(2));
+    ASSERT_THAT(orders_, SizeIs(2));
+    EXPECT_EQ(orders_[0].first, beta);
+    connect(alpha);
+    EXPECT_FALSE(term_->has_doubts());
+}
+
+TEST_F(TermTest, TakeOverTakesBackWhatANodeHoldsAndTheLedgerHasEnded)
+{
+    add(every_second(1));
+    RunOrder old;
+    old.id = fire(1, -1s);
+    Account woken;
+    woken.held.push_back(old);
+    term_.emplace(7, alpha, settings_, jobs_, now_);
+    connect(alpha, woken);
+    TermStart found;
+    found.planned_through = midnight;
+    found.ended_lately.push_back(old.id);  // given up, and lost
+    term_->begin(found, now_);
+    EXPECT_EQ(term_->open_runs(), 0U);
+    const std::vector<Outgoing> revocations = term_->take_revocations();
+    ASSERT_THAT(revocations, SizeIs(1));
+    EXPECT_EQ(std::get<Revoke>(revocations[0].message).runs, std::vector<RunId>{old.id});
+}
+
+TEST_F(TermTest, TakeOverForgetsAJobThatWasDeletedAfterTheTableWasRead)
+{
+    add(every_second(1));
+    TermStart found;
+    found.planned_through = midnight;
+    Revision deleted;
+    deleted.job = 1;
+    deleted.effective_from = midnight + 1s;
+    deleted.before = every_second(1);
+    found.changes.push_back(deleted);
+    at(1500ms);
+    begin(found);
+    connect(alpha);
+    const PlanStep first = step();
+    EXPECT_THAT(orders_, IsEmpty());
+    ASSERT_THAT(first.runs, SizeIs(1));
+    EXPECT_EQ(first.runs[0].state, RunState::skipped);
+}
+
+TEST_F(TermTest, AVersionInBetweenTakesARunBackForGood)
+{
+    add(every_second(1));
+    begin();
+    connect(alpha);
+    step();
+    const std::vector<JobId> jobs{1};
+    Job other = every_second(1);
+    other.cron_set = "30 * * * * *";
+    at(100ms);
+    other.effective_from = now_.wall;
+    add(other);
+    term_->jobs_changed(jobs, {}, now_);  // alpha cannot be asked
+    at(3s);
+    other.command = "false";
+    other.effective_from = now_.wall;  // the fires are before that, and would be due by it
+    add(other);
+    term_->jobs_changed(jobs, {}, now_);
+    connect(alpha, {}, 2);  // restarted, and nothing had started
+    term_->given_back_late(alpha, std::vector<RunId>{fire(1, 1s), fire(1, 2s)});
+    step();
+    EXPECT_THAT(orders_, IsEmpty());
+}
+
+TEST_F(TermTest, WhoIsMissingInAnOldListOfTheRegistryIsNotGivenUp)
+{
+    add(every_second(1));
+    begin();
+    connect(alpha);
+    step();
+    at(1s);
+    term_->registry({beta}, now_);
+    term_->registry_seen(now_.steady);
+    at(20s);
+    EXPECT_THAT(term_->step(now_).ended, IsEmpty());
+    term_->registry_seen(now_.steady);
+    EXPECT_THAT(term_->step(now_).ended, SizeIs(2));
 }
 
 TEST_F(TermTest, AMutexStaysWhereARunOfItIsAlive)
@@ -607,8 +719,10 @@ TEST_F(TermTest, TakeOverLosesWhatTheDeadDispatchersOwnNodeMayHaveStarted)
     term_.emplace(7, alpha, settings_, jobs_, now_);
     NodeLoad self;
     self.node = alpha;
+    self.clock_known = true;
     NodeLoad dead;
     dead.node = beta;
+    dead.clock_known = true;
     term_->clocks({self, dead}, now_);
     term_->begin(found, now_);
     connect(alpha);
@@ -795,6 +909,10 @@ TEST_F(TermTest, WhatAnEarlierDispatcherHandedOutIsGivenToAnotherNodeUnderTheNew
     connect(alpha);
     TermStart found;
     found.planned_through = now_.wall + 1s;
+    OpenRun row;
+    row.planned.id = old.id;
+    row.planned.run_server = beta;
+    found.open_runs.push_back(row);
     term_->begin(found, now_);
     term_->evacuated(beta, term_->held_by(beta));
     EXPECT_THAT(step().moved, SizeIs(1));
@@ -843,6 +961,32 @@ TEST_F(TermTest, ASkippedFireLeavesItsPlaceToALaterOne)
     const PlanStep next = step();
     ASSERT_THAT(next.runs, SizeIs(1));
     EXPECT_GT(next.runs[0].id.scheduled_at, midnight + 2s);
+}
+
+TEST_F(TermTest, ARunWhoseStepIsNotStoredYetCounts)
+{
+    Job job = every_second(1);
+    job.run_limit = 3;
+    add(job);
+    begin();
+    connect(alpha);
+    step();
+    at(2100ms);
+    report(alpha, fire(1, 1s), RunState::success);
+    report(alpha, fire(1, 2s), RunState::success);
+    TermStart found;  // the ledger has none of that
+    found.run_numbers = {{1, 0}};
+    term_->resolve_doubts(found, {}, now_);
+    EXPECT_THAT(step().runs, SizeIs(1));
+    found.last_step = StepId{7, 2};  // and now all, the second one not recorded
+    found.run_numbers = {{1, 1}};
+    OpenRun row;
+    row.planned.id = fire(1, 2s);
+    row.planned.run_server = alpha;
+    found.open_runs.push_back(row);
+    term_->resolve_doubts(found, {}, now_);
+    at(4s);
+    EXPECT_THAT(step().runs, IsEmpty());
 }
 
 TEST_F(TermTest, ARunThatIsReportedTwiceCountsOnce)
@@ -1015,6 +1159,31 @@ TEST_F(TermTest, WhatANodeGivesBackIsInDoubtAsLongAsItsLastProcessMayHaveStarted
     EXPECT_THAT(next.ended, IsEmpty());
 }
 
+TEST_F(TermTest, ARestartedNodeIsNotAskedForWhatItMayHaveStartedBefore)
+{
+    add(every_second(1));
+    TermStart found;
+    found.planned_through = midnight + 2s;
+    OpenRun row;
+    row.planned.id = fire(1, 1s);
+    row.planned.run_server = alpha;
+    row.planned.dispatched_at = midnight - 1s;
+    found.open_runs.push_back(row);
+    at(1500ms);
+    begin(found);
+    Account fresh;
+    fresh.process_started = midnight + 1200ms;
+    connect(alpha, fresh);  // and would give back whatever it is asked for
+    const std::vector<JobId> jobs{1};
+    EXPECT_THAT(term_->handed_out(jobs), IsEmpty());
+    EXPECT_THAT(term_->held_by(alpha), IsEmpty());
+    EXPECT_EQ(term_->find_run(fire(1, 1s)).whereabouts, Term::Whereabouts::running);
+    term_->resolve_doubts(found, term_->doubts(), now_);
+    const PlanStep after = step();
+    ASSERT_THAT(after.ended, SizeIs(1));
+    EXPECT_EQ(after.ended[0].state, RunState::lost);
+}
+
 TEST_F(TermTest, AnUpdateDoesNotTakeBackWhatWasDueBefore)
 {
     add(every_second(1));
@@ -1098,29 +1267,6 @@ TEST_F(OldVersionTest, FollowsTheMisfirePolicy)
     Job skips = every_second(1);
     skips.misfire_policy = Misfire::skip;
     EXPECT_EQ(planned(skips), "skipped-8+2 ");
-}
-
-TEST_F(TermTest, WhatAJobOwedBeforeItWasChangedIsPlannedAlthoughNobodyTookOver)
-{
-    add(every_second(1));
-    begin();
-    connect(alpha);
-    step();  // through midnight + 2 s
-    at(5500ms);
-    connect(alpha);
-    const PlannedJob old = *jobs_.find(1);
-    EXPECT_TRUE(term_->owes(old, now_.wall));
-    Job rare = every_second(1);
-    rare.cron_set = "0 0 12 * * *";
-    rare.effective_from = midnight + 4500ms;
-    add(rare);
-    term_->gave_way(old, rare.effective_from, now_);
-    term_->gave_way(old, rare.effective_from, now_);  // again: it is planned
-    term_->jobs_changed(std::vector<JobId>{1}, {}, now_);
-    std::vector<RunId> planned;
-    for (const PlannedRun& row : step().runs) planned.push_back(row.id);
-    EXPECT_THAT(planned, ElementsAre(fire(1, 3s), fire(1, 4s)));
-    EXPECT_FALSE(term_->owes(old, now_.wall));
 }
 
 TEST_F(TermTest, AQueuedFireWaitsForAHomeThatDrains)
@@ -1228,9 +1374,11 @@ TEST_F(ClockTest, WhatADeadNodeMayHaveStartedIsJudgedByItsClock)
         NodeLoad self;
         self.node = alpha;
         self.clock_offset = 30ms;
+        self.clock_known = true;
         NodeLoad dead;
         dead.node = beta;
         dead.clock_offset = 30ms + ahead;
+        dead.clock_known = true;
         term_->clocks({self, dead}, now_);
         term_->begin(found, now_);
         connect(alpha);
@@ -1278,6 +1426,38 @@ TEST_F(ClockTest, OfAClockThatNobodyKnowsTheWorstIsAssumed)
     EXPECT_EQ(after.ended[0].state, RunState::lost);
 }
 
+TEST_F(ClockTest, OneThatNobodyHasMeasuredIsNotToldAsAgreeing)
+{
+    begin();
+    Account account;
+    account.node = beta;
+    term_->connected(beta, account, now_);
+    EXPECT_FALSE(term_->loads(now_).at(0).clock_known);
+    connect(beta);
+    EXPECT_TRUE(term_->loads(now_).at(0).clock_known);
+
+    add(every_second(1));
+    TermStart found;
+    found.planned_through = midnight + 2s;
+    OpenRun row;
+    row.planned.id = fire(1, 2s);
+    row.planned.run_server = beta;
+    row.planned.dispatched_at = midnight - 1s;
+    found.open_runs.push_back(row);
+    at(500ms);
+    term_.emplace(7, alpha, settings_, jobs_, now_);
+    NodeLoad self;
+    self.node = alpha;
+    self.clock_known = true;
+    NodeLoad dead;
+    dead.node = beta;
+    term_->clocks({self, dead}, now_);
+    term_->begin(found, now_);
+    connect(alpha);
+    term_->proven_dead(beta, now_.wall, now_);
+    EXPECT_THAT(step().ended, SizeIs(1));
+}
+
 TEST_F(TermTest, ABeatRenewsNothingForANodeThatIsNotHeard)
 {
     begin();
@@ -1286,6 +1466,16 @@ TEST_F(TermTest, ABeatRenewsNothingForANodeThatIsNotHeard)
     EXPECT_TRUE(term_->hears(alpha, now_));
     at(800ms);
     EXPECT_FALSE(term_->hears(alpha, now_));
+}
+
+TEST_F(TermTest, KnowsWhoHasGivenItsAccountOnTheConnectionThatThereIs)
+{
+    begin();
+    EXPECT_FALSE(term_->accounted(alpha));
+    connect(alpha);
+    EXPECT_TRUE(term_->accounted(alpha));
+    term_->disconnected(alpha, false, now_);
+    EXPECT_FALSE(term_->accounted(alpha));
 }
 
 // At least once.

@@ -86,6 +86,15 @@ protected:
         };
     }
 
+    /// Without it, fires that wait longer for a slot than the silence limit are not started.
+    static asio::awaitable<void> be_heard(Executor& executor)
+    {
+        for (;;) {
+            executor.dispatcher_heard(7);
+            co_await sleep_for(50ms);
+        }
+    }
+
     asio::awaitable<void> run_to_end(asio::io_context& io, Executor& executor,
                                      std::vector<RunOrder> orders)
     {
@@ -93,6 +102,7 @@ protected:
         Event reported(io.get_executor());
         reported_ = &reported;
         tasks.spawn("executor", executor.run());
+        tasks.spawn("dispatcher", be_heard(executor));
         const std::size_t count = orders.size();
         RunOrders message;
         message.orders = std::move(orders);

@@ -72,6 +72,7 @@ public:
     Epoch newest_epoch() override { return {}; }
     std::optional<LogRow> find_log_row(std::int64_t) override { return {}; }
     std::optional<LogRow> find_log_row(const RunId&) override { return {}; }
+    std::size_t delete_expired(std::chrono::seconds, WallTime, std::size_t) override { return 0; }
     LedgerExtent ledger_extent() override { return {}; }
     std::vector<JobPast> find_pasts(const PastQuery&) override { return {}; }
     std::vector<LedgerEntry> find_entries(const EntryQuery&) override { return {}; }
@@ -111,6 +112,25 @@ protected:
         testing::run(io, flush_and_stop(recorder, tasks));
         EXPECT_EQ(recorder.waiting(), 0U);
     }
+    /// The same of one report, with nobody who waits for it to be written.
+    void record_unhurried(RunReport report)
+    {
+        asio::io_context io(1);
+        StorePool pool(io.get_executor(), 1,
+                       [this] { return std::make_unique<FakeStore>(ledger_); });
+        Recorder recorder(io.get_executor(), pool, settings_);
+        TaskGroup tasks(io.get_executor());
+        tasks.spawn("recorder", recorder.run());
+        recorder.add(std::move(report));
+        testing::run(io, stop_when_written(recorder, tasks));
+    }
+    static asio::awaitable<void> stop_when_written(Recorder& recorder, TaskGroup& tasks)
+    {
+        for (int i = 0; i < 20'000 && recorder.waiting() > 0; ++i) co_await sleep_for(1ms);
+        EXPECT_EQ(recorder.waiting(), 0U);
+        tasks.cancel();
+        co_await tasks.join();
+    }
     static asio::awaitable<void> flush_and_stop(Recorder& recorder, TaskGroup& tasks)
     {
         const bool is_written = co_await recorder.flush(std::chrono::steady_clock::now() + 60s);
@@ -130,6 +150,29 @@ TEST_F(RecorderTest, StartAndEndOfAShortRunAreOneWrite)
     ASSERT_THAT(ledger_.writes, SizeIs(1));
     EXPECT_THAT(ledger_.writes[0],
                 ElementsAre(report(1, RunState::success, "hi"), report(2, RunState::running)));
+}
+
+TEST_F(RecorderTest, StartsOfCommandsComeBeforeWrites)
+{
+    settings_.interval = 1ms;
+    settings_.busy_interval = 1h;
+    int looks = 0;
+    settings_.is_busy = [&] {
+        EXPECT_THAT(ledger_.writes, IsEmpty());
+        return ++looks < 5;
+    };
+    record_unhurried(report(1, RunState::success));
+    EXPECT_EQ(looks, 5);
+    EXPECT_THAT(ledger_.writes, SizeIs(1));
+}
+
+TEST_F(RecorderTest, ButNotForEver)
+{
+    settings_.interval = 1ms;
+    settings_.busy_interval = 5ms;
+    settings_.is_busy = [] { return true; };
+    record_unhurried(report(1, RunState::success));
+    EXPECT_THAT(ledger_.writes, SizeIs(1));
 }
 
 TEST_F(RecorderTest, BatchesAreBoundedByRows)

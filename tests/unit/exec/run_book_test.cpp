@@ -464,6 +464,14 @@ TEST_F(RunBookTest, StartsLateOnlyWhileADispatcherIsHeard)
     EXPECT_THAT(pass(6600ms, 6600ms).start, SizeIs(1));
 }
 
+TEST_F(RunBookTest, TheWordThatEndsASilenceIsNotEnough)
+{
+    accept(order(1));
+    EXPECT_THAT(pass(1100ms, 5s, false).start, IsEmpty());
+    book_.dispatcher_heard(1, s0 + 5100ms);  // a greeting, and then nothing
+    EXPECT_THAT(pass(5100ms, 29s, false).start, IsEmpty());
+}
+
 TEST_F(RunBookTest, AfterAStopWhatIsReadAtOnceDoesNotCount)
 {
     accept(order(1));

@@ -48,6 +48,7 @@ public:
     Epoch newest_epoch() override { return {}; }
     std::optional<LogRow> find_log_row(std::int64_t) override { return {}; }
     std::optional<LogRow> find_log_row(const RunId&) override { return {}; }
+    std::size_t delete_expired(std::chrono::seconds, WallTime, std::size_t) override { return 0; }
     LedgerExtent ledger_extent() override { return {}; }
     std::vector<JobPast> find_pasts(const PastQuery&) override { return {}; }
     std::vector<LedgerEntry> find_entries(const EntryQuery&) override { return {}; }

@@ -24,9 +24,11 @@ public:
             case 0:
                 return TermHello{number<Epoch>(), text()};
             case 1:
-                return Account{text(),          number<std::uint64_t>(), time(),   coin(),
-                               number<Epoch>(), number<std::uint32_t>(), orders(), reports(),
-                               reports()};
+                return Account{text(),          number<std::uint64_t>(),
+                               time(),          coin(),
+                               number<Epoch>(), number<std::uint32_t>(),
+                               orders(),        reports(),
+                               reports(),       coin()};
             case 2:
                 return RunOrders{orders()};
             case 3:
@@ -154,7 +156,8 @@ private:
                 number<std::uint32_t>(),
                 coin(),
                 coin(),
-                duration()};
+                duration(),
+                coin()};
     }
     PlannedRun planned()
     {

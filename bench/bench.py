@@ -1,0 +1,219 @@
+"""Measures what peercron can do on this machine, each figure beside the limit of the same machine in the same run.
+
+Parts, all unless some are named, in this order:
+{parts}
+The end is one table, the ratio to the limit first. All of it is in build/bench/results.json, and plotted in
+build/bench/*.svg and *.png. docs/performance.md explains the figures. Nothing else should run meanwhile.
+"""
+import argparse
+import contextlib
+import datetime
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PROGRAM = ROOT / "build/release/peercron"
+sys.path.insert(0, str(ROOT / "tests" / "cluster"))
+os.environ["PEERCRON_BINARY"] = str(PROGRAM)  # before the harness is read
+
+import api  # noqa: E402
+import figures  # noqa: E402
+import harness  # noqa: E402
+import history  # noqa: E402
+import lateness  # noqa: E402
+import machine  # noqa: E402
+import memory  # noqa: E402
+import native  # noqa: E402
+import plots  # noqa: E402
+import start  # noqa: E402
+import throughput  # noqa: E402
+
+# What is measured here, on whole clusters; a program of C++ adds parts of its own, which come first.
+PARTS = {
+    "start": (start.measure, "a node alone: time to its first answer and its first dispatch, memory"),
+    "throughput": (throughput.measure, "fires/s that are all executed, recorded and at most 1 s late"),
+    "lateness": (lateness.measure, "scheduled time to the command's first instruction, also under faults"),
+    "memory": (memory.measure, "the nodes' memory under a steady load"),
+    "api": (api.measure, "pages of /cron/list and /log/list of large tables, 32 connections"),
+    "history": (history.measure, "disk, counting, searching, recording and expiry on a large ledger"),
+}
+NATIVE = {
+    "raw": "spawning a command: a minimal loop, and the program's executor",
+    "cron": "understanding an expression, and finding its next moment",
+    "plan": "a thousand to a million jobs: memory, take-over, a change, an idle second",
+    "protocol": "the peer protocol: frames/s, bytes per run, 3 to 300 nodes",
+    "store": "rows planned and recorded by simulated nodes, beside the database's own inserts",
+}
+
+
+class Stop(Exception):
+    """What a person is told; the exit status is 1."""
+
+
+class Bench:
+    """One run: its options, and the servers that the parts share."""
+
+    def __init__(self, options, servers):
+        self.quick = options.quick
+        self.jobs = options.jobs or (1_000 if options.quick else 100_000)
+        self.rows = options.rows or (100_000 if options.quick else 2_000_000)
+        self.memory_minutes = options.memory_minutes
+        self.programs = ROOT / "build/release/bench"
+        self.results = ROOT / "build/bench"
+        self.data = self.results / "data"
+        self.servers = servers
+        self.started = {}
+
+    def shared(self, name, start_it):
+        if name not in self.started:
+            print(f"   starting {name}", flush=True)
+            self.started[name] = self.servers.enter_context(start_it())
+        return self.started[name]
+
+    def cluster(self):
+        """Three nodes with Consul, MariaDB and nginx; no jobs."""
+        return self.shared("a cluster of three nodes, Consul, MariaDB and nginx", harness.running_cluster)
+
+    def solo(self):
+        """A node that is alone, on SQLite; no jobs."""
+        return self.shared("a node that is alone, on SQLite", harness.running_solo)
+
+
+def parse_arguments(arguments):
+    listed = {**NATIVE, **{name: text for name, (_, text) in PARTS.items()}}
+    parser = argparse.ArgumentParser(
+        prog="bin/bench", formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=__doc__.format(parts="\n".join(f"  {name:<12}{text}" for name, text in listed.items())))
+    parser.add_argument("parts", nargs="*", metavar="PART", help="what to measure; see above")
+    parser.add_argument("--quick", action="store_true",
+                        help="about a minute instead of ten: fewer and shorter measurements, less data")
+    parser.add_argument("--jobs", type=count, metavar="N",
+                        help="jobs of the parts api and history: 100,000, with --quick 1,000")
+    parser.add_argument("--rows", type=count, metavar="N",
+                        help="rows of their ledger: 2,000,000, with --quick 100,000; the targets speak of 10,000,000,"
+                        " which take some five minutes more to fill in")
+    parser.add_argument("--memory-minutes", type=float, default=2, metavar="M",
+                        help="how long part memory lasts: 2; 60 tell a leak from a cache")
+    parser.add_argument("--no-build", action="store_true", help="measure build/release as it is")
+    return parser.parse_args(arguments)
+
+
+def count(text):
+    value = int(text.replace("_", "").replace(",", ""))
+    if not 1 <= value <= 1_000_000_000:
+        raise argparse.ArgumentTypeError("from 1 to 1,000,000,000")
+    return value
+
+
+def build(options):
+    """The program and the benchmarks; what is there already costs no time."""
+    if not options.no_build:
+        folder = ROOT / "build/release"
+        run([ROOT / "bin/setup"])
+        cache = folder / "CMakeCache.txt"
+        if not cache.exists() or "PEERCRON_BENCH:BOOL=ON" not in cache.read_text():
+            run(["cmake", "--preset", "release", "-Wno-dev", "-DPEERCRON_BENCH=ON"], quiet=True)
+        run(["cmake", "--build", folder, "--parallel", os.cpu_count(), "--target", "peercron", "bench/all"], quiet=True)
+    for program in (PROGRAM, ROOT / "build/release/bench/spawn_limit", ROOT / "build/release/bench/witness"):
+        if not program.exists():
+            raise Stop(f"there is no {program}; without --no-build it would be built")
+
+
+def run(command, quiet=False):
+    command = [str(word) for word in command]
+    done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE if quiet else None,
+                          stderr=subprocess.STDOUT if quiet else None, text=True)
+    if done.returncode != 0:
+        raise Stop(f"{' '.join(command)} failed" + (":\n" + "\n".join(done.stdout.split("\n")[-30:]) if quiet else ""))
+
+
+def chosen_parts(options, programs):
+    """(name, function of the bench), in order."""
+    found = {name: lambda bench, name=name: native.measure(bench, name) for name in native.parts(programs)}
+    found.update({name: measure for name, (measure, _) in PARTS.items()})
+    unknown = [name for name in options.parts if name not in found]
+    if unknown:
+        raise Stop(f"no part is called {', '.join(unknown)}; there are: {', '.join(found)}")
+    return [(name, measure) for name, measure in found.items() if not options.parts or name in options.parts]
+
+
+@contextlib.contextmanager
+def servers_that_end():
+    """Servers end with the bench, however it ends; a second Ctrl-C does not keep them from it."""
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    ends = (signal.SIGINT, signal.SIGTERM)
+    for number in ends:
+        signal.signal(number, interrupted)
+    try:
+        with contextlib.ExitStack() as servers:
+            try:
+                yield servers
+            finally:
+                for number in ends:
+                    signal.signal(number, signal.SIG_IGN)
+                print("stopping the servers", flush=True)
+    finally:
+        for number in ends:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def measure(options):
+    """The parts that were measured, and the sentences about those that could not be."""
+    measured, failed = [], []
+    began = datetime.datetime.now(datetime.timezone.utc)
+    with servers_that_end() as servers:
+        bench = Bench(options, servers)
+        bench.results.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(bench.data, ignore_errors=True)
+        bench.data.mkdir()
+        harness.WORK.mkdir(parents=True, exist_ok=True)
+        for name, function in chosen_parts(options, bench.programs):
+            print(f"=== {name}", flush=True)
+            at = time.monotonic()
+            try:
+                part = function(bench)
+            except (AssertionError, RuntimeError, OSError, subprocess.SubprocessError) as error:
+                failed.append(f"{name}: {error}")
+                print(f"   could not be measured: {error}", flush=True)
+                continue
+            if not part.figures and not any(part.details.get("tables", {}).values()):
+                failed.append(f"{name}: it delivered no figures")
+            part.details["seconds"] = round(time.monotonic() - at, 1)
+            measured.append(part)
+    shutil.rmtree(bench.data, ignore_errors=True)
+    figures.write_json(bench.results / "results.json", {
+        "began": began.isoformat(timespec="seconds"), "quick": options.quick, "machine": machine.describe(),
+        "version": machine.version_of([PROGRAM, "--version"]), "failed": failed,
+        "parts": {part.name: part.as_json() for part in measured}})
+    return bench, measured, failed
+
+
+def main(arguments):
+    options = parse_arguments(arguments)
+    try:
+        build(options)
+        bench, measured, failed = measure(options)
+    except Stop as stop:
+        sys.exit(f"bin/bench: {stop}")
+    except KeyboardInterrupt:
+        sys.exit("\nbin/bench: interrupted; its servers are stopped")
+    for part in measured:
+        text = figures.native_tables(part)
+        if text:
+            print(text)
+    print(figures.table([part for part in measured if part.figures]))
+    drawn = plots.draw(bench.results, measured)
+    print(f"\nAll of it: {bench.results / 'results.json'}")
+    if drawn:
+        print("Plots:     " + " ".join(file.name for file in drawn if file.suffix == ".svg") +
+              f" (and .png) in {bench.results}")
+    for sentence in failed:
+        print(f"bin/bench: not measured: {sentence}", file=sys.stderr)
+    return 1 if failed else 0

@@ -1,0 +1,36 @@
+#pragma once
+
+#include "model/job.hpp"
+#include "store/sqlite/sqlite_settings.hpp"
+#include "store/store.hpp"
+#include "store/store_image.hpp"
+
+#include <filesystem>
+#include <memory>
+#include <vector>
+
+namespace peercron::bench {
+
+/// Adds jobs with their histories, as the API would have; their ids are above those that there are.
+void add_jobs(StoreImage& image, const std::vector<Job>& jobs);
+
+/// A store in a file of SQLite, empty at first, removed with the object.
+class Database {
+public:
+    explicit Database(const std::filesystem::path& parent);
+    Database(const Database&) = delete;
+    Database& operator=(const Database&) = delete;
+    ~Database();
+
+    /// Before any session with it is opened.
+    void add(const std::vector<Job>& jobs);
+
+    std::unique_ptr<Store> open() const;
+    const SqliteSettings& settings() const { return settings_; }
+
+private:
+    std::filesystem::path folder_;
+    SqliteSettings settings_;
+};
+
+}  // namespace peercron::bench

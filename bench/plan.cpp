@@ -1,0 +1,281 @@
+// How the plan grows with the number of jobs, from a thousand to a million: the real Dispatcher on
+// a store in SQLite, and nodes that are simulated.
+
+#include "base/clock.hpp"
+#include "base/event.hpp"
+#include "database.hpp"
+#include "dispatch/job_table.hpp"
+#include "dispatch/term.hpp"
+#include "parts.hpp"
+#include "simulated_cluster.hpp"
+#include "stopwatch.hpp"
+
+#include <spdlog/fmt/chrono.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_future.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace peercron::bench {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t nodes = 3;
+
+/// So that a million of them fire some 40 times a second.
+const char* schedule_of(JobId id)
+{
+    switch (id % 10) {
+        case 0:
+            return "H * * * *";
+        case 8:
+            return "H H * * 1";
+        case 9:
+            return "H H 1 * *";
+        default:
+            return "0 H H * * *";
+    }
+}
+
+Job make_job(JobId id, WallTime changed)
+{
+    Job job;
+    job.id = id;
+    job.name = fmt::format("tenant-{}-report", id);
+    job.cron_set = schedule_of(id);
+    job.command = fmt::format("/opt/reports/bin/nightly --tenant {} --output /var/reports", id);
+    job.remark = "asked for by the sales department";
+    job.effective_from = changed;
+    return job;
+}
+
+void fill(Database& database, std::size_t count, WallTime changed)
+{
+    constexpr std::size_t at_once = 50'000;
+    for (std::size_t done = 0; done < count;) {
+        std::vector<Job> jobs;
+        const std::size_t end = std::min(done + at_once, count);
+        for (; done < end; ++done) jobs.push_back(make_job(static_cast<JobId>(done + 1), changed));
+        database.add(jobs);
+    }
+}
+
+double resident_mib()
+{
+    std::ifstream statm("/proc/self/statm");
+    double total = 0;
+    double resident = 0;
+    statm >> total >> resident;
+    return resident * static_cast<double>(::sysconf(_SC_PAGESIZE)) / (1024 * 1024);
+}
+
+double peak_resident_mib()
+{
+    rusage usage{};
+    ::getrusage(RUSAGE_SELF, &usage);
+    return static_cast<double>(usage.ru_maxrss) / 1024;
+}
+
+/// Through the store and the dispatcher, as a node's API does it.
+asio::awaitable<void> change_job(SimulatedCluster& cluster, JobId id, WallTime now)
+{
+    JobPatch patch;
+    patch.remark = "changed at " + std::to_string(to_unix_millis(now));
+    const auto update = [id, &patch, now](Store& store) {
+        return store.update_job(id, patch, Edit(now));
+    };
+    co_await cluster.api_store().call(update);
+    std::vector<JobId> jobs{id};
+    co_await cluster.node(1).announce(std::move(jobs));
+}
+
+asio::awaitable<void> measure_cluster(SimulatedCluster& cluster, std::size_t jobs, bool quick,
+                                      boost::json::object& row)
+{
+    const auto span = quick ? 4s : 10s;
+    const double before_mib = resident_mib();
+    cluster.start();
+    const Stopwatch reading;
+    co_await cluster.jobs_known(jobs);
+    row["read_all_ms"] = rounded(1e3 * reading.wall());
+    row["read_all_cpu_ms"] = rounded(1e3 * reading.cpu());
+
+    co_await sleep_for(100ms);
+    const Stopwatch taking_over;
+    cluster.win_lock();
+    co_await cluster.committed();
+    row["take_over_ms"] = rounded(1e3 * taking_over.wall());
+    row["take_over_cpu_ms"] = rounded(1e3 * taking_over.cpu());
+
+    const Stopwatch comparing;
+    co_await cluster.history_complete();
+    row["history_cpu_ms"] = rounded(1e3 * comparing.cpu());
+
+    const Stopwatch idle;
+    co_await sleep_for(span);
+    row["idle_core_percent"] = rounded(100 * idle.cpu() / idle.wall());
+
+    const SystemClock clock;
+    const int changes = quick ? 20 : 100;
+    std::vector<double> took;
+    const Stopwatch changing;
+    for (int i = 0; i < changes; ++i) {
+        const Stopwatch one;
+        const JobId id = 1 + i * 7 % static_cast<JobId>(jobs);
+        co_await change_job(cluster, id, clock.now());
+        took.push_back(one.wall());
+    }
+    std::sort(took.begin(), took.end());
+    row["change_median_ms"] = rounded(1e3 * took[took.size() / 2]);
+    row["change_cpu_ms"] = rounded(1e3 * changing.cpu() / changes);
+    row["rss_mib"] = rounded(resident_mib());
+    row["peak_rss_mib"] = rounded(peak_resident_mib());
+    row["rss_bytes_per_job"] =
+        rounded((resident_mib() - before_mib) * 1024 * 1024 / static_cast<double>(jobs));
+    cluster.stop();
+    co_await cluster.join();
+}
+
+boost::json::object measure_size(const Settings& settings, std::size_t jobs)
+{
+    Database database(settings.folder);
+    boost::json::object row{{"jobs", jobs}};
+    const SystemClock clock;
+    fill(database, jobs, clock.now() - 24h);
+    asio::io_context io(1);
+    ClusterSettings cluster_settings;
+    cluster_settings.nodes = nodes;
+    cluster_settings.open = [&] { return database.open(); };
+    SimulatedCluster cluster(io, cluster_settings);
+    auto done =
+        asio::co_spawn(io, measure_cluster(cluster, jobs, settings.quick, row), asio::use_future);
+    io.run();
+    done.get();
+    return row;
+}
+
+/// All at the same second, step by step.
+boost::json::object measure_same_second(const Settings& settings, std::size_t jobs)
+{
+    const Database database(settings.folder);
+    const std::unique_ptr<Store> store = database.open();
+    const SystemClock clock;
+    const DispatchSettings rules;
+    JobTable table("UTC");
+    const WallTime due = std::chrono::ceil<std::chrono::seconds>(clock.now()) + 10s;
+    const auto at = std::chrono::system_clock::to_time_t(due);
+    const std::string schedule = fmt::format("@at {:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(at));
+    for (std::size_t i = 1; i <= jobs; ++i) {
+        Job job = make_job(static_cast<JobId>(i), due - 24h);
+        job.cron_set = schedule;
+        table.put(std::move(job), due - 24h);
+    }
+    Moment now{due - 9s, clock.steady_now()};
+    Term term(1, "node-0", rules, table, now);
+    for (std::size_t i = 0; i < nodes; ++i) {
+        Account account;
+        account.node = "node-" + std::to_string(i);
+        account.incarnation = 1;
+        account.slots = 1000;
+        term.connected(account.node, account, now);
+    }
+    TermStart found = store->begin_term(1, "node-0");
+    found.planned_through = now.wall;
+    term.begin(found, now);
+    now.wall = due - rules.lookahead;
+
+    const Stopwatch planning;
+    PlanStep step = term.step(now);
+    step.number = 1;
+    const double step_s = planning.cpu();
+    const Stopwatch committing;
+    store->commit(step);
+    const double commit_s = committing.cpu();
+    const double commit_wall_s = committing.wall();
+    const Stopwatch sending;
+    const std::vector<Outgoing> messages = term.messages(now);
+    const double messages_s = sending.cpu();
+    const Stopwatch hearing;
+    for (const Outgoing& outgoing : messages) {
+        for (const RunOrder& order : std::get<RunOrders>(outgoing.message).orders) {
+            RunReport report;
+            report.id = order.id;
+            term.report(outgoing.node, report, now);
+            report.state = RunState::success;
+            term.report(outgoing.node, report, now);
+        }
+    }
+    const double reports_s = hearing.cpu();
+    if (step.runs.size() != jobs || term.open_runs() != 0) {
+        throw std::runtime_error("not all of the same second were planned and ended");
+    }
+    const auto each_us = [&](double seconds) {
+        return rounded(1e6 * seconds / static_cast<double>(jobs));
+    };
+    return {{"jobs", jobs},
+            {"step_cpu_ms", rounded(1e3 * step_s)},
+            {"commit_cpu_ms", rounded(1e3 * commit_s)},
+            {"commit_wall_ms", rounded(1e3 * commit_wall_s)},
+            {"messages_cpu_ms", rounded(1e3 * messages_s)},
+            {"reports_cpu_ms", rounded(1e3 * reports_s)},
+            {"planner_cpu_us_each", each_us(step_s + messages_s + reports_s)},
+            {"all_cpu_us_each", each_us(step_s + commit_s + messages_s + reports_s)}};
+}
+
+/// In a process of its own, so that its memory is its own.
+boost::json::object in_child(const Settings& settings,
+                             const std::function<boost::json::object()>& measure)
+{
+    const auto file = settings.folder / ("row-" + std::to_string(::getpid()));
+    const pid_t child = ::fork();
+    if (child < 0) throw std::runtime_error("fork failed");
+    if (child == 0) {
+        int status = 1;
+        try {
+            std::ofstream(file) << boost::json::serialize(measure());
+            status = 0;
+        } catch (const std::exception& error) {
+            fmt::print(stderr, "{}\n", error.what());
+        }
+        ::_exit(status);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    std::ostringstream text;
+    text << std::ifstream(file).rdbuf();
+    std::filesystem::remove(file);
+    if (status != 0) throw std::runtime_error("the measuring process failed");
+    return boost::json::parse(text.str()).as_object();
+}
+
+}  // namespace
+
+void measure_plan(const Settings& settings, Figures& figures)
+{
+    for (const std::size_t jobs : {1'000U, 10'000U}) {
+        const auto measure = [&] { return measure_same_second(settings, jobs); };
+        figures.add("same_second", in_child(settings, measure));
+    }
+    std::vector<std::size_t> sizes{1'000, 10'000, 100'000};
+    if (!settings.quick) sizes.push_back(1'000'000);
+    for (const std::size_t jobs : sizes) {
+        const auto measure = [&] { return measure_size(settings, jobs); };
+        figures.add("jobs", in_child(settings, measure));
+    }
+}
+
+}  // namespace peercron::bench

@@ -1,0 +1,108 @@
+"""Throughput: the highest rate of fires at which every one is executed, recorded and at most 1 s late."""
+import load
+import machine
+from figures import Part, quantile
+from limit import Limit
+
+LATE_MS = 1000
+# Of the raw limit. With a pause between, so that what one leaves behind is not the next one's.
+SHARES = (0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
+QUICK_SHARES = (0.4, 0.6, 0.8)
+TARGETS = {"cluster": "≥ 0.80", "solo": "≥ 0.90"}
+
+
+def measure(bench):
+    part = Part("throughput")
+    part.details["ramps"] = []
+    for place in ("cluster", "solo"):
+        for name, text, words in commands(bench):
+            print(f"   {place}, {name}: {text}", flush=True)
+            ramp(bench, part, place, getattr(bench, place)(), name, text, words)
+    return part
+
+
+def commands(bench):
+    """(name, the job's command, the words for the raw loop)."""
+    direct = ("direct", "/bin/true", ["/bin/true"])
+    if bench.quick:
+        return [direct]
+    # The semicolon keeps the node from starting the program without the shell.
+    return [direct, ("shell", "true;", ["/bin/sh", "-c", "true;"])]
+
+
+def ramp(bench, part, place, cluster, name, text, words):
+    limit = Limit(bench.programs, words)
+    limit.measure(bench.quick)
+    seconds, pause = (2, 1) if bench.quick else (4, 2)
+    shares = QUICK_SHARES if bench.quick else SHARES
+    rates = [max(1, int(share * limit.per_second)) for share in shares]
+    levels = load.plan_levels(cluster, rates, seconds, pause, text)
+    load.sleep_until(levels[0].begin - 0.2)
+    meter = machine.Meter(machine.processes_of(cluster))
+    failed = 0
+    found = []
+    for level in levels:
+        result = run_level(cluster, level, pause, meter)
+        found.append(result)
+        print(f"      {said(result)}", flush=True)
+        failed = 0 if result["holds"] else failed + 1
+        # One hiccup of the machine is not its end.
+        if failed == 2 or (failed and result["not_recorded"]):
+            break
+    wait_recorded(cluster, levels[:len(found)])
+    for level, result in zip(levels, found):
+        clean, totals = load.audit(cluster, level, f"{LATE_MS}ms")
+        result |= {"audit_clean": clean, "audit": totals, "holds": result["holds"] and clean}
+    held = [result for result in found if result["holds"]]
+    print(f"      audit: {sum(result['audit_clean'] for result in found)} of {len(found)} levels are clean", flush=True)
+    load.drop_jobs(cluster)
+    limit.measure(bench.quick)
+    part.details["ramps"].append({"place": place, "command": text, "raw": limit.measured, "levels": found})
+    report(part, place, name, limit, held, found)
+
+
+def run_level(cluster, level, pause, meter):
+    load.sleep_until(level.end + pause - 0.3)
+    taken = meter.taken()
+    recorded = load.wait_recorded(cluster, level, 0.1)
+    outcomes = load.outcomes(cluster, level)
+    late = load.lateness_ms(cluster, level)
+    good = outcomes.get(("success", ""), 0)
+    worst = late[-1] if late else None
+    return {"rate": level.rate, "fires": level.fires, "success": good, "late_max_ms": worst,
+            "late_p50_ms": quantile(late, 0.5), "not_recorded": level.fires - sum(outcomes.values()),
+            "holds": recorded and good == level.fires and worst <= LATE_MS,
+            "outcomes": {" ".join(filter(None, key)): count for key, count in outcomes.items()},
+            "cpu_us": {kind: 1e6 * spent / level.fires for kind, spent in taken.items()
+                       if kind not in ("wall", "others", "this bench")},
+            "others_cores": taken["others"] / taken["wall"]}
+
+
+def said(result):
+    words = f"{result['rate']:>6,}/s: {result['success']:,} of {result['fires']:,} ran"
+    if result["late_max_ms"] is not None:
+        words += f", p50 {result['late_p50_ms']} ms, at most {result['late_max_ms']} ms late"
+    return words + ("" if result["holds"] else "  ← does not hold")
+
+
+def wait_recorded(cluster, levels):
+    """What was too much waits, 30 s at most, and is given up; then the ledger is complete."""
+    for level in levels:
+        if not load.wait_recorded(cluster, level, 60):
+            raise RuntimeError(f"not all of the {level.fires:,} fires at {level.rate:,}/s have ended after a minute")
+
+
+def report(part, place, name, limit, held, found):
+    best = held[-1] if held else None
+    part.add(f"{place}, {name}: fires/s that all hold", best["rate"] if best else 0, "/s", limit.per_second,
+             "raw spawn + wait", TARGETS[place],
+             note="not even the first level" if not best else "the ramp ended there" if best is found[-1] else "")
+    if not best:
+        return
+    cpu = best["cpu_us"]
+    ours = sum(spent for kind, spent in cpu.items())
+    part.add(f"{place}, {name}: CPU per fire", ours, "µs", limit.cpu_us, "raw spawn + wait",
+             note=", ".join(f"{kind} {spent:.0f}" for kind, spent in sorted(cpu.items(), key=lambda item: -item[1])
+                            if spent >= 0.5))
+    part.add(f"{place}, {name}: CPU beyond the raw spawn", ours - limit.cpu_us, "µs per fire", 150, "the budget",
+             "≤ 1.00", note=f"others kept {best['others_cores']:.1f} cores busy")
