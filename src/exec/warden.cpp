@@ -110,8 +110,8 @@ public:
         if (groups_.empty() || Steady::now() < until_) return;
         for (const pid_t group : groups_) ::kill(-group, SIGKILL);
         say(fmt::format(
-            "the node has not renewed its lease in time (is it stopped?): killed {} runs that "
-            "another node may start from now on",
+            "the node has not renewed its lease in time (is it stopped?): killed what was left of "
+            "{} runs, whose jobs another node may start from now on",
             groups_.size()));
         groups_.clear();
     }
