@@ -1,6 +1,6 @@
 """Measures what peercron can do on this machine, each figure beside the limit of the same machine in the same run.
 
-Parts, all unless some are named, in this order:
+Parts, all unless some are named, in this order (--quick: {quick} unless others are named):
 {parts}
 The end is one table, the ratio to the limit first. All of it is in build/bench/results.json, and plotted in
 build/bench/*.svg and *.png. docs/performance.md explains the figures. Nothing else should run meanwhile.
@@ -49,6 +49,8 @@ NATIVE = {
     "protocol": "the peer protocol: frames/s, bytes per run, 3 to 300 nodes",
     "store": "rows planned and recorded by simulated nodes, beside the database's own inserts",
 }
+# One of each kind, in a minute or two.
+QUICK_PARTS = ("cron", "start", "throughput", "lateness")
 
 
 class Stop(Exception):
@@ -88,10 +90,11 @@ def parse_arguments(arguments):
     listed = {**NATIVE, **{name: text for name, (_, text) in PARTS.items()}}
     parser = argparse.ArgumentParser(
         prog="bin/bench", formatter_class=argparse.RawDescriptionHelpFormatter,
-        description=__doc__.format(parts="\n".join(f"  {name:<12}{text}" for name, text in listed.items())))
+        description=__doc__.format(quick=", ".join(QUICK_PARTS),
+                                   parts="\n".join(f"  {name:<12}{text}" for name, text in listed.items())))
     parser.add_argument("parts", nargs="*", metavar="PART", help="what to measure; see above")
     parser.add_argument("--quick", action="store_true",
-                        help="about a minute instead of ten: fewer and shorter measurements, less data")
+                        help="a minute or two instead of ten and more: fewer parts, shorter measurements, less data")
     parser.add_argument("--jobs", type=count, metavar="N",
                         help="jobs of the parts api and history: 100,000, with --quick 1,000")
     parser.add_argument("--rows", type=count, metavar="N",
@@ -139,7 +142,8 @@ def chosen_parts(options, programs):
     unknown = [name for name in options.parts if name not in found]
     if unknown:
         raise Stop(f"no part is called {', '.join(unknown)}; there are: {', '.join(found)}")
-    return [(name, measure) for name, measure in found.items() if not options.parts or name in options.parts]
+    wanted = options.parts or (QUICK_PARTS if options.quick else found)
+    return [(name, measure) for name, measure in found.items() if name in wanted]
 
 
 @contextlib.contextmanager
