@@ -282,6 +282,7 @@ public:
 
     const Dispatcher& dispatcher() const { return *dispatcher_; }
     const Executor& executor() const { return executor_; }
+    const Recorder& recorder() const { return recorder_; }
     const StepKeeper& steps() const { return steps_; }
     std::vector<std::weak_ptr<Child>> children;
 
