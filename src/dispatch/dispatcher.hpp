@@ -34,7 +34,7 @@ public:
         /// epoch; nullopt when that is another one, or is not known to have died.
         std::function<std::optional<WallTime>(const NodeName&, Epoch)> lost_dispatcher;
         /// What the last dispatcher told of all nodes.
-        std::function<std::vector<NodeLoad>()> roster;
+        std::function<Roster()> roster;
         prometheus::Registry& metrics;
     };
 

@@ -140,13 +140,14 @@ asio::awaitable<void> Dispatcher::Tenure::dispatch()
 asio::awaitable<void> Dispatcher::Tenure::take_over()
 {
     const auto started = now().steady;
-    term_.clocks(dispatcher_.parts_.roster(), now());
+    const Roster told = dispatcher_.parts_.roster();
+    term_.clocks(told, now());
     const TermStart before = co_await begin_term();
     check_epoch(before.last_step.epoch);
     planned_before_ = before.planned_through;
     co_await read_all_jobs();  // which of the runs that an account names count for a limit
     sync_links();
-    for (const NodeLoad& load : dispatcher_.parts_.roster()) {
+    for (const NodeLoad& load : told.nodes) {
         if (load.connected && !load.draining) add_link(load.node);
     }
     tasks_.spawn("links", link_tasks_.join());  // one that fails ends the tenure

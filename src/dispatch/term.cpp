@@ -122,8 +122,9 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now)
     return {changed.begin(), changed.end()};
 }
 
-void Term::clocks(const std::vector<NodeLoad>& roster, Moment now)
+void Term::clocks(const Roster& told, Moment now)
 {
+    const std::vector<NodeLoad>& roster = told.nodes;
     const auto is_self = [this](const NodeLoad& load) { return load.node == self_; };
     const auto self = std::find_if(roster.begin(), roster.end(), is_self);
     if (self == roster.end() || !self->clock_known) return;
@@ -131,6 +132,10 @@ void Term::clocks(const std::vector<NodeLoad>& roster, Moment now)
         if (!load.clock_known) continue;
         NodeState& state = known(load.node, now);
         state.load.clock_offset = load.clock_offset - self->clock_offset;
+        if (load.node == told.by) {
+            // Set since it was measured, perhaps.
+            state.load.clock_offset = std::max(state.load.clock_offset, told.ahead);
+        }
         state.load.clock_known = true;
         state.clock_doubt = told_clock_error;
     }

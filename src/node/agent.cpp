@@ -225,7 +225,9 @@ void Agent::beat(Session& session, DispatcherBeat beat)
 {
     if (beat.epoch < runs_.newest_epoch()) return;
     if (!beat.unheard) runs_.dispatcher_heard(beat.epoch);
-    if (!beat.nodes.empty()) roster_ = std::move(beat.nodes);
+    if (!beat.nodes.empty()) roster_.nodes = std::move(beat.nodes);
+    roster_.by = session.dispatcher;
+    roster_.ahead = beat.sent_at - clock_.now();
     NodeBeat answer;
     answer.echo = beat.sent_at;
     answer.sent_at = clock_.now();

@@ -232,13 +232,14 @@ void Tenure::die(bool silently)
 
 Task<void> Tenure::take_over()
 {
-    term_.clocks(dispatcher_.agent_.roster(), now());
+    const Roster told = dispatcher_.agent_.roster();
+    term_.clocks(told, now());
     const TermStart before = co_await begin_term();
     check_epoch(before.last_step.epoch);
     planned_before_ = before.planned_through;
     co_await read_all_jobs();
     sync_links();
-    for (const NodeLoad& load : dispatcher_.agent_.roster()) {
+    for (const NodeLoad& load : told.nodes) {
         if (load.connected && !load.draining) add_link(load.node);
     }
     tasks_.spawn(follow_members());

@@ -614,7 +614,9 @@ void Agent::beat(Session& session, const DispatcherBeat& beat)
 {
     if (beat.epoch < runs_.newest_epoch()) return;
     if (!beat.unheard) runs_.dispatcher_heard(beat.epoch);
-    if (!beat.nodes.empty()) roster_ = beat.nodes;
+    if (!beat.nodes.empty()) roster_.nodes = beat.nodes;
+    roster_.by = session.dispatcher;
+    roster_.ahead = beat.sent_at - process_.wall();
     NodeBeat answer;
     answer.echo = beat.sent_at;
     answer.sent_at = process_.wall();

@@ -199,7 +199,7 @@ public:
     void begin_draining();
     void kept(const StepKept& step);
     std::optional<WallTime> lost_dispatcher(const NodeName& dispatcher, Epoch epoch) const;
-    const std::vector<NodeLoad>& roster() const { return roster_; }
+    const Roster& roster() const { return roster_; }
     void die(bool silently);
 
 private:
@@ -235,7 +235,7 @@ private:
     };
     std::set<Epoch> epochs_;
     std::map<Epoch, Lost> lost_;
-    std::vector<NodeLoad> roster_;
+    Roster roster_;
     Signal changed_;
     std::uint64_t last_request_ = 0;
     std::map<std::uint64_t, Done> answers_;

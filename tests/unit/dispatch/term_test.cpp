@@ -723,7 +723,9 @@ TEST_F(TermTest, TakeOverLosesWhatTheDeadDispatchersOwnNodeMayHaveStarted)
     NodeLoad dead;
     dead.node = beta;
     dead.clock_known = true;
-    term_->clocks({self, dead}, now_);
+    Roster told;
+    told.nodes = {self, dead};
+    term_->clocks(told, now_);
     term_->begin(found, now_);
     connect(alpha);
     term_->proven_dead(beta, midnight + 1016ms, now_);
@@ -1379,7 +1381,9 @@ TEST_F(ClockTest, WhatADeadNodeMayHaveStartedIsJudgedByItsClock)
         dead.node = beta;
         dead.clock_offset = 30ms + ahead;
         dead.clock_known = true;
-        term_->clocks({self, dead}, now_);
+        Roster told;
+        told.nodes = {self, dead};
+        term_->clocks(told, now_);
         term_->begin(found, now_);
         connect(alpha);
         term_->proven_dead(beta, now_.wall, now_);
@@ -1451,11 +1455,43 @@ TEST_F(ClockTest, OneThatNobodyHasMeasuredIsNotToldAsAgreeing)
     self.clock_known = true;
     NodeLoad dead;
     dead.node = beta;
-    term_->clocks({self, dead}, now_);
+    Roster told;
+    told.nodes = {self, dead};
+    term_->clocks(told, now_);
     term_->begin(found, now_);
     connect(alpha);
     term_->proven_dead(beta, now_.wall, now_);
     EXPECT_THAT(step().ended, SizeIs(1));
+}
+
+TEST_F(ClockTest, OneThatWasSetAheadAfterItWasMeasuredIsKnownByTheLastBeat)
+{
+    add(every_second(1));
+    TermStart found;
+    found.planned_through = midnight + 1s;
+    OpenRun row;
+    row.planned.id = fire(1, 1s);
+    row.planned.run_server = beta;
+    row.planned.dispatched_at = midnight - 1s;
+    found.open_runs.push_back(row);
+    for (const NodeName& dispatched : {beta, alpha}) {
+        at(600ms);
+        term_.emplace(7, alpha, settings_, jobs_, now_);
+        Roster told;
+        for (const NodeName& node : {alpha, beta}) {
+            NodeLoad load;
+            load.node = node;
+            load.clock_known = true;
+            told.nodes.push_back(load);
+        }
+        told.by = dispatched;
+        told.ahead = 450ms;
+        term_->clocks(told, now_);
+        term_->begin(found, now_);
+        connect(alpha);
+        term_->proven_dead(beta, now_.wall, now_);
+        EXPECT_THAT(step().ended, SizeIs(dispatched == beta ? 1 : 0));
+    }
 }
 
 TEST_F(TermTest, ABeatRenewsNothingForANodeThatIsNotHeard)
