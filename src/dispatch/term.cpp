@@ -597,7 +597,8 @@ void Term::plan_old_versions(const std::vector<Revision>& changes, Moment now)
     std::map<JobId, WallTime> from;
     for (const Revision& change : changes) {
         const auto [since, first] = from.try_emplace(change.job, planned_through_);
-        const WallTime to = std::min(change.effective_from, now.wall);
+        // Whoever changed it may have a clock that is ahead of this one.
+        const WallTime to = std::min(change.effective_from, now.wall + settings_.lookahead);
         if (change.before) {
             plan_old_version(jobs_.compile(*change.before), since->second, to, now);
         }

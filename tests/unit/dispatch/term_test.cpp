@@ -1264,6 +1264,25 @@ TEST_F(OldVersionTest, IsARowWhenTheJobIsGone)
     EXPECT_THAT(reason_, HasSubstr("deleted"));
 }
 
+TEST_F(TermTest, AnOldVersionIsPlannedUpToItsEndByAClockThatIsAhead)
+{
+    for (const auto& [ahead, fires] : {std::pair(1050ms, 2), std::pair(3'600'000ms, 3)}) {
+        TermStart found;
+        found.planned_through = midnight - 500ms;
+        Revision deleted;
+        deleted.job = 1;
+        deleted.effective_from = midnight + ahead;
+        deleted.before = every_second(1);
+        found.changes.push_back(deleted);
+        begin(found);
+        connect(alpha);
+        const PlanStep planned = step();
+        ASSERT_THAT(planned.runs, SizeIs(1));
+        EXPECT_EQ(planned.runs[0].id, fire(1, 0ms));
+        EXPECT_EQ(planned.runs[0].fires, fires);
+    }
+}
+
 TEST_F(OldVersionTest, FollowsTheMisfirePolicy)
 {
     Job skips = every_second(1);
