@@ -82,6 +82,7 @@ private:
     JobCursor cursor_;
     std::unique_ptr<Metrics> metrics_;
     std::unique_ptr<Tenure> tenure_;
+    SteadyTime forgotten_until_{};  ///< until then the registry, which forgot, may lack nodes
 };
 
 }  // namespace peercron

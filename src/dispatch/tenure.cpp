@@ -234,6 +234,7 @@ bool Dispatcher::Tenure::may_lack_steps(const TermStart& before) const
         return false;
     }
     if (find_member(dispatcher_.self_) == nullptr) return true;  // the list is still to come
+    if (dispatcher_.now().steady < dispatcher_.forgotten_until_) return true;
     std::size_t accounted = 0;
     std::size_t remember = 0;
     std::size_t fresh = 0;

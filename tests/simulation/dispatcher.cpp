@@ -15,6 +15,7 @@ constexpr auto revoke_deadline = 1s;
 constexpr auto longest_pause = 1s;
 constexpr auto registry_trust = 2s;
 constexpr auto undelivered_reach = 1h;
+constexpr auto registration_time = 5s;  // dispatcher.cpp
 constexpr unsigned beats_per_roster = 4;
 
 template <class... F>
@@ -55,7 +56,10 @@ Task<void> Dispatcher::run()
         process_.world().trace("{}: no longer dispatches (epoch {})", process_.name(),
                                tenure_->epoch());
         tenure_.reset();
-        if (newest != 0) coordinator_.raise_epoch(newest);
+        if (newest != 0) {
+            forgotten_until_ = process_.world().now() + registration_time;
+            coordinator_.raise_epoch(newest);
+        }
         if (deposed) {
             co_await coordinator_.changed().wait_until(process_.world().now() + 1s);
         }
@@ -318,6 +322,7 @@ bool Tenure::may_lack_steps(const TermStart& before) const
         return false;
     }
     if (!dispatcher_.coordinator_.members().contains(process_.name())) return true;
+    if (process_.world().now() < dispatcher_.forgotten_until_) return true;
     std::size_t accounted = 0;
     std::size_t remember = 0;
     std::size_t fresh = 0;

@@ -51,6 +51,7 @@ private:
     JobTable jobs_;
     JobCursor cursor_;
     std::unique_ptr<Tenure> tenure_;
+    World::Time forgotten_until_{};
 };
 
 /// The order of work of one tenure, as dispatch/tenure.cpp.
