@@ -128,14 +128,17 @@ void Term::clocks(const Roster& told, Moment now)
     const auto is_self = [this](const NodeLoad& load) { return load.node == self_; };
     const auto self = std::find_if(roster.begin(), roster.end(), is_self);
     if (self == roster.end() || !self->clock_known) return;
+    // Its clock was set ahead since it was measured, or this one back: whose is not known.
+    auto set_since = 0ms;
+    for (const NodeLoad& load : roster) {
+        if (load.node != told.by || !load.clock_known) continue;
+        set_since = std::max(told.ahead - (load.clock_offset - self->clock_offset), 0ms);
+    }
     for (const NodeLoad& load : roster) {
         if (!load.clock_known) continue;
         NodeState& state = known(load.node, now);
         state.load.clock_offset = load.clock_offset - self->clock_offset;
-        if (load.node == told.by) {
-            // Set since it was measured, perhaps.
-            state.load.clock_offset = std::max(state.load.clock_offset, told.ahead);
-        }
+        if (load.node != self_) state.load.clock_offset += set_since;
         state.load.clock_known = true;
         state.clock_doubt = told_clock_error;
     }

@@ -50,7 +50,7 @@ struct Outgoing {
 struct Roster {
     std::vector<NodeLoad> nodes;
     NodeName by;  ///< who told it
-    /// By so much, at least, its clock was ahead of this node's when it spoke last.
+    /// By so much, at least, its clock is ahead of this node's, as its last word shows.
     std::chrono::milliseconds ahead{0};
 };
 

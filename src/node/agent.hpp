@@ -65,7 +65,7 @@ public:
     std::optional<WallTime> lost_dispatcher(const NodeName& dispatcher, Epoch epoch) const;
 
     /// What the dispatcher told last.
-    const Roster& roster() const { return roster_; }
+    Roster roster() const;
 
 private:
     struct Session {
@@ -96,6 +96,8 @@ private:
     Session* current_ = nullptr;
     bool draining_ = false;
     Roster roster_;
+    WallTime dispatcher_clock_{};  // in its last beat, and …
+    SteadyTime beat_at_{};         // … when that came
     struct Lost {
         NodeName dispatcher;
         WallTime at{};

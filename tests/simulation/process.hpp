@@ -199,7 +199,7 @@ public:
     void begin_draining();
     void kept(const StepKept& step);
     std::optional<WallTime> lost_dispatcher(const NodeName& dispatcher, Epoch epoch) const;
-    const Roster& roster() const { return roster_; }
+    Roster roster() const;
     void die(bool silently);
 
 private:
@@ -236,6 +236,8 @@ private:
     std::set<Epoch> epochs_;
     std::map<Epoch, Lost> lost_;
     Roster roster_;
+    WallTime dispatcher_clock_{};
+    World::Time beat_at_{};
     Signal changed_;
     std::uint64_t last_request_ = 0;
     std::map<std::uint64_t, Done> answers_;
