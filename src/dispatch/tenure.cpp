@@ -142,6 +142,7 @@ asio::awaitable<void> Dispatcher::Tenure::take_over()
     const auto started = now().steady;
     const Roster told = dispatcher_.parts_.roster();
     term_.clocks(told, now());
+    was_told_ = !told.nodes.empty();
     const TermStart before = co_await begin_term();
     check_epoch(before.last_step.epoch);
     planned_before_ = before.planned_through;
@@ -896,7 +897,8 @@ void Dispatcher::Tenure::taken(const NodeName& node, const Account& account)
     state.dead_since.reset();
     state.answered = true;
     state.accounted = true;
-    state.is_fresh = !was_there(account);
+    // A process may have waited for the store before any dispatcher knew of it.
+    state.is_fresh = !was_there(account) || (node == dispatcher_.self_ && !was_told_);
     state.remembers = account.has_journal || !state.is_fresh;
     term_.connected(node, account, now());
     // It waits a moment for this before it starts what is late.

@@ -238,6 +238,7 @@ Task<void> Tenure::take_over()
 {
     const Roster told = dispatcher_.agent_.roster();
     term_.clocks(told, now());
+    was_told_ = !told.nodes.empty();
     const TermStart before = co_await begin_term();
     check_epoch(before.last_step.epoch);
     planned_before_ = before.planned_through;
@@ -947,7 +948,7 @@ void Tenure::taken(const NodeName& node, const Account& account)
     state.dead_since.reset();
     state.answered = true;
     state.accounted = true;
-    state.is_fresh = !was_there(account);
+    state.is_fresh = !was_there(account) || (node == process_.name() && !was_told_);
     state.remembers = account.has_journal || !state.is_fresh;
     term_.connected(node, account, now());
     // It waits a moment for this before it starts what is late.

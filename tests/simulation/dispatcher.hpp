@@ -177,6 +177,7 @@ private:
     bool have_copies_ = false;
     std::map<StepId, PlanStep> inherited_;
     std::optional<WallTime> planned_before_;
+    bool was_told_ = false;
 
     Signal answered_;
     std::map<NodeName, Link> links_;
