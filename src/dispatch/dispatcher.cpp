@@ -18,6 +18,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
+/// How long the nodes may take to register again with a service that has forgotten them.
+constexpr auto registration_time = 5s;
+
 }  // namespace
 
 Dispatcher::Dispatcher(asio::any_io_executor executor, Parts parts, NodeName self,
@@ -59,7 +62,10 @@ asio::awaitable<void> Dispatcher::run()
         if (failure) std::rethrow_exception(failure);
         spdlog::warn("dispatch: this node no longer dispatches (epoch {}): {}", ended,
                      deposed.empty() ? "the lock was lost" : deposed);
-        if (newest != 0) parts_.coordinator.raise_epoch(newest);
+        if (newest != 0) {
+            forgotten_until_ = now().steady + registration_time;
+            parts_.coordinator.raise_epoch(newest);
+        }
         // Deposed and still holding the lock: the coordinator is about to hear of it.
         if (!deposed.empty()) co_await parts_.coordinator.changed().wait_for(1s);
     }

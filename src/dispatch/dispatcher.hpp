@@ -34,7 +34,7 @@ public:
         /// epoch; nullopt when that is another one, or is not known to have died.
         std::function<std::optional<WallTime>(const NodeName&, Epoch)> lost_dispatcher;
         /// What the last dispatcher told of all nodes.
-        std::function<std::vector<NodeLoad>()> roster;
+        std::function<Roster()> roster;
         prometheus::Registry& metrics;
     };
 
@@ -85,6 +85,7 @@ private:
     bool jobs_unread_ = false;  ///< this was said
     std::unique_ptr<Metrics> metrics_;
     std::unique_ptr<Tenure> tenure_;
+    SteadyTime forgotten_until_{};  ///< until then the registry, which forgot, may lack nodes
 };
 
 }  // namespace peercron

@@ -154,13 +154,15 @@ std::chrono::milliseconds Dispatcher::Tenure::until_next_round() const
 asio::awaitable<void> Dispatcher::Tenure::take_over()
 {
     const auto started = now().steady;
-    term_.clocks(dispatcher_.parts_.roster(), now());
+    const Roster told = dispatcher_.parts_.roster();
+    term_.clocks(told, now());
+    was_told_ = !told.nodes.empty();
     const TermStart before = co_await begin_term();
     check_epoch(before.last_step.epoch);
     planned_before_ = before.planned_through;
     co_await read_all_jobs();  // which of the runs that an account names count for a limit
     sync_links();
-    for (const NodeLoad& load : dispatcher_.parts_.roster()) {
+    for (const NodeLoad& load : told.nodes) {
         if (load.connected && !load.draining) add_link(load.node);
     }
     tasks_.spawn("links", link_tasks_.join());  // one that fails ends the tenure
@@ -251,6 +253,7 @@ bool Dispatcher::Tenure::may_lack_steps(const TermStart& before) const
         return false;
     }
     if (find_member(dispatcher_.self_) == nullptr) return true;  // the list is still to come
+    if (dispatcher_.now().steady < dispatcher_.forgotten_until_) return true;
     std::size_t accounted = 0;
     std::size_t remember = 0;
     std::size_t fresh = 0;
@@ -912,7 +915,8 @@ void Dispatcher::Tenure::taken(const NodeName& node, const Account& account)
     state.dead_since.reset();
     state.answered = true;
     state.accounted = true;
-    state.is_fresh = !was_there(account);
+    // A process may have waited for the store before any dispatcher knew of it.
+    state.is_fresh = !was_there(account) || (node == dispatcher_.self_ && !was_told_);
     state.remembers = account.has_journal || !state.is_fresh;
     term_.connected(node, account, now());
     // It waits a moment for this before it starts what is late.

@@ -155,6 +155,7 @@ private:
     bool have_copies_ = false;           ///< of steps that the store has by now
     std::map<StepId, PlanStep> inherited_;
     std::optional<WallTime> planned_before_;  ///< how far the store says that others have planned
+    bool was_told_ = false;                   ///< by an earlier dispatcher who was there
 
     Event answered_;
     std::map<NodeName, Link> links_;

@@ -122,15 +122,23 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now)
     return {changed.begin(), changed.end()};
 }
 
-void Term::clocks(const std::vector<NodeLoad>& roster, Moment now)
+void Term::clocks(const Roster& told, Moment now)
 {
+    const std::vector<NodeLoad>& roster = told.nodes;
     const auto is_self = [this](const NodeLoad& load) { return load.node == self_; };
     const auto self = std::find_if(roster.begin(), roster.end(), is_self);
     if (self == roster.end() || !self->clock_known) return;
+    // Its clock was set ahead since it was measured, or this one back: whose is not known.
+    auto set_since = 0ms;
+    for (const NodeLoad& load : roster) {
+        if (load.node != told.by || !load.clock_known) continue;
+        set_since = std::max(told.ahead - (load.clock_offset - self->clock_offset), 0ms);
+    }
     for (const NodeLoad& load : roster) {
         if (!load.clock_known) continue;
         NodeState& state = known(load.node, now);
         state.load.clock_offset = load.clock_offset - self->clock_offset;
+        if (load.node != self_) state.load.clock_offset += set_since;
         state.load.clock_known = true;
         state.clock_doubt = told_clock_error;
     }
@@ -592,7 +600,8 @@ void Term::plan_old_versions(const std::vector<Revision>& changes, Moment now)
     std::map<JobId, WallTime> from;
     for (const Revision& change : changes) {
         const auto [since, first] = from.try_emplace(change.job, planned_through_);
-        const WallTime to = std::min(change.effective_from, now.wall);
+        // Whoever changed it may have a clock that is ahead of this one.
+        const WallTime to = std::min(change.effective_from, now.wall + settings_.lookahead);
         if (change.before) {
             plan_old_version(jobs_.compile(*change.before), since->second, to, now);
         }

@@ -47,6 +47,14 @@ struct Outgoing {
     Message message;
 };
 
+/// What a dispatcher told of all nodes.
+struct Roster {
+    std::vector<NodeLoad> nodes;
+    NodeName by;  ///< who told it
+    /// By so much, at least, its clock is ahead of this node's, as its last word shows.
+    std::chrono::milliseconds ahead{0};
+};
+
 /// The rules of one tenure of one dispatcher, without I/O and without a clock: what is due, which
 /// node runs it, who holds a mutex, what becomes of the runs of a node that is dead, silent or
 /// gone. The Dispatcher carries it out.
@@ -84,7 +92,7 @@ public:
     std::vector<JobId> begin(const TermStart& found, Moment now);
 
     /// How far the clocks of the nodes are from each other, as an earlier dispatcher told it.
-    void clocks(const std::vector<NodeLoad>& roster, Moment now);
+    void clocks(const Roster& told, Moment now);
 
     // What nodes say.
 

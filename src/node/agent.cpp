@@ -164,6 +164,17 @@ std::optional<WallTime> Agent::lost_dispatcher(const NodeName& dispatcher, Epoch
     return found->second.at;
 }
 
+Roster Agent::roster() const
+{
+    Roster told = roster_;
+    if (told.by.empty()) return told;
+    // By the steady clock, since this node's may have been set meanwhile.
+    const auto since =
+        std::chrono::duration_cast<std::chrono::milliseconds>(clock_.steady_now() - beat_at_);
+    told.ahead = dispatcher_clock_ + since - clock_.now();
+    return told;
+}
+
 void Agent::handle(Session& session, Message message)
 {
     // Whoever is not the newest dispatcher has nothing to say but hello.
@@ -225,7 +236,10 @@ void Agent::beat(Session& session, DispatcherBeat beat)
 {
     if (beat.epoch < runs_.newest_epoch()) return;
     if (!beat.unheard) runs_.dispatcher_heard(beat.epoch);
-    if (!beat.nodes.empty()) roster_ = std::move(beat.nodes);
+    if (!beat.nodes.empty()) roster_.nodes = std::move(beat.nodes);
+    roster_.by = session.dispatcher;
+    dispatcher_clock_ = beat.sent_at;
+    beat_at_ = clock_.steady_now();
     NodeBeat answer;
     answer.echo = beat.sent_at;
     answer.sent_at = clock_.now();

@@ -3,9 +3,9 @@
 #include "base/clock.hpp"
 #include "base/event.hpp"
 #include "dispatch/channel.hpp"
+#include "dispatch/term.hpp"
 #include "exec/executor.hpp"
 #include "exec/recorder.hpp"
-#include "model/node_load.hpp"
 #include "node/step_keeper.hpp"
 
 #include <cstdint>
@@ -64,8 +64,8 @@ public:
     /// before `epoch` and did not say that its process lives on.
     std::optional<WallTime> lost_dispatcher(const NodeName& dispatcher, Epoch epoch) const;
 
-    /// The load of all nodes, as the dispatcher told it last.
-    const std::vector<NodeLoad>& roster() const { return roster_; }
+    /// What the dispatcher told last.
+    Roster roster() const;
 
 private:
     struct Session {
@@ -95,7 +95,9 @@ private:
 
     Session* current_ = nullptr;
     bool draining_ = false;
-    std::vector<NodeLoad> roster_;
+    Roster roster_;
+    WallTime dispatcher_clock_{};  // in its last beat, and …
+    SteadyTime beat_at_{};         // … when that came
     struct Lost {
         NodeName dispatcher;
         WallTime at{};

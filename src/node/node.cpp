@@ -270,7 +270,7 @@ private:
                               std::string why) { return agent_.end_run(run, std::move(why)); },
             .jobs_known = [this] { return dispatcher_.jobs().size(); },
             .max_jobs = config_.dispatch.max_jobs,
-            .loads = [this] { return agent_.roster(); },
+            .loads = [this] { return agent_.roster().nodes; },
             .epoch = [this] { return executor_.newest_epoch(); },
             // Not the API's own: it is asked only when somebody calls.
             .store_away =

@@ -15,6 +15,7 @@ constexpr auto revoke_deadline = 1s;
 constexpr auto longest_pause = 1s;
 constexpr auto registry_trust = 2s;
 constexpr auto undelivered_reach = 1h;
+constexpr auto registration_time = 5s;  // dispatcher.cpp
 constexpr unsigned beats_per_roster = 4;
 
 template <class... F>
@@ -55,7 +56,10 @@ Task<void> Dispatcher::run()
         process_.world().trace("{}: no longer dispatches (epoch {})", process_.name(),
                                tenure_->epoch());
         tenure_.reset();
-        if (newest != 0) coordinator_.raise_epoch(newest);
+        if (newest != 0) {
+            forgotten_until_ = process_.world().now() + registration_time;
+            coordinator_.raise_epoch(newest);
+        }
         if (deposed) {
             co_await coordinator_.changed().wait_until(process_.world().now() + 1s);
         }
@@ -232,13 +236,15 @@ void Tenure::die(bool silently)
 
 Task<void> Tenure::take_over()
 {
-    term_.clocks(dispatcher_.agent_.roster(), now());
+    const Roster told = dispatcher_.agent_.roster();
+    term_.clocks(told, now());
+    was_told_ = !told.nodes.empty();
     const TermStart before = co_await begin_term();
     check_epoch(before.last_step.epoch);
     planned_before_ = before.planned_through;
     co_await read_all_jobs();
     sync_links();
-    for (const NodeLoad& load : dispatcher_.agent_.roster()) {
+    for (const NodeLoad& load : told.nodes) {
         if (load.connected && !load.draining) add_link(load.node);
     }
     tasks_.spawn(follow_members());
@@ -317,6 +323,7 @@ bool Tenure::may_lack_steps(const TermStart& before) const
         return false;
     }
     if (!dispatcher_.coordinator_.members().contains(process_.name())) return true;
+    if (process_.world().now() < dispatcher_.forgotten_until_) return true;
     std::size_t accounted = 0;
     std::size_t remember = 0;
     std::size_t fresh = 0;
@@ -941,7 +948,7 @@ void Tenure::taken(const NodeName& node, const Account& account)
     state.dead_since.reset();
     state.answered = true;
     state.accounted = true;
-    state.is_fresh = !was_there(account);
+    state.is_fresh = !was_there(account) || (node == process_.name() && !was_told_);
     state.remembers = account.has_journal || !state.is_fresh;
     term_.connected(node, account, now());
     // It waits a moment for this before it starts what is late.

@@ -51,6 +51,7 @@ private:
     JobTable jobs_;
     JobCursor cursor_;
     std::unique_ptr<Tenure> tenure_;
+    World::Time forgotten_until_{};
 };
 
 /// The order of work of one tenure, as dispatch/tenure.cpp.
@@ -176,6 +177,7 @@ private:
     bool have_copies_ = false;
     std::map<StepId, PlanStep> inherited_;
     std::optional<WallTime> planned_before_;
+    bool was_told_ = false;
 
     Signal answered_;
     std::map<NodeName, Link> links_;

@@ -557,6 +557,16 @@ std::optional<WallTime> Agent::lost_dispatcher(const NodeName& dispatcher, Epoch
     return found->second.at;
 }
 
+Roster Agent::roster() const
+{
+    Roster told = roster_;
+    if (told.by.empty()) return told;
+    const auto since =
+        std::chrono::duration_cast<std::chrono::milliseconds>(process_.world().now() - beat_at_);
+    told.ahead = dispatcher_clock_ + since - process_.wall();
+    return told;
+}
+
 void Agent::die(bool silently)
 {
     for (Session& session : sessions_) session.channel->die(silently);
@@ -617,7 +627,10 @@ void Agent::beat(Session& session, const DispatcherBeat& beat)
 {
     if (beat.epoch < runs_.newest_epoch()) return;
     if (!beat.unheard) runs_.dispatcher_heard(beat.epoch);
-    if (!beat.nodes.empty()) roster_ = beat.nodes;
+    if (!beat.nodes.empty()) roster_.nodes = beat.nodes;
+    roster_.by = session.dispatcher;
+    dispatcher_clock_ = beat.sent_at;
+    beat_at_ = process_.world().now();
     NodeBeat answer;
     answer.echo = beat.sent_at;
     answer.sent_at = process_.wall();

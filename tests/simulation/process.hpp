@@ -199,7 +199,7 @@ public:
     void begin_draining();
     void kept(const StepKept& step);
     std::optional<WallTime> lost_dispatcher(const NodeName& dispatcher, Epoch epoch) const;
-    const std::vector<NodeLoad>& roster() const { return roster_; }
+    Roster roster() const;
     void die(bool silently);
 
 private:
@@ -235,7 +235,9 @@ private:
     };
     std::set<Epoch> epochs_;
     std::map<Epoch, Lost> lost_;
-    std::vector<NodeLoad> roster_;
+    Roster roster_;
+    WallTime dispatcher_clock_{};
+    World::Time beat_at_{};
     Signal changed_;
     std::uint64_t last_request_ = 0;
     std::map<std::uint64_t, Done> answers_;
@@ -282,6 +284,7 @@ public:
 
     const Dispatcher& dispatcher() const { return *dispatcher_; }
     const Executor& executor() const { return executor_; }
+    const Recorder& recorder() const { return recorder_; }
     const StepKeeper& steps() const { return steps_; }
     std::vector<std::weak_ptr<Child>> children;
 

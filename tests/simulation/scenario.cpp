@@ -365,6 +365,7 @@ private:
         if (world_.now() - stopped_at_ < 5s || !cluster_.judge.all_final()) return false;
         for (const auto& machine : cluster_.machines) {
             if (!machine->process || !machine->process->executor().idle()) return false;
+            if (!machine->process->recorder().pending().empty()) return false;
         }
         const Machine* dispatching = dispatching_machine();
         return dispatching != nullptr &&

@@ -723,7 +723,9 @@ TEST_F(TermTest, TakeOverLosesWhatTheDeadDispatchersOwnNodeMayHaveStarted)
     NodeLoad dead;
     dead.node = beta;
     dead.clock_known = true;
-    term_->clocks({self, dead}, now_);
+    Roster told;
+    told.nodes = {self, dead};
+    term_->clocks(told, now_);
     term_->begin(found, now_);
     connect(alpha);
     term_->proven_dead(beta, midnight + 1016ms, now_);
@@ -1262,6 +1264,25 @@ TEST_F(OldVersionTest, IsARowWhenTheJobIsGone)
     EXPECT_THAT(reason_, HasSubstr("deleted"));
 }
 
+TEST_F(TermTest, AnOldVersionIsPlannedUpToItsEndByAClockThatIsAhead)
+{
+    for (const auto& [ahead, fires] : {std::pair(1050ms, 2), std::pair(3'600'000ms, 3)}) {
+        TermStart found;
+        found.planned_through = midnight - 500ms;
+        Revision deleted;
+        deleted.job = 1;
+        deleted.effective_from = midnight + ahead;
+        deleted.before = every_second(1);
+        found.changes.push_back(deleted);
+        begin(found);
+        connect(alpha);
+        const PlanStep planned = step();
+        ASSERT_THAT(planned.runs, SizeIs(1));
+        EXPECT_EQ(planned.runs[0].id, fire(1, 0ms));
+        EXPECT_EQ(planned.runs[0].fires, fires);
+    }
+}
+
 TEST_F(OldVersionTest, FollowsTheMisfirePolicy)
 {
     Job skips = every_second(1);
@@ -1379,7 +1400,9 @@ TEST_F(ClockTest, WhatADeadNodeMayHaveStartedIsJudgedByItsClock)
         dead.node = beta;
         dead.clock_offset = 30ms + ahead;
         dead.clock_known = true;
-        term_->clocks({self, dead}, now_);
+        Roster told;
+        told.nodes = {self, dead};
+        term_->clocks(told, now_);
         term_->begin(found, now_);
         connect(alpha);
         term_->proven_dead(beta, now_.wall, now_);
@@ -1451,11 +1474,45 @@ TEST_F(ClockTest, OneThatNobodyHasMeasuredIsNotToldAsAgreeing)
     self.clock_known = true;
     NodeLoad dead;
     dead.node = beta;
-    term_->clocks({self, dead}, now_);
+    Roster told;
+    told.nodes = {self, dead};
+    term_->clocks(told, now_);
     term_->begin(found, now_);
     connect(alpha);
     term_->proven_dead(beta, now_.wall, now_);
     EXPECT_THAT(step().ended, SizeIs(1));
+}
+
+TEST_F(ClockTest, OneThatWasSetAfterItWasMeasuredIsKnownByTheLastBeat)
+{
+    add(every_second(1));
+    TermStart found;
+    found.planned_through = midnight + 1s;
+    OpenRun row;
+    row.planned.id = fire(1, 1s);
+    row.planned.run_server = beta;
+    row.planned.dispatched_at = midnight - 1s;
+    found.open_runs.push_back(row);
+    // Of beta, whose clock was set ahead; of alpha itself, whose own was set back; and in order.
+    for (const auto& [by, ahead] :
+         {std::pair(beta, 450ms), std::pair(alpha, 450ms), std::pair(beta, -2ms)}) {
+        at(600ms);
+        term_.emplace(7, alpha, settings_, jobs_, now_);
+        Roster told;
+        for (const NodeName& node : {alpha, beta}) {
+            NodeLoad load;
+            load.node = node;
+            load.clock_known = true;
+            told.nodes.push_back(load);
+        }
+        told.by = by;
+        told.ahead = ahead;
+        term_->clocks(told, now_);
+        term_->begin(found, now_);
+        connect(alpha);
+        term_->proven_dead(beta, now_.wall, now_);
+        EXPECT_THAT(step().ended, SizeIs(ahead > 0ms ? 1 : 0));
+    }
 }
 
 TEST_F(TermTest, ABeatRenewsNothingForANodeThatIsNotHeard)
