@@ -6,8 +6,8 @@ from limit import Limit
 
 LATE_MS = 1000
 # Of the raw limit. With a pause between, so that what one leaves behind is not the next one's.
-SHARES = (0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
-QUICK_SHARES = (0.4, 0.6, 0.8)
+SHARES = (0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0)
+QUICK_SHARES = (0.5, 0.8, 0.95)
 TARGETS = {"cluster": "≥ 0.80", "solo": "≥ 0.90"}
 
 
