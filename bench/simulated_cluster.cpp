@@ -104,7 +104,7 @@ Dispatcher::Parts SimulatedCluster::parts()
 {
     const auto connects = [this](NodeName name) { return connect(std::move(name)); };
     const auto lost = [](const NodeName&, Epoch) { return std::optional<WallTime>(); };
-    const auto roster = [] { return std::vector<NodeLoad>(); };
+    const auto roster = [] { return Roster(); };
     return Dispatcher::Parts{clock_,   *lock_, plan_store_, history_store_,
                              connects, lost,   roster,      metrics_};
 }
