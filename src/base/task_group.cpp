@@ -37,6 +37,8 @@ TaskGroup::~TaskGroup()
 
 void TaskGroup::spawn(std::string name, asio::awaitable<void> task)
 {
+    // By a child that goes on for a moment: nobody would ask that one to stop.
+    if (is_cancelled_) return;
     const auto child = children_.emplace(children_.end());
     child->name = std::move(name);
     auto on_end = [this, child](std::exception_ptr error) { finish(child, std::move(error)); };
@@ -46,6 +48,7 @@ void TaskGroup::spawn(std::string name, asio::awaitable<void> task)
 
 void TaskGroup::cancel()
 {
+    is_cancelled_ = !children_.empty();
     for (Child& child : children_) child.stop.emit(asio::cancellation_type::terminal);
 }
 
@@ -66,7 +69,9 @@ void TaskGroup::finish(Children::iterator child, std::exception_ptr error)
         if (!failure_) failure_ = std::move(error);
         cancel();
     }
-    if (children_.empty()) idle_.cancel();
+    if (!children_.empty()) return;
+    is_cancelled_ = false;
+    idle_.cancel();
 }
 
 }  // namespace peercron

@@ -31,7 +31,8 @@ public:
     /// Starts `task`; `name` is for the log.
     void spawn(std::string name, asio::awaitable<void> task);
 
-    /// Asks every child to stop. Returns at once; join() waits for them.
+    /// Asks every child to stop; until the last one has, spawn() starts nothing. Returns at once;
+    /// join() waits for them.
     void cancel();
 
     /// Completes when no child is left. Throws the first failure, if any.
@@ -49,6 +50,7 @@ private:
     asio::any_io_executor executor_;
     asio::steady_timer idle_;  // never expires; cancelled when the last child ends
     Children children_;
+    bool is_cancelled_ = false;  // until nobody is left
     std::exception_ptr failure_;
 };
 

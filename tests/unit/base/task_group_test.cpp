@@ -34,6 +34,37 @@ TEST(TaskGroupTest, CancelEndsEveryChildWithoutError)
     EXPECT_NO_THROW(testing::run(io, group.join()));
 }
 
+asio::awaitable<void> start_another(TaskGroup& group)
+{
+    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+    asio::steady_timer timer(co_await asio::this_coro::executor, std::chrono::milliseconds(20));
+    co_await timer.async_wait(asio::use_awaitable);
+    group.spawn("late", sleep_forever());
+}
+
+TEST(TaskGroupTest, NothingIsStartedBetweenCancelAndEnd)
+{
+    asio::io_context io(1);
+    TaskGroup group(io.get_executor());
+    group.spawn("starter", start_another(group));
+    io.run_for(std::chrono::milliseconds(5));
+    group.cancel();
+    io.restart();
+    EXPECT_NO_THROW(testing::run(io, group.join()));
+}
+
+TEST(TaskGroupTest, AGroupThatWasCancelledAndJoinedCanBeUsedAgain)
+{
+    asio::io_context io(1);
+    TaskGroup group(io.get_executor());
+    group.spawn("a", sleep_forever());
+    group.cancel();
+    testing::run(io, group.join());
+    io.restart();
+    group.spawn("failing", fail_at_once());
+    EXPECT_THROW(testing::run(io, group.join()), std::runtime_error);
+}
+
 TEST(TaskGroupTest, OneFailureStopsTheOthersAndIsRethrown)
 {
     asio::io_context io(1);
