@@ -1,7 +1,11 @@
 #include "store/history.hpp"
 
+#include <chrono>
+
 namespace peercron {
 namespace {
+
+constexpr std::chrono::minutes longest_order{1};
 
 std::optional<Job> definition_if_any(const std::optional<Job>& job)
 {
@@ -23,12 +27,21 @@ std::optional<Revision> missing_revision(JobId id, const std::optional<Revision>
     return revision;
 }
 
+WallTime effective_moment(const Job& before, WallTime at)
+{
+    const bool is_late = before.effective_from >= at;
+    if (is_late && before.effective_from - at <= longest_order) {
+        return before.effective_from + std::chrono::milliseconds(1);
+    }
+    return at;
+}
+
 Revision make_revision(const std::optional<Job>& before, const std::optional<Job>& after,
                        const Edit& edit)
 {
     Revision revision;
     revision.job = before ? before->id : after->id;
-    revision.effective_from = edit.at;
+    revision.effective_from = before ? effective_moment(*before, edit.at) : edit.at;
     revision.by = edit.by;
     revision.before = definition_if_any(before);
     revision.after = definition_if_any(after);

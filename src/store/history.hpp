@@ -12,7 +12,12 @@ namespace peercron {
 std::optional<Revision> missing_revision(JobId id, const std::optional<Revision>& newest,
                                          const std::optional<Job>& job, WallTime now);
 
-/// The revision that says so.
+/// From when on a change of `before` counts that was made at `at`: later than the change before it,
+/// although the clock of whoever made this one may be behind, or its node may have stood still. A
+/// moment that is further ahead than clocks should be is not waited for. Pure.
+WallTime effective_moment(const Job& before, WallTime at);
+
+/// The revision that says so, effective from effective_moment().
 Revision make_revision(const std::optional<Job>& before, const std::optional<Job>& after,
                        const Edit& edit);
 

@@ -1,5 +1,7 @@
 #include "simulation/database.hpp"
 
+#include "store/history.hpp"
+
 #include <algorithm>
 #include <memory>
 #include <utility>
@@ -30,6 +32,7 @@ std::optional<Job> Database::update_job(JobId id, const JobPatch& patch, WallTim
     const auto found = cron_.find(id);
     if (found == cron_.end()) return std::nullopt;
     const Job before = found->second;
+    at = effective_moment(before, at);
     found->second = apply(before, patch);
     found->second.effective_from = at;
     changed_at_[id] = world_.now();
@@ -42,6 +45,7 @@ bool Database::delete_job(JobId id, WallTime at)
 {
     const auto found = cron_.find(id);
     if (found == cron_.end()) return false;
+    at = effective_moment(found->second, at);
     note_revision(id, found->second, std::nullopt, at);
     cron_.erase(found);
     changed_at_.erase(id);

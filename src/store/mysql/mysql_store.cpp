@@ -216,13 +216,13 @@ std::optional<Job> MysqlStore::update_job(JobId id, const JobPatch& patch, const
         const std::optional<Job> before = lock_and_note(connection, id, edit.at, revisions);
         if (!before) return std::nullopt;
         Job job = apply(*before, patch);
-        job.effective_from = edit.at;
         revisions.push_back(make_revision(before, job, edit));
+        job.effective_from = revisions.back().effective_from;
         try {
             connection.execute(fmt::format(
                 "UPDATE cron SET {}effective_from = {}, effective_set_at = CURRENT_TIMESTAMP(6),"
                 " changed_at = CURRENT_TIMESTAMP(6) WHERE id = {}",
-                assignments(connection, patch), to_unix_millis(edit.at), id));
+                assignments(connection, patch), to_unix_millis(job.effective_from), id));
         } catch (const MysqlError& error) {
             if (error.code() == ER_DUP_ENTRY) throw_name_taken(patch.name.value_or(""));
             throw;

@@ -195,14 +195,15 @@ std::optional<Job> SqliteStore::update_job(JobId id, const JobPatch& patch, cons
         if (!before) return std::nullopt;
         note(connection, id, before, edit.at);
         Job job = apply(*before, patch);
-        job.effective_from = edit.at;
+        const Revision revision = make_revision(before, job, edit);
+        job.effective_from = revision.effective_from;
         SqliteStatement& update = connection.cached(
             "UPDATE cron SET name = ?, cron_set = ?, command = ?, remark = ?, stop = ?,"
             " is_mutex = ?, start_time = ?, end_time = ?, time_zone = ?, timeout = ?,"
             " run_limit = ?, misfire_window = ?, delivery = ?, misfire_policy = ?, overlap = ?,"
             " max_concurrent = ?, effective_from = ?, api_change = api_change + 1 WHERE id = ?");
         execute_with_name(bind_definition(update, job).bind(id), job.name);
-        append(connection, make_revision(before, job, edit));
+        append(connection, revision);
         transaction.commit();
         return job;
     };

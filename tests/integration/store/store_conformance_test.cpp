@@ -236,7 +236,26 @@ TEST_P(StoreTest, ChangesEveryMemberThatAPatchCanGive)
     back.overlap = Overlap::allow;
     back.max_concurrent = 0;
     expected = apply(expected, back);
-    EXPECT_EQ(store_->update_job(added.id, back, t0 + 1s), expected);
+    expected.effective_from = t0 + 2s;
+    EXPECT_EQ(store_->update_job(added.id, back, t0 + 2s), expected);
+}
+
+TEST_P(StoreTest, ChangesCountInTheOrderInWhichTheyAreMade)
+{
+    const Job added = store_->add_job(draft("true"), t0);
+    JobPatch patch;
+    patch.command = "false";
+    // By a node whose clock is behind, or that stood still with the request.
+    const auto changed = store_->update_job(added.id, patch, t0 - 300ms);
+    ASSERT_TRUE(changed);
+    EXPECT_EQ(changed->effective_from, t0 + 1ms);
+    EXPECT_EQ(store_->find_job(added.id)->effective_from, t0 + 1ms);
+    store_->delete_job(added.id, t0 - 100ms);
+    std::vector<WallTime> moments;
+    for (const Revision& revision : store_->find_revisions({.job = added.id}).revisions) {
+        moments.push_back(revision.effective_from);
+    }
+    EXPECT_THAT(moments, ElementsAre(t0 + 2ms, t0 + 1ms, t0)) << "the newest first";
 }
 
 TEST_P(StoreTest, SaysWhenThereIsNoSuchJob)
@@ -263,7 +282,9 @@ TEST_P(StoreTest, ANameBelongsToOneJob)
     EXPECT_EQ(store_->find_job_by_name("nightly"), first);
     EXPECT_EQ(store_->find_job_by_name(""), std::nullopt) << "no name is not a name";
 
-    EXPECT_EQ(store_->update_job(first.id, patch, t0), first) << "its own name";
+    const auto renamed = store_->update_job(first.id, patch, t0);
+    ASSERT_TRUE(renamed);
+    EXPECT_EQ(renamed->name, first.name) << "its own name";
     store_->delete_job(first.id, t0);
     EXPECT_TRUE(store_->update_job(second.id, patch, t0)) << "free again";
 }

@@ -69,6 +69,17 @@ TEST(HistoryTest, AnUnknownRowIsAnAddition)
     EXPECT_EQ(missing->after, definition_of(job()));
 }
 
+TEST(HistoryTest, AChangeCountsFromLaterThanTheOneBeforeIt)
+{
+    Job before = job();
+    before.effective_from = t0;
+    EXPECT_EQ(effective_moment(before, t0 + 1s), t0 + 1s);
+    EXPECT_EQ(effective_moment(before, t0), t0 + 1ms);
+    EXPECT_EQ(effective_moment(before, t0 - 20s), t0 + 1ms);
+    EXPECT_EQ(effective_moment(before, t0 - 1h), t0 - 1h)
+        << "nobody waits for a clock that was an hour ahead";
+}
+
 TEST(DefinitionTextTest, WhatIsLeftOutHasItsDefault)
 {
     Job plain;
