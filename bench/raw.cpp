@@ -6,25 +6,17 @@
 #include "base/task_group.hpp"
 #include "exec/executor.hpp"
 #include "parts.hpp"
+#include "spawn_loop.hpp"
 #include "stopwatch.hpp"
 
-#include <fcntl.h>
-#include <poll.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <chrono>
 #include <stdexcept>
 #include <string>
-#include <system_error>
-#include <thread>
 #include <vector>
 
 namespace peercron::bench {
@@ -41,112 +33,6 @@ std::vector<Command> commands()
     return {{"direct", "/bin/true", {"/bin/true"}},
             // The semicolon keeps the Executor from running the program without the shell.
             {"shell", "true;", {"/bin/sh", "-c", "true;"}}};
-}
-
-[[noreturn]] void fail(const char* what, int error)
-{
-    throw std::system_error(error, std::generic_category(), what);
-}
-
-/// Keeps so many children of one command going, in one thread.
-class BareLoop {
-public:
-    using Time = std::chrono::steady_clock::time_point;
-
-    explicit BareLoop(const Command& command) : words_(command.words)
-    {
-        for (std::string& word : words_) arguments_.push_back(word.data());
-        arguments_.push_back(nullptr);
-    }
-
-    /// Returns when the last one was started.
-    Time run(std::size_t count, std::size_t at_once)
-    {
-        std::size_t started = 0;
-        Time last{};
-        const auto start = [&] {
-            spawn();
-            last = std::chrono::steady_clock::now();
-            ++started;
-        };
-        while (started < std::min(count, at_once)) start();
-        while (!outputs_.empty()) {
-            if (::poll(outputs_.data(), outputs_.size(), -1) < 0) fail("poll", errno);
-            for (std::size_t i = outputs_.size(); i-- > 0;) {
-                if (outputs_[i].revents == 0 || !has_ended(i)) continue;
-                if (started < count) start();
-            }
-        }
-        return last;
-    }
-
-private:
-    void spawn()
-    {
-        std::array<int, 2> ends{};
-        if (::pipe2(ends.data(), O_CLOEXEC) != 0) fail("pipe2", errno);
-        posix_spawn_file_actions_t actions;
-        ::posix_spawn_file_actions_init(&actions);
-        ::posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-        ::posix_spawn_file_actions_adddup2(&actions, ends[1], STDERR_FILENO);
-        pid_t pid = 0;
-        const int error =
-            ::posix_spawn(&pid, arguments_[0], &actions, nullptr, arguments_.data(), environ);
-        ::posix_spawn_file_actions_destroy(&actions);
-        ::close(ends[1]);
-        if (error != 0) fail("posix_spawn", error);
-        outputs_.push_back({ends[0], POLLIN, 0});
-        pids_.push_back(pid);
-    }
-
-    /// Reads what is there; at the end of the output it waits for the child and takes it out.
-    bool has_ended(std::size_t i)
-    {
-        std::array<char, 4096> buffer{};
-        if (::read(outputs_[i].fd, buffer.data(), buffer.size()) > 0) return false;
-        ::close(outputs_[i].fd);
-        if (::waitpid(pids_[i], nullptr, 0) < 0) fail("waitpid", errno);
-        outputs_[i] = outputs_.back();
-        outputs_.pop_back();
-        pids_[i] = pids_.back();
-        pids_.pop_back();
-        return true;
-    }
-
-    std::vector<std::string> words_;
-    std::vector<char*> arguments_;
-    std::vector<pollfd> outputs_;
-    std::vector<pid_t> pids_;
-};
-
-struct Took {
-    double last_started_s = 0;
-    double wall_s = 0;
-    double cpu_s = 0;
-};
-
-Took run_bare(const Command& command, std::size_t count, std::size_t at_once)
-{
-    const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
-    const std::size_t threads = std::min(cores, at_once);
-    std::vector<BareLoop::Time> last(threads);
-    const Stopwatch watch;
-    const auto begun = std::chrono::steady_clock::now();
-    {
-        std::vector<std::jthread> running;
-        for (std::size_t thread = 0; thread < threads; ++thread) {
-            const std::size_t share = count / threads + (thread < count % threads ? 1 : 0);
-            running.emplace_back([&, thread, share] {
-                last[thread] = BareLoop(command).run(share, at_once / threads);
-            });
-        }
-    }
-    Took took;
-    took.wall_s = watch.wall();
-    took.cpu_s = watch.cpu() + watch.children_cpu();
-    const auto latest = *std::max_element(last.begin(), last.end()) - begun;
-    took.last_started_s = std::chrono::duration<double>(latest).count();
-    return took;
 }
 
 RunOrders orders(const Command& command, std::size_t count, WallTime now)
@@ -172,7 +58,7 @@ asio::awaitable<void> beat(Executor& executor)
     }
 }
 
-Took run_executor(const Command& command, std::size_t count, std::size_t at_once)
+Spawned run_executor(const Command& command, std::size_t count, std::size_t at_once)
 {
     asio::io_context io(1);
     const SystemClock clock;
@@ -181,7 +67,7 @@ Took run_executor(const Command& command, std::size_t count, std::size_t at_once
     settings.rules.slots = at_once;
     std::size_t started = 0;
     std::size_t ended = 0;
-    Took took;
+    Spawned took;
     const Stopwatch watch;
     TaskGroup tasks(io.get_executor());
     const auto on_report = [&](const RunReport& report) {
@@ -206,20 +92,20 @@ Took run_executor(const Command& command, std::size_t count, std::size_t at_once
     return took;
 }
 
-double per_second(const Took& took, std::size_t count)
+double per_second(const Spawned& took, std::size_t count)
 {
     return static_cast<double>(count) / took.wall_s;
 }
 
 /// The one in the middle, by wall time.
 template <class Run>
-Took median_of(std::size_t rounds, const Run& run)
+Spawned median_of(std::size_t rounds, const Run& run)
 {
-    std::vector<Took> all;
+    std::vector<Spawned> all;
     for (std::size_t round = 0; round < rounds; ++round) all.push_back(run());
     const auto middle = all.begin() + static_cast<std::ptrdiff_t>(rounds / 2);
     std::nth_element(all.begin(), middle, all.end(),
-                     [](const Took& a, const Took& b) { return a.wall_s < b.wall_s; });
+                     [](const Spawned& a, const Spawned& b) { return a.wall_s < b.wall_s; });
     return *middle;
 }
 
@@ -228,11 +114,12 @@ void measure(const Command& command, std::size_t at_once, const Settings& settin
 {
     const std::size_t count = settings.quick ? 1000 : 4000;
     const std::size_t rounds = settings.quick ? 1 : 3;
-    const auto per_run = [&](const Took& took) {
+    const auto per_run = [&](const Spawned& took) {
         return rounded(1e6 * took.cpu_s / static_cast<double>(count));
     };
-    const Took bare = median_of(rounds, [&] { return run_bare(command, count, at_once); });
-    const Took ours = median_of(rounds, [&] { return run_executor(command, count, at_once); });
+    const Spawned bare =
+        median_of(rounds, [&] { return spawn_all(command.words, count, at_once); });
+    const Spawned ours = median_of(rounds, [&] { return run_executor(command, count, at_once); });
     figures.add(std::string("spawn_") + command.name,
                 {{"at_once", at_once},
                  {"raw_per_s", rounded(per_second(bare, count))},
@@ -249,8 +136,9 @@ void measure_burst(const Command& command, std::size_t at_once, const Settings& 
 {
     constexpr std::size_t count = 1000;
     const std::size_t rounds = settings.quick ? 1 : 5;
-    const Took bare = median_of(rounds, [&] { return run_bare(command, count, at_once); });
-    const Took ours = median_of(rounds, [&] { return run_executor(command, count, at_once); });
+    const Spawned bare =
+        median_of(rounds, [&] { return spawn_all(command.words, count, at_once); });
+    const Spawned ours = median_of(rounds, [&] { return run_executor(command, count, at_once); });
     figures.add(std::string("burst_of_1000_") + command.name,
                 {{"at_once", at_once},
                  {"raw_last_start_ms", rounded(1e3 * bare.last_started_s)},

@@ -20,7 +20,6 @@ constexpr auto interval = 1min;
 constexpr auto good_time = 25ms;
 constexpr std::size_t most_at_once = 1000;
 constexpr std::size_t least_at_once = 10;
-constexpr auto shortest_pause = 20ms;
 
 }  // namespace
 
@@ -70,7 +69,7 @@ asio::awaitable<bool> Retention::delete_some()
         at_once_ = std::min(most_at_once, limit * 2);
     }
     if (deleted < limit) co_return false;
-    co_await sleep_for(std::max<SteadyTime::duration>(4 * took, shortest_pause));
+    co_await sleep_for(pause_after(took));
     co_return true;
 }
 

@@ -65,7 +65,7 @@ asio::awaitable<void> SelfAudit::step(Audit& audit)
         }
         if (trouble.empty()) {
             const auto took = clock_.steady_now() - begun;
-            co_await sleep_for(std::max<SteadyTime::duration>(4 * took, shortest_pause));
+            co_await sleep_for(pause_after(took));
             co_return;
         }
         if (!std::exchange(told, true)) {

@@ -116,10 +116,7 @@ asio::awaitable<void> Dispatcher::Tenure::dispatch()
     tasks_.spawn("doubts", read_doubts());
     tasks_.spawn("undelivered", read_undelivered());
     while (holds_lock()) {
-        if (newer_epoch_ != 0) {
-            throw Deposed(fmt::format("a node has heard a dispatcher of epoch {}", newer_epoch_),
-                          newer_epoch_);
-        }
+        check_newer_epoch();
         woken_ = false;
         const auto next_round = now().steady + until_next_round();
         co_await give_turn();
@@ -234,10 +231,7 @@ asio::awaitable<void> Dispatcher::Tenure::await_accounts(const TermStart& before
     while (may_lack_steps(before) && std::chrono::steady_clock::now() < latest) {
         co_await answered_.wait_for(100ms);
         check_lock();
-        if (newer_epoch_ != 0) {
-            throw Deposed(fmt::format("a node has heard a dispatcher of epoch {}", newer_epoch_),
-                          newer_epoch_);
-        }
+        check_newer_epoch();
     }
 }
 
@@ -313,8 +307,9 @@ asio::awaitable<void> Dispatcher::Tenure::inherit_steps(StepId last_stored)
 asio::awaitable<void> Dispatcher::Tenure::give_turn()
 {
     if (!turn_wanted_) co_return;
-    while (term_.planned_through() < turn_wanted_at_ + dispatcher_.settings_.lookahead / 2)
+    while (term_.planned_through() < turn_wanted_at_ + dispatcher_.settings_.lookahead / 2) {
         co_await commit_step();
+    }
     turn_given_ = true;
     turn_.notify();
     while (turn_given_) co_await turn_.wait();
@@ -606,10 +601,7 @@ asio::awaitable<void> Dispatcher::Tenure::copy(std::uint64_t number)
         }
         co_await writer_.changed().wait_for(100ms);
         check_lock();
-        if (newer_epoch_ != 0) {
-            throw Deposed(fmt::format("a node has heard a dispatcher of epoch {}", newer_epoch_),
-                          newer_epoch_);
-        }
+        check_newer_epoch();
     }
     if (warned) spdlog::info("dispatch: handing out again");
 }
@@ -980,6 +972,13 @@ void Dispatcher::Tenure::check_epoch(Epoch used) const
     if (used >= term_.epoch()) {
         throw Deposed(fmt::format("epoch {} has been used before", term_.epoch()), used);
     }
+}
+
+void Dispatcher::Tenure::check_newer_epoch() const
+{
+    if (newer_epoch_ == 0) return;
+    throw Deposed(fmt::format("a node has heard a dispatcher of epoch {}", newer_epoch_),
+                  newer_epoch_);
 }
 
 /// Whether the store, or the registry, has confirmed this tenure within that time.

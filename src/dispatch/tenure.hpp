@@ -110,6 +110,7 @@ private:
     bool holds_lock() const;
     void check_lock() const;
     void check_epoch(Epoch used) const;
+    void check_newer_epoch() const;
     bool confirmed_within(std::chrono::milliseconds time) const;
     Moment now() const { return dispatcher_.now(); }
 

@@ -65,6 +65,22 @@ private:
     bool last_ = false;
 };
 
+/// Names the filters of a query, whatever its page.
+std::string name_of(const JobQuery& query)
+{
+    return fmt::format("{}:{} {}", query.search ? query.search->size() : 0,
+                       query.search.value_or(""), query.name.value_or(""));
+}
+
+asio::awaitable<std::int64_t> total_of(const ApiContext& context, Totals& totals, JobQuery query)
+{
+    std::string name = name_of(query);
+    query.with_total = true;
+    query.limit = 0;
+    const auto count = [query](Store& store) { return store.find_jobs(query).total; };
+    co_return co_await totals.total(context.store, std::move(name), count);
+}
+
 asio::awaitable<Response> list_jobs(const ApiContext& context, Totals& totals, const Call& call)
 {
     if (call.params.size() == 0) {
@@ -80,13 +96,7 @@ asio::awaitable<Response> list_jobs(const ApiContext& context, Totals& totals, c
     query.with_total = false;
     const auto find = [&query](Store& store) { return store.find_jobs(query); };
     JobPage found = co_await context.store.call(find);
-    JobQuery all = query;
-    all.with_total = true;
-    all.limit = 0;
-    std::string name = fmt::format("{}:{} {}", query.search ? query.search->size() : 0,
-                                   query.search.value_or(""), query.name.value_or(""));
-    const auto count = [all](Store& store) { return store.find_jobs(all).total; };
-    found.total = co_await totals.total(context.store, std::move(name), count);
+    found.total = co_await total_of(context, totals, query);
     const auto write = [view = view_of(context)](JsonWriter& json, const Job& job) {
         write_job(json, job, view);
     };

@@ -7,6 +7,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <functional>
@@ -110,5 +111,13 @@ private:
     Observe observe_;
     bool away_ = false;
 };
+
+/// How long work in the background, of one call after another, leaves the store to others after a
+/// call that took so long: four fifths of the time.
+inline std::chrono::steady_clock::duration pause_after(std::chrono::steady_clock::duration took)
+{
+    constexpr std::chrono::milliseconds shortest{20};
+    return std::max<std::chrono::steady_clock::duration>(4 * took, shortest);
+}
 
 }  // namespace peercron
