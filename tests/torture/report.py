@@ -1,10 +1,15 @@
 """What a person reads, and what a program does."""
 import collections
 import dataclasses
+import datetime
 import json
 import time
 
 MOST_SHOWN = 6  # of one rule
+BEFORE, AFTER = 12, 8  # seconds around a violation of which the logs and the other fires are shown
+MOST_LINES = 80  # of the logs
+WORTH_TELLING = 0.3  # seconds a fire is late
+CHANGES = " http: "  # log lines about what people have done
 
 
 def clock(at):
@@ -56,6 +61,34 @@ def violation_lines(case, kinds, ids, violation):
         yield "    fault " + fault_line(case, fault)
 
 
+def log_lines(folder, at):
+    """What the nodes said around the moment."""
+    began, ended = (datetime.datetime.fromtimestamp(at // 1_000_000_000 + seconds, datetime.timezone.utc).isoformat()
+                    for seconds in (-BEFORE, AFTER))
+    found = sorted((line, log.stem) for log in folder.glob("logs/node*.log")
+                   for line in log.read_text(errors="replace").splitlines()
+                   if began <= line < ended and CHANGES not in line)
+    yield f"    what the nodes said from {BEFORE} s before to {AFTER} s after it:"
+    for line, node in found[:MOST_LINES]:
+        yield f"      {node} {line.partition('T')[2]}"
+    if len(found) > MOST_LINES:
+        yield f"      … and {len(found) - MOST_LINES} lines more"
+
+
+def neighbour_lines(case, at):
+    """How late the other fires of that time were, by node."""
+    late = collections.defaultdict(list)
+    for sighting in case.sightings:
+        due = sighting.scheduled_at * 1_000_000
+        if sighting.attempt == 1 and at - BEFORE * 1_000_000_000 <= due < at + AFTER * 1_000_000_000:
+            late[due // 1_000_000_000, sighting.node].append(sighting.lateness)
+    yield f"    how late the fires of that time were, in seconds, where one was later than {WORTH_TELLING}:"
+    for (due, node), values in sorted(late.items()):
+        if max(values) > WORTH_TELLING:
+            yield (f"      {clock(due * 1_000_000_000)[:8]} {node}: {len(values)} fires, {min(values):.3f}"
+                   f" to {max(values):.3f}")
+
+
 def table(counts):
     return ", ".join(f"{name} {count}" for name, count in sorted(counts.items(), key=lambda item: -item[1]))
 
@@ -81,6 +114,9 @@ def lines(case, judge, figures, folder):
         if rules[violation.rule] <= MOST_SHOWN:
             yield ""
             yield from violation_lines(case, kinds, judge.ids, violation)
+        if rules[violation.rule] == 1 and violation.at is not None:
+            yield from neighbour_lines(case, violation.at)
+            yield from log_lines(folder, violation.at)
     for rule, count in rules.items():
         if count > MOST_SHOWN:
             yield f"\n… and {count - MOST_SHOWN} more of {rule}, in verdict.json"
