@@ -30,14 +30,15 @@ Dispatcher::Dispatcher(asio::any_io_executor executor, Parts parts, NodeName sel
       self_(std::move(self)),
       settings_(std::move(settings)),
       jobs_(settings_.default_zone),
-      metrics_(std::make_unique<Metrics>(parts_.metrics))
+      metrics_(std::make_unique<Metrics>(parts_.metrics)),
+      tenure_ended_(executor_)
 {}
 
 Dispatcher::~Dispatcher() = default;
 
 asio::awaitable<void> Dispatcher::run()
 {
-    for (;;) {
+    while (!finishing_) {
         if (parts_.coordinator.epoch() == 0) {
             co_await follow_jobs();
             continue;
@@ -59,7 +60,9 @@ asio::awaitable<void> Dispatcher::run()
         const Epoch ended = tenure_->epoch();
         tenure_.reset();
         metrics_->term_ended();
+        tenure_ended_.notify();
         if (failure) std::rethrow_exception(failure);
+        if (finishing_) co_return;
         spdlog::warn("dispatch: this node no longer dispatches (epoch {}): {}", ended,
                      deposed.empty() ? "the lock was lost" : deposed);
         if (newest != 0) {
@@ -69,6 +72,13 @@ asio::awaitable<void> Dispatcher::run()
         // Deposed and still holding the lock: the coordinator is about to hear of it.
         if (!deposed.empty()) co_await parts_.coordinator.changed().wait_for(1s);
     }
+}
+
+asio::awaitable<void> Dispatcher::finish(SteadyTime latest)
+{
+    finishing_ = true;
+    if (tenure_) tenure_->wake();
+    while (tenure_ && now().steady < latest) co_await tenure_ended_.wait_until(latest);
 }
 
 Epoch Dispatcher::epoch() const

@@ -43,9 +43,12 @@ public:
                DispatchSettings settings);
     ~Dispatcher();
 
-    /// Ends only by cancellation; whatever was committed and not handed out is found by the next
-    /// dispatcher.
+    /// Ends by cancellation, or after finish(). Whatever was committed and not handed out is found
+    /// by the next dispatcher; what was meant for this node may be late then, or lost.
     asio::awaitable<void> run();
+
+    /// Hands out what is being committed, and plans nothing more; gives up at `latest`.
+    asio::awaitable<void> finish(SteadyTime latest);
 
     /// The epoch in which this node dispatches; 0 when it does not.
     Epoch epoch() const;
@@ -85,6 +88,8 @@ private:
     bool jobs_unread_ = false;  ///< this was said
     std::unique_ptr<Metrics> metrics_;
     std::unique_ptr<Tenure> tenure_;
+    Event tenure_ended_;
+    bool finishing_ = false;
     SteadyTime forgotten_until_{};  ///< until then the registry, which forgot, may lack nodes
 };
 

@@ -115,7 +115,7 @@ asio::awaitable<void> Dispatcher::Tenure::dispatch()
     tasks_.spawn("jobs", read_jobs());
     tasks_.spawn("doubts", read_doubts());
     tasks_.spawn("undelivered", read_undelivered());
-    while (holds_lock()) {
+    while (holds_lock() && !dispatcher_.finishing_) {
         check_newer_epoch();
         woken_ = false;
         const auto next_round = now().steady + until_next_round();

@@ -38,6 +38,9 @@ public:
     Epoch epoch() const { return begun_ ? term_.epoch() : 0; }
     std::vector<NodeLoad> loads() const;
 
+    /// The loop has something to look at.
+    void wake();
+
 private:
     struct Link {
         Channel* channel = nullptr;  ///< set while connected
@@ -105,7 +108,6 @@ private:
     void send(const NodeName& node, const Message& message);
     void send_revocations();
     void send_numbered(const NodeName& node, Message message);
-    void wake();
     bool idle() const;
     bool holds_lock() const;
     void check_lock() const;

@@ -432,6 +432,7 @@ private:
     {
         notify_service_manager("STOPPING=1\nSTATUS=waiting for running commands");
         agent_.begin_draining();
+        co_await dispatcher_.finish(clock_.steady_now() + config_.dispatch.lookahead / 2);
         co_await end(dispatch_tasks_);
         co_await coordinator_->resign();
         // Until the next dispatcher takes them, fires that fall due are started here, on time.
