@@ -107,7 +107,7 @@ def lines(case, judge, figures, folder):
     yield "lateness in seconds           fires      p50      p99      max"
     for name, late in figures["lateness"].items():
         yield f"  {name:26} {late['fires']:6} {late['p50']:8.3f} {late['p99']:8.3f} {late['max']:8.3f}"
-    yield f"this machine stood still for {figures['longest_lag']:.2f} s at most"
+    yield f"a core stood still for {figures['longest_lag']:.2f} s at most"
     rules = collections.Counter()
     for violation in judge.violations:
         rules[violation.rule] += 1
