@@ -40,6 +40,12 @@ constexpr std::size_t most_fires = 10'000;
 /// A message of orders is closed when its commands are longer than this in all.
 constexpr std::size_t longest_batch = 1U << 20U;
 
+/// By a person, at a moment that no schedule has.
+bool is_asked_for(const RunId& id)
+{
+    return id.scheduled_at.time_since_epoch() % 1s != 0ms;
+}
+
 }  // namespace
 
 Term::Term(Epoch epoch, NodeName self, const DispatchSettings& settings, JobTable& jobs,
@@ -99,11 +105,13 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now)
         if (nodes_.at(row.planned.run_server).connected) doubts_.runs.insert(place->first);
     }
     begun_ = true;
+    learn_unwanted(found.changes);
     resolve_doubts(found, doubts_, now);
     plan_old_versions(found.changes, now);
 
     for (const auto& [id, run] : runs_) {
-        if (run.phase != Phase::running && !fits(run.order)) changed.insert(id.job);
+        const bool as_it_is_now = fits(run.order) && !run.unwanted;
+        if (run.phase != Phase::running && !as_it_is_now) changed.insert(id.job);
     }
     jobs_.for_each([&](const PlannedJob& job) {
         if (!job.error.empty()) {
@@ -592,6 +600,23 @@ void Term::plan_gap(const Job& job, Planner::Gap gap, std::string_view why_not, 
     row.gap_end = gap.last;
     ended_here_.push_back(Ended{RunState::skipped, gap.first});
     step_.runs.push_back(std::move(row));
+}
+
+/// What a version of its job had taken back that gave way since, while its node could not be asked.
+void Term::learn_unwanted(const std::vector<Revision>& changes)
+{
+    std::map<JobId, WallTime> from;
+    for (const Revision& change : changes) {
+        const WallTime since = std::exchange(from[change.job], change.effective_from);
+        const auto of_job = runs_of_job_.find(change.job);
+        if (of_job == runs_of_job_.end() || !change.before) continue;
+        const PlannedJob old = jobs_.compile(*change.before);
+        for (const RunId& id : of_job->second) {
+            const bool is_its = since < id.scheduled_at && id.scheduled_at <= change.effective_from;
+            if (!is_its || id.attempt > 1 || is_asked_for(id)) continue;
+            if (old.next(id.scheduled_at - 1ms) != id.scheduled_at) runs_.at(id).unwanted = true;
+        }
+    }
 }
 
 /// What was due by a version of a job that gave way before anybody could plan it.
@@ -1279,9 +1304,8 @@ bool Term::runs_whatever_the_schedule(const RunId& id) const
 {
     const PlannedJob* planned = jobs_.find(id.job);
     if (planned == nullptr) return false;
-    const bool asked_for = id.scheduled_at.time_since_epoch() % 1s != 0ms;
     const bool was_due = id.scheduled_at <= planned->job.effective_from || id.attempt > 1;
-    return asked_for || (was_due && !planned->job.stop);
+    return is_asked_for(id) || (was_due && !planned->job.stop);
 }
 
 /// Whether it is to run by its job as that is now.

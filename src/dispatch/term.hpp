@@ -218,7 +218,7 @@ private:
         WallTime start_from{};
         bool running_in_store = false;
         bool superseded = false;       ///< its next attempt exists
-        bool unwanted = false;         ///< its job changed, and its node could not be asked
+        bool unwanted = false;         ///< a version took it back, and its node was not asked
         std::string requested_by;      ///< see PlannedRun
         std::uint64_t sent_after = 0;  ///< the newest Revoke when it was handed out
         std::uint64_t row_step = 0;    ///< the number of the step of this term that has its row
@@ -263,6 +263,7 @@ private:
     Planner::LateRule late_rule(const Job& job, WallTime now) const;
     void plan_gaps(Moment now);
     void plan_gap(const Job& job, Planner::Gap gap, std::string_view why_not, Moment now);
+    void learn_unwanted(const std::vector<Revision>& changes);
     void plan_old_versions(const std::vector<Revision>& changes, Moment now);
     void plan_old_version(const PlannedJob& old, WallTime from, WallTime to, Moment now);
     void haunt(const OpenRunState& run, SteadyTime until);

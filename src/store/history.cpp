@@ -1,5 +1,6 @@
 #include "store/history.hpp"
 
+#include <algorithm>
 #include <chrono>
 
 namespace peercron {
@@ -34,6 +35,17 @@ WallTime effective_moment(const Job& before, WallTime at)
         return before.effective_from + std::chrono::milliseconds(1);
     }
     return at;
+}
+
+WallTime changes_wanted_after(const TermStart& start)
+{
+    WallTime after = start.planned_through.value_or(WallTime());
+    for (const OpenRun& run : start.open_runs) {
+        if (run.planned.state != RunState::planned) continue;
+        // What is effective from a fire's own moment on counts after it.
+        after = std::min(after, run.planned.id.scheduled_at - std::chrono::milliseconds(1));
+    }
+    return after;
 }
 
 Revision make_revision(const std::optional<Job>& before, const std::optional<Job>& after,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "model/revision.hpp"
+#include "store/store.hpp"
 
 #include <optional>
 
@@ -16,6 +17,10 @@ std::optional<Revision> missing_revision(JobId id, const std::optional<Revision>
 /// although the clock of whoever made this one may be behind, or its node may have stood still. A
 /// moment that is further ahead than clocks should be is not waited for. Pure.
 WallTime effective_moment(const Job& before, WallTime at);
+
+/// TermStart::changes are those that are effective later than this. Of `start`, planned_through and
+/// open_runs are there already. Pure.
+WallTime changes_wanted_after(const TermStart& start);
 
 /// The revision that says so, effective from effective_moment().
 Revision make_revision(const std::optional<Job>& before, const std::optional<Job>& after,

@@ -137,7 +137,9 @@ struct TermStart {
     std::vector<std::pair<JobId, std::int64_t>> run_numbers;
     StepId last_step;  ///< the newest step that is stored; none = {0, 0}
     /// Changes of jobs that are effective from later than planned_through, in the order they were
-    /// made: until then the jobs were what they were before, and nobody planned that.
+    /// made: until then the jobs were what they were before, and nobody planned that. And those
+    /// since the oldest open run that has not started, as far as is known, was due: one that gave
+    /// way since may have taken it back.
     std::vector<Revision> changes;
 };
 

@@ -115,11 +115,6 @@ TermStart Database::read_term() const
     TermStart found;
     found.planned_through = planned_through_;
     found.last_step = last_step_;
-    for (const Revision& revision : revisions_) {
-        if (planned_through_ && revision.effective_from > *planned_through_) {
-            found.changes.push_back(revision);
-        }
-    }
     std::vector<const std::pair<const RunId, LedgerRow>*> open;
     for (const auto& entry : log_) {
         const auto& [id, row] = entry;
@@ -148,6 +143,11 @@ TermStart Database::read_term() const
         run.epoch = row.epoch;
         run.superseded = log_.contains(RunId{id.job, id.scheduled_at, id.attempt + 1});
         found.open_runs.push_back(std::move(run));
+    }
+    for (const Revision& revision : revisions_) {
+        if (planned_through_ && revision.effective_from > changes_wanted_after(found)) {
+            found.changes.push_back(revision);
+        }
     }
     for (const auto& [id, job] : cron_) {
         if (job.run_limit > 0) found.run_numbers.emplace_back(id, job.counters.run_num);

@@ -46,5 +46,17 @@ TEST(SimulationTest, EveryPromiseIsKeptWhateverHappens)
                 static_cast<unsigned long long>(given_up));
 }
 
+/// Each has shown a mistake in the rules once. As long as scenarios are made as they were then.
+TEST(SimulationTest, SeedsThatFailedOnceAreKept)
+{
+    spdlog::set_level(spdlog::level::off);
+    const std::uint64_t seeds[] = {
+        4'033'125,  // what a version in between had taken back ran after a take-over
+    };
+    for (const std::uint64_t seed : seeds) {
+        EXPECT_EQ(run(Scenario::from_seed(seed)).verdict, "") << "seed " << seed;
+    }
+}
+
 }  // namespace
 }  // namespace peercron::simulation

@@ -1,3 +1,4 @@
+#include "store/history.hpp"
 #include "store/mysql/history_rows.hpp"
 #include "store/mysql/ledger_rows.hpp"
 #include "store/mysql/mysql_rows.hpp"
@@ -279,7 +280,7 @@ TermStart MysqlStore::begin_term(Epoch epoch, const NodeName& dispatcher)
                 connection,
                 fmt::format("WHERE id > (SELECT COALESCE(MAX(id), 0) - 10000 FROM cron_revision)"
                             " AND effective_from > {} ORDER BY id",
-                            to_unix_millis(*start.planned_through)));
+                            to_unix_millis(changes_wanted_after(start))));
         }
         start.run_numbers = read_run_numbers(connection);
         snapshot.commit({});

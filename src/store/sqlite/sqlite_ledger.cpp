@@ -1,3 +1,4 @@
+#include "store/history.hpp"
 #include "store/row_order.hpp"
 #include "store/sqlite/sqlite_rows.hpp"
 #include "store/sqlite/sqlite_store.hpp"
@@ -294,7 +295,7 @@ TermStart read_term(SqliteConnection& connection)
                 .cached(select_revisions(
                     "WHERE id > (SELECT COALESCE(MAX(id), 0) - 10000 FROM cron_revision)"
                     " AND effective_from > ? ORDER BY id"))
-                .bind(to_unix_millis(*start.planned_through));
+                .bind(to_unix_millis(changes_wanted_after(start)));
         start.changes = read_revisions(changes);
         changes.reset();
     }

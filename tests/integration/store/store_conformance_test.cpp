@@ -1068,6 +1068,22 @@ TEST_P(StoreTest, ATermBeginsWithTheChangesAfterThePlansEnd)
     EXPECT_EQ(start.changes[0].effective_from, t0 + 1ms);
 }
 
+TEST_P(StoreTest, ATermBeginsWithTheChangesSinceTheOldestRunThatHasNotStartedWasDue)
+{
+    const Job before = store_->add_job(draft("one"), t0 - 1h);
+    store_->begin_term(1, node_1);
+    store_->commit(step(1, t0, {planned(before.id, t0 - 2s), planned(2, t0 - 1min)}));
+    store_->record(std::vector<RunReport>{report({2, t0 - 1min, 1}, RunState::running)});
+    JobPatch patch;
+    patch.command = "two";
+    store_->update_job(before.id, patch, t0 - 2001ms);
+    patch.command = "three";
+    store_->update_job(before.id, patch, t0 - 2s);
+    const TermStart start = store_->begin_term(1, node_1);
+    ASSERT_EQ(start.changes.size(), 1U);
+    EXPECT_EQ(start.changes[0].before.value().command, "two");
+}
+
 TEST_P(StoreTest, FindsWhatHasToRunAgain)
 {
     Job wanted = draft("true");

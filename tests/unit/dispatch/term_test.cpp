@@ -558,6 +558,50 @@ TEST_F(TermTest, AVersionInBetweenTakesARunBackForGood)
     EXPECT_THAT(orders_, IsEmpty());
 }
 
+TEST_F(TermTest, ANewDispatcherLearnsWhatAVersionInBetweenTookBack)
+{
+    Job other = every_second(1);
+    other.cron_set = "30 * * * * *";
+    Revision taking_back;
+    taking_back.job = 1;
+    taking_back.effective_from = midnight - 5s;
+    taking_back.before = every_second(1);
+    taking_back.after = other;
+    Revision and_again = taking_back;
+    and_again.effective_from = midnight - 1500ms;
+    and_again.before = other;
+    and_again.after = every_second(1);
+    Job today = every_second(1);
+    today.effective_from = and_again.effective_from;
+    add(today);
+    TermStart found;
+    found.planned_through = midnight;
+    found.changes = {taking_back, and_again};
+    Account holding;
+    for (const RunId& id : {fire(1, -6s), fire(1, -2s), fire(1, -1s), fire(1, -2001ms)}) {
+        OpenRun row;
+        row.planned.id = id;
+        row.planned.run_server = beta;
+        found.open_runs.push_back(row);
+        RunOrder held;
+        held.id = id;
+        held.command = today.command;
+        holding.held.push_back(held);
+    }
+    begin(found);
+    connect(beta, holding);
+    const auto held = term_->handed_out(changed_);
+    ASSERT_THAT(held.at(beta), SizeIs(4));
+    term_->jobs_changed(changed_, held.at(beta), now_);
+    const PlanStep after = step();
+    ASSERT_THAT(after.ended, SizeIs(1));
+    EXPECT_EQ(after.ended[0].id, fire(1, -2s));
+    EXPECT_EQ(after.ended[0].state, RunState::revoked);
+    std::set<RunId> again;
+    for (const auto& [node, order] : orders_) again.insert(order.id);
+    for (const auto due : {-6000ms, -2001ms, -1000ms}) EXPECT_TRUE(again.contains(fire(1, due)));
+}
+
 TEST_F(TermTest, WhoIsMissingInAnOldListOfTheRegistryIsNotGivenUp)
 {
     add(every_second(1));
