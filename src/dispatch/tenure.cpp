@@ -20,8 +20,6 @@ constexpr auto account_deadline = 700ms;
 constexpr auto clock_difference = 500ms;
 /// How long a node may take to give runs back. Well below the lookahead, which goes on meanwhile.
 constexpr auto revoke_deadline = 1s;
-/// The longest time between two commits: it tells a deposed dispatcher, and moves planned-through.
-constexpr auto longest_pause = 1s;
 /// What the registry says of other nodes is believed for so long after it last answered: a node
 /// that is elected meanwhile is noticed later than that.
 constexpr auto registry_trust = 2s;
@@ -127,7 +125,7 @@ asio::awaitable<void> Dispatcher::Tenure::dispatch()
         if (!end_run_.empty()) co_await end_runs();
         if (!draining_.empty()) co_await evacuate();
         if (term_.has_doubts()) doubts_.notify();
-        const bool due = now().steady - last_commit_ >= longest_pause;
+        const bool due = now().steady - last_commit_ >= longest_plan_pause;
         if (due || !answers_.empty() || term_.has_news(now())) co_await commit_step();
         send_answers();
         if (have_copies_ && writer_.waiting().empty()) drop_copies();
@@ -266,9 +264,9 @@ bool Dispatcher::Tenure::may_lack_steps(const TermStart& before) const
 /// Whether the node's process has been there since before the first step that the store may lack.
 bool Dispatcher::Tenure::was_there(const Account& account) const
 {
-    return planned_before_ && account.process_started < *planned_before_ -
-                                                            dispatcher_.settings_.lookahead -
-                                                            clock_difference;
+    if (!planned_before_) return false;
+    const WallTime first_lacking = *planned_before_ - dispatcher_.settings_.lookahead;
+    return now().wall - account.uptime < first_lacking - clock_difference;
 }
 
 /// Stores what earlier dispatchers could not, and handed out.

@@ -61,6 +61,7 @@ Term::Term(Epoch epoch, NodeName self, const DispatchSettings& settings, JobTabl
 std::vector<JobId> Term::begin(const TermStart& found, Moment now)
 {
     planned_through_ = found.planned_through.value_or(now.wall);
+    planned_before_ = planned_through_;
     std::set<JobId> changed;
     // The table was read a moment before: what was deleted since has no numbers any more.
     for (const Revision& change : found.changes) {
@@ -159,12 +160,16 @@ void Term::connected(const NodeName& node, const Account& account, Moment now)
     state.heard = now.steady;
     state.lost_at.reset();
     state.draining = account.draining;
-    if (state.incarnation != 0 && state.incarnation != account.incarnation) {
-        bury(node, account.process_started, "was restarted", now);
+    // By this clock: the node's may have been set since the process before it died.
+    const WallTime started = now.wall - account.uptime;
+    if (state.incarnation != account.incarnation) {
+        state.earlier_until = started + most_ahead(state);
+        if (state.incarnation != 0) bury(node, started, "was restarted", now);
     }
     state.given_up = false;
     state.incarnation = account.incarnation;
-    state.process_started = account.process_started;
+    state.process_started = started;
+    state.first_epoch = account.first_epoch;
     state.load.slots = account.slots;
 
     std::unordered_set<RunId> accounted;
@@ -425,8 +430,8 @@ void Term::resolve_doubts(const TermStart& found, Doubts doubts, Moment now)
 {
     learn_run_numbers(found);
     end_orphans(found, doubts.dead, now.wall);
-    std::unordered_map<RunId, RunState> open;
-    for (const OpenRun& row : found.open_runs) open.emplace(row.planned.id, row.planned.state);
+    std::unordered_map<RunId, const OpenRun*> open;
+    for (const OpenRun& row : found.open_runs) open.emplace(row.planned.id, &row);
     for (const RunId& id : doubts.runs) {
         const auto run = runs_.find(id);
         if (doubts_.runs.erase(id) == 0 || run == runs_.end()) continue;
@@ -437,21 +442,32 @@ void Term::resolve_doubts(const TermStart& found, Doubts doubts, Moment now)
             unpark(id.job);
             continue;
         }
-        const NodeName node = run->second.node;
-        const NodeState& state = nodes_.at(node);
-        const bool other_process = state.process_started > run->second.dispatched_at;
-        const bool may_have_started = row->second == RunState::running ||
-                                      run->second.phase == Phase::running ||
-                                      (other_process && id.scheduled_at <= state.process_started);
-        if (may_have_started) {
+        if (may_have_started(run->second, *row->second)) {
             const std::string why = fmt::format("{}: {} was restarted or lost track of the run",
-                                                reason::node_died, node);
+                                                reason::node_died, run->second.node);
             haunt(run->second, now.steady + orphan_time);
             end_here(run, RunState::lost, why, now.wall);
         } else {
             release(run);  // it never got there
         }
     }
+}
+
+/// Whether a process of its node that is gone may have started it: its node does not know it.
+bool Term::may_have_started(const OpenRunState& run, const OpenRun& row) const
+{
+    if (row.planned.state == RunState::running || run.phase == Phase::running) return true;
+    const NodeState& node = nodes_.at(run.node);
+    const bool other_process =
+        row.epoch < node.first_epoch || node.process_started > run.dispatched_at;
+    if (!other_process) return false;
+    WallTime until = node.earlier_until;
+    if (run.node == self_) {
+        // This clock may have been set since, and the plan tells what it was.
+        const WallTime planned_at = planned_before_ - settings_.lookahead;
+        until = std::max(node.process_started, planned_at + longest_plan_pause);
+    }
+    return row.planned.id.scheduled_at <= until;
 }
 
 /// A node tells this dispatcher of an end at once and the store a little later. When it dies in
@@ -756,6 +772,14 @@ bool Term::available(const NodeState& node, SteadyTime now) const
 {
     return node.connected && !node.draining && node.clock != ClockState::unusable &&
            now - node.heard <= settings_.silence_limit;
+}
+
+/// By so much the node's clock may be ahead of this one. Of a clock that nobody knows, the worst is
+/// assumed: lost is better than twice.
+std::chrono::milliseconds Term::most_ahead(const NodeState& node) const
+{
+    const auto doubt = node.load.clock_known ? node.clock_doubt : settings_.lookahead;
+    return std::max(node.load.clock_offset + doubt, 0ms);
 }
 
 std::optional<NodeName> Term::least_loaded(SteadyTime now) const
@@ -1245,9 +1269,7 @@ void Term::bury(const NodeName& node, std::optional<WallTime> since, std::string
 {
     // The node's clock may be ahead of ours, so that it started a run "after" it died.
     NodeState& state = nodes_.at(node);
-    // Of a clock that nobody knows, the worst is assumed: lost is better than twice.
-    const auto doubt = state.load.clock_known ? state.clock_doubt : settings_.lookahead;
-    const auto ahead = std::max(state.load.clock_offset + doubt, 0ms);
+    const auto ahead = most_ahead(state);
     if (!std::exchange(state.given_up, true)) {
         doubts_.dead[node] = since.value_or(now.wall) + ahead;
         told_since_.erase(node);

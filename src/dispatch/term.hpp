@@ -41,6 +41,9 @@ struct DispatchSettings {
     std::chrono::seconds log_keep{0};  ///< how long rows of the ledger stay; 0 = for ever
 };
 
+/// The longest time between two commits: it tells a deposed dispatcher, and moves planned-through.
+inline constexpr std::chrono::seconds longest_plan_pause{1};
+
 /// A message on its way to a node.
 struct Outgoing {
     NodeName node;
@@ -242,7 +245,10 @@ private:
         bool draining = false;
         bool given_up = false;  ///< buried, and not heard of since
         std::uint64_t incarnation = 0;
-        WallTime process_started{};
+        WallTime process_started{};  ///< by the dispatcher's clock
+        Epoch first_epoch = 0;       ///< of the first dispatcher that the process heard
+        /// Until then, by the node's clock, the process before it may have started runs.
+        WallTime earlier_until{};
         SteadyTime heard{};
         std::optional<WallTime> lost_at;  ///< when the peer closed the last connection
         std::uint32_t open = 0;           ///< runs in runs_ that are this node's
@@ -254,6 +260,8 @@ private:
     NodeState& known(const NodeName& node, Moment now);
     bool available(const NodeState& node, SteadyTime now) const;
     void judge_clock(const NodeName& node, NodeState& state, std::chrono::milliseconds error) const;
+    std::chrono::milliseconds most_ahead(const NodeState& node) const;
+    bool may_have_started(const OpenRunState& run, const OpenRun& row) const;
     std::optional<NodeName> least_loaded(SteadyTime now) const;
     Planner::Next plan_fire(const Job& job, WallTime scheduled_at, Moment now);
     OpenRunState fresh_run(const Job& job, const RunId& id, Moment now) const;
@@ -309,6 +317,7 @@ private:
     JobTable& jobs_;
     Planner planner_;
     WallTime planned_through_{};
+    WallTime planned_before_{};  ///< planned_through as an earlier dispatcher has left it
     bool begun_ = false;
 
     Runs runs_;

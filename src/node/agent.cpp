@@ -219,6 +219,7 @@ void Agent::hello(Session& session, const TermHello& hello)
         spdlog::warn("node: refused {}, a dispatcher of epoch {}: epoch {} has been heard",
                      hello.dispatcher, hello.epoch, runs_.newest_epoch());
     } else {
+        if (first_epoch_ == 0) first_epoch_ = hello.epoch;
         epochs_.insert(hello.epoch);
         lost_.erase(hello.epoch);
         while (epochs_.size() > most_terms) epochs_.erase(epochs_.begin());
@@ -252,7 +253,9 @@ Account Agent::account() const
     Account account;
     account.node = identity_.name;
     account.incarnation = identity_.incarnation;
-    account.process_started = identity_.process_started;
+    account.uptime = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.steady_now() -
+                                                                           identity_.started);
+    account.first_epoch = first_epoch_;
     account.draining = draining_;
     account.newest_epoch = runs_.newest_epoch();
     account.slots = runs_.load().slots;

@@ -30,7 +30,7 @@ public:
         NodeName name;
         std::string version;
         std::uint64_t incarnation = 0;
-        WallTime process_started{};
+        SteadyTime started{};
     };
 
     Agent(asio::any_io_executor executor, const Clock& clock, Identity identity, Executor& runs,
@@ -102,6 +102,7 @@ private:
         NodeName dispatcher;
         WallTime at{};
     };
+    Epoch first_epoch_ = 0;       // of the first dispatcher heard
     std::set<Epoch> epochs_;      // of the dispatchers heard, the newest few
     std::map<Epoch, Lost> lost_;  // of those that have gone without a word
 

@@ -241,7 +241,7 @@ private:
         identity.name = config_.node_name();
         identity.version = surroundings_.version;
         identity.incarnation = incarnation_;
-        identity.process_started = clock_.now();
+        identity.started = clock_.steady_now();
         return identity;
     }
 

@@ -269,7 +269,8 @@ struct Writer {
         pb::Account& to = *out.mutable_account();
         to.set_node(account.node);
         to.set_incarnation(account.incarnation);
-        to.set_process_started(to_unix_millis(account.process_started));
+        to.set_uptime(account.uptime.count());
+        to.set_first_epoch(account.first_epoch);
         to.set_draining(account.draining);
         to.set_newest_epoch(account.newest_epoch);
         to.set_slots(account.slots);
@@ -383,7 +384,8 @@ Message read(pb::Account& in)
 {
     return Account{.node = std::move(*in.mutable_node()),
                    .incarnation = in.incarnation(),
-                   .process_started = from_unix_millis(in.process_started()),
+                   .uptime = std::chrono::milliseconds(in.uptime()),
+                   .first_epoch = in.first_epoch(),
                    .draining = in.draining(),
                    .newest_epoch = in.newest_epoch(),
                    .slots = in.slots(),

@@ -42,7 +42,10 @@ struct TermHello {
 struct Account {
     NodeName node;
     std::uint64_t incarnation = 0;  ///< random, new with each start of the process
-    WallTime process_started{};     ///< what was handed out before is not this process's
+    /// How long the process has been up, by the clock that nobody sets: what was handed out before
+    /// is not its.
+    std::chrono::milliseconds uptime{0};
+    Epoch first_epoch = 0;  ///< of the first dispatcher that the process heard; 0: not said
     bool draining = false;
     Epoch newest_epoch = 0;  ///< greater than the hello's: the hello is refused
     std::uint32_t slots = 0;

@@ -12,7 +12,6 @@ namespace {
 constexpr auto account_deadline = 700ms;
 constexpr auto clock_difference = 500ms;
 constexpr auto revoke_deadline = 1s;
-constexpr auto longest_pause = 1s;
 constexpr auto registry_trust = 2s;
 constexpr auto undelivered_reach = 1h;
 constexpr auto registration_time = 5s;  // dispatcher.cpp
@@ -212,7 +211,7 @@ Task<void> Tenure::dispatch()
         if (!end_run_.empty()) co_await end_runs();
         if (!draining_.empty()) co_await evacuate();
         if (term_.has_doubts()) doubts_.notify();
-        const bool due = now().steady - last_commit_ >= longest_pause;
+        const bool due = now().steady - last_commit_ >= longest_plan_pause;
         if (due || !answers_.empty() || term_.has_news(now())) co_await commit_step();
         send_answers();
         if (have_copies_ && writer_.waiting().empty()) drop_copies();
@@ -341,9 +340,9 @@ bool Tenure::may_lack_steps(const TermStart& before) const
 
 bool Tenure::was_there(const Account& account) const
 {
-    return planned_before_ && account.process_started < *planned_before_ -
-                                                            process_.settings().dispatch.lookahead -
-                                                            clock_difference;
+    if (!planned_before_) return false;
+    const WallTime first_lacking = *planned_before_ - process_.settings().dispatch.lookahead;
+    return now().wall - account.uptime < first_lacking - clock_difference;
 }
 
 /// Stores what earlier dispatchers could not, and handed out.

@@ -611,6 +611,7 @@ void Agent::handle(Session& session, Message message)
 void Agent::hello(Session& session, const TermHello& hello)
 {
     if (runs_.dispatcher_heard(hello.epoch)) {
+        if (first_epoch_ == 0) first_epoch_ = hello.epoch;
         epochs_.insert(hello.epoch);
         lost_.erase(hello.epoch);
         while (epochs_.size() > most_terms) epochs_.erase(epochs_.begin());
@@ -644,7 +645,9 @@ Account Agent::account() const
     Account account;
     account.node = process_.name();
     account.incarnation = process_.incarnation();
-    account.process_started = process_.process_started();
+    account.uptime = std::chrono::duration_cast<std::chrono::milliseconds>(process_.world().now() -
+                                                                           process_.started());
+    account.first_epoch = first_epoch_;
     account.draining = draining_;
     account.newest_epoch = runs_.newest_epoch();
     account.slots = runs_.load().slots;
@@ -668,7 +671,7 @@ Process::Process(Cluster& cluster, Machine& machine)
       cluster_(cluster),
       machine_(machine),
       incarnation_(++machine.incarnations),
-      process_started_(wall()),
+      started_(cluster.world.now()),
       stop_(*this),
       store_(*this, cluster.database, cluster.weather, cluster.settings.store_timeout),
       coordinator_(

@@ -233,6 +233,7 @@ private:
         NodeName dispatcher;
         WallTime at{};
     };
+    Epoch first_epoch_ = 0;
     std::set<Epoch> epochs_;
     std::map<Epoch, Lost> lost_;
     Roster roster_;
@@ -253,7 +254,7 @@ public:
     const NodeName& name() const { return machine_.name; }
     Machine& machine() const { return machine_; }
     std::uint64_t incarnation() const { return incarnation_; }
-    WallTime process_started() const { return process_started_; }
+    World::Time started() const { return started_; }
     const Settings& settings() const { return cluster_.settings; }
     Mutation mutation() const { return cluster_.mutation; }
 
@@ -301,7 +302,7 @@ private:
     Cluster& cluster_;
     Machine& machine_;
     const std::uint64_t incarnation_;
-    const WallTime process_started_;
+    const World::Time started_;
     bool accepts_ = false;
     bool stopping_ = false;
     Signal stop_;

@@ -65,6 +65,7 @@ protected:
         account.node = node;
         account.incarnation = incarnation;
         if (account.slots == 0) account.slots = 100;
+        if (account.uptime == 0ms) account.uptime = 1h;
         term_->connected(node, account, now_);
         NodeBeat beat;
         beat.echo = beat.sent_at = now_.wall;
@@ -471,7 +472,7 @@ TEST_F(TermTest, ARestartedNodeIsADeadOne)
     report(alpha, fire(1, 1s), RunState::running);
     at(1500ms);
     Account fresh;
-    fresh.process_started = midnight + 1400ms;
+    fresh.uptime = 100ms;
     connect(alpha, fresh, 2);
     const PlanStep after = step();
     ASSERT_THAT(after.ended, SizeIs(1));
@@ -671,7 +672,7 @@ TEST_F(TermTest, TakeOverAdoptsWhatTheNodesHoldAndRun)
     }
     term_.emplace(7, alpha, settings_, jobs_, now_);
     Account account;
-    account.process_started = midnight - 100s;
+    account.uptime = 100s;
     RunReport running;
     running.id = fire(1, 0s);
     account.running.push_back(running);
@@ -704,7 +705,7 @@ TEST_F(TermTest, TakeOverKnowsWhatEndedWhileTheStoreDoesNot)
     }
     term_.emplace(7, alpha, settings_, jobs_, now_);
     Account account;
-    account.process_started = midnight - 100s;
+    account.uptime = 100s;
     RunReport report_of;
     report_of.id = fire(1, -1s);
     account.ended.push_back(report_of);  // waits to be recorded
@@ -733,7 +734,7 @@ TEST_F(TermTest, TakeOverLosesWhatItsRestartedNodeMayHaveStarted)
     found.open_runs = {due, ahead};
     term_.emplace(7, alpha, settings_, jobs_, now_);
     Account account;
-    account.process_started = midnight - 500ms;
+    account.uptime = 500ms;
     connect(beta, account);
     term_->begin(found, now_);
     const PlanStep first = step();
@@ -1218,7 +1219,7 @@ TEST_F(TermTest, ARestartedNodeIsNotAskedForWhatItMayHaveStartedBefore)
     at(1500ms);
     begin(found);
     Account fresh;
-    fresh.process_started = midnight + 1200ms;
+    fresh.uptime = 300ms;
     connect(alpha, fresh);  // and would give back whatever it is asked for
     const std::vector<JobId> jobs{1};
     EXPECT_THAT(term_->handed_out(jobs), IsEmpty());
@@ -1557,6 +1558,79 @@ TEST_F(ClockTest, OneThatWasSetAfterItWasMeasuredIsKnownByTheLastBeat)
         term_->proven_dead(beta, now_.wall, now_);
         EXPECT_THAT(step().ended, SizeIs(ahead > 0ms ? 1 : 0));
     }
+}
+
+/// What becomes of fire 1 at `fire`, which an earlier dispatcher had given to a process of beta or
+/// alpha that is gone.
+class EarlierProcessTest : public ClockTest {
+protected:
+    RunState take_over(const NodeName& node, std::chrono::milliseconds due, const Account& account,
+                       std::chrono::milliseconds its_clock = 0ms)
+    {
+        add(every_second(1));
+        TermStart found;
+        found.planned_through = midnight + 2s;
+        OpenRun row;
+        row.planned.id = fire(1, due);
+        row.planned.run_server = node;
+        row.planned.dispatched_at = midnight;
+        row.epoch = 6;
+        found.open_runs.push_back(row);
+        term_.emplace(7, alpha, settings_, jobs_, now_);
+        Roster told;
+        for (const NodeName& name : {alpha, beta}) {
+            NodeLoad load;
+            load.node = name;
+            load.clock_known = true;
+            if (name == node) load.clock_offset = its_clock;
+            told.nodes.push_back(load);
+        }
+        if (node != alpha) term_->clocks(told, now_);
+        connect(node, account);
+        term_->begin(found, now_);
+        for (const RunReport& ended : step().ended) {
+            if (ended.id == row.planned.id) return ended.state;
+        }
+        return RunState::planned;
+    }
+};
+
+TEST_F(EarlierProcessTest, IsKnownByTheDispatchersThatItsSuccessorHasNotHeard)
+{
+    at(1500ms);
+    Account account;
+    account.first_epoch = 6;
+    EXPECT_EQ(take_over(beta, 1s, account), RunState::planned) << "the order never got there";
+    account.first_epoch = 7;
+    account.uptime = 200ms;
+    EXPECT_EQ(take_over(beta, 1s, account), RunState::lost);
+    EXPECT_EQ(take_over(beta, 2s, account), RunState::planned);
+    now_.wall -= 1600ms;  // set back; another dispatcher had seen another time
+    EXPECT_EQ(take_over(beta, -1s, account), RunState::lost);
+}
+
+TEST_F(EarlierProcessTest, IsJudgedByTheClockThatItHad)
+{
+    at(900ms);
+    Account account;
+    account.first_epoch = 7;
+    account.uptime = 100ms;
+    EXPECT_EQ(take_over(beta, 1s, account), RunState::planned);
+    // The beat that connect() sends is its successor's.
+    EXPECT_EQ(take_over(beta, 1s, account, 300ms), RunState::lost);
+}
+
+TEST_F(EarlierProcessTest, OfTheDispatchersOwnNodeIsJudgedByThePlan)
+{
+    Account account;
+    account.first_epoch = 7;
+    account.uptime = 100ms;
+    // The plan was made at midnight, and would have been made again within a second.
+    at(-1500ms);
+    EXPECT_EQ(take_over(alpha, 1s, account), RunState::lost);
+    EXPECT_EQ(take_over(alpha, 2s, account), RunState::planned);
+    at(2500ms);
+    EXPECT_EQ(take_over(alpha, 2s, account), RunState::lost);
 }
 
 TEST_F(TermTest, ABeatRenewsNothingForANodeThatIsNotHeard)

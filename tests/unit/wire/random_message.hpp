@@ -24,11 +24,17 @@ public:
             case 0:
                 return TermHello{number<Epoch>(), text()};
             case 1:
-                return Account{text(),          number<std::uint64_t>(),
-                               time(),          coin(),
-                               number<Epoch>(), number<std::uint32_t>(),
-                               orders(),        reports(),
-                               reports(),       coin()};
+                return Account{text(),
+                               number<std::uint64_t>(),
+                               std::chrono::milliseconds(number<std::int64_t>()),
+                               number<Epoch>(),
+                               coin(),
+                               number<Epoch>(),
+                               number<std::uint32_t>(),
+                               orders(),
+                               reports(),
+                               reports(),
+                               coin()};
             case 2:
                 return RunOrders{orders()};
             case 3:
