@@ -10,6 +10,9 @@ namespace {
 
 using std::chrono::milliseconds;
 
+/// A wall clock that is ahead of the steady one by so much more than before was set.
+constexpr milliseconds clock_step{100};
+
 std::string time_text(WallTime time)
 {
     const auto whole = std::chrono::floor<std::chrono::seconds>(time);
@@ -212,6 +215,7 @@ void RunBook::notice(const Moment& now)
         // A machine that was suspended shows it by the wall clock alone.
         const auto jump = (now.wall - last_due_->wall) - (now.steady - last_due_->steady);
         if (jump > rules_.silence_limit / 2) woke_ = now.steady;
+        if (jump > clock_step) set_ahead_ = now.steady;
     }
     last_due_ = now;
 }
@@ -310,6 +314,8 @@ void RunBook::start(const Moment& now)
     if (!trusts_dispatcher(now.steady)) {
         next = waiting_.lower_bound({now.wall - rules_.on_time, RunId{}});
     }
+    const bool knows_clock = !set_ahead_ || now.steady - *set_ahead_ >= rules_.silence_limit;
+    if (!knows_clock) next = waiting_.end();
     const bool may_run_limited = !is_isolated(now.steady);
     // The clock may have been set back since a fire came due: not before its time, then.
     while (next != waiting_.end() && next->first <= now.wall && running_.size() < rules_.slots) {

@@ -56,6 +56,9 @@ struct RunRules {
 ///     starts when that is gone, and a fire that waits for that gives way to the next one.
 ///  6. Isolated for `lease`, this node kills its runs of jobs with such a limit (`fenced`) and
 ///     starts none.
+///  7. After the wall clock was set ahead nothing starts for `silence_limit`. If this node died at
+///     once, what it had started by then would be taken for not due, because nobody else had seen
+///     this clock.
 class RunBook {
 public:
     /// A fire that ends without a run.
@@ -187,7 +190,8 @@ private:
     SteadyTime contact_;               // when a dispatcher spoke or the session was confirmed
     SteadyTime last_noticed_;
     std::optional<Moment> last_due_;
-    std::optional<SteadyTime> woke_;  // the end of the last stop of this process, or silence
+    std::optional<SteadyTime> set_ahead_;  // when the wall clock was last seen to have been
+    std::optional<SteadyTime> woke_;       // the end of the last stop of this process, or silence
 };
 
 }  // namespace peercron

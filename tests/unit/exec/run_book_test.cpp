@@ -566,6 +566,16 @@ TEST_F(RunBookTest, AForwardJumpInContactIsCaughtUp)
     EXPECT_THAT(pass(100ms, 1700ms).start, SizeIs(1));
 }
 
+TEST_F(RunBookTest, AfterItsClockWasSetAheadItWaitsUntilOthersKnow)
+{
+    accept(order(1, 300ms));
+    accept(order(2, 1s));
+    pass(-2s, 0ms);
+    wall_set_ = 400ms;
+    EXPECT_THAT(pass(100ms, 1500ms).start, IsEmpty());
+    EXPECT_THAT(started(book_.due(at(1600ms))), ElementsAre(1, 2));
+}
+
 TEST_F(RunBookTest, IsolatedForTheLeaseItKillsItsMutexRuns)
 {
     accept(mutex(1), 0ms);
