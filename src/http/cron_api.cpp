@@ -3,8 +3,10 @@
 #include "http/answer.hpp"
 #include "http/job_rules.hpp"
 #include "http/list_chunks.hpp"
+#include "http/list_page.hpp"
 #include "http/routes.hpp"
 #include "http/rows.hpp"
+#include "http/shared_reads.hpp"
 #include "http/text.hpp"
 #include "http/totals.hpp"
 
@@ -81,27 +83,52 @@ asio::awaitable<std::int64_t> total_of(const ApiContext& context, Totals& totals
     co_return co_await totals.total(context.store, std::move(name), count);
 }
 
-asio::awaitable<Response> list_jobs(const ApiContext& context, Totals& totals, const Call& call)
+/// Names a page of a query.
+std::string page_name(const JobQuery& query)
+{
+    return fmt::format("{} {} {}", query.offset, query.limit, name_of(query));
+}
+
+asio::awaitable<ListPage> read_page(const ApiContext& context, Totals& totals, JobQuery query,
+                                    SharedReads::Begins begins)
+{
+    const auto find = [&context, &query](Store& store) {
+        std::vector<Job> jobs = store.find_jobs(query).jobs;
+        const auto write = [view = view_of(context)](JsonWriter& json, const Job& job) {
+            write_job(json, job, view);
+        };
+        return write_rows(std::move(jobs), write);
+    };
+    ListPage page = co_await context.store.call(find, std::move(begins));
+    const std::int64_t total = co_await total_of(context, totals, std::move(query));
+    write_total(page, total);
+    co_return page;
+}
+
+/// What /cron/list remembers from request to request.
+struct JobLists {
+    Totals totals;
+    SharedReads reads;
+};
+
+asio::awaitable<Response> list_jobs(const ApiContext& context, JobLists& lists, const Call& call)
 {
     if (call.params.size() == 0) {
         auto all = std::make_unique<AllJobs>(context);
         co_return co_await answer_in_chunks(std::move(all));
     }
-    const Page page = read_page(call.params);
+    const Page given = read_page(call.params);
     JobQuery query;
     query.search = call.params.text("search");
     query.name = call.params.text("name");
-    query.offset = page.offset;
-    query.limit = page.limit;
+    query.offset = given.offset;
+    query.limit = given.limit;
     query.with_total = false;
-    const auto find = [&query](Store& store) { return store.find_jobs(query); };
-    JobPage found = co_await context.store.call(find);
-    found.total = co_await total_of(context, totals, query);
-    const auto write = [view = view_of(context)](JsonWriter& json, const Job& job) {
-        write_job(json, job, view);
+    const auto read = [&context, &lists, &query](SharedReads::Begins begins) {
+        return read_page(context, lists.totals, query, std::move(begins));
     };
-    auto chunks = page_of<Job>(std::move(found.jobs), found.total, write);
-    co_return co_await answer_in_chunks(std::move(chunks));
+    auto page = co_await lists.reads.read(page_name(query), read);
+    co_return answer_with(std::move(page));
 }
 
 asio::awaitable<Response> show_job(const ApiContext& context, const Call& call)
@@ -167,14 +194,20 @@ asio::awaitable<Response> show_history(const ApiContext& context, const Call& ca
     query.job = parse_job_id("id", call.id);
     query.offset = page.offset;
     query.limit = page.limit;
-    const auto find = [&query](Store& store) { return store.find_revisions(query); };
-    RevisionPage found = co_await context.store.call(find);
-    if (found.total == 0) {
+    std::int64_t total = 0;
+    const auto find = [&query, &total](Store& store) {
+        RevisionPage found = store.find_revisions(query);
+        total = found.total;
+        return write_rows(std::move(found.revisions), write_revision);
+    };
+    auto history = std::make_shared<ListPage>();
+    *history = co_await context.store.call(find);
+    if (total == 0) {
         throw HttpError(http::status::not_found,
                         fmt::format("id: there is no job {}, and there was none", call.id));
     }
-    auto chunks = page_of<Revision>(std::move(found.revisions), found.total, write_revision);
-    co_return co_await answer_in_chunks(std::move(chunks));
+    write_total(*history, total);
+    co_return answer_with(std::move(history));
 }
 
 /// Tells the dispatcher; what goes wrong on the way is an Error as well.
@@ -418,7 +451,7 @@ asio::awaitable<Response> delete_job(const ApiContext& context, const Call& call
 void add_cron_routes(Router& router, const ApiContext& context)
 {
     using http::verb;
-    const auto totals = std::make_shared<Totals>();
+    const auto lists = std::make_shared<JobLists>();
     router.add({
         .pattern = "/cron/list",
         .methods = {verb::get},
@@ -427,8 +460,7 @@ void add_cron_routes(Router& router, const ApiContext& context)
                    {.name = "limit", .type = ParamType::integer},
                    {.name = "search"},
                    {.name = "name"}},
-        .handler = [&context,
-                    totals](const Call& call) { return list_jobs(context, *totals, call); },
+        .handler = [&context, lists](const Call& call) { return list_jobs(context, *lists, call); },
     });
     router.add({
         .pattern = "/cron/count",

@@ -1,8 +1,9 @@
 #include "base/utf8.hpp"
 #include "http/answer.hpp"
-#include "http/list_chunks.hpp"
+#include "http/list_page.hpp"
 #include "http/routes.hpp"
 #include "http/rows.hpp"
+#include "http/shared_reads.hpp"
 #include "http/text.hpp"
 #include "http/totals.hpp"
 
@@ -93,14 +94,42 @@ asio::awaitable<std::int64_t> total_of(const ApiContext& context, Totals& totals
     co_return co_await totals.total(context.store, std::move(name), count);
 }
 
-asio::awaitable<Response> list_log(const ApiContext& context, Totals& totals, const Call& call)
+/// Names a page of a query.
+std::string page_name(const LogQuery& query)
+{
+    return fmt::format("{} {} {} {} {}", query.offset, query.limit, query.after_id.value_or(-1),
+                       fmt::join(query.ids, ","), name_of(query));
+}
+
+asio::awaitable<ListPage> read_page(const ApiContext& context, Totals& totals, LogQuery query,
+                                    SharedReads::Begins begins)
+{
+    std::int64_t total = 0;
+    const auto find = [&query, &total](Store& store) {
+        LogPage found = store.find_log(query);
+        total = found.total;
+        return write_rows(std::move(found.rows), write_log_row);
+    };
+    ListPage page = co_await context.store.call(find, std::move(begins));
+    if (!query.with_total) total = co_await total_of(context, totals, query);
+    write_total(page, total);
+    co_return page;
+}
+
+/// What /log/list remembers from request to request.
+struct LogLists {
+    Totals totals;
+    SharedReads reads;
+};
+
+asio::awaitable<Response> list_log(const ApiContext& context, LogLists& lists, const Call& call)
 {
     const LogQuery query = read_query(call);
-    const auto find = [&query](Store& store) { return store.find_log(query); };
-    LogPage found = co_await context.store.call(find);
-    if (!query.with_total) found.total = co_await total_of(context, totals, query);
-    auto chunks = page_of<LogRow>(std::move(found.rows), found.total, write_log_row);
-    co_return co_await answer_in_chunks(std::move(chunks));
+    const auto read = [&context, &lists, &query](SharedReads::Begins begins) {
+        return read_page(context, lists.totals, query, std::move(begins));
+    };
+    auto page = co_await lists.reads.read(page_name(query), read);
+    co_return answer_with(std::move(page));
 }
 
 asio::awaitable<Response> show_row(const ApiContext& context, const Call& call)
@@ -117,7 +146,7 @@ asio::awaitable<Response> show_row(const ApiContext& context, const Call& call)
 
 void add_log_routes(Router& router, const ApiContext& context)
 {
-    const auto totals = std::make_shared<Totals>();
+    const auto lists = std::make_shared<LogLists>();
     router.add({
         .pattern = "/log/list",
         .methods = {http::verb::get},
@@ -133,8 +162,7 @@ void add_log_routes(Router& router, const ApiContext& context)
                    {.name = "ids"},
                    {.name = "page", .type = ParamType::integer},
                    {.name = "limit", .type = ParamType::integer}},
-        .handler = [&context,
-                    totals](const Call& call) { return list_log(context, *totals, call); },
+        .handler = [&context, lists](const Call& call) { return list_log(context, *lists, call); },
     });
     router.add({
         .pattern = "/log/{id}",

@@ -42,11 +42,20 @@ public:
     template <class F>
     asio::awaitable<std::invoke_result_t<F&, Store&>> call(F job)
     {
+        return call(std::move(job), [] {});
+    }
+
+    /// The same; `begins` is called here, on the I/O thread, when there is a session for the job
+    /// and it is about to run.
+    template <class F, class Begins>
+    asio::awaitable<std::invoke_result_t<F&, Store&>> call(F job, Begins begins)
+    {
         // Released by the guard's destructor, on the I/O thread.
         const Loan loan = co_await borrow();
         Store& store = loan.store();
         auto work = [&store, &job] { return job(store); };
         Stopwatch watch(*this);
+        begins();
         try {
             co_return co_await offload(threads_, std::move(work));
         } catch (const StoreError&) {

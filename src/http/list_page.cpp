@@ -1,0 +1,37 @@
+#include "http/list_page.hpp"
+
+#include <boost/asio/awaitable.hpp>
+
+namespace peercron {
+namespace {
+
+/// All parts but the first.
+class FurtherParts final : public Chunks {
+public:
+    explicit FurtherParts(std::shared_ptr<const ListPage> page) : page_(std::move(page)) {}
+
+    asio::awaitable<std::string> next() override { co_return (*page_)[position_++]; }
+    bool at_end() const override { return position_ == page_->size(); }
+
+private:
+    const std::shared_ptr<const ListPage> page_;
+    std::size_t position_ = 1;
+};
+
+}  // namespace
+
+void write_total(ListPage& page, std::int64_t total)
+{
+    page.back() += R"(],"total":)" + std::to_string(total) + '}';
+    page.back() += envelope_end;
+}
+
+Response answer_with(std::shared_ptr<const ListPage> page)
+{
+    Response response;
+    response.body = page->front();
+    if (page->size() > 1) response.chunks = std::make_unique<FurtherParts>(std::move(page));
+    return response;
+}
+
+}  // namespace peercron

@@ -1,0 +1,46 @@
+#pragma once
+
+#include "http/answer.hpp"
+#include "http/json_writer.hpp"
+#include "http/message.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace peercron {
+
+/// The answer {"list":[…],"total":N}, in its envelope, as text: in parts, each of which ends with
+/// the row that makes it 64 KiB long. Made once, on the thread that read the rows, and sent to all
+/// who asked for the same.
+using ListPage = std::vector<std::string>;
+
+/// The beginning of a page, up to its last row. Each row is freed once it is written.
+/// @param write a callable that takes a JsonWriter& and a row.
+template <class Row, class Write>
+ListPage write_rows(std::vector<Row> rows, const Write& write)
+{
+    constexpr std::size_t part_size = 64U * 1024U;
+    ListPage page(1, std::string(envelope_begin));
+    page.back() += R"({"list":[)";
+    bool any = false;
+    for (Row& place : rows) {
+        const Row row = std::move(place);
+        if (page.back().size() >= part_size) page.emplace_back();
+        if (std::exchange(any, true)) page.back() += ',';
+        JsonWriter json(page.back());
+        write(json, row);
+    }
+    return page;
+}
+
+/// The end of a page.
+void write_total(ListPage& page, std::int64_t total);
+
+/// 200 with the page; one of several parts is sent part by part.
+Response answer_with(std::shared_ptr<const ListPage> page);
+
+}  // namespace peercron
