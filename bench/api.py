@@ -1,4 +1,5 @@
 """The API's lists on a large ledger: requests per second and latency under 32 connections."""
+import pathlib
 import re
 import subprocess
 import time
@@ -11,7 +12,9 @@ from harness import request, wait_until
 
 CONNECTIONS = 32
 PAGE = 50
+ANY = " any page of "  # behind a target, before a number: each request is for another page
 TARGET_MS = 10
+RANDOM_PAGES = pathlib.Path(__file__).parent / "pages.lua"
 SLOW = 5.0  # seconds: a request that takes longer alone is not asked for 32 times at once
 
 
@@ -72,6 +75,9 @@ def targets(first_job, jobs, rows):
         ("/log/list, dispatch_server", url("/log/list", dispatch_server="127.0.0.1:9991")),
         ("/log/list, an hour long ago", url("/log/list", **{"from": middle, "to": middle + 3600})),
         ("/log/list, search", url("/log/list", search="needle")),
+        ("/cron/list, any page", url("/cron/list") + ANY + str(max(1, jobs // PAGE))),
+        ("/log/list, any of the newest 20 pages", url("/log/list") + ANY + "20"),
+        ("/log/list, any page", url("/log/list") + ANY + str(max(1, rows // PAGE))),
         ("/log/list, search within an hour",
          url("/log/list", search="needle", **{"from": middle, "to": middle + 3600})),
     ]
@@ -79,7 +85,7 @@ def targets(first_job, jobs, rows):
 
 def one(part, name, port, target, seconds, limit):
     began = time.monotonic()
-    answer = request(port, "GET", target, seconds=60)
+    answer = request(port, "GET", target.partition(ANY)[0], seconds=60)
     alone = time.monotonic() - began
     if answer.status != 200:
         part.add(f"{name}: p99", 1000 * alone, "ms", TARGET_MS, "the target", "≤ 1.00",
@@ -100,8 +106,10 @@ def one(part, name, port, target, seconds, limit):
 
 def wrk(port, target, seconds):
     """Requests per second and latency in ms of as many connections at once, each asking again when it is answered."""
+    target, any_page, pages = target.partition(ANY)
     command = ["wrk", "-t2", f"-c{CONNECTIONS}", f"-d{round(max(1, seconds))}s", "--timeout", "60s", "--latency",
-               f"http://127.0.0.1:{port}{target}"]
+               *(["-s", str(RANDOM_PAGES)] if any_page else []), f"http://127.0.0.1:{port}{target}",
+               *(["--", target, pages] if any_page else [])]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     rate = re.search(r"Requests/sec:\s*([\d.]+)", done.stdout)
     if done.returncode != 0 or not rate:

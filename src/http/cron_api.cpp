@@ -74,13 +74,16 @@ std::string name_of(const JobQuery& query)
                        query.search.value_or(""), query.name.value_or(""));
 }
 
-asio::awaitable<std::int64_t> total_of(const ApiContext& context, Totals& totals, JobQuery query)
+Totals::Count counter_of(JobQuery query)
 {
-    std::string name = name_of(query);
     query.with_total = true;
+    query.with_blocks = true;
     query.limit = 0;
-    const auto count = [query](Store& store) { return store.find_jobs(query).total; };
-    co_return co_await totals.total(context.store, std::move(name), count);
+    return [query](Store& store) {
+        JobPage found = store.find_jobs(query);
+        return Totals::Total{found.total,
+                             std::make_shared<const IdBlocks>(std::move(found.blocks))};
+    };
 }
 
 /// Names a page of a query.
@@ -92,6 +95,11 @@ std::string page_name(const JobQuery& query)
 asio::awaitable<ListPage> read_page(const ApiContext& context, Totals& totals, JobQuery query,
                                     SharedReads::Begins begins)
 {
+    Totals::Total total;
+    if (query.offset >= far_offset) {
+        total = co_await totals.total(context.store, name_of(query), counter_of(query));
+        query.blocks = total.blocks;
+    }
     const auto find = [&context, &query](Store& store) {
         std::vector<Job> jobs = store.find_jobs(query).jobs;
         const auto write = [view = view_of(context)](JsonWriter& json, const Job& job) {
@@ -100,8 +108,9 @@ asio::awaitable<ListPage> read_page(const ApiContext& context, Totals& totals, J
         return write_rows(std::move(jobs), write);
     };
     ListPage page = co_await context.store.call(find, std::move(begins));
-    const std::int64_t total = co_await total_of(context, totals, std::move(query));
-    write_total(page, total);
+    if (!total.blocks)
+        total = co_await totals.total(context.store, name_of(query), counter_of(query));
+    write_total(page, total.rows);
     co_return page;
 }
 
@@ -127,6 +136,7 @@ asio::awaitable<Response> list_jobs(const ApiContext& context, JobLists& lists, 
     const auto read = [&context, &lists, &query](SharedReads::Begins begins) {
         return read_page(context, lists.totals, query, std::move(begins));
     };
+    co_await lists.totals.renew(context.store, name_of(query), counter_of(query));
     auto page = co_await lists.reads.read(page_name(query), read);
     co_return answer_with(std::move(page));
 }

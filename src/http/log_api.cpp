@@ -85,13 +85,16 @@ LogQuery read_query(const Call& call)
     return query;
 }
 
-asio::awaitable<std::int64_t> total_of(const ApiContext& context, Totals& totals, LogQuery query)
+Totals::Count counter_of(LogQuery query)
 {
-    std::string name = name_of(query);
     query.with_total = true;
+    query.with_blocks = !query.state;
     query.limit = 0;
-    const auto count = [query](Store& store) { return store.find_log(query).total; };
-    co_return co_await totals.total(context.store, std::move(name), count);
+    return [query](Store& store) {
+        LogPage found = store.find_log(query);
+        return Totals::Total{found.total,
+                             std::make_shared<const IdBlocks>(std::move(found.blocks))};
+    };
 }
 
 /// Names a page of a query.
@@ -104,15 +107,24 @@ std::string page_name(const LogQuery& query)
 asio::awaitable<ListPage> read_page(const ApiContext& context, Totals& totals, LogQuery query,
                                     SharedReads::Begins begins)
 {
-    std::int64_t total = 0;
-    const auto find = [&query, &total](Store& store) {
+    Totals::Total total;
+    if (!query.with_total && query.offset >= far_offset) {
+        total = co_await totals.total(context.store, name_of(query), counter_of(query));
+        query.blocks = total.blocks;
+    }
+    std::int64_t counted = 0;
+    const auto find = [&query, &counted](Store& store) {
         LogPage found = store.find_log(query);
-        total = found.total;
+        counted = found.total;
         return write_rows(std::move(found.rows), write_log_row);
     };
     ListPage page = co_await context.store.call(find, std::move(begins));
-    if (!query.with_total) total = co_await total_of(context, totals, query);
-    write_total(page, total);
+    if (query.with_total) {
+        total.rows = counted;
+    } else if (!total.blocks) {
+        total = co_await totals.total(context.store, name_of(query), counter_of(query));
+    }
+    write_total(page, total.rows);
     co_return page;
 }
 
@@ -128,6 +140,9 @@ asio::awaitable<Response> list_log(const ApiContext& context, LogLists& lists, c
     const auto read = [&context, &lists, &query](SharedReads::Begins begins) {
         return read_page(context, lists.totals, query, std::move(begins));
     };
+    if (!query.with_total) {
+        co_await lists.totals.renew(context.store, name_of(query), counter_of(query));
+    }
     auto page = co_await lists.reads.read(page_name(query), read);
     co_return answer_with(std::move(page));
 }

@@ -18,11 +18,11 @@ constexpr auto long_time = 2s;
 constexpr int reuse = 100;  // times what the count took
 constexpr Steady::duration longest_reuse = 1min;
 /// Filters are chosen by whoever asks: they must not fill the memory.
-constexpr std::size_t most_lists = 1000;
+constexpr std::size_t most_lists = 200;
 
 }  // namespace
 
-asio::awaitable<std::int64_t> Totals::total(StorePool& store, std::string list, Count count)
+asio::awaitable<Totals::Total> Totals::total(StorePool& store, std::string list, Count count)
 {
     const auto executor = co_await asio::this_coro::executor;
     std::shared_ptr<Known>& place = known_[list];
@@ -40,8 +40,17 @@ asio::awaitable<std::int64_t> Totals::total(StorePool& store, std::string list, 
     co_return co_await store.call(std::move(count));
 }
 
-asio::awaitable<std::int64_t> Totals::count_anew(StorePool& store, std::string list, Count count,
-                                                 std::shared_ptr<Known> known)
+asio::awaitable<void> Totals::renew(StorePool& store, std::string list, Count count)
+{
+    const auto place = known_.find(list);
+    if (place == known_.end()) co_return;
+    const std::shared_ptr<Known> known = place->second;
+    if (!known->total || known->is_counting || Steady::now() < known->good_until) co_return;
+    co_await count_anew(store, std::move(list), std::move(count), known);
+}
+
+asio::awaitable<Totals::Total> Totals::count_anew(StorePool& store, std::string list, Count count,
+                                                  std::shared_ptr<Known> known)
 {
     // Also when the caller gives up: the others must not wait for ever.
     struct Counting {
@@ -57,9 +66,9 @@ asio::awaitable<std::int64_t> Totals::count_anew(StorePool& store, std::string l
     } counting{*this, std::move(list), known};
     known->is_counting = true;
     const Steady::time_point begun = Steady::now();
-    const std::int64_t total = co_await store.call(std::move(count));
+    const Total total = co_await store.call(std::move(count));
     const auto took = Steady::now() - begun;
-    const bool is_costly = total >= many || took >= long_time;
+    const bool is_costly = total.rows >= many || took >= long_time;
     if (is_costly && known_.size() <= most_lists) {
         known->total = total;
         known->good_until = Steady::now() + std::min(took * reuse, longest_reuse);

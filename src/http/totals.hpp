@@ -21,21 +21,29 @@ namespace peercron {
 /// and a minute at most. Lives on the I/O thread.
 class Totals {
 public:
-    using Count = std::function<std::int64_t(Store&)>;
+    struct Total {
+        std::int64_t rows = 0;
+        std::shared_ptr<const IdBlocks> blocks;  ///< where they are, when there are many
+    };
+    using Count = std::function<Total(Store&)>;
 
     /// @param list names the list and its filters. Throws what `count` throws.
-    asio::awaitable<std::int64_t> total(StorePool& store, std::string list, Count count);
+    asio::awaitable<Total> total(StorePool& store, std::string list, Count count);
+
+    /// Counts anew what is known and too old by now, unless somebody is about it. total() does so
+    /// as well; but who calls this first keeps nobody waiting who shares what he goes on to do.
+    asio::awaitable<void> renew(StorePool& store, std::string list, Count count);
 
 private:
     struct Known {
         explicit Known(asio::any_io_executor executor) : counted(std::move(executor)) {}
-        std::optional<std::int64_t> total;
+        std::optional<Total> total;
         SteadyTime good_until{};
         bool is_counting = false;
         Event counted;
     };
-    asio::awaitable<std::int64_t> count_anew(StorePool& store, std::string list, Count count,
-                                             std::shared_ptr<Known> known);
+    asio::awaitable<Total> count_anew(StorePool& store, std::string list, Count count,
+                                      std::shared_ptr<Known> known);
 
     std::map<std::string, std::shared_ptr<Known>> known_;
 };

@@ -4,9 +4,11 @@
 #include "model/plan_step.hpp"
 #include "model/revision.hpp"
 #include "model/run.hpp"
+#include "store/id_blocks.hpp"
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <stdexcept>
@@ -50,10 +52,13 @@ struct JobQuery {
     std::size_t offset = 0;
     std::size_t limit = 50;  ///< 0 = the total only
     bool with_total = true;
+    bool with_blocks = false;                ///< with the total
+    std::shared_ptr<const IdBlocks> blocks;  ///< as found before, if they are known
 };
 struct JobPage {
     std::vector<Job> jobs;
     std::int64_t total = 0;  ///< 0 when it was not asked for
+    IdBlocks blocks;         ///< likewise
 };
 
 struct JobCount {
@@ -99,6 +104,8 @@ struct LogQuery {
     std::size_t offset = 0;
     std::size_t limit = 50;  ///< 0 = the total only
     bool with_total = true;
+    bool with_blocks = false;                ///< with the total; not of the rows of one state
+    std::shared_ptr<const IdBlocks> blocks;  ///< as found before, if they are known
 };
 /// One ledger row as it is shown.
 struct LogRow {
@@ -116,6 +123,7 @@ struct LogRow {
 struct LogPage {
     std::vector<LogRow> rows;
     std::int64_t total = 0;  ///< 0 when it was not asked for
+    IdBlocks blocks;         ///< likewise
 };
 
 /// A row that was not final when a term began.

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <limits>
 #include <string>
 #include <utility>
 
@@ -177,12 +178,16 @@ PlanStep with_plain_texts(PlanStep step)
     return step;
 }
 
+/// Whether rows that are planned have to be left out where the query does not ask for them.
+enum class Planned : std::uint8_t { left_out, none_there };
+
 /// The condition of a query of table log.
-std::string condition(const MysqlConnection& connection, const LogQuery& query)
+std::string condition(const MysqlConnection& connection, const LogQuery& query,
+                      Planned planned = Planned::left_out)
 {
-    const bool named = query.after_id || !query.ids.empty();
+    const bool any = query.after_id || !query.ids.empty() || planned == Planned::none_there;
     std::string sql = query.state ? fmt::format("state = '{}'", to_string(*query.state))
-                      : named     ? std::string("TRUE")
+                      : any       ? std::string("TRUE")
                                   : std::string("state <> 'planned'");
     if (query.after_id) sql += fmt::format(" AND id > {}", *query.after_id);
     if (!query.ids.empty()) sql += fmt::format(" AND id IN ({})", fmt::join(query.ids, ","));
@@ -211,7 +216,7 @@ std::string condition(const MysqlConnection& connection, const LogQuery& query)
 }
 
 /// Which index to take where the server's own choice is bad: it trusts LIMIT to end the reading
-/// soon.
+/// soon, or intersects two indices and sorts all that is left.
 std::string_view index_hint(const LogQuery& query)
 {
     if (query.after_id || !query.ids.empty()) return "";
@@ -220,7 +225,58 @@ std::string_view index_hint(const LogQuery& query)
     if (!narrow && !query.from && !query.to) return "FORCE INDEX (PRIMARY)";
     // A time long ago: only its rows, instead of all those that are newer.
     if (!narrow && query.to) return "FORCE INDEX (by_time)";
+    if (query.from || query.to) return "";
+    // Of several the one that is most likely to have few rows; each is in the order of the list.
+    if (query.cron_id) return "FORCE INDEX (by_job)";
+    if (query.state && *query.state != RunState::success) return "FORCE INDEX (by_state)";
+    if (query.run_server) return "FORCE INDEX (by_run_server)";
+    if (query.dispatch_server) return "FORCE INDEX (by_dispatch_server)";
     return "";
+}
+
+std::int64_t read_number(MysqlConnection& connection, std::string_view sql)
+{
+    MysqlRows rows = connection.query(sql);
+    return rows.next() ? rows.integer(0) : 0;
+}
+
+/// Below this id no row of a list comes or goes any more, but by deletion: none is planned, and
+/// none is about to be committed.
+std::int64_t settled_end(MysqlConnection& connection)
+{
+    constexpr std::int64_t newest = 1'000;
+    return read_number(connection,
+                       fmt::format("SELECT LEAST((SELECT COALESCE(MAX(id), 0) FROM log) - {},"
+                                   " COALESCE((SELECT MIN(id) FROM log WHERE state = 'planned'),"
+                                   " {}))",
+                                   newest, std::numeric_limits<std::int64_t>::max()));
+}
+
+/// The total, and where the rows are.
+void count_in_blocks(MysqlConnection& connection, const LogQuery& query, LogPage& page)
+{
+    const std::int64_t end = settled_end(connection);
+    // Nothing is planned there, so that an index may do without the rows.
+    const bool is_all = !query.cron_id && !query.run_server && !query.dispatch_server &&
+                        !query.from && !query.to && !query.search;
+    page.blocks = read_blocks(
+        connection, is_all ? "log FORCE INDEX (by_state)" : "log",
+        fmt::format("{} AND id < {}", condition(connection, query, Planned::none_there), end), end);
+    page.total =
+        read_number(connection, fmt::format("SELECT COUNT(*) FROM log WHERE {} AND id >= {}",
+                                            condition(connection, query), end));
+    for (const auto& block : page.blocks.blocks) page.total += block.count;
+}
+
+PagePlace place_of(MysqlConnection& connection, const LogQuery& query, const std::string& where)
+{
+    if (!query.blocks || query.blocks->blocks.empty() || query.offset < far_offset) {
+        return {std::nullopt, std::nullopt, query.offset};
+    }
+    const std::int64_t newer = read_number(
+        connection,
+        fmt::format("SELECT COUNT(*) FROM log WHERE {} AND id >= {}", where, query.blocks->end));
+    return place_descending(*query.blocks, static_cast<std::size_t>(newer), query.offset);
 }
 
 std::optional<LogRow> read_one_row(MysqlConnection& connection, std::string_view condition)
@@ -360,21 +416,23 @@ void MysqlStore::record(std::span<const RunReport> reports)
 LogPage MysqlStore::find_log(const LogQuery& query)
 {
     const auto work = [&](MysqlConnection& connection) {
-        const std::string where = condition(connection, query);
+        std::string where = condition(connection, query);
         LogPage page;
-        if (query.with_total) {
-            MysqlRows total = connection.query("SELECT COUNT(*) FROM log WHERE " + where);
-            total.next();
-            page.total = total.integer(0);
+        if (query.with_total && query.with_blocks) {
+            count_in_blocks(connection, query, page);
+        } else if (query.with_total) {
+            page.total = read_number(connection, "SELECT COUNT(*) FROM log WHERE " + where);
         }
         if (query.limit == 0) return page;
+        const PagePlace place = place_of(connection, query, where);
+        if (place.before_id) where += fmt::format(" AND id < {}", *place.before_id);
         // The ids first: of the rows that a deep page passes over, only the index is read.
         const std::string_view order = query.after_id ? "ASC" : "DESC";
         page.rows = read_log_rows(
             connection,
             fmt::format("JOIN (SELECT id FROM log {} WHERE {} ORDER BY id {} LIMIT {} OFFSET {})"
                         " AS page USING (id) ORDER BY id {}",
-                        index_hint(query), where, order, query.limit, query.offset, order));
+                        index_hint(query), where, order, query.limit, place.offset, order));
         return page;
     };
     return session_.run("list the log", Repeat::safe, work);

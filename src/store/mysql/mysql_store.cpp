@@ -69,6 +69,13 @@ std::string assignments(const MysqlConnection& connection, const JobPatch& patch
     return sql;
 }
 
+/// Behind the largest id.
+std::int64_t next_id(MysqlConnection& connection)
+{
+    MysqlRows rows = connection.query("SELECT COALESCE(MAX(id), 0) + 1 FROM cron");
+    return rows.next() ? rows.integer(0) : 0;
+}
+
 JobChanges read_changes(MysqlConnection& connection, const JobCursor& cursor)
 {
     JobChanges changes;
@@ -99,7 +106,7 @@ void MysqlStore::ping()
 JobPage MysqlStore::find_jobs(const JobQuery& query)
 {
     const auto work = [&](MysqlConnection& connection) {
-        std::string condition = "WHERE TRUE";
+        std::string condition = "TRUE";
         if (query.search) {
             // Names are compared by bytes, searched like the others.
             condition += fmt::format(
@@ -110,13 +117,28 @@ JobPage MysqlStore::find_jobs(const JobQuery& query)
         if (query.name) condition += " AND name = " + connection.quote(*query.name);
         JobPage page;
         if (query.limit > 0) {
+            PagePlace place{std::nullopt, std::nullopt, query.offset};
+            if (query.blocks && query.offset >= far_offset) {
+                place = place_ascending(*query.blocks, query.offset);
+            }
+            const std::string from =
+                place.from_id ? fmt::format(" AND id >= {}", *place.from_id) : "";
+            // The ids first: nothing else is read of the jobs that a far page passes over.
             read_jobs(connection,
-                      fmt::format("{} ORDER BY id LIMIT {} OFFSET {}", condition, query.limit,
-                                  query.offset),
+                      fmt::format("JOIN (SELECT id AS listed FROM cron WHERE {}{} ORDER BY id"
+                                  " LIMIT {} OFFSET {}) AS page ON listed = id ORDER BY id",
+                                  condition, from, query.limit, place.offset),
                       page.jobs);
         }
         if (!query.with_total) return page;
-        MysqlRows total = connection.query("SELECT COUNT(*) FROM cron " + condition);
+        if (query.with_blocks) {
+            const std::int64_t end = next_id(connection);
+            page.blocks =
+                read_blocks(connection, "cron", fmt::format("{} AND id < {}", condition, end), end);
+            for (const auto& block : page.blocks.blocks) page.total += block.count;
+            return page;
+        }
+        MysqlRows total = connection.query("SELECT COUNT(*) FROM cron WHERE " + condition);
         total.next();
         page.total = total.integer(0);
         return page;

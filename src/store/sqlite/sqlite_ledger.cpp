@@ -330,9 +330,15 @@ struct Condition {
 Condition condition(const LogQuery& query)
 {
     const bool named = query.after_id || !query.ids.empty();
+    // Of several the index of what is most likely to have few rows; "+" leaves a column's alone.
+    const bool by_job = query.cron_id.has_value();
+    const bool by_server = !by_job && (query.run_server || query.dispatch_server) &&
+                           query.state.value_or(RunState::success) == RunState::success;
+    const std::string_view server = by_server ? "" : "+";
     Condition where;
     if (query.state) {
-        where.add("state = ?", std::string(to_string(*query.state)));
+        where.add(by_job || by_server ? "+state = ?" : "state = ?",
+                  std::string(to_string(*query.state)));
     } else {
         where.sql = named ? "TRUE" : "+state <> 'planned'";
     }
@@ -341,8 +347,11 @@ Condition condition(const LogQuery& query)
         where.sql += fmt::format(" AND id IN ({})", fmt::join(query.ids, ","));
     }
     if (query.cron_id) where.add(" AND cron_id = ?", *query.cron_id);
-    if (query.run_server) where.add(" AND run_server = ?", *query.run_server);
-    if (query.dispatch_server) where.add(" AND dispatch_server = ?", *query.dispatch_server);
+    if (query.run_server)
+        where.add(fmt::format(" AND {}run_server = ?", server), *query.run_server);
+    if (query.dispatch_server) {
+        where.add(fmt::format(" AND {}dispatch_server = ?", server), *query.dispatch_server);
+    }
     // Column time has an index, scheduled_at is exact.
     if (query.from) {
         where.add(" AND time >= ?", to_unix_seconds(*query.from));
@@ -354,6 +363,47 @@ Condition condition(const LogQuery& query)
     }
     if (query.search) where.add(" AND output LIKE ? ESCAPE '|'", like_pattern(*query.search));
     return where;
+}
+
+std::int64_t count(SqliteConnection& connection, const Condition& where)
+{
+    SqliteStatement rows = connection.prepare("SELECT COUNT(*) FROM log WHERE " + where.sql);
+    where.bind_to(rows).next();
+    return rows.integer(0);
+}
+
+/// Below this id no row of a list comes or goes any more, but by deletion: none is planned.
+std::int64_t settled_end(SqliteConnection& connection)
+{
+    SqliteStatement rows = connection.prepare(
+        "SELECT COALESCE((SELECT MIN(id) FROM log WHERE state = 'planned'),"
+        " (SELECT MAX(id) + 1 FROM log), 0)");
+    rows.next();
+    return rows.integer(0);
+}
+
+/// The total, and where the rows are.
+void count_in_blocks(SqliteConnection& connection, const Condition& where, LogPage& page)
+{
+    const std::int64_t end = settled_end(connection);
+    Condition settled = where;
+    settled.add(" AND id < ?", end);
+    SqliteStatement rows = connection.prepare(select_blocks("log", settled.sql, end));
+    page.blocks = read_blocks(settled.bind_to(rows), end);
+    Condition newer = where;
+    newer.add(" AND id >= ?", end);
+    page.total = count(connection, newer);
+    for (const auto& block : page.blocks.blocks) page.total += block.count;
+}
+
+PagePlace place_of(SqliteConnection& connection, const LogQuery& query, Condition where)
+{
+    if (!query.blocks || query.blocks->blocks.empty() || query.offset < far_offset) {
+        return {std::nullopt, std::nullopt, query.offset};
+    }
+    where.add(" AND id >= ?", query.blocks->end);
+    const std::int64_t newer = count(connection, where);
+    return place_descending(*query.blocks, static_cast<std::size_t>(newer), query.offset);
 }
 
 }  // namespace
@@ -486,21 +536,21 @@ void SqliteStore::record(std::span<const RunReport> reports)
 LogPage SqliteStore::find_log(const LogQuery& query)
 {
     const auto work = [&](SqliteConnection& connection) {
-        const Condition where = condition(query);
+        Condition where = condition(query);
         LogPage page;
-        if (query.with_total) {
-            SqliteStatement total =
-                connection.prepare("SELECT COUNT(*) FROM log WHERE " + where.sql);
-            where.bind_to(total).next();
-            page.total = total.integer(0);
-            total.reset();
+        if (query.with_total && query.with_blocks) {
+            count_in_blocks(connection, where, page);
+        } else if (query.with_total) {
+            page.total = count(connection, where);
         }
         if (query.limit == 0) return page;
+        const PagePlace place = place_of(connection, query, where);
+        if (place.before_id) where.add(" AND id < ?", *place.before_id);
         // The ids first: of the rows that a deep page passes over, only the index is read.
         SqliteStatement rows = connection.prepare(select_rows(fmt::format(
             "WHERE id IN (SELECT id FROM log WHERE {} ORDER BY id {} LIMIT {} OFFSET {})"
             " ORDER BY id {}",
-            where.sql, query.after_id ? "ASC" : "DESC", query.limit, query.offset,
+            where.sql, query.after_id ? "ASC" : "DESC", query.limit, place.offset,
             query.after_id ? "ASC" : "DESC")));
         page.rows = read_log_rows(where.bind_to(rows));
         return page;

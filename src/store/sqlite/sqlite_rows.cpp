@@ -41,6 +41,23 @@ std::vector<LogRow> read_log_rows(SqliteStatement& rows)
     return found;
 }
 
+std::string select_blocks(std::string_view table, std::string_view condition, std::int64_t end)
+{
+    return fmt::format(
+        "SELECT id / {} AS block, COUNT(*) FROM {} WHERE {} GROUP BY block ORDER BY block",
+        block_size(end), table, condition);
+}
+
+IdBlocks read_blocks(SqliteStatement& rows, std::int64_t end)
+{
+    IdBlocks found;
+    found.end = end;
+    const std::int64_t size = block_size(end);
+    while (rows.next()) found.blocks.push_back({rows.integer(0) * size, rows.integer(1)});
+    rows.reset();
+    return found;
+}
+
 std::string select_revisions(std::string_view condition)
 {
     return fmt::format("SELECT {}FROM cron_revision {}", revision_columns, condition);

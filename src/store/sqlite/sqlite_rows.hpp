@@ -24,6 +24,10 @@ std::string select_rows(std::string_view condition);
 /// To the last row; the statement is reset. Throws StoreError for a state that is not known.
 std::vector<LogRow> read_log_rows(SqliteStatement& rows);
 
+/// A query for how many rows of a table meet a condition, by their ids, all below `end`.
+std::string select_blocks(std::string_view table, std::string_view condition, std::int64_t end);
+IdBlocks read_blocks(SqliteStatement& rows, std::int64_t end);
+
 /// The statement for read_revisions().
 std::string select_revisions(std::string_view condition);
 /// To the last row; the statement is reset. Throws StoreError.

@@ -19,6 +19,14 @@ std::optional<Job> read_one(SqliteConnection& connection, JobId id)
     return std::move(jobs.front());
 }
 
+/// Behind the largest id.
+std::int64_t next_id(SqliteConnection& connection)
+{
+    SqliteStatement rows = connection.prepare("SELECT COALESCE(MAX(id), 0) + 1 FROM cron");
+    rows.next();
+    return rows.integer(0);
+}
+
 /// Adds the revision that the history of a job lacks; says whether there was one.
 bool note(SqliteConnection& connection, JobId id, const std::optional<Job>& job, WallTime now)
 {
@@ -85,7 +93,7 @@ void SqliteStore::ping()
 JobPage SqliteStore::find_jobs(const JobQuery& query)
 {
     const auto work = [&](SqliteConnection& connection) {
-        std::string condition = "WHERE TRUE";
+        std::string condition = "TRUE";
         if (query.search) {
             condition +=
                 " AND (command LIKE ?1 ESCAPE '|' OR remark LIKE ?1 ESCAPE '|' OR name LIKE ?1 "
@@ -100,12 +108,28 @@ JobPage SqliteStore::find_jobs(const JobQuery& query)
         JobPage page;
         const Snapshot snapshot(connection);
         if (query.limit > 0) {
+            PagePlace place{std::nullopt, std::nullopt, query.offset};
+            if (query.blocks && query.offset >= far_offset) {
+                place = place_ascending(*query.blocks, query.offset);
+            }
+            const std::string from =
+                place.from_id ? fmt::format(" AND id >= {}", *place.from_id) : "";
+            // The ids first: nothing else is read of the jobs that a far page passes over.
             SqliteStatement rows = connection.prepare(select_jobs(fmt::format(
-                "{} ORDER BY id LIMIT {} OFFSET {}", condition, query.limit, query.offset)));
+                "WHERE id IN (SELECT id FROM cron WHERE {}{} ORDER BY id LIMIT {} OFFSET {})"
+                " ORDER BY id",
+                condition, from, query.limit, place.offset)));
             page.jobs = read_jobs(bind(rows));
         }
         if (!query.with_total) return page;
-        SqliteStatement total = connection.prepare("SELECT COUNT(*) FROM cron " + condition);
+        if (query.with_blocks) {
+            const std::int64_t end = next_id(connection);
+            SqliteStatement rows = connection.prepare(select_blocks("cron", condition, end));
+            page.blocks = read_blocks(bind(rows), end);
+            for (const auto& block : page.blocks.blocks) page.total += block.count;
+            return page;
+        }
+        SqliteStatement total = connection.prepare("SELECT COUNT(*) FROM cron WHERE " + condition);
         bind(total).next();
         page.total = total.integer(0);
         total.reset();

@@ -509,6 +509,38 @@ TEST_P(StoreTest, PagesThroughJobsById)
     EXPECT_EQ(store_->job_ids(), all);
 }
 
+TEST_P(StoreTest, FindsAFarPageOfJobsByTheBlocksOfTheirIds)
+{
+    store_->add_job(draft("true"), t0);
+    for (int doubled = 0; doubled < 13; ++doubled) {
+        database_->execute(
+            "INSERT INTO cron (cron_set, command) SELECT cron_set, command FROM cron");
+    }
+    database_->execute("DELETE FROM cron WHERE id % 7 = 0");
+    JobQuery query;
+    query.limit = 0;
+    query.with_blocks = true;
+    JobPage counted = store_->find_jobs(query);
+    EXPECT_EQ(counted.total, std::ssize(store_->job_ids()));
+    const auto blocks = std::make_shared<const IdBlocks>(std::move(counted.blocks));
+    EXPECT_GT(blocks->blocks.size(), 5U);
+
+    const auto page_at = [&](std::size_t offset, std::shared_ptr<const IdBlocks> known) {
+        JobQuery page;
+        page.offset = offset;
+        page.limit = 20;
+        page.with_total = false;
+        page.blocks = std::move(known);
+        return ids(store_->find_jobs(page).jobs);
+    };
+    const JobId added = store_->add_job(draft("true"), t0).id;
+    const auto last = static_cast<std::size_t>(counted.total);
+    for (const std::size_t offset : {std::size_t{2'000}, std::size_t{4'567}, last - 3, last + 1}) {
+        EXPECT_EQ(page_at(offset, blocks), page_at(offset, nullptr)) << offset;
+    }
+    EXPECT_THAT(page_at(last, blocks), ElementsAre(added));
+}
+
 TEST_P(StoreTest, FindsJobsByManyIdsAndLeavesOutThoseThatAreMissing)
 {
     std::vector<JobId> asked;
@@ -1220,6 +1252,103 @@ TEST_P(StoreTest, CommitsAStepOfThousandsOfRunsWhole)
     EXPECT_EQ(store_->find_log(query).total, 12'000);
 }
 
+/// A ledger of so many rows that their ids make blocks.
+class LongLedgerTest : public StoreTest {
+protected:
+    LongLedgerTest()
+    {
+        store_->begin_term(1, node_1);
+        add(9'000, RunState::skipped);
+    }
+
+    void add(int count, RunState state)
+    {
+        std::vector<PlannedRun> runs;
+        for (int i = 0; i < count; ++i) {
+            last_ += 1ms;
+            runs.push_back(planned(1 + i % 3, last_, i % 2 == 0 ? node_1 : node_2));
+            runs.back().state = state;
+        }
+        store_->commit(step(1, last_, runs));
+    }
+
+    static std::vector<LogQuery> filters()
+    {
+        std::vector<LogQuery> filters(5);
+        filters[1].cron_id = 2;
+        filters[2].run_server = node_2;
+        filters[3].dispatch_server = node_1;
+        filters[3].run_server = node_2;
+        filters[4].from = t0 + 100ms;
+        return filters;
+    }
+
+    std::shared_ptr<const IdBlocks> count(LogQuery query)
+    {
+        query.limit = 0;
+        query.with_blocks = true;
+        LogPage found = store_->find_log(query);
+        total_ = found.total;
+        return std::make_shared<const IdBlocks>(std::move(found.blocks));
+    }
+
+    std::vector<std::int64_t> page_at(std::size_t offset, LogQuery query,
+                                      std::shared_ptr<const IdBlocks> known = nullptr)
+    {
+        query.offset = offset;
+        query.limit = 20;
+        query.with_total = false;
+        query.blocks = std::move(known);
+        std::vector<std::int64_t> found;
+        for (const LogRow& log : rows(*store_, query)) found.push_back(log.id);
+        return found;
+    }
+
+    void expect_same_pages(const LogQuery& query, const std::shared_ptr<const IdBlocks>& blocks)
+    {
+        for (const std::size_t offset : {2'000U, 2'345U, 2'998U, 4'499U, 8'995U, 10'000U}) {
+            EXPECT_EQ(page_at(offset, query, blocks), page_at(offset, query)) << offset;
+        }
+    }
+
+    WallTime last_ = t0;
+    std::int64_t total_ = 0;
+};
+
+TEST_P(LongLedgerTest, FindsAFarPageByTheBlocksOfTheIds)
+{
+    for (const LogQuery& query : filters()) {
+        const auto blocks = count(query);
+        EXPECT_FALSE(blocks->blocks.empty());
+        LogQuery plain = query;
+        plain.limit = 1;
+        EXPECT_EQ(total_, store_->find_log(plain).total);
+        expect_same_pages(query, blocks);
+    }
+}
+
+TEST_P(LongLedgerTest, FarPagesMoveOnWithNewRowsAndWithPlannedOnesThatHaveRun)
+{
+    add(10, RunState::planned);
+    const auto ready = store_->begin_term(1, node_1).open_runs;
+    std::vector<std::shared_ptr<const IdBlocks>> counted;
+    for (const LogQuery& query : filters()) counted.push_back(count(query));
+    std::vector<RunReport> reports;
+    for (const OpenRun& open : ready) reports.push_back(report(open.planned.id, RunState::success));
+    store_->record(reports);
+    add(33, RunState::skipped);
+    for (std::size_t i = 0; i < counted.size(); ++i) expect_same_pages(filters()[i], counted[i]);
+}
+
+TEST_P(LongLedgerTest, AFarPageLeavesOutNothingWhenRowsBeforeItAreDeleted)
+{
+    const auto blocks = count({});
+    const auto before = page_at(5'000, {});
+    database_->execute("DELETE FROM log WHERE id BETWEEN 5000 AND 7900 AND id % 100 = 0");
+    EXPECT_EQ(page_at(5'000, {}, blocks), before);
+    EXPECT_LT(page_at(5'000, {}).front(), before.front());
+}
+
 TEST_P(StoreTest, ChangesNothingWhenAStepIsCommittedAgain)
 {
     store_->begin_term(1, node_1);
@@ -1735,6 +1864,8 @@ std::string name_of(const ::testing::TestParamInfo<StoreKind>& info)
 }
 
 INSTANTIATE_TEST_SUITE_P(Conformance, StoreTest, ::testing::ValuesIn(testing::store_kinds()),
+                         name_of);
+INSTANTIATE_TEST_SUITE_P(Conformance, LongLedgerTest, ::testing::ValuesIn(testing::store_kinds()),
                          name_of);
 INSTANTIATE_TEST_SUITE_P(Conformance, LedgerQueryTest, ::testing::ValuesIn(testing::store_kinds()),
                          name_of);

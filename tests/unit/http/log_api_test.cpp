@@ -126,6 +126,16 @@ TEST_F(LogApiTest, PagesHaveFiftyRowsUnlessToldOtherwise)
     EXPECT_EQ(second.at("list").at(0).at("id"), 20);
 }
 
+TEST_F(LogApiTest, TheStoreIsToldWhereTheRowsOfALongListAreWhenAPageIsFar)
+{
+    for (int i = 1; i <= 2'100; ++i) insert_row(i);
+    EXPECT_EQ(count("page=40"), 50U);
+    EXPECT_FALSE(tables_.log_query.blocks);
+    EXPECT_EQ(count("page=42"), 50U);
+    EXPECT_TRUE(tables_.log_query.blocks);
+    EXPECT_EQ(get("/log/list?page=42").data().at("total"), 2'100);
+}
+
 TEST_F(LogApiTest, ParametersOutOfRangeAreRefused)
 {
     expect_refused("limit=0", "limit: given \"0\"; a whole number from 1 to 1000");

@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <future>
 #include <thread>
 #include <vector>
 
@@ -29,7 +30,7 @@ protected:
             std::this_thread::sleep_for(200ms);
             const int before = counts_++;
             if (fails_ && before == 0) throw StoreError("the database is gone");
-            return first + before;
+            return Totals::Total{first + before, nullptr};
         };
     }
 
@@ -63,11 +64,22 @@ protected:
     {
         std::int64_t total = -1;
         try {
-            total = co_await totals_.total(pool_, "list", count(first));
+            const auto found = co_await totals_.total(pool_, "list", count(first));
+            total = found.rows;
         } catch (const StoreError&) {
             total = -2;
         }
         answers_.push_back(total);
+    }
+
+    asio::awaitable<void> ask_with(Totals::Count count, std::vector<std::int64_t>& totals)
+    {
+        const auto found = co_await totals_.total(pool_, "list", std::move(count));
+        totals.push_back(found.rows);
+    }
+    asio::awaitable<void> renew_with(Totals::Count count)
+    {
+        co_await totals_.renew(pool_, "list", std::move(count));
     }
 
     asio::io_context io_{1};
@@ -101,6 +113,40 @@ TEST_F(TotalsTest, WhoAsksMeanwhileCountsAFewAgain)
 {
     ask_at_once(9'000, 3);
     EXPECT_EQ(counts_, 3);
+}
+
+TEST_F(TotalsTest, WhileOneCountsAnewTheOthersGoOnWithWhatIsKnown)
+{
+    std::promise<void> go_on;
+    const auto quick = [this](Store&) { return Totals::Total{10'000 + counts_++, nullptr}; };
+    const auto slow = [this, &go_on](Store&) {
+        if (++counts_ == 2) go_on.get_future().wait();
+        return Totals::Total{20'000, nullptr};
+    };
+    TaskGroup tasks(io_.get_executor());
+    std::vector<std::int64_t> totals;
+    const auto turn_until = [this](auto condition) {
+        while (!condition()) {
+            io_.restart();
+            io_.poll();
+        }
+    };
+    tasks.spawn("first", ask_with(quick, totals));
+    turn_until([&] { return totals.size() == 1; });
+    // It is good for a hundred times what it took.
+    while (counts_ < 2) {
+        tasks.spawn("renew", renew_with(slow));
+        io_.restart();
+        io_.poll();
+    }
+    tasks.spawn("renew", renew_with(slow));
+    tasks.spawn("another", ask_with(slow, totals));
+    turn_until([&] { return totals.size() == 2; });
+    go_on.set_value();
+    io_.restart();
+    io_.run();
+    EXPECT_THAT(totals, ElementsAre(10'000, 10'000));
+    EXPECT_EQ(counts_, 2);
 }
 
 TEST_F(TotalsTest, AFailureIsOfWhoeverCounted)

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace peercron {
+
+/// Where the rows of a long list are: how many of them have ids from `first` on and before the next
+/// block's. It lets a page that is far from the list's beginning be found without passing over all
+/// rows before it.
+///
+/// Counted at some moment. Rows that are deleted later make a far page show some rows of the page
+/// before it; none are left out, because new rows have ids of `end` or above.
+struct IdBlocks {
+    struct Block {
+        std::int64_t first = 0;
+        std::int64_t count = 0;
+    };
+    std::vector<Block> blocks;  ///< ascending; empty = not known
+    std::int64_t end = 0;       ///< of the last block
+};
+
+/// Offsets from here on are worth asking where they are.
+inline constexpr std::size_t far_offset = 2'000;
+
+/// Blocks of ids from 1 to `largest` have so many ids each: 4,096 of them are enough.
+std::int64_t block_size(std::int64_t largest);
+
+/// Where a page begins: `offset` rows behind the first one with an id within the bounds.
+struct PagePlace {
+    std::optional<std::int64_t> from_id;    ///< ids from here on, in a list by ascending ids
+    std::optional<std::int64_t> before_id;  ///< ids below, in one by descending ids
+    std::size_t offset = 0;
+};
+
+/// In a list by ascending ids.
+PagePlace place_ascending(const IdBlocks& known, std::size_t offset);
+
+/// In a list by descending ids of which `newer` rows have an id of `end` or above.
+PagePlace place_descending(const IdBlocks& known, std::size_t newer, std::size_t offset);
+
+}  // namespace peercron
