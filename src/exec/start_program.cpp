@@ -96,10 +96,14 @@ Result<StartedProgram> start_program(const Program& program)
     Child child{paths.data(), program.arguments, program.environment, program.input,
                 program.output};
 
-    // A handler of ours must not run in the child, which has our memory.
+    // A handler of ours must not run in the child, which has our memory. SIGCHLD has none, and is
+    // ignored: but a thread that blocks it, and is the parent of a child that ends meanwhile, has
+    // the kernel wake up another thread of ours to find that out (signal(7), sig_ignored() in
+    // Linux).
     sigset_t all;
     sigset_t before;
     sigfillset(&all);
+    sigdelset(&all, SIGCHLD);
     alignas(std::max_align_t) std::array<std::byte, stack_size> stack;
     int pidfd = -1;
     ::pthread_sigmask(SIG_BLOCK, &all, &before);

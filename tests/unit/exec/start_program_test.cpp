@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -12,6 +14,8 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <thread>
+#include <vector>
 
 namespace peercron {
 namespace {
@@ -125,6 +129,29 @@ TEST(ProgramPaths, AreTheFoldersOfTheSearchPathInTheirOrder)
     EXPECT_EQ(program_paths("ls", "/usr/bin::/bin:"),
               (Paths{"/usr/bin/ls", "ls", "/bin/ls", "ls"}));
     EXPECT_EQ(program_paths("./ls", "/usr/bin:/bin"), (Paths{"./ls"}));
+}
+
+/// While one thread starts programs, children of its own end: their SIGCHLD is ignored, and must
+/// not cost another thread a wake-up.
+TEST_F(StartProgram, TheEndsOfChildrenInterruptNoOtherThread)
+{
+    FileDescriptor nothing(::epoll_create1(EPOLL_CLOEXEC));
+    FileDescriptor done(::eventfd(0, EFD_CLOEXEC));
+    epoll_event event{};
+    event.events = EPOLLIN;
+    ASSERT_EQ(::epoll_ctl(nothing.get(), EPOLL_CTL_ADD, done.get(), &event), 0);
+    std::jthread starting([&] {
+        constexpr int rounds = 300;
+        std::vector<StartedProgram> programs;
+        for (int i = 0; i < rounds; ++i) {
+            auto program = start({"/bin/sh"}, "");
+            EXPECT_TRUE(program);
+            if (program) programs.push_back(std::move(*program));
+        }
+        for (const StartedProgram& program : programs) ::waitpid(program.pid, nullptr, 0);
+        ::eventfd_write(done.get(), 1);
+    });
+    EXPECT_EQ(::epoll_wait(nothing.get(), &event, 1, 60'000), 1) << "a signal is EINTR";
 }
 
 }  // namespace
