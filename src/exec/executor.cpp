@@ -4,19 +4,19 @@
 #include "exec/process_table.hpp"
 
 #include <spdlog/spdlog.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include <boost/asio/cancellation_state.hpp>
-#include <boost/asio/experimental/awaitable_operators.hpp>
-#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <exception>
+#include <system_error>
 #include <utility>
 
 namespace peercron {
@@ -35,6 +35,33 @@ constexpr milliseconds scan_interval{50};
 /// of the lease is.
 constexpr milliseconds guard_patience{500};
 
+/// With so many runs under way their news are looked at only now and then, many at once: waking up
+/// for each start, output and end costs more than the work itself does.
+constexpr std::size_t many_runs = 16;
+constexpr milliseconds news_interval{4};
+
+FileDescriptor open_event()
+{
+    FileDescriptor event(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!event) throw std::system_error(errno, std::generic_category(), "eventfd");
+    return event;
+}
+
+/// What ReadableSet tells: that started_event_ is, or of a run its output or its end.
+constexpr std::uint64_t started_token = 0;
+constexpr std::uint64_t output_token(std::uint64_t serial)
+{
+    return serial << 1U;
+}
+constexpr std::uint64_t end_token(std::uint64_t serial)
+{
+    return (serial << 1U) | 1U;
+}
+constexpr std::uint64_t serial_of(std::uint64_t token)
+{
+    return token >> 1U;
+}
+
 /// Counts a coroutine as long as it is in a scope.
 class Counted {
 public:
@@ -50,26 +77,21 @@ private:
 }  // namespace
 
 struct Executor::Live {
-    Live(asio::any_io_executor executor, RunOrder run_order, RunReport blank,
-         std::size_t max_output)
-        : order(std::move(run_order)),
-          report(std::move(blank)),
-          capture(max_output),
-          pidfd(executor),
-          output(std::move(executor))
+    Live(RunOrder run_order, RunReport blank, std::size_t max_output)
+        : order(std::move(run_order)), report(std::move(blank)), capture(max_output)
     {}
 
     RunOrder order;
     RunReport report;
     OutputCapture capture;
+    std::optional<Result<Process>> started;  // what became of the start, for take_process()
+    Live* next_started = nullptr;
     std::optional<Process> process;  // until it is reaped
-    asio::posix::stream_descriptor pidfd;
-    asio::posix::stream_descriptor output;
-    bool is_condemned = false;  // SIGTERM was sent, or will be as soon as there is a process
+    std::uint64_t serial = 0;        // while its process is followed
+    bool is_condemned = false;       // SIGTERM was sent, or will be as soon as there is a process
     bool has_survivor = false;
     bool was_over = false;   // when it was condemned
     bool is_forced = false;  // and SIGKILL
-    bool has_ended = false;
 };
 
 Executor::Executor(asio::any_io_executor executor, const Clock& clock, ExecSettings settings,
@@ -83,12 +105,15 @@ Executor::Executor(asio::any_io_executor executor, const Clock& clock, ExecSetti
       spawner_(settings_.node, settings_.shell, clock),
       changed_(executor_),
       run_ended_(executor_),
+      started_event_(open_event()),
+      readable_(executor_),
       scan_wanted_(executor_),
       group_news_(executor_),
-      runs_(executor_),
+      endings_(executor_),
       watchers_(executor_),
       spawners_(settings_.spawn_threads)
 {
+    readable_.add(started_event_.get(), started_token);
     if (metrics != nullptr) metrics_.emplace(*metrics);
 }
 
@@ -101,6 +126,7 @@ asio::awaitable<void> Executor::run()
 {
     std::exception_ptr reason;
     watchers_.spawn("process groups", watch_groups());
+    watchers_.spawn("processes", watch_processes());
     try {
         co_await follow_book();
     } catch (...) {
@@ -204,8 +230,11 @@ asio::awaitable<void> Executor::kill_all()
     }
     const bool is_idle = co_await wait_until_idle(clock_.steady_now() + unkillable_after);
     if (!is_idle) spdlog::error("executor: {} processes survive SIGKILL", live_.size());
-    runs_.cancel();
-    co_await runs_.join();
+    endings_.cancel();
+    co_await endings_.join();
+    // A spawn has no safe point to stop at.
+    while (starting_ > 0) co_await changed_.wait();
+    while (!live_.empty()) lose(*live_.begin()->second, "it survives SIGKILL");
     watchers_.cancel();
     co_await watchers_.join();
 }
@@ -250,11 +279,11 @@ void Executor::carry_out(RunBook::Actions actions)
     for (RunOrder& order : actions.start) {
         const RunId id = order.id;
         RunReport blank = blank_report(order);
-        auto live = std::make_unique<Live>(executor_, std::move(order), std::move(blank),
-                                           settings_.max_output);
+        auto live =
+            std::make_unique<Live>(std::move(order), std::move(blank), settings_.max_output);
         Live& place = *live;
         live_.emplace(id, std::move(live));
-        runs_.spawn("run", run_fire(place));
+        start(place);
     }
     for (RunBook::Skipped& skipped : actions.skipped) {
         RunReport skip = blank_report(skipped.order);
@@ -293,65 +322,167 @@ void Executor::force(Live& live)
     group_news_.notify();
 }
 
-asio::awaitable<void> Executor::run_fire(Live& live)
+void Executor::start(Live& live)
 {
-    try {
-        co_await run_process(live);
-    } catch (const std::exception& e) {
-        spdlog::error("executor: {}: {}", to_string(live.order.id), e.what());
-        live.report.state = RunState::failed;
-        live.report.reason =
-            fmt::format("this node lost track of the run and killed it: {}", e.what());
-        // Not reaped: a blocking wait has no place here, and the zombie keeps the number from being
-        // used again.
-        if (live.process) signal_group(*live.process, SIGKILL);
+    ++starting_;
+    asio::post(spawners_, [this, &live, lease_end = book_.lease_end()] {
+        live.started.emplace(start_process(live, lease_end));
+        tell_started(live);
+    });
+}
+
+/// In a spawning thread; the run is the I/O thread's as soon as it is in the list.
+void Executor::tell_started(Live& live)
+{
+    Live* first = started_.load(std::memory_order_relaxed);
+    do {
+        live.next_started = first;
+    } while (!started_.compare_exchange_weak(first, &live, std::memory_order_release,
+                                             std::memory_order_relaxed));
+    if (first == nullptr) ::eventfd_write(started_event_.get(), 1);
+}
+
+void Executor::take_started()
+{
+    eventfd_t count = 0;
+    ::eventfd_read(started_event_.get(), &count);  // before the list, or news could be missed
+    std::vector<Live*> runs;
+    for (Live* live = started_.exchange(nullptr, std::memory_order_acquire); live != nullptr;
+         live = live->next_started) {
+        runs.push_back(live);
     }
-    finish(live);
+    for (auto live = runs.rbegin(); live != runs.rend(); ++live) take_process(**live);
 }
 
-asio::awaitable<Result<Process>> Executor::start_process(const Live& live)
+Result<Process> Executor::start_process(const Live& live, SteadyTime lease_end) const
 {
-    const Counted counted(starting_);
     // This process may be stopped before that is done; the warden knows only commands that exist.
-    const bool is_limited = live.order.concurrency.limit > 0;
-    const auto start = [this, &live, is_limited, latest = book_.lease_end()]() -> Result<Process> {
-        if (is_limited && clock_.steady_now() > latest) {
-            return Error{fmt::format("{}: this node stood still when it was to start the command",
-                                     reason::isolated)};
-        }
+    if (live.order.concurrency.limit > 0 && clock_.steady_now() > lease_end) {
+        return Error{fmt::format("{}: this node stood still when it was to start the command",
+                                 reason::isolated)};
+    }
+    try {
         return spawner_.spawn(live.order);
-    };
-    co_return co_await offload(spawners_, start);
+    } catch (const std::exception& e) {
+        return Error{fmt::format("cannot start the command: {}", e.what())};
+    }
 }
 
-asio::awaitable<void> Executor::run_process(Live& live)
+void Executor::take_process(Live& live)
 {
-    Result<Process> process = co_await start_process(live);
+    --starting_;
+    changed_.notify();  // it may have a timeout
+    Result<Process>& process = *live.started;
     if (process.has_error()) {
         live.report.reason = process.error().message;
         const bool is_fenced = live.report.reason.starts_with(reason::isolated);
         live.report.state = is_fenced ? RunState::fenced : RunState::failed;
-        co_return;
+        finish(live);
+        return;
     }
     live.process = std::move(*process);
-    const bool is_guarded = guard_ != nullptr && live.order.concurrency.limit > 0;
-    if (is_guarded) guard_->watch(live.process->pid);
+    try {
+        follow_process(live);
+    } catch (const std::exception& e) {
+        lose(live, e.what());
+    }
+}
+
+void Executor::follow_process(Live& live)
+{
+    if (guard_ != nullptr && live.order.concurrency.limit > 0) guard_->watch(live.process->pid);
     if (live.is_condemned) terminate(live);
     if (live.is_forced) force(live);
     const Moment start_moment{live.process->started_at, live.process->started};
     book_.started(live.order.id, start_moment);
-    changed_.notify();  // it may have a timeout
     live.report.started_at = start_moment.wall;
     report(live.report);
 
-    live.pidfd.assign(live.process->pidfd.get());
-    live.process->pidfd.release();
-    live.output.assign(live.process->output.get());
-    live.process->output.release();
-    using asio::experimental::awaitable_operators::operator&&;
-    co_await (read_output(live) && wait_for_end(live));
+    live.serial = ++last_serial_;
+    followed_.emplace(live.serial, &live);
+    // In this order: when it has ended already, its output is seen first.
+    readable_.add(live.process->output.get(), output_token(live.serial));
+    readable_.add_once(live.process->pidfd.get(), end_token(live.serial));
+}
 
-    if (is_guarded) guard_->forget(live.process->pid);
+asio::awaitable<void> Executor::watch_processes()
+{
+    for (;;) {
+        const std::vector<std::uint64_t> tokens = co_await readable_.wait();
+        for (const std::uint64_t token : tokens) see(token);
+        if (live_.size() >= many_runs) co_await readable_.rest(news_interval);
+    }
+}
+
+void Executor::see(std::uint64_t token)
+{
+    if (token == started_token) {
+        take_started();
+        return;
+    }
+    const auto found = followed_.find(serial_of(token));
+    if (found == followed_.end()) return;  // it has ended
+    Live& live = *found->second;
+    try {
+        if (token == output_token(live.serial)) {
+            read_output(live);
+        } else if (live.is_condemned) {
+            endings_.spawn("the end of a run", end_group(live));
+        } else {
+            end(live);
+        }
+    } catch (const std::exception& e) {
+        lose(live, e.what());
+    }
+}
+
+void Executor::read_output(Live& live)
+{
+    if (!live.process->output) return;
+    if (read_some(live, scratch_.size()) == 0) close_output(live);
+}
+
+/// What is in the pipe now, and no more: a background child may go on writing for ever.
+void Executor::read_rest(Live& live)
+{
+    if (!live.process->output) return;
+    int left = 0;
+    ::ioctl(live.process->output.get(), FIONREAD, &left);
+    for (auto rest = static_cast<std::size_t>(left); rest > 0;) {
+        const ssize_t size = read_some(live, std::min(rest, scratch_.size()));
+        if (size <= 0) break;
+        rest -= static_cast<std::size_t>(size);
+    }
+    close_output(live);
+}
+
+ssize_t Executor::read_some(Live& live, std::size_t limit)
+{
+    const ssize_t size = ::read(live.process->output.get(), scratch_.data(), limit);
+    if (size > 0) live.capture.append({scratch_.data(), static_cast<std::size_t>(size)});
+    return size;
+}
+
+void Executor::close_output(Live& live)
+{
+    readable_.remove(live.process->output.get());
+    live.process->output.close();
+}
+
+asio::awaitable<void> Executor::end_group(Live& live)
+{
+    try {
+        co_await wait_for_group(live);
+        end(live);
+    } catch (const std::exception& e) {
+        lose(live, e.what());
+    }
+}
+
+void Executor::end(Live& live)
+{
+    read_rest(live);
+    if (guard_ != nullptr && live.order.concurrency.limit > 0) guard_->forget(live.process->pid);
     const ProcessEnd end = reap(*live.process);
     const SteadyTime started = live.process->started;
     live.process.reset();
@@ -367,41 +498,22 @@ asio::awaitable<void> Executor::run_process(Live& live)
         live.report.reason = fmt::format("ended by signal {} ({})", *end.term_signal,
                                          name != nullptr ? name : "real-time");
     }
+    finish(live);
 }
 
-asio::awaitable<void> Executor::read_output(Live& live)
+void Executor::lose(Live& live, const char* why)
 {
-    boost::system::error_code stopped;
-    for (;;) {
-        co_await live.output.async_wait(asio::posix::descriptor_base::wait_read,
-                                        asio::redirect_error(asio::use_awaitable, stopped));
-        if (stopped || live.has_ended) break;
-        if (!read_some(live, scratch_.size())) co_return;  // closed by everyone
+    spdlog::error("executor: {}: {}", to_string(live.order.id), why);
+    live.report.state = RunState::failed;
+    live.report.reason = fmt::format("this node lost track of the run and killed it: {}", why);
+    // Not reaped: a blocking wait has no place here, and the zombie keeps the number from being
+    // used again.
+    if (live.process) {
+        signal_group(*live.process, SIGKILL);
+        readable_.remove(live.process->pidfd.get());
+        if (live.process->output) close_output(live);
     }
-    // What is in the pipe now, and no more: a background child may go on writing for ever.
-    int left = 0;
-    ::ioctl(live.output.native_handle(), FIONREAD, &left);
-    for (auto rest = static_cast<std::size_t>(left); rest > 0;) {
-        const std::size_t step = std::min(rest, scratch_.size());
-        if (!read_some(live, step)) break;
-        rest -= step;
-    }
-}
-
-bool Executor::read_some(Live& live, std::size_t limit)
-{
-    const ssize_t size = ::read(live.output.native_handle(), scratch_.data(), limit);
-    if (size < 0) return errno == EAGAIN || errno == EINTR;
-    live.capture.append({scratch_.data(), static_cast<std::size_t>(size)});
-    return size > 0;
-}
-
-asio::awaitable<void> Executor::wait_for_end(Live& live)
-{
-    co_await live.pidfd.async_wait(asio::posix::descriptor_base::wait_read, asio::use_awaitable);
-    if (live.is_condemned) co_await wait_for_group(live);
-    live.has_ended = true;
-    live.output.cancel();
+    finish(live);
 }
 
 asio::awaitable<void> Executor::wait_for_group(Live& live)
@@ -462,6 +574,7 @@ void Executor::finish(Live& live)
     end.output = live.capture.text();
     end.output_bytes = live.capture.total();
     const RunId id = live.order.id;
+    followed_.erase(live.serial);
     live_.erase(id);  // `live` is gone
     report(end);
     changed_.notify();

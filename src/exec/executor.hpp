@@ -2,21 +2,24 @@
 
 #include "base/clock.hpp"
 #include "base/event.hpp"
+#include "base/file_descriptor.hpp"
 #include "base/task_group.hpp"
 #include "exec/executor_metrics.hpp"
 #include "exec/output_capture.hpp"
 #include "exec/process.hpp"
+#include "exec/readable_set.hpp"
 #include "exec/run_book.hpp"
 #include "exec/warden.hpp"
 #include "model/node_load.hpp"
 #include "wire/message.hpp"
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/thread_pool.hpp>
 
 #include <array>
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -96,19 +99,28 @@ private:
 
     asio::awaitable<void> follow_book();
     asio::awaitable<void> watch_groups();
-    asio::awaitable<void> run_fire(Live& live);
-    asio::awaitable<Result<Process>> start_process(const Live& live);
-    asio::awaitable<void> run_process(Live& live);
-    asio::awaitable<void> read_output(Live& live);
-    asio::awaitable<void> wait_for_end(Live& live);
+    asio::awaitable<void> watch_processes();
+    void start(Live& live);
+    Result<Process> start_process(const Live& live, SteadyTime lease_end) const;
+    void tell_started(Live& live);
+    void take_started();
+    void take_process(Live& live);
+    void follow_process(Live& live);
+    void see(std::uint64_t token);
+    void read_output(Live& live);
+    void read_rest(Live& live);
+    void close_output(Live& live);
+    asio::awaitable<void> end_group(Live& live);
     asio::awaitable<void> wait_for_group(Live& live);
+    void end(Live& live);
+    void lose(Live& live, const char* why);
     asio::awaitable<void> kill_all();
     asio::awaitable<bool> wait_until_idle(SteadyTime deadline);
     void renew_guard();
     void carry_out(RunBook::Actions actions);
     void terminate(Live& live);
     void force(Live& live);
-    bool read_some(Live& live, std::size_t limit);
+    ssize_t read_some(Live& live, std::size_t limit);
     void finish(Live& live);
     void report(const RunReport& report);
     Moment now() const;
@@ -130,6 +142,11 @@ private:
     std::unordered_map<RunId, std::unique_ptr<Live>> live_;
 
     std::size_t starting_ = 0;
+    std::atomic<Live*> started_ = nullptr;  // those that the spawning threads are done with
+    FileDescriptor started_event_;          // readable while there are some
+    ReadableSet readable_;
+    std::unordered_map<std::uint64_t, Live*> followed_;  // those with a process, by their serials
+    std::uint64_t last_serial_ = 0;
     std::size_t group_watchers_ = 0;  // condemned runs whose leader has ended
     std::unordered_set<pid_t> living_groups_;
     Event scan_wanted_;
@@ -137,7 +154,7 @@ private:
     std::uint64_t looks_begun_ = 0;  ///< at the list of processes
     std::uint64_t look_shown_ = 0;   ///< the one that living_groups_ is of
 
-    TaskGroup runs_;
+    TaskGroup endings_;  // of condemned runs
     TaskGroup watchers_;
     asio::thread_pool spawners_;
 };

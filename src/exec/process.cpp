@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <string_view>
@@ -118,6 +119,18 @@ std::string search_path_of(const std::vector<std::string>& environment)
     return path == environment.end() ? "/bin:/usr/bin" : path->substr(name.size());
 }
 
+/// This program's peak resident size in KiB, or an earlier one that is not below `size`: it only
+/// grows, and asking for it takes a look at each thread.
+long own_peak(long size)
+{
+    static std::atomic<long> known = 0;
+    if (size <= known) return known;
+    rusage own{};
+    ::getrusage(RUSAGE_SELF, &own);
+    known = own.ru_maxrss;
+    return known;
+}
+
 }  // namespace
 
 void signal_group(const Process& process, int signal)
@@ -152,9 +165,9 @@ ProcessEnd reap(const Process& process)
     };
     end.cpu_time = std::chrono::round<std::chrono::milliseconds>(to_duration(usage.ru_utime) +
                                                                  to_duration(usage.ru_stime));
-    rusage own{};
-    ::getrusage(RUSAGE_SELF, &own);
-    if (usage.ru_maxrss > own.ru_maxrss) end.max_rss = std::int64_t{usage.ru_maxrss} * 1024;
+    if (usage.ru_maxrss > own_peak(usage.ru_maxrss)) {
+        end.max_rss = std::int64_t{usage.ru_maxrss} * 1024;
+    }
     return end;
 }
 

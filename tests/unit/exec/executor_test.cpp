@@ -383,6 +383,27 @@ TEST_F(ExecutorTest, TwoHundredAtOnceAllSucceed)
     for (const RunReport& end : run(orders)) EXPECT_EQ(end.state, RunState::success) << end.reason;
 }
 
+TEST_F(ExecutorTest, ManyAtOnceHaveEachItsOwnOutputAndEnd)
+{
+    constexpr int count = 100;
+    settings_.rules.slots = count;
+    std::vector<RunOrder> orders;
+    for (int i = 0; i < count; ++i) {
+        // Longer than a pipe holds; half of them leave somebody behind who has the pipe open.
+        const char* left = i % 2 == 0 ? "sleep 3 &" : "";
+        orders.push_back(order(
+            fmt::format("{} head -c 100000 /dev/zero | tr '\\0' x; echo {}; exit {}", left, i, i)));
+    }
+    const std::vector<RunReport> ends = run(orders);
+    for (int i = 0; i < count; ++i) {
+        const RunReport& end = ends.at(static_cast<std::size_t>(i));
+        EXPECT_EQ(end.exit_code, i);
+        EXPECT_THAT(end.output, EndsWith(fmt::format("x{}\n", i)));
+        EXPECT_THAT(end.output, SizeIs(end.output_bytes)) << "nothing is lost";
+        EXPECT_GT(end.output_bytes, 100'000);
+    }
+}
+
 TEST_F(ExecutorTest, AFireThatIsTooLateIsReportedAsSkipped)
 {
     RunOrder late = order("echo never");
@@ -437,6 +458,33 @@ TEST_F(ExecutorTest, CancelledItKillsAndReportsEveryRun)
     EXPECT_EQ(reports_[1].state, RunState::killed);
     EXPECT_THAT(reports_[1].reason, StartsWith("node-stopped"));
     EXPECT_EQ(reports_[1].term_signal, SIGKILL);
+}
+
+asio::awaitable<void> cancel_at_once(asio::io_context& io, Executor& executor, RunOrders orders)
+{
+    TaskGroup tasks(io.get_executor());
+    tasks.spawn("executor", executor.run());
+    executor.accept(std::move(orders));
+    while (executor.starting() == 0) co_await sleep_for(0ms);
+    tasks.cancel();
+    co_await tasks.join();
+    EXPECT_EQ(executor.starting(), 0U);
+    EXPECT_THAT(executor.running(), IsEmpty());
+}
+
+TEST_F(ExecutorTest, CancelledWhileRunsAreBeingStartedItReportsEveryOne)
+{
+    asio::io_context io(1);
+    settings_.rules.slots = 50;
+    Executor executor(io.get_executor(), clock_, settings_, keep_reports());
+    RunOrders orders;
+    for (int i = 0; i < 50; ++i) orders.orders.push_back(order("sleep 1000"));
+    testing::run(io, cancel_at_once(io, executor, std::move(orders)));
+    EXPECT_EQ(ended_, 50U);
+    for (const RunReport& report : reports_) {
+        if (!is_final(report.state)) continue;
+        EXPECT_EQ(report.state, RunState::killed) << report.reason;
+    }
 }
 
 asio::awaitable<void> drain_while_running(asio::io_context& io, Executor& executor,

@@ -1,0 +1,92 @@
+#include "exec/readable_set.hpp"
+
+#include "base/event.hpp"
+
+#include <sys/epoll.h>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <array>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+namespace peercron {
+namespace {
+
+/// Of one wait(), so that others of the thread have their turns.
+constexpr int batch_size = 64;
+
+[[noreturn]] void fail(const char* what)
+{
+    throw std::system_error(errno, std::generic_category(), what);
+}
+
+FileDescriptor open_epoll()
+{
+    FileDescriptor descriptor(::epoll_create1(EPOLL_CLOEXEC));
+    if (!descriptor) fail("epoll_create1");
+    return descriptor;
+}
+
+}  // namespace
+
+ReadableSet::ReadableSet(asio::any_io_executor executor)
+    : epoll_(open_epoll()), watched_(std::move(executor), epoll_.get())
+{}
+
+ReadableSet::~ReadableSet()
+{
+    if (watched_.is_open()) watched_.release();
+}
+
+void ReadableSet::add(int descriptor, std::uint64_t token)
+{
+    add(descriptor, token, EPOLLIN);
+}
+
+void ReadableSet::add_once(int descriptor, std::uint64_t token)
+{
+    add(descriptor, token, EPOLLIN | EPOLLONESHOT);
+}
+
+void ReadableSet::add(int descriptor, std::uint64_t token, std::uint32_t events)
+{
+    epoll_event event{};
+    event.events = events;
+    event.data.u64 = token;
+    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, descriptor, &event) != 0) {
+        fail("epoll_ctl");
+    }
+}
+
+void ReadableSet::remove(int descriptor)
+{
+    // Fails only for one that is not there.
+    ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, descriptor, nullptr);
+}
+
+asio::awaitable<std::vector<std::uint64_t>> ReadableSet::wait()
+{
+    std::array<epoll_event, batch_size> events;
+    int count = 0;
+    for (;;) {
+        count = ::epoll_wait(epoll_.get(), events.data(), batch_size, 0);
+        if (count > 0) break;
+        co_await watched_.async_wait(asio::posix::descriptor_base::wait_read, asio::use_awaitable);
+    }
+    std::vector<std::uint64_t> tokens;
+    tokens.reserve(static_cast<std::size_t>(count));
+    for (int i = 0; i < count; ++i) {
+        tokens.push_back(events[static_cast<std::size_t>(i)].data.u64);
+    }
+    co_return tokens;
+}
+
+asio::awaitable<void> ReadableSet::rest(std::chrono::milliseconds time)
+{
+    watched_.release();  // it would wake the thread for each of them, waited for or not
+    co_await sleep_for(time);
+    watched_.assign(epoll_.get());
+}
+
+}  // namespace peercron

@@ -1,0 +1,54 @@
+#pragma once
+
+#include "base/file_descriptor.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <vector>
+
+namespace peercron {
+
+namespace asio = boost::asio;
+
+/// Tells which of many descriptors can be read, as many as there are at a time: an epoll(7) of its
+/// own within Asio's. One costs a system call when it comes and one when it goes; as a descriptor
+/// of Asio's it would cost four, and a coroutine that waits for it.
+///
+/// Belongs to one thread, that of the executor. Throws std::system_error when the system refuses.
+class ReadableSet {
+public:
+    explicit ReadableSet(asio::any_io_executor executor);
+    ReadableSet(const ReadableSet&) = delete;
+    ReadableSet& operator=(const ReadableSet&) = delete;
+    ~ReadableSet();
+
+    /// From now on wait() tells `token` as long as something can be read, or all writers are gone.
+    void add(int descriptor, std::uint64_t token);
+
+    /// The same, but at most once.
+    void add_once(int descriptor, std::uint64_t token);
+
+    /// To be called before the descriptor is closed, except when it was added for once and was
+    /// told.
+    void remove(int descriptor);
+
+    /// The tokens of those that can be read; never none. One of a descriptor that was removed
+    /// meanwhile may be among them when others' handling removed it. Throws when the coroutine is
+    /// cancelled.
+    asio::awaitable<std::vector<std::uint64_t>> wait();
+
+    /// Lets `time` pass, in which what can be read wakes nobody.
+    asio::awaitable<void> rest(std::chrono::milliseconds time);
+
+private:
+    void add(int descriptor, std::uint64_t token, std::uint32_t events);
+
+    FileDescriptor epoll_;
+    asio::posix::stream_descriptor watched_;  // epoll_, except while it rests
+};
+
+}  // namespace peercron
