@@ -17,6 +17,7 @@
 #include <cstring>
 #include <exception>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 namespace peercron {
@@ -39,6 +40,14 @@ constexpr milliseconds guard_patience{500};
 /// for each start, output and end costs more than the work itself does.
 constexpr std::size_t many_runs = 16;
 constexpr milliseconds news_interval{4};
+
+std::size_t spawn_threads(const ExecSettings& settings)
+{
+    if (settings.spawn_threads != 0) return settings.spawn_threads;
+    const std::size_t cores = std::max(std::thread::hardware_concurrency(), 1U);
+    const std::size_t useful = std::min(cores * 4, settings.rules.slots);
+    return std::clamp<std::size_t>(useful, 2, 16);
+}
 
 FileDescriptor open_event()
 {
@@ -111,7 +120,7 @@ Executor::Executor(asio::any_io_executor executor, const Clock& clock, ExecSetti
       group_news_(executor_),
       endings_(executor_),
       watchers_(executor_),
-      spawners_(settings_.spawn_threads)
+      spawners_(spawn_threads(settings_))
 {
     readable_.add(started_event_.get(), started_token);
     if (metrics != nullptr) metrics_.emplace(*metrics);

@@ -35,7 +35,9 @@ struct ExecSettings {
     std::string version;
     std::string shell = "/bin/sh";
     std::size_t max_output = 1U << 20U;  ///< bytes kept of a command's output
-    std::size_t spawn_threads = 2;       ///< a spawn blocks one for the time of an exec
+    /// A spawn blocks one until its child has had a core and become the command, which takes the
+    /// longer the more commands run. 0: four per core, 16 at most, and no more than slots.
+    std::size_t spawn_threads = 0;
     RunRules rules;
 };
 
