@@ -419,7 +419,8 @@ asio::awaitable<void> Executor::watch_processes()
     for (;;) {
         const std::vector<std::uint64_t> tokens = co_await readable_.wait();
         for (const std::uint64_t token : tokens) see(token);
-        if (live_.size() >= many_runs) co_await readable_.rest(news_interval);
+        const bool was_all = tokens.size() < ReadableSet::most_at_once;
+        if (was_all && live_.size() >= many_runs) co_await readable_.rest(news_interval);
     }
 }
 

@@ -13,9 +13,6 @@
 namespace peercron {
 namespace {
 
-/// Of one wait(), so that others of the thread have their turns.
-constexpr int batch_size = 64;
-
 [[noreturn]] void fail(const char* what)
 {
     throw std::system_error(errno, std::generic_category(), what);
@@ -67,12 +64,12 @@ void ReadableSet::remove(int descriptor)
 
 asio::awaitable<std::vector<std::uint64_t>> ReadableSet::wait()
 {
-    std::array<epoll_event, batch_size> events;
+    std::array<epoll_event, most_at_once> events;
     int count = 0;
-    for (;;) {
-        count = ::epoll_wait(epoll_.get(), events.data(), batch_size, 0);
-        if (count > 0) break;
+    while (count <= 0) {
+        // Also when something can be read already: others of the thread have their turns.
         co_await watched_.async_wait(asio::posix::descriptor_base::wait_read, asio::use_awaitable);
+        count = ::epoll_wait(epoll_.get(), events.data(), most_at_once, 0);
     }
     std::vector<std::uint64_t> tokens;
     tokens.reserve(static_cast<std::size_t>(count));

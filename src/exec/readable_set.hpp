@@ -7,6 +7,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -21,6 +22,8 @@ namespace asio = boost::asio;
 /// Belongs to one thread, that of the executor. Throws std::system_error when the system refuses.
 class ReadableSet {
 public:
+    static constexpr std::size_t most_at_once = 256;
+
     explicit ReadableSet(asio::any_io_executor executor);
     ReadableSet(const ReadableSet&) = delete;
     ReadableSet& operator=(const ReadableSet&) = delete;
@@ -36,7 +39,8 @@ public:
     /// told.
     void remove(int descriptor);
 
-    /// The tokens of those that can be read; never none. One of a descriptor that was removed
+    /// The tokens of those that can be read: at least one, and most_at_once at most. Others of the
+    /// thread have their turns first, however many there are. One of a descriptor that was removed
     /// meanwhile may be among them when others' handling removed it. Throws when the coroutine is
     /// cancelled.
     asio::awaitable<std::vector<std::uint64_t>> wait();

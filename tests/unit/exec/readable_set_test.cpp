@@ -117,6 +117,29 @@ TEST_F(ReadableSetTest, WhatCameWhileItRestedIsToldAfterwards)
     testing::run(io_, rest_and_wait(set_, first_));
 }
 
+asio::awaitable<void> set_soon(bool& flag)
+{
+    co_await sleep_for(1ms);
+    flag = true;
+}
+
+asio::awaitable<void> wait_often(asio::io_context& io, ReadableSet& set)
+{
+    bool had_its_turn = false;
+    TaskGroup tasks(io.get_executor());
+    tasks.spawn("another", set_soon(had_its_turn));
+    for (int i = 0; i < 1'000'000 && !had_its_turn; ++i) co_await set.wait();
+    EXPECT_TRUE(had_its_turn);
+    co_await tasks.join();
+}
+
+TEST_F(ReadableSetTest, OneThatCanAlwaysBeReadKeepsNobodyFromItsTurn)
+{
+    set_.add(first_.reading.get(), 1);
+    first_.write();
+    testing::run(io_, wait_often(io_, set_));
+}
+
 asio::awaitable<void> wait_for_nothing(ReadableSet& set)
 {
     co_await set.wait();
