@@ -100,16 +100,21 @@ asio::awaitable<ListPage> read_page(const ApiContext& context, Totals& totals, J
         total = co_await totals.total(context.store, name_of(query), counter_of(query));
         query.blocks = total.blocks;
     }
-    const auto find = [&context, &query](Store& store) {
+    std::size_t rows = 0;
+    const auto find = [&context, &query, &rows](Store& store) {
         std::vector<Job> jobs = store.find_jobs(query).jobs;
+        rows = jobs.size();
         const auto write = [view = view_of(context)](JsonWriter& json, const Job& job) {
             write_job(json, job, view);
         };
         return write_rows(std::move(jobs), write);
     };
     ListPage page = co_await context.store.call(find, std::move(begins));
-    if (!total.blocks)
+    if (!total.blocks && is_last_page(query.offset, query.limit, rows)) {
+        total.rows = static_cast<std::int64_t>(query.offset + rows);
+    } else if (!total.blocks) {
         total = co_await totals.total(context.store, name_of(query), counter_of(query));
+    }
     write_total(page, total.rows);
     co_return page;
 }

@@ -37,6 +37,13 @@ ListPage write_rows(std::vector<Row> rows, const Write& write)
     return page;
 }
 
+/// Whether a page of so many rows, of `limit` that were asked for, tells where its list ends: there
+/// is nothing to count then.
+constexpr bool is_last_page(std::size_t offset, std::size_t limit, std::size_t rows)
+{
+    return rows < limit && (rows > 0 || offset == 0);
+}
+
 /// The end of a page.
 void write_total(ListPage& page, std::int64_t total);
 

@@ -113,14 +113,18 @@ asio::awaitable<ListPage> read_page(const ApiContext& context, Totals& totals, L
         query.blocks = total.blocks;
     }
     std::int64_t counted = 0;
-    const auto find = [&query, &counted](Store& store) {
+    std::size_t rows = 0;
+    const auto find = [&query, &counted, &rows](Store& store) {
         LogPage found = store.find_log(query);
         counted = found.total;
+        rows = found.rows.size();
         return write_rows(std::move(found.rows), write_log_row);
     };
     ListPage page = co_await context.store.call(find, std::move(begins));
     if (query.with_total) {
         total.rows = counted;
+    } else if (!total.blocks && is_last_page(query.offset, query.limit, rows)) {
+        total.rows = static_cast<std::int64_t>(query.offset + rows);
     } else if (!total.blocks) {
         total = co_await totals.total(context.store, name_of(query), counter_of(query));
     }

@@ -126,6 +126,23 @@ TEST_F(LogApiTest, PagesHaveFiftyRowsUnlessToldOtherwise)
     EXPECT_EQ(second.at("list").at(0).at("id"), 20);
 }
 
+TEST_F(LogApiTest, AListThatEndsOnThePageIsNotCountedBesides)
+{
+    for (int i = 1; i <= 60; ++i) insert_row(i);
+    int calls = 0;
+    tables_.before_call = [&calls] { ++calls; };
+    const auto calls_for = [&](std::string_view query, std::int64_t total) {
+        calls = 0;
+        EXPECT_EQ(get(fmt::format("/log/list?{}", query)).data().at("total"), total) << query;
+        return calls;
+    };
+    EXPECT_EQ(calls_for("page=2", 60), 1);
+    EXPECT_EQ(calls_for("limit=100", 60), 1);
+    EXPECT_EQ(calls_for("cron_id=4711", 0), 1);
+    EXPECT_EQ(calls_for("limit=60", 60), 2) << "there may be more";
+    EXPECT_EQ(calls_for("page=3", 60), 2) << "it ended before";
+}
+
 TEST_F(LogApiTest, TheStoreIsToldWhereTheRowsOfALongListAreWhenAPageIsFar)
 {
     for (int i = 1; i <= 2'100; ++i) insert_row(i);
