@@ -420,6 +420,8 @@ asio::awaitable<void> Dispatcher::Tenure::read_doubts()
         const std::uint64_t handed_out = writer_.added();
         while (writer_.stored() < handed_out) co_await writer_.changed().wait();
         settled.found = co_await begin_term();
+        const bool wants_more = term_.wants_undelivered(settled.doubts);
+        if (wants_more) settled.undelivered = co_await undelivered();
         settled_ = std::move(settled);
         wake();
     }
@@ -436,29 +438,35 @@ void Dispatcher::Tenure::apply_late_answers()
 
 void Dispatcher::Tenure::settle_doubts()
 {
-    term_.resolve_doubts(settled_->found, std::move(settled_->doubts), now());
+    term_.resolve_doubts(settled_->found, std::move(settled_->doubts), now(),
+                         settled_->undelivered);
     settled_.reset();
 }
 
 /// Once: what ended badly under an earlier dispatcher that did not live to hear of it.
 asio::awaitable<void> Dispatcher::Tenure::read_undelivered()
 {
+    co_await sleep_for(Backoff(1s, 30s).next());
+    const std::vector<RunId> runs = co_await undelivered();
+    term_.deliver_again(runs);
+    wake();
+}
+
+asio::awaitable<std::vector<RunId>> Dispatcher::Tenure::undelivered()
+{
     Backoff backoff(1s, 30s);
     for (;;) {
-        co_await sleep_for(backoff.next());
         const auto read = [since = now().wall - undelivered_reach](Store& store) {
             return store.undelivered(since);
         };
         std::string trouble;
         try {
-            const std::vector<RunId> runs = co_await dispatcher_.parts_.store.call(read);
-            term_.deliver_again(runs);
-            wake();
-            co_return;
+            co_return co_await dispatcher_.parts_.store.call(read);
         } catch (const StoreError& error) {
             trouble = error.what();
         }
         spdlog::warn("dispatch: cannot read which runs have to run again: {}", trouble);
+        co_await sleep_for(backoff.next());
     }
 }
 

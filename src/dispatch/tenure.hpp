@@ -77,6 +77,7 @@ private:
     asio::awaitable<bool> poll_jobs();
     asio::awaitable<void> read_doubts();
     asio::awaitable<void> read_undelivered();
+    asio::awaitable<std::vector<RunId>> undelivered();
     asio::awaitable<void> apply_changes();
     void start_runs();
     asio::awaitable<void> end_runs();
@@ -145,6 +146,7 @@ private:
     struct Settled {
         TermStart found;
         Term::Doubts doubts;  ///< as they were before that was read
+        std::vector<RunId> undelivered;
     };
     Event doubts_;
     std::optional<Settled> settled_;

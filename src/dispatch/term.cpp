@@ -63,9 +63,9 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now)
     planned_through_ = found.planned_through.value_or(now.wall);
     planned_before_ = planned_through_;
     std::set<JobId> changed;
-    // The table was read a moment before: what was deleted since has no numbers any more.
+    // The table was read before, perhaps long before when the store is slow.
     for (const Revision& change : found.changes) {
-        if (!change.after && jobs_.erase(change.job)) changed.insert(change.job);
+        if (apply_change(change, now)) changed.insert(change.job);
     }
     learn_run_numbers(found);
     for (const RunId& id : found.ended_lately) ended_lately_[id.scheduled_at].insert(id);
@@ -129,6 +129,19 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now)
         }
     });
     return {changed.begin(), changed.end()};
+}
+
+/// Says whether the table did not have it.
+bool Term::apply_change(const Revision& change, Moment now)
+{
+    if (!change.after) return jobs_.erase(change.job);
+    const PlannedJob* known = jobs_.find(change.job);
+    if (known == nullptr || known->job.effective_from >= change.effective_from) return false;
+    Job job = *change.after;
+    job.id = change.job;
+    job.effective_from = change.effective_from;
+    job.counters = known->job.counters;
+    return jobs_.put(std::move(job), now.wall);
 }
 
 void Term::clocks(const Roster& told, Moment now)
@@ -426,7 +439,16 @@ void Term::cancel(const RunId& id, std::string why, Moment now)
     if (run != runs_.end()) end_here(run, RunState::killed, std::move(why), now.wall);
 }
 
-void Term::resolve_doubts(const TermStart& found, Doubts doubts, Moment now)
+bool Term::wants_undelivered(const Doubts& doubts) const
+{
+    return std::any_of(doubts.runs.begin(), doubts.runs.end(), [this](const RunId& id) {
+        const PlannedJob* planned = jobs_.find(id.job);
+        return planned != nullptr && planned->job.delivery == Delivery::at_least_once;
+    });
+}
+
+void Term::resolve_doubts(const TermStart& found, Doubts doubts, Moment now,
+                          std::span<const RunId> undelivered)
 {
     learn_run_numbers(found);
     end_orphans(found, doubts.dead, now.wall);
@@ -437,6 +459,9 @@ void Term::resolve_doubts(const TermStart& found, Doubts doubts, Moment now)
         if (doubts_.runs.erase(id) == 0 || run == runs_.end()) continue;
         const auto row = open.find(id);
         if (row == open.end()) {
+            // Its node may have ended it and told the store alone.
+            const auto told = std::find(undelivered.begin(), undelivered.end(), id);
+            if (told != undelivered.end()) undelivered_.emplace(id, run->second.requested_by);
             ended_lately_[id.scheduled_at].insert(id);
             close(run);
             unpark(id.job);
@@ -502,6 +527,7 @@ void Term::end_orphans(const TermStart& found, const std::map<NodeName, WallTime
         lost.ended_at = now;
         ended_here_.push_back(Ended{lost.state, id.scheduled_at});
         step_.ended.push_back(std::move(lost));
+        if (!row.superseded) undelivered_.emplace(id, row.planned.requested_by);
     }
     std::erase_if(told_since_,
                   [this](const auto& entry) { return !doubts_.dead.contains(entry.first); });

@@ -172,8 +172,12 @@ public:
     bool has_doubts() const { return !doubts_.runs.empty() || !doubts_.dead.empty(); }
     /// The store was read after `doubts` arose: a doubtful run that is no longer open there has
     /// ended; one that is still planned was never received, and is handed out again. Open rows of
-    /// dead nodes that nobody stands for end as lost.
-    void resolve_doubts(const TermStart& found, Doubts doubts, Moment now);
+    /// dead nodes that nobody stands for end as lost. `undelivered`: what the store calls so; it
+    /// has to be known when wants_undelivered().
+    void resolve_doubts(const TermStart& found, Doubts doubts, Moment now,
+                        std::span<const RunId> undelivered = {});
+    /// Whether a run of a job that wants each fire at least once is among them.
+    bool wants_undelivered(const Doubts& doubts) const;
 
     // The pipeline.
 
@@ -271,6 +275,7 @@ private:
     Planner::LateRule late_rule(const Job& job, WallTime now) const;
     void plan_gaps(Moment now);
     void plan_gap(const Job& job, Planner::Gap gap, std::string_view why_not, Moment now);
+    bool apply_change(const Revision& change, Moment now);
     void learn_unwanted(const std::vector<Revision>& changes);
     void plan_old_versions(const std::vector<Revision>& changes, Moment now);
     void plan_old_version(const PlannedJob& old, WallTime from, WallTime to, Moment now);

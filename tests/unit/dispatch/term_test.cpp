@@ -535,6 +535,28 @@ TEST_F(TermTest, TakeOverForgetsAJobThatWasDeletedAfterTheTableWasRead)
     EXPECT_EQ(first.runs[0].state, RunState::skipped);
 }
 
+TEST_F(TermTest, TakeOverPlansByWhatWasChangedAfterTheTableWasRead)
+{
+    add(every_second(1));
+    Revision change;
+    change.job = 1;
+    change.effective_from = midnight + 100ms;
+    change.before = every_second(1);
+    change.after = every_second(1);
+    change.after->cron_set = "4 * * * * *";
+    TermStart found;
+    found.planned_through = midnight;
+    found.changes.push_back(change);
+    at(3s);
+    begin(found);
+    connect(alpha);
+    EXPECT_THAT(changed_, ElementsAre(1));
+    term_->jobs_changed(changed_, {}, now_);
+    const PlanStep first = step();
+    ASSERT_THAT(first.runs, SizeIs(1));
+    EXPECT_EQ(first.runs[0].id, fire(1, 4s));
+}
+
 TEST_F(TermTest, AVersionInBetweenTakesARunBackForGood)
 {
     add(every_second(1));
@@ -1715,6 +1737,42 @@ TEST_F(DeliveryTest, AFurtherAttemptOfARunOnRequestSaysWhoAsked)
     ASSERT_THAT(again.runs, SizeIs(1));
     EXPECT_EQ(again.runs[0].id, attempt(*asked, 2));
     EXPECT_EQ(again.runs[0].requested_by, "alice");
+}
+
+TEST_F(DeliveryTest, WhatItsNodeEndedAndToldTheStoreAloneRunsAgain)
+{
+    for (const bool is_known_to_the_store : {true, false}) {
+        run_on_alpha(at_least_once());
+        connect(alpha);  // it was cut off, ended the run, and has nothing to tell any more
+        const Term::Doubts doubts = term_->doubts();
+        EXPECT_TRUE(term_->wants_undelivered(doubts));
+        std::vector<RunId> undelivered;
+        if (is_known_to_the_store) undelivered.push_back(fire(1, 1s));
+        term_->resolve_doubts({}, doubts, now_, undelivered);
+        EXPECT_THAT(step().runs, SizeIs(is_known_to_the_store ? 1 : 0));
+    }
+    run_on_alpha(every_second(1));
+    connect(alpha);
+    EXPECT_FALSE(term_->wants_undelivered(term_->doubts()));
+}
+
+TEST_F(DeliveryTest, WhatItsNodeDidNotLiveToRecordRunsAgain)
+{
+    run_on_alpha(at_least_once());
+    report(alpha, fire(1, 1s), RunState::success);
+    term_->disconnected(alpha, true, now_);
+    term_->proven_dead(alpha, now_.wall, now_);
+    TermStart found;
+    OpenRun row;
+    row.planned.id = fire(1, 1s);
+    row.planned.run_server = alpha;
+    found.open_runs.push_back(row);
+    term_->resolve_doubts(found, term_->doubts(), now_);
+    const PlanStep again = step();
+    ASSERT_THAT(again.ended, SizeIs(1));
+    EXPECT_EQ(again.ended[0].state, RunState::lost);
+    ASSERT_THAT(again.runs, SizeIs(1));
+    EXPECT_EQ(again.runs[0].id, attempt(fire(1, 1s), 2));
 }
 
 TEST_F(DeliveryTest, ByDefaultWhatWasLostStaysLost)
