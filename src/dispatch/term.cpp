@@ -62,6 +62,7 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now)
 {
     planned_through_ = found.planned_through.value_or(now.wall);
     planned_before_ = planned_through_;
+    orphans_gone_ = now.steady + orphan_time;
     std::set<JobId> changed;
     // The table was read before, perhaps long before when the store is slow.
     for (const Revision& change : found.changes) {
@@ -98,6 +99,7 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now)
         run.requested_by = row.planned.requested_by;
         const auto place = open(std::move(run));
         if (row.planned.run_server.empty()) {
+            haunt_by_unknown(place->second);
             unplaced_.insert(place->first);
             continue;
         }
@@ -711,7 +713,10 @@ void Term::deliver_again(const RunId& id, std::string requested_by, Moment now)
     RunId next = id;
     ++next.attempt;
     if (runs_.contains(next) || has_ended(next)) return;
-    place_new(open(fresh_run(job, next, now)), std::move(requested_by), now);
+    OpenRunState run = fresh_run(job, next, now);
+    if (!is_still_due(run)) return;
+    haunt_by_unknown(run);
+    place_new(open(std::move(run)), std::move(requested_by), now);
 }
 
 void Term::deliver_again(std::span<const RunId> runs)
@@ -1096,6 +1101,13 @@ void Term::haunt(const OpenRunState& run, SteadyTime until)
     haunted_.insert_or_assign(run.order.id.job, Haunted{run.node, until});
 }
 
+/// It waits, or runs again: an earlier dispatcher may have seen a node die just before.
+void Term::haunt_by_unknown(const OpenRunState& run)
+{
+    if (run.order.concurrency.limit == 0) return;
+    haunted_.try_emplace(run.order.id.job, Haunted{"the node of an earlier run", orphans_gone_});
+}
+
 const NodeName* Term::haunted_by(JobId job, SteadyTime now)
 {
     const auto haunted = haunted_.find(job);
@@ -1222,14 +1234,14 @@ void Term::end_here(Runs::iterator run, RunState state, std::string why, WallTim
     row.epoch = epoch_;
     row.ended_at = at;
     const RunId id = row.id;
-    const bool superseded = run->second.superseded;
+    const bool is_last = !run->second.superseded && !run->second.unwanted;
     const std::uint64_t row_step = run->second.row_step;
     std::string requested_by = run->second.requested_by;
     ended_here_.push_back(Ended{state, id.scheduled_at});
     step_.ended.push_back(std::move(row));
     close(run);
     note_end(id, state, row_step);
-    if (state == RunState::lost && !superseded) {
+    if (state == RunState::lost && is_last) {
         undelivered_.emplace(id, std::move(requested_by));
     }
 }
@@ -1346,13 +1358,13 @@ bool Term::fits(const RunOrder& order) const
            order.concurrency == concurrency_of(job);
 }
 
-/// No change of its job's schedule takes it back: it was due before that, is a further attempt, or
-/// was asked for by a person.
+/// No change of its job's schedule takes it back: it was due before that, or was asked for by a
+/// person.
 bool Term::runs_whatever_the_schedule(const RunId& id) const
 {
     const PlannedJob* planned = jobs_.find(id.job);
     if (planned == nullptr) return false;
-    const bool was_due = id.scheduled_at <= planned->job.effective_from || id.attempt > 1;
+    const bool was_due = id.scheduled_at <= planned->job.effective_from;
     return is_asked_for(id) || (was_due && !planned->job.stop);
 }
 

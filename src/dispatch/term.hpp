@@ -280,6 +280,7 @@ private:
     void plan_old_versions(const std::vector<Revision>& changes, Moment now);
     void plan_old_version(const PlannedJob& old, WallTime from, WallTime to, Moment now);
     void haunt(const OpenRunState& run, SteadyTime until);
+    void haunt_by_unknown(const OpenRunState& run);
     const NodeName* haunted_by(JobId job, SteadyTime now);
     void deliver_again(const RunId& id, std::string requested_by, Moment now);
     bool at_limit(const Job& job);
@@ -328,6 +329,8 @@ private:
     Runs runs_;
     std::unordered_map<JobId, std::set<RunId>> runs_of_job_;
     std::unordered_map<JobId, Haunted> haunted_;  ///< jobs with a limit
+    /// When the commands of nodes that died under an earlier dispatcher are gone, too.
+    SteadyTime orphans_gone_{};
     std::map<NodeName, NodeState> nodes_;
     std::uint64_t turns_ = 0;
     SteadyTime registry_seen_ = SteadyTime::max();

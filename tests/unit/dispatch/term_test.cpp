@@ -1775,6 +1775,47 @@ TEST_F(DeliveryTest, WhatItsNodeDidNotLiveToRecordRunsAgain)
     EXPECT_EQ(again.runs[0].id, attempt(fire(1, 1s), 2));
 }
 
+TEST_F(DeliveryTest, ANewDispatcherWaitsForTheCommandsOfANodeThatDiedBeforeItsTime)
+{
+    Job mutex = at_least_once();
+    mutex.cron_set = "1 0 0 * * *";
+    mutex.is_mutex = true;
+    add(mutex);
+    TermStart found;
+    found.planned_through = midnight + 4s;
+    OpenRun waiting;
+    waiting.planned.id = attempt(fire(1, 1s), 2);
+    at(2s);
+    for (const bool has_its_row : {true, false}) {
+        if (has_its_row) found.open_runs.push_back(waiting);
+        at(2s);
+        begin(found);
+        connect(alpha);
+        if (!has_its_row) term_->deliver_again(std::vector<RunId>{fire(1, 1s)});
+        step();
+        EXPECT_THAT(orders_, IsEmpty());
+        at(4s);
+        connect(alpha);
+        step();
+        ASSERT_THAT(orders_, SizeIs(1));
+        EXPECT_EQ(orders_[0].second.id, waiting.planned.id);
+        found.open_runs.clear();
+    }
+}
+
+TEST_F(DeliveryTest, AFireThatAChangeTookBackDoesNotRunAgain)
+{
+    run_on_alpha(at_least_once());
+    Job changed = at_least_once();
+    changed.cron_set = "0 0 12 * * *";
+    changed.effective_from = midnight + 500ms;
+    add(changed);
+    term_->jobs_changed(std::vector<JobId>{1}, {}, now_);
+    term_->proven_dead(alpha, now_.wall, now_);
+    EXPECT_THAT(step().ended, SizeIs(1));
+    EXPECT_THAT(step().runs, IsEmpty());
+}
+
 TEST_F(DeliveryTest, ByDefaultWhatWasLostStaysLost)
 {
     run_on_alpha(every_second(1));
