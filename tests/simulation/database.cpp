@@ -185,6 +185,7 @@ void Database::commit_as(Epoch epoch, const PlanStep& step)
     if (mutation_ == Mutation::plan_goes_back && world_.random.once_in(20)) {
         *planned_through_ -= 1s;
     }
+    watcher_.step_written(step);
     watcher_.plan_moved(before, *planned_through_);
     count(step.ended, GivesWay::only_open);
     for (const RunReport& ended : step.ended) report(ended, GivesWay::only_open);

@@ -38,6 +38,8 @@ class DatabaseWatcher {
 public:
     virtual ~DatabaseWatcher() = default;
     virtual void row_written(const RunId& id, const LedgerRow* before, const LedgerRow& after) = 0;
+    /// Before its rows are written.
+    virtual void step_written(const PlanStep& step) = 0;
     virtual void plan_moved(std::optional<WallTime> before, WallTime after) = 0;
     /// A job was added, changed, or deleted (no `after`).
     virtual void job_written(JobId id, const Job* after, WallTime effective_from) = 0;

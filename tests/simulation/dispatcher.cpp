@@ -479,6 +479,8 @@ Task<void> Tenure::read_doubts()
         const std::uint64_t handed_out = writer_.added();
         while (writer_.stored() < handed_out) co_await writer_.changed().wait();
         settled.found = co_await begin_term();
+        const bool wants_more = term_.wants_undelivered(settled.doubts);
+        if (wants_more) settled.undelivered = co_await undelivered();
         settled_ = std::move(settled);
         wake();
     }
@@ -494,28 +496,35 @@ void Tenure::apply_late_answers()
 
 void Tenure::settle_doubts()
 {
-    term_.resolve_doubts(settled_->found, std::move(settled_->doubts), now());
+    term_.resolve_doubts(settled_->found, std::move(settled_->doubts), now(),
+                         settled_->undelivered);
     settled_.reset();
 }
 
 Task<void> Tenure::read_undelivered()
 {
+    if (process_.mutation() == Mutation::forgets_undelivered) co_return;
+    co_await Sleep(process_, Backoff(process_.world(), 1s, 30s).next());
+    const std::vector<RunId> runs = co_await undelivered();
+    term_.deliver_again(runs);
+    wake();
+}
+
+Task<std::vector<RunId>> Tenure::undelivered()
+{
     Backoff backoff(process_.world(), 1s, 30s);
     for (;;) {
-        co_await Sleep(process_, backoff.next());
         const auto read = [since = now().wall - undelivered_reach](Database& database) {
             return database.undelivered(since);
         };
-        bool failed = false;
+        std::optional<std::vector<RunId>> runs;
         try {
-            const std::vector<RunId> runs = co_await dispatcher_.store_.call(read);
-            term_.deliver_again(runs);
+            runs = co_await dispatcher_.store_.call(read);
         } catch (const StoreError&) {
-            failed = true;
+            // Tried again soon.
         }
-        if (failed) continue;
-        wake();
-        co_return;
+        if (runs) co_return std::move(*runs);
+        co_await Sleep(process_, backoff.next());
     }
 }
 
@@ -872,7 +881,12 @@ void Tenure::handle(const NodeName& node, Message message)
 {
     const auto on_account = [&](const Account& account) { taken(node, account); };
     const auto on_reports = [&](const RunReports& reports) {
-        for (const RunReport& report : reports.reports) term_.report(node, report, now());
+        for (const RunReport& report : reports.reports) {
+            term_.report(node, report, now());
+            const bool repeats = process_.mutation() == Mutation::repeats_successes;
+            if (!repeats || report.state != RunState::success) continue;
+            if (process_.world().random.once_in(20)) term_.deliver_again({&report.id, 1});
+        }
     };
     const auto on_beat = [&](const NodeBeat& beat) {
         term_.beat(node, beat, now());

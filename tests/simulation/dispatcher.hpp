@@ -102,6 +102,7 @@ private:
     Task<bool> poll_jobs();
     Task<void> read_doubts();
     Task<void> read_undelivered();
+    Task<std::vector<RunId>> undelivered();
     Task<void> apply_changes();
     void start_runs();
     Task<void> end_runs();
@@ -164,6 +165,7 @@ private:
     struct Settled {
         TermStart found;
         Term::Doubts doubts;
+        std::vector<RunId> undelivered;
     };
     Signal doubts_;
     std::optional<Settled> settled_;

@@ -12,6 +12,7 @@ constexpr auto known_in_time = 3500ms;
 constexpr auto planned_ahead = 2s;
 /// A version that was replaced before anybody knew of it: nobody could tell, and polls failed.
 constexpr auto polled = 8s;
+constexpr std::int32_t most_attempts = 5;  // term.cpp
 
 bool is_planned(const RunId& id)
 {
@@ -39,6 +40,13 @@ bool follows(const RunOrder& order, const Job& job)
 {
     return order.command == job.command && order.timeout == job.timeout &&
            is_exclusive(order) == is_exclusive(job);
+}
+
+/// The states that are no end for a job that wants each fire at least once.
+bool is_bad_end(const LedgerRow& row)
+{
+    return row.state == RunState::lost || row.state == RunState::fenced ||
+           (row.state == RunState::killed && row.reason.starts_with(reason::node_stopped));
 }
 
 }  // namespace
@@ -74,6 +82,8 @@ void Judge::row_written(const RunId& id, const LedgerRow* before, const LedgerRo
                      before == nullptr ? "new" : to_string(before->state), to_string(after.state),
                      after.run_server, after.reason);
     }
+    if (before == nullptr && id.attempt > 1) check_next_attempt(id);
+    if (is_bad_end(after)) ended_badly_.try_emplace(id, world_.now());
     rows_[id] = after;
     if (excused_.contains(after.run_server)) excused_runs_.insert(id);
     if (after.fires > 1) gaps_[id.job].emplace_back(id.scheduled_at, after.gap_end);
@@ -92,6 +102,13 @@ void Judge::excuse(const NodeName& node)
     excused_.insert(node);
     for (const auto& [id, row] : rows_) {
         if (row.run_server == node && !is_final(row.state)) excused_runs_.insert(id);
+    }
+}
+
+void Judge::step_written(const PlanStep& step)
+{
+    for (const RunReport& ended : step.ended) {
+        if (ended.state == RunState::lost) lost_.insert(ended.id);
     }
 }
 
@@ -177,6 +194,7 @@ bool Judge::was_due(const std::vector<Version>& versions, WallTime fire)
 void Judge::copied(const PlanStep& step)
 {
     copies_.insert(step.id());
+    step_written(step);
     for (const PlannedRun& run : step.runs) copied_.insert(run.id);
 }
 
@@ -202,6 +220,7 @@ void Judge::started(Execution& execution)
          other != executions_.end() && other->first.job == id.job &&
          other->first.scheduled_at == id.scheduled_at;
          ++other) {
+        if (other->first.attempt != id.attempt && runs_again(id.job)) continue;
         broken("started twice", fmt::format("{}, before on {}", who, other->second[0]->node));
     }
     executions_[id].push_back(&execution);
@@ -210,7 +229,8 @@ void Judge::started(Execution& execution)
     if (is_planned(id)) {
         const auto& versions = versions_[id.job];
         const std::int64_t limit = versions.front().job->run_limit;
-        if (++scheduled_starts_[id.job] > limit && limit > 0) {
+        if (id.attempt == 1) ++scheduled_starts_[id.job];
+        if (scheduled_starts_[id.job] > limit && limit > 0) {
             broken("more runs than the limit", fmt::format("{}: {}", who, limit));
         }
     }
@@ -224,7 +244,8 @@ void Judge::started(Execution& execution)
         alive.push_back(&execution);
     }
     const auto late = world_.wall() - id.scheduled_at;
-    if (lateness_ > 0ms && late > lateness_ && !excused_runs_.contains(id)) {
+    const bool is_bound = lateness_ > 0ms && id.attempt == 1 && !excused_runs_.contains(id);
+    if (is_bound && late > lateness_) {
         broken("late", fmt::format("{}, by {}", who, late));
     }
 }
@@ -242,7 +263,7 @@ bool Judge::all_final() const
                        [](const auto& row) { return is_final(row.second.state); });
 }
 
-void Judge::close(const std::map<NodeName, std::uint64_t>& alive)
+void Judge::close(const std::map<NodeName, std::uint64_t>& alive, World::Time again)
 {
     for (const auto& [id, row] : rows_) {
         const auto executions = executions_.find(id);
@@ -274,6 +295,72 @@ void Judge::close(const std::map<NodeName, std::uint64_t>& alive)
         if (!alive_runs.empty()) broken("a run that never ended", fmt::format("of job {}", job));
     }
     for (const auto& [id, versions] : versions_) check_due(id, versions);
+    check_attempts(again);
+}
+
+bool Judge::runs_again(JobId job) const
+{
+    const auto versions = versions_.find(job);
+    return versions != versions_.end() &&
+           versions->second.front().job->delivery == Delivery::at_least_once;
+}
+
+/// A further attempt gets its row: the one before it must not have come to a good end.
+void Judge::check_next_attempt(const RunId& id)
+{
+    if (!runs_again(id.job)) broken("a further attempt that nobody wants", to_string(id));
+    const RunId earlier{id.job, id.scheduled_at, id.attempt - 1};
+    const auto row = rows_.find(earlier);
+    // It may come later: a node that has run this one may be quicker than the steps.
+    if (row == rows_.end() || !is_final(row->second.state)) return;
+    if (!is_bad_end(row->second) && !lost_.contains(earlier)) {
+        broken("ran again although its end was known",
+               fmt::format("{} is {}", to_string(earlier), to_string(row->second.state)));
+    }
+}
+
+void Judge::check_attempts(World::Time again)
+{
+    for (const auto& [id, row] : rows_) {
+        if (!runs_again(id.job)) continue;
+        const RunId earlier{id.job, id.scheduled_at, id.attempt - 1};
+        if (id.attempt > 1 && !rows_.contains(earlier)) {
+            broken("a further attempt without an earlier one", to_string(id));
+        }
+        const bool is_last = !rows_.contains(RunId{id.job, id.scheduled_at, id.attempt + 1});
+        if (!is_last) {
+            // Its report may have come after the next attempt's row.
+            if (is_bad_end(row) || lost_.contains(id)) continue;
+            broken("ran again although its end was good",
+                   fmt::format("{} is {}", to_string(id), to_string(row.state)));
+            continue;
+        }
+        const auto& versions = versions_.at(id.job);
+        // In the end all jobs are stopped; what counts is whether people did that before.
+        const auto is_off = [](const Version& version) {
+            return !version.job || version.job->stop;
+        };
+        const bool was_off = !versions.back().job ||
+                             std::any_of(versions.begin(), std::prev(versions.end()), is_off);
+        const bool had_time = is_bad_end(row) && ended_badly_.at(id) < again && !was_off;
+        const bool is_wanted = !is_planned(id) || was_due(versions, id.scheduled_at);
+        if (!had_time || !is_wanted || id.attempt >= most_attempts) continue;
+        if (has_come_to_an_end(id)) continue;
+        broken("lost, and it did not run again",
+               fmt::format("{} is {} ({})", to_string(id), to_string(row.state), row.reason));
+    }
+}
+
+/// Whether a command of the fire has ended by itself, although its node did not live to tell.
+bool Judge::has_come_to_an_end(const RunId& id) const
+{
+    for (std::int32_t attempt = 1; attempt <= id.attempt; ++attempt) {
+        const auto ran = executions_.find(RunId{id.job, id.scheduled_at, attempt});
+        if (ran != executions_.end() && ran->second[0]->ended && !ran->second[0]->killed) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /// Every fire that was due under some version has its row.

@@ -47,6 +47,7 @@ public:
 
     // DatabaseWatcher.
     void row_written(const RunId& id, const LedgerRow* before, const LedgerRow& after) override;
+    void step_written(const PlanStep& step) override;
     void plan_moved(std::optional<WallTime> before, WallTime after) override;
     void job_written(JobId id, const Job* after, WallTime effective_from) override;
 
@@ -70,8 +71,9 @@ public:
     /// But on this node: it was stopped itself, and nobody may start what it has.
     void excuse(const NodeName& node);
 
-    /// Everything is healed, and long quiet. `alive`: the incarnation of each node.
-    void close(const std::map<NodeName, std::uint64_t>& alive);
+    /// Everything is healed, and long quiet. `alive`: the incarnation of each node. What was lost
+    /// until `again` had time to run again.
+    void close(const std::map<NodeName, std::uint64_t>& alive, World::Time again);
 
     /// What happened, so that a test can see that anything did.
     struct Counts {
@@ -95,12 +97,18 @@ private:
     static bool was_due(const std::vector<Version>& versions, WallTime fire);
     void check_due(JobId id, const std::vector<Version>& versions);
     bool has_row(JobId job, WallTime fire) const;
+    bool runs_again(JobId job) const;
+    void check_next_attempt(const RunId& id);
+    void check_attempts(World::Time again);
+    bool has_come_to_an_end(const RunId& id) const;
 
     World& world_;
     std::string verdict_;
     bool gave_up_ = false;
     std::map<JobId, std::vector<Version>> versions_;
     std::map<RunId, LedgerRow> rows_;
+    std::set<RunId> lost_;  ///< as a dispatcher has decided, whatever came of that
+    std::map<RunId, World::Time> ended_badly_;
     std::set<StepId> copies_;
     std::set<RunId> copied_;  ///< new rows that are in copies
     std::map<JobId, std::vector<std::pair<WallTime, WallTime>>> gaps_;

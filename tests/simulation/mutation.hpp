@@ -26,6 +26,8 @@ enum class Mutation : std::uint8_t {
     needs_no_copies,        ///< what the store does not take is handed out all the same
     plans_without_most,     ///< a take-over does not wait until most nodes have given accounts
     inherits_nothing,       ///< copies of steps that are at the nodes are not stored
+    repeats_successes,      ///< now and then a run that has succeeded is taken for a lost one
+    forgets_undelivered,    ///< a take-over does not ask the store what has to run again
     // The nodes.
     omits_held,            ///< accounts leave out what is held
     omits_ended,           ///< accounts leave out what is not in the store yet

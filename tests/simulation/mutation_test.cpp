@@ -57,6 +57,8 @@ constexpr Planted planted[] = {
     {Mutation::needs_no_copies, "NeedsNoCopies", 3000},
     {Mutation::plans_without_most, "PlansWithoutMost", 1, 1'012'980},
     {Mutation::inherits_nothing, "InheritsNothing", 3000},
+    {Mutation::repeats_successes, "RepeatsSuccesses", 3000},
+    {Mutation::forgets_undelivered, "ForgetsUndelivered", 30000},
     {Mutation::omits_held, "OmitsHeld", 3000},
     {Mutation::omits_ended, "OmitsEnded", 3000},
     {Mutation::omits_running, "OmitsRunning", 3000},

@@ -20,8 +20,8 @@ constexpr std::array<std::string_view, fault_kinds> fault_names{
     "add_job",     "change_job",   "delete_job", "run_now",    "end_run",
 };
 
-constexpr milliseconds calm{2000};             // before anything happens
-constexpr milliseconds jobs_stop_after{7000};  // being healed
+constexpr milliseconds calm{2000};  // before anything happens
+constexpr milliseconds time_to_run_again{10'000};
 
 NodeName node_name(std::size_t index)
 {
@@ -93,6 +93,17 @@ std::vector<Fault> kinds(Random& random)
     return kinds;
 }
 
+/// Of jobs that want more than each fire at most once, one at a time.
+void give_policies(Scenario& scenario, Random& random)
+{
+    scenario.jobs_stop_after = 20'000ms;
+    for (Job& job : scenario.jobs) {
+        if (random.once_in(2)) continue;
+        job.delivery = Delivery::at_least_once;
+        job.misfire_window = 0s;  // however late
+    }
+}
+
 /// One run of a scenario.
 class Course {
 public:
@@ -109,8 +120,8 @@ public:
             world_.post(begin_ + happening.at, [this, happening] { happen(happening); });
         }
         world_.post(begin_ + scenario_.healed, [this] { heal(); });
-        world_.post(begin_ + scenario_.healed + jobs_stop_after, [this] { stop_jobs(); });
-        World::Time end = begin_ + scenario_.healed + jobs_stop_after + 1s;
+        world_.post(begin_ + scenario_.healed + scenario_.jobs_stop_after, [this] { stop_jobs(); });
+        World::Time end = begin_ + scenario_.healed + scenario_.jobs_stop_after + 1s;
         const DispatchSettings& dispatch = scenario_.settings.dispatch;
         const World::Time latest = end + dispatch.start_deadline + dispatch.lease +
                                    dispatch.lease_margin + scenario_.settings.drain_timeout + 20s;
@@ -386,7 +397,7 @@ private:
                 cluster_.judge.broken("a node keeps runs", machine->name);
             }
         }
-        cluster_.judge.close(alive);
+        cluster_.judge.close(alive, stopped_at_ - time_to_run_again);
         const Machine* dispatching = dispatching_machine();
         if (dispatching == nullptr) {
             cluster_.judge.broken("nobody dispatches", "after everything was healed");
@@ -472,6 +483,9 @@ Scenario Scenario::from_seed(std::uint64_t seed)
         scenario.healed = std::max(scenario.healed, happening.at + happening.length);
     }
     scenario.healed += 100ms;
+    // Drawn last, so that a seed without this stays what it was.
+    Random policies(seed ^ 0x9A17C1E5ULL);
+    if (policies.once_in(4)) give_policies(scenario, policies);
     return scenario;
 }
 
@@ -501,7 +515,8 @@ std::string describe(const Scenario& scenario)
     for (std::size_t i = 0; i < scenario.jobs.size(); ++i) {
         const Job& job = scenario.jobs[i];
         text += fmt::format(
-            "  job {}: {}{}{}{}\n", i + 1, job.cron_set, is_exclusive(job) ? ", mutex" : "",
+            "  job {}: {}{}{}{}{}\n", i + 1, job.cron_set, is_exclusive(job) ? ", mutex" : "",
+            job.delivery == Delivery::at_least_once ? ", at least once" : "",
             job.run_limit > 0 ? fmt::format(", {} runs", job.run_limit) : "",
             job.timeout.count() > 0 ? fmt::format(", timeout {}", job.timeout) : "");
     }

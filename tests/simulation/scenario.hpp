@@ -61,7 +61,8 @@ struct Scenario {
     std::vector<Job> jobs;
     std::vector<std::chrono::milliseconds> clock_errors;
     std::vector<Happening> happenings;
-    std::chrono::milliseconds healed{0};  ///< nothing is broken any more
+    std::chrono::milliseconds healed{0};              ///< nothing is broken any more
+    std::chrono::milliseconds jobs_stop_after{7000};  ///< being healed
     /// Only the dispatcher is ever touched: then fires are at most so late.
     bool dispatcher_only = false;
 

@@ -55,6 +55,10 @@ TEST(SimulationTest, SeedsThatFailedOnceAreKept)
         4'098'142,  // … and dispatched
         5'053'358,  // a node died just after its clock had been set ahead
         6'003'024,  // jobs were changed between the reading of the table and of the ledger
+        10'204,     // a node told the store alone that it had ended a run
+        4'258,      // a node died before it had recorded an end
+        6'019'626,  // two attempts of a mutex job after two deaths
+        6'061'759,  // a further attempt of what a change had taken back
         4'033'125,  // what a version in between had taken back ran after a take-over
     };
     for (const std::uint64_t seed : seeds) {
