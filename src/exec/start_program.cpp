@@ -14,6 +14,15 @@
 #include <string_view>
 #include <system_error>
 
+#ifdef __SANITIZE_THREAD__
+// The sanitizer's own clone() takes the child for a fork, and as it shares our memory the parent's
+// thread is the one that is not watched any more: neither its locks nor its atomics.
+extern "C" int __clone(int (*)(void*), void*, int, void*, ...);
+#define PEERCRON_CLONE ::__clone
+#else
+#define PEERCRON_CLONE ::clone
+#endif
+
 namespace peercron {
 namespace {
 
@@ -108,7 +117,8 @@ Result<StartedProgram> start_program(const Program& program)
     int pidfd = -1;
     ::pthread_sigmask(SIG_BLOCK, &all, &before);
     constexpr int flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD;
-    const pid_t pid = ::clone(&run_child, stack.data() + stack.size(), flags, &child, &pidfd);
+    const pid_t pid =
+        PEERCRON_CLONE(&run_child, stack.data() + stack.size(), flags, &child, &pidfd);
     const int clone_error = errno;
     ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
     if (pid < 0) return words_for("clone", clone_error);
