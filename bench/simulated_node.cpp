@@ -20,7 +20,7 @@ SimulatedNode::SimulatedNode(asio::any_io_executor executor, const Clock& clock,
     : clock_(clock),
       name_(std::move(name)),
       on_ended_(std::move(on_ended)),
-      started_(clock.now()),
+      started_(clock.steady_now()),
       more_held_(executor),
       answered_(std::move(executor))
 {}
@@ -74,7 +74,8 @@ void SimulatedNode::hear(const TermHello& hello)
     Account account;
     account.node = name_;
     account.incarnation = 1;
-    account.process_started = started_;
+    account.uptime = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.steady_now() -
+                                                                           started_);
     account.newest_epoch = hello.epoch;
     account.slots = slots;
     channel_->send(account);

@@ -57,7 +57,7 @@ private:
     const Clock& clock_;
     NodeName name_;
     OnEnded on_ended_;
-    const WallTime started_;
+    const SteadyTime started_;
     Channel* channel_ = nullptr;
     std::map<WallTime, std::vector<RunOrder>> held_;
     Event more_held_;
