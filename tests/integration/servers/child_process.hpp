@@ -121,7 +121,16 @@ public:
         return pid_ > 0;
     }
 
-    void pause() { signal(SIGSTOP); }
+    /// When it returns, none of its threads runs.
+    void pause()
+    {
+        signal(SIGSTOP);
+        int status = 0;
+        if (pid_ > 0 && ::waitpid(pid_, &status, WUNTRACED) == pid_ && !WIFSTOPPED(status)) {
+            pid_ = 0;
+        }
+    }
+
     void resume() { signal(SIGCONT); }
 
     /// SIGTERM, and SIGKILL if that does not end it within `limit`.
