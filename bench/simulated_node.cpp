@@ -74,8 +74,8 @@ void SimulatedNode::hear(const TermHello& hello)
     Account account;
     account.node = name_;
     account.incarnation = 1;
-    account.uptime = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.steady_now() -
-                                                                           started_);
+    account.uptime =
+        std::chrono::duration_cast<std::chrono::milliseconds>(clock_.steady_now() - started_);
     account.newest_epoch = hello.epoch;
     account.slots = slots;
     channel_->send(account);
