@@ -72,8 +72,11 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now)
     for (const RunId& id : found.ended_lately) ended_lately_[id.scheduled_at].insert(id);
 
     take_back_ended(found);
+    // Whether what the ledger has ended by now ran again, only the store can tell (deliver_again):
+    // the next attempt may have ended, too.
+    std::map<RunId, std::string> ended_badly = std::exchange(undelivered_, {});
     for (const OpenRun& row : found.open_runs) {
-        if (row.superseded) undelivered_.erase(row.planned.id);
+        if (!row.superseded) undelivered_.insert(ended_badly.extract(row.planned.id));
         const auto known_run = runs_.find(row.planned.id);
         if (known_run != runs_.end()) {
             known_run->second.superseded = row.superseded;
@@ -937,13 +940,14 @@ void Term::report_end(const NodeName& node, const RunReport& end)
     const bool was_open = run != runs_.end();
     const std::string requested_by = was_open ? run->second.requested_by : "";
     const std::uint64_t row_step = was_open ? run->second.row_step : 0;
+    const bool is_last = !was_open || !run->second.superseded;
     if (was_open) close(run);
     if (was_open || !begun_) {
         note_end(id, end.state, row_step);
         const bool by_its_node =
             end.state == RunState::fenced ||
             (end.state == RunState::killed && end.reason.starts_with(reason::node_stopped));
-        if (by_its_node) undelivered_.emplace(id, requested_by);
+        if (by_its_node && is_last) undelivered_.emplace(id, requested_by);
     } else {
         ended_lately_[id.scheduled_at].insert(id);
     }

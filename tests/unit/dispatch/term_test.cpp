@@ -1923,6 +1923,55 @@ TEST_F(DeliveryTest, WhatHasANextAttemptAlreadyGetsNoOther)
     EXPECT_THAT(once.runs, IsEmpty());
 }
 
+/// The node that ended the first attempt tells of it only now; the second one is not open.
+TEST_F(DeliveryTest, WhatRanAgainUnderAnEarlierDispatcherDoesNotOnceMore)
+{
+    for (const bool is_open : {false, true}) {
+        Job job = at_least_once();
+        job.cron_set = "1 0 0 * * *";
+        at(0ms);
+        add(job);
+        at(14s);
+        term_.emplace(7, alpha, settings_, jobs_, now_);
+        Account account;
+        account.ended.emplace_back();
+        account.ended[0].id = fire(1, 1s);
+        account.ended[0].state = RunState::killed;
+        account.ended[0].reason = reason::node_stopped;
+        connect(alpha, account);
+        TermStart found;
+        found.planned_through = midnight + 12s;  // ended_lately does not reach back so far
+        if (is_open) {
+            OpenRun row;
+            row.planned.id = fire(1, 1s);
+            row.planned.run_server = alpha;
+            found.open_runs.push_back(row);
+        }
+        term_->begin(found, now_);
+        EXPECT_THAT(step().runs, SizeIs(is_open ? 1 : 0)) << is_open;
+    }
+}
+
+TEST_F(DeliveryTest, WhatHasANextAttemptAlreadyGetsNoOtherWhenItsNodeEndsIt)
+{
+    at(0ms);
+    Job job = at_least_once();
+    job.cron_set = "1 0 0 * * *";
+    add(job);
+    TermStart found;
+    found.planned_through = midnight + 4s;
+    OpenRun first;
+    first.planned.id = fire(1, 1s);
+    first.planned.run_server = alpha;
+    first.planned.state = RunState::running;
+    first.superseded = true;
+    found.open_runs.push_back(first);
+    begin(found);
+    connect(beta);
+    report(alpha, fire(1, 1s), RunState::fenced);
+    EXPECT_THAT(step().runs, IsEmpty());
+}
+
 TEST_F(DeliveryTest, ANewDispatcherLearnsFromTheStoreWhatMustRunAgain)
 {
     run_on_alpha(at_least_once());
