@@ -250,9 +250,10 @@ Task<void> Tenure::take_over()
     tasks_.spawn(beat());
     std::optional<TermStart> early;
     if (process_.mutation() == Mutation::reads_rows_first) early = co_await begin_term();
+    const World::Time begun = process_.world().now();
     co_await await_accounts(before);
     if (!inherited_.empty()) check_epoch(inherited_.rbegin()->first.epoch);
-    process_.cluster().look_for_copies(term_.epoch());
+    process_.cluster().look_for_copies(term_.epoch(), process_.name(), begun);
     co_await inherit_steps(before.last_step);
     co_await read_all_jobs();
     const TermStart found = co_await begin_term();

@@ -127,7 +127,14 @@ void Endpoint::note_mended()
 
 void Network::cut(const NodeName& from, const NodeName& to)
 {
-    cuts_.emplace(from, to);
+    cuts_.try_emplace({from, to}, world_.now());
+}
+
+std::optional<World::Time> Network::cut_since(const NodeName& from, const NodeName& to) const
+{
+    const auto cut = cuts_.find({from, to});
+    if (cut == cuts_.end()) return std::nullopt;
+    return cut->second;
 }
 
 void Network::mend(const NodeName& from, const NodeName& to)

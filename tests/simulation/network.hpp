@@ -10,7 +10,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <utility>
 
 namespace peercron::simulation {
@@ -92,6 +91,8 @@ public:
     {
         return cuts_.contains({from, to});
     }
+    /// Since when the way is cut; not set: it is not.
+    std::optional<World::Time> cut_since(const NodeName& from, const NodeName& to) const;
     bool both_ways(const NodeName& a, const NodeName& b) const
     {
         return !is_cut(a, b) && !is_cut(b, a);
@@ -116,7 +117,7 @@ private:
     World& world_;
     const std::chrono::milliseconds max_silence_;
     std::chrono::microseconds slowest_{1ms};
-    std::set<std::pair<NodeName, NodeName>> cuts_;
+    std::map<std::pair<NodeName, NodeName>, World::Time> cuts_;  ///< since when
     std::map<std::uint64_t, Endpoint*> endpoints_;  ///< by the order in which they were made
     std::uint64_t last_endpoint_ = 0;
 };

@@ -902,17 +902,29 @@ Machine& Cluster::machine(const NodeName& name)
     return **std::find_if(machines.begin(), machines.end(), is_it);
 }
 
-void Cluster::look_for_copies(Epoch epoch)
+void Cluster::look_for_copies(Epoch epoch, const NodeName& dispatcher, World::Time begun)
 {
+    const bool has_waited =
+        world.now() - begun >= settings.dispatch.lease + settings.dispatch.lease_margin;
     for (const StepId& id : judge.copies()) {
         if (id.epoch >= epoch || id <= database.last_step()) continue;
         const auto has_it = [&](const auto& machine) {
-            return machine->process && machine->process->steps().steps().contains(id);
+            return machine->process && machine->process->steps().steps().contains(id) &&
+                   !(has_waited && is_out_of_reach(*machine, dispatcher, begun));
         };
         if (std::any_of(machines.begin(), machines.end(), has_it)) continue;
-        judge.give_up(fmt::format("nobody is up who has step {} of epoch {}", id.number, id.epoch));
+        judge.give_up(fmt::format("nobody who has step {} of epoch {} is up and within reach",
+                                  id.number, id.epoch));
         return;
     }
+}
+
+bool Cluster::is_out_of_reach(const Machine& machine, const NodeName& of, World::Time since) const
+{
+    const auto from = network.cut_since(of, machine.name);
+    const auto to = network.cut_since(machine.name, of);
+    const auto stopped = machine.process->stopped_since();
+    return (from && *from <= since) || (to && *to <= since) || (stopped && *stopped <= since);
 }
 
 void Cluster::start(Machine& machine)

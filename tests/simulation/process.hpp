@@ -55,9 +55,11 @@ struct Cluster {
     ~Cluster();
 
     Machine& machine(const NodeName& name);
-    /// Steps of earlier terms are neither in the store nor at a node that is up: all that were
-    /// registered when they were copied have ended since.
-    void look_for_copies(Epoch epoch);
+    /// `dispatcher` has asked the nodes for copies since `begun` and goes on without more. Gives up
+    /// when steps of earlier terms are neither in the store nor at a node that is up and was within
+    /// its reach for a moment of lease and margin: until then a dispatcher waits for them, and what
+    /// is at nobody but the gone is for the misfire policy (docs/delivery.md).
+    void look_for_copies(Epoch epoch, const NodeName& dispatcher, World::Time begun);
     void start(Machine& machine);
     /// Ends the process as kill -9 does; `power_off`: the whole machine.
     void kill(Machine& machine, bool power_off);
@@ -73,6 +75,9 @@ struct Cluster {
     std::vector<std::unique_ptr<Machine>> machines;
     std::vector<std::shared_ptr<Child>> executions;
     std::uint64_t last_serial = 0;
+
+private:
+    bool is_out_of_reach(const Machine& machine, const NodeName& of, World::Time since) const;
 };
 
 /// A command that runs: a child of a node's process, which dies with it.

@@ -10,9 +10,14 @@ void Timer::cancel()
     if (world_ != nullptr) std::exchange(world_, nullptr)->drop(slot_, serial_);
 }
 
+void Actor::stop()
+{
+    if (!stopped_since_) stopped_since_ = world_.now();
+}
+
 void Actor::go_on()
 {
-    stopped_ = false;
+    stopped_since_.reset();
     // What lay in its sockets and what its timers say comes in any order, and some of it first.
     for (const auto& [slot, serial] : std::exchange(missed_, {})) {
         const auto delay = world_.random.between(0us, 2000us);

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <list>
+#include <optional>
 #include <queue>
 #include <string>
 #include <utility>
@@ -60,15 +61,16 @@ public:
     Actor& operator=(const Actor&) = delete;
 
     World& world() const { return world_; }
-    bool stopped() const { return stopped_; }
-    void stop() { stopped_ = true; }
+    bool stopped() const { return stopped_since_.has_value(); }
+    std::optional<SteadyTime> stopped_since() const { return stopped_since_; }
+    void stop();
     void go_on();
 
 private:
     friend class World;
 
     World& world_;
-    bool stopped_ = false;
+    std::optional<SteadyTime> stopped_since_;
     std::vector<std::pair<std::uint32_t, std::uint64_t>> missed_;  ///< slots and their serials
 };
 
