@@ -96,6 +96,8 @@ class Dispatcher::NobodyElse : public Dispatcher::TableUser {
 public:
     asio::awaitable<void> may_change() override { co_return; }
     void has_changed(const std::vector<JobId>&) override {}
+    std::optional<PastQuery> wanted_past(const Job&) override { return std::nullopt; }
+    void learn_unwanted(const std::vector<JobPast>&) override {}
 };
 
 asio::awaitable<void> Dispatcher::follow_jobs()
@@ -129,6 +131,7 @@ asio::awaitable<void> Dispatcher::refresh_jobs(TableUser& user)
 {
     const auto read = [cursor = cursor_](Store& store) { return store.changes_since(cursor); };
     JobChanges changes = co_await parts_.store.call(read);
+    const std::vector<JobPast> pasts = co_await read_pasts(changes.changed, user);
     co_await user.may_change();
     std::vector<JobId> changed;
     const WallTime seen = parts_.clock.now();
@@ -139,6 +142,7 @@ asio::awaitable<void> Dispatcher::refresh_jobs(TableUser& user)
     cursor_ = std::move(changes.next);
     const bool same_ids = changes.count == static_cast<std::int64_t>(jobs_.size()) &&
                           changes.id_sum == jobs_.id_sum();
+    user.learn_unwanted(pasts);
     user.has_changed(changed);
     if (same_ids) co_return;
 
@@ -159,6 +163,7 @@ asio::awaitable<void> Dispatcher::reload_jobs(std::vector<JobId> ids, TableUser&
 {
     const auto read = [&ids](Store& store) { return store.find_jobs_by_id(ids); };
     std::vector<Job> rows = co_await parts_.store.call(read);
+    const std::vector<JobPast> pasts = co_await read_pasts(rows, user);
     co_await user.may_change();
     const WallTime seen = parts_.clock.now();
     std::unordered_set<JobId> gone(ids.begin(), ids.end());
@@ -171,7 +176,29 @@ asio::awaitable<void> Dispatcher::reload_jobs(std::vector<JobId> ids, TableUser&
     for (const JobId id : gone) {
         if (jobs_.erase(id)) changed.push_back(id);
     }
+    user.learn_unwanted(pasts);
     user.has_changed(changed);
+}
+
+/// What these jobs were between the table's version and the row's, where that matters.
+asio::awaitable<std::vector<JobPast>> Dispatcher::read_pasts(const std::vector<Job>& rows,
+                                                             TableUser& user)
+{
+    std::vector<PastQuery> queries;
+    for (const Job& row : rows) {
+        if (const auto query = user.wanted_past(row)) queries.push_back(*query);
+    }
+    std::vector<JobPast> pasts;
+    if (queries.empty()) co_return pasts;
+    const auto read = [&queries](Store& store) {
+        std::vector<JobPast> found;
+        for (const PastQuery& query : queries) {
+            for (JobPast& past : store.find_pasts(query)) found.push_back(std::move(past));
+        }
+        return found;
+    };
+    pasts = co_await parts_.store.call(read);
+    co_return pasts;
 }
 
 Moment Dispatcher::now() const

@@ -69,6 +69,9 @@ private:
         virtual ~TableUser() = default;
         virtual asio::awaitable<void> may_change() = 0;
         virtual void has_changed(const std::vector<JobId>& jobs) = 0;
+        /// See Term::wanted_past(), and Term::learn_unwanted(): before has_changed().
+        virtual std::optional<PastQuery> wanted_past(const Job& row) = 0;
+        virtual void learn_unwanted(const std::vector<JobPast>& pasts) = 0;
     };
     class NobodyElse;
 
@@ -77,6 +80,7 @@ private:
     /// Says it when the table cannot be read, once, and when it can again; "" = it was read.
     void tell_of_jobs(const std::string& trouble);
     asio::awaitable<void> reload_jobs(std::vector<JobId> ids, TableUser& user);
+    asio::awaitable<std::vector<JobPast>> read_pasts(const std::vector<Job>& rows, TableUser& user);
     Moment now() const;
 
     asio::any_io_executor executor_;

@@ -333,6 +333,18 @@ void Dispatcher::Tenure::has_changed(const std::vector<JobId>& jobs)
     wake();
 }
 
+/// A take-over reads it with the ledger.
+std::optional<PastQuery> Dispatcher::Tenure::wanted_past(const Job& row)
+{
+    if (!begun_) return std::nullopt;
+    return term_.wanted_past(row);
+}
+
+void Dispatcher::Tenure::learn_unwanted(const std::vector<JobPast>& pasts)
+{
+    term_.learn_unwanted(pasts);
+}
+
 asio::awaitable<void> Dispatcher::Tenure::read_jobs()
 {
     for (;;) {

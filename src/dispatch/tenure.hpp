@@ -71,6 +71,8 @@ private:
     asio::awaitable<void> give_turn();
     asio::awaitable<void> may_change() override;
     void has_changed(const std::vector<JobId>& jobs) override;
+    std::optional<PastQuery> wanted_past(const Job& row) override;
+    void learn_unwanted(const std::vector<JobPast>& pasts) override;
     asio::awaitable<void> read_jobs();
     asio::awaitable<void> read_asked();
     asio::awaitable<void> read_all_jobs();

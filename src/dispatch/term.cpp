@@ -655,13 +655,57 @@ void Term::learn_unwanted(const std::vector<Revision>& changes)
     std::map<JobId, WallTime> from;
     for (const Revision& change : changes) {
         const WallTime since = std::exchange(from[change.job], change.effective_from);
-        const auto of_job = runs_of_job_.find(change.job);
-        if (of_job == runs_of_job_.end() || !change.before) continue;
-        const PlannedJob old = jobs_.compile(*change.before);
-        for (const RunId& id : of_job->second) {
-            const bool is_its = since < id.scheduled_at && id.scheduled_at <= change.effective_from;
-            if (!is_its || id.attempt > 1 || is_asked_for(id)) continue;
-            if (old.next(id.scheduled_at - 1ms) != id.scheduled_at) runs_.at(id).unwanted = true;
+        if (change.before) learn_unwanted(*change.before, since, change.effective_from);
+    }
+}
+
+/// The fires after `since`, up to `until`, are those of this version.
+void Term::learn_unwanted(const Job& version, WallTime since, WallTime until)
+{
+    const auto of_job = runs_of_job_.find(version.id);
+    if (of_job == runs_of_job_.end() || since >= until) return;
+    const PlannedJob old = jobs_.compile(version);
+    for (const RunId& id : of_job->second) {
+        const bool is_its = since < id.scheduled_at && id.scheduled_at <= until;
+        if (!is_its || id.attempt > 1 || is_asked_for(id)) continue;
+        if (old.next(id.scheduled_at - 1ms) != id.scheduled_at) runs_.at(id).unwanted = true;
+    }
+}
+
+std::optional<PastQuery> Term::wanted_past(const Job& row) const
+{
+    const PlannedJob* known = jobs_.find(row.id);
+    if (known == nullptr || row.effective_from <= known->job.effective_from) return std::nullopt;
+    // What is planned later is planned by `row`.
+    bool is_wanted = planned_through_ < row.effective_from;
+    if (const auto of_job = runs_of_job_.find(row.id); of_job != runs_of_job_.end()) {
+        const auto may_be_unwanted = [&](const RunId& id) {
+            return runs_.at(id).phase != Phase::running && id.scheduled_at <= row.effective_from &&
+                   id.scheduled_at > known->job.effective_from;
+        };
+        is_wanted =
+            is_wanted || std::any_of(of_job->second.begin(), of_job->second.end(), may_be_unwanted);
+    }
+    if (!is_wanted) return std::nullopt;
+    PastQuery query;
+    query.only = row.id;
+    query.from = known->job.effective_from + 1ms;  // the first one is what the table has
+    return query;
+}
+
+void Term::learn_unwanted(std::span<const JobPast> pasts)
+{
+    for (const JobPast& past : pasts) {
+        const PlannedJob* today = jobs_.find(past.job);
+        if (today == nullptr) continue;
+        // The first one is what the table had, or older.
+        for (std::size_t i = 1; i < past.revisions.size(); ++i) {
+            const Revision& version = past.revisions[i];
+            const bool is_last = i + 1 == past.revisions.size();
+            if (!version.after || (is_last && !past.whole)) continue;
+            WallTime until = today->job.effective_from;
+            if (!is_last) until = std::min(until, past.revisions[i + 1].effective_from);
+            learn_unwanted(*version.after, version.effective_from, until);
         }
     }
 }

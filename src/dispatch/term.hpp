@@ -130,6 +130,11 @@ public:
     /// The jobs were changed in the table (or taken out of it); `revoked` are the runs that their
     /// nodes have given back.
     void jobs_changed(std::span<const JobId> jobs, std::span<const RunId> revoked, Moment now);
+    /// What to read of the past of a job, as a rule nothing, before the table gets `row`: versions
+    /// between that one and the table's may have taken fires back that are still to start.
+    std::optional<PastQuery> wanted_past(const Job& row) const;
+    /// These were read for wanted_past(), and the table has the rows. Before handed_out().
+    void learn_unwanted(std::span<const JobPast> pasts);
     /// `node` gave these runs back after nobody waited for that any more, and has forgotten them:
     /// what is due as the job is now goes to a node again, the rest ends as revoked.
     void given_back_late(const NodeName& node, std::span<const RunId> given_back);
@@ -277,6 +282,7 @@ private:
     void plan_gap(const Job& job, Planner::Gap gap, std::string_view why_not, Moment now);
     bool apply_change(const Revision& change, Moment now);
     void learn_unwanted(const std::vector<Revision>& changes);
+    void learn_unwanted(const Job& version, WallTime since, WallTime until);
     void plan_old_versions(const std::vector<Revision>& changes, Moment now);
     void plan_old_version(const PlannedJob& old, WallTime from, WallTime to, Moment now);
     void haunt(const OpenRunState& run, SteadyTime until);

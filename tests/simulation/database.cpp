@@ -101,6 +101,19 @@ std::vector<Job> Database::find_jobs(std::span<const JobId> ids) const
     return jobs;
 }
 
+JobPast Database::find_past(const PastQuery& query) const
+{
+    JobPast past;
+    past.job = *query.only;
+    for (const Revision& revision : revisions_) {
+        if (revision.job != past.job) continue;
+        if (revision.effective_from < query.from) past.revisions.clear();
+        past.revisions.push_back(revision);
+        past.revisions.back().before.reset();
+    }
+    return past;
+}
+
 void Database::claim_term(Epoch epoch, const NodeName& dispatcher)
 {
     if (epoch_ > epoch || (epoch_ == epoch && dispatcher_ != dispatcher)) {

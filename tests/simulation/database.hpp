@@ -60,6 +60,8 @@ public:
     JobChanges changes_since(const JobCursor& cursor) const;
     std::vector<JobId> job_ids() const;
     std::vector<Job> find_jobs(std::span<const JobId> ids) const;
+    /// Of query.only.
+    JobPast find_past(const PastQuery& query) const;
 
     /// The two statements of begin_term(): the first claims the term, the second is a snapshot.
     void claim_term(Epoch epoch, const NodeName& dispatcher);

@@ -110,6 +110,7 @@ Task<void> Dispatcher::refresh_jobs(Tenure* tenure)
         return database.changes_since(cursor);
     };
     JobChanges changes = co_await store_.call(read);
+    const std::vector<JobPast> pasts = co_await read_pasts(changes.changed, tenure);
     if (tenure != nullptr) co_await tenure->may_change();
     std::vector<JobId> changed;
     const WallTime seen = process_.wall();
@@ -120,6 +121,7 @@ Task<void> Dispatcher::refresh_jobs(Tenure* tenure)
     cursor_ = std::move(changes.next);
     const bool same_ids = changes.count == static_cast<std::int64_t>(jobs_.size()) &&
                           changes.id_sum == jobs_.id_sum();
+    if (tenure != nullptr) tenure->learn_unwanted(pasts);
     if (tenure != nullptr) tenure->has_changed(changed);
     if (same_ids) co_return;
 
@@ -139,6 +141,7 @@ Task<void> Dispatcher::reload_jobs(std::vector<JobId> ids, Tenure* tenure)
 {
     const auto read = [ids](Database& database) { return database.find_jobs(ids); };
     std::vector<Job> rows = co_await store_.call(read);
+    const std::vector<JobPast> pasts = co_await read_pasts(rows, tenure);
     if (tenure != nullptr) co_await tenure->may_change();
     const WallTime seen = process_.wall();
     std::unordered_set<JobId> gone(ids.begin(), ids.end());
@@ -151,7 +154,26 @@ Task<void> Dispatcher::reload_jobs(std::vector<JobId> ids, Tenure* tenure)
     for (const JobId id : gone) {
         if (jobs_.erase(id)) changed.push_back(id);
     }
+    if (tenure != nullptr) tenure->learn_unwanted(pasts);
     if (tenure != nullptr) tenure->has_changed(changed);
+}
+
+Task<std::vector<JobPast>> Dispatcher::read_pasts(const std::vector<Job>& rows, Tenure* tenure)
+{
+    std::vector<PastQuery> queries;
+    for (const Job& row : rows) {
+        if (tenure == nullptr) break;
+        if (const auto query = tenure->wanted_past(row)) queries.push_back(*query);
+    }
+    std::vector<JobPast> pasts;
+    if (queries.empty()) co_return pasts;
+    const auto read = [queries](Database& database) {
+        std::vector<JobPast> found;
+        for (const PastQuery& query : queries) found.push_back(database.find_past(query));
+        return found;
+    };
+    pasts = co_await store_.call(read);
+    co_return pasts;
 }
 
 Tenure::Tenure(Dispatcher& dispatcher, Epoch lock_epoch)
@@ -399,6 +421,17 @@ void Tenure::has_changed(const std::vector<JobId>& jobs)
     turn_given_ = false;
     turn_.notify();
     wake();
+}
+
+std::optional<PastQuery> Tenure::wanted_past(const Job& row) const
+{
+    if (!begun_) return std::nullopt;
+    return term_.wanted_past(row);
+}
+
+void Tenure::learn_unwanted(const std::vector<JobPast>& pasts)
+{
+    term_.learn_unwanted(pasts);
 }
 
 Task<void> Tenure::read_jobs()

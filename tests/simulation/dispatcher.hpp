@@ -43,6 +43,7 @@ private:
     /// `tenure`: says when the table of jobs may change; none while nobody plans.
     Task<void> refresh_jobs(Tenure* tenure);
     Task<void> reload_jobs(std::vector<JobId> ids, Tenure* tenure);
+    Task<std::vector<JobPast>> read_pasts(const std::vector<Job>& rows, Tenure* tenure);
 
     Process& process_;
     Coordinator& coordinator_;
@@ -68,6 +69,8 @@ public:
     bool all_stored() const { return writer_.waiting().empty(); }
     Task<void> may_change();
     void has_changed(const std::vector<JobId>& jobs);
+    std::optional<PastQuery> wanted_past(const Job& row) const;
+    void learn_unwanted(const std::vector<JobPast>& pasts);
 
 private:
     struct Link {

@@ -625,6 +625,97 @@ TEST_F(TermTest, ANewDispatcherLearnsWhatAVersionInBetweenTookBack)
     for (const auto due : {-6000ms, -2001ms, -1000ms}) EXPECT_TRUE(again.contains(fire(1, due)));
 }
 
+TEST_F(TermTest, WhatAVersionInBetweenTookBackThatNobodyHereHasSeenDoesNotRun)
+{
+    Job known = every_second(1);
+    known.effective_from = midnight - 1h;
+    add(known);
+    begin();
+    connect(alpha);
+    step();
+    at(5s);  // this process stood still, and the job was changed twice
+    Job today = known;
+    today.effective_from = midnight + 4s;
+    const auto query = term_->wanted_past(today);
+    ASSERT_TRUE(query);
+    EXPECT_EQ(query->only, 1);
+    EXPECT_EQ(query->from, known.effective_from + 1ms);
+    NodeBeat beat;
+    beat.echo = beat.sent_at = now_.wall;
+    term_->beat(alpha, beat, now_);
+    step();  // what is due meanwhile is planned by the version that is known
+    add(today);
+
+    Job other = known;
+    other.cron_set = "3 * * * * *";
+    JobPast past;
+    past.job = 1;
+    past.revisions.resize(4);
+    past.revisions[0].effective_from = known.effective_from;
+    past.revisions[0].after = other;  // made what is known by hand, which has no revision yet
+    past.revisions[1].effective_from = midnight + 1500ms;
+    past.revisions[1].after = other;
+    past.revisions[2].effective_from = midnight + 3500ms;
+    past.revisions[2].after = known;
+    past.revisions[3].effective_from = today.effective_from;
+    past.revisions[3].after = today;
+    term_->learn_unwanted(std::vector{past});
+    const std::vector<JobId> jobs{1};
+    const auto held = term_->handed_out(jobs);
+    ASSERT_THAT(held.at(alpha), SizeIs(7));
+    term_->jobs_changed(jobs, held.at(alpha), now_);
+    const PlanStep after = step();
+    ASSERT_THAT(after.ended, SizeIs(1));
+    EXPECT_EQ(after.ended[0].id, fire(1, 2s));
+    EXPECT_EQ(after.ended[0].state, RunState::revoked);
+    EXPECT_THAT(orders_, SizeIs(6));
+}
+
+TEST_F(TermTest, OfAPastThatIsNotWholeTheLastVersionIsNotTakenForTheOneThatHeld)
+{
+    add(every_second(1));
+    begin();
+    connect(alpha);
+    step();
+    Job other = every_second(1);
+    other.stop = true;
+    JobPast past;
+    past.job = 1;
+    past.whole = false;
+    past.revisions.resize(2);
+    past.revisions[1].effective_from = midnight;
+    past.revisions[1].after = other;
+    Job today = every_second(1);
+    today.effective_from = midnight + 3s;
+    add(today);
+    term_->learn_unwanted(std::vector{past});
+    const std::vector<JobId> jobs{1};
+    const auto held = term_->handed_out(jobs);
+    term_->jobs_changed(jobs, held.at(alpha), now_);
+    EXPECT_THAT(step().ended, IsEmpty());
+}
+
+TEST_F(TermTest, ThePastOfAJobIsReadOnlyWhenFiresBeforeItsChangeAreStillToStart)
+{
+    Job known = every_second(1);
+    known.effective_from = midnight - 1h;
+    add(known);
+    begin();
+    connect(alpha);
+    step();
+    at(1500ms);
+    Job today = known;
+    EXPECT_FALSE(term_->wanted_past(today));  // not changed
+    today.effective_from = now_.wall;
+    EXPECT_TRUE(term_->wanted_past(today));
+    report(alpha, fire(1, 1s), RunState::running);
+    EXPECT_FALSE(term_->wanted_past(today));
+    report(alpha, fire(1, 2s), RunState::running);
+    today.effective_from = midnight + 2500ms;  // later than anything is planned
+    EXPECT_TRUE(term_->wanted_past(today));
+    EXPECT_FALSE(term_->wanted_past(every_second(2)));  // new
+}
+
 TEST_F(TermTest, WhoIsMissingInAnOldListOfTheRegistryIsNotGivenUp)
 {
     add(every_second(1));
