@@ -2,7 +2,7 @@
 import pathlib
 import re
 
-from harness import FINAL, Witness, let_pass, next_second, now_ms, wait_until
+from harness import EACH_SECOND, FINAL, Witness, let_pass, next_second, now_ms, wait_until
 
 
 def row_of(cluster, job, attempt=1):
@@ -105,6 +105,26 @@ def test_a_queued_fire_starts_when_the_previous_run_has_ended(cluster):
 
     wait_until(lambda: len(ended()) >= 2, 20, "the first, and the one that waited")
     assert ended()[1].started_at >= ended()[0].ended_at
+
+
+def test_a_waiting_fire_is_taken_back_by_a_version_of_which_the_dispatcher_heard_too_late(cluster):
+    gate = cluster.witness_file()
+    job = cluster.add(f"while [ ! -e {gate} ]; do sleep 0.1; done", overlap="queue")
+    wait_until(lambda: [row.state for row in cluster.ledger([job])].count("skipped") >= 2, 30, "a full queue")
+    waiting = next(row for row in cluster.ledger([job]) if row.state == "planned")
+    # What two calls write, at once: for a moment the job was due once in a blue moon.
+    for moment, cron_set in ((waiting.scheduled_at - 1, "0 0 0 1 1 * 2199"), (waiting.scheduled_at + 1, EACH_SECOND)):
+        cluster.sql("INSERT INTO cron_revision (cron_id, effective_from, definition_before, definition_after)"
+                    f" SELECT cron_id, {moment}, definition_after, JSON_SET(definition_after, '$.cron_set', '{cron_set}')"
+                    f" FROM cron_revision WHERE cron_id = {job} ORDER BY id DESC LIMIT 1")
+    cluster.sql(f"UPDATE cron SET effective_from = {waiting.scheduled_at + 1}, changed_at = CURRENT_TIMESTAMP(6),"
+                f" effective_set_at = CURRENT_TIMESTAMP(6) WHERE id = {job}")
+
+    def taken_back():
+        return [row.scheduled_at for row in cluster.ledger([job]) if row.state == "revoked"]
+
+    wait_until(lambda: waiting.scheduled_at in taken_back(), 20, "the fire is taken back")
+    gate.touch()
 
 
 def test_a_fire_that_replaces_ends_the_run_before_it(cluster):
