@@ -1256,6 +1256,8 @@ void Term::adopt(const RunOrder& order, const NodeName& node, Phase phase, Momen
     adopted.order = order;
     adopted.dispatched_at = now.wall;
     adopted.start_from = order.start_at;
+    // It was given up as lost before; its next attempt, if any, was planned then.
+    adopted.superseded = begun_;
     assign(open(std::move(adopted)), node, phase, now);
 }
 

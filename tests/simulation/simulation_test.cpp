@@ -64,6 +64,7 @@ TEST(SimulationTest, SeedsThatFailedOnceAreKept)
         9'077'407,  // a node told late of the end of what had run again meanwhile
         4'033'125,  // what a version in between had taken back ran after a take-over …
         9'012'351,  // … and under a dispatcher that went on
+        10'004'274,  // a lost run came back, and was lost again
     };
     for (const std::uint64_t seed : seeds) {
         EXPECT_EQ(run(Scenario::from_seed(seed)).verdict, "") << "seed " << seed;

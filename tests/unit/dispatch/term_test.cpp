@@ -2063,6 +2063,26 @@ TEST_F(DeliveryTest, WhatHasANextAttemptAlreadyGetsNoOtherWhenItsNodeEndsIt)
     EXPECT_THAT(step().runs, IsEmpty());
 }
 
+TEST_F(DeliveryTest, ARunThatComesBackAfterItWasLostGetsNoSecondAttemptTwice)
+{
+    for (const RunState end : {RunState::lost, RunState::fenced}) {
+        run_on_alpha(at_least_once());
+        term_->disconnected(alpha, true, now_);
+        term_->proven_dead(alpha, now_.wall, now_);
+        step();
+        report(beta, attempt(fire(1, 1s), 2), RunState::success);
+        at(20s);
+        step();  // by now the end of that attempt is forgotten
+        Account account;
+        account.running.resize(1);
+        account.running[0].id = fire(1, 1s);
+        connect(alpha, account, 2);
+        if (end == RunState::lost) term_->proven_dead(alpha, now_.wall, now_);
+        if (end == RunState::fenced) report(alpha, fire(1, 1s), end);
+        EXPECT_THAT(step().runs, IsEmpty());
+    }
+}
+
 TEST_F(DeliveryTest, ANewDispatcherLearnsFromTheStoreWhatMustRunAgain)
 {
     run_on_alpha(at_least_once());
