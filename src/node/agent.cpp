@@ -54,7 +54,7 @@ asio::awaitable<void> Agent::converse(std::unique_ptr<Channel> channel)
     if (session.dispatcher.empty()) co_return;
     // An old connection may end after the dispatcher, or its node's next process, has come back.
     if (end.by_peer && !session.said_goodbye && is_current(session)) {
-        lost_[session.epoch] = {session.dispatcher, clock_.now()};
+        lost_[session.epoch] = {session.dispatcher, clock_.steady_now()};
         while (lost_.size() > most_terms) lost_.erase(lost_.begin());
     }
     spdlog::info("node: the dispatcher {} of epoch {} has left: {}", session.dispatcher,
@@ -161,7 +161,9 @@ std::optional<WallTime> Agent::lost_dispatcher(const NodeName& dispatcher, Epoch
     if (newer == epochs_.begin()) return std::nullopt;
     const auto found = lost_.find(*std::prev(newer));
     if (found == lost_.end() || found->second.dispatcher != dispatcher) return std::nullopt;
-    return found->second.at;
+    // By the steady clock, since this node's may have been set meanwhile.
+    return clock_.now() - std::chrono::duration_cast<std::chrono::milliseconds>(
+                              clock_.steady_now() - found->second.at);
 }
 
 Roster Agent::roster() const

@@ -100,7 +100,7 @@ private:
     SteadyTime beat_at_{};         // … when that came
     struct Lost {
         NodeName dispatcher;
-        WallTime at{};
+        SteadyTime at{};
     };
     Epoch first_epoch_ = 0;       // of the first dispatcher heard
     std::set<Epoch> epochs_;      // of the dispatchers heard, the newest few

@@ -465,7 +465,7 @@ void Agent::ended(Session& session, bool by_peer)
 {
     const bool died = by_peer && !session.is_over && is_current(session);
     if (died && !session.dispatcher.empty()) {
-        lost_[session.epoch] = {session.dispatcher, process_.wall()};
+        lost_[session.epoch] = {session.dispatcher, process_.world().now()};
         while (lost_.size() > most_terms) lost_.erase(lost_.begin());
     }
     if (is_current(session)) current_ = nullptr;
@@ -554,7 +554,8 @@ std::optional<WallTime> Agent::lost_dispatcher(const NodeName& dispatcher, Epoch
     if (newer == epochs_.begin()) return std::nullopt;
     const auto found = lost_.find(*std::prev(newer));
     if (found == lost_.end() || found->second.dispatcher != dispatcher) return std::nullopt;
-    return found->second.at;
+    return process_.wall() - std::chrono::duration_cast<std::chrono::milliseconds>(
+                                 process_.world().now() - found->second.at);
 }
 
 Roster Agent::roster() const

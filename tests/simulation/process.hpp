@@ -236,7 +236,7 @@ private:
     bool draining_ = false;
     struct Lost {
         NodeName dispatcher;
-        WallTime at{};
+        World::Time at{};
     };
     Epoch first_epoch_ = 0;
     std::set<Epoch> epochs_;
