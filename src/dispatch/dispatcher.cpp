@@ -188,6 +188,11 @@ asio::awaitable<std::vector<JobPast>> Dispatcher::read_pasts(const std::vector<J
     for (const Job& row : rows) {
         if (const auto query = user.wanted_past(row)) queries.push_back(*query);
     }
+    co_return co_await read_pasts(std::move(queries));
+}
+
+asio::awaitable<std::vector<JobPast>> Dispatcher::read_pasts(std::vector<PastQuery> queries)
+{
     std::vector<JobPast> pasts;
     if (queries.empty()) co_return pasts;
     const auto read = [&queries](Store& store) {

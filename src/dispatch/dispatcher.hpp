@@ -81,6 +81,7 @@ private:
     void tell_of_jobs(const std::string& trouble);
     asio::awaitable<void> reload_jobs(std::vector<JobId> ids, TableUser& user);
     asio::awaitable<std::vector<JobPast>> read_pasts(const std::vector<Job>& rows, TableUser& user);
+    asio::awaitable<std::vector<JobPast>> read_pasts(std::vector<PastQuery> queries);
     Moment now() const;
 
     asio::any_io_executor executor_;

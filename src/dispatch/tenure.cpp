@@ -473,7 +473,10 @@ asio::awaitable<std::vector<RunId>> Dispatcher::Tenure::undelivered()
         };
         std::string trouble;
         try {
-            co_return co_await dispatcher_.parts_.store.call(read);
+            const std::vector<RunId> runs = co_await dispatcher_.parts_.store.call(read);
+            const std::vector<JobPast> pasts =
+                co_await dispatcher_.read_pasts(term_.pasts_of(runs));
+            co_return term_.still_wanted(runs, pasts);
         } catch (const StoreError& error) {
             trouble = error.what();
         }

@@ -667,7 +667,7 @@ void Term::learn_unwanted(const Job& version, WallTime since, WallTime until)
     const PlannedJob old = jobs_.compile(version);
     for (const RunId& id : of_job->second) {
         const bool is_its = since < id.scheduled_at && id.scheduled_at <= until;
-        if (!is_its || id.attempt > 1 || is_asked_for(id)) continue;
+        if (!is_its || is_asked_for(id)) continue;
         if (old.next(id.scheduled_at - 1ms) != id.scheduled_at) runs_.at(id).unwanted = true;
     }
 }
@@ -769,6 +769,46 @@ void Term::deliver_again(const RunId& id, std::string requested_by, Moment now)
 void Term::deliver_again(std::span<const RunId> runs)
 {
     for (const RunId& id : runs) undelivered_.emplace(id, "");
+}
+
+std::vector<PastQuery> Term::pasts_of(std::span<const RunId> runs) const
+{
+    std::map<JobId, WallTime> oldest;
+    for (const RunId& id : runs) {
+        const PlannedJob* planned = jobs_.find(id.job);
+        const bool is_older = planned != nullptr && id.scheduled_at <= planned->job.effective_from;
+        if (!is_older || is_asked_for(id)) continue;
+        WallTime& first = oldest.try_emplace(id.job, id.scheduled_at).first->second;
+        first = std::min(first, id.scheduled_at);
+    }
+    std::vector<PastQuery> queries;
+    for (const auto& [job, first] : oldest) {
+        PastQuery query;
+        query.only = job;
+        query.from = first;
+        queries.push_back(query);
+    }
+    return queries;
+}
+
+std::vector<RunId> Term::still_wanted(std::vector<RunId> runs, std::span<const JobPast> pasts) const
+{
+    for (const JobPast& past : pasts) {
+        for (std::size_t i = 0; i < past.revisions.size(); ++i) {
+            const Revision& version = past.revisions[i];
+            const bool is_last = i + 1 == past.revisions.size();
+            const WallTime until = is_last ? WallTime::max() : past.revisions[i + 1].effective_from;
+            if (!version.after || (is_last && !past.whole)) continue;
+            const PlannedJob then = jobs_.compile(*version.after);
+            std::erase_if(runs, [&](const RunId& id) {
+                const bool is_its = id.job == past.job && !is_asked_for(id) &&
+                                    version.effective_from < id.scheduled_at &&
+                                    id.scheduled_at <= until;
+                return is_its && then.next(id.scheduled_at - 1ms) != id.scheduled_at;
+            });
+        }
+    }
+    return runs;
 }
 
 void Term::drop_later_orders(std::uint64_t revoke, std::vector<RunId>& given_back) const

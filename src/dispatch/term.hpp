@@ -163,6 +163,12 @@ public:
     /// Runs that ended long ago in a way that may not be the end, as the store says: those of jobs
     /// that want each fire at least once run again.
     void deliver_again(std::span<const RunId> runs);
+    /// What to read of the past before that, as a rule nothing: a version that has given way since
+    /// may have taken back their fires.
+    std::vector<PastQuery> pasts_of(std::span<const RunId> runs) const;
+    /// Those of `runs` whose fires were of the version that counted when they were due; `pasts` is
+    /// what pasts_of() asked for.
+    std::vector<RunId> still_wanted(std::vector<RunId> runs, std::span<const JobPast> pasts) const;
     /// Ends a run that is here, or that its node has given back: it does not start.
     void cancel(const RunId& run, std::string why, Moment now);
 

@@ -165,6 +165,11 @@ Task<std::vector<JobPast>> Dispatcher::read_pasts(const std::vector<Job>& rows, 
         if (tenure == nullptr) break;
         if (const auto query = tenure->wanted_past(row)) queries.push_back(*query);
     }
+    co_return co_await read_pasts(std::move(queries));
+}
+
+Task<std::vector<JobPast>> Dispatcher::read_pasts(std::vector<PastQuery> queries)
+{
     std::vector<JobPast> pasts;
     if (queries.empty()) co_return pasts;
     const auto read = [queries](Database& database) {
@@ -554,8 +559,10 @@ Task<std::vector<RunId>> Tenure::undelivered()
         std::optional<std::vector<RunId>> runs;
         try {
             runs = co_await dispatcher_.store_.call(read);
+            const auto pasts = co_await dispatcher_.read_pasts(term_.pasts_of(*runs));
+            runs = term_.still_wanted(std::move(*runs), pasts);
         } catch (const StoreError&) {
-            // Tried again soon.
+            runs.reset();  // tried again soon
         }
         if (runs) co_return std::move(*runs);
         co_await Sleep(process_, backoff.next());

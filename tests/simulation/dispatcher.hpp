@@ -44,6 +44,7 @@ private:
     Task<void> refresh_jobs(Tenure* tenure);
     Task<void> reload_jobs(std::vector<JobId> ids, Tenure* tenure);
     Task<std::vector<JobPast>> read_pasts(const std::vector<Job>& rows, Tenure* tenure);
+    Task<std::vector<JobPast>> read_pasts(std::vector<PastQuery> queries);
 
     Process& process_;
     Coordinator& coordinator_;

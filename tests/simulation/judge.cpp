@@ -39,7 +39,7 @@ bool fires_at(const Job& job, WallTime effective_from, WallTime time)
 bool follows(const RunOrder& order, const Job& job)
 {
     return order.command == job.command && order.timeout == job.timeout &&
-           is_exclusive(order) == is_exclusive(job);
+           order.concurrency == concurrency_of(job);
 }
 
 /// The states that are no end for a job that wants each fire at least once.
@@ -51,14 +51,9 @@ bool is_bad_end(const LedgerRow& row)
 
 }  // namespace
 
-bool is_exclusive(const RunOrder& order)
+bool is_limited(const RunOrder& order)
 {
     return order.concurrency.limit > 0;
-}
-
-bool is_exclusive(const Job& job)
-{
-    return concurrency_of(job).limit > 0;
 }
 
 void Judge::broken(std::string_view promise, const std::string& how)
@@ -130,10 +125,11 @@ void Judge::job_written(JobId id, const Job* after, WallTime effective_from)
     if (world_.traced()) {
         world_.trace("job {}: version {} from {}: {}", id, versions_[id].size(),
                      to_unix_millis(effective_from) % 100'000'000,
-                     after == nullptr ? "deleted"
-                                      : fmt::format("{} '{}'{}{}", after->cron_set, after->command,
-                                                    after->stop ? " stopped" : "",
-                                                    is_exclusive(*after) ? " mutex" : ""));
+                     after == nullptr
+                         ? "deleted"
+                         : fmt::format("{} '{}'{}{}", after->cron_set, after->command,
+                                       after->stop ? " stopped" : "",
+                                       concurrency_of(*after).limit > 0 ? " limited" : ""));
     }
 }
 
@@ -234,17 +230,19 @@ void Judge::started(Execution& execution)
             broken("more runs than the limit", fmt::format("{}: {}", who, limit));
         }
     }
-    if (is_exclusive(order)) {
-        auto& alive = exclusive_[id.job];
-        if (!alive.empty()) {
-            broken("two runs of a mutex",
+    if (is_limited(order)) {
+        auto& alive = limited_[id.job];
+        if (static_cast<std::int64_t>(alive.size()) >= order.concurrency.limit) {
+            broken("more runs at a time than there may be",
                    fmt::format("{}, and {} on {}", who, to_string(alive[0]->order.id),
                                alive[0]->node));
         }
         alive.push_back(&execution);
     }
     const auto late = world_.wall() - id.scheduled_at;
-    const bool is_bound = lateness_ > 0ms && id.attempt == 1 && !excused_runs_.contains(id);
+    const bool may_wait = is_limited(order) && order.concurrency.at_limit != Overlap::skip;
+    const bool is_bound =
+        lateness_ > 0ms && id.attempt == 1 && !may_wait && !excused_runs_.contains(id);
     if (is_bound && late > lateness_) {
         broken("late", fmt::format("{}, by {}", who, late));
     }
@@ -254,7 +252,7 @@ void Judge::ended(const Execution& execution)
 {
     world_.trace("END {} on {}: {}", to_string(execution.order.id), execution.node,
                  execution.killed ? "killed" : std::to_string(execution.exit_code));
-    std::erase(exclusive_[execution.order.id.job], &execution);
+    std::erase(limited_[execution.order.id.job], &execution);
 }
 
 bool Judge::all_final() const
@@ -291,7 +289,7 @@ void Judge::close(const std::map<NodeName, std::uint64_t>& alive, World::Time ag
     for (const auto& [id, executions] : executions_) {
         if (!rows_.contains(id)) broken("ran, and has no row", to_string(id));
     }
-    for (const auto& [job, alive_runs] : exclusive_) {
+    for (const auto& [job, alive_runs] : limited_) {
         if (!alive_runs.empty()) broken("a run that never ended", fmt::format("of job {}", job));
     }
     for (const auto& [id, versions] : versions_) check_due(id, versions);

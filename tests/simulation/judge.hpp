@@ -16,10 +16,8 @@
 
 namespace peercron::simulation {
 
-/// Whether at most one run of the order's job may exist at a time. The only places that look at how
-/// orders and jobs say so.
-bool is_exclusive(const RunOrder& order);
-bool is_exclusive(const Job& job);
+/// Whether only so many runs of the order's job may exist at a time.
+bool is_limited(const RunOrder& order);
 
 /// A command that exists, or existed.
 struct Execution {
@@ -113,7 +111,7 @@ private:
     std::set<RunId> copied_;  ///< new rows that are in copies
     std::map<JobId, std::vector<std::pair<WallTime, WallTime>>> gaps_;
     std::map<RunId, std::vector<const Execution*>> executions_;
-    std::map<JobId, std::vector<const Execution*>> exclusive_;  ///< that are alive
+    std::map<JobId, std::vector<const Execution*>> limited_;  ///< that are alive
     std::map<JobId, std::int64_t> scheduled_starts_;
     std::optional<WallTime> planned_through_;
     std::chrono::milliseconds lateness_{0};

@@ -235,7 +235,7 @@ void Executor::renew_guard()
     const auto end_limited = [&world, &judge, &children = process_.children] {
         for (const std::weak_ptr<Child>& weak : children) {
             const std::shared_ptr<Child> child = weak.lock();
-            if (child && is_exclusive(child->execution.order)) end_child(world, judge, child, true);
+            if (child && is_limited(child->execution.order)) end_child(world, judge, child, true);
         }
     };
     guard_ = world.at(std::max(until, world.now()), end_limited);
@@ -297,7 +297,7 @@ void Executor::spawn(Live& live)
 {
     World& world = process_.world();
     Cluster& cluster = process_.cluster();
-    if (is_exclusive(live.order) && world.now() > live.lease_end) return child_ended(live);
+    if (is_limited(live.order) && world.now() > live.lease_end) return child_ended(live);
     const auto child = std::make_shared<Child>();
     child->execution.order = live.order;
     child->execution.node = process_.name();

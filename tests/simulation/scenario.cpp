@@ -104,6 +104,18 @@ void give_policies(Scenario& scenario, Random& random)
     }
 }
 
+/// Of jobs whose fires wait for a run of theirs to end, or end it, and of which two may run.
+void give_limits(Scenario& scenario, Random& random)
+{
+    static const std::vector<Overlap> overlaps{Overlap::skip, Overlap::queue, Overlap::replace};
+    for (Job& job : scenario.jobs) {
+        if (random.once_in(2)) continue;
+        job.is_mutex = false;
+        job.overlap = random.one_of(overlaps);
+        job.max_concurrent = random.between(1, 2);
+    }
+}
+
 /// One run of a scenario.
 class Course {
 public:
@@ -486,6 +498,9 @@ Scenario Scenario::from_seed(std::uint64_t seed)
     // Drawn last, so that a seed without this stays what it was.
     Random policies(seed ^ 0x9A17C1E5ULL);
     if (policies.once_in(4)) give_policies(scenario, policies);
+    // A number with which the seeds that are kept do not draw this.
+    Random limits(seed ^ 0x0E51A96CULL);
+    if (limits.once_in(3)) give_limits(scenario, limits);
     return scenario;
 }
 
@@ -504,6 +519,17 @@ Scenario minimize(Scenario scenario, Mutation mutation)
     return scenario;
 }
 
+namespace {
+
+std::string limit_text(const Job& job)
+{
+    const Concurrency concurrency = concurrency_of(job);
+    if (concurrency.limit == 0) return "";
+    return fmt::format(", {} at a time, {}", concurrency.limit, policy_name(concurrency.at_limit));
+}
+
+}  // namespace
+
 std::string describe(const Scenario& scenario)
 {
     const DispatchSettings& dispatch = scenario.settings.dispatch;
@@ -514,11 +540,11 @@ std::string describe(const Scenario& scenario)
         dispatch.misfire_window);
     for (std::size_t i = 0; i < scenario.jobs.size(); ++i) {
         const Job& job = scenario.jobs[i];
-        text += fmt::format(
-            "  job {}: {}{}{}{}{}\n", i + 1, job.cron_set, is_exclusive(job) ? ", mutex" : "",
-            job.delivery == Delivery::at_least_once ? ", at least once" : "",
-            job.run_limit > 0 ? fmt::format(", {} runs", job.run_limit) : "",
-            job.timeout.count() > 0 ? fmt::format(", timeout {}", job.timeout) : "");
+        text +=
+            fmt::format("  job {}: {}{}{}{}{}\n", i + 1, job.cron_set, limit_text(job),
+                        job.delivery == Delivery::at_least_once ? ", at least once" : "",
+                        job.run_limit > 0 ? fmt::format(", {} runs", job.run_limit) : "",
+                        job.timeout.count() > 0 ? fmt::format(", timeout {}", job.timeout) : "");
     }
     for (const Happening& happening : scenario.happenings) {
         text += fmt::format("  {:8} {} for {}\n", happening.at, to_string(happening.fault),

@@ -2097,6 +2097,36 @@ TEST_F(DeliveryTest, ANewDispatcherLearnsFromTheStoreWhatMustRunAgain)
     EXPECT_EQ(again.runs[0].id, attempt(fire(1, 1s), 2));
 }
 
+TEST_F(DeliveryTest, WhatAChangeTookBackIsNotDeliveredAgainByADispatcherThatKnowsOnlyTheNextOne)
+{
+    const RunId asked_for = fire(1, 3s + 1ms);
+    const std::vector<RunId> undelivered{fire(1, 1s), fire(1, 3s), asked_for, fire(1, 5s),
+                                         fire(1, 9s)};
+    Job today = at_least_once();
+    today.effective_from = midnight + 6s;
+    add(today);
+    begin();
+    const std::vector<PastQuery> queries = term_->pasts_of(undelivered);
+    ASSERT_THAT(queries, SizeIs(1));
+    EXPECT_EQ(queries[0].only, 1);
+    EXPECT_EQ(queries[0].from, midnight + 1s);
+
+    Job between = today;
+    between.cron_set = "0/5 * * * * *";
+    JobPast past;
+    past.job = 1;
+    past.revisions.resize(3);
+    past.revisions[0].effective_from = midnight - 1h;
+    past.revisions[0].after = at_least_once();
+    past.revisions[1].effective_from = midnight + 2s;
+    past.revisions[1].after = between;
+    past.revisions[1].after->effective_from = midnight + 2s;
+    past.revisions[2].effective_from = today.effective_from;
+    past.revisions[2].after = today;
+    EXPECT_THAT(term_->still_wanted(undelivered, std::vector{past}),
+                ElementsAre(fire(1, 1s), asked_for, fire(1, 5s), fire(1, 9s)));
+}
+
 // Misfires.
 
 /// What becomes of the fires of a job that nobody could plan for 10 s.
