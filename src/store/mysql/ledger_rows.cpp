@@ -64,34 +64,33 @@ std::vector<RowStatement> planned_statements(const MysqlConnection& connection,
     return rows.take();
 }
 
-/// The states of the rows of `runs`. Locks them.
-std::unordered_map<RunId, RunState> lock_and_read_states(MysqlConnection& connection,
-                                                         std::span<const RunId> runs)
+}  // namespace
+
+LockedRows lock_rows(MysqlConnection& connection, std::span<const RunReport> reports)
 {
-    std::unordered_map<RunId, RunState> states;
-    while (!runs.empty()) {
-        const auto some = runs.first(std::min(runs.size(), rows_of_a_condition));
-        runs = runs.subspan(some.size());
+    LockedRows locked;
+    const std::vector<const RunReport*> sorted = in_order(reports);
+    for (std::span<const RunReport* const> rest = sorted; !rest.empty();) {
+        const auto some = rest.first(std::min(rest.size(), rows_of_a_condition));
+        rest = rest.subspan(some.size());
         std::string condition;
-        for (const RunId& run : some) {
+        for (const RunReport* report : some) {
             condition += fmt::format("{}(cron_id = {} AND scheduled_at = {} AND attempt = {})",
-                                     condition.empty() ? "" : " OR ", run.job,
-                                     to_unix_millis(run.scheduled_at), run.attempt);
+                                     condition.empty() ? "" : " OR ", report->id.job,
+                                     to_unix_millis(report->id.scheduled_at), report->id.attempt);
         }
         MysqlRows rows = connection.query(
-            "SELECT cron_id, scheduled_at, attempt, state"
+            "SELECT cron_id, scheduled_at, attempt, id, state"
             " FROM log FORCE INDEX (by_run) WHERE " +
             condition + " FOR UPDATE");
         while (rows.next()) {
             const RunId run{rows.integer(0), from_unix_millis(rows.integer(1)),
                             static_cast<std::int32_t>(rows.integer(2))};
-            states.emplace(run, read_state(rows.text(3)));
+            locked.emplace(run, LockedRow{rows.integer(3), read_state(rows.text(4))});
         }
     }
-    return states;
+    return locked;
 }
-
-}  // namespace
 
 std::vector<RowStatement> plan_statements(const MysqlConnection& connection,
                                           std::span<const PlannedRun> runs, Epoch epoch,
@@ -131,10 +130,13 @@ std::vector<RowStatement> move_statements(const MysqlConnection& connection,
 }
 
 std::vector<RowStatement> report_statements(const MysqlConnection& connection,
-                                            std::span<const RunReport> reports, GivesWay rule)
+                                            std::span<const RunReport> reports,
+                                            const LockedRows& locked, GivesWay rule)
 {
+    // Found by its id, a row that is there costs half: it is not inserted first, and then taken out
+    // again because another key has it already.
     constexpr std::string_view head =
-        "INSERT INTO log (cron_id, scheduled_at, attempt, time, state, reason, run_server,"
+        "INSERT INTO log (id, cron_id, scheduled_at, attempt, time, state, reason, run_server,"
         " dispatch_server, epoch, started_at, ended_at, use_time, exit_code, term_signal, cpu_time,"
         " max_rss, output_bytes, output) VALUES ";
     const std::string_view applies =
@@ -161,8 +163,10 @@ std::vector<RowStatement> report_statements(const MysqlConnection& connection,
     RowStatements rows(connection, head, tail);
     for (const RunReport* report : in_order(reports)) {
         const std::string output = output_literal(connection, report->output, others);
+        const auto row = locked.find(report->id);
+        const std::string id = row == locked.end() ? "NULL" : std::to_string(row->second.id);
         rows.add(fmt::format(
-            "({},{},{},{},'{}',{},{},{},{},{},{},{},{},{},{},{},{},{})", report->id.job,
+            "({},{},{},{},{},'{}',{},{},{},{},{},{},{},{},{},{},{},{},{})", id, report->id.job,
             to_unix_millis(report->id.scheduled_at), report->id.attempt,
             to_unix_seconds(report->id.scheduled_at), to_string(report->state),
             connection.quote(first_characters(report->reason, reason_width)),
@@ -203,21 +207,14 @@ std::vector<RowStatement> copy_statements(const MysqlConnection& connection,
     return rows.take();
 }
 
-std::vector<std::string> counter_statements(MysqlConnection& connection,
-                                            std::span<const RunReport> reports, GivesWay rule)
+std::vector<RowStatement> counter_statements(const MysqlConnection& connection,
+                                             std::span<const RunReport> reports, LockedRows locked,
+                                             GivesWay rule)
 {
-    std::vector<RunId> runs;
-    for (const RunReport* report : in_order(reports)) {
-        const bool may_count = is_final(report->state) && report->state != RunState::revoked;
-        if (may_count && report->id.attempt == 1) runs.push_back(report->id);
-    }
-    if (runs.empty()) return {};
-    std::unordered_map<RunId, RunState> states = lock_and_read_states(connection, runs);
-
     std::map<JobId, JobCounters> jobs;  // in order, as every statement that locks several rows
     for (const RunReport& report : reports) {
         if (report.id.attempt != 1 || !is_final(report.state)) continue;
-        RunState& state = states.try_emplace(report.id, RunState::planned).first->second;
+        RunState& state = locked.try_emplace(report.id).first->second.state;
         const RunState before = std::exchange(state, report.state);
         if (has_run(report.state) && !is_final(before)) {
             JobCounters& job = jobs[report.id.job];
@@ -239,7 +236,7 @@ std::vector<std::string> counter_statements(MysqlConnection& connection,
         const WallTime last = job.last_run_at.value_or(WallTime());
         rows.add(fmt::format("({},{},{})", id, job.run_num, to_unix_millis(last)));
     }
-    return texts(rows.take());
+    return rows.take();
 }
 
 }  // namespace peercron

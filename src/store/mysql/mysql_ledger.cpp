@@ -98,14 +98,22 @@ RunReport what_fits(const RunReport& report)
     return plain;
 }
 
-void write(MysqlConnection& connection, std::span<const RunReport> reports)
+/// What writes them, and counts them, in a transaction that has begun.
+std::vector<std::string> ledger_statements(MysqlConnection& connection,
+                                           std::span<const RunReport> reports, GivesWay rule)
 {
     std::vector<std::string> statements;
-    append(statements, report_statements(connection, reports, GivesWay::lost_too));
+    if (reports.empty()) return statements;
+    LockedRows locked = lock_rows(connection, reports);
+    append(statements, report_statements(connection, reports, locked, rule));
+    append(statements, counter_statements(connection, reports, std::move(locked), rule));
+    return statements;
+}
+
+void write(MysqlConnection& connection, std::span<const RunReport> reports)
+{
     MysqlTransaction transaction(connection);
-    std::ranges::move(counter_statements(connection, reports, GivesWay::lost_too),
-                      std::back_inserter(statements));
-    transaction.commit(std::move(statements));
+    transaction.commit(ledger_statements(connection, reports, GivesWay::lost_too));
 }
 
 void write_what_fits(MysqlConnection& connection, const RunReport& report, const MysqlError& error)
@@ -144,7 +152,6 @@ void commit_step(MysqlConnection& connection, Epoch epoch, const PlanStep& step)
 {
     // Put together beforehand: the guard locks the row that another dispatcher may wait for.
     std::vector<std::string> statements;
-    append(statements, report_statements(connection, step.ended, GivesWay::only_open));
     append(statements, move_statements(connection, step.moved, step.epoch, step.dispatch_server));
     append(statements, plan_statements(connection, step.runs, step.epoch, step.dispatch_server));
     std::string guard = fmt::format(
@@ -157,9 +164,10 @@ void commit_step(MysqlConnection& connection, Epoch epoch, const PlanStep& step)
         MysqlTransaction transaction(connection, MysqlTransaction::Reads::latest, std::move(guard));
         deposed = transaction.first_matched() == 0;
         if (!deposed) {
-            std::ranges::move(counter_statements(connection, step.ended, GivesWay::only_open),
-                              std::back_inserter(statements));
-            transaction.commit(std::move(statements));
+            std::vector<std::string> all =
+                ledger_statements(connection, step.ended, GivesWay::only_open);
+            std::ranges::move(statements, std::back_inserter(all));
+            transaction.commit(std::move(all));
         }
     }
     if (deposed) throw_deposed(connection, epoch);
