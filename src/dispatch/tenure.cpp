@@ -233,32 +233,17 @@ asio::awaitable<void> Dispatcher::Tenure::await_accounts(const TermStart& before
     }
 }
 
-/// Whether steps may be missing that were handed out by copies alone. Each of those is at more than
-/// half of the nodes that were registered then (lacking_copy()), so that it is at one of any half
-/// of them; one that is dead may have it in its journal. Whoever has started since may have been
-/// one of those nodes, or none: so it takes a half both with them and without. A ledger that
-/// reaches into the future has hardly been left behind, and a single survivor need not wait then.
+/// Whether steps may be missing that were handed out by copies alone.
 bool Dispatcher::Tenure::may_lack_steps(const TermStart& before) const
 {
     const bool has_lagged = !inherited_.empty() && before.last_step < inherited_.rbegin()->first;
-    if (!has_lagged && before.planned_through && *before.planned_through >= now().wall) {
-        return false;
-    }
-    if (find_member(dispatcher_.self_) == nullptr) return true;  // the list is still to come
-    if (dispatcher_.now().steady < dispatcher_.forgotten_until_) return true;
-    std::size_t accounted = 0;
-    std::size_t remember = 0;
-    std::size_t fresh = 0;
-    std::size_t remember_and_were_there = 0;
-    for (const auto& [node, link] : links_) {
-        if (link.accounted) ++accounted;
-        if (link.remembers) ++remember;
-        if (link.is_fresh) ++fresh;
-        if (link.remembers && !link.is_fresh) ++remember_and_were_there;
-    }
-    const auto half = [](std::size_t nodes) { return nodes - nodes / 2; };
-    return accounted < links_.size() && (remember < half(links_.size()) ||
-                                         remember_and_were_there < half(links_.size() - fresh));
+    Witnesses witnesses;
+    for (const auto& [node, link] : links_) witnesses.nodes.push_back(link.witness);
+    witnesses.is_complete = find_member(dispatcher_.self_) != nullptr &&
+                            dispatcher_.now().steady >= dispatcher_.forgotten_until_;
+    witnesses.ledger_reaches_ahead =
+        !has_lagged && before.planned_through && *before.planned_through >= now().wall;
+    return peercron::may_lack_steps(witnesses);
 }
 
 /// Whether the node's process has been there since before the first step that the store may lack.
@@ -927,10 +912,10 @@ void Dispatcher::Tenure::taken(const NodeName& node, const Account& account)
     Link& state = links_.at(node);
     state.dead_since.reset();
     state.answered = true;
-    state.accounted = true;
+    state.witness.accounted = true;
     // A process may have waited for the store before any dispatcher knew of it.
-    state.is_fresh = !was_there(account) || (node == dispatcher_.self_ && !was_told_);
-    state.remembers = account.has_journal || !state.is_fresh;
+    state.witness.is_fresh = !was_there(account) || (node == dispatcher_.self_ && !was_told_);
+    state.witness.remembers = account.has_journal || !state.witness.is_fresh;
     term_.connected(node, account, now());
     // It waits a moment for this before it starts what is late.
     send_revocations();

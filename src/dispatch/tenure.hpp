@@ -8,6 +8,7 @@
 #include "dispatch/self_audit.hpp"
 #include "dispatch/step_writer.hpp"
 #include "dispatch/term.hpp"
+#include "dispatch/witness.hpp"
 
 #include <map>
 #include <optional>
@@ -45,9 +46,7 @@ private:
     struct Link {
         Channel* channel = nullptr;  ///< set while connected
         bool answered = false;       ///< its account was taken, or it cannot be had now
-        bool accounted = false;  ///< its account was taken, on this connection or an earlier one
-        bool remembers = false;  ///< and told of every step that the node was ever given
-        bool is_fresh = false;   ///< it may not have been there when steps were copied
+        Witness witness;
         bool was_unreachable = false;  ///< since the link was made; it may have died only later
         std::optional<WallTime> dead_since;
         SteadyTime known_at{};  ///< when it was last registered or heard

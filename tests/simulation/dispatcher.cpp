@@ -327,7 +327,7 @@ Task<void> Tenure::await_accounts(const TermStart& before)
     if (process_.mutation() == Mutation::waits_for_accounts) deadline += 20s;
     const bool for_all = process_.mutation() == Mutation::waits_for_accounts;
     const auto open = [for_all](const auto& entry) {
-        return for_all ? !entry.second.accounted : !entry.second.answered;
+        return for_all ? !entry.second.witness.accounted : !entry.second.answered;
     };
     while (std::any_of(links_.begin(), links_.end(), open)) {
         const bool notified = co_await answered_.wait_until(deadline);
@@ -346,24 +346,13 @@ bool Tenure::may_lack_steps(const TermStart& before) const
 {
     if (process_.mutation() == Mutation::plans_without_most) return false;
     const bool has_lagged = !inherited_.empty() && before.last_step < inherited_.rbegin()->first;
-    if (!has_lagged && before.planned_through && *before.planned_through >= now().wall) {
-        return false;
-    }
-    if (!dispatcher_.coordinator_.members().contains(process_.name())) return true;
-    if (process_.world().now() < dispatcher_.forgotten_until_) return true;
-    std::size_t accounted = 0;
-    std::size_t remember = 0;
-    std::size_t fresh = 0;
-    std::size_t remember_and_were_there = 0;
-    for (const auto& [node, link] : links_) {
-        if (link.accounted) ++accounted;
-        if (link.remembers) ++remember;
-        if (link.is_fresh) ++fresh;
-        if (link.remembers && !link.is_fresh) ++remember_and_were_there;
-    }
-    const auto half = [](std::size_t nodes) { return nodes - nodes / 2; };
-    return accounted < links_.size() && (remember < half(links_.size()) ||
-                                         remember_and_were_there < half(links_.size() - fresh));
+    Witnesses witnesses;
+    for (const auto& [node, link] : links_) witnesses.nodes.push_back(link.witness);
+    witnesses.is_complete = dispatcher_.coordinator_.members().contains(process_.name()) &&
+                            process_.world().now() >= dispatcher_.forgotten_until_;
+    witnesses.ledger_reaches_ahead =
+        !has_lagged && before.planned_through && *before.planned_through >= now().wall;
+    return peercron::may_lack_steps(witnesses);
 }
 
 bool Tenure::was_there(const Account& account) const
@@ -1001,9 +990,9 @@ void Tenure::taken(const NodeName& node, const Account& account)
     Link& state = links_.at(node);
     state.dead_since.reset();
     state.answered = true;
-    state.accounted = true;
-    state.is_fresh = !was_there(account) || (node == process_.name() && !was_told_);
-    state.remembers = account.has_journal || !state.is_fresh;
+    state.witness.accounted = true;
+    state.witness.is_fresh = !was_there(account) || (node == process_.name() && !was_told_);
+    state.witness.remembers = account.has_journal || !state.witness.is_fresh;
     term_.connected(node, account, now());
     // It waits a moment for this before it starts what is late.
     send_revocations();

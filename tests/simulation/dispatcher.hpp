@@ -2,6 +2,7 @@
 
 #include "dispatch/job_table.hpp"
 #include "dispatch/term.hpp"
+#include "dispatch/witness.hpp"
 #include "simulation/process.hpp"
 #include "simulation/step_writer.hpp"
 
@@ -77,9 +78,7 @@ private:
     struct Link {
         Endpoint* channel = nullptr;
         bool answered = false;
-        bool accounted = false;
-        bool remembers = false;
-        bool is_fresh = false;
+        Witness witness;
         bool was_unreachable = false;
         std::optional<WallTime> dead_since;
         World::Time known_at{};

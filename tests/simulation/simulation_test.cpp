@@ -65,6 +65,7 @@ TEST(SimulationTest, SeedsThatFailedOnceAreKept)
         4'033'125,  // what a version in between had taken back ran after a take-over …
         9'012'351,  // … and under a dispatcher that went on
         10'004'274,  // a lost run came back, and was lost again
+        10'035'679,  // who had just started took over from a dispatcher that was cut off
         12'037'195,  // the clock was set between a death and the take-over
         12'070'386,  // what a version in between had taken back was lost, and ran again
     };
