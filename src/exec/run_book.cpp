@@ -188,8 +188,9 @@ bool RunBook::is_isolated(SteadyTime now) const
 std::vector<RunOrder> RunBook::held_orders() const
 {
     std::vector<RunOrder> orders;
-    orders.reserve(fires_.size());
+    orders.reserve(fires_.size() + pending_.skipped.size());
     for (const auto& [id, fire] : fires_) orders.push_back(fire.order);
+    for (const Skipped& skipped : pending_.skipped) orders.push_back(skipped.order);
     return orders;
 }
 
@@ -229,13 +230,18 @@ bool RunBook::trusts_dispatcher(SteadyTime now) const
 
 void RunBook::fence(SteadyTime now)
 {
+    const std::string why = fmt::format("{}: neither a dispatcher nor Consul was heard for {}",
+                                        reason::isolated, seconds_text(now - contact_));
     for (const auto& [id, run] : running_) {
         const bool is_fenced = run.verdict && run.verdict->state == RunState::fenced;
         if (run.order.concurrency.limit == 0 || is_fenced) continue;
-        std::string why = fmt::format("{}: neither a dispatcher nor Consul was heard for {}",
-                                      reason::isolated, seconds_text(now - contact_));
-        kill(id, Verdict{RunState::fenced, std::move(why)}, now);
+        kill(id, Verdict{RunState::fenced, why}, now);
     }
+    std::vector<RunId> given_up;
+    for (const auto& [id, fire] : fires_) {
+        if (fire.order.concurrency.limit > 0) given_up.push_back(id);
+    }
+    for (const RunId& id : given_up) skip(id, why);
 }
 
 void RunBook::set_deadline(Run& run, std::optional<SteadyTime> deadline)
@@ -316,7 +322,6 @@ void RunBook::start(const Moment& now)
     }
     const bool knows_clock = !set_ahead_ || now.steady - *set_ahead_ >= rules_.silence_limit;
     if (!knows_clock) next = waiting_.end();
-    const bool may_run_limited = !is_isolated(now.steady);
     // The clock may have been set back since a fire came due: not before its time, then.
     while (next != waiting_.end() && next->first <= now.wall && running_.size() < rules_.slots) {
         const ByTime::value_type place = *next;
@@ -325,7 +330,6 @@ void RunBook::start(const Moment& now)
         next = waiting_.upper_bound(place);  // another may have been skipped to make room
         if (!may_start) continue;
         RunOrder order = fires_.at(id).order;
-        if (order.concurrency.limit > 0 && !may_run_limited) continue;
         forget_fire(id);
         running_by_job_[id.job].push_back(id);
         running_.emplace(id, Run{order, now.wall, std::nullopt, std::nullopt});
@@ -427,10 +431,6 @@ std::string RunBook::expired_reason(const Fire& fire, const Moment& now) const
     if (running_.size() >= rules_.slots) {
         return fmt::format("{}: no slot was free by {}: {}", reason::overload,
                            time_text(order.start_by), load_text());
-    }
-    if (order.concurrency.limit > 0 && is_isolated(now.steady)) {
-        return fmt::format("{}: neither a dispatcher nor Consul was heard for {}", reason::isolated,
-                           seconds_text(now.steady - contact_));
     }
     const std::string silence =
         heard_ ? "no dispatcher was heard for " + seconds_text(now.steady - *heard_)

@@ -55,7 +55,8 @@ struct RunRules {
 ///     skipped; or waits as long as it takes, one per job; or has the oldest of them killed and
 ///     starts when that is gone, and a fire that waits for that gives way to the next one.
 ///  6. Isolated for `lease`, this node kills its runs of jobs with such a limit (`fenced`) and
-///     starts none.
+///     gives up its fires of them: others may have them by now, and whatever is heard afterwards,
+///     the word of that may still be on its way.
 ///  7. After the wall clock was set ahead nothing starts for `silence_limit`. If this node died at
 ///     once, what it had started by then would be taken for not due, because nobody else had seen
 ///     this clock.
@@ -126,6 +127,8 @@ public:
     std::size_t running() const { return running_.size(); }
     std::size_t held() const { return fires_.size() - waiting_.size(); }
     std::size_t waiting() const { return waiting_.size(); }  ///< due, but not started
+    /// Those that have not started, with those whose end due() has yet to tell of: who asks what is
+    /// here must not conclude that they never came.
     std::vector<RunOrder> held_orders() const;
     std::vector<RunId> running_ids() const;
 

@@ -68,6 +68,7 @@ TEST(SimulationTest, SeedsThatFailedOnceAreKept)
         10'035'679,  // who had just started took over from a dispatcher that was cut off
         12'037'195,  // the clock was set between a death and the take-over
         12'070'386,  // what a version in between had taken back was lost, and ran again
+        13'034'364,  // a node woke up on a slow network and held a fire of a mutex
     };
     for (const std::uint64_t seed : seeds) {
         EXPECT_EQ(run(Scenario::from_seed(seed)).verdict, "") << "seed " << seed;
