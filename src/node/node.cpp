@@ -431,8 +431,10 @@ private:
     asio::awaitable<void> drain()
     {
         notify_service_manager("STOPPING=1\nSTATUS=waiting for running commands");
-        agent_.begin_draining();
+        // Drained first, this node would take back from itself what it has just handed out, and
+        // end before anybody else has it.
         co_await dispatcher_.finish(clock_.steady_now() + config_.dispatch.lookahead / 2);
+        agent_.begin_draining();
         co_await end(dispatch_tasks_);
         co_await coordinator_->resign();
         // Until the next dispatcher takes them, fires that fall due are started here, on time.

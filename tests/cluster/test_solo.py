@@ -1,7 +1,9 @@
 """One node that is alone: what it keeps over restarts and kills, and what it refuses to start with."""
+import contextlib
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 
 import pytest
@@ -45,6 +47,26 @@ def test_a_restart_keeps_jobs_rows_and_counters_and_begins_a_new_term(solo):
     assert_each_fire_once(rows, [job], due_seconds(first - 1, started))
     assert {row.state for row in rows if row.scheduled_at < started} == {"success"}, rows
     assert [row for row in rows if stopped < row.scheduled_at < started]
+
+
+# A step is made for its own sake, or, when the table of jobs is read that often, as a rule before the table may change.
+@pytest.mark.parametrize("poll_interval", ["100ms", "1m"])
+def test_what_was_being_planned_when_it_was_stopped_still_runs(poll_interval):
+    with running_solo(["--set", f"dispatch.poll_interval={poll_interval}"]) as solo:
+        job = solo.add("echo planned")
+        wait_until(lambda: solo.api(f"/cron/{job}")["run_num"] >= 1, 20, "a run")
+        # Nobody can write while this holds the file's lock; there is a plan to be written each second.
+        with contextlib.closing(sqlite3.connect(solo.folder / "data" / "peercron.db", isolation_level=None)) as database:
+            database.execute("BEGIN IMMEDIATE")
+            known = database.execute("SELECT MAX(scheduled_at) FROM log").fetchone()[0]
+            wait_until(lambda: b"\npeercron_steps_waiting 0\n" not in solo.call("GET", "/metrics").body, 20,
+                       "the next fire is being planned")
+            solo.process.terminate()
+            wait_until(lambda: "told to stop" in solo.log("node"), 20, "it stops")
+            database.execute("COMMIT")
+        assert solo.process.wait(timeout=30) == 0, solo.log("node")[-2000:]
+        rows = solo.ledger([job])
+        assert max(row.scheduled_at for row in rows) > known and {row.state for row in rows} == {"success"}, rows
 
 
 def test_ctrl_c_lets_commands_end(solo):
