@@ -80,13 +80,15 @@ LockedRows lock_rows(MysqlConnection& connection, std::span<const RunReport> rep
                                      to_unix_millis(report->id.scheduled_at), report->id.attempt);
         }
         MysqlRows rows = connection.query(
-            "SELECT cron_id, scheduled_at, attempt, id, state"
+            "SELECT cron_id, scheduled_at, attempt, id, state,"
+            " EXISTS (SELECT 1 FROM cron WHERE cron.id = log.cron_id)"
             " FROM log FORCE INDEX (by_run) WHERE " +
             condition + " FOR UPDATE");
         while (rows.next()) {
             const RunId run{rows.integer(0), from_unix_millis(rows.integer(1)),
                             static_cast<std::int32_t>(rows.integer(2))};
-            locked.emplace(run, LockedRow{rows.integer(3), read_state(rows.text(4))});
+            locked.emplace(
+                run, LockedRow{rows.integer(3), read_state(rows.text(4)), rows.integer(5) != 0});
         }
     }
     return locked;
@@ -214,7 +216,9 @@ std::vector<RowStatement> counter_statements(const MysqlConnection& connection,
     std::map<JobId, JobCounters> jobs;  // in order, as every statement that locks several rows
     for (const RunReport& report : reports) {
         if (report.id.attempt != 1 || !is_final(report.state)) continue;
-        RunState& state = locked.try_emplace(report.id).first->second.state;
+        LockedRow& row = locked.try_emplace(report.id).first->second;
+        if (!row.has_job) continue;
+        RunState& state = row.state;
         const RunState before = std::exchange(state, report.state);
         if (has_run(report.state) && !is_final(before)) {
             JobCounters& job = jobs[report.id.job];

@@ -37,10 +37,12 @@ enum class GivesWay : std::uint8_t { only_open, lost_too };
 struct LockedRow {
     std::int64_t id = 0;
     RunState state = RunState::planned;
+    bool has_job = true;  ///< false: deleted, and its counters with it
 };
 using LockedRows = std::unordered_map<RunId, LockedRow>;
 
-/// The rows of `reports`, locked until the transaction ends.
+/// The rows of `reports`, locked until the transaction ends. No job is locked: whoever changes one
+/// delays no result.
 LockedRows lock_rows(MysqlConnection& connection, std::span<const RunReport> reports);
 
 /// How runs went. `running` changes open rows only. Texts are cut to what the server takes.
@@ -54,8 +56,8 @@ std::vector<RowStatement> copy_statements(const MysqlConnection& connection,
                                           std::span<const LogRow> log);
 
 /// The statements that count in table cron_counter those of `reports` with which a fire has run
-/// (first attempts that end an open row): to be carried out in the transaction that locked their
-/// rows and writes them.
+/// (first attempts that end an open row), of the jobs that there are: to be carried out in the
+/// transaction that locked their rows and writes them.
 std::vector<RowStatement> counter_statements(const MysqlConnection& connection,
                                              std::span<const RunReport> reports, LockedRows locked,
                                              GivesWay rule);

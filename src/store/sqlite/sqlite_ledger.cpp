@@ -118,17 +118,19 @@ void update_by_report(SqliteConnection& connection, const StoredRow& row, const 
         .execute();
 }
 
-/// The run has ended an open row, or had none: see has_run().
+/// The run has ended an open row, or had none: see has_run(). A deleted job's counters went with
+/// it.
 void count(SqliteConnection& connection, const RunReport& report)
 {
     if (!has_run(report.state) || report.id.attempt != 1) return;
     connection
         .cached(
-            "INSERT INTO cron_counter (cron_id, run_num, last_run_at) VALUES (?, 1, ?)"
+            "INSERT INTO cron_counter (cron_id, run_num, last_run_at)"
+            " SELECT id, 1, ? FROM cron WHERE id = ?"
             " ON CONFLICT DO UPDATE SET run_num = run_num + 1,"
             " last_run_at = MAX(COALESCE(last_run_at, 0), excluded.last_run_at)")
-        .bind(report.id.job)
         .bind(to_unix_millis(report.started_at.value_or(report.id.scheduled_at)))
+        .bind(report.id.job)
         .execute();
 }
 

@@ -412,6 +412,26 @@ TEST_P(StoreTest, CountersAreNoChangeOfAJobAndGoWithIt)
     EXPECT_EQ(store_->find_job(job), std::nullopt);
 }
 
+TEST_P(StoreTest, ARunThatEndsAfterItsJobWasDeletedLeavesNoCounterBehind)
+{
+    const JobId kept = store_->add_job(draft("true"), t0).id;
+    const JobId gone = store_->add_job(draft("true"), t0).id;
+    store_->begin_term(1, node_1);
+    store_->commit(
+        step(1, t0 + 3s, {planned(kept, t0), planned(gone, t0), planned(gone, t0 + 1s)}));
+    store_->record(std::vector{report({gone, t0, 1}, RunState::success)});
+    store_->delete_job(gone, t0);
+
+    store_->record(std::vector{report({gone, t0 + 1s, 1}, RunState::success),
+                               report({kept, t0, 1}, RunState::success)});
+
+    // A job that comes back under its number, as by hand, begins with nothing.
+    database_->execute(fmt::format("UPDATE cron SET id = {} WHERE id = {}", gone, kept));
+    EXPECT_EQ(store_->find_job(gone)->counters, JobCounters());
+    database_->execute(fmt::format("UPDATE cron SET id = {} WHERE id = {}", kept, gone));
+    EXPECT_EQ(store_->find_job(kept)->counters.run_num, 1);
+}
+
 TEST_P(StoreTest, ATermBeginsWithTheNumbersOfTheJobsThatHaveALimit)
 {
     Job limited = draft("true");
