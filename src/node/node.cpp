@@ -331,11 +331,13 @@ private:
         for (;;) {
             std::string trouble;
             try {
-                co_return co_await plan_store_.call(read);
+                const Epoch newest = co_await plan_store_.call(read);
+                tell_of_store("");
+                co_return newest;
             } catch (const StoreError& error) {
                 trouble = error.what();
             }
-            spdlog::warn("store: not ready, trying again: {}", trouble);
+            tell_of_store(std::move(trouble));
             co_await sleep_for(backoff.next());
         }
     }
@@ -355,14 +357,31 @@ private:
                 }
                 is_new_ = !applied.empty();
                 store_ready_ = true;
+                tell_of_store("");
                 co_return;
             } catch (const StoreError& error) {
                 if (!backend_->waits_for_store()) throw;
                 trouble = error.what();
             }
-            spdlog::warn("store: not ready, trying again: {}", trouble);
+            tell_of_store(std::move(trouble));
             co_await stop_.wait_for(backoff.next());
         }
+    }
+
+    /// Says why this node waits for the store, once for each reason, and when it is ready; "" = it
+    /// is.
+    void tell_of_store(std::string trouble)
+    {
+        if (trouble == store_trouble_) return;
+        if (trouble.empty()) {
+            spdlog::info("store: ready");
+        } else {
+            spdlog::warn(
+                "store: not ready, and nothing is planned here until it is; this node goes on "
+                "trying, see that the database runs and lets it in: {}",
+                trouble);
+        }
+        store_trouble_ = std::move(trouble);
     }
 
     asio::awaitable<void> renew_lease()
@@ -533,6 +552,7 @@ private:
     bool is_new_ = false;  ///< the store has just been given its tables
     bool stopping_ = false;
     bool store_ready_ = false;
+    std::string store_trouble_;  ///< this was said
     bool failed_ = false;
     asio::signal_set signals_;
     TaskGroup http_tasks_;      ///< what answers from start to end

@@ -3,7 +3,7 @@ import subprocess
 
 import pytest
 
-from harness import BINARY, request, running_cluster, wait_until
+from harness import BINARY, let_pass, request, running_cluster, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -45,10 +45,16 @@ def test_a_node_waits_for_a_server_that_is_absent_at_start(cluster, server):
     if server == "mariadb":
         refused = request(cluster.http_port(1), "GET", "/cron/list")
         assert (refused.status, refused.json["code"]) == (503, 503), refused
+        let_pass(3)  # it tries a few times, and has nothing new to say
 
     cluster.run("start-server", server)
     cluster.wait_ready()
     fires(cluster)
+    if server == "mariadb":
+        told = [line.split("store: ", 1)[1] for line in new_lines(cluster, before).splitlines()
+                if "store: not ready" in line or "store: ready" in line]
+        assert told[-1] == "ready", told
+        assert "see that the database runs" in told[0] and len(told) == len(set(told)), told
 
 
 def test_a_node_that_waits_can_be_stopped(cluster):
