@@ -4,11 +4,10 @@
 #include "http/job_rules.hpp"
 #include "http/list_chunks.hpp"
 #include "http/list_page.hpp"
+#include "http/paged_list.hpp"
 #include "http/routes.hpp"
 #include "http/rows.hpp"
-#include "http/shared_reads.hpp"
 #include "http/text.hpp"
-#include "http/totals.hpp"
 
 #include <boost/asio/error.hpp>
 #include <boost/system/system_error.hpp>
@@ -74,58 +73,23 @@ std::string name_of(const JobQuery& query)
                        query.search.value_or(""), query.name.value_or(""));
 }
 
-Totals::Count counter_of(JobQuery query)
-{
-    query.with_total = true;
-    query.with_blocks = true;
-    query.limit = 0;
-    return [query](Store& store) {
-        JobPage found = store.find_jobs(query);
-        return Totals::Total{found.total,
-                             std::make_shared<const IdBlocks>(std::move(found.blocks))};
-    };
-}
-
 /// Names a page of a query.
 std::string page_name(const JobQuery& query)
 {
     return fmt::format("{} {} {}", query.offset, query.limit, name_of(query));
 }
 
-asio::awaitable<ListPage> read_page(const ApiContext& context, Totals& totals, JobQuery query,
-                                    SharedReads::Begins begins)
+PagedList::Found find_page(Store& store, const JobQuery& query, const JobView& view)
 {
-    Totals::Total total;
-    if (query.offset >= far_offset) {
-        total = co_await totals.total(context.store, name_of(query), counter_of(query));
-        query.blocks = total.blocks;
-    }
-    std::size_t rows = 0;
-    const auto find = [&context, &query, &rows](Store& store) {
-        std::vector<Job> jobs = store.find_jobs(query).jobs;
-        rows = jobs.size();
-        const auto write = [view = view_of(context)](JsonWriter& json, const Job& job) {
-            write_job(json, job, view);
-        };
-        return write_rows(std::move(jobs), write);
-    };
-    ListPage page = co_await context.store.call(find, std::move(begins));
-    if (!total.blocks && is_last_page(query.offset, query.limit, rows)) {
-        total.rows = static_cast<std::int64_t>(query.offset + rows);
-    } else if (!total.blocks) {
-        total = co_await totals.total(context.store, name_of(query), counter_of(query));
-    }
-    write_total(page, total.rows);
-    co_return page;
+    std::vector<Job> jobs = store.find_jobs(query).jobs;
+    PagedList::Found found;
+    found.rows = jobs.size();
+    const auto write = [&view](JsonWriter& json, const Job& job) { write_job(json, job, view); };
+    found.page = write_rows(std::move(jobs), write);
+    return found;
 }
 
-/// What /cron/list remembers from request to request.
-struct JobLists {
-    Totals totals;
-    SharedReads reads;
-};
-
-asio::awaitable<Response> list_jobs(const ApiContext& context, JobLists& lists, const Call& call)
+asio::awaitable<Response> list_jobs(const ApiContext& context, PagedList& list, const Call& call)
 {
     if (call.params.size() == 0) {
         auto all = std::make_unique<AllJobs>(context);
@@ -138,12 +102,19 @@ asio::awaitable<Response> list_jobs(const ApiContext& context, JobLists& lists, 
     query.offset = given.offset;
     query.limit = given.limit;
     query.with_total = false;
-    const auto read = [&context, &lists, &query](SharedReads::Begins begins) {
-        return read_page(context, lists.totals, query, std::move(begins));
+    PagedList::Asked asked;
+    asked.list = name_of(query);
+    asked.page = page_name(query);
+    asked.offset = query.offset;
+    asked.limit = query.limit;
+    asked.find = [&context, query](Store& store, const std::shared_ptr<const IdBlocks>& blocks) {
+        JobQuery page = query;
+        page.blocks = blocks;
+        return find_page(store, page, view_of(context));
     };
-    co_await lists.totals.renew(context.store, name_of(query), counter_of(query));
-    auto page = co_await lists.reads.read(page_name(query), read);
-    co_return answer_with(std::move(page));
+    query.with_blocks = true;
+    asked.count = counter_of(query, &Store::find_jobs);
+    co_return co_await list.answer(context.store, std::move(asked));
 }
 
 asio::awaitable<Response> show_job(const ApiContext& context, const Call& call)
@@ -466,7 +437,7 @@ asio::awaitable<Response> delete_job(const ApiContext& context, const Call& call
 void add_cron_routes(Router& router, const ApiContext& context)
 {
     using http::verb;
-    const auto lists = std::make_shared<JobLists>();
+    const auto list = std::make_shared<PagedList>();
     router.add({
         .pattern = "/cron/list",
         .methods = {verb::get},
@@ -475,7 +446,7 @@ void add_cron_routes(Router& router, const ApiContext& context)
                    {.name = "limit", .type = ParamType::integer},
                    {.name = "search"},
                    {.name = "name"}},
-        .handler = [&context, lists](const Call& call) { return list_jobs(context, *lists, call); },
+        .handler = [&context, list](const Call& call) { return list_jobs(context, *list, call); },
     });
     router.add({
         .pattern = "/cron/count",

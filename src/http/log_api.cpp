@@ -1,11 +1,10 @@
 #include "base/utf8.hpp"
 #include "http/answer.hpp"
 #include "http/list_page.hpp"
+#include "http/paged_list.hpp"
 #include "http/routes.hpp"
 #include "http/rows.hpp"
-#include "http/shared_reads.hpp"
 #include "http/text.hpp"
-#include "http/totals.hpp"
 
 #include <spdlog/fmt/fmt.h>
 
@@ -85,18 +84,6 @@ LogQuery read_query(const Call& call)
     return query;
 }
 
-Totals::Count counter_of(LogQuery query)
-{
-    query.with_total = true;
-    query.with_blocks = !query.state;
-    query.limit = 0;
-    return [query](Store& store) {
-        LogPage found = store.find_log(query);
-        return Totals::Total{found.total,
-                             std::make_shared<const IdBlocks>(std::move(found.blocks))};
-    };
-}
-
 /// Names a page of a query.
 std::string page_name(const LogQuery& query)
 {
@@ -104,51 +91,33 @@ std::string page_name(const LogQuery& query)
                        fmt::join(query.ids, ","), name_of(query));
 }
 
-asio::awaitable<ListPage> read_page(const ApiContext& context, Totals& totals, LogQuery query,
-                                    SharedReads::Begins begins)
+PagedList::Found find_page(Store& store, const LogQuery& query)
 {
-    Totals::Total total;
-    if (!query.with_total && query.offset >= far_offset) {
-        total = co_await totals.total(context.store, name_of(query), counter_of(query));
-        query.blocks = total.blocks;
-    }
-    std::int64_t counted = 0;
-    std::size_t rows = 0;
-    const auto find = [&query, &counted, &rows](Store& store) {
-        LogPage found = store.find_log(query);
-        counted = found.total;
-        rows = found.rows.size();
-        return write_rows(std::move(found.rows), write_log_row);
-    };
-    ListPage page = co_await context.store.call(find, std::move(begins));
-    if (query.with_total) {
-        total.rows = counted;
-    } else if (!total.blocks && is_last_page(query.offset, query.limit, rows)) {
-        total.rows = static_cast<std::int64_t>(query.offset + rows);
-    } else if (!total.blocks) {
-        total = co_await totals.total(context.store, name_of(query), counter_of(query));
-    }
-    write_total(page, total.rows);
-    co_return page;
+    LogPage read = store.find_log(query);
+    PagedList::Found found;
+    found.rows = read.rows.size();
+    found.total = read.total;
+    found.page = write_rows(std::move(read.rows), write_log_row);
+    return found;
 }
 
-/// What /log/list remembers from request to request.
-struct LogLists {
-    Totals totals;
-    SharedReads reads;
-};
-
-asio::awaitable<Response> list_log(const ApiContext& context, LogLists& lists, const Call& call)
+asio::awaitable<Response> list_log(const ApiContext& context, PagedList& list, const Call& call)
 {
-    const LogQuery query = read_query(call);
-    const auto read = [&context, &lists, &query](SharedReads::Begins begins) {
-        return read_page(context, lists.totals, query, std::move(begins));
+    LogQuery query = read_query(call);
+    PagedList::Asked asked;
+    asked.list = name_of(query);
+    asked.page = page_name(query);
+    asked.offset = query.offset;
+    asked.limit = query.limit;
+    asked.with_total = query.with_total;
+    asked.find = [query](Store& store, const std::shared_ptr<const IdBlocks>& blocks) {
+        LogQuery page = query;
+        page.blocks = blocks;
+        return find_page(store, page);
     };
-    if (!query.with_total) {
-        co_await lists.totals.renew(context.store, name_of(query), counter_of(query));
-    }
-    auto page = co_await lists.reads.read(page_name(query), read);
-    co_return answer_with(std::move(page));
+    query.with_blocks = !query.state;
+    asked.count = counter_of(std::move(query), &Store::find_log);
+    co_return co_await list.answer(context.store, std::move(asked));
 }
 
 asio::awaitable<Response> show_row(const ApiContext& context, const Call& call)
@@ -165,7 +134,7 @@ asio::awaitable<Response> show_row(const ApiContext& context, const Call& call)
 
 void add_log_routes(Router& router, const ApiContext& context)
 {
-    const auto lists = std::make_shared<LogLists>();
+    const auto list = std::make_shared<PagedList>();
     router.add({
         .pattern = "/log/list",
         .methods = {http::verb::get},
@@ -181,7 +150,7 @@ void add_log_routes(Router& router, const ApiContext& context)
                    {.name = "ids"},
                    {.name = "page", .type = ParamType::integer},
                    {.name = "limit", .type = ParamType::integer}},
-        .handler = [&context, lists](const Call& call) { return list_log(context, *lists, call); },
+        .handler = [&context, list](const Call& call) { return list_log(context, *list, call); },
     });
     router.add({
         .pattern = "/log/{id}",

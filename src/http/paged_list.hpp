@@ -1,0 +1,65 @@
+#pragma once
+
+#include "http/list_page.hpp"
+#include "http/shared_reads.hpp"
+#include "http/totals.hpp"
+#include "store/store.hpp"
+#include "store/store_pool.hpp"
+
+#include <boost/asio/awaitable.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace peercron {
+
+/// A list that is shown page by page, and what it remembers from request to request: a page is
+/// read once for all who wait for it (SharedReads), and how many rows there are is not counted
+/// anew for each (Totals). Lives on the I/O thread; outlives every call.
+class PagedList {
+public:
+    struct Found {
+        ListPage page;           ///< up to its last row
+        std::size_t rows = 0;    ///< how many it has
+        std::int64_t total = 0;  ///< of the list, when Asked::with_total
+    };
+    struct Asked {
+        std::string list;  ///< names the filters
+        std::string page;  ///< names filters and page
+        std::size_t offset = 0;
+        std::size_t limit = 0;
+        bool with_total = false;  ///< `find` counts, too: nobody else will ask for these rows
+        /// Reads the page. The blocks tell where the rows are, when that is known and helps.
+        std::function<Found(Store&, const std::shared_ptr<const IdBlocks>&)> find;
+        Totals::Count count;  ///< of the rows of the list
+    };
+
+    /// Throws what `find` and `count` throw.
+    asio::awaitable<Response> answer(StorePool& store, Asked asked);
+
+private:
+    asio::awaitable<ListPage> read(StorePool& store, const Asked& asked,
+                                   SharedReads::Begins begins);
+
+    Totals totals_;
+    SharedReads reads_;
+};
+
+/// @param find a function of Store that answers the query with `total` and `blocks`.
+template <class Query, class Find>
+Totals::Count counter_of(Query query, Find find)
+{
+    query.with_total = true;
+    query.limit = 0;
+    return [query = std::move(query), find](Store& store) {
+        auto found = std::invoke(find, store, query);
+        return Totals::Total{found.total,
+                             std::make_shared<const IdBlocks>(std::move(found.blocks))};
+    };
+}
+
+}  // namespace peercron
