@@ -53,7 +53,8 @@ asio::awaitable<void> Agent::converse(std::unique_ptr<Channel> channel)
     const ChannelEnd end = co_await channel->run(on_message);
     if (session.dispatcher.empty()) co_return;
     // An old connection may end after the dispatcher, or its node's next process, has come back.
-    if (end.by_peer && !session.said_goodbye && is_current(session)) {
+    const bool died = end.by_peer && !session.said_goodbye && !session.is_unheard;
+    if (died && is_current(session)) {
         lost_[session.epoch] = {session.dispatcher, clock_.steady_now()};
         while (lost_.size() > most_terms) lost_.erase(lost_.begin());
     }
@@ -238,6 +239,7 @@ void Agent::hello(Session& session, const TermHello& hello)
 void Agent::beat(Session& session, DispatcherBeat beat)
 {
     if (beat.epoch < runs_.newest_epoch()) return;
+    session.is_unheard = beat.unheard;
     if (!beat.unheard) runs_.dispatcher_heard(beat.epoch);
     if (!beat.nodes.empty()) roster_.nodes = std::move(beat.nodes);
     roster_.by = session.dispatcher;

@@ -61,7 +61,8 @@ public:
     void begin_draining();
 
     /// When the connection from that dispatcher was ended by its side, if it was the last one
-    /// before `epoch` and did not say that its process lives on.
+    /// before `epoch`, did not say that its process lives on, and heard this node until then: else
+    /// it may have given up the connection, and not its life.
     std::optional<WallTime> lost_dispatcher(const NodeName& dispatcher, Epoch epoch) const;
 
     /// What the dispatcher told last.
@@ -73,6 +74,7 @@ private:
         Epoch epoch = 0;
         NodeName dispatcher;
         bool said_goodbye = false;
+        bool is_unheard = false;  ///< as the dispatcher's last beat says
     };
 
     /// Whether a dispatcher that takes over is asked again.

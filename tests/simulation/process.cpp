@@ -463,7 +463,7 @@ void Agent::converse(std::unique_ptr<Endpoint> endpoint)
 
 void Agent::ended(Session& session, bool by_peer)
 {
-    const bool died = by_peer && !session.is_over && is_current(session);
+    const bool died = by_peer && !session.is_over && !session.is_unheard && is_current(session);
     if (died && !session.dispatcher.empty()) {
         lost_[session.epoch] = {session.dispatcher, process_.world().now()};
         while (lost_.size() > most_terms) lost_.erase(lost_.begin());
@@ -628,6 +628,7 @@ void Agent::hello(Session& session, const TermHello& hello)
 void Agent::beat(Session& session, const DispatcherBeat& beat)
 {
     if (beat.epoch < runs_.newest_epoch()) return;
+    session.is_unheard = beat.unheard;
     if (!beat.unheard) runs_.dispatcher_heard(beat.epoch);
     if (!beat.nodes.empty()) roster_.nodes = beat.nodes;
     roster_.by = session.dispatcher;

@@ -213,6 +213,7 @@ private:
         Epoch epoch = 0;
         NodeName dispatcher;
         bool is_over = false;
+        bool is_unheard = false;
         Timer farewell;
     };
     enum class Repeat : std::uint8_t { safe, unsafe };

@@ -69,6 +69,8 @@ TEST(SimulationTest, SeedsThatFailedOnceAreKept)
         12'037'195,  // the clock was set between a death and the take-over
         12'070'386,  // what a version in between had taken back was lost, and ran again
         13'034'364,  // a node woke up on a slow network and held a fire of a mutex
+        17'029'508,  // a dispatcher gave up the connection of a node that was mute, and died later
+        17'036'502,
     };
     for (const std::uint64_t seed : seeds) {
         EXPECT_EQ(run(Scenario::from_seed(seed)).verdict, "") << "seed " << seed;
