@@ -79,6 +79,11 @@ asio::awaitable<void> Dispatcher::finish(SteadyTime latest)
     finishing_ = true;
     if (tenure_) tenure_->wake();
     while (tenure_ && now().steady < latest) co_await tenure_ended_.wait_until(latest);
+    if (!tenure_) co_return;
+    spdlog::warn(
+        "dispatch: this node stops, and what it planned last waits still for the database, its "
+        "journal or another node; fires that were not handed out run late elsewhere or after the "
+        "next start, or end as lost");
 }
 
 Epoch Dispatcher::epoch() const
