@@ -582,6 +582,15 @@ def test_a_late_fire_is_excused_when_the_machine_stood_still(scene):
     assert scene.broken() == []
 
 
+@pytest.mark.parametrize("took, wanted", [(0.05, ["late"]), (4, [])])
+def test_a_late_fire_of_a_change_is_excused_until_the_change_was_answered(scene, took, wanted):
+    token = scene.job(cron="20 * * * * *", added=18)
+    scene.changes[0]["answered"] = scene.at(18 + took)
+    scene.forget(token, 20)
+    scene.ran(token, 20, late=3.5)
+    assert scene.broken() == wanted
+
+
 @pytest.mark.parametrize("kind", ["kill-dispatcher", "pause-dispatcher", "cut", "rolling-restart", "consul-kill"])
 def test_a_fire_delayed_by_the_dispatchers_end_is_found(scene, kind):
     token = scene.job(cron="*/5 * * * * *")
