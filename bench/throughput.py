@@ -5,9 +5,10 @@ from figures import Part, quantile
 from limit import Limit
 
 LATE_MS = 1000
-# Of the raw limit. With a pause between, so that what one leaves behind is not the next one's.
-SHARES = (0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0)
-QUICK_SHARES = (0.5, 0.8, 0.95)
+# Of the raw limit, as it was found before: where a hypervisor shares the cores, it may be a third more a moment later.
+# With a pause between, so that what one leaves behind is not the next one's.
+SHARES = (0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0, 1.1, 1.2, 1.35, 1.5)
+QUICK_SHARES = (0.5, 0.8, 0.95, 1.15, 1.4)
 TARGETS = {"cluster": "≥ 0.80", "solo": "≥ 0.90"}
 
 
