@@ -149,8 +149,23 @@ bool Term::apply_change(const Revision& change, Moment now)
     return jobs_.put(std::move(job), now.wall);
 }
 
+/// Offsets are measured by this node's clock: when that is set, they are others until the next
+/// beat, which a node that is dead does not send.
+void Term::follow_own_clock(Moment now)
+{
+    const auto steady =
+        std::chrono::duration_cast<std::chrono::milliseconds>(now.steady.time_since_epoch());
+    const std::chrono::milliseconds clock = now.wall.time_since_epoch() - steady;
+    const auto set_by = clock - std::exchange(own_clock_, clock).value_or(clock);
+    if (set_by == 0ms) return;
+    for (auto& [name, node] : nodes_) {
+        if (name != self_) node.load.clock_offset -= set_by;
+    }
+}
+
 void Term::clocks(const Roster& told, Moment now)
 {
+    follow_own_clock(now);
     const std::vector<NodeLoad>& roster = told.nodes;
     const auto is_self = [this](const NodeLoad& load) { return load.node == self_; };
     const auto self = std::find_if(roster.begin(), roster.end(), is_self);
@@ -173,6 +188,7 @@ void Term::clocks(const Roster& told, Moment now)
 
 void Term::connected(const NodeName& node, const Account& account, Moment now)
 {
+    follow_own_clock(now);
     NodeState& state = known(node, now);
     state.connected = true;
     state.heard = now.steady;
@@ -217,6 +233,7 @@ void Term::connected(const NodeName& node, const Account& account, Moment now)
 
 void Term::beat(const NodeName& node, const NodeBeat& beat, Moment now)
 {
+    follow_own_clock(now);
     NodeState& state = known(node, now);
     state.heard = now.steady;
     state.draining = beat.load.draining;
@@ -299,6 +316,7 @@ void Term::unreachable(const NodeName& node, Moment now)
 
 void Term::proven_dead(const NodeName& node, WallTime since, Moment now)
 {
+    follow_own_clock(now);
     const NodeState& state = known(node, now);
     // What was known before this term is about an earlier process, if this term has heard one.
     const WallTime latest = state.incarnation == 0 ? since : now.wall;
@@ -549,6 +567,7 @@ bool Term::has_news(Moment now)
 
 PlanStep Term::step(Moment now)
 {
+    follow_own_clock(now);
     for (const auto& [name, node] : nodes_) {
         const auto time = settings_.lease + settings_.lease_margin;
         const SteadyTime latest = now.steady - time;

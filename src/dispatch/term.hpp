@@ -274,6 +274,7 @@ private:
 
     NodeState& known(const NodeName& node, Moment now);
     bool available(const NodeState& node, SteadyTime now) const;
+    void follow_own_clock(Moment now);
     void judge_clock(const NodeName& node, NodeState& state, std::chrono::milliseconds error) const;
     std::chrono::milliseconds most_ahead(const NodeState& node) const;
     bool may_have_started(const OpenRunState& run, const OpenRun& row) const;
@@ -335,6 +336,7 @@ private:
     JobTable& jobs_;
     Planner planner_;
     WallTime planned_through_{};
+    std::optional<std::chrono::milliseconds> own_clock_;  ///< wall minus steady
     WallTime planned_before_{};  ///< planned_through as an earlier dispatcher has left it
     bool begun_ = false;
 

@@ -331,6 +331,24 @@ TEST_F(TermTest, ADeadNodesFutureFiresMoveAndItsOthersAreLost)
     EXPECT_EQ(after.moved[0].run_server, beta);
 }
 
+TEST_F(TermTest, WhenThisClockIsSetBackWhatADeadNodeHadStartedIsNotTakenForNotDue)
+{
+    add(every_second(1));
+    begin();
+    connect(beta);  // whose clock agrees
+    step();
+    ASSERT_THAT(orders_, SizeIs(2));
+    connect(alpha);
+    at(1300ms);
+    now_.wall -= 800ms;
+    term_->disconnected(beta, true, now_);
+    term_->proven_dead(beta, now_.wall, now_);
+    const PlanStep after = step();
+    ASSERT_THAT(after.ended, SizeIs(1));
+    EXPECT_EQ(after.ended[0].id, fire(1, 1s));
+    EXPECT_EQ(after.ended[0].state, RunState::lost);
+}
+
 TEST_F(TermTest, TheDeathOfAnEarlierProcessIsNotThatOfTheOneThatWasHeardSince)
 {
     add(every_second(1));
