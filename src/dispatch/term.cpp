@@ -46,6 +46,13 @@ bool is_asked_for(const RunId& id)
     return id.scheduled_at.time_since_epoch() % 1s != 0ms;
 }
 
+/// Whether the fire is not wanted by this version, which counted after `since`, up to `until`.
+bool took_back(const PlannedJob& version, WallTime since, WallTime until, const RunId& id)
+{
+    const bool is_its = since < id.scheduled_at && id.scheduled_at <= until;
+    return is_its && !is_asked_for(id) && version.next(id.scheduled_at - 1ms) != id.scheduled_at;
+}
+
 }  // namespace
 
 Term::Term(Epoch epoch, NodeName self, const DispatchSettings& settings, JobTable& jobs,
@@ -685,9 +692,7 @@ void Term::learn_unwanted(const Job& version, WallTime since, WallTime until)
     if (of_job == runs_of_job_.end() || since >= until) return;
     const PlannedJob old = jobs_.compile(version);
     for (const RunId& id : of_job->second) {
-        const bool is_its = since < id.scheduled_at && id.scheduled_at <= until;
-        if (!is_its || is_asked_for(id)) continue;
-        if (old.next(id.scheduled_at - 1ms) != id.scheduled_at) runs_.at(id).unwanted = true;
+        if (took_back(old, since, until, id)) runs_.at(id).unwanted = true;
     }
 }
 
@@ -820,10 +825,7 @@ std::vector<RunId> Term::still_wanted(std::vector<RunId> runs, std::span<const J
             if (!version.after || (is_last && !past.whole)) continue;
             const PlannedJob then = jobs_.compile(*version.after);
             std::erase_if(runs, [&](const RunId& id) {
-                const bool is_its = id.job == past.job && !is_asked_for(id) &&
-                                    version.effective_from < id.scheduled_at &&
-                                    id.scheduled_at <= until;
-                return is_its && then.next(id.scheduled_at - 1ms) != id.scheduled_at;
+                return id.job == past.job && took_back(then, version.effective_from, until, id);
             });
         }
     }
