@@ -21,6 +21,29 @@ std::string definition_literal(const MysqlConnection& connection, const std::opt
     return job ? connection.quote(definition_text(*job)) : "NULL";
 }
 
+template <class Value>
+std::optional<Value> value_of(const std::map<JobId, Value>& values, JobId id)
+{
+    const auto found = values.find(id);
+    if (found == values.end()) return std::nullopt;
+    return found->second;
+}
+
+/// The newest revision of each of these jobs that has any.
+std::map<JobId, Revision> newest_revisions(MysqlConnection& connection, const std::set<JobId>& ids)
+{
+    std::map<JobId, Revision> newest;
+    const std::string condition = fmt::format(
+        "JOIN (SELECT MAX(id) AS id FROM cron_revision WHERE cron_id IN ({}) GROUP BY cron_id)"
+        " AS newest USING (id)",
+        fmt::join(ids, ","));
+    for (Revision& revision : read_revisions(connection, condition)) {
+        const JobId job = revision.job;
+        newest.emplace(job, std::move(revision));
+    }
+    return newest;
+}
+
 }  // namespace
 
 std::vector<RowStatement> history_statements(const MysqlConnection& connection,
@@ -51,42 +74,44 @@ std::vector<Revision> read_revisions(MysqlConnection& connection, std::string_vi
     return found;
 }
 
-std::map<JobId, Revision> newest_revisions(MysqlConnection& connection, std::span<const JobId> ids)
+std::map<JobId, Job> read_and_note(MysqlConnection& connection, const std::set<JobId>& ids,
+                                   WallTime now, std::vector<Revision>& missing)
 {
-    std::map<JobId, Revision> newest;
-    if (ids.empty()) return newest;
-    const std::string condition = fmt::format(
-        "JOIN (SELECT MAX(id) AS id FROM cron_revision WHERE cron_id IN ({}) GROUP BY cron_id)"
-        " AS newest USING (id)",
-        fmt::join(ids, ","));
-    for (Revision& revision : read_revisions(connection, condition)) {
-        const JobId job = revision.job;
-        newest.emplace(job, std::move(revision));
+    std::map<JobId, Job> jobs;
+    if (ids.empty()) return jobs;
+    std::vector<Job> rows;
+    read_jobs(connection, fmt::format("WHERE id IN ({})", fmt::join(ids, ",")), rows);
+    for (Job& row : rows) {
+        const JobId id = row.id;
+        jobs.emplace(id, std::move(row));
     }
-    return newest;
+    const std::map<JobId, Revision> newest = newest_revisions(connection, ids);
+    for (const JobId id : ids) {
+        auto revision = missing_revision(id, value_of(newest, id), value_of(jobs, id), now);
+        if (revision) missing.push_back(*std::move(revision));
+    }
+    return jobs;
+}
+
+std::map<JobId, Job> lock_and_note(MysqlConnection& connection, const std::set<JobId>& ids,
+                                   WallTime now, std::vector<Revision>& missing)
+{
+    if (ids.empty()) return {};
+    {
+        // Not with the counters: the ledger changes those all the time. In the order of the ids, so
+        // that two who want some of the same rows do not wait for each other.
+        MysqlRows lock = connection.query(fmt::format(
+            "SELECT 1 FROM cron WHERE id IN ({}) ORDER BY id FOR UPDATE", fmt::join(ids, ",")));
+        while (lock.next()) {
+        }
+    }
+    return read_and_note(connection, ids, now, missing);
 }
 
 std::optional<Job> lock_and_note(MysqlConnection& connection, JobId id, WallTime now,
                                  std::vector<Revision>& missing)
 {
-    {
-        // Not with the counters: the ledger changes those all the time.
-        MysqlRows lock =
-            connection.query(fmt::format("SELECT 1 FROM cron WHERE id = {} FOR UPDATE", id));
-        lock.next();
-    }
-    std::vector<Job> rows;
-    read_jobs(connection, fmt::format("WHERE id = {}", id), rows);
-    std::optional<Job> job;
-    if (!rows.empty()) job = std::move(rows.front());
-    std::optional<Revision> newest;
-    for (auto& [known, revision] : newest_revisions(connection, std::span(&id, 1))) {
-        newest = std::move(revision);
-    }
-    if (auto revision = missing_revision(id, newest, job, now)) {
-        missing.push_back(*std::move(revision));
-    }
-    return job;
+    return value_of(lock_and_note(connection, std::set{id}, now, missing), id);
 }
 
 }  // namespace peercron

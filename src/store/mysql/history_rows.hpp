@@ -6,6 +6,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -19,12 +20,14 @@ std::vector<RowStatement> history_statements(const MysqlConnection& connection,
 /// The revisions of `condition` ("WHERE …").
 std::vector<Revision> read_revisions(MysqlConnection& connection, std::string_view condition);
 
-/// The newest revision of each of these jobs that has any.
-std::map<JobId, Revision> newest_revisions(MysqlConnection& connection, std::span<const JobId> ids);
-
-/// Locks the row of a job until the transaction ends, and returns it. Adds the revision that its
-/// history lacks, if any, to `missing`.
+/// The rows of these jobs. Adds the revisions that their histories lack to `missing`.
 /// @param now when a job that is gone is taken to be deleted.
+std::map<JobId, Job> read_and_note(MysqlConnection& connection, const std::set<JobId>& ids,
+                                   WallTime now, std::vector<Revision>& missing);
+
+/// The same, and the rows are locked until the transaction ends.
+std::map<JobId, Job> lock_and_note(MysqlConnection& connection, const std::set<JobId>& ids,
+                                   WallTime now, std::vector<Revision>& missing);
 std::optional<Job> lock_and_note(MysqlConnection& connection, JobId id, WallTime now,
                                  std::vector<Revision>& missing);
 

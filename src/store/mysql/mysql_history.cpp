@@ -6,41 +6,28 @@
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
-#include <map>
-#include <utility>
+#include <set>
+#include <vector>
 
 namespace peercron {
 namespace {
 
 using Repeat = MysqlSession::Repeat;
 
-// Ids in one statement.
-constexpr std::size_t ids_at_once = 1000;
+// Jobs that are looked at with one statement, and those that are locked at a time: whoever changes
+// one of these waits.
+constexpr std::size_t looked_at_once = 1000;
+constexpr std::size_t locked_at_once = 200;
 
-template <class Value>
-std::optional<Value> value_of(const std::map<JobId, Value>& values, JobId id)
+/// Calls `use` with some at a time.
+template <class Use>
+void in_pieces(std::span<const JobId> ids, std::size_t at_once, const Use& use)
 {
-    const auto found = values.find(id);
-    if (found == values.end()) return std::nullopt;
-    return found->second;
-}
-
-/// Those of `ids` whose history lacks something, as far as a look without locks tells.
-std::vector<JobId> incomplete(MysqlConnection& connection, std::span<const JobId> ids, WallTime now)
-{
-    std::map<JobId, Job> jobs;
-    std::vector<Job> rows;
-    read_jobs(connection, fmt::format("WHERE id IN ({})", fmt::join(ids, ",")), rows);
-    for (Job& row : rows) {
-        const JobId id = row.id;
-        jobs.emplace(id, std::move(row));
+    for (auto rest = ids; !rest.empty();) {
+        const auto some = rest.first(std::min(rest.size(), at_once));
+        rest = rest.subspan(some.size());
+        use(std::set<JobId>(some.begin(), some.end()));
     }
-    const std::map<JobId, Revision> newest = newest_revisions(connection, ids);
-    std::vector<JobId> found;
-    std::ranges::copy_if(ids, std::back_inserter(found), [&](JobId id) {
-        return missing_revision(id, value_of(newest, id), value_of(jobs, id), now).has_value();
-    });
-    return found;
 }
 
 }  // namespace
@@ -78,18 +65,21 @@ std::vector<JobId> MysqlStore::known_jobs()
 std::size_t MysqlStore::note_changes(std::span<const JobId> ids, WallTime now)
 {
     const auto work = [&](MysqlConnection& connection) {
+        // Most often there is nothing to write, and nobody has to wait for it.
+        std::vector<JobId> incomplete;
+        in_pieces(ids, looked_at_once, [&](const std::set<JobId>& some) {
+            std::vector<Revision> missing;
+            read_and_note(connection, some, now, missing);
+            for (const Revision& revision : missing) incomplete.push_back(revision.job);
+        });
         std::size_t noted = 0;
-        for (auto rest = ids; !rest.empty();) {
-            const auto some = rest.first(std::min(rest.size(), ids_at_once));
-            rest = rest.subspan(some.size());
-            for (const JobId id : incomplete(connection, some, now)) {
-                std::vector<Revision> missing;
-                MysqlTransaction transaction(connection);
-                lock_and_note(connection, id, now, missing);
-                transaction.commit(texts(history_statements(connection, missing)));
-                noted += missing.size();
-            }
-        }
+        in_pieces(incomplete, locked_at_once, [&](const std::set<JobId>& some) {
+            std::vector<Revision> missing;
+            MysqlTransaction transaction(connection);
+            lock_and_note(connection, some, now, missing);
+            transaction.commit(texts(history_statements(connection, missing)));
+            noted += missing.size();
+        });
         return noted;
     };
     return session_.run("complete the history of the jobs", Repeat::safe, work);

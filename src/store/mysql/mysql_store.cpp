@@ -9,6 +9,7 @@
 #include <mysqld_error.h>
 
 #include <algorithm>
+#include <set>
 #include <string>
 
 namespace peercron {
@@ -276,18 +277,12 @@ std::int64_t MysqlStore::delete_jobs(std::span<const JobId> ids, const Edit& edi
 {
     if (ids.empty()) return 0;
     const auto work = [&](MysqlConnection& connection) {
-        const std::string list = fmt::format("{}", fmt::join(ids, ", "));
+        const std::set<JobId> each(ids.begin(), ids.end());
+        const std::string list = fmt::format("{}", fmt::join(each, ", "));
         MysqlTransaction transaction(connection);
-        {
-            MysqlRows lock = connection.query(
-                fmt::format("SELECT id FROM cron WHERE id IN ({}) ORDER BY id FOR UPDATE", list));
-            while (lock.next()) {
-            }
-        }
-        std::vector<Job> jobs;
-        read_jobs(connection, fmt::format("WHERE id IN ({})", list), jobs);
         std::vector<Revision> revisions;
-        for (const Job& job : jobs) {
+        const auto jobs = lock_and_note(connection, each, edit.at, revisions);
+        for (const auto& [id, job] : jobs) {
             revisions.push_back(make_revision(job, std::nullopt, edit));
         }
         std::vector<std::string> statements = texts(history_statements(connection, revisions));

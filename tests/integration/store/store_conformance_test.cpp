@@ -749,6 +749,37 @@ TEST_P(StoreTest, ManyThatAreDeletedAtOnceHaveRevisionsToo)
     }
 }
 
+TEST_P(StoreTest, ManyThatAreDeletedAtOnceHaveWhatWasChangedByHandBefore)
+{
+    const JobId job = store_->add_job(draft("a"), t0).id;
+    database_->execute("UPDATE cron SET command = 'by hand' WHERE id = " + std::to_string(job));
+    EXPECT_EQ(store_->delete_jobs(std::vector<JobId>{job, job, 4711}, Edit(t0 + 1h, {"ann", ""})),
+              1);
+    const std::vector<Revision> found = history(*store_, job);
+    ASSERT_EQ(found.size(), 3U);
+    EXPECT_EQ(found[1].by, Author());
+    EXPECT_EQ(found[1].after->command, "by hand");
+    EXPECT_EQ(found[0].before, found[1].after);
+    EXPECT_EQ(found[0].by.who, "ann");
+}
+
+TEST_P(StoreTest, ThousandsAddedByHandAreNotedEachOnce)
+{
+    database_->execute("INSERT INTO cron (cron_set, command) VALUES ('@daily', 'by hand')");
+    constexpr std::size_t jobs = 2048;
+    for (std::size_t count = 1; count < jobs; count *= 2) {
+        database_->execute(
+            "INSERT INTO cron (cron_set, command) SELECT cron_set, command FROM cron");
+    }
+    const std::vector<JobId> known = store_->known_jobs();
+    ASSERT_EQ(known.size(), jobs);
+    EXPECT_EQ(store_->note_changes(known, t0), jobs);
+    EXPECT_EQ(store_->note_changes(known, t0), 0U);
+    for (const JobId job : {known.front(), known[known.size() / 2], known.back()}) {
+        EXPECT_EQ(history(*store_, job).size(), 1U);
+    }
+}
+
 TEST_P(StoreTest, ChangesInTheDatabaseItselfAreNoted)
 {
     const Job changed = store_->add_job(draft("a"), t0);
