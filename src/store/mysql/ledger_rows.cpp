@@ -73,17 +73,18 @@ LockedRows lock_rows(MysqlConnection& connection, std::span<const RunReport> rep
     for (std::span<const RunReport* const> rest = sorted; !rest.empty();) {
         const auto some = rest.first(std::min(rest.size(), rows_of_a_condition));
         rest = rest.subspan(some.size());
-        std::string condition;
+        // For the same as terms joined by OR the server takes half as long again, or twice as long.
+        std::string runs;
         for (const RunReport* report : some) {
-            condition += fmt::format("{}(cron_id = {} AND scheduled_at = {} AND attempt = {})",
-                                     condition.empty() ? "" : " OR ", report->id.job,
-                                     to_unix_millis(report->id.scheduled_at), report->id.attempt);
+            runs += fmt::format("{}({},{},{})", runs.empty() ? "" : ",", report->id.job,
+                                to_unix_millis(report->id.scheduled_at), report->id.attempt);
         }
         MysqlRows rows = connection.query(
-            "SELECT cron_id, scheduled_at, attempt, id, state,"
-            " EXISTS (SELECT 1 FROM cron WHERE cron.id = log.cron_id)"
-            " FROM log FORCE INDEX (by_run) WHERE " +
-            condition + " FOR UPDATE");
+            fmt::format("SELECT cron_id, scheduled_at, attempt, id, state,"
+                        " EXISTS (SELECT 1 FROM cron WHERE cron.id = log.cron_id)"
+                        " FROM log FORCE INDEX (by_run)"
+                        " WHERE (cron_id, scheduled_at, attempt) IN ({}) FOR UPDATE",
+                        runs));
         while (rows.next()) {
             const RunId run{rows.integer(0), from_unix_millis(rows.integer(1)),
                             static_cast<std::int32_t>(rows.integer(2))};
