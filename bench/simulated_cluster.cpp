@@ -1,11 +1,13 @@
 #include "simulated_cluster.hpp"
 
 #include "base/event.hpp"
+#include "exec/recorder.hpp"
 #include "node/local_channel.hpp"
 #include "node/tcp_channel.hpp"
 
 #include <algorithm>
 #include <chrono>
+#include <numeric>
 #include <utility>
 
 namespace peercron::bench {
@@ -69,25 +71,34 @@ private:
     Epoch epoch_ = 0;
 };
 
+struct SimulatedCluster::Recording {
+    Recording(const asio::any_io_executor& executor, const StorePool::Open& open)
+        : store(executor, 1, open), recorder(executor, store)
+    {}
+
+    StorePool store;
+    Recorder recorder;
+};
+
 SimulatedCluster::SimulatedCluster(asio::io_context& io, ClusterSettings settings)
     : io_(io),
       settings_(std::move(settings)),
       tasks_(io.get_executor()),
       lock_(std::make_unique<Lock>(io.get_executor())),
       plan_store_(io.get_executor(), 2, settings_.open),
-      record_store_(io.get_executor(), 1, settings_.open),
       history_store_(io.get_executor(), 1, settings_.open),
       api_store_(io.get_executor(), 1, settings_.open),
-      recorder_(io.get_executor(), record_store_),
       dispatcher_(io.get_executor(), parts(), "127.0.0.1:1", dispatch_settings())
 {
     history_store_.observe([this](std::chrono::steady_clock::duration, bool) { ++history_calls_; });
     for (std::size_t i = 0; i < settings_.nodes; ++i) {
         SimulatedNode::OnEnded on_ended;
         if (settings_.recording) {
-            on_ended = [this](const std::vector<RunReport>& reports) {
+            recordings_.push_back(std::make_unique<Recording>(io_.get_executor(), settings_.open));
+            on_ended = [this, &recorder = recordings_.back()->recorder](
+                           const std::vector<RunReport>& reports) {
                 ended_ += reports.size();
-                for (const RunReport& report : reports) recorder_.add(report);
+                for (const RunReport& report : reports) recorder.add(report);
             };
         }
         const NodeName name = "127.0.0.1:" + std::to_string(i + 1);
@@ -126,8 +137,16 @@ asio::awaitable<Result<std::unique_ptr<Channel>, ConnectFailure>> SimulatedClust
 void SimulatedCluster::start()
 {
     tasks_.spawn("dispatcher", dispatcher_.run());
-    tasks_.spawn("recorder", recorder_.run());
+    for (const auto& recording : recordings_) tasks_.spawn("recorder", recording->recorder.run());
     for (const auto& node : nodes_) tasks_.spawn("node", node->run());
+}
+
+std::size_t SimulatedCluster::waiting() const
+{
+    const auto add = [](std::size_t sum, const auto& recording) {
+        return sum + recording->recorder.waiting();
+    };
+    return std::accumulate(recordings_.begin(), recordings_.end(), std::size_t{0}, add);
 }
 
 void SimulatedCluster::win_lock()

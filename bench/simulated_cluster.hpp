@@ -4,7 +4,6 @@
 #include "base/task_group.hpp"
 #include "cluster/coordinator.hpp"
 #include "dispatch/dispatcher.hpp"
-#include "exec/recorder.hpp"
 #include "simulated_node.hpp"
 #include "store/store_pool.hpp"
 #include "wire/connection.hpp"
@@ -22,7 +21,7 @@ namespace peercron::bench {
 struct ClusterSettings {
     std::size_t nodes = 1;         ///< in this process; the first is the dispatcher's own
     std::vector<NodeName> others;  ///< in other processes, reached over TCP
-    bool recording = false;        ///< what ended goes into the store, as on a node
+    bool recording = false;        ///< each writes what ended into the store, as a real one does
     StorePool::Open open;
 };
 
@@ -51,7 +50,7 @@ public:
     /// Runs that have ended at the nodes of this process, and …
     std::size_t ended() const { return ended_; }
     /// … those of them that are not recorded yet.
-    std::size_t waiting() const { return recorder_.waiting(); }
+    std::size_t waiting() const;
 
     Dispatcher& dispatcher() { return dispatcher_; }
     SimulatedNode& node(std::size_t i) { return *nodes_[i]; }
@@ -62,6 +61,7 @@ public:
 
 private:
     class Lock;
+    struct Recording;
     asio::awaitable<Result<std::unique_ptr<Channel>, ConnectFailure>> connect(NodeName name);
     Dispatcher::Parts parts();
 
@@ -72,12 +72,11 @@ private:
     TaskGroup tasks_;
     std::unique_ptr<Lock> lock_;
     StorePool plan_store_;
-    StorePool record_store_;
     StorePool history_store_;
     StorePool api_store_;
     std::size_t history_calls_ = 0;
     std::size_t ended_ = 0;
-    Recorder recorder_;
+    std::vector<std::unique_ptr<Recording>> recordings_;
     std::vector<std::unique_ptr<SimulatedNode>> nodes_;
     Dispatcher dispatcher_;
 };

@@ -48,6 +48,8 @@ class Subject {
 public:
     virtual ~Subject() = default;
     virtual const char* name() const = 0;
+    /// How many nodes use it in real life.
+    virtual std::size_t nodes() const = 0;
     /// CPU seconds of its server so far, if it has one.
     virtual double server_cpu() const { return 0; }
     virtual std::unique_ptr<Store> open() = 0;
@@ -73,6 +75,7 @@ public:
     {}
 
     const char* name() const override { return "SQLite"; }
+    std::size_t nodes() const override { return 1; }
     std::unique_ptr<Store> open() override { return database_.open(); }
     void add(const std::vector<Job>& jobs) override { database_.add(jobs); }
 
@@ -124,6 +127,7 @@ public:
     }
 
     const char* name() const override { return "MariaDB"; }
+    std::size_t nodes() const override { return 3; }
 
     double server_cpu() const override
     {
@@ -375,7 +379,7 @@ void measure_dispatcher(Subject& subject, std::size_t per_second, const Settings
     boost::json::object row{{"store", subject.name()}, {"due_per_s", per_second}};
     asio::io_context io(1);
     ClusterSettings cluster_settings;
-    cluster_settings.nodes = 3;
+    cluster_settings.nodes = subject.nodes();
     cluster_settings.recording = true;
     cluster_settings.open = [&] { return subject.open(); };
     {
