@@ -716,37 +716,43 @@ void Dispatcher::Tenure::send_answers()
 
 asio::awaitable<void> Dispatcher::Tenure::link(NodeName node)
 {
-    Backoff backoff(50ms, 1s);
+    constexpr auto longest_pause = 1s;
+    Backoff backoff(50ms, longest_pause);
     while (wanted(node)) {
         auto connected = co_await dispatcher_.parts_.connect(node);
-        if (!connected) {
+        if (connected) {
+            const SteadyTime begun = now().steady;
+            co_await converse(node, **connected);
+            // One that ends as soon as it has begun is no better than none.
+            if (now().steady - begun >= longest_pause) backoff.reset();
+        } else {
             not_connected(node, connected.error());
-            co_await sleep_for(backoff.next());
-            continue;
         }
-        const std::unique_ptr<Channel> channel = std::move(*connected);
-        struct Attached {
-            Link& link;
-            ~Attached() { link.channel = nullptr; }
-        } attached{links_.at(node)};
-        attached.link.channel = channel.get();
-        channel->send(TermHello{term_.epoch(), dispatcher_.self_});
-        const auto on_message = [this, node](Message message) { handle(node, std::move(message)); };
-        const ChannelEnd end = co_await channel->run(on_message);
-        spdlog::info("dispatch: the connection to {} ended: {}", node, end.why);
-        term_.disconnected(node, end.by_peer, now());
-        copies_.erase(node);
-        std::erase_if(asked_, [&](const auto& asked) {
-            if (asked.second != node) return false;
-            mute_.insert(node);
-            return true;
-        });
-        answered_.notify();
-        if (!attached.link.answered) co_await sleep_for(backoff.next());
-        if (attached.link.answered) backoff.reset();
-        attached.link.answered = true;
+        co_await sleep_for(backoff.next());
+        links_.at(node).answered = true;
     }
     links_.erase(node);
+}
+
+asio::awaitable<void> Dispatcher::Tenure::converse(NodeName node, Channel& channel)
+{
+    struct Attached {
+        Link& link;
+        ~Attached() { link.channel = nullptr; }
+    } attached{links_.at(node)};
+    attached.link.channel = &channel;
+    channel.send(TermHello{term_.epoch(), dispatcher_.self_});
+    const auto on_message = [this, node](Message message) { handle(node, std::move(message)); };
+    const ChannelEnd end = co_await channel.run(on_message);
+    spdlog::info("dispatch: the connection to {} ended: {}", node, end.why);
+    term_.disconnected(node, end.by_peer, now());
+    copies_.erase(node);
+    std::erase_if(asked_, [&](const auto& asked) {
+        if (asked.second != node) return false;
+        mute_.insert(node);
+        return true;
+    });
+    answered_.notify();
 }
 
 asio::awaitable<void> Dispatcher::Tenure::follow_members()

@@ -1,0 +1,121 @@
+#include "dispatch/dispatcher.hpp"
+
+#include "base/task_group.hpp"
+#include "integration/store/temporary_folder.hpp"
+#include "run_coroutine.hpp"
+#include "store/sqlite/migrate.hpp"
+#include "store/sqlite/sqlite_store.hpp"
+
+#include <gtest/gtest.h>
+#include <boost/asio/io_context.hpp>
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace peercron {
+namespace {
+
+using namespace std::chrono_literals;
+
+const NodeName self = "127.0.0.1:1";
+
+/// The lock is this node's from the first epoch on.
+class OwnLock final : public Coordinator {
+public:
+    explicit OwnLock(asio::any_io_executor executor) : changed_(std::move(executor))
+    {
+        members_.emplace_back().name = self;
+        members_.back().passing = true;
+    }
+
+    asio::awaitable<void> run() override { co_return; }
+    Epoch epoch() const override { return 1; }
+    const NodeName& dispatcher() const override { return self; }
+    const std::vector<Member>& members() const override { return members_; }
+    SteadyTime session_confirmed() const override { return std::chrono::steady_clock::now(); }
+    asio::awaitable<void> resign() override { co_return; }
+    void raise_epoch(Epoch) override {}
+    Event& changed() override { return changed_; }
+
+private:
+    Event changed_;
+    std::vector<Member> members_;
+};
+
+/// The node gives its account and hangs up.
+class BriefChannel final : public Channel {
+public:
+    void send(const Message&) override {}
+    asio::awaitable<ChannelEnd> run(std::function<void(Message)> on_message) override
+    {
+        Account account;
+        account.node = self;
+        account.incarnation = 1;
+        account.slots = 1;
+        on_message(account);
+        ChannelEnd end;
+        end.why = "it hung up";
+        co_return end;
+    }
+    void close() override {}
+};
+
+/// A dispatcher with the lock, on an empty database.
+class DispatcherTest : public ::testing::Test {
+protected:
+    DispatcherTest() { migrate(settings_); }
+
+    std::unique_ptr<Store> open() const { return std::make_unique<SqliteStore>(settings_); }
+
+    Dispatcher::Parts parts(Connect connect)
+    {
+        const auto lost = [](const NodeName&, Epoch) { return std::optional<WallTime>(); };
+        const auto roster = [] { return Roster(); };
+        return Dispatcher::Parts{clock_, lock_,  store_,  history_, std::move(connect),
+                                 lost,   roster, metrics_};
+    }
+
+    testing::TemporaryFolder folder_;
+    SqliteSettings settings_{folder_.path() / "peercron.db"};
+    asio::io_context io_;
+    SystemClock clock_;
+    OwnLock lock_{io_.get_executor()};
+    StorePool store_{io_.get_executor(), 2, [this] { return open(); }};
+    StorePool history_{io_.get_executor(), 1, [this] { return open(); }};
+    prometheus::Registry metrics_;
+};
+
+TEST_F(DispatcherTest, ANodeThatHangsUpEachTimeIsNotCalledAgainAtOnce)
+{
+    constexpr int enough = 6;
+    constexpr int far_too_often = 1000;
+    int calls = 0;
+    Event called(io_.get_executor());
+    const auto connect =
+        [&](NodeName) -> asio::awaitable<Result<std::unique_ptr<Channel>, ConnectFailure>> {
+        ++calls;
+        called.notify();
+        if (calls > far_too_often) co_await sleep_for(1h);  // so that the test can say it
+        std::unique_ptr<Channel> channel = std::make_unique<BriefChannel>();
+        co_return channel;
+    };
+    Dispatcher dispatcher(io_.get_executor(), parts(connect), self, DispatchSettings());
+    const auto test = [&]() -> asio::awaitable<void> {
+        TaskGroup tasks(io_.get_executor());
+        const SteadyTime begun = std::chrono::steady_clock::now();
+        tasks.spawn("dispatcher", dispatcher.run());
+        while (calls < enough) co_await called.wait();
+        // At least half of 50, 100, 200, 400 and 800 ms.
+        EXPECT_GE(std::chrono::steady_clock::now() - begun, 775ms);
+        EXPECT_LT(calls, far_too_often);
+        tasks.cancel();
+        co_await tasks.join();
+    };
+    testing::run(io_, test());
+}
+
+}  // namespace
+}  // namespace peercron
