@@ -59,29 +59,6 @@ std::uint32_t allowed_days(const CronFields& fields, unsigned length, unsigned f
     return fields.both_days ? days & weekdays : days | weekdays;
 }
 
-/// allowed_days() of the 28 kinds of month there are, each computed once at most: what bounds a
-/// search through centuries.
-class Months {
-public:
-    explicit Months(const CronFields& fields) : fields_(fields) {}
-
-    std::uint32_t days(unsigned length, unsigned first_weekday)
-    {
-        const unsigned kind = (length - 28) * 7 + first_weekday;
-        const std::uint32_t bit = std::uint32_t{1} << kind;
-        if ((known_ & bit) == 0) {
-            days_[kind] = allowed_days(fields_, length, first_weekday);
-            known_ |= bit;
-        }
-        return days_[kind];
-    }
-
-private:
-    const CronFields& fields_;
-    std::uint32_t known_ = 0;
-    std::array<std::uint32_t, 28> days_;  // valid where known_ says so
-};
-
 int year_from(const CronFields& fields, int from)
 {
     auto bit = static_cast<unsigned>(from - Expression::first_year);
@@ -93,7 +70,7 @@ int year_from(const CronFields& fields, int from)
     return Expression::last_year + 1;
 }
 
-std::optional<local_days> day_from(const CronFields& fields, local_days from)
+std::optional<local_days> day_from(const CronFields& fields, local_days from, MonthTable& months)
 {
     using namespace std::chrono;
     const year_month_day date(from);
@@ -105,7 +82,6 @@ std::optional<local_days> day_from(const CronFields& fields, local_days from)
         return from;
     }
 
-    Months months(fields);
     while (y <= Expression::last_year) {
         const int next_year = year_from(fields, y);
         const unsigned next_month =
@@ -122,7 +98,8 @@ std::optional<local_days> day_from(const CronFields& fields, local_days from)
 
         const local_days first(year(y) / month(m) / 1);
         const unsigned length = static_cast<unsigned>((year(y) / month(m) / last).day());
-        const unsigned found = bit_from(months.days(length, weekday(first).c_encoding()), d);
+        const unsigned first_weekday = weekday(first).c_encoding();
+        const unsigned found = bit_from(months.days(fields, length, first_weekday), d);
         if (found < 64) return first + days(found - 1);
         ++m;
         d = 1;
@@ -155,7 +132,24 @@ std::optional<unsigned> time_from(const CronFields& fields, unsigned from)
 
 }  // namespace
 
+std::uint32_t MonthTable::days(const CronFields& fields, unsigned length, unsigned first_weekday)
+{
+    const unsigned kind = (length - 28) * 7 + first_weekday;
+    const std::uint32_t bit = std::uint32_t{1} << kind;
+    if ((known_ & bit) == 0) {
+        days_[kind] = allowed_days(fields, length, first_weekday);
+        known_ |= bit;
+    }
+    return days_[kind];
+}
+
 std::optional<local_seconds> Expression::first_match(local_seconds from) const
+{
+    MonthTable months;
+    return first_match(from, months);
+}
+
+std::optional<local_seconds> Expression::first_match(local_seconds from, MonthTable& months) const
 {
     using namespace std::chrono;
     constexpr local_days begin(year(first_year) / 1 / 1);
@@ -166,7 +160,7 @@ std::optional<local_seconds> Expression::first_match(local_seconds from) const
     local_days day = floor<days>(from);
     auto time = time_from(fields_, static_cast<unsigned>((from - day).count()));
     if (!time) day += days(1);
-    const auto found = day_from(fields_, day);
+    const auto found = day_from(fields_, day, months);
     if (!found) return std::nullopt;
     if (!time || *found != day) time = time_from(fields_, 0);
     return *found + seconds(*time);

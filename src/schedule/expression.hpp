@@ -31,6 +31,19 @@ struct CronFields {
     friend bool operator==(const CronFields&, const CronFields&) = default;
 };
 
+/// What a search has found out about the months of one expression, of which there are 28 kinds.
+/// That bounds a search through centuries, and one that goes on from where it was takes it along.
+class MonthTable {
+public:
+    /// The days, bits 1 to 31, that the day and weekday fields allow in a month of so many days
+    /// that begins on this weekday (0 is Sunday).
+    std::uint32_t days(const CronFields& fields, unsigned length, unsigned first_weekday);
+
+private:
+    std::uint32_t known_ = 0;
+    std::array<std::uint32_t, 28> days_;  // valid where known_ says so
+};
+
 /// A parsed cron expression: which local times it names. An immutable value of 72 bytes.
 ///
 /// Six fields `second minute hour day month weekday`; five mean second 0; seven add the year.
@@ -67,6 +80,11 @@ public:
     /// The first local time named that is not before `from`; none after the last year.
     /// Not for @every and @at, which know no local time. Takes no longer than some microseconds.
     std::optional<std::chrono::local_seconds> first_match(std::chrono::local_seconds from) const;
+
+    /// The same with what earlier calls have found out, if `months` was used for no other
+    /// expression.
+    std::optional<std::chrono::local_seconds> first_match(std::chrono::local_seconds from,
+                                                          MonthTable& months) const;
 
     /// The interval of @every.
     std::optional<std::chrono::seconds> interval() const;

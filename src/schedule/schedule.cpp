@@ -76,7 +76,8 @@ std::optional<sys_seconds> Schedule::next(sys_seconds after) const
     local_seconds from = first_local(at);
     if (earliest != periods[at].begin) from = std::max(from, periods[at].to_local(earliest));
 
-    auto match = expression_.first_match(from);
+    MonthTable months;
+    auto match = expression_.first_match(from, months);
     while (match) {
         const TimeZone::Period& here = periods[at];
         // A skipped time lies before the period's begin and fires there.
@@ -92,7 +93,7 @@ std::optional<sys_seconds> Schedule::next(sys_seconds after) const
         }
         if (begin < from || begin > *match) {
             from = begin;
-            match = expression_.first_match(from);
+            match = expression_.first_match(from, months);
         }
     }
     return std::nullopt;
