@@ -2,6 +2,7 @@
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
+#include "base/task_group.hpp"
 #include "cluster/coordinator.hpp"
 #include "http/access.hpp"
 #include "http/router.hpp"
@@ -26,6 +27,7 @@ struct ApiContext {
     StorePool& store;  ///< of the API's own, so that a slow list stands in nobody's way
     const Clock& clock;
     const Coordinator& coordinator;
+    TaskGroup& tasks;  ///< for what goes on when a call is answered; joined before the rest ends
 
     /// Tells the dispatcher that these jobs were changed; completes when what was handed out
     /// before is revoked. An error, or an exception: nobody has confirmed it.

@@ -112,8 +112,13 @@ asio::awaitable<Response> list_jobs(const ApiContext& context, PagedList& list, 
         page.blocks = blocks;
         return find_page(store, page, view_of(context));
     };
+    query.limit = 0;
+    query.with_total = true;
     query.with_blocks = true;
-    asked.count = counter_of(query, &Store::find_jobs);
+    asked.count = [query](Store& store, const std::optional<CountRest>&) {
+        JobPage counted = store.find_jobs(query);
+        return Totals::Part{counted.total, std::move(counted.blocks), std::nullopt};
+    };
     co_return co_await list.answer(context.store, std::move(asked));
 }
 
@@ -437,7 +442,7 @@ asio::awaitable<Response> delete_job(const ApiContext& context, const Call& call
 void add_cron_routes(Router& router, const ApiContext& context)
 {
     using http::verb;
-    const auto list = std::make_shared<PagedList>();
+    const auto list = std::make_shared<PagedList>(context.tasks);
     router.add({
         .pattern = "/cron/list",
         .methods = {verb::get},

@@ -115,8 +115,15 @@ asio::awaitable<Response> list_log(const ApiContext& context, PagedList& list, c
         page.blocks = blocks;
         return find_page(store, page);
     };
+    query.limit = 0;
+    query.with_total = true;
     query.with_blocks = !query.state;
-    asked.count = counter_of(std::move(query), &Store::find_log);
+    asked.count = [query](Store& store, const std::optional<CountRest>& from) {
+        LogQuery part = query;
+        part.count_from = from;
+        LogPage counted = store.find_log(part);
+        return Totals::Part{counted.total, std::move(counted.blocks), counted.count_rest};
+    };
     co_return co_await list.answer(context.store, std::move(asked));
 }
 
@@ -134,7 +141,7 @@ asio::awaitable<Response> show_row(const ApiContext& context, const Call& call)
 
 void add_log_routes(Router& router, const ApiContext& context)
 {
-    const auto list = std::make_shared<PagedList>();
+    const auto list = std::make_shared<PagedList>(context.tasks);
     router.add({
         .pattern = "/log/list",
         .methods = {http::verb::get},

@@ -19,7 +19,7 @@ asio::awaitable<ListPage> PagedList::read(StorePool& store, const Asked& asked,
 {
     Totals::Total total;
     if (!asked.with_total && asked.offset >= far_offset) {
-        total = co_await totals_.total(store, asked.list, asked.count);
+        total = co_await totals_.total(store, asked.list, asked.count, Totals::Estimate::refused);
     }
     const auto find = [&asked, &total](Store& session) {
         return asked.find(session, total.blocks);

@@ -13,7 +13,6 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <utility>
 
 namespace peercron {
 
@@ -22,6 +21,9 @@ namespace peercron {
 /// anew for each (Totals). Lives on the I/O thread; outlives every call.
 class PagedList {
 public:
+    /// See Totals.
+    explicit PagedList(TaskGroup& tasks) : totals_(tasks) {}
+
     struct Found {
         ListPage page;           ///< up to its last row
         std::size_t rows = 0;    ///< how many it has
@@ -48,18 +50,5 @@ private:
     Totals totals_;
     SharedReads reads_;
 };
-
-/// @param find a function of Store that answers the query with `total` and `blocks`.
-template <class Query, class Find>
-Totals::Count counter_of(Query query, Find find)
-{
-    query.with_total = true;
-    query.limit = 0;
-    return [query = std::move(query), find](Store& store) {
-        auto found = std::invoke(find, store, query);
-        return Totals::Total{found.total,
-                             std::make_shared<const IdBlocks>(std::move(found.blocks))};
-    };
-}
 
 }  // namespace peercron

@@ -1,5 +1,6 @@
 #include "http/totals.hpp"
 
+#include <spdlog/spdlog.h>
 #include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
@@ -17,64 +18,120 @@ constexpr std::int64_t many = 10'000;
 constexpr auto long_time = 2s;
 constexpr int reuse = 100;  // times what the count took
 constexpr Steady::duration longest_reuse = 1min;
+/// How long a page waits for a newer total than the one that is known.
+constexpr auto short_time = 100ms;
 /// Filters are chosen by whoever asks: they must not fill the memory.
 constexpr std::size_t most_lists = 200;
 
+/// How many there will be in all, when those that are not counted lie as close.
+std::int64_t extrapolate(std::int64_t rows, const CountRest& rest)
+{
+    const auto counted = static_cast<double>(rest.end - rest.before);
+    const auto all = static_cast<double>(rest.end - rest.first);
+    return static_cast<std::int64_t>(static_cast<double>(rows) * all / std::max(counted, 1.0));
+}
+
 }  // namespace
 
-asio::awaitable<Totals::Total> Totals::total(StorePool& store, std::string list, Count count)
+asio::awaitable<Totals::Total> Totals::total(StorePool& store, std::string list, Count count,
+                                             Estimate estimate)
 {
     const auto executor = co_await asio::this_coro::executor;
-    std::shared_ptr<Known>& place = known_[list];
+    KnownList& place = known_[list];
     if (!place) place = std::make_shared<Known>(executor);
-    const std::shared_ptr<Known> known = place;
-    if (known->total && (known->is_counting || Steady::now() < known->good_until)) {
-        co_return *known->total;
-    }
-    if (!known->is_counting) {
-        co_return co_await count_anew(store, std::move(list), std::move(count), known);
-    }
-    while (known->is_counting) co_await known->counted.wait();
+    const KnownList known = place;
     if (known->total) co_return *known->total;
-    // There are few, so everybody gets the exact number.
-    co_return co_await store.call(std::move(count));
+    const bool was_counting = known->is_counting;
+    if (!was_counting) begin(store, list, count, known);
+    const SteadyTime patience = Steady::now() + long_time;
+    while (known->is_counting) {
+        const bool is_patient = Steady::now() < patience;
+        if (!is_patient && known->estimate && estimate == Estimate::allowed) {
+            co_return Total{*known->estimate, nullptr};
+        }
+        const SteadyTime limit = is_patient ? patience : SteadyTime::max();
+        co_await known->news.wait_until(limit);
+    }
+    if (known->error) std::rethrow_exception(known->error);
+    if (known->total) co_return *known->total;
+    if (!was_counting) co_return known->few;
+    // There are few, so everybody gets what is true after he asked.
+    co_return co_await count_parts(store, std::move(count), nullptr);
 }
 
 asio::awaitable<void> Totals::renew(StorePool& store, std::string list, Count count)
 {
     const auto place = known_.find(list);
     if (place == known_.end()) co_return;
-    const std::shared_ptr<Known> known = place->second;
+    const KnownList known = place->second;
     if (!known->total || known->is_counting || Steady::now() < known->good_until) co_return;
-    co_await count_anew(store, std::move(list), std::move(count), known);
+    begin(store, list, std::move(count), known);
+    const SteadyTime patience = Steady::now() + short_time;
+    while (known->is_counting && Steady::now() < patience) {
+        co_await known->news.wait_until(patience);
+    }
 }
 
-asio::awaitable<Totals::Total> Totals::count_anew(StorePool& store, std::string list, Count count,
-                                                  std::shared_ptr<Known> known)
+void Totals::begin(StorePool& store, const std::string& list, Count count, const KnownList& known)
 {
-    // Also when the caller gives up: the others must not wait for ever.
+    known->is_counting = true;
+    known->error = nullptr;
+    tasks_.spawn("count of rows", count_all(store, list, std::move(count), known));
+}
+
+asio::awaitable<void> Totals::count_all(StorePool& store, std::string list, Count count,
+                                        KnownList known)
+{
+    // Also when it is cancelled: nobody must wait for ever.
     struct Counting {
         Totals& totals;
-        std::string list;
-        std::shared_ptr<Known> known;
+        const std::string& list;
+        const KnownList& known;
         ~Counting()
         {
             known->is_counting = false;
-            known->counted.notify();
+            known->estimate.reset();
+            known->news.notify();
             if (!known->total) totals.known_.erase(list);
         }
-    } counting{*this, std::move(list), known};
-    known->is_counting = true;
-    const Steady::time_point begun = Steady::now();
-    const Total total = co_await store.call(std::move(count));
-    const auto took = Steady::now() - begun;
-    const bool is_costly = total.rows >= many || took >= long_time;
-    if (is_costly && known_.size() <= most_lists) {
-        known->total = total;
-        known->good_until = Steady::now() + std::min(took * reuse, longest_reuse);
-    } else {
-        known->total.reset();
+    } counting{*this, list, known};
+    const SteadyTime begun = Steady::now();
+    try {
+        Total total = co_await count_parts(store, std::move(count), known);
+        const auto took = Steady::now() - begun;
+        const bool is_costly = total.rows >= many || took >= long_time;
+        if (is_costly && known_.size() <= most_lists) {
+            known->total = std::move(total);
+            known->good_until = Steady::now() + std::min(took * reuse, longest_reuse);
+        } else {
+            known->total.reset();
+            known->few = std::move(total);
+        }
+    } catch (const StoreError& error) {
+        spdlog::debug("http: a list could not be counted: {}", error.what());
+        known->error = std::current_exception();
+        known->good_until = Steady::now() + long_time;
     }
+}
+
+asio::awaitable<Totals::Total> Totals::count_parts(StorePool& store, Count count, KnownList known)
+{
+    Total total;
+    IdBlocks all;
+    std::optional<CountRest> rest;
+    do {
+        const auto count_next = [&count, &rest](Store& session) { return count(session, rest); };
+        Part part = co_await store.call(count_next);
+        total.rows += part.rows;
+        all.end = std::max(all.end, part.blocks.end);
+        all.blocks.insert(all.blocks.begin(), part.blocks.blocks.begin(), part.blocks.blocks.end());
+        rest = part.rest;
+        if (known && rest) {
+            known->estimate = extrapolate(total.rows, *rest);
+            known->news.notify();
+        }
+    } while (rest);
+    total.blocks = std::make_shared<const IdBlocks>(std::move(all));
     co_return total;
 }
 

@@ -2,9 +2,11 @@
 
 #include "base/clock.hpp"
 #include "base/event.hpp"
+#include "base/task_group.hpp"
 #include "store/store_pool.hpp"
 
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <map>
 #include <memory>
@@ -15,37 +17,61 @@ namespace peercron {
 
 /// How many rows a list has in all. Counting millions of rows takes seconds, and each page of a
 /// list wants to know: so a count of many is used again for a time that grows with what it took,
-/// and whoever asks meanwhile waits for no other one.
+/// and nobody waits long for one.
 ///
-/// Exact below 10,000 rows that are found within 2 s. Above, it is as old as a hundred counts take
-/// and a minute at most. Lives on the I/O thread.
+/// Exact below 10,000 rows that are found within 2 s. Above, it is the newest count, which is begun
+/// anew when it is asked for and older than a hundred counts take, or a minute. As long as there is
+/// none, and the first takes longer than 2 s, it is an estimate from the part that is counted.
+/// Lives on the I/O thread.
 class Totals {
 public:
     struct Total {
         std::int64_t rows = 0;
-        std::shared_ptr<const IdBlocks> blocks;  ///< where they are, when there are many
+        std::shared_ptr<const IdBlocks> blocks;  ///< where they are; not with an estimate
     };
-    using Count = std::function<Total(Store&)>;
+    /// A part of a count.
+    struct Part {
+        std::int64_t rows = 0;
+        IdBlocks blocks;
+        std::optional<CountRest> rest;  ///< none = that was all
+    };
+    /// Counts the first part, or the one that is to come next.
+    using Count = std::function<Part(Store&, const std::optional<CountRest>& from)>;
+    enum class Estimate : std::uint8_t { allowed, refused };
 
-    /// @param list names the list and its filters. Throws what `count` throws.
-    asio::awaitable<Total> total(StorePool& store, std::string list, Count count);
+    /// Counts go on in `tasks` when who asked has his answer.
+    explicit Totals(TaskGroup& tasks) : tasks_(tasks) {}
 
-    /// Counts anew what is known and too old by now, unless somebody is about it. total() does so
-    /// as well; but who calls this first keeps nobody waiting who shares what he goes on to do.
+    /// @param list names the list and its filters. Throws what `count` throws, unless there is an
+    /// older total.
+    asio::awaitable<Total> total(StorePool& store, std::string list, Count count,
+                                 Estimate estimate = Estimate::allowed);
+
+    /// Begins to count anew what is known and too old by now, unless that is under way, and waits a
+    /// moment for it: most lists are counted within that. Who calls this first keeps nobody waiting
+    /// who shares what he goes on to do.
     asio::awaitable<void> renew(StorePool& store, std::string list, Count count);
 
 private:
     struct Known {
-        explicit Known(asio::any_io_executor executor) : counted(std::move(executor)) {}
-        std::optional<Total> total;
+        explicit Known(asio::any_io_executor executor) : news(std::move(executor)) {}
+        std::optional<Total> total;  ///< of many
         SteadyTime good_until{};
         bool is_counting = false;
-        Event counted;
+        std::optional<std::int64_t> estimate;  ///< by the count that is under way
+        Total few;                             ///< by the last count, if it found no more
+        std::exception_ptr error;              ///< of the last count
+        Event news;
     };
-    asio::awaitable<Total> count_anew(StorePool& store, std::string list, Count count,
-                                      std::shared_ptr<Known> known);
+    using KnownList = std::shared_ptr<Known>;
 
-    std::map<std::string, std::shared_ptr<Known>> known_;
+    void begin(StorePool& store, const std::string& list, Count count, const KnownList& known);
+    asio::awaitable<void> count_all(StorePool& store, std::string list, Count count,
+                                    KnownList known);
+    static asio::awaitable<Total> count_parts(StorePool& store, Count count, KnownList known);
+
+    TaskGroup& tasks_;
+    std::map<std::string, KnownList> known_;
 };
 
 }  // namespace peercron

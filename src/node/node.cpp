@@ -262,6 +262,7 @@ private:
             .store = api_store_,
             .clock = clock_,
             .coordinator = *coordinator_,
+            .tasks = http_tasks_,
             .announce =
                 [this](std::vector<JobId> jobs) { return agent_.announce(std::move(jobs)); },
             .run_now = [this](JobId job,

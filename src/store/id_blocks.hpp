@@ -22,6 +22,13 @@ struct IdBlocks {
     std::int64_t end = 0;       ///< of the last block
 };
 
+/// Where the count of a list that is too long for one statement goes on: from the newest ids down.
+struct CountRest {
+    std::int64_t first = 0;   ///< the smallest id there is
+    std::int64_t before = 0;  ///< ids from here on are counted
+    std::int64_t end = 0;     ///< IdBlocks::end of the whole
+};
+
 /// Offsets from here on are worth asking where they are.
 inline constexpr std::size_t far_offset = 2'000;
 

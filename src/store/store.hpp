@@ -102,10 +102,11 @@ struct LogQuery {
     std::optional<WallTime> from;   ///< scheduled_at >= from
     std::optional<WallTime> to;     ///< scheduled_at < to
     std::size_t offset = 0;
-    std::size_t limit = 50;  ///< 0 = the total only
+    std::size_t limit = 50;  ///< 0 = the total only, maybe in parts: see LogPage::count_rest
     bool with_total = true;
     bool with_blocks = false;                ///< with the total; not of the rows of one state
     std::shared_ptr<const IdBlocks> blocks;  ///< as found before, if they are known
+    std::optional<CountRest> count_from;     ///< the next part of a count
 };
 /// One ledger row as it is shown.
 struct LogRow {
@@ -122,8 +123,9 @@ struct LogRow {
 };
 struct LogPage {
     std::vector<LogRow> rows;
-    std::int64_t total = 0;  ///< 0 when it was not asked for
-    IdBlocks blocks;         ///< likewise
+    std::int64_t total = 0;               ///< 0 when it was not asked for; or of a part only
+    IdBlocks blocks;                      ///< likewise
+    std::optional<CountRest> count_rest;  ///< of a total alone: the parts to come; none = all done
 };
 
 /// A row that was not final when a term began.

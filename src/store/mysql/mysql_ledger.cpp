@@ -260,20 +260,51 @@ std::int64_t settled_end(MysqlConnection& connection)
                                    newest, std::numeric_limits<std::int64_t>::max()));
 }
 
-/// The total, and where the rows are.
-void count_in_blocks(MysqlConnection& connection, const LogQuery& query, LogPage& page)
+/// The rows of a list as far as they are settled, read from an index alone where there is one: that
+/// nothing is planned there need not be asked of the rows.
+std::string settled_rows(const MysqlConnection& connection, const LogQuery& query)
 {
-    const std::int64_t end = settled_end(connection);
-    // Nothing is planned there, so that an index may do without the rows.
-    const bool is_all = !query.cron_id && !query.run_server && !query.dispatch_server &&
-                        !query.from && !query.to && !query.search;
-    page.blocks = read_blocks(
-        connection, is_all ? "log FORCE INDEX (by_state)" : "log",
-        fmt::format("{} AND id < {}", condition(connection, query, Planned::none_there), end), end);
-    page.total =
-        read_number(connection, fmt::format("SELECT COUNT(*) FROM log WHERE {} AND id >= {}",
-                                            condition(connection, query), end));
-    for (const auto& block : page.blocks.blocks) page.total += block.count;
+    const bool others = query.cron_id || query.run_server || query.dispatch_server || query.from ||
+                        query.to || query.search;
+    if (others) {
+        return fmt::format("log {} WHERE {}", index_hint(query),
+                           condition(connection, query, Planned::none_there));
+    }
+    // All states by name, so that of each the ids of a part are one range of the index.
+    return "log FORCE INDEX (by_state) WHERE state " +
+           (query.state ? fmt::format("= '{}'", to_string(*query.state))
+                        : "IN ('running', 'success', 'failed', 'timeout', 'killed', 'lost',"
+                          " 'fenced', 'skipped', 'revoked')");
+}
+
+/// The total, and where the rows are; or of so many ids only that a statement counts them soon.
+void count_part(MysqlConnection& connection, const LogQuery& query, LogPage& page)
+{
+    constexpr std::int64_t ids_at_once = 1'000'000;
+    CountRest rest;
+    if (query.count_from) {
+        rest = *query.count_from;
+    } else {
+        rest.first = read_number(connection, "SELECT COALESCE(MIN(id), 0) FROM log");
+        rest.end = settled_end(connection);
+        rest.before = rest.end;
+        page.total =
+            read_number(connection, fmt::format("SELECT COUNT(*) FROM log WHERE {} AND id >= {}",
+                                                condition(connection, query), rest.end));
+    }
+    // In the index by time the ids of a part are not together.
+    const bool in_parts = !query.from && !query.to;
+    const std::int64_t size = block_size(rest.end);
+    const std::int64_t from = in_parts ? (rest.before - ids_at_once) / size * size : rest.first;
+    IdBlocks blocks = read_blocks(connection,
+                                  fmt::format("{} AND id >= {} AND id < {}",
+                                              settled_rows(connection, query), from, rest.before),
+                                  rest.end);
+    for (const auto& block : blocks.blocks) page.total += block.count;
+    if (query.with_blocks) page.blocks = std::move(blocks);
+    if (from <= rest.first) return;
+    rest.before = from;
+    page.count_rest = rest;
 }
 
 PagePlace place_of(MysqlConnection& connection, const LogQuery& query, const std::string& where)
@@ -426,12 +457,13 @@ LogPage MysqlStore::find_log(const LogQuery& query)
     const auto work = [&](MysqlConnection& connection) {
         std::string where = condition(connection, query);
         LogPage page;
-        if (query.with_total && query.with_blocks) {
-            count_in_blocks(connection, query, page);
-        } else if (query.with_total) {
+        if (query.limit == 0) {
+            if (query.with_total) count_part(connection, query, page);
+            return page;
+        }
+        if (query.with_total) {
             page.total = read_number(connection, "SELECT COUNT(*) FROM log WHERE " + where);
         }
-        if (query.limit == 0) return page;
         const PagePlace place = place_of(connection, query, where);
         if (place.before_id) where += fmt::format(" AND id < {}", *place.before_id);
         // The ids first: of the rows that a deep page passes over, only the index is read.

@@ -29,17 +29,14 @@ std::vector<LogRow> read_log_rows(MysqlConnection& connection, std::string_view 
     return found;
 }
 
-IdBlocks read_blocks(MysqlConnection& connection, std::string_view table,
-                     std::string_view condition, std::int64_t end)
+IdBlocks read_blocks(MysqlConnection& connection, std::string_view rows, std::int64_t end)
 {
     IdBlocks found;
     found.end = end;
     const std::int64_t size = block_size(end);
-    MysqlRows rows = connection.query(
-        fmt::format("SELECT id DIV {} AS block, COUNT(*) FROM {} WHERE {} GROUP BY block"
-                    " ORDER BY block",
-                    size, table, condition));
-    while (rows.next()) found.blocks.push_back({rows.integer(0) * size, rows.integer(1)});
+    MysqlRows counts = connection.query(fmt::format(
+        "SELECT id DIV {} AS block, COUNT(*) FROM {} GROUP BY block ORDER BY block", size, rows));
+    while (counts.next()) found.blocks.push_back({counts.integer(0) * size, counts.integer(1)});
     return found;
 }
 

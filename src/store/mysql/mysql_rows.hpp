@@ -19,9 +19,8 @@ void read_jobs(MysqlConnection& connection, std::string_view condition, std::vec
 /// The ledger's rows of `condition` ("WHERE …"). Throws StoreError for a state that is not known.
 std::vector<LogRow> read_log_rows(MysqlConnection& connection, std::string_view condition);
 
-/// How many rows of a table meet a condition, by their ids, all of which are below `end`.
-IdBlocks read_blocks(MysqlConnection& connection, std::string_view table,
-                     std::string_view condition, std::int64_t end);
+/// How many rows there are in `rows` ("TABLE WHERE …"), by their ids, all of which are below `end`.
+IdBlocks read_blocks(MysqlConnection& connection, std::string_view rows, std::int64_t end);
 
 // As literals: NULL when there is none.
 std::string name_literal(const MysqlConnection& connection, const std::string& name);

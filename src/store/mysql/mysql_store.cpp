@@ -134,8 +134,8 @@ JobPage MysqlStore::find_jobs(const JobQuery& query)
         if (!query.with_total) return page;
         if (query.with_blocks) {
             const std::int64_t end = next_id(connection);
-            page.blocks =
-                read_blocks(connection, "cron", fmt::format("{} AND id < {}", condition, end), end);
+            page.blocks = read_blocks(
+                connection, fmt::format("cron WHERE {} AND id < {}", condition, end), end);
             for (const auto& block : page.blocks.blocks) page.total += block.count;
             return page;
         }

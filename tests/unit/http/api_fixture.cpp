@@ -29,6 +29,7 @@ ApiTest::ApiTest()
           .store = pool_,
           .clock = clock_,
           .coordinator = coordinator_,
+          .tasks = tasks_,
           .announce =
               [this](std::vector<JobId> jobs) {
                   return announce(announced_, announce_error_, std::move(jobs));
