@@ -260,21 +260,29 @@ std::int64_t settled_end(MysqlConnection& connection)
                                    newest, std::numeric_limits<std::int64_t>::max()));
 }
 
-/// The rows of a list as far as they are settled, read from an index alone where there is one: that
-/// nothing is planned there need not be asked of the rows.
-std::string settled_rows(const MysqlConnection& connection, const LogQuery& query)
+/// The rows of a query to be counted ("TABLE WHERE …"), from an index alone where one has all that
+/// is asked.
+std::string rows_to_count(const MysqlConnection& connection, const LogQuery& query,
+                          Planned planned = Planned::left_out)
 {
     const bool others = query.cron_id || query.run_server || query.dispatch_server || query.from ||
                         query.to || query.search;
     if (others) {
         return fmt::format("log {} WHERE {}", index_hint(query),
-                           condition(connection, query, Planned::none_there));
+                           condition(connection, query, planned));
     }
-    // All states by name, so that of each the ids of a part are one range of the index.
+    // All states by name, so that of each the ids are one range of the index.
     return "log FORCE INDEX (by_state) WHERE state " +
            (query.state ? fmt::format("= '{}'", to_string(*query.state))
                         : "IN ('running', 'success', 'failed', 'timeout', 'killed', 'lost',"
                           " 'fenced', 'skipped', 'revoked')");
+}
+
+/// Those with an id of `end` or above.
+std::int64_t count_newer(MysqlConnection& connection, const LogQuery& query, std::int64_t end)
+{
+    return read_number(connection, fmt::format("SELECT COUNT(*) FROM {} AND id >= {}",
+                                               rows_to_count(connection, query), end));
 }
 
 /// The total, and where the rows are; or of so many ids only that a statement counts them soon.
@@ -296,10 +304,11 @@ void count_part(MysqlConnection& connection, const LogQuery& query, LogPage& pag
     const bool in_parts = !query.from && !query.to;
     const std::int64_t size = block_size(rest.end);
     const std::int64_t from = in_parts ? (rest.before - ids_at_once) / size * size : rest.first;
-    IdBlocks blocks = read_blocks(connection,
-                                  fmt::format("{} AND id >= {} AND id < {}",
-                                              settled_rows(connection, query), from, rest.before),
-                                  rest.end);
+    IdBlocks blocks = read_blocks(
+        connection,
+        fmt::format("{} AND id >= {} AND id < {}",
+                    rows_to_count(connection, query, Planned::none_there), from, rest.before),
+        rest.end);
     for (const auto& block : blocks.blocks) page.total += block.count;
     if (query.with_blocks) page.blocks = std::move(blocks);
     if (from <= rest.first) return;
@@ -307,15 +316,13 @@ void count_part(MysqlConnection& connection, const LogQuery& query, LogPage& pag
     page.count_rest = rest;
 }
 
-PagePlace place_of(MysqlConnection& connection, const LogQuery& query, const std::string& where)
+PagePlace place_of(MysqlConnection& connection, const LogQuery& query)
 {
     if (!query.blocks || query.blocks->blocks.empty() || query.offset < far_offset) {
         return {std::nullopt, std::nullopt, query.offset};
     }
-    const std::int64_t newer = read_number(
-        connection,
-        fmt::format("SELECT COUNT(*) FROM log WHERE {} AND id >= {}", where, query.blocks->end));
-    return place_descending(*query.blocks, static_cast<std::size_t>(newer), query.offset);
+    const auto newer = static_cast<std::size_t>(count_newer(connection, query, query.blocks->end));
+    return place_descending(*query.blocks, newer, query.offset);
 }
 
 std::optional<LogRow> read_one_row(MysqlConnection& connection, std::string_view condition)
@@ -464,7 +471,7 @@ LogPage MysqlStore::find_log(const LogQuery& query)
         if (query.with_total) {
             page.total = read_number(connection, "SELECT COUNT(*) FROM log WHERE " + where);
         }
-        const PagePlace place = place_of(connection, query, where);
+        const PagePlace place = place_of(connection, query);
         if (place.before_id) where += fmt::format(" AND id < {}", *place.before_id);
         // The ids first: of the rows that a deep page passes over, only the index is read.
         const std::string_view order = query.after_id ? "ASC" : "DESC";
