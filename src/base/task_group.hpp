@@ -34,6 +34,7 @@ public:
     /// Asks every child to stop; until the last one has, spawn() starts nothing. Returns at once;
     /// join() waits for them.
     void cancel();
+    bool is_cancelled() const { return is_cancelled_; }
 
     /// Completes when no child is left. Throws the first failure, if any.
     asio::awaitable<void> join();

@@ -54,8 +54,8 @@ asio::awaitable<Totals::Total> Totals::total(StorePool& store, std::string list,
     }
     if (known->error) std::rethrow_exception(known->error);
     if (known->total) co_return *known->total;
-    if (!was_counting) co_return known->few;
-    // There are few, so everybody gets what is true after he asked.
+    if (!was_counting && known->few) co_return *known->few;
+    // There are few, so everybody gets what is true after he asked; or this node is about to end.
     co_return co_await count_parts(store, std::move(count), nullptr);
 }
 
@@ -74,6 +74,7 @@ asio::awaitable<void> Totals::renew(StorePool& store, std::string list, Count co
 
 void Totals::begin(StorePool& store, const std::string& list, Count count, const KnownList& known)
 {
+    if (tasks_.is_cancelled()) return;
     known->is_counting = true;
     known->error = nullptr;
     tasks_.spawn("count of rows", count_all(store, list, std::move(count), known));

@@ -59,7 +59,7 @@ private:
         SteadyTime good_until{};
         bool is_counting = false;
         std::optional<std::int64_t> estimate;  ///< by the count that is under way
-        Total few;                             ///< by the last count, if it found no more
+        std::optional<Total> few;              ///< by the last count, if it found no more
         std::exception_ptr error;              ///< of the last count
         Event news;
     };

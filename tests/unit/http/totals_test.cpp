@@ -65,7 +65,7 @@ protected:
     {
         while (!condition()) {
             io_.restart();
-            io_.run_one_for(1s);
+            io_.run_one_for(10ms);
         }
     }
 
@@ -222,6 +222,28 @@ TEST_F(TotalsTest, TheBlocksOfAllPartsArePutTogether)
     std::vector<std::int64_t> firsts;
     for (const auto& block : totals[0].blocks->blocks) firsts.push_back(block.first);
     EXPECT_THAT(firsts, ElementsAre(500, 625, 750));
+}
+
+TEST_F(TotalsTest, WhoWaitsWhenTheNodeIsAboutToEndGetsTheTotalAllTheSame)
+{
+    TaskGroup requests(io_.get_executor());
+    std::vector<Totals::Total> totals;
+    const auto slow = [this](Store&, const std::optional<CountRest>&) {
+        if (++counts_ == 1) go_on_.get_future().wait();
+        return part_of(10'000);
+    };
+    requests.spawn("before", ask_with(slow, totals));
+    turn_until([&] { return counts_ == 1; });
+    tasks_.cancel();
+    requests.spawn("after", ask_with(slow, totals));
+    io_.restart();
+    io_.poll();
+    go_on_.set_value();
+    io_.restart();
+    io_.run();
+    ASSERT_EQ(totals.size(), 2U);
+    EXPECT_EQ(totals[0].rows, 10'000);
+    EXPECT_EQ(totals[1].rows, 10'000);
 }
 
 TEST_F(TotalsTest, AFailureIsOfAllWhoWaitForThatCount)
