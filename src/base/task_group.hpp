@@ -36,6 +36,8 @@ public:
     void cancel();
     bool is_cancelled() const { return is_cancelled_; }
 
+    asio::any_io_executor executor() const { return executor_; }
+
     /// Completes when no child is left. Throws the first failure, if any.
     asio::awaitable<void> join();
 

@@ -117,10 +117,26 @@ asio::awaitable<void> Totals::count_all(StorePool& store, std::string list, Coun
 
 asio::awaitable<Totals::Total> Totals::count_parts(StorePool& store, Count count, KnownList known)
 {
+    /// Of those who count what comes after their first part.
+    struct Turn {
+        Totals& totals;
+        bool is_taken = false;
+        ~Turn()
+        {
+            if (!is_taken) return;
+            totals.is_counting_rest_ = false;
+            totals.rest_counted_.notify();
+        }
+    };
     Total total;
     IdBlocks all;
     std::optional<CountRest> rest;
     do {
+        Turn turn{*this};
+        if (rest) {
+            while (is_counting_rest_) co_await rest_counted_.wait();
+            is_counting_rest_ = turn.is_taken = true;
+        }
         const auto count_next = [&count, &rest](Store& session) { return count(session, rest); };
         Part part = co_await store.call(count_next);
         total.rows += part.rows;

@@ -40,7 +40,7 @@ public:
     enum class Estimate : std::uint8_t { allowed, refused };
 
     /// Counts go on in `tasks` when who asked has his answer.
-    explicit Totals(TaskGroup& tasks) : tasks_(tasks) {}
+    explicit Totals(TaskGroup& tasks) : tasks_(tasks), rest_counted_(tasks.executor()) {}
 
     /// @param list names the list and its filters. Throws what `count` throws, unless there is an
     /// older total.
@@ -68,9 +68,11 @@ private:
     void begin(StorePool& store, const std::string& list, Count count, const KnownList& known);
     asio::awaitable<void> count_all(StorePool& store, std::string list, Count count,
                                     KnownList known);
-    static asio::awaitable<Total> count_parts(StorePool& store, Count count, KnownList known);
+    asio::awaitable<Total> count_parts(StorePool& store, Count count, KnownList known);
 
     TaskGroup& tasks_;
+    bool is_counting_rest_ = false;  ///< one long count at a time: pages want sessions, too
+    Event rest_counted_;
     std::map<std::string, KnownList> known_;
 };
 

@@ -113,6 +113,12 @@ protected:
         auto found = co_await totals_.total(pool_, "list", std::move(count), estimate);
         totals.push_back(std::move(found));
     }
+    asio::awaitable<void> ask_for(std::string list, Totals::Count count,
+                                  std::vector<Totals::Total>& totals)
+    {
+        auto found = co_await totals_.total(pool_, std::move(list), std::move(count));
+        totals.push_back(std::move(found));
+    }
     asio::awaitable<void> renew_with(Totals::Count count)
     {
         co_await totals_.renew(pool_, "list", std::move(count));
@@ -222,6 +228,34 @@ TEST_F(TotalsTest, TheBlocksOfAllPartsArePutTogether)
     std::vector<std::int64_t> firsts;
     for (const auto& block : totals[0].blocks->blocks) firsts.push_back(block.first);
     EXPECT_THAT(firsts, ElementsAre(500, 625, 750));
+}
+
+TEST_F(TotalsTest, LongCountsTakeTurns)
+{
+    std::atomic<int> at_once = 0;
+    std::atomic<int> most = 0;
+    std::atomic<int> parts = 0;
+    const auto count = [&](Store&, const std::optional<CountRest>& from) {
+        Totals::Part part = part_of(10'000);
+        if (!from) {
+            part.rest = CountRest{0, 900, 1'000};
+            return part;
+        }
+        most = std::max<int>(most, ++at_once);
+        std::this_thread::sleep_for(5ms);
+        --at_once;
+        ++parts;
+        if (from->before > 300) part.rest = CountRest{0, from->before - 300, 1'000};
+        return part;
+    };
+    std::vector<Totals::Total> totals;
+    for (const char* list : {"a", "b", "c", "d"}) {
+        tasks_.spawn("ask", ask_for(list, count, totals));
+    }
+    io_.run();
+    EXPECT_EQ(totals.size(), 4U);
+    EXPECT_EQ(parts, 12);
+    EXPECT_EQ(most, 1);
 }
 
 TEST_F(TotalsTest, WhoWaitsWhenTheNodeIsAboutToEndGetsTheTotalAllTheSame)
