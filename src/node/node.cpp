@@ -146,13 +146,13 @@ public:
           steps_(io_, journal_, [this](const StepKept& step) { agent_.kept(step); }),
           agent_(io_, clock_, identity(), executor_, recorder_, steps_),
           dispatcher_(io_, dispatcher_parts(), config.node_name(), dispatch_settings(config)),
+          http_tasks_(io_),
           api_context_(api_context()),
           api_(make_api_router(api_context_)),
           operations_(make_operations_router(api_context_)),
           http_(io_, http_settings(config, config.http_bind_address), api_, *metrics_),
           stop_(io_),
           signals_(io),
-          http_tasks_(io_),
           exec_tasks_(io_),
           cluster_tasks_(io_),
           dispatch_tasks_(io_)
@@ -542,6 +542,7 @@ private:
     StepKeeper steps_;
     Agent agent_;
     Dispatcher dispatcher_;
+    TaskGroup http_tasks_;  ///< what answers from start to end
     ApiContext api_context_;
     Router api_;
     Router operations_;
@@ -556,7 +557,6 @@ private:
     std::string store_trouble_;  ///< this was said
     bool failed_ = false;
     asio::signal_set signals_;
-    TaskGroup http_tasks_;      ///< what answers from start to end
     TaskGroup exec_tasks_;      ///< runs and their results
     TaskGroup cluster_tasks_;   ///< registration and conversations
     TaskGroup dispatch_tasks_;  ///< the first to end

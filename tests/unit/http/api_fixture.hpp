@@ -71,10 +71,10 @@ protected:
     std::vector<NodeLoad> loads_;
     bool store_away_ = false;
     std::string_view journal_ = "ok";
+    TaskGroup tasks_{io_.get_executor()};
     ApiContext context_;
     std::optional<Router> router_;
     std::optional<HttpServer> server_;
-    TaskGroup tasks_{io_.get_executor()};
 };
 
 }  // namespace peercron::testing
