@@ -132,8 +132,9 @@ public:
           incarnation_(random_incarnation()),
           metrics_(std::make_shared<prometheus::Registry>()),
           backend_(make_backend(config)),
-          plan_store_(io_, 3, backend_->open_store()),  // a writer and two readers
-          record_store_(io_, 1, backend_->open_store()),
+          // A writer and two readers.
+          plan_store_(io_, 3, backend_->open_store(), StorePool::TooLong::store),
+          record_store_(io_, 1, backend_->open_store(), StorePool::TooLong::store),
           api_store_(io_, config.mysql.pool_size, backend_->open_store()),
           coordinator_(backend_->make_coordinator(io_, surroundings.version, incarnation_,
                                                   [this] { return newest_epoch(); })),

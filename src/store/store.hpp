@@ -25,6 +25,13 @@ public:
     using std::runtime_error::runtime_error;
 };
 
+/// The database ended a statement at its time limit. It is there, and asking the same again is
+/// likely to end the same way.
+class TookTooLong : public StoreError {
+public:
+    using StoreError::StoreError;
+};
+
 /// A guarded change found another epoch in the store: this dispatcher is deposed and must stop.
 class Deposed : public std::runtime_error {
 public:
@@ -203,8 +210,9 @@ struct EntryQuery {
 
 /// One session with the database. Calls block; one call at a time, from any thread.
 ///
-/// Errors: StoreError, after the session has tried to reconnect. Times are written by the caller's
-/// clock, never by the database's.
+/// Errors: StoreError, after the session has tried to reconnect; TookTooLong from a database that
+/// limits the time of a statement. Times are written by the caller's clock, never by the
+/// database's.
 class Store {
 public:
     Store() = default;

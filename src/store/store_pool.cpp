@@ -28,8 +28,8 @@ private:
     std::list<Waiter>::iterator waiter_;
 };
 
-StorePool::StorePool(asio::any_io_executor io, std::size_t sessions, Open open)
-    : io_(std::move(io)), threads_(sessions)
+StorePool::StorePool(asio::any_io_executor io, std::size_t sessions, Open open, TooLong too_long)
+    : io_(std::move(io)), too_long_(too_long), threads_(sessions)
 {
     for (std::size_t slot = 0; slot < sessions; ++slot) {
         sessions_.push_back(open());

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <list>
 #include <memory>
@@ -33,8 +34,15 @@ class StorePool {
 public:
     using Open = std::function<std::unique_ptr<Store>()>;
 
+    /// Who is to blame when the database ends a call at its time limit (TookTooLong).
+    enum class TooLong : std::uint8_t {
+        caller,  ///< it asked for too much: the store is well
+        store,   ///< all that is asked here is small: the store fails
+    };
+
     /// Opens nothing yet: a session connects at its first call, on its own thread.
-    StorePool(asio::any_io_executor io, std::size_t sessions, Open open);
+    StorePool(asio::any_io_executor io, std::size_t sessions, Open open,
+              TooLong too_long = TooLong::caller);
     ~StorePool();
 
     /// Runs `job` on a session; throws what it throws. A job that has begun runs to its end even
@@ -58,6 +66,9 @@ public:
         begins();
         try {
             co_return co_await offload(threads_, std::move(work));
+        } catch (const TookTooLong&) {
+            watch.failed = too_long_ == TooLong::store;
+            throw;
         } catch (const StoreError&) {
             watch.failed = true;
             throw;
@@ -113,6 +124,7 @@ private:
     void release(std::size_t slot);
 
     asio::any_io_executor io_;
+    const TooLong too_long_;
     std::vector<std::unique_ptr<Store>> sessions_;
     std::vector<std::size_t> free_;  // empty while somebody waits
     std::list<Waiter> waiting_;

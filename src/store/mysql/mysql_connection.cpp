@@ -20,6 +20,8 @@ namespace {
 constexpr unsigned mariadb_connection_killed = 1927;
 constexpr unsigned mysql_session_killed = 3169;
 constexpr unsigned mysql_idle_disconnect = 4031;
+constexpr unsigned mariadb_statement_timeout = 1969;
+constexpr unsigned mysql_query_timeout = 3024;
 
 // Longer statements save nothing more, and hold up others.
 constexpr std::size_t statement_goal = 1U << 20U;
@@ -96,6 +98,11 @@ bool MysqlError::not_sent() const
 bool MysqlError::lock_conflict() const
 {
     return code_ == ER_LOCK_DEADLOCK || code_ == ER_LOCK_WAIT_TIMEOUT;
+}
+
+bool MysqlError::time_limit() const
+{
+    return code_ == mariadb_statement_timeout || code_ == mysql_query_timeout;
 }
 
 bool MysqlError::value_refused() const

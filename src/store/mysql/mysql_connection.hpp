@@ -29,6 +29,8 @@ public:
     bool not_sent() const;
     /// A deadlock, or a lock that was not to be had in time: to be tried again.
     bool lock_conflict() const;
+    /// The server ended the statement at its limit, MysqlSettings::timeout.
+    bool time_limit() const;
     /// The value is the trouble: too long, out of range, not text. Another value may pass.
     bool value_refused() const;
 

@@ -36,8 +36,11 @@ void MysqlSession::recover(Call& call, const MysqlError& error)
             return;
         }
     }
-    throw StoreError(fmt::format("cannot {}: MySQL at {}, database {}: {}", call.what,
-                                 to_string(settings_), settings_.database, error.what()));
+    const std::string why = fmt::format("cannot {}: MySQL at {}, database {}: {}", call.what,
+                                        to_string(settings_), settings_.database, error.what());
+    if (!error.time_limit()) throw StoreError(why);
+    const std::chrono::duration<double> limit = settings_.timeout;
+    throw TookTooLong(fmt::format("{}; the limit of a statement is {:g} s", why, limit.count()));
 }
 
 }  // namespace peercron

@@ -21,7 +21,8 @@ public:
     /// a few times, and once when the connection was lost: `unsafe` work only when none of it can
     /// have been carried out, `safe` work only while the time limit of a statement is not used up.
     ///
-    /// Throws StoreError with `what` ("read the jobs"), the server's address and its words.
+    /// Throws StoreError with `what` ("read the jobs"), the server's address and its words;
+    /// TookTooLong when the server ended a statement at its time limit.
     template <class F>
     std::invoke_result_t<F&, MysqlConnection&> run(std::string_view what, Repeat repeat, F work)
     {

@@ -16,6 +16,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using ::testing::AllOf;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using testing::MariadbServer;
 using ::testing::Not;
@@ -255,6 +256,48 @@ TEST_F(MysqlStoreTest, RepeatsAReadWhoseConnectionIsCutUnderWay)
     wait_for_lock_waits("1");  // it has come back
     locker.execute("UNLOCK TABLES");
     EXPECT_TRUE(reading.get());
+}
+
+TEST_F(MysqlStoreTest, SaysThatASearchTookTooLongAndGoesOn)
+{
+    settings_.timeout = 1s;
+    MysqlStore store(settings_);
+    store.record(std::vector{report(1, RunState::success, "a needle")});
+    LogQuery query;
+    query.search = "needle";
+    query.from = t0;  // without an index hint, which a view cannot take
+    // A minute for each row that is found.
+    sql("RENAME TABLE log TO slow_log; CREATE VIEW log AS SELECT * FROM slow_log WHERE"
+        " SLEEP(60) = 0");
+    try {
+        store.find_log(query);
+        FAIL() << "the server let it take its time";
+    } catch (const TookTooLong& error) {
+        EXPECT_THAT(error.what(), AllOf(HasSubstr("cannot list the log"), HasSubstr("error 1969"),
+                                        EndsWith("the limit of a statement is 1 s")));
+    }
+    sql("DROP VIEW log; RENAME TABLE slow_log TO log");
+    EXPECT_EQ(store.find_log(query).rows.size(), 1U);
+}
+
+TEST_F(MysqlStoreTest, SaysThatAReadTookTooLongWhichWaitedForATable)
+{
+    settings_.timeout = 1s;
+    MysqlStore store(settings_);
+    const JobId id = store.add_job(draft(), t0).id;
+    MysqlConnection locker(settings_);
+    locker.execute("LOCK TABLES cron WRITE");
+    EXPECT_THROW(store.find_job(id), TookTooLong);
+    locker.execute("UNLOCK TABLES");
+    EXPECT_TRUE(store.find_job(id));
+}
+
+TEST(MysqlErrorTest, KnowsTheTimeLimitOfBothServerFamilies)
+{
+    EXPECT_TRUE(MysqlError(1969, "MariaDB: max_statement_time exceeded").time_limit());
+    EXPECT_TRUE(MysqlError(3024, "MySQL: maximum statement execution time exceeded").time_limit());
+    EXPECT_FALSE(MysqlError(1317, "KILL QUERY").time_limit());
+    EXPECT_FALSE(MysqlError(2013, "Lost connection to server during query").time_limit());
 }
 
 TEST_F(MysqlStoreTest, NeverAddsAJobTwiceWhenItsConnectionIsCutUnderWay)

@@ -175,6 +175,46 @@ TEST_F(StorePoolTest, ThrowsWhatACallThrowsAndKeepsItsSession)
     EXPECT_THAT(order, ElementsAre(1));
 }
 
+/// One call that the store fails, and one that the database ends at its time limit.
+asio::awaitable<void> fail_and_take_too_long(StorePool& pool)
+{
+    int thrown = 0;
+    try {
+        const auto find = [](Store& store) { return store.find_job(1); };
+        co_await pool.call(find);
+    } catch (const StoreError&) {
+        ++thrown;
+    }
+    EXPECT_TRUE(pool.away());
+    try {
+        const auto search = [](Store&) { throw TookTooLong("the limit of a statement is 10 s"); };
+        co_await pool.call(search);
+    } catch (const TookTooLong&) {
+        ++thrown;
+    }
+    EXPECT_EQ(thrown, 2);
+}
+
+TEST_F(StorePoolTest, IsNotAwayWhenSomebodyAsksForTooMuch)
+{
+    StorePool pool(io_.get_executor(), 1, &open);
+    std::vector<bool> failures;
+    pool.observe([&](auto, bool failed) { failures.push_back(failed); });
+    testing::run(io_, fail_and_take_too_long(pool));
+    EXPECT_FALSE(pool.away());
+    EXPECT_THAT(failures, ElementsAre(true, false));
+}
+
+TEST_F(StorePoolTest, IsAwayWhenEvenSmallCallsTakeTooLong)
+{
+    StorePool pool(io_.get_executor(), 1, &open, StorePool::TooLong::store);
+    std::vector<bool> failures;
+    pool.observe([&](auto, bool failed) { failures.push_back(failed); });
+    testing::run(io_, fail_and_take_too_long(pool));
+    EXPECT_TRUE(pool.away());
+    EXPECT_THAT(failures, ElementsAre(true, true));
+}
+
 asio::awaitable<void> call_often(StorePool& pool, std::vector<int>& order)
 {
     TaskGroup tasks(co_await asio::this_coro::executor);
