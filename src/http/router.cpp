@@ -10,7 +10,9 @@
 #include <boost/system/system_error.hpp>
 
 #include <algorithm>
+#include <array>
 #include <exception>
+#include <utility>
 
 namespace peercron {
 namespace {
@@ -53,21 +55,59 @@ std::string_view target_of(const Request& request)
     return {target.data(), target.size()};
 }
 
-/// The error as an answer; cancellation is no error and goes on.
-Response answer_to(const std::exception_ptr& error, const Request& request, bool mutates)
+Response answer_away(const StoreError& away, const Request& request, bool mutates)
 {
+    spdlog::warn("http: {}: the store: {}", target_of(request), away.what());
+    std::string message = fmt::format("the store is away: {}", away.what());
+    if (mutates) message += "; whether the change was made is not known, so look first";
+    HttpError unavailable(http::status::service_unavailable, message);
+    return refusal(unavailable.with(http::field::retry_after, "5"));
+}
+
+/// How to ask a route for less.
+std::string less_of(const Route& route)
+{
+    constexpr std::array<std::pair<std::string_view, std::string_view>, 4> ways{{
+        {"from", "a shorter time (from, to)"},
+        {"cron_id", "one job (cron_id)"},
+        {"job", "one job (job)"},
+        {"name", "one name (name)"},
+    }};
+    std::vector<std::string_view> taken;
+    for (const auto& [param, way] : ways) {
+        if (std::ranges::count(route.params, param, &Param::name) > 0) taken.push_back(way);
+    }
+    return fmt::format("{}", fmt::join(taken, " or "));
+}
+
+/// 504, and no Retry-After: 503 is what clients repeat by themselves, and the same question keeps
+/// the database busy for as long again.
+Response answer_too_long(const TookTooLong& error, const Request& request, const Route& route)
+{
+    spdlog::info("http: {}: took the store too long: {}", target_of(request), error.what());
+    const std::string less = less_of(route);
+    const std::string advice =
+        less.empty() ? "the database is busy, or a table of it is locked" : "ask for less: " + less;
+    return refusal(http::status::gateway_timeout,
+                   fmt::format("this takes the store too long: {}; {}", error.what(), advice));
+}
+
+/// The error as an answer; cancellation is no error and goes on.
+/// @param route the one that was called, if it came to that.
+Response answer_to(const std::exception_ptr& error, const Request& request, const Route* route)
+{
+    const bool mutates = route != nullptr && route->mutates;
     try {
         std::rethrow_exception(error);
     } catch (const HttpError& refused) {
         return refusal(refused);
     } catch (const NameTaken& taken) {
         return refusal(http::status::conflict, fmt::format("name: {}", taken.what()));
+    } catch (const TookTooLong& slow) {
+        if (route == nullptr || mutates) return answer_away(slow, request, mutates);
+        return answer_too_long(slow, request, *route);
     } catch (const StoreError& away) {
-        spdlog::warn("http: {}: the store: {}", target_of(request), away.what());
-        std::string message = fmt::format("the store is away: {}", away.what());
-        if (mutates) message += "; whether the change was made is not known, so look first";
-        HttpError unavailable(http::status::service_unavailable, message);
-        return refusal(unavailable.with(http::field::retry_after, "5"));
+        return answer_away(away, request, mutates);
     } catch (const boost::system::system_error& e) {
         if (e.code() == asio::error::operation_aborted) throw;
         spdlog::error("http: {}: {}", target_of(request), e.what());
@@ -82,27 +122,24 @@ Response answer_to(const std::exception_ptr& error, const Request& request, bool
 
 asio::awaitable<Response> Router::handle(const Request& request) const
 {
-    std::string_view route = "other";
-    bool mutates = false;
+    const Route* route = nullptr;
     std::exception_ptr error;
     try {
         const Target target = parse_target(request);
         Match matched = match(request, target);
-        route = matched.route->pattern;
-        mutates = matched.route->mutates;
-        const Caller caller = access_.admit(request, matched.route->role);
-        if (mutates) refuse_cross_site(request);
-        const Call received{
-            caller, std::move(matched.id),
-            Params::read(request, target.query, matched.route->params, matched.route->strictness)};
-        Response response = co_await matched.route->handler(received);
-        response.route = route;
+        route = matched.route;
+        const Caller caller = access_.admit(request, route->role);
+        if (route->mutates) refuse_cross_site(request);
+        const Call received{caller, std::move(matched.id),
+                            Params::read(request, target.query, route->params, route->strictness)};
+        Response response = co_await route->handler(received);
+        response.route = route->pattern;
         co_return response;
     } catch (...) {
         error = std::current_exception();
     }
-    Response response = answer_to(error, request, mutates);
-    response.route = route;
+    Response response = answer_to(error, request, route);
+    if (route != nullptr) response.route = route->pattern;
     co_return response;
 }
 

@@ -31,7 +31,8 @@ struct Route {
     bool mutates = false;             ///< refused when it comes from another site's page
     std::vector<Param> params = {};
     Strictness strictness = Strictness::lenient;
-    Handler handler;  ///< may throw HttpError; StoreError becomes 503
+    /// May throw HttpError. StoreError becomes 503, and TookTooLong 504 unless it mutates.
+    Handler handler;
 };
 
 /// Finds the route of a request, lets it in or not, reads its parameters and calls the handler;

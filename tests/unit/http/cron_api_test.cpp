@@ -638,6 +638,44 @@ TEST_F(CronApiTest, AStoreThatIsAwayIsSaidWithRetryAfter)
     EXPECT_THAT(announced_, SizeIs(0));
 }
 
+TEST_F(CronApiTest, AReadThatTakesTheStoreTooLongIsNotToBeRepeatedButNarrowed)
+{
+    const JobId id = insert_job().id;
+    tables_.slow = true;
+    const std::string job = std::to_string(id);
+    const std::vector<std::pair<std::string, std::string>> calls{
+        {"/log/list?search=needle", "ask for less: a shorter time (from, to) or one job (cron_id)"},
+        {"/audit", "ask for less: a shorter time (from, to) or one job (job)"},
+        {"/cron/list", "ask for less: one name (name)"},
+        {"/cron/list?search=needle", "ask for less: one name (name)"},
+        {"/cron/" + job, "the database is busy, or a table of it is locked"},
+        {"/cron/" + job + "/history", "the database is busy, or a table of it is locked"},
+        {"/cron/count", "the database is busy, or a table of it is locked"},
+        {"/log/1", "the database is busy, or a table of it is locked"},
+    };
+    for (const auto& [path, advice] : calls) {
+        const auto reply = get(path);
+        EXPECT_EQ(reply.status, 504U) << path;
+        EXPECT_EQ(reply.message(),
+                  "this takes the store too long: the limit of a statement is 10 s; " + advice);
+        EXPECT_EQ(reply.header("Retry-After"), "") << path;
+    }
+}
+
+TEST_F(CronApiTest, AChangeThatTakesTheStoreTooLongIsAsUnknownAsOneOfAStoreThatIsAway)
+{
+    const JobId id = insert_job().id;
+    tables_.slow = true;
+    for (const auto& reply :
+         {get("/cron/stop/" + std::to_string(id)), post("/cron/add", reference_form)}) {
+        EXPECT_EQ(reply.status, 503U);
+        EXPECT_THAT(reply.message(), HasSubstr("the limit of a statement is 10 s"));
+        EXPECT_THAT(reply.message(), HasSubstr("whether the change was made is not known"));
+        EXPECT_NE(reply.header("Retry-After"), "");
+    }
+    EXPECT_THAT(announced_, SizeIs(0));
+}
+
 TEST_F(CronApiTest, AHundredThousandJobsAreReadAndSentInPieces)
 {
     for (int i = 0; i < 100'000; ++i) insert_job("echo " + std::to_string(i));

@@ -20,6 +20,7 @@ struct FakeTables {
     JobId last_id = 1000;
 
     bool away = false;                  ///< every call throws StoreError
+    bool slow = false;                  ///< every call throws TookTooLong
     std::function<void()> before_call;  ///< on the store's thread
     std::vector<std::size_t> fetched;   ///< rows returned by each jobs_after()
     std::size_t writes = 0;
@@ -309,6 +310,7 @@ private:
     {
         if (tables_.before_call) tables_.before_call();
         if (tables_.away) throw StoreError("connection refused");
+        if (tables_.slow) throw TookTooLong("the limit of a statement is 10 s");
     }
 
     [[noreturn]] static void unused() { throw std::logic_error("http/ does not make this call"); }

@@ -138,6 +138,21 @@ TEST_F(OpenApiTest, NamesTheRoleThatEachRouteNeeds)
     }
 }
 
+TEST_F(OpenApiTest, NamesWhatBecomesOfAReadThatTakesTheStoreTooLong)
+{
+    for (const Route& route : router_->routes()) {
+        for (const http::verb method : route.methods) {
+            const object& responses = description_.at("paths")
+                                          .at(route.pattern)
+                                          .at(lower(method))
+                                          .at("responses")
+                                          .as_object();
+            const bool reads_the_store = responses.contains("503") && !route.mutates;
+            EXPECT_EQ(responses.contains("504"), reads_the_store) << route.pattern;
+        }
+    }
+}
+
 TEST_F(OpenApiTest, SaysWhichParametersAreRequired)
 {
     for (const auto& [pattern, schema] :
