@@ -142,7 +142,7 @@ json::value ApiClient::take_data(const Response& response) const
         said += token_.empty() ? "; --token-file, PEERCRON_TOKEN or --token gives one"
                                : "; the one from --token, --token-file or PEERCRON_TOKEN was sent";
     }
-    throw Failure(exit_status_of_http(status), said);
+    throw Refused(status, said);
 }
 
 void ApiClient::connect()

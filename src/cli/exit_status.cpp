@@ -17,8 +17,8 @@ constexpr std::array<ExitStatusText, 9> statuses{{
      "(HTTP 409)."},
     {ExitStatus::not_allowed, "The token is missing, unknown, or may not do this (HTTP 401, 403)."},
     {ExitStatus::unavailable,
-     "Nobody answers, or the node cannot do it now, because the store is away or nobody dispatches "
-     "(HTTP 429, 502, 503, 504)."},
+     "Nobody answers, or the node cannot do it now, because the store is away or nobody "
+     "dispatches, or what was asked takes the store too long (HTTP 429, 502, 503, 504)."},
     {ExitStatus::unsuccessful,
      "Only with --wait: the run did not end as asked. It did not end in success (job run-now), or "
      "ended in another way before it could be killed (run kill)."},

@@ -78,13 +78,28 @@ json::value find_runs(ApiClient& client, const LogOptions& options)
     return client.get("/log/list", query);
 }
 
+/// When there is too much to find, the node names the parameters that ask for less; a person needs
+/// the options.
+json::value find_runs_or_say_how(ApiClient& client, const LogOptions& options)
+{
+    constexpr unsigned took_too_long = 504;
+    try {
+        return find_runs(client, options);
+    } catch (const Refused& refused) {
+        if (refused.http_status() != took_too_long) throw;
+        throw Failure(
+            refused.status(),
+            fmt::format("{}; the options for that are --since, --until and --job", refused.what()));
+    }
+}
+
 ExitStatus list_log(const LogOptions& options)
 {
     if (options.failed && (!options.state.empty() || options.page != 1)) {
         throw Failure(ExitStatus::usage, "--failed goes with neither --state nor --page");
     }
     ApiClient client = make_client(options);
-    const json::value data = find_runs(client, options);
+    const json::value data = find_runs_or_say_how(client, options);
     const json::array& rows = rows_of(data);
     if (options.json) {
         print_json(data);

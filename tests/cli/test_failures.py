@@ -29,7 +29,7 @@ CALLS = {
     "status": (["status"], "GET /health"),
     "audit": (["audit"], "GET /audit"),
 }
-EXITS = {400: 2, 401: 5, 403: 5, 404: 3, 409: 4, 413: 2, 429: 6, 500: 1, 503: 6}
+EXITS = {400: 2, 401: 5, 403: 5, 404: 3, 409: 4, 413: 2, 429: 6, 500: 1, 503: 6, 504: 6}
 
 
 @pytest.fixture
@@ -47,6 +47,14 @@ def test_a_refusal_is_passed_on_with_its_exit_status(node, name, status):
     assert (done.returncode, done.stdout) == (EXITS[status], "")
     assert done.stderr.startswith(f"peercron: the node says {status}")
     assert ("PEERCRON_TOKEN" in done.stderr) == (status == 401)
+
+
+def test_a_search_that_takes_too_long_is_told_the_options_that_narrow_it(node):
+    node.answers["GET /log/list"] = (504, "this takes the store too long; ask for less")
+    done = peercron("log", "list", "--search", "needle", url=node.url)
+    assert (done.returncode, done.stdout) == (6, "")
+    assert done.stderr == ("peercron: this takes the store too long; ask for less; "
+                           "the options for that are --since, --until and --job\n")
 
 
 @pytest.mark.parametrize("name", CALLS)

@@ -17,6 +17,7 @@ TEST(ExitStatus, FollowsTheHttpStatus)
     EXPECT_EQ(exit_status_of_http(409), ExitStatus::conflict);
     EXPECT_EQ(exit_status_of_http(429), ExitStatus::unavailable);
     EXPECT_EQ(exit_status_of_http(503), ExitStatus::unavailable);
+    EXPECT_EQ(exit_status_of_http(504), ExitStatus::unavailable);
     EXPECT_EQ(exit_status_of_http(500), ExitStatus::failed);
     EXPECT_EQ(exit_status_of_http(302), ExitStatus::failed);
 }
