@@ -1,5 +1,6 @@
 #include "store/mysql/ledger_rows.hpp"
 
+#include "base/in_pieces.hpp"
 #include "base/utf8.hpp"
 #include "store/read_rows.hpp"
 #include "store/row_order.hpp"
@@ -70,9 +71,8 @@ LockedRows lock_rows(MysqlConnection& connection, std::span<const RunReport> rep
 {
     LockedRows locked;
     const std::vector<const RunReport*> sorted = in_order(reports);
-    for (std::span<const RunReport* const> rest = sorted; !rest.empty();) {
-        const auto some = rest.first(std::min(rest.size(), rows_of_a_condition));
-        rest = rest.subspan(some.size());
+    const std::span<const RunReport* const> all = sorted;
+    in_pieces(all, rows_of_a_condition, [&](std::span<const RunReport* const> some) {
         // For the same as terms joined by OR the server takes half as long again, or twice as long.
         std::string runs;
         for (const RunReport* report : some) {
@@ -91,7 +91,7 @@ LockedRows lock_rows(MysqlConnection& connection, std::span<const RunReport> rep
             locked.emplace(
                 run, LockedRow{rows.integer(3), read_state(rows.text(4)), rows.integer(5) != 0});
         }
-    }
+    });
     return locked;
 }
 

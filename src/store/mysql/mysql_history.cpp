@@ -1,3 +1,4 @@
+#include "base/in_pieces.hpp"
 #include "store/history.hpp"
 #include "store/mysql/history_rows.hpp"
 #include "store/mysql/mysql_rows.hpp"
@@ -5,8 +6,8 @@
 
 #include <spdlog/fmt/fmt.h>
 
-#include <algorithm>
 #include <set>
+#include <span>
 #include <vector>
 
 namespace peercron {
@@ -19,15 +20,9 @@ using Repeat = MysqlSession::Repeat;
 constexpr std::size_t looked_at_once = 1000;
 constexpr std::size_t locked_at_once = 200;
 
-/// Calls `use` with some at a time.
-template <class Use>
-void in_pieces(std::span<const JobId> ids, std::size_t at_once, const Use& use)
+std::set<JobId> set_of(std::span<const JobId> ids)
 {
-    for (auto rest = ids; !rest.empty();) {
-        const auto some = rest.first(std::min(rest.size(), at_once));
-        rest = rest.subspan(some.size());
-        use(std::set<JobId>(some.begin(), some.end()));
-    }
+    return {ids.begin(), ids.end()};
 }
 
 }  // namespace
@@ -67,16 +62,16 @@ std::size_t MysqlStore::note_changes(std::span<const JobId> ids, WallTime now)
     const auto work = [&](MysqlConnection& connection) {
         // Most often there is nothing to write, and nobody has to wait for it.
         std::vector<JobId> incomplete;
-        in_pieces(ids, looked_at_once, [&](const std::set<JobId>& some) {
+        in_pieces(ids, looked_at_once, [&](std::span<const JobId> some) {
             std::vector<Revision> missing;
-            read_and_note(connection, some, now, missing);
+            read_and_note(connection, set_of(some), now, missing);
             for (const Revision& revision : missing) incomplete.push_back(revision.job);
         });
         std::size_t noted = 0;
-        in_pieces(incomplete, locked_at_once, [&](const std::set<JobId>& some) {
+        in_pieces(std::span<const JobId>(incomplete), locked_at_once, [&](auto some) {
             std::vector<Revision> missing;
             MysqlTransaction transaction(connection);
-            lock_and_note(connection, some, now, missing);
+            lock_and_note(connection, set_of(some), now, missing);
             transaction.commit(texts(history_statements(connection, missing)));
             noted += missing.size();
         });

@@ -296,9 +296,7 @@ void count_part(MysqlConnection& connection, const LogQuery& query, LogPage& pag
         rest.first = read_number(connection, "SELECT COALESCE(MIN(id), 0) FROM log");
         rest.end = settled_end(connection);
         rest.before = rest.end;
-        page.total =
-            read_number(connection, fmt::format("SELECT COUNT(*) FROM log WHERE {} AND id >= {}",
-                                                condition(connection, query), rest.end));
+        page.total = count_newer(connection, query, rest.end);
     }
     // In the index by time the ids of a part are not together.
     const bool in_parts = !query.from && !query.to;

@@ -1,4 +1,5 @@
 #include "store/mysql/mysql_store.hpp"
+#include "base/in_pieces.hpp"
 #include "store/history.hpp"
 #include "store/mysql/history_rows.hpp"
 #include "store/mysql/mysql_rows.hpp"
@@ -8,7 +9,6 @@
 
 #include <mysqld_error.h>
 
-#include <algorithm>
 #include <set>
 #include <string>
 
@@ -168,11 +168,9 @@ std::vector<Job> MysqlStore::find_jobs_by_id(std::span<const JobId> ids)
 {
     const auto work = [&](MysqlConnection& connection) {
         std::vector<Job> jobs;
-        for (auto rest = ids; !rest.empty();) {
-            const auto some = rest.first(std::min(rest.size(), ids_at_once));
-            rest = rest.subspan(some.size());
+        in_pieces(ids, ids_at_once, [&](std::span<const JobId> some) {
             read_jobs(connection, fmt::format("WHERE id IN ({})", fmt::join(some, ", ")), jobs);
-        }
+        });
         return jobs;
     };
     return session_.run("read the jobs", Repeat::safe, work);

@@ -1,6 +1,7 @@
 #include "dispatch/dispatcher.hpp"
 
 #include "base/task_group.hpp"
+#include "fake_coordinator.hpp"
 #include "integration/store/temporary_folder.hpp"
 #include "run_coroutine.hpp"
 #include "store/sqlite/migrate.hpp"
@@ -20,30 +21,16 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const NodeName self = "127.0.0.1:1";
-
 /// The lock is this node's from the first epoch on.
-class OwnLock final : public Coordinator {
+class OwnLock final : public testing::FakeCoordinator {
 public:
-    explicit OwnLock(asio::any_io_executor executor) : changed_(std::move(executor))
-    {
-        members_.emplace_back().name = self;
-        members_.back().passing = true;
-    }
+    using FakeCoordinator::FakeCoordinator;
 
-    asio::awaitable<void> run() override { co_return; }
     Epoch epoch() const override { return 1; }
-    const NodeName& dispatcher() const override { return self; }
-    const std::vector<Member>& members() const override { return members_; }
     SteadyTime session_confirmed() const override { return std::chrono::steady_clock::now(); }
-    asio::awaitable<void> resign() override { co_return; }
-    void raise_epoch(Epoch) override {}
-    Event& changed() override { return changed_; }
-
-private:
-    Event changed_;
-    std::vector<Member> members_;
 };
+
+const NodeName self = "127.0.0.1:9991";  // as the coordinator says
 
 /// The node gives its account and hangs up.
 class BriefChannel final : public Channel {

@@ -11,7 +11,7 @@
 namespace peercron::testing {
 
 /// A registry that says what the test says.
-class FakeCoordinator final : public Coordinator {
+class FakeCoordinator : public Coordinator {
 public:
     explicit FakeCoordinator(asio::any_io_executor executor) : changed_(std::move(executor)) {}
 
