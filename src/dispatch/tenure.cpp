@@ -722,7 +722,7 @@ asio::awaitable<void> Dispatcher::Tenure::link(NodeName node)
         auto connected = co_await dispatcher_.parts_.connect(node);
         if (connected) {
             const SteadyTime begun = now().steady;
-            co_await converse(node, **connected);
+            co_await converse(node, std::move(*connected));
             // One that ends as soon as it has begun is no better than none.
             if (now().steady - begun >= longest_pause) backoff.reset();
         } else {
@@ -734,16 +734,16 @@ asio::awaitable<void> Dispatcher::Tenure::link(NodeName node)
     links_.erase(node);
 }
 
-asio::awaitable<void> Dispatcher::Tenure::converse(NodeName node, Channel& channel)
+asio::awaitable<void> Dispatcher::Tenure::converse(NodeName node, std::unique_ptr<Channel> channel)
 {
     struct Attached {
         Link& link;
         ~Attached() { link.channel = nullptr; }
     } attached{links_.at(node)};
-    attached.link.channel = &channel;
-    channel.send(TermHello{term_.epoch(), dispatcher_.self_});
+    attached.link.channel = channel.get();
+    channel->send(TermHello{term_.epoch(), dispatcher_.self_});
     const auto on_message = [this, node](Message message) { handle(node, std::move(message)); };
-    const ChannelEnd end = co_await channel.run(on_message);
+    const ChannelEnd end = co_await channel->run(on_message);
     spdlog::info("dispatch: the connection to {} ended: {}", node, end.why);
     term_.disconnected(node, end.by_peer, now());
     copies_.erase(node);

@@ -98,7 +98,7 @@ private:
     void send_answers();
 
     asio::awaitable<void> link(NodeName node);
-    asio::awaitable<void> converse(NodeName node, Channel& channel);
+    asio::awaitable<void> converse(NodeName node, std::unique_ptr<Channel> channel);
     asio::awaitable<void> follow_members();
     asio::awaitable<void> beat();
     void sync_links();

@@ -785,44 +785,49 @@ void Tenure::send_answers()
 
 Task<void> Tenure::link(NodeName node)
 {
-    Backoff backoff(process_.world(), 50ms, 1s);
+    constexpr auto longest_pause = 1s;
+    Backoff backoff(process_.world(), 50ms, longest_pause);
     while (wanted(node)) {
         Process::Connected connected = co_await process_.connect(node);
-        if (connected.channel == nullptr) {
+        if (connected.channel != nullptr) {
+            const SteadyTime begun = now().steady;
+            co_await converse(node, std::move(connected.channel));
+            if (now().steady - begun >= longest_pause) backoff.reset();
+        } else {
             not_connected(node, connected.refused);
-            co_await Sleep(process_, backoff.next());
-            continue;
         }
-        const std::unique_ptr<Endpoint> channel = std::move(connected.channel);
-        struct Attached {
-            Link& link;
-            ~Attached() { link.channel = nullptr; }
-        } attached{links_.at(node)};
-        attached.link.channel = channel.get();
-        channel->send(TermHello{term_.epoch(), process_.name()});
-        Signal over(process_);
-        std::optional<bool> by_peer;
-        Endpoint::Handlers handlers;
-        handlers.message = [this, node](Message message) { handle(node, std::move(message)); };
-        handlers.end = [&over, &by_peer](bool peer) {
-            by_peer = peer;
-            over.notify();
-        };
-        channel->listen(std::move(handlers));
-        while (!by_peer) co_await over.wait();
-        term_.disconnected(node, *by_peer, now());
-        copies_.erase(node);
-        std::erase_if(asked_, [&](const auto& asked) {
-            if (asked.second != node) return false;
-            mute_.insert(node);
-            return true;
-        });
-        answered_.notify();
-        if (!attached.link.answered) co_await Sleep(process_, backoff.next());
-        if (attached.link.answered) backoff.reset();
-        attached.link.answered = true;
+        co_await Sleep(process_, backoff.next());
+        links_.at(node).answered = true;
     }
     links_.erase(node);
+}
+
+Task<void> Tenure::converse(NodeName node, std::unique_ptr<Endpoint> channel)
+{
+    struct Attached {
+        Link& link;
+        ~Attached() { link.channel = nullptr; }
+    } attached{links_.at(node)};
+    attached.link.channel = channel.get();
+    channel->send(TermHello{term_.epoch(), process_.name()});
+    Signal over(process_);
+    std::optional<bool> by_peer;
+    Endpoint::Handlers handlers;
+    handlers.message = [this, node](Message message) { handle(node, std::move(message)); };
+    handlers.end = [&over, &by_peer](bool peer) {
+        by_peer = peer;
+        over.notify();
+    };
+    channel->listen(std::move(handlers));
+    while (!by_peer) co_await over.wait();
+    term_.disconnected(node, *by_peer, now());
+    copies_.erase(node);
+    std::erase_if(asked_, [&](const auto& asked) {
+        if (asked.second != node) return false;
+        mute_.insert(node);
+        return true;
+    });
+    answered_.notify();
 }
 
 Task<void> Tenure::follow_members()

@@ -125,6 +125,7 @@ private:
     void send_answers();
 
     Task<void> link(NodeName node);
+    Task<void> converse(NodeName node, std::unique_ptr<Endpoint> channel);
     Task<void> follow_members();
     Task<void> beat();
     void sync_links();
