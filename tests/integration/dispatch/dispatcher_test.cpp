@@ -21,10 +21,13 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// The lock is this node's from the first epoch on.
+/// There is only this node, and the lock is its own from the first epoch on.
 class OwnLock final : public testing::FakeCoordinator {
 public:
-    using FakeCoordinator::FakeCoordinator;
+    explicit OwnLock(asio::any_io_executor executor) : FakeCoordinator(std::move(executor))
+    {
+        nodes.resize(1);
+    }
 
     Epoch epoch() const override { return 1; }
     SteadyTime session_confirmed() const override { return std::chrono::steady_clock::now(); }
