@@ -110,6 +110,7 @@ asio::awaitable<Response> list_log(const ApiContext& context, PagedList& list, c
     asked.offset = query.offset;
     asked.limit = query.limit;
     asked.with_total = query.with_total;
+    asked.with_blocks = query.is_time_only();
     asked.find = [query](Store& store, const std::shared_ptr<const IdBlocks>& blocks) {
         LogQuery page = query;
         page.blocks = blocks;

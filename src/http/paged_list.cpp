@@ -18,7 +18,8 @@ asio::awaitable<ListPage> PagedList::read(StorePool& store, const Asked& asked,
                                           SharedReads::Begins begins)
 {
     Totals::Total total;
-    if (!asked.with_total && asked.offset >= far_offset) {
+    const bool wants_blocks = asked.with_blocks || asked.offset >= far_offset;
+    if (!asked.with_total && wants_blocks) {
         total = co_await totals_.total(store, asked.list, asked.count, Totals::Estimate::refused);
     }
     const auto find = [&asked, &total](Store& session) {

@@ -34,7 +34,8 @@ public:
         std::string page;  ///< names filters and page
         std::size_t offset = 0;
         std::size_t limit = 0;
-        bool with_total = false;  ///< `find` counts, too: nobody else will ask for these rows
+        bool with_total = false;   ///< `find` counts, too: nobody else will ask for these rows
+        bool with_blocks = false;  ///< also for the first pages: see far_offset
         /// Reads the page. The blocks tell where the rows are, when that is known and helps.
         std::function<Found(Store&, const std::shared_ptr<const IdBlocks>&)> find;
         Totals::Count count;  ///< of the rows of the list

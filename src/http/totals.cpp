@@ -43,7 +43,7 @@ asio::awaitable<Totals::Total> Totals::total(StorePool& store, std::string list,
     if (known->total) co_return *known->total;
     const bool was_counting = known->is_counting;
     if (!was_counting) begin(store, list, count, known);
-    const SteadyTime patience = Steady::now() + long_time;
+    const SteadyTime patience = known->begun + long_time;
     while (known->is_counting) {
         const bool is_patient = Steady::now() < patience;
         if (!is_patient && known->estimate && estimate == Estimate::allowed) {
@@ -76,6 +76,7 @@ void Totals::begin(StorePool& store, const std::string& list, Count count, const
 {
     if (tasks_.is_cancelled()) return;
     known->is_counting = true;
+    known->begun = Steady::now();
     known->error = nullptr;
     tasks_.spawn("count of rows", count_all(store, list, std::move(count), known));
 }
@@ -96,10 +97,9 @@ asio::awaitable<void> Totals::count_all(StorePool& store, std::string list, Coun
             if (!known->total) totals.known_.erase(list);
         }
     } counting{*this, list, known};
-    const SteadyTime begun = Steady::now();
     try {
         Total total = co_await count_parts(store, std::move(count), known);
-        const auto took = Steady::now() - begun;
+        const auto took = Steady::now() - known->begun;
         const bool is_costly = total.rows >= many || took >= long_time;
         if (is_costly && known_.size() <= most_lists) {
             known->total = std::move(total);

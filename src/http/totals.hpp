@@ -21,7 +21,7 @@ namespace peercron {
 ///
 /// Exact below 10,000 rows that are found within 2 s. Above, it is the newest count, which is begun
 /// anew when it is asked for and older than a hundred counts take, or a minute. As long as there is
-/// none, and the first takes longer than 2 s, it is an estimate from the part that is counted.
+/// none, and the first has been going on for 2 s, it is an estimate from the part that is counted.
 /// Lives on the I/O thread.
 class Totals {
 public:
@@ -58,6 +58,7 @@ private:
         std::optional<Total> total;  ///< of many
         SteadyTime good_until{};
         bool is_counting = false;
+        SteadyTime begun{};                    ///< of the last count
         std::optional<std::int64_t> estimate;  ///< by the count that is under way
         std::optional<Total> few;              ///< by the last count, if it found no more
         std::exception_ptr error;              ///< of the last count

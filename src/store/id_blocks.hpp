@@ -19,7 +19,10 @@ struct IdBlocks {
         std::int64_t count = 0;
     };
     std::vector<Block> blocks;  ///< ascending; empty = not known
-    std::int64_t end = 0;       ///< of the last block
+    std::int64_t end = 0;       ///< no block goes further; they have block_size(end) ids each
+
+    /// How many rows are in them.
+    std::int64_t rows() const;
 };
 
 /// Where the count of a list that is too long for one statement goes on: from the newest ids down.
@@ -27,25 +30,39 @@ struct CountRest {
     std::int64_t first = 0;   ///< the smallest id there is
     std::int64_t before = 0;  ///< ids from here on are counted
     std::int64_t end = 0;     ///< IdBlocks::end of the whole
+    std::int64_t ids = 0;     ///< how many the next part has
 };
+
+/// How many ids the first part of a count has, and the one that comes after a part of so many ids
+/// with so many rows: a statement counts them soon, and lists of few rows do not take many.
+inline constexpr std::int64_t first_part = 1'000'000;
+std::int64_t next_part(std::int64_t ids, std::int64_t rows);
 
 /// Offsets from here on are worth asking where they are.
 inline constexpr std::size_t far_offset = 2'000;
 
-/// Blocks of ids from 1 to `largest` have so many ids each: 4,096 of them are enough.
+/// Blocks of ids from 1 to `largest` have so many ids each: 4,096 of them at most.
 std::int64_t block_size(std::int64_t largest);
+
+/// The first id of the block that has so many before it.
+std::int64_t block_begin(std::int64_t number, std::int64_t largest);
 
 /// Where a page begins: `offset` rows behind the first one with an id within the bounds.
 struct PagePlace {
-    std::optional<std::int64_t> from_id;    ///< ids from here on, in a list by ascending ids
-    std::optional<std::int64_t> before_id;  ///< ids below, in one by descending ids
+    std::optional<std::int64_t> from_id;    ///< ids from here on
+    std::optional<std::int64_t> before_id;  ///< ids below
     std::size_t offset = 0;
+    /// Among so many ids of blocks, whether they are the list's or not, the rows up to the page's
+    /// last one are. Of a list by descending ids.
+    std::int64_t ids = 0;
 };
 
 /// In a list by ascending ids.
 PagePlace place_ascending(const IdBlocks& known, std::size_t offset);
 
-/// In a list by descending ids of which `newer` rows have an id of `end` or above.
-PagePlace place_descending(const IdBlocks& known, std::size_t newer, std::size_t offset);
+/// In a list by descending ids of which `newer` rows have an id of `end` or above. A page has
+/// `limit` rows.
+PagePlace place_descending(const IdBlocks& known, std::size_t newer, std::size_t offset,
+                           std::size_t limit);
 
 }  // namespace peercron

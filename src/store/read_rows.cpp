@@ -1,6 +1,32 @@
 #include "store/read_rows.hpp"
 
+#include <spdlog/fmt/fmt.h>
+
 namespace peercron {
+
+std::string time_terms(const std::optional<WallTime>& from, const std::optional<WallTime>& to)
+{
+    using std::chrono::seconds;
+    // Column time is the second of scheduled_at, or counts for rows that have none.
+    std::string terms;
+    if (from) {
+        const auto second = std::chrono::floor<seconds>(*from);
+        terms += fmt::format(" AND time >= {}", second.time_since_epoch().count());
+        if (second != *from) {
+            terms += fmt::format(" AND COALESCE(scheduled_at, time * 1000) >= {}",
+                                 to_unix_millis(*from));
+        }
+    }
+    if (to) {
+        const auto second = std::chrono::ceil<seconds>(*to);
+        terms += fmt::format(" AND time < {}", second.time_since_epoch().count());
+        if (second != *to) {
+            terms +=
+                fmt::format(" AND COALESCE(scheduled_at, time * 1000) < {}", to_unix_millis(*to));
+        }
+    }
+    return terms;
+}
 
 RunState read_state(std::string_view text)
 {

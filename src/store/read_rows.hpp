@@ -47,6 +47,10 @@ inline constexpr std::string_view entry_columns =
     "cron_id, scheduled_at, attempt, state, reason, requested_by <> '', dispatch_time, started_at,"
     " fires, gap_end ";
 
+/// The terms of a condition on table log for rows from a time on and before another, each beginning
+/// with " AND ". An index by column time has all of it when both are whole seconds.
+std::string time_terms(const std::optional<WallTime>& from, const std::optional<WallTime>& to);
+
 /// Throws StoreError.
 RunState read_state(std::string_view text);
 

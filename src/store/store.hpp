@@ -114,6 +114,14 @@ struct LogQuery {
     bool with_blocks = false;                ///< with the total; not of the rows of one state
     std::shared_ptr<const IdBlocks> blocks;  ///< as found before, if they are known
     std::optional<CountRest> count_from;     ///< the next part of a count
+
+    /// Whether a time is all that is asked for: the index that has it is not in the list's order,
+    /// so that it helps to know where the rows are, for the first page, too.
+    bool is_time_only() const
+    {
+        return (from || to) && !after_id && ids.empty() && !cron_id && !search &&
+               !dispatch_server && !run_server && !state;
+    }
 };
 /// One ledger row as it is shown.
 struct LogRow {

@@ -204,24 +204,15 @@ std::string condition(const MysqlConnection& connection, const LogQuery& query,
     if (query.dispatch_server) {
         sql += " AND dispatch_server = " + connection.quote(*query.dispatch_server);
     }
-    // Column time has an index, and counts for rows without scheduled_at.
-    if (query.from) {
-        const std::int64_t from = to_unix_millis(*query.from);
-        const auto seconds = std::chrono::floor<std::chrono::seconds>(*query.from);
-        sql += fmt::format(" AND time >= {} AND COALESCE(scheduled_at, time * 1000) >= {}",
-                           seconds.time_since_epoch().count(), from);
-    }
-    if (query.to) {
-        const std::int64_t to = to_unix_millis(*query.to);
-        const auto seconds = std::chrono::ceil<std::chrono::seconds>(*query.to);
-        sql += fmt::format(" AND time < {} AND COALESCE(scheduled_at, time * 1000) < {}",
-                           seconds.time_since_epoch().count(), to);
-    }
+    sql += time_terms(query.from, query.to);
     if (query.search) {
         sql += " AND output LIKE " + connection.quote(like_pattern(*query.search)) + " ESCAPE '|'";
     }
     return sql;
 }
+
+constexpr std::string_view by_id = "FORCE INDEX (PRIMARY)";
+constexpr std::string_view by_time = "FORCE INDEX (by_time)";
 
 /// Which index to take where the server's own choice is bad: it trusts LIMIT to end the reading
 /// soon, or intersects two indices and sorts all that is left.
@@ -230,9 +221,9 @@ std::string_view index_hint(const LogQuery& query)
     if (query.after_id || !query.ids.empty()) return "";
     const bool narrow = query.cron_id || query.state || query.run_server || query.dispatch_server;
     // Nearly all rows match: the newest ones, instead of an index of all of them, to be sorted.
-    if (!narrow && !query.from && !query.to) return "FORCE INDEX (PRIMARY)";
+    if (!narrow && !query.from && !query.to) return by_id;
     // A time long ago: only its rows, instead of all those that are newer.
-    if (!narrow && query.to) return "FORCE INDEX (by_time)";
+    if (!narrow && query.to) return by_time;
     if (query.from || query.to) return "";
     // Of several the one that is most likely to have few rows; each is in the order of the list.
     if (query.cron_id) return "FORCE INDEX (by_job)";
@@ -248,16 +239,22 @@ std::int64_t read_number(MysqlConnection& connection, std::string_view sql)
     return rows.next() ? rows.integer(0) : 0;
 }
 
-/// Below this id no row of a list comes or goes any more, but by deletion: none is planned, and
-/// none is about to be committed.
-std::int64_t settled_end(MysqlConnection& connection)
+/// All of the ledger, up to where no row of a list comes or goes any more, but by deletion: below
+/// that none is planned, and none is about to be committed.
+CountRest all_settled(MysqlConnection& connection)
 {
-    constexpr std::int64_t newest = 1'000;
-    return read_number(connection,
-                       fmt::format("SELECT LEAST((SELECT COALESCE(MAX(id), 0) FROM log) - {},"
-                                   " COALESCE((SELECT MIN(id) FROM log WHERE state = 'planned'),"
-                                   " {}))",
-                                   newest, std::numeric_limits<std::int64_t>::max()));
+    constexpr std::int64_t newest = 100;
+    MysqlRows rows = connection.query(
+        fmt::format("SELECT (SELECT COALESCE(MIN(id), 0) FROM log),"
+                    " LEAST((SELECT COALESCE(MAX(id), 0) FROM log) - {},"
+                    " COALESCE((SELECT MIN(id) FROM log WHERE state = 'planned'), {}))",
+                    newest, std::numeric_limits<std::int64_t>::max()));
+    CountRest all;
+    if (!rows.next()) return all;
+    all.first = rows.integer(0);
+    all.end = all.before = rows.integer(1);
+    all.ids = first_part;
+    return all;
 }
 
 /// The rows of a query to be counted ("TABLE WHERE …"), from an index alone where one has all that
@@ -268,7 +265,9 @@ std::string rows_to_count(const MysqlConnection& connection, const LogQuery& que
     const bool others = query.cron_id || query.run_server || query.dispatch_server || query.from ||
                         query.to || query.search;
     if (others) {
-        return fmt::format("log {} WHERE {}", index_hint(query),
+        // Of rows that are newer than some id only, the index by time may be the longer way.
+        const bool chooses = query.is_time_only() && planned == Planned::left_out;
+        return fmt::format("log {} WHERE {}", chooses ? "" : index_hint(query),
                            condition(connection, query, planned));
     }
     // All states by name, so that of each the ids are one range of the index.
@@ -288,39 +287,48 @@ std::int64_t count_newer(MysqlConnection& connection, const LogQuery& query, std
 /// The total, and where the rows are; or of so many ids only that a statement counts them soon.
 void count_part(MysqlConnection& connection, const LogQuery& query, LogPage& page)
 {
-    constexpr std::int64_t ids_at_once = 1'000'000;
-    CountRest rest;
-    if (query.count_from) {
-        rest = *query.count_from;
-    } else {
-        rest.first = read_number(connection, "SELECT COALESCE(MIN(id), 0) FROM log");
-        rest.end = settled_end(connection);
-        rest.before = rest.end;
-        page.total = count_newer(connection, query, rest.end);
-    }
+    CountRest rest = query.count_from ? *query.count_from : all_settled(connection);
+    if (!query.count_from) page.total = count_newer(connection, query, rest.end);
     // In the index by time the ids of a part are not together.
     const bool in_parts = !query.from && !query.to;
     const std::int64_t size = block_size(rest.end);
-    const std::int64_t from = in_parts ? (rest.before - ids_at_once) / size * size : rest.first;
+    const std::int64_t from = in_parts ? (rest.before - rest.ids) / size * size : rest.first;
     IdBlocks blocks = read_blocks(
         connection,
         fmt::format("{} AND id >= {} AND id < {}",
                     rows_to_count(connection, query, Planned::none_there), from, rest.before),
         rest.end);
-    for (const auto& block : blocks.blocks) page.total += block.count;
+    const std::int64_t found = blocks.rows();
+    page.total += found;
     if (query.with_blocks) page.blocks = std::move(blocks);
     if (from <= rest.first) return;
+    rest.ids = next_part(rest.before - from, found);
     rest.before = from;
     page.count_rest = rest;
 }
 
-PagePlace place_of(MysqlConnection& connection, const LogQuery& query)
+/// Where to look for a page of the list, which index included.
+struct PageSource {
+    PagePlace place;
+    std::string_view index;
+
+    /// Whether the first rows that are found are the page's.
+    bool begins_there() const { return place.offset == 0 && !index.empty() && index != by_time; }
+};
+
+PageSource source_of(MysqlConnection& connection, const LogQuery& query)
 {
-    if (!query.blocks || query.blocks->blocks.empty() || query.offset < far_offset) {
-        return {std::nullopt, std::nullopt, query.offset};
+    PageSource source{{std::nullopt, std::nullopt, query.offset}, index_hint(query)};
+    const bool helps = query.offset >= far_offset || query.is_time_only();
+    if (!query.blocks || query.blocks->blocks.empty() || !helps) return source;
+    const std::int64_t newer = count_newer(connection, query, query.blocks->end);
+    source.place =
+        place_descending(*query.blocks, static_cast<std::size_t>(newer), query.offset, query.limit);
+    if (query.is_time_only()) {
+        // Mostly rows lie together that were due together. If not, they are sorted.
+        source.index = source.place.ids <= query.blocks->rows() + newer ? by_id : by_time;
     }
-    const auto newer = static_cast<std::size_t>(count_newer(connection, query, query.blocks->end));
-    return place_descending(*query.blocks, newer, query.offset);
+    return source;
 }
 
 std::optional<LogRow> read_one_row(MysqlConnection& connection, std::string_view condition)
@@ -469,15 +477,20 @@ LogPage MysqlStore::find_log(const LogQuery& query)
         if (query.with_total) {
             page.total = read_number(connection, "SELECT COUNT(*) FROM log WHERE " + where);
         }
-        const PagePlace place = place_of(connection, query);
+        const PageSource source = source_of(connection, query);
+        const PagePlace& place = source.place;
+        if (place.from_id) where += fmt::format(" AND id >= {}", *place.from_id);
         if (place.before_id) where += fmt::format(" AND id < {}", *place.before_id);
-        // The ids first: of the rows that a deep page passes over, only the index is read.
         const std::string_view order = query.after_id ? "ASC" : "DESC";
-        page.rows = read_log_rows(
-            connection,
-            fmt::format("JOIN (SELECT id FROM log {} WHERE {} ORDER BY id {} LIMIT {} OFFSET {})"
-                        " AS page USING (id) ORDER BY id {}",
-                        index_hint(query), where, order, query.limit, place.offset, order));
+        const std::string limit = fmt::format("ORDER BY id {} LIMIT {}", order, query.limit);
+        // The ids first, mostly: of the rows that are passed over, or sorted, only those are read.
+        const std::string rows =
+            source.begins_there() ? fmt::format("{} WHERE {} {}", source.index, where, limit)
+                                  : fmt::format(
+                                        "JOIN (SELECT id FROM log {} WHERE {} {} OFFSET {}) AS page"
+                                        " USING (id) ORDER BY id {}",
+                                        source.index, where, limit, place.offset, order);
+        page.rows = read_log_rows(connection, rows);
         return page;
     };
     return session_.run("list the log", Repeat::safe, work);

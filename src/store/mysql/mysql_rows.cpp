@@ -36,7 +36,9 @@ IdBlocks read_blocks(MysqlConnection& connection, std::string_view rows, std::in
     const std::int64_t size = block_size(end);
     MysqlRows counts = connection.query(fmt::format(
         "SELECT id DIV {} AS block, COUNT(*) FROM {} GROUP BY block ORDER BY block", size, rows));
-    while (counts.next()) found.blocks.push_back({counts.integer(0) * size, counts.integer(1)});
+    while (counts.next()) {
+        found.blocks.push_back({block_begin(counts.integer(0), end), counts.integer(1)});
+    }
     return found;
 }
 

@@ -122,21 +122,24 @@ JobPage MysqlStore::find_jobs(const JobQuery& query)
             if (query.blocks && query.offset >= far_offset) {
                 place = place_ascending(*query.blocks, query.offset);
             }
-            const std::string from =
-                place.from_id ? fmt::format(" AND id >= {}", *place.from_id) : "";
-            // The ids first: nothing else is read of the jobs that a far page passes over.
-            read_jobs(connection,
-                      fmt::format("JOIN (SELECT id AS listed FROM cron WHERE {}{} ORDER BY id"
-                                  " LIMIT {} OFFSET {}) AS page ON listed = id ORDER BY id",
-                                  condition, from, query.limit, place.offset),
-                      page.jobs);
+            std::string rows = "WHERE " + condition;
+            if (place.from_id) rows += fmt::format(" AND id >= {}", *place.from_id);
+            rows += fmt::format(" ORDER BY id LIMIT {}", query.limit);
+            if (place.offset > 0) {
+                // The ids first: nothing else is read of the jobs that are passed over.
+                rows = fmt::format(
+                    "JOIN (SELECT id AS listed FROM cron {} OFFSET {}) AS page"
+                    " ON listed = id ORDER BY id",
+                    rows, place.offset);
+            }
+            read_jobs(connection, rows, page.jobs);
         }
         if (!query.with_total) return page;
         if (query.with_blocks) {
             const std::int64_t end = next_id(connection);
             page.blocks = read_blocks(
                 connection, fmt::format("cron WHERE {} AND id < {}", condition, end), end);
-            for (const auto& block : page.blocks.blocks) page.total += block.count;
+            page.total = page.blocks.rows();
             return page;
         }
         MysqlRows total = connection.query("SELECT COUNT(*) FROM cron WHERE " + condition);

@@ -329,9 +329,12 @@ struct Condition {
     }
 };
 
-Condition condition(const LogQuery& query)
+/// Whether rows that are planned have to be left out where the query does not ask for them.
+enum class Planned : std::uint8_t { left_out, none_there };
+
+Condition condition(const LogQuery& query, Planned planned = Planned::left_out)
 {
-    const bool named = query.after_id || !query.ids.empty();
+    const bool any = query.after_id || !query.ids.empty() || planned == Planned::none_there;
     // Of several the index of what is most likely to have few rows; "+" leaves a column's alone.
     const bool by_job = query.cron_id.has_value();
     const bool by_server = !by_job && (query.run_server || query.dispatch_server) &&
@@ -342,7 +345,7 @@ Condition condition(const LogQuery& query)
         where.add(by_job || by_server ? "+state = ?" : "state = ?",
                   std::string(to_string(*query.state)));
     } else {
-        where.sql = named ? "TRUE" : "+state <> 'planned'";
+        where.sql = any ? "TRUE" : "+state <> 'planned'";
     }
     if (query.after_id) where.add(" AND id > ?", *query.after_id);
     if (!query.ids.empty()) {
@@ -354,22 +357,19 @@ Condition condition(const LogQuery& query)
     if (query.dispatch_server) {
         where.add(fmt::format(" AND {}dispatch_server = ?", server), *query.dispatch_server);
     }
-    // Column time has an index, scheduled_at is exact.
-    if (query.from) {
-        where.add(" AND time >= ?", to_unix_seconds(*query.from));
-        where.add(" AND COALESCE(scheduled_at, time * 1000) >= ?", to_unix_millis(*query.from));
-    }
-    if (query.to) {
-        where.add(" AND time <= ?", to_unix_seconds(*query.to));
-        where.add(" AND COALESCE(scheduled_at, time * 1000) < ?", to_unix_millis(*query.to));
-    }
+    where.sql += time_terms(query.from, query.to);
     if (query.search) where.add(" AND output LIKE ? ESCAPE '|'", like_pattern(*query.search));
     return where;
 }
 
-std::int64_t count(SqliteConnection& connection, const Condition& where)
+constexpr std::string_view by_id = "log NOT INDEXED";
+constexpr std::string_view by_time = "log INDEXED BY log_by_time";
+
+std::int64_t count(SqliteConnection& connection, const Condition& where,
+                   std::string_view table = "log")
 {
-    SqliteStatement rows = connection.prepare("SELECT COUNT(*) FROM log WHERE " + where.sql);
+    SqliteStatement rows =
+        connection.prepare(fmt::format("SELECT COUNT(*) FROM {} WHERE {}", table, where.sql));
     where.bind_to(rows).next();
     return rows.integer(0);
 }
@@ -384,28 +384,45 @@ std::int64_t settled_end(SqliteConnection& connection)
     return rows.integer(0);
 }
 
-/// The total, and where the rows are.
-void count_in_blocks(SqliteConnection& connection, const Condition& where, LogPage& page)
+/// Those with an id of `end` or above.
+std::int64_t count_newer(SqliteConnection& connection, const LogQuery& query, std::int64_t end)
 {
-    const std::int64_t end = settled_end(connection);
-    Condition settled = where;
-    settled.add(" AND id < ?", end);
-    SqliteStatement rows = connection.prepare(select_blocks("log", settled.sql, end));
-    page.blocks = read_blocks(settled.bind_to(rows), end);
-    Condition newer = where;
+    Condition newer = condition(query);
     newer.add(" AND id >= ?", end);
-    page.total = count(connection, newer);
-    for (const auto& block : page.blocks.blocks) page.total += block.count;
+    return count(connection, newer, query.is_time_only() ? by_id : "log");
 }
 
-PagePlace place_of(SqliteConnection& connection, const LogQuery& query, Condition where)
+/// The total, and where the rows are.
+void count_in_blocks(SqliteConnection& connection, const LogQuery& query, LogPage& page)
 {
-    if (!query.blocks || query.blocks->blocks.empty() || query.offset < far_offset) {
-        return {std::nullopt, std::nullopt, query.offset};
+    const std::int64_t end = settled_end(connection);
+    Condition settled = condition(query, Planned::none_there);
+    settled.add(" AND id < ?", end);
+    const std::string_view table = query.is_time_only() ? by_time : "log";
+    SqliteStatement rows = connection.prepare(select_blocks(table, settled.sql, end));
+    page.blocks = read_blocks(settled.bind_to(rows), end);
+    page.total = page.blocks.rows() + count_newer(connection, query, end);
+}
+
+/// Where to look for a page of the list, in which order included.
+struct PageSource {
+    PagePlace place;
+    std::string_view table;
+};
+
+PageSource source_of(SqliteConnection& connection, const LogQuery& query)
+{
+    PageSource source{{std::nullopt, std::nullopt, query.offset}, "log"};
+    const bool helps = query.offset >= far_offset || query.is_time_only();
+    if (!query.blocks || query.blocks->blocks.empty() || !helps) return source;
+    const std::int64_t newer = count_newer(connection, query, query.blocks->end);
+    source.place =
+        place_descending(*query.blocks, static_cast<std::size_t>(newer), query.offset, query.limit);
+    if (query.is_time_only()) {
+        // Mostly rows lie together that were due together. If not, they are sorted.
+        source.table = source.place.ids <= query.blocks->rows() + newer ? by_id : by_time;
     }
-    where.add(" AND id >= ?", query.blocks->end);
-    const std::int64_t newer = count(connection, where);
-    return place_descending(*query.blocks, static_cast<std::size_t>(newer), query.offset);
+    return source;
 }
 
 }  // namespace
@@ -541,19 +558,20 @@ LogPage SqliteStore::find_log(const LogQuery& query)
         Condition where = condition(query);
         LogPage page;
         if (query.with_total && query.with_blocks) {
-            count_in_blocks(connection, where, page);
+            count_in_blocks(connection, query, page);
         } else if (query.with_total) {
             page.total = count(connection, where);
         }
         if (query.limit == 0) return page;
-        const PagePlace place = place_of(connection, query, where);
+        const auto [place, table] = source_of(connection, query);
+        if (place.from_id) where.add(" AND id >= ?", *place.from_id);
         if (place.before_id) where.add(" AND id < ?", *place.before_id);
         // The ids first: of the rows that a deep page passes over, only the index is read.
-        SqliteStatement rows = connection.prepare(select_rows(fmt::format(
-            "WHERE id IN (SELECT id FROM log WHERE {} ORDER BY id {} LIMIT {} OFFSET {})"
-            " ORDER BY id {}",
-            where.sql, query.after_id ? "ASC" : "DESC", query.limit, place.offset,
-            query.after_id ? "ASC" : "DESC")));
+        SqliteStatement rows = connection.prepare(select_rows(
+            fmt::format("WHERE id IN (SELECT id FROM {} WHERE {} ORDER BY id {} LIMIT {} OFFSET {})"
+                        " ORDER BY id {}",
+                        table, where.sql, query.after_id ? "ASC" : "DESC", query.limit,
+                        place.offset, query.after_id ? "ASC" : "DESC")));
         page.rows = read_log_rows(where.bind_to(rows));
         return page;
     };

@@ -52,8 +52,9 @@ IdBlocks read_blocks(SqliteStatement& rows, std::int64_t end)
 {
     IdBlocks found;
     found.end = end;
-    const std::int64_t size = block_size(end);
-    while (rows.next()) found.blocks.push_back({rows.integer(0) * size, rows.integer(1)});
+    while (rows.next()) {
+        found.blocks.push_back({block_begin(rows.integer(0), end), rows.integer(1)});
+    }
     rows.reset();
     return found;
 }

@@ -126,7 +126,7 @@ JobPage SqliteStore::find_jobs(const JobQuery& query)
             const std::int64_t end = next_id(connection);
             SqliteStatement rows = connection.prepare(select_blocks("cron", condition, end));
             page.blocks = read_blocks(bind(rows), end);
-            for (const auto& block : page.blocks.blocks) page.total += block.count;
+            page.total = page.blocks.rows();
             return page;
         }
         SqliteStatement total = connection.prepare("SELECT COUNT(*) FROM cron WHERE " + condition);

@@ -17,6 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::SizeIs;
 using testing::StoreKind;
 using ::testing::UnorderedElementsAre;
 
@@ -1325,12 +1326,17 @@ protected:
 
     static std::vector<LogQuery> filters()
     {
-        std::vector<LogQuery> filters(5);
+        std::vector<LogQuery> filters(8);
         filters[1].cron_id = 2;
         filters[2].run_server = node_2;
         filters[3].dispatch_server = node_1;
         filters[3].run_server = node_2;
         filters[4].from = t0 + 100ms;
+        filters[5].from = t0 + 2s;
+        filters[5].to = t0 + 7s;
+        filters[6].to = t0 + 4s;
+        filters[7].from = t0 + 1500ms;
+        filters[7].to = t0 + 1701ms;
         return filters;
     }
 
@@ -1366,7 +1372,8 @@ protected:
 
     void expect_same_pages(const LogQuery& query, const std::shared_ptr<const IdBlocks>& blocks)
     {
-        for (const std::size_t offset : {2'000U, 2'345U, 2'998U, 4'499U, 8'995U, 10'000U}) {
+        for (const std::size_t offset :
+             {0U, 100U, 199U, 2'000U, 2'345U, 2'998U, 4'499U, 8'995U, 10'000U}) {
             EXPECT_EQ(page_at(offset, query, blocks), page_at(offset, query)) << offset;
         }
     }
@@ -1402,6 +1409,22 @@ TEST_P(LongLedgerTest, RowsWhoseIdsAreMillionsApartAreCountedOnce)
         EXPECT_EQ(total_, store_->find_log(plain).total);
         if (!query.state) expect_same_pages(query, blocks);
     }
+}
+
+TEST_P(LongLedgerTest, FindsRowsThatWereDueTogetherAlsoWhereTheyAreFarApart)
+{
+    database_->execute(
+        "UPDATE log SET time = time - 86400, scheduled_at = scheduled_at - 86400000"
+        " WHERE id % 100 = 7");
+    LogQuery query;
+    query.from = t0 - 25h;
+    query.to = t0 - 23h;
+    const auto blocks = count(query);
+    EXPECT_EQ(total_, 90);
+    EXPECT_THAT(page_at(0, query, blocks), SizeIs(20));
+    EXPECT_EQ(page_at(0, query, blocks).front(), 8'907);
+    EXPECT_EQ(page_at(75, query, blocks), page_at(75, query));
+    expect_same_pages(query, blocks);
 }
 
 TEST_P(LongLedgerTest, FarPagesMoveOnWithNewRowsAndWithPlannedOnesThatHaveRun)

@@ -153,6 +153,17 @@ TEST_F(LogApiTest, TheStoreIsToldWhereTheRowsOfALongListAreWhenAPageIsFar)
     EXPECT_EQ(get("/log/list?page=42").data().at("total"), 2'100);
 }
 
+TEST_F(LogApiTest, TheStoreIsToldWhereTheRowsOfATimeAreForTheFirstPageToo)
+{
+    for (int i = 1; i <= 100; ++i) insert_row(i);
+    EXPECT_EQ(count("from=1000000000"), 50U);
+    EXPECT_TRUE(tables_.log_query.blocks);
+    EXPECT_EQ(count("to=5000000000&page=2"), 50U);
+    EXPECT_TRUE(tables_.log_query.blocks);
+    EXPECT_EQ(count("from=1000000000&cron_id=1633"), 50U);
+    EXPECT_FALSE(tables_.log_query.blocks) << "an index has them in order";
+}
+
 TEST_F(LogApiTest, ParametersOutOfRangeAreRefused)
 {
     expect_refused("limit=0", "limit: given \"0\"; a whole number from 1 to 1000");
