@@ -18,11 +18,16 @@ class Limit:
             raise RuntimeError(f"{self.program}: {done.stderr.strip()}")
         return json.loads(done.stdout)
 
-    def measure(self, quick):
-        """Several levels of concurrency, some times each. Call it before and after what is compared with it."""
-        count, rounds = (400, 3) if quick else (800, 5)
-        for at_once in (2, 4, 16, 64) * rounds:
-            self.measured.setdefault(at_once, []).append(self.once(count, at_once))
+    def measure(self):
+        """Several levels of concurrency, twice each, in a second or two."""
+        for at_once in (4, 16, 64) * 2:
+            self.measured.setdefault(at_once, []).append(self.once(300, at_once))
+
+    def joined(self, other):
+        """Of the time between two measurements."""
+        joined = Limit(self.program.parent, self.words)
+        joined.measured = {at_once: runs + other.measured[at_once] for at_once, runs in self.measured.items()}
+        return joined
 
     @property
     def typical(self):

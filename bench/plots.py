@@ -49,11 +49,11 @@ def throughput(details):
         name = f"{ramp['place']}, {ramp['command']}"
         levels = [level for level in ramp["levels"] if level["late_max_ms"] is not None]
         for quantile in ("p50", "max"):
-            rows = [(level["rate"] / ramp["raw"]["per_s"], max(1, level[f"late_{quantile}_ms"])) for level in levels]
+            rows = [(level["rate"] / level["raw"]["per_s"], max(1, level[f"late_{quantile}_ms"])) for level in levels]
             if rows:
                 series.append((f"{name}: {quantile}", rows, "linespoints lw 2"))
         if levels:
-            work.append((name, ramp["raw"]["cpu_us_each"], levels[-1]["cpu_us"]))
+            work.append((name, levels[-1]["raw"]["cpu_us_each"], levels[-1]["cpu_us"]))
     if not series:
         return {}
     series.append(("late", [(0, 1000), (1.5, 1000)], "lines dt 2 lc rgb 'red'"))
