@@ -32,6 +32,9 @@ std::string words_for(int error)
     throw std::system_error(errno, std::generic_category(), what);
 }
 
+/// So many threads may spawn at a time and still have a low number each.
+constexpr std::size_t low_numbers = 16;
+
 /// Whether a variable of ours is none of a command's business.
 bool is_private(std::string_view variable)
 {
@@ -176,6 +179,7 @@ Spawner::Spawner(NodeName node, std::string shell, const Clock& clock)
       shell_(std::move(shell)),
       clock_(clock),
       null_(open_null()),
+      low_numbers_(null_.get(), low_numbers),
       environment_(inherited_environment()),
       search_path_(search_path_of(environment_))
 {
@@ -223,7 +227,8 @@ Result<Process> Spawner::spawn_program(const std::string& name, char* const* arg
     const std::vector<std::string> paths = program_paths(name, search_path_);
     process.started_at = clock_.now();
     process.started = clock_.steady_now();
-    auto started = start_program({paths, arguments, environment, null_.get(), writing.get()});
+    const LowNumbers::Loan low(low_numbers_, writing.get());
+    auto started = start_program({paths, arguments, environment, null_.get(), low.get()});
     if (!started) return refused(started.error().message);
     process.pid = started->pid;
     process.pidfd = std::move(started->pidfd);

@@ -3,6 +3,7 @@
 #include "base/clock.hpp"
 #include "base/file_descriptor.hpp"
 #include "base/result.hpp"
+#include "exec/low_numbers.hpp"
 #include "wire/message.hpp"
 
 #include <sys/types.h>
@@ -79,6 +80,7 @@ private:
     std::string shell_;
     const Clock& clock_;
     FileDescriptor null_;
+    mutable LowNumbers low_numbers_;
     std::vector<std::string> environment_;
     std::string search_path_;
 };

@@ -1,6 +1,7 @@
 #include "exec/start_program.hpp"
 
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <sched.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -45,6 +46,7 @@ struct Child {
     char* const* environment;
     int input;
     int output;
+    bool shares_descriptors;
     int error = 0;  // 0 = it became the program
 };
 
@@ -61,6 +63,13 @@ PEERCRON_CHILD bool is_absence(int error)
 PEERCRON_CHILD int run_child(void* argument)
 {
     Child& child = *static_cast<Child*>(argument);
+    if (child.shares_descriptors) {
+        const int wanted = child.input > child.output ? child.input : child.output;
+        if (::syscall(SYS_close_range, wanted + 1, ~0U, CLOSE_RANGE_UNSHARE) != 0) {
+            child.error = errno;
+            ::syscall(SYS_exit_group, 127);
+        }
+    }
     ::syscall(SYS_setsid);
     const KernelSignalAction by_default;
     for (int signal = 1; signal <= last_signal; ++signal) {
@@ -89,6 +98,14 @@ PEERCRON_CHILD int run_child(void* argument)
 
 #undef PEERCRON_CHILD
 
+/// Whether the kernel (Linux 5.9) can give a child a table of descriptors that has only those below
+/// some number. It copies all of them otherwise, and the child closes them again.
+bool can_copy_some_descriptors()
+{
+    static const bool can = ::syscall(SYS_close_range, ~0U, ~0U, 0) == 0;
+    return can;
+}
+
 Error words_for(const char* call, int error)
 {
     return Error{std::string(call) + ": " + std::generic_category().message(error)};
@@ -102,8 +119,8 @@ Result<StartedProgram> start_program(const Program& program)
     paths.reserve(program.paths.size() + 1);
     for (const std::string& path : program.paths) paths.push_back(path.c_str());
     paths.push_back(nullptr);
-    Child child{paths.data(), program.arguments, program.environment, program.input,
-                program.output};
+    Child child{paths.data(),  program.arguments, program.environment,
+                program.input, program.output,    can_copy_some_descriptors()};
 
     // A handler of ours must not run in the child, which has our memory. SIGCHLD has none, and is
     // ignored: but a thread that blocks it, and is the parent of a child that ends meanwhile, has
@@ -116,7 +133,8 @@ Result<StartedProgram> start_program(const Program& program)
     alignas(std::max_align_t) std::array<std::byte, stack_size> stack;
     int pidfd = -1;
     ::pthread_sigmask(SIG_BLOCK, &all, &before);
-    constexpr int flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD;
+    const int flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD |
+                      (child.shares_descriptors ? CLONE_FILES : 0);
     const pid_t pid =
         PEERCRON_CLONE(&run_child, stack.data() + stack.size(), flags, &child, &pidfd);
     const int clone_error = errno;

@@ -28,7 +28,8 @@ struct StartedProgram {
 /// Starts the program as the leader of a session and process group of its own, with all signals at
 /// their defaults and unblocked, and without any other descriptor (those above 2 go by their
 /// close-on-exec flags where the kernel is older than Linux 5.9). Blocks until it is executed.
-/// `input` and `output` must be above 2.
+/// `input` and `output` must be above 2; all descriptors below the higher one are copied, so low
+/// ones cost less.
 ///
 /// The error is what execve(2) or clone(2) say; the program is not there then. Of several paths it
 /// is EACCES if one of them had it, as execvp(3) has it.

@@ -13,6 +13,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <string>
 #include <thread>
 #include <vector>
@@ -114,12 +115,38 @@ TEST_F(StartProgram, SignalsAreAtTheirDefaultsThereAndAsTheyWereHere)
 
 TEST_F(StartProgram, NoDescriptorOfOursIsInherited)
 {
-    const FileDescriptor careless(::open("/dev/null", O_RDONLY));  // NOLINT: not close-on-exec
-    const std::string ours = "/proc/$$/fd/" + std::to_string(careless.get());
-    const auto started =
-        start({"/bin/sh"}, "if [ -e " + ours + " ]; then echo inherited; else echo none; fi");
+    // Not close-on-exec, one below and one above those that the child gets.
+    const FileDescriptor low(::open("/dev/null", O_RDONLY));  // NOLINT
+    writing_ = FileDescriptor(::fcntl(writing_.get(), F_DUPFD_CLOEXEC, 100));
+    const FileDescriptor high(::fcntl(low.get(), F_DUPFD, 200));  // NOLINT
+    std::string script;
+    for (const int ours : {null_.get(), writing_.get(), low.get(), high.get()}) {
+        script += "[ ! -e /proc/$$/fd/" + std::to_string(ours) + " ] || echo inherited; ";
+    }
+    const auto started = start({"/bin/sh"}, script + "echo done");
     ASSERT_TRUE(started);
-    EXPECT_EQ(end_of(*started).first, "none\n");
+    EXPECT_EQ(end_of(*started).first, "done\n");
+}
+
+TEST_F(StartProgram, OurOwnDescriptorsStayWhatTheyAre)
+{
+    const auto ours = [] {
+        std::map<std::string, std::string> found;
+        for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+            std::error_code gone;  // that of the iterator itself
+            const auto target = std::filesystem::read_symlink(entry.path(), gone);
+            if (!gone) found.emplace(entry.path().filename(), target);
+        }
+        return found;
+    };
+    const auto before = ours();
+    {
+        const auto started = start({"/bin/sh"}, "");
+        ASSERT_TRUE(started);
+        ::waitpid(started->pid, nullptr, 0);
+        EXPECT_FALSE(start({"/no/such/program"}, ""));
+    }
+    EXPECT_EQ(ours(), before);
 }
 
 TEST(ProgramPaths, AreTheFoldersOfTheSearchPathInTheirOrder)
