@@ -107,15 +107,15 @@ asio::awaitable<Response> list_jobs(const ApiContext& context, PagedList& list, 
     asked.page = page_name(query);
     asked.offset = query.offset;
     asked.limit = query.limit;
-    asked.find = [&context, query](Store& store, const std::shared_ptr<const IdBlocks>& blocks) {
+    asked.find = [&context, query](Store& store, const PagedList::Places& places) {
         JobQuery page = query;
-        page.blocks = blocks;
+        page.blocks = places.rows;
         return find_page(store, page, view_of(context));
     };
     query.limit = 0;
     query.with_total = true;
     query.with_blocks = true;
-    asked.count = [query](Store& store, const std::optional<CountRest>&) {
+    asked.count = [query](Store& store, const auto&, const auto&) {
         JobPage counted = store.find_jobs(query);
         return Totals::Part{counted.total, std::move(counted.blocks), std::nullopt};
     };

@@ -101,9 +101,22 @@ PagedList::Found find_page(Store& store, const LogQuery& query)
     return found;
 }
 
-asio::awaitable<Response> list_log(const ApiContext& context, PagedList& list, const Call& call)
+Totals::Part count_part(Store& store, const LogQuery& list, const std::optional<CountRest>& from,
+                        std::shared_ptr<const IdBlocks> within)
 {
-    LogQuery query = read_query(call);
+    LogQuery part = list;
+    part.limit = 0;
+    part.with_total = true;
+    part.with_blocks = !list.state;
+    part.count_from = from;
+    part.time_blocks = std::move(within);
+    LogPage counted = store.find_log(part);
+    return Totals::Part{counted.total, std::move(counted.blocks), counted.count_rest};
+}
+
+PagedList::Asked read_asked(const Call& call)
+{
+    const LogQuery query = read_query(call);
     PagedList::Asked asked;
     asked.list = name_of(query);
     asked.page = page_name(query);
@@ -111,20 +124,31 @@ asio::awaitable<Response> list_log(const ApiContext& context, PagedList& list, c
     asked.limit = query.limit;
     asked.with_total = query.with_total;
     asked.with_blocks = query.is_time_only();
-    asked.find = [query](Store& store, const std::shared_ptr<const IdBlocks>& blocks) {
+    asked.find = [query](Store& store, const PagedList::Places& places) {
         LogQuery page = query;
-        page.blocks = blocks;
+        page.blocks = places.rows;
+        page.time_blocks = places.within;
         return find_page(store, page);
     };
-    query.limit = 0;
-    query.with_total = true;
-    query.with_blocks = !query.state;
-    asked.count = [query](Store& store, const std::optional<CountRest>& from) {
-        LogQuery part = query;
-        part.count_from = from;
-        LogPage counted = store.find_log(part);
-        return Totals::Part{counted.total, std::move(counted.blocks), counted.count_rest};
+    asked.count = [query](Store& store, const std::optional<CountRest>& from,
+                          const PagedList::Places& places) {
+        return count_part(store, query, from, places.within);
     };
+    if (query.has_time() && !query.with_total && !query.is_time_only()) {
+        LogQuery of_time;
+        of_time.from = query.from;
+        of_time.to = query.to;
+        const auto count = [of_time](Store& store, const std::optional<CountRest>& from) {
+            return count_part(store, of_time, from, nullptr);
+        };
+        asked.within = PagedList::Outer{name_of(of_time), count};
+    }
+    return asked;
+}
+
+asio::awaitable<Response> list_log(const ApiContext& context, PagedList& list, const Call& call)
+{
+    PagedList::Asked asked = read_asked(call);
     co_return co_await list.answer(context.store, std::move(asked));
 }
 

@@ -2,36 +2,55 @@
 
 #include "store/id_blocks.hpp"
 
+#include <utility>
+
 namespace peercron {
+namespace {
+
+Totals::Count count_of(const PagedList::Asked& asked, const PagedList::Places& places)
+{
+    return [count = asked.count, places](Store& store, const std::optional<CountRest>& from) {
+        return count(store, from, places);
+    };
+}
+
+}  // namespace
 
 asio::awaitable<Response> PagedList::answer(StorePool& store, Asked asked)
 {
-    const auto read_page = [this, &store, &asked](SharedReads::Begins begins) {
-        return read(store, asked, std::move(begins));
+    Places places;
+    if (asked.within) {
+        const auto& [list, count] = *asked.within;
+        co_await totals_.renew(store, list, count);
+        auto all = co_await totals_.total(store, list, count, Totals::Estimate::refused);
+        places.within = std::move(all.blocks);
+    }
+    if (!asked.with_total) co_await totals_.renew(store, asked.list, count_of(asked, places));
+    const auto read_page = [this, &store, &asked, &places](SharedReads::Begins begins) {
+        return read(store, asked, places, std::move(begins));
     };
-    if (!asked.with_total) co_await totals_.renew(store, asked.list, asked.count);
     auto page = co_await reads_.read(asked.page, read_page);
     co_return answer_with(std::move(page));
 }
 
-asio::awaitable<ListPage> PagedList::read(StorePool& store, const Asked& asked,
+asio::awaitable<ListPage> PagedList::read(StorePool& store, const Asked& asked, Places places,
                                           SharedReads::Begins begins)
 {
     Totals::Total total;
     const bool wants_blocks = asked.with_blocks || asked.offset >= far_offset;
     if (!asked.with_total && wants_blocks) {
-        total = co_await totals_.total(store, asked.list, asked.count, Totals::Estimate::refused);
+        total = co_await totals_.total(store, asked.list, count_of(asked, places),
+                                       Totals::Estimate::refused);
+        places.rows = total.blocks;
     }
-    const auto find = [&asked, &total](Store& session) {
-        return asked.find(session, total.blocks);
-    };
+    const auto find = [&asked, &places](Store& session) { return asked.find(session, places); };
     Found found = co_await store.call(find, std::move(begins));
     if (asked.with_total) {
         total.rows = found.total;
     } else if (!total.blocks && is_last_page(asked.offset, asked.limit, found.rows)) {
         total.rows = static_cast<std::int64_t>(asked.offset + found.rows);
     } else if (!total.blocks) {
-        total = co_await totals_.total(store, asked.list, asked.count);
+        total = co_await totals_.total(store, asked.list, count_of(asked, places));
     }
     write_total(found.page, total.rows);
     co_return std::move(found.page);

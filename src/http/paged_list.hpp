@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace peercron {
@@ -29,6 +30,16 @@ public:
         std::size_t rows = 0;    ///< how many it has
         std::int64_t total = 0;  ///< of the list, when Asked::with_total
     };
+    /// Where rows are, as far as that is known.
+    struct Places {
+        std::shared_ptr<const IdBlocks> rows;    ///< those of the list
+        std::shared_ptr<const IdBlocks> within;  ///< those of Asked::within
+    };
+    /// Another list.
+    struct Outer {
+        std::string list;  ///< names its filters
+        Totals::Count count;
+    };
     struct Asked {
         std::string list;  ///< names the filters
         std::string page;  ///< names filters and page
@@ -36,16 +47,18 @@ public:
         std::size_t limit = 0;
         bool with_total = false;   ///< `find` counts, too: nobody else will ask for these rows
         bool with_blocks = false;  ///< also for the first pages: see far_offset
-        /// Reads the page. The blocks tell where the rows are, when that is known and helps.
-        std::function<Found(Store&, const std::shared_ptr<const IdBlocks>&)> find;
-        Totals::Count count;  ///< of the rows of the list
+        /// Has all rows of the list, and is counted first: no others need to be looked at.
+        std::optional<Outer> within;
+        std::function<Found(Store&, const Places&)> find;  ///< reads the page
+        /// Counts the rows of the list, as Totals::Count does.
+        std::function<Totals::Part(Store&, const std::optional<CountRest>&, const Places&)> count;
     };
 
     /// Throws what `find` and `count` throw.
     asio::awaitable<Response> answer(StorePool& store, Asked asked);
 
 private:
-    asio::awaitable<ListPage> read(StorePool& store, const Asked& asked,
+    asio::awaitable<ListPage> read(StorePool& store, const Asked& asked, Places places,
                                    SharedReads::Begins begins);
 
     Totals totals_;

@@ -39,6 +39,18 @@ std::int64_t IdBlocks::rows() const
     return rows;
 }
 
+std::int64_t IdBlocks::last_end() const
+{
+    return blocks.empty() ? 0 : end_of(blocks.back(), *this);
+}
+
+bool IdBlocks::is_compact() const
+{
+    constexpr std::int64_t few = 100'000;
+    constexpr std::int64_t gaps = 4;
+    return blocks.empty() || last_end() - blocks.front().first <= few + gaps * rows();
+}
+
 std::int64_t next_part(std::int64_t ids, std::int64_t rows)
 {
     constexpr std::int64_t growth = 8;

@@ -18,11 +18,17 @@ struct IdBlocks {
         std::int64_t first = 0;
         std::int64_t count = 0;
     };
-    std::vector<Block> blocks;  ///< ascending; empty = not known
+    std::vector<Block> blocks;  ///< ascending, of those that have rows
     std::int64_t end = 0;       ///< no block goes further; they have block_size(end) ids each
 
     /// How many rows are in them.
     std::int64_t rows() const;
+
+    /// No row has an id from here on and below `end`.
+    std::int64_t last_end() const;
+
+    /// Whether the rows lie so close together that it costs little to pass over the other ids.
+    bool is_compact() const;
 };
 
 /// Where the count of a list that is too long for one statement goes on: from the newest ids down.

@@ -28,6 +28,16 @@ std::string time_terms(const std::optional<WallTime>& from, const std::optional<
     return terms;
 }
 
+std::string id_terms(const IdBlocks& blocks)
+{
+    const std::string newer = fmt::format("id >= {}", blocks.end);
+    if (blocks.blocks.empty()) return " AND " + newer;
+    const std::int64_t first = blocks.blocks.front().first;
+    const std::int64_t last_end = blocks.last_end();
+    if (last_end == blocks.end) return fmt::format(" AND id >= {}", first);
+    return fmt::format(" AND ((id >= {} AND id < {}) OR {})", first, last_end, newer);
+}
+
 RunState read_state(std::string_view text)
 {
     if (const auto state = parse_run_state(text)) return *state;

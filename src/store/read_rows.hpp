@@ -5,6 +5,7 @@
 #include "model/revision.hpp"
 #include "model/run.hpp"
 #include "store/definition_text.hpp"
+#include "store/id_blocks.hpp"
 #include "store/policy_text.hpp"
 #include "store/store.hpp"
 
@@ -50,6 +51,9 @@ inline constexpr std::string_view entry_columns =
 /// The terms of a condition on table log for rows from a time on and before another, each beginning
 /// with " AND ". An index by column time has all of it when both are whole seconds.
 std::string time_terms(const std::optional<WallTime>& from, const std::optional<WallTime>& to);
+
+/// Terms that leave out the ids of which the blocks say that they have no rows.
+std::string id_terms(const IdBlocks& blocks);
 
 /// Throws StoreError.
 RunState read_state(std::string_view text);

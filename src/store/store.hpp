@@ -113,14 +113,18 @@ struct LogQuery {
     bool with_total = true;
     bool with_blocks = false;                ///< with the total; not of the rows of one state
     std::shared_ptr<const IdBlocks> blocks;  ///< as found before, if they are known
-    std::optional<CountRest> count_from;     ///< the next part of a count
+    /// Where all rows of its time are, whatever else is asked for, if that is known.
+    std::shared_ptr<const IdBlocks> time_blocks;
+    std::optional<CountRest> count_from;  ///< the next part of a count
+
+    bool has_time() const { return from || to; }
 
     /// Whether a time is all that is asked for: the index that has it is not in the list's order,
     /// so that it helps to know where the rows are, for the first page, too.
     bool is_time_only() const
     {
-        return (from || to) && !after_id && ids.empty() && !cron_id && !search &&
-               !dispatch_server && !run_server && !state;
+        return has_time() && !after_id && ids.empty() && !cron_id && !search && !dispatch_server &&
+               !run_server && !state;
     }
 };
 /// One ledger row as it is shown.

@@ -205,6 +205,7 @@ std::string condition(const MysqlConnection& connection, const LogQuery& query,
         sql += " AND dispatch_server = " + connection.quote(*query.dispatch_server);
     }
     sql += time_terms(query.from, query.to);
+    if (query.time_blocks) sql += id_terms(*query.time_blocks);
     if (query.search) {
         sql += " AND output LIKE " + connection.quote(like_pattern(*query.search)) + " ESCAPE '|'";
     }
@@ -214,17 +215,24 @@ std::string condition(const MysqlConnection& connection, const LogQuery& query,
 constexpr std::string_view by_id = "FORCE INDEX (PRIMARY)";
 constexpr std::string_view by_time = "FORCE INDEX (by_time)";
 
+/// Whether the rows of the query's time are known to be close together, as they mostly are.
+bool knows_ids_of_time(const LogQuery& query)
+{
+    return query.time_blocks && query.time_blocks->is_compact();
+}
+
 /// Which index to take where the server's own choice is bad: it trusts LIMIT to end the reading
 /// soon, or intersects two indices and sorts all that is left.
 std::string_view index_hint(const LogQuery& query)
 {
     if (query.after_id || !query.ids.empty()) return "";
     const bool narrow = query.cron_id || query.state || query.run_server || query.dispatch_server;
+    if (query.has_time() && !knows_ids_of_time(query)) {
+        // A time long ago: only its rows, instead of all those that are newer.
+        return !narrow && query.to ? by_time : "";
+    }
     // Nearly all rows match: the newest ones, instead of an index of all of them, to be sorted.
-    if (!narrow && !query.from && !query.to) return by_id;
-    // A time long ago: only its rows, instead of all those that are newer.
-    if (!narrow && query.to) return by_time;
-    if (query.from || query.to) return "";
+    if (!narrow) return by_id;
     // Of several the one that is most likely to have few rows; each is in the order of the list.
     if (query.cron_id) return "FORCE INDEX (by_job)";
     if (query.state && *query.state != RunState::success) return "FORCE INDEX (by_state)";
@@ -262,8 +270,8 @@ CountRest all_settled(MysqlConnection& connection)
 std::string rows_to_count(const MysqlConnection& connection, const LogQuery& query,
                           Planned planned = Planned::left_out)
 {
-    const bool others = query.cron_id || query.run_server || query.dispatch_server || query.from ||
-                        query.to || query.search;
+    const bool others = query.cron_id || query.run_server || query.dispatch_server ||
+                        query.has_time() || query.search;
     if (others) {
         // Of rows that are newer than some id only, the index by time may be the longer way.
         const bool chooses = query.is_time_only() && planned == Planned::left_out;
@@ -289,8 +297,11 @@ void count_part(MysqlConnection& connection, const LogQuery& query, LogPage& pag
 {
     CountRest rest = query.count_from ? *query.count_from : all_settled(connection);
     if (!query.count_from) page.total = count_newer(connection, query, rest.end);
+    if (query.time_blocks && !query.time_blocks->blocks.empty()) {
+        rest.first = std::max(rest.first, query.time_blocks->blocks.front().first);
+    }
     // In the index by time the ids of a part are not together.
-    const bool in_parts = !query.from && !query.to;
+    const bool in_parts = !query.has_time() || knows_ids_of_time(query);
     const std::int64_t size = block_size(rest.end);
     const std::int64_t from = in_parts ? (rest.before - rest.ids) / size * size : rest.first;
     IdBlocks blocks = read_blocks(

@@ -358,6 +358,7 @@ Condition condition(const LogQuery& query, Planned planned = Planned::left_out)
         where.add(fmt::format(" AND {}dispatch_server = ?", server), *query.dispatch_server);
     }
     where.sql += time_terms(query.from, query.to);
+    if (query.time_blocks) where.sql += id_terms(*query.time_blocks);
     if (query.search) where.add(" AND output LIKE ? ESCAPE '|'", like_pattern(*query.search));
     return where;
 }

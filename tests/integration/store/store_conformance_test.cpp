@@ -1411,6 +1411,42 @@ TEST_P(LongLedgerTest, RowsWhoseIdsAreMillionsApartAreCountedOnce)
     }
 }
 
+TEST_P(LongLedgerTest, RowsOfATimeAreFoundWhereTheRowsOfThatTimeAre)
+{
+    LogQuery time;
+    time.from = t0 + 2s;
+    time.to = t0 + 7s;
+    const auto time_blocks = count(time);
+    EXPECT_EQ(total_, 5'000);
+    // Newer than the blocks: rows of that time and of others.
+    last_ = t0 + 20s;
+    add(20, RunState::skipped);
+    last_ = t0 + 6s;
+    database_->execute("DELETE FROM log WHERE time = " + std::to_string(to_unix_seconds(last_)));
+    add(30, RunState::skipped);
+    add(30, RunState::planned);
+    std::vector<LogQuery> queries(5, time);
+    queries[0].cron_id = 2;
+    queries[1].run_server = node_2;
+    queries[2].state = RunState::skipped;
+    queries[3].state = RunState::planned;
+    queries[4].search = "";
+    for (const LogQuery& query : queries) {
+        LogQuery plain = query;
+        plain.limit = 1;
+        LogQuery within = query;
+        within.time_blocks = time_blocks;
+        const auto blocks = count(within);
+        EXPECT_EQ(total_, store_->find_log(plain).total);
+        EXPECT_GT(total_, 0);
+        for (const std::size_t offset : {0U, 19U, 1'600U, 2'345U, 4'999U}) {
+            EXPECT_EQ(page_at(offset, within, query.state ? nullptr : blocks),
+                      page_at(offset, query))
+                << offset;
+        }
+    }
+}
+
 TEST_P(LongLedgerTest, FindsRowsThatWereDueTogetherAlsoWhereTheyAreFarApart)
 {
     database_->execute(

@@ -162,6 +162,11 @@ TEST_F(LogApiTest, TheStoreIsToldWhereTheRowsOfATimeAreForTheFirstPageToo)
     EXPECT_TRUE(tables_.log_query.blocks);
     EXPECT_EQ(count("from=1000000000&cron_id=1633"), 50U);
     EXPECT_FALSE(tables_.log_query.blocks) << "an index has them in order";
+    EXPECT_TRUE(tables_.log_query.time_blocks);
+    EXPECT_EQ(count("cron_id=1633"), 50U);
+    EXPECT_FALSE(tables_.log_query.time_blocks);
+    EXPECT_EQ(count("from=1000000000&after_id=3"), 50U);
+    EXPECT_FALSE(tables_.log_query.time_blocks) << "who follows the log asks for few rows";
 }
 
 TEST_F(LogApiTest, ParametersOutOfRangeAreRefused)

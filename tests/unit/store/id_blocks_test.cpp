@@ -85,6 +85,17 @@ TEST(IdBlocksTest, WithoutBlocksTheOffsetIsAllThereIs)
     EXPECT_FALSE(place_descending({}, 7, 5'000, 50).from_id);
 }
 
+TEST(IdBlocksTest, RowsAreCloseTogetherOrNot)
+{
+    EXPECT_EQ(known.last_end(), 450);
+    EXPECT_EQ(known.rows(), 240);
+    const std::int64_t end = 409'600'000;  // blocks of 100,001 ids
+    EXPECT_TRUE((IdBlocks{{{100'001, 1}}, end}.is_compact()));
+    EXPECT_FALSE((IdBlocks{{{100'001, 1}, {300'003, 1}}, end}.is_compact()));
+    EXPECT_TRUE((IdBlocks{{{100'001, 60'000}, {300'003, 60'000}}, end}.is_compact()));
+    EXPECT_TRUE((IdBlocks{{}, end}.is_compact()));
+}
+
 TEST(IdBlocksTest, ALongTableHasNoMoreBlocksThanAFewThousand)
 {
     EXPECT_EQ(block_size(0), 100);
