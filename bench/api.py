@@ -73,6 +73,7 @@ def targets(first_job, jobs, rows):
         ("/log/list, state=failed", url("/log/list", state="failed")),
         ("/log/list, run_server", url("/log/list", run_server="127.0.0.1:9993")),
         ("/log/list, dispatch_server", url("/log/list", dispatch_server="127.0.0.1:9991")),
+        ("/log/list, state=failed within half of the time", url("/log/list", **{"state": "failed", "from": middle})),
         ("/log/list, an hour long ago", url("/log/list", **{"from": middle, "to": middle + 3600})),
         ("/log/list, search", url("/log/list", search="needle")),
         ("/cron/list, any page", url("/cron/list") + ANY + str(max(1, jobs // PAGE))),

@@ -2,6 +2,7 @@
 
 #include "store/id_blocks.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace peercron {
@@ -51,6 +52,9 @@ asio::awaitable<ListPage> PagedList::read(StorePool& store, const Asked& asked, 
         total.rows = static_cast<std::int64_t>(asked.offset + found.rows);
     } else if (!total.blocks) {
         total = co_await totals_.total(store, asked.list, count_of(asked, places));
+        // An estimate may be less than what is shown.
+        const auto shown = static_cast<std::int64_t>(asked.offset + found.rows);
+        if (found.rows > 0) total.rows = std::max(total.rows, shown);
     }
     write_total(found.page, total.rows);
     co_return std::move(found.page);

@@ -26,8 +26,8 @@ constexpr std::size_t most_lists = 200;
 /// How many there will be in all, when those that are not counted lie as close.
 std::int64_t extrapolate(std::int64_t rows, const CountRest& rest)
 {
-    const auto counted = static_cast<double>(rest.end - rest.before);
-    const auto all = static_cast<double>(rest.end - rest.first);
+    const auto counted = static_cast<double>(rest.top - rest.before);
+    const auto all = static_cast<double>(rest.top - rest.first);
     return static_cast<std::int64_t>(static_cast<double>(rows) * all / std::max(counted, 1.0));
 }
 

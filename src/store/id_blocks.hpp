@@ -33,8 +33,9 @@ struct IdBlocks {
 
 /// Where the count of a list that is too long for one statement goes on: from the newest ids down.
 struct CountRest {
-    std::int64_t first = 0;   ///< the smallest id there is
+    std::int64_t first = 0;   ///< the smallest id that may have a row
     std::int64_t before = 0;  ///< ids from here on are counted
+    std::int64_t top = 0;     ///< where `before` was in the beginning
     std::int64_t end = 0;     ///< IdBlocks::end of the whole
     std::int64_t ids = 0;     ///< how many the next part has
 };

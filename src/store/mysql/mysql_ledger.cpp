@@ -260,9 +260,21 @@ CountRest all_settled(MysqlConnection& connection)
     CountRest all;
     if (!rows.next()) return all;
     all.first = rows.integer(0);
-    all.end = all.before = rows.integer(1);
+    all.end = all.top = all.before = rows.integer(1);
     all.ids = first_part;
     return all;
+}
+
+/// Where a count begins that leaves out the ids that have no rows of the query's time.
+CountRest count_begin(MysqlConnection& connection, const LogQuery& query)
+{
+    CountRest rest = all_settled(connection);
+    if (!query.time_blocks) return rest;
+    const IdBlocks& known = *query.time_blocks;
+    rest.end = std::min(rest.end, known.end);
+    rest.top = rest.before = std::min(rest.end, known.last_end());
+    if (!known.blocks.empty()) rest.first = std::max(rest.first, known.blocks.front().first);
+    return rest;
 }
 
 /// The rows of a query to be counted ("TABLE WHERE …"), from an index alone where one has all that
@@ -295,11 +307,8 @@ std::int64_t count_newer(MysqlConnection& connection, const LogQuery& query, std
 /// The total, and where the rows are; or of so many ids only that a statement counts them soon.
 void count_part(MysqlConnection& connection, const LogQuery& query, LogPage& page)
 {
-    CountRest rest = query.count_from ? *query.count_from : all_settled(connection);
+    CountRest rest = query.count_from ? *query.count_from : count_begin(connection, query);
     if (!query.count_from) page.total = count_newer(connection, query, rest.end);
-    if (query.time_blocks && !query.time_blocks->blocks.empty()) {
-        rest.first = std::max(rest.first, query.time_blocks->blocks.front().first);
-    }
     // In the index by time the ids of a part are not together.
     const bool in_parts = !query.has_time() || knows_ids_of_time(query);
     const std::int64_t size = block_size(rest.end);

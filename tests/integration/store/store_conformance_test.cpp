@@ -1418,6 +1418,15 @@ TEST_P(LongLedgerTest, RowsOfATimeAreFoundWhereTheRowsOfThatTimeAre)
     time.to = t0 + 7s;
     const auto time_blocks = count(time);
     EXPECT_EQ(total_, 5'000);
+    LogQuery nothing = time;
+    nothing.from = t0 + 1h;
+    nothing.to = t0 + 2h;
+    const auto no_blocks = count(nothing);
+    EXPECT_EQ(total_, 0);
+    nothing.cron_id = 2;
+    nothing.time_blocks = no_blocks;
+    count(nothing);
+    EXPECT_EQ(total_, 0);
     // Newer than the blocks: rows of that time and of others.
     last_ = t0 + 20s;
     add(20, RunState::skipped);

@@ -49,7 +49,7 @@ protected:
             if (!from) {
                 part.rows = 5'000;
                 part.blocks.blocks = {{750, 5'000}};
-                part.rest = CountRest{500, 750, 1'000};
+                part.rest = CountRest{.first = 500, .before = 750, .top = 1'000, .end = 1'000};
                 return part;
             }
             EXPECT_EQ(from->before, 750);
@@ -238,14 +238,17 @@ TEST_F(TotalsTest, LongCountsTakeTurns)
     const auto count = [&](Store&, const std::optional<CountRest>& from) {
         Totals::Part part = part_of(10'000);
         if (!from) {
-            part.rest = CountRest{0, 900, 1'000};
+            part.rest = CountRest{.before = 900, .top = 1'000, .end = 1'000};
             return part;
         }
         most = std::max<int>(most, ++at_once);
         std::this_thread::sleep_for(5ms);
         --at_once;
         ++parts;
-        if (from->before > 300) part.rest = CountRest{0, from->before - 300, 1'000};
+        if (from->before > 300) {
+            part.rest = *from;
+            part.rest->before -= 300;
+        }
         return part;
     };
     std::vector<Totals::Total> totals;
