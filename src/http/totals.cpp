@@ -40,6 +40,7 @@ asio::awaitable<Totals::Total> Totals::total(StorePool& store, std::string list,
     KnownList& place = known_[list];
     if (!place) place = std::make_shared<Known>(executor);
     const KnownList known = place;
+    known->used = Steady::now();
     if (known->total) co_return *known->total;
     const bool was_counting = known->is_counting;
     if (!was_counting) begin(store, list, count, known);
@@ -64,6 +65,7 @@ asio::awaitable<void> Totals::renew(StorePool& store, std::string list, Count co
     const auto place = known_.find(list);
     if (place == known_.end()) co_return;
     const KnownList known = place->second;
+    known->used = Steady::now();
     if (!known->total || known->is_counting || Steady::now() < known->good_until) co_return;
     begin(store, list, std::move(count), known);
     const SteadyTime patience = Steady::now() + short_time;
@@ -100,10 +102,10 @@ asio::awaitable<void> Totals::count_all(StorePool& store, std::string list, Coun
     try {
         Total total = co_await count_parts(store, std::move(count), known);
         const auto took = Steady::now() - known->begun;
-        const bool is_costly = total.rows >= many || took >= long_time;
-        if (is_costly && known_.size() <= most_lists) {
+        if (total.rows >= many || took >= long_time) {
             known->total = std::move(total);
             known->good_until = Steady::now() + std::min(took * reuse, longest_reuse);
+            forget_oldest();
         } else {
             known->total.reset();
             known->few = std::move(total);
@@ -112,6 +114,19 @@ asio::awaitable<void> Totals::count_all(StorePool& store, std::string list, Coun
         spdlog::debug("http: a list could not be counted: {}", error.what());
         known->error = std::current_exception();
         known->good_until = Steady::now() + long_time;
+    }
+}
+
+/// Makes room by the lists that nobody has asked for since long ago.
+void Totals::forget_oldest()
+{
+    while (known_.size() > most_lists) {
+        const auto age = [](const auto& list) {
+            return list.second->is_counting ? SteadyTime::max() : list.second->used;
+        };
+        const auto oldest = std::ranges::min_element(known_, {}, age);
+        if (oldest->second->is_counting) break;
+        known_.erase(oldest);
     }
 }
 

@@ -22,7 +22,7 @@ namespace peercron {
 /// Exact below 10,000 rows that are found within 2 s. Above, it is the newest count, which is begun
 /// anew when it is asked for and older than a hundred counts take, or a minute. As long as there is
 /// none, and the first has been going on for 2 s, it is an estimate from the part that is counted.
-/// Lives on the I/O thread.
+/// The 200 lists that were asked for last are remembered. Lives on the I/O thread.
 class Totals {
 public:
     struct Total {
@@ -57,6 +57,7 @@ private:
         explicit Known(asio::any_io_executor executor) : news(std::move(executor)) {}
         std::optional<Total> total;  ///< of many
         SteadyTime good_until{};
+        SteadyTime used{};  ///< when it was asked for last
         bool is_counting = false;
         SteadyTime begun{};                    ///< of the last count
         std::optional<std::int64_t> estimate;  ///< by the count that is under way
@@ -70,6 +71,7 @@ private:
     asio::awaitable<void> count_all(StorePool& store, std::string list, Count count,
                                     KnownList known);
     asio::awaitable<Total> count_parts(StorePool& store, Count count, KnownList known);
+    void forget_oldest();
 
     TaskGroup& tasks_;
     bool is_counting_rest_ = false;  ///< one long count at a time: pages want sessions, too

@@ -149,6 +149,27 @@ TEST_F(TotalsTest, ManyAreCountedOnceInAWhile)
     EXPECT_EQ(counts_, 1);
 }
 
+TEST_F(TotalsTest, TheListsThatWereAskedForLastAreRemembered)
+{
+    const auto quick = [this](Store&, const std::optional<CountRest>&) {
+        ++counts_;
+        return part_of(20'000);
+    };
+    std::vector<Totals::Total> totals;
+    const auto counts_for = [&](const std::string& list) {
+        counts_ = 0;
+        io_.restart();
+        testing::run(io_, ask_for(list, quick, totals));
+        return counts_.load();
+    };
+    for (int i = 0; i < 200; ++i) counts_for("list " + std::to_string(i));
+    EXPECT_EQ(counts_for("list 0"), 0);
+    EXPECT_EQ(counts_for("one more"), 1);
+    EXPECT_EQ(counts_for("one more"), 0);
+    EXPECT_EQ(counts_for("list 0"), 0);
+    EXPECT_EQ(counts_for("list 1"), 1) << "nobody had asked for it for the longest time";
+}
+
 TEST_F(TotalsTest, WhoAsksMeanwhileGetsThatCountOfMany)
 {
     EXPECT_THAT(ask_at_once(10'000, 8), Each(10'000));
