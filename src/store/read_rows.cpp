@@ -38,6 +38,22 @@ std::string id_terms(const IdBlocks& blocks)
     return fmt::format(" AND ((id >= {} AND id < {}) OR {})", first, last_end, newer);
 }
 
+PageSource source_of(const LogQuery& query,
+                     const std::function<std::int64_t(std::int64_t end)>& count_newer)
+{
+    PageSource source{{std::nullopt, std::nullopt, query.offset}};
+    if (!query.blocks || query.blocks->blocks.empty()) return source;
+    const std::int64_t newer = count_newer(query.blocks->end);
+    source.place =
+        place_descending(*query.blocks, static_cast<std::size_t>(newer), query.offset, query.limit);
+    if (query.is_time_only()) {
+        // Mostly rows lie together that were due together. If not, they are sorted.
+        const bool together = source.place.ids <= query.blocks->rows() + newer;
+        source.order = together ? PageSource::Order::by_id : PageSource::Order::by_time;
+    }
+    return source;
+}
+
 RunState read_state(std::string_view text)
 {
     if (const auto state = parse_run_state(text)) return *state;

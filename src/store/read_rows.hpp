@@ -11,6 +11,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -54,6 +55,22 @@ std::string time_terms(const std::optional<WallTime>& from, const std::optional<
 
 /// Terms that leave out the ids of which the blocks say that they have no rows.
 std::string id_terms(const IdBlocks& blocks);
+
+/// Where to look for a page of the log, and in which order to go through the rows.
+struct PageSource {
+    enum class Order : std::uint8_t {
+        of_filters,  ///< that of the index for the query's filters
+        by_id,
+        by_time,  ///< to be sorted
+    };
+    PagePlace place;
+    Order order = Order::of_filters;
+};
+
+/// By LogQuery::blocks, if they are given.
+/// @param count_newer how many rows of the list have an id of `end` or above.
+PageSource source_of(const LogQuery& query,
+                     const std::function<std::int64_t(std::int64_t end)>& count_newer);
 
 /// Throws StoreError.
 RunState read_state(std::string_view text);

@@ -327,28 +327,10 @@ void count_part(MysqlConnection& connection, const LogQuery& query, LogPage& pag
     page.count_rest = rest;
 }
 
-/// Where to look for a page of the list, which index included.
-struct PageSource {
-    PagePlace place;
-    std::string_view index;
-
-    /// Whether the first rows that are found are the page's.
-    bool begins_there() const { return place.offset == 0 && !index.empty() && index != by_time; }
-};
-
-PageSource source_of(MysqlConnection& connection, const LogQuery& query)
+std::string_view index_of(const LogQuery& query, PageSource::Order order)
 {
-    PageSource source{{std::nullopt, std::nullopt, query.offset}, index_hint(query)};
-    const bool helps = query.offset >= far_offset || query.is_time_only();
-    if (!query.blocks || query.blocks->blocks.empty() || !helps) return source;
-    const std::int64_t newer = count_newer(connection, query, query.blocks->end);
-    source.place =
-        place_descending(*query.blocks, static_cast<std::size_t>(newer), query.offset, query.limit);
-    if (query.is_time_only()) {
-        // Mostly rows lie together that were due together. If not, they are sorted.
-        source.index = source.place.ids <= query.blocks->rows() + newer ? by_id : by_time;
-    }
-    return source;
+    if (order == PageSource::Order::of_filters) return index_hint(query);
+    return order == PageSource::Order::by_id ? by_id : by_time;
 }
 
 std::optional<LogRow> read_one_row(MysqlConnection& connection, std::string_view condition)
@@ -497,19 +479,21 @@ LogPage MysqlStore::find_log(const LogQuery& query)
         if (query.with_total) {
             page.total = read_number(connection, "SELECT COUNT(*) FROM log WHERE " + where);
         }
-        const PageSource source = source_of(connection, query);
-        const PagePlace& place = source.place;
+        const auto newer = [&](std::int64_t end) { return count_newer(connection, query, end); };
+        const auto [place, way] = source_of(query, newer);
+        const std::string_view index = index_of(query, way);
         if (place.from_id) where += fmt::format(" AND id >= {}", *place.from_id);
         if (place.before_id) where += fmt::format(" AND id < {}", *place.before_id);
         const std::string_view order = query.after_id ? "ASC" : "DESC";
         const std::string limit = fmt::format("ORDER BY id {} LIMIT {}", order, query.limit);
-        // The ids first, mostly: of the rows that are passed over, or sorted, only those are read.
+        const bool begins_there = place.offset == 0 && !index.empty() && index != by_time;
+        // The ids first, else: of the rows that are passed over, or sorted, only those are read.
         const std::string rows =
-            source.begins_there() ? fmt::format("{} WHERE {} {}", source.index, where, limit)
-                                  : fmt::format(
-                                        "JOIN (SELECT id FROM log {} WHERE {} {} OFFSET {}) AS page"
-                                        " USING (id) ORDER BY id {}",
-                                        source.index, where, limit, place.offset, order);
+            begins_there ? fmt::format("{} WHERE {} {}", index, where, limit)
+                         : fmt::format(
+                               "JOIN (SELECT id FROM log {} WHERE {} {} OFFSET {}) AS page"
+                               " USING (id) ORDER BY id {}",
+                               index, where, limit, place.offset, order);
         page.rows = read_log_rows(connection, rows);
         return page;
     };

@@ -119,9 +119,7 @@ JobPage MysqlStore::find_jobs(const JobQuery& query)
         JobPage page;
         if (query.limit > 0) {
             PagePlace place{std::nullopt, std::nullopt, query.offset};
-            if (query.blocks && query.offset >= far_offset) {
-                place = place_ascending(*query.blocks, query.offset);
-            }
+            if (query.blocks) place = place_ascending(*query.blocks, query.offset);
             std::string rows = "WHERE " + condition;
             if (place.from_id) rows += fmt::format(" AND id >= {}", *place.from_id);
             rows += fmt::format(" ORDER BY id LIMIT {}", query.limit);

@@ -405,25 +405,10 @@ void count_in_blocks(SqliteConnection& connection, const LogQuery& query, LogPag
     page.total = page.blocks.rows() + count_newer(connection, query, end);
 }
 
-/// Where to look for a page of the list, in which order included.
-struct PageSource {
-    PagePlace place;
-    std::string_view table;
-};
-
-PageSource source_of(SqliteConnection& connection, const LogQuery& query)
+std::string_view table_in(PageSource::Order order)
 {
-    PageSource source{{std::nullopt, std::nullopt, query.offset}, "log"};
-    const bool helps = query.offset >= far_offset || query.is_time_only();
-    if (!query.blocks || query.blocks->blocks.empty() || !helps) return source;
-    const std::int64_t newer = count_newer(connection, query, query.blocks->end);
-    source.place =
-        place_descending(*query.blocks, static_cast<std::size_t>(newer), query.offset, query.limit);
-    if (query.is_time_only()) {
-        // Mostly rows lie together that were due together. If not, they are sorted.
-        source.table = source.place.ids <= query.blocks->rows() + newer ? by_id : by_time;
-    }
-    return source;
+    if (order == PageSource::Order::of_filters) return "log";
+    return order == PageSource::Order::by_id ? by_id : by_time;
 }
 
 }  // namespace
@@ -564,14 +549,15 @@ LogPage SqliteStore::find_log(const LogQuery& query)
             page.total = count(connection, where);
         }
         if (query.limit == 0) return page;
-        const auto [place, table] = source_of(connection, query);
+        const auto newer = [&](std::int64_t end) { return count_newer(connection, query, end); };
+        const auto [place, order] = source_of(query, newer);
         if (place.from_id) where.add(" AND id >= ?", *place.from_id);
         if (place.before_id) where.add(" AND id < ?", *place.before_id);
         // The ids first: of the rows that a deep page passes over, only the index is read.
         SqliteStatement rows = connection.prepare(select_rows(
             fmt::format("WHERE id IN (SELECT id FROM {} WHERE {} ORDER BY id {} LIMIT {} OFFSET {})"
                         " ORDER BY id {}",
-                        table, where.sql, query.after_id ? "ASC" : "DESC", query.limit,
+                        table_in(order), where.sql, query.after_id ? "ASC" : "DESC", query.limit,
                         place.offset, query.after_id ? "ASC" : "DESC")));
         page.rows = read_log_rows(where.bind_to(rows));
         return page;

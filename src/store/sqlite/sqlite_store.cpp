@@ -109,9 +109,7 @@ JobPage SqliteStore::find_jobs(const JobQuery& query)
         const Snapshot snapshot(connection);
         if (query.limit > 0) {
             PagePlace place{std::nullopt, std::nullopt, query.offset};
-            if (query.blocks && query.offset >= far_offset) {
-                place = place_ascending(*query.blocks, query.offset);
-            }
+            if (query.blocks) place = place_ascending(*query.blocks, query.offset);
             const std::string from =
                 place.from_id ? fmt::format(" AND id >= {}", *place.from_id) : "";
             // The ids first: nothing else is read of the jobs that a far page passes over.

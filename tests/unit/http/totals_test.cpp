@@ -228,6 +228,10 @@ TEST_F(TotalsTest, AsLongAsTheFirstCountGoesOnThereIsAnEstimate)
     turn_until([&] { return totals.size() == 1; });
     EXPECT_EQ(totals[0].rows, 10'000);  // 250 of 500 ids are counted
     EXPECT_EQ(totals[0].blocks, nullptr);
+    tasks_.spawn("a later page", ask_with(count_in_parts(), totals));
+    io_.restart();
+    io_.poll();
+    EXPECT_EQ(totals.size(), 2U) << "it waits no longer";
     EXPECT_EQ(exact.size(), 0U);
     go_on_.set_value();
     io_.restart();
