@@ -1,5 +1,7 @@
 #pragma once
 
+#include "build_folder.hpp"
+
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -11,7 +13,6 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
-#include <cstdlib>
 #include <filesystem>
 #include <stdexcept>
 #include <string>
@@ -62,10 +63,7 @@ public:
     explicit ServerFolder(const std::string& name)
     {
         static int count = 0;
-        const char* const build = std::getenv("PEERCRON_BUILD_DIR");
-        const auto root =
-            build != nullptr ? std::filesystem::path(build) : std::filesystem::current_path();
-        path_ = root / "test-servers" /
+        path_ = build_folder() / "test-servers" /
                 (name + "-" + std::to_string(::getpid()) + "-" + std::to_string(++count));
         std::filesystem::create_directories(path_);
     }

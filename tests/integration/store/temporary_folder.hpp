@@ -1,5 +1,7 @@
 #pragma once
 
+#include "build_folder.hpp"
+
 #include <unistd.h>
 
 #include <cstdlib>
@@ -14,9 +16,7 @@ class TemporaryFolder {
 public:
     TemporaryFolder()
     {
-        const char* const build = std::getenv("PEERCRON_BUILD_DIR");
-        const std::filesystem::path parent =
-            std::filesystem::path(build != nullptr ? build : ".") / "tests" / "test-folders";
+        const std::filesystem::path parent = build_folder() / "tests" / "test-folders";
         std::filesystem::create_directories(parent);
         std::string name = (parent / "XXXXXX").string();
         if (mkdtemp(name.data()) == nullptr) {
