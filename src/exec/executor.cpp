@@ -32,6 +32,10 @@ constexpr std::chrono::seconds unkillable_after{5};
 
 constexpr milliseconds scan_interval{50};
 
+/// Of what is in the pipe of a command that has ended, so much is read at once: twice what it
+/// holds.
+constexpr std::size_t output_at_once = 128 * 1024;
+
 /// So much later than this process the warden ends the runs whose lease is over: before the margin
 /// of the lease is.
 constexpr milliseconds guard_patience{500};
@@ -91,12 +95,15 @@ struct Executor::Live {
     {}
 
     RunOrder order;
-    RunReport report;
+    RunReport report;              // as it runs
+    std::optional<RunReport> end;  // since its process has ended
     OutputCapture capture;
     std::optional<Result<Process>> started;  // what became of the start, for take_process()
     Live* next_started = nullptr;
     std::optional<Process> process;  // until it is reaped
-    std::uint64_t serial = 0;        // while its process is followed
+    FileDescriptor output;           // the process's, while somebody may write
+    std::optional<Event> news;       // for read_last_output()
+    std::uint64_t serial = 0;        // from when there is a process
     bool is_condemned = false;       // SIGTERM was sent, or will be as soon as there is a process
     bool has_survivor = false;
     bool was_over = false;   // when it was condemned
@@ -116,6 +123,7 @@ Executor::Executor(asio::any_io_executor executor, const Clock& clock, ExecSetti
       run_ended_(executor_),
       started_event_(open_event()),
       readable_(executor_),
+      left_outputs_(executor_, settings_.max_left_outputs),
       scan_wanted_(executor_),
       group_news_(executor_),
       endings_(executor_),
@@ -136,6 +144,7 @@ asio::awaitable<void> Executor::run()
     std::exception_ptr reason;
     watchers_.spawn("process groups", watch_groups());
     watchers_.spawn("processes", watch_processes());
+    watchers_.spawn("outputs of runs that are over", left_outputs_.run());
     try {
         co_await follow_book();
     } catch (...) {
@@ -314,8 +323,7 @@ void Executor::carry_out(RunBook::Actions actions)
 void Executor::terminate(Live& live)
 {
     if (!live.is_condemned) {
-        const bool was_reaped = live.report.ended_at.has_value();
-        live.was_over = was_reaped || (live.process && has_exited(*live.process));
+        live.was_over = live.end || (live.process && has_exited(*live.process));
     }
     live.is_condemned = true;
     if (!live.process) return;
@@ -329,6 +337,7 @@ void Executor::force(Live& live)
     live.is_forced = true;
     if (live.process) signal_group(*live.process, SIGKILL);
     group_news_.notify();
+    if (live.news) live.news->notify();
 }
 
 void Executor::start(Live& live)
@@ -390,6 +399,7 @@ void Executor::take_process(Live& live)
         return;
     }
     live.process = std::move(*process);
+    live.output = std::move(live.process->output);
     try {
         follow_process(live);
     } catch (const std::exception& e) {
@@ -410,7 +420,7 @@ void Executor::follow_process(Live& live)
     live.serial = ++last_serial_;
     followed_.emplace(live.serial, &live);
     // In this order: when it has ended already, its output is seen first.
-    readable_.add(live.process->output.get(), output_token(live.serial));
+    readable_.add(live.output.get(), output_token(live.serial));
     readable_.add_once(live.process->pidfd.get(), end_token(live.serial));
 }
 
@@ -448,35 +458,55 @@ void Executor::see(std::uint64_t token)
 
 void Executor::read_output(Live& live)
 {
-    if (!live.process->output) return;
+    if (!live.output) return;
     if (read_some(live, scratch_.size()) == 0) close_output(live);
 }
 
-/// What is in the pipe now, and no more: a background child may go on writing for ever.
-void Executor::read_rest(Live& live)
+/// Not to the end: a background child may go on writing for ever.
+void Executor::read_up_to(Live& live, std::size_t limit)
 {
-    if (!live.process->output) return;
-    int left = 0;
-    ::ioctl(live.process->output.get(), FIONREAD, &left);
-    for (auto rest = static_cast<std::size_t>(left); rest > 0;) {
-        const ssize_t size = read_some(live, std::min(rest, scratch_.size()));
-        if (size <= 0) break;
-        rest -= static_cast<std::size_t>(size);
+    while (live.output && limit > 0) {
+        const ssize_t size = read_some(live, std::min(limit, scratch_.size()));
+        if (size == 0) close_output(live);
+        if (size <= 0) return;
+        limit -= static_cast<std::size_t>(size);
     }
-    close_output(live);
 }
 
 ssize_t Executor::read_some(Live& live, std::size_t limit)
 {
-    const ssize_t size = ::read(live.process->output.get(), scratch_.data(), limit);
+    const ssize_t size = ::read(live.output.get(), scratch_.data(), limit);
     if (size > 0) live.capture.append({scratch_.data(), static_cast<std::size_t>(size)});
     return size;
 }
 
 void Executor::close_output(Live& live)
 {
-    readable_.remove(live.process->output.get());
-    live.process->output.close();
+    readable_.remove(live.output.get());
+    live.output.close();
+    if (live.news) live.news->notify();
+}
+
+/// The command has ended, but somebody has its output open: `tee` that is about to write the last
+/// lines, or a background child that stays for days.
+asio::awaitable<void> Executor::read_last_output(Live& live)
+{
+    live.news.emplace(executor_);
+    const SteadyTime limit = clock_.steady_now() + settings_.output_grace;
+    while (live.output && !live.is_forced) {
+        const bool has_changed = co_await live.news->wait_until(limit);
+        if (!has_changed && clock_.steady_now() >= limit) break;
+    }
+    if (live.output) {
+        int left = 0;
+        ::ioctl(live.output.get(), FIONREAD, &left);
+        read_up_to(live, static_cast<std::size_t>(left));
+    }
+    if (live.output) {
+        readable_.remove(live.output.get());
+        left_outputs_.add(std::move(live.output), live.order.id);
+    }
+    finish(live);
 }
 
 asio::awaitable<void> Executor::end_group(Live& live)
@@ -491,24 +521,29 @@ asio::awaitable<void> Executor::end_group(Live& live)
 
 void Executor::end(Live& live)
 {
-    read_rest(live);
     if (guard_ != nullptr && live.order.concurrency.limit > 0) guard_->forget(live.process->pid);
     const ProcessEnd end = reap(*live.process);
     const SteadyTime started = live.process->started;
     live.process.reset();
-    live.report.ended_at = clock_.now();
-    live.report.use_time = std::chrono::round<milliseconds>(clock_.steady_now() - started);
-    live.report.exit_code = end.exit_code;
-    live.report.term_signal = end.term_signal;
-    live.report.cpu_time = end.cpu_time;
-    live.report.max_rss = end.max_rss;
-    live.report.state = end.exit_code == 0 ? RunState::success : RunState::failed;
+    RunReport& report = live.end.emplace(live.report);
+    report.ended_at = clock_.now();
+    report.use_time = std::chrono::round<milliseconds>(clock_.steady_now() - started);
+    report.exit_code = end.exit_code;
+    report.term_signal = end.term_signal;
+    report.cpu_time = end.cpu_time;
+    report.max_rss = end.max_rss;
+    report.state = end.exit_code == 0 ? RunState::success : RunState::failed;
     if (end.term_signal) {
         const char* name = ::sigdescr_np(*end.term_signal);
-        live.report.reason = fmt::format("ended by signal {} ({})", *end.term_signal,
-                                         name != nullptr ? name : "real-time");
+        report.reason = fmt::format("ended by signal {} ({})", *end.term_signal,
+                                    name != nullptr ? name : "real-time");
     }
-    finish(live);
+    read_up_to(live, output_at_once);
+    if (!live.output) {
+        finish(live);
+    } else {
+        endings_.spawn("the last output of a run", read_last_output(live));
+    }
 }
 
 void Executor::lose(Live& live, const char* why)
@@ -521,8 +556,8 @@ void Executor::lose(Live& live, const char* why)
     if (live.process) {
         signal_group(*live.process, SIGKILL);
         readable_.remove(live.process->pidfd.get());
-        if (live.process->output) close_output(live);
     }
+    if (live.output) close_output(live);
     finish(live);
 }
 
@@ -570,7 +605,7 @@ asio::awaitable<void> Executor::watch_groups()
 
 void Executor::finish(Live& live)
 {
-    RunReport end = std::move(live.report);
+    RunReport end = std::move(live.end ? *live.end : live.report);
     // What had ended by itself is what it is; but the warden kills in this process's name.
     const bool was_free = live.was_over || !live.is_condemned;
     const bool by_itself = was_free && end.term_signal != SIGKILL;

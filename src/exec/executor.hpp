@@ -6,6 +6,7 @@
 #include "base/task_group.hpp"
 #include "exec/executor_metrics.hpp"
 #include "exec/output_capture.hpp"
+#include "exec/output_drain.hpp"
 #include "exec/process.hpp"
 #include "exec/readable_set.hpp"
 #include "exec/run_book.hpp"
@@ -35,6 +36,10 @@ struct ExecSettings {
     std::string version;
     std::string shell = "/bin/sh";
     std::size_t max_output = 1U << 20U;  ///< bytes kept of a command's output
+    /// How long after the end of a command its output may still come from processes that it has
+    /// left behind; it ends as soon as none of them has it open any more.
+    std::chrono::milliseconds output_grace{250};
+    std::size_t max_left_outputs = 256;  ///< see OutputDrain
     /// A spawn blocks one until its child has had a core and become the command, which takes the
     /// longer the more commands run. 0: four per core, 16 at most, and no more than slots.
     std::size_t spawn_threads = 0;
@@ -46,9 +51,10 @@ struct ExecSettings {
 /// Each run is reported when its process has started (state running) and when it has ended, skipped
 /// ones only then. Reports are made on the I/O thread; the function must not throw.
 ///
-/// A run ends with its process. What a background child writes after that is lost, and the child
-/// itself lives on, as with cron. A run that is killed ends when the whole process group has:
-/// SIGTERM, the grace, SIGKILL for who is left.
+/// A run ends with its process. What that has left in the background lives on, as with cron; what
+/// this writes belongs to the run for another `output_grace`, and is read and thrown away later
+/// (see OutputDrain). A run that is killed ends when the whole process group has: SIGTERM, the
+/// grace, SIGKILL for who is left.
 ///
 /// Lives on the I/O thread; `clock` is asked from the spawning threads, too.
 class Executor {
@@ -110,7 +116,8 @@ private:
     void follow_process(Live& live);
     void see(std::uint64_t token);
     void read_output(Live& live);
-    void read_rest(Live& live);
+    void read_up_to(Live& live, std::size_t limit);
+    asio::awaitable<void> read_last_output(Live& live);
     void close_output(Live& live);
     asio::awaitable<void> end_group(Live& live);
     asio::awaitable<void> wait_for_group(Live& live);
@@ -147,8 +154,9 @@ private:
     std::atomic<Live*> started_ = nullptr;  // those that the spawning threads are done with
     FileDescriptor started_event_;          // readable while there are some
     ReadableSet readable_;
-    std::unordered_map<std::uint64_t, Live*> followed_;  // those with a process, by their serials
+    std::unordered_map<std::uint64_t, Live*> followed_;  // those that have had a process, by serial
     std::uint64_t last_serial_ = 0;
+    OutputDrain left_outputs_;        // of runs that are over
     std::size_t group_watchers_ = 0;  // condemned runs whose leader has ended
     std::unordered_set<pid_t> living_groups_;
     Event scan_wanted_;
@@ -156,7 +164,7 @@ private:
     std::uint64_t looks_begun_ = 0;  ///< at the list of processes
     std::uint64_t look_shown_ = 0;   ///< the one that living_groups_ is of
 
-    TaskGroup endings_;  // of condemned runs
+    TaskGroup endings_;  // of condemned runs, and of those whose output is still open
     TaskGroup watchers_;
     asio::thread_pool spawners_;
 };

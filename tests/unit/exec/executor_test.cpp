@@ -12,7 +12,10 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <thread>
 
 namespace peercron {
 namespace {
@@ -83,6 +86,7 @@ protected:
             reports_.push_back(report);
             if (is_final(report.state)) ++ended_;
             if (reported_ != nullptr) reported_->notify();
+            if (on_report_) on_report_(report);
         };
     }
 
@@ -121,6 +125,7 @@ protected:
     std::vector<RunReport> reports_;
     std::size_t ended_ = 0;
     Event* reported_ = nullptr;
+    Executor::OnReport on_report_;  ///< hears of each, too
 };
 
 TEST_F(ExecutorTest, ReportsTheStartAndTheEnd)
@@ -254,7 +259,112 @@ TEST_F(ExecutorTest, ABackgroundChildDoesNotKeepTheRunAlive)
 TEST_F(ExecutorTest, ABackgroundChildThatWritesForEverDoesNotKeepTheRunAlive)
 {
     const RunReport end = run("yes & sleep 0.1; echo $! >&2");
-    EXPECT_EQ(end.state, RunState::success);  // and `yes` dies of the closed pipe
+    EXPECT_EQ(end.state, RunState::success);  // and `yes` dies with this executor
+}
+
+/// A folder of a test's own.
+class Folder {
+public:
+    Folder()
+    {
+        std::string pattern = ::testing::TempDir() + "peercron-exec-XXXXXX";
+        path_ = ::mkdtemp(pattern.data());
+    }
+    Folder(const Folder&) = delete;
+    Folder& operator=(const Folder&) = delete;
+    ~Folder() { std::filesystem::remove_all(path_); }
+
+    std::string file(const char* name) const { return path_ + "/" + name; }
+
+private:
+    std::string path_;
+};
+
+TEST_F(ExecutorTest, WhatIsWrittenByOthersRightAfterTheEndIsKept)
+{
+    settings_.output_grace = 1min;
+    // It writes only when the command is gone: then it is somebody else's child.
+    const RunReport end =
+        run("p=$$; (while kill -0 $p 2>/dev/null; do sleep 0.01; done; echo last) & echo first");
+    EXPECT_EQ(end.state, RunState::success);
+    EXPECT_EQ(end.output, "first\nlast\n");
+    EXPECT_LT(end.use_time, 1min) << "it ends with the output, and is over with its process";
+}
+
+TEST_F(ExecutorTest, NothingIsLostOfWhatGoesThroughTee)
+{
+    settings_.output_grace = 1min;
+    settings_.shell = "/bin/bash";
+    const Folder folder;
+    const std::string file = folder.file("log");
+    const RunReport end = run("exec > >(tee -a " + file + ") 2>&1; seq 20000; echo done >&2");
+    EXPECT_THAT(end.output, EndsWith("\n20000\ndone\n"));
+    std::ifstream kept(file);
+    EXPECT_EQ(std::string(std::istreambuf_iterator<char>(kept), {}), end.output);
+}
+
+asio::awaitable<void> leave_behind(asio::io_context& io, Executor& executor, RunOrders orders,
+                                   std::vector<RunReport>& reports, std::string wanted)
+{
+    const std::size_t count = orders.orders.size() * 2;
+    TaskGroup tasks(io.get_executor());
+    tasks.spawn("executor", executor.run());
+    executor.accept(std::move(orders));
+    while (reports.size() < count) co_await sleep_for(5ms);
+    for (int i = 0; i < 4000 && !std::filesystem::exists(wanted); ++i) co_await sleep_for(5ms);
+    tasks.cancel();
+    co_await tasks.join();
+}
+
+TEST_F(ExecutorTest, WhatIsLeftInTheBackgroundCanWriteAsLongAsItLives)
+{
+    asio::io_context io(1);
+    settings_.output_grace = 0ms;
+    Executor executor(io.get_executor(), clock_, settings_, keep_reports());
+    const Folder folder;
+    // More than a pipe holds, after the end of the run.
+    const std::string script =
+        fmt::format("echo main; (until [ -e {0} ]; do sleep 0.01; done; seq 50000 && touch {1}) &",
+                    folder.file("over"), folder.file("lived"));
+    RunOrders orders{{order(script)}};
+    const auto tell_end = [&](const RunReport& report) {
+        if (is_final(report.state)) std::ofstream(folder.file("over")) << "\n";
+    };
+    on_report_ = tell_end;
+    testing::run(io, leave_behind(io, executor, std::move(orders), reports_, folder.file("lived")));
+    EXPECT_TRUE(std::filesystem::exists(folder.file("lived")));
+    EXPECT_EQ(reports_.at(1).output, "main\n") << "what comes later is thrown away";
+}
+
+TEST_F(ExecutorTest, TheOldestOutputIsClosedWhenTooManyAreLeft)
+{
+    asio::io_context io(1);
+    settings_.output_grace = 0ms;
+    settings_.max_left_outputs = 1;
+    settings_.rules.slots = 1;  // one after the other
+    Executor executor(io.get_executor(), clock_, settings_, keep_reports());
+    const Folder folder;
+    const auto script = [&](const char* name) {
+        // The builtin's failed write is told by its status where SIGPIPE is ignored.
+        return order(
+            fmt::format("(trap '' PIPE; until [ -e {0} ]; do sleep 0.01; done;"
+                        " echo late || touch {1}; touch {1}.done) &",
+                        folder.file("over"), folder.file(name)));
+    };
+    const auto tell_end = [&](const RunReport&) {
+        if (ended_ == 2) std::ofstream(folder.file("over")) << "\n";
+    };
+    on_report_ = tell_end;
+    RunOrders orders{{script("first"), script("second")}};
+    orders.orders[1].start_at += 1ms;
+    orders.orders[1].id.scheduled_at += 1ms;
+    testing::run(
+        io, leave_behind(io, executor, std::move(orders), reports_, folder.file("second.done")));
+    for (int i = 0; i < 4000 && !std::filesystem::exists(folder.file("first.done")); ++i) {
+        std::this_thread::sleep_for(5ms);
+    }
+    EXPECT_TRUE(std::filesystem::exists(folder.file("first"))) << "its pipe was closed";
+    EXPECT_FALSE(std::filesystem::exists(folder.file("second")));
 }
 
 TEST_F(ExecutorTest, WhatWasWrittenRightBeforeTheEndIsKept)
