@@ -97,10 +97,10 @@ def said(result):
 
 
 def wait_recorded(cluster, levels):
-    """What was too much waits, 30 s at most, and is given up; then the ledger is complete."""
+    """What was too much waits, for dispatch.start_deadline at most, and is given up; then the ledger is complete."""
     for level in levels:
-        if not load.wait_recorded(cluster, level, 60):
-            raise RuntimeError(f"not all of the {level.fires:,} fires at {level.rate:,}/s have ended after a minute")
+        if not load.wait_recorded(cluster, level, 360):
+            raise RuntimeError(f"not all of the {level.fires:,} fires at {level.rate:,}/s have ended after six minutes")
 
 
 def report(part, place, name, held, found):

@@ -79,9 +79,9 @@ struct Config {
     bool insecure = false;  // [cluster] allow_insecure: beyond loopback without a secret
 
     struct Dispatch {
-        std::chrono::milliseconds lookahead{2000};        // [dispatch] lookahead
-        std::chrono::seconds misfire_window{60};          // [dispatch] misfire_window
-        std::chrono::milliseconds start_deadline{30000};  // [dispatch] start_deadline: overload
+        std::chrono::milliseconds lookahead{2000};          // [dispatch] lookahead
+        std::chrono::seconds misfire_window{60};            // [dispatch] misfire_window
+        std::chrono::milliseconds start_deadline{300'000};  // [dispatch] start_deadline: overload
         std::chrono::milliseconds poll_interval{
             2000};  // [dispatch] poll_interval: rows changed by hand
         std::chrono::milliseconds beat_interval{250};  // [dispatch] beat_interval

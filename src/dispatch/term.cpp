@@ -665,9 +665,9 @@ void Term::plan_gap(const Job& job, Planner::Gap gap, std::string_view why_not, 
     row.id.job = job.id;
     row.id.scheduled_at = gap.first;
     row.state = RunState::skipped;
-    row.reason =
-        fmt::format("{}: {}{} fire(s) fell due while nobody could plan; {}", reason::misfire,
-                    gap.counted_all ? "" : "at least ", gap.fires, why_not);
+    // How many is in `fires`: rows with the same reason are to be counted together.
+    row.reason = fmt::format("{}: fell due while nobody could plan{}; {}", reason::misfire,
+                             gap.counted_all ? "" : ", more often than is counted", why_not);
     row.dispatched_at = now.wall;
     row.fires = gap.fires;
     row.gap_end = gap.last;
@@ -1138,10 +1138,14 @@ void Term::place(Runs::iterator run, Moment now)
 {
     const OpenRunState& state = run->second;
     if (run->first.attempt == 1 && too_late(run->first, now.wall)) {
-        const std::string why = fmt::format(
-            "{}: was due at a time when its node could not be reached, longer ago than "
-            "the misfire window",
-            reason::misfire);
+        const std::string why =
+            least_loaded(now.steady)
+                ? fmt::format(
+                      "{}: was due at a time when its node could not be reached, longer "
+                      "ago than the misfire window",
+                      reason::misfire)
+                : fmt::format("{}: no node could take it within the misfire window",
+                              reason::no_node);
         end_here(run, RunState::skipped, why, now.wall);
         return;
     }

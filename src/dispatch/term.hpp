@@ -29,7 +29,7 @@ struct DispatchSettings {
     std::string default_zone = "UTC";
     std::chrono::milliseconds lookahead{2000};
     std::chrono::milliseconds misfire_window{60000};  ///< of jobs without one; 0 = no limit
-    std::chrono::milliseconds start_deadline{30000};
+    std::chrono::milliseconds start_deadline{300'000};
     std::chrono::milliseconds poll_interval{2000};
     std::chrono::milliseconds beat_interval{250};
     std::chrono::milliseconds silence_limit{1500};

@@ -45,13 +45,14 @@ std::vector<RunId> RunBook::accept(std::vector<RunOrder> orders, const Moment& n
             continue;
         }
         forget_fire(id);
-        if (fires_.size() >= rules_.max_held) {
-            std::string why = fmt::format("{}: this node already holds {} fires, its limit",
-                                          reason::overload, fires_.size());
+        if (is_full_for(order)) {
+            std::string why = fmt::format("{}: as many fires as this node may hold wait to start",
+                                          reason::overload);
             remember(id, now.steady);
             pending_.skipped.push_back({std::move(order), std::move(why)});
             continue;
         }
+        held_bytes_ += order.command.size();
         future_.emplace(order.start_at, id);
         fires_.emplace(id, Fire{std::move(order), now.wall, std::nullopt});
     }
@@ -139,6 +140,7 @@ std::vector<RunId> RunBook::drain()
     given_back.reserve(fires_.size());
     for (const auto& [id, fire] : fires_) given_back.push_back(id);
     fires_.clear();
+    held_bytes_ = 0;
     queued_.clear();
     future_.clear();
     waiting_.clear();
@@ -265,6 +267,7 @@ void RunBook::forget_fire(RunId id)
     waiting_.erase({order.start_at, id});
     start_deadlines_.erase({order.start_by, id});
     if (found->second.is_queued) queued_.erase(id.job);
+    held_bytes_ -= order.command.size();
     fires_.erase(found);
 }
 
@@ -299,6 +302,10 @@ void RunBook::collect_due(const Moment& now)
         Fire& fire = fires_.at(id);
         fire.first_seen_due = now.wall;
         future_.erase(future_.begin());
+        if (now.wall > latest_wake(fire.order)) {
+            skip(id, expired_reason(fire, now));
+            continue;
+        }
         waiting_.emplace(fire.order.start_at, id);
         start_deadlines_.emplace(fire.order.start_by, id);
         has_room(id);
@@ -334,10 +341,6 @@ void RunBook::start(const Moment& now)
         running_by_job_[id.job].push_back(id);
         running_.emplace(id, Run{order, now.wall, std::nullopt, std::nullopt});
         pending_.start.push_back(std::move(order));
-    }
-    while (waiting_.size() > rules_.max_waiting) {
-        skip(std::prev(waiting_.end())->second,
-             fmt::format("{}: {}, more than may wait", reason::overload, load_text()));
     }
 }
 
@@ -404,6 +407,11 @@ void RunBook::replace_oldest(const RunOrder& order)
     }
 }
 
+WallTime RunBook::latest_wake(const RunOrder& order) const
+{
+    return std::min(order.start_by, order.start_at + rules_.wake_limit);
+}
+
 std::string RunBook::job_runs_text(JobId job) const
 {
     const std::vector<RunId>& alive = running_by_job_.at(job);
@@ -412,7 +420,7 @@ std::string RunBook::job_runs_text(JobId job) const
         return fmt::format("the previous run of {} is still running since {}",
                            to_string(oldest.order.id), time_text(oldest.since));
     }
-    return fmt::format("{} runs of this job are still running, the oldest since {}", alive.size(),
+    return fmt::format("as many runs of this job as may run are still running, the oldest since {}",
                        time_text(oldest.since));
 }
 
@@ -423,14 +431,15 @@ std::string RunBook::expired_reason(const Fire& fire, const Moment& now) const
         return fmt::format("{}: was to start by {}, but reached this node only at {}",
                            reason::misfire, time_text(order.start_by), time_text(fire.accepted_at));
     }
-    if (fire.first_seen_due.value_or(now.wall) > order.start_by) {
+    if (fire.first_seen_due.value_or(now.wall) > latest_wake(order)) {
         return fmt::format(
             "{}: woke up too late: this node was to start it by {} and came to it at {}",
-            reason::misfire, time_text(order.start_by), time_text(now.wall));
+            reason::misfire, time_text(latest_wake(order)), time_text(now.wall));
     }
     if (running_.size() >= rules_.slots) {
-        return fmt::format("{}: no slot was free by {}: {}", reason::overload,
-                           time_text(order.start_by), load_text());
+        // No moment and no count: rows with the same reason are to be counted together.
+        return fmt::format("{}: no slot was free within {} s", reason::overload,
+                           (order.start_by - order.start_at) / std::chrono::seconds(1));
     }
     const std::string silence =
         heard_ ? "no dispatcher was heard for " + seconds_text(now.steady - *heard_)
@@ -441,10 +450,10 @@ std::string RunBook::expired_reason(const Fire& fire, const Moment& now) const
         reason::misfire, time_text(order.start_at), time_text(order.start_by), silence);
 }
 
-std::string RunBook::load_text() const
+bool RunBook::is_full_for(const RunOrder& order) const
 {
-    return fmt::format("{} of {} slots busy, {} due fires waiting", running_.size(), rules_.slots,
-                       waiting_.size());
+    return fires_.size() >= rules_.max_held ||
+           held_bytes_ + order.command.size() > rules_.max_held_bytes;
 }
 
 }  // namespace peercron

@@ -18,15 +18,21 @@ namespace peercron {
 
 /// What the rules of a RunBook measure.
 struct RunRules {
-    std::size_t slots = 128;           ///< runs at the same time
-    std::size_t max_waiting = 10'000;  ///< due fires without a slot; one more is skipped at once
-    std::size_t max_held = 200'000;    ///< fires handed to this node and not started
-    std::size_t max_remembered = 200'000;  ///< identities of runs that ended, and …
+    std::size_t slots = 128;  ///< runs at the same time
+    /// Fires handed to this node and not started, due or not: one more is skipped at once. What
+    /// bounds them is memory, so that a herd that is due in one second waits for its slots.
+    std::size_t max_held = 200'000;
+    std::size_t max_held_bytes = 24U << 20U;  ///< of their commands: an account names all
+    std::size_t max_remembered = 200'000;     ///< identities of runs that ended, and …
     std::chrono::milliseconds remember{std::chrono::minutes(10)};  ///< … for how long
 
     /// A fire starts without asking who dispatches until so long after its time. No dispatcher
     /// may give such a fire to another node before this has passed.
     std::chrono::milliseconds on_time{1000};
+    /// A fire that this node comes to so long after its time, because it or its machine stood
+    /// still, does not start any more, although its `start_by` may be later: that is for those that
+    /// wait.
+    std::chrono::milliseconds wake_limit{30'000};
     /// How long after the last word of a dispatcher this node may still be taken for alive.
     std::chrono::milliseconds silence_limit{1500};
     /// How long this node may run jobs with a limit without having heard from a dispatcher or
@@ -50,7 +56,8 @@ struct RunRules {
 ///     stopped, or whose network was, may have been given up and its fires given to others.
 ///     After a stop, or a silence, nothing counts as heard for `silence_limit`, because what is
 ///     read then may have lain in a buffer, and the words that take fires back may lie behind it.
-///  4. A fire that has not started by `start_by` ends as skipped, and its reason says why.
+///  4. A fire that has not started by `start_by`, or that this node comes to only after
+///     `wake_limit`, ends as skipped, and its reason says why.
 ///  5. A fire that finds as many runs of its job alive here as there may be (Concurrency) ends as
 ///     skipped; or waits as long as it takes, one per job; or has the oldest of them killed and
 ///     starts when that is gone, and a fire that waits for that gives way to the next one.
@@ -166,18 +173,20 @@ private:
     bool has_room(const RunId& id);
     void queue(const RunId& id);
     void replace_oldest(const RunOrder& order);
+    WallTime latest_wake(const RunOrder& order) const;
     std::string job_runs_text(JobId job) const;
     std::string expired_reason(const Fire& fire, const Moment& now) const;
-    std::string load_text() const;
+    bool is_full_for(const RunOrder& order) const;
 
     RunRules rules_;
     Epoch newest_epoch_ = 0;
     bool draining_ = false;
 
     std::unordered_map<RunId, Fire> fires_;
-    ByTime future_;           // fires by start_at
-    ByTime waiting_;          // due fires by start_at
-    ByTime start_deadlines_;  // due fires by start_by
+    std::size_t held_bytes_ = 0;  // of their commands
+    ByTime future_;               // fires by start_at
+    ByTime waiting_;              // due fires by start_at
+    ByTime start_deadlines_;      // due fires by start_by
 
     std::unordered_map<RunId, Run> running_;
     std::unordered_map<JobId, std::vector<RunId>> running_by_job_;  // oldest first

@@ -28,8 +28,10 @@ namespace asio = boost::asio;
 
 /// What a connection between peers may cost.
 struct PeerLimits {
-    std::size_t max_frame = 16U << 20U;  ///< bytes of one message, in both directions
-    std::size_t max_queue = 64U << 20U;  ///< bytes that wait for a slow peer; more: it is dropped
+    /// Bytes of one message, in both directions. The longest is the account of a node that has as
+    /// many fires and results waiting as it may (RunRules).
+    std::size_t max_frame = 64U << 20U;
+    std::size_t max_queue = 128U << 20U;  ///< bytes that wait for a slow peer; more: it is dropped
     std::chrono::milliseconds max_silence{10'000};  ///< nothing received for so long: dropped;
                                                     ///< 0 = as long as it likes
 };

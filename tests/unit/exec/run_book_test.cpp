@@ -1,4 +1,6 @@
 #include "exec/run_book.hpp"
+#include "wire/codec.hpp"
+#include "wire/connection.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -22,7 +24,6 @@ RunRules small_rules()
 {
     RunRules rules;
     rules.slots = 2;
-    rules.max_waiting = 3;
     return rules;
 }
 
@@ -222,37 +223,100 @@ TEST_F(RunBookTest, AFireWithoutASlotByItsDeadlineIsSkippedWithNumbers)
     const auto actions = book_.due(at(30s + 1ms));
     ASSERT_THAT(actions.skipped, SizeIs(1));
     EXPECT_EQ(actions.skipped[0].order.id.job, 3);
-    EXPECT_THAT(actions.skipped[0].reason, StartsWith("overload: no slot was free by "));
-    EXPECT_THAT(actions.skipped[0].reason, HasSubstr("2 of 2 slots busy"));
+    // The same words for each of a herd: neither moments nor counts.
+    EXPECT_EQ(actions.skipped[0].reason, "overload: no slot was free within 30 s");
 }
 
-TEST_F(RunBookTest, TheQueueIsBoundedAndTheYoungestGo)
+TEST_F(RunBookTest, AHerdThatIsDueInOneSecondRunsToTheLast)
 {
-    for (JobId job = 1; job <= 7; ++job) accept(order(job, std::chrono::milliseconds(job)));
-    const auto actions = book_.due(at(10ms));
-    EXPECT_THAT(started(actions), ElementsAre(1, 2));
-    ASSERT_THAT(actions.skipped, SizeIs(2));
-    EXPECT_EQ(actions.skipped[0].order.id.job, 7);
-    EXPECT_EQ(actions.skipped[1].order.id.job, 6);
-    EXPECT_THAT(actions.skipped[0].reason, StartsWith("overload: 2 of 2 slots busy, 5 due fires"));
+    constexpr JobId herd = 100'000;
+    std::vector<RunOrder> orders;
+    for (JobId job = 1; job <= herd; ++job) orders.push_back(order(job));
+    book_.accept(std::move(orders), at(-2s));
+    std::size_t begun = 0;
+    RunBook::Actions actions = book_.due(at(0ms));
+    EXPECT_EQ(book_.waiting(), herd - 2);
+    while (!actions.start.empty()) {
+        begun += actions.start.size();
+        EXPECT_THAT(actions.skipped, IsEmpty());
+        for (const RunOrder& run : actions.start) book_.ended(run.id, s0 + 1ms);
+        actions = book_.due(at(1ms));
+    }
+    EXPECT_EQ(begun, static_cast<std::size_t>(herd));
 }
 
-TEST(RunBookLimitsTest, WhatIsHeldIsBounded)
+/// Or no dispatcher could take the node over while a herd waits.
+TEST(RunRulesTest, TheAccountOfANodeThatHoldsTheMostFitsIntoOneMessage)
+{
+    const RunRules rules;
+    Account account;
+    RunOrder order;
+    order.id = RunId{2'000'000'000, t0, 5};
+    order.command = std::string(rules.max_held_bytes / rules.max_held, 'x');
+    order.timeout = 24h;
+    order.concurrency = {10'000, Overlap::queue};
+    order.start_at = order.start_by = t0;
+    order.epoch = 4'000'000'000;
+    order.dispatch_server = "scheduler-17.example.net:10991";
+    account.held.assign(rules.max_held, order);
+    RunReport end;
+    end.id = order.id;
+    end.state = RunState::success;
+    end.run_server = end.dispatch_server = order.dispatch_server;
+    end.epoch = order.epoch;
+    end.started_at = end.ended_at = t0;
+    end.exit_code = 0;
+    account.ended.assign(rules.max_remembered, end);
+    EXPECT_LT(encode(account).size(), PeerLimits().max_frame);
+}
+
+class RunBookLimitsTest : public RunBookTest {
+protected:
+    explicit RunBookLimitsTest(RunRules rules = {}) : RunBookTest(rules) {}
+
+    /// The jobs among these that `rules` leaves no room for.
+    static std::vector<JobId> refused(RunRules rules, const std::vector<RunOrder>& orders)
+    {
+        RunBook book(rules, s0);
+        book.accept(orders, Moment{t0 - 1s, s0});
+        std::vector<JobId> jobs;
+        for (const RunBook::Skipped& skipped : book.due(Moment{t0 - 1s, s0}).skipped) {
+            EXPECT_EQ(skipped.reason,
+                      "overload: as many fires as this node may hold wait to start");
+            jobs.push_back(skipped.order.id.job);
+        }
+        return jobs;
+    }
+};
+
+TEST_F(RunBookLimitsTest, TheNumberOfFiresThatAreHeldIsBounded)
 {
     RunRules rules;
     rules.max_held = 1;
+    EXPECT_THAT(refused(rules, {order(1), order(2)}), ElementsAre(2));
+}
+
+TEST_F(RunBookLimitsTest, TheCommandsOfFiresThatAreHeldAreBoundedInBytes)
+{
+    RunRules rules;
+    rules.max_held_bytes = 100;
+    RunOrder longest = order(1);
+    longest.command = std::string(97, 'x');
+    EXPECT_THAT(refused(rules, {longest, order(2), order(3, 1ms)}), ElementsAre(2, 3));
+    EXPECT_THAT(refused(rules, {order(2), order(3), longest}), ElementsAre(1));
+}
+
+TEST_F(RunBookLimitsTest, WhatHasStartedOrWasTakenBackLeavesRoom)
+{
+    RunRules rules;
+    rules.max_held_bytes = 8;
     RunBook book(rules, s0);
-    RunOrder first;
-    first.id = RunId{1, t0, 1};
-    RunOrder second;
-    second.id = RunId{2, t0, 1};
-    first.start_at = second.start_at = t0;
-    first.start_by = second.start_by = t0 + 1s;
-    book.accept({first, second}, Moment{t0 - 1s, s0});
-    const auto actions = book.due(Moment{t0 - 1s, s0});
-    ASSERT_THAT(actions.skipped, SizeIs(1));
-    EXPECT_EQ(actions.skipped[0].order.id.job, 2);
-    EXPECT_THAT(actions.skipped[0].reason, StartsWith("overload: this node already holds 1 fires"));
+    for (JobId job = 1; job < 100; ++job) {
+        book.accept({order(job), order(job + 1000)}, at(0ms));
+        book.revoke(std::vector<RunId>{order(job + 1000).id});
+        EXPECT_THAT(book.due(at(0ms)).start, SizeIs(1));
+        book.ended(order(job).id, s0);
+    }
 }
 
 TEST_F(RunBookTest, AMutexFireIsSkippedWhileTheJobRuns)
@@ -310,7 +374,8 @@ TEST_F(RunBookTest, AJobMayRunAsOftenAtATimeAsItsLimitSays)
     EXPECT_THAT(actions.start, SizeIs(2));
     ASSERT_THAT(actions.skipped, SizeIs(1));
     EXPECT_EQ(actions.skipped[0].order.id, orders[2].id);
-    EXPECT_THAT(actions.skipped[0].reason, StartsWith("mutex: 2 runs of this job"));
+    EXPECT_THAT(actions.skipped[0].reason,
+                StartsWith("mutex: as many runs of this job as may run are still running"));
 }
 
 TEST_F(RunBookTest, AQueuedFireWaitsForThePreviousRunHoweverLongThatTakes)
@@ -521,6 +586,34 @@ TEST_F(RunBookTest, AFireFoundAfterItsDeadlineEndsWithTheTruth)
     ASSERT_THAT(actions.skipped, SizeIs(1));
     EXPECT_THAT(actions.skipped[0].reason,
                 StartsWith("misfire: woke up too late: this node was to start"));
+}
+
+TEST_F(RunBookTest, AFireThatIsFoundLateEndsAlthoughOneThatWaitsMayStartThen)
+{
+    RunOrder patient = order(1);
+    RunOrder impatient = order(2, 31s);
+    patient.start_by = impatient.start_by = t0 + 5min;
+    accept(patient);
+    accept(impatient);
+    RunBook::Actions actions = book_.due(at(31s));
+    ASSERT_THAT(actions.skipped, SizeIs(1));
+    EXPECT_EQ(actions.skipped[0].order.id, patient.id);
+    EXPECT_THAT(actions.skipped[0].reason, StartsWith("misfire: woke up too late: "));
+    add(actions, pass(31s, 35s));
+    EXPECT_THAT(started(actions), ElementsAre(2));
+}
+
+TEST_F(RunBookTest, AFireWaitsForItsSlotUntilItsDeadline)
+{
+    accept(order(1));
+    accept(order(2));
+    RunOrder patient = order(3);
+    patient.start_by = t0 + 5min;
+    accept(patient);
+    EXPECT_THAT(started(book_.due(at(0ms))), ElementsAre(1, 2));
+    EXPECT_THAT(pass(100ms, 4min).skipped, IsEmpty());
+    book_.ended(order(1).id, s0 + 4min);
+    EXPECT_THAT(started(pass(4min, 4min)), ElementsAre(3));
 }
 
 TEST_F(RunBookTest, AnOrderThatComesAfterItsDeadlineEndsWithTheTruth)
