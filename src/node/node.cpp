@@ -19,6 +19,7 @@
 #include "node/tcp_channel.hpp"
 #include "schedule/time_zone.hpp"
 #include "store/store_pool.hpp"
+#include "wire/address.hpp"
 #include "wire/listener.hpp"
 
 #include <prometheus/counter.h>
@@ -28,6 +29,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/system/system_error.hpp>
 
+#include <algorithm>
 #include <csignal>
 #include <exception>
 #include <iostream>
@@ -292,6 +294,12 @@ private:
     {
         ListenerSettings settings;
         settings.peer = peer_settings(config_, surroundings_.version);
+        settings.is_member = [this](const asio::ip::address& address) {
+            return std::ranges::any_of(coordinator_->members(), [&address](const Member& member) {
+                const auto endpoint = parse_peer_address(member.name);
+                return endpoint && endpoint->address() == address;
+            });
+        };
         return settings;
     }
 

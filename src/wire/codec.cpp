@@ -1,5 +1,6 @@
 #include "wire/codec.hpp"
 
+#include "wire/limits.hpp"
 #include "wire/peer.pb.h"
 
 #include <google/protobuf/arena.h>
@@ -514,6 +515,9 @@ Result<std::optional<Message>> decode(std::string_view payload)
 {
     if (payload.size() > std::size_t{std::numeric_limits<int>::max()}) {
         return Error{"a message of more than 2 GiB"};
+    }
+    if (const auto excess = find_excess(payload, *pb::Envelope::descriptor())) {
+        return Error{fmt::format("{} bytes that are not a message: {}", payload.size(), *excess)};
     }
     Arena arena;
     auto& envelope = *Arena::CreateMessage<pb::Envelope>(&arena);

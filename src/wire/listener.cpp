@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <exception>
 #include <stdexcept>
@@ -26,6 +27,7 @@ using asio::ip::tcp;
 using boost::system::error_code;
 
 constexpr int accepted_per_turn = 64;  // then the other tasks of the I/O thread go on
+constexpr std::size_t remembered_addresses = 1024;
 constexpr LogThrottle throttle(5, std::chrono::seconds(10));
 
 /// No child process inherits the sockets here: a child would hold the port and the connections
@@ -49,6 +51,31 @@ error_code listen_on(tcp::acceptor& acceptor, const tcp::endpoint& endpoint)
 }
 
 }  // namespace
+
+/// One greeting's place, until that is over.
+class PeerListener::Place {
+public:
+    Place(Greetings& among, int socket) : among_(&among), socket_(socket)
+    {
+        among.sockets.push_back(socket);
+    }
+    Place(Place&& other) noexcept
+        : among_(std::exchange(other.among_, nullptr)), socket_(other.socket_)
+    {}
+    Place& operator=(Place&&) = delete;
+    ~Place() { leave(); }
+
+    void leave()
+    {
+        Greetings* const among = std::exchange(among_, nullptr);
+        if (among == nullptr) return;
+        if (among->sockets.remove(socket_) == 0) among->ended.remove(socket_);
+    }
+
+private:
+    Greetings* among_;
+    int socket_;
+};
 
 PeerListener::PeerListener(asio::any_io_executor executor, const std::string& address,
                            ListenerSettings settings, Accepted accepted)
@@ -122,20 +149,46 @@ void PeerListener::start_greeting(TaskGroup& tasks, int descriptor)
     if (error) {
         ::close(descriptor);
         report_overload(error.message());
-    } else if (greetings_ >= settings_.max_greetings) {
-        report_overload("too many connections that have not finished their greeting");
-    } else {
-        ++greetings_;
-        tasks.spawn("peer greeting", greet(std::move(socket), Place(&greetings_)));
+        return;
     }
+    const auto from = socket.remote_endpoint(error).address();
+    if (error) return;  // it has left already
+    Greetings& among = is_known(from) ? members_ : strangers_;
+    if (among.sockets.size() >= settings_.max_greetings) make_room(among);
+    tasks.spawn("peer greeting", greet(std::move(socket), Place(among, descriptor), from));
 }
 
-asio::awaitable<void> PeerListener::greet(tcp::socket socket, Place place)
+/// Ends the oldest greeting.
+void PeerListener::make_room(Greetings& among)
+{
+    // The coroutine whose socket this is has not ended, so that the number is not in use again.
+    ::shutdown(among.sockets.front(), SHUT_RDWR);
+    among.ended.splice(among.ended.end(), among.sockets, among.sockets.begin());
+    report_overload(fmt::format(
+        "{} connections from {} have not finished their greeting, the oldest makes way",
+        settings_.max_greetings, &among == &members_ ? "the machines of members" : "strangers"));
+}
+
+bool PeerListener::is_known(const asio::ip::address& address) const
+{
+    if (std::ranges::find(proven_, address) != proven_.end()) return true;
+    return settings_.is_member && settings_.is_member(address);
+}
+
+void PeerListener::remember(const asio::ip::address& address)
+{
+    if (std::ranges::find(proven_, address) != proven_.end()) return;
+    if (proven_.size() >= remembered_addresses) proven_.pop_front();
+    proven_.push_back(address);
+}
+
+asio::awaitable<void> PeerListener::greet(tcp::socket socket, Place place, asio::ip::address from)
 {
     const SteadyTime deadline = std::chrono::steady_clock::now() + settings_.greeting_timeout;
     auto connection = co_await PeerConnection::accept(std::move(socket), settings_.peer, deadline);
-    place.reset();
+    place.leave();
     if (connection) {
+        remember(from);
         accepted_(std::move(*connection));
     } else {
         report(connection.error());

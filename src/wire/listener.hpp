@@ -5,12 +5,15 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <deque>
 #include <functional>
+#include <list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -22,7 +25,11 @@ class TaskGroup;
 struct ListenerSettings {
     PeerSettings peer;
     std::chrono::milliseconds greeting_timeout{3000};  ///< from the connection to its end
-    std::size_t max_greetings = 64;  ///< greeted at the same time; one more is closed at once
+    /// Greeted at the same time, of strangers and of members' machines each. When one more comes,
+    /// the oldest of its kind makes way.
+    std::size_t max_greetings = 64;
+    /// Whether a member of the cluster has this address, as far as is known; may be empty.
+    std::function<bool(const asio::ip::address&)> is_member;
     std::chrono::milliseconds retry_after{100};  ///< when the system has no descriptor left
 };
 
@@ -30,6 +37,11 @@ struct ListenerSettings {
 ///
 /// The others get no more than their greeting's deadline and a few kilobytes; why they were
 /// refused is logged, a few lines in ten seconds per reason.
+///
+/// An honest greeting takes two round trips. So when too many are open, those that have been at it
+/// for longest are the least likely to come to an end, and make way. The machines of members, and
+/// those from which the secret was proven before, have places of their own: strangers on other
+/// machines cannot push them out, however many they are and however fast.
 class PeerListener {
 public:
     /// Called on the I/O thread. What it throws ends run().
@@ -47,24 +59,31 @@ public:
     asio::ip::tcp::endpoint local_endpoint() const { return acceptor_.local_endpoint(); }
 
 private:
-    struct Leave {
-        void operator()(std::size_t* greetings) const { --*greetings; }
+    /// Those who have proven nothing yet, the oldest first.
+    struct Greetings {
+        std::list<int> sockets;
+        std::list<int> ended;  // had to make way, and whose coroutines will notice
     };
-    using Place = std::unique_ptr<std::size_t, Leave>;  // among max_greetings
+    class Place;  // among them
 
     asio::awaitable<void> accept_all(TaskGroup& tasks);
-    asio::awaitable<void> greet(asio::ip::tcp::socket socket, Place place);
+    asio::awaitable<void> greet(asio::ip::tcp::socket socket, Place place, asio::ip::address from);
 
     bool accept_waiting(TaskGroup& tasks);
     void start_greeting(TaskGroup& tasks, int descriptor);
+    void make_room(Greetings& among);
+    bool is_known(const asio::ip::address& address) const;
+    void remember(const asio::ip::address& address);
     void report(const PeerError& refused);
     void report_overload(std::string_view what);
 
     asio::ip::tcp::acceptor acceptor_;
     ListenerSettings settings_;
     Accepted accepted_;
-    std::size_t greetings_ = 0;
-    std::array<LogThrottle, 5> refusals_;  // by PeerError::Kind: one kind does not hide another
+    Greetings strangers_;
+    Greetings members_;
+    std::deque<asio::ip::address> proven_;  // from here somebody proved the secret, lately
+    std::array<LogThrottle, 5> refusals_;   // by PeerError::Kind: one kind does not hide another
     LogThrottle overloads_;
 };
 

@@ -142,6 +142,67 @@ TEST(CodecTest, NoDamagedMessageDoesHarm)
     }
 }
 
+/// A field with a length, of a number below 16.
+std::string field(int number, const std::string& content)
+{
+    std::string bytes(1, static_cast<char>(number << 3 | 2));
+    for (std::size_t length = content.size(); bytes.size() == 1 || length > 0; length >>= 7U) {
+        bytes += static_cast<char>((length & 0x7FU) | (length > 0x7FU ? 0x80U : 0U));
+    }
+    return bytes + content;
+}
+
+std::string many(std::size_t count, const std::string& element)
+{
+    std::string bytes;
+    for (std::size_t i = 0; i < count; ++i) bytes += element;
+    return bytes;
+}
+
+std::string refusal(const std::string& payload)
+{
+    const auto message = decode(payload);
+    return message ? "" : message.error().message;
+}
+
+TEST(CodecTest, AFrameOfEightMillionEmptyElementsIsRefused)
+{
+    EXPECT_EQ(refusal(field(6, many(8'000'000, field(1, "")))),
+              "16000005 bytes that are not a message: more than 350000 elements of "
+              "peercron.pb.RunReports.reports, or of several lists in that ratio");
+}
+
+TEST(CodecTest, AListMayHaveAsManyElementsAsItsCapSaysAndTwoListsShare)
+{
+    const std::string success("\x10\x03", 2);  // a state is what a report cannot lack
+    const std::string held = many(175'000, field(5, ""));
+    const std::string ended = many(175'000, field(7, success));
+    EXPECT_EQ(refusal(field(2, held + ended)), "");
+    EXPECT_NE(refusal(field(2, held + ended + field(7, success))), "");
+    EXPECT_EQ(refusal(field(6, many(350'000, field(1, success)))), "");
+    EXPECT_NE(refusal(field(6, many(350'001, field(1, success)))), "");
+    // Numbers of jobs, packed and one by one.
+    EXPECT_EQ(refusal(field(10, field(2, std::string(2'000'000, '\1')))), "");
+    EXPECT_NE(refusal(field(10, field(2, std::string(2'000'001, '\1')))), "");
+    EXPECT_NE(refusal(field(10, many(2'000'001, "\x10\x01"))), "");
+}
+
+TEST(CodecTest, WhatIsNoListComesOnce)
+{
+    // Two kinds by turns: each is made anew.
+    EXPECT_NE(refusal(many(2, field(2, "") + field(6, ""))), "");
+    EXPECT_NE(refusal(field(7, field(1, "") + field(1, ""))), "");
+    EXPECT_EQ(refusal(field(7, field(1, "") + field(2, ""))), "");
+}
+
+TEST(CodecTest, FieldsOfNewerPeersAreFewAndNoGroups)
+{
+    const std::string hello("\x0A\x02\x08\x07", 4);
+    EXPECT_EQ(refusal(hello + many(10'000, unknown_number_field)), "");
+    EXPECT_NE(refusal(hello + many(10'001, unknown_number_field)), "");
+    EXPECT_NE(refusal(hello + std::string("\xA3\x06\xA4\x06", 4)), "");
+}
+
 TEST(CodecTest, AReportInAFileComesBackAsItWas)
 {
     RandomMessage random(2);

@@ -219,21 +219,94 @@ asio::awaitable<void> crowd()
     co_await first.connect(host.listener.local_endpoint());
     co_await second.connect(host.listener.local_endpoint());
     co_await third.connect(host.listener.local_endpoint());
-    const std::string received = co_await third.read_to_end();
+    const std::string received = co_await first.read_to_end();
     EXPECT_EQ(received, "");
-    EXPECT_NE(log.text().find("too many connections that have not finished their greeting"),
-              std::string::npos);
+    EXPECT_NE(log.text().find("2 connections from strangers have not finished their greeting, the "
+                              "oldest makes way"),
+              std::string::npos)
+        << log.text();
 
-    co_await first.greet(settings("first:1").greeting);
+    co_await third.greet(settings("third:1").greeting);
     while (host.peers.empty()) co_await host.arrived.wait();
-    EXPECT_EQ(host.peers[0]->peer().node, "first:1");
+    EXPECT_EQ(host.peers[0]->peer().node, "third:1");
+    co_await second.greet(settings("second:1").greeting);
     const auto next = co_await host.connect();
-    EXPECT_TRUE(next) << "a place is free again";
+    EXPECT_TRUE(next);
     co_await host.stop();
 }
-TEST_F(ListenerTest, OneTooManyIsClosedAndThoseBeforeAreNotHarmed)
+TEST_F(ListenerTest, WhenOneTooManyComesTheOldestMakesWayAndTheOthersAreNotHarmed)
 {
     run(crowd());
+}
+
+asio::awaitable<void> hold_half_open()
+{
+    const auto executor = co_await asio::this_coro::executor;
+    ListenerSettings patient = listener_settings();  // nobody goes by himself within the test
+    Host host(executor, patient);
+    CaughtLog log;
+    std::vector<std::unique_ptr<RawPeer>> strangers;
+    for (int i = 0; i < 200; ++i) {
+        strangers.push_back(std::make_unique<RawPeer>(executor));
+        co_await strangers.back()->connect(host.listener.local_endpoint());
+    }
+    const auto honest = co_await host.connect();
+    EXPECT_TRUE(honest) << honest.error().message;
+    EXPECT_LE(log.lines(), 5U) << log.text();
+    co_await host.stop();
+}
+TEST_F(ListenerTest, TwoHundredHalfOpenConnectionsKeepNobodyOut)
+{
+    run(hold_half_open());
+}
+
+/// From another address of this machine, so that a test has strangers and members.
+asio::awaitable<void> connect_from(RawPeer& peer, const char* from, tcp::endpoint to)
+{
+    peer.socket.open(tcp::v4());
+    peer.socket.bind({asio::ip::make_address(from), 0});
+    co_await peer.connect(to);
+}
+
+asio::awaitable<void> flood_beside_member(bool is_registered)
+{
+    const auto executor = co_await asio::this_coro::executor;
+    ListenerSettings narrow = listener_settings();
+    narrow.max_greetings = 2;
+    const auto member = asio::ip::make_address("127.0.0.7");
+    if (is_registered) {
+        narrow.is_member = [member](const asio::ip::address& from) { return from == member; };
+    }
+    Host host(executor, narrow);
+    const tcp::endpoint port = host.listener.local_endpoint();
+    if (!is_registered) {
+        RawPeer earlier(executor);
+        co_await connect_from(earlier, "127.0.0.7", port);
+        co_await earlier.greet(settings("member:1").greeting);
+        while (host.peers.empty()) co_await host.arrived.wait();
+    }
+    const std::size_t before = host.peers.size();
+    RawPeer dispatcher(executor);
+    co_await connect_from(dispatcher, "127.0.0.7", port);
+    std::vector<std::unique_ptr<RawPeer>> strangers;
+    for (int i = 0; i < 10; ++i) {
+        strangers.push_back(std::make_unique<RawPeer>(executor));
+        co_await connect_from(*strangers.back(), "127.0.0.8", port);
+    }
+    const std::string ended = co_await strangers.front()->read_to_end();
+    EXPECT_EQ(ended, "");
+    co_await dispatcher.greet(settings("member:1").greeting);
+    while (host.peers.size() == before) co_await host.arrived.wait();
+    EXPECT_EQ(host.peers.back()->peer().node, "member:1");
+    co_await host.stop();
+}
+TEST_F(ListenerTest, StrangersDoNotPushOutAMemberOfTheRegistry)
+{
+    run(flood_beside_member(true));
+}
+TEST_F(ListenerTest, StrangersDoNotPushOutAMachineThatProvedTheSecretBefore)
+{
+    run(flood_beside_member(false));
 }
 
 asio::awaitable<void> keep_silent()
