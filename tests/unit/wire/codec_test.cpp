@@ -168,19 +168,19 @@ std::string refusal(const std::string& payload)
 TEST(CodecTest, AFrameOfEightMillionEmptyElementsIsRefused)
 {
     EXPECT_EQ(refusal(field(6, many(8'000'000, field(1, "")))),
-              "16000005 bytes that are not a message: more than 350000 elements of "
+              "16000005 bytes that are not a message: more than 500000 elements of "
               "peercron.pb.RunReports.reports, or of several lists in that ratio");
 }
 
 TEST(CodecTest, AListMayHaveAsManyElementsAsItsCapSaysAndTwoListsShare)
 {
     const std::string success("\x10\x03", 2);  // a state is what a report cannot lack
-    const std::string held = many(175'000, field(5, ""));
-    const std::string ended = many(175'000, field(7, success));
+    const std::string held = many(250'000, field(5, ""));
+    const std::string ended = many(250'000, field(7, success));
     EXPECT_EQ(refusal(field(2, held + ended)), "");
     EXPECT_NE(refusal(field(2, held + ended + field(7, success))), "");
-    EXPECT_EQ(refusal(field(6, many(350'000, field(1, success)))), "");
-    EXPECT_NE(refusal(field(6, many(350'001, field(1, success)))), "");
+    EXPECT_EQ(refusal(field(6, many(500'000, field(1, success)))), "");
+    EXPECT_NE(refusal(field(6, many(500'001, field(1, success)))), "");
     // Numbers of jobs, packed and one by one.
     EXPECT_EQ(refusal(field(10, field(2, std::string(2'000'000, '\1')))), "");
     EXPECT_NE(refusal(field(10, field(2, std::string(2'000'001, '\1')))), "");

@@ -481,7 +481,7 @@ asio::awaitable<void> hear_nonsense()
     const Heard too_long = co_await hear(std::move(second), four_gigabytes);
     EXPECT_EQ(too_long.end.kind, End::protocol);
     EXPECT_TRUE(too_long.end.message.ends_with(
-        "announced a frame of 4294967295 bytes, 16777216 are allowed"));
+        "announced a frame of 4294967295 bytes, 67108864 are allowed"));
 
     Raw third = co_await greet_raw();
     std::string half = third.peer.sealed(encode(numbered(1)));
