@@ -4,7 +4,7 @@
 #include "base/clock.hpp"
 #include "base/event.hpp"
 #include "database.hpp"
-#include "integration/servers/mariadb_server.hpp"
+#include "integration/servers/database_server.hpp"
 #include "parts.hpp"
 #include "simulated_cluster.hpp"
 #include "stopwatch.hpp"
@@ -117,10 +117,10 @@ public:
     OnMariadb()
     {
         server_.start();
-        settings_.host = testing::MariadbServer::host;
+        settings_.host = testing::DatabaseServer::host;
         settings_.port = server_.port();
-        settings_.user = testing::MariadbServer::user;
-        settings_.password = testing::MariadbServer::password;
+        settings_.user = testing::DatabaseServer::user;
+        settings_.password = testing::DatabaseServer::password;
         settings_.database = "peercron_bench";
         image_ = std::make_unique<MysqlImage>(settings_);
         connection_.emplace(settings_);
@@ -180,9 +180,9 @@ public:
 
 private:
     // What a server of production has: each commit is on the disk before it is answered.
-    testing::MariadbServer server_{{"--innodb-flush-log-at-trx-commit=1",
-                                    "--innodb-buffer-pool-size=512M",
-                                    "--innodb-log-file-size=256M"}};
+    testing::DatabaseServer server_{{"--innodb-flush-log-at-trx-commit=1",
+                                     "--innodb-buffer-pool-size=512M",
+                                     "--innodb-log-file-size=256M"}};
     MysqlSettings settings_;
     std::unique_ptr<MysqlImage> image_;
     std::optional<MysqlConnection> connection_;

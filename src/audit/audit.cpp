@@ -1,5 +1,7 @@
 #include "audit/audit.hpp"
 
+#include "store/doubled_run.hpp"
+
 #include <algorithm>
 #include <iterator>
 #include <utility>
@@ -34,6 +36,9 @@ void Audit::step(Store& store)
         case Stage::begin:
             begin(store);
             break;
+        case Stage::doubled:
+            find_doubled(store);
+            break;
         case Stage::pasts:
             read_pasts(store);
             break;
@@ -61,7 +66,34 @@ void Audit::begin(Store& store)
     }
     report_.judged.to = std::max(report_.judged.from, report_.judged.to);
     const bool nothing = report_.judged.from == report_.judged.to;
-    stage_ = nothing ? Stage::done : Stage::pasts;
+    stage_ = nothing ? Stage::done : Stage::doubled;
+}
+
+/// Runs that ran twice are known from what their nodes reported, whatever was due.
+void Audit::find_doubled(Store& store)
+{
+    DoubledQuery query;
+    query.after = last_account_;
+    query.job = only_;
+    query.from = report_.judged.from;
+    query.to = report_.judged.to;
+    const std::vector<DoubledRun> runs = store.find_doubled(query);
+    for (const DoubledRun& run : runs) {
+        ++report_.found[static_cast<std::size_t>(FindingKind::doubled)];
+        Finding finding;
+        finding.kind = FindingKind::doubled;
+        finding.run = run.row.id;
+        finding.until = run.row.id.scheduled_at;
+        finding.state = run.row.state;
+        finding.started_at = run.row.started_at;
+        finding.what = to_string(run);
+        findings_.push_back(std::move(finding));
+    }
+    if (runs.empty()) {
+        stage_ = Stage::pasts;
+    } else {
+        last_account_ = runs.back().other.id;
+    }
 }
 
 void Audit::read_pasts(Store& store)

@@ -30,17 +30,19 @@ public:
 
     bool done() const { return stage_ == Stage::done; }
 
-    /// What was found since the last call, by job and, roughly, time. A list of one step has no
-    /// bound of its own but that of the rows and fires of a step.
+    /// What was found since the last call: first the runs of which the ledger has two accounts,
+    /// then the rest by job and, roughly, time. A list of one step has no bound of its own but that
+    /// of the rows and fires of a step.
     std::vector<Finding> take_findings() { return std::exchange(findings_, {}); }
 
     /// Whole when done().
     const AuditReport& report() const { return report_; }
 
 private:
-    enum class Stage : std::uint8_t { begin, pasts, judge, done };
+    enum class Stage : std::uint8_t { begin, doubled, pasts, judge, done };
 
     void begin(Store& store);
+    void find_doubled(Store& store);
     void read_pasts(Store& store);
     void read_rows(Store& store);
     void judge(Store& store);
@@ -56,6 +58,7 @@ private:
     AuditReport report_;
     std::vector<Finding> findings_;
 
+    std::int64_t last_account_ = 0;
     JobId last_job_ = 0;
     std::vector<JobPast> pasts_;
     std::size_t past_ = 0;            ///< the job that is judged

@@ -25,26 +25,6 @@ bool is_whole_second(WallTime time)
     return time.time_since_epoch() % 1s == 0ms;
 }
 
-/// Whether its command was started, as far as is known.
-bool has_started(const LedgerEntry& row)
-{
-    switch (row.state) {
-        case RunState::running:
-        case RunState::success:
-        case RunState::failed:
-        case RunState::timeout:
-        case RunState::fenced:
-            return true;
-        case RunState::killed:
-        case RunState::lost:
-        case RunState::planned:
-        case RunState::skipped:
-        case RunState::revoked:
-            break;
-    }
-    return row.started_at.has_value();
-}
-
 std::string in_seconds(milliseconds time)
 {
     const double count = static_cast<double>(time.count()) / 1000.0;
@@ -122,7 +102,7 @@ void JobAudit::take(const LedgerEntry& row)
     }
     group_->newest = row;
     if (row.state != RunState::revoked) ++group_->standing;
-    if (has_started(row)) {
+    if (has_started(row.state, row.started_at)) {
         ++group_->started;
         group_->last_start = row.started_at.value_or(row.id.scheduled_at);
     }

@@ -1,5 +1,6 @@
 #include "exec/recorder.hpp"
 
+#include "store/doubled_run.hpp"
 #include "wire/codec.hpp"
 
 #include <spdlog/spdlog.h>
@@ -20,7 +21,7 @@ constexpr std::size_t note_size = 256;
 }  // namespace
 
 Recorder::Recorder(asio::any_io_executor executor, StorePool& store, RecorderSettings settings,
-                   Journal* journal)
+                   Journal* journal, prometheus::Registry* metrics)
     : store_(store),
       settings_(std::move(settings)),
       added_(executor),
@@ -29,7 +30,14 @@ Recorder::Recorder(asio::any_io_executor executor, StorePool& store, RecorderSet
       batch_limit_(settings_.max_rows),
       journal_(journal),
       keep_(std::move(executor))
-{}
+{
+    if (metrics == nullptr) return;
+    doubled_ = &prometheus::BuildCounter()
+                    .Name("peercron_runs_doubled_total")
+                    .Help("Runs of which this node recorded a second account: they ran twice.")
+                    .Register(*metrics)
+                    .Add({});
+}
 
 asio::awaitable<void> Recorder::run()
 {
@@ -124,8 +132,9 @@ asio::awaitable<void> Recorder::write_batch()
     if (!is_keeping_) keep_.notify();  // so that it looks after slow_write
     std::string failure;
     try {
-        const auto record = [this](Store& store) { store.record(writing_); };
-        co_await store_.call(record);
+        const auto record = [this](Store& store) { return store.record(writing_); };
+        const std::vector<DoubledRun> doubled = co_await store_.call(record);
+        note_doubled(doubled);
     } catch (const StoreError& e) {
         failure = e.what();
         if (failure.empty()) failure = "unknown error";
@@ -226,6 +235,16 @@ void Recorder::give_up_output(RunReport& report) const
         "[{} bytes of output dropped: the store did not take results, and {} bytes were already "
         "waiting for it]",
         report.output.size(), output_bytes_);
+}
+
+void Recorder::note_doubled(const std::vector<DoubledRun>& runs)
+{
+    for (const DoubledRun& run : runs) {
+        if (doubled_ != nullptr) doubled_->Increment();
+        const std::string name = run.job_name.empty() ? "" : " (" + run.job_name + ")";
+        spdlog::error("recorder: {}{} has {}; both are kept, and `peercron audit` shows them",
+                      to_string(run.row.id), name, to_string(run));
+    }
 }
 
 void Recorder::note_outage(const char* what)

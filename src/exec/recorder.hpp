@@ -6,6 +6,9 @@
 #include "model/run.hpp"
 #include "store/store_pool.hpp"
 
+#include <prometheus/counter.h>
+#include <prometheus/registry.h>
+
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 
@@ -50,6 +53,9 @@ inline constexpr JournalKind report_record{1};
 /// ends here, or it ended with its node. Recording a report twice does nothing (Store::record), so
 /// one that is replayed although the store has it does no harm.
 ///
+/// A run that ran twice, as the store finds when it takes the second report, is an error in the log
+/// and counted in peercron_runs_doubled_total.
+///
 /// Rows are never given up. An output that is in the journal is not kept in memory; when those that
 /// are not exceed the limit, further ones are replaced by a note that says so. A row that the store
 /// refuses does not hold up the others: after a failure the batches get smaller, and what failed
@@ -60,7 +66,7 @@ class Recorder {
 public:
     /// Without a journal, or with one that is not open, what waits is in memory only.
     Recorder(asio::any_io_executor executor, StorePool& store, RecorderSettings settings = {},
-             Journal* journal = nullptr);
+             Journal* journal = nullptr, prometheus::Registry* metrics = nullptr);
 
     /// Adds what the journal has from before. To be awaited before anything else is added.
     asio::awaitable<void> replay();
@@ -117,6 +123,7 @@ private:
     void put_back();
     void give_up_output(RunReport& report) const;
     void note_outage(const char* what);
+    void note_doubled(const std::vector<DoubledRun>& runs);
     void note_success(std::chrono::steady_clock::duration took);
     void finish_batch();
 
@@ -148,6 +155,8 @@ private:
     Backoff backoff_;
     std::size_t batch_limit_;
     std::optional<SteadyTime> away_since_;
+
+    prometheus::Counter* doubled_ = nullptr;
 
     Journal* journal_;
     Event keep_;                           // there may be something to do for keep()

@@ -155,10 +155,18 @@ asio::awaitable<Response> list_log(const ApiContext& context, PagedList& list, c
 asio::awaitable<Response> show_row(const ApiContext& context, const Call& call)
 {
     const std::int64_t id = parse_row_id("id", call.id);
-    const auto find = [id](Store& store) { return store.find_log_row(id); };
+    std::vector<DoubledRun> doubled;
+    const auto find = [id, &doubled](Store& store) {
+        DoubledQuery query;
+        query.log_id = id;
+        query.limit = 10;
+        query.with_output = true;
+        doubled = store.find_doubled(query);
+        return store.find_log_row(id);
+    };
     const std::optional<LogRow> row = co_await context.store.call(find);
     if (!row) refuse_unknown_row(call.id);
-    const auto write = [&row](JsonWriter& json) { write_log_row(json, *row); };
+    const auto write = [&](JsonWriter& json) { write_whole_row(json, *row, doubled); };
     co_return answer(write);
 }
 

@@ -65,10 +65,11 @@ void write_job(JsonWriter& json, const Job& job, const JobView& view)
     json.end_object();
 }
 
-void write_log_row(JsonWriter& json, const LogRow& row)
+namespace {
+
+void write_log_fields(JsonWriter& json, const LogRow& row)
 {
     const RunReport& run = row.run;
-    json.begin_object();
     json.field("id", row.id);
     json.field("cron_id", run.id.job);
     json.field("time", row.time);
@@ -93,6 +94,44 @@ void write_log_row(JsonWriter& json, const LogRow& row)
     if (row.gap_end) {
         json.field("fires", row.fires);
         field_millis(json, "gap_end", row.gap_end);
+    }
+}
+
+void write_account(JsonWriter& json, const RunReport& run)
+{
+    json.begin_object();
+    json.field("run_server", run.run_server);
+    json.field("state", to_string(run.state));
+    json.field("reason", run.reason);
+    field_millis(json, "started_at", run.started_at);
+    field_millis(json, "ended_at", run.ended_at);
+    json.field("use_time", std::int64_t{run.use_time.count()});
+    json.field("exit_code", run.exit_code);
+    json.field("term_signal", run.term_signal);
+    json.field("epoch", run.epoch);
+    json.field("output", run.output);
+    json.field("output_bytes", run.output_bytes);
+    json.end_object();
+}
+
+}  // namespace
+
+void write_log_row(JsonWriter& json, const LogRow& row)
+{
+    json.begin_object();
+    write_log_fields(json, row);
+    json.end_object();
+}
+
+void write_whole_row(JsonWriter& json, const LogRow& row, std::span<const DoubledRun> doubled)
+{
+    json.begin_object();
+    write_log_fields(json, row);
+    if (!doubled.empty()) {
+        json.key("doubled");
+        json.begin_array();
+        for (const DoubledRun& run : doubled) write_account(json, run.other.report);
+        json.end_array();
     }
     json.end_object();
 }

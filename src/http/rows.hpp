@@ -4,6 +4,7 @@
 #include "model/job.hpp"
 #include "store/store.hpp"
 
+#include <span>
 #include <string_view>
 
 namespace peercron {
@@ -26,5 +27,8 @@ void write_job(JsonWriter& json, const Job& job, const JobView& view);
 /// A row of the ledger. What is not known (yet) is null; `fires` and `gap_end` are there only
 /// where one row stands for many missed fires.
 void write_log_row(JsonWriter& json, const LogRow& row);
+
+/// The same with `doubled`, the other accounts of the run, where there are any.
+void write_whole_row(JsonWriter& json, const LogRow& row, std::span<const DoubledRun> doubled);
 
 }  // namespace peercron

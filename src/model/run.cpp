@@ -27,6 +27,25 @@ std::string to_string(const RunId& id)
     return text;
 }
 
+bool has_started(RunState state, const std::optional<WallTime>& started_at)
+{
+    switch (state) {
+        case RunState::running:
+        case RunState::success:
+        case RunState::failed:
+        case RunState::timeout:
+        case RunState::fenced:
+            return true;
+        case RunState::killed:
+        case RunState::lost:
+        case RunState::planned:
+        case RunState::skipped:
+        case RunState::revoked:
+            break;
+    }
+    return started_at.has_value();
+}
+
 std::string_view to_string(RunState state)
 {
     return state_names.at(static_cast<std::size_t>(state));

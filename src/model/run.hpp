@@ -58,6 +58,9 @@ constexpr bool has_run(RunState state)
     return is_final(state) && state != RunState::skipped && state != RunState::revoked;
 }
 
+/// Whether a report or a row says that its command was started.
+bool has_started(RunState state, const std::optional<WallTime>& started_at);
+
 std::string_view to_string(RunState state);
 std::optional<RunState> parse_run_state(std::string_view text);
 

@@ -141,7 +141,7 @@ public:
           coordinator_(backend_->make_coordinator(io_, surroundings.version, incarnation_,
                                                   [this] { return newest_epoch(); })),
           journal_(JournalSettings{config.journal_file(), config.exec.journal_limit}, *metrics_),
-          recorder_(io_, record_store_, recorder_settings(executor_), &journal_),
+          recorder_(io_, record_store_, recorder_settings(executor_), &journal_, metrics_.get()),
           executor_(
               io_, clock_, exec_settings(config, surroundings.version),
               [this](const RunReport& report) { tell(report); }, metrics_.get(),

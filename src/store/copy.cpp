@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t jobs_at_once = 1000;
 constexpr std::size_t rows_at_once = 500;
+constexpr std::size_t accounts_at_once = 20;  // of up to some MiB of output each
 
 std::int64_t all_rows(const StoreTotals& totals)
 {
@@ -29,6 +30,10 @@ std::int64_t id_of(const Revision& revision)
 std::int64_t id_of(const LogRow& row)
 {
     return row.id;
+}
+std::int64_t id_of(const OtherAccount& account)
+{
+    return account.id;
 }
 
 bool same(const Job& source, const Job& target)
@@ -57,6 +62,15 @@ bool same(const LogRow& source, LogRow target)
     return source == target;
 }
 
+bool same(const OtherAccount& source, OtherAccount target)
+{
+    if (!same_text(source.report.reason, target.report.reason)) return false;
+    if (!same_text(source.report.output, target.report.output)) return false;
+    target.report.reason = source.report.reason;
+    target.report.output = source.report.output;
+    return source == target;
+}
+
 [[noreturn]] void refuse_target(std::string_view what, std::int64_t id)
 {
     throw StoreError(
@@ -68,11 +82,12 @@ bool same(const LogRow& source, LogRow target)
 /// Compares all that the target holds with the source; `read` is how either is read.
 template <class Row>
 void compare(StoreImage& from, StoreImage& to, std::string_view what,
-             std::vector<Row> (StoreImage::*read)(std::int64_t, std::size_t))
+             std::vector<Row> (StoreImage::*read)(std::int64_t, std::size_t),
+             std::size_t at_once = rows_at_once)
 {
     std::int64_t last = 0;
     for (;;) {
-        const std::vector<Row> target = (to.*read)(last, rows_at_once);
+        const std::vector<Row> target = (to.*read)(last, at_once);
         if (target.empty()) return;
         // The source may give fewer at a time.
         for (std::size_t compared = 0; compared < target.size();) {
@@ -92,6 +107,8 @@ void compare_all(StoreImage& from, StoreImage& to)
     compare<Job>(from, to, "job", &StoreImage::jobs_after);
     compare<Revision>(from, to, "revision", &StoreImage::revisions_after);
     compare<LogRow>(from, to, "row of the log", &StoreImage::rows_after);
+    compare<OtherAccount>(from, to, "account of a run", &StoreImage::other_accounts_after,
+                          accounts_at_once);
 }
 
 }  // namespace
@@ -130,6 +147,13 @@ StoreTotals copy_store(StoreImage& from, StoreImage& to,
         last = rows.back().id;
         progress.rows += static_cast<std::int64_t>(rows.size());
         on_progress(progress);
+    }
+    for (std::int64_t last = there.last_other_account;;) {
+        const std::vector<OtherAccount> accounts =
+            from.other_accounts_after(last, accounts_at_once);
+        if (accounts.empty()) break;
+        to.append_other_accounts(accounts);
+        last = accounts.back().id;
     }
     to.finish(from.term());
 

@@ -54,6 +54,22 @@ PageSource source_of(const LogQuery& query,
     return source;
 }
 
+std::string select_doubled(const DoubledQuery& query)
+{
+    std::string columns(other_account_columns);
+    if (!query.with_output) columns.replace(columns.rfind("d.output"), 8, "''");
+    std::string sql = fmt::format(
+        "SELECT {}, l.cron_id, l.scheduled_at, l.attempt, l.state, l.run_server, l.started_at,"
+        " l.ended_at, cron.name FROM doubled_run AS d JOIN log AS l ON l.id = d.log_id"
+        " LEFT JOIN cron ON cron.id = l.cron_id WHERE d.id > {}",
+        columns, query.after);
+    if (query.job) sql += fmt::format(" AND l.cron_id = {}", *query.job);
+    if (query.log_id) sql += fmt::format(" AND d.log_id = {}", *query.log_id);
+    if (query.from) sql += fmt::format(" AND l.scheduled_at >= {}", to_unix_millis(*query.from));
+    if (query.to) sql += fmt::format(" AND l.scheduled_at < {}", to_unix_millis(*query.to));
+    return sql + fmt::format(" ORDER BY d.id LIMIT {}", query.limit);
+}
+
 RunState read_state(std::string_view text)
 {
     if (const auto state = parse_run_state(text)) return *state;

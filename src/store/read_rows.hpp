@@ -44,6 +44,20 @@ inline constexpr std::string_view revision_columns =
 inline constexpr std::string_view past_columns =
     "id, cron_id, effective_from, author, definition_after ";
 
+/// The columns of read_other_account(), of table doubled_run AS d.
+inline constexpr std::string_view other_account_columns =
+    "d.id, d.log_id, d.run_server, d.started_at, d.state, d.reason, d.dispatch_server, d.epoch,"
+    " d.ended_at, d.use_time, d.exit_code, d.term_signal, d.cpu_time, d.max_rss, d.output_bytes,"
+    " d.output ";
+
+/// The columns of table doubled_run in their order there.
+inline constexpr std::string_view doubled_run_columns =
+    "id, log_id, run_server, started_at, state, reason, dispatch_server, epoch, ended_at, use_time,"
+    " exit_code, term_signal, cpu_time, max_rss, output_bytes, output";
+
+/// The query for read_doubled().
+std::string select_doubled(const DoubledQuery& query);
+
 /// The columns of read_entry().
 inline constexpr std::string_view entry_columns =
     "cron_id, scheduled_at, attempt, state, reason, requested_by <> '', dispatch_time, started_at,"
@@ -168,6 +182,50 @@ LedgerEntry read_entry(const Row& row)
     entry.fires = row.integer(8);
     entry.gap_end = time_or_null(row, 9);
     return entry;
+}
+
+/// The row of a query for other_account_columns; the run's id is in the ledger. Throws StoreError
+/// for a state that is not known.
+template <class Row>
+OtherAccount read_other_account(const Row& row)
+{
+    OtherAccount other;
+    other.id = row.integer(0);
+    other.log_id = row.integer(1);
+    RunReport& run = other.report;
+    run.run_server = row.text(2);
+    if (row.integer(3) != 0) run.started_at = time_or_null(row, 3);
+    run.state = read_state(row.text(4));
+    run.reason = row.text(5);
+    run.dispatch_server = row.text(6);
+    run.epoch = row.natural(7);
+    run.ended_at = time_or_null(row, 8);
+    run.use_time = std::chrono::milliseconds(row.integer(9));
+    run.exit_code = int_or_null(row, 10);
+    run.term_signal = int_or_null(row, 11);
+    run.cpu_time = std::chrono::milliseconds(row.integer(12));
+    run.max_rss = row.integer(13);
+    run.output_bytes = row.integer(14);
+    run.output = row.text(15);
+    return other;
+}
+
+/// The row of select_doubled(). Throws StoreError for a state that is not known.
+template <class Row>
+DoubledRun read_doubled(const Row& row)
+{
+    DoubledRun doubled;
+    doubled.other = read_other_account(row);
+    RunReport& run = doubled.row;
+    run.id = {row.integer(16), from_unix_millis(row.integer(17)),
+              static_cast<std::int32_t>(row.integer(18))};
+    run.state = read_state(row.text(19));
+    run.run_server = row.text(20);
+    run.started_at = time_or_null(row, 21);
+    run.ended_at = time_or_null(row, 22);
+    doubled.job_name = row.text(23);
+    doubled.other.report.id = run.id;
+    return doubled;
 }
 
 /// The pasts that a page of revisions, by job and in the order in which they were made, comes to;

@@ -198,6 +198,31 @@ struct PastQuery {
     std::size_t most_revisions = 5000;  ///< of the page; it may be shorter for their sake
 };
 
+/// A report of a run that contradicts what another one says: see Store::record().
+struct OtherAccount {
+    std::int64_t id = 0;      ///< grows with every one that is kept
+    std::int64_t log_id = 0;  ///< the ledger's row of the run
+    RunReport report;
+
+    friend bool operator==(const OtherAccount&, const OtherAccount&) = default;
+};
+/// A run of which there are two accounts.
+struct DoubledRun {
+    std::string job_name;  ///< empty: it has none, or there is no such job any more
+    RunReport row;         ///< what the ledger says: id, state, run_server, started_at and ended_at
+    OtherAccount other;
+};
+/// A page of them, in the order in which they were kept.
+struct DoubledQuery {
+    std::int64_t after = 0;  ///< those with a greater id
+    std::optional<JobId> job = {};
+    std::optional<std::int64_t> log_id = {};
+    std::optional<WallTime> from = {};  ///< scheduled_at >= from
+    std::optional<WallTime> to = {};    ///< scheduled_at < to
+    std::size_t limit = 200;
+    bool with_output = false;
+};
+
 /// A row of the ledger as an audit needs it.
 struct LedgerEntry {
     RunId id;
@@ -284,14 +309,21 @@ public:
     virtual std::vector<RunId> undelivered(WallTime since) = 0;
     /// Writes what became of runs. A final state is never overwritten, but `lost` gives way to
     /// what truly happened. Writing a report again changes nothing.
-    virtual void record(std::span<const RunReport> reports) = 0;
+    ///
+    /// A report that its row contradicts (both say that the run was started, but at other nodes or
+    /// moments; or the row is final and says that it was not) is the trace of a run that ran twice.
+    /// Of the two accounts the row has one, by the rule above, and the other is kept whole beside
+    /// it. Returns those of which that was not known before.
+    virtual std::vector<DoubledRun> record(std::span<const RunReport> reports) = 0;
+    virtual std::vector<DoubledRun> find_doubled(const DoubledQuery& query) = 0;
     virtual LogPage find_log(const LogQuery& query) = 0;
     virtual std::optional<LogRow> find_log_row(std::int64_t id) = 0;
     virtual std::optional<LogRow> find_log_row(const RunId& run) = 0;
 
     /// Deletes rows of the ledger that were due longer than `keep` ago and are final, the oldest
-    /// first, and not more than `limit`; returns how many. By `now`, and by the clock of a database
-    /// server as well: a clock that is wrong on one machine must not empty the ledger.
+    /// first, and not more than `limit`, with their other accounts; returns how many. By `now`, and
+    /// by the clock of a database server as well: a clock that is wrong on one machine must not
+    /// empty the ledger.
     virtual std::size_t delete_expired(std::chrono::seconds keep, WallTime now,
                                        std::size_t limit) = 0;
 

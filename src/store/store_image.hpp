@@ -25,6 +25,8 @@ struct StoreTotals {
     std::int64_t row_id_sum = 0;
     std::int64_t revisions = 0;
     std::int64_t last_revision = 0;
+    std::int64_t other_accounts = 0;
+    std::int64_t last_other_account = 0;
 
     friend bool operator==(const StoreTotals&, const StoreTotals&) = default;
 };
@@ -50,6 +52,9 @@ public:
     /// The same of the ledger, and not many more than 8 MiB of output.
     virtual std::vector<LogRow> rows_after(std::int64_t after, std::size_t limit) = 0;
     virtual std::vector<Revision> revisions_after(std::int64_t after, std::size_t limit) = 0;
+    /// Without the ids of their runs.
+    virtual std::vector<OtherAccount> other_accounts_after(std::int64_t after,
+                                                           std::size_t limit) = 0;
     virtual StoredTerm term() = 0;
 
     // Each is one transaction.
@@ -57,6 +62,7 @@ public:
     virtual void append_jobs(std::span<const Job> jobs) = 0;
     virtual void append_revisions(std::span<const Revision> revisions) = 0;
     virtual void append_rows(std::span<const LogRow> rows) = 0;
+    virtual void append_other_accounts(std::span<const OtherAccount> accounts) = 0;
     /// A greater epoch that is there already stays. No later job gets an id that the ledger knows.
     virtual void finish(const StoredTerm& term) = 0;
 };

@@ -2,6 +2,8 @@
 
 #include "base/in_pieces.hpp"
 #include "base/utf8.hpp"
+#include "store/doubled_run.hpp"
+#include "store/mysql/mysql_rows.hpp"
 #include "store/read_rows.hpp"
 #include "store/row_order.hpp"
 #include "store/text.hpp"
@@ -65,7 +67,96 @@ std::vector<RowStatement> planned_statements(const MysqlConnection& connection,
     return rows.take();
 }
 
+/// A row of table doubled_run.
+std::string account_row(const MysqlConnection& connection, const OtherAccount& account)
+{
+    const RunReport& run = account.report;
+    return fmt::format("({},{},{},{},'{}',{},{},{},{},{},{},{},{},{},{},{})",
+                       account.id == 0 ? "NULL" : std::to_string(account.id), account.log_id,
+                       connection.quote(first_characters(run.run_server, server_width)),
+                       to_unix_millis(run.started_at.value_or(WallTime())), to_string(run.state),
+                       connection.quote(first_characters(run.reason, reason_width)),
+                       connection.quote(first_characters(run.dispatch_server, server_width)),
+                       run.epoch, nullable(run.ended_at), run.use_time.count(),
+                       nullable(run.exit_code), nullable(run.term_signal), run.cpu_time.count(),
+                       run.max_rss, run.output_bytes,
+                       output_literal(connection, run.output, other_columns));
+}
+
+std::string account_head()
+{
+    return fmt::format("INSERT INTO doubled_run ({}) VALUES ", doubled_run_columns);
+}
+
+/// The condition for the row of table doubled_run that has this account.
+std::string is_account(const MysqlConnection& connection, std::int64_t log_id,
+                       const RunReport& report)
+{
+    return fmt::format("log_id = {} AND run_server = {} AND started_at = {}", log_id,
+                       connection.quote(first_characters(report.run_server, server_width)),
+                       to_unix_millis(report.started_at.value_or(WallTime())));
+}
+
+/// Says whether it was not known.
+bool keep(MysqlConnection& connection, const OtherAccount& account)
+{
+    const std::string which = is_account(connection, account.log_id, account.report);
+    std::optional<RunState> known;
+    {
+        MysqlRows rows = connection.query("SELECT state FROM doubled_run WHERE " + which);
+        if (rows.next()) known = read_state(rows.text(0));
+    }
+    if (known && (is_final(*known) || !is_final(account.report.state))) return false;
+    if (known) connection.execute("DELETE FROM doubled_run WHERE " + which);
+    connection.execute(account_head() + account_row(connection, account));
+    return !known;
+}
+
+std::string name_of(MysqlConnection& connection, JobId job)
+{
+    MysqlRows rows = connection.query(fmt::format("SELECT name FROM cron WHERE id = {}", job));
+    return rows.next() ? std::string(rows.text(0)) : std::string();
+}
+
 }  // namespace
+
+std::vector<DoubledRun> keep_other_accounts(MysqlConnection& connection,
+                                            std::span<const RunReport> reports,
+                                            const LockedRows& locked)
+{
+    std::vector<DoubledRun> unknown;
+    for (const RunReport* report : in_order(reports)) {
+        const auto found = locked.find(report->id);
+        if (found == locked.end()) continue;
+        const LockedRow& row = found->second;
+        if (!contradicts({row.state, row.run_server, row.started_at}, *report)) continue;
+        std::vector<LogRow> stored =
+            read_log_rows(connection, fmt::format("WHERE id = {}", row.id));
+        if (stored.empty()) continue;
+        DoubledRun doubled;
+        doubled.other.log_id = row.id;
+        doubled.row = std::move(stored.front().run);
+        doubled.other.report = *report;
+        if (gives_way(row.state, report->state)) {
+            std::swap(doubled.row, doubled.other.report);
+            connection.execute("DELETE FROM doubled_run WHERE " +
+                               is_account(connection, row.id, *report));
+        }
+        if (!keep(connection, doubled.other)) continue;
+        doubled.job_name = name_of(connection, report->id.job);
+        unknown.push_back(std::move(doubled));
+    }
+    return unknown;
+}
+
+std::vector<RowStatement> copy_statements(const MysqlConnection& connection,
+                                          std::span<const OtherAccount> accounts)
+{
+    const std::string head = account_head();
+    RowStatements rows(connection, head, "");
+    for (const OtherAccount& account : accounts) rows.add(account_row(connection, account));
+    return rows.take();
+}
 
 LockedRows lock_rows(MysqlConnection& connection, std::span<const RunReport> reports)
 {
@@ -81,7 +172,8 @@ LockedRows lock_rows(MysqlConnection& connection, std::span<const RunReport> rep
         }
         MysqlRows rows = connection.query(
             fmt::format("SELECT cron_id, scheduled_at, attempt, id, state,"
-                        " EXISTS (SELECT 1 FROM cron WHERE cron.id = log.cron_id)"
+                        " EXISTS (SELECT 1 FROM cron WHERE cron.id = log.cron_id),"
+                        " run_server, started_at"
                         " FROM log FORCE INDEX (by_run)"
                         " WHERE (cron_id, scheduled_at, attempt) IN ({}) FOR UPDATE",
                         runs));
@@ -89,7 +181,8 @@ LockedRows lock_rows(MysqlConnection& connection, std::span<const RunReport> rep
             const RunId run{rows.integer(0), from_unix_millis(rows.integer(1)),
                             static_cast<std::int32_t>(rows.integer(2))};
             locked.emplace(
-                run, LockedRow{rows.integer(3), read_state(rows.text(4)), rows.integer(5) != 0});
+                run, LockedRow{rows.integer(3), read_state(rows.text(4)), rows.integer(5) != 0,
+                               NodeName(rows.text(6)), time_or_null(rows, 7)});
         }
     });
     return locked;

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -38,6 +39,8 @@ struct LockedRow {
     std::int64_t id = 0;
     RunState state = RunState::planned;
     bool has_job = true;  ///< false: deleted, and its counters with it
+    NodeName run_server;
+    std::optional<WallTime> started_at;
 };
 using LockedRows = std::unordered_map<RunId, LockedRow>;
 
@@ -50,6 +53,17 @@ LockedRows lock_rows(MysqlConnection& connection, std::span<const RunReport> rep
 std::vector<RowStatement> report_statements(const MysqlConnection& connection,
                                             std::span<const RunReport> reports,
                                             const LockedRows& locked, GivesWay rule);
+
+/// Keeps the accounts that the reports, or the rows that give way to them, contradict: in the
+/// transaction that locked the rows and is about to write the reports, of each run one. Returns
+/// those that were not known.
+std::vector<DoubledRun> keep_other_accounts(MysqlConnection& connection,
+                                            std::span<const RunReport> reports,
+                                            const LockedRows& locked);
+
+/// Other accounts as they are in another database, ids included.
+std::vector<RowStatement> copy_statements(const MysqlConnection& connection,
+                                          std::span<const OtherAccount> accounts);
 
 /// Rows as they are in another ledger, ids included. Texts are cut to what the server takes.
 std::vector<RowStatement> copy_statements(const MysqlConnection& connection,

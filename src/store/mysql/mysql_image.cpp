@@ -99,6 +99,12 @@ StoreTotals MysqlImage::totals()
             totals.revisions = revisions.integer(0);
             totals.last_revision = revisions.integer(1);
         }
+        {
+            MysqlRows others = connection.query("SELECT COUNT(*), MAX(id) FROM doubled_run");
+            others.next();
+            totals.other_accounts = others.integer(0);
+            totals.last_other_account = others.integer(1);
+        }
         MysqlRows rows = connection.query("SELECT MAX(id), SUM(id) FROM log");
         rows.next();
         totals.last_row = rows.integer(0);
@@ -138,6 +144,19 @@ std::vector<Revision> MysqlImage::revisions_after(std::int64_t after, std::size_
     return session_.run("read the history of the jobs", Repeat::safe, work);
 }
 
+std::vector<OtherAccount> MysqlImage::other_accounts_after(std::int64_t after, std::size_t limit)
+{
+    const auto work = [&](MysqlConnection& connection) {
+        std::vector<OtherAccount> found;
+        MysqlRows rows = connection.query(
+            fmt::format("SELECT {}FROM doubled_run AS d WHERE d.id > {} ORDER BY d.id LIMIT {}",
+                        other_account_columns, after, limit));
+        while (rows.next()) found.push_back(read_other_account(rows));
+        return found;
+    };
+    return session_.run("read the other accounts of runs", Repeat::safe, work);
+}
+
 StoredTerm MysqlImage::term()
 {
     const auto work = [](MysqlConnection& connection) {
@@ -175,6 +194,16 @@ void MysqlImage::append_rows(std::span<const LogRow> rows)
         transaction.commit(texts(copy_statements(connection, rows)));
     };
     session_.run(fmt::format("write {} rows of the ledger", rows.size()), Repeat::unsafe, work);
+}
+
+void MysqlImage::append_other_accounts(std::span<const OtherAccount> accounts)
+{
+    const auto work = [&](MysqlConnection& connection) {
+        MysqlTransaction transaction(connection);
+        transaction.commit(texts(copy_statements(connection, accounts)));
+    };
+    session_.run(fmt::format("write {} other accounts of runs", accounts.size()), Repeat::unsafe,
+                 work);
 }
 
 void MysqlImage::finish(const StoredTerm& term)

@@ -11,6 +11,7 @@
 #include <iterator>
 #include <limits>
 #include <string>
+#include <unordered_set>
 #include <utility>
 
 namespace peercron {
@@ -98,31 +99,37 @@ RunReport what_fits(const RunReport& report)
     return plain;
 }
 
-/// What writes them, and counts them, in a transaction that has begun.
+/// What writes them, and counts them, in the transaction that locked their rows.
 std::vector<std::string> ledger_statements(MysqlConnection& connection,
-                                           std::span<const RunReport> reports, GivesWay rule)
+                                           std::span<const RunReport> reports, LockedRows locked,
+                                           GivesWay rule)
 {
     std::vector<std::string> statements;
-    if (reports.empty()) return statements;
-    LockedRows locked = lock_rows(connection, reports);
     append(statements, report_statements(connection, reports, locked, rule));
     append(statements, counter_statements(connection, reports, std::move(locked), rule));
     return statements;
 }
 
-void write(MysqlConnection& connection, std::span<const RunReport> reports)
+/// Adds to `doubled` what record() returns; of each run there is one report.
+void write(MysqlConnection& connection, std::span<const RunReport> reports,
+           std::vector<DoubledRun>& doubled)
 {
     MysqlTransaction transaction(connection);
-    transaction.commit(ledger_statements(connection, reports, GivesWay::lost_too));
+    LockedRows locked = lock_rows(connection, reports);
+    std::vector<DoubledRun> unknown = keep_other_accounts(connection, reports, locked);
+    transaction.commit(
+        ledger_statements(connection, reports, std::move(locked), GivesWay::lost_too));
+    std::ranges::move(unknown, std::back_inserter(doubled));
 }
 
-void write_what_fits(MysqlConnection& connection, const RunReport& report, const MysqlError& error)
+void write_what_fits(MysqlConnection& connection, const RunReport& report, const MysqlError& error,
+                     std::vector<DoubledRun>& doubled)
 {
     spdlog::error("store: the database refuses the report of {}: {}; writing what fits",
                   to_string(report.id), error.what());
     const RunReport plain = what_fits(report);
     try {
-        write(connection, {&plain, 1});
+        write(connection, {&plain, 1}, doubled);
     } catch (const MysqlError& again) {
         if (!again.value_refused()) throw;
         spdlog::error("store: the report of {} ({}) is not written: {}", to_string(report.id),
@@ -131,21 +138,31 @@ void write_what_fits(MysqlConnection& connection, const RunReport& report, const
 }
 
 /// Writes all of them, and finds those that the server refuses by halving.
-void write_each(MysqlConnection& connection, std::span<const RunReport> reports)
+void write_each(MysqlConnection& connection, std::span<const RunReport> reports,
+                std::vector<DoubledRun>& doubled)
 {
     try {
-        write(connection, reports);
+        write(connection, reports, doubled);
         return;
     } catch (const MysqlError& error) {
         if (!error.value_refused()) throw;
         if (reports.size() == 1) {
-            write_what_fits(connection, reports.front(), error);
+            write_what_fits(connection, reports.front(), error, doubled);
             return;
         }
     }
     const std::size_t half = reports.size() / 2;
-    write_each(connection, reports.first(half));
-    write_each(connection, reports.subspan(half));
+    write_each(connection, reports.first(half), doubled);
+    write_each(connection, reports.subspan(half), doubled);
+}
+
+/// How many of the first reports are of runs that differ.
+std::size_t distinct(std::span<const RunReport> reports)
+{
+    std::unordered_set<RunId> runs;
+    const auto repeated = std::ranges::find_if(
+        reports, [&](const RunReport& report) { return !runs.insert(report.id).second; });
+    return static_cast<std::size_t>(repeated - reports.begin());
 }
 
 void commit_step(MysqlConnection& connection, Epoch epoch, const PlanStep& step)
@@ -164,8 +181,11 @@ void commit_step(MysqlConnection& connection, Epoch epoch, const PlanStep& step)
         MysqlTransaction transaction(connection, MysqlTransaction::Reads::latest, std::move(guard));
         deposed = transaction.first_matched() == 0;
         if (!deposed) {
-            std::vector<std::string> all =
-                ledger_statements(connection, step.ended, GivesWay::only_open);
+            std::vector<std::string> all;
+            if (!step.ended.empty()) {
+                all = ledger_statements(connection, step.ended, lock_rows(connection, step.ended),
+                                        GivesWay::only_open);
+            }
             std::ranges::move(statements, std::back_inserter(all));
             transaction.commit(std::move(all));
         }
@@ -433,7 +453,10 @@ std::size_t MysqlStore::delete_expired(std::chrono::seconds keep, WallTime now, 
             while (rows.next()) ids.push_back(rows.integer(0));
         }
         if (ids.empty()) return std::size_t{0};
-        connection.execute(fmt::format("DELETE FROM log WHERE id IN ({})", fmt::join(ids, ",")));
+        const std::string which = fmt::format("({})", fmt::join(ids, ","));
+        MysqlTransaction transaction(connection);
+        transaction.commit({"DELETE FROM doubled_run WHERE log_id IN " + which,
+                            "DELETE FROM log WHERE id IN " + which});
         return ids.size();
     };
     return session_.run("delete expired rows of the ledger", Repeat::safe, work);
@@ -460,11 +483,29 @@ std::vector<RunId> MysqlStore::undelivered(WallTime since)
     return session_.run("find what has to run again", Repeat::safe, work);
 }
 
-void MysqlStore::record(std::span<const RunReport> reports)
+std::vector<DoubledRun> MysqlStore::record(std::span<const RunReport> reports)
 {
-    if (reports.empty()) return;
-    const auto work = [&](MysqlConnection& connection) { write_each(connection, reports); };
+    std::vector<DoubledRun> doubled;
+    const auto work = [&](MysqlConnection& connection) {
+        for (std::span<const RunReport> rest = reports; !rest.empty();) {
+            const std::size_t count = distinct(rest);
+            write_each(connection, rest.first(count), doubled);
+            rest = rest.subspan(count);
+        }
+    };
     session_.run(fmt::format("record {} runs", reports.size()), Repeat::safe, work);
+    return doubled;
+}
+
+std::vector<DoubledRun> MysqlStore::find_doubled(const DoubledQuery& query)
+{
+    const auto work = [&](MysqlConnection& connection) {
+        std::vector<DoubledRun> found;
+        MysqlRows rows = connection.query(select_doubled(query));
+        while (rows.next()) found.push_back(read_doubled(rows));
+        return found;
+    };
+    return session_.run("read which runs have two accounts", Repeat::safe, work);
 }
 
 LogPage MysqlStore::find_log(const LogQuery& query)

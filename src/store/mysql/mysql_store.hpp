@@ -39,7 +39,8 @@ public:
     std::vector<RunId> undelivered(WallTime since) override;
     /// A report that the server refuses (a text that it does not take) is written with what fits,
     /// and does not keep the others from being written.
-    void record(std::span<const RunReport> reports) override;
+    std::vector<DoubledRun> record(std::span<const RunReport> reports) override;
+    std::vector<DoubledRun> find_doubled(const DoubledQuery& query) override;
     LogPage find_log(const LogQuery& query) override;
     std::optional<LogRow> find_log_row(std::int64_t id) override;
     std::optional<LogRow> find_log_row(const RunId& run) override;

@@ -104,6 +104,10 @@ StoreTotals SqliteImage::totals()
         revisions.next();
         totals.revisions = revisions.integer(0);
         totals.last_revision = revisions.integer(1);
+        SqliteStatement others = connection.prepare("SELECT COUNT(*), MAX(id) FROM doubled_run");
+        others.next();
+        totals.other_accounts = others.integer(0);
+        totals.last_other_account = others.integer(1);
         SqliteStatement rows = connection.prepare("SELECT MAX(id), SUM(id) FROM log");
         rows.next();
         totals.last_row = rows.integer(0);
@@ -152,6 +156,20 @@ std::vector<Revision> SqliteImage::revisions_after(std::int64_t after, std::size
     return session_.run("read the history of the jobs", work);
 }
 
+std::vector<OtherAccount> SqliteImage::other_accounts_after(std::int64_t after, std::size_t limit)
+{
+    const auto work = [&](SqliteConnection& connection) {
+        SqliteStatement rows = connection.prepare(
+            fmt::format("SELECT {}FROM doubled_run AS d WHERE d.id > ? ORDER BY d.id LIMIT ?",
+                        other_account_columns));
+        rows.bind(after).bind(static_cast<std::int64_t>(limit));
+        std::vector<OtherAccount> found;
+        while (rows.next()) found.push_back(read_other_account(rows));
+        return found;
+    };
+    return session_.run("read the other accounts of runs", work);
+}
+
 StoredTerm SqliteImage::term()
 {
     const auto work = [](SqliteConnection& connection) {
@@ -177,6 +195,12 @@ void SqliteImage::append_revisions(std::span<const Revision> revisions)
 void SqliteImage::append_rows(std::span<const LogRow> rows)
 {
     session_.run(fmt::format("write {} rows of the ledger", rows.size()), appending(rows));
+}
+
+void SqliteImage::append_other_accounts(std::span<const OtherAccount> accounts)
+{
+    session_.run(fmt::format("write {} other accounts of runs", accounts.size()),
+                 appending(accounts));
 }
 
 void SqliteImage::finish(const StoredTerm& term)

@@ -16,10 +16,12 @@ public:
     std::vector<Job> jobs_after(JobId after, std::size_t limit) override;
     std::vector<LogRow> rows_after(std::int64_t after, std::size_t limit) override;
     std::vector<Revision> revisions_after(std::int64_t after, std::size_t limit) override;
+    std::vector<OtherAccount> other_accounts_after(std::int64_t after, std::size_t limit) override;
     StoredTerm term() override;
     void append_jobs(std::span<const Job> jobs) override;
     void append_revisions(std::span<const Revision> revisions) override;
     void append_rows(std::span<const LogRow> rows) override;
+    void append_other_accounts(std::span<const OtherAccount> accounts) override;
     void finish(const StoredTerm& term) override;
 
 private:

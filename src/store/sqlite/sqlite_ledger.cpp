@@ -1,3 +1,4 @@
+#include "store/doubled_run.hpp"
 #include "store/history.hpp"
 #include "store/row_order.hpp"
 #include "store/sqlite/sqlite_rows.hpp"
@@ -22,6 +23,7 @@ struct StoredRow {
     RunState state = RunState::planned;
     std::string run_server;
     std::string dispatch_server;
+    std::optional<WallTime> started_at;
 };
 
 SqliteStatement& bind(SqliteStatement& statement, const RunId& run)
@@ -143,26 +145,84 @@ void uncount(SqliteConnection& connection, const RunReport& report)
         .execute();
 }
 
-void write_report(SqliteConnection& connection, const RunReport& report, GivesWay rule)
+SqliteStatement& bind_account(SqliteStatement& statement, std::int64_t log_id,
+                              const RunReport& report)
+{
+    return statement.bind(log_id)
+        .bind(report.run_server)
+        .bind(to_unix_millis(report.started_at.value_or(WallTime())));
+}
+
+void forget(SqliteConnection& connection, std::int64_t log_id, const RunReport& report)
+{
+    bind_account(connection.cached("DELETE FROM doubled_run WHERE log_id = ? AND run_server = ?"
+                                   " AND started_at = ?"),
+                 log_id, report)
+        .execute();
+}
+
+/// Says whether it was not known.
+bool keep(SqliteConnection& connection, const OtherAccount& account)
 {
     SqliteStatement& find = connection.cached(
-        "SELECT id, state, run_server, dispatch_server FROM log"
+        "SELECT state FROM doubled_run WHERE log_id = ? AND run_server = ? AND started_at = ?");
+    std::optional<RunState> known;
+    if (bind_account(find, account.log_id, account.report).next()) known = read_state(find.text(0));
+    find.reset();
+    if (known && (is_final(*known) || !is_final(account.report.state))) return false;
+    if (known) forget(connection, account.log_id, account.report);
+    append(connection, account);
+    return !known;
+}
+
+/// Keeps the report, or what gives way to it, beside the row: see Store::record().
+std::optional<DoubledRun> keep_other_account(SqliteConnection& connection, const StoredRow& row,
+                                             const RunReport& report)
+{
+    if (!contradicts({row.state, row.run_server, row.started_at}, report)) return std::nullopt;
+    std::vector<LogRow> stored =
+        read_log_rows(connection.cached(select_rows("WHERE id = ?")).bind(row.id));
+    DoubledRun doubled;
+    doubled.other.log_id = row.id;
+    doubled.row = std::move(stored.front().run);
+    doubled.other.report = report;
+    if (gives_way(row.state, report.state)) {
+        std::swap(doubled.row, doubled.other.report);
+        forget(connection, row.id, report);
+    }
+    if (!keep(connection, doubled.other)) return std::nullopt;
+    SqliteStatement& name =
+        connection.cached("SELECT name FROM cron WHERE id = ?").bind(report.id.job);
+    if (name.next()) doubled.job_name = name.text(0);
+    name.reset();
+    return doubled;
+}
+
+std::optional<DoubledRun> write_report(SqliteConnection& connection, const RunReport& report,
+                                       GivesWay rule)
+{
+    SqliteStatement& find = connection.cached(
+        "SELECT id, state, run_server, dispatch_server, started_at FROM log"
         " WHERE cron_id = ? AND scheduled_at = ? AND attempt = ?");
     if (!bind(find, report.id).next()) {
         find.reset();
         insert_report(connection, report);
         count(connection, report);
-        return;
+        return std::nullopt;
     }
-    const StoredRow row{find.integer(0), read_state(find.text(1)), find.text(2), find.text(3)};
+    const StoredRow row{find.integer(0), read_state(find.text(1)), find.text(2), find.text(3),
+                        time_or_null(find, 4)};
     const RunState before = row.state;
     find.reset();
+    std::optional<DoubledRun> doubled;
+    if (rule == GivesWay::lost_too) doubled = keep_other_account(connection, row, report);
     const bool truth_about_lost =
         rule == GivesWay::lost_too && before == RunState::lost && report.state != RunState::running;
-    if (is_final(before) && !truth_about_lost) return;
+    if (is_final(before) && !truth_about_lost) return doubled;
     update_by_report(connection, row, report);
     if (!is_final(before)) count(connection, report);
     if (before == RunState::lost && report.state == RunState::skipped) uncount(connection, report);
+    return doubled;
 }
 
 /// A row that is there already gives way when it stands as revoked; one that its node reported
@@ -484,15 +544,18 @@ std::size_t SqliteStore::delete_expired(std::chrono::seconds keep, WallTime now,
                 " WHERE id = 1")
             .bind(to_unix_millis(now - keep))
             .execute();
-        const std::int64_t deleted =
-            connection
-                .cached(
-                    "DELETE FROM log WHERE id IN (SELECT id FROM log INDEXED BY log_by_time"
-                    " WHERE time < ? AND state NOT IN ('planned', 'running')"
-                    " ORDER BY time, id LIMIT ?)")
-                .bind(to_unix_seconds(now - keep))
-                .bind(static_cast<std::int64_t>(limit))
-                .execute();
+        std::int64_t deleted = 0;
+        for (const std::string_view of_rows :
+             {"DELETE FROM doubled_run WHERE log_id", "DELETE FROM log WHERE id"}) {
+            deleted = connection
+                          .cached(fmt::format(
+                              "{} IN (SELECT id FROM log INDEXED BY log_by_time WHERE time < ?"
+                              " AND state NOT IN ('planned', 'running') ORDER BY time, id LIMIT ?)",
+                              of_rows))
+                          .bind(to_unix_seconds(now - keep))
+                          .bind(static_cast<std::int64_t>(limit))
+                          .execute();
+        }
         transaction.commit();
         return static_cast<std::size_t>(deleted);
     };
@@ -525,17 +588,31 @@ std::vector<RunId> SqliteStore::undelivered(WallTime since)
     return session_.run("find what has to run again", work);
 }
 
-void SqliteStore::record(std::span<const RunReport> reports)
+std::vector<DoubledRun> SqliteStore::record(std::span<const RunReport> reports)
 {
-    if (reports.empty()) return;
+    if (reports.empty()) return {};
     const auto work = [&](SqliteConnection& connection) {
+        std::vector<DoubledRun> unknown;
         SqliteTransaction transaction(connection);
         for (const RunReport* report : in_order(reports)) {
-            write_report(connection, *report, GivesWay::lost_too);
+            auto doubled = write_report(connection, *report, GivesWay::lost_too);
+            if (doubled) unknown.push_back(std::move(*doubled));
         }
         transaction.commit();
+        return unknown;
     };
-    session_.run(fmt::format("record {} runs", reports.size()), work);
+    return session_.run(fmt::format("record {} runs", reports.size()), work);
+}
+
+std::vector<DoubledRun> SqliteStore::find_doubled(const DoubledQuery& query)
+{
+    const auto work = [&](SqliteConnection& connection) {
+        std::vector<DoubledRun> found;
+        SqliteStatement rows = connection.prepare(select_doubled(query));
+        while (rows.next()) found.push_back(read_doubled(rows));
+        return found;
+    };
+    return session_.run("read which runs have two accounts", work);
 }
 
 LogPage SqliteStore::find_log(const LogQuery& query)

@@ -37,6 +37,9 @@ std::optional<Revision> newest_revision(SqliteConnection& connection, JobId job)
 /// Writes a revision; one without an id gets the next one.
 void append(SqliteConnection& connection, const Revision& revision);
 
+/// Writes another account; one without an id gets the next one.
+void append(SqliteConnection& connection, const OtherAccount& account);
+
 std::optional<std::int64_t> millis(const std::optional<WallTime>& time);
 
 /// Binds what a person decides about a job, and from when it counts: name, cron_set, command,

@@ -36,7 +36,8 @@ public:
     TermStart begin_term(Epoch epoch, const NodeName& dispatcher) override;
     void commit_as(Epoch epoch, const PlanStep& step) override;
     std::vector<RunId> undelivered(WallTime since) override;
-    void record(std::span<const RunReport> reports) override;
+    std::vector<DoubledRun> record(std::span<const RunReport> reports) override;
+    std::vector<DoubledRun> find_doubled(const DoubledQuery& query) override;
     LogPage find_log(const LogQuery& query) override;
     std::optional<LogRow> find_log_row(std::int64_t id) override;
     std::optional<LogRow> find_log_row(const RunId& run) override;

@@ -138,6 +138,41 @@ TEST_F(AuditTest, AMonthOfEverySecondWithoutRowsTakesManySmallSteps)
     EXPECT_GT(steps_, 50);
 }
 
+TEST_F(AuditTest, ARunOfWhichTwoNodesReportIsDoubled)
+{
+    const JobId job = add_job("@every 10s");
+    commit({row(job, t0), row(job, t0 + 10s), row(job, t0 + 20s)}, t0 + 20s);
+    RunReport run;
+    run.id = RunId{777, t0 + 10s, 1};  // no history says what is due: it is doubled all the same
+    run.state = RunState::success;
+    run.run_server = "10.0.0.1:9991";
+    run.started_at = t0 + 10s + 3ms;
+    store_.record({&run, 1});
+    EXPECT_THAT(audit({t0, t0 + 20s}), IsEmpty());
+    run.run_server = "10.0.0.2:9991";
+    run.state = RunState::failed;
+    store_.record({&run, 1});
+
+    EXPECT_THAT(audit({t0, t0 + 20s}), ElementsAre("doubled 777@10-10"));
+    EXPECT_EQ(report_.found_of(FindingKind::doubled), 1);
+    EXPECT_FALSE(report_.clean());
+    EXPECT_THAT(audit({t0, t0 + 20s}, 777), ElementsAre("doubled 777@10-10"));
+    EXPECT_THAT(audit({t0, t0 + 20s}, job), IsEmpty());
+    EXPECT_THAT(audit({t0 + 11s, t0 + 20s}), IsEmpty());
+
+    Audit one({t0, t0 + 20s}, {}, {}, t0 + 24h);
+    std::vector<Finding> found;
+    while (!one.done()) {
+        one.step(store_);
+        std::ranges::move(one.take_findings(), std::back_inserter(found));
+    }
+    ASSERT_EQ(found.size(), 1U);
+    EXPECT_EQ(
+        found[0].what,
+        "two accounts: it ran at 10.0.0.1:9991 from 2026-11-21T00:00:10.003Z (success), and it"
+        " ran at 10.0.0.2:9991 from 2026-11-21T00:00:10.003Z (failed)");
+}
+
 TEST_F(AuditTest, JudgesNoMoreThanWhatThePlanAndTheLedgerCover)
 {
     const JobId job = add_job("@every 10s");

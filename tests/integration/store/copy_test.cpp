@@ -132,6 +132,13 @@ void fill(Store& store)
                                  fmt::format("line {}\n' \" \\ 世界\n", i)));
     }
     store.record(reports);
+
+    // Of two runs another node has something else to say.
+    for (const std::size_t i : {2U, 3U}) {
+        reports[i].run_server = "10.0.0.2:9991";
+        reports[i].output = "it's another one";
+        store.record({&reports[i], 1});
+    }
 }
 
 /// A database of either kind, by its address.
@@ -167,7 +174,7 @@ public:
 
 private:
     MysqlSettings settings_ =
-        testing::settings_for(testing::MariadbServer::shared(), testing::new_database_name());
+        testing::settings_for(testing::DatabaseServer::shared(), testing::new_database_name());
 };
 
 class Sqlite final : public Database {
@@ -198,6 +205,8 @@ void expect_same(const Database& a, const Database& b)
     const auto two = b.image();
     EXPECT_EQ(one->jobs_after(0, 1000), two->jobs_after(0, 1000));
     EXPECT_EQ(one->rows_after(0, 1000), two->rows_after(0, 1000));
+    EXPECT_EQ(one->other_accounts_after(0, 1000), two->other_accounts_after(0, 1000));
+    EXPECT_THAT(two->other_accounts_after(0, 1), SizeIs(one->totals().other_accounts == 0 ? 0 : 1));
     EXPECT_EQ(one->revisions_after(0, 1000), two->revisions_after(0, 1000));
     EXPECT_EQ(one->term().epoch, two->term().epoch);
     EXPECT_EQ(one->term().planned_through, two->term().planned_through);
@@ -331,6 +340,10 @@ public:
     {
         return image_.revisions_after(after, limit);
     }
+    std::vector<OtherAccount> other_accounts_after(std::int64_t after, std::size_t limit) override
+    {
+        return image_.other_accounts_after(after, limit);
+    }
     StoredTerm term() override { return image_.term(); }
     void append_jobs(std::span<const Job> jobs) override
     {
@@ -346,6 +359,11 @@ public:
     {
         use_up();
         image_.append_rows(rows);
+    }
+    void append_other_accounts(std::span<const OtherAccount> accounts) override
+    {
+        use_up();
+        image_.append_other_accounts(accounts);
     }
     void finish(const StoredTerm& term) override
     {

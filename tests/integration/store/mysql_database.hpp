@@ -1,6 +1,6 @@
 #pragma once
 
-#include "integration/servers/mariadb_server.hpp"
+#include "integration/servers/database_server.hpp"
 #include "store/mysql/mysql_settings.hpp"
 
 #include <string>
@@ -8,13 +8,13 @@
 namespace peercron::testing {
 
 /// How to reach a database of `server`, with the time limits of a test.
-inline MysqlSettings settings_for(const MariadbServer& server, std::string database)
+inline MysqlSettings settings_for(const DatabaseServer& server, std::string database)
 {
     MysqlSettings settings;
-    settings.host = MariadbServer::host;
+    settings.host = DatabaseServer::host;
     settings.port = server.port();
-    settings.user = MariadbServer::user;
-    settings.password = MariadbServer::password;
+    settings.user = DatabaseServer::user;
+    settings.password = DatabaseServer::password;
     settings.database = std::move(database);
     return settings;
 }

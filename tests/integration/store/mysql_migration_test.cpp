@@ -8,16 +8,17 @@
 #include <array>
 #include <barrier>
 #include <exception>
+#include <future>
 #include <thread>
 
 namespace peercron {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::DatabaseServer;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using testing::MariadbServer;
 
 // The tables as wing-crontab's README gives them, in its two versions.
 constexpr std::string_view cron_with_window =
@@ -54,7 +55,7 @@ constexpr std::string_view log_table =
 
 class MigrationTest : public ::testing::Test {
 protected:
-    MariadbServer& server_ = MariadbServer::shared();
+    DatabaseServer& server_ = DatabaseServer::shared();
     MysqlSettings settings_ = testing::settings_for(server_, testing::new_database_name());
 
     ~MigrationTest() override { server_.sql("DROP DATABASE IF EXISTS " + settings_.database); }
@@ -129,14 +130,15 @@ protected:
 
 TEST_F(MigrationTest, CreatesTheDatabaseAndNamesWhatItApplied)
 {
-    EXPECT_THAT(migrate(settings_),
-                ElementsAre("0001_reference", "0002_ledger", "0003_names_limits_counters",
-                            "0004_history", "0005_policies", "0006_last_step", "0007_expired"));
+    EXPECT_THAT(
+        migrate(settings_),
+        ElementsAre("0001_reference", "0002_ledger", "0003_names_limits_counters", "0004_history",
+                    "0005_policies", "0006_last_step", "0007_expired", "0008_doubled_run"));
     EXPECT_EQ(sql("SELECT number, name FROM schema_migration ORDER BY number"),
               "1\t0001_reference\n2\t0002_ledger\n3\t0003_names_limits_counters\n4\t0004_history\n"
               "5\t0005_policies\n"
               "6\t0006_last_step\n"
-              "7\t0007_expired\n");
+              "7\t0007_expired\n8\t0008_doubled_run\n");
     EXPECT_THAT(migrate(settings_), IsEmpty());
     EXPECT_NO_THROW(MysqlStore(settings_).ping());
 }
@@ -153,7 +155,7 @@ TEST_F(MigrationTest, TakesADatabaseNameWithOddCharacters)
 TEST_F(MigrationTest, UpgradesTheReferenceWithWindowInPlace)
 {
     create_reference(cron_with_window);
-    EXPECT_EQ(migrate(settings_).size(), 7U);
+    EXPECT_EQ(migrate(settings_).size(), mysql_migrations().size());
     expect_reference_rows_kept();
     const auto job = MysqlStore(settings_).find_job(1184);
     EXPECT_EQ(job->start_time, 5);
@@ -164,7 +166,7 @@ TEST_F(MigrationTest, UpgradesTheReferenceWithWindowInPlace)
 TEST_F(MigrationTest, UpgradesTheReferenceWithMutexInPlace)
 {
     create_reference(cron_with_mutex);
-    EXPECT_EQ(migrate(settings_).size(), 7U);
+    EXPECT_EQ(migrate(settings_).size(), mysql_migrations().size());
     expect_reference_rows_kept();
     const auto job = MysqlStore(settings_).find_job(1184);
     EXPECT_EQ(job->start_time, 0);
@@ -232,8 +234,34 @@ TEST_F(MigrationTest, IsDoneOnceWhenSeveralNodesStartAtOnce)
     for (const auto& failure : failures) {
         if (failure) std::rethrow_exception(failure);
     }
-    EXPECT_EQ(applied[0].size() + applied[1].size() + applied[2].size(), 7U);
+    EXPECT_EQ(applied[0].size() + applied[1].size() + applied[2].size(), mysql_migrations().size());
     expect_reference_rows_kept();
+}
+
+TEST_F(MigrationTest, WaitsForAnOlderNodeThatMigratesTheSameDatabase)
+{
+    settings_.database = "lock_test";
+    server_.sql("CREATE DATABASE lock_test");
+    MysqlConnection older(settings_);
+    // What CONCAT('peercron.migrate.', MD5(DATABASE())) is where there is MD5().
+    {
+        MysqlRows rows =
+            older.query("SELECT GET_LOCK('peercron.migrate.bd6709e523caf8a3db8a588bf83012b7', 0)");
+        ASSERT_TRUE(rows.next());
+        ASSERT_EQ(rows.integer(0), 1);
+    }
+    auto migrating = std::async(std::launch::async, [&] { return migrate(settings_); });
+    const auto waits = [&] {
+        return sql("SELECT COUNT(*) FROM information_schema.processlist WHERE db = DATABASE()"
+                   " AND state = 'User lock'") == "1\n";
+    };
+    EXPECT_TRUE(testing::poll_until(waits, 20s)) << sql("SHOW FULL PROCESSLIST");
+    EXPECT_EQ(sql("SHOW TABLES"), "");
+    {
+        MysqlRows rows = older.query("SELECT RELEASE_ALL_LOCKS()");
+        rows.next();
+    }
+    EXPECT_EQ(migrating.get().size(), mysql_migrations().size());
 }
 
 TEST_F(MigrationTest, RefusesADatabaseThatIsNewer)
@@ -252,7 +280,7 @@ TEST_F(MigrationTest, RefusesADatabaseThatIsNewer)
 
 TEST_F(MigrationTest, SaysWhatIsNotPermitted)
 {
-    server_.sql("CREATE OR REPLACE USER limited@'%' IDENTIFIED BY 'limited'");
+    server_.sql("DROP USER IF EXISTS limited@'%'; CREATE USER limited@'%' IDENTIFIED BY 'limited'");
     MysqlSettings limited = settings_;
     limited.user = "limited";
     limited.password = "limited";

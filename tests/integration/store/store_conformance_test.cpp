@@ -1699,6 +1699,202 @@ TEST_P(StoreTest, FollowsARunFromPlannedToItsEnd)
     EXPECT_EQ(row(*store_, id).run, ended);
 }
 
+// Two accounts of one attempt.
+
+/// What the node says that started it then.
+RunReport account(const RunId& id, RunState state, const NodeName& node, WallTime started_at)
+{
+    RunReport account = report(id, state, "at " + node);
+    account.run_server = node;
+    account.started_at = started_at;
+    if (is_final(state)) account.ended_at = started_at + 1s;
+    return account;
+}
+
+std::vector<DoubledRun> doubled(Store& store)
+{
+    DoubledQuery query;
+    query.with_output = true;
+    return store.find_doubled(query);
+}
+
+TEST_P(StoreTest, KeepsTheSecondFinalReportOfAnAttemptWhole)
+{
+    Job job = draft("true");
+    job.name = "backup";
+    const RunId id{store_->add_job(job, t0).id, t0, 1};
+    store_->begin_term(1, node_1);
+    store_->commit(step(1, t0, {planned(id.job, t0)}));
+    const RunReport first = account(id, RunState::success, node_1, t0 + 3ms);
+    RunReport second = account(id, RunState::failed, node_2, t0 + 5ms);
+    second.reason = "why";
+    second.exit_code = 3;
+    second.use_time = 7ms;
+    EXPECT_THAT(store_->record(std::vector{first}), IsEmpty());
+    EXPECT_THAT(store_->record(std::vector{first}), IsEmpty()) << "the same again is no other";
+
+    const std::vector<DoubledRun> found = store_->record(std::vector{second});
+    ASSERT_THAT(found, SizeIs(1));
+    EXPECT_EQ(found[0].job_name, "backup");
+    EXPECT_EQ(found[0].row.run_server, node_1);
+    EXPECT_EQ(found[0].row.started_at, t0 + 3ms);
+    EXPECT_EQ(found[0].other.report, second);
+    EXPECT_THAT(store_->record(std::vector{second}), IsEmpty()) << "it is known";
+    EXPECT_THAT(store_->record(std::vector{first}), IsEmpty());
+
+    EXPECT_EQ(row(*store_, id).run, first);
+    const std::vector<DoubledRun> kept = doubled(*store_);
+    ASSERT_THAT(kept, SizeIs(1));
+    EXPECT_EQ(kept[0].job_name, "backup");
+    EXPECT_EQ(kept[0].row.id, id);
+    EXPECT_EQ(kept[0].row.state, RunState::success);
+    EXPECT_EQ(kept[0].row.run_server, node_1);
+    EXPECT_EQ(kept[0].other.report, second);
+    EXPECT_EQ(kept[0].other.log_id, row(*store_, id).id);
+    EXPECT_EQ(store_->find_job(id.job)->counters.run_num, 1);
+}
+
+TEST_P(StoreTest, TheSameNodeAtAnotherMomentIsAnotherAccountToo)
+{
+    const RunId id{1, t0, 1};
+    store_->record(std::vector{account(id, RunState::success, node_1, t0 + 3ms)});
+    EXPECT_THAT(store_->record(std::vector{account(id, RunState::success, node_1, t0 + 4ms)}),
+                SizeIs(1));
+    EXPECT_EQ(row(*store_, id).run.started_at, t0 + 3ms);
+}
+
+TEST_P(StoreTest, AStartElsewhereIsAnotherAccountAndItsEndCompletesIt)
+{
+    const RunId id{1, t0, 1};
+    store_->record(std::vector{account(id, RunState::success, node_1, t0 + 3ms)});
+    EXPECT_THAT(store_->record(std::vector{account(id, RunState::running, node_2, t0 + 5ms)}),
+                SizeIs(1));
+    EXPECT_THAT(store_->record(std::vector{account(id, RunState::failed, node_2, t0 + 5ms)}),
+                IsEmpty())
+        << "that it ran there is known";
+    EXPECT_THAT(store_->record(std::vector{account(id, RunState::running, node_2, t0 + 5ms)}),
+                IsEmpty());
+    const std::vector<DoubledRun> kept = doubled(*store_);
+    ASSERT_THAT(kept, SizeIs(1));
+    EXPECT_EQ(kept[0].other.report.state, RunState::failed);
+}
+
+TEST_P(StoreTest, WhatARowSaidBeforeAReportFromElsewhereIsKept)
+{
+    const RunId id{1, t0, 1};
+    store_->record(std::vector{account(id, RunState::running, node_1, t0 + 3ms)});
+    EXPECT_THAT(store_->record(std::vector{account(id, RunState::success, node_2, t0 + 5ms)}),
+                SizeIs(1));
+    EXPECT_EQ(row(*store_, id).run.run_server, node_2) << "an open row still ends";
+    ASSERT_THAT(doubled(*store_), SizeIs(1));
+    EXPECT_EQ(doubled(*store_)[0].other.report.run_server, node_1);
+
+    // A third word of the first node: how it ended there.
+    EXPECT_THAT(store_->record(std::vector{account(id, RunState::failed, node_1, t0 + 3ms)}),
+                IsEmpty());
+    ASSERT_THAT(doubled(*store_), SizeIs(1));
+    EXPECT_EQ(doubled(*store_)[0].other.report, account(id, RunState::failed, node_1, t0 + 3ms));
+    EXPECT_EQ(row(*store_, id).run, account(id, RunState::success, node_2, t0 + 5ms));
+}
+
+TEST_P(StoreTest, TwoThatRunAtTheSameTimeEndAsARowAndOneOtherAccount)
+{
+    const RunId id{1, t0, 1};
+    const RunReport first = account(id, RunState::success, node_1, t0 + 3ms);
+    const RunReport second = account(id, RunState::success, node_2, t0 + 5ms);
+    EXPECT_THAT(store_->record(std::vector{account(id, RunState::running, node_1, t0 + 3ms),
+                                           account(id, RunState::running, node_2, t0 + 5ms)}),
+                SizeIs(1))
+        << "in one call as well";
+    store_->record(std::vector{first});
+    store_->record(std::vector{second});
+    const std::vector<DoubledRun> kept = doubled(*store_);
+    ASSERT_THAT(kept, SizeIs(1)) << "what a row says is not beside it, too";
+    EXPECT_EQ(row(*store_, id).run, first);
+    EXPECT_EQ(kept[0].other.report, second);
+}
+
+TEST_P(StoreTest, ARunOfARowThatSaysItDidNotRunIsKept)
+{
+    for (const RunState state : {RunState::skipped, RunState::revoked}) {
+        const RunId id{1 + static_cast<JobId>(state), t0, 1};
+        store_->record(std::vector{report(id, state)});
+        EXPECT_THAT(store_->record(std::vector{account(id, RunState::success, node_2, t0 + 5ms)}),
+                    SizeIs(1))
+            << to_string(state);
+        EXPECT_EQ(row(*store_, id).run.state, state);
+    }
+}
+
+TEST_P(StoreTest, TheTruthAboutALostRunIsNoOtherAccount)
+{
+    store_->record(std::vector{account({1, t0, 1}, RunState::running, node_1, t0 + 3ms)});
+    store_->record(std::vector{report({1, t0, 1}, RunState::lost),
+                               report({2, t0, 1}, RunState::lost),
+                               report({3, t0, 1}, RunState::lost)});
+    EXPECT_THAT(store_->record(std::vector{account({1, t0, 1}, RunState::success, node_1, t0 + 3ms),
+                                           account({2, t0, 1}, RunState::success, node_2, t0 + 5ms),
+                                           report({3, t0, 1}, RunState::skipped)}),
+                IsEmpty());
+    EXPECT_EQ(row(*store_, {2, t0, 1}).run.state, RunState::success);
+    // One that was lost here and had started here did not start elsewhere.
+    store_->record(std::vector{account({4, t0, 1}, RunState::running, node_1, t0 + 3ms)});
+    store_->record(std::vector{report({4, t0, 1}, RunState::lost)});
+    EXPECT_THAT(
+        store_->record(std::vector{account({4, t0, 1}, RunState::success, node_2, t0 + 5ms)}),
+        SizeIs(1));
+    EXPECT_EQ(row(*store_, {4, t0, 1}).run.state, RunState::success);
+    EXPECT_EQ(doubled(*store_)[0].other.report.state, RunState::lost);
+}
+
+TEST_P(StoreTest, FindsOtherAccountsByJobRowAndTimeInPages)
+{
+    for (JobId job = 1; job <= 3; ++job) {
+        const RunId id{job, t0 + std::chrono::seconds(job), 1};
+        store_->record(std::vector{account(id, RunState::success, node_1, t0)});
+        store_->record(std::vector{account(id, RunState::success, node_2, t0)});
+    }
+    const auto jobs = [&](const DoubledQuery& query) {
+        std::vector<JobId> found;
+        for (const DoubledRun& run : store_->find_doubled(query)) {
+            EXPECT_EQ(run.other.report.output, "");
+            found.push_back(run.row.id.job);
+        }
+        return found;
+    };
+    EXPECT_THAT(jobs({}), ElementsAre(1, 2, 3));
+    DoubledQuery query;
+    query.job = 2;
+    EXPECT_THAT(jobs(query), ElementsAre(2));
+    query = {};
+    query.log_id = row(*store_, {3, t0 + 3s, 1}).id;
+    EXPECT_THAT(jobs(query), ElementsAre(3));
+    query = {};
+    query.from = t0 + 2s;
+    query.to = t0 + 3s;
+    EXPECT_THAT(jobs(query), ElementsAre(2));
+    query = {};
+    query.limit = 1;
+    query.after = store_->find_doubled(query)[0].other.id;
+    EXPECT_THAT(jobs(query), ElementsAre(2));
+}
+
+TEST_P(StoreTest, OtherAccountsAreDeletedWithTheirRows)
+{
+    store_->begin_term(1, node_1);
+    for (const auto after : {1s, 2s}) {
+        const RunId id{1, t0 + after, 1};
+        store_->record(std::vector{account(id, RunState::success, node_1, t0)});
+        store_->record(std::vector{account(id, RunState::success, node_2, t0)});
+    }
+    EXPECT_EQ(store_->delete_expired(std::chrono::days(1), t0 + std::chrono::days(1) + 2s, 100),
+              1U);
+    ASSERT_THAT(doubled(*store_), SizeIs(1));
+    EXPECT_EQ(doubled(*store_)[0].row.id.scheduled_at, t0 + 2s);
+    database_->execute("DELETE FROM log");
+    EXPECT_THAT(doubled(*store_), IsEmpty());
+}
+
 TEST_P(StoreTest, TakesBothReportsOfARunAtOnce)
 {
     const RunId id{1, t0, 1};

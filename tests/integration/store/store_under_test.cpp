@@ -24,7 +24,7 @@ public:
     void execute(const std::string& sql) override { MysqlConnection(settings_).execute(sql); }
 
 private:
-    MysqlSettings settings_ = settings_for(MariadbServer::shared(), new_database_name());
+    MysqlSettings settings_ = settings_for(DatabaseServer::shared(), new_database_name());
 };
 
 class SqliteDatabase final : public StoreDatabase {

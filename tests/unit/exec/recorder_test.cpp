@@ -7,6 +7,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
 
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
@@ -37,17 +39,20 @@ public:
         std::vector<std::vector<RunReport>> writes;
         std::function<bool(std::span<const RunReport>)> refuse;
         int refused = 0;
+        std::vector<DoubledRun> doubled;  ///< what every write finds
     };
     explicit FakeStore(Ledger& ledger) : ledger_(ledger) {}
 
-    void record(std::span<const RunReport> reports) override
+    std::vector<DoubledRun> record(std::span<const RunReport> reports) override
     {
         if (ledger_.refuse && ledger_.refuse(reports)) {
             ++ledger_.refused;
             throw StoreError("the server has gone away");
         }
         ledger_.writes.emplace_back(reports.begin(), reports.end());
+        return ledger_.doubled;
     }
+    std::vector<DoubledRun> find_doubled(const DoubledQuery&) override { return {}; }
 
     void ping() override {}
     JobPage find_jobs(const JobQuery&) override { return {}; }
@@ -90,6 +95,25 @@ RunReport report(JobId job, RunState state, std::string output = "")
     result.output = std::move(output);
     return result;
 }
+
+/// What is logged while it lives.
+class CapturedLog {
+public:
+    CapturedLog()
+    {
+        auto sink = std::make_shared<spdlog::sinks::ostream_sink_mt>(text_);
+        spdlog::set_default_logger(std::make_shared<spdlog::logger>("", std::move(sink)));
+    }
+    CapturedLog(const CapturedLog&) = delete;
+    CapturedLog& operator=(const CapturedLog&) = delete;
+    ~CapturedLog() { spdlog::set_default_logger(before_); }
+
+    std::string text() const { return text_.str(); }
+
+private:
+    std::ostringstream text_;
+    std::shared_ptr<spdlog::logger> before_ = spdlog::default_logger();
+};
 
 class RecorderTest : public ::testing::Test {
 protected:
@@ -270,7 +294,7 @@ public:
          const JournalSettings& journal)
         : pool_(io_.get_executor(), 1, [&ledger] { return std::make_unique<FakeStore>(ledger); }),
           journal_(journal, metrics_),
-          recorder_(io_.get_executor(), pool_, settings, &journal_),
+          recorder_(io_.get_executor(), pool_, settings, &journal_, &metrics_),
           tasks_(io_.get_executor())
     {}
 
@@ -393,6 +417,34 @@ asio::awaitable<void> write_two(Life& life)
     life.recorder().add(report(2, RunState::failed, "two"));
     co_await life.flush();
     EXPECT_EQ(life.metric("peercron_journal_bytes"), "16");
+}
+
+asio::awaitable<void> write_one_doubled(Life& life)
+{
+    EXPECT_EQ(life.metric("peercron_runs_doubled_total"), "0");
+    life.recorder().add(report(1, RunState::success));
+    co_await life.flush();
+    EXPECT_EQ(life.metric("peercron_runs_doubled_total"), "2");
+}
+
+TEST_F(RecorderJournalTest, RunsThatRanTwiceAreErrorsInTheLogAndCounted)
+{
+    DoubledRun run;
+    run.job_name = "backup";
+    run.row = report(1, RunState::success);
+    run.row.run_server = "10.0.0.1:9991";
+    run.row.started_at = from_unix_millis(1'003);
+    run.other.report = run.row;
+    run.other.report.run_server = "10.0.0.2:9991";
+    run.other.report.state = RunState::running;
+    ledger_.doubled = {run, run};
+    const CapturedLog log;
+    live([](Life& life) { return write_one_doubled(life); });
+    EXPECT_THAT(log.text(),
+                ::testing::HasSubstr(
+                    "[error] recorder: job 1 at 1970-01-01T00:00:01Z (backup) has two accounts: it"
+                    " ran at 10.0.0.1:9991 from 1970-01-01T00:00:01.003Z (success), and it ran at"
+                    " 10.0.0.2:9991 from 1970-01-01T00:00:01.003Z (running)"));
 }
 
 TEST_F(RecorderJournalTest, IsNotTouchedWhileTheStoreTakesResults)

@@ -25,6 +25,7 @@ struct FakeTables {
     std::vector<std::size_t> fetched;   ///< rows returned by each jobs_after()
     std::size_t writes = 0;
     LogQuery log_query;  ///< the last one
+    std::vector<DoubledRun> doubled;
 
     std::vector<Revision> revisions;  ///< oldest first
     std::optional<WallTime> planned_through;
@@ -237,7 +238,15 @@ public:
     TermStart begin_term(Epoch, const NodeName&) override { unused(); }
     void commit_as(Epoch, const PlanStep&) override { unused(); }
     std::vector<RunId> undelivered(WallTime) override { unused(); }
-    void record(std::span<const RunReport>) override { unused(); }
+    std::vector<DoubledRun> record(std::span<const RunReport>) override { unused(); }
+    std::vector<DoubledRun> find_doubled(const DoubledQuery& query) override
+    {
+        begin();
+        std::vector<DoubledRun> found;
+        std::ranges::copy_if(tables_.doubled, std::back_inserter(found),
+                             [&](const DoubledRun& run) { return run.other.id > query.after; });
+        return found;
+    }
 
     std::size_t delete_expired(std::chrono::seconds, WallTime, std::size_t) override { unused(); }
     LedgerExtent ledger_extent() override

@@ -58,6 +58,27 @@ TEST_F(LogApiTest, ARowHasTheReferencesFieldsFirst)
         R"("total":1},"message":"ok"})");
 }
 
+TEST_F(LogApiTest, ARowShowsWhatElseWasReportedOfItsRun)
+{
+    insert_row(1);
+    EXPECT_FALSE(get("/log/1").data().as_object().contains("doubled"));
+    DoubledRun doubled;
+    doubled.other.id = 1;
+    doubled.other.report.run_server = "127.0.0.1:9995";
+    doubled.other.report.state = RunState::failed;
+    doubled.other.report.exit_code = 3;
+    doubled.other.report.started_at = from_unix_millis(1526772008002);
+    doubled.other.report.output = "another";
+    tables_.doubled = {doubled};
+    const auto shown = get("/log/1").data().at("doubled").at(0);
+    EXPECT_EQ(shown.at("run_server"), "127.0.0.1:9995");
+    EXPECT_EQ(shown.at("state"), "failed");
+    EXPECT_EQ(shown.at("exit_code"), 3);
+    EXPECT_EQ(shown.at("started_at"), 1526772008002);
+    EXPECT_EQ(shown.at("output"), "another");
+    EXPECT_FALSE(get("/log/list").data().at("list").at(0).as_object().contains("doubled"));
+}
+
 TEST_F(LogApiTest, WhatIsNotKnownIsNullAndAGapTellsItsFires)
 {
     LogRow& row = insert_row(1);

@@ -37,7 +37,8 @@ public:
     TermStart begin_term(Epoch, const NodeName&) override { return {}; }
     void commit_as(Epoch, const PlanStep&) override {}
     std::vector<RunId> undelivered(WallTime) override { return {}; }
-    void record(std::span<const RunReport>) override {}
+    std::vector<DoubledRun> record(std::span<const RunReport>) override { return {}; }
+    std::vector<DoubledRun> find_doubled(const DoubledQuery&) override { return {}; }
     LogPage find_log(const LogQuery&) override { return {}; }
     std::optional<Job> find_job_by_name(const std::string&) override { return {}; }
     JobCount count_jobs() override { return {}; }

@@ -14,9 +14,10 @@
 
 namespace peercron::testing {
 
-/// A throw-away MariaDB from Debian's binaries, on a free port of loopback, set up to be quick
-/// instead of durable. Port and data stay the same from one start to the next.
-class MariadbServer {
+/// A throw-away MariaDB from Debian's binaries, or the MySQL whose server $PEERCRON_MYSQLD names,
+/// on a free port of loopback, set up to be quick instead of durable. Port and data stay the same
+/// from one start to the next.
+class DatabaseServer {
 public:
     static constexpr std::string_view host = "127.0.0.1";
     static constexpr std::string_view user = "peercron";  ///< may do everything
@@ -24,22 +25,22 @@ public:
 
     /// The one that the tests of an executable share. Leave it running, and use database names of
     /// your own.
-    static MariadbServer& shared()
+    static DatabaseServer& shared()
     {
-        static MariadbServer server;
+        static DatabaseServer server;
         if (!server.running()) server.start();
         return server;
     }
 
     /// Does not start it. `options` are more of the server's, such as "--max-allowed-packet=1M".
-    explicit MariadbServer(std::vector<std::string> options = {}) : options_(std::move(options)) {}
+    explicit DatabaseServer(std::vector<std::string> options = {}) : options_(std::move(options)) {}
 
-    ~MariadbServer()
+    ~DatabaseServer()
     {
         if (running()) stop();
     }
-    MariadbServer(const MariadbServer&) = delete;
-    MariadbServer& operator=(const MariadbServer&) = delete;
+    DatabaseServer(const DatabaseServer&) = delete;
+    DatabaseServer& operator=(const DatabaseServer&) = delete;
 
     std::uint16_t port() const { return port_; }
     std::string socket() const { return (folder_.path() / "socket").string(); }
@@ -49,7 +50,7 @@ public:
     {
         if (!std::filesystem::exists(data())) install();
         std::vector<std::string> command{
-            "/usr/sbin/mariadbd",
+            program(),
             "--no-defaults",
             "--user=root",
             "--datadir=" + data().string(),
@@ -62,7 +63,7 @@ public:
             "--init-file=" + (folder_.path() / "users.sql").string(),
             "--skip-name-resolve",
             "--innodb-buffer-pool-size=64M",
-            "--innodb-log-file-size=16M",
+            is_mysql() ? "--innodb-redo-log-capacity=32M" : "--innodb-log-file-size=16M",
             "--innodb-flush-log-at-trx-commit=0",
             "--innodb-fast-shutdown=2",
             "--sync-binlog=0",
@@ -71,11 +72,12 @@ public:
             "--character-set-server=latin1",  // ours must say what they need
             "--default-time-zone=+05:30",
         };
+        if (is_mysql()) command.emplace_back("--mysqlx=OFF");
         command.insert(command.end(), options_.begin(), options_.end());
         process_.emplace(std::move(command), log());
         const auto settled = [this] { return !process_->running() || greets(); };
         if (!poll_until(settled, std::chrono::seconds(60)) || !process_->running()) {
-            throw std::runtime_error("MariaDB did not start:\n" + read(log()));
+            throw std::runtime_error(program() + " did not start:\n" + read(log()));
         }
     }
 
@@ -108,22 +110,38 @@ public:
         return output;
     }
 
+    /// Which of the two families it is.
+    static bool is_mysql() { return std::getenv("PEERCRON_MYSQLD") != nullptr; }
+
 private:
+    static std::string program()
+    {
+        return is_mysql() ? std::getenv("PEERCRON_MYSQLD") : "/usr/sbin/mariadbd";
+    }
+
     /// Makes the data folder. Installing takes seconds, so it is done once in a build folder.
     void install() const
     {
-        const ServerFolder scratch("mariadb-install");
-        const auto ready = scratch.path().parent_path() / "mariadb-installed";
+        const std::string family = is_mysql() ? "mysql" : "mariadb";
+        const ServerFolder scratch(family + "-install");
+        const auto ready = scratch.path().parent_path() / (family + "-installed");
         if (!std::filesystem::exists(ready)) {
             const auto fresh = scratch.path() / "data";
-            ChildProcess installer({"/usr/bin/mariadb-install-db", "--no-defaults", "--user=root",
-                                    "--auth-root-authentication-method=normal", "--skip-test-db",
-                                    "--innodb-log-file-size=16M", "--datadir=" + fresh.string(),
-                                    "--tmpdir=" + scratch.path().string()},
-                                   log());
+            const std::string data_option = "--datadir=" + fresh.string();
+            const std::string scratch_option = "--tmpdir=" + scratch.path().string();
+            ChildProcess installer(
+                is_mysql()
+                    ? std::vector<std::string>{program(), "--no-defaults", "--user=root",
+                                               "--initialize-insecure", data_option, scratch_option}
+                    : std::vector<std::string>{"/usr/bin/mariadb-install-db", "--no-defaults",
+                                               "--user=root",
+                                               "--auth-root-authentication-method=normal",
+                                               "--skip-test-db", "--innodb-log-file-size=16M",
+                                               data_option, scratch_option},
+                log());
             poll_until([&] { return !installer.running(); }, std::chrono::seconds(120));
             if (!std::filesystem::exists(fresh / "mysql")) {
-                throw std::runtime_error("mariadb-install-db failed:\n" + read(log()));
+                throw std::runtime_error("the database could not be set up:\n" + read(log()));
             }
             std::error_code another_was_first;
             std::filesystem::rename(fresh, ready, another_was_first);
