@@ -34,6 +34,7 @@ void Campaign::seen(const LockEntry& entry)
     dispatcher_ = entry.session.empty() ? NodeName() : entry.holder;
     const bool mine = holds(entry) && !resigned_;
     if (epoch_ != 0 && (!mine || entry.epoch() != epoch_)) end_tenure();
+    if (entry.epoch() > last_epoch) return;
     if (!mine) {
         used_ = std::max(used_, entry.epoch());
     } else if (entry.epoch() > used_) {
@@ -43,6 +44,7 @@ void Campaign::seen(const LockEntry& entry)
 
 void Campaign::raise_epoch(Epoch used)
 {
+    if (used > last_epoch) return;
     used_ = std::max(used_, used);
     if (epoch_ <= used_) epoch_ = 0;
 }
@@ -53,8 +55,11 @@ std::optional<Campaign::Bid> Campaign::bid() const
     const bool held = holds(entry_);
     if (!held && !entry_.session.empty()) return std::nullopt;
     const std::uint64_t lock_index = held ? entry_.lock_index : entry_.lock_index + 1;
-    const bool enough = entry_.flags + lock_index > used_;
-    return Bid{session_, enough ? entry_.flags : used_ + 1 - lock_index};
+    LockEntry next = entry_;
+    next.lock_index = lock_index;
+    if (next.epoch() > used_ && next.epoch() <= last_epoch) return Bid{session_, next.flags};
+    if (used_ >= last_epoch) return std::nullopt;
+    return Bid{session_, std::max(used_ + 1, lock_index) - lock_index};
 }
 
 void Campaign::end_tenure()

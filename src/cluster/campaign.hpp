@@ -2,7 +2,9 @@
 
 #include "model/run.hpp"
 
+#include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 
@@ -15,7 +17,12 @@ struct LockEntry {
     std::uint64_t flags = 0;       ///< added to lock_index, see Campaign
     NodeName holder;               ///< the node named in the value; the last one while it is free
 
-    Epoch epoch() const { return flags + lock_index; }
+    /// Saturates: whoever can write to Consul can write any flags.
+    Epoch epoch() const
+    {
+        const Epoch room = std::numeric_limits<Epoch>::max() - flags;
+        return flags + std::min(lock_index, room);
+    }
 };
 
 /// What one node knows of the race for the lock, and what it should do about it.
@@ -27,7 +34,7 @@ struct LockEntry {
 /// flags make up for it: epoch = flags + LockIndex, with flags 0 until a holder finds its epoch
 /// below one that is known to have been used, and writes what is missing into the flags. Only
 /// the holder can, because the same request takes the lock; so an epoch still belongs to one
-/// tenure.
+/// tenure. Flags that make an epoch past last_epoch are a mistake, and the next holder replaces them.
 ///
 /// Pure bookkeeping. Source: Consul, HTTP API, "KV Store", acquire, release, LockIndex, Flags.
 class Campaign {
@@ -50,7 +57,8 @@ public:
     /// The key was read.
     void seen(const LockEntry& entry);
 
-    /// Epochs up to `used` belong to others: this node's must be greater.
+    /// Epochs up to `used` belong to others: this node's must be greater. One past last_epoch is
+    /// nobody's and changes nothing.
     void raise_epoch(Epoch used);
 
     /// What to ask of Consul now; nullopt: nothing, wait for news of the key.

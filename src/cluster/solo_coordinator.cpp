@@ -16,7 +16,7 @@ SoloCoordinator::SoloCoordinator(asio::any_io_executor executor, Member self,
 asio::awaitable<void> SoloCoordinator::run()
 {
     const Epoch newest = co_await newest_epoch_();
-    begin(newest + 1);
+    begin(std::min(newest, last_epoch - 1) + 1);
     for (;;) co_await changed_.wait();
 }
 
@@ -36,7 +36,7 @@ asio::awaitable<void> SoloCoordinator::resign()
 
 void SoloCoordinator::raise_epoch(Epoch used)
 {
-    begin(std::max(epoch_, used + 1));
+    if (used < last_epoch) begin(std::max(epoch_, used + 1));
 }
 
 void SoloCoordinator::begin(Epoch epoch)

@@ -119,7 +119,7 @@ bool RunBook::dispatcher_heard(Epoch epoch, SteadyTime now)
 {
     // First: a lease that has run out has run out, whatever is heard afterwards.
     notice(now);
-    if (epoch < newest_epoch_) return false;
+    if (epoch < newest_epoch_ || !is_plausible_epoch(epoch, newest_epoch_)) return false;
     newest_epoch_ = epoch;
     if (!heard_ || now - *heard_ > rules_.silence_limit) woke_ = now;
     heard_ = now;

@@ -109,8 +109,8 @@ public:
     /// verdict when it was condemned; so it was when the lease has run out, whoever ended it then.
     std::optional<Verdict> ended(const RunId& run, SteadyTime now);
 
-    /// The dispatcher of `epoch` spoke. False when a newer one is known; then it counts for
-    /// nothing.
+    /// The dispatcher of `epoch` spoke. False when a newer one is known, or no dispatcher can have
+    /// that epoch; then it counts for nothing.
     bool dispatcher_heard(Epoch epoch, SteadyTime now);
 
     /// Consul confirmed this node's session, in a request that was sent at `sent`.

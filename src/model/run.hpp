@@ -17,6 +17,20 @@ namespace peercron {
 /// node a counter in the store. 0 = none.
 using Epoch = std::uint64_t;
 
+/// No epoch is greater, however often and however long a cluster elects.
+inline constexpr Epoch last_epoch = Epoch{1} << 48U;
+/// No more terms begin while a node that is up hears of none.
+inline constexpr Epoch most_missed_terms = 1'000'000;
+
+/// Whether an epoch that a peer names can be one, for somebody who has heard of `newest` (0 = of
+/// none). What cannot be is not believed: a node that took it for the newest would obey nobody any
+/// more, and a dispatcher could not be elected with a greater one.
+constexpr bool is_plausible_epoch(Epoch named, Epoch newest)
+{
+    if (named > last_epoch) return false;
+    return newest == 0 || named <= newest || named - newest <= most_missed_terms;
+}
+
 /// The address of a node's peer port, "127.0.0.1:9991": its name everywhere.
 using NodeName = std::string;
 

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <limits>
+
 namespace peercron {
 namespace {
 
@@ -207,6 +210,50 @@ TEST_F(CampaignTest, WhoSeesARaisedEpochGoesOnFromThere)
     ASSERT_TRUE(key_.acquire(other, "other"));
     other.seen(key_.entry());
     EXPECT_EQ(other.epoch(), 59U);
+}
+
+TEST_F(CampaignTest, AnEpochThatCannotBeRaisesNothing)
+{
+    win();
+    campaign_.raise_epoch(last_epoch + 1);
+    campaign_.raise_epoch(std::numeric_limits<Epoch>::max());
+    EXPECT_EQ(campaign_.epoch(), 1U);
+}
+
+TEST_F(CampaignTest, FlagsThatCannotBeAreReplacedByThoseThatAreWanting)
+{
+    key_.acquire("s0", 41, "other");
+    campaign_.seen(key_.entry());
+    key_.acquire("s0", std::numeric_limits<std::uint64_t>::max(), "somebody's script");
+    campaign_.seen(key_.entry());
+    EXPECT_EQ(key_.entry().epoch(), std::numeric_limits<Epoch>::max()) << "it saturates";
+    key_.release();
+    campaign_.seen(key_.entry());
+    win();
+    EXPECT_EQ(campaign_.epoch(), 43U);
+}
+
+TEST_F(CampaignTest, AHolderWhoseFlagsCannotBeWritesOthersBeforeItDispatches)
+{
+    key_.acquire("s1", std::numeric_limits<std::uint64_t>::max() - 7, "somebody's script");
+    campaign_.session_made("s1");
+    campaign_.seen(key_.entry());
+    EXPECT_EQ(campaign_.epoch(), 0U);
+    ASSERT_TRUE(key_.acquire(campaign_, "me"));
+    campaign_.seen(key_.entry());
+    EXPECT_EQ(campaign_.epoch(), 1U);
+}
+
+TEST_F(CampaignTest, PastTheLastEpochThereIsNone)
+{
+    win();
+    campaign_.raise_epoch(last_epoch - 1);
+    ASSERT_TRUE(key_.acquire(campaign_, "me"));
+    campaign_.seen(key_.entry());
+    EXPECT_EQ(campaign_.epoch(), last_epoch);
+    campaign_.raise_epoch(last_epoch);
+    EXPECT_EQ(campaign_.epoch(), 0U);
+    EXPECT_FALSE(campaign_.bid());
 }
 
 TEST_F(CampaignTest, ATenureThatWasSeenToEndNeverGoesOnUnderTheSameEpoch)

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <boost/asio/io_context.hpp>
+#include <limits>
 
 namespace peercron {
 namespace {
@@ -57,6 +58,13 @@ TEST_F(SoloCoordinatorTest, RaisesItsEpochAboveOneThatTheStoreHasSeen)
     EXPECT_EQ(coordinator_.epoch(), 100U);
     coordinator_.raise_epoch(7);
     EXPECT_EQ(coordinator_.epoch(), 100U) << "never back";
+}
+
+TEST_F(SoloCoordinatorTest, AnEpochThatCannotBeRaisesNothing)
+{
+    start();
+    coordinator_.raise_epoch(std::numeric_limits<Epoch>::max());
+    EXPECT_EQ(coordinator_.epoch(), 42U);
 }
 
 TEST_F(SoloCoordinatorTest, ResignsForGood)

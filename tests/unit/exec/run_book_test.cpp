@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <random>
 
 namespace peercron {
@@ -160,6 +161,20 @@ TEST_F(RunBookTest, RefusesADispatcherOlderThanTheNewestSeen)
     EXPECT_EQ(book_.newest_epoch(), 6U);
     accept(order(2, 0ms, 5));
     EXPECT_EQ(book_.held(), 1U);
+}
+
+TEST_F(RunBookTest, RefusesADispatcherOfAnEpochThatCannotBeAndObeysTheOthersOn)
+{
+    EXPECT_FALSE(book_.dispatcher_heard(last_epoch + 1, s0)) << "also when none was heard before";
+    EXPECT_TRUE(book_.dispatcher_heard(5, s0));
+    EXPECT_FALSE(book_.dispatcher_heard(std::numeric_limits<Epoch>::max(), s0));
+    EXPECT_FALSE(book_.dispatcher_heard(6 + most_missed_terms, s0));
+    accept(order(1, 0ms, std::numeric_limits<Epoch>::max()));
+    EXPECT_EQ(book_.held(), 0U);
+    EXPECT_EQ(book_.newest_epoch(), 5U);
+    accept(order(1, 0ms, 5));
+    EXPECT_EQ(book_.held(), 1U);
+    EXPECT_TRUE(book_.dispatcher_heard(5 + most_missed_terms, s0));
 }
 
 TEST_F(RunBookTest, ANewOrderForAHeldFireReplacesTheOldOne)
