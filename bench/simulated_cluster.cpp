@@ -114,13 +114,12 @@ SimulatedCluster::~SimulatedCluster() = default;
 Dispatcher::Parts SimulatedCluster::parts()
 {
     const auto connects = [this](NodeName name) { return connect(std::move(name)); };
-    const auto lost = [](const NodeName&, Epoch) { return std::optional<WallTime>(); };
     const auto roster = [] { return Roster(); };
     return Dispatcher::Parts{clock_,   *lock_, plan_store_, history_store_,
-                             connects, lost,   roster,      metrics_};
+                             connects, roster, metrics_};
 }
 
-asio::awaitable<Result<std::unique_ptr<Channel>, ConnectFailure>> SimulatedCluster::connect(
+asio::awaitable<Result<std::unique_ptr<Channel>>> SimulatedCluster::connect(
     NodeName name)
 {
     const auto is_it = [&](const auto& node) { return node->name() == name; };

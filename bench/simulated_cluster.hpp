@@ -62,7 +62,7 @@ public:
 private:
     class Lock;
     struct Recording;
-    asio::awaitable<Result<std::unique_ptr<Channel>, ConnectFailure>> connect(NodeName name);
+    asio::awaitable<Result<std::unique_ptr<Channel>>> connect(NodeName name);
     Dispatcher::Parts parts();
 
     asio::io_context& io_;

@@ -72,7 +72,8 @@ int serve(const ConfigOptions& options, const std::string& program)
     if (program.find('/') != std::string::npos) surroundings.program = program;
     surroundings.version = PEERCRON_VERSION;
     return run_warden(
-        [&](Lifeline lifeline) { return run_node(*config, surroundings, std::move(lifeline)); });
+        [&](Lifeline lifeline) { return run_node(*config, surroundings, std::move(lifeline)); },
+        warden_settings(*config, surroundings.version));
 }
 
 int check_config(const ConfigOptions& options)

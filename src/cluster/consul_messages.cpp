@@ -136,8 +136,9 @@ std::string registration_body(const ConsulSettings& settings)
 {
     const ConsulNames names(settings);
     const HostPort address = split_address(settings.bind_address);
-    // Two checks, because each sees what the other does not. A dead process refuses connections
-    // within a second; a stopped one (SIGSTOP, a debugger, a frozen machine) still has them
+    // Two checks, because each sees what the other does not. A machine that is off answers no
+    // connection; a process that has died is reported by its warden, or refuses connections within
+    // seconds; a stopped one (SIGSTOP, a debugger, a frozen machine) still has them
     // accepted by the kernel and is found by its silence.
     //
     // The second one is a TTL and not an HTTP check. Time from SIGSTOP to the lock's release with
@@ -172,6 +173,16 @@ std::string registration_body(const ConsulSettings& settings)
          }},
     };
     return json::serialize(body);
+}
+
+std::string death_report(const ConsulSettings& settings)
+{
+    std::string request = fmt::format(
+        "PUT /v1/agent/check/fail/{}?note=the%20node%20has%20died HTTP/1.1\r\n"
+        "Host: {}\r\nContent-Length: 0\r\nConnection: close\r\n",
+        url_path(ConsulNames(settings).alive_check), settings.address);
+    if (!settings.token.empty()) request += fmt::format("X-Consul-Token: {}\r\n", settings.token);
+    return request + "\r\n";
 }
 
 std::string session_body(const ConsulSettings& settings)

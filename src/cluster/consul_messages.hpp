@@ -29,6 +29,10 @@ struct ConsulNames {
 /// host:port.
 std::string registration_body(const ConsulSettings& settings);
 
+/// The whole request, as bytes, by which somebody else than the node lets its check fail: the lock
+/// is free at once, and not only when the check would have been refreshed.
+std::string death_report(const ConsulSettings& settings);
+
 /// Body of PUT /v1/session/create: tied to the node's checks and to its agent being alive.
 std::string session_body(const ConsulSettings& settings);
 

@@ -13,9 +13,8 @@ namespace peercron {
 
 namespace asio = boost::asio;
 
-/// How a conversation ended.
+/// How a conversation ended, for people: whatever it was, it says nothing of the other's life.
 struct ChannelEnd {
-    bool by_peer = false;  ///< the other side closed it, as its kernel does when it dies
     std::string why;
 };
 
@@ -36,14 +35,7 @@ public:
     virtual void close() = 0;
 };
 
-/// Why there is no channel.
-struct ConnectFailure {
-    bool refused = false;  ///< nothing listens there: the process is dead
-    std::string why;
-};
-
-/// Opens a channel to a node; bounded in time.
-using Connect =
-    std::function<asio::awaitable<Result<std::unique_ptr<Channel>, ConnectFailure>>(NodeName)>;
+/// Opens a channel to a node, or to the warden of one that has died; bounded in time.
+using Connect = std::function<asio::awaitable<Result<std::unique_ptr<Channel>>>(NodeName)>;
 
 }  // namespace peercron

@@ -65,7 +65,12 @@ asio::awaitable<void> Dispatcher::run()
         if (finishing_) co_return;
         spdlog::warn("dispatch: this node no longer dispatches (epoch {}): {}", ended,
                      deposed.empty() ? "the lock was lost" : deposed);
-        if (newest != 0) {
+        if (newest > last_epoch) {
+            spdlog::error(
+                "dispatch: epoch {} cannot be, there were never so many terms; nobody can dispatch "
+                "until column epoch of table term has the greatest epoch of table log",
+                newest);
+        } else if (newest != 0) {
             forgotten_until_ = now().steady + registration_time;
             parts_.coordinator.raise_epoch(newest);
         }

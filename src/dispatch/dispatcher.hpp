@@ -30,9 +30,6 @@ public:
         StorePool& store;          ///< its own: a commit waits for nobody
         StorePool& history_store;  ///< for what nobody waits for
         Connect connect;
-        /// When this node lost its connection from the node that dispatched last before that
-        /// epoch; nullopt when that is another one, or is not known to have died.
-        std::function<std::optional<WallTime>(const NodeName&, Epoch)> lost_dispatcher;
         /// What the last dispatcher told of all nodes.
         std::function<Roster()> roster;
         prometheus::Registry& metrics;

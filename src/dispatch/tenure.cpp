@@ -94,7 +94,7 @@ asio::awaitable<void> Dispatcher::Tenure::run()
     } catch (...) {
         if (!reason) reason = std::current_exception();
     }
-    // Nobody must take the end of this for the end of the process.
+    // An older node would take the end of this for the end of the process.
     for (const auto& [node, link] : links_) send(node, TermOver{term_.epoch()});
     co_await sleep_for(goodbye_time);
     link_tasks_.cancel();
@@ -178,7 +178,7 @@ asio::awaitable<void> Dispatcher::Tenure::take_over()
     drop_copies();
     for (const NodeName& node : term_.busy_nodes()) add_link(node);
     for (const auto& [node, state] : links_) {
-        if (state.dead_since) term_.proven_dead(node, *state.dead_since, now());
+        if (state.death) term_.died(node, *state.death, now());
     }
     const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(now().steady - started);
     dispatcher_.metrics_->term_began(term_.epoch(), took);
@@ -653,7 +653,7 @@ std::set<NodeName> Dispatcher::Tenure::lacking_copy(std::uint64_t number) const
 bool Dispatcher::Tenure::may_be_elected(const NodeName& node) const
 {
     const auto link = links_.find(node);
-    if (link != links_.end() && link->second.dead_since) return false;
+    if (link != links_.end() && link->second.death) return false;
     const Coordinator& coordinator = dispatcher_.parts_.coordinator;
     const bool is_fresh = now().steady - coordinator.session_confirmed() < registry_trust;
     const Member* member = find_member(node);
@@ -745,7 +745,7 @@ asio::awaitable<void> Dispatcher::Tenure::converse(NodeName node, std::unique_pt
     const auto on_message = [this, node](Message message) { handle(node, std::move(message)); };
     const ChannelEnd end = co_await channel->run(on_message);
     spdlog::info("dispatch: the connection to {} ended: {}", node, end.why);
-    term_.disconnected(node, end.by_peer, now());
+    term_.disconnected(node, now());
     copies_.erase(node);
     std::erase_if(asked_, [&](const auto& asked) {
         if (asked.second != node) return false;
@@ -822,24 +822,12 @@ bool Dispatcher::Tenure::wanted(const NodeName& node) const
     return std::find(busy.begin(), busy.end(), node) != busy.end();
 }
 
-void Dispatcher::Tenure::not_connected(const NodeName& node, const ConnectFailure& failure)
+/// Whatever the reason: that the node is dead only its warden can say.
+void Dispatcher::Tenure::not_connected(const NodeName& node, const Error& failure)
 {
     Link& state = links_.at(node);
-    if (!state.answered) spdlog::warn("dispatch: no connection to {}: {}", node, failure.why);
+    if (!state.answered) spdlog::warn("dispatch: no connection to {}: {}", node, failure.message);
     state.answered = true;
-    if (failure.refused) {
-        if (!state.dead_since) {
-            state.dead_since = now().wall;
-            // Who has died refuses from then on. One that did not answer first may have lived on.
-            const auto lost = dispatcher_.parts_.lost_dispatcher(node, term_.epoch());
-            if (lost && !state.was_unreachable) state.dead_since = lost;
-        }
-        term_.proven_dead(node, *state.dead_since, now());
-        wake();
-    } else {
-        state.was_unreachable = true;
-        term_.unreachable(node, now());
-    }
     answered_.notify();
 }
 
@@ -889,7 +877,8 @@ void Dispatcher::Tenure::handle(const NodeName& node, Message message)
         wake();
     };
     const auto on_copy = [&](StepCopy& copy) {
-        if (!begun_) inherited_.emplace(copy.step.id(), std::move(copy.step));
+        if (begun_ || !is_believed(node, copy.step.epoch)) return;
+        inherited_.emplace(copy.step.id(), std::move(copy.step));
     };
     const auto on_kept = [&](const StepKept& kept) {
         const auto copies = copies_.find(node);
@@ -902,21 +891,23 @@ void Dispatcher::Tenure::handle(const NodeName& node, Message message)
         end_run_.push_back({node, std::move(asked)});
         wake();
     };
+    const auto on_died = [&](const NodeDied& word) { heard_of_death(node, word); };
     const auto ignore = [](const auto&) {};  // not for a dispatcher
     std::visit(Overloaded{on_account, on_reports, on_beat, on_revoked, on_change, on_run_now,
-                          on_end_run, on_copy, on_kept, ignore},
+                          on_end_run, on_copy, on_kept, on_died, ignore},
                message);
 }
 
 void Dispatcher::Tenure::taken(const NodeName& node, const Account& account)
 {
+    if (!is_believed(node, std::max(account.newest_epoch, account.first_epoch))) return;
     if (account.newest_epoch > term_.epoch()) {
         newer_epoch_ = account.newest_epoch;
         wake();
         return;
     }
     Link& state = links_.at(node);
-    state.dead_since.reset();
+    state.death.reset();
     state.answered = true;
     state.witness.accounted = true;
     // A process may have waited for the store before any dispatcher knew of it.
@@ -932,6 +923,42 @@ void Dispatcher::Tenure::taken(const NodeName& node, const Account& account)
                  account.slots, account.held.size(), account.running.size());
     answered_.notify();
     wake();
+}
+
+/// Its warden has answered in its place.
+void Dispatcher::Tenure::heard_of_death(const NodeName& node, const NodeDied& word)
+{
+    constexpr std::chrono::milliseconds longest = std::chrono::years(100);
+    Link& state = links_.at(node);
+    if (!state.death || state.death->incarnation != word.incarnation) {
+        spdlog::warn("dispatch: {} is dead, its warden says, since {} ms", node, word.ago.count());
+    }
+    // The word was on its way for a moment, so that this is not before the death.
+    const SteadyTime at = now().steady - std::clamp(word.ago, 0ms, longest);
+    state.death = Death{word.incarnation, at - std::clamp(word.lived, 0ms, longest), at};
+    state.answered = true;
+    term_.died(node, *state.death, now());
+    state.channel->send(DeathHeard{word.incarnation});
+    answered_.notify();
+    wake();
+}
+
+/// Whether the node may be telling the truth when it names this epoch. One that does not is of no
+/// use, and must not depose anybody: it obeys no dispatcher that there can be.
+bool Dispatcher::Tenure::is_believed(const NodeName& node, Epoch named)
+{
+    if (is_plausible_epoch(named, term_.epoch())) return true;
+    Link& state = links_.at(node);
+    if (!std::exchange(state.is_disbelieved, true)) {
+        spdlog::error(
+            "dispatch: {} names a dispatcher of epoch {}; this one's is {}, and there cannot have "
+            "been so many terms. It gets no runs until it was restarted",
+            node, named, term_.epoch());
+    }
+    state.answered = true;
+    answered_.notify();
+    state.channel->close();
+    return false;
 }
 
 void Dispatcher::Tenure::send_revocations()

@@ -47,10 +47,10 @@ private:
         Channel* channel = nullptr;  ///< set while connected
         bool answered = false;       ///< its account was taken, or it cannot be had now
         Witness witness;
-        bool was_unreachable = false;  ///< since the link was made; it may have died only later
-        std::optional<WallTime> dead_since;
+        std::optional<Death> death;  ///< of its last process, as far as is known
         SteadyTime known_at{};  ///< when it was last registered or heard
         bool is_leaving = false;
+        bool is_disbelieved = false;  ///< that was said: it names epochs that cannot be
     };
     /// What a node's API asks for; it waits for the answer.
     template <class Asked>
@@ -105,9 +105,11 @@ private:
     void add_link(const NodeName& node);
     const Member* find_member(const NodeName& node) const;
     bool wanted(const NodeName& node) const;
-    void not_connected(const NodeName& node, const ConnectFailure& failure);
+    void not_connected(const NodeName& node, const Error& failure);
     void handle(const NodeName& node, Message message);
     void taken(const NodeName& node, const Account& account);
+    void heard_of_death(const NodeName& node, const NodeDied& word);
+    bool is_believed(const NodeName& node, Epoch named);
     void send(const NodeName& node, const Message& message);
     void send_revocations();
     void send_numbered(const NodeName& node, Message message);

@@ -23,8 +23,6 @@ constexpr std::int32_t most_attempts = 5;
 /// After the death of a node its warden lets its commands end, and then kills them
 /// (exec/warden.hpp); until this is over they may be alive.
 constexpr auto orphan_time = 2s;
-/// Who has just died refuses the next connection so soon.
-constexpr auto quick_refusal = 250ms;
 /// How wrong a measured difference of two clocks may be, …
 constexpr auto clock_error = 20ms;
 /// … and one that another dispatcher has measured some time ago.
@@ -199,7 +197,6 @@ void Term::connected(const NodeName& node, const Account& account, Moment now)
     NodeState& state = known(node, now);
     state.connected = true;
     state.heard = now.steady;
-    state.lost_at.reset();
     state.draining = account.draining;
     // By this clock: the node's may have been set since the process before it died.
     const WallTime started = now.wall - account.uptime;
@@ -305,31 +302,26 @@ void Term::report(const NodeName& node, const RunReport& report, Moment now)
     }
 }
 
-void Term::disconnected(const NodeName& node, bool by_peer, Moment now)
+void Term::disconnected(const NodeName& node, Moment now)
 {
-    NodeState& state = known(node, now);
-    state.connected = false;
-    if (by_peer) {
-        state.lost_at = now.wall;
-    } else {
-        state.lost_at.reset();
-    }
+    known(node, now).connected = false;
 }
 
-void Term::unreachable(const NodeName& node, Moment now)
-{
-    known(node, now).lost_at.reset();
-}
-
-void Term::proven_dead(const NodeName& node, WallTime since, Moment now)
+void Term::died(const NodeName& node, const Death& death, Moment now)
 {
     follow_own_clock(now);
-    const NodeState& state = known(node, now);
-    // What was known before this term is about an earlier process, if this term has heard one.
-    const WallTime latest = state.incarnation == 0 ? since : now.wall;
-    // Something on the way may have reset the connection of a node that died only later.
-    const bool at_once = state.lost_at && now.wall - *state.lost_at <= quick_refusal;
-    bury(node, at_once ? *state.lost_at : latest, "died", now);
+    NodeState& state = known(node, now);
+    SteadyTime at = death.at;
+    if (state.incarnation == death.incarnation) {
+        at = std::max(at, state.heard);
+    } else if (state.incarnation != 0) {
+        // What is known was given to a process before that one.
+        at = death.listened_from;
+    }
+    state.incarnation = death.incarnation;
+    // By this clock as it is now: it may have been set since.
+    const auto ago = std::chrono::floor<std::chrono::milliseconds>(now.steady - at);
+    bury(node, now.wall - std::max(ago, 0ms), "died", now);
 }
 
 void Term::registry(const std::set<NodeName>& passing, Moment now)

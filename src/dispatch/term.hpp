@@ -58,6 +58,13 @@ struct Roster {
     std::chrono::milliseconds ahead{0};
 };
 
+/// What the warden of a node has told of its death (NodeDied), by this dispatcher's steady clock.
+struct Death {
+    std::uint64_t incarnation = 0;  ///< of the process that died
+    SteadyTime listened_from{};     ///< from when it was alone at the node's port …
+    SteadyTime at{};                ///< … until it was dead, at the latest
+};
+
 /// The rules of one tenure of one dispatcher, without I/O and without a clock: what is due, which
 /// node runs it, who holds a mutex, what becomes of the runs of a node that is dead, silent or
 /// gone. The Dispatcher carries it out.
@@ -68,11 +75,12 @@ struct Roster {
 ///
 /// What is known of a node, from most to least:
 ///  - connected: it has given its account on this connection and was heard of lately;
-///  - silent or unreachable: nothing is handed to it, and what it has stays its own, since it may
-///    well be running it (DESIGN: at most once);
-///  - dead: its process is proven gone (connection refused, or a newer incarnation answered).
-///    The warden has killed its commands. Fires due after it died go to other nodes, those due
-///    before end as `lost`;
+///  - silent: it is not heard, or its connection ended, was reset or refused, or cannot be made;
+///    all of that happens to nodes that are alive. Nothing is handed to it, and what it has stays
+///    its own, since it may well be running it (DESIGN: at most once);
+///  - dead: someone who knows has said so: its own warden, or a newer incarnation of it. The warden
+///    kills its commands. Fires due after it died go to other nodes, those due before end as
+///    `lost`;
 ///  - gone: silent, and not passing in the registry, both for longer than lease and margin. What
 ///    it had ends as `lost`, which gives way to the truth should it come back.
 ///
@@ -103,14 +111,10 @@ public:
     void connected(const NodeName& node, const Account& account, Moment now);
     void beat(const NodeName& node, const NodeBeat& beat, Moment now);
     void report(const NodeName& node, const RunReport& report, Moment now);
-    /// The connection ended; `by_peer`: the node's kernel closed it, as it does when the process
-    /// dies.
-    void disconnected(const NodeName& node, bool by_peer, Moment now);
-    /// A connection could not be made, which proves nothing.
-    void unreachable(const NodeName& node, Moment now);
-    /// Nothing listens at the node's address: its process is dead, since the connection ended if
-    /// that was just now, or else, when this dispatcher has had none, since `since`.
-    void proven_dead(const NodeName& node, WallTime since, Moment now);
+    /// The connection ended, which proves nothing.
+    void disconnected(const NodeName& node, Moment now);
+    /// The node's warden says that it is dead. May be said again.
+    void died(const NodeName& node, const Death& death, Moment now);
     /// What the registry says: the nodes whose checks pass.
     void registry(const std::set<NodeName>& passing, Moment now);
     /// When the registry last answered: what it said is known to have held until then.
@@ -265,7 +269,6 @@ private:
         /// Until then, by the node's clock, the process before it may have started runs.
         WallTime earlier_until{};
         SteadyTime heard{};
-        std::optional<WallTime> lost_at;  ///< when the peer closed the last connection
         std::uint32_t open = 0;           ///< runs in runs_ that are this node's
         std::uint64_t turn = 0;           ///< when it was last given a run; breaks ties
         NodeLoad load;

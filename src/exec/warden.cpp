@@ -1,5 +1,6 @@
 #include "exec/warden.hpp"
 
+#include "exec/herald.hpp"
 #include "exec/process_table.hpp"
 
 #include <fcntl.h>
@@ -74,12 +75,43 @@ std::optional<int> reap_ended(pid_t node)
 
 /// What the node tells its warden: a message each.
 struct GuardNote {
-    enum class Kind : std::int64_t { watch, forget, renew };
+    enum class Kind : std::int64_t { watch, forget, renew, listen };
     Kind kind{};
-    std::int64_t value = 0;  // a group, or nanoseconds of the steady clock
+    // A group, nanoseconds of the steady clock, or (with a socket) the bits of an incarnation.
+    std::int64_t value = 0;
 };
 
-/// The groups that end with the node's lease.
+/// A note, and the socket that came with it.
+struct Received {
+    GuardNote note;
+    FileDescriptor socket;
+};
+
+/// The next note of a socket; none when there is none, or it makes no sense. `is_over`: the other
+/// end is closed.
+std::optional<Received> receive_note(int from, bool& is_over)
+{
+    Received received;
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+    iovec part{&received.note, sizeof(received.note)};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    const ssize_t size = ::recvmsg(from, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    is_over = size == 0;
+    const cmsghdr* const attached = size > 0 ? CMSG_FIRSTHDR(&message) : nullptr;
+    if (attached != nullptr && attached->cmsg_type == SCM_RIGHTS) {
+        int descriptor = -1;
+        std::memcpy(&descriptor, CMSG_DATA(attached), sizeof(descriptor));
+        received.socket = FileDescriptor(descriptor);
+    }
+    if (size != sizeof(received.note)) return std::nullopt;
+    return received;
+}
+
+/// What the node has told: the groups that end with its lease, and its port.
 class Guarded {
 public:
     explicit Guarded(FileDescriptor node) : node_(std::move(node)) {}
@@ -96,13 +128,20 @@ public:
 
     void read_notes()
     {
-        GuardNote note;
-        for (;;) {
-            const ssize_t size = ::recv(node_.get(), &note, sizeof(note), MSG_DONTWAIT);
-            if (size == 0) node_.close();  // the node is gone, or about to be
-            if (size <= 0) return;
-            if (size == sizeof(note)) take(note);
+        while (node_) {
+            bool is_over = false;
+            auto received = receive_note(node_.get(), is_over);
+            if (is_over) node_.close();  // the node is gone, or about to be
+            if (!received) return;
+            take(std::move(*received));
         }
+    }
+
+    /// The socket with which the node has listened, once; none: it never did.
+    FileDescriptor take_listener() { return std::move(listener_); }
+    Herald::Deceased deceased(SteadyTime died_at) const
+    {
+        return {incarnation_, listened_from_, died_at};
     }
 
     void kill_when_over()
@@ -117,8 +156,9 @@ public:
     }
 
 private:
-    void take(const GuardNote& note)
+    void take(Received received)
     {
+        const GuardNote& note = received.note;
         switch (note.kind) {
             case GuardNote::Kind::watch:
                 groups_.insert(static_cast<pid_t>(note.value));
@@ -129,18 +169,108 @@ private:
             case GuardNote::Kind::renew:
                 until_ = Steady::time_point(std::chrono::nanoseconds(note.value));
                 break;
+            case GuardNote::Kind::listen:
+                listener_ = std::move(received.socket);
+                incarnation_ = static_cast<std::uint64_t>(note.value);
+                listened_from_ = Steady::now();
+                break;
         }
     }
 
     FileDescriptor node_;
     std::set<pid_t> groups_;
     Steady::time_point until_ = Steady::time_point::max();
+    FileDescriptor listener_;
+    std::uint64_t incarnation_ = 0;
+    Steady::time_point listened_from_{};
 };
 
-/// Waits for the node to end, handing signals on to it.
-int attend(pid_t node, const sigset_t& signals, FileDescriptor guard)
+/// Sends a request without ever waiting.
+class Telegram {
+public:
+    explicit Telegram(const DeathReport& report)
+        : socket_(::socket(report.server.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)),
+          request_(report.request)
+    {
+        if (!socket_) return;
+        sockaddr_storage server = report.server;
+        const auto* const address = reinterpret_cast<const sockaddr*>(&server);
+        const int failed = ::connect(socket_.get(), address, report.server_size);
+        if (failed != 0 && errno != EINPROGRESS) socket_.close();
+    }
+
+    /// What can be done now; to be called again.
+    void go_on()
+    {
+        if (!socket_) return;
+        if (!is_sent_) {
+            const ssize_t sent =
+                ::send(socket_.get(), request_.data(), request_.size(), MSG_NOSIGNAL);
+            if (sent < 0 && is_later(errno)) return;
+            is_sent_ = sent == static_cast<ssize_t>(request_.size());
+            if (!is_sent_) return socket_.close();
+        }
+        // Closed before the answer is there, the server might take it back.
+        char answer = 0;
+        const ssize_t size = ::recv(socket_.get(), &answer, 1, 0);
+        if (size >= 0 || !is_later(errno)) socket_.close();
+    }
+
+    bool is_over() const { return !socket_; }
+
+private:
+    static bool is_later(int error)
+    {
+        return error == EAGAIN || error == EWOULDBLOCK || error == ENOTCONN || error == EINTR;
+    }
+
+    FileDescriptor socket_;
+    std::string request_;
+    bool is_sent_ = false;
+};
+
+/// Whether somebody has told this process to end while it was busy.
+bool is_told_to_stop()
 {
-    Guarded guarded(std::move(guard));
+    sigset_t pending;
+    sigemptyset(&pending);
+    ::sigpending(&pending);
+    return sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1;
+}
+
+/// Makes an end of what the node has left, and tells of its death.
+std::size_t wind_up(Guarded& guarded, bool has_crashed, const WardenSettings& settings)
+{
+    constexpr milliseconds turn{20};
+    const auto died_at = Steady::now();
+    guarded.read_notes();
+    std::optional<Herald> herald;
+    FileDescriptor listener = guarded.take_listener();
+    if (listener && settings.greeting) {
+        herald.emplace(std::move(listener), *settings.greeting, guarded.deceased(died_at));
+    }
+    std::optional<Telegram> telegram;
+    if (has_crashed && settings.report) telegram.emplace(*settings.report);
+    const auto tell = [&](milliseconds time) {
+        if (telegram) telegram->go_on();
+        if (herald) {
+            herald->serve(time);
+        } else {
+            ::poll(nullptr, 0, static_cast<int>(time.count()));
+        }
+    };
+    const std::size_t orphans = kill_descendants(settings, tell);
+    const auto until = died_at + (has_crashed ? settings.last_word : settings.farewell);
+    const auto is_known = [&] {
+        return (!herald || herald->was_heard()) && (!telegram || telegram->is_over());
+    };
+    while (!is_known() && Steady::now() < until && !is_told_to_stop()) tell(turn);
+    return orphans;
+}
+
+/// Waits for the node to end, handing signals on to it.
+int attend(pid_t node, const sigset_t& signals, Guarded& guarded)
+{
     FileDescriptor arrived(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
     if (arrived.get() < 0) fail("signalfd");
     for (;;) {
@@ -178,8 +308,10 @@ void signal_children(int signal, std::set<pid_t>& seen, bool is_repeated)
 
 /// Reaps until there is no child left (true) or `deadline` has passed, signalling those that show
 /// up.
-bool end_children(int signal, Steady::time_point deadline, std::set<pid_t>& seen, bool is_repeated)
+bool end_children(int signal, Steady::time_point deadline, std::set<pid_t>& seen, bool is_repeated,
+                  const std::function<void(milliseconds)>& meanwhile)
 {
+    constexpr milliseconds turn{5};
     std::set<pid_t> signalled;
     for (;;) {
         signal_children(signal, signalled, is_repeated);
@@ -190,7 +322,7 @@ bool end_children(int signal, Steady::time_point deadline, std::set<pid_t>& seen
         } while (reaped > 0);
         if (reaped < 0 && errno == ECHILD) return true;
         if (Steady::now() >= deadline) return false;
-        ::usleep(5000);
+        meanwhile(turn);
     }
 }
 
@@ -248,8 +380,10 @@ int run_warden(const std::function<int(Lifeline)>& node_main, const WardenSettin
     lifeline.guard.close();
     ::prctl(PR_SET_NAME, "peercron-warden", 0, 0, 0);
 
-    const int status = attend(node, signals, std::move(notes));
-    const std::size_t orphans = kill_descendants(settings);
+    Guarded guarded(std::move(notes));
+    const int status = attend(node, signals, guarded);
+    const bool has_crashed = !WIFEXITED(status) || WEXITSTATUS(status) != 0;
+    const std::size_t orphans = wind_up(guarded, has_crashed, settings);
     const std::string killed =
         orphans == 0 ? std::string() : fmt::format("; killed {} processes that it left", orphans);
     if (WIFSIGNALED(status)) {
@@ -279,6 +413,24 @@ void Guard::renew(SteadyTime until)
          {GuardNote::Kind::renew, std::chrono::nanoseconds(until.time_since_epoch()).count()});
 }
 
+void Guard::hand_over(int listener, std::uint64_t incarnation)
+{
+    GuardNote note{GuardNote::Kind::listen, static_cast<std::int64_t>(incarnation)};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+    iovec part{&note, sizeof(note)};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    cmsghdr* const attached = CMSG_FIRSTHDR(&message);
+    attached->cmsg_level = SOL_SOCKET;
+    attached->cmsg_type = SCM_RIGHTS;
+    attached->cmsg_len = CMSG_LEN(sizeof(int));
+    std::memcpy(CMSG_DATA(attached), &listener, sizeof(listener));
+    ::sendmsg(warden_.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 asio::awaitable<void> wait_for_warden_death(FileDescriptor warden)
 {
     asio::posix::stream_descriptor pipe(co_await asio::this_coro::executor, warden.get());
@@ -286,13 +438,18 @@ asio::awaitable<void> wait_for_warden_death(FileDescriptor warden)
     co_await pipe.async_wait(asio::posix::descriptor_base::wait_read, asio::use_awaitable);
 }
 
-std::size_t kill_descendants(const WardenSettings& settings)
+std::size_t kill_descendants(const WardenSettings& settings,
+                             const std::function<void(milliseconds)>& meanwhile)
 {
+    const auto idle = [](milliseconds time) {
+        ::poll(nullptr, 0, static_cast<int>(time.count()));
+    };
+    const std::function<void(milliseconds)> wait = meanwhile ? meanwhile : idle;
     become_subreaper();  // or grandchildren would slip away to init as their parents die
     std::set<pid_t> seen;
     const auto begin = Steady::now();
-    if (end_children(SIGTERM, begin + settings.orphan_grace, seen, false)) return seen.size();
-    if (!end_children(SIGKILL, begin + settings.orphan_limit, seen, true)) {
+    if (end_children(SIGTERM, begin + settings.orphan_grace, seen, false, wait)) return seen.size();
+    if (!end_children(SIGKILL, begin + settings.orphan_limit, seen, true, wait)) {
         say(fmt::format(
             "processes survive SIGKILL for {} s (a dead disk or network file system?)",
             std::chrono::duration_cast<std::chrono::seconds>(settings.orphan_limit).count()));

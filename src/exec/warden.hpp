@@ -2,13 +2,18 @@
 
 #include "base/clock.hpp"
 #include "base/file_descriptor.hpp"
+#include "wire/greeting.hpp"
 
+#include <sys/socket.h>
 #include <sys/types.h>
 #include <boost/asio/awaitable.hpp>
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <optional>
+#include <string>
 #include <utility>
 
 namespace peercron {
@@ -21,9 +26,9 @@ struct Lifeline {
     FileDescriptor guard;   ///< see Guard
 };
 
-/// What the node tells its warden of runs that must not outlive the node's lease: those of jobs
-/// with a limit. A node that is stopped (SIGSTOP, a debugger, a frozen machine) cannot end them
-/// itself; the warden does when the lease is over.
+/// What the node tells its warden: of runs that must not outlive the node's lease, those of jobs
+/// with a limit, and of the port for which it is to answer. A node that is stopped (SIGSTOP, a
+/// debugger, a frozen machine) cannot end such runs itself; the warden does when the lease is over.
 ///
 /// Never blocks. Lives on one thread.
 class Guard {
@@ -36,14 +41,33 @@ public:
     void forget(pid_t group);
     /// The lease lasts until then.
     void renew(SteadyTime until);
+    /// This process, of that incarnation, listens with this socket from now on. The warden gets a
+    /// copy and answers with it when the process is dead.
+    void hand_over(int listener, std::uint64_t incarnation);
 
 private:
     FileDescriptor warden_;
 };
 
+/// A request that the warden sends to a server when the node has died. TCP, and nobody looks at the
+/// answer.
+struct DeathReport {
+    sockaddr_storage server{};
+    socklen_t server_size = 0;
+    std::string request;
+};
+
 struct WardenSettings {
     std::chrono::milliseconds orphan_grace{1000};    ///< from SIGTERM to SIGKILL of orphans
     std::chrono::milliseconds orphan_limit{10'000};  ///< then the warden gives up and says so
+    /// How a node of a cluster greets its peers; none: it has none, and the warden need not speak.
+    std::optional<GreetingSettings> greeting;
+    /// How long after a death the warden waits for a dispatcher that hears it. Longer than an
+    /// election with some tries; the next process of the node has to wait for it, too.
+    std::chrono::milliseconds last_word{3000};
+    /// The same after an end in good order, when there is hardly anything to tell.
+    std::chrono::milliseconds farewell{500};
+    std::optional<DeathReport> report;  ///< sent when the node has not ended in good order
 };
 
 /// Runs `node_main` in a child process and stays behind as its warden: a single-threaded process
@@ -54,6 +78,10 @@ struct WardenSettings {
 /// does; but when the node does not renew its lease in time, it kills what Guard names. When the
 /// node ends, however it does, all that is left of its descendants is killed:
 /// SIGTERM, the grace, SIGKILL.
+///
+/// That the node is dead only the warden knows for certain: meanwhile, and until a dispatcher has
+/// heard it or the time for that is over, it answers in the node's place (Herald) and keeps the
+/// port, so that no other process can be there.
 ///
 /// Returns the node's exit code; 128 + the signal when one ended it (said on standard error).
 /// Throws std::system_error when there can be no child.
@@ -71,6 +99,9 @@ asio::awaitable<void> wait_for_warden_death(FileDescriptor warden);
 
 /// Kills every descendant of this process and reaps it: SIGTERM, the grace, SIGKILL. Returns how
 /// many there were. Blocks up to `orphan_limit`; bounded, since a process may hang in the kernel.
-std::size_t kill_descendants(const WardenSettings& settings = {});
+/// @param meanwhile  what to do for so long before the next look; none: nothing.
+std::size_t kill_descendants(
+    const WardenSettings& settings = {},
+    const std::function<void(std::chrono::milliseconds)>& meanwhile = nullptr);
 
 }  // namespace peercron

@@ -11,8 +11,6 @@ using namespace std::chrono_literals;
 
 /// How long an API call waits for the dispatcher: an election, and some.
 constexpr auto announce_limit = 10s;
-/// So many terms are remembered.
-constexpr std::size_t most_terms = 16;
 
 template <class... F>
 struct Overloaded : F... {
@@ -52,12 +50,6 @@ asio::awaitable<void> Agent::converse(std::unique_ptr<Channel> channel)
     };
     const ChannelEnd end = co_await channel->run(on_message);
     if (session.dispatcher.empty()) co_return;
-    // An old connection may end after the dispatcher, or its node's next process, has come back.
-    const bool died = end.by_peer && !session.said_goodbye && !session.is_unheard;
-    if (died && is_current(session)) {
-        lost_[session.epoch] = {session.dispatcher, clock_.steady_now()};
-        while (lost_.size() > most_terms) lost_.erase(lost_.begin());
-    }
     spdlog::info("node: the dispatcher {} of epoch {} has left: {}", session.dispatcher,
                  session.epoch, end.why);
 }
@@ -154,19 +146,6 @@ void Agent::begin_draining()
     current_->channel->send(message);
 }
 
-std::optional<WallTime> Agent::lost_dispatcher(const NodeName& dispatcher, Epoch epoch) const
-{
-    // Of an earlier term the end proves nothing: the process may have worked on under another
-    // dispatcher.
-    const auto newer = epochs_.lower_bound(epoch);
-    if (newer == epochs_.begin()) return std::nullopt;
-    const auto found = lost_.find(*std::prev(newer));
-    if (found == lost_.end() || found->second.dispatcher != dispatcher) return std::nullopt;
-    // By the steady clock, since this node's may have been set meanwhile.
-    return clock_.now() - std::chrono::duration_cast<std::chrono::milliseconds>(
-                              clock_.steady_now() - found->second.at);
-}
-
 Roster Agent::roster() const
 {
     Roster told = roster_;
@@ -183,10 +162,6 @@ void Agent::handle(Session& session, Message message)
     // Whoever is not the newest dispatcher has nothing to say but hello.
     if (const auto* greeting = std::get_if<TermHello>(&message)) {
         hello(session, *greeting);
-        return;
-    }
-    if (std::holds_alternative<TermOver>(message)) {
-        session.said_goodbye = true;
         return;
     }
     if (!is_current(session)) return;
@@ -209,7 +184,9 @@ void Agent::handle(Session& session, Message message)
     const auto on_copy = [&](StepCopy& copy) {
         if (copy.step.epoch == session.epoch) steps_.keep(std::move(copy.step));
     };
-    const auto on_stored = [&](const StepsStored& stored) { steps_.stored(stored.through); };
+    const auto on_stored = [&](const StepsStored& stored) {
+        if (stored.through.epoch <= session.epoch) steps_.stored(stored.through);
+    };
     const auto ignore = [](const auto&) {};  // not for a node
     std::visit(
         Overloaded{on_orders, on_revoke, on_kill, on_beat, on_done, on_copy, on_stored, ignore},
@@ -218,14 +195,19 @@ void Agent::handle(Session& session, Message message)
 
 void Agent::hello(Session& session, const TermHello& hello)
 {
+    if (!is_plausible_epoch(hello.epoch, runs_.newest_epoch())) {
+        spdlog::error(
+            "node: refused {}, which claims to dispatch in epoch {}: there cannot have been so many "
+            "terms, the newest that was heard is {}. Is that node's program or machine broken?",
+            hello.dispatcher, hello.epoch, runs_.newest_epoch());
+        session.channel->close();
+        return;
+    }
     if (!runs_.dispatcher_heard(hello.epoch)) {
         spdlog::warn("node: refused {}, a dispatcher of epoch {}: epoch {} has been heard",
                      hello.dispatcher, hello.epoch, runs_.newest_epoch());
     } else {
         if (first_epoch_ == 0) first_epoch_ = hello.epoch;
-        epochs_.insert(hello.epoch);
-        lost_.erase(hello.epoch);
-        while (epochs_.size() > most_terms) epochs_.erase(epochs_.begin());
         session.epoch = hello.epoch;
         session.dispatcher = hello.dispatcher;
         current_ = &session;
@@ -238,8 +220,7 @@ void Agent::hello(Session& session, const TermHello& hello)
 
 void Agent::beat(Session& session, DispatcherBeat beat)
 {
-    if (beat.epoch < runs_.newest_epoch()) return;
-    session.is_unheard = beat.unheard;
+    if (beat.epoch != session.epoch || beat.epoch < runs_.newest_epoch()) return;
     if (!beat.unheard) runs_.dispatcher_heard(beat.epoch);
     if (!beat.nodes.empty()) roster_.nodes = std::move(beat.nodes);
     roster_.by = session.dispatcher;
@@ -258,7 +239,7 @@ Account Agent::account() const
     account.node = identity_.name;
     account.incarnation = identity_.incarnation;
     account.uptime = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.steady_now() -
-                                                                           identity_.started);
+                                                                           began_);
     account.first_epoch = first_epoch_;
     account.draining = draining_;
     account.newest_epoch = runs_.newest_epoch();

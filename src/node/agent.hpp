@@ -11,8 +11,6 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -30,11 +28,13 @@ public:
         NodeName name;
         std::string version;
         std::uint64_t incarnation = 0;
-        SteadyTime started{};
     };
 
     Agent(asio::any_io_executor executor, const Clock& clock, Identity identity, Executor& runs,
           const Recorder& recorder, StepKeeper& steps);
+
+    /// From now on this process is the only one at the node's port. Before any conversation.
+    void begin(SteadyTime now) { began_ = now; }
 
     /// Talks with one dispatcher until the conversation ends.
     asio::awaitable<void> converse(std::unique_ptr<Channel> channel);
@@ -60,11 +60,6 @@ public:
     /// From now on the dispatcher gives this node nothing, and takes back what it holds.
     void begin_draining();
 
-    /// When the connection from that dispatcher was ended by its side, if it was the last one
-    /// before `epoch`, did not say that its process lives on, and heard this node until then: else
-    /// it may have given up the connection, and not its life.
-    std::optional<WallTime> lost_dispatcher(const NodeName& dispatcher, Epoch epoch) const;
-
     /// What the dispatcher told last.
     Roster roster() const;
 
@@ -73,8 +68,6 @@ private:
         Channel* channel = nullptr;
         Epoch epoch = 0;
         NodeName dispatcher;
-        bool said_goodbye = false;
-        bool is_unheard = false;  ///< as the dispatcher's last beat says
     };
 
     /// Whether a dispatcher that takes over is asked again.
@@ -95,18 +88,13 @@ private:
     const Recorder& recorder_;
     StepKeeper& steps_;
 
+    SteadyTime began_{};
     Session* current_ = nullptr;
     bool draining_ = false;
     Roster roster_;
     WallTime dispatcher_clock_{};  // in its last beat, and …
     SteadyTime beat_at_{};         // … when that came
-    struct Lost {
-        NodeName dispatcher;
-        SteadyTime at{};
-    };
-    Epoch first_epoch_ = 0;       // of the first dispatcher heard
-    std::set<Epoch> epochs_;      // of the dispatchers heard, the newest few
-    std::map<Epoch, Lost> lost_;  // of those that have gone without a word
+    Epoch first_epoch_ = 0;        // of the first dispatcher heard
 
     Event changed_;  // current_ or answers_
     std::uint64_t last_request_ = 0;

@@ -1,6 +1,7 @@
 #include "node/backend.hpp"
 
 #include "cluster/consul_coordinator.hpp"
+#include "cluster/consul_messages.hpp"
 #include "cluster/solo_coordinator.hpp"
 #include "store/mysql/migrate.hpp"
 #include "store/mysql/mysql_store.hpp"
@@ -10,12 +11,49 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include <netdb.h>
+
+#include <cstring>
 #include <filesystem>
+#include <memory>
 #include <system_error>
 #include <utility>
 
 namespace peercron {
 namespace {
+
+ConsulSettings consul_settings(const Config& config, const std::string& version)
+{
+    ConsulSettings settings;
+    settings.address = config.consul_address;
+    settings.token = config.consul.token;
+    settings.service_name = config.service_name;
+    settings.lock_key = config.lock_key;
+    settings.bind_address = config.bind_address;
+    settings.http_address = config.http_bind_address;
+    settings.version = version;
+    return settings;
+}
+
+/// None when the server's name is unknown.
+std::optional<DeathReport> death_report_for(const ConsulSettings& settings)
+{
+    const std::size_t colon = settings.address.rfind(':');
+    if (colon == std::string::npos) return std::nullopt;
+    std::string host = settings.address.substr(0, colon);
+    if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+    addrinfo wanted{};
+    wanted.ai_socktype = SOCK_STREAM;
+    addrinfo* found = nullptr;
+    const std::string port = settings.address.substr(colon + 1);
+    if (::getaddrinfo(host.c_str(), port.c_str(), &wanted, &found) != 0) return std::nullopt;
+    const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(found, &::freeaddrinfo);
+    DeathReport report;
+    std::memcpy(&report.server, found->ai_addr, found->ai_addrlen);
+    report.server_size = found->ai_addrlen;
+    report.request = death_report(settings);
+    return report;
+}
 
 class ClusterBackend final : public Backend {
 public:
@@ -42,14 +80,7 @@ public:
         asio::any_io_executor executor, const std::string& version, std::uint64_t incarnation,
         std::function<asio::awaitable<Epoch>()> /*newest_epoch*/) const override
     {
-        ConsulSettings settings;
-        settings.address = config_.consul_address;
-        settings.token = config_.consul.token;
-        settings.service_name = config_.service_name;
-        settings.lock_key = config_.lock_key;
-        settings.bind_address = config_.bind_address;
-        settings.http_address = config_.http_bind_address;
-        settings.version = version;
+        ConsulSettings settings = consul_settings(config_, version);
         settings.incarnation = incarnation;
         return std::make_unique<ConsulCoordinator>(std::move(executor), std::move(settings));
     }
@@ -133,6 +164,25 @@ std::unique_ptr<Backend> make_backend(const Config& config)
 {
     if (config.mode == Config::Mode::solo) return std::make_unique<SoloBackend>(config);
     return std::make_unique<ClusterBackend>(config);
+}
+
+PeerSettings peer_settings(const Config& config, const std::string& version)
+{
+    PeerSettings settings;
+    settings.greeting.self.node = config.bind_address;
+    settings.greeting.self.program_version = version;
+    settings.greeting.secret = config.cluster_secret;
+    settings.limits.max_silence = config.dispatch.lease;
+    return settings;
+}
+
+WardenSettings warden_settings(const Config& config, const std::string& version)
+{
+    WardenSettings settings;
+    if (config.mode == Config::Mode::solo) return settings;
+    settings.greeting = peer_settings(config, version).greeting;
+    settings.report = death_report_for(consul_settings(config, version));
+    return settings;
 }
 
 }  // namespace peercron

@@ -2,7 +2,9 @@
 
 #include "cluster/coordinator.hpp"
 #include "config/config.hpp"
+#include "exec/warden.hpp"
 #include "store/store_pool.hpp"
+#include "wire/connection.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 
@@ -50,5 +52,11 @@ public:
 /// The backend for config.mode. Alone, it makes the data folder and takes the database for this
 /// process; throws StoreError when it cannot.
 std::unique_ptr<Backend> make_backend(const Config& config);
+
+/// How the node and its peers talk.
+PeerSettings peer_settings(const Config& config, const std::string& version);
+
+/// What the warden of a node with that configuration has to know. Looks Consul's name up.
+WardenSettings warden_settings(const Config& config, const std::string& version);
 
 }  // namespace peercron

@@ -44,6 +44,9 @@ using namespace std::chrono_literals;
 
 /// How often the executor is told that Consul still knows this node.
 constexpr auto lease_check = 250ms;
+/// How long another socket may have the peer port when the node starts: its last process's warden
+/// ends what that left, and answers for it (exec/warden.hpp).
+constexpr auto port_patience = 8s;
 /// How long results that are still in memory may take to reach the store when the node stops.
 constexpr auto flush_limit = 5s;
 
@@ -84,16 +87,6 @@ RecorderSettings recorder_settings(const Executor& executor)
 {
     RecorderSettings settings;
     settings.is_busy = [&executor] { return executor.starting() > 0; };
-    return settings;
-}
-
-PeerSettings peer_settings(const Config& config, const std::string& version)
-{
-    PeerSettings settings;
-    settings.greeting.self.node = config.bind_address;
-    settings.greeting.self.program_version = version;
-    settings.greeting.secret = config.cluster_secret;
-    settings.limits.max_silence = config.dispatch.lease;
     return settings;
 }
 
@@ -163,12 +156,6 @@ public:
         observe(plan_store_, "plan");
         observe(record_store_, "record");
         observe(api_store_, "api");
-        if (backend_->has_peers()) {
-            const auto on_peer = [this](std::unique_ptr<PeerConnection> peer) {
-                accept(std::move(peer));
-            };
-            listener_.emplace(io_, config.bind_address, listener_settings(), on_peer);
-        }
         if (config.pprof_listen.empty()) return;
         operations_http_.emplace(io_, http_settings(config, config.pprof_listen), operations_,
                                  *metrics_);
@@ -183,15 +170,13 @@ public:
         start(http_tasks_, "warden", watch_warden());
         spdlog::info("node: {} {} answers at http://{}, its data in {}", config_.node_name(),
                      surroundings_.version, config_.http_bind_address, backend_->description());
-        co_await journal_.open();
-        co_await recorder_.replay();
-        co_await steps_.replay();
-        if (backend_->waits_for_store()) {
-            notify_service_manager("READY=1\nSTATUS=waiting for the database");
-        }
         std::exception_ptr failure;
         try {
-            co_await prepare_store();
+            // First: until then a process before this one may be alive, and have the journal.
+            if (backend_->has_peers()) co_await open_peer_port();
+            agent_.begin(clock_.steady_now());
+            if (!stopping_) co_await open_journal();
+            if (!stopping_) co_await prepare_store();
         } catch (...) {
             failure = std::current_exception();
         }
@@ -244,19 +229,15 @@ private:
         identity.name = config_.node_name();
         identity.version = surroundings_.version;
         identity.incarnation = incarnation_;
-        identity.started = clock_.steady_now();
         return identity;
     }
 
     Dispatcher::Parts dispatcher_parts()
     {
         const auto connect = [this](NodeName node) { return connect_to(std::move(node)); };
-        const auto lost = [this](const NodeName& node, Epoch epoch) {
-            return agent_.lost_dispatcher(node, epoch);
-        };
         const auto roster = [this] { return agent_.roster(); };
         return Dispatcher::Parts{clock_,  *coordinator_, plan_store_, api_store_,
-                                 connect, lost,          roster,      *metrics_};
+                                 connect, roster,        *metrics_};
     }
 
     ApiContext api_context()
@@ -316,7 +297,7 @@ private:
         start(cluster_tasks_, name, agent_.converse(std::move(channel)));
     }
 
-    asio::awaitable<Result<std::unique_ptr<Channel>, ConnectFailure>> connect_to(NodeName node)
+    asio::awaitable<Result<std::unique_ptr<Channel>>> connect_to(NodeName node)
     {
         if (node != config_.node_name()) {
             return TcpChannel::connect(std::move(node),
@@ -326,7 +307,7 @@ private:
         return connect_to_self();
     }
 
-    asio::awaitable<Result<std::unique_ptr<Channel>, ConnectFailure>> connect_to_self()
+    asio::awaitable<Result<std::unique_ptr<Channel>>> connect_to_self()
     {
         auto [dispatcher, node] = make_local_channels(io_);
         start(cluster_tasks_, "conversation with itself", agent_.converse(std::move(node)));
@@ -349,6 +330,44 @@ private:
             }
             tell_of_store(std::move(trouble));
             co_await sleep_for(backoff.next());
+        }
+    }
+
+    /// The warden of this node's last process has the port for a moment after that has died.
+    asio::awaitable<void> open_peer_port()
+    {
+        const auto on_peer = [this](std::unique_ptr<PeerConnection> peer) {
+            accept(std::move(peer));
+        };
+        const SteadyTime latest = clock_.steady_now() + port_patience;
+        bool told = false;
+        while (!stopping_) {
+            std::string trouble;
+            try {
+                listener_.emplace(io_, config_.bind_address, listener_settings(), on_peer);
+            } catch (const PortInUse& error) {
+                if (clock_.steady_now() >= latest) throw;
+                trouble = error.what();
+            }
+            if (trouble.empty()) break;
+            if (!std::exchange(told, true)) {
+                spdlog::warn(
+                    "node: {} Trying for {} s: the warden of one that has just died may still have "
+                    "the port",
+                    trouble, port_patience / 1s);
+            }
+            co_await stop_.wait_for(50ms);
+        }
+        if (listener_) guard_.hand_over(listener_->descriptor(), incarnation_);
+    }
+
+    asio::awaitable<void> open_journal()
+    {
+        co_await journal_.open();
+        co_await recorder_.replay();
+        co_await steps_.replay();
+        if (backend_->waits_for_store()) {
+            notify_service_manager("READY=1\nSTATUS=waiting for the database");
         }
     }
 

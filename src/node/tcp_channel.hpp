@@ -18,7 +18,7 @@ public:
     void close() override;
 
     /// Connects to the node of that name; another one that answers there is a failure.
-    static asio::awaitable<Result<std::unique_ptr<Channel>, ConnectFailure>> connect(
+    static asio::awaitable<Result<std::unique_ptr<Channel>>> connect(
         NodeName node, PeerSettings settings, std::chrono::milliseconds limit);
 
 private:

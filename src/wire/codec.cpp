@@ -361,6 +361,17 @@ struct Writer {
         to.set_durable(kept.durable);
     }
     void operator()(const TermOver& over) const { out.mutable_term_over()->set_epoch(over.epoch); }
+    void operator()(const NodeDied& died) const
+    {
+        pb::NodeDied& message = *out.mutable_node_died();
+        message.set_incarnation(died.incarnation);
+        message.set_ago_ms(died.ago.count());
+        message.set_lived_ms(died.lived.count());
+    }
+    void operator()(const DeathHeard& heard) const
+    {
+        out.mutable_death_heard()->set_incarnation(heard.incarnation);
+    }
     void operator()(const StepsStored& stored) const
     {
         pb::StepsStored& to = *out.mutable_steps_stored();
@@ -478,6 +489,12 @@ std::optional<Message> read(pb::Envelope& in)
             return StepsStored{{in.steps_stored().epoch(), in.steps_stored().number()}};
         case pb::Envelope::kTermOver:
             return TermOver{in.term_over().epoch()};
+        case pb::Envelope::kNodeDied:
+            return NodeDied{in.node_died().incarnation(),
+                            std::chrono::milliseconds(in.node_died().ago_ms()),
+                            std::chrono::milliseconds(in.node_died().lived_ms())};
+        case pb::Envelope::kDeathHeard:
+            return DeathHeard{in.death_heard().incarnation()};
         case pb::Envelope::KIND_NOT_SET:
             break;
     }

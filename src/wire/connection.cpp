@@ -35,7 +35,7 @@ constexpr std::size_t kept_capacity = 1U << 20U;  // of a queue after a burst
 PeerError connect_failure(const std::string& address, error_code error)
 {
     if (error == asio::error::connection_refused) {
-        return {PeerError::Kind::refused, error, address + ": nobody listens there"};
+        return {PeerError::Kind::other, error, address + ": connection refused"};
     }
     if (error == boost::beast::error::timeout || error == asio::error::timed_out) {
         return {PeerError::Kind::timed_out, asio::error::timed_out,

@@ -13,10 +13,14 @@
 
 namespace peercron {
 
+/// From this version on it may be a node's warden that answers at the node's port (NodeDied). A
+/// warden speaks no older one: to a peer that would take it for a node it says nothing.
+inline constexpr std::uint32_t warden_version = 2;
+
 /// The protocol versions that a program speaks, both ends included.
 struct VersionRange {
     std::uint32_t min = 1;
-    std::uint32_t max = 1;
+    std::uint32_t max = warden_version;
     friend bool operator==(const VersionRange&, const VersionRange&) = default;
 };
 

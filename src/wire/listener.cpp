@@ -82,15 +82,15 @@ PeerListener::PeerListener(asio::any_io_executor executor, const std::string& ad
     : acceptor_(std::move(executor)),
       settings_(std::move(settings)),
       accepted_(std::move(accepted)),
-      refusals_{throttle, throttle, throttle, throttle, throttle},
+      refusals_{throttle, throttle, throttle, throttle},
       overloads_(throttle)
 {
     const auto endpoint = parse_peer_address(address);
     if (!endpoint) throw std::runtime_error("cannot listen: " + endpoint.error().message);
     const error_code error = listen_on(acceptor_, *endpoint);
     if (error == asio::error::address_in_use) {
-        throw std::runtime_error(fmt::format(
-            "cannot listen on {}: {}; does another node run there?", address, error.message()));
+        throw PortInUse(fmt::format("cannot listen on {}: {}; does another node run there?",
+                                    address, error.message()));
     }
     if (error) {
         throw std::runtime_error(fmt::format("cannot listen on {}: {}", address, error.message()));

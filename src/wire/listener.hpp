@@ -15,12 +15,19 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 
 namespace peercron {
 
 class TaskGroup;
+
+/// Another socket listens there.
+class PortInUse : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
 
 struct ListenerSettings {
     PeerSettings peer;
@@ -47,7 +54,8 @@ public:
     /// Called on the I/O thread. What it throws ends run().
     using Accepted = std::function<void(std::unique_ptr<PeerConnection>)>;
 
-    /// Listens from here on. Throws std::runtime_error that says why that is not possible.
+    /// Listens from here on. Throws std::runtime_error that says why that is not possible, PortInUse
+    /// if that is it.
     PeerListener(asio::any_io_executor executor, const std::string& address,
                  ListenerSettings settings, Accepted accepted);
 
@@ -57,6 +65,8 @@ public:
 
     /// Where it listens; tells the port when 0 was asked for.
     asio::ip::tcp::endpoint local_endpoint() const { return acceptor_.local_endpoint(); }
+    /// The listening socket, which stays this object's.
+    int descriptor() { return acceptor_.native_handle(); }
 
 private:
     /// Those who have proven nothing yet, the oldest first.
@@ -83,7 +93,7 @@ private:
     Greetings strangers_;
     Greetings members_;
     std::deque<asio::ip::address> proven_;  // from here somebody proved the secret, lately
-    std::array<LogThrottle, 5> refusals_;   // by PeerError::Kind: one kind does not hide another
+    std::array<LogThrottle, 4> refusals_;   // by PeerError::Kind: one kind does not hide another
     LogThrottle overloads_;
 };
 

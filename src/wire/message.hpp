@@ -155,7 +155,24 @@ struct StepsStored {
     friend bool operator==(const StepsStored&, const StepsStored&) = default;
 };
 
-/// Dispatcher → node: I do not dispatch any more, but my process lives on.
+// When a node has died its warden answers at its port for a moment.
+
+/// Warden → dispatcher, first on a connection: the process that listened here is dead, I have
+/// reaped it.
+struct NodeDied {
+    std::uint64_t incarnation = 0;      ///< see Account
+    std::chrono::milliseconds ago{0};   ///< since it was reaped
+    std::chrono::milliseconds lived{0};  ///< from when it listened here, and no other, to that
+    friend bool operator==(const NodeDied&, const NodeDied&) = default;
+};
+/// Dispatcher → warden: I know that now.
+struct DeathHeard {
+    std::uint64_t incarnation = 0;
+    friend bool operator==(const DeathHeard&, const DeathHeard&) = default;
+};
+
+/// Dispatcher → node: I do not dispatch any more, but my process lives on. For nodes that
+/// speak version 1 only, which take the end of a connection for that of the process.
 struct TermOver {
     Epoch epoch = 0;
     friend bool operator==(const TermOver&, const TermOver&) = default;
@@ -163,6 +180,6 @@ struct TermOver {
 
 using Message = std::variant<TermHello, Account, RunOrders, Revoke, Revoked, RunReports, KillRun,
                              DispatcherBeat, NodeBeat, JobChanged, RunNow, EndRun, Done, StepCopy,
-                             StepKept, StepsStored, TermOver>;
+                             StepKept, StepsStored, TermOver, NodeDied, DeathHeard>;
 
 }  // namespace peercron

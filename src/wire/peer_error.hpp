@@ -10,10 +10,10 @@
 
 namespace peercron {
 
-/// Why no connection to a peer came about.
+/// Why no connection to a peer came about. None of it says that the peer is dead: a firewall, a
+/// full queue, a network that is being changed, or anybody on the way refuses and resets as well.
 struct PeerError {
     enum class Kind : std::uint8_t {
-        refused,         ///< nobody listens there: the process is dead
         timed_out,       ///< no connection, or no end of the greeting, by the deadline
         authentication,  ///< one of the two does not know the cluster secret
         version,         ///< no protocol version in common

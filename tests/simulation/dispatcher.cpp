@@ -290,7 +290,7 @@ Task<void> Tenure::take_over()
     drop_copies();
     for (const NodeName& node : term_.busy_nodes()) add_link(node);
     for (const auto& [node, state] : links_) {
-        if (state.dead_since) term_.proven_dead(node, *state.dead_since, now());
+        if (state.death) term_.died(node, *state.death, now());
     }
     dispatcher_.jobs_.for_each([this](const PlannedJob& job) {
         if (!changed_jobs_.contains(job.job.id)) {
@@ -732,7 +732,7 @@ std::set<NodeName> Tenure::lacking_copy(std::uint64_t number) const
 bool Tenure::may_be_elected(const NodeName& node) const
 {
     const auto link = links_.find(node);
-    if (link != links_.end() && link->second.dead_since) return false;
+    if (link != links_.end() && link->second.death) return false;
     const Coordinator& coordinator = dispatcher_.coordinator_;
     const bool is_fresh = now().steady - coordinator.session_confirmed() < registry_trust;
     const auto member = coordinator.members().find(node);
@@ -793,6 +793,8 @@ Task<void> Tenure::link(NodeName node)
             const SteadyTime begun = now().steady;
             co_await converse(node, std::move(connected.channel));
             if (now().steady - begun >= longest_pause) backoff.reset();
+        } else if (connected.word) {
+            heard_of_death(node, *connected.word);
         } else {
             not_connected(node, connected.refused);
         }
@@ -811,16 +813,16 @@ Task<void> Tenure::converse(NodeName node, std::unique_ptr<Endpoint> channel)
     attached.link.channel = channel.get();
     channel->send(TermHello{term_.epoch(), process_.name()});
     Signal over(process_);
-    std::optional<bool> by_peer;
+    bool is_over = false;
     Endpoint::Handlers handlers;
     handlers.message = [this, node](Message message) { handle(node, std::move(message)); };
-    handlers.end = [&over, &by_peer](bool peer) {
-        by_peer = peer;
+    handlers.end = [&over, &is_over] {
+        is_over = true;
         over.notify();
     };
     channel->listen(std::move(handlers));
-    while (!by_peer) co_await over.wait();
-    term_.disconnected(node, *by_peer, now());
+    while (!is_over) co_await over.wait();
+    term_.disconnected(node, now());
     copies_.erase(node);
     std::erase_if(asked_, [&](const auto& asked) {
         if (asked.second != node) return false;
@@ -895,21 +897,25 @@ bool Tenure::wanted(const NodeName& node) const
 
 void Tenure::not_connected(const NodeName& node, bool refused)
 {
-    Link& state = links_.at(node);
-    state.answered = true;
-    if (refused || process_.mutation() == Mutation::silence_is_death) {
-        if (!state.dead_since) {
-            state.dead_since = now().wall;
-            const auto lost = dispatcher_.agent_.lost_dispatcher(node, term_.epoch());
-            if (lost && !state.was_unreachable) state.dead_since = lost;
-        }
-        term_.proven_dead(node, *state.dead_since, now());
-        wake();
-    } else {
-        state.was_unreachable = true;
-        term_.unreachable(node, now());
-    }
+    links_.at(node).answered = true;
     answered_.notify();
+    const Mutation mutation = process_.mutation();
+    if (mutation == Mutation::silence_is_death ||
+        (refused && mutation == Mutation::refusal_is_death)) {
+        heard_of_death(node, NodeDied{process_.cluster().machine(node).incarnations, 0ms, 1h});
+    }
+}
+
+/// Unlike there, the word does not come over a channel: Process::connect() has confirmed it.
+void Tenure::heard_of_death(const NodeName& node, const NodeDied& word)
+{
+    Link& state = links_.at(node);
+    const SteadyTime at = now().steady - word.ago;
+    state.death = Death{word.incarnation, at - word.lived, at};
+    state.answered = true;
+    term_.died(node, *state.death, now());
+    answered_.notify();
+    wake();
 }
 
 void Tenure::handle(const NodeName& node, Message message)
@@ -993,7 +999,7 @@ void Tenure::taken(const NodeName& node, const Account& account)
         return;
     }
     Link& state = links_.at(node);
-    state.dead_since.reset();
+    state.death.reset();
     state.answered = true;
     state.witness.accounted = true;
     state.witness.is_fresh = !was_there(account) || (node == process_.name() && !was_told_);

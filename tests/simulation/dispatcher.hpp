@@ -79,8 +79,7 @@ private:
         Endpoint* channel = nullptr;
         bool answered = false;
         Witness witness;
-        bool was_unreachable = false;
-        std::optional<WallTime> dead_since;
+        std::optional<Death> death;
         World::Time known_at{};
         bool is_leaving = false;
     };
@@ -132,6 +131,7 @@ private:
     void add_link(const NodeName& node);
     bool wanted(const NodeName& node) const;
     void not_connected(const NodeName& node, bool refused);
+    void heard_of_death(const NodeName& node, const NodeDied& word);
     void handle(const NodeName& node, Message message);
     void taken(const NodeName& node, const Account& account);
     void send(const NodeName& node, const Message& message);

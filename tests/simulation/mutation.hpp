@@ -20,6 +20,7 @@ enum class Mutation : std::uint8_t {
     goes_on_deposed,        ///< "deposed" is taken for "committed"
     reads_rows_first,       ///< the open rows are read before the nodes give their accounts
     silence_is_death,       ///< a node that cannot be reached is taken for dead
+    refusal_is_death,       ///< one that refuses a connection is
     answers_early,          ///< a change is confirmed before it is applied
     asks_nobody,            ///< runs of changed jobs count as given back without being asked back
     waits_for_accounts,     ///< of all nodes, and for 20 s

@@ -51,6 +51,7 @@ constexpr Planted planted[] = {
     {Mutation::goes_on_deposed, "GoesOnDeposed", 3000},
     {Mutation::reads_rows_first, "ReadsRowsFirst", 3000},
     {Mutation::silence_is_death, "SilenceIsDeath", 3000},
+    {Mutation::refusal_is_death, "RefusalIsDeath", 3000},
     {Mutation::answers_early, "AnswersEarly", 3000},
     {Mutation::asks_nobody, "AsksNobody", 3000},
     {Mutation::waits_for_accounts, "WaitsForAccounts", 3000},

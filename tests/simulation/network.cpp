@@ -60,7 +60,16 @@ void Endpoint::die(bool silently)
 
 void Endpoint::push(Pipe& pipe, std::optional<Message> message)
 {
-    if (pipe.ended) return;
+    const bool is_mine = &pipe == out_.get();
+    if (is_mine && network_.refuses(pipe.from, pipe.to)) {
+        pipe.ended = pipe.ended || !message;
+        return be_reset();
+    }
+    if (pipe.ended) {
+        // The other side was reset, and this one was not told.
+        if (is_mine && pipe.reader == nullptr && !network_.is_cut(pipe.from, pipe.to)) be_reset();
+        return;
+    }
     pipe.ended = !message;
     World& world = network_.world_;
     World::Time ready = world.now();
@@ -69,10 +78,21 @@ void Endpoint::push(Pipe& pipe, std::optional<Message> message)
     pipe.parcels.push_back({ready, std::move(message)});
     if (pipe.reader != nullptr) {
         if (pipe.parcels.size() == 1) pipe.reader->expect_parcel(ready);
-    } else if (&pipe == out_.get() && !network_.is_cut(pipe.from, pipe.to)) {
+    } else if (is_mine && !network_.is_cut(pipe.from, pipe.to)) {
         // Nobody there knows this connection any more, and that is what the kernel says.
-        push(*in_, std::nullopt);
+        be_reset();
     }
+}
+
+/// Somebody answers for the other side that there is no such connection.
+void Endpoint::be_reset()
+{
+    const bool is_known = !in_->parcels.empty() && !in_->parcels.back().message;
+    if (ended_ || is_known) return;
+    in_->ended = true;
+    const World::Time ready = network_.world_.now() + network_.latency();
+    in_->parcels.push_back({ready, std::nullopt});
+    if (in_->parcels.size() == 1) expect_parcel(ready);
 }
 
 void Endpoint::expect_parcel(World::Time earliest)
@@ -90,7 +110,7 @@ void Endpoint::arrive()
         std::optional<Message> message = std::move(in_->parcels.front().message);
         in_->parcels.pop_front();
         heard_ = world.now();
-        if (!message) return end(!is_local());
+        if (!message) return end();
         handlers_.message(std::move(*message));
     }
     expect_parcel(world.now());
@@ -103,16 +123,16 @@ void Endpoint::watch()
     if (world.now() >= heard_ + network_.max_silence_) {
         const bool unread = !in_->parcels.empty() && in_->parcels.front().ready <= world.now() &&
                             !network_.is_cut(in_->from, in_->to);
-        if (!unread) return end(false);
+        if (!unread) return end();
         heard_ = world.now();
     }
     watch_ = world.at(heard_ + network_.max_silence_, owner_, [this] { watch(); });
 }
 
-void Endpoint::end(bool by_peer)
+void Endpoint::end()
 {
     close();
-    handlers_.end(by_peer);
+    handlers_.end();
 }
 
 void Endpoint::note_mended()
@@ -122,7 +142,7 @@ void Endpoint::note_mended()
     const World::Time again = world.now() + world.random.between(1000us, 2'000'000us);
     expect_parcel(again);
     const bool unheard = out_->reader == nullptr && !out_->parcels.empty();
-    if (!ended_ && unheard && !network_.is_cut(out_->from, out_->to)) push(*in_, std::nullopt);
+    if (unheard && !network_.is_cut(out_->from, out_->to)) be_reset();
 }
 
 void Network::cut(const NodeName& from, const NodeName& to)

@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <utility>
 
 namespace peercron::simulation {
@@ -22,8 +23,7 @@ class Endpoint {
 public:
     struct Handlers {
         std::function<void(Message)> message;
-        /// The conversation is over; `by_peer`: the other side's kernel said so.
-        std::function<void(bool by_peer)> end;
+        std::function<void()> end;  ///< the conversation is over
     };
 
     Endpoint(Network& network, Actor& owner, const NodeName& here, const NodeName& there);
@@ -62,7 +62,8 @@ private:
     void expect_parcel(World::Time earliest);
     void arrive();
     void watch();
-    void end(bool by_peer);
+    void end();
+    void be_reset();
     void note_mended();
     bool is_local() const { return out_->from == out_->to; }
 
@@ -104,6 +105,14 @@ public:
                                                                             Actor& b,
                                                                             const NodeName& name_b);
 
+    /// Until accept() something on the way answers each packet from one to the other with a reset.
+    void refuse(const NodeName& from, const NodeName& to) { refused_.emplace(from, to); }
+    void accept(const NodeName& from, const NodeName& to) { refused_.erase({from, to}); }
+    bool refuses(const NodeName& from, const NodeName& to) const
+    {
+        return refused_.contains({from, to});
+    }
+
     /// Closes every connection between the two as a middlebox does that resets them.
     void reset(const NodeName& a, const NodeName& b);
 
@@ -118,6 +127,7 @@ private:
     const std::chrono::milliseconds max_silence_;
     std::chrono::microseconds slowest_{1ms};
     std::map<std::pair<NodeName, NodeName>, World::Time> cuts_;  ///< since when
+    std::set<std::pair<NodeName, NodeName>> refused_;
     std::map<std::uint64_t, Endpoint*> endpoints_;  ///< by the order in which they were made
     std::uint64_t last_endpoint_ = 0;
 };

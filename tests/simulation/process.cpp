@@ -17,8 +17,9 @@ constexpr auto lease_check = 250ms;   // node.cpp
 constexpr auto flush_limit = 5s;
 constexpr auto unkillable_after = 5s;  // executor.cpp
 constexpr auto guard_patience = 500ms;
-constexpr std::size_t most_terms = 16;  // agent.cpp
-constexpr auto orphan_grace = 1000ms;   // warden.hpp
+constexpr auto orphan_grace = 1000ms;  // warden.hpp
+constexpr auto last_word = 3000ms;
+constexpr auto farewell = 500ms;
 
 template <class... F>
 struct Overloaded : F... {
@@ -457,17 +458,12 @@ void Agent::converse(std::unique_ptr<Endpoint> endpoint)
     session.channel = std::move(endpoint);
     Endpoint::Handlers handlers;
     handlers.message = [this, &session](Message message) { handle(session, std::move(message)); };
-    handlers.end = [this, &session](bool by_peer) { ended(session, by_peer); };
+    handlers.end = [this, &session] { ended(session); };
     session.channel->listen(std::move(handlers));
 }
 
-void Agent::ended(Session& session, bool by_peer)
+void Agent::ended(Session& session)
 {
-    const bool died = by_peer && !session.is_over && !session.is_unheard && is_current(session);
-    if (died && !session.dispatcher.empty()) {
-        lost_[session.epoch] = {session.dispatcher, process_.world().now()};
-        while (lost_.size() > most_terms) lost_.erase(lost_.begin());
-    }
     if (is_current(session)) current_ = nullptr;
     changed_.notify();
     const auto remove = [this, &session] {
@@ -548,16 +544,6 @@ void Agent::kept(const StepKept& step)
     if (current_ != nullptr) current_->channel->send(step);
 }
 
-std::optional<WallTime> Agent::lost_dispatcher(const NodeName& dispatcher, Epoch epoch) const
-{
-    const auto newer = epochs_.lower_bound(epoch);
-    if (newer == epochs_.begin()) return std::nullopt;
-    const auto found = lost_.find(*std::prev(newer));
-    if (found == lost_.end() || found->second.dispatcher != dispatcher) return std::nullopt;
-    return process_.wall() - std::chrono::duration_cast<std::chrono::milliseconds>(
-                                 process_.world().now() - found->second.at);
-}
-
 Roster Agent::roster() const
 {
     Roster told = roster_;
@@ -579,10 +565,6 @@ void Agent::handle(Session& session, Message message)
         hello(session, *greeting);
         return;
     }
-    if (std::holds_alternative<TermOver>(message)) {
-        session.is_over = true;
-        return;
-    }
     const bool anybody = process_.mutation() == Mutation::obeys_anybody;
     if (!is_current(session) && !anybody) return;
     const auto on_orders = [&](RunOrders& orders) {
@@ -602,7 +584,9 @@ void Agent::handle(Session& session, Message message)
     const auto on_copy = [&](StepCopy& copy) {
         if (copy.step.epoch == session.epoch) steps_.keep(std::move(copy.step));
     };
-    const auto on_stored = [&](const StepsStored& stored) { steps_.stored(stored.through); };
+    const auto on_stored = [&](const StepsStored& stored) {
+        if (stored.through.epoch <= session.epoch) steps_.stored(stored.through);
+    };
     const auto ignore = [](const auto&) {};
     std::visit(
         Overloaded{on_orders, on_revoke, on_kill, on_beat, on_done, on_copy, on_stored, ignore},
@@ -613,9 +597,6 @@ void Agent::hello(Session& session, const TermHello& hello)
 {
     if (runs_.dispatcher_heard(hello.epoch)) {
         if (first_epoch_ == 0) first_epoch_ = hello.epoch;
-        epochs_.insert(hello.epoch);
-        lost_.erase(hello.epoch);
-        while (epochs_.size() > most_terms) epochs_.erase(epochs_.begin());
         session.epoch = hello.epoch;
         session.dispatcher = hello.dispatcher;
         current_ = &session;
@@ -627,8 +608,7 @@ void Agent::hello(Session& session, const TermHello& hello)
 
 void Agent::beat(Session& session, const DispatcherBeat& beat)
 {
-    if (beat.epoch < runs_.newest_epoch()) return;
-    session.is_unheard = beat.unheard;
+    if (beat.epoch != session.epoch || beat.epoch < runs_.newest_epoch()) return;
     if (!beat.unheard) runs_.dispatcher_heard(beat.epoch);
     if (!beat.nodes.empty()) roster_.nodes = beat.nodes;
     roster_.by = session.dispatcher;
@@ -716,7 +696,9 @@ Task<void> Process::live()
     while (!stopping_) co_await stop_.wait();
     co_await drain();
     world().trace("{}: stopped in good order", name());
-    const auto exit = [&cluster = cluster_, &machine = machine_] { cluster.kill(machine, false); };
+    const auto exit = [&cluster = cluster_, &machine = machine_] {
+        cluster.kill(machine, Ending::in_good_order);
+    };
     exit_ = world().at(world().now(), exit);
 }
 
@@ -775,13 +757,19 @@ Task<Process::Connected> Process::connect(NodeName node)
         co_await Sleep(*this, network.latency());
         Connected connected;
         Machine& machine = cluster_.machine(node);
-        const bool answers = machine.on && network.both_ways(name(), node);
-        if (answers && machine.process == nullptr) {
+        const bool is_way = machine.on && network.both_ways(name(), node);
+        const bool is_free = machine.process == nullptr && !machine.warden;
+        if (network.refuses(name(), node) || (is_way && is_free)) {
             co_await Sleep(*this, network.latency());
             connected.refused = true;
             co_return connected;
         }
-        if (answers && machine.process->accepts() && !machine.process->stopped()) {
+        const bool answers = is_way && !network.refuses(node, name());
+        if (answers && machine.process == nullptr) {
+            connected.word = co_await ask_warden(machine);
+            if (connected.word) co_return connected;
+        }
+        if (answers && machine.process && machine.process->accepts() && !machine.process->stopped()) {
             Process& peer = *machine.process;
             auto [here, there] = network.connect(*this, name(), peer, node);
             peer.agent_.converse(std::move(there));
@@ -796,6 +784,35 @@ Task<Process::Connected> Process::connect(NodeName node)
         }
         co_await Sleep(*this, again);
     }
+}
+
+/// What the warden says of the process that was there; none: it says nothing.
+Task<std::optional<NodeDied>> Process::ask_warden(Machine& machine)
+{
+    Network& network = cluster_.network;
+    const auto is_heard = [&] {
+        return machine.on && machine.warden && world().now() >= machine.warden->died_at &&
+               network.both_ways(name(), machine.name) && !network.refuses(machine.name, name()) &&
+               !network.refuses(name(), machine.name);
+    };
+    for (int i = 0; i < 3; ++i) {  // the greeting
+        if (!is_heard()) co_return std::nullopt;
+        co_await Sleep(*this, network.latency());
+    }
+    if (!is_heard()) co_return std::nullopt;
+    const Warden& warden = *machine.warden;
+    NodeDied word;
+    word.incarnation = warden.incarnation;
+    word.ago = std::chrono::floor<std::chrono::milliseconds>(world().now() - warden.died_at);
+    word.lived =
+        std::chrono::floor<std::chrono::milliseconds>(warden.died_at - warden.listened_from);
+    co_await Sleep(*this, network.latency());
+    const auto confirm = [&machine, incarnation = word.incarnation] {
+        const bool is_it = machine.warden && machine.warden->incarnation == incarnation;
+        if (is_it) machine.warden->was_heard = true;
+    };
+    world().post(world().now() + network.latency(), confirm);
+    co_return word;
 }
 
 void Process::stop()
@@ -883,6 +900,7 @@ Cluster::Cluster(std::uint64_t seed, const Settings& settings_, Mutation mutatio
       consul(world, [this](const NodeName& name) {
           const Machine& there = machine(name);
           if (!there.on || there.cut_from_consul) return LockService::Look::silent;
+          if (there.warden && world.now() < there.warden->died_at) return LockService::Look::silent;
           if (there.process == nullptr) return LockService::Look::refuses;
           return there.process->stopped() ? LockService::Look::silent : LockService::Look::answers;
       })
@@ -931,31 +949,60 @@ bool Cluster::is_out_of_reach(const Machine& machine, const NodeName& of, World:
 
 void Cluster::start(Machine& machine)
 {
-    if (machine.process != nullptr) return;
+    if (machine.process != nullptr || machine.warden) return;
     machine.on = true;
     machine.process = std::make_unique<Process>(*this, machine);
     world.trace("{}: incarnation {} starts", machine.name, machine.incarnations);
 }
 
-void Cluster::kill(Machine& machine, bool power_off)
+void Cluster::kill(Machine& machine, Ending how, std::chrono::milliseconds stopped)
 {
     if (machine.process == nullptr) return;
     world.trace("{}: incarnation {} is dead", machine.name, machine.incarnations);
+    const bool has_warden = how == Ending::in_good_order || how == Ending::killed;
     // First the warden's part: it kills the commands while the kernel closes the connections.
     for (const std::weak_ptr<Child>& weak : machine.process->children) {
         const std::shared_ptr<Child> child = weak.lock();
         if (!child || !child->alive) continue;
         child->is_ours = false;
         child->on_end = nullptr;
-        if (mutation == Mutation::survives_its_warden && !power_off) continue;
+        if (mutation == Mutation::survives_its_warden && has_warden) continue;
         const auto die = [this, child] { end_child(world, judge, child, true); };
-        auto delay = world.random.between(0us, 10'000us);
-        if (!power_off && child->ignores_term) delay += orphan_grace;
+        auto delay = world.random.between(0us, 10'000us) + stopped;
+        if (has_warden && child->ignores_term) delay += orphan_grace;
         child->signal_end = world.at(world.now() + delay, die);
     }
-    machine.process->die(power_off);
+    if (has_warden) leave_warden(machine, how, stopped);
+    machine.process->die(how == Ending::power_off);
     machine.process.reset();
-    if (power_off) machine.on = false;
+    if (how == Ending::power_off) machine.on = false;
+}
+
+void Cluster::leave_warden(Machine& machine, Ending how, std::chrono::milliseconds stopped)
+{
+    Warden& warden = machine.warden.emplace();
+    warden.incarnation = machine.process->incarnation();
+    warden.listened_from = machine.process->started();
+    warden.died_at = world.now() + world.random.between(100us, 5000us) + stopped;
+    warden.until = warden.died_at + (how == Ending::killed ? last_word : farewell);
+    warden.children = machine.process->children;
+    warden.look = world.at(warden.died_at, [this, &machine] { look_after(machine); });
+}
+
+/// Until nothing is left to do for the warden.
+void Cluster::look_after(Machine& machine)
+{
+    Warden& warden = *machine.warden;
+    const auto is_alive = [](const std::weak_ptr<Child>& weak) {
+        const std::shared_ptr<Child> child = weak.lock();
+        return child && child->alive;
+    };
+    const bool is_known = warden.was_heard || world.now() >= warden.until;
+    if (is_known && std::none_of(warden.children.begin(), warden.children.end(), is_alive)) {
+        machine.warden.reset();
+        return;
+    }
+    warden.look = world.at(world.now() + 20ms, [this, &machine] { look_after(machine); });
 }
 
 }  // namespace peercron::simulation

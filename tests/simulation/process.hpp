@@ -32,6 +32,28 @@ struct Settings {
     std::chrono::milliseconds store_timeout{4000};
 };
 
+struct Child;
+
+/// What a process leaves behind that has died, as exec/warden.cpp: ends its commands, keeps its
+/// port, and tells of its death.
+struct Warden {
+    std::uint64_t incarnation = 0;
+    World::Time listened_from{};
+    World::Time died_at{};  ///< when it was reaped: later, if the warden was stopped
+    World::Time until{};    ///< for so long it waits to be heard
+    bool was_heard = false;
+    std::vector<std::weak_ptr<Child>> children;
+    Timer look;
+};
+
+/// How a process ends.
+enum class Ending : std::uint8_t {
+    in_good_order,
+    killed,
+    killed_with_warden,  ///< with everything around it, as a container is: nobody tells of it
+    power_off,           ///< of the machine
+};
+
 /// A machine, which outlives its processes.
 struct Machine {
     NodeName name;
@@ -40,14 +62,13 @@ struct Machine {
     bool cut_from_consul = false;
     std::uint64_t incarnations = 0;
     std::unique_ptr<Process> process;
+    std::optional<Warden> warden;  ///< while no other process can be there
     /// What is in its journal: copies of steps of the plan. Results of runs are not, here.
     bool has_journal = true;
     std::map<StepId, PlanStep> journal;
     /// How long its commands take.
     std::chrono::milliseconds longest_command{8000};
 };
-
-struct Child;
 
 /// Everything that there is.
 struct Cluster {
@@ -61,8 +82,8 @@ struct Cluster {
     /// is at nobody but the gone is for the misfire policy (docs/delivery.md).
     void look_for_copies(Epoch epoch, const NodeName& dispatcher, World::Time begun);
     void start(Machine& machine);
-    /// Ends the process as kill -9 does; `power_off`: the whole machine.
-    void kill(Machine& machine, bool power_off);
+    /// Ends the process; its warden is stopped for `stopped` from then on.
+    void kill(Machine& machine, Ending how, std::chrono::milliseconds stopped = 0ms);
 
     World world;
     const Settings settings;
@@ -77,6 +98,8 @@ struct Cluster {
     std::uint64_t last_serial = 0;
 
 private:
+    void leave_warden(Machine& machine, Ending how, std::chrono::milliseconds stopped);
+    void look_after(Machine& machine);
     bool is_out_of_reach(const Machine& machine, const NodeName& of, World::Time since) const;
 };
 
@@ -203,7 +226,6 @@ public:
     Task<bool> end_run(RunId run);
     void begin_draining();
     void kept(const StepKept& step);
-    std::optional<WallTime> lost_dispatcher(const NodeName& dispatcher, Epoch epoch) const;
     Roster roster() const;
     void die(bool silently);
 
@@ -212,8 +234,6 @@ private:
         std::unique_ptr<Endpoint> channel;
         Epoch epoch = 0;
         NodeName dispatcher;
-        bool is_over = false;
-        bool is_unheard = false;
         Timer farewell;
     };
     enum class Repeat : std::uint8_t { safe, unsafe };
@@ -223,7 +243,7 @@ private:
     void handle(Session& session, Message message);
     void hello(Session& session, const TermHello& hello);
     void beat(Session& session, const DispatcherBeat& beat);
-    void ended(Session& session, bool by_peer);
+    void ended(Session& session);
     bool is_current(const Session& session) const { return current_ == &session; }
     Account account() const;
     NodeLoad load() const;
@@ -235,13 +255,7 @@ private:
     std::list<Session> sessions_;
     Session* current_ = nullptr;
     bool draining_ = false;
-    struct Lost {
-        NodeName dispatcher;
-        World::Time at{};
-    };
     Epoch first_epoch_ = 0;
-    std::set<Epoch> epochs_;
-    std::map<Epoch, Lost> lost_;
     Roster roster_;
     WallTime dispatcher_clock_{};
     World::Time beat_at_{};
@@ -271,12 +285,14 @@ public:
 
     bool accepts() const { return accepts_; }
     bool stopping() const { return stopping_; }
-    /// A connection to the node, or none; `refused`: nothing listens there.
+    /// A connection to the node; or the word of its warden; or none.
     struct Connected {
         std::unique_ptr<Endpoint> channel;
+        std::optional<NodeDied> word;
         bool refused = false;
     };
     Task<Connected> connect(NodeName node);
+    Task<std::optional<NodeDied>> ask_warden(Machine& machine);
 
     // What a person does.
     void stop();                              ///< SIGTERM

@@ -13,12 +13,19 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::array<std::string_view, fault_kinds> fault_names{
+constexpr std::array<std::string_view, all_fault_kinds> fault_names{
     "kill",        "power_off",    "pause",      "leave",      "cut",         "cut_one_way",
     "isolate",     "deaf",         "mute",       "cut_consul", "reset",       "slow_network",
     "consul_away", "consul_wiped", "store_away", "store_slow", "store_flaky", "clock_jump",
     "add_job",     "change_job",   "delete_job", "run_now",    "end_run",
+    "refuse",      "refuse_one_way", "kill_with_warden", "kill_and_stop",
 };
+
+/// What people do.
+bool is_request(Fault fault)
+{
+    return fault >= Fault::add_job && fault <= Fault::end_run;
+}
 
 constexpr milliseconds calm{2000};  // before anything happens
 constexpr milliseconds time_to_run_again{10'000};
@@ -78,9 +85,8 @@ std::vector<Fault> kinds(Random& random)
     std::vector<Fault> kinds;
     for (std::size_t i = 0; i < fault_kinds; ++i) {
         const auto fault = static_cast<Fault>(i);
-        const bool is_request = fault >= Fault::add_job;
         const bool is_rare = fault == Fault::consul_wiped || fault == Fault::clock_jump;
-        if (random.once_in(is_rare ? 12 : is_request ? 2 : 4)) kinds.push_back(fault);
+        if (random.once_in(is_rare ? 12 : is_request(fault) ? 2 : 4)) kinds.push_back(fault);
     }
     if (kinds.empty()) kinds.push_back(Fault::kill);
     // When clocks are seconds apart, "from now on" means something else to everybody.
@@ -114,6 +120,29 @@ void give_limits(Scenario& scenario, Random& random)
         job.overlap = random.one_of(overlaps);
         job.max_concurrent = random.between(1, 2);
     }
+}
+
+/// Of connections that are refused and reset though everybody lives, for milliseconds and for
+/// minutes, and of deaths that nobody tells of, or late.
+void give_refusals(Scenario& scenario, Random& random)
+{
+    static const std::vector<Fault> faults{Fault::refuse,           Fault::refuse,
+                                           Fault::refuse_one_way,   Fault::refuse_one_way,
+                                           Fault::kill_with_warden, Fault::kill_and_stop};
+    static const std::vector<int> longest{20, 300, 2500, 2500, 2500, 12'000, 12'000, 90'000};
+    const auto latest = std::max<std::int64_t>(scenario.healed.count(), 10'000);
+    const auto count = random.between(1, 4);
+    for (std::int64_t i = 0; i < count; ++i) {
+        Happening happening;
+        happening.at = calm + milliseconds(random.between(0, latest));
+        happening.fault = random.one_of(faults);
+        happening.length = milliseconds(random.between(2, random.one_of(longest)));
+        happening.dice = random.next();
+        scenario.happenings.push_back(happening);
+        scenario.healed = std::max(scenario.healed, happening.at + happening.length + 100ms);
+    }
+    const auto earlier = [](const Happening& a, const Happening& b) { return a.at < b.at; };
+    std::stable_sort(scenario.happenings.begin(), scenario.happenings.end(), earlier);
 }
 
 /// One run of a scenario.
@@ -214,7 +243,7 @@ private:
         Machine& other = any_machine(dice);
         world_.trace("*** {} for {} ms: {} {}", to_string(happening.fault),
                      happening.length.count(), one.name, other.name);
-        if (happening.fault >= Fault::add_job) {
+        if (is_request(happening.fault)) {
             request(happening.fault, one, dice);
         } else {
             strike(happening, one, other, dice);
@@ -226,11 +255,34 @@ private:
         const milliseconds length = happening.length;
         switch (happening.fault) {
             case Fault::kill:
+            case Fault::kill_with_warden:
+                cluster_.kill(one, happening.fault == Fault::kill ? Ending::killed
+                                                                  : Ending::killed_with_warden);
+                after(length, [this, &one] { revive(one); });
+                break;
+            case Fault::kill_and_stop:
+                // Longer, and others may start what nobody has ended here.
+                cluster_.kill(one, Ending::killed,
+                              std::min(length, scenario_.settings.dispatch.lease - 500ms));
+                after(length, [this, &one] { revive(one); });
+                break;
             case Fault::power_off:
-                cluster_.kill(one, happening.fault == Fault::power_off);
+                cluster_.kill(one, Ending::power_off);
                 if (!one.on) cut_off(one, true, true, true);
                 after(length, [this, &one] { revive(one); });
                 break;
+            case Fault::refuse:
+            case Fault::refuse_one_way: {
+                if (&one == &other) break;
+                const bool both = happening.fault == Fault::refuse;
+                cluster_.network.refuse(one.name, other.name);
+                if (both) cluster_.network.refuse(other.name, one.name);
+                after(length, [this, &one, &other, both] {
+                    cluster_.network.accept(one.name, other.name);
+                    if (both) cluster_.network.accept(other.name, one.name);
+                });
+                break;
+            }
             case Fault::pause:
                 if (one.process) one.process->stop_execution();
                 cluster_.judge.excuse(one.name);
@@ -348,6 +400,10 @@ private:
         if (machine.process != nullptr) {
             // It is still on its way out, or somebody else was quicker.
             if (machine.process->stopping()) after(500ms, [this, &machine] { revive(machine); });
+            return;
+        }
+        if (machine.warden) {
+            after(20ms, [this, &machine] { revive(machine); });
             return;
         }
         if (!machine.on) {
@@ -501,6 +557,8 @@ Scenario Scenario::from_seed(std::uint64_t seed)
     // A number with which the seeds that are kept do not draw this.
     Random limits(seed ^ 0x0E51A96CULL);
     if (limits.once_in(3)) give_limits(scenario, limits);
+    Random refusals(seed ^ 0x7E5E7ED0ULL);
+    if (!scenario.dispatcher_only && refusals.once_in(3)) give_refusals(scenario, refusals);
     return scenario;
 }
 

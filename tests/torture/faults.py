@@ -8,6 +8,7 @@ import dataclasses
 import signal
 from typing import Callable
 
+import network
 from processes import is_alive, send, wait_for
 from servers import STOP_LIMIT
 
@@ -187,6 +188,19 @@ def power_off(world, fault):
         world.await_health(nodes)
 
 
+@kind("kill-with-warden", "kill -9 of everything of a node at once, as of a container: nobody is left to say so", (0, 20))
+def kill_with_warden(world, fault):
+    nodes = world.choose("any", fault)
+    with world.held(nodes):
+        node = nodes[0]
+        node.wanted = False
+        world.begin(fault, nodes)
+        node.destroy()
+        world.wait(fault["seconds"])
+        world.cluster.begin_node(node)
+        world.await_health(nodes)
+
+
 @kind("rolling-restart", "SIGTERM to one node after another, each started again before the next", (0, 3))
 def rolling_restart(world, fault):
     nodes = sorted(world.running(), key=lambda node: (node.number * fault["pick"]) % 1)
@@ -321,6 +335,42 @@ def flapping_link(world, fault):
         world.wait(period)
         world.cluster.network.remove(number)
         world.wait(period)
+
+
+def answer_of(fault):
+    answers = list(network.ANSWERS)
+    return answers[int(fault["strength"] * len(answers))]
+
+
+def refused(world, fault, role):
+    node, answer = world.choose(role, fault)[0], answer_of(fault)
+    way = {"both": "both ways", "out": "what it sends", "in": "what it is sent"}[fault["direction"]]
+    world.begin(fault, [node], f"by the others, {way}, with {answer}, for {fault['seconds']:.1f} s")
+    number = world.cluster.network.refuse(pairs_of(world, node, fault["direction"], "nodes"), answer)
+    world.wait(fault["seconds"])
+    world.cluster.network.accept(number)
+
+
+@kind("refuse-worker", "TCP between a node that does not dispatch and the others is refused, though all live", (0.5, 45))
+def refuse_worker(world, fault):
+    refused(world, fault, "worker")
+
+
+@kind("refuse-dispatcher", "TCP between the dispatcher and the other nodes is refused, though all live", (0.5, 45))
+def refuse_dispatcher(world, fault):
+    refused(world, fault, "dispatcher")
+
+
+@kind("refuse-blinks", "TCP between a node and the others is refused for some milliseconds, again and again", (2, 12))
+def refuse_blinks(world, fault):
+    node, answer = world.choose("any", fault)[0], answer_of(fault)
+    length = 0.003 + 0.4 * fault["pick"] ** 3
+    world.begin(fault, [node], f"for {length * 1000:.0f} ms each time, with {answer}, for {fault['seconds']:.1f} s")
+    for _ in range(max(1, int(fault["seconds"] / (length + 1)))):
+        number = world.cluster.network.refuse(pairs_of(world, node, fault["direction"], "nodes"), answer)
+        world.wait(length)
+        world.cluster.network.accept(number)
+        world.wait(1)
 
 
 @kind("lossy-link", "some packets from and to a node are lost", (3, 15))

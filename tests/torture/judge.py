@@ -34,7 +34,7 @@ MOST_ATTEMPTS = 5  # of one fire, with delivery at_least_once
 MISFIRE_WINDOW = 60  # seconds; of a job without its own
 MISFIRE = 3  # seconds; a fire that is planned so late is a misfire
 
-KILLS = {"kill-dispatcher", "kill-worker", "kill-two", "kill-all", "kill-warden", "power-off"}
+KILLS = {"kill-dispatcher", "kill-worker", "kill-two", "kill-all", "kill-warden", "kill-with-warden", "power-off"}
 PAUSES = {"pause-dispatcher", "pause-worker", "pause-all", "suspend"}
 CUTS = {"cut", "cut-out", "cut-in", "cut-consul", "cut-mariadb", "cut-nodes", "lossy-link", "flapping-link",
         "slow-link", "narrow-link"}

@@ -1,7 +1,8 @@
 """A switch and hosts: a bridge in a namespace of its own, and one namespace for each host.
 
 Cuts are rules of the switch, so a packet that is cut off vanishes and nobody is told, as with a pulled
-cable. A host talks to itself whatever is cut. Namespaces are held by file descriptors and have no names:
+cable. Refusals are rules of the host that sends, which is told at once that its packet goes nowhere, as firewalls
+and routers do; a living host may be refused, too. A host talks to itself whatever is cut. Namespaces are held by file descriptors and have no names:
 they vanish with the last process that uses them.
 """
 import contextlib
@@ -16,6 +17,9 @@ import delay
 from sandbox import CLONE_NEWNET, Failure, call, libc
 
 TABLE = "torture"
+# What a packet may be answered with that is refused on its way.
+ANSWERS = {"reset": "tcp reset", "port-unreachable": "icmp type port-unreachable",
+           "host-unreachable": "icmp type host-unreachable", "admin-prohibited": "icmp type admin-prohibited"}
 
 
 def new_namespace():
@@ -98,6 +102,7 @@ class Network:
         self.lock = threading.Lock()
         self.numbers = itertools.count(1)
         self.effects = {}  # of the faults: lines of rules by number
+        self.refusals = {}  # the same, as pairs of a host's name and a line
         self.switch = new_namespace()
         run(self.switch, ["ip", "-batch", "-"], "link set lo up\nlink add br0 type bridge\nlink set br0 up\n")
         self.hosts = {name: self.connect(Host(name, address, new_namespace()))
@@ -120,6 +125,29 @@ class Network:
             f"add table bridge {TABLE}\n"
             f"add chain bridge {TABLE} cuts {{ type filter hook forward priority 0; }}\n"
             f"flush chain bridge {TABLE} cuts\n{rules}")
+
+    def refuse(self, pairs, answer):
+        """Every TCP packet from the first to the second host of each pair is answered so; ends with accept()."""
+        lines = [(source, f"ip daddr {self.hosts[target].address} meta l4proto tcp reject with {ANSWERS[answer]}")
+                 for source, target in pairs]
+        with self.lock:
+            number = next(self.numbers)
+            self.refusals[number] = lines
+            self.apply_refusals({source for source, _ in pairs})
+            return number
+
+    def accept(self, number):
+        with self.lock:
+            self.apply_refusals({source for source, _ in self.refusals.pop(number)})
+
+    def apply_refusals(self, names):
+        for name in names:
+            rules = "".join(f"add rule ip {TABLE} refusals {line}\n"
+                            for lines in self.refusals.values() for source, line in lines if source == name)
+            run(self.hosts[name].namespace, ["nft", "-f", "-"],
+                f"add table ip {TABLE}\n"
+                f"add chain ip {TABLE} refusals {{ type filter hook output priority 0; }}\n"
+                f"flush chain ip {TABLE} refusals\n{rules}")
 
     def add(self, lines):
         with self.lock:
@@ -186,5 +214,8 @@ class Network:
         with self.lock:
             self.effects.clear()
             self.apply()
+            refused = {source for lines in self.refusals.values() for source, _ in lines}
+            self.refusals.clear()
+            self.apply_refusals(refused)
         for name in self.hosts:
             self.unshape(name)

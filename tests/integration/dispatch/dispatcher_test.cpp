@@ -11,7 +11,9 @@
 #include <boost/asio/io_context.hpp>
 
 #include <chrono>
+#include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,6 +33,9 @@ public:
 
     Epoch epoch() const override { return 1; }
     SteadyTime session_confirmed() const override { return std::chrono::steady_clock::now(); }
+    void raise_epoch(Epoch used) override { raised = used; }
+
+    std::optional<Epoch> raised;
 };
 
 const NodeName self = "127.0.0.1:9991";  // as the coordinator says
@@ -53,6 +58,39 @@ public:
     void close() override {}
 };
 
+/// The node has gone mad: it has a copy of a step, and has heard a dispatcher, of epochs that cannot
+/// be.
+class MadChannel final : public Channel {
+public:
+    explicit MadChannel(Event& closed) : closed_(closed) {}
+
+    void send(const Message&) override {}
+    asio::awaitable<ChannelEnd> run(std::function<void(Message)> on_message) override
+    {
+        StepCopy copy;
+        copy.step.epoch = std::numeric_limits<Epoch>::max();
+        on_message(copy);
+        Account account;
+        account.node = self;
+        account.incarnation = 1;
+        account.newest_epoch = std::numeric_limits<Epoch>::max();
+        on_message(account);
+        while (!is_closed_) co_await closed_.wait();
+        ChannelEnd end;
+        end.why = "closed here";
+        co_return end;
+    }
+    void close() override
+    {
+        is_closed_ = true;
+        closed_.notify();
+    }
+
+private:
+    Event& closed_;
+    bool is_closed_ = false;
+};
+
 /// A dispatcher with the lock, on an empty database.
 class DispatcherTest : public ::testing::Test {
 protected:
@@ -62,10 +100,9 @@ protected:
 
     Dispatcher::Parts parts(Connect connect)
     {
-        const auto lost = [](const NodeName&, Epoch) { return std::optional<WallTime>(); };
         const auto roster = [] { return Roster(); };
-        return Dispatcher::Parts{clock_, lock_,  store_,  history_, std::move(connect),
-                                 lost,   roster, metrics_};
+        return Dispatcher::Parts{clock_, lock_,  store_, history_, std::move(connect),
+                                 roster, metrics_};
     }
 
     testing::TemporaryFolder folder_;
@@ -85,7 +122,7 @@ TEST_F(DispatcherTest, ANodeThatHangsUpEachTimeIsNotCalledAgainAtOnce)
     int calls = 0;
     Event called(io_.get_executor());
     const auto connect =
-        [&](NodeName) -> asio::awaitable<Result<std::unique_ptr<Channel>, ConnectFailure>> {
+        [&](NodeName) -> asio::awaitable<Result<std::unique_ptr<Channel>>> {
         ++calls;
         called.notify();
         if (calls > far_too_often) co_await sleep_for(1h);  // so that the test can say it
@@ -101,6 +138,32 @@ TEST_F(DispatcherTest, ANodeThatHangsUpEachTimeIsNotCalledAgainAtOnce)
         // At least half of 50, 100, 200, 400 and 800 ms.
         EXPECT_GE(std::chrono::steady_clock::now() - begun, 775ms);
         EXPECT_LT(calls, far_too_often);
+        tasks.cancel();
+        co_await tasks.join();
+    };
+    testing::run(io_, test());
+}
+
+TEST_F(DispatcherTest, ANodeThatNamesEpochsThatCannotBeDeposesNobody)
+{
+    int calls = 0;
+    Event called(io_.get_executor());
+    Event closed(io_.get_executor());
+    const auto connect =
+        [&](NodeName) -> asio::awaitable<Result<std::unique_ptr<Channel>>> {
+        ++calls;
+        called.notify();
+        std::unique_ptr<Channel> channel = std::make_unique<MadChannel>(closed);
+        co_return channel;
+    };
+    Dispatcher dispatcher(io_.get_executor(), parts(connect), self, DispatchSettings());
+    const auto test = [&]() -> asio::awaitable<void> {
+        TaskGroup tasks(io_.get_executor());
+        tasks.spawn("dispatcher", dispatcher.run());
+        while (calls < 3 || dispatcher.epoch() == 0) co_await called.wait_for(10ms);
+        EXPECT_EQ(dispatcher.epoch(), 1U);
+        EXPECT_EQ(lock_.raised, std::nullopt);
+        for (const NodeLoad& load : dispatcher.loads()) EXPECT_FALSE(load.connected) << load.node;
         tasks.cancel();
         co_await tasks.join();
     };

@@ -74,6 +74,13 @@ protected:
         term_->beat(node, beat, now_);
     }
 
+    /// The warden of the node's process says when that died.
+    void died(const NodeName& node, WallTime died_at, std::uint64_t incarnation = 1)
+    {
+        const SteadyTime at = now_.steady - (now_.wall - died_at);
+        term_->died(node, Death{incarnation, at - 1h, at}, now_);
+    }
+
     /// One step, committed; what was handed out is in orders_.
     PlanStep step()
     {
@@ -334,8 +341,8 @@ TEST_F(TermTest, ADeadNodesFutureFiresMoveAndItsOthersAreLost)
     report(alpha, fire(1, 1s), RunState::running);
     connect(beta);
     at(1500ms);
-    term_->disconnected(alpha, true, now_);
-    term_->proven_dead(alpha, midnight + 10s, now_);
+    term_->disconnected(alpha, now_);
+    died(alpha, now_.wall);
     const PlanStep after = step();
     ASSERT_THAT(after.ended, SizeIs(1));
     EXPECT_EQ(after.ended[0].id, fire(1, 1s));
@@ -356,15 +363,15 @@ TEST_F(TermTest, WhenThisClockIsSetBackWhatADeadNodeHadStartedIsNotTakenForNotDu
     connect(alpha);
     at(1300ms);
     now_.wall -= 800ms;
-    term_->disconnected(beta, true, now_);
-    term_->proven_dead(beta, now_.wall, now_);
+    term_->disconnected(beta, now_);
+    died(beta, now_.wall);
     const PlanStep after = step();
     ASSERT_THAT(after.ended, SizeIs(1));
     EXPECT_EQ(after.ended[0].id, fire(1, 1s));
     EXPECT_EQ(after.ended[0].state, RunState::lost);
 }
 
-TEST_F(TermTest, TheDeathOfAnEarlierProcessIsNotThatOfTheOneThatWasHeardSince)
+TEST_F(TermTest, ANodeDiedNotBeforeItWasLastHeard)
 {
     add(every_second(1));
     begin();
@@ -375,12 +382,48 @@ TEST_F(TermTest, TheDeathOfAnEarlierProcessIsNotThatOfTheOneThatWasHeardSince)
     report(alpha, fire(9, 1s), RunState::running);  // it lives
     connect(beta);
     at(1200ms);
-    term_->disconnected(alpha, false, now_);
-    term_->proven_dead(alpha, midnight - 10s, now_);  // when it was the dispatcher before this one
+    term_->disconnected(alpha, now_);
+    died(alpha, midnight - 10s);
     const PlanStep after = step();
     ASSERT_THAT(after.ended, SizeIs(1)) << "it may have run the fire of 1 s";
     EXPECT_EQ(after.ended[0].id, fire(1, 1s));
     EXPECT_EQ(after.ended[0].state, RunState::lost);
+}
+
+TEST_F(TermTest, WhatAProcessHeldThatHadASuccessorIsLostUpToWhenThatListened)
+{
+    add(every_second(1));
+    begin();
+    connect(alpha);
+    step();
+    ASSERT_THAT(orders_, SizeIs(2));
+    connect(beta);
+    at(1900ms);
+    term_->disconnected(alpha, now_);
+    // The process that is dead now had listened from 1.2 s on, and was never heard here.
+    const SteadyTime midnight_steady = now_.steady - 1900ms;
+    term_->died(alpha, Death{2, midnight_steady + 1200ms, midnight_steady + 1700ms}, now_);
+    const PlanStep after = step();
+    ASSERT_THAT(after.ended, SizeIs(1)) << "the first process may have run it";
+    EXPECT_EQ(after.ended[0].id, fire(1, 1s));
+    ASSERT_THAT(after.moved, SizeIs(1)) << "and never this one";
+    EXPECT_EQ(after.moved[0].id, fire(1, 2s));
+}
+
+TEST_F(TermTest, ADeathThatIsToldLateIsDatedToWhenItWas)
+{
+    add(every_second(1));
+    begin();
+    connect(alpha);
+    step();
+    connect(beta);
+    at(900ms);
+    term_->disconnected(alpha, now_);
+    at(1900ms);  // the warden could not be asked for a second
+    died(alpha, midnight + 900ms);
+    const PlanStep after = step();
+    EXPECT_THAT(after.ended, IsEmpty());
+    EXPECT_THAT(after.moved, SizeIs(2));
 }
 
 TEST_F(TermTest, ARunOfAJobThatIsGoneIsHandedToNobodyElse)
@@ -400,8 +443,8 @@ TEST_F(TermTest, ARunOfAJobThatIsGoneIsHandedToNobodyElse)
     const std::vector<JobId> jobs{1, 2};
     term_->jobs_changed(jobs, {}, now_);  // alpha could not be asked …
     connect(beta);
-    term_->disconnected(alpha, true, now_);
-    term_->proven_dead(alpha, now_.wall, now_);  // … and dies before they are due
+    term_->disconnected(alpha, now_);
+    died(alpha, now_.wall);  // … and dies before they are due
     const PlanStep after = step();
     ASSERT_THAT(after.ended, SizeIs(2));
     for (const RunReport& ended : after.ended) {
@@ -423,9 +466,9 @@ TEST_F(TermTest, AConnectionThatWasLostLongBeforeSaysNothingAboutWhenItsNodeDied
     step();
     connect(beta);
     at(900ms);
-    term_->disconnected(alpha, true, now_);  // reset by something on the way
+    term_->disconnected(alpha, now_);  // reset by something on the way
     at(1200ms);                              // alpha has started the first one, and died since
-    term_->proven_dead(alpha, now_.wall, now_);
+    died(alpha, now_.wall);
     const PlanStep after = step();
     ASSERT_THAT(after.ended, SizeIs(1));
     EXPECT_EQ(after.ended[0].id, fire(1, 1s));
@@ -441,8 +484,8 @@ TEST_F(TermTest, AFireThatWasDueWhenItsNodeDiedIsLostNotRunAgain)
     step();
     connect(beta);
     at(1100ms);  // the first one is due, and nothing was heard of it
-    term_->disconnected(alpha, true, now_);
-    term_->proven_dead(alpha, now_.wall, now_);
+    term_->disconnected(alpha, now_);
+    died(alpha, now_.wall);
     const PlanStep after = step();
     ASSERT_THAT(after.ended, SizeIs(1));
     EXPECT_EQ(after.ended[0].id, fire(1, 1s));
@@ -460,7 +503,7 @@ TEST_F(TermTest, ASilentNodeKeepsItsRunsUntilItIsGone)
     report(alpha, fire(1, 1s), RunState::running);
     connect(beta);
     at(5s);
-    term_->disconnected(alpha, false, now_);
+    term_->disconnected(alpha, now_);
     connect(beta);
     PlanStep waiting = step();
     EXPECT_THAT(waiting.moved, IsEmpty());
@@ -484,7 +527,7 @@ TEST_F(TermTest, ANodeThatComesBackWithARunGivenUpMustNotStartIt)
     connect(alpha);
     step();
     const RunOrder held = orders_[0].second;
-    term_->disconnected(alpha, false, now_);
+    term_->disconnected(alpha, now_);
     term_->registry({}, now_);
     at(20s);
     step();  // lost
@@ -520,7 +563,7 @@ TEST_F(TermTest, WhatWasCommittedWhileItsNodeWasLostGoesToAnother)
     connect(alpha);
     const PlanStep planned = term_->step(now_);
     ASSERT_THAT(planned.runs, SizeIs(2));
-    term_->disconnected(alpha, true, now_);  // while the store is at work; and it is greeted again
+    term_->disconnected(alpha, now_);  // while the store is at work; and it is greeted again
     EXPECT_THAT(term_->messages(now_), IsEmpty());
     connect(beta);
     EXPECT_THAT(step().moved, SizeIs(2));
@@ -793,7 +836,7 @@ TEST_F(TermTest, AMutexFireIsSkippedWhileItsOwnerCannotBeAsked)
     connect(alpha);
     step();
     report(alpha, fire(1, 1s), RunState::running);
-    term_->disconnected(alpha, false, now_);
+    term_->disconnected(alpha, now_);
     connect(beta);
     at(1s);
     connect(beta);
@@ -919,7 +962,7 @@ TEST_F(TermTest, TakeOverLosesWhatTheDeadDispatchersOwnNodeMayHaveStarted)
     term_->clocks(told, now_);
     term_->begin(found, now_);
     connect(alpha);
-    term_->proven_dead(beta, midnight + 1016ms, now_);
+    died(beta, midnight + 1016ms);
 
     const PlanStep first = step();
 
@@ -987,7 +1030,7 @@ TEST_F(TermTest, ARunThatItsNodeForgotIsLookedUpInTheStore)
     connect(alpha);
     step();
     report(alpha, fire(1, 1s), RunState::running);
-    term_->disconnected(alpha, false, now_);
+    term_->disconnected(alpha, now_);
     connect(alpha);  // knows nothing of both
     EXPECT_THAT(term_->doubts().runs, ElementsAre(fire(1, 1s), fire(1, 2s)));
     OpenRun planned;
@@ -1010,9 +1053,9 @@ TEST_F(TermTest, ARunWhoseEndItsNodeTookToItsGraveIsLost)
     step();
     at(1100ms);
     report(alpha, fire(1, 1s), RunState::success);  // and the store was to hear of it soon
-    term_->disconnected(alpha, true, now_);
+    term_->disconnected(alpha, now_);
     EXPECT_FALSE(term_->has_doubts());
-    term_->proven_dead(alpha, now_.wall, now_);
+    died(alpha, now_.wall);
     ASSERT_TRUE(term_->has_doubts());
     TermStart found;
     OpenRun row;
@@ -1027,7 +1070,7 @@ TEST_F(TermTest, ARunWhoseEndItsNodeTookToItsGraveIsLost)
     ASSERT_THAT(after.ended, SizeIs(1));
     EXPECT_EQ(after.ended[0].id, fire(1, 1s));
     EXPECT_EQ(after.ended[0].state, RunState::lost);
-    term_->proven_dead(alpha, now_.wall, now_);  // still dead: nothing new to look up
+    died(alpha, now_.wall);  // still dead: nothing new to look up
     EXPECT_FALSE(term_->has_doubts());
 }
 
@@ -1318,8 +1361,8 @@ TEST_F(TermTest, ALimitedJobWaitsUntilTheCommandsOfADeadNodeAreGoneToo)
     report(home, fire(1, 1s), RunState::running);
     at(1500ms);
     connect(other);
-    term_->disconnected(home, true, now_);
-    term_->proven_dead(home, now_.wall, now_);
+    term_->disconnected(home, now_);
+    died(home, now_.wall);
     at(2s);
     connect(other);
     PlanStep next = step();
@@ -1339,7 +1382,7 @@ TEST_F(TermTest, WhatANodeGivesBackIsInDoubtAsLongAsItsLastProcessMayHaveStarted
     begin();
     connect(alpha);
     step();
-    term_->disconnected(alpha, false, now_);
+    term_->disconnected(alpha, now_);
     connect(alpha);
     const std::vector<RunId> given_back{fire(1, 1s), fire(1, 2s)};
     const std::vector<JobId> jobs{1};
@@ -1595,7 +1638,7 @@ TEST_F(ClockTest, WhatADeadNodeMayHaveStartedIsJudgedByItsClock)
         term_->clocks(told, now_);
         term_->begin(found, now_);
         connect(alpha);
-        term_->proven_dead(beta, now_.wall, now_);
+        died(beta, now_.wall);
         const PlanStep after = step();
         EXPECT_EQ(after.ended.size(), state == RunState::lost ? 1U : 0U);
         EXPECT_EQ(after.moved.size(), state == RunState::lost ? 0U : 1U);
@@ -1633,7 +1676,7 @@ TEST_F(ClockTest, OfAClockThatNobodyKnowsTheWorstIsAssumed)
     at(500ms);
     begin(found);
     connect(alpha);
-    term_->proven_dead(beta, now_.wall, now_);
+    died(beta, now_.wall);
     const PlanStep after = step();
     ASSERT_THAT(after.ended, SizeIs(1));
     EXPECT_EQ(after.ended[0].state, RunState::lost);
@@ -1669,7 +1712,7 @@ TEST_F(ClockTest, OneThatNobodyHasMeasuredIsNotToldAsAgreeing)
     term_->clocks(told, now_);
     term_->begin(found, now_);
     connect(alpha);
-    term_->proven_dead(beta, now_.wall, now_);
+    died(beta, now_.wall);
     EXPECT_THAT(step().ended, SizeIs(1));
 }
 
@@ -1700,7 +1743,7 @@ TEST_F(ClockTest, OneThatWasSetAfterItWasMeasuredIsKnownByTheLastBeat)
         term_->clocks(told, now_);
         term_->begin(found, now_);
         connect(alpha);
-        term_->proven_dead(beta, now_.wall, now_);
+        died(beta, now_.wall);
         EXPECT_THAT(step().ended, SizeIs(ahead > 0ms ? 1 : 0));
     }
 }
@@ -1794,7 +1837,7 @@ TEST_F(TermTest, KnowsWhoHasGivenItsAccountOnTheConnectionThatThereIs)
     EXPECT_FALSE(term_->accounted(alpha));
     connect(alpha);
     EXPECT_TRUE(term_->accounted(alpha));
-    term_->disconnected(alpha, false, now_);
+    term_->disconnected(alpha, now_);
     EXPECT_FALSE(term_->accounted(alpha));
 }
 
@@ -1831,8 +1874,8 @@ protected:
 TEST_F(DeliveryTest, WhatWasLostRunsAgainAsTheNextAttempt)
 {
     run_on_alpha(at_least_once());
-    term_->disconnected(alpha, true, now_);
-    term_->proven_dead(alpha, now_.wall, now_);
+    term_->disconnected(alpha, now_);
+    died(alpha, now_.wall);
     EXPECT_TRUE(term_->has_news(now_));
     const PlanStep again = step();
     ASSERT_THAT(again.ended, SizeIs(1));
@@ -1855,7 +1898,7 @@ TEST_F(DeliveryTest, AFurtherAttemptOfARunOnRequestSaysWhoAsked)
     ASSERT_TRUE(asked);
     step();
     report(alpha, *asked, RunState::running);
-    term_->proven_dead(alpha, now_.wall, now_);
+    died(alpha, now_.wall);
     const PlanStep again = step();
     ASSERT_THAT(again.runs, SizeIs(1));
     EXPECT_EQ(again.runs[0].id, attempt(*asked, 2));
@@ -1883,8 +1926,8 @@ TEST_F(DeliveryTest, WhatItsNodeDidNotLiveToRecordRunsAgain)
 {
     run_on_alpha(at_least_once());
     report(alpha, fire(1, 1s), RunState::success);
-    term_->disconnected(alpha, true, now_);
-    term_->proven_dead(alpha, now_.wall, now_);
+    term_->disconnected(alpha, now_);
+    died(alpha, now_.wall);
     TermStart found;
     OpenRun row;
     row.planned.id = fire(1, 1s);
@@ -1934,7 +1977,7 @@ TEST_F(DeliveryTest, AFireThatAChangeTookBackDoesNotRunAgain)
     changed.effective_from = midnight + 500ms;
     add(changed);
     term_->jobs_changed(std::vector<JobId>{1}, {}, now_);
-    term_->proven_dead(alpha, now_.wall, now_);
+    died(alpha, now_.wall);
     EXPECT_THAT(step().ended, SizeIs(1));
     EXPECT_THAT(step().runs, IsEmpty());
 }
@@ -1942,7 +1985,7 @@ TEST_F(DeliveryTest, AFireThatAChangeTookBackDoesNotRunAgain)
 TEST_F(DeliveryTest, ByDefaultWhatWasLostStaysLost)
 {
     run_on_alpha(every_second(1));
-    term_->proven_dead(alpha, now_.wall, now_);
+    died(alpha, now_.wall);
     const PlanStep once = step();
     EXPECT_THAT(once.ended, SizeIs(1));
     EXPECT_THAT(once.runs, IsEmpty());
@@ -1981,7 +2024,7 @@ TEST_F(DeliveryTest, ThereIsAnEndToTheAttempts)
     int attempts = 1;
     while (attempts < 20) {
         report(beta, attempt(fire(1, 1s), attempts), RunState::running);
-        term_->proven_dead(beta, now_.wall, now_);
+        died(beta, now_.wall);
         connect(beta, {}, static_cast<std::uint64_t>(attempts) + 1);
         if (step().runs.empty()) break;
         ++attempts;
@@ -1994,21 +2037,21 @@ TEST_F(DeliveryTest, NothingRunsAgainAfterTheMisfireWindowOrForAStoppedJob)
     run_on_alpha(at_least_once());
     at(62s);
     connect(beta);
-    term_->proven_dead(alpha, midnight + 2s, now_);
+    died(alpha, midnight + 2s);
     EXPECT_THAT(step().runs, IsEmpty());
 
     run_on_alpha(at_least_once());
     Job stopped = at_least_once();
     stopped.stop = true;
     add(stopped);
-    term_->proven_dead(alpha, now_.wall, now_);
+    died(alpha, now_.wall);
     EXPECT_THAT(step().runs, IsEmpty());
 }
 
 TEST_F(DeliveryTest, AFurtherAttemptSurvivesAChangeOfTheSchedule)
 {
     run_on_alpha(at_least_once());
-    term_->proven_dead(alpha, now_.wall, now_);
+    died(alpha, now_.wall);
     step();
     const RunId second = attempt(fire(1, 1s), 2);
     Job changed = at_least_once();
@@ -2039,7 +2082,7 @@ TEST_F(DeliveryTest, WhatHasANextAttemptAlreadyGetsNoOther)
     found.open_runs.push_back(first);
     begin(found);
     connect(beta);
-    term_->proven_dead(alpha, now_.wall, now_);
+    died(alpha, now_.wall);
     const PlanStep once = step();
     ASSERT_THAT(once.ended, SizeIs(1));
     EXPECT_EQ(once.ended[0].state, RunState::lost);
@@ -2099,8 +2142,8 @@ TEST_F(DeliveryTest, ARunThatComesBackAfterItWasLostGetsNoSecondAttemptTwice)
 {
     for (const RunState end : {RunState::lost, RunState::fenced}) {
         run_on_alpha(at_least_once());
-        term_->disconnected(alpha, true, now_);
-        term_->proven_dead(alpha, now_.wall, now_);
+        term_->disconnected(alpha, now_);
+        died(alpha, now_.wall);
         step();
         report(beta, attempt(fire(1, 1s), 2), RunState::success);
         at(20s);
@@ -2109,7 +2152,7 @@ TEST_F(DeliveryTest, ARunThatComesBackAfterItWasLostGetsNoSecondAttemptTwice)
         account.running.resize(1);
         account.running[0].id = fire(1, 1s);
         connect(alpha, account, 2);
-        if (end == RunState::lost) term_->proven_dead(alpha, now_.wall, now_);
+        if (end == RunState::lost) died(alpha, now_.wall);
         if (end == RunState::fenced) report(alpha, fire(1, 1s), end);
         EXPECT_THAT(step().runs, IsEmpty());
     }

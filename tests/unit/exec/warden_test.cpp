@@ -3,28 +3,55 @@
 #include "exec/process.hpp"
 #include "exec/process_table.hpp"
 #include "run_coroutine.hpp"
+#include "wire/address.hpp"
+#include "wire/connection.hpp"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <poll.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/write.hpp>
 
 #include <array>
 #include <csignal>
+#include <cstdint>
 #include <cstdlib>
+#include <cstring>
+#include <optional>
 #include <string>
 #include <thread>
+#include <utility>
+#include <variant>
+#include <vector>
 
 namespace peercron {
 namespace {
 
 using namespace std::chrono_literals;
+using asio::ip::tcp;
 
 bool is_alive(pid_t pid)
 {
     for (const ProcessEntry& process : list_processes()) {
         if (process.pid == pid) return !process.is_zombie;
+    }
+    return false;
+}
+
+/// Whether it is there, if only to be reaped.
+bool is_listed(pid_t pid)
+{
+    for (const ProcessEntry& process : list_processes()) {
+        if (process.pid == pid) return true;
     }
     return false;
 }
@@ -37,6 +64,41 @@ bool dies_within(pid_t pid, std::chrono::seconds limit)
         std::this_thread::sleep_for(5ms);
     }
     return false;
+}
+
+/// A node that does nothing; ends with its warden, so that a failing test leaves nothing behind.
+int idle(const Lifeline& lifeline)
+{
+    pollfd warden_gone{lifeline.warden.get(), POLLIN, 0};
+    while (::poll(&warden_gone, 1, -1) < 0) continue;
+    return 1;
+}
+
+/// What a dispatcher has been told at a node's port.
+struct Told {
+    std::optional<NodeDied> word;
+    std::optional<PeerError> failure;
+};
+
+asio::awaitable<void> ask_there(std::string address, GreetingSettings greeting, Told& told)
+{
+    PeerSettings settings;
+    settings.greeting = std::move(greeting);
+    const auto deadline = std::chrono::steady_clock::now() + 20s;
+    auto connected = co_await PeerConnection::connect(std::move(address), settings, deadline);
+    if (!connected) {
+        told.failure = connected.error();
+        co_return;
+    }
+    PeerConnection& connection = **connected;
+    connection.send(TermHello{7, "a dispatcher"});
+    const auto on_message = [&](const Message& message) {
+        const auto* word = std::get_if<NodeDied>(&message);
+        if (word == nullptr) return;
+        told.word = *word;
+        connection.send(DeathHeard{word->incarnation});
+    };
+    co_await connection.run(on_message);
 }
 
 /// A warden in a process of its own, and a pipe on which its node tells the test things.
@@ -63,11 +125,51 @@ protected:
         warden_ = ::fork();
         ASSERT_GE(warden_, 0);
         if (warden_ == 0) {
-            WardenSettings settings;
-            settings.orphan_grace = 200ms;
-            ::_exit(run_warden(node_main, settings));
+            ::_exit(run_warden(node_main, settings_));
         }
         writing_.close();
+        listener_.close();
+    }
+
+    /// Opens the port of a node that start() will start; where it is.
+    tcp::endpoint open_port()
+    {
+        listener_ = FileDescriptor(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        socklen_t size = sizeof(address);
+        auto* const any = reinterpret_cast<sockaddr*>(&address);
+        const bool is_open = ::bind(listener_.get(), any, size) == 0 &&
+                             ::listen(listener_.get(), 128) == 0 &&
+                             ::getsockname(listener_.get(), any, &size) == 0;
+        if (!is_open) std::abort();
+        return {asio::ip::address_v4::loopback(), ntohs(address.sin_port)};
+    }
+    /// A node with that port, in a cluster whose secret is "right"; its process.
+    pid_t start_with_port()
+    {
+        settings_.greeting = greeting("right");
+        start([this](Lifeline lifeline) -> int {
+            Guard guard(std::move(lifeline.guard));
+            guard.hand_over(listener_.get(), incarnation);
+            ::signal(SIGTERM, [](int) { ::_exit(0); });
+            tell(::getpid());
+            return idle(lifeline);
+        });
+        return hear_pid();
+    }
+    static GreetingSettings greeting(std::string secret)
+    {
+        return {{"the node", "1.0"}, std::move(secret), {}};
+    }
+    /// What somebody who takes whoever is there for a node is told there.
+    static Told ask(const tcp::endpoint& port, GreetingSettings settings = greeting("right"))
+    {
+        Told told;
+        asio::io_context io(1);
+        testing::run(io, ask_there(to_string(port), std::move(settings), told));
+        return told;
     }
 
     /// In the node: starts a command and tells the test its pid.
@@ -103,19 +205,22 @@ protected:
         return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
     }
 
+    static constexpr std::uint64_t incarnation = 0xFEDCBA9876543210U;
+
+    static WardenSettings quick()
+    {
+        WardenSettings settings;
+        settings.orphan_grace = 200ms;
+        return settings;
+    }
+
     SystemClock clock_;
+    WardenSettings settings_ = quick();
+    FileDescriptor listener_;
     FileDescriptor reading_;
     FileDescriptor writing_;
     pid_t warden_ = 0;
 };
-
-/// A node that does nothing; ends with its warden, so that a failing test leaves nothing behind.
-int idle(const Lifeline& lifeline)
-{
-    pollfd warden_gone{lifeline.warden.get(), POLLIN, 0};
-    while (::poll(&warden_gone, 1, -1) < 0) continue;
-    return 1;
-}
 
 TEST_F(WardenTest, PassesTheExitCodeOn)
 {
@@ -280,14 +385,8 @@ TEST_F(WardenTest, ReapsOrphansWhileTheNodeLives)
     });
     const pid_t orphan = hear_pid();
     ASSERT_GT(orphan, 0);
-    const auto is_listed = [orphan] {
-        for (const ProcessEntry& process : list_processes()) {
-            if (process.pid == orphan) return true;
-        }
-        return false;
-    };
-    for (int i = 0; i < 2000 && is_listed(); ++i) std::this_thread::sleep_for(5ms);
-    EXPECT_FALSE(is_listed()) << "not even as a zombie";
+    for (int i = 0; i < 2000 && is_listed(orphan); ++i) std::this_thread::sleep_for(5ms);
+    EXPECT_FALSE(is_listed(orphan)) << "not even as a zombie";
 }
 
 TEST_F(WardenTest, TheNodeNoticesThatTheWardenWasKilled)
@@ -307,6 +406,159 @@ TEST_F(WardenTest, TheNodeNoticesThatTheWardenWasKilled)
     EXPECT_EQ(exit_code(), -SIGKILL);
     EXPECT_TRUE(dies_within(command, 20s));
     EXPECT_TRUE(dies_within(node, 20s));
+}
+
+TEST_F(WardenTest, TellsADispatcherThatItsNodeIsDeadAndEndsWhenThatKnows)
+{
+    settings_.last_word = 1h;
+    const tcp::endpoint port = open_port();
+    const pid_t node = start_with_port();
+    ::kill(node, SIGKILL);
+    const Told told = ask(port);
+    ASSERT_TRUE(told.word);
+    EXPECT_EQ(told.word->incarnation, incarnation);
+    EXPECT_GE(told.word->ago, 0ms);
+    EXPECT_GE(told.word->lived, 0ms);
+    EXPECT_EQ(exit_code(), 128 + SIGKILL);
+}
+
+TEST_F(WardenTest, AConnectionThatTheNodeHadNotAcceptedIsAnswered)
+{
+    settings_.last_word = 1h;
+    const tcp::endpoint port = open_port();
+    const pid_t node = start_with_port();
+    asio::io_context io(1);
+    Told told;
+    asio::co_spawn(io, ask_there(to_string(port), greeting("right"), told), asio::detached);
+    io.run_for(50ms);  // it has connected, and waits
+    ::kill(node, SIGKILL);
+    io.run();
+    EXPECT_TRUE(told.word);
+    EXPECT_EQ(exit_code(), 128 + SIGKILL);
+}
+
+TEST_F(WardenTest, TellsOfTheDeathWhileItEndsWhatTheNodeHasLeft)
+{
+    settings_.orphan_grace = 1h;
+    const tcp::endpoint port = open_port();
+    settings_.greeting = greeting("right");
+    start([this](Lifeline lifeline) -> int {
+        Guard guard(std::move(lifeline.guard));
+        guard.hand_over(listener_.get(), incarnation);
+        const Process run = spawn("trap '' TERM; echo; while :; do sleep 0.05; done");
+        ::fcntl(run.output.get(), F_SETFL, 0);
+        char deaf = 0;
+        if (::read(run.output.get(), &deaf, 1) != 1) std::abort();
+        tell(run.pid);
+        tell(::getpid());
+        return idle(lifeline);
+    });
+    const pid_t command = hear_pid();
+    ::kill(hear_pid(), SIGKILL);
+    EXPECT_TRUE(ask(port).word);
+    EXPECT_TRUE(is_alive(command));
+    ::kill(command, SIGKILL);
+    EXPECT_EQ(exit_code(), 128 + SIGKILL);
+}
+
+TEST_F(WardenTest, StrangersLearnNothingAndKeepNobodyFromTheWord)
+{
+    settings_.last_word = 1h;
+    const tcp::endpoint port = open_port();
+    const pid_t node = start_with_port();
+    ::kill(node, SIGKILL);
+    asio::io_context io(1);
+    std::vector<tcp::socket> silent;
+    for (int i = 0; i < 100; ++i) silent.emplace_back(io).connect(port);
+    const Told stranger = ask(port, greeting("wrong"));
+    EXPECT_FALSE(stranger.word);
+    ASSERT_TRUE(stranger.failure);
+    EXPECT_EQ(stranger.failure->kind, PeerError::Kind::authentication);
+    for (int i = 0; i < 100; ++i) silent.emplace_back(io).connect(port);
+    EXPECT_TRUE(ask(port).word);
+    EXPECT_EQ(exit_code(), 128 + SIGKILL);
+}
+
+TEST_F(WardenTest, APeerThatWouldTakeItForTheNodeFindsNoCommonVersion)
+{
+    const tcp::endpoint port = open_port();
+    const pid_t node = start_with_port();
+    ::kill(node, SIGKILL);
+    GreetingSettings older = greeting("right");
+    older.versions = {1, 1};
+    const Told told = ask(port, older);
+    EXPECT_FALSE(told.word);
+    ASSERT_TRUE(told.failure);
+    EXPECT_EQ(told.failure->kind, PeerError::Kind::version);
+}
+
+TEST_F(WardenTest, EndsWithoutADispatcher)
+{
+    settings_.last_word = 50ms;
+    open_port();
+    ::kill(start_with_port(), SIGKILL);
+    EXPECT_EQ(exit_code(), 128 + SIGKILL);
+}
+
+TEST_F(WardenTest, EndsAtOnceWhenItIsToldTo)
+{
+    settings_.last_word = 1h;
+    open_port();
+    const pid_t node = start_with_port();
+    ::kill(node, SIGKILL);
+    while (is_listed(node)) std::this_thread::sleep_for(1ms);
+    ::kill(warden_, SIGTERM);
+    EXPECT_EQ(exit_code(), 128 + SIGKILL);
+}
+
+TEST_F(WardenTest, SaysFarewellForANodeThatEndedInGoodOrder)
+{
+    settings_.farewell = 1h;
+    const tcp::endpoint port = open_port();
+    start_with_port();
+    ::kill(warden_, SIGTERM);
+    EXPECT_TRUE(ask(port).word);
+    EXPECT_EQ(exit_code(), 0);
+}
+
+TEST_F(WardenTest, ReportsTheDeathToAServer)
+{
+    asio::io_context io(1);
+    tcp::acceptor server(io, {asio::ip::address_v4::loopback(), 0});
+    const tcp::endpoint address = server.local_endpoint();
+    DeathReport report;
+    std::memcpy(&report.server, address.data(), address.size());
+    report.server_size = static_cast<socklen_t>(address.size());
+    report.request = "PUT /died HTTP/1.1\r\n\r\n";
+    settings_.report = report;
+    settings_.last_word = 1h;
+    start([this](Lifeline lifeline) -> int {
+        tell(::getpid());
+        return idle(lifeline);
+    });
+    ::kill(hear_pid(), SIGKILL);
+    tcp::socket connection = server.accept();
+    std::string request(report.request.size(), '\0');
+    asio::read(connection, asio::buffer(request));
+    EXPECT_EQ(request, report.request);
+    asio::write(connection, asio::buffer("HTTP/1.1 200 OK\r\n\r\n", 19));
+    EXPECT_EQ(exit_code(), 128 + SIGKILL) << "the answer is all that it waits for";
+}
+
+TEST_F(WardenTest, ReportsNoEndInGoodOrder)
+{
+    asio::io_context io(1);
+    tcp::acceptor server(io, {asio::ip::address_v4::loopback(), 0});
+    const tcp::endpoint address = server.local_endpoint();
+    settings_.report.emplace();
+    std::memcpy(&settings_.report->server, address.data(), address.size());
+    settings_.report->server_size = static_cast<socklen_t>(address.size());
+    start([](Lifeline) { return 0; });
+    EXPECT_EQ(exit_code(), 0);
+    server.non_blocking(true);
+    boost::system::error_code error;
+    server.accept(error);
+    EXPECT_EQ(error, asio::error::would_block);
 }
 
 }  // namespace

@@ -65,6 +65,10 @@ public:
                 return StepKept{step_id(), coin()};
             case 15:
                 return StepsStored{step_id()};
+            case 16:
+                return NodeDied{number<std::uint64_t>(), duration(), duration()};
+            case 17:
+                return DeathHeard{number<std::uint64_t>()};
             default:
                 return TermOver{number<Epoch>()};
         }
