@@ -119,8 +119,7 @@ Dispatcher::Parts SimulatedCluster::parts()
                              connects, roster, metrics_};
 }
 
-asio::awaitable<Result<std::unique_ptr<Channel>>> SimulatedCluster::connect(
-    NodeName name)
+asio::awaitable<Result<std::unique_ptr<Channel>>> SimulatedCluster::connect(NodeName name)
 {
     const auto is_it = [&](const auto& node) { return node->name() == name; };
     const auto found = std::find_if(nodes_.begin(), nodes_.end(), is_it);

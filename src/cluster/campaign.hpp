@@ -34,7 +34,8 @@ struct LockEntry {
 /// flags make up for it: epoch = flags + LockIndex, with flags 0 until a holder finds its epoch
 /// below one that is known to have been used, and writes what is missing into the flags. Only
 /// the holder can, because the same request takes the lock; so an epoch still belongs to one
-/// tenure. Flags that make an epoch past last_epoch are a mistake, and the next holder replaces them.
+/// tenure. Flags that make an epoch past last_epoch are a mistake, and the next holder replaces
+/// them.
 ///
 /// Pure bookkeeping. Source: Consul, HTTP API, "KV Store", acquire, release, LockIndex, Flags.
 class Campaign {

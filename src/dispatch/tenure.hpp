@@ -48,7 +48,7 @@ private:
         bool answered = false;       ///< its account was taken, or it cannot be had now
         Witness witness;
         std::optional<Death> death;  ///< of its last process, as far as is known
-        SteadyTime known_at{};  ///< when it was last registered or heard
+        SteadyTime known_at{};       ///< when it was last registered or heard
         bool is_leaving = false;
         bool is_disbelieved = false;  ///< that was said: it names epochs that cannot be
     };

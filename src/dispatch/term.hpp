@@ -269,8 +269,8 @@ private:
         /// Until then, by the node's clock, the process before it may have started runs.
         WallTime earlier_until{};
         SteadyTime heard{};
-        std::uint32_t open = 0;           ///< runs in runs_ that are this node's
-        std::uint64_t turn = 0;           ///< when it was last given a run; breaks ties
+        std::uint32_t open = 0;  ///< runs in runs_ that are this node's
+        std::uint64_t turn = 0;  ///< when it was last given a run; breaks ties
         NodeLoad load;
     };
     using Runs = std::unordered_map<RunId, OpenRunState>;

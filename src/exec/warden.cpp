@@ -441,9 +441,7 @@ asio::awaitable<void> wait_for_warden_death(FileDescriptor warden)
 std::size_t kill_descendants(const WardenSettings& settings,
                              const std::function<void(milliseconds)>& meanwhile)
 {
-    const auto idle = [](milliseconds time) {
-        ::poll(nullptr, 0, static_cast<int>(time.count()));
-    };
+    const auto idle = [](milliseconds time) { ::poll(nullptr, 0, static_cast<int>(time.count())); };
     const std::function<void(milliseconds)> wait = meanwhile ? meanwhile : idle;
     become_subreaper();  // or grandchildren would slip away to init as their parents die
     std::set<pid_t> seen;

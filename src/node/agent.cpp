@@ -197,7 +197,8 @@ void Agent::hello(Session& session, const TermHello& hello)
 {
     if (!is_plausible_epoch(hello.epoch, runs_.newest_epoch())) {
         spdlog::error(
-            "node: refused {}, which claims to dispatch in epoch {}: there cannot have been so many "
+            "node: refused {}, which claims to dispatch in epoch {}: there cannot have been so "
+            "many "
             "terms, the newest that was heard is {}. Is that node's program or machine broken?",
             hello.dispatcher, hello.epoch, runs_.newest_epoch());
         session.channel->close();
@@ -238,8 +239,8 @@ Account Agent::account() const
     Account account;
     account.node = identity_.name;
     account.incarnation = identity_.incarnation;
-    account.uptime = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.steady_now() -
-                                                                           began_);
+    account.uptime =
+        std::chrono::duration_cast<std::chrono::milliseconds>(clock_.steady_now() - began_);
     account.first_epoch = first_epoch_;
     account.draining = draining_;
     account.newest_epoch = runs_.newest_epoch();

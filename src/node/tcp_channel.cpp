@@ -36,7 +36,8 @@ asio::awaitable<Result<std::unique_ptr<Channel>>> TcpChannel::connect(
     if (!connected) co_return Error{connected.error().message};
     std::unique_ptr<PeerConnection> connection = std::move(*connected);
     const NodeName& there = connection->peer().node;
-    if (there != node) co_return Error{fmt::format("{}: the node there calls itself {}", node, there)};
+    if (there != node)
+        co_return Error{fmt::format("{}: the node there calls itself {}", node, there)};
     std::unique_ptr<Channel> channel = std::make_unique<TcpChannel>(std::move(connection));
     co_return channel;
 }

@@ -54,8 +54,8 @@ public:
     /// Called on the I/O thread. What it throws ends run().
     using Accepted = std::function<void(std::unique_ptr<PeerConnection>)>;
 
-    /// Listens from here on. Throws std::runtime_error that says why that is not possible, PortInUse
-    /// if that is it.
+    /// Listens from here on. Throws std::runtime_error that says why that is not possible,
+    /// PortInUse if that is it.
     PeerListener(asio::any_io_executor executor, const std::string& address,
                  ListenerSettings settings, Accepted accepted);
 

@@ -160,8 +160,8 @@ struct StepsStored {
 /// Warden → dispatcher, first on a connection: the process that listened here is dead, I have
 /// reaped it.
 struct NodeDied {
-    std::uint64_t incarnation = 0;      ///< see Account
-    std::chrono::milliseconds ago{0};   ///< since it was reaped
+    std::uint64_t incarnation = 0;       ///< see Account
+    std::chrono::milliseconds ago{0};    ///< since it was reaped
     std::chrono::milliseconds lived{0};  ///< from when it listened here, and no other, to that
     friend bool operator==(const NodeDied&, const NodeDied&) = default;
 };

@@ -769,7 +769,8 @@ Task<Process::Connected> Process::connect(NodeName node)
             connected.word = co_await ask_warden(machine);
             if (connected.word) co_return connected;
         }
-        if (answers && machine.process && machine.process->accepts() && !machine.process->stopped()) {
+        if (answers && machine.process && machine.process->accepts() &&
+            !machine.process->stopped()) {
             Process& peer = *machine.process;
             auto [here, there] = network.connect(*this, name(), peer, node);
             peer.agent_.converse(std::move(there));

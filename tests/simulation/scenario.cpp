@@ -14,11 +14,33 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::array<std::string_view, all_fault_kinds> fault_names{
-    "kill",        "power_off",    "pause",      "leave",      "cut",         "cut_one_way",
-    "isolate",     "deaf",         "mute",       "cut_consul", "reset",       "slow_network",
-    "consul_away", "consul_wiped", "store_away", "store_slow", "store_flaky", "clock_jump",
-    "add_job",     "change_job",   "delete_job", "run_now",    "end_run",
-    "refuse",      "refuse_one_way", "kill_with_warden", "kill_and_stop",
+    "kill",
+    "power_off",
+    "pause",
+    "leave",
+    "cut",
+    "cut_one_way",
+    "isolate",
+    "deaf",
+    "mute",
+    "cut_consul",
+    "reset",
+    "slow_network",
+    "consul_away",
+    "consul_wiped",
+    "store_away",
+    "store_slow",
+    "store_flaky",
+    "clock_jump",
+    "add_job",
+    "change_job",
+    "delete_job",
+    "run_now",
+    "end_run",
+    "refuse",
+    "refuse_one_way",
+    "kill_with_warden",
+    "kill_and_stop",
 };
 
 /// What people do.

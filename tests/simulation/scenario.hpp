@@ -36,10 +36,10 @@ enum class Fault : std::uint8_t {
     delete_job,
     run_now,
     end_run,
-    refuse,           ///< packets between two nodes are answered with a reset, though both live
-    refuse_one_way,   ///< only those in one direction
-    kill_with_warden, ///< kill -9 of a node and its warden: nobody tells of it
-    kill_and_stop,    ///< kill -9 of a node whose warden stands still, for less than the lease
+    refuse,            ///< packets between two nodes are answered with a reset, though both live
+    refuse_one_way,    ///< only those in one direction
+    kill_with_warden,  ///< kill -9 of a node and its warden: nobody tells of it
+    kill_and_stop,     ///< kill -9 of a node whose warden stands still, for less than the lease
 };
 
 /// Of those that scenarios are made of first; the later ones are drawn beside them.

@@ -58,8 +58,8 @@ public:
     void close() override {}
 };
 
-/// The node has gone mad: it has a copy of a step, and has heard a dispatcher, of epochs that cannot
-/// be.
+/// The node has gone mad: it has a copy of a step, and has heard a dispatcher, of epochs that
+/// cannot be.
 class MadChannel final : public Channel {
 public:
     explicit MadChannel(Event& closed) : closed_(closed) {}
@@ -101,7 +101,7 @@ protected:
     Dispatcher::Parts parts(Connect connect)
     {
         const auto roster = [] { return Roster(); };
-        return Dispatcher::Parts{clock_, lock_,  store_, history_, std::move(connect),
+        return Dispatcher::Parts{clock_, lock_,   store_, history_, std::move(connect),
                                  roster, metrics_};
     }
 
@@ -121,8 +121,7 @@ TEST_F(DispatcherTest, ANodeThatHangsUpEachTimeIsNotCalledAgainAtOnce)
     constexpr int far_too_often = 1000;
     int calls = 0;
     Event called(io_.get_executor());
-    const auto connect =
-        [&](NodeName) -> asio::awaitable<Result<std::unique_ptr<Channel>>> {
+    const auto connect = [&](NodeName) -> asio::awaitable<Result<std::unique_ptr<Channel>>> {
         ++calls;
         called.notify();
         if (calls > far_too_often) co_await sleep_for(1h);  // so that the test can say it
@@ -149,8 +148,7 @@ TEST_F(DispatcherTest, ANodeThatNamesEpochsThatCannotBeDeposesNobody)
     int calls = 0;
     Event called(io_.get_executor());
     Event closed(io_.get_executor());
-    const auto connect =
-        [&](NodeName) -> asio::awaitable<Result<std::unique_ptr<Channel>>> {
+    const auto connect = [&](NodeName) -> asio::awaitable<Result<std::unique_ptr<Channel>>> {
         ++calls;
         called.notify();
         std::unique_ptr<Channel> channel = std::make_unique<MadChannel>(closed);

@@ -467,7 +467,7 @@ TEST_F(TermTest, AConnectionThatWasLostLongBeforeSaysNothingAboutWhenItsNodeDied
     connect(beta);
     at(900ms);
     term_->disconnected(alpha, now_);  // reset by something on the way
-    at(1200ms);                              // alpha has started the first one, and died since
+    at(1200ms);                        // alpha has started the first one, and died since
     died(alpha, now_.wall);
     const PlanStep after = step();
     ASSERT_THAT(after.ended, SizeIs(1));
