@@ -1,4 +1,5 @@
-"""Whoever comes to a peer port without the cluster secret gets nothing run and harms nobody."""
+"""Whoever comes to a peer port without the cluster secret gets nothing run and harms nobody; nor does a peer that
+knows it and has gone mad."""
 import contextlib
 import hashlib
 import hmac
@@ -76,6 +77,13 @@ def run_order(command):
     order = (field(1, field(1, 1) + field(2, moment) + field(3, 1)) + field(2, command.encode()) +
              field(5, moment) + field(6, moment + 60_000) + field(7, 2**62) + field(8, b"127.0.0.1:1"))
     return field(3, field(1, order))
+
+
+def sealed(secret, transcript, payload):
+    """The first frame after the greeting of a client."""
+    session = digest(digest(secret.encode(), b"peercron: key of a session"), transcript)
+    key = digest(session, b"client")
+    return frame(payload + digest(key, bytes(8), payload)[:16])
 
 
 def orders(command):
@@ -158,6 +166,17 @@ def test_the_right_secret_without_a_right_code_on_each_frame_gets_nothing_run(cl
         assert greet(connection, cluster.secret) is not None
         connection.sendall(orders(f"touch {touched}"))
         assert ends(connection)
+
+
+def test_a_peer_with_the_secret_that_dispatches_in_an_impossible_epoch_is_cut_off(cluster):
+    # Believed, no node would obey anybody else; the fires of this module go on in the epoch that they had.
+    for k in cluster.nodes:
+        for epoch in (2**64 - 1, 2**48 + 1, 2**47):
+            with connect(cluster, k) as connection:
+                transcript = greet(connection, cluster.secret)
+                connection.sendall(sealed(cluster.secret, transcript,
+                                          field(1, field(1, epoch) + field(2, b"127.0.0.1:1"))))
+                assert ends(connection)
 
 
 def test_no_greeting_gets_nothing_run(cluster, touched):

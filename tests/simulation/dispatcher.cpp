@@ -67,7 +67,6 @@ Task<void> Dispatcher::run()
 
 void Dispatcher::cancel()
 {
-    if (tenure_) tenure_->say_over();
     tenure_.reset();
 }
 
@@ -202,7 +201,6 @@ Task<void> Tenure::run()
 {
     tasks_.spawn(watched(dispatch()));
     while (!is_over_) co_await over_.wait();
-    say_over();
     tasks_.cancel();
     if (failure_) std::rethrow_exception(failure_);
 }
@@ -243,13 +241,6 @@ Task<void> Tenure::dispatch()
         send_answers();
         if (have_copies_ && writer_.waiting().empty()) drop_copies();
         if (idle()) co_await wake_.wait_until(next_round);
-    }
-}
-
-void Tenure::say_over()
-{
-    for (const auto& [node, link] : links_) {
-        if (link.channel != nullptr) link.channel->send(TermOver{term_.epoch()});
     }
 }
 

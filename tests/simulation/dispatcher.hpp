@@ -63,7 +63,6 @@ public:
     Tenure(Dispatcher& dispatcher, Epoch lock_epoch);
 
     Task<void> run();
-    void say_over();
     void die(bool silently);
     std::size_t open_runs() const { return term_.open_runs(); }
     Epoch epoch() const { return begun_ ? term_.epoch() : 0; }

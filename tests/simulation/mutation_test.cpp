@@ -68,7 +68,7 @@ constexpr Planted planted[] = {
     {Mutation::obeys_anybody, "ObeysAnybody", 3000},
     {Mutation::starts_early, "StartsEarly", 3000},
     {Mutation::does_not_fence, "DoesNotFence", 3000},
-    {Mutation::has_no_guard, "HasNoGuard", 3000},
+    {Mutation::has_no_guard, "HasNoGuard", 30000},
     {Mutation::survives_its_warden, "SurvivesItsWarden", 3000},
     {Mutation::drops_failed_reports, "DropsFailedReports", 3000},
     {Mutation::is_silent_about_ends, "IsSilentAboutEnds", 3000},

@@ -91,6 +91,9 @@ void Endpoint::be_reset()
     if (ended_ || is_known) return;
     in_->ended = true;
     const World::Time ready = network_.world_.now() + network_.latency();
+    // What is on its way arrives at nobody.
+    const auto comes_later = [&](const Pipe::Parcel& parcel) { return parcel.ready > ready; };
+    std::erase_if(in_->parcels, comes_later);
     in_->parcels.push_back({ready, std::nullopt});
     if (in_->parcels.size() == 1) expect_parcel(ready);
 }

@@ -477,6 +477,16 @@ def test_a_state_without_a_cause_is_found(scene, state, reason):
     assert "unexplained" in scene.broken()
 
 
+@pytest.mark.parametrize("kind", ["refuse-worker", "refuse-dispatcher", "refuse-blinks"])
+def test_a_node_that_is_refused_lives_so_that_nothing_of_it_is_lost(scene, kind):
+    token = scene.job()
+    scene.forget(token, 20)
+    _, row = scene.find(token, 19)
+    scene.row(token, 20, "lost", "node-died: it died", run_server=row.run_server)
+    scene.fault(kind, 15, 30, row.run_server)
+    assert "unexplained" in scene.broken()
+
+
 @pytest.mark.parametrize("reason", ["mutex: still running", "misfire: nobody could plan", "no-node: none",
                                     "owner-unreachable: away", "replaced: a newer fire fell due",
                                     "node-isolated: for 10 s", "overload: full", "invalid", ""])

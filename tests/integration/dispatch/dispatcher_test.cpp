@@ -154,7 +154,10 @@ TEST_F(DispatcherTest, ANodeThatNamesEpochsThatCannotBeDeposesNobody)
         std::unique_ptr<Channel> channel = std::make_unique<MadChannel>(closed);
         co_return channel;
     };
-    Dispatcher dispatcher(io_.get_executor(), parts(connect), self, DispatchSettings());
+    DispatchSettings settings;  // of a dispatcher that does not wait long for such a node
+    settings.lease = 200ms;
+    settings.lease_margin = 100ms;
+    Dispatcher dispatcher(io_.get_executor(), parts(connect), self, settings);
     const auto test = [&]() -> asio::awaitable<void> {
         TaskGroup tasks(io_.get_executor());
         tasks.spawn("dispatcher", dispatcher.run());

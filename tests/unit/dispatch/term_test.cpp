@@ -397,8 +397,8 @@ TEST_F(TermTest, WhatAProcessHeldThatHadASuccessorIsLostUpToWhenThatListened)
     connect(alpha);
     step();
     ASSERT_THAT(orders_, SizeIs(2));
-    connect(beta);
     at(1900ms);
+    connect(beta);
     term_->disconnected(alpha, now_);
     // The process that is dead now had listened from 1.2 s on, and was never heard here.
     const SteadyTime midnight_steady = now_.steady - 1900ms;
@@ -416,10 +416,10 @@ TEST_F(TermTest, ADeathThatIsToldLateIsDatedToWhenItWas)
     begin();
     connect(alpha);
     step();
-    connect(beta);
     at(900ms);
     term_->disconnected(alpha, now_);
     at(1900ms);  // the warden could not be asked for a second
+    connect(beta);
     died(alpha, midnight + 900ms);
     const PlanStep after = step();
     EXPECT_THAT(after.ended, IsEmpty());

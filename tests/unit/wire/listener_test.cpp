@@ -107,6 +107,13 @@ std::string failure_to_listen(asio::io_context& io, const std::string& address)
     }
 }
 
+TEST_F(ListenerTest, AnAddressInUseIsAFailureOfItsOwnBecauseItMayBeFreeSoon)
+{
+    const tcp::acceptor other = testing::listen_on_loopback(io.get_executor());
+    const std::string address = to_string(other.local_endpoint());
+    EXPECT_THROW(PeerListener(io.get_executor(), address, listener_settings(), nullptr), PortInUse);
+}
+
 TEST_F(ListenerTest, AnAddressInUseIsNamed)
 {
     const tcp::acceptor other = testing::listen_on_loopback(io.get_executor());

@@ -66,11 +66,11 @@ public:
             case 15:
                 return StepsStored{step_id()};
             case 16:
-                return NodeDied{number<std::uint64_t>(), duration(), duration()};
-            case 17:
-                return DeathHeard{number<std::uint64_t>()};
-            default:
                 return TermOver{number<Epoch>()};
+            case 17:
+                return NodeDied{number<std::uint64_t>(), duration(), duration()};
+            default:
+                return DeathHeard{number<std::uint64_t>()};
         }
     }
 
