@@ -1,4 +1,5 @@
 """A node that starts while MariaDB or Consul is away says so, keeps trying, and comes up when they do."""
+import socket
 import subprocess
 
 import pytest
@@ -64,6 +65,26 @@ def test_a_node_that_waits_can_be_stopped(cluster):
     cluster.run("start-node", "1")
     assert request(cluster.http_port(1), "GET", "/health").status == 200
     cluster.run("stop-node", "1")
+
+
+def test_a_node_waits_a_moment_for_its_port(cluster):
+    """As after a crash, when the warden of its last process has it."""
+    cluster.run("stop-node", "1")
+    before = len(cluster.log("node1"))
+
+    def told():
+        return [line for line in new_lines(cluster, before).splitlines() if "may still have the port" in line]
+
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", cluster.peer_port(1)))
+        other.listen()
+        cluster.run("start-node", "1")
+        wait_until(told, 30, lambda: f"a warning about the port: {new_lines(cluster, before)}")
+        assert not cluster.status()["ready"]
+    cluster.wait_ready()
+    fires(cluster)
+    assert len(told()) == 1, told()
 
 
 def test_a_node_outlives_a_restart_of_both_servers(cluster):

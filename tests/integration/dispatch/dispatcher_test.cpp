@@ -11,11 +11,13 @@
 #include <boost/asio/io_context.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <limits>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace peercron {
@@ -91,6 +93,35 @@ private:
     bool is_closed_ = false;
 };
 
+/// The node's warden answers, and leaves when it was heard.
+class WardenChannel final : public Channel {
+public:
+    explicit WardenChannel(std::optional<std::uint64_t>& heard, Event& changed)
+        : heard_(heard), changed_(changed)
+    {}
+
+    void send(const Message& message) override
+    {
+        const auto* heard = std::get_if<DeathHeard>(&message);
+        if (heard == nullptr) return;
+        heard_ = heard->incarnation;
+        changed_.notify();
+    }
+    asio::awaitable<ChannelEnd> run(std::function<void(Message)> on_message) override
+    {
+        on_message(NodeDied{7, 10ms, 1h});
+        while (!heard_) co_await changed_.wait();
+        ChannelEnd end;
+        end.why = "it was heard";
+        co_return end;
+    }
+    void close() override {}
+
+private:
+    std::optional<std::uint64_t>& heard_;
+    Event& changed_;
+};
+
 /// A dispatcher with the lock, on an empty database.
 class DispatcherTest : public ::testing::Test {
 protected:
@@ -141,6 +172,26 @@ TEST_F(DispatcherTest, ANodeThatHangsUpEachTimeIsNotCalledAgainAtOnce)
         co_await tasks.join();
     };
     testing::run(io_, test());
+}
+
+TEST_F(DispatcherTest, AWardenLearnsThatItsWordWasHeard)
+{
+    std::optional<std::uint64_t> heard;
+    Event changed(io_.get_executor());
+    const auto connect = [&](NodeName) -> asio::awaitable<Result<std::unique_ptr<Channel>>> {
+        std::unique_ptr<Channel> channel = std::make_unique<WardenChannel>(heard, changed);
+        co_return channel;
+    };
+    Dispatcher dispatcher(io_.get_executor(), parts(connect), self, DispatchSettings());
+    const auto test = [&]() -> asio::awaitable<void> {
+        TaskGroup tasks(io_.get_executor());
+        tasks.spawn("dispatcher", dispatcher.run());
+        while (!heard) co_await changed.wait();
+        tasks.cancel();
+        co_await tasks.join();
+    };
+    testing::run(io_, test());
+    EXPECT_EQ(heard, 7U);
 }
 
 TEST_F(DispatcherTest, ANodeThatNamesEpochsThatCannotBeDeposesNobody)
