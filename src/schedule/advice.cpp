@@ -2,8 +2,10 @@
 
 #include <spdlog/fmt/fmt.h>
 
-#include <cctype>
+#include <algorithm>
+#include <array>
 #include <optional>
+#include <utility>
 
 namespace peercron {
 namespace {
@@ -78,14 +80,92 @@ bool is_spread(std::string_view expression)
     return false;
 }
 
+std::vector<std::string_view> words_of(std::string_view text)
+{
+    constexpr std::string_view blanks = " \t\r\n";
+    std::vector<std::string_view> words;
+    while (true) {
+        text.remove_prefix(std::min(text.find_first_not_of(blanks), text.size()));
+        if (text.empty()) return words;
+        words.push_back(text.substr(0, text.find_first_of(blanks)));
+        text.remove_prefix(words.back().size());
+    }
+}
+
+/// A weekday field with names for its numbers, of which `first` is Sunday's; "" when it has no
+/// such numbers.
+std::string named_weekdays(std::string_view field, int first)
+{
+    constexpr std::array<std::string_view, 7> names{"SUN", "MON", "TUE", "WED",
+                                                    "THU", "FRI", "SAT"};
+    std::string named;
+    bool any = false;
+    char before = ',';
+    for (const char c : field) {
+        const bool is_digit = c >= '0' && c <= '9';
+        if (is_digit && before != '#' && before != '/') {
+            if (c - '0' < first) return {};
+            named += names.at(static_cast<std::size_t>((c - '0' - first) % 7));
+            any = true;
+        } else {
+            named += c;
+        }
+        before = c;
+    }
+    return any ? named : "";
+}
+
+/// Seven fields and ? are how Quartz writes, which counts weekdays from 1.
+std::optional<std::string> doubt_of_weekdays(std::string_view expression)
+{
+    const auto words = words_of(expression);
+    const bool has_question_mark = std::ranges::find(words, "?") != words.end();
+    if (words.size() != 7 && (words.size() != 6 || !has_question_mark)) return std::nullopt;
+    const std::string here = named_weekdays(words[5], 0);
+    const std::string quartz = named_weekdays(words[5], 1);
+    if (here.empty() || quartz.empty()) return std::nullopt;
+    return fmt::format(
+        "weekdays count from 0 = SUN, so that {} is {}; Quartz counts from 1 = SUN, and an "
+        "expression from there means {}: names say the same everywhere",
+        words[5], here, quartz);
+}
+
+std::optional<std::string> doubt_of_interval(const Schedule& schedule, sys_seconds from)
+{
+    const auto interval = schedule.expression().interval();
+    if (!interval || *interval < 2h) return std::nullopt;
+    const auto first = schedule.next(from);
+    if (!first) return std::nullopt;
+    const TimeZone& zone = schedule.zone();
+    const local_seconds clock = zone.periods()[zone.index_at(*first)].to_local(*first);
+    const bool within_a_day = seconds(24h) % *interval == 0s;
+    if (within_a_day && (clock - std::chrono::floor<std::chrono::days>(clock)) % *interval == 0s) {
+        return std::nullopt;
+    }
+    return fmt::format(
+        "intervals count from 1970-01-01T00:00:00Z and not from midnight: the next fire is on {} "
+        "at "
+        "{} in {}; a cron expression such as '0 0 * * *' goes by the clock of the zone",
+        date_text(clock), clock_text(clock), zone.name());
+}
+
 }  // namespace
+
+std::vector<std::string> doubts(std::string_view expression, const Schedule& schedule,
+                                sys_seconds from)
+{
+    std::vector<std::string> said;
+    if (auto doubt = doubt_of_weekdays(expression)) said.push_back(std::move(*doubt));
+    if (auto doubt = doubt_of_interval(schedule, from)) said.push_back(std::move(*doubt));
+    return said;
+}
 
 std::vector<std::string> advice(std::string_view expression, const Schedule& schedule,
                                 sys_seconds from)
 {
     const CronFields& fields = schedule.expression().fields();
-    if (fields.periodic || fields.once) return {};
-    std::vector<std::string> said;
+    std::vector<std::string> said = doubts(expression, schedule, from);
+    if (fields.periodic || fields.once) return said;
     const auto periods = schedule.zone().periods();
     const bool every_hour = fields.by_elapsed_time && fields.hours == all_hours;
     for (std::size_t i = schedule.zone().index_at(from) + 1;

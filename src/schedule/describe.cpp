@@ -188,6 +188,9 @@ std::string describe_days(const CronFields& fields)
             words.push_back(fmt::format("the weekday nearest to day {}", day));
         }
     }
+    for (const int back : values_of(fields.workday_from_end)) {
+        words.push_back(fmt::format("the weekday nearest to the day {} before the last", back));
+    }
     return join(words) + " of the month";
 }
 

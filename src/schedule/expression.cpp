@@ -48,6 +48,11 @@ std::uint32_t allowed_days(const CronFields& fields, unsigned length, unsigned f
         const unsigned day = bit == 0 ? length : bit;
         if (day <= length) days |= std::uint32_t{1} << nearest_workday(day, length, first_weekday);
     }
+    for (std::uint32_t rest = fields.workday_from_end; rest != 0; rest &= rest - 1) {
+        const auto back = static_cast<unsigned>(std::countr_zero(rest));
+        if (back >= length) continue;
+        days |= std::uint32_t{1} << nearest_workday(length - back, length, first_weekday);
+    }
 
     std::uint32_t weekdays = 0;
     for (unsigned week = 0; week < 5; ++week) {

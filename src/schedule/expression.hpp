@@ -16,8 +16,9 @@ struct CronFields {
     std::uint64_t minutes = 0;
     std::array<std::uint64_t, 4> years{};  ///< bit n of all: the year 1970 + n
     std::uint32_t days = 0;
-    std::uint32_t days_from_end = 0;    ///< L-n: n days before the last day of the month
-    std::uint32_t nearest_workday = 0;  ///< nW; bit 0 is LW
+    std::uint32_t days_from_end = 0;     ///< L-n: n days before the last day of the month
+    std::uint32_t nearest_workday = 0;   ///< nW; bit 0 is LW
+    std::uint32_t workday_from_end = 0;  ///< L-nW: the workday nearest to L-n
     std::uint32_t hours : 24 = 0;
     bool periodic : 1 = false;         ///< @every: nothing but `seconds` counts
     bool once : 1 = false;             ///< @at: likewise; Unix seconds
@@ -44,19 +45,23 @@ private:
     std::array<std::uint32_t, 28> days_;  // valid where known_ says so
 };
 
-/// A parsed cron expression: which local times it names. An immutable value of 72 bytes.
+/// A parsed cron expression: which local times it names. An immutable value of 80 bytes.
 ///
 /// Six fields `second minute hour day month weekday`; five mean second 0; seven add the year.
 ///
 /// | element | meaning |
 /// | --- | --- |
 /// | `*` | every value |
-/// | `5`, `1,3`, `1-5` | a value, a list, a range; months JAN-DEC, weekdays SUN-SAT, 0 and 7 are
-/// Sunday | | `*/15`, `10-40/5`, `5/15` | every 15th of all, every 5th of the range, every 15th
-/// from 5 to the maximum | | `?` | no restriction; only in day and weekday | | `L`, `L-3`, `15W`,
-/// `LW` | last day, 3 days before it, the Monday-to-Friday day nearest to the 15th in the same
-/// month, the last such day | | `5L`, `5#2` | the last, the second Friday of the month | | `H`,
-/// `H(0-29)`, `H/15` | one value, or the start of the steps, spread by the job's id (days 1-28) |
+/// | `5`, `1,3`, `1-5` | a value, a list, a range |
+/// | `JAN`, `SUN` | months and weekdays have names; 0 and 7 are Sunday |
+/// | `22-4`, `FRI-MON` | a range that goes on at the field's beginning; not for years |
+/// | `*/15`, `10-40/5` | every 15th of all, every 5th of the range |
+/// | `5/15` | every 15th from 5 to the maximum |
+/// | `?` | no restriction; only in day and weekday |
+/// | `L`, `L-3` | the last day of the month, 3 days before it |
+/// | `15W`, `LW`, `L-3W` | the Monday-to-Friday day of the month nearest to these |
+/// | `5L`, `5#2` | the last, the second Friday of the month |
+/// | `H`, `H(0-29)`, `H/15` | a value, or where steps start, spread by the job's id (days 1-28) |
 /// | `@yearly @annually @monthly @weekly @daily @midnight @hourly` | as in crontab(5) |
 /// | `@every 1h30m` | every multiple of the interval since 1970-01-01T00:00:00Z; 1s to 365d |
 /// | `@at 2027-01-01T00:00:00Z` | once, at this moment (RFC 3339, whole seconds, 1970 to 2199) |
@@ -103,6 +108,6 @@ private:
     CronFields fields_;
 };
 
-static_assert(sizeof(Expression) == 72, "a million jobs are kept in memory");
+static_assert(sizeof(Expression) == 80, "a million jobs are kept in memory");
 
 }  // namespace peercron

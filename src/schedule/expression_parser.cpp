@@ -206,7 +206,7 @@ private:
         if (field_ == Field::day && skip('L')) return day_from_end();
         if (rest_.front() == 'L') {
             if (field_ == Field::weekday) return refuse("L needs a weekday before it, as in 5L");
-            return refuse("L is for day (L, L-3, LW) and weekday (5L)");
+            return refuse("L is for day (L, L-3, LW, L-3W) and weekday (5L)");
         }
 
         const auto first = value();
@@ -241,12 +241,19 @@ private:
                 range.last = sunday_again;
             }
         }
-        if (range.first > range.last) {
-            return refuse(fmt::format("the range runs backwards, write {}-{},{}-{}", range.first,
-                                      rule_.max, rule_.min, range.last));
-        }
-        return steps(range);
+        return wrap(range) && steps(range);
     }
+
+    /// A range that runs backwards goes on at the field's beginning, as do 22-4 and FRI-MON.
+    bool wrap(Range& range)
+    {
+        if (range.first <= range.last) return true;
+        if (field_ == Field::year) return refuse("the range runs backwards");
+        range.last += size();
+        return true;
+    }
+
+    int size() const { return rule_.max - rule_.min + 1; }
 
     /// What may follow a range.
     bool steps(Range range)
@@ -263,9 +270,8 @@ private:
 
     std::optional<int> step_number()
     {
-        const int size = rule_.max - rule_.min + 1;
-        const auto step = number(1, size);
-        if (!step) allowed_ = fmt::format("a step of 1-{}", size);
+        const auto step = number(1, size());
+        if (!step) allowed_ = fmt::format("a step of 1-{}", size());
         return step;
     }
 
@@ -280,17 +286,17 @@ private:
             const auto last = number(rule_.min, rule_.max);
             if (!last) return false;
             if (!skip(')')) return refuse("the ) after H( is missing");
-            if (*first > *last) return refuse("the range of H runs backwards");
             range = {*first, *last};
+            wrap(range);
         }
-        const int size = range.last - range.first + 1;
+        const int values = range.last - range.first + 1;
         if (!skip('/')) {
-            add(range.first + hash_below(size));
+            add_wrapped(range.first + hash_below(values));
             return at_end();
         }
         const auto step = step_number();
         if (!step) return false;
-        add_range(range.first + hash_below(std::min(*step, size)), range.last, *step);
+        add_range(range.first + hash_below(std::min(*step, values)), range.last, *step);
         return at_end();
     }
 
@@ -314,7 +320,14 @@ private:
             }
             back = *given;
         }
-        fields_.days_from_end |= std::uint32_t{1} << static_cast<unsigned>(back);
+        const std::uint32_t bit = std::uint32_t{1} << static_cast<unsigned>(back);
+        if (!skip('W')) {
+            fields_.days_from_end |= bit;
+        } else if (back == 0) {
+            fields_.nearest_workday |= 1U;
+        } else {
+            fields_.workday_from_end |= bit;
+        }
         return at_end();
     }
 
@@ -336,8 +349,10 @@ private:
 
     void add_range(int first, int last, int step)
     {
-        for (int value = first; value <= last; value += step) add(value);
+        for (int value = first; value <= last; value += step) add_wrapped(value);
     }
+
+    void add_wrapped(int value) { add(rule_.min + (value - rule_.min) % size()); }
 
     void add(int value)
     {
@@ -493,6 +508,12 @@ Result<Expression> Expression::parse(std::string_view text, std::int64_t hash_se
             fields.once = true;
             fields.seconds = *moment;
             return Expression(fields);
+        }
+        if (name == "@REBOOT") {
+            return Error{fmt::format(
+                "{} names no moment; what has to run when a machine starts belongs into a systemd "
+                "unit of that machine; allowed are {}",
+                quote(text), alias_list)};
         }
         const auto alias = std::find_if(aliases.begin(), aliases.end(),
                                         [&](const auto& known) { return known.first == name; });

@@ -2,8 +2,10 @@
 
 #include "schedule/advice.hpp"
 #include "schedule/describe.hpp"
+#include "schedule/quote.hpp"
 #include "schedule/rfc3339.hpp"
 #include "schedule/schedule.hpp"
+#include "schedule/zone_prefix.hpp"
 
 #include <spdlog/fmt/fmt.h>
 
@@ -46,7 +48,15 @@ Result<Preview> preview(const PreviewRequest& request)
         return Error{
             fmt::format("{} fires cannot be listed; allowed are 1-{}", request.count, most_fires)};
     }
-    const auto schedule = Schedule::make(request.expression, request.zone, request.job_id);
+    ZonedExpression asked{request.zone, request.expression};
+    if (auto split = split_zone(request.expression)) {
+        if (request.zone != "UTC" && request.zone != split->zone) {
+            return Error{fmt::format("the expression names the time zone {}, but {} is asked for",
+                                     quote(split->zone), quote(request.zone))};
+        }
+        asked = std::move(*split);
+    }
+    const auto schedule = Schedule::make(asked.expression, asked.zone, request.job_id);
     if (!schedule) return schedule.error();
     Preview preview;
     preview.expression = request.expression;
@@ -60,7 +70,7 @@ Result<Preview> preview(const PreviewRequest& request)
         after = *fire;
     }
     preview.is_whole = preview.fires.size() == static_cast<std::size_t>(request.count);
-    preview.advice = advice(request.expression, *schedule, request.from);
+    preview.advice = advice(asked.expression, *schedule, request.from);
     return preview;
 }
 

@@ -13,7 +13,7 @@ namespace peercron {
 /// What somebody wants to know of an expression before a job gets it.
 struct PreviewRequest {
     std::string expression;
-    std::string zone = "UTC";       ///< IANA name
+    std::string zone = "UTC";  ///< IANA name; an expression may name it itself, see split_zone()
     std::chrono::sys_seconds from;  ///< the fires strictly later than this
     int count = 5;                  ///< how many of them, 1-1000
     std::int64_t job_id = 0;        ///< what H is spread by

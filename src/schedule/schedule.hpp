@@ -23,7 +23,7 @@ struct Window {
     }
 };
 
-/// The moments at which a job is due: a cron expression in a time zone. An immutable value of 80
+/// The moments at which a job is due: a cron expression in a time zone. An immutable value of 88
 /// bytes; it never reads a clock, and any thread may ask it.
 ///
 /// Where the zone's offset changes by less than three hours it does as cronie does (cron(8),
@@ -64,6 +64,6 @@ private:
     const TimeZone* zone_;
 };
 
-static_assert(sizeof(Schedule) == 80, "a million jobs are kept in memory");
+static_assert(sizeof(Schedule) == 88, "a million jobs are kept in memory");
 
 }  // namespace peercron

@@ -1,8 +1,8 @@
 """Which seconds a cron expression names, the slow and obvious way: each field is spelled out, and each
 second is asked. Shares nothing with src/schedule, on purpose.
 
-What is understood: six fields `second minute hour day month weekday` of `*`, values, ranges, steps, lists
-and English names, in UTC.
+What is understood: six fields `second minute hour day month weekday` of `*`, values, ranges (22-4 among
+them), steps, lists and English names, in UTC.
 """
 import functools
 import time
@@ -29,7 +29,12 @@ def values_of(field, low, high):
         else:
             first = number(span)
             last = high if step else first
-        values |= set(range(first, last + 1, int(step or 1)))
+        if first > last:  # it goes on at the field's beginning; 7 is no weekday of its own then
+            end = 6 if high == 7 else high
+            span = [*range(first, end + 1), *range(low, last + 1)]
+            values |= set(span[::int(step or 1)])
+        else:
+            values |= set(range(first, last + 1, int(step or 1)))
     return values
 
 

@@ -60,6 +60,38 @@ TEST(Advice, ADayThatACountrySkipsIsLost)
     EXPECT_THAT(said.front(), HasSubstr("such as 12:00, do not exist"));
 }
 
+TEST(Advice, DoubtsWeekdaysThatMayComeFromQuartz)
+{
+    const std::string text =
+        "weekdays count from 0 = SUN, so that 2-6 is TUE-SAT; Quartz counts from 1 = SUN, and an "
+        "expression from there means MON-FRI: names say the same everywhere";
+    EXPECT_THAT(of("0 1 12 ? * 2-6 *", "UTC"), ElementsAre(text));
+    EXPECT_THAT(of("0 1 12 ? * 2-6", "UTC"), ElementsAre(text));
+    EXPECT_THAT(of("0 1 12 * * 6#3,7L 2026-2030", "UTC"),
+                ElementsAre(HasSubstr("means FRI#3,SATL")));
+    for (const auto* const expression :
+         {"0 1 12 ? * MON-FRI *", "0 1 12 ? * 0-5 *", "0 1 12 * * 2-6", "1 12 * * 2-6",
+          "0 1 12 5 * ? *", "0 1 12 ? * */2 *", "0 1 12 ? * FRI#3 *"}) {
+        EXPECT_THAT(of(expression, "UTC"), IsEmpty()) << expression;
+    }
+}
+
+TEST(Advice, DoubtsIntervalsThatDoNotBeginAtMidnight)
+{
+    EXPECT_THAT(of("@every 1d"),
+                ElementsAre("intervals count from 1970-01-01T00:00:00Z and not from midnight: the "
+                            "next fire is on 2026-11-22 at 01:00 in Europe/Berlin; a cron "
+                            "expression such as '0 0 * * *' goes by the clock of the zone"));
+    EXPECT_THAT(of("@every 6h", "Asia/Kathmandu"), ElementsAre(HasSubstr("at 11:45 in Asia")));
+    EXPECT_THAT(of("@every 7d", "UTC"), ElementsAre(HasSubstr("on 2026-11-26 at 00:00 in UTC")));
+    EXPECT_THAT(of("@every 5h", "UTC"), ElementsAre(HasSubstr("in UTC")));
+    for (const auto* const zone : {"UTC", "Europe/London"}) {
+        EXPECT_THAT(of("@every 1d", zone), IsEmpty());
+        EXPECT_THAT(of("@every 6h", zone), IsEmpty());
+    }
+    EXPECT_THAT(of("@every 90m"), IsEmpty());
+}
+
 TEST(Advice, AsksToSpreadFullHours)
 {
     for (const auto* const expression : {"0 0 4 * * *", "@hourly", "0 0 9-17 * * *", "0 0 1 * *"}) {

@@ -52,6 +52,10 @@ TEST(Describe, SaysInPlainEnglishWhatAnExpressionNames)
         {"0 30 2 L-3,15W,LW * ?",
          "at 02:30:00 on the day 3 before the last, the last weekday and the weekday nearest to "
          "day 15 of the month"},
+        {"0 30 2 L-3W * ?",
+         "at 02:30:00 on the weekday nearest to the day 3 before the last of the month"},
+        {"0 30 22-1 * * FRI-MON",
+         "at 00:30:00, 01:30:00, 22:30:00 and 23:30:00 on Mondays and Fridays to Sundays"},
         {"0 30 2 13 * FRI", "at 02:30:00 on day 13 of the month or on Fridays"},
         {"0 30 2 1-31 * FRI", "at 02:30:00"},
         {"0 30 2 */15 * FRI", "at 02:30:00 on days 1, 16 and 31 of the month falling on Fridays"},

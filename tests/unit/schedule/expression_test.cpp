@@ -72,6 +72,43 @@ TEST(Expression, ReadsValuesListsRangesAndSteps)
     EXPECT_EQ(minutes("*/1"), minutes("0-59"));
 }
 
+TEST(Expression, ARangeGoesOnAtTheBeginningOfItsField)
+{
+    const auto fields = [](const std::string& text) { return parse(text).fields(); };
+    EXPECT_THAT(values(fields("0 0 22-4 * * *").hours), ElementsAre(0, 1, 2, 3, 4, 22, 23));
+    EXPECT_THAT(values(fields("0 0 22-4/2 * * *").hours), ElementsAre(0, 2, 4, 22));
+    EXPECT_THAT(values(fields("0 0 23-0/5 * * *").hours), ElementsAre(23));
+    EXPECT_THAT(values(fields("58-1 0 0 * * *").seconds), ElementsAre(0, 1, 58, 59));
+    EXPECT_THAT(values(fields("0 55-5/5 0 * * *").minutes), ElementsAre(0, 5, 55));
+    EXPECT_THAT(values(fields("0 0 0 30-2 * *").days), ElementsAre(1, 2, 30, 31));
+    EXPECT_THAT(values(fields("0 0 0 * NOV-FEB *").months), ElementsAre(1, 2, 11, 12));
+    EXPECT_EQ(parse("0 0 0 * * FRI-MON"), parse("0 0 0 * * FRI,SAT,SUN,MON"));
+    EXPECT_EQ(parse("0 0 0 * * 5-1/2"), parse("0 0 0 * * 5,0"));
+    EXPECT_EQ(parse("0 0 0 ? * 6-5"), parse("0 0 0 ? * *"));
+    std::set<int> chosen;
+    for (int job = 0; job < 500; ++job) {
+        for (const int hour : values(parse("0 0 H(22-4) * * *", job).fields().hours)) {
+            chosen.insert(hour);
+        }
+    }
+    EXPECT_THAT(chosen, ElementsAre(0, 1, 2, 3, 4, 22, 23));
+}
+
+TEST(Expression, WTakesADayCountedFromTheEnd)
+{
+    // 2026: January 28 is a Wednesday, February 25 too, May 28 a Thursday; L-3 of February 2027 a
+    // Thursday; of October 2026 the 28th; of November the 27th; of August the 28th, a Friday.
+    EXPECT_THAT(first_dates("L-3W 1,5,8 ?", 3), ElementsAre("1/28", "5/28", "8/28"));
+    // L-1 of January is Friday the 30th; L-6 Sunday the 25th, to Monday; L-7 Saturday, to Friday.
+    EXPECT_THAT(first_dates("L-6W 1 ?", 1), ElementsAre("1/26"));
+    EXPECT_THAT(first_dates("L-7W 1 ?", 1), ElementsAre("1/23"));
+    // The first of February is a Sunday and stays in its month; January 1 a Thursday.
+    EXPECT_THAT(first_dates("L-27W 2 ? 2026", 1), ElementsAre("2/2"));
+    EXPECT_THAT(first_dates("L-30W 8 ? 2026", 1), ElementsAre("8/3"));  // Saturday the first
+    EXPECT_THAT(first_dates("L-30W 2,3 ? 2026", 2), ElementsAre("3/2"));
+    EXPECT_EQ(parse("0 0 0 L-0W * ?"), parse("0 0 0 LW * ?"));
+}
+
 TEST(Expression, ReadsEveryFieldInItsRange)
 {
     const CronFields all = parse("* * * * * * *").fields();
@@ -288,11 +325,8 @@ TEST(Expression, SaysWhichFieldIsWrongWhatWasFoundAndWhatIsAllowed)
         {"0 1, * * * *", "minute '1,': an element of the list is empty; allowed is 0-59"},
         {"0 1- * * * *", "minute '1-': a number is missing; allowed is 0-59"},
         {"0 1-60 * * * *", "minute '1-60': 60 is out of range; allowed is 0-59"},
-        {"0 30-10 * * * *",
-         "minute '30-10': the range runs backwards, write 30-59,0-10; allowed is 0-59"},
-        {"0 0 0 * * 5-1",
-         "weekday '5-1': the range runs backwards, write 5-6,0-1; allowed is 0-7 or SUN-SAT (0 and "
-         "7 are Sunday)"},
+        {"0 0 0 * * * 2030-2027",
+         "year '2030-2027': the range runs backwards; allowed is 1970-2199"},
         {"0 */0 * * * *", "minute '*/0': 0 is out of range; allowed is a step of 1-60"},
         {"0 */61 * * * *", "minute '*/61': 61 is out of range; allowed is a step of 1-60"},
         {"0 0 */25 * * *", "hour '*/25': 25 is out of range; allowed is a step of 1-24"},
@@ -308,12 +342,15 @@ TEST(Expression, SaysWhichFieldIsWrongWhatWasFoundAndWhatIsAllowed)
         {"0 ? * * * *",
          "minute '?': ? is for day and weekday; for every value write *; allowed is 0-59"},
         {"0 0 0 ?,1 * *", "day '?,1': ? must stand alone; allowed is 1-31"},
-        {"0 0 L * * *", "hour 'L': L is for day (L, L-3, LW) and weekday (5L); allowed is 0-23"},
+        {"0 0 L * * *",
+         "hour 'L': L is for day (L, L-3, LW, L-3W) and weekday (5L); allowed is 0-23"},
         {"0 0 0 ? * L",
          "weekday 'L': L needs a weekday before it, as in 5L; allowed is 0-7 or SUN-SAT (0 and 7 "
          "are Sunday)"},
         {"0 0 0 L-31 * ?", "day 'L-31': 31 is out of range; allowed is L-0 to L-30"},
         {"0 0 0 L- * ?", "day 'L-': a number is missing; allowed is L-0 to L-30"},
+        {"0 0 0 L-31W * ?", "day 'L-31W': 31 is out of range; allowed is L-0 to L-30"},
+        {"0 0 0 L-3WW * ?", "day 'L-3WW': 'W' is not understood; allowed is 1-31"},
         {"0 0 0 LX * ?", "day 'LX': 'X' is not understood; allowed is 1-31"},
         {"0 0 0 W * ?", "day 'W': 'W' is not a number; allowed is 1-31"},
         {"0 0 0 1-5W * ?", "day '1-5W': 'W' is not understood; allowed is 1-31"},
@@ -328,7 +365,6 @@ TEST(Expression, SaysWhichFieldIsWrongWhatWasFoundAndWhatIsAllowed)
         {"0 H( * * * *", "minute 'H(': a number is missing; allowed is 0-59"},
         {"0 H(5) * * * *", "minute 'H(5)': H( needs a range, as in H(0-29); allowed is 0-59"},
         {"0 H(0-29 * * * *", "minute 'H(0-29': the ) after H( is missing; allowed is 0-59"},
-        {"0 H(9-5) * * * *", "minute 'H(9-5)': the range of H runs backwards; allowed is 0-59"},
         {"0 H(0-60) * * * *", "minute 'H(0-60)': 60 is out of range; allowed is 0-59"},
         {"0 H/0 * * * *", "minute 'H/0': 0 is out of range; allowed is a step of 1-60"},
         {"* * * *",
@@ -342,7 +378,8 @@ TEST(Expression, SaysWhichFieldIsWrongWhatWasFoundAndWhatIsAllowed)
          "@yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly, @every 90s and @at "
          "2027-01-01T00:00:00Z"},
         {"@reboot",
-         "'@reboot' is not understood; allowed are @yearly, @annually, @monthly, @weekly, @daily, "
+         "'@reboot' names no moment; what has to run when a machine starts belongs into a systemd "
+         "unit of that machine; allowed are @yearly, @annually, @monthly, @weekly, @daily, "
          "@midnight, @hourly, @every 90s and @at 2027-01-01T00:00:00Z"},
         {"@daily 5",
          "'@daily 5' is not understood; allowed are @yearly, @annually, @monthly, @weekly, @daily, "

@@ -54,6 +54,16 @@ bool plain_element_matches(const std::string& element, int value, int min, int m
             last = max;
         }
     }
+    if (first > last) {
+        // Hand over hand: past the field's end it goes on at its beginning.
+        if (first > max) first = min;
+        int distance = 0;
+        for (int at = first; at != last; at = at == max ? min : at + 1) {
+            if (at == value) return distance % step == 0;
+            ++distance;
+        }
+        return value == last && distance % step == 0;
+    }
     return value >= first && value <= last && (value - first) % step == 0;
 }
 
@@ -75,6 +85,24 @@ bool is_workday(local_days day)
     return weekday(day) != Saturday && weekday(day) != Sunday;
 }
 
+/// The nearest of all workdays of the month; the earlier one of two equally near.
+local_days nearest_workday(local_days target)
+{
+    const year_month_day date(target);
+    const year_month_day_last last_day = date.year() / date.month() / last;
+    local_days best{};
+    int best_distance = 100;
+    for (unsigned d = 1; d <= static_cast<unsigned>(last_day.day()); ++d) {
+        const local_days candidate(date.year() / date.month() / std::chrono::day(d));
+        const int distance = static_cast<int>(std::abs((candidate - target).count()));
+        if (is_workday(candidate) && distance < best_distance) {
+            best = candidate;
+            best_distance = distance;
+        }
+    }
+    return best;
+}
+
 bool day_element_matches(const std::string& element, local_days day)
 {
     const year_month_day date(day);
@@ -85,24 +113,15 @@ bool day_element_matches(const std::string& element, local_days day)
         while (!is_workday(candidate)) candidate -= days(1);
         return day == candidate;
     }
-    if (element.starts_with("L-")) return day == last_day - days(std::stoi(element.substr(2)));
+    if (element.starts_with("L-")) {
+        const local_days target = last_day - days(std::stoi(element.substr(2)));
+        if (year_month_day(target).month() != date.month()) return false;
+        return day == (element.ends_with("W") ? nearest_workday(target) : target);
+    }
     if (element.ends_with("W")) {
         const auto wanted = static_cast<unsigned>(std::stoi(element));
         const year_month_day target = date.year() / date.month() / std::chrono::day(wanted);
-        if (!target.ok()) return false;
-        // The nearest of all workdays of the month; the earlier one of two equally near.
-        local_days best{};
-        int best_distance = 100;
-        for (unsigned d = 1; d <= static_cast<unsigned>(year_month_day(last_day).day()); ++d) {
-            const local_days candidate(date.year() / date.month() / std::chrono::day(d));
-            const int distance =
-                static_cast<int>(std::abs((candidate - local_days(target)).count()));
-            if (is_workday(candidate) && distance < best_distance) {
-                best = candidate;
-                best_distance = distance;
-            }
-        }
-        return day == best;
+        return target.ok() && day == nearest_workday(local_days(target));
     }
     return plain_element_matches(element, static_cast<int>(static_cast<unsigned>(date.day())), 1,
                                  31);
@@ -220,18 +239,22 @@ std::string Generator::set(int min, int max)
 {
     std::string text;
     const int elements = one_in(3) ? between(2, 4) : 1;
+    const auto end_of = [&](int first) {
+        // Years have no beginning to go on at.
+        return between(one_in(3) && max < 100 ? min : first, max);
+    };
     for (int i = 0; i < elements; ++i) {
         if (i > 0) text += ',';
         const int first = between(min, max);
         switch (below(4)) {
             case 0:
-                text += std::to_string(first) + '-' + std::to_string(between(first, max));
+                text += std::to_string(first) + '-' + std::to_string(end_of(first));
                 break;
             case 1:
                 text += std::to_string(first) + '/' + std::to_string(between(1, max - min + 1));
                 break;
             case 2:
-                text += std::to_string(first) + '-' + std::to_string(between(first, max)) + '/' +
+                text += std::to_string(first) + '-' + std::to_string(end_of(first)) + '/' +
                         std::to_string(between(1, max - min + 1));
                 break;
             default:
@@ -244,7 +267,7 @@ std::string Generator::set(int min, int max)
 
 std::string Generator::day()
 {
-    switch (below(10)) {
+    switch (below(11)) {
         case 0:
             return "?";
         case 1:
@@ -261,6 +284,8 @@ std::string Generator::day()
             return set(1, 31) + ",L-" + std::to_string(below(4)) + ",15W";
         case 7:
             return set(1, 31);
+        case 8:
+            return "L-" + std::to_string(between(0, 30)) + "W";
         default:
             return "*";
     }
@@ -285,6 +310,8 @@ std::string Generator::weekday()
             return set(0, 6);
         case 6:
             return std::to_string(between(1, 7)) + "-7";
+        case 7:
+            return name() + "-" + name() + (one_in(2) ? "/2" : "");
         default:
             return "*";
     }
