@@ -84,6 +84,19 @@ std::string quote_utf8(std::string_view given)
     return quoted + '"';
 }
 
+void cut_utf8(std::string& text, std::size_t most)
+{
+    constexpr std::size_t longest = 4;
+    if (text.size() > most) text.resize(most);
+    for (std::size_t taken = 1; taken <= std::min(longest, text.size()); ++taken) {
+        const std::string_view last = std::string_view(text).substr(text.size() - taken);
+        const auto lead = static_cast<unsigned char>(last.front());
+        if ((lead & 0xC0U) == 0x80U) continue;  // goes on with a character
+        if (!is_utf8(last)) text.resize(text.size() - taken);
+        return;
+    }
+}
+
 std::string_view first_characters(std::string_view text, std::size_t count)
 {
     std::size_t end = 0;

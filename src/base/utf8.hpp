@@ -17,6 +17,9 @@ std::size_t count_characters(std::string_view utf8);
 /// made visible, cut after 60 bytes.
 std::string quote_utf8(std::string_view given);
 
+/// Cuts UTF-8 to at most so many bytes, and off what is left of a character at its end.
+void cut_utf8(std::string& text, std::size_t most);
+
 /// The first `count` characters (code points) of `text`.
 std::string_view first_characters(std::string_view text, std::size_t count);
 

@@ -4,6 +4,14 @@
 
 namespace peercron {
 
+std::string log_excerpt_columns(std::string_view beginning, std::string_view bytes)
+{
+    constexpr std::string_view whole = " output,";
+    std::string columns(log_columns);
+    columns.replace(columns.find(whole), whole.size(), fmt::format(" {},", beginning));
+    return fmt::format("{}, {} ", columns, bytes);
+}
+
 std::string time_terms(const std::optional<WallTime>& from, const std::optional<WallTime>& to)
 {
     using std::chrono::seconds;

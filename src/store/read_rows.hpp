@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "base/utf8.hpp"
 #include "model/job.hpp"
 #include "model/revision.hpp"
 #include "model/run.hpp"
@@ -35,6 +36,10 @@ inline constexpr std::string_view log_columns =
     "id, cron_id, time, dispatch_time, scheduled_at, attempt, state, reason, run_server,"
     " dispatch_server, epoch, started_at, ended_at, use_time, exit_code, term_signal, cpu_time,"
     " max_rss, output_bytes, output, fires, gap_end, requested_by ";
+
+/// The same with the beginning of the output, and how many bytes it has as the last column, by
+/// these expressions: for read_log_excerpt().
+std::string log_excerpt_columns(std::string_view beginning, std::string_view bytes);
 
 /// The columns of read_revision().
 inline constexpr std::string_view revision_columns =
@@ -264,6 +269,18 @@ LogRow read_log_row(const Row& row)
     log.fires = row.integer(20);
     log.gap_end = time_or_null(row, 21);
     log.requested_by = row.text(22);
+    return log;
+}
+
+/// The row of a query for log_excerpt_columns: with at most `most` bytes of the output, whole
+/// characters.
+template <class Row>
+LogRow read_log_excerpt(const Row& row, std::size_t most)
+{
+    LogRow log = read_log_row(row);
+    std::string& output = log.run.output;
+    cut_utf8(output, most);
+    log.output_cut = output.size() < static_cast<std::size_t>(row.integer(23));
     return log;
 }
 

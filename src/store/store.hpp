@@ -109,7 +109,8 @@ struct LogQuery {
     std::optional<WallTime> from;   ///< scheduled_at >= from
     std::optional<WallTime> to;     ///< scheduled_at < to
     std::size_t offset = 0;
-    std::size_t limit = 50;  ///< 0 = the total only, maybe in parts: see LogPage::count_rest
+    std::size_t limit = 50;       ///< 0 = the total only, maybe in parts: see LogPage::count_rest
+    std::size_t most_output = 0;  ///< of each output so many bytes, cut by the database; 0 = all
     bool with_total = true;
     bool with_blocks = false;                ///< with the total; not of the rows of one state
     std::shared_ptr<const IdBlocks> blocks;  ///< as found before, if they are known
@@ -134,6 +135,7 @@ struct LogRow {
     std::int64_t dispatch_time = 0;  ///< Unix seconds
     RunReport run;
     bool legacy = false;       ///< older than the ledger: id.scheduled_at is `time`
+    bool output_cut = false;   ///< run.output is only its beginning: see LogQuery::most_output
     std::string requested_by;  ///< see PlannedRun
     std::int64_t fires = 1;    ///< see PlannedRun
     std::optional<WallTime> gap_end;

@@ -535,7 +535,7 @@ LogPage MysqlStore::find_log(const LogQuery& query)
                                "JOIN (SELECT id FROM log {} WHERE {} {} OFFSET {}) AS page"
                                " USING (id) ORDER BY id {}",
                                index, where, limit, place.offset, order);
-        page.rows = read_log_rows(connection, rows);
+        page.rows = read_log_rows(connection, rows, query.most_output);
         return page;
     };
     return session_.run("list the log", Repeat::safe, work);

@@ -29,6 +29,20 @@ std::vector<LogRow> read_log_rows(MysqlConnection& connection, std::string_view 
     return found;
 }
 
+std::vector<LogRow> read_log_rows(MysqlConnection& connection, std::string_view condition,
+                                  std::size_t most_output)
+{
+    if (most_output == 0) return read_log_rows(connection, condition);
+    std::vector<LogRow> found;
+    // LEFT() counts characters: up to four bytes each.
+    MysqlRows rows = connection.query(fmt::format(
+        "SELECT {} FROM log {}",
+        log_excerpt_columns(fmt::format("LEFT(output, {})", most_output), "LENGTH(output)"),
+        condition));
+    while (rows.next()) found.push_back(read_log_excerpt(rows, most_output));
+    return found;
+}
+
 IdBlocks read_blocks(MysqlConnection& connection, std::string_view rows, std::int64_t end)
 {
     IdBlocks found;

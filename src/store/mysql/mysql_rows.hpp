@@ -18,6 +18,9 @@ void read_jobs(MysqlConnection& connection, std::string_view condition, std::vec
 
 /// The ledger's rows of `condition` ("WHERE …"). Throws StoreError for a state that is not known.
 std::vector<LogRow> read_log_rows(MysqlConnection& connection, std::string_view condition);
+/// With at most so many bytes of each output; 0 = all.
+std::vector<LogRow> read_log_rows(MysqlConnection& connection, std::string_view condition,
+                                  std::size_t most_output);
 
 /// How many rows there are in `rows` ("TABLE WHERE …"), by their ids, all of which are below `end`.
 IdBlocks read_blocks(MysqlConnection& connection, std::string_view rows, std::int64_t end);

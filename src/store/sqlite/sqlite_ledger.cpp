@@ -631,12 +631,13 @@ LogPage SqliteStore::find_log(const LogQuery& query)
         if (place.from_id) where.add(" AND id >= ?", *place.from_id);
         if (place.before_id) where.add(" AND id < ?", *place.before_id);
         // The ids first: of the rows that a deep page passes over, only the index is read.
-        SqliteStatement rows = connection.prepare(select_rows(
-            fmt::format("WHERE id IN (SELECT id FROM {} WHERE {} ORDER BY id {} LIMIT {} OFFSET {})"
-                        " ORDER BY id {}",
-                        table_in(order), where.sql, query.after_id ? "ASC" : "DESC", query.limit,
-                        place.offset, query.after_id ? "ASC" : "DESC")));
-        page.rows = read_log_rows(where.bind_to(rows));
+        const std::string_view way = query.after_id ? "ASC" : "DESC";
+        const std::string ids = fmt::format(
+            "WHERE id IN (SELECT id FROM {} WHERE {} ORDER BY id {} LIMIT {} OFFSET {})"
+            " ORDER BY id {}",
+            table_in(order), where.sql, way, query.limit, place.offset, way);
+        SqliteStatement rows = connection.prepare(select_rows(ids, query.most_output));
+        page.rows = read_log_rows(where.bind_to(rows), query.most_output);
         return page;
     };
     return session_.run("list the log", work);

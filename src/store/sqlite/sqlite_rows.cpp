@@ -28,15 +28,23 @@ std::vector<Job> read_jobs(SqliteStatement& rows)
     return jobs;
 }
 
-std::string select_rows(std::string_view condition)
+std::string select_rows(std::string_view condition, std::size_t most_output)
 {
-    return fmt::format("SELECT {}FROM log {}", log_columns, condition);
+    if (most_output == 0) return fmt::format("SELECT {}FROM log {}", log_columns, condition);
+    // As bytes: a text with a NUL would end there.
+    const std::string columns =
+        log_excerpt_columns(fmt::format("substr(CAST(output AS BLOB), 1, {})", most_output),
+                            "length(CAST(output AS BLOB))");
+    return fmt::format("SELECT {} FROM log {}", columns, condition);
 }
 
-std::vector<LogRow> read_log_rows(SqliteStatement& rows)
+std::vector<LogRow> read_log_rows(SqliteStatement& rows, std::size_t most_output)
 {
     std::vector<LogRow> found;
-    while (rows.next()) found.push_back(read_log_row(rows));
+    while (rows.next()) {
+        found.push_back(most_output == 0 ? read_log_row(rows)
+                                         : read_log_excerpt(rows, most_output));
+    }
     rows.reset();
     return found;
 }

@@ -19,10 +19,11 @@ std::string select_jobs(std::string_view condition);
 /// To the last row; the statement is reset.
 std::vector<Job> read_jobs(SqliteStatement& rows);
 
-/// The statement for read_log_rows().
-std::string select_rows(std::string_view condition);
+/// The statement for read_log_rows() with the same `most_output`: at most so many bytes of each
+/// output; 0 = all.
+std::string select_rows(std::string_view condition, std::size_t most_output = 0);
 /// To the last row; the statement is reset. Throws StoreError for a state that is not known.
-std::vector<LogRow> read_log_rows(SqliteStatement& rows);
+std::vector<LogRow> read_log_rows(SqliteStatement& rows, std::size_t most_output = 0);
 
 /// A query for how many rows of a table meet a condition, by their ids, all below `end`.
 std::string select_blocks(std::string_view table, std::string_view condition, std::int64_t end);

@@ -1682,6 +1682,38 @@ TEST_P(StoreTest, KeepsEveryMemberOfAReport)
     EXPECT_EQ(row(*store_, id).dispatch_time, 1'763'683'198);
 }
 
+TEST_P(StoreTest, AListMayHaveOnlyTheBeginningsOfOutputs)
+{
+    store_->begin_term(1, node_1);
+    store_->commit(step(1, t0, {planned(1, t0), planned(2, t0)}));
+    const std::string whole = "ab😀" + std::string(100'000, 'x');
+    store_->record(std::vector{report({1, t0, 1}, RunState::success, whole),
+                               report({2, t0, 1}, RunState::success, "ab😀")});
+    const auto shown = [this](LogQuery query) {
+        std::vector<std::pair<std::string, bool>> outputs;
+        for (const LogRow& row : rows(*store_, query)) {
+            outputs.emplace_back(row.run.output, row.output_cut);
+        }
+        std::sort(outputs.begin(), outputs.end());
+        return outputs;
+    };
+    using Outputs = std::vector<std::pair<std::string, bool>>;
+    for (const bool by_id : {false, true}) {
+        LogQuery query;
+        if (by_id) query.after_id = 0;
+        EXPECT_EQ(shown(query), (Outputs{{"ab😀", false}, {whole, false}}));
+        query.most_output = 5;
+        EXPECT_EQ(shown(query), (Outputs{{"ab", true}, {"ab", true}})) << "whole characters";
+        query.most_output = 6;
+        EXPECT_EQ(shown(query), (Outputs{{"ab😀", false}, {"ab😀", true}}));
+        query.most_output = 4096;
+        EXPECT_EQ(shown(query), (Outputs{{"ab😀", false}, {whole.substr(0, 4096), true}}));
+        query.limit = 1;
+        query.offset = 1;
+        EXPECT_EQ(shown(query).size(), 1U);
+    }
+}
+
 TEST_P(StoreTest, FollowsARunFromPlannedToItsEnd)
 {
     store_->begin_term(1, node_1);

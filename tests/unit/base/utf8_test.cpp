@@ -39,5 +39,22 @@ TEST(Utf8Test, IsCutBetweenCharacters)
     EXPECT_EQ(first_characters("", 5), "");
 }
 
+TEST(Utf8Test, IsCutToBytesAndLeavesNoHalfCharacter)
+{
+    const auto cut = [](std::string text, std::size_t most) {
+        cut_utf8(text, most);
+        return text;
+    };
+    EXPECT_EQ(cut("abc", 9), "abc");
+    EXPECT_EQ(cut("abc", 2), "ab");
+    EXPECT_EQ(cut("aä", 3), "aä");
+    EXPECT_EQ(cut("aä", 2), "a");
+    EXPECT_EQ(cut("a😀b", 5), "a😀");
+    for (std::size_t most = 1; most < 5; ++most) EXPECT_EQ(cut("a😀b", most), "a") << most;
+    EXPECT_EQ(cut("😀", 3), "");
+    EXPECT_EQ(cut("a\xF0\x9F", 9), "a") << "as a database cuts bytes";
+    EXPECT_EQ(cut("", 0), "");
+}
+
 }  // namespace
 }  // namespace peercron
