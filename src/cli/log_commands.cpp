@@ -33,6 +33,7 @@ struct LogOptions : ApiOptions {
     int page = 1;
     int limit = usual_limit;
     bool failed = false;
+    bool full = false;
 };
 
 struct RunOptions : ApiOptions {
@@ -68,6 +69,7 @@ json::value find_runs(ApiClient& client, const LogOptions& options)
     if (options.job) query.emplace_back("cron_id", job_id_of(client, *options.job));
     if (!options.search.empty()) query.emplace_back("search", options.search);
     if (!options.node.empty()) query.emplace_back("run_server", options.node);
+    if (options.full) query.emplace_back("full", "1");
     if (options.failed) {
         const int limit = std::clamp(options.limit, 1, most_rows);
         return newest_failed(client, query, static_cast<std::size_t>(limit));
@@ -184,6 +186,8 @@ void add_list_command(CLI::App& group, Action& chosen)
     command.add_option("--page", options->page, "Which page, from 1")->type_name("N");
     command.add_option("--limit", options->limit, "So many, at most 1000; 50 unless given")
         ->type_name("N");
+    command.add_flag("--full", options->full,
+                     "With whole outputs in --json; else each has its first 4 KiB");
     add_api_options(command, *options);
     on_parsed(command, chosen, [options] { return list_log(*options); });
 }

@@ -115,10 +115,12 @@ struct Config {
         std::vector<Token> tokens;  // [[http.tokens]] name, token or token_file, role
         bool allow_anonymous =
             false;  // [http] allow_anonymous: without tokens, beyond loopback and for any Host
-        std::size_t max_body = 1U << 20U;                              // [http] max_body
-        std::size_t max_connections = 1024;                            // [http] max_connections
-        std::chrono::seconds idle_timeout{60};                         // [http] idle_timeout
-        std::vector<std::string> trusted_proxies{"127.0.0.1", "::1"};  // [http] trusted_proxies
+        std::size_t max_body = 1U << 20U;          // [http] max_body
+        std::size_t max_connections = 1024;        // [http] max_connections
+        std::size_t max_memory = 128U << 20U;      // [http] max_memory
+        std::chrono::seconds idle_timeout{60};     // [http] idle_timeout
+        std::vector<std::string> trusted_proxies;  // [http] trusted_proxies
+        bool changing_gets = true;                 // [http] changing_gets
     } http;
 
     /// What is allowed but unwise, a line each (a secret that everybody on the machine can read),

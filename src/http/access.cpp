@@ -74,12 +74,34 @@ bool is_this_machine(std::string_view host)
     return !bad;
 }
 
+/// "host:port" of "http://host:port/path" or of a Host field; the port that a scheme has unless one
+/// is given (80 where there is no scheme) is left out.
+std::string origin_of(std::string_view text, std::string_view usual_port)
+{
+    const auto scheme = text.find("://");
+    if (scheme != std::string_view::npos) text.remove_prefix(scheme + 3);
+    text = text.substr(0, text.find_first_of("/?#"));
+    const std::string_view host = host_of(text);
+    std::string_view port = text.substr(host.size());
+    if (port.starts_with(':')) port.remove_prefix(1);
+    if (port.empty() || port == usual_port) return std::string(host);
+    return fmt::format("{}:{}", host, port);
+}
+
+/// Whether an Origin or a Referer is of the address that the request was sent to.
+bool is_own(std::string_view origin, std::string_view host)
+{
+    const std::string_view usual_port = origin.starts_with("https:") ? "443" : "80";
+    return equal_ignoring_case(origin_of(origin, usual_port), origin_of(host, usual_port));
+}
+
 [[noreturn]] void refuse_site(std::string_view name, std::string_view value)
 {
     throw HttpError(http::status::forbidden,
-                    fmt::format("{}: {} says that another site's page sent this; calls that change "
-                                "something are taken from this address's own pages and from "
-                                "programs",
+                    fmt::format("{}: {} says that a browser sent this, and not for a page of this "
+                                "address; calls that change something are taken from this "
+                                "address's own pages and from programs (a proxy has to pass on "
+                                "the field Host as it came, port included)",
                                 name, quote_utf8(value)));
 }
 
@@ -215,16 +237,16 @@ bool Access::is_trusted(const asio::ip::address& address) const
 void refuse_cross_site(const Request& request)
 {
     const std::string_view site = header(request, "Sec-Fetch-Site");
-    if (!site.empty()) {
-        if (site != "same-origin" && site != "none") refuse_site("Sec-Fetch-Site", site);
-        return;
-    }
-    // The port is not compared: nginx's usual "Host $host" drops it.
-    const std::string_view host = host_of(header(request, http::field::host));
+    if (!site.empty() && site != "same-origin") refuse_site("Sec-Fetch-Site", site);
+    // An address that somebody opens: no page of ours changes anything by that.
+    const std::string_view mode = header(request, "Sec-Fetch-Mode");
+    if (equal_ignoring_case(mode, "navigate")) refuse_site("Sec-Fetch-Mode", mode);
+    if (!site.empty()) return;
+    const std::string_view host = header(request, http::field::host);
     for (const http::field name : {http::field::origin, http::field::referer}) {
         const std::string_view value = header(request, name);
         if (value.empty()) continue;
-        if (!equal_ignoring_case(host_of(value), host)) {
+        if (!is_own(value, host)) {
             const auto text = http::to_string(name);
             refuse_site({text.data(), text.size()}, value);
         }

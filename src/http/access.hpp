@@ -83,9 +83,10 @@ private:
     Hosts hosts_;
 };
 
-/// Refuses a request that a browser sends on behalf of another site's page; changing GETs exist
-/// for old clients, so that even an image's address could stop a job. Judged by Sec-Fetch-Site
-/// (W3C Fetch Metadata), else by Origin, else by Referer; programs send none of them.
+/// Refuses a request that a browser sends for anything but a page of this very address; changing
+/// GETs exist for old clients, so that even an image's address, or a link in a mail that somebody
+/// opens, could stop a job. Judged by Sec-Fetch-Site and Sec-Fetch-Mode (W3C Fetch Metadata), else
+/// by Origin, else by Referer, port included; programs send none of them.
 /// @throws HttpError 403.
 void refuse_cross_site(const Request& request);
 

@@ -5,6 +5,7 @@
 #include "base/task_group.hpp"
 #include "cluster/coordinator.hpp"
 #include "http/access.hpp"
+#include "http/budget.hpp"
 #include "http/router.hpp"
 #include "model/job.hpp"
 #include "model/node_load.hpp"
@@ -27,6 +28,7 @@ struct ApiContext {
     StorePool& store;  ///< of the API's own, so that a slow list stands in nobody's way
     const Clock& clock;
     const Coordinator& coordinator;
+    Budget& budget;    ///< of long answers
     TaskGroup& tasks;  ///< for what goes on when a call is answered; joined before the rest ends
 
     /// Tells the dispatcher that these jobs were changed; completes when what was handed out
@@ -40,11 +42,14 @@ struct ApiContext {
 
     std::function<std::size_t()> jobs_known;  ///< how many jobs there are, as of the last news
     std::size_t max_jobs = 500'000;           ///< no more may be added
+    std::size_t max_output = 1U << 20U;       ///< bytes of a run's output that are kept
 
     std::function<std::vector<NodeLoad>()> loads;  ///< the last news of all nodes
     std::function<Epoch()> epoch;      ///< the newest epoch that this node has seen, 0 = none
     std::function<bool()> store_away;  ///< whether the store failed when it was last asked
     std::function<std::string_view()> journal;  ///< a word of /openapi.json's schema Health
+    /// Why no further calls should be sent here, for people; "" = they should.
+    std::function<std::string()> not_ready;
 
     std::shared_ptr<prometheus::Registry> metrics;
     std::string node;     ///< this node's name
@@ -53,13 +58,15 @@ struct ApiContext {
     std::vector<Token> tokens;  ///< none: everybody may do everything
     std::vector<std::string> trusted_proxies;
     Hosts hosts = Hosts::this_machine;  ///< where there are no tokens
+    bool changing_gets = true;          ///< whether GET may stop, start and delete jobs
 };
 
 /// All calls of the API.
 /// @throws std::invalid_argument for a bad token or proxy; see Access.
 Router make_api_router(const ApiContext& context);
 
-/// /health and /metrics alone, without tokens: for an address that only the operators reach.
+/// /health, /health/ready and /metrics alone, without tokens: for an address that only the
+/// operators reach.
 Router make_operations_router(const ApiContext& context);
 
 }  // namespace peercron

@@ -19,7 +19,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto usual_time = 24h;
-constexpr std::chrono::milliseconds longest_late = 24h;
 constexpr std::int64_t most_listed = 1000;  // of each kind
 
 /// More at a time would be felt by those who call for something else.
@@ -27,6 +26,14 @@ constexpr int most_audits = 2;
 
 /// A client is told so often that the audit goes on, and it is noticed when it has gone.
 constexpr auto longest_silence = 1s;
+
+/// Whether there are so many digits, and nothing else.
+bool is_number(std::string_view text)
+{
+    constexpr std::size_t most_digits = 6;
+    return !text.empty() && text.size() <= most_digits &&
+           text.find_first_not_of("0123456789") == std::string_view::npos;
+}
 
 /// "3", "0.5", "3s", "500ms", "2m".
 std::chrono::milliseconds read_late(std::string_view text)
@@ -37,18 +44,22 @@ std::chrono::milliseconds read_late(std::string_view text)
     };
     constexpr std::array<Unit, 5> units{
         {{"", 1e3}, {"ms", 1.0}, {"s", 1e3}, {"m", 60e3}, {"h", 3600e3}}};
-    double number = 0;
-    const char* const end = text.data() + text.size();
-    const auto [rest, error] = std::from_chars(text.data(), end, number, std::chars_format::fixed);
-    const std::string_view unit_name(rest, static_cast<std::size_t>(end - rest));
-    const auto unit = std::ranges::find(units, unit_name, &Unit::name);
-    const bool read = error == std::errc() && unit != units.end();
-    const double millis = read ? number * unit->millis : -1;
-    if (!(millis >= 0 && millis <= static_cast<double>(longest_late.count()))) {
-        refuse(fmt::format("late: given {}; a duration up to 24h is allowed, as 3, 0.5, 500ms, 2m",
-                           quote_utf8(text)));
+    const auto unit_begin = std::min(text.find_first_not_of("0123456789."), text.size());
+    const std::string_view digits = text.substr(0, unit_begin);
+    const auto point = digits.find('.');
+    const bool is_whole = point == std::string_view::npos;
+    const bool is_read =
+        is_number(digits.substr(0, point)) && (is_whole || is_number(digits.substr(point + 1)));
+    const auto unit = std::ranges::find(units, text.substr(unit_begin), &Unit::name);
+    if (!is_read || unit == units.end()) {
+        refuse(
+            fmt::format("late: given {}; a duration is allowed, as 3, 0.5, 500ms, 2m, 1h, with "
+                        "at most 6 digits before the point, and behind it",
+                        quote_utf8(text)));
     }
-    return std::chrono::milliseconds(static_cast<std::int64_t>(millis));
+    double number = 0;
+    std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    return std::chrono::milliseconds(static_cast<std::int64_t>(number * unit->millis));
 }
 
 void field_millis(JsonWriter& json, std::string_view name, const std::optional<WallTime>& time)

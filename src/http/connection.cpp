@@ -1,6 +1,8 @@
 #include "http/connection.hpp"
 
+#include "base/utf8.hpp"
 #include "http/answer.hpp"
+#include "http/patience.hpp"
 #include "http/text.hpp"
 
 #include <spdlog/fmt/chrono.h>
@@ -65,16 +67,49 @@ http::response_header<> head_of(const Response& response, unsigned version)
     return head;
 }
 
-/// Why a request that was read is no good before the router sees it; empty when it is.
-std::string flaw_of(const http::request<http::string_body>& message, bool chunked)
+/// Where a body ends has to be beyond doubt, or what follows it is taken for a request that nobody
+/// sent: "chunked" alone is understood (RFC 9112, 6.1 and 6.3).
+void check_transfer_encoding(const http::request<http::string_body>& message)
+{
+    std::string given;
+    const auto [first, last] = message.equal_range(http::field::transfer_encoding);
+    for (auto field = first; field != last; ++field) {
+        if (!given.empty()) given += ", ";
+        given += std::string(field->value());
+    }
+    if (first == last || (equal_ignoring_case(given, "chunked") && message.version() >= http_1_1)) {
+        return;
+    }
+    const auto comma = given.rfind(',');
+    const std::string_view final_coding =
+        trim(std::string_view(given).substr(comma == std::string::npos ? 0 : comma + 1));
+    const bool delimited = message.version() >= http_1_1 && comma != std::string::npos &&
+                           equal_ignoring_case(final_coding, "chunked");
+    throw HttpError(delimited ? http::status::not_implemented : http::status::bad_request,
+                    fmt::format("Transfer-Encoding: given {}; only \"chunked\" is understood, in "
+                                "HTTP/1.1",
+                                quote_utf8(given)));
+}
+
+/// A request that is no good before the router sees it.
+void check_framing(const http::request<http::string_body>& message)
 {
     if (message.version() >= http_1_1 && message.count(http::field::host) != 1) {
-        return "malformed request: exactly one Host header is needed";
+        refuse("malformed request: exactly one Host header is needed");
     }
-    if (message.count(http::field::transfer_encoding) != 0 && !chunked) {
-        return "malformed request: Transfer-Encoding must be chunked";
-    }
-    return {};
+    check_transfer_encoding(message);
+}
+
+Response too_large(std::size_t max_body)
+{
+    return refusal(http::status::payload_too_large,
+                   fmt::format("the body is too large: at most {} bytes are allowed", max_body));
+}
+
+/// What a body takes with the parameters that are read from it.
+constexpr std::size_t twice(std::size_t body_size)
+{
+    return 2 * body_size;
 }
 
 bool expects_continue(const http::request<http::string_body>& message)
@@ -90,11 +125,7 @@ std::optional<Response> answer_to(error_code failed, const HttpSettings& setting
     if (failed == http::error::end_of_stream || failed == http::error::partial_message) {
         return std::nullopt;
     }
-    if (failed == http::error::body_limit) {
-        return refusal(
-            http::status::payload_too_large,
-            fmt::format("the body is too large: at most {} bytes are allowed", settings.max_body));
-    }
+    if (failed == http::error::body_limit) return too_large(settings.max_body);
     if (failed == http::error::header_limit || failed == http::error::buffer_overflow) {
         return refusal(http::status::request_header_fields_too_large,
                        fmt::format("request line and header are too large: at most {} bytes are "
@@ -110,11 +141,12 @@ std::optional<Response> answer_to(error_code failed, const HttpSettings& setting
 }  // namespace
 
 Connection::Connection(asio::ip::tcp::socket socket, const HttpSettings& settings,
-                       const Router& router, HttpMetrics& metrics)
+                       const Router& router, HttpMetrics& metrics, Budget& budget)
     : stream_(std::move(socket)),
       settings_(settings),
       router_(router),
       metrics_(metrics),
+      budget_(budget),
       buffer_(settings.max_header + read_ahead)
 {
     error_code ignored;
@@ -132,7 +164,7 @@ asio::awaitable<void> Connection::run()
         close();
     } catch (const boost::system::system_error& e) {
         cut();
-        if (e.code() == asio::error::operation_aborted) throw;
+        if (e.code() == asio::error::operation_aborted && !made_way_) throw;
         spdlog::debug("http: {}: {}", peer_.to_string(), e.what());
     } catch (const std::exception& e) {
         cut();
@@ -160,6 +192,19 @@ asio::awaitable<void> Connection::turn_away()
     }
 }
 
+std::optional<SteadyTime> Connection::idle_since() const
+{
+    if (at_work_ || made_way_) return std::nullopt;
+    return idle_since_;
+}
+
+void Connection::make_way()
+{
+    made_way_ = true;
+    finishing_ = true;
+    cut();
+}
+
 void Connection::finish()
 {
     finishing_ = true;
@@ -173,57 +218,148 @@ asio::awaitable<bool> Connection::serve_next()
     if (!begun) co_return false;
     Parser parser;
     parser.header_limit(settings_.max_header);
-    parser.body_limit(settings_.max_body);
+    parser.body_limit(boost::none);  // what is too large is said by admit(), in its turn
     stream_.expires_after(settings_.request_timeout);
-    const error_code failed = co_await read(parser);
+    error_code failed = co_await read_header(parser);
     if (failed) co_return co_await reject(failed);
-
-    const auto began = std::chrono::steady_clock::now();
-    const bool chunked = parser.chunked();
+    // A copy: fields of a chunked body's trailer, which the parser adds, are none of the header's.
     Request request;
-    request.message = parser.release();
+    request.message.base() = parser.get().base();
     request.peer = peer_;
-    const std::string flaw = flaw_of(request.message, chunked);
-    Response response;
-    if (flaw.empty()) {
-        response = co_await router_.handle(request);
-    } else {
-        response = refusal(http::status::bad_request, flaw);
-        finishing_ = true;  // where the next request begins is anybody's guess
+    auto admitted = admit(request, parser);
+    Budget::Share share;
+    if (!parser.is_done() && std::holds_alternative<Router::Admission>(admitted)) {
+        at_work_ = true;
+        const std::size_t most = parser.content_length().value_or(settings_.max_body);
+        auto taken = co_await take_share(most);
+        if (auto* busy = std::get_if<Response>(&taken)) {
+            admitted = std::move(*busy);
+        } else {
+            share = std::move(std::get<Budget::Share>(taken));
+        }
     }
-    const std::string_view route = response.route;
-    const auto status = static_cast<unsigned>(response.status);
-    const bool more = co_await respond(request, std::move(response));
-    const auto duration = std::chrono::steady_clock::now() - began;
-    metrics_.answered(route, status, duration);
-    spdlog::debug("http: {} \"{} {}\" {} in {:.1f} ms", router_.client_address(request),
-                  std::string_view(request.message.method_string()),
-                  std::string_view(request.message.target()), status,
-                  std::chrono::duration<double, std::milli>(duration).count());
+    if (auto* refused = std::get_if<Response>(&admitted)) {
+        const std::string_view route = refused->route;
+        const http::status status = refused->status;
+        if (!parser.is_done()) finishing_ = true;  // its body is not read
+        const bool more = co_await respond(request, std::move(*refused));
+        note(request, route, status, {});
+        co_return more;
+    }
+    at_work_ = true;
+    if (!parser.is_done()) {
+        failed = co_await read_body(parser);
+        if (failed) co_return co_await reject(failed);
+        request.message.body() = std::move(parser.get().body());
+        share.resize(twice(request.message.body().size()));
+    }
+    auto& admission = std::get<Router::Admission>(admitted);
+    const bool more = co_await serve(std::move(request), std::move(admission));
+    at_work_ = false;
+    idle_since_ = std::chrono::steady_clock::now();
     co_return more;
 }
 
-/// False when the client has gone or is silent for too long, or finish() was called.
-asio::awaitable<bool> Connection::wait_for_request()
+/// What the header alone decides: whether it makes sense, whether the caller may make this call,
+/// and whether its body is not too large.
+std::variant<Router::Admission, Response> Connection::admit(const Request& request,
+                                                            const Parser& parser)
 {
-    if (buffer_.size() > 0) co_return true;  // it was pipelined
-    error_code failed;
-    const auto space = buffer_.prepare(read_size);
-    stream_.expires_after(settings_.idle_timeout);
-    waiting_ = true;
-    const std::size_t count =
-        co_await stream_.async_read_some(space, asio::redirect_error(asio::use_awaitable, failed));
-    waiting_ = false;
-    buffer_.commit(count);
-    co_return !failed;
+    try {
+        check_framing(request.message);
+    } catch (const HttpError& error) {
+        finishing_ = true;  // where the next request begins is anybody's guess
+        return refusal(error);
+    }
+    auto admitted = router_.admit(request);
+    const auto* admission = std::get_if<Router::Admission>(&admitted);
+    if (admission == nullptr || parser.content_length().value_or(0) <= settings_.max_body) {
+        return admitted;
+    }
+    Response refused = too_large(settings_.max_body);
+    refused.route = admission->route->pattern;
+    return refused;
 }
 
-asio::awaitable<error_code> Connection::read(Parser& parser)
+/// Says whether another request may follow.
+asio::awaitable<bool> Connection::serve(Request request, Router::Admission admitted)
+{
+    const auto began = std::chrono::steady_clock::now();
+    Response response = co_await router_.handle(request, std::move(admitted));
+    const std::string_view route = response.route;
+    const http::status status = response.status;
+    const bool more = co_await respond(request, std::move(response));
+    note(request, route, status, std::chrono::steady_clock::now() - began);
+    co_return more;
+}
+
+void Connection::note(const Request& request, std::string_view route, http::status status,
+                      std::chrono::steady_clock::duration duration)
+{
+    const auto code = static_cast<unsigned>(status);
+    metrics_.answered(route, code, duration);
+    spdlog::debug("http: {} \"{} {}\" {} in {:.1f} ms", router_.client_address(request),
+                  std::string_view(request.message.method_string()),
+                  std::string_view(request.message.target()), code,
+                  std::chrono::duration<double, std::milli>(duration).count());
+}
+
+/// False when the client has gone or is silent for too long, or finish() was called. An empty line
+/// before a request is passed over (RFC 9112, 2.2): old clients send one behind a body.
+asio::awaitable<bool> Connection::wait_for_request()
+{
+    constexpr std::string_view empty_line = "\r\n";
+    constexpr int most_empty_lines = 4;
+    const auto begins_with = [this](std::string_view text) {
+        const auto bytes = buffer_.data();
+        const std::string_view there(static_cast<const char*>(bytes.data()), bytes.size());
+        return there.substr(0, text.size()) == text;
+    };
+    for (int passed = 0;;) {
+        const bool half_a_line = buffer_.size() == 1 && begins_with("\r");
+        if (buffer_.size() > 0 && !half_a_line) {
+            if (passed == most_empty_lines || !begins_with(empty_line)) co_return true;
+            buffer_.consume(empty_line.size());
+            ++passed;
+            continue;
+        }
+        if (buffer_.size() == 0) buffer_.shrink_to_fit();  // a long body may have come before
+        error_code failed;
+        const auto space = buffer_.prepare(read_size);
+        stream_.expires_after(settings_.idle_timeout);
+        waiting_ = true;
+        const std::size_t count = co_await stream_.async_read_some(
+            space, asio::redirect_error(asio::use_awaitable, failed));
+        waiting_ = false;
+        buffer_.commit(count);
+        if (failed) co_return false;
+    }
+}
+
+asio::awaitable<error_code> Connection::read_header(Parser& parser)
 {
     error_code failed;
     co_await http::async_read_header(stream_, buffer_, parser,
                                      asio::redirect_error(asio::use_awaitable, failed));
-    if (failed || parser.is_done()) co_return failed;
+    co_return failed;
+}
+
+/// Room for a body, or why there is none.
+asio::awaitable<std::variant<Budget::Share, Response>> Connection::take_share(std::size_t body_size)
+{
+    try {
+        Budget::Share share = co_await budget_.take(twice(body_size));
+        co_return std::move(share);
+    } catch (const HttpError& busy) {
+        co_return refusal(busy);
+    }
+}
+
+asio::awaitable<error_code> Connection::read_body(Parser& parser)
+{
+    error_code failed;
+    stream_.expires_after(settings_.request_timeout);
+    parser.body_limit(settings_.max_body);
     if (buffer_.size() == 0 && expects_continue(parser.get())) {
         constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
         co_await asio::async_write(stream_, asio::buffer(go_on),
@@ -252,6 +388,10 @@ asio::awaitable<bool> Connection::reject(error_code failed)
 /// Says whether another request may follow.
 asio::awaitable<bool> Connection::respond(const Request& request, Response response)
 {
+    if (response.share.bytes() == 0) {
+        response.share = Budget::Share(budget_, response.body.size());
+    }
+    const Budget::Share share = std::move(response.share);
     const unsigned version = request.message.version();
     // Without chunks (HTTP/1.0, which nginx speaks to its upstreams) such a body ends with the
     // connection.
@@ -300,8 +440,10 @@ asio::awaitable<void> Connection::send_chunks(http::response_header<> head, Resp
     http::response_serializer<http::empty_body> serializer(message);
     co_await http::async_write_header(stream_, serializer, asio::use_awaitable);
     std::string part = std::move(response.body);
+    Patience patience(settings_.idle_timeout);
     for (;;) {
-        stream_.expires_after(settings_.idle_timeout);
+        const auto begun = std::chrono::steady_clock::now();
+        stream_.expires_after(patience.left());
         const auto bytes = asio::buffer(part);
         if (chunked) {
             const auto framed = http::make_chunk(bytes);
@@ -309,6 +451,7 @@ asio::awaitable<void> Connection::send_chunks(http::response_header<> head, Resp
         } else {
             co_await asio::async_write(stream_, bytes, asio::use_awaitable);
         }
+        patience.accepted(part.size(), std::chrono::steady_clock::now() - begun);
         if (response.chunks->at_end()) break;
         part = co_await response.chunks->next();
     }

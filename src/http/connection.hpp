@@ -1,5 +1,7 @@
 #pragma once
 
+#include "base/clock.hpp"
+#include "http/budget.hpp"
 #include "http/http_metrics.hpp"
 #include "http/router.hpp"
 #include "http/server.hpp"
@@ -11,7 +13,11 @@
 #include <boost/beast/http/fields.hpp>
 #include <boost/beast/http/parser.hpp>
 
+#include <chrono>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <variant>
 
 namespace peercron {
 
@@ -19,7 +25,7 @@ namespace peercron {
 class Connection {
 public:
     Connection(asio::ip::tcp::socket socket, const HttpSettings& settings, const Router& router,
-               HttpMetrics& metrics);
+               HttpMetrics& metrics, Budget& budget);
 
     /// Answers requests until the client or finish() ends it. Throws only when cancelled.
     asio::awaitable<void> run();
@@ -33,13 +39,27 @@ public:
     /// Ends at once, also in the middle of an answer.
     void cut();
 
+    /// Since when it has had nothing to do but wait for its client, who has not been let in for
+    /// another request: such a connection may make way for a new one. Not set: it is at work, or
+    /// has made way already.
+    std::optional<SteadyTime> idle_since() const;
+
+    /// Ends an idle connection, and frees its descriptor at once.
+    void make_way();
+
 private:
     using Parser = http::request_parser<http::string_body>;
 
     asio::awaitable<bool> serve_next();
     asio::awaitable<bool> wait_for_request();
-    asio::awaitable<boost::system::error_code> read(Parser& parser);
+    asio::awaitable<boost::system::error_code> read_header(Parser& parser);
+    asio::awaitable<std::variant<Budget::Share, Response>> take_share(std::size_t body_size);
+    asio::awaitable<boost::system::error_code> read_body(Parser& parser);
+    std::variant<Router::Admission, Response> admit(const Request& request, const Parser& parser);
+    asio::awaitable<bool> serve(Request request, Router::Admission admitted);
     asio::awaitable<bool> reject(boost::system::error_code failed);
+    void note(const Request& request, std::string_view route, http::status status,
+              std::chrono::steady_clock::duration duration);
     asio::awaitable<bool> respond(const Request& request, Response response);
     asio::awaitable<void> send(http::response_header<> head, std::string body, bool keep_alive);
     asio::awaitable<void> send_head(http::response_header<> head, const Response& response,
@@ -54,9 +74,13 @@ private:
     const HttpSettings& settings_;
     const Router& router_;
     HttpMetrics& metrics_;
+    Budget& budget_;
     beast::flat_buffer buffer_;
     bool waiting_ = false;  // for the first byte of a request
     bool finishing_ = false;
+    bool at_work_ = false;  // a request was let in and is not answered yet
+    bool made_way_ = false;
+    SteadyTime idle_since_ = std::chrono::steady_clock::now();
 };
 
 }  // namespace peercron

@@ -8,6 +8,7 @@
 #include "http/routes.hpp"
 #include "http/rows.hpp"
 #include "http/text.hpp"
+#include "model/job_rules.hpp"
 
 #include <boost/asio/error.hpp>
 #include <boost/system/system_error.hpp>
@@ -25,6 +26,17 @@ constexpr std::size_t jobs_per_fetch = 500;
 constexpr std::size_t jobs_per_delete = 1000;
 constexpr std::size_t shown_fires = 5;
 
+/// The longest texts that a job may have, and the rest.
+constexpr std::size_t most_job_bytes =
+    JobLimits::command_bytes + 4 * JobLimits::remark_characters + 2048;
+
+std::size_t size_of(const std::vector<Job>& jobs)
+{
+    std::size_t bytes = 0;
+    for (const Job& job : jobs) bytes += sizeof(Job) + job.command.size() + job.remark.size();
+    return bytes;
+}
+
 JobView view_of(const ApiContext& context)
 {
     return JobView{context.default_time_zone, context.clock.now()};
@@ -36,6 +48,7 @@ public:
     explicit AllJobs(const ApiContext& context)
         : ListChunks(fmt::format("{}[", envelope_begin), fmt::format("]{}", envelope_end)),
           store_(context.store),
+          budget_(context.budget),
           view_(view_of(context))
     {}
 
@@ -52,16 +65,22 @@ private:
     {
         if (last_) co_return false;
         const JobId after = jobs_.empty() ? 0 : jobs_.back().id;
+        share_ = Budget::Share();
+        Budget::Share share = co_await budget_.take(jobs_per_fetch * most_job_bytes);
         const auto read = [after](Store& store) { return store.jobs_after(after, jobs_per_fetch); };
         jobs_ = co_await store_.call(read);
+        share.resize(size_of(jobs_));
+        share_ = std::move(share);
         position_ = 0;
         last_ = jobs_.size() < jobs_per_fetch;
         co_return true;
     }
 
     StorePool& store_;
+    Budget& budget_;
     const JobView view_;
     std::vector<Job> jobs_;
+    Budget::Share share_;  // for jobs_
     std::size_t position_ = 0;
     bool last_ = false;
 };
@@ -107,6 +126,7 @@ asio::awaitable<Response> list_jobs(const ApiContext& context, PagedList& list, 
     asked.page = page_name(query);
     asked.offset = query.offset;
     asked.limit = query.limit;
+    asked.most_bytes = query.limit * most_job_bytes;
     asked.find = [&context, query](Store& store, const PagedList::Places& places) {
         JobQuery page = query;
         page.blocks = places.rows;
@@ -192,7 +212,10 @@ asio::awaitable<Response> show_history(const ApiContext& context, const Call& ca
         return write_rows(std::move(found.revisions), write_revision);
     };
     auto history = std::make_shared<ListPage>();
+    Budget::Share share = co_await context.budget.take(query.limit * 2 * most_job_bytes);
     *history = co_await context.store.call(find);
+    share.resize(history->size());
+    history->share = std::move(share);
     if (total == 0) {
         throw HttpError(http::status::not_found,
                         fmt::format("id: there is no job {}, and there was none", call.id));
@@ -442,7 +465,7 @@ asio::awaitable<Response> delete_job(const ApiContext& context, const Call& call
 void add_cron_routes(Router& router, const ApiContext& context)
 {
     using http::verb;
-    const auto list = std::make_shared<PagedList>(context.tasks);
+    const auto list = std::make_shared<PagedList>(context.tasks, context.budget);
     router.add({
         .pattern = "/cron/list",
         .methods = {verb::get},
@@ -501,23 +524,25 @@ void add_cron_routes(Router& router, const ApiContext& context)
         .handler = bind(context, clear_jobs),
     });
     // GET changes something here because the reference's clients do it so.
+    std::vector<verb> changing(1, verb::post);
+    if (context.changing_gets) changing.push_back(verb::get);
     router.add({
         .pattern = "/cron/stop/{id}",
-        .methods = {verb::get, verb::post},
+        .methods = changing,
         .role = Role::operate,
         .mutates = true,
         .handler = bind(context, stop_job),
     });
     router.add({
         .pattern = "/cron/start/{id}",
-        .methods = {verb::get, verb::post},
+        .methods = changing,
         .role = Role::operate,
         .mutates = true,
         .handler = bind(context, start_job),
     });
     router.add({
         .pattern = "/cron/delete/{id}",
-        .methods = {verb::get, verb::post},
+        .methods = changing,
         .role = Role::admin,
         .mutates = true,
         .handler = bind(context, delete_job),

@@ -26,6 +26,16 @@ asio::awaitable<Response> show_health(const ApiContext& context, const Call&)
     co_return answer(write);
 }
 
+/// For who spreads calls over nodes: one that cannot answer them now gets none. Consul's check is
+/// /health, because a node without its store still runs what is due.
+asio::awaitable<Response> show_readiness(const ApiContext& context, const Call& call)
+{
+    const std::string why_not = context.not_ready();
+    if (why_not.empty()) co_return co_await show_health(context, call);
+    HttpError unavailable(http::status::service_unavailable, why_not);
+    throw unavailable.with(http::field::retry_after, "1");
+}
+
 asio::awaitable<Response> show_metrics(const ApiContext& context, const Call&)
 {
     Response response;
@@ -45,6 +55,12 @@ void add_health_routes(Router& router, const ApiContext& context, std::optional<
         .methods = {http::verb::get},
         .role = std::nullopt,
         .handler = bind(context, show_health),
+    });
+    router.add({
+        .pattern = "/health/ready",
+        .methods = {http::verb::get},
+        .role = std::nullopt,
+        .handler = bind(context, show_readiness),
     });
     router.add({
         .pattern = "/metrics",

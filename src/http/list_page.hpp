@@ -1,6 +1,7 @@
 #pragma once
 
 #include "http/answer.hpp"
+#include "http/budget.hpp"
 #include "http/json_writer.hpp"
 #include "http/message.hpp"
 
@@ -16,7 +17,13 @@ namespace peercron {
 /// The answer {"list":[…],"total":N}, in its envelope, as text: in parts, each of which ends with
 /// the row that makes it 64 KiB long. Made once, on the thread that read the rows, and sent to all
 /// who asked for the same.
-using ListPage = std::vector<std::string>;
+struct ListPage {
+    std::vector<std::string> parts;
+    Budget::Share share;  ///< as long as somebody is sent it
+
+    /// Bytes in all parts.
+    std::size_t size() const;
+};
 
 /// The beginning of a page, up to its last row. Each row is freed once it is written.
 /// @param write a callable that takes a JsonWriter& and a row.
@@ -24,14 +31,16 @@ template <class Row, class Write>
 ListPage write_rows(std::vector<Row> rows, const Write& write)
 {
     constexpr std::size_t part_size = 64U * 1024U;
-    ListPage page(1, std::string(envelope_begin));
-    page.back() += R"({"list":[)";
+    ListPage page;
+    std::vector<std::string>& parts = page.parts;
+    parts.emplace_back(envelope_begin);
+    parts.back() += R"({"list":[)";
     bool any = false;
     for (Row& place : rows) {
         const Row row = std::move(place);
-        if (page.back().size() >= part_size) page.emplace_back();
-        if (std::exchange(any, true)) page.back() += ',';
-        JsonWriter json(page.back());
+        if (parts.back().size() >= part_size) parts.emplace_back();
+        if (std::exchange(any, true)) parts.back() += ',';
+        JsonWriter json(parts.back());
         write(json, row);
     }
     return page;

@@ -1,5 +1,7 @@
 #include "base/utf8.hpp"
 #include "http/answer.hpp"
+#include "http/budget.hpp"
+#include "http/list_chunks.hpp"
 #include "http/list_page.hpp"
 #include "http/paged_list.hpp"
 #include "http/routes.hpp"
@@ -10,9 +12,23 @@
 
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace peercron {
 namespace {
+
+/// Of each output a list has so many bytes; /openapi.json says so.
+constexpr std::size_t excerpt_bytes = 4096;
+
+/// A row of a list, with what is written of it.
+constexpr std::size_t most_row_bytes = 2 * excerpt_bytes + 4096;
+
+/// How much memory a whole row may take: as the database sends it, as it was read, and written.
+std::size_t most_whole_row_bytes(const ApiContext& context)
+{
+    return 3 * context.max_output;
+}
 
 std::optional<RunState> read_state(const Params& params)
 {
@@ -28,15 +44,16 @@ std::optional<RunState> read_state(const Params& params)
     return state;
 }
 
-/// "1,2,3".
+/// "1,2,3"; not empty.
 std::vector<std::int64_t> read_ids(std::string_view text)
 {
     constexpr std::size_t most = 1000;
     std::vector<std::int64_t> ids;
-    while (!text.empty()) {
+    for (bool more = true; more;) {
         const auto comma = text.find(',');
         ids.push_back(parse_row_id("ids", text.substr(0, comma)));
-        text.remove_prefix(comma == std::string_view::npos ? text.size() : comma + 1);
+        more = comma != std::string_view::npos;
+        if (more) text.remove_prefix(comma + 1);
     }
     if (ids.size() > most) {
         refuse(fmt::format("ids: given {} ids; at most {} are allowed", ids.size(), most));
@@ -79,6 +96,7 @@ LogQuery read_query(const Call& call)
     if (const auto ids = call.params.text("ids")) query.ids = read_ids(*ids);
     query.offset = page.offset;
     query.limit = page.limit;
+    query.most_output = excerpt_bytes;
     // Whoever follows the log by ids asks for a few rows, each time others.
     query.with_total = query.after_id || !query.ids.empty();
     return query;
@@ -114,14 +132,14 @@ Totals::Part count_part(Store& store, const LogQuery& list, const std::optional<
     return Totals::Part{counted.total, std::move(counted.blocks), counted.count_rest};
 }
 
-PagedList::Asked read_asked(const Call& call)
+PagedList::Asked ask_for(const LogQuery& query)
 {
-    const LogQuery query = read_query(call);
     PagedList::Asked asked;
     asked.list = name_of(query);
     asked.page = page_name(query);
     asked.offset = query.offset;
     asked.limit = query.limit;
+    asked.most_bytes = query.limit * most_row_bytes;
     asked.with_total = query.with_total;
     asked.with_blocks = query.is_time_only();
     asked.find = [query](Store& store, const PagedList::Places& places) {
@@ -146,9 +164,79 @@ PagedList::Asked read_asked(const Call& call)
     return asked;
 }
 
+/// The rows of a page with their whole outputs, each read when its turn to be sent has come.
+class WholeRows final : public ListChunks {
+public:
+    WholeRows(const ApiContext& context, std::vector<LogRow> rows, std::int64_t total,
+              Budget::Share share)
+        : ListChunks(fmt::format(R"({}{{"list":[)", envelope_begin),
+                     fmt::format(R"(],"total":{}}}{})", total, envelope_end)),
+          context_(context),
+          rows_(std::move(rows)),
+          share_(std::move(share))
+    {}
+
+private:
+    bool append_row(std::string& out) override
+    {
+        if (position_ == rows_.size()) return false;
+        if (rows_[position_].output_cut && !is_read_) return false;
+        const LogRow row = std::move(rows_[position_++]);  // freed here
+        JsonWriter json(out);
+        write_log_row(json, row);
+        is_read_ = false;
+        return true;
+    }
+
+    asio::awaitable<bool> fetch() override
+    {
+        if (position_ == rows_.size()) co_return false;
+        const std::int64_t id = rows_[position_].id;
+        const auto find = [id](Store& store) { return store.find_log_row(id); };
+        std::optional<LogRow> whole = co_await context_.store.call(find);
+        if (whole) rows_[position_] = *std::move(whole);  // else it was deleted meanwhile
+        is_read_ = true;
+        co_return true;
+    }
+
+    const ApiContext& context_;
+    std::vector<LogRow> rows_;
+    const Budget::Share share_;  // for rows_, and one that is read whole
+    std::size_t position_ = 0;
+    bool is_read_ = false;  // the one at position_
+};
+
+asio::awaitable<Response> list_whole_rows(const ApiContext& context, PagedList& list,
+                                          LogQuery query)
+{
+    PagedList::Asked asked = ask_for(query);
+    // Once for all its rows: who holds a share must not wait for another.
+    asked.most_bytes += most_whole_row_bytes(context);
+    auto rows = std::make_shared<std::vector<LogRow>>();
+    asked.find = [query, rows](Store& store, const PagedList::Places& places) {
+        LogQuery page = query;
+        page.blocks = places.rows;
+        page.time_blocks = places.within;
+        LogPage read = store.find_log(page);
+        PagedList::Found found;
+        found.rows = read.rows.size();
+        found.total = read.total;
+        *rows = std::move(read.rows);
+        return found;
+    };
+    PagedList::Found found = co_await list.find(context.store, std::move(asked));
+    auto chunks = std::make_unique<WholeRows>(context, std::move(*rows), found.total,
+                                              std::move(found.page.share));
+    co_return co_await answer_in_chunks(std::move(chunks));
+}
+
 asio::awaitable<Response> list_log(const ApiContext& context, PagedList& list, const Call& call)
 {
-    PagedList::Asked asked = read_asked(call);
+    LogQuery query = read_query(call);
+    if (call.params.boolean("full").value_or(false)) {
+        co_return co_await list_whole_rows(context, list, std::move(query));
+    }
+    PagedList::Asked asked = ask_for(query);
     co_return co_await list.answer(context.store, std::move(asked));
 }
 
@@ -156,6 +244,7 @@ asio::awaitable<Response> show_row(const ApiContext& context, const Call& call)
 {
     const std::int64_t id = parse_row_id("id", call.id);
     std::vector<DoubledRun> doubled;
+    Budget::Share share = co_await context.budget.take(most_whole_row_bytes(context));
     const auto find = [id, &doubled](Store& store) {
         DoubledQuery query;
         query.log_id = id;
@@ -167,14 +256,17 @@ asio::awaitable<Response> show_row(const ApiContext& context, const Call& call)
     const std::optional<LogRow> row = co_await context.store.call(find);
     if (!row) refuse_unknown_row(call.id);
     const auto write = [&](JsonWriter& json) { write_whole_row(json, *row, doubled); };
-    co_return answer(write);
+    Response response = answer(write);
+    share.resize(response.body.size());
+    response.share = std::move(share);
+    co_return response;
 }
 
 }  // namespace
 
 void add_log_routes(Router& router, const ApiContext& context)
 {
-    const auto list = std::make_shared<PagedList>(context.tasks);
+    const auto list = std::make_shared<PagedList>(context.tasks, context.budget);
     router.add({
         .pattern = "/log/list",
         .methods = {http::verb::get},
@@ -188,6 +280,7 @@ void add_log_routes(Router& router, const ApiContext& context)
                    {.name = "to", .type = ParamType::time},
                    {.name = "after_id", .type = ParamType::integer},
                    {.name = "ids"},
+                   {.name = "full", .type = ParamType::boolean},
                    {.name = "page", .type = ParamType::integer},
                    {.name = "limit", .type = ParamType::integer}},
         .handler = [&context, list](const Call& call) { return list_log(context, *list, call); },

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "http/budget.hpp"
+
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/beast/http/message.hpp>
@@ -48,6 +50,7 @@ struct Response {
     std::vector<std::pair<http::field, std::string>> headers;
     std::string body;
     std::unique_ptr<Chunks> chunks;    ///< when set, what follows on `body`
+    Budget::Share share;               ///< for a long `body`
     std::string_view route = "other";  ///< the pattern of the route that answered, for metrics
 };
 

@@ -23,12 +23,12 @@ namespace peercron {
 class PagedList {
 public:
     /// See Totals.
-    explicit PagedList(TaskGroup& tasks) : totals_(tasks) {}
+    PagedList(TaskGroup& tasks, Budget& budget) : totals_(tasks), budget_(budget) {}
 
     struct Found {
         ListPage page;           ///< up to its last row
         std::size_t rows = 0;    ///< how many it has
-        std::int64_t total = 0;  ///< of the list, when Asked::with_total
+        std::int64_t total = 0;  ///< of the list; as `find` returns it only when Asked::with_total
     };
     /// Where rows are, as far as that is known.
     struct Places {
@@ -45,8 +45,9 @@ public:
         std::string page;  ///< names filters and page
         std::size_t offset = 0;
         std::size_t limit = 0;
-        bool with_total = false;   ///< `find` counts, too: nobody else will ask for these rows
-        bool with_blocks = false;  ///< also for the first pages: see far_offset
+        std::size_t most_bytes = 0;  ///< how much memory its rows may take
+        bool with_total = false;     ///< `find` counts, too: nobody else will ask for these rows
+        bool with_blocks = false;    ///< also for the first pages: see far_offset
         /// Has all rows of the list, and is counted first: no others need to be looked at.
         std::optional<Outer> within;
         std::function<Found(Store&, const Places&)> find;  ///< reads the page
@@ -57,11 +58,18 @@ public:
     /// Throws what `find` and `count` throw.
     asio::awaitable<Response> answer(StorePool& store, Asked asked);
 
+    /// As `find` returns it, for one caller alone.
+    asio::awaitable<Found> find(StorePool& store, Asked asked);
+
 private:
+    asio::awaitable<Places> prepare(StorePool& store, const Asked& asked);
     asio::awaitable<ListPage> read(StorePool& store, const Asked& asked, Places places,
                                    SharedReads::Begins begins);
+    asio::awaitable<Found> find(StorePool& store, const Asked& asked, Places places,
+                                SharedReads::Begins begins);
 
     Totals totals_;
+    Budget& budget_;
     SharedReads reads_;
 };
 

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 
 namespace peercron {
 namespace {
@@ -55,12 +56,24 @@ boost::json::object parse_json(std::string_view body)
     return std::move(value.as_object());
 }
 
+/// Whether it is a whole number, of those that a double has without gaps.
+bool is_whole(double number)
+{
+    constexpr double most = 9'007'199'254'740'992.0;  // 2^53
+    return std::abs(number) <= most && std::trunc(number) == number;
+}
+
 /// The value as a form would have it; nullopt for null.
 std::optional<std::string> as_form_value(const Param& param, const boost::json::value& value)
 {
     if (value.is_null()) return std::nullopt;
     if (const auto* text = value.if_string()) return std::string(text->data(), text->size());
     const bool scalar = value.is_bool() || value.is_number();
+    const double* const fraction = value.if_double();
+    // 7.0 is a whole number, too (JSON Schema, 4.2.3 of its core).
+    if (fraction != nullptr && param.type != ParamType::text && is_whole(*fraction)) {
+        return std::to_string(static_cast<std::int64_t>(*fraction));
+    }
     if (scalar && param.type != ParamType::text) return boost::json::serialize(value);
     const std::string given = quote_utf8(boost::json::serialize(value));
     if (param.type == ParamType::text) {

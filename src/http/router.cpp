@@ -120,26 +120,39 @@ Response answer_to(const std::exception_ptr& error, const Request& request, cons
 
 }  // namespace
 
-asio::awaitable<Response> Router::handle(const Request& request) const
+std::variant<Router::Admission, Response> Router::admit(const Request& request) const
 {
     const Route* route = nullptr;
-    std::exception_ptr error;
     try {
         const Target target = parse_target(request);
         Match matched = match(request, target);
         route = matched.route;
-        const Caller caller = access_.admit(request, route->role);
+        Caller caller = access_.admit(request, route->role);
         if (route->mutates) refuse_cross_site(request);
-        const Call received{caller, std::move(matched.id),
-                            Params::read(request, target.query, route->params, route->strictness)};
-        Response response = co_await route->handler(received);
-        response.route = route->pattern;
+        return Admission{route, std::move(caller), std::move(matched.id),
+                         std::string(target.query)};
+    } catch (...) {
+        Response refused = answer_to(std::current_exception(), request, route);
+        if (route != nullptr) refused.route = route->pattern;
+        return refused;
+    }
+}
+
+asio::awaitable<Response> Router::handle(const Request& request, Admission admitted) const
+{
+    const Route& route = *admitted.route;
+    std::exception_ptr error;
+    try {
+        const Call received{std::move(admitted.caller), std::move(admitted.id),
+                            Params::read(request, admitted.query, route.params, route.strictness)};
+        Response response = co_await route.handler(received);
+        response.route = route.pattern;
         co_return response;
     } catch (...) {
         error = std::current_exception();
     }
-    Response response = answer_to(error, request, route);
-    if (route != nullptr) response.route = route->pattern;
+    Response response = answer_to(error, request, &route);
+    response.route = route.pattern;
     co_return response;
 }
 

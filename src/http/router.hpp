@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 namespace peercron {
@@ -44,9 +45,21 @@ public:
     void add(Route route) { routes_.push_back(std::move(route)); }
     const std::vector<Route>& routes() const { return routes_; }
 
-    /// The answer; throws only when the coroutine is cancelled. HEAD is answered as GET, the
-    /// caller leaves the body out.
-    asio::awaitable<Response> handle(const Request& request) const;
+    /// A request that may be served: what its line and header alone decide.
+    struct Admission {
+        const Route* route = nullptr;
+        Caller caller;
+        std::string id;
+        std::string query;
+    };
+
+    /// Finds the route and lets the caller in, without a look at the body: nobody who is refused
+    /// here makes this node read one. A refusal is an answer.
+    std::variant<Admission, Response> admit(const Request& request) const;
+
+    /// The answer to what was admitted, with its body; throws only when the coroutine is
+    /// cancelled. HEAD is answered as GET, the caller leaves the body out.
+    asio::awaitable<Response> handle(const Request& request, Admission admitted) const;
 
     /// The address to show in the access log.
     std::string client_address(const Request& request) const

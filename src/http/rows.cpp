@@ -91,6 +91,7 @@ void write_log_fields(JsonWriter& json, const LogRow& row)
     json.field("cpu_time", std::int64_t{run.cpu_time.count()});
     json.field("max_rss", run.max_rss);
     json.field("output_bytes", run.output_bytes);
+    json.field("output_cut", row.output_cut);
     if (row.gap_end) {
         json.field("fires", row.fires);
         field_millis(json, "gap_end", row.gap_end);

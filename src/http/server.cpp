@@ -14,6 +14,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <exception>
 #include <stdexcept>
@@ -72,11 +73,18 @@ tcp::acceptor listen(const asio::any_io_executor& executor, const std::string& a
 
 }  // namespace
 
+std::size_t connections_within(std::size_t wanted, std::size_t descriptors)
+{
+    constexpr std::size_t fewest = 8;
+    return std::min(wanted, std::max(descriptors / 4, fewest));
+}
+
 HttpServer::HttpServer(asio::any_io_executor executor, HttpSettings settings, const Router& router,
-                       prometheus::Registry& metrics)
+                       prometheus::Registry& metrics, Budget& budget)
     : settings_(std::move(settings)),
       router_(router),
       metrics_(metrics),
+      budget_(budget),
       acceptor_(listen(executor, settings_.address)),
       tasks_(executor),
       closed_(executor)
@@ -121,11 +129,13 @@ asio::awaitable<void> HttpServer::accept()
             co_await acceptor_.async_accept(asio::redirect_error(asio::use_awaitable, failed));
         if (failed == asio::error::operation_aborted) throw boost::system::system_error(failed);
         if (failed) {
-            // Mostly too many open files: the connections that are open will free some.
-            spdlog::warn("http: cannot accept a connection at {}: {}", settings_.address,
-                         failed.message());
-            co_await sleep_for(100ms);
-        } else if (serving_.size() < settings_.max_connections) {
+            tell_of_failure(failed);
+            // Mostly too many open files: an idle connection has one to give.
+            const bool has_room = make_room();
+            if (!has_room) co_await sleep_for(100ms);
+            continue;
+        }
+        if (serving_.size() < settings_.max_connections || make_room()) {
             tasks_.spawn("http connection", serve(std::move(socket)));
         } else if (turned_away_.size() < most_turned_away) {
             tasks_.spawn("http full", turn_away(std::move(socket)));
@@ -133,17 +143,41 @@ asio::awaitable<void> HttpServer::accept()
     }
 }
 
+/// Ends the connection that has been idle for longest; false when all are at work. Its coroutine
+/// ends a moment later, so that there may be one more for as long.
+bool HttpServer::make_room()
+{
+    const auto idle_for_longest = std::ranges::min_element(serving_, {}, [](Connection* one) {
+        return one->idle_since().value_or(SteadyTime::max());
+    });
+    if (idle_for_longest == serving_.end() || !(*idle_for_longest)->idle_since()) return false;
+    (*idle_for_longest)->make_way();
+    return true;
+}
+
+void HttpServer::tell_of_failure(const error_code& failed)
+{
+    constexpr auto quiet_time = 1min;
+    const SteadyTime now = std::chrono::steady_clock::now();
+    if (now < quiet_until_) return;
+    quiet_until_ = now + quiet_time;
+    spdlog::warn(
+        "http: cannot accept a connection at {}: {}; connections that are idle make way for new "
+        "ones (said once a minute at most)",
+        settings_.address, failed.message());
+}
+
 asio::awaitable<void> HttpServer::serve(tcp::socket socket)
 {
     if (!acceptor_.is_open()) co_return;  // it stopped before this task began
-    Connection connection(std::move(socket), settings_, router_, metrics_);
+    Connection connection(std::move(socket), settings_, router_, metrics_, budget_);
     const Enlisted enlisted(*this, serving_, connection);
     co_await connection.run();
 }
 
 asio::awaitable<void> HttpServer::turn_away(tcp::socket socket)
 {
-    Connection connection(std::move(socket), settings_, router_, metrics_);
+    Connection connection(std::move(socket), settings_, router_, metrics_, budget_);
     const Enlisted enlisted(*this, turned_away_, connection);
     co_await connection.turn_away();
 }

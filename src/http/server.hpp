@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/clock.hpp"
 #include "base/event.hpp"
 #include "base/task_group.hpp"
 #include "http/http_metrics.hpp"
@@ -9,6 +10,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/system/error_code.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -22,7 +24,9 @@ struct HttpSettings {
     std::string address = "127.0.0.1:9990";  ///< "0.0.0.0:9990", "[::1]:9990", "localhost:9990"
     std::size_t max_body = 1U << 20U;        ///< bytes; a larger one is answered 413
     std::uint32_t max_header = 16U << 10U;   ///< bytes of request line and header; else 431
-    std::size_t max_connections = 1024;      ///< one more is answered 503
+    /// One more takes the place of the one that has been idle for longest; when all are at work, it
+    /// is answered 503.
+    std::size_t max_connections = 1024;
     /// How long a connection may wait for its next request, and how long a client may take to
     /// accept 64 KiB of an answer.
     std::chrono::milliseconds idle_timeout{60'000};
@@ -31,6 +35,10 @@ struct HttpSettings {
     /// How long a stop waits for the requests in progress.
     std::chrono::milliseconds drain_timeout{5'000};
 };
+
+/// How many connections an address may have of `wanted`, in a process that may have `descriptors`
+/// open: a part of them, because commands and the store need some as well.
+std::size_t connections_within(std::size_t wanted, std::size_t descriptors);
 
 class Connection;
 
@@ -41,8 +49,9 @@ class HttpServer {
 public:
     /// Listens from here on, so that a node does not start without its address.
     /// @throws std::runtime_error naming the address: it cannot be understood, or is taken.
+    /// @param budget of the whole node.
     HttpServer(asio::any_io_executor executor, HttpSettings settings, const Router& router,
-               prometheus::Registry& metrics);
+               prometheus::Registry& metrics, Budget& budget);
     ~HttpServer();
 
     /// Where it listens; tells the port that port 0 became.
@@ -68,6 +77,8 @@ private:
     };
 
     asio::awaitable<void> accept();
+    bool make_room();
+    void tell_of_failure(const boost::system::error_code& failed);
     asio::awaitable<void> serve(asio::ip::tcp::socket socket);
     asio::awaitable<void> turn_away(asio::ip::tcp::socket socket);
     asio::awaitable<void> drain();
@@ -75,11 +86,13 @@ private:
     HttpSettings settings_;
     const Router& router_;
     HttpMetrics metrics_;
+    Budget& budget_;
     asio::ip::tcp::acceptor acceptor_;
     TaskGroup tasks_;
     std::list<Connection*> serving_;  // each in the frame of its task
     std::list<Connection*> turned_away_;
     Event closed_;
+    SteadyTime quiet_until_{};  // no line in the log about connections that cannot be accepted
 };
 
 }  // namespace peercron

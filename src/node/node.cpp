@@ -37,6 +37,9 @@
 #include <thread>
 #include <utility>
 
+#include <malloc.h>
+#include <sys/resource.h>
+
 namespace peercron {
 namespace {
 
@@ -90,12 +93,35 @@ RecorderSettings recorder_settings(const Executor& executor)
     return settings;
 }
 
+/// How many this process may have open.
+std::size_t descriptors()
+{
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
+    return limit.rlim_cur;
+}
+
+/// What long answers took goes back to the system when they are sent: large pieces are mapped by
+/// themselves, whatever was freed before, and the threads share few heaps (mallopt(3)).
+void keep_heap_small()
+{
+    ::mallopt(M_MMAP_THRESHOLD, 128 << 10);
+    ::mallopt(M_TRIM_THRESHOLD, 1 << 20);
+    ::mallopt(M_ARENA_MAX, 4);
+}
+
 HttpSettings http_settings(const Config& config, const std::string& address)
 {
     HttpSettings settings;
     settings.address = address;
     settings.max_body = config.http.max_body;
-    settings.max_connections = config.http.max_connections;
+    settings.max_connections = connections_within(config.http.max_connections, descriptors());
+    if (settings.max_connections < config.http.max_connections) {
+        spdlog::warn(
+            "http: {} takes {} connections at a time instead of {} ([http] max_connections): this "
+            "process may have {} descriptors open; LimitNOFILE of systemd and ulimit -n raise that",
+            address, settings.max_connections, config.http.max_connections, descriptors());
+    }
     settings.idle_timeout = config.http.idle_timeout;
     return settings;
 }
@@ -143,10 +169,11 @@ public:
           agent_(io_, clock_, identity(), executor_, recorder_, steps_),
           dispatcher_(io_, dispatcher_parts(), config.node_name(), dispatch_settings(config)),
           http_tasks_(io_),
+          budget_(io_, config.http.max_memory),
           api_context_(api_context()),
           api_(make_api_router(api_context_)),
           operations_(make_operations_router(api_context_)),
-          http_(io_, http_settings(config, config.http_bind_address), api_, *metrics_),
+          http_(io_, http_settings(config, config.http_bind_address), api_, *metrics_, budget_),
           stop_(io_),
           signals_(io),
           exec_tasks_(io_),
@@ -158,7 +185,7 @@ public:
         observe(api_store_, "api");
         if (config.pprof_listen.empty()) return;
         operations_http_.emplace(io_, http_settings(config, config.pprof_listen), operations_,
-                                 *metrics_);
+                                 *metrics_, budget_);
     }
 
     /// Runs until it is told to stop.
@@ -246,6 +273,7 @@ private:
             .store = api_store_,
             .clock = clock_,
             .coordinator = *coordinator_,
+            .budget = budget_,
             .tasks = http_tasks_,
             .announce =
                 [this](std::vector<JobId> jobs) { return agent_.announce(std::move(jobs)); },
@@ -255,12 +283,12 @@ private:
                               std::string why) { return agent_.end_run(run, std::move(why)); },
             .jobs_known = [this] { return dispatcher_.jobs().size(); },
             .max_jobs = config_.dispatch.max_jobs,
+            .max_output = config_.exec.max_output,
             .loads = [this] { return agent_.roster().nodes; },
             .epoch = [this] { return executor_.newest_epoch(); },
-            // Not the API's own: it is asked only when somebody calls.
-            .store_away =
-                [this] { return !store_ready_ || plan_store_.away() || record_store_.away(); },
+            .store_away = [this] { return store_away(); },
             .journal = [this] { return to_string(journal_.state()); },
+            .not_ready = [this] { return not_ready(); },
             .metrics = metrics_,
             .node = config_.node_name(),
             .version = surroundings_.version,
@@ -268,7 +296,19 @@ private:
             .tokens = tokens(config_),
             .trusted_proxies = config_.http.trusted_proxies,
             .hosts = config_.http.allow_anonymous ? Hosts::any : Hosts::this_machine,
+            .changing_gets = config_.http.changing_gets,
         };
+    }
+
+    /// By the sessions that plan and record: those of the API are used only when somebody calls.
+    bool store_away() const { return !store_ready_ || plan_store_.away() || record_store_.away(); }
+
+    std::string not_ready() const
+    {
+        if (stopping_) return "this node is stopping";
+        if (!store_ready_) return "this node is starting, and waits for the store";
+        if (store_away()) return "the store is away; runs go on";
+        return "";
     }
 
     ListenerSettings listener_settings() const
@@ -571,6 +611,7 @@ private:
     Agent agent_;
     Dispatcher dispatcher_;
     TaskGroup http_tasks_;  ///< what answers from start to end
+    Budget budget_;         ///< of the API's long bodies and answers
     ApiContext api_context_;
     Router api_;
     Router operations_;
@@ -607,6 +648,7 @@ int run_node(const Config& config, const NodeSurroundings& surroundings, Lifelin
         spdlog::critical("node: cannot start: the log cannot be opened: {}", error.what());
         return 1;
     }
+    keep_heap_small();
     for (const std::string& warning : config.warnings) spdlog::warn("config: {}", warning);
     if (const auto problem = find_problem(config)) {
         spdlog::critical("node: cannot start: {}", *problem);

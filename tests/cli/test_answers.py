@@ -200,6 +200,13 @@ def test_log_list_hands_its_filters_on(node):
                                     "from": "1795219200", "to": "1795222800", "limit": "10"}
 
 
+def test_whole_outputs_are_asked_for_with_full(node):
+    peercron("log", "list", "--json", url=node.url)
+    assert "full" not in node.asked[-1].query
+    peercron("log", "list", "--full", "--json", url=node.url)
+    assert node.asked[-1].query["full"] == "1"
+
+
 def test_jobs_may_have_the_names_of_commands(node):
     node.answers["GET /cron/list"] = [job(id=9, name="stop")]
     node.answers["POST /cron/delete/9"] = job(id=9, name="stop")

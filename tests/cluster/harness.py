@@ -329,10 +329,11 @@ class Solo(Cluster):
 
     secret = "there is no secret"
 
-    def __init__(self, folder, port, options=()):
+    def __init__(self, folder, port, options=(), wrapper=()):
         super().__init__(folder, port, nodes=1)
         self.process = None
         self.options = options
+        self.wrapper = wrapper
 
     def name(self, k):
         return f"{HOST}:{self.base}"
@@ -343,7 +344,7 @@ class Solo(Cluster):
     nginx_port = property(lambda self: self.base)
 
     def arguments(self, data=None, port=None):
-        return [str(BINARY), "serve", "--data", str(data or self.folder / "data"),
+        return [*self.wrapper, str(BINARY), "serve", "--data", str(data or self.folder / "data"),
                 "--set", f"http_bind_address={HOST}:{port or self.base}", *self.options]
 
     def start(self):
@@ -391,11 +392,12 @@ class Solo(Cluster):
 
 
 @contextlib.contextmanager
-def running_solo(options=()):
-    """A node that is alone, with these further options of `serve`; gone afterwards."""
+def running_solo(options=(), wrapper=()):
+    """A node that is alone, with these further options of `serve`, started by a program that becomes it; gone
+    afterwards."""
     with free_base_port() as port:
         folder = pathlib.Path(tempfile.mkdtemp(prefix="s", dir=WORK))
-        node = Solo(folder, port, options)
+        node = Solo(folder, port, options, wrapper)
         try:
             node.start()
             yield node

@@ -151,8 +151,10 @@ drain_timeout = "1h"
 allow_anonymous = true
 max_body = "2MiB"
 max_connections = 10
+max_memory = "64MiB"
 idle_timeout = "5s"
 trusted_proxies = ["10.0.0.1"]
+changing_gets = false
 [[http.tokens]]
 name = "monitoring"
 token = "aaaaaaaaaaaaaaaa"
@@ -189,7 +191,9 @@ role = "admin"
     EXPECT_TRUE(config->http.allow_anonymous);
     EXPECT_EQ(config->http.max_body, 2U << 20U);
     EXPECT_EQ(config->http.max_connections, 10U);
+    EXPECT_EQ(config->http.max_memory, 64U << 20U);
     EXPECT_EQ(config->http.idle_timeout, 5s);
+    EXPECT_FALSE(config->http.changing_gets);
     EXPECT_THAT(config->http.trusted_proxies, ElementsAre("10.0.0.1"));
     ASSERT_EQ(config->http.tokens.size(), 2U);
     EXPECT_EQ(config->http.tokens[0].name, "monitoring");

@@ -93,16 +93,58 @@ TEST_F(AccessTest, ChangesAskedForByAnotherSitesPageAreRefused)
     const std::string path = "/cron/stop/" + std::to_string(insert_job().id);
     for (const std::string header :
          {"Sec-Fetch-Site: cross-site\r\n", "Sec-Fetch-Site: same-site\r\n",
-          "Origin: http://evil.example\r\n", "Origin: null\r\n",
+          "Sec-Fetch-Site: none\r\n", "Sec-Fetch-Site: none\r\nSec-Fetch-Mode: navigate\r\n",
+          "Sec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: navigate\r\n",
+          "Sec-Fetch-Mode: navigate\r\n", "Origin: http://evil.example\r\n", "Origin: null\r\n",
+          "Origin: http://localhost:10080\r\n", "Origin: https://localhost\r\n",
+          "Referer: http://LOCALHOST/console/\r\n",
           "Referer: http://evil.example/localhost:9990\r\n"}) {
         EXPECT_EQ(get(path, header).status, 403U) << header;
         EXPECT_EQ(get("/cron/list", header).status, 200U) << header;
     }
     EXPECT_EQ(tables_.writes, 0U);
     for (const std::string header :
-         {"Sec-Fetch-Site: same-origin\r\n", "Sec-Fetch-Site: none\r\n",
-          "Origin: http://localhost:10080\r\n", "Referer: http://LOCALHOST/console/\r\n"}) {
+         {"", "Sec-Fetch-Site: same-origin\r\n",
+          "Sec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: cors\r\n",
+          "Origin: http://localhost:9990\r\n", "Referer: http://LOCALHOST:9990/console/\r\n"}) {
         EXPECT_EQ(get(path, header).status, 200U) << header;
+    }
+}
+
+TEST(AccessRuleTest, AnOriginIsComparedWithItsPort)
+{
+    const auto is_taken = [](const char* host, const char* origin) {
+        Request request;
+        request.message.set(http::field::host, host);
+        request.message.set(http::field::origin, origin);
+        try {
+            refuse_cross_site(request);
+            return true;
+        } catch (const HttpError&) {
+            return false;
+        }
+    };
+    EXPECT_TRUE(is_taken("cron.example:8080", "http://cron.example:8080"));
+    EXPECT_FALSE(is_taken("cron.example:8080", "http://cron.example:8081"));
+    EXPECT_FALSE(is_taken("cron.example:8080", "http://cron.example"));
+    EXPECT_TRUE(is_taken("cron.example", "http://cron.example:80"));
+    EXPECT_TRUE(is_taken("cron.example:80", "http://cron.example"));
+    EXPECT_TRUE(is_taken("cron.example", "https://cron.example")) << "a proxy took TLS off";
+    EXPECT_TRUE(is_taken("cron.example:443", "https://cron.example"));
+    EXPECT_TRUE(is_taken("[::1]:9990", "http://[::1]:9990"));
+    EXPECT_FALSE(is_taken("[::1]:9990", "http://[::1]:9991"));
+}
+
+TEST_F(AccessTest, GetsThatChangeSomethingCanBeSwitchedOff)
+{
+    context_.changing_gets = false;
+    const std::string id = std::to_string(insert_job().id);
+    for (const std::string call : {"stop", "start", "delete"}) {
+        const auto refused = get(fmt::format("/cron/{}/{}", call, id));
+        EXPECT_EQ(refused.status, 405U) << call;
+        EXPECT_EQ(refused.header("Allow"), "POST") << call;
+        EXPECT_THAT(refused.message(), HasSubstr("allowed: POST"));
+        EXPECT_EQ(request("POST", fmt::format("/cron/{}/{}", call, id)).status, 200U) << call;
     }
 }
 

@@ -29,6 +29,7 @@ ApiTest::ApiTest()
           .store = pool_,
           .clock = clock_,
           .coordinator = coordinator_,
+          .budget = budget_,
           .tasks = tasks_,
           .announce =
               [this](std::vector<JobId> jobs) {
@@ -41,6 +42,7 @@ ApiTest::ApiTest()
           .epoch = [] { return Epoch{17}; },
           .store_away = [this] { return store_away_; },
           .journal = [this] { return journal_; },
+          .not_ready = [this] { return not_ready_; },
           .metrics = std::make_shared<prometheus::Registry>(),
           .node = "127.0.0.1:9991",
           .version = "1.2.3",
@@ -77,7 +79,7 @@ ApiTest::~ApiTest()
 void ApiTest::start()
 {
     router_.emplace(make_api_router(context_));
-    server_.emplace(io_.get_executor(), settings_, *router_, *context_.metrics);
+    server_.emplace(io_.get_executor(), settings_, *router_, *context_.metrics, budget_);
     tasks_.spawn("http", server_->run());
 }
 

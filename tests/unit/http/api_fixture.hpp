@@ -71,7 +71,9 @@ protected:
     std::vector<NodeLoad> loads_;
     bool store_away_ = false;
     std::string_view journal_ = "ok";
+    std::string not_ready_;
     TaskGroup tasks_{io_.get_executor()};
+    Budget budget_{io_.get_executor(), 128U << 20U, std::chrono::milliseconds(100)};
     ApiContext context_;
     std::optional<Router> router_;
     std::optional<HttpServer> server_;

@@ -155,9 +155,12 @@ TEST_F(AuditApiTest, WhatMakesNoSenseIsRefused)
     };
     EXPECT_THAT(refused("from=2000&to=1000", 400), HasSubstr("from: it must be earlier than to"));
     EXPECT_THAT(refused("from=yesterday", 400), HasSubstr("from: given \"yesterday\""));
-    EXPECT_THAT(refused("late=soon", 400), HasSubstr("late: given \"soon\"; a duration up to 24h"));
+    EXPECT_THAT(refused("late=soon", 400),
+                HasSubstr("late: given \"soon\"; a duration is allowed"));
     EXPECT_THAT(refused("late=-1", 400), HasSubstr("late: "));
-    EXPECT_THAT(refused("late=25h", 400), HasSubstr("late: "));
+    for (const std::string late : {"1234567s", "1.5.2", ".5", "5.", "3d", "1e3", "ms"}) {
+        EXPECT_THAT(refused("late=" + late, 400), HasSubstr("late: given")) << late;
+    }
     EXPECT_THAT(refused("late=nan", 400), HasSubstr("late: "));
     EXPECT_THAT(refused("job=backup", 400), HasSubstr("job: given \"backup\""));
     EXPECT_THAT(refused("job=4711", 404),

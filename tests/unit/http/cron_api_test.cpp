@@ -187,6 +187,19 @@ TEST_F(CronApiTest, NumbersAndTruthsMayBeJsonsOwnOrText)
     EXPECT_EQ(own.data().at("is_mutex"), true);
     EXPECT_EQ(own.data().at("stop"), true);
     EXPECT_EQ(own.data().at("start_time"), 5);
+    const auto whole = post_json(
+        "/cron/add", R"({"cronSet":"@daily","command":"a","timeout":30.0,"max_concurrent":2e1})");
+    EXPECT_EQ(whole.data().at("timeout"), 30) << "a whole number as JSON has it";
+    EXPECT_EQ(whole.data().at("max_concurrent"), 20);
+    EXPECT_EQ(post_json("/cron/add", R"({"every":5205.0,"command":"a"})").data().at("cron_set"),
+              "@every 5205s");
+    for (const std::string_view timeout : {"1.5", "1e300", "-1.0"}) {
+        const auto refused =
+            post_json("/cron/add",
+                      fmt::format(R"({{"cronSet":"@daily","command":"a","timeout":{}}})", timeout));
+        EXPECT_EQ(refused.status, 400U) << timeout;
+        EXPECT_THAT(refused.message(), HasSubstr("timeout: given")) << timeout;
+    }
     const auto text = post_json("/cron/add", R"({"cronSet":"@daily","command":"a",)"
                                              R"("is_mutex":"1","stop":"true","start_time":"5"})");
     EXPECT_EQ(text.data().at("is_mutex"), true);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/utf8.hpp"
 #include "store/store.hpp"
 
 #include <algorithm>
@@ -208,7 +209,11 @@ public:
                 (!query.to || run.id.scheduled_at < *query.to);
             if (!fits) continue;
             const auto index = static_cast<std::size_t>(page.total++);
-            if (index >= query.offset && page.rows.size() < query.limit) page.rows.push_back(row);
+            if (index < query.offset || page.rows.size() >= query.limit) continue;
+            LogRow& shown = page.rows.emplace_back(row);
+            if (query.most_output == 0) continue;
+            cut_utf8(shown.run.output, query.most_output);
+            shown.output_cut = shown.run.output.size() < run.output.size();
         }
         return page;
     }

@@ -54,7 +54,7 @@ TEST_F(LogApiTest, ARowHasTheReferencesFieldsFirst)
         R"("dispatch_time":1526772006,"scheduled_at":1526772008000,)"
         R"("started_at":1526772008001,"ended_at":1526772008049,"state":"success",)"
         R"("reason":"","exit_code":0,"term_signal":null,"attempt":1,"epoch":17,"requested_by":"",)"
-        R"("cpu_time":0,"max_rss":0,"output_bytes":0}],)"
+        R"("cpu_time":0,"max_rss":0,"output_bytes":0,"output_cut":false}],)"
         R"("total":1},"message":"ok"})");
 }
 
@@ -204,6 +204,8 @@ TEST_F(LogApiTest, ParametersOutOfRangeAreRefused)
     expect_refused("from=yesterday", "from: given \"yesterday\"");
     expect_refused("to=2026-02-30T00:00:00Z", "to: ");
     expect_refused("from=20&to=20", "to: ");
+    expect_refused("ids=1,2,", "ids: given \"\"");
+    expect_refused("ids=1,,2", "ids: given \"\"");
     expect_refused("search=%FF", "search: ");
     expect_refused("page=1&page=2", "page: given twice");
 }
@@ -216,11 +218,76 @@ TEST_F(LogApiTest, SqlIsText)
 
 TEST_F(LogApiTest, ALongPageIsSentInPieces)
 {
-    for (int i = 1; i <= 100; ++i) insert_row(i).run.output = std::string(50'000, 'x');
-    const auto reply = get("/log/list?limit=100");
-    EXPECT_THAT(reply.data().at("list").as_array(), SizeIs(100));
+    for (int i = 1; i <= 1000; ++i) insert_row(i).run.output = std::string(4000, 'x');
+    const auto reply = get("/log/list?limit=1000");
+    EXPECT_THAT(reply.data().at("list").as_array(), SizeIs(1000));
     EXPECT_GT(reply.chunk_sizes.size(), 10U);
-    for (const std::uint64_t size : reply.chunk_sizes) EXPECT_LE(size, 120'000U);
+    for (const std::uint64_t size : reply.chunk_sizes) EXPECT_LE(size, 70'000U);
+    EXPECT_EQ(budget_.used(), 0U);
+}
+
+TEST_F(LogApiTest, AListHasTheBeginningsOfLongOutputs)
+{
+    insert_row(1).run.output = std::string(4095, 'x') + "äöü";
+    insert_row(2).run.output = std::string(4096, 'y');
+    const auto rows = get("/log/list").data().at("list");
+    const auto output = [](const boost::json::value& row) {
+        return std::string(row.at("output").as_string());
+    };
+    EXPECT_EQ(output(rows.at(0)), std::string(4096, 'y'));
+    EXPECT_EQ(rows.at(0).at("output_cut"), false);
+    EXPECT_EQ(output(rows.at(1)), std::string(4095, 'x')) << "no half characters";
+    EXPECT_EQ(rows.at(1).at("output_cut"), true);
+    EXPECT_EQ(tables_.log_query.most_output, 4096U) << "the database does not send more";
+    const auto whole = get("/log/1").data();
+    EXPECT_EQ(output(whole), std::string(4095, 'x') + "äöü");
+    EXPECT_EQ(whole.at("output_cut"), false);
+}
+
+TEST_F(LogApiTest, WholeOutputsAreReadRowByRowWhileTheyAreSent)
+{
+    constexpr std::size_t size = 300'000;
+    for (int i = 1; i <= 60; ++i) insert_row(i).run.output = std::string(size, 'x');
+    insert_row(61);  // which is short
+    int calls = 0;
+    tables_.before_call = [&calls] { ++calls; };
+    const auto reply = get("/log/list?full=1&limit=51&page=1");
+    const auto data = reply.data();
+    EXPECT_EQ(data.at("total"), 61);
+    ASSERT_THAT(data.at("list").as_array(), SizeIs(51));
+    EXPECT_EQ(data.at("list").at(0).at("id"), 61);
+    for (int i = 1; i <= 50; ++i) {
+        const auto& row = data.at("list").at(static_cast<std::size_t>(i));
+        EXPECT_EQ(row.at("id"), 61 - i);
+        EXPECT_EQ(row.at("output").as_string().size(), size);
+        EXPECT_EQ(row.at("output_cut"), false);
+    }
+    EXPECT_EQ(calls, 2 + 50) << "the page, its total, and each long row";
+    EXPECT_EQ(tables_.log_query.most_output, 4096U);
+    for (const std::uint64_t piece : reply.chunk_sizes) EXPECT_LE(piece, size + 70'000);
+    EXPECT_EQ(budget_.used(), 0U);
+    expect_refused("full=maybe", "full: given \"maybe\"");
+}
+
+TEST_F(LogApiTest, LongAnswersWaitForMemoryAndAreThenPutOff)
+{
+    for (int i = 1; i <= 60; ++i) insert_row(i);
+    {
+        const Budget::Share others(budget_, 200U << 20U);
+        for (const std::string path : {"/log/list", "/log/list?full=1", "/log/1", "/cron/list",
+                                       "/cron/list?limit=1000", "/cron/7/history"}) {
+            const auto reply = get(path);
+            EXPECT_EQ(reply.status, 503U) << path;
+            EXPECT_EQ(reply.header("Retry-After"), "5") << path;
+            EXPECT_THAT(reply.message(), HasSubstr("[http] max_memory")) << path;
+        }
+        const auto body = post("/cron/add", "cronSet=@daily&command=" + std::string(50'000, 'x'));
+        EXPECT_EQ(body.status, 503U);
+        EXPECT_EQ(post("/cron/add", "cronSet=@daily&command=x").status, 200U) << "it is short";
+        EXPECT_EQ(get("/health").status, 200U);
+    }
+    EXPECT_EQ(get("/log/list").status, 200U);
+    EXPECT_EQ(budget_.used(), 0U);
 }
 
 }  // namespace

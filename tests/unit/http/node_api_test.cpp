@@ -63,6 +63,20 @@ TEST_F(NodeApiTest, HealthDoesNotAskTheStore)
     EXPECT_EQ(reply.data().at("is_dispatcher"), false);
 }
 
+TEST_F(NodeApiTest, ReadinessSaysWhyNoCallsShouldCome)
+{
+    context_.tokens = {{"ci", "secret", Role::read}};
+    const auto ready = get("/health/ready");
+    EXPECT_EQ(ready.status, 200U);
+    EXPECT_EQ(ready.body, get("/health").body);
+    not_ready_ = "the store is away";
+    const auto reply = get("/health/ready");
+    EXPECT_EQ(reply.status, 503U);
+    EXPECT_EQ(reply.message(), "the store is away");
+    EXPECT_EQ(reply.header("Retry-After"), "1");
+    EXPECT_EQ(get("/health").status, 200U);
+}
+
 TEST_F(NodeApiTest, MetricsAreThoseOfTheRegistry)
 {
     prometheus::BuildCounter().Name("peercron_test_total").Register(*context_.metrics).Add({});

@@ -140,12 +140,81 @@ TEST_F(HttpServerTest, WhatIsNotHttpIsRefusedAndTheConnectionEnds)
           "Content-Length: 3\r\n\r\nabc",
           "POST /cron/add HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabc",
           "POST /cron/add HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\nabc",
+          "POST /cron/add HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, gzip\r\n\r\nabc",
           "POST /cron/add HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n"}) {
         const std::string reply = raw(bytes);
         EXPECT_THAT(reply, StartsWith("HTTP/1.1 400 Bad Request\r\n")) << bytes;
         EXPECT_THAT(reply, HasSubstr(R"({"code":400,"data":null,"message":")")) << bytes;
     }
     EXPECT_EQ(get("/health").status, 200U);
+}
+
+TEST_F(HttpServerTest, OnlyChunkedAloneIsUnderstoodAsTransferEncoding)
+{
+    for (const std::string coding :
+         {"Transfer-Encoding: gzip, chunked\r\n", "Transfer-Encoding: chunked, chunked\r\n",
+          "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n",
+          "Transfer-Encoding: \"chunked\", chunked\r\n"}) {
+        const std::string reply =
+            raw("POST /cron/add HTTP/1.1\r\nHost: a\r\n" + coding + "\r\n0\r\n\r\n");
+        EXPECT_THAT(reply, StartsWith("HTTP/1.1 501 Not Implemented\r\n")) << coding;
+        EXPECT_THAT(reply, HasSubstr("Transfer-Encoding: given")) << coding;
+    }
+    EXPECT_THAT(raw("POST /cron/add HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+                HasSubstr("400 Bad Request"));
+}
+
+TEST_F(HttpServerTest, FieldsOfATrailerAreNoneOfTheHeader)
+{
+    context_.tokens = {{"root", "a-secret", Role::admin}};
+    const std::string body = "\r\n3\r\na=1\r\n0\r\nX-Real-IP: 192.0.2.1\r\n";
+    const std::string late = "Authorization: Bearer a-secret\r\n\r\n";
+    const std::string line =
+        "POST /cron/stop/1 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n";
+    EXPECT_THAT(raw(line + body + late), StartsWith("HTTP/1.1 401 "));
+    const JobId id = insert_job().id;
+    auto client = connect();
+    const auto reply = client.exchange(
+        fmt::format("POST /cron/stop/{} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
+                    "Content-Type: application/x-www-form-urlencoded\r\n{}{}{}",
+                    id, late.substr(0, late.size() - 2), body, late));
+    EXPECT_EQ(reply.status, 200U) << reply.body;
+    EXPECT_EQ(tables_.revisions.back().by.from, "127.0.0.1");
+    EXPECT_EQ(client.exchange(health).status, 200U);
+}
+
+TEST_F(HttpServerTest, EmptyLinesBeforeARequestArePassedOver)
+{
+    auto client = connect();
+    EXPECT_EQ(client.exchange(fmt::format("\r\n{}", health)).status, 200U);
+    EXPECT_EQ(client.exchange(fmt::format("\r\n\r\n{}", health)).status, 200U);
+    client.send("\r");
+    client.send("\n");
+    EXPECT_EQ(client.exchange(health).status, 200U);
+    EXPECT_THAT(raw("\r\n\r\n\r\n\r\n\r\n\r\n" + std::string(health)), StartsWith("HTTP/1.1 400 "));
+    EXPECT_THAT(raw("\rGET /health HTTP/1.1\r\nHost: a\r\n\r\n"), StartsWith("HTTP/1.1 400 "));
+}
+
+TEST_F(HttpServerTest, WhoIsRefusedByTheHeaderIsToldBeforeTheBodyComes)
+{
+    context_.tokens = {{"root", "a-secret", Role::admin}, {"viewer", "r-secret", Role::read}};
+    settings_.max_body = 1000;
+    const auto status = [this](std::string_view line, std::string_view token, int size) {
+        auto client = connect();
+        // Nothing of the body is ever sent.
+        const auto reply = client.exchange(
+            fmt::format("{} HTTP/1.1\r\nHost: a\r\nX-Peercron-Token: {}\r\nContent-Length: {}\r\n"
+                        "\r\n",
+                        line, token, size));
+        EXPECT_FALSE(reply.keep_alive) << line;
+        return reply.status;
+    };
+    EXPECT_EQ(status("POST /cron/add", "wrong", 900), 401U);
+    EXPECT_EQ(status("POST /cron/add", "r-secret", 900), 403U);
+    EXPECT_EQ(status("POST /nothing", "a-secret", 900), 404U);
+    EXPECT_EQ(status("PUT /cron/add", "a-secret", 900), 405U);
+    EXPECT_EQ(status("POST /cron/add", "a-secret", 1001), 413U);
+    EXPECT_EQ(status("POST /cron/add", "wrong", 1001), 401U);
 }
 
 TEST_F(HttpServerTest, AHugeBodyIsRefusedWithoutBeingRead)
@@ -237,24 +306,53 @@ TEST_F(HttpServerTest, ServesManyClientsAtOnce)
     for (auto& client : clients) EXPECT_EQ(client.exchange(health).status, 200U);
 }
 
-TEST_F(HttpServerTest, OneTooManyIsTurnedAwayAndLetInWhenThereIsRoom)
+TEST_F(HttpServerTest, OneTooManyIsTurnedAwayWhileAllOthersAreAtWork)
 {
     settings_.max_connections = 2;
-    auto first = connect();
-    EXPECT_EQ(first.exchange(health).status, 200U);
-    {
-        auto second = connect();
-        EXPECT_EQ(second.exchange(health).status, 200U);
-        auto third = connect();
-        const auto reply = third.exchange(health);
-        EXPECT_EQ(reply.status, 503U);
-        EXPECT_THAT(reply.message(), HasSubstr("too many connections"));
-        EXPECT_EQ(third.read_to_end(), "");
+    std::vector<testing::HttpClient> busy;
+    for (int i = 0; i < 2; ++i) {
+        busy.push_back(connect());
+        busy.back().send(
+            "POST /cron/add HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
+            "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 24\r\n\r\n");
+        EXPECT_EQ(busy.back().read_some(), "HTTP/1.1 100 Continue\r\n\r\n");
     }
-    unsigned status = 503;
-    for (int i = 0; i < 100 && status == 503; ++i) status = get("/health").status;
-    EXPECT_EQ(status, 200U);
-    EXPECT_EQ(first.exchange(health).status, 200U);
+    auto third = connect();
+    const auto reply = third.exchange(health);
+    EXPECT_EQ(reply.status, 503U);
+    EXPECT_THAT(reply.message(), HasSubstr("too many connections"));
+    EXPECT_EQ(reply.header("Retry-After"), "1");
+    EXPECT_EQ(third.read_to_end(), "");
+    for (auto& client : busy) {
+        EXPECT_EQ(client.exchange("cronSet=@daily&command=a").status, 200U);
+    }
+    EXPECT_EQ(get("/health").status, 200U);
+}
+
+TEST_F(HttpServerTest, TheConnectionThatHasBeenIdleForLongestMakesWay)
+{
+    settings_.max_connections = 3;
+    auto silent = connect();
+    EXPECT_EQ(silent.exchange(health).status, 200U);
+    auto half = connect();
+    half.send("GET /health HTTP/1.1\r\n");
+    auto active = connect();
+    EXPECT_EQ(active.exchange(health).status, 200U);
+    std::vector<testing::HttpClient> fresh;
+    for (testing::HttpClient* goes : {&silent, &half}) {
+        fresh.push_back(connect());
+        EXPECT_EQ(fresh.back().exchange(health).status, 200U);
+        EXPECT_EQ(goes->read_to_end(), "");
+        EXPECT_EQ(active.exchange(health).status, 200U);
+    }
+}
+
+TEST(HttpSettingsTest, ConnectionsLeaveDescriptorsToOthers)
+{
+    EXPECT_EQ(connections_within(1024, 1'048'576), 1024U);
+    EXPECT_EQ(connections_within(1024, 1024), 256U);
+    EXPECT_EQ(connections_within(10, 1024), 10U);
+    EXPECT_EQ(connections_within(1024, 20), 8U);
 }
 
 TEST_F(HttpServerTest, AStopAnswersTheRequestInProgressAndEndsTheIdleConnections)
@@ -300,7 +398,8 @@ TEST_F(HttpServerTest, SaysWhichAddressIsTakenOrWrong)
     start();
     const auto listen = [this](const std::string& address) -> std::string {
         try {
-            HttpServer(io_.get_executor(), {.address = address}, *router_, *context_.metrics);
+            HttpServer(io_.get_executor(), {.address = address}, *router_, *context_.metrics,
+                       budget_);
         } catch (const std::runtime_error& e) {
             return e.what();
         }
@@ -321,7 +420,7 @@ TEST_F(HttpServerTest, SecondListenerMayServeTheOperatorsCallsAlone)
     context_.tokens = {{"ci", "secret", Role::read}};
     start();
     const Router operations = make_operations_router(context_);
-    HttpServer server(io_.get_executor(), settings_, operations, *context_.metrics);
+    HttpServer server(io_.get_executor(), settings_, operations, *context_.metrics, budget_);
     tasks_.spawn("operations", server.run());
     const auto ask = [&](std::string_view path) {
         testing::HttpClient client(io_, server.endpoint());

@@ -53,7 +53,7 @@ protected:
         const auto read = [this](SharedReads::Begins begins) { return read_page(begins); };
         try {
             const auto found = co_await reads_.read(std::move(page), read);
-            asker.answer = found->front();
+            asker.answer = found->parts.front();
         } catch (const StoreError& error) {
             asker.answer = error.what();
         }
@@ -62,7 +62,8 @@ protected:
     {
         const auto find = [this](Store&) {
             ++reads_begun_;
-            ListPage page(1, "version " + std::to_string(version_));
+            ListPage page;
+            page.parts.push_back("version " + std::to_string(version_));
             if (stops_.exchange(false)) stop_here();
             if (fails_) throw StoreError("the database is gone");
             return page;
