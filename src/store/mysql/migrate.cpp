@@ -4,6 +4,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <boost/uuid/detail/md5.hpp>
+
 #include <mysqld_error.h>
 
 #include <chrono>
@@ -71,11 +73,23 @@ int current(MysqlConnection& connection, std::span<const Migration> known)
     return static_cast<int>(number);
 }
 
+/// A lock's name has at most 64 characters, the name of a database may have as many. Older nodes
+/// let the server make the hash; MySQL 9 no longer has MD5().
+std::string lock_name(const std::string& database)
+{
+    boost::uuids::detail::md5 hash;
+    hash.process_bytes(database.data(), database.size());
+    boost::uuids::detail::md5::digest_type digest;
+    hash.get_digest(digest);
+    return fmt::format("peercron.migrate.{:08x}", fmt::join(digest, ""));
+}
+
 /// Held until the connection ends.
 void take_lock(MysqlConnection& connection, const MysqlSettings& settings)
 {
-    const std::string sql = fmt::format("SELECT GET_LOCK(CONCAT('peercron.migrate.', MD5({})), {})",
-                                        connection.quote(settings.database), lock_try_seconds);
+    const std::string sql =
+        fmt::format("SELECT GET_LOCK({}, {})", connection.quote(lock_name(settings.database)),
+                    lock_try_seconds);
     for (int tries = 0; tries < lock_tries; ++tries) {
         MysqlRows rows = connection.query(sql);
         if (rows.next() && rows.integer(0) == 1) return;

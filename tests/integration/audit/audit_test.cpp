@@ -1,7 +1,5 @@
 #include "audit/audit.hpp"
-#include "integration/store/temporary_folder.hpp"
-#include "store/sqlite/migrate.hpp"
-#include "store/sqlite/sqlite_store.hpp"
+#include "integration/store/store_under_test.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -23,11 +21,7 @@ const NodeName node = "127.0.0.1:9991";
 
 class AuditTest : public ::testing::Test {
 protected:
-    AuditTest()
-    {
-        migrate(settings_);
-        store_.begin_term(1, node);
-    }
+    AuditTest() { store_.begin_term(1, node); }
 
     JobId add_job(const std::string& cron_set)
     {
@@ -74,9 +68,9 @@ protected:
         return found;
     }
 
-    testing::TemporaryFolder folder_;
-    SqliteSettings settings_{folder_.path() / "peercron.db"};
-    SqliteStore store_{settings_};
+    std::unique_ptr<testing::StoreDatabase> database_ = testing::usual_database();
+    std::unique_ptr<Store> session_ = database_->open();
+    Store& store_ = *session_;
     AuditReport report_;
     int steps_ = 0;
 };
@@ -224,18 +218,17 @@ TEST_F(AuditTest, AStepThatTheStoreFailedIsTriedAgain)
     const JobId first = add_job("@every 10s");
     const JobId second = add_job("@every 10s");
     commit({row(first, t0), row(second, t0 + 10s)}, t0 + 20s);
-    SqliteConnection database(settings_);
     Audit audit({t0, t0 + 20s}, {}, {}, t0 + 24h);
     int failed = 0;
     std::vector<Finding> found;
     while (!audit.done()) {
-        database.execute("ALTER TABLE log RENAME TO away");
+        database_->execute("ALTER TABLE log RENAME TO away");
         try {
             audit.step(store_);
         } catch (const StoreError&) {
             ++failed;
         }
-        database.execute("ALTER TABLE away RENAME TO log");
+        database_->execute("ALTER TABLE away RENAME TO log");
         audit.step(store_);
         std::ranges::move(audit.take_findings(), std::back_inserter(found));
     }

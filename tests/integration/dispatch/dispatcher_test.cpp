@@ -2,10 +2,8 @@
 
 #include "base/task_group.hpp"
 #include "fake_coordinator.hpp"
-#include "integration/store/temporary_folder.hpp"
+#include "integration/store/store_under_test.hpp"
 #include "run_coroutine.hpp"
-#include "store/sqlite/migrate.hpp"
-#include "store/sqlite/sqlite_store.hpp"
 
 #include <gtest/gtest.h>
 #include <boost/asio/io_context.hpp>
@@ -125,9 +123,7 @@ private:
 /// A dispatcher with the lock, on an empty database.
 class DispatcherTest : public ::testing::Test {
 protected:
-    DispatcherTest() { migrate(settings_); }
-
-    std::unique_ptr<Store> open() const { return std::make_unique<SqliteStore>(settings_); }
+    std::unique_ptr<Store> open() const { return database_->open(); }
 
     Dispatcher::Parts parts(Connect connect)
     {
@@ -136,8 +132,7 @@ protected:
                                  roster, metrics_};
     }
 
-    testing::TemporaryFolder folder_;
-    SqliteSettings settings_{folder_.path() / "peercron.db"};
+    std::unique_ptr<testing::StoreDatabase> database_ = testing::usual_database();
     asio::io_context io_;
     SystemClock clock_;
     OwnLock lock_{io_.get_executor()};

@@ -12,6 +12,7 @@
 #include <boost/beast/http/verb.hpp>
 #include <boost/beast/http/write.hpp>
 
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
@@ -55,8 +56,9 @@ public:
                "client_addr = \"127.0.0.1\"\n"
                "disable_update_check = true\n"
                "performance { raft_multiplier = 1 }\n"
-            << "ports { dns = -1 grpc = -1 serf_wan = -1 http = " << port_
-            << " serf_lan = " << free_port() << " server = " << free_port() << " }\n"
+            << "ports { dns = -1 grpc = -1 " << (has_grpc_tls() ? "grpc_tls = -1 " : "")
+            << "serf_wan = -1 http = " << port_ << " serf_lan = " << free_port()
+            << " server = " << free_port() << " }\n"
             << (acl_ == Acl::off ? "" : "acl { enabled = true default_policy = \"deny\" }\n");
     }
 
@@ -152,6 +154,22 @@ private:
         if (::access(built.c_str(), X_OK) == 0) return built;
         throw std::runtime_error(
             "no Consul for the tests: set PEERCRON_CONSUL, put consul into PATH, or run bin/setup");
+    }
+
+    /// From 1.14 on a server listens on a port for it, the same in each; older ones refuse the key.
+    static bool has_grpc_tls()
+    {
+        static const bool has = [] {
+            FILE* const pipe = ::popen(("'" + program() + "' version").c_str(), "r");
+            int major = 0;
+            int minor = 0;
+            const int read = std::fscanf(pipe, "Consul v%d.%d", &major, &minor);
+            if (::pclose(pipe) != 0 || read != 2) {
+                throw std::runtime_error("'" + program() + " version' does not say its version");
+            }
+            return major > 1 || minor >= 14;
+        }();
+        return has;
     }
 
     std::filesystem::path data() const { return folder_.path() / "data"; }

@@ -47,4 +47,10 @@ std::vector<StoreKind> store_kinds()
             {"SQLite", [] { return std::make_unique<SqliteDatabase>(); }}};
 }
 
+std::unique_ptr<StoreDatabase> usual_database()
+{
+    if (DatabaseServer::is_mysql()) return std::make_unique<MysqlDatabase>();
+    return std::make_unique<SqliteDatabase>();
+}
+
 }  // namespace peercron::testing

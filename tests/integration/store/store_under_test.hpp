@@ -35,4 +35,7 @@ inline void PrintTo(const StoreKind& kind, std::ostream* out)
 
 std::vector<StoreKind> store_kinds();
 
+/// Where it does not matter which: MySQL when $PEERCRON_MYSQLD names one, else SQLite.
+std::unique_ptr<StoreDatabase> usual_database();
+
 }  // namespace peercron::testing
