@@ -22,6 +22,9 @@ constexpr unsigned mysql_session_killed = 3169;
 constexpr unsigned mysql_idle_disconnect = 4031;
 constexpr unsigned mariadb_statement_timeout = 1969;
 constexpr unsigned mysql_query_timeout = 3024;
+constexpr unsigned mysql_offline_mode = 3032;
+constexpr unsigned mysql_read_only_mode = 1836;
+constexpr unsigned mysql_group_replication_refused = 3100;
 
 // Longer statements save nothing more, and hold up others.
 constexpr std::size_t statement_goal = 1U << 20U;
@@ -84,6 +87,21 @@ bool MysqlError::connection_lost() const
         case mariadb_connection_killed:
         case mysql_session_killed:
         case mysql_idle_disconnect:
+            return true;
+        default:
+            return false;
+    }
+}
+
+bool MysqlError::takes_no_changes() const
+{
+    switch (code_) {
+        case ER_UNKNOWN_COM_ERROR:  // Galera: not yet prepared for application use
+        case ER_OPTION_PREVENTS_STATEMENT:
+        case ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION:
+        case mysql_read_only_mode:
+        case mysql_offline_mode:
+        case mysql_group_replication_refused:
             return true;
         default:
             return false;

@@ -25,6 +25,9 @@ public:
 
     /// The connection is gone; the server rolls back what was not committed on it.
     bool connection_lost() const;
+    /// The server takes no changes (read-only, offline, a cluster's node that is not in it), so the
+    /// statement was not carried out. After a failover another connection leads to one that does.
+    bool takes_no_changes() const;
     /// The statement was not sent whole, so it was not carried out.
     bool not_sent() const;
     /// A deadlock, or a lock that was not to be had in time: to be tried again.

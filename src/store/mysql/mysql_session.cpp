@@ -26,10 +26,12 @@ void MysqlSession::recover(Call& call, const MysqlError& error)
         spdlog::debug("store: {}: {}; trying again", call.what, error.what());
         return;
     }
-    if (!call.connected || error.connection_lost()) connection_.reset();
-    if (call.connected && error.connection_lost() && !call.reconnected) {
+    const bool try_another = error.connection_lost() || error.takes_no_changes();
+    if (!call.connected || try_another) connection_.reset();
+    if (call.connected && try_another && !call.reconnected) {
         const bool in_time = std::chrono::steady_clock::now() - call.begun < settings_.timeout;
-        const bool harmless = call.repeat == Repeat::safe || error.not_sent();
+        const bool harmless =
+            call.repeat == Repeat::safe || error.not_sent() || error.takes_no_changes();
         if (in_time && harmless) {
             call.reconnected = true;
             spdlog::debug("store: {}: {}; connecting again", call.what, error.what());

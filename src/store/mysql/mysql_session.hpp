@@ -18,7 +18,8 @@ public:
     enum class Repeat : std::uint8_t { safe, unsafe };
 
     /// Runs `work` on the connection and returns what it returns. Repeats it after a lock conflict,
-    /// a few times, and once when the connection was lost: `unsafe` work only when none of it can
+    /// a few times, and once on a new connection when the old one was lost or led to a server that
+    /// takes no changes (any more): `unsafe` work only when none of it can
     /// have been carried out, `safe` work only while the time limit of a statement is not used up.
     ///
     /// Throws StoreError with `what` ("read the jobs"), the server's address and its words;

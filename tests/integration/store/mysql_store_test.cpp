@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <future>
 #include <thread>
 
@@ -377,6 +378,73 @@ TEST_F(MysqlFaultTest, ComesBackAfterTheServerWasRestarted)
     server_.start();
     EXPECT_NO_THROW(store.ping());
     EXPECT_NO_THROW(store.begin_term(1, "127.0.0.1:9991"));
+}
+
+/// A user as README has it: one that a server that is read-only refuses.
+class MysqlReadOnlyTest : public MysqlFaultTest {
+protected:
+    MysqlReadOnlyTest()
+    {
+        server_.sql(
+            "CREATE USER plain@'%' IDENTIFIED BY 'plain'; GRANT ALL ON cron.* TO plain@'%'");
+        settings_.user = "plain";
+        settings_.password = "plain";
+    }
+
+    std::string sessions() const
+    {
+        return server_.sql("SELECT id FROM information_schema.processlist WHERE user = 'plain'");
+    }
+};
+
+TEST_F(MysqlReadOnlyTest, LeavesAServerThatTakesNoMoreChangesAndComesBack)
+{
+    MysqlStore store(settings_);
+    const JobId id = store.add_job(draft(), t0).id;
+    const std::string before = sessions();
+    server_.sql("SET GLOBAL read_only = 1");
+    const auto refused = [&](const std::function<void()>& work) {
+        try {
+            work();
+            ADD_FAILURE() << "a server that is read-only took it";
+        } catch (const StoreError& error) {
+            EXPECT_THAT(error.what(), HasSubstr("error 1290"));
+        }
+    };
+    refused([&] { store.record(std::vector{report(id, RunState::success)}); });
+    EXPECT_TRUE(store.find_job(id)) << "reads go on";
+    EXPECT_NE(sessions(), before) << "a name or a proxy may lead to another server by now";
+    const std::string second = sessions();
+    refused([&] { store.add_job(draft(), t0); });
+    EXPECT_NE(sessions(), second);
+
+    server_.sql("SET GLOBAL read_only = 0");
+    EXPECT_NO_THROW(store.record(std::vector{report(id, RunState::success)}));
+    store.add_job(draft(), t0);
+    EXPECT_EQ(store.find_jobs({}).total, 2) << "what was refused was not done, and is not repeated";
+}
+
+TEST_F(MysqlReadOnlyTest, FindsTheServerThatTakesChangesWithinOneCall)
+{
+    MysqlStore store(settings_);
+    store.ping();
+    // This session was opened when the server was read-only; a new one is not.
+    server_.sql("SET GLOBAL init_connect = 'SET SESSION TRANSACTION READ ONLY'");
+    MysqlStore late(settings_);
+    late.ping();
+    server_.sql("SET GLOBAL init_connect = ''");
+    EXPECT_GT(late.add_job(draft(), t0).id, 0);
+    EXPECT_EQ(store.find_jobs({}).total, 1);
+}
+
+TEST(MysqlErrorTest, KnowsWhenAServerTakesNoChanges)
+{
+    for (const unsigned code : {1290U, 1792U, 1836U, 1047U, 3032U, 3100U}) {
+        EXPECT_TRUE(MysqlError(code, "no").takes_no_changes()) << code;
+    }
+    for (const unsigned code : {1205U, 1213U, 1062U, 1406U, 2013U}) {
+        EXPECT_FALSE(MysqlError(code, "no").takes_no_changes()) << code;
+    }
 }
 
 TEST_F(MysqlFaultTest, SaysWhichServerIsAway)
