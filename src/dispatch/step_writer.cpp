@@ -13,11 +13,18 @@ namespace {
 
 using namespace std::chrono_literals;
 
+/// A disk or a server that is busy for less than that is nothing to be told of.
+constexpr auto lasts = 3s;
+
 }  // namespace
 
 StepWriter::StepWriter(asio::any_io_executor executor, StorePool& store,
-                       Dispatcher::Metrics& metrics)
-    : store_(store), metrics_(metrics), added_(executor), changed_(std::move(executor))
+                       Dispatcher::Metrics& metrics, const Coordinator& coordinator)
+    : store_(store),
+      coordinator_(coordinator),
+      metrics_(metrics),
+      added_(executor),
+      changed_(std::move(executor))
 {}
 
 std::uint64_t StepWriter::add(PlanStep step)
@@ -26,6 +33,7 @@ std::uint64_t StepWriter::add(PlanStep step)
     waiting_.push_back(std::move(step));
     metrics_.steps_waiting(waiting_.size());
     added_.notify();
+    tell_when_it_lasts();
     return last_number_;
 }
 
@@ -64,7 +72,9 @@ asio::awaitable<std::string> StepWriter::store_first()
     metrics_.steps_waiting(waiting_.size());
     if (away_ && waiting_.empty()) {
         away_ = false;
-        spdlog::info("dispatch: the ledger has caught up: it has every step up to {}", stored_);
+        if (std::exchange(told_, false)) {
+            spdlog::info("dispatch: the ledger has caught up: it has every step up to {}", stored_);
+        }
     }
     changed_.notify();
     co_return std::string();
@@ -77,14 +87,21 @@ void StepWriter::is_late()
 
 void StepWriter::note_away(const std::string& why)
 {
-    if (!away_) {
-        spdlog::error(
-            "dispatch: the ledger cannot be written; going on with copies of each step at the "
-            "nodes, until it can: {}",
-            why);
-    }
+    if (!away_) away_since_ = std::chrono::steady_clock::now();
+    why_away_ = why;
     away_ = true;
     changed_.notify();
+}
+
+/// Called with every step, so within a second or two.
+void StepWriter::tell_when_it_lasts()
+{
+    if (!away_ || told_ || std::chrono::steady_clock::now() - away_since_ < lasts) return;
+    told_ = true;
+    const bool alone = coordinator_.members().size() <= 1;
+    spdlog::error("dispatch: the ledger cannot be written; going on with {}, until it can: {}",
+                  alone ? "each step in this node's journal" : "copies of each step at the nodes",
+                  why_away_);
 }
 
 }  // namespace peercron

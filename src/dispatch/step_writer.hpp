@@ -1,6 +1,8 @@
 #pragma once
 
+#include "base/clock.hpp"
 #include "base/event.hpp"
+#include "cluster/coordinator.hpp"
 #include "dispatch/dispatcher.hpp"
 #include "model/plan_step.hpp"
 #include "store/store_pool.hpp"
@@ -16,7 +18,9 @@ namespace peercron {
 /// thread.
 class StepWriter {
 public:
-    StepWriter(asio::any_io_executor executor, StorePool& store, Dispatcher::Metrics& metrics);
+    /// @param coordinator knows whether there are other nodes, for the log.
+    StepWriter(asio::any_io_executor executor, StorePool& store, Dispatcher::Metrics& metrics,
+               const Coordinator& coordinator);
 
     /// Numbers the step, and has it stored after those before it. Returns its number.
     std::uint64_t add(PlanStep step);
@@ -48,8 +52,10 @@ public:
 private:
     asio::awaitable<std::string> store_first();
     void note_away(const std::string& why);
+    void tell_when_it_lasts();
 
     StorePool& store_;
+    const Coordinator& coordinator_;
     Dispatcher::Metrics& metrics_;
     Event added_;
     Event changed_;
@@ -58,6 +64,9 @@ private:
     std::uint64_t stored_ = 0;
     SteadyTime stored_at_{};
     bool away_ = false;
+    SteadyTime away_since_{};
+    std::string why_away_;
+    bool told_ = false;
 };
 
 }  // namespace peercron

@@ -13,6 +13,7 @@
 
 #include <netdb.h>
 
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <memory>
@@ -113,9 +114,12 @@ std::filesystem::path make_folder(const std::filesystem::path& folder)
 
 class SoloBackend final : public Backend {
 public:
+    /// For the database, when the node before was killed a moment ago.
+    static constexpr std::chrono::seconds patience{5};
+
     explicit SoloBackend(const Config& config)
         : sqlite_{make_folder(config.data_dir) / "peercron.db"},
-          lock_(sqlite_),
+          lock_(sqlite_, patience),
           self_{config.node_name(), config.http_bind_address, {}, true}
     {}
 

@@ -69,6 +69,19 @@ def test_what_was_being_planned_when_it_was_stopped_still_runs(poll_interval):
         assert max(row.scheduled_at for row in rows) > known and {row.state for row in rows} == {"success"}, rows
 
 
+def test_a_disk_that_stays_busy_is_told_of_as_it_is_for_a_node_that_is_alone(solo):
+    solo.add("echo busy")
+    with contextlib.closing(sqlite3.connect(solo.folder / "data" / "peercron.db", isolation_level=None)) as database:
+        database.execute("BEGIN IMMEDIATE")
+        begun = now_ms()
+        wait_until(lambda: "the ledger cannot be written" in solo.log("node"), 60, "that is said")
+        assert now_ms() - begun >= 3000, "a moment is nothing to be told of"
+        database.execute("COMMIT")
+    wait_until(lambda: "the ledger has caught up" in solo.log("node"), 30, "that it is over is said, too")
+    assert "going on with each step in this node's journal" in solo.log("node")
+    assert "at the nodes" not in solo.log("node")
+
+
 def test_ctrl_c_lets_commands_end(solo):
     job = solo.add("sleep 2; echo done", NEVER)
     run = solo.call("POST", f"/cron/run/{job}").json["data"]["id"]

@@ -2,7 +2,7 @@
 
 #include "store/store.hpp"
 
-#include <spdlog/fmt/fmt.h>
+#include <spdlog/spdlog.h>
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -12,6 +12,8 @@
 #include <cerrno>
 #include <string>
 #include <system_error>
+#include <thread>
+#include <utility>
 
 namespace peercron {
 namespace {
@@ -31,16 +33,34 @@ std::string holder(int file)
     return pid.empty() ? "another process" : "process " + pid;
 }
 
+/// Whether the lock was had in time; errno says why not.
+bool take(int file, const std::filesystem::path& database, std::chrono::milliseconds patience)
+{
+    constexpr std::chrono::milliseconds pause{20};
+    const auto end = std::chrono::steady_clock::now() + patience;
+    bool told = false;
+    while (flock(file, LOCK_EX | LOCK_NB) != 0) {
+        if (errno == EINTR) continue;
+        if (errno != EWOULDBLOCK || std::chrono::steady_clock::now() >= end) return false;
+        if (!std::exchange(told, true)) {
+            spdlog::info("store: database {} is in use by {}; waiting up to {} s for it to end",
+                         database.string(), holder(file), patience / std::chrono::seconds(1));
+        }
+        std::this_thread::sleep_for(pause);
+    }
+    return true;
+}
+
 }  // namespace
 
-SqliteLock::SqliteLock(const SqliteSettings& settings)
+SqliteLock::SqliteLock(const SqliteSettings& settings, std::chrono::milliseconds patience)
 {
     const std::string path = settings.path.string() + ".lock";
-    file_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    file_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (file_ < 0) {
         throw StoreError(fmt::format("cannot open the lock file {}: {}", path, last_error()));
     }
-    if (flock(file_, LOCK_EX | LOCK_NB) != 0) {
+    if (!take(file_, settings.path, patience)) {
         const std::string why =
             errno == EWOULDBLOCK
                 ? fmt::format("database {} is in use by {}; one node at a time works with it",

@@ -2,6 +2,8 @@
 
 #include "store/sqlite/sqlite_settings.hpp"
 
+#include <chrono>
+
 namespace peercron {
 
 /// The right to be the one node that works with a database. Held by a lock on the file
@@ -9,8 +11,11 @@ namespace peercron {
 /// stays and names the process.
 class SqliteLock {
 public:
-    /// Throws StoreError when another process has it, or when the file cannot be made.
-    explicit SqliteLock(const SqliteSettings& settings);
+    /// A process that was killed may have it for as long as it takes to end; `patience` is how long
+    /// it is waited for. Throws StoreError when another process has it, or when the file cannot be
+    /// made.
+    explicit SqliteLock(const SqliteSettings& settings,
+                        std::chrono::milliseconds patience = std::chrono::milliseconds(0));
     SqliteLock(const SqliteLock&) = delete;
     SqliteLock& operator=(const SqliteLock&) = delete;
     ~SqliteLock();

@@ -6,7 +6,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <spdlog/sinks/base_sink.h>
+#include <spdlog/spdlog.h>
 
+#include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,6 +17,9 @@
 #include <array>
 #include <atomic>
 #include <fstream>
+#include <functional>
+#include <future>
+#include <mutex>
 #include <random>
 #include <thread>
 
@@ -130,6 +136,49 @@ TEST_F(SqliteStoreTest, IsOneNodesAtATime)
     EXPECT_THAT(message, HasSubstr("in use by process " + std::to_string(getpid())));
     lock.reset();
     EXPECT_NO_THROW(SqliteLock again(settings_));
+}
+
+/// Hands on what is logged.
+class ToldSink final : public spdlog::sinks::base_sink<std::mutex> {
+public:
+    explicit ToldSink(std::function<void(const std::string&)> tell) : tell_(std::move(tell)) {}
+
+protected:
+    void sink_it_(const spdlog::details::log_msg& message) override
+    {
+        tell_(std::string(message.payload.data(), message.payload.size()));
+    }
+    void flush_() override {}
+
+private:
+    std::function<void(const std::string&)> tell_;
+};
+
+TEST_F(SqliteStoreTest, AProcessThatIsEndingIsWaitedFor)
+{
+    auto lock = std::make_unique<SqliteLock>(settings_);
+    std::array<int, 2> said{};
+    ASSERT_EQ(pipe(said.data()), 0);
+    const auto before = spdlog::default_logger();
+    const auto say = [&](const std::string& text) {
+        EXPECT_THAT(text, HasSubstr("in use by process " + std::to_string(getpid()) +
+                                    "; waiting up to 60 s"));
+        EXPECT_EQ(write(said[1], "x", 1), 1);
+    };
+    const auto sink = std::make_shared<ToldSink>(say);
+    spdlog::set_default_logger(std::make_shared<spdlog::logger>("", sink));
+    auto ending = std::async(std::launch::async, [&] {
+        char byte = 0;
+        pollfd waits{said[0], POLLIN, 0};
+        EXPECT_EQ(poll(&waits, 1, 60'000), 1);
+        EXPECT_EQ(read(said[0], &byte, 1), 1);
+        lock.reset();
+    });
+    EXPECT_NO_THROW(SqliteLock second(settings_, 60s));
+    spdlog::set_default_logger(before);
+    close(said[1]);  // so that it ends, whatever was said
+    ending.get();
+    close(said[0]);
 }
 
 TEST_F(SqliteStoreTest, ALockEndsWithItsProcess)
