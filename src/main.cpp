@@ -1,3 +1,4 @@
+#include "backup_command.hpp"
 #include "base/log.hpp"
 #include "cli/client_commands.hpp"
 #include "config/config.hpp"
@@ -96,6 +97,20 @@ int migrate_database(const ConfigOptions& options)
     return 0;
 }
 
+int back_up(const ConfigOptions& options, const std::string& file, bool force)
+{
+    const auto config = Config::load(options.sources());
+    if (!config) return complain("bad configuration:\n" + config.error().message, exit_usage);
+    return back_up_database(*config, file, force);
+}
+
+int restore_from(const ConfigOptions& options, const std::string& file)
+{
+    const auto config = Config::load(options.sources());
+    if (!config) return complain("bad configuration:\n" + config.error().message, exit_usage);
+    return restore_database(*config, file);
+}
+
 int run(int argc, char** argv)
 {
     CLI::App app(
@@ -130,6 +145,38 @@ int run(int argc, char** argv)
     add_sources(*migrate_command, config);
     migrate_command->footer("Example:\n  peercron migrate --config /etc/peercron/peercron.toml");
 
+    std::string backup_file;
+    bool force = false;
+    auto* const backup_command = app.add_subcommand(
+        "backup", "Copy the database of a lone node into a file, also while it runs");
+    backup_command->add_option("FILE", backup_file, "Where to; for you alone to read")
+        ->required()
+        ->type_name("");
+    backup_command->add_flag("--force", force, "Replace a file that is there already");
+    backup_command
+        ->add_option("--config", config.file, "The configuration that names the data's folder")
+        ->type_name("FILE");
+    add_sources(*backup_command, config);
+    backup_command->footer(
+        "Example:\n  peercron backup --data /var/lib/peercron /backup/peercron-$(date +%F).db\n"
+        "The copy is one moment of the database, and one file. A cluster's database is backed up "
+        "by\n"
+        "the tools of MySQL or MariaDB.");
+
+    auto* const restore_command = app.add_subcommand(
+        "restore", "Put a backup into the place of a lone node's database; stop the node first");
+    restore_command->add_option("FILE", backup_file, "The backup; it stays as it is")
+        ->required()
+        ->type_name("");
+    restore_command
+        ->add_option("--config", config.file, "The configuration that names the data's folder")
+        ->type_name("FILE");
+    add_sources(*restore_command, config);
+    restore_command->footer(
+        "Example:\n  peercron restore --data /var/lib/peercron /backup/peercron-2026-11-28.db\n"
+        "The file is checked first; the database that was there is kept beside it. What fell due\n"
+        "since the backup counts as missed when the node starts: see misfire_policy.");
+
     Action chosen;
     add_client_commands(app, chosen);
     add_copy_command(app, chosen);
@@ -143,6 +190,8 @@ int run(int argc, char** argv)
     if (chosen) return chosen();
     if (serve_command->parsed()) return serve(config, argv[0]);
     if (check_command->parsed()) return check_config(config);
+    if (backup_command->parsed()) return back_up(config, backup_file, force);
+    if (restore_command->parsed()) return restore_from(config, backup_file);
     return migrate_database(config);
 }
 

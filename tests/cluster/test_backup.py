@@ -1,0 +1,104 @@
+"""backup and restore of a lone node."""
+import os
+import sqlite3
+import stat
+import subprocess
+
+import pytest
+
+from harness import BINARY, running_solo, wait_until
+
+NEVER = "0 0 0 1 1 * 2199"
+
+
+@pytest.fixture
+def solo():
+    with running_solo() as node:
+        yield node
+
+
+def run(command, solo, *arguments):
+    return subprocess.run([BINARY, command, "--data", str(solo.folder / "data"), *map(str, arguments)],
+                          capture_output=True, text=True, timeout=60, umask=0)
+
+
+def names(solo):
+    return sorted(job["name"] for job in solo.api("/cron/list"))
+
+
+def test_a_restore_brings_the_backup_back_and_nothing_newer(solo, tmp_path):
+    solo.add("echo kept", NEVER, name="kept")
+    backup = tmp_path / "backup.db"
+    done = run("backup", solo, backup)
+    assert done.returncode == 0 and "1 job, 0 rows of the ledger" in done.stdout, done
+    assert stat.S_IMODE(backup.stat().st_mode) == 0o600
+    assert sorted(os.listdir(tmp_path)) == ["backup.db"], "one file, and nothing beside it"
+    assert solo.api("/health")["store"] == "ok"
+
+    solo.add("echo newer", NEVER, name="newer")
+    running = run("restore", solo, backup)
+    assert running.returncode == 1 and "is in use by process" in running.stderr, running
+    solo.kill(solo.pids()[1])
+    data = solo.folder / "data"
+    assert (data / "peercron.db-wal").stat().st_size > 0, "what is newer is in the log only"
+
+    done = run("restore", solo, backup)
+    assert done.returncode == 0 and "1 job, 0 rows" in done.stdout, done
+    assert stat.S_IMODE((data / "peercron.db").stat().st_mode) == 0o600
+    assert not (data / "peercron.db-wal").exists() and not (data / "peercron.db-shm").exists()
+    [kept] = data.glob("peercron.db.before-restore-*Z")
+    assert f"what was there before is kept as {kept}" in done.stdout
+    with sqlite3.connect(kept) as database:
+        assert database.execute("SELECT COUNT(*) FROM cron").fetchone() == (2,), "with all that was in its log"
+    solo.start()
+    assert names(solo) == ["kept"]
+
+
+def test_a_backup_while_runs_are_recorded_is_whole(solo, tmp_path):
+    job = solo.add("echo run")
+    wait_until(lambda: solo.api(f"/cron/{job}")["run_num"] >= 1, 20, "a run")
+    for number in range(5):
+        assert run("backup", solo, tmp_path / f"{number}.db").returncode == 0
+        with sqlite3.connect(tmp_path / f"{number}.db") as database:
+            assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+            assert database.execute("SELECT COUNT(*) FROM log").fetchone()[0] >= 1
+
+
+def test_a_backup_replaces_nothing_unless_told_to(solo, tmp_path):
+    file = tmp_path / "backup.db"
+    file.write_text("precious")
+    done = run("backup", solo, file)
+    assert done.returncode == 1 and "it is there already; --force replaces it" in done.stderr, done
+    assert file.read_text() == "precious"
+    assert run("backup", solo, file, "--force").returncode == 0
+    assert file.read_bytes().startswith(b"SQLite format 3")
+    itself = run("backup", solo, solo.folder / "data" / "peercron.db", "--force")
+    assert itself.returncode == 1 and "the database itself" in itself.stderr, itself
+
+
+def test_what_cannot_be_restored_changes_nothing(solo, tmp_path):
+    solo.add("echo kept", NEVER, name="kept")
+    good = tmp_path / "good.db"
+    assert run("backup", solo, good).returncode == 0
+    solo.stop()
+    before = (solo.folder / "data" / "peercron.db").read_bytes()
+    (tmp_path / "text").write_text("no database\n" * 1000)
+    (tmp_path / "cut").write_bytes(good.read_bytes()[:-8192])
+    with sqlite3.connect(tmp_path / "other") as database:
+        database.execute("CREATE TABLE other (id INTEGER)")
+    (tmp_path / "newer").write_bytes(good.read_bytes())
+    with sqlite3.connect(tmp_path / "newer") as database:
+        database.execute("INSERT INTO schema_migration (number, name) VALUES (777, 'from_the_future')")
+    for file, why in (("text", "not a database"), ("cut", "malformed"), ("other", "no database of peercron"),
+                      ("newer", "newer than this program"), ("missing", "no such file")):
+        done = run("restore", solo, tmp_path / file)
+        assert done.returncode == 1 and why in done.stderr and str(tmp_path / file) in done.stderr, (file, done)
+    assert (solo.folder / "data" / "peercron.db").read_bytes() == before
+    assert not list((solo.folder / "data").glob("*.part-*")) and not list((solo.folder / "data").glob("*before*"))
+
+
+def test_the_database_of_a_cluster_has_its_own_tools(tmp_path):
+    for command in ("backup", "restore"):
+        done = subprocess.run([BINARY, command, "--set", "mode=cluster", tmp_path / "file"], capture_output=True,
+                              text=True, timeout=60)
+        assert done.returncode == 1 and "in MySQL, database cron" in done.stderr and "README" in done.stderr, done
