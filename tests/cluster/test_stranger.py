@@ -81,7 +81,7 @@ def run_order(command):
 
 def sealed(secret, transcript, payload):
     """The first frame after the greeting of a client."""
-    session = digest(digest(secret.encode(), b"peercron: key of a session"), transcript)
+    session = digest(secret.encode(), b"peercron: key of a session", transcript)
     key = digest(session, b"client")
     return frame(payload + digest(key, bytes(8), payload)[:16])
 
