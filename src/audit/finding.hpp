@@ -22,10 +22,11 @@ enum class FindingKind : std::uint8_t {
     doubled,      ///< a fire that may start once was started twice, or has two rows
     late,         ///< started later than the bound
     never_ended,  ///< a row that should have its final state by now
+    missed,       ///< did not run for a reason that its owner did not ask for (model/missed.hpp)
 };
 
-inline constexpr std::array<std::string_view, 5> finding_names{"missing", "extra", "doubled",
-                                                               "late", "never_ended"};
+inline constexpr std::array<std::string_view, 6> finding_names{"missing", "extra",       "doubled",
+                                                               "late",    "never_ended", "missed"};
 
 constexpr std::string_view to_string(FindingKind kind)
 {
@@ -36,7 +37,7 @@ constexpr std::string_view to_string(FindingKind kind)
 struct Finding {
     FindingKind kind = FindingKind::missing;
     RunId run;                      ///< of missing fires the first
-    WallTime until{};               ///< the last of them; otherwise run.scheduled_at
+    WallTime until{};               ///< the last of them, or of a row; otherwise run.scheduled_at
     std::int64_t fires = 1;         ///< how many
     std::optional<RunState> state;  ///< of the row, if there is one
     std::optional<WallTime> started_at;

@@ -1,5 +1,7 @@
 #include "audit/job_audit.hpp"
 
+#include "model/missed.hpp"
+
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
@@ -92,6 +94,7 @@ void JobAudit::take(const LedgerEntry& row)
     if (row.requested) {
         ++report_.requested;
         judge_row(row);
+        judge_missed(row);
         return;
     }
     if (!group_) {
@@ -174,6 +177,20 @@ void JobAudit::judge_row(const LedgerEntry& row)
     }
 }
 
+/// `row` is the newest attempt of its fire, so that a lost one does not run again, unless it is
+/// about to.
+void JobAudit::judge_missed(const LedgerEntry& row)
+{
+    const WallTime fire = row.id.scheduled_at;
+    const bool may_come = now_ - fire <= rules_.settle && may_start_again(fire, now_);
+    const Delivery delivery = may_come ? Delivery::at_least_once : Delivery::at_most_once;
+    if (!missed_cause(row.state, row.reason, delivery)) return;
+    add(FindingKind::missed, row, fmt::format("{}: {}", to_string(row.state), row.reason));
+    report_.found[static_cast<std::size_t>(FindingKind::missed)] += row.fires - 1;
+    if (row.gap_end) findings_.back().until = *row.gap_end;
+    findings_.back().fires = row.fires;
+}
+
 void JobAudit::close_group()
 {
     if (!group_) return;
@@ -213,6 +230,7 @@ void JobAudit::judge_group(const Group& group)
         if (group.at <= covered_through_ && !near_change(group.at)) {
             add(FindingKind::doubled, row, "it is in the row of a gap before it as well");
         }
+        judge_missed(row);
         return;
     }
     const bool known = !versions_.empty() && group.at > versions_.front().begin;

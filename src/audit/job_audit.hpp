@@ -104,6 +104,7 @@ private:
     bool may_wait(WallTime fire) const;
     bool may_start_again(WallTime fire, WallTime start) const;
     bool is_due_at_end(const LedgerEntry& row) const;
+    void judge_missed(const LedgerEntry& row);
     void add_missing(WallTime fire);
     void flush_missing();
     void add(FindingKind kind, const LedgerEntry& row, std::string what);

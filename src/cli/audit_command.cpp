@@ -31,11 +31,12 @@ struct Kind {
     std::string_view name;  ///< as in the answer
     std::string_view text;
 };
-constexpr std::array<Kind, 5> kinds{{{"missing", "missing"},
+constexpr std::array<Kind, 6> kinds{{{"missing", "missing"},
                                      {"extra", "extra"},
                                      {"doubled", "doubled"},
                                      {"late", "late"},
-                                     {"never_ended", "never ended"}}};
+                                     {"never_ended", "never ended"},
+                                     {"missed", "missed"}}};
 
 std::string counted(std::int64_t count, std::string_view one, std::string_view many)
 {
@@ -190,8 +191,9 @@ void add_audit_command(CLI::App& app, Action& chosen)
         "  peercron audit --job backup --from 30d --late 500ms\n"
         "  peercron audit --from '2026-11-01' --to '2026-11-21 08:00' --json\n"
         "Recomputes from the histories of the jobs which fires were due. Says which are missing,\n"
-        "which rows are extra, what was doubled or late, and which rows should have ended by now;\n"
-        "then how many fires ended how. Exits with 11 when anything is wrong.");
+        "which rows are extra, what was doubled or late, which rows should have ended by now, and\n"
+        "what was missed for a reason that nobody asked for; then how many fires ended how. Exits\n"
+        "with 11 when anything is wrong.");
     auto options = std::make_shared<AuditOptions>();
     command
         .add_option_function<std::string>(

@@ -10,12 +10,23 @@
 
 namespace peercron {
 
-/// The states that --failed means: the command ran, or should have, and did not end well.
+/// The states of runs that did not end well: with what was missed, what --failed means.
 inline constexpr std::array<std::string_view, 5> failed_states{"failed", "timeout", "killed",
                                                                "lost", "fenced"};
 
-/// The newest `limit` rows in one of these states as a page, {"list": […], "total": n}; `query` may
-/// narrow them down further.
+/// Whether the row of the API is one of those.
+bool has_failed(const boost::json::value& row);
+
+/// Whether its fire is missed: due, and it did not run, for a reason that nobody asked for. Of a
+/// row alone; a lost run may have run again since.
+bool is_missed(const boost::json::value& row);
+
+/// The newest `limit` of these rows as a page, {"list": […], "total": n}; `query` may narrow them
+/// down further.
+boost::json::object newest_failed_or_missed(ApiClient& client, const Query& query,
+                                            std::size_t limit);
+/// Those that are not lost: whether a lost one is missed depends on whether it ran again.
 boost::json::object newest_failed(ApiClient& client, const Query& query, std::size_t limit);
+boost::json::object newest_missed(ApiClient& client, const Query& query, std::size_t limit);
 
 }  // namespace peercron

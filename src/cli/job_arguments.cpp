@@ -149,7 +149,7 @@ Result<json::object> job_fields(const JobArguments& given, sys_seconds now)
     collector.text("--tz", "time_zone", given.time_zone);
     collector.bound("--start", "start_time", given.start);
     collector.bound("--end", "end_time", given.end);
-    if (given.misfire_window == "default") {
+    if (given.misfire_window == "default" || given.misfire_window == until_next_name) {
         collector.text("--misfire-window", "misfire_window", given.misfire_window);
     } else {
         collector.duration("--misfire-window", "misfire_window", given.misfire_window);

@@ -40,13 +40,16 @@ std::string bound_text(std::int64_t unix_seconds)
 
 std::string window_text(const Job& job)
 {
+    if (job.misfire_window == until_next) return std::string(until_next_name);
     return job.misfire_window ? duration_text(*job.misfire_window) : "default";
 }
 
 json::value window_value(const Job& job)
 {
-    if (job.misfire_window) return std::int64_t{job.misfire_window->count()};
-    return "default";
+    if (job.misfire_window && job.misfire_window != until_next) {
+        return std::int64_t{job.misfire_window->count()};
+    }
+    return json::value(window_text(job));
 }
 
 template <auto Member>
@@ -163,6 +166,7 @@ Job job_of(const json::value& answer)
     job.timeout = seconds(from.number_or("timeout", 0));
     job.run_limit = from.number_or("run_limit", 0);
     if (const auto window = from.number("misfire_window")) job.misfire_window = seconds(*window);
+    if (from.text("misfire_window") == until_next_name) job.misfire_window = until_next;
     job.delivery = policy_of<Delivery>(from, "delivery");
     job.misfire_policy = policy_of<Misfire>(from, "misfire_policy");
     job.overlap = policy_of<Overlap>(from, "overlap");

@@ -89,9 +89,11 @@ void add_schedule_options(CLI::App& command, JobArguments& job)
         ->group(group);
     add_text(command, "--limit", job.limit, "So many runs, then no more; 0 is no limit", "COUNT")
         ->group(group);
-    add_text(command, "--misfire-window", job.misfire_window,
-             "How late a fire may still run; 0 is ever so late, default is the configured one",
-             "DURATION")
+    add_text(
+        command, "--misfire-window", job.misfire_window,
+        "How late a fire may still run; 0 is any time later, until_next is until the job's next "
+        "fire, default is the configured one",
+        "DURATION")
         ->group(group);
 }
 

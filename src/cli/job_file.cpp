@@ -123,7 +123,8 @@ private:
         } else if (key == "run_limit") {
             read_count(key, node, job.run_limit);
         } else if (key == "misfire_window") {
-            job.misfire_window = read_time(key, node);
+            const bool is_word = node.value<std::string>() == until_next_name;
+            job.misfire_window = is_word ? std::optional(until_next) : read_time(key, node);
         } else if (key == "delivery") {
             read_policy(key, node, job.delivery);
         } else if (key == "misfire_policy") {
@@ -387,7 +388,9 @@ std::string job_table(const Job& job)
     if (job.timeout != seconds(0)) put("timeout", toml_text(duration_text(job.timeout)));
     if (job.run_limit != 0) put("run_limit", std::to_string(job.run_limit));
     if (job.misfire_window) {
-        put("misfire_window", toml_text(duration_text(*job.misfire_window)));
+        const bool is_word = job.misfire_window == until_next;
+        put("misfire_window",
+            toml_text(is_word ? std::string(until_next_name) : duration_text(*job.misfire_window)));
     }
     const auto put_policy = [&put](std::string_view key, auto policy) {
         if (policy != decltype(policy){}) put(key, toml_text(policy_name(policy)));

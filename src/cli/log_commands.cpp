@@ -34,6 +34,7 @@ struct LogOptions : ApiOptions {
     int limit = usual_limit;
     bool failed = false;
     bool full = false;
+    bool missed = false;
 };
 
 struct RunOptions : ApiOptions {
@@ -72,8 +73,9 @@ json::value find_runs(ApiClient& client, const LogOptions& options)
     if (options.full) query.emplace_back("full", "1");
     if (options.failed) {
         const int limit = std::clamp(options.limit, 1, most_rows);
-        return newest_failed(client, query, static_cast<std::size_t>(limit));
+        return newest_failed_or_missed(client, query, static_cast<std::size_t>(limit));
     }
+    if (options.missed) query.emplace_back("missed", "1");
     if (!options.state.empty()) query.emplace_back("state", options.state);
     query.emplace_back("page", std::to_string(options.page));
     query.emplace_back("limit", std::to_string(options.limit));
@@ -97,8 +99,8 @@ json::value find_runs_or_say_how(ApiClient& client, const LogOptions& options)
 
 ExitStatus list_log(const LogOptions& options)
 {
-    if (options.failed && (!options.state.empty() || options.page != 1)) {
-        throw Failure(ExitStatus::usage, "--failed goes with neither --state nor --page");
+    if (options.failed && (!options.state.empty() || options.missed || options.page != 1)) {
+        throw Failure(ExitStatus::usage, "--failed goes with none of --state, --missed and --page");
     }
     ApiClient client = make_client(options);
     const json::value data = find_runs_or_say_how(client, options);
@@ -175,7 +177,9 @@ void add_list_command(CLI::App& group, Action& chosen)
                     "fenced, skipped or revoked")
         ->type_name("STATE");
     command.add_flag("--failed", options->failed,
-                     "Only what ended badly: failed, timeout, killed, lost or fenced");
+                     "Only what ended badly: failed, timeout, killed, lost, fenced or missed");
+    command.add_flag("--missed", options->missed,
+                     "Only fires that did not run for a reason that nobody asked for");
     command.add_option("--search", options->search, "Only with this in the output")
         ->type_name("TEXT");
     command.add_option("--node", options->node, "Only run by this node, by its name")
@@ -204,7 +208,7 @@ void add_follow_command(CLI::App& group, Action& chosen)
     auto options = std::make_shared<FollowOptions>();
     add_job_option(command, options->job);
     command.add_flag("--failed", options->failed,
-                     "Only what ended badly: failed, timeout, killed, lost or fenced");
+                     "Only what ended badly: failed, timeout, killed, lost, fenced or missed");
     command
         .add_option(
             "--since", options->since,

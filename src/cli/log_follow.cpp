@@ -144,7 +144,7 @@ private:
         if (rows.empty()) return;
         const SignalsHeld held;
         for (const json::value& row : rows) {
-            if (options_.failed && !has_failed(row)) continue;
+            if (options_.failed && !has_failed(row) && !is_missed(row)) continue;
             if (options_.json) {
                 print_json(row);
             } else {
@@ -153,12 +153,6 @@ private:
         }
         std::cout.flush();
         if (!std::cout) throw Failure(ExitStatus::failed, "standard output could not be written");
-    }
-
-    static bool has_failed(const json::value& row)
-    {
-        const std::string state = AnswerFields(row).text("state");
-        return std::find(failed_states.begin(), failed_states.end(), state) != failed_states.end();
     }
 
     const FollowOptions& options_;

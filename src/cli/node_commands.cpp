@@ -2,13 +2,18 @@
 
 #include "cli/answer_fields.hpp"
 #include "cli/failed_runs.hpp"
+#include "cli/moments.hpp"
+#include "cli/text_width.hpp"
 #include "cli/views.hpp"
 
 #include <spdlog/fmt/fmt.h>
 #include <boost/json/object.hpp>
 
 #include <chrono>
+#include <map>
 #include <memory>
+#include <string>
+#include <string_view>
 
 namespace peercron {
 
@@ -17,7 +22,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr std::size_t failures_shown = 8;
+constexpr std::size_t rows_shown = 8;  // of each kind
 constexpr auto lately = 24h;
 
 ExitStatus list_nodes(const ApiOptions& options)
@@ -32,18 +37,31 @@ ExitStatus list_nodes(const ApiOptions& options)
     return ExitStatus::done;
 }
 
-std::string status_text(const json::object& status, const std::string& url)
+/// "3 runs have failed in the last 24 hours, the newest 2:\n".
+std::string title_of(std::int64_t total, const json::array& rows, std::string_view one,
+                     std::string_view many)
 {
-    const Screen screen = screen_of_stdout();
-    const AnswerFields health(status.at("health"));
-    const AnswerFields nodes(status.at("nodes"));
-    const AnswerFields jobs(status.at("jobs"));
-    const AnswerFields failed(status.at("failed"));
+    std::string text =
+        fmt::format("\n{} in the last 24 hours",
+                    total == 1 ? std::string(one) : fmt::format("{} {}", total, many));
+    text += total > static_cast<std::int64_t>(rows.size())
+                ? fmt::format(", the newest {}:\n", rows.size())
+                : ":\n";
+    return text;
+}
 
+std::string node_text(const AnswerFields& health, const AnswerFields& nodes, const std::string& url,
+                      const Screen& screen)
+{
+    const bool is_well = health.text("store") == "ok";
     std::string text = fmt::format(
-        "node {} at {}, version {}, store {}\n", health.text("node"), url, health.text("version"),
-        painted(screen, health.text("store") == "ok" ? Colour::green : Colour::red,
-                health.text("store")));
+        "node {} at {}, version {}, store {}", health.text("node"), url, health.text("version"),
+        painted(screen, is_well ? Colour::green : Colour::red, health.text("store")));
+    if (const auto since = nodes.millis("store_away_since"); !is_well && since) {
+        text += fmt::format(" since {}: {}", local_time_text(since),
+                            one_line(nodes.text("store_trouble")));
+    }
+    text += '\n';
     const std::string journal = health.text("journal");
     if (journal == "failing" || journal == "unavailable") {
         text += painted(screen, Colour::red,
@@ -55,37 +73,102 @@ std::string status_text(const json::object& status, const std::string& url)
     text += dispatcher.empty()
                 ? painted(screen, Colour::red, "nobody dispatches: no job fires") + "\n"
                 : fmt::format("{} dispatches, epoch {}\n", dispatcher, nodes.number_text("epoch"));
-    text += fmt::format("{} jobs: {} enabled, {} stopped\n\n", jobs.number_or("total", 0),
-                        jobs.number_or("enabled", 0), jobs.number_or("stopped", 0));
-    text += nodes_text(nodes.list("nodes"), screen);
+    return text;
+}
+
+/// What only the store knows.
+std::string ledger_text(const json::object& status, const Screen& screen)
+{
+    const AnswerFields missed(status.at("missed"));
+    const AnswerFields failed(status.at("failed"));
+    const std::int64_t misses = missed.number_or("total", 0);
     const std::int64_t failures = failed.number_or("total", 0);
-    if (failures == 0) return text + "\nno run has failed in the last 24 hours\n";
-    text += fmt::format("\n{} failed in the last 24 hours",
-                        failures == 1 ? "1 run has" : fmt::format("{} runs have", failures));
-    const json::array& rows = failed.list("list");
-    text += failures > static_cast<std::int64_t>(rows.size())
-                ? fmt::format(", the newest {}:\n", rows.size())
-                : ":\n";
-    return text + runs_text(rows, screen);
+    std::string text;
+    if (misses > 0) {
+        std::map<std::string, std::string> names;
+        for (const auto& [id, name] : status.at("names").as_object()) {
+            names.emplace(std::string(id), std::string(std::string_view(name.as_string())));
+        }
+        text += title_of(misses, missed.list("list"), "1 fire or gap was missed",
+                         "fires or gaps were missed") +
+                missed_text(missed.list("list"), names, screen);
+    }
+    if (failures > 0) {
+        text += title_of(failures, failed.list("list"), "1 run has failed", "runs have failed") +
+                runs_text(failed.list("list"), screen);
+    }
+    if (text.empty()) text = "\nno run has failed and none was missed in the last 24 hours\n";
+    return text;
+}
+
+std::string status_text(const json::object& status, const std::string& url)
+{
+    const Screen screen = screen_of_stdout();
+    const AnswerFields nodes(status.at("nodes"));
+    const AnswerFields jobs(status.at("jobs"));
+    std::string text = node_text(AnswerFields(status.at("health")), nodes, url, screen);
+    const bool knows_ledger = !status.at("jobs").is_null();
+    if (knows_ledger) {
+        text += fmt::format("{} jobs: {} enabled, {} stopped\n", jobs.number_or("total", 0),
+                            jobs.number_or("enabled", 0), jobs.number_or("stopped", 0));
+    }
+    text += "\n" + nodes_text(nodes.list("nodes"), screen);
+    return knows_ledger ? text + ledger_text(status, screen) : text;
+}
+
+/// The names of the jobs of these rows by their ids; those that have none, or are deleted, are not
+/// there.
+json::object names_of(ApiClient& client, const json::value& page)
+{
+    json::object names;
+    for (const json::value& row : rows_of(page)) {
+        const std::string id = AnswerFields(row).number_text("cron_id");
+        if (names.contains(id)) continue;
+        try {
+            names[id] = AnswerFields(client.get("/cron/" + id)).text("name");
+        } catch (const Failure& failure) {
+            if (failure.status() != ExitStatus::not_found) throw;
+            names[id] = "";
+        }
+    }
+    return names;
+}
+
+void ask_ledger(ApiClient& client, json::object& status)
+{
+    const auto since =
+        std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()) - lately;
+    const Query from{{"from", std::to_string(since.time_since_epoch().count())}};
+    json::object known;
+    known["jobs"] = client.get("/cron/count");
+    known["missed"] = newest_missed(client, from, rows_shown);
+    known["failed"] = newest_failed(client, from, rows_shown);
+    known["names"] = names_of(client, known["missed"]);
+    for (auto& [name, value] : known) status[name] = std::move(value);
 }
 
 ExitStatus show_status(const ApiOptions& options)
 {
     ApiClient client = make_client(options);
-    const auto since =
-        std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()) - lately;
     json::object status;
     status["health"] = client.get("/health");
     status["nodes"] = client.get("/node/list");
-    status["jobs"] = client.get("/cron/count");
-    status["failed"] = newest_failed(
-        client, {{"from", std::to_string(since.time_since_epoch().count())}}, failures_shown);
+    for (const char* const name : {"jobs", "missed", "failed", "names"}) status[name] = nullptr;
+    std::string trouble;
+    try {
+        ask_ledger(client, status);
+    } catch (const Failure& failure) {
+        if (failure.status() != ExitStatus::unavailable) throw;
+        trouble = failure.what();
+    }
     if (options.json) {
         print_json(status);
     } else {
         print(status_text(status, client.url()));
     }
-    return ExitStatus::done;
+    if (trouble.empty()) return ExitStatus::done;
+    say("jobs, what failed and what was missed are not known: " + trouble);
+    return ExitStatus::unavailable;
 }
 
 }  // namespace
@@ -102,8 +185,10 @@ void add_node_commands(CLI::App& app, Action& chosen)
     on_parsed(list, chosen, [list_options] { return list_nodes(*list_options); });
 
     CLI::App& status = *app.add_subcommand(
-        "status", "On one screen: who dispatches, the nodes, the jobs, what failed lately");
-    status.footer("Examples:\n  peercron status\n  peercron status --url http://10.0.0.7:9990");
+        "status", "On one screen: who dispatches, the nodes, the jobs, what failed or was missed");
+    status.footer(
+        "Examples:\n  peercron status\n  peercron status --url http://10.0.0.7:9990\n"
+        "While the store is away, it shows what the node knows without it, and exits with 6.");
     auto status_options = std::make_shared<ApiOptions>();
     add_api_options(status, *status_options);
     on_parsed(status, chosen, [status_options] { return show_status(*status_options); });

@@ -49,6 +49,9 @@ std::string misfire_text(const AnswerFields& job)
 {
     std::string policy = job.text("misfire_policy");
     if (policy == policy_name(Misfire{})) policy.clear();
+    if (job.text("misfire_window") == until_next_name) {
+        return policy.empty() ? "until the next fire" : policy + ", until the next fire";
+    }
     const auto window = job.number("misfire_window");
     if (!window) return policy;
     const std::string text = duration_text(std::chrono::seconds(*window));
@@ -134,7 +137,10 @@ std::string size_text(std::int64_t bytes)
 
 Cell node_state(const AnswerFields& node)
 {
-    if (!node.flag("passing")) return {"failing", Colour::red};
+    const bool is_there = node.flag("passing") || node.flag("connected");
+    const bool is_registered = !node.text("http_address").empty();
+    if (node.flag("draining") && !is_there && !is_registered) return {"stopped"};
+    if (!node.flag("passing") && !node.flag("draining")) return {"failing", Colour::red};
     if (node.flag("draining")) return {"draining", Colour::yellow};
     if (!node.flag("connected")) return {"not connected", Colour::yellow};
     return {"ready", Colour::green};
@@ -310,6 +316,33 @@ std::string outcome_text(const json::value& value)
     }
     if (!why.empty()) text += " (" + why + ")";
     return text;
+}
+
+std::string missed_text(const json::array& runs, const std::map<std::string, std::string>& names,
+                        const Screen& screen)
+{
+    Table table({{"RUN", true},
+                 {"JOB", true},
+                 {"NAME", false, true},
+                 {"SCHEDULED"},
+                 {"FIRES", true},
+                 {"STATE"},
+                 {"REASON", false, true}});
+    for (const json::value& value : runs) {
+        const AnswerFields run(value);
+        const auto name = names.find(run.number_text("cron_id"));
+        std::string scheduled = local_time_text(run.millis("scheduled_at"));
+        const std::int64_t fires = run.number_or("fires", 1);
+        if (fires > 1) scheduled += " … " + local_time_text(run.millis("gap_end"));
+        table.add({{run.number_text("id")},
+                   {run.number_text("cron_id")},
+                   {name == names.end() ? "" : name->second},
+                   {std::move(scheduled)},
+                   {fires > 1 ? std::to_string(fires) : ""},
+                   state_of(run),
+                   {run.text("reason")}});
+    }
+    return table.empty() ? "" : table.text(screen);
 }
 
 std::string nodes_text(const json::array& nodes, const Screen& screen)

@@ -31,6 +31,7 @@ Dispatcher::Dispatcher(asio::any_io_executor executor, Parts parts, NodeName sel
       settings_(std::move(settings)),
       jobs_(settings_.default_zone),
       metrics_(std::make_unique<Metrics>(parts_.metrics)),
+      missed_(executor_, jobs_, parts_.metrics),
       tenure_ended_(executor_)
 {}
 

@@ -5,6 +5,7 @@
 #include "cluster/coordinator.hpp"
 #include "dispatch/channel.hpp"
 #include "dispatch/job_table.hpp"
+#include "dispatch/missed_fires.hpp"
 #include "dispatch/term.hpp"
 #include "store/store_pool.hpp"
 
@@ -55,6 +56,9 @@ public:
 
     const JobTable& jobs() const { return jobs_; }
 
+    /// Is told of what this node ended, as of what it decides itself as dispatcher.
+    MissedFires& missed() { return missed_; }
+
     struct Metrics;
 
 private:
@@ -89,6 +93,7 @@ private:
     JobCursor cursor_;
     bool jobs_unread_ = false;  ///< this was said
     std::unique_ptr<Metrics> metrics_;
+    MissedFires missed_;
     std::unique_ptr<Tenure> tenure_;
     Event tenure_ended_;
     bool finishing_ = false;

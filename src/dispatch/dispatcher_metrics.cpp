@@ -36,6 +36,10 @@ Dispatcher::Metrics::Metrics(prometheus::Registry& registry)
       commit_errors_(counter(registry, "peercron_commit_errors_total", "Commits that failed")),
       steps_waiting_(gauge(registry, "peercron_steps_waiting",
                            "Steps of the plan that the store does not have yet")),
+      behind_seconds_(gauge(registry, "peercron_ledger_behind_seconds",
+                            "How long the oldest step that the store does not have has waited")),
+      behind_bytes_(gauge(registry, "peercron_ledger_behind_bytes",
+                          "Memory that the steps take that the store does not have")),
       planned_(counter(registry, "peercron_fires_planned_total", "Fires put into the ledger")),
       open_(gauge(registry, "peercron_open_runs", "Runs that are not in a final state")),
       jobs_(gauge(registry, "peercron_jobs", "Jobs, stopped ones included")),
@@ -72,6 +76,7 @@ void Dispatcher::Metrics::term_ended()
     epoch_.Set(0);
     open_.Set(0);
     steps_waiting_.Set(0);
+    ledger_behind({}, 0);
     measured({});
     forget_findings();
 }
@@ -89,6 +94,12 @@ void Dispatcher::Metrics::commit_failed()
 void Dispatcher::Metrics::steps_waiting(std::size_t steps)
 {
     steps_waiting_.Set(static_cast<double>(steps));
+}
+
+void Dispatcher::Metrics::ledger_behind(std::chrono::steady_clock::duration time, std::size_t bytes)
+{
+    behind_seconds_.Set(std::chrono::duration<double>(time).count());
+    behind_bytes_.Set(static_cast<double>(bytes));
 }
 
 void Dispatcher::Metrics::stepped(std::size_t planned, std::size_t open_runs, std::size_t jobs)

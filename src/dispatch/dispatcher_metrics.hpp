@@ -24,6 +24,7 @@ struct Dispatcher::Metrics {
     void committed(std::chrono::steady_clock::duration took);
     void commit_failed();
     void steps_waiting(std::size_t steps);
+    void ledger_behind(std::chrono::steady_clock::duration time, std::size_t bytes);
     void stepped(std::size_t planned, std::size_t open_runs, std::size_t jobs);
     void ended(RunState state);
     void measured(const std::vector<NodeLoad>& nodes);
@@ -39,6 +40,8 @@ private:
     prometheus::Histogram& commit_;
     prometheus::Counter& commit_errors_;
     prometheus::Gauge& steps_waiting_;
+    prometheus::Gauge& behind_seconds_;
+    prometheus::Gauge& behind_bytes_;
     prometheus::Counter& planned_;
     prometheus::Gauge& open_;
     prometheus::Gauge& jobs_;

@@ -56,7 +56,8 @@ std::vector<Planner::Gap> Planner::take_gaps(WallTime now, std::int64_t most,
         Gap gap = count_gap(job, entry.due, late, most);
         std::optional<WallTime> next = job.next(late.from - std::chrono::milliseconds(1));
         const bool another_is_due = next && *next <= now;
-        if (late.newest_only && !another_is_due && gap.last >= late.oldest) {
+        gap.another_runs = late.newest_only && (another_is_due || gap.last >= late.oldest);
+        if (gap.another_runs && !another_is_due) {
             next = gap.last;
             --gap.fires;
             gap.last = gap.last_but_one;

@@ -55,6 +55,7 @@ public:
         WallTime last_but_one{};
         std::int64_t fires = 0;
         bool counted_all = true;
+        bool another_runs = false;  ///< with newest_only: the newest, or a later one
     };
     std::vector<Gap> take_gaps(WallTime now, std::int64_t most,
                                const std::function<LateRule(const Job&)>& rule);

@@ -16,6 +16,20 @@ using namespace std::chrono_literals;
 /// A disk or a server that is busy for less than that is nothing to be told of.
 constexpr auto lasts = 3s;
 
+std::size_t memory_of(const PlanStep& step)
+{
+    std::size_t bytes = sizeof step;
+    for (const auto* runs : {&step.runs, &step.moved}) {
+        for (const PlannedRun& run : *runs) {
+            bytes += sizeof run + run.reason.size() + run.run_server.size();
+        }
+    }
+    for (const RunReport& end : step.ended) {
+        bytes += sizeof end + end.reason.size() + end.output.size();
+    }
+    return bytes;
+}
+
 }  // namespace
 
 StepWriter::StepWriter(asio::any_io_executor executor, StorePool& store,
@@ -30,7 +44,9 @@ StepWriter::StepWriter(asio::any_io_executor executor, StorePool& store,
 std::uint64_t StepWriter::add(PlanStep step)
 {
     step.number = ++last_number_;
+    waiting_bytes_ += memory_of(step);
     waiting_.push_back(std::move(step));
+    added_at_.push_back(std::chrono::steady_clock::now());
     metrics_.steps_waiting(waiting_.size());
     added_.notify();
     tell_when_it_lasts();
@@ -68,7 +84,9 @@ asio::awaitable<std::string> StepWriter::store_first()
     metrics_.committed(std::chrono::steady_clock::now() - sent);
     stored_ = step.number;
     stored_at_ = sent;
+    waiting_bytes_ -= memory_of(step);
     waiting_.pop_front();
+    added_at_.pop_front();
     metrics_.steps_waiting(waiting_.size());
     if (away_ && waiting_.empty()) {
         away_ = false;
@@ -78,6 +96,11 @@ asio::awaitable<std::string> StepWriter::store_first()
     }
     changed_.notify();
     co_return std::string();
+}
+
+std::chrono::steady_clock::duration StepWriter::behind(SteadyTime now) const
+{
+    return added_at_.empty() ? std::chrono::steady_clock::duration() : now - added_at_.front();
 }
 
 void StepWriter::is_late()

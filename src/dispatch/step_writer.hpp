@@ -7,6 +7,8 @@
 #include "model/plan_step.hpp"
 #include "store/store_pool.hpp"
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -46,6 +48,12 @@ public:
     /// The steps that are not stored yet, in order.
     const std::deque<PlanStep>& waiting() const { return waiting_; }
 
+    /// About how much memory they take.
+    std::size_t waiting_bytes() const { return waiting_bytes_; }
+
+    /// For how long the oldest of them has waited; 0 = there is none.
+    std::chrono::steady_clock::duration behind(SteadyTime now) const;
+
     /// Notified when any of that changes.
     Event& changed() { return changed_; }
 
@@ -60,6 +68,8 @@ private:
     Event added_;
     Event changed_;
     std::deque<PlanStep> waiting_;
+    std::deque<SteadyTime> added_at_;  // of waiting_
+    std::size_t waiting_bytes_ = 0;
     std::uint64_t last_number_ = 0;
     std::uint64_t stored_ = 0;
     SteadyTime stored_at_{};

@@ -118,6 +118,7 @@ asio::awaitable<void> Dispatcher::Tenure::dispatch()
         check_newer_epoch();
         woken_ = false;
         const auto next_round = now().steady + until_next_round();
+        follow_lag();
         co_await give_turn();
         apply_late_answers();
         if (settled_) settle_doubts();
@@ -290,7 +291,7 @@ asio::awaitable<void> Dispatcher::Tenure::inherit_steps(StepId last_stored)
 /// than the lookahead, nobody could tell afterwards.
 asio::awaitable<void> Dispatcher::Tenure::give_turn()
 {
-    if (!turn_wanted_) co_return;
+    if (!turn_wanted_ || is_plan_held_) co_return;
     while (term_.planned_through() < turn_wanted_at_ + dispatcher_.settings_.lookahead / 2) {
         co_await commit_step();
     }
@@ -560,6 +561,25 @@ asio::awaitable<void> Dispatcher::Tenure::evacuate()
     }
 }
 
+/// A database that takes less than is planned must not fill the memory of all nodes.
+void Dispatcher::Tenure::follow_lag()
+{
+    const std::size_t most = dispatcher_.settings_.max_ledger_lag;
+    const std::size_t lag = writer_.waiting_bytes();
+    if (is_plan_held_ ? lag > most / 4 : lag <= most) return;
+    is_plan_held_ = !is_plan_held_;
+    term_.hold_plan(is_plan_held_);
+    if (is_plan_held_) {
+        spdlog::error(
+            "dispatch: the ledger is {} steps and {} s behind, more than may wait: nothing new is "
+            "planned until the database has caught up; fires that are too late by then are skipped "
+            "({})",
+            writer_.waiting().size(), writer_.behind(now().steady) / 1s, reason::overload);
+    } else {
+        spdlog::info("dispatch: the ledger has caught up enough: planning again");
+    }
+}
+
 asio::awaitable<void> Dispatcher::Tenure::commit_step()
 {
     std::size_t planned = 0;
@@ -574,7 +594,10 @@ asio::awaitable<void> Dispatcher::Tenure::commit_step()
         send_numbered(outgoing.node, std::move(outgoing.message));
     }
     dispatcher_.metrics_->stepped(planned, term_.open_runs(), dispatcher_.jobs_.size());
-    for (const Term::Ended& ended : term_.take_ended()) dispatcher_.metrics_->ended(ended.state);
+    for (const EndedFires& ended : term_.take_ended()) {
+        dispatcher_.metrics_->ended(ended.state);
+        dispatcher_.missed_.note(ended);
+    }
 }
 
 asio::awaitable<void> Dispatcher::Tenure::commit(PlanStep step)
@@ -775,6 +798,8 @@ asio::awaitable<void> Dispatcher::Tenure::beat()
             if (count % beats_per_roster == 0) {
                 message.nodes = loads();
                 dispatcher_.metrics_->measured(message.nodes);
+                dispatcher_.metrics_->ledger_behind(writer_.behind(now().steady),
+                                                    writer_.waiting_bytes());
             }
             for (const auto& [node, state] : links_) {
                 if (state.channel == nullptr) continue;
@@ -993,7 +1018,8 @@ void Dispatcher::Tenure::wake()
 bool Dispatcher::Tenure::idle() const
 {
     return !woken_ && changes_.empty() && changed_jobs_.empty() && run_now_.empty() &&
-           end_run_.empty() && draining_.empty() && !settled_ && !turn_wanted_ && !term_.behind();
+           end_run_.empty() && draining_.empty() && !settled_ && (!turn_wanted_ || is_plan_held_) &&
+           !term_.behind();
 }
 
 bool Dispatcher::Tenure::holds_lock() const

@@ -86,6 +86,7 @@ private:
     asio::awaitable<void> evacuate();
     void settle_doubts();
     void apply_late_answers();
+    void follow_lag();
     asio::awaitable<void> commit_step();
     asio::awaitable<void> commit(PlanStep step);
     asio::awaitable<void> copy(std::uint64_t number);
@@ -135,7 +136,8 @@ private:
     Event wake_;
     bool woken_ = false;
     StepWriter writer_;
-    SteadyTime last_commit_{};  ///< when what was committed last was sent
+    bool is_plan_held_ = false;  ///< see Term::hold_plan()
+    SteadyTime last_commit_{};   ///< when what was committed last was sent
 
     /// The table of jobs changes only while the loop waits for that.
     Event turn_;

@@ -547,7 +547,7 @@ void Term::end_orphans(const TermStart& found, const std::map<NodeName, WallTime
         lost.dispatch_server = self_;
         lost.epoch = epoch_;
         lost.ended_at = now;
-        ended_here_.push_back(Ended{lost.state, id.scheduled_at});
+        ended_here_.push_back({id, lost.state, lost.reason, 1, id.scheduled_at});
         step_.ended.push_back(std::move(lost));
         if (!row.superseded) undelivered_.emplace(id, row.planned.requested_by);
     }
@@ -555,11 +555,17 @@ void Term::end_orphans(const TermStart& found, const std::map<NodeName, WallTime
                   [this](const auto& entry) { return !doubts_.dead.contains(entry.first); });
 }
 
+void Term::hold_plan(bool is_held)
+{
+    is_held_ = is_held;
+    if (is_held && !held_from_) held_from_ = planned_through_;
+}
+
 bool Term::has_news(Moment now)
 {
     const bool work = !unplaced_.empty() || !undelivered_.empty() || !taken_back_.empty() ||
                       !step_.ended.empty() || !step_.runs.empty();
-    if (work) return true;
+    if (work || is_held_) return work;
     const auto due = planner_.next_due();
     return due && *due <= now.wall + settings_.lookahead;
 }
@@ -580,15 +586,20 @@ PlanStep Term::step(Moment now)
         }
     }
 
-    plan_gaps(now);
+    if (!is_held_) plan_gaps(now);
     for (auto& [id, requested_by] : std::exchange(undelivered_, {})) {
         deliver_again(id, std::move(requested_by), now);
     }
 
     const WallTime horizon = now.wall + settings_.lookahead;
     const auto on_fire = [&](const Job& job, WallTime due) { return plan_fire(job, due, now); };
-    const WallTime through = planner_.take(horizon, most_fires, on_fire);
-    behind_ = through < horizon;
+    WallTime through = planned_through_;
+    behind_ = false;
+    if (!is_held_) {
+        through = planner_.take(horizon, most_fires, on_fire);
+        behind_ = through < horizon;
+        if (!behind_) held_from_.reset();
+    }
 
     for (const RunId& id : std::exchange(unplaced_, {})) {
         const auto run = runs_.find(id);
@@ -612,7 +623,7 @@ PlanStep Term::step(Moment now)
         row.dispatch_server = self_;
         row.epoch = epoch_;
         row.ended_at = now.wall;
-        ended_here_.push_back(Ended{row.state, id.scheduled_at});
+        ended_here_.push_back({id, row.state, row.reason, 1, id.scheduled_at});
         step_.ended.push_back(std::move(row));
     }
 
@@ -631,17 +642,27 @@ void Term::plan_gaps(Moment now)
     const auto rule = [&](const Job& job) { return late_rule(job, now.wall); };
     for (const Planner::Gap& gap : planner_.take_gaps(now.wall, most_counted, rule)) {
         const Job& job = jobs_.find(gap.job)->job;
-        std::string why_not =
-            fmt::format("the job's misfire policy is {}", policy_name(job.misfire_policy));
-        if (job.misfire_policy == Misfire::run_all) {
-            why_not = fmt::format("longer ago than the misfire window of {} s",
+        const bool by_policy = job.misfire_policy == Misfire::skip ||
+                               (job.misfire_policy == Misfire::run_latest && gap.another_runs);
+        if (by_policy) {
+            plan_gap(job, gap, reason::misfire_policy,
+                     fmt::format("the job's misfire policy is {}", policy_name(job.misfire_policy)),
+                     now);
+        } else {
+            const bool was_held = held_from_ && gap.last > *held_from_;
+            const std::string too_late =
+                job.misfire_window == until_next
+                    ? std::string("a later fire of the job was due by then")
+                    : fmt::format("longer ago than the misfire window of {} s",
                                   (now.wall - oldest_fire(job, now.wall)) / 1s);
+            plan_gap(job, gap, was_held ? reason::overload : reason::misfire,
+                     was_held ? "the ledger was too far behind; " + too_late : too_late, now);
         }
-        plan_gap(job, gap, why_not, now);
     }
 }
 
-void Term::plan_gap(const Job& job, Planner::Gap gap, std::string_view why_not, Moment now)
+void Term::plan_gap(const Job& job, Planner::Gap gap, std::string_view cause,
+                    std::string_view why_not, Moment now)
 {
     // The row stands at the first of them that has none.
     const auto has_row = [this, &job](WallTime fire) {
@@ -658,12 +679,12 @@ void Term::plan_gap(const Job& job, Planner::Gap gap, std::string_view why_not, 
     row.id.scheduled_at = gap.first;
     row.state = RunState::skipped;
     // How many is in `fires`: rows with the same reason are to be counted together.
-    row.reason = fmt::format("{}: fell due while nobody could plan{}; {}", reason::misfire,
+    row.reason = fmt::format("{}: fell due while nobody could plan{}; {}", cause,
                              gap.counted_all ? "" : ", more often than is counted", why_not);
     row.dispatched_at = now.wall;
     row.fires = gap.fires;
     row.gap_end = gap.last;
-    ended_here_.push_back(Ended{RunState::skipped, gap.first});
+    ended_here_.push_back({row.id, row.state, row.reason, row.fires, row.gap_end});
     step_.runs.push_back(std::move(row));
 }
 
@@ -762,7 +783,7 @@ void Term::plan_old_version(const PlannedJob& old, WallTime from, WallTime to, M
     std::string_view why_not = "the job was changed meanwhile";
     if (today == nullptr) why_not = "the job was deleted meanwhile";
     if (today != nullptr && !runs) why_not = "the job was stopped meanwhile";
-    plan_gap(old.job, gap, why_not, now);
+    plan_gap(old.job, gap, reason::misfire, why_not, now);
 }
 
 /// The fire of a run that may not have done its work runs again, if its job wants that.
@@ -874,6 +895,8 @@ std::vector<NodeLoad> Term::loads(Moment now) const
 {
     std::vector<NodeLoad> loads;
     for (const auto& [name, node] : nodes_) {
+        // Known by what an earlier dispatcher told of its clock alone.
+        if (node.incarnation == 0 && node.failing_since && node.open == 0) continue;
         NodeLoad load = node.load;
         load.node = name;
         load.connected = node.connected && now.steady - node.heard <= settings_.silence_limit;
@@ -996,12 +1019,17 @@ WallTime Term::oldest_fire(const Job& job, WallTime now) const
 {
     std::chrono::milliseconds window = settings_.misfire_window;
     if (job.misfire_window) window = *job.misfire_window;
+    if (window == until_next) return {};
     return window == 0ms ? WallTime() : now - window;
 }
 
 bool Term::too_late(const RunId& id, WallTime now) const
 {
     const PlannedJob* planned = jobs_.find(id.job);
+    if (planned != nullptr && planned->job.misfire_window == until_next) {
+        const auto next = planned->next(id.scheduled_at);
+        return id.scheduled_at < now - on_time && next && *next <= now;
+    }
     return planned != nullptr && id.scheduled_at < oldest_fire(planned->job, now);
 }
 
@@ -1010,6 +1038,8 @@ Planner::LateRule Term::late_rule(const Job& job, WallTime now) const
     const WallTime oldest = oldest_fire(job, now);
     switch (job.misfire_policy) {
         case Misfire::run_all:
+            // Of those that are late, only the newest is not followed by another one.
+            if (job.misfire_window == until_next) return {now - on_time, true, {}};
             break;
         case Misfire::run_latest:
             return {now - on_time, true, oldest};
@@ -1344,7 +1374,7 @@ void Term::end_here(Runs::iterator run, RunState state, std::string why, WallTim
     const bool is_last = !run->second.superseded && !run->second.unwanted;
     const std::uint64_t row_step = run->second.row_step;
     std::string requested_by = run->second.requested_by;
-    ended_here_.push_back(Ended{state, id.scheduled_at});
+    ended_here_.push_back({id, state, row.reason, 1, id.scheduled_at});
     step_.ended.push_back(std::move(row));
     close(run);
     note_end(id, state, row_step);

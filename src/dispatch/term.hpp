@@ -4,6 +4,7 @@
 #include "base/result.hpp"
 #include "dispatch/job_table.hpp"
 #include "dispatch/planner.hpp"
+#include "model/missed.hpp"
 #include "model/node_load.hpp"
 #include "model/run.hpp"
 #include "store/store.hpp"
@@ -39,6 +40,9 @@ struct DispatchSettings {
     std::chrono::milliseconds clock_warning{100};
     std::chrono::milliseconds audit_interval{std::chrono::hours(24)};  ///< 0 = no audit
     std::chrono::seconds log_keep{0};  ///< how long rows of the ledger stay; 0 = for ever
+    /// Of steps that the store has not taken; beyond it no fires are planned until it has three
+    /// quarters of them. Some 300,000 fires.
+    std::size_t max_ledger_lag = 64U << 20U;
 };
 
 /// The longest time between two commits: it tells a deposed dispatcher, and moves planned-through.
@@ -201,6 +205,10 @@ public:
     PlanStep step(Moment now);
     /// Whether a step would change the ledger, other than moving planned-through.
     bool has_news(Moment now);
+    /// Whether step() plans fires. While it does not, because the ledger is too far behind,
+    /// planned-through stands still; what falls due then is planned afterwards as the jobs' misfire
+    /// rules say, and what does not run late is `overload`.
+    void hold_plan(bool is_held);
     /// Whether the last step() left fires behind that are due, because there were too many.
     bool behind() const { return behind_; }
     /// What to send at once: `lost` or given to others stands in the ledger, or will.
@@ -217,12 +225,8 @@ public:
     std::size_t open_runs() const { return runs_.size(); }
     /// The nodes that have open runs.
     std::vector<NodeName> busy_nodes() const;
-    struct Ended {
-        RunState state;
-        WallTime scheduled_at;
-    };
-    /// Runs that the dispatcher itself ended since the last call, for the metrics.
-    std::vector<Ended> take_ended() { return std::exchange(ended_here_, {}); }
+    /// What the dispatcher itself ended since the last call.
+    std::vector<EndedFires> take_ended() { return std::exchange(ended_here_, {}); }
 
 private:
     enum class Phase : std::uint8_t {
@@ -289,7 +293,8 @@ private:
     bool too_late(const RunId& id, WallTime now) const;
     Planner::LateRule late_rule(const Job& job, WallTime now) const;
     void plan_gaps(Moment now);
-    void plan_gap(const Job& job, Planner::Gap gap, std::string_view why_not, Moment now);
+    void plan_gap(const Job& job, Planner::Gap gap, std::string_view cause,
+                  std::string_view why_not, Moment now);
     bool apply_change(const Revision& change, Moment now);
     void learn_unwanted(const std::vector<Revision>& changes);
     void learn_unwanted(const Job& version, WallTime since, WallTime until);
@@ -373,7 +378,10 @@ private:
     std::uint64_t steps_ = 0;
     /// Ended without having run, and perhaps open in the store.
     std::unordered_set<RunId> not_run_;
-    std::vector<Ended> ended_here_;
+    std::vector<EndedFires> ended_here_;
+    bool is_held_ = false;
+    /// What fell due later could not be planned because of that; until all of it is.
+    std::optional<WallTime> held_from_;
 
     PlanStep step_;                    ///< gathered for the next step()
     std::vector<RunId> to_send_;       ///< to be handed out once that is committed

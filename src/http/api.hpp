@@ -45,8 +45,9 @@ struct ApiContext {
     std::size_t max_output = 1U << 20U;       ///< bytes of a run's output that are kept
 
     std::function<std::vector<NodeLoad>()> loads;  ///< the last news of all nodes
-    std::function<Epoch()> epoch;      ///< the newest epoch that this node has seen, 0 = none
-    std::function<bool()> store_away;  ///< whether the store failed when it was last asked
+    std::function<Epoch()> epoch;  ///< the newest epoch that this node has seen, 0 = none
+    /// Set when the store failed when it was last asked.
+    std::function<std::optional<StorePool::Trouble>()> store_trouble;
     std::function<std::string_view()> journal;  ///< a word of /openapi.json's schema Health
     /// Why no further calls should be sent here, for people; "" = they should.
     std::function<std::string()> not_ready;

@@ -18,7 +18,7 @@ asio::awaitable<Response> show_health(const ApiContext& context, const Call&)
         json.field("dispatcher", dispatcher);
         json.field("is_dispatcher", dispatcher == context.node);
         json.field("epoch", context.epoch());
-        json.field("store", context.store_away() ? "away" : "ok");
+        json.field("store", context.store_trouble() ? "away" : "ok");
         json.field("journal", context.journal());
         json.field("time_zone", context.default_time_zone);
         json.end_object();

@@ -119,13 +119,14 @@ std::optional<std::optional<std::chrono::seconds>> read_misfire_window(const Par
     const auto text = params.text("misfire_window");
     if (!text) return std::nullopt;
     if (text->empty() || *text == "default") return std::optional<std::chrono::seconds>();
+    if (*text == until_next_name) return until_next;
     std::int64_t seconds = 0;
     const char* const end = text->data() + text->size();
     const auto [stop, bad] = std::from_chars(text->data(), end, seconds);
     if (stop != end || bad != std::errc() || seconds < 0 || seconds > JobLimits::longest_time) {
         refuse(
-            fmt::format("misfire_window: given {}; whole seconds from 0 (no limit) to {}, or "
-                        "\"default\" are allowed",
+            fmt::format("misfire_window: given {}; whole seconds from 0 (no limit) to {}, "
+                        "\"until_next\" or \"default\" are allowed",
                         quote_utf8(*text), JobLimits::longest_time));
     }
     return std::chrono::seconds(seconds);

@@ -70,8 +70,8 @@ std::string name_of(const LogQuery& query)
     const auto text = [](const std::optional<std::string>& given) {
         return given ? fmt::format("{}:{}", given->size(), *given) : "";
     };
-    return fmt::format("{} {} {} {} {} {} {}", query.cron_id.value_or(0),
-                       query.state ? to_string(*query.state) : "", moment(query.from),
+    return fmt::format("{} {} {} {} {} {} {} {}", query.cron_id.value_or(0),
+                       query.state ? to_string(*query.state) : "", query.missed, moment(query.from),
                        moment(query.to), text(query.search), text(query.dispatch_server),
                        text(query.run_server));
 }
@@ -85,6 +85,7 @@ LogQuery read_query(const Call& call)
     query.dispatch_server = call.params.text("dispatch_server");
     query.run_server = call.params.text("run_server");
     query.state = read_state(call.params);
+    query.missed = call.params.boolean("missed").value_or(false);
     query.from = call.params.time("from");
     query.to = call.params.time("to");
     if (query.from && query.to && *query.from >= *query.to) {
@@ -125,7 +126,7 @@ Totals::Part count_part(Store& store, const LogQuery& list, const std::optional<
     LogQuery part = list;
     part.limit = 0;
     part.with_total = true;
-    part.with_blocks = !list.state;
+    part.with_blocks = !list.state && !list.missed;
     part.count_from = from;
     part.time_blocks = std::move(within);
     LogPage counted = store.find_log(part);
@@ -276,6 +277,7 @@ void add_log_routes(Router& router, const ApiContext& context)
                    {.name = "dispatch_server"},
                    {.name = "run_server"},
                    {.name = "state"},
+                   {.name = "missed", .type = ParamType::boolean},
                    {.name = "from", .type = ParamType::time},
                    {.name = "to", .type = ParamType::time},
                    {.name = "after_id", .type = ParamType::integer},

@@ -12,11 +12,19 @@ struct NodeView {
     const NodeLoad* load = nullptr;
 };
 
+/// It has given everything away and is not registered any more: its figures are of the past.
+bool has_left(const NodeView& node)
+{
+    return node.member == nullptr && node.load != nullptr && node.load->draining &&
+           !node.load->connected;
+}
+
 void write_node(JsonWriter& json, const NodeName& name, const NodeView& node, bool is_dispatcher)
 {
-    const auto of_load = [&node](auto member) {
-        using Value = std::remove_cvref_t<decltype(node.load->*member)>;
-        return node.load != nullptr ? std::optional<Value>(node.load->*member) : std::nullopt;
+    const NodeLoad* const load = has_left(node) ? nullptr : node.load;
+    const auto of_load = [load](auto member) {
+        using Value = std::remove_cvref_t<decltype(load->*member)>;
+        return load != nullptr ? std::optional<Value>(load->*member) : std::nullopt;
     };
     json.begin_object();
     json.field("name", name);
@@ -29,10 +37,15 @@ void write_node(JsonWriter& json, const NodeName& name, const NodeView& node, bo
     json.field("running", of_load(&NodeLoad::running));
     json.field("held", of_load(&NodeLoad::held));
     json.field("queued", of_load(&NodeLoad::queued));
-    json.field("draining", of_load(&NodeLoad::draining));
-    json.key("clock_offset_ms");
+    json.key("draining");
     if (node.load != nullptr) {
-        json.value(std::int64_t{node.load->clock_offset.count()});
+        json.value(node.load->draining);
+    } else {
+        json.null();
+    }
+    json.key("clock_offset_ms");
+    if (load != nullptr) {
+        json.value(std::int64_t{load->clock_offset.count()});
     } else {
         json.null();
     }
@@ -54,6 +67,14 @@ asio::awaitable<Response> list_nodes(const ApiContext& context, const Call&)
         json.end_array();
         json.field("dispatcher", dispatcher);
         json.field("epoch", context.epoch());
+        const auto trouble = context.store_trouble();
+        json.key("store_away_since");
+        if (trouble) {
+            json.value(std::int64_t{to_unix_millis(trouble->since)});
+        } else {
+            json.null();
+        }
+        json.field("store_trouble", trouble ? trouble->why : "");
         json.end_object();
     };
     co_return answer(write);

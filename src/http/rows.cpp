@@ -30,7 +30,9 @@ void write_definition_fields(JsonWriter& json, const Job& job)
     json.field("name", job.name);
     json.field("run_limit", job.run_limit);
     json.key("misfire_window");
-    if (job.misfire_window) {
+    if (job.misfire_window == until_next) {
+        json.value(until_next_name);
+    } else if (job.misfire_window) {
         json.value(std::int64_t{job.misfire_window->count()});
     } else {
         json.null();

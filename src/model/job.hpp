@@ -36,7 +36,7 @@ struct Job {
     std::int64_t run_limit = 0;       ///< after so many runs there are no more; 0 = no limit
 
     /// How late a fire may run that nobody could plan in time; not set: as configured, 0 = however
-    /// late.
+    /// late, until_next = until the next fire of the job is due.
     std::optional<std::chrono::seconds> misfire_window;
 
     Delivery delivery = Delivery::at_most_once;

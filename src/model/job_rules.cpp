@@ -70,7 +70,8 @@ std::optional<std::int64_t> count_of(const std::optional<std::chrono::seconds>& 
 
 std::optional<JobProblem> find_problem(const JobPatch& patch)
 {
-    const auto window = patch.misfire_window.value_or(std::nullopt);
+    auto window = patch.misfire_window.value_or(std::nullopt);
+    if (window == until_next) window.reset();
     for (auto problem :
          {not_text("name", patch.name), not_text("cronSet", patch.cron_set),
           not_text("command", patch.command), not_text("remark", patch.remark),

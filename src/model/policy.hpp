@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -26,6 +27,12 @@ enum class Misfire : std::uint8_t {
     run_latest,  ///< the newest runs, late; the others are one row
     skip,        ///< none runs; they are one row
 };
+
+/// The misfire window that ends with the next fire, and what the API calls it. As a time it is
+/// longer than any other, and is all that the column holds: a program that does not know it takes
+/// it for no bound.
+inline constexpr std::chrono::seconds until_next{4'294'967'295};
+inline constexpr std::string_view until_next_name = "until_next";
 
 /// What a fire does that finds as many runs of its job alive as there may be.
 enum class Overlap : std::uint8_t {

@@ -85,6 +85,8 @@ inline constexpr std::string_view replaced = "replaced";  ///< a later fire took
 inline constexpr std::string_view overload = "overload";  ///< no free slot by the start deadline
 inline constexpr std::string_view no_node = "no-node";    ///< no live node by the start deadline
 inline constexpr std::string_view misfire = "misfire";    ///< fell due while nobody could plan
+/// The same, and the job's misfire policy says that it does not run late.
+inline constexpr std::string_view misfire_policy = "misfire-policy";
 inline constexpr std::string_view owner_unreachable = "owner-unreachable";  ///< the mutex's node
 inline constexpr std::string_view invalid = "invalid";  ///< the row in table cron makes no sense
 inline constexpr std::string_view changed = "job-changed";

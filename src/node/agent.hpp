@@ -60,6 +60,9 @@ public:
     /// From now on the dispatcher gives this node nothing, and takes back what it holds.
     void begin_draining();
 
+    /// What a beat says of this node.
+    NodeLoad load() const;
+
     /// What the dispatcher told last.
     Roster roster() const;
 
@@ -80,7 +83,6 @@ private:
     void beat(Session& session, DispatcherBeat beat);
     bool is_current(const Session& session) const { return current_ == &session; }
     Account account() const;
-    NodeLoad load() const;
 
     const Clock& clock_;
     const Identity identity_;

@@ -216,6 +216,7 @@ public:
             if (listener_) start(cluster_tasks_, "listener", listener_->run());
             start(cluster_tasks_, "coordinator", coordinator_->run());
             start(dispatch_tasks_, "dispatcher", dispatcher_.run());
+            start(dispatch_tasks_, "missed fires", dispatcher_.missed().run());
             notify_service_manager("READY=1\nSTATUS=running");
             spdlog::info("node: running");
             if (is_new_) std::cerr << backend_->welcome(surroundings_.program) << std::flush;
@@ -284,9 +285,9 @@ private:
             .jobs_known = [this] { return dispatcher_.jobs().size(); },
             .max_jobs = config_.dispatch.max_jobs,
             .max_output = config_.exec.max_output,
-            .loads = [this] { return agent_.roster().nodes; },
+            .loads = [this] { return loads(); },
             .epoch = [this] { return executor_.newest_epoch(); },
-            .store_away = [this] { return store_away(); },
+            .store_trouble = [this] { return store_trouble(); },
             .journal = [this] { return to_string(journal_.state()); },
             .not_ready = [this] { return not_ready(); },
             .metrics = metrics_,
@@ -300,14 +301,39 @@ private:
         };
     }
 
-    /// By the sessions that plan and record: those of the API are used only when somebody calls.
-    bool store_away() const { return !store_ready_ || plan_store_.away() || record_store_.away(); }
+    /// What the last dispatcher told of all nodes; of this one what it knows itself, since nobody
+    /// may dispatch any more.
+    std::vector<NodeLoad> loads() const
+    {
+        std::vector<NodeLoad> loads = agent_.roster().nodes;
+        for (NodeLoad& load : loads) {
+            if (load.node != config_.node_name()) continue;
+            const NodeLoad own = agent_.load();
+            load.running = own.running;
+            load.held = own.held;
+            load.queued = own.queued;
+            load.draining = own.draining || stopping_;
+        }
+        return loads;
+    }
+
+    /// Of the older of the pools whose calls fail.
+    std::optional<StorePool::Trouble> store_trouble() const
+    {
+        std::optional<StorePool::Trouble> oldest;
+        if (!store_ready_) oldest.emplace(StorePool::Trouble{store_awaited_since_, store_trouble_});
+        for (const StorePool* const pool : {&plan_store_, &record_store_}) {
+            const auto& trouble = pool->trouble();
+            if (trouble && (!oldest || trouble->since < oldest->since)) oldest = trouble;
+        }
+        return oldest;
+    }
 
     std::string not_ready() const
     {
         if (stopping_) return "this node is stopping";
         if (!store_ready_) return "this node is starting, and waits for the store";
-        if (store_away()) return "the store is away; runs go on";
+        if (store_trouble()) return "the store is away; runs go on";
         return "";
     }
 
@@ -328,6 +354,7 @@ private:
     {
         recorder_.add(report);
         agent_.report(report);
+        dispatcher_.missed().note({report.id, report.state, report.reason});
     }
 
     void accept(std::unique_ptr<PeerConnection> peer)
@@ -623,6 +650,7 @@ private:
     bool is_new_ = false;  ///< the store has just been given its tables
     bool stopping_ = false;
     bool store_ready_ = false;
+    const WallTime store_awaited_since_ = clock_.now();
     std::string store_trouble_;  ///< this was said
     bool failed_ = false;
     asio::signal_set signals_;

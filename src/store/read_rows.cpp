@@ -1,5 +1,7 @@
 #include "store/read_rows.hpp"
 
+#include "model/missed.hpp"
+
 #include <spdlog/fmt/fmt.h>
 
 namespace peercron {
@@ -34,6 +36,20 @@ std::string time_terms(const std::optional<WallTime>& from, const std::optional<
         }
     }
     return terms;
+}
+
+std::string missed_terms()
+{
+    std::string reasons;
+    for (const std::string_view word : missed_reasons) {
+        reasons += fmt::format("{0}reason = '{1}' OR reason LIKE '{1}:%'",
+                               reasons.empty() ? "" : " OR ", word);
+    }
+    return fmt::format(
+        " AND ((state = 'skipped' AND ({})) OR (state = 'lost' AND NOT EXISTS"
+        " (SELECT 1 FROM log AS next WHERE next.cron_id = log.cron_id"
+        " AND next.scheduled_at = log.scheduled_at AND next.attempt = log.attempt + 1)))",
+        reasons);
 }
 
 std::string id_terms(const IdBlocks& blocks)

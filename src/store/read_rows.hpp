@@ -86,6 +86,10 @@ struct PageSource {
     Order order = Order::of_filters;
 };
 
+/// " AND …": the row says that its fire is missed. A lost run is not when a further attempt has a
+/// row.
+std::string missed_terms();
+
 /// By LogQuery::blocks, if they are given.
 /// @param count_newer how many rows of the list have an id of `end` or above.
 PageSource source_of(const LogQuery& query,

@@ -106,13 +106,14 @@ struct LogQuery {
     std::optional<std::string> dispatch_server;
     std::optional<std::string> run_server;
     std::optional<RunState> state;  ///< not set: all but planned
+    bool missed = false;            ///< only fires that are missed (model/missed.hpp)
     std::optional<WallTime> from;   ///< scheduled_at >= from
     std::optional<WallTime> to;     ///< scheduled_at < to
     std::size_t offset = 0;
     std::size_t limit = 50;       ///< 0 = the total only, maybe in parts: see LogPage::count_rest
     std::size_t most_output = 0;  ///< of each output so many bytes, cut by the database; 0 = all
     bool with_total = true;
-    bool with_blocks = false;                ///< with the total; not of the rows of one state
+    bool with_blocks = false;                ///< with the total; not with state or missed
     std::shared_ptr<const IdBlocks> blocks;  ///< as found before, if they are known
     /// Where all rows of its time are, whatever else is asked for, if that is known.
     std::shared_ptr<const IdBlocks> time_blocks;
@@ -125,7 +126,7 @@ struct LogQuery {
     bool is_time_only() const
     {
         return has_time() && !after_id && ids.empty() && !cron_id && !search && !dispatch_server &&
-               !run_server && !state;
+               !run_server && !state && !missed;
     }
 };
 /// One ledger row as it is shown.

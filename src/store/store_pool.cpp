@@ -47,6 +47,16 @@ StorePool::Loan::~Loan()
     if (pool_ != nullptr) pool_->release(slot_);
 }
 
+void StorePool::note(std::optional<std::string> trouble)
+{
+    if (!trouble) {
+        trouble_.reset();
+        return;
+    }
+    if (!trouble_) trouble_.emplace(Trouble{SystemClock().now(), ""});
+    trouble_->why = std::move(*trouble);
+}
+
 void StorePool::release(std::size_t slot)
 {
     for (Waiter& waiter : waiting_) {

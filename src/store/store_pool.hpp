@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/clock.hpp"
 #include "base/offload.hpp"
 #include "store/store.hpp"
 
@@ -15,6 +16,7 @@
 #include <list>
 #include <memory>
 #include <optional>
+#include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -66,17 +68,22 @@ public:
         begins();
         try {
             co_return co_await offload(threads_, std::move(work));
-        } catch (const TookTooLong&) {
-            watch.failed = too_long_ == TooLong::store;
+        } catch (const TookTooLong& error) {
+            if (too_long_ == TooLong::store) watch.trouble = error.what();
             throw;
-        } catch (const StoreError&) {
-            watch.failed = true;
+        } catch (const StoreError& error) {
+            watch.trouble = error.what();
             throw;
         }
     }
 
-    /// Whether the newest call to end failed for the store's sake.
-    bool away() const { return away_; }
+    /// Since when calls have failed for the store's sake, and how the newest one did. Not set: the
+    /// newest call to end did not.
+    struct Trouble {
+        WallTime since{};
+        std::string why;
+    };
+    const std::optional<Trouble>& trouble() const { return trouble_; }
 
     /// `observe` is told after each call how long it took, and whether the store failed it.
     using Observe = std::function<void(std::chrono::steady_clock::duration took, bool failed)>;
@@ -104,13 +111,14 @@ private:
         Stopwatch& operator=(const Stopwatch&) = delete;
         ~Stopwatch()
         {
-            pool.away_ = failed;
+            const bool failed = trouble.has_value();
+            pool.note(std::move(trouble));
             if (pool.observe_) pool.observe_(std::chrono::steady_clock::now() - begun, failed);
         }
 
         StorePool& pool;
         std::chrono::steady_clock::time_point begun = std::chrono::steady_clock::now();
-        bool failed = false;
+        std::optional<std::string> trouble;
     };
 
     /// A call that waits. It gets the slot of the call that ends, so none can overtake it.
@@ -122,6 +130,7 @@ private:
 
     asio::awaitable<Loan> borrow();
     void release(std::size_t slot);
+    void note(std::optional<std::string> trouble);
 
     asio::any_io_executor io_;
     const TooLong too_long_;
@@ -130,7 +139,7 @@ private:
     std::list<Waiter> waiting_;
     asio::thread_pool threads_;
     Observe observe_;
-    bool away_ = false;
+    std::optional<Trouble> trouble_;
 };
 
 /// How long work in the background, of one call after another, leaves the store to others after a

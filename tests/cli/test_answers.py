@@ -17,13 +17,20 @@ BAD_RUNS = {
 }
 
 
+MISSED = run(id=500, cron_id=12, state="skipped", reason="misfire: fell due while nobody could plan", started_at=None,
+             exit_code=None, output="", run_server="", fires=98, gap_end=1795219298000)
+LOST = run(id=496, cron_id=7, state="lost", reason="node-died: 127.0.0.1:9993 died", exit_code=None, output="")
+
+
 def bad_runs(asked):
+    if asked.query.get("missed"):
+        return page([MISSED] if asked.query.get("state") == "skipped" else [MISSED, LOST])
     row = BAD_RUNS.get(asked.query["state"])
     return page([row] if row else [])
 
 
 def log_list(asked):
-    if "state" in asked.query:
+    if "state" in asked.query or "missed" in asked.query:
         return bad_runs(asked)
     return page([open_run(id=503), run(),
                  run(id=500, state="skipped", reason="misfire", started_at=None, exit_code=None, output="",
@@ -33,8 +40,8 @@ def log_list(asked):
 TOTALS = {
     "clean": True, "asked_from": 1795132800000, "asked_to": 1795219205000, "from": 1795132800000, "to": 1795219200000,
     "planned_through": 1795219207000, "unplanned": False, "jobs": 3, "unknown_jobs": 0, "due": 12345, "rows": 12346,
-    "requested": 1, "missing": 0, "extra": 0, "doubled": 0, "late": 0, "never_ended": 0, "unjudged_fires": 0,
-    "unjudged_rows": 0, "outcomes": [{"state": "success", "reason": "", "fires": 12336},
+    "requested": 1, "missing": 0, "extra": 0, "doubled": 0, "late": 0, "never_ended": 0, "missed": 0,
+    "unjudged_fires": 0, "unjudged_rows": 0, "outcomes": [{"state": "success", "reason": "", "fires": 12336},
                                      {"state": "skipped", "reason": "mutex", "fires": 10}]}
 
 
@@ -46,9 +53,10 @@ def finding(kind, **changes):
 NOT_CLEAN = {
     "findings": [finding("missing", until=1795219160000, fires=7, what="7 fires were due and have no rows"),
                  finding("late", cron_id=110, state="success", started_at=1795219104200, what="started 4.20 s late"),
-                 finding("never_ended", state="planned", what="still planned 3600 s after its time")],
+                 finding("never_ended", state="planned", what="still planned 3600 s after its time"),
+                 finding("missed", state="skipped", fires=4, until=1795219160000, what="skipped: misfire: fell due")],
     "totals": {**TOTALS, "clean": False, "from": 1795133000000, "unplanned": True, "unknown_jobs": 1, "missing": 7,
-               "late": 2001, "never_ended": 1, "unjudged_fires": 1, "unjudged_rows": 2}}
+               "late": 2001, "never_ended": 1, "missed": 4, "unjudged_fires": 1, "unjudged_rows": 2}}
 
 ANSWERS = {
     "GET /cron/list": lambda asked: ([job()] if asked.query.get("name") == "backup" else
@@ -98,6 +106,7 @@ COMMANDS = {
     "job_clear": ["job", "clear", "--yes"],
     "log_list": ["log", "list", "--job", "backup"],
     "log_list_failed": ["log", "list", "--failed"],
+    "log_list_missed": ["log", "list", "--missed"],
     "log_show": ["log", "show", 501],
     "run_kill": ["run", "kill", 501],
     "node_list": ["node", "list"],
@@ -161,6 +170,33 @@ def test_the_json_is_the_data_of_the_answer(node):
     status = json.loads(peercron("status", "--json", url=node.url).stdout)
     assert status["health"] == HEALTH and status["nodes"] == NODES
     assert [row["id"] for row in status["failed"]["list"]] == [499, 498, 497]
+    assert status["missed"] == {"list": [MISSED, LOST], "total": 2} and status["names"] == {"12": "backup", "7": ""}
+
+
+def test_the_status_says_what_is_known_while_the_store_is_away(node):
+    for call in ("GET /cron/count", "GET /log/list"):
+        node.answers[call] = (503, "the store is away")
+    node.answers["GET /health"] = {**HEALTH, "store": "away"}
+    node.answers["GET /node/list"] = {**NODES, "store_away_since": 1795219200000, "store_trouble": "cannot connect: refused"}
+    done = peercron("status", url=node.url)
+    assert done.returncode == 6, done
+    check_golden("answers/status_store_away", transcript(["status"], done, node.url))
+    done = peercron("status", "--json", url=node.url)
+    status = json.loads(done.stdout)
+    assert done.returncode == 6 and status["jobs"] is None and status["missed"] is None
+    assert status["nodes"]["store_trouble"] == "cannot connect: refused"
+
+
+def test_a_node_that_has_left_reads_stopped(node):
+    gone = {"name": "127.0.0.1:9997", "http_address": "", "version": "0.1.0", "passing": False, "is_dispatcher": False,
+            "connected": False, "slots": None, "running": None, "held": None, "queued": None, "draining": True,
+            "clock_offset_ms": None}
+    node.answers["GET /node/list"] = {**NODES, "nodes": [gone]}
+    assert "stopped" in peercron("node", "list", url=node.url).stdout
+    node.answers["GET /node/list"] = {**NODES, "nodes": [{**gone, "connected": True}]}
+    assert "draining" in peercron("node", "list", url=node.url).stdout
+    node.answers["GET /node/list"] = {**NODES, "nodes": [{**gone, "draining": False}]}
+    assert "failing" in peercron("node", "list", url=node.url).stdout
 
 
 @pytest.mark.parametrize("arguments, path, body", [
@@ -175,6 +211,7 @@ def test_the_json_is_the_data_of_the_answer(node):
       "--max-concurrent", "3", "date"], "/cron/add",
      {"cronSet": "@daily", "command": "date", "delivery": "at_least_once", "misfire_policy": "run_latest",
       "overlap": "queue", "max_concurrent": 3}),
+    (["job", "update", "12", "--misfire-window", "until_next"], "/cron/update", {"misfire_window": "until_next", "id": "12"}),
     (["job", "update", "12", "--overlap", "allow", "--max-concurrent", "0"], "/cron/update",
      {"overlap": "allow", "max_concurrent": 0, "id": "12"}),
     (["job", "add", "--name", "x y", "--replace", "--cron", "@daily", "--timeout", "1h", "--command", "[date]"], "/cron/add",

@@ -17,7 +17,7 @@ DUE = 10
 def audit(cluster, *arguments, expect):
     done = subprocess.run([str(BINARY), "audit", "--url", cluster.url, "--json", *map(str, arguments)],
                           capture_output=True, text=True, timeout=60)
-    assert done.returncode == expect, done
+    assert done.returncode in (expect if isinstance(expect, tuple) else (expect,)), done
     data = json.loads(done.stdout)
     return data["findings"], data["totals"]
 
@@ -101,8 +101,10 @@ def test_the_death_of_a_dispatcher_leaves_a_clean_ledger(victim_cluster):
     first = now_ms() // 1000 - 1
     cluster.run("kill-node", str(cluster.number(cluster.dispatcher())))
     let_pass(3 * SURE)
-    findings, totals = audit(cluster, "--from", first, expect=0)
-    assert findings == [] and totals["jobs"] >= len(jobs), totals
+    # A run that was under way may be lost with its node, and is missed then.
+    findings, totals = audit(cluster, "--from", first, expect=(0, NOT_CLEAN))
+    assert {(finding["kind"], finding["state"]) for finding in findings} <= {("missed", "lost")}, findings
+    assert totals["jobs"] >= len(jobs), totals
     assert totals["due"] >= len(jobs) * 2 * SURE, totals
 
 
@@ -118,7 +120,7 @@ def test_the_dispatcher_audits_itself():
         succeeded = "peercron_audit_last_success_timestamp_seconds"
         wait_until(lambda: metric(solo, succeeded)[succeeded] > added + 2 * SURE, 60, "an audit that has something to judge")
         clean = {f'peercron_audit_findings{{kind="{kind}"}}': 0
-                 for kind in ("missing", "extra", "doubled", "late", "never_ended")}
+                 for kind in ("missing", "extra", "doubled", "late", "never_ended", "missed")}
         assert metric(solo, "peercron_audit_findings") == clean
         rows = solo.sql(f"SELECT scheduled_at FROM log WHERE cron_id = {job} AND state = 'success' ORDER BY scheduled_at")
         lost = next(int(row["scheduled_at"]) for row in rows if int(row["scheduled_at"]) // 1000 > added + SURE)

@@ -245,7 +245,7 @@ class Judge:
             job, at = self.ids.get(token), second * SECOND
             rows = self.rows_of_fire.get((job, second * 1000), [])
             covered = rows or [gap for gap in self.gaps[job]
-                               if gap.scheduled_at <= second * 1000 <= gap.gap_end and gap.cause == "misfire"]
+                               if gap.scheduled_at <= second * 1000 <= gap.gap_end and gap.cause in ("misfire", "misfire-policy")]
             witness = self.sightings_of_fire.get((job, second * 1000), [])
             if not covered and self.has_no_runs_left(token, job, at):
                 continue
@@ -559,7 +559,7 @@ class Judge:
             return "" if alive or not calm else "no other run of the job was alive"
         if row.cause == "replaced":
             return "" if definition.get("overlap") == "replace" else "the job's overlap policy is another"
-        if row.cause == "misfire":
+        if row.cause in ("misfire", "misfire-policy"):
             return "nothing kept anybody from planning or starting it" if calm else ""
         if row.cause in ("no-node", "node-isolated", "owner-unreachable"):
             if row.cause != "no-node" and not limited:
@@ -633,7 +633,9 @@ class Judge:
             self.wrong("audit", f"peercron audit ended with {self.case.audit['status']}: {self.case.audit['errors']}")
             return
         totals = answer["totals"]
-        for finding in answer["findings"]:
+        # Of what is missed the rows say so themselves, and are judged.
+        findings = [finding for finding in answer["findings"] if finding["kind"] != "missed"]
+        for finding in findings:
             job, scheduled_at = finding["cron_id"], finding["scheduled_at"]
             self.wrong("audit", f"peercron audit says {finding['kind']}: {finding['what']}", self.token_of(job),
                        scheduled_at * MS, self.rows_of_fire.get((job, scheduled_at), []),

@@ -214,9 +214,11 @@ std::string condition(const MysqlConnection& connection, const LogQuery& query,
                       Planned planned = Planned::left_out)
 {
     const bool any = query.after_id || !query.ids.empty() || planned == Planned::none_there;
-    std::string sql = query.state ? fmt::format("state = '{}'", to_string(*query.state))
-                      : any       ? std::string("TRUE")
-                                  : std::string("state <> 'planned'");
+    std::string sql = query.state    ? fmt::format("state = '{}'", to_string(*query.state))
+                      : query.missed ? std::string("state IN ('skipped', 'lost')")
+                      : any          ? std::string("TRUE")
+                                     : std::string("state <> 'planned'");
+    if (query.missed) sql += missed_terms();
     if (query.after_id) sql += fmt::format(" AND id > {}", *query.after_id);
     if (!query.ids.empty()) sql += fmt::format(" AND id IN ({})", fmt::join(query.ids, ","));
     if (query.cron_id) sql += fmt::format(" AND cron_id = {}", *query.cron_id);
@@ -246,7 +248,8 @@ bool knows_ids_of_time(const LogQuery& query)
 std::string_view index_hint(const LogQuery& query)
 {
     if (query.after_id || !query.ids.empty()) return "";
-    const bool narrow = query.cron_id || query.state || query.run_server || query.dispatch_server;
+    const bool narrow =
+        query.cron_id || query.state || query.missed || query.run_server || query.dispatch_server;
     if (query.has_time() && !knows_ids_of_time(query)) {
         // A time long ago: only its rows, instead of all those that are newer.
         return !narrow && query.to ? by_time : "";
@@ -255,7 +258,8 @@ std::string_view index_hint(const LogQuery& query)
     if (!narrow) return by_id;
     // Of several the one that is most likely to have few rows; each is in the order of the list.
     if (query.cron_id) return "FORCE INDEX (by_job)";
-    if (query.state && *query.state != RunState::success) return "FORCE INDEX (by_state)";
+    const bool has_few = query.state && *query.state != RunState::success;
+    if (has_few || query.missed) return "FORCE INDEX (by_state)";
     if (query.run_server) return "FORCE INDEX (by_run_server)";
     if (query.dispatch_server) return "FORCE INDEX (by_dispatch_server)";
     return "";
@@ -303,7 +307,7 @@ std::string rows_to_count(const MysqlConnection& connection, const LogQuery& que
                           Planned planned = Planned::left_out)
 {
     const bool others = query.cron_id || query.run_server || query.dispatch_server ||
-                        query.has_time() || query.search;
+                        query.has_time() || query.search || query.missed;
     if (others) {
         // Of rows that are newer than some id only, the index by time may be the longer way.
         const bool chooses = query.is_time_only() && planned == Planned::left_out;

@@ -398,15 +398,19 @@ Condition condition(const LogQuery& query, Planned planned = Planned::left_out)
     // Of several the index of what is most likely to have few rows; "+" leaves a column's alone.
     const bool by_job = query.cron_id.has_value();
     const bool by_server = !by_job && (query.run_server || query.dispatch_server) &&
-                           query.state.value_or(RunState::success) == RunState::success;
+                           query.state.value_or(RunState::success) == RunState::success &&
+                           !query.missed;
     const std::string_view server = by_server ? "" : "+";
     Condition where;
     if (query.state) {
         where.add(by_job || by_server ? "+state = ?" : "state = ?",
                   std::string(to_string(*query.state)));
+    } else if (query.missed) {
+        where.sql = by_job ? "+state IN ('skipped', 'lost')" : "state IN ('skipped', 'lost')";
     } else {
         where.sql = any ? "TRUE" : "+state <> 'planned'";
     }
+    if (query.missed) where.sql += missed_terms();
     if (query.after_id) where.add(" AND id > ?", *query.after_id);
     if (!query.ids.empty()) {
         where.sql += fmt::format(" AND id IN ({})", fmt::join(query.ids, ","));

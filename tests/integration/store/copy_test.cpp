@@ -82,7 +82,7 @@ void fill(Store& store)
     full.time_zone = "Europe/Berlin";
     full.timeout = 90s;
     full.run_limit = 12;
-    full.misfire_window = 0s;
+    full.misfire_window = until_next;
     full.delivery = Delivery::at_least_once;
     full.misfire_policy = Misfire::run_latest;
     full.overlap = Overlap::queue;

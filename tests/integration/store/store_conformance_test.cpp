@@ -662,7 +662,7 @@ TEST_P(StoreTest, EveryChangeOfAJobHasARevision)
     const Job added = store_->add_job(draft("a 'quoted' \\ \"command\""), Edit(t0, ann));
     JobPatch patch;
     patch.command = "b";
-    patch.misfire_window = std::optional(0s);
+    patch.misfire_window = std::optional(until_next);
     const Job changed = store_->update_job(added.id, patch, Edit(t0 + 5ms, {"bob", "::1"})).value();
     store_->delete_job(added.id, t0 + 9ms);
 
@@ -694,7 +694,7 @@ TEST_P(StoreTest, ARevisionKeepsEveryMemberOfADefinition)
     job.timeout = 90s;
     job.name = "the name";
     job.run_limit = 12;
-    job.misfire_window = 90s;
+    job.misfire_window = until_next;
     job.delivery = Delivery::at_least_once;
     job.misfire_policy = Misfire::run_latest;
     job.overlap = Overlap::queue;
@@ -1166,6 +1166,42 @@ TEST_P(StoreTest, ATermBeginsWithTheChangesSinceTheOldestRunThatHasNotStartedWas
     const TermStart start = store_->begin_term(1, node_1);
     ASSERT_EQ(start.changes.size(), 1U);
     EXPECT_EQ(start.changes[0].before.value().command, "two");
+}
+
+TEST_P(StoreTest, FindsWhatWasMissed)
+{
+    store_->begin_term(1, node_1);
+    const auto ended = [&](JobId job, RunState state, std::string reason,
+                           std::int32_t attempt = 1) {
+        RunReport end = report(RunId{job, t0, attempt}, state);
+        end.reason = std::move(reason);
+        store_->record({&end, 1});
+    };
+    ended(1, RunState::skipped, "misfire: fell due while nobody could plan");
+    ended(2, RunState::skipped, "misfire-policy: the job's misfire policy is skip");
+    ended(3, RunState::skipped, "mutex: the previous run is still running");
+    ended(4, RunState::skipped, "node-isolated");
+    ended(5, RunState::lost, "node-died: it died");
+    ended(6, RunState::lost, "node-died: it died");
+    ended(6, RunState::success, "", 2);
+    ended(7, RunState::failed, "overload: not a skip");
+    const auto jobs = [&](std::optional<RunState> state, std::optional<JobId> job = {}) {
+        LogQuery query;
+        query.missed = true;
+        query.state = state;
+        query.cron_id = job;
+        query.from = t0;
+        const LogPage page = store_->find_log(query);
+        EXPECT_EQ(page.total, std::ssize(page.rows));
+        std::vector<JobId> found;
+        for (const LogRow& row : page.rows) found.push_back(row.run.id.job);
+        return found;
+    };
+    EXPECT_THAT(jobs({}), ElementsAre(5, 4, 1));
+    EXPECT_THAT(jobs(RunState::skipped), ElementsAre(4, 1));
+    EXPECT_THAT(jobs(RunState::lost), ElementsAre(5));
+    EXPECT_THAT(jobs({}, 4), ElementsAre(4));
+    EXPECT_THAT(jobs({}, 3), IsEmpty());
 }
 
 TEST_P(StoreTest, FindsWhatHasToRunAgain)

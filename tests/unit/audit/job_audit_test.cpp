@@ -15,6 +15,7 @@ using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 constexpr JobId job_id = 12;
 constexpr WallTime t0{1'795'219'200'000ms};  // 2026-11-21T00:00:00Z
@@ -71,7 +72,7 @@ protected:
     LedgerEntry& gap(WallTime from, WallTime to, std::int64_t fires)
     {
         LedgerEntry& entry = row(from, RunState::skipped);
-        entry.reason = "misfire: so many fires fell due";
+        entry.reason = "misfire-policy: so many fires fell due";
         entry.fires = fires;
         entry.gap_end = to;
         return entry;
@@ -121,6 +122,54 @@ TEST_F(JobAuditTest, AWholeLedgerIsClean)
     EXPECT_EQ(report_.rows, 360);
     EXPECT_EQ(report_.jobs, 1);
     EXPECT_EQ(report_.unjudged_fires + report_.unjudged_rows, 0);
+}
+
+TEST_F(JobAuditTest, AFireThatDidNotRunForAReasonThatNobodyAskedForIsMissed)
+{
+    change(t0 - 1h, every(10));
+    rows(t0, t0 + 1min, 10s);
+    row(t0, RunState::skipped).reason = "misfire: fell due while nobody could plan; …";
+    row(t0 + 10s, RunState::skipped).reason = "mutex: the previous run is still running";
+    row(t0 + 20s, RunState::skipped).reason = "misfire-policy: …; the job's misfire policy is skip";
+    row(t0 + 30s, RunState::lost).reason = "node-died: alpha died";
+    EXPECT_THAT(audit(t0 + 1min), ElementsAre("missed 0", "missed 30"));
+    EXPECT_EQ(findings_[0].what, "skipped: misfire: fell due while nobody could plan; …");
+    EXPECT_FALSE(report_.clean());
+    EXPECT_EQ(report_.found_of(FindingKind::missed), 2);
+}
+
+TEST_F(JobAuditTest, TheRowOfAGapIsOneFindingOfAllItsFires)
+{
+    change(t0 - 1h, every(10));
+    gap(t0, t0 + 50s, 6).reason = "misfire: so many fires fell due";
+    EXPECT_THAT(audit(t0 + 1min), ElementsAre("missed 0-50 6"));
+    EXPECT_EQ(report_.found_of(FindingKind::missed), 6);
+    EXPECT_EQ(report_.due, 6);
+}
+
+TEST_F(JobAuditTest, ALostRunThatRanAgainIsNotMissed)
+{
+    Job job = every(10);
+    job.delivery = Delivery::at_least_once;
+    change(t0 - 1h, job);
+    row(t0, RunState::lost).reason = "node-died: alpha died";
+    row(t0, RunState::success, 2);
+    row(t0 + 10s, RunState::lost).reason = "node-died: alpha died";
+    now_ = t0 + 30s;
+    EXPECT_THAT(audit(t0 + 20s), IsEmpty()) << "the second may run again any moment";
+    now_ = t0 + 2min;
+    EXPECT_THAT(audit(t0 + 20s), ElementsAre("missed 10"));
+}
+
+TEST_F(JobAuditTest, ARunThatWasAskedForMayBeMissedAsWell)
+{
+    change(t0 - 1h, every(10));
+    rows(t0, t0 + 10s, 10s);
+    LedgerEntry& asked = row(t0 + 3500ms, RunState::skipped);
+    asked.requested = true;
+    asked.reason = "no-node: no node could take it";
+    EXPECT_THAT(audit(t0 + 10s), SizeIs(1));
+    EXPECT_EQ(findings_[0].kind, FindingKind::missed);
 }
 
 TEST_F(JobAuditTest, TheRangeHoldsItsFirstMomentAndNotItsLast)
@@ -188,7 +237,7 @@ TEST_F(JobAuditTest, ARowAccountsForItsFireInWhateverStateButRevoked)
     change(t0 - 1h, every(10));
     rows(t0, t0 + 100s, 10s);
     row(t0 + 10s, RunState::skipped).reason = "mutex: the previous run was alive";
-    row(t0 + 20s, RunState::lost);
+    row(t0 + 20s, RunState::killed);
     row(t0 + 30s, RunState::fenced);
     row(t0 + 40s, RunState::revoked).reason = "job-changed";
     row(t0 + 45s, RunState::revoked);
@@ -272,8 +321,7 @@ TEST_F(JobAuditTest, AStartBeyondTheBoundIsLate)
     rows(t0, t0 + 60s, 10s);
     row(t0 + 10s).started_at = t0 + 13s;
     row(t0 + 20s).started_at = t0 + 23s + 1ms;
-    row(t0 + 30s, RunState::lost);
-    row(t0 + 30s, RunState::lost).started_at.reset();
+    row(t0 + 30s, RunState::killed).started_at.reset();
     row(t0 + 40s).reason = "misfire";
     rows_.at({job_id, t0 + 40s, 1}).started_at = t0 + 70s;
     EXPECT_THAT(audit(t0 + 60s), ElementsAre("late 20", "late 40"));
@@ -701,7 +749,7 @@ private:
                 continue;
             }
             const std::vector<RunState> states{RunState::success, RunState::failed,
-                                               RunState::skipped, RunState::lost,
+                                               RunState::skipped, RunState::fenced,
                                                RunState::killed,  RunState::running};
             add(at, states[static_cast<std::size_t>(any(0, 5))]);
         }
@@ -748,7 +796,7 @@ TEST(JobAuditPropertyTest, AFaultlessLedgerIsCleanAndEveryFireIsCounted)
 
 TEST(JobAuditPropertyTest, EachPlantedFaultIsFoundAndNothingElse)
 {
-    std::array<int, 5> planted{};
+    std::array<int, 6> planted{};
     for (unsigned seed = 0; seed < lives; ++seed) {
         for (std::size_t kind = 0; kind < planted.size(); ++kind) {
             RandomLife life(seed);
@@ -773,6 +821,7 @@ TEST(JobAuditPropertyTest, EachPlantedFaultIsFoundAndNothingElse)
                     row->started_at = at;
                     LedgerEntry again = *row;
                     again.id.attempt = 2;
+                    again.state = RunState::success;
                     life.rows_.emplace(again.id, again);
                     break;
                 }
@@ -783,6 +832,11 @@ TEST(JobAuditPropertyTest, EachPlantedFaultIsFoundAndNothingElse)
                 case FindingKind::never_ended:
                     row->state = RunState::planned;
                     row->started_at.reset();
+                    break;
+                case FindingKind::missed:
+                    row->state = RunState::skipped;
+                    row->started_at.reset();
+                    row->reason = "overload: no slot was free";
                     break;
             }
             const std::vector<Finding> found = life.audit();

@@ -63,6 +63,8 @@ TEST(JobChangesTest, ReadsAJobOfTheApi)
     same.overlap = Overlap::replace;
     same.max_concurrent = 2;
     EXPECT_EQ(read, same);
+    EXPECT_EQ(job_of(json::parse(R"({"id": 4, "misfire_window": "until_next"})")).misfire_window,
+              until_next);
     EXPECT_EQ(job_of(json::parse(R"({"id": 4, "misfire_window": null})")).misfire_window,
               std::nullopt);
 }

@@ -238,7 +238,7 @@ TEST(JobFileTest, WhatIsWrittenIsReadBack)
     full.is_mutex = true;
     full.timeout = 3661s;
     full.run_limit = 7;
-    full.misfire_window = 0s;
+    full.misfire_window = until_next;
     full.delivery = Delivery::at_least_once;
     full.misfire_policy = Misfire::run_latest;
     full.overlap = Overlap::queue;

@@ -2243,7 +2243,7 @@ TEST_F(MisfireTest, SkipRunsOnlyWhatIsNotReallyLate)
     EXPECT_EQ(told(rows), "skipped-8+3 -2+1 0+1 2+1 ");
     EXPECT_EQ(rows[0].gap_end, midnight - 4s);
     EXPECT_EQ(rows[0].reason,
-              "misfire: fell due while nobody could plan; the job's misfire policy is skip");
+              "misfire-policy: fell due while nobody could plan; the job's misfire policy is skip");
 }
 
 TEST_F(MisfireTest, RunLatestRunsTheNewestOne)
@@ -2321,6 +2321,125 @@ TEST_F(TermTest, AJobMayHaveAMisfireWindowOfItsOwn)
     }
     EXPECT_EQ(run, (std::map<JobId, int>{{1, 2}, {2, 6}, {3, 11}}));
     EXPECT_EQ(missed, (std::map<JobId, std::int64_t>{{1, 9}, {2, 5}}));
+}
+
+TEST_F(MisfireTest, UntilNextRunsTheNewestHoweverLateUnlessALaterOneIsDue)
+{
+    Job job = every_second(1);
+    job.misfire_window = until_next;
+    job.cron_set = "0 0 3 * * *";
+    job.effective_from = midnight - 100h;
+    add(job);
+    TermStart found;
+    found.planned_through = midnight - 47h;
+    begin(found);
+    connect(alpha);
+    // Two nights were missed; midnight is 21 h after the last one.
+    const std::vector<PlannedRun> rows = step().runs;
+    ASSERT_THAT(rows, SizeIs(2));
+    EXPECT_EQ(rows[0].id, fire(1, -45h));
+    EXPECT_EQ(rows[0].state, RunState::skipped);
+    EXPECT_EQ(rows[0].reason,
+              "misfire: fell due while nobody could plan; a later fire of the job was due by then");
+    EXPECT_EQ(rows[1].id, fire(1, -21h));
+    EXPECT_EQ(rows[1].state, RunState::planned);
+    EXPECT_THAT(orders_, SizeIs(1));
+}
+
+TEST_F(MisfireTest, UntilNextDoesNotMakeAChangeOfDispatchersSkipFires)
+{
+    Job job = every_second(1);
+    job.misfire_window = until_next;
+    EXPECT_EQ(told(after_ten_seconds(job)), "skipped-9+6 -3+1 -2+1 -1+1 0+1 1+1 2+1 ");
+}
+
+TEST_F(MisfireTest, WhatRunLatestDropsForANewerOneItsOwnerAskedFor)
+{
+    Job job = every_second(1);
+    job.misfire_policy = Misfire::run_latest;
+    const auto rows = after_ten_seconds(job);
+    ASSERT_FALSE(rows.empty());
+    EXPECT_THAT(rows[0].reason, StartsWith("misfire-policy: "));
+}
+
+TEST_F(MisfireTest, WhenRunLatestRunsNothingNobodyAskedForThat)
+{
+    Job job = every_second(1);
+    job.cron_set = "52 * * * * *";
+    job.misfire_policy = Misfire::run_latest;
+    job.misfire_window = 5s;
+    job.effective_from = midnight - 1h;
+    const auto rows = after_ten_seconds(job);
+    ASSERT_FALSE(rows.empty());
+    EXPECT_THAT(rows[0].reason, StartsWith("misfire: "));
+}
+
+TEST_F(TermTest, ShowsNoNodeThatOnlyAnEarlierDispatcherHasSeen)
+{
+    begin();
+    connect(alpha);
+    Roster told;
+    told.by = alpha;
+    for (const NodeName& name : {alpha, beta}) {
+        NodeLoad load;
+        load.node = name;
+        load.clock_known = true;
+        told.nodes.push_back(load);
+    }
+    term_->clocks(told, now_);
+    term_->registry({alpha}, now_);
+    const std::vector<NodeLoad> loads = term_->loads(now_);
+    ASSERT_THAT(loads, SizeIs(1));
+    EXPECT_EQ(loads[0].node, alpha);
+}
+
+TEST_F(TermTest, SaysWhatItEndedItselfAndOfAGapHowManyFires)
+{
+    add(every_second(1));
+    TermStart found;
+    found.planned_through = midnight - 3600s;
+    begin(found);
+    connect(alpha);
+    step();
+    const std::vector<EndedFires> ended = term_->take_ended();
+    ASSERT_THAT(ended, SizeIs(1));
+    EXPECT_EQ(ended[0].id, fire(1, -3599s));
+    EXPECT_EQ(ended[0].state, RunState::skipped);
+    EXPECT_EQ(ended[0].fires, 3539);
+    EXPECT_EQ(ended[0].until, midnight - 61s);
+    EXPECT_THAT(ended[0].reason, StartsWith("misfire: "));
+    EXPECT_THAT(term_->take_ended(), IsEmpty());
+}
+
+TEST_F(TermTest, PlansNoFiresWhileThePlanIsHeldAndThenWhatIsNotTooLate)
+{
+    add(every_second(1));
+    begin();
+    connect(alpha);
+    step();
+    const WallTime planned = term_->planned_through();
+    term_->hold_plan(true);
+    at(30s);
+    EXPECT_FALSE(term_->has_news(now_));
+    EXPECT_THAT(step().runs, IsEmpty());
+    EXPECT_FALSE(term_->behind());
+    EXPECT_EQ(term_->planned_through(), planned);
+    at(100s);
+    connect(alpha);
+    EXPECT_THAT(step().runs, IsEmpty());
+    term_->hold_plan(false);
+    EXPECT_TRUE(term_->has_news(now_));
+    const std::vector<PlannedRun> rows = step().runs;
+    ASSERT_FALSE(rows.empty());
+    EXPECT_EQ(rows[0].state, RunState::skipped);
+    EXPECT_EQ(rows[0].id, fire(1, 3s));
+    EXPECT_EQ(rows[0].gap_end, midnight + 39s);
+    EXPECT_EQ(
+        rows[0].reason,
+        "overload: fell due while nobody could plan; the ledger was too far behind; longer ago "
+        "than the misfire window of 60 s");
+    EXPECT_THAT(rows, SizeIs(1 + 63)) << "the others run late or on time";
+    EXPECT_EQ(term_->planned_through(), midnight + 102s);
 }
 
 TEST_F(TermTest, TakesSoManyFiresAtATimeAndForgetsNone)

@@ -40,7 +40,7 @@ ApiTest::ApiTest()
           .jobs_known = [this] { return tables_.jobs.size(); },
           .loads = [this] { return loads_; },
           .epoch = [] { return Epoch{17}; },
-          .store_away = [this] { return store_away_; },
+          .store_trouble = [this] { return store_trouble_; },
           .journal = [this] { return journal_; },
           .not_ready = [this] { return not_ready_; },
           .metrics = std::make_shared<prometheus::Registry>(),

@@ -69,7 +69,7 @@ protected:
     std::string announce_error_;
     std::vector<std::pair<RunId, std::string>> ended_;
     std::vector<NodeLoad> loads_;
-    bool store_away_ = false;
+    std::optional<StorePool::Trouble> store_trouble_;
     std::string_view journal_ = "ok";
     std::string not_ready_;
     TaskGroup tasks_{io_.get_executor()};

@@ -368,8 +368,10 @@ TEST_F(CronApiTest, TheMisfireWindowMayBeGivenAndTakenBack)
     };
     expect_refused(set("1h"), "misfire_window: ");
     expect_refused(set("-1"), "misfire_window: ");
+    expect_refused(set("4294967295"), "misfire_window: ");
     EXPECT_EQ(set("0").data().at("misfire_window"), 0);
     EXPECT_EQ(set("90").data().at("misfire_window"), 90);
+    EXPECT_EQ(set("until_next").data().at("misfire_window"), "until_next");
     EXPECT_TRUE(set("default").data().at("misfire_window").is_null());
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/utf8.hpp"
+#include "model/missed.hpp"
 #include "store/store.hpp"
 
 #include <algorithm>
@@ -200,8 +201,10 @@ public:
             const RunReport& run = row.run;
             const bool state_fits =
                 query.state ? run.state == *query.state : run.state != RunState::planned;
+            const bool missed_fits =
+                !query.missed || missed_cause(run.state, run.reason, Delivery::at_most_once);
             const bool fits =
-                state_fits && (!query.cron_id || run.id.job == *query.cron_id) &&
+                state_fits && missed_fits && (!query.cron_id || run.id.job == *query.cron_id) &&
                 (!query.search || run.output.find(*query.search) != std::string::npos) &&
                 (!query.dispatch_server || run.dispatch_server == *query.dispatch_server) &&
                 (!query.run_server || run.run_server == *query.run_server) &&

@@ -135,6 +135,21 @@ TEST_F(LogApiTest, PlannedRowsAreShownOnlyWhenAskedFor)
     EXPECT_EQ(count("state=planned"), 1U);
 }
 
+TEST_F(LogApiTest, OnlyWhatWasMissedIsShownWhenThatIsAskedFor)
+{
+    LogRow& missed = insert_row(1);
+    missed.run.state = RunState::skipped;
+    missed.run.reason = "misfire: fell due while nobody could plan";
+    LogRow& asked_for = insert_row(2);
+    asked_for.run.state = RunState::skipped;
+    asked_for.run.reason = "mutex: the previous run is still running";
+    insert_row(3);
+    EXPECT_EQ(count("missed=1"), 1U);
+    EXPECT_EQ(count("missed=1&state=skipped"), 1U);
+    EXPECT_EQ(count("missed=0"), 3U);
+    EXPECT_EQ(count("state=skipped"), 2U) << "another list than the missed ones";
+}
+
 TEST_F(LogApiTest, PagesHaveFiftyRowsUnlessToldOtherwise)
 {
     for (int i = 1; i <= 120; ++i) insert_row(i);
@@ -200,6 +215,7 @@ TEST_F(LogApiTest, ParametersOutOfRangeAreRefused)
     expect_refused("page=-1", "page: ");
     expect_refused("page=99999999999999999999", "page: ");
     expect_refused("cron_id=abc", "cron_id: given \"abc\"");
+    expect_refused("missed=perhaps", "missed: given");
     expect_refused("state=dead", "state: given \"dead\"; planned, running, success");
     expect_refused("from=yesterday", "from: given \"yesterday\"");
     expect_refused("to=2026-02-30T00:00:00Z", "to: ");

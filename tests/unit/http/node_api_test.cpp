@@ -28,7 +28,8 @@ TEST_F(NodeApiTest, NodesAreShownAsTheRegistryAndTheDispatcherKnowThem)
               R"("http_address":"127.0.0.1:9992","version":"1.2.2","passing":false,)"
               R"("is_dispatcher":false,"connected":false,"slots":null,"running":null,"held":null,)"
               R"("queued":null,"draining":null,"clock_offset_ms":null}],)"
-              R"("dispatcher":"127.0.0.1:9991","epoch":17},"message":"ok"})");
+              R"("dispatcher":"127.0.0.1:9991","epoch":17,"store_away_since":null,)"
+              R"("store_trouble":""},"message":"ok"})");
 }
 
 TEST_F(NodeApiTest, ANodeThatLeftTheRegistryButIsConnectedIsShown)
@@ -44,6 +45,33 @@ TEST_F(NodeApiTest, ANodeThatLeftTheRegistryButIsConnectedIsShown)
     EXPECT_EQ(node.at("connected"), true);
 }
 
+TEST_F(NodeApiTest, OfANodeThatHasLeftNoFiguresAreShown)
+{
+    NodeLoad gone;
+    gone.node = "127.0.0.1:9999";
+    gone.draining = true;
+    gone.connected = false;
+    gone.slots = gone.held = 7;
+    loads_.push_back(gone);
+    const auto node = get("/node/list").data().at("nodes").at(2);
+    EXPECT_EQ(node.at("draining"), true);
+    EXPECT_EQ(node.at("connected"), false);
+    EXPECT_TRUE(node.at("slots").is_null());
+    EXPECT_TRUE(node.at("held").is_null());
+    EXPECT_TRUE(node.at("clock_offset_ms").is_null());
+}
+
+TEST_F(NodeApiTest, SaysSinceWhenAndWhyTheStoreIsAway)
+{
+    auto answer = get("/node/list").data();
+    EXPECT_TRUE(answer.at("store_away_since").is_null());
+    EXPECT_EQ(answer.at("store_trouble"), "");
+    store_trouble_ = StorePool::Trouble{from_unix_millis(1'795'219'200'000), "it is gone"};
+    answer = get("/node/list").data();
+    EXPECT_EQ(answer.at("store_away_since"), 1'795'219'200'000);
+    EXPECT_EQ(answer.at("store_trouble"), "it is gone");
+}
+
 TEST_F(NodeApiTest, HealthDoesNotAskTheStore)
 {
     tables_.away = true;
@@ -52,7 +80,7 @@ TEST_F(NodeApiTest, HealthDoesNotAskTheStore)
               R"({"code":200,"data":{"node":"127.0.0.1:9991","version":"1.2.3",)"
               R"("dispatcher":"127.0.0.1:9991","is_dispatcher":true,"epoch":17,"store":"ok",)"
               R"("journal":"ok","time_zone":"UTC"},"message":"ok"})");
-    store_away_ = true;
+    store_trouble_ = StorePool::Trouble{from_unix_millis(1'795'219'200'000), "gone"};
     journal_ = "failing";
     coordinator_.dispatcher_name = "";
     const auto reply = get("/health");

@@ -186,7 +186,7 @@ asio::awaitable<void> fail_and_take_too_long(StorePool& pool)
     } catch (const StoreError&) {
         ++thrown;
     }
-    EXPECT_TRUE(pool.away());
+    EXPECT_TRUE(pool.trouble());
     try {
         const auto search = [](Store&) { throw TookTooLong("the limit of a statement is 10 s"); };
         co_await pool.call(search);
@@ -202,7 +202,7 @@ TEST_F(StorePoolTest, IsNotAwayWhenSomebodyAsksForTooMuch)
     std::vector<bool> failures;
     pool.observe([&](auto, bool failed) { failures.push_back(failed); });
     testing::run(io_, fail_and_take_too_long(pool));
-    EXPECT_FALSE(pool.away());
+    EXPECT_FALSE(pool.trouble());
     EXPECT_THAT(failures, ElementsAre(true, false));
 }
 
@@ -212,7 +212,7 @@ TEST_F(StorePoolTest, IsAwayWhenEvenSmallCallsTakeTooLong)
     std::vector<bool> failures;
     pool.observe([&](auto, bool failed) { failures.push_back(failed); });
     testing::run(io_, fail_and_take_too_long(pool));
-    EXPECT_TRUE(pool.away());
+    EXPECT_TRUE(pool.trouble());
     EXPECT_THAT(failures, ElementsAre(true, true));
 }
 
