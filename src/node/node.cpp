@@ -52,6 +52,9 @@ constexpr auto lease_check = 250ms;
 constexpr auto port_patience = 8s;
 /// How long results that are still in memory may take to reach the store when the node stops.
 constexpr auto flush_limit = 5s;
+/// How long a dispatcher that is told to stop waits for a node that can take over: one that has
+/// just been started again needs a second until it is registered, passing and connected.
+constexpr auto successor_limit = 5s;
 
 DispatchSettings dispatch_settings(const Config& config)
 {
@@ -546,6 +549,7 @@ private:
     asio::awaitable<void> drain()
     {
         notify_service_manager("STOPPING=1\nSTATUS=waiting for running commands");
+        co_await await_successor();
         // Drained first, this node would take back from itself what it has just handed out, and
         // end before anybody else has it.
         co_await dispatcher_.finish(clock_.steady_now() + config_.dispatch.lookahead / 2);
@@ -566,6 +570,30 @@ private:
         if (!steps_.empty()) coordinator_->keep_registration();
         co_await end(cluster_tasks_);
         co_await end(exec_tasks_);
+    }
+
+    /// When all nodes are restarted one after the other, the one before may not be back yet, and
+    /// nobody would plan. Alone, or without others that were there lately, there is nothing to wait
+    /// for.
+    asio::awaitable<void> await_successor()
+    {
+        if (dispatcher_.loads().size() < 2) co_return;
+        const auto latest = clock_.steady_now() + successor_limit;
+        while (dispatcher_.epoch() != 0 && !has_successor() && clock_.steady_now() < latest) {
+            co_await sleep_for(50ms);
+        }
+    }
+
+    bool has_successor() const
+    {
+        const std::vector<NodeLoad> loads = dispatcher_.loads();
+        return std::ranges::any_of(coordinator_->members(), [&](const Member& member) {
+            const auto is_ready = [&](const NodeLoad& load) {
+                return load.node == member.name && load.connected && !load.draining;
+            };
+            const bool is_other = member.name != config_.node_name();
+            return is_other && member.passing && std::ranges::any_of(loads, is_ready);
+        });
     }
 
     void tell_what_is_left() const
