@@ -263,7 +263,7 @@ TEST_F(JobAuditTest, TheRowOfAGapAccountsForAllItsFires)
     row(t0 + 90s);
     EXPECT_THAT(audit(t0 + 100s), IsEmpty());
     EXPECT_EQ(report_.due, 10);
-    EXPECT_EQ(report_.outcomes.at({RunState::skipped, "misfire"}), 8);
+    EXPECT_EQ(report_.outcomes.at({RunState::skipped, "misfire-policy"}), 8);
     EXPECT_THAT(audit(t0 + 130s), ElementsAre("missing 100-120 3"));
 }
 
