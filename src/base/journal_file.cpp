@@ -1,5 +1,7 @@
 #include "base/journal_file.hpp"
 
+#include "base/own_file.hpp"
+
 #include <spdlog/fmt/fmt.h>
 #include <boost/crc.hpp>
 #include <boost/endian/conversion.hpp>
@@ -121,9 +123,18 @@ int sync_folder(const std::filesystem::path& folder)
     return 0;
 }
 
+/// Not blocking, for the sake of a pipe that is there instead.
 FileDescriptor open_file(const std::filesystem::path& path, int flags)
 {
-    return FileDescriptor(::open(path.c_str(), flags | O_CLOEXEC, 0600));
+    constexpr int always = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+    return FileDescriptor(::open(path.c_str(), flags | always, 0600));
+}
+
+/// A file of that name that nobody else has; what was there before is gone.
+FileDescriptor make_file(const std::filesystem::path& path)
+{
+    unlink(path.c_str());
+    return open_file(path, O_RDWR | O_CREAT | O_EXCL);
 }
 
 std::filesystem::path beside(const std::filesystem::path& path, std::string_view suffix)
@@ -135,6 +146,26 @@ Error trouble(const std::filesystem::path& path, const std::string& what, int er
 {
     return Error{fmt::format("{}: {}: {}", path.string(), what,
                              std::generic_category().message(error_number))};
+}
+
+/// Opens a file that stays from one start to the next, or makes it.
+Result<FileDescriptor> open_own_file(const std::filesystem::path& path)
+{
+    if (const auto own = check_own_file(path); !own) return own.error();
+    FileDescriptor file = open_file(path, O_RDWR | O_CREAT);
+    struct stat status {};
+    if (!file || fstat(file.get(), &status) != 0) return trouble(path, "cannot open", errno);
+    if (const auto own = check_own_file(path, status); !own) return own.error();
+    return {boost::system::in_place_value, std::move(file)};
+}
+
+/// Whether the open file is still the one that has this name.
+bool is_in_place(int file, const std::filesystem::path& path)
+{
+    struct stat opened {};
+    struct stat named {};
+    return fstat(file, &opened) == 0 && lstat(path.c_str(), &named) == 0 &&
+           opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
 }
 
 }  // namespace
@@ -152,18 +183,18 @@ Result<JournalFile> JournalFile::open(JournalSettings settings)
     }
     if (error) return trouble(path.parent_path(), "cannot make the folder", error.value());
     // A file of its own, because the journal's is replaced when it is written anew.
-    FileDescriptor lock = open_file(beside(path, ".lock"), O_RDWR | O_CREAT);
-    if (!lock) return trouble(beside(path, ".lock"), "cannot open", errno);
-    if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    auto lock = open_own_file(beside(path, ".lock"));
+    if (!lock) return lock.error();
+    if (flock(lock->get(), LOCK_EX | LOCK_NB) != 0) {
         if (errno == EWOULDBLOCK) {
             return Error{path.string() + ": another process has it; each node needs its own"};
         }
         return trouble(beside(path, ".lock"), "cannot lock", errno);
     }
     unlink(beside(path, ".new").c_str());
-    FileDescriptor file = open_file(path, O_RDWR | O_CREAT);
-    if (!file) return trouble(path, "cannot open", errno);
-    JournalFile journal(std::move(settings), std::move(lock), std::move(file));
+    auto file = open_own_file(path);
+    if (!file) return file.error();
+    JournalFile journal(std::move(settings), std::move(*lock), std::move(*file));
     if (const auto scanned = journal.scan(); !scanned) return scanned.error();
     return {boost::system::in_place_value, std::move(journal)};
 }
@@ -309,7 +340,7 @@ Result<bool> JournalFile::is_zero(std::uint64_t offset, std::uint64_t end) const
 void JournalFile::keep_damage(std::span<const Range> ranges)
 {
     const std::filesystem::path name = free_damage_name();
-    const FileDescriptor out = open_file(name, O_WRONLY | O_CREAT | O_TRUNC);
+    const FileDescriptor out = make_file(name);
     bool kept = static_cast<bool>(out);
     std::uint64_t at = 0;
     std::array<char, chunk> buffer;
@@ -336,7 +367,8 @@ std::filesystem::path JournalFile::free_damage_name() const
 {
     std::filesystem::path name = beside(settings_.path, ".damaged");
     for (int i = 2; i <= 10; ++i) {
-        if (access(name.c_str(), F_OK) != 0) break;
+        struct stat status {};
+        if (lstat(name.c_str(), &status) != 0) break;
         name = beside(settings_.path, fmt::format(".damaged.{}", i));
     }
     return name;
@@ -401,6 +433,11 @@ Result<std::vector<JournalSequence>> JournalFile::append(JournalKind kind,
         }
         if (const auto rewritten = rewrite(); !rewritten) return rewritten.error();
     }
+    // Deleted under this process: made again, since what goes into the old one nobody would see.
+    if (!is_in_place(file_.get(), settings_.path)) {
+        if (const auto own = check_own_file(settings_.path); !own) return own.error();
+        if (const auto rewritten = rewrite(); !rewritten) return rewritten.error();
+    }
     int error = write_at(file_.get(), end_, bytes.data(), bytes.size());
     if (error == 0 && fdatasync(file_.get()) != 0) error = errno;
     if (error != 0) {
@@ -444,7 +481,7 @@ std::uint64_t JournalFile::unused() const
 Result<void> JournalFile::rewrite()
 {
     const std::filesystem::path name = beside(settings_.path, ".new");
-    FileDescriptor out = open_file(name, O_RDWR | O_CREAT | O_TRUNC);
+    FileDescriptor out = make_file(name);
     if (!out) return trouble(name, "cannot make", errno);
     const FileHead head = file_head();
     int error = write_at(out.get(), 0, head.data(), head.size());

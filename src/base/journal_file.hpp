@@ -57,7 +57,8 @@ public:
     };
 
     /// Opens the file, made with its folder when there is none, and reads what it has. Fails when
-    /// that cannot be done, or another process has it; never because of what is in the file.
+    /// that cannot be done, another process has it, or it is a symbolic link or somebody else's
+    /// (check_own_file); never because of what is in the file.
     static Result<JournalFile> open(JournalSettings settings);
 
     const Found& found() const { return found_; }
@@ -69,7 +70,8 @@ public:
     Result<std::string> read(JournalSequence sequence) const;
 
     /// Appends all of them or none, and returns when they are on the disk. An error (no space, the
-    /// limit, a failing disk) leaves the file as it was.
+    /// limit, a failing disk) leaves the file as it was. A file that was deleted or replaced since
+    /// it was opened is made again, with all its records.
     Result<std::vector<JournalSequence>> append(JournalKind kind,
                                                 std::span<const std::string> payloads);
 

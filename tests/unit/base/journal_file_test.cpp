@@ -7,10 +7,12 @@
 
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <fstream>
 #include <iterator>
+#include <memory>
 #include <random>
 
 namespace peercron {
@@ -388,6 +390,82 @@ TEST_F(JournalFileTest, StaysAsItIsWhenThereIsNoSpaceToWriteItAnew)
     EXPECT_FALSE(file.remove(gone));
     EXPECT_THAT(texts(file), ElementsAre(std::string(1000, 'y')));
     EXPECT_FALSE(std::filesystem::exists(beside(".new")));
+}
+
+/// One after the other is in the place of each of the journal's files.
+TEST_F(JournalFileTest, ALinkIsNeitherFollowedNorEmptied)
+{
+    append(*std::make_unique<JournalFile>(open()), {"kept"});
+    const std::filesystem::path victim = folder_.path() / "victim";
+    write(victim, "precious");
+    for (const auto& file : {settings_.path, beside(".lock")}) {
+        const std::filesystem::path aside = file.string() + ".aside";
+        std::filesystem::rename(file, aside);
+        std::filesystem::create_symlink(victim, file);
+        const auto opened = JournalFile::open(settings_);
+        ASSERT_FALSE(opened) << file;
+        EXPECT_THAT(opened.error().message,
+                    HasSubstr(file.string() + " is a symbolic link to " + victim.string()));
+        EXPECT_EQ(contents(victim), "precious");
+        std::filesystem::rename(aside, file);
+    }
+    EXPECT_THAT(texts(open()), ElementsAre("kept"));
+}
+
+TEST_F(JournalFileTest, ALinkInThePlaceOfTheNewFileIsNotFollowed)
+{
+    JournalFile file = open();
+    const auto gone = append(file, {std::string(2U << 20U, 'x')});
+    append(file, {"kept"});
+    const std::filesystem::path victim = folder_.path() / "victim";
+    write(victim, "precious");
+    std::filesystem::create_symlink(victim, beside(".new"));
+    EXPECT_TRUE(file.remove(gone));
+    EXPECT_EQ(contents(victim), "precious");
+    EXPECT_FALSE(std::filesystem::is_symlink(settings_.path));
+    EXPECT_THAT(texts(file), ElementsAre("kept"));
+}
+
+TEST_F(JournalFileTest, APipeOrAFolderInItsPlaceIsRefusedAtOnce)
+{
+    std::filesystem::create_directories(settings_.path.parent_path());
+    ASSERT_EQ(mkfifo(settings_.path.c_str(), 0600), 0);
+    auto opened = JournalFile::open(settings_);
+    ASSERT_FALSE(opened);
+    EXPECT_THAT(opened.error().message, HasSubstr("is not a regular file"));
+    std::filesystem::remove(settings_.path);
+    std::filesystem::create_directory(settings_.path);
+    opened = JournalFile::open(settings_);
+    ASSERT_FALSE(opened);
+    EXPECT_THAT(opened.error().message, HasSubstr("is not a regular file"));
+}
+
+TEST_F(JournalFileTest, AFileOfAnotherUserInAFolderThatIsNotTheirsIsRefused)
+{
+    if (geteuid() != 0) GTEST_SKIP() << "only root can give a file to another user";
+    open();
+    ASSERT_EQ(chown(settings_.path.c_str(), 12345, 12345), 0);
+    const auto opened = JournalFile::open(settings_);
+    ASSERT_FALSE(opened);
+    EXPECT_THAT(opened.error().message, HasSubstr("belongs to user 12345"));
+    ASSERT_EQ(chown(settings_.path.parent_path().c_str(), 12345, 12345), 0);
+    EXPECT_TRUE(JournalFile::open(settings_)) << "the folder is theirs, too";
+}
+
+TEST_F(JournalFileTest, IsMadeAgainWithAllRecordsWhenItWasDeletedOrReplaced)
+{
+    JournalFile file = open();
+    append(file, {"before"});
+    std::filesystem::remove(settings_.path);
+    append(file, {"deleted"});
+    write(beside(".other"), "something else");
+    std::filesystem::rename(beside(".other"), settings_.path);
+    append(file, {"replaced"});
+    EXPECT_EQ(contents(settings_.path).size(), file.bytes());
+    {
+        const JournalFile gone = std::move(file);
+    }
+    EXPECT_THAT(texts(open()), ElementsAre("before", "deleted", "replaced"));
 }
 
 TEST_F(JournalFileTest, AFolderThatCannotBeMadeIsSaid)
