@@ -170,6 +170,90 @@ def test_rows_changed_by_hand_are_picked_up(solo):
     wait_until(lambda: not solo.api("/log/list?state=planned")["total"], 10, "no more fires")
 
 
+def assert_away_for(solo, words):
+    """Each place where a person looks says that the database is away, and why."""
+    wait_until(lambda: solo.api("/health")["store"] == "away", 20, "that is noticed")
+    text = solo.log("node")
+    assert f" critical store: SQLite database {solo.folder / 'data' / 'peercron.db'}: it was {words}" in text, text[-2000:]
+    assert solo.call("GET", "/health/ready").status == 503
+    status = subprocess.run([BINARY, "status", "--url", f"http://{HOST}:{solo.base}"], capture_output=True, text=True,
+                            timeout=30)
+    assert status.returncode == 6 and f"peercron.db: it was {words}" in status.stdout + status.stderr, status
+    answer = solo.call("POST", "/cron/add", {"cronSet": NEVER, "command": "true"})
+    assert answer.status == 503, answer
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_a_database_that_is_deleted_while_jobs_fire_is_noticed_and_no_fire_is_lost(solo, is_restarted):
+    witness = Witness(solo)
+    data = solo.folder / "data"
+    jobs = [solo.add(witness.command) for _ in range(3)]
+    added = now_ms()
+    wait_until(lambda: len(witness.runs()) >= 6, 20, "they fire")
+    (data / "peercron.db").rename(data / "aside")  # what deletes it does, and it can be undone
+    assert_away_for(solo, "deleted or moved away")
+    assert not (data / "peercron.db").exists(), "no empty one is made in its place"
+    runs = len(witness.runs())
+    wait_until(lambda: len(witness.runs()) >= runs + 6, 20, "fires go on")
+    if is_restarted:
+        solo.stop()
+        assert solo.process.returncode == 0, solo.log("node")[-2000:]
+    (data / "aside").rename(data / "peercron.db")
+    if is_restarted:
+        solo.start()
+    else:
+        wait_until(lambda: solo.api("/health")["store"] == "ok", 20, "it is back")
+        assert "peercron.db is in its place again" in solo.log("node")
+    runs = len(witness.runs())
+    wait_until(lambda: len(witness.runs()) >= runs + 6, 20, "they fire")
+    solo.stop_jobs(jobs)
+    stopped = now_ms()
+    rows = solo.wait_final(jobs)
+    assert_each_fire_once(rows, jobs, due_seconds(added, stopped - 3000))
+    assert_witnessed([row for row in rows if row.state != "revoked"], witness)
+    assert solo.sql("PRAGMA integrity_check") == [{"integrity_check": "ok"}]
+
+
+def test_another_database_in_the_place_of_the_nodes_is_left_alone(solo):
+    solo.add("true")
+    file = solo.folder / "data" / "peercron.db"
+    wait_until(lambda: solo.api("/log/list")["total"] >= 2, 20, "it fires")
+    # As a person restores a backup who does not know `peercron restore`.
+    done = subprocess.run([BINARY, "backup", "--data", file.parent, solo.folder / "backup.db"], capture_output=True,
+                          text=True, timeout=60)
+    assert done.returncode == 0, done
+    backup = (solo.folder / "backup.db").read_bytes()
+    (solo.folder / "backup.db").rename(file)
+    assert_away_for(solo, "replaced by another file")
+    let_pass(3)
+    assert file.read_bytes() == backup
+    solo.stop()
+    assert solo.process.returncode == 0 and file.read_bytes() == backup
+
+
+def test_links_in_the_place_of_its_files_are_refused(solo, tmp_path):
+    solo.stop()
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    for name in ("peercron.db", "peercron.db-wal", "peercron.db-shm", "peercron.db.lock"):
+        file = solo.folder / "data" / name
+        if file.exists():
+            file.rename(tmp_path / "aside")
+        file.symlink_to(victim)
+        text = refusal(solo)
+        assert name in text and "symbolic link" in text, text
+        file.unlink()
+        if (tmp_path / "aside").exists():
+            (tmp_path / "aside").rename(file)
+    journal, = [file for file in (solo.folder / "data").glob("journal-*") if file.suffix != ".lock"]
+    journal.unlink()
+    journal.symlink_to(victim)
+    solo.start()
+    assert solo.api("/health")["journal"] == "unavailable"
+    assert f"{journal} is a symbolic link to {victim}" in solo.log("node")
+    assert victim.read_text() == "precious"
+
+
 def test_fifty_kills_lose_no_fire_and_double_none(solo):
     rounds = random.Random(1)
     witness = Witness(solo)

@@ -9,17 +9,25 @@ namespace {
 /// Commands and their outputs are nobody else's business; the files beside it get the same rights.
 void make_private(const std::string& path)
 {
-    const int file = open(path.c_str(), O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    const int file = open(path.c_str(), O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (file >= 0) close(file);
 }
 
 // How long a writer of another process (the sqlite3 shell, a backup) is waited for.
 constexpr int busy_timeout_ms = 5000;
 
+void run_sql(sqlite3* connection, const char* sql)
+{
+    if (sqlite3_exec(connection, sql, nullptr, nullptr, nullptr) != SQLITE_OK) {
+        throw SqliteError(sqlite3_extended_errcode(connection), sqlite3_errmsg(connection));
+    }
+}
+
 }  // namespace
 
 bool SqliteError::connection_lost() const
 {
+    if (code_ == SQLITE_READONLY_DBMOVED) return false;
     switch (code_ & 0xff) {
         case SQLITE_CANTOPEN:
         case SQLITE_CORRUPT:
@@ -115,30 +123,50 @@ void SqliteStatement::check(int code) const
     }
 }
 
-SqliteConnection::SqliteConnection(const SqliteSettings& settings)
+void SqliteConnection::Close::operator()(sqlite3* connection) const
 {
-    make_private(settings.path);
-    sqlite3* opened = nullptr;
-    const int flags =
-        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
-    const int code = sqlite3_open_v2(settings.path.c_str(), &opened, flags, nullptr);
-    handle_.reset(opened);
-    if (code != SQLITE_OK) {
-        const char* const message =
-            opened != nullptr ? sqlite3_errmsg(opened) : sqlite3_errstr(code);
-        throw SqliteError(code, message);
+    const auto lock = file->lock();
+    sqlite3_close_v2(connection);
+    file->closed();
+}
+
+SqliteConnection::SqliteConnection(const SqliteSettings& settings)
+    : file_(DatabaseFile::of(settings.path)), handle_(nullptr, Close{file_})
+{
+    const auto lock = file_->lock();
+    if (const std::string why = file_->refusal(); !why.empty()) {
+        throw SqliteError(SQLITE_CANTOPEN, why);
     }
-    if (sqlite3_db_readonly(opened, "main") == 1) {
+    int flags =
+        SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_NOFOLLOW;
+    if (file_->may_be_made()) {
+        make_private(file_->path());
+        flags |= SQLITE_OPEN_CREATE;
+    }
+    sqlite3* handle = nullptr;
+    const int code = sqlite3_open_v2(file_->path().c_str(), &handle, flags, nullptr);
+    std::unique_ptr<sqlite3, decltype(&sqlite3_close_v2)> opened(handle, &sqlite3_close_v2);
+    if (code != SQLITE_OK) {
+        throw SqliteError(code, handle != nullptr ? sqlite3_errmsg(handle) : sqlite3_errstr(code));
+    }
+    if (sqlite3_db_readonly(handle, "main") == 1) {
         throw SqliteError(SQLITE_READONLY,
                           "it may not be written by this user, or its file system is read-only");
     }
-    sqlite3_busy_timeout(opened, busy_timeout_ms);
-    execute(
-        "PRAGMA journal_mode = WAL;"
-        "PRAGMA synchronous = FULL;"
-        "PRAGMA cache_size = -1024;"  // KiB; the kernel's cache does the rest
-        "PRAGMA temp_store = MEMORY;");
-    writers_ = WriterQueue::of(settings.path);
+    sqlite3_busy_timeout(handle, busy_timeout_ms);
+    run_sql(handle,
+            "PRAGMA journal_mode = WAL;"
+            "PRAGMA synchronous = FULL;"
+            "PRAGMA cache_size = -1024;"  // KiB; the kernel's cache does the rest
+            "PRAGMA temp_store = MEMORY;");
+    file_->opened();
+    handle_.reset(opened.release());
+}
+
+void SqliteConnection::check_in_place()
+{
+    const std::string trouble = file_->trouble();
+    if (!trouble.empty()) throw SqliteError(SQLITE_READONLY_DBMOVED, trouble);
 }
 
 SqliteStatement& SqliteConnection::cached(std::string_view sql)
@@ -153,10 +181,7 @@ SqliteStatement& SqliteConnection::cached(std::string_view sql)
 
 void SqliteConnection::execute(const std::string& sql)
 {
-    const int code = sqlite3_exec(handle_.get(), sql.c_str(), nullptr, nullptr, nullptr);
-    if (code != SQLITE_OK) {
-        throw SqliteError(sqlite3_extended_errcode(handle_.get()), sqlite3_errmsg(handle_.get()));
-    }
+    run_sql(handle_.get(), sql.c_str());
 }
 
 SqliteTransaction::SqliteTransaction(SqliteConnection& connection)
@@ -179,6 +204,7 @@ void SqliteTransaction::commit()
 {
     connection_.execute("COMMIT");
     open_ = false;
+    connection_.check_in_place();
 }
 
 }  // namespace peercron

@@ -1,7 +1,7 @@
 #pragma once
 
+#include "store/sqlite/database_file.hpp"
 #include "store/sqlite/sqlite_settings.hpp"
-#include "store/sqlite/writer_turn.hpp"
 
 #include <sqlite3.h>
 
@@ -23,7 +23,8 @@ public:
     /// The extended result code, https://www.sqlite.org/rescode.html.
     int code() const { return code_; }
 
-    /// The file itself is the trouble, or how it is reached: another connection may do better.
+    /// The file itself is the trouble, or how it is reached: another connection may do better. Not
+    /// when the file was moved: the one that is open is all there is of it then.
     bool connection_lost() const;
 
 private:
@@ -72,7 +73,8 @@ private:
 };
 
 /// One connection, set up the way all of ours are. Throws SqliteError; belongs to one thread at a
-/// time.
+/// time. Follows no symbolic link, and makes the file only when this process has not worked with it
+/// yet (DatabaseFile).
 ///
 /// Write-ahead log, so that readers never wait for a writer; synchronous FULL, because a fire is
 /// handed out only after its commit, and that must hold across a power cut: with NORMAL the last
@@ -93,15 +95,19 @@ public:
 
     std::int64_t last_insert_id() const { return sqlite3_last_insert_rowid(handle_.get()); }
 
-    WriterQueue& writers() { return *writers_; }
+    WriterQueue& writers() { return file_->writers(); }
+
+    /// Throws when the file is not the one any more that this connection has open.
+    void check_in_place();
 
 private:
     struct Close {
-        void operator()(sqlite3* connection) const { sqlite3_close_v2(connection); }
+        std::shared_ptr<DatabaseFile> file;
+        void operator()(sqlite3* connection) const;
     };
 
+    std::shared_ptr<DatabaseFile> file_;
     std::unique_ptr<sqlite3, Close> handle_;
-    std::shared_ptr<WriterQueue> writers_;
     std::map<std::string, SqliteStatement, std::less<>> statements_;
 };
 
@@ -115,6 +121,7 @@ public:
     /// Rolls back what is not committed.
     ~SqliteTransaction();
 
+    /// Throws also when it was committed to a file that is not in its place any more.
     void commit();
 
 private:

@@ -1,5 +1,6 @@
 #include "store/sqlite/sqlite_lock.hpp"
 
+#include "base/own_file.hpp"
 #include "store/store.hpp"
 
 #include <spdlog/spdlog.h>
@@ -56,6 +57,7 @@ bool take(int file, const std::filesystem::path& database, std::chrono::millisec
 SqliteLock::SqliteLock(const SqliteSettings& settings, std::chrono::milliseconds patience)
 {
     const std::string path = settings.path.string() + ".lock";
+    if (const auto own = check_own_file(path); !own) throw StoreError(own.error().message);
     file_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (file_ < 0) {
         throw StoreError(fmt::format("cannot open the lock file {}: {}", path, last_error()));

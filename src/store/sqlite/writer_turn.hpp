@@ -2,8 +2,6 @@
 
 #include <condition_variable>
 #include <cstdint>
-#include <filesystem>
-#include <memory>
 #include <mutex>
 
 namespace peercron {
@@ -11,14 +9,9 @@ namespace peercron {
 /// The sessions of this process that want to write to one SQLite database, in the order they came.
 ///
 /// SQLite allows one writer and lets the others poll with pauses of up to 100 ms, in no order; a
-/// commit of the plan must not wait so. This is the one place in the program with a mutex, because
-/// the sessions block on threads of their own (StorePool).
+/// commit of the plan must not wait so. This and DatabaseFile, which has it, are the only places
+/// in the program with a mutex, because the sessions block on threads of their own (StorePool).
 class WriterQueue {
-public:
-    /// The queue of the database in this file, one per process.
-    static std::shared_ptr<WriterQueue> of(const std::filesystem::path& file);
-
-private:
     friend class WriterTurn;
 
     std::mutex mutex_;

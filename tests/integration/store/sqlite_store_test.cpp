@@ -282,6 +282,92 @@ TEST_F(SqliteStoreTest, WaitsForAWriterOfAnotherProcess)
     EXPECT_EQ(store().count_jobs().total, 1);
 }
 
+TEST_F(SqliteStoreTest, FollowsNoLinkToTheDatabaseOrToTheFilesBesideIt)
+{
+    store().add_job(draft(), t0);
+    store_.reset();
+    const std::filesystem::path victim = folder_.path() / "victim";
+    std::ofstream(victim) << "precious";
+    for (const std::string end : {"", "-wal", "-shm"}) {
+        const std::filesystem::path file = settings_.path.string() + end;
+        const std::filesystem::path aside = file.string() + ".aside";
+        if (end.empty()) std::filesystem::rename(file, aside);
+        std::filesystem::create_symlink(victim, file);
+        const std::string link = file.string() + " is a symbolic link to " + victim.string();
+        EXPECT_THAT(message_of([&] { migrate(settings_); }), HasSubstr(link));
+        EXPECT_THAT(message_of([&] { SqliteStore(settings_).count_jobs(); }), HasSubstr(link));
+        std::filesystem::remove(file);
+        if (end.empty()) std::filesystem::rename(aside, file);
+    }
+    EXPECT_EQ(std::filesystem::file_size(victim), 8U);
+    // One that leads to nothing is not followed either: nothing is made behind it.
+    SqliteSettings dangling{folder_.path() / "dangling.db"};
+    std::filesystem::create_symlink(folder_.path() / "made", dangling.path);
+    EXPECT_THAT(message_of([&] { migrate(dangling); }), HasSubstr("is a symbolic link"));
+    EXPECT_FALSE(std::filesystem::exists(folder_.path() / "made"));
+    EXPECT_EQ(store().count_jobs().total, 1);
+}
+
+TEST_F(SqliteStoreTest, TheFolderMayBeReachedThroughALink)
+{
+    store().add_job(draft(), t0);
+    std::filesystem::create_directory_symlink(folder_.path(), folder_.path() / "link");
+    SqliteStore other({folder_.path() / "link" / settings_.path.filename()});
+    EXPECT_EQ(other.count_jobs().total, 1);
+}
+
+TEST_F(SqliteStoreTest, NothingGoesIntoADatabaseThatWasDeletedOrReplaced)
+{
+    store().add_job(draft(), t0);
+    SqliteStore late(settings_);  // opens nothing before its first call
+    const std::filesystem::path aside = settings_.path.string() + ".aside";
+    const auto add = [&] { store().add_job(draft(), t0); };
+
+    std::filesystem::rename(settings_.path, aside);
+    EXPECT_THAT(message_of(add),
+                HasSubstr(settings_.path.string() + ": it was deleted or moved away"));
+    EXPECT_THAT(message_of([&] { late.count_jobs(); }), HasSubstr("was deleted or moved away"));
+    EXPECT_THAT(message_of([&] { migrate(settings_); }), HasSubstr("was deleted or moved away"));
+    EXPECT_FALSE(std::filesystem::exists(settings_.path)) << "no new one is made in its place";
+
+    std::filesystem::copy_file(aside, settings_.path);
+    EXPECT_THAT(message_of(add), HasSubstr("was replaced by another file"));
+    EXPECT_THAT(message_of([&] { late.count_jobs(); }), HasSubstr("was replaced by another file"));
+
+    std::filesystem::rename(aside, settings_.path);
+    EXPECT_EQ(message_of(add), "") << "it is back";
+    EXPECT_EQ(late.count_jobs().total, 2);
+}
+
+TEST_F(SqliteStoreTest, AWriteThatEndsInADeletedDatabaseIsAnError)
+{
+    store();
+    SqliteConnection writer(settings_);
+    SqliteTransaction transaction(writer);
+    writer.execute("UPDATE term SET epoch = epoch");
+    const std::filesystem::path aside = settings_.path.string() + ".aside";
+    std::filesystem::rename(settings_.path, aside);
+    EXPECT_THROW(transaction.commit(), SqliteError);
+    std::filesystem::rename(aside, settings_.path);
+}
+
+TEST_F(SqliteStoreTest, ALogThatWasDeletedIsNoticedAndAnEndInGoodOrderLosesNothing)
+{
+    for (const std::string end : {"-wal", "-shm"}) {
+        const std::int64_t before = store().count_jobs().total;
+        store().add_job(draft(), t0);
+        ASSERT_TRUE(std::filesystem::remove(settings_.path.string() + end));
+        EXPECT_THAT(message_of([&] { store().add_job(draft(), t0); }),
+                    HasSubstr("its " + end + " file was deleted or moved away"));
+        store_.reset();
+        EXPECT_EQ(store().count_jobs().total, before + 1);
+        SqliteConnection shell(settings_);
+        SqliteStatement check = shell.prepare("PRAGMA integrity_check");
+        ASSERT_TRUE(check.next());
+        EXPECT_EQ(check.text(0), "ok");
+    }
+}
+
 TEST_F(SqliteStoreTest, AFullDatabaseIsAnErrorAndNothingIsHalfDone)
 {
     store().begin_term(1, "127.0.0.1:9990");
