@@ -164,6 +164,9 @@ private:
             int major = 0;
             int minor = 0;
             const int read = std::fscanf(pipe, "Consul v%d.%d", &major, &minor);
+            while (std::fgetc(pipe) != EOF) {
+                // Closed before its last word, it would be a failure of the writer.
+            }
             if (::pclose(pipe) != 0 || read != 2) {
                 throw std::runtime_error("'" + program() + " version' does not say its version");
             }
