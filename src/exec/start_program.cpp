@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <sched.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -47,6 +48,7 @@ struct Child {
     int input;
     int output;
     bool shares_descriptors;
+    pid_t parent;
     int error = 0;  // 0 = it became the program
 };
 
@@ -71,6 +73,9 @@ PEERCRON_CHILD int run_child(void* argument)
         }
     }
     ::syscall(SYS_setsid);
+    ::syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    // It is not told of a parent that had died before.
+    if (::syscall(SYS_getppid) != child.parent) ::syscall(SYS_exit_group, 127);
     const KernelSignalAction by_default;
     for (int signal = 1; signal <= last_signal; ++signal) {
         ::syscall(SYS_rt_sigaction, signal, &by_default, nullptr, sizeof(no_signals));
@@ -119,8 +124,8 @@ Result<StartedProgram> start_program(const Program& program)
     paths.reserve(program.paths.size() + 1);
     for (const std::string& path : program.paths) paths.push_back(path.c_str());
     paths.push_back(nullptr);
-    Child child{paths.data(),  program.arguments, program.environment,
-                program.input, program.output,    can_copy_some_descriptors()};
+    Child child{paths.data(),   program.arguments,           program.environment, program.input,
+                program.output, can_copy_some_descriptors(), ::getpid()};
 
     // A handler of ours must not run in the child, which has our memory. SIGCHLD has none, and is
     // ignored: but a thread that blocks it, and is the parent of a child that ends meanwhile, has

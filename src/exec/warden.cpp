@@ -1,5 +1,6 @@
 #include "exec/warden.hpp"
 
+#include "base/event.hpp"
 #include "exec/herald.hpp"
 #include "exec/process_table.hpp"
 
@@ -337,6 +338,7 @@ void tell(const FileDescriptor& warden, const GuardNote& note)
 {
     int code = 1;
     try {
+        become_subreaper();
         code = node_main(std::move(lifeline));
     } catch (const std::exception& e) {
         say(fmt::format("the node failed: {}", e.what()));
@@ -431,6 +433,17 @@ void Guard::hand_over(int listener, std::uint64_t incarnation)
     ::sendmsg(warden_.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+asio::awaitable<void> reap_orphans(std::chrono::milliseconds interval)
+{
+    for (;;) {
+        pid_t reaped = 0;
+        do {
+            reaped = ::waitpid(-1, nullptr, WNOHANG | __WNOTHREAD);
+        } while (reaped > 0);
+        co_await sleep_for(interval);
+    }
+}
+
 asio::awaitable<void> wait_for_warden_death(FileDescriptor warden)
 {
     asio::posix::stream_descriptor pipe(co_await asio::this_coro::executor, warden.get());
@@ -443,7 +456,6 @@ std::size_t kill_descendants(const WardenSettings& settings,
 {
     const auto idle = [](milliseconds time) { ::poll(nullptr, 0, static_cast<int>(time.count())); };
     const std::function<void(milliseconds)> wait = meanwhile ? meanwhile : idle;
-    become_subreaper();  // or grandchildren would slip away to init as their parents die
     std::set<pid_t> seen;
     const auto begin = Steady::now();
     if (end_children(SIGTERM, begin + settings.orphan_grace, seen, false, wait)) return seen.size();

@@ -73,11 +73,15 @@ struct WardenSettings {
 /// Runs `node_main` in a child process and stays behind as its warden: a single-threaded process
 /// that does nothing but see to it that no command outlives the node.
 ///
-/// While the node lives the warden hands SIGTERM, SIGINT, SIGHUP, SIGUSR1 and SIGUSR2 on to it and
-/// reaps the orphans that become its own (it is their subreaper), but leaves them alone, as cron
-/// does; but when the node does not renew its lease in time, it kills what Guard names. When the
-/// node ends, however it does, all that is left of its descendants is killed:
-/// SIGTERM, the grace, SIGKILL.
+/// While the node lives the warden hands SIGTERM, SIGINT, SIGHUP, SIGUSR1 and SIGUSR2 on to it;
+/// when the node does not renew its lease in time, it kills what Guard names. When the node ends,
+/// however it does, all that is left of its descendants is killed: SIGTERM, the grace, SIGKILL.
+///
+/// Both are child subreapers. Orphans of the node's commands become the node's children, which
+/// leaves them alone, as cron does, and reaps them (reap_orphans()). So when either process dies
+/// the other one has all of them, also those in sessions of their own. When both die at once the
+/// kernel kills the commands themselves (see start_program()); what these had started lives on, and
+/// only who manages the service can end it.
 ///
 /// That the node is dead only the warden knows for certain: meanwhile, and until a dispatcher has
 /// heard it or the time for that is over, it answers in the node's place (Herald) and keeps the
@@ -93,12 +97,19 @@ struct WardenSettings {
 /// Source: prctl(2), PR_SET_CHILD_SUBREAPER.
 int run_warden(const std::function<int(Lifeline)>& node_main, const WardenSettings& settings = {});
 
+/// Reaps the orphans that have become this process's children, at this interval; ends only by
+/// cancellation. Runs on the process's first thread, whose children they become (Linux's
+/// find_alive_thread()), and reaps no children of other threads. So this one must start no programs
+/// of its own.
+asio::awaitable<void> reap_orphans(std::chrono::milliseconds interval);
+
 /// Completes when the warden is gone. The node then must end its runs and itself; before it exits
 /// it calls kill_descendants(), since nobody else will.
 asio::awaitable<void> wait_for_warden_death(FileDescriptor warden);
 
-/// Kills every descendant of this process and reaps it: SIGTERM, the grace, SIGKILL. Returns how
-/// many there were. Blocks up to `orphan_limit`; bounded, since a process may hang in the kernel.
+/// Kills every descendant of this process, which has to be a subreaper, and reaps it: SIGTERM, the
+/// grace, SIGKILL. Returns how many there were. Blocks up to `orphan_limit`; bounded, since a
+/// process may hang in the kernel.
 /// @param meanwhile  what to do for so long before the next look; none: nothing.
 std::size_t kill_descendants(
     const WardenSettings& settings = {},

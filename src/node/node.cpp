@@ -55,6 +55,12 @@ constexpr auto flush_limit = 5s;
 /// How long a dispatcher that is told to stop waits for a node that can take over: one that has
 /// just been started again needs a second until it is registered, passing and connected.
 constexpr auto successor_limit = 5s;
+/// What is left in the background by commands and ends is a zombie for so long.
+constexpr auto orphan_interval = 250ms;
+/// When the warden is gone: how long killed runs may take to end and to be recorded, and from
+/// SIGTERM to SIGKILL of all the others.
+constexpr auto last_results = 700ms;
+constexpr auto orphan_grace = 500ms;
 
 DispatchSettings dispatch_settings(const Config& config)
 {
@@ -179,6 +185,7 @@ public:
           http_(io_, http_settings(config, config.http_bind_address), api_, *metrics_, budget_),
           stop_(io_),
           signals_(io),
+          run_tasks_(io_),
           exec_tasks_(io_),
           cluster_tasks_(io_),
           dispatch_tasks_(io_)
@@ -214,8 +221,9 @@ public:
             start(exec_tasks_, "recorder", recorder_.run());
             start(exec_tasks_, "journal", recorder_.keep());
             start(exec_tasks_, "steps", steps_.run());
-            start(exec_tasks_, "executor", executor_.run());
-            start(exec_tasks_, "lease", renew_lease());
+            start(run_tasks_, "executor", executor_.run());
+            start(run_tasks_, "lease", renew_lease());
+            start(run_tasks_, "orphans", reap_orphans(orphan_interval));
             if (listener_) start(cluster_tasks_, "listener", listener_->run());
             start(cluster_tasks_, "coordinator", coordinator_->run());
             start(dispatch_tasks_, "dispatcher", dispatcher_.run());
@@ -498,9 +506,17 @@ private:
         spdlog::critical(
             "node: its parent process, the warden, is gone; killing all commands, "
             "because nobody would end them if this process died");
-        exec_tasks_.cancel();
-        co_await exec_tasks_.join();
-        kill_descendants();
+        run_tasks_.cancel();
+        // What hangs, a database or a disk, must not keep commands alive: all is over within two
+        // seconds.
+        const SteadyTime limit = clock_.steady_now() + last_results;
+        const auto has_more = [this] {
+            return executor_.load().running > 0 || !recorder_.pending().empty();
+        };
+        while (has_more() && clock_.steady_now() < limit) co_await sleep_for(5ms);
+        WardenSettings settings;
+        settings.orphan_grace = orphan_grace;
+        kill_descendants(settings);
         std::_Exit(1);
     }
 
@@ -569,6 +585,7 @@ private:
         // A dispatcher that the ledger leaves in the dark waits for a registered node.
         if (!steps_.empty()) coordinator_->keep_registration();
         co_await end(cluster_tasks_);
+        co_await end(run_tasks_);
         co_await end(exec_tasks_);
     }
 
@@ -682,7 +699,8 @@ private:
     std::string store_trouble_;  ///< this was said
     bool failed_ = false;
     asio::signal_set signals_;
-    TaskGroup exec_tasks_;      ///< runs and their results
+    TaskGroup run_tasks_;
+    TaskGroup exec_tasks_;      ///< the results of runs
     TaskGroup cluster_tasks_;   ///< registration and conversations
     TaskGroup dispatch_tasks_;  ///< the first to end
 };

@@ -1,6 +1,7 @@
 """One node that is alone: what it keeps over restarts and kills, and what it refuses to start with."""
 import contextlib
 import os
+import pathlib
 import random
 import signal
 import sqlite3
@@ -275,3 +276,52 @@ def test_fifty_kills_lose_no_fire_and_double_none(solo):
     assert all(row.reason for row in rows if row.state == "lost")
     assert_witnessed(rows, witness, may_lack_success={"lost", "failed", "killed"})
     assert solo.sql("PRAGMA integrity_check") == [{"integrity_check": "ok"}]
+
+
+def processes_named(name):
+    """The living processes with this word in their command lines."""
+    found = []
+    for folder in pathlib.Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (folder / "cmdline").read_bytes()
+            if name.encode() in words and "\nState:\tZ" not in (folder / "status").read_text():
+                found.append(int(folder.name))
+    return found
+
+
+def test_background_children_can_write_after_their_command(solo, tmp_path):
+    job = solo.add(f"(sleep 1; echo late; touch {tmp_path}/lived) & echo main", NEVER)
+    run = solo.call("POST", f"/cron/run/{job}").json["data"]["id"]
+    wait_until(lambda: solo.api(f"/log/{run}")["state"] == "success", 10, "the run ends")
+    wait_until((tmp_path / "lived").exists, 10, "its child has lived on")
+    assert solo.api(f"/log/{run}")["output"] == "main\n"
+
+
+# In every way out of a command's process group and session, also of commands that have ended.
+@pytest.mark.parametrize("victims", ["warden", "node"])
+def test_nothing_of_commands_is_left_when_a_process_is_killed(solo, tmp_path, victims):
+    stays = tmp_path / "stays"
+    stays.write_text(f"trap '' TERM; echo x >> {tmp_path}/up; while :; do sleep 0.1; done")
+    begin = f"setsid sh {stays} & setsid -f sh {stays}; (setsid sh {stays} &)"
+    over = solo.add(f"{begin}; sh {stays} & exit 0", NEVER)
+    going_on = solo.add(f"{begin}; sh {stays}", NEVER)
+    for job in (over, going_on):
+        solo.call("POST", f"/cron/run/{job}")
+    wait_until(lambda: len(processes_named(str(stays))) >= 8 and (tmp_path / "up").read_text() == 8 * "x\n", 20,
+               lambda: f"eight processes, but {len(processes_named(str(stays)))}")
+    warden, node = solo.pids()
+    solo.kill(warden if victims == "warden" else node)
+    wait_until(lambda: not processes_named(str(stays)), 20, lambda: f"all gone, but {processes_named(str(stays))}")
+
+
+def test_commands_end_with_warden_and_node_when_both_are_killed(solo, tmp_path):
+    name = f"{1000 + os.getpid()}.25"
+    job = solo.add(f"sleep {name}", NEVER)
+    solo.call("POST", f"/cron/run/{job}")
+    wait_until(lambda: processes_named(name), 20, "the command runs")
+    warden, node = solo.pids()
+    os.kill(node, signal.SIGSTOP)  # so that it cannot end them itself
+    os.kill(warden, signal.SIGKILL)
+    os.kill(node, signal.SIGKILL)
+    solo.process.wait(timeout=30)
+    wait_until(lambda: not processes_named(name), 20, "the command is gone")

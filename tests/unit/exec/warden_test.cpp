@@ -26,6 +26,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <future>
 #include <optional>
 #include <string>
 #include <thread>
@@ -64,6 +65,15 @@ bool dies_within(pid_t pid, std::chrono::seconds limit)
         std::this_thread::sleep_for(5ms);
     }
     return false;
+}
+
+/// The first word that a command writes, a number.
+long number_from(const Process& run)
+{
+    ::fcntl(run.output.get(), F_SETFL, 0);
+    std::array<char, 32> text{};
+    if (::read(run.output.get(), text.data(), text.size() - 1) <= 0) std::abort();
+    return std::atol(text.data());
 }
 
 /// A node that does nothing; ends with its warden, so that a failing test leaves nothing behind.
@@ -373,21 +383,77 @@ TEST_F(WardenTest, ABackgroundChildOutlivesItsRunButNotTheNode)
     EXPECT_FALSE(is_alive(child));
 }
 
-TEST_F(WardenTest, ReapsOrphansWhileTheNodeLives)
+TEST_F(WardenTest, TheNodeReapsOrphansAndNothingElse)
 {
     start([this](Lifeline lifeline) -> int {
-        const Process run = spawn("sleep 0.2 & echo $!");
-        ::fcntl(run.output.get(), F_SETFL, 0);
+        std::optional<Process> run;
+        std::optional<Process> failing;
+        std::promise<void> over;
+        // Who starts a command has to live as long as it.
+        std::jthread starting([&, until = over.get_future()] {
+            run = spawn("sleep 0.2 & echo $!");
+            failing = spawn("exit 3");
+            until.wait();
+        });
+        while (!failing || !has_exited(*failing) || !has_exited(*run)) {
+            std::this_thread::sleep_for(1ms);
+        }
+        ::fcntl(run->output.get(), F_SETFL, 0);
         std::array<char, 32> text{};
-        if (::read(run.output.get(), text.data(), text.size() - 1) <= 0) std::abort();
-        reap(run);
-        tell(std::atol(text.data()));
+        if (::read(run->output.get(), text.data(), text.size() - 1) <= 0) std::abort();
+        const auto orphan = static_cast<pid_t>(std::atol(text.data()));
+        tell(orphan);
+        asio::io_context io(1);
+        asio::co_spawn(io, reap_orphans(1ms), asio::detached);
+        while (is_listed(orphan)) io.run_for(5ms);
+        tell(reap(*failing).exit_code.value_or(-1));
+        over.set_value();
         return idle(lifeline);
     });
+    ASSERT_GT(hear(), 0);
+    EXPECT_EQ(hear(), 3) << "the status of a command is left to the executor";
+}
+
+TEST_F(WardenTest, WhenTheWardenIsKilledTheNodeEndsWhatCommandsHaveLeft)
+{
+    start([this](Lifeline lifeline) -> int {
+        const Process run =
+            spawn("setsid sh -c 'trap \"\" TERM; echo $$; while :; do sleep 0.05; done' & exit 0");
+        tell(number_from(run));
+        reap(run);  // so that the other one is an orphan
+        tell(::getpid());
+        asio::io_context io(1);
+        testing::run(io, wait_for_warden_death(std::move(lifeline.warden)));
+        WardenSettings settings;
+        settings.orphan_grace = 200ms;
+        kill_descendants(settings);
+        return 1;
+    });
     const pid_t orphan = hear_pid();
-    ASSERT_GT(orphan, 0);
-    for (int i = 0; i < 2000 && is_listed(orphan); ++i) std::this_thread::sleep_for(5ms);
-    EXPECT_FALSE(is_listed(orphan)) << "not even as a zombie";
+    const pid_t node = hear_pid();
+    ASSERT_TRUE(is_alive(orphan));
+    ::kill(warden_, SIGKILL);
+    EXPECT_EQ(exit_code(), -SIGKILL);
+    EXPECT_TRUE(dies_within(node, 20s));
+    EXPECT_FALSE(is_listed(orphan)) << "it was gone before the node";
+}
+
+TEST_F(WardenTest, CommandsEndWithTheNodeWhenNobodyIsThereToEndThem)
+{
+    start([this](Lifeline lifeline) -> int {
+        tell(spawn("sleep 1000").pid);
+        tell(spawn("trap '' TERM; while :; do sleep 0.05; done").pid);
+        idle(lifeline);
+        ::_exit(1);  // as if it had been killed together with the warden
+    });
+    const pid_t obedient = hear_pid();
+    const pid_t stubborn = hear_pid();
+    ASSERT_TRUE(is_alive(obedient));
+    ASSERT_TRUE(is_alive(stubborn));
+    ::kill(warden_, SIGKILL);
+    EXPECT_EQ(exit_code(), -SIGKILL);
+    EXPECT_TRUE(dies_within(obedient, 20s));
+    EXPECT_TRUE(dies_within(stubborn, 20s));
 }
 
 TEST_F(WardenTest, TheNodeNoticesThatTheWardenWasKilled)
@@ -446,11 +512,10 @@ TEST_F(WardenTest, TellsOfTheDeathWhileItEndsWhatTheNodeHasLeft)
     start([this](Lifeline lifeline) -> int {
         Guard guard(std::move(lifeline.guard));
         guard.hand_over(listener_.get(), incarnation);
-        const Process run = spawn("trap '' TERM; echo; while :; do sleep 0.05; done");
-        ::fcntl(run.output.get(), F_SETFL, 0);
-        char deaf = 0;
-        if (::read(run.output.get(), &deaf, 1) != 1) std::abort();
-        tell(run.pid);
+        // Its shell dies with the node.
+        const Process run =
+            spawn("sh -c 'trap \"\" TERM; echo $$; while :; do sleep 0.05; done' & wait");
+        tell(number_from(run));
         tell(::getpid());
         return idle(lifeline);
     });
