@@ -1,5 +1,7 @@
 #include "base/utf8.hpp"
 
+#include "base/visible_text.hpp"
+
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
@@ -46,6 +48,17 @@ std::size_t character_length(std::string_view text)
 
 }  // namespace
 
+Utf8Character first_character(std::string_view text)
+{
+    const std::size_t length = character_length(text);
+    if (length <= 1) return {length, static_cast<unsigned char>(text.front())};
+    char32_t code = static_cast<unsigned char>(text.front()) & (0xFFU >> (length + 1));
+    for (const char next : text.substr(1, length - 1)) {
+        code = code << 6U | (static_cast<unsigned char>(next) & 0x3FU);
+    }
+    return {length, code};
+}
+
 bool is_utf8(std::string_view text)
 {
     while (!text.empty()) {
@@ -71,15 +84,16 @@ std::string quote_utf8(std::string_view given)
             quoted += "…";
             break;
         }
-        const std::size_t length = character_length(rest);
-        const auto byte = static_cast<unsigned char>(rest.front());
-        if (length == 0 || byte < 0x20U || byte == 0x7FU) {
-            quoted += fmt::format("\\x{:02x}", byte);
-            rest.remove_prefix(1);
-        } else {
+        const Utf8Character character = first_character(rest);
+        const std::size_t length = std::max<std::size_t>(character.length, 1);
+        if (character.length > 0 && !is_made_visible(character.code)) {
             quoted += rest.substr(0, length);
-            rest.remove_prefix(length);
+        } else if (length == 1) {
+            quoted += fmt::format("\\x{:02x}", static_cast<unsigned char>(rest.front()));
+        } else {
+            quoted += fmt::format("\\u{:04x}", static_cast<unsigned>(character.code));
         }
+        rest.remove_prefix(length);
     }
     return quoted + '"';
 }

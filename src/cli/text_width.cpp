@@ -1,5 +1,7 @@
 #include "cli/text_width.hpp"
 
+#include "base/visible_text.hpp"
+
 #include <algorithm>
 #include <clocale>
 #include <cwchar>
@@ -42,37 +44,6 @@ std::size_t width_of(char32_t code)
     return width < 0 ? 1 : static_cast<std::size_t>(width);
 }
 
-/// Also those that are not seen and turn the text around (Unicode UAX #9) or join it.
-bool is_control(char32_t code)
-{
-    return code < 0x20 || (code >= 0x7F && code < 0xA0) || (code >= 0x200B && code <= 0x200F) ||
-           (code >= 0x202A && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069);
-}
-
-std::string without_controls(std::string_view text, bool keep_lines)
-{
-    std::string clean;
-    clean.reserve(text.size());
-    while (!text.empty()) {
-        const Character character = first_of(text);
-        const std::string_view bytes = text.substr(0, character.bytes);
-        text.remove_prefix(character.bytes);
-        if (!is_control(character.code)) {
-            clean += bytes;
-        } else if (character.code == '\n' || character.code == '\t') {
-            clean += keep_lines ? bytes.front() : ' ';
-        } else if (character.code == '\r') {
-            if (!text.starts_with('\n')) clean += "^M";
-        } else if (character.code < 0x80) {
-            clean += '^';
-            clean += static_cast<char>(character.code ^ 0x40U);
-        } else {
-            clean += "\xEF\xBF\xBD";  // U+FFFD stands for the others
-        }
-    }
-    return clean;
-}
-
 }  // namespace
 
 std::size_t display_width(std::string_view text)
@@ -105,12 +76,13 @@ std::string cut_to_width(std::string_view text, std::size_t width)
 std::string one_line(std::string_view text)
 {
     const std::size_t end = text.find_last_not_of(" \t\r\n");
-    return without_controls(text.substr(0, end == std::string_view::npos ? 0 : end + 1), false);
+    return visible_text(text.substr(0, end == std::string_view::npos ? 0 : end + 1),
+                        Breaks::to_spaces);
 }
 
 std::string many_lines(std::string_view text)
 {
-    return without_controls(text, true);
+    return visible_text(text, Breaks::keep);
 }
 
 }  // namespace peercron

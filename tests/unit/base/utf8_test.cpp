@@ -25,6 +25,7 @@ TEST(Utf8Test, CharactersAreCountedNotBytes)
 TEST(Utf8Test, QuotedTextIsShortAndPrintable)
 {
     EXPECT_EQ(quote_utf8("a\nb\xFF"), "\"a\\x0ab\\xff\"");
+    EXPECT_EQ(quote_utf8("\u202Ea\u009Bb\u007F"), "\"\\u202ea\\u009bb\\x7f\"");
     EXPECT_EQ(quote_utf8(std::string(100, 'x')), '"' + std::string(60, 'x') + "…\"");
     EXPECT_EQ(quote_utf8(std::string(59, 'x') + "üü"), '"' + std::string(59, 'x') + "ü…\"");
 }

@@ -40,8 +40,7 @@ TEST(TextWidth, ALineStaysOneLineAndCannotTalkToTheTerminal)
     EXPECT_EQ(one_line("\033[31mred\a"), "^[[31mred^G");
     EXPECT_EQ(one_line("\xC2\x9B"
                        "2J"),
-              "\xEF\xBF\xBD"
-              "2J");  // CSI as one character
+              "<U+009B>2J");  // CSI as one character
     EXPECT_EQ(one_line("  \n"), "");
 }
 
