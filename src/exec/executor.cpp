@@ -98,7 +98,7 @@ struct Executor::Live {
     RunReport report;              // as it runs
     std::optional<RunReport> end;  // since its process has ended
     OutputCapture capture;
-    std::optional<Result<Process>> started;  // what became of the start, for take_process()
+    std::optional<Result<Process, SpawnFailure>> started;  // for take_process()
     Live* next_started = nullptr;
     std::optional<Process> process;  // until it is reaped
     FileDescriptor output;           // the process's, while somebody may write
@@ -118,7 +118,7 @@ Executor::Executor(asio::any_io_executor executor, const Clock& clock, ExecSetti
       on_report_(std::move(on_report)),
       guard_(guard),
       book_(settings_.rules, clock.steady_now()),
-      spawner_(settings_.node, settings_.shell, clock),
+      spawner_(settings_.node, settings_.shell, clock, settings_.open_files),
       changed_(executor_),
       run_ended_(executor_),
       started_event_(open_event()),
@@ -372,17 +372,17 @@ void Executor::take_started()
     for (auto live = runs.rbegin(); live != runs.rend(); ++live) take_process(**live);
 }
 
-Result<Process> Executor::start_process(const Live& live, SteadyTime lease_end) const
+Result<Process, SpawnFailure> Executor::start_process(const Live& live, SteadyTime lease_end) const
 {
     // This process may be stopped before that is done; the warden knows only commands that exist.
     if (live.order.concurrency.limit > 0 && clock_.steady_now() > lease_end) {
-        return Error{fmt::format("{}: this node stood still when it was to start the command",
-                                 reason::isolated)};
+        return SpawnFailure{fmt::format(
+            "{}: this node stood still when it was to start the command", reason::isolated)};
     }
     try {
         return spawner_.spawn(live.order);
     } catch (const std::exception& e) {
-        return Error{fmt::format("cannot start the command: {}", e.what())};
+        return SpawnFailure{fmt::format("cannot start the command: {}", e.what())};
     }
 }
 
@@ -390,7 +390,12 @@ void Executor::take_process(Live& live)
 {
     --starting_;
     changed_.notify();  // it may have a timeout
-    Result<Process>& process = *live.started;
+    auto& process = *live.started;
+    if (process.has_error() && may_start_later(live)) {
+        live_.erase(RunId(live.order.id));  // `live` is gone
+        run_ended_.notify();
+        return;
+    }
     if (process.has_error()) {
         live.report.reason = process.error().message;
         const bool is_fenced = live.report.reason.starts_with(reason::isolated);
@@ -405,6 +410,22 @@ void Executor::take_process(Live& live)
     } catch (const std::exception& e) {
         lose(live, e.what());
     }
+}
+
+/// Whether the fire waits again, because something had run out.
+bool Executor::may_start_later(const Live& live)
+{
+    const SpawnFailure& failure = live.started->error();
+    if (!failure.is_shortage) return false;
+    const SteadyTime now = clock_.steady_now();
+    if (!book_.put_back(live.order.id, failure.message, now)) return false;
+    if (const auto left_out = shortages_.admit(now)) {
+        spdlog::warn(
+            "executor: {}; due fires wait for that until their start deadlines ({} times since the "
+            "last such line)",
+            failure.message, *left_out + 1);
+    }
+    return true;
 }
 
 void Executor::follow_process(Live& live)

@@ -12,8 +12,10 @@
 #include "exec/run_book.hpp"
 #include "exec/warden.hpp"
 #include "model/node_load.hpp"
+#include "wire/log_throttle.hpp"
 #include "wire/message.hpp"
 
+#include <sys/resource.h>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/thread_pool.hpp>
 
@@ -40,6 +42,7 @@ struct ExecSettings {
     /// left behind; it ends as soon as none of them has it open any more.
     std::chrono::milliseconds output_grace{250};
     std::size_t max_left_outputs = 256;  ///< see OutputDrain
+    std::optional<rlimit> open_files;    ///< of commands, see Spawner
     /// A spawn blocks one until its child has had a core and become the command, which takes the
     /// longer the more commands run. 0: four per core, 16 at most, and no more than slots.
     std::size_t spawn_threads = 0;
@@ -50,6 +53,9 @@ struct ExecSettings {
 ///
 /// Each run is reported when its process has started (state running) and when it has ended, skipped
 /// ones only then. Reports are made on the I/O thread; the function must not throw.
+///
+/// A fire whose command cannot be started for want of descriptors, processes or memory waits, as if
+/// it had no slot.
 ///
 /// A run ends with its process. What that has left in the background lives on, as with cron; what
 /// this writes belongs to the run for another `output_grace`, and is read and thrown away later
@@ -109,10 +115,11 @@ private:
     asio::awaitable<void> watch_groups();
     asio::awaitable<void> watch_processes();
     void start(Live& live);
-    Result<Process> start_process(const Live& live, SteadyTime lease_end) const;
+    Result<Process, SpawnFailure> start_process(const Live& live, SteadyTime lease_end) const;
     void tell_started(Live& live);
     void take_started();
     void take_process(Live& live);
+    bool may_start_later(const Live& live);
     void follow_process(Live& live);
     void see(std::uint64_t token);
     void read_output(Live& live);
@@ -144,6 +151,7 @@ private:
     Guard* const guard_;
     SteadyTime guarded_until_{};
     RunBook book_;
+    LogThrottle shortages_{1, std::chrono::minutes(1)};
     Spawner spawner_;
     std::array<char, 65536> scratch_{};  // what was just read, of any run
     Event changed_;                      // the book wants to be looked at

@@ -39,9 +39,31 @@ constexpr std::size_t low_numbers = 16;
 bool is_private(std::string_view variable)
 {
     const std::string_view name = variable.substr(0, variable.find('='));
-    static constexpr std::array<std::string_view, 8> of_systemd{
-        "NOTIFY_SOCKET", "WATCHDOG_PID",   "WATCHDOG_USEC", "LISTEN_PID",
-        "LISTEN_FDS",    "LISTEN_FDNAMES", "MAINPID",       "CREDENTIALS_DIRECTORY",
+    // systemd.exec(5), "Environment Variables in Spawned Processes".
+    static constexpr std::array<std::string_view, 23> of_systemd{
+        "NOTIFY_SOCKET",
+        "WATCHDOG_PID",
+        "WATCHDOG_USEC",
+        "LISTEN_PID",
+        "LISTEN_PIDFDID",
+        "LISTEN_FDS",
+        "LISTEN_FDNAMES",
+        "MAINPID",
+        "MANAGERPID",
+        "MANAGERPIDFDID",
+        "PIDFILE",
+        "INVOCATION_ID",
+        "JOURNAL_STREAM",
+        "LOG_NAMESPACE",
+        "SYSTEMD_EXEC_PID",
+        "MEMORY_PRESSURE_WATCH",
+        "MEMORY_PRESSURE_WRITE",
+        "RUNTIME_DIRECTORY",
+        "STATE_DIRECTORY",
+        "CACHE_DIRECTORY",
+        "LOGS_DIRECTORY",
+        "CONFIGURATION_DIRECTORY",
+        "CREDENTIALS_DIRECTORY",
     };
     if (std::ranges::find(of_systemd, name) != of_systemd.end()) return true;
     if (!name.starts_with("PEERCRON_")) return false;
@@ -174,10 +196,12 @@ ProcessEnd reap(const Process& process)
     return end;
 }
 
-Spawner::Spawner(NodeName node, std::string shell, const Clock& clock)
+Spawner::Spawner(NodeName node, std::string shell, const Clock& clock,
+                 std::optional<rlimit> open_files)
     : node_(std::move(node)),
       shell_(std::move(shell)),
       clock_(clock),
+      open_files_(open_files),
       null_(open_null()),
       low_numbers_(null_.get(), low_numbers),
       environment_(inherited_environment()),
@@ -186,10 +210,10 @@ Spawner::Spawner(NodeName node, std::string shell, const Clock& clock)
     if (std::signal(SIGCHLD, SIG_DFL) == SIG_ERR) fail("signal");
 }
 
-Result<Process> Spawner::spawn(const RunOrder& order) const
+Result<Process, SpawnFailure> Spawner::spawn(const RunOrder& order) const
 {
     if (order.command.find('\0') != std::string::npos) {
-        return Error{"the command contains a NUL character, which no command may"};
+        return SpawnFailure{"the command contains a NUL character, which no command may"};
     }
     const auto own = run_environment(order, node_);
     Pointers environment(environment_.size() + own.size());
@@ -200,8 +224,8 @@ Result<Process> Spawner::spawn(const RunOrder& order) const
     if (const auto words = plain_words(order.command)) {
         Pointers arguments(words->size());
         for (const std::string& word : *words) arguments.add(word);
-        Result<Process> process = spawn_program(words->front(), arguments.get(), variables);
-        if (process) return process;
+        auto process = spawn_program(words->front(), arguments.get(), variables);
+        if (process || process.error().is_shortage) return process;
         // The shell says it in the words that people know, with exit code 126 or 127.
     }
     const std::array<std::string, 3> through_shell{shell_, "-c", order.command};
@@ -210,26 +234,33 @@ Result<Process> Spawner::spawn(const RunOrder& order) const
     return spawn_program(shell_, arguments.get(), variables);
 }
 
-Result<Process> Spawner::spawn_program(const std::string& name, char* const* arguments,
-                                       char* const* environment) const
+Result<Process, SpawnFailure> Spawner::spawn_program(const std::string& name,
+                                                     char* const* arguments,
+                                                     char* const* environment) const
 {
-    const auto refused = [&name](const std::string& why) {
-        return Error{fmt::format("cannot start {}: {}", name, why)};
+    const auto refused = [&name](const std::string& why, int error) {
+        return SpawnFailure{fmt::format("cannot start {}: {}", name, why), is_shortage(error)};
+    };
+    const auto call_refused = [&refused](const char* call) {
+        const int error = errno;
+        return refused(fmt::format("{}: {}", call, words_for(error)), error);
     };
     std::array<int, 2> ends{};
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0) return refused("pipe: " + words_for(errno));
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) return call_refused("pipe");
     Process process;
     process.output = FileDescriptor(ends[0]);
     const FileDescriptor writing(ends[1]);
     if (::fcntl(process.output.get(), F_SETFL, O_NONBLOCK) != 0) {
-        return refused("fcntl: " + words_for(errno));
+        return call_refused("fcntl");
     }
     const std::vector<std::string> paths = program_paths(name, search_path_);
     process.started_at = clock_.now();
     process.started = clock_.steady_now();
     const LowNumbers::Loan low(low_numbers_, writing.get());
-    auto started = start_program({paths, arguments, environment, null_.get(), low.get()});
-    if (!started) return refused(started.error().message);
+    const rlimit* const open_files = open_files_ ? &*open_files_ : nullptr;
+    auto started =
+        start_program({paths, arguments, environment, null_.get(), low.get(), open_files});
+    if (!started) return refused(started.error().message, started.error().error);
     process.pid = started->pid;
     process.pidfd = std::move(started->pidfd);
     return process;

@@ -6,6 +6,7 @@
 #include "exec/low_numbers.hpp"
 #include "wire/message.hpp"
 
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include <chrono>
@@ -37,6 +38,12 @@ struct Process {
     SteadyTime started{};
 };
 
+/// Why there is no process.
+struct SpawnFailure {
+    std::string message;
+    bool is_shortage = false;  ///< it may work later, see is_shortage() of start_program.hpp
+};
+
 /// Sends `signal` to the whole process group of an unreaped process.
 void signal_group(const Process& process, int signal);
 
@@ -63,22 +70,25 @@ ProcessEnd reap(const Process& process);
 class Spawner {
 public:
     /// Gives SIGCHLD its default action: while it is ignored, no exit code could be had.
-    Spawner(NodeName node, std::string shell, const Clock& clock);
+    /// @param open_files the commands' RLIMIT_NOFILE, if it is not to be this process's.
+    Spawner(NodeName node, std::string shell, const Clock& clock,
+            std::optional<rlimit> open_files = std::nullopt);
     Spawner(const Spawner&) = delete;
     Spawner& operator=(const Spawner&) = delete;
     ~Spawner() = default;
 
     /// Starts the order's command: directly when it needs no shell and its first word is a program,
     /// else as `SHELL -c COMMAND`. The error says what could not be started and why.
-    Result<Process> spawn(const RunOrder& order) const;
+    Result<Process, SpawnFailure> spawn(const RunOrder& order) const;
 
 private:
-    Result<Process> spawn_program(const std::string& name, char* const* arguments,
-                                  char* const* environment) const;
+    Result<Process, SpawnFailure> spawn_program(const std::string& name, char* const* arguments,
+                                                char* const* environment) const;
 
     NodeName node_;
     std::string shell_;
     const Clock& clock_;
+    std::optional<rlimit> open_files_;
     FileDescriptor null_;
     mutable LowNumbers low_numbers_;
     std::vector<std::string> environment_;

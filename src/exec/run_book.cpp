@@ -54,7 +54,7 @@ std::vector<RunId> RunBook::accept(std::vector<RunOrder> orders, const Moment& n
         }
         held_bytes_ += order.command.size();
         future_.emplace(order.start_at, id);
-        fires_.emplace(id, Fire{std::move(order), now.wall, std::nullopt});
+        fires_.emplace(id, Fire{std::move(order), now.wall, std::nullopt, false, {}});
     }
     return given_back;
 }
@@ -92,11 +92,28 @@ void RunBook::started(const RunId& id, const Moment& now)
 {
     const auto found = running_.find(id);
     if (found == running_.end()) return;
+    shortage_end_.reset();
     Run& run = found->second;
     run.since = now.wall;
     if (run.order.timeout.count() > 0 && !run.verdict) {
         set_deadline(run, now.steady + run.order.timeout);
     }
+}
+
+bool RunBook::put_back(const RunId& id, std::string why, SteadyTime now)
+{
+    const auto found = running_.find(id);
+    if (found == running_.end() || found->second.verdict || draining_) return false;
+    Fire fire;
+    fire.order = std::move(found->second.order);
+    fire.trouble = std::move(why);
+    forget_run(found);
+    waiting_.emplace(fire.order.start_at, id);
+    start_deadlines_.emplace(fire.order.start_by, id);
+    held_bytes_ += fire.order.command.size();
+    fires_.insert_or_assign(id, std::move(fire));
+    shortage_end_ = now + rules_.shortage_pause;
+    return true;
 }
 
 std::optional<RunBook::Verdict> RunBook::ended(const RunId& id, SteadyTime now)
@@ -105,12 +122,8 @@ std::optional<RunBook::Verdict> RunBook::ended(const RunId& id, SteadyTime now)
     notice(now);
     const auto found = running_.find(id);
     if (found == running_.end()) return std::nullopt;
-    set_deadline(found->second, std::nullopt);
     std::optional<Verdict> verdict = std::move(found->second.verdict);
-    const auto of_job = running_by_job_.find(id.job);
-    std::erase(of_job->second, id);
-    if (of_job->second.empty()) running_by_job_.erase(of_job);
-    running_.erase(found);
+    forget_run(found);
     remember(id, now);
     return verdict;
 }
@@ -178,8 +191,12 @@ std::optional<WallTime> RunBook::next_start() const
 
 std::optional<SteadyTime> RunBook::next_deadline() const
 {
-    if (deadlines_.empty()) return std::nullopt;
-    return deadlines_.begin()->first;
+    std::optional<SteadyTime> next;
+    if (!deadlines_.empty()) next = deadlines_.begin()->first;
+    if (shortage_end_ && !waiting_.empty()) {
+        next = std::min(next.value_or(*shortage_end_), *shortage_end_);
+    }
+    return next;
 }
 
 bool RunBook::is_isolated(SteadyTime now) const
@@ -271,6 +288,16 @@ void RunBook::forget_fire(RunId id)
     fires_.erase(found);
 }
 
+void RunBook::forget_run(Running::iterator run)
+{
+    const RunId id = run->first;
+    set_deadline(run->second, std::nullopt);
+    const auto of_job = running_by_job_.find(id.job);
+    std::erase(of_job->second, id);
+    if (of_job->second.empty()) running_by_job_.erase(of_job);
+    running_.erase(run);
+}
+
 void RunBook::skip(RunId id, std::string why)
 {
     RunOrder order = fires_.at(id).order;
@@ -329,8 +356,12 @@ void RunBook::start(const Moment& now)
     }
     const bool knows_clock = !set_ahead_ || now.steady - *set_ahead_ >= rules_.silence_limit;
     if (!knows_clock) next = waiting_.end();
+    std::size_t slots = rules_.slots;
+    if (shortage_end_) {
+        slots = now.steady < *shortage_end_ ? 0 : std::min(slots, running_.size() + 1);
+    }
     // The clock may have been set back since a fire came due: not before its time, then.
-    while (next != waiting_.end() && next->first <= now.wall && running_.size() < rules_.slots) {
+    while (next != waiting_.end() && next->first <= now.wall && running_.size() < slots) {
         const ByTime::value_type place = *next;
         const RunId id = place.second;
         const bool may_start = has_room(id);
@@ -341,6 +372,7 @@ void RunBook::start(const Moment& now)
         running_by_job_[id.job].push_back(id);
         running_.emplace(id, Run{order, now.wall, std::nullopt, std::nullopt});
         pending_.start.push_back(std::move(order));
+        if (shortage_end_) shortage_end_ = now.steady + rules_.shortage_pause;
     }
 }
 
@@ -427,6 +459,11 @@ std::string RunBook::job_runs_text(JobId job) const
 std::string RunBook::expired_reason(const Fire& fire, const Moment& now) const
 {
     const RunOrder& order = fire.order;
+    if (!fire.trouble.empty()) {
+        return fmt::format("{}: it could not be started within {} s: {}", reason::overload,
+                           (order.start_by - order.start_at) / std::chrono::seconds(1),
+                           fire.trouble);
+    }
     if (fire.accepted_at > order.start_by) {
         return fmt::format("{}: was to start by {}, but reached this node only at {}",
                            reason::misfire, time_text(order.start_by), time_text(fire.accepted_at));

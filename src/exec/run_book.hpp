@@ -39,6 +39,8 @@ struct RunRules {
     /// Consul.
     std::chrono::milliseconds lease{10'000};
 
+    std::chrono::milliseconds shortage_pause{100};  ///< see RunBook::put_back()
+
     std::chrono::milliseconds kill_grace{5000};  ///< from SIGTERM to SIGKILL
     /// The same when the lease has run out: must be over before the lease's margin is.
     std::chrono::milliseconds fence_grace{500};
@@ -105,6 +107,11 @@ public:
     /// The process of this run exists: its timeout counts from here.
     void started(const RunId& run, const Moment& now);
 
+    /// There is no process, for want of something (`why`) that may be there later: the fire waits
+    /// again, and nothing starts for `shortage_pause`; then one does, and the others when that has
+    /// its process. False when it must end instead: it was condemned, or this node drains.
+    bool put_back(const RunId& run, std::string why, SteadyTime now);
+
     /// The run is over; frees its slot, and leaves room for another run of its job. Returns the
     /// verdict when it was condemned; so it was when the lease has run out, whoever ended it then.
     std::optional<Verdict> ended(const RunId& run, SteadyTime now);
@@ -146,6 +153,7 @@ private:
         WallTime accepted_at{};
         std::optional<WallTime> first_seen_due;
         bool is_queued = false;  // waits for a run of its job to end
+        std::string trouble;     // why it could not start when it was to
     };
     struct Run {
         RunOrder order;
@@ -153,6 +161,7 @@ private:
         std::optional<SteadyTime> deadline;  // its place in deadlines_
         std::optional<Verdict> verdict;
     };
+    using Running = std::unordered_map<RunId, Run>;
     using ByTime = std::set<std::pair<WallTime, RunId>>;
 
     void notice(SteadyTime now);
@@ -163,6 +172,7 @@ private:
     void remember(const RunId& run, SteadyTime now);
     // By value: a reference may lead into the very sets that they take it from.
     void forget_fire(RunId run);
+    void forget_run(Running::iterator run);
     void skip(RunId run, std::string why);
     void end_deadlines(SteadyTime now);
     void collect_due(const Moment& now);
@@ -188,7 +198,7 @@ private:
     ByTime waiting_;              // due fires by start_at
     ByTime start_deadlines_;      // due fires by start_by
 
-    std::unordered_map<RunId, Run> running_;
+    Running running_;
     std::unordered_map<JobId, std::vector<RunId>> running_by_job_;  // oldest first
     std::unordered_map<JobId, RunId> queued_;                       // of fires_, one per job
     std::set<std::pair<SteadyTime, RunId>> deadlines_;  // timeouts, and SIGKILL of the condemned
@@ -196,6 +206,7 @@ private:
     std::unordered_map<RunId, SteadyTime> ended_;
     std::deque<std::pair<SteadyTime, RunId>> ended_in_order_;
 
+    std::optional<SteadyTime> shortage_end_;  // then one may start, to see whether it is over
     Actions pending_;
 
     std::optional<SteadyTime> heard_;  // when a dispatcher last spoke

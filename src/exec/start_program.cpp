@@ -48,6 +48,7 @@ struct Child {
     int input;
     int output;
     bool shares_descriptors;
+    const rlimit* open_files;
     pid_t parent;
     int error = 0;  // 0 = it became the program
 };
@@ -84,6 +85,9 @@ PEERCRON_CHILD int run_child(void* argument)
     ::syscall(SYS_dup3, child.output, STDOUT_FILENO, 0);
     ::syscall(SYS_dup3, child.output, STDERR_FILENO, 0);
     ::syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0);
+    if (child.open_files != nullptr) {
+        ::syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, child.open_files, nullptr);
+    }
     ::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &no_signals, nullptr, sizeof(no_signals));
     int error = ENOENT;
     bool was_refused = false;
@@ -111,21 +115,26 @@ bool can_copy_some_descriptors()
     return can;
 }
 
-Error words_for(const char* call, int error)
+NotStarted not_started(const char* call, int error)
 {
-    return Error{std::string(call) + ": " + std::generic_category().message(error)};
+    return {std::string(call) + ": " + std::generic_category().message(error), error};
 }
 
 }  // namespace
 
-Result<StartedProgram> start_program(const Program& program)
+bool is_shortage(int error)
+{
+    return error == EMFILE || error == ENFILE || error == EAGAIN || error == ENOMEM;
+}
+
+Result<StartedProgram, NotStarted> start_program(const Program& program)
 {
     std::vector<const char*> paths;
     paths.reserve(program.paths.size() + 1);
     for (const std::string& path : program.paths) paths.push_back(path.c_str());
     paths.push_back(nullptr);
     Child child{paths.data(),   program.arguments,           program.environment, program.input,
-                program.output, can_copy_some_descriptors(), ::getpid()};
+                program.output, can_copy_some_descriptors(), program.open_files, ::getpid()};
 
     // A handler of ours must not run in the child, which has our memory. SIGCHLD has none, and is
     // ignored: but a thread that blocks it, and is the parent of a child that ends meanwhile, has
@@ -144,13 +153,13 @@ Result<StartedProgram> start_program(const Program& program)
         PEERCRON_CLONE(&run_child, stack.data() + stack.size(), flags, &child, &pidfd);
     const int clone_error = errno;
     ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    if (pid < 0) return words_for("clone", clone_error);
+    if (pid < 0) return not_started("clone", clone_error);
 
     StartedProgram started{pid, FileDescriptor(pidfd)};
     if (child.error == 0) return started;
     while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
     }
-    return words_for("exec", child.error);
+    return not_started("exec", child.error);
 }
 
 std::vector<std::string> program_paths(const std::string& name, const std::string& search_path)

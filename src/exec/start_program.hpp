@@ -3,6 +3,7 @@
 #include "base/file_descriptor.hpp"
 #include "base/result.hpp"
 
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include <string>
@@ -18,7 +19,18 @@ struct Program {
     char* const* environment;
     int input;   ///< becomes standard input
     int output;  ///< becomes standard output and standard error
+    const rlimit* open_files = nullptr;  ///< its RLIMIT_NOFILE; null: this process's
 };
+
+/// Why there is no program.
+struct NotStarted {
+    std::string message;  ///< the call, and what the system says
+    int error = 0;        ///< errno
+};
+
+/// Whether an error means that something has run out that others will give back: descriptors,
+/// processes, memory.
+bool is_shortage(int error);
 
 struct StartedProgram {
     pid_t pid = 0;
@@ -44,7 +56,7 @@ struct StartedProgram {
 /// cores beside a running reaper: 70 us a time instead of 105.
 ///
 /// Thread-safe.
-Result<StartedProgram> start_program(const Program& program);
+Result<StartedProgram, NotStarted> start_program(const Program& program);
 
 /// Where a program of this name may be, in the order of `search_path` (the value of PATH); a name
 /// with a slash is where it says.

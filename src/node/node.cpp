@@ -8,6 +8,7 @@
 #include "base/offload.hpp"
 #include "base/task_group.hpp"
 #include "dispatch/dispatcher.hpp"
+#include "exec/descriptors.hpp"
 #include "exec/executor.hpp"
 #include "exec/recorder.hpp"
 #include "http/api.hpp"
@@ -24,6 +25,7 @@
 
 #include <prometheus/counter.h>
 #include <prometheus/histogram.h>
+#include <sys/resource.h>
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -79,7 +81,8 @@ DispatchSettings dispatch_settings(const Config& config)
     return settings;
 }
 
-ExecSettings exec_settings(const Config& config, const std::string& version)
+ExecSettings exec_settings(const Config& config, const std::string& version,
+                           const std::optional<rlimit>& open_files)
 {
     constexpr std::size_t slots_per_core = 64;
     const std::size_t cores = std::max(std::thread::hardware_concurrency(), 1U);
@@ -88,7 +91,18 @@ ExecSettings exec_settings(const Config& config, const std::string& version)
     settings.version = version;
     settings.shell = config.exec.shell;
     settings.max_output = config.exec.max_output;
-    settings.rules.slots = config.exec.slots != 0 ? config.exec.slots : cores * slots_per_core;
+    settings.open_files = open_files;
+    const std::size_t slots = config.exec.slots != 0 ? config.exec.slots : cores * slots_per_core;
+    const std::size_t limit = descriptor_limit();
+    const RunShare share = share_of_runs({slots, settings.max_left_outputs}, limit);
+    if (share.slots < slots) {
+        spdlog::warn(
+            "node: {} commands run at a time instead of {} ([exec] slots): this process may have {} "
+            "descriptors open; LimitNOFILE of systemd and ulimit -n raise that",
+            share.slots, slots, limit);
+    }
+    settings.rules.slots = share.slots;
+    settings.max_left_outputs = share.left_outputs;
     settings.rules.silence_limit = config.dispatch.silence_limit;
     settings.rules.lease = config.dispatch.lease;
     settings.rules.kill_grace = config.exec.kill_grace;
@@ -100,14 +114,6 @@ RecorderSettings recorder_settings(const Executor& executor)
     RecorderSettings settings;
     settings.is_busy = [&executor] { return executor.starting() > 0; };
     return settings;
-}
-
-/// How many this process may have open.
-std::size_t descriptors()
-{
-    rlimit limit{};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
-    return limit.rlim_cur;
 }
 
 /// What long answers took goes back to the system when they are sent: large pieces are mapped by
@@ -124,12 +130,12 @@ HttpSettings http_settings(const Config& config, const std::string& address)
     HttpSettings settings;
     settings.address = address;
     settings.max_body = config.http.max_body;
-    settings.max_connections = connections_within(config.http.max_connections, descriptors());
+    settings.max_connections = connections_within(config.http.max_connections, descriptor_limit());
     if (settings.max_connections < config.http.max_connections) {
         spdlog::warn(
             "http: {} takes {} connections at a time instead of {} ([http] max_connections): this "
             "process may have {} descriptors open; LimitNOFILE of systemd and ulimit -n raise that",
-            address, settings.max_connections, config.http.max_connections, descriptors());
+            address, settings.max_connections, config.http.max_connections, descriptor_limit());
     }
     settings.idle_timeout = config.http.idle_timeout;
     return settings;
@@ -153,7 +159,7 @@ std::uint64_t random_incarnation()
 class Node {
 public:
     Node(asio::io_context& io, const Config& config, const NodeSurroundings& surroundings,
-         Lifeline lifeline)
+         Lifeline lifeline, const std::optional<rlimit>& open_files)
         : io_(io.get_executor()),
           config_(config),
           surroundings_(surroundings),
@@ -171,7 +177,7 @@ public:
           journal_(JournalSettings{config.journal_file(), config.exec.journal_limit}, *metrics_),
           recorder_(io_, record_store_, recorder_settings(executor_), &journal_, metrics_.get()),
           executor_(
-              io_, clock_, exec_settings(config, surroundings.version),
+              io_, clock_, exec_settings(config, surroundings.version, open_files),
               [this](const RunReport& report) { tell(report); }, metrics_.get(),
               backend_->has_peers() ? &guard_ : nullptr),
           steps_(io_, journal_, [this](const StepKept& step) { agent_.kept(step); }),
@@ -723,6 +729,7 @@ int run_node(const Config& config, const NodeSurroundings& surroundings, Lifelin
         return 1;
     }
     keep_heap_small();
+    const std::optional<rlimit> open_files = raise_descriptor_limit();
     for (const std::string& warning : config.warnings) spdlog::warn("config: {}", warning);
     if (const auto problem = find_problem(config)) {
         spdlog::critical("node: cannot start: {}", *problem);
@@ -730,7 +737,7 @@ int run_node(const Config& config, const NodeSurroundings& surroundings, Lifelin
     }
     try {
         asio::io_context io(1);
-        Node node(io, config, surroundings, std::move(lifeline));
+        Node node(io, config, surroundings, std::move(lifeline), open_files);
         std::exception_ptr failure;
         const auto on_end = [&failure](std::exception_ptr error) { failure = std::move(error); };
         asio::co_spawn(io, node.run(), on_end);

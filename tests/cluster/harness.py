@@ -329,11 +329,12 @@ class Solo(Cluster):
 
     secret = "there is no secret"
 
-    def __init__(self, folder, port, options=(), wrapper=()):
+    def __init__(self, folder, port, options=(), wrapper=(), pass_fds=()):
         super().__init__(folder, port, nodes=1)
         self.process = None
         self.options = options
         self.wrapper = wrapper
+        self.pass_fds = pass_fds
 
     def name(self, k):
         return f"{HOST}:{self.base}"
@@ -351,7 +352,7 @@ class Solo(Cluster):
         (self.folder / "logs").mkdir(exist_ok=True)
         with (self.folder / "logs" / "node.log").open("ab") as log:
             self.process = subprocess.Popen(self.arguments(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            start_new_session=True)
+                                            start_new_session=True, pass_fds=self.pass_fds)
         self.wait_ready()
 
     def wait_ready(self):
@@ -392,12 +393,12 @@ class Solo(Cluster):
 
 
 @contextlib.contextmanager
-def running_solo(options=(), wrapper=()):
-    """A node that is alone, with these further options of `serve`, started by a program that becomes it; gone
-    afterwards."""
+def running_solo(options=(), wrapper=(), pass_fds=()):
+    """A node that is alone, with these further options of `serve`, started by a program that becomes it, with these
+    descriptors; gone afterwards."""
     with free_base_port() as port:
         folder = pathlib.Path(tempfile.mkdtemp(prefix="s", dir=WORK))
-        node = Solo(folder, port, options, wrapper)
+        node = Solo(folder, port, options, wrapper, pass_fds)
         try:
             node.start()
             yield node

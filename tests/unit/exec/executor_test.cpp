@@ -3,6 +3,7 @@
 #include "exec/process_table.hpp"
 #include "run_coroutine.hpp"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <prometheus/text_serializer.h>
@@ -10,6 +11,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -433,16 +436,22 @@ TEST_F(ExecutorTest, CommandsGetWhatTheyNeedToKnowAndNoSecrets)
     ::setenv("PEERCRON_CLUSTER_SECRET", "hush", 1);
     ::setenv("PEERCRON_MYSQL_PASSWORD", "hush", 1);
     ::setenv("PEERCRON_CONSUL_TOKEN", "hush", 1);
-    ::setenv("NOTIFY_SOCKET", "/hush", 1);
+    const std::array of_service{"NOTIFY_SOCKET",    "STATE_DIRECTORY",   "RUNTIME_DIRECTORY",
+                                "CACHE_DIRECTORY",  "LOGS_DIRECTORY",    "CONFIGURATION_DIRECTORY",
+                                "JOURNAL_STREAM",   "INVOCATION_ID",     "SYSTEMD_EXEC_PID",
+                                "LISTEN_FDS",       "MANAGERPID",        "MEMORY_PRESSURE_WATCH",
+                                "LISTEN_PIDFDID",   "CREDENTIALS_DIRECTORY"};
+    for (const char* name : of_service) ::setenv(name, "/hush", 1);
     ::setenv("PEERCRON_NODE", "wrong", 1);
     ::setenv("OTHER", "stays", 1);
     RunOrder env = order("env");
     env.id = RunId{12, from_unix_millis(1'795'219'200'007), 2};
     const std::string output = "\n" + run(env).output;
     for (const char* name : {"PEERCRON_CLUSTER_SECRET", "PEERCRON_MYSQL_PASSWORD",
-                             "PEERCRON_CONSUL_TOKEN", "NOTIFY_SOCKET", "PEERCRON_NODE", "OTHER"}) {
+                             "PEERCRON_CONSUL_TOKEN", "PEERCRON_NODE", "OTHER"}) {
         ::unsetenv(name);
     }
+    for (const char* name : of_service) ::unsetenv(name);
     EXPECT_THAT(output, HasSubstr("\nPEERCRON_JOB_ID=12\n"));
     EXPECT_THAT(output, HasSubstr("\nPEERCRON_SCHEDULED_AT=2026-11-21T00:00:00.007Z\n"));
     EXPECT_THAT(output, HasSubstr("\nPEERCRON_SCHEDULED_AT_MS=1795219200007\n"));
@@ -533,6 +542,55 @@ TEST_F(ExecutorTest, NeverStartsBeforeItsTime)
     const RunReport end = run(soon);
     EXPECT_GE(*end.started_at, soon.start_at);
     EXPECT_GE(std::stoll(end.output), to_unix_millis(soon.start_at));
+}
+
+/// Takes every descriptor that this process may still have.
+std::vector<FileDescriptor> take_all_descriptors()
+{
+    std::vector<FileDescriptor> taken;
+    for (;;) {
+        FileDescriptor one(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+        if (!one) return taken;
+        taken.push_back(std::move(one));
+    }
+}
+
+asio::awaitable<void> run_out_of_descriptors(asio::io_context& io, Executor& executor,
+                                             RunOrders orders, std::vector<RunReport>& reports)
+{
+    TaskGroup tasks(io.get_executor());
+    tasks.spawn("executor", executor.run());
+    co_await sleep_for(0ms);
+    std::vector<FileDescriptor> taken = take_all_descriptors();
+    executor.accept(std::move(orders));
+    // What is due starts at once: it waits only when it could not.
+    while (executor.load().queued == 0) {
+        executor.dispatcher_heard(7);
+        co_await sleep_for(1ms);
+    }
+    EXPECT_THAT(reports, IsEmpty());
+    taken.clear();
+    while (reports.size() < 2) {
+        executor.dispatcher_heard(7);
+        co_await sleep_for(1ms);
+    }
+    tasks.cancel();
+    co_await tasks.join();
+}
+
+TEST_F(ExecutorTest, AFireWaitsUntilThereAreDescriptorsForItsCommand)
+{
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+    const rlimit low{std::min<rlim_t>(256, before.rlim_max), before.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &low), 0);
+    asio::io_context io(1);
+    Executor executor(io.get_executor(), clock_, settings_, keep_reports());
+    testing::run(io, run_out_of_descriptors(io, executor, RunOrders{{order("echo ran")}}, reports_));
+    ::setrlimit(RLIMIT_NOFILE, &before);
+    ASSERT_THAT(reports_, SizeIs(2));
+    EXPECT_EQ(reports_[1].state, RunState::success);
+    EXPECT_EQ(reports_[1].output, "ran\n");
 }
 
 TEST_F(ExecutorTest, MetricsCountTheFinalStates)

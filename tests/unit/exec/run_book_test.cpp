@@ -242,6 +242,52 @@ TEST_F(RunBookTest, AFireWithoutASlotByItsDeadlineIsSkippedWithNumbers)
     EXPECT_EQ(actions.skipped[0].reason, "overload: no slot was free within 30 s");
 }
 
+TEST_F(RunBookTest, WhatCouldNotStartForWantOfSomethingWaitsAndTriesAgain)
+{
+    for (JobId job = 1; job <= 3; ++job) accept(order(job));
+    EXPECT_THAT(started(pass(0ms, 0ms)), ElementsAre(1, 2));
+    EXPECT_TRUE(book_.put_back(order(1).id, "no descriptors", s0 + 5ms));
+    EXPECT_TRUE(book_.put_back(order(2).id, "no descriptors", s0 + 5ms));
+    EXPECT_EQ(book_.running(), 0U);
+    EXPECT_THAT(book_.held_orders(), SizeIs(3));
+    EXPECT_THAT(started(book_.due(at(10ms))), IsEmpty()) << "a pause";
+    EXPECT_EQ(book_.next_deadline(), s0 + 105ms);
+    EXPECT_THAT(started(book_.due(at(105ms))), ElementsAre(1)) << "one, to see whether it is over";
+    EXPECT_THAT(started(book_.due(at(106ms))), IsEmpty());
+    book_.started(order(1).id, at(110ms));
+    EXPECT_THAT(started(book_.due(at(111ms))), ElementsAre(2)) << "it is";
+    book_.ended(order(1).id, s0 + 120ms);
+    EXPECT_THAT(started(book_.due(at(121ms))), ElementsAre(3));
+}
+
+TEST_F(RunBookTest, WhatCannotStartByItsDeadlineSaysWhatWasMissing)
+{
+    accept(order(1));
+    std::vector<RunBook::Skipped> skipped;
+    for (auto time = 0ms; time <= 30s + 100ms; time += 100ms) {
+        const auto actions = pass(time, time);
+        skipped.insert(skipped.end(), actions.skipped.begin(), actions.skipped.end());
+        for (const RunOrder& run : actions.start) {
+            EXPECT_TRUE(book_.put_back(run.id, "pipe: Too many open files", s0 + time));
+        }
+    }
+    ASSERT_THAT(skipped, SizeIs(1));
+    EXPECT_EQ(skipped[0].reason,
+              "overload: it could not be started within 30 s: pipe: Too many open files");
+}
+
+TEST_F(RunBookTest, WhatWasToBeKilledOrWouldStartInADrainingNodeIsNotPutBack)
+{
+    accept(order(1));
+    accept(order(2));
+    pass(0ms, 0ms);
+    book_.kill(order(1).id, {RunState::killed, "by alice"}, s0 + 1ms);
+    EXPECT_FALSE(book_.put_back(order(1).id, "no memory", s0 + 2ms));
+    book_.drain();
+    EXPECT_FALSE(book_.put_back(order(2).id, "no memory", s0 + 3ms));
+    EXPECT_EQ(book_.running(), 2U) << "they end like others";
+}
+
 TEST_F(RunBookTest, AHerdThatIsDueInOneSecondRunsToTheLast)
 {
     constexpr JobId herd = 100'000;

@@ -31,14 +31,15 @@ protected:
         writing_ = FileDescriptor(ends[1]);
     }
 
-    Result<StartedProgram> start(const std::vector<std::string>& paths, std::string word)
+    Result<StartedProgram, NotStarted> start(const std::vector<std::string>& paths,
+                                             std::string word, const rlimit* open_files = nullptr)
     {
         std::string name = "sh";
         std::string option = "-c";
         std::array<char*, 4> arguments{name.data(), option.data(), word.data(), nullptr};
         std::array<char*, 1> environment{nullptr};
         return start_program(
-            {paths, arguments.data(), environment.data(), null_.get(), writing_.get()});
+            {paths, arguments.data(), environment.data(), null_.get(), writing_.get(), open_files});
     }
 
     /// What it wrote until everybody had closed the pipe, and its status.
@@ -126,6 +127,19 @@ TEST_F(StartProgram, NoDescriptorOfOursIsInherited)
     const auto started = start({"/bin/sh"}, script + "echo done");
     ASSERT_TRUE(started);
     EXPECT_EQ(end_of(*started).first, "done\n");
+}
+
+TEST_F(StartProgram, TheProgramHasItsOwnLimitOfDescriptors)
+{
+    rlimit ours{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &ours), 0);
+    const rlimit theirs{ours.rlim_cur - 7, ours.rlim_max};
+    const auto started = start({"/bin/sh"}, "ulimit -n", &theirs);
+    ASSERT_TRUE(started) << started.error().message;
+    EXPECT_EQ(end_of(*started).first, std::to_string(theirs.rlim_cur) + "\n");
+    rlimit after{};
+    ::getrlimit(RLIMIT_NOFILE, &after);
+    EXPECT_EQ(after.rlim_cur, ours.rlim_cur);
 }
 
 TEST_F(StartProgram, OurOwnDescriptorsStayWhatTheyAre)

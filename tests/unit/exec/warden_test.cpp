@@ -189,7 +189,7 @@ protected:
         Spawner spawner("node", "/bin/sh", clock_);
         RunOrder order;
         order.command = command;
-        Result<Process> process = spawner.spawn(order);
+        auto process = spawner.spawn(order);
         if (process.has_error()) std::abort();
         return std::move(*process);
     }
