@@ -2,6 +2,7 @@
 
 #include "base/clock.hpp"
 #include "base/event.hpp"
+#include "base/private_socket.hpp"
 
 #include <spdlog/fmt/fmt.h>
 #include <boost/asio/error.hpp>
@@ -177,9 +178,17 @@ asio::awaitable<boost::system::error_code> ConsulClient::connect(Connection& con
     boost::system::error_code error = lookup->error;
     if (error) co_return error;
     connection.stream.expires_at(deadline);
-    co_await connection.stream.async_connect(lookup->found,
-                                             asio::redirect_error(asio::use_awaitable, error));
-    throw_if_cancelled(error);
+    error = asio::error::host_not_found;
+    for (const auto& entry : lookup->found) {
+        tcp::socket& socket = connection.stream.socket();
+        if (socket.is_open()) socket.close(error);
+        error = open_private(socket, entry.endpoint().protocol());
+        if (error) continue;
+        co_await connection.stream.async_connect(entry.endpoint(),
+                                                 asio::redirect_error(asio::use_awaitable, error));
+        throw_if_cancelled(error);
+        if (!error) break;
+    }
     if (!error) connection.stream.socket().set_option(tcp::no_delay(true), error);
     co_return error;
 }

@@ -1,7 +1,13 @@
 #include "exec/descriptors.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cstdlib>
+#include <filesystem>
 #include <limits>
+#include <system_error>
 
 namespace peercron {
 namespace {
@@ -21,6 +27,15 @@ std::optional<rlimit> raise_descriptor_limit()
     raised.rlim_cur = before.rlim_max;
     if (::setrlimit(RLIMIT_NOFILE, &raised) != 0) return std::nullopt;
     return before;
+}
+
+void keep_descriptors_from_commands()
+{
+    std::error_code no_proc;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd", no_proc)) {
+        const int descriptor = std::atoi(entry.path().filename().c_str());
+        if (descriptor > STDERR_FILENO) ::fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+    }
 }
 
 std::size_t descriptor_limit()

@@ -12,6 +12,10 @@ namespace peercron {
 /// descriptors above 1,023, and some close all that there might be.
 std::optional<rlimit> raise_descriptor_limit();
 
+/// Makes every descriptor above 2 that this process has close-on-exec: what it was started with is
+/// not for its commands.
+void keep_descriptors_from_commands();
+
 /// How many descriptors this process may have open.
 std::size_t descriptor_limit();
 
@@ -21,8 +25,8 @@ struct RunShare {
     std::size_t left_outputs;  ///< see OutputDrain; one each
 };
 
-/// As much as is wanted, as long as it leaves what the rest of a node needs (its store, its journal,
-/// other nodes) and a quarter of all for connections of the API. There is always one slot.
+/// As much as is wanted, as long as it leaves what the rest of a node needs (its store, its
+/// journal, other nodes) and a quarter of all for connections of the API. There is always one slot.
 RunShare share_of_runs(RunShare wanted, std::size_t limit);
 
 }  // namespace peercron

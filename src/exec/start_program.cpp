@@ -134,7 +134,7 @@ Result<StartedProgram, NotStarted> start_program(const Program& program)
     for (const std::string& path : program.paths) paths.push_back(path.c_str());
     paths.push_back(nullptr);
     Child child{paths.data(),   program.arguments,           program.environment, program.input,
-                program.output, can_copy_some_descriptors(), program.open_files, ::getpid()};
+                program.output, can_copy_some_descriptors(), program.open_files,  ::getpid()};
 
     // A handler of ours must not run in the child, which has our memory. SIGCHLD has none, and is
     // ignored: but a thread that blocks it, and is the parent of a child that ends meanwhile, has

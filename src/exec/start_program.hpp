@@ -17,8 +17,8 @@ struct Program {
     const std::vector<std::string>& paths;  ///< where it may be; the first that can be run is taken
     char* const* arguments;
     char* const* environment;
-    int input;   ///< becomes standard input
-    int output;  ///< becomes standard output and standard error
+    int input;                           ///< becomes standard input
+    int output;                          ///< becomes standard output and standard error
     const rlimit* open_files = nullptr;  ///< its RLIMIT_NOFILE; null: this process's
 };
 

@@ -1,6 +1,7 @@
 #include "http/server.hpp"
 
 #include "base/event.hpp"
+#include "base/private_socket.hpp"
 #include "base/utf8.hpp"
 #include "http/connection.hpp"
 #include "http/text.hpp"
@@ -60,15 +61,13 @@ tcp::endpoint resolve(const std::string& address)
 
 tcp::acceptor listen(const asio::any_io_executor& executor, const std::string& address)
 {
-    const tcp::endpoint endpoint = resolve(address);
-    try {
-        return tcp::acceptor(executor, endpoint);
-    } catch (const boost::system::system_error& e) {
-        if (e.code() == asio::error::address_in_use) {
-            refuse_address(address, "another program listens there already");
-        }
-        refuse_address(address, e.code().message());
+    tcp::acceptor acceptor(executor);
+    const error_code error = listen_private(acceptor, resolve(address));
+    if (error == asio::error::address_in_use) {
+        refuse_address(address, "another program listens there already");
     }
+    if (error) refuse_address(address, error.message());
+    return acceptor;
 }
 
 }  // namespace
@@ -124,10 +123,10 @@ asio::awaitable<void> HttpServer::run()
 asio::awaitable<void> HttpServer::accept()
 {
     for (;;) {
-        error_code failed;
-        tcp::socket socket =
-            co_await acceptor_.async_accept(asio::redirect_error(asio::use_awaitable, failed));
-        if (failed == asio::error::operation_aborted) throw boost::system::system_error(failed);
+        co_await acceptor_.async_wait(tcp::acceptor::wait_read, asio::use_awaitable);
+        tcp::socket socket(acceptor_.get_executor());
+        const error_code failed = accept_private(acceptor_, socket);
+        if (failed == asio::error::would_block) continue;
         if (failed) {
             tell_of_failure(failed);
             // Mostly too many open files: an idle connection has one to give.

@@ -1,5 +1,6 @@
 #include "wire/connection.hpp"
 
+#include "base/private_socket.hpp"
 #include "base/task_group.hpp"
 #include "wire/address.hpp"
 #include "wire/codec.hpp"
@@ -16,10 +17,6 @@
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/system/system_error.hpp>
 
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <exception>
 #include <utility>
 
@@ -58,17 +55,6 @@ PeerError greeting_failure(const std::string& address, error_code error)
 void throw_if_cancelled(error_code error)
 {
     if (error == asio::error::operation_aborted) throw boost::system::system_error(error);
-}
-
-/// A socket that no child process inherits, not even one that is spawned right now.
-error_code open_socket(tcp::socket& socket, const tcp& protocol)
-{
-    const int fd = ::socket(protocol.family(), SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
-    if (fd < 0) return {errno, boost::system::system_category()};
-    error_code error;
-    socket.assign(protocol, fd, error);
-    if (error) ::close(fd);
-    return error;
 }
 
 /// On loopback a connection to a free port can meet itself (TCP's simultaneous open).
@@ -141,7 +127,7 @@ asio::awaitable<PeerConnection::Result> PeerConnection::connect(std::string addr
     if (!endpoint) co_return PeerError{PeerError::Kind::other, {}, endpoint.error().message};
 
     Stream stream(co_await asio::this_coro::executor);
-    error_code error = open_socket(stream.socket(), endpoint->protocol());
+    error_code error = open_private(stream.socket(), endpoint->protocol());
     if (error) co_return connect_failure(address, error);
     stream.expires_at(deadline);
     co_await stream.async_connect(*endpoint, asio::redirect_error(asio::use_awaitable, error));

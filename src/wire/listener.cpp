@@ -1,6 +1,7 @@
 #include "wire/listener.hpp"
 
 #include "base/event.hpp"
+#include "base/private_socket.hpp"
 #include "base/task_group.hpp"
 #include "wire/address.hpp"
 
@@ -29,26 +30,6 @@ using boost::system::error_code;
 constexpr int accepted_per_turn = 64;  // then the other tasks of the I/O thread go on
 constexpr std::size_t remembered_addresses = 1024;
 constexpr LogThrottle throttle(5, std::chrono::seconds(10));
-
-/// No child process inherits the sockets here: a child would hold the port and the connections
-/// of its dead node open.
-error_code listen_on(tcp::acceptor& acceptor, const tcp::endpoint& endpoint)
-{
-    const tcp protocol = endpoint.protocol();
-    const int fd =
-        ::socket(protocol.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
-    if (fd < 0) return {errno, boost::system::system_category()};
-    error_code error;
-    acceptor.assign(protocol, fd, error);
-    if (error) {
-        ::close(fd);
-        return error;
-    }
-    acceptor.set_option(asio::socket_base::reuse_address(true), error);
-    if (!error) acceptor.bind(endpoint, error);
-    if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
-    return error;
-}
 
 }  // namespace
 
@@ -87,7 +68,7 @@ PeerListener::PeerListener(asio::any_io_executor executor, const std::string& ad
 {
     const auto endpoint = parse_peer_address(address);
     if (!endpoint) throw std::runtime_error("cannot listen: " + endpoint.error().message);
-    const error_code error = listen_on(acceptor_, *endpoint);
+    const error_code error = listen_private(acceptor_, *endpoint);
     if (error == asio::error::address_in_use) {
         throw PortInUse(fmt::format("cannot listen on {}: {}; does another node run there?",
                                     address, error.message()));

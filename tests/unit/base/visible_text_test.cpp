@@ -27,11 +27,16 @@ TEST(VisibleText, ControlsAreShownAndDoNothing)
 TEST(VisibleText, WhatTurnsTheTextAroundIsShown)
 {
     for (const auto& [hidden, shown] : {
-             std::pair("\u061C", "<U+061C>"), std::pair("\u200E", "<U+200E>"),
-             std::pair("\u200F", "<U+200F>"), std::pair("\u202A", "<U+202A>"),
-             std::pair("\u202E", "<U+202E>"), std::pair("\u2066", "<U+2066>"),
-             std::pair("\u2069", "<U+2069>"), std::pair("\u2028", "<U+2028>"),
-             std::pair("\u200B", "<U+200B>"), std::pair("\uFEFF", "<U+FEFF>"),
+             std::pair("\u061C", "<U+061C>"),
+             std::pair("\u200E", "<U+200E>"),
+             std::pair("\u200F", "<U+200F>"),
+             std::pair("\u202A", "<U+202A>"),
+             std::pair("\u202E", "<U+202E>"),
+             std::pair("\u2066", "<U+2066>"),
+             std::pair("\u2069", "<U+2069>"),
+             std::pair("\u2028", "<U+2028>"),
+             std::pair("\u200B", "<U+200B>"),
+             std::pair("\uFEFF", "<U+FEFF>"),
          }) {
         EXPECT_EQ(visible_text(hidden, Breaks::keep), shown);
     }

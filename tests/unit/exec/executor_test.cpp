@@ -436,11 +436,12 @@ TEST_F(ExecutorTest, CommandsGetWhatTheyNeedToKnowAndNoSecrets)
     ::setenv("PEERCRON_CLUSTER_SECRET", "hush", 1);
     ::setenv("PEERCRON_MYSQL_PASSWORD", "hush", 1);
     ::setenv("PEERCRON_CONSUL_TOKEN", "hush", 1);
-    const std::array of_service{"NOTIFY_SOCKET",    "STATE_DIRECTORY",   "RUNTIME_DIRECTORY",
-                                "CACHE_DIRECTORY",  "LOGS_DIRECTORY",    "CONFIGURATION_DIRECTORY",
-                                "JOURNAL_STREAM",   "INVOCATION_ID",     "SYSTEMD_EXEC_PID",
-                                "LISTEN_FDS",       "MANAGERPID",        "MEMORY_PRESSURE_WATCH",
-                                "LISTEN_PIDFDID",   "CREDENTIALS_DIRECTORY"};
+    const std::array of_service{
+        "NOTIFY_SOCKET",   "STATE_DIRECTORY",      "RUNTIME_DIRECTORY",
+        "CACHE_DIRECTORY", "LOGS_DIRECTORY",       "CONFIGURATION_DIRECTORY",
+        "JOURNAL_STREAM",  "INVOCATION_ID",        "SYSTEMD_EXEC_PID",
+        "LISTEN_FDS",      "MANAGERPID",           "MEMORY_PRESSURE_WATCH",
+        "LISTEN_PIDFDID",  "CREDENTIALS_DIRECTORY"};
     for (const char* name : of_service) ::setenv(name, "/hush", 1);
     ::setenv("PEERCRON_NODE", "wrong", 1);
     ::setenv("OTHER", "stays", 1);
@@ -586,7 +587,8 @@ TEST_F(ExecutorTest, AFireWaitsUntilThereAreDescriptorsForItsCommand)
     ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &low), 0);
     asio::io_context io(1);
     Executor executor(io.get_executor(), clock_, settings_, keep_reports());
-    testing::run(io, run_out_of_descriptors(io, executor, RunOrders{{order("echo ran")}}, reports_));
+    testing::run(io,
+                 run_out_of_descriptors(io, executor, RunOrders{{order("echo ran")}}, reports_));
     ::setrlimit(RLIMIT_NOFILE, &before);
     ASSERT_THAT(reports_, SizeIs(2));
     EXPECT_EQ(reports_[1].state, RunState::success);
