@@ -3,12 +3,14 @@
 #include "cli/client_commands.hpp"
 #include "config/config.hpp"
 #include "copy_command.hpp"
+#include "exec/descriptors.hpp"
 #include "exec/warden.hpp"
 #include "node/backend.hpp"
 #include "node/node.hpp"
 
 #include <CLI/CLI.hpp>
 
+#include <csignal>
 #include <exception>
 #include <filesystem>
 #include <iostream>
@@ -72,6 +74,10 @@ int serve(const ConfigOptions& options, const std::string& program)
     surroundings.sources = options.sources();
     if (program.find('/') != std::string::npos) surroundings.program = program;
     surroundings.version = PEERCRON_VERSION;
+    keep_descriptors_from_commands();
+    // At a limit of the size of files a write fails, as on a full disk; it does not end the
+    // process.
+    std::signal(SIGXFSZ, SIG_IGN);
     return run_warden(
         [&](Lifeline lifeline) { return run_node(*config, surroundings, std::move(lifeline)); },
         warden_settings(*config, surroundings.version));

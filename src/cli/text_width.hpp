@@ -13,8 +13,8 @@ std::size_t display_width(std::string_view text);
 /// The text when it fits into `width` columns, else its beginning and "…".
 std::string cut_to_width(std::string_view text, std::size_t width);
 
-/// The text on one line and harmless to a terminal (see visible_text()): line breaks and tabs become
-/// a space.
+/// The text on one line and harmless to a terminal (see visible_text()): line breaks and tabs
+/// become a space.
 std::string one_line(std::string_view text);
 
 /// The same for text of many lines, whose breaks and tabs stay.

@@ -40,7 +40,6 @@
 #include <utility>
 
 #include <malloc.h>
-#include <sys/resource.h>
 
 namespace peercron {
 namespace {
@@ -57,6 +56,8 @@ constexpr auto flush_limit = 5s;
 /// How long a dispatcher that is told to stop waits for a node that can take over: one that has
 /// just been started again needs a second until it is registered, passing and connected.
 constexpr auto successor_limit = 5s;
+/// A second signal that comes earlier is the first one again.
+constexpr auto second_signal_after = 1s;
 /// What is left in the background by commands and ends is a zombie for so long.
 constexpr auto orphan_interval = 250ms;
 /// When the warden is gone: how long killed runs may take to end and to be recorded, and from
@@ -97,8 +98,8 @@ ExecSettings exec_settings(const Config& config, const std::string& version,
     const RunShare share = share_of_runs({slots, settings.max_left_outputs}, limit);
     if (share.slots < slots) {
         spdlog::warn(
-            "node: {} commands run at a time instead of {} ([exec] slots): this process may have {} "
-            "descriptors open; LimitNOFILE of systemd and ulimit -n raise that",
+            "node: {} commands run at a time instead of {} ([exec] slots): this process may have "
+            "{} descriptors open; LimitNOFILE of systemd and ulimit -n raise that",
             share.slots, slots, limit);
     }
     settings.rules.slots = share.slots;
@@ -535,10 +536,13 @@ private:
             const int signal = co_await signals_.async_wait(asio::use_awaitable);
             if (signal == SIGHUP) {
                 reload();
-            } else if (stopping_) {
+            } else if (told_to_stop_) {
+                // timeout(1) and others send one to the process and one to its group.
+                if (clock_.steady_now() < *told_to_stop_ + second_signal_after) continue;
                 spdlog::warn("node: told to stop a second time; ending at once");
                 std::_Exit(1);
             } else {
+                told_to_stop_ = clock_.steady_now();
                 spdlog::info("node: told to stop; commands have {} s to end",
                              config_.exec.drain_timeout / 1s);
                 stop();
@@ -700,6 +704,7 @@ private:
     Event stop_;
     bool is_new_ = false;  ///< the store has just been given its tables
     bool stopping_ = false;
+    std::optional<SteadyTime> told_to_stop_;  ///< by the first signal
     bool store_ready_ = false;
     const WallTime store_awaited_since_ = clock_.now();
     std::string store_trouble_;  ///< this was said
