@@ -87,8 +87,10 @@ int check_config(const ConfigOptions& options)
 {
     const auto config = Config::load(options.sources());
     if (!config) return complain("bad configuration:\n" + config.error().message, exit_usage);
-    if (const auto problem = find_problem(*config)) return complain(*problem, exit_usage);
-    std::cout << describe(*config, Origins::shown);
+    const bool alone = config->mode == Config::Mode::solo;
+    std::cout << (alone ? "# alone" : "# in a cluster") << ", because " << config->mode_reason
+              << '\n'
+              << describe(*config, Origins::shown);
     for (const std::string& warning : config->warnings) std::cerr << "warning: " << warning << '\n';
     return 0;
 }

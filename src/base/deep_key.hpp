@@ -6,9 +6,11 @@
 
 namespace peercron {
 
-/// The line (from 1) of a TOML document whose key has more than 100 parts; nullopt when there is
-/// none. The library reads and frees nested tables by recursion, so that a key of very many parts
-/// uses up the stack: whoever takes a file from a person asks first.
+/// The line (from 1) of a TOML document at which tables, lists and the parts of keys nest more than
+/// 100 deep, in whatever form they are written: headers, dotted and quoted keys, inline tables,
+/// lists. nullopt when nothing does. The TOML library frees nested values by recursion, so that
+/// very deep ones use up the stack: every text from outside is asked first. Of text that is not
+/// TOML, only what stands before the first mistake is told exactly.
 std::optional<std::size_t> find_deep_key(std::string_view toml);
 
 }  // namespace peercron

@@ -1,13 +1,13 @@
 #include "cli/job_file.hpp"
 
-#include "base/deep_key.hpp"
+#include "base/toml.hpp"
 #include "cli/moments.hpp"
 #include "model/job_rules.hpp"
 #include "schedule/quote.hpp"
 #include "schedule/schedule.hpp"
+#include "schedule/zone_prefix.hpp"
 
 #include <spdlog/fmt/fmt.h>
-#include <toml++/toml.h>
 
 #include <algorithm>
 #include <chrono>
@@ -72,10 +72,12 @@ public:
         job.name = name_;
         if (name_.empty()) complain(table_, "a job needs a name: [job.NAME]");
         for (const auto& [key, node] : table_) read_key(std::string(key.str()), node, file);
+        read_zone_of_expression(job);
         check_rules(job);
         if (is_blank(job.command)) {
             complain(table_, fmt::format("job {}: the command is missing", quote(name_)));
         }
+        check_zone(job);
         check_schedule(job);
         if (job.end_time != 0 && job.start_time >= job.end_time) {
             complain(table_,
@@ -244,15 +246,47 @@ private:
                      fmt::format("job {}: only one of cron_set, every and at can be the schedule",
                                  quote(name_)));
         } else if (schedule_read_) {
-            const std::string zone = job.time_zone.empty() ? "UTC" : job.time_zone;
-            const auto schedule = Schedule::make(job.cron_set, zone, 0);
+            const std::string& zone = job.time_zone;
+            const auto schedule =
+                Schedule::make(job.cron_set, zone.empty() || !find_zone(zone) ? "UTC" : zone, 0);
             if (!schedule) {
-                const toml::node* const zone_node = table_.get("time_zone");
-                const bool zone_is_bad = zone_node != nullptr && !find_zone(zone);
-                complain(zone_is_bad ? *zone_node : *schedule_keys_.front(),
+                complain(*schedule_keys_.front(),
                          fmt::format("job {}: {}", quote(name_), schedule.error().message));
             }
         }
+    }
+
+    /// A zone that stands in the expression is the job's.
+    void read_zone_of_expression(Job& job)
+    {
+        auto split = split_zone(job.cron_set);
+        if (!split || schedule_keys_.size() != 1) return;
+        const toml::node* const zone = table_.get("time_zone");
+        if (zone != nullptr && job.time_zone != split->zone) {
+            complain(*schedule_keys_.front(),
+                     fmt::format("job {}, key 'cron_set': names the time zone {}, and time_zone is "
+                                 "{}; give one of them",
+                                 quote(name_), quote(split->zone), quote(job.time_zone)));
+        }
+        job.cron_set = std::move(split->expression);
+        if (zone != nullptr) return;
+        job.time_zone = std::move(split->zone);
+        if (job.time_zone.empty()) {
+            complain(*schedule_keys_.front(),
+                     fmt::format("job {}, key 'cron_set': the zone after the = is missing",
+                                 quote(name_)));
+        }
+    }
+
+    void check_zone(const Job& job)
+    {
+        if (job.time_zone.empty()) return;
+        const auto zone = find_zone(job.time_zone);
+        if (zone) return;
+        const toml::node* const node = table_.get("time_zone");
+        const toml::node& place = schedule_keys_.empty() ? table_ : *schedule_keys_.front();
+        complain(node != nullptr ? *node : place,
+                 fmt::format("job {}: {}", quote(name_), zone.error().message));
     }
 
     void expect(std::string_view key, const toml::node& node, std::string_view what)
@@ -410,13 +444,7 @@ JobFile read_job_file(std::string_view text, std::string_view source)
     JobFile file;
     std::vector<Mistake> mistakes;
     try {
-        if (const auto line = find_deep_key(text)) {
-            Mistake mistake{{static_cast<toml::source_index>(*line), 1}, {}};
-            mistake.what = "found a key of very many parts; a job file has tables [job.NAME]";
-            mistakes.push_back(std::move(mistake));
-        } else {
-            read_root(toml::parse(text), file.jobs, mistakes);
-        }
+        read_root(parse_toml(text, source), file.jobs, mistakes);
     } catch (const toml::parse_error& error) {
         mistakes.push_back({error.source().begin, std::string(error.description())});
     }

@@ -1,13 +1,11 @@
 #include "config/config.hpp"
 
-#include "base/deep_key.hpp"
+#include "base/toml.hpp"
 #include "config/contradictions.hpp"
 #include "config/keys.hpp"
 #include "config/overlay.hpp"
 #include "config/suggestion.hpp"
 #include "config/units.hpp"
-
-#include <toml++/toml.h>
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -506,21 +504,43 @@ private:
     bool has_secret_ = false;
 };
 
-/// Who names a server or a cluster wants one. A password alone says nothing: it may be there for
-/// another command.
-Config::Mode likely_mode(const std::map<std::string, std::string>& origins)
+/// Says which mode it is, and why, where `mode` is not set: who says where Consul or the database
+/// server is, or has the cluster's secret, wants a cluster. A secret in a variable says nothing: it
+/// may be there for another command; neither does one that is "".
+void choose_mode(Config& config)
 {
-    const auto belongs_to_cluster = [](const auto& entry) {
-        const std::string& key = entry.first;
-        const bool is_secret = entry.second.starts_with("PEERCRON_") &&
-                               (key == "mysql_password" || key == "consul.token");
-        static const std::set<std::string> flat{"consul_address", "service_name", "lock_key",
-                                                "bind_address"};
-        return !is_secret && (flat.contains(key) || key.starts_with("mysql") ||
-                              key.starts_with("consul.") || key.starts_with("cluster."));
+    const auto is_meant = [&config](std::string_view key) {
+        const auto origin = config.origins.find(std::string(key));
+        return origin != config.origins.end() ? &origin->second : nullptr;
     };
-    const bool cluster = std::any_of(origins.begin(), origins.end(), belongs_to_cluster);
-    return cluster ? Config::Mode::cluster : Config::Mode::solo;
+    if (const std::string* origin = is_meant("mode")) {
+        config.mode_reason = "mode is set by " + *origin;
+        return;
+    }
+    const std::array<std::pair<std::string_view, bool>, 12> keys{
+        {{"consul_address", true},
+         {"mysql_host", true},
+         {"mysql_port", true},
+         {"mysql_database", true},
+         {"mysql_user", !config.mysql.user.empty()},
+         {"mysql.socket", !config.mysql.socket.empty()},
+         {"mysql_password", !config.mysql.password.empty()},
+         {"mysql.password_file", !config.mysql.password.empty()},
+         {"consul.token", !config.consul.token.empty()},
+         {"consul.token_file", !config.consul.token.empty()},
+         {"cluster.secret", !config.cluster_secret.empty()},
+         {"cluster.secret_file", !config.cluster_secret.empty()}}};
+    config.mode = Config::Mode::solo;
+    config.mode_reason = "nothing of a cluster is configured";
+    for (const auto& [key, says_something] : keys) {
+        const std::string* origin = is_meant(key);
+        if (origin == nullptr || !says_something) continue;
+        const bool is_secret = key == "mysql_password" || key.starts_with("consul.token");
+        if (is_secret && origin->starts_with("PEERCRON_")) continue;
+        config.mode = Config::Mode::cluster;
+        config.mode_reason = std::string(key) + " is set by " + *origin;
+        return;
+    }
 }
 
 std::string default_data_dir(const Environment& environment)
@@ -572,18 +592,14 @@ std::string Config::journal_file() const
 Result<Config> Config::parse(std::string_view text, const std::string& file_name,
                              const ConfigSources& sources)
 {
-    if (const auto line = find_deep_key(text)) {
-        return Error{file_name + ":" + std::to_string(*line) +
-                     ":1: found a key of very many parts; keys here have one or two"};
-    }
     toml::table root;
     try {
-        root = toml::parse(text, file_name);
+        root = parse_toml(text, file_name);
     } catch (const toml::parse_error& error) {
         const auto place = error.source().begin;
         return Error{file_name + ":" + std::to_string(place.line) + ":" +
                      std::to_string(place.column) +
-                     ": this is not TOML: " + std::string(error.description())};
+                     ": cannot be read as TOML: " + std::string(error.description())};
     }
     const Overlaid overlaid = lay_over(root, sources);
     Config config;
@@ -591,7 +607,7 @@ Result<Config> Config::parse(std::string_view text, const std::string& file_name
     keys::visit(config, reader);
     reader.report_unknown_keys();
     config.origins = std::move(reader.origins());
-    if (!config.origins.contains("mode")) config.mode = likely_mode(config.origins);
+    choose_mode(config);
     if (config.data_dir.empty()) config.data_dir = default_data_dir(sources.environment);
     for (const auto& [key, message] : contradictions(config)) {
         // One with a default in the place of what could not be read is not the writer's.

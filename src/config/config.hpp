@@ -37,9 +37,11 @@ struct Config {
         solo,     ///< this node alone, with its database in a file
         cluster,  ///< nodes that find each other through Consul and share a database server
     };
-    /// mode: not set, it is cluster when any key is set that only a cluster uses (Consul, MySQL,
-    /// [cluster], service_name, lock_key, bind_address), else solo.
+    /// mode: not set, it is cluster when a key says where Consul or the database server is, or has
+    /// the cluster's secret, else solo.
     Mode mode = Mode::solo;
+    /// Why it is that mode: "consul_address is set by app.toml:3".
+    std::string mode_reason;
 
     /// data_dir: not set, it is the first of $STATE_DIRECTORY (systemd.exec(5)),
     /// $XDG_STATE_HOME/peercron and ~/.local/state/peercron that the environment names.
@@ -55,7 +57,7 @@ struct Config {
     LogSettings log;                                   // log_level, [log] file, max_size, max_files
 
     std::size_t log_keep_day = 0;   // log_keep_day: days that rows of the log stay; 0 = for ever
-    std::string time_zone = "UTC";  // time_zone: its existence is checked where the zones are
+    std::string time_zone = "UTC";  // time_zone: of jobs without one of their own
 
     struct Mysql {
         std::string host = "127.0.0.1";  // mysql_host
@@ -111,6 +113,7 @@ struct Config {
             std::string name;
             std::string secret;
             Role role = Role::read;
+            friend bool operator==(const Token&, const Token&) = default;
         };
         std::vector<Token> tokens;  // [[http.tokens]] name, token or token_file, role
         bool allow_anonymous =
@@ -157,6 +160,9 @@ struct Config {
 /// with a comment that says where its value comes from.
 enum class Origins : std::uint8_t { hidden, shown };
 std::string describe(const Config& config, Origins origins = Origins::hidden);
+
+/// The keys whose values differ, secrets and http.tokens included; in the order of the file.
+std::vector<std::string> differing_keys(const Config& left, const Config& right);
 
 /// The variable of the environment that a key may come from.
 std::string variable_of(std::string_view key);

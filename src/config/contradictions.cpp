@@ -95,11 +95,32 @@ void check_ports(const Config& config, std::vector<Contradiction>& found)
     }
 }
 
+/// Keys that only a cluster uses, where nothing says that this is one.
+void check_mode(const Config& config, std::vector<Contradiction>& found)
+{
+    if (config.mode != Config::Mode::solo || config.origins.contains("mode")) return;
+    const Config defaults;
+    const std::array<std::pair<const char*, bool>, 4> keys{
+        {{"bind_address", config.bind_address != defaults.bind_address},
+         {"service_name", config.service_name != defaults.service_name},
+         {"lock_key", config.lock_key != defaults.lock_key},
+         {"cluster.allow_insecure", config.insecure}}};
+    for (const auto& [key, is_set] : keys) {
+        if (!is_set) continue;
+        found.push_back(
+            {key,
+             "only a cluster uses it, and nothing says that this node is in one; set mode = "
+             "\"cluster\" with consul_address and mysql_host, or mode = \"solo\" for a node alone, "
+             "whose one address is http_bind_address"});
+    }
+}
+
 }  // namespace
 
 std::vector<Contradiction> contradictions(const Config& config)
 {
     std::vector<Contradiction> found;
+    check_mode(config, found);
     check_exposure(config, found);
     check_times(config.dispatch, found);
     check_ports(config, found);

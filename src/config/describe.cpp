@@ -3,6 +3,7 @@
 #include "config/units.hpp"
 
 #include <string_view>
+#include <utility>
 
 namespace peercron {
 namespace {
@@ -166,7 +167,47 @@ public:
     std::vector<std::string> all;
 };
 
+/// The values by key, in the order of the file.
+class Values {
+public:
+    template <class Value, class Rule>
+    void key(const char* name, const Value& value, const Rule& rule)
+    {
+        Writer writer(nullptr);
+        writer.key(name, value, rule);
+        all.emplace_back(name, writer.take());
+    }
+    void key(const char* name, const std::string& value, const keys::Secret&)
+    {
+        all.emplace_back(name, value);
+    }
+    void tokens(const char* name, const std::vector<Config::Http::Token>& tokens)
+    {
+        std::string text;
+        for (const auto& token : tokens) {
+            text.append(token.name).append("\n").append(token.secret).append("\n");
+            text.append(role_name(token.role)).append("\n");
+        }
+        all.emplace_back(name, std::move(text));
+    }
+
+    std::vector<std::pair<std::string, std::string>> all;
+};
+
 }  // namespace
+
+std::vector<std::string> differing_keys(const Config& left, const Config& right)
+{
+    Values before;
+    Values after;
+    keys::visit(left, before);
+    keys::visit(right, after);
+    std::vector<std::string> keys;
+    for (std::size_t i = 0; i < before.all.size(); ++i) {
+        if (before.all[i] != after.all[i]) keys.push_back(before.all[i].first);
+    }
+    return keys;
+}
 
 std::string describe(const Config& config, Origins origins)
 {

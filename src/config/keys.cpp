@@ -1,5 +1,7 @@
 #include "config/keys.hpp"
 
+#include "schedule/time_zone.hpp"
+
 #include <unistd.h>
 
 #include <algorithm>
@@ -101,8 +103,9 @@ std::optional<std::string> lock_key(const std::string& text)
 
 std::optional<std::string> time_zone(const std::string& text)
 {
-    if (is_plain(text, "\"\\") && text.front() != '/') return std::nullopt;
-    return R"(a time zone's IANA name such as "UTC" or "Europe/Berlin")";
+    const bool is_name = is_plain(text, "\"\\") && text.front() != '/';
+    if (is_name && find_zone(text)) return std::nullopt;
+    return R"(a time zone's IANA name that this machine knows, such as "UTC" or "Europe/Berlin")";
 }
 
 std::optional<std::string> shell(const std::string& text)

@@ -1,8 +1,7 @@
 #pragma once
 
+#include "base/toml.hpp"
 #include "config/config.hpp"
-
-#include <toml++/toml.h>
 
 #include <map>
 #include <string>

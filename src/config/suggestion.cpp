@@ -1,8 +1,7 @@
 #include "config/suggestion.hpp"
 
-#include <algorithm>
-#include <cstddef>
-#include <numeric>
+#include "base/nearest.hpp"
+
 #include <string_view>
 
 namespace peercron {
@@ -17,23 +16,6 @@ std::string_view table_of(std::string_view name)
 {
     const auto dot = name.rfind('.');
     return dot == name.npos ? std::string_view() : name.substr(0, dot);
-}
-
-/// Levenshtein's distance: how many letters differ.
-std::size_t distance(std::string_view a, std::string_view b)
-{
-    std::vector<std::size_t> row(b.size() + 1);
-    std::iota(row.begin(), row.end(), std::size_t{0});
-    for (std::size_t i = 0; i < a.size(); ++i) {
-        std::size_t diagonal = row[0];
-        row[0] = i + 1;
-        for (std::size_t j = 0; j < b.size(); ++j) {
-            const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
-            diagonal = row[j + 1];
-            row[j + 1] = std::min({row[j] + 1, row[j + 1] + 1, replaced});
-        }
-    }
-    return row.back();
 }
 
 }  // namespace
@@ -51,16 +33,8 @@ std::string suggestion(const std::string& name, const std::vector<std::string>& 
     for (const auto& candidate : known) {
         if (const auto table = table_of(candidate); !table.empty()) names.emplace_back(table);
     }
-    std::string nearest;
-    std::size_t least = 1 + std::max<std::size_t>(2, name.size() / 4);
-    for (const auto& candidate : names) {
-        const auto letters = distance(name, candidate);
-        if (letters < least) {
-            least = letters;
-            nearest = candidate;
-        }
-    }
-    return nearest.empty() ? "" : "; did you mean '" + nearest + "'?";
+    const auto nearest = nearest_name(name, names);
+    return nearest ? "; did you mean '" + *nearest + "'?" : "";
 }
 
 }  // namespace peercron

@@ -42,6 +42,9 @@ class Router {
 public:
     explicit Router(Access access) : access_(std::move(access)) {}
 
+    /// From the next request on, of connections that are open as well.
+    void admit_by(Access access) { access_ = std::move(access); }
+
     void add(Route route) { routes_.push_back(std::move(route)); }
     const std::vector<Route>& routes() const { return routes_; }
 

@@ -7,6 +7,7 @@
 #include "base/log.hpp"
 #include "base/offload.hpp"
 #include "base/task_group.hpp"
+#include "base/utf8.hpp"
 #include "dispatch/dispatcher.hpp"
 #include "exec/descriptors.hpp"
 #include "exec/executor.hpp"
@@ -18,7 +19,6 @@
 #include "node/local_channel.hpp"
 #include "node/notify.hpp"
 #include "node/tcp_channel.hpp"
-#include "schedule/time_zone.hpp"
 #include "store/store_pool.hpp"
 #include "wire/address.hpp"
 #include "wire/listener.hpp"
@@ -151,6 +151,34 @@ std::vector<Token> tokens(const Config& config)
     return tokens;
 }
 
+Access api_access(const Config& config)
+{
+    return Access(tokens(config), config.http.trusted_proxies,
+                  config.http.allow_anonymous ? Hosts::any : Hosts::this_machine);
+}
+
+/// What became of which token: "token 'deploy' is new".
+std::vector<std::string> token_changes(const Config& before, const Config& after)
+{
+    const auto find = [](const Config& config, const std::string& name) {
+        const auto& all = config.http.tokens;
+        const auto found = std::ranges::find(all, name, &Config::Http::Token::name);
+        return found == all.end() ? nullptr : &*found;
+    };
+    std::vector<std::string> changes;
+    for (const auto& token : after.http.tokens) {
+        const auto* const earlier = find(before, token.name);
+        if (earlier != nullptr && *earlier == token) continue;
+        changes.push_back(fmt::format("token {} {}", quote_utf8(token.name),
+                                      earlier == nullptr ? "is new" : "has changed"));
+    }
+    for (const auto& token : before.http.tokens) {
+        if (find(after, token.name) != nullptr) continue;
+        changes.push_back(fmt::format("token {} is not valid any more", quote_utf8(token.name)));
+    }
+    return changes;
+}
+
 std::uint64_t random_incarnation()
 {
     std::random_device device;
@@ -163,6 +191,7 @@ public:
          Lifeline lifeline, const std::optional<rlimit>& open_files)
         : io_(io.get_executor()),
           config_(config),
+          in_force_(config),
           surroundings_(surroundings),
           warden_(std::move(lifeline.warden)),
           guard_(std::move(lifeline.guard)),
@@ -563,12 +592,16 @@ private:
             spdlog::error("node: the log stays where it is: {}", error.what());
             return;
         }
-        Config as_before = *fresh;
-        as_before.log = config_.log;
-        spdlog::info("node: reloaded; {}", describe(as_before) == describe(config_)
-                                               ? "the log was set up anew"
-                                               : "what changed outside of [log] takes effect at "
-                                                 "the next start");
+        std::vector<std::string> changes = token_changes(in_force_, *fresh);
+        changes.insert(changes.begin(), "the log was set up again");
+        in_force_.log = fresh->log;
+        in_force_.http.tokens = fresh->http.tokens;
+        api_.admit_by(api_access(in_force_));
+        spdlog::info("node: reloaded; {}", fmt::join(changes, ", "));
+        const std::vector<std::string> waiting = differing_keys(in_force_, *fresh);
+        if (waiting.empty()) return;
+        spdlog::warn("node: what changed of {} takes effect at the next start",
+                     fmt::join(waiting, ", "));
     }
 
     /// Gives everything away that others can do, then waits for what only this node can end.
@@ -674,6 +707,7 @@ private:
 
     asio::any_io_executor io_;
     const Config& config_;
+    Config in_force_;  // config_ with what was reloaded since
     const NodeSurroundings& surroundings_;
     FileDescriptor warden_;
     Guard guard_;
@@ -718,13 +752,6 @@ private:
 
 }  // namespace
 
-std::optional<std::string> find_problem(const Config& config)
-{
-    const auto zone = find_zone(config.time_zone);
-    if (!zone) return "key 'time_zone': " + zone.error().message;
-    return std::nullopt;
-}
-
 int run_node(const Config& config, const NodeSurroundings& surroundings, Lifeline lifeline)
 {
     try {
@@ -736,10 +763,8 @@ int run_node(const Config& config, const NodeSurroundings& surroundings, Lifelin
     keep_heap_small();
     const std::optional<rlimit> open_files = raise_descriptor_limit();
     for (const std::string& warning : config.warnings) spdlog::warn("config: {}", warning);
-    if (const auto problem = find_problem(config)) {
-        spdlog::critical("node: cannot start: {}", *problem);
-        return 1;
-    }
+    spdlog::info("node: {}, because {}",
+                 config.mode == Config::Mode::solo ? "alone" : "in a cluster", config.mode_reason);
     try {
         asio::io_context io(1);
         Node node(io, config, surroundings, std::move(lifeline), open_files);

@@ -15,15 +15,13 @@ struct NodeSurroundings {
     std::string program = "peercron";  ///< how a person starts it from here
 };
 
-/// What the configuration alone cannot tell to be wrong: an unknown time zone. Nullopt: nothing.
-std::optional<std::string> find_problem(const Config& config);
-
 /// Runs a node until SIGTERM or SIGINT, and returns the exit status: 0 after a stop that was asked
 /// for, 1 when something broke or could not start (it says what on the log).
 ///
 /// SIGTERM drains: the dispatcher's lock and the fires that are not due go to others, running
 /// commands have [exec] drain_timeout to end, then they are killed and recorded. A second SIGTERM
-/// ends it at once. SIGHUP reads the configuration again; of it, [log] takes effect.
+/// ends it at once. SIGHUP reads the configuration again; of it, [log] and [[http.tokens]]
+/// take effect, and the log says what changed and what waits for the next start.
 ///
 /// `lifeline` tells when the warden is gone; then the node kills all commands and ends.
 /// Takes over the process's signals; call it once, before there are threads.

@@ -52,7 +52,7 @@ def test_next_of_a_bad_expression_exits_with_2_and_the_reason(expression, words)
 
 
 @pytest.mark.parametrize("arguments", [
-    ["next", "@daily", "--tz", "Mars/Olympus"], ["next", "@daily", "--from", "tomorrow"],
+    ["next", "@daily", "--tz", "Mars/Olympus"], ["next", "@daily", "--from", "someday"],
     ["next", "@daily", "-n", "0"], ["next"], ["no-such-command"], ["serve", "--no-such-option"], []])
 def test_arguments_that_make_no_sense_exit_with_2(arguments):
     done = peercron(*arguments)
@@ -72,8 +72,8 @@ def test_the_example_configuration_is_good_and_its_check_shows_no_secret(tmp_pat
     example = (ROOT / "config/peercron.toml").read_text()
     assert 'mysql_password = ""' in example
     file = tmp_path / "peercron.toml"
-    file.write_text(example.replace('mysql_password = ""', 'mysql_password = "a-password-nobody-sees"')
-                    .replace('mysql_user = ""', 'mysql_user = "somebody"'))
+    file.write_text(example.replace('# mysql_password = ""', 'mysql_password = "a-password-nobody-sees"')
+                    .replace('# mysql_user = ""', 'mysql_user = "somebody"'))
     done = peercron("check-config", file)
     assert done.returncode == 0, done
     assert "somebody" in done.stdout

@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from harness import (BINARY, HOST, Witness, assert_each_fire_once, assert_witnessed, due_seconds, let_pass, now_ms,
-                     running_solo, wait_until)
+                     request, running_solo, wait_until)
 
 NEVER = "0 0 0 1 1 * 2199"
 
@@ -325,3 +325,48 @@ def test_commands_end_with_warden_and_node_when_both_are_killed(solo, tmp_path):
     os.kill(node, signal.SIGKILL)
     solo.process.wait(timeout=30)
     wait_until(lambda: not processes_named(name), 20, "the command is gone")
+
+
+CONFIGURATION = """\
+exec.slots = 3
+
+[[http.tokens]]
+name = "ann"
+token = "the-token-of-ann-1"
+role = "admin"
+"""
+
+
+def test_a_reload_takes_over_tokens_and_says_what_waits_for_a_restart(tmp_path):
+    file = tmp_path / "peercron.toml"
+    file.write_text("exec.slots = 3\n")
+    with running_solo(["--config", str(file)]) as solo:
+        def status(token):
+            return request(solo.base, "GET", "/cron/list", headers={"Authorization": f"Bearer {token}"}).status
+
+        def reload(words, text):
+            file.write_text(text)
+            already = solo.log("node").count(words)
+            os.kill(solo.process.pid, signal.SIGHUP)
+            wait_until(lambda: solo.log("node").count(words) > already, 20, lambda: f"{words}: {solo.log('node')[-2000:]}")
+
+        assert "node: alone, because nothing of a cluster is configured" in solo.log("node")
+        assert status("of nobody") == 200
+        reload("token \"ann\" is new", CONFIGURATION)
+        assert (status("the-token-of-ann-1"), status("the-token-of-ben-1")) == (200, 401)
+        more = CONFIGURATION + CONFIGURATION[CONFIGURATION.index("\n[["):].replace("ann", "ben")
+        reload("node: reloaded; the log was set up again, token \"ben\" is new", more)
+        assert (status("the-token-of-ann-1"), status("the-token-of-ben-1")) == (200, 200)
+        assert "takes effect at the next start" not in solo.log("node")
+        reload("what changed of exec.slots takes effect at the next start",
+               more.replace("slots = 3", "slots = 4").replace("of-ann-1", "of-ann-2"))
+        assert "token \"ann\" has changed" in solo.log("node")
+        assert (status("the-token-of-ann-1"), status("the-token-of-ann-2")) == (401, 200)
+        reload("token \"ben\" is not valid any more", CONFIGURATION)
+        assert (status("the-token-of-ann-1"), status("the-token-of-ben-1")) == (200, 401)
+        # What makes no sense changes nothing.
+        deep = '"q"' + ".a" * 100_000
+        for wrong, words in [("nonsense", "cannot be read as TOML"), (f"[{deep}]", "may nest at most 100 deep"),
+                             (f"x = {{{deep} = 1}}", "may nest at most 100 deep")]:
+            reload(words, wrong)
+            assert status("the-token-of-ann-1") == 200

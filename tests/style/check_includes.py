@@ -9,7 +9,7 @@ MAY_INCLUDE = {
     "base": set(),
     "schedule": {"base"},
     "model": {"base"},
-    "config": {"base"},
+    "config": {"base", "schedule"},
     "store": {"base", "model"},
     "audit": {"base", "schedule", "model", "store"},
     "cluster": {"base", "model"},

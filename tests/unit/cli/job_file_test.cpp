@@ -36,6 +36,32 @@ std::vector<std::string> mistakes_of_key(const std::string& line)
     return mistakes("[job.a]\ncommand = 'x'\nevery = 5\n" + line + "\n");
 }
 
+TEST(JobFileTest, AZoneInTheExpressionIsTheJobs)
+{
+    const auto job = only("[job.a]\ncron_set = 'CRON_TZ=Asia/Tokyo 0 9 * * *'\ncommand = 'x'").job;
+    EXPECT_EQ(job.time_zone, "Asia/Tokyo");
+    EXPECT_EQ(job.cron_set, "0 9 * * *");
+    const std::string text = "[job.a]\ncommand = 'x'\ntime_zone = 'UTC'\ncron_set = ";
+    EXPECT_THAT(mistakes(text + "'TZ=Asia/Tokyo 0 9 * * *'"),
+                ElementsAre(HasSubstr("4:12: job 'a', key 'cron_set': names the time zone "
+                                      "'Asia/Tokyo', and time_zone is 'UTC'")));
+    EXPECT_EQ(only(text + "'TZ=UTC 0 9 * * *'").job.time_zone, "UTC");
+    EXPECT_THAT(mistakes("[job.a]\ncommand = 'x'\ncron_set = 'TZ= 0 9 * * *'"),
+                ElementsAre(HasSubstr("the zone after the = is missing")));
+    EXPECT_THAT(mistakes("[job.a]\ncommand = 'x'\ncron_set = 'TZ=Mars 0 9 * * *'"),
+                ElementsAre(HasSubstr("3:12: job 'a': time zone")));
+}
+
+TEST(JobFileTest, TextThatNestsVeryDeepIsAMistake)
+{
+    std::string deep = "a";
+    for (int i = 0; i < 100'000; ++i) deep += ".a";
+    EXPECT_THAT(mistakes("\n" + deep + " = 1\n"), ElementsAre(HasSubstr("jobs.toml:2:1: tables")));
+    EXPECT_THAT(mistakes("[job.a]\n\"x\"." + deep + " = 1"),
+                ElementsAre("jobs.toml:2:1: tables, lists and the parts of keys may nest at most "
+                            "100 deep"));
+}
+
 TEST(JobFileTest, ReadsEveryKey)
 {
     const FileJob file = only(R"(
@@ -178,6 +204,11 @@ TEST(JobFileTest, WhatANodeWouldRefuseIsAMistakeOfTheFile)
                 ElementsAre(HasSubstr("key 'command': given")));
     EXPECT_THAT(mistakes("[job.a]\nevery = 5\ncommand = 'x'\ntime_zone = 'Mars'\n"),
                 ElementsAre(HasSubstr("jobs.toml:4:13: job 'a': time zone")));
+    EXPECT_THAT(mistakes("[job.a]\ncron_set = '99 * * * *'\ncommand = 'x'\ntime_zone = 'Mars'\n"),
+                ElementsAre(HasSubstr("jobs.toml:2:12: job 'a': minute '99'"),
+                            HasSubstr("jobs.toml:4:13: job 'a': time zone")));
+    EXPECT_THAT(mistakes("[job.a]\ncommand = 'x'\ntime_zone = 'Mars'\n"),
+                ElementsAre(HasSubstr("the schedule is missing"), HasSubstr("time zone")));
 }
 
 TEST(JobFileTest, AnUnknownPolicyIsToldWithThoseThatThereAre)
@@ -189,16 +220,6 @@ TEST(JobFileTest, AnUnknownPolicyIsToldWithThoseThatThereAre)
                 ElementsAre(HasSubstr("found true or false, expected one of at_most_once, at_")));
     EXPECT_THAT(mistakes_of_key("max_concurrent = 10001"),
                 ElementsAre(HasSubstr("given 10001; 0 to 10000 is allowed")));
-}
-
-TEST(JobFileTest, AKeyOfVeryManyPartsIsRefused)
-{
-    std::string key = "job.a";
-    for (int i = 0; i < 100'000; ++i) key += ".a";
-    EXPECT_THAT(mistakes("\n" + key + " = 1\n"),
-                ElementsAre(HasSubstr("jobs.toml:2:1: found a key")));
-    EXPECT_THAT(mistakes("\n[" + key + "]\n"), SizeIs(1));
-    EXPECT_THAT(mistakes_of_key("remark = '" + std::string(500, '.') + "'"), IsEmpty());
 }
 
 TEST(JobFileTest, BrokenTomlIsNamedByItsPlace)

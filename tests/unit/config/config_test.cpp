@@ -18,6 +18,7 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::MatchesRegex;
 using testing::Not;
 using testing::StartsWith;
 
@@ -119,6 +120,7 @@ mysql_charset = "utf8"
 TEST(ConfigTest, ReadsTheNewerKeysFromTheirTables)
 {
     const auto config = parse(R"(
+mode = "cluster"
 log_keep_day = 90
 time_zone = "Europe/Berlin"
 [log]
@@ -324,13 +326,15 @@ TEST(ConfigTest, ChecksEachValue)
 
 TEST(ConfigTest, RefusesAnOpenPeerPortWithoutASecretAndNamesBothWaysOut)
 {
-    EXPECT_THAT(refusal("bind_address = '10.0.0.5:9991'"),
-                AllOf(StartsWith("app.toml:1:16: key 'bind_address'"), HasSubstr("secret_file"),
+    const std::string cluster = "mode = 'cluster'\n";
+    EXPECT_THAT(refusal(cluster + "bind_address = '10.0.0.5:9991'"),
+                AllOf(StartsWith("app.toml:2:16: key 'bind_address'"), HasSubstr("secret_file"),
                       HasSubstr("PEERCRON_CLUSTER_SECRET"), HasSubstr("allow_insecure = true")));
-    EXPECT_TRUE(parse("bind_address = '10.0.0.5:9991'\n[cluster]\nallow_insecure = true"));
+    EXPECT_TRUE(
+        parse(cluster + "bind_address = '10.0.0.5:9991'\n[cluster]\nallow_insecure = true"));
     EXPECT_TRUE(parse("bind_address = '10.0.0.5:9991'",
                       Environment({{"PEERCRON_CLUSTER_SECRET", secret}})));
-    EXPECT_TRUE(parse("bind_address = '127.0.0.5:9991'"));
+    EXPECT_TRUE(parse(cluster + "bind_address = '127.0.0.5:9991'"));
 }
 
 TEST(ConfigTest, RefusesAnOpenApiWithoutTokensAndNamesBothWaysOut)
@@ -357,13 +361,6 @@ TEST(ConfigTest, RefusesTimesThatContradictEachOther)
                 HasSubstr("key 'dispatch.lease_margin'"));
     EXPECT_THAT(refusal("[dispatch]\nstart_deadline = '1s'"),
                 HasSubstr("key 'dispatch.start_deadline'"));
-}
-
-TEST(ConfigTest, AKeyOfVeryManyPartsIsRefused)
-{
-    std::string key = "a";
-    for (int i = 0; i < 100'000; ++i) key += ".a";
-    EXPECT_THAT(refusal("\n" + key + " = 1"), StartsWith("app.toml:2:1: found a key of very many"));
 }
 
 TEST(ConfigTest, NoContradictionIsMadeUpFromADefaultInThePlaceOfABadValue)
@@ -656,12 +653,73 @@ TEST(ModeTest, IsSoloUnlessSomethingOfAClusterIsSet)
     EXPECT_EQ(mode("", {"mysql_host=db"}), Config::Mode::cluster);
     EXPECT_EQ(mode("mode = 'solo'\nmysql_host = 'db'"), Config::Mode::solo);
     EXPECT_EQ(mode("mode = 'cluster'"), Config::Mode::cluster);
+    EXPECT_EQ(mode("cluster.secret = '0123456789abcdef'"), Config::Mode::cluster);
+    EXPECT_EQ(mode("mysql_user = ''\nmysql.pool_size = 8"), Config::Mode::solo);
+}
+
+TEST(ModeTest, SaysWhyItIsWhatItIs)
+{
+    const auto reason = [](std::string_view text, std::vector<std::string> settings = {}) {
+        return parse(text, {}, settings)->mode_reason;
+    };
+    EXPECT_EQ(reason(""), "nothing of a cluster is configured");
+    EXPECT_THAT(reason("log_level = 4\nconsul_address = 'c:8500'"),
+                MatchesRegex("consul_address is set by .*:2"));
+    EXPECT_EQ(reason("", {"mysql_host=db"}), "mysql_host is set by --set");
+    EXPECT_THAT(reason("mode = 'cluster'"), MatchesRegex("mode is set by .*:1"));
+}
+
+TEST(ModeTest, WhatOnlyAClusterUsesMakesNoCluster)
+{
+    for (const char* const text : {"bind_address = '127.0.0.1:9995'", "service_name = 'jobs'",
+                                   "lock_key = 'jobs/lock'", "cluster.allow_insecure = true"}) {
+        const std::string key(text, std::string_view(text).find(' '));
+        EXPECT_THAT(refusal(text), AllOf(HasSubstr(":1:"), HasSubstr("key '" + key + "'"),
+                                         HasSubstr("set mode = \"cluster\" with consul_address")));
+        EXPECT_TRUE(parse("mode = 'solo'\n" + std::string(text))) << text;
+        EXPECT_TRUE(parse("mode = 'cluster'\n" + std::string(text))) << text;
+        EXPECT_TRUE(parse("mysql_user = 'cron'\n" + std::string(text))) << text;
+    }
+}
+
+TEST(ConfigTest, TextThatNestsVeryDeepIsAMistakeOfTheFile)
+{
+    std::string deep = "a";
+    for (int i = 0; i < 100'000; ++i) deep += ".a";
+    for (const std::string& text : {deep + " = 1", "\"q\"." + deep + " = 1",
+                                    "x = {" + deep + " = 1}", "[\"q\"." + deep + "]"}) {
+        EXPECT_THAT(refusal("mode = 'solo'\n" + text),
+                    HasSubstr(":2:1: cannot be read as TOML: tables, lists and the parts of keys"));
+    }
 }
 
 TEST(ModeTest, ANodeAloneIsNamedByItsApi)
 {
     EXPECT_EQ(parse("")->node_name(), "127.0.0.1:9990");
     EXPECT_EQ(parse("mode = 'cluster'")->node_name(), "127.0.0.1:9991");
+}
+
+TEST(TimeZoneTest, AnUnknownOneIsNamedWithTheOtherMistakes)
+{
+    EXPECT_THAT(refusal("time_zone = 'Mars/Olympus'\nmysql_port = 0"),
+                AllOf(HasSubstr(":1:13: key 'time_zone': found \"Mars/Olympus\", expected a time "
+                                "zone's IANA name that this machine knows"),
+                      HasSubstr(":2:14: key 'mysql_port'")));
+    EXPECT_EQ(parse("time_zone = 'Europe/Berlin'")->time_zone, "Europe/Berlin");
+}
+
+TEST(DifferingKeysTest, AreNamedAlsoWhereTheyAreSecret)
+{
+    const auto keys = [](std::string_view left, std::string_view right) {
+        return differing_keys(*parse(left), *parse(right));
+    };
+    EXPECT_THAT(keys("log_level = 4", "log_level = 'info'"), IsEmpty());
+    EXPECT_THAT(keys("mode = 'solo'\nmysql_password = 'a'\nexec.slots = 2",
+                     "mode = 'solo'\nmysql_password = 'b'\nhttp.trusted_proxies = ['10.0.0.1']"),
+                ElementsAre("mysql_password", "exec.slots", "http.trusted_proxies"));
+    const std::string token = "[[http.tokens]]\nname = 'a'\nrole = 'read'\ntoken = ";
+    EXPECT_THAT(keys(token + "'0123456789abcdef'", token + "'0123456789abcdeF'"),
+                ElementsAre("http.tokens"));
 }
 
 TEST(DataDirTest, IsTheFirstThatTheEnvironmentNames)
@@ -703,33 +761,89 @@ std::filesystem::path example_file()
     return std::filesystem::path(std::getenv("PEERCRON_SOURCE_DIR")) / "config" / "peercron.toml";
 }
 
-TEST(ExampleFileTest, HoldsTheDefaults)
+std::string example_text()
+{
+    std::ifstream in(example_file());
+    return {std::istreambuf_iterator<char>(in), {}};
+}
+
+/// A line of the example that sets a key when its "# " is taken away.
+struct ExampleLine {
+    std::string key;
+    std::string text;  // the whole file, with this line in force
+};
+
+std::vector<ExampleLine> example_lines()
+{
+    const std::string text = example_text();
+    std::vector<ExampleLine> lines;
+    for (std::size_t begin = 0; begin < text.size();) {
+        const std::size_t end = text.find('\n', begin);
+        const std::string line = text.substr(begin, end - begin);
+        const auto key_end = line.find_first_not_of("abcdefghijklmnopqrstuvwxyz_.", 2);
+        if (line.starts_with("# ") && key_end > 2 && line.substr(key_end).starts_with(" = ")) {
+            std::string changed = text;
+            changed.erase(begin, 2);
+            lines.push_back({line.substr(2, key_end - 2), std::move(changed)});
+        }
+        begin = end + 1;
+    }
+    return lines;
+}
+
+TEST(ExampleFileTest, ChangesNothingAsItIs)
 {
     const auto config = load(example_file());
     ASSERT_TRUE(config) << config.error().message;
-    Config expected;
-    expected.mode = Config::Mode::cluster;
-    expected.data_dir = "/var/lib/peercron";
-    EXPECT_EQ(describe(*config), describe(expected));
+    EXPECT_EQ(describe(*config), describe(*parse("")));
+    EXPECT_THAT(config->origins, IsEmpty());
+    EXPECT_EQ(config->mode, Config::Mode::solo);
 }
 
-TEST(ExampleFileTest, HasEveryKey)
+TEST(ExampleFileTest, EachLineHasTheDefaultOfItsKey)
 {
-    std::ifstream in(example_file());
-    std::set<std::string> missing;
-    for (const auto& key : config_keys()) missing.insert(key);
-    std::string table;
-    for (std::string line; std::getline(in, line);) {
-        if (line.starts_with("# [[")) line = line.substr(2);  // the only keys without a default
-        if (line.starts_with('[')) {
-            const auto first = line.find_first_not_of('[');
-            table = line.substr(first, line.find(']') - first) + ".";
-        }
-        if (table == "http.tokens." && line.starts_with("# ")) line = line.substr(2);
-        if (const auto equals = line.find(" = "); equals != line.npos)
-            missing.erase(table + line.substr(0, equals));
+    // What says where a server is says that there is a cluster, too.
+    const std::set<std::string> of_a_cluster{"consul_address", "mysql_host", "mysql_port",
+                                             "mysql_database"};
+    const auto without_mode = [](const std::string& text) {
+        return text.substr(text.find('\n', text.find("mode = ")));
+    };
+    const Environment environment{{"STATE_DIRECTORY", "/var/lib/peercron"}};
+    const std::string defaults = describe(*parse("", environment));
+    for (const auto& [key, text] : example_lines()) {
+        const auto config = parse(text, environment);
+        ASSERT_TRUE(config) << key << ": " << config.error().message;
+        EXPECT_EQ(without_mode(describe(*config)), without_mode(defaults)) << key;
+        EXPECT_EQ(config->mode == Config::Mode::cluster, of_a_cluster.contains(key)) << key;
     }
-    EXPECT_THAT(missing, IsEmpty());
+}
+
+TEST(ExampleFileTest, HasEveryKeyOnceAndNothingElse)
+{
+    std::multiset<std::string> keys;
+    for (const ExampleLine& line : example_lines()) keys.insert(line.key);
+    std::multiset<std::string> expected;
+    for (const std::string& key : config_keys()) {
+        if (!key.starts_with("http.tokens")) expected.insert(key);
+    }
+    expected.insert("http.tokens");
+    EXPECT_EQ(keys, expected);
+    std::istringstream lines(example_text());
+    for (std::string line; std::getline(lines, line);) {
+        EXPECT_TRUE(line.empty() || line.starts_with('#')) << line;
+    }
+}
+
+TEST(ExampleFileTest, TakesATokenInBothForms)
+{
+    const std::string table =
+        "\n[[http.tokens]]\nname = 'a'\ntoken = '0123456789abcdef'\nrole = 'read'\n";
+    EXPECT_EQ(parse(example_text() + table)->http.tokens.size(), 1U);
+    EXPECT_EQ(parse(example_text() + table)->mode, Config::Mode::solo);
+    EXPECT_EQ(parse("http.max_body = '2MiB'\n" + table)->http.tokens.size(), 1U);
+    EXPECT_EQ(parse("http.tokens = [{name = 'a', token = '0123456789abcdef', role = 'read'}]")
+                  ->http.tokens.size(),
+              1U);
 }
 
 }  // namespace
