@@ -224,6 +224,30 @@ asio::awaitable<Response> show_history(const ApiContext& context, const Call& ca
     co_return answer_with(std::move(history));
 }
 
+/// The deletions of the jobs of a name: what they were, and under which id their history and their
+/// rows of the log are.
+asio::awaitable<Response> list_deleted(const ApiContext& context, const Call& call)
+{
+    const Page page = read_page(call.params);
+    RevisionQuery query;
+    query.deleted_name = call.params.text("name");
+    if (!query.deleted_name || query.deleted_name->empty()) {
+        refuse("name: missing; it is that of the jobs to find");
+    }
+    query.offset = page.offset;
+    query.limit = page.limit;
+    std::int64_t total = 0;
+    const auto find = [&query, &total](Store& store) {
+        RevisionPage found = store.find_revisions(query);
+        total = found.total;
+        return write_rows(std::move(found.revisions), write_revision);
+    };
+    auto deleted = std::make_shared<ListPage>();
+    *deleted = co_await context.store.call(find);
+    write_total(*deleted, total);
+    co_return answer_with(std::move(deleted));
+}
+
 /// Tells the dispatcher; what goes wrong on the way is an Error as well.
 asio::awaitable<Result<void>> announce(const ApiContext& context, std::vector<JobId> ids)
 {
@@ -260,8 +284,10 @@ asio::awaitable<Response> finish(const ApiContext& context, const Caller& caller
     co_return answer(write);
 }
 
-/// What makes `job` the same as `draft`, which has no id, no history.
-JobPatch difference(const Job& job, const Job& draft)
+/// What makes `job` the same as `draft`, which has no id, no history. Whether it is stopped is
+/// only changed when it was given: a job that somebody stopped must not start because its
+/// definition is written again.
+JobPatch difference(const Job& job, const Job& draft, const JobPatch& given)
 {
     JobPatch patch;
     const auto compare = [](const auto& before, const auto& after, auto& change) {
@@ -270,7 +296,7 @@ JobPatch difference(const Job& job, const Job& draft)
     compare(job.cron_set, draft.cron_set, patch.cron_set);
     compare(job.command, draft.command, patch.command);
     compare(job.remark, draft.remark, patch.remark);
-    compare(job.stop, draft.stop, patch.stop);
+    if (given.stop) compare(job.stop, draft.stop, patch.stop);
     compare(job.is_mutex, draft.is_mutex, patch.is_mutex);
     compare(job.start_time, draft.start_time, patch.start_time);
     compare(job.end_time, draft.end_time, patch.end_time);
@@ -304,13 +330,14 @@ struct AddedJob {
 }
 
 /// Takes no more jobs than context.max_jobs, as far as this node knows how many there are.
+/// @param draft what comes of `given` for a new job.
 AddedJob add_or_replace(Store& store, const ApiContext& context, std::size_t jobs_known,
-                        const Job& draft, bool replace, const Edit& edit)
+                        const JobPatch& given, const Job& draft, bool replace, const Edit& edit)
 {
     // Twice, because another call may add or delete the name in between.
     for (int tries = 0; replace && tries < 2; ++tries) {
         if (const auto there = store.find_job_by_name(draft.name)) {
-            const JobPatch patch = difference(*there, draft);
+            const JobPatch patch = difference(*there, draft, given);
             if (patch == JobPatch()) return {*there, "left unchanged"};
             if (const auto job = store.update_job(there->id, patch, edit))
                 return {*job, "replaced"};
@@ -340,7 +367,7 @@ asio::awaitable<Response> add_job(const ApiContext& context, const Call& call)
     const std::size_t known = context.jobs_known();
     const Edit edit = edit_by(call.caller, now);
     const auto add = [&](Store& store) {
-        return add_or_replace(store, context, known, draft, replace, edit);
+        return add_or_replace(store, context, known, given, draft, replace, edit);
     };
     const auto [job, done] = co_await context.store.call(add);
     co_return co_await finish(context, call.caller, job, done);
@@ -481,6 +508,15 @@ void add_cron_routes(Router& router, const ApiContext& context)
         .methods = {verb::get},
         .role = Role::read,
         .handler = bind(context, count_jobs),
+    });
+    router.add({
+        .pattern = "/cron/deleted",
+        .methods = {verb::get},
+        .role = Role::read,
+        .params = {{.name = "name", .required = true},
+                   {.name = "page", .type = ParamType::integer},
+                   {.name = "limit", .type = ParamType::integer}},
+        .handler = bind(context, list_deleted),
     });
     router.add({
         .pattern = "/cron/{id}",

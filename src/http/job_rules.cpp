@@ -5,6 +5,7 @@
 #include "model/job_rules.hpp"
 #include "schedule/rfc3339.hpp"
 #include "schedule/schedule.hpp"
+#include "schedule/zone_prefix.hpp"
 
 #include <spdlog/fmt/chrono.h>
 #include <spdlog/fmt/fmt.h>
@@ -15,6 +16,7 @@
 #include <chrono>
 #include <limits>
 #include <optional>
+#include <utility>
 
 namespace peercron {
 namespace {
@@ -113,6 +115,24 @@ std::optional<std::string> read_schedule(const Params& params, WallTime now)
     return params.text("cronSet");
 }
 
+/// A zone that stands in the expression is the job's.
+void take_zone_from_expression(JobPatch& patch)
+{
+    if (!patch.cron_set) return;
+    auto split = split_zone(*patch.cron_set);
+    if (!split) return;
+    if (split->zone.empty()) {
+        refuse(fmt::format("cronSet: given {}, where the zone after the = is missing",
+                           quote_utf8(*patch.cron_set)));
+    }
+    if (patch.time_zone && !patch.time_zone->empty() && *patch.time_zone != split->zone) {
+        refuse(fmt::format("cronSet: names the time zone {}, and time_zone is {}; give one of them",
+                           quote_utf8(split->zone), quote_utf8(*patch.time_zone)));
+    }
+    patch.cron_set = std::move(split->expression);
+    patch.time_zone = std::move(split->zone);
+}
+
 /// "" and "default" stand for the configured window.
 std::optional<std::optional<std::chrono::seconds>> read_misfire_window(const Params& params)
 {
@@ -182,6 +202,7 @@ JobPatch read_job_patch(const Params& params, WallTime now)
     patch.misfire_policy = read_policy<Misfire>(params, "misfire_policy");
     patch.overlap = read_policy<Overlap>(params, "overlap");
     patch.max_concurrent = params.integer("max_concurrent", 0, JobLimits::most_concurrent);
+    take_zone_from_expression(patch);
     if (const auto problem = find_problem(patch)) {
         refuse(fmt::format("{}: {}", problem->member, problem->what));
     }
@@ -244,6 +265,11 @@ NextFires next_fires(const Job& job, std::string_view default_zone, WallTime now
         time = *next;
     }
     return fires;
+}
+
+bool makes_sense(const Job& job, std::string_view default_zone)
+{
+    return Schedule::make(job.cron_set, zone_of(job, default_zone), job.id).has_value();
 }
 
 std::optional<WallTime> next_fire(const Job& job, std::string_view default_zone, WallTime now)

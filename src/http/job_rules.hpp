@@ -35,6 +35,10 @@ struct NextFires {
 };
 NextFires next_fires(const Job& job, std::string_view default_zone, WallTime now,
                      std::size_t count);
+
+/// Whether the expression and the zone of the row can be read.
+bool makes_sense(const Job& job, std::string_view default_zone);
+
 std::optional<WallTime> next_fire(const Job& job, std::string_view default_zone, WallTime now);
 
 }  // namespace peercron

@@ -57,7 +57,11 @@ void write_job_fields(JsonWriter& json, const Job& job, const JobView& view)
     write_definition_fields(json, job);
     json.field("run_num", job.counters.run_num);
     field_millis(json, "last_run_at", job.counters.last_run_at);
-    field_millis(json, "next_run_at", next_fire(job, view.default_time_zone, view.now));
+    const auto next = next_fire(job, view.default_time_zone, view.now);
+    field_millis(json, "next_run_at", next);
+    // One whose expression makes no sense is not done: it waits for somebody to mend it.
+    const bool is_done = !next && makes_sense(job, view.default_time_zone);
+    json.field("state", job.stop ? "stopped" : is_done ? "done" : "enabled");
 }
 
 void write_job(JsonWriter& json, const Job& job, const JobView& view)

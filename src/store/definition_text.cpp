@@ -62,6 +62,14 @@ std::string definition_text(const Job& job)
     return json::serialize(object);
 }
 
+std::string definition_beginning(const std::string& name)
+{
+    // The name comes first, and what follows it is a comma.
+    std::string text = json::serialize(json::object{{"name", name}});
+    text.back() = ',';
+    return text;
+}
+
 Job read_definition(JobId id, std::string_view text)
 {
     Job job;

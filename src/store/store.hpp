@@ -73,9 +73,11 @@ struct JobCount {
     std::int64_t stopped = 0;
 };
 
-/// A page of the history of one job, newest first.
+/// A page of the history of one job, newest first; with `deleted_name`, of the deletions of all
+/// jobs that had this name then.
 struct RevisionQuery {
     JobId job = 0;
+    std::optional<std::string> deleted_name = {};
     std::size_t offset = 0;
     std::size_t limit = 50;
 };

@@ -13,7 +13,7 @@ JOB_FIELDS = {"id": int, "cron_set": str, "command": str, "remark": str, "stop":
               "end_time": int, "is_mutex": bool}
 LOG_FIELDS = {"id": int, "cron_id": int, "time": int, "output": str, "use_time": int, "dispatch_server": str,
               "run_server": str}
-LIVE = {"run_num", "last_run_at", "next_run_at"}  # what a job has by itself
+LIVE = {"run_num", "last_run_at", "next_run_at", "state"}  # what a job has by itself
 NEVER = "0 0 0 1 1 * 2099"  # a schedule that is good and not due
 JSON = {"Content-Type": "application/json"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}

@@ -1,4 +1,5 @@
 #include "base/in_pieces.hpp"
+#include "store/definition_text.hpp"
 #include "store/history.hpp"
 #include "store/mysql/history_rows.hpp"
 #include "store/mysql/mysql_rows.hpp"
@@ -30,7 +31,15 @@ std::set<JobId> set_of(std::span<const JobId> ids)
 RevisionPage MysqlStore::find_revisions(const RevisionQuery& query)
 {
     const auto work = [&](MysqlConnection& connection) {
-        const std::string where = fmt::format("WHERE cron_id = {}", query.job);
+        std::string where = fmt::format("WHERE cron_id = {}", query.job);
+        if (query.deleted_name) {
+            const std::string beginning = definition_beginning(*query.deleted_name);
+            // By bytes: the column's collation takes "É" for "e".
+            where = fmt::format(
+                "WHERE definition_after IS NULL AND"
+                " LEFT(CAST(definition_before AS BINARY), {}) = CAST({} AS BINARY)",
+                beginning.size(), connection.quote(beginning));
+        }
         RevisionPage page;
         page.revisions =
             read_revisions(connection, fmt::format("{} ORDER BY id DESC LIMIT {} OFFSET {}", where,
@@ -40,7 +49,10 @@ RevisionPage MysqlStore::find_revisions(const RevisionQuery& query)
         page.total = total.integer(0);
         return page;
     };
-    return session_.run(fmt::format("read the history of job {}", query.job), Repeat::safe, work);
+    const std::string what = query.deleted_name
+                                 ? std::string("find deleted jobs")
+                                 : fmt::format("read the history of job {}", query.job);
+    return session_.run(what, Repeat::safe, work);
 }
 
 std::vector<JobId> MysqlStore::known_jobs()

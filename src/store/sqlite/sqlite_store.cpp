@@ -1,4 +1,5 @@
 #include "store/sqlite/sqlite_store.hpp"
+#include "store/definition_text.hpp"
 #include "store/history.hpp"
 #include "store/sqlite/sqlite_rows.hpp"
 #include "store/text.hpp"
@@ -283,22 +284,31 @@ RevisionPage SqliteStore::find_revisions(const RevisionQuery& query)
     const auto work = [&](SqliteConnection& connection) {
         RevisionPage page;
         const Snapshot snapshot(connection);
+        const std::string where = query.deleted_name
+                                      ? "WHERE definition_after IS NULL AND"
+                                        " SUBSTR(definition_before, 1, LENGTH(?1)) = ?1 "
+                                      : "WHERE cron_id = ?1 ";
+        const auto bind = [&query](SqliteStatement& statement) -> SqliteStatement& {
+            if (query.deleted_name)
+                return statement.bind(definition_beginning(*query.deleted_name));
+            return statement.bind(query.job);
+        };
         SqliteStatement& rows =
-            connection
-                .cached(select_revisions("WHERE cron_id = ? ORDER BY id DESC LIMIT ? OFFSET ?"))
-                .bind(query.job)
+            bind(connection.cached(select_revisions(where + "ORDER BY id DESC LIMIT ? OFFSET ?")))
                 .bind(static_cast<std::int64_t>(query.limit))
                 .bind(static_cast<std::int64_t>(query.offset));
         page.revisions = read_revisions(rows);
         SqliteStatement& total =
-            connection.cached("SELECT COUNT(*) FROM cron_revision WHERE cron_id = ?")
-                .bind(query.job);
+            bind(connection.cached("SELECT COUNT(*) FROM cron_revision " + where));
         total.next();
         page.total = total.integer(0);
         total.reset();
         return page;
     };
-    return session_.run(fmt::format("read the history of job {}", query.job), work);
+    const std::string what = query.deleted_name
+                                 ? std::string("find deleted jobs")
+                                 : fmt::format("read the history of job {}", query.job);
+    return session_.run(what, work);
 }
 
 std::vector<JobId> SqliteStore::known_jobs()

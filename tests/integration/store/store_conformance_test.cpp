@@ -737,6 +737,43 @@ TEST_P(StoreTest, AHistoryIsReadInPages)
     EXPECT_EQ(page.revisions[1].after->command, "2");
 }
 
+TEST_P(StoreTest, DeletedJobsAreFoundByTheirNames)
+{
+    const auto add = [this](const std::string& name) {
+        Job job = draft("of " + name);
+        job.name = name;
+        return store_->add_job(job, t0).id;
+    };
+    const auto deleted = [this](const std::string& name) {
+        std::vector<JobId> ids;
+        for (const Revision& revision : store_->find_revisions({.deleted_name = name}).revisions) {
+            EXPECT_EQ(revision.after, std::nullopt);
+            EXPECT_EQ(revision.before.value().name, name);
+            ids.push_back(revision.job);
+        }
+        return ids;
+    };
+    const std::string odd = "a \"quoted\" \\ %name_ É 世界";
+    const JobId first = add("backup");
+    store_->delete_job(first, t0 + 1s);
+    const JobId second = add("backup");
+    EXPECT_THAT(deleted("backup"), ElementsAre(first)) << "the other one is there";
+    store_->delete_job(second, t0 + 2s);
+    const JobId named_oddly = add(odd);
+    store_->delete_job(named_oddly, t0 + 3s);
+    store_->delete_job(add("backup2"), t0 + 4s);
+    EXPECT_THAT(deleted("backup"), ElementsAre(second, first)) << "the newest first";
+    EXPECT_THAT(deleted(odd), ElementsAre(named_oddly));
+    EXPECT_THAT(deleted("Backup"), IsEmpty());
+    EXPECT_THAT(deleted("back"), IsEmpty());
+    EXPECT_THAT(deleted("back%"), IsEmpty());
+    const RevisionPage page =
+        store_->find_revisions({.deleted_name = "backup", .offset = 1, .limit = 1});
+    EXPECT_EQ(page.total, 2);
+    ASSERT_EQ(page.revisions.size(), 1U);
+    EXPECT_EQ(page.revisions[0].job, first);
+}
+
 TEST_P(StoreTest, ManyThatAreDeletedAtOnceHaveRevisionsToo)
 {
     const std::vector<JobId> jobs{store_->add_job(draft("a"), t0).id,

@@ -39,7 +39,8 @@ TEST_F(CronApiTest, AddAnswersAsTheReferenceDoesWithTheNewerFieldsAfterwards)
         R"("remark":"","stop":false,"start_time":0,"end_time":0,"is_mutex":true,)"
         R"("time_zone":"","timeout":0,"name":"","run_limit":0,"misfire_window":null,)"
         R"("delivery":"at_most_once","misfire_policy":"run_all","overlap":"allow",)"
-        R"("max_concurrent":0,"run_num":0,"last_run_at":null,"next_run_at":1795219201000},"message":"ok"})");
+        R"("max_concurrent":0,"run_num":0,"last_run_at":null,"next_run_at":1795219201000,"state":"enabled"},)"
+        R"("message":"ok"})");
     EXPECT_EQ(tables_.jobs.at(1633).effective_from, clock_.time);
     EXPECT_THAT(announced_, ElementsAre(ElementsAre(1633)));
 }
@@ -58,7 +59,7 @@ TEST_F(CronApiTest, ListHasAllJobsAsTheReferenceShowsThem)
               R"("start_time":0,"end_time":0,"is_mutex":true,"time_zone":"","timeout":0,)"
               R"("name":"","run_limit":0,"misfire_window":null,"delivery":"at_most_once",)"
               R"("misfire_policy":"run_all","overlap":"allow","max_concurrent":0,"run_num":0,)"
-              R"("last_run_at":null,"next_run_at":1795219201000}],)"
+              R"("last_run_at":null,"next_run_at":1795219201000,"state":"enabled"}],)"
               R"("message":"ok"})");
 }
 
@@ -295,6 +296,79 @@ TEST_F(CronApiTest, ANameIsUniqueAndReplaceMakesAddingIdempotent)
     const auto fresh = post("/cron/add", "cronSet=@daily&command=b&name=other&replace=1");
     EXPECT_NE(fresh.data().at("id"), id);
     EXPECT_EQ(get("/cron/list?name=nightly").data().at("total"), 1);
+}
+
+TEST_F(CronApiTest, ReplaceLeavesAStoppedJobStoppedUnlessStopIsGiven)
+{
+    const auto add = [this](std::string_view more) {
+        return post("/cron/add",
+                    fmt::format("cronSet=@daily&command=b&name=nightly&replace=1{}", more));
+    };
+    const auto id = add("").data().at("id").as_int64();
+    ASSERT_EQ(post(fmt::format("/cron/stop/{}", id), "").status, 200U);
+    const auto replaced = add("&remark=new");
+    EXPECT_EQ(replaced.data().at("id"), id);
+    EXPECT_EQ(replaced.data().at("remark"), "new");
+    EXPECT_EQ(replaced.data().at("stop"), true);
+    EXPECT_EQ(replaced.data().at("state"), "stopped");
+    EXPECT_EQ(add("&stop=0").data().at("stop"), false);
+    EXPECT_EQ(add("&stop=1").data().at("stop"), true);
+}
+
+TEST_F(CronApiTest, AJobThatWillNotFireAgainIsDone)
+{
+    const auto state = [this](const std::string& more) {
+        return post("/cron/add", "command=a&" + more).data().at("state");
+    };
+    EXPECT_EQ(state("cronSet=@daily"), "enabled");
+    EXPECT_EQ(state("after=10s"), "enabled");
+    EXPECT_EQ(state("cronSet=@at 2001-01-01T00:00:00Z"), "done");
+    EXPECT_EQ(state("cronSet=@at 2001-01-01T00:00:00Z&stop=1"), "stopped");
+    EXPECT_EQ(state("cronSet=@daily&end_time=1000000000"), "done");
+}
+
+TEST_F(CronApiTest, AZoneInTheExpressionIsTheJobs)
+{
+    expect_refused(
+        post("/cron/add", "cronSet=TZ=Asia/Tokyo 0 9 * * *&time_zone=UTC&command=a"),
+        "cronSet: names the time zone \"Asia/Tokyo\", and time_zone is \"UTC\"; give one of them");
+    expect_refused(post("/cron/add", "cronSet=TZ= 0 9 * * *&command=a"), "the zone after the =");
+    expect_refused(post("/cron/add", "cronSet=TZ=Mars 0 9 * * *&command=a"), "time_zone: ");
+    const auto added = post("/cron/add", "cronSet=CRON_TZ=Asia/Tokyo 0 9 * * *&command=a");
+    ASSERT_EQ(added.status, 200U) << added.message();
+    EXPECT_EQ(added.data().at("cron_set"), "0 9 * * *");
+    EXPECT_EQ(added.data().at("time_zone"), "Asia/Tokyo");
+    const auto id = added.data().at("id").as_int64();
+    const auto updated = post("/cron/update", fmt::format("id={}&cronSet=TZ=UTC 1 9 * * *", id));
+    EXPECT_EQ(updated.data().at("time_zone"), "UTC");
+    const auto same = "cronSet=TZ=Asia/Tokyo 0 9 * * *&time_zone=Asia/Tokyo&command=a";
+    EXPECT_EQ(post("/cron/add", same).status, 200U);
+}
+
+TEST_F(CronApiTest, DeletedJobsAreFoundByName)
+{
+    expect_refused(get("/cron/deleted"), "name: missing");
+    expect_refused(get("/cron/deleted?name="), "name: ");
+    const auto add = [this] {
+        return post("/cron/add", "cronSet=@daily&command=a&name=nightly").data().at("id");
+    };
+    const auto ids = [this](std::string_view query) {
+        std::vector<boost::json::value> found;
+        const auto data = get(fmt::format("/cron/deleted?{}", query)).data();
+        for (const auto& row : data.at("list").as_array()) {
+            found.push_back(row.at("cron_id"));
+        }
+        return found;
+    };
+    const auto first = add();
+    EXPECT_TRUE(ids("name=nightly").empty()) << "it is there";
+    post(fmt::format("/cron/delete/{}", first.as_int64()), "");
+    const auto second = add();
+    EXPECT_EQ(ids("name=nightly"), std::vector{first});
+    post(fmt::format("/cron/delete/{}", second.as_int64()), "");
+    EXPECT_EQ(ids("name=nightly"), (std::vector{second, first}));
+    EXPECT_EQ(ids("name=nightly&limit=1"), std::vector{second});
+    EXPECT_TRUE(ids("name=night").empty());
 }
 
 TEST_F(CronApiTest, ANameIsNotTakenForAnId)

@@ -234,7 +234,10 @@ public:
         begin();
         RevisionPage page;
         for (auto at = tables_.revisions.rbegin(); at != tables_.revisions.rend(); ++at) {
-            if (at->job != query.job) continue;
+            const bool is_asked_for = query.deleted_name
+                                          ? !at->after && at->before->name == *query.deleted_name
+                                          : at->job == query.job;
+            if (!is_asked_for) continue;
             const auto index = static_cast<std::size_t>(page.total++);
             const bool fits = index >= query.offset && page.revisions.size() < query.limit;
             if (fits) page.revisions.push_back(*at);
