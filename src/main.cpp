@@ -1,5 +1,6 @@
 #include "backup_command.hpp"
 #include "base/log.hpp"
+#include "cli/arguments.hpp"
 #include "cli/client_commands.hpp"
 #include "config/config.hpp"
 #include "copy_command.hpp"
@@ -10,12 +11,15 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <csignal>
 #include <exception>
 #include <filesystem>
 #include <iostream>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace peercron {
 namespace {
@@ -190,7 +194,10 @@ int run(int argc, char** argv)
     add_copy_command(app, chosen);
 
     try {
-        app.parse(argc, argv);
+        std::vector<std::string> arguments(argv + 1, argv + argc);
+        arguments = with_options_last(app, std::move(arguments));
+        std::ranges::reverse(arguments);  // CLI11 takes them from the end
+        app.parse(std::move(arguments));
     } catch (const CLI::ParseError& error) {
         const int status = app.exit(error);
         return status == 0 ? 0 : exit_usage;

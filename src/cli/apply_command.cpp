@@ -187,11 +187,13 @@ void carry_out(ApiClient& client, const std::vector<JobChange>& changes)
         try {
             carry_out(client, changes[i]);
         } catch (const Failure& failure) {
-            throw Failure(
-                failure.status(),
-                fmt::format("job '{}': {}\n{} of {} changes are made; once this is "
-                            "mended, the same command makes the others",
-                            one_line(changes[i].name), failure.what(), i, changes.size()));
+            std::string why = failure.what();
+            // The one parameter of the API that is not the key of the file.
+            if (why.starts_with("cronSet:")) why.replace(0, 7, "cron_set");
+            throw Failure(failure.status(),
+                          fmt::format("job '{}': {}\n{} of {} changes are made; once this is "
+                                      "mended, the same command makes the others",
+                                      one_line(changes[i].name), why, i, changes.size()));
         }
     }
 }

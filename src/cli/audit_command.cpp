@@ -1,8 +1,10 @@
 #include "cli/audit_command.hpp"
 
 #include "cli/answer_fields.hpp"
+#include "cli/job_names.hpp"
 #include "cli/moments.hpp"
 #include "cli/table.hpp"
+#include "cli/views.hpp"
 
 #include <spdlog/fmt/fmt.h>
 #include <boost/json/array.hpp>
@@ -64,7 +66,8 @@ std::string kind_text(std::string_view name)
 
 std::string findings_text(const json::array& findings, const Screen& screen)
 {
-    Table table({{"FINDING"}, {"JOB", true}, {"SCHEDULED"}, {"STATE"}, {"WHAT", false, true}});
+    Table table(
+        {{"FINDING"}, {"JOB", false, true}, {"SCHEDULED"}, {"STATE"}, {"WHAT", false, true}});
     for (const json::value& value : findings) {
         const AnswerFields finding(value);
         std::string scheduled = local_time_text(finding.millis("scheduled_at"));
@@ -72,7 +75,7 @@ std::string findings_text(const json::array& findings, const Screen& screen)
             scheduled += " … " + local_time_text(finding.millis("until"));
         }
         table.add({{kind_text(finding.text("kind")), Colour::red},
-                   {finding.number_text("cron_id")},
+                   {run_job(value)},
                    {std::move(scheduled)},
                    {finding.text("state"), colour_of_state(finding.text("state"))},
                    {finding.text("what")}});
@@ -173,7 +176,9 @@ ExitStatus audit(const AuditOptions& options)
         print_json(data);
     } else {
         const Screen screen = screen_of_stdout();
-        print(findings_text(answer.list("findings"), screen) + totals_text(totals, screen));
+        json::array findings = answer.list("findings");
+        JobNames(client).note(findings);
+        print(findings_text(findings, screen) + totals_text(totals, screen));
         say_limits(totals, answer.list("findings"));
     }
     return totals.flag("clean") ? ExitStatus::done : ExitStatus::not_clean;

@@ -1,6 +1,7 @@
 #include "cli/client_commands.hpp"
 
 #include "cli/apply_command.hpp"
+#include "cli/arguments.hpp"
 #include "cli/audit_command.hpp"
 #include "cli/command_tree.hpp"
 #include "cli/completion.hpp"
@@ -11,11 +12,9 @@
 #include "cli/man_page.hpp"
 #include "cli/next_command.hpp"
 #include "cli/node_commands.hpp"
-#include "cli/text_width.hpp"
 
 #include <memory>
 #include <string>
-#include <vector>
 
 namespace peercron {
 namespace {
@@ -52,42 +51,10 @@ void add_man_command(CLI::App& app, Action& chosen)
     });
 }
 
-/// The words of the innermost command that was understood: "peercron job".
-std::string understood(const CLI::App& app, const CLI::App*& innermost)
-{
-    std::string words = app.get_name();
-    innermost = &app;
-    while (!innermost->get_subcommands().empty()) {
-        innermost = innermost->get_subcommands().front();
-        words += ' ' + innermost->get_name();
-    }
-    return words;
-}
-
 /// What a command line that makes no sense is answered with.
 std::string complaint(const CLI::App* app, const CLI::Error& error)
 {
-    const CLI::App* innermost = nullptr;
-    const std::string command = understood(*app, innermost);
-    const std::vector<std::string> unknown = innermost->remaining();
-    const bool is_group = !innermost->get_subcommands([](const CLI::App*) { return true; }).empty();
-    std::string message = error.what();
-    constexpr std::string_view not_converted = "Could not convert: ";
-    if (message.starts_with(not_converted)) {
-        message = message.substr(not_converted.size()) + ": a whole number is allowed";
-    }
-    if (is_group && !unknown.empty() && !unknown.front().starts_with('-')) {
-        message = "there is no `" + command + ' ' + one_line(unknown.front()) + '`';
-    } else if (is_group && unknown.empty()) {
-        message = '`' + command + "` is not the whole of it";
-    }
-    const auto takes_words = [](const CLI::Option* option) {
-        return option->get_positional() && option->get_expected_max() > 1;
-    };
-    if (!unknown.empty() && !innermost->get_options(takes_words).empty()) {
-        message += " (the options of the job's own command go after --)";
-    }
-    return "peercron: " + message + "; `" + command + " --help` shows what there is\n";
+    return "peercron: " + explain(*app, error) + '\n';
 }
 
 }  // namespace

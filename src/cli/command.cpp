@@ -1,6 +1,8 @@
 #include "cli/command.hpp"
 
+#include "base/nearest.hpp"
 #include "cli/answer_fields.hpp"
+#include "cli/arguments.hpp"
 #include "schedule/quote.hpp"
 
 #include <spdlog/fmt/fmt.h>
@@ -12,6 +14,8 @@
 #include <iostream>
 #include <iterator>
 #include <memory>
+#include <optional>
+#include <vector>
 
 namespace peercron {
 namespace {
@@ -40,6 +44,54 @@ std::string read_token(const std::string& file)
     if (token.empty())
         throw Failure(ExitStatus::usage, "--token-file: " + quote(file) + " is empty");
     return token;
+}
+
+/// The nearest of the names of as many jobs as one page has; "" when none is near.
+std::string did_you_mean(ApiClient& client, const std::string& job)
+{
+    std::vector<std::string> names;
+    const boost::json::value page = client.get("/cron/list", {{"page", "1"}, {"limit", "1000"}});
+    for (const boost::json::value& row : rows_of(page)) {
+        std::string name = AnswerFields(row).text("name");
+        if (!name.empty()) names.push_back(std::move(name));
+    }
+    const auto meant = nearest_name(job, names);
+    return meant ? fmt::format("did you mean {}? ", quote(*meant)) : "";
+}
+
+void refuse_empty(const std::string& job)
+{
+    if (!job.empty()) return;
+    throw Failure(ExitStatus::usage, "the job is empty: its id or its name is needed");
+}
+
+std::optional<std::string> find_job(ApiClient& client, const std::string& name)
+{
+    const boost::json::value found = client.get("/cron/list", {{"name", name}});
+    for (const boost::json::value& row : rows_of(found)) {
+        const AnswerFields fields(row);
+        if (fields.text("name") == name) return fields.number_text("id");
+    }
+    return std::nullopt;
+}
+
+/// The ids of the deleted jobs of a name, the newest first; none from a node that is too old to
+/// know them.
+std::vector<std::string> find_deleted(ApiClient& client, const std::string& name)
+{
+    constexpr unsigned bad_request = 400;
+    constexpr unsigned not_found = 404;
+    std::vector<std::string> ids;
+    try {
+        const boost::json::value found =
+            client.get("/cron/deleted", {{"name", name}, {"limit", "100"}});
+        for (const boost::json::value& row : rows_of(found)) {
+            ids.push_back(AnswerFields(row).number_text("cron_id"));
+        }
+    } catch (const Refused& refused) {
+        if (refused.http_status() != bad_request && refused.http_status() != not_found) throw;
+    }
+    return ids;
 }
 
 std::string token_of(const ApiOptions& options)
@@ -74,8 +126,16 @@ int run_command(const std::function<ExitStatus()>& body)
 
 void on_parsed(CLI::App& command, Action& chosen, std::function<ExitStatus()> body)
 {
-    command.callback(
-        [&chosen, body = std::move(body)] { chosen = [body] { return run_command(body); }; });
+    const auto told_by_options = [&command, body = std::move(body)] {
+        try {
+            return body();
+        } catch (const Refused& refused) {
+            throw Refused(refused.http_status(), with_option_names(command, refused.what()));
+        }
+    };
+    command.callback([&chosen, told_by_options] {
+        chosen = [told_by_options] { return run_command(told_by_options); };
+    });
 }
 
 void add_node_options(CLI::App& command, ApiOptions& options)
@@ -138,17 +198,32 @@ void say(std::string_view message)
 
 std::string job_id_of(ApiClient& client, const std::string& job)
 {
-    if (job.empty()) {
-        throw Failure(ExitStatus::usage, "the job is empty: its id or its name is needed");
-    }
+    refuse_empty(job);
     if (is_number(job)) return job;
-    const boost::json::value found = client.get("/cron/list", {{"name", job}});
-    for (const boost::json::value& row : rows_of(found)) {
-        const AnswerFields fields(row);
-        if (fields.text("name") == job) return fields.number_text("id");
-    }
+    if (const auto id = find_job(client, job)) return *id;
     throw Failure(ExitStatus::not_found,
-                  fmt::format("no job is named {}; `peercron job list` shows all", quote(job)));
+                  fmt::format("no job is named {}; {}`peercron job list` shows all", quote(job),
+                              did_you_mean(client, job)));
+}
+
+std::string past_job_id_of(ApiClient& client, const std::string& job, Deleted deleted)
+{
+    refuse_empty(job);
+    if (is_number(job)) return job;
+    if (deleted == Deleted::too) {
+        if (const auto id = find_job(client, job)) return *id;
+    }
+    const std::vector<std::string> ids = find_deleted(client, job);
+    if (ids.empty() && deleted == Deleted::only) {
+        throw Failure(ExitStatus::not_found,
+                      fmt::format("no job that was named {} is deleted", quote(job)));
+    }
+    if (ids.empty()) return job_id_of(client, job);  // says what is there
+    if (ids.size() > 1) {
+        say(fmt::format("{} deleted jobs were named {}; this is the newest, their ids are {}",
+                        ids.size(), quote(job), fmt::join(ids, ", ")));
+    }
+    return ids.front();
 }
 
 std::string run_id_of(const std::string& run)

@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <boost/json/value.hpp>
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -55,6 +56,13 @@ void say(std::string_view message);
 /// What a person typed for a job: its id, or its name. Asks the node for a name.
 /// Throws Failure not_found when no job has the name, and usage for "".
 std::string job_id_of(ApiClient& client, const std::string& job);
+
+/// Where jobs that are deleted are looked for as well.
+enum class Deleted : std::uint8_t { too, only };
+
+/// The same; a name that no job has any more is that of the newest one of those that had it. Says
+/// so when there were several. With Deleted::only, a job that has the name now is passed over.
+std::string past_job_id_of(ApiClient& client, const std::string& job, Deleted deleted);
 
 /// The same for a run, whose id is a number. Throws Failure usage.
 std::string run_id_of(const std::string& run);

@@ -1,5 +1,6 @@
 #include "cli/crontab.hpp"
 
+#include "base/result.hpp"
 #include "base/utf8.hpp"
 #include "cli/shell_quote.hpp"
 #include "model/job_rules.hpp"
@@ -10,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <charconv>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -102,17 +104,81 @@ std::string slug(std::string_view command)
     return plain.empty() ? "job" : plain;
 }
 
-/// 0~59 of cronie is a random number of the range, the same all day long: H, spread by the job.
-std::string with_spread(std::string field, const std::pair<std::string, std::string>& bounds)
+/// A field of a crontab; cron counts weekdays from Sunday.
+struct FieldRule {
+    std::string_view name;
+    int first;
+    int last;
+};
+
+constexpr std::array<FieldRule, 5> field_rules{
+    {{"minute", 0, 59}, {"hour", 0, 23}, {"day", 1, 31}, {"month", 1, 12}, {"weekday", 0, 6}}};
+
+/// A side of a random range; one that is left out is the end of the field's own range.
+std::optional<int> side(std::string_view text, int open, const FieldRule& rule)
 {
-    const auto tilde = field.find('~');
-    if (tilde == std::string::npos) return field;
-    const std::string low = field.substr(0, tilde);
-    const std::string high = field.substr(tilde + 1);
-    if (low.empty() && high.empty()) return "H";
-    // One side left out is the end of the field's own range.
-    return fmt::format("H({}-{})", low.empty() ? bounds.first : low,
-                       high.empty() ? bounds.second : high);
+    if (text.empty()) return open;
+    int value = 0;
+    const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    const bool good = error == std::errc() && rest == text.data() + text.size();
+    if (!good || value < rule.first || value > rule.last) return std::nullopt;
+    return value;
+}
+
+Result<std::string> as_result(std::string text)
+{
+    return {boost::system::in_place_value, std::move(text)};
+}
+
+/// 0~59 of cronie is a random number of the range, the same all day long: H, spread by the job.
+/// Steps may follow it.
+Result<std::string> with_spread(std::string_view element, const FieldRule& rule)
+{
+    const auto tilde = element.find('~');
+    if (tilde == std::string_view::npos) return as_result(std::string(element));
+    const auto slash = std::min(element.find('/', tilde), element.size());
+    const std::string_view low = element.substr(0, tilde);
+    const std::string_view high = element.substr(tilde + 1, slash - tilde - 1);
+    const std::string_view steps = element.substr(slash);
+    if (low.empty() && high.empty()) return as_result(fmt::format("H{}", steps));
+    const auto first = side(low, rule.first, rule);
+    const auto last = side(high, rule.last, rule);
+    if (!first || !last || *first > *last) {
+        return Error{
+            fmt::format("{} '{}': beside a ~ stand numbers from {} to {}, the smaller first",
+                        rule.name, element, rule.first, rule.last)};
+    }
+    return as_result(fmt::format("H({}-{}){}", *first, *last, steps));
+}
+
+/// The next field of a line, as an expression has it.
+Result<std::string> take_field(std::string_view& line, const FieldRule& rule)
+{
+    std::string field;
+    std::string_view list = take_word(line);
+    while (true) {
+        const auto comma = list.find(',');
+        const auto element = with_spread(list.substr(0, comma), rule);
+        if (!element) return element.error();
+        field += *element;
+        if (comma == std::string_view::npos) return as_result(std::move(field));
+        field += ',';
+        list.remove_prefix(comma + 1);
+    }
+}
+
+/// The fields of a line, or its word such as @daily. What is left in `line` is the rest.
+Result<std::string> take_schedule(std::string_view& line)
+{
+    if (line.starts_with('@')) return as_result(std::string(take_word(line)));
+    std::string cron_set;
+    for (const FieldRule& rule : field_rules) {
+        const auto field = take_field(line, rule);
+        if (!field) return field.error();
+        if (!cron_set.empty()) cron_set += ' ';
+        cron_set += *field;
+    }
+    return as_result(std::move(cron_set));
 }
 
 /// The command and what it reads: an unescaped % ends it, later ones are line breaks.
@@ -138,6 +204,17 @@ Input split_at_percent(std::string_view line)
     return input;
 }
 
+/// A line that was commented out, or the titles of the fields.
+bool is_no_remark(std::string_view comment)
+{
+    if (comment.starts_with("m h ") || comment.starts_with("min hour")) return true;
+    if (read_assignment(comment)) return true;
+    if (comment.starts_with('-')) comment = trim(comment.substr(1));
+    const bool is_reboot = comment.starts_with("@reboot ");
+    const auto cron_set = take_schedule(comment);
+    return cron_set && !comment.empty() && (is_reboot || Schedule::make(*cron_set, "UTC", 1));
+}
+
 class CrontabReader {
 public:
     explicit CrontabReader(const CrontabForm& form) : form_(form), time_zone_(form.time_zone) {}
@@ -154,7 +231,11 @@ public:
         }
     }
 
-    CrontabPlan take() { return std::move(plan_); }
+    CrontabPlan take()
+    {
+        plan_.looks_like_system = with_user_ > 0 && with_user_ == plan_.jobs.size();
+        return std::move(plan_);
+    }
 
 private:
     void note(std::string text) { plan_.notes.push_back({line_, std::move(text)}); }
@@ -167,6 +248,7 @@ private:
         }
         if (line.front() == '#') {
             comment_ = trim(line.substr(std::min(line.find_first_not_of('#'), line.size())));
+            if (is_no_remark(comment_)) comment_.clear();
             return;
         }
         const std::string remark = std::exchange(comment_, {});
@@ -197,45 +279,42 @@ private:
         }
     }
 
+    void refuse(std::string text)
+    {
+        ++plan_.refused;
+        note(std::move(text));
+    }
+
     void read_job(std::string_view line, const std::string& remark)
     {
         const std::string_view whole = line;
         if (line.front() == '-') line = trim(line.substr(1));  // not to be logged by cron
-        std::string cron_set;
-        if (line.front() == '@') {
-            cron_set = take_word(line);
-            if (cron_set == "@reboot") {
-                note("@reboot is not taken over: no moment belongs to it");
-                return;
-            }
-        } else {
-            // Minute, hour, day, month, weekday.
-            static const std::array<std::pair<std::string, std::string>, 5> bounds{
-                {{"0", "59"}, {"0", "23"}, {"1", "31"}, {"1", "12"}, {"0", "6"}}};
-            for (const auto& bound : bounds) {
-                if (!cron_set.empty()) cron_set += ' ';
-                cron_set += with_spread(std::string(take_word(line)), bound);
-            }
+        if (!is_utf8(whole)) {
+            return refuse(fmt::format("{} is not taken over: it is not UTF-8", quote_utf8(whole)));
+        }
+        if (line.starts_with("@reboot")) {
+            return refuse(
+                "@reboot is not taken over: it names no moment; a systemd unit runs a command "
+                "when the machine starts");
+        }
+        auto cron_set = take_schedule(line);
+        if (!cron_set) {
+            return refuse(
+                fmt::format("'{}' is not taken over: {}", whole, cron_set.error().message));
         }
         std::string user;
         if (form_.has_user) user = take_word(line);
-        if (line.empty()) {
-            note(fmt::format("'{}' is not taken over: no command", whole));
-            return;
-        }
-        if (!is_utf8(line)) {
-            note(fmt::format("{} is not taken over: it is not UTF-8", quote_utf8(whole)));
-            return;
-        }
+        if (line.empty()) return refuse(fmt::format("'{}' is not taken over: no command", whole));
         const std::string zone = time_zone_.empty() ? "UTC" : time_zone_;
-        const auto schedule = Schedule::make(cron_set, zone, 1);
+        const auto schedule = Schedule::make(*cron_set, zone, 1);
         if (!schedule) {
-            note(fmt::format("'{}' is not taken over: {}", whole, schedule.error().message));
-            return;
+            return refuse(
+                fmt::format("'{}' is not taken over: {}", whole, schedule.error().message));
         }
+        if (!form_.has_user) look_for_user(line);
         CrontabJob job;
         job.line = line_;
-        job.cron_set = std::move(cron_set);
+        job.cron_set = std::move(*cron_set);
         job.command = command_of(line, user);
         job.time_zone = time_zone_;
         if (is_utf8(remark)) {
@@ -248,11 +327,22 @@ private:
         rules.name = job.name;
         rules.command = job.command;
         if (const auto problem = find_problem(rules)) {
-            note(fmt::format("'{}' is not taken over: {}: {}", whole, problem->member,
-                             problem->what));
-            return;
+            return refuse(fmt::format("'{}' is not taken over: {}: {}", whole, problem->member,
+                                      problem->what));
         }
         plan_.jobs.push_back(std::move(job));
+    }
+
+    /// A user before the command, which is how a system crontab has it.
+    void look_for_user(std::string_view line)
+    {
+        const std::string first(take_word(line));
+        if (line.empty() || !form_.is_user || !form_.is_user(first)) return;
+        ++with_user_;
+        note(
+            fmt::format("the command begins with '{}', a user of this machine: --system takes the "
+                        "sixth field of a system crontab for the user",
+                        first));
     }
 
     std::string command_of(std::string_view line, const std::string& user)
@@ -294,6 +384,7 @@ private:
     const CrontabForm& form_;
     CrontabPlan plan_;
     std::size_t line_ = 0;
+    std::size_t with_user_ = 0;  // jobs whose commands begin with a user
     std::string comment_;
     std::string time_zone_;
     std::string shell_;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,8 @@ struct CrontabForm {
     bool has_user = false;     ///< a system crontab: the sixth field is a user
     std::string current_user;  ///< of whom commands need no change of user
     std::string time_zone;     ///< of lines without a CRON_TZ; empty: the node's
+    /// Whether this machine has a user of the name; without it no name is one.
+    std::function<bool(const std::string&)> is_user;
 };
 
 /// A job as it is to be, from one line of a crontab.
@@ -34,11 +37,15 @@ struct CrontabNote {
 struct CrontabPlan {
     std::vector<CrontabJob> jobs;
     std::vector<CrontabNote> notes;
+    std::size_t refused = 0;  ///< lines that are jobs of cron and become none here
+    /// Read without users, though each of its commands begins with one.
+    bool looks_like_system = false;
 };
 
 /// Reads a crontab as crontab(5) of cronie and of Debian's cron have it. Pure.
 ///
-/// The five fields stay as they are, but `~` of cronie becomes H. What a crontab says beside the
+/// The five fields stay as they are, but `~` of cronie becomes H. The comment above a job becomes
+/// its remark, unless it is a line that was commented out. What a crontab says beside the
 /// commands goes into them: variables by `export`, another SHELL by calling it, what follows a `%`
 /// as standard input, another user by runuser(1). CRON_TZ becomes the job's time zone. @reboot and
 /// mail are not taken over; a note says so.

@@ -22,6 +22,7 @@ struct HistoryOptions : ApiOptions {
     std::string job;
     std::optional<int> page;
     std::optional<int> limit;
+    bool deleted = false;
 };
 
 std::string or_none(const std::string& text)
@@ -80,7 +81,8 @@ ExitStatus show_history(const HistoryOptions& options)
     if (options.page) query.emplace_back("page", std::to_string(*options.page));
     if (options.limit) query.emplace_back("limit", std::to_string(*options.limit));
     ApiClient client = make_client(options);
-    const std::string id = job_id_of(client, options.job);
+    const std::string id =
+        past_job_id_of(client, options.job, options.deleted ? Deleted::only : Deleted::too);
     const json::value data = client.get(fmt::format("/cron/{}/history", id), query);
     if (options.json) {
         print_json(data);
@@ -106,10 +108,12 @@ void add_history_command(CLI::App& group, Action& chosen)
         "Examples:\n"
         "  peercron job history backup\n"
         "  peercron job history 12 --json\n"
-        "A job that is deleted has its history still, under its id. A change that was made in the\n"
+        "A job that is deleted has its history still, under its id and its name; when another job\n"
+        "has the name now, --deleted asks for the one before. A change that was made in the\n"
         "database itself is there as well; nobody knows who made it.");
     auto options = std::make_shared<HistoryOptions>();
     command.add_option("JOB", options->job, "Id or name of the job")->required()->type_name("");
+    command.add_flag("--deleted", options->deleted, "A job of this name that is deleted");
     command.add_option("--page", options->page, "Which page, from 1")->type_name("N");
     command.add_option("--limit", options->limit, "So many per page, at most 1000")->type_name("N");
     add_api_options(command, *options);

@@ -4,6 +4,7 @@
 #include "cli/crontab.hpp"
 #include "cli/input_file.hpp"
 #include "cli/table.hpp"
+#include "schedule/quote.hpp"
 #include "schedule/time_zone.hpp"
 
 #include <spdlog/fmt/fmt.h>
@@ -17,6 +18,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <system_error>
 #include <vector>
 
@@ -30,7 +32,8 @@ struct ImportOptions {
     ApiOptions api;
     std::string file;
     bool yes = false;
-    bool system = false;
+    std::string source;
+    std::optional<bool> system;
     bool stopped = false;
 };
 
@@ -38,6 +41,11 @@ std::string current_user()
 {
     const passwd* const entry = getpwuid(geteuid());  // NOLINT(concurrency-mt-unsafe): one thread
     return entry == nullptr ? "" : entry->pw_name;
+}
+
+bool is_user(const std::string& name)
+{
+    return getpwnam(name.c_str()) != nullptr;  // NOLINT(concurrency-mt-unsafe): one thread
 }
 
 /// The IANA zone in which this machine's cron runs: TZ, else what /etc/localtime is a link to.
@@ -63,9 +71,16 @@ CrontabForm form_of(const ImportOptions& options)
     const std::filesystem::path path = options.file == "-"
                                            ? std::filesystem::path("stdin")
                                            : std::filesystem::absolute(options.file);
+    const bool is_in_etc = path == "/etc/crontab" || path.parent_path() == "/etc/cron.d";
     CrontabForm form;
-    form.source = path.filename().string();
-    form.has_user = options.system || path == "/etc/crontab" || path.parent_path() == "/etc/cron.d";
+    form.source = options.source.empty() ? path.filename().string() : options.source;
+    if (form.source.find('/') != std::string::npos) {
+        throw Failure(ExitStatus::usage,
+                      fmt::format("--source: {} has a /, which ends the source in a job's name",
+                                  quote(form.source)));
+    }
+    form.has_user = options.system.value_or(is_in_etc);
+    if (!options.system) form.is_user = is_user;
     form.current_user = current_user();
     form.time_zone = zone_of_machine();
     return form;
@@ -170,7 +185,49 @@ json::object plan_json(const Import& import, bool stopped, bool applied)
     return {{"jobs", std::move(jobs)},
             {"notes", std::move(notes)},
             {"gone", std::move(gone)},
+            {"refused", import.plan.refused},
             {"applied", applied}};
+}
+
+/// Refuses to add what is likely not meant.
+void check_before_adding(const ImportOptions& options, const Import& import)
+{
+    if (import.plan.looks_like_system) {
+        throw Failure(ExitStatus::usage,
+                      "every command begins with a user of this machine, as in a system crontab: "
+                      "nothing was added; give --system, or --no-system when they are programs");
+    }
+    // Crontabs that come through a pipe cannot be told from each other.
+    const std::size_t fresh = count_fresh(import);
+    const bool known = !import.gone.empty() || fresh < import.plan.jobs.size();
+    if (options.file == "-" && options.source.empty() && known &&
+        (fresh > 0 || !import.gone.empty())) {
+        throw Failure(ExitStatus::usage,
+                      "another crontab was imported from standard input before: nothing was added; "
+                      "give --source stdin when this is the same one, or else --source and a name "
+                      "for it, such as its user's");
+    }
+}
+
+std::string outcome_text(const Import& import, bool applied)
+{
+    std::string text;
+    if (!import.plan.jobs.empty()) {
+        text =
+            "commands run in the node's folder with the node's variables, where cron has the "
+            "user's home and PATH=/usr/bin:/bin\n";
+    }
+    const std::size_t fresh = count_fresh(import);
+    const std::size_t there = import.plan.jobs.size() - fresh;
+    if (applied) {
+        text += fmt::format("\n{} jobs added, {} were there already", fresh, there);
+    } else if (fresh > 0) {
+        text += fmt::format("\nnothing is changed yet; --yes adds the {} new jobs", fresh);
+    } else {
+        text += "\nnothing to do";
+    }
+    if (import.plan.refused > 0) text += fmt::format("; {} not taken over", import.plan.refused);
+    return text + '\n';
 }
 
 ExitStatus import_crontab(const ImportOptions& options)
@@ -181,6 +238,7 @@ ExitStatus import_crontab(const ImportOptions& options)
     const Import import = compare(client, std::move(plan), "crontab/" + form.source + "/");
     if (!options.api.json) print(plan_text(import));
     if (options.yes) {
+        check_before_adding(options, import);
         for (std::size_t i = 0; i < import.plan.jobs.size(); ++i) {
             if (import.standings[i] != Standing::fresh) continue;
             client.post("/cron/add", fields_of(import.plan.jobs[i], options.stopped));
@@ -188,24 +246,11 @@ ExitStatus import_crontab(const ImportOptions& options)
     }
     if (options.api.json) {
         print_json(plan_json(import, options.stopped, options.yes));
-        return ExitStatus::done;
-    }
-    if (!import.plan.jobs.empty()) {
-        print(
-            "commands run in the node's folder with the node's variables, where cron has the "
-            "user's "
-            "home and PATH=/usr/bin:/bin\n");
-    }
-    const std::size_t fresh = count_fresh(import);
-    const std::size_t there = import.plan.jobs.size() - fresh;
-    if (options.yes) {
-        print(fmt::format("\n{} jobs added, {} were there already\n", fresh, there));
-    } else if (fresh > 0) {
-        print(fmt::format("\nnothing is changed yet; --yes adds the {} new jobs\n", fresh));
     } else {
-        print("\nnothing to do\n");
+        print(outcome_text(import, options.yes));
     }
-    return ExitStatus::done;
+    // Somebody who takes the crontab away now would lose what is not here.
+    return options.yes && import.plan.refused > 0 ? ExitStatus::failed : ExitStatus::done;
 }
 
 }  // namespace
@@ -220,7 +265,9 @@ void add_import_command(CLI::App& app, Action& chosen)
     command.footer(
         "Examples:\n"
         "  crontab -l | peercron import crontab -\n"
+        "  sudo crontab -u ann -l | peercron import crontab - --source ann --yes\n"
         "  peercron import crontab /etc/cron.d/backup --yes --stopped\n"
+        "With --yes the exit status is 1 when a line could not be taken over; the others are.\n"
         "The crontab itself stays as it is: take its lines out when the jobs are here. Importing "
         "it\n"
         "again adds only what is new.");
@@ -229,8 +276,13 @@ void add_import_command(CLI::App& app, Action& chosen)
         ->required()
         ->type_name("");
     command.add_flag("--yes", options->yes, "Add the jobs, do not only show them");
-    command.add_flag("--system", options->system,
-                     "The sixth field is a user, as in /etc/crontab and /etc/cron.d");
+    command.add_flag_function(
+        "--system,!--no-system", [options](std::int64_t count) { options->system = count > 0; },
+        "The sixth field is a user, as in /etc/crontab and /etc/cron.d");
+    command
+        .add_option("--source", options->source,
+                    "What its jobs' names begin with; else the file's name, or stdin")
+        ->type_name("NAME");
     command.add_flag("--stopped", options->stopped, "Add them stopped");
     add_api_options(command, options->api);
     on_parsed(command, chosen, [options] { return import_crontab(*options); });

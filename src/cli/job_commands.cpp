@@ -3,11 +3,13 @@
 #include "cli/answer_fields.hpp"
 #include "cli/history_command.hpp"
 #include "cli/job_arguments.hpp"
+#include "cli/job_names.hpp"
 #include "cli/moments.hpp"
 #include "cli/run_wait.hpp"
 #include "cli/text_width.hpp"
 #include "cli/views.hpp"
 #include "model/policy.hpp"
+#include "schedule/advice.hpp"
 
 #include <spdlog/fmt/fmt.h>
 
@@ -75,13 +77,16 @@ void add_schedule_options(CLI::App& command, JobArguments& job)
         ->group(group);
     add_text(command, "--every", job.every, "Again and again after so long: 5s, 1h30m", "DURATION")
         ->group(group);
-    add_text(command, "--at", job.at, "Once: 2027-01-01T00:00:00Z, or local '2027-01-01 08:00'",
+    add_text(command, "--at", job.at,
+             "Once: 2027-01-01T00:00:00Z, or local '2027-01-01 08:00', 'tomorrow 08:00', 08:00",
              "TIME")
         ->group(group);
     add_text(command, "--after", job.after, "Once, so long from now: 90s, 10m", "DURATION")
         ->group(group);
     add_text(command, "--tz", job.time_zone,
-             "IANA time zone of the schedule; '' is the configured one", "ZONE")
+             "IANA time zone of the schedule; '' is the configured one; intervals of --every count "
+             "from 1970-01-01T00:00:00Z in any",
+             "ZONE")
         ->group(group);
     add_text(command, "--start", job.start, "No fire before this moment; none is open", "TIME")
         ->group(group);
@@ -155,7 +160,7 @@ std::string next_run_text(const json::value& job)
 {
     const AnswerFields fields(job);
     if (fields.flag("stop")) return ", stopped";
-    const std::string next = local_time_text(fields.millis("next_run_at"));
+    const std::string next = time_text_in(fields.text("time_zone"), fields.millis("next_run_at"));
     return next.empty() ? ", but it will not run: schedule, window or limit leave nothing"
                         : ", next run " + next;
 }
@@ -164,6 +169,18 @@ json::object fields_of(Result<json::object> fields)
 {
     if (!fields) throw Failure(ExitStatus::usage, fields.error().message);
     return std::move(*fields);
+}
+
+/// Says on standard error what is likely not meant by the job's schedule.
+void note_doubts(const json::value& job)
+{
+    const AnswerFields fields(job);
+    const std::string cron_set = fields.text("cron_set");
+    const std::string zone = fields.text("time_zone");
+    const auto schedule =
+        Schedule::make(cron_set, zone.empty() ? "UTC" : zone, fields.number_or("id", 0));
+    if (!schedule) return;
+    for (const std::string& sentence : doubts(cron_set, *schedule, now())) say("note: " + sentence);
 }
 
 void report_change(const ApiOptions& options, const json::value& job, std::string_view done)
@@ -188,7 +205,9 @@ ExitStatus add_job(const AddOptions& options)
         fields["replace"] = true;
     }
     ApiClient client = make_client(options);
-    report_change(options, client.post("/cron/add", fields), options.replace ? "stored" : "added");
+    const json::value job = client.post("/cron/add", fields);
+    report_change(options, job, options.replace ? "stored" : "added");
+    note_doubts(job);
     return ExitStatus::done;
 }
 
@@ -202,7 +221,9 @@ ExitStatus update_job(const UpdateOptions& options)
     }
     ApiClient client = make_client(options);
     fields["id"] = job_id_of(client, options.job);
-    report_change(options, client.post("/cron/update", fields), "updated");
+    const json::value job = client.post("/cron/update", fields);
+    report_change(options, job, "updated");
+    if (fields.contains("cronSet") || fields.contains("every")) note_doubts(job);
     return ExitStatus::done;
 }
 
@@ -221,7 +242,9 @@ ExitStatus show_job(const JobOptions& options)
     if (options.json) {
         print_json(job);
     } else {
-        print(job_text(job, screen_of_stdout()));
+        json::array shown{job};
+        note_last_results(client, shown);
+        print(job_text(shown.front(), screen_of_stdout()));
     }
     return ExitStatus::done;
 }
@@ -247,7 +270,9 @@ ExitStatus list_jobs(const ListOptions& options)
         say(query.empty() ? "there are no jobs; `peercron job add --help` shows how to add one"
                           : "no job is like that");
     } else {
-        print(jobs_text(jobs, screen_of_stdout()));
+        json::array shown = jobs;
+        note_last_results(client, shown);
+        print(jobs_text(shown, screen_of_stdout()));
         const auto total = AnswerFields(data).number_or("total", 0);
         if (static_cast<std::size_t>(std::max<std::int64_t>(total, 0)) > jobs.size()) {
             say(fmt::format("{} of {} jobs; --page and --limit show others", jobs.size(), total));
@@ -262,6 +287,7 @@ ExitStatus run_now(const JobOptions& options)
     json::value run = client.post("/cron/run/" + job_id_of(client, options.job));
     const std::string id = AnswerFields(run).number_text("id");
     if (options.wait) run = wait_for_end(client, id);
+    if (!options.json) JobNames(client).note(run);
     const AnswerFields fields(run);
     if (options.json) {
         print_json(run);
@@ -272,7 +298,7 @@ ExitStatus run_now(const JobOptions& options)
         say(outcome_text(run));
     } else {
         print(fmt::format("run {} of job {} is {}; `peercron log show {}` tells how it ends\n", id,
-                          fields.number_text("cron_id"), fields.text("state"), id));
+                          one_line(run_job(run)), fields.text("state"), id));
     }
     const bool ended_badly = options.wait && fields.text("state") != "success";
     return ended_badly ? ExitStatus::unsuccessful : ExitStatus::done;
@@ -358,8 +384,10 @@ void add_add_command(CLI::App& group, Action& chosen)
             "It does not fire until `peercron job start`")
         ->group("What");
     command
-        .add_flag("--replace", options->replace,
-                  "When the name is taken, make that job what is given here, under the same id")
+        .add_flag(
+            "--replace", options->replace,
+            "When the name is taken, make that job what is given here, under the same id; one "
+            "that is stopped stays so")
         ->group("What");
     add_api_options(command, *options);
     on_parsed(command, chosen, [options] { return add_job(*options); });

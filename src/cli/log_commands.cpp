@@ -2,9 +2,11 @@
 
 #include "cli/answer_fields.hpp"
 #include "cli/failed_runs.hpp"
+#include "cli/job_names.hpp"
 #include "cli/log_follow.hpp"
 #include "cli/moments.hpp"
 #include "cli/run_wait.hpp"
+#include "cli/text_width.hpp"
 #include "cli/views.hpp"
 
 #include <spdlog/fmt/fmt.h>
@@ -35,6 +37,7 @@ struct LogOptions : ApiOptions {
     bool failed = false;
     bool full = false;
     bool missed = false;
+    bool deleted = false;
 };
 
 struct RunOptions : ApiOptions {
@@ -67,7 +70,10 @@ json::value find_runs(ApiClient& client, const LogOptions& options)
     Query query;
     add_bound(query, "--since", "from", options.since);
     add_bound(query, "--until", "to", options.until);
-    if (options.job) query.emplace_back("cron_id", job_id_of(client, *options.job));
+    if (options.job) {
+        const Deleted deleted = options.deleted ? Deleted::only : Deleted::too;
+        query.emplace_back("cron_id", past_job_id_of(client, *options.job, deleted));
+    }
     if (!options.search.empty()) query.emplace_back("search", options.search);
     if (!options.node.empty()) query.emplace_back("run_server", options.node);
     if (options.full) query.emplace_back("full", "1");
@@ -99,6 +105,9 @@ json::value find_runs_or_say_how(ApiClient& client, const LogOptions& options)
 
 ExitStatus list_log(const LogOptions& options)
 {
+    if (options.deleted && !options.job) {
+        throw Failure(ExitStatus::usage, "--deleted needs --job: the name that the job had");
+    }
     if (options.failed && (!options.state.empty() || options.missed || options.page != 1)) {
         throw Failure(ExitStatus::usage, "--failed goes with none of --state, --missed and --page");
     }
@@ -113,7 +122,9 @@ ExitStatus list_log(const LogOptions& options)
         say("no run is like that");
         return ExitStatus::done;
     }
-    print(runs_text(rows, screen_of_stdout()));
+    json::array shown = rows;
+    JobNames(client).note(shown);
+    print(runs_text(shown, screen_of_stdout()));
     const std::int64_t total = AnswerFields(data).number_or("total", 0);
     if (total > static_cast<std::int64_t>(rows.size())) {
         say(fmt::format("the newest {} of {} runs; --limit and {} show more", rows.size(), total,
@@ -125,10 +136,11 @@ ExitStatus list_log(const LogOptions& options)
 ExitStatus show_run(const RunOptions& options)
 {
     ApiClient client = make_client(options);
-    const json::value run = client.get("/log/" + run_id_of(options.run));
+    json::value run = client.get("/log/" + run_id_of(options.run));
     if (options.json) {
         print_json(run);
     } else {
+        JobNames(client).note(run);
         print(run_text(run, screen_of_stdout()));
     }
     return ExitStatus::done;
@@ -140,6 +152,7 @@ ExitStatus kill_run(const RunOptions& options)
     const std::string id = run_id_of(options.run);
     json::value run = client.post("/run/kill/" + id);
     if (options.wait) run = wait_for_end(client, id);
+    if (!options.json) JobNames(client).note(run);
     if (options.json) {
         print_json(run);
     } else if (options.wait) {
@@ -148,7 +161,7 @@ ExitStatus kill_run(const RunOptions& options)
         print(
             fmt::format("run {} of job {} is being killed; `peercron log show {}` tells how it "
                         "ends\n",
-                        id, AnswerFields(run).number_text("cron_id"), id));
+                        id, one_line(run_job(run)), id));
     }
     const bool ended_otherwise = options.wait && AnswerFields(run).text("state") != "killed";
     return ended_otherwise ? ExitStatus::unsuccessful : ExitStatus::done;
@@ -171,6 +184,8 @@ void add_list_command(CLI::App& group, Action& chosen)
         "  peercron log list --state skipped --since '2026-11-21 08:00'");
     auto options = std::make_shared<LogOptions>();
     add_job_option(command, options->job);
+    command.add_flag("--deleted", options->deleted,
+                     "With --job: a job of this name that is deleted");
     command
         .add_option("--state", options->state,
                     "Only in this state: planned, running, success, failed, timeout, killed, lost, "
@@ -184,7 +199,9 @@ void add_list_command(CLI::App& group, Action& chosen)
         ->type_name("TEXT");
     command.add_option("--node", options->node, "Only run by this node, by its name")
         ->type_name("NODE");
-    command.add_option("--since", options->since, "Scheduled from then on: 15m (ago), or a moment")
+    command
+        .add_option("--since", options->since,
+                    "Scheduled from then on: 15m (ago), yesterday, 13:00, or a moment")
         ->type_name("TIME");
     command.add_option("--until", options->until, "Scheduled before then")->type_name("TIME");
     command.add_option("--page", options->page, "Which page, from 1")->type_name("N");
@@ -210,9 +227,10 @@ void add_follow_command(CLI::App& group, Action& chosen)
     command.add_flag("--failed", options->failed,
                      "Only what ended badly: failed, timeout, killed, lost, fenced or missed");
     command
-        .add_option(
-            "--since", options->since,
-            "First those that ended already, scheduled from then on: 15m (ago), or a moment")
+        .add_option("--since", options->since,
+                    "First those that ended already, scheduled from then on: 15m (ago), yesterday, "
+                    "13:00, or "
+                    "a moment")
         ->type_name("TIME");
     add_api_options(command, *options);
     on_parsed(command, chosen, [options]() -> ExitStatus { follow_log(*options); });

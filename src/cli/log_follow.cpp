@@ -3,6 +3,7 @@
 #include "cli/answer_fields.hpp"
 #include "cli/failed_runs.hpp"
 #include "cli/follow_book.hpp"
+#include "cli/job_names.hpp"
 #include "cli/moments.hpp"
 #include "cli/views.hpp"
 
@@ -63,7 +64,7 @@ void end_well_on_signals()
 class Follower {
 public:
     Follower(const FollowOptions& options, ApiClient& client)
-        : options_(options), client_(client), screen_(screen_of_stdout())
+        : options_(options), client_(client), screen_(screen_of_stdout()), names_(client)
     {
         if (options.job) filter_.emplace_back("cron_id", job_id_of(client, *options.job));
     }
@@ -83,6 +84,10 @@ public:
                 book_.watch(rows_of(open));
                 if (rows_of(open).size() < rows_per_page) break;
             }
+        }
+        if (!options_.json) {
+            print(run_line_titles(screen_));
+            std::cout.flush();
         }
         if (since) show_since(*since);
     }
@@ -139,12 +144,16 @@ private:
         show(ended);
     }
 
-    void show(const FollowBook::Rows& rows)
+    void show(FollowBook::Rows rows)
     {
+        if (options_.failed) {
+            std::erase_if(
+                rows, [](const json::value& row) { return !has_failed(row) && !is_missed(row); });
+        }
         if (rows.empty()) return;
+        if (!options_.json) names_.note(rows);
         const SignalsHeld held;
         for (const json::value& row : rows) {
-            if (options_.failed && !has_failed(row) && !is_missed(row)) continue;
             if (options_.json) {
                 print_json(row);
             } else {
@@ -158,6 +167,7 @@ private:
     const FollowOptions& options_;
     ApiClient& client_;
     Screen screen_;
+    JobNames names_;
     Query filter_;
     FollowBook book_;
 };

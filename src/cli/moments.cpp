@@ -2,6 +2,7 @@
 
 #include "schedule/quote.hpp"
 #include "schedule/rfc3339.hpp"
+#include "schedule/time_zone.hpp"
 
 #include <spdlog/fmt/fmt.h>
 
@@ -32,6 +33,89 @@ std::optional<std::int64_t> whole_number(std::string_view text)
     const auto [rest, error] = std::from_chars(text.data(), end, number);
     if (error != std::errc() || rest != end || number < 0) return std::nullopt;
     return number;
+}
+
+/// A day's name and the days from today; a clock time may follow it.
+struct NamedDay {
+    std::string_view name;
+    int days;
+};
+
+constexpr std::array<NamedDay, 3> named_days{{{"yesterday", -1}, {"today", 0}, {"tomorrow", 1}}};
+
+struct NamedUnit {
+    std::string_view name;
+    std::int64_t seconds;
+};
+
+constexpr std::array<NamedUnit, 7> named_units{{{"second", 1},
+                                                {"sec", 1},
+                                                {"minute", 60},
+                                                {"min", 60},
+                                                {"hour", 3'600},
+                                                {"day", 86'400},
+                                                {"week", 7 * 86'400}}};
+
+/// "13:00", "8:05:30".
+std::optional<seconds> read_clock(const std::string& text)
+{
+    for (const char* const format : {"%H:%M:%S", "%H:%M"}) {
+        std::tm fields{};
+        const char* const rest = ::strptime(text.c_str(), format, &fields);
+        if (rest == nullptr || *rest != '\0') continue;
+        return seconds(fields.tm_hour * 3600 + fields.tm_min * 60 + fields.tm_sec);
+    }
+    return std::nullopt;
+}
+
+/// What this machine's clock shows at `clock` so many days from the day of `now`.
+std::optional<sys_seconds> on_day(sys_seconds now, int days, seconds clock)
+{
+    const std::time_t unix_time = now.time_since_epoch().count();
+    std::tm fields{};
+    if (::localtime_r(&unix_time, &fields) == nullptr) return std::nullopt;
+    fields.tm_mday += days;
+    fields.tm_hour = static_cast<int>(clock.count() / 3600);
+    fields.tm_min = static_cast<int>(clock.count() / 60 % 60);
+    fields.tm_sec = static_cast<int>(clock.count() % 60);
+    fields.tm_isdst = -1;
+    return sys_seconds(seconds(std::mktime(&fields)));
+}
+
+/// "yesterday", "today 08:00".
+std::optional<sys_seconds> read_named_day(const std::string& text, sys_seconds now)
+{
+    for (const NamedDay& day : named_days) {
+        if (!text.starts_with(day.name)) continue;
+        if (text.size() == day.name.size()) return on_day(now, day.days, seconds(0));
+        if (text[day.name.size()] != ' ') continue;
+        const auto clock = read_clock(text.substr(day.name.size() + 1));
+        if (clock) return on_day(now, day.days, *clock);
+    }
+    return std::nullopt;
+}
+
+/// "2 hours ago", "15m ago", "1 day ago".
+std::optional<seconds> read_ago(std::string_view text)
+{
+    constexpr std::string_view ending = " ago";
+    if (!text.ends_with(ending)) return std::nullopt;
+    text.remove_suffix(ending.size());
+    if (text.find(' ') == std::string_view::npos && !whole_number(text)) {
+        const auto duration = read_duration(text);
+        if (duration) return *duration;
+        return std::nullopt;
+    }
+    const auto blank = text.find(' ');
+    const auto number = whole_number(text.substr(0, blank));
+    if (!number || blank == std::string_view::npos || *number > longest) return std::nullopt;
+    std::string_view unit = text.substr(blank + 1);
+    if (unit.ends_with('s') && unit.size() > 1) unit.remove_suffix(1);
+    for (const NamedUnit& named : named_units) {
+        if (named.name != unit || *number > longest / named.seconds) continue;
+        return seconds(*number * named.seconds);
+    }
+    return std::nullopt;
 }
 
 /// "2027-01-01[ T]08:00[:30]" on this machine's clock; the first of the two in a repeated hour, and
@@ -90,19 +174,33 @@ Result<sys_seconds> read_moment(std::string_view text, sys_seconds now)
         return *local;
     } else if (const auto moment = parse_rfc3339(text)) {
         return *moment;
+    } else if (const auto day = read_named_day(std::string(text), now)) {
+        return *day;
+    } else if (const auto clock = read_clock(std::string(text))) {
+        const auto today = on_day(now, 0, *clock);
+        const auto next = today && *today <= now ? on_day(now, 1, *clock) : today;
+        if (next) return *next;
     }
-    return Error{quote(text) +
-                 " is no moment: 2027-01-01T00:00:00Z, Unix seconds, now, or the local "
-                 "2027-01-01, '2027-01-01 08:00' or '2027-01-01 08:00:30' is meant"};
+    return Error{"cannot read the time " + quote(text) +
+                 "; use 2027-01-01T00:00:00Z, Unix seconds, now, or the local 2027-01-01, "
+                 "'2027-01-01 08:00', 08:00, yesterday, today, tomorrow or 'today 08:00'"};
 }
 
 Result<sys_seconds> read_past(std::string_view text, sys_seconds now)
 {
     if (!text.empty() && !whole_number(text)) {
         if (const auto ago = read_duration(text)) return now - *ago;
+        if (const auto ago = read_ago(text)) return now - *ago;
+        if (const auto clock = read_clock(std::string(text))) {
+            const auto today = on_day(now, 0, *clock);
+            const auto last = today && *today > now ? on_day(now, -1, *clock) : today;
+            if (last) return *last;
+        }
     }
     auto moment = read_moment(text, now);
-    if (!moment) return Error{moment.error().message + "; or a time ago: 90s, 15m, 1h30m, 2d"};
+    if (!moment) {
+        return Error{moment.error().message + "; or a time ago: 90s, 15m, 2d, '2 hours ago'"};
+    }
     return moment;
 }
 
@@ -116,6 +214,17 @@ std::string local_time_text(std::optional<WallTime> time)
     return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}", fields.tm_year + 1900,
                        fields.tm_mon + 1, fields.tm_mday, fields.tm_hour, fields.tm_min,
                        fields.tm_sec);
+}
+
+std::string time_text_in(std::string_view zone, std::optional<WallTime> time)
+{
+    const auto known = zone.empty() ? Result<const TimeZone*>(Error{}) : find_zone(zone);
+    if (!time || !known) return local_time_text(time);
+    const auto whole = std::chrono::floor<seconds>(*time);
+    // "2026-11-21T08:00:00+01:00"
+    std::string text = format_rfc3339(whole, (*known)->offset_at(whole));
+    text[text.find('T')] = ' ';
+    return text.insert(text.size() - 6, " ");
 }
 
 std::string utc_text(sys_seconds time)

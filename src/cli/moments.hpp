@@ -14,14 +14,21 @@ namespace peercron {
 Result<std::chrono::seconds> read_duration(std::string_view text);
 
 /// A moment as a person gives it: RFC 3339 ("2027-01-01T00:00:00Z"), Unix seconds, "now", or date
-/// and time in this machine's zone ("2027-01-01", "2027-01-01 08:00", "2027-01-01 08:00:30").
+/// and time in this machine's zone ("2027-01-01", "2027-01-01 08:00", "2027-01-01 08:00:30"), the
+/// beginning of "yesterday", "today" or "tomorrow" or a time of it ("today 08:00"), or the next
+/// time that the clock shows "08:00".
 Result<std::chrono::sys_seconds> read_moment(std::string_view text, std::chrono::sys_seconds now);
 
-/// The same, or a duration, which then means so long ago.
+/// The same, but "08:00" is the last time that the clock showed it; or a duration, which means that
+/// long ago ("90s", "2h ago", "2 hours ago").
 Result<std::chrono::sys_seconds> read_past(std::string_view text, std::chrono::sys_seconds now);
 
 /// "2026-11-21 08:00:00" in this machine's zone (TZ); "" for none.
 std::string local_time_text(std::optional<WallTime> time);
+
+/// "2026-11-21 08:00:00 +01:00" in a job's own zone; in this machine's zone, without the offset,
+/// where the job has none or one that is not known here.
+std::string time_text_in(std::string_view zone, std::optional<WallTime> time);
 
 /// "2027-01-01T00:00:00Z".
 std::string utc_text(std::chrono::sys_seconds time);

@@ -2,6 +2,7 @@
 
 #include "cli/answer_fields.hpp"
 #include "cli/failed_runs.hpp"
+#include "cli/job_names.hpp"
 #include "cli/moments.hpp"
 #include "cli/text_width.hpp"
 #include "cli/views.hpp"
@@ -164,6 +165,10 @@ ExitStatus show_status(const ApiOptions& options)
     if (options.json) {
         print_json(status);
     } else {
+        if (json::object* const failed = status["failed"].if_object()) {
+            json::value* const rows = failed->if_contains("list");
+            if (rows != nullptr && rows->is_array()) JobNames(client).note(rows->get_array());
+        }
         print(status_text(status, client.url()));
     }
     if (trouble.empty()) return ExitStatus::done;

@@ -25,16 +25,30 @@ std::string yes_or_nothing(bool flag)
 }
 
 /// A bound of a job's window, given in Unix seconds.
-std::string bound_text(std::int64_t unix_seconds)
+std::string bound_text(const AnswerFields& job, std::string_view name)
 {
+    const std::int64_t unix_seconds = job.number_or(name, 0);
     if (unix_seconds == 0) return {};
-    return local_time_text(from_unix_millis(unix_seconds * 1000));
+    return time_text_in(job.text("time_zone"), from_unix_millis(unix_seconds * 1000));
+}
+
+std::string job_time(const AnswerFields& job, std::string_view name)
+{
+    return time_text_in(job.text("time_zone"), job.millis(name));
 }
 
 Cell job_state(const AnswerFields& job)
 {
     if (job.flag("stop")) return {"stopped", Colour::yellow};
+    if (job.text("state") == "done") return {"done", Colour::dim};
     return {"enabled", Colour::green};
+}
+
+/// How the newest run that has ended went.
+Cell last_result(const AnswerFields& job)
+{
+    const std::string state = job.text("last_state");
+    return {state, colour_of_state(state)};
 }
 
 std::string runs_of_limit(const AnswerFields& job)
@@ -121,6 +135,19 @@ Cell state_of(const AnswerFields& run)
     return {state, colour_of_state(state)};
 }
 
+/// Which node it was says nothing then.
+bool are_of_one_node(const json::array& runs)
+{
+    std::string first;
+    for (const json::value& value : runs) {
+        const std::string node = AnswerFields(value).text("run_server");
+        if (node.empty()) continue;
+        if (!first.empty() && node != first) return false;
+        first = node;
+    }
+    return true;
+}
+
 /// "2026-11-21 08:00:00.123".
 std::string exact_time(std::optional<WallTime> time)
 {
@@ -156,6 +183,7 @@ std::string jobs_text(const json::array& jobs, const Screen& screen)
                  {"STATE"},
                  {"RUNS", true},
                  {"LAST RUN"},
+                 {"RESULT"},
                  {"NEXT RUN"},
                  {"COMMAND", false, true}});
     for (const json::value& value : jobs) {
@@ -165,8 +193,9 @@ std::string jobs_text(const json::array& jobs, const Screen& screen)
                    {job.text("cron_set")},
                    job_state(job),
                    {runs_of_limit(job)},
-                   {local_time_text(job.millis("last_run_at"))},
-                   {local_time_text(job.millis("next_run_at"))},
+                   {job_time(job, "last_run_at")},
+                   last_result(job),
+                   {job_time(job, "next_run_at")},
                    {job.text("command")}});
     }
     return table.empty() ? "" : table.text(screen);
@@ -184,15 +213,16 @@ std::string job_text(const json::value& value, const Screen& screen)
          {"time zone", {job.text("time_zone")}},
          {"command", {job.text("command")}},
          {"remark", {job.text("remark")}},
-         {"starts", {bound_text(job.number_or("start_time", 0))}},
-         {"ends", {bound_text(job.number_or("end_time", 0))}},
+         {"starts", {bound_text(job, "start_time")}},
+         {"ends", {bound_text(job, "end_time")}},
          {"mutex", {yes_or_nothing(job.flag("is_mutex"))}},
          {"overlap", {overlap_text(job_of(value))}},
          {"delivery", {delivery_text(job)}},
          {"timeout", {timeout > 0 ? duration_text(std::chrono::seconds(timeout)) : ""}},
          {"misfire", {misfire_text(job)}},
          {"runs", {runs_of_limit(job)}},
-         {"last run", {local_time_text(job.millis("last_run_at"))}},
+         {"last run", {job_time(job, "last_run_at")}},
+         {"result", last_result(job)},
          {"error", {job.text("schedule_error"), Colour::red}}},
         screen);
     std::string_view title = "next runs";
@@ -201,8 +231,9 @@ std::string job_text(const json::value& value, const Screen& screen)
         const std::string moment(fire.get_string());
         const auto time = parse_rfc3339(moment);
         text += painted(screen, Colour::bold, title);
-        text += fmt::format("{}  {}\n", std::string(9 - title.size(), ' '),
-                            time ? local_time_text(WallTime(*time)) : one_line(moment));
+        text += fmt::format(
+            "{}  {}\n", std::string(9 - title.size(), ' '),
+            time ? time_text_in(job.text("time_zone"), WallTime(*time)) : one_line(moment));
         title = "";
     }
     return text;
@@ -216,10 +247,19 @@ std::string job_label(const json::value& value)
     return name.empty() ? id : fmt::format("{} ({})", id, one_line(name));
 }
 
+std::string run_job(const json::value& value)
+{
+    const AnswerFields run(value);
+    const std::string name = run.text("job_name");
+    const std::string id = run.number_text("cron_id");
+    return name.empty() ? id : fmt::format("{} {}", id, name);
+}
+
 std::string runs_text(const json::array& runs, const Screen& screen)
 {
+    const bool one_node = are_of_one_node(runs);
     Table table({{"RUN", true},
-                 {"JOB", true},
+                 {"JOB", false, true},
                  {"SCHEDULED"},
                  {"STATE"},
                  {"TOOK", true},
@@ -229,12 +269,12 @@ std::string runs_text(const json::array& runs, const Screen& screen)
     for (const json::value& value : runs) {
         const AnswerFields run(value);
         table.add({{run.number_text("id")},
-                   {run.number_text("cron_id")},
+                   {run_job(value)},
                    {local_time_text(run.millis("scheduled_at"))},
                    state_of(run),
                    {took_text(run)},
                    {exit_text(run)},
-                   {run.text("run_server")},
+                   {one_node ? "" : run.text("run_server")},
                    {remark_on(run)}});
     }
     return table.empty() ? "" : table.text(screen);
@@ -256,7 +296,7 @@ std::string run_text(const json::value& value, const Screen& screen)
     const std::int64_t attempt = run.number_or("attempt", 1);
     std::string text = details_text(
         {{"run", {run.number_text("id")}},
-         {"job", {run.number_text("cron_id")}},
+         {"job", {run_job(value)}},
          {"state", state_of(run)},
          {"reason", {run.text("reason")}},
          {"requested by", {run.text("requested_by")}},
@@ -283,18 +323,28 @@ std::string run_text(const json::value& value, const Screen& screen)
     return text;
 }
 
+std::string run_line_titles(const Screen& screen)
+{
+    return painted(screen, Colour::bold,
+                   fmt::format("{:<19}  {:<20} {:<8} {:>6} {:<7} {}", "SCHEDULED", "JOB", "STATE",
+                               "TOOK", "EXIT", "NODE, REASON OR OUTPUT")) +
+           '\n';
+}
+
 std::string run_line(const json::value& value, const Screen& screen)
 {
+    constexpr std::size_t job_width = 20;
     const AnswerFields run(value);
     const std::string state = run.text("state");
-    std::string line = fmt::format("{}  job {:<5} ", local_time_text(run.millis("scheduled_at")),
-                                   run.number_text("cron_id"));
+    const std::string job = cut_to_width(one_line(run_job(value)), job_width);
+    std::string line = fmt::format("{}  {}{} ", local_time_text(run.millis("scheduled_at")), job,
+                                   std::string(job_width - display_width(job), ' '));
     line += painted(screen, colour_of_state(state), fmt::format("{:<8}", state));
     std::string rest = fmt::format(" {:>6} {:<7} ", took_text(run), exit_text(run));
     const std::string node = one_line(run.text("run_server"));
     if (!node.empty()) rest += node + "  ";
     rest += one_line(remark_on(run));
-    constexpr std::size_t taken = 19 + 2 + 10 + 8;  // what `line` has, without its colours
+    constexpr std::size_t taken = 19 + 2 + job_width + 1 + 8;  // `line`, without its colours
     if (screen.width) rest = cut_to_width(rest, *screen.width > taken ? *screen.width - taken : 0);
     rest.erase(rest.find_last_not_of(' ') + 1);
     return line + rest + '\n';
@@ -304,7 +354,7 @@ std::string outcome_text(const json::value& value)
 {
     const AnswerFields run(value);
     std::string text = fmt::format("run {} of job {}: {}", run.number_text("id"),
-                                   run.number_text("cron_id"), run.text("state"));
+                                   one_line(run_job(value)), run.text("state"));
     if (const auto time = took(run)) text += " after " + elapsed_text(*time);
     std::string why = one_line(run.text("reason"));
     if (run.number("term_signal")) {

@@ -113,7 +113,7 @@ def job(**changes):
             "start_time": 0, "end_time": 0, "is_mutex": False, "time_zone": "", "timeout": 0, "name": "backup",
             "run_limit": 0, "misfire_window": None, "delivery": "at_most_once", "misfire_policy": "run_all",
             "overlap": "allow", "max_concurrent": 0, "run_num": 0, "last_run_at": None,
-            "next_run_at": 1795219205000, **changes}
+            "next_run_at": 1795219205000, "state": "enabled", **changes}
 
 
 def run(**changes):

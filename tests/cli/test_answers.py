@@ -8,6 +8,8 @@ from command_line import BINARY, check_golden, environment, on_terminal, peercro
 from fake_node import HEALTH, NODES, job, open_run, page, run
 
 JOBS = [job(), job(id=7, name="", command="echo 'grüße'\ndate", stop=True, next_run_at=None),
+        job(id=13, name="once", cron_set="@at 2026-11-21T00:00:00Z", time_zone="Asia/Tokyo", run_num=1,
+            last_run_at=1795219200000, next_run_at=None, state="done"),
         job(id=110, name="日本", cron_set="@every 5s", command="true", run_num=3, run_limit=10,
             last_run_at=1795219200000)]
 BAD_RUNS = {
@@ -122,6 +124,51 @@ def node(fake):
     return fake
 
 
+def test_options_may_stand_before_the_command(node):
+    for words in (["--json", "job", "list"], ["job", "--json", "list"], ["--url", node.url, "--json", "job", "list"]):
+        assert peercron(*words, url=node.url).stdout == peercron("job", "list", "--json", url=node.url).stdout != ""
+
+
+def test_a_deleted_job_is_found_by_the_name_that_it_had(node):
+    gone = [{"id": 31, "cron_id": 9, "action": "delete", "before": job(id=9), "after": None},
+            {"id": 30, "cron_id": 5, "action": "delete", "before": job(id=5), "after": None}]
+    node.answers["GET /cron/list"] = lambda asked: page([job(name="other")] if asked.query.get("name") == "other" else [])
+    node.answers["GET /cron/deleted"] = lambda asked: page(gone if asked.query["name"] in ("backup", "other") else [])
+    node.answers["GET /cron/9/history"] = page(gone[:1])
+    node.answers["GET /log/list"] = lambda asked: page([run(cron_id=int(asked.query["cron_id"]))])
+    done = peercron("job", "history", "backup", url=node.url)
+    assert done.returncode == 0 and "delete" in done.stdout, done
+    assert done.stderr == ("peercron: 2 deleted jobs were named 'backup'; this is the newest, "
+                           "their ids are 9, 5\n")
+    done = peercron("log", "list", "--job", "backup", url=node.url)
+    assert done.returncode == 0 and "  9 backup  " in done.stdout, done
+    # The job that has the name now comes first.
+    assert "  12 backup  " in peercron("log", "list", "--job", "other", url=node.url).stdout
+    assert "  9 backup  " in peercron("log", "list", "--job", "other", "--deleted", url=node.url).stdout
+    done = peercron("log", "list", "--job", "third", "--deleted", url=node.url)
+    assert (done.returncode, done.stderr) == (3, "peercron: no job that was named 'third' is deleted\n")
+    # Only what is past is looked for so.
+    assert peercron("job", "show", "backup", url=node.url).returncode == 3
+
+
+def test_the_nodes_column_stands_where_nodes_differ(node):
+    node.answers["GET /log/list"] = page([run(), run(id=502)])
+    assert "NODE" not in peercron("log", "list", url=node.url).stdout
+    node.answers["GET /log/list"] = page([run(), run(id=502, run_server="10.0.0.9:9991")])
+    assert "NODE" in peercron("log", "list", url=node.url).stdout
+
+
+def test_what_is_likely_not_meant_is_noted_when_a_job_is_added(node):
+    node.answers["POST /cron/add"] = lambda asked: job(cron_set=asked.body["cronSet"] if "cronSet" in asked.body
+                                                       else f"@every {asked.body['every']}s",
+                                                       time_zone=asked.body.get("time_zone", ""))
+    done = peercron("job", "add", "--every", "1d", "--tz", "Europe/Berlin", "--", "true", url=node.url)
+    assert "peercron: note: intervals count from 1970-01-01T00:00:00Z" in done.stderr, done
+    done = peercron("job", "add", "--cron", "0 0 12 ? * 2-6 *", "--", "true", url=node.url)
+    assert "Quartz counts from 1 = SUN, and an expression from there means MON-FRI" in done.stderr, done
+    assert peercron("job", "add", "--cron", "0 0 12 * * 2-6", "--", "true", url=node.url).stderr == ""
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_people_get_text(node, name):
     done = peercron(*COMMANDS[name], url=node.url)
@@ -233,7 +280,7 @@ def test_log_list_hands_its_filters_on(node):
     done = peercron("log", "list", "--job", 12, "--search", "a&b", "--node", "127.0.0.1:9991", "--since",
                     "2026-11-21T00:00:00Z", "--until", "2026-11-21 02:00", "--page", 2, "--limit", 10, url=node.url)
     assert done.returncode == 0, done
-    assert node.asked[-1].query == {"cron_id": "12", "search": "a&b", "run_server": "127.0.0.1:9991", "page": "2",
+    assert node.asked[0].query == {"cron_id": "12", "search": "a&b", "run_server": "127.0.0.1:9991", "page": "2",
                                     "from": "1795219200", "to": "1795222800", "limit": "10"}
 
 
@@ -254,7 +301,7 @@ def test_a_name_is_never_taken_for_another(node):
     """A node that does not know the parameter answers with all jobs."""
     node.answers["GET /cron/list"] = JOBS
     assert peercron("job", "delete", "back", url=node.url).returncode == 3
-    assert node.calls() == ["GET /cron/list"]
+    assert node.calls() == ["GET /cron/list"] * 2  # the second for what was likely meant
 
 
 def test_status_warns_of_a_journal_that_takes_nothing(node):

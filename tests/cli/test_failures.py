@@ -75,18 +75,40 @@ def test_an_unknown_name_exits_with_3(node, name):
     assert done.stderr == "peercron: no job is named 'nobody'; `peercron job list` shows all\n"
 
 
+def test_a_name_that_is_almost_one_is_answered_with_it(node):
+    node.answers["GET /cron/list"] = lambda asked: page([]) if "name" in asked.query else page([job(), job(name="")])
+    done = peercron("job", "show", "bakcup", url=node.url)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == ("peercron: no job is named 'bakcup'; did you mean 'backup'? "
+                           "`peercron job list` shows all\n")
+
+
+def test_what_the_node_refuses_is_said_by_the_options(node):
+    node.answers["POST /cron/add"] = (400, "cronSet: minute '99': 99 is out of range, with time_zone \"time_zone\"")
+    done = peercron("job", "add", "--cron", "99 * * * *", "--command", "date", url=node.url)
+    assert done.returncode == 2
+    assert done.stderr == "peercron: --cron: minute '99': 99 is out of range, with --tz \"time_zone\"\n"
+    node.answers["GET /log/list"] = (400, "limit: given 5000; 1 to 1000 is allowed")
+    assert peercron("log", "list", "--limit", 5000, url=node.url).stderr.startswith("peercron: --limit: given 5000")
+
+
 WRONG = {
     "nothing": [],
     "group_alone": ["job"],
     "unknown_command": ["job", "fly"],
+    "unknown_command_like": ["job", "lsit"],
+    "unknown_command_elsewhere": ["history", "backup"],
     "unknown_option": ["job", "list", "--colour"],
+    "unknown_option_like": ["job", "list", "--serach", "x"],
+    "unknown_option_elsewhere": ["job", "list", "--state", "failed"],
+    "deleted_without_job": ["log", "list", "--deleted"],
     "add_without_schedule": ["job", "add", "--command", "date"],
     "add_without_command": ["job", "add", "--cron", "@daily"],
     "add_two_schedules": ["job", "add", "--cron", "@daily", "--every", "5s", "--command", "date"],
     "add_two_commands": ["job", "add", "--cron", "@daily", "--command", "date", "--", "date"],
     "add_options_of_command": ["job", "add", "--cron", "@daily", "backup.sh", "--all"],
     "add_bad_duration": ["job", "add", "--every", "often", "--command", "date"],
-    "add_bad_moment": ["job", "add", "--at", "tomorrow", "--command", "date"],
+    "add_bad_moment": ["job", "add", "--at", "someday", "--command", "date"],
     "add_bad_limit": ["job", "add", "--cron", "@daily", "--limit", "few", "--command", "date"],
     "add_bad_overlap": ["job", "add", "--cron", "@daily", "--overlap", "wait", "--command", "date"],
     "add_replace_unnamed": ["job", "add", "--cron", "@daily", "--command", "date", "--replace"],
@@ -94,10 +116,10 @@ WRONG = {
     "update_nothing": ["job", "update", "12"],
     "clear_unasked": ["job", "clear"],
     "log_failed_and_state": ["log", "list", "--failed", "--state", "lost"],
-    "log_bad_since": ["log", "list", "--since", "yesterday"],
-    "audit_bad_from": ["audit", "--from", "yesterday"],
+    "log_bad_since": ["log", "list", "--since", "someday"],
+    "audit_bad_from": ["audit", "--from", "someday"],
     "log_show_name": ["log", "show", "backup"],
-    "follow_bad_since": ["log", "follow", "--since", "yesterday"],
+    "follow_bad_since": ["log", "follow", "--since", "someday"],
     "run_kill_name": ["run", "kill", "backup"],
     "url_no_url": ["job", "list", "--url", "ftp://x"],
     "url_https": ["job", "list", "--url", "https://x:1"],

@@ -177,13 +177,17 @@ def test_follow_may_be_of_one_job_and_of_failures(fake, ledger, follow):
     assert (status, ids(out)) == (0, [9])
 
 
+TITLES = "SCHEDULED            JOB                  STATE      TOOK EXIT    NODE, REASON OR OUTPUT\n"
+
+
 def test_follow_is_ended_by_sigterm_as_well(fake, ledger, follow):
     process = follow()
     wait_for_poll(fake)
-    assert end(process, signal.SIGTERM) == (0, "", "")
+    assert end(process, signal.SIGTERM) == (0, TITLES, "")
 
 
 def test_follow_prints_lines_for_people(fake, ledger, follow):
+    fake.answers["GET /cron/12"] = job()
     process = follow()
     wait_for_poll(fake)
     ledger.put(run(id=5))
@@ -191,9 +195,9 @@ def test_follow_prints_lines_for_people(fake, ledger, follow):
                    run_server=""))
     wait_for_poll(fake)
     _, out, _ = end(process)
-    assert out == (
-        "2026-11-21 01:00:00  job 12    success   1.23s 0       127.0.0.1:9993  saved 3 files\n"
-        "2026-11-21 01:00:00  job 12    skipped                 mutex: run 5 is alive\n")
+    assert out == TITLES + (
+        "2026-11-21 01:00:00  12 backup            success   1.23s 0       127.0.0.1:9993  saved 3 files\n"
+        "2026-11-21 01:00:00  12 backup            skipped                 mutex: run 5 is alive\n")
 
 
 def test_follow_survives_a_restart_of_the_node_and_misses_nothing(fake, ledger, follow):

@@ -5,7 +5,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
+#include <random>
 #include <set>
+#include <string>
 
 namespace peercron {
 namespace {
@@ -15,6 +18,7 @@ using ::testing::ElementsAre;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
 
@@ -137,6 +141,98 @@ TEST(CrontabTest, AByteOrderMarkIsPassedOver)
 TEST(CrontabTest, ARandomRangeMayLackASide)
 {
     EXPECT_EQ(read_user("~30 5~ * * * true").jobs.at(0).cron_set, "H(0-30) H(5-23) * * *");
+}
+
+TEST(CrontabTest, RandomRangesStandInListsAndTakeSteps)
+{
+    EXPECT_EQ(read_user("0~10,30~40 1,~,7 * * * true").jobs.at(0).cron_set,
+              "H(0-10),H(30-40) 1,H,7 * * *");
+    EXPECT_EQ(read_user("0~20/5 ~/6 * * * true").jobs.at(0).cron_set, "H(0-20)/5 H/6 * * *");
+}
+
+TEST(CrontabTest, AWrongRandomRangeIsQuotedAsItWasTyped)
+{
+    for (const std::string element : {"50~10", "0~60", "MON~FRI", "~~", "1~-", "-1~5"}) {
+        const CrontabPlan plan = read_user("5," + element + " * * * * true\n");
+        EXPECT_THAT(plan.jobs, IsEmpty()) << element;
+        EXPECT_EQ(plan.refused, 1U);
+        EXPECT_THAT(notes(plan), ElementsAre(AllOf(HasSubstr("minute '" + element + "'"),
+                                                   HasSubstr("0 to 59"), Not(HasSubstr("H(")))));
+    }
+}
+
+TEST(CrontabTest, ALineThatWasCommentedOutIsNoRemark)
+{
+    for (const std::string comment :
+         {"0 2 * * * /usr/bin/old", " @daily /usr/bin/old", "@reboot start", "PATH=/bin",
+          "MAILTO = root", "  *  *  *  *  * user-name command to be executed",
+          " m h  dom mon dow   command", "-0 2 * * * /usr/bin/old"}) {
+        const CrontabPlan plan = read_user("# of the old one\n#" + comment + "\n1 1 * * * true\n");
+        ASSERT_THAT(plan.jobs, SizeIs(1)) << comment;
+        EXPECT_EQ(plan.jobs[0].remark, "") << comment;
+        EXPECT_THAT(plan.notes, IsEmpty()) << comment;
+    }
+    for (const std::string comment : {"every 5 minutes on the hour", "@daily", "0 2 * * *"}) {
+        EXPECT_EQ(read_user("# " + comment + "\n1 1 * * * true").jobs.at(0).remark, comment);
+    }
+}
+
+CrontabPlan read_with_users(std::string_view text)
+{
+    CrontabForm form;
+    form.source = "test";
+    form.is_user = [](const std::string& name) { return name == "root" || name == "sync"; };
+    return read_crontab(text, form);
+}
+
+TEST(CrontabTest, ASystemCrontabReadAsAUsersIsSeen)
+{
+    const CrontabPlan plan =
+        read_with_users("1 1 * * * root touch /tmp/x\n@daily\troot\ttouch /tmp/y\n");
+    EXPECT_THAT(plan.jobs, SizeIs(2));
+    EXPECT_TRUE(plan.looks_like_system);
+    EXPECT_THAT(notes(plan), ElementsAre(AllOf(StartsWith("1: "), HasSubstr("'root', a user"),
+                                               HasSubstr("--system")),
+                                         StartsWith("2: ")));
+}
+
+TEST(CrontabTest, AProgramNamedLikeAUserMakesNoSystemCrontab)
+{
+    const CrontabPlan plan = read_with_users("1 1 * * * sync -f /srv\n1 1 * * * backup\n");
+    EXPECT_FALSE(plan.looks_like_system);
+    EXPECT_THAT(plan.notes, SizeIs(1));
+    EXPECT_THAT(read_with_users("1 1 * * * sync\n").notes, IsEmpty());
+    EXPECT_FALSE(read_with_users("").looks_like_system);
+}
+
+TEST(CrontabTest, LinesThatEndEarlyAreRefused)
+{
+    for (const std::string line :
+         {"-", "- ", "-\t-", "@", "- @", "@daily", "-@daily", "*", "* * * * *", "- * * * *", "~",
+          ",", "* * * * ,", "@reboot", "%", "\\"}) {
+        const CrontabPlan plan = read_user(line + "\n");
+        EXPECT_THAT(plan.jobs, IsEmpty()) << line;
+        EXPECT_EQ(plan.refused, 1U) << line;
+        EXPECT_THAT(plan.notes, SizeIs(1)) << line;
+        EXPECT_EQ(read_system(line).refused, 1U) << line;
+    }
+}
+
+TEST(CrontabTest, NoTextCrashes)
+{
+    std::mt19937 random(1);
+    const auto below = [&random](std::size_t limit) {
+        return std::uniform_int_distribution<std::size_t>(0, limit - 1)(random);
+    };
+    constexpr std::array<std::string_view, 22> pieces{
+        "*", "0",   "~", "-",  "@", "@daily", "@reboot",  " ",    "\t",       "\n", "#",
+        "%", "\\%", "=", "\"", "'", "A=1",    "CRON_TZ=", "root", "* * * * ", ",",  "\xff"};
+    for (int i = 0; i < 50'000; ++i) {
+        std::string text;
+        for (std::size_t n = below(30); n > 0; --n) text += pieces.at(below(pieces.size()));
+        const CrontabPlan plan = below(2) == 0 ? read_with_users(text) : read_system(text);
+        EXPECT_LE(plan.jobs.size(), text.size());
+    }
 }
 
 TEST(CrontabTest, VariablesGoIntoTheCommandsAfterThem)

@@ -138,8 +138,8 @@ TEST(JobArguments, AMistakeNamesItsOption)
     job.limit = "-1";
     EXPECT_THAT(refusal(job), StartsWith("--limit: '-1'"));
     job = simple();
-    job.start = "tomorrow";
-    EXPECT_THAT(refusal(job), StartsWith("--start: 'tomorrow'"));
+    job.start = "someday";
+    EXPECT_THAT(refusal(job), StartsWith("--start: cannot read the time 'someday'"));
     job = simple();
     job.misfire_window = "1x";
     EXPECT_THAT(refusal(job), StartsWith("--misfire-window: '1x'"));
@@ -158,7 +158,7 @@ TEST(JobArguments, AMistakeNamesItsOption)
     job = simple();
     job.cron.reset();
     job.at = "later";
-    EXPECT_THAT(refusal(job), StartsWith("--at: 'later'"));
+    EXPECT_THAT(refusal(job), StartsWith("--at: cannot read the time 'later'"));
 }
 
 }  // namespace

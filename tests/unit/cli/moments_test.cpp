@@ -91,7 +91,8 @@ TEST(Moments, WithoutAZoneAreLocal)
 
 TEST(Moments, AreRefusedWithExamples)
 {
-    for (const char* const text : {"", "tomorrow", "2026-02-30", "2026-13-01", "2026-11-21 25:00",
+    for (const char* const text : {"", "someday", "2026-02-30", "25:00", "08:00 x", "yesterdays",
+                                   "today 24:30", "2 hours ago", "2026-13-01", "2026-11-21 25:00",
                                    "2026-11-21 08:00 x", "-5", "999999999999999"}) {
         const auto moment = read_moment(text, now);
         ASSERT_FALSE(moment) << text;
@@ -104,7 +105,48 @@ TEST(Moments, OfThePastMayBeATimeAgo)
     EXPECT_EQ(read_past("15m", now).value(), now - 15min);
     EXPECT_EQ(read_past("2d", now).value(), now - 48h);
     EXPECT_EQ(read_past("2026-11-21T07:00:00Z", now).value(), now - 1h);
-    EXPECT_THAT(read_past("yesterday", now).error().message, HasSubstr("15m"));
+    EXPECT_EQ(read_past("15m ago", now).value(), now - 15min);
+    EXPECT_EQ(read_past("2 hours ago", now).value(), now - 2h);
+    EXPECT_EQ(read_past("1 hour ago", now).value(), now - 1h);
+    EXPECT_EQ(read_past("90 seconds ago", now).value(), now - 90s);
+    EXPECT_EQ(read_past("5 min ago", now).value(), now - 5min);
+    EXPECT_EQ(read_past("3 days ago", now).value(), now - 72h);
+    EXPECT_EQ(read_past("1 week ago", now).value(), now - 7 * 24h);
+    for (const char* const text : {"ago", " ago", "2 ago", "hours ago", "2 fortnights ago", "x",
+                                   "99999999999999 days ago", "2  hours ago"}) {
+        const auto moment = read_past(text, now);
+        ASSERT_FALSE(moment) << text;
+        EXPECT_THAT(moment.error().message, HasSubstr("'2 hours ago'")) << text;
+    }
+}
+
+TEST(Moments, MayBeDaysByTheirNamesAndTimesOfTheClock)
+{
+    const InZone berlin("Europe/Berlin");  // where it is 09:00
+    EXPECT_EQ(read_moment("today", now).value(), now - 9h);
+    EXPECT_EQ(read_moment("yesterday", now).value(), now - 33h);
+    EXPECT_EQ(read_moment("tomorrow", now).value(), now + 15h);
+    EXPECT_EQ(read_moment("tomorrow 08:00:30", now).value(), now + 23h + 30s);
+    EXPECT_EQ(read_moment("13:00", now).value(), now + 4h) << "the next one";
+    EXPECT_EQ(read_moment("08:00", now).value(), now + 23h);
+    EXPECT_EQ(read_past("13:00", now).value(), now - 20h) << "the last one";
+    EXPECT_EQ(read_past("8:00", now).value(), now - 1h);
+    EXPECT_EQ(read_past("yesterday", now).value(), now - 33h);
+    EXPECT_EQ(read_past("2026-11-20", now).value(), now - 33h);
+    // A day of 25 hours lies between.
+    const auto change = sys_days(std::chrono::year(2026) / 10 / 26) + 8h;
+    EXPECT_EQ(read_past("yesterday", change).value(), change - 9h - 25h);
+}
+
+TEST(Moments, OfAJobWithAZoneCarryTheOffset)
+{
+    const InZone berlin("Europe/Berlin");
+    const std::optional<WallTime> time = WallTime(now + 5s);
+    EXPECT_EQ(time_text_in("Asia/Tokyo", time), "2026-11-21 17:00:05 +09:00");
+    EXPECT_EQ(time_text_in("UTC", time), "2026-11-21 08:00:05 +00:00");
+    EXPECT_EQ(time_text_in("", time), "2026-11-21 09:00:05");
+    EXPECT_EQ(time_text_in("Mars/Olympus", time), "2026-11-21 09:00:05");
+    EXPECT_EQ(time_text_in("Asia/Tokyo", std::nullopt), "");
 }
 
 TEST(Moments, AreShownInTheLocalZoneWithSeconds)
