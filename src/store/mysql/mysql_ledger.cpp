@@ -466,6 +466,89 @@ std::size_t MysqlStore::delete_expired(std::chrono::seconds keep, WallTime now, 
     return session_.run("delete expired rows of the ledger", Repeat::safe, work);
 }
 
+std::optional<WallTime> MysqlStore::clock()
+{
+    const auto work = [](MysqlConnection& connection) {
+        // In UTC: a local time comes twice when the clocks of its zone are set back.
+        return from_unix_millis(read_number(
+            connection,
+            "SELECT TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) DIV 1000"));
+    };
+    return session_.run("read the database's clock", Repeat::safe, work);
+}
+
+std::size_t MysqlStore::step_back(Epoch epoch, const ClockStep& step, std::size_t limit)
+{
+    const auto work = [&](MysqlConnection& connection) {
+        const std::int64_t to = to_unix_millis(step.to);
+        const std::string ahead_of_it = fmt::format(
+            "time >= {} AND scheduled_at > {} AND state NOT IN ('planned', 'running', 'revoked')",
+            to_unix_seconds(step.to), to);
+        bool deposed = false;
+        std::size_t moved = 0;
+        {
+            std::string guard = fmt::format(
+                "UPDATE term SET epoch = {0} WHERE id = 1"
+                " AND epoch = {0}",
+                epoch);
+            MysqlTransaction transaction(connection, MysqlTransaction::Reads::latest,
+                                         std::move(guard));
+            deposed = transaction.first_matched() == 0;
+            if (!deposed) {
+                const bool goes_back =
+                    read_number(
+                        connection,
+                        fmt::format("SELECT planned_through > {} FROM term WHERE id = 1", to)) != 0;
+                const std::int64_t newest = read_number(
+                    connection,
+                    fmt::format("SELECT COALESCE(MAX(scheduled_at), 0) FROM log FORCE INDEX"
+                                " (by_time) WHERE {}",
+                                ahead_of_it));
+                const std::int64_t ahead = whole_seconds_ahead(step, newest);
+                moved = static_cast<std::size_t>(connection.execute(fmt::format(
+                    "UPDATE IGNORE log SET time = (scheduled_at - {0}) DIV 1000,"
+                    " gap_end = gap_end - {0},"
+                    " requested_by = IF(requested_by = '', '{1}', requested_by),"
+                    " scheduled_at = scheduled_at - {0} + IF(scheduled_at % 1000 = 0, 1, 0)"
+                    " WHERE {2} ORDER BY time LIMIT {3}",
+                    ahead, clock_was_ahead, ahead_of_it, limit)));
+                std::vector<std::string> rest;
+                rest.push_back(fmt::format(
+                    "UPDATE log SET fires = GREATEST(2, ROUND(fires * ({0} - scheduled_at)"
+                    " / (gap_end - scheduled_at))), gap_end = {0}"
+                    " WHERE state = 'skipped' AND gap_end > {0} AND scheduled_at <= {0}",
+                    to));
+                if (goes_back) {
+                    rest.push_back(
+                        fmt::format("UPDATE cron SET effective_from = {0},"
+                                    " effective_set_at = CURRENT_TIMESTAMP(6),"
+                                    " changed_at = CURRENT_TIMESTAMP(6)"
+                                    " WHERE effective_from > {0} AND effective_set_at = changed_at",
+                                    to));
+                    rest.push_back(fmt::format(
+                        "UPDATE cron_revision SET effective_from = {0} WHERE effective_from > {0}",
+                        to));
+                }
+                if (goes_back || moved > 0) {
+                    rest.push_back(fmt::format(
+                        "INSERT INTO clock_step (at, planned_through, set_back_to, moved)"
+                        " VALUES ({0}, {1}, {2}, {3})"
+                        " ON DUPLICATE KEY UPDATE moved = moved + {3}",
+                        to_unix_millis(step.at), to_unix_millis(step.from), to, moved));
+                }
+                rest.push_back(fmt::format(
+                    "UPDATE term SET planned_through = LEAST(COALESCE(planned_through, {0}), {0})"
+                    " WHERE id = 1",
+                    to));
+                transaction.commit(std::move(rest));
+            }
+        }
+        if (deposed) throw_deposed(connection, epoch);
+        return moved;
+    };
+    return session_.run("set the plan back", Repeat::safe, work);
+}
+
 std::vector<RunId> MysqlStore::undelivered(WallTime since)
 {
     const auto work = [&](MysqlConnection& connection) {

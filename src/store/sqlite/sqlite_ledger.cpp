@@ -566,6 +566,95 @@ std::size_t SqliteStore::delete_expired(std::chrono::seconds keep, WallTime now,
     return session_.run("delete expired rows of the ledger", work);
 }
 
+std::optional<WallTime> SqliteStore::clock()
+{
+    return std::nullopt;
+}
+
+std::size_t SqliteStore::step_back(Epoch epoch, const ClockStep& step, std::size_t limit)
+{
+    const auto work = [&](SqliteConnection& connection) {
+        const std::int64_t to = to_unix_millis(step.to);
+        SqliteTransaction transaction(connection);
+        SqliteStatement& term =
+            connection.cached("SELECT planned_through > ? FROM term WHERE id = 1 AND epoch = ?")
+                .bind(to)
+                .bind(static_cast<std::int64_t>(epoch));
+        const bool is_ours = term.next();
+        const bool goes_back = is_ours && term.integer(0) != 0;
+        term.reset();
+        if (!is_ours) throw_deposed(connection, epoch);
+
+        SqliteStatement& newest_row =
+            connection
+                .cached(
+                    "SELECT COALESCE(MAX(scheduled_at), 0) FROM log INDEXED BY log_by_time"
+                    " WHERE time >= ? AND scheduled_at > ?"
+                    " AND state NOT IN ('planned', 'running', 'revoked')")
+                .bind(to_unix_seconds(step.to))
+                .bind(to);
+        const std::int64_t newest = newest_row.next() ? newest_row.integer(0) : 0;
+        newest_row.reset();
+        const std::int64_t ahead = whole_seconds_ahead(step, newest);
+        const std::int64_t moved =
+            connection
+                .cached(
+                    "UPDATE OR IGNORE log SET time = (scheduled_at - ?1) / 1000,"
+                    " gap_end = gap_end - ?1,"
+                    " requested_by = CASE requested_by WHEN '' THEN ?2 ELSE requested_by END,"
+                    " scheduled_at = scheduled_at - ?1 + (scheduled_at % 1000 = 0)"
+                    " WHERE id IN (SELECT id FROM log INDEXED BY log_by_time WHERE time >= ?3"
+                    " AND scheduled_at > ?4 AND state NOT IN ('planned', 'running', 'revoked')"
+                    " ORDER BY time LIMIT ?5)")
+                .bind(ahead)
+                .bind(std::string(clock_was_ahead))
+                .bind(to_unix_seconds(step.to))
+                .bind(to)
+                .bind(static_cast<std::int64_t>(limit))
+                .execute();
+        connection
+            .cached(
+                "UPDATE log SET fires = MAX(2, fires * (?1 - scheduled_at)"
+                " / (gap_end - scheduled_at)), gap_end = ?1"
+                " WHERE state = 'skipped' AND gap_end > ?1 AND scheduled_at <= ?1")
+            .bind(to)
+            .execute();
+        if (goes_back) {
+            connection
+                .cached(
+                    "UPDATE cron SET effective_from = ?1, api_change = api_change + 1"
+                    " WHERE effective_from > ?1")
+                .bind(to)
+                .execute();
+            connection
+                .cached("UPDATE cron_revision SET effective_from = ?1 WHERE effective_from > ?1")
+                .bind(to)
+                .execute();
+        }
+        if (goes_back || moved > 0) {
+            connection
+                .cached(
+                    "INSERT INTO clock_step (at, planned_through, set_back_to, moved)"
+                    " VALUES (?1, ?2, ?3, ?4)"
+                    " ON CONFLICT (at) DO UPDATE SET moved = moved + excluded.moved")
+                .bind(to_unix_millis(step.at))
+                .bind(to_unix_millis(step.from))
+                .bind(to)
+                .bind(moved)
+                .execute();
+        }
+        connection
+            .cached(
+                "UPDATE term SET planned_through = MIN(COALESCE(planned_through, ?1), ?1)"
+                " WHERE id = 1")
+            .bind(to)
+            .execute();
+        transaction.commit();
+        return static_cast<std::size_t>(moved);
+    };
+    return session_.run("set the plan back", work);
+}
+
 std::vector<RunId> SqliteStore::undelivered(WallTime since)
 {
     const auto work = [&](SqliteConnection& connection) {

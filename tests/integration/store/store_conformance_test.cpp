@@ -1362,6 +1362,73 @@ TEST_P(StoreTest, NeverMovesThePlanBackwards)
     EXPECT_EQ(store_->begin_term(1, node_1).planned_through, t0 + 10001ms);
 }
 
+TEST_P(StoreTest, SetsThePlanBackAndKeepsRunsThatWereDueByAClockThatWasAhead)
+{
+    const JobId job = store_->add_job(draft("true"), t0).id;
+    store_->begin_term(3, node_1);
+    const WallTime ahead = t0 + 24h;
+    PlannedRun gap = planned(job, t0 - 10s);
+    gap.state = RunState::skipped;
+    gap.fires = 1'000;
+    gap.gap_end = ahead - 1s;
+    std::vector<PlannedRun> runs{gap, planned(job, t0 - 5s)};
+    for (int i = 0; i < 5; ++i) runs.push_back(planned(job, ahead + i * 1s));
+    PlanStep before = step(3, ahead + 4s, runs);
+    store_->commit(before);
+    const std::vector<RunReport> ends{report({job, t0 - 5s, 1}, RunState::success),
+                                      report({job, ahead, 1}, RunState::success, "said"),
+                                      report({job, ahead + 1s, 1}, RunState::failed),
+                                      report({job, ahead + 2s, 1}, RunState::running)};
+    store_->record(ends);
+    PlanStep revoking = step(3, ahead + 4s, {});
+    revoking.ended.push_back(report({job, ahead + 4s, 1}, RunState::revoked));
+    store_->commit(revoking);
+
+    const JobId later_job = store_->add_job(draft("true"), ahead).id;
+    const JobCursor cursor = store_->changes_since({}).next;
+    const ClockStep back{.at = t0 + 7ms, .from = ahead + 4s, .to = t0 + 7ms};
+    EXPECT_THROW(store_->step_back(2, back, 100), Deposed);
+    EXPECT_EQ(store_->step_back(3, back, 1), 1U);
+    EXPECT_EQ(store_->step_back(3, back, 1), 1U);
+    EXPECT_EQ(store_->step_back(3, back, 1), 0U);
+
+    const TermStart found = store_->begin_term(4, node_1);
+    EXPECT_EQ(found.planned_through, t0 + 7ms);
+    EXPECT_THAT(found.open_runs, SizeIs(2)) << "what runs, and what was not started";
+    const WallTime moved = t0 - 4s + 1ms;  // 24 h and 4 s ahead, in whole seconds
+    const LogRow success = row(*store_, {job, moved, 1});
+    EXPECT_EQ(success.run.state, RunState::success);
+    EXPECT_EQ(success.run.output, "said");
+    EXPECT_EQ(success.requested_by, clock_was_ahead);
+    EXPECT_EQ(success.time, to_unix_seconds(moved));
+    EXPECT_EQ(row(*store_, {job, moved + 1s, 1}).run.state, RunState::failed);
+    EXPECT_EQ(row(*store_, {job, t0 - 5s, 1}).requested_by, "");
+    EXPECT_EQ(row(*store_, {job, ahead + 4s, 1}).run.state, RunState::revoked);
+    const LogRow shorter = row(*store_, gap.id);
+    EXPECT_EQ(shorter.gap_end, t0 + 7ms);
+    EXPECT_EQ(shorter.fires, 2);
+
+    EXPECT_EQ(store_->find_job(later_job)->effective_from, back.to);
+    EXPECT_EQ(store_->find_job(job)->effective_from, t0);
+    EXPECT_EQ(store_->find_revisions({.job = later_job}).revisions.at(0).effective_from, back.to);
+    const auto changed = ids(store_->changes_since(cursor).changed);
+    EXPECT_NE(std::ranges::find(changed, later_job), changed.end());
+
+    // The true fire of that moment finds no row.
+    store_->commit(step(4, ahead, {planned(job, ahead)}));
+    EXPECT_EQ(row(*store_, {job, ahead, 1}).run.state, RunState::planned);
+
+    ClockStep noted = back;
+    noted.moved = 2;
+    EXPECT_THAT(store_->ledger_extent().clock_steps, ElementsAre(noted));
+    ClockStep later = back;
+    later.at = t0 + 1h;
+    later.to = ahead + 1h;
+    EXPECT_EQ(store_->step_back(4, later, 100), 0U);
+    EXPECT_EQ(store_->begin_term(4, node_1).planned_through, ahead) << "not forward";
+    EXPECT_THAT(store_->ledger_extent().clock_steps, SizeIs(1)) << "nothing was done";
+}
+
 TEST_P(StoreTest, CommitsAStepOfThousandsOfRunsWhole)
 {
     store_->begin_term(1, node_1);
