@@ -1,6 +1,5 @@
 #include "dispatch/dispatcher.hpp"
 
-#include "audit/finding.hpp"
 #include "dispatch/dispatcher_metrics.hpp"
 #include "dispatch/tenure.hpp"
 
@@ -21,8 +20,6 @@ using namespace std::chrono_literals;
 
 /// How long the nodes may take to register again with a service that has forgotten them.
 constexpr auto registration_time = 5s;
-/// See ClockGuard.
-constexpr auto clock_tolerance = 1s;
 
 }  // namespace
 
@@ -32,7 +29,6 @@ Dispatcher::Dispatcher(asio::any_io_executor executor, Parts parts, NodeName sel
       parts_(std::move(parts)),
       self_(std::move(self)),
       settings_(std::move(settings)),
-      clock_guard_(std::min<std::chrono::milliseconds>(settings_.lookahead, clock_tolerance)),
       jobs_(settings_.default_zone),
       metrics_(std::make_unique<Metrics>(parts_.metrics)),
       missed_(executor_, jobs_, parts_.metrics),
@@ -221,31 +217,9 @@ asio::awaitable<std::vector<JobPast>> Dispatcher::read_pasts(std::vector<PastQue
     co_return pasts;
 }
 
-Moment Dispatcher::own_now() const
-{
-    return Moment{parts_.clock.now(), parts_.clock.steady_now()};
-}
-
 Moment Dispatcher::now() const
 {
-    return clock_guard_.trusted(own_now());
-}
-
-std::string Dispatcher::clock() const
-{
-    const Moment own = own_now();
-    if (tenure_ && clock_guard_.is_ahead(own)) {
-        return fmt::format("{} s ahead of the database's; planning by {}",
-                           *clock_guard_.offset(own) / 1s,
-                           clock_guard_.distrusts(own) ? "the database's"
-                                                       : "this one, as most nodes agree with it");
-    }
-    if (last_clock_step_) {
-        return fmt::format("a clock was {} s ahead until {}",
-                           (last_clock_step_->from - last_clock_step_->to) / 1s,
-                           time_text(last_clock_step_->at));
-    }
-    return "ok";
+    return Moment{parts_.clock.now(), parts_.clock.steady_now()};
 }
 
 }  // namespace peercron

@@ -4,7 +4,6 @@
 #include "base/event.hpp"
 #include "cluster/coordinator.hpp"
 #include "dispatch/channel.hpp"
-#include "dispatch/clock_guard.hpp"
 #include "dispatch/job_table.hpp"
 #include "dispatch/missed_fires.hpp"
 #include "dispatch/term.hpp"
@@ -55,9 +54,6 @@ public:
     /// What the dispatcher knows of all nodes; empty when this node does not dispatch.
     std::vector<NodeLoad> loads() const;
 
-    /// What is to be said about this node's clock: "ok", or in words.
-    std::string clock() const;
-
     const JobTable& jobs() const { return jobs_; }
 
     /// Is told of what this node ended, as of what it decides itself as dispatcher.
@@ -87,15 +83,12 @@ private:
     asio::awaitable<void> reload_jobs(std::vector<JobId> ids, TableUser& user);
     asio::awaitable<std::vector<JobPast>> read_pasts(const std::vector<Job>& rows, TableUser& user);
     asio::awaitable<std::vector<JobPast>> read_pasts(std::vector<PastQuery> queries);
-    Moment own_now() const;
-    Moment now() const;  ///< to plan by: see ClockGuard
+    Moment now() const;
 
     asio::any_io_executor executor_;
     Parts parts_;
     const NodeName self_;
     const DispatchSettings settings_;
-    ClockGuard clock_guard_;
-    std::optional<ClockStep> last_clock_step_;
     JobTable jobs_;
     JobCursor cursor_;
     bool jobs_unread_ = false;  ///< this was said

@@ -31,13 +31,6 @@ constexpr auto copy_warning = 2s;
 constexpr auto undelivered_reach = 1h;
 /// Every so many beats carry the load of all nodes, for the display.
 constexpr unsigned beats_per_roster = 4;
-/// How often the clock is compared with the database's.
-constexpr auto clock_interval = 2s;
-/// How often rows are looked for that stand for moments to come: runs that were planned by a clock
-/// that was ahead, and ended later.
-constexpr auto early_rows_interval = 30s;
-/// Rows that are moved in one transaction.
-constexpr std::size_t most_moved = 2'000;
 
 template <class... F>
 struct Overloaded : F... {
@@ -118,13 +111,11 @@ asio::awaitable<void> Dispatcher::Tenure::dispatch()
 {
     co_await take_over();
     tasks_.spawn("steps", writer_.run());
-    tasks_.spawn("clock", tend_clock());
     tasks_.spawn("jobs", read_jobs());
     tasks_.spawn("doubts", read_doubts());
     tasks_.spawn("undelivered", read_undelivered());
     while (holds_lock() && !dispatcher_.finishing_) {
         check_newer_epoch();
-        check_clock();
         woken_ = false;
         const auto next_round = now().steady + until_next_round();
         follow_lag();
@@ -164,7 +155,6 @@ asio::awaitable<void> Dispatcher::Tenure::take_over()
     term_.clocks(told, now());
     was_told_ = !told.nodes.empty();
     const TermStart before = co_await begin_term();
-    co_await compare_clocks();
     check_epoch(before.last_step.epoch);
     planned_before_ = before.planned_through;
     co_await read_all_jobs();  // which of the runs that an account names count for a limit
@@ -180,10 +170,7 @@ asio::awaitable<void> Dispatcher::Tenure::take_over()
     if (dispatcher_.settings_.log_keep > 0s) tasks_.spawn("retention", retention_.run());
     co_await await_accounts(before);
     if (!inherited_.empty()) check_epoch(inherited_.rbegin()->first.epoch);
-    WallTime reach = reach_of(before);
-    for (const auto& [id, step] : inherited_) reach = std::max(reach, step.planned_through);
     co_await inherit_steps(before.last_step);
-    co_await set_plan_back(reach);
     co_await read_all_jobs();
     // Read after the accounts were given: what had ended by then is final here.
     const TermStart found = co_await begin_term();
@@ -297,150 +284,6 @@ asio::awaitable<void> Dispatcher::Tenure::inherit_steps(StepId last_stored)
     if (count > 0) {
         spdlog::info("dispatch: stored {} steps that an earlier dispatcher left at the nodes",
                      count);
-    }
-}
-
-/// Compares the clock with the database's, and looks for rows of a clock that was ahead.
-asio::awaitable<void> Dispatcher::Tenure::tend_clock()
-{
-    SteadyTime next_look = now().steady + early_rows_interval;
-    for (;;) {
-        co_await sleep_for(clock_interval);
-        co_await compare_clocks();
-        if (now().steady < next_look) continue;
-        next_look = now().steady + early_rows_interval;
-        ClockStep early;
-        early.at = now().wall;
-        early.to = latest_time() + great_step();
-        early.from = early.to;
-        const std::size_t moved = co_await step_back(early);
-        if (moved > 0) {
-            spdlog::warn(
-                "dispatch: moved {} runs that were due by a clock that was ahead to about when "
-                "they ran",
-                moved);
-        }
-    }
-}
-
-/// A database that does not answer is asked again later.
-asio::awaitable<void> Dispatcher::Tenure::compare_clocks()
-{
-    ClockGuard& guard = dispatcher_.clock_guard_;
-    const Clock& clock = dispatcher_.parts_.clock;
-    SteadyTime sent = clock.steady_now();
-    const auto read = [](Store& store) { return store.clock(); };
-    const auto begins = [&sent, &clock] { sent = clock.steady_now(); };
-    try {
-        const auto theirs = co_await dispatcher_.parts_.history_store.call(read, begins);
-        if (!theirs) co_return;
-        guard.read(sent, *theirs, clock.steady_now());
-    } catch (const StoreError&) {
-        co_return;
-    }
-    count_clocks();
-    const Moment own = dispatcher_.own_now();
-    const auto offset = guard.offset(own);
-    if (!offset) co_return;
-    dispatcher_.metrics_->clock_compared(*offset);
-    const bool is_ahead = guard.is_ahead(own);
-    if (is_ahead == std::exchange(has_clock_doubt_, is_ahead)) co_return;
-    if (!is_ahead) {
-        spdlog::info("dispatch: this node's clock agrees with the database's again");
-    } else {
-        spdlog::error(
-            "dispatch: this node's clock is {} ms ahead of the database server's; planning by {}. "
-            "Is the time synchronised on both?",
-            offset->count(),
-            guard.distrusts(own) ? "that one, and this node gets no runs"
-                                 : "this one, since more nodes agree with it");
-    }
-}
-
-/// The clocks of other nodes say which of the two is wrong.
-void Dispatcher::Tenure::count_clocks()
-{
-    ClockGuard& guard = dispatcher_.clock_guard_;
-    const Moment own = dispatcher_.own_now();
-    const auto offset = guard.offset(own);
-    if (!offset) return;
-    std::size_t mine = 1;
-    std::size_t the_databases = 1;
-    for (const NodeLoad& node : loads()) {
-        if (node.node == dispatcher_.self_ || !node.connected || !node.clock_known) continue;
-        // Measured against the time that is planned by.
-        const auto against_own = node.clock_offset - (own.wall - guard.trusted(own).wall);
-        if (std::chrono::abs(against_own) <= guard.tolerance()) ++mine;
-        if (std::chrono::abs(against_own + *offset) <= guard.tolerance()) ++the_databases;
-    }
-    guard.votes(mine, the_databases);
-}
-
-/// The next tenure sets the plan back.
-void Dispatcher::Tenure::check_clock() const
-{
-    if (term_.planned_through() <= latest_time() + great_step() || !writer_.waiting().empty()) {
-        return;
-    }
-    throw Deposed(fmt::format("the clock was set back: fires are planned up to {}, and it is {}",
-                              time_text(term_.planned_through()), time_text(now().wall)),
-                  term_.epoch());
-}
-
-/// How far the ledger goes: planned-through, or a row that stands behind it.
-WallTime Dispatcher::Tenure::reach_of(const TermStart& found) const
-{
-    WallTime reach = found.planned_through.value_or(WallTime());
-    for (const RunId& id : found.ended_lately) reach = std::max(reach, id.scheduled_at);
-    return reach;
-}
-
-WallTime Dispatcher::Tenure::latest_time() const
-{
-    return dispatcher_.clock_guard_.latest(dispatcher_.own_now());
-}
-
-/// When the ledger goes on behind what any clock says: see Store::step_back().
-asio::awaitable<void> Dispatcher::Tenure::set_plan_back(WallTime reach)
-{
-    ClockStep step;
-    step.at = now().wall;
-    step.from = reach;
-    step.to = latest_time();
-    if (reach <= step.to + great_step()) co_return;
-    step.moved = static_cast<std::int64_t>(co_await step_back(step));
-    dispatcher_.last_clock_step_ = step;
-    dispatcher_.metrics_->clock_stepped();
-    spdlog::error(
-        "dispatch: a clock had been {} s ahead: fires were planned up to {}, and it is {}. The "
-        "plan "
-        "goes on from here; {} runs that stood for moments to come were moved to about when they "
-        "ran, and 'peercron audit' reports it. Is the time synchronised?",
-        (reach - step.to) / 1s, time_text(reach), time_text(step.to), step.moved);
-}
-
-/// Returns how many rows were moved.
-asio::awaitable<std::size_t> Dispatcher::Tenure::step_back(ClockStep step)
-{
-    const auto write = [step, epoch = term_.epoch()](Store& store) {
-        return store.step_back(epoch, step, most_moved);
-    };
-    Backoff backoff(100ms, 2s);
-    std::size_t all = 0;
-    for (;;) {
-        std::string trouble;
-        std::size_t moved = most_moved;
-        try {
-            moved = co_await dispatcher_.parts_.history_store.call(write);
-            all += moved;
-        } catch (const StoreError& error) {
-            trouble = error.what();
-        }
-        if (moved < most_moved) co_return all;
-        if (trouble.empty()) continue;
-        spdlog::warn("dispatch: cannot set the plan back, trying again: {}", trouble);
-        co_await sleep_for(backoff.next());
-        check_lock();
     }
 }
 

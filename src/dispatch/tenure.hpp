@@ -67,15 +67,6 @@ private:
     bool may_lack_steps(const TermStart& before) const;
     bool was_there(const Account& account) const;
     asio::awaitable<void> inherit_steps(StepId last_stored);
-    asio::awaitable<void> tend_clock();
-    asio::awaitable<void> compare_clocks();
-    void count_clocks();
-    void check_clock() const;
-    WallTime reach_of(const TermStart& found) const;
-    WallTime latest_time() const;
-    std::chrono::milliseconds great_step() const { return 2 * dispatcher_.settings_.lookahead; }
-    asio::awaitable<void> set_plan_back(WallTime reach);
-    asio::awaitable<std::size_t> step_back(ClockStep step);
     asio::awaitable<void> give_turn();
     asio::awaitable<void> may_change() override;
     void has_changed(const std::vector<JobId>& jobs) override;
@@ -175,7 +166,6 @@ private:
     bool have_copies_ = false;           ///< of steps that the store has by now
     std::map<StepId, PlanStep> inherited_;
     std::optional<WallTime> planned_before_;  ///< how far the store says that others have planned
-    bool has_clock_doubt_ = false;            ///< this was said
     bool was_told_ = false;                   ///< by an earlier dispatcher who was there
 
     Event answered_;

@@ -75,22 +75,14 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now)
     }
     learn_run_numbers(found);
     for (const RunId& id : found.ended_lately) ended_lately_[id.scheduled_at].insert(id);
-    // Of the time when a clock was ahead: these moments are still to come.
-    const WallTime to_come = std::max(planned_through_, now.wall) + 2 * settings_.lookahead;
-    ended_lately_.erase(ended_lately_.upper_bound(to_come), ended_lately_.end());
 
     take_back_ended(found);
-    for (const OpenRun& row : found.open_runs) {
-        const bool is_to_come = row.planned.id.scheduled_at > to_come;
-        if (is_to_come && row.planned.state == RunState::planned) take_back_early(row, now);
-    }
     // Whether what the ledger has ended by now ran again, only the store can tell (deliver_again):
     // the next attempt may have ended, too.
     std::map<RunId, std::string> ended_badly = std::exchange(undelivered_, {});
     for (const OpenRun& row : found.open_runs) {
         if (!row.superseded) undelivered_.insert(ended_badly.extract(row.planned.id));
         const auto known_run = runs_.find(row.planned.id);
-        if (taken_early_.contains(row.planned.id)) continue;
         if (known_run != runs_.end()) {
             known_run->second.superseded = row.superseded;
             known_run->second.requested_by = row.planned.requested_by;
@@ -123,7 +115,6 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now)
         assign(place, row.planned.run_server, running ? Phase::running : Phase::handed, now);
         if (nodes_.at(row.planned.run_server).connected) doubts_.runs.insert(place->first);
     }
-    taken_early_.clear();
     begun_ = true;
     learn_unwanted(found.changes);
     resolve_doubts(found, doubts_, now);
@@ -148,27 +139,6 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now)
         }
     });
     return {changed.begin(), changed.end()};
-}
-
-/// Planned by a clock that was ahead: it is planned again when its moment comes.
-void Term::take_back_early(const OpenRun& row, Moment now)
-{
-    const RunId& id = row.planned.id;
-    const auto run = runs_.find(id);
-    if (run != runs_.end() && run->second.phase == Phase::running) return;
-    const NodeName node = run != runs_.end() ? run->second.node : row.planned.run_server;
-    if (!node.empty()) to_revoke_.push_back(Outgoing{node, Revoke{0, {id}}});
-    if (run != runs_.end()) close(run);
-    taken_early_.insert(id);
-    RunReport back;
-    back.id = id;
-    back.state = RunState::revoked;
-    back.reason = fmt::format("{}: it was planned by a clock that was ahead", reason::changed);
-    back.run_server = node;
-    back.dispatch_server = self_;
-    back.epoch = epoch_;
-    back.ended_at = now.wall;
-    step_.ended.push_back(std::move(back));
 }
 
 /// Says whether the table did not have it.
@@ -514,7 +484,7 @@ void Term::resolve_doubts(const TermStart& found, Doubts doubts, Moment now,
             // Its node may have ended it and told the store alone.
             const auto told = std::find(undelivered.begin(), undelivered.end(), id);
             if (told != undelivered.end()) undelivered_.emplace(id, run->second.requested_by);
-            remember_end(id);
+            ended_lately_[id.scheduled_at].insert(id);
             close(run);
             unpark(id.job);
             continue;
@@ -658,8 +628,7 @@ PlanStep Term::step(Moment now)
     }
 
     ended_lately_.erase(ended_lately_.begin(), ended_lately_.lower_bound(now.wall - ended_memory));
-    // A clock that was set back a little plans nothing twice: what was planned stays planned. For a
-    // great step the tenure ends, and the next one begins at the true time.
+    // A clock that was set back plans nothing twice: what was planned stays planned.
     planned_through_ = std::max(planned_through_, through);
     ++steps_;
     step_.epoch = epoch_;
@@ -1107,22 +1076,14 @@ void Term::report_end(const NodeName& node, const RunReport& end)
             (end.state == RunState::killed && end.reason.starts_with(reason::node_stopped));
         if (by_its_node && is_last) undelivered_.emplace(id, requested_by);
     } else {
-        remember_end(id);
+        ended_lately_[id.scheduled_at].insert(id);
     }
-}
-
-/// So that it is not planned again; but when a clock was ahead its moment is still to come, and the
-/// fire of that is another one.
-void Term::remember_end(const RunId& id)
-{
-    const bool is_to_come = id.scheduled_at > planned_through_ + 2 * settings_.lookahead;
-    if (!begun_ || !is_to_come) ended_lately_[id.scheduled_at].insert(id);
 }
 
 /// The run is over: it counts for its job's limit, or leaves room for another one.
 void Term::note_end(const RunId& id, RunState state, std::uint64_t row_step)
 {
-    remember_end(id);
+    ended_lately_[id.scheduled_at].insert(id);
     if (id.attempt != 1) return;
     if (has_run(state)) {
         const auto number = run_numbers_.find(id.job);

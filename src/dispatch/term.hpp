@@ -309,8 +309,6 @@ private:
     void note_end(const RunId& id, RunState state, std::uint64_t row_step);
     void unpark(JobId job);
     void learn_run_numbers(const TermStart& found);
-    void take_back_early(const OpenRun& row, Moment now);
-    void remember_end(const RunId& id);
     void take_back_ended(const TermStart& found);
     Runs::iterator open(OpenRunState run);
     void place(Runs::iterator run, Moment now);
@@ -366,8 +364,7 @@ private:
     Doubts doubts_;
     /// What nodes in doubts_.dead have said to have ended since: they record it in a moment.
     std::map<NodeName, std::unordered_set<RunId>> told_since_;
-    std::set<RunId> taken_early_;  ///< in begin() only: see take_back_early()
-    std::set<RunId> unplaced_;     ///< to be placed in the next step
+    std::set<RunId> unplaced_;  ///< to be placed in the next step
     /// Ended in a way that at_least_once does not take for an end.
     std::map<RunId, std::string> undelivered_;  ///< and who had asked for them
     bool behind_ = false;

@@ -39,13 +39,7 @@ std::vector<RunId> RunBook::accept(std::vector<RunOrder> orders, const Moment& n
     for (RunOrder& order : orders) {
         if (!dispatcher_heard(order.epoch, now.steady)) continue;
         const RunId id = order.id;
-        if (running_.contains(id)) continue;
-        if (const auto ended = ended_.find(id); ended != ended_.end()) {
-            // It has run, and its time is still to come: a clock was ahead then, which a later
-            // dispatcher knows. This is another fire.
-            if (ended->second >= order.epoch || now.wall >= id.scheduled_at) continue;
-            ended_.erase(ended);
-        }
+        if (running_.contains(id) || ended_.contains(id)) continue;
         if (draining_) {
             given_back.push_back(id);
             continue;
@@ -278,7 +272,7 @@ void RunBook::set_deadline(Run& run, std::optional<SteadyTime> deadline)
 
 void RunBook::remember(const RunId& id, SteadyTime now)
 {
-    if (ended_.emplace(id, newest_epoch_).second) ended_in_order_.emplace_back(now, id);
+    if (ended_.emplace(id, now).second) ended_in_order_.emplace_back(now, id);
 }
 
 void RunBook::forget_fire(RunId id)

@@ -52,9 +52,7 @@ struct RunRules {
 /// returns. Thread safety: none.
 ///
 /// The rules:
-///  1. An identity (RunId) starts at most once here, whatever the clocks do. (When this clock was
-///     ahead, and a dispatcher of a later epoch hands out a fire before its time that had started
-///     here by that clock, that run was not of this identity: see Store::step_back().)
+///  1. An identity (RunId) starts at most once here, whatever the clocks do.
 ///  2. A fire starts at `start_at` by the wall clock, never earlier, when a slot is free.
 ///  3. Later than `on_time` it starts only while a dispatcher is heard: a process that was
 ///     stopped, or whose network was, may have been given up and its fires given to others.
@@ -205,7 +203,7 @@ private:
     std::unordered_map<JobId, RunId> queued_;                       // of fires_, one per job
     std::set<std::pair<SteadyTime, RunId>> deadlines_;  // timeouts, and SIGKILL of the condemned
 
-    std::unordered_map<RunId, Epoch> ended_;  ///< the newest epoch then
+    std::unordered_map<RunId, SteadyTime> ended_;
     std::deque<std::pair<SteadyTime, RunId>> ended_in_order_;
 
     std::optional<SteadyTime> shortage_end_;  // then one may start, to see whether it is over

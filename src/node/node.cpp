@@ -335,7 +335,6 @@ private:
             .loads = [this] { return loads(); },
             .epoch = [this] { return executor_.newest_epoch(); },
             .store_trouble = [this] { return store_trouble(); },
-            .clock_state = [this] { return dispatcher_.clock(); },
             .journal = [this] { return to_string(journal_.state()); },
             .not_ready = [this] { return not_ready(); },
             .metrics = metrics_,

@@ -48,13 +48,6 @@ WallTime changes_wanted_after(const TermStart& start)
     return after;
 }
 
-std::int64_t whole_seconds_ahead(const ClockStep& step, std::int64_t newest)
-{
-    constexpr std::int64_t second = 1000;
-    const std::int64_t reach = std::max(to_unix_millis(step.from), newest);
-    return ((reach - to_unix_millis(step.to)) / second + 1) * second;
-}
-
 Revision make_revision(const std::optional<Job>& before, const std::optional<Job>& after,
                        const Edit& edit)
 {

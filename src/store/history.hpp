@@ -22,10 +22,6 @@ WallTime effective_moment(const Job& before, WallTime at);
 /// open_runs are there already. Pure.
 WallTime changes_wanted_after(const TermStart& start);
 
-/// By how much Store::step_back() moves rows, in milliseconds and whole seconds: a second more than
-/// the clock was ahead, as the plan and the `newest` of the rows tell. Pure.
-std::int64_t whole_seconds_ahead(const ClockStep& step, std::int64_t newest);
-
 /// The revision that says so, effective from effective_moment().
 Revision make_revision(const std::optional<Job>& before, const std::optional<Job>& after,
                        const Edit& edit);

@@ -13,7 +13,6 @@
 #include <span>
 #include <stdexcept>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -160,9 +159,6 @@ struct OpenRun {
     bool superseded = false;  ///< the same fire's next attempt has a row, too
 };
 
-/// LogRow::requested_by of a run that a clock asked for that was ahead.
-inline constexpr std::string_view clock_was_ahead = "a clock that was ahead";
-
 /// What a new dispatcher finds.
 struct TermStart {
     std::optional<WallTime> planned_through;  ///< not set: nothing was ever planned here
@@ -181,23 +177,12 @@ struct TermStart {
     std::vector<Revision> changes;
 };
 
-/// What was done about a clock that had been ahead: see Store::step_back().
-struct ClockStep {
-    WallTime at{};    ///< when; of one step always the same
-    WallTime from{};  ///< how far the plan had come by that clock
-    WallTime to{};    ///< to where it went back
-    std::int64_t moved = 0;
-
-    friend bool operator==(const ClockStep&, const ClockStep&) = default;
-};
-
 /// Which time the ledger covers.
 struct LedgerExtent {
     /// From when on it is whole: when its oldest row was due, to the second, or what was deleted by
     /// age. Not set: it is empty.
     std::optional<WallTime> first;
     std::optional<WallTime> planned_through;  ///< see TermStart
-    std::vector<ClockStep> clock_steps;       ///< the newest 100, the oldest of them first
 };
 
 /// What is known of the past of one job that has, or had, a history or rows in the ledger.
@@ -323,24 +308,6 @@ public:
     void commit(const PlanStep& step) { commit_as(step.epoch, step); }
     /// The same for a step that an earlier term planned and could not store, under `epoch`.
     virtual void commit_as(Epoch epoch, const PlanStep& step) = 0;
-    /// The time by the database server's clock; nullopt: it has none but this machine's.
-    virtual std::optional<WallTime> clock() = 0;
-    /// A clock was ahead, and the plan goes on from `step.to`. In one transaction, under `epoch`
-    /// as commit():
-    /// - planned-through goes back to `step.to`, if it is later;
-    /// - rows that are final and stand for a later moment were runs all the same. So that they are
-    ///   not taken for the fires of those moments when they come, each moves back by as much as
-    ///   the clock was ahead, to about when it truly ran, never later than `step.to`, and a
-    ///   millisecond beside the second, where no schedule fires. As who asked for it stands
-    ///   clock_was_ahead. Of these rows `limit`, those that are due first; what was revoked stays,
-    ///   since it gives way by itself, and so does what has not ended;
-    /// - a row of skipped fires that goes on behind `step.to` ends there, and the number of its
-    ///   fires shrinks in proportion;
-    /// - jobs, and revisions, that are effective from later are so from `step.to`;
-    /// - all this is noted in table clock_step.
-    /// Returns how many rows were moved; as many as `limit`: call again with the same step. Calling
-    /// again changes nothing else.
-    virtual std::size_t step_back(Epoch epoch, const ClockStep& step, std::size_t limit) = 0;
     /// Runs of jobs with Delivery::at_least_once that were scheduled at or after `since`, ended in
     /// a way that this takes for no end (lost, fenced, killed by a stopping node), and have no
     /// further attempt.

@@ -104,21 +104,11 @@ LedgerExtent MysqlStore::ledger_extent()
             MysqlRows rows = connection.query("SELECT MIN(time) FROM log");
             if (rows.next() && !rows.is_null(0)) extent.first = from_unix_seconds(rows.integer(0));
         }
-        {
-            MysqlRows rows =
-                connection.query("SELECT planned_through, expired_through FROM term WHERE id = 1");
-            if (rows.next()) {
-                extent.planned_through = time_or_null(rows, 0);
-                if (extent.first) extent.first = std::max(extent.first, time_or_null(rows, 1));
-            }
-        }
-        MysqlRows steps = connection.query(
-            "SELECT at, planned_through, set_back_to, moved FROM"
-            " (SELECT * FROM clock_step ORDER BY at DESC LIMIT 100) AS newest ORDER BY at");
-        while (steps.next()) {
-            extent.clock_steps.push_back({from_unix_millis(steps.integer(0)),
-                                          from_unix_millis(steps.integer(1)),
-                                          from_unix_millis(steps.integer(2)), steps.integer(3)});
+        MysqlRows rows =
+            connection.query("SELECT planned_through, expired_through FROM term WHERE id = 1");
+        if (rows.next()) {
+            extent.planned_through = time_or_null(rows, 0);
+            if (extent.first) extent.first = std::max(extent.first, time_or_null(rows, 1));
         }
         return extent;
     };

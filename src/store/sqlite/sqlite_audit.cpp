@@ -93,15 +93,6 @@ LedgerExtent SqliteStore::ledger_extent()
             if (extent.first) extent.first = std::max(extent.first, time_or_null(term, 1));
         }
         term.reset();
-        SqliteStatement& steps = connection.cached(
-            "SELECT at, planned_through, set_back_to, moved FROM"
-            " (SELECT * FROM clock_step ORDER BY at DESC LIMIT 100) ORDER BY at");
-        while (steps.next()) {
-            extent.clock_steps.push_back({from_unix_millis(steps.integer(0)),
-                                          from_unix_millis(steps.integer(1)),
-                                          from_unix_millis(steps.integer(2)), steps.integer(3)});
-        }
-        steps.reset();
         return extent;
     };
     return session_.run("read which time the ledger covers", work);

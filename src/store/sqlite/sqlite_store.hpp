@@ -35,8 +35,6 @@ public:
     Epoch newest_epoch() override;
     TermStart begin_term(Epoch epoch, const NodeName& dispatcher) override;
     void commit_as(Epoch epoch, const PlanStep& step) override;
-    std::optional<WallTime> clock() override;
-    std::size_t step_back(Epoch epoch, const ClockStep& step, std::size_t limit) override;
     std::vector<RunId> undelivered(WallTime since) override;
     std::vector<DoubledRun> record(std::span<const RunReport> reports) override;
     std::vector<DoubledRun> find_doubled(const DoubledQuery& query) override;

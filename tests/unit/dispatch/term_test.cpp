@@ -166,52 +166,6 @@ TEST_F(TermTest, PlansNothingTwiceWhenTheClockIsSetBack)
     EXPECT_EQ(back.planned_through, midnight + 7s);
 }
 
-TEST_F(TermTest, WhatWasPlannedByAClockThatWasAheadIsTakenBackAndFiresAtItsTrueTime)
-{
-    add(every_second(1));
-    term_.emplace(7, alpha, settings_, jobs_, now_);
-    const RunId held = fire(1, 60s);
-    const RunId lost_sight_of = fire(1, 61s);
-    Account account;
-    RunOrder order;
-    order.id = held;
-    order.start_at = held.scheduled_at;
-    account.held.push_back(order);
-    RunReport ended;
-    ended.id = fire(1, 59s);
-    ended.state = RunState::success;
-    account.ended.push_back(ended);
-    connect(alpha, account);
-    TermStart found;
-    found.planned_through = now_.wall;
-    for (const RunId& id : {held, lost_sight_of}) {
-        OpenRun row;
-        row.planned.id = id;
-        row.planned.run_server = alpha;
-        found.open_runs.push_back(row);
-    }
-    term_->begin(found, now_);
-    const PlanStep first = step();
-    ASSERT_THAT(first.ended, SizeIs(2));
-    EXPECT_EQ(first.ended[0].id, held);
-    EXPECT_EQ(first.ended[0].state, RunState::revoked);
-    EXPECT_EQ(first.ended[1].id, lost_sight_of);
-    EXPECT_THAT(revokes_, SizeIs(2));
-    EXPECT_EQ(term_->open_runs(), 2U) << "those of the lookahead";
-
-    // One that had run by that clock ends only now.
-    report(alpha, fire(1, 58s), RunState::success);
-    std::set<RunId> planned;
-    for (int second = 1; second <= 62; ++second) {
-        at(second * 1s);
-        connect(alpha);
-        for (const PlannedRun& run : step().runs) planned.insert(run.id);
-    }
-    for (const auto fires : {58s, 59s, 60s, 61s}) {
-        EXPECT_TRUE(planned.contains(fire(1, fires))) << fires.count();
-    }
-}
-
 TEST_F(TermTest, SpreadsFiresOverTheNodesByTheirOpenRuns)
 {
     for (JobId id = 1; id <= 30; ++id) add(every_second(id));

@@ -66,8 +66,6 @@ public:
     std::vector<JobId> job_ids() override { return {}; }
     TermStart begin_term(Epoch, const NodeName&) override { return {}; }
     void commit_as(Epoch, const PlanStep&) override {}
-    std::optional<WallTime> clock() override { return std::nullopt; }
-    std::size_t step_back(Epoch, const ClockStep&, std::size_t) override { return 0; }
     std::vector<RunId> undelivered(WallTime) override { return {}; }
     LogPage find_log(const LogQuery&) override { return {}; }
     std::optional<Job> find_job_by_name(const std::string&) override { return {}; }

@@ -107,21 +107,6 @@ TEST_F(RunBookTest, StartsAtItsTimeAndNotEarlier)
     EXPECT_THAT(book_.due(at(1ms)).start, IsEmpty());
 }
 
-TEST_F(RunBookTest, AFireThatRanByAClockThatWasAheadIsAnotherOneWhenItsTimeHasCome)
-{
-    accept(order(1));
-    ASSERT_THAT(started(book_.due(at(0ms))), ElementsAre(1));
-    book_.ended(order(1).id, s0 + 1ms);
-    accept(order(1, 0ms, 2), 1s);
-    EXPECT_THAT(pass(1s, 2s).start, IsEmpty()) << "its time is over";
-    wall_set_ = -5min;
-    accept(order(1, 0ms, 1), 5min - 2s);
-    EXPECT_THAT(book_.due(at(5min)).start, IsEmpty()) << "a late order of the same dispatcher";
-    wall_set_ = -10min;
-    accept(order(1, 0ms, 3), 10min - 1s);
-    EXPECT_THAT(started(pass(10min - 1s, 10min)), ElementsAre(1));
-}
-
 TEST_F(RunBookTest, StartsInTheOrderOfTime)
 {
     accept(order(1, 20ms));

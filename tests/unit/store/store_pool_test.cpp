@@ -36,8 +36,6 @@ public:
     std::vector<JobId> job_ids() override { return {}; }
     TermStart begin_term(Epoch, const NodeName&) override { return {}; }
     void commit_as(Epoch, const PlanStep&) override {}
-    std::optional<WallTime> clock() override { return {}; }
-    std::size_t step_back(Epoch, const ClockStep&, std::size_t) override { return 0; }
     std::vector<RunId> undelivered(WallTime) override { return {}; }
     std::vector<DoubledRun> record(std::span<const RunReport>) override { return {}; }
     std::vector<DoubledRun> find_doubled(const DoubledQuery&) override { return {}; }
