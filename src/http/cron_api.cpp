@@ -197,6 +197,29 @@ void write_revision(JsonWriter& json, const Revision& revision)
     json.end_object();
 }
 
+struct Revisions {
+    std::shared_ptr<ListPage> page;
+    std::int64_t total = 0;
+};
+
+/// Within the budget: each revision holds a job twice.
+asio::awaitable<Revisions> read_revisions(const ApiContext& context, const RevisionQuery& query)
+{
+    Revisions read;
+    const auto find = [&query, &read](Store& store) {
+        RevisionPage found = store.find_revisions(query);
+        read.total = found.total;
+        return write_rows(std::move(found.revisions), write_revision);
+    };
+    read.page = std::make_shared<ListPage>();
+    Budget::Share share = co_await context.budget.take(query.limit * 2 * most_job_bytes);
+    *read.page = co_await context.store.call(find);
+    share.resize(read.page->size());
+    read.page->share = std::move(share);
+    write_total(*read.page, read.total);
+    co_return read;
+}
+
 /// Of a job that is deleted as well.
 asio::awaitable<Response> show_history(const ApiContext& context, const Call& call)
 {
@@ -205,23 +228,12 @@ asio::awaitable<Response> show_history(const ApiContext& context, const Call& ca
     query.job = parse_job_id("id", call.id);
     query.offset = page.offset;
     query.limit = page.limit;
-    std::int64_t total = 0;
-    const auto find = [&query, &total](Store& store) {
-        RevisionPage found = store.find_revisions(query);
-        total = found.total;
-        return write_rows(std::move(found.revisions), write_revision);
-    };
-    auto history = std::make_shared<ListPage>();
-    Budget::Share share = co_await context.budget.take(query.limit * 2 * most_job_bytes);
-    *history = co_await context.store.call(find);
-    share.resize(history->size());
-    history->share = std::move(share);
-    if (total == 0) {
+    Revisions history = co_await read_revisions(context, query);
+    if (history.total == 0) {
         throw HttpError(http::status::not_found,
                         fmt::format("id: there is no job {}, and there was none", call.id));
     }
-    write_total(*history, total);
-    co_return answer_with(std::move(history));
+    co_return answer_with(std::move(history.page));
 }
 
 /// The deletions of the jobs of a name: what they were, and under which id their history and their
@@ -236,16 +248,8 @@ asio::awaitable<Response> list_deleted(const ApiContext& context, const Call& ca
     }
     query.offset = page.offset;
     query.limit = page.limit;
-    std::int64_t total = 0;
-    const auto find = [&query, &total](Store& store) {
-        RevisionPage found = store.find_revisions(query);
-        total = found.total;
-        return write_rows(std::move(found.revisions), write_revision);
-    };
-    auto deleted = std::make_shared<ListPage>();
-    *deleted = co_await context.store.call(find);
-    write_total(*deleted, total);
-    co_return answer_with(std::move(deleted));
+    Revisions deleted = co_await read_revisions(context, query);
+    co_return answer_with(std::move(deleted.page));
 }
 
 /// Tells the dispatcher; what goes wrong on the way is an Error as well.
