@@ -94,7 +94,7 @@ double peak_resident_mib()
 asio::awaitable<void> change_job(SimulatedCluster& cluster, JobId id, WallTime now)
 {
     JobPatch patch;
-    patch.remark = "changed at " + std::to_string(to_unix_millis(now));
+    patch.set(&Job::remark, "changed at " + std::to_string(to_unix_millis(now)));
     const auto update = [id, &patch, now](Store& store) {
         return store.update_job(id, patch, Edit(now));
     };

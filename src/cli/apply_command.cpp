@@ -3,6 +3,7 @@
 #include "cli/answer_fields.hpp"
 #include "cli/input_file.hpp"
 #include "cli/job_changes.hpp"
+#include "cli/job_options.hpp"
 #include "cli/text_width.hpp"
 
 #include <spdlog/fmt/fmt.h>
@@ -34,10 +35,29 @@ std::vector<Job> jobs_of(const json::value& answer)
     return jobs;
 }
 
-ExitStatus export_jobs(const ApiOptions& options)
+struct ExportOptions : ApiOptions {
+    JobFilters filters;
+};
+
+/// All jobs that pass the filters, as /cron/list has them without a page.
+json::array find_jobs(ApiClient& client, const JobFilters& filters)
+{
+    if (filters.empty()) return rows_of(client.get("/cron/list"));
+    json::array jobs;
+    for (int page = 1;; ++page) {
+        Query query{{"page", std::to_string(page)}, {"limit", "1000"}};
+        add_to(query, filters);
+        const json::value answer = client.get("/cron/list", query);
+        const json::array& rows = rows_of(answer);
+        jobs.insert(jobs.end(), rows.begin(), rows.end());
+        if (rows.size() < 1000) return jobs;
+    }
+}
+
+ExitStatus export_jobs(const ExportOptions& options)
 {
     ApiClient client = make_client(options);
-    const json::value answer = client.get("/cron/list");
+    const json::value answer = find_jobs(client, options.filters);
     if (options.json) {
         print_json(answer);
         return ExitStatus::done;
@@ -246,14 +266,15 @@ void add_export_command(CLI::App& app, Action& chosen)
         "Example:\n"
         "  peercron export > jobs.toml\n"
         "The file is for version control and for `peercron apply`.");
-    auto options = std::make_shared<ApiOptions>();
+    auto options = std::make_shared<ExportOptions>();
+    add_job_filters(command, options->filters);
     add_api_options(command, *options);
     on_parsed(command, chosen, [options] { return export_jobs(*options); });
 }
 
 void add_apply_command(CLI::App& app, Action& chosen)
 {
-    CLI::App& command = *app.add_subcommand("apply", "Make the jobs be what a file says");
+    CLI::App& command = *app.add_subcommand("apply", "Bring the node's jobs to what a file says");
     command.footer(
         "Examples:\n"
         "  peercron apply jobs.toml --dry-run\n"
@@ -265,13 +286,13 @@ void add_apply_command(CLI::App& app, Action& chosen)
         "command = \"/usr/local/bin/backup\"\n"
         "timeout = \"1h\"\n"
         "\n"
-        "Further keys: remark, time_zone, start_time, end_time, is_mutex, run_limit,\n"
-        "misfire_window, delivery, misfire_policy, overlap, max_concurrent, stop. A key that is "
-        "left\n"
-        "out means its default; without stop, a job that somebody stopped stays stopped. Jobs are\n"
-        "the same when their names are; jobs that are as the file says are not touched, and "
-        "nothing\n"
-        "ends a command that runs.");
+        "\n" +
+        wrapped(fmt::format("Keys: {}.", fmt::join(job_file_keys(), ", ")), 90) +
+        "\n"
+        "A key that is left out means its default; without stop, a job that somebody stopped "
+        "stays\n"
+        "stopped. Jobs are the same when their names are. Jobs that are as the file says are not\n"
+        "touched, and commands that are running go on.");
     auto options = std::make_shared<ApplyOptions>();
     command.add_option("FILE", options->file, "The file; - is standard input")
         ->required()

@@ -1,4 +1,5 @@
 #include "cli/arguments.hpp"
+#include "cli/job_options.hpp"
 
 #include "base/nearest.hpp"
 #include "cli/text_width.hpp"
@@ -146,24 +147,17 @@ struct NamedParameter {
     std::string_view option;
 };
 
-/// Those whose options are not named as they are.
-constexpr std::array<NamedParameter, 14> named_parameters{{{"cronSet", "--cron"},
-                                                           {"cron_set", "--cron"},
-                                                           {"time_zone", "--tz"},
-                                                           {"start_time", "--start"},
-                                                           {"end_time", "--end"},
-                                                           {"run_limit", "--limit"},
-                                                           {"is_mutex", "--mutex"},
-                                                           {"stop", "--stopped"},
-                                                           {"from", "--since"},
-                                                           {"to", "--until"},
-                                                           {"cron_id", "--job"},
-                                                           {"run_server", "--node"},
-                                                           {"misfire_window", "--misfire-window"},
-                                                           {"max_concurrent", "--max-concurrent"}}};
+/// Filters whose options are not named as they are.
+constexpr std::array<NamedParameter, 4> named_parameters{
+    {{"from", "--since"}, {"to", "--until"}, {"cron_id", "--job"}, {"run_server", "--node"}}};
 
 std::string option_of(std::string_view parameter)
 {
+    for (const JobField& field : job_fields) {
+        if (field.name == parameter || field.parameter_name() == parameter) {
+            return std::string(option_of(field).option);
+        }
+    }
     for (const NamedParameter& named : named_parameters) {
         if (named.parameter == parameter) return std::string(named.option);
     }

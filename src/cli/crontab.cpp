@@ -3,7 +3,7 @@
 #include "base/result.hpp"
 #include "base/utf8.hpp"
 #include "cli/shell_quote.hpp"
-#include "model/job_rules.hpp"
+#include "model/job_fields.hpp"
 #include "schedule/schedule.hpp"
 
 #include <spdlog/fmt/fmt.h>
@@ -318,16 +318,17 @@ private:
         job.command = command_of(line, user);
         job.time_zone = time_zone_;
         if (is_utf8(remark)) {
-            job.remark = first_characters(remark, JobLimits::remark_characters);
+            job.remark = first_characters(
+                remark, std::get<kind::Text>(field_of(&Job::remark).kind).characters);
         } else {
             note("the comment above it is not taken over: it is not UTF-8");
         }
         job.name = name_of(job, line);
         JobPatch rules;
-        rules.name = job.name;
-        rules.command = job.command;
+        rules.set(&Job::name, job.name);
+        rules.set(&Job::command, job.command);
         if (const auto problem = find_problem(rules)) {
-            return refuse(fmt::format("'{}' is not taken over: {}: {}", whole, problem->member,
+            return refuse(fmt::format("'{}' is not taken over: {}: {}", whole, problem->field->name,
                                       problem->what));
         }
         plan_.jobs.push_back(std::move(job));

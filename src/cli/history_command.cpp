@@ -42,15 +42,11 @@ std::string changes_text(const json::object& revision)
         const Job job = job_of(had ? *before : *after);
         return fmt::format("{}  {}", job.cron_set, job.command);
     }
-    Job old = job_of(*before);
-    Job fresh = job_of(*after);
     std::string text;
-    const auto add = [&text](const FieldChange& change) {
+    for (const FieldChange& change : field_changes(job_of(*before), job_of(*after))) {
         text += fmt::format("{}{}: {} → {}", text.empty() ? "" : ", ", change.name,
                             or_none(change.before), or_none(change.after));
-    };
-    if (old.name != fresh.name) add({"name", old.name, fresh.name});
-    for (const FieldChange& change : differences(old, fresh)) add(change);
+    }
     return text;
 }
 

@@ -1,16 +1,21 @@
 #include "cli/job_arguments.hpp"
 
+#include "base/overloaded.hpp"
 #include "base/utf8.hpp"
+#include "cli/job_options.hpp"
 #include "cli/moments.hpp"
 #include "cli/shell_quote.hpp"
-#include "model/policy.hpp"
+#include "model/job_fields.hpp"
 #include "schedule/quote.hpp"
 
 #include <spdlog/fmt/fmt.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
+#include <span>
 #include <string_view>
+#include <variant>
 
 namespace peercron {
 
@@ -24,79 +29,49 @@ class Collector {
 public:
     explicit Collector(sys_seconds now) : now_(now) {}
 
-    void text(const char* option, const char* name, const std::optional<std::string>& given)
+    void field(const JobField& field, const std::string& given)
     {
-        if (!given) return;
-        if (is_utf8(*given)) {
-            fields_[name] = *given;
+        const std::string_view option = option_of(field).option;
+        const std::string_view name = field.parameter_name();
+        std::visit(Overloaded{
+                       [&](const kind::Flag&) { parameters_[name] = given == "true"; },
+                       [&](const kind::Count&) { count(option, name, given); },
+                       [&](const kind::Moment&) { bound(option, name, given); },
+                       [&](const kind::Duration&) { duration(option, name, given); },
+                       [&](const kind::Window&) {
+                           const bool is_word = given == "default" || given == until_next_name;
+                           is_word ? text(option, name, given) : duration(option, name, given);
+                       },
+                       [&](const kind::Choice& kind) { choice(option, name, given, kind.words); },
+                       [&](const auto&) { text(option, name, given); },
+                   },
+                   field.kind);
+    }
+
+    void text(std::string_view option, std::string_view name, const std::string& given)
+    {
+        if (is_utf8(given)) {
+            parameters_[name] = given;
         } else {
-            refuse(option, Error{quote_utf8(*given) + " is not UTF-8"});
+            refuse(option, Error{quote_utf8(given) + " is not UTF-8"});
         }
     }
 
-    void flag(const char* name, std::optional<bool> given)
+    void duration(std::string_view option, std::string_view name, const std::string& given)
     {
-        if (given) fields_[name] = *given;
-    }
-
-    void duration(const char* option, const char* name, const std::optional<std::string>& given)
-    {
-        if (!given) return;
-        const auto read = read_duration(*given);
+        const auto read = read_duration(given);
         if (read) {
-            fields_[name] = std::to_string(read->count());
+            parameters_[name] = std::to_string(read->count());
         } else {
             refuse(option, read.error());
         }
     }
 
-    void count(const char* option, const char* name, const std::optional<std::string>& given)
+    void moment(std::string_view option, std::string_view name, const std::string& given)
     {
-        if (!given) return;
-        std::int64_t number = 0;
-        const char* const end = given->data() + given->size();
-        const auto [rest, error] = std::from_chars(given->data(), end, number);
-        if (error != std::errc() || rest != end || number < 0) {
-            refuse(option, Error{quote(*given) + " is no whole number from 0 on"});
-        } else {
-            fields_[name] = number;
-        }
-    }
-
-    template <class Policy>
-    void policy(const char* option, const char* name, const std::optional<std::string>& given)
-    {
-        if (!given) return;
-        if (parse_policy<Policy>(*given)) {
-            fields_[name] = *given;
-        } else {
-            refuse(option,
-                   Error{fmt::format("{} is none of {}", quote(*given), policy_list<Policy>())});
-        }
-    }
-
-    /// 0 and "none" leave the side open.
-    void bound(const char* option, const char* name, const std::optional<std::string>& given)
-    {
-        if (!given) return;
-        if (*given == "none") {
-            fields_[name] = 0;
-            return;
-        }
-        const auto read = read_moment(*given, now_);
+        const auto read = read_moment(given, now_);
         if (read) {
-            fields_[name] = std::int64_t{read->time_since_epoch().count()};
-        } else {
-            refuse(option, Error{read.error().message + "; none leaves it open"});
-        }
-    }
-
-    void moment(const char* option, const char* name, const std::optional<std::string>& given)
-    {
-        if (!given) return;
-        const auto read = read_moment(*given, now_);
-        if (read) {
-            fields_[name] = utc_text(*read);
+            parameters_[name] = utc_text(*read);
         } else {
             refuse(option, read.error());
         }
@@ -110,70 +85,92 @@ public:
     Result<json::object> take()
     {
         if (refused_) return *refused_;
-        return std::move(fields_);
+        return std::move(parameters_);
     }
 
 private:
+    void count(std::string_view option, std::string_view name, const std::string& given)
+    {
+        std::int64_t number = 0;
+        const char* const end = given.data() + given.size();
+        const auto [rest, error] = std::from_chars(given.data(), end, number);
+        if (error != std::errc() || rest != end || number < 0) {
+            refuse(option, Error{quote(given) + " is no whole number from 0 on"});
+        } else {
+            parameters_[name] = number;
+        }
+    }
+
+    void choice(std::string_view option, std::string_view name, const std::string& given,
+                std::span<const std::string_view> words)
+    {
+        if (std::ranges::find(words, given) != words.end()) {
+            parameters_[name] = given;
+        } else {
+            refuse(option,
+                   Error{fmt::format("{} is none of {}", quote(given), fmt::join(words, ", "))});
+        }
+    }
+
+    /// 0 and "none" leave the side open.
+    void bound(std::string_view option, std::string_view name, const std::string& given)
+    {
+        if (given == "none") {
+            parameters_[name] = 0;
+            return;
+        }
+        const auto read = read_moment(given, now_);
+        if (read) {
+            parameters_[name] = std::int64_t{read->time_since_epoch().count()};
+        } else {
+            refuse(option, Error{read.error().message + "; none leaves it open"});
+        }
+    }
+
     sys_seconds now_;
-    json::object fields_;
+    json::object parameters_;
     std::optional<Error> refused_;
 };
 
 int count_schedules(const JobArguments& given)
 {
-    return int{given.cron.has_value()} + int{given.every.has_value()} + int{given.at.has_value()} +
-           int{given.after.has_value()};
+    return int{given.fields.contains("cron_set")} + int{given.every.has_value()} +
+           int{given.at.has_value()} + int{given.after.has_value()};
 }
 
 }  // namespace
 
-Result<json::object> job_fields(const JobArguments& given, sys_seconds now)
+Result<json::object> job_parameters(const JobArguments& given, sys_seconds now)
 {
     if (count_schedules(given) > 1) {
         return Error{"only one of --cron, --every, --at and --after can be the schedule"};
     }
-    if (given.command && !given.words.empty()) {
+    if (given.fields.contains("command") && !given.words.empty()) {
         return Error{"the command was given twice: with --command and after --"};
     }
     Collector collector(now);
-    collector.text("--cron", "cronSet", given.cron);
-    collector.duration("--every", "every", given.every);
-    collector.moment("--at", "at", given.at);
-    collector.duration("--after", "after", given.after);
-    collector.text("--command", "command", given.command);
+    if (given.every) collector.duration("--every", "every", *given.every);
+    if (given.at) collector.moment("--at", "at", *given.at);
+    if (given.after) collector.duration("--after", "after", *given.after);
     if (!given.words.empty()) collector.text("--", "command", shell_join(given.words));
-    collector.text("--name", "name", given.name);
-    collector.text("--remark", "remark", given.remark);
-    collector.count("--limit", "run_limit", given.limit);
-    collector.duration("--timeout", "timeout", given.timeout);
-    collector.text("--tz", "time_zone", given.time_zone);
-    collector.bound("--start", "start_time", given.start);
-    collector.bound("--end", "end_time", given.end);
-    if (given.misfire_window == "default" || given.misfire_window == until_next_name) {
-        collector.text("--misfire-window", "misfire_window", given.misfire_window);
-    } else {
-        collector.duration("--misfire-window", "misfire_window", given.misfire_window);
+    for (const JobField& field : job_fields) {
+        const auto found = given.fields.find(field.name);
+        if (found != given.fields.end()) collector.field(field, found->second);
     }
-    collector.policy<Delivery>("--delivery", "delivery", given.delivery);
-    collector.policy<Misfire>("--misfire-policy", "misfire_policy", given.misfire_policy);
-    collector.policy<Overlap>("--overlap", "overlap", given.overlap);
-    collector.count("--max-concurrent", "max_concurrent", given.max_concurrent);
-    collector.flag("is_mutex", given.mutex);
-    collector.flag("stop", given.stop);
     return collector.take();
 }
 
-Result<json::object> new_job_fields(const JobArguments& given, sys_seconds now)
+Result<json::object> new_job_parameters(const JobArguments& given, sys_seconds now)
 {
     if (count_schedules(given) == 0) {
         return Error{
             "when is it to run? Give one of --cron '*/5 * * * *', --every 30s, --after 10m and "
             "--at 2027-01-01T00:00:00Z"};
     }
-    if (!given.command && given.words.empty()) {
+    if (!given.fields.contains("command") && given.words.empty()) {
         return Error{"what is to run? Give --command 'backup.sh --all', or the words after --"};
     }
-    return job_fields(given, now);
+    return job_parameters(given, now);
 }
 
 }  // namespace peercron

@@ -21,8 +21,8 @@ struct FieldChange {
     std::string after;   ///< empty for one that is deleted
 };
 
-/// What is different about a job; of two that are there.
-std::vector<FieldChange> differences(const Job& before, const Job& after);
+/// The fields in which two jobs differ.
+std::vector<FieldChange> field_changes(const Job& before, const Job& after);
 
 /// What is to be done for one job.
 struct JobChange {

@@ -4,11 +4,11 @@
 #include "cli/history_command.hpp"
 #include "cli/job_arguments.hpp"
 #include "cli/job_names.hpp"
+#include "cli/job_options.hpp"
 #include "cli/moments.hpp"
 #include "cli/run_wait.hpp"
 #include "cli/text_width.hpp"
 #include "cli/views.hpp"
-#include "model/policy.hpp"
 #include "schedule/advice.hpp"
 
 #include <spdlog/fmt/fmt.h>
@@ -50,106 +50,13 @@ struct ListOptions : ApiOptions {
     std::string search;
     std::optional<int> page;
     std::optional<int> limit;
+    JobFilters filters;
     bool quiet = false;
 };
 
 struct ClearOptions : ApiOptions {
     bool yes = false;
 };
-
-/// An option that knows whether it was given, even when it was given as "".
-CLI::Option* add_text(CLI::App& command, const std::string& name,
-                      std::optional<std::string>& target, const std::string& description,
-                      const std::string& type)
-{
-    return command
-        .add_option_function<std::string>(
-            name, [&target](const std::string& given) { target = given; }, description)
-        ->type_name(type);
-}
-
-void add_schedule_options(CLI::App& command, JobArguments& job)
-{
-    constexpr auto* group = "When";
-    add_text(command, "--cron", job.cron,
-             "A cron expression of 5, 6 (seconds first) or 7 fields; `peercron next` explains it",
-             "EXPR")
-        ->group(group);
-    add_text(command, "--every", job.every, "Again and again after so long: 5s, 1h30m", "DURATION")
-        ->group(group);
-    add_text(command, "--at", job.at,
-             "Once: 2027-01-01T00:00:00Z, or local '2027-01-01 08:00', 'tomorrow 08:00', 08:00",
-             "TIME")
-        ->group(group);
-    add_text(command, "--after", job.after, "Once, so long from now: 90s, 10m", "DURATION")
-        ->group(group);
-    add_text(command, "--tz", job.time_zone,
-             "IANA time zone of the schedule; '' is the configured one; intervals of --every count "
-             "from 1970-01-01T00:00:00Z in any",
-             "ZONE")
-        ->group(group);
-    add_text(command, "--start", job.start, "No fire before this moment; none is open", "TIME")
-        ->group(group);
-    add_text(command, "--end", job.end, "No fire from this moment on; none is open", "TIME")
-        ->group(group);
-    add_text(command, "--limit", job.limit, "So many runs, then no more; 0 is no limit", "COUNT")
-        ->group(group);
-    add_text(
-        command, "--misfire-window", job.misfire_window,
-        "How late a fire may still run; 0 is any time later, until_next is until the job's next "
-        "fire, default is the configured one",
-        "DURATION")
-        ->group(group);
-}
-
-/// Of jobs for which "exactly once, on time, alone" cannot be had.
-void add_policy_options(CLI::App& command, JobArguments& job)
-{
-    constexpr auto* group = "Policies";
-    add_text(command, "--delivery", job.delivery,
-             fmt::format("Whether a run that was lost with its node runs again: {}",
-                         policy_list<Delivery>()),
-             "DELIVERY")
-        ->group(group);
-    add_text(command, "--misfire-policy", job.misfire_policy,
-             fmt::format("Which fires run late that nobody could plan in time: {}",
-                         policy_list<Misfire>()),
-             "POLICY")
-        ->group(group);
-    add_text(command, "--overlap", job.overlap,
-             fmt::format("What a fire does while the job runs: {}", policy_list<Overlap>()),
-             "OVERLAP")
-        ->group(group);
-    add_text(command, "--max-concurrent", job.max_concurrent,
-             "So many runs at a time in the whole cluster; 0 is no limit", "COUNT")
-        ->group(group);
-}
-
-void add_what_options(CLI::App& command, JobArguments& job)
-{
-    constexpr auto* group = "What";
-    add_text(command, "--command", job.command, "A command line for /bin/sh", "COMMAND")
-        ->group(group);
-    add_text(command, "--name", job.name, "A unique name, which does for the id everywhere", "NAME")
-        ->group(group);
-    add_text(command, "--remark", job.remark, "What it is for", "TEXT")->group(group);
-    add_text(command, "--timeout", job.timeout, "End a run that takes longer; 0 is never",
-             "DURATION")
-        ->group(group);
-    command
-        .add_flag_function(
-            "--mutex,!--no-mutex", [&job](std::int64_t count) { job.mutex = count > 0; },
-            "At most one run at a time in the whole cluster")
-        ->group(group);
-    // CLI11 takes "[a]" apart for an option with many values; one that still lacks values of a
-    // fixed number is handed them as they are.
-    constexpr int most_words = 1 << 20;
-    command.add_option("WORDS", job.words, "The command word by word, after --")
-        ->type_name("")
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-        ->expected(most_words, CLI::detail::expected_max_vector_size)
-        ->allow_extra_args(false);
-}
 
 void add_job_argument(CLI::App& command, JobOptions& options)
 {
@@ -165,7 +72,7 @@ std::string next_run_text(const json::value& job)
                         : ", next run " + next;
 }
 
-json::object fields_of(Result<json::object> fields)
+json::object checked(Result<json::object> fields)
 {
     if (!fields) throw Failure(ExitStatus::usage, fields.error().message);
     return std::move(*fields);
@@ -196,9 +103,10 @@ void report_change(const ApiOptions& options, const json::value& job, std::strin
 
 ExitStatus add_job(const AddOptions& options)
 {
-    json::object fields = fields_of(new_job_fields(options.job, now()));
+    json::object fields = checked(new_job_parameters(options.job, now()));
     if (options.replace) {
-        if (!options.job.name || options.job.name->empty()) {
+        const auto name = options.job.fields.find("name");
+        if (name == options.job.fields.end() || name->second.empty()) {
             throw Failure(ExitStatus::usage,
                           "--replace needs --name: the job of that name is what is replaced");
         }
@@ -213,7 +121,7 @@ ExitStatus add_job(const AddOptions& options)
 
 ExitStatus update_job(const UpdateOptions& options)
 {
-    json::object fields = fields_of(job_fields(options.changes, now()));
+    json::object fields = checked(job_parameters(options.changes, now()));
     if (fields.empty()) {
         throw Failure(
             ExitStatus::usage,
@@ -253,6 +161,7 @@ ExitStatus list_jobs(const ListOptions& options)
 {
     Query query;
     if (!options.search.empty()) query.emplace_back("search", options.search);
+    add_to(query, options.filters);
     if (options.page) query.emplace_back("page", std::to_string(*options.page));
     if (options.limit) query.emplace_back("limit", std::to_string(*options.limit));
     ApiClient client = make_client(options);
@@ -268,7 +177,7 @@ ExitStatus list_jobs(const ListOptions& options)
         }
     } else if (jobs.empty()) {
         say(query.empty() ? "there are no jobs; `peercron job add --help` shows how to add one"
-                          : "no job is like that");
+                          : "no job matches");
     } else {
         json::array shown = jobs;
         note_last_results(client, shown);
@@ -375,14 +284,7 @@ void add_add_command(CLI::App& group, Action& chosen)
         "  peercron job add --name backup --replace --cron '0 3 * * *' --mutex -- backup.sh\n"
         "  peercron job add --every 1m --overlap queue --misfire-policy run_latest -- sync.sh");
     auto options = std::make_shared<AddOptions>();
-    add_schedule_options(command, options->job);
-    add_what_options(command, options->job);
-    add_policy_options(command, options->job);
-    command
-        .add_flag_callback(
-            "--stopped", [job = &options->job] { job->stop = true; },
-            "It does not fire until `peercron job start`")
-        ->group("What");
+    add_job_options(command, options->job, JobIs::new_one);
     command
         .add_flag(
             "--replace", options->replace,
@@ -404,9 +306,7 @@ void add_update_command(CLI::App& group, Action& chosen)
         "  peercron job update 12 -- backup.sh --all");
     auto options = std::make_shared<UpdateOptions>();
     add_job_argument(command, *options);
-    add_schedule_options(command, options->changes);
-    add_what_options(command, options->changes);
-    add_policy_options(command, options->changes);
+    add_job_options(command, options->changes, JobIs::there);
     add_api_options(command, *options);
     on_parsed(command, chosen, [options] { return update_job(*options); });
 }
@@ -422,8 +322,10 @@ void add_list_command(CLI::App& group, Action& chosen)
     auto options = std::make_shared<ListOptions>();
     command.add_option("--search", options->search, "Only with this in command, name or remark")
         ->type_name("TEXT");
+    add_job_filters(command, options->filters);
     command.add_option("--page", options->page, "Which page, from 1")->type_name("N");
-    command.add_option("--limit", options->limit, "So many per page, at most 1000")->type_name("N");
+    command.add_option("--limit", options->limit, "How many per page, at most 1000")
+        ->type_name("N");
     command.add_flag("-q,--quiet", options->quiet, "Only names, or ids where there is no name");
     add_api_options(command, *options);
     on_parsed(command, chosen, [options] { return list_jobs(*options); });

@@ -1,8 +1,10 @@
 #include "cli/job_file.hpp"
 
+#include "base/overloaded.hpp"
 #include "base/toml.hpp"
+#include "cli/field_text.hpp"
 #include "cli/moments.hpp"
-#include "model/job_rules.hpp"
+#include "model/job_fields.hpp"
 #include "schedule/quote.hpp"
 #include "schedule/schedule.hpp"
 #include "schedule/zone_prefix.hpp"
@@ -12,17 +14,16 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <span>
 #include <utility>
+#include <variant>
+#include <vector>
 
 namespace peercron {
 namespace {
 
 using std::chrono::seconds;
 using std::chrono::sys_seconds;
-
-constexpr std::string_view keys =
-    "cron_set, every, at, command, remark, stop, start_time, end_time, time_zone, is_mutex, "
-    "timeout, run_limit, misfire_window, delivery, misfire_policy, overlap, max_concurrent";
 
 std::string_view type_of(const toml::node& node)
 {
@@ -90,12 +91,10 @@ private:
     void read_key(const std::string& key, const toml::node& node, FileJob& file)
     {
         Job& job = file.job;
-        if (key == "cron_set") {
+        const JobField* const field = find_field(key);
+        if (key == "every") {
             schedule_keys_.push_back(&node);
-            schedule_read_ = read_text(key, node, job.cron_set);
-        } else if (key == "every") {
-            schedule_keys_.push_back(&node);
-            if (const auto time = read_time(key, node)) {
+            if (const auto time = read_time(key, node, longest_seconds)) {
                 job.cron_set = fmt::format("@every {}s", time->count());
                 schedule_read_ = true;
             }
@@ -105,85 +104,111 @@ private:
                 job.cron_set = "@at " + utc_text(*moment);
                 schedule_read_ = true;
             }
-        } else if (key == "command") {
-            read_text(key, node, job.command);
-        } else if (key == "remark") {
-            read_text(key, node, job.remark);
-        } else if (key == "time_zone") {
-            read_text(key, node, job.time_zone);
-        } else if (key == "stop") {
-            file.stop = read_truth(key, node);
-            job.stop = file.stop.value_or(false);
-        } else if (key == "is_mutex") {
-            job.is_mutex = read_truth(key, node).value_or(false);
-        } else if (key == "start_time") {
-            job.start_time = read_bound(key, node);
-        } else if (key == "end_time") {
-            job.end_time = read_bound(key, node);
-        } else if (key == "timeout") {
-            job.timeout = read_time(key, node).value_or(seconds(0));
-        } else if (key == "run_limit") {
-            read_count(key, node, job.run_limit);
-        } else if (key == "misfire_window") {
-            const bool is_word = node.value<std::string>() == until_next_name;
-            job.misfire_window = is_word ? std::optional(until_next) : read_time(key, node);
-        } else if (key == "delivery") {
-            read_policy(key, node, job.delivery);
-        } else if (key == "misfire_policy") {
-            read_policy(key, node, job.misfire_policy);
-        } else if (key == "overlap") {
-            read_policy(key, node, job.overlap);
-        } else if (key == "max_concurrent") {
-            read_count(key, node, job.max_concurrent);
-        } else {
+        } else if (field == nullptr || is_name(*field)) {
             complain(node, fmt::format("job {}: unknown key {}; allowed are {}", quote(name_),
-                                       quote(key), keys));
-        }
-    }
-
-    bool read_text(std::string_view key, const toml::node& node, std::string& value)
-    {
-        const auto text = node.value_exact<std::string>();
-        if (text) {
-            value = *text;
+                                       quote(key), fmt::join(job_file_keys(), ", ")));
         } else {
-            expect(key, node, "a text");
+            const auto value = read_value(*field, node);
+            const bool is_read = value && assign(*field, job, *value);
+            if (key == "stop" && is_read) file.stop = job.stop;
+            if (key == "cron_set") {
+                schedule_keys_.push_back(&node);
+                schedule_read_ = is_read;
+            }
         }
-        return text.has_value();
     }
 
-    std::optional<bool> read_truth(std::string_view key, const toml::node& node)
+    static bool is_name(const JobField& field)
     {
-        const auto truth = node.value_exact<bool>();
-        if (!truth) expect(key, node, "true or false");
-        return truth;
+        return std::holds_alternative<kind::Name>(field.kind);
     }
 
-    void read_count(std::string_view key, const toml::node& node, std::int64_t& count)
+    /// nullopt: it is none, which is said.
+    std::optional<FieldValue> read_value(const JobField& field, const toml::node& node)
+    {
+        const std::string_view key = field.name;
+        return std::visit(
+            Overloaded{
+                [&](const kind::Flag&) { return read_truth(key, node); },
+                [&](const kind::Count&) { return read_count(key, node); },
+                [&](const kind::Moment&) { return read_bound(key, node); },
+                [&](const kind::Duration& kind) {
+                    return count_of(read_time(key, node, kind.most));
+                },
+                [&](const kind::Window& kind) {
+                    const bool is_word = node.value<std::string>() == until_next_name;
+                    if (is_word) return Value(std::string(until_next_name));
+                    return count_of(read_time(key, node, kind.most));
+                },
+                [&](const kind::Choice& kind) { return read_choice(key, node, kind.words); },
+                [&](const kind::Words&) { return read_words(key, node); },
+                [&](const auto&) { return read_text(key, node); },
+            },
+            field.kind);
+    }
+
+    using Value = std::optional<FieldValue>;
+
+    static Value count_of(const std::optional<seconds>& time)
+    {
+        if (!time) return std::nullopt;
+        return std::int64_t{time->count()};
+    }
+
+    Value read_text(std::string_view key, const toml::node& node)
+    {
+        if (const auto text = node.value_exact<std::string>()) return *text;
+        expect(key, node, "a text");
+        return std::nullopt;
+    }
+
+    Value read_words(std::string_view key, const toml::node& node)
+    {
+        std::vector<std::string> words;
+        const toml::array* const list = node.as_array();
+        for (std::size_t i = 0; list != nullptr && i < list->size(); ++i) {
+            const auto word = (*list)[i].value_exact<std::string>();
+            if (!word) {
+                expect(key, (*list)[i], "a text");
+                return std::nullopt;
+            }
+            if (std::ranges::find(words, *word) == words.end()) words.push_back(*word);
+        }
+        if (list != nullptr) return words;
+        expect(key, node, "a list of texts, as [\"one\", \"two\"]");
+        return std::nullopt;
+    }
+
+    Value read_truth(std::string_view key, const toml::node& node)
+    {
+        if (const auto truth = node.value_exact<bool>()) return *truth;
+        expect(key, node, "true or false");
+        return std::nullopt;
+    }
+
+    Value read_count(std::string_view key, const toml::node& node)
     {
         if (const auto number = node.value_exact<std::int64_t>(); number && *number >= 0) {
-            count = *number;
-        } else {
-            expect(key, node, "a whole number from 0 (no limit) on");
+            return *number;
         }
+        expect(key, node, "a whole number from 0 (no limit) on");
+        return std::nullopt;
     }
 
-    template <class Policy>
-    void read_policy(std::string_view key, const toml::node& node, Policy& policy)
+    Value read_choice(std::string_view key, const toml::node& node,
+                      std::span<const std::string_view> words)
     {
         const auto text = node.value_exact<std::string>();
-        const auto read = text ? parse_policy<Policy>(*text) : std::nullopt;
-        if (read) {
-            policy = *read;
-            return;
-        }
+        if (text && std::ranges::find(words, *text) != words.end()) return *text;
         complain(node, fmt::format("job {}, key {}: found {}, expected one of {}", quote(name_),
                                    quote(key), text ? quote(*text) : std::string(type_of(node)),
-                                   policy_list<Policy>()));
+                                   fmt::join(words, ", ")));
+        return std::nullopt;
     }
 
     /// A text as "1h30m", or a number of seconds.
-    std::optional<seconds> read_time(std::string_view key, const toml::node& node)
+    std::optional<seconds> read_time(std::string_view key, const toml::node& node,
+                                     std::int64_t most)
     {
         std::optional<seconds> time;
         if (const auto number = node.value_exact<std::int64_t>()) {
@@ -191,9 +216,11 @@ private:
         } else if (const auto text = node.value_exact<std::string>()) {
             if (const auto read = read_duration(*text)) time = *read;
         }
-        if (time && time->count() >= 0 && time->count() <= JobLimits::longest_time) return time;
-        expect(key, node,
-               "a time as \"90s\", \"15m\" or \"1h30m\", or whole seconds, from 0 to 2147483647");
+        if (time && time->count() >= 0 && time->count() <= most) return time;
+        expect(
+            key, node,
+            fmt::format("a time as \"90s\", \"15m\" or \"1h30m\", or whole seconds, from 0 to {}",
+                        most));
         return std::nullopt;
     }
 
@@ -207,29 +234,26 @@ private:
     }
 
     /// 0 leaves it open.
-    std::int64_t read_bound(std::string_view key, const toml::node& node)
+    Value read_bound(std::string_view key, const toml::node& node)
     {
         if (const auto number = node.value_exact<std::int64_t>(); number && *number >= 0) {
             return *number;
         }
         const auto moment = read_moment_of(key, node);
-        return moment ? std::int64_t{moment->time_since_epoch().count()} : 0;
+        if (!moment) return std::nullopt;
+        return std::int64_t{moment->time_since_epoch().count()};
     }
 
     /// What a node would refuse.
     void check_rules(const Job& job)
     {
         JobPatch patch;
-        patch.name = job.name;
-        if (!is_blank(job.command)) patch.command = job.command;
-        patch.cron_set = job.cron_set;
-        patch.remark = job.remark;
-        patch.time_zone = job.time_zone;
-        patch.start_time = job.start_time;
-        patch.end_time = job.end_time;
-        patch.max_concurrent = job.max_concurrent;
+        patch.values = job;
+        patch.given.set();
+        // That it is missing is said by itself.
+        if (is_blank(job.command)) patch.given.reset(place_of(&Job::command));
         if (const auto problem = find_problem(patch)) {
-            const std::string key = problem->member == "cronSet" ? "cron_set" : problem->member;
+            const std::string_view key = problem->field->name;
             const toml::node* const node = table_.get(key);
             complain(node == nullptr ? table_ : *node,
                      fmt::format("job {}, key {}: {}", quote(name_), quote(key), problem->what));
@@ -401,43 +425,58 @@ std::string toml_key(const std::string& name)
     return is_bare ? name : toml_line(name);
 }
 
-std::string bound_text(std::int64_t unix_seconds)
+std::string toml_words(const std::vector<std::string>& words)
 {
-    return utc_text(sys_seconds(seconds(unix_seconds)));
+    std::string list;
+    for (const std::string& word : words) {
+        list += fmt::format("{}{}", list.empty() ? "" : ", ", toml_line(word));
+    }
+    return fmt::format("[{}]", list);
+}
+
+/// A text as "1h30m" is for people, a moment is TOML's own, and the others are as they are.
+std::string toml_value(const JobField& field, const Job& job)
+{
+    return std::visit(
+        Overloaded{
+            [&](const kind::Flag&) { return field_text(field, job); },
+            [&](const kind::Count&) { return field_text(field, job); },
+            [&](const kind::Moment&) { return field_text(field, job); },
+            [&](const kind::Words&) {
+                return toml_words(std::get<std::vector<std::string>>(stored_value(field, job)));
+            },
+            [&](const auto&) { return toml_text(field_text(field, job)); },
+        },
+        field.kind);
 }
 
 std::string job_table(const Job& job)
 {
     std::string text = fmt::format("\n[job.{}]\n", toml_key(job.name));
-    const auto put = [&](std::string_view key, const std::string& value) {
-        text += fmt::format("{} = {}\n", key, value);
-    };
-    put("cron_set", toml_text(job.cron_set));
-    put("command", toml_text(job.command));
-    if (!job.remark.empty()) put("remark", toml_text(job.remark));
-    if (!job.time_zone.empty()) put("time_zone", toml_text(job.time_zone));
-    if (job.start_time != 0) put("start_time", bound_text(job.start_time));
-    if (job.end_time != 0) put("end_time", bound_text(job.end_time));
-    if (job.is_mutex) put("is_mutex", "true");
-    if (job.timeout != seconds(0)) put("timeout", toml_text(duration_text(job.timeout)));
-    if (job.run_limit != 0) put("run_limit", std::to_string(job.run_limit));
-    if (job.misfire_window) {
-        const bool is_word = job.misfire_window == until_next;
-        put("misfire_window",
-            toml_text(is_word ? std::string(until_next_name) : duration_text(*job.misfire_window)));
+    Job plain;
+    plain.name = job.name;
+    FieldSet said = differences(plain, job);
+    said.set(place_of(&Job::cron_set));
+    said.set(place_of(&Job::command));
+    for (std::size_t i = 0; i < job_fields.size(); ++i) {
+        if (!said.test(i)) continue;
+        text += fmt::format("{} = {}\n", job_fields[i].name, toml_value(job_fields[i], job));
     }
-    const auto put_policy = [&put](std::string_view key, auto policy) {
-        if (policy != decltype(policy){}) put(key, toml_text(policy_name(policy)));
-    };
-    put_policy("delivery", job.delivery);
-    put_policy("misfire_policy", job.misfire_policy);
-    put_policy("overlap", job.overlap);
-    if (job.max_concurrent != 0) put("max_concurrent", std::to_string(job.max_concurrent));
-    if (job.stop) put("stop", "true");
     return text;
 }
 
 }  // namespace
+
+std::vector<std::string_view> job_file_keys()
+{
+    std::vector<std::string_view> keys;
+    for (const JobField& field : job_fields) {
+        if (std::holds_alternative<kind::Name>(field.kind)) continue;
+        keys.push_back(field.name);
+        if (field.name == "cron_set") keys.insert(keys.end(), {"every", "at"});
+    }
+    return keys;
+}
 
 JobFile read_job_file(std::string_view text, std::string_view source)
 {

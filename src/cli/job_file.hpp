@@ -23,6 +23,9 @@ struct JobFile {
     std::vector<std::string> mistakes;  ///< all of them, each with file, line and column
 };
 
+/// The keys of a table of a job, as people read them.
+std::vector<std::string_view> job_file_keys();
+
 /// Reads a job file: TOML with a table [job.NAME] per job, whose keys have the names of the API's
 /// fields. Pure. A key that is left out means the default, but `stop`. What only the node can judge
 /// (a name, how much a column takes) is left to it.

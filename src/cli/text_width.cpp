@@ -85,4 +85,23 @@ std::string many_lines(std::string_view text)
     return visible_text(text, Breaks::keep);
 }
 
+std::string wrapped(std::string_view words, std::size_t width)
+{
+    std::string text;
+    std::size_t column = 0;
+    while (!words.empty()) {
+        const std::size_t end = std::min(words.find(' '), words.size());
+        const std::string_view word = words.substr(0, end);
+        if (column > 0) {
+            const bool fits = column + 1 + word.size() <= width;
+            text += fits ? ' ' : '\n';
+            column = fits ? column + 1 : 0;
+        }
+        text += word;
+        column += word.size();
+        words.remove_prefix(std::min(end + 1, words.size()));
+    }
+    return text;
+}
+
 }  // namespace peercron

@@ -20,4 +20,7 @@ std::string one_line(std::string_view text);
 /// The same for text of many lines, whose breaks and tabs stay.
 std::string many_lines(std::string_view text);
 
+/// Words on lines of at most `width` bytes, but for longer words.
+std::string wrapped(std::string_view words, std::size_t width);
+
 }  // namespace peercron

@@ -1,6 +1,7 @@
 #include "cli/views.hpp"
 
 #include "cli/answer_fields.hpp"
+#include "cli/field_text.hpp"
 #include "cli/job_changes.hpp"
 #include "cli/moments.hpp"
 #include "cli/table.hpp"
@@ -10,6 +11,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstring>
 
@@ -173,6 +175,26 @@ Cell node_state(const AnswerFields& node)
     return {"ready", Colour::green};
 }
 
+/// Which fields job_text() shows in a way of its own.
+constexpr std::array<std::string_view, 16> told_apart{
+    "name",           "cron_set", "command",        "remark",    "time_zone", "start_time",
+    "end_time",       "is_mutex", "timeout",        "run_limit", "delivery",  "misfire_window",
+    "misfire_policy", "overlap",  "max_concurrent", "stop"};
+
+/// The others as they are, where they are not the default.
+void add_other_fields(Details& details, const Job& job)
+{
+    const FieldSet said = differences(Job(), job);
+    for (std::size_t i = 0; i < job_fields.size(); ++i) {
+        const JobField& field = job_fields[i];
+        const bool is_other = std::ranges::find(told_apart, field.name) == told_apart.end();
+        if (!is_other || !said.test(i)) continue;
+        std::string label(field.name);
+        std::ranges::replace(label, '_', ' ');
+        details.push_back({std::move(label), {field_text(field, job)}});
+    }
+}
+
 }  // namespace
 
 std::string jobs_text(const json::array& jobs, const Screen& screen)
@@ -205,26 +227,26 @@ std::string job_text(const json::value& value, const Screen& screen)
 {
     const AnswerFields job(value);
     const std::int64_t timeout = job.number_or("timeout", 0);
-    std::string text = details_text(
-        {{"job", {job.number_text("id")}},
-         {"name", {job.text("name")}},
-         {"state", job_state(job)},
-         {"schedule", {job.text("cron_set")}},
-         {"time zone", {job.text("time_zone")}},
-         {"command", {job.text("command")}},
-         {"remark", {job.text("remark")}},
-         {"starts", {bound_text(job, "start_time")}},
-         {"ends", {bound_text(job, "end_time")}},
-         {"mutex", {yes_or_nothing(job.flag("is_mutex"))}},
-         {"overlap", {overlap_text(job_of(value))}},
-         {"delivery", {delivery_text(job)}},
-         {"timeout", {timeout > 0 ? duration_text(std::chrono::seconds(timeout)) : ""}},
-         {"misfire", {misfire_text(job)}},
-         {"runs", {runs_of_limit(job)}},
-         {"last run", {job_time(job, "last_run_at")}},
-         {"result", last_result(job)},
-         {"error", {job.text("schedule_error"), Colour::red}}},
-        screen);
+    Details details{{"job", {job.number_text("id")}},
+                    {"name", {job.text("name")}},
+                    {"state", job_state(job)},
+                    {"schedule", {job.text("cron_set")}},
+                    {"time zone", {job.text("time_zone")}},
+                    {"command", {job.text("command")}},
+                    {"remark", {job.text("remark")}},
+                    {"starts", {bound_text(job, "start_time")}},
+                    {"ends", {bound_text(job, "end_time")}},
+                    {"mutex", {yes_or_nothing(job.flag("is_mutex"))}},
+                    {"overlap", {overlap_text(job_of(value))}},
+                    {"delivery", {delivery_text(job)}},
+                    {"timeout", {timeout > 0 ? duration_text(std::chrono::seconds(timeout)) : ""}},
+                    {"misfire", {misfire_text(job)}}};
+    add_other_fields(details, job_of(value));
+    details.insert(details.end(), {{"runs", {runs_of_limit(job)}},
+                                   {"last run", {job_time(job, "last_run_at")}},
+                                   {"result", last_result(job)},
+                                   {"error", {job.text("schedule_error"), Colour::red}}});
+    std::string text = details_text(details, screen);
     std::string_view title = "next runs";
     for (const json::value& fire : job.list("next")) {
         if (!fire.is_string()) continue;

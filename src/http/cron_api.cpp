@@ -1,4 +1,5 @@
 #include "base/log.hpp"
+#include "base/overloaded.hpp"
 #include "base/utf8.hpp"
 #include "http/answer.hpp"
 #include "http/job_rules.hpp"
@@ -8,7 +9,7 @@
 #include "http/routes.hpp"
 #include "http/rows.hpp"
 #include "http/text.hpp"
-#include "model/job_rules.hpp"
+#include "model/job_fields.hpp"
 
 #include <boost/asio/error.hpp>
 #include <boost/system/system_error.hpp>
@@ -18,6 +19,9 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
+#include <variant>
+#include <vector>
 
 namespace peercron {
 namespace {
@@ -26,14 +30,55 @@ constexpr std::size_t jobs_per_fetch = 500;
 constexpr std::size_t jobs_per_delete = 1000;
 constexpr std::size_t shown_fires = 5;
 
-/// The longest texts that a job may have, and the rest.
-constexpr std::size_t most_job_bytes =
-    JobLimits::command_bytes + 4 * JobLimits::remark_characters + 2048;
+/// What the texts of a field may take.
+constexpr std::size_t most_bytes(const JobField& field)
+{
+    return std::visit(Overloaded{
+                          [](const kind::Command& kind) { return kind.bytes; },
+                          [](const kind::Expression& kind) { return 4 * kind.characters; },
+                          [](const kind::Zone& kind) { return 4 * kind.characters; },
+                          [](const kind::Name& kind) { return 4 * kind.characters; },
+                          [](const kind::Text& kind) { return 4 * kind.characters; },
+                          [](const kind::Words& kind) { return kind.count * 4 * kind.characters; },
+                          [](const auto&) { return std::size_t{0}; },
+                      },
+                      field.kind);
+}
+
+constexpr std::size_t most_bytes_of_job()
+{
+    std::size_t bytes = sizeof(Job);
+    for (const JobField& field : job_fields) bytes += most_bytes(field);
+    return bytes;
+}
+
+constexpr std::size_t most_job_bytes = most_bytes_of_job();
+
+std::size_t bytes_of(const std::string& text)
+{
+    return text.size();
+}
+std::size_t bytes_of(const std::vector<std::string>& words)
+{
+    std::size_t bytes = words.size() * sizeof(std::string);
+    for (const std::string& word : words) bytes += word.size();
+    return bytes;
+}
+template <class T>
+std::size_t bytes_of(const T&)
+{
+    return 0;  // in the job itself
+}
 
 std::size_t size_of(const std::vector<Job>& jobs)
 {
-    std::size_t bytes = 0;
-    for (const Job& job : jobs) bytes += sizeof(Job) + job.command.size() + job.remark.size();
+    std::size_t bytes = jobs.size() * sizeof(Job);
+    for (const Job& job : jobs) {
+        for (const JobField& field : job_fields) {
+            bytes +=
+                std::visit([&job](auto member) { return bytes_of(job.*member); }, field.member);
+        }
+    }
     return bytes;
 }
 
@@ -88,8 +133,37 @@ private:
 /// Names the filters of a query, whatever its page.
 std::string name_of(const JobQuery& query)
 {
-    return fmt::format("{}:{} {}", query.search ? query.search->size() : 0,
-                       query.search.value_or(""), query.name.value_or(""));
+    std::string name = fmt::format("{}:{} {}:{}", query.search ? query.search->size() : 0,
+                                   query.search.value_or(""), query.name ? query.name->size() : 0,
+                                   query.name.value_or(""));
+    for (const auto& [field, word] : query.words) name += fmt::format(" {}={}", field->name, word);
+    return name;
+}
+
+/// A list of words can be asked for the jobs that have some of them.
+std::vector<Param> list_params()
+{
+    std::vector<Param> params{{.name = "page", .type = ParamType::integer},
+                              {.name = "limit", .type = ParamType::integer},
+                              {.name = "search"},
+                              {.name = "name"}};
+    for (const JobField& field : job_fields) {
+        if (!std::holds_alternative<kind::Words>(field.kind)) continue;
+        params.push_back({.name = field.name, .type = ParamType::words});
+    }
+    return params;
+}
+
+std::vector<WordFilter> read_words(const Params& params)
+{
+    std::vector<WordFilter> filters;
+    for (const JobField& field : job_fields) {
+        if (!std::holds_alternative<kind::Words>(field.kind)) continue;
+        for (std::string& word : split_words(params.text(field.name).value_or(""))) {
+            filters.push_back({&field, std::move(word)});
+        }
+    }
+    return filters;
 }
 
 /// Names a page of a query.
@@ -118,6 +192,7 @@ asio::awaitable<Response> list_jobs(const ApiContext& context, PagedList& list, 
     JobQuery query;
     query.search = call.params.text("search");
     query.name = call.params.text("name");
+    query.words = read_words(call.params);
     query.offset = given.offset;
     query.limit = given.limit;
     query.with_total = false;
@@ -167,12 +242,10 @@ std::string_view what_was_done(const Revision& revision)
 {
     if (!revision.before) return "add";
     if (!revision.after) return "delete";
-    if (revision.before->stop != revision.after->stop) {
-        Job same = *revision.after;
-        same.stop = revision.before->stop;
-        if (same == *revision.before) return revision.after->stop ? "stop" : "start";
-    }
-    return "update";
+    const FieldSet changed = differences(*revision.before, *revision.after);
+    const bool is_stop = changed.test(place_of(&Job::stop));
+    if (!is_stop || changed.count() > 1) return "update";
+    return revision.after->stop ? "stop" : "start";
 }
 
 void write_revision(JsonWriter& json, const Revision& revision)
@@ -288,31 +361,13 @@ asio::awaitable<Response> finish(const ApiContext& context, const Caller& caller
     co_return answer(write);
 }
 
-/// What makes `job` the same as `draft`, which has no id, no history. Whether it is stopped is
-/// only changed when it was given: a job that somebody stopped must not start because its
-/// definition is written again.
+/// What makes `job` the same as `draft`. Whether it is stopped is only changed when it was given: a
+/// job that somebody stopped must not start because its definition is written again.
 JobPatch difference(const Job& job, const Job& draft, const JobPatch& given)
 {
-    JobPatch patch;
-    const auto compare = [](const auto& before, const auto& after, auto& change) {
-        if (before != after) change = after;
-    };
-    compare(job.cron_set, draft.cron_set, patch.cron_set);
-    compare(job.command, draft.command, patch.command);
-    compare(job.remark, draft.remark, patch.remark);
-    if (given.stop) compare(job.stop, draft.stop, patch.stop);
-    compare(job.is_mutex, draft.is_mutex, patch.is_mutex);
-    compare(job.start_time, draft.start_time, patch.start_time);
-    compare(job.end_time, draft.end_time, patch.end_time);
-    compare(job.time_zone, draft.time_zone, patch.time_zone);
-    compare(job.timeout, draft.timeout, patch.timeout);
-    compare(job.run_limit, draft.run_limit, patch.run_limit);
-    compare(job.misfire_window, draft.misfire_window, patch.misfire_window);
-    compare(job.delivery, draft.delivery, patch.delivery);
-    compare(job.misfire_policy, draft.misfire_policy, patch.misfire_policy);
-    compare(job.overlap, draft.overlap, patch.overlap);
-    compare(job.max_concurrent, draft.max_concurrent, patch.max_concurrent);
-    return patch;
+    FieldSet changed = differences(job, draft);
+    if (!given.has(&Job::stop)) changed.reset(place_of(&Job::stop));
+    return patch_of(draft, changed);
 }
 
 Edit edit_by(const Caller& caller, WallTime now)
@@ -342,7 +397,7 @@ AddedJob add_or_replace(Store& store, const ApiContext& context, std::size_t job
     for (int tries = 0; replace && tries < 2; ++tries) {
         if (const auto there = store.find_job_by_name(draft.name)) {
             const JobPatch patch = difference(*there, draft, given);
-            if (patch == JobPatch()) return {*there, "left unchanged"};
+            if (patch.given.none()) return {*there, "left unchanged"};
             if (const auto job = store.update_job(there->id, patch, edit))
                 return {*job, "replaced"};
         }
@@ -361,7 +416,7 @@ asio::awaitable<Response> add_job(const ApiContext& context, const Call& call)
 {
     const WallTime now = context.clock.now();
     const JobPatch given = read_job_patch(call.params, now);
-    if (!given.cron_set) refuse("cronSet: missing (or one of at, after, every)");
+    if (!given.has(&Job::cron_set)) refuse("cronSet: missing (or one of at, after, every)");
     const Job draft = apply(Job(), given);
     check_whole(draft, given, context.default_time_zone);
     const bool replace = call.params.boolean("replace").value_or(false);
@@ -462,7 +517,7 @@ asio::awaitable<Response> set_stop(const ApiContext& context, const Call& call, 
         std::optional<Job> job = store.find_job(id);
         if (!job || job->stop == stop) return job;
         JobPatch patch;
-        patch.stop = stop;
+        patch.set(&Job::stop, stop);
         return store.update_job(id, patch, edit);
     };
     const std::optional<Job> job = co_await context.store.call(change);
@@ -501,10 +556,7 @@ void add_cron_routes(Router& router, const ApiContext& context)
         .pattern = "/cron/list",
         .methods = {verb::get},
         .role = Role::read,
-        .params = {{.name = "page", .type = ParamType::integer},
-                   {.name = "limit", .type = ParamType::integer},
-                   {.name = "search"},
-                   {.name = "name"}},
+        .params = list_params(),
         .handler = [&context, list](const Call& call) { return list_jobs(context, *list, call); },
     });
     router.add({

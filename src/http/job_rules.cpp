@@ -1,8 +1,8 @@
 #include "http/job_rules.hpp"
 
+#include "base/overloaded.hpp"
 #include "base/utf8.hpp"
 #include "http/time_text.hpp"
-#include "model/job_rules.hpp"
 #include "schedule/rfc3339.hpp"
 #include "schedule/schedule.hpp"
 #include "schedule/zone_prefix.hpp"
@@ -14,34 +14,44 @@
 #include <array>
 #include <charconv>
 #include <chrono>
-#include <limits>
 #include <optional>
 #include <utility>
+#include <variant>
 
 namespace peercron {
 namespace {
 
-constexpr std::array<Param, 19> job_params{{
-    {.name = "cronSet", .alias = "cron_set"},
-    {.name = "command"},
-    {.name = "remark"},
-    {.name = "stop", .type = ParamType::boolean},
-    {.name = "start_time", .type = ParamType::integer},
-    {.name = "end_time", .type = ParamType::integer},
-    {.name = "is_mutex", .type = ParamType::boolean},
-    {.name = "time_zone"},
-    {.name = "timeout", .type = ParamType::integer},
-    {.name = "name"},
-    {.name = "run_limit", .type = ParamType::integer},
-    {.name = "misfire_window", .type = ParamType::amount},
-    {.name = "delivery"},
-    {.name = "misfire_policy"},
-    {.name = "overlap"},
-    {.name = "max_concurrent", .type = ParamType::integer},
-    {.name = "at", .type = ParamType::time},
-    {.name = "after", .type = ParamType::amount},
-    {.name = "every", .type = ParamType::amount},
-}};
+constexpr ParamType type_of(const FieldKind& kind)
+{
+    return std::visit(Overloaded{
+                          [](const kind::Flag&) { return ParamType::boolean; },
+                          [](const kind::Count&) { return ParamType::integer; },
+                          [](const kind::Moment&) { return ParamType::integer; },
+                          [](const kind::Duration&) { return ParamType::integer; },
+                          [](const kind::Window&) { return ParamType::amount; },
+                          [](const kind::Words&) { return ParamType::words; },
+                          [](const auto&) { return ParamType::text; },
+                      },
+                      kind);
+}
+
+constexpr auto params_of_job()
+{
+    std::array<Param, job_fields.size() + 3> all{};
+    auto next = all.begin();
+    for (const JobField& field : job_fields) {
+        Param& param = *next++;
+        param.name = field.parameter_name();
+        if (param.name != field.name) param.alias = field.name;
+        param.type = type_of(field.kind);
+    }
+    *next++ = {.name = "at", .type = ParamType::time};
+    *next++ = {.name = "after", .type = ParamType::amount};
+    *next++ = {.name = "every", .type = ParamType::amount};
+    return all;
+}
+
+constexpr auto job_params = params_of_job();
 
 constexpr auto params_of_add()
 {
@@ -118,51 +128,82 @@ std::optional<std::string> read_schedule(const Params& params, WallTime now)
 /// A zone that stands in the expression is the job's.
 void take_zone_from_expression(JobPatch& patch)
 {
-    if (!patch.cron_set) return;
-    auto split = split_zone(*patch.cron_set);
+    if (!patch.has(&Job::cron_set)) return;
+    auto split = split_zone(patch.values.cron_set);
     if (!split) return;
     if (split->zone.empty()) {
         refuse(fmt::format("cronSet: given {}, where the zone after the = is missing",
-                           quote_utf8(*patch.cron_set)));
+                           quote_utf8(patch.values.cron_set)));
     }
-    if (patch.time_zone && !patch.time_zone->empty() && *patch.time_zone != split->zone) {
+    const std::string& zone = patch.values.time_zone;
+    if (patch.has(&Job::time_zone) && !zone.empty() && zone != split->zone) {
         refuse(fmt::format("cronSet: names the time zone {}, and time_zone is {}; give one of them",
-                           quote_utf8(split->zone), quote_utf8(*patch.time_zone)));
+                           quote_utf8(split->zone), quote_utf8(zone)));
     }
-    patch.cron_set = std::move(split->expression);
-    patch.time_zone = std::move(split->zone);
+    patch.set(&Job::cron_set, std::move(split->expression));
+    patch.set(&Job::time_zone, std::move(split->zone));
 }
 
 /// "" and "default" stand for the configured window.
-std::optional<std::optional<std::chrono::seconds>> read_misfire_window(const Params& params)
+FieldValue read_window(std::string_view name, const std::string& text, std::int64_t most)
 {
-    const auto text = params.text("misfire_window");
-    if (!text) return std::nullopt;
-    if (text->empty() || *text == "default") return std::optional<std::chrono::seconds>();
-    if (*text == until_next_name) return until_next;
+    if (text.empty() || text == "default") return {};
+    if (text == until_next_name) return text;
     std::int64_t seconds = 0;
-    const char* const end = text->data() + text->size();
-    const auto [stop, bad] = std::from_chars(text->data(), end, seconds);
-    if (stop != end || bad != std::errc() || seconds < 0 || seconds > JobLimits::longest_time) {
+    const char* const end = text.data() + text.size();
+    const auto [stop, bad] = std::from_chars(text.data(), end, seconds);
+    if (stop != end || bad != std::errc() || seconds < 0 || seconds > most) {
         refuse(
-            fmt::format("misfire_window: given {}; whole seconds from 0 (no limit) to {}, "
-                        "\"until_next\" or \"default\" are allowed",
-                        quote_utf8(*text), JobLimits::longest_time));
+            fmt::format("{}: given {}; whole seconds from 0 (no limit) to {}, \"until_next\" or "
+                        "\"default\" are allowed",
+                        name, quote_utf8(text), most));
     }
-    return std::chrono::seconds(seconds);
+    return seconds;
 }
 
-template <class Policy>
-std::optional<Policy> read_policy(const Params& params, std::string_view name)
+template <class T>
+std::optional<FieldValue> value_if_given(std::optional<T> given)
 {
-    const auto text = params.text(name);
-    if (!text) return std::nullopt;
-    const auto policy = parse_policy<Policy>(*text);
-    if (!policy) {
-        refuse(fmt::format("{}: given {}; one of {} is allowed", name, quote_utf8(*text),
-                           policy_list<Policy>()));
+    if (!given) return std::nullopt;
+    return FieldValue(*std::move(given));
+}
+
+std::optional<FieldValue> read_value(const Params& params, const JobField& field)
+{
+    const std::string_view name = field.parameter_name();
+    const auto number = [&](std::int64_t most) {
+        return value_if_given(params.integer(name, 0, most));
+    };
+    return std::visit(Overloaded{
+                          [&](const kind::Flag&) { return value_if_given(params.boolean(name)); },
+                          [&](const kind::Count& kind) { return number(kind.most); },
+                          [&](const kind::Moment& kind) { return number(kind.latest); },
+                          [&](const kind::Duration& kind) { return number(kind.most); },
+                          [&](const kind::Window& kind) -> std::optional<FieldValue> {
+                              const auto text = params.text(name);
+                              if (!text) return std::nullopt;
+                              return read_window(name, *text, kind.most);
+                          },
+                          [&](const kind::Words&) -> std::optional<FieldValue> {
+                              const auto text = params.text(name);
+                              if (!text) return std::nullopt;
+                              return split_words(*text);
+                          },
+                          [&](const auto&) { return value_if_given(params.text(name)); },
+                      },
+                      field.kind);
+}
+
+void read_field(const Params& params, const JobField& field, JobPatch& patch)
+{
+    const auto value = read_value(params, field);
+    if (!value) return;
+    if (!give(patch, field, *value)) {
+        const auto& choice = std::get<kind::Choice>(field.kind);
+        refuse(fmt::format("{}: given {}; one of {} is allowed", field.parameter_name(),
+                           quote_utf8(std::get<std::string>(*value)),
+                           fmt::join(choice.words, ", ")));
     }
-    return policy;
 }
 
 std::string_view zone_of(const Job& job, std::string_view default_zone)
@@ -184,48 +225,32 @@ std::span<const Param> update_params()
 JobPatch read_job_patch(const Params& params, WallTime now)
 {
     JobPatch patch;
-    patch.name = params.text("name");
-    patch.cron_set = read_schedule(params, now);
-    patch.command = params.text("command");
-    patch.remark = params.text("remark");
-    patch.stop = params.boolean("stop");
-    patch.start_time = params.integer("start_time", 0, JobLimits::latest_second);
-    patch.end_time = params.integer("end_time", 0, JobLimits::latest_second);
-    patch.is_mutex = params.boolean("is_mutex");
-    patch.time_zone = params.text("time_zone");
-    if (const auto timeout = params.integer("timeout", 0, JobLimits::longest_time)) {
-        patch.timeout = std::chrono::seconds(*timeout);
-    }
-    patch.run_limit = params.integer("run_limit", 0, std::numeric_limits<std::int64_t>::max());
-    patch.misfire_window = read_misfire_window(params);
-    patch.delivery = read_policy<Delivery>(params, "delivery");
-    patch.misfire_policy = read_policy<Misfire>(params, "misfire_policy");
-    patch.overlap = read_policy<Overlap>(params, "overlap");
-    patch.max_concurrent = params.integer("max_concurrent", 0, JobLimits::most_concurrent);
+    for (const JobField& field : job_fields) read_field(params, field, patch);
+    if (auto schedule = read_schedule(params, now)) patch.set(&Job::cron_set, *std::move(schedule));
     take_zone_from_expression(patch);
     if (const auto problem = find_problem(patch)) {
-        refuse(fmt::format("{}: {}", problem->member, problem->what));
+        refuse(fmt::format("{}: {}", problem->field->parameter_name(), problem->what));
     }
     return patch;
 }
 
 void check_whole(const Job& job, const JobPatch& patch, std::string_view default_zone)
 {
-    if (patch.time_zone && !patch.time_zone->empty()) {
-        const auto zone = find_zone(*patch.time_zone);
+    if (patch.has(&Job::time_zone) && !patch.values.time_zone.empty()) {
+        const auto zone = find_zone(patch.values.time_zone);
         if (!zone) refuse("time_zone: " + zone.error().message);
     }
-    if (patch.cron_set || patch.time_zone) {
+    if (patch.has(&Job::cron_set) || patch.has(&Job::time_zone)) {
         const auto schedule = Schedule::make(job.cron_set, zone_of(job, default_zone), job.id);
         if (!schedule) refuse("cronSet: " + schedule.error().message);
     }
-    if ((patch.start_time || patch.end_time) && job.end_time != 0 &&
+    const bool has_end = patch.has(&Job::end_time);
+    if ((patch.has(&Job::start_time) || has_end) && job.end_time != 0 &&
         job.start_time >= job.end_time) {
-        const std::string_view name = patch.end_time ? "end_time" : "start_time";
         refuse(
             fmt::format("{}: the window from start_time {} to end_time {} is empty; start_time "
                         "must be before end_time, 0 is open",
-                        name, job.start_time, job.end_time));
+                        has_end ? "end_time" : "start_time", job.start_time, job.end_time));
     }
 }
 

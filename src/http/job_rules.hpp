@@ -2,7 +2,7 @@
 
 #include "base/clock.hpp"
 #include "http/params.hpp"
-#include "model/job.hpp"
+#include "model/job_fields.hpp"
 
 #include <cstddef>
 #include <span>
@@ -16,7 +16,7 @@ namespace peercron {
 std::span<const Param> add_params();
 std::span<const Param> update_params();
 
-/// The members of a job that were given, each checked by itself. `at`, `after` (counted from `now`)
+/// The fields of a job that were given, each checked by itself. `at`, `after` (counted from `now`)
 /// and `every` become the expression that means the same.
 /// @throws HttpError 400.
 JobPatch read_job_patch(const Params& params, WallTime now);

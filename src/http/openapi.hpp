@@ -4,7 +4,12 @@
 
 namespace peercron {
 
-/// The OpenAPI 3.1 description of the API: the content of openapi.json. A test holds it true.
+/// The OpenAPI 3.1 description of the API. A test holds it true. May throw std::bad_alloc when it
+/// is called for the first time.
 std::string_view openapi();
+
+/// The content of openapi.json: the same without the fields of a job (model/job_fields.hpp), which
+/// openapi() adds to the schemas Definition and JobFields and to the examples.
+std::string_view openapi_text();
 
 }  // namespace peercron

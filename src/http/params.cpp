@@ -63,21 +63,43 @@ bool is_whole(double number)
     return std::abs(number) <= most && std::trunc(number) == number;
 }
 
+/// The words as a form would have them.
+std::string join(const Param& param, const boost::json::array& words)
+{
+    std::string joined;
+    for (const boost::json::value& word : words) {
+        const auto* const text = word.if_string();
+        if (text == nullptr || text->find(',') != boost::json::string::npos) {
+            refuse(fmt::format("{}: given {}; a text without commas is allowed in the list",
+                               param.name, quote_utf8(boost::json::serialize(word))));
+        }
+        if (!joined.empty()) joined += ',';
+        joined.append(text->data(), text->size());
+    }
+    return joined;
+}
+
 /// The value as a form would have it; nullopt for null.
 std::optional<std::string> as_form_value(const Param& param, const boost::json::value& value)
 {
     if (value.is_null()) return std::nullopt;
     if (const auto* text = value.if_string()) return std::string(text->data(), text->size());
-    const bool scalar = value.is_bool() || value.is_number();
+    if (param.type == ParamType::words && value.is_array()) return join(param, value.as_array());
+    const bool is_text = param.type == ParamType::text || param.type == ParamType::words;
     const double* const fraction = value.if_double();
     // 7.0 is a whole number, too (JSON Schema, 4.2.3 of its core).
-    if (fraction != nullptr && param.type != ParamType::text && is_whole(*fraction)) {
+    if (fraction != nullptr && !is_text && is_whole(*fraction)) {
         return std::to_string(static_cast<std::int64_t>(*fraction));
     }
-    if (scalar && param.type != ParamType::text) return boost::json::serialize(value);
+    const bool scalar = value.is_bool() || value.is_number();
+    if (scalar && !is_text) return boost::json::serialize(value);
     const std::string given = quote_utf8(boost::json::serialize(value));
     if (param.type == ParamType::text) {
         refuse(fmt::format("{}: given {}; a text in quotes is allowed", param.name, given));
+    }
+    if (param.type == ParamType::words) {
+        refuse(fmt::format("{}: given {}; a list of texts, or one text with commas, is allowed",
+                           param.name, given));
     }
     refuse(fmt::format("{}: given {}; one value is allowed, not a list or an object", param.name,
                        given));

@@ -17,6 +17,7 @@ enum class ParamType : std::uint8_t {
     amount,  ///< a whole number or a text: a number with a unit, or a word
     integer,
     boolean,  ///< 0, 1, true or false
+    words,    ///< a list of texts without commas: with commas between, or a list of JSON
     time,     ///< Unix seconds, or RFC 3339 as "2026-11-21T08:00:00+01:00"
 };
 

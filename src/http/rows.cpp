@@ -1,6 +1,12 @@
 #include "http/rows.hpp"
 
+#include "base/overloaded.hpp"
 #include "http/job_rules.hpp"
+#include "model/job_fields.hpp"
+
+#include <string>
+#include <variant>
+#include <vector>
 
 namespace peercron {
 namespace {
@@ -15,32 +21,27 @@ void field_millis(JsonWriter& json, std::string_view name, const std::optional<W
     }
 }
 
+void write_value(JsonWriter& json, const FieldValue& value)
+{
+    std::visit(Overloaded{
+                   [&](std::monostate) { json.null(); },
+                   [&](const std::vector<std::string>& words) {
+                       json.begin_array();
+                       for (const std::string& word : words) json.value(word);
+                       json.end_array();
+                   },
+                   [&](const auto& one) { json.value(one); },
+               },
+               value);
+}
+
 void write_definition_fields(JsonWriter& json, const Job& job)
 {
     json.field("id", job.id);
-    json.field("cron_set", job.cron_set);
-    json.field("command", job.command);
-    json.field("remark", job.remark);
-    json.field("stop", job.stop);
-    json.field("start_time", job.start_time);
-    json.field("end_time", job.end_time);
-    json.field("is_mutex", job.is_mutex);
-    json.field("time_zone", job.time_zone);
-    json.field("timeout", std::int64_t{job.timeout.count()});
-    json.field("name", job.name);
-    json.field("run_limit", job.run_limit);
-    json.key("misfire_window");
-    if (job.misfire_window == until_next) {
-        json.value(until_next_name);
-    } else if (job.misfire_window) {
-        json.value(std::int64_t{job.misfire_window->count()});
-    } else {
-        json.null();
+    for (const JobField& field : job_fields) {
+        json.key(field.name);
+        write_value(json, shown_value(field, job));
     }
-    json.field("delivery", policy_name(job.delivery));
-    json.field("misfire_policy", policy_name(job.misfire_policy));
-    json.field("overlap", policy_name(job.overlap));
-    json.field("max_concurrent", job.max_concurrent);
 }
 
 }  // namespace

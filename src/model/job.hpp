@@ -20,7 +20,8 @@ struct JobCounters {
     friend bool operator==(const JobCounters&, const JobCounters&) = default;
 };
 
-/// One row of table `cron`: what to run and when.
+/// One row of table `cron`: what to run and when. What a person decides of it is listed, with its
+/// limits, in model/job_fields.hpp.
 struct Job {
     JobId id = 0;
     std::string name;      ///< unique; empty = none
@@ -33,7 +34,7 @@ struct Job {
     std::int64_t end_time = 0;        ///< Unix seconds; a fire at t needs t < end_time; 0 = open
     std::string time_zone;            ///< IANA name; empty = the configured one
     std::chrono::seconds timeout{0};  ///< 0 = none
-    std::int64_t run_limit = 0;       ///< after so many runs there are no more; 0 = no limit
+    std::int64_t run_limit = 0;       ///< runs in all; 0 = no limit
 
     /// How late a fire may run that nobody could plan in time; not set: as configured, 0 = however
     /// late, until_next = until the next fire of the job is due.
@@ -52,31 +53,6 @@ struct Job {
 
     friend bool operator==(const Job&, const Job&) = default;
 };
-
-/// What an update changes; a member that is not set stays as it is.
-struct JobPatch {
-    std::optional<std::string> name;
-    std::optional<std::string> cron_set;
-    std::optional<std::string> command;
-    std::optional<std::string> remark;
-    std::optional<bool> stop;
-    std::optional<bool> is_mutex;
-    std::optional<std::int64_t> start_time;
-    std::optional<std::int64_t> end_time;
-    std::optional<std::string> time_zone;
-    std::optional<std::chrono::seconds> timeout;
-    std::optional<std::int64_t> run_limit;
-    std::optional<std::optional<std::chrono::seconds>> misfire_window;
-    std::optional<Delivery> delivery;
-    std::optional<Misfire> misfire_policy;
-    std::optional<Overlap> overlap;
-    std::optional<std::int64_t> max_concurrent;
-
-    friend bool operator==(const JobPatch&, const JobPatch&) = default;
-};
-
-/// `job` with `patch` applied.
-Job apply(Job job, const JobPatch& patch);
 
 /// What is_mutex, max_concurrent and overlap say together. is_mutex means one at a time, whatever
 /// max_concurrent is; a job with an overlap policy other than `allow` and neither of them has one

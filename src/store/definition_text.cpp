@@ -1,14 +1,19 @@
 #include "store/definition_text.hpp"
 
+#include "base/overloaded.hpp"
+#include "model/job_fields.hpp"
 #include "store/policy_text.hpp"
 #include "store/store.hpp"
 
+#include <spdlog/fmt/fmt.h>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <boost/json/value_from.hpp>
 #include <boost/json/value_to.hpp>
 
-#include <chrono>
+#include <variant>
+#include <vector>
 
 namespace peercron {
 
@@ -16,49 +21,49 @@ namespace json = boost::json;
 
 namespace {
 
-template <class T>
-void read(const json::object& object, std::string_view name, T& value)
+json::value to_json(const FieldValue& value)
 {
-    const json::value* const found = object.if_contains(name);
-    if (found != nullptr && !found->is_null()) value = json::value_to<T>(*found);
+    return std::visit(Overloaded{
+                          [](std::monostate) { return json::value(); },
+                          [](const std::vector<std::string>& words) {
+                              return json::value(json::value_from(words));
+                          },
+                          [](const auto& one) { return json::value(one); },
+                      },
+                      value);
 }
 
-template <class Policy>
-void read(const json::object& object, JobId job, std::string_view member, Policy& policy)
+FieldValue from_json(const json::value& value)
 {
-    const json::value* const found = object.if_contains(member);
-    if (found == nullptr) return;
-    policy = read_policy<Policy>(job, member, json::value_to<std::string>(*found));
+    if (value.is_bool()) return value.as_bool();
+    if (value.is_string()) return json::value_to<std::string>(value);
+    if (value.is_array()) return json::value_to<std::vector<std::string>>(value);
+    return json::value_to<std::int64_t>(value);
 }
 
-std::chrono::seconds read_seconds(const json::object& object, std::string_view name)
+void read_field(const json::object& object, const JobField& field, Job& job)
 {
-    std::int64_t count = 0;
-    read(object, name, count);
-    return std::chrono::seconds(count);
+    const json::value* const found = object.if_contains(field.name);
+    if (found == nullptr || found->is_null()) return;
+    if (assign(field, job, from_json(*found))) return;
+    const auto* const choice = std::get_if<kind::Choice>(&field.kind);
+    if (choice == nullptr || !found->is_string()) {
+        throw StoreError(fmt::format("{} is {}", field.name, json::serialize(*found)));
+    }
+    warn_of_unknown_policy(job.id, field.name, json::value_to<std::string>(*found),
+                           std::get<std::string>(stored_value(field, Job())),
+                           fmt::format("{}", fmt::join(choice->words, ", ")));
 }
 
 }  // namespace
 
 std::string definition_text(const Job& job)
 {
-    json::object object{{"name", job.name},
-                        {"cron_set", job.cron_set},
-                        {"command", job.command},
-                        {"remark", job.remark},
-                        {"stop", job.stop},
-                        {"is_mutex", job.is_mutex},
-                        {"start_time", job.start_time},
-                        {"end_time", job.end_time},
-                        {"time_zone", job.time_zone},
-                        {"timeout", job.timeout.count()},
-                        {"run_limit", job.run_limit},
-                        {"misfire_window", nullptr},
-                        {"delivery", policy_name(job.delivery)},
-                        {"misfire_policy", policy_name(job.misfire_policy)},
-                        {"overlap", policy_name(job.overlap)},
-                        {"max_concurrent", job.max_concurrent}};
-    if (job.misfire_window) object["misfire_window"] = job.misfire_window->count();
+    // First, where definition_beginning() expects it.
+    json::object object{{"name", job.name}};
+    for (const JobField& field : job_fields) {
+        object[field.name] = to_json(stored_value(field, job));
+    }
     return json::serialize(object);
 }
 
@@ -77,25 +82,7 @@ Job read_definition(JobId id, std::string_view text)
     try {
         const json::value document = json::parse(text);
         const json::object& object = document.as_object();
-        read(object, "name", job.name);
-        read(object, "cron_set", job.cron_set);
-        read(object, "command", job.command);
-        read(object, "remark", job.remark);
-        read(object, "stop", job.stop);
-        read(object, "is_mutex", job.is_mutex);
-        read(object, "start_time", job.start_time);
-        read(object, "end_time", job.end_time);
-        read(object, "time_zone", job.time_zone);
-        job.timeout = read_seconds(object, "timeout");
-        read(object, "run_limit", job.run_limit);
-        const json::value* const window = object.if_contains("misfire_window");
-        if (window != nullptr && !window->is_null()) {
-            job.misfire_window = read_seconds(object, "misfire_window");
-        }
-        read(object, id, "delivery", job.delivery);
-        read(object, id, "misfire_policy", job.misfire_policy);
-        read(object, id, "overlap", job.overlap);
-        read(object, "max_concurrent", job.max_concurrent);
+        for (const JobField& field : job_fields) read_field(object, field, job);
     } catch (const std::exception& error) {
         throw StoreError("table cron_revision has a definition of job " + std::to_string(id) +
                          " that cannot be read: " + error.what());

@@ -6,6 +6,20 @@
 
 namespace peercron {
 
+std::string field_columns()
+{
+    std::string columns;
+    for (const JobField& field : job_fields) {
+        columns += fmt::format("{}{}", columns.empty() ? "" : ", ", field.name);
+    }
+    return columns;
+}
+
+std::string job_columns()
+{
+    return fmt::format("id, {}, run_num, last_run_at, ", field_columns());
+}
+
 std::string log_excerpt_columns(std::string_view beginning, std::string_view bytes)
 {
     constexpr std::string_view whole = " output,";

@@ -2,7 +2,7 @@
 
 #include "base/clock.hpp"
 #include "base/utf8.hpp"
-#include "model/job.hpp"
+#include "model/job_fields.hpp"
 #include "model/revision.hpp"
 #include "model/run.hpp"
 #include "store/definition_text.hpp"
@@ -17,7 +17,9 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace peercron {
@@ -25,11 +27,11 @@ namespace peercron {
 // How the rows of our tables are read. The same for every database: a Row has is_null(column),
 // integer(column), natural(column) and text(column), as MysqlRows and SqliteStatement do.
 
+/// "cron_set, command, …": the columns of table cron that a person decides (model/job_fields.hpp).
+std::string field_columns();
+
 /// The columns of read_job(), but for `effective_from`, which the databases keep differently.
-inline constexpr std::string_view job_columns =
-    "id, cron_set, command, remark, stop, is_mutex, start_time, end_time, time_zone, timeout, name,"
-    " run_limit, misfire_window, delivery, misfire_policy, overlap, max_concurrent, run_num,"
-    " last_run_at, ";
+std::string job_columns();
 
 /// The columns of read_log_row().
 inline constexpr std::string_view log_columns =
@@ -112,31 +114,64 @@ std::optional<int> int_or_null(const Row& row, int column)
     return static_cast<int>(row.integer(column));
 }
 
-/// The row of a query for job_columns and effective_from.
+// A member of a job from its column.
+
+template <class Row>
+void read_member(const Row& row, int column, const JobField&, JobId, std::string& text)
+{
+    text = row.text(column);
+}
+template <class Row>
+void read_member(const Row& row, int column, const JobField&, JobId,
+                 std::vector<std::string>& words)
+{
+    words = split_words(row.text(column));
+}
+template <class Row>
+void read_member(const Row& row, int column, const JobField&, JobId, bool& flag)
+{
+    flag = row.integer(column) != 0;
+}
+template <class Row>
+void read_member(const Row& row, int column, const JobField&, JobId, std::int64_t& number)
+{
+    number = row.integer(column);
+}
+template <class Row>
+void read_member(const Row& row, int column, const JobField&, JobId, std::chrono::seconds& time)
+{
+    time = std::chrono::seconds(row.integer(column));
+}
+template <class Row>
+void read_member(const Row& row, int column, const JobField&, JobId,
+                 std::optional<std::chrono::seconds>& time)
+{
+    if (!row.is_null(column)) time = std::chrono::seconds(row.integer(column));
+}
+template <class Row, class Policy>
+requires std::is_enum_v<Policy>
+void read_member(const Row& row, int column, const JobField& field, JobId job, Policy& policy)
+{
+    policy = read_policy<Policy>(job, field.name, row.text(column));
+}
+
+/// The row of a query for job_columns() and effective_from.
 template <class Row>
 Job read_job(const Row& row)
 {
     Job job;
-    job.id = row.integer(0);
-    job.cron_set = row.text(1);
-    job.command = row.text(2);
-    job.remark = row.text(3);
-    job.stop = row.integer(4) != 0;
-    job.is_mutex = row.integer(5) != 0;
-    job.start_time = row.integer(6);
-    job.end_time = row.integer(7);
-    job.time_zone = row.text(8);
-    job.timeout = std::chrono::seconds(row.integer(9));
-    job.name = row.text(10);
-    job.run_limit = row.integer(11);
-    if (!row.is_null(12)) job.misfire_window = std::chrono::seconds(row.integer(12));
-    job.delivery = read_policy<Delivery>(job.id, "delivery", row.text(13));
-    job.misfire_policy = read_policy<Misfire>(job.id, "misfire_policy", row.text(14));
-    job.overlap = read_policy<Overlap>(job.id, "overlap", row.text(15));
-    job.max_concurrent = row.integer(16);
-    job.counters.run_num = row.integer(17);
-    job.counters.last_run_at = time_or_null(row, 18);
-    job.effective_from = from_unix_millis(row.integer(19));
+    int column = 0;
+    job.id = row.integer(column++);
+    for (const JobField& field : job_fields) {
+        const auto read = [&](auto member) {
+            read_member(row, column, field, job.id, job.*member);
+        };
+        std::visit(read, field.member);
+        ++column;
+    }
+    job.counters.run_num = row.integer(column++);
+    job.counters.last_run_at = time_or_null(row, column++);
+    job.effective_from = from_unix_millis(row.integer(column));
     return job;
 }
 

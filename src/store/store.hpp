@@ -1,6 +1,6 @@
 #pragma once
 
-#include "model/job.hpp"
+#include "model/job_fields.hpp"
 #include "model/plan_step.hpp"
 #include "model/revision.hpp"
 #include "model/run.hpp"
@@ -52,10 +52,17 @@ public:
     using std::runtime_error::runtime_error;
 };
 
+/// Jobs that have this word in a field that is a list of words.
+struct WordFilter {
+    const JobField* field = nullptr;
+    std::string word;
+};
+
 /// A page of jobs, ordered by id.
 struct JobQuery {
     std::optional<std::string> search;  ///< a part of name, command or remark, taken literally
     std::optional<std::string> name;    ///< the whole name
+    std::vector<WordFilter> words;      ///< all of them
     std::size_t offset = 0;
     std::size_t limit = 50;  ///< 0 = the total only
     bool with_total = true;

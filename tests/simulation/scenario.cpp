@@ -81,21 +81,21 @@ JobPatch patch(Random& random)
     JobPatch patch;
     switch (random.below(6)) {
         case 0:
-            patch.stop = random.once_in(2);
+            patch.set(&Job::stop, random.once_in(2));
             break;
         case 1:
-            patch.cron_set = expression(random);
+            patch.set(&Job::cron_set, expression(random));
             break;
         case 2:
-            patch.timeout = std::chrono::seconds(random.between(0, 3));
+            patch.set(&Job::timeout, std::chrono::seconds(random.between(0, 3)));
             break;
         case 3:
-            patch.end_time = 0;
-            patch.start_time = 0;
-            patch.stop = false;
+            patch.set(&Job::end_time, 0);
+            patch.set(&Job::start_time, 0);
+            patch.set(&Job::stop, false);
             break;
         default:
-            patch.command = fmt::format("command version {}", random.next() % 1'000'000);
+            patch.set(&Job::command, fmt::format("command version {}", random.next() % 1'000'000));
             break;
     }
     return patch;
@@ -454,7 +454,7 @@ private:
     {
         world_.trace("*** the jobs are stopped");
         JobPatch stop;
-        stop.stop = true;
+        stop.set(&Job::stop, true);
         std::vector<JobId> ids;
         for (const auto& [id, job] : cluster_.database.jobs()) ids.push_back(id);
         for (const JobId id : ids) cluster_.database.update_job(id, stop, world_.wall());

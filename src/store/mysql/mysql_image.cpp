@@ -42,24 +42,14 @@ std::int64_t last_to_read(MysqlConnection& connection, std::int64_t after, std::
 std::vector<std::string> job_statements(const MysqlConnection& connection,
                                         std::span<const Job> jobs)
 {
-    RowStatements rows(connection,
-                       "INSERT INTO cron (id, name, cron_set, command, remark, stop, is_mutex,"
-                       " start_time, end_time, time_zone, timeout, run_limit, misfire_window,"
-                       " delivery, misfire_policy, overlap, max_concurrent, effective_from,"
-                       " effective_set_at) VALUES ",
-                       "");
+    const std::string head = fmt::format(
+        "INSERT INTO cron (id, {}, effective_from, effective_set_at) VALUES ", field_columns());
+    RowStatements rows(connection, head, "");
     RowStatements counters(connection,
                            "INSERT INTO cron_counter (cron_id, run_num, last_run_at) VALUES ", "");
     for (const Job& job : jobs) {
-        rows.add(fmt::format(
-            "({},{},{},{},{},{:d},{:d},{},{},{},{},{},{},'{}','{}','{}',{},{},CURRENT_TIMESTAMP(6)"
-            ")",
-            job.id, name_literal(connection, job.name), connection.quote(job.cron_set),
-            connection.quote(job.command), connection.quote(job.remark), job.stop, job.is_mutex,
-            job.start_time, job.end_time, connection.quote(job.time_zone), job.timeout.count(),
-            job.run_limit, window_literal(job.misfire_window), policy_name(job.delivery),
-            policy_name(job.misfire_policy), policy_name(job.overlap), job.max_concurrent,
-            to_unix_millis(job.effective_from)));
+        rows.add(fmt::format("({}, {}, {}, CURRENT_TIMESTAMP(6))", job.id,
+                             field_literals(connection, job), to_unix_millis(job.effective_from)));
         if (job.counters == JobCounters{}) continue;
         counters.add(fmt::format("({},{},{})", job.id, job.counters.run_num,
                                  nullable(job.counters.last_run_at)));

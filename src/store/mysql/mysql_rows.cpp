@@ -1,8 +1,11 @@
 #include "store/mysql/mysql_rows.hpp"
 
+#include "base/overloaded.hpp"
+
 #include <spdlog/fmt/fmt.h>
 
 #include <string>
+#include <variant>
 
 namespace peercron {
 namespace {
@@ -16,8 +19,8 @@ constexpr std::string_view effective_from =
 void read_jobs(MysqlConnection& connection, std::string_view condition, std::vector<Job>& jobs)
 {
     MysqlRows rows = connection.query(
-        fmt::format("SELECT {}{} FROM cron LEFT JOIN cron_counter ON cron_id = id {}", job_columns,
-                    effective_from, condition));
+        fmt::format("SELECT {}{} FROM cron LEFT JOIN cron_counter ON cron_id = id {}",
+                    job_columns(), effective_from, condition));
     while (rows.next()) jobs.push_back(read_job(rows));
 }
 
@@ -56,14 +59,31 @@ IdBlocks read_blocks(MysqlConnection& connection, std::string_view rows, std::in
     return found;
 }
 
-std::string name_literal(const MysqlConnection& connection, const std::string& name)
+std::string literal(const MysqlConnection& connection, const JobField& field, const Job& job)
 {
-    return name.empty() ? "NULL" : connection.quote(name);
+    const bool is_name = std::holds_alternative<kind::Name>(field.kind);
+    return std::visit(Overloaded{
+                          [](std::monostate) { return std::string("NULL"); },
+                          [](bool flag) { return std::string(flag ? "1" : "0"); },
+                          [](std::int64_t number) { return std::to_string(number); },
+                          [&](const std::string& text) {
+                              return is_name && text.empty() ? "NULL" : connection.quote(text);
+                          },
+                          [&](const std::vector<std::string>& words) {
+                              return connection.quote(join_words(words));
+                          },
+                      },
+                      stored_value(field, job));
 }
 
-std::string window_literal(const std::optional<std::chrono::seconds>& window)
+std::string field_literals(const MysqlConnection& connection, const Job& job)
 {
-    return window ? std::to_string(window->count()) : "NULL";
+    std::string literals;
+    for (const JobField& field : job_fields) {
+        literals +=
+            fmt::format("{}{}", literals.empty() ? "" : ", ", literal(connection, field, job));
+    }
+    return literals;
 }
 
 }  // namespace peercron

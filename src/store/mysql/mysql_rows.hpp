@@ -25,8 +25,10 @@ std::vector<LogRow> read_log_rows(MysqlConnection& connection, std::string_view 
 /// How many rows there are in `rows` ("TABLE WHERE …"), by their ids, all of which are below `end`.
 IdBlocks read_blocks(MysqlConnection& connection, std::string_view rows, std::int64_t end);
 
-// As literals: NULL when there is none.
-std::string name_literal(const MysqlConnection& connection, const std::string& name);
-std::string window_literal(const std::optional<std::chrono::seconds>& window);
+/// The value of a field of table cron as a literal.
+std::string literal(const MysqlConnection& connection, const JobField& field, const Job& job);
+
+/// Those of all fields in the order of field_columns(), with commas between.
+std::string field_literals(const MysqlConnection& connection, const Job& job);
 
 }  // namespace peercron

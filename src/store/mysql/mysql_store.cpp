@@ -40,33 +40,11 @@ std::optional<Job> read_one(MysqlConnection& connection, JobId id, std::string_v
 std::string assignments(const MysqlConnection& connection, const JobPatch& patch)
 {
     std::string sql;
-    const auto text = [&](std::string_view column, const std::optional<std::string>& value) {
-        if (value) sql += fmt::format("{} = {}, ", column, connection.quote(*value));
-    };
-    const auto number = [&](std::string_view column, std::optional<std::int64_t> value) {
-        if (value) sql += fmt::format("{} = {}, ", column, *value);
-    };
-    text("cron_set", patch.cron_set);
-    text("command", patch.command);
-    text("remark", patch.remark);
-    number("stop", patch.stop);
-    number("is_mutex", patch.is_mutex);
-    number("start_time", patch.start_time);
-    number("end_time", patch.end_time);
-    text("time_zone", patch.time_zone);
-    if (patch.timeout) number("timeout", patch.timeout->count());
-    number("run_limit", patch.run_limit);
-    if (patch.name) sql += fmt::format("name = {}, ", name_literal(connection, *patch.name));
-    if (patch.misfire_window) {
-        sql += fmt::format("misfire_window = {}, ", window_literal(*patch.misfire_window));
+    for (std::size_t i = 0; i < job_fields.size(); ++i) {
+        if (!patch.given.test(i)) continue;
+        const JobField& field = job_fields[i];
+        sql += fmt::format("{} = {}, ", field.name, literal(connection, field, patch.values));
     }
-    const auto policy = [&](std::string_view column, const auto& value) {
-        if (value) sql += fmt::format("{} = '{}', ", column, policy_name(*value));
-    };
-    policy("delivery", patch.delivery);
-    policy("misfire_policy", patch.misfire_policy);
-    policy("overlap", patch.overlap);
-    number("max_concurrent", patch.max_concurrent);
     return sql;
 }
 
@@ -116,6 +94,10 @@ JobPage MysqlStore::find_jobs(const JobQuery& query)
                 connection.quote(like_pattern(*query.search)));
         }
         if (query.name) condition += " AND name = " + connection.quote(*query.name);
+        for (const auto& [field, word] : query.words) {
+            condition +=
+                fmt::format(" AND FIND_IN_SET({}, {})", connection.quote(word), field->name);
+        }
         JobPage page;
         if (query.limit > 0) {
             PagePlace place{std::nullopt, std::nullopt, query.offset};
@@ -204,17 +186,9 @@ Job MysqlStore::add_job(const Job& draft, const Edit& edit)
         MysqlTransaction transaction(connection);
         try {
             connection.execute(fmt::format(
-                "INSERT INTO cron (name, cron_set, command, remark, stop, is_mutex, start_time,"
-                " end_time, time_zone, timeout, run_limit, misfire_window, delivery,"
-                " misfire_policy, overlap, max_concurrent, effective_from, effective_set_at)"
-                " VALUES ({}, {}, {}, {}, {:d}, {:d}, {}, {}, {}, {}, {}, {}, '{}', '{}', '{}', {},"
-                " {}, CURRENT_TIMESTAMP(6))",
-                name_literal(connection, draft.name), connection.quote(draft.cron_set),
-                connection.quote(draft.command), connection.quote(draft.remark), draft.stop,
-                draft.is_mutex, draft.start_time, draft.end_time, connection.quote(draft.time_zone),
-                draft.timeout.count(), draft.run_limit, window_literal(draft.misfire_window),
-                policy_name(draft.delivery), policy_name(draft.misfire_policy),
-                policy_name(draft.overlap), draft.max_concurrent, to_unix_millis(edit.at)));
+                "INSERT INTO cron ({}, effective_from, effective_set_at)"
+                " VALUES ({}, {}, CURRENT_TIMESTAMP(6))",
+                field_columns(), field_literals(connection, draft), to_unix_millis(edit.at)));
         } catch (const MysqlError& error) {
             if (error.code() == ER_DUP_ENTRY) throw_name_taken(draft.name);
             throw;
@@ -246,7 +220,7 @@ std::optional<Job> MysqlStore::update_job(JobId id, const JobPatch& patch, const
                 " changed_at = CURRENT_TIMESTAMP(6) WHERE id = {}",
                 assignments(connection, patch), to_unix_millis(job.effective_from), id));
         } catch (const MysqlError& error) {
-            if (error.code() == ER_DUP_ENTRY) throw_name_taken(patch.name.value_or(""));
+            if (error.code() == ER_DUP_ENTRY) throw_name_taken(patch.values.name);
             throw;
         }
         transaction.commit(texts(history_statements(connection, revisions)));

@@ -19,10 +19,8 @@ const SqliteSettings& migrated(const SqliteSettings& settings)
 void append(SqliteConnection& connection, const Job& job)
 {
     SqliteStatement& insert = connection.cached(
-        "INSERT INTO cron (id, name, cron_set, command, remark, stop, is_mutex, start_time,"
-        " end_time, time_zone, timeout, run_limit, misfire_window, delivery, misfire_policy,"
-        " overlap, max_concurrent, effective_from, api_change)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)");
+        fmt::format("INSERT INTO cron (id, {}, effective_from, api_change) VALUES (?, {}, ?, 1)",
+                    field_columns(), field_marks()));
     bind_definition(insert.bind(job.id), job).execute();
     if (job.counters == JobCounters{}) return;
     connection.cached("INSERT INTO cron_counter (cron_id, run_num, last_run_at) VALUES (?, ?, ?)")

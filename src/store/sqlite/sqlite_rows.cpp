@@ -1,23 +1,17 @@
 #include "store/sqlite/sqlite_rows.hpp"
 
+#include "base/overloaded.hpp"
+
 #include <spdlog/fmt/fmt.h>
 
+#include <variant>
+
 namespace peercron {
-namespace {
-
-std::optional<std::string_view> name_or_null(const std::string& name)
-{
-    if (name.empty()) return std::nullopt;
-    return name;
-}
-
-}  // namespace
-
 std::string select_jobs(std::string_view condition)
 {
     return fmt::format(
-        "SELECT {}effective_from FROM cron LEFT JOIN cron_counter ON cron_id = id {}", job_columns,
-        condition);
+        "SELECT {}effective_from FROM cron LEFT JOIN cron_counter ON cron_id = id {}",
+        job_columns(), condition);
 }
 
 std::vector<Job> read_jobs(SqliteStatement& rows)
@@ -145,27 +139,41 @@ std::optional<std::int64_t> millis(const std::optional<WallTime>& time)
     return to_unix_millis(*time);
 }
 
+std::string field_marks()
+{
+    const std::vector<std::string_view> marks(job_fields.size(), "?");
+    return fmt::format("{}", fmt::join(marks, ", "));
+}
+
+std::string field_assignments()
+{
+    std::string assignments;
+    for (const JobField& field : job_fields) {
+        assignments += fmt::format("{}{} = ?", assignments.empty() ? "" : ", ", field.name);
+    }
+    return assignments;
+}
+
 SqliteStatement& bind_definition(SqliteStatement& statement, const Job& job)
 {
-    std::optional<std::int64_t> misfire_window;
-    if (job.misfire_window) misfire_window = job.misfire_window->count();
-    return statement.bind(name_or_null(job.name))
-        .bind(job.cron_set)
-        .bind(job.command)
-        .bind(job.remark)
-        .bind(job.stop)
-        .bind(job.is_mutex)
-        .bind(job.start_time)
-        .bind(job.end_time)
-        .bind(job.time_zone)
-        .bind(job.timeout.count())
-        .bind(job.run_limit)
-        .bind(misfire_window)
-        .bind(policy_name(job.delivery))
-        .bind(policy_name(job.misfire_policy))
-        .bind(policy_name(job.overlap))
-        .bind(job.max_concurrent)
-        .bind(to_unix_millis(job.effective_from));
+    for (const JobField& field : job_fields) {
+        const bool is_name = std::holds_alternative<kind::Name>(field.kind);
+        const auto bind = Overloaded{
+            [&](std::monostate) { statement.bind_null(); },
+            [&](bool flag) { statement.bind(std::int64_t{flag}); },
+            [&](std::int64_t number) { statement.bind(number); },
+            [&](const std::string& text) {
+                if (is_name && text.empty()) {
+                    statement.bind_null();
+                } else {
+                    statement.bind(text);
+                }
+            },
+            [&](const std::vector<std::string>& words) { statement.bind(join_words(words)); },
+        };
+        std::visit(bind, stored_value(field, job));
+    }
+    return statement.bind(to_unix_millis(job.effective_from));
 }
 
 }  // namespace peercron

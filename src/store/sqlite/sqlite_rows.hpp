@@ -43,9 +43,12 @@ void append(SqliteConnection& connection, const OtherAccount& account);
 
 std::optional<std::int64_t> millis(const std::optional<WallTime>& time);
 
-/// Binds what a person decides about a job, and from when it counts: name, cron_set, command,
-/// remark, stop, is_mutex, start_time, end_time, time_zone, timeout, run_limit, misfire_window,
-/// delivery, misfire_policy, overlap, max_concurrent, effective_from.
+/// A mark for each of field_columns(): "?, ?, …".
+std::string field_marks();
+/// "cron_set = ?, command = ?, …".
+std::string field_assignments();
+
+/// Binds them, and then from when they count.
 SqliteStatement& bind_definition(SqliteStatement& statement, const Job& job);
 
 }  // namespace peercron

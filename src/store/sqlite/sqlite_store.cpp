@@ -95,15 +95,24 @@ JobPage SqliteStore::find_jobs(const JobQuery& query)
 {
     const auto work = [&](SqliteConnection& connection) {
         std::string condition = "TRUE";
+        std::vector<std::string> given;
+        const auto mark = [&given](std::string value) {
+            given.push_back(std::move(value));
+            return given.size();
+        };
         if (query.search) {
-            condition +=
-                " AND (command LIKE ?1 ESCAPE '|' OR remark LIKE ?1 ESCAPE '|' OR name LIKE ?1 "
-                "ESCAPE '|')";
+            condition += fmt::format(
+                " AND (command LIKE ?{0} ESCAPE '|' OR remark LIKE ?{0} ESCAPE '|'"
+                " OR name LIKE ?{0} ESCAPE '|')",
+                mark(like_pattern(*query.search)));
         }
-        if (query.name) condition += query.search ? " AND name = ?2" : " AND name = ?1";
-        const auto bind = [&](SqliteStatement& statement) -> SqliteStatement& {
-            if (query.search) statement.bind(like_pattern(*query.search));
-            if (query.name) statement.bind(*query.name);
+        if (query.name) condition += fmt::format(" AND name = ?{}", mark(*query.name));
+        for (const auto& [field, word] : query.words) {
+            condition += fmt::format(" AND INSTR(',' || {} || ',', ?{}) > 0", field->name,
+                                     mark(fmt::format(",{},", word)));
+        }
+        const auto bind = [&given](SqliteStatement& statement) -> SqliteStatement& {
+            for (const std::string& value : given) statement.bind(value);
             return statement;
         };
         JobPage page;
@@ -197,10 +206,8 @@ Job SqliteStore::add_job(const Job& draft, const Edit& edit)
         job.effective_from = edit.at;
         job.counters = {};
         SqliteStatement& insert = connection.cached(
-            "INSERT INTO cron (name, cron_set, command, remark, stop, is_mutex, start_time,"
-            " end_time, time_zone, timeout, run_limit, misfire_window, delivery,"
-            " misfire_policy, overlap, max_concurrent, effective_from, api_change)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)");
+            fmt::format("INSERT INTO cron ({}, effective_from, api_change) VALUES ({}, ?, 1)",
+                        field_columns(), field_marks()));
         execute_with_name(bind_definition(insert, job), job.name);
         job.id = connection.last_insert_id();
         append(connection, make_revision(std::nullopt, job, edit));
@@ -221,10 +228,9 @@ std::optional<Job> SqliteStore::update_job(JobId id, const JobPatch& patch, cons
         const Revision revision = make_revision(before, job, edit);
         job.effective_from = revision.effective_from;
         SqliteStatement& update = connection.cached(
-            "UPDATE cron SET name = ?, cron_set = ?, command = ?, remark = ?, stop = ?,"
-            " is_mutex = ?, start_time = ?, end_time = ?, time_zone = ?, timeout = ?,"
-            " run_limit = ?, misfire_window = ?, delivery = ?, misfire_policy = ?, overlap = ?,"
-            " max_concurrent = ?, effective_from = ?, api_change = api_change + 1 WHERE id = ?");
+            fmt::format("UPDATE cron SET {}, effective_from = ?, api_change = api_change + 1"
+                        " WHERE id = ?",
+                        field_assignments()));
         execute_with_name(bind_definition(update, job).bind(id), job.name);
         append(connection, revision);
         transaction.commit();

@@ -1,4 +1,5 @@
 #include "store/copy.hpp"
+#include "job_samples.hpp"
 
 #include "integration/store/mysql_database.hpp"
 #include "integration/store/temporary_folder.hpp"
@@ -73,20 +74,9 @@ void fill(Store& store)
     Job plain;
     plain.cron_set = "*/5 * * * * *";
     plain.command = "echo 'it''s' \"quoted\" \\ 😀";
-    Job full = plain;
+    Job full = testing::sample_job();
     full.name = "backup/世界";
-    full.remark = "a remark";
-    full.is_mutex = true;
-    full.start_time = 1'700'000'000;
-    full.end_time = 1'900'000'000;
-    full.time_zone = "Europe/Berlin";
-    full.timeout = 90s;
-    full.run_limit = 12;
     full.misfire_window = until_next;
-    full.delivery = Delivery::at_least_once;
-    full.misfire_policy = Misfire::run_latest;
-    full.overlap = Overlap::queue;
-    full.max_concurrent = 3;
     Job stopped = plain;
     stopped.stop = true;
     const JobId first = store.add_job(plain, t0 - 9s).id;

@@ -1,5 +1,8 @@
 #include "cli/job_changes.hpp"
 
+#include "cli/field_text.hpp"
+#include "job_samples.hpp"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -67,6 +70,27 @@ TEST(JobChangesTest, ReadsAJobOfTheApi)
               until_next);
     EXPECT_EQ(job_of(json::parse(R"({"id": 4, "misfire_window": null})")).misfire_window,
               std::nullopt);
+}
+
+TEST(JobChangesTest, EachFieldIsComparedAndSentByItself)
+{
+    const Job plain = job(7, "a");
+    for (const JobField& field : job_fields) {
+        if (field.name == "name") continue;
+        SCOPED_TRACE(field.name);
+        Job after = plain;
+        ASSERT_TRUE(assign(field, after, testing::sample_value(field)));
+        const JobChanges changes =
+            compare_jobs(std::vector{wanted(after, after.stop)}, std::vector{plain}, false);
+        ASSERT_THAT(changes.changes, SizeIs(1));
+        EXPECT_THAT(names(changes.changes[0]), ElementsAre(field.name));
+        json::value row = changes.changes[0].request;
+        ASSERT_THAT(row.as_object(), SizeIs(2));
+        row.as_object()[field.name] = row.at(field.parameter_name());
+        Job read = plain;
+        read_row_value(field, read, row.at(field.name));
+        EXPECT_EQ(read, after);
+    }
 }
 
 TEST(JobChangesTest, ANodeThatKnowsNoPoliciesHasTheDefaults)

@@ -1,5 +1,7 @@
 #include "cli/job_file.hpp"
 
+#include "job_samples.hpp"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -273,6 +275,23 @@ TEST(JobFileTest, WhatIsWrittenIsReadBack)
     ASSERT_EQ(file.jobs.size(), jobs.size());
     std::ranges::sort(jobs, {}, &Job::name);
     for (std::size_t i = 0; i < jobs.size(); ++i) EXPECT_EQ(file.jobs[i].job, jobs[i]);
+}
+
+TEST(JobFileTest, EachFieldComesBackFromTheFileThatWasWritten)
+{
+    for (const int variant : {0, 1}) {
+        const Job job = testing::sample_job(variant);
+        const std::string text = write_job_file(std::vector{job});
+        EXPECT_EQ(only(text).job, job) << text;
+    }
+}
+
+TEST(JobFileTest, AllFieldsButTheNameAreKeys)
+{
+    const auto keys = job_file_keys();
+    EXPECT_EQ(keys.size(), job_fields.size() + 1);
+    EXPECT_EQ(std::ranges::count(keys, "name"), 0);
+    EXPECT_THAT(mistakes_of_key("name = 'b'"), ElementsAre(HasSubstr("unknown key 'name'")));
 }
 
 }  // namespace

@@ -1,5 +1,8 @@
 #include "api_fixture.hpp"
 
+#include "base/overloaded.hpp"
+#include "job_samples.hpp"
+
 #include <gmock/gmock.h>
 #include <boost/json/serialize.hpp>
 
@@ -45,6 +48,45 @@ TEST_F(CronApiTest, AddAnswersAsTheReferenceDoesWithTheNewerFieldsAfterwards)
     EXPECT_THAT(announced_, ElementsAre(ElementsAre(1633)));
 }
 
+boost::json::value json_of(const FieldValue& value)
+{
+    return std::visit(
+        Overloaded{
+            [](std::monostate) { return boost::json::value(); },
+            [](const std::vector<std::string>& words) {
+                return boost::json::value(boost::json::array(words.begin(), words.end()));
+            },
+            [](const auto& one) { return boost::json::value(one); },
+        },
+        value);
+}
+
+TEST_F(CronApiTest, EachFieldComesBackAsItWasGivenAndAlone)
+{
+    const Job first = testing::sample_job();
+    const Job second = testing::sample_job(1);
+    boost::json::object all;
+    for (const JobField& field : job_fields) {
+        all[field.parameter_name()] = json_of(shown_value(field, first));
+    }
+    const auto added = post_json("/cron/add", boost::json::serialize(all));
+    ASSERT_EQ(added.status, 200U) << added.body;
+    boost::json::object expected = added.data().as_object();
+    for (const JobField& field : job_fields) {
+        SCOPED_TRACE(field.name);
+        EXPECT_EQ(expected.at(field.name), json_of(shown_value(field, first)));
+        const boost::json::object change{
+            {"id", expected.at("id")},
+            {field.parameter_name(), json_of(shown_value(field, second))}};
+        const auto changed = post_json("/cron/update", boost::json::serialize(change));
+        ASSERT_EQ(changed.status, 200U) << changed.body;
+        expected[field.name] = json_of(shown_value(field, second));
+        for (const JobField& each : job_fields) {
+            EXPECT_EQ(changed.data().at(each.name), expected.at(each.name)) << each.name;
+        }
+    }
+}
+
 TEST_F(CronApiTest, ListHasAllJobsAsTheReferenceShowsThem)
 {
     Job job;
@@ -53,14 +95,15 @@ TEST_F(CronApiTest, ListHasAllJobsAsTheReferenceShowsThem)
     job.command = "curl http://test.com/index.php?a=1&b=\"2\"";
     job.is_mutex = true;
     tables_.insert(job);
-    EXPECT_EQ(get("/cron/list").body,
-              R"({"code":200,"data":[{"id":1538,"cron_set":"*/1 * * * * *",)"
-              R"("command":"curl http://test.com/index.php?a=1&b=\"2\"","remark":"","stop":false,)"
-              R"("start_time":0,"end_time":0,"is_mutex":true,"time_zone":"","timeout":0,)"
-              R"("name":"","run_limit":0,"misfire_window":null,"delivery":"at_most_once",)"
-              R"("misfire_policy":"run_all","overlap":"allow","max_concurrent":0,"run_num":0,)"
-              R"("last_run_at":null,"next_run_at":1795219201000,"state":"enabled"}],)"
-              R"("message":"ok"})");
+    EXPECT_EQ(
+        get("/cron/list").body,
+        R"({"code":200,"data":[{"id":1538,"cron_set":"*/1 * * * * *",)"
+        R"("command":"curl http://test.com/index.php?a=1&b=\"2\"","remark":"","stop":false,)"
+        R"("start_time":0,"end_time":0,"is_mutex":true,"time_zone":"","timeout":0,)"
+        R"("name":"","run_limit":0,"misfire_window":null,"delivery":"at_most_once",)"
+        R"("misfire_policy":"run_all","overlap":"allow","max_concurrent":0,"run_num":0,)"
+        R"("last_run_at":null,"next_run_at":1795219201000,"state":"enabled"}],)"
+        R"("message":"ok"})");
 }
 
 TEST_F(CronApiTest, AnEmptyListIsAnEmptyArray)

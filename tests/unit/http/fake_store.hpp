@@ -67,6 +67,12 @@ public:
                               job.command.find(*query.search) != job.command.npos ||
                               job.remark.find(*query.search) != job.remark.npos;
             if (!fits || (query.name && job.name != *query.name)) continue;
+            const auto has = [&job](const WordFilter& filter) {
+                const FieldValue value = stored_value(*filter.field, job);
+                const auto& words = std::get<std::vector<std::string>>(value);
+                return std::ranges::find(words, filter.word) != words.end();
+            };
+            if (!std::ranges::all_of(query.words, has)) continue;
             const auto index = static_cast<std::size_t>(page.total++);
             if (index >= query.offset && page.jobs.size() < query.limit) page.jobs.push_back(job);
         }

@@ -1,6 +1,9 @@
 #include "store/policy_text.hpp"
 #include "store/definition_text.hpp"
 
+#include "job_samples.hpp"
+#include "store/store.hpp"
+
 #include <spdlog/sinks/ostream_sink.h>
 #include <spdlog/spdlog.h>
 
@@ -62,13 +65,25 @@ TEST(PolicyTextTest, ADefinitionOfAnOlderVersionHasTheDefaults)
 
 TEST(PolicyTextTest, ADefinitionIsReadAsItWasWritten)
 {
-    Job job;
-    job.id = 7;
-    job.delivery = Delivery::at_least_once;
-    job.misfire_policy = Misfire::skip;
-    job.overlap = Overlap::replace;
-    job.max_concurrent = 10'000;
-    EXPECT_EQ(read_definition(7, definition_text(job)), job);
+    for (const int variant : {0, 1}) {
+        Job job = testing::sample_job(variant);
+        job.id = 7;
+        EXPECT_EQ(read_definition(7, definition_text(job)), job);
+        EXPECT_TRUE(definition_text(job).starts_with(definition_beginning(job.name)));
+    }
+    EXPECT_EQ(read_definition(0, definition_text(Job())), Job());
+}
+
+TEST(PolicyTextTest, AValueOfAnotherTypeIsAnErrorWithItsName)
+{
+    try {
+        read_definition(7, R"({"command":"a","timeout":"x"})");
+        FAIL();
+    } catch (const StoreError& error) {
+        EXPECT_STREQ(error.what(),
+                     "table cron_revision has a definition of job 7 that cannot be read: timeout "
+                     "is \"x\"");
+    }
 }
 
 TEST(PolicyTextTest, ADefinitionOfANewerVersionIsRead)

@@ -1,0 +1,75 @@
+#pragma once
+
+#include "cli/api_client.hpp"
+#include "cli/job_arguments.hpp"
+#include "model/job_fields.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <array>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace peercron {
+
+/// How the command line takes a field of a job (model/job_fields.hpp).
+struct JobOption {
+    std::string_view field;        ///< JobField::name
+    std::string_view option;       ///< "--tz"
+    std::string_view type;         ///< what it takes, for the help; "" = a flag
+    std::string_view group;        ///< under which heading of the help
+    std::string_view text;         ///< what it means; the words of a choice are added to it
+    std::string_view filter = {};  ///< of lists: the option that asks for one word of it
+};
+
+/// One for each field, in the order of the help.
+inline constexpr std::array<JobOption, job_fields.size()> job_options{{
+    {"cron_set", "--cron", "EXPR", "When",
+     "A cron expression of 5, 6 (seconds first) or 7 fields; `peercron next` explains it"},
+    {"time_zone", "--tz", "ZONE", "When",
+     "IANA time zone of the schedule; '' is the configured one; intervals of --every count from "
+     "1970-01-01T00:00:00Z in any"},
+    {"start_time", "--start", "TIME", "When", "No fire before this moment; none is open"},
+    {"end_time", "--end", "TIME", "When", "No fire from this moment on; none is open"},
+    {"run_limit", "--limit", "COUNT", "When", "How many runs in all; 0 is no limit"},
+    {"misfire_window", "--misfire-window", "DURATION", "When",
+     "How late a fire may still run; 0 is any time later, until_next is until the job's next fire, "
+     "default is the configured one"},
+    {"command", "--command", "COMMAND", "What", "A command line for /bin/sh"},
+    {"name", "--name", "NAME", "What",
+     "A unique name, which every command takes in place of the id"},
+    {"remark", "--remark", "TEXT", "What", "What it is for"},
+    {"timeout", "--timeout", "DURATION", "What", "End a run that takes longer; 0 is never"},
+    {"is_mutex", "--mutex", "", "What", "At most one run at a time in the whole cluster"},
+    {"stop", "--stopped", "", "What", "It does not fire until `peercron job start`"},
+    {"delivery", "--delivery", "DELIVERY", "Policies",
+     "Whether a run that was lost with its node runs again"},
+    {"misfire_policy", "--misfire-policy", "POLICY", "Policies",
+     "Which fires run late that could not be planned in time"},
+    {"overlap", "--overlap", "OVERLAP", "Policies", "What a fire does while the job runs"},
+    {"max_concurrent", "--max-concurrent", "COUNT", "Policies",
+     "How many runs at a time in the whole cluster; 0 is no limit"},
+}};
+
+const JobOption& option_of(const JobField& field);
+
+enum class JobIs : unsigned char { new_one, there };
+
+/// Adds the options of a job, and its command as words after "--". Whether it is stopped is an
+/// option of a new one only: the others have `job stop` and `job start`.
+/// @param job must outlive the parsing.
+void add_job_options(CLI::App& command, JobArguments& job, JobIs is);
+
+/// Words that jobs of a list must have, by JobField::name.
+using JobFilters = std::map<std::string_view, std::vector<std::string>>;
+
+/// Adds the options JobOption::filter.
+/// @param filters must outlive the parsing.
+void add_job_filters(CLI::App& command, JobFilters& filters);
+
+/// As parameters of /cron/list.
+void add_to(Query& query, const JobFilters& filters);
+
+}  // namespace peercron

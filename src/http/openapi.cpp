@@ -1,0 +1,204 @@
+#include "http/openapi.hpp"
+
+#include "base/overloaded.hpp"
+#include "model/job_fields.hpp"
+
+#include <spdlog/fmt/fmt.h>
+#include <boost/json/array.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace peercron {
+
+namespace json = boost::json;
+
+namespace {
+
+json::object text_schema(std::size_t most)
+{
+    return {{"type", "string"}, {"pattern", "^[^\\u0000]*$"}, {"maxLength", most}};
+}
+
+json::object number_schema(std::int64_t most)
+{
+    return {{"type", "integer"}, {"minimum", 0}, {"maximum", most}};
+}
+
+std::string text_of_words(const kind::Words& words)
+{
+    return fmt::format(
+        R"(^([^\u0000-\u001f\u007f,]{{0,{0}}},){{0,{1}}}[^\u0000-\u001f\u007f,]{{0,{0}}}$)",
+        words.characters, words.count - 1);
+}
+
+json::object words_schema(const kind::Words& words)
+{
+    const json::object word{{"type", "string"},
+                            {"minLength", 1},
+                            {"maxLength", words.characters},
+                            {"pattern", "^(?! )[^\\u0000-\\u001f\\u007f,]+(?<! )$"}};
+    return {{"anyOf", json::array{json::object{{"type", "array"},
+                                               {"items", word},
+                                               {"maxItems", words.count},
+                                               {"description", "in JSON"}},
+                                  json::object{{"type", "string"},
+                                               {"pattern", text_of_words(words)},
+                                               {"description", "with commas between"}}}}};
+}
+
+json::array words_of(std::span<const std::string_view> words)
+{
+    return json::array(words.begin(), words.end());
+}
+
+/// What a parameter of /cron/add and /cron/update takes.
+json::object parameter_schema(const JobField& field)
+{
+    json::object schema = std::visit(
+        Overloaded{
+            [](const kind::Expression& kind) {
+                return json::object{{"type", "string"},
+                                    {"format", "cron"},
+                                    {"minLength", 1},
+                                    {"maxLength", kind.characters}};
+            },
+            [](const kind::Zone&) {
+                return json::object{{"type", "string"}, {"format", "time-zone"}};
+            },
+            [](const kind::Name& kind) {
+                json::object name = text_schema(kind.characters);
+                name["pattern"] = "^$|^(?![0-9]*$)(?! )[^\\u0000-\\u001f\\u007f]*(?<! )$";
+                return name;
+            },
+            [](const kind::Command&) {
+                return json::object{{"type", "string"},
+                                    {"pattern", "^[^\\u0000]*[^\\u0000 \\t\\r\\n][^\\u0000]*$"}};
+            },
+            [](const kind::Text& kind) { return text_schema(kind.characters); },
+            [](const kind::Words& kind) { return words_schema(kind); },
+            [](const kind::Flag&) {
+                return json::object{{"$ref", "#/components/schemas/Flag"}};
+            },
+            [](const kind::Count& kind) { return number_schema(kind.most); },
+            [](const kind::Moment& kind) { return number_schema(kind.latest); },
+            [](const kind::Duration& kind) { return number_schema(kind.most); },
+            [](const kind::Window& kind) {
+                json::object window = number_schema(kind.most);
+                window["type"] = json::array{"integer", "string"};
+                window["pattern"] = "^(default|until_next|[0-9]{1,9})?$";
+                return window;
+            },
+            [](const kind::Choice& kind) {
+                return json::object{{"enum", words_of(kind.words)}};
+            },
+        },
+        field.kind);
+    std::string about(field.about);
+    if (const auto* const command = std::get_if<kind::Command>(&field.kind)) {
+        about += fmt::format("; at most {} bytes", command->bytes);
+    }
+    if (std::holds_alternative<kind::Window>(field.kind)) about += "; `default` is as configured";
+    schema["description"] = about;
+    return schema;
+}
+
+/// What a row of a job has.
+json::object row_schema(const JobField& field)
+{
+    json::object schema = std::visit(
+        Overloaded{
+            [](std::monostate) {
+                return json::object{{"type", json::array{"integer", "string", "null"}}};
+            },
+            [](bool) {
+                return json::object{{"type", "boolean"}};
+            },
+            [](std::int64_t) {
+                return json::object{{"type", "integer"}};
+            },
+            [](const std::string&) {
+                return json::object{{"type", "string"}};
+            },
+            [](const std::vector<std::string>&) {
+                return json::object{{"type", "array"}, {"items", json::object{{"type", "string"}}}};
+            },
+        },
+        shown_value(field, Job()));
+    if (const auto* const choice = std::get_if<kind::Choice>(&field.kind)) {
+        schema = {{"enum", words_of(choice->words)}};
+    }
+    schema["description"] = field.about;
+    return schema;
+}
+
+json::value default_value(const JobField& field)
+{
+    return std::visit(
+        Overloaded{
+            [](std::monostate) { return json::value(); },
+            [](const std::vector<std::string>&) { return json::value(json::array()); },
+            [](const auto& one) { return json::value(one); },
+        },
+        shown_value(field, Job()));
+}
+
+/// What /cron/list takes for a list of words.
+json::object filter_of(const JobField& field, const kind::Words& words)
+{
+    return {{"name", field.name},
+            {"in", "query"},
+            {"schema", json::object{{"type", "string"}, {"pattern", text_of_words(words)}}},
+            {"description",
+             fmt::format("only jobs that have these {}, with commas between", field.name)}};
+}
+
+/// Gives each row of a job in an example the fields that it leaves out.
+void complete_examples(json::value& value)
+{
+    if (auto* const list = value.if_array()) {
+        for (json::value& one : *list) complete_examples(one);
+    }
+    auto* const object = value.if_object();
+    if (object == nullptr) return;
+    for (auto& [name, member] : *object) complete_examples(member);
+    const json::value* const expression = object->if_contains("cron_set");
+    if (expression == nullptr || !expression->is_string() || !object->contains("id")) return;
+    for (const JobField& field : job_fields) object->emplace(field.name, default_value(field));
+}
+
+std::string describe()
+{
+    json::value document = json::parse(openapi_text());
+    json::object& schemas = document.at("components").at("schemas").as_object();
+    json::object& row = schemas.at("Definition").as_object();
+    json::object& parameters = schemas.at("JobFields").at("properties").as_object();
+    for (const JobField& field : job_fields) {
+        row.at("required").as_array().emplace_back(field.name);
+        row.at("properties").as_object()[field.name] = row_schema(field);
+        parameters[field.parameter_name()] = parameter_schema(field);
+    }
+    json::array& filters =
+        document.at("paths").at("/cron/list").at("get").at("parameters").as_array();
+    for (const JobField& field : job_fields) {
+        const auto* const words = std::get_if<kind::Words>(&field.kind);
+        if (words != nullptr) filters.push_back(filter_of(field, *words));
+    }
+    complete_examples(document);
+    return json::serialize(document);
+}
+
+}  // namespace
+
+std::string_view openapi()
+{
+    static const std::string description = describe();
+    return description;
+}
+
+}  // namespace peercron

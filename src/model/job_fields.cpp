@@ -1,0 +1,289 @@
+#include "model/job_fields.hpp"
+
+#include "base/overloaded.hpp"
+#include "base/utf8.hpp"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+
+namespace peercron {
+namespace {
+
+using std::chrono::seconds;
+
+// A member's value as columns and JSON have it, and back: false when it is of another type.
+
+FieldValue to_value(const std::string& text)
+{
+    return text;
+}
+FieldValue to_value(const std::vector<std::string>& words)
+{
+    return words;
+}
+FieldValue to_value(bool flag)
+{
+    return flag;
+}
+FieldValue to_value(std::int64_t number)
+{
+    return number;
+}
+FieldValue to_value(seconds time)
+{
+    return std::int64_t{time.count()};
+}
+FieldValue to_value(const std::optional<seconds>& time)
+{
+    return time ? to_value(*time) : FieldValue();
+}
+template <class Policy>
+FieldValue to_value(Policy policy)
+{
+    return std::string(policy_name(policy));
+}
+
+template <class T>
+bool from_value(FieldValue& value, T& member)
+{
+    T* const found = std::get_if<T>(&value);
+    if (found == nullptr) return false;
+    member = std::move(*found);
+    return true;
+}
+
+bool from_value(FieldValue& value, seconds& member)
+{
+    const auto* const count = std::get_if<std::int64_t>(&value);
+    if (count == nullptr) return false;
+    member = seconds(*count);
+    return true;
+}
+
+bool from_value(FieldValue& value, std::optional<seconds>& member)
+{
+    const auto* const word = std::get_if<std::string>(&value);
+    if (word != nullptr && *word == until_next_name) {
+        member = until_next;
+        return true;
+    }
+    if (std::holds_alternative<std::monostate>(value)) {
+        member.reset();
+        return true;
+    }
+    seconds time{0};
+    if (!from_value(value, time)) return false;
+    member = time;
+    return true;
+}
+
+template <class Policy>
+requires std::is_enum_v<Policy>
+bool from_value(FieldValue& value, Policy& member)
+{
+    const auto* const word = std::get_if<std::string>(&value);
+    const auto policy = word == nullptr ? std::nullopt : parse_policy<Policy>(*word);
+    if (policy) member = *policy;
+    return policy.has_value();
+}
+
+bool is_control(char c)
+{
+    return static_cast<unsigned char>(c) < ' ' || c == 0x7f;
+}
+
+bool is_padded(std::string_view text)
+{
+    return !text.empty() && (text.front() == ' ' || text.back() == ' ');
+}
+
+// What is wrong with a value of a kind; nullopt when nothing is.
+using Problem = std::optional<std::string>;
+
+Problem not_text(const std::string& given)
+{
+    if (is_utf8(given) && given.find('\0') == std::string::npos) return std::nullopt;
+    return fmt::format("given {}; UTF-8 without NUL is allowed", quote_utf8(given));
+}
+
+Problem too_long(const std::string& given, std::size_t most)
+{
+    if (Problem problem = not_text(given)) return problem;
+    const std::size_t characters = count_characters(given);
+    if (characters <= most) return std::nullopt;
+    return fmt::format("given {} characters; at most {} are allowed", characters, most);
+}
+
+Problem out_of_range(std::int64_t given, std::int64_t most)
+{
+    if (given >= 0 && given <= most) return std::nullopt;
+    return fmt::format("given {}; 0 to {} is allowed", given, most);
+}
+
+Problem bad_name(const std::string& name, std::size_t most)
+{
+    if (Problem problem = too_long(name, most)) return problem;
+    const bool number = !name.empty() && name.find_first_not_of("0123456789") == std::string::npos;
+    if (!is_padded(name) && !number && std::ranges::none_of(name, is_control)) return std::nullopt;
+    return fmt::format(
+        "given {}; a name without control characters and without spaces at its ends, that is not "
+        "only a number, is allowed",
+        quote_utf8(name));
+}
+
+Problem bad_command(const std::string& command, std::size_t most)
+{
+    if (Problem problem = not_text(command)) return problem;
+    if (command.find_first_not_of(" \t\r\n") == std::string::npos) {
+        return fmt::format("given {}; it must not be empty", quote_utf8(command));
+    }
+    if (command.size() <= most) return std::nullopt;
+    return fmt::format("given {} bytes; at most {} are allowed", command.size(), most);
+}
+
+Problem bad_words(const std::vector<std::string>& words, const kind::Words& allowed)
+{
+    if (words.size() > allowed.count) {
+        return fmt::format("given {} words; at most {} are allowed", words.size(), allowed.count);
+    }
+    for (const std::string& word : words) {
+        if (Problem problem = too_long(word, allowed.characters)) return problem;
+        const bool plain = std::ranges::none_of(word, is_control) && !is_padded(word) &&
+                           !word.empty() && word.find(',') == std::string::npos;
+        if (!plain) {
+            return fmt::format(
+                "given {}; a word without commas, control characters and spaces at its ends is "
+                "allowed",
+                quote_utf8(word));
+        }
+    }
+    return std::nullopt;
+}
+
+Problem problem_of(const JobField& field, const FieldValue& value)
+{
+    const auto text = [&value]() -> const std::string& { return std::get<std::string>(value); };
+    const auto number = [&value] { return std::get<std::int64_t>(value); };
+    return std::visit(
+        Overloaded{
+            [&](const kind::Expression& kind) { return too_long(text(), kind.characters); },
+            [&](const kind::Zone& kind) { return too_long(text(), kind.characters); },
+            [&](const kind::Name& kind) { return bad_name(text(), kind.characters); },
+            [&](const kind::Command& kind) { return bad_command(text(), kind.bytes); },
+            [&](const kind::Text& kind) { return too_long(text(), kind.characters); },
+            [&](const kind::Words& kind) {
+                return bad_words(std::get<std::vector<std::string>>(value), kind);
+            },
+            [&](const kind::Flag&) { return Problem(); },
+            [&](const kind::Count& kind) { return out_of_range(number(), kind.most); },
+            [&](const kind::Moment& kind) { return out_of_range(number(), kind.latest); },
+            [&](const kind::Duration& kind) { return out_of_range(number(), kind.most); },
+            [&](const kind::Window& kind) {
+                const auto* const given = std::get_if<std::int64_t>(&value);
+                const bool is_bound = given != nullptr && *given != until_next.count();
+                return is_bound ? out_of_range(*given, kind.most) : Problem();
+            },
+            [&](const kind::Choice&) { return Problem(); },
+        },
+        field.kind);
+}
+
+}  // namespace
+
+const JobField* find_field(std::string_view name)
+{
+    const auto* const field = std::ranges::find(job_fields, name, &JobField::name);
+    return field == job_fields.end() ? nullptr : field;
+}
+
+FieldValue stored_value(const JobField& field, const Job& job)
+{
+    return std::visit([&job](auto member) { return to_value(job.*member); }, field.member);
+}
+
+FieldValue shown_value(const JobField& field, const Job& job)
+{
+    const bool is_word = std::holds_alternative<kind::Window>(field.kind);
+    FieldValue value = stored_value(field, job);
+    if (is_word && value == FieldValue(std::int64_t{until_next.count()})) {
+        return std::string(until_next_name);
+    }
+    return value;
+}
+
+bool assign(const JobField& field, Job& job, FieldValue value)
+{
+    return std::visit([&](auto member) { return from_value(value, job.*member); }, field.member);
+}
+
+FieldSet differences(const Job& one, const Job& other)
+{
+    FieldSet set;
+    for (std::size_t i = 0; i < job_fields.size(); ++i) {
+        const auto differ = [&](auto member) { return one.*member != other.*member; };
+        set.set(i, std::visit(differ, job_fields[i].member));
+    }
+    return set;
+}
+
+std::vector<std::string> split_words(std::string_view text)
+{
+    std::vector<std::string> words;
+    while (!text.empty()) {
+        const std::size_t comma = std::min(text.find(','), text.size());
+        std::string_view word = text.substr(0, comma);
+        text.remove_prefix(std::min(comma + 1, text.size()));
+        word.remove_prefix(std::min(word.find_first_not_of(' '), word.size()));
+        word = word.substr(0, word.find_last_not_of(' ') + 1);
+        if (word.empty() || std::ranges::find(words, word) != words.end()) continue;
+        words.emplace_back(word);
+    }
+    return words;
+}
+
+std::string join_words(const std::vector<std::string>& words)
+{
+    return fmt::format("{}", fmt::join(words, ","));
+}
+
+bool give(JobPatch& patch, const JobField& field, FieldValue value)
+{
+    if (!assign(field, patch.values, std::move(value))) return false;
+    patch.given.set(static_cast<std::size_t>(&field - job_fields.data()));
+    return true;
+}
+
+Job apply(Job job, const JobPatch& patch)
+{
+    for (std::size_t i = 0; i < job_fields.size(); ++i) {
+        if (!patch.given.test(i)) continue;
+        std::visit([&](auto member) { job.*member = patch.values.*member; }, job_fields[i].member);
+    }
+    return job;
+}
+
+JobPatch patch_of(const Job& job, FieldSet set)
+{
+    JobPatch all;
+    all.values = job;
+    all.given = set;
+    JobPatch patch;
+    patch.values = apply(Job(), all);
+    patch.given = set;
+    return patch;
+}
+
+std::optional<JobProblem> find_problem(const JobPatch& patch)
+{
+    for (std::size_t i = 0; i < job_fields.size(); ++i) {
+        if (!patch.given.test(i)) continue;
+        const JobField& field = job_fields[i];
+        if (auto what = problem_of(field, stored_value(field, patch.values))) {
+            return JobProblem{&field, *std::move(what)};
+        }
+    }
+    return std::nullopt;
+}
+
+}  // namespace peercron

@@ -1,0 +1,224 @@
+#pragma once
+
+#include "model/job.hpp"
+
+#include <array>
+#include <bitset>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace peercron {
+
+// What a person decides about a job, listed once. Columns, binding and reading in the stores, the
+// history, parameters and rows of the API, its description, options of the command line, job files
+// and their comparison are all made from this list, so that a new field needs a member of Job, a
+// line here, its column (sql/), its option (cli/job_options.cpp) and the code that acts on it.
+
+/// What a field may hold; the limits are included. Texts are UTF-8 without NUL.
+namespace kind {
+
+/// A schedule, which schedule/ judges.
+struct Expression {
+    std::size_t characters;
+};
+/// An IANA name, which schedule/ judges; empty = the configured zone.
+struct Zone {
+    std::size_t characters;
+};
+/// Unique; no control characters, no spaces at its ends, not only digits; empty = none, NULL in a
+/// column.
+struct Name {
+    std::size_t characters;
+};
+/// Not blank.
+struct Command {
+    std::size_t bytes;
+};
+struct Text {
+    std::size_t characters;
+};
+/// A list of words without commas, control characters and spaces at their ends, each once. A column
+/// and a form have it as one text with commas between, JSON and TOML as an array.
+struct Words {
+    std::size_t count;
+    std::size_t characters;  ///< of each
+};
+struct Flag {};
+/// From 0 on.
+struct Count {
+    std::int64_t most;
+};
+/// Unix seconds; 0 = open.
+struct Moment {
+    std::int64_t latest;
+};
+/// In seconds, from 0 on.
+struct Duration {
+    std::int64_t most;
+};
+/// A duration, until_next, or null for the configured one.
+struct Window {
+    std::int64_t most;
+};
+/// One word of these.
+struct Choice {
+    std::span<const std::string_view> words;
+};
+
+}  // namespace kind
+
+using FieldKind =
+    std::variant<kind::Expression, kind::Zone, kind::Name, kind::Command, kind::Text, kind::Words,
+                 kind::Flag, kind::Count, kind::Moment, kind::Duration, kind::Window, kind::Choice>;
+
+using FieldMember = std::variant<std::string Job::*, std::vector<std::string> Job::*, bool Job::*,
+                                 std::int64_t Job::*, std::chrono::seconds Job::*,
+                                 std::optional<std::chrono::seconds> Job::*, Delivery Job::*,
+                                 Misfire Job::*, Overlap Job::*>;
+
+/// A value as columns and JSON have it: seconds as a number, a policy as its word.
+using FieldValue =
+    std::variant<std::monostate, bool, std::int64_t, std::string, std::vector<std::string>>;
+
+struct JobField {
+    std::string_view name;  ///< of the column, and the key in JSON and TOML
+    FieldMember member;
+    FieldKind kind;
+    std::string_view about;           ///< what it means, for the API's description
+    std::string_view parameter = {};  ///< of the API, where it is not `name`
+
+    constexpr std::string_view parameter_name() const
+    {
+        return parameter.empty() ? name : parameter;
+    }
+};
+
+inline constexpr std::int64_t latest_second = 253'402'300'799;  ///< 9999-12-31
+inline constexpr std::int64_t longest_seconds = 2'147'483'647;
+
+/// In the order of the API: the reference's first, with its names.
+inline constexpr std::array<JobField, 16> job_fields{{
+    {"cron_set", &Job::cron_set, kind::Expression{255},
+     "second minute hour day month weekday; five fields mean second 0, a seventh is the year",
+     "cronSet"},
+    {"command", &Job::command, kind::Command{65'535}, "a command line for the shell"},
+    {"remark", &Job::remark, kind::Text{1024}, "what the job is for"},
+    {"stop", &Job::stop, kind::Flag{}, "a stopped job does not fire"},
+    {"start_time", &Job::start_time, kind::Moment{latest_second},
+     "Unix seconds; the job fires at this moment or later; 0 is open"},
+    {"end_time", &Job::end_time, kind::Moment{latest_second},
+     "Unix seconds; the job fires before this moment; 0 is open"},
+    {"is_mutex", &Job::is_mutex, kind::Flag{}, "at most one run at a time in the whole cluster"},
+    {"time_zone", &Job::time_zone, kind::Zone{64},
+     "IANA name of the schedule's time zone; empty is the configured one"},
+    {"timeout", &Job::timeout, kind::Duration{longest_seconds},
+     "seconds after which a run is ended; 0 is never"},
+    {"name", &Job::name, kind::Name{128}, "unique; empty is none"},
+    {"run_limit", &Job::run_limit, kind::Count{std::numeric_limits<std::int64_t>::max()},
+     "how many runs the job has in all; 0 is no limit"},
+    {"misfire_window", &Job::misfire_window, kind::Window{longest_seconds},
+     "seconds that a fire may be late that could not be planned in time; 0 is no limit, "
+     "`until_next` until the job's next fire is due, null as configured"},
+    {"delivery", &Job::delivery, kind::Choice{PolicyNames<Delivery>::names},
+     "whether a run runs again as a further attempt when its end will never be known, or when it "
+     "was ended because its node stopped or was cut off"},
+    {"misfire_policy", &Job::misfire_policy, kind::Choice{PolicyNames<Misfire>::names},
+     "which of the fires run late that could not be planned in time; none that is later than "
+     "misfire_window"},
+    {"overlap", &Job::overlap, kind::Choice{PolicyNames<Overlap>::names},
+     "what a fire does when the job has as many runs already as it may have at a time; allow is "
+     "skip where there is a limit, and no limit elsewhere"},
+    {"max_concurrent", &Job::max_concurrent, kind::Count{10'000},
+     "runs at a time in the whole cluster; 0 is no limit. With is_mutex it is 1; so it is when it "
+     "is 0 and overlap is not allow"},
+}};
+
+/// Fields by their place in job_fields.
+using FieldSet = std::bitset<job_fields.size()>;
+
+/// nullptr: no field has this name.
+const JobField* find_field(std::string_view name);
+
+/// The place in job_fields of a member that is there.
+template <class T>
+constexpr std::size_t place_of(T Job::*member)
+{
+    std::size_t place = 0;
+    while (job_fields[place].member != FieldMember(member)) ++place;
+    return place;
+}
+
+template <class T>
+constexpr const JobField& field_of(T Job::*member)
+{
+    return job_fields[place_of(member)];
+}
+
+FieldValue stored_value(const JobField& field, const Job& job);
+
+/// The same as the API and files show it: until_next is a word.
+FieldValue shown_value(const JobField& field, const Job& job);
+
+/// Takes a stored or a shown value; what it may not be is not judged (find_problem() does), but its
+/// type and a word of a choice are: false, and nothing is changed.
+bool assign(const JobField& field, Job& job, FieldValue value);
+
+/// The fields in which two jobs differ.
+FieldSet differences(const Job& one, const Job& other);
+
+/// "a, b, c" taken apart; spaces around a word are dropped, and so is a word that was there
+/// already.
+std::vector<std::string> split_words(std::string_view text);
+std::string join_words(const std::vector<std::string>& words);
+
+/// What an update changes: fields that were given, with their values.
+struct JobPatch {
+    Job values;
+    FieldSet given;
+
+    template <class T>
+    void set(T Job::*member, std::type_identity_t<T> value)
+    {
+        values.*member = std::move(value);
+        given.set(place_of(member));
+    }
+
+    template <class T>
+    bool has(T Job::*member) const
+    {
+        return given.test(place_of(member));
+    }
+
+    friend bool operator==(const JobPatch&, const JobPatch&) = default;
+};
+
+/// Sets a field by its value, as assign() does.
+bool give(JobPatch& patch, const JobField& field, FieldValue value);
+
+/// `job` with `patch` applied.
+Job apply(Job job, const JobPatch& patch);
+
+/// The patch that makes the fields of `set` what they are in `job`.
+JobPatch patch_of(const Job& job, FieldSet set);
+
+/// What is wrong with one field: what was given and what is allowed.
+struct JobProblem {
+    const JobField* field = nullptr;
+    std::string what;
+};
+
+/// The first problem of the fields that `patch` gives; nullopt when there is none. The schedule and
+/// the zone are judged elsewhere.
+std::optional<JobProblem> find_problem(const JobPatch& patch);
+
+}  // namespace peercron

@@ -1,0 +1,60 @@
+"""Every field of a job, as the API describes it, through API, command line, job file and history."""
+import json
+import urllib.request
+
+from test_a_real_node import data, node  # noqa: F401
+
+
+def described(url):
+    with urllib.request.urlopen(url + "/openapi.json") as answer:
+        schemas = json.load(answer)["components"]["schemas"]
+    return {name: schema for name, schema in schemas["JobFields"]["properties"].items()
+            if name not in ("at", "after", "every")}
+
+
+def sample(name, schema, number):
+    """A value that no other field has."""
+    if "$ref" in schema:
+        return True
+    if "enum" in schema:
+        return schema["enum"][-1]
+    if "anyOf" in schema:
+        return [f"{name} {number}", "grüße"]
+    if "integer" in schema["type"]:
+        return 4_000_000_000 + number if "Unix seconds" in schema["description"] else 10 + number
+    return {"cron": f"0 {number} 3 * * *", "time-zone": "Asia/Tokyo"}.get(schema.get("format"), f"{name} it's \"{number}\"")
+
+
+def call(url, path, body):
+    request = urllib.request.Request(url + path, json.dumps(body).encode(), {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request) as answer:
+        return json.load(answer)["data"]
+
+
+def definition(row, fields):
+    return {"cron_set" if name == "cronSet" else name: row["cron_set" if name == "cronSet" else name] for name in fields}
+
+
+def test_each_field_survives_export_and_apply_and_stands_in_the_history(node, tmp_path):  # noqa: F811
+    fields = described(node.url)
+    wanted = {name: sample(name, schema, number) for number, (name, schema) in enumerate(fields.items())}
+    added = call(node.url, "/cron/add", wanted)
+    assert definition(added, fields) == {"cron_set" if name == "cronSet" else name: value
+                                         for name, value in wanted.items()}
+    file = tmp_path / "jobs.toml"
+    file.write_text(node("export").stdout)
+    assert "0 changed" in node("apply", file, "--dry-run").stdout
+    shown = node("job", "show", added["id"]).stdout
+    for value in (wanted["remark"], wanted["overlap"], "stopped"):
+        assert value in shown
+
+    node("job", "delete", added["id"])
+    assert "1 added" in node("apply", file).stdout
+    again = data(node("job", "list", "--json"))[0]
+    assert definition(again, fields) == definition(added, fields)
+
+    call(node.url, "/cron/update", {"id": again["id"], "stop": False, "delivery": "at_most_once"})
+    history = data(node("job", "history", again["id"], "--json"))["list"]
+    assert definition(history[-1]["after"], fields) == definition(added, fields)
+    changed = {name for name in definition(again, fields) if history[0]["before"][name] != history[0]["after"][name]}
+    assert changed == {"stop", "delivery"}
