@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace peercron {
 
@@ -28,6 +29,7 @@ struct Job {
     std::string cron_set;  ///< the expression, see schedule/
     std::string command;
     std::string remark;
+    std::vector<std::string> tags;  ///< by which a person finds it together with others
     bool stop = false;
     bool is_mutex = false;
     std::int64_t start_time = 0;      ///< Unix seconds; a fire at t needs start_time <= t

@@ -107,7 +107,7 @@ inline constexpr std::int64_t latest_second = 253'402'300'799;  ///< 9999-12-31
 inline constexpr std::int64_t longest_seconds = 2'147'483'647;
 
 /// In the order of the API: the reference's first, with its names.
-inline constexpr std::array<JobField, 16> job_fields{{
+inline constexpr std::array<JobField, 17> job_fields{{
     {"cron_set", &Job::cron_set, kind::Expression{255},
      "second minute hour day month weekday; five fields mean second 0, a seventh is the year",
      "cronSet"},
@@ -141,6 +141,7 @@ inline constexpr std::array<JobField, 16> job_fields{{
     {"max_concurrent", &Job::max_concurrent, kind::Count{10'000},
      "runs at a time in the whole cluster; 0 is no limit. With is_mutex it is 1; so it is when it "
      "is 0 and overlap is not allow"},
+    {"tags", &Job::tags, kind::Words{32, 64}, "words by which jobs are found together"},
 }};
 
 /// Fields by their place in job_fields.

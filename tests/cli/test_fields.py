@@ -45,7 +45,7 @@ def test_each_field_survives_export_and_apply_and_stands_in_the_history(node, tm
     file.write_text(node("export").stdout)
     assert "0 changed" in node("apply", file, "--dry-run").stdout
     shown = node("job", "show", added["id"]).stdout
-    for value in (wanted["remark"], wanted["overlap"], "stopped"):
+    for value in (wanted["remark"], wanted["tags"][0], wanted["overlap"], "stopped"):
         assert value in shown
 
     node("job", "delete", added["id"])
@@ -53,8 +53,32 @@ def test_each_field_survives_export_and_apply_and_stands_in_the_history(node, tm
     again = data(node("job", "list", "--json"))[0]
     assert definition(again, fields) == definition(added, fields)
 
-    call(node.url, "/cron/update", {"id": again["id"], "stop": False, "delivery": "at_most_once"})
+    call(node.url, "/cron/update", {"id": again["id"], "stop": False, "tags": [], "delivery": "at_most_once"})
     history = data(node("job", "history", again["id"], "--json"))["list"]
     assert definition(history[-1]["after"], fields) == definition(added, fields)
     changed = {name for name in definition(again, fields) if history[0]["before"][name] != history[0]["after"][name]}
-    assert changed == {"stop", "delivery"}
+    assert changed == {"stop", "tags", "delivery"}
+
+
+def test_jobs_are_found_by_their_tags(node):  # noqa: F811
+    def add(name, *tags):
+        node("job", "add", "--name", name, "--every", "1h", "--tags", ",".join(tags), "--", "true")
+
+    add("one", "db", "nightly")
+    add("two", "db")
+    add("three", "database")
+    add("four")
+
+    def found(*options):
+        return node("job", "list", "--quiet", *options).stdout.split()
+
+    assert found("--tag", "db") == ["one", "two"]
+    assert found("--tag", "db", "--tag", "nightly") == ["one"]
+    assert found("--tag", "DB") == []
+    assert found("--tag", "data") == []
+    assert "[job.one]" in node("export", "--tag", "nightly").stdout
+    assert "[job.two]" not in node("export", "--tag", "nightly").stdout
+    node("job", "update", "two", "--tags", "")
+    assert found("--tag", "db") == ["one"]
+    refused = node("job", "update", "two", "--tags", "x" * 65, expect=2)
+    assert "--tags: given 65 characters; at most 64 are allowed" in refused.stderr

@@ -133,12 +133,13 @@ TEST_F(MigrationTest, CreatesTheDatabaseAndNamesWhatItApplied)
     EXPECT_THAT(
         migrate(settings_),
         ElementsAre("0001_reference", "0002_ledger", "0003_names_limits_counters", "0004_history",
-                    "0005_policies", "0006_last_step", "0007_expired", "0008_doubled_run"));
+                    "0005_policies", "0006_last_step", "0007_expired", "0008_doubled_run",
+                    "0009_tags"));
     EXPECT_EQ(sql("SELECT number, name FROM schema_migration ORDER BY number"),
               "1\t0001_reference\n2\t0002_ledger\n3\t0003_names_limits_counters\n4\t0004_history\n"
               "5\t0005_policies\n"
               "6\t0006_last_step\n"
-              "7\t0007_expired\n8\t0008_doubled_run\n");
+              "7\t0007_expired\n8\t0008_doubled_run\n9\t0009_tags\n");
     EXPECT_THAT(migrate(settings_), IsEmpty());
     EXPECT_NO_THROW(MysqlStore(settings_).ping());
 }

@@ -42,7 +42,7 @@ TEST_F(CronApiTest, AddAnswersAsTheReferenceDoesWithTheNewerFieldsAfterwards)
         R"("remark":"","stop":false,"start_time":0,"end_time":0,"is_mutex":true,)"
         R"("time_zone":"","timeout":0,"name":"","run_limit":0,"misfire_window":null,)"
         R"("delivery":"at_most_once","misfire_policy":"run_all","overlap":"allow",)"
-        R"("max_concurrent":0,"run_num":0,"last_run_at":null,"next_run_at":1795219201000,"state":"enabled"},)"
+        R"("max_concurrent":0,"tags":[],"run_num":0,"last_run_at":null,"next_run_at":1795219201000,"state":"enabled"},)"
         R"("message":"ok"})");
     EXPECT_EQ(tables_.jobs.at(1633).effective_from, clock_.time);
     EXPECT_THAT(announced_, ElementsAre(ElementsAre(1633)));
@@ -101,7 +101,7 @@ TEST_F(CronApiTest, ListHasAllJobsAsTheReferenceShowsThem)
         R"("command":"curl http://test.com/index.php?a=1&b=\"2\"","remark":"","stop":false,)"
         R"("start_time":0,"end_time":0,"is_mutex":true,"time_zone":"","timeout":0,)"
         R"("name":"","run_limit":0,"misfire_window":null,"delivery":"at_most_once",)"
-        R"("misfire_policy":"run_all","overlap":"allow","max_concurrent":0,"run_num":0,)"
+        R"("misfire_policy":"run_all","overlap":"allow","max_concurrent":0,"tags":[],"run_num":0,)"
         R"("last_run_at":null,"next_run_at":1795219201000,"state":"enabled"}],)"
         R"("message":"ok"})");
 }
