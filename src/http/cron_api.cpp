@@ -159,9 +159,13 @@ std::vector<WordFilter> read_words(const Params& params)
     std::vector<WordFilter> filters;
     for (const JobField& field : job_fields) {
         if (!std::holds_alternative<kind::Words>(field.kind)) continue;
-        for (std::string& word : split_words(params.text(field.name).value_or(""))) {
-            filters.push_back({&field, std::move(word)});
+        std::vector<std::string> words = split_words(params.text(field.name).value_or(""));
+        JobPatch patch;
+        give(patch, field, words);
+        if (const auto problem = find_problem(patch)) {
+            refuse(fmt::format("{}: {}", field.name, problem->what));
         }
+        for (std::string& word : words) filters.push_back({&field, std::move(word)});
     }
     return filters;
 }

@@ -251,7 +251,10 @@ void Params::take(Values& values, std::string_view name, std::string value,
             fmt::format("{}: {} has a NUL, which is not allowed", param->name, quote_utf8(value)));
     }
     if (value.empty() && strictness_ == Strictness::lenient) return;
-    if (!values.try_emplace(param->name, std::move(value)).second) {
+    const auto [there, is_new] = values.try_emplace(param->name, value);
+    if (!is_new && param->type == ParamType::words) {
+        there->second += ',' + value;
+    } else if (!is_new) {
         refuse(fmt::format("{}: given twice in the {} (an '&' inside a value is sent as %26)",
                            param->name, where));
     }

@@ -17,7 +17,7 @@ enum class ParamType : std::uint8_t {
     amount,  ///< a whole number or a text: a number with a unit, or a word
     integer,
     boolean,  ///< 0, 1, true or false
-    words,    ///< a list of texts without commas: with commas between, or a list of JSON
+    words,    ///< a list of texts without commas: with commas between, given again, or a JSON list
     time,     ///< Unix seconds, or RFC 3339 as "2026-11-21T08:00:00+01:00"
 };
 
@@ -38,8 +38,8 @@ enum class Strictness : std::uint8_t {
 /// The parameters of one request, from its body (form or JSON) and its query string; the body's
 /// win. All texts are UTF-8 without NUL.
 ///
-/// A name given twice in one source is refused, but in JSON the last one wins, as with every
-/// parser. JSON's null is as if not given. Numbers and truths may come as JSON's own or as text.
+/// A name given twice in one source is refused unless it is a list, but in JSON the last one wins,
+/// as with every parser. JSON's null is as if not given. Numbers and truths may come as JSON's own or as text.
 class Params {
 public:
     /// @param table what the call takes; must outlive the result.

@@ -123,6 +123,25 @@ TEST_F(CronApiTest, ListPagesAndSearchesWhenAsked)
     EXPECT_EQ(found.at("list").at(0).at("command"), "echo 4");
 }
 
+TEST_F(CronApiTest, AListOfWordsIsOneTextOrGivenAgainOrAList)
+{
+    const boost::json::value expected{"a b", "c"};
+    const std::string job = "cronSet=@daily&command=x&";
+    EXPECT_EQ(post("/cron/add", job + "tags=a b, c,").data().at("tags"), expected);
+    EXPECT_EQ(post("/cron/add", job + "tags=a b&tags=c&tags=a b").data().at("tags"), expected);
+    const auto json = post_json("/cron/update", R"({"id": 1001, "tags": ["a b", "c"]})");
+    EXPECT_EQ(json.data().at("tags"), expected);
+    EXPECT_EQ(get("/cron/list?tags=c,a+b").data().at("total"), 2);
+    EXPECT_EQ(get("/cron/list?tags=c&tags=d").data().at("total"), 0);
+    EXPECT_THAT(get("/cron/list?tags=a%0Fb").message(), HasSubstr("tags: given \"a\\x0fb\"; a word"));
+    EXPECT_THAT(post_json("/cron/update", R"({"id": 1001, "tags": ["a,b"]})").message(),
+                HasSubstr("a text without commas is allowed in the list"));
+    EXPECT_THAT(post_json("/cron/update", R"({"id": 1001, "tags": [1]})").message(),
+                HasSubstr("tags: given"));
+    EXPECT_THAT(post_json("/cron/update", R"({"id": 1001, "tags": 1})").message(),
+                HasSubstr("a list of texts, or one text with commas, is allowed"));
+}
+
 TEST_F(CronApiTest, StopStartAndDeleteAnswerWithTheJobByGetAndByPost)
 {
     for (const std::string method : {"GET", "POST"}) {
