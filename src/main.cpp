@@ -103,7 +103,8 @@ int migrate_database(const ConfigOptions& options)
 {
     const auto config = Config::load(options.sources());
     if (!config) return complain("bad configuration:\n" + config.error().message, exit_usage);
-    const std::vector<std::string> applied = make_backend(*config)->migrate();
+    set_up_log({});  // a large table takes minutes, and the log says how far it is
+    const std::vector<std::string> applied = make_backend(*config)->migrate({});
     for (const std::string& name : applied) std::cout << "applied " << name << '\n';
     if (applied.empty()) std::cout << "the database is up to date\n";
     return 0;

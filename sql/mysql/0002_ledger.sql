@@ -3,6 +3,7 @@
 -- Every new column has a default, so that a row written by hand with the columns of wing-crontab
 -- is a whole one. Collation utf8mb4_unicode_520_ci: the newest that MySQL 5.7, MySQL 8 and MariaDB
 -- share; the older ones take all emoji for the same character.
+-- alters log: a new form of the whole table, with its indexes
 
 -- effective_from (Unix milliseconds) belongs to the change at effective_set_at. When changed_at is
 -- another moment, the row was changed by hand since, and is effective from changed_at.

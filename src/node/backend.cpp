@@ -3,6 +3,7 @@
 #include "cluster/consul_coordinator.hpp"
 #include "cluster/consul_messages.hpp"
 #include "cluster/solo_coordinator.hpp"
+#include "node/notify.hpp"
 #include "store/mysql/migrate.hpp"
 #include "store/mysql/mysql_store.hpp"
 #include "store/sqlite/migrate.hpp"
@@ -74,7 +75,10 @@ public:
     {
         return [settings = mysql_] { return std::make_unique<MysqlStore>(settings); };
     }
-    std::vector<std::string> migrate() const override { return peercron::migrate(mysql_); }
+    std::vector<std::string> migrate(std::stop_token stop) const override
+    {
+        return peercron::migrate(mysql_, {.stop = std::move(stop)});
+    }
     bool waits_for_store() const override { return true; }
 
     std::unique_ptr<Coordinator> make_coordinator(
@@ -112,6 +116,13 @@ std::filesystem::path make_folder(const std::filesystem::path& folder)
     return folder;
 }
 
+/// A node alone is ready when its tables are. systemd ends a start that takes longer than the unit
+/// says (90 s), and so does not come to an end of altering a large table; so it is told to wait.
+void extend_start()
+{
+    notify_service_manager("EXTEND_TIMEOUT_USEC=600000000\nSTATUS=altering the tables");
+}
+
 class SoloBackend final : public Backend {
 public:
     /// For the database, when the node before was killed a moment ago.
@@ -119,7 +130,7 @@ public:
 
     explicit SoloBackend(const Config& config)
         : sqlite_{make_folder(config.data_dir) / "peercron.db"},
-          lock_(sqlite_, patience),
+          lock_(sqlite_, patience, {.alive = extend_start}),
           self_{config.node_name(), config.http_bind_address, {}, true}
     {}
 
@@ -127,7 +138,11 @@ public:
     {
         return [settings = sqlite_] { return std::make_unique<SqliteStore>(settings); };
     }
-    std::vector<std::string> migrate() const override { return peercron::migrate(sqlite_); }
+    std::vector<std::string> migrate(std::stop_token stop) const override
+    {
+        const SqliteLock::Altering altering(lock_);
+        return peercron::migrate(sqlite_, {.stop = std::move(stop), .alive = extend_start});
+    }
     bool waits_for_store() const override { return false; }
 
     std::unique_ptr<Coordinator> make_coordinator(

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -24,9 +25,10 @@ public:
     /// Opens a session with the store.
     virtual StorePool::Open open_store() const = 0;
 
-    /// Brings the store's tables to this version; returns the names of what was applied. Blocks.
-    /// Throws StoreError.
-    virtual std::vector<std::string> migrate() const = 0;
+    /// Brings the store's tables to this version; returns the names of what was applied. Blocks:
+    /// with millions of rows, or behind another node that does it, for minutes. Throws StoreError,
+    /// also when it is told to stop.
+    virtual std::vector<std::string> migrate(std::stop_token stop) const = 0;
 
     /// Whether a store that does not let itself be prepared is waited for.
     virtual bool waits_for_store() const = 0;

@@ -36,6 +36,7 @@
 #include <exception>
 #include <iostream>
 #include <random>
+#include <stop_token>
 #include <thread>
 #include <utility>
 
@@ -489,7 +490,7 @@ private:
     asio::awaitable<void> prepare_store()
     {
         asio::thread_pool thread(1);
-        const auto apply = [this] { return backend_->migrate(); };
+        const auto apply = [this] { return backend_->migrate(stop_preparing_.get_token()); };
         Backoff backoff(500ms, 5s);
         while (!stopping_) {
             std::string trouble;
@@ -503,8 +504,12 @@ private:
                 tell_of_store("");
                 co_return;
             } catch (const StoreError& error) {
-                if (!backend_->waits_for_store()) throw;
+                if (!backend_->waits_for_store() && !stopping_) throw;
                 trouble = error.what();
+            }
+            if (stopping_) {
+                spdlog::info("store: {}", trouble);
+                co_return;
             }
             tell_of_store(std::move(trouble));
             co_await stop_.wait_for(backoff.next());
@@ -702,6 +707,7 @@ private:
     void stop()
     {
         stopping_ = true;
+        stop_preparing_.request_stop();
         stop_.notify();
     }
 
@@ -736,7 +742,8 @@ private:
     std::optional<HttpServer> operations_http_;
 
     Event stop_;
-    bool is_new_ = false;  ///< the store has just been given its tables
+    std::stop_source stop_preparing_;  ///< of prepare_store()
+    bool is_new_ = false;              ///< the store has just been given its tables
     bool stopping_ = false;
     std::optional<SteadyTime> told_to_stop_;  ///< by the first signal
     bool store_ready_ = false;

@@ -1,9 +1,11 @@
 """One node that is alone: what it keeps over restarts and kills, and what it refuses to start with."""
 import contextlib
+import fcntl
 import os
 import pathlib
 import random
 import signal
+import socket
 import sqlite3
 import subprocess
 
@@ -370,3 +372,55 @@ def test_a_reload_takes_over_tokens_and_says_what_waits_for_a_restart(tmp_path):
                              (f"x = {{{deep} = 1}}", "may nest at most 100 deep")]:
             reload(words, wrong)
             assert status("the-token-of-ann-1") == 200
+
+
+def make_older(solo):
+    """The database of the version before table log was altered, with a row."""
+    with contextlib.closing(sqlite3.connect(solo.folder / "data" / "peercron.db", isolation_level=None)) as database:
+        database.executescript("""
+            INSERT INTO log (cron_id, scheduled_at, time, state, reason) VALUES (7, 1000, 1, 'skipped', 'mutex');
+            DROP INDEX log_by_run;
+            ALTER TABLE log DROP COLUMN cause;
+            ALTER TABLE log DROP COLUMN part;
+            ALTER TABLE log DROP COLUMN http_status;
+            ALTER TABLE log DROP COLUMN retry_at;
+            CREATE UNIQUE INDEX log_by_run ON log (cron_id, scheduled_at, attempt);
+            DELETE FROM schema_migration WHERE number >= 8""")
+
+
+def test_systemd_does_not_end_a_node_that_alters_a_large_table():
+    name = f"peercron-test-{os.getpid()}"
+    with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as manager:
+        manager.bind("\0" + name)
+        manager.settimeout(30)
+        with running_solo(wrapper=["env", f"NOTIFY_SOCKET=@{name}"]) as solo:
+            assert manager.recv(1000) == b"READY=1\nSTATUS=running", "an empty table takes no time"
+            solo.stop()
+            while not manager.recv(1000).startswith(b"STOPPING=1"):
+                pass
+            make_older(solo)
+            solo.start()
+            told = manager.recv(1000).decode()
+            assert told.startswith("EXTEND_TIMEOUT_USEC=") and "STATUS=altering the tables" in told
+            assert manager.recv(1000) == b"READY=1\nSTATUS=running"
+            assert "store: altering table log, about 1 rows" in solo.log("node")
+            assert solo.sql("SELECT cause, part FROM log WHERE cron_id = 7") == [{"cause": "mutex", "part": "0"}]
+
+
+def test_a_node_waits_for_a_process_that_alters_the_tables_and_can_be_stopped_then(solo):
+    solo.stop()
+    with (solo.folder / "data" / "peercron.db.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.write("4711 altering\n")
+        lock.flush()
+
+        def waits():
+            return "process 4711 is altering the tables of" in solo.log("waiting")
+
+        for _ in range(2):
+            with (solo.folder / "logs" / "waiting.log").open("wb") as log:
+                waiting = subprocess.Popen(solo.arguments(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            wait_until(waits, 30, lambda: f"it waits: {solo.log('waiting')}")
+            waiting.terminate()
+            waiting.wait(timeout=30)
+    solo.start()

@@ -67,6 +67,37 @@ def test_a_node_that_waits_can_be_stopped(cluster):
     cluster.run("stop-node", "1")
 
 
+def test_a_node_waits_for_another_one_that_alters_the_tables_and_can_be_stopped_then(cluster):
+    cluster.run("stop-node", "1")
+    before = len(cluster.log("node1"))
+    newest = int(cluster.sql("SELECT MAX(number) AS n FROM schema_migration")[0]["n"])
+    cluster.sql(f"DELETE FROM schema_migration WHERE number = {newest}")  # it may be done again
+    lock = "SELECT GET_LOCK(CONCAT('peercron.migrate.', MD5(DATABASE())), 10); DO SLEEP(600);"
+    with subprocess.Popen(["mariadb", f"--defaults-file={cluster.folder}/my.cnf", "--unbuffered", "--skip-column-names",
+                           "--execute", lock], stdout=subprocess.PIPE, text=True) as other:
+        try:
+            assert other.stdout.readline() == "1\n"
+
+            def waits():
+                return any("another node is altering the tables; waiting since" in line
+                           for line in new_lines(cluster, before).splitlines())
+
+            cluster.run("start-node", "1")
+            wait_until(waits, 30, lambda: f"it says that it waits: {new_lines(cluster, before)}")
+            cluster.run("stop-node", "1")
+            assert "told to stop; the next start goes on with it" in new_lines(cluster, before)
+            assert "not ready" not in new_lines(cluster, before)
+            cluster.run("start-node", "1")
+        finally:
+            other.kill()
+    # The server ends the lock's session when it notices that its client is gone.
+    for row in cluster.sql("SELECT id FROM information_schema.processlist WHERE info LIKE 'DO SLEEP(600)%'"):
+        cluster.sql(f"KILL {row['id']}")
+    cluster.wait_ready()
+    assert int(cluster.sql("SELECT MAX(number) AS n FROM schema_migration")[0]["n"]) == newest
+    fires(cluster)
+
+
 def test_a_node_waits_a_moment_for_its_port(cluster):
     """As after a crash, when the warden of its last process has it."""
     cluster.run("stop-node", "1")

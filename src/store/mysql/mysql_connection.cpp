@@ -142,6 +142,11 @@ bool MysqlError::value_refused() const
     }
 }
 
+bool MysqlError::online_change_failed() const
+{
+    return code_ == ER_INNODB_ONLINE_LOG_TOO_BIG;
+}
+
 MysqlRows::MysqlRows(MYSQL* connection)
     : connection_(connection), result_(mysql_use_result(connection))
 {

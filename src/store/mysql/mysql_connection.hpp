@@ -36,6 +36,8 @@ public:
     bool time_limit() const;
     /// The value is the trouble: too long, out of range, not text. Another value may pass.
     bool value_refused() const;
+    /// A table could not be altered because others wrote to it meanwhile.
+    bool online_change_failed() const;
 
 private:
     unsigned code_;
@@ -49,6 +51,8 @@ public:
 
     /// Goes to the next row; false after the last one.
     bool next();
+
+    int columns() const { return static_cast<int>(mysql_num_fields(result_.get())); }
 
     // The current row's columns, from 0.
     bool is_null(int column) const { return row_[column] == nullptr; }

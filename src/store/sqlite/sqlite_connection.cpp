@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <utility>
+
 namespace peercron {
 namespace {
 
@@ -182,6 +184,16 @@ SqliteStatement& SqliteConnection::cached(std::string_view sql)
 void SqliteConnection::execute(const std::string& sql)
 {
     run_sql(handle_.get(), sql.c_str());
+}
+
+void SqliteConnection::ask_at_work(std::function<bool()> goes_on)
+{
+    constexpr int instructions = 100'000;  // some milliseconds
+    goes_on_ = std::make_unique<std::function<bool()>>(std::move(goes_on));
+    const auto ask = [](void* question) {
+        return (*static_cast<std::function<bool()>*>(question))() ? 0 : 1;
+    };
+    sqlite3_progress_handler(handle_.get(), instructions, ask, goes_on_.get());
 }
 
 SqliteTransaction::SqliteTransaction(SqliteConnection& connection)

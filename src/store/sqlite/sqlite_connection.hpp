@@ -6,6 +6,7 @@
 #include <sqlite3.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -93,6 +94,11 @@ public:
     /// Carries out any number of statements without rows.
     void execute(const std::string& sql);
 
+    /// Asks `goes_on` again and again while a statement works, until this is called again or the
+    /// connection ends: once it says no, the statement ends with SQLITE_INTERRUPT. It must not
+    /// throw or use this connection.
+    void ask_at_work(std::function<bool()> goes_on);
+
     std::int64_t last_insert_id() const { return sqlite3_last_insert_rowid(handle_.get()); }
 
     WriterQueue& writers() { return file_->writers(); }
@@ -107,6 +113,7 @@ private:
     };
 
     std::shared_ptr<DatabaseFile> file_;
+    std::unique_ptr<std::function<bool()>> goes_on_;
     std::unique_ptr<sqlite3, Close> handle_;
     std::map<std::string, SqliteStatement, std::less<>> statements_;
 };

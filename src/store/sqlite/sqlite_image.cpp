@@ -10,8 +10,9 @@ namespace {
 
 constexpr std::size_t output_at_once = std::size_t{8} << 20U;
 
-const SqliteSettings& migrated(const SqliteSettings& settings)
+const SqliteSettings& migrated(const SqliteSettings& settings, const SqliteLock& lock)
 {
+    const SqliteLock::Altering altering(lock);
     migrate(settings);
     return settings;
 }
@@ -79,7 +80,7 @@ auto appending(std::span<const Row> rows)
 }  // namespace
 
 SqliteImage::SqliteImage(const SqliteSettings& settings)
-    : lock_(settings), session_(migrated(settings))
+    : lock_(settings), session_(migrated(settings, lock_))
 {}
 
 StoreTotals SqliteImage::totals()

@@ -279,7 +279,7 @@ void write_moved(SqliteConnection& connection, const PlannedRun& run, const Plan
     SqliteStatement& insert = connection.cached(
         "INSERT INTO log (cron_id, scheduled_at, attempt, time, state, run_server,"
         " dispatch_server, dispatch_time, epoch) VALUES (?, ?, ?, ?, 'planned', ?, ?, ?, ?)"
-        " ON CONFLICT (cron_id, scheduled_at, attempt) DO UPDATE SET"
+        " ON CONFLICT (cron_id, scheduled_at, attempt, part) DO UPDATE SET"
         " dispatch_time = excluded.dispatch_time, run_server = excluded.run_server,"
         " dispatch_server = excluded.dispatch_server, epoch = excluded.epoch"
         " WHERE state = 'planned'");

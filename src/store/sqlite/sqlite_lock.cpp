@@ -11,7 +11,9 @@
 
 #include <array>
 #include <cerrno>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -24,26 +26,47 @@ std::string last_error()
     return std::system_category().message(errno);
 }
 
-/// What the holder wrote; it may not have come to that yet.
-std::string holder(int file)
+// What a holder that is altering the tables has behind its number.
+constexpr std::string_view altering = " altering";
+
+/// What the holder wrote: its number, and maybe what it does. It may not have come to that yet.
+std::string read_note(int file)
 {
     std::array<char, 32> text{};
     const ssize_t length = pread(file, text.data(), text.size(), 0);
-    std::string pid(text.data(), length > 0 ? static_cast<std::size_t>(length) : 0);
-    while (!pid.empty() && pid.back() == '\n') pid.pop_back();
-    return pid.empty() ? "another process" : "process " + pid;
+    std::string note(text.data(), length > 0 ? static_cast<std::size_t>(length) : 0);
+    return note.substr(0, note.find('\n'));
+}
+
+std::string holder(int file)
+{
+    const std::string note = read_note(file);
+    return note.empty() ? "another process" : "process " + note.substr(0, note.find(' '));
 }
 
 /// Whether the lock was had in time; errno says why not.
-bool take(int file, const std::filesystem::path& database, std::chrono::milliseconds patience)
+bool take(int file, const std::filesystem::path& database, std::chrono::milliseconds patience,
+          const MigrationWatch& watch)
 {
     constexpr std::chrono::milliseconds pause{20};
-    const auto end = std::chrono::steady_clock::now() + patience;
+    auto end = std::chrono::steady_clock::now() + patience;
     bool told = false;
+    std::optional<Stopwatch> waiting;
     while (flock(file, LOCK_EX | LOCK_NB) != 0) {
         if (errno == EINTR) continue;
-        if (errno != EWOULDBLOCK || std::chrono::steady_clock::now() >= end) return false;
-        if (!std::exchange(told, true)) {
+        if (errno != EWOULDBLOCK) return false;
+        if (read_note(file).ends_with(altering)) {
+            const bool first = !waiting;
+            if (first) waiting.emplace(watch);
+            if (first || waiting->rings()) {
+                spdlog::info("store: {} is altering the tables of {}; waiting since {} s",
+                             holder(file), database.string(), waiting->elapsed().count());
+            }
+            end = std::chrono::steady_clock::now() + patience;
+        } else if (std::chrono::steady_clock::now() >= end) {
+            errno = EWOULDBLOCK;
+            return false;
+        } else if (!std::exchange(told, true)) {
             spdlog::info("store: database {} is in use by {}; waiting up to {} s for it to end",
                          database.string(), holder(file), patience / std::chrono::seconds(1));
         }
@@ -54,7 +77,8 @@ bool take(int file, const std::filesystem::path& database, std::chrono::millisec
 
 }  // namespace
 
-SqliteLock::SqliteLock(const SqliteSettings& settings, std::chrono::milliseconds patience)
+SqliteLock::SqliteLock(const SqliteSettings& settings, std::chrono::milliseconds patience,
+                       const MigrationWatch& watch)
 {
     const std::string path = settings.path.string() + ".lock";
     if (const auto own = check_own_file(path); !own) throw StoreError(own.error().message);
@@ -62,7 +86,7 @@ SqliteLock::SqliteLock(const SqliteSettings& settings, std::chrono::milliseconds
     if (file_ < 0) {
         throw StoreError(fmt::format("cannot open the lock file {}: {}", path, last_error()));
     }
-    if (!take(file_, settings.path, patience)) {
+    if (!take(file_, settings.path, patience, watch)) {
         const std::string why =
             errno == EWOULDBLOCK
                 ? fmt::format("database {} is in use by {}; one node at a time works with it",
@@ -71,16 +95,32 @@ SqliteLock::SqliteLock(const SqliteSettings& settings, std::chrono::milliseconds
         close(file_);
         throw StoreError(why);
     }
-    const std::string pid = std::to_string(getpid()) + '\n';
-    // Only for the message above: a lock without it is as good.
-    if (ftruncate(file_, 0) == 0) {
-        [[maybe_unused]] const ssize_t written = pwrite(file_, pid.data(), pid.size(), 0);
-    }
+    note("");
+}
+
+/// Only for the messages of others: a lock without it is as good. First written, then cut, so that
+/// nobody reads an empty file while the tables are altered.
+void SqliteLock::note(std::string_view doing) const
+{
+    const std::string text = std::to_string(getpid()) + std::string(doing) + '\n';
+    const ssize_t written = pwrite(file_, text.data(), text.size(), 0);
+    if (written <= 0) return;
+    [[maybe_unused]] const int cut = ftruncate(file_, written);
 }
 
 SqliteLock::~SqliteLock()
 {
     close(file_);
+}
+
+SqliteLock::Altering::Altering(const SqliteLock& lock) : lock_(lock)
+{
+    lock_.note(altering);
+}
+
+SqliteLock::Altering::~Altering()
+{
+    lock_.note("");
 }
 
 }  // namespace peercron

@@ -1,4 +1,6 @@
 #include "integration/store/mysql_database.hpp"
+#include "integration/store/old_rows.hpp"
+#include "integration/store/told_log.hpp"
 #include "store/mysql/migrate.hpp"
 #include "store/mysql/mysql_store.hpp"
 
@@ -9,6 +11,8 @@
 #include <barrier>
 #include <exception>
 #include <future>
+#include <optional>
+#include <stop_token>
 #include <thread>
 
 namespace peercron {
@@ -19,6 +23,7 @@ using testing::DatabaseServer;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 // The tables as wing-crontab's README gives them, in its two versions.
 constexpr std::string_view cron_with_window =
@@ -69,6 +74,41 @@ protected:
     {
         server_.sql("CREATE DATABASE " + settings_.database + " DEFAULT CHARACTER SET utf8");
         sql("SET NAMES utf8mb4; " + std::string(cron_table) + std::string(log_table));
+    }
+
+    /// The database of the version before table log was altered, with rows.
+    void create_version_before()
+    {
+        server_.sql("DROP DATABASE IF EXISTS " + settings_.database + "; CREATE DATABASE " +
+                    settings_.database);
+        MysqlConnection connection(settings_);
+        connection.execute(
+            "CREATE TABLE schema_migration (number INT NOT NULL PRIMARY KEY, name VARCHAR(255)"
+            " NOT NULL, applied_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP)"
+            " ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_520_ci");
+        for (const Migration& migration : mysql_migrations().first(9)) {
+            for (const MigrationStep& step : split_migration(migration.sql)) {
+                apply(connection, step);
+            }
+            connection.execute(
+                fmt::format("INSERT INTO schema_migration (number, name) VALUES ({}, '{}')",
+                            migration.number, migration.name));
+        }
+        connection.execute(testing::insert_old_rows);
+    }
+
+    std::string old_rows()
+    {
+        return sql(
+            "SELECT id, cron_id, scheduled_at, attempt, time, state, reason, output, use_time"
+            " FROM log ORDER BY id");
+    }
+
+    bool has_column(const std::string& name)
+    {
+        return sql("SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = DATABASE()"
+                   " AND table_name = 'log' AND column_name = '" +
+                   name + "'") == "1\n";
     }
 
     /// Every column and index of the database, in an order that does not depend on its history.
@@ -130,16 +170,16 @@ protected:
 
 TEST_F(MigrationTest, CreatesTheDatabaseAndNamesWhatItApplied)
 {
-    EXPECT_THAT(
-        migrate(settings_),
-        ElementsAre("0001_reference", "0002_ledger", "0003_names_limits_counters", "0004_history",
-                    "0005_policies", "0006_last_step", "0007_expired", "0008_doubled_run",
-                    "0009_tags"));
+    EXPECT_THAT(migrate(settings_),
+                ElementsAre("0001_reference", "0002_ledger", "0003_names_limits_counters",
+                            "0004_history", "0005_policies", "0006_last_step", "0007_expired",
+                            "0008_doubled_run", "0009_tags", "0010_parts_and_causes"));
     EXPECT_EQ(sql("SELECT number, name FROM schema_migration ORDER BY number"),
               "1\t0001_reference\n2\t0002_ledger\n3\t0003_names_limits_counters\n4\t0004_history\n"
               "5\t0005_policies\n"
               "6\t0006_last_step\n"
-              "7\t0007_expired\n8\t0008_doubled_run\n9\t0009_tags\n");
+              "7\t0007_expired\n8\t0008_doubled_run\n9\t0009_tags\n"
+              "10\t0010_parts_and_causes\n");
     EXPECT_THAT(migrate(settings_), IsEmpty());
     EXPECT_NO_THROW(MysqlStore(settings_).ping());
 }
@@ -263,6 +303,212 @@ TEST_F(MigrationTest, WaitsForAnOlderNodeThatMigratesTheSameDatabase)
         rows.next();
     }
     EXPECT_EQ(migrating.get().size(), mysql_migrations().size());
+}
+
+TEST_F(MigrationTest, OldRowsAndNewOnesHaveTheirCauseAndTheirPart)
+{
+    create_version_before();
+    const std::string before = old_rows();
+    EXPECT_THAT(migrate(settings_), ElementsAre("0010_parts_and_causes"));
+    EXPECT_EQ(old_rows(), before);
+    EXPECT_EQ(sql("SELECT CONCAT(GROUP_CONCAT(cause ORDER BY id SEPARATOR '|'), '|') FROM log"),
+              std::string(testing::old_causes) + "\n");
+    EXPECT_EQ(sql("SELECT DISTINCT part, http_status, retry_at FROM log"), "0\tNULL\tNULL\n");
+
+    sql("INSERT INTO log (cron_id, scheduled_at, part, time, state, reason, http_status, retry_at,"
+        " output, use_time) VALUES (3, 1000, 7, 1, 'failed', 'status: 503', 503, 1763683200000,"
+        " '', 1)");
+    EXPECT_EQ(sql("SELECT cause, part, http_status, retry_at FROM log WHERE cron_id = 3"),
+              "status\t7\t503\t1763683200000\n");
+}
+
+TEST_F(MigrationTest, AFireHasEachAttemptOfEachPartOnce)
+{
+    create_version_before();
+    migrate(settings_);
+    const std::string insert =
+        "INSERT INTO log (cron_id, scheduled_at, attempt, part, time, output, use_time) VALUES ";
+    EXPECT_THROW(sql(insert + "(1, 1000, 2, 0, 1, '', 0)"), std::runtime_error);
+    EXPECT_NO_THROW(sql(insert + "(1, 1000, 2, 1, 1, '', 0)"));
+    EXPECT_THROW(sql(insert + "(1, 1000, 2, 1, 1, '', 0)"), std::runtime_error);
+    EXPECT_NO_THROW(sql(insert + "(1, NULL, 1, 0, 100, '', 0)")) << "older than the ledger";
+}
+
+TEST_F(MigrationTest, StatementsOfTheVersionBeforeMeanTheSame)
+{
+    create_version_before();
+    migrate(settings_);
+    // Shortened, but with all the columns of keys that they name.
+    const std::string insert =
+        "INSERT INTO log (cron_id, scheduled_at, attempt, time, state, reason, run_server,"
+        " dispatch_server, dispatch_time, epoch, fires, gap_end, requested_by, output, use_time)"
+        " VALUES ";
+    const std::string reopen =
+        " ON DUPLICATE KEY UPDATE state = IF(state = 'revoked',"
+        " VALUES(state), state)";
+    sql(insert + "(2,1000,1,1,'planned','','a','b',1,1,1,NULL,'','',0)," +
+        "(1,4000,1,4,'planned','','a','b',1,1,1,NULL,'','',0)," +
+        "(1,8000,1,8,'planned','','a','b',1,1,1,NULL,'','',0)" + reopen);
+    EXPECT_EQ(sql("SELECT cron_id, scheduled_at, attempt, part, state FROM log"
+                  " WHERE scheduled_at IN (4000, 8000) OR cron_id = 2 ORDER BY cron_id,"
+                  " scheduled_at"),
+              "1\t4000\t1\t0\tskipped\n1\t8000\t1\t0\tplanned\n2\t1000\t1\t0\tplanned\n");
+
+    const std::string found =
+        sql("SELECT scheduled_at, attempt FROM log FORCE INDEX (by_run) WHERE"
+            " (cron_id, scheduled_at, attempt) IN ((1,1000,2),(1,4000,1)) FOR UPDATE");
+    EXPECT_EQ(found, "1000\t2\n4000\t1\n");
+
+    // In the order of the index: an audit reads millions of rows so.
+    const std::string plan =
+        sql("EXPLAIN SELECT state FROM log FORCE INDEX (by_run) WHERE cron_id IN (1, 2) AND"
+            " scheduled_at >= 1000 AND scheduled_at < 9000 ORDER BY cron_id, scheduled_at, attempt"
+            " LIMIT 5000");
+    EXPECT_THAT(plan, HasSubstr("by_run"));
+    EXPECT_THAT(plan, Not(HasSubstr("filesort")));
+}
+
+TEST_F(MigrationTest, CompletesTheAlterationOfTheLedgerAfterACrashAtAnyStep)
+{
+    create_version_before();
+    const std::string rows = old_rows();
+    migrate(settings_);
+    const std::string fresh = schema();
+    const std::vector<MigrationStep> steps = split_migration(mysql_migrations()[9].sql);
+    for (std::size_t done = 0; done <= steps.size(); ++done) {
+        SCOPED_TRACE("crash after " + std::to_string(done) + " statements");
+        create_version_before();
+        {
+            MysqlConnection crashing(settings_);
+            for (std::size_t i = 0; i < done; ++i) apply(crashing, steps[i]);
+        }
+        EXPECT_THAT(migrate(settings_), ElementsAre("0010_parts_and_causes"));
+        EXPECT_EQ(schema(), fresh);
+        EXPECT_EQ(old_rows(), rows);
+    }
+}
+
+/// What holds up an alteration as long as it exists: a transaction that has read the table.
+class Reader {
+public:
+    explicit Reader(const MysqlSettings& settings) : connection_(settings)
+    {
+        connection_.execute("START TRANSACTION");
+        MysqlRows rows = connection_.query("SELECT id FROM log");
+        while (rows.next()) {
+        }
+    }
+
+private:
+    MysqlConnection connection_;
+};
+
+TEST_F(MigrationTest, TellsHowFarItIsWhileOthersWaitAndSaySo)
+{
+    create_version_before();
+    const testing::ToldLog log;
+    MigrationWatch watch;
+    watch.interval = 1ms;
+    std::optional<Reader> reader(settings_);
+    auto first = std::async(std::launch::async, [&] { return migrate(settings_, watch); });
+    const auto told = [&](std::string_view part, std::size_t times) {
+        return testing::poll_until([&] { return log.count(part) >= times; }, 20s);
+    };
+    EXPECT_TRUE(told("(Waiting for table metadata lock", 1));
+
+    std::stop_source stop;
+    MigrationWatch impatient = watch;
+    impatient.stop = stop.get_token();
+    auto second = std::async(std::launch::async, [&] { return migrate(settings_, watch); });
+    auto third = std::async(std::launch::async, [&] { return migrate(settings_, impatient); });
+    EXPECT_TRUE(told("another node is altering the tables; waiting since ", 4));
+    stop.request_stop();
+    try {
+        third.get();
+        ADD_FAILURE() << "it did not wait";
+    } catch (const StoreError& error) {
+        EXPECT_THAT(error.what(), HasSubstr("told to stop"));
+    }
+    reader.reset();
+    EXPECT_THAT(first.get(), ElementsAre("0010_parts_and_causes"));
+    EXPECT_THAT(second.get(), IsEmpty());
+    const std::vector<std::string> lines = log.lines();
+    EXPECT_THAT(lines, ::testing::Contains(
+                           "store: altering table log, about 11 rows: new columns, and one more"
+                           " column in the index by_run; this is done once and can take minutes"));
+    EXPECT_EQ(log.count("store: table log is altered; it took "), 1U);
+}
+
+TEST_F(MigrationTest, CanBeStoppedWhileItAlters)
+{
+    create_version_before();
+    const testing::ToldLog log;
+    std::stop_source stop;
+    MigrationWatch watch;
+    watch.interval = 1ms;
+    watch.stop = stop.get_token();
+    std::optional<Reader> reader(settings_);
+    auto migrating = std::async(std::launch::async, [&] { return migrate(settings_, watch); });
+    EXPECT_TRUE(testing::poll_until(
+        [&] { return log.count("(Waiting for table metadata lock") > 0; }, 20s));
+    stop.request_stop();
+    try {
+        migrating.get();
+        ADD_FAILURE() << "it was not stopped";
+    } catch (const StoreError& error) {
+        EXPECT_THAT(error.what(), HasSubstr("told to stop; the next start goes on with it"));
+    }
+    EXPECT_FALSE(has_column("part"));
+    reader.reset();
+    EXPECT_THAT(migrate(settings_), ElementsAre("0010_parts_and_causes"));
+    EXPECT_TRUE(has_column("part"));
+}
+
+TEST(AlterationTest, IsRepeatedWhileWritersWaitWhenTheyWriteMoreThanTheServerKeeps)
+{
+    DatabaseServer server(
+        {"--innodb-sort-buffer-size=65536", "--innodb-online-alter-log-max-size=65536"});
+    server.start();
+    const MysqlSettings settings = testing::settings_for(server, "busy");
+    server.sql("CREATE DATABASE busy");
+    MysqlConnection connection(settings);
+    connection.execute("CREATE TABLE few (word CHAR(250) NOT NULL) CHARACTER SET latin1");
+    connection.execute(
+        "CREATE TABLE log (id INT NOT NULL PRIMARY KEY AUTO_INCREMENT, word CHAR(250) NOT NULL)"
+        " CHARACTER SET latin1");
+    connection.execute("INSERT INTO few VALUES " + [] {
+        std::string rows = "(UUID())";
+        for (int i = 1; i < 400; ++i) rows += ",(UUID())";
+        return rows;
+    }());
+    for (int i = 0; i < 100; ++i) {
+        connection.execute("INSERT INTO log (word) SELECT CONCAT(UUID(), word) FROM few");
+    }
+
+    std::jthread writing([&](const std::stop_token& stop) {
+        MysqlConnection writer(settings);
+        while (!stop.stop_requested()) {
+            writer.execute("INSERT INTO log (word) SELECT word FROM few");
+        }
+    });
+    // Almost always in the first round: each of the writer's statements is more than is kept.
+    std::size_t refused = 0;
+    {
+        const testing::ToldLog log;
+        for (int round = 0; round < 20 && refused == 0; ++round) {
+            apply(connection, {std::nullopt, "ALTER TABLE log ADD KEY by_word (word)"});
+            refused = log.count("altering again, and whoever writes waits meanwhile");
+            connection.execute("ALTER TABLE log DROP KEY by_word");
+        }
+    }
+    EXPECT_EQ(refused, 1U);
+}
+
+TEST_F(MigrationTest, SaysNothingOfALedgerWithoutRows)
+{
+    const testing::ToldLog log;
+    migrate(settings_);
+    EXPECT_EQ(log.count("altering table"), 0U);
 }
 
 TEST_F(MigrationTest, RefusesADatabaseThatIsNewer)

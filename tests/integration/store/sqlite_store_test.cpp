@@ -1,15 +1,14 @@
 #include "store/sqlite/sqlite_store.hpp"
 
+#include "integration/servers/child_process.hpp"
 #include "integration/store/temporary_folder.hpp"
+#include "integration/store/told_log.hpp"
 #include "store/sqlite/migrate.hpp"
 #include "store/sqlite/sqlite_lock.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <spdlog/sinks/base_sink.h>
-#include <spdlog/spdlog.h>
 
-#include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,7 +18,7 @@
 #include <fstream>
 #include <functional>
 #include <future>
-#include <mutex>
+#include <optional>
 #include <random>
 #include <thread>
 
@@ -91,9 +90,10 @@ PlanStep step_of(Epoch epoch, WallTime through, std::vector<RunId> runs)
 
 TEST_F(SqliteStoreTest, MigratesOnceAndKeepsWhatIsThere)
 {
-    EXPECT_THAT(migrate(settings_),
-                ElementsAre("0001_ledger", "0002_history", "0003_policies", "0004_last_step",
-                            "0005_expired", "0006_doubled_run", "0007_tags"));
+    EXPECT_THAT(
+        migrate(settings_),
+        ElementsAre("0001_ledger", "0002_history", "0003_policies", "0004_last_step",
+                    "0005_expired", "0006_doubled_run", "0007_tags", "0008_parts_and_causes"));
     const JobId id = store().add_job(draft(), t0).id;
     EXPECT_THAT(migrate(settings_), IsEmpty());
     EXPECT_TRUE(store().find_job(id));
@@ -138,47 +138,47 @@ TEST_F(SqliteStoreTest, IsOneNodesAtATime)
     EXPECT_NO_THROW(SqliteLock again(settings_));
 }
 
-/// Hands on what is logged.
-class ToldSink final : public spdlog::sinks::base_sink<std::mutex> {
-public:
-    explicit ToldSink(std::function<void(const std::string&)> tell) : tell_(std::move(tell)) {}
-
-protected:
-    void sink_it_(const spdlog::details::log_msg& message) override
-    {
-        tell_(std::string(message.payload.data(), message.payload.size()));
-    }
-    void flush_() override {}
-
-private:
-    std::function<void(const std::string&)> tell_;
-};
-
 TEST_F(SqliteStoreTest, AProcessThatIsEndingIsWaitedFor)
 {
     auto lock = std::make_unique<SqliteLock>(settings_);
-    std::array<int, 2> said{};
-    ASSERT_EQ(pipe(said.data()), 0);
-    const auto before = spdlog::default_logger();
-    const auto say = [&](const std::string& text) {
-        EXPECT_THAT(text, HasSubstr("in use by process " + std::to_string(getpid()) +
-                                    "; waiting up to 60 s"));
-        EXPECT_EQ(write(said[1], "x", 1), 1);
-    };
-    const auto sink = std::make_shared<ToldSink>(say);
-    spdlog::set_default_logger(std::make_shared<spdlog::logger>("", sink));
+    const testing::ToldLog log;
     auto ending = std::async(std::launch::async, [&] {
-        char byte = 0;
-        pollfd waits{said[0], POLLIN, 0};
-        EXPECT_EQ(poll(&waits, 1, 60'000), 1);
-        EXPECT_EQ(read(said[0], &byte, 1), 1);
+        const std::string told =
+            "in use by process " + std::to_string(getpid()) + "; waiting up to 120 s";
+        EXPECT_TRUE(testing::poll_until([&] { return log.count(told) == 1; }, 60s));
         lock.reset();
     });
-    EXPECT_NO_THROW(SqliteLock second(settings_, 60s));
-    spdlog::set_default_logger(before);
-    close(said[1]);  // so that it ends, whatever was said
+    EXPECT_NO_THROW(SqliteLock second(settings_, 120s));
     ending.get();
-    close(said[0]);
+}
+
+TEST_F(SqliteStoreTest, AProcessThatAltersTheTablesIsWaitedForHoweverLong)
+{
+    std::optional<SqliteLock> lock(std::in_place, settings_);
+    std::optional<SqliteLock::Altering> altering(std::in_place, *lock);
+    const testing::ToldLog log;
+    MigrationWatch watch;
+    watch.interval = 1ms;
+    const auto wait = [&] { SqliteLock second(settings_, 0ms, watch); };
+    const std::string told = "process " + std::to_string(getpid()) + " is altering the tables of " +
+                             settings_.path.string() + "; waiting since ";
+    const auto said_twice = [&] { return log.count(told) >= 2; };
+    auto waiting = std::async(std::launch::async, wait);
+    EXPECT_TRUE(testing::poll_until(said_twice, 60s));
+    altering.reset();
+    try {
+        waiting.get();
+        ADD_FAILURE() << "the lock was given twice";
+    } catch (const StoreError& error) {
+        EXPECT_THAT(error.what(), HasSubstr("in use by process " + std::to_string(getpid()) + ";"))
+            << "it goes on with the database";
+    }
+
+    altering.emplace(*lock);
+    auto patient = std::async(std::launch::async, [&] { SqliteLock(settings_, 60s, watch); });
+    altering.reset();
+    lock.reset();
+    EXPECT_NO_THROW(patient.get()) << "it has ended";
 }
 
 TEST_F(SqliteStoreTest, ALockEndsWithItsProcess)

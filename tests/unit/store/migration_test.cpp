@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <spdlog/fmt/fmt.h>
 
 #include <stdexcept>
 
@@ -37,6 +38,22 @@ TEST(MigrationTest, ReadsTheConditionOfAStatement)
     const MigrationStep conditional{MigrationStep::Column{"cron", "timeout"}, "DO 1"};
     EXPECT_THAT(split_migration("-- unless column cron.timeout\nDO 1;\nDO 2;\n"),
                 ElementsAre(conditional, step("DO 2")));
+    const MigrationStep of_index{MigrationStep::Column{"log", "part", "by_run"}, "DO 1"};
+    EXPECT_THAT(split_migration("-- unless column log.part of index by_run\nDO 1;\n"),
+                ElementsAre(of_index));
+}
+
+TEST(MigrationTest, ReadsWhatALongChangeDoes)
+{
+    EXPECT_FALSE(long_change("-- About.\nDO 1;\n"));
+    const auto change = long_change("-- About.\n-- alters log: a column, and more \nDO 1;\n");
+    ASSERT_TRUE(change);
+    EXPECT_EQ(change->table, "log");
+    EXPECT_EQ(change->what, "a column, and more");
+    EXPECT_THROW(long_change("-- alters log\nDO 1;\n"), std::invalid_argument);
+    for (const auto& migrations : {mysql_migrations(), sqlite_migrations()}) {
+        for (const Migration& migration : migrations) EXPECT_NO_THROW(long_change(migration.sql));
+    }
 }
 
 TEST(MigrationTest, RefusesWhatItWouldMisunderstand)
@@ -53,7 +70,7 @@ TEST(MigrationTest, IsNumberedWithoutAGapAndCanBeTakenApart)
     int number = 0;
     for (const Migration& migration : mysql_migrations()) {
         EXPECT_EQ(migration.number, ++number);
-        EXPECT_THAT(migration.name, StartsWith("000" + std::to_string(number) + "_"));
+        EXPECT_THAT(migration.name, StartsWith(fmt::format("{:04}_", number)));
         EXPECT_FALSE(split_migration(migration.sql).empty());
     }
     EXPECT_GE(number, 2);
