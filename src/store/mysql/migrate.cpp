@@ -151,7 +151,7 @@ public:
     {
         MysqlRows rows = working.query("SELECT CONNECTION_ID()");
         if (rows.next()) session_ = rows.integer(0);
-        thread_ = std::thread([this] { look(done_.get_future()); });
+        thread_ = std::thread([this, done = done_.get_future()] { look(done); });
     }
     Onlooker(const Onlooker&) = delete;
     Onlooker& operator=(const Onlooker&) = delete;
