@@ -374,9 +374,22 @@ JobPatch difference(const Job& job, const Job& draft, const JobPatch& given)
     return patch_of(draft, changed);
 }
 
-Edit edit_by(const Caller& caller, WallTime now)
+Author author_of(const Caller& caller)
 {
-    return {now, Author{caller.name, caller.address}};
+    return {caller.name, caller.address};
+}
+
+Edit edit_by(const ApiContext& context, const Caller& caller)
+{
+    return {context.clock, author_of(caller)};
+}
+
+/// Counts from `now` when the job is to run once, at a moment that was given or counted from `now`:
+/// that must not have passed when the database is slow to take the job.
+Edit edit_by(const ApiContext& context, const Call& call, WallTime now)
+{
+    const bool is_once = call.params.text("at") || call.params.text("after");
+    return is_once ? Edit(now, author_of(call.caller)) : edit_by(context, call.caller);
 }
 
 struct AddedJob {
@@ -428,7 +441,7 @@ asio::awaitable<Response> add_job(const ApiContext& context, const Call& call)
         refuse("replace: given without a name; the job of that name is replaced");
     }
     const std::size_t known = context.jobs_known();
-    const Edit edit = edit_by(call.caller, now);
+    const Edit edit = edit_by(context, call, now);
     const auto add = [&](Store& store) {
         return add_or_replace(store, context, known, given, draft, replace, edit);
     };
@@ -468,7 +481,7 @@ asio::awaitable<Response> clear_jobs(const ApiContext& context, const Call& call
     for (std::span<const JobId> rest = ids; !rest.empty();) {
         const auto some = rest.first(std::min(rest.size(), jobs_per_delete));
         rest = rest.subspan(some.size());
-        const Edit edit = edit_by(call.caller, context.clock.now());
+        const Edit edit = edit_by(context, call.caller);
         const auto remove = [some, &edit](Store& store) { return store.delete_jobs(some, edit); };
         deleted += co_await context.store.call(remove);
         std::vector<JobId> gone(some.begin(), some.end());
@@ -499,7 +512,7 @@ asio::awaitable<Response> update_job(const ApiContext& context, const Call& call
     if (call.params.size() == 1) {
         refuse("nothing to change: only id was given; see /openapi.json for what may be changed");
     }
-    const Edit edit = edit_by(call.caller, now);
+    const Edit edit = edit_by(context, call, now);
     const auto update = [&](Store& store) -> std::optional<Job> {
         const std::optional<Job> job = store.find_job(id);
         if (!job) return std::nullopt;
@@ -516,7 +529,7 @@ asio::awaitable<Response> update_job(const ApiContext& context, const Call& call
 asio::awaitable<Response> set_stop(const ApiContext& context, const Call& call, bool stop)
 {
     const JobId id = parse_job_id("id", call.id);
-    const Edit edit = edit_by(call.caller, context.clock.now());
+    const Edit edit = edit_by(context, call.caller);
     const auto change = [id, stop, &edit](Store& store) -> std::optional<Job> {
         std::optional<Job> job = store.find_job(id);
         if (!job || job->stop == stop) return job;
@@ -543,7 +556,7 @@ asio::awaitable<Response> start_job(const ApiContext& context, const Call& call)
 asio::awaitable<Response> delete_job(const ApiContext& context, const Call& call)
 {
     const JobId id = parse_job_id("id", call.id);
-    const Edit edit = edit_by(call.caller, context.clock.now());
+    const Edit edit = edit_by(context, call.caller);
     const auto remove = [id, &edit](Store& store) { return store.delete_job(id, edit); };
     const std::optional<Job> job = co_await context.store.call(remove);
     if (!job) refuse_unknown_job(call.id);

@@ -22,11 +22,21 @@ struct Author {
 /// What a change of jobs says about itself.
 struct Edit {
     Edit(WallTime time, Author author = {})  // NOLINT(google-explicit-constructor): mostly no more
-        : at(time), by(std::move(author))
+        : by(std::move(author)), at_(time)
     {}
+    /// Counts from the moment when the database is about to get it; `clock` outlives this.
+    Edit(const Clock& clock, Author author) : by(std::move(author)), clock_(&clock) {}
 
-    WallTime at;  ///< when it counts from: fires at or before this moment are of the old version
+    /// When it counts from: fires at or before this moment are of the old version. A store asks
+    /// when only the statement that commits is left: before that a lock or a slow network may have
+    /// cost any time, in which dispatchers could know nothing of the change.
+    WallTime at() const { return clock_ != nullptr ? clock_->now() : at_; }
+
     Author by;
+
+private:
+    WallTime at_{};
+    const Clock* clock_ = nullptr;
 };
 
 /// One change of one job. All of them together say which fires were due, whatever the job is now.

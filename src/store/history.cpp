@@ -49,12 +49,12 @@ WallTime changes_wanted_after(const TermStart& start)
 }
 
 Revision make_revision(const std::optional<Job>& before, const std::optional<Job>& after,
-                       const Edit& edit)
+                       WallTime at, const Author& by)
 {
     Revision revision;
     revision.job = before ? before->id : after->id;
-    revision.effective_from = before ? effective_moment(*before, edit.at) : edit.at;
-    revision.by = edit.by;
+    revision.effective_from = before ? effective_moment(*before, at) : at;
+    revision.by = by;
     revision.before = definition_if_any(before);
     revision.after = definition_if_any(after);
     return revision;

@@ -22,8 +22,8 @@ WallTime effective_moment(const Job& before, WallTime at);
 /// open_runs are there already. Pure.
 WallTime changes_wanted_after(const TermStart& start);
 
-/// The revision that says so, effective from effective_moment().
+/// The revision that says so, effective from effective_moment() of a change made at `at`.
 Revision make_revision(const std::optional<Job>& before, const std::optional<Job>& after,
-                       const Edit& edit);
+                       WallTime at, const Author& by);
 
 }  // namespace peercron

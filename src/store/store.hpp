@@ -282,9 +282,9 @@ public:
     virtual std::optional<Job> find_job_by_name(const std::string& name) = 0;
     virtual JobCount count_jobs() = 0;
     // Each change adds to the history of its job, in one transaction with it.
-    /// Adds `draft` under a new id, effective from `edit.at`; returns the row. Throws NameTaken.
+    /// Adds `draft` under a new id, effective from `edit.at()`; returns the row. Throws NameTaken.
     virtual Job add_job(const Job& draft, const Edit& edit) = 0;
-    /// Applies `patch`, effective from `edit.at`; nullopt when there is no such job. Throws
+    /// Applies `patch`, effective from `edit.at()`; nullopt when there is no such job. Throws
     /// NameTaken.
     virtual std::optional<Job> update_job(JobId id, const JobPatch& patch, const Edit& edit) = 0;
     /// Deletes the row (ledger and history stay) and returns it; nullopt when there is no such job.

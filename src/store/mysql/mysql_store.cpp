@@ -10,7 +10,11 @@
 #include <mysqld_error.h>
 
 #include <set>
+#include <span>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 namespace peercron {
 namespace {
@@ -46,6 +50,24 @@ std::string assignments(const MysqlConnection& connection, const JobPatch& patch
         sql += fmt::format("{} = {}, ", field.name, literal(connection, field, patch.values));
     }
     return sql;
+}
+
+/// Writes the assignments, each followed by a comma, and from when on they count.
+std::string update_statement(std::string_view assignments, const Job& job)
+{
+    return fmt::format(
+        "UPDATE cron SET {}effective_from = {}, effective_set_at = CURRENT_TIMESTAMP(6),"
+        " changed_at = CURRENT_TIMESTAMP(6) WHERE id = {}",
+        assignments, to_unix_millis(job.effective_from), job.id);
+}
+
+/// The statement, and what adds the revisions to the history.
+std::vector<std::string> with_history(const MysqlConnection& connection, std::string statement,
+                                      std::span<const Revision> revisions)
+{
+    std::vector<std::string> statements = texts(history_statements(connection, revisions));
+    statements.insert(statements.begin(), std::move(statement));
+    return statements;
 }
 
 /// Behind the largest id.
@@ -185,20 +207,18 @@ Job MysqlStore::add_job(const Job& draft, const Edit& edit)
     const auto work = [&](MysqlConnection& connection) {
         MysqlTransaction transaction(connection);
         try {
-            connection.execute(fmt::format(
-                "INSERT INTO cron ({}, effective_from, effective_set_at)"
-                " VALUES ({}, {}, CURRENT_TIMESTAMP(6))",
-                field_columns(), field_literals(connection, draft), to_unix_millis(edit.at)));
+            connection.execute(fmt::format("INSERT INTO cron ({}) VALUES ({})", field_columns(),
+                                           field_literals(connection, draft)));
         } catch (const MysqlError& error) {
             if (error.code() == ER_DUP_ENTRY) throw_name_taken(draft.name);
             throw;
         }
         Job job = draft;
         job.id = connection.last_insert_id();
-        job.effective_from = edit.at;
         job.counters = {};
-        const Revision revision = make_revision(std::nullopt, job, edit);
-        transaction.commit(texts(history_statements(connection, {&revision, 1})));
+        job.effective_from = edit.at();
+        const Revision revision = make_revision(std::nullopt, job, job.effective_from, edit.by);
+        transaction.commit(with_history(connection, update_statement("", job), {&revision, 1}));
         return job;
     };
     return session_.run("add the job", Repeat::unsafe, work);
@@ -209,21 +229,18 @@ std::optional<Job> MysqlStore::update_job(JobId id, const JobPatch& patch, const
     const auto work = [&](MysqlConnection& connection) -> std::optional<Job> {
         MysqlTransaction transaction(connection);
         std::vector<Revision> revisions;
-        const std::optional<Job> before = lock_and_note(connection, id, edit.at, revisions);
+        const std::optional<Job> before = lock_and_note(connection, id, edit.at(), revisions);
         if (!before) return std::nullopt;
         Job job = apply(*before, patch);
-        revisions.push_back(make_revision(before, job, edit));
+        revisions.push_back(make_revision(before, job, edit.at(), edit.by));
         job.effective_from = revisions.back().effective_from;
+        const std::string sql = update_statement(assignments(connection, patch), job);
         try {
-            connection.execute(fmt::format(
-                "UPDATE cron SET {}effective_from = {}, effective_set_at = CURRENT_TIMESTAMP(6),"
-                " changed_at = CURRENT_TIMESTAMP(6) WHERE id = {}",
-                assignments(connection, patch), to_unix_millis(job.effective_from), id));
+            transaction.commit(with_history(connection, sql, revisions));
         } catch (const MysqlError& error) {
             if (error.code() == ER_DUP_ENTRY) throw_name_taken(patch.values.name);
             throw;
         }
-        transaction.commit(texts(history_statements(connection, revisions)));
         return job;
     };
     return session_.run(fmt::format("change job {}", id), Repeat::safe, work);
@@ -234,9 +251,9 @@ std::optional<Job> MysqlStore::delete_job(JobId id, const Edit& edit)
     const auto work = [&](MysqlConnection& connection) -> std::optional<Job> {
         MysqlTransaction transaction(connection);
         std::vector<Revision> revisions;
-        const std::optional<Job> job = lock_and_note(connection, id, edit.at, revisions);
+        const std::optional<Job> job = lock_and_note(connection, id, edit.at(), revisions);
         if (!job) return std::nullopt;
-        revisions.push_back(make_revision(job, std::nullopt, edit));
+        revisions.push_back(make_revision(job, std::nullopt, edit.at(), edit.by));
         std::vector<std::string> statements = texts(history_statements(connection, revisions));
         statements.push_back(fmt::format("DELETE FROM cron WHERE id = {}", id));
         statements.push_back(fmt::format("DELETE FROM cron_counter WHERE cron_id = {}", id));
@@ -254,9 +271,10 @@ std::int64_t MysqlStore::delete_jobs(std::span<const JobId> ids, const Edit& edi
         const std::string list = fmt::format("{}", fmt::join(each, ", "));
         MysqlTransaction transaction(connection);
         std::vector<Revision> revisions;
-        const auto jobs = lock_and_note(connection, each, edit.at, revisions);
+        const auto jobs = lock_and_note(connection, each, edit.at(), revisions);
+        const WallTime at = edit.at();
         for (const auto& [id, job] : jobs) {
-            revisions.push_back(make_revision(job, std::nullopt, edit));
+            revisions.push_back(make_revision(job, std::nullopt, at, edit.by));
         }
         std::vector<std::string> statements = texts(history_statements(connection, revisions));
         statements.push_back(fmt::format("DELETE FROM cron WHERE id IN ({})", list));

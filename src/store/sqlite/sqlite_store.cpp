@@ -48,14 +48,14 @@ std::int64_t execute_with_name(SqliteStatement& statement, const std::string& na
 }
 
 /// The job that was there.
-std::optional<Job> remove_job(SqliteConnection& connection, JobId id, const Edit& edit)
+std::optional<Job> remove_job(SqliteConnection& connection, JobId id, WallTime at, const Author& by)
 {
     std::optional<Job> job = read_one(connection, id);
     if (!job) return std::nullopt;
-    note(connection, id, job, edit.at);
+    note(connection, id, job, at);
     connection.cached("DELETE FROM cron_counter WHERE cron_id = ?").bind(id).execute();
     connection.cached("DELETE FROM cron WHERE id = ?").bind(id).execute();
-    append(connection, make_revision(job, std::nullopt, edit));
+    append(connection, make_revision(job, std::nullopt, at, by));
     return job;
 }
 
@@ -203,14 +203,14 @@ Job SqliteStore::add_job(const Job& draft, const Edit& edit)
     const auto work = [&](SqliteConnection& connection) {
         SqliteTransaction transaction(connection);
         Job job = draft;
-        job.effective_from = edit.at;
+        job.effective_from = edit.at();
         job.counters = {};
         SqliteStatement& insert = connection.cached(
             fmt::format("INSERT INTO cron ({}, effective_from, api_change) VALUES ({}, ?, 1)",
                         field_columns(), field_marks()));
         execute_with_name(bind_definition(insert, job), job.name);
         job.id = connection.last_insert_id();
-        append(connection, make_revision(std::nullopt, job, edit));
+        append(connection, make_revision(std::nullopt, job, job.effective_from, edit.by));
         transaction.commit();
         return job;
     };
@@ -223,9 +223,10 @@ std::optional<Job> SqliteStore::update_job(JobId id, const JobPatch& patch, cons
         SqliteTransaction transaction(connection);
         const std::optional<Job> before = read_one(connection, id);
         if (!before) return std::nullopt;
-        note(connection, id, before, edit.at);
+        const WallTime at = edit.at();
+        note(connection, id, before, at);
         Job job = apply(*before, patch);
-        const Revision revision = make_revision(before, job, edit);
+        const Revision revision = make_revision(before, job, at, edit.by);
         job.effective_from = revision.effective_from;
         SqliteStatement& update = connection.cached(
             fmt::format("UPDATE cron SET {}, effective_from = ?, api_change = api_change + 1"
@@ -243,7 +244,7 @@ std::optional<Job> SqliteStore::delete_job(JobId id, const Edit& edit)
 {
     const auto work = [&](SqliteConnection& connection) {
         SqliteTransaction transaction(connection);
-        std::optional<Job> job = remove_job(connection, id, edit);
+        std::optional<Job> job = remove_job(connection, id, edit.at(), edit.by);
         transaction.commit();
         return job;
     };
@@ -254,8 +255,9 @@ std::int64_t SqliteStore::delete_jobs(std::span<const JobId> ids, const Edit& ed
 {
     const auto work = [&](SqliteConnection& connection) {
         SqliteTransaction transaction(connection);
+        const WallTime at = edit.at();
         const std::int64_t deleted = std::ranges::count_if(
-            ids, [&](JobId id) { return remove_job(connection, id, edit).has_value(); });
+            ids, [&](JobId id) { return remove_job(connection, id, at, edit.by).has_value(); });
         transaction.commit();
         return deleted;
     };

@@ -1,13 +1,16 @@
 #include "store/mysql/mysql_store.hpp"
 #include "integration/store/mysql_database.hpp"
+#include "integration/store/set_clock.hpp"
 #include "store/mysql/migrate.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <spdlog/fmt/fmt.h>
 
 #include <functional>
 #include <future>
 #include <thread>
+#include <vector>
 
 // What holds of MysqlStore beyond the promises of every store: faults of the server and the
 // network, and the way its sessions are set up.
@@ -251,6 +254,39 @@ TEST_F(MysqlStoreTest, LeavesNoTransactionBehindWhenItGivesUp)
     MysqlRows rows = connection.query("SELECT @@wait_timeout = @@global.wait_timeout");
     ASSERT_TRUE(rows.next());
     EXPECT_EQ(rows.text(0), "1");
+}
+
+/// Dispatchers do not know of it before; what was due meanwhile was due as the job was.
+TEST_F(MysqlStoreTest, AChangeThatHadToWaitCountsFromWhenItsWaitIsOver)
+{
+    MysqlStore store(settings_);
+    testing::SetClock clock(t0);
+    const Edit edit(clock, {"ann", ""});
+    const JobId id = store.add_job(draft(), edit).id;
+    JobPatch patch;
+    patch.stop = true;
+    const std::vector<std::function<void()>> changes{
+        [&] { store.add_job(draft(), edit); },
+        [&] { store.update_job(id, patch, edit); },
+        [&] { store.delete_job(id, edit); },
+        [&] { store.delete_jobs(std::vector{id + 1}, edit); },
+    };
+    MysqlConnection locker(settings_);
+    for (const auto& change : changes) {
+        clock.set(clock.now() + 1min);
+        locker.execute("LOCK TABLES cron WRITE");
+        auto changing = std::async(std::launch::async, change);
+        wait_for_lock_waits("1");
+        clock.set(clock.now() + 7s);
+        locker.execute("UNLOCK TABLES");
+        changing.get();
+        const std::string now = fmt::format("{}\n", to_unix_millis(clock.now()));
+        EXPECT_EQ(sql("SELECT MAX(effective_from) FROM cron_revision"), now);
+        // What is there was changed a minute ago, or now, as the newest row of its history says.
+        EXPECT_EQ(sql("SELECT COUNT(*) FROM cron c WHERE effective_from <> (SELECT"
+                      " MAX(effective_from) FROM cron_revision WHERE cron_id = c.id)"),
+                  "0\n");
+    }
 }
 
 TEST_F(MysqlStoreTest, RepeatsAReadWhoseConnectionIsCutUnderWay)

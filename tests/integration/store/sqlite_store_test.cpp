@@ -1,6 +1,7 @@
 #include "store/sqlite/sqlite_store.hpp"
 
 #include "integration/servers/child_process.hpp"
+#include "integration/store/set_clock.hpp"
 #include "integration/store/temporary_folder.hpp"
 #include "integration/store/told_log.hpp"
 #include "store/sqlite/migrate.hpp"
@@ -21,6 +22,7 @@
 #include <optional>
 #include <random>
 #include <thread>
+#include <vector>
 
 // What is the SQLite store's alone; what all stores promise is in store_conformance_test.cpp.
 
@@ -280,6 +282,40 @@ TEST_F(SqliteStoreTest, WaitsForAWriterOfAnotherProcess)
     shell.execute("COMMIT");
     writer.join();
     EXPECT_EQ(store().count_jobs().total, 1);
+}
+
+TEST_F(SqliteStoreTest, AChangeThatHadToWaitCountsFromWhenItsWaitIsOver)
+{
+    testing::SetClock clock(t0);
+    const Edit edit(clock, {"ann", ""});
+    const JobId id = store().add_job(draft(), edit).id;
+    JobPatch patch;
+    patch.stop = true;
+    const std::vector<std::function<void()>> changes{
+        [&] { store().add_job(draft(), edit); },
+        [&] { store().update_job(id, patch, edit); },
+        [&] { store().delete_job(id, edit); },
+        [&] { store().delete_jobs(std::vector{id + 1}, edit); },
+    };
+    SqliteConnection shell(settings_);
+    for (const auto& change : changes) {
+        clock.set(clock.now() + 1min);
+        shell.execute("BEGIN IMMEDIATE");
+        std::promise<void> begins;
+        auto changing = std::async(std::launch::async, [&] {
+            begins.set_value();
+            change();
+        });
+        begins.get_future().wait();
+        EXPECT_LE(SqliteStore(settings_).count_jobs().total, 2);  // takes longer than to begin
+        clock.set(clock.now() + 7s);
+        shell.execute("COMMIT");
+        changing.get();
+        SqliteStatement& newest = shell.cached("SELECT MAX(effective_from) FROM cron_revision");
+        ASSERT_TRUE(newest.next());
+        EXPECT_EQ(newest.integer(0), to_unix_millis(clock.now()));
+        newest.reset();
+    }
 }
 
 TEST_F(SqliteStoreTest, FollowsNoLinkToTheDatabaseOrToTheFilesBesideIt)

@@ -9,6 +9,7 @@
 namespace peercron {
 namespace {
 
+using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
@@ -850,6 +851,38 @@ TEST_F(CronApiTest, ASlowReaderHoldsNoMoreThanAPieceInMemory)
     EXPECT_LT(tables_.fetched.size(), 40U);
     EXPECT_EQ(get("/health").status, 200U);  // nobody else waits for the slow one
     EXPECT_THAT(client.read().data().as_array(), SizeIs(20'000));
+}
+
+TEST_F(CronApiTest, AChangeCountsFromWhenTheStoreGetsIt)
+{
+    const Job known = insert_job();
+    tables_.before_call = [this] { clock_.time += 4s; };
+    const std::string form = std::string(reference_form) + "&name=a";
+    EXPECT_EQ(post("/cron/add", form).status, 200U);
+    EXPECT_EQ(tables_.revisions.back().effective_from, clock_.time);
+    EXPECT_EQ(post("/cron/add", form + "&replace=1&timeout=5").status, 200U);
+    EXPECT_EQ(tables_.revisions.back().effective_from, clock_.time);
+    EXPECT_EQ(post("/cron/update", fmt::format("id={}&remark=c", known.id)).status, 200U);
+    EXPECT_EQ(tables_.revisions.back().effective_from, clock_.time);
+    EXPECT_EQ(post(fmt::format("/cron/stop/{}", known.id), "").status, 200U);
+    EXPECT_EQ(tables_.revisions.back().effective_from, clock_.time);
+    EXPECT_EQ(post(fmt::format("/cron/delete/{}", known.id), "").status, 200U);
+    EXPECT_EQ(tables_.revisions.back().effective_from, clock_.time);
+    EXPECT_EQ(tables_.revisions.size(), 5U);
+}
+
+TEST_F(CronApiTest, AMomentThatPassesWhileTheStoreIsSlowIsStillDue)
+{
+    const Job known = insert_job();
+    tables_.before_call = [this] { clock_.time += 4s; };
+    WallTime asked = clock_.time;
+    EXPECT_EQ(post("/cron/add", "after=1s&command=true").status, 200U);
+    EXPECT_EQ(tables_.revisions.back().effective_from, asked);
+    asked = clock_.time;
+    const auto at = to_unix_seconds(asked + 2s);
+    const std::string form = fmt::format("id={}&at={}", known.id, at);
+    EXPECT_EQ(post("/cron/update", form).status, 200U);
+    EXPECT_EQ(tables_.revisions.back().effective_from, asked);
 }
 
 TEST_F(CronApiTest, AListThatBreaksOffIsNotTakenForTheWhole)

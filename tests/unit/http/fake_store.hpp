@@ -37,7 +37,7 @@ struct FakeTables {
         Revision revision;
         revision.id = std::ssize(revisions) + 1;
         revision.job = before ? before->id : after->id;
-        revision.effective_from = edit.at;
+        revision.effective_from = edit.at();
         revision.by = edit.by;
         if (before) revision.before = definition_of(*before);
         if (after) revision.after = definition_of(*after);
@@ -137,7 +137,7 @@ public:
         ++tables_.writes;
         Job job = draft;
         job.id = 0;
-        job.effective_from = edit.at;
+        job.effective_from = edit.at();
         Job& added = tables_.insert(std::move(job));
         tables_.note({}, added, edit);
         return added;
@@ -152,7 +152,7 @@ public:
         Job& job = found->second;
         const Job before = job;
         job = apply(std::move(job), patch);
-        job.effective_from = edit.at;
+        job.effective_from = edit.at();
         tables_.note(before, job, edit);
         return job;
     }
