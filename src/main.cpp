@@ -79,9 +79,10 @@ int serve(const ConfigOptions& options, const std::string& program)
     if (program.find('/') != std::string::npos) surroundings.program = program;
     surroundings.version = PEERCRON_VERSION;
     keep_descriptors_from_commands();
-    // At a limit of the size of files a write fails, as on a full disk; it does not end the
-    // process.
+    // At a limit of the size of files a write fails, as on a full disk, and so does a line of the
+    // log when the program that reads it has ended; neither ends the node.
     std::signal(SIGXFSZ, SIG_IGN);
+    std::signal(SIGPIPE, SIG_IGN);
     return run_warden(
         [&](Lifeline lifeline) { return run_node(*config, surroundings, std::move(lifeline)); },
         warden_settings(*config, surroundings.version));

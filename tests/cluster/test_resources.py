@@ -102,6 +102,18 @@ def test_a_limit_of_the_size_of_files_is_a_full_disk():
         assert solo.sql("PRAGMA integrity_check") == [{"integrity_check": "ok"}]
 
 
+def test_a_node_outlives_the_reader_of_its_log():
+    reading, writing = os.pipe()
+    with running_solo(wrapper=["bash", "-c", f'exec "$@" 2>&{writing}', "bash"], pass_fds=[writing]) as solo:
+        os.close(writing)
+        os.close(reading)
+        processes = solo.pids()
+        os.kill(processes[1], signal.SIGHUP)  # which is worth a line
+        row = run_now(solo, solo.add("kill -PIPE $$", NEVER))
+        assert row["term_signal"] == signal.SIGPIPE, "a command is ended by it, as anywhere else"
+        assert solo.pids() == processes
+
+
 def test_a_command_may_die_of_its_file_limit():
     with running_solo() as solo:
         row = run_now(solo, solo.add("ulimit -f 1; exec head -c 100000 /dev/zero > /tmp/peercron-$$", NEVER))
