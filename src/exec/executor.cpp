@@ -32,16 +32,16 @@ constexpr std::chrono::seconds unkillable_after{5};
 
 constexpr milliseconds scan_interval{50};
 
-/// Of what is in the pipe of a command that has ended, so much is read at once: twice what it
+/// When a command has ended, up to this much of its output is read at once: twice what a pipe
 /// holds.
 constexpr std::size_t output_at_once = 128 * 1024;
 
-/// So much later than this process the warden ends the runs whose lease is over: before the margin
-/// of the lease is.
+/// By how much later than this process the warden ends the runs whose lease is over: still before
+/// the margin of the lease is.
 constexpr milliseconds guard_patience{500};
 
-/// With so many runs under way their news are looked at only now and then, many at once: waking up
-/// for each start, output and end costs more than the work itself does.
+/// With this many runs under way, their news is collected and handled together now and then: waking
+/// up for each start, output and end costs more than the work itself does.
 constexpr std::size_t many_runs = 16;
 constexpr milliseconds news_interval{4};
 
@@ -246,15 +246,16 @@ asio::awaitable<void> Executor::kill_all()
         book_.kill(id, std::move(verdict), clock_.steady_now());
         force(*live);
     }
-    const bool is_idle = co_await wait_until_idle(clock_.steady_now() + unkillable_after);
-    if (!is_idle) spdlog::error("executor: {} processes survive SIGKILL", live_.size());
-    endings_.cancel();
-    co_await endings_.join();
     // A spawn has no safe point to stop at.
     while (starting_ > 0) co_await changed_.wait();
-    while (!live_.empty()) lose(*live_.begin()->second, "it survives SIGKILL");
+    const bool is_idle = co_await wait_until_idle(clock_.steady_now() + unkillable_after);
+    if (!is_idle) spdlog::error("executor: {} processes survive SIGKILL", live_.size());
+    // In this order: the watchers start endings, and endings refer to runs.
     watchers_.cancel();
     co_await watchers_.join();
+    endings_.cancel();
+    co_await endings_.join();
+    while (!live_.empty()) lose(*live_.begin()->second, "it survives SIGKILL");
 }
 
 asio::awaitable<void> Executor::follow_book()
@@ -508,8 +509,8 @@ void Executor::close_output(Live& live)
     if (live.news) live.news->notify();
 }
 
-/// The command has ended, but somebody has its output open: `tee` that is about to write the last
-/// lines, or a background child that stays for days.
+/// The command has ended, but another process has its output open: a `tee` that is about to write
+/// the last lines, or a background child that stays for days.
 asio::awaitable<void> Executor::read_last_output(Live& live)
 {
     live.news.emplace(executor_);
