@@ -97,6 +97,19 @@ def test_what_cannot_be_restored_changes_nothing(solo, tmp_path):
     assert not list((solo.folder / "data").glob("*.part-*")) and not list((solo.folder / "data").glob("*before*"))
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_what_root_restores_belongs_to_the_owner_of_the_folder(solo, tmp_path):
+    backup = tmp_path / "backup.db"
+    assert run("backup", solo, backup).returncode == 0
+    data = tmp_path / "data"
+    data.mkdir()
+    os.chown(data, 12345, 12346)
+    done = subprocess.run([BINARY, "restore", "--data", data, backup], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done
+    owners = {file.name: (file.stat().st_uid, file.stat().st_gid) for file in data.iterdir()}
+    assert owners == {"peercron.db": (12345, 12346), "peercron.db.lock": (12345, 12346)}
+
+
 def test_the_database_of_a_cluster_has_its_own_tools(tmp_path):
     for command in ("backup", "restore"):
         done = subprocess.run([BINARY, command, "--set", "mode=cluster", tmp_path / "file"], capture_output=True,

@@ -119,9 +119,14 @@ public:
         if (fchown(file_, user, group) != 0) fail("change the owner of", path_, last_error());
     }
 
-    void put_in_place()
+    /// From here on all of it is on the disk.
+    void sync() const
     {
         if (fsync(file_) != 0) fail("write", path_, last_error());
+    }
+
+    void put_in_place()
+    {
         if (rename(path_.c_str(), target_.c_str()) != 0) fail("make", target_, last_error());
         placed_ = true;
         const fs::path folder = fs::absolute(target_).parent_path();
@@ -197,7 +202,8 @@ void settle(const fs::path& database)
     sqlite3_exec(opened, "PRAGMA wal_checkpoint(TRUNCATE)", nullptr, nullptr, nullptr);
 }
 
-/// Moves the database, and what SQLite has beside it, to a name of its own.
+/// Gives the database, and what SQLite has beside it, a name of its own, under which it stays when
+/// another one takes its place.
 fs::path put_aside(const fs::path& database, WallTime now)
 {
     if (!fs::exists(database)) return {};
@@ -215,6 +221,9 @@ fs::path put_aside(const fs::path& database, WallTime now)
         if (error) fail("put aside", beside(database, "-wal"), error.message());
     }
     fs::remove(beside(database, "-shm"), error);
+    // A second name for the file, so that a crash leaves no moment without a database. Some file
+    // systems have none; there it is moved.
+    if (link(database.c_str(), kept.c_str()) == 0) return kept;
     fs::rename(database, kept, error);
     if (error) fail("put aside", database, error.message());
     return kept;
@@ -234,6 +243,7 @@ BackupContents back_up(const SqliteSettings& settings, const fs::path& file, Exi
     }
     UnfinishedFile made(file);
     const BackupContents contents = copy_and_check(settings.path, made.path());
+    made.sync();
     made.put_in_place();
     return contents;
 }
@@ -251,6 +261,7 @@ Restored restore(const SqliteSettings& settings, const fs::path& backup, WallTim
     if (geteuid() == 0 && stat(fs::absolute(settings.path).parent_path().c_str(), &folder) == 0) {
         made.give_to(folder.st_uid, folder.st_gid);
     }
+    made.sync();  // what can fail for want of space comes before the database is touched
     restored.kept = put_aside(settings.path, now);
     made.put_in_place();
     return restored;

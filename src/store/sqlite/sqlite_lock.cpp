@@ -7,10 +7,12 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,6 +26,21 @@ namespace {
 std::string last_error()
 {
     return std::system_category().message(errno);
+}
+
+/// Opens the lock file. One that root makes (`peercron restore` on a new machine) is given to the
+/// owner of the folder, as whom the node will run, if that can be done.
+int open_lock(const std::filesystem::path& path)
+{
+    constexpr int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW;
+    const int made = open(path.c_str(), flags | O_CREAT | O_EXCL, 0600);
+    if (made < 0) return errno == EEXIST ? open(path.c_str(), flags) : -1;
+    struct stat folder {};
+    const auto parent = std::filesystem::absolute(path).parent_path();
+    if (geteuid() == 0 && stat(parent.c_str(), &folder) == 0) {
+        [[maybe_unused]] const int given = fchown(made, folder.st_uid, folder.st_gid);
+    }
+    return made;
 }
 
 // What a holder that is altering the tables has behind its number.
@@ -44,7 +61,7 @@ std::string holder(int file)
     return note.empty() ? "another process" : "process " + note.substr(0, note.find(' '));
 }
 
-/// Whether the lock was had in time; errno says why not.
+/// Whether the lock was taken in time; errno says why not.
 bool take(int file, const std::filesystem::path& database, std::chrono::milliseconds patience,
           const MigrationWatch& watch)
 {
@@ -82,7 +99,7 @@ SqliteLock::SqliteLock(const SqliteSettings& settings, std::chrono::milliseconds
 {
     const std::string path = settings.path.string() + ".lock";
     if (const auto own = check_own_file(path); !own) throw StoreError(own.error().message);
-    file_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    file_ = open_lock(path);
     if (file_ < 0) {
         throw StoreError(fmt::format("cannot open the lock file {}: {}", path, last_error()));
     }
