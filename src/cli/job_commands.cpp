@@ -177,7 +177,7 @@ ExitStatus list_jobs(const ListOptions& options)
         }
     } else if (jobs.empty()) {
         say(query.empty() ? "there are no jobs; `peercron job add --help` shows how to add one"
-                          : "no job matches");
+                          : "no jobs match");
     } else {
         json::array shown = jobs;
         note_last_results(client, shown);

@@ -119,7 +119,7 @@ ExitStatus list_log(const LogOptions& options)
         return ExitStatus::done;
     }
     if (rows.empty()) {
-        say("no run is like that");
+        say("no runs match");
         return ExitStatus::done;
     }
     json::array shown = rows;

@@ -11,7 +11,6 @@
 #include <boost/json/object.hpp>
 
 #include <chrono>
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -86,13 +85,9 @@ std::string ledger_text(const json::object& status, const Screen& screen)
     const std::int64_t failures = failed.number_or("total", 0);
     std::string text;
     if (misses > 0) {
-        std::map<std::string, std::string> names;
-        for (const auto& [id, name] : status.at("names").as_object()) {
-            names.emplace(std::string(id), std::string(std::string_view(name.as_string())));
-        }
         text += title_of(misses, missed.list("list"), "1 fire or gap was missed",
                          "fires or gaps were missed") +
-                missed_text(missed.list("list"), names, screen);
+                missed_text(missed.list("list"), screen);
     }
     if (failures > 0) {
         text += title_of(failures, failed.list("list"), "1 run has failed", "runs have failed") +
@@ -117,24 +112,6 @@ std::string status_text(const json::object& status, const std::string& url)
     return knows_ledger ? text + ledger_text(status, screen) : text;
 }
 
-/// The names of the jobs of these rows by their ids; those that have none, or are deleted, are not
-/// there.
-json::object names_of(ApiClient& client, const json::value& page)
-{
-    json::object names;
-    for (const json::value& row : rows_of(page)) {
-        const std::string id = AnswerFields(row).number_text("cron_id");
-        if (names.contains(id)) continue;
-        try {
-            names[id] = AnswerFields(client.get("/cron/" + id)).text("name");
-        } catch (const Failure& failure) {
-            if (failure.status() != ExitStatus::not_found) throw;
-            names[id] = "";
-        }
-    }
-    return names;
-}
-
 void ask_ledger(ApiClient& client, json::object& status)
 {
     const auto since =
@@ -144,7 +121,6 @@ void ask_ledger(ApiClient& client, json::object& status)
     known["jobs"] = client.get("/cron/count");
     known["missed"] = newest_missed(client, from, rows_shown);
     known["failed"] = newest_failed(client, from, rows_shown);
-    known["names"] = names_of(client, known["missed"]);
     for (auto& [name, value] : known) status[name] = std::move(value);
 }
 
@@ -154,7 +130,7 @@ ExitStatus show_status(const ApiOptions& options)
     json::object status;
     status["health"] = client.get("/health");
     status["nodes"] = client.get("/node/list");
-    for (const char* const name : {"jobs", "missed", "failed", "names"}) status[name] = nullptr;
+    for (const char* const name : {"jobs", "missed", "failed"}) status[name] = nullptr;
     std::string trouble;
     try {
         ask_ledger(client, status);
@@ -165,9 +141,10 @@ ExitStatus show_status(const ApiOptions& options)
     if (options.json) {
         print_json(status);
     } else {
-        if (json::object* const failed = status["failed"].if_object()) {
-            json::value* const rows = failed->if_contains("list");
-            if (rows != nullptr && rows->is_array()) JobNames(client).note(rows->get_array());
+        JobNames names(client);
+        for (const char* const name : {"missed", "failed"}) {
+            json::object* const page = status[name].if_object();
+            if (page != nullptr) names.note(page->at("list").as_array());
         }
         print(status_text(status, client.url()));
     }

@@ -390,8 +390,7 @@ std::string outcome_text(const json::value& value)
     return text;
 }
 
-std::string missed_text(const json::array& runs, const std::map<std::string, std::string>& names,
-                        const Screen& screen)
+std::string missed_text(const json::array& runs, const Screen& screen)
 {
     Table table({{"RUN", true},
                  {"JOB", true},
@@ -402,13 +401,12 @@ std::string missed_text(const json::array& runs, const std::map<std::string, std
                  {"REASON", false, true}});
     for (const json::value& value : runs) {
         const AnswerFields run(value);
-        const auto name = names.find(run.number_text("cron_id"));
         std::string scheduled = local_time_text(run.millis("scheduled_at"));
         const std::int64_t fires = run.number_or("fires", 1);
         if (fires > 1) scheduled += " … " + local_time_text(run.millis("gap_end"));
         table.add({{run.number_text("id")},
                    {run.number_text("cron_id")},
-                   {name == names.end() ? "" : name->second},
+                   {run.text("job_name")},
                    {std::move(scheduled)},
                    {fires > 1 ? std::to_string(fires) : ""},
                    state_of(run),

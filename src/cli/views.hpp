@@ -5,7 +5,6 @@
 #include <boost/json/array.hpp>
 #include <boost/json/value.hpp>
 
-#include <map>
 #include <string>
 
 namespace peercron {
@@ -34,9 +33,8 @@ std::string run_line(const boost::json::value& run, const Screen& screen);
 /// "run 7 of job 12: failed after 1.2s (exit 3)".
 std::string outcome_text(const boost::json::value& run);
 
-/// What is missed, with the jobs' names as `names` has them by id.
-std::string missed_text(const boost::json::array& runs,
-                        const std::map<std::string, std::string>& names, const Screen& screen);
+/// Fires that were missed.
+std::string missed_text(const boost::json::array& runs, const Screen& screen);
 
 std::string nodes_text(const boost::json::array& nodes, const Screen& screen);
 
