@@ -68,8 +68,8 @@ asio::awaitable<void> Dispatcher::run()
                      deposed.empty() ? "the lock was lost" : deposed);
         if (newest > last_epoch) {
             spdlog::error(
-                "dispatch: epoch {} cannot be, there were never so many terms; nobody can dispatch "
-                "until column epoch of table term has the greatest epoch of table log",
+                "dispatch: epoch {} is impossibly high, so it is a mistake; no node can dispatch "
+                "until column epoch of table term is set to the greatest epoch of table log",
                 newest);
         } else if (newest != 0) {
             forgotten_until_ = now().steady + registration_time;

@@ -20,8 +20,8 @@ constexpr auto account_deadline = 700ms;
 constexpr auto clock_difference = 500ms;
 /// How long a node may take to give runs back. Well below the lookahead, which goes on meanwhile.
 constexpr auto revoke_deadline = 1s;
-/// What the registry says of other nodes is believed for so long after it last answered: a node
-/// that is elected meanwhile is noticed later than that.
+/// For how long after its last answer the registry's word on other nodes is believed: a node that
+/// is elected meanwhile is noticed later than that.
 constexpr auto registry_trust = 2s;
 /// For the last messages to get into the sockets.
 constexpr auto goodbye_time = 20ms;
@@ -29,7 +29,7 @@ constexpr auto goodbye_time = 20ms;
 constexpr auto copy_warning = 2s;
 /// Runs that ended badly longer ago do not run again, whatever their job's misfire window is.
 constexpr auto undelivered_reach = 1h;
-/// Every so many beats carry the load of all nodes, for the display.
+/// One beat in this many carries the load of all nodes, for the display.
 constexpr unsigned beats_per_roster = 4;
 
 template <class... F>
@@ -747,7 +747,7 @@ asio::awaitable<void> Dispatcher::Tenure::link(NodeName node)
         if (connected) {
             const SteadyTime begun = now().steady;
             co_await converse(node, std::move(*connected));
-            // One that ends as soon as it has begun is no better than none.
+            // A connection that ends as soon as it has begun counts as a failed attempt.
             if (now().steady - begun >= longest_pause) backoff.reset();
         } else {
             not_connected(node, connected.error());
@@ -969,16 +969,16 @@ void Dispatcher::Tenure::heard_of_death(const NodeName& node, const NodeDied& wo
     wake();
 }
 
-/// Whether the node may be telling the truth when it names this epoch. One that does not is of no
-/// use, and must not depose anybody: it obeys no dispatcher that there can be.
+/// Whether the node can have heard of this epoch. One that has not must not depose anybody; and it
+/// is of no use, since it obeys no dispatcher that can exist.
 bool Dispatcher::Tenure::is_believed(const NodeName& node, Epoch named)
 {
     if (is_plausible_epoch(named, term_.epoch())) return true;
     Link& state = links_.at(node);
     if (!std::exchange(state.is_disbelieved, true)) {
         spdlog::error(
-            "dispatch: {} names a dispatcher of epoch {}; this one's is {}, and there cannot have "
-            "been so many terms. It gets no runs until it was restarted",
+            "dispatch: {} reports a dispatcher of epoch {}, which is impossibly high "
+            "(this one's is {}); that node gets no runs until it is restarted",
             node, named, term_.epoch());
     }
     state.answered = true;

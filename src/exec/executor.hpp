@@ -38,13 +38,13 @@ struct ExecSettings {
     std::string version;
     std::string shell = "/bin/sh";
     std::size_t max_output = 1U << 20U;  ///< bytes kept of a command's output
-    /// How long after the end of a command its output may still come from processes that it has
-    /// left behind; it ends as soon as none of them has it open any more.
+    /// How long after the end of a command output of the processes that it has left behind still
+    /// counts. The wait ends as soon as none of them has the output open.
     std::chrono::milliseconds output_grace{250};
     std::size_t max_left_outputs = 256;  ///< see OutputDrain
     std::optional<rlimit> open_files;    ///< of commands, see Spawner
-    /// A spawn blocks one until its child has had a core and become the command, which takes the
-    /// longer the more commands run. 0: four per core, 16 at most, and no more than slots.
+    /// A spawn blocks its thread until the child has got a core and become the command, which takes
+    /// longer the more commands run. 0: four per core, at most 16, and no more than slots.
     std::size_t spawn_threads = 0;
     RunRules rules;
 };
@@ -57,10 +57,10 @@ struct ExecSettings {
 /// A fire whose command cannot be started for want of descriptors, processes or memory waits, as if
 /// it had no slot.
 ///
-/// A run ends with its process. What that has left in the background lives on, as with cron; what
-/// this writes belongs to the run for another `output_grace`, and is read and thrown away later
-/// (see OutputDrain). A run that is killed ends when the whole process group has: SIGTERM, the
-/// grace, SIGKILL for who is left.
+/// A run ends with its process. What the command has left in the background lives on, as with cron;
+/// its output belongs to the run for another `output_grace`, and is read and discarded after that
+/// (see OutputDrain). A run that is killed ends when its whole process group has: SIGTERM, the
+/// grace, SIGKILL for the rest.
 ///
 /// Lives on the I/O thread; `clock` is asked from the spawning threads, too.
 class Executor {

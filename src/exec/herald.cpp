@@ -21,7 +21,7 @@ using std::chrono::milliseconds;
 constexpr std::size_t most_callers = 16;
 constexpr int accepted_per_turn = 16;
 constexpr milliseconds patience{1500};  // of one caller
-/// What a dispatcher says to a node that it has just connected to may be as long.
+/// The longest message of a dispatcher to a node to which it has just connected.
 constexpr std::size_t longest_frame = 1U << 20U;
 
 /// At once, or not at all: it is short, and the connection is new.
@@ -37,7 +37,7 @@ bool send_all(const FileDescriptor& socket, std::string_view bytes)
 Herald::Herald(FileDescriptor listener, GreetingSettings greeting, Deceased deceased)
     : listener_(std::move(listener)), greeting_(std::move(greeting)), deceased_(deceased)
 {
-    // An older peer would take whoever answers for the node.
+    // An older peer would take this process for the node.
     greeting_.versions = {warden_version, warden_version};
 }
 
@@ -71,7 +71,7 @@ void Herald::accept_waiting()
             ::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
         if (!socket) {
             if (errno == EINTR || errno == ECONNABORTED) continue;
-            // Without descriptors it would be asked for again and again.
+            // Out of descriptors: the connection stays in the queue, and poll() would not wait.
             if (errno != EAGAIN && errno != EWOULDBLOCK) ::poll(nullptr, 0, 5);
             return;
         }
@@ -115,7 +115,7 @@ bool Herald::handle(Caller& caller, std::string_view payload)
     if (!message) return false;
     if (!*message) return true;
     const auto* heard = std::get_if<DeathHeard>(&**message);
-    if (heard == nullptr) return true;  // it takes this for the node, until it has read the word
+    if (heard == nullptr) return true;  // it takes this for the node until it reads of the death
     if (heard->incarnation == deceased_.incarnation) was_heard_ = true;
     return false;
 }
@@ -145,7 +145,7 @@ std::string Herald::word(const Digest& key) const
 {
     NodeDied died;
     died.incarnation = deceased_.incarnation;
-    // Rounded so that a death is never told earlier than it was.
+    // Rounded down, so that the death is never dated too early.
     died.ago = std::chrono::floor<milliseconds>(Steady::now() - deceased_.died_at);
     died.lived = std::chrono::floor<milliseconds>(deceased_.died_at - deceased_.listened_from);
     std::string out;

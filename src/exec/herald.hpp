@@ -16,29 +16,29 @@
 
 namespace peercron {
 
-/// Answers at the port of a node that is dead, in its place: greets whoever connects as the node
-/// would, and tells those that know the cluster secret that the node is dead (NodeDied).
+/// Answers at the port of a dead node in its place: greets every caller as the node would, and
+/// tells those that know the cluster secret that the node is dead (NodeDied).
 ///
-/// Of strangers there are a few at a time, each for a moment, and the oldest makes way: nobody can
-/// keep a dispatcher from the word, or this from its end. Never blocks but in serve(). For a
-/// process without threads; throws nothing.
+/// Callers that have not proven the secret are limited in number and time, and the oldest makes way
+/// for a new one: nobody can keep a dispatcher from hearing of the death, or serve() from
+/// returning. Only serve() blocks. For a process without threads; throws nothing.
 class Herald {
 public:
-    /// The process that is dead.
+    /// The process that died.
     struct Deceased {
         std::uint64_t incarnation = 0;
         SteadyTime listened_from{};
         SteadyTime died_at{};  ///< when it was reaped
     };
 
-    /// @param listener  the node's own listening socket: with it come the connections that nobody
-    ///                  had accepted.
+    /// @param listener  the node's own listening socket, with the connections that wait there to be
+    ///                  accepted.
     Herald(FileDescriptor listener, GreetingSettings greeting, Deceased deceased);
 
-    /// Answers for so long.
+    /// Answers callers for this long.
     void serve(std::chrono::milliseconds time);
 
-    /// Whether a dispatcher has confirmed that it knows.
+    /// Whether a dispatcher has confirmed that it has heard of the death.
     bool was_heard() const { return was_heard_; }
 
 private:

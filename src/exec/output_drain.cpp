@@ -35,9 +35,9 @@ void OutputDrain::add(FileDescriptor output, const RunId& run)
         const auto oldest = outputs_.begin();
         if (!std::exchange(has_said_so_, true)) {
             spdlog::warn(
-                "executor: {} runs are over and have left processes behind that still hold their "
-                "output; it is read no more for the oldest of them ({}), so that their next output "
-                "ends them (SIGPIPE); redirect the output of what a command leaves in the "
+                "executor: {} finished runs have left processes behind that can still write to "
+                "their output; that of the oldest ({}) is closed, and its processes die at their "
+                "next output (SIGPIPE); redirect the output of what a command leaves in the "
                 "background",
                 outputs_.size() + 1, to_string(oldest->second.run));
         }
@@ -46,8 +46,9 @@ void OutputDrain::add(FileDescriptor output, const RunId& run)
     try {
         readable_.add(output.get(), ++last_token_);
     } catch (const std::exception& e) {
-        spdlog::error("executor: the output of {} is closed although somebody has it open: {}",
-                      to_string(run), e.what());
+        spdlog::error(
+            "executor: the output of {} is closed while a process can still write to it: {}",
+            to_string(run), e.what());
         return;
     }
     outputs_.emplace(last_token_, Output{std::move(output), run});

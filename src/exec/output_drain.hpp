@@ -16,25 +16,26 @@ namespace peercron {
 
 namespace asio = boost::asio;
 
-/// Keeps the outputs of runs that are over open as long as somebody can still write to them, and
-/// throws away what is written: a background child must not die of SIGPIPE, nor wait for ever for
-/// room in its pipe, because the command that started it has ended.
+/// Keeps the outputs of finished runs open as long as a process can still write to them, and
+/// discards what is written: a background child must not die of SIGPIPE, or block for ever on a
+/// full pipe, because the command that started it has ended.
 ///
-/// A child that writes without end is slowed down to what its pipe holds twenty times a second
-/// (1.3 MB/s with Linux's 64 KiB), so that it cannot keep the thread busy.
+/// Each pipe is emptied at most twenty times a second (1.3 MB/s with Linux's 64 KiB), so that a
+/// child that writes without end cannot keep the thread busy.
 ///
-/// Each output costs a descriptor, so there are `limit` at most. One more closes the oldest, whose
-/// writers then die of SIGPIPE; that is logged once. When this is destroyed all are closed.
+/// Each output costs a descriptor, so at most `limit` are kept. One more closes the oldest, whose
+/// writers die of SIGPIPE at their next output; the first time, the log says so. The destructor
+/// closes all.
 ///
 /// Belongs to one thread, that of the executor.
 class OutputDrain {
 public:
     OutputDrain(asio::any_io_executor executor, std::size_t limit);
 
-    /// Reads; ends only by cancellation.
+    /// Reads and discards. Ends only by cancellation.
     asio::awaitable<void> run();
 
-    /// Takes the reading end (non-blocking) of the output of a run that is over.
+    /// Takes the reading end (non-blocking) of the output of a finished run.
     void add(FileDescriptor output, const RunId& run);
 
     /// How many outputs are open.

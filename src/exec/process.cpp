@@ -32,7 +32,7 @@ std::string words_for(int error)
     throw std::system_error(errno, std::generic_category(), what);
 }
 
-/// So many threads may spawn at a time and still have a low number each.
+/// This many threads can spawn at a time and still get a low number each.
 constexpr std::size_t low_numbers = 16;
 
 /// Whether a variable of ours is none of a command's business.
@@ -74,7 +74,7 @@ bool is_private(std::string_view variable)
     return std::ranges::any_of(secrets, is_named);
 }
 
-/// Set anew for each run.
+/// Set for each run.
 bool is_of_a_run(std::string_view variable)
 {
     static constexpr std::array<std::string_view, 6> names{

@@ -10,7 +10,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// A wall clock that is ahead of the steady one by so much more than before was set.
+/// A wall clock that has gained this much on the steady one was set.
 constexpr milliseconds clock_step{100};
 
 std::string time_text(WallTime time)

@@ -26,12 +26,12 @@ struct RunRules {
     std::size_t max_remembered = 200'000;     ///< identities of runs that ended, and …
     std::chrono::milliseconds remember{std::chrono::minutes(10)};  ///< … for how long
 
-    /// A fire starts without asking who dispatches until so long after its time. No dispatcher
+    /// Until this long after its time a fire starts without asking who dispatches. No dispatcher
     /// may give such a fire to another node before this has passed.
     std::chrono::milliseconds on_time{1000};
-    /// A fire that this node comes to so long after its time, because it or its machine stood
-    /// still, does not start any more, although its `start_by` may be later: that is for those that
-    /// wait.
+    /// A fire that this node notices later than this after its time, because the node or its
+    /// machine stood still, does not start any more, although its `start_by` may be later: that is
+    /// for fires that wait.
     std::chrono::milliseconds wake_limit{30'000};
     /// How long after the last word of a dispatcher this node may still be taken for alive.
     std::chrono::milliseconds silence_limit{1500};
@@ -107,9 +107,10 @@ public:
     /// The process of this run exists: its timeout counts from here.
     void started(const RunId& run, const Moment& now);
 
-    /// There is no process, for want of something (`why`) that may be there later: the fire waits
-    /// again, and nothing starts for `shortage_pause`; then one does, and the others when that has
-    /// its process. False when it must end instead: it was condemned, or this node drains.
+    /// The process could not be started because something had run out (`why`) that may be available
+    /// later: the fire waits again, and nothing starts for `shortage_pause`. Then one fire is
+    /// tried, and the others start when that one has its process. False when the fire must end
+    /// instead: it was condemned, or this node drains.
     bool put_back(const RunId& run, std::string why, SteadyTime now);
 
     /// The run is over; frees its slot, and leaves room for another run of its job. Returns the

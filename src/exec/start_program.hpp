@@ -44,9 +44,9 @@ struct StartedProgram {
 /// ones cost less.
 ///
 /// The kernel kills the program (SIGKILL) when the calling *thread* ends, so that it does not
-/// outlive this process even if that is killed together with whoever watches it. What the program
-/// starts has that not, nor has one that runs as somebody else (set-user-ID: sudo), or of other
-/// capabilities. Source: prctl(2), PR_SET_PDEATHSIG.
+/// outlive this process even if that is killed together with its warden. This does not hold for
+/// what the program starts itself, nor for a program that gets another user (set-user-ID, as sudo)
+/// or other capabilities. Source: prctl(2), PR_SET_PDEATHSIG.
 ///
 /// The error is what execve(2) or clone(2) say; the program is not there then. Of several paths it
 /// is EACCES if one of them had it, as execvp(3) has it.

@@ -230,7 +230,7 @@ private:
     bool is_sent_ = false;
 };
 
-/// Whether somebody has told this process to end while it was busy.
+/// Whether this process was told to end while it was busy.
 bool is_told_to_stop()
 {
     sigset_t pending;
@@ -239,7 +239,7 @@ bool is_told_to_stop()
     return sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1;
 }
 
-/// Makes an end of what the node has left, and tells of its death.
+/// Ends what the node has left behind, and tells of its death.
 std::size_t wind_up(Guarded& guarded, bool has_crashed, const WardenSettings& settings)
 {
     constexpr milliseconds turn{20};
@@ -307,8 +307,8 @@ void signal_children(int signal, std::set<pid_t>& seen, bool is_repeated)
     }
 }
 
-/// Reaps until there is no child left (true) or `deadline` has passed, signalling those that show
-/// up.
+/// Reaps until no child is left (true) or `deadline` has passed, and signals those that turn up
+/// meanwhile.
 bool end_children(int signal, Steady::time_point deadline, std::set<pid_t>& seen, bool is_repeated,
                   const std::function<void(milliseconds)>& meanwhile)
 {

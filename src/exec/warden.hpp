@@ -37,7 +37,7 @@ public:
 
     /// The group of processes is to be killed once the lease is over.
     void watch(pid_t group);
-    /// Before it is reaped: then its number may come to mean another one.
+    /// To be called before it is reaped: after that its number may be used for another one.
     void forget(pid_t group);
     /// The lease lasts until then.
     void renew(SteadyTime until);
@@ -49,8 +49,8 @@ private:
     FileDescriptor warden_;
 };
 
-/// A request that the warden sends to a server when the node has died. TCP, and nobody looks at the
-/// answer.
+/// A request that the warden sends to a server, over TCP, when the node has died. The answer is
+/// ignored.
 struct DeathReport {
     sockaddr_storage server{};
     socklen_t server_size = 0;
@@ -60,32 +60,32 @@ struct DeathReport {
 struct WardenSettings {
     std::chrono::milliseconds orphan_grace{1000};    ///< from SIGTERM to SIGKILL of orphans
     std::chrono::milliseconds orphan_limit{10'000};  ///< then the warden gives up and says so
-    /// How a node of a cluster greets its peers; none: it has none, and the warden need not speak.
+    /// How a node of a cluster greets its peers; none: it has no peers to be told of its death.
     std::optional<GreetingSettings> greeting;
-    /// How long after a death the warden waits for a dispatcher that hears it. Longer than an
-    /// election with some tries; the next process of the node has to wait for it, too.
+    /// How long after a death the warden waits for a dispatcher to hear of it. Longer than an
+    /// election with some tries; the node's next process has to wait for the port as long.
     std::chrono::milliseconds last_word{3000};
-    /// The same after an end in good order, when there is hardly anything to tell.
+    /// The same after an orderly stop, when there is hardly anything to tell.
     std::chrono::milliseconds farewell{500};
-    std::optional<DeathReport> report;  ///< sent when the node has not ended in good order
+    std::optional<DeathReport> report;  ///< sent when the node did not stop in good order
 };
 
 /// Runs `node_main` in a child process and stays behind as its warden: a single-threaded process
-/// that does nothing but see to it that no command outlives the node.
+/// whose only task is that no command outlives the node.
 ///
 /// While the node lives the warden hands SIGTERM, SIGINT, SIGHUP, SIGUSR1 and SIGUSR2 on to it;
 /// when the node does not renew its lease in time, it kills what Guard names. When the node ends,
 /// however it does, all that is left of its descendants is killed: SIGTERM, the grace, SIGKILL.
 ///
-/// Both are child subreapers. Orphans of the node's commands become the node's children, which
+/// Both are child subreapers. Orphans of the node's commands become children of the node, which
 /// leaves them alone, as cron does, and reaps them (reap_orphans()). So when either process dies
-/// the other one has all of them, also those in sessions of their own. When both die at once the
-/// kernel kills the commands themselves (see start_program()); what these had started lives on, and
-/// only who manages the service can end it.
+/// the other one has all of them as descendants, including those in sessions of their own. When
+/// both die at once the kernel kills the commands (see start_program()); what the commands had
+/// started lives on, and only the service manager can end it.
 ///
-/// That the node is dead only the warden knows for certain: meanwhile, and until a dispatcher has
-/// heard it or the time for that is over, it answers in the node's place (Herald) and keeps the
-/// port, so that no other process can be there.
+/// Only the warden knows for certain that the node is dead. While it ends the commands, and until a
+/// dispatcher has heard of the death or the time for that is over, it answers in the node's place
+/// (Herald) and keeps the port, so that no other process can take it.
 ///
 /// Returns the node's exit code; 128 + the signal when one ended it (said on standard error).
 /// Throws std::system_error when there can be no child.
@@ -110,7 +110,7 @@ asio::awaitable<void> wait_for_warden_death(FileDescriptor warden);
 /// Kills every descendant of this process, which has to be a subreaper, and reaps it: SIGTERM, the
 /// grace, SIGKILL. Returns how many there were. Blocks up to `orphan_limit`; bounded, since a
 /// process may hang in the kernel.
-/// @param meanwhile  what to do for so long before the next look; none: nothing.
+/// @param meanwhile  what to do for a while before the next look, instead of just waiting.
 std::size_t kill_descendants(
     const WardenSettings& settings = {},
     const std::function<void(std::chrono::milliseconds)>& meanwhile = nullptr);

@@ -63,7 +63,7 @@ std::string_view host_of(std::string_view text)
     return text.substr(0, text.find(':'));
 }
 
-/// Whether `host` (of a Host field) is no name that somebody elsewhere can have.
+/// Whether `host` (of a Host field) cannot be a name that somebody elsewhere owns.
 bool is_this_machine(std::string_view host)
 {
     if (host.starts_with('[') || host.find('.') == std::string_view::npos) return true;

@@ -11,13 +11,13 @@
 namespace peercron {
 namespace {
 
-/// After so much was in use and is free again the heap's rest is given back to the system. Of less
-/// it is not worth the milliseconds.
+/// Once this much was in use and all of it is free again, the heap's free pages go back to the
+/// system. For less, that is not worth the milliseconds it takes.
 constexpr std::size_t worth_a_trim = 16U << 20U;
 
 }  // namespace
 
-/// In the line of those who wait.
+/// A place in the line of waiting callers.
 class Budget::Place {
 public:
     explicit Place(Budget& budget) : budget_(budget)

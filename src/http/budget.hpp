@@ -14,17 +14,18 @@ namespace peercron {
 
 /// The memory that long bodies and answers in progress may take, all clients of a node together.
 ///
-/// What is at most `small` bytes is not counted: the number of connections bounds it. Who wants
-/// more takes a share before he reads, by the most that it can be, and corrects it when he knows.
-/// Lives on the I/O thread; outlives every share.
+/// Bodies and answers of up to `small` bytes are not counted: the number of connections bounds
+/// them. For a longer one the caller takes a share before it reads, of the largest size that is
+/// possible, and corrects it when the true size is known. Lives on the I/O thread; outlives every
+/// share.
 class Budget {
 public:
     static constexpr std::size_t small = 64U * 1024U;
 
-    /// How long somebody waits for a share. The answer then is 503, which clients repeat.
+    /// How long a caller waits for a share. Then the answer is 503, and clients try again.
     static constexpr std::chrono::seconds usual_patience{10};
 
-    /// @param bytes at most, but for what somebody estimated too low.
+    /// @param bytes the most that shares take together, unless an estimate was too low.
     Budget(asio::any_io_executor executor, std::size_t bytes,
            std::chrono::milliseconds patience = usual_patience)
         : freed_(std::move(executor)), bytes_(bytes), patience_(patience)
@@ -44,7 +45,7 @@ public:
         Share& operator=(Share&& other) noexcept;
         ~Share() { resize(0); }
 
-        /// From an estimate to what it truly is; also beyond the budget.
+        /// Replaces the estimate by the true size, even if that exceeds the budget.
         void resize(std::size_t bytes);
         std::size_t bytes() const { return bytes_; }
 
@@ -53,9 +54,10 @@ public:
         std::size_t bytes_ = 0;
     };
 
-    /// Waits, in line, until there is room for so much. A quarter of the budget stands for all that
-    /// is more, so that nothing is too large for ever, and one does not shut out all others.
-    /// @throws HttpError 503 with Retry-After when there is none for too long.
+    /// Waits, first come first served, until there is room for `bytes`. More than a quarter of the
+    /// budget counts as a quarter, so that nothing is too large to be served, and one caller does
+    /// not shut out all others.
+    /// @throws HttpError 503 with Retry-After when no room is found in time.
     asio::awaitable<Share> take(std::size_t bytes);
 
     std::size_t used() const { return used_; }
@@ -70,7 +72,7 @@ private:
     const std::chrono::milliseconds patience_;
     std::size_t used_ = 0;
     std::size_t most_since_trim_ = 0;
-    std::list<const Place*> line_;  // who waits, each in the frame of its coroutine
+    std::list<const Place*> line_;  // the waiting ones, each in the frame of its coroutine
 };
 
 }  // namespace peercron

@@ -34,8 +34,8 @@ namespace {
 using boost::system::error_code;
 using namespace std::chrono_literals;
 
-/// After the last answer a client's rest is read and thrown away for so long, because a socket
-/// that is closed with bytes unread resets the connection and may take the answer with it
+/// After the last answer, whatever else a client sends is read and discarded for this long: a
+/// socket that is closed with bytes unread resets the connection and may take the answer with it
 /// (RFC 9112, 9.6).
 constexpr auto linger_time = 2s;
 constexpr std::size_t linger_bytes = 64U << 20U;
@@ -91,7 +91,7 @@ void check_transfer_encoding(const http::request<http::string_body>& message)
                                 quote_utf8(given)));
 }
 
-/// A request that is no good before the router sees it.
+/// Refuses a malformed request before the router sees it.
 void check_framing(const http::request<http::string_body>& message)
 {
     if (message.version() >= http_1_1 && message.count(http::field::host) != 1) {

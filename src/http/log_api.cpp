@@ -18,7 +18,7 @@
 namespace peercron {
 namespace {
 
-/// Of each output a list has so many bytes; /openapi.json says so.
+/// A list has the first bytes of each output, this many at most; /openapi.json says so.
 constexpr std::size_t excerpt_bytes = 4096;
 
 /// A row of a list, with what is written of it.
@@ -98,7 +98,7 @@ LogQuery read_query(const Call& call)
     query.offset = page.offset;
     query.limit = page.limit;
     query.most_output = excerpt_bytes;
-    // Whoever follows the log by ids asks for a few rows, each time others.
+    // A client that follows the log by ids asks for a few rows, different ones each time.
     query.with_total = query.after_id || !query.ids.empty();
     return query;
 }
@@ -211,7 +211,7 @@ asio::awaitable<Response> list_whole_rows(const ApiContext& context, PagedList& 
                                           LogQuery query)
 {
     PagedList::Asked asked = ask_for(query);
-    // Once for all its rows: who holds a share must not wait for another.
+    // One share for all its rows: a caller that holds one must not wait for another.
     asked.most_bytes += most_whole_row_bytes(context);
     auto rows = std::make_shared<std::vector<LogRow>>();
     asked.find = [query, rows](Store& store, const PagedList::Places& places) {

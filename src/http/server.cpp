@@ -28,7 +28,7 @@ using asio::ip::tcp;
 using boost::system::error_code;
 using namespace std::chrono_literals;
 
-/// Beyond so many that are being told that there is no room, more are closed without a word.
+/// The most clients that are told at a time that there is no room; further ones are just closed.
 constexpr std::size_t most_turned_away = 64;
 
 [[noreturn]] void refuse_address(const std::string& address, std::string_view why)

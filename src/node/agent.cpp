@@ -159,7 +159,7 @@ Roster Agent::roster() const
 
 void Agent::handle(Session& session, Message message)
 {
-    // Whoever is not the newest dispatcher has nothing to say but hello.
+    // Only a hello is taken from a dispatcher that is not the newest.
     if (const auto* greeting = std::get_if<TermHello>(&message)) {
         hello(session, *greeting);
         return;
@@ -197,9 +197,8 @@ void Agent::hello(Session& session, const TermHello& hello)
 {
     if (!is_plausible_epoch(hello.epoch, runs_.newest_epoch())) {
         spdlog::error(
-            "node: refused {}, which claims to dispatch in epoch {}: there cannot have been so "
-            "many "
-            "terms, the newest that was heard is {}. Is that node's program or machine broken?",
+            "node: refused {}, which claims to dispatch in epoch {}: that is impossibly high, the "
+            "newest epoch heard of is {}. Is that node's program or machine broken?",
             hello.dispatcher, hello.epoch, runs_.newest_epoch());
         session.channel->close();
         return;

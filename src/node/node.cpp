@@ -59,7 +59,7 @@ constexpr auto flush_limit = 5s;
 constexpr auto successor_limit = 5s;
 /// A second signal that comes earlier is the first one again.
 constexpr auto second_signal_after = 1s;
-/// What is left in the background by commands and ends is a zombie for so long.
+/// How often the ended processes that commands had left in the background are reaped.
 constexpr auto orphan_interval = 250ms;
 /// When the warden is gone: how long killed runs may take to end and to be recorded, and from
 /// SIGTERM to SIGKILL of all the others.

@@ -8,14 +8,14 @@
 
 namespace peercron {
 
-/// What would cost more memory than an honest message of its length, if it were parsed; nullopt:
-/// nothing, as far as `bytes` can be read. Takes no memory itself.
+/// What in `bytes` would take more memory when it is parsed than an honest message of that length
+/// does; nullopt: nothing, as far as the bytes can be read. Takes no memory itself.
 ///
-/// An element that is empty has two bytes on the wire, and some hundred once it is parsed. So
-/// - lists have no more elements than peer.proto says. Several lists of a message share: what one
-///   takes of its `most`, the others lack;
-/// - what is not a list comes once, as every version of the program writes it;
-/// - fields of newer versions are few, and none is a group, which can be nested.
+/// An empty element takes two bytes on the wire, and some hundred once it is parsed. So
+/// - a list has no more elements than peer.proto allows. The lists of a message share: the part of
+///   its `most` that one takes, the others lack;
+/// - a field that is not a list comes once, as every version of the program writes it;
+/// - unknown fields, of newer versions, are few, and none is a group, since groups can be nested.
 std::optional<std::string> find_excess(std::string_view bytes,
                                        const google::protobuf::Descriptor& type);
 
