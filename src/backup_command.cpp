@@ -22,8 +22,7 @@ SqliteSettings database_of(const Config& config, std::string_view doing, std::st
     }
     throw StoreError(
         fmt::format("cannot {}: the data of a cluster is in MySQL, database {} at {}:{}, which has "
-                    "tools of its "
-                    "own. {}; README, \"Back up and restore\", has the steps",
+                    "its own tools for that. {}; README, \"Back up and restore\", has the steps",
                     doing, config.mysql.database, config.mysql.host, config.mysql.port, instead));
 }
 
@@ -67,14 +66,14 @@ int restore_database(const Config& config, const std::filesystem::path& file)
     std::cout << fmt::format("{} restored from {}: {}\n", database.path.string(), file.string(),
                              contents_text(restored.contents));
     if (!restored.kept.empty()) {
-        std::cout << fmt::format("what was there before is kept as {}\n", restored.kept.string());
+        std::cout << fmt::format("the old database is kept as {}\n", restored.kept.string());
     }
     if (restored.contents.planned_through) {
         const auto through =
             std::chrono::floor<std::chrono::seconds>(*restored.contents.planned_through);
         std::cout << fmt::format(
-            "its plan ends at {:%Y-%m-%dT%H:%M:%SZ}: what fell due since counts as missed at the "
-            "next start, and follows each job's misfire policy\n",
+            "its plan ends at {:%Y-%m-%dT%H:%M:%SZ}: fires that were due since then count as "
+            "missed at the next start, and follow each job's misfire policy\n",
             fmt::gmtime(std::chrono::system_clock::to_time_t(through)));
     }
     return 0;

@@ -75,7 +75,7 @@ public:
         const std::int64_t all = progress.all_jobs + progress.all_rows;
         const std::int64_t done = progress.jobs + progress.rows;
         if (!begun_ && done > 0) {
-            std::cerr << fmt::format("going on after {} and {} that are there already\n",
+            std::cerr << fmt::format("continuing after {} and {} that are already copied\n",
                                      counted(progress.jobs, "job"), counted(progress.rows, "row"));
         }
         const std::int64_t percent = all == 0 ? 100 : done * 100 / all;
@@ -152,29 +152,28 @@ ExitStatus copy(const CopyOptions& options)
 void add_copy_command(CLI::App& app, Action& chosen)
 {
     CLI::App& command = *app.add_subcommand(
-        "copy-store", "Copy jobs and ledger into another database: from one machine to many");
+        "copy-store",
+        "Copy jobs and ledger into another database, to move from one machine to a cluster");
     command.footer(
         "Examples:\n"
         "  peercron copy-store --from sqlite:$HOME/.local/state/peercron --to "
         "mysql://cron@db1/cron\n"
-        "Stop the node first, so that nothing runs meanwhile. The target is empty, or one into "
-        "which\n"
-        "a copy of the same source was cut off: run the same command again, it goes on where it\n"
-        "was. Ids, moments and counters stay; the source keeps all it has. "
-        "PEERCRON_MYSQL_PASSWORD\n"
-        "is the password, unless a file is named.");
+        "Stop the node first, so that nothing runs meanwhile. The target must be empty, or\n"
+        "contain an interrupted copy of the same source: run the same command again, and it\n"
+        "continues. Ids, times and counters stay the same; the source is not changed.\n"
+        "PEERCRON_MYSQL_PASSWORD is the password, unless a file is named.");
     auto options = std::make_shared<CopyOptions>();
     command.add_option("--from", options->from, "sqlite:PATH or mysql://USER@HOST:PORT/DATABASE")
         ->required()
         ->type_name("STORE");
-    command.add_option("--to", options->to, "The same; made if it is missing")
+    command.add_option("--to", options->to, "The same; it is created if it does not exist")
         ->required()
         ->type_name("STORE");
     command
         .add_option("--from-password-file", options->from_password_file,
                     "A file whose first line is the password")
         ->type_name("FILE");
-    command.add_option("--to-password-file", options->to_password_file, "The same of the target")
+    command.add_option("--to-password-file", options->to_password_file, "The same for the target")
         ->type_name("FILE");
     on_parsed(command, chosen, [options] { return copy(*options); });
 }

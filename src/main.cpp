@@ -61,11 +61,11 @@ void add_sources(CLI::App& command, ConfigOptions& options)
     command
         .add_option_function<std::string>(
             "--data", [&options](const std::string& given) { options.data = given; },
-            "The folder of its files (data_dir)")
+            "The data folder (data_dir)")
         ->type_name("DIR");
     command
         .add_option("--set", options.settings,
-                    "The value of a key, as log_level=debug; counts before variables and file")
+                    "Set a key, such as log_level=debug; takes precedence over variables and file")
         ->type_name("KEY=VALUE")
         ->allow_extra_args(false);
 }
@@ -136,9 +136,10 @@ int run(int argc, char** argv)
     ConfigOptions config;
     auto* const serve_command = app.add_subcommand(
         "serve",
-        "Run a node until SIGTERM; without a configuration, one that is alone and needs nothing");
+        "Run a node until SIGTERM; without a configuration, a single node that needs nothing else");
     serve_command
-        ->add_option("--config", config.file, "The configuration, config/peercron.toml explains it")
+        ->add_option("--config", config.file,
+                     "The configuration file; config/peercron.toml explains it")
         ->type_name("FILE");
     add_sources(*serve_command, config);
     serve_command->footer(
@@ -146,13 +147,14 @@ int run(int argc, char** argv)
         "  peercron serve --config /etc/peercron/peercron.toml");
 
     auto* const check_command = app.add_subcommand(
-        "check-config", "Check a configuration and print what it comes to, secrets masked");
+        "check-config",
+        "Check a configuration; print the effective values and their sources, secrets masked");
     check_command->add_option("FILE", config.file, "The configuration")->type_name("");
     add_sources(*check_command, config);
     check_command->footer("Example:\n  peercron check-config /etc/peercron/peercron.toml");
 
     auto* const migrate_command = app.add_subcommand(
-        "migrate", "Bring the database's tables to this version; nodes do so by themselves");
+        "migrate", "Update the database's tables to this version; nodes do so themselves");
     migrate_command
         ->add_option("--config", config.file, "The configuration that names the database")
         ->type_name("FILE");
@@ -162,34 +164,35 @@ int run(int argc, char** argv)
     std::string backup_file;
     bool force = false;
     auto* const backup_command = app.add_subcommand(
-        "backup", "Copy the database of a lone node into a file, also while it runs");
-    backup_command->add_option("FILE", backup_file, "Where to; for you alone to read")
+        "backup", "Copy the database of a single node into a file, also while it runs");
+    backup_command->add_option("FILE", backup_file, "The backup; only you can read it")
         ->required()
         ->type_name("");
-    backup_command->add_flag("--force", force, "Replace a file that is there already");
+    backup_command->add_flag("--force", force, "Replace the file if it exists");
     backup_command
-        ->add_option("--config", config.file, "The configuration that names the data's folder")
+        ->add_option("--config", config.file, "The configuration that names the data folder")
         ->type_name("FILE");
     add_sources(*backup_command, config);
     backup_command->footer(
-        "Example:\n  peercron backup --data /var/lib/peercron /backup/peercron-$(date +%F).db\n"
-        "The copy is one moment of the database, and one file. A cluster's database is backed up "
-        "by\n"
-        "the tools of MySQL or MariaDB.");
+        "Example:\n"
+        "  peercron backup --data /var/lib/peercron /backup/peercron-$(date +%F).db\n"
+        "The backup is a consistent copy of the database in one file. Back up the database of a\n"
+        "cluster with the tools of MySQL or MariaDB.");
 
     auto* const restore_command = app.add_subcommand(
-        "restore", "Put a backup into the place of a lone node's database; stop the node first");
-    restore_command->add_option("FILE", backup_file, "The backup; it stays as it is")
+        "restore", "Replace the database of a single node by a backup; stop the node first");
+    restore_command->add_option("FILE", backup_file, "The backup; it is not changed")
         ->required()
         ->type_name("");
     restore_command
-        ->add_option("--config", config.file, "The configuration that names the data's folder")
+        ->add_option("--config", config.file, "The configuration that names the data folder")
         ->type_name("FILE");
     add_sources(*restore_command, config);
     restore_command->footer(
-        "Example:\n  peercron restore --data /var/lib/peercron /backup/peercron-2026-11-28.db\n"
-        "The file is checked first; the database that was there is kept beside it. What fell due\n"
-        "since the backup counts as missed when the node starts: see misfire_policy.");
+        "Example:\n"
+        "  peercron restore --data /var/lib/peercron /backup/peercron-2026-11-28.db\n"
+        "The file is checked first; the old database is kept beside the new one. Fires that were\n"
+        "due since the backup count as missed when the node starts: see misfire_policy.");
 
     Action chosen;
     add_client_commands(app, chosen);

@@ -228,7 +228,7 @@ void JobAudit::judge_group(const Group& group)
     if (group.due) {
         ++report_.due;
         if (group.at <= covered_through_ && !near_change(group.at)) {
-            add(FindingKind::doubled, row, "it is in the row of a gap before it as well");
+            add(FindingKind::doubled, row, "the row of an earlier gap covers it, too");
         }
         judge_missed(row);
         return;

@@ -18,14 +18,14 @@ void tell(const std::string& path, const JournalFile::Found& found)
 {
     if (found.torn > 0) {
         spdlog::warn(
-            "journal: {}: the last write was cut off: {} bytes are gone, {} whole records are "
-            "there",
+            "journal: {}: the last write was cut off: {} bytes are lost, {} complete records "
+            "remain",
             path, found.torn, found.records);
     }
     if (found.damaged > 0) {
         spdlog::error(
-            "journal: {}: {} bytes are damaged and cannot be read, {} whole records are "
-            "there; the damaged part {}",
+            "journal: {}: {} bytes are damaged and cannot be read, {} complete records remain; the "
+            "damaged part {}",
             path, found.damaged, found.records,
             found.damage_kept_in.empty() ? "could not be kept"
                                          : "is kept in " + found.damage_kept_in);
@@ -48,15 +48,17 @@ Journal::Journal(JournalSettings settings, prometheus::Registry& metrics)
       bytes_(gauge(metrics, "peercron_journal_bytes", "Size of the node's journal.")),
       records_(gauge(metrics, "peercron_journal_records",
                      "Records in the journal that wait for the store.")),
-      failing_(gauge(metrics, "peercron_journal_failing",
-                     "1 while the journal takes nothing (no space, its limit) or is not there.")),
+      failing_(
+          gauge(metrics, "peercron_journal_failing",
+                "1 while the journal can take no record (no space, its limit) or does not exist.")),
       failures_(prometheus::BuildCounter()
                     .Name("peercron_journal_failures_total")
                     .Help("Writes that the journal could not take.")
                     .Register(metrics)
                     .Add({}))
 {
-    gauge(metrics, "peercron_journal_limit_bytes", "The journal's limit; 0 = there is none.")
+    gauge(metrics, "peercron_journal_limit_bytes",
+          "The journal's limit in bytes; 0 = there is no journal.")
         .Set(static_cast<double>(settings_.limit));
     if (settings_.limit == 0) state_ = State::off;
 }
@@ -140,8 +142,10 @@ asio::awaitable<void> Journal::remove(std::vector<JournalSequence> sequences)
     const auto removed = co_await offload(thread_, forget);
     show(size);
     if (!removed) {
-        spdlog::warn("journal: it stays as large as it is, and what was removed may come back: {}",
-                     removed.error().message);
+        spdlog::warn(
+            "journal: cannot remove written records; the file keeps its size, and they may come "
+            "back: {}",
+            removed.error().message);
     }
     if (size.records == 0) note_recovery();
 }
@@ -164,8 +168,8 @@ void Journal::note_failure(const std::string& what)
     state_ = State::failing;
     failing_.Set(1);
     spdlog::error(
-        "journal: it takes nothing, so what waits for the store would be lost with this process: "
-        "{}",
+        "journal: it cannot be written, so results that wait for the store would be lost with this "
+        "process: {}",
         what);
 }
 

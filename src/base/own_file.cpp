@@ -12,7 +12,7 @@ namespace peercron {
 Result<void> check_own_file(const std::filesystem::path& path, const struct stat& status)
 {
     constexpr auto advice =
-        "only a regular file of this user's, of root's or of the folder's owner is used";
+        "only a regular file that belongs to this user, to root or to the folder's owner is used";
     if (S_ISLNK(status.st_mode)) {
         std::error_code ignored;
         return Error{fmt::format("{} is a symbolic link to {}; it is not followed: {}",
@@ -37,7 +37,7 @@ Result<void> check_own_file(const std::filesystem::path& path)
     struct stat status {};
     if (::lstat(path.c_str(), &status) == 0) return check_own_file(path, status);
     if (errno == ENOENT) return {};
-    return Error{fmt::format("cannot look at {}: {}", path.string(),
+    return Error{fmt::format("cannot inspect {}: {}", path.string(),
                              std::generic_category().message(errno))};
 }
 

@@ -26,16 +26,16 @@ Result<ApiAddress> parse_api_url(std::string_view text)
     const std::string given(text);
     const std::string whole =
         given.find("://") == std::string::npos ? "http://" + given : std::string(given);
-    const Error refused{quote(text) +
-                        " is no URL of a node: http://HOST:PORT is expected, as in "
-                        "http://127.0.0.1:9990"};
+    const Error refused{
+        quote(text) +
+        " is not the URL of a node: expected http://HOST:PORT, such as http://127.0.0.1:9990"};
     const auto parsed = boost::urls::parse_uri(whole);
     if (!parsed) return refused;
     const boost::urls::url_view& url = *parsed;
     if (url.scheme() == "https") {
         return Error{quote(text) +
-                     ": peercron speaks plain HTTP; give the address of a node or "
-                     "of a proxy that does, http://HOST:PORT"};
+                     ": peercron speaks plain HTTP; give the address of a node, or of a proxy "
+                     "without TLS, as http://HOST:PORT"};
     }
     if (url.scheme() != "http" || url.host().empty() || url.has_userinfo() || url.has_query() ||
         url.has_fragment()) {

@@ -129,18 +129,18 @@ json::value ApiClient::take_data(const Response& response) const
     json::value* const data = object != nullptr ? object->if_contains("data") : nullptr;
     if (error || message == nullptr || !message->is_string() || data == nullptr) {
         const std::string reason(http::obsolete_reason(response.result()));
-        const std::string said =
-            fmt::format("{} answered {} {}, but not as a node does", address_.url, status, reason);
+        const std::string said = fmt::format("{} answered {} {}, which is not the answer of a node",
+                                             address_.url, status, reason);
         if (status >= 502 && status <= 504) {
-            throw Failure(ExitStatus::unavailable, said + ": a proxy that reaches no node?");
+            throw Failure(ExitStatus::unavailable, said + ": is it a proxy that reaches no node?");
         }
         throw Failure(ExitStatus::failed, said + ": is this a node's HTTP address?");
     }
     if (status == 200) return std::move(*data);
     std::string said(message->get_string());
     if (status == 401) {
-        said += token_.empty() ? "; --token-file, PEERCRON_TOKEN or --token gives one"
-                               : "; the one from --token, --token-file or PEERCRON_TOKEN was sent";
+        said += token_.empty() ? "; give it with --token-file, PEERCRON_TOKEN or --token"
+                               : "; it came from --token, --token-file or PEERCRON_TOKEN";
     }
     throw Refused(status, said);
 }
@@ -214,18 +214,19 @@ void ApiClient::fail_to_exchange(ErrorCode error, bool changes) const
 {
     if (is_of_http_parser(error)) {
         throw Failure(ExitStatus::failed,
-                      fmt::format("what answers at {} does not speak HTTP ({}): is this a node's "
-                                  "HTTP address, and not its peer port?",
+                      fmt::format("the server at {} does not speak HTTP ({}): is this a node's "
+                                  "peer port instead of its HTTP address?",
                                   address_.url, error.message()));
     }
     const std::string what =
         error == beast::error::timeout
             ? fmt::format("the node at {} did not answer within {}", address_.url,
                           in_seconds(deadlines_.answer))
-            : fmt::format("the connection to the node at {} broke before the answer was whole ({})",
-                          address_.url, error.message());
+            : fmt::format(
+                  "the connection to the node at {} broke before the answer was complete ({})",
+                  address_.url, error.message());
     throw Failure(ExitStatus::unavailable,
-                  changes ? what + "; whether the change was made is not known" : what);
+                  changes ? what + "; it is not known whether the change was made" : what);
 }
 
 }  // namespace peercron

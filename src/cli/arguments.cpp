@@ -117,7 +117,7 @@ std::string unknown_option(const CLI::App& app, const CLI::App& command, const s
         return option->get_positional() && option->get_expected_max() > 1;
     };
     if (!command.get_options(takes_words).empty()) {
-        return message + " (the options of the job's own command go after --)";
+        return message + " (put options of the job's own command after --)";
     }
     std::vector<std::string> elsewhere;
     for_each_command(app, app.get_name(), [&](const CLI::App& other, const std::string& whole) {
@@ -139,7 +139,7 @@ std::string explain_extras(const CLI::App& app, const CLI::App& command, const s
     if (option != unknown.end()) return unknown_option(app, command, words, *option);
     std::string rest;
     for (const std::string& word : unknown) rest += (rest.empty() ? "" : " ") + word;
-    return fmt::format("`{}` takes no more words, but found: {}", words, one_line(rest));
+    return fmt::format("`{}` takes no further words, found: {}", words, one_line(rest));
 }
 
 struct NamedParameter {
@@ -222,7 +222,7 @@ std::string explain(const CLI::App& app, const CLI::Error& error)
     std::string message = error.what();
     constexpr std::string_view not_converted = "Could not convert: ";
     if (message.starts_with(not_converted)) {
-        message = message.substr(not_converted.size()) + ": a whole number is allowed";
+        message = message.substr(not_converted.size()) + ": expected a whole number";
     }
     if (is_group && !unknown.empty() && !unknown.front().starts_with('-')) {
         message = unknown_command(app, *innermost, words, unknown.front());
@@ -231,8 +231,7 @@ std::string explain(const CLI::App& app, const CLI::Error& error)
     } else if (!unknown.empty()) {
         message = explain_extras(app, *innermost, words, unknown);
     }
-    return fmt::format("{}{} `{} --help` shows what there is", message,
-                       message.ends_with('?') ? "" : ";", words);
+    return fmt::format("{}{} see `{} --help`", message, message.ends_with('?') ? "" : ";", words);
 }
 
 std::string with_option_names(const CLI::App& command, std::string message)

@@ -129,8 +129,8 @@ void say_limits(const AnswerFields& totals, const json::array& findings)
 {
     if (totals.flag("unplanned")) {
         const std::string since = local_time_text(totals.millis("planned_through"));
-        say(since.empty() ? std::string("nobody has ever planned a fire here")
-                          : "nobody has planned a fire since " + since);
+        say(since.empty() ? std::string("no fire has ever been planned here")
+                          : "no node has planned fires since " + since);
     }
     if (totals.number_or("from", 0) > totals.number_or("asked_from", 0)) {
         say("the ledger begins at " + local_time_text(totals.millis("from")));
@@ -143,8 +143,8 @@ void say_limits(const AnswerFields& totals, const json::array& findings)
     const std::int64_t rows = totals.number_or("unjudged_rows", 0);
     if (fires + rows > 0) {
         say(
-            fmt::format("{} and {} were not judged: their jobs were changed just then, are at "
-                        "their limit of runs, or not known",
+            fmt::format("{} and {} were not judged: their jobs had just been changed, are at their "
+                        "limit of runs, or are not known",
                         counted(fires, "fire without a row", "fires without rows"),
                         counted(rows, "row", "rows")));
     }
@@ -169,7 +169,8 @@ ExitStatus audit(const AuditOptions& options)
     const json::value* const found =
         data.if_object() != nullptr ? data.get_object().if_contains("totals") : nullptr;
     if (found == nullptr) {
-        throw Failure(ExitStatus::failed, "the node's answer has no totals: is it an older one?");
+        throw Failure(ExitStatus::failed,
+                      "the node's answer has no totals: is the node older than this program?");
     }
     const AnswerFields totals(*found);
     if (options.json) {
@@ -189,31 +190,32 @@ ExitStatus audit(const AuditOptions& options)
 void add_audit_command(CLI::App& app, Action& chosen)
 {
     CLI::App& command = *app.add_subcommand(
-        "audit", "Compare the fires that were due with the ledger; exit 0 only when all is well");
+        "audit", "Compare the fires that were due with the ledger; exit 0 only if all is well");
     command.footer(
         "Examples:\n"
         "  peercron audit\n"
         "  peercron audit --job backup --from 30d --late 500ms\n"
         "  peercron audit --from '2026-11-01' --to '2026-11-21 08:00' --json\n"
-        "Recomputes from the histories of the jobs which fires were due. Says which are missing,\n"
-        "which rows are extra, what was doubled or late, which rows should have ended by now, and\n"
-        "what was missed for a reason that nobody asked for; then how many fires ended how. Exits\n"
-        "with 11 when anything is wrong.");
+        "Computes again from the histories of the jobs which fires were due. Lists missing\n"
+        "fires, extra rows, doubled and late fires, rows that should have ended by now, and fires\n"
+        "that were missed for a reason that nobody asked for; then how many fires ended in which\n"
+        "state. Exits with 11 if anything is wrong.");
     auto options = std::make_shared<AuditOptions>();
     command
         .add_option_function<std::string>(
             "--job", [options](const std::string& given) { options->job = given; },
-            "Only this job, by id or name; one that is deleted by id")
+            "Only this job, by id or name; a deleted job by id")
         ->type_name("JOB");
     command
-        .add_option("--from", options->from,
-                    "Fires due from then on: 15m (ago), or a moment; 24h before --to unless given")
+        .add_option(
+            "--from", options->from,
+            "Fires due from this time on: 15m (ago), or a date and time; default: 24h before --to")
         ->type_name("TIME");
-    command.add_option("--to", options->to, "Fires due before then; now unless given")
+    command.add_option("--to", options->to, "Fires due before this time; default: now")
         ->type_name("TIME");
     command
         .add_option("--late", options->late,
-                    "A fire that starts later than that is late: 500ms, 2s; 3s unless given")
+                    "A fire is late if it starts later than this: 500ms, 2s; default: 3s")
         ->type_name("DURATION");
     add_api_options(command, *options);
     on_parsed(command, chosen, [options] { return audit(*options); });

@@ -62,7 +62,7 @@ std::string did_you_mean(ApiClient& client, const std::string& job)
 void refuse_empty(const std::string& job)
 {
     if (!job.empty()) return;
-    throw Failure(ExitStatus::usage, "the job is empty: its id or its name is needed");
+    throw Failure(ExitStatus::usage, "the job is empty: give its id or its name");
 }
 
 std::optional<std::string> find_job(ApiClient& client, const std::string& name)
@@ -143,16 +143,16 @@ void add_node_options(CLI::App& command, ApiOptions& options)
     constexpr auto* group = "Node";
     command
         .add_option("--url", options.url,
-                    "The node's HTTP address; else PEERCRON_URL, else http://127.0.0.1:9990")
+                    "The node's HTTP address; default: PEERCRON_URL, else http://127.0.0.1:9990")
         ->type_name("URL")
         ->group(group);
     command
         .add_option("--token", options.token,
-                    "The API's token; visible to others of this machine, so rather in a file or in "
-                    "PEERCRON_TOKEN")
+                    "The API's token. Other users of this machine can see it: better use "
+                    "--token-file or PEERCRON_TOKEN")
         ->type_name("TOKEN")
         ->group(group);
-    command.add_option("--token-file", options.token_file, "A file with the token")
+    command.add_option("--token-file", options.token_file, "A file that contains the token")
         ->type_name("FILE")
         ->group(group);
 }
@@ -160,7 +160,7 @@ void add_node_options(CLI::App& command, ApiOptions& options)
 void add_api_options(CLI::App& command, ApiOptions& options)
 {
     add_node_options(command, options);
-    command.add_flag("--json", options.json, "For programs: the data of the API's answer");
+    command.add_flag("--json", options.json, "Print the data of the API's answer, for programs");
 }
 
 bool names_node(const ApiOptions& options)
@@ -202,8 +202,8 @@ std::string job_id_of(ApiClient& client, const std::string& job)
     if (is_number(job)) return job;
     if (const auto id = find_job(client, job)) return *id;
     throw Failure(ExitStatus::not_found,
-                  fmt::format("no job is named {}; {}`peercron job list` shows all", quote(job),
-                              did_you_mean(client, job)));
+                  fmt::format("there is no job named {}; {}`peercron job list` shows all",
+                              quote(job), did_you_mean(client, job)));
 }
 
 std::string past_job_id_of(ApiClient& client, const std::string& job, Deleted deleted)
@@ -216,11 +216,11 @@ std::string past_job_id_of(ApiClient& client, const std::string& job, Deleted de
     const std::vector<std::string> ids = find_deleted(client, job);
     if (ids.empty() && deleted == Deleted::only) {
         throw Failure(ExitStatus::not_found,
-                      fmt::format("no job that was named {} is deleted", quote(job)));
+                      fmt::format("there is no deleted job named {}", quote(job)));
     }
     if (ids.empty()) return job_id_of(client, job);  // says what is there
     if (ids.size() > 1) {
-        say(fmt::format("{} deleted jobs were named {}; this is the newest, their ids are {}",
+        say(fmt::format("{} deleted jobs had the name {}; this is the newest; all their ids: {}",
                         ids.size(), quote(job), fmt::join(ids, ", ")));
     }
     return ids.front();
@@ -231,8 +231,9 @@ std::string run_id_of(const std::string& run)
     if (is_number(run)) return run;
     throw Failure(
         ExitStatus::usage,
-        fmt::format("{} is no id of a run, which is a number; `peercron log list` shows them",
-                    quote(run)));
+        fmt::format(
+            "{} is not the id of a run, which is a number; `peercron log list` shows the ids",
+            quote(run)));
 }
 
 }  // namespace peercron

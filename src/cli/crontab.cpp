@@ -144,9 +144,9 @@ Result<std::string> with_spread(std::string_view element, const FieldRule& rule)
     const auto first = side(low, rule.first, rule);
     const auto last = side(high, rule.last, rule);
     if (!first || !last || *first > *last) {
-        return Error{
-            fmt::format("{} '{}': beside a ~ stand numbers from {} to {}, the smaller first",
-                        rule.name, element, rule.first, rule.last)};
+        return Error{fmt::format(
+            "{} '{}': around a ~ two numbers from {} to {} are allowed, the smaller one first",
+            rule.name, element, rule.first, rule.last)};
     }
     return as_result(fmt::format("H({}-{}){}", *first, *last, steps));
 }
@@ -271,9 +271,9 @@ private:
             shell_ = value;
         } else if (name == "MAILTO" || name == "MAILFROM" || name == "CONTENT_TYPE" ||
                    name == "CONTENT_TRANSFER_ENCODING") {
-            note(name + " is not taken over: output is kept in the log, nothing is mailed");
+            note(name + " is not imported: output is kept in the log, nothing is mailed");
         } else if (name == "RANDOM_DELAY") {
-            note("RANDOM_DELAY is not taken over: H in a field spreads jobs");
+            note("RANDOM_DELAY is not imported: use H in a field to spread jobs");
         } else {
             environment_[name] = value;
         }
@@ -290,26 +290,24 @@ private:
         const std::string_view whole = line;
         if (line.front() == '-') line = trim(line.substr(1));  // not to be logged by cron
         if (!is_utf8(whole)) {
-            return refuse(fmt::format("{} is not taken over: it is not UTF-8", quote_utf8(whole)));
+            return refuse(fmt::format("{} is not imported: it is not UTF-8", quote_utf8(whole)));
         }
         if (line.starts_with("@reboot")) {
             return refuse(
-                "@reboot is not taken over: it names no moment; a systemd unit runs a command "
-                "when the machine starts");
+                "@reboot is not imported: it has no time; to run a command when the machine "
+                "starts, use a systemd unit");
         }
         auto cron_set = take_schedule(line);
         if (!cron_set) {
-            return refuse(
-                fmt::format("'{}' is not taken over: {}", whole, cron_set.error().message));
+            return refuse(fmt::format("'{}' is not imported: {}", whole, cron_set.error().message));
         }
         std::string user;
         if (form_.has_user) user = take_word(line);
-        if (line.empty()) return refuse(fmt::format("'{}' is not taken over: no command", whole));
+        if (line.empty()) return refuse(fmt::format("'{}' is not imported: no command", whole));
         const std::string zone = time_zone_.empty() ? "UTC" : time_zone_;
         const auto schedule = Schedule::make(*cron_set, zone, 1);
         if (!schedule) {
-            return refuse(
-                fmt::format("'{}' is not taken over: {}", whole, schedule.error().message));
+            return refuse(fmt::format("'{}' is not imported: {}", whole, schedule.error().message));
         }
         if (!form_.has_user) look_for_user(line);
         CrontabJob job;
@@ -321,14 +319,14 @@ private:
             job.remark = first_characters(
                 remark, std::get<kind::Text>(field_of(&Job::remark).kind).characters);
         } else {
-            note("the comment above it is not taken over: it is not UTF-8");
+            note("the comment above it is not imported: it is not UTF-8");
         }
         job.name = name_of(job, line);
         JobPatch rules;
         rules.set(&Job::name, job.name);
         rules.set(&Job::command, job.command);
         if (const auto problem = find_problem(rules)) {
-            return refuse(fmt::format("'{}' is not taken over: {}: {}", whole, problem->field->name,
+            return refuse(fmt::format("'{}' is not imported: {}: {}", whole, problem->field->name,
                                       problem->what));
         }
         plan_.jobs.push_back(std::move(job));
@@ -341,8 +339,8 @@ private:
         if (line.empty() || !form_.is_user || !form_.is_user(first)) return;
         ++with_user_;
         note(
-            fmt::format("the command begins with '{}', a user of this machine: --system takes the "
-                        "sixth field of a system crontab for the user",
+            fmt::format("the command begins with '{}', a user of this machine: for a system "
+                        "crontab, whose sixth field is the user, give --system",
                         first));
     }
 

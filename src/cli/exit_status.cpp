@@ -7,22 +7,20 @@ namespace {
 
 constexpr std::array<ExitStatusText, 9> statuses{{
     {ExitStatus::done, "Done."},
-    {ExitStatus::failed, "It failed: the node had an error of its own, or something broke here."},
-    {ExitStatus::usage,
-     "What was asked for makes no sense: a wrong option, or input that the node refused (HTTP "
-     "400)."},
+    {ExitStatus::failed, "Failure: an internal error of the node, or an error in this program."},
+    {ExitStatus::usage, "Wrong use: a wrong option, or input that the node refused (HTTP 400)."},
     {ExitStatus::not_found, "There is no such job or run (HTTP 404)."},
     {ExitStatus::conflict,
-     "It conflicts with what is there, such as a name that is taken or a run that has ended "
-     "(HTTP 409)."},
-    {ExitStatus::not_allowed, "The token is missing, unknown, or may not do this (HTTP 401, 403)."},
+     "A conflict, such as a name that is taken or a run that has already ended (HTTP 409)."},
+    {ExitStatus::not_allowed,
+     "The token is missing or unknown, or its role does not allow this (HTTP 401, 403)."},
     {ExitStatus::unavailable,
-     "Nobody answers, or the node cannot do it now, because the store is away or nobody "
-     "dispatches, or what was asked takes the store too long (HTTP 429, 502, 503, 504)."},
+     "No node answers, or the node cannot do it now: the store is away, there is no dispatcher, or "
+     "the request takes the store too long (HTTP 429, 502, 503, 504)."},
     {ExitStatus::unsuccessful,
      "Only with --wait: the run did not end as asked. It did not end in success (job run-now), or "
      "ended in another way before it could be killed (run kill)."},
-    {ExitStatus::not_clean, "Only audit: something is wrong with the ledger, or nobody plans."},
+    {ExitStatus::not_clean, "Only audit: something is wrong with the ledger, or no node plans."},
 }};
 
 }  // namespace

@@ -75,9 +75,10 @@ CrontabForm form_of(const ImportOptions& options)
     CrontabForm form;
     form.source = options.source.empty() ? path.filename().string() : options.source;
     if (form.source.find('/') != std::string::npos) {
-        throw Failure(ExitStatus::usage,
-                      fmt::format("--source: {} has a /, which ends the source in a job's name",
-                                  quote(form.source)));
+        throw Failure(
+            ExitStatus::usage,
+            fmt::format("--source: {} contains a /, which ends the source in a job's name",
+                        quote(form.source)));
     }
     form.has_user = options.system.value_or(is_in_etc);
     if (!options.system) form.is_user = is_user;
@@ -193,19 +194,20 @@ json::object plan_json(const Import& import, bool stopped, bool applied)
 void check_before_adding(const ImportOptions& options, const Import& import)
 {
     if (import.plan.looks_like_system) {
-        throw Failure(ExitStatus::usage,
-                      "every command begins with a user of this machine, as in a system crontab: "
-                      "nothing was added; give --system, or --no-system when they are programs");
+        throw Failure(
+            ExitStatus::usage,
+            "every command begins with a user of this machine, as in a system crontab: nothing was "
+            "added; give --system, or --no-system if these words are programs");
     }
     // Crontabs that come through a pipe cannot be told from each other.
     const std::size_t fresh = count_fresh(import);
     const bool known = !import.gone.empty() || fresh < import.plan.jobs.size();
     if (options.file == "-" && options.source.empty() && known &&
         (fresh > 0 || !import.gone.empty())) {
-        throw Failure(ExitStatus::usage,
-                      "another crontab was imported from standard input before: nothing was added; "
-                      "give --source stdin when this is the same one, or else --source and a name "
-                      "for it, such as its user's");
+        throw Failure(
+            ExitStatus::usage,
+            "a crontab was imported from standard input before: nothing was added; give --source "
+            "stdin if this is the same one, else --source with a name for it, such as its user");
     }
 }
 
@@ -214,8 +216,8 @@ std::string outcome_text(const Import& import, bool applied)
     std::string text;
     if (!import.plan.jobs.empty()) {
         text =
-            "commands run in the node's folder with the node's variables, where cron has the "
-            "user's home and PATH=/usr/bin:/bin\n";
+            "commands run in the node's folder with the node's environment; cron uses the user's "
+            "home and PATH=/usr/bin:/bin\n";
     }
     const std::size_t fresh = count_fresh(import);
     const std::size_t there = import.plan.jobs.size() - fresh;
@@ -226,7 +228,7 @@ std::string outcome_text(const Import& import, bool applied)
     } else {
         text += "\nnothing to do";
     }
-    if (import.plan.refused > 0) text += fmt::format("; {} not taken over", import.plan.refused);
+    if (import.plan.refused > 0) text += fmt::format("; {} not imported", import.plan.refused);
     return text + '\n';
 }
 
@@ -257,33 +259,32 @@ ExitStatus import_crontab(const ImportOptions& options)
 
 void add_import_command(CLI::App& app, Action& chosen)
 {
-    CLI::App& group = *app.add_subcommand("import", "Take over the jobs of another cron");
+    CLI::App& group = *app.add_subcommand("import", "Import the jobs of another cron");
     group.require_subcommand(1);
     group.footer("Example:\n  peercron import crontab /etc/crontab");
-    CLI::App& command = *group.add_subcommand(
-        "crontab", "Show what a crontab comes to, and with --yes add its jobs");
+    CLI::App& command =
+        *group.add_subcommand("crontab", "Show the jobs of a crontab; with --yes, add them");
     command.footer(
         "Examples:\n"
         "  crontab -l | peercron import crontab -\n"
         "  sudo crontab -u ann -l | peercron import crontab - --source ann --yes\n"
         "  peercron import crontab /etc/cron.d/backup --yes --stopped\n"
-        "With --yes the exit status is 1 when a line could not be taken over; the others are.\n"
-        "The crontab itself stays as it is: take its lines out when the jobs are here. Importing "
-        "it\n"
-        "again adds only what is new.");
+        "With --yes the exit status is 1 if a line could not be imported; all other lines are.\n"
+        "The crontab itself is not changed: remove its lines when the jobs are here. Importing\n"
+        "it again adds only new jobs.");
     auto options = std::make_shared<ImportOptions>();
     command.add_option("FILE", options->file, "The crontab; - is standard input")
         ->required()
         ->type_name("");
-    command.add_flag("--yes", options->yes, "Add the jobs, do not only show them");
+    command.add_flag("--yes", options->yes, "Add the jobs instead of only showing them");
     command.add_flag_function(
         "--system,!--no-system", [options](std::int64_t count) { options->system = count > 0; },
         "The sixth field is a user, as in /etc/crontab and /etc/cron.d");
     command
         .add_option("--source", options->source,
-                    "What its jobs' names begin with; else the file's name, or stdin")
+                    "The beginning of the jobs' names; default: the file's name, or stdin")
         ->type_name("NAME");
-    command.add_flag("--stopped", options->stopped, "Add them stopped");
+    command.add_flag("--stopped", options->stopped, "Add the jobs stopped");
     add_api_options(command, options->api);
     on_parsed(command, chosen, [options] { return import_crontab(*options); });
 }

@@ -51,7 +51,7 @@ void add_job_option(CLI::App& command, std::optional<std::string>& job)
     command
         .add_option_function<std::string>(
             "--job", [&job](const std::string& given) { job = given; },
-            "Only of this job, by id or name")
+            "Only runs of this job, by id or name")
         ->type_name("JOB");
 }
 
@@ -106,10 +106,11 @@ json::value find_runs_or_say_how(ApiClient& client, const LogOptions& options)
 ExitStatus list_log(const LogOptions& options)
 {
     if (options.deleted && !options.job) {
-        throw Failure(ExitStatus::usage, "--deleted needs --job: the name that the job had");
+        throw Failure(ExitStatus::usage, "--deleted needs --job with the name that the job had");
     }
     if (options.failed && (!options.state.empty() || options.missed || options.page != 1)) {
-        throw Failure(ExitStatus::usage, "--failed goes with none of --state, --missed and --page");
+        throw Failure(ExitStatus::usage,
+                      "--failed cannot be combined with --state, --missed or --page");
     }
     ApiClient client = make_client(options);
     const json::value data = find_runs_or_say_how(client, options);
@@ -158,10 +159,9 @@ ExitStatus kill_run(const RunOptions& options)
     } else if (options.wait) {
         print(outcome_text(run) + '\n');
     } else {
-        print(
-            fmt::format("run {} of job {} is being killed; `peercron log show {}` tells how it "
-                        "ends\n",
-                        id, one_line(run_job(run)), id));
+        print(fmt::format(
+            "run {} of job {} is being killed; `peercron log show {}` shows how it ends\n", id,
+            one_line(run_job(run)), id));
     }
     const bool ended_otherwise = options.wait && AnswerFields(run).text("state") != "killed";
     return ended_otherwise ? ExitStatus::unsuccessful : ExitStatus::done;
@@ -184,31 +184,30 @@ void add_list_command(CLI::App& group, Action& chosen)
         "  peercron log list --state skipped --since '2026-11-21 08:00'");
     auto options = std::make_shared<LogOptions>();
     add_job_option(command, options->job);
-    command.add_flag("--deleted", options->deleted,
-                     "With --job: a job of this name that is deleted");
+    command.add_flag("--deleted", options->deleted, "With --job: a deleted job that had this name");
     command
         .add_option("--state", options->state,
-                    "Only in this state: planned, running, success, failed, timeout, killed, lost, "
-                    "fenced, skipped or revoked")
+                    "Only runs in this state: planned, running, success, failed, timeout, killed, "
+                    "lost, fenced, skipped or revoked")
         ->type_name("STATE");
     command.add_flag("--failed", options->failed,
-                     "Only what ended badly: failed, timeout, killed, lost, fenced or missed");
+                     "Only runs that ended badly: failed, timeout, killed, lost, fenced or missed");
     command.add_flag("--missed", options->missed,
                      "Only fires that did not run for a reason that nobody asked for");
-    command.add_option("--search", options->search, "Only with this in the output")
+    command.add_option("--search", options->search, "Only runs with this text in the output")
         ->type_name("TEXT");
-    command.add_option("--node", options->node, "Only run by this node, by its name")
+    command.add_option("--node", options->node, "Only runs of this node, by its name")
         ->type_name("NODE");
     command
         .add_option("--since", options->since,
-                    "Scheduled from then on: 15m (ago), yesterday, 13:00, or a moment")
+                    "Scheduled from this time on: 15m (ago), yesterday, 13:00, or a date and time")
         ->type_name("TIME");
-    command.add_option("--until", options->until, "Scheduled before then")->type_name("TIME");
+    command.add_option("--until", options->until, "Scheduled before this time")->type_name("TIME");
     command.add_option("--page", options->page, "Which page, from 1")->type_name("N");
-    command.add_option("--limit", options->limit, "So many, at most 1000; 50 unless given")
+    command.add_option("--limit", options->limit, "How many, at most 1000; default: 50")
         ->type_name("N");
     command.add_flag("--full", options->full,
-                     "With whole outputs in --json; else each has its first 4 KiB");
+                     "With --json: whole outputs instead of the first 4 KiB of each");
     add_api_options(command, *options);
     on_parsed(command, chosen, [options] { return list_log(*options); });
 }
@@ -216,7 +215,7 @@ void add_list_command(CLI::App& group, Action& chosen)
 void add_follow_command(CLI::App& group, Action& chosen)
 {
     CLI::App& command =
-        *group.add_subcommand("follow", "Print each run when it has ended, until Ctrl-C");
+        *group.add_subcommand("follow", "Print each run when it ends, until Ctrl-C");
     command.footer(
         "Examples:\n"
         "  peercron log follow\n"
@@ -225,12 +224,11 @@ void add_follow_command(CLI::App& group, Action& chosen)
     auto options = std::make_shared<FollowOptions>();
     add_job_option(command, options->job);
     command.add_flag("--failed", options->failed,
-                     "Only what ended badly: failed, timeout, killed, lost, fenced or missed");
+                     "Only runs that ended badly: failed, timeout, killed, lost, fenced or missed");
     command
         .add_option("--since", options->since,
-                    "First those that ended already, scheduled from then on: 15m (ago), yesterday, "
-                    "13:00, or "
-                    "a moment")
+                    "First print ended runs that were scheduled from this time on: 15m (ago), "
+                    "yesterday, 13:00, or a date and time")
         ->type_name("TIME");
     add_api_options(command, *options);
     on_parsed(command, chosen, [options]() -> ExitStatus { follow_log(*options); });
@@ -240,7 +238,7 @@ void add_follow_command(CLI::App& group, Action& chosen)
 
 void add_log_commands(CLI::App& app, Action& chosen)
 {
-    CLI::App& log = *app.add_subcommand("log", "See what ran, and what came of it");
+    CLI::App& log = *app.add_subcommand("log", "Show runs and how they ended");
     log.footer("Example:\n  peercron log list --failed --since 24h");
     log.require_subcommand(1);
     add_list_command(log, chosen);
@@ -263,7 +261,7 @@ void add_log_commands(CLI::App& app, Action& chosen)
     auto kill_options = std::make_shared<RunOptions>();
     add_run_argument(kill, *kill_options);
     kill.add_flag("--wait", kill_options->wait,
-                  "Wait for its end; exit 10 when it ended in another way before");
+                  "Wait for its end; exit 10 if it ended in another way first");
     add_api_options(kill, *kill_options);
     on_parsed(kill, chosen, [kill_options] { return kill_run(*kill_options); });
 }

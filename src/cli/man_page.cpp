@@ -101,7 +101,9 @@ std::string common_options(const CommandInfo& root)
 {
     const CommandInfo* const command = find_with_common(root);
     if (command == nullptr) return {};
-    std::string text = ".SH COMMON OPTIONS\nOf every command that talks to a node:\n";
+    std::string text =
+        ".SH COMMON OPTIONS\n"
+        "For every command that calls a node:\n";
     for (const OptionInfo& option : command->options) {
         if (is_common(option)) text += tagged(option_tag(option), option.description + '.');
     }
@@ -155,14 +157,14 @@ std::string man_page(const CommandInfo& root, std::string_view version)
         ".RI [ command ]\n.B \\-\\-help\n";
     page += ".SH DESCRIPTION\n";
     page += paragraph(
-        "A peercron node runs jobs: shell commands with a schedule. Every due moment of a job is "
-        "written to a ledger before it is run, so that it runs once, also when machines die, and "
-        "the ledger says what came of it. `peercron serve` is such a node; the commands job, log, "
-        "run, node and status talk to one over its HTTP API.");
+        "A peercron node runs jobs: shell commands with a schedule. Each due moment of a job, a "
+        "fire, is written to a ledger before it runs, so that it runs once even if machines die, "
+        "and the ledger says how it ended. `peercron serve` runs a node; the commands job, log, "
+        "run, node and status call the HTTP API of a node.");
     page += paragraph(
-        "Where a JOB is wanted, its id or its name is understood. Moments are shown in the local "
-        "time zone (TZ), and may be given as 2027-01-01T00:00:00Z, as Unix seconds, as now, or as "
-        "local date and time. Durations are 90 (seconds), 90s, 15m, 1h30m or 2d.");
+        "A JOB is given by its id or its name. Times are shown in the local time zone (TZ). They "
+        "can be given as 2027-01-01T00:00:00Z, as Unix seconds, as now, or as local date and time. "
+        "Durations are 90 (seconds), 90s, 15m, 1h30m or 2d.");
     page += ".SH COMMANDS\n";
     append_commands(page, root, root.name);
     page += common_options(root);
@@ -171,15 +173,15 @@ std::string man_page(const CommandInfo& root, std::string_view version)
         page += tagged(bold(std::to_string(static_cast<int>(status.status))), status.meaning);
     }
     page += ".SH ENVIRONMENT\n";
-    page += tagged(bold("PEERCRON_URL"), "The node's HTTP address, when --url is not given.");
+    page += tagged(bold("PEERCRON_URL"), "The node's HTTP address, if --url is not given.");
     page += tagged(bold("PEERCRON_TOKEN"),
-                   "The API's token, when neither --token nor --token-file is given.");
+                   "The API's token, if neither --token nor --token-file is given.");
     page += tagged(bold("NO_COLOR"),
-                   "When set, nothing is coloured. Nothing is either when the "
-                   "output is no terminal or TERM is dumb.");
-    page +=
-        tagged(bold("COLUMNS"), "The width of the terminal, instead of what the terminal says.");
-    page += tagged(bold("TZ"), "The zone in which moments are shown and read.");
+                   "If set, nothing is coloured. Colours are also off if the output is not a "
+                   "terminal or TERM is dumb.");
+    page += tagged(bold("COLUMNS"),
+                   "The width of the terminal, instead of the width that the terminal reports.");
+    page += tagged(bold("TZ"), "The time zone in which times are shown and read.");
     page += ".SH FILES\n";
     page +=
         tagged(italic("/usr/share/bash-completion/completions/peercron"),
@@ -191,11 +193,11 @@ std::string man_page(const CommandInfo& root, std::string_view version)
     page += ".SH EXAMPLES\nA job that runs every five seconds, and what it does:\n";
     page += examples_of({"peercron job add --name hello --every 5s -- echo 'hello, world'",
                          "peercron log follow --job hello"});
-    page += paragraph("A mail when something failed in the last hour:");
+    page += paragraph("A mail if something failed in the last hour:");
     page += examples_of(
         {"peercron log list --failed --since 1h --json |",
          "    jq -e '.total > 0' && peercron log list --failed --since 1h | mail admin"});
-    page += paragraph("The same job on every deployment, changed only when it differs:");
+    page += paragraph("The same job at every deployment, changed only if it differs:");
     page += examples_of(
         {"peercron job add --name backup --replace --cron '30 2 * * *' --mutex -- backup.sh"});
     page += ".SH SEE ALSO\n.BR crontab (5),\n.BR systemd.timer (5)\n";

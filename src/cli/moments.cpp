@@ -141,7 +141,7 @@ std::optional<sys_seconds> read_local(const std::string& text)
 Result<seconds> read_duration(std::string_view text)
 {
     const Error refused{quote(text) +
-                        " is no duration: 90, 90s, 15m, 1h30m or 2d is meant (d, h, m, s)"};
+                        " is not a duration; use 90 (seconds), 90s, 15m, 1h30m or 2d"};
     if (const auto bare = whole_number(text)) {
         if (*bare > longest) return refused;
         return seconds(*bare);

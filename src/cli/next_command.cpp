@@ -76,8 +76,8 @@ void warn_of_crowd(const NextOptions& options, const std::vector<sys_seconds>& f
     }
     if (most < crowd) return;
     say(
-        fmt::format("note: {} other jobs of {} fire at {}, in the same second; H, or another "
-                    "second, spreads them",
+        fmt::format("note: {} other jobs of {} fire at {}, in the same second; use H or another "
+                    "second to spread them",
                     most, client.url(), utc_text(when)));
 }
 
@@ -111,7 +111,7 @@ void add_next_command(CLI::App& app, Action& chosen)
         "Examples:\n"
         "  peercron next '0 30 2 * * 1-5' --tz Europe/Berlin -n 3\n"
         "  peercron next '0 0 3 * * *' --url http://127.0.0.1:9990\n"
-        "On standard error it notes what may surprise: fires while the clocks change, and, when a\n"
+        "On standard error it notes possible surprises: fires while the clocks change and, if a\n"
         "node is named, fires in the same second as those of many other jobs.");
     auto options = std::make_shared<NextOptions>();
     PreviewRequest& request = options->request;
@@ -124,10 +124,10 @@ void add_next_command(CLI::App& app, Action& chosen)
     command.add_option("--tz", request.zone, "IANA time zone")
         ->capture_default_str()
         ->type_name("ZONE");
-    command.add_option("--from", options->from, "Fires later than this moment")
+    command.add_option("--from", options->from, "Fires later than this time")
         ->capture_default_str()
         ->type_name("TIME");
-    command.add_option("--job-id", request.job_id, "The job that H is spread by")
+    command.add_option("--job-id", request.job_id, "The id of the job, by which H is spread")
         ->check(CLI::NonNegativeNumber.description(""))
         ->capture_default_str()
         ->type_name("ID");

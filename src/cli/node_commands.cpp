@@ -71,7 +71,7 @@ std::string node_text(const AnswerFields& health, const AnswerFields& nodes, con
     }
     const std::string dispatcher = nodes.text("dispatcher");
     text += dispatcher.empty()
-                ? painted(screen, Colour::red, "nobody dispatches: no job fires") + "\n"
+                ? painted(screen, Colour::red, "there is no dispatcher: no job fires") + "\n"
                 : fmt::format("{} dispatches, epoch {}\n", dispatcher, nodes.number_text("epoch"));
     return text;
 }
@@ -93,7 +93,10 @@ std::string ledger_text(const json::object& status, const Screen& screen)
         text += title_of(failures, failed.list("list"), "1 run has failed", "runs have failed") +
                 runs_text(failed.list("list"), screen);
     }
-    if (text.empty()) text = "\nno run has failed and none was missed in the last 24 hours\n";
+    if (text.empty())
+        text =
+            "\n"
+            "no run failed and no fire was missed in the last 24 hours\n";
     return text;
 }
 
@@ -149,7 +152,7 @@ ExitStatus show_status(const ApiOptions& options)
         print(status_text(status, client.url()));
     }
     if (trouble.empty()) return ExitStatus::done;
-    say("jobs, what failed and what was missed are not known: " + trouble);
+    say("jobs, failed runs and missed fires are not known: " + trouble);
     return ExitStatus::unavailable;
 }
 
@@ -157,7 +160,7 @@ ExitStatus show_status(const ApiOptions& options)
 
 void add_node_commands(CLI::App& app, Action& chosen)
 {
-    CLI::App& node = *app.add_subcommand("node", "See the nodes");
+    CLI::App& node = *app.add_subcommand("node", "Show the nodes");
     node.footer("Example:\n  peercron node list");
     node.require_subcommand(1);
     CLI::App& list = *node.add_subcommand("list", "Show the nodes and how busy they are");
@@ -167,7 +170,7 @@ void add_node_commands(CLI::App& app, Action& chosen)
     on_parsed(list, chosen, [list_options] { return list_nodes(*list_options); });
 
     CLI::App& status = *app.add_subcommand(
-        "status", "On one screen: who dispatches, the nodes, the jobs, what failed or was missed");
+        "status", "On one screen: the dispatcher, the nodes, the jobs, what failed or was missed");
     status.footer(
         "Examples:\n  peercron status\n  peercron status --url http://10.0.0.7:9990\n"
         "While the store is away, it shows what the node knows without it, and exits with 6.");

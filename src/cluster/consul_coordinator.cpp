@@ -222,7 +222,7 @@ asio::awaitable<void> ConsulCoordinator::remove_stale_services()
 asio::awaitable<void> ConsulCoordinator::keep_session()
 {
     Backoff backoff(50ms, 2s);
-    Trouble making("make a session");
+    Trouble making("create a session");
     Trouble renewing("renew the session");
     Trouble bidding("take the lock " + settings_.lock_key);
     for (;;) {
@@ -447,8 +447,8 @@ asio::awaitable<void> ConsulCoordinator::leave()
         spdlog::info("consul: left; session and registration are given back");
     } else {
         spdlog::warn(
-            "consul: left without being able to give session or registration back; "
-            "Consul drops them when their checks have failed");
+            "consul: left, but session or registration could not be given back; Consul removes "
+            "them when their checks fail");
     }
 }
 
@@ -520,7 +520,7 @@ void ConsulCoordinator::announce()
     if (other) {
         announced_dispatcher_ = campaign_.dispatcher();
         if (announced_dispatcher_.empty()) {
-            spdlog::info("consul: nobody dispatches");
+            spdlog::info("consul: there is no dispatcher");
         } else {
             spdlog::info("consul: {} dispatches", announced_dispatcher_);
         }

@@ -233,7 +233,7 @@ public:
             };
             if (std::any_of(value.begin(), token, same)) {
                 complain(name, "token " + in_quotes(token->name) +
-                                   " has the name or the secret of another one");
+                                   " has the name or the secret of another token");
             }
         }
     }

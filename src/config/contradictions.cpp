@@ -32,21 +32,19 @@ void check_exposure(const Config& config, std::vector<Contradiction>& found)
         found.push_back(
             {"bind_address",
              config.bind_address +
-                 " can be reached from other machines, and whoever speaks there runs commands, but "
-                 "no cluster secret is set; set the same secret at every node ([cluster] "
-                 "secret_file, or PEERCRON_CLUSTER_SECRET), or, when everybody who reaches the "
-                 "port "
-                 "may run commands, [cluster] allow_insecure = true"});
+                 " can be reached from other machines, and anyone who connects there can run "
+                 "commands, but no cluster secret is set; set the same secret at every node "
+                 "([cluster] secret_file, or PEERCRON_CLUSTER_SECRET), or, if everybody who can "
+                 "reach the port may run commands, [cluster] allow_insecure = true"});
     }
     if (is_beyond_loopback(config.http_bind_address) && config.http.tokens.empty() &&
         !config.http.allow_anonymous) {
         found.push_back(
             {"http_bind_address",
              config.http_bind_address +
-                 " can be reached from other machines, and whoever calls it adds commands, but no "
-                 "token is set; add [[http.tokens]], or, when everybody who reaches the port may "
-                 "add "
-                 "commands, [http] allow_anonymous = true"});
+                 " can be reached from other machines, and anyone who calls it can add commands, "
+                 "but no token is set; add [[http.tokens]], or, if everybody who can reach the "
+                 "port may add commands, [http] allow_anonymous = true"});
     }
 }
 
@@ -61,9 +59,10 @@ void check_times(const Config::Dispatch& dispatch, std::vector<Contradiction>& f
                                            "), so that one late beat would look like a dead node"});
     }
     if (dispatch.lease <= dispatch.silence_limit) {
-        found.push_back({"dispatch.lease",
-                         format_duration(dispatch.lease) + " is not more than " + silence +
-                             ", so that a mutex would be given away before its node is missed"});
+        found.push_back(
+            {"dispatch.lease",
+             format_duration(dispatch.lease) + " is not more than " + silence +
+                 ", so that a mutex would move to another node before its node counts as silent"});
     }
     if (dispatch.lease_margin >= dispatch.lease) {
         found.push_back({"dispatch.lease_margin", format_duration(dispatch.lease_margin) +
@@ -73,7 +72,7 @@ void check_times(const Config::Dispatch& dispatch, std::vector<Contradiction>& f
     if (dispatch.start_deadline <= dispatch.silence_limit) {
         found.push_back({"dispatch.start_deadline",
                          format_duration(dispatch.start_deadline) + " is not more than " + silence +
-                             ", so that no other node could start in time what a dead node held"});
+                             ", so that no other node could start a dead node's fires in time"});
     }
 }
 
@@ -107,11 +106,10 @@ void check_mode(const Config& config, std::vector<Contradiction>& found)
          {"cluster.allow_insecure", config.insecure}}};
     for (const auto& [key, is_set] : keys) {
         if (!is_set) continue;
-        found.push_back(
-            {key,
-             "only a cluster uses it, and nothing says that this node is in one; set mode = "
-             "\"cluster\" with consul_address and mysql_host, or mode = \"solo\" for a node alone, "
-             "whose one address is http_bind_address"});
+        found.push_back({key,
+                         "only a cluster uses it, and nothing says that this node is in a cluster; "
+                         "set mode = \"cluster\" with consul_address and mysql_host, or mode = "
+                         "\"solo\" for a single node, whose only address is http_bind_address"});
     }
 }
 

@@ -138,7 +138,7 @@ public:
             if (std::find(variables.begin(), variables.end(), name) != variables.end()) continue;
             const std::string meant = suggestion(name, variables);
             if (!meant.empty()) {
-                result_.warnings.push_back("the variable " + name + " is no key's" + meant);
+                result_.warnings.push_back("the variable " + name + " belongs to no key" + meant);
             }
         }
     }

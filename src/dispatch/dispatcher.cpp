@@ -87,9 +87,9 @@ asio::awaitable<void> Dispatcher::finish(SteadyTime latest)
     while (tenure_ && now().steady < latest) co_await tenure_ended_.wait_until(latest);
     if (!tenure_) co_return;
     spdlog::warn(
-        "dispatch: this node stops, and what it planned last waits still for the database, its "
-        "journal or another node; fires that were not handed out run late elsewhere or after the "
-        "next start, or end as lost");
+        "dispatch: this node stops while its last plan still waits for the database, its journal "
+        "or another node; fires that were not handed out run late elsewhere or after the next "
+        "start, or end as lost");
 }
 
 Epoch Dispatcher::epoch() const
@@ -129,8 +129,7 @@ void Dispatcher::tell_of_jobs(const std::string& trouble)
 {
     if (!trouble.empty() && !jobs_unread_) {
         spdlog::warn(
-            "dispatch: cannot read the jobs; going on with those that are known, and trying again: "
-            "{}",
+            "dispatch: cannot read the jobs; going on with the known ones, and trying again: {}",
             trouble);
     }
     if (trouble.empty() && jobs_unread_) spdlog::info("dispatch: can read the jobs again");

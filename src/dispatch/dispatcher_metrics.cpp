@@ -37,9 +37,9 @@ Dispatcher::Metrics::Metrics(prometheus::Registry& registry)
       steps_waiting_(gauge(registry, "peercron_steps_waiting",
                            "Steps of the plan that the store does not have yet")),
       behind_seconds_(gauge(registry, "peercron_ledger_behind_seconds",
-                            "How long the oldest step that the store does not have has waited")),
+                            "Age of the oldest step that the store does not have yet")),
       behind_bytes_(gauge(registry, "peercron_ledger_behind_bytes",
-                          "Memory that the steps take that the store does not have")),
+                          "Memory of the steps that the store does not have yet")),
       planned_(counter(registry, "peercron_fires_planned_total", "Fires put into the ledger")),
       open_(gauge(registry, "peercron_open_runs", "Runs that are not in a final state")),
       jobs_(gauge(registry, "peercron_jobs", "Jobs, stopped ones included")),
@@ -55,11 +55,11 @@ Dispatcher::Metrics::Metrics(prometheus::Registry& registry)
                           .Name("peercron_audit_findings")
                           .Help("What the newest audit of this node as dispatcher found, by kind")
                           .Register(registry)),
-      audit_success_(gauge(registry, "peercron_audit_last_success_timestamp_seconds",
-                           "When the newest audit of this node as dispatcher began that went to "
-                           "its end; 0: none")),
+      audit_success_(
+          gauge(registry, "peercron_audit_last_success_timestamp_seconds",
+                "When the newest completed audit of this node as dispatcher began; 0: none")),
       expired_(counter(registry, "peercron_log_rows_expired_total",
-                       "Rows of the ledger that were deleted for their age"))
+                       "Rows of the ledger that were deleted because of their age"))
 {
     forget_findings();
 }

@@ -69,7 +69,8 @@ asio::awaitable<void> SelfAudit::step(Audit& audit)
             co_return;
         }
         if (!std::exchange(told, true)) {
-            spdlog::warn("audit: the ledger cannot be read, trying until it can: {}", trouble);
+            spdlog::warn("audit: the ledger cannot be read, trying again until it can: {}",
+                         trouble);
         }
         co_await sleep_for(backoff.next());
     }
@@ -92,7 +93,7 @@ void SelfAudit::tell(const AuditReport& report, const std::vector<Finding>& firs
                              finding_names[kind]);
     }
     if (report.unplanned) {
-        kinds += fmt::format("{}nobody planned for a while", kinds.empty() ? "" : ", ");
+        kinds += fmt::format("{}no node planned for a while", kinds.empty() ? "" : ", ");
     }
     spdlog::warn("audit: not clean: {}; {} fires {} were due; `peercron audit` shows all of it",
                  kinds, report.due, range);

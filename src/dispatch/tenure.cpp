@@ -224,8 +224,8 @@ asio::awaitable<void> Dispatcher::Tenure::await_accounts(const TermStart& before
     }
     if (!may_lack_steps(before)) co_return;
     spdlog::warn(
-        "dispatch: the ledger may lack what an earlier dispatcher has handed out; waiting for {} "
-        "nodes to say what they know of it",
+        "dispatch: the ledger may lack runs that an earlier dispatcher handed out; waiting for {} "
+        "nodes to report what they have of them",
         links_.size() - links_.size() / 2);
     const auto latest = begun + dispatcher_.settings_.lease + dispatcher_.settings_.lease_margin;
     while (may_lack_steps(before) && std::chrono::steady_clock::now() < latest) {
@@ -467,7 +467,7 @@ asio::awaitable<std::vector<RunId>> Dispatcher::Tenure::undelivered()
         } catch (const StoreError& error) {
             trouble = error.what();
         }
-        spdlog::warn("dispatch: cannot read which runs have to run again: {}", trouble);
+        spdlog::warn("dispatch: cannot read which runs must run again: {}", trouble);
         co_await sleep_for(backoff.next());
     }
 }
@@ -542,7 +542,8 @@ asio::awaitable<std::string> Dispatcher::Tenure::end_run(const EndRun& asked)
     }
     const auto link = links_.find(place.node);
     if (link == links_.end() || link->second.channel == nullptr) {
-        co_return fmt::format("{} is not connected; nobody else can end its commands", place.node);
+        co_return fmt::format("{} is not connected; no other node can end its commands",
+                              place.node);
     }
     link->second.channel->send(KillRun{asked.run, asked.reason});
     co_return "";
@@ -957,7 +958,7 @@ void Dispatcher::Tenure::heard_of_death(const NodeName& node, const NodeDied& wo
     constexpr std::chrono::milliseconds longest = std::chrono::years(100);
     Link& state = links_.at(node);
     if (!state.death || state.death->incarnation != word.incarnation) {
-        spdlog::warn("dispatch: {} is dead, its warden says, since {} ms", node, word.ago.count());
+        spdlog::warn("dispatch: {} died {} ms ago, reports its warden", node, word.ago.count());
     }
     // The word was on its way for a moment, so that this is not before the death.
     const SteadyTime at = now().steady - std::clamp(word.ago, 0ms, longest);

@@ -275,14 +275,14 @@ void Term::judge_clock(const NodeName& node, NodeState& state,
             break;
         case ClockState::off:
             spdlog::warn(
-                "dispatch: the clock of {} is {} ms {} this node's; its runs start off by that. "
-                "Is the time synchronised on both?",
+                "dispatch: the clock of {} is {} ms {} this node's; its runs start that much early "
+                "or late. Is the time synchronised on both?",
                 node, std::chrono::abs(offset).count(), which);
             break;
         case ClockState::unusable:
             spdlog::error(
                 "dispatch: the clock of {} is {} ms {} this node's, more than the lookahead of {} "
-                "ms: it gets no runs until that is mended",
+                "ms: it gets no runs until its clock is corrected",
                 node, std::chrono::abs(offset).count(), which, settings_.lookahead.count());
             break;
     }
@@ -679,8 +679,8 @@ void Term::plan_gap(const Job& job, Planner::Gap gap, std::string_view cause,
     row.id.scheduled_at = gap.first;
     row.state = RunState::skipped;
     // How many is in `fires`: rows with the same reason are to be counted together.
-    row.reason = fmt::format("{}: fell due while nobody could plan{}; {}", cause,
-                             gap.counted_all ? "" : ", more often than is counted", why_not);
+    row.reason = fmt::format("{}: missed while no node was planning{}; {}", cause,
+                             gap.counted_all ? "" : ", too many to count", why_not);
     row.dispatched_at = now.wall;
     row.fires = gap.fires;
     row.gap_end = gap.last;

@@ -378,7 +378,7 @@ Result<Process, SpawnFailure> Executor::start_process(const Live& live, SteadyTi
     // This process may be stopped before that is done; the warden knows only commands that exist.
     if (live.order.concurrency.limit > 0 && clock_.steady_now() > lease_end) {
         return SpawnFailure{fmt::format(
-            "{}: this node stood still when it was to start the command", reason::isolated)};
+            "{}: this node was frozen when it should have started the command", reason::isolated)};
     }
     try {
         return spawner_.spawn(live.order);
@@ -422,8 +422,8 @@ bool Executor::may_start_later(const Live& live)
     if (!book_.put_back(live.order.id, failure.message, now)) return false;
     if (const auto left_out = shortages_.admit(now)) {
         spdlog::warn(
-            "executor: {}; due fires wait for that until their start deadlines ({} times since the "
-            "last such line)",
+            "executor: {}; due fires wait until this is over, at most until their start deadlines "
+            "({} times since the last such line)",
             failure.message, *left_out + 1);
     }
     return true;

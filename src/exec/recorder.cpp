@@ -34,7 +34,7 @@ Recorder::Recorder(asio::any_io_executor executor, StorePool& store, RecorderSet
     if (metrics == nullptr) return;
     doubled_ = &prometheus::BuildCounter()
                     .Name("peercron_runs_doubled_total")
-                    .Help("Runs of which this node recorded a second account: they ran twice.")
+                    .Help("Runs with a second report, recorded by this node: they ran twice.")
                     .Register(*metrics)
                     .Add({});
 }
@@ -445,8 +445,9 @@ asio::awaitable<void> Recorder::replay()
             if (report) {
                 take_replayed(sequences[i], std::move(*report));
             } else {
-                spdlog::error("recorder: a record of the journal stays there: {}",
-                              report.error().message);
+                spdlog::error(
+                    "recorder: a record of the journal cannot be used and stays there: {}",
+                    report.error().message);
             }
         }
     }

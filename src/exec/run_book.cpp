@@ -46,8 +46,8 @@ std::vector<RunId> RunBook::accept(std::vector<RunOrder> orders, const Moment& n
         }
         forget_fire(id);
         if (is_full_for(order)) {
-            std::string why = fmt::format("{}: as many fires as this node may hold wait to start",
-                                          reason::overload);
+            std::string why = fmt::format(
+                "{}: this node already holds as many waiting fires as it may", reason::overload);
             remember(id, now.steady);
             pending_.skipped.push_back({std::move(order), std::move(why)});
             continue;
@@ -410,7 +410,7 @@ bool RunBook::has_room(const RunId& id)
         case Overlap::replace:
             if (!is_next) {
                 skip(first_in_line->second,
-                     fmt::format("{}: {} fell due before this one could start", reason::replaced,
+                     fmt::format("{}: {} was due before this one could start", reason::replaced,
                                  to_string(id)));
             }
             queue(id);
@@ -452,7 +452,7 @@ std::string RunBook::job_runs_text(JobId job) const
         return fmt::format("the previous run of {} is still running since {}",
                            to_string(oldest.order.id), time_text(oldest.since));
     }
-    return fmt::format("as many runs of this job as may run are still running, the oldest since {}",
+    return fmt::format("the job is at its limit of runs at a time, the oldest running since {}",
                        time_text(oldest.since));
 }
 
@@ -465,12 +465,12 @@ std::string RunBook::expired_reason(const Fire& fire, const Moment& now) const
                            fire.trouble);
     }
     if (fire.accepted_at > order.start_by) {
-        return fmt::format("{}: was to start by {}, but reached this node only at {}",
+        return fmt::format("{}: should have started by {}, but reached this node only at {}",
                            reason::misfire, time_text(order.start_by), time_text(fire.accepted_at));
     }
     if (fire.first_seen_due.value_or(now.wall) > latest_wake(order)) {
         return fmt::format(
-            "{}: woke up too late: this node was to start it by {} and came to it at {}",
+            "{}: woke up too late: this node should have started it by {} and saw it at {}",
             reason::misfire, time_text(latest_wake(order)), time_text(now.wall));
     }
     if (running_.size() >= rules_.slots) {
@@ -482,8 +482,7 @@ std::string RunBook::expired_reason(const Fire& fire, const Moment& now) const
         heard_ ? "no dispatcher was heard for " + seconds_text(now.steady - *heard_)
                : std::string("no dispatcher was ever heard");
     return fmt::format(
-        "{}: woke up too late: due at {}, and until {} {}, so that another node may "
-        "have been given it",
+        "{}: woke up too late: due at {}, and until {} {}, so another node may have it",
         reason::misfire, time_text(order.start_at), time_text(order.start_by), silence);
 }
 

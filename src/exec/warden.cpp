@@ -149,10 +149,10 @@ public:
     {
         if (groups_.empty() || Steady::now() < until_) return;
         for (const pid_t group : groups_) ::kill(-group, SIGKILL);
-        say(fmt::format(
-            "the node has not renewed its lease in time (is it stopped?): killed what was left of "
-            "{} runs, whose jobs another node may start from now on",
-            groups_.size()));
+        say(
+            fmt::format("the node has not renewed its lease in time (is it stopped?): killed the "
+                        "rest of {} runs; another node may start their jobs from now on",
+                        groups_.size()));
         groups_.clear();
     }
 
@@ -387,7 +387,8 @@ int run_warden(const std::function<int(Lifeline)>& node_main, const WardenSettin
     const bool has_crashed = !WIFEXITED(status) || WEXITSTATUS(status) != 0;
     const std::size_t orphans = wind_up(guarded, has_crashed, settings);
     const std::string killed =
-        orphans == 0 ? std::string() : fmt::format("; killed {} processes that it left", orphans);
+        orphans == 0 ? std::string()
+                     : fmt::format("; killed {} processes that it left behind", orphans);
     if (WIFSIGNALED(status)) {
         const int signal = WTERMSIG(status);
         const char* name = ::sigdescr_np(signal);

@@ -97,12 +97,13 @@ bool is_own(std::string_view origin, std::string_view host)
 
 [[noreturn]] void refuse_site(std::string_view name, std::string_view value)
 {
-    throw HttpError(http::status::forbidden,
-                    fmt::format("{}: {} says that a browser sent this, and not for a page of this "
-                                "address; calls that change something are taken from this "
-                                "address's own pages and from programs (a proxy has to pass on "
-                                "the field Host as it came, port included)",
-                                name, quote_utf8(value)));
+    throw HttpError(
+        http::status::forbidden,
+        fmt::format(
+            "{}: {} says that a browser sent this, and not for a page of this address; calls that "
+            "change something are accepted only from this address's own pages and from programs (a "
+            "proxy must pass on the Host field unchanged, port included)",
+            name, quote_utf8(value)));
 }
 
 }  // namespace
@@ -142,11 +143,10 @@ Caller Access::admit(const Request& request, std::optional<Role> needed) const
         if (needed && hosts_ == Hosts::this_machine && !is_this_machine(host)) {
             throw HttpError(
                 http::status::forbidden,
-                fmt::format(
-                    "Host: given {}; a node without tokens takes calls for an IP address or "
-                    "localhost only, so that no page of a browser can make them. Give it "
-                    "[[http.tokens]], or [http] allow_anonymous = true",
-                    quote_utf8(host)));
+                fmt::format("Host: given {}; a node without tokens accepts calls only for an IP "
+                            "address or localhost, so that no web page can send them. Set "
+                            "[[http.tokens]], or [http] allow_anonymous = true",
+                            quote_utf8(host)));
         }
         return caller;
     }
@@ -157,8 +157,8 @@ Caller Access::admit(const Request& request, std::optional<Role> needed) const
     if (token == nullptr) {
         const std::string message =
             secret.empty()
-                ? "a token is needed here: send \"Authorization: Bearer TOKEN\""
-                : "the token is not known here: see [[http.tokens]] of this node's configuration";
+                ? "this call needs a token: send \"Authorization: Bearer TOKEN\""
+                : "the token is not known: see [[http.tokens]] in this node's configuration";
         throw HttpError(http::status::unauthorized, message)
             .with(http::field::www_authenticate, "Bearer realm=\"peercron\"");
     }

@@ -53,8 +53,8 @@ std::chrono::milliseconds read_late(std::string_view text)
     const auto unit = std::ranges::find(units, text.substr(unit_begin), &Unit::name);
     if (!is_read || unit == units.end()) {
         refuse(
-            fmt::format("late: given {}; a duration is allowed, as 3, 0.5, 500ms, 2m, 1h, with "
-                        "at most 6 digits before the point, and behind it",
+            fmt::format("late: given {}; a duration such as 3, 0.5, 500ms, 2m or 1h is allowed, "
+                        "with at most 6 digits before the point and after it",
                         quote_utf8(text)));
     }
     double number = 0;
@@ -132,7 +132,7 @@ public:
     {
         if (*audits_ == most_audits) {
             throw HttpError(http::status::too_many_requests,
-                            fmt::format("{} audits are under way, as many as this node makes at a "
+                            fmt::format("{} audits are running, and this node runs no more at a "
                                         "time; try again later, or at another node",
                                         most_audits));
         }

@@ -68,11 +68,11 @@ asio::awaitable<Budget::Share> Budget::take(std::size_t bytes)
     while (wanted > 0 && (!place.is_first() || used_ + wanted > bytes_)) {
         const bool in_time = co_await freed_.wait_until(deadline);
         if (in_time) continue;
-        HttpError busy(http::status::service_unavailable,
-                       fmt::format("long answers and bodies in progress take all the memory that "
-                                   "they may ({} MiB, [http] max_memory); try again, or ask for "
-                                   "less at a time",
-                                   bytes_ >> 20U));
+        HttpError busy(
+            http::status::service_unavailable,
+            fmt::format("long answers and bodies in progress use all the memory allowed for them "
+                        "({} MiB, [http] max_memory); try again, or ask for less at a time",
+                        bytes_ >> 20U));
         throw busy.with(http::field::retry_after, "5");
     }
     co_return Share(*this, wanted);

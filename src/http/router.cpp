@@ -59,7 +59,8 @@ Response answer_away(const StoreError& away, const Request& request, bool mutate
 {
     spdlog::warn("http: {}: the store: {}", target_of(request), away.what());
     std::string message = fmt::format("the store is away: {}", away.what());
-    if (mutates) message += "; whether the change was made is not known, so look first";
+    if (mutates)
+        message += "; it is not known whether the change was made: check before you repeat it";
     HttpError unavailable(http::status::service_unavailable, message);
     return refusal(unavailable.with(http::field::retry_after, "5"));
 }
@@ -115,7 +116,7 @@ Response answer_to(const std::exception_ptr& error, const Request& request, cons
         spdlog::error("http: {}: {}", target_of(request), e.what());
     }
     return refusal(http::status::internal_server_error,
-                   "an error of peercron itself; the log of this node says more");
+                   "an internal error of peercron; the log of this node has the details");
 }
 
 }  // namespace
@@ -206,7 +207,7 @@ Router::Match Router::match(const Request& request, const Target& target) const
     }
     if (best.route == nullptr) {
         throw HttpError(http::status::not_found,
-                        fmt::format("there is no path {}; /openapi.json tells all",
+                        fmt::format("there is no path {}; /openapi.json lists all paths",
                                     quote_utf8(target_of(request))));
     }
     if (!takes(*best.route, request.message.method())) {

@@ -161,8 +161,8 @@ void HttpServer::tell_of_failure(const error_code& failed)
     if (now < quiet_until_) return;
     quiet_until_ = now + quiet_time;
     spdlog::warn(
-        "http: cannot accept a connection at {}: {}; connections that are idle make way for new "
-        "ones (said once a minute at most)",
+        "http: cannot accept a connection at {}: {}; idle connections are closed to make room "
+        "(logged at most once a minute)",
         settings_.address, failed.message());
 }
 

@@ -131,7 +131,8 @@ asio::awaitable<Result<Done>> Agent::ask(Asked message, Repeat repeat)
         if (!in_time) co_return Error{"the dispatcher did not answer in time"};
         // It has left; its successor is asked.
         if (repeat == Repeat::unsafe) {
-            co_return Error{"the dispatcher left before it answered: it may have done it or not"};
+            co_return Error{
+                "the dispatcher left before it answered: it is not known whether this was done"};
         }
     }
 }

@@ -100,7 +100,7 @@ ExecSettings exec_settings(const Config& config, const std::string& version,
     if (share.slots < slots) {
         spdlog::warn(
             "node: {} commands run at a time instead of {} ([exec] slots): this process may have "
-            "{} descriptors open; LimitNOFILE of systemd and ulimit -n raise that",
+            "only {} descriptors open; raise LimitNOFILE (systemd) or ulimit -n",
             share.slots, slots, limit);
     }
     settings.rules.slots = share.slots;
@@ -136,7 +136,7 @@ HttpSettings http_settings(const Config& config, const std::string& address)
     if (settings.max_connections < config.http.max_connections) {
         spdlog::warn(
             "http: {} takes {} connections at a time instead of {} ([http] max_connections): this "
-            "process may have {} descriptors open; LimitNOFILE of systemd and ulimit -n raise that",
+            "process may have only {} descriptors open; raise LimitNOFILE (systemd) or ulimit -n",
             address, settings.max_connections, config.http.max_connections, descriptor_limit());
     }
     settings.idle_timeout = config.http.idle_timeout;
@@ -467,8 +467,8 @@ private:
             if (trouble.empty()) break;
             if (!std::exchange(told, true)) {
                 spdlog::warn(
-                    "node: {} Trying for {} s: the warden of one that has just died may still have "
-                    "the port",
+                    "node: {} Trying for {} s: the warden of a node that has just died may still "
+                    "have the port",
                     trouble, port_patience / 1s);
             }
             co_await stop_.wait_for(50ms);
@@ -525,8 +525,8 @@ private:
             spdlog::info("store: ready");
         } else {
             spdlog::warn(
-                "store: not ready, and nothing is planned here until it is; this node goes on "
-                "trying, see that the database runs and lets it in: {}",
+                "store: not ready, so nothing is planned here; this node keeps trying, check that "
+                "the database runs and accepts its login: {}",
                 trouble);
         }
         store_trouble_ = std::move(trouble);
@@ -605,7 +605,7 @@ private:
         spdlog::info("node: reloaded; {}", fmt::join(changes, ", "));
         const std::vector<std::string> waiting = differing_keys(in_force_, *fresh);
         if (waiting.empty()) return;
-        spdlog::warn("node: what changed of {} takes effect at the next start",
+        spdlog::warn("node: the changes of {} take effect at the next start",
                      fmt::join(waiting, ", "));
     }
 

@@ -66,8 +66,8 @@ void StepKeeper::keep(PlanStep step)
         full_ = bytes_ + bytes.size() > most_bytes;
         if (full_) {
             spdlog::error(
-                "node: no space for more steps of the plan: the store has not taken any for so "
-                "long that {} MiB wait here; nothing new is planned until it does",
+                "node: no room for more steps of the plan: {} MiB already wait here for the store; "
+                "nothing new is planned until it takes some",
                 bytes_ >> 20U);
             return;
         }

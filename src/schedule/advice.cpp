@@ -54,18 +54,17 @@ std::optional<std::string> at_change(const Expression& expression, const TimeZon
     if (old_clock < new_clock) {
         const auto match = match_in(expression, old_clock, new_clock);
         if (!match) return std::nullopt;
-        return fmt::format("on {} the clocks skip {} to {}: the fires of that time, such as {}, {}",
-                           date_text(*match), clock_text(old_clock), clock_text(new_clock),
-                           clock_text(*match),
-                           elapsed ? "do not exist"
-                                   : fmt::format("come down to one at {}", clock_text(new_clock)));
+        return fmt::format(
+            "on {} the clocks skip {} to {}: the fires of that time, such as {}, {}",
+            date_text(*match), clock_text(old_clock), clock_text(new_clock), clock_text(*match),
+            elapsed ? "do not exist" : fmt::format("become one at {}", clock_text(new_clock)));
     }
     const auto match = match_in(expression, new_clock, old_clock);
     if (!match) return std::nullopt;
     return fmt::format(
         "on {} the clocks show {} to {} twice: the fires of that time, such as {}, {}",
         date_text(*match), clock_text(new_clock), clock_text(old_clock), clock_text(*match),
-        elapsed ? "come twice" : "come only the first time");
+        elapsed ? "happen twice" : "happen only the first time");
 }
 
 /// Whether a field, or an element of one, is H.
@@ -125,8 +124,8 @@ std::optional<std::string> doubt_of_weekdays(std::string_view expression)
     const std::string quartz = named_weekdays(words[5], 1);
     if (here.empty() || quartz.empty()) return std::nullopt;
     return fmt::format(
-        "weekdays count from 0 = SUN, so that {} is {}; Quartz counts from 1 = SUN, and an "
-        "expression from there means {}: names say the same everywhere",
+        "weekdays count from 0 = SUN, so {} is {}; Quartz counts from 1 = SUN, where it means {}: "
+        "names mean the same everywhere",
         words[5], here, quartz);
 }
 
@@ -143,9 +142,8 @@ std::optional<std::string> doubt_of_interval(const Schedule& schedule, sys_secon
         return std::nullopt;
     }
     return fmt::format(
-        "intervals count from 1970-01-01T00:00:00Z and not from midnight: the next fire is on {} "
-        "at "
-        "{} in {}; a cron expression such as '0 0 * * *' goes by the clock of the zone",
+        "intervals count from 1970-01-01T00:00:00Z, not from midnight: the next fire is on {} at "
+        "{} in {}; a cron expression such as '0 0 * * *' follows the clock of the zone",
         date_text(clock), clock_text(clock), zone.name());
 }
 

@@ -510,10 +510,10 @@ Result<Expression> Expression::parse(std::string_view text, std::int64_t hash_se
             return Expression(fields);
         }
         if (name == "@REBOOT") {
-            return Error{fmt::format(
-                "{} names no moment; what has to run when a machine starts belongs into a systemd "
-                "unit of that machine; allowed are {}",
-                quote(text), alias_list)};
+            return Error{
+                fmt::format("{} has no time; to run something when a machine starts, use a systemd "
+                            "unit; allowed are {}",
+                            quote(text), alias_list)};
         }
         const auto alias = std::find_if(aliases.begin(), aliases.end(),
                                         [&](const auto& known) { return known.first == name; });

@@ -51,7 +51,7 @@ Result<Preview> preview(const PreviewRequest& request)
     ZonedExpression asked{request.zone, request.expression};
     if (auto split = split_zone(request.expression)) {
         if (request.zone != "UTC" && request.zone != split->zone) {
-            return Error{fmt::format("the expression names the time zone {}, but {} is asked for",
+            return Error{fmt::format("the expression names the time zone {}, but {} was given",
                                      quote(split->zone), quote(request.zone))};
         }
         asked = std::move(*split);

@@ -92,8 +92,8 @@ Result<sys_seconds> parse_rfc3339(std::string_view text)
     const year_month_day date = y / m / d;
     if (!reader.succeeded() || !date.ok()) {
         return Error{quote(text) +
-                     " is not a moment as RFC 3339 writes it; allowed are "
-                     "2026-11-21T00:00:00+01:00 and 2026-11-20T23:00:00Z"};
+                     " is not a time as in RFC 3339; allowed are 2026-11-21T00:00:00+01:00 and "
+                     "2026-11-20T23:00:00Z"};
     }
     return sys_days(date) + time;
 }

@@ -74,7 +74,7 @@ bool same(const OtherAccount& source, OtherAccount target)
 [[noreturn]] void refuse_target(std::string_view what, std::int64_t id)
 {
     throw StoreError(
-        fmt::format("the target holds another {} {} than the source: it holds something else, or "
+        fmt::format("the target has a different {} {} than the source: it holds something else, or "
                     "one of them was changed since an earlier copy. Copy into an empty database",
                     what, id));
 }
@@ -107,7 +107,7 @@ void compare_all(StoreImage& from, StoreImage& to)
     compare<Job>(from, to, "job", &StoreImage::jobs_after);
     compare<Revision>(from, to, "revision", &StoreImage::revisions_after);
     compare<LogRow>(from, to, "row of the log", &StoreImage::rows_after);
-    compare<OtherAccount>(from, to, "account of a run", &StoreImage::other_accounts_after,
+    compare<OtherAccount>(from, to, "second report of a run", &StoreImage::other_accounts_after,
                           accounts_at_once);
 }
 

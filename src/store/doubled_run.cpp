@@ -42,7 +42,7 @@ bool contradicts(const StoredAccount& row, const RunReport& report)
 
 std::string to_string(const DoubledRun& doubled)
 {
-    return fmt::format("two accounts: it {}, and it {}", account(doubled.row),
+    return fmt::format("two reports: it {}, and it {}", account(doubled.row),
                        account(doubled.other.report));
 }
 

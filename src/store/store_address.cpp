@@ -26,9 +26,10 @@ constexpr std::chrono::minutes statement_time{30};
 
 [[noreturn]] void refuse(const std::string& text, std::string_view why)
 {
-    throw BadStoreAddress(fmt::format(
-        "'{}' names no database: {}. Allowed: sqlite:PATH, or mysql://USER@HOST:PORT/DATABASE",
-        text, why));
+    throw BadStoreAddress(
+        fmt::format("'{}' is not the address of a database: {}. Allowed: sqlite:PATH, or "
+                    "mysql://USER@HOST:PORT/DATABASE",
+                    text, why));
 }
 
 SqliteSettings parse_sqlite(const std::string& text)
@@ -50,8 +51,8 @@ MysqlSettings parse_mysql(const std::string& text)
     if (url.scheme() != "mysql") refuse(text, "'" + std::string(url.scheme()) + "' is not known");
     if (url.has_password()) {
         throw BadStoreAddress(
-            "a password does not belong into an address, where every user of this machine can read "
-            "it: put it into PEERCRON_MYSQL_PASSWORD or into a file, --from-password-file or "
+            "a password must not be in an address, where every user of this machine can read it: "
+            "put it into PEERCRON_MYSQL_PASSWORD or into a file, --from-password-file or "
             "--to-password-file");
     }
     MysqlSettings settings;

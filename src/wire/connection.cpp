@@ -294,9 +294,9 @@ void PeerConnection::send(const Message& message)
     send_mac_.seal(outgoing_, payload);
     const std::size_t size = outgoing_.size() - payload;
     if (size > limits_.max_frame) {
-        return end(
-            ConnectionEnd::Kind::protocol,
-            fmt::format("is owed a message of {} bytes, {} are allowed", size, limits_.max_frame));
+        return end(ConnectionEnd::Kind::protocol,
+                   fmt::format("cannot get a message of {} bytes, {} are allowed", size,
+                               limits_.max_frame));
     }
     end_frame(outgoing_, start);
     if (queued_bytes() > limits_.max_queue) {

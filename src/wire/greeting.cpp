@@ -91,11 +91,11 @@ Greeting::Step Greeting::receive_hello(std::string_view payload)
     Step step;
     version_ = std::min(settings_.versions.max, peer.max_version());
     if (version_ < std::max(settings_.versions.min, peer.min_version())) {
-        step =
-            failure(PeerError::Kind::version,
-                    fmt::format("speaks {} of the peer protocol, this node {}: upgrade the older",
-                                to_string({peer.min_version(), peer.max_version()}),
-                                to_string(settings_.versions)));
+        step = failure(
+            PeerError::Kind::version,
+            fmt::format("speaks {} of the peer protocol, this node {}: upgrade the older one",
+                        to_string({peer.min_version(), peer.max_version()}),
+                        to_string(settings_.versions)));
     }
     if (role_ == Role::server) {
         step.send = mine;  // also on failure: the client has to learn our versions

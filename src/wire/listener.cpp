@@ -146,7 +146,7 @@ void PeerListener::make_room(Greetings& among)
     ::shutdown(among.sockets.front(), SHUT_RDWR);
     among.ended.splice(among.ended.end(), among.sockets, among.sockets.begin());
     report_overload(fmt::format(
-        "{} connections from {} have not finished their greeting, the oldest makes way",
+        "{} connections from {} have not finished their greeting; closing the oldest",
         settings_.max_greetings, &among == &members_ ? "the machines of members" : "strangers"));
 }
 

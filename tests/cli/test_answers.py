@@ -19,7 +19,7 @@ BAD_RUNS = {
 }
 
 
-MISSED = run(id=500, cron_id=12, state="skipped", reason="misfire: fell due while nobody could plan", started_at=None,
+MISSED = run(id=500, cron_id=12, state="skipped", reason="misfire: missed while no node was planning", started_at=None,
              exit_code=None, output="", run_server="", fires=98, gap_end=1795219298000)
 LOST = run(id=496, cron_id=7, state="lost", reason="node-died: 127.0.0.1:9993 died", exit_code=None, output="")
 
@@ -138,15 +138,15 @@ def test_a_deleted_job_is_found_by_the_name_that_it_had(node):
     node.answers["GET /log/list"] = lambda asked: page([run(cron_id=int(asked.query["cron_id"]))])
     done = peercron("job", "history", "backup", url=node.url)
     assert done.returncode == 0 and "delete" in done.stdout, done
-    assert done.stderr == ("peercron: 2 deleted jobs were named 'backup'; this is the newest, "
-                           "their ids are 9, 5\n")
+    assert done.stderr == ("peercron: 2 deleted jobs had the name 'backup'; this is the newest; "
+                           "all their ids: 9, 5\n")
     done = peercron("log", "list", "--job", "backup", url=node.url)
     assert done.returncode == 0 and "  9 backup  " in done.stdout, done
     # The job that has the name now comes first.
     assert "  12 backup  " in peercron("log", "list", "--job", "other", url=node.url).stdout
     assert "  9 backup  " in peercron("log", "list", "--job", "other", "--deleted", url=node.url).stdout
     done = peercron("log", "list", "--job", "third", "--deleted", url=node.url)
-    assert (done.returncode, done.stderr) == (3, "peercron: no job that was named 'third' is deleted\n")
+    assert (done.returncode, done.stderr) == (3, "peercron: there is no deleted job named 'third'\n")
     # Only what is past is looked for so.
     assert peercron("job", "show", "backup", url=node.url).returncode == 3
 
@@ -165,7 +165,7 @@ def test_what_is_likely_not_meant_is_noted_when_a_job_is_added(node):
     done = peercron("job", "add", "--every", "1d", "--tz", "Europe/Berlin", "--", "true", url=node.url)
     assert "peercron: note: intervals count from 1970-01-01T00:00:00Z" in done.stderr, done
     done = peercron("job", "add", "--cron", "0 0 12 ? * 2-6 *", "--", "true", url=node.url)
-    assert "Quartz counts from 1 = SUN, and an expression from there means MON-FRI" in done.stderr, done
+    assert "Quartz counts from 1 = SUN, where it means MON-FRI" in done.stderr, done
     assert peercron("job", "add", "--cron", "0 0 12 * * 2-6", "--", "true", url=node.url).stderr == ""
 
 

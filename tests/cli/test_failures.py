@@ -72,14 +72,14 @@ def test_an_unknown_name_exits_with_3(node, name):
     more = ["--remark", "x"] if "update" in name else []
     done = peercron(*name.split(), "nobody", *more, url=node.url)
     assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr == "peercron: no job is named 'nobody'; `peercron job list` shows all\n"
+    assert done.stderr == "peercron: there is no job named 'nobody'; `peercron job list` shows all\n"
 
 
 def test_a_name_that_is_almost_one_is_answered_with_it(node):
     node.answers["GET /cron/list"] = lambda asked: page([]) if "name" in asked.query else page([job(), job(name="")])
     done = peercron("job", "show", "bakcup", url=node.url)
     assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr == ("peercron: no job is named 'bakcup'; did you mean 'backup'? "
+    assert done.stderr == ("peercron: there is no job named 'bakcup'; did you mean 'backup'? "
                            "`peercron job list` shows all\n")
 
 
@@ -175,14 +175,14 @@ def test_an_answer_that_breaks_off_is_not_taken_for_a_whole_one():
     url = serve_bytes(b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"code":200,"data":[')
     done = peercron("job", "list", url=url)
     assert (done.returncode, done.stdout) == (6, "")
-    assert "broke before the answer was whole" in done.stderr
+    assert "broke before the answer was complete" in done.stderr
 
 
 def test_a_change_whose_answer_is_lost_is_not_repeated_and_said_to_be_unknown(node):
     url = serve_bytes(b"HTTP/1.1 200 OK\r\n")
     done = peercron("job", "delete", 12, url=url)
     assert done.returncode == 6
-    assert "whether the change was made is not known" in done.stderr
+    assert "it is not known whether the change was made" in done.stderr
 
 
 def test_a_call_that_only_reads_is_repeated_when_the_kept_connection_was_closed(node):

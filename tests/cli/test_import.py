@@ -43,7 +43,7 @@ def test_the_plan_is_shown_and_nothing_changed(node_url, crontab):
 
 def test_importing_twice_adds_once_and_what_is_gone_is_said(node_url, crontab):
     first = peercron("import", "crontab", str(crontab), "--yes", "--stopped", url=node_url)
-    assert first.returncode == 1 and "; 2 not taken over" in first.stdout, first
+    assert first.returncode == 1 and "; 2 not imported" in first.stdout, first
     assert "2 jobs added, 0 were there already" in first.stdout, first
     before = mine(node_url)
     assert [job["stop"] for job in before] == [True, True]
@@ -73,7 +73,7 @@ def test_a_crontab_that_says_nothing_ends_no_program(node_url, text):
 
 def test_nothing_that_could_be_taken_over_is_no_success(node_url):
     done = peercron("import", "crontab", "-", "--yes", url=node_url, text="99 * * * * x\n")
-    assert done.returncode == 1 and "0 jobs added, 0 were there already; 1 not taken over" in done.stdout, done
+    assert done.returncode == 1 and "0 jobs added, 0 were there already; 1 not imported" in done.stdout, done
     done = peercron("import", "crontab", "-", "--yes", "--json", url=node_url, text="99 * * * * x\n")
     assert done.returncode == 1 and json.loads(done.stdout)["refused"] == 1, done
     assert peercron("import", "crontab", "-", "--yes", url=node_url, text="MAILTO=me\n").returncode == 0

@@ -47,7 +47,7 @@ def test_a_restore_brings_the_backup_back_and_nothing_newer(solo, tmp_path):
     assert stat.S_IMODE((data / "peercron.db").stat().st_mode) == 0o600
     assert not (data / "peercron.db-wal").exists() and not (data / "peercron.db-shm").exists()
     [kept] = data.glob("peercron.db.before-restore-*Z")
-    assert f"what was there before is kept as {kept}" in done.stdout
+    assert f"the old database is kept as {kept}" in done.stdout
     with sqlite3.connect(kept) as database:
         assert database.execute("SELECT COUNT(*) FROM cron").fetchone() == (2,), "with all that was in its log"
     solo.start()
@@ -68,7 +68,7 @@ def test_a_backup_replaces_nothing_unless_told_to(solo, tmp_path):
     file = tmp_path / "backup.db"
     file.write_text("precious")
     done = run("backup", solo, file)
-    assert done.returncode == 1 and "it is there already; --force replaces it" in done.stderr, done
+    assert done.returncode == 1 and "it exists already; --force replaces it" in done.stderr, done
     assert file.read_text() == "precious"
     assert run("backup", solo, file, "--force").returncode == 0
     assert file.read_bytes().startswith(b"SQLite format 3")
@@ -89,7 +89,7 @@ def test_what_cannot_be_restored_changes_nothing(solo, tmp_path):
     (tmp_path / "newer").write_bytes(good.read_bytes())
     with sqlite3.connect(tmp_path / "newer") as database:
         database.execute("INSERT INTO schema_migration (number, name) VALUES (777, 'from_the_future')")
-    for file, why in (("text", "not a database"), ("cut", "malformed"), ("other", "no database of peercron"),
+    for file, why in (("text", "not a database"), ("cut", "malformed"), ("other", "not a database of peercron"),
                       ("newer", "newer than this program"), ("missing", "no such file")):
         done = run("restore", solo, tmp_path / file)
         assert done.returncode == 1 and why in done.stderr and str(tmp_path / file) in done.stderr, (file, done)

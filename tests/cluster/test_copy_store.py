@@ -90,7 +90,7 @@ def test_a_copy_that_is_killed_goes_on(solo, empty_cluster):
 
     done = copy_store(solo, empty_cluster)
     assert done.returncode == 0, done
-    assert f"going on after 1 job and {there} rows that are there already\n" in done.stderr
+    assert f"continuing after 1 job and {there} rows that are already copied\n" in done.stderr
     assert "both databases hold 1 job and 60000 rows of the ledger (60000 success)" in done.stdout
     assert empty_cluster.sql("SELECT COUNT(*) AS n, COUNT(DISTINCT scheduled_at) AS d, MIN(output) AS a FROM log") == [
         {"n": "60000", "d": "60000", "a": "line1"}]
@@ -109,7 +109,7 @@ def test_it_refuses_a_node_that_runs_and_a_database_in_use(solo, empty_cluster):
     empty_cluster.add("echo mine", NEVER)
     used = copy_store(solo, empty_cluster)
     assert (used.returncode, used.stdout) == (1, ""), used
-    assert "the target holds another job 1 than the source" in used.stderr
+    assert "the target has a different job 1 than the source" in used.stderr
     assert [job["command"] for job in empty_cluster.api("/cron/list")] == ["echo mine"]
 
 
@@ -117,7 +117,7 @@ def test_it_refuses_a_node_that_runs_and_a_database_in_use(solo, empty_cluster):
     ([], "--from is required"),
     (["--from", "sqlite:/no/such/file", "--to", "mysql://a@127.0.0.1:1/b"], "there is no SQLite database /no/such/file"),
     (["--from", "mongodb://a", "--to", "sqlite:/tmp/x"], "'mongodb' is not known"),
-    (["--from", "mysql://a:geheim@h/b", "--to", "sqlite:/tmp/x"], "a password does not belong into an address"),
+    (["--from", "mysql://a:geheim@h/b", "--to", "sqlite:/tmp/x"], "a password must not be in an address"),
     (["--from", "mysql://a@h/b", "--to", "mysql://c@h:3306/b"], "name the same database"),
     (["--from", "mysql://a@h/b", "--to", "sqlite:/tmp/x", "--from-password-file", "/no/such"], "/no/such cannot be read"),
 ])

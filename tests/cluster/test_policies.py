@@ -150,7 +150,7 @@ def test_a_job_runs_as_often_at_a_time_as_it_may(cluster):
     running = [row for row in rows if row.state == "running"]
     assert len(running) == 3
     assert len({row.run_server for row in running}) == 1, "all where they are counted"
-    assert all(row.reason.startswith("mutex: as many runs of this job") for row in rows if row.state == "skipped")
+    assert all(row.reason.startswith("mutex: the job is at its limit of runs") for row in rows if row.state == "skipped")
     gate.touch()
     cluster.stop_jobs([job])
     assert {row.state for row in cluster.wait_final([job])} <= {"success", "skipped", "revoked"}

@@ -54,7 +54,7 @@ def test_fires_wait_for_descriptors():
         _, node = solo.pids()
         before = resource.prlimit(node, resource.RLIMIT_NOFILE)
         resource.prlimit(node, resource.RLIMIT_NOFILE, (10, before[1]))
-        wait_until(lambda: "due fires wait for that" in solo.log("node"), 20, "a command cannot be started")
+        wait_until(lambda: "due fires wait until this is over" in solo.log("node"), 20, "a command cannot be started")
         let_pass(2)
         resource.prlimit(node, resource.RLIMIT_NOFILE, before)
         wait_until(lambda: [row.state for row in solo.ledger([job])].count("success") >= 4, 20, "what waited has run")

@@ -359,8 +359,8 @@ def test_a_reload_takes_over_tokens_and_says_what_waits_for_a_restart(tmp_path):
         more = CONFIGURATION + CONFIGURATION[CONFIGURATION.index("\n[["):].replace("ann", "ben")
         reload("node: reloaded; the log was set up again, token \"ben\" is new", more)
         assert (status("the-token-of-ann-1"), status("the-token-of-ben-1")) == (200, 200)
-        assert "takes effect at the next start" not in solo.log("node")
-        reload("what changed of exec.slots takes effect at the next start",
+        assert "take effect at the next start" not in solo.log("node")
+        reload("the changes of exec.slots take effect at the next start",
                more.replace("slots = 3", "slots = 4").replace("of-ann-1", "of-ann-2"))
         assert "token \"ann\" has changed" in solo.log("node")
         assert (status("the-token-of-ann-1"), status("the-token-of-ann-2")) == (401, 200)

@@ -55,7 +55,7 @@ def test_a_node_waits_for_a_server_that_is_absent_at_start(cluster, server):
         told = [line.split("store: ", 1)[1] for line in new_lines(cluster, before).splitlines()
                 if "store: not ready" in line or "store: ready" in line]
         assert told[-1] == "ready", told
-        assert "see that the database runs" in told[0] and len(told) == len(set(told)), told
+        assert "check that the database runs" in told[0] and len(told) == len(set(told)), told
 
 
 def test_a_node_that_waits_can_be_stopped(cluster):

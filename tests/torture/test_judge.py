@@ -209,7 +209,7 @@ def test_a_fire_covered_by_a_gap_row_is_not_missing(scene):
     scene.fault("kill-all", 8, 30, *NODES)
     for second in range(11, 25):
         scene.forget(token, second)
-    scene.row(token, 11, "skipped", "misfire: fell due while nobody could plan", fires=14,
+    scene.row(token, 11, "skipped", "misfire: missed while no node was planning", fires=14,
               gap_end=(ZERO + 24) * 1000, dispatch_time=ZERO + 28)
     assert scene.broken() == []
 
@@ -219,7 +219,7 @@ def test_a_gap_row_that_counts_wrongly_is_found(scene):
     scene.fault("kill-all", 8, 30, *NODES)
     for second in range(11, 25):
         scene.forget(token, second)
-    scene.row(token, 11, "skipped", "misfire: fell due while nobody could plan", fires=13,
+    scene.row(token, 11, "skipped", "misfire: missed while no node was planning", fires=13,
               gap_end=(ZERO + 24) * 1000, dispatch_time=ZERO + 28)
     assert scene.broken() == ["gap"]
 
@@ -229,7 +229,7 @@ def test_a_gap_row_within_the_misfire_window_is_found(scene):
     scene.fault("kill-all", 8, 30, *NODES)
     for second in range(11, 25):
         scene.forget(token, second)
-    scene.row(token, 11, "skipped", "misfire: fell due while nobody could plan", fires=14,
+    scene.row(token, 11, "skipped", "misfire: missed while no node was planning", fires=14,
               gap_end=(ZERO + 24) * 1000, dispatch_time=ZERO + 28)
     assert scene.broken() == ["gap"]
 
@@ -240,7 +240,7 @@ def test_a_gap_row_is_right_sooner_when_misfires_do_not_all_run(scene, policy):
     scene.fault("kill-all", 8, 30, *NODES)
     for second in range(11, 25):
         scene.forget(token, second)
-    gap = scene.row(token, 11, "skipped", "misfire: fell due while nobody could plan", fires=14,
+    gap = scene.row(token, 11, "skipped", "misfire: missed while no node was planning", fires=14,
                     gap_end=(ZERO + 24) * 1000, dispatch_time=ZERO + 28)
     assert scene.broken() == []
     gap.dispatch_time = ZERO + 25
@@ -252,7 +252,7 @@ def test_a_gap_row_is_right_at_once_when_the_job_was_stopped_before_anybody_coul
     scene.fault("pause-all", LAST - 8, LAST + 1, *NODES)
     for second in range(LAST - 6, LAST + 1):
         scene.forget(token, second)
-    scene.row(token, LAST - 6, "skipped", "misfire: fell due while nobody could plan", fires=6,
+    scene.row(token, LAST - 6, "skipped", "misfire: missed while no node was planning", fires=6,
               gap_end=(ZERO + LAST - 1) * 1000, dispatch_time=ZERO + LAST)
     assert scene.broken() == []
 
@@ -261,7 +261,7 @@ def test_a_gap_row_while_nothing_was_wrong_is_found(scene):
     token = scene.job(misfire_window=3)
     for second in range(11, 25):
         scene.forget(token, second)
-    scene.row(token, 11, "skipped", "misfire: fell due while nobody could plan", fires=14,
+    scene.row(token, 11, "skipped", "misfire: missed while no node was planning", fires=14,
               gap_end=(ZERO + 24) * 1000, dispatch_time=ZERO + 28)
     assert scene.broken() == ["unexplained"]
 
@@ -487,7 +487,7 @@ def test_a_node_that_is_refused_lives_so_that_nothing_of_it_is_lost(scene, kind)
     assert "unexplained" in scene.broken()
 
 
-@pytest.mark.parametrize("reason", ["mutex: still running", "misfire: nobody could plan", "no-node: none",
+@pytest.mark.parametrize("reason", ["mutex: still running", "misfire: missed while no node was planning", "no-node: none",
                                     "owner-unreachable: away", "replaced: a newer fire fell due",
                                     "node-isolated: for 10 s", "overload: full", "invalid", ""])
 def test_a_skipped_fire_without_a_cause_is_found(scene, reason):

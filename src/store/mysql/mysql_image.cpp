@@ -144,7 +144,7 @@ std::vector<OtherAccount> MysqlImage::other_accounts_after(std::int64_t after, s
         while (rows.next()) found.push_back(read_other_account(rows));
         return found;
     };
-    return session_.run("read the other accounts of runs", Repeat::safe, work);
+    return session_.run("read the second reports of runs", Repeat::safe, work);
 }
 
 StoredTerm MysqlImage::term()
@@ -192,7 +192,7 @@ void MysqlImage::append_other_accounts(std::span<const OtherAccount> accounts)
         MysqlTransaction transaction(connection);
         transaction.commit(texts(copy_statements(connection, accounts)));
     };
-    session_.run(fmt::format("write {} other accounts of runs", accounts.size()), Repeat::unsafe,
+    session_.run(fmt::format("write {} second reports of runs", accounts.size()), Repeat::unsafe,
                  work);
 }
 

@@ -47,8 +47,8 @@ std::string DatabaseFile::changed() const
                         now ? "replaced by another file" : "deleted or moved away");
         if (i > 0) {
             return what +
-                   "; stop this node in good order (SIGTERM, not kill -9), which writes what that "
-                   "file has into the database, and start it again";
+                   "; stop this node in good order (SIGTERM, not kill -9), so that it writes the "
+                   "content of that file into the database, and start it again";
         }
         return fmt::format(
             "{}; move the file back, and this node goes on with it; or stop this node, put a "

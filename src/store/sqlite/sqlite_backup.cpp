@@ -166,7 +166,7 @@ BackupContents copy_and_check(const fs::path& from, const fs::path& to)
     if (verdict != "ok") fail("use", from, "it is damaged: " + verdict);
     if (value(opened, "SELECT 1 FROM sqlite_master WHERE name = 'schema_migration'", from)
             .empty()) {
-        fail("use", from, "it is no database of peercron");
+        fail("use", from, "it is not a database of peercron");
     }
     const std::string newest = value(opened, "SELECT MAX(number) FROM schema_migration", from);
     if (std::stoll("0" + newest) > std::ssize(sqlite_migrations())) {
@@ -239,7 +239,7 @@ BackupContents back_up(const SqliteSettings& settings, const fs::path& file, Exi
     if (is_same_file(settings.path, file)) fail("write", file, "it is the database itself");
     if (fs::is_directory(file)) fail("write", file, "it is a folder; name a file");
     if (existing == Existing::is_an_error && fs::exists(fs::symlink_status(file))) {
-        fail("write", file, "it is there already; --force replaces it");
+        fail("write", file, "it exists already; --force replaces it");
     }
     UnfinishedFile made(file);
     const BackupContents contents = copy_and_check(settings.path, made.path());

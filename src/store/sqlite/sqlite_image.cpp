@@ -166,7 +166,7 @@ std::vector<OtherAccount> SqliteImage::other_accounts_after(std::int64_t after, 
         while (rows.next()) found.push_back(read_other_account(rows));
         return found;
     };
-    return session_.run("read the other accounts of runs", work);
+    return session_.run("read the second reports of runs", work);
 }
 
 StoredTerm SqliteImage::term()
@@ -198,7 +198,7 @@ void SqliteImage::append_rows(std::span<const LogRow> rows)
 
 void SqliteImage::append_other_accounts(std::span<const OtherAccount> accounts)
 {
-    session_.run(fmt::format("write {} other accounts of runs", accounts.size()),
+    session_.run(fmt::format("write {} second reports of runs", accounts.size()),
                  appending(accounts));
 }
 

@@ -106,7 +106,7 @@ SqliteLock::SqliteLock(const SqliteSettings& settings, std::chrono::milliseconds
     if (!take(file_, settings.path, patience, watch)) {
         const std::string why =
             errno == EWOULDBLOCK
-                ? fmt::format("database {} is in use by {}; one node at a time works with it",
+                ? fmt::format("database {} is in use by {}; only one node at a time can use it",
                               settings.path.string(), holder(file_))
                 : fmt::format("cannot lock {}: {}", path, last_error());
         close(file_);

@@ -161,10 +161,9 @@ TEST_F(AuditTest, ARunOfWhichTwoNodesReportIsDoubled)
         std::ranges::move(one.take_findings(), std::back_inserter(found));
     }
     ASSERT_EQ(found.size(), 1U);
-    EXPECT_EQ(
-        found[0].what,
-        "two accounts: it ran at 10.0.0.1:9991 from 2026-11-21T00:00:10.003Z (success), and it"
-        " ran at 10.0.0.2:9991 from 2026-11-21T00:00:10.003Z (failed)");
+    EXPECT_EQ(found[0].what,
+              "two reports: it ran at 10.0.0.1:9991 from 2026-11-21T00:00:10.003Z (success), and it"
+              " ran at 10.0.0.2:9991 from 2026-11-21T00:00:10.003Z (failed)");
 }
 
 TEST_F(AuditTest, JudgesNoMoreThanWhatThePlanAndTheLedgerCover)
@@ -203,7 +202,7 @@ TEST_F(AuditTest, AGapThatBeganBeforeTheTimeIsKnown)
 {
     const JobId job = add_job("@every 10s");
     PlannedRun gap = row(job, t0);
-    gap.reason = "misfire: fell due while nobody could plan";
+    gap.reason = "misfire: missed while no node was planning";
     gap.fires = 31;
     gap.gap_end = t0 + 300s;
     commit({gap, row(job, t0 + 310s)}, t0 + 400s);

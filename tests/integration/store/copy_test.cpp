@@ -422,7 +422,7 @@ TEST(CopyTest, ATargetWithSomethingElseIsRefusedAndStays)
     there.open_store()->add_job(daily(), t0);
 
     EXPECT_THAT(what_of([&] { copy(here, there); }),
-                HasSubstr("the target holds another job 1 than the source"));
+                HasSubstr("the target has a different job 1 than the source"));
 
     EXPECT_EQ(there.number("SELECT COUNT(*) FROM cron"), 1);
     EXPECT_EQ(there.number("SELECT COUNT(*) FROM log"), 0);
@@ -437,7 +437,7 @@ TEST(CopyTest, ALedgerOfSomethingElseIsRefused)
     there.open_store()->record(reports);
 
     EXPECT_THAT(what_of([&] { copy(here, there); }),
-                HasSubstr("the target holds another row of the log 1 than the source"));
+                HasSubstr("the target has a different row of the log 1 than the source"));
 }
 
 TEST(CopyTest, WhatIsDifferentSinceAnEarlierCopyIsNoticed)

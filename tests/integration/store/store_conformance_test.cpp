@@ -1211,7 +1211,7 @@ TEST_P(StoreTest, FindsWhatWasMissed)
         end.reason = std::move(reason);
         store_->record({&end, 1});
     };
-    ended(1, RunState::skipped, "misfire: fell due while nobody could plan");
+    ended(1, RunState::skipped, "misfire: missed while no node was planning");
     ended(2, RunState::skipped, "misfire-policy: the job's misfire policy is skip");
     ended(3, RunState::skipped, "mutex: the previous run is still running");
     ended(4, RunState::skipped, "node-isolated");

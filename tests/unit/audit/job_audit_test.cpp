@@ -128,12 +128,12 @@ TEST_F(JobAuditTest, AFireThatDidNotRunForAReasonThatNobodyAskedForIsMissed)
 {
     change(t0 - 1h, every(10));
     rows(t0, t0 + 1min, 10s);
-    row(t0, RunState::skipped).reason = "misfire: fell due while nobody could plan; …";
+    row(t0, RunState::skipped).reason = "misfire: missed while no node was planning; …";
     row(t0 + 10s, RunState::skipped).reason = "mutex: the previous run is still running";
     row(t0 + 20s, RunState::skipped).reason = "misfire-policy: …; the job's misfire policy is skip";
     row(t0 + 30s, RunState::lost).reason = "node-died: alpha died";
     EXPECT_THAT(audit(t0 + 1min), ElementsAre("missed 0", "missed 30"));
-    EXPECT_EQ(findings_[0].what, "skipped: misfire: fell due while nobody could plan; …");
+    EXPECT_EQ(findings_[0].what, "skipped: misfire: missed while no node was planning; …");
     EXPECT_FALSE(report_.clean());
     EXPECT_EQ(report_.found_of(FindingKind::missed), 2);
 }

@@ -74,30 +74,30 @@ TEST_F(ArgumentsTest, AnUnknownCommandIsNamedWithWhatWasLikelyMeant)
 {
     EXPECT_EQ(complaint({"jbo", "list"}),
               "there is no `peercron jbo`; did you mean `peercron job`? "
-              "`peercron --help` shows what there is");
+              "see `peercron --help`");
     EXPECT_THAT(complaint({"job", "lst"}), HasSubstr("; did you mean `peercron job list`?"));
     EXPECT_THAT(complaint({"history"}), HasSubstr("did you mean `peercron job history`?"));
     EXPECT_THAT(complaint({"list"}), HasSubstr("`peercron job list`"));
     EXPECT_EQ(complaint({"frobnicate"}),
-              "there is no `peercron frobnicate`; `peercron --help` shows what there is");
+              "there is no `peercron frobnicate`; see `peercron --help`");
     EXPECT_THAT(complaint({"job"}), StartsWith("`peercron job` needs a command"));
 }
 
 TEST_F(ArgumentsTest, AnUnknownOptionIsNamedWithWhatWasLikelyMeant)
 {
     EXPECT_EQ(complaint({"job", "list", "--serach", "x"}),
-              "`peercron job list` has no option --serach; did you mean --search? `peercron job "
-              "list --help` shows what there is");
+              "`peercron job list` has no option --serach; did you mean --search? see "
+              "`peercron job list --help`");
     EXPECT_THAT(
         complaint({"job", "list", "--state", "failed"}),
         StartsWith("`peercron job list` has no option --state; `peercron log list` has it"));
     EXPECT_THAT(complaint({"job", "list", "--state=failed"}), Not(HasSubstr("--state=")));
     EXPECT_THAT(complaint({"job", "list", "a", "b"}),
-                HasSubstr("takes no more words, but found: a b"));
+                HasSubstr("takes no further words, found: a b"));
     EXPECT_THAT(complaint({"job", "add", "--timeuot", "x", "--", "true"}),
                 HasSubstr("mean --timeout?"));
     EXPECT_THAT(complaint({"job", "add", "backup.sh", "--everything"}),
-                HasSubstr("has no option --everything (the options of the job's own command go "
+                HasSubstr("has no option --everything (put options of the job's own command "
                           "after --)"));
 }
 

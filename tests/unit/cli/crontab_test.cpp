@@ -110,7 +110,7 @@ TEST(CrontabTest, WhatIsNotUtf8IsNotTakenOver)
         read_user("# caf\xe9\n0 4 * * * /bin/a\n0 5 * * * /bin/b\xff\n0 6 * * * /bin/c\n");
     ASSERT_THAT(plan.jobs, SizeIs(2));
     EXPECT_EQ(plan.jobs[0].remark, "");
-    EXPECT_THAT(notes(plan), ElementsAre(StartsWith("2: the comment above it is not taken over"),
+    EXPECT_THAT(notes(plan), ElementsAre(StartsWith("2: the comment above it is not imported"),
                                          StartsWith("3: \"0 5 * * * /bin/b\\xff\" is not")));
 }
 

@@ -524,10 +524,10 @@ TEST(TokenTest, IsTheOnlyOneWithItsNameAndItsSecret)
         "[[http.tokens]]\nname = 'a'\nrole = 'read'\ntoken = '0123456789abcdef'\n";
     EXPECT_THAT(
         refusal(first + "[[http.tokens]]\nname = 'a'\nrole = 'read'\ntoken = 'fedcba9876543210'"),
-        HasSubstr("has the name or the secret of another one"));
+        HasSubstr("has the name or the secret of another token"));
     EXPECT_THAT(
         refusal(first + "[[http.tokens]]\nname = 'b'\nrole = 'read'\ntoken = '0123456789abcdef'"),
-        HasSubstr("has the name or the secret of another one"));
+        HasSubstr("has the name or the secret of another token"));
 }
 
 TEST(DescribeTest, MasksEverySecret)

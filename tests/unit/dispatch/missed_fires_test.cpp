@@ -15,7 +15,7 @@ EndedFires ended(JobId job, std::int64_t fires = 1)
 {
     EndedFires result;
     result.id = RunId{job, t0, 1};
-    result.reason = "misfire: fell due while nobody could plan";
+    result.reason = "misfire: missed while no node was planning";
     result.fires = fires;
     result.until = t0 + 60s;
     return result;
@@ -25,11 +25,11 @@ TEST(MissedReportTest, ALineNamesTheJobTheFireAndTheReason)
 {
     MissedReport report;
     EXPECT_EQ(report.add(ended(12), "misfire", "job 12 (backup)", s0),
-              "job 12 (backup) missed its fire of 2026-11-21T00:00:00Z: skipped (misfire: fell due "
-              "while nobody could plan)");
+              "job 12 (backup) missed its fire of 2026-11-21T00:00:00Z: skipped (misfire: missed "
+              "while no node was planning)");
     EXPECT_EQ(report.add(ended(13, 7), "misfire", "job 13", s0),
               "job 13 missed 7 fires from 2026-11-21T00:00:00Z to 2026-11-21T00:01:00Z: skipped "
-              "(misfire: fell due while nobody could plan)");
+              "(misfire: missed while no node was planning)");
     EXPECT_FALSE(report.due());
 }
 

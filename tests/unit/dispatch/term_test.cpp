@@ -237,7 +237,7 @@ TEST_F(TermTest, OneRowTellsOfAGapLongerThanTheMisfireWindow)
     ASSERT_FALSE(catching_up.runs.empty());
     const PlannedRun& gap = catching_up.runs[0];
     EXPECT_EQ(gap.state, RunState::skipped);
-    EXPECT_THAT(gap.reason, StartsWith("misfire: fell due while nobody could plan; "));
+    EXPECT_THAT(gap.reason, StartsWith("misfire: missed while no node was planning; "));
     EXPECT_EQ(gap.fires, 3539);
     EXPECT_EQ(gap.id.scheduled_at, midnight - 3599s);
     EXPECT_EQ(gap.gap_end, midnight - 61s);
@@ -1488,7 +1488,7 @@ TEST_F(OldVersionTest, IsARowWhenTheJobWasStoppedOrDeleted)
     Job stopped = every_second(1);
     stopped.stop = true;
     EXPECT_EQ(planned(stopped), "skipped-8+2 ");
-    EXPECT_EQ(reason_, "misfire: fell due while nobody could plan; the job was stopped meanwhile");
+    EXPECT_EQ(reason_, "misfire: missed while no node was planning; the job was stopped meanwhile");
 }
 
 TEST_F(OldVersionTest, IsARowWhenTheJobIsGone)
@@ -2242,8 +2242,9 @@ TEST_F(MisfireTest, SkipRunsOnlyWhatIsNotReallyLate)
     const auto rows = after_ten_seconds(job);
     EXPECT_EQ(told(rows), "skipped-8+3 -2+1 0+1 2+1 ");
     EXPECT_EQ(rows[0].gap_end, midnight - 4s);
-    EXPECT_EQ(rows[0].reason,
-              "misfire-policy: fell due while nobody could plan; the job's misfire policy is skip");
+    EXPECT_EQ(
+        rows[0].reason,
+        "misfire-policy: missed while no node was planning; the job's misfire policy is skip");
 }
 
 TEST_F(MisfireTest, RunLatestRunsTheNewestOne)
@@ -2289,7 +2290,7 @@ TEST_F(MisfireTest, RunLatestFindsTheNewestOfMoreThanCanBeCounted)
     const auto rows = step().runs;
     ASSERT_THAT(rows, SizeIs(2));
     EXPECT_EQ(rows[0].state, RunState::skipped);
-    EXPECT_THAT(rows[0].reason, HasSubstr("more often than is counted"));
+    EXPECT_THAT(rows[0].reason, HasSubstr("too many to count"));
     EXPECT_EQ(rows[0].gap_end, midnight - 102s);
     EXPECT_EQ(rows[1].id.scheduled_at, midnight - 101s);
     EXPECT_EQ(rows[1].state, RunState::planned);
@@ -2339,8 +2340,9 @@ TEST_F(MisfireTest, UntilNextRunsTheNewestHoweverLateUnlessALaterOneIsDue)
     ASSERT_THAT(rows, SizeIs(2));
     EXPECT_EQ(rows[0].id, fire(1, -45h));
     EXPECT_EQ(rows[0].state, RunState::skipped);
-    EXPECT_EQ(rows[0].reason,
-              "misfire: fell due while nobody could plan; a later fire of the job was due by then");
+    EXPECT_EQ(
+        rows[0].reason,
+        "misfire: missed while no node was planning; a later fire of the job was due by then");
     EXPECT_EQ(rows[1].id, fire(1, -21h));
     EXPECT_EQ(rows[1].state, RunState::planned);
     EXPECT_THAT(orders_, SizeIs(1));
@@ -2436,7 +2438,7 @@ TEST_F(TermTest, PlansNoFiresWhileThePlanIsHeldAndThenWhatIsNotTooLate)
     EXPECT_EQ(rows[0].gap_end, midnight + 39s);
     EXPECT_EQ(
         rows[0].reason,
-        "overload: fell due while nobody could plan; the ledger was too far behind; longer ago "
+        "overload: missed while no node was planning; the ledger was too far behind; longer ago "
         "than the misfire window of 60 s");
     EXPECT_THAT(rows, SizeIs(1 + 63)) << "the others run late or on time";
     EXPECT_EQ(term_->planned_through(), midnight + 102s);

@@ -442,7 +442,7 @@ TEST_F(RecorderJournalTest, RunsThatRanTwiceAreErrorsInTheLogAndCounted)
     live([](Life& life) { return write_one_doubled(life); });
     EXPECT_THAT(log.text(),
                 ::testing::HasSubstr(
-                    "[error] recorder: job 1 at 1970-01-01T00:00:01Z (backup) has two accounts: it"
+                    "[error] recorder: job 1 at 1970-01-01T00:00:01Z (backup) has two reports: it"
                     " ran at 10.0.0.1:9991 from 1970-01-01T00:00:01.003Z (success), and it ran at"
                     " 10.0.0.2:9991 from 1970-01-01T00:00:01.003Z (running)"));
 }

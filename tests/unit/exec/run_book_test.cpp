@@ -343,7 +343,7 @@ protected:
         std::vector<JobId> jobs;
         for (const RunBook::Skipped& skipped : book.due(Moment{t0 - 1s, s0}).skipped) {
             EXPECT_EQ(skipped.reason,
-                      "overload: as many fires as this node may hold wait to start");
+                      "overload: this node already holds as many waiting fires as it may");
             jobs.push_back(skipped.order.id.job);
         }
         return jobs;
@@ -436,7 +436,7 @@ TEST_F(RunBookTest, AJobMayRunAsOftenAtATimeAsItsLimitSays)
     ASSERT_THAT(actions.skipped, SizeIs(1));
     EXPECT_EQ(actions.skipped[0].order.id, orders[2].id);
     EXPECT_THAT(actions.skipped[0].reason,
-                StartsWith("mutex: as many runs of this job as may run are still running"));
+                StartsWith("mutex: the job is at its limit of runs at a time"));
 }
 
 TEST_F(RunBookTest, AQueuedFireWaitsForThePreviousRunHoweverLongThatTakes)
@@ -646,7 +646,7 @@ TEST_F(RunBookTest, AFireFoundAfterItsDeadlineEndsWithTheTruth)
     const auto actions = book_.due(at(60s));
     ASSERT_THAT(actions.skipped, SizeIs(1));
     EXPECT_THAT(actions.skipped[0].reason,
-                StartsWith("misfire: woke up too late: this node was to start"));
+                StartsWith("misfire: woke up too late: this node should have started"));
 }
 
 TEST_F(RunBookTest, AFireThatIsFoundLateEndsAlthoughOneThatWaitsMayStartThen)
@@ -682,7 +682,7 @@ TEST_F(RunBookTest, AnOrderThatComesAfterItsDeadlineEndsWithTheTruth)
     accept(order(1), 31s);
     const auto actions = book_.due(at(31s));
     ASSERT_THAT(actions.skipped, SizeIs(1));
-    EXPECT_THAT(actions.skipped[0].reason, StartsWith("misfire: was to start by "));
+    EXPECT_THAT(actions.skipped[0].reason, StartsWith("misfire: should have started by "));
 }
 
 TEST_F(RunBookTest, WaitingForASlotInContactIsNoLateWakeUp)

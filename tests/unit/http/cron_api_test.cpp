@@ -822,7 +822,7 @@ TEST_F(CronApiTest, AChangeThatTakesTheStoreTooLongIsAsUnknownAsOneOfAStoreThatI
          {get("/cron/stop/" + std::to_string(id)), post("/cron/add", reference_form)}) {
         EXPECT_EQ(reply.status, 503U);
         EXPECT_THAT(reply.message(), HasSubstr("the limit of a statement is 10 s"));
-        EXPECT_THAT(reply.message(), HasSubstr("whether the change was made is not known"));
+        EXPECT_THAT(reply.message(), HasSubstr("it is not known whether the change was made"));
         EXPECT_NE(reply.header("Retry-After"), "");
     }
     EXPECT_THAT(announced_, SizeIs(0));

@@ -139,7 +139,7 @@ TEST_F(LogApiTest, OnlyWhatWasMissedIsShownWhenThatIsAskedFor)
 {
     LogRow& missed = insert_row(1);
     missed.run.state = RunState::skipped;
-    missed.run.reason = "misfire: fell due while nobody could plan";
+    missed.run.reason = "misfire: missed while no node was planning";
     LogRow& asked_for = insert_row(2);
     asked_for.run.state = RunState::skipped;
     asked_for.run.reason = "mutex: the previous run is still running";

@@ -24,9 +24,9 @@ TEST(Advice, SaysWhatBecomesOfAFixedTimeWhileTheClocksChange)
 {
     EXPECT_THAT(of("0 30 2 * * *"),
                 ElementsAre("on 2027-03-28 the clocks skip 02:00 to 03:00: the fires of that time, "
-                            "such as 02:30, come down to one at 03:00",
+                            "such as 02:30, become one at 03:00",
                             "on 2027-10-31 the clocks show 02:00 to 03:00 twice: the fires of that "
-                            "time, such as 02:30, come only the first time"));
+                            "time, such as 02:30, happen only the first time"));
     EXPECT_THAT(of("0 30 2 * * *", "America/New_York"),
                 ElementsAre(HasSubstr("2027-03-14 the clocks skip 02:00 to 03:00")));
     EXPECT_THAT(of("0 45 1 * * *", "Australia/Lord_Howe"),
@@ -36,7 +36,7 @@ TEST(Advice, SaysWhatBecomesOfAFixedTimeWhileTheClocksChange)
 TEST(Advice, SaysWhatBecomesOfElapsedTime)
 {
     EXPECT_THAT(of("*/15 2 * * *"), ElementsAre(HasSubstr("such as 02:00, do not exist"),
-                                                HasSubstr("such as 02:00, come twice")));
+                                                HasSubstr("such as 02:00, happen twice")));
 }
 
 TEST(Advice, IsSilentWhereNothingSurprises)
@@ -63,8 +63,9 @@ TEST(Advice, ADayThatACountrySkipsIsLost)
 TEST(Advice, DoubtsWeekdaysThatMayComeFromQuartz)
 {
     const std::string text =
-        "weekdays count from 0 = SUN, so that 2-6 is TUE-SAT; Quartz counts from 1 = SUN, and an "
-        "expression from there means MON-FRI: names say the same everywhere";
+        "weekdays count from 0 = SUN, so 2-6 is TUE-SAT; Quartz counts from 1 = SUN, where it "
+        "means "
+        "MON-FRI: names mean the same everywhere";
     EXPECT_THAT(of("0 1 12 ? * 2-6 *", "UTC"), ElementsAre(text));
     EXPECT_THAT(of("0 1 12 ? * 2-6", "UTC"), ElementsAre(text));
     EXPECT_THAT(of("0 1 12 * * 6#3,7L 2026-2030", "UTC"),
@@ -78,10 +79,11 @@ TEST(Advice, DoubtsWeekdaysThatMayComeFromQuartz)
 
 TEST(Advice, DoubtsIntervalsThatDoNotBeginAtMidnight)
 {
-    EXPECT_THAT(of("@every 1d"),
-                ElementsAre("intervals count from 1970-01-01T00:00:00Z and not from midnight: the "
-                            "next fire is on 2026-11-22 at 01:00 in Europe/Berlin; a cron "
-                            "expression such as '0 0 * * *' goes by the clock of the zone"));
+    EXPECT_THAT(
+        of("@every 1d"),
+        ElementsAre("intervals count from 1970-01-01T00:00:00Z, not from midnight: the next "
+                    "fire is on 2026-11-22 at 01:00 in Europe/Berlin; a cron expression "
+                    "such as '0 0 * * *' follows the clock of the zone"));
     EXPECT_THAT(of("@every 6h", "Asia/Kathmandu"), ElementsAre(HasSubstr("at 11:45 in Asia")));
     EXPECT_THAT(of("@every 7d", "UTC"), ElementsAre(HasSubstr("on 2026-11-26 at 00:00 in UTC")));
     EXPECT_THAT(of("@every 5h", "UTC"), ElementsAre(HasSubstr("in UTC")));

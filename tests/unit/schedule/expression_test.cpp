@@ -378,8 +378,8 @@ TEST(Expression, SaysWhichFieldIsWrongWhatWasFoundAndWhatIsAllowed)
          "@yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly, @every 90s and @at "
          "2027-01-01T00:00:00Z"},
         {"@reboot",
-         "'@reboot' names no moment; what has to run when a machine starts belongs into a systemd "
-         "unit of that machine; allowed are @yearly, @annually, @monthly, @weekly, @daily, "
+         "'@reboot' has no time; to run something when a machine starts, use a systemd unit; "
+         "allowed are @yearly, @annually, @monthly, @weekly, @daily, "
          "@midnight, @hourly, @every 90s and @at 2027-01-01T00:00:00Z"},
         {"@daily 5",
          "'@daily 5' is not understood; allowed are @yearly, @annually, @monthly, @weekly, @daily, "
