@@ -68,8 +68,8 @@ ExitStatus export_jobs(const ExportOptions& options)
     print(write_job_file({jobs.begin(), unnamed}));
     for (auto job = unnamed; job != jobs.end(); ++job) {
         say(
-            fmt::format("job {0} has no name and is not in the file; `peercron job update {0} "
-                        "--name NAME` gives it one",
+            fmt::format("job {0} has no name, so it is not in the file; give it one with `peercron "
+                        "job update {0} --name NAME`",
                         job->id));
     }
     return ExitStatus::done;
@@ -80,7 +80,8 @@ std::vector<FileJob> read_file(const std::string& name)
     JobFile file = read_job_file(read_input(name), name == "-" ? "stdin" : name);
     if (!file.mistakes.empty()) {
         throw Failure(ExitStatus::usage,
-                      fmt::format("nothing is changed, the file has mistakes:\n{}",
+                      fmt::format("nothing was changed, because the file has mistakes:\n"
+                                  "{}",
                                   fmt::join(file.mistakes, "\n")));
     }
     return std::move(file.jobs);
@@ -211,8 +212,9 @@ void carry_out(ApiClient& client, const std::vector<JobChange>& changes)
             // The one parameter of the API that is not the key of the file.
             if (why.starts_with("cronSet:")) why.replace(0, 7, "cron_set");
             throw Failure(failure.status(),
-                          fmt::format("job '{}': {}\n{} of {} changes are made; once this is "
-                                      "mended, the same command makes the others",
+                          fmt::format("job '{}': {}\n"
+                                      "{} of {} changes were made; correct this and run the same "
+                                      "command again for the others",
                                       one_line(changes[i].name), why, i, changes.size()));
         }
     }
@@ -225,11 +227,11 @@ std::string summary(const JobChanges& compared, const ApplyOptions& options)
     };
     std::string text;
     if (!compared.others.empty()) {
-        text += fmt::format("not in the file, and left as they are (--prune deletes them): {}\n",
+        text += fmt::format("not in the file, and left unchanged (--prune deletes them): {}\n",
                             one_line(fmt::format("{}", fmt::join(compared.others, ", "))));
     }
     text += fmt::format("{}{} added, {} changed, {} deleted, {} unchanged\n",
-                        options.dry_run ? "dry run, nothing is changed: " : "",
+                        options.dry_run ? "dry run, nothing was changed: " : "",
                         count(JobChange::Kind::add), count(JobChange::Kind::update),
                         count(JobChange::Kind::remove), compared.unchanged);
     return text;
@@ -274,7 +276,7 @@ void add_export_command(CLI::App& app, Action& chosen)
 
 void add_apply_command(CLI::App& app, Action& chosen)
 {
-    CLI::App& command = *app.add_subcommand("apply", "Bring the node's jobs to what a file says");
+    CLI::App& command = *app.add_subcommand("apply", "Change the node's jobs to match a file");
     command.footer(
         "Examples:\n"
         "  peercron apply jobs.toml --dry-run\n"
@@ -289,15 +291,14 @@ void add_apply_command(CLI::App& app, Action& chosen)
         "\n" +
         wrapped(fmt::format("Keys: {}.", fmt::join(job_file_keys(), ", ")), 90) +
         "\n"
-        "A key that is left out means its default; without stop, a job that somebody stopped "
-        "stays\n"
-        "stopped. Jobs are the same when their names are. Jobs that are as the file says are not\n"
-        "touched, and commands that are running go on.");
+        "A missing key means its default; without stop, a stopped job stays stopped. Jobs are\n"
+        "matched by name. Jobs that already match the file are not changed, and running commands\n"
+        "go on.");
     auto options = std::make_shared<ApplyOptions>();
     command.add_option("FILE", options->file, "The file; - is standard input")
         ->required()
         ->type_name("");
-    command.add_flag("--dry-run", options->dry_run, "Show what would change, and change nothing");
+    command.add_flag("--dry-run", options->dry_run, "Only show what would change");
     command.add_flag("--prune", options->prune,
                      "Delete the jobs that have a name and are not in the file");
     add_api_options(command, options->api);

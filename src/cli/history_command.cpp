@@ -104,14 +104,15 @@ void add_history_command(CLI::App& group, Action& chosen)
         "Examples:\n"
         "  peercron job history backup\n"
         "  peercron job history 12 --json\n"
-        "A job that is deleted has its history still, under its id and its name; when another job\n"
-        "has the name now, --deleted asks for the one before. A change that was made in the\n"
-        "database itself is there as well; nobody knows who made it.");
+        "The history of a deleted job stays, under its id and its name; if another job has the\n"
+        "name now, use --deleted. Changes that were made in the database itself are listed too,\n"
+        "without an author.");
     auto options = std::make_shared<HistoryOptions>();
     command.add_option("JOB", options->job, "Id or name of the job")->required()->type_name("");
-    command.add_flag("--deleted", options->deleted, "A job of this name that is deleted");
+    command.add_flag("--deleted", options->deleted, "A deleted job that had this name");
     command.add_option("--page", options->page, "Which page, from 1")->type_name("N");
-    command.add_option("--limit", options->limit, "So many per page, at most 1000")->type_name("N");
+    command.add_option("--limit", options->limit, "How many per page, at most 1000")
+        ->type_name("N");
     add_api_options(command, *options);
     on_parsed(command, chosen, [options] { return show_history(*options); });
 }

@@ -95,7 +95,7 @@ private:
         const char* const end = given.data() + given.size();
         const auto [rest, error] = std::from_chars(given.data(), end, number);
         if (error != std::errc() || rest != end || number < 0) {
-            refuse(option, Error{quote(given) + " is no whole number from 0 on"});
+            refuse(option, Error{quote(given) + " is not a whole number from 0 on"});
         } else {
             parameters_[name] = number;
         }
@@ -108,7 +108,7 @@ private:
             parameters_[name] = given;
         } else {
             refuse(option,
-                   Error{fmt::format("{} is none of {}", quote(given), fmt::join(words, ", "))});
+                   Error{fmt::format("{} is not one of {}", quote(given), fmt::join(words, ", "))});
         }
     }
 
@@ -123,7 +123,7 @@ private:
         if (read) {
             parameters_[name] = std::int64_t{read->time_since_epoch().count()};
         } else {
-            refuse(option, Error{read.error().message + "; none leaves it open"});
+            refuse(option, Error{read.error().message + "; none = no limit"});
         }
     }
 
@@ -143,7 +143,7 @@ int count_schedules(const JobArguments& given)
 Result<json::object> job_parameters(const JobArguments& given, sys_seconds now)
 {
     if (count_schedules(given) > 1) {
-        return Error{"only one of --cron, --every, --at and --after can be the schedule"};
+        return Error{"give only one of --cron, --every, --at and --after"};
     }
     if (given.fields.contains("command") && !given.words.empty()) {
         return Error{"the command was given twice: with --command and after --"};
@@ -164,11 +164,12 @@ Result<json::object> new_job_parameters(const JobArguments& given, sys_seconds n
 {
     if (count_schedules(given) == 0) {
         return Error{
-            "when is it to run? Give one of --cron '*/5 * * * *', --every 30s, --after 10m and "
-            "--at 2027-01-01T00:00:00Z"};
+            "the schedule is missing: give one of --cron '*/5 * * * *', --every 30s, --after 10m "
+            "and --at 2027-01-01T00:00:00Z"};
     }
     if (!given.fields.contains("command") && given.words.empty()) {
-        return Error{"what is to run? Give --command 'backup.sh --all', or the words after --"};
+        return Error{
+            "the command is missing: give --command 'backup.sh --all', or its words after --"};
     }
     return job_parameters(given, now);
 }

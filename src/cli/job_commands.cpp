@@ -68,7 +68,7 @@ std::string next_run_text(const json::value& job)
     const AnswerFields fields(job);
     if (fields.flag("stop")) return ", stopped";
     const std::string next = time_text_in(fields.text("time_zone"), fields.millis("next_run_at"));
-    return next.empty() ? ", but it will not run: schedule, window or limit leave nothing"
+    return next.empty() ? ", but it will not run: its schedule, window or limit allow no fire"
                         : ", next run " + next;
 }
 
@@ -108,7 +108,7 @@ ExitStatus add_job(const AddOptions& options)
         const auto name = options.job.fields.find("name");
         if (name == options.job.fields.end() || name->second.empty()) {
             throw Failure(ExitStatus::usage,
-                          "--replace needs --name: the job of that name is what is replaced");
+                          "--replace needs --name with the name of the job to replace");
         }
         fields["replace"] = true;
     }
@@ -123,9 +123,8 @@ ExitStatus update_job(const UpdateOptions& options)
 {
     json::object fields = checked(job_parameters(options.changes, now()));
     if (fields.empty()) {
-        throw Failure(
-            ExitStatus::usage,
-            "nothing to change: give what is to be different, such as --cron or --command");
+        throw Failure(ExitStatus::usage,
+                      "nothing to change: give an option, such as --cron or --command");
     }
     ApiClient client = make_client(options);
     fields["id"] = job_id_of(client, options.job);
@@ -206,7 +205,7 @@ ExitStatus run_now(const JobOptions& options)
         std::cout.flush();
         say(outcome_text(run));
     } else {
-        print(fmt::format("run {} of job {} is {}; `peercron log show {}` tells how it ends\n", id,
+        print(fmt::format("run {} of job {} is {}; `peercron log show {}` shows how it ends\n", id,
                           one_line(run_job(run)), fields.text("state"), id));
     }
     const bool ended_badly = options.wait && fields.text("state") != "success";
@@ -232,8 +231,8 @@ bool is_confirmed(std::int64_t count, const std::string& url)
 {
     if (::isatty(STDIN_FILENO) != 1) {
         throw Failure(ExitStatus::usage,
-                      fmt::format("this would delete all {} jobs at {}, and nobody is at the "
-                                  "terminal to be asked: --yes says that it is meant",
+                      fmt::format("this would delete all {} jobs at {}, and there is no terminal "
+                                  "to ask at: confirm with --yes",
                                   count, url));
     }
     std::cerr << fmt::format("This deletes all {} jobs at {}. Type {} to go on: ", count, url,
@@ -286,10 +285,9 @@ void add_add_command(CLI::App& group, Action& chosen)
     auto options = std::make_shared<AddOptions>();
     add_job_options(command, options->job, JobIs::new_one);
     command
-        .add_flag(
-            "--replace", options->replace,
-            "When the name is taken, make that job what is given here, under the same id; one "
-            "that is stopped stays so")
+        .add_flag("--replace", options->replace,
+                  "If a job has this name, replace it by this one and keep its id; a stopped job "
+                  "stays stopped")
         ->group("What");
     add_api_options(command, *options);
     on_parsed(command, chosen, [options] { return add_job(*options); });
@@ -298,7 +296,7 @@ void add_add_command(CLI::App& group, Action& chosen)
 void add_update_command(CLI::App& group, Action& chosen)
 {
     CLI::App& command =
-        *group.add_subcommand("update", "Change a job; what is not given stays as it is");
+        *group.add_subcommand("update", "Change a job; options that are not given change nothing");
     command.footer(
         "Examples:\n"
         "  peercron job update backup --cron '0 4 * * *' --timeout 30m\n"
@@ -320,13 +318,16 @@ void add_list_command(CLI::App& group, Action& chosen)
         "  peercron job list --search backup --limit 20\n"
         "  peercron job list --json | jq '.[].command'");
     auto options = std::make_shared<ListOptions>();
-    command.add_option("--search", options->search, "Only with this in command, name or remark")
+    command
+        .add_option("--search", options->search,
+                    "Only jobs with this text in command, name or remark")
         ->type_name("TEXT");
     add_job_filters(command, options->filters);
     command.add_option("--page", options->page, "Which page, from 1")->type_name("N");
     command.add_option("--limit", options->limit, "How many per page, at most 1000")
         ->type_name("N");
-    command.add_flag("-q,--quiet", options->quiet, "Only names, or ids where there is no name");
+    command.add_flag("-q,--quiet", options->quiet,
+                     "Print only names, or the id of a job without a name");
     add_api_options(command, *options);
     on_parsed(command, chosen, [options] { return list_jobs(*options); });
 }
@@ -334,7 +335,7 @@ void add_list_command(CLI::App& group, Action& chosen)
 void add_run_now_command(CLI::App& group, Action& chosen)
 {
     CLI::App& command =
-        *group.add_subcommand("run-now", "Run a job once, now, also when it is stopped");
+        *group.add_subcommand("run-now", "Run a job once, now, even if it is stopped");
     command.footer(
         "Examples:\n"
         "  peercron job run-now backup\n"
@@ -342,7 +343,7 @@ void add_run_now_command(CLI::App& group, Action& chosen)
     auto options = std::make_shared<JobOptions>();
     add_job_argument(command, *options);
     command.add_flag("--wait", options->wait,
-                     "Wait for its end and print its output; exit 10 unless it was a success");
+                     "Wait for its end and print its output; exit 10 if it was not a success");
     add_api_options(command, *options);
     on_parsed(command, chosen, [options] { return run_now(*options); });
 }
@@ -351,7 +352,7 @@ void add_run_now_command(CLI::App& group, Action& chosen)
 
 void add_job_commands(CLI::App& app, Action& chosen)
 {
-    CLI::App& group = *app.add_subcommand("job", "Add, see, change and run jobs");
+    CLI::App& group = *app.add_subcommand("job", "Add, show, change and run jobs");
     group.footer("Example:\n  peercron job add --cron '*/5 * * * *' --command 'date'");
     group.require_subcommand(1);
 
@@ -367,7 +368,7 @@ void add_job_commands(CLI::App& app, Action& chosen)
 
     add_update_command(group, chosen);
     add_change_command(group, chosen, "stop", "stopped",
-                       "Stop a job: it does not fire any more; what runs goes on",
+                       "Stop a job: it no longer fires; running commands go on",
                        "peercron job stop backup");
     add_change_command(group, chosen, "start", "started", "Let a stopped job fire again",
                        "peercron job start backup");
@@ -376,7 +377,7 @@ void add_job_commands(CLI::App& app, Action& chosen)
     add_run_now_command(group, chosen);
     add_history_command(group, chosen);
 
-    CLI::App& count = *group.add_subcommand("count", "Say how many jobs there are");
+    CLI::App& count = *group.add_subcommand("count", "Print the number of jobs");
     count.footer("Example:\n  peercron job count --json");
     auto count_options = std::make_shared<ApiOptions>();
     add_api_options(count, *count_options);

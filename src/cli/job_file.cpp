@@ -267,8 +267,7 @@ private:
                                          quote(name_)));
         } else if (schedule_keys_.size() > 1) {
             complain(*schedule_keys_.back(),
-                     fmt::format("job {}: only one of cron_set, every and at can be the schedule",
-                                 quote(name_)));
+                     fmt::format("job {}: give only one of cron_set, every and at", quote(name_)));
         } else if (schedule_read_) {
             const std::string& zone = job.time_zone;
             const auto schedule =
@@ -503,8 +502,8 @@ std::string write_job_file(std::span<const Job> jobs)
     for (const Job& job : jobs) sorted.push_back(&job);
     std::ranges::sort(sorted, {}, [](const Job* job) { return job->name; });
     std::string text =
-        "# The jobs of a peercron node. `peercron apply FILE` brings a node's jobs to what is\n"
-        "# here, `peercron apply --help` says more. A key that is left out means its default.\n";
+        "# The jobs of a peercron node. `peercron apply FILE` changes a node's jobs to match\n"
+        "# this file; see `peercron apply --help`. A missing key means its default.\n";
     for (const Job* job : sorted) text += job_table(*job);
     return text;
 }

@@ -24,10 +24,9 @@ void add_schedules(CLI::App& command, JobArguments& job)
     const auto into = [](std::optional<std::string>& target) {
         return [&target](const std::string& given) { target = given; };
     };
-    add_text(
-        command,
-        {"", "--every", "DURATION", "When", "Again and again, with this time between: 5s, 1h30m"},
-        into(job.every));
+    add_text(command,
+             {"", "--every", "DURATION", "When", "Repeatedly, at this interval: 5s, 1h30m"},
+             into(job.every));
     add_text(command,
              {"", "--at", "TIME", "When",
               "Once: 2027-01-01T00:00:00Z, or local '2027-01-01 08:00', 'tomorrow 08:00', 08:00"},

@@ -321,7 +321,7 @@ asio::awaitable<Response> list_deleted(const ApiContext& context, const Call& ca
     RevisionQuery query;
     query.deleted_name = call.params.text("name");
     if (!query.deleted_name || query.deleted_name->empty()) {
-        refuse("name: missing; it is that of the jobs to find");
+        refuse("name: missing; give the name of the deleted jobs");
     }
     query.offset = page.offset;
     query.limit = page.limit;
@@ -438,7 +438,7 @@ asio::awaitable<Response> add_job(const ApiContext& context, const Call& call)
     check_whole(draft, given, context.default_time_zone);
     const bool replace = call.params.boolean("replace").value_or(false);
     if (replace && draft.name.empty()) {
-        refuse("replace: given without a name; the job of that name is replaced");
+        refuse("replace: given without a name; give the name of the job to replace");
     }
     const std::size_t known = context.jobs_known();
     const Edit edit = edit_by(context, call, now);
@@ -472,7 +472,7 @@ asio::awaitable<Response> clear_jobs(const ApiContext& context, const Call& call
     const std::vector<JobId> ids = co_await context.store.call(read);
     if (std::ssize(ids) != confirmed) {
         throw HttpError(http::status::conflict,
-                        fmt::format("confirm: given {}, but there are {} jobs; nothing is deleted",
+                        fmt::format("confirm: given {}, but there are {} jobs; nothing was deleted",
                                     confirmed.value_or(0), ids.size()));
     }
     spdlog::warn("http: {} deletes all {} jobs", to_string(call.caller), ids.size());
@@ -510,7 +510,7 @@ asio::awaitable<Response> update_job(const ApiContext& context, const Call& call
     const WallTime now = context.clock.now();
     const JobPatch patch = read_job_patch(call.params, now);
     if (call.params.size() == 1) {
-        refuse("nothing to change: only id was given; see /openapi.json for what may be changed");
+        refuse("nothing to change: only id was given; /openapi.json lists the fields");
     }
     const Edit edit = edit_by(context, call, now);
     const auto update = [&](Store& store) -> std::optional<Job> {

@@ -109,7 +109,7 @@ std::optional<std::string> read_schedule(const Params& params, WallTime now)
     if (given == "at") {
         const auto time = std::chrono::ceil<std::chrono::seconds>(*params.time("at"));
         if (time <= now) {
-            refuse(fmt::format("at: given {:%Y-%m-%dT%H:%M:%SZ}, which is past",
+            refuse(fmt::format("at: given {:%Y-%m-%dT%H:%M:%SZ}, which is in the past",
                                fmt::gmtime(std::chrono::system_clock::to_time_t(time))));
         }
         return once_at(time);
@@ -249,7 +249,7 @@ void check_whole(const Job& job, const JobPatch& patch, std::string_view default
         job.start_time >= job.end_time) {
         refuse(
             fmt::format("{}: the window from start_time {} to end_time {} is empty; start_time "
-                        "must be before end_time, 0 is open",
+                        "must be before end_time, 0 is no limit",
                         has_end ? "end_time" : "start_time", job.start_time, job.end_time));
     }
 }

@@ -41,7 +41,7 @@ boost::json::object parse_json(std::string_view body)
     boost::system::error_code bad;
     const std::size_t used = parser.write_some(body.data(), body.size(), bad);
     if (bad)
-        refuse(fmt::format("body: broken JSON at {}: {}", position(body, used), bad.message()));
+        refuse(fmt::format("body: invalid JSON at {}: {}", position(body, used), bad.message()));
     parser.finish(bad);
     if (bad) refuse("body: the JSON ends too early, at " + position(body, body.size()));
     const auto extra = body.find_first_not_of(" \t\r\n", used);
@@ -211,8 +211,8 @@ Params::Values Params::read_form(std::string_view form, std::string_view where) 
         auto value = decode_form(encoded);
         if (!name || !value) {
             refuse(
-                fmt::format("{}: {} has a '%' that two hexadecimal digits do not follow; "
-                            "a plain '%' is sent as %25",
+                fmt::format("{}: {} has a '%' that two hexadecimal digits do not follow; send a "
+                            "plain '%' as %25",
                             where, quote_utf8(pair)));
         }
         take(values, *name, *std::move(value), where);
@@ -255,7 +255,7 @@ void Params::take(Values& values, std::string_view name, std::string value,
     if (!is_new && param->type == ParamType::words) {
         there->second += ',' + value;
     } else if (!is_new) {
-        refuse(fmt::format("{}: given twice in the {} (an '&' inside a value is sent as %26)",
+        refuse(fmt::format("{}: given twice in the {} (send an '&' inside a value as %26)",
                            param->name, where));
     }
 }

@@ -128,8 +128,8 @@ def test_jobs_without_a_name_are_named_and_never_touched(solo, file):
     exported = peercron("export", url=solo.url)
     assert exported.returncode == 0
     assert "[job" not in exported.stdout
-    assert exported.stderr == (f"peercron: job {job} has no name and is not in the file; `peercron job update {job}"
-                               " --name NAME` gives it one\n")
+    assert exported.stderr == (f"peercron: job {job} has no name, so it is not in the file; give it one with "
+                               f"`peercron job update {job} --name NAME`\n")
     assert apply(solo, file, "--prune").returncode == 0
     assert {job["id"] for job in solo.api("/cron/list")} >= {job}
 
@@ -141,7 +141,7 @@ def test_a_change_that_fails_ends_it_and_the_same_command_goes_on(fake, tmp_path
     refused = peercron("apply", file, url=fake.url)
     assert refused.returncode == 3, refused
     assert "peercron: job 'a': " in refused.stderr
-    assert refused.stderr.endswith("\n0 of 3 changes are made; once this is mended, the same command makes the others\n")
+    assert refused.stderr.endswith("\n0 of 3 changes were made; correct this and run the same command again for the others\n")
 
 
 def test_bad_files_change_nothing(solo, tmp_path):
@@ -149,7 +149,7 @@ def test_bad_files_change_nothing(solo, tmp_path):
     file.write_text('[job.good]\nevery = 5\ncommand = "a"\n[job.bad]\ncron_set = "99 * * * * *"\ncomand = "a"\n')
     done = apply(solo, file)
     assert (done.returncode, done.stdout) == (2, ""), done
-    assert done.stderr.startswith("peercron: nothing is changed, the file has mistakes:\n")
+    assert done.stderr.startswith("peercron: nothing was changed, because the file has mistakes:\n")
     for words in (":4:1: job 'bad': the command is missing", ":5:12: job 'bad': second '99'", ":6:10: job 'bad': unknown key"):
         assert words in done.stderr, done.stderr
     assert jobs(solo) == {}

@@ -178,7 +178,7 @@ TEST(JobArguments, AMistakeNamesItsOption)
     EXPECT_THAT(refusal(job), StartsWith("--misfire-window: '1x'"));
     job = simple();
     job.fields["overlap"] = "wait";
-    EXPECT_EQ(refusal(job), "--overlap: 'wait' is none of allow, skip, queue, replace");
+    EXPECT_EQ(refusal(job), "--overlap: 'wait' is not one of allow, skip, queue, replace");
     job = simple();
     job.fields["delivery"] = "";
     EXPECT_THAT(refusal(job), StartsWith("--delivery: ''"));

@@ -717,7 +717,7 @@ TEST_F(CronApiTest, TextThatIsNotUtf8IsRefused)
 TEST_F(CronApiTest, BrokenBodiesAreRefusedWithThePlace)
 {
     expect_refused(post_json("/cron/add", "{\"cronSet\":\"@daily\",\n  \"command\" \"a\"}"),
-                   "broken JSON at line 2, column 13");
+                   "invalid JSON at line 2, column 13");
     expect_refused(post_json("/cron/add", "{\"cronSet\":"), "ends too early");
     expect_refused(post_json("/cron/add", "[1]"), "JSON object");
     expect_refused(post_json("/cron/add", "5"), "JSON object");
