@@ -76,7 +76,7 @@ Spawned run_executor(const Command& command, std::size_t count, std::size_t at_o
         }
         if (!is_final(report.state)) return;
         if (report.state != RunState::success) {
-            throw std::runtime_error("a run ended otherwise: " + report.reason);
+            throw std::runtime_error("a run ended otherwise: " + to_string(report.reason));
         }
         if (++ended < count) return;
         took.wall_s = watch.wall();

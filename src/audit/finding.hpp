@@ -81,9 +81,8 @@ struct AuditReport {
     std::int64_t unjudged_fires = 0;
     std::int64_t unjudged_rows = 0;
 
-    /// How many fires ended (or stand) so, by state and the first word of the reason: why fires
-    /// did not run.
-    std::map<std::pair<RunState, std::string>, std::int64_t> outcomes;
+    /// How many fires ended (or stand) so, by state and cause: why fires did not run.
+    std::map<std::pair<RunState, Cause>, std::int64_t> outcomes;
 
     std::int64_t found_of(FindingKind kind) const { return found[static_cast<std::size_t>(kind)]; }
 

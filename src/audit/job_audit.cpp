@@ -19,9 +19,6 @@ using std::chrono::seconds;
 /// (`most_counted` in dispatch/term.cpp).
 constexpr std::int64_t most_counted = 100'000;
 
-/// Reasons are told apart up to this many; nobody reads more.
-constexpr std::size_t most_outcomes = 200;
-
 bool is_whole_second(WallTime time)
 {
     return time.time_since_epoch() % 1s == 0ms;
@@ -184,8 +181,9 @@ void JobAudit::judge_missed(const LedgerEntry& row)
     const WallTime fire = row.id.scheduled_at;
     const bool may_come = now_ - fire <= rules_.settle && may_start_again(fire, now_);
     const Delivery delivery = may_come ? Delivery::at_least_once : Delivery::at_most_once;
-    if (!missed_cause(row.state, row.reason, delivery)) return;
-    add(FindingKind::missed, row, fmt::format("{}: {}", to_string(row.state), row.reason));
+    if (!missed_word(row.state, row.reason.cause, delivery)) return;
+    add(FindingKind::missed, row,
+        fmt::format("{}: {}", to_string(row.state), to_string(row.reason)));
     report_.found[static_cast<std::size_t>(FindingKind::missed)] += row.fires - 1;
     if (row.gap_end) findings_.back().until = *row.gap_end;
     findings_.back().fires = row.fires;
@@ -286,7 +284,7 @@ bool JobAudit::was_skipped_ahead(const LedgerEntry& row) const
 bool JobAudit::was_given_up(const LedgerEntry& row) const
 {
     const bool says_so =
-        row.reason.starts_with(reason::stopped) || row.reason.starts_with(reason::deleted);
+        row.reason.cause == Cause::job_stopped || row.reason.cause == Cause::job_deleted;
     if (row.state != RunState::revoked || !says_so) return false;
     const WallTime fire = row.id.scheduled_at;
     const WallTime latest = std::max(fire, row.dispatched_at) + rules_.settle;
@@ -372,12 +370,7 @@ void JobAudit::add(FindingKind kind, const LedgerEntry& row, std::string what)
 
 void JobAudit::count_outcome(const LedgerEntry& row)
 {
-    constexpr std::string_view others = "(others)";
-    std::pair<RunState, std::string> outcome(row.state, row.reason.substr(0, row.reason.find(':')));
-    if (report_.outcomes.size() >= most_outcomes && !report_.outcomes.contains(outcome)) {
-        outcome.second = others;
-    }
-    report_.outcomes[std::move(outcome)] += row.fires;
+    report_.outcomes[{row.state, row.reason.cause}] += row.fires;
 }
 
 }  // namespace peercron

@@ -64,7 +64,8 @@ bool is_missed(const json::value& row)
 {
     const AnswerFields run(row);
     const auto state = parse_run_state(run.text("state"));
-    return state && missed_cause(*state, run.text("reason"), Delivery::at_most_once);
+    return state &&
+           missed_word(*state, parse_reason(run.text("reason")).cause, Delivery::at_most_once);
 }
 
 json::object newest_failed_or_missed(ApiClient& client, const Query& query, std::size_t limit)

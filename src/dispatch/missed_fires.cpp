@@ -37,11 +37,11 @@ std::optional<std::string> MissedReport::add(const EndedFires& ended, std::strin
     told_.insert(ended.id.job);
     if (ended.fires == 1) {
         return fmt::format("{} missed its fire of {}: {} ({})", label, moment_text(ended.id),
-                           to_string(ended.state), ended.reason);
+                           to_string(ended.state), to_string(ended.reason));
     }
     return fmt::format("{} missed {} fires from {} to {}: {} ({})", label, ended.fires,
                        moment_text(ended.id), moment_text({ended.id.job, ended.until, 1}),
-                       to_string(ended.state), ended.reason);
+                       to_string(ended.state), to_string(ended.reason));
 }
 
 std::optional<SteadyTime> MissedReport::due() const
@@ -84,8 +84,8 @@ MissedFires::MissedFires(asio::any_io_executor executor, const JobTable& jobs,
                            "Due fires that did not run for a reason that nobody asked for, by "
                            "cause, as decided by this node")
                        .Register(metrics);
-    for (std::size_t i = 0; i < missed_causes.size(); ++i) {
-        counters_[i] = &family.Add({{"cause", std::string(missed_causes[i])}});
+    for (std::size_t i = 0; i < missed_words.size(); ++i) {
+        counters_[i] = &family.Add({{"cause", std::string(missed_words[i])}});
     }
 }
 
@@ -93,13 +93,13 @@ void MissedFires::note(const EndedFires& ended)
 {
     const PlannedJob* planned = jobs_.find(ended.id.job);
     const Delivery delivery = planned == nullptr ? Delivery::at_most_once : planned->job.delivery;
-    const auto cause = missed_cause(ended.state, ended.reason, delivery);
-    if (!cause) return;
-    const auto* const place = std::ranges::find(missed_causes, *cause);
-    counters_[static_cast<std::size_t>(place - missed_causes.begin())]->Increment(
+    const auto word = missed_word(ended.state, ended.reason.cause, delivery);
+    if (!word) return;
+    const auto* const place = std::ranges::find(missed_words, *word);
+    counters_[static_cast<std::size_t>(place - missed_words.begin())]->Increment(
         static_cast<double>(ended.fires));
     const auto line =
-        report_.add(ended, *cause, label_of(jobs_, ended.id.job), std::chrono::steady_clock::now());
+        report_.add(ended, *word, label_of(jobs_, ended.id.job), std::chrono::steady_clock::now());
     if (line) {
         spdlog::warn("dispatch: {}", *line);
     } else {

@@ -63,7 +63,7 @@ private:
     const JobTable& jobs_;
     MissedReport report_;
     Event noted_;
-    std::array<prometheus::Counter*, missed_causes.size()> counters_{};
+    std::array<prometheus::Counter*, missed_words.size()> counters_{};
 };
 
 }  // namespace peercron

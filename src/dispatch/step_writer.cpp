@@ -21,11 +21,11 @@ std::size_t memory_of(const PlanStep& step)
     std::size_t bytes = sizeof step;
     for (const auto* runs : {&step.runs, &step.moved}) {
         for (const PlannedRun& run : *runs) {
-            bytes += sizeof run + run.reason.size() + run.run_server.size();
+            bytes += sizeof run + run.reason.detail.size() + run.run_server.size();
         }
     }
     for (const RunReport& end : step.ended) {
-        bytes += sizeof end + end.reason.size() + end.output.size();
+        bytes += sizeof end + end.reason.detail.size() + end.output.size();
     }
     return bytes;
 }

@@ -575,7 +575,8 @@ void Dispatcher::Tenure::follow_lag()
             "dispatch: the ledger is {} steps and {} s behind, more than may wait: nothing new is "
             "planned until the database has caught up; fires that are too late by then are skipped "
             "({})",
-            writer_.waiting().size(), writer_.behind(now().steady) / 1s, reason::overload);
+            writer_.waiting().size(), writer_.behind(now().steady) / 1s,
+            to_string(Cause::overload));
     } else {
         spdlog::info("dispatch: the ledger has caught up enough: planning again");
     }

@@ -455,7 +455,7 @@ Term::RunPlace Term::find_run(const RunId& id) const
     return {Whereabouts::running, run.node};
 }
 
-void Term::cancel(const RunId& id, std::string why, Moment now)
+void Term::cancel(const RunId& id, Reason why, Moment now)
 {
     const auto run = runs_.find(id);
     if (run != runs_.end()) end_here(run, RunState::killed, std::move(why), now.wall);
@@ -490,8 +490,9 @@ void Term::resolve_doubts(const TermStart& found, Doubts doubts, Moment now,
             continue;
         }
         if (may_have_started(run->second, *row->second)) {
-            const std::string why = fmt::format("{}: {} was restarted or lost track of the run",
-                                                reason::node_died, run->second.node);
+            const Reason why{
+                Cause::node_died,
+                fmt::format("{} was restarted or lost track of the run", run->second.node)};
             haunt(run->second, now.steady + orphan_time);
             end_here(run, RunState::lost, why, now.wall);
         } else {
@@ -541,8 +542,8 @@ void Term::end_orphans(const TermStart& found, const std::map<NodeName, WallTime
         RunReport lost;
         lost.id = id;
         lost.state = RunState::lost;
-        lost.reason = fmt::format("{}: {} died before it had recorded how the run ended",
-                                  reason::node_died, node);
+        lost.reason = Reason{Cause::node_died,
+                             fmt::format("{} died before it had recorded how the run ended", node)};
         lost.run_server = node;
         lost.dispatch_server = self_;
         lost.epoch = epoch_;
@@ -645,7 +646,7 @@ void Term::plan_gaps(Moment now)
         const bool by_policy = job.misfire_policy == Misfire::skip ||
                                (job.misfire_policy == Misfire::run_latest && gap.another_runs);
         if (by_policy) {
-            plan_gap(job, gap, reason::misfire_policy,
+            plan_gap(job, gap, Cause::misfire_policy,
                      fmt::format("the job's misfire policy is {}", policy_name(job.misfire_policy)),
                      now);
         } else {
@@ -655,14 +656,14 @@ void Term::plan_gaps(Moment now)
                     ? std::string("a later fire of the job was due by then")
                     : fmt::format("longer ago than the misfire window of {} s",
                                   (now.wall - oldest_fire(job, now.wall)) / 1s);
-            plan_gap(job, gap, was_held ? reason::overload : reason::misfire,
+            plan_gap(job, gap, was_held ? Cause::overload : Cause::misfire,
                      was_held ? "the ledger was too far behind; " + too_late : too_late, now);
         }
     }
 }
 
-void Term::plan_gap(const Job& job, Planner::Gap gap, std::string_view cause,
-                    std::string_view why_not, Moment now)
+void Term::plan_gap(const Job& job, Planner::Gap gap, Cause cause, std::string_view why_not,
+                    Moment now)
 {
     // The row stands at the first of them that has none.
     const auto has_row = [this, &job](WallTime fire) {
@@ -679,8 +680,8 @@ void Term::plan_gap(const Job& job, Planner::Gap gap, std::string_view cause,
     row.id.scheduled_at = gap.first;
     row.state = RunState::skipped;
     // How many is in `fires`: rows with the same reason are to be counted together.
-    row.reason = fmt::format("{}: missed while no node was planning{}; {}", cause,
-                             gap.counted_all ? "" : ", too many to count", why_not);
+    row.reason = {cause, fmt::format("missed while no node was planning{}; {}",
+                                     gap.counted_all ? "" : ", too many to count", why_not)};
     row.dispatched_at = now.wall;
     row.fires = gap.fires;
     row.gap_end = gap.last;
@@ -783,7 +784,7 @@ void Term::plan_old_version(const PlannedJob& old, WallTime from, WallTime to, M
     std::string_view why_not = "the job was changed meanwhile";
     if (today == nullptr) why_not = "the job was deleted meanwhile";
     if (today != nullptr && !runs) why_not = "the job was stopped meanwhile";
-    plan_gap(old.job, gap, reason::misfire, why_not, now);
+    plan_gap(old.job, gap, Cause::misfire, why_not, now);
 }
 
 /// The fire of a run that may not have done its work runs again, if its job wants that.
@@ -1073,7 +1074,7 @@ void Term::report_end(const NodeName& node, const RunReport& end)
         note_end(id, end.state, row_step);
         const bool by_its_node =
             end.state == RunState::fenced ||
-            (end.state == RunState::killed && end.reason.starts_with(reason::node_stopped));
+            (end.state == RunState::killed && end.reason.cause == Cause::node_stopped);
         if (by_its_node && is_last) undelivered_.emplace(id, requested_by);
     } else {
         ended_lately_[id.scheduled_at].insert(id);
@@ -1160,22 +1161,21 @@ void Term::place(Runs::iterator run, Moment now)
 {
     const OpenRunState& state = run->second;
     if (run->first.attempt == 1 && too_late(run->first, now.wall)) {
-        const std::string why =
+        const Reason why =
             least_loaded(now.steady)
-                ? fmt::format(
-                      "{}: was due at a time when its node could not be reached, longer "
-                      "ago than the misfire window",
-                      reason::misfire)
-                : fmt::format("{}: no node could take it within the misfire window",
-                              reason::no_node);
+                ? Reason{Cause::misfire,
+                         "was due at a time when its node could not be reached, longer "
+                         "ago than the misfire window"}
+                : Reason{Cause::no_node, "no node could take it within the misfire window"};
         end_here(run, RunState::skipped, why, now.wall);
         return;
     }
     if (state.order.concurrency.limit > 0) {
         if (const NodeName* dead = haunted_by(run->first.job, now.steady)) {
-            std::string why = fmt::format(
-                "{}: {} has just died, and its run of this job may take a moment to end",
-                reason::owner_unreachable, *dead);
+            Reason why{
+                Cause::owner_unreachable,
+                fmt::format("{} has just died, and its run of this job may take a moment to end",
+                            *dead)};
             wait_or_skip(run, std::move(why), now);
             return;
         }
@@ -1188,8 +1188,8 @@ void Term::place(Runs::iterator run, Moment now)
     if (const auto node = least_loaded(now.steady)) {
         put_on(run, *node, now);
     } else if (now.wall > state.order.start_by) {
-        const std::string why = fmt::format("{}: no node could take it within {} s",
-                                            reason::no_node, settings_.start_deadline / 1s);
+        const Reason why{Cause::no_node, fmt::format("no node could take it within {} s",
+                                                     settings_.start_deadline / 1s)};
         end_here(run, RunState::skipped, why, now.wall);
     } else {
         unplaced_.insert(run->first);
@@ -1201,16 +1201,17 @@ void Term::place_at_home(Runs::iterator run, const std::set<NodeName>& homes, Mo
 {
     const NodeName& home = *homes.begin();
     const NodeState& owner = nodes_.at(home);
-    std::string why;
+    Reason why;
     if (homes.size() > 1) {
-        why = fmt::format("{}: runs of this job are open on {} and {}", reason::mutex, home,
-                          *std::next(homes.begin()));
+        why = Reason{Cause::mutex, fmt::format("runs of this job are open on {} and {}", home,
+                                               *std::next(homes.begin()))};
     } else if (!available(owner, now.steady)) {
-        why = owner.draining && owner.connected
-                  ? fmt::format("{}: a run of this job is still alive on {}, which drains",
-                                reason::mutex, home)
-                  : fmt::format("{}: {} may still run this job and cannot be asked",
-                                reason::owner_unreachable, home);
+        why =
+            owner.draining && owner.connected
+                ? Reason{Cause::mutex,
+                         fmt::format("a run of this job is still alive on {}, which drains", home)}
+                : Reason{Cause::owner_unreachable,
+                         fmt::format("{} may still run this job and cannot be asked", home)};
     } else {
         put_on(run, home, now);
         return;
@@ -1218,7 +1219,7 @@ void Term::place_at_home(Runs::iterator run, const std::set<NodeName>& homes, Mo
     wait_or_skip(run, std::move(why), now);
 }
 
-void Term::wait_or_skip(Runs::iterator run, std::string why, Moment now)
+void Term::wait_or_skip(Runs::iterator run, Reason why, Moment now)
 {
     const RunOrder& order = run->second.order;
     const bool wants_to = order.concurrency.at_limit != Overlap::skip || run->first.attempt > 1;
@@ -1360,7 +1361,7 @@ void Term::close(Runs::iterator run)
     runs_.erase(run);
 }
 
-void Term::end_here(Runs::iterator run, RunState state, std::string why, WallTime at)
+void Term::end_here(Runs::iterator run, RunState state, Reason why, WallTime at)
 {
     RunReport row;
     row.id = run->first;
@@ -1464,10 +1465,10 @@ void Term::bury(const NodeName& node, std::optional<WallTime> since, std::string
             ++moved;
             continue;
         }
-        const std::string why = since
-                                    ? fmt::format("{}: {} {}", reason::node_died, node, how)
-                                    : fmt::format("{}: {} {} and cannot be asked how the run ended",
-                                                  reason::node_died, node, how);
+        const Reason why =
+            since ? Reason{Cause::node_died, fmt::format("{} {}", node, how)}
+                  : Reason{Cause::node_died,
+                           fmt::format("{} {} and cannot be asked how the run ended", node, how)};
         haunt(run->second, now.steady + (orphan_time - dead_for));
         end_here(run, RunState::lost, why, now.wall);
         ++lost;
@@ -1478,12 +1479,12 @@ void Term::bury(const NodeName& node, std::optional<WallTime> since, std::string
     }
 }
 
-std::string Term::why_changed(JobId id) const
+Reason Term::why_changed(JobId id) const
 {
     const PlannedJob* job = jobs_.find(id);
-    if (job == nullptr) return std::string(reason::deleted);
-    if (job->job.stop) return std::string(reason::stopped);
-    return std::string(reason::changed);
+    if (job == nullptr) return Reason{Cause::job_deleted};
+    if (job->job.stop) return Reason{Cause::job_stopped};
+    return Reason{Cause::job_changed};
 }
 
 bool Term::fits(const RunOrder& order) const

@@ -178,7 +178,7 @@ public:
     /// what pasts_of() asked for.
     std::vector<RunId> still_wanted(std::vector<RunId> runs, std::span<const JobPast> pasts) const;
     /// Ends a run that is here, or that its node has given back: it does not start.
-    void cancel(const RunId& run, std::string why, Moment now);
+    void cancel(const RunId& run, Reason why, Moment now);
 
     // Doubt: runs that a node should know of, and does not, and rows whose node died before it
     // could write what it had said of them.
@@ -293,8 +293,8 @@ private:
     bool too_late(const RunId& id, WallTime now) const;
     Planner::LateRule late_rule(const Job& job, WallTime now) const;
     void plan_gaps(Moment now);
-    void plan_gap(const Job& job, Planner::Gap gap, std::string_view cause,
-                  std::string_view why_not, Moment now);
+    void plan_gap(const Job& job, Planner::Gap gap, Cause cause, std::string_view why_not,
+                  Moment now);
     bool apply_change(const Revision& change, Moment now);
     void learn_unwanted(const std::vector<Revision>& changes);
     void learn_unwanted(const Job& version, WallTime since, WallTime until);
@@ -313,7 +313,7 @@ private:
     Runs::iterator open(OpenRunState run);
     void place(Runs::iterator run, Moment now);
     void place_at_home(Runs::iterator run, const std::set<NodeName>& homes, Moment now);
-    void wait_or_skip(Runs::iterator run, std::string why, Moment now);
+    void wait_or_skip(Runs::iterator run, Reason why, Moment now);
     void put_on(Runs::iterator run, const NodeName& node, Moment now);
     std::set<NodeName> homes_of(JobId job) const;
     bool another_waits(const RunId& id) const;
@@ -323,7 +323,7 @@ private:
     void put_back(Runs::iterator run);
     void drop(Runs::iterator run);
     void close(Runs::iterator run);
-    void end_here(Runs::iterator run, RunState state, std::string why, WallTime at);
+    void end_here(Runs::iterator run, RunState state, Reason why, WallTime at);
     void release(Runs::iterator run);
     bool is_doubtful(const RunId& id) const;
     bool has_ended(const RunId& id) const;
@@ -332,7 +332,7 @@ private:
               Moment now);
     void end_orphans(const TermStart& found, const std::map<NodeName, WallTime>& dead,
                      WallTime now);
-    std::string why_changed(JobId job) const;
+    Reason why_changed(JobId job) const;
     bool fits(const RunOrder& order) const;
     bool runs_whatever_the_schedule(const RunId& id) const;
     bool is_still_due(const OpenRunState& run) const;

@@ -167,7 +167,7 @@ std::vector<RunId> Executor::revoke(const std::vector<RunId>& runs)
     return book_.revoke(runs);
 }
 
-bool Executor::kill(const RunId& run, std::string why)
+bool Executor::kill(const RunId& run, Reason why)
 {
     RunBook::Verdict verdict{RunState::killed, std::move(why)};
     const bool is_running = book_.kill(run, std::move(verdict), clock_.steady_now());
@@ -219,8 +219,7 @@ asio::awaitable<bool> Executor::drain(SteadyTime deadline)
     spdlog::warn("executor: {} runs are still running at the end of the drain timeout: ending them",
                  live_.size());
     for (const auto& [id, live] : live_) {
-        std::string why = fmt::format("{}: still running when the node's drain timeout was over",
-                                      reason::node_stopped);
+        Reason why{Cause::node_stopped, "still running when the node's drain timeout was over"};
         RunBook::Verdict verdict{RunState::killed, std::move(why)};
         book_.kill(id, std::move(verdict), clock_.steady_now());
     }
@@ -242,7 +241,7 @@ asio::awaitable<void> Executor::kill_all()
 {
     book_.drain();
     for (const auto& [id, live] : live_) {
-        RunBook::Verdict verdict{RunState::killed, std::string(reason::node_stopped)};
+        RunBook::Verdict verdict{RunState::killed, Reason{Cause::node_stopped}};
         book_.kill(id, std::move(verdict), clock_.steady_now());
         force(*live);
     }
@@ -377,8 +376,9 @@ Result<Process, SpawnFailure> Executor::start_process(const Live& live, SteadyTi
 {
     // This process may be stopped before that is done; the warden knows only commands that exist.
     if (live.order.concurrency.limit > 0 && clock_.steady_now() > lease_end) {
-        return SpawnFailure{fmt::format(
-            "{}: this node was frozen when it should have started the command", reason::isolated)};
+        return SpawnFailure{
+            .message = "this node was frozen when it should have started the command",
+            .is_isolated = true};
     }
     try {
         return spawner_.spawn(live.order);
@@ -398,8 +398,9 @@ void Executor::take_process(Live& live)
         return;
     }
     if (process.has_error()) {
-        live.report.reason = process.error().message;
-        const bool is_fenced = live.report.reason.starts_with(reason::isolated);
+        const bool is_fenced = process.error().is_isolated;
+        live.report.reason = {is_fenced ? Cause::node_isolated : Cause::none,
+                              process.error().message};
         live.report.state = is_fenced ? RunState::fenced : RunState::failed;
         finish(live);
         return;
@@ -557,8 +558,8 @@ void Executor::end(Live& live)
     report.state = end.exit_code == 0 ? RunState::success : RunState::failed;
     if (end.term_signal) {
         const char* name = ::sigdescr_np(*end.term_signal);
-        report.reason = fmt::format("ended by signal {} ({})", *end.term_signal,
-                                    name != nullptr ? name : "real-time");
+        report.reason.detail = fmt::format("ended by signal {} ({})", *end.term_signal,
+                                           name != nullptr ? name : "real-time");
     }
     read_up_to(live, output_at_once);
     if (!live.output) {
@@ -572,7 +573,8 @@ void Executor::lose(Live& live, const char* why)
 {
     spdlog::error("executor: {}: {}", to_string(live.order.id), why);
     live.report.state = RunState::failed;
-    live.report.reason = fmt::format("this node lost track of the run and killed it: {}", why);
+    live.report.reason.detail =
+        fmt::format("this node lost track of the run and killed it: {}", why);
     // Not reaped: a blocking wait has no place here, and the zombie keeps the number from being
     // used again.
     if (live.process) {
@@ -636,7 +638,7 @@ void Executor::finish(Live& live)
         end.state = verdict->state;
         end.reason = std::move(verdict->reason);
     }
-    if (live.has_survivor) end.reason += "; a process of it survived SIGKILL";
+    if (live.has_survivor) end.reason.detail += "; a process of it survived SIGKILL";
     if (!end.ended_at) end.ended_at = clock_.now();
     end.output = live.capture.text();
     end.output_bytes = live.capture.total();

@@ -83,7 +83,7 @@ public:
     std::vector<RunId> revoke(const std::vector<RunId>& runs);
 
     /// Ends a run; `why` goes into its row. False when it does not run here.
-    bool kill(const RunId& run, std::string why);
+    bool kill(const RunId& run, Reason why);
 
     /// A word of the dispatcher of `epoch` was read just now. False when it is not the newest.
     bool dispatcher_heard(Epoch epoch);

@@ -42,6 +42,7 @@ struct Process {
 struct SpawnFailure {
     std::string message;
     bool is_shortage = false;  ///< it may work later, see is_shortage() of start_program.hpp
+    bool is_isolated = false;  ///< not tried: another node may have the run by now
 };
 
 /// Sends `signal` to the whole process group of an unreaped process.

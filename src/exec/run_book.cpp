@@ -46,8 +46,7 @@ std::vector<RunId> RunBook::accept(std::vector<RunOrder> orders, const Moment& n
         }
         forget_fire(id);
         if (is_full_for(order)) {
-            std::string why = fmt::format(
-                "{}: this node already holds as many waiting fires as it may", reason::overload);
+            Reason why{Cause::overload, "this node already holds as many waiting fires as it may"};
             remember(id, now.steady);
             pending_.skipped.push_back({std::move(order), std::move(why)});
             continue;
@@ -249,8 +248,9 @@ bool RunBook::trusts_dispatcher(SteadyTime now) const
 
 void RunBook::fence(SteadyTime now)
 {
-    const std::string why = fmt::format("{}: neither a dispatcher nor Consul was heard for {}",
-                                        reason::isolated, seconds_text(now - contact_));
+    const Reason why{Cause::node_isolated,
+                     fmt::format("neither a dispatcher nor Consul was heard for {}",
+                                 seconds_text(now - contact_))};
     for (const auto& [id, run] : running_) {
         const bool is_fenced = run.verdict && run.verdict->state == RunState::fenced;
         if (run.order.concurrency.limit == 0 || is_fenced) continue;
@@ -298,7 +298,7 @@ void RunBook::forget_run(Running::iterator run)
     running_.erase(run);
 }
 
-void RunBook::skip(RunId id, std::string why)
+void RunBook::skip(RunId id, Reason why)
 {
     RunOrder order = fires_.at(id).order;
     forget_fire(id);
@@ -315,8 +315,8 @@ void RunBook::end_deadlines(SteadyTime now)
         if (run.verdict) {
             pending_.kill.push_back(id);
         } else {
-            std::string why =
-                fmt::format("ran longer than its timeout of {} s", run.order.timeout.count());
+            Reason why{Cause::none, fmt::format("ran longer than its timeout of {} s",
+                                                run.order.timeout.count())};
             kill(id, Verdict{RunState::timeout, std::move(why)}, now);
         }
     }
@@ -392,26 +392,26 @@ bool RunBook::has_room(const RunId& id)
         case Overlap::allow:
         case Overlap::skip:
             if (is_full) {
-                skip(id, fmt::format("{}: {}", reason::mutex, job_runs_text(id.job)));
+                skip(id, Reason{Cause::mutex, job_runs_text(id.job)});
             } else {
                 // What waits was queued under another policy, and has been waiting for longer.
-                skip(id, fmt::format("{}: {} waits to start", reason::mutex,
-                                     to_string(first_in_line->second)));
+                skip(id, Reason{Cause::mutex, fmt::format("{} waits to start",
+                                                          to_string(first_in_line->second))});
             }
             break;
         case Overlap::queue:
             if (is_next) {
                 queue(id);
             } else {
-                skip(id, fmt::format("{}: {} already waits for a run to end", reason::mutex,
-                                     to_string(first_in_line->second)));
+                skip(id, Reason{Cause::mutex, fmt::format("{} already waits for a run to end",
+                                                          to_string(first_in_line->second))});
             }
             break;
         case Overlap::replace:
             if (!is_next) {
                 skip(first_in_line->second,
-                     fmt::format("{}: {} was due before this one could start", reason::replaced,
-                                 to_string(id)));
+                     Reason{Cause::replaced,
+                            fmt::format("{} was due before this one could start", to_string(id))});
             }
             queue(id);
             if (is_full) replace_oldest(fires_.at(id).order);
@@ -434,7 +434,7 @@ void RunBook::replace_oldest(const RunOrder& order)
     const std::vector<RunId>& alive = running_by_job_.at(order.id.job);
     const auto kept = static_cast<std::size_t>(order.concurrency.limit - 1);
     for (std::size_t i = 0; i + kept < alive.size(); ++i) {
-        std::string why = fmt::format("{}: by {}", reason::replaced, to_string(order.id));
+        Reason why{Cause::replaced, fmt::format("by {}", to_string(order.id))};
         kill(alive[i], Verdict{RunState::killed, std::move(why)}, last_noticed_);
     }
 }
@@ -456,34 +456,39 @@ std::string RunBook::job_runs_text(JobId job) const
                        time_text(oldest.since));
 }
 
-std::string RunBook::expired_reason(const Fire& fire, const Moment& now) const
+Reason RunBook::expired_reason(const Fire& fire, const Moment& now) const
 {
     const RunOrder& order = fire.order;
     if (!fire.trouble.empty()) {
-        return fmt::format("{}: it could not be started within {} s: {}", reason::overload,
-                           (order.start_by - order.start_at) / std::chrono::seconds(1),
-                           fire.trouble);
+        return Reason{
+            Cause::overload,
+            fmt::format("it could not be started within {} s: {}",
+                        (order.start_by - order.start_at) / std::chrono::seconds(1), fire.trouble)};
     }
     if (fire.accepted_at > order.start_by) {
-        return fmt::format("{}: should have started by {}, but reached this node only at {}",
-                           reason::misfire, time_text(order.start_by), time_text(fire.accepted_at));
+        return Reason{Cause::misfire,
+                      fmt::format("should have started by {}, but reached this node only at {}",
+                                  time_text(order.start_by), time_text(fire.accepted_at))};
     }
     if (fire.first_seen_due.value_or(now.wall) > latest_wake(order)) {
-        return fmt::format(
-            "{}: woke up too late: this node should have started it by {} and saw it at {}",
-            reason::misfire, time_text(latest_wake(order)), time_text(now.wall));
+        return Reason{
+            Cause::misfire,
+            fmt::format("woke up too late: this node should have started it by {} and saw it at {}",
+                        time_text(latest_wake(order)), time_text(now.wall))};
     }
     if (running_.size() >= rules_.slots) {
         // No moment and no count: rows with the same reason are to be counted together.
-        return fmt::format("{}: no slot was free within {} s", reason::overload,
-                           (order.start_by - order.start_at) / std::chrono::seconds(1));
+        return Reason{Cause::overload,
+                      fmt::format("no slot was free within {} s",
+                                  (order.start_by - order.start_at) / std::chrono::seconds(1))};
     }
     const std::string silence =
         heard_ ? "no dispatcher was heard for " + seconds_text(now.steady - *heard_)
                : std::string("no dispatcher was ever heard");
-    return fmt::format(
-        "{}: woke up too late: due at {}, and until {} {}, so another node may have it",
-        reason::misfire, time_text(order.start_at), time_text(order.start_by), silence);
+    return Reason{
+        Cause::misfire,
+        fmt::format("woke up too late: due at {}, and until {} {}, so another node may have it",
+                    time_text(order.start_at), time_text(order.start_by), silence)};
 }
 
 bool RunBook::is_full_for(const RunOrder& order) const

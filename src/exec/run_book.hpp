@@ -74,7 +74,7 @@ public:
     /// A fire that ends without a run.
     struct Skipped {
         RunOrder order;
-        std::string reason;
+        Reason reason;
     };
     /// What the caller must do now. `start` was counted as running; report how it went with
     /// started() and ended().
@@ -87,7 +87,7 @@ public:
     /// Why a run is being ended by us.
     struct Verdict {
         RunState state = RunState::killed;
-        std::string reason;
+        Reason reason;
     };
 
     RunBook(RunRules rules, SteadyTime now);
@@ -174,7 +174,7 @@ private:
     // By value: a reference may lead into the very sets that they take it from.
     void forget_fire(RunId run);
     void forget_run(Running::iterator run);
-    void skip(RunId run, std::string why);
+    void skip(RunId run, Reason why);
     void end_deadlines(SteadyTime now);
     void collect_due(const Moment& now);
     void expire(const Moment& now);
@@ -186,7 +186,7 @@ private:
     void replace_oldest(const RunOrder& order);
     WallTime latest_wake(const RunOrder& order) const;
     std::string job_runs_text(JobId job) const;
-    std::string expired_reason(const Fire& fire, const Moment& now) const;
+    Reason expired_reason(const Fire& fire, const Moment& now) const;
     bool is_full_for(const RunOrder& order) const;
 
     RunRules rules_;

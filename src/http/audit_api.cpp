@@ -117,7 +117,7 @@ void write_report(JsonWriter& json, const AuditReport& report)
     for (const auto& [outcome, fires] : report.outcomes) {
         json.begin_object();
         json.field("state", to_string(outcome.first));
-        json.field("reason", outcome.second);
+        json.field("reason", to_string(outcome.second));
         json.field("fires", fires);
         json.end_object();
     }

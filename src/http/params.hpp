@@ -39,7 +39,8 @@ enum class Strictness : std::uint8_t {
 /// win. All texts are UTF-8 without NUL.
 ///
 /// A name given twice in one source is refused unless it is a list, but in JSON the last one wins,
-/// as with every parser. JSON's null is as if not given. Numbers and truths may come as JSON's own or as text.
+/// as with every parser. JSON's null is as if not given. Numbers and truths may come as JSON's own
+/// or as text.
 class Params {
 public:
     /// @param table what the call takes; must outlive the result.

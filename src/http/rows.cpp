@@ -89,7 +89,8 @@ void write_log_fields(JsonWriter& json, const LogRow& row)
     field_millis(json, "started_at", run.started_at);
     field_millis(json, "ended_at", run.ended_at);
     json.field("state", to_string(run.state));
-    json.field("reason", run.reason);
+    json.field("reason", to_string(run.reason));
+    json.field("cause", to_string(run.reason.cause));
     json.field("exit_code", run.exit_code);
     json.field("term_signal", run.term_signal);
     json.field("attempt", run.id.attempt);
@@ -110,7 +111,7 @@ void write_account(JsonWriter& json, const RunReport& run)
     json.begin_object();
     json.field("run_server", run.run_server);
     json.field("state", to_string(run.state));
-    json.field("reason", run.reason);
+    json.field("reason", to_string(run.reason));
     field_millis(json, "started_at", run.started_at);
     field_millis(json, "ended_at", run.ended_at);
     json.field("use_time", std::int64_t{run.use_time.count()});

@@ -68,7 +68,7 @@ asio::awaitable<Response> kill_run(const ApiContext& context, const Call& call)
                                     to_string(run.state)));
     }
     spdlog::info("http: {} ends run {} ({})", to_string(call.caller), id, to_string(run.id));
-    std::string why = fmt::format("{}: {}", reason::on_request, to_string(call.caller));
+    Reason why{Cause::on_request, to_string(call.caller)};
     auto asked = context.end_run(run.id, std::move(why));
     const Result<void> done = co_await await_answer(std::move(asked));
     if (done.has_error()) {

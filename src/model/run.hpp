@@ -2,6 +2,7 @@
 
 #include "base/clock.hpp"
 #include "model/job.hpp"
+#include "model/reason.hpp"
 
 #include <compare>
 #include <cstddef>
@@ -78,31 +79,11 @@ bool has_started(RunState state, const std::optional<WallTime>& started_at);
 std::string_view to_string(RunState state);
 std::optional<RunState> parse_run_state(std::string_view text);
 
-/// The words that stand first in a row's `reason`; more may follow after ": ".
-namespace reason {
-inline constexpr std::string_view mutex = "mutex";        ///< the previous run was still alive
-inline constexpr std::string_view replaced = "replaced";  ///< a later fire took its place
-inline constexpr std::string_view overload = "overload";  ///< no free slot by the start deadline
-inline constexpr std::string_view no_node = "no-node";    ///< no live node by the start deadline
-inline constexpr std::string_view misfire = "misfire";    ///< fell due while nobody could plan
-/// The same, and the job's misfire policy says that it does not run late.
-inline constexpr std::string_view misfire_policy = "misfire-policy";
-inline constexpr std::string_view owner_unreachable = "owner-unreachable";  ///< the mutex's node
-inline constexpr std::string_view invalid = "invalid";  ///< the row in table cron makes no sense
-inline constexpr std::string_view changed = "job-changed";
-inline constexpr std::string_view stopped = "job-stopped";
-inline constexpr std::string_view deleted = "job-deleted";
-inline constexpr std::string_view node_died = "node-died";
-inline constexpr std::string_view node_stopped = "node-stopped";
-inline constexpr std::string_view on_request = "on-request";  ///< a person ended it
-inline constexpr std::string_view isolated = "node-isolated";
-}  // namespace reason
-
 /// What the dispatcher commits for one run before anybody hears of it.
 struct PlannedRun {
     RunId id;
     RunState state = RunState::planned;  ///< or skipped, when it is decided already
-    std::string reason;
+    Reason reason;
     NodeName run_server;  ///< the node it is handed to; empty when skipped
     WallTime dispatched_at{};
     std::string requested_by;  ///< who asked for it by hand; empty = planned by its schedule
@@ -116,7 +97,7 @@ struct PlannedRun {
 struct RunReport {
     RunId id;
     RunState state = RunState::running;
-    std::string reason;
+    Reason reason;
     NodeName run_server;
     NodeName dispatch_server;
     Epoch epoch = 0;

@@ -96,7 +96,7 @@ asio::awaitable<Result<RunId>> Agent::run_now(JobId job, std::string requested_b
     co_return *done->run;
 }
 
-asio::awaitable<Result<void>> Agent::end_run(RunId run, std::string reason)
+asio::awaitable<Result<void>> Agent::end_run(RunId run, Reason reason)
 {
     EndRun message;
     message.run = run;

@@ -55,7 +55,7 @@ public:
     asio::awaitable<Result<RunId>> run_now(JobId job, std::string requested_by);
 
     /// Has the dispatcher end a run; completes when its node is told.
-    asio::awaitable<Result<void>> end_run(RunId run, std::string reason);
+    asio::awaitable<Result<void>> end_run(RunId run, Reason reason);
 
     /// From now on the dispatcher gives this node nothing, and takes back what it holds.
     void begin_draining();

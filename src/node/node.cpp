@@ -329,7 +329,7 @@ private:
             .run_now = [this](JobId job,
                               std::string by) { return agent_.run_now(job, std::move(by)); },
             .end_run = [this](RunId run,
-                              std::string why) { return agent_.end_run(run, std::move(why)); },
+                              Reason why) { return agent_.end_run(run, std::move(why)); },
             .jobs_known = [this] { return dispatcher_.jobs().size(); },
             .max_jobs = config_.dispatch.max_jobs,
             .max_output = config_.exec.max_output,

@@ -55,7 +55,7 @@ bool same_text(const std::string& source, const std::string& target)
 
 bool same(const LogRow& source, LogRow target)
 {
-    if (!same_text(source.run.reason, target.run.reason)) return false;
+    if (!same_text(to_string(source.run.reason), to_string(target.run.reason))) return false;
     if (!same_text(source.run.output, target.run.output)) return false;
     target.run.reason = source.run.reason;
     target.run.output = source.run.output;
@@ -64,7 +64,7 @@ bool same(const LogRow& source, LogRow target)
 
 bool same(const OtherAccount& source, OtherAccount target)
 {
-    if (!same_text(source.report.reason, target.report.reason)) return false;
+    if (!same_text(to_string(source.report.reason), to_string(target.report.reason))) return false;
     if (!same_text(source.report.output, target.report.output)) return false;
     target.report.reason = source.report.reason;
     target.report.output = source.report.output;

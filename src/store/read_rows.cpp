@@ -54,16 +54,15 @@ std::string time_terms(const std::optional<WallTime>& from, const std::optional<
 
 std::string missed_terms()
 {
-    std::string reasons;
-    for (const std::string_view word : missed_reasons) {
-        reasons += fmt::format("{0}reason = '{1}' OR reason LIKE '{1}:%'",
-                               reasons.empty() ? "" : " OR ", word);
+    std::string causes;
+    for (const Cause cause : missed_causes) {
+        causes += fmt::format("{}'{}'", causes.empty() ? "" : ", ", to_string(cause));
     }
     return fmt::format(
-        " AND ((state = 'skipped' AND ({})) OR (state = 'lost' AND NOT EXISTS"
+        " AND ((state = 'skipped' AND cause IN ({})) OR (state = 'lost' AND NOT EXISTS"
         " (SELECT 1 FROM log AS next WHERE next.cron_id = log.cron_id"
         " AND next.scheduled_at = log.scheduled_at AND next.attempt = log.attempt + 1)))",
-        reasons);
+        causes);
 }
 
 std::string id_terms(const IdBlocks& blocks)

@@ -219,7 +219,7 @@ LedgerEntry read_entry(const Row& row)
     entry.id.scheduled_at = from_unix_millis(row.integer(1));
     entry.id.attempt = static_cast<std::int32_t>(row.integer(2));
     entry.state = read_state(row.text(3));
-    entry.reason = row.text(4);
+    entry.reason = parse_reason(row.text(4));
     entry.requested = row.integer(5) != 0;
     entry.dispatched_at = from_unix_seconds(row.integer(6));
     entry.started_at = time_or_null(row, 7);
@@ -240,7 +240,7 @@ OtherAccount read_other_account(const Row& row)
     run.run_server = row.text(2);
     if (row.integer(3) != 0) run.started_at = time_or_null(row, 3);
     run.state = read_state(row.text(4));
-    run.reason = row.text(5);
+    run.reason = parse_reason(row.text(5));
     run.dispatch_server = row.text(6);
     run.epoch = row.natural(7);
     run.ended_at = time_or_null(row, 8);
@@ -292,7 +292,7 @@ LogRow read_log_row(const Row& row)
     run.id.scheduled_at = time_or_null(row, 4).value_or(from_unix_seconds(log.time));
     run.id.attempt = static_cast<std::int32_t>(row.integer(5));
     run.state = read_state(row.text(6));
-    run.reason = row.text(7);
+    run.reason = parse_reason(row.text(7));
     run.run_server = row.text(8);
     run.dispatch_server = row.text(9);
     run.epoch = row.natural(10);

@@ -239,7 +239,7 @@ struct DoubledQuery {
 struct LedgerEntry {
     RunId id;
     RunState state = RunState::planned;
-    std::string reason;
+    Reason reason;
     bool requested = false;    ///< somebody asked for it by hand
     WallTime dispatched_at{};  ///< to the second; zero when it is not known
     std::optional<WallTime> started_at;

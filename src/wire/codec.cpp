@@ -148,7 +148,7 @@ void write(const RunReport& report, pb::RunReport& out)
 {
     write(report.id, *out.mutable_id());
     out.set_state(write(report.state));
-    out.set_reason(report.reason);
+    out.set_reason(to_string(report.reason));
     out.set_run_server(report.run_server);
     out.set_dispatch_server(report.dispatch_server);
     out.set_epoch(report.epoch);
@@ -167,7 +167,7 @@ RunReport read(pb::RunReport& in)
 {
     RunReport report{.id = read(in.id()),
                      .state = read(in.state()),
-                     .reason = std::move(*in.mutable_reason()),
+                     .reason = parse_reason(in.reason()),
                      .run_server = std::move(*in.mutable_run_server()),
                      .dispatch_server = std::move(*in.mutable_dispatch_server()),
                      .epoch = in.epoch(),
@@ -191,7 +191,7 @@ void write(const PlannedRun& run, pb::PlannedRun& out)
 {
     write(run.id, *out.mutable_id());
     out.set_state(write(run.state));
-    out.set_reason(run.reason);
+    out.set_reason(to_string(run.reason));
     out.set_run_server(run.run_server);
     out.set_dispatched_at(to_unix_millis(run.dispatched_at));
     out.set_requested_by(run.requested_by);
@@ -203,7 +203,7 @@ PlannedRun read(pb::PlannedRun& in)
 {
     return {.id = read(in.id()),
             .state = read(in.state()),
-            .reason = std::move(*in.mutable_reason()),
+            .reason = parse_reason(in.reason()),
             .run_server = std::move(*in.mutable_run_server()),
             .dispatched_at = from_unix_millis(in.dispatched_at()),
             .requested_by = std::move(*in.mutable_requested_by()),
@@ -304,7 +304,7 @@ struct Writer {
     {
         pb::KillRun& to = *out.mutable_kill_run();
         write(kill.run, *to.mutable_run());
-        to.set_reason(kill.reason);
+        to.set_reason(to_string(kill.reason));
     }
     void operator()(const DispatcherBeat& beat) const
     {
@@ -339,7 +339,7 @@ struct Writer {
         pb::EndRun& to = *out.mutable_end_run();
         to.set_request(end.request);
         write(end.run, *to.mutable_run());
-        to.set_reason(end.reason);
+        to.set_reason(to_string(end.reason));
     }
     void operator()(const StepCopy& copy) const
     {
@@ -463,8 +463,7 @@ std::optional<Message> read(pb::Envelope& in)
         case pb::Envelope::kRunReports:
             return RunReports{read_all<RunReport>(*in.mutable_run_reports()->mutable_reports())};
         case pb::Envelope::kKillRun:
-            return KillRun{read(in.kill_run().run()),
-                           std::move(*in.mutable_kill_run()->mutable_reason())};
+            return KillRun{read(in.kill_run().run()), parse_reason(in.kill_run().reason())};
         case pb::Envelope::kDispatcherBeat:
             return read(*in.mutable_dispatcher_beat());
         case pb::Envelope::kNodeBeat:
@@ -477,7 +476,7 @@ std::optional<Message> read(pb::Envelope& in)
                           std::move(*in.mutable_run_now()->mutable_requested_by())};
         case pb::Envelope::kEndRun:
             return EndRun{in.end_run().request(), read(in.end_run().run()),
-                          std::move(*in.mutable_end_run()->mutable_reason())};
+                          parse_reason(in.end_run().reason())};
         case pb::Envelope::kDone:
             return read(*in.mutable_done());
         case pb::Envelope::kStepCopy:

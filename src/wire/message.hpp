@@ -84,7 +84,7 @@ struct RunReports {
 /// Dispatcher → node: end this run (SIGTERM, grace, SIGKILL).
 struct KillRun {
     RunId run;
-    std::string reason;  ///< who asked, for the row
+    Reason reason;  ///< who asked, for the row
     friend bool operator==(const KillRun&, const KillRun&) = default;
 };
 
@@ -123,7 +123,7 @@ struct RunNow {
 struct EndRun {
     std::uint64_t request = 0;
     RunId run;
-    std::string reason;  ///< who asked, for the row
+    Reason reason;  ///< who asked, for the row
     friend bool operator==(const EndRun&, const EndRun&) = default;
 };
 /// Dispatcher → node, the answer to JobChanged (the change holds; what was handed out before is

@@ -177,7 +177,7 @@ std::vector<RunId> Database::undelivered(WallTime since) const
                                job->second.delivery == Delivery::at_least_once;
         const bool ended_badly =
             row.state == RunState::lost || row.state == RunState::fenced ||
-            (row.state == RunState::killed && row.reason.starts_with(reason::node_stopped));
+            (row.state == RunState::killed && row.reason.cause == Cause::node_stopped);
         const bool is_last = !log_.contains(RunId{id.job, id.scheduled_at, id.attempt + 1});
         if (is_wanted && ended_badly && is_last && id.scheduled_at >= since) runs.push_back(id);
     }

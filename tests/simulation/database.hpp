@@ -23,7 +23,7 @@ namespace peercron::simulation {
 struct LedgerRow {
     std::uint64_t serial = 0;  ///< column id
     RunState state = RunState::planned;
-    std::string reason;
+    Reason reason;
     NodeName run_server;
     NodeName dispatch_server;
     WallTime dispatched_at{};

@@ -46,7 +46,7 @@ bool follows(const RunOrder& order, const Job& job)
 bool is_bad_end(const LedgerRow& row)
 {
     return row.state == RunState::lost || row.state == RunState::fenced ||
-           (row.state == RunState::killed && row.reason.starts_with(reason::node_stopped));
+           (row.state == RunState::killed && row.reason.cause == Cause::node_stopped);
 }
 
 }  // namespace
@@ -75,7 +75,7 @@ void Judge::row_written(const RunId& id, const LedgerRow* before, const LedgerRo
                             before->run_server != after.run_server)) {
         world_.trace("ledger: {} {} -> {} at '{}' {}", to_string(id),
                      before == nullptr ? "new" : to_string(before->state), to_string(after.state),
-                     after.run_server, after.reason);
+                     after.run_server, to_string(after.reason));
     }
     if (before == nullptr && id.attempt > 1) check_next_attempt(id);
     if (is_bad_end(after)) ended_badly_.try_emplace(id, world_.now());
@@ -266,8 +266,8 @@ void Judge::close(const std::map<NodeName, std::uint64_t>& alive, World::Time ag
     for (const auto& [id, row] : rows_) {
         const auto executions = executions_.find(id);
         const bool ran = executions != executions_.end();
-        const std::string what =
-            fmt::format("{} is {} ({})", to_string(id), to_string(row.state), row.reason);
+        const std::string what = fmt::format("{} is {} ({})", to_string(id), to_string(row.state),
+                                             to_string(row.reason));
         if (!is_final(row.state)) broken("a row without an end", what);
         const bool never = row.state == RunState::skipped || row.state == RunState::revoked;
         if (never && ran) broken("ran, and its row says that it did not", what);
@@ -345,7 +345,8 @@ void Judge::check_attempts(World::Time again)
         if (!had_time || !is_wanted || id.attempt >= most_attempts) continue;
         if (has_come_to_an_end(id)) continue;
         broken("lost, and it did not run again",
-               fmt::format("{} is {} ({})", to_string(id), to_string(row.state), row.reason));
+               fmt::format("{} is {} ({})", to_string(id), to_string(row.state),
+                           to_string(row.reason)));
     }
 }
 

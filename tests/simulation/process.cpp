@@ -158,7 +158,7 @@ std::vector<RunId> Executor::revoke(const std::vector<RunId>& runs)
     return book_.revoke(runs);
 }
 
-void Executor::kill(const RunId& run, std::string why)
+void Executor::kill(const RunId& run, Reason why)
 {
     book_.kill(run, {RunState::killed, std::move(why)}, process_.world().now());
     look_soon();
@@ -198,8 +198,7 @@ Task<bool> Executor::drain(World::Time deadline)
     const bool idle = co_await wait_until_idle(deadline);
     if (idle) co_return true;
     for (const auto& [id, live] : live_) {
-        book_.kill(id, {RunState::killed, std::string(reason::node_stopped)},
-                   process_.world().now());
+        book_.kill(id, {RunState::killed, Reason{Cause::node_stopped}}, process_.world().now());
     }
     look_soon();
     const auto limit = process_.settings().rules.kill_grace + unkillable_after;
@@ -500,7 +499,7 @@ Task<bool> Agent::end_run(RunId run)
 {
     EndRun message;
     message.run = run;
-    message.reason = "on-request: by a person";
+    message.reason = parse_reason("on-request: by a person");
     return ask(std::move(message), Repeat::safe);
 }
 

@@ -148,7 +148,7 @@ public:
     void begin() { look(); }
     std::vector<RunId> accept(std::vector<RunOrder> orders);
     std::vector<RunId> revoke(const std::vector<RunId>& runs);
-    void kill(const RunId& run, std::string why);
+    void kill(const RunId& run, Reason why);
     bool dispatcher_heard(Epoch epoch);
     void session_confirmed(World::Time sent);
     std::vector<RunOrder> held() const { return book_.held_orders(); }

@@ -55,14 +55,15 @@ std::vector<RowStatement> planned_statements(const MysqlConnection& connection,
     RowStatements rows(connection, head, tail);
     for (const PlannedRun* run : in_order(runs)) {
         const bool gap = run->fires > 1;
-        rows.add(fmt::format("({},{},{},{},'{}',{},{},{},{},{},{},{},{},'',0)", run->id.job,
-                             to_unix_millis(run->id.scheduled_at), run->id.attempt,
-                             to_unix_seconds(run->id.scheduled_at), to_string(run->state),
-                             connection.quote(first_characters(run->reason, reason_width)),
-                             connection.quote(first_characters(run->run_server, server_width)),
-                             dispatcher, to_unix_seconds(run->dispatched_at), epoch, run->fires,
-                             nullable(gap ? std::optional(run->gap_end) : std::nullopt),
-                             connection.quote(first_characters(run->requested_by, server_width))));
+        rows.add(
+            fmt::format("({},{},{},{},'{}',{},{},{},{},{},{},{},{},'',0)", run->id.job,
+                        to_unix_millis(run->id.scheduled_at), run->id.attempt,
+                        to_unix_seconds(run->id.scheduled_at), to_string(run->state),
+                        connection.quote(first_characters(to_string(run->reason), reason_width)),
+                        connection.quote(first_characters(run->run_server, server_width)),
+                        dispatcher, to_unix_seconds(run->dispatched_at), epoch, run->fires,
+                        nullable(gap ? std::optional(run->gap_end) : std::nullopt),
+                        connection.quote(first_characters(run->requested_by, server_width))));
     }
     return rows.take();
 }
@@ -75,7 +76,7 @@ std::string account_row(const MysqlConnection& connection, const OtherAccount& a
                        account.id == 0 ? "NULL" : std::to_string(account.id), account.log_id,
                        connection.quote(first_characters(run.run_server, server_width)),
                        to_unix_millis(run.started_at.value_or(WallTime())), to_string(run.state),
-                       connection.quote(first_characters(run.reason, reason_width)),
+                       connection.quote(first_characters(to_string(run.reason), reason_width)),
                        connection.quote(first_characters(run.dispatch_server, server_width)),
                        run.epoch, nullable(run.ended_at), run.use_time.count(),
                        nullable(run.exit_code), nullable(run.term_signal), run.cpu_time.count(),
@@ -265,7 +266,7 @@ std::vector<RowStatement> report_statements(const MysqlConnection& connection,
             "({},{},{},{},{},'{}',{},{},{},{},{},{},{},{},{},{},{},{},{})", id, report->id.job,
             to_unix_millis(report->id.scheduled_at), report->id.attempt,
             to_unix_seconds(report->id.scheduled_at), to_string(report->state),
-            connection.quote(first_characters(report->reason, reason_width)),
+            connection.quote(first_characters(to_string(report->reason), reason_width)),
             connection.quote(first_characters(report->run_server, server_width)),
             connection.quote(first_characters(report->dispatch_server, server_width)),
             report->epoch, nullable(report->started_at), nullable(report->ended_at),
@@ -290,7 +291,7 @@ std::vector<RowStatement> copy_statements(const MysqlConnection& connection,
         rows.add(fmt::format(
             "({},{},{},{},{},'{}',{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{})", row.id,
             run.id.job, nullable(scheduled_at), run.id.attempt, row.time, to_string(run.state),
-            connection.quote(first_characters(run.reason, reason_width)),
+            connection.quote(first_characters(to_string(run.reason), reason_width)),
             connection.quote(first_characters(run.run_server, server_width)),
             connection.quote(first_characters(run.dispatch_server, server_width)),
             row.dispatch_time, run.epoch,

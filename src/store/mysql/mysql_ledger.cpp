@@ -56,7 +56,7 @@ std::vector<OpenRun> read_open_runs(MysqlConnection& connection)
         OpenRun run;
         run.planned.id = read_id(rows);
         run.planned.state = read_state(rows.text(3));
-        run.planned.reason = rows.text(4);
+        run.planned.reason = parse_reason(rows.text(4));
         run.planned.run_server = rows.text(5);
         run.planned.dispatched_at = from_unix_seconds(rows.integer(6));
         run.planned.fires = rows.integer(7);
@@ -92,7 +92,7 @@ RunReport what_fits(const RunReport& report)
 {
     constexpr std::size_t short_output = 4096;
     RunReport plain = report;
-    plain.reason = plain_ascii(report.reason);
+    plain.reason.detail = plain_ascii(report.reason.detail);
     plain.run_server = plain_ascii(report.run_server);
     plain.dispatch_server = plain_ascii(report.dispatch_server);
     plain.output = plain_ascii(cut_middle(report.output, short_output));
@@ -197,7 +197,7 @@ PlanStep with_plain_texts(PlanStep step)
 {
     for (auto* runs : {&step.runs, &step.moved}) {
         for (PlannedRun& run : *runs) {
-            run.reason = plain_ascii(run.reason);
+            run.reason.detail = plain_ascii(run.reason.detail);
             run.run_server = plain_ascii(run.run_server);
             run.requested_by = plain_ascii(run.requested_by);
         }
@@ -476,10 +476,10 @@ std::vector<RunId> MysqlStore::undelivered(WallTime since)
             " ON run.cron_id = cron.id AND run.scheduled_at >= {}"
             " WHERE cron.delivery = 'at_least_once' AND cron.stop = 0"
             " AND (run.state IN ('lost', 'fenced')"
-            " OR (run.state = 'killed' AND run.reason LIKE '{}%'))"
+            " OR (run.state = 'killed' AND run.cause = '{}'))"
             " AND NOT EXISTS (SELECT 1 FROM log AS next WHERE next.cron_id = run.cron_id"
             " AND next.scheduled_at = run.scheduled_at AND next.attempt = run.attempt + 1)",
-            to_unix_millis(since), reason::node_stopped));
+            to_unix_millis(since), to_string(Cause::node_stopped)));
         std::vector<RunId> runs;
         while (rows.next()) runs.push_back(read_id(rows));
         return runs;

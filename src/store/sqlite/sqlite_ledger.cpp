@@ -59,7 +59,7 @@ void insert_report(SqliteConnection& connection, const RunReport& report)
     bind(insert, report.id)
         .bind(to_unix_seconds(report.id.scheduled_at))
         .bind(to_string(report.state))
-        .bind(report.reason)
+        .bind(to_string(report.reason))
         .bind(report.run_server)
         .bind(report.dispatch_server)
         .bind(static_cast<std::int64_t>(report.epoch))
@@ -104,7 +104,7 @@ void update_by_report(SqliteConnection& connection, const StoredRow& row, const 
             " exit_code = ?, term_signal = ?, cpu_time = ?, max_rss = ?, output_bytes = ?,"
             " output = ? WHERE id = ?")
         .bind(to_string(report.state))
-        .bind(report.reason)
+        .bind(to_string(report.reason))
         .bind(report.epoch == 0 ? std::optional<std::int64_t>()
                                 : static_cast<std::int64_t>(report.epoch))
         .bind(millis(report.started_at))
@@ -242,7 +242,7 @@ void reopen_planned(SqliteConnection& connection, const PlannedRun& run, const P
         " fires = ?, gap_end = ?, started_at = NULL, ended_at = NULL, use_time = 0"
         " WHERE cron_id = ? AND scheduled_at = ? AND attempt = ? AND state = 'revoked'");
     reopen.bind(to_string(run.state))
-        .bind(run.reason)
+        .bind(to_string(run.reason))
         .bind(run.run_server)
         .bind(step.dispatch_server)
         .bind(static_cast<std::int64_t>(step.epoch))
@@ -262,7 +262,7 @@ void write_planned(SqliteConnection& connection, const PlannedRun& run, const Pl
     const std::int64_t inserted = bind(insert, run.id)
                                       .bind(to_unix_seconds(run.id.scheduled_at))
                                       .bind(to_string(run.state))
-                                      .bind(run.reason)
+                                      .bind(to_string(run.reason))
                                       .bind(run.run_server)
                                       .bind(step.dispatch_server)
                                       .bind(to_unix_seconds(run.dispatched_at))
@@ -307,7 +307,7 @@ std::vector<OpenRun> read_open_runs(SqliteConnection& connection)
         run.planned.id = {rows.integer(0), from_unix_millis(rows.integer(1)),
                           static_cast<std::int32_t>(rows.integer(2))};
         run.planned.state = read_state(rows.text(3));
-        run.planned.reason = rows.text(4);
+        run.planned.reason = parse_reason(rows.text(4));
         run.planned.run_server = rows.text(5);
         run.planned.dispatched_at = from_unix_seconds(rows.integer(6));
         run.planned.fires = rows.integer(7);
@@ -576,11 +576,11 @@ std::vector<RunId> SqliteStore::undelivered(WallTime since)
                     "run ON run.cron_id = cron.id AND run.scheduled_at >= ?1"
                     " WHERE cron.delivery = 'at_least_once' AND cron.stop = 0"
                     " AND (run.state IN ('lost', 'fenced')"
-                    " OR (run.state = 'killed' AND run.reason LIKE ?2 || '%'))"
+                    " OR (run.state = 'killed' AND run.cause = ?2))"
                     " AND NOT EXISTS (SELECT 1 FROM log AS next WHERE next.cron_id = run.cron_id"
                     " AND next.scheduled_at = run.scheduled_at AND next.attempt = run.attempt + 1)")
                 .bind(to_unix_millis(since))
-                .bind(std::string(reason::node_stopped));
+                .bind(to_string(Cause::node_stopped));
         std::vector<RunId> runs;
         while (rows.next()) {
             runs.push_back({rows.integer(0), from_unix_millis(rows.integer(1)),

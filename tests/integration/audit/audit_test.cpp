@@ -35,7 +35,7 @@ protected:
         PlannedRun run;
         run.id = RunId{job, at, 1};
         run.state = RunState::skipped;
-        run.reason = "mutex: the previous run was alive";
+        run.reason = parse_reason("mutex: the previous run was alive");
         run.dispatched_at = at - 2s;
         return run;
     }
@@ -104,7 +104,7 @@ TEST_F(AuditTest, FindsTheSameHoweverManyPagesItTakes)
     EXPECT_EQ(report_.unknown_jobs, 1);
     EXPECT_EQ(report_.due, jobs * 40);
     EXPECT_EQ(report_.rows, std::ssize(runs));
-    EXPECT_EQ(report_.outcomes.at({RunState::skipped, "mutex"}), std::ssize(runs));
+    EXPECT_EQ(report_.outcomes.at({RunState::skipped, Cause::mutex}), std::ssize(runs));
     EXPECT_GT(steps_, 6);
 }
 
@@ -202,7 +202,7 @@ TEST_F(AuditTest, AGapThatBeganBeforeTheTimeIsKnown)
 {
     const JobId job = add_job("@every 10s");
     PlannedRun gap = row(job, t0);
-    gap.reason = "misfire: missed while no node was planning";
+    gap.reason = parse_reason("misfire: missed while no node was planning");
     gap.fires = 31;
     gap.gap_end = t0 + 300s;
     commit({gap, row(job, t0 + 310s)}, t0 + 400s);

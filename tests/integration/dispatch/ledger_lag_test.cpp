@@ -187,7 +187,7 @@ TEST_F(LedgerLagTest, ALedgerThatIsTooFarBehindHoldsThePlanAndWhatIsTooLateThenI
     skipped.state = RunState::skipped;
     const auto store = open();
     for (const LogRow& row : store->find_log(skipped).rows) {
-        EXPECT_TRUE(row.run.reason.starts_with("overload: ")) << row.run.reason;
+        EXPECT_TRUE(row.run.reason.cause == Cause::overload) << to_string(row.run.reason);
         EXPECT_GT(row.fires, 1);
     }
 }

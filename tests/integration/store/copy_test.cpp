@@ -49,7 +49,7 @@ RunReport report(const RunId& id, RunState state, std::string output)
     report.use_time = 1231ms;
     if (state == RunState::killed) {
         report.term_signal = 15;
-        report.reason = "killed by 'someone', 世界";
+        report.reason = parse_reason("killed by 'someone', 世界");
     } else {
         report.exit_code = state == RunState::success ? 0 : 3;
     }
@@ -99,7 +99,7 @@ void fill(Store& store)
     PlannedRun gap;
     gap.id = {first, t0 + 25s, 1};
     gap.state = RunState::skipped;
-    gap.reason = "too late";
+    gap.reason = parse_reason("too late");
     gap.fires = 4;
     gap.gap_end = t0 + 28s;
     gap.dispatched_at = t0;

@@ -146,7 +146,7 @@ protected:
         EXPECT_EQ(log.dispatch_time, 1526772007);
         EXPECT_EQ(log.run.id, (RunId{1184, WallTime(1526772008s), 1}));
         EXPECT_EQ(log.run.state, RunState::success);
-        EXPECT_EQ(log.run.reason, "legacy: outcome not recorded");
+        EXPECT_EQ(to_string(log.run.reason), "legacy: outcome not recorded");
         EXPECT_EQ(log.run.output, "执行命令输出");
         EXPECT_EQ(log.run.use_time, 48ms);
         EXPECT_EQ(log.run.dispatch_server, "127.0.0.1:9991");
@@ -554,7 +554,7 @@ TEST_F(MigrationTest, TakesRowsWrittenByHandWithTheColumnsOfTheReference)
     EXPECT_TRUE(page.jobs[1].stop);
     EXPECT_TRUE(page.jobs[1].is_mutex);
     EXPECT_EQ(page.jobs[1].end_time, 2);
-    EXPECT_EQ(store.find_log({}).rows[0].run.reason, "legacy: outcome not recorded");
+    EXPECT_EQ(to_string(store.find_log({}).rows[0].run.reason), "legacy: outcome not recorded");
 }
 
 TEST_F(MigrationTest, APolicyThatIsNoneCountsAsTheDefault)

@@ -1018,7 +1018,7 @@ TEST_P(StoreTest, EntriesComeByJobTimeAndAttempt)
     runs.push_back(again);
     PlannedRun gap = planned(2, t0 + 5s);
     gap.state = RunState::skipped;
-    gap.reason = "misfire: so many";
+    gap.reason = parse_reason("misfire: so many");
     gap.fires = 3;
     gap.gap_end = t0 + 8s;
     runs.push_back(gap);
@@ -1058,7 +1058,7 @@ TEST_P(StoreTest, EntriesComeByJobTimeAndAttempt)
     EXPECT_FALSE(some.at(0).requested);
     EXPECT_EQ(some.at(0).gap_end, std::nullopt);
     EXPECT_EQ(some.at(1).started_at, t0 + 7ms);
-    EXPECT_EQ(some.at(5).reason, "misfire: so many");
+    EXPECT_EQ(to_string(some.at(5).reason), "misfire: so many");
     EXPECT_EQ(some.at(5).fires, 3);
     EXPECT_EQ(some.at(5).gap_end, t0 + 8s);
     EXPECT_TRUE(some.at(6).requested);
@@ -1093,7 +1093,7 @@ TEST_P(StoreTest, HandsTheNextDispatcherWhatIsOpenAndHowFarThePlanIs)
     store_->begin_term(7, node_1);
     PlannedRun gap = planned(3, t0 + 1500ms);
     gap.state = RunState::skipped;
-    gap.reason = "misfire: nobody dispatched";
+    gap.reason = parse_reason("misfire: nobody dispatched");
     gap.run_server.clear();
     gap.fires = 60;
     gap.gap_end = t0 + 1min;
@@ -1205,10 +1205,10 @@ TEST_P(StoreTest, ATermBeginsWithTheChangesSinceTheOldestRunThatHasNotStartedWas
 TEST_P(StoreTest, FindsWhatWasMissed)
 {
     store_->begin_term(1, node_1);
-    const auto ended = [&](JobId job, RunState state, std::string reason,
+    const auto ended = [&](JobId job, RunState state, const std::string& reason,
                            std::int32_t attempt = 1) {
         RunReport end = report(RunId{job, t0, attempt}, state);
-        end.reason = std::move(reason);
+        end.reason = parse_reason(reason);
         store_->record({&end, 1});
     };
     ended(1, RunState::skipped, "misfire: missed while no node was planning");
@@ -1247,9 +1247,9 @@ TEST_P(StoreTest, FindsWhatHasToRunAgain)
     const JobId stopped = store_->add_job(wanted, t0 - 1h).id;
     const JobId once = store_->add_job(draft("true"), t0 - 1h).id;
     RunReport by_node = report({job, t0 + 2s, 1}, RunState::killed);
-    by_node.reason = std::string(reason::node_stopped) + ": still running";
+    by_node.reason = {Cause::node_stopped, "still running"};
     RunReport by_person = report({job, t0 + 3s, 1}, RunState::killed);
-    by_person.reason = "on-request: by alice";
+    by_person.reason = parse_reason("on-request: by alice");
     const std::vector<RunReport> ends{report({job, t0 - 1s, 1}, RunState::lost),
                                       report({job, t0, 1}, RunState::lost),
                                       report({job, t0 + 1s, 1}, RunState::fenced),
@@ -1582,7 +1582,7 @@ TEST_P(StoreTest, ShowsTheWholeRowOfAPlannedRun)
     store_->begin_term(12, node_1);
     PlannedRun gap = planned(5, t0 + 1234ms, node_2);
     gap.state = RunState::skipped;
-    gap.reason = "misfire: 7 fires";
+    gap.reason = parse_reason("misfire: 7 fires");
     gap.fires = 7;
     gap.gap_end = t0 + 9s;
     store_->commit(step(12, t0, {gap}));
@@ -1611,11 +1611,11 @@ TEST_P(StoreTest, OpensARevokedRowAgain)
     store_->commit(step(1, t0, {planned(1, t0)}));
     PlanStep revoke = step(1, t0, {});
     revoke.ended = {report(id, RunState::revoked)};
-    revoke.ended[0].reason = "job-changed";
+    revoke.ended[0].reason = parse_reason("job-changed");
     revoke.ended[0].ended_at = t0;
     store_->commit(revoke);
     ASSERT_EQ(row(*store_, id).run.state, RunState::revoked);
-    ASSERT_EQ(row(*store_, id).run.reason, "job-changed");
+    ASSERT_EQ(row(*store_, id).run.reason.cause, Cause::job_changed);
 
     store_->begin_term(2, node_2);
     PlanStep reopen = step(2, t0, {planned(1, t0, node_2)});
@@ -1624,7 +1624,7 @@ TEST_P(StoreTest, OpensARevokedRowAgain)
 
     const RunReport run = row(*store_, id).run;
     EXPECT_EQ(run.state, RunState::planned);
-    EXPECT_EQ(run.reason, "");
+    EXPECT_EQ(to_string(run.reason), "");
     EXPECT_EQ(run.run_server, node_2);
     EXPECT_EQ(run.dispatch_server, node_2);
     EXPECT_EQ(run.epoch, 2U);
@@ -1656,7 +1656,7 @@ TEST_P(StoreTest, EndsOnlyRowsThatAreOpen)
     for (JobId job = 1; job <= 5; ++job) {
         RunReport lost = report({job, t0, 1}, RunState::lost);
         lost.run_server.clear();
-        lost.reason = "node-died";
+        lost.reason = parse_reason("node-died");
         lost.ended_at = t0 + 1s;
         end.ended.push_back(lost);
     }
@@ -1664,13 +1664,13 @@ TEST_P(StoreTest, EndsOnlyRowsThatAreOpen)
     store_->commit(end);
 
     EXPECT_EQ(row(*store_, {1, t0, 1}).run.state, RunState::lost);
-    EXPECT_EQ(row(*store_, {1, t0, 1}).run.reason, "node-died");
+    EXPECT_EQ(to_string(row(*store_, {1, t0, 1}).run.reason), "node-died");
     EXPECT_EQ(row(*store_, {1, t0, 1}).run.run_server, node_1) << "what is not said stays";
     EXPECT_EQ(row(*store_, {2, t0, 1}).run.state, RunState::lost);
     EXPECT_EQ(row(*store_, {2, t0, 1}).run.started_at, t0 + 3ms);
     EXPECT_EQ(row(*store_, {3, t0, 1}).run.state, RunState::failed);
     EXPECT_EQ(row(*store_, {4, t0, 1}).run.state, RunState::lost);
-    EXPECT_EQ(row(*store_, {4, t0, 1}).run.reason, "");
+    EXPECT_EQ(to_string(row(*store_, {4, t0, 1}).run.reason), "");
     EXPECT_EQ(row(*store_, {5, t0, 1}).run.state, RunState::lost) << "was not in the store yet";
 }
 
@@ -1700,11 +1700,11 @@ TEST_P(StoreTest, CommitsTextsThatAreTooLongWithTheirBeginning)
     store_->begin_term(1, node_1);
     PlannedRun run = planned(1, t0);
     run.state = RunState::skipped;
-    for (int i = 0; i < 400; ++i) run.reason += "ü";
+    for (int i = 0; i < 400; ++i) run.reason.detail += "ü";
     store_->commit(step(1, t0, {run}));
-    const std::string kept = row(*store_, run.id).run.reason;
+    const std::string kept = row(*store_, run.id).run.reason.detail;
     EXPECT_GE(kept.size(), 2U * 200U);
-    EXPECT_EQ(kept, run.reason.substr(0, kept.size()));
+    EXPECT_EQ(kept, run.reason.detail.substr(0, kept.size()));
 }
 
 TEST_P(StoreTest, CommitsAStepWithATextThatIsNotUtf8)
@@ -1712,11 +1712,11 @@ TEST_P(StoreTest, CommitsAStepWithATextThatIsNotUtf8)
     store_->begin_term(1, node_1);
     PlanStep odd = step(1, t0, {planned(1, t0), planned(2, t0)});
     odd.runs[0].state = RunState::skipped;
-    odd.runs[0].reason = "invalid: \xff\xfe";
+    odd.runs[0].reason = parse_reason("invalid: \xff\xfe");
     odd.ended = {report({3, t0, 1}, RunState::revoked)};
-    odd.ended[0].reason = "\xc3";
+    odd.ended[0].reason = parse_reason("\xc3");
     store_->commit(odd);
-    EXPECT_THAT(row(*store_, {1, t0, 1}).run.reason, ::testing::StartsWith("invalid: "));
+    EXPECT_THAT(to_string(row(*store_, {1, t0, 1}).run.reason), ::testing::StartsWith("invalid: "));
     EXPECT_EQ(row(*store_, {2, t0, 1}).run.state, RunState::planned);
     EXPECT_EQ(row(*store_, {3, t0, 1}).run.state, RunState::revoked);
 }
@@ -1733,7 +1733,7 @@ TEST_P(StoreTest, KeepsEveryMemberOfAReport)
     RunReport report;
     report.id = id;
     report.state = RunState::failed;
-    report.reason = "killed by \"SIGSEGV\"";
+    report.reason = parse_reason("killed by \"SIGSEGV\"");
     report.run_server = node_2;
     report.dispatch_server = node_1;
     report.epoch = 18'446'744'073'709'551'615U;
@@ -1829,7 +1829,7 @@ TEST_P(StoreTest, KeepsTheSecondFinalReportOfAnAttemptWhole)
     store_->commit(step(1, t0, {planned(id.job, t0)}));
     const RunReport first = account(id, RunState::success, node_1, t0 + 3ms);
     RunReport second = account(id, RunState::failed, node_2, t0 + 5ms);
-    second.reason = "why";
+    second.reason = parse_reason("why");
     second.exit_code = 3;
     second.use_time = 7ms;
     EXPECT_THAT(store_->record(std::vector{first}), IsEmpty());
@@ -2018,7 +2018,7 @@ TEST_P(StoreTest, NeverOverwritesAFinalState)
         store_->record(std::vector{report(id, first, "first")});
         for (const RunState second : {RunState::running, RunState::success, RunState::lost}) {
             RunReport late = report(id, second, "second");
-            late.reason = "late";
+            late.reason = parse_reason("late");
             late.exit_code = 9;
             late.epoch = 99;
             late.run_server = node_2;
@@ -2033,7 +2033,7 @@ TEST_P(StoreTest, LetsLostGiveWayToTheTruthButNotToRunning)
 {
     const RunId id{1, t0, 1};
     RunReport lost = report(id, RunState::lost);
-    lost.reason = "node-died";
+    lost.reason = parse_reason("node-died");
     store_->record(std::vector{lost});
     store_->record(std::vector{report(id, RunState::running)});
     EXPECT_EQ(row(*store_, id).run, lost);
@@ -2096,7 +2096,7 @@ TEST_P(StoreTest, WritesTheOthersWhenOneReportIsPoison)
     }
     reports[4].output = "bad \xff\xfe bytes";
     reports[4].exit_code = 3;
-    reports[7].reason = std::string(1000, 'x');
+    reports[7].reason = parse_reason(std::string(1000, 'x'));
     store_->record(reports);
 
     for (const JobId job : {1, 4, 6, 9}) {
@@ -2105,7 +2105,7 @@ TEST_P(StoreTest, WritesTheOthersWhenOneReportIsPoison)
     EXPECT_EQ(row(*store_, {5, t0, 1}).run.state, RunState::success);
     EXPECT_EQ(row(*store_, {5, t0, 1}).run.exit_code, 3);
     EXPECT_THAT(row(*store_, {5, t0, 1}).run.output, ::testing::HasSubstr("bytes"));
-    EXPECT_THAT(row(*store_, {8, t0, 1}).run.reason, ::testing::StartsWith("xxxxxxxx"));
+    EXPECT_THAT(to_string(row(*store_, {8, t0, 1}).run.reason), ::testing::StartsWith("xxxxxxxx"));
 }
 
 TEST_P(StoreTest, TakesReportsFromSeveralNodesAtOnce)

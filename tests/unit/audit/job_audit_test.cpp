@@ -72,7 +72,7 @@ protected:
     LedgerEntry& gap(WallTime from, WallTime to, std::int64_t fires)
     {
         LedgerEntry& entry = row(from, RunState::skipped);
-        entry.reason = "misfire-policy: so many fires fell due";
+        entry.reason = parse_reason("misfire-policy: so many fires fell due");
         entry.fires = fires;
         entry.gap_end = to;
         return entry;
@@ -128,10 +128,13 @@ TEST_F(JobAuditTest, AFireThatDidNotRunForAReasonThatNobodyAskedForIsMissed)
 {
     change(t0 - 1h, every(10));
     rows(t0, t0 + 1min, 10s);
-    row(t0, RunState::skipped).reason = "misfire: missed while no node was planning; …";
-    row(t0 + 10s, RunState::skipped).reason = "mutex: the previous run is still running";
-    row(t0 + 20s, RunState::skipped).reason = "misfire-policy: …; the job's misfire policy is skip";
-    row(t0 + 30s, RunState::lost).reason = "node-died: alpha died";
+    row(t0, RunState::skipped).reason =
+        parse_reason("misfire: missed while no node was planning; …");
+    row(t0 + 10s, RunState::skipped).reason =
+        parse_reason("mutex: the previous run is still running");
+    row(t0 + 20s, RunState::skipped).reason =
+        parse_reason("misfire-policy: …; the job's misfire policy is skip");
+    row(t0 + 30s, RunState::lost).reason = parse_reason("node-died: alpha died");
     EXPECT_THAT(audit(t0 + 1min), ElementsAre("missed 0", "missed 30"));
     EXPECT_EQ(findings_[0].what, "skipped: misfire: missed while no node was planning; …");
     EXPECT_FALSE(report_.clean());
@@ -141,7 +144,7 @@ TEST_F(JobAuditTest, AFireThatDidNotRunForAReasonThatNobodyAskedForIsMissed)
 TEST_F(JobAuditTest, TheRowOfAGapIsOneFindingOfAllItsFires)
 {
     change(t0 - 1h, every(10));
-    gap(t0, t0 + 50s, 6).reason = "misfire: so many fires fell due";
+    gap(t0, t0 + 50s, 6).reason = parse_reason("misfire: so many fires fell due");
     EXPECT_THAT(audit(t0 + 1min), ElementsAre("missed 0-50 6"));
     EXPECT_EQ(report_.found_of(FindingKind::missed), 6);
     EXPECT_EQ(report_.due, 6);
@@ -152,9 +155,9 @@ TEST_F(JobAuditTest, ALostRunThatRanAgainIsNotMissed)
     Job job = every(10);
     job.delivery = Delivery::at_least_once;
     change(t0 - 1h, job);
-    row(t0, RunState::lost).reason = "node-died: alpha died";
+    row(t0, RunState::lost).reason = parse_reason("node-died: alpha died");
     row(t0, RunState::success, 2);
-    row(t0 + 10s, RunState::lost).reason = "node-died: alpha died";
+    row(t0 + 10s, RunState::lost).reason = parse_reason("node-died: alpha died");
     now_ = t0 + 30s;
     EXPECT_THAT(audit(t0 + 20s), IsEmpty()) << "the second may run again any moment";
     now_ = t0 + 2min;
@@ -167,7 +170,7 @@ TEST_F(JobAuditTest, ARunThatWasAskedForMayBeMissedAsWell)
     rows(t0, t0 + 10s, 10s);
     LedgerEntry& asked = row(t0 + 3500ms, RunState::skipped);
     asked.requested = true;
-    asked.reason = "no-node: no node could take it";
+    asked.reason = parse_reason("no-node: no node could take it");
     EXPECT_THAT(audit(t0 + 10s), SizeIs(1));
     EXPECT_EQ(findings_[0].kind, FindingKind::missed);
 }
@@ -236,15 +239,15 @@ TEST_F(JobAuditTest, ARowAccountsForItsFireInWhateverStateButRevoked)
 {
     change(t0 - 1h, every(10));
     rows(t0, t0 + 100s, 10s);
-    row(t0 + 10s, RunState::skipped).reason = "mutex: the previous run was alive";
+    row(t0 + 10s, RunState::skipped).reason = parse_reason("mutex: the previous run was alive");
     row(t0 + 20s, RunState::killed);
     row(t0 + 30s, RunState::fenced);
-    row(t0 + 40s, RunState::revoked).reason = "job-changed";
+    row(t0 + 40s, RunState::revoked).reason = parse_reason("job-changed");
     row(t0 + 45s, RunState::revoked);
     EXPECT_THAT(audit(t0 + 100s), ElementsAre("missing 40"));
-    using Outcome = std::pair<RunState, std::string>;
-    EXPECT_EQ(report_.outcomes.at(Outcome(RunState::skipped, "mutex")), 1);
-    EXPECT_EQ(report_.outcomes.at(Outcome(RunState::success, "")), 6);
+    using Outcome = std::pair<RunState, Cause>;
+    EXPECT_EQ(report_.outcomes.at(Outcome(RunState::skipped, Cause::mutex)), 1);
+    EXPECT_EQ(report_.outcomes.at(Outcome(RunState::success, Cause::none)), 6);
 }
 
 TEST_F(JobAuditTest, AnotherAttemptAfterARevokedOneAccountsForTheFire)
@@ -263,7 +266,7 @@ TEST_F(JobAuditTest, TheRowOfAGapAccountsForAllItsFires)
     row(t0 + 90s);
     EXPECT_THAT(audit(t0 + 100s), IsEmpty());
     EXPECT_EQ(report_.due, 10);
-    EXPECT_EQ(report_.outcomes.at({RunState::skipped, "misfire-policy"}), 8);
+    EXPECT_EQ(report_.outcomes.at({RunState::skipped, Cause::misfire_policy}), 8);
     EXPECT_THAT(audit(t0 + 130s), ElementsAre("missing 100-120 3"));
 }
 
@@ -322,7 +325,7 @@ TEST_F(JobAuditTest, AStartBeyondTheBoundIsLate)
     row(t0 + 10s).started_at = t0 + 13s;
     row(t0 + 20s).started_at = t0 + 23s + 1ms;
     row(t0 + 30s, RunState::killed).started_at.reset();
-    row(t0 + 40s).reason = "misfire";
+    row(t0 + 40s).reason = parse_reason("misfire");
     rows_.at({job_id, t0 + 40s, 1}).started_at = t0 + 70s;
     EXPECT_THAT(audit(t0 + 60s), ElementsAre("late 20", "late 40"));
     EXPECT_EQ(findings_.at(1).what, "started 30 s late");
@@ -430,14 +433,14 @@ TEST_F(JobAuditTest, ALateFireThatAStopTookBackIsNotMissing)
     change(t0 - 1h, every(10));
     change(t0 + 47s, stopped);
     rows(t0, t0 + 40s, 10s);
-    row(t0 + 40s, RunState::revoked).reason = "job-stopped";
+    row(t0 + 40s, RunState::revoked).reason = parse_reason("job-stopped");
     EXPECT_THAT(audit(t0 + 2h), IsEmpty());
     EXPECT_EQ(report_.due, 5);
 
-    row(t0 + 40s, RunState::revoked).reason = "job-changed";
+    row(t0 + 40s, RunState::revoked).reason = parse_reason("job-changed");
     EXPECT_THAT(audit(t0 + 2h), ElementsAre("missing 40"));
     // Nothing waits for so long.
-    row(t0 + 40s, RunState::revoked).reason = "job-stopped";
+    row(t0 + 40s, RunState::revoked).reason = parse_reason("job-stopped");
     past_.revisions.back().effective_from = t0 + 110s;
     rows(t0 + 50s, t0 + 111s, 10s);
     EXPECT_THAT(audit(t0 + 2h), ElementsAre("missing 40"));
@@ -836,7 +839,7 @@ TEST(JobAuditPropertyTest, EachPlantedFaultIsFoundAndNothingElse)
                 case FindingKind::missed:
                     row->state = RunState::skipped;
                     row->started_at.reset();
-                    row->reason = "overload: no slot was free";
+                    row->reason = parse_reason("overload: no slot was free");
                     break;
             }
             const std::vector<Finding> found = life.audit();

@@ -15,7 +15,7 @@ EndedFires ended(JobId job, std::int64_t fires = 1)
 {
     EndedFires result;
     result.id = RunId{job, t0, 1};
-    result.reason = "misfire: missed while no node was planning";
+    result.reason = parse_reason("misfire: missed while no node was planning");
     result.fires = fires;
     result.until = t0 + 60s;
     return result;

@@ -209,7 +209,8 @@ TEST_F(TermTest, EndsAFireThatNoNodeTookWithinTheMisfireWindow)
     ASSERT_FALSE(late.ended.empty());
     EXPECT_EQ(late.ended[0].id, fire(1, 1s));
     EXPECT_EQ(late.ended[0].state, RunState::skipped);
-    EXPECT_EQ(late.ended[0].reason, "no-node: no node could take it within the misfire window");
+    EXPECT_EQ(to_string(late.ended[0].reason),
+              "no-node: no node could take it within the misfire window");
 }
 
 TEST_F(TermTest, EndsAFireThatNoNodeTookByItsDeadline)
@@ -223,7 +224,7 @@ TEST_F(TermTest, EndsAFireThatNoNodeTookByItsDeadline)
     ASSERT_FALSE(late.ended.empty());
     EXPECT_EQ(late.ended[0].id, fire(1, 1s));
     EXPECT_EQ(late.ended[0].state, RunState::skipped);
-    EXPECT_THAT(late.ended[0].reason, StartsWith("no-node"));
+    EXPECT_THAT(to_string(late.ended[0].reason), StartsWith("no-node"));
 }
 
 TEST_F(TermTest, OneRowTellsOfAGapLongerThanTheMisfireWindow)
@@ -237,7 +238,7 @@ TEST_F(TermTest, OneRowTellsOfAGapLongerThanTheMisfireWindow)
     ASSERT_FALSE(catching_up.runs.empty());
     const PlannedRun& gap = catching_up.runs[0];
     EXPECT_EQ(gap.state, RunState::skipped);
-    EXPECT_THAT(gap.reason, StartsWith("misfire: missed while no node was planning; "));
+    EXPECT_THAT(to_string(gap.reason), StartsWith("misfire: missed while no node was planning; "));
     EXPECT_EQ(gap.fires, 3539);
     EXPECT_EQ(gap.id.scheduled_at, midnight - 3599s);
     EXPECT_EQ(gap.gap_end, midnight - 61s);
@@ -270,7 +271,7 @@ TEST_F(TermTest, AStoppedJobsRunsAreRevokedWhenTheirNodesGiveThemBack)
     ASSERT_THAT(revoking.ended, SizeIs(1));
     EXPECT_EQ(revoking.ended[0].id, fire(1, 1s));
     EXPECT_EQ(revoking.ended[0].state, RunState::revoked);
-    EXPECT_EQ(revoking.ended[0].reason, "job-stopped");
+    EXPECT_EQ(to_string(revoking.ended[0].reason), "job-stopped");
     at(10s);
     EXPECT_THAT(step().runs, IsEmpty());
 }
@@ -347,7 +348,7 @@ TEST_F(TermTest, ADeadNodesFutureFiresMoveAndItsOthersAreLost)
     ASSERT_THAT(after.ended, SizeIs(1));
     EXPECT_EQ(after.ended[0].id, fire(1, 1s));
     EXPECT_EQ(after.ended[0].state, RunState::lost);
-    EXPECT_THAT(after.ended[0].reason, StartsWith("node-died"));
+    EXPECT_THAT(to_string(after.ended[0].reason), StartsWith("node-died"));
     ASSERT_THAT(after.moved, SizeIs(1));
     EXPECT_EQ(after.moved[0].id, fire(1, 2s));
     EXPECT_EQ(after.moved[0].run_server, beta);
@@ -843,8 +844,8 @@ TEST_F(TermTest, AMutexFireIsSkippedWhileItsOwnerCannotBeAsked)
     const PlanStep next = step();
     ASSERT_THAT(next.runs, SizeIs(1));
     EXPECT_EQ(next.runs[0].state, RunState::skipped);
-    EXPECT_THAT(next.runs[0].reason, StartsWith("owner-unreachable"));
-    EXPECT_THAT(next.runs[0].reason, HasSubstr(alpha));
+    EXPECT_THAT(to_string(next.runs[0].reason), StartsWith("owner-unreachable"));
+    EXPECT_THAT(to_string(next.runs[0].reason), HasSubstr(alpha));
 }
 
 TEST_F(TermTest, TakeOverAdoptsWhatTheNodesHoldAndRun)
@@ -1337,7 +1338,7 @@ TEST_F(TermTest, RunsOfAJobThatGotALimitAreCountedWhereverTheyAre)
     const PlanStep both = step();
     ASSERT_FALSE(both.runs.empty());
     EXPECT_EQ(both.runs[0].state, RunState::skipped);
-    EXPECT_THAT(both.runs[0].reason, StartsWith("mutex: runs of this job are open on "));
+    EXPECT_THAT(to_string(both.runs[0].reason), StartsWith("mutex: runs of this job are open on "));
     report(alpha, on_alpha, RunState::success);
     at(3s);
     connect(alpha);
@@ -1368,7 +1369,8 @@ TEST_F(TermTest, ALimitedJobWaitsUntilTheCommandsOfADeadNodeAreGoneToo)
     PlanStep next = step();
     ASSERT_FALSE(next.runs.empty());
     EXPECT_EQ(next.runs[0].state, RunState::skipped);
-    EXPECT_THAT(next.runs[0].reason, StartsWith("owner-unreachable: " + home + " has just died"));
+    EXPECT_THAT(to_string(next.runs[0].reason),
+                StartsWith("owner-unreachable: " + home + " has just died"));
     at(3500ms);
     connect(other);
     next = step();
@@ -1471,7 +1473,7 @@ protected:
         for (const PlannedRun& row : step().runs) {
             text += fmt::format("{}{}+{} ", row.state == RunState::skipped ? "skipped" : "",
                                 (row.id.scheduled_at - midnight) / 1s, row.fires);
-            reason_ = row.reason;
+            reason_ = to_string(row.reason);
         }
         return text;
     }
@@ -1997,19 +1999,19 @@ TEST_F(DeliveryTest, WhatItsNodeHadToEndRunsAgainAndWhatAPersonEndedDoesNot)
     RunReport end;
     end.id = fire(1, 1s);
     end.state = RunState::killed;
-    end.reason = "on-request: by alice";
+    end.reason = parse_reason("on-request: by alice");
     term_->report(alpha, end, now_);
     EXPECT_THAT(step().runs, IsEmpty());
 
-    for (const auto& [state, why] : {std::pair(RunState::killed, reason::node_stopped),
-                                     std::pair(RunState::fenced, reason::isolated)}) {
+    for (const auto& [state, cause] : {std::pair(RunState::killed, Cause::node_stopped),
+                                       std::pair(RunState::fenced, Cause::node_isolated)}) {
         run_on_alpha(at_least_once());
         end.state = state;
-        end.reason = why;
+        end.reason = {cause};
         term_->report(alpha, end, now_);
-        EXPECT_THAT(step().runs, SizeIs(1)) << why;
+        EXPECT_THAT(step().runs, SizeIs(1)) << to_string(cause);
         term_->report(alpha, end, now_);  // said again: it is known
-        EXPECT_THAT(step().runs, IsEmpty()) << why;
+        EXPECT_THAT(step().runs, IsEmpty()) << to_string(cause);
     }
 }
 
@@ -2103,7 +2105,7 @@ TEST_F(DeliveryTest, WhatRanAgainUnderAnEarlierDispatcherDoesNotOnceMore)
         account.ended.emplace_back();
         account.ended[0].id = fire(1, 1s);
         account.ended[0].state = RunState::killed;
-        account.ended[0].reason = reason::node_stopped;
+        account.ended[0].reason = {Cause::node_stopped};
         connect(alpha, account);
         TermStart found;
         found.planned_through = midnight + 12s;  // ended_lately does not reach back so far
@@ -2243,7 +2245,7 @@ TEST_F(MisfireTest, SkipRunsOnlyWhatIsNotReallyLate)
     EXPECT_EQ(told(rows), "skipped-8+3 -2+1 0+1 2+1 ");
     EXPECT_EQ(rows[0].gap_end, midnight - 4s);
     EXPECT_EQ(
-        rows[0].reason,
+        to_string(rows[0].reason),
         "misfire-policy: missed while no node was planning; the job's misfire policy is skip");
 }
 
@@ -2290,7 +2292,7 @@ TEST_F(MisfireTest, RunLatestFindsTheNewestOfMoreThanCanBeCounted)
     const auto rows = step().runs;
     ASSERT_THAT(rows, SizeIs(2));
     EXPECT_EQ(rows[0].state, RunState::skipped);
-    EXPECT_THAT(rows[0].reason, HasSubstr("too many to count"));
+    EXPECT_THAT(to_string(rows[0].reason), HasSubstr("too many to count"));
     EXPECT_EQ(rows[0].gap_end, midnight - 102s);
     EXPECT_EQ(rows[1].id.scheduled_at, midnight - 101s);
     EXPECT_EQ(rows[1].state, RunState::planned);
@@ -2341,7 +2343,7 @@ TEST_F(MisfireTest, UntilNextRunsTheNewestHoweverLateUnlessALaterOneIsDue)
     EXPECT_EQ(rows[0].id, fire(1, -45h));
     EXPECT_EQ(rows[0].state, RunState::skipped);
     EXPECT_EQ(
-        rows[0].reason,
+        to_string(rows[0].reason),
         "misfire: missed while no node was planning; a later fire of the job was due by then");
     EXPECT_EQ(rows[1].id, fire(1, -21h));
     EXPECT_EQ(rows[1].state, RunState::planned);
@@ -2361,7 +2363,7 @@ TEST_F(MisfireTest, WhatRunLatestDropsForANewerOneItsOwnerAskedFor)
     job.misfire_policy = Misfire::run_latest;
     const auto rows = after_ten_seconds(job);
     ASSERT_FALSE(rows.empty());
-    EXPECT_THAT(rows[0].reason, StartsWith("misfire-policy: "));
+    EXPECT_THAT(to_string(rows[0].reason), StartsWith("misfire-policy: "));
 }
 
 TEST_F(MisfireTest, WhenRunLatestRunsNothingNobodyAskedForThat)
@@ -2373,7 +2375,7 @@ TEST_F(MisfireTest, WhenRunLatestRunsNothingNobodyAskedForThat)
     job.effective_from = midnight - 1h;
     const auto rows = after_ten_seconds(job);
     ASSERT_FALSE(rows.empty());
-    EXPECT_THAT(rows[0].reason, StartsWith("misfire: "));
+    EXPECT_THAT(to_string(rows[0].reason), StartsWith("misfire: "));
 }
 
 TEST_F(TermTest, ShowsNoNodeThatOnlyAnEarlierDispatcherHasSeen)
@@ -2409,7 +2411,7 @@ TEST_F(TermTest, SaysWhatItEndedItselfAndOfAGapHowManyFires)
     EXPECT_EQ(ended[0].state, RunState::skipped);
     EXPECT_EQ(ended[0].fires, 3539);
     EXPECT_EQ(ended[0].until, midnight - 61s);
-    EXPECT_THAT(ended[0].reason, StartsWith("misfire: "));
+    EXPECT_THAT(to_string(ended[0].reason), StartsWith("misfire: "));
     EXPECT_THAT(term_->take_ended(), IsEmpty());
 }
 
@@ -2437,7 +2439,7 @@ TEST_F(TermTest, PlansNoFiresWhileThePlanIsHeldAndThenWhatIsNotTooLate)
     EXPECT_EQ(rows[0].id, fire(1, 3s));
     EXPECT_EQ(rows[0].gap_end, midnight + 39s);
     EXPECT_EQ(
-        rows[0].reason,
+        to_string(rows[0].reason),
         "overload: missed while no node was planning; the ledger was too far behind; longer ago "
         "than the misfire window of 60 s");
     EXPECT_THAT(rows, SizeIs(1 + 63)) << "the others run late or on time";
@@ -2535,13 +2537,13 @@ TEST_F(TermTest, ARunThatIsHereIsCancelledAndItsRowSaysWho)
     step();
     const auto place = term_->find_run(fire(1, 1s));
     EXPECT_EQ(place.whereabouts, Term::Whereabouts::here);
-    term_->cancel(fire(1, 1s), "on-request: ops", now_);
+    term_->cancel(fire(1, 1s), parse_reason("on-request: ops"), now_);
     EXPECT_EQ(term_->find_run(fire(1, 1s)).whereabouts, Term::Whereabouts::unknown);
     connect(alpha);
     const PlanStep next = step();
     ASSERT_THAT(next.ended, SizeIs(1));
     EXPECT_EQ(next.ended[0].state, RunState::killed);
-    EXPECT_EQ(next.ended[0].reason, "on-request: ops");
+    EXPECT_EQ(to_string(next.ended[0].reason), "on-request: ops");
     for (const auto& [node, order] : orders_) EXPECT_NE(order.id, fire(1, 1s));
 }
 

@@ -141,7 +141,7 @@ TEST_F(ExecutorTest, ReportsTheStartAndTheEnd)
     EXPECT_GE(*end.started_at, hello.start_at);
     EXPECT_GE(*end.ended_at, *end.started_at);
     EXPECT_EQ(end.state, RunState::success);
-    EXPECT_EQ(end.reason, "");
+    EXPECT_EQ(to_string(end.reason), "");
     EXPECT_EQ(end.exit_code, 0);
     EXPECT_EQ(end.term_signal, std::nullopt);
     EXPECT_EQ(end.output, "hello\n");
@@ -191,7 +191,7 @@ TEST_F(ExecutorTest, ASignalThatWasNotOursIsAFailure)
     EXPECT_EQ(end.state, RunState::failed);
     EXPECT_EQ(end.term_signal, 9);
     EXPECT_EQ(end.exit_code, std::nullopt);
-    EXPECT_EQ(end.reason, "ended by signal 9 (Killed)");
+    EXPECT_EQ(to_string(end.reason), "ended by signal 9 (Killed)");
 }
 
 TEST_F(ExecutorTest, AShellThatDoesNotExistIsSaidInTheRow)
@@ -199,7 +199,8 @@ TEST_F(ExecutorTest, AShellThatDoesNotExistIsSaidInTheRow)
     settings_.shell = "/no/such/shell";
     const RunReport end = run("exit 0");
     EXPECT_EQ(end.state, RunState::failed);
-    EXPECT_EQ(end.reason, "cannot start /no/such/shell: exec: No such file or directory");
+    EXPECT_EQ(to_string(end.reason),
+              "cannot start /no/such/shell: exec: No such file or directory");
     EXPECT_EQ(end.started_at, std::nullopt);
     EXPECT_NE(end.ended_at, std::nullopt);
 }
@@ -240,14 +241,14 @@ TEST_F(ExecutorTest, ACommandThatIsTooLongSaysSo)
 {
     const RunReport end = run(": '" + std::string(200'000, 'x') + "'");
     EXPECT_EQ(end.state, RunState::failed);
-    EXPECT_EQ(end.reason, "cannot start /bin/sh: exec: Argument list too long");
+    EXPECT_EQ(to_string(end.reason), "cannot start /bin/sh: exec: Argument list too long");
 }
 
 TEST_F(ExecutorTest, ACommandWithANulIsRefused)
 {
     const RunReport end = run("echo a\0b"s);
     EXPECT_EQ(end.state, RunState::failed);
-    EXPECT_THAT(end.reason, HasSubstr("NUL"));
+    EXPECT_THAT(to_string(end.reason), HasSubstr("NUL"));
 }
 
 TEST_F(ExecutorTest, ABackgroundChildDoesNotKeepTheRunAlive)
@@ -392,7 +393,7 @@ TEST_F(ExecutorTest, ATimeoutEndsTheRun)
     slow.timeout = 1s;
     const RunReport end = run(slow);
     EXPECT_EQ(end.state, RunState::timeout);
-    EXPECT_EQ(end.reason, "ran longer than its timeout of 1 s");
+    EXPECT_EQ(to_string(end.reason), "ran longer than its timeout of 1 s");
     EXPECT_EQ(end.output, "begun\n");
     EXPECT_EQ(end.term_signal, SIGTERM);
     EXPECT_GE(end.use_time, 1s);
@@ -500,7 +501,8 @@ TEST_F(ExecutorTest, TwoHundredAtOnceAllSucceed)
     settings_.rules.slots = 50;
     std::vector<RunOrder> orders;
     for (int i = 0; i < 200; ++i) orders.push_back(order("true"));
-    for (const RunReport& end : run(orders)) EXPECT_EQ(end.state, RunState::success) << end.reason;
+    for (const RunReport& end : run(orders))
+        EXPECT_EQ(end.state, RunState::success) << to_string(end.reason);
 }
 
 TEST_F(ExecutorTest, ManyAtOnceHaveEachItsOwnOutputAndEnd)
@@ -531,7 +533,7 @@ TEST_F(ExecutorTest, AFireThatIsTooLateIsReportedAsSkipped)
     late.start_by = clock_.now() - 30s;
     const RunReport end = run(late);
     EXPECT_EQ(end.state, RunState::skipped);
-    EXPECT_THAT(end.reason, StartsWith("misfire: "));
+    EXPECT_THAT(to_string(end.reason), StartsWith("misfire: "));
     EXPECT_EQ(end.started_at, std::nullopt);
     EXPECT_EQ(end.output, "");
 }
@@ -626,7 +628,7 @@ TEST_F(ExecutorTest, CancelledItKillsAndReportsEveryRun)
                                  reports_));
     ASSERT_THAT(reports_, SizeIs(2));
     EXPECT_EQ(reports_[1].state, RunState::killed);
-    EXPECT_THAT(reports_[1].reason, StartsWith("node-stopped"));
+    EXPECT_THAT(to_string(reports_[1].reason), StartsWith("node-stopped"));
     EXPECT_EQ(reports_[1].term_signal, SIGKILL);
 }
 
@@ -653,7 +655,7 @@ TEST_F(ExecutorTest, CancelledWhileRunsAreBeingStartedItReportsEveryOne)
     EXPECT_EQ(ended_, 50U);
     for (const RunReport& report : reports_) {
         if (!is_final(report.state)) continue;
-        EXPECT_EQ(report.state, RunState::killed) << report.reason;
+        EXPECT_EQ(report.state, RunState::killed) << to_string(report.reason);
     }
 }
 
@@ -690,7 +692,7 @@ TEST_F(ExecutorTest, DrainingLetsRunsEndThenKillsThem)
     ASSERT_THAT(reports_, SizeIs(4));
     EXPECT_EQ(reports_[2].state, RunState::success);
     EXPECT_EQ(reports_[3].state, RunState::killed);
-    EXPECT_THAT(reports_[3].reason, StartsWith("node-stopped: "));
+    EXPECT_THAT(to_string(reports_[3].reason), StartsWith("node-stopped: "));
 }
 
 asio::awaitable<void> kill_while_running(asio::io_context& io, Executor& executor, RunOrder order,
@@ -699,14 +701,14 @@ asio::awaitable<void> kill_while_running(asio::io_context& io, Executor& executo
     TaskGroup tasks(io.get_executor());
     tasks.spawn("executor", executor.run());
     const RunId id = order.id;
-    EXPECT_FALSE(executor.kill(id, "too early"));
+    EXPECT_FALSE(executor.kill(id, parse_reason("too early")));
     RunOrders orders;
     orders.orders.push_back(std::move(order));
     executor.accept(std::move(orders));
     while (reports.empty()) co_await sleep_for(5ms);
-    EXPECT_TRUE(executor.kill(id, "killed by alice from 10.0.0.7"));
+    EXPECT_TRUE(executor.kill(id, parse_reason("killed by alice from 10.0.0.7")));
     while (reports.size() < 2) co_await sleep_for(5ms);
-    EXPECT_FALSE(executor.kill(id, "too late"));
+    EXPECT_FALSE(executor.kill(id, parse_reason("too late")));
     tasks.cancel();
     co_await tasks.join();
 }
@@ -717,7 +719,7 @@ TEST_F(ExecutorTest, AKillNamesWhoAsked)
     Executor executor(io.get_executor(), clock_, settings_, keep_reports());
     testing::run(io, kill_while_running(io, executor, order("sleep 1000"), reports_));
     EXPECT_EQ(reports_[1].state, RunState::killed);
-    EXPECT_EQ(reports_[1].reason, "killed by alice from 10.0.0.7");
+    EXPECT_EQ(to_string(reports_[1].reason), "killed by alice from 10.0.0.7");
 }
 
 asio::awaitable<void> kill_when_over(asio::io_context& io, Executor& executor, RunOrder order,
@@ -732,7 +734,7 @@ asio::awaitable<void> kill_when_over(asio::io_context& io, Executor& executor, R
     while (reports.empty()) co_await sleep_for(5ms);
     siginfo_t ended{};  // the I/O thread is busy here, so the executor does not see it
     ::waitid(P_ALL, 0, &ended, WEXITED | WNOWAIT);
-    executor.kill(id, "too late");
+    executor.kill(id, parse_reason("too late"));
     while (reports.size() < 2) co_await sleep_for(5ms);
     tasks.cancel();
     co_await tasks.join();
@@ -744,7 +746,7 @@ TEST_F(ExecutorTest, ARunThatHadEndedByItselfWhenItWasToBeKilledIsWhatItIs)
     Executor executor(io.get_executor(), clock_, settings_, keep_reports());
     testing::run(io, kill_when_over(io, executor, order("exit 0"), reports_));
     EXPECT_EQ(reports_[1].state, RunState::success);
-    EXPECT_EQ(reports_[1].reason, "");
+    EXPECT_EQ(to_string(reports_[1].reason), "");
 }
 
 TEST_F(ExecutorTest, AMutexRunIsFencedWhenTheNodeIsIsolated)
@@ -756,7 +758,7 @@ TEST_F(ExecutorTest, AMutexRunIsFencedWhenTheNodeIsIsolated)
     alone.concurrency.limit = 1;
     const auto ends = run({alone, order("sleep 0.6")});
     EXPECT_EQ(ends[0].state, RunState::fenced);
-    EXPECT_THAT(ends[0].reason, StartsWith("node-isolated: "));
+    EXPECT_THAT(to_string(ends[0].reason), StartsWith("node-isolated: "));
     EXPECT_EQ(ends[1].state, RunState::success) << "others go on";
 }
 

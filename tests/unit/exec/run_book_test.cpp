@@ -239,7 +239,7 @@ TEST_F(RunBookTest, AFireWithoutASlotByItsDeadlineIsSkippedWithNumbers)
     ASSERT_THAT(actions.skipped, SizeIs(1));
     EXPECT_EQ(actions.skipped[0].order.id.job, 3);
     // The same words for each of a herd: neither moments nor counts.
-    EXPECT_EQ(actions.skipped[0].reason, "overload: no slot was free within 30 s");
+    EXPECT_EQ(to_string(actions.skipped[0].reason), "overload: no slot was free within 30 s");
 }
 
 TEST_F(RunBookTest, WhatCouldNotStartForWantOfSomethingWaitsAndTriesAgain)
@@ -272,7 +272,7 @@ TEST_F(RunBookTest, WhatCannotStartByItsDeadlineSaysWhatWasMissing)
         }
     }
     ASSERT_THAT(skipped, SizeIs(1));
-    EXPECT_EQ(skipped[0].reason,
+    EXPECT_EQ(to_string(skipped[0].reason),
               "overload: it could not be started within 30 s: pipe: Too many open files");
 }
 
@@ -281,7 +281,7 @@ TEST_F(RunBookTest, WhatWasToBeKilledOrWouldStartInADrainingNodeIsNotPutBack)
     accept(order(1));
     accept(order(2));
     pass(0ms, 0ms);
-    book_.kill(order(1).id, {RunState::killed, "by alice"}, s0 + 1ms);
+    book_.kill(order(1).id, {RunState::killed, parse_reason("by alice")}, s0 + 1ms);
     EXPECT_FALSE(book_.put_back(order(1).id, "no memory", s0 + 2ms));
     book_.drain();
     EXPECT_FALSE(book_.put_back(order(2).id, "no memory", s0 + 3ms));
@@ -342,7 +342,7 @@ protected:
         book.accept(orders, Moment{t0 - 1s, s0});
         std::vector<JobId> jobs;
         for (const RunBook::Skipped& skipped : book.due(Moment{t0 - 1s, s0}).skipped) {
-            EXPECT_EQ(skipped.reason,
+            EXPECT_EQ(to_string(skipped.reason),
                       "overload: this node already holds as many waiting fires as it may");
             jobs.push_back(skipped.order.id.job);
         }
@@ -389,8 +389,9 @@ TEST_F(RunBookTest, AMutexFireIsSkippedWhileTheJobRuns)
     const auto actions = pass(100ms, 1s);
     EXPECT_THAT(actions.start, IsEmpty());
     ASSERT_THAT(actions.skipped, SizeIs(1));
-    EXPECT_THAT(actions.skipped[0].reason, StartsWith("mutex: the previous run of job 1 at "));
-    EXPECT_THAT(actions.skipped[0].reason, HasSubstr(" is still running since "));
+    EXPECT_THAT(to_string(actions.skipped[0].reason),
+                StartsWith("mutex: the previous run of job 1 at "));
+    EXPECT_THAT(to_string(actions.skipped[0].reason), HasSubstr(" is still running since "));
     book_.ended(mutex(1).id, s0 + 1500ms);
     EXPECT_THAT(pass(1600ms, 2s).start, SizeIs(1));
 }
@@ -435,7 +436,7 @@ TEST_F(RunBookTest, AJobMayRunAsOftenAtATimeAsItsLimitSays)
     EXPECT_THAT(actions.start, SizeIs(2));
     ASSERT_THAT(actions.skipped, SizeIs(1));
     EXPECT_EQ(actions.skipped[0].order.id, orders[2].id);
-    EXPECT_THAT(actions.skipped[0].reason,
+    EXPECT_THAT(to_string(actions.skipped[0].reason),
                 StartsWith("mutex: the job is at its limit of runs at a time"));
 }
 
@@ -460,7 +461,7 @@ TEST_F(RunBookTest, OnlyOneFireOfAJobIsQueued)
     auto actions = pass(0ms, 3s);
     EXPECT_THAT(actions.start, SizeIs(1));
     ASSERT_THAT(actions.skipped, SizeIs(2));
-    EXPECT_THAT(actions.skipped[0].reason, HasSubstr("already waits for a run to end"));
+    EXPECT_THAT(to_string(actions.skipped[0].reason), HasSubstr("already waits for a run to end"));
     book_.ended(mutex(1).id, s0 + 3100ms);
     actions = pass(3200ms, 3200ms);
     ASSERT_THAT(actions.start, SizeIs(1));
@@ -493,7 +494,7 @@ TEST_F(RunBookTest, AFireThatReplacesHasTheOldRunKilledAndStartsWhenThatIsGone)
     const auto verdict = book_.ended(mutex(1).id, s0 + 1600ms);
     ASSERT_TRUE(verdict);
     EXPECT_EQ(verdict->state, RunState::killed);
-    EXPECT_THAT(verdict->reason, StartsWith("replaced: by job 1 at "));
+    EXPECT_THAT(to_string(verdict->reason), StartsWith("replaced: by job 1 at "));
     actions = pass(1700ms, 1700ms);
     ASSERT_THAT(actions.start, SizeIs(1));
     EXPECT_EQ(actions.start[0].id, mutex(1, 1s).id);
@@ -506,7 +507,7 @@ TEST_F(RunBookTest, AFireThatWaitsToReplaceGivesWayToTheNext)
     EXPECT_THAT(actions.terminate, SizeIs(1));
     ASSERT_THAT(actions.skipped, SizeIs(1));
     EXPECT_EQ(actions.skipped[0].order.id, mutex(1, 1s).id);
-    EXPECT_THAT(actions.skipped[0].reason, StartsWith("replaced: job 1 at "));
+    EXPECT_THAT(to_string(actions.skipped[0].reason), StartsWith("replaced: job 1 at "));
     book_.ended(mutex(1).id, s0 + 2100ms);
     actions = pass(2200ms, 2200ms);
     ASSERT_THAT(actions.start, SizeIs(1));
@@ -535,7 +536,7 @@ TEST_F(RunBookTest, ATimeoutIsTerminatedAndAfterTheGraceKilled)
     const auto verdict = book_.ended(limited.id, s0 + 9s);
     ASSERT_TRUE(verdict);
     EXPECT_EQ(verdict->state, RunState::timeout);
-    EXPECT_EQ(verdict->reason, "ran longer than its timeout of 3 s");
+    EXPECT_EQ(to_string(verdict->reason), "ran longer than its timeout of 3 s");
     EXPECT_EQ(book_.next_deadline(), std::nullopt);
 }
 
@@ -553,12 +554,12 @@ TEST_F(RunBookTest, ARunThatEndsInTimeHasNoVerdict)
 TEST_F(RunBookTest, TheFirstVerdictStands)
 {
     accept(order(1));
-    EXPECT_FALSE(book_.kill(order(1).id, {RunState::killed, "early"}, s0));
+    EXPECT_FALSE(book_.kill(order(1).id, {RunState::killed, parse_reason("early")}, s0));
     book_.due(at(0ms));
-    EXPECT_TRUE(book_.kill(order(1).id, {RunState::killed, "by alice"}, s0));
-    EXPECT_TRUE(book_.kill(order(1).id, {RunState::killed, "by bob"}, s0 + 1s));
+    EXPECT_TRUE(book_.kill(order(1).id, {RunState::killed, parse_reason("by alice")}, s0));
+    EXPECT_TRUE(book_.kill(order(1).id, {RunState::killed, parse_reason("by bob")}, s0 + 1s));
     EXPECT_THAT(book_.due(at(1s)).terminate, ElementsAre(order(1).id));
-    EXPECT_EQ(book_.ended(order(1).id, s0 + 2s)->reason, "by alice");
+    EXPECT_EQ(to_string(book_.ended(order(1).id, s0 + 2s)->reason), "by alice");
 }
 
 TEST_F(RunBookTest, AKilledRunHoldsItsMutexUntilItHasEnded)
@@ -566,7 +567,7 @@ TEST_F(RunBookTest, AKilledRunHoldsItsMutexUntilItHasEnded)
     accept(mutex(1));
     accept(mutex(1, 1s));
     book_.due(at(0ms));
-    book_.kill(mutex(1).id, {RunState::killed, "by alice"}, s0);
+    book_.kill(mutex(1).id, {RunState::killed, parse_reason("by alice")}, s0);
     EXPECT_THAT(pass(100ms, 1s).skipped, SizeIs(1));
 }
 
@@ -636,8 +637,10 @@ TEST_F(RunBookTest, AFireThatNobodySpokeForEndsWithTheTruth)
     book_.due(at(5s));
     const auto actions = pass(5100ms, 30100ms, false);
     ASSERT_THAT(actions.skipped, SizeIs(1));
-    EXPECT_THAT(actions.skipped[0].reason, StartsWith("misfire: woke up too late: due at "));
-    EXPECT_THAT(actions.skipped[0].reason, HasSubstr("no dispatcher was heard for 32.1 s"));
+    EXPECT_THAT(to_string(actions.skipped[0].reason),
+                StartsWith("misfire: woke up too late: due at "));
+    EXPECT_THAT(to_string(actions.skipped[0].reason),
+                HasSubstr("no dispatcher was heard for 32.1 s"));
 }
 
 TEST_F(RunBookTest, AFireFoundAfterItsDeadlineEndsWithTheTruth)
@@ -645,7 +648,7 @@ TEST_F(RunBookTest, AFireFoundAfterItsDeadlineEndsWithTheTruth)
     accept(order(1));
     const auto actions = book_.due(at(60s));
     ASSERT_THAT(actions.skipped, SizeIs(1));
-    EXPECT_THAT(actions.skipped[0].reason,
+    EXPECT_THAT(to_string(actions.skipped[0].reason),
                 StartsWith("misfire: woke up too late: this node should have started"));
 }
 
@@ -659,7 +662,7 @@ TEST_F(RunBookTest, AFireThatIsFoundLateEndsAlthoughOneThatWaitsMayStartThen)
     RunBook::Actions actions = book_.due(at(31s));
     ASSERT_THAT(actions.skipped, SizeIs(1));
     EXPECT_EQ(actions.skipped[0].order.id, patient.id);
-    EXPECT_THAT(actions.skipped[0].reason, StartsWith("misfire: woke up too late: "));
+    EXPECT_THAT(to_string(actions.skipped[0].reason), StartsWith("misfire: woke up too late: "));
     add(actions, pass(31s, 35s));
     EXPECT_THAT(started(actions), ElementsAre(2));
 }
@@ -682,7 +685,8 @@ TEST_F(RunBookTest, AnOrderThatComesAfterItsDeadlineEndsWithTheTruth)
     accept(order(1), 31s);
     const auto actions = book_.due(at(31s));
     ASSERT_THAT(actions.skipped, SizeIs(1));
-    EXPECT_THAT(actions.skipped[0].reason, StartsWith("misfire: should have started by "));
+    EXPECT_THAT(to_string(actions.skipped[0].reason),
+                StartsWith("misfire: should have started by "));
 }
 
 TEST_F(RunBookTest, WaitingForASlotInContactIsNoLateWakeUp)
@@ -740,7 +744,7 @@ TEST_F(RunBookTest, IsolatedForTheLeaseItKillsItsMutexRuns)
     EXPECT_THAT(book_.due(at(10501ms)).kill, ElementsAre(mutex(1).id));
     const auto verdict = book_.ended(mutex(1).id, s0 + 10600ms);
     EXPECT_EQ(verdict->state, RunState::fenced);
-    EXPECT_THAT(verdict->reason,
+    EXPECT_THAT(to_string(verdict->reason),
                 StartsWith("node-isolated: neither a dispatcher nor Consul was heard for 10.0 s"));
 }
 
@@ -767,7 +771,7 @@ TEST_F(RunBookTest, IsolationShortensTheGraceOfAKill)
     accept(mutex(1), 0ms);
     book_.due(at(0ms));
     pass(100ms, 9900ms, false);
-    book_.kill(mutex(1).id, {RunState::timeout, "too long"}, s0 + 9900ms);
+    book_.kill(mutex(1).id, {RunState::timeout, parse_reason("too long")}, s0 + 9900ms);
     pass(10s, 10100ms, false);
     EXPECT_THAT(pass(10200ms, 10700ms, false).kill, ElementsAre(mutex(1).id));
     EXPECT_EQ(book_.ended(mutex(1).id, s0 + 11s)->state, RunState::timeout);
@@ -793,7 +797,7 @@ TEST_F(RunBookTest, IsolatedItGivesUpItsMutexFires)
     EXPECT_THAT(started(actions), ElementsAre(2));
     ASSERT_THAT(actions.skipped, SizeIs(1));
     EXPECT_EQ(actions.skipped[0].order.id, mutex(1, 11s).id);
-    EXPECT_THAT(actions.skipped[0].reason,
+    EXPECT_THAT(to_string(actions.skipped[0].reason),
                 StartsWith("node-isolated: neither a dispatcher nor Consul was heard for 10.1 s"));
 }
 

@@ -36,7 +36,7 @@ ApiTest::ApiTest()
                   return announce(announced_, announce_error_, std::move(jobs));
               },
           .run_now = [this](JobId job, std::string by) { return run_now(job, std::move(by)); },
-          .end_run = [this](RunId run, std::string why) { return end_run(run, std::move(why)); },
+          .end_run = [this](RunId run, Reason why) { return end_run(run, std::move(why)); },
           .jobs_known = [this] { return tables_.jobs.size(); },
           .loads = [this] { return loads_; },
           .epoch = [] { return Epoch{17}; },
@@ -64,7 +64,7 @@ asio::awaitable<Result<RunId>> ApiTest::run_now(JobId job, std::string by)
     co_return row.run.id;
 }
 
-asio::awaitable<Result<void>> ApiTest::end_run(RunId run, std::string why)
+asio::awaitable<Result<void>> ApiTest::end_run(RunId run, Reason why)
 {
     if (!announce_error_.empty()) co_return Error{announce_error_};
     ended_.emplace_back(run, std::move(why));

@@ -57,7 +57,7 @@ protected:
     Job& insert_job(std::string_view command = "php -v");
 
     asio::awaitable<Result<RunId>> run_now(JobId job, std::string by);
-    asio::awaitable<Result<void>> end_run(RunId run, std::string why);
+    asio::awaitable<Result<void>> end_run(RunId run, Reason why);
 
     asio::io_context io_{1};
     HttpSettings settings_{.address = "127.0.0.1:0"};
@@ -67,7 +67,7 @@ protected:
     FakeCoordinator coordinator_{io_.get_executor()};
     std::vector<std::vector<JobId>> announced_;
     std::string announce_error_;
-    std::vector<std::pair<RunId, std::string>> ended_;
+    std::vector<std::pair<RunId, Reason>> ended_;
     std::vector<NodeLoad> loads_;
     std::optional<StorePool::Trouble> store_trouble_;
     std::string_view journal_ = "ok";

@@ -134,7 +134,8 @@ TEST_F(CronApiTest, AListOfWordsIsOneTextOrGivenAgainOrAList)
     EXPECT_EQ(json.data().at("tags"), expected);
     EXPECT_EQ(get("/cron/list?tags=c,a+b").data().at("total"), 2);
     EXPECT_EQ(get("/cron/list?tags=c&tags=d").data().at("total"), 0);
-    EXPECT_THAT(get("/cron/list?tags=a%0Fb").message(), HasSubstr("tags: given \"a\\x0fb\"; a word"));
+    EXPECT_THAT(get("/cron/list?tags=a%0Fb").message(),
+                HasSubstr("tags: given \"a\\x0fb\"; a word"));
     EXPECT_THAT(post_json("/cron/update", R"({"id": 1001, "tags": ["a,b"]})").message(),
                 HasSubstr("a text without commas is allowed in the list"));
     EXPECT_THAT(post_json("/cron/update", R"({"id": 1001, "tags": [1]})").message(),
@@ -624,7 +625,7 @@ TEST_F(CronApiTest, ARunIsEndedUnlessItHasEnded)
     EXPECT_EQ(reply.data().at("id"), 7);
     ASSERT_THAT(ended_, SizeIs(1));
     EXPECT_EQ(ended_[0].first, (RunId{3, clock_.time, 1}));
-    EXPECT_EQ(ended_[0].second, "on-request: anonymous at 127.0.0.1");
+    EXPECT_EQ(to_string(ended_[0].second), "on-request: anonymous at 127.0.0.1");
 
     const auto over = post("/run/kill/8", "");
     EXPECT_EQ(over.status, 409U);

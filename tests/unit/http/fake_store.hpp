@@ -208,7 +208,7 @@ public:
             const bool state_fits =
                 query.state ? run.state == *query.state : run.state != RunState::planned;
             const bool missed_fits =
-                !query.missed || missed_cause(run.state, run.reason, Delivery::at_most_once);
+                !query.missed || missed_word(run.state, run.reason.cause, Delivery::at_most_once);
             const bool fits =
                 state_fits && missed_fits && (!query.cron_id || run.id.job == *query.cron_id) &&
                 (!query.search || run.output.find(*query.search) != std::string::npos) &&

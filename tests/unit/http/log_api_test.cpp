@@ -53,7 +53,7 @@ TEST_F(LogApiTest, ARowHasTheReferencesFieldsFirst)
         R"("dispatch_server":"127.0.0.1:9991","run_server":"127.0.0.1:9993",)"
         R"("dispatch_time":1526772006,"scheduled_at":1526772008000,)"
         R"("started_at":1526772008001,"ended_at":1526772008049,"state":"success",)"
-        R"("reason":"","exit_code":0,"term_signal":null,"attempt":1,"epoch":17,"requested_by":"",)"
+        R"("reason":"","cause":"","exit_code":0,"term_signal":null,"attempt":1,"epoch":17,"requested_by":"",)"
         R"("cpu_time":0,"max_rss":0,"output_bytes":0,"output_cut":false}],)"
         R"("total":1},"message":"ok"})");
 }
@@ -83,7 +83,7 @@ TEST_F(LogApiTest, WhatIsNotKnownIsNullAndAGapTellsItsFires)
 {
     LogRow& row = insert_row(1);
     row.run.state = RunState::skipped;
-    row.run.reason = "misfire";
+    row.run.reason = parse_reason("misfire");
     row.run.started_at.reset();
     row.run.ended_at.reset();
     row.run.exit_code.reset();
@@ -139,10 +139,10 @@ TEST_F(LogApiTest, OnlyWhatWasMissedIsShownWhenThatIsAskedFor)
 {
     LogRow& missed = insert_row(1);
     missed.run.state = RunState::skipped;
-    missed.run.reason = "misfire: missed while no node was planning";
+    missed.run.reason = parse_reason("misfire: missed while no node was planning");
     LogRow& asked_for = insert_row(2);
     asked_for.run.state = RunState::skipped;
-    asked_for.run.reason = "mutex: the previous run is still running";
+    asked_for.run.reason = parse_reason("mutex: the previous run is still running");
     insert_row(3);
     EXPECT_EQ(count("missed=1"), 1U);
     EXPECT_EQ(count("missed=1&state=skipped"), 1U);

@@ -228,7 +228,7 @@ TEST(CodecTest, AReportInAFileIsReadByEveryLaterVersion)
     RunReport expected;
     expected.id = RunId{12, from_unix_millis(1'795'219'200'000), 1};
     expected.state = RunState::failed;
-    expected.reason = "why";
+    expected.reason = parse_reason("why");
     expected.output = "out";
     expected.output_bytes = 7;
     EXPECT_EQ(*read, expected);

@@ -297,7 +297,7 @@ asio::awaitable<void> send_giant()
     Both both = co_await testing::greet(settings("client:1"), settings("server:1"));
     Talker client(executor, std::move(*both.client));
     Talker server(executor, std::move(*both.server));
-    const Message giant = KillRun{{}, std::string(15U << 20U, 'x')};
+    const Message giant = KillRun{{}, {Cause::none, std::string(15U << 20U, 'x')}};
     client.connection->send(numbered(1));
     client.connection->send(giant);
     client.connection->send(numbered(2));
@@ -505,7 +505,7 @@ asio::awaitable<void> send_too_much_at_once()
     PeerConnection& client = **both.client;
     client.send(numbered(1));
     EXPECT_TRUE(client.is_open());
-    client.send(KillRun{{}, std::string(1000, 'x')});
+    client.send(KillRun{{}, {Cause::none, std::string(1000, 'x')}});
     EXPECT_FALSE(client.is_open());
     Talker talker(co_await asio::this_coro::executor, std::move(*both.client));
     co_await talker.run();
@@ -534,7 +534,7 @@ asio::awaitable<void> drop_the_slow()
 
     // One asks and the other answers, while the slow one is told more and more.
     std::uint64_t answered = 0;
-    const Message much = KillRun{{}, std::string(100'000, 'x')};
+    const Message much = KillRun{{}, {Cause::none, std::string(100'000, 'x')}};
     while (!slow.end && answered < 10'000) {
         slow.connection->send(much);
         EXPECT_LE(slow.connection->queued_bytes(), (1U << 20U) + 200'000U);

@@ -44,7 +44,7 @@ public:
             case 5:
                 return RunReports{reports()};
             case 6:
-                return KillRun{id(), text()};
+                return KillRun{id(), reason()};
             case 7:
                 return DispatcherBeat{number<Epoch>(), time(), many<NodeLoad>(&RandomMessage::load),
                                       coin()};
@@ -56,7 +56,7 @@ public:
             case 10:
                 return RunNow{number<std::uint64_t>(), number<JobId>(), text()};
             case 11:
-                return EndRun{number<std::uint64_t>(), id(), text()};
+                return EndRun{number<std::uint64_t>(), id(), reason()};
             case 12:
                 return Done{number<std::uint64_t>(), text(), maybe(id())};
             case 13:
@@ -96,7 +96,7 @@ public:
     {
         return {id(),
                 static_cast<RunState>(below(10)),
-                text(),
+                reason(),
                 text(),
                 text(),
                 number<Epoch>(),
@@ -113,6 +113,7 @@ public:
 
 private:
     bool coin() { return random_() % 2 == 0; }
+    Reason reason() { return {static_cast<Cause>(below(cause_words.size())), text()}; }
 
     template <class T>
     T number()
@@ -171,7 +172,7 @@ private:
     }
     PlannedRun planned()
     {
-        return {id(),   static_cast<RunState>(below(10)), text(), text(), time(),
+        return {id(),   static_cast<RunState>(below(10)), reason(), text(), time(),
                 text(), number<std::int64_t>(),           time()};
     }
     PlanStep step()
