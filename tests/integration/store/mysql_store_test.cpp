@@ -264,7 +264,7 @@ TEST_F(MysqlStoreTest, AChangeThatHadToWaitCountsFromWhenItsWaitIsOver)
     const Edit edit(clock, {"ann", ""});
     const JobId id = store.add_job(draft(), edit).id;
     JobPatch patch;
-    patch.stop = true;
+    patch.set(&Job::stop, true);
     const std::vector<std::function<void()>> changes{
         [&] { store.add_job(draft(), edit); },
         [&] { store.update_job(id, patch, edit); },
