@@ -451,15 +451,15 @@ TEST(CopyTest, WhatIsDifferentSinceAnEarlierCopyIsNoticed)
         return what_of([&] { copy(here, there); });
     };
     EXPECT_THAT(refused_after("UPDATE cron SET command = 'other' WHERE id = 1"),
-                HasSubstr("another job 1 than"));
+                HasSubstr("a different job 1 than"));
     EXPECT_THAT(refused_after("UPDATE cron_counter SET run_num = 77 WHERE cron_id = 2"),
-                HasSubstr("another job 2 than"));
+                HasSubstr("a different job 2 than"));
     EXPECT_THAT(refused_after("UPDATE log SET exit_code = 9 WHERE id = 5"),
-                HasSubstr("another row of the log 5 than"));
+                HasSubstr("a different row of the log 5 than"));
     EXPECT_THAT(refused_after("UPDATE log SET output = 'other' WHERE id = 1"),
-                HasSubstr("another row of the log 1 than"));
+                HasSubstr("a different row of the log 1 than"));
     EXPECT_THAT(refused_after("UPDATE cron_revision SET author = 'me' WHERE id = 3"),
-                HasSubstr("another revision 3 than"));
+                HasSubstr("a different revision 3 than"));
 }
 
 TEST(CopyTest, AChangeMeanwhileIsNoticed)

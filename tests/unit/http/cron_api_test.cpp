@@ -712,7 +712,7 @@ TEST_F(CronApiTest, TextThatIsNotUtf8IsRefused)
     expect_refused(post("/cron/add", "cronSet=@daily&command=a%FFb"), "command: ");
     expect_refused(post("/cron/add", "cronSet=@daily&command=\xC0\xAF"), "not UTF-8");
     expect_refused(post_json("/cron/add", "{\"cronSet\":\"@daily\",\"command\":\"\xFF\"}"),
-                   "broken JSON");
+                   "invalid JSON");
 }
 
 TEST_F(CronApiTest, BrokenBodiesAreRefusedWithThePlace)
@@ -723,7 +723,7 @@ TEST_F(CronApiTest, BrokenBodiesAreRefusedWithThePlace)
     expect_refused(post_json("/cron/add", "[1]"), "JSON object");
     expect_refused(post_json("/cron/add", "5"), "JSON object");
     expect_refused(post_json("/cron/add", "{} {}"), "");
-    expect_refused(post_json("/cron/add", std::string(100, '[')), "broken JSON");
+    expect_refused(post_json("/cron/add", std::string(100, '[')), "invalid JSON");
     expect_refused(post_json("/cron/add", R"({"cronSet":"@daily","command":["a"]})"),
                    "command: given \"[\"a\"]\"");
     expect_refused(post_json("/cron/add", R"({"cronSet":"@daily","command":5})"), "command: ");

@@ -217,7 +217,7 @@ TEST(GreetingTest, WithoutACommonVersionBothAreToldWhichThereAre)
     EXPECT_EQ(kind_of(exchange.client_outcome), Kind::version);
     EXPECT_EQ(
         exchange.client_outcome->error().message,
-        "speaks version 3 of the peer protocol, this node versions 1 to 2: upgrade the older");
+        "speaks version 3 of the peer protocol, this node versions 1 to 2: upgrade the older one");
 }
 
 TEST(GreetingTest, NobodyCanTalkTheVersionDown)
