@@ -6,7 +6,8 @@
 
 namespace peercron {
 
-/// `backup`: the database of a lone node into a file. Says what is in it. Throws StoreError.
+/// `backup`: copies the database of a single node into a file, and prints what is in it. Throws
+/// StoreError.
 int back_up_database(const Config& config, const std::filesystem::path& file, bool force);
 
 /// `restore`: the other way round. Throws StoreError.

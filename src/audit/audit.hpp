@@ -10,11 +10,12 @@
 
 namespace peercron {
 
-/// Recomputes from the histories of the jobs which fires were due, and compares with the ledger.
+/// Computes again from the histories of the jobs which fires were due, and compares them with the
+/// ledger.
 ///
-/// Works in steps, so that whoever carries it out decides about pace and place: each one reads at
-/// most a page from the store and judges a bounded number of fires. What it keeps is a page,
-/// however long the time and however many the jobs.
+/// Works in steps, so that the caller decides about pace and thread: each step reads at most a page
+/// from the store and judges a bounded number of fires. It keeps only a page in memory, however
+/// long the time and however many the jobs.
 ///
 /// What is judged ends where the plan does and some seconds before `now`, and begins with the
 /// ledger's oldest row.
@@ -30,9 +31,9 @@ public:
 
     bool done() const { return stage_ == Stage::done; }
 
-    /// What was found since the last call: first the runs of which the ledger has two accounts,
-    /// then the rest by job and, roughly, time. A list of one step has no bound of its own but that
-    /// of the rows and fires of a step.
+    /// What was found since the last call: first the runs of which the ledger has two reports, then
+    /// the rest by job and, roughly, time. Only the rows and fires of a step limit the length of
+    /// its list.
     std::vector<Finding> take_findings() { return std::exchange(findings_, {}); }
 
     /// Whole when done().

@@ -60,13 +60,13 @@ struct AuditRange {
     friend bool operator==(const AuditRange&, const AuditRange&) = default;
 };
 
-/// What an audit comes to.
+/// The result of an audit.
 struct AuditReport {
     AuditRange asked;
     AuditRange judged;  ///< as much of it as the ledger covers; empty when from >= to
     std::optional<WallTime> planned_through;  ///< as TermStart has it
-    /// Nobody has planned since planned_through although the time asked for goes on: what is due
-    /// there is in no ledger yet.
+    /// No node has planned since planned_through although the requested time is longer: fires due
+    /// after it are not in the ledger yet.
     bool unplanned = false;
 
     std::int64_t jobs = 0;          ///< judged

@@ -14,19 +14,19 @@
 
 namespace peercron {
 
-/// What an audit lets pass.
+/// The tolerances of an audit.
 struct AuditRules {
     std::string default_zone = "UTC";      ///< of jobs without one; the dispatcher's
     std::chrono::milliseconds late{3000};  ///< a fire that starts later than that is late
 
-    /// How far from a change of its job a fire may be, of the old version or the new one, or of
-    /// neither: the change takes so long to reach the dispatcher, by clocks that differ. The
+    /// Within this time of a change of its job, a fire may be of the old version, the new one or
+    /// neither: the change needs that long to reach the dispatcher, by clocks that differ. The
     /// dispatcher goes back as far (`change_reach` in dispatch/term.cpp).
     std::chrono::milliseconds change{5000};
-    /// The same of a change in the database itself, which is noticed by polling.
+    /// The same for a change in the database itself, which is noticed by polling.
     std::chrono::milliseconds change_by_hand{60'000};
 
-    /// How long after it could have started or ended a row may wait for saying so.
+    /// How long after a possible start or end its row may take to show it.
     std::chrono::milliseconds settle{60'000};
 };
 
@@ -35,8 +35,8 @@ struct AuditRules {
 ///
 /// Revision i says what is due in (effective i, effective i+1], as Edit has it, and what is due
 /// then is what Schedule says, as for the dispatcher. A row accounts for its fire whatever its
-/// state is; one that is revoked only when the fire was late and its job was stopped or deleted
-/// before it could start. The row of a gap accounts for all fires up to its end.
+/// state is; a revoked row only if the fire was late and its job was stopped or deleted before it
+/// could start. The row of a gap accounts for all fires up to its end.
 ///
 /// Not judged, but counted: what is before the first known version; missing and extra fires near
 /// a change; a fire that was decided to be skipped before a change took it back; missing fires of a
@@ -55,8 +55,8 @@ public:
     /// Fires up to there are accounted for by a gap that began before the range.
     void cover(WallTime through) { covered_through_ = std::max(covered_through_, through); }
 
-    /// Judges the fires before `until`, of which there is no row that was not taken; one fire takes
-    /// one off `budget`. False: the budget is spent, and there are more.
+    /// Judges the fires before `until`; all rows before it must have been taken. Each fire takes
+    /// one from `budget`. False: the budget is spent, and there are more.
     bool pass(WallTime until, std::size_t& budget);
 
     /// The next row of the job by time and attempt; the fires before it have been passed.

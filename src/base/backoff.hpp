@@ -5,8 +5,8 @@
 
 namespace peercron {
 
-/// How long to wait before the next try of something that failed: doubles up to a limit, with
-/// "full jitter" so that nodes that failed together do not come back together.
+/// How long to wait before something that failed is tried again: doubles up to a limit, with "full
+/// jitter" so that nodes that failed together do not come back together.
 ///
 /// Source: M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
 class Backoff {
@@ -19,7 +19,7 @@ public:
     /// follows at once.
     Duration next();
 
-    /// It worked: the next failure starts from the first step.
+    /// To be called after a success: the next failure starts from the first step.
     void reset() { next_ = first_; }
 
 private:

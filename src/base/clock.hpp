@@ -19,8 +19,8 @@ struct Moment {
     SteadyTime steady{};
 };
 
-/// Where the time comes from. Rules never ask: they are handed time points. Only the coroutines
-/// that carry rules out own a Clock, so that a simulation can replace it.
+/// Where the time comes from. Rules never ask it: they get time points as arguments. Only the
+/// coroutines that carry rules out own a Clock, so that a simulation can replace it.
 class Clock {
 public:
     virtual ~Clock() = default;

@@ -6,8 +6,8 @@
 
 namespace peercron {
 
-/// Calls `use` with the elements of `all` in order, `at_once` of them each time and what is left at
-/// the end; not at all when there are none.
+/// Calls `use` with the elements of `all` in order, `at_once` of them each time and the rest at the
+/// end; never when there are none.
 template <class Element, class Use>
 void in_pieces(std::span<const Element> all, std::size_t at_once, const Use& use)
 {

@@ -18,8 +18,8 @@
 namespace peercron {
 
 /// A JournalFile for coroutines of the I/O thread: its calls run on a thread of their own, in the
-/// order they came. The log says once when it begins to fail and once when that is over; metrics
-/// say it all the time.
+/// order they came. The log says once that it begins to fail and once that this is over; metrics
+/// show it all the time.
 ///
 /// Has any number of users, each with a kind of record of its own. Lives on the I/O thread;
 /// outlives every call.
@@ -52,7 +52,7 @@ public:
     asio::awaitable<std::vector<Result<std::string>>> read(std::vector<JournalSequence> sequences);
     asio::awaitable<Result<std::vector<JournalSequence>>> append(JournalKind kind,
                                                                  std::vector<std::string> payloads);
-    /// Also without any: a journal that is empty does not fail any more.
+    /// May be called with none: an empty journal no longer counts as failing.
     asio::awaitable<void> remove(std::vector<JournalSequence> sequences);
 
 private:

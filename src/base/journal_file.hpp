@@ -40,25 +40,24 @@ struct JournalEntry {
 /// the head, CRC-32C of the payload, length, kind, sequence; little endian) and its payload. Since
 /// a head has a checksum of its own, a damaged payload costs one record and not those behind it.
 ///
-/// A removed record may come back after a crash: the file forgets it only when nothing else is left
-/// in it, or when it is written anew. So whoever reads records back must be able to do their work
-/// twice.
+/// A removed record may come back after a crash: the file forgets it only when it becomes empty or
+/// is rewritten. So the work of a record that is read back must be harmless when done twice.
 ///
 /// Calls block; one at a time, from any thread. One process has the file: a lock on
 /// "<path>.lock" says so, which the kernel releases when the process ends.
 class JournalFile {
 public:
-    /// What open() came upon.
+    /// What open() found.
     struct Found {
         std::size_t records = 0;
         std::uint64_t torn = 0;      ///< bytes of a last write that was cut off; gone
-        std::uint64_t damaged = 0;   ///< bytes that make no sense in another way, and …
+        std::uint64_t damaged = 0;   ///< bytes that are damaged in another way, and …
         std::string damage_kept_in;  ///< … the file beside it that has them; empty: not kept
     };
 
-    /// Opens the file, made with its folder when there is none, and reads what it has. Fails when
-    /// that cannot be done, another process has it, or it is a symbolic link or somebody else's
-    /// (check_own_file); never because of what is in the file.
+    /// Opens the file, creating it and its folder if necessary, and reads what it has. Fails if
+    /// that is impossible, if another process has it, or if it is a symbolic link or belongs to
+    /// another user (check_own_file); never because of its content.
     static Result<JournalFile> open(JournalSettings settings);
 
     const Found& found() const { return found_; }
@@ -75,9 +74,8 @@ public:
     Result<std::vector<JournalSequence>> append(JournalKind kind,
                                                 std::span<const std::string> payloads);
 
-    /// Forgets these records, of whatever kind. The file becomes empty with the last of them, and
-    /// is written anew when most of it is of no use. An error means only that it stays as large as
-    /// it is.
+    /// Forgets these records, of whatever kind. The file becomes empty with the last record, and is
+    /// rewritten when most of it is unused. An error means only that it does not shrink.
     Result<void> remove(std::span<const JournalSequence> sequences);
 
     std::size_t records() const { return places_.size(); }

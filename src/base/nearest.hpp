@@ -7,9 +7,9 @@
 
 namespace peercron {
 
-/// Of the known names the one that somebody who typed `name` likely meant: fewest letters are
-/// missing, extra, others, or have changed places with their neighbour, and not more than two or a
-/// quarter of them, of up to four letters one. Nullopt when none is so near. Pure.
+/// The known name that was probably meant by `name`: the one with the fewest letters that are
+/// missing, extra, different, or swapped with their neighbour. At most two letters or a quarter of
+/// them may differ, and one of up to four letters. nullopt when no name is that near. Pure.
 std::optional<std::string> nearest_name(std::string_view name, std::span<const std::string> known);
 
 }  // namespace peercron

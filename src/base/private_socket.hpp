@@ -7,8 +7,8 @@ namespace peercron {
 
 namespace asio = boost::asio;
 
-// Sockets that no child process inherits, not even one that is spawned right now: it would hold the
-// port and the connections of its dead node open. Asio opens and accepts others.
+// Sockets that no child process inherits, not even one that is being spawned at this moment: it
+// would keep the port and the connections of its dead node open. Those of Asio can be inherited.
 
 /// For a connection to be made; blocking, as Asio wants it.
 boost::system::error_code open_private(asio::ip::tcp::socket& socket,
@@ -18,7 +18,7 @@ boost::system::error_code open_private(asio::ip::tcp::socket& socket,
 boost::system::error_code listen_private(asio::ip::tcp::acceptor& acceptor,
                                          const asio::ip::tcp::endpoint& endpoint);
 
-/// Accepts a connection that waits, on a socket of listen_private(); would_block when none does.
+/// Accepts a waiting connection on a socket of listen_private(); would_block when there is none.
 boost::system::error_code accept_private(asio::ip::tcp::acceptor& acceptor,
                                          asio::ip::tcp::socket& socket);
 

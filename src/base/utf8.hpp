@@ -14,18 +14,18 @@ bool is_utf8(std::string_view text);
 std::size_t count_characters(std::string_view utf8);
 
 struct Utf8Character {
-    std::size_t length = 0;  ///< bytes; 0 = what is there is not well-formed
+    std::size_t length = 0;  ///< bytes; 0 = not well-formed
     char32_t code = 0;
 };
 
 /// The character at the start of a text that is not empty.
 Utf8Character first_character(std::string_view text);
 
-/// What somebody gave, for a message: in quotes, bytes that are not UTF-8 and the characters of
+/// A text from outside, for a message: in quotes, bytes that are not UTF-8 and the characters of
 /// visible_text() written as escapes, cut after 60 bytes.
 std::string quote_utf8(std::string_view given);
 
-/// Cuts UTF-8 to at most so many bytes, and off what is left of a character at its end.
+/// Cuts UTF-8 to at most this many bytes, and removes an incomplete character at the end.
 void cut_utf8(std::string& text, std::size_t most);
 
 /// The first `count` characters (code points) of `text`.

@@ -13,8 +13,8 @@
 
 namespace peercron {
 
-/// Reads one JSON object of an answer by the names of its members. A member that is not there, or
-/// is of another type, is as if it were empty: an older node may not know it yet.
+/// Reads one JSON object of an answer by the names of its members. A member that is missing, or has
+/// another type, counts as empty: an older node may not know it yet.
 ///
 /// Refers to the value, which must outlive it.
 class AnswerFields {

@@ -31,7 +31,7 @@ struct ApiDeadlines {
     std::chrono::milliseconds answer{60'000};  ///< to the next piece of the answer
 };
 
-/// The node answered, and did not do it.
+/// The node answered with an error.
 class Refused : public Failure {
 public:
     Refused(unsigned http_status, const std::string& message)
@@ -47,9 +47,9 @@ private:
 /// Calls the HTTP API of a node and waits for each answer; one connection, kept between calls.
 ///
 /// Every call returns the answer's `data` or throws Failure, whose message says what is wrong in
-/// the node's own words (Refused), or who does not answer. A call that only reads is tried once
-/// more on a new connection when the kept one broke; a change never is, because it may have been
-/// made.
+/// the node's own words (Refused), or which server does not answer. A call that only reads is tried
+/// once more on a new connection when the kept one broke; a change never is, because it may have
+/// been made.
 class ApiClient {
 public:
     /// @param token empty: none is sent.

@@ -13,12 +13,12 @@ namespace peercron {
 /// --json`. Pure.
 std::vector<std::string> with_options_last(const CLI::App& app, std::vector<std::string> arguments);
 
-/// What a person has to be told about arguments that make no sense: what was found, where, and what
-/// was likely meant. One line, without a program's name. Pure.
+/// The message about arguments that cannot be understood: what was found, where, and what was
+/// probably meant. One line, without a program's name. Pure.
 std::string explain(const CLI::App& app, const CLI::Error& error);
 
-/// A message of the API as the command's user knows the parameters: "cronSet: …" becomes
-/// "--cron: …" where the command has that option. Pure.
+/// A message of the API, with the option names of the command line: "cronSet: …" becomes "--cron:
+/// …" where the command has that option. Pure.
 std::string with_option_names(const CLI::App& command, std::string message);
 
 }  // namespace peercron

@@ -14,18 +14,17 @@
 
 namespace peercron {
 
-/// What the parsed command line comes to; returns the exit status.
+/// Carries out the parsed command line; returns the exit status.
 using Action = std::function<int()>;
 
-/// Runs a command's body: what it throws is told on standard error, and output that could not be
-/// written is a failure too.
+/// Runs a command's body: prints what it throws on standard error; output that cannot be written is
+/// a failure, too.
 int run_command(const std::function<ExitStatus()>& body);
 
-/// Makes `body` what `chosen` does once this command is parsed.
+/// Makes `chosen` run `body` once this command is parsed.
 void on_parsed(CLI::App& command, Action& chosen, std::function<ExitStatus()> body);
 
-/// Which node, who asks, and in what form the answer is wanted: the options of every command that
-/// calls the API.
+/// The node, the token and the form of the output: the options of every command that calls the API.
 struct ApiOptions {
     std::string url;
     std::string token;
@@ -39,7 +38,7 @@ void add_api_options(CLI::App& command, ApiOptions& options);
 /// The same without --json.
 void add_node_options(CLI::App& command, ApiOptions& options);
 
-/// Whether somebody said which node: --url or PEERCRON_URL.
+/// Whether a node was named: --url or PEERCRON_URL.
 bool names_node(const ApiOptions& options);
 
 /// --url, else PEERCRON_URL, else http://127.0.0.1:9990; --token, else --token-file, else
@@ -57,11 +56,11 @@ void say(std::string_view message);
 /// Throws Failure not_found when no job has the name, and usage for "".
 std::string job_id_of(ApiClient& client, const std::string& job);
 
-/// Where jobs that are deleted are looked for as well.
+/// Whether deleted jobs are searched, too.
 enum class Deleted : std::uint8_t { too, only };
 
-/// The same; a name that no job has any more is that of the newest one of those that had it. Says
-/// so when there were several. With Deleted::only, a job that has the name now is passed over.
+/// The same; if no job has the name any more, the newest deleted job that had it. Notes it when
+/// there were several. With Deleted::only, a job that has the name now is passed over.
 std::string past_job_id_of(ApiClient& client, const std::string& job, Deleted deleted);
 
 /// The same for a run, whose id is a number. Throws Failure usage.

@@ -18,8 +18,8 @@ struct OptionInfo {
     bool repeats = false;
 };
 
-/// A command and all below it: the CLI11 App tree as plain values, so that what is made of it can
-/// never tell of other commands than those that there are.
+/// A command and all below it: the CLI11 App tree as plain values, so that manual and completion
+/// always show exactly the existing commands.
 struct CommandInfo {
     std::string name;
     std::string description;

@@ -14,7 +14,7 @@ struct CrontabForm {
     bool has_user = false;     ///< a system crontab: the sixth field is a user
     std::string current_user;  ///< of whom commands need no change of user
     std::string time_zone;     ///< of lines without a CRON_TZ; empty: the node's
-    /// Whether this machine has a user of the name; without it no name is one.
+    /// Whether this machine has a user of this name; not set: no name counts as a user.
     std::function<bool(const std::string&)> is_user;
 };
 
@@ -28,7 +28,7 @@ struct CrontabJob {
     std::string remark;  ///< the comment above it
 };
 
-/// Something of a crontab that is not taken over, or taken over differently.
+/// A part of a crontab that is not imported, or imported differently.
 struct CrontabNote {
     std::size_t line = 0;
     std::string text;
@@ -37,7 +37,7 @@ struct CrontabNote {
 struct CrontabPlan {
     std::vector<CrontabJob> jobs;
     std::vector<CrontabNote> notes;
-    std::size_t refused = 0;  ///< lines that are jobs of cron and become none here
+    std::size_t refused = 0;  ///< jobs of the crontab that cannot be imported
     /// Read without users, though each of its commands begins with one.
     bool looks_like_system = false;
 };
@@ -45,10 +45,10 @@ struct CrontabPlan {
 /// Reads a crontab as crontab(5) of cronie and of Debian's cron have it. Pure.
 ///
 /// The five fields stay as they are, but `~` of cronie becomes H. The comment above a job becomes
-/// its remark, unless it is a line that was commented out. What a crontab says beside the
-/// commands goes into them: variables by `export`, another SHELL by calling it, what follows a `%`
-/// as standard input, another user by runuser(1). CRON_TZ becomes the job's time zone. @reboot and
-/// mail are not taken over; a note says so.
+/// its remark, unless it is a line that was commented out. Other settings of a crontab become part
+/// of the commands: variables by `export`, another SHELL by calling it, what follows a `%` as
+/// standard input, another user by runuser(1). CRON_TZ becomes the job's time zone. @reboot and
+/// mail are not imported; a note says so.
 CrontabPlan read_crontab(std::string_view text, const CrontabForm& form);
 
 }  // namespace peercron

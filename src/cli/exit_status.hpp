@@ -28,7 +28,7 @@ struct ExitStatusText {
     std::string_view meaning;
 };
 
-/// All of them by number: the one description that help and manual are made of.
+/// All of them by number: help and manual are made from this one list.
 std::span<const ExitStatusText> exit_statuses();
 
 /// The exit status for an HTTP status that is not a success.

@@ -10,15 +10,15 @@
 
 namespace peercron {
 
-/// The states of runs that did not end well: with what was missed, what --failed means.
+/// The states of runs that did not end well: these, and missed fires, are what --failed shows.
 inline constexpr std::array<std::string_view, 5> failed_states{"failed", "timeout", "killed",
                                                                "lost", "fenced"};
 
 /// Whether the row of the API is one of those.
 bool has_failed(const boost::json::value& row);
 
-/// Whether its fire is missed: due, and it did not run, for a reason that nobody asked for. Of a
-/// row alone; a lost run may have run again since.
+/// Whether its fire is missed: it was due and did not run, for a reason that nobody asked for.
+/// Judged by this row alone; a lost run may have run again since.
 bool is_missed(const boost::json::value& row);
 
 /// The newest `limit` of these rows as a page, {"list": […], "total": n}; `query` may narrow them

@@ -13,8 +13,8 @@ namespace peercron {
 /// Which ledger rows `log follow` shows, and when: each once, after it has ended.
 ///
 /// The ids of rows only grow, in the order in which they become visible, because all are inserted
-/// under the same lock (the term's row). So there are rows up to a watermark, of which those that
-/// were open are watched one by one, and rows above it, which nobody has seen.
+/// under the same lock (the term's row). So there are rows up to a watermark, of which the open
+/// ones are watched one by one, and rows above it, which have not been seen yet.
 ///
 /// To begin without missing a row: read the newest id, begin(), then read all open rows and
 /// watch() them. Then again and again: add_new() the rows above watermark(), and add_watched() the

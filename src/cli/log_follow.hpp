@@ -15,8 +15,8 @@ struct FollowOptions : ApiOptions {
 };
 
 /// Prints each row when it has ended, until SIGINT or SIGTERM, which end the process with status 0
-/// between two rows. A node that stops answering is waited for. Throws Failure when there is none
-/// at the start, or when it refuses.
+/// between two rows. If the node stops answering, it waits. Throws Failure when no node answers at
+/// the start, or when it refuses.
 [[noreturn]] void follow_log(const FollowOptions& options);
 
 }  // namespace peercron

@@ -8,7 +8,7 @@
 namespace peercron {
 
 /// The manual page peercron(1) in the man macros of groff (man(7)): every command and option from
-/// the tree, and around them what only a person can write.
+/// the tree, with hand-written sections around them.
 std::string man_page(const CommandInfo& root, std::string_view version);
 
 /// Text as roff input that prints exactly these characters.

@@ -13,8 +13,8 @@ namespace peercron {
 /// "90", "90s", "1h30m", "2d": seconds, or numbers with the units d, h, m, s from the largest.
 Result<std::chrono::seconds> read_duration(std::string_view text);
 
-/// A moment as a person gives it: RFC 3339 ("2027-01-01T00:00:00Z"), Unix seconds, "now", or date
-/// and time in this machine's zone ("2027-01-01", "2027-01-01 08:00", "2027-01-01 08:00:30"), the
+/// A time as a person types it: RFC 3339 ("2027-01-01T00:00:00Z"), Unix seconds, "now", or date and
+/// time in this machine's zone ("2027-01-01", "2027-01-01 08:00", "2027-01-01 08:00:30"), the
 /// beginning of "yesterday", "today" or "tomorrow" or a time of it ("today 08:00"), or the next
 /// time that the clock shows "08:00".
 Result<std::chrono::sys_seconds> read_moment(std::string_view text, std::chrono::sys_seconds now);

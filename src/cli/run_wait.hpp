@@ -8,9 +8,8 @@
 
 namespace peercron {
 
-/// Asks until the run has ended, however long that takes, and returns its row. A node that does not
-/// answer for a while is waited for (a minute), so that its restart does no harm; that is said
-/// once.
+/// Asks until the run has ended, however long that takes, and returns its row. If the node does not
+/// answer, it waits up to a minute, so that a restart does no harm; it says so once.
 boost::json::value wait_for_end(ApiClient& client, const std::string& run_id);
 
 }  // namespace peercron

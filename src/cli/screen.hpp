@@ -7,7 +7,7 @@
 
 namespace peercron {
 
-/// What the output goes to.
+/// Where the output goes.
 struct Screen {
     std::optional<std::size_t> width;  ///< columns; none: not a terminal, nothing is cut
     bool colour = false;

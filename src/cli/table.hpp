@@ -20,9 +20,9 @@ struct Cell {
     Colour colour = Colour::none;
 };
 
-/// A table for people: as wide as its contents, but not wider than the terminal, for which the
-/// widest columns that may be cut give way. A column without any content is left out, and so is
-/// everything in a cell that would break the line or talk to the terminal.
+/// A table for people: as wide as its contents, but not wider than the terminal: the widest columns
+/// that may be cut are cut. A column without any content is left out, and so is everything in a
+/// cell that would break the line or talk to the terminal.
 class Table {
 public:
     explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}

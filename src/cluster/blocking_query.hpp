@@ -15,13 +15,13 @@ public:
     /// Wait for news after this index; 0: answer at once.
     std::uint64_t next() const { return next_; }
 
-    /// An answer came, with this X-Consul-Index. Starts anew when the index went backwards (the
+    /// An answer came, with this X-Consul-Index. Starts again when the index went backwards (the
     /// server's data was restored or wiped), and never asks for 0 again after an answer without a
     /// usable index, because that would be answered at once for ever.
     void answered(std::optional<std::uint64_t> index);
 
-    /// No answer, or an error: whoever answers next may be another server with other data, and
-    /// may be asked for a far too high index in vain. The next answer shall come at once.
+    /// No answer, or an error: the next answer may come from another server with other data, for
+    /// which the present index may be far too high. So the next query is answered at once.
     void failed() { next_ = 0; }
 
 private:

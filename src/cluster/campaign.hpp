@@ -12,12 +12,12 @@ namespace peercron {
 
 /// The lock key as Consul shows it; a key that does not exist is the default.
 struct LockEntry {
-    std::string session;           ///< who holds it; empty: nobody
+    std::string session;           ///< that holds it; empty: none
     std::uint64_t lock_index = 0;  ///< how often it was acquired since it exists
     std::uint64_t flags = 0;       ///< added to lock_index, see Campaign
     NodeName holder;               ///< the node named in the value; the last one while it is free
 
-    /// Saturates: whoever can write to Consul can write any flags.
+    /// Saturates: anyone who can write to Consul can write any flags.
     Epoch epoch() const
     {
         const Epoch room = std::numeric_limits<Epoch>::max() - flags;
@@ -25,17 +25,16 @@ struct LockEntry {
     }
 };
 
-/// What one node knows of the race for the lock, and what it should do about it.
+/// What one node knows about the race for the lock, and what it should do next.
 ///
-/// Consul counts in LockIndex how often the key was acquired, which makes it an epoch: every
-/// tenure has a greater one than all before. That holds for the life of the key only; with a wiped
-/// Consul (an agent in dev mode that was restarted) or a key deleted by hand it begins at 1 again,
-/// and the store would refuse the dispatcher for as many elections as there had been. The key's
-/// flags make up for it: epoch = flags + LockIndex, with flags 0 until a holder finds its epoch
-/// below one that is known to have been used, and writes what is missing into the flags. Only
-/// the holder can, because the same request takes the lock; so an epoch still belongs to one
-/// tenure. Flags that make an epoch past last_epoch are a mistake, and the next holder replaces
-/// them.
+/// Consul counts in LockIndex how often the key was acquired, which makes it an epoch: every tenure
+/// has a greater one than all before. But it lives only as long as the key: after Consul was wiped
+/// (a restarted agent in dev mode) or the key was deleted by hand it begins at 1 again, and the
+/// store would refuse the dispatcher for as many elections as there had been. The key's flags make
+/// up for it: epoch = flags + LockIndex, with flags 0 until a holder finds its epoch below one that
+/// is known to have been used, and writes what is missing into the flags. Only the holder can,
+/// because the same request takes the lock; so an epoch still belongs to one tenure. Flags that
+/// make an epoch past last_epoch are a mistake, and the next holder replaces them.
 ///
 /// Pure bookkeeping. Source: Consul, HTTP API, "KV Store", acquire, release, LockIndex, Flags.
 class Campaign {
@@ -52,17 +51,17 @@ public:
     /// Consul says that the session is gone, and with it any lock that it held.
     void session_lost();
 
-    /// This node wants the lock no more.
+    /// This node no longer wants the lock.
     void resign();
 
     /// The key was read.
     void seen(const LockEntry& entry);
 
-    /// Epochs up to `used` belong to others: this node's must be greater. One past last_epoch is
-    /// nobody's and changes nothing.
+    /// Epochs up to `used` belong to others: this node's must be greater. A value past last_epoch
+    /// is impossible and changes nothing.
     void raise_epoch(Epoch used);
 
-    /// What to ask of Consul now; nullopt: nothing, wait for news of the key.
+    /// The request to send to Consul now; nullopt: none, wait for news of the key.
     std::optional<Bid> bid() const;
 
     /// This node has resigned, and the key still shows its session.

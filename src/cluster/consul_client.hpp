@@ -30,7 +30,7 @@ struct ConsulCall {
     std::chrono::milliseconds timeout{3000};  ///< for all of it: name, connection and answer
 };
 
-/// What Consul said, whatever it was.
+/// Any answer of Consul.
 struct ConsulAnswer {
     unsigned status = 0;                 ///< HTTP status
     std::optional<std::uint64_t> index;  ///< X-Consul-Index
@@ -39,7 +39,7 @@ struct ConsulAnswer {
     bool ok() const { return status == 200; }
 };
 
-/// Why there is no answer. Whether Consul did what was asked is unknown.
+/// Why there is no answer. It is not known whether Consul carried out the request.
 struct NoAnswer {
     std::string reason;      ///< with the agent's address
     bool timed_out = false;  ///< it may only be slow; otherwise the connection failed

@@ -20,16 +20,16 @@ namespace peercron {
 /// How soon a waiting node takes over, with Consul 1.8.7: after resign() in milliseconds, from a
 /// killed node within about 1 s, from a stopped one (SIGSTOP) within about 2 s.
 ///
-/// Safe to lose: while Consul does not answer everything stays as it was, this node's epoch
-/// included. What the service says counts at once.
+/// May be lost safely: while Consul does not answer, everything stays as it was, this node's epoch
+/// included. Any answer counts at once.
 ///
-/// Needs of an ACL token: service:write on the service's name, key:write on the lock key,
-/// session:write and node:read on the agent's node.
+/// Permissions that an ACL token needs: service:write on the service's name, key:write on the lock
+/// key, session:write and node:read on the agent's node.
 class ConsulCoordinator final : public Coordinator {
 public:
-    /// The peer port must be bound before run() starts: Consul connects to it, and whoever is
-    /// registered under its address before is taken for a dead process of this node.
-    /// Throws std::invalid_argument when an address of the settings is not HOST:PORT.
+    /// The peer port must be bound before run() starts: Consul connects to it, and an earlier
+    /// registration under its address is taken for a dead process of this node. Throws
+    /// std::invalid_argument when an address of the settings is not HOST:PORT.
     ConsulCoordinator(asio::any_io_executor executor, ConsulSettings settings);
 
     asio::awaitable<void> run() override;
@@ -47,7 +47,7 @@ public:
 private:
     using Answer = Result<ConsulAnswer, NoAnswer>;
 
-    /// Something that must work and may fail for long: says so once, and again when it works.
+    /// A task that may fail for a long time: logs the failure once, and once that it works again.
     class Trouble {
     public:
         explicit Trouble(std::string task) : task_(std::move(task)) {}
@@ -84,7 +84,7 @@ private:
     void went_away(const std::string& reason);
     void came_back();
     void confirm_session(SteadyTime asked);
-    /// Tells the log and the waiters what became of epoch and dispatcher.
+    /// Tells the log and the waiters about changes of epoch and dispatcher.
     void announce();
 
     std::string lock_target() const;

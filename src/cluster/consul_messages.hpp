@@ -11,7 +11,7 @@
 
 namespace peercron {
 
-// What is said to Consul's HTTP API and what its answers mean: text in, values out, no I/O.
+// Requests to Consul's HTTP API, and the meaning of its answers: text in, values out, no I/O.
 // Parsers take only the fields that they name and ignore all others, so that the same code serves
 // Consul 1.8 and the current one. An error says which field was not as expected.
 
@@ -29,8 +29,8 @@ struct ConsulNames {
 /// host:port.
 std::string registration_body(const ConsulSettings& settings);
 
-/// The whole request, as bytes, by which somebody else than the node lets its check fail: the lock
-/// is free at once, and not only when the check would have been refreshed.
+/// The whole request, as bytes, with which another process makes the node's check fail: the lock is
+/// free at once, and not only when the check expires.
 std::string death_report(const ConsulSettings& settings);
 
 /// Body of PUT /v1/session/create: tied to the node's checks and to its agent being alive.

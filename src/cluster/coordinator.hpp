@@ -20,10 +20,11 @@ struct Member {
     friend bool operator==(const Member&, const Member&) = default;
 };
 
-/// Who is there and who dispatches. Consul in a cluster, a trivial one in a single node.
+/// Which nodes there are and which of them dispatches. Consul in a cluster, a trivial one in a
+/// single node.
 ///
-/// Lives on the I/O thread. All answers are of the last news, which may be old: safety comes from
-/// the store's epoch, never from here.
+/// Lives on the I/O thread. All answers show the last known state, which may be old: safety comes
+/// from the store's epoch, never from here.
 class Coordinator {
 public:
     virtual ~Coordinator() = default;
@@ -50,8 +51,8 @@ public:
     /// Part of a graceful stop: the node goes on running its commands.
     virtual asio::awaitable<void> resign() = 0;
 
-    /// The node stays registered when run() ends, as one that has died does: it may have to be
-    /// waited for.
+    /// The node stays registered when run() ends, like one that has died: others may have to wait
+    /// for it.
     virtual void keep_registration() {}
 
     /// The store has seen the epoch `used`, and this node's is not greater: the service has

@@ -21,7 +21,7 @@ using Environment = std::map<std::string, std::string>;
 /// The environment of this process. Not thread-safe against setenv().
 Environment process_environment();
 
-/// Where a configuration comes from; what stands first here gives way to what stands later.
+/// Where a configuration comes from; later members take precedence over earlier ones.
 struct ConfigSources {
     std::optional<std::filesystem::path> file;
     /// Every key may come from a variable: `dispatch.lookahead` from PEERCRON_DISPATCH_LOOKAHEAD.
@@ -29,9 +29,9 @@ struct ConfigSources {
     std::vector<std::string> settings;  ///< each "key=value", as given with --set
 };
 
-/// Everything that `peercron serve` can be told; each default is written here and nowhere else.
-/// The key of the file stands beside its member; config/peercron.toml has the words, keys.hpp the
-/// allowed values.
+/// Everything that `peercron serve` can be told; each default is written here and nowhere else. The
+/// comment beside each member is its key in the file; config/peercron.toml explains it, keys.hpp
+/// has the allowed values.
 struct Config {
     enum class Mode : std::uint8_t {
         solo,     ///< this node alone, with its database in a file
@@ -40,7 +40,7 @@ struct Config {
     /// mode: not set, it is cluster when a key says where Consul or the database server is, or has
     /// the cluster's secret, else solo.
     Mode mode = Mode::solo;
-    /// Why it is that mode: "consul_address is set by app.toml:3".
+    /// Why `mode` has its value: "consul_address is set by app.toml:3".
     std::string mode_reason;
 
     /// data_dir: not set, it is the first of $STATE_DIRECTORY (systemd.exec(5)),
@@ -150,8 +150,8 @@ struct Config {
     /// secret.
     static Result<Config> load(const ConfigSources& sources);
 
-    /// As load(), of a text instead of the file; `file_name` is for the messages and for relative
-    /// names.
+    /// The same as load(), with a text instead of the file; `file_name` is for the messages and for
+    /// relative names.
     static Result<Config> parse(std::string_view text, const std::string& file_name,
                                 const ConfigSources& sources);
 };

@@ -13,8 +13,8 @@ struct Contradiction {
     std::string message;
 };
 
-/// What no single value shows: settings that cannot go together, and ports that would be open to
-/// everybody without anybody having said so.
+/// Mistakes that no single value shows: settings that contradict each other, and ports that would
+/// be open to everybody without an explicit setting.
 std::vector<Contradiction> contradictions(const Config& config);
 
 }  // namespace peercron

@@ -11,7 +11,7 @@
 
 namespace peercron::keys {
 
-/// What a text must be, in words for the message, when `text` is not that; nullopt when it is.
+/// What a text must be, for the message, when `text` is not; nullopt when it is.
 using TextRule = std::optional<std::string> (*)(const std::string& text);
 
 std::optional<std::string> data_dir(const std::string& text);
@@ -58,7 +58,7 @@ struct Secret {
     const char* file_key;
 };
 
-/// What can be guessed without limit by whoever listens on the wire needs to be long.
+/// Anyone who listens on the network can try any number of secrets, so this one has to be long.
 inline constexpr std::size_t least_secret = 16;
 
 /// The one list of keys: calls `visitor.key(name, member, rule)` for each, in the order of the

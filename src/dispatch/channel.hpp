@@ -13,7 +13,7 @@ namespace peercron {
 
 namespace asio = boost::asio;
 
-/// How a conversation ended, for people: whatever it was, it says nothing of the other's life.
+/// How a conversation ended, for people. It never says whether the other side is alive.
 struct ChannelEnd {
     std::string why;
 };
@@ -27,7 +27,7 @@ public:
     /// Queues `message`. Never blocks; after the end it does nothing.
     virtual void send(const Message& message) = 0;
 
-    /// Carries the conversation: hands what the peer says to `on_message`, in order, until either
+    /// Carries the conversation: passes the peer's messages to `on_message`, in order, until either
     /// side ends it. Throws only when cancelled.
     virtual asio::awaitable<ChannelEnd> run(std::function<void(Message)> on_message) = 0;
 

@@ -28,8 +28,8 @@ public:
     struct Parts {
         const Clock& clock;
         Coordinator& coordinator;
-        StorePool& store;          ///< its own: a commit waits for nobody
-        StorePool& history_store;  ///< for what nobody waits for
+        StorePool& store;          ///< its own, so that a commit waits for no other work
+        StorePool& history_store;  ///< for background work
         Connect connect;
         /// What the last dispatcher told of all nodes.
         std::function<Roster()> roster;
@@ -42,7 +42,7 @@ public:
     ~Dispatcher();
 
     /// Ends by cancellation, or after finish(). Whatever was committed and not handed out is found
-    /// by the next dispatcher; what was meant for this node may be late then, or lost.
+    /// by the next dispatcher; runs for this node may then be late, or lost.
     asio::awaitable<void> run();
 
     /// Hands out what is being committed, and plans nothing more; gives up at `latest`.
@@ -56,7 +56,7 @@ public:
 
     const JobTable& jobs() const { return jobs_; }
 
-    /// Is told of what this node ended, as of what it decides itself as dispatcher.
+    /// Is told which runs this node ended, and which it decided itself as dispatcher.
     MissedFires& missed() { return missed_; }
 
     struct Metrics;
@@ -64,7 +64,7 @@ public:
 private:
     class Tenure;
 
-    /// Says when the table of jobs may change, and is told what did.
+    /// Says when the table of jobs may change, and is told which jobs changed.
     class TableUser {
     public:
         virtual ~TableUser() = default;
@@ -78,7 +78,7 @@ private:
 
     asio::awaitable<void> follow_jobs();
     asio::awaitable<void> refresh_jobs(TableUser& user);
-    /// Says it when the table cannot be read, once, and when it can again; "" = it was read.
+    /// Logs once that the table cannot be read, and once that it can again; "" = it was read.
     void tell_of_jobs(const std::string& trouble);
     asio::awaitable<void> reload_jobs(std::vector<JobId> ids, TableUser& user);
     asio::awaitable<std::vector<JobPast>> read_pasts(const std::vector<Job>& rows, TableUser& user);

@@ -15,7 +15,7 @@
 
 namespace peercron {
 
-/// What a dispatcher counts. See README, "Metrics".
+/// The metrics of a dispatcher; /metrics explains each.
 struct Dispatcher::Metrics {
     explicit Metrics(prometheus::Registry& registry);
 

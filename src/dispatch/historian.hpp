@@ -11,8 +11,8 @@
 
 namespace peercron {
 
-/// Completes the histories of the jobs by what was changed in the database itself: a row that
-/// somebody changed by hand says nothing about that. Lives on the I/O thread.
+/// Adds changes made in the database itself to the histories of the jobs: a change by hand writes
+/// no revision. Lives on the I/O thread.
 class Historian {
 public:
     Historian(asio::any_io_executor executor, const Clock& clock, StorePool& store)
@@ -22,8 +22,8 @@ public:
     /// These jobs are different than they were when they were last read.
     void notice(std::span<const JobId> jobs);
 
-    /// First looks at all jobs, some at a time, then at those that are noticed. What the store
-    /// does not do now is done later. Ends only by cancellation.
+    /// First looks at all jobs, some at a time, then at those that are noticed. If the store fails,
+    /// it tries again later. Ends only by cancellation.
     asio::awaitable<void> run();
 
 private:

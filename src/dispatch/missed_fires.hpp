@@ -21,7 +21,7 @@
 namespace peercron {
 
 /// Which lines the log gets about missed fires: one about each job, and no more than `most_lines`
-/// of them within `time`; what else is missed then is summed up in a last line. Pure.
+/// of them within `time`; further missed fires are summed up in a last line. Pure.
 class MissedReport {
 public:
     static constexpr std::size_t most_lines = 20;
@@ -53,7 +53,7 @@ public:
     MissedFires(asio::any_io_executor executor, const JobTable& jobs,
                 prometheus::Registry& metrics);
 
-    /// Of anything that has ended.
+    /// Any end of a run; only missed fires count.
     void note(const EndedFires& ended);
 
     /// Writes the summaries. Ends by cancellation.

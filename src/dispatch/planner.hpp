@@ -19,13 +19,13 @@ class Planner {
 public:
     explicit Planner(const JobTable& jobs) : jobs_(jobs) {}
 
-    /// Plans the job anew, as it stands in the table: its fires after `from` are due from here on.
+    /// Plans the job again, as it is in the table: its fires after `from` are due from here on.
     void reset(JobId job, WallTime from);
 
     /// The next fire's time; nullopt when no job will ever fire.
     std::optional<WallTime> next_due();
 
-    /// What is to become of a job after one of its fires was handed out.
+    /// What to do with a job after one of its fires was handed out.
     enum class Next : std::uint8_t {
         plan,
         park,  ///< it has no more fires until it is reset

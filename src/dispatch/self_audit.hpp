@@ -25,8 +25,8 @@ public:
           interval_(interval)
     {}
 
-    /// The first one is some minutes after the term began, so that a new dispatcher says what the
-    /// change of dispatchers did. Ends only by cancellation.
+    /// The first one is some minutes after the term began, so that it shows what the change of
+    /// dispatcher did. Ends only by cancellation.
     asio::awaitable<void> run();
 
 private:

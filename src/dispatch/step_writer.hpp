@@ -42,7 +42,7 @@ public:
     /// Whether the store failed, or is_late() was said, and it has not caught up since.
     bool is_away() const { return away_; }
 
-    /// Somebody has waited for long enough.
+    /// To be called when a step has waited for too long.
     void is_late();
 
     /// The steps that are not stored yet, in order.

@@ -23,12 +23,12 @@ namespace peercron {
 /// rules of Term out.
 ///
 /// The loop never waits for the store: it has a writer and readers, each a task of its own. A step
-/// counts as committed when the store has it; while that does not answer, when most of the
-/// registered nodes have a copy of it, and every one that could be the next dispatcher as far as
-/// this one can tell. A new dispatcher stores the copies that it and others have before it plans;
-/// and while the store may lack steps it plans only when so many nodes have said what they have
-/// that one of them must be among any "most of the nodes". So what was handed out is in the ledger
-/// before anybody plans again.
+/// counts as committed when the store has it. While the store does not answer, it counts when most
+/// of the registered nodes have a copy of it, and every node that could be the next dispatcher as
+/// far as this one can tell. A new dispatcher stores its own and others' copies before it plans.
+/// While the store may lack steps, it plans only after enough nodes have said what they have: any
+/// "most of the nodes" must include one of them. So everything that was handed out is in the ledger
+/// before another dispatcher plans.
 class Dispatcher::Tenure : private Dispatcher::TableUser {
 public:
     Tenure(Dispatcher& dispatcher, Epoch lock_epoch);
@@ -52,7 +52,7 @@ private:
         bool is_leaving = false;
         bool is_disbelieved = false;  ///< that was said: it names epochs that cannot be
     };
-    /// What a node's API asks for; it waits for the answer.
+    /// A request of a node's API, which waits for the answer.
     template <class Asked>
     struct Request {
         NodeName node;

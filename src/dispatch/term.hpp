@@ -40,8 +40,8 @@ struct DispatchSettings {
     std::chrono::milliseconds clock_warning{100};
     std::chrono::milliseconds audit_interval{std::chrono::hours(24)};  ///< 0 = no audit
     std::chrono::seconds log_keep{0};  ///< how long rows of the ledger stay; 0 = for ever
-    /// Of steps that the store has not taken; beyond it no fires are planned until it has three
-    /// quarters of them. Some 300,000 fires.
+    /// Bytes of steps that the store has not taken yet. Beyond this no fires are planned until the
+    /// store has three quarters of them. About 300,000 fires.
     std::size_t max_ledger_lag = 64U << 20U;
 };
 
@@ -58,11 +58,12 @@ struct Outgoing {
 struct Roster {
     std::vector<NodeLoad> nodes;
     NodeName by;  ///< who told it
-    /// By so much, at least, its clock is ahead of this node's, as its last word shows.
+    /// At least this much its clock is ahead of this node's, as its last message shows.
     std::chrono::milliseconds ahead{0};
 };
 
-/// What the warden of a node has told of its death (NodeDied), by this dispatcher's steady clock.
+/// What the warden of a node has reported about its death (NodeDied), by this dispatcher's steady
+/// clock.
 struct Death {
     std::uint64_t incarnation = 0;  ///< of the process that died
     SteadyTime listened_from{};     ///< from when it was alone at the node's port …
@@ -70,23 +71,22 @@ struct Death {
 };
 
 /// The rules of one tenure of one dispatcher, without I/O and without a clock: what is due, which
-/// node runs it, who holds a mutex, what becomes of the runs of a node that is dead, silent or
-/// gone. The Dispatcher carries it out.
+/// node runs it, which node holds a mutex, what happens to the runs of a node that is dead, silent
+/// or gone. The Dispatcher carries it out.
 ///
 /// The order of work is the pipeline of ARCHITECTURE.md. step() decides and puts everything that
 /// the ledger must know into one PlanStep; only after that was committed may its messages(),
 /// gathered meanwhile, be sent.
 ///
-/// What is known of a node, from most to least:
-///  - connected: it has given its account on this connection and was heard of lately;
+/// What is known about a node, from most to least:
+///  - connected: it has given its account on this connection and was heard recently;
 ///  - silent: it is not heard, or its connection ended, was reset or refused, or cannot be made;
-///    all of that happens to nodes that are alive. Nothing is handed to it, and what it has stays
-///    its own, since it may well be running it (DESIGN: at most once);
-///  - dead: someone who knows has said so: its own warden, or a newer incarnation of it. The warden
-///    kills its commands. Fires due after it died go to other nodes, those due before end as
-///    `lost`;
-///  - gone: silent, and not passing in the registry, both for longer than lease and margin. What
-///    it had ends as `lost`, which gives way to the truth should it come back.
+///    all of that happens to nodes that are alive. Nothing is handed to it, and it keeps the runs
+///    that it has, since it may be running them (at most once);
+///  - dead: reported by its own warden, or by a newer incarnation of it. The warden kills its
+///    commands. Fires due after its death go to other nodes, those due before end as `lost`;
+///  - gone: silent, and not passing in the registry, both for longer than lease and margin. Its
+///    runs end as `lost`, which is replaced by the truth if it comes back.
 ///
 /// A job with a limit of runs at a time (Concurrency) has all its open runs at one node, which
 /// counts them; they move to another only when none is open.
@@ -102,8 +102,8 @@ public:
     WallTime planned_through() const { return planned_through_; }
 
     /// Take-over, once: `found` was read from the store after the nodes that answered gave their
-    /// accounts. Returns the jobs that changed so lately that their runs may not fit any more;
-    /// they are to go through handed_out() and jobs_changed() before the first step.
+    /// accounts. Returns the jobs that changed so recently that their runs may no longer be valid;
+    /// they have to go through handed_out() and jobs_changed() before the first step.
     std::vector<JobId> begin(const TermStart& found, Moment now);
 
     /// How far the clocks of the nodes are from each other, as an earlier dispatcher told it.
@@ -117,14 +117,14 @@ public:
     void report(const NodeName& node, const RunReport& report, Moment now);
     /// The connection ended, which proves nothing.
     void disconnected(const NodeName& node, Moment now);
-    /// The node's warden says that it is dead. May be said again.
+    /// The node's warden reports that it is dead. May be called again.
     void died(const NodeName& node, const Death& death, Moment now);
     /// What the registry says: the nodes whose checks pass.
     void registry(const std::set<NodeName>& passing, Moment now);
-    /// When the registry last answered: what it said is known to have held until then.
+    /// When the registry last answered: what it said was true until then.
     void registry_seen(SteadyTime at) { registry_seen_ = at; }
-    /// Whether the node has given its account on the connection that there is now: before, it may
-    /// be another process than the one that was given things.
+    /// Whether the node has given its account on the present connection: before that, it may be
+    /// another process than the one that was given runs.
     bool accounted(const NodeName& node) const;
     /// Whether the node was heard so lately that a beat may renew its lease: well within the
     /// lease's margin, because the node counts from the beat and the dispatcher from what it heard.
@@ -138,15 +138,16 @@ public:
     /// The jobs were changed in the table (or taken out of it); `revoked` are the runs that their
     /// nodes have given back.
     void jobs_changed(std::span<const JobId> jobs, std::span<const RunId> revoked, Moment now);
-    /// What to read of the past of a job, as a rule nothing, before the table gets `row`: versions
-    /// between that one and the table's may have taken fires back that are still to start.
+    /// What to read of the past of a job (usually nothing) before the table gets `row`: versions
+    /// between the table's and this one may have taken back fires that have not started.
     std::optional<PastQuery> wanted_past(const Job& row) const;
     /// These were read for wanted_past(), and the table has the rows. Before handed_out().
     void learn_unwanted(std::span<const JobPast> pasts);
-    /// `node` gave these runs back after nobody waited for that any more, and has forgotten them:
-    /// what is due as the job is now goes to a node again, the rest ends as revoked.
+    /// `node` gave these runs back after the revocation had timed out, and has forgotten them:
+    /// those that are due by the job's present definition go to a node again, the others end as
+    /// revoked.
     void given_back_late(const NodeName& node, std::span<const RunId> given_back);
-    /// `node` drains: the runs it has given back go to others.
+    /// `node` drains: the runs that it has given back go to others.
     void evacuated(const NodeName& node, std::span<const RunId> given_back);
     /// Held by a draining node, to be asked back.
     std::vector<RunId> held_by(const NodeName& node) const;
@@ -168,14 +169,14 @@ public:
         NodeName node;
     };
     RunPlace find_run(const RunId& run) const;
-    /// Runs that ended long ago in a way that may not be the end, as the store says: those of jobs
-    /// that want each fire at least once run again.
+    /// Runs that, according to the store, ended long ago without a result of the command: those of
+    /// jobs that want each fire at least once run again.
     void deliver_again(std::span<const RunId> runs);
-    /// What to read of the past before that, as a rule nothing: a version that has given way since
-    /// may have taken back their fires.
+    /// What to read of the past before that (usually nothing): a version since replaced may have
+    /// taken back their fires.
     std::vector<PastQuery> pasts_of(std::span<const RunId> runs) const;
-    /// Those of `runs` whose fires were of the version that counted when they were due; `pasts` is
-    /// what pasts_of() asked for.
+    /// Those of `runs` whose fires belong to the version that was valid when they were due; `pasts`
+    /// is what pasts_of() asked for.
     std::vector<RunId> still_wanted(std::vector<RunId> runs, std::span<const JobPast> pasts) const;
     /// Ends a run that is here, or that its node has given back: it does not start.
     void cancel(const RunId& run, Reason why, Moment now);
@@ -191,8 +192,8 @@ public:
     bool has_doubts() const { return !doubts_.runs.empty() || !doubts_.dead.empty(); }
     /// The store was read after `doubts` arose: a doubtful run that is no longer open there has
     /// ended; one that is still planned was never received, and is handed out again. Open rows of
-    /// dead nodes that nobody stands for end as lost. `undelivered`: what the store calls so; it
-    /// has to be known when wants_undelivered().
+    /// dead nodes that no other node accounts for end as lost. `undelivered`: the runs that the
+    /// store calls so; must be given when wants_undelivered().
     void resolve_doubts(const TermStart& found, Doubts doubts, Moment now,
                         std::span<const RunId> undelivered = {});
     /// Whether a run of a job that wants each fire at least once is among them.
@@ -206,18 +207,19 @@ public:
     /// Whether a step would change the ledger, other than moving planned-through.
     bool has_news(Moment now);
     /// Whether step() plans fires. While it does not, because the ledger is too far behind,
-    /// planned-through stands still; what falls due then is planned afterwards as the jobs' misfire
-    /// rules say, and what does not run late is `overload`.
+    /// planned-through stands still. Fires that become due then are planned afterwards by the jobs'
+    /// misfire rules; those that do not run late end as `overload`.
     void hold_plan(bool is_held);
-    /// Whether the last step() left fires behind that are due, because there were too many.
+    /// Whether the last step() left due fires unplanned, because there were too many.
     bool behind() const { return behind_; }
-    /// What to send at once: `lost` or given to others stands in the ledger, or will.
+    /// What to send at once: the ledger already says, or will say, that these runs are lost or at
+    /// other nodes.
     std::vector<Outgoing> take_revocations() { return std::exchange(to_revoke_, {}); }
     /// What to send after the last step() was committed. `last_revoke` is the number of the newest
     /// Revoke that was sent.
     std::vector<Outgoing> messages(Moment now, std::uint64_t last_revoke = 0);
-    /// Takes out of `given_back`, the answer to the Revoke of that number, what was ordered anew
-    /// after that was sent: the answer came late and is not about it.
+    /// Takes out of `given_back`, the answer to the Revoke of that number, the runs that were
+    /// ordered again after that was sent: the answer came late and is not about them.
     void drop_later_orders(std::uint64_t revoke, std::vector<RunId>& given_back) const;
 
     // For the display.
@@ -240,7 +242,7 @@ private:
         Phase phase = Phase::placed;
         WallTime dispatched_at{};
         /// Once handed out: `node` may have started it from this moment on. Not order.start_at,
-        /// which a new dispatcher sets anew for the next node.
+        /// which a new dispatcher sets again for the next node.
         WallTime start_from{};
         bool running_in_store = false;
         bool superseded = false;       ///< its next attempt exists
@@ -249,7 +251,7 @@ private:
         std::uint64_t sent_after = 0;  ///< the newest Revoke when it was handed out
         std::uint64_t row_step = 0;    ///< the number of the step of this term that has its row
     };
-    /// A node that died, and until when its commands may take to die, too.
+    /// A node that died, and until when its commands may still be alive.
     struct Haunted {
         NodeName node;
         SteadyTime until{};
@@ -270,7 +272,7 @@ private:
         std::uint64_t incarnation = 0;
         WallTime process_started{};  ///< by the dispatcher's clock
         Epoch first_epoch = 0;       ///< of the first dispatcher that the process heard
-        /// Until then, by the node's clock, the process before it may have started runs.
+        /// Until this moment, by the node's clock, its earlier process may have started runs.
         WallTime earlier_until{};
         SteadyTime heard{};
         std::uint32_t open = 0;  ///< runs in runs_ that are this node's
@@ -357,30 +359,29 @@ private:
     std::uint64_t turns_ = 0;
     SteadyTime registry_seen_ = SteadyTime::max();
 
-    /// Ended lately: a changed job must not fire a second time at a moment that is behind it.
+    /// Ended recently: a changed job must not fire a second time at a moment at which it has fired.
     std::map<WallTime, std::unordered_set<RunId>> ended_lately_;
     /// Given back because its job changed; becomes `revoked` unless the job still fires then.
     std::map<RunId, OpenRunState> taken_back_;
     Doubts doubts_;
-    /// What nodes in doubts_.dead have said to have ended since: they record it in a moment.
+    /// Runs that nodes in doubts_.dead have reported as ended since: they will record them soon.
     std::map<NodeName, std::unordered_set<RunId>> told_since_;
     std::set<RunId> unplaced_;  ///< to be placed in the next step
-    /// Ended in a way that at_least_once does not take for an end.
+    /// Ended in a way after which at_least_once runs them again.
     std::map<RunId, std::string> undelivered_;  ///< and who had asked for them
     bool behind_ = false;
 
     /// How many runs a job with a limit has had, those in runs_ not counted.
     std::unordered_map<JobId, std::int64_t> run_numbers_;
     std::unordered_set<JobId> parked_;  ///< have no runs left
-    /// Counted there, and the steps that have their rows: what the store has counted lately may
-    /// lack them.
+    /// Counted there, with the steps that have their rows: the store's newest counts may lack them.
     std::deque<std::pair<std::uint64_t, RunId>> counted_;
     std::uint64_t steps_ = 0;
     /// Ended without having run, and perhaps open in the store.
     std::unordered_set<RunId> not_run_;
     std::vector<EndedFires> ended_here_;
     bool is_held_ = false;
-    /// What fell due later could not be planned because of that; until all of it is.
+    /// Fires due after this could not be planned because of that; set until all of them are.
     std::optional<WallTime> held_from_;
 
     PlanStep step_;                    ///< gathered for the next step()

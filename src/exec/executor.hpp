@@ -54,8 +54,8 @@ struct ExecSettings {
 /// Each run is reported when its process has started (state running) and when it has ended, skipped
 /// ones only then. Reports are made on the I/O thread; the function must not throw.
 ///
-/// A fire whose command cannot be started for want of descriptors, processes or memory waits, as if
-/// it had no slot.
+/// A fire whose command cannot be started because descriptors, processes or memory are short waits,
+/// as if it had no slot.
 ///
 /// A run ends with its process. What the command has left in the background lives on, as with cron;
 /// its output belongs to the run for another `output_grace`, and is read and discarded after that
@@ -85,7 +85,7 @@ public:
     /// Ends a run; `why` goes into its row. False when it does not run here.
     bool kill(const RunId& run, Reason why);
 
-    /// A word of the dispatcher of `epoch` was read just now. False when it is not the newest.
+    /// A message of the dispatcher of `epoch` was read just now. False when it is not the newest.
     bool dispatcher_heard(Epoch epoch);
 
     /// Consul confirmed this node's session, in a request that was sent at `sent`.

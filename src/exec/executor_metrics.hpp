@@ -12,7 +12,7 @@
 
 namespace peercron {
 
-/// What /metrics says about the runs of this node; times in seconds, as Prometheus wants them.
+/// The metrics about the runs of this node; times in seconds, as usual in Prometheus.
 class ExecutorMetrics {
 public:
     explicit ExecutorMetrics(prometheus::Registry& registry);

@@ -8,14 +8,16 @@
 
 namespace peercron {
 
-/// Low descriptor numbers, set aside for what a child is to get: start_program() copies all
-/// descriptors below that for each child, and beside many runs the next free number is a high one.
+/// Low descriptor numbers, reserved for a descriptor that a child gets: for each child,
+/// start_program() copies all descriptors below it, and beside many runs the next free number is
+/// high.
 ///
 /// Thread-safe.
 class LowNumbers {
 public:
     /// Takes the lowest numbers above 2 that are free.
-    /// @param filler what has them meanwhile; has to stay open. Throws std::system_error.
+    /// @param filler the descriptor that occupies them meanwhile; has to stay open. Throws
+    ///               std::system_error.
     LowNumbers(int filler, std::size_t count);
 
     /// A descriptor under a low number, until this ends.

@@ -57,21 +57,19 @@ ProcessEnd reap(const Process& process);
 /// Starts commands: each in a session of its own, standard input from /dev/null, standard output
 /// and error in one pipe, all signals at their defaults and unblocked, no descriptor of ours.
 ///
-/// The environment is this program's, less what is not for commands (the node's own secrets and
-/// what systemd meant for the node alone), plus
-///   PEERCRON_JOB_ID           the job's id
-///   PEERCRON_SCHEDULED_AT     when the run was due, RFC 3339 in UTC: 2026-11-21T00:00:00.000Z
-///   PEERCRON_SCHEDULED_AT_MS  the same as Unix time in milliseconds
-///   PEERCRON_ATTEMPT          1, 2, …
-///   PEERCRON_NODE             the name of this node
-///   PEERCRON_EPOCH            the epoch of the dispatcher that ordered it
+/// The environment is this program's, without what commands must not see (the node's secrets and
+/// the variables that systemd set for the node alone), plus PEERCRON_JOB_ID           the job's id
+/// PEERCRON_SCHEDULED_AT     when the run was due, RFC 3339 in UTC: 2026-11-21T00:00:00.000Z
+/// PEERCRON_SCHEDULED_AT_MS  the same as Unix time in milliseconds PEERCRON_ATTEMPT          1, 2,
+/// … PEERCRON_NODE             the name of this node PEERCRON_EPOCH            the epoch of the
+/// dispatcher that ordered it
 ///
 /// Does not fork, which copies the page tables: 20 ms a time at 500 MB. See start_program().
 /// spawn() blocks for the time of an exec; it may be called from several threads at once.
 class Spawner {
 public:
-    /// Gives SIGCHLD its default action: while it is ignored, no exit code could be had.
-    /// @param open_files the commands' RLIMIT_NOFILE, if it is not to be this process's.
+    /// Gives SIGCHLD its default action: while it is ignored, no exit code can be read.
+    /// @param open_files the commands' RLIMIT_NOFILE, if different from this process's.
     Spawner(NodeName node, std::string shell, const Clock& clock,
             std::optional<rlimit> open_files = std::nullopt);
     Spawner(const Spawner&) = delete;

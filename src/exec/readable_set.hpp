@@ -15,9 +15,9 @@ namespace peercron {
 
 namespace asio = boost::asio;
 
-/// Tells which of many descriptors can be read, as many as there are at a time: an epoll(7) of its
-/// own within Asio's. One costs a system call when it comes and one when it goes; as a descriptor
-/// of Asio's it would cost four, and a coroutine that waits for it.
+/// Tells which of many descriptors can be read, in batches: an epoll(7) of its own within Asio's. A
+/// descriptor costs one system call when it is added and one when it is removed; as a descriptor of
+/// Asio's it would cost four, and a waiting coroutine.
 ///
 /// Belongs to one thread, that of the executor. Throws std::system_error when the system refuses.
 class ReadableSet {
@@ -35,17 +35,16 @@ public:
     /// The same, but at most once.
     void add_once(int descriptor, std::uint64_t token);
 
-    /// To be called before the descriptor is closed, except when it was added for once and was
-    /// told.
+    /// To be called before the descriptor is closed, except when it was added for one report and
+    /// has been reported.
     void remove(int descriptor);
 
-    /// The tokens of those that can be read: at least one, and most_at_once at most. Others of the
-    /// thread have their turns first, however many there are. One of a descriptor that was removed
-    /// meanwhile may be among them when others' handling removed it. Throws when the coroutine is
-    /// cancelled.
+    /// The tokens of readable descriptors: at least one, and most_at_once at most. Other work of
+    /// the thread has its turn first. A token may belong to a descriptor that was removed while
+    /// earlier ones were handled. Throws when the coroutine is cancelled.
     asio::awaitable<std::vector<std::uint64_t>> wait();
 
-    /// Lets `time` pass, in which what can be read wakes nobody.
+    /// Lets `time` pass; readable descriptors wake nothing meanwhile.
     asio::awaitable<void> rest(std::chrono::milliseconds time);
 
 private:

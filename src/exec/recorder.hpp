@@ -45,26 +45,26 @@ struct RecorderSettings {
 /// The reports' kind of record in a journal; what it holds: encode_report() of wire/codec.hpp.
 inline constexpr JournalKind report_record{1};
 
-/// Writes what became of runs into the ledger, in batches.
+/// Writes the reports of runs into the ledger, in batches.
 ///
-/// While the store takes them nothing else is written. When it fails, or is slow, what became of
-/// runs that have ended goes into the journal, until the store has it: there it survives the end of
-/// this process and is replayed at the next start. A run that has not ended need not: it either
-/// ends here, or it ended with its node. Recording a report twice does nothing (Store::record), so
-/// one that is replayed although the store has it does no harm.
+/// While the store takes them nothing else is written. When it fails, or is slow, the results of
+/// runs that have ended go into the journal until the store has them: there they survive the end of
+/// this process and are replayed at the next start. A run that has not ended need not be there: it
+/// either ends here, or it ended with its node. Recording a report twice does nothing
+/// (Store::record), so replaying a report that the store already has is harmless.
 ///
-/// A run that ran twice, as the store finds when it takes the second report, is an error in the log
-/// and counted in peercron_runs_doubled_total.
+/// If the store finds that a run ran twice, when it takes the second report, this is an error in
+/// the log and counted in peercron_runs_doubled_total.
 ///
-/// Rows are never given up. An output that is in the journal is not kept in memory; when those that
-/// are not exceed the limit, further ones are replaced by a note that says so. A row that the store
-/// refuses does not hold up the others: after a failure the batches get smaller, and what failed
-/// goes to the end of the queue.
+/// Rows are never given up. An output that is in the journal is not kept in memory; when the
+/// outputs in memory exceed the limit, further ones are replaced by a note that says so. A row that
+/// the store refuses does not hold up the others: after a failure the batches get smaller, and what
+/// failed goes to the end of the queue.
 ///
 /// Lives on the I/O thread.
 class Recorder {
 public:
-    /// Without a journal, or with one that is not open, what waits is in memory only.
+    /// Without an open journal, waiting reports are in memory only.
     Recorder(asio::any_io_executor executor, StorePool& store, RecorderSettings settings = {},
              Journal* journal = nullptr, prometheus::Registry* metrics = nullptr);
 
@@ -75,7 +75,7 @@ public:
     /// flush() first.
     asio::awaitable<void> run();
 
-    /// Sees to the journal, beside run(). Ends by cancellation, or at once without a journal.
+    /// Serves the journal, beside run(). Ends by cancellation, or at once without a journal.
     asio::awaitable<void> keep();
 
     /// A later report of a run replaces the one that still waits.

@@ -19,8 +19,8 @@ namespace peercron {
 /// What the rules of a RunBook measure.
 struct RunRules {
     std::size_t slots = 128;  ///< runs at the same time
-    /// Fires handed to this node and not started, due or not: one more is skipped at once. What
-    /// bounds them is memory, so that a herd that is due in one second waits for its slots.
+    /// Fires handed to this node and not started, due or not: one more is skipped at once. Only
+    /// memory limits them, so that many fires that are due in one second can wait for slots.
     std::size_t max_held = 200'000;
     std::size_t max_held_bytes = 24U << 20U;  ///< of their commands: an account names all
     std::size_t max_remembered = 200'000;     ///< identities of runs that ended, and …
@@ -33,7 +33,7 @@ struct RunRules {
     /// machine stood still, does not start any more, although its `start_by` may be later: that is
     /// for fires that wait.
     std::chrono::milliseconds wake_limit{30'000};
-    /// How long after the last word of a dispatcher this node may still be taken for alive.
+    /// How long after the last message of a dispatcher this node may still count as alive.
     std::chrono::milliseconds silence_limit{1500};
     /// How long this node may run jobs with a limit without having heard from a dispatcher or
     /// Consul.
@@ -54,21 +54,21 @@ struct RunRules {
 /// The rules:
 ///  1. An identity (RunId) starts at most once here, whatever the clocks do.
 ///  2. A fire starts at `start_at` by the wall clock, never earlier, when a slot is free.
-///  3. Later than `on_time` it starts only while a dispatcher is heard: a process that was
-///     stopped, or whose network was, may have been given up and its fires given to others.
-///     After a stop, or a silence, nothing counts as heard for `silence_limit`, because what is
-///     read then may have lain in a buffer, and the words that take fires back may lie behind it.
+///  3. Later than `on_time` it starts only while a dispatcher is heard: a process that was stopped,
+///     or whose network was, may have been given up and its fires given to others. After a stop, or
+///     a silence, nothing counts as heard for `silence_limit`, because what is read then may have
+///     been in a buffer, with messages that take fires back behind it.
 ///  4. A fire that has not started by `start_by`, or that this node comes to only after
 ///     `wake_limit`, ends as skipped, and its reason says why.
-///  5. A fire that finds as many runs of its job alive here as there may be (Concurrency) ends as
-///     skipped; or waits as long as it takes, one per job; or has the oldest of them killed and
-///     starts when that is gone, and a fire that waits for that gives way to the next one.
+///  5. A fire that finds its job at its limit of runs here (Concurrency) ends as skipped; or waits
+///     as long as it takes, one per job; or has the oldest run killed and starts when that has
+///     ended, and while it waits for that, the next fire replaces it.
 ///  6. Isolated for `lease`, this node kills its runs of jobs with such a limit (`fenced`) and
-///     gives up its fires of them: others may have them by now, and whatever is heard afterwards,
-///     the word of that may still be on its way.
+///     gives up its fires of them: other nodes may have them by now, and the message about that may
+///     still be on its way, whatever else is heard first.
 ///  7. After the wall clock was set ahead nothing starts for `silence_limit`. If this node died at
-///     once, what it had started by then would be taken for not due, because nobody else had seen
-///     this clock.
+///     once, the fires that it had started would be taken for not yet due, because no other node
+///     had seen this clock.
 class RunBook {
 public:
     /// A fire that ends without a run.
@@ -92,9 +92,9 @@ public:
 
     RunBook(RunRules rules, SteadyTime now);
 
-    /// Takes orders. Ignores what runs or has run here, and orders of a dispatcher older than the
-    /// newest one seen; an order for a fire that is held replaces the old one (the dispatcher's
-    /// last word). Returns those that will not start here because this node drains.
+    /// Takes orders. Ignores runs that are running or have run here, and orders of a dispatcher
+    /// older than the newest one seen; an order for a fire that is held replaces the old one (the
+    /// dispatcher's last word). Returns those that will not start here because this node drains.
     std::vector<RunId> accept(std::vector<RunOrder> orders, const Moment& now);
 
     /// Takes back what has not started. Returns those that will not start here, unknown ones
@@ -114,11 +114,11 @@ public:
     bool put_back(const RunId& run, std::string why, SteadyTime now);
 
     /// The run is over; frees its slot, and leaves room for another run of its job. Returns the
-    /// verdict when it was condemned; so it was when the lease has run out, whoever ended it then.
+    /// verdict if it was condemned; after the lease has run out it always was, whatever ended it.
     std::optional<Verdict> ended(const RunId& run, SteadyTime now);
 
-    /// The dispatcher of `epoch` spoke. False when a newer one is known, or no dispatcher can have
-    /// that epoch; then it counts for nothing.
+    /// The dispatcher of `epoch` was heard. False when a newer one is known, or no dispatcher can
+    /// have that epoch; then it changes nothing.
     bool dispatcher_heard(Epoch epoch, SteadyTime now);
 
     /// Consul confirmed this node's session, in a request that was sent at `sent`.
@@ -142,8 +142,8 @@ public:
     std::size_t running() const { return running_.size(); }
     std::size_t held() const { return fires_.size() - waiting_.size(); }
     std::size_t waiting() const { return waiting_.size(); }  ///< due, but not started
-    /// Those that have not started, with those whose end due() has yet to tell of: who asks what is
-    /// here must not conclude that they never came.
+    /// Fires that have not started, including those whose end due() has not reported yet: a caller
+    /// must not conclude that they never arrived.
     std::vector<RunOrder> held_orders() const;
     std::vector<RunId> running_ids() const;
 

@@ -26,8 +26,8 @@ struct Lifeline {
     FileDescriptor guard;   ///< see Guard
 };
 
-/// What the node tells its warden: of runs that must not outlive the node's lease, those of jobs
-/// with a limit, and of the port for which it is to answer. A node that is stopped (SIGSTOP, a
+/// What the node tells its warden: the runs that must not outlive the node's lease (those of jobs
+/// with a limit), and the port at which it has to answer. A node that is stopped (SIGSTOP, a
 /// debugger, a frozen machine) cannot end such runs itself; the warden does when the lease is over.
 ///
 /// Never blocks. Lives on one thread.
@@ -73,9 +73,9 @@ struct WardenSettings {
 /// Runs `node_main` in a child process and stays behind as its warden: a single-threaded process
 /// whose only task is that no command outlives the node.
 ///
-/// While the node lives the warden hands SIGTERM, SIGINT, SIGHUP, SIGUSR1 and SIGUSR2 on to it;
+/// While the node lives the warden passes SIGTERM, SIGINT, SIGHUP, SIGUSR1 and SIGUSR2 on to it;
 /// when the node does not renew its lease in time, it kills what Guard names. When the node ends,
-/// however it does, all that is left of its descendants is killed: SIGTERM, the grace, SIGKILL.
+/// in any way, the warden kills its remaining descendants: SIGTERM, the grace, SIGKILL.
 ///
 /// Both are child subreapers. Orphans of the node's commands become children of the node, which
 /// leaves them alone, as cron does, and reaps them (reap_orphans()). So when either process dies
@@ -90,9 +90,9 @@ struct WardenSettings {
 /// Returns the node's exit code; 128 + the signal when one ended it (said on standard error).
 /// Throws std::system_error when there can be no child.
 ///
-/// Call it before any thread exists: the child is forked and goes on without exec. That is safe
-/// in a single-threaded process, needs neither /proc nor a hidden option, and survives that the
-/// program's file is replaced by an upgrade.
+/// Call it before any thread exists: the child is forked and goes on without exec. That is safe in
+/// a single-threaded process, needs neither /proc nor a hidden option, and still works after an
+/// upgrade has replaced the program's file.
 ///
 /// Source: prctl(2), PR_SET_CHILD_SUBREAPER.
 int run_warden(const std::function<int(Lifeline)>& node_main, const WardenSettings& settings = {});
@@ -104,7 +104,7 @@ int run_warden(const std::function<int(Lifeline)>& node_main, const WardenSettin
 asio::awaitable<void> reap_orphans(std::chrono::milliseconds interval);
 
 /// Completes when the warden is gone. The node then must end its runs and itself; before it exits
-/// it calls kill_descendants(), since nobody else will.
+/// it calls kill_descendants(), since no other process will.
 asio::awaitable<void> wait_for_warden_death(FileDescriptor warden);
 
 /// Kills every descendant of this process, which has to be a subreaper, and reaps it: SIGTERM, the

@@ -36,12 +36,12 @@ struct Caller {
     std::string address;
 };
 
-/// Which names in the Host field of a request are taken where there are no tokens.
+/// Which names are accepted in the Host field of a request when there are no tokens.
 enum class Hosts : std::uint8_t {
     any,
-    /// Addresses, names below "localhost", and names without a dot. A page of any site can have its
-    /// own name lead to this machine (DNS rebinding), and the browser takes the node for that site
-    /// then; such a name has a dot.
+    /// Addresses, names below "localhost", and names without a dot. A page of any site can make its
+    /// own name point to this machine (DNS rebinding); then the browser takes the node for that
+    /// site. Such a name has a dot.
     this_machine,
 };
 
@@ -83,10 +83,10 @@ private:
     Hosts hosts_;
 };
 
-/// Refuses a request that a browser sends for anything but a page of this very address; changing
-/// GETs exist for old clients, so that even an image's address, or a link in a mail that somebody
-/// opens, could stop a job. Judged by Sec-Fetch-Site and Sec-Fetch-Mode (W3C Fetch Metadata), else
-/// by Origin, else by Referer, port included; programs send none of them.
+/// Refuses a request that a browser sends for anything but a page of this address. GETs that change
+/// something exist for old clients, so even the address of an image, or a link in a mail, could
+/// stop a job. Judged by Sec-Fetch-Site and Sec-Fetch-Mode (W3C Fetch Metadata), else by Origin,
+/// else by Referer, port included; programs send none of them.
 /// @throws HttpError 403.
 void refuse_cross_site(const Request& request);
 

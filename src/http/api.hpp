@@ -31,12 +31,12 @@ struct ApiContext {
     Budget& budget;    ///< of long answers
     TaskGroup& tasks;  ///< for what goes on when a call is answered; joined before the rest ends
 
-    /// Tells the dispatcher that these jobs were changed; completes when what was handed out
-    /// before is revoked. An error, or an exception: nobody has confirmed it.
+    /// Tells the dispatcher that these jobs were changed; completes when the runs that were handed
+    /// out before are revoked. An error, or an exception: no dispatcher has confirmed it.
     std::function<asio::awaitable<Result<void>>(std::vector<JobId>)> announce;
 
-    /// Has the dispatcher run a job now, or end a run, for the sake of somebody. Errors and
-    /// exceptions as above.
+    /// Has the dispatcher run a job now, or end a run, on a person's request. Errors and exceptions
+    /// as above.
     std::function<asio::awaitable<Result<RunId>>(JobId, std::string requested_by)> run_now;
     std::function<asio::awaitable<Result<void>>(RunId, Reason why)> end_run;
 
@@ -49,7 +49,7 @@ struct ApiContext {
     /// Set when the store failed when it was last asked.
     std::function<std::optional<StorePool::Trouble>()> store_trouble;
     std::function<std::string_view()> journal;  ///< a word of /openapi.json's schema Health
-    /// Why no further calls should be sent here, for people; "" = they should.
+    /// Why no calls should be sent to this node now, for people; "" = they may be sent.
     std::function<std::string()> not_ready;
 
     std::shared_ptr<prometheus::Registry> metrics;

@@ -39,9 +39,8 @@ public:
     /// Ends at once, also in the middle of an answer.
     void cut();
 
-    /// Since when it has had nothing to do but wait for its client, who has not been let in for
-    /// another request: such a connection may make way for a new one. Not set: it is at work, or
-    /// has made way already.
+    /// Since when it has only been waiting for its client, without an admitted request: such a
+    /// connection may be closed for a new one. Not set: it is at work, or closed already.
     std::optional<SteadyTime> idle_since() const;
 
     /// Ends an idle connection, and frees its descriptor at once.

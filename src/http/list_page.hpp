@@ -16,7 +16,7 @@ namespace peercron {
 
 /// The answer {"list":[…],"total":N}, in its envelope, as text: in parts, each of which ends with
 /// the row that makes it 64 KiB long. Made once, on the thread that read the rows, and sent to all
-/// who asked for the same.
+/// clients that requested the same page.
 struct ListPage {
     std::vector<std::string> parts;
     Budget::Share share;  ///< as long as somebody is sent it
@@ -46,8 +46,8 @@ ListPage write_rows(std::vector<Row> rows, const Write& write)
     return page;
 }
 
-/// Whether a page of so many rows, of `limit` that were asked for, tells where its list ends: there
-/// is nothing to count then.
+/// Whether a page of `rows` rows, out of a requested `limit`, shows where its list ends: then
+/// nothing has to be counted.
 constexpr bool is_last_page(std::size_t offset, std::size_t limit, std::size_t rows)
 {
     return rows < limit && (rows > 0 || offset == 0);

@@ -54,7 +54,7 @@ struct Response {
     std::string_view route = "other";  ///< the pattern of the route that answered, for metrics
 };
 
-/// The request is refused; thrown by whoever finds out, answered in one place (Router).
+/// The request is refused; thrown anywhere, answered in one place (Router).
 class HttpError : public std::runtime_error {
 public:
     HttpError(http::status status, const std::string& message)

@@ -17,9 +17,9 @@
 
 namespace peercron {
 
-/// A list that is shown page by page, and what it remembers from request to request: a page is
-/// read once for all who wait for it (SharedReads), and how many rows there are is not counted
-/// anew for each (Totals). Lives on the I/O thread; outlives every call.
+/// A list that is shown page by page, and what it remembers from request to request: a page is read
+/// once for all requests that wait for it (SharedReads), and the rows are not counted again for
+/// each page (Totals). Lives on the I/O thread; outlives every call.
 class PagedList {
 public:
     /// See Totals.
@@ -58,7 +58,7 @@ public:
     /// Throws what `find` and `count` throw.
     asio::awaitable<Response> answer(StorePool& store, Asked asked);
 
-    /// As `find` returns it, for one caller alone.
+    /// The same for one caller alone, as `find` returns it.
     asio::awaitable<Found> find(StorePool& store, Asked asked);
 
 private:

@@ -6,9 +6,9 @@
 
 namespace peercron {
 
-/// How long a client may take for the next part of an answer. One that accepts nothing has some
-/// time at once; one that accepts a little now and then may be slower than 16 KiB a second for as
-/// long in all, so that nobody holds on to a long answer for hours.
+/// How long a client may take for the next part of an answer. A client that accepts nothing has a
+/// limited time; one that accepts a little now and then may be slower than 16 KiB a second for the
+/// same time in all, so that no client holds a long answer for hours.
 class Patience {
 public:
     explicit Patience(std::chrono::nanoseconds most) : most_(most), left_(most) {}

@@ -56,12 +56,12 @@ public:
         std::string query;
     };
 
-    /// Finds the route and lets the caller in, without a look at the body: nobody who is refused
-    /// here makes this node read one. A refusal is an answer.
+    /// Finds the route and checks access without reading the body: a refused call cannot make this
+    /// node read one. A refusal is an answer.
     std::variant<Admission, Response> admit(const Request& request) const;
 
-    /// The answer to what was admitted, with its body; throws only when the coroutine is
-    /// cancelled. HEAD is answered as GET, the caller leaves the body out.
+    /// The answer to an admitted request, with its body; throws only when the coroutine is
+    /// cancelled. HEAD is answered like GET; the caller leaves the body out.
     asio::awaitable<Response> handle(const Request& request, Admission admitted) const;
 
     /// The address to show in the access log.

@@ -24,8 +24,8 @@ struct HttpSettings {
     std::string address = "127.0.0.1:9990";  ///< "0.0.0.0:9990", "[::1]:9990", "localhost:9990"
     std::size_t max_body = 1U << 20U;        ///< bytes; a larger one is answered 413
     std::uint32_t max_header = 16U << 10U;   ///< bytes of request line and header; else 431
-    /// One more takes the place of the one that has been idle for longest; when all are at work, it
-    /// is answered 503.
+    /// One more connection replaces the one that has been idle for longest; when all are at work,
+    /// it is answered 503.
     std::size_t max_connections = 1024;
     /// How long a connection may wait for its next request, and how long a client may take to
     /// accept 64 KiB of an answer.
@@ -36,8 +36,8 @@ struct HttpSettings {
     std::chrono::milliseconds drain_timeout{5'000};
 };
 
-/// How many connections an address may have of `wanted`, in a process that may have `descriptors`
-/// open: a part of them, because commands and the store need some as well.
+/// How many of the `wanted` connections an address may have in a process that may have
+/// `descriptors` open: only a part of these, because commands and the store need some, too.
 std::size_t connections_within(std::size_t wanted, std::size_t descriptors);
 
 class Connection;
@@ -57,8 +57,8 @@ public:
     /// Where it listens; tells the port that port 0 became.
     asio::ip::tcp::endpoint endpoint() const { return acceptor_.local_endpoint(); }
 
-    /// Serves. Ends only by cancellation: takes no more connections, closes the idle ones, lets
-    /// the requests in progress be answered, and cuts what takes longer than drain_timeout.
+    /// Serves. Ends only by cancellation: then it takes no more connections, closes the idle ones,
+    /// finishes the requests in progress, and cuts off those that take longer than drain_timeout.
     asio::awaitable<void> run();
 
 private:

@@ -14,31 +14,31 @@
 
 namespace peercron {
 
-/// One read of the store for all who wait for the same page.
+/// One read of the store for all callers that wait for the same page.
 ///
-/// What somebody gets was read after he asked, as if he had read alone: a read that has begun takes
-/// nobody in. Who asks meanwhile shares the next one, which begins when that has ended; so of each
-/// page there is one read at a time. Nothing is kept for later. Lives on the I/O thread; outlives
-/// every call.
+/// Every caller gets data read after its request, as if it had read alone: a read that has begun
+/// takes no further callers. Callers that come meanwhile share the next read, which begins when
+/// this one has ended; so there is one read of each page at a time. Nothing is kept for later.
+/// Lives on the I/O thread; outlives every call.
 class SharedReads {
 public:
     /// To be called on the I/O thread just before the store is asked.
     using Begins = std::function<void()>;
     using Read = std::function<asio::awaitable<ListPage>(Begins begins)>;
 
-    /// @param page names what is read. Throws what `read` throws, each of those who share it; but
-    /// when who carries it out is cancelled, another one does.
+    /// @param page names what is read. Throws what `read` throws, to every caller that shares it;
+    /// but when the caller that carries it out is cancelled, another one does.
     asio::awaitable<std::shared_ptr<const ListPage>> read(std::string page, Read read);
 
 private:
-    /// What those wait for who asked before it began.
+    /// A read, and the callers that came before it began.
     struct Turn {
         bool is_led = false;  // by one of them
         bool has_ended = false;
         std::shared_ptr<const ListPage> found;
         std::exception_ptr error;
     };
-    /// All who wait for a page.
+    /// All callers that wait for a page.
     struct Line {
         explicit Line(asio::any_io_executor executor) : changed(std::move(executor)) {}
         std::shared_ptr<Turn> next;  // takes in whoever asks

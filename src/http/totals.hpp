@@ -16,13 +16,13 @@
 namespace peercron {
 
 /// How many rows a list has in all. Counting millions of rows takes seconds, and each page of a
-/// list wants to know: so a count of many is used again for a time that grows with what it took,
-/// and nobody waits long for one.
+/// list needs the number: so a large count is used again for a time that grows with its cost, and
+/// no request waits long for one.
 ///
-/// Exact below 10,000 rows that are found within 2 s. Above, it is the newest count, which is begun
-/// anew when it is asked for and older than a hundred counts take, or a minute. As long as there is
-/// none, and the first has been going on for 2 s, it is an estimate from the part that is counted.
-/// The 200 lists that were asked for last are remembered. Lives on the I/O thread.
+/// Exact below 10,000 rows that are found within 2 s. Above, it is the newest count; a request
+/// begins the next one when that is older than a hundred times its duration, or a minute. While
+/// there is none, and the first has been running for 2 s, it is an estimate from the part already
+/// counted. The 200 most recently requested lists are remembered. Lives on the I/O thread.
 class Totals {
 public:
     struct Total {
@@ -39,7 +39,7 @@ public:
     using Count = std::function<Part(Store&, const std::optional<CountRest>& from)>;
     enum class Estimate : std::uint8_t { allowed, refused };
 
-    /// Counts go on in `tasks` when who asked has his answer.
+    /// Counts continue in `tasks` after the caller has its answer.
     explicit Totals(TaskGroup& tasks) : tasks_(tasks), rest_counted_(tasks.executor()) {}
 
     /// @param list names the list and its filters. Throws what `count` throws, unless there is an
@@ -47,9 +47,9 @@ public:
     asio::awaitable<Total> total(StorePool& store, std::string list, Count count,
                                  Estimate estimate = Estimate::allowed);
 
-    /// Begins to count anew what is known and too old by now, unless that is under way, and waits a
-    /// moment for it: most lists are counted within that. Who calls this first keeps nobody waiting
-    /// who shares what he goes on to do.
+    /// Begins a new count if the known one is too old and none is running, and waits a moment for
+    /// it: most counts take no longer. A caller should call this before it begins a shared read, so
+    /// that no other caller waits for it.
     asio::awaitable<void> renew(StorePool& store, std::string list, Count count);
 
 private:

@@ -26,8 +26,8 @@ struct PlanStep {
     std::uint64_t number = 0;  ///< see StepId; 0 = not numbered
     NodeName dispatch_server;
     WallTime planned_through{};  ///< the new value; never smaller than the stored one
-    /// New rows. Storing a step again changes nothing (an unknown outcome is tried again), but
-    /// a row that stands as `revoked` is opened again: a changed job fires at the same moment.
+    /// New rows. Storing a step again changes nothing (an unknown outcome is tried again), but a
+    /// `revoked` row is opened again: a changed job may fire at the same moment.
     std::vector<PlannedRun> runs;
     /// Rows that end here without a run (revoked, skipped, lost): only while they are not final.
     std::vector<RunReport> ended;

@@ -10,31 +10,31 @@
 
 namespace peercron {
 
-// What a job's owner wants where "exactly once, on time, alone" cannot be had. The rules of each
-// are in docs/delivery.md. The names are those of the API, the columns of table `cron` and the
-// files of `peercron export`.
+// What a job's owner wants when "exactly once, on time, alone" is impossible. The rules of each are
+// in docs/delivery.md. The names are those of the API, the columns of table `cron` and the files of
+// `peercron export`.
 
-/// What becomes of a run that was started and whose end nobody will ever know, or that was ended
-/// because its node had to stop or was cut off.
+/// What happens after a run whose end will never be known, or that was ended because its node had
+/// to stop or was cut off.
 enum class Delivery : std::uint8_t {
     at_most_once,   ///< nothing more: the row says `lost`, `fenced` or `killed`
     at_least_once,  ///< it runs again, as the next attempt of the same fire
 };
 
-/// What becomes of fires that fell due while nobody could plan.
+/// What happens to fires that were missed while no node was planning.
 enum class Misfire : std::uint8_t {
     run_all,     ///< all of them run, late
     run_latest,  ///< the newest runs, late; the others are one row
     skip,        ///< none runs; they are one row
 };
 
-/// The misfire window that ends with the next fire, and what the API calls it. As a time it is
-/// longer than any other, and is all that the column holds: a program that does not know it takes
-/// it for no bound.
+/// The misfire window that ends with the next fire, and what the API calls it. As a duration it is
+/// longer than any other, and the column holds only this number: an older program treats it as no
+/// limit.
 inline constexpr std::chrono::seconds until_next{4'294'967'295};
 inline constexpr std::string_view until_next_name = "until_next";
 
-/// What a fire does that finds as many runs of its job alive as there may be.
+/// What a fire does that finds its job at its limit of runs at a time.
 enum class Overlap : std::uint8_t {
     allow,    ///< there may be any number
     skip,     ///< it ends as `skipped`
@@ -85,8 +85,8 @@ std::string policy_list()
     return list;
 }
 
-/// How many runs of a job there may be at a time in the whole cluster, and what a fire does that
-/// finds so many.
+/// How many runs of a job there may be at a time in the whole cluster, and what a fire does beyond
+/// that.
 struct Concurrency {
     std::int64_t limit = 0;  ///< 0 = any number
     Overlap at_limit = Overlap::skip;

@@ -19,7 +19,7 @@ struct Author {
     friend bool operator==(const Author&, const Author&) = default;
 };
 
-/// What a change of jobs says about itself.
+/// Time and author of a change of jobs.
 struct Edit {
     Edit(WallTime time, Author author = {})  // NOLINT(google-explicit-constructor): mostly no more
         : by(std::move(author)), at_(time)

@@ -20,12 +20,12 @@ using Epoch = std::uint64_t;
 
 /// No epoch is greater, however often and however long a cluster elects.
 inline constexpr Epoch last_epoch = Epoch{1} << 48U;
-/// No more terms begin while a node that is up hears of none.
+/// The most terms that can begin while a running node hears of none.
 inline constexpr Epoch most_missed_terms = 1'000'000;
 
-/// Whether an epoch that a peer names can be one, for somebody who has heard of `newest` (0 = of
-/// none). What cannot be is not believed: a node that took it for the newest would obey nobody any
-/// more, and a dispatcher could not be elected with a greater one.
+/// Whether an epoch that a peer names is possible, given that `newest` has been heard (0 = none).
+/// An impossible one is refused: a node that took it for the newest would obey no dispatcher any
+/// more, and none could be elected with a greater one.
 constexpr bool is_plausible_epoch(Epoch named, Epoch newest)
 {
     if (named > last_epoch) return false;
@@ -67,7 +67,7 @@ constexpr bool is_final(RunState state)
     return state != RunState::planned && state != RunState::running;
 }
 
-/// Whether a fire that ended so has run, as far as anybody knows: it counts in run_num.
+/// Whether a fire that ended in this state has run, as far as is known: it counts in run_num.
 constexpr bool has_run(RunState state)
 {
     return is_final(state) && state != RunState::skipped && state != RunState::revoked;
@@ -87,7 +87,7 @@ struct PlannedRun {
     NodeName run_server;  ///< the node it is handed to; empty when skipped
     WallTime dispatched_at{};
     std::string requested_by;  ///< who asked for it by hand; empty = planned by its schedule
-    std::int64_t fires = 1;    ///< more than 1: one row for a gap of so many missed fires …
+    std::int64_t fires = 1;    ///< more than 1: one row for a gap of this many missed fires …
     WallTime gap_end{};        ///< … from id.scheduled_at to here
 
     friend bool operator==(const PlannedRun&, const PlannedRun&) = default;

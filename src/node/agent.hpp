@@ -16,9 +16,9 @@
 
 namespace peercron {
 
-/// A node's side of its conversations with dispatchers: takes orders for the Executor, accounts
-/// for its runs, and tells the newest dispatcher what becomes of them and which jobs were changed
-/// through this node's API; keeps for it what it cannot store.
+/// A node's side of its conversations with dispatchers: takes orders for the Executor, accounts for
+/// its runs, and tells the newest dispatcher how they end and which jobs were changed through this
+/// node's API; keeps the steps that the dispatcher cannot store.
 ///
 /// Several dispatchers may be connected while a term changes; only the one with the newest epoch
 /// is obeyed and told. Lives on the I/O thread.
@@ -39,7 +39,7 @@ public:
     /// Talks with one dispatcher until the conversation ends.
     asio::awaitable<void> converse(std::unique_ptr<Channel> channel);
 
-    /// Tells the dispatcher what became of a run.
+    /// Tells the dispatcher the state of a run.
     void report(const RunReport& report);
 
     /// Tells the dispatcher that a copy of a step is kept here.
@@ -51,7 +51,7 @@ public:
     asio::awaitable<Result<void>> announce(std::vector<JobId> jobs);
 
     /// Has the dispatcher plan a run of the job for now; completes when it is in the ledger. The
-    /// error says why not, or that nobody knows.
+    /// error says why not, or that this is not known.
     asio::awaitable<Result<RunId>> run_now(JobId job, std::string requested_by);
 
     /// Has the dispatcher end a run; completes when its node is told.
@@ -60,7 +60,7 @@ public:
     /// From now on the dispatcher gives this node nothing, and takes back what it holds.
     void begin_draining();
 
-    /// What a beat says of this node.
+    /// What a beat says about this node.
     NodeLoad load() const;
 
     /// What the dispatcher told last.

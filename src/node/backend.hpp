@@ -17,7 +17,7 @@
 
 namespace peercron {
 
-/// What differs between a node of a cluster and one that is alone: chosen here, and nowhere else.
+/// What differs between a node of a cluster and a single node: chosen here, and nowhere else.
 class Backend {
 public:
     virtual ~Backend() = default;
@@ -30,10 +30,10 @@ public:
     /// also when it is told to stop.
     virtual std::vector<std::string> migrate(std::stop_token stop) const = 0;
 
-    /// Whether a store that does not let itself be prepared is waited for.
+    /// Whether to wait for a store that cannot be prepared yet.
     virtual bool waits_for_store() const = 0;
 
-    /// Who is there and who dispatches.
+    /// Which nodes there are and which of them dispatches.
     /// @param incarnation of this process.
     /// @param newest_epoch asks the store, until it answers.
     virtual std::unique_ptr<Coordinator> make_coordinator(
@@ -46,7 +46,7 @@ public:
     /// Where the data is, for the log.
     virtual std::string description() const = 0;
 
-    /// What a person is told who has just got a new database; "" = nothing.
+    /// What to print after a new database was created; "" = nothing.
     /// @param program how it is started from here.
     virtual std::string welcome(const std::string& program) const = 0;
 };
@@ -58,7 +58,7 @@ std::unique_ptr<Backend> make_backend(const Config& config);
 /// How the node and its peers talk.
 PeerSettings peer_settings(const Config& config, const std::string& version);
 
-/// What the warden of a node with that configuration has to know. Looks Consul's name up.
+/// The warden's settings for that configuration. Looks up Consul's name.
 WardenSettings warden_settings(const Config& config, const std::string& version);
 
 }  // namespace peercron

@@ -8,15 +8,15 @@
 
 namespace peercron {
 
-/// What the process that runs a node is told by its surroundings.
+/// What the process that runs a node gets from its caller.
 struct NodeSurroundings {
     ConfigSources sources;  ///< read again on SIGHUP
     std::string version;
     std::string program = "peercron";  ///< how a person starts it from here
 };
 
-/// Runs a node until SIGTERM or SIGINT, and returns the exit status: 0 after a stop that was asked
-/// for, 1 when something broke or could not start (it says what on the log).
+/// Runs a node until SIGTERM or SIGINT, and returns the exit status: 0 after a requested stop, 1
+/// when a part failed or could not start (the log says which).
 ///
 /// SIGTERM drains: the dispatcher's lock and the fires that are not due go to others, running
 /// commands have [exec] drain_timeout to end, then they are killed and recorded. A second SIGTERM

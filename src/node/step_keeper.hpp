@@ -25,7 +25,7 @@ public:
     StepKeeper(asio::any_io_executor executor, Journal& journal,
                std::function<void(const StepKept&)> on_kept);
 
-    /// Reads back what the journal has from before. To be awaited before anything else is done.
+    /// Reads back the steps in the journal. To be awaited before anything else is done.
     asio::awaitable<void> replay();
 
     /// Ends only by cancellation.

@@ -17,7 +17,7 @@ public:
     asio::awaitable<ChannelEnd> run(std::function<void(Message)> on_message) override;
     void close() override;
 
-    /// Connects to the node of that name; another one that answers there is a failure.
+    /// Connects to the node of that name; an answer from another node is a failure.
     static asio::awaitable<Result<std::unique_ptr<Channel>>> connect(
         NodeName node, PeerSettings settings, std::chrono::milliseconds limit);
 

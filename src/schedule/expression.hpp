@@ -32,11 +32,11 @@ struct CronFields {
     friend bool operator==(const CronFields&, const CronFields&) = default;
 };
 
-/// What a search has found out about the months of one expression, of which there are 28 kinds.
-/// That bounds a search through centuries, and one that goes on from where it was takes it along.
+/// What a search has learnt about the months of one expression; there are 28 kinds of months. It
+/// bounds a search through centuries, and a search that continues later can reuse it.
 class MonthTable {
 public:
-    /// The days, bits 1 to 31, that the day and weekday fields allow in a month of so many days
+    /// The days, bits 1 to 31, that the day and weekday fields allow in a month of `length` days
     /// that begins on this weekday (0 is Sunday).
     std::uint32_t days(const CronFields& fields, unsigned length, unsigned first_weekday);
 
@@ -54,12 +54,12 @@ private:
 /// | `*` | every value |
 /// | `5`, `1,3`, `1-5` | a value, a list, a range |
 /// | `JAN`, `SUN` | months and weekdays have names; 0 and 7 are Sunday |
-/// | `22-4`, `FRI-MON` | a range that goes on at the field's beginning; not for years |
+/// | `22-4`, `FRI-MON` | a range that wraps around; not for years |
 /// | `*/15`, `10-40/5` | every 15th of all, every 5th of the range |
 /// | `5/15` | every 15th from 5 to the maximum |
 /// | `?` | no restriction; only in day and weekday |
 /// | `L`, `L-3` | the last day of the month, 3 days before it |
-/// | `15W`, `LW`, `L-3W` | the Monday-to-Friday day of the month nearest to these |
+/// | `15W`, `LW`, `L-3W` | the workday (Monday to Friday) of the month nearest to that day |
 /// | `5L`, `5#2` | the last, the second Friday of the month |
 /// | `H`, `H(0-29)`, `H/15` | a value, or where steps start, spread by the job's id (days 1-28) |
 /// | `@yearly @annually @monthly @weekly @daily @midnight @hourly` | as in crontab(5) |
@@ -86,8 +86,8 @@ public:
     /// Not for @every and @at, which know no local time. Takes no longer than some microseconds.
     std::optional<std::chrono::local_seconds> first_match(std::chrono::local_seconds from) const;
 
-    /// The same with what earlier calls have found out, if `months` was used for no other
-    /// expression.
+    /// The same, reusing what earlier calls have learnt; `months` must belong to this expression
+    /// alone.
     std::optional<std::chrono::local_seconds> first_match(std::chrono::local_seconds from,
                                                           MonthTable& months) const;
 

@@ -24,7 +24,7 @@ struct Preview {
     std::string description;  ///< in plain words
     const TimeZone* zone = nullptr;
     std::vector<std::chrono::sys_seconds> fires;
-    bool is_whole = false;            ///< there are as many fires as were asked for
+    bool is_whole = false;            ///< as many fires as requested were found
     std::vector<std::string> advice;  ///< see schedule/advice.hpp
 };
 

@@ -5,8 +5,8 @@
 
 namespace peercron {
 
-/// What somebody typed, fit for a message: in single quotes, of bounded length, and plain ASCII
-/// whatever the bytes were.
+/// A text from outside, made fit for a message: in single quotes, of limited length, in plain
+/// ASCII.
 std::string quote(std::string_view text);
 
 }  // namespace peercron

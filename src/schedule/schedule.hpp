@@ -24,14 +24,14 @@ struct Window {
 };
 
 /// The moments at which a job is due: a cron expression in a time zone. An immutable value of 88
-/// bytes; it never reads a clock, and any thread may ask it.
+/// bytes; it never reads a clock, and any thread may use it.
 ///
 /// Where the zone's offset changes by less than three hours it does as cronie does (cron(8),
 /// "Daylight Saving Time and other time changes"; src/cron.c, main() and find_jobs()):
 ///
 /// - An expression whose hour and minute are fixed, that is, neither begins with `*`, fires once
-///   right after the gap for all the times that the clocks skipped, and of a repeated hour only
-///   the first pass counts.
+///   right after the gap for all the times that the clocks skipped, and in a repeated hour only the
+///   first pass counts.
 /// - One whose hour or minute begins with `*` goes by elapsed time: skipped times do not exist,
 ///   repeated ones fire twice.
 ///

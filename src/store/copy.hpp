@@ -16,11 +16,11 @@ struct CopyProgress {
 };
 
 /// Copies jobs, their history, ledger and term into `to`, in order of their ids, and checks that
-/// both hold the same in the end; returns the totals. Goes on where an earlier copy was cut off:
-/// what `to` holds already must be the beginning of what `from` holds; all of it is compared.
+/// both hold the same in the end; returns the totals. Continues an interrupted copy: what `to`
+/// holds already must be the beginning of what `from` holds; all of it is compared.
 ///
-/// Throws StoreError when a store does not do its part, when `to` holds something else, and when
-/// one of them changes meanwhile.
+/// Throws StoreError when a store fails, when `to` holds something else, and when one of them
+/// changes meanwhile.
 StoreTotals copy_store(StoreImage& from, StoreImage& to,
                        const std::function<void(const CopyProgress&)>& on_progress);
 

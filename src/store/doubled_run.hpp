@@ -20,7 +20,7 @@ struct StoredAccount {
 /// Whether `report` and its row cannot both be true.
 bool contradicts(const StoredAccount& row, const RunReport& report);
 
-/// Whether what a node reports takes the place of what its row says.
+/// Whether a node's report replaces what its row says.
 constexpr bool gives_way(RunState row, RunState reported)
 {
     return !is_final(row) || (row == RunState::lost && reported != RunState::running);

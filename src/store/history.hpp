@@ -13,9 +13,9 @@ namespace peercron {
 std::optional<Revision> missing_revision(JobId id, const std::optional<Revision>& newest,
                                          const std::optional<Job>& job, WallTime now);
 
-/// From when on a change of `before` counts that was made at `at`: later than the change before it,
-/// although the clock of whoever made this one may be behind, or its node may have stood still. A
-/// moment that is further ahead than clocks should be is not waited for. Pure.
+/// From when on a change of `before`, made at `at`, is effective: later than the change before it,
+/// even if the clock of its author is behind, or its node was frozen. An earlier change that lies
+/// further ahead than clocks should be is not waited for. Pure.
 WallTime effective_moment(const Job& before, WallTime at);
 
 /// TermStart::changes are those that are effective later than this. Of `start`, planned_through and

@@ -8,8 +8,8 @@
 namespace peercron {
 
 /// Where the rows of a long list are: how many of them have ids from `first` on and before the next
-/// block's. It lets a page that is far from the list's beginning be found without passing over all
-/// rows before it.
+/// block's. With it, a page that is far from the list's beginning is found without skipping through
+/// all rows before it.
 ///
 /// Counted at some moment. Rows that are deleted later make a far page show some rows of the page
 /// before it; none are left out, because new rows have ids of `end` or above.
@@ -27,7 +27,7 @@ struct IdBlocks {
     /// No row has an id from here on and below `end`.
     std::int64_t last_end() const;
 
-    /// Whether the rows lie so close together that it costs little to pass over the other ids.
+    /// Whether the rows lie so close together that skipping the other ids costs little.
     bool is_compact() const;
 };
 
@@ -40,18 +40,19 @@ struct CountRest {
     std::int64_t ids = 0;     ///< how many the next part has
 };
 
-/// How many ids the first part of a count has, and the one that comes after a part of so many ids
-/// with so many rows: a statement counts them soon, and lists of few rows do not take many.
+/// How many ids the first part of a count has, and how many the next part has after one of `ids`
+/// ids with `rows` rows: few enough for a quick statement, and many enough that lists of few rows
+/// take few parts.
 inline constexpr std::int64_t first_part = 1'000'000;
 std::int64_t next_part(std::int64_t ids, std::int64_t rows);
 
-/// Offsets from here on are worth asking where they are.
+/// From this offset on it pays to look up the place of a page.
 inline constexpr std::size_t far_offset = 2'000;
 
-/// Blocks of ids from 1 to `largest` have so many ids each: 4,096 of them at most.
+/// How many ids each block has, with ids from 1 to `largest`: there are 4,096 blocks at most.
 std::int64_t block_size(std::int64_t largest);
 
-/// The first id of the block that has so many before it.
+/// The first id of the block with this number, counted from 0.
 std::int64_t block_begin(std::int64_t number, std::int64_t largest);
 
 /// Where a page begins: `offset` rows behind the first one with an id within the bounds.

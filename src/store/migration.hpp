@@ -26,8 +26,8 @@ std::span<const Migration> sqlite_migrations();
 /// One statement of a migration.
 ///
 /// DDL is not transactional in MySQL: a crash leaves a migration half done, and it is run again
-/// from its beginning. So each statement must do no harm when it was done already, or say by which
-/// column that is seen.
+/// from its beginning. So each statement must be harmless if it was already carried out, or name
+/// the column that shows it.
 struct MigrationStep {
     struct Column {
         std::string table;

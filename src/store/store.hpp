@@ -18,15 +18,15 @@
 
 namespace peercron {
 
-/// The store did not do what was asked: it is away, too slow, or refuses. Whether a change was
-/// made is unknown; every change below may be tried again.
+/// The store did not carry out the request: it is away, too slow, or refuses. It is not known
+/// whether a change was made; every change below may be tried again.
 class StoreError : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;
 };
 
-/// The database ended a statement at its time limit. It is there, and asking the same again is
-/// likely to end the same way.
+/// The database ended a statement at its time limit. It is reachable, and the same request is
+/// likely to fail again.
 class TookTooLong : public StoreError {
 public:
     using StoreError::StoreError;
@@ -97,7 +97,7 @@ struct RevisionPage {
 struct JobCursor {
     std::string changed_at;  ///< the store's own form; empty = nothing read yet
 };
-/// What became of table `cron` since a cursor.
+/// The changes of table `cron` since a cursor.
 struct JobChanges {
     std::vector<Job> changed;  ///< added or changed rows; a row may come more than once
     std::int64_t count = 0;    ///< how many rows there are now, and …
@@ -130,8 +130,8 @@ struct LogQuery {
 
     bool has_time() const { return from || to; }
 
-    /// Whether a time is all that is asked for: the index that has it is not in the list's order,
-    /// so that it helps to know where the rows are, for the first page, too.
+    /// Whether a time is the only filter: its index is not in the list's order, so it helps to know
+    /// where the rows are, even for the first page.
     bool is_time_only() const
     {
         return has_time() && !after_id && ids.empty() && !cron_id && !search && !dispatch_server &&
@@ -177,17 +177,17 @@ struct TermStart {
     /// run_num of every job that has a run_limit, as it belongs to open_runs.
     std::vector<std::pair<JobId, std::int64_t>> run_numbers;
     StepId last_step;  ///< the newest step that is stored; none = {0, 0}
-    /// Changes of jobs that are effective from later than planned_through, in the order they were
-    /// made: until then the jobs were what they were before, and nobody planned that. And those
-    /// since the oldest open run that has not started, as far as is known, was due: one that gave
-    /// way since may have taken it back.
+    /// Changes of jobs that are effective later than planned_through, in the order in which they
+    /// were made: until then the older versions are valid, and no node has planned them. Also the
+    /// changes since the due time of the oldest open run that has not started, as far as is known:
+    /// a version in between may have taken it back.
     std::vector<Revision> changes;
 };
 
 /// Which time the ledger covers.
 struct LedgerExtent {
-    /// From when on it is whole: when its oldest row was due, to the second, or what was deleted by
-    /// age. Not set: it is empty.
+    /// From when on it is complete: the time of its oldest row, to the second, or the end of what
+    /// was deleted by age. Not set: it is empty.
     std::optional<WallTime> first;
     std::optional<WallTime> planned_through;  ///< see TermStart
 };
@@ -195,8 +195,9 @@ struct LedgerExtent {
 /// What is known of the past of one job that has, or had, a history or rows in the ledger.
 struct JobPast {
     JobId job = 0;
-    /// In the order in which they were made, from the one that counted at the moment asked for, or
-    /// the first. Without `before`, and without the texts for people: name, command and remark.
+    /// In the order in which they were made, beginning with the one that was effective at the
+    /// requested moment, or with the first. Without `before`, and without the texts for people:
+    /// name, command and remark.
     std::vector<Revision> revisions;
     bool whole = true;                    ///< false: there are more than can be kept
     std::optional<std::int64_t> run_num;  ///< as in JobCounters, now; not set: the job is gone
@@ -218,7 +219,7 @@ struct OtherAccount {
 
     friend bool operator==(const OtherAccount&, const OtherAccount&) = default;
 };
-/// A run of which there are two accounts.
+/// A run of which there are two reports.
 struct DoubledRun {
     std::string job_name;  ///< empty: it has none, or there is no such job any more
     RunReport row;         ///< what the ledger says: id, state, run_server, started_at and ended_at
@@ -296,10 +297,11 @@ public:
 
     // History.
     virtual RevisionPage find_revisions(const RevisionQuery& query) = 0;
-    /// The jobs that there are, and those that the history does not know to be deleted.
+    /// The jobs that exist, and those that the history does not show as deleted.
     virtual std::vector<JobId> known_jobs() = 0;
-    /// Completes the histories of these jobs: one that is not as its newest revision says, or that
-    /// is gone, was changed in the database itself and gets a revision. Returns how many did.
+    /// Completes the histories of these jobs: a job that differs from its newest revision, or that
+    /// is gone, was changed in the database itself and gets a revision. Returns the number of these
+    /// jobs.
     /// @param now when a job that is gone is taken to be deleted.
     virtual std::size_t note_changes(std::span<const JobId> ids, WallTime now) = 0;
 
@@ -307,8 +309,8 @@ public:
     /// The newest epoch that has begun; 0 when none has.
     virtual Epoch newest_epoch() = 0;
     /// Begins the term `epoch` unless the store has seen a newer one (then throws Deposed). From
-    /// here on no step of an older epoch can be committed. May be called again in the same term,
-    /// to read what has become of the open runs.
+    /// here on no step of an older epoch can be committed. May be called again in the same term, to
+    /// read the present state of the open runs.
     virtual TermStart begin_term(Epoch epoch, const NodeName& dispatcher) = 0;
     /// One transaction, which also notes step.id() as the last one; throws Deposed when the
     /// store's epoch is not the step's.
@@ -316,16 +318,16 @@ public:
     /// The same for a step that an earlier term planned and could not store, under `epoch`.
     virtual void commit_as(Epoch epoch, const PlanStep& step) = 0;
     /// Runs of jobs with Delivery::at_least_once that were scheduled at or after `since`, ended in
-    /// a way that this takes for no end (lost, fenced, killed by a stopping node), and have no
+    /// a way after which they run again (lost, fenced, killed by a stopping node), and have no
     /// further attempt.
     virtual std::vector<RunId> undelivered(WallTime since) = 0;
-    /// Writes what became of runs. A final state is never overwritten, but `lost` gives way to
-    /// what truly happened. Writing a report again changes nothing.
+    /// Writes the reports of runs. A final state is never overwritten, except that `lost` is
+    /// replaced by what really happened. Writing a report again changes nothing.
     ///
     /// A report that its row contradicts (both say that the run was started, but at other nodes or
     /// moments; or the row is final and says that it was not) is the trace of a run that ran twice.
-    /// Of the two accounts the row has one, by the rule above, and the other is kept whole beside
-    /// it. Returns those of which that was not known before.
+    /// The row has one of the two reports, by the rule above, and the other one is kept whole
+    /// beside it. Returns those that are new.
     virtual std::vector<DoubledRun> record(std::span<const RunReport> reports) = 0;
     virtual std::vector<DoubledRun> find_doubled(const DoubledQuery& query) = 0;
     virtual LogPage find_log(const LogQuery& query) = 0;
@@ -333,7 +335,7 @@ public:
     virtual std::optional<LogRow> find_log_row(const RunId& run) = 0;
 
     /// Deletes rows of the ledger that were due longer than `keep` ago and are final, the oldest
-    /// first, and not more than `limit`, with their other accounts; returns how many. By `now`, and
+    /// first, and not more than `limit`, with their second reports; returns how many. By `now`, and
     /// by the clock of a database server as well: a clock that is wrong on one machine must not
     /// empty the ledger.
     virtual std::size_t delete_expired(std::chrono::seconds keep, WallTime now,

@@ -17,7 +17,7 @@ namespace peercron {
 /// brackets, and ?socket=PATH names a Unix socket that counts instead of HOST and PORT.
 using StoreAddress = std::variant<SqliteSettings, MysqlSettings>;
 
-/// The text is no address of a database; what() says what is wrong and what is allowed.
+/// The text is not the address of a database; what() says what is wrong and what is allowed.
 class BadStoreAddress : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;

@@ -14,7 +14,7 @@
 
 namespace peercron {
 
-/// What a store holds, in numbers: two stores with the same ones hold the same.
+/// The content of a store in numbers: two stores with the same numbers hold the same.
 struct StoreTotals {
     std::int64_t jobs = 0;
     JobId last_job = 0;
@@ -31,7 +31,7 @@ struct StoreTotals {
     friend bool operator==(const StoreTotals&, const StoreTotals&) = default;
 };
 
-/// The newest term, how far its plan is, and from when on the ledger is whole.
+/// The newest term, how far its plan is, and from when on the ledger is complete.
 struct StoredTerm {
     Epoch epoch = 0;
     std::optional<WallTime> planned_through;

@@ -29,9 +29,8 @@ namespace peercron {
 ///     const auto job = co_await pool.call(find);
 ///
 /// Calls wait for a free session in the order they came; one that is cancelled leaves the queue.
-/// Each kind of work has a pool of its own,
-/// so that a slow list request never stands in front of a commit. Lives on the I/O thread;
-/// outlives every call.
+/// Each kind of work has a pool of its own, so that a slow list request never delays a commit.
+/// Lives on the I/O thread; outlives every call.
 class StorePool {
 public:
     using Open = std::function<std::unique_ptr<Store>()>;
@@ -77,15 +76,16 @@ public:
         }
     }
 
-    /// Since when calls have failed for the store's sake, and how the newest one did. Not set: the
-    /// newest call to end did not.
+    /// Since when calls have failed because of the store, and the newest failure. Not set: the call
+    /// that ended last did not fail.
     struct Trouble {
         WallTime since{};
         std::string why;
     };
     const std::optional<Trouble>& trouble() const { return trouble_; }
 
-    /// `observe` is told after each call how long it took, and whether the store failed it.
+    /// `observe` is told after each call how long it took, and whether it failed because of the
+    /// store.
     using Observe = std::function<void(std::chrono::steady_clock::duration took, bool failed)>;
     void observe(Observe observe) { observe_ = std::move(observe); }
 
@@ -142,8 +142,8 @@ private:
     std::optional<Trouble> trouble_;
 };
 
-/// How long work in the background, of one call after another, leaves the store to others after a
-/// call that took so long: four fifths of the time.
+/// How long background work, which makes one call after another, pauses after a call that took this
+/// long: it leaves four fifths of the time to others.
 inline std::chrono::steady_clock::duration pause_after(std::chrono::steady_clock::duration took)
 {
     constexpr std::chrono::milliseconds shortest{20};

@@ -16,9 +16,9 @@ std::string encode(const Message& message);
 void append_encoded(std::string& out, const Message& message);
 
 /// The message in a frame's payload; nullopt when it is of a kind that only a newer peer knows,
-/// which is to be ignored. An Error means that a peer of no version sends this. Any bytes are
-/// safe to hand in, and cost no more memory than an honest message of their length (limits.hpp);
-/// strings are what the peer sent, not necessarily UTF-8.
+/// which is to be ignored. An Error means that no version of a peer sends this. Any bytes are safe
+/// to hand in, and cost no more memory than an honest message of their length (limits.hpp); strings
+/// are what the peer sent, not necessarily UTF-8.
 Result<std::optional<Message>> decode(std::string_view payload);
 
 /// A report with its output, to be kept in a file. What one version of the program writes every

@@ -32,8 +32,8 @@ struct PeerLimits {
     /// many fires and results waiting as it may (RunRules).
     std::size_t max_frame = 64U << 20U;
     std::size_t max_queue = 128U << 20U;  ///< bytes that wait for a slow peer; more: it is dropped
-    std::chrono::milliseconds max_silence{10'000};  ///< nothing received for so long: dropped;
-                                                    ///< 0 = as long as it likes
+    std::chrono::milliseconds max_silence{10'000};  ///< nothing received for this long: dropped;
+                                                    ///< 0 = no limit
 };
 
 struct PeerSettings {
@@ -66,12 +66,13 @@ public:
     using Result = peercron::Result<std::unique_ptr<PeerConnection>, PeerError>;
     using Handler = std::function<void(Message)>;
 
-    /// Connects to "127.0.0.1:9991" and greets, all by the deadline. Who answers is in peer(): the
-    /// caller compares it with whom it wanted. Throws only when the coroutine is cancelled.
+    /// Connects to "127.0.0.1:9991" and greets, all before the deadline. peer() says which peer
+    /// answered: the caller compares it with the one it wanted. Throws only when the coroutine is
+    /// cancelled.
     static asio::awaitable<Result> connect(std::string address, PeerSettings settings,
                                            SteadyTime deadline);
 
-    /// The other side of connect(): greets whoever has connected.
+    /// The other side of connect(): greets the peer that has connected.
     static asio::awaitable<Result> accept(asio::ip::tcp::socket socket, PeerSettings settings,
                                           SteadyTime deadline);
 
@@ -84,18 +85,18 @@ public:
     /// Called once; nothing is left running when it completes.
     asio::awaitable<ConnectionEnd> run(Handler handle);
 
-    /// Queues the message; never waits. It goes out while run() runs, together with all that has
-    /// gathered by then. After the end it goes nowhere. A queue that grows past max_queue, or a
-    /// message past max_frame, ends the connection.
+    /// Queues the message; never waits. run() sends it, together with everything that is queued by
+    /// then. After the end it is dropped. A queue that grows past max_queue, or a message past
+    /// max_frame, ends the connection.
     void send(const Message& message);
 
-    /// Ends the connection, again if need be. What was queued is sent as far as that can be done
-    /// without waiting.
+    /// Ends the connection; may be called again. Queued messages are sent as far as that is
+    /// possible without waiting.
     void close();
 
     bool is_open() const { return !end_; }
 
-    /// Who has proven to be there.
+    /// The peer, as it has proven to be.
     const PeerIdentity& peer() const { return peer_; }
     /// Its end of the connection, "127.0.0.1:40912".
     const std::string& remote_address() const { return remote_address_; }

@@ -15,7 +15,8 @@ namespace peercron {
 /// HMAC-SHA256(key, number of the frame, payload). A frame that is changed, left out, repeated,
 /// sent back, or taken from another connection does not pass.
 ///
-/// It hides nothing: who can read the network reads commands and output. That is TLS's business.
+/// It hides nothing: anyone who can read the network can read commands and output. To prevent that
+/// is the task of TLS.
 class FrameMac {
 public:
     static constexpr std::size_t size = 16;

@@ -13,8 +13,8 @@
 
 namespace peercron {
 
-/// From this version on it may be a node's warden that answers at the node's port (NodeDied). A
-/// warden speaks no older one: to a peer that would take it for a node it says nothing.
+/// From this version on, a node's warden may answer at the node's port (NodeDied). A warden speaks
+/// no older version: a peer that would take it for the node gets no answer.
 inline constexpr std::uint32_t warden_version = 2;
 
 /// The protocol versions that a program speaks, both ends included.
@@ -37,7 +37,7 @@ struct GreetingSettings {
     VersionRange versions;
 };
 
-/// What two peers know of each other after the greeting.
+/// What two peers know about each other after the greeting.
 struct Greeted {
     PeerIdentity peer;
     std::uint32_t version = 0;  ///< the highest that both speak
@@ -59,16 +59,16 @@ inline constexpr std::size_t greeting_frame_limit = 4096;
 /// What this gives:
 /// - Neither side learns a name or a program version before the other has proven the secret; a
 ///   stranger who connects sees versions and a random number. The client proves first, so
-///   nobody gets something to guess the secret from by connecting.
-/// - Every byte sent before, in both directions, is in each proof: a version cannot be talked
-///   down, and nothing can be changed on the way.
-/// - The role is in each proof, so nobody passes by sending a peer's own proof back to it; the
-///   nonces of both sides are, so no recorded greeting can be played again.
+///   connecting gives nobody material to guess the secret from.
+/// - Every byte sent before, in both directions, is in each proof: nobody can force an older
+///   version, or change anything on the way.
+/// - The role is in each proof, so sending a peer's own proof back to it fails; the nonces of both
+///   sides are in it too, so no recorded greeting can be replayed.
 /// - The frames after it carry a FrameMac under keys made of secret and greeting.
 ///
 /// The scheme is that of ISO/IEC 9798-4 (mutual authentication with a keyed check function).
-/// Nothing is encrypted, and somebody who listens can try secrets at leisure: the secret has to
-/// be long and random, or TLS be used.
+/// Nothing is encrypted, and anyone who listens can try secrets offline: the secret must be long
+/// and random, or TLS must be used.
 class Greeting {
 public:
     enum class Role : std::uint8_t { client, server };
@@ -82,7 +82,7 @@ public:
     /// peer's address, which the greeting does not know.
     Greeting(Role role, GreetingSettings settings, Digest nonce = random_bytes());
 
-    /// First of all.
+    /// To be called first.
     Step begin();
 
     /// The payload of the peer's next frame. Not to be called after an outcome.

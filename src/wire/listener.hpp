@@ -23,7 +23,7 @@ namespace peercron {
 
 class TaskGroup;
 
-/// Another socket listens there.
+/// Another socket already listens there.
 class PortInUse : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;
@@ -32,23 +32,23 @@ public:
 struct ListenerSettings {
     PeerSettings peer;
     std::chrono::milliseconds greeting_timeout{3000};  ///< from the connection to its end
-    /// Greeted at the same time, of strangers and of members' machines each. When one more comes,
-    /// the oldest of its kind makes way.
+    /// How many may be in their greeting at a time, of strangers and of members' machines each. One
+    /// more replaces the oldest of its kind.
     std::size_t max_greetings = 64;
     /// Whether a member of the cluster has this address, as far as is known; may be empty.
     std::function<bool(const asio::ip::address&)> is_member;
     std::chrono::milliseconds retry_after{100};  ///< when the system has no descriptor left
 };
 
-/// The peer port: greets whoever connects, and hands on those that prove the cluster secret.
+/// The peer port: greets every connection, and passes on those that prove the cluster secret.
 ///
-/// The others get no more than their greeting's deadline and a few kilobytes; why they were
-/// refused is logged, a few lines in ten seconds per reason.
+/// The others cost no more than their greeting's deadline and a few kilobytes; the log says why
+/// they were refused, in a few lines per reason in ten seconds.
 ///
-/// An honest greeting takes two round trips. So when too many are open, those that have been at it
-/// for longest are the least likely to come to an end, and make way. The machines of members, and
-/// those from which the secret was proven before, have places of their own: strangers on other
-/// machines cannot push them out, however many they are and however fast.
+/// An honest greeting takes two round trips. So when too many are open, the oldest are the least
+/// likely to finish, and are closed. Places are reserved for the machines of members and those from
+/// which the secret was proven before: strangers on other machines cannot push them out, however
+/// many they are and however fast.
 class PeerListener {
 public:
     /// Called on the I/O thread. What it throws ends run().
@@ -69,7 +69,7 @@ public:
     int descriptor() { return acceptor_.native_handle(); }
 
 private:
-    /// Those who have proven nothing yet, the oldest first.
+    /// Connections that have proven nothing yet, the oldest first.
     struct Greetings {
         std::list<int> sockets;
         std::list<int> ended;  // had to make way, and whose coroutines will notice

@@ -42,8 +42,8 @@ struct TermHello {
 struct Account {
     NodeName node;
     std::uint64_t incarnation = 0;  ///< random, new with each start of the process
-    /// How long the process has been up, by the clock that nobody sets: what was handed out before
-    /// is not its.
+    /// How long the process has been up, by the steady clock: runs that were handed out before
+    /// belong to an earlier process.
     std::chrono::milliseconds uptime{0};
     Epoch first_epoch = 0;  ///< of the first dispatcher that the process heard; 0: not said
     bool draining = false;
@@ -75,7 +75,7 @@ struct Revoked {
     friend bool operator==(const Revoked&, const Revoked&) = default;
 };
 
-/// Node → dispatcher: what became of runs (running or final), without output.
+/// Node → dispatcher: the present state of runs (running or final), without output.
 struct RunReports {
     std::vector<RunReport> reports;
     friend bool operator==(const RunReports&, const RunReports&) = default;
@@ -93,8 +93,8 @@ struct DispatcherBeat {
     Epoch epoch = 0;
     WallTime sent_at{};
     std::vector<NodeLoad> nodes;
-    /// Nothing was heard of the node lately: it shall answer, but this renews nothing, because a
-    /// node that only hears is given up like a silent one.
+    /// Nothing was heard of the node lately: it must answer, but this beat renews nothing, because
+    /// a node that hears but is not heard counts as silent.
     bool unheard = false;
     friend bool operator==(const DispatcherBeat&, const DispatcherBeat&) = default;
 };
@@ -119,7 +119,7 @@ struct RunNow {
     std::string requested_by;  ///< for the row
     friend bool operator==(const RunNow&, const RunNow&) = default;
 };
-/// Node → dispatcher: end this run, or see to it that it does not start.
+/// Node → dispatcher: end this run, or make sure that it does not start.
 struct EndRun {
     std::uint64_t request = 0;
     RunId run;
@@ -165,14 +165,14 @@ struct NodeDied {
     std::chrono::milliseconds lived{0};  ///< from when it listened here, and no other, to that
     friend bool operator==(const NodeDied&, const NodeDied&) = default;
 };
-/// Dispatcher → warden: I know that now.
+/// Dispatcher → warden: I have learnt it.
 struct DeathHeard {
     std::uint64_t incarnation = 0;
     friend bool operator==(const DeathHeard&, const DeathHeard&) = default;
 };
 
-/// Dispatcher → node: I do not dispatch any more, but my process lives on. For nodes that
-/// speak version 1 only, which take the end of a connection for that of the process.
+/// Dispatcher → node: I no longer dispatch, but my process lives on. For nodes that speak only
+/// version 1, which take the end of a connection for the end of the process.
 struct TermOver {
     Epoch epoch = 0;
     friend bool operator==(const TermOver&, const TermOver&) = default;

@@ -10,8 +10,9 @@
 
 namespace peercron {
 
-/// Why no connection to a peer came about. None of it says that the peer is dead: a firewall, a
-/// full queue, a network that is being changed, or anybody on the way refuses and resets as well.
+/// Why a connection to a peer failed. None of these means that the peer is dead: a firewall, a full
+/// queue, a network that is being changed, or anybody on the way can refuse and reset connections,
+/// too.
 struct PeerError {
     enum class Kind : std::uint8_t {
         timed_out,       ///< no connection, or no end of the greeting, by the deadline

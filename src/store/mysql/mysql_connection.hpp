@@ -30,11 +30,11 @@ public:
     bool takes_no_changes() const;
     /// The statement was not sent whole, so it was not carried out.
     bool not_sent() const;
-    /// A deadlock, or a lock that was not to be had in time: to be tried again.
+    /// A deadlock, or a lock that was not free in time: to be tried again.
     bool lock_conflict() const;
     /// The server ended the statement at its limit, MysqlSettings::timeout.
     bool time_limit() const;
-    /// The value is the trouble: too long, out of range, not text. Another value may pass.
+    /// The value was refused: too long, out of range, not text. Another value may pass.
     bool value_refused() const;
     /// A table could not be altered because others wrote to it meanwhile.
     bool online_change_failed() const;
@@ -114,9 +114,9 @@ private:
     std::size_t max_statement_ = 0;
 };
 
-/// A transaction that does not keep its locks when this process stops in its middle (SIGSTOP, a
-/// network that is cut): the server ends it when its client is silent for 3 s. Otherwise a
-/// stopped dispatcher would keep its successor waiting.
+/// A transaction that loses its locks when this process is stopped in the middle of it (SIGSTOP, a
+/// network that is cut): the server ends it when its client is silent for 3 s. Otherwise a stopped
+/// dispatcher would keep its successor waiting.
 class MysqlTransaction {
 public:
     enum class Reads : std::uint8_t { latest, snapshot };

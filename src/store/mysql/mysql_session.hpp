@@ -9,7 +9,7 @@
 
 namespace peercron {
 
-/// A connection that comes back: opened at the first call, and opened anew when it is gone.
+/// A connection that comes back: opened at the first call, and opened again when it is gone.
 class MysqlSession {
 public:
     explicit MysqlSession(MysqlSettings settings) : settings_(std::move(settings)) {}

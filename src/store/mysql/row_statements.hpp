@@ -17,7 +17,7 @@ struct RowStatement {
     std::size_t rows = 0;
 };
 
-/// Puts rows together to statements of a good length; a row that is longer gets its own.
+/// Combines rows into statements of a good length; a longer row gets a statement of its own.
 class RowStatements {
 public:
     /// `head` comes before the rows ("INSERT … VALUES "), `tail` after them; both outlive this.

@@ -17,8 +17,8 @@ namespace peercron {
 
 /// The files of one SQLite database (itself, "-wal" and "-shm") as all connections of this process
 /// see them. SQLite does not notice when one of them is deleted or replaced: it goes on with the
-/// file that it has open, which nobody else will ever see, and a new connection takes what is there
-/// now. So they are compared with what is found under their names.
+/// open file, which nobody else will ever see, while a new connection opens the file that is there
+/// now. So the open files are compared with those under their names.
 ///
 /// Nothing here opens a file: closing it would release the locks that SQLite has on it
 /// (https://www.sqlite.org/howtocorrupt.html, 2.2).
@@ -44,7 +44,7 @@ public:
     // With lock():
     /// Why no connection may be opened; "" = it may.
     std::string refusal();
-    /// Whether the file may be made: not when this process has worked with it already.
+    /// Whether the file may be created: not if this process has worked with it before.
     bool may_be_made() const { return !ids_[0]; }
     void opened();
     void closed();

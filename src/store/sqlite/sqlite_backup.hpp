@@ -20,9 +20,9 @@ struct BackupContents {
 enum class Existing : std::uint8_t { is_an_error, is_replaced };
 
 /// Copies the database as it is at one moment into `file`, while a node may work with it. The copy
-/// is one file that only this user may read, and is put in place when it is whole.
+/// is one file that only this user may read, and is put in place when it is complete.
 ///
-/// Blocks for as long as the copy takes. Throws StoreError, and leaves `file` as it was then.
+/// Blocks for as long as the copy takes. Throws StoreError and then leaves `file` as it was.
 BackupContents back_up(const SqliteSettings& settings, const std::filesystem::path& file,
                        Existing existing);
 
@@ -31,12 +31,11 @@ struct Restored {
     std::filesystem::path kept;  ///< the database that was there before; empty when there was none
 };
 
-/// Puts a copy of `backup`, which is checked before, into the place of the database. The one that
-/// was there is kept beside it; what it had in its write-ahead log goes with it, so that nothing of
-/// it comes back.
+/// Checks `backup` and replaces the database by a copy of it. The old database is kept beside it,
+/// together with its write-ahead log, so that nothing of it comes back.
 ///
 /// Blocks. Throws StoreError when a node works with the database, and for a file that is damaged,
-/// no database of peercron, or newer than this program; the database is as it was then.
+/// not a database of peercron, or newer than this program; then the database is not changed.
 /// @param now names the one that is kept.
 Restored restore(const SqliteSettings& settings, const std::filesystem::path& backup, WallTime now);
 

@@ -24,8 +24,8 @@ public:
     /// The extended result code, https://www.sqlite.org/rescode.html.
     int code() const { return code_; }
 
-    /// The file itself is the trouble, or how it is reached: another connection may do better. Not
-    /// when the file was moved: the one that is open is all there is of it then.
+    /// The error is in the file or in the access to it: a new connection may work. False when the
+    /// file was moved: then only the open connection has it.
     bool connection_lost() const;
 
 private:
@@ -79,7 +79,7 @@ private:
 ///
 /// Write-ahead log, so that readers never wait for a writer; synchronous FULL, because a fire is
 /// handed out only after its commit, and that must hold across a power cut: with NORMAL the last
-/// commits would be undone, and what ran already would be planned, and run, again.
+/// commits would be undone, and runs would be planned and started a second time.
 class SqliteConnection {
 public:
     explicit SqliteConnection(const SqliteSettings& settings);

@@ -13,7 +13,7 @@
 
 namespace peercron {
 
-/// A connection that is opened at the first call, and anew when the file failed it.
+/// A connection that is opened at the first call, and again after an error of the file.
 class SqliteSession {
 public:
     explicit SqliteSession(SqliteSettings settings)

@@ -9,8 +9,9 @@ namespace peercron {
 /// The sessions of this process that want to write to one SQLite database, in the order they came.
 ///
 /// SQLite allows one writer and lets the others poll with pauses of up to 100 ms, in no order; a
-/// commit of the plan must not wait so. This and DatabaseFile, which has it, are the only places
-/// in the program with a mutex, because the sessions block on threads of their own (StorePool).
+/// commit of the plan must not wait like that. This and DatabaseFile, which has it, are the only
+/// places in the program with a mutex, because the sessions block on threads of their own
+/// (StorePool).
 class WriterQueue {
     friend class WriterTurn;
 
