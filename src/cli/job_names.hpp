@@ -31,7 +31,7 @@ private:
 
     ApiClient& client_;
     std::map<std::int64_t, std::string> names_;
-    std::size_t may_ask_ = 0;  // for so many more jobs of this list
+    std::size_t may_ask_ = 0;  // for this many more jobs of this list
 };
 
 /// Gives each job of a list the state of its newest run as "last_state", unless there are more than

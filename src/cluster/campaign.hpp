@@ -67,7 +67,7 @@ public:
     /// This node has resigned, and the key still shows its session.
     bool must_release() const { return resigned_ && holds(entry_); }
 
-    /// Nobody holds the lock as far as known.
+    /// No node holds the lock, as far as is known.
     bool lock_is_free() const { return seen_ && entry_.session.empty(); }
 
     /// This node's session as the key shows it; says that the session was alive at that time.
@@ -86,7 +86,7 @@ public:
     /// The epoch of this node's own tenure; 0 while it has none.
     Epoch epoch() const { return epoch_; }
 
-    /// Who holds the lock; empty: nobody.
+    /// The node that holds the lock; empty: none.
     const NodeName& dispatcher() const { return dispatcher_; }
 
 private:

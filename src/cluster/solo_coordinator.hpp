@@ -24,7 +24,7 @@ public:
     Epoch epoch() const override { return epoch_; }
     const NodeName& dispatcher() const override { return dispatcher_; }
     const std::vector<Member>& members() const override { return members_; }
-    /// Now: there is no service that could stop knowing this node.
+    /// The present time: there is no service that could forget this node.
     SteadyTime session_confirmed() const override;
     asio::awaitable<void> resign() override;
     void raise_epoch(Epoch used) override;

@@ -22,7 +22,8 @@ struct Endpoint {
     HostKind kind = HostKind::name;
 };
 
-/// nullopt when it is no such text, the port is 0, or the address is a multicast or broadcast one.
+/// nullopt when the text has another form, the port is 0, or the address is a multicast or
+/// broadcast one.
 std::optional<Endpoint> parse_endpoint(std::string_view text);
 
 /// The kind of an IP address; nullopt when it is none, or one of many machines.

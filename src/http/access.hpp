@@ -30,7 +30,7 @@ struct Token {
     Role role = Role::read;
 };
 
-/// Who asks, and from where; for the log.
+/// The caller, and from where it calls; for the log.
 struct Caller {
     std::string name;  ///< the token's, or "anonymous" when no tokens are configured
     std::string address;
@@ -54,8 +54,8 @@ public:
     Access(const std::vector<Token>& tokens, const std::vector<std::string>& trusted_proxies,
            Hosts hosts = Hosts::any);
 
-    /// Who asks, if they may do what takes the role `needed` (not set: everybody may). The token
-    /// is in "Authorization: Bearer …" or "X-Peercron-Token: …"; it is compared in constant time.
+    /// The caller, if it may do what needs the role `needed` (not set: everybody may). The token is
+    /// in "Authorization: Bearer …" or "X-Peercron-Token: …"; it is compared in constant time.
     /// @throws HttpError 401 without a known token, 403 when its role is too low, or when there are
     ///         no tokens and the request is for a host that is not allowed.
     Caller admit(const Request& request, std::optional<Role> needed) const;

@@ -41,8 +41,8 @@ private:
     /// All callers that wait for a page.
     struct Line {
         explicit Line(asio::any_io_executor executor) : changed(std::move(executor)) {}
-        std::shared_ptr<Turn> next;  // takes in whoever asks
-        bool is_reading = false;     // a turn that takes in nobody
+        std::shared_ptr<Turn> next;  // takes new callers
+        bool is_reading = false;     // a turn that takes no new callers
         std::size_t waiting = 0;
         Event changed;
     };

@@ -120,7 +120,7 @@ struct LogQuery {
     std::optional<WallTime> to;     ///< scheduled_at < to
     std::size_t offset = 0;
     std::size_t limit = 50;       ///< 0 = the total only, maybe in parts: see LogPage::count_rest
-    std::size_t most_output = 0;  ///< of each output so many bytes, cut by the database; 0 = all
+    std::size_t most_output = 0;  ///< bytes of each output, cut by the database; 0 = all
     bool with_total = true;
     bool with_blocks = false;                ///< with the total; not with state or missed
     std::shared_ptr<const IdBlocks> blocks;  ///< as found before, if they are known

@@ -35,10 +35,10 @@ class StorePool {
 public:
     using Open = std::function<std::unique_ptr<Store>()>;
 
-    /// Who is to blame when the database ends a call at its time limit (TookTooLong).
+    /// The cause when the database ends a call at its time limit (TookTooLong).
     enum class TooLong : std::uint8_t {
-        caller,  ///< it asked for too much: the store is well
-        store,   ///< all that is asked here is small: the store fails
+        caller,  ///< it asked for too much; the store works
+        store,   ///< all calls here are small, so the store fails
     };
 
     /// Opens nothing yet: a session connects at its first call, on its own thread.

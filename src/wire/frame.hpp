@@ -11,8 +11,8 @@
 
 namespace peercron {
 
-// On a connection between peers everything is frames: four bytes of length, most significant
-// first, and so many bytes of payload.
+// On a connection between peers everything is frames: four bytes of length, most significant first,
+// and the payload of that length.
 
 inline constexpr std::size_t frame_header_size = 4;
 

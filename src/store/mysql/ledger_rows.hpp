@@ -44,11 +44,11 @@ struct LockedRow {
 };
 using LockedRows = std::unordered_map<RunId, LockedRow>;
 
-/// The rows of `reports`, locked until the transaction ends. No job is locked: whoever changes one
+/// The rows of `reports`, locked until the transaction ends. No job is locked: a change of a job
 /// delays no result.
 LockedRows lock_rows(MysqlConnection& connection, std::span<const RunReport> reports);
 
-/// How runs went. `running` changes open rows only. Texts are cut to what the server takes.
+/// The reports of runs. `running` changes only open rows. Texts are cut to what the server takes.
 /// `locked`: see lock_rows().
 std::vector<RowStatement> report_statements(const MysqlConnection& connection,
                                             std::span<const RunReport> reports,

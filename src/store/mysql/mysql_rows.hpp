@@ -18,7 +18,7 @@ void read_jobs(MysqlConnection& connection, std::string_view condition, std::vec
 
 /// The ledger's rows of `condition` ("WHERE …"). Throws StoreError for a state that is not known.
 std::vector<LogRow> read_log_rows(MysqlConnection& connection, std::string_view condition);
-/// With at most so many bytes of each output; 0 = all.
+/// With at most `most_output` bytes of each output; 0 = all.
 std::vector<LogRow> read_log_rows(MysqlConnection& connection, std::string_view condition,
                                   std::size_t most_output);
 

@@ -59,7 +59,7 @@ public:
     /// The same of a column that never holds a negative number: its 64 bits without a sign.
     std::uint64_t natural(int column) const { return static_cast<std::uint64_t>(integer(column)); }
 
-    /// Ready to be bound and run anew.
+    /// Ready to be bound and run again.
     void reset();
 
 private:
