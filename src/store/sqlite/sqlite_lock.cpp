@@ -46,7 +46,7 @@ int open_lock(const std::filesystem::path& path)
 // What a holder that is altering the tables has behind its number.
 constexpr std::string_view altering = " altering";
 
-/// What the holder wrote: its number, and maybe what it does. It may not have come to that yet.
+/// What the holder wrote: its number, and maybe what it does. It may not have done so yet.
 std::string read_note(int file)
 {
     std::array<char, 32> text{};

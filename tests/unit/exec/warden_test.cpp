@@ -388,15 +388,19 @@ TEST_F(WardenTest, TheNodeReapsOrphansAndNothingElse)
     start([this](Lifeline lifeline) -> int {
         std::optional<Process> run;
         std::optional<Process> failing;
+        std::promise<void> started;
         std::promise<void> over;
-        // Who starts a command has to live as long as it.
+        // The thread that starts a command has to live as long as the command.
         std::jthread starting([&, until = over.get_future()] {
             run = spawn("sleep 0.2 & echo $!");
             failing = spawn("exit 3");
+            started.set_value();
             until.wait();
         });
-        while (!failing || !has_exited(*failing) || !has_exited(*run)) {
-            std::this_thread::sleep_for(1ms);
+        started.get_future().wait();
+        for (const auto* const process : {&run, &failing}) {
+            pollfd has_ended{(*process)->pidfd.get(), POLLIN, 0};
+            ::poll(&has_ended, 1, -1);
         }
         ::fcntl(run->output.get(), F_SETFL, 0);
         std::array<char, 32> text{};
