@@ -1,5 +1,7 @@
 """All nodes are restarted, one after the other, as for an upgrade: no fire is late, lost or doubled."""
 import json
+import os
+import signal
 import subprocess
 
 import pytest
@@ -35,3 +37,21 @@ def test_a_restart_of_one_node_after_the_other_leaves_a_clean_ledger(pair, first
     assert done.returncode == 0 and found["findings"] == [], found
     assert found["totals"]["due"] >= 10 * (ended - begun - 1), found
     pair.delete_all_jobs()
+
+
+def test_a_dispatcher_goes_on_until_the_node_before_it_is_back(pair):
+    """A node that starts slowly is not back when the next one is told to stop: then fires were late."""
+    dispatcher = pair.dispatcher()
+    last, before = pair.number(dispatcher), 3 - pair.number(dispatcher)
+    pair.run("stop-node", str(before))
+    process = json.loads((pair.folder / "run" / f"node{last}.json").read_text())["pid"]
+    os.kill(process, signal.SIGTERM)
+    wait_until(lambda: "told to stop" in pair.log(f"node{last}").rpartition("node: running")[2], 10, "it stops")
+    with subprocess.Popen(pair.command("start-node", str(before)), stdout=subprocess.DEVNULL) as starting:
+        wait_until(lambda: pair.dispatcher() != dispatcher, 10, "it has handed over")
+        passing = [entry["Service"]["Port"] for entry in pair.consul("health/service/peercron?passing")]
+    assert starting.returncode == 0
+    assert pair.peer_port(before) in passing, pair.log(f"node{last}")[-2000:]
+    wait_until(lambda: pair.dispatcher() == pair.name(before), 10, "the other one dispatches")
+    pair.run("stop-node", str(last))
+    pair.run("start-node", str(last))
