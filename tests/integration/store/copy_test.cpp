@@ -146,7 +146,7 @@ public:
     Mysql() { image(); }
     Mysql(const Mysql&) = delete;
     Mysql& operator=(const Mysql&) = delete;
-    ~Mysql() override { execute("DROP DATABASE " + settings_.database); }
+    ~Mysql() override { testing::drop_database(settings_); }
 
     StoreAddress address() const override { return settings_; }
     std::unique_ptr<Store> open_store() const override

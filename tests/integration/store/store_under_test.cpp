@@ -15,10 +15,7 @@ public:
     MysqlDatabase() { migrate(settings_); }
     MysqlDatabase(const MysqlDatabase&) = delete;
     MysqlDatabase& operator=(const MysqlDatabase&) = delete;
-    ~MysqlDatabase() override
-    {
-        MysqlConnection(settings_).execute("DROP DATABASE " + settings_.database);
-    }
+    ~MysqlDatabase() override { drop_database(settings_); }
 
     std::unique_ptr<Store> open() override { return std::make_unique<MysqlStore>(settings_); }
     void execute(const std::string& sql) override { MysqlConnection(settings_).execute(sql); }
