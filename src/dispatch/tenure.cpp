@@ -1,6 +1,7 @@
 #include "dispatch/tenure.hpp"
 
 #include "base/backoff.hpp"
+#include "base/overloaded.hpp"
 #include "dispatch/dispatcher_metrics.hpp"
 
 #include <boost/asio/cancellation_state.hpp>
@@ -31,13 +32,6 @@ constexpr auto copy_warning = 2s;
 constexpr auto undelivered_reach = 1h;
 /// One beat in this many carries the load of all nodes, for the display.
 constexpr unsigned beats_per_roster = 4;
-
-template <class... F>
-struct Overloaded : F... {
-    using F::operator()...;
-};
-template <class... F>
-Overloaded(F...) -> Overloaded<F...>;
 
 std::string join(const std::set<NodeName>& names)
 {

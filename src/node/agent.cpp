@@ -1,5 +1,7 @@
 #include "node/agent.hpp"
 
+#include "base/overloaded.hpp"
+
 #include <spdlog/spdlog.h>
 
 #include <utility>
@@ -11,13 +13,6 @@ using namespace std::chrono_literals;
 
 /// How long an API call waits for the dispatcher: an election, and some.
 constexpr auto announce_limit = 10s;
-
-template <class... F>
-struct Overloaded : F... {
-    using F::operator()...;
-};
-template <class... F>
-Overloaded(F...) -> Overloaded<F...>;
 
 }  // namespace
 
