@@ -1,5 +1,6 @@
 #include "audit/audit.hpp"
 
+#include <spdlog/fmt/fmt.h>
 #include "store/doubled_run.hpp"
 
 #include <algorithm>
@@ -64,6 +65,7 @@ void Audit::begin(Store& store)
     } else {
         report_.judged.from = report_.judged.to;
     }
+    for (const ClockStep& step : extent.clock_steps) note(step);
     report_.judged.to = std::max(report_.judged.from, report_.judged.to);
     const bool nothing = report_.judged.from == report_.judged.to;
     stage_ = nothing ? Stage::done : Stage::doubled;
@@ -94,6 +96,22 @@ void Audit::find_doubled(Store& store)
     } else {
         last_account_ = runs.back().other.id;
     }
+}
+
+/// What ran meanwhile has rows, though not of the fires that were due.
+void Audit::note(const ClockStep& step)
+{
+    if (step.at < asked_.from || step.at >= asked_.to) return;
+    ++report_.found[static_cast<std::size_t>(FindingKind::clock_ahead)];
+    Finding finding;
+    finding.kind = FindingKind::clock_ahead;
+    finding.run = RunId{0, step.at, 1};
+    finding.until = step.at;
+    finding.what = fmt::format(
+        "a clock had been ahead: the plan had come to {} by it, and was set back at {}; {} rows "
+        "were moved to about when they ran",
+        time_text(step.from), time_text(step.at), step.moved);
+    findings_.push_back(std::move(finding));
 }
 
 void Audit::read_pasts(Store& store)

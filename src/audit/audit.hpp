@@ -44,6 +44,7 @@ private:
 
     void begin(Store& store);
     void find_doubled(Store& store);
+    void note(const ClockStep& step);
     void read_pasts(Store& store);
     void read_rows(Store& store);
     void judge(Store& store);

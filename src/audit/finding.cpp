@@ -16,6 +16,7 @@ std::string time_text(WallTime time)
 
 std::string to_string(const Finding& finding)
 {
+    if (finding.run.job == 0) return fmt::format("{}: {}", to_string(finding.kind), finding.what);
     return fmt::format("{}: {}: {}", to_string(finding.run), to_string(finding.kind), finding.what);
 }
 

@@ -23,10 +23,11 @@ enum class FindingKind : std::uint8_t {
     late,         ///< started later than the bound
     never_ended,  ///< a row that should have its final state by now
     missed,       ///< did not run for a reason that its owner did not ask for (model/missed.hpp)
+    clock_ahead,  ///< fires were planned by a clock that was ahead, and not when they were due
 };
 
-inline constexpr std::array<std::string_view, 6> finding_names{"missing", "extra",       "doubled",
-                                                               "late",    "never_ended", "missed"};
+inline constexpr std::array<std::string_view, 7> finding_names{
+    "missing", "extra", "doubled", "late", "never_ended", "missed", "clock_ahead"};
 
 constexpr std::string_view to_string(FindingKind kind)
 {
@@ -36,7 +37,7 @@ constexpr std::string_view to_string(FindingKind kind)
 /// One thing that is wrong. Missing fires that follow on one another are one finding.
 struct Finding {
     FindingKind kind = FindingKind::missing;
-    RunId run;                      ///< of missing fires the first
+    RunId run;                      ///< of missing fires the first; job 0: of no one job
     WallTime until{};               ///< the last of them, or of a row; otherwise run.scheduled_at
     std::int64_t fires = 1;         ///< how many
     std::optional<RunState> state;  ///< of the row, if there is one

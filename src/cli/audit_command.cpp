@@ -33,12 +33,13 @@ struct Kind {
     std::string_view name;  ///< as in the answer
     std::string_view text;
 };
-constexpr std::array<Kind, 6> kinds{{{"missing", "missing"},
+constexpr std::array<Kind, 7> kinds{{{"missing", "missing"},
                                      {"extra", "extra"},
                                      {"doubled", "doubled"},
                                      {"late", "late"},
                                      {"never_ended", "never ended"},
-                                     {"missed", "missed"}}};
+                                     {"missed", "missed"},
+                                     {"clock_ahead", "clock ahead"}}};
 
 std::string counted(std::int64_t count, std::string_view one, std::string_view many)
 {

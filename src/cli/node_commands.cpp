@@ -69,6 +69,10 @@ std::string node_text(const AnswerFields& health, const AnswerFields& nodes, con
                             ": results that wait for the store are in memory only") +
                 "\n";
     }
+    const std::string clock = health.text("clock");  // "" of an older node
+    if (!clock.empty() && clock != "ok") {
+        text += painted(screen, Colour::red, "its clock: " + clock) + "\n";
+    }
     const std::string dispatcher = nodes.text("dispatcher");
     text += dispatcher.empty()
                 ? painted(screen, Colour::red, "there is no dispatcher: no job fires") + "\n"

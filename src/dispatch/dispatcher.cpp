@@ -1,5 +1,6 @@
 #include "dispatch/dispatcher.hpp"
 
+#include "audit/finding.hpp"
 #include "dispatch/dispatcher_metrics.hpp"
 #include "dispatch/tenure.hpp"
 
@@ -20,6 +21,8 @@ using namespace std::chrono_literals;
 
 /// How long the nodes may take to register again with a service that has forgotten them.
 constexpr auto registration_time = 5s;
+/// See ClockGuard.
+constexpr auto clock_tolerance = 1s;
 
 }  // namespace
 
@@ -29,6 +32,7 @@ Dispatcher::Dispatcher(asio::any_io_executor executor, Parts parts, NodeName sel
       parts_(std::move(parts)),
       self_(std::move(self)),
       settings_(std::move(settings)),
+      clock_guard_(std::min<std::chrono::milliseconds>(settings_.lookahead, clock_tolerance)),
       jobs_(settings_.default_zone),
       metrics_(std::make_unique<Metrics>(parts_.metrics)),
       missed_(executor_, jobs_, parts_.metrics),
@@ -144,7 +148,7 @@ asio::awaitable<void> Dispatcher::refresh_jobs(TableUser& user)
     const std::vector<JobPast> pasts = co_await read_pasts(changes.changed, user);
     co_await user.may_change();
     std::vector<JobId> changed;
-    const WallTime seen = parts_.clock.now();
+    const WallTime seen = now().wall;
     for (Job& job : changes.changed) {
         const JobId id = job.id;
         if (jobs_.put(std::move(job), seen)) changed.push_back(id);
@@ -175,7 +179,7 @@ asio::awaitable<void> Dispatcher::reload_jobs(std::vector<JobId> ids, TableUser&
     std::vector<Job> rows = co_await parts_.store.call(read);
     const std::vector<JobPast> pasts = co_await read_pasts(rows, user);
     co_await user.may_change();
-    const WallTime seen = parts_.clock.now();
+    const WallTime seen = now().wall;
     std::unordered_set<JobId> gone(ids.begin(), ids.end());
     std::vector<JobId> changed;
     for (Job& row : rows) {
@@ -216,9 +220,62 @@ asio::awaitable<std::vector<JobPast>> Dispatcher::read_pasts(std::vector<PastQue
     co_return pasts;
 }
 
-Moment Dispatcher::now() const
+Moment Dispatcher::own_now() const
 {
     return Moment{parts_.clock.now(), parts_.clock.steady_now()};
+}
+
+Moment Dispatcher::now() const
+{
+    return clock_guard_.trusted(own_now());
+}
+
+std::string Dispatcher::clock() const
+{
+    const Moment own = own_now();
+    const ClockGuard::Basis basis = clock_guard_.basis(own);
+    if (tenure_ && basis != ClockGuard::Basis::own) {
+        return fmt::format("{} s ahead of the database's; planning by {}",
+                           clock_guard_.offset(own)->middle() / 1s, basis_text(basis));
+    }
+    if (!tenure_) {
+        const std::string off = off_the_dispatchers();
+        if (!off.empty()) return off;
+    }
+    if (last_clock_step_) {
+        return fmt::format("a clock was {} s ahead until {}",
+                           (last_clock_step_->from - last_clock_step_->at) / 1s,
+                           time_text(last_clock_step_->at));
+    }
+    return "ok";
+}
+
+/// What the dispatcher says of this node's clock; empty: nothing that matters.
+std::string Dispatcher::off_the_dispatchers() const
+{
+    for (const NodeLoad& node : parts_.roster().nodes) {
+        if (node.node != self_ || !node.clock_known) continue;
+        const auto by = std::chrono::abs(node.clock_offset);
+        if (by <= settings_.lookahead) return "";
+        return fmt::format("{} s {} the dispatcher's; this node gets no runs", by / 1s,
+                           node.clock_offset > 0ms ? "ahead of" : "behind");
+    }
+    return "";
+}
+
+std::string_view Dispatcher::basis_text(ClockGuard::Basis basis)
+{
+    switch (basis) {
+        case ClockGuard::Basis::own:
+            break;
+        case ClockGuard::Basis::own_by_votes:
+            return "this one, since more nodes agree with it";
+        case ClockGuard::Basis::own_as_even:
+            return "this one, since the database's was set back";
+        case ClockGuard::Basis::database:
+            return "the database's, and this node gets no runs";
+    }
+    return "this one";
 }
 
 }  // namespace peercron

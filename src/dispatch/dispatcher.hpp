@@ -4,6 +4,7 @@
 #include "base/event.hpp"
 #include "cluster/coordinator.hpp"
 #include "dispatch/channel.hpp"
+#include "dispatch/clock_guard.hpp"
 #include "dispatch/job_table.hpp"
 #include "dispatch/missed_fires.hpp"
 #include "dispatch/term.hpp"
@@ -54,6 +55,9 @@ public:
     /// What the dispatcher knows of all nodes; empty when this node does not dispatch.
     std::vector<NodeLoad> loads() const;
 
+    /// What is to be said about this node's clock: "ok", or in words.
+    std::string clock() const;
+
     const JobTable& jobs() const { return jobs_; }
 
     /// Is told which runs this node ended, and which it decided itself as dispatcher.
@@ -83,12 +87,17 @@ private:
     asio::awaitable<void> reload_jobs(std::vector<JobId> ids, TableUser& user);
     asio::awaitable<std::vector<JobPast>> read_pasts(const std::vector<Job>& rows, TableUser& user);
     asio::awaitable<std::vector<JobPast>> read_pasts(std::vector<PastQuery> queries);
-    Moment now() const;
+    std::string off_the_dispatchers() const;
+    static std::string_view basis_text(ClockGuard::Basis basis);
+    Moment own_now() const;
+    Moment now() const;  ///< to plan by: see ClockGuard
 
     asio::any_io_executor executor_;
     Parts parts_;
     const NodeName self_;
     const DispatchSettings settings_;
+    ClockGuard clock_guard_;
+    std::optional<ClockStep> last_clock_step_;
     JobTable jobs_;
     JobCursor cursor_;
     bool jobs_unread_ = false;  ///< this was said

@@ -59,7 +59,12 @@ Dispatcher::Metrics::Metrics(prometheus::Registry& registry)
           gauge(registry, "peercron_audit_last_success_timestamp_seconds",
                 "When the newest completed audit of this node as dispatcher began; 0: none")),
       expired_(counter(registry, "peercron_log_rows_expired_total",
-                       "Rows of the ledger that were deleted because of their age"))
+                       "Rows of the ledger that were deleted because of their age")),
+      database_offset_(gauge(registry, "peercron_clock_offset_seconds",
+                             "This node's clock minus the database server's, as it was compared "
+                             "last; 0 without a database server")),
+      clock_steps_(counter(registry, "peercron_clock_steps_total",
+                           "Times this node set the plan back because a clock had been ahead"))
 {
     forget_findings();
 }
@@ -134,6 +139,16 @@ void Dispatcher::Metrics::audited(const AuditReport& report, WallTime at)
 void Dispatcher::Metrics::expired(std::size_t rows)
 {
     expired_.Increment(static_cast<double>(rows));
+}
+
+void Dispatcher::Metrics::clock_compared(std::chrono::milliseconds offset)
+{
+    database_offset_.Set(std::chrono::duration<double>(offset).count());
+}
+
+void Dispatcher::Metrics::clock_stepped()
+{
+    clock_steps_.Increment();
 }
 
 /// The next dispatcher has its own.

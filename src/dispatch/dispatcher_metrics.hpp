@@ -30,6 +30,8 @@ struct Dispatcher::Metrics {
     void measured(const std::vector<NodeLoad>& nodes);
     void audited(const AuditReport& report, WallTime at);
     void expired(std::size_t rows);
+    void clock_compared(std::chrono::milliseconds offset);
+    void clock_stepped();
 
 private:
     void forget_findings();
@@ -51,6 +53,8 @@ private:
     prometheus::Family<prometheus::Gauge>& audit_findings_;
     prometheus::Gauge& audit_success_;
     prometheus::Counter& expired_;
+    prometheus::Gauge& database_offset_;
+    prometheus::Counter& clock_steps_;
 };
 
 }  // namespace peercron

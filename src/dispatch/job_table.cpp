@@ -16,6 +16,9 @@ std::optional<WallTime> PlannedJob::next(WallTime after) const
     return WallTime(*fire);
 }
 
+/// Further ahead than clocks of nodes that work together are.
+constexpr std::chrono::seconds sure_ahead{5};
+
 bool JobTable::put(Job job, WallTime seen)
 {
     const auto found = jobs_.find(job.id);
@@ -28,6 +31,13 @@ bool JobTable::put(Job job, WallTime seen)
         // A row changed by hand keeps the moment that it had in the table; known.effective_from
         // may be the later one that was given here when such a change was seen before.
         const bool by_hand = job.effective_from <= known.effective_from;
+        // A clock that was ahead gave it that moment, and Store::step_back() took it back.
+        const bool is_sooner =
+            job.effective_from < known.effective_from && known.effective_from > seen + sure_ahead;
+        if (same_content && is_sooner) {
+            found->second.job.effective_from = job.effective_from;
+            return true;
+        }
         if (same_content && by_hand) return false;
         if (by_hand) job.effective_from = seen;
     } else {

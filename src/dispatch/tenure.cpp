@@ -32,6 +32,15 @@ constexpr auto copy_warning = 2s;
 constexpr auto undelivered_reach = 1h;
 /// One beat in this many carries the load of all nodes, for the display.
 constexpr unsigned beats_per_roster = 4;
+/// How often the clock is compared with the database's.
+constexpr auto clock_interval = 2s;
+/// A clock that was set is looked at twice before anything follows from it.
+constexpr auto second_look = 500ms;
+/// How often rows are looked for that stand for moments to come though this dispatcher knows of
+/// none: of runs that were planned by a clock that was ahead, and whose end was told late.
+constexpr auto early_rows_interval = 30s;
+/// Rows that are moved in one transaction.
+constexpr std::size_t most_moved = 2'000;
 
 std::string join(const std::set<NodeName>& names)
 {
@@ -105,6 +114,7 @@ asio::awaitable<void> Dispatcher::Tenure::dispatch()
 {
     co_await take_over();
     tasks_.spawn("steps", writer_.run());
+    tasks_.spawn("clock", tend_clock());
     tasks_.spawn("jobs", read_jobs());
     tasks_.spawn("doubts", read_doubts());
     tasks_.spawn("undelivered", read_undelivered());
@@ -149,6 +159,7 @@ asio::awaitable<void> Dispatcher::Tenure::take_over()
     term_.clocks(told, now());
     was_told_ = !told.nodes.empty();
     const TermStart before = co_await begin_term();
+    co_await compare_clocks_at_last(before);
     check_epoch(before.last_step.epoch);
     planned_before_ = before.planned_through;
     co_await read_all_jobs();  // which of the runs that an account names count for a limit
@@ -164,11 +175,15 @@ asio::awaitable<void> Dispatcher::Tenure::take_over()
     if (dispatcher_.settings_.log_keep > 0s) tasks_.spawn("retention", retention_.run());
     co_await await_accounts(before);
     if (!inherited_.empty()) check_epoch(inherited_.rbegin()->first.epoch);
+    WallTime reach = reach_of(before);
+    for (const auto& [id, step] : inherited_) reach = std::max(reach, step.planned_through);
     co_await inherit_steps(before.last_step);
+    if (is_too_far(reach)) co_await set_plan_back(reach);
     co_await read_all_jobs();
     // Read after the accounts were given: what had ended by then is final here.
+    const Term::BeforeRead known = term_.before_read();
     const TermStart found = co_await begin_term();
-    for (const JobId job : term_.begin(found, now())) changed_jobs_.insert(job);
+    for (const JobId job : term_.begin(found, now(), known)) changed_jobs_.insert(job);
     begun_ = true;
     send_revocations();
     drop_copies();
@@ -176,6 +191,7 @@ asio::awaitable<void> Dispatcher::Tenure::take_over()
     for (const auto& [node, state] : links_) {
         if (state.death) term_.died(node, *state.death, now());
     }
+    co_await take_back_early();
     const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(now().steady - started);
     dispatcher_.metrics_->term_began(term_.epoch(), took);
     spdlog::info(
@@ -279,6 +295,201 @@ asio::awaitable<void> Dispatcher::Tenure::inherit_steps(StepId last_stored)
         spdlog::info("dispatch: stored {} steps that an earlier dispatcher left at the nodes",
                      count);
     }
+}
+
+/// Compares the clock with the database's, and looks after what a clock left that was ahead.
+asio::awaitable<void> Dispatcher::Tenure::tend_clock()
+{
+    SteadyTime next_look = now().steady + early_rows_interval;
+    for (;;) {
+        co_await sleep_for(clock_interval);
+        const bool compared = co_await compare_clocks();
+        if (!compared) continue;
+        co_await check_clock();
+        if (!term_.remembers_early(now()) && now().steady < next_look) continue;
+        next_look = now().steady + early_rows_interval;
+        const std::optional<ClockStep> step = co_await step_back(Plan::stays);
+        if (!step) continue;
+        spdlog::warn(
+            "dispatch: moved {} runs that were due by a clock that was ahead to about when they "
+            "ran",
+            step->moved);
+    }
+}
+
+/// Says whether it could. A database that does not answer is asked again later.
+asio::awaitable<bool> Dispatcher::Tenure::compare_clocks()
+{
+    constexpr int most_readings = 5;
+    bool is_settled = false;
+    for (int i = 0; i < most_readings && !is_settled; ++i) {
+        std::optional<WallTime> theirs;
+        Moment sent = dispatcher_.own_now();
+        const auto read = [](Store& store) { return store.clock(); };
+        const auto begins = [this, &sent] { sent = dispatcher_.own_now(); };
+        try {
+            theirs = co_await dispatcher_.parts_.history_store.call(read, begins);
+        } catch (const StoreError&) {
+            co_return false;
+        }
+        if (!theirs) co_return true;
+        is_settled = dispatcher_.clock_guard_.read(sent, *theirs, dispatcher_.own_now());
+    }
+    count_clocks();
+    tell_of_clock();
+    co_return true;
+}
+
+/// Before anything is planned.
+asio::awaitable<void> Dispatcher::Tenure::compare_clocks_at_last(const TermStart& before)
+{
+    Backoff backoff(100ms, 2s);
+    for (;;) {
+        const bool compared = co_await compare_clocks();
+        if (compared) break;
+        co_await sleep_for(backoff.next());
+        check_lock();
+    }
+    if (!before.planned_through) co_return;
+    const WallTime planned_at = *before.planned_through - dispatcher_.settings_.lookahead;
+    dispatcher_.clock_guard_.reached(planned_at, dispatcher_.own_now());
+    count_clocks();
+}
+
+/// The clocks of other nodes say which of the two is wrong.
+void Dispatcher::Tenure::count_clocks()
+{
+    ClockGuard& guard = dispatcher_.clock_guard_;
+    const Moment own = dispatcher_.own_now();
+    const auto offset = guard.offset(own);
+    if (!offset) return;
+    std::size_t mine = 1;
+    std::size_t the_databases = 1;
+    const auto ahead = own.wall - guard.trusted(own).wall;
+    for (const auto clock : term_.measured_clocks(now())) {
+        // Measured against the time that is planned by.
+        const auto against_own = clock - ahead;
+        const auto against_database = against_own + offset->middle();
+        if (std::chrono::abs(against_own) <= guard.tolerance()) ++mine;
+        if (std::chrono::abs(against_database) <= guard.tolerance()) ++the_databases;
+    }
+    guard.votes(mine, the_databases);
+    term_.own_clock_ahead(own.wall - guard.trusted(own).wall);
+}
+
+void Dispatcher::Tenure::tell_of_clock()
+{
+    const ClockGuard& guard = dispatcher_.clock_guard_;
+    const Moment own = dispatcher_.own_now();
+    const auto offset = guard.offset(own);
+    if (!offset) return;
+    dispatcher_.metrics_->clock_compared(offset->middle());
+    const ClockGuard::Basis basis = guard.basis(own);
+    if (basis == std::exchange(said_basis_, basis)) return;
+    if (basis == ClockGuard::Basis::own) {
+        spdlog::info("dispatch: this node's clock agrees with the database's again");
+        return;
+    }
+    spdlog::error(
+        "dispatch: this node's clock is {} ms ahead of the database server's; planning by {}. "
+        "Is the time synchronised on both?",
+        offset->middle().count(), dispatcher_.basis_text(basis));
+}
+
+bool Dispatcher::Tenure::is_too_far(WallTime planned) const
+{
+    return planned > dispatcher_.clock_guard_.latest(dispatcher_.own_now()) + great_step();
+}
+
+/// The next tenure sets the plan back.
+asio::awaitable<void> Dispatcher::Tenure::check_clock()
+{
+    for (int look = 0; look < 2; ++look) {
+        if (!is_too_far(term_.planned_through()) || !writer_.waiting().empty()) co_return;
+        if (look > 0) break;
+        co_await sleep_for(second_look);
+        const bool compared = co_await compare_clocks();
+        if (!compared) co_return;
+    }
+    throw Deposed(fmt::format("the clock was set back: fires are planned up to {}, and it is {}",
+                              time_text(term_.planned_through()), time_text(now().wall)),
+                  term_.epoch());
+}
+
+/// How far the ledger goes: planned-through, or a row that stands behind it.
+WallTime Dispatcher::Tenure::reach_of(const TermStart& found) const
+{
+    WallTime reach = found.planned_through.value_or(WallTime());
+    for (const RunId& id : found.ended_lately) reach = std::max(reach, id.scheduled_at);
+    return reach;
+}
+
+/// The ledger goes on behind what any clock says.
+asio::awaitable<void> Dispatcher::Tenure::set_plan_back(WallTime reach)
+{
+    co_await sleep_for(second_look);
+    co_await compare_clocks();
+    if (!is_too_far(reach)) co_return;
+    const std::optional<ClockStep> step = co_await step_back(Plan::goes_back);
+    if (!step) co_return;
+    dispatcher_.last_clock_step_ = step;
+    dispatcher_.metrics_->clock_stepped();
+    spdlog::error(
+        "dispatch: a clock had been {} s ahead: fires were planned up to {}, and it is {}. The "
+        "plan goes on from here; {} runs that stood for moments to come were moved to about when "
+        "they ran, and 'peercron audit' reports it. Is the time synchronised?",
+        (step->from - step->at) / 1s, time_text(step->from), time_text(step->at), step->moved);
+}
+
+/// What was planned by a clock that was ahead, and has not started. What a node does not give back
+/// stays its own, and is the run of that moment when it comes.
+asio::awaitable<void> Dispatcher::Tenure::take_back_early()
+{
+    std::map<NodeName, std::vector<RunId>> held = term_.held_early(now());
+    if (held.empty()) co_return;
+    const std::vector<RunId> given_back = co_await take_back(std::move(held));
+    term_.take_back_early(given_back, now());
+}
+
+/// See Store::step_back(), which judges by the time when it takes effect. Returns the whole step.
+asio::awaitable<std::optional<ClockStep>> Dispatcher::Tenure::step_back(Plan plan)
+{
+    StepBack order;
+    order.own_clock = [&clock = dispatcher_.parts_.clock] { return clock.now(); };
+    order.margin = great_step();
+    order.sets_plan = plan == Plan::goes_back;
+    order.limit = most_moved;
+    Backoff backoff(100ms, 2s);
+    bool was_mute = false;
+    for (;;) {
+        const auto write = [&order, epoch = term_.epoch()](Store& store) {
+            return store.step_back(epoch, order);
+        };
+        SteppedBack done;
+        std::string trouble;
+        try {
+            done = co_await dispatcher_.parts_.history_store.call(write);
+        } catch (const StoreError& error) {
+            trouble = error.what();
+        }
+        term_.moved(done.moved);
+        if (done.step && order.begun) {
+            order.begun->moved += done.step->moved;
+        } else if (done.step) {
+            order.begun = done.step;
+        }
+        if (trouble.empty() && done.moved.size() < most_moved) break;
+        if (trouble.empty()) continue;
+        was_mute = true;  // and may have done it
+        spdlog::warn("dispatch: cannot set the plan back, trying again: {}", trouble);
+        co_await sleep_for(backoff.next());
+        check_lock();
+    }
+    if (was_mute && begun_) {
+        const TermStart found = co_await begin_term();
+        term_.forget_moved(found, now());
+    }
+    co_return order.begun;
 }
 
 /// First, what was due by the jobs as they are is planned: when that has stood still for longer

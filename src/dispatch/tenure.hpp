@@ -67,6 +67,19 @@ private:
     bool may_lack_steps(const TermStart& before) const;
     bool was_there(const Account& account) const;
     asio::awaitable<void> inherit_steps(StepId last_stored);
+    asio::awaitable<void> tend_clock();
+    asio::awaitable<bool> compare_clocks();
+    asio::awaitable<void> compare_clocks_at_last(const TermStart& before);
+    void count_clocks();
+    void tell_of_clock();
+    bool is_too_far(WallTime planned) const;
+    asio::awaitable<void> check_clock();
+    WallTime reach_of(const TermStart& found) const;
+    std::chrono::milliseconds great_step() const { return 2 * dispatcher_.settings_.lookahead; }
+    asio::awaitable<void> set_plan_back(WallTime reach);
+    asio::awaitable<void> take_back_early();
+    enum class Plan : std::uint8_t { stays, goes_back };
+    asio::awaitable<std::optional<ClockStep>> step_back(Plan plan);
     asio::awaitable<void> give_turn();
     asio::awaitable<void> may_change() override;
     void has_changed(const std::vector<JobId>& jobs) override;
@@ -166,7 +179,8 @@ private:
     bool have_copies_ = false;           ///< of steps that the store has by now
     std::map<StepId, PlanStep> inherited_;
     std::optional<WallTime> planned_before_;  ///< how far the store says that others have planned
-    bool was_told_ = false;                   ///< by an earlier dispatcher who was there
+    ClockGuard::Basis said_basis_ = ClockGuard::Basis::own;
+    bool was_told_ = false;  ///< by an earlier dispatcher who was there
 
     Event answered_;
     std::map<NodeName, Link> links_;

@@ -31,6 +31,8 @@ constexpr auto told_clock_error = 50ms;
 constexpr std::size_t most_counted_ends = 100'000;
 /// Skipped fires of limited jobs that are remembered until the rows are read again.
 constexpr std::size_t most_not_run = 100'000;
+/// Of what a clock planned that was ahead: see held_early().
+constexpr auto further_attempt_soon = 10s;
 /// More missed fires of one job are not counted one by one.
 constexpr std::int64_t most_counted = 100'000;
 /// Fires in one step: a longer transaction would keep everybody waiting.
@@ -63,10 +65,22 @@ Term::Term(Epoch epoch, NodeName self, const DispatchSettings& settings, JobTabl
       planned_through_(started.wall)
 {}
 
-std::vector<JobId> Term::begin(const TermStart& found, Moment now)
+Term::BeforeRead Term::before_read() const
 {
+    BeforeRead before;
+    before.doubts = doubts_;
+    for (const auto& [name, node] : nodes_) {
+        if (node.connected) before.accounted.insert(name);
+    }
+    return before;
+}
+
+std::vector<JobId> Term::begin(const TermStart& found, Moment now,
+                               const std::optional<BeforeRead>& before)
+{
+    BeforeRead then = before.value_or(before_read());
     planned_through_ = found.planned_through.value_or(now.wall);
-    planned_before_ = planned_through_;
+    planned_before_ = std::max(planned_through_, found.set_back_from.value_or(planned_through_));
     orphans_gone_ = now.steady + orphan_time;
     std::set<JobId> changed;
     // The table was read before, perhaps long before when the store is slow.
@@ -75,7 +89,7 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now)
     }
     learn_run_numbers(found);
     for (const RunId& id : found.ended_lately) ended_lately_[id.scheduled_at].insert(id);
-
+    forget_moved(found, now);
     take_back_ended(found);
     // Whether what the ledger has ended by now ran again, only the store can tell (deliver_again):
     // the next attempt may have ended, too.
@@ -113,11 +127,14 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now)
         }
         const bool running = place->second.running_in_store;
         assign(place, row.planned.run_server, running ? Phase::running : Phase::handed, now);
-        if (nodes_.at(row.planned.run_server).connected) doubts_.runs.insert(place->first);
+        if (!nodes_.at(row.planned.run_server).connected) continue;
+        doubts_.runs.insert(place->first);
+        const bool is_settled = then.accounted.contains(row.planned.run_server);
+        if (is_settled) then.doubts.runs.insert(place->first);
     }
     begun_ = true;
     learn_unwanted(found.changes);
-    resolve_doubts(found, doubts_, now);
+    resolve_doubts(found, std::move(then.doubts), now);
     plan_old_versions(found.changes, now);
 
     for (const auto& [id, run] : runs_) {
@@ -139,6 +156,77 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now)
         }
     });
     return {changed.begin(), changed.end()};
+}
+
+/// Moments that are later are neither planned nor reached by the clock of any node that gets runs.
+WallTime Term::early_from(Moment now) const
+{
+    return std::max(planned_through_, now.wall) + 2 * settings_.lookahead;
+}
+
+/// A further attempt whose moment is near is the only one that this fire will get: the row of the
+/// one before stays where it is.
+bool Term::is_early(const RunId& id, Moment now) const
+{
+    const auto soon = id.attempt > 1 ? further_attempt_soon : 0s;
+    return id.scheduled_at > early_from(now) + soon;
+}
+
+std::map<NodeName, std::vector<RunId>> Term::held_early(Moment now) const
+{
+    std::map<NodeName, std::vector<RunId>> held;
+    for (const auto& [id, run] : runs_) {
+        const bool is_held = run.phase != Phase::running && !run.node.empty();
+        const bool waits = is_early(id, now) || run.order.start_at > early_from(now);
+        if (is_held && waits) held[run.node].push_back(id);
+    }
+    return held;
+}
+
+void Term::take_back_early(std::span<const RunId> given_back, Moment now)
+{
+    std::vector<RunId> taken_back(given_back.begin(), given_back.end());
+    for (const RunId& id : unplaced_) {
+        if (is_early(id, now)) taken_back.push_back(id);
+    }
+    for (const RunId& id : taken_back) {
+        const auto run = runs_.find(id);
+        if (run == runs_.end()) continue;
+        if (!is_early(id, now)) {
+            release(run);  // it was due, and to start at once by that clock
+            continue;
+        }
+        unplaced_.erase(id);
+        end_here(run, RunState::revoked,
+                 Reason{Cause::job_changed, "it was planned by a clock that was ahead"}, now.wall);
+        // It is planned again when its moment comes.
+        const auto ended = ended_lately_.find(id.scheduled_at);
+        if (ended != ended_lately_.end()) ended->second.erase(id);
+    }
+}
+
+bool Term::remembers_early(Moment now) const
+{
+    const auto later = ended_lately_.upper_bound(early_from(now));
+    return std::any_of(later, ended_lately_.end(),
+                       [](const auto& ended) { return !ended.second.empty(); });
+}
+
+void Term::moved(std::span<const RunId> runs)
+{
+    for (const RunId& id : runs) {
+        const auto ended = ended_lately_.find(id.scheduled_at);
+        if (ended != ended_lately_.end()) ended->second.erase(id);
+    }
+}
+
+void Term::forget_moved(const TermStart& found, Moment now)
+{
+    std::unordered_set<RunId> there(found.ended_lately.begin(), found.ended_lately.end());
+    for (const OpenRun& row : found.open_runs) there.insert(row.planned.id);
+    const auto is_moved = [&](const RunId& id) { return !there.contains(id); };
+    auto early = ended_lately_.upper_bound(early_from(now));
+    for (; early != ended_lately_.end(); ++early) std::erase_if(early->second, is_moved);
 }
 
 /// Says whether the table did not have it.
@@ -514,6 +602,8 @@ bool Term::may_have_started(const OpenRunState& run, const OpenRun& row) const
         // This clock may have been set since, and the plan tells what it was.
         const WallTime planned_at = planned_before_ - settings_.lookahead;
         until = std::max(node.process_started, planned_at + longest_plan_pause);
+        // It was set back, and nobody knows how long the process before lived on after that plan.
+        if (planned_at > node.process_started) until = std::max(until, planned_before_);
     }
     return row.planned.id.scheduled_at <= until;
 }
@@ -629,7 +719,8 @@ PlanStep Term::step(Moment now)
     }
 
     ended_lately_.erase(ended_lately_.begin(), ended_lately_.lower_bound(now.wall - ended_memory));
-    // A clock that was set back plans nothing twice: what was planned stays planned.
+    // A clock that was set back a little plans nothing twice: what was planned stays planned. For a
+    // great step the tenure ends, and the next one begins at the true time.
     planned_through_ = std::max(planned_through_, through);
     ++steps_;
     step_.epoch = epoch_;
@@ -934,7 +1025,26 @@ bool Term::available(const NodeState& node, SteadyTime now) const
 std::chrono::milliseconds Term::most_ahead(const NodeState& node) const
 {
     const auto doubt = node.load.clock_known ? node.clock_doubt : settings_.lookahead;
-    return std::max(node.load.clock_offset + doubt, 0ms);
+    const auto ahead = std::max(node.load.clock_offset + doubt, 0ms);
+    if (is_measured(node) || own_ahead_ == 0ms) return ahead;
+    return std::max(ahead, own_ahead_ + told_clock_error);
+}
+
+bool Term::is_measured(const NodeState& node)
+{
+    return node.load.clock_known && node.clock_doubt == clock_error;
+}
+
+std::vector<std::chrono::milliseconds> Term::measured_clocks(Moment now) const
+{
+    std::vector<std::chrono::milliseconds> clocks;
+    for (const auto& [name, node] : nodes_) {
+        const bool is_heard = node.connected && now.steady - node.heard <= settings_.silence_limit;
+        if (name != self_ && is_heard && is_measured(node)) {
+            clocks.push_back(node.load.clock_offset);
+        }
+    }
+    return clocks;
 }
 
 std::optional<NodeName> Term::least_loaded(SteadyTime now) const

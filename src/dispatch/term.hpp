@@ -101,13 +101,33 @@ public:
     Epoch epoch() const { return epoch_; }
     WallTime planned_through() const { return planned_through_; }
 
+    struct Doubts {
+        std::set<RunId> runs;
+        std::map<NodeName, WallTime> dead;  ///< since when
+    };
+    /// What was known when the store was about to be read: it does not settle what came later,
+    /// though that was before the answer.
+    struct BeforeRead {
+        Doubts doubts;
+        std::set<NodeName> accounted;
+    };
+    BeforeRead before_read() const;
+
     /// Take-over, once: `found` was read from the store after the nodes that answered gave their
-    /// accounts. Returns the jobs that changed so recently that their runs may no longer be valid;
-    /// they have to go through handed_out() and jobs_changed() before the first step.
-    std::vector<JobId> begin(const TermStart& found, Moment now);
+    /// accounts; `before`: what was known then, not set: all of this. Returns the jobs that changed
+    /// so recently that their runs may no longer be valid; they have to go through handed_out() and
+    /// jobs_changed() before the first step.
+    std::vector<JobId> begin(const TermStart& found, Moment now,
+                             const std::optional<BeforeRead>& before = std::nullopt);
 
     /// How far the clocks of the nodes are from each other, as an earlier dispatcher told it.
     void clocks(const Roster& told, Moment now);
+    /// This node's clock is ahead, by so much, of the moments that are handed in: it is not planned
+    /// by. Clocks that were not measured yet may be ahead as far.
+    void own_clock_ahead(std::chrono::milliseconds by) { own_ahead_ = by; }
+    /// By how much clocks of other nodes are ahead of the moments that are handed in: of those that
+    /// are connected, and were measured on this connection or an earlier one of this term.
+    std::vector<std::chrono::milliseconds> measured_clocks(Moment now) const;
 
     // What nodes say.
 
@@ -152,6 +172,22 @@ public:
     /// Held by a draining node, to be asked back.
     std::vector<RunId> held_by(const NodeName& node) const;
 
+    // What a clock left behind that was ahead: see Store::step_back().
+
+    /// Runs that wait at nodes for moments further ahead than anybody plans, to be asked back.
+    std::map<NodeName, std::vector<RunId>> held_early(Moment now) const;
+    /// They end as revoked, and are planned again when their moments come; so do those that are at
+    /// no node yet. What was due, and to start later by a clock that was ahead, goes to a node
+    /// again.
+    void take_back_early(std::span<const RunId> given_back, Moment now);
+    /// Whether runs have ended whose moments are still to come. While this remembers them no fire
+    /// is planned in their stead.
+    bool remembers_early(Moment now) const;
+    /// Their rows stand elsewhere now: the fires of those moments are others.
+    void moved(std::span<const RunId> runs);
+    /// The same of those that the store has no longer, when it did not answer which it has moved.
+    void forget_moved(const TermStart& found, Moment now);
+
     // What people ask for.
 
     /// Plans a run of the job for now, whatever its schedule, window and stop flag say; its mutex
@@ -184,10 +220,6 @@ public:
     // Doubt: runs that a node should know of, and does not, and rows whose node died before it
     // could write what it had said of them.
 
-    struct Doubts {
-        std::set<RunId> runs;
-        std::map<NodeName, WallTime> dead;  ///< since when
-    };
     const Doubts& doubts() const { return doubts_; }
     bool has_doubts() const { return !doubts_.runs.empty() || !doubts_.dead.empty(); }
     /// The store was read after `doubts` arose: a doubtful run that is no longer open there has
@@ -286,6 +318,7 @@ private:
     void follow_own_clock(Moment now);
     void judge_clock(const NodeName& node, NodeState& state, std::chrono::milliseconds error) const;
     std::chrono::milliseconds most_ahead(const NodeState& node) const;
+    static bool is_measured(const NodeState& node);
     bool may_have_started(const OpenRunState& run, const OpenRun& row) const;
     std::optional<NodeName> least_loaded(SteadyTime now) const;
     Planner::Next plan_fire(const Job& job, WallTime scheduled_at, Moment now);
@@ -311,6 +344,8 @@ private:
     void note_end(const RunId& id, RunState state, std::uint64_t row_step);
     void unpark(JobId job);
     void learn_run_numbers(const TermStart& found);
+    WallTime early_from(Moment now) const;
+    bool is_early(const RunId& id, Moment now) const;
     void take_back_ended(const TermStart& found);
     Runs::iterator open(OpenRunState run);
     void place(Runs::iterator run, Moment now);
@@ -366,6 +401,7 @@ private:
     Doubts doubts_;
     /// Runs that nodes in doubts_.dead have reported as ended since: they will record them soon.
     std::map<NodeName, std::unordered_set<RunId>> told_since_;
+    std::chrono::milliseconds own_ahead_{0};
     std::set<RunId> unplaced_;  ///< to be placed in the next step
     /// Ended in a way after which at_least_once runs them again.
     std::map<RunId, std::string> undelivered_;  ///< and who had asked for them

@@ -170,7 +170,9 @@ RunBook::Actions RunBook::due(const Moment& now)
     while (!ended_in_order_.empty() &&
            (ended_in_order_.size() > rules_.max_remembered ||
             ended_in_order_.front().first + rules_.remember < now.steady)) {
-        ended_.erase(ended_in_order_.front().second);
+        const auto& [ended_at, id] = ended_in_order_.front();
+        const auto remembered = ended_.find(id);
+        if (remembered != ended_.end() && remembered->second == ended_at) ended_.erase(remembered);
         ended_in_order_.pop_front();
     }
     return std::exchange(pending_, {});
@@ -235,8 +237,19 @@ void RunBook::notice(const Moment& now)
         const auto jump = (now.wall - last_due_->wall) - (now.steady - last_due_->steady);
         if (jump > rules_.silence_limit / 2) woke_ = now.steady;
         if (jump > clock_step) set_ahead_ = now.steady;
+        last_due_ = now;
+        if (jump < -clock_step) {
+            std::erase_if(ended_, [&](const auto& run) { return is_early(run.first, now.steady); });
+        }
     }
     last_due_ = now;
+}
+
+/// Whether it was given to this node, and has ended, by a clock that was ahead.
+bool RunBook::is_early(const RunId& id, SteadyTime now) const
+{
+    return last_due_ &&
+           id.scheduled_at > last_due_->wall + (now - last_due_->steady) + rules_.early;
 }
 
 bool RunBook::trusts_dispatcher(SteadyTime now) const
@@ -272,6 +285,7 @@ void RunBook::set_deadline(Run& run, std::optional<SteadyTime> deadline)
 
 void RunBook::remember(const RunId& id, SteadyTime now)
 {
+    if (is_early(id, now)) return;
     if (ended_.emplace(id, now).second) ended_in_order_.emplace_back(now, id);
 }
 

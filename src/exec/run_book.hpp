@@ -39,6 +39,10 @@ struct RunRules {
     /// Consul.
     std::chrono::milliseconds lease{10'000};
 
+    /// Twice the lookahead: what ended so long before its time was started by a clock that was
+    /// ahead.
+    std::chrono::milliseconds early{4000};
+
     std::chrono::milliseconds shortage_pause{100};  ///< see RunBook::put_back()
 
     std::chrono::milliseconds kill_grace{5000};  ///< from SIGTERM to SIGKILL
@@ -52,7 +56,9 @@ struct RunRules {
 /// returns. Thread safety: none.
 ///
 /// The rules:
-///  1. An identity (RunId) starts at most once here, whatever the clocks do.
+///  1. An identity (RunId) starts at most once here, whatever the clocks do. (But a run that has
+///     ended, and whose time is still to come by more than `early` when this clock is set back, was
+///     not the fire of that time: see Store::step_back(). It is forgotten here.)
 ///  2. A fire starts at `start_at` by the wall clock, never earlier, when a slot is free.
 ///  3. Later than `on_time` it starts only while a dispatcher is heard: a process that was stopped,
 ///     or whose network was, may have been given up and its fires given to others. After a stop, or
@@ -170,6 +176,7 @@ private:
     bool trusts_dispatcher(SteadyTime now) const;
     void fence(SteadyTime now);
     void set_deadline(Run& run, std::optional<SteadyTime> deadline);
+    bool is_early(const RunId& run, SteadyTime now) const;
     void remember(const RunId& run, SteadyTime now);
     // By value: a reference may lead into the very sets that they take it from.
     void forget_fire(RunId run);

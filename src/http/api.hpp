@@ -48,6 +48,8 @@ struct ApiContext {
     std::function<Epoch()> epoch;  ///< the newest epoch that this node has seen, 0 = none
     /// Set when the store failed when it was last asked.
     std::function<std::optional<StorePool::Trouble>()> store_trouble;
+    /// "ok", or what is to be said about this node's clock.
+    std::function<std::string()> clock_state;
     std::function<std::string_view()> journal;  ///< a word of /openapi.json's schema Health
     /// Why no calls should be sent to this node now, for people; "" = they may be sent.
     std::function<std::string()> not_ready;

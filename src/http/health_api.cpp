@@ -20,6 +20,7 @@ asio::awaitable<Response> show_health(const ApiContext& context, const Call&)
         json.field("epoch", context.epoch());
         json.field("store", context.store_trouble() ? "away" : "ok");
         json.field("journal", context.journal());
+        json.field("clock", context.clock_state());
         json.field("time_zone", context.default_time_zone);
         json.end_object();
     };

@@ -107,6 +107,7 @@ ExecSettings exec_settings(const Config& config, const std::string& version,
     settings.max_left_outputs = share.left_outputs;
     settings.rules.silence_limit = config.dispatch.silence_limit;
     settings.rules.lease = config.dispatch.lease;
+    settings.rules.early = 2 * config.dispatch.lookahead;
     settings.rules.kill_grace = config.exec.kill_grace;
     return settings;
 }
@@ -336,6 +337,7 @@ private:
             .loads = [this] { return loads(); },
             .epoch = [this] { return executor_.newest_epoch(); },
             .store_trouble = [this] { return store_trouble(); },
+            .clock_state = [this] { return dispatcher_.clock(); },
             .journal = [this] { return to_string(journal_.state()); },
             .not_ready = [this] { return not_ready(); },
             .metrics = metrics_,

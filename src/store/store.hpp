@@ -6,13 +6,16 @@
 #include "model/run.hpp"
 #include "store/id_blocks.hpp"
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -166,9 +169,15 @@ struct OpenRun {
     bool superseded = false;  ///< the same fire's next attempt has a row, too
 };
 
+/// LogRow::requested_by of a run that a clock asked for that was ahead.
+inline constexpr std::string_view clock_was_ahead = "a clock that was ahead";
+
 /// What a new dispatcher finds.
 struct TermStart {
     std::optional<WallTime> planned_through;  ///< not set: nothing was ever planned here
+    /// When the plan was set back less than ten minutes before planned_through: how far a clock had
+    /// come that was ahead. What nodes held up to there they may have started.
+    std::optional<WallTime> set_back_from;
     std::vector<OpenRun> open_runs;
     /// Runs in a final state, other than revoked, that were scheduled less than 10 s before
     /// planned_through, or after it: a job that is changed must not fire again at a moment when it
@@ -184,12 +193,37 @@ struct TermStart {
     std::vector<Revision> changes;
 };
 
+/// What was done about a clock that had been ahead: see Store::step_back().
+struct ClockStep {
+    WallTime at{};           ///< when; to there the plan went back, if it did
+    WallTime from{};         ///< how far the plan, or the rows, had come by that clock
+    std::int64_t moved = 0;  ///< rows
+
+    friend bool operator==(const ClockStep&, const ClockStep&) = default;
+};
+/// What Store::step_back() is asked to do.
+struct StepBack {
+    /// The time by the caller's clock; called by the store, on its thread.
+    std::function<WallTime()> own_clock;
+    /// What stands no further ahead than this is left alone: the lookahead, and differences of
+    /// clocks that work together.
+    std::chrono::milliseconds margin{0};
+    bool sets_plan = false;          ///< otherwise only rows behind the plan are moved
+    std::optional<ClockStep> begun;  ///< when the step takes more than one call
+    std::size_t limit = 0;           ///< rows that are moved in one call
+};
+struct SteppedBack {
+    std::optional<ClockStep> step;  ///< none: there was nothing to be done; `moved` of this call
+    std::vector<RunId> moved;       ///< by their old names
+};
+
 /// Which time the ledger covers.
 struct LedgerExtent {
     /// From when on it is complete: the time of its oldest row, to the second, or the end of what
     /// was deleted by age. Not set: it is empty.
     std::optional<WallTime> first;
     std::optional<WallTime> planned_through;  ///< see TermStart
+    std::vector<ClockStep> clock_steps;       ///< the newest 100, the oldest of them first
 };
 
 /// What is known of the past of one job that has, or had, a history or rows in the ledger.
@@ -261,8 +295,8 @@ struct EntryQuery {
 /// One session with the database. Calls block; one call at a time, from any thread.
 ///
 /// Errors: StoreError, after the session has tried to reconnect; TookTooLong from a database that
-/// limits the time of a statement. Times are written by the caller's clock, never by the
-/// database's.
+/// limits the time of a statement. Times are written by the caller's clock, not by the database's;
+/// but where the database has one, no change of a job counts from later than that says.
 class Store {
 public:
     Store() = default;
@@ -317,6 +351,26 @@ public:
     void commit(const PlanStep& step) { commit_as(step.epoch, step); }
     /// The same for a step that an earlier term planned and could not store, under `epoch`.
     virtual void commit_as(Epoch epoch, const PlanStep& step) = 0;
+    /// The time by the database server's clock; nullopt: it has none but this machine's.
+    virtual std::optional<WallTime> clock() = 0;
+    /// Finds out whether a clock was ahead by which fires were planned, and takes back what came of
+    /// it. Now is the later of the caller's clock and the database's, and both are read after all
+    /// that is judged by them, in the same transaction: a call that takes effect late, or is
+    /// repeated, finds nothing that was right when it took effect. Under `epoch`, as commit():
+    /// - planned-through goes back to now, if it is further ahead than `margin`, and wanted;
+    /// - rows that are final and stand for moments further ahead than `margin`, and than
+    ///   planned-through, were runs all the same. So that they are not taken for the fires of those
+    ///   moments when they come, each moves back by as much as the clock was ahead, to about when
+    ///   it truly ran, and beside the whole second, where no schedule fires. As who asked for it
+    ///   stands clock_was_ahead. Of these rows `limit`, those that are due first; what was revoked
+    ///   stays, since it gives way by itself, and so does what has not ended;
+    /// - when the plan goes back, a row of skipped fires that goes on behind now ends there, and
+    /// the
+    ///   number of its fires shrinks in proportion; jobs, and revisions, that are effective from
+    ///   later are so from now;
+    /// - all this is noted in table clock_step.
+    /// When as many as `limit` were moved, call again, with the step as `begun`.
+    virtual SteppedBack step_back(Epoch epoch, const StepBack& order) = 0;
     /// Runs of jobs with Delivery::at_least_once that were scheduled at or after `since`, ended in
     /// a way after which they run again (lost, fenced, killed by a stopping node), and have no
     /// further attempt.

@@ -31,11 +31,13 @@ struct StoreTotals {
     friend bool operator==(const StoreTotals&, const StoreTotals&) = default;
 };
 
-/// The newest term, how far its plan is, and from when on the ledger is complete.
+/// The newest term, how far its plan is, from when on the ledger is complete, and which clocks had
+/// been ahead (the newest hundred).
 struct StoredTerm {
     Epoch epoch = 0;
     std::optional<WallTime> planned_through;
     std::optional<WallTime> expired_through;
+    std::vector<ClockStep> clock_steps;
 };
 
 /// A store as a whole, for copying it. No node works with it meanwhile. Blocks; throws StoreError.

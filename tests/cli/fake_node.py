@@ -146,4 +146,4 @@ NODES = {"nodes": [
      "draining": None, "clock_offset_ms": None}],
     "dispatcher": "127.0.0.1:9991", "epoch": 17}
 HEALTH = {"node": "127.0.0.1:9991", "version": "0.1.0", "dispatcher": "127.0.0.1:9991", "is_dispatcher": True,
-          "epoch": 17, "store": "ok", "journal": "ok", "time_zone": "UTC"}
+          "epoch": 17, "store": "ok", "journal": "ok", "clock": "ok", "time_zone": "UTC"}

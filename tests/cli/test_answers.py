@@ -307,6 +307,8 @@ def test_a_name_is_never_taken_for_another(node):
 def test_status_warns_of_a_journal_that_takes_nothing(node):
     node.answers["GET /health"] = {**HEALTH, "journal": "failing"}
     assert "its journal is failing: results that wait" in peercron("status", url=node.url).stdout
+    node.answers["GET /health"] = {**HEALTH, "clock": "a clock was 60 s ahead until noon"}
+    assert "its clock: a clock was 60 s ahead until noon" in peercron("status", url=node.url).stdout
     node.answers["GET /health"] = {**HEALTH, "journal": "off"}
     assert "journal" not in peercron("status", url=node.url).stdout
 

@@ -120,7 +120,7 @@ def test_the_dispatcher_audits_itself():
         succeeded = "peercron_audit_last_success_timestamp_seconds"
         wait_until(lambda: metric(solo, succeeded)[succeeded] > added + 2 * SURE, 60, "an audit that has something to judge")
         clean = {f'peercron_audit_findings{{kind="{kind}"}}': 0
-                 for kind in ("missing", "extra", "doubled", "late", "never_ended", "missed")}
+                 for kind in ("missing", "extra", "doubled", "late", "never_ended", "missed", "clock_ahead")}
         assert metric(solo, "peercron_audit_findings") == clean
         rows = solo.sql(f"SELECT scheduled_at FROM log WHERE cron_id = {job} AND state = 'success' ORDER BY scheduled_at")
         lost = next(int(row["scheduled_at"]) for row in rows if int(row["scheduled_at"]) // 1000 > added + SURE)

@@ -9,14 +9,16 @@
 namespace peercron::simulation {
 namespace {
 
-constexpr auto lately = 10s;            // mysql_ledger.cpp: how far ended_lately looks back
-constexpr auto cursor_overlap = 30s;    // mysql_store.cpp: overlap_seconds
-constexpr auto latest_effect = 1500ms;  // of a statement whose caller has given up
+constexpr auto lately = 10s;             // mysql_ledger.cpp: how far ended_lately looks back
+constexpr auto remembered_step = 10min;  // mysql_ledger.cpp: TermStart::set_back_from
+constexpr auto cursor_overlap = 30s;     // mysql_store.cpp: overlap_seconds
+constexpr auto latest_effect = 1500ms;   // of a statement whose caller has given up
 
 }  // namespace
 
 Job Database::add_job(Job draft, WallTime at)
 {
+    at = not_ahead(at);
     draft.id = ++last_job_;
     draft.effective_from = at;
     draft.counters = {};
@@ -32,7 +34,7 @@ std::optional<Job> Database::update_job(JobId id, const JobPatch& patch, WallTim
     const auto found = cron_.find(id);
     if (found == cron_.end()) return std::nullopt;
     const Job before = found->second;
-    at = effective_moment(before, at);
+    at = effective_moment(before, not_ahead(at));
     found->second = apply(before, patch);
     found->second.effective_from = at;
     changed_at_[id] = world_.now();
@@ -45,12 +47,19 @@ bool Database::delete_job(JobId id, WallTime at)
 {
     const auto found = cron_.find(id);
     if (found == cron_.end()) return false;
-    at = effective_moment(found->second, at);
+    at = effective_moment(found->second, not_ahead(at));
     note_revision(id, found->second, std::nullopt, at);
     cron_.erase(found);
     changed_at_.erase(id);
     watcher_.job_written(id, nullptr, at);
     return true;
+}
+
+/// mysql_store.cpp: not_ahead().
+WallTime Database::not_ahead(WallTime at) const
+{
+    const std::optional<WallTime> now = clock();
+    return now && at > *now + 1s ? *now : at;
 }
 
 void Database::note_revision(JobId id, std::optional<Job> before, std::optional<Job> after,
@@ -128,6 +137,10 @@ TermStart Database::read_term() const
     TermStart found;
     found.planned_through = planned_through_;
     found.last_step = last_step_;
+    for (const ClockStep& step : clock_steps_) {
+        if (step.at <= *planned_through_ - remembered_step) continue;
+        found.set_back_from = std::max(found.set_back_from.value_or(step.from), step.from);
+    }
     std::vector<const std::pair<const RunId, LedgerRow>*> open;
     for (const auto& entry : log_) {
         const auto& [id, row] = entry;
@@ -207,6 +220,86 @@ void Database::commit_as(Epoch epoch, const PlanStep& step)
         if (mutation_ == Mutation::loses_a_row && world_.random.once_in(20)) continue;
         plan(run, step);
     }
+}
+
+std::optional<WallTime> Database::clock() const
+{
+    if (!clock_error) return std::nullopt;
+    return world_.wall() + *clock_error;
+}
+
+SteppedBack Database::step_back(Epoch epoch, const StepBack& order)
+{
+    if (epoch_ != epoch) throw Deposed("the store has another epoch", epoch_);
+    StepBackFacts facts;
+    facts.planned_through = planned_through_;
+    facts.now = order.own_clock();
+    const bool trusts_caller = mutation_ == Mutation::steps_back_late;
+    if (!trusts_caller) facts.now = std::max(facts.now, clock().value_or(facts.now));
+    std::vector<RunId> early;
+    for (const auto& [id, row] : log_) {
+        const bool is_early = is_final(row.state) &&
+                              (row.state != RunState::revoked || id.attempt > 1) &&
+                              id.scheduled_at > facts.now + order.margin;
+        if (is_early && !has_open_attempt(id)) early.push_back(id);
+    }
+    std::ranges::sort(early, {}, [](const RunId& id) { return id.scheduled_at; });
+    if (!early.empty()) facts.newest = early.back().scheduled_at;
+    if (early.size() > order.limit) early.resize(order.limit);
+    for (const RunId& id : early) facts.early.push_back({0, id});
+
+    const StepBackPlan plan = plan_step_back(order, facts);
+    SteppedBack done;
+    done.step = plan.step;
+    if (plan.step) clock_steps_.push_back(*plan.step);
+    for (const StepBackPlan::Move& move : plan.moves) {
+        const RunId& from = move.row.run;
+        if (log_.contains(RunId{from.job, move.to, from.attempt})) continue;
+        move_back(from, plan, move.to);
+        done.moved.push_back(from);
+    }
+    if (plan.sets_plan) set_plan_back(plan.step->at);
+    return done;
+}
+
+bool Database::has_open_attempt(const RunId& id) const
+{
+    auto row = log_.lower_bound(RunId{id.job, id.scheduled_at, 0});
+    for (; row != log_.end() && row->first.job == id.job; ++row) {
+        if (row->first.scheduled_at != id.scheduled_at) break;
+        if (!is_final(row->second.state)) return true;
+    }
+    return false;
+}
+
+void Database::move_back(const RunId& from, const StepBackPlan& plan, WallTime to)
+{
+    auto row = log_.extract(from);
+    row.key().scheduled_at = to;
+    if (row.mapped().fires > 1) row.mapped().gap_end -= plan.ahead;
+    const RunId moved = row.key();
+    log_.insert(std::move(row));
+    world_.trace("store: {} moves to {}", to_string(from), to_string(moved));
+    watcher_.row_moved(from, moved);
+}
+
+void Database::set_plan_back(WallTime at)
+{
+    world_.trace("store: the plan goes back by {}", *planned_through_ - at);
+    const WallTime before = std::exchange(*planned_through_, at);
+    for (auto& [id, row] : log_) {
+        const bool goes_on = row.state == RunState::skipped && row.fires > 1 && row.gap_end > at;
+        if (goes_on && id.scheduled_at <= at) row.gap_end = at;
+    }
+    for (auto& [id, job] : cron_) {
+        if (job.effective_from <= at) continue;
+        job.effective_from = at;
+        changed_at_[id] = world_.now();
+    }
+    for (Revision& revision : revisions_) {
+        revision.effective_from = std::min(revision.effective_from, at);
+    }
+    watcher_.plan_set_back(before, at);
 }
 
 void Database::record(std::span<const RunReport> reports)
@@ -342,6 +435,9 @@ void StoreLine::Call::await_suspend(std::coroutine_handle<> waiter)
         const auto latest = line_.timeout_ + latest_effect;
         effect = random.between(0us, std::chrono::microseconds(latest));
         if (random.once_in(2)) effect.reset();
+    }
+    if (!failed_ && chance(weather.late_once_in)) {
+        answer += random.between(0us, std::chrono::microseconds(line_.timeout_) / 2);
     }
     if (effect && lock_ == Lock::term) {
         World::Time& locked = line_.database_.term_locked_until;

@@ -4,6 +4,7 @@
 #include "model/run.hpp"
 #include "simulation/mutation.hpp"
 #include "simulation/world.hpp"
+#include "store/step_back.hpp"
 #include "store/store.hpp"
 
 #include <cstdint>
@@ -41,6 +42,11 @@ public:
     /// Before its rows are written.
     virtual void step_written(const PlanStep& step) = 0;
     virtual void plan_moved(std::optional<WallTime> before, WallTime after) = 0;
+    /// Because a clock had been ahead: planned-through goes back, and what is effective from later
+    /// is so from then.
+    virtual void plan_set_back(WallTime before, WallTime after) = 0;
+    /// The row of a run by that clock stands at another moment now.
+    virtual void row_moved(const RunId& from, const RunId& to) = 0;
     /// A job was added, changed, or deleted (no `after`).
     virtual void job_written(JobId id, const Job* after, WallTime effective_from) = 0;
 };
@@ -67,6 +73,8 @@ public:
     void claim_term(Epoch epoch, const NodeName& dispatcher);
     TermStart read_term() const;
     void commit_as(Epoch epoch, const PlanStep& step);
+    std::optional<WallTime> clock() const;
+    SteppedBack step_back(Epoch epoch, const StepBack& order);
     std::vector<RunId> undelivered(WallTime since) const;
     void record(std::span<const RunReport> reports);
 
@@ -74,6 +82,9 @@ public:
     const LedgerRow* find_row(const RunId& id) const;
     const std::map<RunId, LedgerRow>& rows() const { return log_; }
     const std::map<JobId, Job>& jobs() const { return cron_; }
+
+    /// How wrong the server's clock is; none: it has no clock of its own.
+    std::optional<std::chrono::milliseconds> clock_error = 0ms;
 
     /// Until when a step that is under way, and whose caller may have given up, has the row of
     /// table term locked: what else needs it comes later.
@@ -83,6 +94,10 @@ private:
     enum class GivesWay : std::uint8_t { only_open, lost_too };
 
     void count(std::span<const RunReport> reports, GivesWay rule);
+    WallTime not_ahead(WallTime at) const;
+    bool has_open_attempt(const RunId& id) const;
+    void set_plan_back(WallTime at);
+    void move_back(const RunId& from, const StepBackPlan& plan, WallTime to);
     void note_revision(JobId id, std::optional<Job> before, std::optional<Job> after, WallTime at);
     void report(const RunReport& report, GivesWay rule);
     void plan(const PlannedRun& run, const PlanStep& step);
@@ -101,6 +116,7 @@ private:
     Epoch epoch_ = 0;
     NodeName dispatcher_;
     std::optional<WallTime> planned_through_;
+    std::vector<ClockStep> clock_steps_;
     StepId last_step_;
     std::vector<Revision> revisions_;
 };
@@ -110,6 +126,7 @@ struct StoreWeather {
     bool away = false;      ///< nobody gets through
     int hangs_once_in = 0;  ///< 0: never
     int fails_once_in = 0;
+    int late_once_in = 0;  ///< the answer comes seconds after the effect
     std::chrono::microseconds slowest{4ms};
 };
 

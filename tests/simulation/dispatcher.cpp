@@ -14,7 +14,12 @@ constexpr auto clock_difference = 500ms;
 constexpr auto revoke_deadline = 1s;
 constexpr auto registry_trust = 2s;
 constexpr auto undelivered_reach = 1h;
+constexpr auto clock_interval = 2s;
+constexpr auto second_look = 500ms;
+constexpr auto early_rows_interval = 30s;
+constexpr std::size_t most_moved = 2'000;
 constexpr auto registration_time = 5s;  // dispatcher.cpp
+constexpr auto clock_tolerance = 1s;
 constexpr unsigned beats_per_roster = 4;
 
 template <class... F>
@@ -31,6 +36,7 @@ Dispatcher::Dispatcher(Process& process, Coordinator& coordinator, StoreLine& st
       coordinator_(coordinator),
       store_(store),
       agent_(agent),
+      clock_guard_(clock_tolerance),
       jobs_(process.settings().dispatch.default_zone)
 {}
 
@@ -112,7 +118,7 @@ Task<void> Dispatcher::refresh_jobs(Tenure* tenure)
     const std::vector<JobPast> pasts = co_await read_pasts(changes.changed, tenure);
     if (tenure != nullptr) co_await tenure->may_change();
     std::vector<JobId> changed;
-    const WallTime seen = process_.wall();
+    const WallTime seen = now().wall;
     for (Job& job : changes.changed) {
         const JobId id = job.id;
         if (jobs_.put(std::move(job), seen)) changed.push_back(id);
@@ -142,7 +148,7 @@ Task<void> Dispatcher::reload_jobs(std::vector<JobId> ids, Tenure* tenure)
     std::vector<Job> rows = co_await store_.call(read);
     const std::vector<JobPast> pasts = co_await read_pasts(rows, tenure);
     if (tenure != nullptr) co_await tenure->may_change();
-    const WallTime seen = process_.wall();
+    const WallTime seen = now().wall;
     std::unordered_set<JobId> gone(ids.begin(), ids.end());
     std::vector<JobId> changed;
     for (Job& row : rows) {
@@ -185,7 +191,7 @@ Tenure::Tenure(Dispatcher& dispatcher, Epoch lock_epoch)
       process_(dispatcher.process_),
       lock_epoch_(lock_epoch),
       term_(lock_epoch, process_.name(), process_.settings().dispatch, dispatcher.jobs_,
-            process_.now()),
+            dispatcher.now()),
       wake_(process_),
       writer_(process_, dispatcher.store_, process_.mutation()),
       turn_(process_),
@@ -221,6 +227,7 @@ Task<void> Tenure::dispatch()
 {
     co_await take_over();
     tasks_.spawn(watched(writer_.run()));
+    if (process_.settings().compares_clocks) tasks_.spawn(watched(tend_clock()));
     tasks_.spawn(watched(read_jobs()));
     tasks_.spawn(watched(read_doubts()));
     tasks_.spawn(read_undelivered());
@@ -257,6 +264,7 @@ Task<void> Tenure::take_over()
     term_.clocks(told, now());
     was_told_ = !told.nodes.empty();
     const TermStart before = co_await begin_term();
+    co_await compare_clocks_at_last(before);
     check_epoch(before.last_step.epoch);
     planned_before_ = before.planned_through;
     co_await read_all_jobs();
@@ -272,10 +280,16 @@ Task<void> Tenure::take_over()
     co_await await_accounts(before);
     if (!inherited_.empty()) check_epoch(inherited_.rbegin()->first.epoch);
     process_.cluster().look_for_copies(term_.epoch(), process_.name(), begun);
+    WallTime reach = reach_of(before);
+    for (const auto& [id, step] : inherited_) reach = std::max(reach, step.planned_through);
     co_await inherit_steps(before.last_step);
+    if (is_too_far(reach)) co_await set_plan_back(reach);
     co_await read_all_jobs();
+    const Term::BeforeRead known = term_.before_read();
     const TermStart found = co_await begin_term();
-    for (const JobId job : term_.begin(early.value_or(found), now())) changed_jobs_.insert(job);
+    for (const JobId job : term_.begin(early.value_or(found), now(), known)) {
+        changed_jobs_.insert(job);
+    }
     begun_ = true;
     send_revocations();
     drop_copies();
@@ -283,6 +297,7 @@ Task<void> Tenure::take_over()
     for (const auto& [node, state] : links_) {
         if (state.death) term_.died(node, *state.death, now());
     }
+    co_await take_back_early();
     dispatcher_.jobs_.for_each([this](const PlannedJob& job) {
         if (!changed_jobs_.contains(job.job.id)) {
             process_.cluster().judge.change_applied(job.job.id, job.job.effective_from);
@@ -377,6 +392,171 @@ Task<void> Tenure::inherit_steps(StepId last_stored)
             check_lock();
         }
     }
+}
+
+Task<void> Tenure::tend_clock()
+{
+    const bool is_eager = process_.mutation() == Mutation::steps_back_late;
+    SteadyTime next_look = now().steady + early_rows_interval;
+    for (;;) {
+        co_await Sleep(process_, clock_interval);
+        if (is_eager) next_look = now().steady;
+        const bool compared = co_await compare_clocks();
+        if (!compared) continue;
+        co_await check_clock();
+        if (!term_.remembers_early(now()) && now().steady < next_look) continue;
+        next_look = now().steady + early_rows_interval;
+        co_await step_back(Plan::stays);
+    }
+}
+
+Task<bool> Tenure::compare_clocks()
+{
+    const bool trusts_its_own = process_.mutation() == Mutation::trusts_its_clock;
+    if (trusts_its_own || !process_.settings().compares_clocks) co_return true;
+    constexpr int most_readings = 5;
+    bool is_settled = false;
+    for (int i = 0; i < most_readings && !is_settled; ++i) {
+        std::optional<WallTime> theirs;
+        const Moment sent = dispatcher_.own_now();
+        const auto read = [](Database& database) { return database.clock(); };
+        bool failed = false;
+        try {
+            theirs = co_await dispatcher_.store_.call(read);
+        } catch (const StoreError&) {
+            failed = true;
+        }
+        if (failed) co_return false;
+        if (!theirs) co_return true;
+        const Moment received = dispatcher_.own_now();
+        is_settled = dispatcher_.clock_guard_.read(sent, *theirs, received);
+    }
+    count_clocks();
+    co_return true;
+}
+
+Task<void> Tenure::compare_clocks_at_last(const TermStart& before)
+{
+    Backoff backoff(process_.world(), 100ms, 2s);
+    for (;;) {
+        const bool compared = co_await compare_clocks();
+        if (compared) break;
+        co_await Sleep(process_, backoff.next());
+        check_lock();
+    }
+    if (!before.planned_through) co_return;
+    const WallTime planned_at = *before.planned_through - process_.settings().dispatch.lookahead;
+    dispatcher_.clock_guard_.reached(planned_at, dispatcher_.own_now());
+    count_clocks();
+}
+
+void Tenure::count_clocks()
+{
+    ClockGuard& guard = dispatcher_.clock_guard_;
+    const Moment own = dispatcher_.own_now();
+    const auto offset = guard.offset(own);
+    if (!offset) return;
+    std::size_t mine = 1;
+    std::size_t the_databases = 1;
+    const auto ahead = own.wall - guard.trusted(own).wall;
+    for (const auto clock : term_.measured_clocks(now())) {
+        // Measured against the time that is planned by.
+        const auto against_own = clock - ahead;
+        const auto against_database = against_own + offset->middle();
+        if (std::chrono::abs(against_own) <= guard.tolerance()) ++mine;
+        if (std::chrono::abs(against_database) <= guard.tolerance()) ++the_databases;
+    }
+    guard.votes(mine, the_databases);
+    term_.own_clock_ahead(own.wall - guard.trusted(own).wall);
+    process_.world().trace("{}: its clock is {} to {} ahead; {} agree, {} with the database's",
+                           process_.name(), offset->low, offset->high, mine, the_databases);
+}
+
+bool Tenure::is_too_far(WallTime planned) const
+{
+    const bool keeps_it = process_.mutation() == Mutation::keeps_the_plan;
+    if (keeps_it || !process_.settings().compares_clocks) return false;
+    return planned > dispatcher_.clock_guard_.latest(dispatcher_.own_now()) + great_step();
+}
+
+Task<void> Tenure::check_clock()
+{
+    for (int look = 0; look < 2; ++look) {
+        if (!is_too_far(term_.planned_through()) || !writer_.waiting().empty()) co_return;
+        if (look > 0) break;
+        co_await Sleep(process_, second_look);
+        const bool compared = co_await compare_clocks();
+        if (!compared) co_return;
+    }
+    throw Deposed("the clock was set back", term_.epoch());
+}
+
+WallTime Tenure::reach_of(const TermStart& found) const
+{
+    WallTime reach = found.planned_through.value_or(WallTime());
+    for (const RunId& id : found.ended_lately) reach = std::max(reach, id.scheduled_at);
+    return reach;
+}
+
+std::chrono::milliseconds Tenure::great_step() const
+{
+    return 2 * process_.settings().dispatch.lookahead;
+}
+
+Task<void> Tenure::set_plan_back(WallTime reach)
+{
+    co_await Sleep(process_, second_look);
+    co_await compare_clocks();
+    if (is_too_far(reach)) co_await step_back(Plan::goes_back);
+}
+
+Task<void> Tenure::take_back_early()
+{
+    std::map<NodeName, std::vector<RunId>> held = term_.held_early(now());
+    if (held.empty()) co_return;
+    const std::vector<RunId> given_back = co_await take_back(std::move(held));
+    term_.take_back_early(given_back, now());
+}
+
+Task<bool> Tenure::step_back(Plan plan)
+{
+    StepBack order;
+    // It takes effect when this process may be dead.
+    order.own_clock = [&machine = process_.machine(), &world = process_.world()] {
+        return machine.wall(world);
+    };
+    if (process_.mutation() == Mutation::steps_back_late) {
+        order.own_clock = [sent = now().wall] { return sent; };
+    }
+    order.margin = great_step();
+    order.sets_plan = plan == Plan::goes_back;
+    order.limit = most_moved;
+    Backoff backoff(process_.world(), 100ms, 2s);
+    bool was_mute = false;
+    for (;;) {
+        const auto write = [order, epoch = term_.epoch()](Database& database) {
+            return database.step_back(epoch, order);
+        };
+        SteppedBack done;
+        bool failed = false;
+        try {
+            done = co_await dispatcher_.store_.call(write, StoreLine::Lock::term);
+        } catch (const StoreError&) {
+            failed = true;
+        }
+        term_.moved(done.moved);
+        if (!order.begun) order.begun = done.step;
+        if (!failed && done.moved.size() < most_moved) break;
+        if (!failed) continue;
+        was_mute = true;
+        co_await Sleep(process_, backoff.next());
+        check_lock();
+    }
+    if (was_mute && begun_) {
+        const TermStart found = co_await begin_term();
+        term_.forget_moved(found, now());
+    }
+    co_return order.begun.has_value();
 }
 
 Task<void> Tenure::give_turn()

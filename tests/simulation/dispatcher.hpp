@@ -1,5 +1,6 @@
 #pragma once
 
+#include "dispatch/clock_guard.hpp"
 #include "dispatch/job_table.hpp"
 #include "dispatch/term.hpp"
 #include "dispatch/witness.hpp"
@@ -47,10 +48,14 @@ private:
     Task<std::vector<JobPast>> read_pasts(const std::vector<Job>& rows, Tenure* tenure);
     Task<std::vector<JobPast>> read_pasts(std::vector<PastQuery> queries);
 
+    Moment own_now() const { return process_.now(); }
+    Moment now() const { return clock_guard_.trusted(own_now()); }
+
     Process& process_;
     Coordinator& coordinator_;
     StoreLine& store_;
     Agent& agent_;
+    ClockGuard clock_guard_;
     JobTable jobs_;
     JobCursor cursor_;
     std::unique_ptr<Tenure> tenure_;
@@ -96,6 +101,18 @@ private:
     bool may_lack_steps(const TermStart& before) const;
     bool was_there(const Account& account) const;
     Task<void> inherit_steps(StepId last_stored);
+    Task<void> tend_clock();
+    Task<bool> compare_clocks();
+    Task<void> compare_clocks_at_last(const TermStart& before);
+    void count_clocks();
+    bool is_too_far(WallTime planned) const;
+    Task<void> check_clock();
+    WallTime reach_of(const TermStart& found) const;
+    std::chrono::milliseconds great_step() const;
+    Task<void> set_plan_back(WallTime reach);
+    Task<void> take_back_early();
+    enum class Plan : std::uint8_t { stays, goes_back };
+    Task<bool> step_back(Plan plan);
     Task<void> give_turn();
     Task<void> read_jobs();
     Task<void> read_asked();
@@ -143,7 +160,7 @@ private:
     void check_lock() const;
     void check_epoch(Epoch used) const;
     bool confirmed_within(std::chrono::milliseconds time) const;
-    Moment now() const { return process_.now(); }
+    Moment now() const { return dispatcher_.now(); }
 
     Dispatcher& dispatcher_;
     Process& process_;

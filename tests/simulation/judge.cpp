@@ -13,6 +13,14 @@ constexpr auto planned_ahead = 2s;
 /// A version that was replaced before anybody knew of it: nobody could tell, and polls failed.
 constexpr auto polled = 8s;
 constexpr std::int32_t most_attempts = 5;  // term.cpp
+/// So far ahead of the true time a row may stand: the lookahead, what a clock may be ahead by
+/// before that is noticed, and what calls take.
+constexpr auto most_ahead = planned_ahead + 1500ms;
+/// A plan that is further ahead was made by a clock that was ahead: twice the lookahead, less the
+/// differences of the clocks.
+constexpr auto surely_ahead = 2 * planned_ahead - 500ms;
+/// After a clock was set right the plan goes on within this, while a node is up.
+constexpr auto set_right = 12s;
 
 bool is_planned(const RunId& id)
 {
@@ -40,6 +48,12 @@ bool follows(const RunOrder& order, const Job& job)
 {
     return order.command == job.command && order.timeout == job.timeout &&
            order.concurrency == concurrency_of(job);
+}
+
+/// Planned by a clock that was ahead, and taken back.
+bool was_planned_early(const LedgerRow& row)
+{
+    return row.state == RunState::revoked && row.reason.detail.ends_with("clock that was ahead");
 }
 
 /// The states that are no end for a job that wants each fire at least once.
@@ -77,6 +91,11 @@ void Judge::row_written(const RunId& id, const LedgerRow* before, const LedgerRo
                      before == nullptr ? "new" : to_string(before->state), to_string(after.state),
                      after.run_server, to_string(after.reason));
     }
+    if (before == nullptr && has_true_time_ && id.scheduled_at > world_.wall() + most_ahead) {
+        broken(
+            "planned by a clock that is ahead",
+            fmt::format("{}, {} before its time", to_string(id), id.scheduled_at - world_.wall()));
+    }
     if (before == nullptr && id.attempt > 1) check_next_attempt(id);
     if (is_bad_end(after)) ended_badly_.try_emplace(id, world_.now());
     rows_[id] = after;
@@ -113,6 +132,72 @@ void Judge::plan_moved(std::optional<WallTime> before, WallTime after)
     if (before && after < *before) {
         broken("planned-through went back", fmt::format("by {}", *before - after));
     }
+}
+
+void Judge::plan_set_back(WallTime before, WallTime after)
+{
+    planned_through_ = after;
+    const WallTime now = world_.wall();
+    if (before <= now + surely_ahead) {
+        broken("the plan was set back though no clock was ahead",
+               fmt::format("it was ahead by {}", before - now));
+    }
+    if (after < now - surely_ahead) {
+        broken("the plan was set back too far", fmt::format("by {}", now - after));
+    }
+    for (Wrong& wrong : wrong_) {
+        if (wrong.to != WallTime::max()) wrong.to = std::max(wrong.to, after);
+    }
+    for (auto& [job, gaps] : gaps_) {
+        for (auto& [first, last] : gaps) {
+            if (first <= after) last = std::min(last, after);
+        }
+    }
+    for (auto& [id, versions] : versions_) {
+        for (Version& version : versions) {
+            version.effective_from = std::min(version.effective_from, after);
+        }
+    }
+}
+
+void Judge::row_moved(const RunId& from, const RunId& to)
+{
+    if (from.scheduled_at <= world_.wall()) {
+        broken("a row was moved whose moment had come", to_string(from));
+    }
+    const auto rename = [&](auto& set) {
+        auto entry = set.extract(from);
+        if (entry.empty()) return;
+        if constexpr (requires { entry.key(); }) {
+            entry.key() = to;
+        } else {
+            entry.value() = to;
+        }
+        set.insert(std::move(entry));
+    };
+    moved_.insert(to);
+    rename(rows_);
+    rename(lost_);
+    rename(ended_badly_);
+    rename(copied_);
+    rename(executions_);
+    rename(excused_runs_);
+    for (auto& [first, last] : gaps_[from.job]) {
+        if (first != from.scheduled_at) continue;
+        first = to.scheduled_at;
+        last -= from.scheduled_at - to.scheduled_at;
+    }
+}
+
+void Judge::clock_is_right()
+{
+    if (!wrong_.empty()) wrong_.back().to = world_.wall() + set_right;
+}
+
+bool Judge::was_wrong(WallTime fire) const
+{
+    return std::any_of(wrong_.begin(), wrong_.end(),
+                       [&](const Wrong& wrong) { return wrong.from <= fire && fire <= wrong.to; });
 }
 
 void Judge::job_written(JobId id, const Job* after, WallTime effective_from)
@@ -269,6 +354,10 @@ void Judge::close(const std::map<NodeName, std::uint64_t>& alive, World::Time ag
         const std::string what = fmt::format("{} is {} ({})", to_string(id), to_string(row.state),
                                              to_string(row.reason));
         if (!is_final(row.state)) broken("a row without an end", what);
+        const bool is_to_come = id.scheduled_at > world_.wall() + surely_ahead;
+        if (is_to_come && row.state != RunState::revoked) {
+            broken("a row for a moment to come", what);
+        }
         const bool never = row.state == RunState::skipped || row.state == RunState::revoked;
         if (never && ran) broken("ran, and its row says that it did not", what);
         if (row.state == RunState::success) {
@@ -320,12 +409,14 @@ void Judge::check_next_attempt(const RunId& id)
 void Judge::check_attempts(World::Time again)
 {
     for (const auto& [id, row] : rows_) {
-        if (!runs_again(id.job)) continue;
+        // What ran by a clock that was ahead was no fire: that one is still to come.
+        if (!runs_again(id.job) || moved_.contains(id)) continue;
         const RunId earlier{id.job, id.scheduled_at, id.attempt - 1};
-        if (id.attempt > 1 && !rows_.contains(earlier)) {
+        if (id.attempt > 1 && !was_planned_early(row) && !rows_.contains(earlier)) {
             broken("a further attempt without an earlier one", to_string(id));
         }
-        const bool is_last = !rows_.contains(RunId{id.job, id.scheduled_at, id.attempt + 1});
+        const auto next = rows_.find(RunId{id.job, id.scheduled_at, id.attempt + 1});
+        const bool is_last = next == rows_.end() || was_planned_early(next->second);
         if (!is_last) {
             // Its report may have come after the next attempt's row.
             if (is_bad_end(row) || lost_.contains(id)) continue;
@@ -375,8 +466,10 @@ void Judge::check_due(JobId id, const std::vector<Version>& versions)
         if (unknown && next.committed - version.committed < polled) continue;
         WallTime fire = std::chrono::floor<std::chrono::seconds>(version.effective_from);
         for (; fire <= end; fire += 1s) {
-            if (!fires_at(*version.job, version.effective_from, fire) || has_row(id, fire))
+            if (!fires_at(*version.job, version.effective_from, fire) || has_row(id, fire) ||
+                was_wrong(fire)) {
                 continue;
+            }
             const World::Time known = version.applied.value_or(version.committed + polled);
             const bool in_time = known - World::time_of(version.effective_from) < known_in_time;
             if (!in_time && World::time_of(fire) <= known + planned_ahead) continue;

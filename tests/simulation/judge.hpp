@@ -47,6 +47,8 @@ public:
     void row_written(const RunId& id, const LedgerRow* before, const LedgerRow& after) override;
     void step_written(const PlanStep& step) override;
     void plan_moved(std::optional<WallTime> before, WallTime after) override;
+    void plan_set_back(WallTime before, WallTime after) override;
+    void row_moved(const RunId& from, const RunId& to) override;
     void job_written(JobId id, const Job* after, WallTime effective_from) override;
 
     /// An API call that changed the job from `effective_from` on has returned: it holds.
@@ -66,6 +68,13 @@ public:
 
     /// From now on fires may not be later than this; 0: there is no bound.
     void bound_lateness(std::chrono::milliseconds bound) { lateness_ = bound; }
+    /// There is a clock beside each node's, so that none of them may be planned by when it is
+    /// ahead.
+    void expect_true_time() { has_true_time_ = true; }
+    /// There is none: until a moment after it is set right fires run by the wrong one.
+    void clock_is_wrong() { wrong_.push_back({world_.wall(), WallTime::max()}); }
+    void clock_is_right();
+
     /// But on this node: it was stopped itself, and nobody may start what it has.
     void excuse(const NodeName& node);
 
@@ -92,6 +101,7 @@ private:
     };
 
     const Version* allows(const RunOrder& order, World::Time decided) const;
+    bool was_wrong(WallTime fire) const;
     static bool was_due(const std::vector<Version>& versions, WallTime fire);
     void check_due(JobId id, const std::vector<Version>& versions);
     bool has_row(JobId job, WallTime fire) const;
@@ -115,6 +125,13 @@ private:
     std::map<JobId, std::int64_t> scheduled_starts_;
     std::optional<WallTime> planned_through_;
     std::chrono::milliseconds lateness_{0};
+    bool has_true_time_ = false;
+    struct Wrong {
+        WallTime from{};
+        WallTime to{};
+    };
+    std::vector<Wrong> wrong_;
+    std::set<RunId> moved_;
     std::set<NodeName> excused_;
     std::set<RunId> excused_runs_;
 };

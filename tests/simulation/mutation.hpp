@@ -15,6 +15,7 @@ enum class Mutation : std::uint8_t {
     repeats_reset,         ///< a step committed again makes its rows new again
     plan_goes_back,        ///< planned_through is now and then a second less than it was to be
     counts_nothing,        ///< run_num stays as it is
+    steps_back_late,       ///< what was a moment to come when the call was sent counts as one
     // The dispatcher.
     hands_out_uncommitted,  ///< messages leave before the commit
     goes_on_deposed,        ///< "deposed" is taken for "committed"
@@ -29,6 +30,8 @@ enum class Mutation : std::uint8_t {
     inherits_nothing,       ///< copies of steps that are at the nodes are not stored
     repeats_successes,      ///< now and then a run that has succeeded is taken for a lost one
     forgets_undelivered,    ///< a take-over does not ask the store what has to run again
+    trusts_its_clock,       ///< the database's clock is not asked
+    keeps_the_plan,         ///< it goes on from where a clock had come that was ahead
     // The nodes.
     omits_held,            ///< accounts leave out what is held
     omits_ended,           ///< accounts leave out what is not in the store yet

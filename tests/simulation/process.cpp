@@ -870,7 +870,10 @@ Task<void> Process::write_change(std::function<std::optional<Job>(Database&)> ch
 {
     try {
         const std::optional<Job> job = co_await store_.call(std::move(change));
-        if (job) id = job->id;
+        if (job) {
+            id = job->id;
+            at = job->effective_from;
+        }
     } catch (const StoreError&) {
         id = 0;
     }

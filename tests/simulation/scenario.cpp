@@ -41,6 +41,9 @@ constexpr std::array<std::string_view, all_fault_kinds> fault_names{
     "refuse_one_way",
     "kill_with_warden",
     "kill_and_stop",
+    "clock_ahead",
+    "store_late",
+    "database_clock",
 };
 
 /// What people do.
@@ -167,6 +170,61 @@ void give_refusals(Scenario& scenario, Random& random)
     std::stable_sort(scenario.happenings.begin(), scenario.happenings.end(), earlier);
 }
 
+/// Of clocks that are ahead, while nodes run and between two of their terms or lives, of one that
+/// is alone, and of a database whose clock is another one after a failover.
+void give_wrong_clocks(Scenario& scenario, Random& random)
+{
+    // As with clock_jump; and that one would set these clocks right.
+    std::erase_if(scenario.happenings, [](const Happening& happening) {
+        return happening.fault == Fault::add_job || happening.fault == Fault::change_job ||
+               happening.fault == Fault::delete_job || happening.fault == Fault::clock_jump;
+    });
+    scenario.settings.compares_clocks = true;
+    scenario.jobs_stop_after = 30'000ms;
+    const bool is_alone = random.once_in(3);
+    if (is_alone) {
+        scenario.nodes = 1;
+        scenario.has_database_clock = false;
+        scenario.clock_errors.assign(1, 0ms);
+        // Results are in no journal here: of what ran while the store was away, and by a clock that
+        // was set right since, nobody would know after a death.
+        std::erase_if(scenario.happenings, [](const Happening& happening) {
+            return happening.fault == Fault::store_away || happening.fault == Fault::store_flaky;
+        });
+    }
+    const bool is_databases = !is_alone && random.once_in(3);
+    milliseconds at = calm;
+    const auto count = random.between(1, 2);
+    for (std::int64_t i = 0; i < count; ++i) {
+        Happening happening;
+        happening.at = at + milliseconds(random.between(0, 12'000));
+        happening.length = milliseconds(random.between(100, 20'000));
+        happening.fault = is_databases ? Fault::database_clock : Fault::clock_ahead;
+        happening.dice = random.next();
+        scenario.happenings.push_back(happening);
+        at = happening.at + happening.length + 15'000ms;
+        scenario.healed = std::max(scenario.healed, happening.at + happening.length + 100ms);
+        if (random.once_in(3)) {
+            Happening late = happening;
+            const bool is_away = random.once_in(2) && !is_alone;
+            late.fault = is_away ? Fault::store_away : Fault::store_late;
+            late.at += milliseconds(random.between(-2'000, 2'000));
+            scenario.happenings.push_back(late);
+            scenario.healed = std::max(scenario.healed, late.at + late.length + 100ms);
+        }
+        if (!random.once_in(3)) continue;
+        // It is set right while nobody is there, or somebody else.
+        Happening death = happening;
+        death.fault = random.once_in(2) ? Fault::kill : Fault::leave;
+        death.at += happening.length - milliseconds(random.between(0, happening.length.count()));
+        death.length = milliseconds(random.between(20, 8'000));
+        scenario.happenings.push_back(death);
+        scenario.healed = std::max(scenario.healed, death.at + death.length + 100ms);
+    }
+    const auto earlier = [](const Happening& a, const Happening& b) { return a.at < b.at; };
+    std::stable_sort(scenario.happenings.begin(), scenario.happenings.end(), earlier);
+}
+
 /// One run of a scenario.
 class Course {
 public:
@@ -218,6 +276,10 @@ private:
             machine->has_journal = scenario_.have_journals;
             machine->longest_command = scenario_.longest_command;
             cluster_.machines.push_back(std::move(machine));
+        }
+        if (!scenario_.has_database_clock) cluster_.database.clock_error.reset();
+        if (scenario_.has_database_clock && scenario_.settings.compares_clocks) {
+            cluster_.judge.expect_true_time();
         }
         for (const Job& job : scenario_.jobs) cluster_.database.add_job(job, world_.wall());
         for (const auto& machine : cluster_.machines) cluster_.start(*machine);
@@ -374,9 +436,40 @@ private:
                 one.clock_error = milliseconds(dice.between(-1800, 1800));
                 after(length, [&one] { one.clock_error = 0ms; });
                 break;
+            case Fault::clock_ahead: {
+                static const std::vector<milliseconds> by{3s, 5s, 7s, 15s, 40s, 1h, 24h};
+                static const std::vector<milliseconds> by_little{3s, 5s, 7s, 15s, 40s};
+                one.clock_error = dice.one_of(runs_all_missed() ? by_little : by);
+                if (!scenario_.has_database_clock) cluster_.judge.clock_is_wrong();
+                after(length, [this, &one] {
+                    world_.trace("*** the clock of {} is set right", one.name);
+                    one.clock_error = 0ms;
+                    if (!scenario_.has_database_clock) cluster_.judge.clock_is_right();
+                });
+                break;
+            }
+            case Fault::store_late:
+                cluster_.weather.late_once_in = static_cast<int>(dice.between(2, 6));
+                after(length, [this] { cluster_.weather.late_once_in = 0; });
+                break;
+            case Fault::database_clock: {
+                static const std::vector<milliseconds> by{-1h, -20s, -3s, 3s, 20s, 1h};
+                cluster_.database.clock_error = dice.one_of(by);
+                after(length, [this] { cluster_.database.clock_error = 0ms; });
+                break;
+            }
             default:
                 break;
         }
+    }
+
+    /// A node that is alone plans by its clock: then a day of fires is long.
+    bool runs_all_missed() const
+    {
+        if (scenario_.has_database_clock) return false;
+        const auto is_boundless = [](const Job& job) { return job.misfire_window == 0s; };
+        return scenario_.settings.dispatch.misfire_window == 0ms ||
+               std::any_of(scenario_.jobs.begin(), scenario_.jobs.end(), is_boundless);
     }
 
     /// What people do.
@@ -581,6 +674,8 @@ Scenario Scenario::from_seed(std::uint64_t seed)
     if (limits.once_in(3)) give_limits(scenario, limits);
     Random refusals(seed ^ 0x7E5E7ED0ULL);
     if (!scenario.dispatcher_only && refusals.once_in(3)) give_refusals(scenario, refusals);
+    Random clocks(seed ^ 0x10CC0031ULL);
+    if (!scenario.dispatcher_only && clocks.once_in(6)) give_wrong_clocks(scenario, clocks);
     return scenario;
 }
 

@@ -40,11 +40,14 @@ enum class Fault : std::uint8_t {
     refuse_one_way,    ///< only those in one direction
     kill_with_warden,  ///< kill -9 of a node and its warden: nobody tells of it
     kill_and_stop,     ///< kill -9 of a node whose warden stands still, for less than the lease
+    clock_ahead,       ///< seconds, hours or a day, and set right
+    store_late,        ///< calls take effect, and are answered seconds later
+    database_clock,    ///< as after a failover: the database's clock is another one
 };
 
 /// Of those that scenarios are made of first; the later ones are drawn beside them.
 constexpr std::size_t fault_kinds = static_cast<std::size_t>(Fault::end_run) + 1;
-constexpr std::size_t all_fault_kinds = static_cast<std::size_t>(Fault::kill_and_stop) + 1;
+constexpr std::size_t all_fault_kinds = static_cast<std::size_t>(Fault::database_clock) + 1;
 
 std::string_view to_string(Fault fault);
 
@@ -63,6 +66,7 @@ struct Scenario {
     Settings settings;
     std::size_t nodes = 3;
     bool have_journals = true;
+    bool has_database_clock = true;  ///< beside those of the nodes
     std::chrono::milliseconds longest_command{8000};
     std::vector<Job> jobs;
     std::vector<std::chrono::milliseconds> clock_errors;

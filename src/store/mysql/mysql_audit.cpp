@@ -104,12 +104,15 @@ LedgerExtent MysqlStore::ledger_extent()
             MysqlRows rows = connection.query("SELECT MIN(time) FROM log");
             if (rows.next() && !rows.is_null(0)) extent.first = from_unix_seconds(rows.integer(0));
         }
-        MysqlRows rows =
-            connection.query("SELECT planned_through, expired_through FROM term WHERE id = 1");
-        if (rows.next()) {
-            extent.planned_through = time_or_null(rows, 0);
-            if (extent.first) extent.first = std::max(extent.first, time_or_null(rows, 1));
+        {
+            MysqlRows rows =
+                connection.query("SELECT planned_through, expired_through FROM term WHERE id = 1");
+            if (rows.next()) {
+                extent.planned_through = time_or_null(rows, 0);
+                if (extent.first) extent.first = std::max(extent.first, time_or_null(rows, 1));
+            }
         }
+        extent.clock_steps = read_clock_steps(connection);
         return extent;
     };
     return session_.run("read which time the ledger covers", Repeat::safe, work);

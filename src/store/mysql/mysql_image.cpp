@@ -151,9 +151,13 @@ StoredTerm MysqlImage::term()
 {
     const auto work = [](MysqlConnection& connection) {
         StoredTerm term;
+        term.clock_steps = read_clock_steps(connection);
         MysqlRows rows = connection.query(
             "SELECT epoch, planned_through, expired_through FROM term WHERE id = 1");
-        if (rows.next()) term = {rows.natural(0), time_or_null(rows, 1), time_or_null(rows, 2)};
+        if (!rows.next()) return term;
+        term.epoch = rows.natural(0);
+        term.planned_through = time_or_null(rows, 1);
+        term.expired_through = time_or_null(rows, 2);
         return term;
     };
     return session_.run("read the term", Repeat::safe, work);
@@ -203,6 +207,11 @@ void MysqlImage::finish(const StoredTerm& term)
             "UPDATE term SET epoch = GREATEST(epoch, {}), planned_through = {},"
             " expired_through = {} WHERE id = 1",
             term.epoch, nullable(term.planned_through), nullable(term.expired_through)));
+        for (const ClockStep& step : term.clock_steps) {
+            connection.execute(fmt::format(
+                "REPLACE INTO clock_step (at, planned_through, moved) VALUES ({}, {}, {})",
+                to_unix_millis(step.at), to_unix_millis(step.from), step.moved));
+        }
         std::int64_t known = 0;
         {
             MysqlRows rows = connection.query(

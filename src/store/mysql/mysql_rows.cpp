@@ -59,6 +59,28 @@ IdBlocks read_blocks(MysqlConnection& connection, std::string_view rows, std::in
     return found;
 }
 
+std::vector<ClockStep> read_clock_steps(MysqlConnection& connection)
+{
+    std::vector<ClockStep> steps;
+    MysqlRows rows = connection.query(
+        "SELECT at, planned_through, moved FROM"
+        " (SELECT * FROM clock_step ORDER BY at DESC LIMIT 100) AS newest ORDER BY at");
+    while (rows.next()) {
+        steps.push_back({from_unix_millis(rows.integer(0)), from_unix_millis(rows.integer(1)),
+                         rows.integer(2)});
+    }
+    return steps;
+}
+
+WallTime read_clock(MysqlConnection& connection)
+{
+    // In UTC: a local time comes twice when the clocks of its zone are set back.
+    MysqlRows rows = connection.query(
+        "SELECT TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) DIV 1000");
+    rows.next();
+    return from_unix_millis(rows.integer(0));
+}
+
 std::string literal(const MysqlConnection& connection, const JobField& field, const Job& job)
 {
     const bool is_name = std::holds_alternative<kind::Name>(field.kind);

@@ -25,6 +25,12 @@ std::vector<LogRow> read_log_rows(MysqlConnection& connection, std::string_view 
 /// How many rows there are in `rows` ("TABLE WHERE …"), by their ids, all of which are below `end`.
 IdBlocks read_blocks(MysqlConnection& connection, std::string_view rows, std::int64_t end);
 
+/// The newest hundred, the oldest of them first.
+std::vector<ClockStep> read_clock_steps(MysqlConnection& connection);
+
+/// The time by the server's clock.
+WallTime read_clock(MysqlConnection& connection);
+
 /// The value of a field of table cron as a literal.
 std::string literal(const MysqlConnection& connection, const JobField& field, const Job& job);
 

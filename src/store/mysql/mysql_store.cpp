@@ -70,6 +70,17 @@ std::vector<std::string> with_history(const MysqlConnection& connection, std::st
     return statements;
 }
 
+/// When the edit counts from: not later than now by the database's clock, but for what clocks
+/// differ by otherwise. A node whose clock is ahead must not put off what a person asked for: until
+/// then no fire would follow it.
+WallTime counts_from(MysqlConnection& connection, const Edit& edit)
+{
+    constexpr std::chrono::seconds usual{1};
+    const WallTime now = read_clock(connection);
+    const WallTime at = edit.at();
+    return at > now + usual ? now : at;
+}
+
 /// Behind the largest id.
 std::int64_t next_id(MysqlConnection& connection)
 {
@@ -216,7 +227,7 @@ Job MysqlStore::add_job(const Job& draft, const Edit& edit)
         Job job = draft;
         job.id = connection.last_insert_id();
         job.counters = {};
-        job.effective_from = edit.at();
+        job.effective_from = counts_from(connection, edit);
         const Revision revision = make_revision(std::nullopt, job, job.effective_from, edit.by);
         transaction.commit(with_history(connection, update_statement("", job), {&revision, 1}));
         return job;
@@ -229,10 +240,11 @@ std::optional<Job> MysqlStore::update_job(JobId id, const JobPatch& patch, const
     const auto work = [&](MysqlConnection& connection) -> std::optional<Job> {
         MysqlTransaction transaction(connection);
         std::vector<Revision> revisions;
-        const std::optional<Job> before = lock_and_note(connection, id, edit.at(), revisions);
+        const std::optional<Job> before =
+            lock_and_note(connection, id, counts_from(connection, edit), revisions);
         if (!before) return std::nullopt;
         Job job = apply(*before, patch);
-        revisions.push_back(make_revision(before, job, edit.at(), edit.by));
+        revisions.push_back(make_revision(before, job, counts_from(connection, edit), edit.by));
         job.effective_from = revisions.back().effective_from;
         const std::string sql = update_statement(assignments(connection, patch), job);
         try {
@@ -251,9 +263,11 @@ std::optional<Job> MysqlStore::delete_job(JobId id, const Edit& edit)
     const auto work = [&](MysqlConnection& connection) -> std::optional<Job> {
         MysqlTransaction transaction(connection);
         std::vector<Revision> revisions;
-        const std::optional<Job> job = lock_and_note(connection, id, edit.at(), revisions);
+        const std::optional<Job> job =
+            lock_and_note(connection, id, counts_from(connection, edit), revisions);
         if (!job) return std::nullopt;
-        revisions.push_back(make_revision(job, std::nullopt, edit.at(), edit.by));
+        revisions.push_back(
+            make_revision(job, std::nullopt, counts_from(connection, edit), edit.by));
         std::vector<std::string> statements = texts(history_statements(connection, revisions));
         statements.push_back(fmt::format("DELETE FROM cron WHERE id = {}", id));
         statements.push_back(fmt::format("DELETE FROM cron_counter WHERE cron_id = {}", id));
@@ -271,8 +285,8 @@ std::int64_t MysqlStore::delete_jobs(std::span<const JobId> ids, const Edit& edi
         const std::string list = fmt::format("{}", fmt::join(each, ", "));
         MysqlTransaction transaction(connection);
         std::vector<Revision> revisions;
-        const auto jobs = lock_and_note(connection, each, edit.at(), revisions);
-        const WallTime at = edit.at();
+        const auto jobs = lock_and_note(connection, each, counts_from(connection, edit), revisions);
+        const WallTime at = counts_from(connection, edit);
         for (const auto& [id, job] : jobs) {
             revisions.push_back(make_revision(job, std::nullopt, at, edit.by));
         }

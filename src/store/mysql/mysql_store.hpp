@@ -36,6 +36,8 @@ public:
     Epoch newest_epoch() override;
     TermStart begin_term(Epoch epoch, const NodeName& dispatcher) override;
     void commit_as(Epoch epoch, const PlanStep& step) override;
+    std::optional<WallTime> clock() override;
+    SteppedBack step_back(Epoch epoch, const StepBack& order) override;
     std::vector<RunId> undelivered(WallTime since) override;
     /// A report that the server refuses (a text that it does not take) is written with what fits,
     /// and does not keep the others from being written.

@@ -93,6 +93,7 @@ LedgerExtent SqliteStore::ledger_extent()
             if (extent.first) extent.first = std::max(extent.first, time_or_null(term, 1));
         }
         term.reset();
+        extent.clock_steps = read_clock_steps(connection);
         return extent;
     };
     return session_.run("read which time the ledger covers", work);

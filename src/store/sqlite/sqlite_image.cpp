@@ -173,9 +173,13 @@ StoredTerm SqliteImage::term()
 {
     const auto work = [](SqliteConnection& connection) {
         StoredTerm term;
+        term.clock_steps = read_clock_steps(connection);
         SqliteStatement row = connection.prepare(
             "SELECT epoch, planned_through, expired_through FROM term WHERE id = 1");
-        if (row.next()) term = {row.natural(0), time_or_null(row, 1), time_or_null(row, 2)};
+        if (!row.next()) return term;
+        term.epoch = row.natural(0);
+        term.planned_through = time_or_null(row, 1);
+        term.expired_through = time_or_null(row, 2);
         return term;
     };
     return session_.run("read the term", work);
@@ -214,6 +218,16 @@ void SqliteImage::finish(const StoredTerm& term)
             .bind(millis(term.planned_through))
             .bind(millis(term.expired_through))
             .execute();
+        for (const ClockStep& step : term.clock_steps) {
+            connection
+                .cached(
+                    "INSERT OR REPLACE INTO clock_step (at, planned_through, moved)"
+                    " VALUES (?, ?, ?)")
+                .bind(to_unix_millis(step.at))
+                .bind(to_unix_millis(step.from))
+                .bind(step.moved)
+                .execute();
+        }
         // AUTOINCREMENT keeps its numbers in sqlite_sequence; a table without rows has none there.
         connection.execute(
             "INSERT INTO sqlite_sequence (name, seq) SELECT 'cron', 0 WHERE NOT EXISTS"

@@ -74,6 +74,19 @@ std::vector<Revision> read_revisions(SqliteStatement& rows)
     return found;
 }
 
+std::vector<ClockStep> read_clock_steps(SqliteConnection& connection)
+{
+    std::vector<ClockStep> steps;
+    SqliteStatement rows = connection.prepare(
+        "SELECT at, planned_through, moved FROM"
+        " (SELECT * FROM clock_step ORDER BY at DESC LIMIT 100) ORDER BY at");
+    while (rows.next()) {
+        steps.push_back({from_unix_millis(rows.integer(0)), from_unix_millis(rows.integer(1)),
+                         rows.integer(2)});
+    }
+    return steps;
+}
+
 std::optional<Revision> newest_revision(SqliteConnection& connection, JobId job)
 {
     SqliteStatement& rows =

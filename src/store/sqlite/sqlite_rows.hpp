@@ -41,6 +41,9 @@ void append(SqliteConnection& connection, const Revision& revision);
 /// Writes another account; one without an id gets the next one.
 void append(SqliteConnection& connection, const OtherAccount& account);
 
+/// The newest hundred, the oldest of them first.
+std::vector<ClockStep> read_clock_steps(SqliteConnection& connection);
+
 std::optional<std::int64_t> millis(const std::optional<WallTime>& time);
 
 /// A mark for each of field_columns(): "?, ?, …".

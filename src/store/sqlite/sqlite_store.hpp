@@ -35,6 +35,8 @@ public:
     Epoch newest_epoch() override;
     TermStart begin_term(Epoch epoch, const NodeName& dispatcher) override;
     void commit_as(Epoch epoch, const PlanStep& step) override;
+    std::optional<WallTime> clock() override;
+    SteppedBack step_back(Epoch epoch, const StepBack& order) override;
     std::vector<RunId> undelivered(WallTime since) override;
     std::vector<DoubledRun> record(std::span<const RunReport> reports) override;
     std::vector<DoubledRun> find_doubled(const DoubledQuery& query) override;

@@ -257,6 +257,32 @@ TEST(CopyTest, ADispatcherGoesOnWithWhatWasOpen)
     EXPECT_EQ(start.run_numbers.front().second, 9);
 }
 
+TEST(CopyTest, WhichClocksHadBeenAheadIsKept)
+{
+    const Sqlite here;
+    const Mysql there;
+    const Sqlite back;
+    const auto store = here.open_store();
+    store->begin_term(1, node_1);
+    PlanStep step;
+    step.epoch = 1;
+    step.planned_through = t0 + 24h;
+    store->commit(step);
+    StepBack order;
+    order.own_clock = [] { return t0; };
+    order.margin = 4s;
+    order.sets_plan = true;
+    order.limit = 10;
+    store->step_back(1, order);
+
+    copy(here, there);
+    copy(there, back);
+
+    const std::vector<ClockStep> steps{{t0, t0 + 24h, 0}};
+    EXPECT_EQ(there.open_store()->ledger_extent().clock_steps, steps);
+    EXPECT_EQ(back.open_store()->ledger_extent().clock_steps, steps);
+}
+
 TEST(CopyTest, NoJobGetsAnIdThatTheLedgerKnows)
 {
     for (const bool to_mysql : {true, false}) {

@@ -92,10 +92,10 @@ PlanStep step_of(Epoch epoch, WallTime through, std::vector<RunId> runs)
 
 TEST_F(SqliteStoreTest, MigratesOnceAndKeepsWhatIsThere)
 {
-    EXPECT_THAT(
-        migrate(settings_),
-        ElementsAre("0001_ledger", "0002_history", "0003_policies", "0004_last_step",
-                    "0005_expired", "0006_doubled_run", "0007_tags", "0008_parts_and_causes"));
+    EXPECT_THAT(migrate(settings_),
+                ElementsAre("0001_ledger", "0002_history", "0003_policies", "0004_last_step",
+                            "0005_expired", "0006_doubled_run", "0007_tags",
+                            "0008_parts_and_causes", "0009_clock_step"));
     const JobId id = store().add_job(draft(), t0).id;
     EXPECT_THAT(migrate(settings_), IsEmpty());
     EXPECT_TRUE(store().find_job(id));

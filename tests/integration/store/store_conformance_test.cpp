@@ -1359,6 +1359,147 @@ TEST_P(StoreTest, NeverMovesThePlanBackwards)
     EXPECT_EQ(store_->begin_term(1, node_1).planned_through, t0 + 10001ms);
 }
 
+/// What asks a store to set the plan back, by a clock that stands at `own`.
+StepBack step_back_order(WallTime own, std::size_t limit = 100)
+{
+    StepBack order;
+    order.own_clock = [own] { return own; };
+    order.margin = 4s;
+    order.sets_plan = true;
+    order.limit = limit;
+    return order;
+}
+
+/// The second that has begun, by the database's clock as by this one: both are of this machine.
+WallTime true_second()
+{
+    return std::chrono::floor<std::chrono::seconds>(SystemClock().now());
+}
+
+TEST_P(StoreTest, SetsThePlanBackAndKeepsRunsThatWereDueByAClockThatWasAhead)
+{
+    const WallTime now = true_second();
+    const JobId job = store_->add_job(draft("true"), now - 1min).id;
+    store_->begin_term(3, node_1);
+    const WallTime ahead = now + 24h;
+    PlannedRun gap = planned(job, now - 100s);
+    gap.state = RunState::skipped;
+    gap.fires = 1'000;
+    gap.gap_end = ahead - 1s;
+    std::vector<PlannedRun> runs{gap, planned(job, now - 5s)};
+    for (int i = 0; i < 5; ++i) runs.push_back(planned(job, ahead + i * 1s));
+    const PlanStep before = step(3, ahead + 4s, runs);
+    store_->commit(before);
+    RunReport success = report({job, ahead, 1}, RunState::success, "said");
+    success.started_at = ahead + 1ms;
+    success.ended_at = ahead + 2ms;
+    const std::vector<RunReport> ends{report({job, now - 5s, 1}, RunState::success), success,
+                                      report({job, ahead + 1s, 1}, RunState::failed),
+                                      report({job, ahead + 2s, 1}, RunState::running)};
+    store_->record(ends);
+    PlanStep revoking = step(3, ahead + 4s, {});
+    revoking.ended.push_back(report({job, ahead + 4s, 1}, RunState::revoked));
+    store_->commit(revoking);
+
+    StepBack order = step_back_order(now, 1);
+    EXPECT_THROW(store_->step_back(2, order), Deposed);
+    const SteppedBack first = store_->step_back(3, order);
+    EXPECT_THAT(first.moved, ElementsAre(RunId{job, ahead, 1}));
+    ASSERT_TRUE(first.step);
+    const WallTime at = first.step->at;
+    EXPECT_GE(at, now);
+    EXPECT_LT(at, now + 1min);
+    EXPECT_EQ(first.step->from, ahead + 4s);
+    order.begun = first.step;
+    EXPECT_THAT(store_->step_back(3, order).moved, ElementsAre(RunId{job, ahead + 1s, 1}));
+    const SteppedBack nothing = store_->step_back(3, order);
+    EXPECT_THAT(nothing.moved, IsEmpty());
+    EXPECT_FALSE(nothing.step);
+
+    const TermStart found = store_->begin_term(4, node_1);
+    EXPECT_EQ(found.planned_through, at);
+    EXPECT_THAT(found.open_runs, SizeIs(2)) << "what runs, and what was not started";
+    EXPECT_EQ(row(*store_, {job, now - 5s, 1}).requested_by, "");
+    EXPECT_EQ(row(*store_, {job, ahead + 4s, 1}).run.state, RunState::revoked);
+    const LogRow shorter = row(*store_, gap.id);
+    EXPECT_EQ(shorter.gap_end, at);
+    EXPECT_EQ(shorter.fires, 2);
+    std::vector<LogRow> moved;
+    LogQuery of_job;
+    of_job.cron_id = job;
+    for (const LogRow& each : store_->find_log(of_job).rows) {
+        if (each.requested_by == clock_was_ahead) moved.push_back(each);
+    }
+    ASSERT_THAT(moved, SizeIs(2));
+    std::ranges::sort(moved, {}, [](const LogRow& each) { return each.run.id.scheduled_at; });
+    EXPECT_EQ(moved[0].run.state, RunState::success);
+    EXPECT_EQ(moved[0].run.output, "said");
+    EXPECT_EQ(moved[1].run.state, RunState::failed);
+    const WallTime ran = moved[0].run.id.scheduled_at;
+    EXPECT_LT(ran, at);
+    EXPECT_GT(ran, at - 10s);
+    EXPECT_EQ(moved[0].time, to_unix_seconds(ran));
+    EXPECT_LT(*moved[0].run.started_at, at);
+    EXPECT_EQ(*moved[0].run.ended_at - *moved[0].run.started_at, 1ms);
+
+    // The true fire of that moment finds no row.
+    store_->commit(step(4, at + 2s, {planned(job, ahead)}));
+    EXPECT_EQ(row(*store_, {job, ahead, 1}).run.state, RunState::planned);
+
+    const ClockStep noted{at, ahead + 4s, 2};
+    EXPECT_THAT(store_->ledger_extent().clock_steps, ElementsAre(noted));
+}
+
+TEST_P(StoreTest, APlanThatIsRightIsNotSetBackHoweverLateThatIsAsked)
+{
+    const WallTime now = true_second();
+    const JobId job = store_->add_job(draft("true"), now - 1min).id;
+    store_->begin_term(3, node_1);
+    std::vector<PlannedRun> runs;
+    std::vector<RunReport> ends;
+    for (int i = -10; i < 0; ++i) {
+        runs.push_back(planned(job, now + i * 1s));
+        ends.push_back(report(runs.back().id, RunState::success));
+    }
+    store_->commit(step(3, now + 2s, runs));
+    store_->record(ends);
+    const SteppedBack done = store_->step_back(3, step_back_order(now));
+    EXPECT_FALSE(done.step);
+    EXPECT_THAT(done.moved, IsEmpty());
+    EXPECT_EQ(store_->begin_term(3, node_1).planned_through, now + 2s);
+    for (const RunReport& end : ends) EXPECT_EQ(row(*store_, end.id).requested_by, "");
+    EXPECT_THAT(store_->ledger_extent().clock_steps, IsEmpty());
+
+    // The caller's clock was set back, and the database's was not.
+    if (!store_->clock()) return;
+    EXPECT_FALSE(store_->step_back(3, step_back_order(now - 1h)).step);
+    EXPECT_EQ(store_->begin_term(3, node_1).planned_through, now + 2s);
+}
+
+TEST_P(StoreTest, AJobCountsFromNowThoughItWasChangedByAClockThatIsAhead)
+{
+    const WallTime now = true_second();
+    const Edit ahead(now + 1h);
+    const Job added = store_->add_job(draft("true"), ahead);
+    JobPatch patch;
+    patch.set(&Job::command, std::string("false"));
+    const std::optional<Job> changed = store_->update_job(added.id, patch, ahead);
+    ASSERT_TRUE(changed);
+    if (!store_->clock()) {
+        EXPECT_EQ(added.effective_from, now + 1h) << "there is no other clock";
+        // Until the plan is set back.
+        store_->begin_term(1, node_1);
+        store_->commit(step(1, now + 1h, {}));
+        ASSERT_TRUE(store_->step_back(1, step_back_order(now)).step);
+    }
+    const Job found = *store_->find_job(added.id);
+    EXPECT_GE(found.effective_from, now);
+    EXPECT_LT(found.effective_from, now + 1min);
+    for (const Revision& revision : store_->find_revisions({.job = added.id}).revisions) {
+        EXPECT_LT(revision.effective_from, now + 1min);
+    }
+}
+
 TEST_P(StoreTest, CommitsAStepOfThousandsOfRunsWhole)
 {
     store_->begin_term(1, node_1);

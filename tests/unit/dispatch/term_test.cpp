@@ -18,6 +18,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
+using ::testing::UnorderedElementsAre;
 
 // 2026-11-21T00:00:00Z: a whole minute.
 constexpr WallTime midnight = from_unix_millis(1'795'219'200'000);
@@ -164,6 +165,165 @@ TEST_F(TermTest, PlansNothingTwiceWhenTheClockIsSetBack)
     const PlanStep back = step();
     EXPECT_THAT(back.runs, IsEmpty());
     EXPECT_EQ(back.planned_through, midnight + 7s);
+}
+
+TEST_F(TermTest, WhatWasPlannedByAClockThatWasAheadIsTakenBackAndFiresAtItsTrueTime)
+{
+    add(every_second(1));
+    term_.emplace(7, alpha, settings_, jobs_, now_);
+    const RunId held = fire(1, 60s);
+    const RunId kept = fire(1, 61s);
+    Account account;
+    for (const RunId& id : {held, kept, fire(1, 1s)}) {
+        RunOrder order;
+        order.id = id;
+        order.start_at = id.scheduled_at;
+        account.held.push_back(order);
+    }
+    connect(alpha, account);
+    TermStart found;
+    found.planned_through = now_.wall;
+    for (const RunId& id : {held, kept, fire(1, 1s)}) {
+        OpenRun row;
+        row.planned.id = id;
+        row.planned.run_server = alpha;
+        found.open_runs.push_back(row);
+    }
+    term_->begin(found, now_);
+    const auto early = term_->held_early(now_);
+    ASSERT_THAT(early, SizeIs(1));
+    EXPECT_THAT(early.at(alpha), UnorderedElementsAre(held, kept)) << "not what is due soon";
+    term_->take_back_early(std::vector{held}, now_);
+    const PlanStep first = step();
+    ASSERT_THAT(first.ended, SizeIs(1));
+    EXPECT_EQ(first.ended[0].id, held);
+    EXPECT_EQ(first.ended[0].state, RunState::revoked);
+    EXPECT_FALSE(term_->remembers_early(now_));
+
+    std::set<RunId> planned;
+    for (int second = 1; second <= 62; ++second) {
+        at(second * 1s);
+        connect(alpha, second < 61 ? account : Account{});
+        for (const PlannedRun& run : step().runs) planned.insert(run.id);
+    }
+    EXPECT_TRUE(planned.contains(held));
+    EXPECT_FALSE(planned.contains(kept)) << "its node has it, and it is the run of that moment";
+}
+
+TEST_F(TermTest, WhatIsDueAndWasToStartByAClockThatWasAheadIsHandedOutAgain)
+{
+    add(every_second(1));
+    term_.emplace(7, alpha, settings_, jobs_, now_);
+    const RunId late = fire(1, -1s);
+    Account account;
+    RunOrder order;
+    order.id = late;
+    order.start_at = midnight + 1h;
+    account.held.push_back(order);
+    connect(alpha, account);
+    TermStart found;
+    found.planned_through = now_.wall;
+    OpenRun row;
+    row.planned.id = late;
+    row.planned.run_server = alpha;
+    found.open_runs.push_back(row);
+    term_->begin(found, now_);
+    EXPECT_THAT(term_->held_early(now_).at(alpha), ElementsAre(late));
+    term_->take_back_early(std::vector{late}, now_);
+    EXPECT_THAT(step().ended, IsEmpty());
+    const auto handed = std::find_if(orders_.begin(), orders_.end(),
+                                     [&](const auto& sent) { return sent.second.id == late; });
+    ASSERT_NE(handed, orders_.end());
+    EXPECT_EQ(handed->second.start_at, now_.wall);
+}
+
+TEST_F(TermTest, ALedgerThatWasReadBeforeAnAccountDoesNotSettleIt)
+{
+    add(every_second(1));
+    term_.emplace(7, alpha, settings_, jobs_, now_);
+    const Term::BeforeRead known = term_->before_read();
+    TermStart found;  // the answer is on its way; meanwhile the node has ended and recorded the run
+    found.planned_through = now_.wall;
+    OpenRun row;
+    row.planned.id = fire(1, -1s);
+    row.planned.run_server = beta;
+    found.open_runs.push_back(row);
+    connect(beta);
+    term_->begin(found, now_, known);
+    step();
+    EXPECT_TRUE(term_->has_doubts());
+    EXPECT_TRUE(std::none_of(orders_.begin(), orders_.end(),
+                             [&](const auto& sent) { return sent.second.id == fire(1, -1s); }));
+    term_->resolve_doubts(TermStart{}, term_->doubts(), now_);
+    step();
+    EXPECT_FALSE(term_->has_doubts());
+    EXPECT_TRUE(std::none_of(orders_.begin(), orders_.end(), [&](const auto& sent) {
+        return sent.second.id == fire(1, -1s);
+    })) << "it has ended";
+}
+
+TEST_F(TermTest, ARunByAClockThatWasAheadStandsForItsMomentUntilItsRowIsMoved)
+{
+    add(every_second(1));
+    term_.emplace(7, alpha, settings_, jobs_, now_);
+    Account account;
+    for (const auto time : {58s, 59s}) {
+        RunReport running;
+        running.id = fire(1, time);
+        running.state = RunState::running;
+        account.running.push_back(running);
+    }
+    connect(alpha, account);
+    TermStart found;
+    found.planned_through = now_.wall;
+    for (const auto time : {58s, 59s}) {
+        OpenRun row;
+        row.planned.id = fire(1, time);
+        row.planned.state = RunState::running;
+        row.planned.run_server = alpha;
+        found.open_runs.push_back(row);
+    }
+    term_->begin(found, now_);
+    EXPECT_FALSE(term_->remembers_early(now_));
+    report(alpha, fire(1, 58s), RunState::success);
+    report(alpha, fire(1, 59s), RunState::success);
+    EXPECT_TRUE(term_->remembers_early(now_));
+    term_->moved(std::vector{fire(1, 59s)});
+    EXPECT_TRUE(term_->remembers_early(now_));
+
+    std::set<RunId> planned;
+    for (int second = 1; second <= 62; ++second) {
+        at(second * 1s);
+        connect(alpha);
+        for (const PlannedRun& run : step().runs) planned.insert(run.id);
+    }
+    EXPECT_FALSE(planned.contains(fire(1, 58s))) << "it has a row";
+    EXPECT_TRUE(planned.contains(fire(1, 59s)));
+    EXPECT_FALSE(term_->remembers_early(now_));
+}
+
+TEST_F(TermTest, WhatThisNodeHeldByAClockThatWasAheadItMayHaveStartedUpToTheEndOfThatPlan)
+{
+    add(every_second(1));
+    term_.emplace(7, alpha, settings_, jobs_, now_);
+    Account account;
+    account.uptime = 500ms;
+    account.first_epoch = 7;
+    connect(alpha, account);
+    TermStart found;
+    found.planned_through = now_.wall;
+    found.set_back_from = midnight + 60s;
+    OpenRun row;
+    row.planned.id = fire(1, 60s);
+    row.planned.run_server = alpha;
+    row.epoch = 6;
+    found.open_runs.push_back(row);
+    term_->begin(found, now_);
+    const PlanStep first = step();
+    ASSERT_THAT(first.ended, SizeIs(1));
+    EXPECT_EQ(first.ended[0].id, fire(1, 60s));
+    EXPECT_EQ(first.ended[0].state, RunState::lost);
+    EXPECT_TRUE(term_->held_early(now_).empty());
 }
 
 TEST_F(TermTest, SpreadsFiresOverTheNodesByTheirOpenRuns)
@@ -1815,10 +1975,17 @@ TEST_F(EarlierProcessTest, OfTheDispatchersOwnNodeIsJudgedByThePlan)
     Account account;
     account.first_epoch = 7;
     account.uptime = 100ms;
-    // The plan was made at midnight, and would have been made again within a second.
+    // The plan was made at midnight, and by the clock of now this process was there then: that was
+    // set back. One that stops lives on after its last plan.
     at(-1500ms);
     EXPECT_EQ(take_over(alpha, 1s, account), RunState::lost);
+    EXPECT_EQ(take_over(alpha, 2s, account), RunState::lost);
+    // The plan would have been made again within a second.
+    account.uptime = 1ms;
+    at(1ms);
+    EXPECT_EQ(take_over(alpha, 1s, account), RunState::lost);
     EXPECT_EQ(take_over(alpha, 2s, account), RunState::planned);
+    account.uptime = 100ms;
     at(2500ms);
     EXPECT_EQ(take_over(alpha, 2s, account), RunState::lost);
 }

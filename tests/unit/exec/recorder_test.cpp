@@ -66,6 +66,8 @@ public:
     std::vector<JobId> job_ids() override { return {}; }
     TermStart begin_term(Epoch, const NodeName&) override { return {}; }
     void commit_as(Epoch, const PlanStep&) override {}
+    std::optional<WallTime> clock() override { return std::nullopt; }
+    SteppedBack step_back(Epoch, const StepBack&) override { return {}; }
     std::vector<RunId> undelivered(WallTime) override { return {}; }
     LogPage find_log(const LogQuery&) override { return {}; }
     std::optional<Job> find_job_by_name(const std::string&) override { return {}; }

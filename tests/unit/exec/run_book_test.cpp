@@ -107,6 +107,37 @@ TEST_F(RunBookTest, StartsAtItsTimeAndNotEarlier)
     EXPECT_THAT(book_.due(at(1ms)).start, IsEmpty());
 }
 
+TEST_F(RunBookTest, AFireThatRanByAClockThatWasAheadIsAnotherOneWhenItsTimeHasCome)
+{
+    accept(order(1));
+    accept(order(2, 1s));
+    ASSERT_THAT(started(book_.due(at(0ms))), ElementsAre(1));
+    book_.ended(order(1).id, s0 + 1ms);
+    ASSERT_THAT(started(book_.due(at(1s))), ElementsAre(2));
+    accept(order(1), 1s);
+    EXPECT_THAT(pass(1s, 2s).start, IsEmpty()) << "it has run";
+
+    wall_set_ = -10s;  // which is right
+    book_.due(at(2100ms));
+    book_.ended(order(2, 1s).id, s0 + 3s);
+    accept(order(1), 8s);
+    accept(order(2, 1s), 8s);
+    EXPECT_THAT(started(pass(8s, 9900ms)), IsEmpty());
+    EXPECT_THAT(started(pass(10s, 11s)), ElementsAre(1, 2));
+    accept(order(1), 11s);
+    EXPECT_THAT(pass(11s, 12s).start, IsEmpty()) << "once";
+}
+
+TEST_F(RunBookTest, AClockThatIsSetBackALittleMakesNothingRunTwice)
+{
+    accept(order(1));
+    ASSERT_THAT(started(book_.due(at(0ms))), ElementsAre(1));
+    book_.ended(order(1).id, s0 + 1ms);
+    wall_set_ = -3900ms;
+    accept(order(1), 100ms);
+    EXPECT_THAT(pass(100ms, 5s).start, IsEmpty());
+}
+
 TEST_F(RunBookTest, StartsInTheOrderOfTime)
 {
     accept(order(1, 20ms));
@@ -839,7 +870,9 @@ TEST(RunBookPropertyTest, HoldsItsPromisesInAnyOrderOfEvents)
         const auto pick = [&random](int n) {
             return std::uniform_int_distribution<int>(0, n - 1)(random);
         };
-        RunBook book(small_rules(), s0);
+        RunRules rules = small_rules();
+        rules.early = 1h;  // the clock is set by less in all
+        RunBook book(rules, s0);
         std::set<RunId> ordered;
         std::set<RunId> done;
         std::set<RunId> running;

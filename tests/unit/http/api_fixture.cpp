@@ -41,6 +41,7 @@ ApiTest::ApiTest()
           .loads = [this] { return loads_; },
           .epoch = [] { return Epoch{17}; },
           .store_trouble = [this] { return store_trouble_; },
+          .clock_state = [this] { return clock_state_; },
           .journal = [this] { return journal_; },
           .not_ready = [this] { return not_ready_; },
           .metrics = std::make_shared<prometheus::Registry>(),

@@ -71,6 +71,7 @@ protected:
     std::vector<NodeLoad> loads_;
     std::optional<StorePool::Trouble> store_trouble_;
     std::string_view journal_ = "ok";
+    std::string clock_state_ = "ok";
     std::string not_ready_;
     TaskGroup tasks_{io_.get_executor()};
     Budget budget_{io_.get_executor(), 128U << 20U, std::chrono::milliseconds(100)};

@@ -254,6 +254,8 @@ public:
     std::size_t note_changes(std::span<const JobId>, WallTime) override { unused(); }
     TermStart begin_term(Epoch, const NodeName&) override { unused(); }
     void commit_as(Epoch, const PlanStep&) override { unused(); }
+    std::optional<WallTime> clock() override { return std::nullopt; }
+    SteppedBack step_back(Epoch, const StepBack&) override { return {}; }
     std::vector<RunId> undelivered(WallTime) override { unused(); }
     std::vector<DoubledRun> record(std::span<const RunReport>) override { unused(); }
     std::vector<DoubledRun> find_doubled(const DoubledQuery& query) override
@@ -269,7 +271,7 @@ public:
     LedgerExtent ledger_extent() override
     {
         begin();
-        LedgerExtent extent{std::nullopt, tables_.planned_through};
+        LedgerExtent extent{std::nullopt, tables_.planned_through, {}};
         for (const LogRow& row : tables_.log) {
             const WallTime due = row.run.id.scheduled_at;
             extent.first = std::min(extent.first.value_or(due), due);

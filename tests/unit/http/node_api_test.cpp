@@ -79,14 +79,16 @@ TEST_F(NodeApiTest, HealthDoesNotAskTheStore)
     EXPECT_EQ(get("/health").body,
               R"({"code":200,"data":{"node":"127.0.0.1:9991","version":"1.2.3",)"
               R"("dispatcher":"127.0.0.1:9991","is_dispatcher":true,"epoch":17,"store":"ok",)"
-              R"("journal":"ok","time_zone":"UTC"},"message":"ok"})");
+              R"("journal":"ok","clock":"ok","time_zone":"UTC"},"message":"ok"})");
     store_trouble_ = StorePool::Trouble{from_unix_millis(1'795'219'200'000), "gone"};
     journal_ = "failing";
+    clock_state_ = "3600 s ahead of the database's";
     coordinator_.dispatcher_name = "";
     const auto reply = get("/health");
     EXPECT_EQ(reply.status, 200U);
     EXPECT_EQ(reply.data().at("store"), "away");
     EXPECT_EQ(reply.data().at("journal"), "failing");
+    EXPECT_EQ(reply.data().at("clock"), "3600 s ahead of the database's");
     EXPECT_EQ(reply.data().at("dispatcher"), "");
     EXPECT_EQ(reply.data().at("is_dispatcher"), false);
 }

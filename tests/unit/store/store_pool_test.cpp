@@ -36,6 +36,8 @@ public:
     std::vector<JobId> job_ids() override { return {}; }
     TermStart begin_term(Epoch, const NodeName&) override { return {}; }
     void commit_as(Epoch, const PlanStep&) override {}
+    std::optional<WallTime> clock() override { return {}; }
+    SteppedBack step_back(Epoch, const StepBack&) override { return {}; }
     std::vector<RunId> undelivered(WallTime) override { return {}; }
     std::vector<DoubledRun> record(std::span<const RunReport>) override { return {}; }
     std::vector<DoubledRun> find_doubled(const DoubledQuery&) override { return {}; }
