@@ -39,25 +39,14 @@ struct ExportOptions : ApiOptions {
     JobFilters filters;
 };
 
-/// All jobs that pass the filters, as /cron/list has them without a page.
-json::array find_jobs(ApiClient& client, const JobFilters& filters)
-{
-    if (filters.empty()) return rows_of(client.get("/cron/list"));
-    json::array jobs;
-    for (int page = 1;; ++page) {
-        Query query{{"page", std::to_string(page)}, {"limit", "1000"}};
-        add_to(query, filters);
-        const json::value answer = client.get("/cron/list", query);
-        const json::array& rows = rows_of(answer);
-        jobs.insert(jobs.end(), rows.begin(), rows.end());
-        if (rows.size() < 1000) return jobs;
-    }
-}
-
 ExitStatus export_jobs(const ExportOptions& options)
 {
     ApiClient client = make_client(options);
-    const json::value answer = find_jobs(client, options.filters);
+    Query query;
+    add_to(query, options.filters);
+    // Without a filter all come in one answer.
+    const json::value answer =
+        query.empty() ? client.get("/cron/list") : json::value(all_jobs(client, query));
     if (options.json) {
         print_json(answer);
         return ExitStatus::done;

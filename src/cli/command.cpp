@@ -206,6 +206,21 @@ std::string job_id_of(ApiClient& client, const std::string& job)
                               quote(job), did_you_mean(client, job)));
 }
 
+boost::json::array all_jobs(ApiClient& client, const Query& query)
+{
+    constexpr std::size_t page_size = 1000;
+    boost::json::array jobs;
+    for (int page = 1;; ++page) {
+        Query asked = query;
+        asked.emplace_back("page", std::to_string(page));
+        asked.emplace_back("limit", std::to_string(page_size));
+        const boost::json::value answer = client.get("/cron/list", asked);
+        const boost::json::array& rows = rows_of(answer);
+        jobs.insert(jobs.end(), rows.begin(), rows.end());
+        if (rows.size() < page_size) return jobs;
+    }
+}
+
 std::string past_job_id_of(ApiClient& client, const std::string& job, Deleted deleted)
 {
     refuse_empty(job);

@@ -5,6 +5,7 @@
 #include "cli/screen.hpp"
 
 #include <CLI/CLI.hpp>
+#include <boost/json/array.hpp>
 #include <boost/json/value.hpp>
 
 #include <cstdint>
@@ -51,6 +52,9 @@ void print(std::string_view text);
 
 /// Says something that is not the result, on standard error, as "peercron: …".
 void say(std::string_view message);
+
+/// The jobs that /cron/list has for `query`, which names no page: of all pages.
+boost::json::array all_jobs(ApiClient& client, const Query& query);
 
 /// What a person typed for a job: its id, or its name. Asks the node for a name.
 /// Throws Failure not_found when no job has the name, and usage for "".

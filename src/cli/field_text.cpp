@@ -2,12 +2,13 @@
 
 #include "base/overloaded.hpp"
 #include "cli/moments.hpp"
+#include "model/field_json.hpp"
 
 #include <spdlog/fmt/fmt.h>
-#include <boost/json/array.hpp>
 
 #include <chrono>
 #include <cstdint>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -52,31 +53,14 @@ std::string field_text(const JobField& field, const Job& job)
 
 json::value parameter_value(const JobField& field, const Job& job)
 {
-    return std::visit(Overloaded{
-                          [](std::monostate) { return json::value("default"); },
-                          [](const std::vector<std::string>& words) {
-                              return json::value(json::array(words.begin(), words.end()));
-                          },
-                          [](const auto& one) { return json::value(one); },
-                      },
-                      shown_value(field, job));
+    const FieldValue value = shown_value(field, job);
+    // Null would be as if it were not given.
+    return std::holds_alternative<std::monostate>(value) ? json::value("default") : to_json(value);
 }
 
 void read_row_value(const JobField& field, Job& job, const json::value& value)
 {
-    if (const auto* const flag = value.if_bool()) {
-        assign(field, job, *flag);
-    } else if (const auto* const number = value.if_int64()) {
-        assign(field, job, *number);
-    } else if (const auto* const text = value.if_string()) {
-        assign(field, job, std::string(text->data(), text->size()));
-    } else if (const auto* const list = value.if_array()) {
-        std::vector<std::string> words;
-        for (const json::value& word : *list) {
-            if (word.is_string()) words.emplace_back(word.get_string().c_str());
-        }
-        assign(field, job, std::move(words));
-    }
+    if (auto read = from_json(value)) assign(field, job, *std::move(read));
 }
 
 }  // namespace peercron

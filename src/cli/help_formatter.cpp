@@ -1,5 +1,7 @@
 #include "cli/help_formatter.hpp"
 
+#include "cli/text_width.hpp"
+
 #include <algorithm>
 #include <string_view>
 
@@ -25,22 +27,13 @@ std::string two_columns(const std::string& name, std::string_view description)
         column = 0;
     }
     text.append(description_column - column, ' ');
-    column = description_column;
-    bool first = true;
-    while (!description.empty()) {
-        const std::size_t end = std::min(description.find(' '), description.size());
-        const std::string_view word = description.substr(0, end);
-        if (!first && column + 1 + word.size() > line_width) {
-            text += '\n' + std::string(description_column, ' ');
-            column = description_column;
-        } else if (!first) {
-            text += ' ';
-            ++column;
+    const std::string indented = '\n' + std::string(description_column, ' ');
+    for (const char c : wrapped(description, line_width - description_column)) {
+        if (c == '\n') {
+            text += indented;
+        } else {
+            text += c;
         }
-        text += word;
-        column += word.size();
-        first = false;
-        description.remove_prefix(std::min(end + 1, description.size()));
     }
     return text + '\n';
 }

@@ -100,18 +100,10 @@ struct Import {
 /// job of the same name is the same.
 Import compare(ApiClient& client, CrontabPlan plan, const std::string& prefix)
 {
-    constexpr int page_size = 1000;
     std::map<std::string, bool> there;  // name → is it in the crontab
-    for (int page = 1;; ++page) {
-        const json::value data = client.get("/cron/list", {{"search", prefix},
-                                                           {"page", std::to_string(page)},
-                                                           {"limit", std::to_string(page_size)}});
-        const json::array& list = AnswerFields(data).list("list");
-        for (const json::value& job : list) {
-            const std::string name = AnswerFields(job).text("name");
-            if (name.starts_with(prefix)) there[name] = false;
-        }
-        if (list.size() < page_size) break;
+    for (const json::value& job : all_jobs(client, {{"search", prefix}})) {
+        const std::string name = AnswerFields(job).text("name");
+        if (name.starts_with(prefix)) there[name] = false;
     }
     Import import;
     for (const CrontabJob& job : plan.jobs) {

@@ -16,10 +16,8 @@ namespace {
 /// What `to` has otherwise than `from`, as parameters of the API.
 void add_parameters(json::object& request, const Job& from, const Job& to)
 {
-    const FieldSet changed = differences(from, to);
-    for (std::size_t i = 0; i < job_fields.size(); ++i) {
-        if (!changed.test(i)) continue;
-        request[job_fields[i].parameter_name()] = parameter_value(job_fields[i], to);
+    for (const JobField* field : fields_of(differences(from, to))) {
+        request[field->parameter_name()] = parameter_value(*field, to);
     }
 }
 
@@ -57,13 +55,10 @@ JobChange removal(const Job& job)
 
 std::vector<FieldChange> field_changes(const Job& before, const Job& after)
 {
-    const FieldSet different = differences(before, after);
     std::vector<FieldChange> changed;
-    for (std::size_t i = 0; i < job_fields.size(); ++i) {
-        if (!different.test(i)) continue;
-        const JobField& field = job_fields[i];
+    for (const JobField* field : fields_of(differences(before, after))) {
         changed.push_back(
-            {std::string(field.name), field_text(field, before), field_text(field, after)});
+            {std::string(field->name), field_text(*field, before), field_text(*field, after)});
     }
     return changed;
 }

@@ -457,9 +457,8 @@ std::string job_table(const Job& job)
     FieldSet said = differences(plain, job);
     said.set(place_of(&Job::cron_set));
     said.set(place_of(&Job::command));
-    for (std::size_t i = 0; i < job_fields.size(); ++i) {
-        if (!said.test(i)) continue;
-        text += fmt::format("{} = {}\n", job_fields[i].name, toml_value(job_fields[i], job));
+    for (const JobField* field : fields_of(said)) {
+        text += fmt::format("{} = {}\n", field->name, toml_value(*field, job));
     }
     return text;
 }

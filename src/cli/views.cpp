@@ -184,14 +184,11 @@ constexpr std::array<std::string_view, 16> told_apart{
 /// The others as they are, where they are not the default.
 void add_other_fields(Details& details, const Job& job)
 {
-    const FieldSet said = differences(Job(), job);
-    for (std::size_t i = 0; i < job_fields.size(); ++i) {
-        const JobField& field = job_fields[i];
-        const bool is_other = std::ranges::find(told_apart, field.name) == told_apart.end();
-        if (!is_other || !said.test(i)) continue;
-        std::string label(field.name);
+    for (const JobField* field : fields_of(differences(Job(), job))) {
+        if (std::ranges::find(told_apart, field->name) != told_apart.end()) continue;
+        std::string label(field->name);
         std::ranges::replace(label, '_', ' ');
-        details.push_back({std::move(label), {field_text(field, job)}});
+        details.push_back({std::move(label), {field_text(*field, job)}});
     }
 }
 

@@ -1,7 +1,8 @@
 #include "http/openapi.hpp"
 
 #include "base/overloaded.hpp"
-#include "model/job_fields.hpp"
+#include "model/field_json.hpp"
+#include "model/reason.hpp"
 
 #include <spdlog/fmt/fmt.h>
 #include <boost/json/array.hpp>
@@ -137,17 +138,6 @@ json::object row_schema(const JobField& field)
     return schema;
 }
 
-json::value default_value(const JobField& field)
-{
-    return std::visit(
-        Overloaded{
-            [](std::monostate) { return json::value(); },
-            [](const std::vector<std::string>&) { return json::value(json::array()); },
-            [](const auto& one) { return json::value(one); },
-        },
-        shown_value(field, Job()));
-}
-
 /// What /cron/list takes for a list of words.
 json::object filter_of(const JobField& field, const kind::Words& words)
 {
@@ -169,7 +159,9 @@ void complete_examples(json::value& value)
     for (auto& [name, member] : *object) complete_examples(member);
     const json::value* const expression = object->if_contains("cron_set");
     if (expression == nullptr || !expression->is_string() || !object->contains("id")) return;
-    for (const JobField& field : job_fields) object->emplace(field.name, default_value(field));
+    for (const JobField& field : job_fields) {
+        object->emplace(field.name, to_json(shown_value(field, Job())));
+    }
 }
 
 std::string describe()
@@ -189,6 +181,8 @@ std::string describe()
         const auto* const words = std::get_if<kind::Words>(&field.kind);
         if (words != nullptr) filters.push_back(filter_of(field, *words));
     }
+    schemas["Cause"] = {{"description", "why, for programs; empty where the state says it"},
+                        {"enum", words_of(cause_words)}};
     complete_examples(document);
     return json::serialize(document);
 }

@@ -8,8 +8,9 @@ namespace peercron {
 /// is called for the first time.
 std::string_view openapi();
 
-/// The content of openapi.json: the same without the fields of a job (model/job_fields.hpp), which
-/// openapi() adds to the schemas Definition and JobFields and to the examples.
+/// The content of openapi.json: the same without what is listed elsewhere. openapi() adds the
+/// fields of a job (model/job_fields.hpp) to the schemas Definition and JobFields and to the
+/// examples, and the causes (model/reason.hpp) as the schema Cause.
 std::string_view openapi_text();
 
 }  // namespace peercron

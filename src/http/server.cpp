@@ -28,7 +28,8 @@ using asio::ip::tcp;
 using boost::system::error_code;
 using namespace std::chrono_literals;
 
-/// The most clients that are told at a time that there is no room; further ones are just closed.
+/// How many clients at a time are answered that there is no room; the connections of others are
+/// just closed.
 constexpr std::size_t most_turned_away = 64;
 
 [[noreturn]] void refuse_address(const std::string& address, std::string_view why)

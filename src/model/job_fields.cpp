@@ -191,6 +191,15 @@ Problem problem_of(const JobField& field, const FieldValue& value)
 
 }  // namespace
 
+std::vector<const JobField*> fields_of(const FieldSet& set)
+{
+    std::vector<const JobField*> fields;
+    for (std::size_t i = 0; i < job_fields.size(); ++i) {
+        if (set.test(i)) fields.push_back(&job_fields[i]);
+    }
+    return fields;
+}
+
 const JobField* find_field(std::string_view name)
 {
     const auto* const field = std::ranges::find(job_fields, name, &JobField::name);
@@ -256,31 +265,22 @@ bool give(JobPatch& patch, const JobField& field, FieldValue value)
 
 Job apply(Job job, const JobPatch& patch)
 {
-    for (std::size_t i = 0; i < job_fields.size(); ++i) {
-        if (!patch.given.test(i)) continue;
-        std::visit([&](auto member) { job.*member = patch.values.*member; }, job_fields[i].member);
+    for (const JobField* field : fields_of(patch.given)) {
+        std::visit([&](auto member) { job.*member = patch.values.*member; }, field->member);
     }
     return job;
 }
 
 JobPatch patch_of(const Job& job, FieldSet set)
 {
-    JobPatch all;
-    all.values = job;
-    all.given = set;
-    JobPatch patch;
-    patch.values = apply(Job(), all);
-    patch.given = set;
-    return patch;
+    return {apply(Job(), {job, set}), set};
 }
 
 std::optional<JobProblem> find_problem(const JobPatch& patch)
 {
-    for (std::size_t i = 0; i < job_fields.size(); ++i) {
-        if (!patch.given.test(i)) continue;
-        const JobField& field = job_fields[i];
-        if (auto what = problem_of(field, stored_value(field, patch.values))) {
-            return JobProblem{&field, *std::move(what)};
+    for (const JobField* field : fields_of(patch.given)) {
+        if (auto what = problem_of(*field, stored_value(*field, patch.values))) {
+            return JobProblem{field, *std::move(what)};
         }
     }
     return std::nullopt;

@@ -147,6 +147,9 @@ inline constexpr std::array<JobField, 17> job_fields{{
 /// Fields by their place in job_fields.
 using FieldSet = std::bitset<job_fields.size()>;
 
+/// The fields of `set`, in the order of the list.
+std::vector<const JobField*> fields_of(const FieldSet& set);
+
 /// nullptr: no field has this name.
 const JobField* find_field(std::string_view name);
 

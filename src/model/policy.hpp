@@ -73,18 +73,6 @@ constexpr std::optional<Policy> parse_policy(std::string_view text)
     return std::nullopt;
 }
 
-/// "allow, skip, queue, replace", for messages.
-template <class Policy>
-std::string policy_list()
-{
-    std::string list;
-    for (const std::string_view name : PolicyNames<Policy>::names) {
-        if (!list.empty()) list += ", ";
-        list += name;
-    }
-    return list;
-}
-
 /// How many runs of a job there may be at a time in the whole cluster, and what a fire does beyond
 /// that.
 struct Concurrency {

@@ -1,7 +1,6 @@
 #include "store/definition_text.hpp"
 
-#include "base/overloaded.hpp"
-#include "model/job_fields.hpp"
+#include "model/field_json.hpp"
 #include "store/policy_text.hpp"
 #include "store/store.hpp"
 
@@ -9,11 +8,10 @@
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
-#include <boost/json/value_from.hpp>
 #include <boost/json/value_to.hpp>
 
+#include <utility>
 #include <variant>
-#include <vector>
 
 namespace peercron {
 
@@ -21,38 +19,18 @@ namespace json = boost::json;
 
 namespace {
 
-json::value to_json(const FieldValue& value)
-{
-    return std::visit(Overloaded{
-                          [](std::monostate) { return json::value(); },
-                          [](const std::vector<std::string>& words) {
-                              return json::value(json::value_from(words));
-                          },
-                          [](const auto& one) { return json::value(one); },
-                      },
-                      value);
-}
-
-FieldValue from_json(const json::value& value)
-{
-    if (value.is_bool()) return value.as_bool();
-    if (value.is_string()) return json::value_to<std::string>(value);
-    if (value.is_array()) return json::value_to<std::vector<std::string>>(value);
-    return json::value_to<std::int64_t>(value);
-}
-
 void read_field(const json::object& object, const JobField& field, Job& job)
 {
     const json::value* const found = object.if_contains(field.name);
     if (found == nullptr || found->is_null()) return;
-    if (assign(field, job, from_json(*found))) return;
-    const auto* const choice = std::get_if<kind::Choice>(&field.kind);
-    if (choice == nullptr || !found->is_string()) {
+    if (found->is_string() && std::holds_alternative<kind::Choice>(field.kind)) {
+        read_choice(field, job, json::value_to<std::string>(*found));
+        return;
+    }
+    auto value = from_json(*found);
+    if (!value || !assign(field, job, *std::move(value))) {
         throw StoreError(fmt::format("{} is {}", field.name, json::serialize(*found)));
     }
-    warn_of_unknown_policy(job.id, field.name, json::value_to<std::string>(*found),
-                           std::get<std::string>(stored_value(field, Job())),
-                           fmt::format("{}", fmt::join(choice->words, ", ")));
 }
 
 }  // namespace

@@ -4,20 +4,26 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include <algorithm>
+#include <array>
+
 namespace peercron {
 
-std::string field_columns()
+const std::string& field_columns()
 {
-    std::string columns;
-    for (const JobField& field : job_fields) {
-        columns += fmt::format("{}{}", columns.empty() ? "" : ", ", field.name);
-    }
+    static const std::string columns = [] {
+        std::array<std::string_view, job_fields.size()> names;
+        std::ranges::transform(job_fields, names.begin(), &JobField::name);
+        return fmt::format("{}", fmt::join(names, ", "));
+    }();
     return columns;
 }
 
-std::string job_columns()
+const std::string& job_columns()
 {
-    return fmt::format("id, {}, run_num, last_run_at, ", field_columns());
+    static const std::string columns =
+        fmt::format("id, {}, run_num, last_run_at, ", field_columns());
+    return columns;
 }
 
 std::string log_excerpt_columns(std::string_view beginning, std::string_view bytes)

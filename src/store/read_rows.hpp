@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "base/overloaded.hpp"
 #include "base/utf8.hpp"
 #include "model/job_fields.hpp"
 #include "model/revision.hpp"
@@ -17,7 +18,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -28,10 +28,10 @@ namespace peercron {
 // integer(column), natural(column) and text(column), as MysqlRows and SqliteStatement do.
 
 /// "cron_set, command, …": the columns of table cron that a person decides (model/job_fields.hpp).
-std::string field_columns();
+const std::string& field_columns();
 
 /// The columns of read_job(), but for `effective_from`, which the databases keep differently.
-std::string job_columns();
+const std::string& job_columns();
 
 /// The columns of read_log_row().
 inline constexpr std::string_view log_columns =
@@ -114,45 +114,25 @@ std::optional<int> int_or_null(const Row& row, int column)
     return static_cast<int>(row.integer(column));
 }
 
-// A member of a job from its column.
-
+/// Sets a field of a job, which has its id, to what its column has.
 template <class Row>
-void read_member(const Row& row, int column, const JobField&, JobId, std::string& text)
+void read_field(const Row& row, int column, const JobField& field, Job& job)
 {
-    text = row.text(column);
-}
-template <class Row>
-void read_member(const Row& row, int column, const JobField&, JobId,
-                 std::vector<std::string>& words)
-{
-    words = split_words(row.text(column));
-}
-template <class Row>
-void read_member(const Row& row, int column, const JobField&, JobId, bool& flag)
-{
-    flag = row.integer(column) != 0;
-}
-template <class Row>
-void read_member(const Row& row, int column, const JobField&, JobId, std::int64_t& number)
-{
-    number = row.integer(column);
-}
-template <class Row>
-void read_member(const Row& row, int column, const JobField&, JobId, std::chrono::seconds& time)
-{
-    time = std::chrono::seconds(row.integer(column));
-}
-template <class Row>
-void read_member(const Row& row, int column, const JobField&, JobId,
-                 std::optional<std::chrono::seconds>& time)
-{
-    if (!row.is_null(column)) time = std::chrono::seconds(row.integer(column));
-}
-template <class Row, class Policy>
-requires std::is_enum_v<Policy>
-void read_member(const Row& row, int column, const JobField& field, JobId job, Policy& policy)
-{
-    policy = read_policy<Policy>(job, field.name, row.text(column));
+    const auto set = [&](FieldValue value) { assign(field, job, std::move(value)); };
+    const auto set_number = [&] { set(std::int64_t{row.integer(column)}); };
+    std::visit(Overloaded{
+                   [&](const kind::Flag&) { set(row.integer(column) != 0); },
+                   [&](const kind::Count&) { set_number(); },
+                   [&](const kind::Moment&) { set_number(); },
+                   [&](const kind::Duration&) { set_number(); },
+                   [&](const kind::Window&) {
+                       if (!row.is_null(column)) set_number();
+                   },
+                   [&](const kind::Choice&) { read_choice(field, job, row.text(column)); },
+                   [&](const kind::Words&) { set(split_words(row.text(column))); },
+                   [&](const auto&) { set(std::string(row.text(column))); },
+               },
+               field.kind);
 }
 
 /// The row of a query for job_columns() and effective_from.
@@ -162,13 +142,7 @@ Job read_job(const Row& row)
     Job job;
     int column = 0;
     job.id = row.integer(column++);
-    for (const JobField& field : job_fields) {
-        const auto read = [&](auto member) {
-            read_member(row, column, field, job.id, job.*member);
-        };
-        std::visit(read, field.member);
-        ++column;
-    }
+    for (const JobField& field : job_fields) read_field(row, column++, field, job);
     job.counters.run_num = row.integer(column++);
     job.counters.last_run_at = time_or_null(row, column++);
     job.effective_from = from_unix_millis(row.integer(column));

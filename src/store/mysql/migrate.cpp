@@ -290,7 +290,7 @@ void apply(MysqlConnection& connection, const MigrationStep& step)
         connection.execute(step.statement);
     } catch (const MysqlError& error) {
         if (!error.online_change_failed()) throw;
-        spdlog::warn("store: {}; altering again, and whoever writes waits meanwhile", error.what());
+        spdlog::warn("store: {}; altering again; writers must wait until it is done", error.what());
         connection.execute(step.statement + ", LOCK = SHARED");
     }
 }

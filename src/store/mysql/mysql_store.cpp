@@ -44,10 +44,8 @@ std::optional<Job> read_one(MysqlConnection& connection, JobId id, std::string_v
 std::string assignments(const MysqlConnection& connection, const JobPatch& patch)
 {
     std::string sql;
-    for (std::size_t i = 0; i < job_fields.size(); ++i) {
-        if (!patch.given.test(i)) continue;
-        const JobField& field = job_fields[i];
-        sql += fmt::format("{} = {}, ", field.name, literal(connection, field, patch.values));
+    for (const JobField* field : fields_of(patch.given)) {
+        sql += fmt::format("{} = {}, ", field->name, literal(connection, *field, patch.values));
     }
     return sql;
 }

@@ -152,18 +152,22 @@ std::optional<std::int64_t> millis(const std::optional<WallTime>& time)
     return to_unix_millis(*time);
 }
 
-std::string field_marks()
+const std::string& field_marks()
 {
-    const std::vector<std::string_view> marks(job_fields.size(), "?");
-    return fmt::format("{}", fmt::join(marks, ", "));
+    static const std::string marks =
+        fmt::format("{}", fmt::join(std::vector<std::string_view>(job_fields.size(), "?"), ", "));
+    return marks;
 }
 
-std::string field_assignments()
+const std::string& field_assignments()
 {
-    std::string assignments;
-    for (const JobField& field : job_fields) {
-        assignments += fmt::format("{}{} = ?", assignments.empty() ? "" : ", ", field.name);
-    }
+    static const std::string assignments = [] {
+        std::string all;
+        for (const JobField& field : job_fields) {
+            all += fmt::format("{}{} = ?", all.empty() ? "" : ", ", field.name);
+        }
+        return all;
+    }();
     return assignments;
 }
 

@@ -47,9 +47,9 @@ std::vector<ClockStep> read_clock_steps(SqliteConnection& connection);
 std::optional<std::int64_t> millis(const std::optional<WallTime>& time);
 
 /// A mark for each of field_columns(): "?, ?, …".
-std::string field_marks();
+const std::string& field_marks();
 /// "cron_set = ?, command = ?, …".
-std::string field_assignments();
+const std::string& field_assignments();
 
 /// Binds them, and then from when they count.
 SqliteStatement& bind_definition(SqliteStatement& statement, const Job& job);

@@ -68,7 +68,7 @@ protected:
         }
     }
 
-    /// So many that the work on them can be interrupted.
+    /// Enough of them that the work can be interrupted.
     void add_many_rows()
     {
         SqliteConnection(settings_).execute(fmt::format(

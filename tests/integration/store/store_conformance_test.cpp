@@ -1018,7 +1018,7 @@ TEST_P(StoreTest, EntriesComeByJobTimeAndAttempt)
     runs.push_back(again);
     PlannedRun gap = planned(2, t0 + 5s);
     gap.state = RunState::skipped;
-    gap.reason = parse_reason("misfire: so many");
+    gap.reason = parse_reason("misfire: 7 fires were missed");
     gap.fires = 3;
     gap.gap_end = t0 + 8s;
     runs.push_back(gap);
@@ -1058,7 +1058,7 @@ TEST_P(StoreTest, EntriesComeByJobTimeAndAttempt)
     EXPECT_FALSE(some.at(0).requested);
     EXPECT_EQ(some.at(0).gap_end, std::nullopt);
     EXPECT_EQ(some.at(1).started_at, t0 + 7ms);
-    EXPECT_EQ(to_string(some.at(5).reason), "misfire: so many");
+    EXPECT_EQ(to_string(some.at(5).reason), "misfire: 7 fires were missed");
     EXPECT_EQ(some.at(5).fires, 3);
     EXPECT_EQ(some.at(5).gap_end, t0 + 8s);
     EXPECT_TRUE(some.at(6).requested);

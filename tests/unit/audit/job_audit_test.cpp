@@ -72,7 +72,7 @@ protected:
     LedgerEntry& gap(WallTime from, WallTime to, std::int64_t fires)
     {
         LedgerEntry& entry = row(from, RunState::skipped);
-        entry.reason = parse_reason("misfire-policy: so many fires fell due");
+        entry.reason = parse_reason("misfire-policy: 4 fires were missed");
         entry.fires = fires;
         entry.gap_end = to;
         return entry;
@@ -144,7 +144,7 @@ TEST_F(JobAuditTest, AFireThatDidNotRunForAReasonThatNobodyAskedForIsMissed)
 TEST_F(JobAuditTest, TheRowOfAGapIsOneFindingOfAllItsFires)
 {
     change(t0 - 1h, every(10));
-    gap(t0, t0 + 50s, 6).reason = parse_reason("misfire: so many fires fell due");
+    gap(t0, t0 + 50s, 6).reason = parse_reason("misfire: 6 fires were missed");
     EXPECT_THAT(audit(t0 + 1min), ElementsAre("missed 0-50 6"));
     EXPECT_EQ(report_.found_of(FindingKind::missed), 6);
     EXPECT_EQ(report_.due, 6);

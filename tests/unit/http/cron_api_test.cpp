@@ -1,7 +1,7 @@
 #include "api_fixture.hpp"
 
-#include "base/overloaded.hpp"
 #include "job_samples.hpp"
+#include "model/field_json.hpp"
 
 #include <gmock/gmock.h>
 #include <boost/json/serialize.hpp>
@@ -49,39 +49,26 @@ TEST_F(CronApiTest, AddAnswersAsTheReferenceDoesWithTheNewerFieldsAfterwards)
     EXPECT_THAT(announced_, ElementsAre(ElementsAre(1633)));
 }
 
-boost::json::value json_of(const FieldValue& value)
-{
-    return std::visit(
-        Overloaded{
-            [](std::monostate) { return boost::json::value(); },
-            [](const std::vector<std::string>& words) {
-                return boost::json::value(boost::json::array(words.begin(), words.end()));
-            },
-            [](const auto& one) { return boost::json::value(one); },
-        },
-        value);
-}
-
 TEST_F(CronApiTest, EachFieldComesBackAsItWasGivenAndAlone)
 {
     const Job first = testing::sample_job();
     const Job second = testing::sample_job(1);
     boost::json::object all;
     for (const JobField& field : job_fields) {
-        all[field.parameter_name()] = json_of(shown_value(field, first));
+        all[field.parameter_name()] = to_json(shown_value(field, first));
     }
     const auto added = post_json("/cron/add", boost::json::serialize(all));
     ASSERT_EQ(added.status, 200U) << added.body;
     boost::json::object expected = added.data().as_object();
     for (const JobField& field : job_fields) {
         SCOPED_TRACE(field.name);
-        EXPECT_EQ(expected.at(field.name), json_of(shown_value(field, first)));
+        EXPECT_EQ(expected.at(field.name), to_json(shown_value(field, first)));
         const boost::json::object change{
             {"id", expected.at("id")},
-            {field.parameter_name(), json_of(shown_value(field, second))}};
+            {field.parameter_name(), to_json(shown_value(field, second))}};
         const auto changed = post_json("/cron/update", boost::json::serialize(change));
         ASSERT_EQ(changed.status, 200U) << changed.body;
-        expected[field.name] = json_of(shown_value(field, second));
+        expected[field.name] = to_json(shown_value(field, second));
         for (const JobField& each : job_fields) {
             EXPECT_EQ(changed.data().at(each.name), expected.at(each.name)) << each.name;
         }

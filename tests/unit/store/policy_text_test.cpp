@@ -35,7 +35,9 @@ TEST(PolicyTextTest, AKnownWordIsThatPolicy)
     EXPECT_EQ(log_of([] {
                   for (const Overlap each :
                        {Overlap::allow, Overlap::skip, Overlap::queue, Overlap::replace}) {
-                      EXPECT_EQ(read_policy<Overlap>(1, "overlap", policy_name(each)), each);
+                      Job job;
+                      read_choice(field_of(&Job::overlap), job, policy_name(each));
+                      EXPECT_EQ(job.overlap, each);
                   }
               }),
               "");
@@ -45,8 +47,12 @@ TEST(PolicyTextTest, AnUnknownWordIsTheDefaultAndIsToldOnceForAll)
 {
     const std::string log = log_of([] {
         for (int i = 0; i < 3; ++i) {
-            EXPECT_EQ(read_policy<Overlap>(12, "overlap", "wait"), Overlap::allow);
-            EXPECT_EQ(read_policy<Delivery>(12, "delivery", ""), Delivery::at_most_once);
+            Job job;
+            job.id = 12;
+            read_choice(field_of(&Job::overlap), job, "wait");
+            EXPECT_EQ(job.overlap, Overlap::allow);
+            read_choice(field_of(&Job::delivery), job, "");
+            EXPECT_EQ(job.delivery, Delivery::at_most_once);
         }
     });
     EXPECT_EQ(log,
