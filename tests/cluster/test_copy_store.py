@@ -1,4 +1,5 @@
 """From one machine to many: peercron copy-store, and the cluster that goes on where the lone node stopped."""
+import re
 import signal
 import subprocess
 
@@ -90,7 +91,9 @@ def test_a_copy_that_is_killed_goes_on(solo, empty_cluster):
 
     done = copy_store(solo, empty_cluster)
     assert done.returncode == 0, done
-    assert f"continuing after 1 job and {there} rows that are already copied\n" in done.stderr
+    continued = re.search("^continuing after 1 job and ([0-9]+) rows that are already copied$", done.stderr, re.M)
+    # The server may have committed a batch after the process that sent it was dead.
+    assert there <= int(continued[1]) < 60000, done.stderr
     assert "both databases hold 1 job and 60000 rows of the ledger (60000 success)" in done.stdout
     assert empty_cluster.sql("SELECT COUNT(*) AS n, COUNT(DISTINCT scheduled_at) AS d, MIN(output) AS a FROM log") == [
         {"n": "60000", "d": "60000", "a": "line1"}]

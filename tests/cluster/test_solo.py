@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 
-from harness import (BINARY, HOST, Witness, assert_each_fire_once, assert_witnessed, due_seconds, let_pass, now_ms,
+from harness import (BINARY, HOST, ROOT, Witness, assert_each_fire_once, assert_witnessed, due_seconds, let_pass, now_ms,
                      request, running_solo, wait_until)
 
 NEVER = "0 0 0 1 1 * 2199"
@@ -374,18 +374,23 @@ def test_a_reload_takes_over_tokens_and_says_what_waits_for_a_restart(tmp_path):
             assert status("the-token-of-ann-1") == 200
 
 
+LAST_BEFORE_THE_ALTERATION = 7
+
+
 def make_older(solo):
-    """The database of the version before table log was altered, with a row."""
-    with contextlib.closing(sqlite3.connect(solo.folder / "data" / "peercron.db", isolation_level=None)) as database:
-        database.executescript("""
-            INSERT INTO log (cron_id, scheduled_at, time, state, reason) VALUES (7, 1000, 1, 'skipped', 'mutex');
-            DROP INDEX log_by_run;
-            ALTER TABLE log DROP COLUMN cause;
-            ALTER TABLE log DROP COLUMN part;
-            ALTER TABLE log DROP COLUMN http_status;
-            ALTER TABLE log DROP COLUMN retry_at;
-            CREATE UNIQUE INDEX log_by_run ON log (cron_id, scheduled_at, attempt);
-            DELETE FROM schema_migration WHERE number >= 8""")
+    """Puts a database of the version before table log was altered in place of the node's, with a row."""
+    path = solo.folder / "data" / "peercron.db"
+    for file in path.parent.glob("peercron.db*"):
+        file.unlink()
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute("CREATE TABLE schema_migration (number INTEGER PRIMARY KEY, name TEXT NOT NULL,"
+                         " applied_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP)")
+        for migration in sorted((ROOT / "sql" / "sqlite").glob("*.sql"))[:LAST_BEFORE_THE_ALTERATION]:
+            database.executescript(migration.read_text())
+            database.execute("INSERT INTO schema_migration (number, name) VALUES (?, ?)",
+                             (int(migration.stem[:4]), migration.stem))
+        database.execute("INSERT INTO log (cron_id, scheduled_at, time, state, reason)"
+                         " VALUES (7, 1000, 1, 'skipped', 'mutex')")
 
 
 def test_systemd_does_not_end_a_node_that_alters_a_large_table():
