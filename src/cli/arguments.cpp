@@ -91,9 +91,12 @@ std::string unknown_command(const CLI::App& app, const CLI::App& group, const st
                             const std::string& name)
 {
     std::string message = fmt::format("there is no `{} {}`", words, one_line(name));
-    if (const auto meant = nearest_name(name, command_names(group))) {
-        return message + fmt::format("; did you mean `{} {}`?", words, *meant);
-    }
+    const std::vector<std::string> known = command_names(group);
+    const auto longer = std::find_if(known.begin(), known.end(), [&](const std::string& command) {
+        return command.starts_with(name + '-');  // `run` for `run-now`
+    });
+    const auto meant = longer != known.end() ? *longer : nearest_name(name, known);
+    if (meant) return message + fmt::format("; did you mean `{} {}`?", words, *meant);
     std::vector<std::string> elsewhere;
     for_each_command(app, app.get_name(), [&](const CLI::App& command, const std::string& whole) {
         if (command.get_name() == name) elsewhere.push_back(whole);

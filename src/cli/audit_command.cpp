@@ -41,11 +41,6 @@ constexpr std::array<Kind, 7> kinds{{{"missing", "missing"},
                                      {"missed", "missed"},
                                      {"clock_ahead", "clock ahead"}}};
 
-std::string counted(std::int64_t count, std::string_view one, std::string_view many)
-{
-    return fmt::format("{} {}", count, count == 1 ? one : many);
-}
-
 void add_bound(Query& query, const char* name, const std::string& given)
 {
     if (given.empty()) return;

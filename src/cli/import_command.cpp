@@ -4,6 +4,7 @@
 #include "cli/crontab.hpp"
 #include "cli/input_file.hpp"
 #include "cli/table.hpp"
+#include "cli/views.hpp"
 #include "schedule/quote.hpp"
 #include "schedule/time_zone.hpp"
 
@@ -118,7 +119,7 @@ Import compare(ApiClient& client, CrontabPlan plan, const std::string& prefix)
     return import;
 }
 
-json::object fields_of(const CrontabJob& job, bool stopped)
+json::object definition_of(const CrontabJob& job, bool stopped)
 {
     json::object fields{{"name", job.name},
                         {"cronSet", job.cron_set},
@@ -129,10 +130,9 @@ json::object fields_of(const CrontabJob& job, bool stopped)
     return fields;
 }
 
-std::size_t count_fresh(const Import& import)
+std::int64_t count_fresh(const Import& import)
 {
-    return static_cast<std::size_t>(
-        std::count(import.standings.begin(), import.standings.end(), Standing::fresh));
+    return std::count(import.standings.begin(), import.standings.end(), Standing::fresh);
 }
 
 std::string plan_text(const Import& import)
@@ -165,7 +165,7 @@ json::object plan_json(const Import& import, bool stopped, bool applied)
 {
     json::array jobs;
     for (std::size_t i = 0; i < import.plan.jobs.size(); ++i) {
-        json::object job = fields_of(import.plan.jobs[i], stopped);
+        json::object job = definition_of(import.plan.jobs[i], stopped);
         job["line"] = import.plan.jobs[i].line;
         job["new"] = import.standings[i] == Standing::fresh;
         jobs.push_back(std::move(job));
@@ -192,8 +192,8 @@ void check_before_adding(const ImportOptions& options, const Import& import)
             "added; give --system, or --no-system if these words are programs");
     }
     // Crontabs that come through a pipe cannot be told from each other.
-    const std::size_t fresh = count_fresh(import);
-    const bool known = !import.gone.empty() || fresh < import.plan.jobs.size();
+    const std::int64_t fresh = count_fresh(import);
+    const bool known = !import.gone.empty() || fresh < std::ssize(import.plan.jobs);
     if (options.file == "-" && options.source.empty() && known &&
         (fresh > 0 || !import.gone.empty())) {
         throw Failure(
@@ -203,7 +203,7 @@ void check_before_adding(const ImportOptions& options, const Import& import)
     }
 }
 
-std::string outcome_text(const Import& import, bool applied)
+std::string import_outcome_text(const Import& import, bool applied)
 {
     std::string text;
     if (!import.plan.jobs.empty()) {
@@ -211,12 +211,14 @@ std::string outcome_text(const Import& import, bool applied)
             "commands run in the node's folder with the node's environment; cron uses the user's "
             "home and PATH=/usr/bin:/bin\n";
     }
-    const std::size_t fresh = count_fresh(import);
-    const std::size_t there = import.plan.jobs.size() - fresh;
+    const std::int64_t fresh = count_fresh(import);
+    const std::int64_t there = std::ssize(import.plan.jobs) - fresh;
     if (applied) {
-        text += fmt::format("\n{} jobs added, {} were there already", fresh, there);
+        text += fmt::format("\n{} added, {} there already", counted(fresh, "job", "jobs"),
+                            counted(there, "was", "were"));
     } else if (fresh > 0) {
-        text += fmt::format("\nnothing is changed yet; --yes adds the {} new jobs", fresh);
+        text += fmt::format("\nnothing is changed yet; --yes adds {}",
+                            counted(fresh, "new job", "new jobs"));
     } else {
         text += "\nnothing to do";
     }
@@ -235,13 +237,13 @@ ExitStatus import_crontab(const ImportOptions& options)
         check_before_adding(options, import);
         for (std::size_t i = 0; i < import.plan.jobs.size(); ++i) {
             if (import.standings[i] != Standing::fresh) continue;
-            client.post("/cron/add", fields_of(import.plan.jobs[i], options.stopped));
+            client.post("/cron/add", definition_of(import.plan.jobs[i], options.stopped));
         }
     }
     if (options.api.json) {
         print_json(plan_json(import, options.stopped, options.yes));
     } else {
-        print(outcome_text(import, options.yes));
+        print(import_outcome_text(import, options.yes));
     }
     // Somebody who takes the crontab away now would lose what is not here.
     return options.yes && import.plan.refused > 0 ? ExitStatus::failed : ExitStatus::done;

@@ -266,6 +266,11 @@ std::string job_label(const json::value& value)
     return name.empty() ? id : fmt::format("{} ({})", id, one_line(name));
 }
 
+std::string counted(std::int64_t count, std::string_view one, std::string_view many)
+{
+    return fmt::format("{} {}", count, count == 1 ? one : many);
+}
+
 std::string run_job(const json::value& value)
 {
     const AnswerFields run(value);

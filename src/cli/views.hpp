@@ -5,7 +5,9 @@
 #include <boost/json/array.hpp>
 #include <boost/json/value.hpp>
 
+#include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace peercron {
 
@@ -17,6 +19,9 @@ std::string job_text(const boost::json::value& job, const Screen& screen);
 
 /// "12", or "12 (backup)" when it has a name.
 std::string job_label(const boost::json::value& job);
+
+/// "1 job", "2 jobs".
+std::string counted(std::int64_t count, std::string_view one, std::string_view many);
 
 /// "12", or "12 backup": the job of a run, or of a finding of the audit.
 std::string run_job(const boost::json::value& run);

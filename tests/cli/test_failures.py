@@ -97,6 +97,7 @@ WRONG = {
     "group_alone": ["job"],
     "unknown_command": ["job", "fly"],
     "unknown_command_like": ["job", "lsit"],
+    "unknown_command_longer": ["job", "run", "backup"],
     "unknown_command_elsewhere": ["history", "backup"],
     "unknown_option": ["job", "list", "--colour"],
     "unknown_option_like": ["job", "list", "--serach", "x"],

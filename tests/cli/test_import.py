@@ -36,7 +36,7 @@ def test_the_plan_is_shown_and_nothing_changed(node_url, crontab):
     done = peercron("import", "crontab", str(crontab), url=node_url)
     assert done.returncode == 0, done
     for words in ("5 3 * * *", "*/5 * * * *", "line 1: MAILTO", "line 4: @reboot", "line 5: '99 * * * *", "0-59",
-                  "--yes adds the 2 new jobs"):
+                  "--yes adds 2 new jobs"):
         assert words in done.stdout, (words, done.stdout)
     assert mine(node_url) == []
 
@@ -97,7 +97,7 @@ def test_two_crontabs_of_standard_input_are_told_apart(node_url):
     assert "0 jobs added, 2 were there already" in pipe(ann).stdout
     done = pipe(ben)
     assert done.returncode == 2 and "nothing was added; give --source stdin" in done.stderr, done
-    assert "1 jobs added, 0 were" in pipe(ben, "--source", "ben").stdout
+    assert "1 job added, 0 were" in pipe(ben, "--source", "ben").stdout
     assert "2 jobs added, 2 were" in pipe(ann + "3 3 * * * c\n4 4 * * * d\n", "--source", "stdin").stdout
     assert pipe(ben, "--source", "a/b").returncode == 2
     listed = jobs(node_url)
