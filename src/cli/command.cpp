@@ -1,5 +1,6 @@
 #include "cli/command.hpp"
 
+#include "base/environment.hpp"
 #include "base/nearest.hpp"
 #include "cli/answer_fields.hpp"
 #include "cli/arguments.hpp"
@@ -22,12 +23,6 @@ namespace {
 
 constexpr std::string_view default_url = "http://127.0.0.1:9990";
 constexpr std::size_t longest_token = 4096;
-
-std::string environment(const char* name)
-{
-    const char* const value = std::getenv(name);
-    return value != nullptr ? value : "";
-}
 
 bool is_number(std::string_view text)
 {
@@ -98,7 +93,7 @@ std::string token_of(const ApiOptions& options)
 {
     std::string token = options.token;
     if (token.empty() && !options.token_file.empty()) token = read_token(options.token_file);
-    if (token.empty()) token = environment("PEERCRON_TOKEN");
+    if (token.empty()) token = environment_variable("PEERCRON_TOKEN");
     const auto is_odd = [](char c) { return c <= ' ' || c >= 0x7F; };
     if (token.size() > longest_token || std::any_of(token.begin(), token.end(), is_odd)) {
         throw Failure(ExitStatus::usage,
@@ -165,13 +160,13 @@ void add_api_options(CLI::App& command, ApiOptions& options)
 
 bool names_node(const ApiOptions& options)
 {
-    return !options.url.empty() || !environment("PEERCRON_URL").empty();
+    return !options.url.empty() || !environment_variable("PEERCRON_URL").empty();
 }
 
 ApiClient make_client(const ApiOptions& options)
 {
     std::string url = options.url;
-    if (url.empty()) url = environment("PEERCRON_URL");
+    if (url.empty()) url = environment_variable("PEERCRON_URL");
     if (url.empty()) url = default_url;
     auto address = parse_api_url(url);
     if (!address) {

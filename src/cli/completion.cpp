@@ -13,9 +13,9 @@
 namespace peercron {
 namespace {
 
-constexpr std::string_view states =
+constexpr std::string_view state_words =
     "planned running success failed timeout killed lost fenced skipped revoked";
-constexpr std::string_view list_jobs = "peercron job list --quiet --limit 500 2>/dev/null";
+constexpr std::string_view list_job_names = "peercron job list --quiet --limit 500 2>/dev/null";
 
 std::string joined(const std::vector<std::string>& words, std::string_view separator)
 {
@@ -57,7 +57,7 @@ std::string policy_words()
 /// The words of which a value of this kind is one; empty: it is of another kind.
 std::string words_of(std::string_view kind)
 {
-    if (kind == "STATE") return std::string(states);
+    if (kind == "STATE") return std::string(state_words);
     if (kind == "SHELL") return "bash zsh";
     if (kind == "DELIVERY") return policy_words<Delivery>();
     if (kind == "POLICY") return policy_words<Misfire>();
@@ -201,7 +201,7 @@ std::string bash_completion(const CommandInfo& root)
         "    while IFS= read -r job; do\n"
         "        [[ $job == \"$1\"* ]] && COMPREPLY+=(\"$(printf %q \"$job\")\")\n"
         "    done < <({})\n}}\n\n",
-        list_jobs);
+        list_job_names);
     script +=
         "_peercron()\n{\n"
         "    local cur=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}\n"
@@ -248,7 +248,7 @@ std::string zsh_completion(const CommandInfo& root)
     script += fmt::format(
         "_peercron_jobs() {{\n    local -a jobs\n    jobs=(${{(f)\"$({})\"}})\n"
         "    compadd -a jobs\n}}\n\n",
-        list_jobs);
+        list_job_names);
     walk(root, "", [&script](const CommandInfo& command, const std::string& path) {
         if (command.commands.empty()) {
             append_zsh_leaf(script, command, path);

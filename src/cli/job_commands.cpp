@@ -309,7 +309,7 @@ void add_update_command(CLI::App& group, Action& chosen)
     on_parsed(command, chosen, [options] { return update_job(*options); });
 }
 
-void add_list_command(CLI::App& group, Action& chosen)
+void add_job_list_command(CLI::App& group, Action& chosen)
 {
     CLI::App& command = *group.add_subcommand("list", "Show the jobs");
     command.footer(
@@ -357,7 +357,7 @@ void add_job_commands(CLI::App& app, Action& chosen)
     group.require_subcommand(1);
 
     add_add_command(group, chosen);
-    add_list_command(group, chosen);
+    add_job_list_command(group, chosen);
 
     CLI::App& show = *group.add_subcommand("show", "Show a job and its next fires");
     show.footer("Example:\n  peercron job show backup");

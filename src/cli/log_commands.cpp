@@ -174,7 +174,7 @@ void add_run_argument(CLI::App& command, RunOptions& options)
         ->type_name("");
 }
 
-void add_list_command(CLI::App& group, Action& chosen)
+void add_log_list_command(CLI::App& group, Action& chosen)
 {
     CLI::App& command = *group.add_subcommand("list", "Show runs, the newest first");
     command.footer(
@@ -241,7 +241,7 @@ void add_log_commands(CLI::App& app, Action& chosen)
     CLI::App& log = *app.add_subcommand("log", "Show runs and how they ended");
     log.footer("Example:\n  peercron log list --failed --since 24h");
     log.require_subcommand(1);
-    add_list_command(log, chosen);
+    add_log_list_command(log, chosen);
 
     CLI::App& show = *log.add_subcommand("show", "Show a run and its output");
     show.footer("Example:\n  peercron log show 6620493");

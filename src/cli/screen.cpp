@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
+#include "base/environment.hpp"
 
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -12,15 +13,9 @@ namespace {
 
 constexpr std::size_t usual_width = 80;
 
-std::string_view environment(const char* name)
-{
-    const char* const value = std::getenv(name);
-    return value != nullptr ? value : "";
-}
-
 std::size_t terminal_width()
 {
-    const std::string_view columns = environment("COLUMNS");
+    const std::string columns = environment_variable("COLUMNS");
     std::size_t width = 0;
     std::from_chars(columns.data(), columns.data() + columns.size(), width);
     if (width > 0) return width;
@@ -58,7 +53,8 @@ Screen screen_of_stdout()
     screen.terminal = ::isatty(STDOUT_FILENO) == 1;
     if (!screen.terminal) return screen;
     screen.width = terminal_width();
-    screen.colour = environment("NO_COLOR").empty() && environment("TERM") != "dumb";
+    screen.colour =
+        environment_variable("NO_COLOR").empty() && environment_variable("TERM") != "dumb";
     return screen;
 }
 

@@ -8,7 +8,7 @@
 namespace peercron {
 namespace {
 
-std::string in_quotes(std::string_view text)
+std::string toml_string(std::string_view text)
 {
     static constexpr std::string_view digits = "0123456789ABCDEF";
     std::string out = "\"";
@@ -71,11 +71,11 @@ public:
     }
     void key(std::string_view name, const std::string& value, const keys::Text&)
     {
-        line(name, in_quotes(value));
+        line(name, toml_string(value));
     }
     void key(std::string_view name, spdlog::level::level_enum value, const keys::Level&)
     {
-        line(name, in_quotes(level_name(value)));
+        line(name, toml_string(level_name(value)));
     }
     void key(std::string_view name, bool value, const keys::Flag&)
     {
@@ -88,30 +88,30 @@ public:
     void key(std::string_view name, std::size_t value, const keys::Size&)
     {
         const std::string size = format_size(value);
-        line(name, size.ends_with('B') ? in_quotes(size) : size);
+        line(name, size.ends_with('B') ? toml_string(size) : size);
     }
     void key(std::string_view name, std::chrono::milliseconds value, const keys::Duration&)
     {
-        line(name, in_quotes(format_duration(value)));
+        line(name, toml_string(format_duration(value)));
     }
     void key(std::string_view name, const std::string& value, const keys::Secret&)
     {
-        line(name, in_quotes(masked(value)));
+        line(name, toml_string(masked(value)));
     }
     void key(std::string_view name, const std::vector<std::string>& values, const keys::Texts&)
     {
         std::string list;
         for (const auto& value : values)
-            list.append(list.empty() ? "" : ", ").append(in_quotes(value));
+            list.append(list.empty() ? "" : ", ").append(toml_string(value));
         line(name, "[" + list + "]");
     }
     void tokens(std::string_view key, const std::vector<Config::Http::Token>& tokens)
     {
         for (const auto& token : tokens) {
             text_.append("\n[[").append(key).append("]]\n");
-            assign("name", in_quotes(token.name));
-            assign("token", in_quotes(masked(token.secret)));
-            assign("role", in_quotes(role_name(token.role)));
+            assign("name", toml_string(token.name));
+            assign("token", toml_string(masked(token.secret)));
+            assign("role", toml_string(role_name(token.role)));
         }
     }
 

@@ -17,7 +17,7 @@ using namespace std::chrono_literals;
 
 constexpr std::chrono::milliseconds first_audit = 5min;
 /// What could not be judged at the end of the last audit.
-constexpr auto overlap = 1min;
+constexpr auto range_overlap = 1min;
 constexpr std::size_t findings_told = 5;
 constexpr auto shortest_pause = 20ms;
 
@@ -37,7 +37,7 @@ asio::awaitable<void> SelfAudit::run()
 asio::awaitable<void> SelfAudit::audit()
 {
     const WallTime now = clock_.now();
-    const AuditRange range{now - interval_ - overlap, now};
+    const AuditRange range{now - interval_ - range_overlap, now};
     Audit audit(range, std::nullopt, rules_, now);
     std::vector<Finding> first;
     while (!audit.done()) {

@@ -1,6 +1,7 @@
 #include "exec/executor.hpp"
 
 #include "base/offload.hpp"
+#include "base/throw_errno.hpp"
 #include "exec/process_table.hpp"
 
 #include <spdlog/spdlog.h>
@@ -56,7 +57,7 @@ std::size_t spawn_threads(const ExecSettings& settings)
 FileDescriptor open_event()
 {
     FileDescriptor event(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    if (!event) throw std::system_error(errno, std::generic_category(), "eventfd");
+    if (!event) throw_errno("eventfd");
     return event;
 }
 

@@ -1,5 +1,7 @@
 #include "exec/low_numbers.hpp"
 
+#include "base/throw_errno.hpp"
+
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -13,7 +15,7 @@ LowNumbers::LowNumbers(int filler, std::size_t count) : filler_(filler)
 {
     for (std::size_t i = 0; i < count; ++i) {
         FileDescriptor low(::fcntl(filler, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
-        if (!low) throw std::system_error(errno, std::generic_category(), "fcntl");
+        if (!low) throw_errno("fcntl");
         free_.push_back(std::move(low));
     }
 }

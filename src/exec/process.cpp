@@ -1,5 +1,6 @@
 #include "exec/process.hpp"
 
+#include "base/throw_errno.hpp"
 #include "exec/command_line.hpp"
 #include "exec/start_program.hpp"
 
@@ -25,11 +26,6 @@ namespace {
 std::string words_for(int error)
 {
     return std::generic_category().message(error);
-}
-
-[[noreturn]] void fail(const char* what)
-{
-    throw std::system_error(errno, std::generic_category(), what);
 }
 
 /// This many threads can spawn at a time and still get a low number each.
@@ -130,7 +126,7 @@ FileDescriptor open_null()
 {
     for (;;) {
         FileDescriptor null(::open("/dev/null", O_RDWR | O_CLOEXEC));
-        if (!null) fail("/dev/null");
+        if (!null) throw_errno("/dev/null");
         if (null.get() > STDERR_FILENO) return null;
         null.release();
     }
@@ -180,7 +176,7 @@ ProcessEnd reap(const Process& process)
     do {
         reaped = ::wait4(process.pid, &status, 0, &usage);
     } while (reaped < 0 && errno == EINTR);
-    if (reaped < 0) fail("wait4");
+    if (reaped < 0) throw_errno("wait4");
 
     ProcessEnd end;
     if (WIFEXITED(status)) end.exit_code = WEXITSTATUS(status);
@@ -207,7 +203,7 @@ Spawner::Spawner(NodeName node, std::string shell, const Clock& clock,
       environment_(inherited_environment()),
       search_path_(search_path_of(environment_))
 {
-    if (std::signal(SIGCHLD, SIG_DFL) == SIG_ERR) fail("signal");
+    if (std::signal(SIGCHLD, SIG_DFL) == SIG_ERR) throw_errno("signal");
 }
 
 Result<Process, SpawnFailure> Spawner::spawn(const RunOrder& order) const

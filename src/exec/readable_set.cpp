@@ -1,6 +1,7 @@
 #include "exec/readable_set.hpp"
 
 #include "base/event.hpp"
+#include "base/throw_errno.hpp"
 
 #include <sys/epoll.h>
 #include <boost/asio/use_awaitable.hpp>
@@ -13,15 +14,10 @@
 namespace peercron {
 namespace {
 
-[[noreturn]] void fail(const char* what)
-{
-    throw std::system_error(errno, std::generic_category(), what);
-}
-
 FileDescriptor open_epoll()
 {
     FileDescriptor descriptor(::epoll_create1(EPOLL_CLOEXEC));
-    if (!descriptor) fail("epoll_create1");
+    if (!descriptor) throw_errno("epoll_create1");
     return descriptor;
 }
 
@@ -52,7 +48,7 @@ void ReadableSet::add(int descriptor, std::uint64_t token, std::uint32_t events)
     event.events = events;
     event.data.u64 = token;
     if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, descriptor, &event) != 0) {
-        fail("epoll_ctl");
+        throw_errno("epoll_ctl");
     }
 }
 

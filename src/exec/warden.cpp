@@ -1,6 +1,7 @@
 #include "exec/warden.hpp"
 
 #include "base/event.hpp"
+#include "base/throw_errno.hpp"
 #include "exec/herald.hpp"
 #include "exec/process_table.hpp"
 
@@ -36,11 +37,6 @@ using std::chrono::milliseconds;
 
 constexpr std::array<int, 5> forwarded{SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
 
-[[noreturn]] void fail(const char* what)
-{
-    throw std::system_error(errno, std::generic_category(), what);
-}
-
 void say(const std::string& line)
 {
     const std::string whole = "peercron: warden: " + line + "\n";
@@ -59,7 +55,7 @@ sigset_t watched_signals()
 
 void become_subreaper()
 {
-    if (::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) fail("PR_SET_CHILD_SUBREAPER");
+    if (::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) throw_errno("PR_SET_CHILD_SUBREAPER");
 }
 
 /// Reaps every child that has ended; the node's status when it was among them.
@@ -273,7 +269,7 @@ std::size_t wind_up(Guarded& guarded, bool has_crashed, const WardenSettings& se
 int attend(pid_t node, const sigset_t& signals, Guarded& guarded)
 {
     FileDescriptor arrived(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
-    if (arrived.get() < 0) fail("signalfd");
+    if (arrived.get() < 0) throw_errno("signalfd");
     for (;;) {
         std::array<pollfd, 2> wanted{pollfd{arrived.get(), POLLIN, 0},
                                      pollfd{guarded.node(), POLLIN, 0}};
@@ -354,13 +350,13 @@ int run_warden(const std::function<int(Lifeline)>& node_main, const WardenSettin
     // Blocked before the fork, so that none is lost between it and the first wait.
     const sigset_t signals = watched_signals();
     sigset_t before;
-    if (::sigprocmask(SIG_BLOCK, &signals, &before) != 0) fail("sigprocmask");
+    if (::sigprocmask(SIG_BLOCK, &signals, &before) != 0) throw_errno("sigprocmask");
     ::signal(SIGCHLD, SIG_DFL);  // an inherited SIG_IGN would take the exit codes away
     std::array<int, 2> life{};
     std::array<int, 2> guard{};
-    if (::pipe2(life.data(), O_CLOEXEC) != 0) fail("pipe");
+    if (::pipe2(life.data(), O_CLOEXEC) != 0) throw_errno("pipe");
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, guard.data()) != 0) {
-        fail("socketpair");
+        throw_errno("socketpair");
     }
     Lifeline lifeline{FileDescriptor(life[0]), FileDescriptor(guard[1])};
     FileDescriptor own_end(life[1]);
@@ -368,7 +364,7 @@ int run_warden(const std::function<int(Lifeline)>& node_main, const WardenSettin
 
     std::fflush(nullptr);
     const pid_t node = ::fork();
-    if (node < 0) fail("fork");
+    if (node < 0) throw_errno("fork");
     if (node == 0) {
         own_end.close();
         notes.close();

@@ -3,6 +3,7 @@
 #include "http/answer.hpp"
 #include "http/list_chunks.hpp"
 #include "http/routes.hpp"
+#include "http/rows.hpp"
 
 #include <spdlog/fmt/fmt.h>
 
@@ -60,16 +61,6 @@ std::chrono::milliseconds read_late(std::string_view text)
     double number = 0;
     std::from_chars(digits.data(), digits.data() + digits.size(), number);
     return std::chrono::milliseconds(static_cast<std::int64_t>(number * unit->millis));
-}
-
-void field_millis(JsonWriter& json, std::string_view name, const std::optional<WallTime>& time)
-{
-    json.key(name);
-    if (time) {
-        json.value(std::int64_t{to_unix_millis(*time)});
-    } else {
-        json.null();
-    }
 }
 
 void write_finding(JsonWriter& json, const Finding& finding)

@@ -11,16 +11,6 @@
 namespace peercron {
 namespace {
 
-void field_millis(JsonWriter& json, std::string_view name, const std::optional<WallTime>& time)
-{
-    json.key(name);
-    if (time) {
-        json.value(std::int64_t{to_unix_millis(*time)});
-    } else {
-        json.null();
-    }
-}
-
 void write_value(JsonWriter& json, const FieldValue& value)
 {
     std::visit(Overloaded{
@@ -45,6 +35,16 @@ void write_definition_fields(JsonWriter& json, const Job& job)
 }
 
 }  // namespace
+
+void field_millis(JsonWriter& json, std::string_view name, const std::optional<WallTime>& time)
+{
+    json.key(name);
+    if (time) {
+        json.value(std::int64_t{to_unix_millis(*time)});
+    } else {
+        json.null();
+    }
+}
 
 void write_definition(JsonWriter& json, const Job& job)
 {

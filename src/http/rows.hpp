@@ -4,12 +4,16 @@
 #include "model/job.hpp"
 #include "store/store.hpp"
 
+#include <optional>
 #include <span>
 #include <string_view>
 
 namespace peercron {
 
 // Rows as the API shows them: the reference's fields with its names and types first, ours after.
+
+/// Milliseconds since 1970, or null.
+void field_millis(JsonWriter& json, std::string_view name, const std::optional<WallTime>& time);
 
 /// What a job is shown by: the zone of those without one, and what is next as of now.
 struct JobView {

@@ -70,7 +70,7 @@ private:
     bool good_ = true;
 };
 
-std::optional<WallTime> parse_rfc3339(std::string_view text)
+std::optional<WallTime> parse_millis(std::string_view text)
 {
     Scanner scan(text);
     const int y = scan.number(4, 9999);
@@ -110,7 +110,7 @@ std::optional<WallTime> parse_time(std::string_view text)
         if (unix_seconds < 0 || unix_seconds > last_unix_second) return std::nullopt;
         return WallTime(seconds(unix_seconds));
     }
-    return parse_rfc3339(text);
+    return parse_millis(text);
 }
 
 }  // namespace peercron
