@@ -3,14 +3,12 @@
 #include "base/utf8.hpp"
 #include "http/answer.hpp"
 #include "http/text.hpp"
-#include "store/store.hpp"
 
 #include <spdlog/spdlog.h>
 #include <boost/asio/error.hpp>
 #include <boost/system/system_error.hpp>
 
 #include <algorithm>
-#include <array>
 #include <exception>
 #include <utility>
 
@@ -55,70 +53,6 @@ std::string_view target_of(const Request& request)
     return {target.data(), target.size()};
 }
 
-Response answer_away(const StoreError& away, const Request& request, bool mutates)
-{
-    spdlog::warn("http: {}: the store: {}", target_of(request), away.what());
-    std::string message = fmt::format("the store is away: {}", away.what());
-    if (mutates)
-        message += "; it is not known whether the change was made: check before you repeat it";
-    HttpError unavailable(http::status::service_unavailable, message);
-    return refusal(unavailable.with(http::field::retry_after, "5"));
-}
-
-/// How to ask a route for less.
-std::string less_of(const Route& route)
-{
-    constexpr std::array<std::pair<std::string_view, std::string_view>, 4> ways{{
-        {"from", "a shorter time (from, to)"},
-        {"cron_id", "one job (cron_id)"},
-        {"job", "one job (job)"},
-        {"name", "one name (name)"},
-    }};
-    std::vector<std::string_view> taken;
-    for (const auto& [param, way] : ways) {
-        if (std::ranges::count(route.params, param, &Param::name) > 0) taken.push_back(way);
-    }
-    return fmt::format("{}", fmt::join(taken, " or "));
-}
-
-/// 504, and no Retry-After: 503 is what clients repeat by themselves, and the same question keeps
-/// the database busy for as long again.
-Response answer_too_long(const TookTooLong& error, const Request& request, const Route& route)
-{
-    spdlog::info("http: {}: took the store too long: {}", target_of(request), error.what());
-    const std::string less = less_of(route);
-    const std::string advice =
-        less.empty() ? "the database is busy, or a table of it is locked" : "ask for less: " + less;
-    return refusal(http::status::gateway_timeout,
-                   fmt::format("this takes the store too long: {}; {}", error.what(), advice));
-}
-
-/// The error as an answer; cancellation is no error and goes on.
-/// @param route the one that was called, if it came to that.
-Response answer_to(const std::exception_ptr& error, const Request& request, const Route* route)
-{
-    const bool mutates = route != nullptr && route->mutates;
-    try {
-        std::rethrow_exception(error);
-    } catch (const HttpError& refused) {
-        return refusal(refused);
-    } catch (const NameTaken& taken) {
-        return refusal(http::status::conflict, fmt::format("name: {}", taken.what()));
-    } catch (const TookTooLong& slow) {
-        if (route == nullptr || mutates) return answer_away(slow, request, mutates);
-        return answer_too_long(slow, request, *route);
-    } catch (const StoreError& away) {
-        return answer_away(away, request, mutates);
-    } catch (const boost::system::system_error& e) {
-        if (e.code() == asio::error::operation_aborted) throw;
-        spdlog::error("http: {}: {}", target_of(request), e.what());
-    } catch (const std::exception& e) {
-        spdlog::error("http: {}: {}", target_of(request), e.what());
-    }
-    return refusal(http::status::internal_server_error,
-                   "an internal error of peercron; the log of this node has the details");
-}
-
 }  // namespace
 
 std::variant<Router::Admission, Response> Router::admit(const Request& request) const
@@ -155,6 +89,30 @@ asio::awaitable<Response> Router::handle(const Request& request, Admission admit
     Response response = answer_to(error, request, &route);
     response.route = route.pattern;
     co_return response;
+}
+
+/// The error as an answer; cancellation is no error and goes on.
+/// @param route the one that was called, if it came to that.
+Response Router::answer_to(const std::exception_ptr& error, const Request& request,
+                           const Route* route) const
+{
+    std::string what;
+    try {
+        std::rethrow_exception(error);
+    } catch (const HttpError& refused) {
+        return refusal(refused);
+    } catch (const boost::system::system_error& e) {
+        if (e.code() == asio::error::operation_aborted) throw;
+        what = e.what();
+    } catch (const std::exception& e) {
+        what = e.what();
+    }
+    std::optional<HttpError> explained;
+    if (route != nullptr && explain_) explained = explain_(error, request, *route);
+    if (explained) return refusal(*explained);
+    spdlog::error("http: {}: {}", target_of(request), what);
+    return refusal(http::status::internal_server_error,
+                   "an internal error of peercron; the log of this node has the details");
 }
 
 Router::Target Router::parse_target(const Request& request)

@@ -6,6 +6,7 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include <exception>
 #include <functional>
 #include <optional>
 #include <string>
@@ -32,15 +33,21 @@ struct Route {
     bool mutates = false;             ///< refused when it comes from another site's page
     std::vector<Param> params = {};
     Strictness strictness = Strictness::lenient;
-    /// May throw HttpError. StoreError becomes 503, and TookTooLong 504 unless it mutates.
-    Handler handler;
+    Handler handler;  ///< may throw HttpError and what Router::Explain knows
 };
 
 /// Finds the route of a request, lets it in or not, reads its parameters and calls the handler;
 /// and turns every error into an answer.
 class Router {
 public:
-    explicit Router(Access access) : access_(std::move(access)) {}
+    /// The answer to an error of a handler that the server does not know, as one of a store.
+    /// nullopt: it is a bug; the router logs it and answers 500.
+    using Explain = std::function<std::optional<HttpError>(
+        const std::exception_ptr& error, const Request& request, const Route& route)>;
+
+    explicit Router(Access access, Explain explain = nullptr)
+        : access_(std::move(access)), explain_(std::move(explain))
+    {}
 
     /// From the next request on, of connections that are open as well.
     void admit_by(Access access) { access_ = std::move(access); }
@@ -82,8 +89,11 @@ private:
 
     static Target parse_target(const Request& request);
     Match match(const Request& request, const Target& target) const;
+    Response answer_to(const std::exception_ptr& error, const Request& request,
+                       const Route* route) const;
 
     Access access_;
+    Explain explain_;
     std::vector<Route> routes_;
 };
 

@@ -1,5 +1,6 @@
 #include "node/node.hpp"
 
+#include "api/api.hpp"
 #include "base/backoff.hpp"
 #include "base/clock.hpp"
 #include "base/event.hpp"
@@ -12,7 +13,6 @@
 #include "exec/descriptors.hpp"
 #include "exec/executor.hpp"
 #include "exec/recorder.hpp"
-#include "http/api.hpp"
 #include "http/server.hpp"
 #include "node/agent.hpp"
 #include "node/backend.hpp"

@@ -16,8 +16,10 @@ MAY_INCLUDE = {
     "wire": {"base", "model"},
     "exec": {"base", "model", "store", "wire"},
     "dispatch": {"base", "schedule", "model", "store", "audit", "cluster", "wire"},
-    "http": {"base", "schedule", "model", "store", "audit", "cluster", "dispatch"},
-    "node": {"base", "schedule", "model", "config", "store", "cluster", "wire", "exec", "dispatch", "http"},
+    "http": {"base"},
+    "api": {"base", "schedule", "model", "store", "audit", "cluster", "http"},
+    "node": {"base", "schedule", "model", "config", "store", "cluster", "wire", "exec", "dispatch", "http",
+             "api"},
     "cli": {"base", "schedule", "model"},
 }
 

@@ -1,6 +1,6 @@
 #include "http/access.hpp"
 
-#include "api_fixture.hpp"
+#include "thing_server.hpp"
 
 #include <gmock/gmock.h>
 
@@ -11,58 +11,20 @@ namespace {
 
 using ::testing::HasSubstr;
 
-class AccessTest : public testing::ApiTest {
+class AccessTest : public testing::ThingServerTest {
 protected:
     void use_tokens()
     {
-        context_.tokens = {{"viewer", "r-secret", Role::read},
-                           {"deploy", "o-secret", Role::operate},
-                           {"root", "a-secret", Role::admin}};
-    }
-
-    unsigned status(std::string_view method, const std::string& target, std::string_view secret)
-    {
-        const std::string header =
-            secret.empty() ? "" : fmt::format("Authorization: Bearer {}\r\n", secret);
-        return request(method, target, header).status;
+        tokens_ = {{"viewer", "r-secret", Role::read},
+                   {"deploy", "o-secret", Role::operate},
+                   {"root", "a-secret", Role::admin}};
     }
 };
 
 TEST_F(AccessTest, WithoutTokensEverybodyMayDoEverything)
 {
-    const JobId id = insert_job().id;
-    EXPECT_EQ(get("/cron/delete/" + std::to_string(id)).status, 200U);
-    EXPECT_EQ(get("/cron/list", "Authorization: Bearer whatever\r\n").status, 200U);
-}
-
-TEST_F(AccessTest, EachRoleMayDoItsOwnAndWhatTheLowerOnesMay)
-{
-    use_tokens();
-    const std::string id = std::to_string(insert_job().id);
-    struct Case {
-        std::string_view method;
-        std::string target;
-        unsigned none, read, operate, admin;
-    };
-    for (const Case& c : {
-             Case{"GET", "/health", 200, 200, 200, 200},
-             Case{"GET", "/openapi.json", 200, 200, 200, 200},
-             Case{"GET", "/cron/list", 401, 200, 200, 200},
-             Case{"GET", "/cron/" + id, 401, 200, 200, 200},
-             Case{"GET", "/log/list", 401, 200, 200, 200},
-             Case{"GET", "/node/list", 401, 200, 200, 200},
-             Case{"GET", "/metrics", 401, 200, 200, 200},
-             Case{"GET", "/cron/stop/" + id, 401, 403, 200, 200},
-             Case{"POST", "/cron/start/" + id, 401, 403, 200, 200},
-             Case{"POST", "/cron/add", 401, 403, 403, 400},
-             Case{"POST", "/cron/update", 401, 403, 403, 400},
-             Case{"GET", "/cron/delete/" + id, 401, 403, 403, 200},
-         }) {
-        EXPECT_EQ(status(c.method, c.target, ""), c.none) << c.target;
-        EXPECT_EQ(status(c.method, c.target, "r-secret"), c.read) << c.target;
-        EXPECT_EQ(status(c.method, c.target, "o-secret"), c.operate) << c.target;
-        EXPECT_EQ(status(c.method, c.target, "a-secret"), c.admin) << c.target;
-    }
+    EXPECT_EQ(post("/thing/add", "name=a").status, 200U);
+    EXPECT_EQ(get("/thing/list", "Authorization: Bearer whatever\r\n").status, 200U);
 }
 
 TEST_F(AccessTest, AWrongTokenIsNotLetInAndIsToldHowToAsk)
@@ -72,25 +34,26 @@ TEST_F(AccessTest, AWrongTokenIsNotLetInAndIsToldHowToAsk)
          {"Authorization: Bearer r-secre\r\n", "Authorization: Bearer r-secretx\r\n",
           "Authorization: Bearer \r\n", "Authorization: Basic r-secret\r\n",
           "Authorization: r-secret\r\n", "X-Peercron-Token: wrong\r\n"}) {
-        const auto reply = get("/cron/list", header);
+        const auto reply = get("/thing/list", header);
         EXPECT_EQ(reply.status, 401U) << header;
         EXPECT_THAT(reply.header("WWW-Authenticate"), HasSubstr("Bearer"));
         EXPECT_TRUE(reply.data().is_null());
     }
-    EXPECT_EQ(get("/cron/list", "authorization: bearer  r-secret \r\n").status, 200U);
-    EXPECT_EQ(get("/cron/list", "X-Peercron-Token: r-secret\r\n").status, 200U);
+    EXPECT_EQ(get("/thing/list", "authorization: bearer  r-secret \r\n").status, 200U);
+    EXPECT_EQ(get("/thing/list", "X-Peercron-Token: r-secret\r\n").status, 200U);
 }
 
 TEST_F(AccessTest, ARoleThatIsTooLowIsNamedWithTheOneThatIsNeeded)
 {
     use_tokens();
-    const auto reply = request("POST", "/cron/add", "Authorization: Bearer r-secret\r\n");
+    const auto reply = request("POST", "/thing/add", "Authorization: Bearer r-secret\r\n");
     EXPECT_THAT(reply.message(), HasSubstr("\"viewer\" has the role read; this needs admin"));
 }
 
 TEST_F(AccessTest, ChangesAskedForByAnotherSitesPageAreRefused)
 {
-    const std::string path = "/cron/stop/" + std::to_string(insert_job().id);
+    things_ = {"a"};
+    const std::string path = "/thing/paint/1";
     for (const std::string header :
          {"Sec-Fetch-Site: cross-site\r\n", "Sec-Fetch-Site: same-site\r\n",
           "Sec-Fetch-Site: none\r\n", "Sec-Fetch-Site: none\r\nSec-Fetch-Mode: navigate\r\n",
@@ -100,9 +63,9 @@ TEST_F(AccessTest, ChangesAskedForByAnotherSitesPageAreRefused)
           "Referer: http://LOCALHOST/console/\r\n",
           "Referer: http://evil.example/localhost:9990\r\n"}) {
         EXPECT_EQ(get(path, header).status, 403U) << header;
-        EXPECT_EQ(get("/cron/list", header).status, 200U) << header;
+        EXPECT_EQ(get("/thing/list", header).status, 200U) << header;
     }
-    EXPECT_EQ(tables_.writes, 0U);
+    EXPECT_EQ(things_.front(), "a");
     for (const std::string header :
          {"", "Sec-Fetch-Site: same-origin\r\n",
           "Sec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: cors\r\n",
@@ -133,19 +96,6 @@ TEST(AccessRuleTest, AnOriginIsComparedWithItsPort)
     EXPECT_TRUE(is_taken("cron.example:443", "https://cron.example"));
     EXPECT_TRUE(is_taken("[::1]:9990", "http://[::1]:9990"));
     EXPECT_FALSE(is_taken("[::1]:9990", "http://[::1]:9991"));
-}
-
-TEST_F(AccessTest, GetsThatChangeSomethingCanBeSwitchedOff)
-{
-    context_.changing_gets = false;
-    const std::string id = std::to_string(insert_job().id);
-    for (const std::string call : {"stop", "start", "delete"}) {
-        const auto refused = get(fmt::format("/cron/{}/{}", call, id));
-        EXPECT_EQ(refused.status, 405U) << call;
-        EXPECT_EQ(refused.header("Allow"), "POST") << call;
-        EXPECT_THAT(refused.message(), HasSubstr("allowed: POST"));
-        EXPECT_EQ(request("POST", fmt::format("/cron/{}/{}", call, id)).status, 200U) << call;
-    }
 }
 
 TEST(AccessRuleTest, WithoutTokensOnlyThisMachinesNamesAreTaken)

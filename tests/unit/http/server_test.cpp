@@ -1,15 +1,14 @@
-#include "api_fixture.hpp"
+#include "thing_server.hpp"
 
 #include <gmock/gmock.h>
+#include <prometheus/text_serializer.h>
 #include <boost/json/parse.hpp>
-
-#include <future>
 
 namespace peercron {
 namespace {
 
 using namespace std::chrono_literals;
-using ::testing::AnyOf;
+using ::testing::ElementsAre;
 using ::testing::Eq;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -17,7 +16,7 @@ using ::testing::StartsWith;
 
 constexpr std::string_view health = "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
-class HttpServerTest : public testing::ApiTest {
+class HttpServerTest : public testing::ThingServerTest {
 protected:
     /// What comes back when a client sends this and waits for the end.
     std::string raw(std::string_view bytes)
@@ -40,15 +39,14 @@ TEST_F(HttpServerTest, KeepsAConnectionForManyRequests)
 
 TEST_F(HttpServerTest, AnswersPipelinedRequestsInTheirOrder)
 {
-    insert_job();
     auto client = connect();
     std::string all;
-    for (const std::string path : {"/health", "/nothing", "/cron/list", "/cron/abc"}) {
+    for (const std::string path : {"/health", "/nothing", "/thing/list", "/thing/abc"}) {
         all += "GET " + path + " HTTP/1.1\r\nHost: a\r\n\r\n";
     }
     all +=
-        "POST /cron/add HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
-        "Content-Length: 35\r\n\r\n{\"cronSet\":\"@daily\",\"command\":\"ab\"}";
+        "POST /thing/add HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+        "Content-Length: 34\r\n\r\n{\"name\":\"thing1\",\"colour\":\"green\"}";
     all += health;
     client.send(all);
     for (const unsigned status : {200U, 404U, 200U, 400U, 200U, 200U}) {
@@ -65,8 +63,8 @@ TEST_F(HttpServerTest, ClosesWhenTheClientAsksForIt)
 
 TEST_F(HttpServerTest, AnHttp10ClientGetsALongListWithoutChunks)
 {
-    for (int i = 0; i < 5000; ++i) insert_job();
-    const std::string reply = raw("GET /cron/list HTTP/1.0\r\n\r\n");
+    things_.assign(5000, std::string(100, 'x'));
+    const std::string reply = raw("GET /thing/list HTTP/1.0\r\n\r\n");
     EXPECT_THAT(reply.substr(0, 500), Not(HasSubstr("chunked")));
     const auto body = boost::json::parse(reply.substr(reply.find("\r\n\r\n") + 4));
     EXPECT_EQ(body.at("data").as_array().size(), 5000U);
@@ -74,42 +72,42 @@ TEST_F(HttpServerTest, AnHttp10ClientGetsALongListWithoutChunks)
 
 TEST_F(HttpServerTest, HeadIsGetWithoutTheBody)
 {
-    for (int i = 0; i < 3; ++i) insert_job();
+    things_.assign(3, "a");
     auto client = connect();
-    client.send("HEAD /cron/list HTTP/1.1\r\nHost: a\r\n\r\n");
+    client.send("HEAD /thing/list HTTP/1.1\r\nHost: a\r\n\r\n");
     const auto head = client.read(true);
     EXPECT_EQ(head.status, 200U);
-    EXPECT_EQ(head.header("Content-Length"), std::to_string(get("/cron/list").body.size()));
+    EXPECT_EQ(head.header("Content-Length"), std::to_string(get("/thing/list").body.size()));
     EXPECT_EQ(client.exchange(health).status, 200U);  // nothing stands between the answers
 }
 
 TEST_F(HttpServerTest, HeadChangesNothing)
 {
-    const JobId id = insert_job().id;
-    const auto reply = request("HEAD", "/cron/delete/" + std::to_string(id));
+    things_ = {"a"};
+    const auto reply = request("HEAD", "/thing/paint/1");
     EXPECT_EQ(reply.status, 405U);
     EXPECT_EQ(reply.header("Allow"), "GET, POST");
-    EXPECT_TRUE(tables_.jobs.contains(id));
+    EXPECT_EQ(things_.front(), "a");
 }
 
 TEST_F(HttpServerTest, AWrongMethodIsToldTheRightOnes)
 {
-    const auto get_of_add = get("/cron/add");
+    const auto get_of_add = get("/thing/add");
     EXPECT_EQ(get_of_add.status, 405U);
     EXPECT_EQ(get_of_add.header("Allow"), "POST");
     EXPECT_EQ(get_of_add.json().at("code"), 405);
-    const auto post_of_list = post("/cron/list", "");
+    const auto post_of_list = post("/thing/list", "");
     EXPECT_EQ(post_of_list.status, 405U);
     EXPECT_EQ(post_of_list.header("Allow"), "GET, HEAD");
-    EXPECT_EQ(request("DELETE", "/cron/stop/1").status, 405U);
-    EXPECT_EQ(request("OPTIONS", "/cron/list").status, 405U);
-    EXPECT_EQ(request("BREW", "/cron/list").status, 405U);
+    EXPECT_EQ(request("DELETE", "/thing/paint/1").status, 405U);
+    EXPECT_EQ(request("OPTIONS", "/thing/list").status, 405U);
+    EXPECT_EQ(request("BREW", "/thing/list").status, 405U);
 }
 
 TEST_F(HttpServerTest, AnUnknownPathIsNotFound)
 {
-    for (const std::string path :
-         {"/", "/cron", "/nothing", "/cron/list/", "//cron/list", "/cron/stop/1/2", "/CRON/LIST"}) {
+    for (const std::string path : {"/", "/thing", "/nothing", "/thing/list/", "//thing/list",
+                                   "/thing/paint/1/2", "/THING/LIST"}) {
         EXPECT_EQ(get(path).status, 404U) << path;
     }
     EXPECT_THAT(get("/nothing").message(), HasSubstr("\"/nothing\""));
@@ -117,14 +115,14 @@ TEST_F(HttpServerTest, AnUnknownPathIsNotFound)
 
 TEST_F(HttpServerTest, PathsAreDecodedAndThePlusStaysInThem)
 {
-    const JobId id = insert_job().id;
-    EXPECT_EQ(get("/cr%6Fn/%6cist").status, 200U);
-    EXPECT_EQ(get(fmt::format("/cron/%3{}", std::to_string(id))).status, 200U);  // %31 is 1
-    EXPECT_EQ(get("/cron/+1").status, 400U);
-    EXPECT_EQ(get("/cron/%zz").status, 400U);
-    EXPECT_EQ(get("/cron/%").status, 400U);
-    EXPECT_EQ(get("/cron%2Flist").status, 404U);  // an encoded slash separates nothing
-    EXPECT_EQ(get("http://localhost:9990/cron/list").status, 200U);
+    things_ = {"a"};
+    EXPECT_EQ(get("/th%69ng/%6cist").status, 200U);
+    EXPECT_EQ(get("/thing/%31").status, 200U);
+    EXPECT_EQ(get("/thing/+1").status, 400U);
+    EXPECT_EQ(get("/thing/%zz").status, 400U);
+    EXPECT_EQ(get("/thing/%").status, 400U);
+    EXPECT_EQ(get("/thing%2Flist").status, 404U);  // an encoded slash separates nothing
+    EXPECT_EQ(get("http://localhost:9990/thing/list").status, 200U);
 }
 
 TEST_F(HttpServerTest, WhatIsNotHttpIsRefusedAndTheConnectionEnds)
@@ -136,12 +134,13 @@ TEST_F(HttpServerTest, WhatIsNotHttpIsRefusedAndTheConnectionEnds)
           "GET /health HTTP/1.1\r\nHost: a\r\nbad header\r\n\r\n",
           "GET /health HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n",
           "GET health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
-          "POST /cron/add HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
+          "POST /thing/add HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
           "Content-Length: 3\r\n\r\nabc",
-          "POST /cron/add HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabc",
-          "POST /cron/add HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\nabc",
-          "POST /cron/add HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, gzip\r\n\r\nabc",
-          "POST /cron/add HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n"}) {
+          "POST /thing/add HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: "
+          "4\r\n\r\nabc",
+          "POST /thing/add HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\nabc",
+          "POST /thing/add HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, gzip\r\n\r\nabc",
+          "POST /thing/add HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n"}) {
         const std::string reply = raw(bytes);
         EXPECT_THAT(reply, StartsWith("HTTP/1.1 400 Bad Request\r\n")) << bytes;
         EXPECT_THAT(reply, HasSubstr(R"({"code":400,"data":null,"message":")")) << bytes;
@@ -156,30 +155,30 @@ TEST_F(HttpServerTest, OnlyChunkedAloneIsUnderstoodAsTransferEncoding)
           "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n",
           "Transfer-Encoding: \"chunked\", chunked\r\n"}) {
         const std::string reply =
-            raw("POST /cron/add HTTP/1.1\r\nHost: a\r\n" + coding + "\r\n0\r\n\r\n");
+            raw("POST /thing/add HTTP/1.1\r\nHost: a\r\n" + coding + "\r\n0\r\n\r\n");
         EXPECT_THAT(reply, StartsWith("HTTP/1.1 501 Not Implemented\r\n")) << coding;
         EXPECT_THAT(reply, HasSubstr("Transfer-Encoding: given")) << coding;
     }
-    EXPECT_THAT(raw("POST /cron/add HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+    EXPECT_THAT(raw("POST /thing/add HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
                 HasSubstr("400 Bad Request"));
 }
 
 TEST_F(HttpServerTest, FieldsOfATrailerAreNoneOfTheHeader)
 {
-    context_.tokens = {{"root", "a-secret", Role::admin}};
+    tokens_ = {{"root", "a-secret", Role::admin}};
     const std::string body = "\r\n3\r\na=1\r\n0\r\nX-Real-IP: 192.0.2.1\r\n";
     const std::string late = "Authorization: Bearer a-secret\r\n\r\n";
     const std::string line =
-        "POST /cron/stop/1 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n";
+        "POST /thing/paint/1 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n";
     EXPECT_THAT(raw(line + body + late), StartsWith("HTTP/1.1 401 "));
-    const JobId id = insert_job().id;
+    things_ = {"a"};
     auto client = connect();
     const auto reply = client.exchange(
-        fmt::format("POST /cron/stop/{} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
+        fmt::format("POST /thing/paint/1 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
                     "Content-Type: application/x-www-form-urlencoded\r\n{}{}{}",
-                    id, late.substr(0, late.size() - 2), body, late));
+                    late.substr(0, late.size() - 2), body, late));
     EXPECT_EQ(reply.status, 200U) << reply.body;
-    EXPECT_EQ(tables_.revisions.back().by.from, "127.0.0.1");
+    EXPECT_EQ(things_.front(), "127.0.0.1");
     EXPECT_EQ(client.exchange(health).status, 200U);
 }
 
@@ -197,7 +196,7 @@ TEST_F(HttpServerTest, EmptyLinesBeforeARequestArePassedOver)
 
 TEST_F(HttpServerTest, WhoIsRefusedByTheHeaderIsToldBeforeTheBodyComes)
 {
-    context_.tokens = {{"root", "a-secret", Role::admin}, {"viewer", "r-secret", Role::read}};
+    tokens_ = {{"root", "a-secret", Role::admin}, {"viewer", "r-secret", Role::read}};
     settings_.max_body = 1000;
     const auto status = [this](std::string_view line, std::string_view token, int size) {
         auto client = connect();
@@ -209,22 +208,22 @@ TEST_F(HttpServerTest, WhoIsRefusedByTheHeaderIsToldBeforeTheBodyComes)
         EXPECT_FALSE(reply.keep_alive) << line;
         return reply.status;
     };
-    EXPECT_EQ(status("POST /cron/add", "wrong", 900), 401U);
-    EXPECT_EQ(status("POST /cron/add", "r-secret", 900), 403U);
+    EXPECT_EQ(status("POST /thing/add", "wrong", 900), 401U);
+    EXPECT_EQ(status("POST /thing/add", "r-secret", 900), 403U);
     EXPECT_EQ(status("POST /nothing", "a-secret", 900), 404U);
-    EXPECT_EQ(status("PUT /cron/add", "a-secret", 900), 405U);
-    EXPECT_EQ(status("POST /cron/add", "a-secret", 1001), 413U);
-    EXPECT_EQ(status("POST /cron/add", "wrong", 1001), 401U);
+    EXPECT_EQ(status("PUT /thing/add", "a-secret", 900), 405U);
+    EXPECT_EQ(status("POST /thing/add", "a-secret", 1001), 413U);
+    EXPECT_EQ(status("POST /thing/add", "wrong", 1001), 401U);
 }
 
 TEST_F(HttpServerTest, AHugeBodyIsRefusedWithoutBeingRead)
 {
     settings_.max_body = 1000;
-    EXPECT_EQ(post("/cron/add", std::string(1001, 'x')).status, 413U);
-    EXPECT_THAT(post("/cron/add", std::string(1001, 'x')).message(), HasSubstr("1000 bytes"));
-    EXPECT_EQ(post("/cron/add", std::string(5'000'000, 'x')).status, 413U);
-    EXPECT_EQ(post("/cron/add", std::string(1000, 'x')).status, 400U);
-    EXPECT_THAT(raw("POST /cron/add HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    EXPECT_EQ(post("/thing/add", std::string(1001, 'x')).status, 413U);
+    EXPECT_THAT(post("/thing/add", std::string(1001, 'x')).message(), HasSubstr("1000 bytes"));
+    EXPECT_EQ(post("/thing/add", std::string(5'000'000, 'x')).status, 413U);
+    EXPECT_EQ(post("/thing/add", std::string(1000, 'x')).status, 400U);
+    EXPECT_THAT(raw("POST /thing/add HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
                     "10000\r\n" +
                     std::string(65536, 'x') + "\r\n0\r\n\r\n"),
                 StartsWith("HTTP/1.1 413 "));
@@ -241,9 +240,9 @@ TEST_F(HttpServerTest, AHugeHeaderIsRefused)
 TEST_F(HttpServerTest, AnExpectingClientIsToldToGoOnBeforeItSendsTheBody)
 {
     auto client = connect();
-    const std::string_view body = "cronSet=@daily&command=a";
+    const std::string_view body = "name=thing1&colour=green";
     client.send(
-        fmt::format("POST /cron/add HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
+        fmt::format("POST /thing/add HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
                     "Content-Type: application/x-www-form-urlencoded\r\n"
                     "Content-Length: {}\r\n\r\n",
                     body.size()));
@@ -255,7 +254,7 @@ TEST_F(HttpServerTest, AnExpectingClientWithAHugeBodyIsRefusedAtOnce)
 {
     auto client = connect();
     EXPECT_EQ(client
-                  .exchange("POST /cron/add HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
+                  .exchange("POST /thing/add HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
                             "Content-Length: 5000000\r\n\r\n")
                   .status,
               413U);
@@ -265,10 +264,11 @@ TEST_F(HttpServerTest, ChunkedBodiesAreRead)
 {
     auto client = connect();
     const auto reply = client.exchange(
-        "POST /cron/add HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
+        "POST /thing/add HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
         "Content-Type: application/x-www-form-urlencoded\r\n\r\n"
-        "a\r\ncronSet=@d\r\ne\r\naily&command=a\r\n0\r\n\r\n");
+        "a\r\nname=abcde\r\ne\r\nfgh&colour=red\r\n0\r\n\r\n");
     EXPECT_EQ(reply.status, 200U) << reply.body;
+    EXPECT_THAT(things_, ElementsAre("abcdefgh"));
 }
 
 TEST_F(HttpServerTest, ARequestThatComesByteByByteIsUnderstood)
@@ -282,7 +282,7 @@ TEST_F(HttpServerTest, HalfARequestAndSilenceIsClosedAndHarmsNobody)
 {
     settings_.request_timeout = 100ms;
     auto client = connect();
-    client.send("POST /cron/add HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\ncron");
+    client.send("POST /thing/add HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nname");
     EXPECT_EQ(get("/health").status, 200U);
     EXPECT_EQ(client.read_to_end(), "");
 }
@@ -313,7 +313,7 @@ TEST_F(HttpServerTest, OneTooManyIsTurnedAwayWhileAllOthersAreAtWork)
     for (int i = 0; i < 2; ++i) {
         busy.push_back(connect());
         busy.back().send(
-            "POST /cron/add HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
+            "POST /thing/add HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
             "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 24\r\n\r\n");
         EXPECT_EQ(busy.back().read_some(), "HTTP/1.1 100 Continue\r\n\r\n");
     }
@@ -324,7 +324,7 @@ TEST_F(HttpServerTest, OneTooManyIsTurnedAwayWhileAllOthersAreAtWork)
     EXPECT_EQ(reply.header("Retry-After"), "1");
     EXPECT_EQ(third.read_to_end(), "");
     for (auto& client : busy) {
-        EXPECT_EQ(client.exchange("cronSet=@daily&command=a").status, 200U);
+        EXPECT_EQ(client.exchange("name=thing1&colour=green").status, 200U);
     }
     EXPECT_EQ(get("/health").status, 200U);
 }
@@ -357,23 +357,16 @@ TEST(HttpSettingsTest, ConnectionsLeaveDescriptorsToOthers)
 
 TEST_F(HttpServerTest, AStopAnswersTheRequestInProgressAndEndsTheIdleConnections)
 {
-    std::promise<void> release;
-    std::shared_future<void> released = release.get_future().share();
-    std::promise<void> begun;
-    tables_.before_call = [&begun, released] {
-        begun.set_value();
-        released.wait();
-    };
-    insert_job();
+    is_held_ = true;
     auto idle = connect();
     EXPECT_EQ(idle.exchange(health).status, 200U);
     auto busy = connect();
-    busy.send("GET /cron/list HTTP/1.1\r\nHost: a\r\n\r\n");
-    std::future<void> in_store = begun.get_future();
-    while (in_store.wait_for(0s) != std::future_status::ready) io_.run_one_for(10ms);
+    busy.send("GET /thing/list HTTP/1.1\r\nHost: a\r\n\r\n");
+    while (lists_ == 0) io_.run_one_for(1min);
     tasks_.cancel();
     EXPECT_EQ(idle.read_to_end(), "");
-    release.set_value();
+    is_held_ = false;
+    list_.notify();
     const auto reply = busy.read();
     EXPECT_EQ(reply.status, 200U);
     EXPECT_FALSE(reply.keep_alive);
@@ -383,9 +376,9 @@ TEST_F(HttpServerTest, AStopAnswersTheRequestInProgressAndEndsTheIdleConnections
 TEST_F(HttpServerTest, AStopCutsWhatTakesTooLong)
 {
     settings_.drain_timeout = 50ms;
-    for (int i = 0; i < 50'000; ++i) insert_job(std::string(1000, 'x'));
+    things_.assign(50'000, std::string(1000, 'x'));
     auto client = connect();
-    client.send("GET /cron/list HTTP/1.1\r\nHost: a\r\n\r\n");
+    client.send("GET /thing/list HTTP/1.1\r\nHost: a\r\n\r\n");
     EXPECT_THAT(client.read_some(), StartsWith("HTTP/1.1 200 OK"));  // and reads no further
     auto half = connect();
     half.send("GET /health HTTP/1.1\r\n");
@@ -398,8 +391,7 @@ TEST_F(HttpServerTest, SaysWhichAddressIsTakenOrWrong)
     start();
     const auto listen = [this](const std::string& address) -> std::string {
         try {
-            HttpServer(io_.get_executor(), {.address = address}, *router_, *context_.metrics,
-                       budget_);
+            HttpServer(io_.get_executor(), {.address = address}, *router_, *metrics_, budget_);
         } catch (const std::runtime_error& e) {
             return e.what();
         }
@@ -415,32 +407,15 @@ TEST_F(HttpServerTest, SaysWhichAddressIsTakenOrWrong)
     EXPECT_EQ(listen("localhost:0"), "");
 }
 
-TEST_F(HttpServerTest, SecondListenerMayServeTheOperatorsCallsAlone)
-{
-    context_.tokens = {{"ci", "secret", Role::read}};
-    start();
-    const Router operations = make_operations_router(context_);
-    HttpServer server(io_.get_executor(), settings_, operations, *context_.metrics, budget_);
-    tasks_.spawn("operations", server.run());
-    const auto ask = [&](std::string_view path) {
-        testing::HttpClient client(io_, server.endpoint());
-        return client.exchange(fmt::format("GET {} HTTP/1.1\r\nHost: a\r\n\r\n", path)).status;
-    };
-    EXPECT_EQ(ask("/health"), 200U);
-    EXPECT_EQ(ask("/metrics"), 200U);
-    EXPECT_EQ(ask("/cron/list"), 404U);
-    stop();
-}
-
 TEST_F(HttpServerTest, CountsRequestsByRouteAndStatus)
 {
-    insert_job();
-    get("/cron/1001");
-    get("/cron/77");
-    get("/cron/78");
+    things_ = {"a"};
+    get("/thing/1");
+    get("/thing/77");
+    get("/thing/78");
     get("/anything");
     raw("NONSENSE\r\n\r\n");
-    const std::string metrics = get("/metrics").body;
+    const std::string metrics = prometheus::TextSerializer().Serialize(metrics_->Collect());
     const auto counted = [&metrics](std::string_view labels) {
         const auto at = metrics.find(fmt::format("peercron_http_requests_total{{{}}} ", labels));
         if (at == std::string::npos) return std::string("absent");
@@ -452,8 +427,8 @@ TEST_F(HttpServerTest, CountsRequestsByRouteAndStatus)
         if (one != "absent") return one;
         return counted(fmt::format(R"(route="{}",code="{}")", route, code));
     };
-    EXPECT_EQ(either("/cron/{id}", "200"), "1");
-    EXPECT_EQ(either("/cron/{id}", "404"), "2");
+    EXPECT_EQ(either("/thing/{id}", "200"), "1");
+    EXPECT_EQ(either("/thing/{id}", "404"), "2");
     EXPECT_EQ(either("other", "404"), "1");
     EXPECT_EQ(either("other", "400"), "1");
     EXPECT_THAT(metrics, HasSubstr("peercron_http_request_duration_seconds_bucket"));
@@ -462,11 +437,40 @@ TEST_F(HttpServerTest, CountsRequestsByRouteAndStatus)
 
 TEST_F(HttpServerTest, AnswersCarryTheHeadersThatKeepBrowsersOut)
 {
-    const auto reply = get("/cron/list");
+    const auto reply = get("/thing/list");
     EXPECT_EQ(reply.header("X-Content-Type-Options"), "nosniff");
     EXPECT_EQ(reply.header("Cache-Control"), "no-store");
     EXPECT_NE(reply.header("Content-Security-Policy"), "");
     EXPECT_NE(reply.header("Date"), "");
+}
+
+TEST_F(HttpServerTest, AnErrorIsAnsweredAsExplainedAndAsABugOtherwise)
+{
+    explain_ = [](const std::exception_ptr& error, const Request& request, const Route& route) {
+        std::optional<HttpError> explained;
+        try {
+            std::rethrow_exception(error);
+        } catch (const std::out_of_range& far) {
+            const std::string target(request.message.target());
+            explained.emplace(http::status::service_unavailable,
+                              fmt::format("{} of {}: {}", target, route.pattern, far.what()));
+            explained->with(http::field::retry_after, "7");
+        } catch (const std::exception&) {
+        }
+        return explained;
+    };
+    failure_ = std::make_exception_ptr(std::out_of_range("far away"));
+    const auto explained = get("/thing/list?a=b");
+    EXPECT_EQ(explained.status, 503U);
+    EXPECT_EQ(explained.message(), "/thing/list?a=b of /thing/list: far away");
+    EXPECT_EQ(explained.header("Retry-After"), "7");
+    failure_ = std::make_exception_ptr(std::runtime_error("a secret"));
+    const auto bug = get("/thing/list");
+    EXPECT_EQ(bug.status, 500U);
+    EXPECT_THAT(bug.message(), HasSubstr("internal error"));
+    EXPECT_THAT(bug.body, Not(HasSubstr("secret")));
+    failure_ = nullptr;
+    EXPECT_EQ(get("/thing/list").status, 200U);
 }
 
 }  // namespace

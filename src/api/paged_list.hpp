@@ -1,8 +1,8 @@
 #pragma once
 
-#include "http/list_page.hpp"
-#include "http/shared_reads.hpp"
-#include "http/totals.hpp"
+#include "api/list_page.hpp"
+#include "api/shared_reads.hpp"
+#include "api/totals.hpp"
 #include "store/store.hpp"
 #include "store/store_pool.hpp"
 

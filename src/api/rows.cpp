@@ -1,7 +1,7 @@
-#include "http/rows.hpp"
+#include "api/rows.hpp"
 
+#include "api/job_rules.hpp"
 #include "base/overloaded.hpp"
-#include "http/job_rules.hpp"
 #include "model/job_fields.hpp"
 
 #include <string>

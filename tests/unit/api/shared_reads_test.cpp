@@ -1,4 +1,4 @@
-#include "http/shared_reads.hpp"
+#include "api/shared_reads.hpp"
 
 #include "base/task_group.hpp"
 #include "fake_store.hpp"

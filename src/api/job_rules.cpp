@@ -1,4 +1,4 @@
-#include "http/job_rules.hpp"
+#include "api/job_rules.hpp"
 
 #include "base/overloaded.hpp"
 #include "base/utf8.hpp"

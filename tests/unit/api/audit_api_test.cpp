@@ -50,7 +50,7 @@ protected:
 
     double connections() const
     {
-        for (const auto& family : context_.metrics->Collect()) {
+        for (const auto& family : metrics_->Collect()) {
             if (family.name == "peercron_http_connections") return family.metric.at(0).gauge.value;
         }
         return -1;

@@ -1,7 +1,7 @@
 #pragma once
 
+#include "api/list_page.hpp"
 #include "base/event.hpp"
-#include "http/list_page.hpp"
 
 #include <boost/asio/awaitable.hpp>
 

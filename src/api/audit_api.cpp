@@ -1,9 +1,9 @@
+#include "api/list_chunks.hpp"
+#include "api/routes.hpp"
 #include "audit/audit.hpp"
 #include "base/utf8.hpp"
 #include "http/answer.hpp"
-#include "http/list_chunks.hpp"
-#include "http/routes.hpp"
-#include "http/rows.hpp"
+#include "api/rows.hpp"
 
 #include <spdlog/fmt/fmt.h>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "http/api.hpp"
+#include "api/api.hpp"
 
 #include <utility>
 

@@ -1,4 +1,4 @@
-#include "http/list_chunks.hpp"
+#include "api/list_chunks.hpp"
 
 namespace peercron {
 

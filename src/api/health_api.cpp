@@ -1,5 +1,5 @@
+#include "api/routes.hpp"
 #include "http/answer.hpp"
-#include "http/routes.hpp"
 
 #include <prometheus/text_serializer.h>
 

@@ -1,7 +1,7 @@
-#include "http/openapi.hpp"
+#include "api/openapi.hpp"
 
+#include "api/rows.hpp"
 #include "api_fixture.hpp"
-#include "http/rows.hpp"
 
 #include <gmock/gmock.h>
 #include <boost/json/parse.hpp>

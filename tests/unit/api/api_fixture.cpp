@@ -1,17 +1,9 @@
 #include "api_fixture.hpp"
 
-#include "await.hpp"
-
 #include <utility>
 
 namespace peercron::testing {
 namespace {
-
-asio::awaitable<bool> joined(TaskGroup& tasks)
-{
-    co_await tasks.join();
-    co_return true;
-}
 
 asio::awaitable<Result<void>> announce(std::vector<std::vector<JobId>>& announced,
                                        const std::string& error, std::vector<JobId> jobs)
@@ -44,7 +36,7 @@ ApiTest::ApiTest()
           .clock_state = [this] { return clock_state_; },
           .journal = [this] { return journal_; },
           .not_ready = [this] { return not_ready_; },
-          .metrics = std::make_shared<prometheus::Registry>(),
+          .metrics = metrics_,
           .node = "127.0.0.1:9991",
           .version = "1.2.3",
           .default_time_zone = "UTC",
@@ -77,50 +69,9 @@ ApiTest::~ApiTest()
     stop();
 }
 
-void ApiTest::start()
+Router ApiTest::make_router()
 {
-    router_.emplace(make_api_router(context_));
-    server_.emplace(io_.get_executor(), settings_, *router_, *context_.metrics, budget_);
-    tasks_.spawn("http", server_->run());
-}
-
-void ApiTest::stop()
-{
-    tasks_.cancel();
-    await(io_, joined(tasks_));
-    server_.reset();
-}
-
-HttpClient ApiTest::connect()
-{
-    if (!server_) start();
-    return HttpClient(io_, server_->endpoint());
-}
-
-Reply ApiTest::request(std::string_view method, std::string_view target, std::string_view headers,
-                       std::string_view body)
-{
-    HttpClient client = connect();
-    client.send(
-        fmt::format("{} {} HTTP/1.1\r\nHost: localhost:9990\r\n{}Content-Length: {}\r\n"
-                    "\r\n{}",
-                    method, target, headers, body.size(), body));
-    return client.read(method == "HEAD");
-}
-
-Reply ApiTest::get(std::string_view target, std::string_view headers)
-{
-    return request("GET", target, headers);
-}
-
-Reply ApiTest::post(std::string_view target, std::string_view form)
-{
-    return request("POST", target, "Content-Type: application/x-www-form-urlencoded\r\n", form);
-}
-
-Reply ApiTest::post_json(std::string_view target, std::string_view json)
-{
-    return request("POST", target, "Content-Type: application/json\r\n", json);
+    return make_api_router(context_);
 }
 
 Job& ApiTest::insert_job(std::string_view command)

@@ -1,4 +1,4 @@
-#include "http/totals.hpp"
+#include "api/totals.hpp"
 
 #include "base/task_group.hpp"
 #include "fake_store.hpp"

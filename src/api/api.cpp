@@ -1,13 +1,15 @@
-#include "http/api.hpp"
+#include "api/api.hpp"
 
+#include "api/openapi.hpp"
+#include "api/routes.hpp"
+#include "api/store_errors.hpp"
 #include "base/utf8.hpp"
-#include "http/openapi.hpp"
-#include "http/routes.hpp"
 #include "http/text.hpp"
 
 #include <spdlog/fmt/fmt.h>
 
 #include <charconv>
+#include <utility>
 
 namespace peercron {
 namespace {
@@ -26,7 +28,8 @@ asio::awaitable<Response> describe(const Call&)
 
 Router make_api_router(const ApiContext& context)
 {
-    Router router(Access(context.tokens, context.trusted_proxies, context.hosts));
+    Access access(context.tokens, context.trusted_proxies, context.hosts);
+    Router router(std::move(access), explain_store_error);
     add_cron_routes(router, context);
     add_log_routes(router, context);
     add_audit_routes(router, context);
@@ -39,7 +42,8 @@ Router make_api_router(const ApiContext& context)
 
 Router make_operations_router(const ApiContext& context)
 {
-    Router router(Access({}, context.trusted_proxies));
+    Access access({}, context.trusted_proxies);
+    Router router(std::move(access), explain_store_error);
     add_health_routes(router, context, std::nullopt);
     return router;
 }

@@ -109,10 +109,27 @@ TEST_F(NodeApiTest, ReadinessSaysWhyNoCallsShouldCome)
 
 TEST_F(NodeApiTest, MetricsAreThoseOfTheRegistry)
 {
-    prometheus::BuildCounter().Name("peercron_test_total").Register(*context_.metrics).Add({});
+    prometheus::BuildCounter().Name("peercron_test_total").Register(*metrics_).Add({});
     const auto reply = get("/metrics");
     EXPECT_THAT(reply.header("Content-Type"), HasSubstr("text/plain; version=0.0.4"));
     EXPECT_THAT(reply.body, HasSubstr("peercron_test_total 0"));
+}
+
+TEST_F(NodeApiTest, ASecondServerMayServeTheOperatorsCallsAlone)
+{
+    context_.tokens = {{"ci", "secret", Role::read}};
+    start();
+    const Router operations = make_operations_router(context_);
+    HttpServer server(io_.get_executor(), settings_, operations, *metrics_, budget_);
+    tasks_.spawn("operations", server.run());
+    const auto ask = [&](std::string_view path) {
+        testing::HttpClient client(io_, server.endpoint());
+        return client.exchange(fmt::format("GET {} HTTP/1.1\r\nHost: a\r\n\r\n", path)).status;
+    };
+    EXPECT_EQ(ask("/health"), 200U);
+    EXPECT_EQ(ask("/metrics"), 200U);
+    EXPECT_EQ(ask("/cron/list"), 404U);
+    stop();
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "http/shared_reads.hpp"
+#include "api/shared_reads.hpp"
 
 #include <boost/asio/error.hpp>
 #include <boost/asio/this_coro.hpp>

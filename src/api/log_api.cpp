@@ -1,11 +1,11 @@
+#include "api/list_chunks.hpp"
+#include "api/list_page.hpp"
+#include "api/paged_list.hpp"
+#include "api/routes.hpp"
+#include "api/rows.hpp"
 #include "base/utf8.hpp"
 #include "http/answer.hpp"
 #include "http/budget.hpp"
-#include "http/list_chunks.hpp"
-#include "http/list_page.hpp"
-#include "http/paged_list.hpp"
-#include "http/routes.hpp"
-#include "http/rows.hpp"
 #include "http/text.hpp"
 
 #include <spdlog/fmt/fmt.h>

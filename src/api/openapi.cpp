@@ -1,4 +1,4 @@
-#include "http/openapi.hpp"
+#include "api/openapi.hpp"
 
 #include "base/overloaded.hpp"
 #include "model/field_json.hpp"

@@ -1,4 +1,4 @@
-#include "http/list_page.hpp"
+#include "api/list_page.hpp"
 
 #include <boost/asio/awaitable.hpp>
 

@@ -1,7 +1,7 @@
+#include "api/routes.hpp"
+#include "api/rows.hpp"
 #include "base/log.hpp"
 #include "http/answer.hpp"
-#include "http/routes.hpp"
-#include "http/rows.hpp"
 
 #include <boost/asio/error.hpp>
 #include <boost/system/system_error.hpp>

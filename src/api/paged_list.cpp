@@ -1,4 +1,4 @@
-#include "http/paged_list.hpp"
+#include "api/paged_list.hpp"
 
 #include "store/id_blocks.hpp"
 

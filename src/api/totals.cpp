@@ -1,4 +1,4 @@
-#include "http/totals.hpp"
+#include "api/totals.hpp"
 
 #include <spdlog/spdlog.h>
 #include <boost/asio/this_coro.hpp>
