@@ -58,7 +58,7 @@ void add_openapi_route(Router& router)
     });
 }
 
-Page read_page(const Params& params)
+Slice read_slice(const Params& params)
 {
     const std::int64_t page = params.integer("page", 1, largest_page).value_or(1);
     const std::int64_t limit = params.integer("limit", 1, largest_limit).value_or(50);

@@ -1,4 +1,4 @@
-#include "api/list_chunks.hpp"
+#include "api/list_text.hpp"
 #include "api/routes.hpp"
 #include "audit/audit.hpp"
 #include "base/utf8.hpp"

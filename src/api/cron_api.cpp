@@ -1,6 +1,5 @@
 #include "api/job_rules.hpp"
-#include "api/list_chunks.hpp"
-#include "api/list_page.hpp"
+#include "api/list_text.hpp"
 #include "api/paged_list.hpp"
 #include "api/routes.hpp"
 #include "api/rows.hpp"
@@ -130,16 +129,6 @@ private:
     bool last_ = false;
 };
 
-/// Names the filters of a query, whatever its page.
-std::string name_of(const JobQuery& query)
-{
-    std::string name = fmt::format("{}:{} {}:{}", query.search ? query.search->size() : 0,
-                                   query.search.value_or(""), query.name ? query.name->size() : 0,
-                                   query.name.value_or(""));
-    for (const auto& [field, word] : query.words) name += fmt::format(" {}={}", field->name, word);
-    return name;
-}
-
 /// A list of words can be asked for the jobs that have some of them.
 std::vector<Param> list_params()
 {
@@ -170,55 +159,27 @@ std::vector<WordFilter> read_words(const Params& params)
     return filters;
 }
 
-/// Names a page of a query.
-std::string page_name(const JobQuery& query)
-{
-    return fmt::format("{} {} {}", query.offset, query.limit, name_of(query));
-}
-
-PagedList::Found find_page(Store& store, const JobQuery& query, const JobView& view)
-{
-    std::vector<Job> jobs = store.find_jobs(query).jobs;
-    PagedList::Found found;
-    found.rows = jobs.size();
-    const auto write = [&view](JsonWriter& json, const Job& job) { write_job(json, job, view); };
-    found.page = write_rows(std::move(jobs), write);
-    return found;
-}
-
 asio::awaitable<Response> list_jobs(const ApiContext& context, PagedList& list, const Call& call)
 {
     if (call.params.size() == 0) {
         auto all = std::make_unique<AllJobs>(context);
         co_return co_await answer_in_chunks(std::move(all));
     }
-    const Page given = read_page(call.params);
-    JobQuery query;
-    query.search = call.params.text("search");
-    query.name = call.params.text("name");
-    query.words = read_words(call.params);
-    query.offset = given.offset;
-    query.limit = given.limit;
-    query.with_total = false;
-    PagedList::Asked asked;
-    asked.list = name_of(query);
-    asked.page = page_name(query);
-    asked.offset = query.offset;
-    asked.limit = query.limit;
-    asked.most_bytes = query.limit * most_job_bytes;
-    asked.find = [&context, query](Store& store, const PagedList::Places& places) {
-        JobQuery page = query;
-        page.blocks = places.rows;
-        return find_page(store, page, view_of(context));
+    const Slice slice = read_slice(call.params);
+    JobFilter filter;
+    filter.search = call.params.text("search");
+    filter.name = call.params.text("name");
+    filter.words = read_words(call.params);
+    PagedList::Request request{filter, slice};
+    request.most_bytes = slice.limit * most_job_bytes;
+    request.read = [&context, filter, slice](Store& store, const PageHint& hint) {
+        const JobView view = view_of(context);
+        const auto write = [&view](JsonWriter& json, const Job& job) {
+            write_job(json, job, view);
+        };
+        return write_rows(store.job_page(filter, slice, hint), write);
     };
-    query.limit = 0;
-    query.with_total = true;
-    query.with_blocks = true;
-    asked.count = [query](Store& store, const auto&, const auto&) {
-        JobPage counted = store.find_jobs(query);
-        return Totals::Part{counted.total, std::move(counted.blocks), std::nullopt};
-    };
-    co_return co_await list.answer(context.store, std::move(asked));
+    co_return co_await list.answer(std::move(request));
 }
 
 asio::awaitable<Response> show_job(const ApiContext& context, const Call& call)
@@ -300,7 +261,7 @@ asio::awaitable<Revisions> read_revisions(const ApiContext& context, const Revis
 /// Of a job that is deleted as well.
 asio::awaitable<Response> show_history(const ApiContext& context, const Call& call)
 {
-    const Page page = read_page(call.params);
+    const Slice page = read_slice(call.params);
     RevisionQuery query;
     query.job = parse_job_id("id", call.id);
     query.offset = page.offset;
@@ -317,7 +278,7 @@ asio::awaitable<Response> show_history(const ApiContext& context, const Call& ca
 /// rows of the log are.
 asio::awaitable<Response> list_deleted(const ApiContext& context, const Call& call)
 {
-    const Page page = read_page(call.params);
+    const Slice page = read_slice(call.params);
     RevisionQuery query;
     query.deleted_name = call.params.text("name");
     if (!query.deleted_name || query.deleted_name->empty()) {
@@ -451,8 +412,8 @@ asio::awaitable<Response> add_job(const ApiContext& context, const Call& call)
 
 asio::awaitable<Response> count_jobs(const ApiContext& context, const Call&)
 {
-    const auto read = [](Store& store) { return store.count_jobs(); };
-    const JobCount count = co_await context.store.call(read);
+    const auto read = [](Store& store) { return store.job_counts(); };
+    const JobCounts count = co_await context.store.call(read);
     const auto write = [&count](JsonWriter& json) {
         json.begin_object();
         json.field("total", count.total);
@@ -568,7 +529,7 @@ asio::awaitable<Response> delete_job(const ApiContext& context, const Call& call
 void add_cron_routes(Router& router, const ApiContext& context)
 {
     using http::verb;
-    const auto list = std::make_shared<PagedList>(context.tasks, context.budget);
+    const auto list = std::make_shared<PagedList>(context.store, context.tasks, context.budget);
     router.add({
         .pattern = "/cron/list",
         .methods = {verb::get},

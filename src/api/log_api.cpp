@@ -1,5 +1,4 @@
-#include "api/list_chunks.hpp"
-#include "api/list_page.hpp"
+#include "api/list_text.hpp"
 #include "api/paged_list.hpp"
 #include "api/routes.hpp"
 #include "api/rows.hpp"
@@ -61,108 +60,31 @@ std::vector<std::int64_t> read_ids(std::string_view text)
     return ids;
 }
 
-/// Names the filters of a query, whatever its page.
-std::string name_of(const LogQuery& query)
+LogFilter read_filter(const Params& params)
 {
-    const auto moment = [](const std::optional<WallTime>& time) {
-        return time ? std::to_string(to_unix_millis(*time)) : "";
-    };
-    const auto text = [](const std::optional<std::string>& given) {
-        return given ? fmt::format("{}:{}", given->size(), *given) : "";
-    };
-    return fmt::format("{} {} {} {} {} {} {} {}", query.cron_id.value_or(0),
-                       query.state ? to_string(*query.state) : "", query.missed, moment(query.from),
-                       moment(query.to), text(query.search), text(query.dispatch_server),
-                       text(query.run_server));
-}
-
-LogQuery read_query(const Call& call)
-{
-    const Page page = read_page(call.params);
-    LogQuery query;
-    if (const auto id = call.params.text("cron_id")) query.cron_id = parse_job_id("cron_id", *id);
-    query.search = call.params.text("search");
-    query.dispatch_server = call.params.text("dispatch_server");
-    query.run_server = call.params.text("run_server");
-    query.state = read_state(call.params);
-    query.missed = call.params.boolean("missed").value_or(false);
-    query.from = call.params.time("from");
-    query.to = call.params.time("to");
-    if (query.from && query.to && *query.from >= *query.to) {
+    LogFilter filter;
+    if (const auto id = params.text("cron_id")) filter.cron_id = parse_job_id("cron_id", *id);
+    filter.search = params.text("search");
+    filter.dispatch_server = params.text("dispatch_server");
+    filter.run_server = params.text("run_server");
+    filter.state = read_state(params);
+    filter.missed = params.boolean("missed").value_or(false);
+    filter.from = params.time("from");
+    filter.to = params.time("to");
+    if (filter.from && filter.to && *filter.from >= *filter.to) {
         refuse("to: it must be later than from; the rows from `from` on and before `to` are shown");
     }
-    if (const auto after = call.params.text("after_id")) {
-        query.after_id = parse_row_id("after_id", *after);
+    if (const auto after = params.text("after_id")) {
+        filter.after_id = parse_row_id("after_id", *after);
     }
-    if (const auto ids = call.params.text("ids")) query.ids = read_ids(*ids);
-    query.offset = page.offset;
-    query.limit = page.limit;
-    query.most_output = excerpt_bytes;
-    // A client that follows the log by ids asks for a few rows, different ones each time.
-    query.with_total = query.after_id || !query.ids.empty();
-    return query;
+    if (const auto ids = params.text("ids")) filter.ids = read_ids(*ids);
+    return filter;
 }
 
-/// Names a page of a query.
-std::string page_name(const LogQuery& query)
+std::vector<LogRow> read_excerpts(Store& store, const LogFilter& filter, const Slice& slice,
+                                  const PageHint& hint)
 {
-    return fmt::format("{} {} {} {} {}", query.offset, query.limit, query.after_id.value_or(-1),
-                       fmt::join(query.ids, ","), name_of(query));
-}
-
-PagedList::Found find_page(Store& store, const LogQuery& query)
-{
-    LogPage read = store.find_log(query);
-    PagedList::Found found;
-    found.rows = read.rows.size();
-    found.total = read.total;
-    found.page = write_rows(std::move(read.rows), write_log_row);
-    return found;
-}
-
-Totals::Part count_part(Store& store, const LogQuery& list, const std::optional<CountRest>& from,
-                        std::shared_ptr<const IdBlocks> within)
-{
-    LogQuery part = list;
-    part.limit = 0;
-    part.with_total = true;
-    part.with_blocks = !list.state && !list.missed;
-    part.count_from = from;
-    part.time_blocks = std::move(within);
-    LogPage counted = store.find_log(part);
-    return Totals::Part{counted.total, std::move(counted.blocks), counted.count_rest};
-}
-
-PagedList::Asked ask_for(const LogQuery& query)
-{
-    PagedList::Asked asked;
-    asked.list = name_of(query);
-    asked.page = page_name(query);
-    asked.offset = query.offset;
-    asked.limit = query.limit;
-    asked.most_bytes = query.limit * most_row_bytes;
-    asked.with_total = query.with_total;
-    asked.with_blocks = query.is_time_only();
-    asked.find = [query](Store& store, const PagedList::Places& places) {
-        LogQuery page = query;
-        page.blocks = places.rows;
-        page.time_blocks = places.within;
-        return find_page(store, page);
-    };
-    asked.count = [query](Store& store, const std::optional<CountRest>& from,
-                          const PagedList::Places& places) {
-        return count_part(store, query, from, places.within);
-    };
-    if (query.has_time() && !query.with_total && !query.is_time_only()) {
-        LogQuery of_time;
-        of_time.from = query.from;
-        of_time.to = query.to;
-        const auto count = [of_time](Store& store, const std::optional<CountRest>& from) {
-            return count_part(store, of_time, from, nullptr);
-        };
-        asked.within = PagedList::Outer{name_of(of_time), count};
-    }
-    return asked;
+    return store.log_page(filter, slice, hint, excerpt_bytes);
 }
 
 /// The rows of a page with their whole outputs, each read when its turn to be sent has come.
@@ -208,24 +130,19 @@ private:
 };
 
 asio::awaitable<Response> list_whole_rows(const ApiContext& context, PagedList& list,
-                                          LogQuery query)
+                                          LogFilter filter, Slice slice)
 {
-    PagedList::Asked asked = ask_for(query);
-    // One share for all its rows: a caller that holds one must not wait for another.
-    asked.most_bytes += most_whole_row_bytes(context);
     auto rows = std::make_shared<std::vector<LogRow>>();
-    asked.find = [query, rows](Store& store, const PagedList::Places& places) {
-        LogQuery page = query;
-        page.blocks = places.rows;
-        page.time_blocks = places.within;
-        LogPage read = store.find_log(page);
-        PagedList::Found found;
-        found.rows = read.rows.size();
-        found.total = read.total;
-        *rows = std::move(read.rows);
-        return found;
+    PagedList::Request request{filter, slice};
+    // One share for all its rows: a caller that holds one must not wait for another.
+    request.most_bytes = slice.limit * most_row_bytes + most_whole_row_bytes(context);
+    request.read = [filter, slice, rows](Store& store, const PageHint& hint) {
+        *rows = read_excerpts(store, filter, slice, hint);
+        ListPage page;
+        page.rows = rows->size();
+        return page;
     };
-    PagedList::Found found = co_await list.find(context.store, std::move(asked));
+    PagedList::Found found = co_await list.find(std::move(request));
     auto chunks = std::make_unique<WholeRows>(context, std::move(*rows), found.total,
                                               std::move(found.page.share));
     co_return co_await answer_in_chunks(std::move(chunks));
@@ -233,12 +150,17 @@ asio::awaitable<Response> list_whole_rows(const ApiContext& context, PagedList& 
 
 asio::awaitable<Response> list_log(const ApiContext& context, PagedList& list, const Call& call)
 {
-    LogQuery query = read_query(call);
+    const Slice slice = read_slice(call.params);
+    const LogFilter filter = read_filter(call.params);
     if (call.params.boolean("full").value_or(false)) {
-        co_return co_await list_whole_rows(context, list, std::move(query));
+        co_return co_await list_whole_rows(context, list, filter, slice);
     }
-    PagedList::Asked asked = ask_for(query);
-    co_return co_await list.answer(context.store, std::move(asked));
+    PagedList::Request request{filter, slice};
+    request.most_bytes = slice.limit * most_row_bytes;
+    request.read = [filter, slice](Store& store, const PageHint& hint) {
+        return write_rows(read_excerpts(store, filter, slice, hint), write_log_row);
+    };
+    co_return co_await list.answer(std::move(request));
 }
 
 asio::awaitable<Response> show_row(const ApiContext& context, const Call& call)
@@ -267,7 +189,7 @@ asio::awaitable<Response> show_row(const ApiContext& context, const Call& call)
 
 void add_log_routes(Router& router, const ApiContext& context)
 {
-    const auto list = std::make_shared<PagedList>(context.tasks, context.budget);
+    const auto list = std::make_shared<PagedList>(context.store, context.tasks, context.budget);
     router.add({
         .pattern = "/log/list",
         .methods = {http::verb::get},

@@ -1,9 +1,9 @@
 #pragma once
 
-#include "api/list_page.hpp"
+#include "api/list_text.hpp"
 #include "api/shared_reads.hpp"
 #include "api/totals.hpp"
-#include "store/store.hpp"
+#include "store/lists.hpp"
 #include "store/store_pool.hpp"
 
 #include <boost/asio/awaitable.hpp>
@@ -11,63 +11,46 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <memory>
-#include <optional>
-#include <string>
 
 namespace peercron {
 
-/// A list that is shown page by page, and what it remembers from request to request: a page is read
-/// once for all requests that wait for it (SharedReads), and the rows are not counted again for
-/// each page (Totals). Lives on the I/O thread; outlives every call.
+/// Lists that are shown page by page, and what is remembered of them from request to request: a
+/// page is read once for all requests that wait for it (SharedReads), and the rows are not counted
+/// again for each page (Totals), whose counts also say where a far page is. Lives on the I/O
+/// thread; outlives every call.
 class PagedList {
 public:
     /// See Totals.
-    PagedList(TaskGroup& tasks, Budget& budget) : totals_(tasks), budget_(budget) {}
+    PagedList(StorePool& store, TaskGroup& tasks, Budget& budget)
+        : store_(store), totals_(store, tasks), budget_(budget)
+    {}
 
+    struct Request {
+        ListFilter filter;
+        Slice slice;
+        std::size_t most_bytes = 0;  ///< how much memory the rows of the page may take
+        /// Reads the page, and writes it up to its last row; on the store's thread.
+        std::function<ListPage(Store&, const PageHint&)> read = nullptr;
+    };
     struct Found {
-        ListPage page;           ///< up to its last row
-        std::size_t rows = 0;    ///< how many it has
-        std::int64_t total = 0;  ///< of the list; as `find` returns it only when Asked::with_total
-    };
-    /// Where rows are, as far as that is known.
-    struct Places {
-        std::shared_ptr<const IdBlocks> rows;    ///< those of the list
-        std::shared_ptr<const IdBlocks> within;  ///< those of Asked::within
-    };
-    /// Another list.
-    struct Outer {
-        std::string list;  ///< names its filters
-        Totals::Count count;
-    };
-    struct Asked {
-        std::string list;  ///< names the filters
-        std::string page;  ///< names filters and page
-        std::size_t offset = 0;
-        std::size_t limit = 0;
-        std::size_t most_bytes = 0;  ///< how much memory its rows may take
-        bool with_total = false;     ///< `find` counts, too: nobody else will ask for these rows
-        bool with_blocks = false;    ///< also for the first pages: see far_offset
-        /// Has all rows of the list, and is counted first: no others need to be looked at.
-        std::optional<Outer> within;
-        std::function<Found(Store&, const Places&)> find;  ///< reads the page
-        /// Counts the rows of the list, as Totals::Count does.
-        std::function<Totals::Part(Store&, const std::optional<CountRest>&, const Places&)> count;
+        ListPage page;           ///< as `read` returns it
+        std::int64_t total = 0;  ///< how many rows the list has
     };
 
-    /// Throws what `find` and `count` throw.
-    asio::awaitable<Response> answer(StorePool& store, Asked asked);
+    /// The page as an answer. Throws what `read` throws, StoreError, and HttpError 503 when no
+    /// memory is free in time.
+    asio::awaitable<Response> answer(Request request);
 
-    /// The same for one caller alone, as `find` returns it.
-    asio::awaitable<Found> find(StorePool& store, Asked asked);
+    /// The same for one caller alone, before it is an answer.
+    asio::awaitable<Found> find(Request request);
 
 private:
-    asio::awaitable<Places> prepare(StorePool& store, const Asked& asked);
-    asio::awaitable<ListPage> read(StorePool& store, const Asked& asked, Places places,
+    asio::awaitable<PageHint> prepare(const Request& request);
+    asio::awaitable<ListPage> read(const Request& request, PageHint hint,
                                    SharedReads::Begins begins);
-    asio::awaitable<Found> find(StorePool& store, const Asked& asked, Places places,
-                                SharedReads::Begins begins);
+    asio::awaitable<Found> find(const Request& request, PageHint hint, SharedReads::Begins begins);
 
+    StorePool& store_;
     Totals totals_;
     Budget& budget_;
     SharedReads reads_;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "api/api.hpp"
+#include "store/lists.hpp"
 
 #include <utility>
 
@@ -25,12 +26,8 @@ Route::Handler bind(const ApiContext& context, Function function)
 }
 
 /// The `page` (from 1) and `limit` (1 to 1000, default 50) of a list.
-struct Page {
-    std::size_t offset = 0;
-    std::size_t limit = 50;
-};
 /// @throws HttpError 400.
-Page read_page(const Params& params);
+Slice read_slice(const Params& params);
 
 /// The id of a job in the parameter `name` or, as "id", in the path. One that is too large for any
 /// job is 0, which no job has.

@@ -11,7 +11,7 @@ namespace peercron {
 /// A place in a line, which ends with its last one.
 class SharedReads::Place {
 public:
-    Place(Lines& lines, std::string page, asio::any_io_executor executor)
+    Place(Lines& lines, Page page, asio::any_io_executor executor)
         : lines_(lines), line_(lines.try_emplace(std::move(page), std::move(executor)).first)
     {
         ++line_->second.waiting;
@@ -62,7 +62,7 @@ private:
     bool has_begun_ = false;
 };
 
-asio::awaitable<std::shared_ptr<const ListPage>> SharedReads::read(std::string page, Read read)
+asio::awaitable<std::shared_ptr<const ListPage>> SharedReads::read(Page page, Read read)
 {
     auto executor = co_await asio::this_coro::executor;
     const Place place(lines_, std::move(page), std::move(executor));

@@ -1,7 +1,8 @@
 #pragma once
 
-#include "api/list_page.hpp"
+#include "api/list_text.hpp"
 #include "base/event.hpp"
+#include "store/lists.hpp"
 
 #include <boost/asio/awaitable.hpp>
 
@@ -10,7 +11,7 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <string>
+#include <utility>
 
 namespace peercron {
 
@@ -22,13 +23,14 @@ namespace peercron {
 /// Lives on the I/O thread; outlives every call.
 class SharedReads {
 public:
+    using Page = std::pair<ListFilter, Slice>;
     /// To be called on the I/O thread just before the store is asked.
     using Begins = std::function<void()>;
     using Read = std::function<asio::awaitable<ListPage>(Begins begins)>;
 
-    /// @param page names what is read. Throws what `read` throws, to every caller that shares it;
+    /// Throws what `read` throws, to every caller that shares it;
     /// but when the caller that carries it out is cancelled, another one does.
-    asio::awaitable<std::shared_ptr<const ListPage>> read(std::string page, Read read);
+    asio::awaitable<std::shared_ptr<const ListPage>> read(Page page, Read read);
 
 private:
     /// A read, and the callers that came before it began.
@@ -46,7 +48,7 @@ private:
         std::size_t waiting = 0;
         Event changed;
     };
-    using Lines = std::map<std::string, Line>;
+    using Lines = std::map<Page, Line>;
     class Place;
     class Lead;
 

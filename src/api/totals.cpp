@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <utility>
+#include <variant>
 
 namespace peercron {
 namespace {
@@ -33,8 +34,16 @@ std::int64_t extrapolate(std::int64_t rows, const CountRest& rest)
 
 }  // namespace
 
-asio::awaitable<Totals::Total> Totals::total(StorePool& store, std::string list, Count count,
-                                             Estimate estimate)
+ListCount count(Store& store, const ListFilter& list, const PageHint& hint,
+                const std::optional<CountRest>& from)
+{
+    if (const auto* const log = std::get_if<LogFilter>(&list)) {
+        return store.count_log(*log, hint, from);
+    }
+    return store.count_jobs(std::get<JobFilter>(list));
+}
+
+asio::awaitable<Totals::Total> Totals::total(ListFilter list, PageHint hint, Estimate estimate)
 {
     const auto executor = co_await asio::this_coro::executor;
     KnownList& place = known_[list];
@@ -43,7 +52,7 @@ asio::awaitable<Totals::Total> Totals::total(StorePool& store, std::string list,
     known->used = Steady::now();
     if (known->total) co_return *known->total;
     const bool was_counting = known->is_counting;
-    if (!was_counting) begin(store, list, count, known);
+    if (!was_counting) begin(list, hint, known);
     const SteadyTime patience = known->begun + long_time;
     while (known->is_counting) {
         const bool is_patient = Steady::now() < patience;
@@ -57,39 +66,38 @@ asio::awaitable<Totals::Total> Totals::total(StorePool& store, std::string list,
     if (known->total) co_return *known->total;
     if (!was_counting && known->few) co_return *known->few;
     // There are few, so everybody gets what is true after he asked; or this node is about to end.
-    co_return co_await count_parts(store, std::move(count), nullptr);
+    co_return co_await count_parts(std::move(list), std::move(hint), nullptr);
 }
 
-asio::awaitable<void> Totals::renew(StorePool& store, std::string list, Count count)
+asio::awaitable<void> Totals::renew(ListFilter list, PageHint hint)
 {
     const auto place = known_.find(list);
     if (place == known_.end()) co_return;
     const KnownList known = place->second;
     known->used = Steady::now();
     if (!known->total || known->is_counting || Steady::now() < known->good_until) co_return;
-    begin(store, list, std::move(count), known);
+    begin(list, hint, known);
     const SteadyTime patience = Steady::now() + short_time;
     while (known->is_counting && Steady::now() < patience) {
         co_await known->news.wait_until(patience);
     }
 }
 
-void Totals::begin(StorePool& store, const std::string& list, Count count, const KnownList& known)
+void Totals::begin(const ListFilter& list, const PageHint& hint, const KnownList& known)
 {
     if (tasks_.is_cancelled()) return;
     known->is_counting = true;
     known->begun = Steady::now();
     known->error = nullptr;
-    tasks_.spawn("count of rows", count_all(store, list, std::move(count), known));
+    tasks_.spawn("count of rows", count_all(list, hint, known));
 }
 
-asio::awaitable<void> Totals::count_all(StorePool& store, std::string list, Count count,
-                                        KnownList known)
+asio::awaitable<void> Totals::count_all(ListFilter list, PageHint hint, KnownList known)
 {
     // Also when it is cancelled: nobody must wait for ever.
     struct Counting {
         Totals& totals;
-        const std::string& list;
+        const ListFilter& list;
         const KnownList& known;
         ~Counting()
         {
@@ -100,7 +108,7 @@ asio::awaitable<void> Totals::count_all(StorePool& store, std::string list, Coun
         }
     } counting{*this, list, known};
     try {
-        Total total = co_await count_parts(store, std::move(count), known);
+        Total total = co_await count_parts(list, std::move(hint), known);
         const auto took = Steady::now() - known->begun;
         if (total.rows >= many || took >= long_time) {
             known->total = std::move(total);
@@ -130,7 +138,7 @@ void Totals::forget_oldest()
     }
 }
 
-asio::awaitable<Totals::Total> Totals::count_parts(StorePool& store, Count count, KnownList known)
+asio::awaitable<Totals::Total> Totals::count_parts(ListFilter list, PageHint hint, KnownList known)
 {
     /// Of those who count what comes after their first part.
     struct Turn {
@@ -152,8 +160,10 @@ asio::awaitable<Totals::Total> Totals::count_parts(StorePool& store, Count count
             while (is_counting_rest_) co_await rest_counted_.wait();
             is_counting_rest_ = turn.is_taken = true;
         }
-        const auto count_next = [&count, &rest](Store& session) { return count(session, rest); };
-        Part part = co_await store.call(count_next);
+        const auto count_next = [&list, &hint, &rest](Store& session) {
+            return count(session, list, hint, rest);
+        };
+        ListCount part = co_await store_.call(count_next);
         total.rows += part.rows;
         all.end = std::max(all.end, part.blocks.end);
         all.blocks.insert(all.blocks.begin(), part.blocks.blocks.begin(), part.blocks.blocks.end());

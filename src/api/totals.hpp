@@ -3,17 +3,20 @@
 #include "base/clock.hpp"
 #include "base/event.hpp"
 #include "base/task_group.hpp"
+#include "store/lists.hpp"
 #include "store/store_pool.hpp"
 
 #include <cstdint>
 #include <exception>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
-#include <string>
 
 namespace peercron {
+
+/// Counts a list of the store, or a part of it.
+ListCount count(Store& store, const ListFilter& list, const PageHint& hint,
+                const std::optional<CountRest>& from);
 
 /// How many rows a list has in all. Counting millions of rows takes seconds, and each page of a
 /// list needs the number: so a large count is used again for a time that grows with its cost, and
@@ -29,28 +32,22 @@ public:
         std::int64_t rows = 0;
         std::shared_ptr<const IdBlocks> blocks;  ///< where they are; not with an estimate
     };
-    /// A part of a count.
-    struct Part {
-        std::int64_t rows = 0;
-        IdBlocks blocks;
-        std::optional<CountRest> rest;  ///< none = that was all
-    };
-    /// Counts the first part, or the one that is to come next.
-    using Count = std::function<Part(Store&, const std::optional<CountRest>& from)>;
     enum class Estimate : std::uint8_t { allowed, refused };
 
     /// Counts continue in `tasks` after the caller has its answer.
-    explicit Totals(TaskGroup& tasks) : tasks_(tasks), rest_counted_(tasks.executor()) {}
+    Totals(StorePool& store, TaskGroup& tasks)
+        : store_(store), tasks_(tasks), rest_counted_(tasks.executor())
+    {}
 
-    /// @param list names the list and its filters. Throws what `count` throws, unless there is an
-    /// older total.
-    asio::awaitable<Total> total(StorePool& store, std::string list, Count count,
+    /// Throws StoreError when the rows cannot be counted, unless there is an older total.
+    /// @param hint for the store, if the rows have to be counted.
+    asio::awaitable<Total> total(ListFilter list, PageHint hint,
                                  Estimate estimate = Estimate::allowed);
 
     /// Begins a new count if the known one is too old and none is running, and waits a moment for
     /// it: most counts take no longer. A caller should call this before it begins a shared read, so
     /// that no other caller waits for it.
-    asio::awaitable<void> renew(StorePool& store, std::string list, Count count);
+    asio::awaitable<void> renew(ListFilter list, PageHint hint);
 
 private:
     struct Known {
@@ -67,16 +64,16 @@ private:
     };
     using KnownList = std::shared_ptr<Known>;
 
-    void begin(StorePool& store, const std::string& list, Count count, const KnownList& known);
-    asio::awaitable<void> count_all(StorePool& store, std::string list, Count count,
-                                    KnownList known);
-    asio::awaitable<Total> count_parts(StorePool& store, Count count, KnownList known);
+    void begin(const ListFilter& list, const PageHint& hint, const KnownList& known);
+    asio::awaitable<void> count_all(ListFilter list, PageHint hint, KnownList known);
+    asio::awaitable<Total> count_parts(ListFilter list, PageHint hint, KnownList known);
     void forget_oldest();
 
+    StorePool& store_;
     TaskGroup& tasks_;
     bool is_counting_rest_ = false;  ///< one long count at a time: pages want sessions, too
     Event rest_counted_;
-    std::map<std::string, KnownList> known_;
+    std::map<ListFilter, KnownList> known_;
 };
 
 }  // namespace peercron

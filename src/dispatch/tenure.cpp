@@ -661,7 +661,7 @@ asio::awaitable<std::vector<RunId>> Dispatcher::Tenure::undelivered()
     Backoff backoff(1s, 30s);
     for (;;) {
         const auto read = [since = now().wall - undelivered_reach](Store& store) {
-            return store.undelivered(since);
+            return store.runs_to_repeat(since);
         };
         std::string trouble;
         try {

@@ -29,4 +29,7 @@ constexpr bool gives_way(RunState row, RunState reported)
 /// "ran at 10.0.0.1:9991 from 2026-11-21T00:00:00.003Z (success) and at …".
 std::string to_string(const DoubledRun& doubled);
 
+/// What gives way to a final report, besides a planned or running row.
+enum class GivesWay : std::uint8_t { only_open, lost_too };
+
 }  // namespace peercron

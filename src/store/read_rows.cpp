@@ -1,7 +1,5 @@
 #include "store/read_rows.hpp"
 
-#include "model/missed.hpp"
-
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
@@ -32,69 +30,6 @@ std::string log_excerpt_columns(std::string_view beginning, std::string_view byt
     std::string columns(log_columns);
     columns.replace(columns.find(whole), whole.size(), fmt::format(" {},", beginning));
     return fmt::format("{}, {} ", columns, bytes);
-}
-
-std::string time_terms(const std::optional<WallTime>& from, const std::optional<WallTime>& to)
-{
-    using std::chrono::seconds;
-    // Column time is the second of scheduled_at, or counts for rows that have none.
-    std::string terms;
-    if (from) {
-        const auto second = std::chrono::floor<seconds>(*from);
-        terms += fmt::format(" AND time >= {}", second.time_since_epoch().count());
-        if (second != *from) {
-            terms += fmt::format(" AND COALESCE(scheduled_at, time * 1000) >= {}",
-                                 to_unix_millis(*from));
-        }
-    }
-    if (to) {
-        const auto second = std::chrono::ceil<seconds>(*to);
-        terms += fmt::format(" AND time < {}", second.time_since_epoch().count());
-        if (second != *to) {
-            terms +=
-                fmt::format(" AND COALESCE(scheduled_at, time * 1000) < {}", to_unix_millis(*to));
-        }
-    }
-    return terms;
-}
-
-std::string missed_terms()
-{
-    std::string causes;
-    for (const Cause cause : missed_causes) {
-        causes += fmt::format("{}'{}'", causes.empty() ? "" : ", ", to_string(cause));
-    }
-    return fmt::format(
-        " AND ((state = 'skipped' AND cause IN ({})) OR (state = 'lost' AND NOT EXISTS"
-        " (SELECT 1 FROM log AS next WHERE next.cron_id = log.cron_id"
-        " AND next.scheduled_at = log.scheduled_at AND next.attempt = log.attempt + 1)))",
-        causes);
-}
-
-std::string id_terms(const IdBlocks& blocks)
-{
-    const std::string newer = fmt::format("id >= {}", blocks.end);
-    if (blocks.blocks.empty()) return " AND " + newer;
-    const std::int64_t first = blocks.blocks.front().first;
-    const std::int64_t last_end = blocks.last_end();
-    if (last_end == blocks.end) return fmt::format(" AND id >= {}", first);
-    return fmt::format(" AND ((id >= {} AND id < {}) OR {})", first, last_end, newer);
-}
-
-PageSource source_of(const LogQuery& query,
-                     const std::function<std::int64_t(std::int64_t end)>& count_newer)
-{
-    PageSource source{{std::nullopt, std::nullopt, query.offset}};
-    if (!query.blocks || query.blocks->blocks.empty()) return source;
-    const std::int64_t newer = count_newer(query.blocks->end);
-    source.place =
-        place_descending(*query.blocks, static_cast<std::size_t>(newer), query.offset, query.limit);
-    if (query.is_time_only()) {
-        // Mostly rows lie together that were due together. If not, they are sorted.
-        const bool together = source.place.ids <= query.blocks->rows() + newer;
-        source.order = together ? PageSource::Order::by_id : PageSource::Order::by_time;
-    }
-    return source;
 }
 
 std::string select_doubled(const DoubledQuery& query)

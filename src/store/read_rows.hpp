@@ -7,13 +7,11 @@
 #include "model/revision.hpp"
 #include "model/run.hpp"
 #include "store/definition_text.hpp"
-#include "store/id_blocks.hpp"
 #include "store/policy_text.hpp"
 #include "store/store.hpp"
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -43,6 +41,14 @@ inline constexpr std::string_view log_columns =
 /// these expressions: for read_log_excerpt().
 std::string log_excerpt_columns(std::string_view beginning, std::string_view bytes);
 
+/// The query for read_open_run(): all rows of runs that are open.
+inline constexpr std::string_view select_open_runs =
+    "SELECT cron_id, scheduled_at, attempt, state, reason, run_server, dispatch_time, fires,"
+    " gap_end, epoch, requested_by,"
+    " EXISTS (SELECT 1 FROM log AS next WHERE next.cron_id = log.cron_id"
+    " AND next.scheduled_at = log.scheduled_at AND next.attempt = log.attempt + 1)"
+    " FROM log WHERE state IN ('planned', 'running') AND scheduled_at IS NOT NULL ORDER BY id";
+
 /// The columns of read_revision().
 inline constexpr std::string_view revision_columns =
     "id, cron_id, effective_from, author, origin, definition_before, definition_after ";
@@ -70,33 +76,6 @@ inline constexpr std::string_view entry_columns =
     "cron_id, scheduled_at, attempt, state, reason, requested_by <> '', dispatch_time, started_at,"
     " fires, gap_end ";
 
-/// The terms of a condition on table log for rows from a time on and before another, each beginning
-/// with " AND ". An index by column time has all of it when both are whole seconds.
-std::string time_terms(const std::optional<WallTime>& from, const std::optional<WallTime>& to);
-
-/// Terms that leave out the ids of which the blocks say that they have no rows.
-std::string id_terms(const IdBlocks& blocks);
-
-/// Where to look for a page of the log, and in which order to go through the rows.
-struct PageSource {
-    enum class Order : std::uint8_t {
-        of_filters,  ///< that of the index for the query's filters
-        by_id,
-        by_time,  ///< to be sorted
-    };
-    PagePlace place;
-    Order order = Order::of_filters;
-};
-
-/// " AND …": the row says that its fire is missed. A lost run is not when a further attempt has a
-/// row.
-std::string missed_terms();
-
-/// By LogQuery::blocks, if they are given.
-/// @param count_newer how many rows of the list have an id of `end` or above.
-PageSource source_of(const LogQuery& query,
-                     const std::function<std::int64_t(std::int64_t end)>& count_newer);
-
 /// Throws StoreError.
 RunState read_state(std::string_view text);
 
@@ -112,6 +91,14 @@ std::optional<int> int_or_null(const Row& row, int column)
 {
     if (row.is_null(column)) return std::nullopt;
     return static_cast<int>(row.integer(column));
+}
+
+/// Columns cron_id, scheduled_at and attempt, the first three of a query.
+template <class Row>
+RunId read_run_id(const Row& row)
+{
+    return {row.integer(0), from_unix_millis(row.integer(1)),
+            static_cast<std::int32_t>(row.integer(2))};
 }
 
 /// Sets a field of a job, which has its id, to what its column has.
@@ -184,14 +171,30 @@ Revision read_past_revision(const Row& row)
     return revision;
 }
 
+/// A row of select_open_runs. Throws StoreError for a state that is not known.
+template <class Row>
+OpenRun read_open_run(const Row& row)
+{
+    OpenRun run;
+    run.planned.id = read_run_id(row);
+    run.planned.state = read_state(row.text(3));
+    run.planned.reason = parse_reason(row.text(4));
+    run.planned.run_server = row.text(5);
+    run.planned.dispatched_at = from_unix_seconds(row.integer(6));
+    run.planned.fires = row.integer(7);
+    run.planned.gap_end = from_unix_millis(row.integer(8));
+    run.epoch = row.natural(9);
+    run.planned.requested_by = row.text(10);
+    run.superseded = row.integer(11) != 0;
+    return run;
+}
+
 /// The row of a query for entry_columns. Throws StoreError for a state that is not known.
 template <class Row>
 LedgerEntry read_entry(const Row& row)
 {
     LedgerEntry entry;
-    entry.id.job = row.integer(0);
-    entry.id.scheduled_at = from_unix_millis(row.integer(1));
-    entry.id.attempt = static_cast<std::int32_t>(row.integer(2));
+    entry.id = read_run_id(row);
     entry.state = read_state(row.text(3));
     entry.reason = parse_reason(row.text(4));
     entry.requested = row.integer(5) != 0;

@@ -4,13 +4,12 @@
 #include "model/plan_step.hpp"
 #include "model/revision.hpp"
 #include "model/run.hpp"
-#include "store/id_blocks.hpp"
+#include "store/lists.hpp"
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <span>
 #include <stdexcept>
@@ -55,30 +54,7 @@ public:
     using std::runtime_error::runtime_error;
 };
 
-/// Jobs that have this word in a field that is a list of words.
-struct WordFilter {
-    const JobField* field = nullptr;
-    std::string word;
-};
-
-/// A page of jobs, ordered by id.
-struct JobQuery {
-    std::optional<std::string> search;  ///< a part of name, command or remark, taken literally
-    std::optional<std::string> name;    ///< the whole name
-    std::vector<WordFilter> words;      ///< all of them
-    std::size_t offset = 0;
-    std::size_t limit = 50;  ///< 0 = the total only
-    bool with_total = true;
-    bool with_blocks = false;                ///< with the total
-    std::shared_ptr<const IdBlocks> blocks;  ///< as found before, if they are known
-};
-struct JobPage {
-    std::vector<Job> jobs;
-    std::int64_t total = 0;  ///< 0 when it was not asked for
-    IdBlocks blocks;         ///< likewise
-};
-
-struct JobCount {
+struct JobCounts {
     std::int64_t total = 0;
     std::int64_t stopped = 0;
 };
@@ -109,38 +85,6 @@ struct JobChanges {
     JobCursor next;
 };
 
-/// A page of the ledger, newest first (by id); with after_id oldest first.
-struct LogQuery {
-    std::optional<std::int64_t> after_id;  ///< rows with a greater id, planned ones too
-    std::vector<std::int64_t> ids;         ///< only these, planned ones too; empty = all
-    std::optional<JobId> cron_id;
-    std::optional<std::string> search;  ///< a part of the output, taken literally
-    std::optional<std::string> dispatch_server;
-    std::optional<std::string> run_server;
-    std::optional<RunState> state;  ///< not set: all but planned
-    bool missed = false;            ///< only fires that are missed (model/missed.hpp)
-    std::optional<WallTime> from;   ///< scheduled_at >= from
-    std::optional<WallTime> to;     ///< scheduled_at < to
-    std::size_t offset = 0;
-    std::size_t limit = 50;       ///< 0 = the total only, maybe in parts: see LogPage::count_rest
-    std::size_t most_output = 0;  ///< bytes of each output, cut by the database; 0 = all
-    bool with_total = true;
-    bool with_blocks = false;                ///< with the total; not with state or missed
-    std::shared_ptr<const IdBlocks> blocks;  ///< as found before, if they are known
-    /// Where all rows of its time are, whatever else is asked for, if that is known.
-    std::shared_ptr<const IdBlocks> time_blocks;
-    std::optional<CountRest> count_from;  ///< the next part of a count
-
-    bool has_time() const { return from || to; }
-
-    /// Whether a time is the only filter: its index is not in the list's order, so it helps to know
-    /// where the rows are, even for the first page.
-    bool is_time_only() const
-    {
-        return has_time() && !after_id && ids.empty() && !cron_id && !search && !dispatch_server &&
-               !run_server && !state && !missed;
-    }
-};
 /// One ledger row as it is shown.
 struct LogRow {
     std::int64_t id = 0;
@@ -148,18 +92,12 @@ struct LogRow {
     std::int64_t dispatch_time = 0;  ///< Unix seconds
     RunReport run;
     bool legacy = false;       ///< older than the ledger: id.scheduled_at is `time`
-    bool output_cut = false;   ///< run.output is only its beginning: see LogQuery::most_output
+    bool output_cut = false;   ///< run.output is only its beginning: see log_page()
     std::string requested_by;  ///< see PlannedRun
     std::int64_t fires = 1;    ///< see PlannedRun
     std::optional<WallTime> gap_end;
 
     friend bool operator==(const LogRow&, const LogRow&) = default;
-};
-struct LogPage {
-    std::vector<LogRow> rows;
-    std::int64_t total = 0;               ///< 0 when it was not asked for; or of a part only
-    IdBlocks blocks;                      ///< likewise
-    std::optional<CountRest> count_rest;  ///< of a total alone: the parts to come; none = all done
 };
 
 /// A row that was not final when a term began.
@@ -308,14 +246,17 @@ public:
     virtual void ping() = 0;
 
     // Jobs.
-    virtual JobPage find_jobs(const JobQuery& query) = 0;
+    virtual std::vector<Job> job_page(const JobFilter& filter, const Slice& slice,
+                                      const PageHint& hint) = 0;
+    /// At once: `rest` is always none.
+    virtual ListCount count_jobs(const JobFilter& filter) = 0;
     /// Up to `limit` jobs with an id above `after`, by id: a table is read in pieces.
     virtual std::vector<Job> jobs_after(JobId after, std::size_t limit) = 0;
     virtual std::optional<Job> find_job(JobId id) = 0;
     /// The rows of these ids that exist.
     virtual std::vector<Job> find_jobs_by_id(std::span<const JobId> ids) = 0;
     virtual std::optional<Job> find_job_by_name(const std::string& name) = 0;
-    virtual JobCount count_jobs() = 0;
+    virtual JobCounts job_counts() = 0;
     // Each change adds to the history of its job, in one transaction with it.
     /// Adds `draft` under a new id, effective from `edit.at()`; returns the row. Throws NameTaken.
     virtual Job add_job(const Job& draft, const Edit& edit) = 0;
@@ -374,7 +315,7 @@ public:
     /// Runs of jobs with Delivery::at_least_once that were scheduled at or after `since`, ended in
     /// a way after which they run again (lost, fenced, killed by a stopping node), and have no
     /// further attempt.
-    virtual std::vector<RunId> undelivered(WallTime since) = 0;
+    virtual std::vector<RunId> runs_to_repeat(WallTime since) = 0;
     /// Writes the reports of runs. A final state is never overwritten, except that `lost` is
     /// replaced by what really happened. Writing a report again changes nothing.
     ///
@@ -384,7 +325,15 @@ public:
     /// beside it. Returns those that are new.
     virtual std::vector<DoubledRun> record(std::span<const RunReport> reports) = 0;
     virtual std::vector<DoubledRun> find_doubled(const DoubledQuery& query) = 0;
-    virtual LogPage find_log(const LogQuery& query) = 0;
+    /// @param most_output bytes of each output, cut by the database; 0 = all.
+    virtual std::vector<LogRow> log_page(const LogFilter& filter, const Slice& slice,
+                                         const PageHint& hint, std::size_t most_output) = 0;
+    /// A list may be too long to be counted by one statement. Then this is the count of its newest
+    /// rows, and of the next ones when called with its `rest` as `from`, until that is none; each
+    /// part takes some seconds at most. Rows that come after the first part are not counted.
+    /// @param hint its `list` is not used.
+    virtual ListCount count_log(const LogFilter& filter, const PageHint& hint,
+                                const std::optional<CountRest>& from) = 0;
     virtual std::optional<LogRow> find_log_row(std::int64_t id) = 0;
     virtual std::optional<LogRow> find_log_row(const RunId& run) = 0;
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "model/run.hpp"
+#include "store/doubled_run.hpp"
 #include "store/mysql/mysql_connection.hpp"
 #include "store/mysql/row_statements.hpp"
 #include "store/store.hpp"
@@ -30,9 +31,6 @@ std::vector<RowStatement> plan_statements(const MysqlConnection& connection,
 std::vector<RowStatement> move_statements(const MysqlConnection& connection,
                                           std::span<const PlannedRun> runs, Epoch epoch,
                                           const NodeName& dispatch_server);
-
-/// What gives way to a final report, besides a planned or running row.
-enum class GivesWay : std::uint8_t { only_open, lost_too };
 
 /// A row that is there, and what it says.
 struct LockedRow {

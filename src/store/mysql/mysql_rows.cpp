@@ -81,6 +81,18 @@ WallTime read_clock(MysqlConnection& connection)
     return from_unix_millis(rows.integer(0));
 }
 
+void throw_deposed(MysqlConnection& connection, Epoch epoch)
+{
+    MysqlRows rows = connection.query("SELECT epoch, dispatcher FROM term WHERE id = 1");
+    if (!rows.next()) {
+        throw Deposed(fmt::format("epoch {} is not the store's: table term is empty", epoch));
+    }
+    const Epoch newest = rows.natural(0);
+    throw Deposed(
+        fmt::format("epoch {} is over: the store has epoch {} of {}", epoch, newest, rows.text(1)),
+        newest);
+}
+
 std::string literal(const MysqlConnection& connection, const JobField& field, const Job& job)
 {
     const bool is_name = std::holds_alternative<kind::Name>(field.kind);

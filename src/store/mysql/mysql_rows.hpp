@@ -31,6 +31,9 @@ std::vector<ClockStep> read_clock_steps(MysqlConnection& connection);
 /// The time by the server's clock.
 WallTime read_clock(MysqlConnection& connection);
 
+/// For a statement under `epoch` that has found another one in table term. Throws Deposed.
+[[noreturn]] void throw_deposed(MysqlConnection& connection, Epoch epoch);
+
 /// The value of a field of table cron as a literal.
 std::string literal(const MysqlConnection& connection, const JobField& field, const Job& job);
 

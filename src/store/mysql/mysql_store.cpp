@@ -79,6 +79,24 @@ WallTime counts_from(MysqlConnection& connection, const Edit& edit)
     return at > now + usual ? now : at;
 }
 
+/// The condition of a query of table cron.
+std::string condition(const MysqlConnection& connection, const JobFilter& filter)
+{
+    std::string sql = "TRUE";
+    if (filter.search) {
+        // Names are compared by bytes, searched like the others.
+        sql += fmt::format(
+            " AND (command LIKE {0} ESCAPE '|' OR remark LIKE {0} ESCAPE '|' OR CONVERT(name"
+            " USING utf8mb4) COLLATE utf8mb4_unicode_520_ci LIKE {0} ESCAPE '|')",
+            connection.quote(like_pattern(*filter.search)));
+    }
+    if (filter.name) sql += " AND name = " + connection.quote(*filter.name);
+    for (const auto& [field, word] : filter.words) {
+        sql += fmt::format(" AND FIND_IN_SET({}, {})", connection.quote(word), field->name);
+    }
+    return sql;
+}
+
 /// Behind the largest id.
 std::int64_t next_id(MysqlConnection& connection)
 {
@@ -113,52 +131,41 @@ void MysqlStore::ping()
     session_.run("reach the database", Repeat::safe, work);
 }
 
-JobPage MysqlStore::find_jobs(const JobQuery& query)
+std::vector<Job> MysqlStore::job_page(const JobFilter& filter, const Slice& slice,
+                                      const PageHint& hint)
 {
     const auto work = [&](MysqlConnection& connection) {
-        std::string condition = "TRUE";
-        if (query.search) {
-            // Names are compared by bytes, searched like the others.
-            condition += fmt::format(
-                " AND (command LIKE {0} ESCAPE '|' OR remark LIKE {0} ESCAPE '|' OR CONVERT(name"
-                " USING utf8mb4) COLLATE utf8mb4_unicode_520_ci LIKE {0} ESCAPE '|')",
-                connection.quote(like_pattern(*query.search)));
+        PagePlace place{std::nullopt, std::nullopt, slice.offset};
+        if (hint.list) place = place_ascending(*hint.list, slice.offset);
+        std::string rows = "WHERE " + condition(connection, filter);
+        if (place.from_id) rows += fmt::format(" AND id >= {}", *place.from_id);
+        rows += fmt::format(" ORDER BY id LIMIT {}", slice.limit);
+        if (place.offset > 0) {
+            // The ids first: nothing else is read of the jobs that are passed over.
+            rows = fmt::format(
+                "JOIN (SELECT id AS listed FROM cron {} OFFSET {}) AS page"
+                " ON listed = id ORDER BY id",
+                rows, place.offset);
         }
-        if (query.name) condition += " AND name = " + connection.quote(*query.name);
-        for (const auto& [field, word] : query.words) {
-            condition +=
-                fmt::format(" AND FIND_IN_SET({}, {})", connection.quote(word), field->name);
-        }
-        JobPage page;
-        if (query.limit > 0) {
-            PagePlace place{std::nullopt, std::nullopt, query.offset};
-            if (query.blocks) place = place_ascending(*query.blocks, query.offset);
-            std::string rows = "WHERE " + condition;
-            if (place.from_id) rows += fmt::format(" AND id >= {}", *place.from_id);
-            rows += fmt::format(" ORDER BY id LIMIT {}", query.limit);
-            if (place.offset > 0) {
-                // The ids first: nothing else is read of the jobs that are passed over.
-                rows = fmt::format(
-                    "JOIN (SELECT id AS listed FROM cron {} OFFSET {}) AS page"
-                    " ON listed = id ORDER BY id",
-                    rows, place.offset);
-            }
-            read_jobs(connection, rows, page.jobs);
-        }
-        if (!query.with_total) return page;
-        if (query.with_blocks) {
-            const std::int64_t end = next_id(connection);
-            page.blocks = read_blocks(
-                connection, fmt::format("cron WHERE {} AND id < {}", condition, end), end);
-            page.total = page.blocks.rows();
-            return page;
-        }
-        MysqlRows total = connection.query("SELECT COUNT(*) FROM cron WHERE " + condition);
-        total.next();
-        page.total = total.integer(0);
-        return page;
+        std::vector<Job> jobs;
+        read_jobs(connection, rows, jobs);
+        return jobs;
     };
     return session_.run("list the jobs", Repeat::safe, work);
+}
+
+ListCount MysqlStore::count_jobs(const JobFilter& filter)
+{
+    const auto work = [&](MysqlConnection& connection) {
+        const std::int64_t end = next_id(connection);
+        ListCount count;
+        count.blocks = read_blocks(
+            connection,
+            fmt::format("cron WHERE {} AND id < {}", condition(connection, filter), end), end);
+        count.rows = count.blocks.rows();
+        return count;
+    };
+    return session_.run("count the jobs of a list", Repeat::safe, work);
 }
 
 std::vector<Job> MysqlStore::jobs_after(JobId after, std::size_t limit)
@@ -201,12 +208,12 @@ std::optional<Job> MysqlStore::find_job_by_name(const std::string& name)
     return session_.run("read a job by its name", Repeat::safe, work);
 }
 
-JobCount MysqlStore::count_jobs()
+JobCounts MysqlStore::job_counts()
 {
     const auto work = [](MysqlConnection& connection) {
         MysqlRows rows = connection.query("SELECT COUNT(*), SUM(stop <> 0) FROM cron");
         rows.next();
-        return JobCount{rows.integer(0), rows.integer(1)};
+        return JobCounts{rows.integer(0), rows.integer(1)};
     };
     return session_.run("count the jobs", Repeat::safe, work);
 }

@@ -146,6 +146,18 @@ void append(SqliteConnection& connection, const OtherAccount& account)
         .execute();
 }
 
+void throw_deposed(SqliteConnection& connection, Epoch epoch)
+{
+    SqliteStatement term = connection.prepare("SELECT epoch, dispatcher FROM term WHERE id = 1");
+    if (!term.next()) {
+        throw Deposed(fmt::format("epoch {} is not the store's: table term is empty", epoch));
+    }
+    const auto newest = term.natural(0);
+    throw Deposed(
+        fmt::format("epoch {} is over: the store has epoch {} of {}", epoch, newest, term.text(1)),
+        newest);
+}
+
 std::optional<std::int64_t> millis(const std::optional<WallTime>& time)
 {
     if (!time) return std::nullopt;

@@ -44,6 +44,9 @@ void append(SqliteConnection& connection, const OtherAccount& account);
 /// The newest hundred, the oldest of them first.
 std::vector<ClockStep> read_clock_steps(SqliteConnection& connection);
 
+/// For a statement under `epoch` that has found another one in table term. Throws Deposed.
+[[noreturn]] void throw_deposed(SqliteConnection& connection, Epoch epoch);
+
 std::optional<std::int64_t> millis(const std::optional<WallTime>& time);
 
 /// A mark for each of field_columns(): "?, ?, …".

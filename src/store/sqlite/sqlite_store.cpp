@@ -28,6 +28,41 @@ std::int64_t next_id(SqliteConnection& connection)
     return rows.integer(0);
 }
 
+/// The condition of a query of table cron, and the values for it.
+struct Condition {
+    std::string sql = "TRUE";
+    std::vector<std::string> values;
+
+    /// @param term has the value's mark where {0} is.
+    void add(std::string_view term, std::string value)
+    {
+        values.push_back(std::move(value));
+        sql += fmt::format(fmt::runtime(term), fmt::format("?{}", values.size()));
+    }
+    SqliteStatement& bind_to(SqliteStatement& statement) const
+    {
+        for (const std::string& value : values) statement.bind(value);
+        return statement;
+    }
+};
+
+Condition condition(const JobFilter& filter)
+{
+    Condition where;
+    if (filter.search) {
+        where.add(
+            " AND (command LIKE {0} ESCAPE '|' OR remark LIKE {0} ESCAPE '|'"
+            " OR name LIKE {0} ESCAPE '|')",
+            like_pattern(*filter.search));
+    }
+    if (filter.name) where.add(" AND name = {0}", *filter.name);
+    for (const auto& [field, word] : filter.words) {
+        where.add(fmt::format(" AND INSTR(',' || {} || ',', {{0}}) > 0", field->name),
+                  fmt::format(",{},", word));
+    }
+    return where;
+}
+
 /// Adds the revision that the history of a job lacks; says whether there was one.
 bool note(SqliteConnection& connection, JobId id, const std::optional<Job>& job, WallTime now)
 {
@@ -91,59 +126,37 @@ void SqliteStore::ping()
     session_.run("reach the database", work);
 }
 
-JobPage SqliteStore::find_jobs(const JobQuery& query)
+std::vector<Job> SqliteStore::job_page(const JobFilter& filter, const Slice& slice,
+                                       const PageHint& hint)
 {
     const auto work = [&](SqliteConnection& connection) {
-        std::string condition = "TRUE";
-        std::vector<std::string> given;
-        const auto mark = [&given](std::string value) {
-            given.push_back(std::move(value));
-            return given.size();
-        };
-        if (query.search) {
-            condition += fmt::format(
-                " AND (command LIKE ?{0} ESCAPE '|' OR remark LIKE ?{0} ESCAPE '|'"
-                " OR name LIKE ?{0} ESCAPE '|')",
-                mark(like_pattern(*query.search)));
-        }
-        if (query.name) condition += fmt::format(" AND name = ?{}", mark(*query.name));
-        for (const auto& [field, word] : query.words) {
-            condition += fmt::format(" AND INSTR(',' || {} || ',', ?{}) > 0", field->name,
-                                     mark(fmt::format(",{},", word)));
-        }
-        const auto bind = [&given](SqliteStatement& statement) -> SqliteStatement& {
-            for (const std::string& value : given) statement.bind(value);
-            return statement;
-        };
-        JobPage page;
-        const Snapshot snapshot(connection);
-        if (query.limit > 0) {
-            PagePlace place{std::nullopt, std::nullopt, query.offset};
-            if (query.blocks) place = place_ascending(*query.blocks, query.offset);
-            const std::string from =
-                place.from_id ? fmt::format(" AND id >= {}", *place.from_id) : "";
-            // The ids first: nothing else is read of the jobs that a far page passes over.
-            SqliteStatement rows = connection.prepare(select_jobs(fmt::format(
-                "WHERE id IN (SELECT id FROM cron WHERE {}{} ORDER BY id LIMIT {} OFFSET {})"
-                " ORDER BY id",
-                condition, from, query.limit, place.offset)));
-            page.jobs = read_jobs(bind(rows));
-        }
-        if (!query.with_total) return page;
-        if (query.with_blocks) {
-            const std::int64_t end = next_id(connection);
-            SqliteStatement rows = connection.prepare(select_blocks("cron", condition, end));
-            page.blocks = read_blocks(bind(rows), end);
-            page.total = page.blocks.rows();
-            return page;
-        }
-        SqliteStatement total = connection.prepare("SELECT COUNT(*) FROM cron WHERE " + condition);
-        bind(total).next();
-        page.total = total.integer(0);
-        total.reset();
-        return page;
+        PagePlace place{std::nullopt, std::nullopt, slice.offset};
+        if (hint.list) place = place_ascending(*hint.list, slice.offset);
+        const std::string from = place.from_id ? fmt::format(" AND id >= {}", *place.from_id) : "";
+        const Condition where = condition(filter);
+        // The ids first: nothing else is read of the jobs that a far page passes over.
+        SqliteStatement rows = connection.prepare(select_jobs(fmt::format(
+            "WHERE id IN (SELECT id FROM cron WHERE {}{} ORDER BY id LIMIT {} OFFSET {})"
+            " ORDER BY id",
+            where.sql, from, slice.limit, place.offset)));
+        return read_jobs(where.bind_to(rows));
     };
     return session_.run("list the jobs", work);
+}
+
+ListCount SqliteStore::count_jobs(const JobFilter& filter)
+{
+    const auto work = [&](SqliteConnection& connection) {
+        const Condition where = condition(filter);
+        const Snapshot snapshot(connection);
+        const std::int64_t end = next_id(connection);
+        SqliteStatement rows = connection.prepare(select_blocks("cron", where.sql, end));
+        ListCount count;
+        count.blocks = read_blocks(where.bind_to(rows), end);
+        count.rows = count.blocks.rows();
+        return count;
+    };
+    return session_.run("count the jobs of a list", work);
 }
 
 std::vector<Job> SqliteStore::jobs_after(JobId after, std::size_t limit)
@@ -186,12 +199,12 @@ std::optional<Job> SqliteStore::find_job_by_name(const std::string& name)
     return session_.run("read a job by its name", work);
 }
 
-JobCount SqliteStore::count_jobs()
+JobCounts SqliteStore::job_counts()
 {
     const auto work = [](SqliteConnection& connection) {
         SqliteStatement& rows = connection.cached("SELECT COUNT(*), SUM(stop <> 0) FROM cron");
         rows.next();
-        const JobCount count{rows.integer(0), rows.integer(1)};
+        const JobCounts count{rows.integer(0), rows.integer(1)};
         rows.reset();
         return count;
     };

@@ -15,12 +15,14 @@ public:
 
     void ping() override;
 
-    JobPage find_jobs(const JobQuery& query) override;
+    std::vector<Job> job_page(const JobFilter& filter, const Slice& slice,
+                              const PageHint& hint) override;
+    ListCount count_jobs(const JobFilter& filter) override;
     std::vector<Job> jobs_after(JobId after, std::size_t limit) override;
     std::optional<Job> find_job(JobId id) override;
     std::vector<Job> find_jobs_by_id(std::span<const JobId> ids) override;
     std::optional<Job> find_job_by_name(const std::string& name) override;
-    JobCount count_jobs() override;
+    JobCounts job_counts() override;
     Job add_job(const Job& draft, const Edit& edit) override;
     std::optional<Job> update_job(JobId id, const JobPatch& patch, const Edit& edit) override;
     std::optional<Job> delete_job(JobId id, const Edit& edit) override;
@@ -37,10 +39,13 @@ public:
     void commit_as(Epoch epoch, const PlanStep& step) override;
     std::optional<WallTime> clock() override;
     SteppedBack step_back(Epoch epoch, const StepBack& order) override;
-    std::vector<RunId> undelivered(WallTime since) override;
+    std::vector<RunId> runs_to_repeat(WallTime since) override;
     std::vector<DoubledRun> record(std::span<const RunReport> reports) override;
     std::vector<DoubledRun> find_doubled(const DoubledQuery& query) override;
-    LogPage find_log(const LogQuery& query) override;
+    std::vector<LogRow> log_page(const LogFilter& filter, const Slice& slice, const PageHint& hint,
+                                 std::size_t most_output) override;
+    ListCount count_log(const LogFilter& filter, const PageHint& hint,
+                        const std::optional<CountRest>& from) override;
     std::optional<LogRow> find_log_row(std::int64_t id) override;
     std::optional<LogRow> find_log_row(const RunId& run) override;
 

@@ -158,11 +158,10 @@ TEST_F(LedgerLagTest, ALedgerThatIsTooFarBehindHoldsThePlanAndWhatIsTooLateThenI
     settings.max_ledger_lag = 64U << 10U;  // some 300 fires: six seconds
     Dispatcher dispatcher(io_.get_executor(), parts(connect), self, settings);
     const auto count = [this](RunState state) {
-        LogQuery query;
-        query.state = state;
-        query.limit = 0;
+        LogFilter filter;
+        filter.state = state;
         const auto store = open();
-        return store->find_log(query).total;
+        return store->count_log(filter, {}, {}).rows;
     };
     const auto test = [&]() -> asio::awaitable<void> {
         TaskGroup tasks(io_.get_executor());
@@ -183,10 +182,10 @@ TEST_F(LedgerLagTest, ALedgerThatIsTooFarBehindHoldsThePlanAndWhatIsTooLateThenI
         co_await tasks.join();
     };
     testing::run(io_, test());
-    LogQuery skipped;
+    LogFilter skipped;
     skipped.state = RunState::skipped;
     const auto store = open();
-    for (const LogRow& row : store->find_log(skipped).rows) {
+    for (const LogRow& row : store->log_page(skipped, {}, {}, 0)) {
         EXPECT_TRUE(row.run.reason.cause == Cause::overload) << to_string(row.run.reason);
         EXPECT_GT(row.fires, 1);
     }

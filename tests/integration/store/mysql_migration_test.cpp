@@ -149,9 +149,9 @@ protected:
         EXPECT_EQ(job->time_zone, "");
         EXPECT_EQ(job->timeout, 0s);
 
-        const LogPage page = store.find_log({});
-        ASSERT_EQ(page.total, 2);
-        const LogRow& log = page.rows[1];
+        const std::vector<LogRow> rows = store.log_page({}, {}, {}, 0);
+        ASSERT_EQ(rows.size(), 2U);
+        const LogRow& log = rows[1];
         EXPECT_EQ(log.id, 6649189);
         EXPECT_EQ(log.time, 1526772008);
         EXPECT_EQ(log.dispatch_time, 1526772007);
@@ -164,13 +164,13 @@ protected:
         EXPECT_EQ(log.run.run_server, "127.0.0.1:9993");
         EXPECT_EQ(log.run.exit_code, std::nullopt);
         EXPECT_EQ(log.run.started_at, std::nullopt);
-        EXPECT_EQ(page.rows[0].run.output, "the same second");
-        EXPECT_EQ(page.rows[0].run.dispatch_server, std::string(255, 'x'));
+        EXPECT_EQ(rows[0].run.output, "the same second");
+        EXPECT_EQ(rows[0].run.dispatch_server, std::string(255, 'x'));
 
-        LogQuery at_that_time;
+        LogFilter at_that_time;
         at_that_time.from = WallTime(1526772008s);
         at_that_time.to = WallTime(1526772009s);
-        EXPECT_EQ(store.find_log(at_that_time).total, 2);
+        EXPECT_EQ(store.count_log(at_that_time, {}, {}).rows, 2);
 
         EXPECT_EQ(store.add_job(*job, WallTime(1ms)).id, 1185);
         EXPECT_EQ(sql("SELECT data_type FROM information_schema.columns WHERE column_name = 'id'"
@@ -550,13 +550,14 @@ TEST_F(MigrationTest, TakesRowsWrittenByHandWithTheColumnsOfTheReference)
         " VALUES ('0 * * * * *', 1, 2, 'false', 1, 'by hand', 1);"
         "INSERT INTO log (cron_id, time, output, use_time) VALUES (1, 1526772008, 'x', 1)");
     MysqlStore store(settings_);
-    const JobPage page = store.find_jobs({});
-    ASSERT_EQ(page.jobs.size(), 2U);
-    EXPECT_EQ(page.jobs[1].remark, "by hand");
-    EXPECT_TRUE(page.jobs[1].stop);
-    EXPECT_TRUE(page.jobs[1].is_mutex);
-    EXPECT_EQ(page.jobs[1].end_time, 2);
-    EXPECT_EQ(to_string(store.find_log({}).rows[0].run.reason), "legacy: outcome not recorded");
+    const std::vector<Job> jobs = store.job_page({}, {}, {});
+    ASSERT_EQ(jobs.size(), 2U);
+    EXPECT_EQ(jobs[1].remark, "by hand");
+    EXPECT_TRUE(jobs[1].stop);
+    EXPECT_TRUE(jobs[1].is_mutex);
+    EXPECT_EQ(jobs[1].end_time, 2);
+    EXPECT_EQ(to_string(store.log_page({}, {}, {}, 0)[0].run.reason),
+              "legacy: outcome not recorded");
 }
 
 TEST_F(MigrationTest, APolicyThatIsNoneCountsAsTheDefault)

@@ -308,14 +308,14 @@ TEST_F(MysqlStoreTest, SaysThatASearchTookTooLongAndGoesOn)
     settings_.timeout = 1s;
     MysqlStore store(settings_);
     store.record(std::vector{report(1, RunState::success, "a needle")});
-    LogQuery query;
-    query.search = "needle";
-    query.from = t0;  // without an index hint, which a view cannot take
+    LogFilter filter;
+    filter.search = "needle";
+    filter.from = t0;  // without an index hint, which a view cannot take
     // A minute for each row that is found.
     sql("RENAME TABLE log TO slow_log; CREATE VIEW log AS SELECT * FROM slow_log WHERE"
         " SLEEP(60) = 0");
     try {
-        store.find_log(query);
+        store.log_page(filter, {}, {}, 0);
         FAIL() << "the server let it take its time";
     } catch (const TookTooLong& error) {
         EXPECT_THAT(error.what(), AllOf(HasSubstr("cannot list the log"),
@@ -323,7 +323,7 @@ TEST_F(MysqlStoreTest, SaysThatASearchTookTooLongAndGoesOn)
                                         EndsWith("the limit of a statement is 1 s")));
     }
     sql("DROP VIEW log; RENAME TABLE slow_log TO log");
-    EXPECT_EQ(store.find_log(query).rows.size(), 1U);
+    EXPECT_EQ(store.log_page(filter, {}, {}, 0).size(), 1U);
 }
 
 TEST_F(MysqlStoreTest, SaysThatAReadTookTooLongWhichWaitedForATable)
@@ -357,7 +357,7 @@ TEST_F(MysqlStoreTest, NeverAddsAJobTwiceWhenItsConnectionIsCutUnderWay)
     kill_the_one_that_waits();
     locker.execute("UNLOCK TABLES");
     EXPECT_THROW(adding.get(), StoreError);
-    EXPECT_EQ(store.find_jobs({}).total, 0);
+    EXPECT_EQ(store.job_counts().total, 0);
 }
 
 TEST_F(MysqlStoreTest, DoesNotNoticeThatItsIdleConnectionWasCut)
@@ -372,7 +372,7 @@ TEST_F(MysqlStoreTest, DoesNotNoticeThatItsIdleConnectionWasCut)
     };
     ASSERT_TRUE(testing::poll_until(gone, 20s));
     EXPECT_GT(store.add_job(draft(), t0).id, 0);
-    EXPECT_EQ(store.find_jobs({}).total, 1);
+    EXPECT_EQ(store.job_counts().total, 1);
 }
 
 TEST(MysqlPacketTest, CutsAnOutputThatTheServerWouldRefuse)
@@ -389,8 +389,7 @@ TEST(MysqlPacketTest, CutsAnOutputThatTheServerWouldRefuse)
                              report(3, RunState::failed, quotes),
                              report(4, RunState::success, std::string(900'000, 'y'))});
 
-    LogQuery query;
-    const std::vector<LogRow> rows = store.find_log(query).rows;
+    const std::vector<LogRow> rows = store.log_page({}, {}, {}, 0);
     ASSERT_EQ(rows.size(), 4U);
     EXPECT_EQ(rows[3].run.output, "small");
     EXPECT_THAT(rows[2].run.output,
@@ -457,7 +456,7 @@ TEST_F(MysqlReadOnlyTest, LeavesAServerThatTakesNoMoreChangesAndComesBack)
     server_.sql("SET GLOBAL read_only = 0");
     EXPECT_NO_THROW(store.record(std::vector{report(id, RunState::success)}));
     store.add_job(draft(), t0);
-    EXPECT_EQ(store.find_jobs({}).total, 2) << "what was refused was not done, and is not repeated";
+    EXPECT_EQ(store.job_counts().total, 2) << "what was refused was not done, and is not repeated";
 }
 
 TEST_F(MysqlReadOnlyTest, FindsTheServerThatTakesChangesWithinOneCall)
@@ -470,7 +469,7 @@ TEST_F(MysqlReadOnlyTest, FindsTheServerThatTakesChangesWithinOneCall)
     late.ping();
     server_.sql("SET GLOBAL init_connect = ''");
     EXPECT_GT(late.add_job(draft(), t0).id, 0);
-    EXPECT_EQ(store.find_jobs({}).total, 1);
+    EXPECT_EQ(store.job_counts().total, 1);
 }
 
 TEST(MysqlErrorTest, KnowsWhenAServerTakesNoChanges)

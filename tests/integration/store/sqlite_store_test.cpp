@@ -126,9 +126,9 @@ TEST_F(SqliteStoreTest, SaysThatAFolderIsMissing)
 TEST_F(SqliteStoreTest, ComesBackWhenItsFileIsThereAgain)
 {
     SqliteStore early(settings_);
-    EXPECT_THROW(early.count_jobs(), StoreError) << "no tables yet";
+    EXPECT_THROW(early.job_counts(), StoreError) << "no tables yet";
     migrate(settings_);
-    EXPECT_EQ(early.count_jobs().total, 0);
+    EXPECT_EQ(early.job_counts().total, 0);
 }
 
 TEST_F(SqliteStoreTest, IsOneNodesAtATime)
@@ -278,10 +278,10 @@ TEST_F(SqliteStoreTest, WaitsForAWriterOfAnotherProcess)
     SqliteConnection shell(settings_);
     shell.execute("BEGIN IMMEDIATE");
     std::thread writer([&] { EXPECT_NO_THROW(store().add_job(draft(), t0)); });
-    EXPECT_EQ(SqliteStore(settings_).count_jobs().total, 0) << "readers do not wait";
+    EXPECT_EQ(SqliteStore(settings_).job_counts().total, 0) << "readers do not wait";
     shell.execute("COMMIT");
     writer.join();
-    EXPECT_EQ(store().count_jobs().total, 1);
+    EXPECT_EQ(store().job_counts().total, 1);
 }
 
 TEST_F(SqliteStoreTest, AChangeThatHadToWaitCountsFromWhenItsWaitIsOver)
@@ -307,7 +307,7 @@ TEST_F(SqliteStoreTest, AChangeThatHadToWaitCountsFromWhenItsWaitIsOver)
             change();
         });
         begins.get_future().wait();
-        EXPECT_LE(SqliteStore(settings_).count_jobs().total, 2);  // takes longer than to begin
+        EXPECT_LE(SqliteStore(settings_).job_counts().total, 2);  // takes longer than to begin
         clock.set(clock.now() + 7s);
         shell.execute("COMMIT");
         changing.get();
@@ -331,7 +331,7 @@ TEST_F(SqliteStoreTest, FollowsNoLinkToTheDatabaseOrToTheFilesBesideIt)
         std::filesystem::create_symlink(victim, file);
         const std::string link = file.string() + " is a symbolic link to " + victim.string();
         EXPECT_THAT(message_of([&] { migrate(settings_); }), HasSubstr(link));
-        EXPECT_THAT(message_of([&] { SqliteStore(settings_).count_jobs(); }), HasSubstr(link));
+        EXPECT_THAT(message_of([&] { SqliteStore(settings_).job_counts(); }), HasSubstr(link));
         std::filesystem::remove(file);
         if (end.empty()) std::filesystem::rename(aside, file);
     }
@@ -341,7 +341,7 @@ TEST_F(SqliteStoreTest, FollowsNoLinkToTheDatabaseOrToTheFilesBesideIt)
     std::filesystem::create_symlink(folder_.path() / "made", dangling.path);
     EXPECT_THAT(message_of([&] { migrate(dangling); }), HasSubstr("is a symbolic link"));
     EXPECT_FALSE(std::filesystem::exists(folder_.path() / "made"));
-    EXPECT_EQ(store().count_jobs().total, 1);
+    EXPECT_EQ(store().job_counts().total, 1);
 }
 
 TEST_F(SqliteStoreTest, TheFolderMayBeReachedThroughALink)
@@ -349,7 +349,7 @@ TEST_F(SqliteStoreTest, TheFolderMayBeReachedThroughALink)
     store().add_job(draft(), t0);
     std::filesystem::create_directory_symlink(folder_.path(), folder_.path() / "link");
     SqliteStore other({folder_.path() / "link" / settings_.path.filename()});
-    EXPECT_EQ(other.count_jobs().total, 1);
+    EXPECT_EQ(other.job_counts().total, 1);
 }
 
 TEST_F(SqliteStoreTest, NothingGoesIntoADatabaseThatWasDeletedOrReplaced)
@@ -362,17 +362,17 @@ TEST_F(SqliteStoreTest, NothingGoesIntoADatabaseThatWasDeletedOrReplaced)
     std::filesystem::rename(settings_.path, aside);
     EXPECT_THAT(message_of(add),
                 HasSubstr(settings_.path.string() + ": it was deleted or moved away"));
-    EXPECT_THAT(message_of([&] { late.count_jobs(); }), HasSubstr("was deleted or moved away"));
+    EXPECT_THAT(message_of([&] { late.job_counts(); }), HasSubstr("was deleted or moved away"));
     EXPECT_THAT(message_of([&] { migrate(settings_); }), HasSubstr("was deleted or moved away"));
     EXPECT_FALSE(std::filesystem::exists(settings_.path)) << "no new one is made in its place";
 
     std::filesystem::copy_file(aside, settings_.path);
     EXPECT_THAT(message_of(add), HasSubstr("was replaced by another file"));
-    EXPECT_THAT(message_of([&] { late.count_jobs(); }), HasSubstr("was replaced by another file"));
+    EXPECT_THAT(message_of([&] { late.job_counts(); }), HasSubstr("was replaced by another file"));
 
     std::filesystem::rename(aside, settings_.path);
     EXPECT_EQ(message_of(add), "") << "it is back";
-    EXPECT_EQ(late.count_jobs().total, 2);
+    EXPECT_EQ(late.job_counts().total, 2);
 }
 
 TEST_F(SqliteStoreTest, AWriteThatEndsInADeletedDatabaseIsAnError)
@@ -390,13 +390,13 @@ TEST_F(SqliteStoreTest, AWriteThatEndsInADeletedDatabaseIsAnError)
 TEST_F(SqliteStoreTest, ALogThatWasDeletedIsNoticedAndAnEndInGoodOrderLosesNothing)
 {
     for (const std::string end : {"-wal", "-shm"}) {
-        const std::int64_t before = store().count_jobs().total;
+        const std::int64_t before = store().job_counts().total;
         store().add_job(draft(), t0);
         ASSERT_TRUE(std::filesystem::remove(settings_.path.string() + end));
         EXPECT_THAT(message_of([&] { store().add_job(draft(), t0); }),
                     HasSubstr("its " + end + " file was deleted or moved away"));
         store_.reset();
-        EXPECT_EQ(store().count_jobs().total, before + 1);
+        EXPECT_EQ(store().job_counts().total, before + 1);
         SqliteConnection shell(settings_);
         SqliteStatement check = shell.prepare("PRAGMA integrity_check");
         ASSERT_TRUE(check.next());

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <stdexcept>
 #include <string>
@@ -26,7 +27,14 @@ struct FakeTables {
     std::function<void()> before_call;  ///< on the store's thread
     std::vector<std::size_t> fetched;   ///< rows returned by each jobs_after()
     std::size_t writes = 0;
-    LogQuery log_query;  ///< the last one
+    struct LogRead {
+        LogFilter filter;
+        PageHint hint;
+        std::size_t most_output = 0;
+    };
+    LogRead log_read;  ///< the last page
+    /// What count_log() does instead; on the store's thread.
+    std::function<ListCount(const LogFilter&, const std::optional<CountRest>&)> count_log;
     std::vector<DoubledRun> doubled;
 
     std::vector<Revision> revisions;  ///< oldest first
@@ -51,32 +59,23 @@ struct FakeTables {
     }
 };
 
-/// A store in memory, for the calls that http/ makes.
+/// A store in memory, for the calls that api/ makes.
 class FakeStore final : public Store {
 public:
     explicit FakeStore(FakeTables& tables) : tables_(tables) {}
 
     void ping() override { begin(); }
 
-    JobPage find_jobs(const JobQuery& query) override
+    std::vector<Job> job_page(const JobFilter& filter, const Slice& slice, const PageHint&) override
     {
         begin();
-        JobPage page;
-        for (const auto& [id, job] : tables_.jobs) {
-            const bool fits = !query.search ||
-                              job.command.find(*query.search) != job.command.npos ||
-                              job.remark.find(*query.search) != job.remark.npos;
-            if (!fits || (query.name && job.name != *query.name)) continue;
-            const auto has = [&job](const WordFilter& filter) {
-                const FieldValue value = stored_value(*filter.field, job);
-                const auto& words = std::get<std::vector<std::string>>(value);
-                return std::ranges::find(words, filter.word) != words.end();
-            };
-            if (!std::ranges::all_of(query.words, has)) continue;
-            const auto index = static_cast<std::size_t>(page.total++);
-            if (index >= query.offset && page.jobs.size() < query.limit) page.jobs.push_back(job);
-        }
-        return page;
+        return part_of(matching_jobs(filter), slice);
+    }
+
+    ListCount count_jobs(const JobFilter& filter) override
+    {
+        begin();
+        return {std::ssize(matching_jobs(filter)), {}, {}};
     }
 
     std::vector<Job> jobs_after(JobId after, std::size_t limit) override
@@ -117,10 +116,10 @@ public:
         return std::nullopt;
     }
 
-    JobCount count_jobs() override
+    JobCounts job_counts() override
     {
         begin();
-        JobCount count;
+        JobCounts count;
         for (const auto& [id, job] : tables_.jobs) {
             ++count.total;
             if (job.stop) ++count.stopped;
@@ -198,33 +197,27 @@ public:
         return std::nullopt;
     }
 
-    LogPage find_log(const LogQuery& query) override
+    std::vector<LogRow> log_page(const LogFilter& filter, const Slice& slice, const PageHint& hint,
+                                 std::size_t most_output) override
     {
         begin();
-        if (query.limit > 0) tables_.log_query = query;
-        LogPage page;
-        for (const LogRow& row : tables_.log) {
-            const RunReport& run = row.run;
-            const bool state_fits =
-                query.state ? run.state == *query.state : run.state != RunState::planned;
-            const bool missed_fits =
-                !query.missed || missed_word(run.state, run.reason.cause, Delivery::at_most_once);
-            const bool fits =
-                state_fits && missed_fits && (!query.cron_id || run.id.job == *query.cron_id) &&
-                (!query.search || run.output.find(*query.search) != std::string::npos) &&
-                (!query.dispatch_server || run.dispatch_server == *query.dispatch_server) &&
-                (!query.run_server || run.run_server == *query.run_server) &&
-                (!query.from || run.id.scheduled_at >= *query.from) &&
-                (!query.to || run.id.scheduled_at < *query.to);
-            if (!fits) continue;
-            const auto index = static_cast<std::size_t>(page.total++);
-            if (index < query.offset || page.rows.size() >= query.limit) continue;
-            LogRow& shown = page.rows.emplace_back(row);
-            if (query.most_output == 0) continue;
-            cut_utf8(shown.run.output, query.most_output);
-            shown.output_cut = shown.run.output.size() < run.output.size();
+        tables_.log_read = {filter, hint, most_output};
+        std::vector<LogRow> rows = part_of(matching_rows(filter), slice);
+        for (LogRow& row : rows) {
+            if (most_output == 0) continue;
+            const std::size_t whole = row.run.output.size();
+            cut_utf8(row.run.output, most_output);
+            row.output_cut = row.run.output.size() < whole;
         }
-        return page;
+        return rows;
+    }
+
+    ListCount count_log(const LogFilter& filter, const PageHint&,
+                        const std::optional<CountRest>& from) override
+    {
+        begin();
+        if (tables_.count_log) return tables_.count_log(filter, from);
+        return {std::ssize(matching_rows(filter)), {}, {}};
     }
 
     JobChanges changes_since(const JobCursor&) override { unused(); }
@@ -256,7 +249,7 @@ public:
     void commit_as(Epoch, const PlanStep&) override { unused(); }
     std::optional<WallTime> clock() override { return std::nullopt; }
     SteppedBack step_back(Epoch, const StepBack&) override { return {}; }
-    std::vector<RunId> undelivered(WallTime) override { unused(); }
+    std::vector<RunId> runs_to_repeat(WallTime) override { unused(); }
     std::vector<DoubledRun> record(std::span<const RunReport>) override { unused(); }
     std::vector<DoubledRun> find_doubled(const DoubledQuery& query) override
     {
@@ -321,6 +314,54 @@ public:
     }
 
 private:
+    std::vector<Job> matching_jobs(const JobFilter& filter) const
+    {
+        std::vector<Job> found;
+        for (const auto& [id, job] : tables_.jobs) {
+            const bool fits = !filter.search ||
+                              job.command.find(*filter.search) != job.command.npos ||
+                              job.remark.find(*filter.search) != job.remark.npos;
+            const auto has = [&job](const WordFilter& one) {
+                const FieldValue value = stored_value(*one.field, job);
+                const auto& words = std::get<std::vector<std::string>>(value);
+                return std::ranges::find(words, one.word) != words.end();
+            };
+            if (!fits || (filter.name && job.name != *filter.name)) continue;
+            if (std::ranges::all_of(filter.words, has)) found.push_back(job);
+        }
+        return found;
+    }
+
+    std::vector<LogRow> matching_rows(const LogFilter& filter) const
+    {
+        const auto fits = [&filter](const LogRow& row) {
+            const RunReport& run = row.run;
+            const bool state_fits =
+                filter.state ? run.state == *filter.state : run.state != RunState::planned;
+            const bool missed_fits =
+                !filter.missed || missed_word(run.state, run.reason.cause, Delivery::at_most_once);
+            return state_fits && missed_fits &&
+                   (!filter.cron_id || run.id.job == *filter.cron_id) &&
+                   (!filter.search || run.output.find(*filter.search) != std::string::npos) &&
+                   (!filter.dispatch_server || run.dispatch_server == *filter.dispatch_server) &&
+                   (!filter.run_server || run.run_server == *filter.run_server) &&
+                   (!filter.from || run.id.scheduled_at >= *filter.from) &&
+                   (!filter.to || run.id.scheduled_at < *filter.to);
+        };
+        std::vector<LogRow> found;
+        std::ranges::copy_if(tables_.log, std::back_inserter(found), fits);
+        return found;
+    }
+
+    template <class Row>
+    static std::vector<Row> part_of(std::vector<Row> rows, const Slice& slice)
+    {
+        const auto begin = std::min(slice.offset, rows.size());
+        const auto end = std::min(begin + slice.limit, rows.size());
+        return {rows.begin() + static_cast<std::ptrdiff_t>(begin),
+                rows.begin() + static_cast<std::ptrdiff_t>(end)};
+    }
+
     static LedgerEntry entry_of(const LogRow& row)
     {
         LedgerEntry entry;
@@ -341,7 +382,7 @@ private:
         if (tables_.slow) throw TookTooLong("the limit of a statement is 10 s");
     }
 
-    [[noreturn]] static void unused() { throw std::logic_error("http/ does not make this call"); }
+    [[noreturn]] static void unused() { throw std::logic_error("api/ does not make this call"); }
 
     FakeTables& tables_;
 };

@@ -2,6 +2,13 @@
 
 #include <gmock/gmock.h>
 
+#include <atomic>
+#include <chrono>
+#include <future>
+#include <string>
+#include <utility>
+#include <vector>
+
 namespace peercron {
 namespace {
 
@@ -131,7 +138,7 @@ TEST_F(LogApiTest, PlannedRowsAreShownOnlyWhenAskedFor)
 {
     insert_row(1).run.state = RunState::planned;
     EXPECT_EQ(count(""), 0U);
-    EXPECT_FALSE(tables_.log_query.state);
+    EXPECT_FALSE(tables_.log_read.filter.state);
     EXPECT_EQ(count("state=planned"), 1U);
 }
 
@@ -183,9 +190,9 @@ TEST_F(LogApiTest, TheStoreIsToldWhereTheRowsOfALongListAreWhenAPageIsFar)
 {
     for (int i = 1; i <= 2'100; ++i) insert_row(i);
     EXPECT_EQ(count("page=40"), 50U);
-    EXPECT_FALSE(tables_.log_query.blocks);
+    EXPECT_FALSE(tables_.log_read.hint.list);
     EXPECT_EQ(count("page=42"), 50U);
-    EXPECT_TRUE(tables_.log_query.blocks);
+    EXPECT_TRUE(tables_.log_read.hint.list);
     EXPECT_EQ(get("/log/list?page=42").data().at("total"), 2'100);
 }
 
@@ -193,16 +200,43 @@ TEST_F(LogApiTest, TheStoreIsToldWhereTheRowsOfATimeAreForTheFirstPageToo)
 {
     for (int i = 1; i <= 100; ++i) insert_row(i);
     EXPECT_EQ(count("from=1000000000"), 50U);
-    EXPECT_TRUE(tables_.log_query.blocks);
+    EXPECT_TRUE(tables_.log_read.hint.list);
     EXPECT_EQ(count("to=5000000000&page=2"), 50U);
-    EXPECT_TRUE(tables_.log_query.blocks);
+    EXPECT_TRUE(tables_.log_read.hint.list);
     EXPECT_EQ(count("from=1000000000&cron_id=1633"), 50U);
-    EXPECT_FALSE(tables_.log_query.blocks) << "an index has them in order";
-    EXPECT_TRUE(tables_.log_query.time_blocks);
+    EXPECT_FALSE(tables_.log_read.hint.list) << "an index has them in order";
+    EXPECT_TRUE(tables_.log_read.hint.time);
     EXPECT_EQ(count("cron_id=1633"), 50U);
-    EXPECT_FALSE(tables_.log_query.time_blocks);
+    EXPECT_FALSE(tables_.log_read.hint.time);
     EXPECT_EQ(count("from=1000000000&after_id=3"), 50U);
-    EXPECT_FALSE(tables_.log_query.time_blocks) << "who follows the log asks for few rows";
+    EXPECT_FALSE(tables_.log_read.hint.time) << "who follows the log asks for few rows";
+}
+
+TEST_F(LogApiTest, PagesAndListsThatAreAskedForAtOnceAreNotMixedUp)
+{
+    for (int i = 1; i <= 4; ++i) insert_row(i).run.id.job = i;
+    std::promise<void> release;
+    std::atomic<bool> is_held = true;
+    tables_.before_call = [&] {
+        if (is_held.exchange(false)) release.get_future().wait();
+    };
+    testing::HttpClient holder = connect();
+    holder.send("GET /log/1 HTTP/1.1\r\nHost: a\r\n\r\n");
+    while (is_held) io_.run_one_for(std::chrono::minutes(1));
+    const std::vector<std::pair<std::string, std::int64_t>> asked{
+        {"limit=2&page=1", 4}, {"limit=2&page=2", 2}, {"limit=2&cron_id=3", 3}};
+    std::vector<testing::HttpClient> clients;
+    for (const auto& [query, first] : asked) {
+        clients.push_back(connect());
+        clients.back().send(fmt::format("GET /log/list?{} HTTP/1.1\r\nHost: a\r\n\r\n", query));
+    }
+    for (int i = 0; i < 100; ++i) io_.poll();  // all of them wait for the store
+    release.set_value();
+    EXPECT_EQ(holder.read().status, 200U);
+    for (std::size_t i = 0; i < asked.size(); ++i) {
+        const auto rows = clients[i].read().data().at("list");
+        EXPECT_EQ(rows.at(0).at("id"), asked[i].second) << asked[i].first;
+    }
 }
 
 TEST_F(LogApiTest, ParametersOutOfRangeAreRefused)
@@ -229,7 +263,7 @@ TEST_F(LogApiTest, ParametersOutOfRangeAreRefused)
 TEST_F(LogApiTest, SqlIsText)
 {
     EXPECT_EQ(get("/log/list?search=%27%20OR%201%3D1%20--").status, 200U);
-    EXPECT_EQ(tables_.log_query.search, "' OR 1=1 --");
+    EXPECT_EQ(tables_.log_read.filter.search, "' OR 1=1 --");
 }
 
 TEST_F(LogApiTest, ALongPageIsSentInPieces)
@@ -254,7 +288,7 @@ TEST_F(LogApiTest, AListHasTheBeginningsOfLongOutputs)
     EXPECT_EQ(rows.at(0).at("output_cut"), false);
     EXPECT_EQ(output(rows.at(1)), std::string(4095, 'x')) << "no half characters";
     EXPECT_EQ(rows.at(1).at("output_cut"), true);
-    EXPECT_EQ(tables_.log_query.most_output, 4096U) << "the database does not send more";
+    EXPECT_EQ(tables_.log_read.most_output, 4096U) << "the database does not send more";
     const auto whole = get("/log/1").data();
     EXPECT_EQ(output(whole), std::string(4095, 'x') + "äöü");
     EXPECT_EQ(whole.at("output_cut"), false);
@@ -279,7 +313,7 @@ TEST_F(LogApiTest, WholeOutputsAreReadRowByRowWhileTheyAreSent)
         EXPECT_EQ(row.at("output_cut"), false);
     }
     EXPECT_EQ(calls, 2 + 50) << "the page, its total, and each long row";
-    EXPECT_EQ(tables_.log_query.most_output, 4096U);
+    EXPECT_EQ(tables_.log_read.most_output, 4096U);
     for (const std::uint64_t piece : reply.chunk_sizes) EXPECT_LE(piece, size + 70'000);
     EXPECT_EQ(budget_.used(), 0U);
     expect_refused("full=maybe", "full: given \"maybe\"");

@@ -41,14 +41,14 @@ protected:
         std::string answer;
     };
 
-    Asker& ask(std::string page = "page")
+    Asker& ask(SharedReads::Page page = {})
     {
         Asker& asker = askers_.emplace_back(io_.get_executor());
         asker.tasks.spawn("ask", ask_on(asker, std::move(page)));
         turn([] { return true; });
         return asker;
     }
-    asio::awaitable<void> ask_on(Asker& asker, std::string page)
+    asio::awaitable<void> ask_on(Asker& asker, SharedReads::Page page)
     {
         const auto read = [this](SharedReads::Begins begins) { return read_page(begins); };
         try {
@@ -189,12 +189,19 @@ TEST_F(SharedReadsTest, NothingIsKept)
 TEST_F(SharedReadsTest, AnotherPageIsReadByItself)
 {
     occupy();
-    ask("page");
-    ask("another page");
+    LogFilter of_job;
+    of_job.cron_id = 7;
+    LogFilter of_another;
+    of_another.cron_id = 8;
+    ask({of_job, {0, 50}});
+    ask({of_another, {0, 50}});
+    ask({of_job, {50, 50}});
+    ask({of_job, {0, 50}});
+    ask({JobFilter(), {0, 50}});
     go_on();
     finish();
     EXPECT_THAT(answers(), Each("version 1"));
-    EXPECT_EQ(reads_begun_, 2);
+    EXPECT_EQ(reads_begun_, 4);
 }
 
 TEST_F(SharedReadsTest, AFailureReachesAllWhoShareItAndNobodyElse)

@@ -22,10 +22,12 @@ using ::testing::ElementsAre;
 
 class TotalsTest : public ::testing::Test {
 protected:
+    using Count = decltype(testing::FakeTables::count_log);
+
     /// A count that takes so long that its result is good for 20 s.
-    Totals::Count count(std::int64_t first)
+    Count count(std::int64_t first)
     {
-        return [this, first](Store&, const std::optional<CountRest>&) {
+        return [this, first](const LogFilter&, const std::optional<CountRest>&) {
             std::this_thread::sleep_for(200ms);
             const int before = counts_++;
             if (fails_ && before == 0) throw StoreError("the database is gone");
@@ -33,18 +35,18 @@ protected:
         };
     }
 
-    static Totals::Part part_of(std::int64_t rows)
+    static ListCount part_of(std::int64_t rows)
     {
-        Totals::Part part;
+        ListCount part;
         part.rows = rows;
         return part;
     }
 
     /// A count in two parts, of which the second waits until it may go on.
-    Totals::Count count_in_parts()
+    Count count_in_parts()
     {
-        return [this](Store&, const std::optional<CountRest>& from) {
-            Totals::Part part;
+        return [this](const LogFilter&, const std::optional<CountRest>& from) {
+            ListCount part;
             part.blocks.end = 1'000;
             if (!from) {
                 part.rows = 5'000;
@@ -72,34 +74,36 @@ protected:
     /// Asks so often, one after the other.
     std::vector<std::int64_t> ask(std::int64_t first, int times)
     {
+        tables_.count_log = count(first);
         io_.restart();
-        testing::run(io_, ask_on(first, times));
+        testing::run(io_, ask_on(times));
         return std::exchange(answers_, {});
     }
-    asio::awaitable<void> ask_on(std::int64_t first, int times)
+    asio::awaitable<void> ask_on(int times)
     {
-        for (int i = 0; i < times; ++i) co_await ask_once(first);
+        for (int i = 0; i < times; ++i) co_await ask_once();
     }
 
     /// Asks so often at once.
     std::vector<std::int64_t> ask_at_once(std::int64_t first, int times)
     {
+        tables_.count_log = count(first);
         io_.restart();
-        testing::run(io_, ask_together(first, times));
+        testing::run(io_, ask_together(times));
         return std::exchange(answers_, {});
     }
-    asio::awaitable<void> ask_together(std::int64_t first, int times)
+    asio::awaitable<void> ask_together(int times)
     {
         TaskGroup tasks(io_.get_executor());
-        for (int i = 0; i < times; ++i) tasks.spawn("ask", ask_once(first));
+        for (int i = 0; i < times; ++i) tasks.spawn("ask", ask_once());
         co_await tasks.join();
     }
 
-    asio::awaitable<void> ask_once(std::int64_t first)
+    asio::awaitable<void> ask_once()
     {
         std::int64_t total = -1;
         try {
-            const auto found = co_await totals_.total(pool_, "list", count(first));
+            const auto found = co_await totals_.total(LogFilter(), PageHint());
             total = found.rows;
         } catch (const StoreError&) {
             total = -2;
@@ -107,22 +111,23 @@ protected:
         answers_.push_back(total);
     }
 
-    asio::awaitable<void> ask_with(Totals::Count count, std::vector<Totals::Total>& totals,
-                                   Totals::Estimate estimate = Totals::Estimate::allowed)
+    asio::awaitable<void> ask_for(LogFilter list, std::vector<Totals::Total>& totals,
+                                  Totals::Estimate estimate = Totals::Estimate::allowed)
     {
-        auto found = co_await totals_.total(pool_, "list", std::move(count), estimate);
+        auto found = co_await totals_.total(std::move(list), PageHint(), estimate);
         totals.push_back(std::move(found));
     }
-    asio::awaitable<void> ask_for(std::string list, Totals::Count count,
-                                  std::vector<Totals::Total>& totals)
+    asio::awaitable<void> renew()
     {
-        auto found = co_await totals_.total(pool_, std::move(list), std::move(count));
-        totals.push_back(std::move(found));
-    }
-    asio::awaitable<void> renew_with(Totals::Count count)
-    {
-        co_await totals_.renew(pool_, "list", std::move(count));
+        co_await totals_.renew(LogFilter(), PageHint());
         ++renewed_;
+    }
+
+    static LogFilter of_job(JobId job)
+    {
+        LogFilter list;
+        list.cron_id = job;
+        return list;
     }
 
     asio::io_context io_{1};
@@ -130,7 +135,7 @@ protected:
     StorePool pool_{io_.get_executor(), 4,
                     [this] { return std::make_unique<testing::FakeStore>(tables_); }};
     TaskGroup tasks_{io_.get_executor()};
-    Totals totals_{tasks_};
+    Totals totals_{pool_, tasks_};
     std::promise<void> go_on_;
     std::atomic<int> counts_ = 0;
     int renewed_ = 0;
@@ -151,23 +156,23 @@ TEST_F(TotalsTest, ManyAreCountedOnceInAWhile)
 
 TEST_F(TotalsTest, TheListsThatWereAskedForLastAreRemembered)
 {
-    const auto quick = [this](Store&, const std::optional<CountRest>&) {
+    tables_.count_log = [this](const LogFilter&, const std::optional<CountRest>&) {
         ++counts_;
         return part_of(20'000);
     };
     std::vector<Totals::Total> totals;
-    const auto counts_for = [&](const std::string& list) {
+    const auto counts_for = [&](JobId job) {
         counts_ = 0;
         io_.restart();
-        testing::run(io_, ask_for(list, quick, totals));
+        testing::run(io_, ask_for(of_job(job), totals));
         return counts_.load();
     };
-    for (int i = 0; i < 200; ++i) counts_for("list " + std::to_string(i));
-    EXPECT_EQ(counts_for("list 0"), 0);
-    EXPECT_EQ(counts_for("one more"), 1);
-    EXPECT_EQ(counts_for("one more"), 0);
-    EXPECT_EQ(counts_for("list 0"), 0);
-    EXPECT_EQ(counts_for("list 1"), 1) << "nobody had asked for it for the longest time";
+    for (JobId job = 0; job < 200; ++job) EXPECT_EQ(counts_for(job), 1);
+    EXPECT_EQ(counts_for(0), 0);
+    EXPECT_EQ(counts_for(4711), 1);
+    EXPECT_EQ(counts_for(4711), 0);
+    EXPECT_EQ(counts_for(0), 0);
+    EXPECT_EQ(counts_for(1), 1) << "nobody had asked for it for the longest time";
 }
 
 TEST_F(TotalsTest, WhoAsksMeanwhileGetsThatCountOfMany)
@@ -184,32 +189,34 @@ TEST_F(TotalsTest, WhoAsksMeanwhileCountsAFewAgain)
 
 TEST_F(TotalsTest, NobodyWaitsLongForANewerTotalThanTheOneThatIsKnown)
 {
-    const auto quick = [this](Store&, const std::optional<CountRest>&) {
+    const auto quick = [this](const LogFilter&, const std::optional<CountRest>&) {
         ++counts_;
         return part_of(10'000);
     };
-    const auto slow = [this](Store&, const std::optional<CountRest>&) {
+    const auto slow = [this](const LogFilter&, const std::optional<CountRest>&) {
         if (++counts_ == 2) go_on_.get_future().wait();
         return part_of(20'000);
     };
     std::vector<Totals::Total> totals;
-    tasks_.spawn("first", ask_with(quick, totals));
+    tables_.count_log = quick;
+    tasks_.spawn("first", ask_for({}, totals));
     turn_until([&] { return totals.size() == 1; });
+    tables_.count_log = slow;
     // It is good for a hundred times what it took.
     while (counts_ < 2) {
-        tasks_.spawn("renew", renew_with(slow));
+        tasks_.spawn("renew", renew());
         io_.restart();
         io_.poll();
     }
     const int before = renewed_;
-    tasks_.spawn("renew", renew_with(slow));
-    tasks_.spawn("another", ask_with(slow, totals));
+    tasks_.spawn("renew", renew());
+    tasks_.spawn("another", ask_for({}, totals));
     turn_until([&] { return totals.size() == 2; });
     turn_until([&] { return renewed_ == before + 2; });  // the one that began it has given up
     go_on_.set_value();
     io_.restart();
     io_.run();
-    tasks_.spawn("later", ask_with(slow, totals));
+    tasks_.spawn("later", ask_for({}, totals));
     io_.restart();
     io_.run();
     ASSERT_EQ(totals.size(), 3U);
@@ -221,14 +228,15 @@ TEST_F(TotalsTest, NobodyWaitsLongForANewerTotalThanTheOneThatIsKnown)
 
 TEST_F(TotalsTest, AsLongAsTheFirstCountGoesOnThereIsAnEstimate)
 {
+    tables_.count_log = count_in_parts();
     std::vector<Totals::Total> totals;
     std::vector<Totals::Total> exact;
-    tasks_.spawn("a page", ask_with(count_in_parts(), totals));
-    tasks_.spawn("a far page", ask_with(count_in_parts(), exact, Totals::Estimate::refused));
+    tasks_.spawn("a page", ask_for({}, totals));
+    tasks_.spawn("a far page", ask_for({}, exact, Totals::Estimate::refused));
     turn_until([&] { return totals.size() == 1; });
     EXPECT_EQ(totals[0].rows, 10'000);  // 250 of 500 ids are counted
     EXPECT_EQ(totals[0].blocks, nullptr);
-    tasks_.spawn("a later page", ask_with(count_in_parts(), totals));
+    tasks_.spawn("a later page", ask_for({}, totals));
     io_.restart();
     io_.poll();
     EXPECT_EQ(totals.size(), 2U) << "it waits no longer";
@@ -243,8 +251,9 @@ TEST_F(TotalsTest, AsLongAsTheFirstCountGoesOnThereIsAnEstimate)
 TEST_F(TotalsTest, TheBlocksOfAllPartsArePutTogether)
 {
     std::vector<Totals::Total> totals;
+    tables_.count_log = count_in_parts();
     go_on_.set_value();
-    tasks_.spawn("a page", ask_with(count_in_parts(), totals));
+    tasks_.spawn("a page", ask_for({}, totals));
     io_.run();
     ASSERT_EQ(totals.size(), 1U);
     EXPECT_EQ(totals[0].rows, 12'000);
@@ -260,8 +269,8 @@ TEST_F(TotalsTest, LongCountsTakeTurns)
     std::atomic<int> at_once = 0;
     std::atomic<int> most = 0;
     std::atomic<int> parts = 0;
-    const auto count = [&](Store&, const std::optional<CountRest>& from) {
-        Totals::Part part = part_of(10'000);
+    tables_.count_log = [&](const LogFilter&, const std::optional<CountRest>& from) {
+        ListCount part = part_of(10'000);
         if (!from) {
             part.rest = CountRest{.before = 900, .top = 1'000, .end = 1'000};
             return part;
@@ -277,9 +286,7 @@ TEST_F(TotalsTest, LongCountsTakeTurns)
         return part;
     };
     std::vector<Totals::Total> totals;
-    for (const char* list : {"a", "b", "c", "d"}) {
-        tasks_.spawn("ask", ask_for(list, count, totals));
-    }
+    for (const JobId job : {1, 2, 3, 4}) tasks_.spawn("ask", ask_for(of_job(job), totals));
     io_.run();
     EXPECT_EQ(totals.size(), 4U);
     EXPECT_EQ(parts, 12);
@@ -290,14 +297,14 @@ TEST_F(TotalsTest, WhoWaitsWhenTheNodeIsAboutToEndGetsTheTotalAllTheSame)
 {
     TaskGroup requests(io_.get_executor());
     std::vector<Totals::Total> totals;
-    const auto slow = [this](Store&, const std::optional<CountRest>&) {
+    tables_.count_log = [this](const LogFilter&, const std::optional<CountRest>&) {
         if (++counts_ == 1) go_on_.get_future().wait();
         return part_of(10'000);
     };
-    requests.spawn("before", ask_with(slow, totals));
+    requests.spawn("before", ask_for({}, totals));
     turn_until([&] { return counts_ == 1; });
     tasks_.cancel();
-    requests.spawn("after", ask_with(slow, totals));
+    requests.spawn("after", ask_for({}, totals));
     io_.restart();
     io_.poll();
     go_on_.set_value();
@@ -319,18 +326,18 @@ TEST_F(TotalsTest, AFailureIsOfAllWhoWaitForThatCount)
 TEST_F(TotalsTest, WhatIsKnownStaysWhenItCannotBeCountedAnew)
 {
     std::vector<Totals::Total> totals;
-    const auto fails = [this](Store&, const std::optional<CountRest>&) -> Totals::Part {
+    tables_.count_log = [this](const LogFilter&, const std::optional<CountRest>&) {
         if (counts_++ == 0) return part_of(10'000);
         throw StoreError("the database is gone");
     };
-    tasks_.spawn("first", ask_with(fails, totals));
+    tasks_.spawn("first", ask_for({}, totals));
     turn_until([&] { return totals.size() == 1; });
     while (counts_ < 2) {
-        tasks_.spawn("renew", renew_with(fails));
+        tasks_.spawn("renew", renew());
         io_.restart();
         io_.run();
     }
-    tasks_.spawn("later", ask_with(fails, totals));
+    tasks_.spawn("later", ask_for({}, totals));
     io_.restart();
     io_.run();
     ASSERT_EQ(totals.size(), 2U);

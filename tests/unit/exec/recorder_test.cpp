@@ -55,7 +55,11 @@ public:
     std::vector<DoubledRun> find_doubled(const DoubledQuery&) override { return {}; }
 
     void ping() override {}
-    JobPage find_jobs(const JobQuery&) override { return {}; }
+    std::vector<Job> job_page(const JobFilter&, const Slice&, const PageHint&) override
+    {
+        return {};
+    }
+    ListCount count_jobs(const JobFilter&) override { return {}; }
     std::vector<Job> jobs_after(JobId, std::size_t) override { return {}; }
     std::optional<Job> find_job(JobId) override { return {}; }
     std::vector<Job> find_jobs_by_id(std::span<const JobId>) override { return {}; }
@@ -68,10 +72,18 @@ public:
     void commit_as(Epoch, const PlanStep&) override {}
     std::optional<WallTime> clock() override { return std::nullopt; }
     SteppedBack step_back(Epoch, const StepBack&) override { return {}; }
-    std::vector<RunId> undelivered(WallTime) override { return {}; }
-    LogPage find_log(const LogQuery&) override { return {}; }
+    std::vector<RunId> runs_to_repeat(WallTime) override { return {}; }
+    std::vector<LogRow> log_page(const LogFilter&, const Slice&, const PageHint&,
+                                 std::size_t) override
+    {
+        return {};
+    }
+    ListCount count_log(const LogFilter&, const PageHint&, const std::optional<CountRest>&) override
+    {
+        return {};
+    }
     std::optional<Job> find_job_by_name(const std::string&) override { return {}; }
-    JobCount count_jobs() override { return {}; }
+    JobCounts job_counts() override { return {}; }
     std::int64_t delete_jobs(std::span<const JobId>, const Edit&) override { return {}; }
     RevisionPage find_revisions(const RevisionQuery&) override { return {}; }
     std::vector<JobId> known_jobs() override { return {}; }

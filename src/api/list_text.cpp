@@ -1,6 +1,4 @@
-#include "api/list_page.hpp"
-
-#include <boost/asio/awaitable.hpp>
+#include "api/list_text.hpp"
 
 namespace peercron {
 namespace {
@@ -39,6 +37,34 @@ Response answer_with(std::shared_ptr<const ListPage> page)
     response.body = page->parts.front();
     if (page->parts.size() > 1) response.chunks = std::make_unique<FurtherParts>(std::move(page));
     return response;
+}
+
+asio::awaitable<std::string> ListChunks::next()
+{
+    std::string chunk = std::exchange(pending_, {});
+    while (chunk.size() < list_part_size) {
+        std::string row = any_ ? "," : "";
+        if (append_row(row)) {
+            chunk += row;
+            any_ = true;
+            continue;
+        }
+        const bool more = co_await fetch();
+        if (!more) {
+            chunk += after_;
+            at_end_ = true;
+            break;
+        }
+    }
+    co_return chunk;
+}
+
+asio::awaitable<Response> answer_in_chunks(std::unique_ptr<Chunks> chunks)
+{
+    Response response;
+    response.body = co_await chunks->next();
+    if (!chunks->at_end()) response.chunks = std::move(chunks);
+    co_return response;
 }
 
 }  // namespace peercron

@@ -1,0 +1,99 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "model/job_fields.hpp"
+#include "model/run.hpp"
+#include "store/id_blocks.hpp"
+
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace peercron {
+
+// A list of the store: a filter says which rows it has, a Slice which of them are wanted, and a
+// PageHint where they are known to be. Filters that are equal mean the same list.
+
+/// Jobs that have this word in a field that is a list of words.
+struct WordFilter {
+    const JobField* field = nullptr;
+    std::string word;
+
+    friend auto operator<=>(const WordFilter&, const WordFilter&) = default;
+};
+
+/// Jobs, by ascending ids.
+struct JobFilter {
+    std::optional<std::string> search;  ///< a part of name, command or remark, taken literally
+    std::optional<std::string> name;    ///< the whole name
+    std::vector<WordFilter> words;      ///< all of them
+
+    friend auto operator<=>(const JobFilter&, const JobFilter&) = default;
+};
+
+/// Rows of the ledger, by descending ids; with after_id by ascending ones.
+struct LogFilter {
+    std::optional<JobId> cron_id;
+    std::optional<RunState> state;      ///< not set: all but planned
+    bool missed = false;                ///< only fires that are missed (model/missed.hpp)
+    std::optional<WallTime> from;       ///< scheduled_at >= from
+    std::optional<WallTime> to;         ///< scheduled_at < to
+    std::optional<std::string> search;  ///< a part of the output, taken literally
+    std::optional<std::string> dispatch_server;
+    std::optional<std::string> run_server;
+    std::optional<std::int64_t> after_id;  ///< rows with a greater id, planned ones too
+    std::vector<std::int64_t> ids;         ///< only these, planned ones too; empty = all
+
+    /// Whether ids are given: a client follows a few rows, and asks for others the next time.
+    bool is_by_id() const { return after_id || !ids.empty(); }
+
+    bool has_time() const { return from || to; }
+
+    /// Whether a time is all that is given: its index is not in the list's order, so it helps to
+    /// know where the rows are, even for the first page.
+    bool is_time_only() const { return has_time() && *this == time_alone(); }
+
+    /// The list of all rows of its time, which has all rows of this one.
+    LogFilter time_alone() const
+    {
+        LogFilter time;
+        time.from = from;
+        time.to = to;
+        return time;
+    }
+
+    friend auto operator<=>(const LogFilter&, const LogFilter&) = default;
+};
+
+using ListFilter = std::variant<JobFilter, LogFilter>;
+
+/// The rows of a list from the one at `offset` (the first is at 0) on, `limit` at most.
+struct Slice {
+    std::size_t offset = 0;
+    std::size_t limit = 50;
+
+    friend auto operator<=>(const Slice&, const Slice&) = default;
+};
+
+/// Where rows are, as counted before. What is found is the same without it, but for rows deleted
+/// since (see IdBlocks); a far page is found sooner with it.
+struct PageHint {
+    std::shared_ptr<const IdBlocks> list;  ///< the rows of the list
+    std::shared_ptr<const IdBlocks> time;  ///< those of LogFilter::time_alone()
+};
+
+/// How many rows a list has, or a part of it, and where they are.
+struct ListCount {
+    std::int64_t rows = 0;
+    /// Empty for a list that rows may leave otherwise than by deletion (by their state), or whose
+    /// ids are given.
+    IdBlocks blocks;
+    std::optional<CountRest> rest;  ///< what is still to be counted; none = nothing
+};
+
+}  // namespace peercron

@@ -1,0 +1,272 @@
+#include "store/sqlite/ledger_rows.hpp"
+
+#include "store/sqlite/sqlite_rows.hpp"
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace peercron {
+namespace {
+
+/// What a report may change with more trouble than the rest.
+struct StoredRow {
+    std::int64_t id = 0;
+    RunState state = RunState::planned;
+    std::string run_server;
+    std::string dispatch_server;
+    std::optional<WallTime> started_at;
+};
+
+SqliteStatement& bind(SqliteStatement& statement, const RunId& run)
+{
+    return statement.bind(run.job).bind(to_unix_millis(run.scheduled_at)).bind(run.attempt);
+}
+
+void insert_report(SqliteConnection& connection, const RunReport& report)
+{
+    SqliteStatement& insert = connection.cached(
+        "INSERT INTO log (cron_id, scheduled_at, attempt, time, state, reason, run_server,"
+        " dispatch_server, epoch, started_at, ended_at, use_time, exit_code, term_signal, cpu_time,"
+        " max_rss, output_bytes, output)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    bind(insert, report.id)
+        .bind(to_unix_seconds(report.id.scheduled_at))
+        .bind(to_string(report.state))
+        .bind(to_string(report.reason))
+        .bind(report.run_server)
+        .bind(report.dispatch_server)
+        .bind(static_cast<std::int64_t>(report.epoch))
+        .bind(millis(report.started_at))
+        .bind(millis(report.ended_at))
+        .bind(report.use_time.count())
+        .bind(report.exit_code)
+        .bind(report.term_signal)
+        .bind(report.cpu_time.count())
+        .bind(report.max_rss)
+        .bind(report.output_bytes)
+        .bind(report.output)
+        .execute();
+}
+
+/// Whether the report names another server than the row: "" says nothing.
+bool is_news(const std::string& reported, const std::string& stored)
+{
+    return !reported.empty() && reported != stored;
+}
+
+/// What a report does not say stays. The columns with an index of their own are written only when
+/// they change: SQLite makes an entry anew whatever its value is.
+void update_by_report(SqliteConnection& connection, const StoredRow& row, const RunReport& report)
+{
+    if (is_news(report.run_server, row.run_server) ||
+        is_news(report.dispatch_server, row.dispatch_server)) {
+        connection
+            .cached(
+                "UPDATE log SET run_server = COALESCE(?, run_server),"
+                " dispatch_server = COALESCE(?, dispatch_server) WHERE id = ?")
+            .bind(report.run_server.empty() ? std::optional<std::string>() : report.run_server)
+            .bind(report.dispatch_server.empty() ? std::optional<std::string>()
+                                                 : report.dispatch_server)
+            .bind(row.id)
+            .execute();
+    }
+    connection
+        .cached(
+            "UPDATE log SET state = ?, reason = ?, epoch = COALESCE(?, epoch),"
+            " started_at = COALESCE(?, started_at), ended_at = COALESCE(?, ended_at), use_time = ?,"
+            " exit_code = ?, term_signal = ?, cpu_time = ?, max_rss = ?, output_bytes = ?,"
+            " output = ? WHERE id = ?")
+        .bind(to_string(report.state))
+        .bind(to_string(report.reason))
+        .bind(report.epoch == 0 ? std::optional<std::int64_t>()
+                                : static_cast<std::int64_t>(report.epoch))
+        .bind(millis(report.started_at))
+        .bind(millis(report.ended_at))
+        .bind(report.use_time.count())
+        .bind(report.exit_code)
+        .bind(report.term_signal)
+        .bind(report.cpu_time.count())
+        .bind(report.max_rss)
+        .bind(report.output_bytes)
+        .bind(report.output)
+        .bind(row.id)
+        .execute();
+}
+
+/// The run has ended an open row, or had none: see has_run(). A deleted job's counters went with
+/// it.
+void count(SqliteConnection& connection, const RunReport& report)
+{
+    if (!has_run(report.state) || report.id.attempt != 1) return;
+    connection
+        .cached(
+            "INSERT INTO cron_counter (cron_id, run_num, last_run_at)"
+            " SELECT id, 1, ? FROM cron WHERE id = ?"
+            " ON CONFLICT DO UPDATE SET run_num = run_num + 1,"
+            " last_run_at = MAX(COALESCE(last_run_at, 0), excluded.last_run_at)")
+        .bind(to_unix_millis(report.started_at.value_or(report.id.scheduled_at)))
+        .bind(report.id.job)
+        .execute();
+}
+
+/// It was taken to have run, and had not.
+void uncount(SqliteConnection& connection, const RunReport& report)
+{
+    if (report.id.attempt != 1) return;
+    connection.cached("UPDATE cron_counter SET run_num = run_num - 1 WHERE cron_id = ?")
+        .bind(report.id.job)
+        .execute();
+}
+
+SqliteStatement& bind_account(SqliteStatement& statement, std::int64_t log_id,
+                              const RunReport& report)
+{
+    return statement.bind(log_id)
+        .bind(report.run_server)
+        .bind(to_unix_millis(report.started_at.value_or(WallTime())));
+}
+
+void forget(SqliteConnection& connection, std::int64_t log_id, const RunReport& report)
+{
+    bind_account(connection.cached("DELETE FROM doubled_run WHERE log_id = ? AND run_server = ?"
+                                   " AND started_at = ?"),
+                 log_id, report)
+        .execute();
+}
+
+/// Says whether it was not known.
+bool keep(SqliteConnection& connection, const OtherAccount& account)
+{
+    SqliteStatement& find = connection.cached(
+        "SELECT state FROM doubled_run WHERE log_id = ? AND run_server = ? AND started_at = ?");
+    std::optional<RunState> known;
+    if (bind_account(find, account.log_id, account.report).next()) known = read_state(find.text(0));
+    find.reset();
+    if (known && (is_final(*known) || !is_final(account.report.state))) return false;
+    if (known) forget(connection, account.log_id, account.report);
+    append(connection, account);
+    return !known;
+}
+
+/// Keeps the report, or what gives way to it, beside the row: see Store::record().
+std::optional<DoubledRun> keep_other_account(SqliteConnection& connection, const StoredRow& row,
+                                             const RunReport& report)
+{
+    if (!contradicts({row.state, row.run_server, row.started_at}, report)) return std::nullopt;
+    std::vector<LogRow> stored =
+        read_log_rows(connection.cached(select_rows("WHERE id = ?")).bind(row.id));
+    DoubledRun doubled;
+    doubled.other.log_id = row.id;
+    doubled.row = std::move(stored.front().run);
+    doubled.other.report = report;
+    if (gives_way(row.state, report.state)) {
+        std::swap(doubled.row, doubled.other.report);
+        forget(connection, row.id, report);
+    }
+    if (!keep(connection, doubled.other)) return std::nullopt;
+    SqliteStatement& name =
+        connection.cached("SELECT name FROM cron WHERE id = ?").bind(report.id.job);
+    if (name.next()) doubled.job_name = name.text(0);
+    name.reset();
+    return doubled;
+}
+
+/// A row that is there already gives way when it stands as revoked; one that its node reported
+/// first, while the store was away, lacks the dispatch time.
+void reopen_planned(SqliteConnection& connection, const PlannedRun& run, const PlanStep& step,
+                    const std::optional<WallTime>& gap_end)
+{
+    SqliteStatement& complete = connection.cached(
+        "UPDATE log SET dispatch_time = ?,"
+        " requested_by = CASE requested_by WHEN '' THEN ? ELSE requested_by END"
+        " WHERE cron_id = ? AND scheduled_at = ? AND attempt = ?"
+        " AND (state = 'revoked' OR dispatch_time = 0)");
+    complete.bind(to_unix_seconds(run.dispatched_at)).bind(run.requested_by);
+    if (bind(complete, run.id).execute() == 0) return;
+    SqliteStatement& reopen = connection.cached(
+        "UPDATE log SET state = ?, reason = ?, run_server = ?, dispatch_server = ?, epoch = ?,"
+        " fires = ?, gap_end = ?, started_at = NULL, ended_at = NULL, use_time = 0"
+        " WHERE cron_id = ? AND scheduled_at = ? AND attempt = ? AND state = 'revoked'");
+    reopen.bind(to_string(run.state))
+        .bind(to_string(run.reason))
+        .bind(run.run_server)
+        .bind(step.dispatch_server)
+        .bind(static_cast<std::int64_t>(step.epoch))
+        .bind(run.fires)
+        .bind(millis(gap_end));
+    bind(reopen, run.id).execute();
+}
+
+}  // namespace
+
+std::optional<DoubledRun> write_report(SqliteConnection& connection, const RunReport& report,
+                                       GivesWay rule)
+{
+    SqliteStatement& find = connection.cached(
+        "SELECT id, state, run_server, dispatch_server, started_at FROM log"
+        " WHERE cron_id = ? AND scheduled_at = ? AND attempt = ?");
+    if (!bind(find, report.id).next()) {
+        find.reset();
+        insert_report(connection, report);
+        count(connection, report);
+        return std::nullopt;
+    }
+    const StoredRow row{find.integer(0), read_state(find.text(1)), find.text(2), find.text(3),
+                        time_or_null(find, 4)};
+    const RunState before = row.state;
+    find.reset();
+    std::optional<DoubledRun> doubled;
+    if (rule == GivesWay::lost_too) doubled = keep_other_account(connection, row, report);
+    const bool truth_about_lost =
+        rule == GivesWay::lost_too && before == RunState::lost && report.state != RunState::running;
+    if (is_final(before) && !truth_about_lost) return doubled;
+    update_by_report(connection, row, report);
+    if (!is_final(before)) count(connection, report);
+    if (before == RunState::lost && report.state == RunState::skipped) uncount(connection, report);
+    return doubled;
+}
+
+void write_planned(SqliteConnection& connection, const PlannedRun& run, const PlanStep& step)
+{
+    std::optional<WallTime> gap_end;
+    if (run.fires > 1) gap_end = run.gap_end;
+    SqliteStatement& insert = connection.cached(
+        "INSERT INTO log (cron_id, scheduled_at, attempt, time, state, reason, run_server,"
+        " dispatch_server, dispatch_time, epoch, fires, gap_end, requested_by)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING");
+    const std::int64_t inserted = bind(insert, run.id)
+                                      .bind(to_unix_seconds(run.id.scheduled_at))
+                                      .bind(to_string(run.state))
+                                      .bind(to_string(run.reason))
+                                      .bind(run.run_server)
+                                      .bind(step.dispatch_server)
+                                      .bind(to_unix_seconds(run.dispatched_at))
+                                      .bind(static_cast<std::int64_t>(step.epoch))
+                                      .bind(run.fires)
+                                      .bind(millis(gap_end))
+                                      .bind(run.requested_by)
+                                      .execute();
+    if (inserted == 0) reopen_planned(connection, run, step, gap_end);
+}
+
+void write_moved(SqliteConnection& connection, const PlannedRun& run, const PlanStep& step)
+{
+    SqliteStatement& insert = connection.cached(
+        "INSERT INTO log (cron_id, scheduled_at, attempt, time, state, run_server,"
+        " dispatch_server, dispatch_time, epoch) VALUES (?, ?, ?, ?, 'planned', ?, ?, ?, ?)"
+        " ON CONFLICT (cron_id, scheduled_at, attempt, part) DO UPDATE SET"
+        " dispatch_time = excluded.dispatch_time, run_server = excluded.run_server,"
+        " dispatch_server = excluded.dispatch_server, epoch = excluded.epoch"
+        " WHERE state = 'planned'");
+    bind(insert, run.id)
+        .bind(to_unix_seconds(run.id.scheduled_at))
+        .bind(run.run_server)
+        .bind(step.dispatch_server)
+        .bind(to_unix_seconds(run.dispatched_at))
+        .bind(static_cast<std::int64_t>(step.epoch))
+        .execute();
+}
+
+}  // namespace peercron

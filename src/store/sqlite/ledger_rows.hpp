@@ -1,0 +1,26 @@
+#pragma once
+
+#include "model/plan_step.hpp"
+#include "model/run.hpp"
+#include "store/doubled_run.hpp"
+#include "store/sqlite/sqlite_connection.hpp"
+#include "store/store.hpp"
+
+#include <optional>
+
+namespace peercron {
+
+// What writes the rows of table log, one by one, in a transaction of the caller.
+
+/// The report of a run, as Store::record() says; counts the run if it has ended it. Returns what
+/// was not known: another account of the run.
+std::optional<DoubledRun> write_report(SqliteConnection& connection, const RunReport& report,
+                                       GivesWay rule);
+
+/// A new row; one that stands as revoked is opened again, another one stays as it is.
+void write_planned(SqliteConnection& connection, const PlannedRun& run, const PlanStep& step);
+
+/// Another node for a row that is still planned.
+void write_moved(SqliteConnection& connection, const PlannedRun& run, const PlanStep& step);
+
+}  // namespace peercron
