@@ -1,0 +1,121 @@
+#pragma once
+
+#include "dispatch/term.hpp"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace peercron {
+
+using namespace std::chrono_literals;
+
+// 2026-11-21T00:00:00Z: a whole minute.
+inline constexpr WallTime midnight = from_unix_millis(1'795'219'200'000);
+
+inline const NodeName alpha = "127.0.0.1:9991";
+inline const NodeName beta = "127.0.0.1:9993";
+
+inline Job every_second(JobId id)
+{
+    Job job;
+    job.id = id;
+    job.cron_set = "* * * * * *";
+    job.command = "true";
+    return job;
+}
+
+/// Drives the rules as the Dispatcher does, with a clock of its own.
+class TermTest : public ::testing::Test {
+protected:
+    void SetUp() override { at(0ms); }
+
+    void at(std::chrono::milliseconds after_midnight)
+    {
+        now_.wall = midnight + after_midnight;
+        now_.steady = SteadyTime(1h) + after_midnight;
+    }
+
+    void add(const Job& job) { jobs_.put(job, now_.wall); }
+
+    Term& begin(const TermStart& found)
+    {
+        term_.emplace(7, alpha, settings_, jobs_, now_);
+        changed_ = term_->begin(found, now_);
+        return *term_;
+    }
+    Term& begin()
+    {
+        TermStart found;
+        found.planned_through = now_.wall;
+        return begin(found);
+    }
+
+    void connect(const NodeName& node, Account account = {}, std::uint64_t incarnation = 1)
+    {
+        account.node = node;
+        account.incarnation = incarnation;
+        if (account.slots == 0) account.slots = 100;
+        if (account.uptime == 0ms) account.uptime = 1h;
+        term_->connected(node, account, now_);
+        NodeBeat beat;
+        beat.echo = beat.sent_at = now_.wall;
+        beat.load.slots = account.slots;
+        beat.load.draining = account.draining;
+        term_->beat(node, beat, now_);
+    }
+
+    /// The warden of the node's process says when that died.
+    void died(const NodeName& node, WallTime died_at, std::uint64_t incarnation = 1)
+    {
+        const SteadyTime at = now_.steady - (now_.wall - died_at);
+        term_->died(node, Death{incarnation, at - 1h, at}, now_);
+    }
+
+    /// One step, committed; what was handed out is in orders_.
+    PlanStep step()
+    {
+        PlanStep step = term_->step(now_);
+        orders_.clear();
+        revokes_.clear();
+        for (const Outgoing& outgoing : term_->messages(now_)) {
+            if (const auto* batch = std::get_if<RunOrders>(&outgoing.message)) {
+                for (const RunOrder& order : batch->orders) {
+                    orders_.emplace_back(outgoing.node, order);
+                }
+            }
+            if (const auto* revoke = std::get_if<Revoke>(&outgoing.message)) {
+                for (const RunId& id : revoke->runs) revokes_.emplace_back(outgoing.node, id);
+            }
+        }
+        return step;
+    }
+
+    void report(const NodeName& node, const RunId& id, RunState state)
+    {
+        RunReport report;
+        report.id = id;
+        report.state = state;
+        term_->report(node, report, now_);
+    }
+
+    RunId fire(JobId job, std::chrono::milliseconds after_midnight) const
+    {
+        return RunId{job, midnight + after_midnight, 1};
+    }
+
+    DispatchSettings settings_;
+    JobTable jobs_{"UTC"};
+    Moment now_;
+    std::optional<Term> term_;
+    std::vector<JobId> changed_;
+    std::vector<std::pair<NodeName, RunOrder>> orders_;
+    std::vector<std::pair<NodeName, RunId>> revokes_;
+};
+
+}  // namespace peercron
