@@ -156,7 +156,7 @@ asio::awaitable<void> Dispatcher::Tenure::take_over()
 {
     const auto started = now().steady;
     const Roster told = dispatcher_.parts_.roster();
-    term_.clocks(told, now());
+    term_.learn_clocks(told, now());
     was_told_ = !told.nodes.empty();
     const TermStart before = co_await begin_term();
     co_await compare_clocks_at_last(before);

@@ -23,10 +23,6 @@ constexpr std::int32_t most_attempts = 5;
 /// After the death of a node its warden lets its commands end, and then kills them
 /// (exec/warden.hpp); until this is over they may be alive.
 constexpr auto orphan_time = 2s;
-/// How wrong a measured difference of two clocks may be, …
-constexpr auto clock_error = 20ms;
-/// … and one that another dispatcher has measured some time ago.
-constexpr auto told_clock_error = 50ms;
 /// Ends of runs of limited jobs that are remembered until the rows are read again.
 constexpr std::size_t most_counted_ends = 100'000;
 /// Skipped fires of limited jobs that are remembered until the rows are read again.
@@ -62,7 +58,8 @@ Term::Term(Epoch epoch, NodeName self, const DispatchSettings& settings, JobTabl
       settings_(settings),
       jobs_(jobs),
       planner_(jobs),
-      planned_through_(started.wall)
+      planned_through_(started.wall),
+      clocks_(self_, settings)
 {}
 
 Term::BeforeRead Term::before_read() const
@@ -242,46 +239,14 @@ bool Term::apply_change(const Revision& change, Moment now)
     return jobs_.put(std::move(job), now.wall);
 }
 
-/// Offsets are measured by this node's clock: when that is set, they are others until the next
-/// beat, which a node that is dead does not send.
-void Term::follow_own_clock(Moment now)
+void Term::learn_clocks(const Roster& told, Moment now)
 {
-    const auto steady =
-        std::chrono::duration_cast<std::chrono::milliseconds>(now.steady.time_since_epoch());
-    const std::chrono::milliseconds clock = now.wall.time_since_epoch() - steady;
-    const auto set_by = clock - std::exchange(own_clock_, clock).value_or(clock);
-    if (set_by == 0ms) return;
-    for (auto& [name, node] : nodes_) {
-        if (name != self_) node.load.clock_offset -= set_by;
-    }
-}
-
-void Term::clocks(const Roster& told, Moment now)
-{
-    follow_own_clock(now);
-    const std::vector<NodeLoad>& roster = told.nodes;
-    const auto is_self = [this](const NodeLoad& load) { return load.node == self_; };
-    const auto self = std::find_if(roster.begin(), roster.end(), is_self);
-    if (self == roster.end() || !self->clock_known) return;
-    // Its clock was set ahead since it was measured, or this one back: whose is not known.
-    auto set_since = 0ms;
-    for (const NodeLoad& load : roster) {
-        if (load.node != told.by || !load.clock_known) continue;
-        set_since = std::max(told.ahead - (load.clock_offset - self->clock_offset), 0ms);
-    }
-    for (const NodeLoad& load : roster) {
-        if (!load.clock_known) continue;
-        NodeState& state = known(load.node, now);
-        state.load.clock_offset = load.clock_offset - self->clock_offset;
-        if (load.node != self_) state.load.clock_offset += set_since;
-        state.load.clock_known = true;
-        state.clock_doubt = told_clock_error;
-    }
+    for (const NodeName& node : clocks_.learn(told, now)) known(node, now);
 }
 
 void Term::connected(const NodeName& node, const Account& account, Moment now)
 {
-    follow_own_clock(now);
+    clocks_.follow_own_clock(now);
     NodeState& state = known(node, now);
     state.connected = true;
     state.heard = now.steady;
@@ -289,7 +254,7 @@ void Term::connected(const NodeName& node, const Account& account, Moment now)
     // By this clock: the node's may have been set since the process before it died.
     const WallTime started = now.wall - account.uptime;
     if (state.incarnation != account.incarnation) {
-        state.earlier_until = started + most_ahead(state);
+        state.earlier_until = started + clocks_.most_ahead(state.clock);
         if (state.incarnation != 0) bury(node, started, "was restarted", now);
     }
     state.given_up = false;
@@ -325,55 +290,11 @@ void Term::connected(const NodeName& node, const Account& account, Moment now)
 
 void Term::beat(const NodeName& node, const NodeBeat& beat, Moment now)
 {
-    follow_own_clock(now);
     NodeState& state = known(node, now);
     state.heard = now.steady;
     state.draining = beat.load.draining;
     state.load = beat.load;
-    // Half of the round trip, as in NTP: the node read its clock between echo and now.
-    const auto middle = beat.echo + (now.wall - beat.echo) / 2;
-    state.load.clock_offset = beat.sent_at - middle;
-    state.load.clock_known = true;
-    state.clock_doubt = clock_error;
-    // The wall clock may have been set meanwhile; then this says nothing, and the next one will.
-    const auto round_trip = now.wall - beat.echo;
-    if (round_trip >= 0ms) judge_clock(node, state, round_trip / 2);
-}
-
-/// `error`: by how much the measured offset may be wrong at most.
-void Term::judge_clock(const NodeName& node, NodeState& state,
-                       std::chrono::milliseconds error) const
-{
-    const auto offset = state.load.clock_offset;
-    const auto at_least = std::chrono::abs(offset) - error;
-    const auto at_most = std::chrono::abs(offset) + error;
-    ClockState judged = state.clock;
-    if (at_least > settings_.lookahead) {
-        judged = ClockState::unusable;
-    } else if (at_least > settings_.clock_warning && at_most <= settings_.lookahead) {
-        judged = ClockState::off;
-    } else if (at_most < settings_.clock_warning) {
-        judged = ClockState::good;
-    }
-    if (judged == std::exchange(state.clock, judged)) return;
-    const std::string_view which = offset > 0ms ? "ahead of" : "behind";
-    switch (judged) {
-        case ClockState::good:
-            spdlog::info("dispatch: the clock of {} agrees with this node's again", node);
-            break;
-        case ClockState::off:
-            spdlog::warn(
-                "dispatch: the clock of {} is {} ms {} this node's; its runs start that much early "
-                "or late. Is the time synchronised on both?",
-                node, std::chrono::abs(offset).count(), which);
-            break;
-        case ClockState::unusable:
-            spdlog::error(
-                "dispatch: the clock of {} is {} ms {} this node's, more than the lookahead of {} "
-                "ms: it gets no runs until its clock is corrected",
-                node, std::chrono::abs(offset).count(), which, settings_.lookahead.count());
-            break;
-    }
+    clocks_.measure(node, beat.echo, beat.sent_at, now);
 }
 
 void Term::report(const NodeName& node, const RunReport& report, Moment now)
@@ -397,7 +318,7 @@ void Term::disconnected(const NodeName& node, Moment now)
 
 void Term::died(const NodeName& node, const Death& death, Moment now)
 {
-    follow_own_clock(now);
+    clocks_.follow_own_clock(now);
     NodeState& state = known(node, now);
     SteadyTime at = death.at;
     if (state.incarnation == death.incarnation) {
@@ -663,7 +584,7 @@ bool Term::has_news(Moment now)
 
 PlanStep Term::step(Moment now)
 {
-    follow_own_clock(now);
+    clocks_.follow_own_clock(now);
     for (const auto& [name, node] : nodes_) {
         const auto time = settings_.lease + settings_.lease_margin;
         const SteadyTime latest = now.steady - time;
@@ -991,6 +912,8 @@ std::vector<NodeLoad> Term::loads(Moment now) const
         if (node.incarnation == 0 && node.failing_since && node.open == 0) continue;
         NodeLoad load = node.load;
         load.node = name;
+        load.clock_offset = node.clock.offset;
+        load.clock_known = node.clock.is_known;
         load.connected = node.connected && now.steady - node.heard <= settings_.silence_limit;
         load.draining = node.draining;
         loads.push_back(std::move(load));
@@ -1009,30 +932,15 @@ std::vector<NodeName> Term::busy_nodes() const
 
 Term::NodeState& Term::known(const NodeName& node, Moment now)
 {
-    const auto [place, fresh] = nodes_.try_emplace(node);
+    const auto [place, fresh] = nodes_.try_emplace(node, clocks_.of(node));
     if (fresh) place->second.heard = now.steady;
     return place->second;
 }
 
 bool Term::available(const NodeState& node, SteadyTime now) const
 {
-    return node.connected && !node.draining && node.clock != ClockState::unusable &&
+    return node.connected && !node.draining && node.clock.is_usable() &&
            now - node.heard <= settings_.silence_limit;
-}
-
-/// By so much the node's clock may be ahead of this one. Of a clock that nobody knows, the worst is
-/// assumed: lost is better than twice.
-std::chrono::milliseconds Term::most_ahead(const NodeState& node) const
-{
-    const auto doubt = node.load.clock_known ? node.clock_doubt : settings_.lookahead;
-    const auto ahead = std::max(node.load.clock_offset + doubt, 0ms);
-    if (is_measured(node) || own_ahead_ == 0ms) return ahead;
-    return std::max(ahead, own_ahead_ + told_clock_error);
-}
-
-bool Term::is_measured(const NodeState& node)
-{
-    return node.load.clock_known && node.clock_doubt == clock_error;
 }
 
 std::vector<std::chrono::milliseconds> Term::measured_clocks(Moment now) const
@@ -1040,8 +948,8 @@ std::vector<std::chrono::milliseconds> Term::measured_clocks(Moment now) const
     std::vector<std::chrono::milliseconds> clocks;
     for (const auto& [name, node] : nodes_) {
         const bool is_heard = node.connected && now.steady - node.heard <= settings_.silence_limit;
-        if (name != self_ && is_heard && is_measured(node)) {
-            clocks.push_back(node.load.clock_offset);
+        if (name != self_ && is_heard && node.clock.is_measured) {
+            clocks.push_back(node.clock.offset);
         }
     }
     return clocks;
@@ -1555,7 +1463,7 @@ void Term::bury(const NodeName& node, std::optional<WallTime> since, std::string
 {
     // The node's clock may be ahead of ours, so that it started a run "after" it died.
     NodeState& state = nodes_.at(node);
-    const auto ahead = most_ahead(state);
+    const auto ahead = clocks_.most_ahead(state.clock);
     if (!std::exchange(state.given_up, true)) {
         doubts_.dead[node] = since.value_or(now.wall) + ahead;
         told_since_.erase(node);

@@ -2,7 +2,9 @@
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
+#include "dispatch/dispatch_settings.hpp"
 #include "dispatch/job_table.hpp"
+#include "dispatch/node_clocks.hpp"
 #include "dispatch/planner.hpp"
 #include "model/missed.hpp"
 #include "model/node_load.hpp"
@@ -25,26 +27,6 @@
 
 namespace peercron {
 
-/// The limits that a dispatcher keeps; the defaults are in config/config.hpp.
-struct DispatchSettings {
-    std::string default_zone = "UTC";
-    std::chrono::milliseconds lookahead{2000};
-    std::chrono::milliseconds misfire_window{60000};  ///< of jobs without one; 0 = no limit
-    std::chrono::milliseconds start_deadline{300'000};
-    std::chrono::milliseconds poll_interval{2000};
-    std::chrono::milliseconds beat_interval{250};
-    std::chrono::milliseconds silence_limit{1500};
-    std::chrono::milliseconds lease{10000};
-    std::chrono::milliseconds lease_margin{2000};
-    /// A node whose clock is off by more is warned of; by more than the lookahead, it gets no runs.
-    std::chrono::milliseconds clock_warning{100};
-    std::chrono::milliseconds audit_interval{std::chrono::hours(24)};  ///< 0 = no audit
-    std::chrono::seconds log_keep{0};  ///< how long rows of the ledger stay; 0 = for ever
-    /// Bytes of steps that the store has not taken yet. Beyond this no fires are planned until the
-    /// store has three quarters of them. About 300,000 fires.
-    std::size_t max_ledger_lag = 64U << 20U;
-};
-
 /// The longest time between two commits: it tells a deposed dispatcher, and moves planned-through.
 inline constexpr std::chrono::seconds longest_plan_pause{1};
 
@@ -52,14 +34,6 @@ inline constexpr std::chrono::seconds longest_plan_pause{1};
 struct Outgoing {
     NodeName node;
     Message message;
-};
-
-/// What a dispatcher told of all nodes.
-struct Roster {
-    std::vector<NodeLoad> nodes;
-    NodeName by;  ///< who told it
-    /// At least this much its clock is ahead of this node's, as its last message shows.
-    std::chrono::milliseconds ahead{0};
 };
 
 /// What the warden of a node has reported about its death (NodeDied), by this dispatcher's steady
@@ -121,10 +95,10 @@ public:
                              const std::optional<BeforeRead>& before = std::nullopt);
 
     /// How far the clocks of the nodes are from each other, as an earlier dispatcher told it.
-    void clocks(const Roster& told, Moment now);
+    void learn_clocks(const Roster& told, Moment now);
     /// This node's clock is ahead, by so much, of the moments that are handed in: it is not planned
     /// by. Clocks that were not measured yet may be ahead as far.
-    void own_clock_ahead(std::chrono::milliseconds by) { own_ahead_ = by; }
+    void own_clock_ahead(std::chrono::milliseconds by) { clocks_.own_clock_ahead(by); }
     /// By how much clocks of other nodes are ahead of the moments that are handed in: of those that
     /// are connected, and were measured on this connection or an earlier one of this term.
     std::vector<std::chrono::milliseconds> measured_clocks(Moment now) const;
@@ -288,17 +262,12 @@ private:
         NodeName node;
         SteadyTime until{};
     };
-    /// How a node's clock agrees with this dispatcher's.
-    enum class ClockState : std::uint8_t {
-        good,
-        off,       ///< by more than clock_warning
-        unusable,  ///< by more than the lookahead: it would start fires at wrong times
-    };
     struct NodeState {
-        ClockState clock = ClockState::good;
+        explicit NodeState(const NodeClock& its_clock) : clock(its_clock) {}
+
+        const NodeClock& clock;
         bool connected = false;
-        std::optional<SteadyTime> failing_since;   ///< in the registry, as far as is known
-        std::chrono::milliseconds clock_doubt{0};  ///< how wrong load.clock_offset may be
+        std::optional<SteadyTime> failing_since;  ///< in the registry, as far as is known
         bool draining = false;
         bool given_up = false;  ///< buried, and not heard of since
         std::uint64_t incarnation = 0;
@@ -309,16 +278,12 @@ private:
         SteadyTime heard{};
         std::uint32_t open = 0;  ///< runs in runs_ that are this node's
         std::uint64_t turn = 0;  ///< when it was last given a run; breaks ties
-        NodeLoad load;
+        NodeLoad load;           ///< as its last beat says
     };
     using Runs = std::unordered_map<RunId, OpenRunState>;
 
     NodeState& known(const NodeName& node, Moment now);
     bool available(const NodeState& node, SteadyTime now) const;
-    void follow_own_clock(Moment now);
-    void judge_clock(const NodeName& node, NodeState& state, std::chrono::milliseconds error) const;
-    std::chrono::milliseconds most_ahead(const NodeState& node) const;
-    static bool is_measured(const NodeState& node);
     bool may_have_started(const OpenRunState& run, const OpenRun& row) const;
     std::optional<NodeName> least_loaded(SteadyTime now) const;
     Planner::Next plan_fire(const Job& job, WallTime scheduled_at, Moment now);
@@ -381,7 +346,6 @@ private:
     JobTable& jobs_;
     Planner planner_;
     WallTime planned_through_{};
-    std::optional<std::chrono::milliseconds> own_clock_;  ///< wall minus steady
     WallTime planned_before_{};  ///< planned_through as an earlier dispatcher has left it
     bool begun_ = false;
 
@@ -390,6 +354,7 @@ private:
     std::unordered_map<JobId, Haunted> haunted_;  ///< jobs with a limit
     /// When the commands of nodes that died under an earlier dispatcher are gone, too.
     SteadyTime orphans_gone_{};
+    NodeClocks clocks_;
     std::map<NodeName, NodeState> nodes_;
     std::uint64_t turns_ = 0;
     SteadyTime registry_seen_ = SteadyTime::max();
@@ -401,7 +366,6 @@ private:
     Doubts doubts_;
     /// Runs that nodes in doubts_.dead have reported as ended since: they will record them soon.
     std::map<NodeName, std::unordered_set<RunId>> told_since_;
-    std::chrono::milliseconds own_ahead_{0};
     std::set<RunId> unplaced_;  ///< to be placed in the next step
     /// Ended in a way after which at_least_once runs them again.
     std::map<RunId, std::string> undelivered_;  ///< and who had asked for them

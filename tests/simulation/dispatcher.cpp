@@ -261,7 +261,7 @@ void Tenure::die(bool silently)
 Task<void> Tenure::take_over()
 {
     const Roster told = dispatcher_.agent_.roster();
-    term_.clocks(told, now());
+    term_.learn_clocks(told, now());
     was_told_ = !told.nodes.empty();
     const TermStart before = co_await begin_term();
     co_await compare_clocks_at_last(before);

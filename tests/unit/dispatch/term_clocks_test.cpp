@@ -244,7 +244,7 @@ TEST_F(ClockTest, WhatADeadNodeMayHaveStartedIsJudgedByItsClock)
         dead.clock_known = true;
         Roster told;
         told.nodes = {self, dead};
-        term_->clocks(told, now_);
+        term_->learn_clocks(told, now_);
         term_->begin(found, now_);
         connect(alpha);
         died(beta, now_.wall);
@@ -318,7 +318,7 @@ TEST_F(ClockTest, OneThatNobodyHasMeasuredIsNotToldAsAgreeing)
     dead.node = beta;
     Roster told;
     told.nodes = {self, dead};
-    term_->clocks(told, now_);
+    term_->learn_clocks(told, now_);
     term_->begin(found, now_);
     connect(alpha);
     died(beta, now_.wall);
@@ -349,7 +349,7 @@ TEST_F(ClockTest, OneThatWasSetAfterItWasMeasuredIsKnownByTheLastBeat)
         }
         told.by = by;
         told.ahead = ahead;
-        term_->clocks(told, now_);
+        term_->learn_clocks(told, now_);
         term_->begin(found, now_);
         connect(alpha);
         died(beta, now_.wall);
@@ -382,7 +382,7 @@ protected:
             if (name == node) load.clock_offset = its_clock;
             told.nodes.push_back(load);
         }
-        if (node != alpha) term_->clocks(told, now_);
+        if (node != alpha) term_->learn_clocks(told, now_);
         connect(node, account);
         term_->begin(found, now_);
         for (const RunReport& ended : step().ended) {

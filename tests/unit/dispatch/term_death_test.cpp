@@ -251,7 +251,7 @@ TEST_F(TermTest, ShowsNoNodeThatOnlyAnEarlierDispatcherHasSeen)
         load.clock_known = true;
         told.nodes.push_back(load);
     }
-    term_->clocks(told, now_);
+    term_->learn_clocks(told, now_);
     term_->registry({alpha}, now_);
     const std::vector<NodeLoad> loads = term_->loads(now_);
     ASSERT_THAT(loads, SizeIs(1));

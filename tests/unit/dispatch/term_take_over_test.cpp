@@ -186,7 +186,7 @@ TEST_F(TermTest, TakeOverLosesWhatTheDeadDispatchersOwnNodeMayHaveStarted)
     dead.clock_known = true;
     Roster told;
     told.nodes = {self, dead};
-    term_->clocks(told, now_);
+    term_->learn_clocks(told, now_);
     term_->begin(found, now_);
     connect(alpha);
     died(beta, midnight + 1016ms);
