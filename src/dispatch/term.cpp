@@ -100,7 +100,7 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now,
         }
         if (known_run != runs_.end() || has_ended(row.planned.id)) continue;
         const PlannedJob* job = jobs_.find(row.planned.id.job);
-        OpenRunState run;
+        TrackedRun run;
         run.order.id = row.planned.id;
         if (job != nullptr) {
             run.order.command = job->job.command;
@@ -116,14 +116,16 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now,
         run.running_in_store = row.planned.state == RunState::running;
         run.superseded = row.superseded;
         run.requested_by = row.planned.requested_by;
-        const auto place = open(std::move(run));
+        const auto place = runs_.open(std::move(run));
         if (row.planned.run_server.empty()) {
             haunt_by_unknown(place->second);
             unplaced_.insert(place->first);
             continue;
         }
         const bool running = place->second.running_in_store;
-        assign(place, row.planned.run_server, running ? Phase::running : Phase::handed, now);
+        known(row.planned.run_server, now);
+        runs_.assign(place, row.planned.run_server);
+        place->second.phase = running ? RunPhase::running : RunPhase::handed;
         if (!nodes_.at(row.planned.run_server).connected) continue;
         doubts_.runs.insert(place->first);
         const bool is_settled = then.accounted.contains(row.planned.run_server);
@@ -136,7 +138,7 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now,
 
     for (const auto& [id, run] : runs_) {
         const bool as_it_is_now = fits(run.order) && !run.unwanted;
-        if (run.phase != Phase::running && !as_it_is_now) changed.insert(id.job);
+        if (run.phase != RunPhase::running && !as_it_is_now) changed.insert(id.job);
     }
     jobs_.for_each([&](const PlannedJob& job) {
         if (!job.error.empty()) {
@@ -173,9 +175,9 @@ std::map<NodeName, std::vector<RunId>> Term::held_early(Moment now) const
 {
     std::map<NodeName, std::vector<RunId>> held;
     for (const auto& [id, run] : runs_) {
-        const bool is_held = run.phase != Phase::running && !run.node.empty();
+        const bool is_held = run.phase != RunPhase::running && !run.node().empty();
         const bool waits = is_early(id, now) || run.order.start_at > early_from(now);
-        if (is_held && waits) held[run.node].push_back(id);
+        if (is_held && waits) held[run.node()].push_back(id);
     }
     return held;
 }
@@ -266,7 +268,7 @@ void Term::connected(const NodeName& node, const Account& account, Moment now)
     std::unordered_set<RunId> accounted;
     for (const RunOrder& order : account.held) {
         accounted.insert(order.id);
-        adopt(order, node, Phase::handed, now);
+        adopt(order, node, RunPhase::handed, now);
     }
     for (const RunReport& report : account.running) {
         accounted.insert(report.id);
@@ -276,15 +278,15 @@ void Term::connected(const NodeName& node, const Account& account, Moment now)
         order.dispatch_server = report.dispatch_server;
         const PlannedJob* job = jobs_.find(report.id.job);
         if (job != nullptr) order.concurrency = concurrency_of(job->job);
-        adopt(order, node, Phase::running, now);
+        adopt(order, node, RunPhase::running, now);
     }
     for (const RunReport& ended : account.ended) {
         accounted.insert(ended.id);
         report_end(node, ended);
     }
-    for (const RunId& id : runs_of(node)) {
-        const OpenRunState& run = runs_.at(id);
-        if (!accounted.contains(id) && run.phase != Phase::placed) doubts_.runs.insert(id);
+    for (const RunId& id : runs_.of_node(node)) {
+        const TrackedRun& run = runs_.at(id);
+        if (!accounted.contains(id) && run.phase != RunPhase::placed) doubts_.runs.insert(id);
     }
 }
 
@@ -306,7 +308,7 @@ void Term::report(const NodeName& node, const RunReport& report, Moment now)
     }
     const auto run = runs_.find(report.id);
     if (run != runs_.end()) {
-        run->second.phase = Phase::running;
+        run->second.phase = RunPhase::running;
         doubts_.runs.erase(report.id);
     }
 }
@@ -362,14 +364,12 @@ std::map<NodeName, std::vector<RunId>> Term::handed_out(std::span<const JobId> j
 {
     std::map<NodeName, std::vector<RunId>> handed;
     for (const JobId job : jobs) {
-        const auto of_job = runs_of_job_.find(job);
-        if (of_job == runs_of_job_.end()) continue;
-        for (const RunId& id : of_job->second) {
-            const OpenRunState& run = runs_.at(id);
+        for (const RunId& id : runs_.of_job(job)) {
+            const TrackedRun& run = runs_.at(id);
             // What its node does not know it cannot give back: whether it was started there before
             // is for the store to say.
-            const bool is_held = run.phase == Phase::handed && !is_doubtful(id);
-            if (is_held) handed[run.node].push_back(id);
+            const bool is_held = run.phase == RunPhase::handed && !is_doubtful(id);
+            if (is_held) handed[run.node()].push_back(id);
         }
     }
     return handed;
@@ -383,17 +383,13 @@ void Term::jobs_changed(std::span<const JobId> jobs, std::span<const RunId> revo
     }
     for (const JobId id : jobs) {
         std::vector<RunId> placed;
-        if (const auto of_job = runs_of_job_.find(id); of_job != runs_of_job_.end()) {
-            for (const RunId& run : of_job->second) {
-                if (runs_.at(run).phase == Phase::placed) placed.push_back(run);
-            }
+        for (const RunId& run : runs_.of_job(id)) {
+            if (runs_.at(run).phase == RunPhase::placed) placed.push_back(run);
         }
         for (const RunId& run : placed) release(runs_.find(run));
-        if (const auto of_job = runs_of_job_.find(id); of_job != runs_of_job_.end()) {
-            for (const RunId& run : of_job->second) {
-                OpenRunState& state = runs_.at(run);
-                if (!is_still_due(state)) state.unwanted = true;
-            }
+        for (const RunId& run : runs_.of_job(id)) {
+            TrackedRun& state = runs_.at(run);
+            if (!is_still_due(state)) state.unwanted = true;
         }
         const PlannedJob* job = jobs_.find(id);
         parked_.erase(id);
@@ -409,16 +405,16 @@ void Term::given_back_late(const NodeName& node, std::span<const RunId> given_ba
 {
     for (const RunId& id : given_back) {
         const auto run = runs_.find(id);
-        const bool its = run != runs_.end() && run->second.node == node;
-        if (its && run->second.phase == Phase::handed && !is_doubtful(id)) release(run);
+        const bool its = run != runs_.end() && run->second.node() == node;
+        if (its && run->second.phase == RunPhase::handed && !is_doubtful(id)) release(run);
     }
 }
 
 std::vector<RunId> Term::held_by(const NodeName& node) const
 {
     std::vector<RunId> held;
-    for (const RunId& id : runs_of(node)) {
-        if (runs_.at(id).phase == Phase::handed && !is_doubtful(id)) held.push_back(id);
+    for (const RunId& id : runs_.of_node(node)) {
+        if (runs_.at(id).phase == RunPhase::handed && !is_doubtful(id)) held.push_back(id);
     }
     return held;
 }
@@ -427,7 +423,7 @@ void Term::evacuated(const NodeName& node, std::span<const RunId> given_back)
 {
     for (const RunId& id : given_back) {
         const auto run = runs_.find(id);
-        if (run != runs_.end() && run->second.node == node && !is_doubtful(id)) release(run);
+        if (run != runs_.end() && run->second.node() == node && !is_doubtful(id)) release(run);
     }
 }
 
@@ -442,7 +438,7 @@ Result<RunId> Term::run_now(JobId id, std::string requested_by, Moment now)
                has_ended(candidate);
     };
     while (taken(run)) run.scheduled_at += 1ms;
-    const auto place_of_run = open(fresh_run(planned->job, run, now));
+    const auto place_of_run = runs_.open(fresh_run(planned->job, run, now));
     place_new(place_of_run, std::move(requested_by), now);
     return run;
 }
@@ -451,17 +447,17 @@ Term::RunPlace Term::find_run(const RunId& id) const
 {
     const auto found = runs_.find(id);
     if (found == runs_.end()) return {};
-    const OpenRunState& run = found->second;
-    if (is_doubtful(id)) return {Whereabouts::running, run.node};
+    const TrackedRun& run = found->second;
+    if (is_doubtful(id)) return {Whereabouts::running, run.node()};
     switch (run.phase) {
-        case Phase::placed:
-            return {Whereabouts::here, run.node};
-        case Phase::handed:
-            return {Whereabouts::held, run.node};
-        case Phase::running:
+        case RunPhase::placed:
+            return {Whereabouts::here, run.node()};
+        case RunPhase::handed:
+            return {Whereabouts::held, run.node()};
+        case RunPhase::running:
             break;
     }
-    return {Whereabouts::running, run.node};
+    return {Whereabouts::running, run.node()};
 }
 
 void Term::cancel(const RunId& id, Reason why, Moment now)
@@ -501,7 +497,7 @@ void Term::resolve_doubts(const TermStart& found, Doubts doubts, Moment now,
         if (may_have_started(run->second, *row->second)) {
             const Reason why{
                 Cause::node_died,
-                fmt::format("{} was restarted or lost track of the run", run->second.node)};
+                fmt::format("{} was restarted or lost track of the run", run->second.node())};
             haunt(run->second, now.steady + orphan_time);
             end_here(run, RunState::lost, why, now.wall);
         } else {
@@ -511,15 +507,15 @@ void Term::resolve_doubts(const TermStart& found, Doubts doubts, Moment now,
 }
 
 /// Whether a process of its node that is gone may have started it: its node does not know it.
-bool Term::may_have_started(const OpenRunState& run, const OpenRun& row) const
+bool Term::may_have_started(const TrackedRun& run, const OpenRun& row) const
 {
-    if (row.planned.state == RunState::running || run.phase == Phase::running) return true;
-    const NodeState& node = nodes_.at(run.node);
+    if (row.planned.state == RunState::running || run.phase == RunPhase::running) return true;
+    const NodeState& node = nodes_.at(run.node());
     const bool other_process =
         row.epoch < node.first_epoch || node.process_started > run.dispatched_at;
     if (!other_process) return false;
     WallTime until = node.earlier_until;
-    if (run.node == self_) {
+    if (run.node() == self_) {
         // This clock may have been set since, and the plan tells what it was.
         const WallTime planned_at = planned_before_ - settings_.lookahead;
         until = std::max(node.process_started, planned_at + longest_plan_pause);
@@ -593,7 +589,7 @@ PlanStep Term::step(Moment now)
             std::min(std::max(registry_seen_, SteadyTime(time)), now.steady) - time;
         const bool fails = node.failing_since && *node.failing_since < seen;
         const bool gone = node.heard < latest && fails;
-        if (gone && (node.open > 0 || !node.given_up)) {
+        if (gone && (node.runs.open > 0 || !node.given_up)) {
             bury(name, std::nullopt, "vanished", now);
         }
     }
@@ -618,10 +614,10 @@ PlanStep Term::step(Moment now)
         if (run == runs_.end()) continue;
         place(run, now);
         const auto placed = runs_.find(id);
-        if (placed == runs_.end() || placed->second.node.empty()) continue;
+        if (placed == runs_.end() || placed->second.node().empty()) continue;
         PlannedRun row;
         row.id = id;
-        row.run_server = placed->second.node;
+        row.run_server = placed->second.node();
         row.dispatched_at = now.wall;
         step_.moved.push_back(std::move(row));
     }
@@ -631,7 +627,7 @@ PlanStep Term::step(Moment now)
         row.id = id;
         row.state = RunState::revoked;
         row.reason = why_changed(id.job);
-        row.run_server = run.node;
+        row.run_server = run.node();
         row.dispatch_server = self_;
         row.epoch = epoch_;
         row.ended_at = now.wall;
@@ -714,10 +710,10 @@ void Term::learn_unwanted(const std::vector<Revision>& changes)
 /// The fires after `since`, up to `until`, are those of this version.
 void Term::learn_unwanted(const Job& version, WallTime since, WallTime until)
 {
-    const auto of_job = runs_of_job_.find(version.id);
-    if (of_job == runs_of_job_.end() || since >= until) return;
+    const std::set<RunId>& of_job = runs_.of_job(version.id);
+    if (of_job.empty() || since >= until) return;
     const PlannedJob old = jobs_.compile(version);
-    for (const RunId& id : of_job->second) {
+    for (const RunId& id : of_job) {
         if (took_back(old, since, until, id)) runs_.at(id).unwanted = true;
     }
 }
@@ -727,15 +723,13 @@ std::optional<PastQuery> Term::wanted_past(const Job& row) const
     const PlannedJob* known = jobs_.find(row.id);
     if (known == nullptr || row.effective_from <= known->job.effective_from) return std::nullopt;
     // What is planned later is planned by `row`.
-    bool is_wanted = planned_through_ < row.effective_from;
-    if (const auto of_job = runs_of_job_.find(row.id); of_job != runs_of_job_.end()) {
-        const auto may_be_unwanted = [&](const RunId& id) {
-            return runs_.at(id).phase != Phase::running && id.scheduled_at <= row.effective_from &&
-                   id.scheduled_at > known->job.effective_from;
-        };
-        is_wanted =
-            is_wanted || std::any_of(of_job->second.begin(), of_job->second.end(), may_be_unwanted);
-    }
+    const std::set<RunId>& of_job = runs_.of_job(row.id);
+    const auto may_be_unwanted = [&](const RunId& id) {
+        return runs_.at(id).phase != RunPhase::running && id.scheduled_at <= row.effective_from &&
+               id.scheduled_at > known->job.effective_from;
+    };
+    const bool is_wanted = planned_through_ < row.effective_from ||
+                           std::any_of(of_job.begin(), of_job.end(), may_be_unwanted);
     if (!is_wanted) return std::nullopt;
     PastQuery query;
     query.only = row.id;
@@ -810,10 +804,10 @@ void Term::deliver_again(const RunId& id, std::string requested_by, Moment now)
     RunId next = id;
     ++next.attempt;
     if (runs_.contains(next) || has_ended(next)) return;
-    OpenRunState run = fresh_run(job, next, now);
+    TrackedRun run = fresh_run(job, next, now);
     if (!is_still_due(run)) return;
     haunt_by_unknown(run);
-    place_new(open(std::move(run)), std::move(requested_by), now);
+    place_new(runs_.open(std::move(run)), std::move(requested_by), now);
 }
 
 void Term::deliver_again(std::span<const RunId> runs)
@@ -876,26 +870,26 @@ std::vector<Outgoing> Term::messages(Moment now, std::uint64_t last_revoke)
     std::vector<Outgoing> messages = take_revocations();
     for (const RunId& id : std::exchange(to_send_, {})) {
         const auto run = runs_.find(id);
-        if (run == runs_.end() || run->second.phase != Phase::placed) continue;
-        if (run->second.node.empty()) continue;  // its node died while the step was committed
-        if (!nodes_.at(run->second.node).connected) {
+        if (run == runs_.end() || run->second.phase != RunPhase::placed) continue;
+        if (run->second.node().empty()) continue;  // its node died while the step was committed
+        if (!nodes_.at(run->second.node()).connected) {
             // Lost meanwhile. Perhaps it is being greeted again, and an order that came behind the
             // greeting would be missing from the account.
             release(run);
             continue;
         }
-        run->second.phase = Phase::handed;
+        run->second.phase = RunPhase::handed;
         run->second.sent_after = last_revoke;
         // The commit may have taken long; the node's deadline counts from when it can start.
         RunOrder& order = run->second.order;
         order.start_at = std::max(order.id.scheduled_at, now.wall);
         order.start_by = order.start_at + settings_.start_deadline;
         run->second.start_from = order.start_at;
-        Batch& batch = batches[run->second.node];
+        Batch& batch = batches[run->second.node()];
         batch.message.orders.push_back(order);
         batch.bytes += order.command.size() + sizeof(RunOrder);
         if (batch.bytes > longest_batch) {
-            messages.push_back(Outgoing{run->second.node, std::exchange(batch, {}).message});
+            messages.push_back(Outgoing{run->second.node(), std::exchange(batch, {}).message});
         }
     }
     for (auto& [node, batch] : batches) {
@@ -909,7 +903,7 @@ std::vector<NodeLoad> Term::loads(Moment now) const
     std::vector<NodeLoad> loads;
     for (const auto& [name, node] : nodes_) {
         // Known by what an earlier dispatcher told of its clock alone.
-        if (node.incarnation == 0 && node.failing_since && node.open == 0) continue;
+        if (node.incarnation == 0 && node.failing_since && node.runs.open == 0) continue;
         NodeLoad load = node.load;
         load.node = name;
         load.clock_offset = node.clock.offset;
@@ -921,18 +915,9 @@ std::vector<NodeLoad> Term::loads(Moment now) const
     return loads;
 }
 
-std::vector<NodeName> Term::busy_nodes() const
-{
-    std::vector<NodeName> busy;
-    for (const auto& [name, node] : nodes_) {
-        if (node.open > 0) busy.push_back(name);
-    }
-    return busy;
-}
-
 Term::NodeState& Term::known(const NodeName& node, Moment now)
 {
-    const auto [place, fresh] = nodes_.try_emplace(node, clocks_.of(node));
+    const auto [place, fresh] = nodes_.try_emplace(node, clocks_.of(node), runs_.share_of(node));
     if (fresh) place->second.heard = now.steady;
     return place->second;
 }
@@ -965,9 +950,10 @@ std::optional<NodeName> Term::least_loaded(SteadyTime now) const
         const NodeState& node = candidate.second;
         if (!available(node, now)) continue;
         if (best != nullptr) {
-            const std::uint64_t mine = node.open * slots(best->second);
-            const std::uint64_t theirs = best->second.open * slots(node);
-            if (mine > theirs || (mine == theirs && node.turn > best->second.turn)) continue;
+            const std::uint64_t mine = node.runs.open * slots(best->second);
+            const std::uint64_t theirs = best->second.runs.open * slots(node);
+            if (mine > theirs || (mine == theirs && node.runs.turn > best->second.runs.turn))
+                continue;
         }
         best = &candidate;
     }
@@ -985,7 +971,7 @@ Planner::Next Term::plan_fire(const Job& job, WallTime scheduled_at, Moment now)
         return Planner::Next::park;
     }
 
-    const auto run = open(fresh_run(job, id, now));
+    const auto run = runs_.open(fresh_run(job, id, now));
     if (const auto taken_back = taken_back_.extract(id)) {
         // Its row stands: the job was changed and still fires now.
         run->second.row_step = taken_back.mapped().row_step;
@@ -996,9 +982,9 @@ Planner::Next Term::plan_fire(const Job& job, WallTime scheduled_at, Moment now)
     return Planner::Next::plan;
 }
 
-Term::OpenRunState Term::fresh_run(const Job& job, const RunId& id, Moment now) const
+TrackedRun Term::fresh_run(const Job& job, const RunId& id, Moment now) const
 {
-    OpenRunState run;
+    TrackedRun run;
     run.order.id = id;
     run.order.command = job.command;
     run.order.timeout = job.timeout;
@@ -1011,7 +997,7 @@ Term::OpenRunState Term::fresh_run(const Job& job, const RunId& id, Moment now) 
 }
 
 /// Finds a node for a run that has no row yet, and gives it its row.
-void Term::place_new(Runs::iterator run, std::string requested_by, Moment now)
+void Term::place_new(Place run, std::string requested_by, Moment now)
 {
     const RunId id = run->first;
     run->second.requested_by = requested_by;
@@ -1023,7 +1009,7 @@ void Term::place_new(Runs::iterator run, std::string requested_by, Moment now)
     row.dispatched_at = now.wall;
     row.requested_by = std::move(requested_by);
     if (placed != runs_.end()) {
-        row.run_server = placed->second.node;
+        row.run_server = placed->second.node();
     } else {
         // It ended before it had a row: it gets one that says so at once.
         row.state = step_.ended.back().state;
@@ -1072,8 +1058,7 @@ bool Term::at_limit(const Job& job)
 {
     if (job.run_limit == 0) return false;
     const std::int64_t ended = run_numbers_.try_emplace(job.id, job.counters.run_num).first->second;
-    const auto open = runs_of_job_.find(job.id);
-    const std::size_t under_way = open == runs_of_job_.end() ? 0 : open->second.size();
+    const std::size_t under_way = runs_.of_job(job.id).size();
     return ended + static_cast<std::int64_t>(under_way) >= job.run_limit;
 }
 
@@ -1162,22 +1147,22 @@ void Term::take_back_ended(const TermStart& found)
 {
     std::unordered_set<RunId> open;
     for (const OpenRun& row : found.open_runs) open.insert(row.planned.id);
-    std::vector<Runs::iterator> ended;
+    std::vector<Place> ended;
     for (auto run = runs_.begin(); run != runs_.end(); ++run) {
         const bool has_row = run->first.scheduled_at <= planned_through_;
-        const bool is_held = run->second.phase == Phase::handed;
+        const bool is_held = run->second.phase == RunPhase::handed;
         if (is_held && has_row && !open.contains(run->first)) ended.push_back(run);
     }
-    for (const Runs::iterator run : ended) {
-        to_revoke_.push_back(Outgoing{run->second.node, Revoke{0, {run->first}}});
+    for (const Place run : ended) {
+        to_revoke_.push_back(Outgoing{run->second.node(), Revoke{0, {run->first}}});
         ended_lately_[run->first.scheduled_at].insert(run->first);
         close(run);
     }
 }
 
-void Term::place(Runs::iterator run, Moment now)
+void Term::place(Place run, Moment now)
 {
-    const OpenRunState& state = run->second;
+    const TrackedRun& state = run->second;
     if (run->first.attempt == 1 && too_late(run->first, now.wall)) {
         const Reason why =
             least_loaded(now.steady)
@@ -1197,7 +1182,7 @@ void Term::place(Runs::iterator run, Moment now)
             wait_or_skip(run, std::move(why), now);
             return;
         }
-        const std::set<NodeName> homes = homes_of(run->first.job);
+        const std::set<NodeName> homes = runs_.homes_of(run->first.job);
         if (!homes.empty()) {
             place_at_home(run, homes, now);
             return;
@@ -1215,7 +1200,7 @@ void Term::place(Runs::iterator run, Moment now)
 }
 
 /// Runs of its job are open, and there is a limit of them.
-void Term::place_at_home(Runs::iterator run, const std::set<NodeName>& homes, Moment now)
+void Term::place_at_home(Place run, const std::set<NodeName>& homes, Moment now)
 {
     const NodeName& home = *homes.begin();
     const NodeState& owner = nodes_.at(home);
@@ -1237,11 +1222,11 @@ void Term::place_at_home(Runs::iterator run, const std::set<NodeName>& homes, Mo
     wait_or_skip(run, std::move(why), now);
 }
 
-void Term::wait_or_skip(Runs::iterator run, Reason why, Moment now)
+void Term::wait_or_skip(Place run, Reason why, Moment now)
 {
     const RunOrder& order = run->second.order;
     const bool wants_to = order.concurrency.at_limit != Overlap::skip || run->first.attempt > 1;
-    if (wants_to && now.wall <= order.start_by && !another_waits(run->first)) {
+    if (wants_to && now.wall <= order.start_by && !runs_.is_behind_another(run->first)) {
         unplaced_.insert(run->first);
     } else {
         end_here(run, RunState::skipped, why, now.wall);
@@ -1249,14 +1234,14 @@ void Term::wait_or_skip(Runs::iterator run, Reason why, Moment now)
 }
 
 /// Its node died with it; until then it may be alive.
-void Term::haunt(const OpenRunState& run, SteadyTime until)
+void Term::haunt(const TrackedRun& run, SteadyTime until)
 {
     if (run.order.concurrency.limit == 0) return;
-    haunted_.insert_or_assign(run.order.id.job, Haunted{run.node, until});
+    haunted_.insert_or_assign(run.order.id.job, Haunted{run.node(), until});
 }
 
 /// It waits, or runs again: an earlier dispatcher may have seen a node die just before.
-void Term::haunt_by_unknown(const OpenRunState& run)
+void Term::haunt_by_unknown(const TrackedRun& run)
 {
     if (run.order.concurrency.limit == 0) return;
     haunted_.try_emplace(run.order.id.job, Haunted{"the node of an earlier run", orphans_gone_});
@@ -1271,9 +1256,9 @@ const NodeName* Term::haunted_by(JobId job, SteadyTime now)
     return nullptr;
 }
 
-void Term::put_on(Runs::iterator run, const NodeName& node, Moment now)
+void Term::put_on(Place run, const NodeName& node, Moment now)
 {
-    OpenRunState& state = run->second;
+    TrackedRun& state = run->second;
     // A run that waited for a node or changed hands may be late by now.
     state.order.start_at = std::max(run->first.scheduled_at, now.wall);
     // One that an earlier dispatcher handed out is this one's from here on: under the old epoch
@@ -1281,111 +1266,62 @@ void Term::put_on(Runs::iterator run, const NodeName& node, Moment now)
     state.order.epoch = epoch_;
     state.order.dispatch_server = self_;
     state.dispatched_at = now.wall;
-    assign(run, node, Phase::placed, now);
+    runs_.assign(run, node);
+    run->second.phase = RunPhase::placed;
     to_send_.push_back(run->first);
 }
 
-/// The nodes that have open runs of the job.
-std::set<NodeName> Term::homes_of(JobId job) const
-{
-    std::set<NodeName> homes;
-    const auto of_job = runs_of_job_.find(job);
-    if (of_job == runs_of_job_.end()) return homes;
-    for (const RunId& id : of_job->second) {
-        const NodeName& node = runs_.at(id).node;
-        if (!node.empty()) homes.insert(node);
-    }
-    return homes;
-}
-
-/// Whether an earlier run of the job than this one has no node yet.
-bool Term::another_waits(const RunId& id) const
-{
-    for (const RunId& other : runs_of_job_.at(id.job)) {
-        if (!(other < id)) break;
-        if (runs_.at(other).node.empty()) return true;
-    }
-    return false;
-}
-
-Term::Runs::iterator Term::open(OpenRunState run)
-{
-    const RunId id = run.order.id;
-    runs_of_job_[id.job].insert(id);
-    return runs_.insert_or_assign(id, std::move(run)).first;
-}
-
-void Term::assign(Runs::iterator run, const NodeName& node, Phase phase, Moment now)
-{
-    NodeState& state = known(node, now);
-    ++state.open;
-    state.turn = ++turns_;
-    run->second.node = node;
-    run->second.phase = phase;
-}
-
-void Term::unassign(Runs::iterator run)
-{
-    OpenRunState& state = run->second;
-    if (state.node.empty()) return;
-    --nodes_.at(state.node).open;
-    state.node.clear();
-}
-
-void Term::adopt(const RunOrder& order, const NodeName& node, Phase phase, Moment now)
+void Term::adopt(const RunOrder& order, const NodeName& node, RunPhase phase, Moment now)
 {
     const auto run = runs_.find(order.id);
     if (run != runs_.end()) {
         doubts_.runs.erase(order.id);
-        if (run->second.node == node) {
+        if (run->second.node() == node) {
             run->second.phase = phase;
-            if (phase == Phase::handed) run->second.start_from = order.start_at;
+            if (phase == RunPhase::handed) run->second.start_from = order.start_at;
             return;
         }
-        if (phase == Phase::handed && !run->second.node.empty()) {
+        if (phase == RunPhase::handed && !run->second.node().empty()) {
             // It was given to another node since.
             to_revoke_.push_back(Outgoing{node, Revoke{0, {order.id}}});
             return;
         }
         unplaced_.erase(order.id);
-        unassign(run);
-        assign(run, node, phase, now);
+        runs_.unassign(run);
+        runs_.assign(run, node);
+        run->second.phase = phase;
         run->second.start_from = order.start_at;
         return;
     }
-    if (phase == Phase::handed && (begun_ || has_ended(order.id))) {
+    if (phase == RunPhase::handed && (begun_ || has_ended(order.id))) {
         // The ledger has a final state for it (lost, revoked): it must not start any more.
         to_revoke_.push_back(Outgoing{node, Revoke{0, {order.id}}});
         return;
     }
-    OpenRunState adopted;
+    TrackedRun adopted;
     adopted.order = order;
+    adopted.phase = phase;
     adopted.dispatched_at = now.wall;
     adopted.start_from = order.start_at;
     // It was given up as lost before; its next attempt, if any, was planned then.
     adopted.superseded = begun_;
-    assign(open(std::move(adopted)), node, phase, now);
+    runs_.assign(runs_.open(std::move(adopted)), node);
 }
 
-void Term::close(Runs::iterator run)
+void Term::close(Place run)
 {
-    const RunId id = run->first;
-    unassign(run);
-    doubts_.runs.erase(id);
-    unplaced_.erase(id);
-    const auto of_job = runs_of_job_.find(id.job);
-    of_job->second.erase(id);
-    if (of_job->second.empty()) runs_of_job_.erase(of_job);
-    runs_.erase(run);
+    doubts_.runs.erase(run->first);
+    unplaced_.erase(run->first);
+    runs_.close(run);
 }
 
-void Term::end_here(Runs::iterator run, RunState state, Reason why, WallTime at)
+void Term::end_here(Place run, RunState state, Reason why, WallTime at)
 {
     RunReport row;
     row.id = run->first;
     row.state = state;
     row.reason = std::move(why);
-    row.run_server = run->second.node;
+    row.run_server = run->second.node();
     row.dispatch_server = self_;
     row.epoch = epoch_;
     row.ended_at = at;
@@ -1404,7 +1340,7 @@ void Term::end_here(Runs::iterator run, RunState state, Reason why, WallTime at)
 
 /// It has not started at its node and will not: another one gets it, as its job is now. When the
 /// job does not fire then any more, it ends as revoked.
-void Term::release(Runs::iterator run)
+void Term::release(Place run)
 {
     // Before begin() the table may be old; what does not fit is found there.
     if (!begun_ || is_still_due(run->second)) {
@@ -1414,24 +1350,24 @@ void Term::release(Runs::iterator run)
     }
 }
 
-void Term::put_back(Runs::iterator run)
+void Term::put_back(Place run)
 {
     doubts_.runs.erase(run->first);
-    unassign(run);
+    runs_.unassign(run);
     if (const PlannedJob* planned = jobs_.find(run->first.job)) {
         RunOrder& order = run->second.order;
         order.command = planned->job.command;
         order.timeout = planned->job.timeout;
         order.concurrency = concurrency_of(planned->job);
     }
-    run->second.phase = Phase::placed;
+    run->second.phase = RunPhase::placed;
     unplaced_.insert(run->first);
 }
 
 /// It becomes revoked, unless its job fires at that moment after all.
-void Term::drop(Runs::iterator run)
+void Term::drop(Place run)
 {
-    OpenRunState state = run->second;
+    TrackedRun state = run->second;
     close(run);
     taken_back_.emplace(state.order.id, std::move(state));
 }
@@ -1449,15 +1385,6 @@ bool Term::has_ended(const RunId& id) const
     return same_moment != ended_lately_.end() && same_moment->second.contains(id);
 }
 
-std::vector<RunId> Term::runs_of(const NodeName& node) const
-{
-    std::vector<RunId> runs;
-    for (const auto& [id, run] : runs_) {
-        if (run.node == node) runs.push_back(id);
-    }
-    return runs;
-}
-
 void Term::bury(const NodeName& node, std::optional<WallTime> since, std::string_view how,
                 Moment now)
 {
@@ -1472,10 +1399,10 @@ void Term::bury(const NodeName& node, std::optional<WallTime> since, std::string
         now.wall - since.value_or(now.wall - orphan_time), 0ms, orphan_time);
     std::size_t lost = 0;
     std::size_t moved = 0;
-    for (const RunId& id : runs_of(node)) {
+    for (const RunId& id : runs_.of_node(node)) {
         const auto run = runs_.find(id);
-        const bool unsent = run->second.phase == Phase::placed;
-        const bool not_due = since && run->second.phase == Phase::handed &&
+        const bool unsent = run->second.phase == RunPhase::placed;
+        const bool not_due = since && run->second.phase == RunPhase::handed &&
                              !run->second.running_in_store &&
                              run->second.start_from > *since + ahead;
         if (unsent || not_due) {
@@ -1525,7 +1452,7 @@ bool Term::runs_whatever_the_schedule(const RunId& id) const
 }
 
 /// Whether it is to run by its job as that is now.
-bool Term::is_still_due(const OpenRunState& run) const
+bool Term::is_still_due(const TrackedRun& run) const
 {
     const RunId& id = run.order.id;
     const PlannedJob* planned = jobs_.find(id.job);

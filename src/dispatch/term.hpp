@@ -5,6 +5,7 @@
 #include "dispatch/dispatch_settings.hpp"
 #include "dispatch/job_table.hpp"
 #include "dispatch/node_clocks.hpp"
+#include "dispatch/open_runs.hpp"
 #include "dispatch/planner.hpp"
 #include "model/missed.hpp"
 #include "model/node_load.hpp"
@@ -232,40 +233,23 @@ public:
     std::vector<NodeLoad> loads(Moment now) const;
     std::size_t open_runs() const { return runs_.size(); }
     /// The nodes that have open runs.
-    std::vector<NodeName> busy_nodes() const;
+    std::vector<NodeName> busy_nodes() const { return runs_.busy_nodes(); }
     /// What the dispatcher itself ended since the last call.
     std::vector<EndedFires> take_ended() { return std::exchange(ended_here_, {}); }
 
 private:
-    enum class Phase : std::uint8_t {
-        placed,  ///< in the ledger or on its way there; its node does not know it
-        handed,  ///< its node holds it
-        running,
-    };
-    struct OpenRunState {
-        RunOrder order;
-        NodeName node;  ///< empty: no node could take it yet
-        Phase phase = Phase::placed;
-        WallTime dispatched_at{};
-        /// Once handed out: `node` may have started it from this moment on. Not order.start_at,
-        /// which a new dispatcher sets again for the next node.
-        WallTime start_from{};
-        bool running_in_store = false;
-        bool superseded = false;       ///< its next attempt exists
-        bool unwanted = false;         ///< a version took it back, and its node was not asked
-        std::string requested_by;      ///< see PlannedRun
-        std::uint64_t sent_after = 0;  ///< the newest Revoke when it was handed out
-        std::uint64_t row_step = 0;    ///< the number of the step of this term that has its row
-    };
     /// A node that died, and until when its commands may still be alive.
     struct Haunted {
         NodeName node;
         SteadyTime until{};
     };
     struct NodeState {
-        explicit NodeState(const NodeClock& its_clock) : clock(its_clock) {}
+        NodeState(const NodeClock& its_clock, const OpenRuns::Share& its_runs)
+            : clock(its_clock), runs(its_runs)
+        {}
 
         const NodeClock& clock;
+        const OpenRuns::Share& runs;
         bool connected = false;
         std::optional<SteadyTime> failing_since;  ///< in the registry, as far as is known
         bool draining = false;
@@ -276,19 +260,17 @@ private:
         /// Until this moment, by the node's clock, its earlier process may have started runs.
         WallTime earlier_until{};
         SteadyTime heard{};
-        std::uint32_t open = 0;  ///< runs in runs_ that are this node's
-        std::uint64_t turn = 0;  ///< when it was last given a run; breaks ties
-        NodeLoad load;           ///< as its last beat says
+        NodeLoad load;  ///< as its last beat says
     };
-    using Runs = std::unordered_map<RunId, OpenRunState>;
+    using Place = OpenRuns::Place;
 
     NodeState& known(const NodeName& node, Moment now);
     bool available(const NodeState& node, SteadyTime now) const;
-    bool may_have_started(const OpenRunState& run, const OpenRun& row) const;
+    bool may_have_started(const TrackedRun& run, const OpenRun& row) const;
     std::optional<NodeName> least_loaded(SteadyTime now) const;
     Planner::Next plan_fire(const Job& job, WallTime scheduled_at, Moment now);
-    OpenRunState fresh_run(const Job& job, const RunId& id, Moment now) const;
-    void place_new(Runs::iterator run, std::string requested_by, Moment now);
+    TrackedRun fresh_run(const Job& job, const RunId& id, Moment now) const;
+    void place_new(Place run, std::string requested_by, Moment now);
     WallTime oldest_fire(const Job& job, WallTime now) const;
     bool too_late(const RunId& id, WallTime now) const;
     Planner::LateRule late_rule(const Job& job, WallTime now) const;
@@ -300,8 +282,8 @@ private:
     void learn_unwanted(const Job& version, WallTime since, WallTime until);
     void plan_old_versions(const std::vector<Revision>& changes, Moment now);
     void plan_old_version(const PlannedJob& old, WallTime from, WallTime to, Moment now);
-    void haunt(const OpenRunState& run, SteadyTime until);
-    void haunt_by_unknown(const OpenRunState& run);
+    void haunt(const TrackedRun& run, SteadyTime until);
+    void haunt_by_unknown(const TrackedRun& run);
     const NodeName* haunted_by(JobId job, SteadyTime now);
     void deliver_again(const RunId& id, std::string requested_by, Moment now);
     bool at_limit(const Job& job);
@@ -312,24 +294,18 @@ private:
     WallTime early_from(Moment now) const;
     bool is_early(const RunId& id, Moment now) const;
     void take_back_ended(const TermStart& found);
-    Runs::iterator open(OpenRunState run);
-    void place(Runs::iterator run, Moment now);
-    void place_at_home(Runs::iterator run, const std::set<NodeName>& homes, Moment now);
-    void wait_or_skip(Runs::iterator run, Reason why, Moment now);
-    void put_on(Runs::iterator run, const NodeName& node, Moment now);
-    std::set<NodeName> homes_of(JobId job) const;
-    bool another_waits(const RunId& id) const;
-    void assign(Runs::iterator run, const NodeName& node, Phase phase, Moment now);
-    void unassign(Runs::iterator run);
-    void adopt(const RunOrder& order, const NodeName& node, Phase phase, Moment now);
-    void put_back(Runs::iterator run);
-    void drop(Runs::iterator run);
-    void close(Runs::iterator run);
-    void end_here(Runs::iterator run, RunState state, Reason why, WallTime at);
-    void release(Runs::iterator run);
+    void place(Place run, Moment now);
+    void place_at_home(Place run, const std::set<NodeName>& homes, Moment now);
+    void wait_or_skip(Place run, Reason why, Moment now);
+    void put_on(Place run, const NodeName& node, Moment now);
+    void adopt(const RunOrder& order, const NodeName& node, RunPhase phase, Moment now);
+    void put_back(Place run);
+    void drop(Place run);
+    void close(Place run);
+    void end_here(Place run, RunState state, Reason why, WallTime at);
+    void release(Place run);
     bool is_doubtful(const RunId& id) const;
     bool has_ended(const RunId& id) const;
-    std::vector<RunId> runs_of(const NodeName& node) const;
     void bury(const NodeName& node, std::optional<WallTime> since, std::string_view how,
               Moment now);
     void end_orphans(const TermStart& found, const std::map<NodeName, WallTime>& dead,
@@ -337,7 +313,7 @@ private:
     Reason why_changed(JobId job) const;
     bool fits(const RunOrder& order) const;
     bool runs_whatever_the_schedule(const RunId& id) const;
-    bool is_still_due(const OpenRunState& run) const;
+    bool is_still_due(const TrackedRun& run) const;
     WallTime plans_from(const PlannedJob& job, WallTime now) const;
 
     const Epoch epoch_;
@@ -349,20 +325,18 @@ private:
     WallTime planned_before_{};  ///< planned_through as an earlier dispatcher has left it
     bool begun_ = false;
 
-    Runs runs_;
-    std::unordered_map<JobId, std::set<RunId>> runs_of_job_;
+    OpenRuns runs_;
     std::unordered_map<JobId, Haunted> haunted_;  ///< jobs with a limit
     /// When the commands of nodes that died under an earlier dispatcher are gone, too.
     SteadyTime orphans_gone_{};
     NodeClocks clocks_;
     std::map<NodeName, NodeState> nodes_;
-    std::uint64_t turns_ = 0;
     SteadyTime registry_seen_ = SteadyTime::max();
 
     /// Ended recently: a changed job must not fire a second time at a moment at which it has fired.
     std::map<WallTime, std::unordered_set<RunId>> ended_lately_;
     /// Given back because its job changed; becomes `revoked` unless the job still fires then.
-    std::map<RunId, OpenRunState> taken_back_;
+    std::map<RunId, TrackedRun> taken_back_;
     Doubts doubts_;
     /// Runs that nodes in doubts_.dead have reported as ended since: they will record them soon.
     std::map<NodeName, std::unordered_set<RunId>> told_since_;

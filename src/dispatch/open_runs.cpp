@@ -1,0 +1,83 @@
+#include "dispatch/open_runs.hpp"
+
+#include <utility>
+
+namespace peercron {
+
+OpenRuns::Place OpenRuns::open(TrackedRun run)
+{
+    const RunId id = run.order.id;
+    of_job_[id.job].insert(id);
+    return runs_.insert_or_assign(id, std::move(run)).first;
+}
+
+void OpenRuns::assign(Place run, const NodeName& node)
+{
+    Share& share = shares_[node];
+    ++share.open;
+    share.turn = ++turns_;
+    run->second.node_ = node;
+}
+
+void OpenRuns::unassign(Place run)
+{
+    NodeName& node = run->second.node_;
+    if (node.empty()) return;
+    --shares_.at(node).open;
+    node.clear();
+}
+
+void OpenRuns::close(Place run)
+{
+    unassign(run);
+    const auto of_job = of_job_.find(run->first.job);
+    of_job->second.erase(run->first);
+    if (of_job->second.empty()) of_job_.erase(of_job);
+    runs_.erase(run);
+}
+
+const std::set<RunId>& OpenRuns::of_job(JobId job) const
+{
+    static const std::set<RunId> none;
+    const auto found = of_job_.find(job);
+    return found == of_job_.end() ? none : found->second;
+}
+
+std::vector<RunId> OpenRuns::of_node(const NodeName& node) const
+{
+    std::vector<RunId> runs;
+    for (const auto& [id, run] : runs_) {
+        if (run.node_ == node) runs.push_back(id);
+    }
+    return runs;
+}
+
+std::vector<NodeName> OpenRuns::busy_nodes() const
+{
+    std::vector<NodeName> busy;
+    for (const auto& [node, share] : shares_) {
+        if (share.open > 0) busy.push_back(node);
+    }
+    return busy;
+}
+
+std::set<NodeName> OpenRuns::homes_of(JobId job) const
+{
+    std::set<NodeName> homes;
+    for (const RunId& id : of_job(job)) {
+        const NodeName& node = runs_.at(id).node_;
+        if (!node.empty()) homes.insert(node);
+    }
+    return homes;
+}
+
+bool OpenRuns::is_behind_another(const RunId& id) const
+{
+    for (const RunId& other : of_job(id.job)) {
+        if (!(other < id)) break;
+        if (runs_.at(other).node_.empty()) return true;
+    }
+    return false;
+}
+
+}  // namespace peercron

@@ -1,0 +1,100 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "wire/message.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace peercron {
+
+/// How far an open run has come, as far as the dispatcher knows.
+enum class RunPhase : std::uint8_t {
+    placed,  ///< in the ledger or on its way there; its node does not know it
+    handed,  ///< its node holds it
+    running,
+};
+
+/// A run that a dispatcher has planned, or found, and that has not ended.
+class TrackedRun {
+public:
+    RunOrder order;
+    RunPhase phase = RunPhase::placed;
+    WallTime dispatched_at{};
+    /// Once handed out: its node may have started it from this moment on. Not order.start_at,
+    /// which a new dispatcher sets again for the next node.
+    WallTime start_from{};
+    bool running_in_store = false;
+    bool superseded = false;       ///< its next attempt exists
+    bool unwanted = false;         ///< a version took it back, and its node was not asked
+    std::string requested_by;      ///< see PlannedRun
+    std::uint64_t sent_after = 0;  ///< the newest Revoke when it was handed out
+    std::uint64_t row_step = 0;    ///< the number of the step of this term that has its row
+
+    /// Empty: no node could take it yet.
+    const NodeName& node() const { return node_; }
+
+private:
+    friend class OpenRuns;
+    NodeName node_;
+};
+
+/// The runs that have not ended, by identity and by job, and how many of them each node has. Plain
+/// memory; one thread.
+class OpenRuns {
+public:
+    using Runs = std::unordered_map<RunId, TrackedRun>;
+    using Place = Runs::iterator;
+
+    /// The part of one node.
+    struct Share {
+        std::uint32_t open = 0;
+        std::uint64_t turn = 0;  ///< when it was last given a run, counted in runs
+    };
+
+    /// Puts it in, at no node, in place of one of the same identity.
+    Place open(TrackedRun run);
+    /// It is at `node` from now on; it was at none.
+    void assign(Place run, const NodeName& node);
+    /// It is at no node any more.
+    void unassign(Place run);
+    /// Takes it out.
+    void close(Place run);
+
+    Place find(const RunId& id) { return runs_.find(id); }
+    Runs::const_iterator find(const RunId& id) const { return runs_.find(id); }
+    bool contains(const RunId& id) const { return runs_.contains(id); }
+    const TrackedRun& at(const RunId& id) const { return runs_.at(id); }
+    TrackedRun& at(const RunId& id) { return runs_.at(id); }
+    std::size_t size() const { return runs_.size(); }
+    Runs::const_iterator begin() const { return runs_.begin(); }
+    Runs::const_iterator end() const { return runs_.end(); }
+    Place begin() { return runs_.begin(); }
+    Place end() { return runs_.end(); }
+
+    /// In order of time. Valid until a run of the job is opened or closed.
+    const std::set<RunId>& of_job(JobId job) const;
+    /// Looks at all runs.
+    std::vector<RunId> of_node(const NodeName& node) const;
+    /// What the node has now and later: valid as long as this object.
+    const Share& share_of(const NodeName& node) { return shares_[node]; }
+    std::vector<NodeName> busy_nodes() const;
+
+    /// The nodes that have runs of the job.
+    std::set<NodeName> homes_of(JobId job) const;
+    /// Whether an earlier run of the job than this one is at no node yet.
+    bool is_behind_another(const RunId& id) const;
+
+private:
+    Runs runs_;
+    std::unordered_map<JobId, std::set<RunId>> of_job_;
+    std::map<NodeName, Share> shares_;
+    std::uint64_t turns_ = 0;
+};
+
+}  // namespace peercron
