@@ -23,10 +23,6 @@ constexpr std::int32_t most_attempts = 5;
 /// After the death of a node its warden lets its commands end, and then kills them
 /// (exec/warden.hpp); until this is over they may be alive.
 constexpr auto orphan_time = 2s;
-/// Ends of runs of limited jobs that are remembered until the rows are read again.
-constexpr std::size_t most_counted_ends = 100'000;
-/// Skipped fires of limited jobs that are remembered until the rows are read again.
-constexpr std::size_t most_not_run = 100'000;
 /// Of what a clock planned that was ahead: see held_early().
 constexpr auto further_attempt_soon = 10s;
 /// More missed fires of one job are not counted one by one.
@@ -59,6 +55,7 @@ Term::Term(Epoch epoch, NodeName self, const DispatchSettings& settings, JobTabl
       jobs_(jobs),
       planner_(jobs),
       planned_through_(started.wall),
+      quotas_(epoch),
       clocks_(self_, settings)
 {}
 
@@ -84,7 +81,7 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now,
     for (const Revision& change : found.changes) {
         if (apply_change(change, now)) changed.insert(change.job);
     }
-    learn_run_numbers(found);
+    learn_quotas(found);
     for (const RunId& id : found.ended_lately) ended_lately_[id.scheduled_at].insert(id);
     forget_moved(found, now);
     take_back_ended(found);
@@ -148,10 +145,13 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now,
             // The old dispatcher may not have heard of it: when nobody could tell it, it went on to
             // plan until it would have looked itself.
             changed.insert(job.job.id);
-        } else if (at_limit(job.job)) {
-            parked_.insert(job.job.id);
-        } else {
+            return;
+        }
+        quotas_.follow(job.job);
+        if (has_runs_left(job.job)) {
             planner_.reset(job.job.id, planned_through_);
+        } else {
+            quotas_.park(job.job.id);
         }
     });
     return {changed.begin(), changed.end()};
@@ -392,8 +392,8 @@ void Term::jobs_changed(std::span<const JobId> jobs, std::span<const RunId> revo
             if (!is_still_due(state)) state.unwanted = true;
         }
         const PlannedJob* job = jobs_.find(id);
-        parked_.erase(id);
-        if (job == nullptr || job->job.run_limit == 0) run_numbers_.erase(id);
+        quotas_.unpark(id);
+        if (job == nullptr || job->job.run_limit == 0) quotas_.forget(id);
         planner_.reset(id, job != nullptr ? plans_from(*job, now.wall) : now.wall);
         if (job != nullptr && !job->error.empty()) {
             spdlog::warn("dispatch: job {} never fires: {}", id, job->error);
@@ -477,7 +477,7 @@ bool Term::wants_undelivered(const Doubts& doubts) const
 void Term::resolve_doubts(const TermStart& found, Doubts doubts, Moment now,
                           std::span<const RunId> undelivered)
 {
-    learn_run_numbers(found);
+    learn_quotas(found);
     end_orphans(found, doubts.dead, now.wall);
     std::unordered_map<RunId, const OpenRun*> open;
     for (const OpenRun& row : found.open_runs) open.emplace(row.planned.id, &row);
@@ -966,8 +966,9 @@ Planner::Next Term::plan_fire(const Job& job, WallTime scheduled_at, Moment now)
     const RunId id{job.id, scheduled_at, 1};
     if (runs_.contains(id)) return Planner::Next::plan;
     if (has_ended(id)) return Planner::Next::plan;
-    if (at_limit(job)) {
-        parked_.insert(job.id);
+    quotas_.follow(job);
+    if (!has_runs_left(job)) {
+        quotas_.park(job.id);
         return Planner::Next::park;
     }
 
@@ -1054,12 +1055,9 @@ Planner::LateRule Term::late_rule(const Job& job, WallTime now) const
     return {oldest, false, {}};
 }
 
-bool Term::at_limit(const Job& job)
+bool Term::has_runs_left(const Job& job) const
 {
-    if (job.run_limit == 0) return false;
-    const std::int64_t ended = run_numbers_.try_emplace(job.id, job.counters.run_num).first->second;
-    const std::size_t under_way = runs_.of_job(job.id).size();
-    return ended + static_cast<std::int64_t>(under_way) >= job.run_limit;
+    return job.run_limit == 0 || !quotas_.is_used_up(job, runs_.of_job(job.id).size());
 }
 
 /// A node says that the run is over. It may say so again after it was cut off.
@@ -1084,62 +1082,22 @@ void Term::report_end(const NodeName& node, const RunReport& end)
     }
 }
 
-/// The run is over: it counts for its job's limit, or leaves room for another one.
 void Term::note_end(const RunId& id, RunState state, std::uint64_t row_step)
 {
     ended_lately_[id.scheduled_at].insert(id);
-    if (id.attempt != 1) return;
-    if (has_run(state)) {
-        const auto number = run_numbers_.find(id.job);
-        if (number != run_numbers_.end()) {
-            ++number->second;
-            counted_.emplace_back(row_step, id);
-            if (counted_.size() > most_counted_ends) counted_.pop_front();
-        }
-        return;
-    }
-    const bool matters = !begun_ || run_numbers_.contains(id.job);
-    if (matters && not_run_.size() < most_not_run) not_run_.insert(id);
-    unpark(id.job);
+    if (quotas_.ended(id, state, row_step)) unpark(id.job);
 }
 
 void Term::unpark(JobId job)
 {
-    if (parked_.erase(job) != 0) planner_.reset(job, planned_through_);
+    if (quotas_.unpark(job)) planner_.reset(job, planned_through_);
 }
 
-/// What the store has counted, and what a node has said to have ended and the store does not know
-/// yet: open rows, that is, of runs that are closed here, and runs whose step is not stored. They
-/// are of one snapshot; which of the ends that were reported here the store has counted could not
-/// be told otherwise.
-void Term::learn_run_numbers(const TermStart& found)
+void Term::learn_quotas(const TermStart& found)
 {
-    std::unordered_map<JobId, std::int64_t> unrecorded;
-    std::unordered_set<RunId> not_run;
-    for (const OpenRun& row : found.open_runs) {
-        const RunId& id = row.planned.id;
-        const bool closed =
-            begun_ ? !runs_.contains(id) && !taken_back_.contains(id) : has_ended(id);
-        if (!closed || id.attempt != 1) continue;
-        if (not_run_.contains(id)) {
-            not_run.insert(id);
-        } else {
-            ++unrecorded[id.job];
-        }
-    }
-    not_run_ = std::move(not_run);
-    const std::uint64_t stored = found.last_step.epoch == epoch_ ? found.last_step.number : 0;
-    std::erase_if(counted_, [&](const auto& end) { return end.first <= stored; });
-    if (!counted_.empty()) {
-        // The node that ran it may have been quicker than the step.
-        const std::unordered_set<RunId> ended(found.ended_lately.begin(), found.ended_lately.end());
-        for (const auto& [step, id] : counted_) {
-            if (!ended.contains(id)) ++unrecorded[id.job];
-        }
-    }
-    for (const auto& [job, number] : found.run_numbers) {
-        run_numbers_[job] = number + unrecorded[job];
-    }
+    quotas_.learn(found, [this](const RunId& id) {
+        return begun_ ? !runs_.contains(id) && !taken_back_.contains(id) : has_ended(id);
+    });
 }
 
 /// A node that an earlier dispatcher had given up may hold what has ended in the ledger since.

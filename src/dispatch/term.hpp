@@ -7,6 +7,7 @@
 #include "dispatch/node_clocks.hpp"
 #include "dispatch/open_runs.hpp"
 #include "dispatch/planner.hpp"
+#include "dispatch/run_quotas.hpp"
 #include "model/missed.hpp"
 #include "model/node_load.hpp"
 #include "model/run.hpp"
@@ -15,7 +16,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <optional>
 #include <set>
@@ -286,11 +286,11 @@ private:
     void haunt_by_unknown(const TrackedRun& run);
     const NodeName* haunted_by(JobId job, SteadyTime now);
     void deliver_again(const RunId& id, std::string requested_by, Moment now);
-    bool at_limit(const Job& job);
+    bool has_runs_left(const Job& job) const;
     void report_end(const NodeName& node, const RunReport& end);
     void note_end(const RunId& id, RunState state, std::uint64_t row_step);
     void unpark(JobId job);
-    void learn_run_numbers(const TermStart& found);
+    void learn_quotas(const TermStart& found);
     WallTime early_from(Moment now) const;
     bool is_early(const RunId& id, Moment now) const;
     void take_back_ended(const TermStart& found);
@@ -326,6 +326,7 @@ private:
     bool begun_ = false;
 
     OpenRuns runs_;
+    RunQuotas quotas_;
     std::unordered_map<JobId, Haunted> haunted_;  ///< jobs with a limit
     /// When the commands of nodes that died under an earlier dispatcher are gone, too.
     SteadyTime orphans_gone_{};
@@ -345,14 +346,7 @@ private:
     std::map<RunId, std::string> undelivered_;  ///< and who had asked for them
     bool behind_ = false;
 
-    /// How many runs a job with a limit has had, those in runs_ not counted.
-    std::unordered_map<JobId, std::int64_t> run_numbers_;
-    std::unordered_set<JobId> parked_;  ///< have no runs left
-    /// Counted there, with the steps that have their rows: the store's newest counts may lack them.
-    std::deque<std::pair<std::uint64_t, RunId>> counted_;
     std::uint64_t steps_ = 0;
-    /// Ended without having run, and perhaps open in the store.
-    std::unordered_set<RunId> not_run_;
     std::vector<EndedFires> ended_here_;
     bool is_held_ = false;
     /// Fires due after this could not be planned because of that; set until all of them are.
