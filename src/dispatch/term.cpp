@@ -32,12 +32,6 @@ constexpr std::size_t most_fires = 10'000;
 /// A message of orders is closed when its commands are longer than this in all.
 constexpr std::size_t longest_batch = 1U << 20U;
 
-/// By a person, at a moment that no schedule has.
-bool is_asked_for(const RunId& id)
-{
-    return id.scheduled_at.time_since_epoch() % 1s != 0ms;
-}
-
 /// Whether the fire is not wanted by this version, which counted after `since`, up to `until`.
 bool took_back(const PlannedJob& version, WallTime since, WallTime until, const RunId& id)
 {
@@ -54,6 +48,7 @@ Term::Term(Epoch epoch, NodeName self, const DispatchSettings& settings, JobTabl
       settings_(settings),
       jobs_(jobs),
       planner_(jobs),
+      writer_(epoch, self_, settings),
       planned_through_(started.wall),
       quotas_(epoch),
       clocks_(self_, settings)
@@ -98,16 +93,7 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now,
         if (known_run != runs_.end() || has_ended(row.planned.id)) continue;
         const PlannedJob* job = jobs_.find(row.planned.id.job);
         TrackedRun run;
-        run.order.id = row.planned.id;
-        if (job != nullptr) {
-            run.order.command = job->job.command;
-            run.order.timeout = job->job.timeout;
-            run.order.concurrency = concurrency_of(job->job);
-        }
-        run.order.epoch = epoch_;
-        run.order.dispatch_server = self_;
-        run.order.start_at = std::max(row.planned.id.scheduled_at, now.wall);
-        run.order.start_by = run.order.start_at + settings_.start_deadline;
+        run.order = writer_.write(row.planned.id, job != nullptr ? &job->job : nullptr, now.wall);
         run.dispatched_at = row.planned.dispatched_at;
         run.start_from = row.planned.id.scheduled_at;
         run.running_in_store = row.planned.state == RunState::running;
@@ -277,7 +263,7 @@ void Term::connected(const NodeName& node, const Account& account, Moment now)
         order.epoch = report.epoch;
         order.dispatch_server = report.dispatch_server;
         const PlannedJob* job = jobs_.find(report.id.job);
-        if (job != nullptr) order.concurrency = concurrency_of(job->job);
+        if (job != nullptr) set_work(order, job->job);
         adopt(order, node, RunPhase::running, now);
     }
     for (const RunReport& ended : account.ended) {
@@ -438,8 +424,9 @@ Result<RunId> Term::run_now(JobId id, std::string requested_by, Moment now)
                has_ended(candidate);
     };
     while (taken(run)) run.scheduled_at += 1ms;
-    const auto place_of_run = runs_.open(fresh_run(planned->job, run, now));
-    place_new(place_of_run, std::move(requested_by), now);
+    TrackedRun fresh;
+    fresh.order = writer_.write(run, &planned->job, now.wall);
+    place_new(runs_.open(std::move(fresh)), std::move(requested_by), now);
     return run;
 }
 
@@ -804,7 +791,8 @@ void Term::deliver_again(const RunId& id, std::string requested_by, Moment now)
     RunId next = id;
     ++next.attempt;
     if (runs_.contains(next) || has_ended(next)) return;
-    TrackedRun run = fresh_run(job, next, now);
+    TrackedRun run;
+    run.order = writer_.write(next, &job, now.wall);
     if (!is_still_due(run)) return;
     haunt_by_unknown(run);
     place_new(runs_.open(std::move(run)), std::move(requested_by), now);
@@ -882,8 +870,7 @@ std::vector<Outgoing> Term::messages(Moment now, std::uint64_t last_revoke)
         run->second.sent_after = last_revoke;
         // The commit may have taken long; the node's deadline counts from when it can start.
         RunOrder& order = run->second.order;
-        order.start_at = std::max(order.id.scheduled_at, now.wall);
-        order.start_by = order.start_at + settings_.start_deadline;
+        writer_.set_times(order, now.wall);
         run->second.start_from = order.start_at;
         Batch& batch = batches[run->second.node()];
         batch.message.orders.push_back(order);
@@ -972,7 +959,9 @@ Planner::Next Term::plan_fire(const Job& job, WallTime scheduled_at, Moment now)
         return Planner::Next::park;
     }
 
-    const auto run = runs_.open(fresh_run(job, id, now));
+    TrackedRun fresh;
+    fresh.order = writer_.write(id, &job, now.wall);
+    const auto run = runs_.open(std::move(fresh));
     if (const auto taken_back = taken_back_.extract(id)) {
         // Its row stands: the job was changed and still fires now.
         run->second.row_step = taken_back.mapped().row_step;
@@ -981,20 +970,6 @@ Planner::Next Term::plan_fire(const Job& job, WallTime scheduled_at, Moment now)
         place_new(run, "", now);
     }
     return Planner::Next::plan;
-}
-
-TrackedRun Term::fresh_run(const Job& job, const RunId& id, Moment now) const
-{
-    TrackedRun run;
-    run.order.id = id;
-    run.order.command = job.command;
-    run.order.timeout = job.timeout;
-    run.order.concurrency = concurrency_of(job);
-    run.order.start_at = std::max(id.scheduled_at, now.wall);
-    run.order.start_by = run.order.start_at + settings_.start_deadline;
-    run.order.epoch = epoch_;
-    run.order.dispatch_server = self_;
-    return run;
 }
 
 /// Finds a node for a run that has no row yet, and gives it its row.
@@ -1217,12 +1192,7 @@ const NodeName* Term::haunted_by(JobId job, SteadyTime now)
 void Term::put_on(Place run, const NodeName& node, Moment now)
 {
     TrackedRun& state = run->second;
-    // A run that waited for a node or changed hands may be late by now.
-    state.order.start_at = std::max(run->first.scheduled_at, now.wall);
-    // One that an earlier dispatcher handed out is this one's from here on: under the old epoch
-    // its new node would not take it.
-    state.order.epoch = epoch_;
-    state.order.dispatch_server = self_;
+    writer_.readdress(state.order, now.wall);
     state.dispatched_at = now.wall;
     runs_.assign(run, node);
     run->second.phase = RunPhase::placed;
@@ -1313,10 +1283,7 @@ void Term::put_back(Place run)
     doubts_.runs.erase(run->first);
     runs_.unassign(run);
     if (const PlannedJob* planned = jobs_.find(run->first.job)) {
-        RunOrder& order = run->second.order;
-        order.command = planned->job.command;
-        order.timeout = planned->job.timeout;
-        order.concurrency = concurrency_of(planned->job);
+        set_work(run->second.order, planned->job);
     }
     run->second.phase = RunPhase::placed;
     unplaced_.insert(run->first);
@@ -1393,10 +1360,7 @@ Reason Term::why_changed(JobId id) const
 bool Term::fits(const RunOrder& order) const
 {
     const PlannedJob* planned = jobs_.find(order.id.job);
-    if (planned == nullptr || !planned->enabled()) return false;
-    const Job& job = planned->job;
-    return order.command == job.command && order.timeout == job.timeout &&
-           order.concurrency == concurrency_of(job);
+    return planned != nullptr && planned->enabled() && has_work_of(order, planned->job);
 }
 
 /// No change of its job's schedule takes it back: it was due before that, or was asked for by a

@@ -6,6 +6,7 @@
 #include "dispatch/job_table.hpp"
 #include "dispatch/node_clocks.hpp"
 #include "dispatch/open_runs.hpp"
+#include "dispatch/order_writer.hpp"
 #include "dispatch/planner.hpp"
 #include "dispatch/run_quotas.hpp"
 #include "model/missed.hpp"
@@ -269,7 +270,6 @@ private:
     bool may_have_started(const TrackedRun& run, const OpenRun& row) const;
     std::optional<NodeName> least_loaded(SteadyTime now) const;
     Planner::Next plan_fire(const Job& job, WallTime scheduled_at, Moment now);
-    TrackedRun fresh_run(const Job& job, const RunId& id, Moment now) const;
     void place_new(Place run, std::string requested_by, Moment now);
     WallTime oldest_fire(const Job& job, WallTime now) const;
     bool too_late(const RunId& id, WallTime now) const;
@@ -321,6 +321,7 @@ private:
     const DispatchSettings& settings_;
     JobTable& jobs_;
     Planner planner_;
+    const OrderWriter writer_;
     WallTime planned_through_{};
     WallTime planned_before_{};  ///< planned_through as an earlier dispatcher has left it
     bool begun_ = false;

@@ -1,0 +1,74 @@
+#include "dispatch/order_writer.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <tuple>
+#include <utility>
+
+namespace peercron {
+namespace {
+
+/// What an order has from its job: in this order, …
+auto work_in(RunOrder& order)
+{
+    return std::tie(order.command, order.timeout, order.concurrency);
+}
+auto work_in(const RunOrder& order)
+{
+    return std::tie(order.command, order.timeout, order.concurrency);
+}
+/// … as the job says it.
+std::tuple<const std::string&, std::chrono::seconds, Concurrency> work_of(const Job& job)
+{
+    return {job.command, job.timeout, concurrency_of(job)};
+}
+
+}  // namespace
+
+bool is_asked_for(const RunId& id)
+{
+    return id.scheduled_at.time_since_epoch() % std::chrono::seconds(1) !=
+           std::chrono::milliseconds(0);
+}
+
+void set_work(RunOrder& order, const Job& job)
+{
+    work_in(order) = work_of(job);
+}
+
+bool has_work_of(const RunOrder& order, const Job& job)
+{
+    return work_in(order) == work_of(job);
+}
+
+OrderWriter::OrderWriter(Epoch epoch, NodeName self, const DispatchSettings& settings)
+    : epoch_(epoch), self_(std::move(self)), settings_(settings)
+{}
+
+RunOrder OrderWriter::write(const RunId& id, const Job* job, WallTime now) const
+{
+    RunOrder order;
+    order.id = id;
+    if (job != nullptr) set_work(order, *job);
+    readdress(order, now);
+    set_times(order, now);
+    return order;
+}
+
+void OrderWriter::readdress(RunOrder& order, WallTime now) const
+{
+    order.start_at = std::max(order.id.scheduled_at, now);
+    // One that an earlier dispatcher handed out is this one's from here on: under the old epoch
+    // its new node would not take it.
+    order.epoch = epoch_;
+    order.dispatch_server = self_;
+}
+
+void OrderWriter::set_times(RunOrder& order, WallTime now) const
+{
+    order.start_at = std::max(order.id.scheduled_at, now);
+    order.start_by = order.start_at + settings_.start_deadline;
+}
+
+}  // namespace peercron
