@@ -15,9 +15,6 @@ using namespace std::chrono_literals;
 constexpr auto change_reach = 5s;
 /// Longer than change_reach by the clocks' difference.
 constexpr auto ended_memory = 10s;
-/// A fire that is planned later than this after its time is a misfire: a change of dispatchers is
-/// over by then.
-constexpr auto on_time = 3s;
 /// A fire that ends its node each time is not given to all of them for ever.
 constexpr std::int32_t most_attempts = 5;
 /// After the death of a node its warden lets its commands end, and then kills them
@@ -49,6 +46,7 @@ Term::Term(Epoch epoch, NodeName self, const DispatchSettings& settings, JobTabl
       jobs_(jobs),
       planner_(jobs),
       writer_(epoch, self_, settings),
+      misfires_(settings),
       planned_through_(started.wall),
       quotas_(epoch),
       clocks_(self_, settings)
@@ -635,30 +633,14 @@ PlanStep Term::step(Moment now)
 
 void Term::plan_gaps(Moment now)
 {
-    const auto rule = [&](const Job& job) { return late_rule(job, now.wall); };
+    const auto rule = [&](const Job& job) { return misfires_.late_rule(job, now.wall); };
     for (const Planner::Gap& gap : planner_.take_gaps(now.wall, most_counted, rule)) {
         const Job& job = jobs_.find(gap.job)->job;
-        const bool by_policy = job.misfire_policy == Misfire::skip ||
-                               (job.misfire_policy == Misfire::run_latest && gap.another_runs);
-        if (by_policy) {
-            plan_gap(job, gap, Cause::misfire_policy,
-                     fmt::format("the job's misfire policy is {}", policy_name(job.misfire_policy)),
-                     now);
-        } else {
-            const bool was_held = held_from_ && gap.last > *held_from_;
-            const std::string too_late =
-                job.misfire_window == until_next
-                    ? std::string("a later fire of the job was due by then")
-                    : fmt::format("longer ago than the misfire window of {} s",
-                                  (now.wall - oldest_fire(job, now.wall)) / 1s);
-            plan_gap(job, gap, was_held ? Cause::overload : Cause::misfire,
-                     was_held ? "the ledger was too far behind; " + too_late : too_late, now);
-        }
+        plan_gap(job, gap, misfires_.why_dropped(job, gap, held_from_, now.wall), now);
     }
 }
 
-void Term::plan_gap(const Job& job, Planner::Gap gap, Cause cause, std::string_view why_not,
-                    Moment now)
+void Term::plan_gap(const Job& job, Planner::Gap gap, const Reason& why_not, Moment now)
 {
     // The row stands at the first of them that has none.
     const auto has_row = [this, &job](WallTime fire) {
@@ -675,8 +657,9 @@ void Term::plan_gap(const Job& job, Planner::Gap gap, Cause cause, std::string_v
     row.id.scheduled_at = gap.first;
     row.state = RunState::skipped;
     // How many is in `fires`: rows with the same reason are to be counted together.
-    row.reason = {cause, fmt::format("missed while no node was planning{}; {}",
-                                     gap.counted_all ? "" : ", too many to count", why_not)};
+    row.reason = {why_not.cause,
+                  fmt::format("missed while no node was planning{}; {}",
+                              gap.counted_all ? "" : ", too many to count", why_not.detail)};
     row.dispatched_at = now.wall;
     row.fires = gap.fires;
     row.gap_end = gap.last;
@@ -761,7 +744,7 @@ void Term::plan_old_version(const PlannedJob& old, WallTime from, WallTime to, M
 {
     const PlannedJob* today = jobs_.find(old.job.id);
     const bool runs = today != nullptr && !today->job.stop;
-    const WallTime oldest = runs ? late_rule(today->job, now.wall).from : WallTime::max();
+    const WallTime oldest = runs ? misfires_.late_rule(today->job, now.wall).from : WallTime::max();
     Planner::Gap gap;
     for (auto fire = old.next(from); fire && *fire <= to && gap.fires < most_counted;
          fire = old.next(*fire)) {
@@ -774,10 +757,10 @@ void Term::plan_old_version(const PlannedJob& old, WallTime from, WallTime to, M
     }
     if (gap.fires == 0) return;
     gap.counted_all = gap.fires < most_counted;
-    std::string_view why_not = "the job was changed meanwhile";
-    if (today == nullptr) why_not = "the job was deleted meanwhile";
-    if (today != nullptr && !runs) why_not = "the job was stopped meanwhile";
-    plan_gap(old.job, gap, Cause::misfire, why_not, now);
+    Reason why_not{Cause::misfire, "the job was changed meanwhile"};
+    if (today == nullptr) why_not.detail = "the job was deleted meanwhile";
+    if (today != nullptr && !runs) why_not.detail = "the job was stopped meanwhile";
+    plan_gap(old.job, gap, why_not, now);
 }
 
 /// The fire of a run that may not have done its work runs again, if its job wants that.
@@ -787,7 +770,7 @@ void Term::deliver_again(const RunId& id, std::string requested_by, Moment now)
     if (planned == nullptr || planned->job.stop) return;
     const Job& job = planned->job;
     if (job.delivery != Delivery::at_least_once || id.attempt >= most_attempts) return;
-    if (too_late(id, now.wall)) return;
+    if (misfires_.is_too_late(*planned, id.scheduled_at, now.wall)) return;
     RunId next = id;
     ++next.attempt;
     if (runs_.contains(next) || has_ended(next)) return;
@@ -995,41 +978,6 @@ void Term::place_new(Place run, std::string requested_by, Moment now)
     step_.runs.push_back(std::move(row));
 }
 
-/// The oldest fire of the job that still runs when it could not be planned in time.
-WallTime Term::oldest_fire(const Job& job, WallTime now) const
-{
-    std::chrono::milliseconds window = settings_.misfire_window;
-    if (job.misfire_window) window = *job.misfire_window;
-    if (window == until_next) return {};
-    return window == 0ms ? WallTime() : now - window;
-}
-
-bool Term::too_late(const RunId& id, WallTime now) const
-{
-    const PlannedJob* planned = jobs_.find(id.job);
-    if (planned != nullptr && planned->job.misfire_window == until_next) {
-        const auto next = planned->next(id.scheduled_at);
-        return id.scheduled_at < now - on_time && next && *next <= now;
-    }
-    return planned != nullptr && id.scheduled_at < oldest_fire(planned->job, now);
-}
-
-Planner::LateRule Term::late_rule(const Job& job, WallTime now) const
-{
-    const WallTime oldest = oldest_fire(job, now);
-    switch (job.misfire_policy) {
-        case Misfire::run_all:
-            // Of those that are late, only the newest is not followed by another one.
-            if (job.misfire_window == until_next) return {now - on_time, true, {}};
-            break;
-        case Misfire::run_latest:
-            return {now - on_time, true, oldest};
-        case Misfire::skip:
-            return {now - on_time, false, {}};
-    }
-    return {oldest, false, {}};
-}
-
 bool Term::has_runs_left(const Job& job) const
 {
     return job.run_limit == 0 || !quotas_.is_used_up(job, runs_.of_job(job.id).size());
@@ -1096,7 +1044,9 @@ void Term::take_back_ended(const TermStart& found)
 void Term::place(Place run, Moment now)
 {
     const TrackedRun& state = run->second;
-    if (run->first.attempt == 1 && too_late(run->first, now.wall)) {
+    const PlannedJob* planned = jobs_.find(run->first.job);
+    const bool is_first = planned != nullptr && run->first.attempt == 1;
+    if (is_first && misfires_.is_too_late(*planned, run->first.scheduled_at, now.wall)) {
         const Reason why =
             least_loaded(now.steady)
                 ? Reason{Cause::misfire,

@@ -4,6 +4,7 @@
 #include "base/result.hpp"
 #include "dispatch/dispatch_settings.hpp"
 #include "dispatch/job_table.hpp"
+#include "dispatch/misfire_rules.hpp"
 #include "dispatch/node_clocks.hpp"
 #include "dispatch/open_runs.hpp"
 #include "dispatch/order_writer.hpp"
@@ -271,12 +272,8 @@ private:
     std::optional<NodeName> least_loaded(SteadyTime now) const;
     Planner::Next plan_fire(const Job& job, WallTime scheduled_at, Moment now);
     void place_new(Place run, std::string requested_by, Moment now);
-    WallTime oldest_fire(const Job& job, WallTime now) const;
-    bool too_late(const RunId& id, WallTime now) const;
-    Planner::LateRule late_rule(const Job& job, WallTime now) const;
     void plan_gaps(Moment now);
-    void plan_gap(const Job& job, Planner::Gap gap, Cause cause, std::string_view why_not,
-                  Moment now);
+    void plan_gap(const Job& job, Planner::Gap gap, const Reason& why_not, Moment now);
     bool apply_change(const Revision& change, Moment now);
     void learn_unwanted(const std::vector<Revision>& changes);
     void learn_unwanted(const Job& version, WallTime since, WallTime until);
@@ -322,6 +319,7 @@ private:
     JobTable& jobs_;
     Planner planner_;
     const OrderWriter writer_;
+    const MisfireRules misfires_;
     WallTime planned_through_{};
     WallTime planned_before_{};  ///< planned_through as an earlier dispatcher has left it
     bool begun_ = false;
