@@ -75,7 +75,7 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now,
         if (apply_change(change, now)) changed.insert(change.job);
     }
     learn_quotas(found);
-    for (const RunId& id : found.ended_lately) ended_lately_[id.scheduled_at].insert(id);
+    for (const RunId& id : found.ended_lately) ended_lately_.add(id);
     forget_moved(found, now);
     take_back_ended(found);
     // Whether what the ledger has ended by now ran again, only the store can tell (deliver_again):
@@ -88,7 +88,7 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now,
             known_run->second.superseded = row.superseded;
             known_run->second.requested_by = row.planned.requested_by;
         }
-        if (known_run != runs_.end() || has_ended(row.planned.id)) continue;
+        if (known_run != runs_.end() || ended_lately_.contains(row.planned.id)) continue;
         const PlannedJob* job = jobs_.find(row.planned.id.job);
         TrackedRun run;
         run.order = writer_.write(row.planned.id, job != nullptr ? &job->job : nullptr, now.wall);
@@ -183,24 +183,18 @@ void Term::take_back_early(std::span<const RunId> given_back, Moment now)
         end_here(run, RunState::revoked,
                  Reason{Cause::job_changed, "it was planned by a clock that was ahead"}, now.wall);
         // It is planned again when its moment comes.
-        const auto ended = ended_lately_.find(id.scheduled_at);
-        if (ended != ended_lately_.end()) ended->second.erase(id);
+        ended_lately_.forget(id);
     }
 }
 
 bool Term::remembers_early(Moment now) const
 {
-    const auto later = ended_lately_.upper_bound(early_from(now));
-    return std::any_of(later, ended_lately_.end(),
-                       [](const auto& ended) { return !ended.second.empty(); });
+    return ended_lately_.has_after(early_from(now));
 }
 
 void Term::moved(std::span<const RunId> runs)
 {
-    for (const RunId& id : runs) {
-        const auto ended = ended_lately_.find(id.scheduled_at);
-        if (ended != ended_lately_.end()) ended->second.erase(id);
-    }
+    for (const RunId& id : runs) ended_lately_.forget(id);
 }
 
 void Term::forget_moved(const TermStart& found, Moment now)
@@ -208,8 +202,7 @@ void Term::forget_moved(const TermStart& found, Moment now)
     std::unordered_set<RunId> there(found.ended_lately.begin(), found.ended_lately.end());
     for (const OpenRun& row : found.open_runs) there.insert(row.planned.id);
     const auto is_moved = [&](const RunId& id) { return !there.contains(id); };
-    auto early = ended_lately_.upper_bound(early_from(now));
-    for (; early != ended_lately_.end(); ++early) std::erase_if(early->second, is_moved);
+    ended_lately_.forget_after(early_from(now), is_moved);
 }
 
 /// Says whether the table did not have it.
@@ -419,7 +412,7 @@ Result<RunId> Term::run_now(JobId id, std::string requested_by, Moment now)
     RunId run{id, now.wall, 1};
     const auto taken = [this](const RunId& candidate) {
         return candidate.scheduled_at.time_since_epoch() % 1s == 0ms || runs_.contains(candidate) ||
-               has_ended(candidate);
+               ended_lately_.contains(candidate);
     };
     while (taken(run)) run.scheduled_at += 1ms;
     TrackedRun fresh;
@@ -474,7 +467,7 @@ void Term::resolve_doubts(const TermStart& found, Doubts doubts, Moment now,
             // Its node may have ended it and told the store alone.
             const auto told = std::find(undelivered.begin(), undelivered.end(), id);
             if (told != undelivered.end()) undelivered_.emplace(id, run->second.requested_by);
-            ended_lately_[id.scheduled_at].insert(id);
+            ended_lately_.add(id);
             close(run);
             unpark(id.job);
             continue;
@@ -620,7 +613,7 @@ PlanStep Term::step(Moment now)
         step_.ended.push_back(std::move(row));
     }
 
-    ended_lately_.erase(ended_lately_.begin(), ended_lately_.lower_bound(now.wall - ended_memory));
+    ended_lately_.forget_before(now.wall - ended_memory);
     // A clock that was set back a little plans nothing twice: what was planned stays planned. For a
     // great step the tenure ends, and the next one begins at the true time.
     planned_through_ = std::max(planned_through_, through);
@@ -645,7 +638,7 @@ void Term::plan_gap(const Job& job, Planner::Gap gap, const Reason& why_not, Mom
     // The row stands at the first of them that has none.
     const auto has_row = [this, &job](WallTime fire) {
         const RunId id{job.id, fire, 1};
-        return runs_.contains(id) || has_ended(id);
+        return runs_.contains(id) || ended_lately_.contains(id);
     };
     const PlannedJob planned = jobs_.compile(job);
     while (gap.fires > 1 && has_row(gap.first)) {
@@ -773,7 +766,7 @@ void Term::deliver_again(const RunId& id, std::string requested_by, Moment now)
     if (misfires_.is_too_late(*planned, id.scheduled_at, now.wall)) return;
     RunId next = id;
     ++next.attempt;
-    if (runs_.contains(next) || has_ended(next)) return;
+    if (runs_.contains(next) || ended_lately_.contains(next)) return;
     TrackedRun run;
     run.order = writer_.write(next, &job, now.wall);
     if (!is_still_due(run)) return;
@@ -935,7 +928,7 @@ Planner::Next Term::plan_fire(const Job& job, WallTime scheduled_at, Moment now)
 {
     const RunId id{job.id, scheduled_at, 1};
     if (runs_.contains(id)) return Planner::Next::plan;
-    if (has_ended(id)) return Planner::Next::plan;
+    if (ended_lately_.contains(id)) return Planner::Next::plan;
     quotas_.follow(job);
     if (!has_runs_left(job)) {
         quotas_.park(job.id);
@@ -1001,13 +994,13 @@ void Term::report_end(const NodeName& node, const RunReport& end)
             (end.state == RunState::killed && end.reason.cause == Cause::node_stopped);
         if (by_its_node && is_last) undelivered_.emplace(id, requested_by);
     } else {
-        ended_lately_[id.scheduled_at].insert(id);
+        ended_lately_.add(id);
     }
 }
 
 void Term::note_end(const RunId& id, RunState state, std::uint64_t row_step)
 {
-    ended_lately_[id.scheduled_at].insert(id);
+    ended_lately_.add(id);
     if (quotas_.ended(id, state, row_step)) unpark(id.job);
 }
 
@@ -1019,7 +1012,8 @@ void Term::unpark(JobId job)
 void Term::learn_quotas(const TermStart& found)
 {
     quotas_.learn(found, [this](const RunId& id) {
-        return begun_ ? !runs_.contains(id) && !taken_back_.contains(id) : has_ended(id);
+        return begun_ ? !runs_.contains(id) && !taken_back_.contains(id)
+                      : ended_lately_.contains(id);
     });
 }
 
@@ -1036,7 +1030,7 @@ void Term::take_back_ended(const TermStart& found)
     }
     for (const Place run : ended) {
         to_revoke_.push_back(Outgoing{run->second.node(), Revoke{0, {run->first}}});
-        ended_lately_[run->first.scheduled_at].insert(run->first);
+        ended_lately_.add(run->first);
         close(run);
     }
 }
@@ -1171,7 +1165,7 @@ void Term::adopt(const RunOrder& order, const NodeName& node, RunPhase phase, Mo
         run->second.start_from = order.start_at;
         return;
     }
-    if (phase == RunPhase::handed && (begun_ || has_ended(order.id))) {
+    if (phase == RunPhase::handed && (begun_ || ended_lately_.contains(order.id))) {
         // The ledger has a final state for it (lost, revoked): it must not start any more.
         to_revoke_.push_back(Outgoing{node, Revoke{0, {order.id}}});
         return;
@@ -1252,12 +1246,6 @@ void Term::drop(Place run)
 bool Term::is_doubtful(const RunId& id) const
 {
     return doubts_.runs.contains(id);
-}
-
-bool Term::has_ended(const RunId& id) const
-{
-    const auto same_moment = ended_lately_.find(id.scheduled_at);
-    return same_moment != ended_lately_.end() && same_moment->second.contains(id);
 }
 
 void Term::bury(const NodeName& node, std::optional<WallTime> since, std::string_view how,

@@ -9,6 +9,7 @@
 #include "dispatch/open_runs.hpp"
 #include "dispatch/order_writer.hpp"
 #include "dispatch/planner.hpp"
+#include "dispatch/recent_ends.hpp"
 #include "dispatch/run_quotas.hpp"
 #include "model/missed.hpp"
 #include "model/node_load.hpp"
@@ -302,7 +303,6 @@ private:
     void end_here(Place run, RunState state, Reason why, WallTime at);
     void release(Place run);
     bool is_doubtful(const RunId& id) const;
-    bool has_ended(const RunId& id) const;
     void bury(const NodeName& node, std::optional<WallTime> since, std::string_view how,
               Moment now);
     void end_orphans(const TermStart& found, const std::map<NodeName, WallTime>& dead,
@@ -333,8 +333,7 @@ private:
     std::map<NodeName, NodeState> nodes_;
     SteadyTime registry_seen_ = SteadyTime::max();
 
-    /// Ended recently: a changed job must not fire a second time at a moment at which it has fired.
-    std::map<WallTime, std::unordered_set<RunId>> ended_lately_;
+    RecentEnds ended_lately_;
     /// Given back because its job changed; becomes `revoked` unless the job still fires then.
     std::map<RunId, TrackedRun> taken_back_;
     Doubts doubts_;

@@ -1,0 +1,32 @@
+#include "dispatch/recent_ends.hpp"
+
+#include <algorithm>
+
+namespace peercron {
+
+bool RecentEnds::contains(const RunId& id) const
+{
+    const auto same_moment = ends_.find(id.scheduled_at);
+    return same_moment != ends_.end() && same_moment->second.contains(id);
+}
+
+void RecentEnds::forget(const RunId& id)
+{
+    const auto same_moment = ends_.find(id.scheduled_at);
+    if (same_moment != ends_.end()) same_moment->second.erase(id);
+}
+
+void RecentEnds::forget_after(WallTime time, const std::function<bool(const RunId&)>& is_forgotten)
+{
+    for (auto moment = ends_.upper_bound(time); moment != ends_.end(); ++moment) {
+        std::erase_if(moment->second, is_forgotten);
+    }
+}
+
+bool RecentEnds::has_after(WallTime time) const
+{
+    return std::any_of(ends_.upper_bound(time), ends_.end(),
+                       [](const auto& moment) { return !moment.second.empty(); });
+}
+
+}  // namespace peercron
