@@ -29,13 +29,6 @@ constexpr std::size_t most_fires = 10'000;
 /// A message of orders is closed when its commands are longer than this in all.
 constexpr std::size_t longest_batch = 1U << 20U;
 
-/// Whether the fire is not wanted by this version, which counted after `since`, up to `until`.
-bool took_back(const PlannedJob& version, WallTime since, WallTime until, const RunId& id)
-{
-    const bool is_its = since < id.scheduled_at && id.scheduled_at <= until;
-    return is_its && !is_asked_for(id) && version.next(id.scheduled_at - 1ms) != id.scheduled_at;
-}
-
 }  // namespace
 
 Term::Term(Epoch epoch, NodeName self, const DispatchSettings& settings, JobTable& jobs,
@@ -48,6 +41,7 @@ Term::Term(Epoch epoch, NodeName self, const DispatchSettings& settings, JobTabl
       writer_(epoch, self_, settings),
       misfires_(settings),
       planned_through_(started.wall),
+      past_(jobs, runs_),
       quotas_(epoch),
       clocks_(self_, settings)
 {}
@@ -113,7 +107,7 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now,
         if (is_settled) then.doubts.runs.insert(place->first);
     }
     begun_ = true;
-    learn_unwanted(found.changes);
+    for (const RunId& id : past_.unwanted_by(found.changes)) runs_.at(id).unwanted = true;
     resolve_doubts(found, std::move(then.doubts), now);
     plan_old_versions(found.changes, now);
 
@@ -660,75 +654,23 @@ void Term::plan_gap(const Job& job, Planner::Gap gap, const Reason& why_not, Mom
     step_.runs.push_back(std::move(row));
 }
 
-/// What a version of its job had taken back that gave way since, while its node could not be asked.
-void Term::learn_unwanted(const std::vector<Revision>& changes)
-{
-    std::map<JobId, WallTime> from;
-    for (const Revision& change : changes) {
-        const WallTime since = std::exchange(from[change.job], change.effective_from);
-        if (change.before) learn_unwanted(*change.before, since, change.effective_from);
-    }
-}
-
-/// The fires after `since`, up to `until`, are those of this version.
-void Term::learn_unwanted(const Job& version, WallTime since, WallTime until)
-{
-    const std::set<RunId>& of_job = runs_.of_job(version.id);
-    if (of_job.empty() || since >= until) return;
-    const PlannedJob old = jobs_.compile(version);
-    for (const RunId& id : of_job) {
-        if (took_back(old, since, until, id)) runs_.at(id).unwanted = true;
-    }
-}
-
 std::optional<PastQuery> Term::wanted_past(const Job& row) const
 {
-    const PlannedJob* known = jobs_.find(row.id);
-    if (known == nullptr || row.effective_from <= known->job.effective_from) return std::nullopt;
-    // What is planned later is planned by `row`.
-    const std::set<RunId>& of_job = runs_.of_job(row.id);
-    const auto may_be_unwanted = [&](const RunId& id) {
-        return runs_.at(id).phase != RunPhase::running && id.scheduled_at <= row.effective_from &&
-               id.scheduled_at > known->job.effective_from;
-    };
-    const bool is_wanted = planned_through_ < row.effective_from ||
-                           std::any_of(of_job.begin(), of_job.end(), may_be_unwanted);
-    if (!is_wanted) return std::nullopt;
-    PastQuery query;
-    query.only = row.id;
-    query.from = known->job.effective_from + 1ms;  // the first one is what the table has
-    return query;
+    return past_.query_before(row, planned_through_);
 }
 
 void Term::learn_unwanted(std::span<const JobPast> pasts)
 {
-    for (const JobPast& past : pasts) {
-        const PlannedJob* today = jobs_.find(past.job);
-        if (today == nullptr) continue;
-        // The first one is what the table had, or older.
-        for (std::size_t i = 1; i < past.revisions.size(); ++i) {
-            const Revision& version = past.revisions[i];
-            const bool is_last = i + 1 == past.revisions.size();
-            if (!version.after || (is_last && !past.whole)) continue;
-            WallTime until = today->job.effective_from;
-            if (!is_last) until = std::min(until, past.revisions[i + 1].effective_from);
-            learn_unwanted(*version.after, version.effective_from, until);
-        }
-    }
+    for (const RunId& id : past_.unwanted_by(pasts)) runs_.at(id).unwanted = true;
 }
 
 /// What was due by a version of a job that gave way before anybody could plan it.
 void Term::plan_old_versions(const std::vector<Revision>& changes, Moment now)
 {
-    std::map<JobId, WallTime> from;
-    for (const Revision& change : changes) {
-        const auto [since, first] = from.try_emplace(change.job, planned_through_);
-        // Whoever changed it may have a clock that is ahead of this one.
-        const WallTime to = std::min(change.effective_from, now.wall + settings_.lookahead);
-        if (change.before) {
-            plan_old_version(jobs_.compile(*change.before), since->second, to, now);
-        }
-        since->second = std::max(since->second, to);
+    // A node that changed it may have a clock that is ahead of this one.
+    const WallTime latest = now.wall + settings_.lookahead;
+    for (const auto& old : past_.unplanned(changes, planned_through_, latest)) {
+        plan_old_version(old.version, old.from, old.to, now);
     }
 }
 
@@ -781,39 +723,12 @@ void Term::deliver_again(std::span<const RunId> runs)
 
 std::vector<PastQuery> Term::pasts_of(std::span<const RunId> runs) const
 {
-    std::map<JobId, WallTime> oldest;
-    for (const RunId& id : runs) {
-        const PlannedJob* planned = jobs_.find(id.job);
-        const bool is_older = planned != nullptr && id.scheduled_at <= planned->job.effective_from;
-        if (!is_older || is_asked_for(id)) continue;
-        WallTime& first = oldest.try_emplace(id.job, id.scheduled_at).first->second;
-        first = std::min(first, id.scheduled_at);
-    }
-    std::vector<PastQuery> queries;
-    for (const auto& [job, first] : oldest) {
-        PastQuery query;
-        query.only = job;
-        query.from = first;
-        queries.push_back(query);
-    }
-    return queries;
+    return past_.queries_for(runs);
 }
 
 std::vector<RunId> Term::still_wanted(std::vector<RunId> runs, std::span<const JobPast> pasts) const
 {
-    for (const JobPast& past : pasts) {
-        for (std::size_t i = 0; i < past.revisions.size(); ++i) {
-            const Revision& version = past.revisions[i];
-            const bool is_last = i + 1 == past.revisions.size();
-            const WallTime until = is_last ? WallTime::max() : past.revisions[i + 1].effective_from;
-            if (!version.after || (is_last && !past.whole)) continue;
-            const PlannedJob then = jobs_.compile(*version.after);
-            std::erase_if(runs, [&](const RunId& id) {
-                return id.job == past.job && took_back(then, version.effective_from, until, id);
-            });
-        }
-    }
-    return runs;
+    return past_.still_wanted(std::move(runs), pasts);
 }
 
 void Term::drop_later_orders(std::uint64_t revoke, std::vector<RunId>& given_back) const

@@ -8,6 +8,7 @@
 #include "dispatch/node_clocks.hpp"
 #include "dispatch/open_runs.hpp"
 #include "dispatch/order_writer.hpp"
+#include "dispatch/past_versions.hpp"
 #include "dispatch/planner.hpp"
 #include "dispatch/recent_ends.hpp"
 #include "dispatch/run_quotas.hpp"
@@ -276,8 +277,6 @@ private:
     void plan_gaps(Moment now);
     void plan_gap(const Job& job, Planner::Gap gap, const Reason& why_not, Moment now);
     bool apply_change(const Revision& change, Moment now);
-    void learn_unwanted(const std::vector<Revision>& changes);
-    void learn_unwanted(const Job& version, WallTime since, WallTime until);
     void plan_old_versions(const std::vector<Revision>& changes, Moment now);
     void plan_old_version(const PlannedJob& old, WallTime from, WallTime to, Moment now);
     void haunt(const TrackedRun& run, SteadyTime until);
@@ -325,6 +324,7 @@ private:
     bool begun_ = false;
 
     OpenRuns runs_;
+    const PastVersions past_;
     RunQuotas quotas_;
     std::unordered_map<JobId, Haunted> haunted_;  ///< jobs with a limit
     /// When the commands of nodes that died under an earlier dispatcher are gone, too.
