@@ -49,7 +49,7 @@ Term::Term(Epoch epoch, NodeName self, const DispatchSettings& settings, JobTabl
 Term::BeforeRead Term::before_read() const
 {
     BeforeRead before;
-    before.doubts = doubts_;
+    before.doubts = doubts_.open();
     for (const auto& [name, node] : nodes_) {
         if (node.connected) before.accounted.insert(name);
     }
@@ -102,7 +102,7 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now,
         runs_.assign(place, row.planned.run_server);
         place->second.phase = running ? RunPhase::running : RunPhase::handed;
         if (!nodes_.at(row.planned.run_server).connected) continue;
-        doubts_.runs.insert(place->first);
+        doubts_.add(place->first);
         const bool is_settled = then.accounted.contains(row.planned.run_server);
         if (is_settled) then.doubts.runs.insert(place->first);
     }
@@ -257,7 +257,7 @@ void Term::connected(const NodeName& node, const Account& account, Moment now)
     }
     for (const RunId& id : runs_.of_node(node)) {
         const TrackedRun& run = runs_.at(id);
-        if (!accounted.contains(id) && run.phase != RunPhase::placed) doubts_.runs.insert(id);
+        if (!accounted.contains(id) && run.phase != RunPhase::placed) doubts_.add(id);
     }
 }
 
@@ -280,7 +280,7 @@ void Term::report(const NodeName& node, const RunReport& report, Moment now)
     const auto run = runs_.find(report.id);
     if (run != runs_.end()) {
         run->second.phase = RunPhase::running;
-        doubts_.runs.erase(report.id);
+        doubts_.settle(report.id);
     }
 }
 
@@ -339,7 +339,7 @@ std::map<NodeName, std::vector<RunId>> Term::handed_out(std::span<const JobId> j
             const TrackedRun& run = runs_.at(id);
             // What its node does not know it cannot give back: whether it was started there before
             // is for the store to say.
-            const bool is_held = run.phase == RunPhase::handed && !is_doubtful(id);
+            const bool is_held = run.phase == RunPhase::handed && !doubts_.contains(id);
             if (is_held) handed[run.node()].push_back(id);
         }
     }
@@ -350,7 +350,7 @@ void Term::jobs_changed(std::span<const JobId> jobs, std::span<const RunId> revo
 {
     for (const RunId& id : revoked) {
         const auto run = runs_.find(id);
-        if (run != runs_.end() && !is_doubtful(id)) release(run);
+        if (run != runs_.end() && !doubts_.contains(id)) release(run);
     }
     for (const JobId id : jobs) {
         std::vector<RunId> placed;
@@ -377,7 +377,7 @@ void Term::given_back_late(const NodeName& node, std::span<const RunId> given_ba
     for (const RunId& id : given_back) {
         const auto run = runs_.find(id);
         const bool its = run != runs_.end() && run->second.node() == node;
-        if (its && run->second.phase == RunPhase::handed && !is_doubtful(id)) release(run);
+        if (its && run->second.phase == RunPhase::handed && !doubts_.contains(id)) release(run);
     }
 }
 
@@ -385,7 +385,7 @@ std::vector<RunId> Term::held_by(const NodeName& node) const
 {
     std::vector<RunId> held;
     for (const RunId& id : runs_.of_node(node)) {
-        if (runs_.at(id).phase == RunPhase::handed && !is_doubtful(id)) held.push_back(id);
+        if (runs_.at(id).phase == RunPhase::handed && !doubts_.contains(id)) held.push_back(id);
     }
     return held;
 }
@@ -394,7 +394,7 @@ void Term::evacuated(const NodeName& node, std::span<const RunId> given_back)
 {
     for (const RunId& id : given_back) {
         const auto run = runs_.find(id);
-        if (run != runs_.end() && run->second.node() == node && !is_doubtful(id)) release(run);
+        if (run != runs_.end() && run->second.node() == node && !doubts_.contains(id)) release(run);
     }
 }
 
@@ -420,7 +420,7 @@ Term::RunPlace Term::find_run(const RunId& id) const
     const auto found = runs_.find(id);
     if (found == runs_.end()) return {};
     const TrackedRun& run = found->second;
-    if (is_doubtful(id)) return {Whereabouts::running, run.node()};
+    if (doubts_.contains(id)) return {Whereabouts::running, run.node()};
     switch (run.phase) {
         case RunPhase::placed:
             return {Whereabouts::here, run.node()};
@@ -455,7 +455,7 @@ void Term::resolve_doubts(const TermStart& found, Doubts doubts, Moment now,
     for (const OpenRun& row : found.open_runs) open.emplace(row.planned.id, &row);
     for (const RunId& id : doubts.runs) {
         const auto run = runs_.find(id);
-        if (doubts_.runs.erase(id) == 0 || run == runs_.end()) continue;
+        if (!doubts_.settle(id) || run == runs_.end()) continue;
         const auto row = open.find(id);
         if (row == open.end()) {
             // Its node may have ended it and told the store alone.
@@ -497,42 +497,38 @@ bool Term::may_have_started(const TrackedRun& run, const OpenRun& row) const
     return row.planned.id.scheduled_at <= until;
 }
 
-/// A node tells this dispatcher of an end at once and the store a little later. When it dies in
-/// between, the run is closed here and its row is open.
+/// Ends the open rows of nodes that died before they had written how those runs ended.
 void Term::end_orphans(const TermStart& found, const std::map<NodeName, WallTime>& dead,
                        WallTime now)
 {
-    if (dead.empty()) return;
-    for (const auto& [node, since] : dead) {
-        const auto died = doubts_.dead.find(node);
-        if (died != doubts_.dead.end() && died->second == since) doubts_.dead.erase(died);
-    }
-    const auto told = [this](const NodeName& node, const RunId& id) {
-        const auto since = told_since_.find(node);
-        return since != told_since_.end() && since->second.contains(id);
+    std::unordered_set<RunId> ended;
+    for (const RunReport& row : step_.ended) ended.insert(row.id);
+    const auto is_known = [&](const RunId& id) {
+        return runs_.contains(id) || taken_back_.contains(id) || ended.contains(id);
     };
-    std::unordered_set<RunId> known;
-    for (const RunReport& ended : step_.ended) known.insert(ended.id);
-    for (const OpenRun& row : found.open_runs) {
-        const RunId& id = row.planned.id;
-        const NodeName& node = row.planned.run_server;
-        const bool ours = runs_.contains(id) || taken_back_.contains(id) || known.contains(id);
-        if (ours || !dead.contains(node) || told(node, id)) continue;
-        RunReport lost;
-        lost.id = id;
-        lost.state = RunState::lost;
-        lost.reason = Reason{Cause::node_died,
-                             fmt::format("{} died before it had recorded how the run ended", node)};
-        lost.run_server = node;
-        lost.dispatch_server = self_;
-        lost.epoch = epoch_;
-        lost.ended_at = now;
-        ended_here_.push_back({id, lost.state, lost.reason, 1, id.scheduled_at});
-        step_.ended.push_back(std::move(lost));
-        if (!row.superseded) undelivered_.emplace(id, row.planned.requested_by);
+    for (const OpenRun* row : doubts_.settle_deaths(found, dead, is_known)) {
+        const NodeName& node = row->planned.run_server;
+        const Reason why{Cause::node_died,
+                         fmt::format("{} died before it had recorded how the run ended", node)};
+        record_end(row->planned.id, node, RunState::lost, why, now);
+        if (!row->superseded) undelivered_.emplace(row->planned.id, row->planned.requested_by);
     }
-    std::erase_if(told_since_,
-                  [this](const auto& entry) { return !doubts_.dead.contains(entry.first); });
+}
+
+/// Into the next step, and for those who count what a dispatcher ends.
+void Term::record_end(const RunId& id, const NodeName& node, RunState state, Reason why,
+                      WallTime at)
+{
+    RunReport row;
+    row.id = id;
+    row.state = state;
+    row.reason = std::move(why);
+    row.run_server = node;
+    row.dispatch_server = self_;
+    row.epoch = epoch_;
+    row.ended_at = at;
+    ended_here_.push_back({id, state, row.reason, 1, id.scheduled_at});
+    step_.ended.push_back(std::move(row));
 }
 
 void Term::hold_plan(bool is_held)
@@ -595,16 +591,7 @@ PlanStep Term::step(Moment now)
     }
 
     for (auto& [id, run] : std::exchange(taken_back_, {})) {
-        RunReport row;
-        row.id = id;
-        row.state = RunState::revoked;
-        row.reason = why_changed(id.job);
-        row.run_server = run.node();
-        row.dispatch_server = self_;
-        row.epoch = epoch_;
-        row.ended_at = now.wall;
-        ended_here_.push_back({id, row.state, row.reason, 1, id.scheduled_at});
-        step_.ended.push_back(std::move(row));
+        record_end(id, run.node(), RunState::revoked, why_changed(id.job), now.wall);
     }
 
     ended_lately_.forget_before(now.wall - ended_memory);
@@ -895,7 +882,7 @@ bool Term::has_runs_left(const Job& job) const
 void Term::report_end(const NodeName& node, const RunReport& end)
 {
     const RunId id = end.id;
-    if (doubts_.dead.contains(node)) told_since_[node].insert(id);
+    doubts_.node_told_end(node, id);
     const auto run = runs_.find(id);
     const bool was_open = run != runs_.end();
     const std::string requested_by = was_open ? run->second.requested_by : "";
@@ -1062,7 +1049,7 @@ void Term::adopt(const RunOrder& order, const NodeName& node, RunPhase phase, Mo
 {
     const auto run = runs_.find(order.id);
     if (run != runs_.end()) {
-        doubts_.runs.erase(order.id);
+        doubts_.settle(order.id);
         if (run->second.node() == node) {
             run->second.phase = phase;
             if (phase == RunPhase::handed) run->second.start_from = order.start_at;
@@ -1097,27 +1084,18 @@ void Term::adopt(const RunOrder& order, const NodeName& node, RunPhase phase, Mo
 
 void Term::close(Place run)
 {
-    doubts_.runs.erase(run->first);
+    doubts_.settle(run->first);
     unplaced_.erase(run->first);
     runs_.close(run);
 }
 
 void Term::end_here(Place run, RunState state, Reason why, WallTime at)
 {
-    RunReport row;
-    row.id = run->first;
-    row.state = state;
-    row.reason = std::move(why);
-    row.run_server = run->second.node();
-    row.dispatch_server = self_;
-    row.epoch = epoch_;
-    row.ended_at = at;
-    const RunId id = row.id;
+    const RunId id = run->first;
     const bool is_last = !run->second.superseded && !run->second.unwanted;
     const std::uint64_t row_step = run->second.row_step;
     std::string requested_by = run->second.requested_by;
-    ended_here_.push_back({id, state, row.reason, 1, id.scheduled_at});
-    step_.ended.push_back(std::move(row));
+    record_end(id, run->second.node(), state, std::move(why), at);
     close(run);
     note_end(id, state, row_step);
     if (state == RunState::lost && is_last) {
@@ -1139,7 +1117,7 @@ void Term::release(Place run)
 
 void Term::put_back(Place run)
 {
-    doubts_.runs.erase(run->first);
+    doubts_.settle(run->first);
     runs_.unassign(run);
     if (const PlannedJob* planned = jobs_.find(run->first.job)) {
         set_work(run->second.order, planned->job);
@@ -1156,13 +1134,6 @@ void Term::drop(Place run)
     taken_back_.emplace(state.order.id, std::move(state));
 }
 
-/// Of such a run a node's answer says only that it is not there now; its last process may have
-/// started it.
-bool Term::is_doubtful(const RunId& id) const
-{
-    return doubts_.runs.contains(id);
-}
-
 void Term::bury(const NodeName& node, std::optional<WallTime> since, std::string_view how,
                 Moment now)
 {
@@ -1170,8 +1141,7 @@ void Term::bury(const NodeName& node, std::optional<WallTime> since, std::string
     NodeState& state = nodes_.at(node);
     const auto ahead = clocks_.most_ahead(state.clock);
     if (!std::exchange(state.given_up, true)) {
-        doubts_.dead[node] = since.value_or(now.wall) + ahead;
-        told_since_.erase(node);
+        doubts_.node_died(node, since.value_or(now.wall) + ahead);
     }
     const auto dead_for = std::clamp<std::chrono::milliseconds>(
         now.wall - since.value_or(now.wall - orphan_time), 0ms, orphan_time);

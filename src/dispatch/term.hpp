@@ -11,6 +11,7 @@
 #include "dispatch/past_versions.hpp"
 #include "dispatch/planner.hpp"
 #include "dispatch/recent_ends.hpp"
+#include "dispatch/run_doubts.hpp"
 #include "dispatch/run_quotas.hpp"
 #include "model/missed.hpp"
 #include "model/node_load.hpp"
@@ -80,10 +81,7 @@ public:
     Epoch epoch() const { return epoch_; }
     WallTime planned_through() const { return planned_through_; }
 
-    struct Doubts {
-        std::set<RunId> runs;
-        std::map<NodeName, WallTime> dead;  ///< since when
-    };
+    using Doubts = RunDoubts::Open;
     /// What was known when the store was about to be read: it does not settle what came later,
     /// though that was before the answer.
     struct BeforeRead {
@@ -199,8 +197,8 @@ public:
     // Doubt: runs that a node should know of, and does not, and rows whose node died before it
     // could write what it had said of them.
 
-    const Doubts& doubts() const { return doubts_; }
-    bool has_doubts() const { return !doubts_.runs.empty() || !doubts_.dead.empty(); }
+    const Doubts& doubts() const { return doubts_.open(); }
+    bool has_doubts() const { return !doubts_.empty(); }
     /// The store was read after `doubts` arose: a doubtful run that is no longer open there has
     /// ended; one that is still planned was never received, and is handed out again. Open rows of
     /// dead nodes that no other node accounts for end as lost. `undelivered`: the runs that the
@@ -301,11 +299,11 @@ private:
     void close(Place run);
     void end_here(Place run, RunState state, Reason why, WallTime at);
     void release(Place run);
-    bool is_doubtful(const RunId& id) const;
     void bury(const NodeName& node, std::optional<WallTime> since, std::string_view how,
               Moment now);
     void end_orphans(const TermStart& found, const std::map<NodeName, WallTime>& dead,
                      WallTime now);
+    void record_end(const RunId& id, const NodeName& node, RunState state, Reason why, WallTime at);
     Reason why_changed(JobId job) const;
     bool fits(const RunOrder& order) const;
     bool runs_whatever_the_schedule(const RunId& id) const;
@@ -336,9 +334,9 @@ private:
     RecentEnds ended_lately_;
     /// Given back because its job changed; becomes `revoked` unless the job still fires then.
     std::map<RunId, TrackedRun> taken_back_;
-    Doubts doubts_;
-    /// Runs that nodes in doubts_.dead have reported as ended since: they will record them soon.
-    std::map<NodeName, std::unordered_set<RunId>> told_since_;
+    /// Of a run that is among them a node's answer says only that it is not there now; its last
+    /// process may have started it.
+    RunDoubts doubts_;
     std::set<RunId> unplaced_;  ///< to be placed in the next step
     /// Ended in a way after which at_least_once runs them again.
     std::map<RunId, std::string> undelivered_;  ///< and who had asked for them

@@ -1,0 +1,54 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "model/run.hpp"
+#include "store/store.hpp"
+
+#include <functional>
+#include <map>
+#include <set>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+namespace peercron {
+
+/// What a dispatcher has to look up in the store: runs that a node should know of, and does not,
+/// and rows whose node died before it could write what it had said of them.
+///
+/// A doubt is settled by what the store says after it arose, or by the word of a node. Pure. One
+/// thread.
+class RunDoubts {
+public:
+    struct Open {
+        std::set<RunId> runs;
+        std::map<NodeName, WallTime> dead;  ///< since when
+    };
+
+    const Open& open() const { return open_; }
+    bool empty() const { return open_.runs.empty() && open_.dead.empty(); }
+
+    void add(const RunId& id) { open_.runs.insert(id); }
+    /// Says whether there was a doubt about it.
+    bool settle(const RunId& id) { return open_.runs.erase(id) != 0; }
+    bool contains(const RunId& id) const { return open_.runs.contains(id); }
+
+    /// It died then, and may have taken ends of runs with it.
+    void node_died(const NodeName& node, WallTime since);
+    /// It says that the run has ended: if it is one of the dead ones it lives after all, and will
+    /// write that itself.
+    void node_told_end(const NodeName& node, const RunId& id);
+
+    /// The store was read after the nodes of `dead` had died then. Returns the open rows of those
+    /// nodes whose ends nobody will write. `is_known`: of a run that is not such an orphan.
+    std::vector<const OpenRun*> settle_deaths(const TermStart& found,
+                                              const std::map<NodeName, WallTime>& dead,
+                                              const std::function<bool(const RunId&)>& is_known);
+
+private:
+    Open open_;
+    /// Runs that nodes in open_.dead have reported as ended since: they will record them soon.
+    std::unordered_map<NodeName, std::unordered_set<RunId>> told_since_;
+};
+
+}  // namespace peercron
