@@ -43,16 +43,14 @@ Term::Term(Epoch epoch, NodeName self, const DispatchSettings& settings, JobTabl
       planned_through_(started.wall),
       past_(jobs, runs_),
       quotas_(epoch),
-      clocks_(self_, settings)
+      nodes_(self_, settings, runs_)
 {}
 
 Term::BeforeRead Term::before_read() const
 {
     BeforeRead before;
     before.doubts = doubts_.open();
-    for (const auto& [name, node] : nodes_) {
-        if (node.connected) before.accounted.insert(name);
-    }
+    before.accounted = nodes_.with_accounts();
     return before;
 }
 
@@ -98,7 +96,7 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now,
             continue;
         }
         const bool running = place->second.running_in_store;
-        known(row.planned.run_server, now);
+        nodes_.add(row.planned.run_server, now);
         runs_.assign(place, row.planned.run_server);
         place->second.phase = running ? RunPhase::running : RunPhase::handed;
         if (!nodes_.at(row.planned.run_server).connected) continue;
@@ -214,27 +212,15 @@ bool Term::apply_change(const Revision& change, Moment now)
 
 void Term::learn_clocks(const Roster& told, Moment now)
 {
-    for (const NodeName& node : clocks_.learn(told, now)) known(node, now);
+    nodes_.learn_clocks(told, now);
 }
 
 void Term::connected(const NodeName& node, const Account& account, Moment now)
 {
-    clocks_.follow_own_clock(now);
-    NodeState& state = known(node, now);
-    state.connected = true;
-    state.heard = now.steady;
-    state.draining = account.draining;
-    // By this clock: the node's may have been set since the process before it died.
-    const WallTime started = now.wall - account.uptime;
-    if (state.incarnation != account.incarnation) {
-        state.earlier_until = started + clocks_.most_ahead(state.clock);
-        if (state.incarnation != 0) bury(node, started, "was restarted", now);
+    if (nodes_.take_account(node, account, now)) {
+        bury(node, nodes_.at(node).process_started, "was restarted", now);
     }
-    state.given_up = false;
-    state.incarnation = account.incarnation;
-    state.process_started = started;
-    state.first_epoch = account.first_epoch;
-    state.load.slots = account.slots;
+    nodes_.revive(node);
 
     std::unordered_set<RunId> accounted;
     for (const RunOrder& order : account.held) {
@@ -263,16 +249,12 @@ void Term::connected(const NodeName& node, const Account& account, Moment now)
 
 void Term::beat(const NodeName& node, const NodeBeat& beat, Moment now)
 {
-    NodeState& state = known(node, now);
-    state.heard = now.steady;
-    state.draining = beat.load.draining;
-    state.load = beat.load;
-    clocks_.measure(node, beat.echo, beat.sent_at, now);
+    nodes_.take_beat(node, beat, now);
 }
 
 void Term::report(const NodeName& node, const RunReport& report, Moment now)
 {
-    known(node, now).heard = now.steady;
+    nodes_.note_heard(node, now);
     if (is_final(report.state)) {
         report_end(node, report);
         return;
@@ -286,49 +268,17 @@ void Term::report(const NodeName& node, const RunReport& report, Moment now)
 
 void Term::disconnected(const NodeName& node, Moment now)
 {
-    known(node, now).connected = false;
+    nodes_.note_disconnected(node, now);
 }
 
 void Term::died(const NodeName& node, const Death& death, Moment now)
 {
-    clocks_.follow_own_clock(now);
-    NodeState& state = known(node, now);
-    SteadyTime at = death.at;
-    if (state.incarnation == death.incarnation) {
-        at = std::max(at, state.heard);
-    } else if (state.incarnation != 0) {
-        // What is known was given to a process before that one.
-        at = death.listened_from;
-    }
-    state.incarnation = death.incarnation;
-    // By this clock as it is now: it may have been set since.
-    const auto ago = std::chrono::floor<std::chrono::milliseconds>(now.steady - at);
-    bury(node, now.wall - std::max(ago, 0ms), "died", now);
+    bury(node, nodes_.take_death(node, death, now), "died", now);
 }
 
 void Term::registry(const std::set<NodeName>& passing, Moment now)
 {
-    for (const NodeName& node : passing) known(node, now);
-    for (auto& [name, node] : nodes_) {
-        if (passing.contains(name)) {
-            node.failing_since.reset();
-        } else if (!node.failing_since) {
-            node.failing_since = now.steady;
-        }
-    }
-}
-
-bool Term::accounted(const NodeName& node) const
-{
-    const auto found = nodes_.find(node);
-    return found != nodes_.end() && found->second.connected;
-}
-
-bool Term::hears(const NodeName& node, Moment now) const
-{
-    const auto found = nodes_.find(node);
-    return found != nodes_.end() && found->second.connected &&
-           now.steady - found->second.heard <= settings_.silence_limit / 2;
+    nodes_.take_registry(passing, now);
 }
 
 std::map<NodeName, std::vector<RunId>> Term::handed_out(std::span<const JobId> jobs) const
@@ -548,19 +498,8 @@ bool Term::has_news(Moment now)
 
 PlanStep Term::step(Moment now)
 {
-    clocks_.follow_own_clock(now);
-    for (const auto& [name, node] : nodes_) {
-        const auto time = settings_.lease + settings_.lease_margin;
-        const SteadyTime latest = now.steady - time;
-        // What the registry said last: an old list does not say that the node fails still.
-        const SteadyTime seen =
-            std::min(std::max(registry_seen_, SteadyTime(time)), now.steady) - time;
-        const bool fails = node.failing_since && *node.failing_since < seen;
-        const bool gone = node.heard < latest && fails;
-        if (gone && (node.runs.open > 0 || !node.given_up)) {
-            bury(name, std::nullopt, "vanished", now);
-        }
-    }
+    nodes_.follow_own_clock(now);
+    for (const NodeName& node : nodes_.gone(now)) bury(node, std::nullopt, "vanished", now);
 
     if (!is_held_) plan_gaps(now);
     for (auto& [id, requested_by] : std::exchange(undelivered_, {})) {
@@ -763,69 +702,6 @@ std::vector<Outgoing> Term::messages(Moment now, std::uint64_t last_revoke)
     return messages;
 }
 
-std::vector<NodeLoad> Term::loads(Moment now) const
-{
-    std::vector<NodeLoad> loads;
-    for (const auto& [name, node] : nodes_) {
-        // Known by what an earlier dispatcher told of its clock alone.
-        if (node.incarnation == 0 && node.failing_since && node.runs.open == 0) continue;
-        NodeLoad load = node.load;
-        load.node = name;
-        load.clock_offset = node.clock.offset;
-        load.clock_known = node.clock.is_known;
-        load.connected = node.connected && now.steady - node.heard <= settings_.silence_limit;
-        load.draining = node.draining;
-        loads.push_back(std::move(load));
-    }
-    return loads;
-}
-
-Term::NodeState& Term::known(const NodeName& node, Moment now)
-{
-    const auto [place, fresh] = nodes_.try_emplace(node, clocks_.of(node), runs_.share_of(node));
-    if (fresh) place->second.heard = now.steady;
-    return place->second;
-}
-
-bool Term::available(const NodeState& node, SteadyTime now) const
-{
-    return node.connected && !node.draining && node.clock.is_usable() &&
-           now - node.heard <= settings_.silence_limit;
-}
-
-std::vector<std::chrono::milliseconds> Term::measured_clocks(Moment now) const
-{
-    std::vector<std::chrono::milliseconds> clocks;
-    for (const auto& [name, node] : nodes_) {
-        const bool is_heard = node.connected && now.steady - node.heard <= settings_.silence_limit;
-        if (name != self_ && is_heard && node.clock.is_measured) {
-            clocks.push_back(node.clock.offset);
-        }
-    }
-    return clocks;
-}
-
-std::optional<NodeName> Term::least_loaded(SteadyTime now) const
-{
-    const std::pair<const NodeName, NodeState>* best = nullptr;
-    const auto slots = [](const NodeState& node) {
-        return std::max<std::uint64_t>(node.load.slots, 1);
-    };
-    for (const auto& candidate : nodes_) {
-        const NodeState& node = candidate.second;
-        if (!available(node, now)) continue;
-        if (best != nullptr) {
-            const std::uint64_t mine = node.runs.open * slots(best->second);
-            const std::uint64_t theirs = best->second.runs.open * slots(node);
-            if (mine > theirs || (mine == theirs && node.runs.turn > best->second.runs.turn))
-                continue;
-        }
-        best = &candidate;
-    }
-    if (best == nullptr) return std::nullopt;
-    return best->first;
-}
-
 Planner::Next Term::plan_fire(const Job& job, WallTime scheduled_at, Moment now)
 {
     const RunId id{job.id, scheduled_at, 1};
@@ -944,7 +820,7 @@ void Term::place(Place run, Moment now)
     const bool is_first = planned != nullptr && run->first.attempt == 1;
     if (is_first && misfires_.is_too_late(*planned, run->first.scheduled_at, now.wall)) {
         const Reason why =
-            least_loaded(now.steady)
+            nodes_.least_loaded(now.steady)
                 ? Reason{Cause::misfire,
                          "was due at a time when its node could not be reached, longer "
                          "ago than the misfire window"}
@@ -967,7 +843,7 @@ void Term::place(Place run, Moment now)
             return;
         }
     }
-    if (const auto node = least_loaded(now.steady)) {
+    if (const auto node = nodes_.least_loaded(now.steady)) {
         put_on(run, *node, now);
     } else if (now.wall > state.order.start_by) {
         const Reason why{Cause::no_node, fmt::format("no node could take it within {} s",
@@ -987,7 +863,7 @@ void Term::place_at_home(Place run, const std::set<NodeName>& homes, Moment now)
     if (homes.size() > 1) {
         why = Reason{Cause::mutex, fmt::format("runs of this job are open on {} and {}", home,
                                                *std::next(homes.begin()))};
-    } else if (!available(owner, now.steady)) {
+    } else if (!nodes_.is_available(home, now.steady)) {
         why =
             owner.draining && owner.connected
                 ? Reason{Cause::mutex,
@@ -1138,9 +1014,8 @@ void Term::bury(const NodeName& node, std::optional<WallTime> since, std::string
                 Moment now)
 {
     // The node's clock may be ahead of ours, so that it started a run "after" it died.
-    NodeState& state = nodes_.at(node);
-    const auto ahead = clocks_.most_ahead(state.clock);
-    if (!std::exchange(state.given_up, true)) {
+    const auto ahead = nodes_.most_ahead(node);
+    if (nodes_.give_up(node)) {
         doubts_.node_died(node, since.value_or(now.wall) + ahead);
     }
     const auto dead_for = std::clamp<std::chrono::milliseconds>(

@@ -5,7 +5,7 @@
 #include "dispatch/dispatch_settings.hpp"
 #include "dispatch/job_table.hpp"
 #include "dispatch/misfire_rules.hpp"
-#include "dispatch/node_clocks.hpp"
+#include "dispatch/node_table.hpp"
 #include "dispatch/open_runs.hpp"
 #include "dispatch/order_writer.hpp"
 #include "dispatch/past_versions.hpp"
@@ -40,14 +40,6 @@ inline constexpr std::chrono::seconds longest_plan_pause{1};
 struct Outgoing {
     NodeName node;
     Message message;
-};
-
-/// What the warden of a node has reported about its death (NodeDied), by this dispatcher's steady
-/// clock.
-struct Death {
-    std::uint64_t incarnation = 0;  ///< of the process that died
-    SteadyTime listened_from{};     ///< from when it was alone at the node's port …
-    SteadyTime at{};                ///< … until it was dead, at the latest
 };
 
 /// The rules of one tenure of one dispatcher, without I/O and without a clock: what is due, which
@@ -101,10 +93,13 @@ public:
     void learn_clocks(const Roster& told, Moment now);
     /// This node's clock is ahead, by so much, of the moments that are handed in: it is not planned
     /// by. Clocks that were not measured yet may be ahead as far.
-    void own_clock_ahead(std::chrono::milliseconds by) { clocks_.own_clock_ahead(by); }
+    void own_clock_ahead(std::chrono::milliseconds by) { nodes_.own_clock_ahead(by); }
     /// By how much clocks of other nodes are ahead of the moments that are handed in: of those that
     /// are connected, and were measured on this connection or an earlier one of this term.
-    std::vector<std::chrono::milliseconds> measured_clocks(Moment now) const;
+    std::vector<std::chrono::milliseconds> measured_clocks(Moment now) const
+    {
+        return nodes_.measured_clocks(now);
+    }
 
     // What nodes say.
 
@@ -119,13 +114,13 @@ public:
     /// What the registry says: the nodes whose checks pass.
     void registry(const std::set<NodeName>& passing, Moment now);
     /// When the registry last answered: what it said was true until then.
-    void registry_seen(SteadyTime at) { registry_seen_ = at; }
+    void registry_seen(SteadyTime at) { nodes_.note_registry_seen(at); }
     /// Whether the node has given its account on the present connection: before that, it may be
     /// another process than the one that was given runs.
-    bool accounted(const NodeName& node) const;
+    bool accounted(const NodeName& node) const { return nodes_.has_account(node); }
     /// Whether the node was heard so lately that a beat may renew its lease: well within the
     /// lease's margin, because the node counts from the beat and the dispatcher from what it heard.
-    bool hears(const NodeName& node, Moment now) const;
+    bool hears(const NodeName& node, Moment now) const { return nodes_.hears(node, now); }
 
     // Changes of jobs.
 
@@ -232,7 +227,7 @@ public:
     void drop_later_orders(std::uint64_t revoke, std::vector<RunId>& given_back) const;
 
     // For the display.
-    std::vector<NodeLoad> loads(Moment now) const;
+    std::vector<NodeLoad> loads(Moment now) const { return nodes_.loads(now); }
     std::size_t open_runs() const { return runs_.size(); }
     /// The nodes that have open runs.
     std::vector<NodeName> busy_nodes() const { return runs_.busy_nodes(); }
@@ -245,31 +240,9 @@ private:
         NodeName node;
         SteadyTime until{};
     };
-    struct NodeState {
-        NodeState(const NodeClock& its_clock, const OpenRuns::Share& its_runs)
-            : clock(its_clock), runs(its_runs)
-        {}
-
-        const NodeClock& clock;
-        const OpenRuns::Share& runs;
-        bool connected = false;
-        std::optional<SteadyTime> failing_since;  ///< in the registry, as far as is known
-        bool draining = false;
-        bool given_up = false;  ///< buried, and not heard of since
-        std::uint64_t incarnation = 0;
-        WallTime process_started{};  ///< by the dispatcher's clock
-        Epoch first_epoch = 0;       ///< of the first dispatcher that the process heard
-        /// Until this moment, by the node's clock, its earlier process may have started runs.
-        WallTime earlier_until{};
-        SteadyTime heard{};
-        NodeLoad load;  ///< as its last beat says
-    };
     using Place = OpenRuns::Place;
 
-    NodeState& known(const NodeName& node, Moment now);
-    bool available(const NodeState& node, SteadyTime now) const;
     bool may_have_started(const TrackedRun& run, const OpenRun& row) const;
-    std::optional<NodeName> least_loaded(SteadyTime now) const;
     Planner::Next plan_fire(const Job& job, WallTime scheduled_at, Moment now);
     void place_new(Place run, std::string requested_by, Moment now);
     void plan_gaps(Moment now);
@@ -327,9 +300,7 @@ private:
     std::unordered_map<JobId, Haunted> haunted_;  ///< jobs with a limit
     /// When the commands of nodes that died under an earlier dispatcher are gone, too.
     SteadyTime orphans_gone_{};
-    NodeClocks clocks_;
-    std::map<NodeName, NodeState> nodes_;
-    SteadyTime registry_seen_ = SteadyTime::max();
+    NodeTable nodes_;
 
     RecentEnds ended_lately_;
     /// Given back because its job changed; becomes `revoked` unless the job still fires then.
