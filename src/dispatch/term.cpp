@@ -17,9 +17,6 @@ constexpr auto change_reach = 5s;
 constexpr auto ended_memory = 10s;
 /// A fire that ends its node each time is not given to all of them for ever.
 constexpr std::int32_t most_attempts = 5;
-/// After the death of a node its warden lets its commands end, and then kills them
-/// (exec/warden.hpp); until this is over they may be alive.
-constexpr auto orphan_time = 2s;
 /// Of what a clock planned that was ahead: see held_early().
 constexpr auto further_attempt_soon = 10s;
 /// More missed fires of one job are not counted one by one.
@@ -43,7 +40,8 @@ Term::Term(Epoch epoch, NodeName self, const DispatchSettings& settings, JobTabl
       planned_through_(started.wall),
       past_(jobs, runs_),
       quotas_(epoch),
-      nodes_(self_, settings, runs_)
+      nodes_(self_, settings, runs_),
+      placement_(settings, nodes_, runs_)
 {}
 
 Term::BeforeRead Term::before_read() const
@@ -60,7 +58,7 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now,
     BeforeRead then = before.value_or(before_read());
     planned_through_ = found.planned_through.value_or(now.wall);
     planned_before_ = std::max(planned_through_, found.set_back_from.value_or(planned_through_));
-    orphans_gone_ = now.steady + orphan_time;
+    placement_.expect_orphans_until(now.steady + orphan_time);
     std::set<JobId> changed;
     // The table was read before, perhaps long before when the store is slow.
     for (const Revision& change : found.changes) {
@@ -91,7 +89,7 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now,
         run.requested_by = row.planned.requested_by;
         const auto place = runs_.open(std::move(run));
         if (row.planned.run_server.empty()) {
-            haunt_by_unknown(place->second);
+            placement_.note_unknown_orphan(place->second);
             unplaced_.insert(place->first);
             continue;
         }
@@ -420,7 +418,7 @@ void Term::resolve_doubts(const TermStart& found, Doubts doubts, Moment now,
             const Reason why{
                 Cause::node_died,
                 fmt::format("{} was restarted or lost track of the run", run->second.node())};
-            haunt(run->second, now.steady + orphan_time);
+            placement_.note_orphan(run->second, now.steady + orphan_time);
             end_here(run, RunState::lost, why, now.wall);
         } else {
             release(run);  // it never got there
@@ -533,6 +531,7 @@ PlanStep Term::step(Moment now)
         record_end(id, run.node(), RunState::revoked, why_changed(id.job), now.wall);
     }
 
+    placement_.forget_gone_orphans(now.steady);
     ended_lately_.forget_before(now.wall - ended_memory);
     // A clock that was set back a little plans nothing twice: what was planned stays planned. For a
     // great step the tenure ends, and the next one begins at the true time.
@@ -638,7 +637,7 @@ void Term::deliver_again(const RunId& id, std::string requested_by, Moment now)
     TrackedRun run;
     run.order = writer_.write(next, &job, now.wall);
     if (!is_still_due(run)) return;
-    haunt_by_unknown(run);
+    placement_.note_unknown_orphan(run);
     place_new(runs_.open(std::move(run)), std::move(requested_by), now);
 }
 
@@ -815,7 +814,6 @@ void Term::take_back_ended(const TermStart& found)
 
 void Term::place(Place run, Moment now)
 {
-    const TrackedRun& state = run->second;
     const PlannedJob* planned = jobs_.find(run->first.job);
     const bool is_first = planned != nullptr && run->first.attempt == 1;
     if (is_first && misfires_.is_too_late(*planned, run->first.scheduled_at, now.wall)) {
@@ -828,87 +826,18 @@ void Term::place(Place run, Moment now)
         end_here(run, RunState::skipped, why, now.wall);
         return;
     }
-    if (state.order.concurrency.limit > 0) {
-        if (const NodeName* dead = haunted_by(run->first.job, now.steady)) {
-            Reason why{
-                Cause::owner_unreachable,
-                fmt::format("{} has just died, and its run of this job may take a moment to end",
-                            *dead)};
-            wait_or_skip(run, std::move(why), now);
-            return;
-        }
-        const std::set<NodeName> homes = runs_.homes_of(run->first.job);
-        if (!homes.empty()) {
-            place_at_home(run, homes, now);
-            return;
-        }
+    Placement::Decision decision = placement_.decide(run->second, now);
+    switch (decision.action) {
+        case Placement::Decision::Action::put:
+            put_on(run, decision.node, now);
+            break;
+        case Placement::Decision::Action::wait:
+            unplaced_.insert(run->first);
+            break;
+        case Placement::Decision::Action::skip:
+            end_here(run, RunState::skipped, std::move(decision.why), now.wall);
+            break;
     }
-    if (const auto node = nodes_.least_loaded(now.steady)) {
-        put_on(run, *node, now);
-    } else if (now.wall > state.order.start_by) {
-        const Reason why{Cause::no_node, fmt::format("no node could take it within {} s",
-                                                     settings_.start_deadline / 1s)};
-        end_here(run, RunState::skipped, why, now.wall);
-    } else {
-        unplaced_.insert(run->first);
-    }
-}
-
-/// Runs of its job are open, and there is a limit of them.
-void Term::place_at_home(Place run, const std::set<NodeName>& homes, Moment now)
-{
-    const NodeName& home = *homes.begin();
-    const NodeState& owner = nodes_.at(home);
-    Reason why;
-    if (homes.size() > 1) {
-        why = Reason{Cause::mutex, fmt::format("runs of this job are open on {} and {}", home,
-                                               *std::next(homes.begin()))};
-    } else if (!nodes_.is_available(home, now.steady)) {
-        why =
-            owner.draining && owner.connected
-                ? Reason{Cause::mutex,
-                         fmt::format("a run of this job is still alive on {}, which drains", home)}
-                : Reason{Cause::owner_unreachable,
-                         fmt::format("{} may still run this job and cannot be asked", home)};
-    } else {
-        put_on(run, home, now);
-        return;
-    }
-    wait_or_skip(run, std::move(why), now);
-}
-
-void Term::wait_or_skip(Place run, Reason why, Moment now)
-{
-    const RunOrder& order = run->second.order;
-    const bool wants_to = order.concurrency.at_limit != Overlap::skip || run->first.attempt > 1;
-    if (wants_to && now.wall <= order.start_by && !runs_.is_behind_another(run->first)) {
-        unplaced_.insert(run->first);
-    } else {
-        end_here(run, RunState::skipped, why, now.wall);
-    }
-}
-
-/// Its node died with it; until then it may be alive.
-void Term::haunt(const TrackedRun& run, SteadyTime until)
-{
-    if (run.order.concurrency.limit == 0) return;
-    haunted_.insert_or_assign(run.order.id.job, Haunted{run.node(), until});
-}
-
-/// It waits, or runs again: an earlier dispatcher may have seen a node die just before.
-void Term::haunt_by_unknown(const TrackedRun& run)
-{
-    if (run.order.concurrency.limit == 0) return;
-    haunted_.try_emplace(run.order.id.job, Haunted{"the node of an earlier run", orphans_gone_});
-}
-
-const NodeName* Term::haunted_by(JobId job, SteadyTime now)
-{
-    const auto haunted = haunted_.find(job);
-    if (haunted == haunted_.end()) return nullptr;
-    if (now < haunted->second.until) return &haunted->second.node;
-    haunted_.erase(haunted);
-    return nullptr;
 }
 
 void Term::put_on(Place run, const NodeName& node, Moment now)
@@ -1037,7 +966,7 @@ void Term::bury(const NodeName& node, std::optional<WallTime> since, std::string
             since ? Reason{Cause::node_died, fmt::format("{} {}", node, how)}
                   : Reason{Cause::node_died,
                            fmt::format("{} {} and cannot be asked how the run ended", node, how)};
-        haunt(run->second, now.steady + (orphan_time - dead_for));
+        placement_.note_orphan(run->second, now.steady + (orphan_time - dead_for));
         end_here(run, RunState::lost, why, now.wall);
         ++lost;
     }

@@ -9,6 +9,7 @@
 #include "dispatch/open_runs.hpp"
 #include "dispatch/order_writer.hpp"
 #include "dispatch/past_versions.hpp"
+#include "dispatch/placement.hpp"
 #include "dispatch/planner.hpp"
 #include "dispatch/recent_ends.hpp"
 #include "dispatch/run_doubts.hpp"
@@ -235,11 +236,6 @@ public:
     std::vector<EndedFires> take_ended() { return std::exchange(ended_here_, {}); }
 
 private:
-    /// A node that died, and until when its commands may still be alive.
-    struct Haunted {
-        NodeName node;
-        SteadyTime until{};
-    };
     using Place = OpenRuns::Place;
 
     bool may_have_started(const TrackedRun& run, const OpenRun& row) const;
@@ -250,9 +246,6 @@ private:
     bool apply_change(const Revision& change, Moment now);
     void plan_old_versions(const std::vector<Revision>& changes, Moment now);
     void plan_old_version(const PlannedJob& old, WallTime from, WallTime to, Moment now);
-    void haunt(const TrackedRun& run, SteadyTime until);
-    void haunt_by_unknown(const TrackedRun& run);
-    const NodeName* haunted_by(JobId job, SteadyTime now);
     void deliver_again(const RunId& id, std::string requested_by, Moment now);
     bool has_runs_left(const Job& job) const;
     void report_end(const NodeName& node, const RunReport& end);
@@ -263,8 +256,6 @@ private:
     bool is_early(const RunId& id, Moment now) const;
     void take_back_ended(const TermStart& found);
     void place(Place run, Moment now);
-    void place_at_home(Place run, const std::set<NodeName>& homes, Moment now);
-    void wait_or_skip(Place run, Reason why, Moment now);
     void put_on(Place run, const NodeName& node, Moment now);
     void adopt(const RunOrder& order, const NodeName& node, RunPhase phase, Moment now);
     void put_back(Place run);
@@ -297,10 +288,8 @@ private:
     OpenRuns runs_;
     const PastVersions past_;
     RunQuotas quotas_;
-    std::unordered_map<JobId, Haunted> haunted_;  ///< jobs with a limit
-    /// When the commands of nodes that died under an earlier dispatcher are gone, too.
-    SteadyTime orphans_gone_{};
     NodeTable nodes_;
+    Placement placement_;
 
     RecentEnds ended_lately_;
     /// Given back because its job changed; becomes `revoked` unless the job still fires then.

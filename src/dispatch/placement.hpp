@@ -1,0 +1,74 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "dispatch/dispatch_settings.hpp"
+#include "dispatch/node_table.hpp"
+#include "dispatch/open_runs.hpp"
+#include "model/reason.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <set>
+#include <unordered_map>
+
+namespace peercron {
+
+/// After the death of a node its warden lets its commands end, and then kills them
+/// (exec/warden.hpp); until this is over they may be alive.
+inline constexpr std::chrono::seconds orphan_time{2};
+
+/// Which node gets a run. Any other than one of a job with a limit of runs at a time (Concurrency)
+/// goes to the least loaded node.
+///
+/// A job with such a limit has all its open runs at one node, its home, which counts them; so its
+/// run goes there, or, when none is open, to the least loaded node. While orphans of the job may be
+/// alive, commands of a node that has died, it goes nowhere. Decides, and changes nothing else
+/// than what it knows of orphans. Pure; no clock of its own. One thread.
+class Placement {
+public:
+    Placement(const DispatchSettings& settings, const NodeTable& nodes, const OpenRuns& runs)
+        : settings_(settings), nodes_(nodes), runs_(runs)
+    {}
+
+    struct Decision {
+        enum class Action : std::uint8_t {
+            put,   ///< on `node`
+            wait,  ///< and ask again later
+            skip,  ///< because of `why`
+        };
+        Action action = Action::put;
+        NodeName node;
+        Reason why;
+    };
+    /// Where to put a run that is at no node.
+    Decision decide(const TrackedRun& run, Moment now) const;
+
+    /// Orphans of nodes that died under an earlier dispatcher may be alive until then.
+    void expect_orphans_until(SteadyTime until) { unknown_until_ = until; }
+    /// The run's node has died with it; until then it may be alive.
+    void note_orphan(const TrackedRun& run, SteadyTime until);
+    /// It waits, or runs again: an earlier dispatcher may have seen a node of its job die just
+    /// before.
+    void note_unknown_orphan(const TrackedRun& run);
+    void forget_gone_orphans(SteadyTime now);
+
+private:
+    /// A node that died, and until when its commands may still be alive.
+    struct Orphans {
+        NodeName node;
+        SteadyTime until{};
+    };
+
+    const Orphans* orphans_of(JobId job, SteadyTime now) const;
+    Decision decide_at_home(const TrackedRun& run, const std::set<NodeName>& homes,
+                            Moment now) const;
+    Decision wait_or_skip(const TrackedRun& run, Reason why, Moment now) const;
+
+    const DispatchSettings& settings_;
+    const NodeTable& nodes_;
+    const OpenRuns& runs_;
+    std::unordered_map<JobId, Orphans> orphans_;  ///< of jobs with a limit
+    SteadyTime unknown_until_{};
+};
+
+}  // namespace peercron

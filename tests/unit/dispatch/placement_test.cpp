@@ -1,0 +1,195 @@
+#include "dispatch/placement.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <string>
+
+namespace peercron {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+
+const NodeName alpha = "127.0.0.1:9991";
+const NodeName beta = "127.0.0.1:9993";
+
+class PlacementTest : public ::testing::Test {
+protected:
+    void connect(const NodeName& node, std::uint32_t slots = 100, bool draining = false)
+    {
+        Account account;
+        account.incarnation = 1;
+        account.slots = slots;
+        account.draining = draining;
+        nodes_.take_account(node, account, now_);
+    }
+    /// An open run of job 1, that may run beside one other at a time, unless `limit` is 0.
+    OpenRuns::Place open(std::chrono::seconds due, std::int64_t limit = 2,
+                         Overlap at_limit = Overlap::skip)
+    {
+        TrackedRun run;
+        run.order.id = RunId{1, now_.wall + due, 1};
+        run.order.concurrency = Concurrency{limit, at_limit};
+        run.order.start_by = run.order.id.scheduled_at + settings_.start_deadline;
+        return runs_.open(std::move(run));
+    }
+    void put(OpenRuns::Place run, const NodeName& node) { runs_.assign(run, node); }
+
+    std::string decide(OpenRuns::Place run) const
+    {
+        const Placement::Decision decision = placement_.decide(run->second, now_);
+        switch (decision.action) {
+            case Placement::Decision::Action::put:
+                return decision.node;
+            case Placement::Decision::Action::wait:
+                return "wait";
+            case Placement::Decision::Action::skip:
+                break;
+        }
+        return "skip: " + to_string(decision.why);
+    }
+
+    DispatchSettings settings_;
+    Moment now_{WallTime(1000h), SteadyTime(1h)};
+    OpenRuns runs_;
+    NodeTable nodes_{alpha, settings_, runs_};
+    Placement placement_{settings_, nodes_, runs_};
+};
+
+TEST_F(PlacementTest, AnyNodeMayRunAJobWithoutALimit)
+{
+    connect(alpha);
+    connect(beta);
+    put(open(1s, 0), alpha);
+    EXPECT_EQ(decide(open(2s, 0)), beta);
+}
+
+TEST_F(PlacementTest, WithoutANodeARunWaitsUntilItsDeadline)
+{
+    const auto run = open(1s, 0);
+    EXPECT_EQ(decide(run), "wait");
+    now_.wall = run->second.order.start_by;
+    EXPECT_EQ(decide(run), "wait");
+    now_.wall += 1ms;
+    EXPECT_THAT(decide(run), HasSubstr("no node could take it within 300 s"));
+}
+
+TEST_F(PlacementTest, ALimitedJobRunsWhereItsRunsAre)
+{
+    connect(alpha);
+    connect(beta);
+    put(open(1s), beta);
+    put(open(2s), beta);
+    EXPECT_EQ(decide(open(3s)), beta) << "though alpha has none";
+}
+
+TEST_F(PlacementTest, ALimitedJobMovesWhenNoneOfItsRunsIsOpen)
+{
+    connect(alpha);
+    connect(beta);
+    const auto first = open(1s);
+    put(first, beta);
+    runs_.close(first);
+    EXPECT_EQ(decide(open(2s)), alpha) << "which has never been given a run";
+}
+
+TEST_F(PlacementTest, AFireIsSkippedWhenItsHomeCannotBeAsked)
+{
+    connect(alpha);
+    connect(beta);
+    put(open(1s), beta);
+    nodes_.note_disconnected(beta, now_);
+    EXPECT_THAT(decide(open(2s)), HasSubstr(beta + " may still run this job"));
+    EXPECT_EQ(decide(open(3s, 2, Overlap::queue)), "skip: " + decide(open(2s)).substr(6))
+        << "an earlier one waits";
+}
+
+TEST_F(PlacementTest, TheReasonNamesAHomeThatDrains)
+{
+    connect(alpha);
+    connect(beta, 100, true);
+    put(open(1s), beta);
+    EXPECT_THAT(decide(open(2s)), HasSubstr("still alive on " + beta + ", which drains"));
+}
+
+TEST_F(PlacementTest, AJobWithTwoHomesIsGivenNoThird)
+{
+    connect(alpha);
+    connect(beta);
+    put(open(1s), alpha);
+    put(open(2s), beta);
+    EXPECT_THAT(decide(open(3s)), HasSubstr("open on " + alpha + " and " + beta));
+}
+
+TEST_F(PlacementTest, AFireThatQueuesWaitsForItsHome)
+{
+    connect(alpha);
+    connect(beta);
+    put(open(1s, 2, Overlap::queue), beta);
+    nodes_.note_disconnected(beta, now_);
+    const auto second = open(2s, 2, Overlap::queue);
+    EXPECT_EQ(decide(second), "wait");
+    now_.wall = second->second.order.start_by + 1ms;
+    EXPECT_THAT(decide(second), HasSubstr("cannot be asked"));
+}
+
+TEST_F(PlacementTest, AFurtherAttemptWaitsWhateverThePolicy)
+{
+    connect(beta);
+    put(open(1s), beta);
+    nodes_.note_disconnected(beta, now_);
+    TrackedRun again = open(0s)->second;
+    runs_.close(runs_.find(again.order.id));
+    again.order.id.attempt = 2;
+    EXPECT_EQ(decide(runs_.open(again)), "wait");
+}
+
+TEST_F(PlacementTest, ALimitedJobWaitsUntilItsOrphansAreGone)
+{
+    connect(alpha);
+    const auto dead = open(1s);
+    put(dead, beta);
+    placement_.note_orphan(dead->second, now_.steady + 2s);
+    runs_.close(dead);
+    const auto next = open(2s);
+    EXPECT_THAT(decide(next), HasSubstr(beta + " has just died"));
+    now_.steady += 1999ms;
+    nodes_.note_heard(alpha, now_);
+    placement_.forget_gone_orphans(now_.steady);
+    EXPECT_THAT(decide(next), HasSubstr("has just died"));
+    now_.steady += 1ms;
+    EXPECT_EQ(decide(next), alpha);
+    placement_.forget_gone_orphans(now_.steady);
+    EXPECT_EQ(decide(next), alpha);
+}
+
+TEST_F(PlacementTest, AJobWithoutALimitDoesNotMindOrphans)
+{
+    connect(alpha);
+    const auto dead = open(1s, 0);
+    put(dead, beta);
+    placement_.note_orphan(dead->second, now_.steady + 2s);
+    placement_.expect_orphans_until(now_.steady + 2s);
+    placement_.note_unknown_orphan(dead->second);
+    runs_.close(dead);
+    EXPECT_EQ(decide(open(2s, 0)), alpha);
+}
+
+TEST_F(PlacementTest, OrphansOfAnEarlierDispatcherCountUnlessMoreIsKnown)
+{
+    connect(alpha);
+    placement_.expect_orphans_until(now_.steady + 2s);
+    const auto run = open(1s);
+    placement_.note_unknown_orphan(run->second);
+    EXPECT_THAT(decide(run), HasSubstr("the node of an earlier run has just died"));
+    put(run, beta);
+    placement_.note_orphan(run->second, now_.steady);
+    placement_.note_unknown_orphan(run->second);
+    runs_.unassign(run);
+    EXPECT_EQ(decide(run), alpha) << "its node has been dead for long enough";
+}
+
+}  // namespace
+}  // namespace peercron
