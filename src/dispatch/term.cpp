@@ -41,7 +41,8 @@ Term::Term(Epoch epoch, NodeName self, const DispatchSettings& settings, JobTabl
       past_(jobs, runs_),
       quotas_(epoch),
       nodes_(self_, settings, runs_),
-      placement_(settings, nodes_, runs_)
+      placement_(settings, nodes_, runs_),
+      draft_(epoch, self_)
 {}
 
 Term::BeforeRead Term::before_read() const
@@ -449,8 +450,7 @@ bool Term::may_have_started(const TrackedRun& run, const OpenRun& row) const
 void Term::end_orphans(const TermStart& found, const std::map<NodeName, WallTime>& dead,
                        WallTime now)
 {
-    std::unordered_set<RunId> ended;
-    for (const RunReport& row : step_.ended) ended.insert(row.id);
+    const std::unordered_set<RunId> ended = draft_.ended();
     const auto is_known = [&](const RunId& id) {
         return runs_.contains(id) || taken_back_.contains(id) || ended.contains(id);
     };
@@ -458,25 +458,9 @@ void Term::end_orphans(const TermStart& found, const std::map<NodeName, WallTime
         const NodeName& node = row->planned.run_server;
         const Reason why{Cause::node_died,
                          fmt::format("{} died before it had recorded how the run ended", node)};
-        record_end(row->planned.id, node, RunState::lost, why, now);
+        draft_.end(row->planned.id, node, RunState::lost, why, now);
         if (!row->superseded) undelivered_.emplace(row->planned.id, row->planned.requested_by);
     }
-}
-
-/// Into the next step, and for those who count what a dispatcher ends.
-void Term::record_end(const RunId& id, const NodeName& node, RunState state, Reason why,
-                      WallTime at)
-{
-    RunReport row;
-    row.id = id;
-    row.state = state;
-    row.reason = std::move(why);
-    row.run_server = node;
-    row.dispatch_server = self_;
-    row.epoch = epoch_;
-    row.ended_at = at;
-    ended_here_.push_back({id, state, row.reason, 1, id.scheduled_at});
-    step_.ended.push_back(std::move(row));
 }
 
 void Term::hold_plan(bool is_held)
@@ -487,8 +471,8 @@ void Term::hold_plan(bool is_held)
 
 bool Term::has_news(Moment now)
 {
-    const bool work = !unplaced_.empty() || !undelivered_.empty() || !taken_back_.empty() ||
-                      !step_.ended.empty() || !step_.runs.empty();
+    const bool work =
+        !unplaced_.empty() || !undelivered_.empty() || !taken_back_.empty() || !draft_.is_empty();
     if (work || is_held_) return work;
     const auto due = planner_.next_due();
     return due && *due <= now.wall + settings_.lookahead;
@@ -520,15 +504,11 @@ PlanStep Term::step(Moment now)
         place(run, now);
         const auto placed = runs_.find(id);
         if (placed == runs_.end() || placed->second.node().empty()) continue;
-        PlannedRun row;
-        row.id = id;
-        row.run_server = placed->second.node();
-        row.dispatched_at = now.wall;
-        step_.moved.push_back(std::move(row));
+        draft_.move(id, placed->second.node(), now.wall);
     }
 
     for (auto& [id, run] : std::exchange(taken_back_, {})) {
-        record_end(id, run.node(), RunState::revoked, why_changed(id.job), now.wall);
+        draft_.end(id, run.node(), RunState::revoked, why_changed(id.job), now.wall);
     }
 
     placement_.forget_gone_orphans(now.steady);
@@ -536,11 +516,7 @@ PlanStep Term::step(Moment now)
     // A clock that was set back a little plans nothing twice: what was planned stays planned. For a
     // great step the tenure ends, and the next one begins at the true time.
     planned_through_ = std::max(planned_through_, through);
-    ++steps_;
-    step_.epoch = epoch_;
-    step_.dispatch_server = self_;
-    step_.planned_through = planned_through_;
-    return std::exchange(step_, {});
+    return draft_.take(planned_through_);
 }
 
 void Term::plan_gaps(Moment now)
@@ -564,19 +540,11 @@ void Term::plan_gap(const Job& job, Planner::Gap gap, const Reason& why_not, Mom
         gap.first = planned.next(gap.first).value_or(gap.last);
         --gap.fires;
     }
-    PlannedRun row;
-    row.id.job = job.id;
-    row.id.scheduled_at = gap.first;
-    row.state = RunState::skipped;
     // How many is in `fires`: rows with the same reason are to be counted together.
-    row.reason = {why_not.cause,
+    Reason reason{why_not.cause,
                   fmt::format("missed while no node was planning{}; {}",
                               gap.counted_all ? "" : ", too many to count", why_not.detail)};
-    row.dispatched_at = now.wall;
-    row.fires = gap.fires;
-    row.gap_end = gap.last;
-    ended_here_.push_back({row.id, row.state, row.reason, row.fires, row.gap_end});
-    step_.runs.push_back(std::move(row));
+    draft_.add_gap(RunId{job.id, gap.first, 1}, gap.last, gap.fires, std::move(reason), now.wall);
 }
 
 std::optional<PastQuery> Term::wanted_past(const Job& row) const
@@ -730,22 +698,19 @@ void Term::place_new(Place run, std::string requested_by, Moment now)
 {
     const RunId id = run->first;
     run->second.requested_by = requested_by;
-    run->second.row_step = steps_ + 1;
+    run->second.row_step = draft_.number();
     place(run, now);
     const auto placed = runs_.find(id);
     PlannedRun row;
     row.id = id;
     row.dispatched_at = now.wall;
     row.requested_by = std::move(requested_by);
-    if (placed != runs_.end()) {
-        row.run_server = placed->second.node();
-    } else {
-        // It ended before it had a row: it gets one that says so at once.
-        row.state = step_.ended.back().state;
-        row.reason = std::move(step_.ended.back().reason);
-        step_.ended.pop_back();
+    if (placed == runs_.end()) {
+        draft_.add_ended(std::move(row));
+        return;
     }
-    step_.runs.push_back(std::move(row));
+    row.run_server = placed->second.node();
+    draft_.add(std::move(row));
 }
 
 bool Term::has_runs_left(const Job& job) const
@@ -900,7 +865,7 @@ void Term::end_here(Place run, RunState state, Reason why, WallTime at)
     const bool is_last = !run->second.superseded && !run->second.unwanted;
     const std::uint64_t row_step = run->second.row_step;
     std::string requested_by = run->second.requested_by;
-    record_end(id, run->second.node(), state, std::move(why), at);
+    draft_.end(id, run->second.node(), state, std::move(why), at);
     close(run);
     note_end(id, state, row_step);
     if (state == RunState::lost && is_last) {

@@ -14,7 +14,7 @@
 #include "dispatch/recent_ends.hpp"
 #include "dispatch/run_doubts.hpp"
 #include "dispatch/run_quotas.hpp"
-#include "model/missed.hpp"
+#include "dispatch/step_draft.hpp"
 #include "model/node_load.hpp"
 #include "model/run.hpp"
 #include "store/store.hpp"
@@ -233,7 +233,7 @@ public:
     /// The nodes that have open runs.
     std::vector<NodeName> busy_nodes() const { return runs_.busy_nodes(); }
     /// What the dispatcher itself ended since the last call.
-    std::vector<EndedFires> take_ended() { return std::exchange(ended_here_, {}); }
+    std::vector<EndedFires> take_ended() { return draft_.take_ended(); }
 
 private:
     using Place = OpenRuns::Place;
@@ -267,7 +267,6 @@ private:
               Moment now);
     void end_orphans(const TermStart& found, const std::map<NodeName, WallTime>& dead,
                      WallTime now);
-    void record_end(const RunId& id, const NodeName& node, RunState state, Reason why, WallTime at);
     Reason why_changed(JobId job) const;
     bool fits(const RunOrder& order) const;
     bool runs_whatever_the_schedule(const RunId& id) const;
@@ -302,13 +301,11 @@ private:
     std::map<RunId, std::string> undelivered_;  ///< and who had asked for them
     bool behind_ = false;
 
-    std::uint64_t steps_ = 0;
-    std::vector<EndedFires> ended_here_;
     bool is_held_ = false;
     /// Fires due after this could not be planned because of that; set until all of them are.
     std::optional<WallTime> held_from_;
 
-    PlanStep step_;                    ///< gathered for the next step()
+    StepDraft draft_;
     std::vector<RunId> to_send_;       ///< to be handed out once that is committed
     std::vector<Outgoing> to_revoke_;  ///< to be taken from nodes that hold what has ended
 };

@@ -1,0 +1,66 @@
+#include "dispatch/step_draft.hpp"
+
+namespace peercron {
+
+void StepDraft::add_gap(const RunId& first, WallTime last, std::int64_t fires, Reason why,
+                        WallTime at)
+{
+    PlannedRun row;
+    row.id = first;
+    row.state = RunState::skipped;
+    row.reason = std::move(why);
+    row.dispatched_at = at;
+    row.fires = fires;
+    row.gap_end = last;
+    told_.push_back({row.id, row.state, row.reason, row.fires, row.gap_end});
+    step_.runs.push_back(std::move(row));
+}
+
+void StepDraft::move(const RunId& id, const NodeName& node, WallTime at)
+{
+    PlannedRun row;
+    row.id = id;
+    row.run_server = node;
+    row.dispatched_at = at;
+    step_.moved.push_back(std::move(row));
+}
+
+void StepDraft::end(const RunId& id, const NodeName& node, RunState state, Reason why, WallTime at)
+{
+    RunReport row;
+    row.id = id;
+    row.state = state;
+    row.reason = std::move(why);
+    row.run_server = node;
+    row.dispatch_server = self_;
+    row.epoch = epoch_;
+    row.ended_at = at;
+    told_.push_back({id, state, row.reason, 1, id.scheduled_at});
+    step_.ended.push_back(std::move(row));
+}
+
+void StepDraft::add_ended(PlannedRun row)
+{
+    row.state = step_.ended.back().state;
+    row.reason = std::move(step_.ended.back().reason);
+    step_.ended.pop_back();
+    step_.runs.push_back(std::move(row));
+}
+
+std::unordered_set<RunId> StepDraft::ended() const
+{
+    std::unordered_set<RunId> ended;
+    for (const RunReport& row : step_.ended) ended.insert(row.id);
+    return ended;
+}
+
+PlanStep StepDraft::take(WallTime planned_through)
+{
+    ++number_;
+    step_.epoch = epoch_;
+    step_.dispatch_server = self_;
+    step_.planned_through = planned_through;
+    return std::exchange(step_, {});
+}
+
+}  // namespace peercron

@@ -1,0 +1,52 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "model/missed.hpp"
+#include "model/plan_step.hpp"
+#include "model/reason.hpp"
+#include "model/run.hpp"
+
+#include <cstdint>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+namespace peercron {
+
+/// What is to be in the next step of a term: everything that the ledger must know. Numbers the
+/// steps from 1. Plain memory; one thread.
+class StepDraft {
+public:
+    /// `self` dispatches.
+    StepDraft(Epoch epoch, NodeName self) : epoch_(epoch), self_(std::move(self)) {}
+
+    /// A run that has no row yet gets one.
+    void add(PlannedRun row) { step_.runs.push_back(std::move(row)); }
+    /// A row for all fires from `first` to `last`, none of which runs.
+    void add_gap(const RunId& first, WallTime last, std::int64_t fires, Reason why, WallTime at);
+    /// The run has a row, and goes to another node.
+    void move(const RunId& id, const NodeName& node, WallTime at);
+    /// The dispatcher ends the run, which was at `node` (empty = at none).
+    void end(const RunId& id, const NodeName& node, RunState state, Reason why, WallTime at);
+    /// The run that was ended last has no row yet: it gets one that says so at once.
+    void add_ended(PlannedRun row);
+
+    bool is_empty() const { return step_.runs.empty() && step_.ended.empty(); }
+    /// The runs that end with the next step.
+    std::unordered_set<RunId> ended() const;
+    std::uint64_t number() const { return number_; }
+
+    /// The step; the next one begins. Its number is left to the writer of steps.
+    PlanStep take(WallTime planned_through);
+    /// What was ended, and which gaps there were, since the last call.
+    std::vector<EndedFires> take_ended() { return std::exchange(told_, {}); }
+
+private:
+    const Epoch epoch_;
+    const NodeName self_;
+    PlanStep step_;
+    std::uint64_t number_ = 1;
+    std::vector<EndedFires> told_;
+};
+
+}  // namespace peercron
