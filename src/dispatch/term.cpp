@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace peercron {
@@ -23,9 +24,6 @@ constexpr auto further_attempt_soon = 10s;
 constexpr std::int64_t most_counted = 100'000;
 /// Fires in one step: a longer transaction would keep everybody waiting.
 constexpr std::size_t most_fires = 10'000;
-/// A message of orders is closed when its commands are longer than this in all.
-constexpr std::size_t longest_batch = 1U << 20U;
-
 }  // namespace
 
 Term::Term(Epoch epoch, NodeName self, const DispatchSettings& settings, JobTable& jobs,
@@ -634,12 +632,6 @@ void Term::drop_later_orders(std::uint64_t revoke, std::vector<RunId>& given_bac
 
 std::vector<Outgoing> Term::messages(Moment now, std::uint64_t last_revoke)
 {
-    struct Batch {
-        RunOrders message;
-        std::size_t bytes = 0;
-    };
-    std::map<NodeName, Batch> batches;
-    std::vector<Outgoing> messages = take_revocations();
     for (const RunId& id : std::exchange(to_send_, {})) {
         const auto run = runs_.find(id);
         if (run == runs_.end() || run->second.phase != RunPhase::placed) continue;
@@ -656,16 +648,11 @@ std::vector<Outgoing> Term::messages(Moment now, std::uint64_t last_revoke)
         RunOrder& order = run->second.order;
         writer_.set_times(order, now.wall);
         run->second.start_from = order.start_at;
-        Batch& batch = batches[run->second.node()];
-        batch.message.orders.push_back(order);
-        batch.bytes += order.command.size() + sizeof(RunOrder);
-        if (batch.bytes > longest_batch) {
-            messages.push_back(Outgoing{run->second.node(), std::exchange(batch, {}).message});
-        }
+        outbox_.order(run->second.node(), order);
     }
-    for (auto& [node, batch] : batches) {
-        if (batch.bytes > 0) messages.push_back(Outgoing{node, std::move(batch.message)});
-    }
+    std::vector<Outgoing> messages = outbox_.take_revocations();
+    std::vector<Outgoing> orders = outbox_.take_orders();
+    std::move(orders.begin(), orders.end(), std::back_inserter(messages));
     return messages;
 }
 
@@ -771,7 +758,7 @@ void Term::take_back_ended(const TermStart& found)
         if (is_held && has_row && !open.contains(run->first)) ended.push_back(run);
     }
     for (const Place run : ended) {
-        to_revoke_.push_back(Outgoing{run->second.node(), Revoke{0, {run->first}}});
+        outbox_.revoke(run->second.node(), run->first);
         ended_lately_.add(run->first);
         close(run);
     }
@@ -827,7 +814,7 @@ void Term::adopt(const RunOrder& order, const NodeName& node, RunPhase phase, Mo
         }
         if (phase == RunPhase::handed && !run->second.node().empty()) {
             // It was given to another node since.
-            to_revoke_.push_back(Outgoing{node, Revoke{0, {order.id}}});
+            outbox_.revoke(node, order.id);
             return;
         }
         unplaced_.erase(order.id);
@@ -839,7 +826,7 @@ void Term::adopt(const RunOrder& order, const NodeName& node, RunPhase phase, Mo
     }
     if (phase == RunPhase::handed && (begun_ || ended_lately_.contains(order.id))) {
         // The ledger has a final state for it (lost, revoked): it must not start any more.
-        to_revoke_.push_back(Outgoing{node, Revoke{0, {order.id}}});
+        outbox_.revoke(node, order.id);
         return;
     }
     TrackedRun adopted;

@@ -8,6 +8,7 @@
 #include "dispatch/node_table.hpp"
 #include "dispatch/open_runs.hpp"
 #include "dispatch/order_writer.hpp"
+#include "dispatch/outbox.hpp"
 #include "dispatch/past_versions.hpp"
 #include "dispatch/placement.hpp"
 #include "dispatch/planner.hpp"
@@ -36,12 +37,6 @@ namespace peercron {
 
 /// The longest time between two commits: it tells a deposed dispatcher, and moves planned-through.
 inline constexpr std::chrono::seconds longest_plan_pause{1};
-
-/// A message on its way to a node.
-struct Outgoing {
-    NodeName node;
-    Message message;
-};
 
 /// The rules of one tenure of one dispatcher, without I/O and without a clock: what is due, which
 /// node runs it, which node holds a mutex, what happens to the runs of a node that is dead, silent
@@ -219,7 +214,7 @@ public:
     bool behind() const { return behind_; }
     /// What to send at once: the ledger already says, or will say, that these runs are lost or at
     /// other nodes.
-    std::vector<Outgoing> take_revocations() { return std::exchange(to_revoke_, {}); }
+    std::vector<Outgoing> take_revocations() { return outbox_.take_revocations(); }
     /// What to send after the last step() was committed. `last_revoke` is the number of the newest
     /// Revoke that was sent.
     std::vector<Outgoing> messages(Moment now, std::uint64_t last_revoke = 0);
@@ -306,8 +301,8 @@ private:
     std::optional<WallTime> held_from_;
 
     StepDraft draft_;
-    std::vector<RunId> to_send_;       ///< to be handed out once that is committed
-    std::vector<Outgoing> to_revoke_;  ///< to be taken from nodes that hold what has ended
+    std::vector<RunId> to_send_;  ///< to be handed out once the step is committed
+    Outbox outbox_;
 };
 
 }  // namespace peercron
