@@ -36,7 +36,7 @@ Term::Term(Epoch epoch, NodeName self, const DispatchSettings& settings, JobTabl
       writer_(epoch, self_, settings),
       misfires_(settings),
       planned_through_(started.wall),
-      past_(jobs, runs_),
+      versions_(jobs, runs_),
       quotas_(epoch),
       nodes_(self_, settings, runs_),
       placement_(settings, nodes_, runs_),
@@ -102,13 +102,13 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now,
         if (is_settled) then.doubts.runs.insert(place->first);
     }
     begun_ = true;
-    for (const RunId& id : past_.unwanted_by(found.changes)) runs_.at(id).unwanted = true;
+    for (const RunId& id : versions_.unwanted_by(found.changes)) runs_.at(id).unwanted = true;
     resolve_doubts(found, std::move(then.doubts), now);
     plan_old_versions(found.changes, now);
 
     for (const auto& [id, run] : runs_) {
-        const bool as_it_is_now = fits(run.order) && !run.unwanted;
-        if (run.phase != RunPhase::running && !as_it_is_now) changed.insert(id.job);
+        const bool may_start = run.phase != RunPhase::running;
+        if (may_start && !versions_.is_up_to_date(run)) changed.insert(id.job);
     }
     jobs_.for_each([&](const PlannedJob& job) {
         if (!job.error.empty()) {
@@ -307,7 +307,7 @@ void Term::jobs_changed(std::span<const JobId> jobs, std::span<const RunId> revo
         for (const RunId& run : placed) release(runs_.find(run));
         for (const RunId& run : runs_.of_job(id)) {
             TrackedRun& state = runs_.at(run);
-            if (!is_still_due(state)) state.unwanted = true;
+            if (!versions_.is_still_due(state)) state.unwanted = true;
         }
         const PlannedJob* job = jobs_.find(id);
         quotas_.unpark(id);
@@ -506,7 +506,7 @@ PlanStep Term::step(Moment now)
     }
 
     for (auto& [id, run] : std::exchange(taken_back_, {})) {
-        draft_.end(id, run.node(), RunState::revoked, why_changed(id.job), now.wall);
+        draft_.end(id, run.node(), RunState::revoked, versions_.why_taken_back(id.job), now.wall);
     }
 
     placement_.forget_gone_orphans(now.steady);
@@ -547,12 +547,12 @@ void Term::plan_gap(const Job& job, Planner::Gap gap, const Reason& why_not, Mom
 
 std::optional<PastQuery> Term::wanted_past(const Job& row) const
 {
-    return past_.query_before(row, planned_through_);
+    return versions_.query_before(row, planned_through_);
 }
 
 void Term::learn_unwanted(std::span<const JobPast> pasts)
 {
-    for (const RunId& id : past_.unwanted_by(pasts)) runs_.at(id).unwanted = true;
+    for (const RunId& id : versions_.unwanted_by(pasts)) runs_.at(id).unwanted = true;
 }
 
 /// What was due by a version of a job that gave way before anybody could plan it.
@@ -560,7 +560,7 @@ void Term::plan_old_versions(const std::vector<Revision>& changes, Moment now)
 {
     // A node that changed it may have a clock that is ahead of this one.
     const WallTime latest = now.wall + settings_.lookahead;
-    for (const auto& old : past_.unplanned(changes, planned_through_, latest)) {
+    for (const auto& old : versions_.unplanned(changes, planned_through_, latest)) {
         plan_old_version(old.version, old.from, old.to, now);
     }
 }
@@ -602,7 +602,7 @@ void Term::deliver_again(const RunId& id, std::string requested_by, Moment now)
     if (runs_.contains(next) || ended_lately_.contains(next)) return;
     TrackedRun run;
     run.order = writer_.write(next, &job, now.wall);
-    if (!is_still_due(run)) return;
+    if (!versions_.is_still_due(run)) return;
     placement_.note_unknown_orphan(run);
     place_new(runs_.open(std::move(run)), std::move(requested_by), now);
 }
@@ -614,12 +614,12 @@ void Term::deliver_again(std::span<const RunId> runs)
 
 std::vector<PastQuery> Term::pasts_of(std::span<const RunId> runs) const
 {
-    return past_.queries_for(runs);
+    return versions_.queries_for(runs);
 }
 
 std::vector<RunId> Term::still_wanted(std::vector<RunId> runs, std::span<const JobPast> pasts) const
 {
-    return past_.still_wanted(std::move(runs), pasts);
+    return versions_.still_wanted(std::move(runs), pasts);
 }
 
 void Term::drop_later_orders(std::uint64_t revoke, std::vector<RunId>& given_back) const
@@ -865,7 +865,7 @@ void Term::end_here(Place run, RunState state, Reason why, WallTime at)
 void Term::release(Place run)
 {
     // Before begin() the table may be old; what does not fit is found there.
-    if (!begun_ || is_still_due(run->second)) {
+    if (!begun_ || versions_.is_still_due(run->second)) {
         put_back(run);
     } else {
         drop(run);
@@ -926,42 +926,6 @@ void Term::bury(const NodeName& node, std::optional<WallTime> since, std::string
         spdlog::warn("dispatch: {} {}: {} of its runs are lost, {} go to other nodes", node, how,
                      lost, moved);
     }
-}
-
-Reason Term::why_changed(JobId id) const
-{
-    const PlannedJob* job = jobs_.find(id);
-    if (job == nullptr) return Reason{Cause::job_deleted};
-    if (job->job.stop) return Reason{Cause::job_stopped};
-    return Reason{Cause::job_changed};
-}
-
-bool Term::fits(const RunOrder& order) const
-{
-    const PlannedJob* planned = jobs_.find(order.id.job);
-    return planned != nullptr && planned->enabled() && has_work_of(order, planned->job);
-}
-
-/// No change of its job's schedule takes it back: it was due before that, or was asked for by a
-/// person.
-bool Term::runs_whatever_the_schedule(const RunId& id) const
-{
-    const PlannedJob* planned = jobs_.find(id.job);
-    if (planned == nullptr) return false;
-    const bool was_due = id.scheduled_at <= planned->job.effective_from;
-    return is_asked_for(id) || (was_due && !planned->job.stop);
-}
-
-/// Whether it is to run by its job as that is now.
-bool Term::is_still_due(const TrackedRun& run) const
-{
-    const RunId& id = run.order.id;
-    const PlannedJob* planned = jobs_.find(id.job);
-    if (planned == nullptr) return false;
-    // A version in between took it back; what the newest one says of its past does not count.
-    if (run.unwanted && id.scheduled_at <= planned->job.effective_from) return false;
-    const bool due = planned->enabled() && planned->next(id.scheduled_at - 1ms) == id.scheduled_at;
-    return due || runs_whatever_the_schedule(id);
 }
 
 WallTime Term::plans_from(const PlannedJob& job, WallTime now) const

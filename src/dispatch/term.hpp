@@ -4,12 +4,12 @@
 #include "base/result.hpp"
 #include "dispatch/dispatch_settings.hpp"
 #include "dispatch/job_table.hpp"
+#include "dispatch/job_versions.hpp"
 #include "dispatch/misfire_rules.hpp"
 #include "dispatch/node_table.hpp"
 #include "dispatch/open_runs.hpp"
 #include "dispatch/order_writer.hpp"
 #include "dispatch/outbox.hpp"
-#include "dispatch/past_versions.hpp"
 #include "dispatch/placement.hpp"
 #include "dispatch/planner.hpp"
 #include "dispatch/recent_ends.hpp"
@@ -262,10 +262,6 @@ private:
               Moment now);
     void end_orphans(const TermStart& found, const std::map<NodeName, WallTime>& dead,
                      WallTime now);
-    Reason why_changed(JobId job) const;
-    bool fits(const RunOrder& order) const;
-    bool runs_whatever_the_schedule(const RunId& id) const;
-    bool is_still_due(const TrackedRun& run) const;
     WallTime plans_from(const PlannedJob& job, WallTime now) const;
 
     const Epoch epoch_;
@@ -280,7 +276,7 @@ private:
     bool begun_ = false;
 
     OpenRuns runs_;
-    const PastVersions past_;
+    const JobVersions versions_;
     RunQuotas quotas_;
     NodeTable nodes_;
     Placement placement_;

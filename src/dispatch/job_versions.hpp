@@ -2,6 +2,7 @@
 
 #include "dispatch/job_table.hpp"
 #include "dispatch/open_runs.hpp"
+#include "model/reason.hpp"
 #include "model/revision.hpp"
 #include "store/store.hpp"
 
@@ -11,18 +12,27 @@
 
 namespace peercron {
 
-/// What the versions of jobs say that another one has replaced. The table has only the newest of
-/// each job; but a fire belongs to the version that was valid when it was due, and a fire that a
-/// version took back stays taken back, whatever the newest one says of that moment.
+/// What the versions of jobs say about runs: the one that is in the table, and those before it. A
+/// fire belongs to the version that was valid when it was due, and a fire that a version took back
+/// stays taken back, whatever the newest one says of that moment.
 ///
 /// A version's fires are those after its own `effective_from`, up to that of the next one. Runs
 /// that a person has asked for belong to no version. Pure: reads the table and the open runs, and
 /// changes neither. One thread.
-class PastVersions {
+class JobVersions {
 public:
-    PastVersions(const JobTable& jobs, const OpenRuns& runs) : jobs_(jobs), runs_(runs) {}
+    JobVersions(const JobTable& jobs, const OpenRuns& runs) : jobs_(jobs), runs_(runs) {}
 
-    // Open runs.
+    // Open runs, by the newest version.
+
+    /// Whether the run is to start by its job as that is now.
+    bool is_still_due(const TrackedRun& run) const;
+    /// Whether it would be ordered like that again.
+    bool is_up_to_date(const TrackedRun& run) const;
+    /// Why runs of the job are taken back.
+    Reason why_taken_back(JobId job) const;
+
+    // Open runs, by earlier versions.
 
     /// What to read of the past of a job (usually nothing) before the table gets `row`: versions
     /// between the table's and this one may have taken back fires that have not started.

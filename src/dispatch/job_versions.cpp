@@ -1,4 +1,4 @@
-#include "dispatch/past_versions.hpp"
+#include "dispatch/job_versions.hpp"
 
 #include "dispatch/order_writer.hpp"
 
@@ -29,7 +29,35 @@ std::optional<WallTime> end_of(const JobPast& past, std::size_t index)
 
 }  // namespace
 
-std::optional<PastQuery> PastVersions::query_before(const Job& row, WallTime planned_through) const
+bool JobVersions::is_still_due(const TrackedRun& run) const
+{
+    const RunId& id = run.order.id;
+    const PlannedJob* planned = jobs_.find(id.job);
+    if (planned == nullptr) return false;
+    const bool was_due = id.scheduled_at <= planned->job.effective_from;
+    // A version in between took it back; what the newest one says of its past does not count.
+    if (run.unwanted && was_due) return false;
+    const bool due = planned->enabled() && planned->next(id.scheduled_at - 1ms) == id.scheduled_at;
+    // No change of the schedule takes back what was due before it, or what a person has asked for.
+    return due || is_asked_for(id) || (was_due && !planned->job.stop);
+}
+
+bool JobVersions::is_up_to_date(const TrackedRun& run) const
+{
+    const PlannedJob* planned = jobs_.find(run.order.id.job);
+    return planned != nullptr && planned->enabled() && has_work_of(run.order, planned->job) &&
+           !run.unwanted;
+}
+
+Reason JobVersions::why_taken_back(JobId job) const
+{
+    const PlannedJob* planned = jobs_.find(job);
+    if (planned == nullptr) return Reason{Cause::job_deleted};
+    if (planned->job.stop) return Reason{Cause::job_stopped};
+    return Reason{Cause::job_changed};
+}
+
+std::optional<PastQuery> JobVersions::query_before(const Job& row, WallTime planned_through) const
 {
     const PlannedJob* known = jobs_.find(row.id);
     if (known == nullptr || row.effective_from <= known->job.effective_from) return std::nullopt;
@@ -48,7 +76,7 @@ std::optional<PastQuery> PastVersions::query_before(const Job& row, WallTime pla
     return query;
 }
 
-std::vector<RunId> PastVersions::unwanted_by(std::span<const JobPast> pasts) const
+std::vector<RunId> JobVersions::unwanted_by(std::span<const JobPast> pasts) const
 {
     std::vector<RunId> unwanted;
     for (const JobPast& past : pasts) {
@@ -66,7 +94,7 @@ std::vector<RunId> PastVersions::unwanted_by(std::span<const JobPast> pasts) con
     return unwanted;
 }
 
-std::vector<RunId> PastVersions::unwanted_by(std::span<const Revision> changes) const
+std::vector<RunId> JobVersions::unwanted_by(std::span<const Revision> changes) const
 {
     std::vector<RunId> unwanted;
     std::map<JobId, WallTime> from;
@@ -77,8 +105,8 @@ std::vector<RunId> PastVersions::unwanted_by(std::span<const Revision> changes) 
     return unwanted;
 }
 
-void PastVersions::add_unwanted(std::vector<RunId>& unwanted, const Job& version, WallTime since,
-                                WallTime until) const
+void JobVersions::add_unwanted(std::vector<RunId>& unwanted, const Job& version, WallTime since,
+                               WallTime until) const
 {
     const std::set<RunId>& of_job = runs_.of_job(version.id);
     if (of_job.empty() || since >= until) return;
@@ -88,7 +116,7 @@ void PastVersions::add_unwanted(std::vector<RunId>& unwanted, const Job& version
     }
 }
 
-std::vector<PastQuery> PastVersions::queries_for(std::span<const RunId> runs) const
+std::vector<PastQuery> JobVersions::queries_for(std::span<const RunId> runs) const
 {
     std::map<JobId, WallTime> oldest;
     for (const RunId& id : runs) {
@@ -108,8 +136,8 @@ std::vector<PastQuery> PastVersions::queries_for(std::span<const RunId> runs) co
     return queries;
 }
 
-std::vector<RunId> PastVersions::still_wanted(std::vector<RunId> runs,
-                                              std::span<const JobPast> pasts) const
+std::vector<RunId> JobVersions::still_wanted(std::vector<RunId> runs,
+                                             std::span<const JobPast> pasts) const
 {
     for (const JobPast& past : pasts) {
         for (std::size_t i = 0; i < past.revisions.size(); ++i) {
@@ -125,9 +153,9 @@ std::vector<RunId> PastVersions::still_wanted(std::vector<RunId> runs,
     return runs;
 }
 
-std::vector<PastVersions::Unplanned> PastVersions::unplanned(std::span<const Revision> changes,
-                                                             WallTime planned_through,
-                                                             WallTime latest) const
+std::vector<JobVersions::Unplanned> JobVersions::unplanned(std::span<const Revision> changes,
+                                                           WallTime planned_through,
+                                                           WallTime latest) const
 {
     std::vector<Unplanned> versions;
     std::map<JobId, WallTime> from;
