@@ -66,13 +66,19 @@ Placement::Decision Placement::wait_or_skip(const TrackedRun& run, Reason why, M
 void Placement::note_orphan(const TrackedRun& run, SteadyTime until)
 {
     if (run.order.concurrency.limit == 0) return;
-    orphans_.insert_or_assign(run.order.id.job, Orphans{run.node(), until});
+    note(run.order.id.job, Orphans{run.node(), until});
 }
 
 void Placement::note_unknown_orphan(const TrackedRun& run)
 {
     if (run.order.concurrency.limit == 0) return;
-    orphans_.try_emplace(run.order.id.job, Orphans{"the node of an earlier run", unknown_until_});
+    note(run.order.id.job, Orphans{"the node of an earlier run", unknown_until_});
+}
+
+void Placement::note(JobId job, Orphans orphans)
+{
+    const auto [known, is_first] = orphans_.try_emplace(job, orphans);
+    if (!is_first && known->second.until < orphans.until) known->second = std::move(orphans);
 }
 
 void Placement::forget_gone_orphans(SteadyTime now)

@@ -45,7 +45,8 @@ public:
 
     /// Orphans of nodes that died under an earlier dispatcher may be alive until then.
     void expect_orphans_until(SteadyTime until) { unknown_until_ = until; }
-    /// The run's node has died with it; until then it may be alive.
+    /// The run's node has died with it; until then it may be alive. Of several orphans of a job
+    /// the one counts that may live longest.
     void note_orphan(const TrackedRun& run, SteadyTime until);
     /// It waits, or runs again: an earlier dispatcher may have seen a node of its job die just
     /// before.
@@ -59,6 +60,7 @@ private:
         SteadyTime until{};
     };
 
+    void note(JobId job, Orphans orphans);
     const Orphans* orphans_of(JobId job, SteadyTime now) const;
     Decision decide_at_home(const TrackedRun& run, const std::set<NodeName>& homes,
                             Moment now) const;

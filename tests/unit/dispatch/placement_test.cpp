@@ -177,18 +177,33 @@ TEST_F(PlacementTest, AJobWithoutALimitDoesNotMindOrphans)
     EXPECT_EQ(decide(open(2s, 0)), alpha);
 }
 
-TEST_F(PlacementTest, OrphansOfAnEarlierDispatcherCountUnlessMoreIsKnown)
+TEST_F(PlacementTest, OrphansOfAnEarlierDispatcherCountToo)
 {
     connect(alpha);
     placement_.expect_orphans_until(now_.steady + 2s);
     const auto run = open(1s);
     placement_.note_unknown_orphan(run->second);
     EXPECT_THAT(decide(run), HasSubstr("the node of an earlier run has just died"));
+    now_.steady += 2s;
+    nodes_.note_heard(alpha, now_);
+    EXPECT_EQ(decide(run), alpha);
+}
+
+TEST_F(PlacementTest, OfSeveralOrphansTheOneCountsThatMayLiveLongest)
+{
+    connect(alpha);
+    placement_.expect_orphans_until(now_.steady + 2s);
+    const auto run = open(1s);
     put(run, beta);
-    placement_.note_orphan(run->second, now_.steady);
+    placement_.note_orphan(run->second, now_.steady + 1s);
     placement_.note_unknown_orphan(run->second);
+    placement_.note_orphan(run->second, now_.steady);
     runs_.unassign(run);
-    EXPECT_EQ(decide(run), alpha) << "its node has been dead for long enough";
+    now_.steady += 1999ms;
+    nodes_.note_heard(alpha, now_);
+    EXPECT_THAT(decide(run), HasSubstr("the node of an earlier run has just died"));
+    now_.steady += 1ms;
+    EXPECT_EQ(decide(run), alpha);
 }
 
 }  // namespace
