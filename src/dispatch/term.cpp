@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <iterator>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 namespace peercron {
@@ -69,9 +71,9 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now,
     take_back_ended(found);
     // Whether what the ledger has ended by now ran again, only the store can tell (deliver_again):
     // the next attempt may have ended, too.
-    std::map<RunId, std::string> ended_badly = std::exchange(undelivered_, {});
+    std::map<RunId, std::string> ended_badly = std::exchange(to_deliver_again_, {});
     for (const OpenRun& row : found.open_runs) {
-        if (!row.superseded) undelivered_.insert(ended_badly.extract(row.planned.id));
+        if (!row.superseded) to_deliver_again_.insert(ended_badly.extract(row.planned.id));
         const auto known_run = runs_.find(row.planned.id);
         if (known_run != runs_.end()) {
             known_run->second.superseded = row.superseded;
@@ -176,11 +178,6 @@ void Term::take_back_early(std::span<const RunId> given_back, Moment now)
     }
 }
 
-bool Term::remembers_early(Moment now) const
-{
-    return ended_lately_.has_after(early_from(now));
-}
-
 void Term::moved(std::span<const RunId> runs)
 {
     for (const RunId& id : runs) ended_lately_.forget(id);
@@ -205,11 +202,6 @@ bool Term::apply_change(const Revision& change, Moment now)
     job.effective_from = change.effective_from;
     job.counters = known->job.counters;
     return jobs_.put(std::move(job), now.wall);
-}
-
-void Term::learn_clocks(const Roster& told, Moment now)
-{
-    nodes_.learn_clocks(told, now);
 }
 
 void Term::connected(const NodeName& node, const Account& account, Moment now)
@@ -244,11 +236,6 @@ void Term::connected(const NodeName& node, const Account& account, Moment now)
     }
 }
 
-void Term::beat(const NodeName& node, const NodeBeat& beat, Moment now)
-{
-    nodes_.take_beat(node, beat, now);
-}
-
 void Term::report(const NodeName& node, const RunReport& report, Moment now)
 {
     nodes_.note_heard(node, now);
@@ -263,19 +250,9 @@ void Term::report(const NodeName& node, const RunReport& report, Moment now)
     }
 }
 
-void Term::disconnected(const NodeName& node, Moment now)
-{
-    nodes_.note_disconnected(node, now);
-}
-
 void Term::died(const NodeName& node, const Death& death, Moment now)
 {
     bury(node, nodes_.take_death(node, death, now), "died", now);
-}
-
-void Term::registry(const std::set<NodeName>& passing, Moment now)
-{
-    nodes_.take_registry(passing, now);
 }
 
 std::map<NodeName, std::vector<RunId>> Term::handed_out(std::span<const JobId> jobs) const
@@ -407,7 +384,7 @@ void Term::resolve_doubts(const TermStart& found, Doubts doubts, Moment now,
         if (row == open.end()) {
             // Its node may have ended it and told the store alone.
             const auto told = std::find(undelivered.begin(), undelivered.end(), id);
-            if (told != undelivered.end()) undelivered_.emplace(id, run->second.requested_by);
+            if (told != undelivered.end()) to_deliver_again_.emplace(id, run->second.requested_by);
             ended_lately_.add(id);
             close(run);
             unpark(id.job);
@@ -457,7 +434,7 @@ void Term::end_orphans(const TermStart& found, const std::map<NodeName, WallTime
         const Reason why{Cause::node_died,
                          fmt::format("{} died before it had recorded how the run ended", node)};
         draft_.end(row->planned.id, node, RunState::lost, why, now);
-        if (!row->superseded) undelivered_.emplace(row->planned.id, row->planned.requested_by);
+        if (!row->superseded) to_deliver_again_.emplace(row->planned.id, row->planned.requested_by);
     }
 }
 
@@ -469,8 +446,8 @@ void Term::hold_plan(bool is_held)
 
 bool Term::has_news(Moment now)
 {
-    const bool work =
-        !unplaced_.empty() || !undelivered_.empty() || !taken_back_.empty() || !draft_.is_empty();
+    const bool work = !unplaced_.empty() || !to_deliver_again_.empty() || !taken_back_.empty() ||
+                      !draft_.is_empty();
     if (work || is_held_) return work;
     const auto due = planner_.next_due();
     return due && *due <= now.wall + settings_.lookahead;
@@ -482,8 +459,8 @@ PlanStep Term::step(Moment now)
     for (const NodeName& node : nodes_.gone(now)) bury(node, std::nullopt, "vanished", now);
 
     if (!is_held_) plan_gaps(now);
-    for (auto& [id, requested_by] : std::exchange(undelivered_, {})) {
-        deliver_again(id, std::move(requested_by), now);
+    for (auto& [id, requested_by] : std::exchange(to_deliver_again_, {})) {
+        plan_next_attempt(id, std::move(requested_by), now);
     }
 
     const WallTime horizon = now.wall + settings_.lookahead;
@@ -545,11 +522,6 @@ void Term::plan_gap(const Job& job, Planner::Gap gap, const Reason& why_not, Mom
     draft_.add_gap(RunId{job.id, gap.first, 1}, gap.last, gap.fires, std::move(reason), now.wall);
 }
 
-std::optional<PastQuery> Term::wanted_past(const Job& row) const
-{
-    return versions_.query_before(row, planned_through_);
-}
-
 void Term::learn_unwanted(std::span<const JobPast> pasts)
 {
     for (const RunId& id : versions_.unwanted_by(pasts)) runs_.at(id).unwanted = true;
@@ -590,7 +562,7 @@ void Term::plan_old_version(const PlannedJob& old, WallTime from, WallTime to, M
 }
 
 /// The fire of a run that may not have done its work runs again, if its job wants that.
-void Term::deliver_again(const RunId& id, std::string requested_by, Moment now)
+void Term::plan_next_attempt(const RunId& id, std::string requested_by, Moment now)
 {
     const PlannedJob* planned = jobs_.find(id.job);
     if (planned == nullptr || planned->job.stop) return;
@@ -609,17 +581,7 @@ void Term::deliver_again(const RunId& id, std::string requested_by, Moment now)
 
 void Term::deliver_again(std::span<const RunId> runs)
 {
-    for (const RunId& id : runs) undelivered_.emplace(id, "");
-}
-
-std::vector<PastQuery> Term::pasts_of(std::span<const RunId> runs) const
-{
-    return versions_.queries_for(runs);
-}
-
-std::vector<RunId> Term::still_wanted(std::vector<RunId> runs, std::span<const JobPast> pasts) const
-{
-    return versions_.still_wanted(std::move(runs), pasts);
+    for (const RunId& id : runs) to_deliver_again_.emplace(id, "");
 }
 
 void Term::drop_later_orders(std::uint64_t revoke, std::vector<RunId>& given_back) const
@@ -721,7 +683,7 @@ void Term::report_end(const NodeName& node, const RunReport& end)
         const bool by_its_node =
             end.state == RunState::fenced ||
             (end.state == RunState::killed && end.reason.cause == Cause::node_stopped);
-        if (by_its_node && is_last) undelivered_.emplace(id, requested_by);
+        if (by_its_node && is_last) to_deliver_again_.emplace(id, requested_by);
     } else {
         ended_lately_.add(id);
     }
@@ -856,7 +818,7 @@ void Term::end_here(Place run, RunState state, Reason why, WallTime at)
     close(run);
     note_end(id, state, row_step);
     if (state == RunState::lost && is_last) {
-        undelivered_.emplace(id, std::move(requested_by));
+        to_deliver_again_.emplace(id, std::move(requested_by));
     }
 }
 

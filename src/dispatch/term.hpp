@@ -28,8 +28,7 @@
 #include <set>
 #include <span>
 #include <string>
-#include <unordered_map>
-#include <unordered_set>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -86,7 +85,7 @@ public:
                              const std::optional<BeforeRead>& before = std::nullopt);
 
     /// How far the clocks of the nodes are from each other, as an earlier dispatcher told it.
-    void learn_clocks(const Roster& told, Moment now);
+    void learn_clocks(const Roster& told, Moment now) { nodes_.learn_clocks(told, now); }
     /// This node's clock is ahead, by so much, of the moments that are handed in: it is not planned
     /// by. Clocks that were not measured yet may be ahead as far.
     void own_clock_ahead(std::chrono::milliseconds by) { nodes_.own_clock_ahead(by); }
@@ -101,14 +100,20 @@ public:
 
     /// `account` is the answer to this connection's TermHello.
     void connected(const NodeName& node, const Account& account, Moment now);
-    void beat(const NodeName& node, const NodeBeat& beat, Moment now);
+    void beat(const NodeName& node, const NodeBeat& beat, Moment now)
+    {
+        nodes_.take_beat(node, beat, now);
+    }
     void report(const NodeName& node, const RunReport& report, Moment now);
     /// The connection ended, which proves nothing.
-    void disconnected(const NodeName& node, Moment now);
+    void disconnected(const NodeName& node, Moment now) { nodes_.note_disconnected(node, now); }
     /// The node's warden reports that it is dead. May be called again.
     void died(const NodeName& node, const Death& death, Moment now);
     /// What the registry says: the nodes whose checks pass.
-    void registry(const std::set<NodeName>& passing, Moment now);
+    void registry(const std::set<NodeName>& passing, Moment now)
+    {
+        nodes_.take_registry(passing, now);
+    }
     /// When the registry last answered: what it said was true until then.
     void registry_seen(SteadyTime at) { nodes_.note_registry_seen(at); }
     /// Whether the node has given its account on the present connection: before that, it may be
@@ -128,7 +133,10 @@ public:
     void jobs_changed(std::span<const JobId> jobs, std::span<const RunId> revoked, Moment now);
     /// What to read of the past of a job (usually nothing) before the table gets `row`: versions
     /// between the table's and this one may have taken back fires that have not started.
-    std::optional<PastQuery> wanted_past(const Job& row) const;
+    std::optional<PastQuery> wanted_past(const Job& row) const
+    {
+        return versions_.query_before(row, planned_through_);
+    }
     /// These were read for wanted_past(), and the table has the rows. Before handed_out().
     void learn_unwanted(std::span<const JobPast> pasts);
     /// `node` gave these runs back after the revocation had timed out, and has forgotten them:
@@ -150,7 +158,7 @@ public:
     void take_back_early(std::span<const RunId> given_back, Moment now);
     /// Whether runs have ended whose moments are still to come. While this remembers them no fire
     /// is planned in their stead.
-    bool remembers_early(Moment now) const;
+    bool remembers_early(Moment now) const { return ended_lately_.has_after(early_from(now)); }
     /// Their rows stand elsewhere now: the fires of those moments are others.
     void moved(std::span<const RunId> runs);
     /// The same of those that the store has no longer, when it did not answer which it has moved.
@@ -178,10 +186,16 @@ public:
     void deliver_again(std::span<const RunId> runs);
     /// What to read of the past before that (usually nothing): a version since replaced may have
     /// taken back their fires.
-    std::vector<PastQuery> pasts_of(std::span<const RunId> runs) const;
+    std::vector<PastQuery> pasts_of(std::span<const RunId> runs) const
+    {
+        return versions_.queries_for(runs);
+    }
     /// Those of `runs` whose fires belong to the version that was valid when they were due; `pasts`
     /// is what pasts_of() asked for.
-    std::vector<RunId> still_wanted(std::vector<RunId> runs, std::span<const JobPast> pasts) const;
+    std::vector<RunId> still_wanted(std::vector<RunId> runs, std::span<const JobPast> pasts) const
+    {
+        return versions_.still_wanted(std::move(runs), pasts);
+    }
     /// Ends a run that is here, or that its node has given back: it does not start.
     void cancel(const RunId& run, Reason why, Moment now);
 
@@ -241,7 +255,7 @@ private:
     bool apply_change(const Revision& change, Moment now);
     void plan_old_versions(const std::vector<Revision>& changes, Moment now);
     void plan_old_version(const PlannedJob& old, WallTime from, WallTime to, Moment now);
-    void deliver_again(const RunId& id, std::string requested_by, Moment now);
+    void plan_next_attempt(const RunId& id, std::string requested_by, Moment now);
     bool has_runs_left(const Job& job) const;
     void report_end(const NodeName& node, const RunReport& end);
     void note_end(const RunId& id, RunState state, std::uint64_t row_step);
@@ -289,7 +303,7 @@ private:
     RunDoubts doubts_;
     std::set<RunId> unplaced_;  ///< to be placed in the next step
     /// Ended in a way after which at_least_once runs them again.
-    std::map<RunId, std::string> undelivered_;  ///< and who had asked for them
+    std::map<RunId, std::string> to_deliver_again_;  ///< and who had asked for them
     bool behind_ = false;
 
     bool is_held_ = false;
