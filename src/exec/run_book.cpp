@@ -349,7 +349,7 @@ void RunBook::collect_due(const Moment& now)
         }
         waiting_.emplace(fire.order.start_at, id);
         start_deadlines_.emplace(fire.order.start_by, id);
-        has_room(id);
+        if (!has_room(id)) queue_or_skip(id);
     }
 }
 
@@ -379,6 +379,7 @@ void RunBook::start(const Moment& now)
         const ByTime::value_type place = *next;
         const RunId id = place.second;
         const bool may_start = has_room(id);
+        if (!may_start) queue_or_skip(id);
         next = waiting_.upper_bound(place);  // another may have been skipped to make room
         if (!may_start) continue;
         RunOrder order = fires_.at(id).order;
@@ -390,19 +391,30 @@ void RunBook::start(const Moment& now)
     }
 }
 
-bool RunBook::has_room(const RunId& id)
+bool RunBook::has_room(const RunId& id) const
 {
-    const Fire& fire = fires_.at(id);
-    const Concurrency& concurrency = fire.order.concurrency;
-    if (concurrency.limit == 0) return true;
-    const auto alive = running_by_job_.find(id.job);
-    const bool is_full = alive != running_by_job_.end() &&
-                         static_cast<std::int64_t>(alive->second.size()) >= concurrency.limit;
+    const RunOrder& order = fires_.at(id).order;
+    if (order.concurrency.limit == 0) return true;
     const auto first_in_line = queued_.find(id.job);
     const bool is_next = first_in_line == queued_.end() || first_in_line->second == id;
-    if (!is_full && is_next) return true;
-    if (fire.is_queued) return false;
-    switch (concurrency.at_limit) {
+    return is_next && !is_at_limit(order);
+}
+
+bool RunBook::is_at_limit(const RunOrder& order) const
+{
+    const auto alive = running_by_job_.find(order.id.job);
+    return alive != running_by_job_.end() &&
+           static_cast<std::int64_t>(alive->second.size()) >= order.concurrency.limit;
+}
+
+void RunBook::queue_or_skip(const RunId& id)
+{
+    const Fire& fire = fires_.at(id);
+    if (fire.is_queued) return;
+    const bool is_full = is_at_limit(fire.order);
+    const auto first_in_line = queued_.find(id.job);
+    const bool is_next = first_in_line == queued_.end();
+    switch (fire.order.concurrency.at_limit) {
         case Overlap::allow:
         case Overlap::skip:
             if (is_full) {
@@ -431,7 +443,6 @@ bool RunBook::has_room(const RunId& id)
             if (is_full) replace_oldest(fires_.at(id).order);
             break;
     }
-    return false;
 }
 
 void RunBook::queue(const RunId& id)

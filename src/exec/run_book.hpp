@@ -186,9 +186,11 @@ private:
     void collect_due(const Moment& now);
     void expire(const Moment& now);
     void start(const Moment& now);
-    /// Whether `id` may start as far as the runs of its job are concerned; if not it is skipped or
-    /// queued.
-    bool has_room(const RunId& id);
+    /// Whether `id` may start as far as the runs of its job are concerned.
+    bool has_room(const RunId& id) const;
+    bool is_at_limit(const RunOrder& order) const;
+    /// There is no room for `id`: it is queued or skipped, as the job's overlap policy says.
+    void queue_or_skip(const RunId& id);
     void queue(const RunId& id);
     void replace_oldest(const RunOrder& order);
     WallTime latest_wake(const RunOrder& order) const;
