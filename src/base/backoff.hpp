@@ -1,5 +1,7 @@
 #pragma once
 
+#include "base/virtual_loop.hpp"
+
 #include <chrono>
 #include <random>
 
@@ -13,7 +15,13 @@ class Backoff {
 public:
     using Duration = std::chrono::milliseconds;
 
-    Backoff(Duration first, Duration limit) : first_(first), limit_(limit), next_(first) {}
+    /// `executor`: whose chance decides; see random_seed().
+    Backoff(const asio::any_io_executor& executor, Duration first, Duration limit)
+        : first_(first),
+          limit_(limit),
+          next_(first),
+          random_(static_cast<std::minstd_rand::result_type>(random_seed(executor)))
+    {}
 
     /// The wait before the next try: at least half of the current step, so that a try never
     /// follows at once.
@@ -26,7 +34,7 @@ private:
     Duration first_;
     Duration limit_;
     Duration next_;
-    std::minstd_rand random_{std::random_device{}()};
+    std::minstd_rand random_;
 };
 
 }  // namespace peercron

@@ -14,7 +14,7 @@ namespace {
 /// Keeps a timer in the list of those that notify() cancels, also when the coroutine is destroyed.
 class Enlisted {
 public:
-    Enlisted(std::list<asio::steady_timer*>& list, asio::steady_timer& timer)
+    Enlisted(std::list<Timer*>& list, Timer& timer)
         : list_(list), place_(list.insert(list.end(), &timer))
     {}
     Enlisted(const Enlisted&) = delete;
@@ -22,8 +22,8 @@ public:
     ~Enlisted() { list_.erase(place_); }
 
 private:
-    std::list<asio::steady_timer*>& list_;
-    std::list<asio::steady_timer*>::iterator place_;
+    std::list<Timer*>& list_;
+    std::list<Timer*>::iterator place_;
 };
 
 }  // namespace
@@ -33,23 +33,23 @@ Event::Event(asio::any_io_executor executor) : executor_(std::move(executor)) {}
 void Event::notify()
 {
     ++notified_;
-    for (asio::steady_timer* timer : waiting_) timer->cancel();
+    for (Timer* timer : waiting_) timer->cancel();
 }
 
 asio::awaitable<void> Event::wait()
 {
-    co_await wait_until(asio::steady_timer::time_point::max());
+    co_await wait_until(SteadyTime::max());
 }
 
-asio::awaitable<bool> Event::wait_for(asio::steady_timer::duration limit)
+asio::awaitable<bool> Event::wait_for(SteadyTime::duration limit)
 {
-    co_return co_await wait_until(asio::steady_timer::clock_type::now() + limit);
+    co_return co_await wait_until(steady_now(executor_) + limit);
 }
 
-asio::awaitable<bool> Event::wait_until(asio::steady_timer::time_point limit)
+asio::awaitable<bool> Event::wait_until(SteadyTime limit)
 {
     const unsigned before = notified_;
-    asio::steady_timer timer(executor_, limit);
+    Timer timer(executor_, limit);
     const Enlisted enlisted(waiting_, timer);
     boost::system::error_code woken;
     co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, woken));
@@ -58,9 +58,10 @@ asio::awaitable<bool> Event::wait_until(asio::steady_timer::time_point limit)
     co_return false;
 }
 
-asio::awaitable<void> sleep_for(asio::steady_timer::duration time)
+asio::awaitable<void> sleep_for(SteadyTime::duration time)
 {
-    asio::steady_timer timer(co_await asio::this_coro::executor, time);
+    const asio::any_io_executor executor = co_await asio::this_coro::executor;
+    Timer timer(executor, steady_now(executor) + time);
     co_await timer.async_wait(asio::use_awaitable);
 }
 

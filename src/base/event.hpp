@@ -1,8 +1,9 @@
 #pragma once
 
+#include "base/timer.hpp"
+
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include <list>
 
@@ -27,16 +28,16 @@ public:
     asio::awaitable<void> wait();
 
     /// As wait(), but not past `limit`. Says whether it was notified.
-    asio::awaitable<bool> wait_until(asio::steady_timer::time_point limit);
-    asio::awaitable<bool> wait_for(asio::steady_timer::duration limit);
+    asio::awaitable<bool> wait_until(SteadyTime limit);
+    asio::awaitable<bool> wait_for(SteadyTime::duration limit);
 
 private:
     asio::any_io_executor executor_;
-    std::list<asio::steady_timer*> waiting_;  // one per waiting coroutine, in its frame
-    unsigned notified_ = 0;                   // tells a notify() from a cancelled coroutine
+    std::list<Timer*> waiting_;  // one per waiting coroutine, in its frame
+    unsigned notified_ = 0;      // tells a notify() from a cancelled coroutine
 };
 
 /// Lets `time` pass. Throws when the coroutine is cancelled.
-asio::awaitable<void> sleep_for(asio::steady_timer::duration time);
+asio::awaitable<void> sleep_for(SteadyTime::duration time);
 
 }  // namespace peercron

@@ -1,80 +1,41 @@
 #pragma once
 
 #include "base/journal_file.hpp"
-#include "base/offload.hpp"
 
-#include <prometheus/counter.h>
-#include <prometheus/gauge.h>
-#include <prometheus/registry.h>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/thread_pool.hpp>
 
 #include <cstdint>
-#include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace peercron {
 
-/// A JournalFile for coroutines of the I/O thread: its calls run on a thread of their own, in the
-/// order they came. The log says once that it begins to fail and once that this is over; metrics
-/// show it all the time.
-///
-/// Has any number of users, each with a kind of record of its own. Lives on the I/O thread;
-/// outlives every call.
+namespace asio = boost::asio;
+
+/// A JournalFile for coroutines of the I/O thread, as those see it who keep records in it: any
+/// number of users, each with a kind of record of its own. Its calls are carried out in the order
+/// they came. Lives on the I/O thread; outlives every call.
 class Journal {
 public:
-    enum class State : std::uint8_t {
-        off,          ///< its limit is 0
-        ok,           ///< it takes records, as far as is known
-        failing,      ///< the last append failed: no space, or the limit
-        unavailable,  ///< it could not be opened; there is none until the next start
-    };
-
-    Journal(JournalSettings settings, prometheus::Registry& metrics);
+    Journal() = default;
     Journal(const Journal&) = delete;
     Journal& operator=(const Journal&) = delete;
-    ~Journal();
+    virtual ~Journal() = default;
 
-    /// Opens the file; to be called once, before anything else. Never fails: state() tells.
-    asio::awaitable<void> open();
-
-    State state() const { return state_; }
-    bool is_open() const { return file_.has_value(); }
+    virtual bool is_open() const = 0;
 
     /// No record should be larger: the others need space, too.
-    std::uint64_t largest_record() const { return settings_.limit / 4; }
+    virtual std::uint64_t largest_record() const = 0;
 
     // As JournalFile's; all of them need is_open().
-    asio::awaitable<std::vector<JournalEntry>> entries(JournalKind kind);
+    virtual asio::awaitable<std::vector<JournalEntry>> entries(JournalKind kind) = 0;
     /// One payload or error for each of them.
-    asio::awaitable<std::vector<Result<std::string>>> read(std::vector<JournalSequence> sequences);
-    asio::awaitable<Result<std::vector<JournalSequence>>> append(JournalKind kind,
-                                                                 std::vector<std::string> payloads);
+    virtual asio::awaitable<std::vector<Result<std::string>>> read(
+        std::vector<JournalSequence> sequences) = 0;
+    virtual asio::awaitable<Result<std::vector<JournalSequence>>> append(
+        JournalKind kind, std::vector<std::string> payloads) = 0;
     /// May be called with none: an empty journal no longer counts as failing.
-    asio::awaitable<void> remove(std::vector<JournalSequence> sequences);
-
-private:
-    struct Size {
-        std::size_t records = 0;
-        std::uint64_t bytes = 0;
-    };
-    Size size_of_file() const;
-    void show(Size size);
-    void note_failure(const std::string& what);
-    void note_recovery();
-
-    JournalSettings settings_;
-    std::optional<JournalFile> file_;  // while a call is under way, of thread_ alone
-    State state_ = State::unavailable;
-    prometheus::Gauge& bytes_;
-    prometheus::Gauge& records_;
-    prometheus::Gauge& failing_;
-    prometheus::Counter& failures_;
-    asio::thread_pool thread_{1};
+    virtual asio::awaitable<void> remove(std::vector<JournalSequence> sequences) = 0;
 };
-
-std::string_view to_string(Journal::State state);
 
 }  // namespace peercron

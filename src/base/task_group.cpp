@@ -27,12 +27,14 @@ bool is_cancellation(const std::exception_ptr& error)
 }  // namespace
 
 TaskGroup::TaskGroup(asio::any_io_executor executor)
-    : executor_(std::move(executor)), idle_(executor_, asio::steady_timer::time_point::max())
+    : executor_(std::move(executor)), idle_(executor_, SteadyTime::max())
 {}
 
 TaskGroup::~TaskGroup()
 {
-    assert(children_.empty() && "join() the group before destroying it");
+    [[maybe_unused]] const VirtualLoop* loop = virtual_loop_of(executor_);
+    assert((children_.empty() || (loop != nullptr && loop->is_dropped())) &&
+           "join() the group before destroying it");
 }
 
 void TaskGroup::spawn(std::string name, asio::awaitable<void> task)

@@ -1,9 +1,10 @@
 #pragma once
 
+#include "base/timer.hpp"
+
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_signal.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include <exception>
 #include <list>
@@ -20,7 +21,7 @@ namespace asio = boost::asio;
 /// because it was cancelled is not a failure.
 ///
 /// Every member must be called on the executor's single thread, and the group
-/// must be joined before it is destroyed.
+/// must be joined before it is destroyed, or its VirtualLoop be dropped.
 class TaskGroup {
 public:
     explicit TaskGroup(asio::any_io_executor executor);
@@ -51,7 +52,7 @@ private:
     void finish(Children::iterator child, std::exception_ptr error);
 
     asio::any_io_executor executor_;
-    asio::steady_timer idle_;  // never expires; cancelled when the last child ends
+    Timer idle_;  // never expires; cancelled when the last child ends
     Children children_;
     bool is_cancelled_ = false;  // until nobody is left
     std::exception_ptr failure_;

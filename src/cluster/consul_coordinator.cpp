@@ -160,7 +160,7 @@ void ConsulCoordinator::raise_epoch(Epoch used)
 /// forgotten it.
 asio::awaitable<void> ConsulCoordinator::keep_registered()
 {
-    Backoff backoff(100ms, 2s);
+    Backoff backoff(co_await asio::this_coro::executor, 100ms, 2s);
     Trouble registering("register this node");
     Trouble refreshing("report that this node is alive");
     const std::string refresh = "/v1/agent/check/pass/" + url_path(names_.alive_check);
@@ -221,7 +221,7 @@ asio::awaitable<void> ConsulCoordinator::remove_stale_services()
 /// Makes a session as soon as the checks are there, renews it, and makes a new one when it is lost.
 asio::awaitable<void> ConsulCoordinator::keep_session()
 {
-    Backoff backoff(50ms, 2s);
+    Backoff backoff(co_await asio::this_coro::executor, 50ms, 2s);
     Trouble making("create a session");
     Trouble renewing("renew the session");
     Trouble bidding("take the lock " + settings_.lock_key);
@@ -322,7 +322,7 @@ asio::awaitable<void> ConsulCoordinator::follow_lock()
 {
     BlockingIndex index;
     QueryPace pace;
-    Backoff backoff(50ms, 1s);
+    Backoff backoff(co_await asio::this_coro::executor, 50ms, 1s);
     Trouble trouble("read the lock key " + settings_.lock_key);
     Trouble bidding("take the lock " + settings_.lock_key);
     for (;;) {
@@ -390,7 +390,7 @@ asio::awaitable<void> ConsulCoordinator::follow_members()
 {
     BlockingIndex index;
     QueryPace pace;
-    Backoff backoff(50ms, 1s);
+    Backoff backoff(co_await asio::this_coro::executor, 50ms, 1s);
     Trouble trouble("read the members of service " + settings_.service_name);
     const std::string target = "/v1/health/service/" + url_path(settings_.service_name);
     for (;;) {

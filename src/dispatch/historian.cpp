@@ -3,6 +3,7 @@
 #include "base/backoff.hpp"
 
 #include <spdlog/spdlog.h>
+#include <boost/asio/this_coro.hpp>
 
 #include <chrono>
 #include <string>
@@ -29,14 +30,14 @@ asio::awaitable<void> Historian::run()
 {
     co_await sleep_for(first_look);
     bool all_noticed = false;
-    Backoff backoff(1s, 30s);
+    Backoff backoff(co_await asio::this_coro::executor, 1s, 30s);
     for (;;) {
         std::string trouble;
         try {
             if (!all_noticed) co_await notice_all();
             all_noticed = true;
             while (!noticed_.empty()) co_await note_some();
-            backoff = Backoff(1s, 30s);
+            backoff.reset();
         } catch (const StoreError& error) {
             trouble = error.what();
         }

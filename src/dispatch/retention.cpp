@@ -5,6 +5,7 @@
 #include "dispatch/dispatcher_metrics.hpp"
 
 #include <spdlog/spdlog.h>
+#include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
 #include <string>
@@ -25,7 +26,7 @@ constexpr std::size_t least_at_once = 10;
 
 asio::awaitable<void> Retention::run()
 {
-    Backoff backoff(1s, 1min);
+    Backoff backoff(co_await asio::this_coro::executor, 1s, 1min);
     for (bool told = false;;) {
         std::string trouble;
         try {

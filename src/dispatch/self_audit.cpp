@@ -5,6 +5,7 @@
 #include "dispatch/dispatcher_metrics.hpp"
 
 #include <spdlog/spdlog.h>
+#include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
 #include <string>
@@ -54,7 +55,7 @@ asio::awaitable<void> SelfAudit::audit()
 asio::awaitable<void> SelfAudit::step(Audit& audit)
 {
     const auto work = [&audit](Store& store) { audit.step(store); };
-    Backoff backoff(1s, 1min);
+    Backoff backoff(co_await asio::this_coro::executor, 1s, 1min);
     for (bool told = false;;) {
         const SteadyTime begun = clock_.steady_now();
         std::string trouble;

@@ -4,6 +4,7 @@
 #include "dispatch/dispatcher_metrics.hpp"
 
 #include <spdlog/spdlog.h>
+#include <boost/asio/this_coro.hpp>
 
 #include <chrono>
 #include <utility>
@@ -32,9 +33,10 @@ std::size_t memory_of(const PlanStep& step)
 
 }  // namespace
 
-StepWriter::StepWriter(asio::any_io_executor executor, StorePool& store,
+StepWriter::StepWriter(asio::any_io_executor executor, const Clock& clock, StorePool& store,
                        Dispatcher::Metrics& metrics, const Coordinator& coordinator)
-    : store_(store),
+    : clock_(clock),
+      store_(store),
       coordinator_(coordinator),
       metrics_(metrics),
       added_(executor),
@@ -46,7 +48,7 @@ std::uint64_t StepWriter::add(PlanStep step)
     step.number = ++last_number_;
     waiting_bytes_ += memory_of(step);
     waiting_.push_back(std::move(step));
-    added_at_.push_back(std::chrono::steady_clock::now());
+    added_at_.push_back(clock_.steady_now());
     metrics_.steps_waiting(waiting_.size());
     added_.notify();
     tell_when_it_lasts();
@@ -55,7 +57,7 @@ std::uint64_t StepWriter::add(PlanStep step)
 
 asio::awaitable<void> StepWriter::run()
 {
-    Backoff backoff(100ms, 1s);
+    Backoff backoff(co_await asio::this_coro::executor, 100ms, 1s);
     for (;;) {
         while (waiting_.empty()) co_await added_.wait();
         const std::string trouble = co_await store_first();
@@ -75,13 +77,13 @@ asio::awaitable<std::string> StepWriter::store_first()
     // By reference: a deque leaves its elements where they are when others are added.
     const PlanStep& step = waiting_.front();
     const auto write = [&step](Store& store) { store.commit(step); };
-    const SteadyTime sent = std::chrono::steady_clock::now();
+    const SteadyTime sent = clock_.steady_now();
     try {
         co_await store_.call(write);
     } catch (const StoreError& error) {
         co_return error.what();
     }
-    metrics_.committed(std::chrono::steady_clock::now() - sent);
+    metrics_.committed(clock_.steady_now() - sent);
     stored_ = step.number;
     stored_at_ = sent;
     waiting_bytes_ -= memory_of(step);
@@ -110,7 +112,7 @@ void StepWriter::is_late()
 
 void StepWriter::note_away(const std::string& why)
 {
-    if (!away_) away_since_ = std::chrono::steady_clock::now();
+    if (!away_) away_since_ = clock_.steady_now();
     why_away_ = why;
     away_ = true;
     changed_.notify();
@@ -119,7 +121,7 @@ void StepWriter::note_away(const std::string& why)
 /// Called with every step, so within a second or two.
 void StepWriter::tell_when_it_lasts()
 {
-    if (!away_ || told_ || std::chrono::steady_clock::now() - away_since_ < lasts) return;
+    if (!away_ || told_ || clock_.steady_now() - away_since_ < lasts) return;
     told_ = true;
     const bool alone = coordinator_.members().size() <= 1;
     spdlog::error("dispatch: the ledger cannot be written; going on with {}, until it can: {}",

@@ -21,8 +21,8 @@ namespace peercron {
 class StepWriter {
 public:
     /// @param coordinator knows whether there are other nodes, for the log.
-    StepWriter(asio::any_io_executor executor, StorePool& store, Dispatcher::Metrics& metrics,
-               const Coordinator& coordinator);
+    StepWriter(asio::any_io_executor executor, const Clock& clock, StorePool& store,
+               Dispatcher::Metrics& metrics, const Coordinator& coordinator);
 
     /// Numbers the step, and has it stored after those before it. Returns its number.
     std::uint64_t add(PlanStep step);
@@ -62,6 +62,7 @@ private:
     void note_away(const std::string& why);
     void tell_when_it_lasts();
 
+    const Clock& clock_;
     StorePool& store_;
     const Coordinator& coordinator_;
     Dispatcher::Metrics& metrics_;

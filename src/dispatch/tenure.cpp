@@ -73,8 +73,8 @@ Dispatcher::Tenure::Tenure(Dispatcher& dispatcher, Epoch lock_epoch)
       tasks_(dispatcher.executor_),
       link_tasks_(dispatcher.executor_),
       wake_(dispatcher.executor_),
-      writer_(dispatcher.executor_, dispatcher.parts_.store, *dispatcher.metrics_,
-              dispatcher.parts_.coordinator),
+      writer_(dispatcher.executor_, dispatcher.parts_.clock, dispatcher.parts_.store,
+              *dispatcher.metrics_, dispatcher.parts_.coordinator),
       turn_(dispatcher.executor_),
       read_wanted_(dispatcher.executor_),
       doubts_(dispatcher.executor_),
@@ -205,7 +205,7 @@ asio::awaitable<TermStart> Dispatcher::Tenure::begin_term()
     const auto begin = [epoch = term_.epoch(), self = dispatcher_.self_](Store& store) {
         return store.begin_term(epoch, self);
     };
-    Backoff backoff(100ms, 2s);
+    Backoff backoff(co_await asio::this_coro::executor, 100ms, 2s);
     bool told = false;
     for (;;) {
         std::string trouble;
@@ -225,7 +225,7 @@ asio::awaitable<TermStart> Dispatcher::Tenure::begin_term()
 
 asio::awaitable<void> Dispatcher::Tenure::await_accounts(const TermStart& before)
 {
-    const auto begun = std::chrono::steady_clock::now();
+    const auto begun = now().steady;
     const auto deadline = begun + account_deadline;
     const auto open = [](const auto& entry) { return !entry.second.answered; };
     while (std::any_of(links_.begin(), links_.end(), open)) {
@@ -238,7 +238,7 @@ asio::awaitable<void> Dispatcher::Tenure::await_accounts(const TermStart& before
         "nodes to report what they have of them",
         links_.size() - links_.size() / 2);
     const auto latest = begun + dispatcher_.settings_.lease + dispatcher_.settings_.lease_margin;
-    while (may_lack_steps(before) && std::chrono::steady_clock::now() < latest) {
+    while (may_lack_steps(before) && now().steady < latest) {
         co_await answered_.wait_for(100ms);
         check_lock();
         check_newer_epoch();
@@ -275,7 +275,7 @@ asio::awaitable<void> Dispatcher::Tenure::inherit_steps(StepId last_stored)
         const auto write = [&step, epoch = term_.epoch()](Store& store) {
             store.commit_as(epoch, step);
         };
-        Backoff backoff(100ms, 2s);
+        Backoff backoff(co_await asio::this_coro::executor, 100ms, 2s);
         for (;;) {
             std::string trouble;
             try {
@@ -343,7 +343,7 @@ asio::awaitable<bool> Dispatcher::Tenure::compare_clocks()
 /// Before anything is planned.
 asio::awaitable<void> Dispatcher::Tenure::compare_clocks_at_last(const TermStart& before)
 {
-    Backoff backoff(100ms, 2s);
+    Backoff backoff(co_await asio::this_coro::executor, 100ms, 2s);
     for (;;) {
         const bool compared = co_await compare_clocks();
         if (compared) break;
@@ -459,7 +459,7 @@ asio::awaitable<std::optional<ClockStep>> Dispatcher::Tenure::step_back(Plan pla
     order.margin = great_step();
     order.sets_plan = plan == Plan::goes_back;
     order.limit = most_moved;
-    Backoff backoff(100ms, 2s);
+    Backoff backoff(co_await asio::this_coro::executor, 100ms, 2s);
     bool was_mute = false;
     for (;;) {
         const auto write = [&order, epoch = term_.epoch()](Store& store) {
@@ -590,7 +590,7 @@ asio::awaitable<void> Dispatcher::Tenure::read_asked()
 /// With a table that lacks jobs, planned-through would move past their fires.
 asio::awaitable<void> Dispatcher::Tenure::read_all_jobs()
 {
-    Backoff backoff(100ms, 2s);
+    Backoff backoff(co_await asio::this_coro::executor, 100ms, 2s);
     for (;;) {
         const bool are_read = co_await poll_jobs();
         if (are_read) co_return;
@@ -650,7 +650,8 @@ void Dispatcher::Tenure::settle_doubts()
 /// Once: what ended badly under an earlier dispatcher that did not live to hear of it.
 asio::awaitable<void> Dispatcher::Tenure::read_undelivered()
 {
-    co_await sleep_for(Backoff(1s, 30s).next());
+    Backoff first_look(co_await asio::this_coro::executor, 1s, 30s);
+    co_await sleep_for(first_look.next());
     const std::vector<RunId> runs = co_await undelivered();
     term_.deliver_again(runs);
     wake();
@@ -658,7 +659,7 @@ asio::awaitable<void> Dispatcher::Tenure::read_undelivered()
 
 asio::awaitable<std::vector<RunId>> Dispatcher::Tenure::undelivered()
 {
-    Backoff backoff(1s, 30s);
+    Backoff backoff(co_await asio::this_coro::executor, 1s, 30s);
     for (;;) {
         const auto read = [since = now().wall - undelivered_reach](Store& store) {
             return store.runs_to_repeat(since);
@@ -922,7 +923,7 @@ asio::awaitable<std::vector<RunId>> Dispatcher::Tenure::take_back(
         asked_[++last_request_] = node;
         found->second.channel->send(Revoke{last_request_, std::move(ids)});
     }
-    const auto deadline = std::chrono::steady_clock::now() + revoke_deadline;
+    const auto deadline = now().steady + revoke_deadline;
     while (!asked_.empty()) {
         const bool notified = co_await answered_.wait_until(deadline);
         if (!notified) break;
@@ -948,7 +949,7 @@ void Dispatcher::Tenure::send_answers()
 asio::awaitable<void> Dispatcher::Tenure::link(NodeName node)
 {
     constexpr auto longest_pause = 1s;
-    Backoff backoff(50ms, longest_pause);
+    Backoff backoff(co_await asio::this_coro::executor, 50ms, longest_pause);
     while (wanted(node)) {
         auto connected = co_await dispatcher_.parts_.connect(node);
         if (connected) {

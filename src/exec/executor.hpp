@@ -10,6 +10,7 @@
 #include "exec/process.hpp"
 #include "exec/readable_set.hpp"
 #include "exec/run_book.hpp"
+#include "exec/runs.hpp"
 #include "exec/warden.hpp"
 #include "model/node_load.hpp"
 #include "wire/log_throttle.hpp"
@@ -63,38 +64,31 @@ struct ExecSettings {
 /// grace, SIGKILL for the rest.
 ///
 /// Lives on the I/O thread; `clock` is asked from the spawning threads, too.
-class Executor {
+class Executor final : public Runs {
 public:
     using OnReport = std::function<void(const RunReport&)>;
 
     Executor(asio::any_io_executor executor, const Clock& clock, ExecSettings settings,
              OnReport on_report, prometheus::Registry* metrics = nullptr, Guard* guard = nullptr);
-    ~Executor();
+    Executor(const Executor&) = delete;
+    Executor& operator=(const Executor&) = delete;
+    ~Executor() override;
 
     /// Ends only by cancellation: then every run is killed at once and reported. For a gentle stop
     /// await drain() first.
     asio::awaitable<void> run();
 
-    /// Takes the orders of one dispatcher. Returns those that will not start here because this
-    /// node drains; the dispatcher must be told.
-    std::vector<RunId> accept(RunOrders orders);
-
-    /// Takes back what has not started; returns the runs that will not start here.
-    std::vector<RunId> revoke(const std::vector<RunId>& runs);
-
-    /// Ends a run; `why` goes into its row. False when it does not run here.
-    bool kill(const RunId& run, Reason why);
-
-    /// A message of the dispatcher of `epoch` was read just now. False when it is not the newest.
-    bool dispatcher_heard(Epoch epoch);
+    std::vector<RunId> accept(RunOrders orders) override;
+    std::vector<RunId> revoke(const std::vector<RunId>& runs) override;
+    bool kill(const RunId& run, Reason why) override;
+    bool dispatcher_heard(Epoch epoch) override;
+    Epoch newest_epoch() const override { return book_.newest_epoch(); }
+    std::vector<RunOrder> held() const override { return book_.held_orders(); }
+    std::vector<RunReport> running() const override;
+    NodeLoad load() const override;
 
     /// Consul confirmed this node's session, in a request that was sent at `sent`.
     void session_confirmed(SteadyTime sent);
-
-    Epoch newest_epoch() const { return book_.newest_epoch(); }
-    std::vector<RunOrder> held() const { return book_.held_orders(); }
-    std::vector<RunReport> running() const;
-    NodeLoad load() const;
 
     /// Runs that are due, have a slot, and are not started yet.
     std::size_t starting() const { return starting_; }

@@ -11,8 +11,6 @@
 
 namespace peercron {
 
-using Steady = std::chrono::steady_clock;
-
 namespace {
 
 /// Outputs that are no larger than the note that would replace them are kept.
@@ -20,13 +18,14 @@ constexpr std::size_t note_size = 256;
 
 }  // namespace
 
-Recorder::Recorder(asio::any_io_executor executor, StorePool& store, RecorderSettings settings,
-                   Journal* journal, prometheus::Registry* metrics)
-    : store_(store),
+Recorder::Recorder(asio::any_io_executor executor, const Clock& clock, StorePool& store,
+                   RecorderSettings settings, Journal* journal, prometheus::Registry* metrics)
+    : clock_(clock),
+      store_(store),
       settings_(std::move(settings)),
       added_(executor),
       written_(executor),
-      backoff_(settings_.first_retry, settings_.last_retry),
+      backoff_(executor, settings_.first_retry, settings_.last_retry),
       batch_limit_(settings_.max_rows),
       journal_(journal),
       keep_(std::move(executor))
@@ -50,8 +49,8 @@ asio::awaitable<void> Recorder::run()
 
 asio::awaitable<void> Recorder::await_batch()
 {
-    SteadyTime latest = Steady::now() + settings_.interval;
-    const SteadyTime latest_of_all = Steady::now() + settings_.busy_interval;
+    SteadyTime latest = clock_.steady_now() + settings_.interval;
+    const SteadyTime latest_of_all = clock_.steady_now() + settings_.busy_interval;
     while (!is_urgent_ && waiting_.size() < batch_limit_ && output_bytes_ < settings_.max_bytes) {
         const bool is_more = co_await added_.wait_until(latest);
         if (is_more) continue;
@@ -90,7 +89,7 @@ asio::awaitable<bool> Recorder::flush(SteadyTime deadline)
     const auto is_done = [this] { return waiting() == 0 && stored_.empty(); };
     while (!is_done()) {
         const bool is_written = co_await written_.wait_until(deadline);
-        if (!is_written && Steady::now() >= deadline) break;
+        if (!is_written && clock_.steady_now() >= deadline) break;
     }
     is_urgent_ = false;
     co_return waiting() == 0;
@@ -127,7 +126,7 @@ asio::awaitable<void> Recorder::write_batch()
 {
     take_batch();
     co_await read_outputs();
-    const SteadyTime begun = Steady::now();
+    const SteadyTime begun = clock_.steady_now();
     writing_since_ = begun;
     if (!is_keeping_) keep_.notify();  // so that it looks after slow_write
     std::string failure;
@@ -142,7 +141,7 @@ asio::awaitable<void> Recorder::write_batch()
     writing_since_.reset();
     if (failure.empty()) {
         finish_batch();
-        note_success(Steady::now() - begun);
+        note_success(clock_.steady_now() - begun);
         written_.notify();
         co_return;
     }
@@ -251,19 +250,19 @@ void Recorder::note_outage(const char* what)
 {
     begin_keeping();
     if (away_since_) return;
-    away_since_ = Steady::now();
+    away_since_ = clock_.steady_now();
     spdlog::warn("recorder: the store does not take the results of runs: {}; {} wait, trying again",
                  what, waiting());
 }
 
-void Recorder::note_success(Steady::duration took)
+void Recorder::note_success(SteadyTime::duration took)
 {
     backoff_.reset();
     batch_limit_ = std::min(settings_.max_rows, batch_limit_ * 2);
     const bool is_quick = took < settings_.slow_write && waiting_.size() <= settings_.max_rows;
     if (is_quick || waiting_.empty()) end_keeping();
     if (!away_since_ || !queue_.empty()) return;
-    const std::chrono::duration<double> away = Steady::now() - *away_since_;
+    const std::chrono::duration<double> away = clock_.steady_now() - *away_since_;
     away_since_.reset();
     spdlog::info(
         "recorder: the store takes results again after {:.1f} s; everything that waited is written",
@@ -305,7 +304,7 @@ void Recorder::end_keeping()
 
 bool Recorder::is_time_to_keep()
 {
-    const SteadyTime now = Steady::now();
+    const SteadyTime now = clock_.steady_now();
     if (!is_keeping_ && writing_since_ && now >= *writing_since_ + settings_.slow_write) {
         spdlog::warn("recorder: the store has not taken {} results of runs within {} ms",
                      writing_.size(), settings_.slow_write.count());
@@ -328,11 +327,11 @@ asio::awaitable<void> Recorder::append_some()
     const auto sequences = co_await journal_->append(report_record, std::move(batch.payloads));
     if (sequences) {
         note_kept(batch, *sequences);
-        next_append_ = Steady::now();
+        next_append_ = clock_.steady_now();
         if (!is_urgent_) next_append_ += settings_.interval;
     } else {
         note_unkept(batch);
-        next_append_ = Steady::now() + settings_.journal_retry;
+        next_append_ = clock_.steady_now() + settings_.journal_retry;
     }
 }
 

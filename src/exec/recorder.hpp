@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/backoff.hpp"
+#include "base/clock.hpp"
 #include "base/event.hpp"
 #include "base/journal.hpp"
 #include "model/run.hpp"
@@ -65,8 +66,9 @@ inline constexpr JournalKind report_record{1};
 class Recorder {
 public:
     /// Without an open journal, waiting reports are in memory only.
-    Recorder(asio::any_io_executor executor, StorePool& store, RecorderSettings settings = {},
-             Journal* journal = nullptr, prometheus::Registry* metrics = nullptr);
+    Recorder(asio::any_io_executor executor, const Clock& clock, StorePool& store,
+             RecorderSettings settings = {}, Journal* journal = nullptr,
+             prometheus::Registry* metrics = nullptr);
 
     /// Adds what the journal has from before. To be awaited before anything else is added.
     asio::awaitable<void> replay();
@@ -124,7 +126,7 @@ private:
     void give_up_output(RunReport& report) const;
     void note_outage(const char* what);
     void note_doubled(const std::vector<DoubledRun>& runs);
-    void note_success(std::chrono::steady_clock::duration took);
+    void note_success(SteadyTime::duration took);
     void finish_batch();
 
     void begin_keeping();
@@ -140,6 +142,7 @@ private:
     asio::awaitable<void> remove_stored();
     void take_replayed(JournalSequence sequence, RunReport report);
 
+    const Clock& clock_;
     StorePool& store_;
     RecorderSettings settings_;
     Event added_;

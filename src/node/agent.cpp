@@ -16,7 +16,7 @@ constexpr auto announce_limit = 10s;
 
 }  // namespace
 
-Agent::Agent(asio::any_io_executor executor, const Clock& clock, Identity identity, Executor& runs,
+Agent::Agent(asio::any_io_executor executor, const Clock& clock, Identity identity, Runs& runs,
              const Recorder& recorder, StepKeeper& steps)
     : clock_(clock),
       identity_(std::move(identity)),

@@ -4,8 +4,8 @@
 #include "base/event.hpp"
 #include "dispatch/channel.hpp"
 #include "dispatch/term.hpp"
-#include "exec/executor.hpp"
 #include "exec/recorder.hpp"
+#include "exec/runs.hpp"
 #include "node/step_keeper.hpp"
 
 #include <cstdint>
@@ -16,7 +16,7 @@
 
 namespace peercron {
 
-/// A node's side of its conversations with dispatchers: takes orders for the Executor, accounts for
+/// A node's side of its conversations with dispatchers: takes orders for Runs, accounts for
 /// its runs, and tells the newest dispatcher how they end and which jobs were changed through this
 /// node's API; keeps the steps that the dispatcher cannot store.
 ///
@@ -30,7 +30,7 @@ public:
         std::uint64_t incarnation = 0;
     };
 
-    Agent(asio::any_io_executor executor, const Clock& clock, Identity identity, Executor& runs,
+    Agent(asio::any_io_executor executor, const Clock& clock, Identity identity, Runs& runs,
           const Recorder& recorder, StepKeeper& steps);
 
     /// From now on this process is the only one at the node's port. Before any conversation.
@@ -86,7 +86,7 @@ private:
 
     const Clock& clock_;
     const Identity identity_;
-    Executor& runs_;
+    Runs& runs_;
     const Recorder& recorder_;
     StepKeeper& steps_;
 

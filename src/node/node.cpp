@@ -3,8 +3,8 @@
 #include "api/api.hpp"
 #include "base/backoff.hpp"
 #include "base/clock.hpp"
+#include "base/disk_journal.hpp"
 #include "base/event.hpp"
-#include "base/journal.hpp"
 #include "base/log.hpp"
 #include "base/offload.hpp"
 #include "base/task_group.hpp"
@@ -207,7 +207,8 @@ public:
           coordinator_(backend_->make_coordinator(io_, surroundings.version, incarnation_,
                                                   [this] { return newest_epoch(); })),
           journal_(JournalSettings{config.journal_file(), config.exec.journal_limit}, *metrics_),
-          recorder_(io_, record_store_, recorder_settings(executor_), &journal_, metrics_.get()),
+          recorder_(io_, clock_, record_store_, recorder_settings(executor_), &journal_,
+                    metrics_.get()),
           executor_(
               io_, clock_, exec_settings(config, surroundings.version, open_files),
               [this](const RunReport& report) { tell(report); }, metrics_.get(),
@@ -435,7 +436,7 @@ private:
     asio::awaitable<Epoch> newest_epoch()
     {
         const auto read = [](Store& store) { return store.newest_epoch(); };
-        Backoff backoff(100ms, 2s);
+        Backoff backoff(co_await asio::this_coro::executor, 100ms, 2s);
         for (;;) {
             std::string trouble;
             try {
@@ -493,7 +494,7 @@ private:
     {
         asio::thread_pool thread(1);
         const auto apply = [this] { return backend_->migrate(stop_preparing_.get_token()); };
-        Backoff backoff(500ms, 5s);
+        Backoff backoff(co_await asio::this_coro::executor, 500ms, 5s);
         while (!stopping_) {
             std::string trouble;
             try {
@@ -728,7 +729,7 @@ private:
     StorePool record_store_;
     StorePool api_store_;
     std::unique_ptr<Coordinator> coordinator_;
-    Journal journal_;
+    DiskJournal journal_;
     Recorder recorder_;
     Executor executor_;
     StepKeeper steps_;

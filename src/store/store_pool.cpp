@@ -6,21 +6,23 @@
 #include <boost/system/system_error.hpp>
 
 namespace peercron {
+namespace {
+
+const SystemClock system_clock;
+
+}  // namespace
 
 /// A place in the queue, given up when the coroutine that waits ends, however it ends.
 class StorePool::Place {
 public:
     explicit Place(StorePool& pool)
-        : pool_(pool),
-          waiter_(pool.waiting_.insert(
-              pool.waiting_.end(),
-              {asio::steady_timer(pool.io_, asio::steady_timer::time_point::max()), std::nullopt}))
+        : pool_(pool), waiter_(pool.waiting_.emplace(pool.waiting_.end(), pool.io_))
     {}
     Place(const Place&) = delete;
     Place& operator=(const Place&) = delete;
     ~Place() { pool_.waiting_.erase(waiter_); }
 
-    asio::steady_timer& woken() { return waiter_->woken; }
+    Timer& woken() { return waiter_->woken; }
     std::optional<std::size_t> slot() const { return waiter_->slot; }
 
 private:
@@ -28,18 +30,17 @@ private:
     std::list<Waiter>::iterator waiter_;
 };
 
-StorePool::StorePool(asio::any_io_executor io, std::size_t sessions, Open open, TooLong too_long)
-    : io_(std::move(io)), too_long_(too_long), threads_(sessions)
-{
-    for (std::size_t slot = 0; slot < sessions; ++slot) {
-        sessions_.push_back(open());
-        free_.push_back(slot);
-    }
-}
+StorePool::StorePool(asio::any_io_executor io, std::size_t sessions, const Open& open,
+                     TooLong too_long)
+    : StorePool(std::move(io), system_clock, std::make_unique<SessionThreads>(sessions, open),
+                too_long)
+{}
 
-StorePool::~StorePool()
+StorePool::StorePool(asio::any_io_executor io, const Clock& clock,
+                     std::unique_ptr<StoreSessions> sessions, TooLong too_long)
+    : io_(std::move(io)), clock_(clock), too_long_(too_long), sessions_(std::move(sessions))
 {
-    threads_.join();
+    for (std::size_t slot = 0; slot < sessions_->count(); ++slot) free_.push_back(slot);
 }
 
 StorePool::Loan::~Loan()
@@ -53,7 +54,7 @@ void StorePool::note(std::optional<std::string> trouble)
         trouble_.reset();
         return;
     }
-    if (!trouble_) trouble_.emplace(Trouble{SystemClock().now(), ""});
+    if (!trouble_) trouble_.emplace(Trouble{clock_.now(), ""});
     trouble_->why = std::move(*trouble);
 }
 

@@ -1,12 +1,11 @@
 #pragma once
 
 #include "base/clock.hpp"
-#include "base/offload.hpp"
+#include "base/timer.hpp"
 #include "store/store.hpp"
+#include "store/store_sessions.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/thread_pool.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -23,7 +22,7 @@
 
 namespace peercron {
 
-/// Sessions with the store on threads of their own, for coroutines of the I/O thread.
+/// Sessions with the store, for coroutines of the I/O thread.
 ///
 ///     const auto find = [id](Store& store) { return store.find_job(id); };
 ///     const auto job = co_await pool.call(find);
@@ -33,7 +32,7 @@ namespace peercron {
 /// Lives on the I/O thread; outlives every call.
 class StorePool {
 public:
-    using Open = std::function<std::unique_ptr<Store>()>;
+    using Open = SessionThreads::Open;
 
     /// The cause when the database ends a call at its time limit (TookTooLong).
     enum class TooLong : std::uint8_t {
@@ -41,10 +40,11 @@ public:
         store,   ///< all calls here are small, so the store fails
     };
 
-    /// Opens nothing yet: a session connects at its first call, on its own thread.
-    StorePool(asio::any_io_executor io, std::size_t sessions, Open open,
+    /// Sessions on threads of their own; see SessionThreads.
+    StorePool(asio::any_io_executor io, std::size_t sessions, const Open& open,
               TooLong too_long = TooLong::caller);
-    ~StorePool();
+    StorePool(asio::any_io_executor io, const Clock& clock, std::unique_ptr<StoreSessions> sessions,
+              TooLong too_long);
 
     /// Runs `job` on a session; throws what it throws. A job that has begun runs to its end even
     /// when the caller is cancelled.
@@ -61,12 +61,22 @@ public:
     {
         // Released by the guard's destructor, on the I/O thread.
         const Loan loan = co_await borrow();
-        Store& store = loan.store();
-        auto work = [&store, &job] { return job(store); };
         Stopwatch watch(*this);
         begins();
         try {
-            co_return co_await offload(threads_, std::move(work));
+            using Outcome = std::invoke_result_t<F&, Store&>;
+            if constexpr (std::is_void_v<Outcome>) {
+                const StoreSessions::Job work = [&job](Store& store) { job(store); };
+                co_await sessions_->run(loan.slot(), work);
+                co_return;
+            } else {
+                std::optional<Outcome> outcome;
+                const StoreSessions::Job work = [&job, &outcome](Store& store) {
+                    outcome.emplace(job(store));
+                };
+                co_await sessions_->run(loan.slot(), work);
+                co_return std::move(*outcome);
+            }
         } catch (const TookTooLong& error) {
             if (too_long_ == TooLong::store) watch.trouble = error.what();
             throw;
@@ -97,7 +107,7 @@ private:
         {}
         Loan& operator=(Loan&&) = delete;
         ~Loan();
-        Store& store() const { return *pool_->sessions_[slot_]; }
+        std::size_t slot() const { return slot_; }
 
     private:
         StorePool* pool_;
@@ -106,24 +116,28 @@ private:
 
     /// Notes how a call went when it ends.
     struct Stopwatch {
-        explicit Stopwatch(StorePool& measured) : pool(measured) {}
+        explicit Stopwatch(StorePool& measured)
+            : pool(measured), begun(measured.clock_.steady_now())
+        {}
         Stopwatch(const Stopwatch&) = delete;
         Stopwatch& operator=(const Stopwatch&) = delete;
         ~Stopwatch()
         {
             const bool failed = trouble.has_value();
             pool.note(std::move(trouble));
-            if (pool.observe_) pool.observe_(std::chrono::steady_clock::now() - begun, failed);
+            if (pool.observe_) pool.observe_(pool.clock_.steady_now() - begun, failed);
         }
 
         StorePool& pool;
-        std::chrono::steady_clock::time_point begun = std::chrono::steady_clock::now();
+        const SteadyTime begun;
         std::optional<std::string> trouble;
     };
 
     /// A call that waits. It gets the slot of the call that ends, so none can overtake it.
     struct Waiter {
-        asio::steady_timer woken;  // never expires; cancelled when the slot is there
+        explicit Waiter(const asio::any_io_executor& io) : woken(io, SteadyTime::max()) {}
+
+        Timer woken;  // never expires; cancelled when the slot is there
         std::optional<std::size_t> slot;
     };
     class Place;
@@ -133,13 +147,13 @@ private:
     void note(std::optional<std::string> trouble);
 
     asio::any_io_executor io_;
+    const Clock& clock_;
     const TooLong too_long_;
-    std::vector<std::unique_ptr<Store>> sessions_;
     std::vector<std::size_t> free_;  // empty while somebody waits
     std::list<Waiter> waiting_;
-    asio::thread_pool threads_;
     Observe observe_;
     std::optional<Trouble> trouble_;
+    std::unique_ptr<StoreSessions> sessions_;
 };
 
 /// How long background work, which makes one call after another, pauses after a call that took this

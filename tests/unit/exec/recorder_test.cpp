@@ -1,5 +1,6 @@
 #include "exec/recorder.hpp"
 
+#include "base/disk_journal.hpp"
 #include "base/task_group.hpp"
 #include "integration/store/temporary_folder.hpp"
 #include "run_coroutine.hpp"
@@ -143,7 +144,7 @@ protected:
         asio::io_context io(1);
         StorePool pool(io.get_executor(), 1,
                        [this] { return std::make_unique<FakeStore>(ledger_); });
-        Recorder recorder(io.get_executor(), pool, settings_);
+        Recorder recorder(io.get_executor(), clock_, pool, settings_);
         TaskGroup tasks(io.get_executor());
         tasks.spawn("recorder", recorder.run());
         for (RunReport& r : reports) recorder.add(std::move(r));
@@ -156,7 +157,7 @@ protected:
         asio::io_context io(1);
         StorePool pool(io.get_executor(), 1,
                        [this] { return std::make_unique<FakeStore>(ledger_); });
-        Recorder recorder(io.get_executor(), pool, settings_);
+        Recorder recorder(io.get_executor(), clock_, pool, settings_);
         TaskGroup tasks(io.get_executor());
         tasks.spawn("recorder", recorder.run());
         recorder.add(std::move(report));
@@ -178,6 +179,7 @@ protected:
     }
 
     RecorderSettings settings_;
+    SystemClock clock_;
     FakeStore::Ledger ledger_;
 };
 
@@ -274,7 +276,7 @@ TEST_F(RecorderTest, PendingAreThoseThatEndedAndAreNotWritten)
 {
     asio::io_context io(1);
     StorePool pool(io.get_executor(), 1, [this] { return std::make_unique<FakeStore>(ledger_); });
-    Recorder recorder(io.get_executor(), pool, settings_);
+    Recorder recorder(io.get_executor(), clock_, pool, settings_);
     recorder.add(report(1, RunState::running));
     recorder.add(report(2, RunState::success, "out"));
     EXPECT_THAT(recorder.pending(), ElementsAre(report(2, RunState::success)));
@@ -293,7 +295,7 @@ TEST_F(RecorderTest, FlushEndsAtItsDeadline)
     ledger_.refuse = [](std::span<const RunReport>) { return true; };
     asio::io_context io(1);
     StorePool pool(io.get_executor(), 1, [this] { return std::make_unique<FakeStore>(ledger_); });
-    Recorder recorder(io.get_executor(), pool, settings_);
+    Recorder recorder(io.get_executor(), clock_, pool, settings_);
     TaskGroup tasks(io.get_executor());
     tasks.spawn("recorder", recorder.run());
     recorder.add(report(1, RunState::success));
@@ -308,7 +310,7 @@ public:
          const JournalSettings& journal)
         : pool_(io_.get_executor(), 1, [&ledger] { return std::make_unique<FakeStore>(ledger); }),
           journal_(journal, metrics_),
-          recorder_(io_.get_executor(), pool_, settings, &journal_, &metrics_),
+          recorder_(io_.get_executor(), clock_, pool_, settings, &journal_, &metrics_),
           tasks_(io_.get_executor())
     {}
 
@@ -321,7 +323,7 @@ public:
     void only_replay() { testing::run(io_, begin()); }
 
     Recorder& recorder() { return recorder_; }
-    Journal& journal() { return journal_; }
+    DiskJournal& journal() { return journal_; }
     std::string metric(const std::string& name) const
     {
         for (const auto& family : metrics_.Collect()) {
@@ -345,7 +347,7 @@ public:
         const auto is_so = [this] { return recorder_.unkept() == 0; };
         co_await until(is_so);
     }
-    asio::awaitable<void> until_state(Journal::State state)
+    asio::awaitable<void> until_state(DiskJournal::State state)
     {
         const auto is_so = [this, state] { return journal_.state() == state; };
         co_await until(is_so);
@@ -382,9 +384,10 @@ private:
     }
 
     asio::io_context io_{1};
+    SystemClock clock_;
     prometheus::Registry metrics_;
     StorePool pool_;
-    Journal journal_;
+    DiskJournal journal_;
     Recorder recorder_;
     TaskGroup tasks_;
 };
@@ -610,18 +613,18 @@ asio::awaitable<void> fill(Life& life, std::atomic<bool>& is_away)
 {
     life.recorder().add(report(1, RunState::success, std::string(600, 'a')));
     co_await life.until_records(1);
-    EXPECT_EQ(life.journal().state(), Journal::State::ok);
+    EXPECT_EQ(life.journal().state(), DiskJournal::State::ok);
     for (JobId job = 2; job <= 5; ++job) {
         life.recorder().add(report(job, RunState::success, std::string(900, 'b')));
     }
-    co_await life.until_state(Journal::State::failing);
+    co_await life.until_state(DiskJournal::State::failing);
     EXPECT_EQ(life.metric("peercron_journal_failing"), "1");
     EXPECT_NE(life.metric("peercron_journal_failures_total"), "0");
     EXPECT_EQ(life.metric("peercron_journal_limit_bytes"), "4000");
     EXPECT_EQ(life.recorder().unkept(), 4U);
     is_away = false;
     co_await life.flush();
-    co_await life.until_state(Journal::State::ok);
+    co_await life.until_state(DiskJournal::State::ok);
     EXPECT_EQ(life.metric("peercron_journal_failing"), "0");
 }
 
@@ -638,10 +641,10 @@ TEST_F(RecorderJournalTest, WhenItIsFullWhatWaitsStaysInMemoryAndItIsSaid)
 asio::awaitable<void> fail_from_the_first(Life& life, std::atomic<bool>& is_away)
 {
     life.recorder().add(report(1, RunState::success, std::string(250, 'a')));
-    co_await life.until_state(Journal::State::failing);
+    co_await life.until_state(DiskJournal::State::failing);
     is_away = false;
     co_await life.flush();
-    co_await life.until_state(Journal::State::ok);
+    co_await life.until_state(DiskJournal::State::ok);
 }
 
 TEST_F(RecorderJournalTest, OneThatNeverTookAnythingIsWellAgainWhenNothingWaits)
@@ -657,7 +660,7 @@ asio::awaitable<void> keep_a_large_one(Life& life)
     life.recorder().add(report(1, RunState::success, std::string(5'000, 'a')));
     life.recorder().add(report(2, RunState::success, "small"));
     co_await life.until_records(2);
-    EXPECT_EQ(life.journal().state(), Journal::State::ok);
+    EXPECT_EQ(life.journal().state(), DiskJournal::State::ok);
 }
 
 TEST_F(RecorderJournalTest, AnOutputThatIsTooLargeForItDoesNotKeepTheOthersOut)
@@ -679,7 +682,7 @@ TEST_F(RecorderJournalTest, WithoutAFolderForItTheRecorderWorksAsBefore)
     journal_.path = folder_.path() / "file" / "journal";
     is_away_ = true;
     const auto story = [this](Life& life) -> asio::awaitable<void> {
-        EXPECT_EQ(life.journal().state(), Journal::State::unavailable);
+        EXPECT_EQ(life.journal().state(), DiskJournal::State::unavailable);
         EXPECT_EQ(life.metric("peercron_journal_failing"), "1");
         life.recorder().add(report(1, RunState::success, "one"));
         is_away_ = false;
@@ -693,7 +696,7 @@ TEST_F(RecorderJournalTest, ALimitOfZeroMeansThatThereIsNone)
 {
     journal_.limit = 0;
     const auto story = [](Life& life) -> asio::awaitable<void> {
-        EXPECT_EQ(life.journal().state(), Journal::State::off);
+        EXPECT_EQ(life.journal().state(), DiskJournal::State::off);
         EXPECT_EQ(life.metric("peercron_journal_failing"), "0");
         life.recorder().add(report(1, RunState::success, "one"));
         return life.flush();

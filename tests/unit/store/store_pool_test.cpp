@@ -1,7 +1,9 @@
 #include "store/store_pool.hpp"
 
+#include "base/event.hpp"
 #include "base/task_group.hpp"
 #include "run_coroutine.hpp"
+#include "unit/base/jumping_loop.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -269,6 +271,66 @@ TEST_F(StorePoolTest, RunsAsManyCallsAtOnceAsItHasSessions)
 {
     StorePool pool(io_.get_executor(), 2, &open);
     testing::run(io_, meet_each_other(pool));
+}
+
+/// One session on which every call takes a virtual minute.
+class SlowSession final : public StoreSessions {
+public:
+    std::size_t count() const override { return 1; }
+    asio::awaitable<void> run(std::size_t session, const Job& job) override
+    {
+        EXPECT_EQ(session, 0U);
+        co_await sleep_for(std::chrono::minutes(1));
+        job(store_);
+    }
+
+private:
+    PingStore store_;
+};
+
+/// The time of a loop.
+class LoopClock final : public Clock {
+public:
+    explicit LoopClock(const VirtualLoop& loop) : loop_(loop) {}
+    WallTime now() const override { return WallTime(std::chrono::hours(5)); }
+    SteadyTime steady_now() const override { return loop_.now(); }
+
+private:
+    const VirtualLoop& loop_;
+};
+
+asio::awaitable<void> fail_and_be_told(StorePool& pool, int& told)
+{
+    const auto find = [](Store& store) { return store.find_job(1); };
+    try {
+        co_await pool.call(find);
+    } catch (const StoreError&) {
+        ++told;
+    }
+}
+
+TEST(StorePoolOfOtherSessionsTest, IsTimedByTheClockThatItIsGiven)
+{
+    testing::JumpingLoop loop;
+    const LoopClock clock(loop);
+    const SteadyTime begin = loop.now();
+    StorePool pool(loop.executor(), clock, std::make_unique<SlowSession>(),
+                   StorePool::TooLong::store);
+    std::vector<SteadyTime::duration> took;
+    pool.observe([&took](auto time, bool) { took.push_back(time); });
+    TaskGroup tasks(loop.executor());
+    std::vector<int> order;
+    int told = 0;
+    tasks.spawn("first", call(pool, 1, order));
+    tasks.spawn("second", call(pool, 2, order));
+    tasks.spawn("third", fail_and_be_told(pool, told));
+    loop.run();
+    EXPECT_THAT(order, ElementsAre(1, 2));
+    EXPECT_EQ(told, 1);
+    EXPECT_EQ(loop.now() - begin, std::chrono::minutes(3));
+    EXPECT_THAT(took, ::testing::Each(std::chrono::minutes(1)));
+    ASSERT_TRUE(pool.trouble());
+    EXPECT_EQ(pool.trouble()->since, clock.now());
 }
 
 }  // namespace

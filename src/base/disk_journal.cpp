@@ -1,4 +1,4 @@
-#include "base/journal.hpp"
+#include "base/disk_journal.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -37,13 +37,13 @@ void tell(const std::string& path, const JournalFile::Found& found)
 
 }  // namespace
 
-std::string_view to_string(Journal::State state)
+std::string_view to_string(DiskJournal::State state)
 {
     constexpr std::array<std::string_view, 4> names{"off", "ok", "failing", "unavailable"};
     return names.at(static_cast<std::size_t>(state));
 }
 
-Journal::Journal(JournalSettings settings, prometheus::Registry& metrics)
+DiskJournal::DiskJournal(JournalSettings settings, prometheus::Registry& metrics)
     : settings_(std::move(settings)),
       bytes_(gauge(metrics, "peercron_journal_bytes", "Size of the node's journal.")),
       records_(gauge(metrics, "peercron_journal_records",
@@ -63,12 +63,12 @@ Journal::Journal(JournalSettings settings, prometheus::Registry& metrics)
     if (settings_.limit == 0) state_ = State::off;
 }
 
-Journal::~Journal()
+DiskJournal::~DiskJournal()
 {
     thread_.join();
 }
 
-asio::awaitable<void> Journal::open()
+asio::awaitable<void> DiskJournal::open()
 {
     if (state_ == State::off) co_return;
     std::string trouble;
@@ -94,13 +94,13 @@ asio::awaitable<void> Journal::open()
     show(size_of_file());
 }
 
-asio::awaitable<std::vector<JournalEntry>> Journal::entries(JournalKind kind)
+asio::awaitable<std::vector<JournalEntry>> DiskJournal::entries(JournalKind kind)
 {
     const auto list = [this, kind] { return file_->entries(kind); };
     co_return co_await offload(thread_, list);
 }
 
-asio::awaitable<std::vector<Result<std::string>>> Journal::read(
+asio::awaitable<std::vector<Result<std::string>>> DiskJournal::read(
     std::vector<JournalSequence> sequences)
 {
     const auto read_all = [this, &sequences] {
@@ -112,7 +112,7 @@ asio::awaitable<std::vector<Result<std::string>>> Journal::read(
     co_return co_await offload(thread_, read_all);
 }
 
-asio::awaitable<Result<std::vector<JournalSequence>>> Journal::append(
+asio::awaitable<Result<std::vector<JournalSequence>>> DiskJournal::append(
     JournalKind kind, std::vector<std::string> payloads)
 {
     Size size;
@@ -131,7 +131,7 @@ asio::awaitable<Result<std::vector<JournalSequence>>> Journal::append(
     co_return sequences;
 }
 
-asio::awaitable<void> Journal::remove(std::vector<JournalSequence> sequences)
+asio::awaitable<void> DiskJournal::remove(std::vector<JournalSequence> sequences)
 {
     Size size;
     const auto forget = [this, &sequences, &size] {
@@ -150,18 +150,18 @@ asio::awaitable<void> Journal::remove(std::vector<JournalSequence> sequences)
     if (size.records == 0) note_recovery();
 }
 
-Journal::Size Journal::size_of_file() const
+DiskJournal::Size DiskJournal::size_of_file() const
 {
     return Size{file_->records(), file_->bytes()};
 }
 
-void Journal::show(Size size)
+void DiskJournal::show(Size size)
 {
     records_.Set(static_cast<double>(size.records));
     bytes_.Set(static_cast<double>(size.bytes));
 }
 
-void Journal::note_failure(const std::string& what)
+void DiskJournal::note_failure(const std::string& what)
 {
     failures_.Increment();
     if (state_ == State::failing) return;
@@ -173,7 +173,7 @@ void Journal::note_failure(const std::string& what)
         what);
 }
 
-void Journal::note_recovery()
+void DiskJournal::note_recovery()
 {
     if (state_ != State::failing) return;
     state_ = State::ok;
