@@ -12,7 +12,6 @@ namespace {
 constexpr auto lately = 10s;             // mysql_ledger.cpp: how far ended_lately looks back
 constexpr auto remembered_step = 10min;  // mysql_ledger.cpp: TermStart::set_back_from
 constexpr auto cursor_overlap = 30s;     // mysql_store.cpp: overlap_seconds
-constexpr auto latest_effect = 1500ms;   // of a statement whose caller has given up
 
 }  // namespace
 
@@ -405,76 +404,6 @@ void Database::write(const RunId& id, const LedgerRow& row)
     place->second = row;
     place->second.serial = fresh ? ++last_row_ : before.serial;
     watcher_.row_written(id, fresh ? nullptr : &before, place->second);
-}
-
-StoreLine::Call::Call(StoreLine& line, std::function<void(Database&)> effect, Lock lock)
-    : line_(line), lock_(lock), request_(std::make_shared<Request>())
-{
-    request_->effect = std::move(effect);
-}
-
-void StoreLine::Call::await_suspend(std::coroutine_handle<> waiter)
-{
-    World& world = line_.actor_.world();
-    Random& random = world.random;
-    const StoreWeather& weather = line_.weather_;
-    const auto chance = [&](int once_in) {
-        return once_in > 0 && random.once_in(static_cast<std::size_t>(once_in));
-    };
-
-    std::optional<World::Time::duration> effect = random.between(100us, weather.slowest);
-    World::Time::duration answer = *effect + random.between(100us, weather.slowest);
-    if (weather.away || chance(weather.fails_once_in)) {
-        failed_ = true;
-        if (weather.away || random.once_in(2)) effect.reset();
-        // Refused at once, or not answered at all until the caller gives up.
-        if (weather.away && random.once_in(5)) answer = random.between(0us, 3'000'000us);
-    } else if (chance(weather.hangs_once_in)) {
-        failed_ = true;
-        answer = line_.timeout_;
-        const auto latest = line_.timeout_ + latest_effect;
-        effect = random.between(0us, std::chrono::microseconds(latest));
-        if (random.once_in(2)) effect.reset();
-    }
-    if (!failed_ && chance(weather.late_once_in)) {
-        answer += random.between(0us, std::chrono::microseconds(line_.timeout_) / 2);
-    }
-    if (effect && lock_ == Lock::term) {
-        World::Time& locked = line_.database_.term_locked_until;
-        const World::Time::duration wait = locked - world.now();
-        if (wait > line_.timeout_) {
-            failed_ = true;
-            effect.reset();
-            answer = line_.timeout_;
-        } else {
-            effect = std::max(*effect, wait);
-            if (!failed_) answer = std::max(answer, *effect);
-            locked = world.now() + *effect;
-        }
-    }
-    if (effect) {
-        const auto take_effect = [request = request_, &database = line_.database_] {
-            try {
-                request->effect(database);
-            } catch (...) {
-                request->refusal = std::current_exception();
-            }
-        };
-        world.post(world.now() + *effect, take_effect);
-    }
-    if (lock_ == Lock::term && (failed_ || world.traced())) {
-        world.trace("store: a call is {}, effect {} us, answer {} us",
-                    failed_ ? "failed" : "answered", effect ? effect->count() / 1000 : -1,
-                    answer.count() / 1000);
-    }
-    const auto resume = [waiter] { waiter.resume(); };
-    answer_ = world.at(world.now() + answer, line_.actor_, resume);
-}
-
-void StoreLine::Call::await_resume() const
-{
-    if (failed_) throw StoreError("the store did not answer");
-    if (request_->refusal) std::rethrow_exception(request_->refusal);
 }
 
 }  // namespace peercron::simulation

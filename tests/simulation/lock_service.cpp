@@ -1,5 +1,13 @@
 #include "simulation/lock_service.hpp"
 
+#include "base/backoff.hpp"
+#include "base/event.hpp"
+#include "base/task_group.hpp"
+
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/system/system_error.hpp>
+
 #include <memory>
 #include <utility>
 
@@ -91,10 +99,10 @@ void LockService::release(const std::string& session, std::uint64_t flags)
     changed();
 }
 
-std::map<NodeName, bool> LockService::members() const
+std::vector<Member> LockService::members() const
 {
-    std::map<NodeName, bool> members;
-    for (const auto& [name, node] : nodes_) members.emplace(name, node.passing);
+    std::vector<Member> members;
+    for (const auto& [name, node] : nodes_) members.push_back({name, "", "", node.passing});
     return members;
 }
 
@@ -133,68 +141,81 @@ void LockService::invalidate(const NodeName& node)
 void LockService::changed()
 {
     ++index_;
-    for (const auto& [serial, listener] : listeners) listener->notify();
+    for (const auto& [serial, listener] : listeners) listener();
 }
 
-Coordinator::Coordinator(Actor& actor, LockService& service, NodeName self,
-                         std::function<bool()> cut_off, std::uint64_t serial)
+LockClient::LockClient(Actor& actor, const asio::any_io_executor& executor, LockService& service,
+                       NodeName self, std::function<bool()> cut_off, std::uint64_t serial)
     : actor_(actor),
       service_(service),
       self_(std::move(self)),
       cut_off_(std::move(cut_off)),
       serial_(serial),
-      changed_(actor),
-      session_wanted_(actor),
-      news_(actor),
-      tasks_(actor)
+      changed_(executor),
+      session_wanted_(executor),
+      news_(executor)
 {
-    service_.listeners.emplace(serial_, &news_);
+    const auto tell = [this] {
+        World& world = actor_.world();
+        news_comes_ = world.at(world.now(), actor_, [this] { news_.notify(); });
+    };
+    service_.listeners.emplace(serial_, tell);
 }
 
-Coordinator::~Coordinator()
+LockClient::~LockClient()
 {
-    tasks_.cancel();
     service_.listeners.erase(serial_);
 }
 
-void Coordinator::run()
+asio::awaitable<void> LockClient::run()
 {
-    tasks_.spawn(keep_registered());
-    tasks_.spawn(keep_session());
-    tasks_.spawn(follow_lock());
-    tasks_.spawn(follow_members());
+    const auto executor = co_await asio::this_coro::executor;
+    TaskGroup tasks(executor);
+    tasks.spawn("registration", keep_registered());
+    tasks.spawn("session", keep_session());
+    tasks.spawn("lock", follow_lock());
+    tasks.spawn("members", follow_members());
+    try {
+        co_await tasks.join();
+    } catch (const boost::system::system_error&) {
+        // Cancelled: the farewell must still go out.
+    }
+    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+    tasks.cancel();
+    co_await tasks.join();
+    co_await leave();
 }
 
-Task<void> Coordinator::resign()
+asio::awaitable<void> LockClient::resign()
 {
     campaign_.resign();
     announce();
     co_await release_lock();
 }
 
-Task<void> Coordinator::leave()
+asio::awaitable<void> LockClient::leave()
 {
-    tasks_.cancel();
     const std::string session = campaign_.session();
     campaign_.session_lost();
     announce();
-    const auto farewell = [session, self = self_](LockService& service) {
+    const auto farewell = [session, self = self_,
+                           keeps = keeps_registration_](LockService& service) {
         service.destroy(session);
-        service.deregister_node(self);
+        if (!keeps) service.deregister_node(self);
     };
     co_await ask(farewell, farewell_timeout);
 }
 
-void Coordinator::raise_epoch(Epoch used)
+void LockClient::raise_epoch(Epoch used)
 {
     campaign_.raise_epoch(used);
     announce();
     attend_to_session();
 }
 
-Task<void> Coordinator::keep_registered()
+asio::awaitable<void> LockClient::keep_registered()
 {
-    Backoff backoff(actor_.world(), 100ms, 2s);
+    Backoff backoff(co_await asio::this_coro::executor, 100ms, 2s);
     for (;;) {
         if (!registered_) {
             const auto enlist = [self = self_](LockService& service) {
@@ -202,14 +223,14 @@ Task<void> Coordinator::keep_registered()
             };
             const bool done = co_await ask(enlist, call_timeout);
             if (!done) {
-                co_await Sleep(actor_, backoff.next());
+                co_await sleep_for(backoff.next());
                 continue;
             }
             registered_ = true;
             attend_to_session();
             backoff.reset();
         }
-        co_await Sleep(actor_, refresh_every);
+        co_await sleep_for(refresh_every);
         // The refresh itself is in LockService::check().
         const auto known = std::make_shared<bool>(true);
         const auto refresh = [self = self_, known](LockService& service) {
@@ -220,56 +241,66 @@ Task<void> Coordinator::keep_registered()
     }
 }
 
-Task<void> Coordinator::keep_session()
+asio::awaitable<void> LockClient::keep_session()
 {
-    Backoff backoff(actor_.world(), 50ms, 2s);
+    Backoff backoff(co_await asio::this_coro::executor, 50ms, 2s);
     for (;;) {
         bool done = false;
-        const World::Time asked = actor_.world().now();
         if (!campaign_.session().empty()) {
-            const std::string session = campaign_.session();
-            const auto alive = std::make_shared<bool>(true);
-            const auto renew = [session, alive](LockService& service) {
-                *alive = service.renew(session);
-            };
-            done = co_await ask(renew, call_timeout);
-            if (done && *alive) confirmed_ = std::max(confirmed_, asked);
-            if (done && !*alive) {
-                campaign_.session_lost();
-                announce();
-            }
+            done = co_await renew_session();
         } else {
             while (!registered_) co_await session_wanted_.wait();
-            const auto session = std::make_shared<std::string>();
-            const auto make = [self = self_, session](LockService& service) {
-                *session = service.make_session(self);
-                if (!session->empty()) service.destroy_older(self, *session);
-            };
-            done = co_await ask(make, call_timeout);
-            if (session->empty()) done = false;
-            if (done) {
-                campaign_.session_made(*session);
-                confirmed_ = std::max(confirmed_, asked);
-            }
+            done = co_await make_session();
         }
         if (!done) {
-            co_await Sleep(actor_, backoff.next());
+            co_await sleep_for(backoff.next());
             continue;
         }
         backoff.reset();
         co_await act_on_lock();
         if (campaign_.session().empty()) continue;
-        if (!session_due_) {
-            co_await session_wanted_.wait_until(actor_.world().now() + renew_every);
-        }
+        if (!session_due_) co_await session_wanted_.wait_for(renew_every);
         session_due_ = false;
     }
 }
 
-Task<void> Coordinator::follow_lock()
+asio::awaitable<bool> LockClient::make_session()
+{
+    const World::Time asked = actor_.world().now();
+    const auto session = std::make_shared<std::string>();
+    const auto make = [self = self_, session](LockService& service) {
+        *session = service.make_session(self);
+        if (!session->empty()) service.destroy_older(self, *session);
+    };
+    const bool answered = co_await ask(make, call_timeout);
+    if (!answered || session->empty()) co_return false;
+    campaign_.session_made(*session);
+    confirmed_ = std::max(confirmed_, asked);
+    co_return true;
+}
+
+asio::awaitable<bool> LockClient::renew_session()
+{
+    const World::Time asked = actor_.world().now();
+    const auto alive = std::make_shared<bool>(true);
+    const auto renew = [session = campaign_.session(), alive](LockService& service) {
+        *alive = service.renew(session);
+    };
+    const bool answered = co_await ask(renew, call_timeout);
+    if (!answered) co_return false;
+    if (*alive) {
+        confirmed_ = std::max(confirmed_, asked);
+    } else {
+        campaign_.session_lost();
+        announce();
+    }
+    co_return true;
+}
+
+asio::awaitable<void> LockClient::follow_lock()
 {
     std::uint64_t index = 0;
-    Backoff backoff(actor_.world(), 50ms, 1s);
+    Backoff backoff(co_await asio::this_coro::executor, 50ms, 1s);
     for (;;) {
         const bool unsettled =
             campaign_.lock_is_free() || campaign_.bid() || campaign_.must_release();
@@ -284,7 +315,7 @@ Task<void> Coordinator::follow_lock()
         }
         if (!answered) {
             index = 0;
-            co_await Sleep(actor_, backoff.next());
+            co_await sleep_for(backoff.next());
             continue;
         }
         backoff.reset();
@@ -293,16 +324,16 @@ Task<void> Coordinator::follow_lock()
         announce();
         const bool acted = co_await act_on_lock();
         if (!acted) attend_to_session();
-        co_await Sleep(actor_, 5ms);
+        co_await sleep_for(5ms);
     }
 }
 
-Task<void> Coordinator::follow_members()
+asio::awaitable<void> LockClient::follow_members()
 {
     std::uint64_t index = 0;
-    Backoff backoff(actor_.world(), 50ms, 1s);
+    Backoff backoff(co_await asio::this_coro::executor, 50ms, 1s);
     for (;;) {
-        const auto members = std::make_shared<std::map<NodeName, bool>>();
+        const auto members = std::make_shared<std::vector<Member>>();
         bool answered = co_await watch(index, watch_wait);
         if (answered) {
             const auto read = [members](LockService& service) { *members = service.members(); };
@@ -310,7 +341,7 @@ Task<void> Coordinator::follow_members()
         }
         if (!answered) {
             index = 0;
-            co_await Sleep(actor_, backoff.next());
+            co_await sleep_for(backoff.next());
             continue;
         }
         backoff.reset();
@@ -318,11 +349,11 @@ Task<void> Coordinator::follow_members()
             members_ = *members;
             changed_.notify();
         }
-        co_await Sleep(actor_, 5ms);
+        co_await sleep_for(5ms);
     }
 }
 
-Task<bool> Coordinator::act_on_lock()
+asio::awaitable<bool> LockClient::act_on_lock()
 {
     if (campaign_.must_release()) co_await release_lock();
     const auto bid = campaign_.bid();
@@ -336,7 +367,7 @@ Task<bool> Coordinator::act_on_lock()
     co_return answered&&* accepted;
 }
 
-Task<void> Coordinator::release_lock()
+asio::awaitable<void> LockClient::release_lock()
 {
     if (campaign_.session().empty()) co_return;
     const auto release = [session = campaign_.session(), flags = campaign_.flags()](
@@ -344,15 +375,15 @@ Task<void> Coordinator::release_lock()
     co_await ask(release, farewell_timeout);
 }
 
-Task<bool> Coordinator::ask(std::function<void(LockService&)> work,
-                            std::chrono::milliseconds timeout)
+asio::awaitable<bool> LockClient::ask(std::function<void(LockService&)> work,
+                                      std::chrono::milliseconds timeout)
 {
     World& world = actor_.world();
     Random& random = world.random;
     if (service_.away() || cut_off_()) {
         World::Time::duration wait = random.between(100us, 3000us);
         if (cut_off_()) wait = random.between(0us, std::chrono::microseconds(timeout));
-        co_await Sleep(actor_, wait);
+        co_await sleep_for(wait);
         co_return false;
     }
     const auto there = random.between(100us, 2000us);
@@ -364,16 +395,16 @@ Task<bool> Coordinator::ask(std::function<void(LockService&)> work,
         work(service);
     };
     world.post(world.now() + there, arrive);
-    co_await Sleep(actor_, there + back);
+    co_await sleep_for(there + back);
     if (!*arrived || cut_off_()) {
-        co_await Sleep(actor_, timeout / 4);
+        co_await sleep_for(timeout / 4);
         co_return false;
     }
     co_return true;
 }
 
 /// A blocking query: waits until something is newer than `index`, but not longer than `wait`.
-Task<bool> Coordinator::watch(std::uint64_t& index, World::Time::duration wait)
+asio::awaitable<bool> LockClient::watch(std::uint64_t& index, World::Time::duration wait)
 {
     const World::Time limit = actor_.world().now() + wait;
     while (service_.index() == index) {
@@ -385,7 +416,7 @@ Task<bool> Coordinator::watch(std::uint64_t& index, World::Time::duration wait)
     co_return true;
 }
 
-void Coordinator::announce()
+void LockClient::announce()
 {
     const Epoch now = campaign_.epoch();
     const Epoch before = std::exchange(announced_epoch_, now);
@@ -395,7 +426,7 @@ void Coordinator::announce()
     if (now != before || other) changed_.notify();
 }
 
-void Coordinator::attend_to_session()
+void LockClient::attend_to_session()
 {
     session_due_ = true;
     session_wanted_.notify();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "cluster/campaign.hpp"
+#include "cluster/coordinator.hpp"
 #include "simulation/world.hpp"
 
 #include <chrono>
@@ -45,11 +46,11 @@ public:
     void release(const std::string& session, std::uint64_t flags);
     const LockEntry& lock() const { return lock_; }
     /// All registered nodes, and whether their checks pass.
-    std::map<NodeName, bool> members() const;
+    std::vector<Member> members() const;
 
-    /// Grows with every change; `listeners` are woken.
+    /// Grows with every change; `listeners` are told.
     std::uint64_t index() const { return index_; }
-    std::map<std::uint64_t, Signal*> listeners;  ///< by any unique number, in order
+    std::map<std::uint64_t, std::function<void()>> listeners;  ///< by any unique number, in order
 
 private:
     struct Node {
@@ -70,35 +71,43 @@ private:
     std::map<std::string, NodeName> sessions_;
     std::uint64_t last_session_ = 0;
     std::uint64_t index_ = 1;
-    Timer check_;
+    Planned check_;
 };
 
 /// A node's side, as ConsulCoordinator: carries the Campaign out.
-class Coordinator {
+class LockClient final : public Coordinator {
 public:
-    Coordinator(Actor& actor, LockService& service, NodeName self, std::function<bool()> cut_off,
-                std::uint64_t serial);
-    ~Coordinator();
+    /// @param serial a number of its own; clients hear of news in that order.
+    LockClient(Actor& actor, const asio::any_io_executor& executor, LockService& service,
+               NodeName self, std::function<bool()> cut_off, std::uint64_t serial);
+    LockClient(const LockClient&) = delete;
+    LockClient& operator=(const LockClient&) = delete;
+    ~LockClient() override;
 
-    void run();
-    Epoch epoch() const { return campaign_.epoch(); }
-    const std::map<NodeName, bool>& members() const { return members_; }
-    World::Time session_confirmed() const { return confirmed_; }
-    Task<void> resign();
-    Task<void> leave();
-    void raise_epoch(Epoch used);
-    Signal& changed() { return changed_; }
+    asio::awaitable<void> run() override;
+    Epoch epoch() const override { return campaign_.epoch(); }
+    const NodeName& dispatcher() const override { return campaign_.dispatcher(); }
+    const std::vector<Member>& members() const override { return members_; }
+    SteadyTime session_confirmed() const override { return confirmed_; }
+    asio::awaitable<void> resign() override;
+    void keep_registration() override { keeps_registration_ = true; }
+    void raise_epoch(Epoch used) override;
+    Event& changed() override { return changed_; }
 
 private:
-    Task<void> keep_registered();
-    Task<void> keep_session();
-    Task<void> follow_lock();
-    Task<void> follow_members();
-    Task<bool> act_on_lock();
-    Task<void> release_lock();
+    asio::awaitable<void> keep_registered();
+    asio::awaitable<void> keep_session();
+    asio::awaitable<bool> make_session();
+    asio::awaitable<bool> renew_session();
+    asio::awaitable<void> follow_lock();
+    asio::awaitable<void> follow_members();
+    asio::awaitable<bool> act_on_lock();
+    asio::awaitable<void> release_lock();
+    asio::awaitable<void> leave();
     /// Has `work` done by the service; false when no answer came.
-    Task<bool> ask(std::function<void(LockService&)> work, std::chrono::milliseconds timeout);
-    Task<bool> watch(std::uint64_t& index, World::Time::duration wait);
+    asio::awaitable<bool> ask(std::function<void(LockService&)> work,
+                              std::chrono::milliseconds timeout);
+    asio::awaitable<bool> watch(std::uint64_t& index, World::Time::duration wait);
     void announce();
     void attend_to_session();
 
@@ -109,17 +118,18 @@ private:
     const std::uint64_t serial_;
 
     Campaign campaign_;
-    std::map<NodeName, bool> members_;
+    std::vector<Member> members_;
     World::Time confirmed_ = World::Time::min();
     bool registered_ = false;
+    bool keeps_registration_ = false;
     Epoch announced_epoch_ = 0;
     NodeName announced_dispatcher_;
     bool session_due_ = false;
 
-    Signal changed_;
-    Signal session_wanted_;
-    Signal news_;
-    Tasks tasks_;
+    Event changed_;
+    Event session_wanted_;
+    Event news_;
+    Planned news_comes_;
 };
 
 }  // namespace peercron::simulation

@@ -4,8 +4,8 @@
 
 namespace peercron::simulation {
 
-/// A bug planted on purpose, to see that the judge finds it. Each sits in what the simulation puts
-/// around the rules (store, network, nodes, the order in which a dispatcher works), never in them.
+/// A bug planted on purpose, to see that the judge finds it. Each sits in the surroundings: the
+/// program runs as it is, and what it says to others, or hears from them, is as if it had the bug.
 enum class Mutation : std::uint8_t {
     none,
     // The store.
@@ -24,7 +24,7 @@ enum class Mutation : std::uint8_t {
     refusal_is_death,       ///< one that refuses a connection is
     answers_early,          ///< a change is confirmed before it is applied
     asks_nobody,            ///< runs of changed jobs count as given back without being asked back
-    waits_for_accounts,     ///< of all nodes, and for 20 s
+    waits_for_accounts,     ///< of nodes that are down, and for 20 s
     needs_no_copies,        ///< what the store does not take is handed out all the same
     plans_without_most,     ///< a take-over does not wait until most nodes have given accounts
     inherits_nothing,       ///< copies of steps that are at the nodes are not stored

@@ -55,7 +55,7 @@ private:
         std::deque<Parcel> parcels;
         bool ended = false;
         Endpoint* reader = nullptr;
-        Timer pump;
+        Planned pump;
     };
 
     void push(Pipe& pipe, std::optional<Message> message);
@@ -76,7 +76,7 @@ private:
     bool listening_ = false;
     bool ended_ = false;
     World::Time heard_{};
-    Timer watch_;
+    Planned watch_;
 };
 
 /// The links between machines, each direction on its own.

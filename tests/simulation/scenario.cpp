@@ -1,9 +1,5 @@
 #include "simulation/scenario.hpp"
 
-#include "simulation/dispatcher.hpp"
-
-#include <spdlog/fmt/ranges.h>
-
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -179,15 +175,18 @@ void give_wrong_clocks(Scenario& scenario, Random& random)
         return happening.fault == Fault::add_job || happening.fault == Fault::change_job ||
                happening.fault == Fault::delete_job || happening.fault == Fault::clock_jump;
     });
-    scenario.settings.compares_clocks = true;
+    scenario.has_wrong_clocks = true;
     scenario.jobs_stop_after = 30'000ms;
     const bool is_alone = random.once_in(3);
     if (is_alone) {
         scenario.nodes = 1;
         scenario.has_database_clock = false;
         scenario.clock_errors.assign(1, 0ms);
-        // Results are in no journal here: of what ran while the store was away, and by a clock that
-        // was set right since, nobody would know after a death.
+    }
+    // Of what ran while the store was away, and by a clock that was set right since, nobody would
+    // know after a death.
+    const bool forgets = is_alone && !scenario.have_journals;
+    if (forgets) {
         std::erase_if(scenario.happenings, [](const Happening& happening) {
             return happening.fault == Fault::store_away || happening.fault == Fault::store_flaky;
         });
@@ -206,7 +205,7 @@ void give_wrong_clocks(Scenario& scenario, Random& random)
         scenario.healed = std::max(scenario.healed, happening.at + happening.length + 100ms);
         if (random.once_in(3)) {
             Happening late = happening;
-            const bool is_away = random.once_in(2) && !is_alone;
+            const bool is_away = random.once_in(2) && !forgets;
             late.fault = is_away ? Fault::store_away : Fault::store_late;
             late.at += milliseconds(random.between(-2'000, 2'000));
             scenario.happenings.push_back(late);
@@ -278,7 +277,7 @@ private:
             cluster_.machines.push_back(std::move(machine));
         }
         if (!scenario_.has_database_clock) cluster_.database.clock_error.reset();
-        if (scenario_.has_database_clock && scenario_.settings.compares_clocks) {
+        if (scenario_.has_database_clock && scenario_.has_wrong_clocks) {
             cluster_.judge.expect_true_time();
         }
         for (const Job& job : scenario_.jobs) cluster_.database.add_job(job, world_.wall());
@@ -323,8 +322,10 @@ private:
     void happen(const Happening& happening)
     {
         Random dice(happening.dice);
-        Machine& one = victim(dice);
-        Machine& other = any_machine(dice);
+        Machine& drawn = victim(dice);
+        Machine& other_drawn = any_machine(dice);
+        Machine& one = happening.one.empty() ? drawn : cluster_.machine(happening.one);
+        Machine& other = happening.other.empty() ? other_drawn : cluster_.machine(happening.other);
         world_.trace("*** {} for {} ms: {} {}", to_string(happening.fault),
                      happening.length.count(), one.name, other.name);
         if (is_request(happening.fault)) {
@@ -514,7 +515,7 @@ private:
     {
         if (machine.process != nullptr) {
             // It is still on its way out, or somebody else was quicker.
-            if (machine.process->stopping()) after(500ms, [this, &machine] { revive(machine); });
+            if (machine.process->is_stopping()) after(500ms, [this, &machine] { revive(machine); });
             return;
         }
         if (machine.warden) {
@@ -562,9 +563,8 @@ private:
             if (!machine->process->recorder().pending().empty()) return false;
         }
         const Machine* dispatching = dispatching_machine();
-        return dispatching != nullptr &&
-               dispatching->process->dispatcher().open_runs().value_or(0) == 0 &&
-               dispatching->process->dispatcher().all_stored();
+        return dispatching != nullptr && dispatching->process->open_runs() == 0 &&
+               dispatching->process->steps_waiting() == 0;
     }
 
     void close()
@@ -586,7 +586,7 @@ private:
             cluster_.judge.broken("nobody dispatches", "after everything was healed");
             return;
         }
-        const auto open = dispatching->process->dispatcher().open_runs().value_or(0);
+        const auto open = dispatching->process->open_runs();
         if (open != 0) {
             cluster_.judge.broken("a term keeps runs", fmt::format("{} of them", open));
         }
@@ -607,10 +607,23 @@ std::string_view to_string(Fault fault)
     return fault_names.at(static_cast<std::size_t>(fault));
 }
 
+Scenario Scenario::usual()
+{
+    Scenario scenario;
+    DispatchSettings& dispatch = scenario.settings.dispatch;
+    dispatch.lease_margin = 2000ms;
+    dispatch.audit_interval = 0ms;  // the judge audits
+    RunRules& rules = scenario.settings.rules;
+    rules.slots = 50;
+    rules.silence_limit = dispatch.silence_limit;
+    rules.kill_grace = 1000ms;
+    return scenario;
+}
+
 Scenario Scenario::from_seed(std::uint64_t seed)
 {
     Random random(seed ^ 0x5CE4A210ULL);
-    Scenario scenario;
+    Scenario scenario = usual();
     scenario.seed = seed;
 
     DispatchSettings& dispatch = scenario.settings.dispatch;
@@ -618,14 +631,11 @@ Scenario Scenario::from_seed(std::uint64_t seed)
     static const std::vector<milliseconds> deadlines{3000ms, 8000ms, 30'000ms};
     static const std::vector<milliseconds> windows{0ms, 5000ms, 60'000ms};
     dispatch.lease = random.one_of(leases);
-    dispatch.lease_margin = 2000ms;
     dispatch.start_deadline = random.one_of(deadlines);
     dispatch.misfire_window = random.one_of(windows);
     RunRules& rules = scenario.settings.rules;
     rules.slots = random.once_in(4) ? static_cast<std::size_t>(random.between(1, 3)) : 50;
-    rules.silence_limit = dispatch.silence_limit;
     rules.lease = dispatch.lease;
-    rules.kill_grace = 1000ms;
 
     scenario.nodes = random.once_in(5) ? 2 : 3;
     for (std::size_t i = 0; i < scenario.nodes; ++i) {
@@ -692,40 +702,6 @@ Scenario minimize(Scenario scenario, Mutation mutation)
         if (!run(smaller, mutation).verdict.empty()) scenario = std::move(smaller);
     }
     return scenario;
-}
-
-namespace {
-
-std::string limit_text(const Job& job)
-{
-    const Concurrency concurrency = concurrency_of(job);
-    if (concurrency.limit == 0) return "";
-    return fmt::format(", {} at a time, {}", concurrency.limit, policy_name(concurrency.at_limit));
-}
-
-}  // namespace
-
-std::string describe(const Scenario& scenario)
-{
-    const DispatchSettings& dispatch = scenario.settings.dispatch;
-    std::string text = fmt::format(
-        "seed {}: {} nodes, {} slots, clocks {}, lease {}, start deadline {}, misfire window {}\n",
-        scenario.seed, scenario.nodes, scenario.settings.rules.slots,
-        fmt::join(scenario.clock_errors, ", "), dispatch.lease, dispatch.start_deadline,
-        dispatch.misfire_window);
-    for (std::size_t i = 0; i < scenario.jobs.size(); ++i) {
-        const Job& job = scenario.jobs[i];
-        text +=
-            fmt::format("  job {}: {}{}{}{}{}\n", i + 1, job.cron_set, limit_text(job),
-                        job.delivery == Delivery::at_least_once ? ", at least once" : "",
-                        job.run_limit > 0 ? fmt::format(", {} runs", job.run_limit) : "",
-                        job.timeout.count() > 0 ? fmt::format(", timeout {}", job.timeout) : "");
-    }
-    for (const Happening& happening : scenario.happenings) {
-        text += fmt::format("  {:8} {} for {}\n", happening.at, to_string(happening.fault),
-                            happening.length);
-    }
-    return text + fmt::format("  {:8} healed\n", scenario.healed);
 }
 
 }  // namespace peercron::simulation

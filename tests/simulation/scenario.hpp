@@ -51,12 +51,15 @@ constexpr std::size_t all_fault_kinds = static_cast<std::size_t>(Fault::database
 
 std::string_view to_string(Fault fault);
 
-/// One thing that happens, at `at` after the start. Whom it meets follows from `dice`.
+/// One thing that happens, at `at` after the start. Whom it meets, and what else is open, follows
+/// from `dice`; what is written by hand names the nodes.
 struct Happening {
     std::chrono::milliseconds at{0};
     std::chrono::milliseconds length{0};
     Fault fault = Fault::kill;
     std::uint64_t dice = 0;
+    NodeName one;    ///< empty: any, the dispatcher more often than others
+    NodeName other;  ///< of two; empty: any
 };
 
 /// Everything that a seed decides beforehand. What is left (latencies, how long commands take) is
@@ -67,6 +70,7 @@ struct Scenario {
     std::size_t nodes = 3;
     bool have_journals = true;
     bool has_database_clock = true;  ///< beside those of the nodes
+    bool has_wrong_clocks = false;   ///< by seconds and more
     std::chrono::milliseconds longest_command{8000};
     std::vector<Job> jobs;
     std::vector<std::chrono::milliseconds> clock_errors;
@@ -76,6 +80,8 @@ struct Scenario {
     /// Only the dispatcher is ever touched: then fires are at most so late.
     bool dispatcher_only = false;
 
+    /// With the settings that all of them share, without jobs and faults.
+    static Scenario usual();
     static Scenario from_seed(std::uint64_t seed);
 };
 
@@ -92,8 +98,5 @@ Outcome run(const Scenario& scenario, Mutation mutation = Mutation::none, bool t
 
 /// The scenario with the happenings left out that its failure does not need.
 Scenario minimize(Scenario scenario, Mutation mutation);
-
-/// For people: the settings, the jobs and what happens when.
-std::string describe(const Scenario& scenario);
 
 }  // namespace peercron::simulation

@@ -2,7 +2,6 @@
 
 #include "base/clock.hpp"
 #include "simulation/random.hpp"
-#include "simulation/task.hpp"
 
 #include <spdlog/fmt/chrono.h>
 #include <spdlog/fmt/fmt.h>
@@ -24,32 +23,28 @@ using namespace std::chrono_literals;
 
 class World;
 
-/// A thing that may be planned and not happen: the holder cancels it, at the latest when it goes.
-class Timer {
+/// Something that is going to happen, unless the holder cancels it, at the latest when it goes.
+class Planned {
 public:
-    Timer() = default;
-    Timer(World& world, std::uint32_t slot, std::uint64_t serial)
-        : world_(&world), slot_(slot), serial_(serial)
+    Planned() = default;
+    Planned(World& world, std::uint64_t ticket) : world_(&world), ticket_(ticket) {}
+    Planned(Planned&& other) noexcept
+        : world_(std::exchange(other.world_, nullptr)), ticket_(other.ticket_)
     {}
-    Timer(Timer&& other) noexcept
-        : world_(std::exchange(other.world_, nullptr)), slot_(other.slot_), serial_(other.serial_)
-    {}
-    Timer& operator=(Timer&& other) noexcept
+    Planned& operator=(Planned&& other) noexcept
     {
         cancel();
         world_ = std::exchange(other.world_, nullptr);
-        slot_ = other.slot_;
-        serial_ = other.serial_;
+        ticket_ = other.ticket_;
         return *this;
     }
-    ~Timer() { cancel(); }
+    ~Planned() { cancel(); }
 
     void cancel();
 
 private:
     World* world_ = nullptr;
-    std::uint32_t slot_ = 0;
-    std::uint64_t serial_ = 0;
+    std::uint64_t ticket_ = 0;
 };
 
 /// Something that executes: a process. While it is stopped nothing of it happens; what fell due
@@ -59,6 +54,7 @@ public:
     explicit Actor(World& world) : world_(world) {}
     Actor(const Actor&) = delete;
     Actor& operator=(const Actor&) = delete;
+    virtual ~Actor() = default;
 
     World& world() const { return world_; }
     bool stopped() const { return stopped_since_.has_value(); }
@@ -66,12 +62,16 @@ public:
     void stop();
     void go_on();
 
+protected:
+    /// Does what is due now, and whatever follows from that at the same moment.
+    virtual void perform(const std::function<void()>& work) = 0;
+
 private:
     friend class World;
 
     World& world_;
     std::optional<SteadyTime> stopped_since_;
-    std::vector<std::pair<std::uint32_t, std::uint64_t>> missed_;  ///< slots and their serials
+    std::vector<std::uint64_t> missed_;  ///< tickets
 };
 
 /// Virtual time and everything that is going to happen in it. One seed, one course of events.
@@ -95,11 +95,19 @@ public:
     static Time time_of(WallTime wall) { return Time(start) + (wall - origin); }
 
     /// Work that belongs to no process.
-    Timer at(Time when, Work work) { return plan(when, nullptr, std::move(work)); }
+    Planned at(Time when, Work work) { return {*this, plan(when, nullptr, std::move(work))}; }
     /// Work of a process.
-    Timer at(Time when, Actor& actor, Work work) { return plan(when, &actor, std::move(work)); }
+    Planned at(Time when, Actor& actor, Work work)
+    {
+        return {*this, plan(when, &actor, std::move(work))};
+    }
     /// Work that nobody cancels.
-    void post(Time when, Work work) { plan_for_good(when, nullptr, std::move(work)); }
+    void post(Time when, Work work) { plan(when, nullptr, std::move(work)); }
+
+    /// Work of a process, or of none, by whose ticket drop() knows it; not 0.
+    std::uint64_t plan(Time when, Actor* actor, Work work);
+    /// Does nothing when that has happened.
+    void drop(std::uint64_t ticket);
 
     /// Lets time pass, event by event.
     void run_until(Time end);
@@ -118,7 +126,6 @@ public:
     Random random;
 
 private:
-    friend class Timer;
     friend class Actor;
 
     // 2026-11-21T00:00:00Z, and a monotonic clock that has run for a while.
@@ -128,13 +135,12 @@ private:
     struct Slot {
         Work work;
         Actor* actor = nullptr;
-        std::uint64_t serial = 0;  ///< 0: free
+        std::uint64_t ticket = 0;  ///< 0: free
     };
     struct Entry {
         Time when;
         std::uint64_t order;
-        std::uint32_t slot;
-        std::uint64_t serial;
+        std::uint64_t ticket;
 
         friend bool operator>(const Entry& a, const Entry& b)
         {
@@ -142,10 +148,12 @@ private:
         }
     };
 
-    Timer plan(Time when, Actor* actor, Work work);
-    std::pair<std::uint32_t, std::uint64_t> plan_for_good(Time when, Actor* actor, Work work);
-    void push(Time when, std::uint32_t slot, std::uint64_t serial);
-    void drop(std::uint32_t slot, std::uint64_t serial);
+    /// A ticket is a slot, and above that a number that no other use of the slot has.
+    static std::uint32_t slot_of(std::uint64_t ticket)
+    {
+        return static_cast<std::uint32_t>(ticket);
+    }
+    void push(Time when, std::uint64_t ticket);
     void print(const std::string& line);
 
     Time now_ = Time(start);
@@ -157,110 +165,6 @@ private:
     std::uint64_t fingerprint_ = 0;
     std::uint64_t happened_ = 0;
     bool traced_;
-};
-
-/// Wakes the coroutines that wait; as peercron::Event, in virtual time. It carries no condition.
-class Signal {
-public:
-    explicit Signal(Actor& actor) : actor_(actor) {}
-    Signal(const Signal&) = delete;
-    Signal& operator=(const Signal&) = delete;
-
-    class Wait {
-    public:
-        Wait(Signal& signal, World::Time limit) : signal_(signal), limit_(limit) {}
-        Wait(const Wait&) = delete;
-        Wait& operator=(const Wait&) = delete;
-        ~Wait();
-
-        bool await_ready() const noexcept { return false; }
-        void await_suspend(std::coroutine_handle<> waiter);
-        bool await_resume() const noexcept { return notified_; }
-
-    private:
-        friend class Signal;
-
-        Signal& signal_;
-        World::Time limit_;
-        std::coroutine_handle<> waiter_;
-        Timer timer_;
-        bool listed_ = false;
-        bool notified_ = false;
-    };
-
-    void notify();
-    Wait wait() { return Wait(*this, World::Time::max()); }
-    Wait wait_until(World::Time limit) { return Wait(*this, limit); }
-
-private:
-    Actor& actor_;
-    std::vector<Wait*> waiting_;
-};
-
-/// Lets time pass in a coroutine of `actor`.
-class Sleep {
-public:
-    Sleep(Actor& actor, World::Time::duration time) : actor_(actor), time_(time) {}
-    Sleep(const Sleep&) = delete;
-    Sleep& operator=(const Sleep&) = delete;
-
-    bool await_ready() const noexcept { return false; }
-    void await_suspend(std::coroutine_handle<> waiter)
-    {
-        World& world = actor_.world();
-        timer_ = world.at(world.now() + time_, actor_, [waiter] { waiter.resume(); });
-    }
-    void await_resume() const noexcept {}
-
-private:
-    Actor& actor_;
-    World::Time::duration time_;
-    Timer timer_;
-};
-
-/// The coroutines of a part of a process. They end with it.
-class Tasks {
-public:
-    explicit Tasks(Actor& actor) : actor_(actor) {}
-    Tasks(const Tasks&) = delete;
-    Tasks& operator=(const Tasks&) = delete;
-
-    /// Starts the task as soon as whoever is at work is done. It must not throw.
-    void spawn(Task<void> task);
-    void cancel() { running_.clear(); }
-
-private:
-    struct Running {
-        explicit Running(Task<void> work) : task(std::move(work)) {}
-        Task<void> task;
-        Timer begin;
-    };
-
-    Actor& actor_;
-    std::list<Running> running_;
-};
-
-/// As peercron::Backoff.
-class Backoff {
-public:
-    Backoff(World& world, std::chrono::milliseconds first, std::chrono::milliseconds limit)
-        : world_(world), first_(first), limit_(limit), next_(first)
-    {}
-
-    std::chrono::milliseconds next()
-    {
-        const std::chrono::milliseconds spread(
-            world_.random.between(next_.count() / 2, next_.count()));
-        next_ = std::min(next_ * 2, limit_);
-        return spread;
-    }
-    void reset() { next_ = first_; }
-
-private:
-    World& world_;
-    std::chrono::milliseconds first_;
-    std::chrono::milliseconds limit_;
-    std::chrono::milliseconds next_;
 };
 
 }  // namespace peercron::simulation

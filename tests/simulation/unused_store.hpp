@@ -1,0 +1,72 @@
+#pragma once
+
+#include "store/store.hpp"
+
+#include <stdexcept>
+
+namespace peercron::simulation {
+
+/// A Store of which nothing may be called but what a derived class allows.
+class UnusedStore : public Store {
+public:
+    void ping() override { unexpected(); }
+    JobPage find_jobs(const JobQuery& /*query*/) override { unexpected(); }
+    std::vector<Job> jobs_after(JobId /*after*/, std::size_t /*limit*/) override { unexpected(); }
+    std::optional<Job> find_job(JobId /*id*/) override { unexpected(); }
+    std::vector<Job> find_jobs_by_id(std::span<const JobId> /*ids*/) override { unexpected(); }
+    std::optional<Job> find_job_by_name(const std::string& /*name*/) override { unexpected(); }
+    JobCount count_jobs() override { unexpected(); }
+    Job add_job(const Job& /*draft*/, const Edit& /*edit*/) override { unexpected(); }
+    std::optional<Job> update_job(JobId /*id*/, const JobPatch& /*patch*/,
+                                  const Edit& /*edit*/) override
+    {
+        unexpected();
+    }
+    std::optional<Job> delete_job(JobId /*id*/, const Edit& /*edit*/) override { unexpected(); }
+    std::int64_t delete_jobs(std::span<const JobId> /*ids*/, const Edit& /*edit*/) override
+    {
+        unexpected();
+    }
+    JobChanges changes_since(const JobCursor& /*cursor*/) override { unexpected(); }
+    std::vector<JobId> job_ids() override { unexpected(); }
+    RevisionPage find_revisions(const RevisionQuery& /*query*/) override { unexpected(); }
+    std::vector<JobId> known_jobs() override { unexpected(); }
+    std::size_t note_changes(std::span<const JobId> /*ids*/, WallTime /*now*/) override
+    {
+        unexpected();
+    }
+    Epoch newest_epoch() override { unexpected(); }
+    TermStart begin_term(Epoch /*epoch*/, const NodeName& /*dispatcher*/) override { unexpected(); }
+    void commit_as(Epoch /*epoch*/, const PlanStep& /*step*/) override { unexpected(); }
+    std::optional<WallTime> clock() override { unexpected(); }
+    SteppedBack step_back(Epoch /*epoch*/, const StepBack& /*order*/) override { unexpected(); }
+    std::vector<RunId> undelivered(WallTime /*since*/) override { unexpected(); }
+    std::vector<DoubledRun> record(std::span<const RunReport> /*reports*/) override
+    {
+        unexpected();
+    }
+    std::vector<DoubledRun> find_doubled(const DoubledQuery& /*query*/) override { unexpected(); }
+    LogPage find_log(const LogQuery& /*query*/) override { unexpected(); }
+    std::optional<LogRow> find_log_row(std::int64_t /*id*/) override { unexpected(); }
+    std::optional<LogRow> find_log_row(const RunId& /*run*/) override { unexpected(); }
+    std::size_t delete_expired(std::chrono::seconds /*keep*/, WallTime /*now*/,
+                               std::size_t /*limit*/) override
+    {
+        unexpected();
+    }
+    LedgerExtent ledger_extent() override { unexpected(); }
+    std::vector<JobPast> find_pasts(const PastQuery& /*query*/) override { unexpected(); }
+    std::vector<LedgerEntry> find_entries(const EntryQuery& /*query*/) override { unexpected(); }
+    std::optional<LedgerEntry> newest_entry_before(JobId /*job*/, WallTime /*time*/) override
+    {
+        unexpected();
+    }
+
+private:
+    [[noreturn]] static void unexpected()
+    {
+        throw std::logic_error("the simulation's database has no answer to this");
+    }
+};
+
+}  // namespace peercron::simulation
