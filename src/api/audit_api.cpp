@@ -1,9 +1,9 @@
 #include "api/list_text.hpp"
 #include "api/routes.hpp"
+#include "api/rows.hpp"
 #include "audit/audit.hpp"
 #include "base/utf8.hpp"
 #include "http/answer.hpp"
-#include "api/rows.hpp"
 
 #include <spdlog/fmt/fmt.h>
 

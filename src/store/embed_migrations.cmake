@@ -19,12 +19,12 @@ if(CMAKE_SCRIPT_MODE_FILE)
 namespace peercron {
 namespace {
 
-constexpr Migration migrations[]{
+constexpr Migration embedded_${DIALECT}[]{
 ${entries}};
 
 }  // namespace
 
-std::span<const Migration> ${DIALECT}_migrations() { return migrations; }
+std::span<const Migration> ${DIALECT}_migrations() { return embedded_${DIALECT}; }
 
 }  // namespace peercron
 ")

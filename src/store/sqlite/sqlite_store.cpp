@@ -29,7 +29,7 @@ std::int64_t next_id(SqliteConnection& connection)
 }
 
 /// The condition of a query of table cron, and the values for it.
-struct Condition {
+struct JobCondition {
     std::string sql = "TRUE";
     std::vector<std::string> values;
 
@@ -46,9 +46,9 @@ struct Condition {
     }
 };
 
-Condition condition(const JobFilter& filter)
+JobCondition condition(const JobFilter& filter)
 {
-    Condition where;
+    JobCondition where;
     if (filter.search) {
         where.add(
             " AND (command LIKE {0} ESCAPE '|' OR remark LIKE {0} ESCAPE '|'"
@@ -133,7 +133,7 @@ std::vector<Job> SqliteStore::job_page(const JobFilter& filter, const Slice& sli
         PagePlace place{std::nullopt, std::nullopt, slice.offset};
         if (hint.list) place = place_ascending(*hint.list, slice.offset);
         const std::string from = place.from_id ? fmt::format(" AND id >= {}", *place.from_id) : "";
-        const Condition where = condition(filter);
+        const JobCondition where = condition(filter);
         // The ids first: nothing else is read of the jobs that a far page passes over.
         SqliteStatement rows = connection.prepare(select_jobs(fmt::format(
             "WHERE id IN (SELECT id FROM cron WHERE {}{} ORDER BY id LIMIT {} OFFSET {})"
@@ -147,7 +147,7 @@ std::vector<Job> SqliteStore::job_page(const JobFilter& filter, const Slice& sli
 ListCount SqliteStore::count_jobs(const JobFilter& filter)
 {
     const auto work = [&](SqliteConnection& connection) {
-        const Condition where = condition(filter);
+        const JobCondition where = condition(filter);
         const Snapshot snapshot(connection);
         const std::int64_t end = next_id(connection);
         SqliteStatement rows = connection.prepare(select_blocks("cron", where.sql, end));
