@@ -73,9 +73,10 @@ private:
 
 struct SimulatedCluster::Recording {
     Recording(const asio::any_io_executor& executor, const StorePool::Open& open)
-        : store(executor, 1, open), recorder(executor, store)
+        : store(executor, 1, open), recorder(executor, clock, store)
     {}
 
+    SystemClock clock;
     StorePool store;
     Recorder recorder;
 };

@@ -108,7 +108,7 @@ public:
         });
         return {};
     }
-    std::vector<RunId> undelivered(WallTime /*since*/) override { return {}; }
+    std::vector<RunId> runs_to_repeat(WallTime /*since*/) override { return {}; }
     std::vector<DoubledRun> record(std::span<const RunReport> reports) override
     {
         note(What::record, [&]() -> Write {
@@ -197,7 +197,7 @@ public:
         }
         return database_.step_back(epoch, by_clock);
     }
-    std::vector<RunId> undelivered(WallTime since) override
+    std::vector<RunId> runs_to_repeat(WallTime since) override
     {
         if (line_.mutation_ == Mutation::forgets_undelivered) return {};
         return database_.undelivered(since);

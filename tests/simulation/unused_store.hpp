@@ -10,12 +10,17 @@ namespace peercron::simulation {
 class UnusedStore : public Store {
 public:
     void ping() override { unexpected(); }
-    JobPage find_jobs(const JobQuery& /*query*/) override { unexpected(); }
+    std::vector<Job> job_page(const JobFilter& /*filter*/, const Slice& /*slice*/,
+                              const PageHint& /*hint*/) override
+    {
+        unexpected();
+    }
+    ListCount count_jobs(const JobFilter& /*filter*/) override { unexpected(); }
     std::vector<Job> jobs_after(JobId /*after*/, std::size_t /*limit*/) override { unexpected(); }
     std::optional<Job> find_job(JobId /*id*/) override { unexpected(); }
     std::vector<Job> find_jobs_by_id(std::span<const JobId> /*ids*/) override { unexpected(); }
     std::optional<Job> find_job_by_name(const std::string& /*name*/) override { unexpected(); }
-    JobCount count_jobs() override { unexpected(); }
+    JobCounts job_counts() override { unexpected(); }
     Job add_job(const Job& /*draft*/, const Edit& /*edit*/) override { unexpected(); }
     std::optional<Job> update_job(JobId /*id*/, const JobPatch& /*patch*/,
                                   const Edit& /*edit*/) override
@@ -40,13 +45,22 @@ public:
     void commit_as(Epoch /*epoch*/, const PlanStep& /*step*/) override { unexpected(); }
     std::optional<WallTime> clock() override { unexpected(); }
     SteppedBack step_back(Epoch /*epoch*/, const StepBack& /*order*/) override { unexpected(); }
-    std::vector<RunId> undelivered(WallTime /*since*/) override { unexpected(); }
+    std::vector<RunId> runs_to_repeat(WallTime /*since*/) override { unexpected(); }
     std::vector<DoubledRun> record(std::span<const RunReport> /*reports*/) override
     {
         unexpected();
     }
     std::vector<DoubledRun> find_doubled(const DoubledQuery& /*query*/) override { unexpected(); }
-    LogPage find_log(const LogQuery& /*query*/) override { unexpected(); }
+    std::vector<LogRow> log_page(const LogFilter& /*filter*/, const Slice& /*slice*/,
+                                 const PageHint& /*hint*/, std::size_t /*most_output*/) override
+    {
+        unexpected();
+    }
+    ListCount count_log(const LogFilter& /*filter*/, const PageHint& /*hint*/,
+                        const std::optional<CountRest>& /*from*/) override
+    {
+        unexpected();
+    }
     std::optional<LogRow> find_log_row(std::int64_t /*id*/) override { unexpected(); }
     std::optional<LogRow> find_log_row(const RunId& /*run*/) override { unexpected(); }
     std::size_t delete_expired(std::chrono::seconds /*keep*/, WallTime /*now*/,
