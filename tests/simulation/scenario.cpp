@@ -183,10 +183,9 @@ void give_wrong_clocks(Scenario& scenario, Random& random)
         scenario.has_database_clock = false;
         scenario.clock_errors.assign(1, 0ms);
     }
-    // Of what ran while the store was away, and by a clock that was set right since, nobody would
-    // know after a death.
-    const bool forgets = is_alone && !scenario.have_journals;
-    if (forgets) {
+    // That a run has started is in no journal: of one that did while the store was away, and by a
+    // clock that was set right since, nobody would know after a death.
+    if (is_alone) {
         std::erase_if(scenario.happenings, [](const Happening& happening) {
             return happening.fault == Fault::store_away || happening.fault == Fault::store_flaky;
         });
@@ -205,7 +204,7 @@ void give_wrong_clocks(Scenario& scenario, Random& random)
         scenario.healed = std::max(scenario.healed, happening.at + happening.length + 100ms);
         if (random.once_in(3)) {
             Happening late = happening;
-            const bool is_away = random.once_in(2) && !forgets;
+            const bool is_away = random.once_in(2) && !is_alone;
             late.fault = is_away ? Fault::store_away : Fault::store_late;
             late.at += milliseconds(random.between(-2'000, 2'000));
             scenario.happenings.push_back(late);
