@@ -16,11 +16,13 @@ void RecentEnds::forget(const RunId& id)
     if (same_moment != ends_.end()) same_moment->second.erase(id);
 }
 
-void RecentEnds::forget_after(WallTime time, const std::function<bool(const RunId&)>& is_forgotten)
+std::vector<RunId> RecentEnds::after(WallTime time) const
 {
+    std::vector<RunId> found;
     for (auto moment = ends_.upper_bound(time); moment != ends_.end(); ++moment) {
-        std::erase_if(moment->second, is_forgotten);
+        found.insert(found.end(), moment->second.begin(), moment->second.end());
     }
+    return found;
 }
 
 bool RecentEnds::has_after(WallTime time) const

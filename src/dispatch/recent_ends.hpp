@@ -3,9 +3,9 @@
 #include "base/clock.hpp"
 #include "model/run.hpp"
 
-#include <functional>
 #include <map>
 #include <unordered_set>
+#include <vector>
 
 namespace peercron {
 
@@ -19,8 +19,8 @@ public:
     void forget(const RunId& id);
     /// All before `time`.
     void forget_before(WallTime time) { ends_.erase(ends_.begin(), ends_.lower_bound(time)); }
-    /// Those of which it is true, after `time`.
-    void forget_after(WallTime time, const std::function<bool(const RunId&)>& is_forgotten);
+    /// Those whose moments are after `time`.
+    std::vector<RunId> after(WallTime time) const;
     bool has_after(WallTime time) const;
 
 private:

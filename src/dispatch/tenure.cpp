@@ -127,6 +127,7 @@ asio::awaitable<void> Dispatcher::Tenure::dispatch()
         apply_late_answers();
         if (settled_) settle_doubts();
         if (!changes_.empty() || !changed_jobs_.empty()) co_await apply_changes();
+        if (polled_at_ && changed_jobs_.empty()) term_.changes_are_known_until(*polled_at_);
         if (!run_now_.empty()) start_runs();
         if (!end_run_.empty()) co_await end_runs();
         if (!draining_.empty()) co_await evacuate();
@@ -460,6 +461,7 @@ asio::awaitable<std::optional<ClockStep>> Dispatcher::Tenure::step_back(Plan pla
     order.sets_plan = plan == Plan::goes_back;
     order.limit = most_moved;
     Backoff backoff(co_await asio::this_coro::executor, 100ms, 2s);
+    const std::vector<RunId> ended = term_.ended_beyond_plan();
     bool was_mute = false;
     for (;;) {
         const auto write = [&order, epoch = term_.epoch()](Store& store) {
@@ -487,7 +489,7 @@ asio::awaitable<std::optional<ClockStep>> Dispatcher::Tenure::step_back(Plan pla
     }
     if (was_mute && begun_) {
         const TermStart found = co_await begin_term();
-        term_.forget_moved(found, now());
+        term_.moved_unless_found(ended, found);
     }
     co_return order.begun;
 }
@@ -604,8 +606,10 @@ asio::awaitable<bool> Dispatcher::Tenure::poll_jobs()
 {
     std::string trouble;
     polling_ = true;
+    const WallTime asked = now().wall;
     try {
         co_await dispatcher_.refresh_jobs(*this);
+        if (begun_) polled_at_ = asked;
     } catch (const StoreError& error) {
         trouble = error.what();
     }

@@ -160,6 +160,7 @@ private:
 
     Event read_wanted_;
     bool polling_ = false;
+    std::optional<WallTime> polled_at_;  ///< when the last successful poll of this term began
     std::vector<Request<JobChanged>> changes_to_read_;
     std::vector<Request<RunNow>> runs_to_read_;
     struct Settled {

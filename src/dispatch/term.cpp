@@ -16,6 +16,9 @@ using namespace std::chrono_literals;
 /// How long a moment in the past may still be fired at because a job was changed then: the time
 /// that an API call may need to reach the dispatcher, and the clocks' difference.
 constexpr auto change_reach = 5s;
+/// Further back than this nothing is fired because of a change, for however long the store could
+/// not be read: so much is remembered of what has ended.
+constexpr auto longest_unread = 5min;
 /// Longer than change_reach by the clocks' difference.
 constexpr auto ended_memory = 10s;
 /// A fire that ends its node each time is not given to all of them for ever.
@@ -57,6 +60,7 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now,
                                const std::optional<BeforeRead>& before)
 {
     BeforeRead then = before.value_or(before_read());
+    changes_known_until_ = now.wall;
     planned_through_ = found.planned_through.value_or(now.wall);
     planned_before_ = std::max(planned_through_, found.set_back_from.value_or(planned_through_));
     placement_.expect_orphans_until(now.steady + orphan_time);
@@ -67,7 +71,7 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now,
     }
     learn_quotas(found);
     for (const RunId& id : found.ended_lately) ended_lately_.add(id);
-    forget_moved(found, now);
+    moved_unless_found(ended_lately_.after(early_from(now)), found);
     take_back_ended(found);
     // Whether what the ledger has ended by now ran again, only the store can tell (deliver_again):
     // the next attempt may have ended, too.
@@ -180,15 +184,28 @@ void Term::take_back_early(std::span<const RunId> given_back, Moment now)
 
 void Term::moved(std::span<const RunId> runs)
 {
-    for (const RunId& id : runs) ended_lately_.forget(id);
+    std::map<JobId, WallTime> passed;
+    for (const RunId& id : runs) {
+        ended_lately_.forget(id);
+        if (id.scheduled_at > planned_through_) continue;
+        const auto [first, is_new] = passed.emplace(id.job, id.scheduled_at);
+        if (!is_new) first->second = std::min(first->second, id.scheduled_at);
+    }
+    for (const auto& [id, first] : passed) {
+        const PlannedJob* job = jobs_.find(id);
+        if (job == nullptr || job->job.effective_from > first) continue;
+        planner_.reset(id, first - 1ms);
+    }
 }
 
-void Term::forget_moved(const TermStart& found, Moment now)
+void Term::moved_unless_found(std::span<const RunId> ended, const TermStart& found)
 {
     std::unordered_set<RunId> there(found.ended_lately.begin(), found.ended_lately.end());
     for (const OpenRun& row : found.open_runs) there.insert(row.planned.id);
-    const auto is_moved = [&](const RunId& id) { return !there.contains(id); };
-    ended_lately_.forget_after(early_from(now), is_moved);
+    std::vector<RunId> gone;
+    std::copy_if(ended.begin(), ended.end(), std::back_inserter(gone),
+                 [&](const RunId& id) { return !there.contains(id); });
+    moved(gone);
 }
 
 /// Says whether the table did not have it.
@@ -487,7 +504,7 @@ PlanStep Term::step(Moment now)
     }
 
     placement_.forget_gone_orphans(now.steady);
-    ended_lately_.forget_before(now.wall - ended_memory);
+    ended_lately_.forget_before(first_unread(now.wall) - ended_memory);
     // A clock that was set back a little plans nothing twice: what was planned stays planned. For a
     // great step the tenure ends, and the next one begins at the true time.
     planned_through_ = std::max(planned_through_, through);
@@ -893,8 +910,14 @@ void Term::bury(const NodeName& node, std::optional<WallTime> since, std::string
 WallTime Term::plans_from(const PlannedJob& job, WallTime now) const
 {
     const WallTime changed = job.job.effective_from;
-    if (changed < now - change_reach) return std::min(now, planned_through_);
+    if (changed < first_unread(now) - change_reach) return std::min(now, planned_through_);
     return std::min(changed, now);
+}
+
+/// A change that was made later may have become known only now.
+WallTime Term::first_unread(WallTime now) const
+{
+    return std::clamp(changes_known_until_, now - longest_unread, now);
 }
 
 }  // namespace peercron

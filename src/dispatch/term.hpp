@@ -128,6 +128,10 @@ public:
     /// The runs of these jobs that were handed out and have not started, as far as is known,
     /// to be asked back from their nodes: node → runs.
     std::map<NodeName, std::vector<RunId>> handed_out(std::span<const JobId> jobs) const;
+    /// All changes that the store had then were given to jobs_changed(). A later one is planned
+    /// from its moment on, however late it becomes known, up to five minutes; this dispatcher may
+    /// have been cut off from the store.
+    void changes_are_known_until(WallTime time) { changes_known_until_ = time; }
     /// The jobs were changed in the table (or taken out of it); `revoked` are the runs that their
     /// nodes have given back.
     void jobs_changed(std::span<const JobId> jobs, std::span<const RunId> revoked, Moment now);
@@ -159,10 +163,14 @@ public:
     /// Whether runs have ended whose moments are still to come. While this remembers them no fire
     /// is planned in their stead.
     bool remembers_early(Moment now) const { return ended_lately_.has_after(early_from(now)); }
-    /// Their rows stand elsewhere now: the fires of those moments are others.
+    /// What has ended, and is due later than the plan reaches: the rows that the store may move.
+    std::vector<RunId> ended_beyond_plan() const { return ended_lately_.after(planned_through_); }
+    /// Their rows stand elsewhere now: the fires of those moments are others. They are planned,
+    /// also if the plan has passed their moments until this was known.
     void moved(std::span<const RunId> runs);
-    /// The same of those that the store has no longer, when it did not answer which it has moved.
-    void forget_moved(const TermStart& found, Moment now);
+    /// The same of those of `ended` that the store has no longer, when it did not answer which it
+    /// has moved.
+    void moved_unless_found(std::span<const RunId> ended, const TermStart& found);
 
     // What people ask for.
 
@@ -277,6 +285,7 @@ private:
     void end_orphans(const TermStart& found, const std::map<NodeName, WallTime>& dead,
                      WallTime now);
     WallTime plans_from(const PlannedJob& job, WallTime now) const;
+    WallTime first_unread(WallTime now) const;
 
     const Epoch epoch_;
     const NodeName self_;
@@ -285,6 +294,7 @@ private:
     Planner planner_;
     const OrderWriter writer_;
     const MisfireRules misfires_;
+    WallTime changes_known_until_{};
     WallTime planned_through_{};
     WallTime planned_before_{};  ///< planned_through as an earlier dispatcher has left it
     bool begun_ = false;

@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
+#include <initializer_list>
+#include <map>
 #include <set>
 #include <utility>
 #include <vector>
@@ -99,28 +102,46 @@ TEST_F(TermTest, WhatIsDueAndWasToStartByAClockThatWasAheadIsHandedOutAgain)
     EXPECT_EQ(handed->second.start_at, now_.wall);
 }
 
-TEST_F(TermTest, ARunByAClockThatWasAheadStandsForItsMomentUntilItsRowIsMoved)
+/// A term that has found runs of job 1 running at those moments, by a clock that was ahead.
+class TermWithRunsByAClockAhead : public TermTest {
+protected:
+    void begin_with(std::initializer_list<std::chrono::seconds> times)
+    {
+        add(every_second(1));
+        term_.emplace(7, alpha, settings_, jobs_, now_);
+        Account account;
+        TermStart found;
+        found.planned_through = now_.wall;
+        for (const auto time : times) {
+            RunReport running;
+            running.id = fire(1, time);
+            running.state = RunState::running;
+            account.running.push_back(running);
+            OpenRun row;
+            row.planned.id = running.id;
+            row.planned.state = RunState::running;
+            row.planned.run_server = alpha;
+            found.open_runs.push_back(row);
+        }
+        connect(alpha, account);
+        term_->begin(found, now_);
+    }
+
+    void plan(std::chrono::seconds from, std::chrono::seconds to)
+    {
+        for (auto time = from; time <= to; time += 1s) {
+            at(time);
+            connect(alpha);
+            for (const PlannedRun& run : step().runs) ++planned_[run.id];
+        }
+    }
+
+    std::map<RunId, int> planned_;
+};
+
+TEST_F(TermWithRunsByAClockAhead, EachStandsForItsMomentUntilItsRowIsMoved)
 {
-    add(every_second(1));
-    term_.emplace(7, alpha, settings_, jobs_, now_);
-    Account account;
-    for (const auto time : {58s, 59s}) {
-        RunReport running;
-        running.id = fire(1, time);
-        running.state = RunState::running;
-        account.running.push_back(running);
-    }
-    connect(alpha, account);
-    TermStart found;
-    found.planned_through = now_.wall;
-    for (const auto time : {58s, 59s}) {
-        OpenRun row;
-        row.planned.id = fire(1, time);
-        row.planned.state = RunState::running;
-        row.planned.run_server = alpha;
-        found.open_runs.push_back(row);
-    }
-    term_->begin(found, now_);
+    begin_with({58s, 59s});
     EXPECT_FALSE(term_->remembers_early(now_));
     report(alpha, fire(1, 58s), RunState::success);
     report(alpha, fire(1, 59s), RunState::success);
@@ -128,15 +149,29 @@ TEST_F(TermTest, ARunByAClockThatWasAheadStandsForItsMomentUntilItsRowIsMoved)
     term_->moved(std::vector{fire(1, 59s)});
     EXPECT_TRUE(term_->remembers_early(now_));
 
-    std::set<RunId> planned;
-    for (int second = 1; second <= 62; ++second) {
-        at(second * 1s);
-        connect(alpha);
-        for (const PlannedRun& run : step().runs) planned.insert(run.id);
-    }
-    EXPECT_FALSE(planned.contains(fire(1, 58s))) << "it has a row";
-    EXPECT_TRUE(planned.contains(fire(1, 59s)));
+    plan(1s, 62s);
+    EXPECT_FALSE(planned_.contains(fire(1, 58s))) << "it has a row";
+    EXPECT_TRUE(planned_.contains(fire(1, 59s)));
     EXPECT_FALSE(term_->remembers_early(now_));
+}
+
+TEST_F(TermWithRunsByAClockAhead, WhatWasMovedIsPlannedThoughThePlanHasPassedItsMomentMeanwhile)
+{
+    begin_with({18s, 19s, 20s});
+    for (const auto time : {18s, 19s, 20s}) report(alpha, fire(1, time), RunState::success);
+    const std::vector<RunId> ended = term_->ended_beyond_plan();
+    EXPECT_EQ(ended.size(), 3U);
+    plan(1s, 17s);
+    EXPECT_FALSE(planned_.contains(fire(1, 18s))) << "its row may stand there";
+
+    TermStart found;
+    found.ended_lately = {fire(1, 20s)};
+    term_->moved_unless_found(ended, found);
+    plan(18s, 22s);
+    for (int second = 1; second <= 22; ++second) {
+        const int rows = second == 20 ? 0 : 1;
+        EXPECT_EQ(planned_[fire(1, std::chrono::seconds(second))], rows) << second;
+    }
 }
 
 TEST_F(TermTest, WhatThisNodeHeldByAClockThatWasAheadItMayHaveStartedUpToTheEndOfThatPlan)

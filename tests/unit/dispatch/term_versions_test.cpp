@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <spdlog/fmt/fmt.h>
 
+#include <chrono>
 #include <map>
 #include <optional>
 #include <set>
@@ -18,6 +19,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
+using ::testing::UnorderedElementsAre;
 
 TEST_F(TermTest, AStoppedJobsRunsAreRevokedWhenTheirNodesGiveThemBack)
 {
@@ -84,6 +86,49 @@ TEST_F(TermTest, AChangeNeverFiresAgainAtAMomentThatHasFired)
     const std::vector<JobId> jobs{1};
     term_->jobs_changed(jobs, {}, now_);
     for (const PlannedRun& run : step().runs) EXPECT_GT(run.id.scheduled_at, midnight + 2s);
+}
+
+TEST_F(TermTest, AChangeThatCouldNotBeReadIsPlannedFromItsMomentOn)
+{
+    Job job = every_second(1);
+    job.cron_set = "0/10 * * * * *";
+    add(job);
+    begin();
+    std::set<RunId> planned;
+    const auto plan = [&](std::chrono::seconds time) {
+        at(time);
+        connect(alpha);
+        for (const PlannedRun& run : step().runs) planned.insert(run.id);
+    };
+    for (auto time = 1s; time <= 12s; time += 1s) plan(time);
+    EXPECT_THAT(planned, UnorderedElementsAre(fire(1, 10s)));
+    report(alpha, fire(1, 10s), RunState::success);
+
+    Job changed = every_second(1);
+    changed.effective_from = midnight + 3s;
+    add(changed);
+    const std::vector<JobId> jobs{1};
+    term_->changes_are_known_until(midnight + 2s);
+    term_->jobs_changed(jobs, {}, now_);
+    plan(12s);
+    EXPECT_THAT(planned, SizeIs(11)) << "4 s to 14 s, and 10 s once";
+    EXPECT_FALSE(planned.contains(fire(1, 3s)));
+    EXPECT_TRUE(planned.contains(fire(1, 4s)));
+}
+
+TEST_F(TermTest, AChangeThatMustHaveBeenReadLongAgoIsPlannedFromNowOn)
+{
+    begin();
+    at(20s);
+    connect(alpha);
+    step();
+    Job fresh = every_second(5);
+    fresh.effective_from = midnight + 3s;  // by a clock that is behind
+    add(fresh);
+    const std::vector<JobId> jobs{5};
+    term_->changes_are_known_until(midnight + 18s);
+    term_->jobs_changed(jobs, {}, now_);
+    for (const PlannedRun& run : step().runs) EXPECT_GT(run.id.scheduled_at, midnight + 20s);
 }
 
 TEST_F(TermTest, AnAddedJobFiresFromTheMomentOfItsAdding)
