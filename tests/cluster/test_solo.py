@@ -40,7 +40,7 @@ def test_a_restart_keeps_jobs_rows_and_counters_and_begins_a_new_term(solo):
     let_pass(2)
     solo.start()
     assert solo.api("/cron/list?name=kept")["list"][0]["id"] == job
-    assert solo.api("/node/list")["epoch"] > epoch
+    wait_until(lambda: solo.api("/node/list")["epoch"] > epoch, 20, "a new term")
     started = now_ms()
     let_pass(2)
     solo.stop_jobs([job])
