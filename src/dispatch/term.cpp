@@ -21,8 +21,6 @@ constexpr auto change_reach = 5s;
 constexpr auto longest_unread = 5min;
 /// Longer than change_reach by the clocks' difference.
 constexpr auto ended_memory = 10s;
-/// A fire that ends its node each time is not given to all of them for ever.
-constexpr std::int32_t most_attempts = 5;
 /// Of what a clock planned that was ahead: see held_early().
 constexpr auto further_attempt_soon = 10s;
 /// More missed fires of one job are not counted one by one.
@@ -45,6 +43,7 @@ Term::Term(Epoch epoch, NodeName self, const DispatchSettings& settings, JobTabl
       quotas_(epoch),
       nodes_(self_, settings, runs_),
       placement_(settings, nodes_, runs_),
+      redelivery_(jobs, misfires_),
       draft_(epoch, self_)
 {}
 
@@ -75,9 +74,12 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now,
     take_back_ended(found);
     // Whether what the ledger has ended by now ran again, only the store can tell (deliver_again):
     // the next attempt may have ended, too.
-    std::map<RunId, std::string> ended_badly = std::exchange(to_deliver_again_, {});
+    std::unordered_set<RunId> newest;
     for (const OpenRun& row : found.open_runs) {
-        if (!row.superseded) to_deliver_again_.insert(ended_badly.extract(row.planned.id));
+        if (!row.superseded) newest.insert(row.planned.id);
+    }
+    redelivery_.keep([&](const RunId& id) { return newest.contains(id); });
+    for (const OpenRun& row : found.open_runs) {
         const auto known_run = runs_.find(row.planned.id);
         if (known_run != runs_.end()) {
             known_run->second.superseded = row.superseded;
@@ -379,14 +381,6 @@ void Term::cancel(const RunId& id, Reason why, Moment now)
     if (run != runs_.end()) end_here(run, RunState::killed, std::move(why), now.wall);
 }
 
-bool Term::wants_undelivered(const Doubts& doubts) const
-{
-    return std::any_of(doubts.runs.begin(), doubts.runs.end(), [this](const RunId& id) {
-        const PlannedJob* planned = jobs_.find(id.job);
-        return planned != nullptr && planned->job.delivery == Delivery::at_least_once;
-    });
-}
-
 void Term::resolve_doubts(const TermStart& found, Doubts doubts, Moment now,
                           std::span<const RunId> undelivered)
 {
@@ -401,7 +395,7 @@ void Term::resolve_doubts(const TermStart& found, Doubts doubts, Moment now,
         if (row == open.end()) {
             // Its node may have ended it and told the store alone.
             const auto told = std::find(undelivered.begin(), undelivered.end(), id);
-            if (told != undelivered.end()) to_deliver_again_.emplace(id, run->second.requested_by);
+            if (told != undelivered.end()) redelivery_.add(id, run->second.requested_by);
             ended_lately_.add(id);
             close(run);
             unpark(id.job);
@@ -451,7 +445,7 @@ void Term::end_orphans(const TermStart& found, const std::map<NodeName, WallTime
         const Reason why{Cause::node_died,
                          fmt::format("{} died before it had recorded how the run ended", node)};
         draft_.end(row->planned.id, node, RunState::lost, why, now);
-        if (!row->superseded) to_deliver_again_.emplace(row->planned.id, row->planned.requested_by);
+        if (!row->superseded) redelivery_.add(row->planned.id, row->planned.requested_by);
     }
 }
 
@@ -463,8 +457,8 @@ void Term::hold_plan(bool is_held)
 
 bool Term::has_news(Moment now)
 {
-    const bool work = !unplaced_.empty() || !to_deliver_again_.empty() || !taken_back_.empty() ||
-                      !draft_.is_empty();
+    const bool work =
+        !unplaced_.empty() || !redelivery_.is_empty() || !taken_back_.empty() || !draft_.is_empty();
     if (work || is_held_) return work;
     const auto due = planner_.next_due();
     return due && *due <= now.wall + settings_.lookahead;
@@ -476,7 +470,7 @@ PlanStep Term::step(Moment now)
     for (const NodeName& node : nodes_.gone(now)) bury(node, std::nullopt, "vanished", now);
 
     if (!is_held_) plan_gaps(now);
-    for (auto& [id, requested_by] : std::exchange(to_deliver_again_, {})) {
+    for (auto& [id, requested_by] : redelivery_.take()) {
         plan_next_attempt(id, std::move(requested_by), now);
     }
 
@@ -581,16 +575,10 @@ void Term::plan_old_version(const PlannedJob& old, WallTime from, WallTime to, M
 /// The fire of a run that may not have done its work runs again, if its job wants that.
 void Term::plan_next_attempt(const RunId& id, std::string requested_by, Moment now)
 {
-    const PlannedJob* planned = jobs_.find(id.job);
-    if (planned == nullptr || planned->job.stop) return;
-    const Job& job = planned->job;
-    if (job.delivery != Delivery::at_least_once || id.attempt >= most_attempts) return;
-    if (misfires_.is_too_late(*planned, id.scheduled_at, now.wall)) return;
-    RunId next = id;
-    ++next.attempt;
-    if (runs_.contains(next) || ended_lately_.contains(next)) return;
+    const auto next = redelivery_.next_attempt(id, now.wall);
+    if (!next || runs_.contains(*next) || ended_lately_.contains(*next)) return;
     TrackedRun run;
-    run.order = writer_.write(next, &job, now.wall);
+    run.order = writer_.write(*next, &jobs_.find(id.job)->job, now.wall);
     if (!versions_.is_still_due(run)) return;
     placement_.note_unknown_orphan(run);
     place_new(runs_.open(std::move(run)), std::move(requested_by), now);
@@ -598,7 +586,7 @@ void Term::plan_next_attempt(const RunId& id, std::string requested_by, Moment n
 
 void Term::deliver_again(std::span<const RunId> runs)
 {
-    for (const RunId& id : runs) to_deliver_again_.emplace(id, "");
+    for (const RunId& id : runs) redelivery_.add(id, "");
 }
 
 void Term::drop_later_orders(std::uint64_t revoke, std::vector<RunId>& given_back) const
@@ -697,10 +685,9 @@ void Term::report_end(const NodeName& node, const RunReport& end)
     if (was_open) close(run);
     if (was_open || !begun_) {
         note_end(id, end.state, row_step);
-        const bool by_its_node =
-            end.state == RunState::fenced ||
-            (end.state == RunState::killed && end.reason.cause == Cause::node_stopped);
-        if (by_its_node && is_last) to_deliver_again_.emplace(id, requested_by);
+        if (is_last && Redelivery::is_wanted_after(end.state, end.reason)) {
+            redelivery_.add(id, requested_by);
+        }
     } else {
         ended_lately_.add(id);
     }
@@ -829,14 +816,13 @@ void Term::end_here(Place run, RunState state, Reason why, WallTime at)
 {
     const RunId id = run->first;
     const bool is_last = !run->second.superseded && !run->second.unwanted;
+    const bool is_wanted = is_last && Redelivery::is_wanted_after(state, why);
     const std::uint64_t row_step = run->second.row_step;
     std::string requested_by = run->second.requested_by;
     draft_.end(id, run->second.node(), state, std::move(why), at);
     close(run);
     note_end(id, state, row_step);
-    if (state == RunState::lost && is_last) {
-        to_deliver_again_.emplace(id, std::move(requested_by));
-    }
+    if (is_wanted) redelivery_.add(id, std::move(requested_by));
 }
 
 /// It has not started at its node and will not: another one gets it, as its job is now. When the

@@ -13,6 +13,7 @@
 #include "dispatch/placement.hpp"
 #include "dispatch/planner.hpp"
 #include "dispatch/recent_ends.hpp"
+#include "dispatch/redelivery.hpp"
 #include "dispatch/run_doubts.hpp"
 #include "dispatch/run_quotas.hpp"
 #include "dispatch/step_draft.hpp"
@@ -219,7 +220,7 @@ public:
     void resolve_doubts(const TermStart& found, Doubts doubts, Moment now,
                         std::span<const RunId> undelivered = {});
     /// Whether a run of a job that wants each fire at least once is among them.
-    bool wants_undelivered(const Doubts& doubts) const;
+    bool wants_undelivered(const Doubts& doubts) const { return redelivery_.concerns(doubts.runs); }
 
     // The pipeline.
 
@@ -304,6 +305,7 @@ private:
     RunQuotas quotas_;
     NodeTable nodes_;
     Placement placement_;
+    Redelivery redelivery_;
 
     RecentEnds ended_lately_;
     /// Given back because its job changed; becomes `revoked` unless the job still fires then.
@@ -312,8 +314,6 @@ private:
     /// process may have started it.
     RunDoubts doubts_;
     std::set<RunId> unplaced_;  ///< to be placed in the next step
-    /// Ended in a way after which at_least_once runs them again.
-    std::map<RunId, std::string> to_deliver_again_;  ///< and who had asked for them
     bool behind_ = false;
 
     bool is_held_ = false;

@@ -1,0 +1,43 @@
+#include "dispatch/redelivery.hpp"
+
+#include <algorithm>
+#include <cstdint>
+
+namespace peercron {
+namespace {
+
+/// A fire that ends its node each time is not given to all of them for ever.
+constexpr std::int32_t most_attempts = 5;
+
+}  // namespace
+
+bool Redelivery::is_wanted_after(RunState state, const Reason& why)
+{
+    return state == RunState::lost || state == RunState::fenced ||
+           (state == RunState::killed && why.cause == Cause::node_stopped);
+}
+
+void Redelivery::keep(const std::function<bool(const RunId&)>& is_kept)
+{
+    std::erase_if(runs_, [&](const auto& run) { return !is_kept(run.first); });
+}
+
+std::optional<RunId> Redelivery::next_attempt(const RunId& id, WallTime now) const
+{
+    const PlannedJob* planned = jobs_.find(id.job);
+    if (planned == nullptr || planned->job.stop) return std::nullopt;
+    if (planned->job.delivery != Delivery::at_least_once) return std::nullopt;
+    if (id.attempt >= most_attempts) return std::nullopt;
+    if (misfires_.is_too_late(*planned, id.scheduled_at, now)) return std::nullopt;
+    return RunId{id.job, id.scheduled_at, id.attempt + 1};
+}
+
+bool Redelivery::concerns(const std::set<RunId>& runs) const
+{
+    return std::any_of(runs.begin(), runs.end(), [this](const RunId& id) {
+        const PlannedJob* planned = jobs_.find(id.job);
+        return planned != nullptr && planned->job.delivery == Delivery::at_least_once;
+    });
+}
+
+}  // namespace peercron
