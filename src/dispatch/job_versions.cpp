@@ -29,17 +29,24 @@ std::optional<WallTime> end_of(const JobPast& past, std::size_t index)
 
 }  // namespace
 
+bool JobVersions::is_still_due(const RunId& id) const
+{
+    const PlannedJob* planned = jobs_.find(id.job);
+    if (planned == nullptr) return false;
+    const bool due = planned->enabled() && planned->next(id.scheduled_at - 1ms) == id.scheduled_at;
+    // No change of the schedule takes back what was due before it, or what a person has asked for.
+    const bool was_due = id.scheduled_at <= planned->job.effective_from;
+    return due || is_asked_for(id) || (was_due && !planned->job.stop);
+}
+
 bool JobVersions::is_still_due(const TrackedRun& run) const
 {
     const RunId& id = run.order.id;
     const PlannedJob* planned = jobs_.find(id.job);
     if (planned == nullptr) return false;
-    const bool was_due = id.scheduled_at <= planned->job.effective_from;
     // A version in between took it back; what the newest one says of its past does not count.
-    if (run.unwanted && was_due) return false;
-    const bool due = planned->enabled() && planned->next(id.scheduled_at - 1ms) == id.scheduled_at;
-    // No change of the schedule takes back what was due before it, or what a person has asked for.
-    return due || is_asked_for(id) || (was_due && !planned->job.stop);
+    if (run.unwanted && id.scheduled_at <= planned->job.effective_from) return false;
+    return is_still_due(id);
 }
 
 bool JobVersions::is_up_to_date(const TrackedRun& run) const

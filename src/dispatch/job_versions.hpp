@@ -25,7 +25,9 @@ public:
 
     // Open runs, by the newest version.
 
-    /// Whether the run is to start by its job as that is now.
+    /// Whether a run is to start by its job as that is now; for an open one it also counts whether
+    /// an earlier version took it back.
+    bool is_still_due(const RunId& id) const;
     bool is_still_due(const TrackedRun& run) const;
     /// Whether it would be ordered like that again.
     bool is_up_to_date(const TrackedRun& run) const;

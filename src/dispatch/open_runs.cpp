@@ -4,11 +4,12 @@
 
 namespace peercron {
 
-OpenRuns::Place OpenRuns::open(TrackedRun run)
+OpenRuns::Place OpenRuns::open(RunOrder order)
 {
-    const RunId id = run.order.id;
-    of_job_[id.job].insert(id);
-    return runs_.insert_or_assign(id, std::move(run)).first;
+    of_job_[order.id.job].insert(order.id);
+    const auto place = runs_.try_emplace(order.id).first;
+    place->second.order = std::move(order);
+    return place;
 }
 
 void OpenRuns::assign(Place run, const NodeName& node)

@@ -57,8 +57,8 @@ public:
         std::uint64_t turn = 0;  ///< when it was last given a run, counted in runs
     };
 
-    /// Puts it in, at no node, in place of one of the same identity.
-    Place open(TrackedRun run);
+    /// Puts in a run at no node; there must be none of the same identity.
+    Place open(RunOrder order);
     /// It is at `node` from now on; it was at none.
     void assign(Place run, const NodeName& node);
     /// It is at no node any more.

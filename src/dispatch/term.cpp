@@ -87,23 +87,22 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now,
         }
         if (known_run != runs_.end() || ended_lately_.contains(row.planned.id)) continue;
         const PlannedJob* job = jobs_.find(row.planned.id.job);
-        TrackedRun run;
-        run.order = writer_.write(row.planned.id, job != nullptr ? &job->job : nullptr, now.wall);
+        const auto place = runs_.open(
+            writer_.write(row.planned.id, job != nullptr ? &job->job : nullptr, now.wall));
+        TrackedRun& run = place->second;
         run.dispatched_at = row.planned.dispatched_at;
         run.start_from = row.planned.id.scheduled_at;
         run.running_in_store = row.planned.state == RunState::running;
         run.superseded = row.superseded;
         run.requested_by = row.planned.requested_by;
-        const auto place = runs_.open(std::move(run));
         if (row.planned.run_server.empty()) {
-            placement_.note_unknown_orphan(place->second);
+            placement_.note_unknown_orphan(run);
             unplaced_.insert(place->first);
             continue;
         }
-        const bool running = place->second.running_in_store;
         nodes_.add(row.planned.run_server, now);
         runs_.assign(place, row.planned.run_server);
-        place->second.phase = running ? RunPhase::running : RunPhase::handed;
+        run.phase = run.running_in_store ? RunPhase::running : RunPhase::handed;
         if (!nodes_.at(row.planned.run_server).connected) continue;
         doubts_.add(place->first);
         const bool is_settled = then.accounted.contains(row.planned.run_server);
@@ -352,9 +351,8 @@ Result<RunId> Term::run_now(JobId id, std::string requested_by, Moment now)
                ended_lately_.contains(candidate);
     };
     while (taken(run)) run.scheduled_at += 1ms;
-    TrackedRun fresh;
-    fresh.order = writer_.write(run, &planned->job, now.wall);
-    place_new(runs_.open(std::move(fresh)), std::move(requested_by), now);
+    const auto place_of_run = runs_.open(writer_.write(run, &planned->job, now.wall));
+    place_new(place_of_run, std::move(requested_by), now);
     return run;
 }
 
@@ -577,11 +575,10 @@ void Term::plan_next_attempt(const RunId& id, std::string requested_by, Moment n
 {
     const auto next = redelivery_.next_attempt(id, now.wall);
     if (!next || runs_.contains(*next) || ended_lately_.contains(*next)) return;
-    TrackedRun run;
-    run.order = writer_.write(*next, &jobs_.find(id.job)->job, now.wall);
-    if (!versions_.is_still_due(run)) return;
-    placement_.note_unknown_orphan(run);
-    place_new(runs_.open(std::move(run)), std::move(requested_by), now);
+    if (!versions_.is_still_due(*next)) return;
+    const auto run = runs_.open(writer_.write(*next, &jobs_.find(id.job)->job, now.wall));
+    placement_.note_unknown_orphan(run->second);
+    place_new(run, std::move(requested_by), now);
 }
 
 void Term::deliver_again(std::span<const RunId> runs)
@@ -634,9 +631,7 @@ Planner::Next Term::plan_fire(const Job& job, WallTime scheduled_at, Moment now)
         return Planner::Next::park;
     }
 
-    TrackedRun fresh;
-    fresh.order = writer_.write(id, &job, now.wall);
-    const auto run = runs_.open(std::move(fresh));
+    const auto run = runs_.open(writer_.write(id, &job, now.wall));
     if (const auto taken_back = taken_back_.extract(id)) {
         // Its row stands: the job was changed and still fires now.
         run->second.row_step = taken_back.mapped().row_step;
@@ -795,14 +790,14 @@ void Term::adopt(const RunOrder& order, const NodeName& node, RunPhase phase, Mo
         outbox_.revoke(node, order.id);
         return;
     }
-    TrackedRun adopted;
-    adopted.order = order;
+    const auto place = runs_.open(order);
+    TrackedRun& adopted = place->second;
     adopted.phase = phase;
     adopted.dispatched_at = now.wall;
     adopted.start_from = order.start_at;
     // It was given up as lost before; its next attempt, if any, was planned then.
     adopted.superseded = begun_;
-    runs_.assign(runs_.open(std::move(adopted)), node);
+    runs_.assign(place, node);
 }
 
 void Term::close(Place run)

@@ -51,10 +51,9 @@ protected:
 
     void open(const RunId& id, RunPhase phase = RunPhase::handed)
     {
-        TrackedRun run;
-        run.order.id = id;
-        run.phase = phase;
-        runs_.open(std::move(run));
+        RunOrder order;
+        order.id = id;
+        runs_.open(order)->second.phase = phase;
     }
     /// At the even seconds after 10 s, and after 15 s each second again.
     static JobPast even_for_a_while()
@@ -75,11 +74,7 @@ protected:
 TEST_F(JobVersionsTest, ARunIsDueWhenItsJobFiresThen)
 {
     jobs_.put(version("*/2 * * * * *", 21s), midnight);
-    const auto is_due = [&](const RunId& id) {
-        TrackedRun run;
-        run.order.id = id;
-        return versions_.is_still_due(run);
-    };
+    const auto is_due = [&](const RunId& id) { return versions_.is_still_due(id); };
     EXPECT_TRUE(is_due(fire(22s)));
     EXPECT_FALSE(is_due(fire(23s)));
     EXPECT_TRUE(is_due(fire(23s + 1ms))) << "asked for";

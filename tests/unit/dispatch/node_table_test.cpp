@@ -45,9 +45,9 @@ protected:
     }
     void give_run(const NodeName& node)
     {
-        TrackedRun run;
-        run.order.id = RunId{1, WallTime(std::chrono::seconds(++runs_given_)), 1};
-        runs_.assign(runs_.open(std::move(run)), node);
+        RunOrder order;
+        order.id = RunId{1, WallTime(std::chrono::seconds(++runs_given_)), 1};
+        runs_.assign(runs_.open(order), node);
     }
     WallTime death(const NodeName& node, std::uint64_t incarnation, SteadyTime listened_from,
                    SteadyTime at)

@@ -22,9 +22,9 @@ protected:
 
     OpenRuns::Place open(const RunId& id)
     {
-        TrackedRun run;
-        run.order.id = id;
-        return runs_.open(std::move(run));
+        RunOrder order;
+        order.id = id;
+        return runs_.open(order);
     }
 
     OpenRuns runs_;

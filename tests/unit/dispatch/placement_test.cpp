@@ -29,11 +29,11 @@ protected:
     OpenRuns::Place open(std::chrono::seconds due, std::int64_t limit = 2,
                          Overlap at_limit = Overlap::skip)
     {
-        TrackedRun run;
-        run.order.id = RunId{1, now_.wall + due, 1};
-        run.order.concurrency = Concurrency{limit, at_limit};
-        run.order.start_by = run.order.id.scheduled_at + settings_.start_deadline;
-        return runs_.open(std::move(run));
+        RunOrder order;
+        order.id = RunId{1, now_.wall + due, 1};
+        order.concurrency = Concurrency{limit, at_limit};
+        order.start_by = order.id.scheduled_at + settings_.start_deadline;
+        return runs_.open(order);
     }
     void put(OpenRuns::Place run, const NodeName& node) { runs_.assign(run, node); }
 
@@ -140,9 +140,10 @@ TEST_F(PlacementTest, AFurtherAttemptWaitsWhateverThePolicy)
     connect(beta);
     put(open(1s), beta);
     nodes_.note_disconnected(beta, now_);
-    TrackedRun again = open(0s)->second;
-    runs_.close(runs_.find(again.order.id));
-    again.order.id.attempt = 2;
+    const auto first = open(0s);
+    RunOrder again = first->second.order;
+    runs_.close(first);
+    again.id.attempt = 2;
     EXPECT_EQ(decide(runs_.open(again)), "wait");
 }
 
