@@ -105,7 +105,7 @@ std::chrono::steady_clock::duration StepWriter::behind(SteadyTime now) const
     return added_at_.empty() ? std::chrono::steady_clock::duration() : now - added_at_.front();
 }
 
-void StepWriter::is_late()
+void StepWriter::note_late()
 {
     note_away("it does not answer");
 }

@@ -39,11 +39,11 @@ public:
     /// When the request for that was sent.
     SteadyTime stored_at() const { return stored_at_; }
 
-    /// Whether the store failed, or is_late() was said, and it has not caught up since.
+    /// Whether the store failed, or note_late() was said, and it has not caught up since.
     bool is_away() const { return away_; }
 
     /// To be called when a step has waited for too long.
-    void is_late();
+    void note_late();
 
     /// The steps that are not stored yet, in order.
     const std::deque<PlanStep>& waiting() const { return waiting_; }

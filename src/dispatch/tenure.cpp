@@ -819,7 +819,7 @@ asio::awaitable<void> Dispatcher::Tenure::commit(PlanStep step)
     const std::uint64_t number = writer_.add(std::move(step));
     while (writer_.stored() < number && !writer_.is_away()) {
         const bool changed = co_await writer_.changed().wait_until(patience);
-        if (!changed) writer_.is_late();
+        if (!changed) writer_.note_late();
     }
     if (writer_.stored() < number) co_await copy(number);
     last_commit_ = writer_.stored() < number ? begun : writer_.stored_at();

@@ -56,8 +56,9 @@ inline constexpr std::chrono::seconds longest_plan_pause{1};
 ///  - gone: silent, and not passing in the registry, both for longer than lease and margin. Its
 ///    runs end as `lost`, which is replaced by the truth if it comes back.
 ///
-/// A job with a limit of runs at a time (Concurrency) has all its open runs at one node, which
-/// counts them; they move to another only when none is open.
+/// What a rule says (where a run goes, which late fires run, what has to be looked up …) is in a
+/// class of its own. Here is what happens to a run, and when: every function may open, move or end
+/// one, which is why they are together.
 class Term {
 public:
     /// `jobs` is the node's warm copy; it must be up to date.
