@@ -153,7 +153,7 @@ public:
         constexpr std::size_t chunk_size = 64U * 1024U;
         const auto silent_until = std::chrono::steady_clock::now() + longest_silence;
         std::string chunk;
-        if (!begun_) chunk = fmt::format(R"({}{{"findings":[)", envelope_begin);
+        if (!has_begun_) chunk = fmt::format(R"({}{{"findings":[)", envelope_begin);
         while (chunk.size() < chunk_size && std::chrono::steady_clock::now() < silent_until) {
             const auto step = [this](Store& store) { audit_.step(store); };
             co_await store_.call(step);
@@ -164,15 +164,15 @@ public:
             write_report(json, audit_.report());
             chunk += '}';
             chunk += envelope_end;
-            at_end_ = true;
+            is_at_end_ = true;
             break;
         }
-        begun_ = true;
+        has_begun_ = true;
         if (chunk.empty()) chunk = '\n';  // JSON allows it between any two of its signs
         co_return chunk;
     }
 
-    bool at_end() const override { return at_end_; }
+    bool is_at_end() const override { return is_at_end_; }
 
 private:
     void append(std::string& chunk, const Finding& finding)
@@ -180,8 +180,8 @@ private:
         std::int64_t& listed = listed_[static_cast<std::size_t>(finding.kind)];
         if (listed == most_listed) return;
         ++listed;
-        if (any_) chunk += ',';
-        any_ = true;
+        if (has_rows_) chunk += ',';
+        has_rows_ = true;
         JsonWriter json(chunk);
         write_finding(json, finding);
     }
@@ -190,9 +190,9 @@ private:
     StorePool& store_;
     Audit audit_;
     std::array<std::int64_t, finding_names.size()> listed_{};
-    bool begun_ = false;
-    bool any_ = false;
-    bool at_end_ = false;
+    bool has_begun_ = false;
+    bool has_rows_ = false;
+    bool is_at_end_ = false;
 };
 
 asio::awaitable<Response> audit_ledger(const ApiContext& context, const Call& call,

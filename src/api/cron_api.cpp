@@ -107,7 +107,7 @@ private:
 
     asio::awaitable<bool> fetch() override
     {
-        if (last_) co_return false;
+        if (is_last_) co_return false;
         const JobId after = jobs_.empty() ? 0 : jobs_.back().id;
         share_ = Budget::Share();
         Budget::Share share = co_await budget_.take(jobs_per_fetch * most_job_bytes);
@@ -116,7 +116,7 @@ private:
         share.resize(size_of(jobs_));
         share_ = std::move(share);
         position_ = 0;
-        last_ = jobs_.size() < jobs_per_fetch;
+        is_last_ = jobs_.size() < jobs_per_fetch;
         co_return true;
     }
 
@@ -126,7 +126,7 @@ private:
     std::vector<Job> jobs_;
     Budget::Share share_;  // for jobs_
     std::size_t position_ = 0;
-    bool last_ = false;
+    bool is_last_ = false;
 };
 
 /// A list of words can be asked for the jobs that have some of them.

@@ -9,7 +9,7 @@ public:
     explicit FurtherParts(std::shared_ptr<const ListPage> page) : page_(std::move(page)) {}
 
     asio::awaitable<std::string> next() override { co_return page_->parts[position_++]; }
-    bool at_end() const override { return position_ == page_->parts.size(); }
+    bool is_at_end() const override { return position_ == page_->parts.size(); }
 
 private:
     const std::shared_ptr<const ListPage> page_;
@@ -43,16 +43,16 @@ asio::awaitable<std::string> ListChunks::next()
 {
     std::string chunk = std::exchange(pending_, {});
     while (chunk.size() < list_part_size) {
-        std::string row = any_ ? "," : "";
+        std::string row = has_rows_ ? "," : "";
         if (append_row(row)) {
             chunk += row;
-            any_ = true;
+            has_rows_ = true;
             continue;
         }
         const bool more = co_await fetch();
         if (!more) {
             chunk += after_;
-            at_end_ = true;
+            is_at_end_ = true;
             break;
         }
     }
@@ -63,7 +63,7 @@ asio::awaitable<Response> answer_in_chunks(std::unique_ptr<Chunks> chunks)
 {
     Response response;
     response.body = co_await chunks->next();
-    if (!chunks->at_end()) response.chunks = std::move(chunks);
+    if (!chunks->is_at_end()) response.chunks = std::move(chunks);
     co_return response;
 }
 

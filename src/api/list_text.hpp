@@ -69,7 +69,7 @@ public:
     {}
 
     asio::awaitable<std::string> next() final;
-    bool at_end() const final { return at_end_; }
+    bool is_at_end() const final { return is_at_end_; }
 
 private:
     /// Appends the next row of those at hand; false when there is none.
@@ -79,8 +79,8 @@ private:
 
     std::string pending_;  // written, not yet returned
     std::string after_;
-    bool any_ = false;
-    bool at_end_ = false;
+    bool has_rows_ = false;
+    bool is_at_end_ = false;
 };
 
 /// 200 with `chunks`. The first part is made before anything is sent, so that what fails at once

@@ -165,7 +165,7 @@ asio::awaitable<void> ConsulCoordinator::keep_registered()
     Trouble refreshing("report that this node is alive");
     const std::string refresh = "/v1/agent/check/pass/" + url_path(names_.alive_check);
     for (;;) {
-        if (!registered_) {
+        if (!is_registered_) {
             if (!co_await register_service(registering)) {
                 co_await sleep_for(backoff.next());
                 continue;
@@ -180,7 +180,7 @@ asio::awaitable<void> ConsulCoordinator::keep_registered()
         } else if (answer->status == 404 || answer->status == 500) {  // 500 in Consul 1.8
             spdlog::warn("consul: {} does not know this node any more ({})", client_.address(),
                          reason_of(*answer));
-            registered_ = false;
+            is_registered_ = false;
         } else {
             accept(answer, refreshing);
         }
@@ -194,7 +194,7 @@ asio::awaitable<bool> ConsulCoordinator::register_service(Trouble& trouble)
         put("/v1/agent/service/register?replace-existing-checks=true", registration_, call_timeout);
     const Answer answer = co_await ask(std::move(call));
     if (!accept(answer, trouble)) co_return false;
-    registered_ = true;
+    is_registered_ = true;
     attend_to_session();
     spdlog::info("consul: registered as {} at {}", names_.service_id, client_.address());
     co_return true;
@@ -230,7 +230,7 @@ asio::awaitable<void> ConsulCoordinator::keep_session()
         if (!campaign_.session().empty()) {
             done = co_await renew_session(renewing);
         } else {
-            while (!registered_) co_await session_wanted_.wait();
+            while (!is_registered_) co_await session_wanted_.wait();
             done = co_await make_session(making);
         }
         if (!done) {
@@ -240,15 +240,15 @@ asio::awaitable<void> ConsulCoordinator::keep_session()
         backoff.reset();
         co_await act_on_lock(bidding);
         if (campaign_.session().empty()) continue;
-        if (!session_due_) co_await session_wanted_.wait_for(renew_every);
-        session_due_ = false;
+        if (!is_session_due_) co_await session_wanted_.wait_for(renew_every);
+        is_session_due_ = false;
     }
 }
 
 /// Has keep_session() look after the session now, or as soon as it is done with what it does.
 void ConsulCoordinator::attend_to_session()
 {
-    session_due_ = true;
+    is_session_due_ = true;
     session_wanted_.notify();
 }
 
@@ -424,7 +424,7 @@ asio::awaitable<bool> ConsulCoordinator::deregister()
     ConsulCall remove =
         put("/v1/agent/service/deregister/" + url_path(names_.service_id), {}, farewell_timeout);
     const Answer removed = co_await ask(std::move(remove));
-    registered_ = false;
+    is_registered_ = false;
     co_return removed && removed->ok();
 }
 

@@ -97,7 +97,7 @@ private:
     Campaign campaign_;
     std::vector<Member> members_;
     SteadyTime confirmed_ = SteadyTime::min();
-    bool registered_ = false;
+    bool is_registered_ = false;
     bool keeps_registration_ = false;
     std::optional<SteadyTime> away_since_;  // set while the agent does not answer
 
@@ -106,7 +106,7 @@ private:
 
     Event changed_;
     Event session_wanted_;
-    bool session_due_ = false;  // keep_session() shall not wait for its time
+    bool is_session_due_ = false;  // keep_session() shall not wait for its time
 };
 
 }  // namespace peercron

@@ -56,8 +56,8 @@ struct Config {
     std::string pprof_listen;                          // pprof_listen: also /metrics, /health
     LogSettings log;                                   // log_level, [log] file, max_size, max_files
 
-    std::size_t log_keep_day = 0;   // log_keep_day: days that rows of the log stay; 0 = for ever
-    std::string time_zone = "UTC";  // time_zone: of jobs without one of their own
+    std::size_t ledger_keep_days = 0;  // log_keep_day: how long rows of the log stay; 0 = for ever
+    std::string time_zone = "UTC";     // time_zone: of jobs without one of their own
 
     struct Mysql {
         std::string host = "127.0.0.1";  // mysql_host

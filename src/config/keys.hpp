@@ -81,7 +81,7 @@ void visit(C& config, Visitor& visitor)
     visitor.key("http_bind_address", config.http_bind_address, Text{listen_address});
     visitor.key("pprof_listen", config.pprof_listen, Text{listen_address_or_none});
     visitor.key("log_level", config.log.level, Level{});
-    visitor.key("log_keep_day", config.log_keep_day, Count{0, 36500});
+    visitor.key("log_keep_day", config.ledger_keep_days, Count{0, 36500});
     visitor.key("time_zone", config.time_zone, Text{time_zone});
     visitor.key("mysql_host", config.mysql.host, Text{host});
     visitor.key("mysql_port", config.mysql.port, Count{1, 65535});

@@ -157,14 +157,14 @@ Connection::Connection(asio::ip::tcp::socket socket, const HttpSettings& setting
 asio::awaitable<void> Connection::run()
 {
     try {
-        while (!finishing_) {
+        while (!is_finishing_) {
             const bool more = co_await serve_next();
             if (!more) break;
         }
         close();
     } catch (const boost::system::system_error& e) {
         cut();
-        if (e.code() == asio::error::operation_aborted && !made_way_) throw;
+        if (e.code() == asio::error::operation_aborted && !has_made_way_) throw;
         spdlog::debug("http: {}: {}", peer_.to_string(), e.what());
     } catch (const std::exception& e) {
         cut();
@@ -194,21 +194,21 @@ asio::awaitable<void> Connection::turn_away()
 
 std::optional<SteadyTime> Connection::idle_since() const
 {
-    if (at_work_ || made_way_) return std::nullopt;
+    if (is_at_work_ || has_made_way_) return std::nullopt;
     return idle_since_;
 }
 
 void Connection::make_way()
 {
-    made_way_ = true;
-    finishing_ = true;
+    has_made_way_ = true;
+    is_finishing_ = true;
     cut();
 }
 
 void Connection::finish()
 {
-    finishing_ = true;
-    if (waiting_) stream_.cancel();
+    is_finishing_ = true;
+    if (is_waiting_) stream_.cancel();
 }
 
 /// Says whether another request may follow.
@@ -229,7 +229,7 @@ asio::awaitable<bool> Connection::serve_next()
     auto admitted = admit(request, parser);
     Budget::Share share;
     if (!parser.is_done() && std::holds_alternative<Router::Admission>(admitted)) {
-        at_work_ = true;
+        is_at_work_ = true;
         const std::size_t most = parser.content_length().value_or(settings_.max_body);
         auto taken = co_await take_share(most);
         if (auto* busy = std::get_if<Response>(&taken)) {
@@ -241,12 +241,12 @@ asio::awaitable<bool> Connection::serve_next()
     if (auto* refused = std::get_if<Response>(&admitted)) {
         const std::string_view route = refused->route;
         const http::status status = refused->status;
-        if (!parser.is_done()) finishing_ = true;  // its body is not read
+        if (!parser.is_done()) is_finishing_ = true;  // its body is not read
         const bool more = co_await respond(request, std::move(*refused));
         note(request, route, status, {});
         co_return more;
     }
-    at_work_ = true;
+    is_at_work_ = true;
     if (!parser.is_done()) {
         failed = co_await read_body(parser);
         if (failed) co_return co_await reject(failed);
@@ -255,7 +255,7 @@ asio::awaitable<bool> Connection::serve_next()
     }
     auto& admission = std::get<Router::Admission>(admitted);
     const bool more = co_await serve(std::move(request), std::move(admission));
-    at_work_ = false;
+    is_at_work_ = false;
     idle_since_ = std::chrono::steady_clock::now();
     co_return more;
 }
@@ -268,7 +268,7 @@ std::variant<Router::Admission, Response> Connection::admit(const Request& reque
     try {
         check_framing(request.message);
     } catch (const HttpError& error) {
-        finishing_ = true;  // where the next request begins is anybody's guess
+        is_finishing_ = true;  // where the next request begins is anybody's guess
         return refusal(error);
     }
     auto admitted = router_.admit(request);
@@ -327,10 +327,10 @@ asio::awaitable<bool> Connection::wait_for_request()
         error_code failed;
         const auto space = buffer_.prepare(read_size);
         stream_.expires_after(settings_.idle_timeout);
-        waiting_ = true;
+        is_waiting_ = true;
         const std::size_t count = co_await stream_.async_read_some(
             space, asio::redirect_error(asio::use_awaitable, failed));
-        waiting_ = false;
+        is_waiting_ = false;
         buffer_.commit(count);
         if (failed) co_return false;
     }
@@ -396,7 +396,7 @@ asio::awaitable<bool> Connection::respond(const Request& request, Response respo
     // Without chunks (HTTP/1.0, which nginx speaks to its upstreams) such a body ends with the
     // connection.
     const bool until_close = response.chunks && version < http_1_1;
-    const bool keep_alive = request.message.keep_alive() && !finishing_ && !until_close;
+    const bool keep_alive = request.message.keep_alive() && !is_finishing_ && !until_close;
     auto head = head_of(response, version);
     stream_.expires_after(settings_.idle_timeout);
     if (request.message.method() == http::verb::head) {
@@ -452,7 +452,7 @@ asio::awaitable<void> Connection::send_chunks(http::response_header<> head, Resp
             co_await asio::async_write(stream_, bytes, asio::use_awaitable);
         }
         patience.accepted(part.size(), std::chrono::steady_clock::now() - begun);
-        if (response.chunks->at_end()) break;
+        if (response.chunks->is_at_end()) break;
         part = co_await response.chunks->next();
     }
     if (chunked) {
@@ -467,7 +467,7 @@ asio::awaitable<void> Connection::linger()
     stream_.socket().shutdown(asio::socket_base::shutdown_send, failed);
     stream_.expires_after(linger_time);
     std::size_t left = linger_bytes;
-    waiting_ = true;
+    is_waiting_ = true;
     while (!failed && left > 0) {
         buffer_.clear();
         const auto space = buffer_.prepare(read_ahead);
@@ -475,7 +475,7 @@ asio::awaitable<void> Connection::linger()
             space, asio::redirect_error(asio::use_awaitable, failed));
         left -= std::min(left, count);
     }
-    waiting_ = false;
+    is_waiting_ = false;
 }
 
 void Connection::close()

@@ -75,10 +75,10 @@ private:
     HttpMetrics& metrics_;
     Budget& budget_;
     beast::flat_buffer buffer_;
-    bool waiting_ = false;  // for the first byte of a request
-    bool finishing_ = false;
-    bool at_work_ = false;  // a request was let in and is not answered yet
-    bool made_way_ = false;
+    bool is_waiting_ = false;  // for the first byte of a request
+    bool is_finishing_ = false;
+    bool is_at_work_ = false;  // a request was let in and is not answered yet
+    bool has_made_way_ = false;
     SteadyTime idle_since_ = std::chrono::steady_clock::now();
 };
 

@@ -12,7 +12,7 @@ void JsonWriter::key(std::string_view name)
     separate();
     text(name);
     out_ += ':';
-    comma_ = false;
+    needs_comma_ = false;
 }
 
 void JsonWriter::value(std::string_view content)
@@ -49,19 +49,19 @@ void JsonWriter::open(char bracket)
 {
     separate();
     out_ += bracket;
-    comma_ = false;
+    needs_comma_ = false;
 }
 
 void JsonWriter::close(char bracket)
 {
     out_ += bracket;
-    comma_ = true;
+    needs_comma_ = true;
 }
 
 void JsonWriter::separate()
 {
-    if (comma_) out_ += ',';
-    comma_ = true;
+    if (needs_comma_) out_ += ',';
+    needs_comma_ = true;
 }
 
 void JsonWriter::text(std::string_view text)

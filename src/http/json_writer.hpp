@@ -57,7 +57,7 @@ private:
 
     std::string& out_;
     boost::json::serializer serializer_;
-    bool comma_ = false;  // the next element needs one
+    bool needs_comma_ = false;  // before the next element
 };
 
 }  // namespace peercron

@@ -41,7 +41,7 @@ public:
     virtual asio::awaitable<std::string> next() = 0;
 
     /// Whether the last part has been returned.
-    virtual bool at_end() const = 0;
+    virtual bool is_at_end() const = 0;
 };
 
 struct Response {

@@ -56,18 +56,18 @@ public:
         return value;
     }
 
-    bool at_end() const { return good_ && rest_.empty(); }
+    bool is_at_end() const { return is_good_ && rest_.empty(); }
 
 private:
     int fail()
     {
-        good_ = false;
+        is_good_ = false;
         rest_ = {};
         return 0;
     }
 
     std::string_view rest_;
-    bool good_ = true;
+    bool is_good_ = true;
 };
 
 std::optional<WallTime> parse_millis(std::string_view text)
@@ -95,7 +95,7 @@ std::optional<WallTime> parse_millis(std::string_view text)
     }
     const year_month_day date(year(y), month(static_cast<unsigned>(mo)),
                               day(static_cast<unsigned>(d)));
-    if (!scan.at_end() || !date.ok()) return std::nullopt;
+    if (!scan.is_at_end() || !date.ok()) return std::nullopt;
     return WallTime(sys_days(date)) + h + m + s + fraction - offset;
 }
 

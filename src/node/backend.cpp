@@ -3,7 +3,7 @@
 #include "cluster/consul_coordinator.hpp"
 #include "cluster/consul_messages.hpp"
 #include "cluster/solo_coordinator.hpp"
-#include "node/notify.hpp"
+#include "node/service_manager.hpp"
 #include "store/mysql/migrate.hpp"
 #include "store/mysql/mysql_store.hpp"
 #include "store/sqlite/migrate.hpp"

@@ -167,7 +167,7 @@ token = "bbbbbbbbbbbbbbbb"
 role = "admin"
 )");
     ASSERT_TRUE(config) << config.error().message;
-    EXPECT_EQ(config->log_keep_day, 90U);
+    EXPECT_EQ(config->ledger_keep_days, 90U);
     EXPECT_EQ(config->time_zone, "Europe/Berlin");
     EXPECT_EQ(config->log.file, "/var/log/peercron.log");
     EXPECT_EQ(config->log.file_size, 1'000'000U);

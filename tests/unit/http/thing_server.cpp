@@ -25,17 +25,17 @@ public:
         if (place_ == things_.size()) {
             part += things_.empty() ? "[]" : "]";
             part += envelope_end;
-            at_end_ = true;
+            is_at_end_ = true;
         }
         co_return part;
     }
 
-    bool at_end() const override { return at_end_; }
+    bool is_at_end() const override { return is_at_end_; }
 
 private:
     std::vector<std::string> things_;
     std::size_t place_ = 0;
-    bool at_end_ = false;
+    bool is_at_end_ = false;
 };
 
 asio::awaitable<Response> show_health(const Call& call)
@@ -102,7 +102,7 @@ asio::awaitable<Response> ThingServerTest::list(const Call& call)
     response.body = envelope_begin;
     auto further = std::make_unique<FurtherThings>(things_);
     response.body += co_await further->next();
-    if (!further->at_end()) response.chunks = std::move(further);
+    if (!further->is_at_end()) response.chunks = std::move(further);
     co_return response;
 }
 

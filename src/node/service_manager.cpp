@@ -1,4 +1,4 @@
-#include "node/notify.hpp"
+#include "node/service_manager.hpp"
 
 #include <sys/socket.h>
 #include <sys/un.h>

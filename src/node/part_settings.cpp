@@ -1,0 +1,114 @@
+#include "node/part_settings.hpp"
+
+#include "base/utf8.hpp"
+#include "exec/descriptors.hpp"
+
+#include <spdlog/fmt/fmt.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <thread>
+
+namespace peercron {
+
+DispatchSettings dispatch_settings(const Config& config)
+{
+    DispatchSettings settings;
+    settings.default_zone = config.time_zone;
+    settings.lookahead = config.dispatch.lookahead;
+    settings.misfire_window = config.dispatch.misfire_window;
+    settings.start_deadline = config.dispatch.start_deadline;
+    settings.poll_interval = config.dispatch.poll_interval;
+    settings.beat_interval = config.dispatch.beat_interval;
+    settings.silence_limit = config.dispatch.silence_limit;
+    settings.lease = config.dispatch.lease;
+    settings.lease_margin = config.dispatch.lease_margin;
+    settings.audit_interval = config.dispatch.audit_interval;
+    settings.log_keep = std::chrono::days(config.ledger_keep_days);
+    return settings;
+}
+
+ExecSettings exec_settings(const Config& config, const std::string& version,
+                           const std::optional<rlimit>& open_files)
+{
+    constexpr std::size_t slots_per_core = 64;
+    const std::size_t cores = std::max(std::thread::hardware_concurrency(), 1U);
+    ExecSettings settings;
+    settings.node = config.node_name();
+    settings.version = version;
+    settings.shell = config.exec.shell;
+    settings.max_output = config.exec.max_output;
+    settings.open_files = open_files;
+    const std::size_t slots = config.exec.slots != 0 ? config.exec.slots : cores * slots_per_core;
+    const std::size_t limit = descriptor_limit();
+    const RunShare share = share_of_runs({slots, settings.max_left_outputs}, limit);
+    if (share.slots < slots) {
+        spdlog::warn(
+            "node: {} commands run at a time instead of {} ([exec] slots): this process may have "
+            "only {} descriptors open; raise LimitNOFILE (systemd) or ulimit -n",
+            share.slots, slots, limit);
+    }
+    settings.rules.slots = share.slots;
+    settings.max_left_outputs = share.left_outputs;
+    settings.rules.silence_limit = config.dispatch.silence_limit;
+    settings.rules.lease = config.dispatch.lease;
+    settings.rules.early = 2 * config.dispatch.lookahead;
+    settings.rules.kill_grace = config.exec.kill_grace;
+    return settings;
+}
+
+HttpSettings http_settings(const Config& config, const std::string& address)
+{
+    HttpSettings settings;
+    settings.address = address;
+    settings.max_body = config.http.max_body;
+    settings.max_connections = connections_within(config.http.max_connections, descriptor_limit());
+    if (settings.max_connections < config.http.max_connections) {
+        spdlog::warn(
+            "http: {} takes {} connections at a time instead of {} ([http] max_connections): this "
+            "process may have only {} descriptors open; raise LimitNOFILE (systemd) or ulimit -n",
+            address, settings.max_connections, config.http.max_connections, descriptor_limit());
+    }
+    settings.idle_timeout = config.http.idle_timeout;
+    return settings;
+}
+
+std::vector<Token> tokens(const Config& config)
+{
+    std::vector<Token> tokens;
+    for (const Config::Http::Token& token : config.http.tokens) {
+        tokens.push_back(Token{token.name, token.secret, static_cast<Role>(token.role)});
+    }
+    return tokens;
+}
+
+Access api_access(const Config& config)
+{
+    return Access(tokens(config), config.http.trusted_proxies,
+                  config.http.allow_anonymous ? Hosts::any : Hosts::this_machine);
+}
+
+std::vector<std::string> token_changes(const Config& before, const Config& after)
+{
+    const auto find = [](const Config& config, const std::string& name) {
+        const auto& all = config.http.tokens;
+        const auto found = std::ranges::find(all, name, &Config::Http::Token::name);
+        return found == all.end() ? nullptr : &*found;
+    };
+    std::vector<std::string> changes;
+    for (const auto& token : after.http.tokens) {
+        const auto* const earlier = find(before, token.name);
+        if (earlier != nullptr && *earlier == token) continue;
+        changes.push_back(fmt::format("token {} {}", quote_utf8(token.name),
+                                      earlier == nullptr ? "is new" : "has changed"));
+    }
+    for (const auto& token : before.http.tokens) {
+        if (find(after, token.name) != nullptr) continue;
+        changes.push_back(fmt::format("token {} is not valid any more", quote_utf8(token.name)));
+    }
+    return changes;
+}
+
+}  // namespace peercron

@@ -1,0 +1,40 @@
+#pragma once
+
+#include "config/config.hpp"
+#include "dispatch/dispatcher.hpp"
+#include "exec/executor.hpp"
+#include "http/access.hpp"
+#include "http/server.hpp"
+
+#include <sys/resource.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace peercron {
+
+// What the configuration means for each part of the node. The parts know no Config.
+
+DispatchSettings dispatch_settings(const Config& config);
+
+/// As many commands at a time as configured, or as this process has descriptors for: then the log
+/// says so.
+/// @param open_files the limit that commands get, when the node has raised its own.
+ExecSettings exec_settings(const Config& config, const std::string& version,
+                           const std::optional<rlimit>& open_files);
+
+/// Of the server at `address`: as many connections as configured, or as this process has
+/// descriptors for; then the log says so.
+HttpSettings http_settings(const Config& config, const std::string& address);
+
+std::vector<Token> tokens(const Config& config);
+
+/// Who may call the API.
+Access api_access(const Config& config);
+
+/// What became of which token between two configurations, for the log: "token \"deploy\" is new".
+/// Never shows a secret.
+std::vector<std::string> token_changes(const Config& before, const Config& after);
+
+}  // namespace peercron
