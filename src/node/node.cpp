@@ -1,12 +1,10 @@
 #include "node/node.hpp"
 
 #include "api/api.hpp"
-#include "base/backoff.hpp"
 #include "base/clock.hpp"
 #include "base/disk_journal.hpp"
 #include "base/event.hpp"
 #include "base/log.hpp"
-#include "base/offload.hpp"
 #include "base/task_group.hpp"
 #include "dispatch/dispatcher.hpp"
 #include "exec/descriptors.hpp"
@@ -18,6 +16,7 @@
 #include "node/local_channel.hpp"
 #include "node/part_settings.hpp"
 #include "node/service_manager.hpp"
+#include "node/store_readiness.hpp"
 #include "node/tcp_channel.hpp"
 #include "store/store_pool.hpp"
 #include "wire/address.hpp"
@@ -36,7 +35,6 @@
 #include <exception>
 #include <iostream>
 #include <random>
-#include <stop_token>
 #include <utility>
 
 #include <malloc.h>
@@ -104,8 +102,9 @@ public:
           plan_store_(io_, 3, backend_->open_store(), StorePool::TooLong::store),
           record_store_(io_, 1, backend_->open_store(), StorePool::TooLong::store),
           api_store_(io_, config.mysql.pool_size, backend_->open_store()),
+          readiness_(io_, clock_, *backend_, plan_store_),
           coordinator_(backend_->make_coordinator(io_, surroundings.version, incarnation_,
-                                                  [this] { return newest_epoch(); })),
+                                                  [this] { return readiness_.newest_epoch(); })),
           journal_(JournalSettings{config.journal_file(), config.exec.journal_limit}, *metrics_),
           recorder_(io_, clock_, record_store_, recorder_settings(executor_), &journal_,
                     metrics_.get()),
@@ -151,12 +150,12 @@ public:
             // First: until then a process before this one may be alive, and have the journal.
             if (backend_->has_peers()) co_await open_peer_port();
             agent_.begin(clock_.steady_now());
-            if (!stopping_) co_await open_journal();
-            if (!stopping_) co_await prepare_store();
+            if (!is_stopping_) co_await open_journal();
+            if (!is_stopping_) co_await readiness_.prepare();
         } catch (...) {
             failure = std::current_exception();
         }
-        if (!stopping_ && !failure) {
+        if (!is_stopping_ && !failure) {
             start(exec_tasks_, "recorder", recorder_.run());
             start(exec_tasks_, "journal", recorder_.keep());
             start(exec_tasks_, "steps", steps_.run());
@@ -169,8 +168,9 @@ public:
             start(dispatch_tasks_, "missed fires", dispatcher_.missed().run());
             notify_service_manager("READY=1\nSTATUS=running");
             spdlog::info("node: running");
-            if (is_new_) std::cerr << backend_->welcome(surroundings_.program) << std::flush;
-            while (!stopping_) co_await stop_.wait();
+            if (readiness_.is_new())
+                std::cerr << backend_->welcome(surroundings_.program) << std::flush;
+            while (!is_stopping_) co_await stop_.wait();
             co_await drain();
         }
         co_await end(http_tasks_);
@@ -178,7 +178,7 @@ public:
         spdlog::info("node: stopped");
     }
 
-    bool failed() const { return failed_; }
+    bool failed() const { return has_failed_; }
 
 private:
     void observe(StorePool& store, const std::string& use)
@@ -263,7 +263,7 @@ private:
             load.running = own.running;
             load.held = own.held;
             load.queued = own.queued;
-            load.draining = own.draining || stopping_;
+            load.draining = own.draining || is_stopping_;
         }
         return loads;
     }
@@ -271,8 +271,7 @@ private:
     /// Of the older of the pools whose calls fail.
     std::optional<StorePool::Trouble> store_trouble() const
     {
-        std::optional<StorePool::Trouble> oldest;
-        if (!store_ready_) oldest.emplace(StorePool::Trouble{store_awaited_since_, store_trouble_});
+        std::optional<StorePool::Trouble> oldest = readiness_.trouble();
         for (const StorePool* const pool : {&plan_store_, &record_store_}) {
             const auto& trouble = pool->trouble();
             if (trouble && (!oldest || trouble->since < oldest->since)) oldest = trouble;
@@ -282,8 +281,8 @@ private:
 
     std::string not_ready() const
     {
-        if (stopping_) return "this node is stopping";
-        if (!store_ready_) return "this node is starting, and waits for the store";
+        if (is_stopping_) return "this node is stopping";
+        if (!readiness_.is_ready()) return "this node is starting, and waits for the store";
         if (store_trouble()) return "the store is away; runs go on";
         return "";
     }
@@ -332,25 +331,6 @@ private:
         co_return std::move(dispatcher);
     }
 
-    /// The newest epoch that the store has seen.
-    asio::awaitable<Epoch> newest_epoch()
-    {
-        const auto read = [](Store& store) { return store.newest_epoch(); };
-        Backoff backoff(co_await asio::this_coro::executor, 100ms, 2s);
-        for (;;) {
-            std::string trouble;
-            try {
-                const Epoch newest = co_await plan_store_.call(read);
-                tell_of_store("");
-                co_return newest;
-            } catch (const StoreError& error) {
-                trouble = error.what();
-            }
-            tell_of_store(std::move(trouble));
-            co_await sleep_for(backoff.next());
-        }
-    }
-
     /// The warden of this node's last process has the port for a moment after that has died.
     asio::awaitable<void> open_peer_port()
     {
@@ -359,7 +339,7 @@ private:
         };
         const SteadyTime latest = clock_.steady_now() + port_patience;
         bool told = false;
-        while (!stopping_) {
+        while (!is_stopping_) {
             std::string trouble;
             try {
                 listener_.emplace(io_, config_.bind_address, listener_settings(), on_peer);
@@ -387,52 +367,6 @@ private:
         if (backend_->waits_for_store()) {
             notify_service_manager("READY=1\nSTATUS=waiting for the database");
         }
-    }
-
-    /// Waits until the database is there and has its tables.
-    asio::awaitable<void> prepare_store()
-    {
-        asio::thread_pool thread(1);
-        const auto apply = [this] { return backend_->migrate(stop_preparing_.get_token()); };
-        Backoff backoff(co_await asio::this_coro::executor, 500ms, 5s);
-        while (!stopping_) {
-            std::string trouble;
-            try {
-                const std::vector<std::string> applied = co_await offload(thread, apply);
-                for (const std::string& name : applied) {
-                    spdlog::info("store: applied migration {}", name);
-                }
-                is_new_ = !applied.empty();
-                store_ready_ = true;
-                tell_of_store("");
-                co_return;
-            } catch (const StoreError& error) {
-                if (!backend_->waits_for_store() && !stopping_) throw;
-                trouble = error.what();
-            }
-            if (stopping_) {
-                spdlog::info("store: {}", trouble);
-                co_return;
-            }
-            tell_of_store(std::move(trouble));
-            co_await stop_.wait_for(backoff.next());
-        }
-    }
-
-    /// Says why this node waits for the store, once for each reason, and when it is ready; "" = it
-    /// is.
-    void tell_of_store(std::string trouble)
-    {
-        if (trouble == store_trouble_) return;
-        if (trouble.empty()) {
-            spdlog::info("store: ready");
-        } else {
-            spdlog::warn(
-                "store: not ready, so nothing is planned here; this node keeps trying, check that "
-                "the database runs and accepts its login: {}",
-                trouble);
-        }
-        store_trouble_ = std::move(trouble);
     }
 
     asio::awaitable<void> renew_lease()
@@ -597,7 +531,7 @@ private:
         } catch (const std::exception& error) {
             spdlog::critical("node: {} failed, stopping: {}", name, error.what());
         }
-        failed_ = true;
+        has_failed_ = true;
         stop();
     }
 
@@ -609,8 +543,8 @@ private:
 
     void stop()
     {
-        stopping_ = true;
-        stop_preparing_.request_stop();
+        is_stopping_ = true;
+        readiness_.stop();
         stop_.notify();
     }
 
@@ -628,6 +562,7 @@ private:
     StorePool plan_store_;
     StorePool record_store_;
     StorePool api_store_;
+    StoreReadiness readiness_;
     std::unique_ptr<Coordinator> coordinator_;
     DiskJournal journal_;
     Recorder recorder_;
@@ -645,14 +580,9 @@ private:
     std::optional<HttpServer> operations_http_;
 
     Event stop_;
-    std::stop_source stop_preparing_;  ///< of prepare_store()
-    bool is_new_ = false;              ///< the store has just been given its tables
-    bool stopping_ = false;
+    bool is_stopping_ = false;
     std::optional<SteadyTime> told_to_stop_;  ///< by the first signal
-    bool store_ready_ = false;
-    const WallTime store_awaited_since_ = clock_.now();
-    std::string store_trouble_;  ///< this was said
-    bool failed_ = false;
+    bool has_failed_ = false;
     asio::signal_set signals_;
     TaskGroup run_tasks_;
     TaskGroup exec_tasks_;      ///< the results of runs
