@@ -86,7 +86,8 @@ TEST(JobChangesTest, EachFieldIsComparedAndSentByItself)
         EXPECT_THAT(names(changes.changes[0]), ElementsAre(field.name));
         json::value row = changes.changes[0].request;
         ASSERT_THAT(row.as_object(), SizeIs(2));
-        row.as_object()[field.name] = row.at(field.parameter_name());
+        const json::value sent = row.at(field.parameter_name());  // a copy: the object may move
+        row.as_object()[field.name] = sent;
         Job read = plain;
         read_row_value(field, read, row.at(field.name));
         EXPECT_EQ(read, after);
