@@ -219,9 +219,7 @@ ExitStatus count_jobs(const ApiOptions& options)
     if (options.json) {
         print_json(counts);
     } else {
-        const AnswerFields fields(counts);
-        print(fmt::format("{} jobs: {} enabled, {} stopped\n", fields.number_or("total", 0),
-                          fields.number_or("enabled", 0), fields.number_or("stopped", 0)));
+        print(job_counts_text(counts));
     }
     return ExitStatus::done;
 }
@@ -254,8 +252,8 @@ ExitStatus clear_jobs(const ClearOptions& options)
     if (options.json) {
         print_json(deleted);
     } else {
-        print(fmt::format("{} jobs deleted; their log rows stay\n",
-                          AnswerFields(deleted).number_or("deleted", 0)));
+        const auto gone = AnswerFields(deleted).number_or("deleted", 0);
+        print(fmt::format("{} deleted; their log rows stay\n", counted(gone, "job", "jobs")));
     }
     return ExitStatus::done;
 }

@@ -108,12 +108,10 @@ std::string status_text(const json::object& status, const std::string& url)
 {
     const Screen screen = screen_of_stdout();
     const AnswerFields nodes(status.at("nodes"));
-    const AnswerFields jobs(status.at("jobs"));
     std::string text = node_text(AnswerFields(status.at("health")), nodes, url, screen);
     const bool knows_ledger = !status.at("jobs").is_null();
     if (knows_ledger) {
-        text += fmt::format("{} jobs: {} enabled, {} stopped\n", jobs.number_or("total", 0),
-                            jobs.number_or("enabled", 0), jobs.number_or("stopped", 0));
+        text += job_counts_text(status.at("jobs"));
     }
     text += "\n" + nodes_text(nodes.list("nodes"), screen);
     return knows_ledger ? text + ledger_text(status, screen) : text;

@@ -271,6 +271,14 @@ std::string counted(std::int64_t count, std::string_view one, std::string_view m
     return fmt::format("{} {}", count, count == 1 ? one : many);
 }
 
+std::string job_counts_text(const json::value& counts)
+{
+    const AnswerFields fields(counts);
+    return fmt::format("{}: {} enabled, {} stopped\n",
+                       counted(fields.number_or("total", 0), "job", "jobs"),
+                       fields.number_or("enabled", 0), fields.number_or("stopped", 0));
+}
+
 std::string run_job(const json::value& value)
 {
     const AnswerFields run(value);

@@ -23,6 +23,9 @@ std::string job_label(const boost::json::value& job);
 /// "1 job", "2 jobs".
 std::string counted(std::int64_t count, std::string_view one, std::string_view many);
 
+/// "3 jobs: 2 enabled, 1 stopped", of an answer of /cron/count.
+std::string job_counts_text(const boost::json::value& counts);
+
 /// "12", or "12 backup": the job of a run, or of a finding of the audit.
 std::string run_job(const boost::json::value& run);
 
