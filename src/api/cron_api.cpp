@@ -1,3 +1,4 @@
+#include "api/await_answer.hpp"
 #include "api/job_rules.hpp"
 #include "api/list_text.hpp"
 #include "api/paged_list.hpp"
@@ -9,9 +10,6 @@
 #include "http/answer.hpp"
 #include "http/text.hpp"
 #include "model/job_fields.hpp"
-
-#include <boost/asio/error.hpp>
-#include <boost/system/system_error.hpp>
 
 #include <algorithm>
 #include <limits>
@@ -290,21 +288,6 @@ asio::awaitable<Response> list_deleted(const ApiContext& context, const Call& ca
     co_return answer_with(std::move(deleted.page));
 }
 
-/// Tells the dispatcher; what goes wrong on the way is an Error as well.
-asio::awaitable<Result<void>> announce(const ApiContext& context, std::vector<JobId> ids)
-{
-    std::string failure;
-    try {
-        co_return co_await context.announce(std::move(ids));
-    } catch (const boost::system::system_error& e) {
-        if (e.code() == asio::error::operation_aborted) throw;
-        failure = e.what();
-    } catch (const std::exception& e) {
-        failure = e.what();
-    }
-    co_return Error{failure};
-}
-
 /// The store has the change: logs it, tells the dispatcher, and answers with the job.
 /// @param done what was done, "stopped".
 asio::awaitable<Response> finish(const ApiContext& context, const Caller& caller, const Job& job,
@@ -313,7 +296,7 @@ asio::awaitable<Response> finish(const ApiContext& context, const Caller& caller
     spdlog::info("http: {} at {} {} job {} (cronSet {})", quote_utf8(caller.name), caller.address,
                  done, job.id, quote_utf8(job.cron_set));
     std::vector<JobId> ids(1, job.id);
-    const Result<void> confirmed = co_await announce(context, std::move(ids));
+    const Result<void> confirmed = co_await await_answer(context.announce(std::move(ids)));
     if (confirmed.has_error()) {
         const std::string message = fmt::format(
             "job {} was {} and this is stored, but no dispatcher has confirmed it yet ({}): a fire "
@@ -446,7 +429,7 @@ asio::awaitable<Response> clear_jobs(const ApiContext& context, const Call& call
         const auto remove = [some, &edit](Store& store) { return store.delete_jobs(some, edit); };
         deleted += co_await context.store.call(remove);
         std::vector<JobId> gone(some.begin(), some.end());
-        const Result<void> told = co_await announce(context, std::move(gone));
+        const Result<void> told = co_await await_answer(context.announce(std::move(gone)));
         if (told.has_error()) unconfirmed = told.error().message;
     }
     if (!unconfirmed.empty()) {

@@ -1,31 +1,13 @@
+#include "api/await_answer.hpp"
 #include "api/routes.hpp"
 #include "api/rows.hpp"
 #include "base/log.hpp"
 #include "http/answer.hpp"
 
-#include <boost/asio/error.hpp>
-#include <boost/system/system_error.hpp>
-
 #include <optional>
 
 namespace peercron {
 namespace {
-
-/// Waits for the dispatcher's answer; what goes wrong on the way is an Error as well.
-template <class T>
-asio::awaitable<Result<T>> await_answer(asio::awaitable<Result<T>> asked)
-{
-    std::string failure;
-    try {
-        co_return co_await std::move(asked);
-    } catch (const boost::system::system_error& e) {
-        if (e.code() == asio::error::operation_aborted) throw;
-        failure = e.what();
-    } catch (const std::exception& e) {
-        failure = e.what();
-    }
-    co_return Error{failure};
-}
 
 asio::awaitable<Response> answer_with_row(const ApiContext& context, RunId run)
 {

@@ -17,8 +17,8 @@ namespace peercron {
 namespace asio = boost::asio;
 
 /// What an io_context is for the program, without threads, without the kernel and without a clock:
-/// whoever derives from it says when time passes. Coroutines, co_spawn() and cancellation work on
-/// it unchanged, and so does everything that waits by a Timer; a socket does not.
+/// a derived class says when time passes. Coroutines, co_spawn() and cancellation work on it
+/// unchanged, and so does everything that waits by a Timer; a socket does not.
 ///
 /// What is ready runs at the same moment, first come, first served. That order, the time and draw()
 /// are all that decides the course of events, so the same input gives the same course.

@@ -28,8 +28,8 @@ using asio::ip::tcp;
 using boost::system::error_code;
 using namespace std::chrono_literals;
 
-/// How many clients at a time are answered that there is no room; the connections of others are
-/// just closed.
+/// The most clients that are told at a time that there is no room; further connections are closed
+/// without an answer.
 constexpr std::size_t most_turned_away = 64;
 
 [[noreturn]] void refuse_address(const std::string& address, std::string_view why)

@@ -3,7 +3,7 @@
 #include "base/clock.hpp"
 #include "base/event.hpp"
 #include "dispatch/channel.hpp"
-#include "dispatch/term.hpp"
+#include "dispatch/node_clocks.hpp"
 #include "exec/recorder.hpp"
 #include "exec/runs.hpp"
 #include "node/step_keeper.hpp"

@@ -261,7 +261,7 @@ void Executor::force(Live& live)
     live.child->signal_end = world.at(world.now() + world.random.between(100us, 4000us), die);
 }
 
-/// The command's process is gone; this one reads of it when it comes to it.
+/// The command's process has ended; the node learns of it a little later.
 void Executor::child_ended(Live& live)
 {
     World& world = process_.world();

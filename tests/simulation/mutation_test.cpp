@@ -12,8 +12,8 @@
 namespace peercron::simulation {
 namespace {
 
-/// A planted bug, and how soon it must be found: within so many seeds, or courses of a scenario
-/// that chance hardly makes.
+/// A planted bug, and the number of seeds within which it must be found, or of courses of a
+/// scenario that chance hardly ever makes.
 struct Planted {
     Mutation mutation;
     std::string_view name;

@@ -374,7 +374,7 @@ StoreLine::Course StoreLine::draw_course(const Rehearsal& call)
     return course;
 }
 
-/// The row of table term is locked by whoever is there first.
+/// The first call that reaches the row of table term locks it; later ones wait.
 void StoreLine::wait_for_lock(Course& course)
 {
     if (!course.effect) return;

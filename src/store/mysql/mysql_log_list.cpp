@@ -148,7 +148,7 @@ std::int64_t count_newer(MysqlConnection& connection, const LogFilter& filter, c
                                                rows_to_count(connection, filter, hint), end));
 }
 
-/// Of so many ids that a statement counts them soon.
+/// Counts a range of ids that is short enough for one quick statement.
 ListCount count_part(MysqlConnection& connection, const LogFilter& filter, const PageHint& hint,
                      const std::optional<CountRest>& from)
 {

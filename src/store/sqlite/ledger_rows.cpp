@@ -26,28 +26,20 @@ SqliteStatement& bind(SqliteStatement& statement, const RunId& run)
 
 void insert_report(SqliteConnection& connection, const RunReport& report)
 {
-    SqliteStatement& insert = connection.cached(
+    SqliteStatement& statement = connection.cached(
         "INSERT INTO log (cron_id, scheduled_at, attempt, time, state, reason, run_server,"
         " dispatch_server, epoch, started_at, ended_at, use_time, exit_code, term_signal, cpu_time,"
         " max_rss, output_bytes, output)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
-    bind(insert, report.id)
+    bind(statement, report.id)
         .bind(to_unix_seconds(report.id.scheduled_at))
         .bind(to_string(report.state))
         .bind(to_string(report.reason))
         .bind(report.run_server)
         .bind(report.dispatch_server)
         .bind(static_cast<std::int64_t>(report.epoch))
-        .bind(millis(report.started_at))
-        .bind(millis(report.ended_at))
-        .bind(report.use_time.count())
-        .bind(report.exit_code)
-        .bind(report.term_signal)
-        .bind(report.cpu_time.count())
-        .bind(report.max_rss)
-        .bind(report.output_bytes)
-        .bind(report.output)
-        .execute();
+        .bind(millis(report.started_at));
+    bind_end(statement, report).bind(report.output).execute();
 }
 
 /// Whether the report names another server than the row: "" says nothing.
@@ -57,7 +49,7 @@ bool is_news(const std::string& reported, const std::string& stored)
 }
 
 /// What a report does not say stays. The columns with an index of their own are written only when
-/// they change: SQLite makes an entry anew whatever its value is.
+/// they change: SQLite rewrites the index entry even if the value is the same.
 void update_by_report(SqliteConnection& connection, const StoredRow& row, const RunReport& report)
 {
     if (is_news(report.run_server, row.run_server) ||
@@ -72,27 +64,17 @@ void update_by_report(SqliteConnection& connection, const StoredRow& row, const 
             .bind(row.id)
             .execute();
     }
-    connection
-        .cached(
-            "UPDATE log SET state = ?, reason = ?, epoch = COALESCE(?, epoch),"
-            " started_at = COALESCE(?, started_at), ended_at = COALESCE(?, ended_at), use_time = ?,"
-            " exit_code = ?, term_signal = ?, cpu_time = ?, max_rss = ?, output_bytes = ?,"
-            " output = ? WHERE id = ?")
-        .bind(to_string(report.state))
+    SqliteStatement& statement = connection.cached(
+        "UPDATE log SET state = ?, reason = ?, epoch = COALESCE(?, epoch),"
+        " started_at = COALESCE(?, started_at), ended_at = COALESCE(?, ended_at), use_time = ?,"
+        " exit_code = ?, term_signal = ?, cpu_time = ?, max_rss = ?, output_bytes = ?,"
+        " output = ? WHERE id = ?");
+    statement.bind(to_string(report.state))
         .bind(to_string(report.reason))
         .bind(report.epoch == 0 ? std::optional<std::int64_t>()
                                 : static_cast<std::int64_t>(report.epoch))
-        .bind(millis(report.started_at))
-        .bind(millis(report.ended_at))
-        .bind(report.use_time.count())
-        .bind(report.exit_code)
-        .bind(report.term_signal)
-        .bind(report.cpu_time.count())
-        .bind(report.max_rss)
-        .bind(report.output_bytes)
-        .bind(report.output)
-        .bind(row.id)
-        .execute();
+        .bind(millis(report.started_at));
+    bind_end(statement, report).bind(report.output).bind(row.id).execute();
 }
 
 /// The run has ended an open row, or had none: see has_run(). A deleted job's counters went with

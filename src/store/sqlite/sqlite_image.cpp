@@ -35,13 +35,12 @@ void append(SqliteConnection& connection, const LogRow& row)
 {
     const RunReport& run = row.run;
     const auto scheduled_at = row.legacy ? std::nullopt : std::optional(run.id.scheduled_at);
-    connection
-        .cached(
-            "INSERT INTO log (id, cron_id, scheduled_at, attempt, time, state, reason, run_server,"
-            " dispatch_server, dispatch_time, epoch, requested_by, started_at, ended_at, use_time,"
-            " exit_code, term_signal, cpu_time, max_rss, output_bytes, fires, gap_end, output)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
-        .bind(row.id)
+    SqliteStatement& statement = connection.cached(
+        "INSERT INTO log (id, cron_id, scheduled_at, attempt, time, state, reason, run_server,"
+        " dispatch_server, dispatch_time, epoch, requested_by, started_at, ended_at, use_time,"
+        " exit_code, term_signal, cpu_time, max_rss, output_bytes, fires, gap_end, output)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    statement.bind(row.id)
         .bind(run.id.job)
         .bind(millis(scheduled_at))
         .bind(run.id.attempt)
@@ -53,18 +52,8 @@ void append(SqliteConnection& connection, const LogRow& row)
         .bind(row.dispatch_time)
         .bind(static_cast<std::int64_t>(run.epoch))
         .bind(row.requested_by)
-        .bind(millis(run.started_at))
-        .bind(millis(run.ended_at))
-        .bind(run.use_time.count())
-        .bind(run.exit_code)
-        .bind(run.term_signal)
-        .bind(run.cpu_time.count())
-        .bind(run.max_rss)
-        .bind(run.output_bytes)
-        .bind(row.fires)
-        .bind(millis(row.gap_end))
-        .bind(run.output)
-        .execute();
+        .bind(millis(run.started_at));
+    bind_end(statement, run).bind(row.fires).bind(millis(row.gap_end)).bind(run.output).execute();
 }
 
 template <class Row>

@@ -118,32 +118,35 @@ void append(SqliteConnection& connection, const Revision& revision)
         .execute();
 }
 
+SqliteStatement& bind_end(SqliteStatement& statement, const RunReport& report)
+{
+    return statement.bind(millis(report.ended_at))
+        .bind(report.use_time.count())
+        .bind(report.exit_code)
+        .bind(report.term_signal)
+        .bind(report.cpu_time.count())
+        .bind(report.max_rss)
+        .bind(report.output_bytes);
+}
+
 void append(SqliteConnection& connection, const OtherAccount& account)
 {
     std::optional<std::int64_t> id;
     if (account.id != 0) id = account.id;
     const RunReport& run = account.report;
-    connection
-        .cached(fmt::format("INSERT INTO doubled_run ({})"
-                            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                            doubled_run_columns))
-        .bind(id)
+    SqliteStatement& statement =
+        connection.cached(fmt::format("INSERT INTO doubled_run ({})"
+                                      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                                      doubled_run_columns));
+    statement.bind(id)
         .bind(account.log_id)
         .bind(run.run_server)
         .bind(to_unix_millis(run.started_at.value_or(WallTime())))
         .bind(to_string(run.state))
         .bind(to_string(run.reason))
         .bind(run.dispatch_server)
-        .bind(static_cast<std::int64_t>(run.epoch))
-        .bind(millis(run.ended_at))
-        .bind(run.use_time.count())
-        .bind(run.exit_code)
-        .bind(run.term_signal)
-        .bind(run.cpu_time.count())
-        .bind(run.max_rss)
-        .bind(run.output_bytes)
-        .bind(run.output)
-        .execute();
+        .bind(static_cast<std::int64_t>(run.epoch));
+    bind_end(statement, run).bind(run.output).execute();
 }
 
 void throw_deposed(SqliteConnection& connection, Epoch epoch)

@@ -119,7 +119,7 @@ TEST_P(LogListTest, MayHaveOnlyTheBeginningsOfOutputs)
     }
 }
 
-/// A ledger of so many rows that their ids make blocks.
+/// A ledger with enough rows for several blocks of ids.
 class LongLedgerTest : public testing::StoreFixture {
 protected:
     LongLedgerTest()

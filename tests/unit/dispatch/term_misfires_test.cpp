@@ -36,7 +36,7 @@ TEST_F(TermTest, OneRowTellsOfAGapLongerThanTheMisfireWindow)
     EXPECT_EQ(orders_[0].second.start_at, midnight);
 }
 
-/// What becomes of the fires of a job that nobody could plan for 10 s.
+/// A job whose fires nobody planned for 10 s, and what happens to them.
 class MisfireTest : public TermTest {
 protected:
     std::vector<PlannedRun> after_ten_seconds(Job job)
