@@ -5,7 +5,7 @@
 #include "base/event.hpp"
 #include "database.hpp"
 #include "dispatch/job_table.hpp"
-#include "dispatch/term.hpp"
+#include "dispatch/term_rules.hpp"
 #include "parts.hpp"
 #include "simulated_cluster.hpp"
 #include "stopwatch.hpp"
@@ -185,7 +185,7 @@ boost::json::object measure_same_second(const Settings& settings, std::size_t jo
         table.put(std::move(job), due - 24h);
     }
     Moment now{due - 9s, clock.steady_now()};
-    Term term(1, "node-0", rules, table, now);
+    TermRules term(1, "node-0", rules, table, now);
     for (std::size_t i = 0; i < nodes; ++i) {
         Account account;
         account.node = "node-" + std::to_string(i);

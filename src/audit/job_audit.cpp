@@ -16,7 +16,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 /// The row of a gap that counts so many fires may stand for more: the dispatcher counts no further
-/// (`most_counted` in dispatch/term.cpp).
+/// (`most_counted` in dispatch/term_rules.cpp).
 constexpr std::int64_t most_counted = 100'000;
 
 bool is_whole_second(WallTime time)

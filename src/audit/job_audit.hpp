@@ -21,7 +21,7 @@ struct AuditRules {
 
     /// Within this time of a change of its job, a fire may be of the old version, the new one or
     /// neither: the change needs that long to reach the dispatcher, by clocks that differ. The
-    /// dispatcher goes back as far (`change_reach` in dispatch/term.cpp).
+    /// dispatcher goes back as far (`change_reach` in dispatch/term_rules.cpp).
     std::chrono::milliseconds change{5000};
     /// The same for a change in the database itself, which is noticed by polling.
     std::chrono::milliseconds change_by_hand{60'000};

@@ -27,13 +27,13 @@ struct LockEntry {
 
 /// What one node knows about the race for the lock, and what it should do next.
 ///
-/// Consul counts in LockIndex how often the key was acquired, which makes it an epoch: every tenure
+/// Consul counts in LockIndex how often the key was acquired, which makes it an epoch: every term
 /// has a greater one than all before. But it lives only as long as the key: after Consul was wiped
 /// (a restarted agent in dev mode) or the key was deleted by hand it begins at 1 again, and the
 /// store would refuse the dispatcher for as many elections as there had been. The key's flags make
 /// up for it: epoch = flags + LockIndex, with flags 0 until a holder finds its epoch below one that
 /// is known to have been used, and writes what is missing into the flags. Only the holder can,
-/// because the same request takes the lock; so an epoch still belongs to one tenure. Flags that
+/// because the same request takes the lock; so an epoch still belongs to one term. Flags that
 /// make an epoch past last_epoch are a mistake, and the next holder replaces them.
 ///
 /// Pure bookkeeping. Source: Consul, HTTP API, "KV Store", acquire, release, LockIndex, Flags.
@@ -83,7 +83,7 @@ public:
     /// The flags that the key has; a release must keep them.
     std::uint64_t flags() const { return entry_.flags; }
 
-    /// The epoch of this node's own tenure; 0 while it has none.
+    /// The epoch of this node's own term; 0 while it has none.
     Epoch epoch() const { return epoch_; }
 
     /// The node that holds the lock; empty: none.
@@ -98,7 +98,7 @@ private:
     LockEntry entry_;  // the last news
     NodeName dispatcher_;
     Epoch epoch_ = 0;
-    Epoch used_ = 0;  // the greatest epoch of a tenure other than the present one of this node
+    Epoch used_ = 0;  // the greatest epoch of a term other than the present one of this node
 };
 
 }  // namespace peercron

@@ -2,7 +2,7 @@
 
 #include "audit/finding.hpp"
 #include "dispatch/dispatcher_metrics.hpp"
-#include "dispatch/tenure.hpp"
+#include "dispatch/term_runner.hpp"
 
 #include <spdlog/spdlog.h>
 #include <boost/asio/co_spawn.hpp>
@@ -36,7 +36,7 @@ Dispatcher::Dispatcher(asio::any_io_executor executor, Parts parts, NodeName sel
       jobs_(settings_.default_zone),
       metrics_(std::make_unique<Metrics>(parts_.metrics)),
       missed_(executor_, jobs_, parts_.metrics),
-      tenure_ended_(executor_)
+      term_ended_(executor_)
 {}
 
 Dispatcher::~Dispatcher() = default;
@@ -48,24 +48,24 @@ asio::awaitable<void> Dispatcher::run()
             co_await follow_jobs();
             continue;
         }
-        tenure_ = std::make_unique<Tenure>(*this, parts_.coordinator.epoch());
+        term_ = std::make_unique<TermRunner>(*this, parts_.coordinator.epoch());
         std::exception_ptr failure;
         std::string deposed;
         Epoch newest = 0;
         try {
             // A coroutine thread of its own: it ends with its cancellation disabled, and this one
             // goes on and has to be cancelled later.
-            co_await asio::co_spawn(executor_, tenure_->run(), asio::use_awaitable);
+            co_await asio::co_spawn(executor_, term_->run(), asio::use_awaitable);
         } catch (const Deposed& error) {
             deposed = error.what();
             newest = error.newest();
         } catch (...) {
             failure = std::current_exception();
         }
-        const Epoch ended = tenure_->epoch();
-        tenure_.reset();
+        const Epoch ended = term_->epoch();
+        term_.reset();
         metrics_->term_ended();
-        tenure_ended_.notify();
+        term_ended_.notify();
         if (failure) std::rethrow_exception(failure);
         if (finishing_) co_return;
         spdlog::warn("dispatch: this node no longer dispatches (epoch {}): {}", ended,
@@ -87,9 +87,9 @@ asio::awaitable<void> Dispatcher::run()
 asio::awaitable<void> Dispatcher::finish(SteadyTime latest)
 {
     finishing_ = true;
-    if (tenure_) tenure_->wake();
-    while (tenure_ && now().steady < latest) co_await tenure_ended_.wait_until(latest);
-    if (!tenure_) co_return;
+    if (term_) term_->wake();
+    while (term_ && now().steady < latest) co_await term_ended_.wait_until(latest);
+    if (!term_) co_return;
     spdlog::warn(
         "dispatch: this node stops while its last plan still waits for the database, its journal "
         "or another node; fires that were not handed out run late elsewhere or after the next "
@@ -98,12 +98,12 @@ asio::awaitable<void> Dispatcher::finish(SteadyTime latest)
 
 Epoch Dispatcher::epoch() const
 {
-    return tenure_ ? tenure_->epoch() : 0;
+    return term_ ? term_->epoch() : 0;
 }
 
 std::vector<NodeLoad> Dispatcher::loads() const
 {
-    return tenure_ ? tenure_->loads() : std::vector<NodeLoad>();
+    return term_ ? term_->loads() : std::vector<NodeLoad>();
 }
 
 /// While nobody plans.
@@ -234,11 +234,11 @@ std::string Dispatcher::clock() const
 {
     const Moment own = own_now();
     const ClockGuard::Basis basis = clock_guard_.basis(own);
-    if (tenure_ && basis != ClockGuard::Basis::own) {
+    if (term_ && basis != ClockGuard::Basis::own) {
         return fmt::format("{} s ahead of the database's; planning by {}",
                            clock_guard_.offset(own)->middle() / 1s, basis_text(basis));
     }
-    if (!tenure_) {
+    if (!term_) {
         const std::string off = off_the_dispatchers();
         if (!off.empty()) return off;
     }

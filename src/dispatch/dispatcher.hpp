@@ -7,7 +7,7 @@
 #include "dispatch/clock_guard.hpp"
 #include "dispatch/job_table.hpp"
 #include "dispatch/missed_fires.hpp"
-#include "dispatch/term.hpp"
+#include "dispatch/term_rules.hpp"
 #include "store/store_pool.hpp"
 
 #include <prometheus/registry.h>
@@ -20,7 +20,7 @@
 namespace peercron {
 
 /// Keeps the warm copy of the jobs, and whenever this node holds the lock, dispatches: carries out
-/// the rules of Term against the store and the nodes.
+/// the rules (TermRules) against the store and the nodes.
 ///
 /// One coroutine does everything that changes the plan or the ledger, one thing after the other;
 /// that is why no change of a job can be overtaken by a fire planned from its old version.
@@ -66,7 +66,7 @@ public:
     struct Metrics;
 
 private:
-    class Tenure;
+    class TermRunner;
 
     /// Says when the table of jobs may change, and is told which jobs changed.
     class TableUser {
@@ -74,7 +74,7 @@ private:
         virtual ~TableUser() = default;
         virtual asio::awaitable<void> may_change() = 0;
         virtual void has_changed(const std::vector<JobId>& jobs) = 0;
-        /// See Term::wanted_past(), and Term::learn_unwanted(): before has_changed().
+        /// See TermRules::wanted_past(), and TermRules::learn_unwanted(): before has_changed().
         virtual std::optional<PastQuery> wanted_past(const Job& row) = 0;
         virtual void learn_unwanted(const std::vector<JobPast>& pasts) = 0;
     };
@@ -103,8 +103,8 @@ private:
     bool jobs_unread_ = false;  ///< this was said
     std::unique_ptr<Metrics> metrics_;
     MissedFires missed_;
-    std::unique_ptr<Tenure> tenure_;
-    Event tenure_ended_;
+    std::unique_ptr<TermRunner> term_;
+    Event term_ended_;
     bool finishing_ = false;
     SteadyTime forgotten_until_{};  ///< until then the registry, which forgot, may lack nodes
 };

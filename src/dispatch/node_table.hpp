@@ -46,7 +46,7 @@ struct NodeState {
 };
 
 /// The nodes that a dispatcher has heard of, and what they, their wardens and the registry say
-/// about them: which are connected, silent, dead or gone (see Term), and which can be given runs.
+/// about them: which are connected, silent, dead or gone (see TermRules), and which can be given runs.
 /// No node is ever taken out. Pure; no clock of its own. One thread.
 class NodeTable {
 public:

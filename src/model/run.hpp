@@ -14,7 +14,7 @@
 
 namespace peercron {
 
-/// One tenure of one dispatcher; only grows. Consul's LockIndex of the lock key, or in a single
+/// One term of one dispatcher; only grows. Consul's LockIndex of the lock key, or in a single
 /// node a counter in the store. 0 = none.
 using Epoch = std::uint64_t;
 

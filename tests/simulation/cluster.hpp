@@ -1,6 +1,6 @@
 #pragma once
 
-#include "dispatch/term.hpp"
+#include "dispatch/term_rules.hpp"
 #include "exec/run_book.hpp"
 #include "simulation/database.hpp"
 #include "simulation/disk.hpp"

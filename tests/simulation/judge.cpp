@@ -6,13 +6,13 @@
 namespace peercron::simulation {
 namespace {
 
-/// A change that dispatchers know of so late is not planned from when it says (term.cpp,
+/// A change that dispatchers know of so late is not planned from when it says (term_rules.cpp,
 /// change_reach, less the differences of the clocks).
 constexpr auto known_in_time = 3500ms;
 constexpr auto planned_ahead = 2s;
 /// A version that was replaced before anybody knew of it: nobody could tell, and polls failed.
 constexpr auto polled = 8s;
-constexpr std::int32_t most_attempts = 5;  // term.cpp
+constexpr std::int32_t most_attempts = 5;  // term_rules.cpp
 /// So far ahead of the true time a row may stand: the lookahead, what a clock may be ahead by
 /// before that is noticed, and what calls take.
 constexpr auto most_ahead = planned_ahead + 1500ms;

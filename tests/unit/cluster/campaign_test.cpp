@@ -184,7 +184,7 @@ TEST_F(CampaignTest, WritesTheFlagsBeforeItUsesAnEpochThatTheStoreWouldRefuse)
     campaign_.raise_epoch(57);
     EXPECT_EQ(campaign_.epoch(), 0U);
     ASSERT_TRUE(key_.acquire(campaign_, "me"));
-    EXPECT_EQ(key_.entry().lock_index, 1U) << "it is still the same tenure";
+    EXPECT_EQ(key_.entry().lock_index, 1U) << "it is still the same term";
     campaign_.seen(key_.entry());
     EXPECT_EQ(campaign_.epoch(), 58U);
     EXPECT_FALSE(campaign_.bid());

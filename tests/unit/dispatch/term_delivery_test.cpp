@@ -80,7 +80,7 @@ TEST_F(DeliveryTest, WhatItsNodeEndedAndToldTheStoreAloneRunsAgain)
     for (const bool is_known_to_the_store : {true, false}) {
         run_on_alpha(at_least_once());
         connect(alpha);  // it was cut off, ended the run, and has nothing to tell any more
-        const Term::Doubts doubts = term_->doubts();
+        const TermRules::Doubts doubts = term_->doubts();
         EXPECT_TRUE(term_->wants_undelivered(doubts));
         std::vector<RunId> undelivered;
         if (is_known_to_the_store) undelivered.push_back(fire(1, 1s));

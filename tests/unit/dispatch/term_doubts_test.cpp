@@ -17,7 +17,7 @@ TEST_F(TermTest, ALedgerThatWasReadBeforeAnAccountDoesNotSettleIt)
 {
     add(every_second(1));
     term_.emplace(7, alpha, settings_, jobs_, now_);
-    const Term::BeforeRead known = term_->before_read();
+    const TermRules::BeforeRead known = term_->before_read();
     TermStart found;  // the answer is on its way; meanwhile the node has ended and recorded the run
     found.planned_through = now_.wall;
     OpenRun row;
@@ -126,7 +126,7 @@ TEST_F(TermTest, ARestartedNodeIsNotAskedForWhatItMayHaveStartedBefore)
     const std::vector<JobId> jobs{1};
     EXPECT_THAT(term_->handed_out(jobs), IsEmpty());
     EXPECT_THAT(term_->held_by(alpha), IsEmpty());
-    EXPECT_EQ(term_->find_run(fire(1, 1s)).whereabouts, Term::Whereabouts::running);
+    EXPECT_EQ(term_->find_run(fire(1, 1s)).whereabouts, TermRules::Whereabouts::running);
     term_->resolve_doubts(found, term_->doubts(), now_);
     const PlanStep after = step();
     ASSERT_THAT(after.ended, SizeIs(1));

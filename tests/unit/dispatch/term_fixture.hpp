@@ -1,6 +1,6 @@
 #pragma once
 
-#include "dispatch/term.hpp"
+#include "dispatch/term_rules.hpp"
 
 #include <gtest/gtest.h>
 
@@ -43,13 +43,13 @@ protected:
 
     void add(const Job& job) { jobs_.put(job, now_.wall); }
 
-    Term& begin(const TermStart& found)
+    TermRules& begin(const TermStart& found)
     {
         term_.emplace(7, alpha, settings_, jobs_, now_);
         changed_ = term_->begin(found, now_);
         return *term_;
     }
-    Term& begin()
+    TermRules& begin()
     {
         TermStart found;
         found.planned_through = now_.wall;
@@ -112,7 +112,7 @@ protected:
     DispatchSettings settings_;
     JobTable jobs_{"UTC"};
     Moment now_;
-    std::optional<Term> term_;
+    std::optional<TermRules> term_;
     std::vector<JobId> changed_;
     std::vector<std::pair<NodeName, RunOrder>> orders_;
     std::vector<std::pair<NodeName, RunId>> revokes_;

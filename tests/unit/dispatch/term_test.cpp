@@ -181,9 +181,9 @@ TEST_F(TermTest, ARunThatIsHereIsCancelledAndItsRowSaysWho)
     begin();  // no node yet
     step();
     const auto place = term_->find_run(fire(1, 1s));
-    EXPECT_EQ(place.whereabouts, Term::Whereabouts::here);
+    EXPECT_EQ(place.whereabouts, TermRules::Whereabouts::here);
     term_->cancel(fire(1, 1s), parse_reason("on-request: ops"), now_);
-    EXPECT_EQ(term_->find_run(fire(1, 1s)).whereabouts, Term::Whereabouts::unknown);
+    EXPECT_EQ(term_->find_run(fire(1, 1s)).whereabouts, TermRules::Whereabouts::unknown);
     connect(alpha);
     const PlanStep next = step();
     ASSERT_THAT(next.ended, SizeIs(1));
@@ -198,12 +198,12 @@ TEST_F(TermTest, KnowsWhereARunIs)
     begin();
     connect(alpha);
     step();
-    EXPECT_EQ(term_->find_run(fire(1, 1s)).whereabouts, Term::Whereabouts::held);
+    EXPECT_EQ(term_->find_run(fire(1, 1s)).whereabouts, TermRules::Whereabouts::held);
     EXPECT_EQ(term_->find_run(fire(1, 1s)).node, alpha);
     report(alpha, fire(1, 1s), RunState::running);
-    EXPECT_EQ(term_->find_run(fire(1, 1s)).whereabouts, Term::Whereabouts::running);
+    EXPECT_EQ(term_->find_run(fire(1, 1s)).whereabouts, TermRules::Whereabouts::running);
     report(alpha, fire(1, 1s), RunState::success);
-    EXPECT_EQ(term_->find_run(fire(1, 1s)).whereabouts, Term::Whereabouts::unknown);
+    EXPECT_EQ(term_->find_run(fire(1, 1s)).whereabouts, TermRules::Whereabouts::unknown);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "dispatch/term.hpp"
+#include "dispatch/term_rules.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -29,8 +29,8 @@ constexpr std::int64_t most_counted = 100'000;
 constexpr std::size_t most_fires = 10'000;
 }  // namespace
 
-Term::Term(Epoch epoch, NodeName self, const DispatchSettings& settings, JobTable& jobs,
-           Moment started)
+TermRules::TermRules(Epoch epoch, NodeName self, const DispatchSettings& settings, JobTable& jobs,
+                     Moment started)
     : epoch_(epoch),
       self_(std::move(self)),
       settings_(settings),
@@ -47,7 +47,7 @@ Term::Term(Epoch epoch, NodeName self, const DispatchSettings& settings, JobTabl
       draft_(epoch, self_)
 {}
 
-Term::BeforeRead Term::before_read() const
+TermRules::BeforeRead TermRules::before_read() const
 {
     BeforeRead before;
     before.doubts = doubts_.open();
@@ -55,8 +55,8 @@ Term::BeforeRead Term::before_read() const
     return before;
 }
 
-std::vector<JobId> Term::begin(const TermStart& found, Moment now,
-                               const std::optional<BeforeRead>& before)
+std::vector<JobId> TermRules::begin(const TermStart& found, Moment now,
+                                    const std::optional<BeforeRead>& before)
 {
     BeforeRead then = before.value_or(before_read());
     changes_known_until_ = now.wall;
@@ -138,20 +138,20 @@ std::vector<JobId> Term::begin(const TermStart& found, Moment now,
 }
 
 /// Moments that are later are neither planned nor reached by the clock of any node that gets runs.
-WallTime Term::early_from(Moment now) const
+WallTime TermRules::early_from(Moment now) const
 {
     return std::max(planned_through_, now.wall) + 2 * settings_.lookahead;
 }
 
 /// A further attempt whose moment is near is the only one that this fire will get: the row of the
 /// one before stays where it is.
-bool Term::is_early(const RunId& id, Moment now) const
+bool TermRules::is_early(const RunId& id, Moment now) const
 {
     const auto soon = id.attempt > 1 ? further_attempt_soon : 0s;
     return id.scheduled_at > early_from(now) + soon;
 }
 
-std::map<NodeName, std::vector<RunId>> Term::held_early(Moment now) const
+std::map<NodeName, std::vector<RunId>> TermRules::held_early(Moment now) const
 {
     std::map<NodeName, std::vector<RunId>> held;
     for (const auto& [id, run] : runs_) {
@@ -162,7 +162,7 @@ std::map<NodeName, std::vector<RunId>> Term::held_early(Moment now) const
     return held;
 }
 
-void Term::take_back_early(std::span<const RunId> given_back, Moment now)
+void TermRules::take_back_early(std::span<const RunId> given_back, Moment now)
 {
     std::vector<RunId> taken_back(given_back.begin(), given_back.end());
     for (const RunId& id : unplaced_) {
@@ -183,7 +183,7 @@ void Term::take_back_early(std::span<const RunId> given_back, Moment now)
     }
 }
 
-void Term::moved(std::span<const RunId> runs)
+void TermRules::moved(std::span<const RunId> runs)
 {
     std::map<JobId, WallTime> passed;
     for (const RunId& id : runs) {
@@ -199,7 +199,7 @@ void Term::moved(std::span<const RunId> runs)
     }
 }
 
-void Term::moved_unless_found(std::span<const RunId> ended, const TermStart& found)
+void TermRules::moved_unless_found(std::span<const RunId> ended, const TermStart& found)
 {
     std::unordered_set<RunId> there(found.ended_lately.begin(), found.ended_lately.end());
     for (const OpenRun& row : found.open_runs) there.insert(row.planned.id);
@@ -210,7 +210,7 @@ void Term::moved_unless_found(std::span<const RunId> ended, const TermStart& fou
 }
 
 /// Says whether the table did not have it.
-bool Term::apply_change(const Revision& change, Moment now)
+bool TermRules::apply_change(const Revision& change, Moment now)
 {
     if (!change.after) return jobs_.erase(change.job);
     const PlannedJob* known = jobs_.find(change.job);
@@ -222,7 +222,7 @@ bool Term::apply_change(const Revision& change, Moment now)
     return jobs_.put(std::move(job), now.wall);
 }
 
-void Term::connected(const NodeName& node, const Account& account, Moment now)
+void TermRules::connected(const NodeName& node, const Account& account, Moment now)
 {
     if (nodes_.take_account(node, account, now)) {
         bury(node, nodes_.at(node).process_started, "was restarted", now);
@@ -254,7 +254,7 @@ void Term::connected(const NodeName& node, const Account& account, Moment now)
     }
 }
 
-void Term::report(const NodeName& node, const RunReport& report, Moment now)
+void TermRules::report(const NodeName& node, const RunReport& report, Moment now)
 {
     nodes_.note_heard(node, now);
     if (is_final(report.state)) {
@@ -268,12 +268,12 @@ void Term::report(const NodeName& node, const RunReport& report, Moment now)
     }
 }
 
-void Term::died(const NodeName& node, const Death& death, Moment now)
+void TermRules::died(const NodeName& node, const Death& death, Moment now)
 {
     bury(node, nodes_.take_death(node, death, now), "died", now);
 }
 
-std::map<NodeName, std::vector<RunId>> Term::handed_out(std::span<const JobId> jobs) const
+std::map<NodeName, std::vector<RunId>> TermRules::handed_out(std::span<const JobId> jobs) const
 {
     std::map<NodeName, std::vector<RunId>> handed;
     for (const JobId job : jobs) {
@@ -288,7 +288,8 @@ std::map<NodeName, std::vector<RunId>> Term::handed_out(std::span<const JobId> j
     return handed;
 }
 
-void Term::jobs_changed(std::span<const JobId> jobs, std::span<const RunId> revoked, Moment now)
+void TermRules::jobs_changed(std::span<const JobId> jobs, std::span<const RunId> revoked,
+                             Moment now)
 {
     for (const RunId& id : revoked) {
         const auto run = runs_.find(id);
@@ -314,7 +315,7 @@ void Term::jobs_changed(std::span<const JobId> jobs, std::span<const RunId> revo
     }
 }
 
-void Term::given_back_late(const NodeName& node, std::span<const RunId> given_back)
+void TermRules::given_back_late(const NodeName& node, std::span<const RunId> given_back)
 {
     for (const RunId& id : given_back) {
         const auto run = runs_.find(id);
@@ -323,7 +324,7 @@ void Term::given_back_late(const NodeName& node, std::span<const RunId> given_ba
     }
 }
 
-std::vector<RunId> Term::held_by(const NodeName& node) const
+std::vector<RunId> TermRules::held_by(const NodeName& node) const
 {
     std::vector<RunId> held;
     for (const RunId& id : runs_.of_node(node)) {
@@ -332,7 +333,7 @@ std::vector<RunId> Term::held_by(const NodeName& node) const
     return held;
 }
 
-void Term::evacuated(const NodeName& node, std::span<const RunId> given_back)
+void TermRules::evacuated(const NodeName& node, std::span<const RunId> given_back)
 {
     for (const RunId& id : given_back) {
         const auto run = runs_.find(id);
@@ -340,7 +341,7 @@ void Term::evacuated(const NodeName& node, std::span<const RunId> given_back)
     }
 }
 
-Result<RunId> Term::run_now(JobId id, std::string requested_by, Moment now)
+Result<RunId> TermRules::run_now(JobId id, std::string requested_by, Moment now)
 {
     const PlannedJob* planned = jobs_.find(id);
     if (planned == nullptr) return Error{fmt::format("there is no job {}", id)};
@@ -356,7 +357,7 @@ Result<RunId> Term::run_now(JobId id, std::string requested_by, Moment now)
     return run;
 }
 
-Term::RunPlace Term::find_run(const RunId& id) const
+TermRules::RunPlace TermRules::find_run(const RunId& id) const
 {
     const auto found = runs_.find(id);
     if (found == runs_.end()) return {};
@@ -373,14 +374,14 @@ Term::RunPlace Term::find_run(const RunId& id) const
     return {Whereabouts::running, run.node()};
 }
 
-void Term::cancel(const RunId& id, Reason why, Moment now)
+void TermRules::cancel(const RunId& id, Reason why, Moment now)
 {
     const auto run = runs_.find(id);
     if (run != runs_.end()) end_here(run, RunState::killed, std::move(why), now.wall);
 }
 
-void Term::resolve_doubts(const TermStart& found, Doubts doubts, Moment now,
-                          std::span<const RunId> undelivered)
+void TermRules::resolve_doubts(const TermStart& found, Doubts doubts, Moment now,
+                               std::span<const RunId> undelivered)
 {
     learn_quotas(found);
     end_orphans(found, doubts.dead, now.wall);
@@ -412,7 +413,7 @@ void Term::resolve_doubts(const TermStart& found, Doubts doubts, Moment now,
 }
 
 /// Whether a process of its node that is gone may have started it: its node does not know it.
-bool Term::may_have_started(const TrackedRun& run, const OpenRun& row) const
+bool TermRules::may_have_started(const TrackedRun& run, const OpenRun& row) const
 {
     if (row.planned.state == RunState::running || run.phase == RunPhase::running) return true;
     const NodeState& node = nodes_.at(run.node());
@@ -431,8 +432,8 @@ bool Term::may_have_started(const TrackedRun& run, const OpenRun& row) const
 }
 
 /// Ends the open rows of nodes that died before they had written how those runs ended.
-void Term::end_orphans(const TermStart& found, const std::map<NodeName, WallTime>& dead,
-                       WallTime now)
+void TermRules::end_orphans(const TermStart& found, const std::map<NodeName, WallTime>& dead,
+                            WallTime now)
 {
     const std::unordered_set<RunId> ended = draft_.ended();
     const auto is_known = [&](const RunId& id) {
@@ -447,13 +448,13 @@ void Term::end_orphans(const TermStart& found, const std::map<NodeName, WallTime
     }
 }
 
-void Term::hold_plan(bool is_held)
+void TermRules::hold_plan(bool is_held)
 {
     is_held_ = is_held;
     if (is_held && !held_from_) held_from_ = planned_through_;
 }
 
-bool Term::has_news(Moment now)
+bool TermRules::has_news(Moment now)
 {
     const bool work =
         !unplaced_.empty() || !redelivery_.is_empty() || !taken_back_.empty() || !draft_.is_empty();
@@ -462,7 +463,7 @@ bool Term::has_news(Moment now)
     return due && *due <= now.wall + settings_.lookahead;
 }
 
-PlanStep Term::step(Moment now)
+PlanStep TermRules::step(Moment now)
 {
     nodes_.follow_own_clock(now);
     for (const NodeName& node : nodes_.gone(now)) bury(node, std::nullopt, "vanished", now);
@@ -498,12 +499,12 @@ PlanStep Term::step(Moment now)
     placement_.forget_gone_orphans(now.steady);
     ended_lately_.forget_before(first_unread(now.wall) - ended_memory);
     // A clock that was set back a little plans nothing twice: what was planned stays planned. For a
-    // great step the tenure ends, and the next one begins at the true time.
+    // great step the term ends, and the next one begins at the true time.
     planned_through_ = std::max(planned_through_, through);
     return draft_.take(planned_through_);
 }
 
-void Term::plan_gaps(Moment now)
+void TermRules::plan_gaps(Moment now)
 {
     const auto rule = [&](const Job& job) { return misfires_.late_rule(job, now.wall); };
     for (const Planner::Gap& gap : planner_.take_gaps(now.wall, most_counted, rule)) {
@@ -512,7 +513,7 @@ void Term::plan_gaps(Moment now)
     }
 }
 
-void Term::plan_gap(const Job& job, Planner::Gap gap, const Reason& why_not, Moment now)
+void TermRules::plan_gap(const Job& job, Planner::Gap gap, const Reason& why_not, Moment now)
 {
     // The row stands at the first of them that has none.
     const auto has_row = [this, &job](WallTime fire) {
@@ -531,13 +532,13 @@ void Term::plan_gap(const Job& job, Planner::Gap gap, const Reason& why_not, Mom
     draft_.add_gap(RunId{job.id, gap.first, 1}, gap.last, gap.fires, std::move(reason), now.wall);
 }
 
-void Term::learn_unwanted(std::span<const JobPast> pasts)
+void TermRules::learn_unwanted(std::span<const JobPast> pasts)
 {
     for (const RunId& id : versions_.unwanted_by(pasts)) runs_.at(id).unwanted = true;
 }
 
 /// What was due by a version of a job that gave way before anybody could plan it.
-void Term::plan_old_versions(const std::vector<Revision>& changes, Moment now)
+void TermRules::plan_old_versions(const std::vector<Revision>& changes, Moment now)
 {
     // A node that changed it may have a clock that is ahead of this one.
     const WallTime latest = now.wall + settings_.lookahead;
@@ -547,7 +548,7 @@ void Term::plan_old_versions(const std::vector<Revision>& changes, Moment now)
 }
 
 /// Its fires after `from`, up to `to`: as the job is now, if it is there and not stopped.
-void Term::plan_old_version(const PlannedJob& old, WallTime from, WallTime to, Moment now)
+void TermRules::plan_old_version(const PlannedJob& old, WallTime from, WallTime to, Moment now)
 {
     const PlannedJob* today = jobs_.find(old.job.id);
     const bool runs = today != nullptr && !today->job.stop;
@@ -571,7 +572,7 @@ void Term::plan_old_version(const PlannedJob& old, WallTime from, WallTime to, M
 }
 
 /// The fire of a run that may not have done its work runs again, if its job wants that.
-void Term::plan_next_attempt(const RunId& id, std::string requested_by, Moment now)
+void TermRules::plan_next_attempt(const RunId& id, std::string requested_by, Moment now)
 {
     const auto next = redelivery_.next_attempt(id, now.wall);
     if (!next || runs_.contains(*next) || ended_lately_.contains(*next)) return;
@@ -581,12 +582,12 @@ void Term::plan_next_attempt(const RunId& id, std::string requested_by, Moment n
     place_new(run, std::move(requested_by), now);
 }
 
-void Term::deliver_again(std::span<const RunId> runs)
+void TermRules::deliver_again(std::span<const RunId> runs)
 {
     for (const RunId& id : runs) redelivery_.add(id, "");
 }
 
-void Term::drop_later_orders(std::uint64_t revoke, std::vector<RunId>& given_back) const
+void TermRules::drop_later_orders(std::uint64_t revoke, std::vector<RunId>& given_back) const
 {
     std::erase_if(given_back, [&](const RunId& id) {
         const auto run = runs_.find(id);
@@ -594,7 +595,7 @@ void Term::drop_later_orders(std::uint64_t revoke, std::vector<RunId>& given_bac
     });
 }
 
-std::vector<Outgoing> Term::messages(Moment now, std::uint64_t last_revoke)
+std::vector<Outgoing> TermRules::messages(Moment now, std::uint64_t last_revoke)
 {
     for (const RunId& id : std::exchange(to_send_, {})) {
         const auto run = runs_.find(id);
@@ -620,7 +621,7 @@ std::vector<Outgoing> Term::messages(Moment now, std::uint64_t last_revoke)
     return messages;
 }
 
-Planner::Next Term::plan_fire(const Job& job, WallTime scheduled_at, Moment now)
+Planner::Next TermRules::plan_fire(const Job& job, WallTime scheduled_at, Moment now)
 {
     const RunId id{job.id, scheduled_at, 1};
     if (runs_.contains(id)) return Planner::Next::plan;
@@ -643,7 +644,7 @@ Planner::Next Term::plan_fire(const Job& job, WallTime scheduled_at, Moment now)
 }
 
 /// Finds a node for a run that has no row yet, and gives it its row.
-void Term::place_new(Place run, std::string requested_by, Moment now)
+void TermRules::place_new(Place run, std::string requested_by, Moment now)
 {
     const RunId id = run->first;
     run->second.requested_by = requested_by;
@@ -662,13 +663,13 @@ void Term::place_new(Place run, std::string requested_by, Moment now)
     draft_.add(std::move(row));
 }
 
-bool Term::has_runs_left(const Job& job) const
+bool TermRules::has_runs_left(const Job& job) const
 {
     return job.run_limit == 0 || !quotas_.is_used_up(job, runs_.of_job(job.id).size());
 }
 
 /// A node says that the run is over. It may say so again after it was cut off.
-void Term::report_end(const NodeName& node, const RunReport& end)
+void TermRules::report_end(const NodeName& node, const RunReport& end)
 {
     const RunId id = end.id;
     doubts_.node_told_end(node, id);
@@ -688,18 +689,18 @@ void Term::report_end(const NodeName& node, const RunReport& end)
     }
 }
 
-void Term::note_end(const RunId& id, RunState state, std::uint64_t row_step)
+void TermRules::note_end(const RunId& id, RunState state, std::uint64_t row_step)
 {
     ended_lately_.add(id);
     if (quotas_.ended(id, state, row_step)) unpark(id.job);
 }
 
-void Term::unpark(JobId job)
+void TermRules::unpark(JobId job)
 {
     if (quotas_.unpark(job)) planner_.reset(job, planned_through_);
 }
 
-void Term::learn_quotas(const TermStart& found)
+void TermRules::learn_quotas(const TermStart& found)
 {
     quotas_.learn(found, [this](const RunId& id) {
         return begun_ ? !runs_.contains(id) && !taken_back_.contains(id)
@@ -708,7 +709,7 @@ void Term::learn_quotas(const TermStart& found)
 }
 
 /// A node that an earlier dispatcher had given up may hold what has ended in the ledger since.
-void Term::take_back_ended(const TermStart& found)
+void TermRules::take_back_ended(const TermStart& found)
 {
     std::unordered_set<RunId> open;
     for (const OpenRun& row : found.open_runs) open.insert(row.planned.id);
@@ -725,7 +726,7 @@ void Term::take_back_ended(const TermStart& found)
     }
 }
 
-void Term::place(Place run, Moment now)
+void TermRules::place(Place run, Moment now)
 {
     const PlannedJob* planned = jobs_.find(run->first.job);
     const bool is_first = planned != nullptr && run->first.attempt == 1;
@@ -753,7 +754,7 @@ void Term::place(Place run, Moment now)
     }
 }
 
-void Term::put_on(Place run, const NodeName& node, Moment now)
+void TermRules::put_on(Place run, const NodeName& node, Moment now)
 {
     TrackedRun& state = run->second;
     writer_.readdress(state.order, now.wall);
@@ -763,7 +764,7 @@ void Term::put_on(Place run, const NodeName& node, Moment now)
     to_send_.push_back(run->first);
 }
 
-void Term::adopt(const RunOrder& order, const NodeName& node, RunPhase phase, Moment now)
+void TermRules::adopt(const RunOrder& order, const NodeName& node, RunPhase phase, Moment now)
 {
     const auto run = runs_.find(order.id);
     if (run != runs_.end()) {
@@ -800,14 +801,14 @@ void Term::adopt(const RunOrder& order, const NodeName& node, RunPhase phase, Mo
     runs_.assign(place, node);
 }
 
-void Term::close(Place run)
+void TermRules::close(Place run)
 {
     doubts_.settle(run->first);
     unplaced_.erase(run->first);
     runs_.close(run);
 }
 
-void Term::end_here(Place run, RunState state, Reason why, WallTime at)
+void TermRules::end_here(Place run, RunState state, Reason why, WallTime at)
 {
     const RunId id = run->first;
     const bool is_last = !run->second.superseded && !run->second.unwanted;
@@ -822,7 +823,7 @@ void Term::end_here(Place run, RunState state, Reason why, WallTime at)
 
 /// It has not started at its node and will not: another one gets it, as its job is now. When the
 /// job does not fire then any more, it ends as revoked.
-void Term::release(Place run)
+void TermRules::release(Place run)
 {
     // Before begin() the table may be old; what does not fit is found there.
     if (!begun_ || versions_.is_still_due(run->second)) {
@@ -832,7 +833,7 @@ void Term::release(Place run)
     }
 }
 
-void Term::put_back(Place run)
+void TermRules::put_back(Place run)
 {
     doubts_.settle(run->first);
     runs_.unassign(run);
@@ -844,15 +845,15 @@ void Term::put_back(Place run)
 }
 
 /// It becomes revoked, unless its job fires at that moment after all.
-void Term::drop(Place run)
+void TermRules::drop(Place run)
 {
     TrackedRun state = run->second;
     close(run);
     taken_back_.emplace(state.order.id, std::move(state));
 }
 
-void Term::bury(const NodeName& node, std::optional<WallTime> since, std::string_view how,
-                Moment now)
+void TermRules::bury(const NodeName& node, std::optional<WallTime> since, std::string_view how,
+                     Moment now)
 {
     // The node's clock may be ahead of ours, so that it started a run "after" it died.
     const auto ahead = nodes_.most_ahead(node);
@@ -888,7 +889,7 @@ void Term::bury(const NodeName& node, std::optional<WallTime> since, std::string
     }
 }
 
-WallTime Term::plans_from(const PlannedJob& job, WallTime now) const
+WallTime TermRules::plans_from(const PlannedJob& job, WallTime now) const
 {
     const WallTime changed = job.job.effective_from;
     if (changed < first_unread(now) - change_reach) return std::min(now, planned_through_);
@@ -896,7 +897,7 @@ WallTime Term::plans_from(const PlannedJob& job, WallTime now) const
 }
 
 /// A change that was made later may have become known only now.
-WallTime Term::first_unread(WallTime now) const
+WallTime TermRules::first_unread(WallTime now) const
 {
     return std::clamp(changes_known_until_, now - longest_unread, now);
 }

@@ -38,7 +38,7 @@ namespace peercron {
 /// The longest time between two commits: it tells a deposed dispatcher, and moves planned-through.
 inline constexpr std::chrono::seconds longest_plan_pause{1};
 
-/// The rules of one tenure of one dispatcher, without I/O and without a clock: what is due, which
+/// The rules of one term of one dispatcher, without I/O and without a clock: what is due, which
 /// node runs it, which node holds a mutex, what happens to the runs of a node that is dead, silent
 /// or gone. The Dispatcher carries it out.
 ///
@@ -59,13 +59,13 @@ inline constexpr std::chrono::seconds longest_plan_pause{1};
 /// What a rule says (where a run goes, which late fires run, what has to be looked up …) is in a
 /// class of its own. Here is what happens to a run, and when: every function may open, move or end
 /// one, which is why they are together.
-class Term {
+class TermRules {
 public:
     /// `jobs` is the node's warm copy; it must be up to date.
-    Term(Epoch epoch, NodeName self, const DispatchSettings& settings, JobTable& jobs,
-         Moment started);
-    Term(const Term&) = delete;
-    Term& operator=(const Term&) = delete;
+    TermRules(Epoch epoch, NodeName self, const DispatchSettings& settings, JobTable& jobs,
+              Moment started);
+    TermRules(const TermRules&) = delete;
+    TermRules& operator=(const TermRules&) = delete;
 
     Epoch epoch() const { return epoch_; }
     WallTime planned_through() const { return planned_through_; }

@@ -1,4 +1,4 @@
-#include "dispatch/tenure.hpp"
+#include "dispatch/term_runner.hpp"
 
 #include "base/backoff.hpp"
 #include "base/overloaded.hpp"
@@ -61,10 +61,11 @@ AuditRules audit_rules(const DispatchSettings& settings)
 
 }  // namespace
 
-Dispatcher::Tenure::Tenure(Dispatcher& dispatcher, Epoch lock_epoch)
+Dispatcher::TermRunner::TermRunner(Dispatcher& dispatcher, Epoch lock_epoch)
     : dispatcher_(dispatcher),
       lock_epoch_(lock_epoch),
-      term_(lock_epoch, dispatcher.self_, dispatcher.settings_, dispatcher.jobs_, dispatcher.now()),
+      rules_(lock_epoch, dispatcher.self_, dispatcher.settings_, dispatcher.jobs_,
+             dispatcher.now()),
       historian_(dispatcher.executor_, dispatcher.parts_.clock, dispatcher.parts_.history_store),
       self_audit_(dispatcher.parts_.clock, dispatcher.parts_.history_store, *dispatcher.metrics_,
                   audit_rules(dispatcher.settings_), dispatcher.settings_.audit_interval),
@@ -81,7 +82,7 @@ Dispatcher::Tenure::Tenure(Dispatcher& dispatcher, Epoch lock_epoch)
       answered_(dispatcher.executor_)
 {}
 
-asio::awaitable<void> Dispatcher::Tenure::run()
+asio::awaitable<void> Dispatcher::TermRunner::run()
 {
     tasks_.spawn("dispatch", dispatch());
     std::exception_ptr reason;
@@ -99,7 +100,7 @@ asio::awaitable<void> Dispatcher::Tenure::run()
         if (!reason) reason = std::current_exception();
     }
     // An older node would take the end of this for the end of the process.
-    for (const auto& [node, link] : links_) send(node, TermOver{term_.epoch()});
+    for (const auto& [node, link] : links_) send(node, TermOver{rules_.epoch()});
     co_await sleep_for(goodbye_time);
     link_tasks_.cancel();
     try {
@@ -110,7 +111,7 @@ asio::awaitable<void> Dispatcher::Tenure::run()
     if (reason) std::rethrow_exception(reason);
 }
 
-asio::awaitable<void> Dispatcher::Tenure::dispatch()
+asio::awaitable<void> Dispatcher::TermRunner::dispatch()
 {
     co_await take_over();
     tasks_.spawn("steps", writer_.run());
@@ -127,13 +128,13 @@ asio::awaitable<void> Dispatcher::Tenure::dispatch()
         apply_late_answers();
         if (settled_) settle_doubts();
         if (!changes_.empty() || !changed_jobs_.empty()) co_await apply_changes();
-        if (polled_at_ && changed_jobs_.empty()) term_.changes_are_known_until(*polled_at_);
+        if (polled_at_ && changed_jobs_.empty()) rules_.changes_are_known_until(*polled_at_);
         if (!run_now_.empty()) start_runs();
         if (!end_run_.empty()) co_await end_runs();
         if (!draining_.empty()) co_await evacuate();
-        if (term_.has_doubts()) doubts_.notify();
+        if (rules_.has_doubts()) doubts_.notify();
         const bool due = now().steady - last_commit_ >= longest_plan_pause;
-        if (due || !answers_.empty() || term_.has_news(now())) co_await commit_step();
+        if (due || !answers_.empty() || rules_.has_news(now())) co_await commit_step();
         send_answers();
         if (have_copies_ && writer_.waiting().empty()) drop_copies();
         if (idle()) co_await wake_.wait_until(next_round);
@@ -143,7 +144,7 @@ asio::awaitable<void> Dispatcher::Tenure::dispatch()
 
 /// Schedules fire at whole seconds: then all cores are for the commands, so that is not when their
 /// successors are planned.
-std::chrono::milliseconds Dispatcher::Tenure::until_next_round() const
+std::chrono::milliseconds Dispatcher::TermRunner::until_next_round() const
 {
     constexpr auto step = 500ms;
     constexpr auto quiet = 250ms;  // after each whole and half second
@@ -153,11 +154,11 @@ std::chrono::milliseconds Dispatcher::Tenure::until_next_round() const
     return longest - latest.time_since_epoch() % step;
 }
 
-asio::awaitable<void> Dispatcher::Tenure::take_over()
+asio::awaitable<void> Dispatcher::TermRunner::take_over()
 {
     const auto started = now().steady;
     const Roster told = dispatcher_.parts_.roster();
-    term_.learn_clocks(told, now());
+    rules_.learn_clocks(told, now());
     was_told_ = !told.nodes.empty();
     const TermStart before = co_await begin_term();
     co_await compare_clocks_at_last(before);
@@ -168,7 +169,7 @@ asio::awaitable<void> Dispatcher::Tenure::take_over()
     for (const NodeLoad& load : told.nodes) {
         if (load.connected && !load.draining) add_link(load.node);
     }
-    tasks_.spawn("links", link_tasks_.join());  // one that fails ends the tenure
+    tasks_.spawn("links", link_tasks_.join());  // one that fails ends the term
     tasks_.spawn("members", follow_members());
     tasks_.spawn("beat", beat());
     tasks_.spawn("history", historian_.run());
@@ -182,28 +183,28 @@ asio::awaitable<void> Dispatcher::Tenure::take_over()
     if (is_too_far(reach)) co_await set_plan_back(reach);
     co_await read_all_jobs();
     // Read after the accounts were given: what had ended by then is final here.
-    const Term::BeforeRead known = term_.before_read();
+    const TermRules::BeforeRead known = rules_.before_read();
     const TermStart found = co_await begin_term();
-    for (const JobId job : term_.begin(found, now(), known)) changed_jobs_.insert(job);
+    for (const JobId job : rules_.begin(found, now(), known)) changed_jobs_.insert(job);
     begun_ = true;
     send_revocations();
     drop_copies();
-    for (const NodeName& node : term_.busy_nodes()) add_link(node);
+    for (const NodeName& node : rules_.busy_nodes()) add_link(node);
     for (const auto& [node, state] : links_) {
-        if (state.death) term_.died(node, *state.death, now());
+        if (state.death) rules_.died(node, *state.death, now());
     }
     co_await take_back_early();
     const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(now().steady - started);
-    dispatcher_.metrics_->term_began(term_.epoch(), took);
+    dispatcher_.metrics_->term_began(rules_.epoch(), took);
     spdlog::info(
         "dispatch: this node dispatches in epoch {}: {} jobs, {} open runs, {} ms after "
         "winning the lock",
-        term_.epoch(), dispatcher_.jobs_.size(), term_.open_runs(), took.count());
+        rules_.epoch(), dispatcher_.jobs_.size(), rules_.open_runs(), took.count());
 }
 
-asio::awaitable<TermStart> Dispatcher::Tenure::begin_term()
+asio::awaitable<TermStart> Dispatcher::TermRunner::begin_term()
 {
-    const auto begin = [epoch = term_.epoch(), self = dispatcher_.self_](Store& store) {
+    const auto begin = [epoch = rules_.epoch(), self = dispatcher_.self_](Store& store) {
         return store.begin_term(epoch, self);
     };
     Backoff backoff(co_await asio::this_coro::executor, 100ms, 2s);
@@ -217,14 +218,14 @@ asio::awaitable<TermStart> Dispatcher::Tenure::begin_term()
         }
         if (!std::exchange(told, true)) {
             spdlog::warn("dispatch: the store does not let epoch {} begin, trying again: {}",
-                         term_.epoch(), trouble);
+                         rules_.epoch(), trouble);
         }
         co_await sleep_for(backoff.next());
         check_lock();
     }
 }
 
-asio::awaitable<void> Dispatcher::Tenure::await_accounts(const TermStart& before)
+asio::awaitable<void> Dispatcher::TermRunner::await_accounts(const TermStart& before)
 {
     const auto begun = now().steady;
     const auto deadline = begun + account_deadline;
@@ -247,7 +248,7 @@ asio::awaitable<void> Dispatcher::Tenure::await_accounts(const TermStart& before
 }
 
 /// Whether steps may be missing that were handed out by copies alone.
-bool Dispatcher::Tenure::may_lack_steps(const TermStart& before) const
+bool Dispatcher::TermRunner::may_lack_steps(const TermStart& before) const
 {
     const bool has_lagged = !inherited_.empty() && before.last_step < inherited_.rbegin()->first;
     Witnesses witnesses;
@@ -260,7 +261,7 @@ bool Dispatcher::Tenure::may_lack_steps(const TermStart& before) const
 }
 
 /// Whether the node's process has been there since before the first step that the store may lack.
-bool Dispatcher::Tenure::was_there(const Account& account) const
+bool Dispatcher::TermRunner::was_there(const Account& account) const
 {
     if (!planned_before_) return false;
     const WallTime first_lacking = *planned_before_ - dispatcher_.settings_.lookahead;
@@ -268,12 +269,12 @@ bool Dispatcher::Tenure::was_there(const Account& account) const
 }
 
 /// Stores what earlier dispatchers could not, and handed out.
-asio::awaitable<void> Dispatcher::Tenure::inherit_steps(StepId last_stored)
+asio::awaitable<void> Dispatcher::TermRunner::inherit_steps(StepId last_stored)
 {
     std::size_t count = 0;
     for (const auto& [id, step] : std::exchange(inherited_, {})) {
-        if (id <= last_stored || id.epoch >= term_.epoch()) continue;
-        const auto write = [&step, epoch = term_.epoch()](Store& store) {
+        if (id <= last_stored || id.epoch >= rules_.epoch()) continue;
+        const auto write = [&step, epoch = rules_.epoch()](Store& store) {
             store.commit_as(epoch, step);
         };
         Backoff backoff(co_await asio::this_coro::executor, 100ms, 2s);
@@ -299,7 +300,7 @@ asio::awaitable<void> Dispatcher::Tenure::inherit_steps(StepId last_stored)
 }
 
 /// Compares the clock with the database's, and looks after what a clock left that was ahead.
-asio::awaitable<void> Dispatcher::Tenure::tend_clock()
+asio::awaitable<void> Dispatcher::TermRunner::tend_clock()
 {
     SteadyTime next_look = now().steady + early_rows_interval;
     for (;;) {
@@ -307,7 +308,7 @@ asio::awaitable<void> Dispatcher::Tenure::tend_clock()
         const bool compared = co_await compare_clocks();
         if (!compared) continue;
         co_await check_clock();
-        if (!term_.remembers_early(now()) && now().steady < next_look) continue;
+        if (!rules_.remembers_early(now()) && now().steady < next_look) continue;
         next_look = now().steady + early_rows_interval;
         const std::optional<ClockStep> step = co_await step_back(Plan::stays);
         if (!step) continue;
@@ -319,7 +320,7 @@ asio::awaitable<void> Dispatcher::Tenure::tend_clock()
 }
 
 /// Says whether it could. A database that does not answer is asked again later.
-asio::awaitable<bool> Dispatcher::Tenure::compare_clocks()
+asio::awaitable<bool> Dispatcher::TermRunner::compare_clocks()
 {
     constexpr int most_readings = 5;
     bool is_settled = false;
@@ -342,7 +343,7 @@ asio::awaitable<bool> Dispatcher::Tenure::compare_clocks()
 }
 
 /// Before anything is planned.
-asio::awaitable<void> Dispatcher::Tenure::compare_clocks_at_last(const TermStart& before)
+asio::awaitable<void> Dispatcher::TermRunner::compare_clocks_at_last(const TermStart& before)
 {
     Backoff backoff(co_await asio::this_coro::executor, 100ms, 2s);
     for (;;) {
@@ -358,7 +359,7 @@ asio::awaitable<void> Dispatcher::Tenure::compare_clocks_at_last(const TermStart
 }
 
 /// The clocks of other nodes say which of the two is wrong.
-void Dispatcher::Tenure::count_clocks()
+void Dispatcher::TermRunner::count_clocks()
 {
     ClockGuard& guard = dispatcher_.clock_guard_;
     const Moment own = dispatcher_.own_now();
@@ -367,7 +368,7 @@ void Dispatcher::Tenure::count_clocks()
     std::size_t mine = 1;
     std::size_t the_databases = 1;
     const auto ahead = own.wall - guard.trusted(own).wall;
-    for (const auto clock : term_.measured_clocks(now())) {
+    for (const auto clock : rules_.measured_clocks(now())) {
         // Measured against the time that is planned by.
         const auto against_own = clock - ahead;
         const auto against_database = against_own + offset->middle();
@@ -375,10 +376,10 @@ void Dispatcher::Tenure::count_clocks()
         if (std::chrono::abs(against_database) <= guard.tolerance()) ++the_databases;
     }
     guard.votes(mine, the_databases);
-    term_.own_clock_ahead(own.wall - guard.trusted(own).wall);
+    rules_.own_clock_ahead(own.wall - guard.trusted(own).wall);
 }
 
-void Dispatcher::Tenure::tell_of_clock()
+void Dispatcher::TermRunner::tell_of_clock()
 {
     const ClockGuard& guard = dispatcher_.clock_guard_;
     const Moment own = dispatcher_.own_now();
@@ -397,28 +398,28 @@ void Dispatcher::Tenure::tell_of_clock()
         offset->middle().count(), dispatcher_.basis_text(basis));
 }
 
-bool Dispatcher::Tenure::is_too_far(WallTime planned) const
+bool Dispatcher::TermRunner::is_too_far(WallTime planned) const
 {
     return planned > dispatcher_.clock_guard_.latest(dispatcher_.own_now()) + great_step();
 }
 
-/// The next tenure sets the plan back.
-asio::awaitable<void> Dispatcher::Tenure::check_clock()
+/// The next term sets the plan back.
+asio::awaitable<void> Dispatcher::TermRunner::check_clock()
 {
     for (int look = 0; look < 2; ++look) {
-        if (!is_too_far(term_.planned_through()) || !writer_.waiting().empty()) co_return;
+        if (!is_too_far(rules_.planned_through()) || !writer_.waiting().empty()) co_return;
         if (look > 0) break;
         co_await sleep_for(second_look);
         const bool compared = co_await compare_clocks();
         if (!compared) co_return;
     }
     throw Deposed(fmt::format("the clock was set back: fires are planned up to {}, and it is {}",
-                              time_text(term_.planned_through()), time_text(now().wall)),
-                  term_.epoch());
+                              time_text(rules_.planned_through()), time_text(now().wall)),
+                  rules_.epoch());
 }
 
 /// How far the ledger goes: planned-through, or a row that stands behind it.
-WallTime Dispatcher::Tenure::reach_of(const TermStart& found) const
+WallTime Dispatcher::TermRunner::reach_of(const TermStart& found) const
 {
     WallTime reach = found.planned_through.value_or(WallTime());
     for (const RunId& id : found.ended_lately) reach = std::max(reach, id.scheduled_at);
@@ -426,7 +427,7 @@ WallTime Dispatcher::Tenure::reach_of(const TermStart& found) const
 }
 
 /// The ledger goes on behind what any clock says.
-asio::awaitable<void> Dispatcher::Tenure::set_plan_back(WallTime reach)
+asio::awaitable<void> Dispatcher::TermRunner::set_plan_back(WallTime reach)
 {
     co_await sleep_for(second_look);
     co_await compare_clocks();
@@ -444,16 +445,16 @@ asio::awaitable<void> Dispatcher::Tenure::set_plan_back(WallTime reach)
 
 /// What was planned by a clock that was ahead, and has not started. What a node does not give back
 /// stays its own, and is the run of that moment when it comes.
-asio::awaitable<void> Dispatcher::Tenure::take_back_early()
+asio::awaitable<void> Dispatcher::TermRunner::take_back_early()
 {
-    std::map<NodeName, std::vector<RunId>> held = term_.held_early(now());
+    std::map<NodeName, std::vector<RunId>> held = rules_.held_early(now());
     if (held.empty()) co_return;
     const std::vector<RunId> given_back = co_await take_back(std::move(held));
-    term_.take_back_early(given_back, now());
+    rules_.take_back_early(given_back, now());
 }
 
 /// See Store::step_back(), which judges by the time when it takes effect. Returns the whole step.
-asio::awaitable<std::optional<ClockStep>> Dispatcher::Tenure::step_back(Plan plan)
+asio::awaitable<std::optional<ClockStep>> Dispatcher::TermRunner::step_back(Plan plan)
 {
     StepBack order;
     order.own_clock = [&clock = dispatcher_.parts_.clock] { return clock.now(); };
@@ -461,10 +462,10 @@ asio::awaitable<std::optional<ClockStep>> Dispatcher::Tenure::step_back(Plan pla
     order.sets_plan = plan == Plan::goes_back;
     order.limit = most_moved;
     Backoff backoff(co_await asio::this_coro::executor, 100ms, 2s);
-    const std::vector<RunId> ended = term_.ended_beyond_plan();
+    const std::vector<RunId> ended = rules_.ended_beyond_plan();
     bool was_mute = false;
     for (;;) {
-        const auto write = [&order, epoch = term_.epoch()](Store& store) {
+        const auto write = [&order, epoch = rules_.epoch()](Store& store) {
             return store.step_back(epoch, order);
         };
         SteppedBack done;
@@ -474,7 +475,7 @@ asio::awaitable<std::optional<ClockStep>> Dispatcher::Tenure::step_back(Plan pla
         } catch (const StoreError& error) {
             trouble = error.what();
         }
-        term_.moved(done.moved);
+        rules_.moved(done.moved);
         if (done.step && order.begun) {
             order.begun->moved += done.step->moved;
         } else if (done.step) {
@@ -489,17 +490,17 @@ asio::awaitable<std::optional<ClockStep>> Dispatcher::Tenure::step_back(Plan pla
     }
     if (was_mute && begun_) {
         const TermStart found = co_await begin_term();
-        term_.moved_unless_found(ended, found);
+        rules_.moved_unless_found(ended, found);
     }
     co_return order.begun;
 }
 
 /// First, what was due by the jobs as they are is planned: when that has stood still for longer
 /// than the lookahead, nobody could tell afterwards.
-asio::awaitable<void> Dispatcher::Tenure::give_turn()
+asio::awaitable<void> Dispatcher::TermRunner::give_turn()
 {
     if (!turn_wanted_ || is_plan_held_) co_return;
-    while (term_.planned_through() < turn_wanted_at_ + dispatcher_.settings_.lookahead / 2) {
+    while (rules_.planned_through() < turn_wanted_at_ + dispatcher_.settings_.lookahead / 2) {
         co_await commit_step();
     }
     turn_given_ = true;
@@ -507,7 +508,7 @@ asio::awaitable<void> Dispatcher::Tenure::give_turn()
     while (turn_given_) co_await turn_.wait();
 }
 
-asio::awaitable<void> Dispatcher::Tenure::may_change()
+asio::awaitable<void> Dispatcher::TermRunner::may_change()
 {
     if (!begun_) co_return;
     turn_wanted_ = true;
@@ -516,7 +517,7 @@ asio::awaitable<void> Dispatcher::Tenure::may_change()
     while (!turn_given_) co_await turn_.wait();
 }
 
-void Dispatcher::Tenure::has_changed(const std::vector<JobId>& jobs)
+void Dispatcher::TermRunner::has_changed(const std::vector<JobId>& jobs)
 {
     if (polling_) historian_.notice(jobs);
     if (!begun_) return;
@@ -528,18 +529,18 @@ void Dispatcher::Tenure::has_changed(const std::vector<JobId>& jobs)
 }
 
 /// A take-over reads it with the ledger.
-std::optional<PastQuery> Dispatcher::Tenure::wanted_past(const Job& row)
+std::optional<PastQuery> Dispatcher::TermRunner::wanted_past(const Job& row)
 {
     if (!begun_) return std::nullopt;
-    return term_.wanted_past(row);
+    return rules_.wanted_past(row);
 }
 
-void Dispatcher::Tenure::learn_unwanted(const std::vector<JobPast>& pasts)
+void Dispatcher::TermRunner::learn_unwanted(const std::vector<JobPast>& pasts)
 {
-    term_.learn_unwanted(pasts);
+    rules_.learn_unwanted(pasts);
 }
 
-asio::awaitable<void> Dispatcher::Tenure::read_jobs()
+asio::awaitable<void> Dispatcher::TermRunner::read_jobs()
 {
     for (;;) {
         const auto next_poll = now().steady + dispatcher_.settings_.poll_interval;
@@ -555,7 +556,7 @@ asio::awaitable<void> Dispatcher::Tenure::read_jobs()
 }
 
 /// Reads the jobs that nodes have named, and has the loop go on with what they asked for.
-asio::awaitable<void> Dispatcher::Tenure::read_asked()
+asio::awaitable<void> Dispatcher::TermRunner::read_asked()
 {
     std::vector<Request<JobChanged>> changes = std::exchange(changes_to_read_, {});
     std::vector<Request<RunNow>> runs = std::exchange(runs_to_read_, {});
@@ -590,7 +591,7 @@ asio::awaitable<void> Dispatcher::Tenure::read_asked()
 }
 
 /// With a table that lacks jobs, planned-through would move past their fires.
-asio::awaitable<void> Dispatcher::Tenure::read_all_jobs()
+asio::awaitable<void> Dispatcher::TermRunner::read_all_jobs()
 {
     Backoff backoff(co_await asio::this_coro::executor, 100ms, 2s);
     for (;;) {
@@ -602,7 +603,7 @@ asio::awaitable<void> Dispatcher::Tenure::read_all_jobs()
 }
 
 /// Says whether it could.
-asio::awaitable<bool> Dispatcher::Tenure::poll_jobs()
+asio::awaitable<bool> Dispatcher::TermRunner::poll_jobs()
 {
     std::string trouble;
     polling_ = true;
@@ -618,50 +619,50 @@ asio::awaitable<bool> Dispatcher::Tenure::poll_jobs()
     co_return trouble.empty();
 }
 
-asio::awaitable<void> Dispatcher::Tenure::read_doubts()
+asio::awaitable<void> Dispatcher::TermRunner::read_doubts()
 {
     for (;;) {
-        while (settled_ || !term_.has_doubts()) co_await doubts_.wait();
+        while (settled_ || !rules_.has_doubts()) co_await doubts_.wait();
         Settled settled;
-        settled.doubts = term_.doubts();
+        settled.doubts = rules_.doubts();
         // A ledger that lacks steps says nothing about their runs.
         const std::uint64_t handed_out = writer_.added();
         while (writer_.stored() < handed_out) co_await writer_.changed().wait();
         settled.found = co_await begin_term();
-        const bool wants_more = term_.wants_undelivered(settled.doubts);
+        const bool wants_more = rules_.wants_undelivered(settled.doubts);
         if (wants_more) settled.undelivered = co_await undelivered();
         settled_ = std::move(settled);
         wake();
     }
 }
 
-void Dispatcher::Tenure::apply_late_answers()
+void Dispatcher::TermRunner::apply_late_answers()
 {
     for (LateAnswer& late : std::exchange(given_back_late_, {})) {
         // Only now: an order may have left since the answer came.
-        term_.drop_later_orders(late.answer.request, late.answer.revoked);
-        term_.given_back_late(late.node, late.answer.revoked);
+        rules_.drop_later_orders(late.answer.request, late.answer.revoked);
+        rules_.given_back_late(late.node, late.answer.revoked);
     }
 }
 
-void Dispatcher::Tenure::settle_doubts()
+void Dispatcher::TermRunner::settle_doubts()
 {
-    term_.resolve_doubts(settled_->found, std::move(settled_->doubts), now(),
-                         settled_->undelivered);
+    rules_.resolve_doubts(settled_->found, std::move(settled_->doubts), now(),
+                          settled_->undelivered);
     settled_.reset();
 }
 
 /// Once: what ended badly under an earlier dispatcher that did not live to hear of it.
-asio::awaitable<void> Dispatcher::Tenure::read_undelivered()
+asio::awaitable<void> Dispatcher::TermRunner::read_undelivered()
 {
     Backoff first_look(co_await asio::this_coro::executor, 1s, 30s);
     co_await sleep_for(first_look.next());
     const std::vector<RunId> runs = co_await undelivered();
-    term_.deliver_again(runs);
+    rules_.deliver_again(runs);
     wake();
 }
 
-asio::awaitable<std::vector<RunId>> Dispatcher::Tenure::undelivered()
+asio::awaitable<std::vector<RunId>> Dispatcher::TermRunner::undelivered()
 {
     Backoff backoff(co_await asio::this_coro::executor, 1s, 30s);
     for (;;) {
@@ -672,8 +673,8 @@ asio::awaitable<std::vector<RunId>> Dispatcher::Tenure::undelivered()
         try {
             const std::vector<RunId> runs = co_await dispatcher_.parts_.store.call(read);
             const std::vector<JobPast> pasts =
-                co_await dispatcher_.read_pasts(term_.pasts_of(runs));
-            co_return term_.still_wanted(runs, pasts);
+                co_await dispatcher_.read_pasts(rules_.pasts_of(runs));
+            co_return rules_.still_wanted(runs, pasts);
         } catch (const StoreError& error) {
             trouble = error.what();
         }
@@ -682,7 +683,7 @@ asio::awaitable<std::vector<RunId>> Dispatcher::Tenure::undelivered()
     }
 }
 
-asio::awaitable<void> Dispatcher::Tenure::apply_changes()
+asio::awaitable<void> Dispatcher::TermRunner::apply_changes()
 {
     const std::vector<Request<JobChanged>> changes = std::exchange(changes_, {});
     std::set<JobId> named = std::exchange(changed_jobs_, {});
@@ -690,7 +691,7 @@ asio::awaitable<void> Dispatcher::Tenure::apply_changes()
         named.insert(change.asked.jobs.begin(), change.asked.jobs.end());
     }
     const std::vector<JobId> jobs(named.begin(), named.end());
-    const std::vector<RunId> given_back = co_await take_back(term_.handed_out(jobs));
+    const std::vector<RunId> given_back = co_await take_back(rules_.handed_out(jobs));
     std::string error;
     if (!mute_.empty()) {
         error = fmt::format(
@@ -698,16 +699,16 @@ asio::awaitable<void> Dispatcher::Tenure::apply_changes()
             "change may still start there",
             join(mute_));
     }
-    term_.jobs_changed(jobs, given_back, now());
+    rules_.jobs_changed(jobs, given_back, now());
     for (const auto& change : changes) answer(change.node, change.asked.request, error);
 }
 
-void Dispatcher::Tenure::start_runs()
+void Dispatcher::TermRunner::start_runs()
 {
     for (auto& [node, asked] : std::exchange(run_now_, {})) {
         Done done;
         done.request = asked.request;
-        if (const auto run = term_.run_now(asked.job, std::move(asked.requested_by), now())) {
+        if (const auto run = rules_.run_now(asked.job, std::move(asked.requested_by), now())) {
             done.run = *run;
         } else {
             done.error = run.error().message;
@@ -716,7 +717,7 @@ void Dispatcher::Tenure::start_runs()
     }
 }
 
-asio::awaitable<void> Dispatcher::Tenure::end_runs()
+asio::awaitable<void> Dispatcher::TermRunner::end_runs()
 {
     const std::vector<Request<EndRun>> requests = std::exchange(end_run_, {});
     for (const auto& request : requests) {
@@ -726,25 +727,25 @@ asio::awaitable<void> Dispatcher::Tenure::end_runs()
 }
 
 /// What is wrong; empty when the run has ended or its node is told.
-asio::awaitable<std::string> Dispatcher::Tenure::end_run(const EndRun& asked)
+asio::awaitable<std::string> Dispatcher::TermRunner::end_run(const EndRun& asked)
 {
-    using Whereabouts = Term::Whereabouts;
-    if (term_.find_run(asked.run).whereabouts == Whereabouts::held) {
+    using Whereabouts = TermRules::Whereabouts;
+    if (rules_.find_run(asked.run).whereabouts == Whereabouts::held) {
         std::map<NodeName, std::vector<RunId>> held;
-        held[term_.find_run(asked.run).node].push_back(asked.run);
+        held[rules_.find_run(asked.run).node].push_back(asked.run);
         const std::vector<RunId> given_back = co_await take_back(std::move(held));
         if (!given_back.empty()) {
-            term_.cancel(asked.run, asked.reason, now());
+            rules_.cancel(asked.run, asked.reason, now());
             co_return "";
         }
         // It starts just now, or its node does not answer.
     }
-    const Term::RunPlace place = term_.find_run(asked.run);
+    const TermRules::RunPlace place = rules_.find_run(asked.run);
     switch (place.whereabouts) {
         case Whereabouts::unknown:
             co_return to_string(asked.run) + " has ended";
         case Whereabouts::here:
-            term_.cancel(asked.run, asked.reason, now());
+            rules_.cancel(asked.run, asked.reason, now());
             co_return "";
         case Whereabouts::held:
         case Whereabouts::running:
@@ -759,27 +760,27 @@ asio::awaitable<std::string> Dispatcher::Tenure::end_run(const EndRun& asked)
     co_return "";
 }
 
-asio::awaitable<void> Dispatcher::Tenure::evacuate()
+asio::awaitable<void> Dispatcher::TermRunner::evacuate()
 {
     for (const NodeName& node : std::exchange(draining_, {})) {
         std::map<NodeName, std::vector<RunId>> held;
-        held[node] = term_.held_by(node);
+        held[node] = rules_.held_by(node);
         if (held[node].empty()) continue;
         const std::vector<RunId> given_back = co_await take_back(std::move(held));
-        term_.evacuated(node, given_back);
+        rules_.evacuated(node, given_back);
         spdlog::info("dispatch: {} drains; {} of its runs go to other nodes", node,
                      given_back.size());
     }
 }
 
 /// A database that takes less than is planned must not fill the memory of all nodes.
-void Dispatcher::Tenure::follow_lag()
+void Dispatcher::TermRunner::follow_lag()
 {
     const std::size_t most = dispatcher_.settings_.max_ledger_lag;
     const std::size_t lag = writer_.waiting_bytes();
     if (is_plan_held_ ? lag > most / 4 : lag <= most) return;
     is_plan_held_ = !is_plan_held_;
-    term_.hold_plan(is_plan_held_);
+    rules_.hold_plan(is_plan_held_);
     if (is_plan_held_) {
         spdlog::error(
             "dispatch: the ledger is {} steps and {} s behind, more than may wait: nothing new is "
@@ -792,27 +793,27 @@ void Dispatcher::Tenure::follow_lag()
     }
 }
 
-asio::awaitable<void> Dispatcher::Tenure::commit_step()
+asio::awaitable<void> Dispatcher::TermRunner::commit_step()
 {
     std::size_t planned = 0;
     do {
-        term_.registry_seen(dispatcher_.parts_.coordinator.session_confirmed());
-        PlanStep step = term_.step(now());
+        rules_.registry_seen(dispatcher_.parts_.coordinator.session_confirmed());
+        PlanStep step = rules_.step(now());
         planned += step.runs.size();
         co_await commit(std::move(step));
         // This process may have been stopped since that was confirmed, and given up.
     } while (now().steady - last_commit_ >= dispatcher_.settings_.lease);
-    for (Outgoing& outgoing : term_.messages(now(), last_request_)) {
+    for (Outgoing& outgoing : rules_.messages(now(), last_request_)) {
         send_numbered(outgoing.node, std::move(outgoing.message));
     }
-    dispatcher_.metrics_->stepped(planned, term_.open_runs(), dispatcher_.jobs_.size());
-    for (const EndedFires& ended : term_.take_ended()) {
+    dispatcher_.metrics_->stepped(planned, rules_.open_runs(), dispatcher_.jobs_.size());
+    for (const EndedFires& ended : rules_.take_ended()) {
         dispatcher_.metrics_->ended(ended.state);
         dispatcher_.missed_.note(ended);
     }
 }
 
-asio::awaitable<void> Dispatcher::Tenure::commit(PlanStep step)
+asio::awaitable<void> Dispatcher::TermRunner::commit(PlanStep step)
 {
     const SteadyTime begun = now().steady;
     const SteadyTime patience = begun + dispatcher_.settings_.lookahead / 4;
@@ -826,7 +827,7 @@ asio::awaitable<void> Dispatcher::Tenure::commit(PlanStep step)
 }
 
 /// Until enough nodes have a copy of the step, or the store has it.
-asio::awaitable<void> Dispatcher::Tenure::copy(std::uint64_t number)
+asio::awaitable<void> Dispatcher::TermRunner::copy(std::uint64_t number)
 {
     const SteadyTime begun = now().steady;
     bool warned = false;
@@ -848,7 +849,7 @@ asio::awaitable<void> Dispatcher::Tenure::copy(std::uint64_t number)
     if (warned) spdlog::info("dispatch: handing out again");
 }
 
-void Dispatcher::Tenure::send_copies()
+void Dispatcher::TermRunner::send_copies()
 {
     for (auto& [node, copies] : copies_) {
         for (const PlanStep& step : writer_.waiting()) {
@@ -861,7 +862,7 @@ void Dispatcher::Tenure::send_copies()
 }
 
 /// The nodes whose copies are wanting before the step may be handed out; none = it may.
-std::set<NodeName> Dispatcher::Tenure::lacking_copy(std::uint64_t number) const
+std::set<NodeName> Dispatcher::TermRunner::lacking_copy(std::uint64_t number) const
 {
     // The registered nodes, and those that Consul has forgotten and that are connected still.
     std::set<NodeName> without;
@@ -886,7 +887,7 @@ std::set<NodeName> Dispatcher::Tenure::lacking_copy(std::uint64_t number) const
 }
 
 /// Whether the node may become dispatcher, as far as this one can rule that out.
-bool Dispatcher::Tenure::may_be_elected(const NodeName& node) const
+bool Dispatcher::TermRunner::may_be_elected(const NodeName& node) const
 {
     const auto link = links_.find(node);
     if (link != links_.end() && link->second.death) return false;
@@ -896,7 +897,7 @@ bool Dispatcher::Tenure::may_be_elected(const NodeName& node) const
     return !is_fresh || (member != nullptr && member->passing);
 }
 
-const Member* Dispatcher::Tenure::find_member(const NodeName& node) const
+const Member* Dispatcher::TermRunner::find_member(const NodeName& node) const
 {
     const auto& members = dispatcher_.parts_.coordinator.members();
     const auto is_it = [&](const Member& member) { return member.name == node; };
@@ -905,14 +906,14 @@ const Member* Dispatcher::Tenure::find_member(const NodeName& node) const
 }
 
 /// The store has everything: the nodes may forget their copies, and those of earlier terms.
-void Dispatcher::Tenure::drop_copies()
+void Dispatcher::TermRunner::drop_copies()
 {
-    const StepId through{term_.epoch(), writer_.stored()};
+    const StepId through{rules_.epoch(), writer_.stored()};
     for (const auto& [node, copies] : copies_) send(node, StepsStored{through});
     have_copies_ = false;
 }
 
-asio::awaitable<std::vector<RunId>> Dispatcher::Tenure::take_back(
+asio::awaitable<std::vector<RunId>> Dispatcher::TermRunner::take_back(
     std::map<NodeName, std::vector<RunId>> runs)
 {
     mute_.clear();
@@ -920,7 +921,7 @@ asio::awaitable<std::vector<RunId>> Dispatcher::Tenure::take_back(
     for (auto& [node, ids] : runs) {
         const auto found = links_.find(node);
         const bool is_connected = found != links_.end() && found->second.channel != nullptr;
-        if (!is_connected || !term_.accounted(node)) {
+        if (!is_connected || !rules_.accounted(node)) {
             mute_.insert(node);
             continue;
         }
@@ -937,7 +938,7 @@ asio::awaitable<std::vector<RunId>> Dispatcher::Tenure::take_back(
     co_return std::exchange(given_back_, {});
 }
 
-void Dispatcher::Tenure::answer(const NodeName& node, std::uint64_t request, std::string error)
+void Dispatcher::TermRunner::answer(const NodeName& node, std::uint64_t request, std::string error)
 {
     Done done;
     done.request = request;
@@ -945,12 +946,12 @@ void Dispatcher::Tenure::answer(const NodeName& node, std::uint64_t request, std
     answers_.push_back({node, std::move(done)});
 }
 
-void Dispatcher::Tenure::send_answers()
+void Dispatcher::TermRunner::send_answers()
 {
     for (const auto& [node, done] : std::exchange(answers_, {})) send(node, done);
 }
 
-asio::awaitable<void> Dispatcher::Tenure::link(NodeName node)
+asio::awaitable<void> Dispatcher::TermRunner::link(NodeName node)
 {
     constexpr auto longest_pause = 1s;
     Backoff backoff(co_await asio::this_coro::executor, 50ms, longest_pause);
@@ -970,18 +971,19 @@ asio::awaitable<void> Dispatcher::Tenure::link(NodeName node)
     links_.erase(node);
 }
 
-asio::awaitable<void> Dispatcher::Tenure::converse(NodeName node, std::unique_ptr<Channel> channel)
+asio::awaitable<void> Dispatcher::TermRunner::converse(NodeName node,
+                                                       std::unique_ptr<Channel> channel)
 {
     struct Attached {
         Link& link;
         ~Attached() { link.channel = nullptr; }
     } attached{links_.at(node)};
     attached.link.channel = channel.get();
-    channel->send(TermHello{term_.epoch(), dispatcher_.self_});
+    channel->send(TermHello{rules_.epoch(), dispatcher_.self_});
     const auto on_message = [this, node](Message message) { handle(node, std::move(message)); };
     const ChannelEnd end = co_await channel->run(on_message);
     spdlog::info("dispatch: the connection to {} ended: {}", node, end.why);
-    term_.disconnected(node, now());
+    rules_.disconnected(node, now());
     copies_.erase(node);
     std::erase_if(asked_, [&](const auto& asked) {
         if (asked.second != node) return false;
@@ -991,7 +993,7 @@ asio::awaitable<void> Dispatcher::Tenure::converse(NodeName node, std::unique_pt
     answered_.notify();
 }
 
-asio::awaitable<void> Dispatcher::Tenure::follow_members()
+asio::awaitable<void> Dispatcher::TermRunner::follow_members()
 {
     for (;;) {
         sync_links();
@@ -1000,12 +1002,12 @@ asio::awaitable<void> Dispatcher::Tenure::follow_members()
     }
 }
 
-asio::awaitable<void> Dispatcher::Tenure::beat()
+asio::awaitable<void> Dispatcher::TermRunner::beat()
 {
     for (unsigned count = 0;; ++count) {
         if (confirmed_within(dispatcher_.settings_.lease)) {
             DispatcherBeat message;
-            message.epoch = term_.epoch();
+            message.epoch = rules_.epoch();
             message.sent_at = now().wall;
             if (count % beats_per_roster == 0) {
                 message.nodes = loads();
@@ -1015,7 +1017,7 @@ asio::awaitable<void> Dispatcher::Tenure::beat()
             }
             for (const auto& [node, state] : links_) {
                 if (state.channel == nullptr) continue;
-                message.unheard = !term_.hears(node, now());
+                message.unheard = !rules_.hears(node, now());
                 // To its own node this dispatcher is worth what it has heard from others.
                 if (node == dispatcher_.self_) {
                     message.unheard = !confirmed_within(dispatcher_.settings_.silence_limit);
@@ -1027,7 +1029,7 @@ asio::awaitable<void> Dispatcher::Tenure::beat()
     }
 }
 
-void Dispatcher::Tenure::sync_links()
+void Dispatcher::TermRunner::sync_links()
 {
     std::set<NodeName> passing;
     for (const Member& member : dispatcher_.parts_.coordinator.members()) {
@@ -1037,10 +1039,10 @@ void Dispatcher::Tenure::sync_links()
     }
     add_link(dispatcher_.self_);
     passing.insert(dispatcher_.self_);
-    term_.registry(passing, now());
+    rules_.registry(passing, now());
 }
 
-void Dispatcher::Tenure::add_link(const NodeName& node)
+void Dispatcher::TermRunner::add_link(const NodeName& node)
 {
     const auto [link_to_it, is_new] = links_.try_emplace(node);
     if (!is_new) return;
@@ -1048,7 +1050,7 @@ void Dispatcher::Tenure::add_link(const NodeName& node)
     link_tasks_.spawn("link to " + node, link(node));
 }
 
-bool Dispatcher::Tenure::wanted(const NodeName& node) const
+bool Dispatcher::TermRunner::wanted(const NodeName& node) const
 {
     if (node == dispatcher_.self_) return true;
     if (find_member(node) != nullptr || !begun_) return true;
@@ -1056,12 +1058,12 @@ bool Dispatcher::Tenure::wanted(const NodeName& node) const
     const Link& link = links_.at(node);
     const auto known_for = dispatcher_.settings_.lease + dispatcher_.settings_.lease_margin;
     if (!link.is_leaving && now().steady - link.known_at < known_for) return true;
-    const std::vector<NodeName> busy = term_.busy_nodes();
+    const std::vector<NodeName> busy = rules_.busy_nodes();
     return std::find(busy.begin(), busy.end(), node) != busy.end();
 }
 
 /// Whatever the reason: that the node is dead only its warden can say.
-void Dispatcher::Tenure::not_connected(const NodeName& node, const Error& failure)
+void Dispatcher::TermRunner::not_connected(const NodeName& node, const Error& failure)
 {
     Link& state = links_.at(node);
     if (!state.answered) spdlog::warn("dispatch: no connection to {}: {}", node, failure.message);
@@ -1069,24 +1071,24 @@ void Dispatcher::Tenure::not_connected(const NodeName& node, const Error& failur
     answered_.notify();
 }
 
-void Dispatcher::Tenure::handle(const NodeName& node, Message message)
+void Dispatcher::TermRunner::handle(const NodeName& node, Message message)
 {
     const auto on_account = [&](const Account& account) { taken(node, account); };
     const auto on_reports = [&](const RunReports& reports) {
-        for (const RunReport& report : reports.reports) term_.report(node, report, now());
+        for (const RunReport& report : reports.reports) rules_.report(node, report, now());
     };
     const auto on_beat = [&](const NodeBeat& beat) {
-        term_.beat(node, beat, now());
+        rules_.beat(node, beat, now());
         links_.at(node).known_at = now().steady;
         links_.at(node).is_leaving = beat.load.draining;
-        if (beat.load.draining && !term_.held_by(node).empty()) {
+        if (beat.load.draining && !rules_.held_by(node).empty()) {
             draining_.insert(node);
             wake();
         }
     };
     const auto on_revoked = [&](Revoked& revoked) {
         if (revoked.request == 0) {
-            term_.evacuated(node, revoked.revoked);
+            rules_.evacuated(node, revoked.revoked);
             wake();
             return;
         }
@@ -1097,7 +1099,7 @@ void Dispatcher::Tenure::handle(const NodeName& node, Message message)
             return;
         }
         // What was ordered after that was asked has nothing to do with the answer.
-        term_.drop_later_orders(revoked.request, revoked.revoked);
+        rules_.drop_later_orders(revoked.request, revoked.revoked);
         given_back_.insert(given_back_.end(), revoked.revoked.begin(), revoked.revoked.end());
         answered_.notify();
     };
@@ -1120,7 +1122,7 @@ void Dispatcher::Tenure::handle(const NodeName& node, Message message)
     };
     const auto on_kept = [&](const StepKept& kept) {
         const auto copies = copies_.find(node);
-        if (copies == copies_.end() || kept.step.epoch != term_.epoch()) return;
+        if (copies == copies_.end() || kept.step.epoch != rules_.epoch()) return;
         copies->second.kept = std::max(copies->second.kept, kept.step.number);
         copies->second.durable = kept.durable;
         writer_.changed().notify();
@@ -1136,10 +1138,10 @@ void Dispatcher::Tenure::handle(const NodeName& node, Message message)
                message);
 }
 
-void Dispatcher::Tenure::taken(const NodeName& node, const Account& account)
+void Dispatcher::TermRunner::taken(const NodeName& node, const Account& account)
 {
     if (!is_believed(node, std::max(account.newest_epoch, account.first_epoch))) return;
-    if (account.newest_epoch > term_.epoch()) {
+    if (account.newest_epoch > rules_.epoch()) {
         newer_epoch_ = account.newest_epoch;
         wake();
         return;
@@ -1151,11 +1153,11 @@ void Dispatcher::Tenure::taken(const NodeName& node, const Account& account)
     // A process may have waited for the store before any dispatcher knew of it.
     state.witness.is_fresh = !was_there(account) || (node == dispatcher_.self_ && !was_told_);
     state.witness.remembers = account.has_journal || !state.witness.is_fresh;
-    term_.connected(node, account, now());
+    rules_.connected(node, account, now());
     // It waits a moment for this before it starts what is late.
     send_revocations();
     copies_[node] = {};
-    if (begun_) send(node, StepsStored{StepId{term_.epoch(), writer_.stored()}});
+    if (begun_) send(node, StepsStored{StepId{rules_.epoch(), writer_.stored()}});
     if (account.draining) draining_.insert(node);
     spdlog::info("dispatch: {} is connected: {} slots, {} runs held, {} running", node,
                  account.slots, account.held.size(), account.running.size());
@@ -1164,7 +1166,7 @@ void Dispatcher::Tenure::taken(const NodeName& node, const Account& account)
 }
 
 /// Its warden has answered in its place.
-void Dispatcher::Tenure::heard_of_death(const NodeName& node, const NodeDied& word)
+void Dispatcher::TermRunner::heard_of_death(const NodeName& node, const NodeDied& word)
 {
     constexpr std::chrono::milliseconds longest = std::chrono::years(100);
     Link& state = links_.at(node);
@@ -1175,7 +1177,7 @@ void Dispatcher::Tenure::heard_of_death(const NodeName& node, const NodeDied& wo
     const SteadyTime at = now().steady - std::clamp(word.ago, 0ms, longest);
     state.death = Death{word.incarnation, at - std::clamp(word.lived, 0ms, longest), at};
     state.answered = true;
-    term_.died(node, *state.death, now());
+    rules_.died(node, *state.death, now());
     state.channel->send(DeathHeard{word.incarnation});
     answered_.notify();
     wake();
@@ -1183,15 +1185,15 @@ void Dispatcher::Tenure::heard_of_death(const NodeName& node, const NodeDied& wo
 
 /// Whether the node can have heard of this epoch. One that has not must not depose anybody; and it
 /// is of no use, since it obeys no dispatcher that can exist.
-bool Dispatcher::Tenure::is_believed(const NodeName& node, Epoch named)
+bool Dispatcher::TermRunner::is_believed(const NodeName& node, Epoch named)
 {
-    if (is_plausible_epoch(named, term_.epoch())) return true;
+    if (is_plausible_epoch(named, rules_.epoch())) return true;
     Link& state = links_.at(node);
     if (!std::exchange(state.is_disbelieved, true)) {
         spdlog::error(
             "dispatch: {} reports a dispatcher of epoch {}, which is impossibly high "
             "(this one's is {}); that node gets no runs until it is restarted",
-            node, named, term_.epoch());
+            node, named, rules_.epoch());
     }
     state.answered = true;
     answered_.notify();
@@ -1199,14 +1201,14 @@ bool Dispatcher::Tenure::is_believed(const NodeName& node, Epoch named)
     return false;
 }
 
-void Dispatcher::Tenure::send_revocations()
+void Dispatcher::TermRunner::send_revocations()
 {
-    for (Outgoing& outgoing : term_.take_revocations()) {
+    for (Outgoing& outgoing : rules_.take_revocations()) {
         send_numbered(outgoing.node, std::move(outgoing.message));
     }
 }
 
-void Dispatcher::Tenure::send(const NodeName& node, const Message& message)
+void Dispatcher::TermRunner::send(const NodeName& node, const Message& message)
 {
     const auto found = links_.find(node);
     if (found != links_.end() && found->second.channel != nullptr) {
@@ -1215,61 +1217,61 @@ void Dispatcher::Tenure::send(const NodeName& node, const Message& message)
 }
 
 /// The answer to a Revoke must not be taken for one to another.
-void Dispatcher::Tenure::send_numbered(const NodeName& node, Message message)
+void Dispatcher::TermRunner::send_numbered(const NodeName& node, Message message)
 {
     if (auto* revoke = std::get_if<Revoke>(&message)) revoke->request = ++last_request_;
     send(node, message);
 }
 
-void Dispatcher::Tenure::wake()
+void Dispatcher::TermRunner::wake()
 {
     woken_ = true;
     wake_.notify();
 }
 
-bool Dispatcher::Tenure::idle() const
+bool Dispatcher::TermRunner::idle() const
 {
     return !woken_ && changes_.empty() && changed_jobs_.empty() && run_now_.empty() &&
            end_run_.empty() && draining_.empty() && !settled_ && (!turn_wanted_ || is_plan_held_) &&
-           !term_.behind();
+           !rules_.behind();
 }
 
-bool Dispatcher::Tenure::holds_lock() const
+bool Dispatcher::TermRunner::holds_lock() const
 {
     return dispatcher_.parts_.coordinator.epoch() == lock_epoch_;
 }
 
-void Dispatcher::Tenure::check_lock() const
+void Dispatcher::TermRunner::check_lock() const
 {
     if (!holds_lock()) throw Deposed("the lock was lost");
 }
 
 /// `used` is the epoch of a step that others have made, or an earlier process of this node.
-void Dispatcher::Tenure::check_epoch(Epoch used) const
+void Dispatcher::TermRunner::check_epoch(Epoch used) const
 {
-    if (used >= term_.epoch()) {
-        throw Deposed(fmt::format("epoch {} has been used before", term_.epoch()), used);
+    if (used >= rules_.epoch()) {
+        throw Deposed(fmt::format("epoch {} has been used before", rules_.epoch()), used);
     }
 }
 
-void Dispatcher::Tenure::check_newer_epoch() const
+void Dispatcher::TermRunner::check_newer_epoch() const
 {
     if (newer_epoch_ == 0) return;
     throw Deposed(fmt::format("a node has heard a dispatcher of epoch {}", newer_epoch_),
                   newer_epoch_);
 }
 
-/// Whether the store, or the registry, has confirmed this tenure within that time.
-bool Dispatcher::Tenure::confirmed_within(std::chrono::milliseconds time) const
+/// Whether the store, or the registry, has confirmed this term within that time.
+bool Dispatcher::TermRunner::confirmed_within(std::chrono::milliseconds time) const
 {
     const auto confirmed =
         std::max(last_commit_, dispatcher_.parts_.coordinator.session_confirmed());
     return now().steady - confirmed < time;
 }
 
-std::vector<NodeLoad> Dispatcher::Tenure::loads() const
+std::vector<NodeLoad> Dispatcher::TermRunner::loads() const
 {
-    return term_.loads(now());
+    return rules_.loads(now());
 }
 
 }  // namespace peercron

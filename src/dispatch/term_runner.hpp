@@ -7,7 +7,7 @@
 #include "dispatch/retention.hpp"
 #include "dispatch/self_audit.hpp"
 #include "dispatch/step_writer.hpp"
-#include "dispatch/term.hpp"
+#include "dispatch/term_rules.hpp"
 #include "dispatch/witness.hpp"
 
 #include <map>
@@ -19,8 +19,8 @@
 
 namespace peercron {
 
-/// One tenure of this node as dispatcher: the links to the nodes, and the loop that carries the
-/// rules of Term out.
+/// One term of this node as dispatcher: the links to the nodes, and the loop that carries the
+/// rules (TermRules) out.
 ///
 /// The loop never waits for the store: it has a writer and readers, each a task of its own. A step
 /// counts as committed when the store has it. While the store does not answer, it counts when most
@@ -29,14 +29,14 @@ namespace peercron {
 /// While the store may lack steps, it plans only after enough nodes have said what they have: any
 /// "most of the nodes" must include one of them. So everything that was handed out is in the ledger
 /// before another dispatcher plans.
-class Dispatcher::Tenure : private Dispatcher::TableUser {
+class Dispatcher::TermRunner : private Dispatcher::TableUser {
 public:
-    Tenure(Dispatcher& dispatcher, Epoch lock_epoch);
+    TermRunner(Dispatcher& dispatcher, Epoch lock_epoch);
 
     /// Runs until the lock is lost or the store has a newer epoch.
     asio::awaitable<void> run();
 
-    Epoch epoch() const { return begun_ ? term_.epoch() : 0; }
+    Epoch epoch() const { return begun_ ? rules_.epoch() : 0; }
     std::vector<NodeLoad> loads() const;
 
     /// The loop has something to look at.
@@ -137,7 +137,7 @@ private:
 
     Dispatcher& dispatcher_;
     const Epoch lock_epoch_;
-    Term term_;
+    TermRules rules_;
     Historian historian_;
     SelfAudit self_audit_;
     Retention retention_;
@@ -149,7 +149,7 @@ private:
     Event wake_;
     bool woken_ = false;
     StepWriter writer_;
-    bool is_plan_held_ = false;  ///< see Term::hold_plan()
+    bool is_plan_held_ = false;  ///< see TermRules::hold_plan()
     SteadyTime last_commit_{};   ///< when what was committed last was sent
 
     /// The table of jobs changes only while the loop waits for that.
@@ -165,7 +165,7 @@ private:
     std::vector<Request<RunNow>> runs_to_read_;
     struct Settled {
         TermStart found;
-        Term::Doubts doubts;  ///< as they were before that was read
+        TermRules::Doubts doubts;  ///< as they were before that was read
         std::vector<RunId> undelivered;
     };
     Event doubts_;
