@@ -58,6 +58,7 @@ PlannedJob JobTable::compile(Job job) const
     } else {
         planned.error = schedule.error().message;
     }
+    planned.node_fields = NodeFields::of(job);
     planned.job = std::move(job);
     return planned;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "model/job.hpp"
+#include "model/node_fields.hpp"
 #include "schedule/schedule.hpp"
 
 #include <cstddef>
@@ -18,6 +19,7 @@ struct PlannedJob {
     Job job;
     std::optional<Schedule> schedule;  ///< not set: the row's expression or time zone is bad …
     std::string error;                 ///< … and this is why
+    NodeFields node_fields;
 
     /// Whether it can fire at all: not stopped, and its schedule makes sense.
     bool enabled() const { return !job.stop && schedule.has_value(); }

@@ -52,7 +52,7 @@ bool JobVersions::is_still_due(const TrackedRun& run) const
 bool JobVersions::is_up_to_date(const TrackedRun& run) const
 {
     const PlannedJob* planned = jobs_.find(run.order.id.job);
-    return planned != nullptr && planned->enabled() && has_work_of(run.order, planned->job) &&
+    return planned != nullptr && planned->enabled() && has_work_of(run.order, *planned) &&
            !run.unwanted;
 }
 

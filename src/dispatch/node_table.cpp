@@ -7,6 +7,17 @@ namespace peercron {
 
 using namespace std::chrono_literals;
 
+namespace {
+
+bool knows_all(const NodeState& node, const std::vector<std::string>& needs)
+{
+    return std::all_of(needs.begin(), needs.end(), [&node](const std::string& name) {
+        return node.known_fields.contains(name);
+    });
+}
+
+}  // namespace
+
 NodeTable::NodeTable(NodeName self, const DispatchSettings& settings, OpenRuns& runs)
     : self_(std::move(self)), settings_(settings), runs_(runs), clocks_(self_, settings)
 {}
@@ -31,6 +42,7 @@ bool NodeTable::take_account(const NodeName& node, const Account& account, Momen
     state.process_started = now.wall - account.uptime;
     state.first_epoch = account.first_epoch;
     state.load.slots = account.slots;
+    state.known_fields = {account.known_fields.begin(), account.known_fields.end()};
     const std::uint64_t before = std::exchange(state.incarnation, account.incarnation);
     if (before == account.incarnation) return false;
     state.earlier_until = state.process_started + clocks_.most_ahead(state.clock);
@@ -145,15 +157,22 @@ std::vector<NodeName> NodeTable::gone(Moment now) const
     return gone;
 }
 
-std::optional<NodeName> NodeTable::least_loaded(SteadyTime now) const
+bool NodeTable::knows(const NodeName& node, const NodeFields& fields) const
 {
+    const auto found = nodes_.find(node);
+    return found != nodes_.end() && knows_all(found->second, fields.needs());
+}
+
+std::optional<NodeName> NodeTable::least_loaded(SteadyTime now, const NodeFields& fields) const
+{
+    const std::vector<std::string> needs = fields.needs();
     const std::pair<const NodeName, NodeState>* best = nullptr;
     const auto slots = [](const NodeState& node) {
         return std::max<std::uint64_t>(node.load.slots, 1);
     };
     for (const auto& candidate : nodes_) {
         const NodeState& node = candidate.second;
-        if (!is_available(node, now)) continue;
+        if (!is_available(node, now) || !knows_all(node, needs)) continue;
         if (best != nullptr) {
             const NodeState& other = best->second;
             const std::uint64_t mine = node.runs.open * slots(other);

@@ -9,9 +9,11 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
+#include <string>
 #include <vector>
 
 namespace peercron {
@@ -39,6 +41,7 @@ struct NodeState {
     std::uint64_t incarnation = 0;
     WallTime process_started{};  ///< by the dispatcher's clock
     Epoch first_epoch = 0;       ///< of the first dispatcher that the process heard
+    std::set<std::string, std::less<>> known_fields;  ///< see Account
     /// Until this moment, by the node's clock, its earlier process may have started runs.
     WallTime earlier_until{};
     SteadyTime heard{};
@@ -46,8 +49,8 @@ struct NodeState {
 };
 
 /// The nodes that a dispatcher has heard of, and what they, their wardens and the registry say
-/// about them: which are connected, silent, dead or gone (see TermRules), and which can be given runs.
-/// No node is ever taken out. Pure; no clock of its own. One thread.
+/// about them: which are connected, silent, dead or gone (see TermRules), and which can be given
+/// runs. No node is ever taken out. Pure; no clock of its own. One thread.
 class NodeTable {
 public:
     /// `self` is the dispatcher's node; `runs` are the open ones, which outlive this.
@@ -95,12 +98,14 @@ public:
     bool hears(const NodeName& node, Moment now) const;
     /// It can be given runs.
     bool is_available(const NodeName& node, SteadyTime now) const;
+    /// It is of a version that knows these fields of a job.
+    bool knows(const NodeName& node, const NodeFields& fields) const;
     /// Silent, and failing in the registry, for longer than lease and margin; and there is
     /// something to be given up.
     std::vector<NodeName> gone(Moment now) const;
-    /// Of the available nodes the one with the fewest open runs for its slots; of equal ones that
-    /// which has waited longest.
-    std::optional<NodeName> least_loaded(SteadyTime now) const;
+    /// Of the available nodes that know these fields of a job the one with the fewest open runs for
+    /// its slots; of equal ones that which has waited longest.
+    std::optional<NodeName> least_loaded(SteadyTime now, const NodeFields& fields = {}) const;
     std::vector<NodeLoad> loads(Moment now) const;
 
 private:

@@ -12,16 +12,18 @@ namespace {
 /// What an order has from its job: in this order, …
 auto work_in(RunOrder& order)
 {
-    return std::tie(order.command, order.timeout, order.concurrency);
+    return std::tie(order.command, order.timeout, order.concurrency, order.fields);
 }
 auto work_in(const RunOrder& order)
 {
-    return std::tie(order.command, order.timeout, order.concurrency);
+    return std::tie(order.command, order.timeout, order.concurrency, order.fields);
 }
 /// … as the job says it.
-std::tuple<const std::string&, std::chrono::seconds, Concurrency> work_of(const Job& job)
+std::tuple<const std::string&, std::chrono::seconds, Concurrency, const NodeFields&> work_of(
+    const PlannedJob& planned)
 {
-    return {job.command, job.timeout, concurrency_of(job)};
+    const Job& job = planned.job;
+    return {job.command, job.timeout, concurrency_of(job), planned.node_fields};
 }
 
 }  // namespace
@@ -32,12 +34,12 @@ bool is_asked_for(const RunId& id)
            std::chrono::milliseconds(0);
 }
 
-void set_work(RunOrder& order, const Job& job)
+void set_work(RunOrder& order, const PlannedJob& job)
 {
     work_in(order) = work_of(job);
 }
 
-bool has_work_of(const RunOrder& order, const Job& job)
+bool has_work_of(const RunOrder& order, const PlannedJob& job)
 {
     return work_in(order) == work_of(job);
 }
@@ -46,7 +48,7 @@ OrderWriter::OrderWriter(Epoch epoch, NodeName self, const DispatchSettings& set
     : epoch_(epoch), self_(std::move(self)), settings_(settings)
 {}
 
-RunOrder OrderWriter::write(const RunId& id, const Job* job, WallTime now) const
+RunOrder OrderWriter::write(const RunId& id, const PlannedJob* job, WallTime now) const
 {
     RunOrder order;
     order.id = id;

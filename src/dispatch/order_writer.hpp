@@ -2,7 +2,7 @@
 
 #include "base/clock.hpp"
 #include "dispatch/dispatch_settings.hpp"
-#include "model/job.hpp"
+#include "dispatch/job_table.hpp"
 #include "wire/message.hpp"
 
 namespace peercron {
@@ -11,10 +11,10 @@ namespace peercron {
 bool is_asked_for(const RunId& id);
 
 /// Makes `order` run what its job says now.
-void set_work(RunOrder& order, const Job& job);
+void set_work(RunOrder& order, const PlannedJob& job);
 
 /// Whether it runs what its job says now.
-bool has_work_of(const RunOrder& order, const Job& job);
+bool has_work_of(const RunOrder& order, const PlannedJob& job);
 
 /// Writes the orders of one term: what a run of a job is, and when it may start. Pure.
 class OrderWriter {
@@ -23,7 +23,7 @@ public:
     OrderWriter(Epoch epoch, NodeName self, const DispatchSettings& settings);
 
     /// A run of `job`; nullptr: it has been deleted, and nothing is known of its work.
-    RunOrder write(const RunId& id, const Job* job, WallTime now) const;
+    RunOrder write(const RunId& id, const PlannedJob* job, WallTime now) const;
 
     /// It goes to a node that has not had it. It may be late by now; until when it has to start
     /// stays as it is.

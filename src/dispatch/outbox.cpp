@@ -6,7 +6,7 @@ void Outbox::order(const NodeName& node, const RunOrder& order)
 {
     Batch& batch = batches_[node];
     batch.message.orders.push_back(order);
-    batch.bytes += order.command.size() + sizeof(RunOrder);
+    batch.bytes += order.command.size() + order.fields.text().size() + sizeof(RunOrder);
     if (batch.bytes > longest_batch) {
         full_.push_back(Outgoing{node, std::exchange(batch, {}).message});
     }

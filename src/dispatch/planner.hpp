@@ -34,7 +34,7 @@ public:
     /// Hands out, in order of time, the fires at or before `until` and moves past them, `most` of
     /// them at a time. Returns the moment up to which none is left: `until`, or an earlier one.
     WallTime take(WallTime until, std::size_t most,
-                  const std::function<Next(const Job&, WallTime)>& on_fire);
+                  const std::function<Next(const PlannedJob&, WallTime)>& on_fire);
 
     /// Which of a job's late fires still run: those at or after `from`; with `newest_only` the
     /// newest before `from` instead, unless a later one is due already, and unless it is before

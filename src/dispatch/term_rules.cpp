@@ -87,8 +87,7 @@ std::vector<JobId> TermRules::begin(const TermStart& found, Moment now,
         }
         if (known_run != runs_.end() || ended_lately_.contains(row.planned.id)) continue;
         const PlannedJob* job = jobs_.find(row.planned.id.job);
-        const auto place = runs_.open(
-            writer_.write(row.planned.id, job != nullptr ? &job->job : nullptr, now.wall));
+        const auto place = runs_.open(writer_.write(row.planned.id, job, now.wall));
         TrackedRun& run = place->second;
         run.dispatched_at = row.planned.dispatched_at;
         run.start_from = row.planned.id.scheduled_at;
@@ -241,7 +240,7 @@ void TermRules::connected(const NodeName& node, const Account& account, Moment n
         order.epoch = report.epoch;
         order.dispatch_server = report.dispatch_server;
         const PlannedJob* job = jobs_.find(report.id.job);
-        if (job != nullptr) set_work(order, job->job);
+        if (job != nullptr) set_work(order, *job);
         adopt(order, node, RunPhase::running, now);
     }
     for (const RunReport& ended : account.ended) {
@@ -352,7 +351,7 @@ Result<RunId> TermRules::run_now(JobId id, std::string requested_by, Moment now)
                ended_lately_.contains(candidate);
     };
     while (taken(run)) run.scheduled_at += 1ms;
-    const auto place_of_run = runs_.open(writer_.write(run, &planned->job, now.wall));
+    const auto place_of_run = runs_.open(writer_.write(run, planned, now.wall));
     place_new(place_of_run, std::move(requested_by), now);
     return run;
 }
@@ -474,7 +473,9 @@ PlanStep TermRules::step(Moment now)
     }
 
     const WallTime horizon = now.wall + settings_.lookahead;
-    const auto on_fire = [&](const Job& job, WallTime due) { return plan_fire(job, due, now); };
+    const auto on_fire = [&](const PlannedJob& job, WallTime due) {
+        return plan_fire(job, due, now);
+    };
     WallTime through = planned_through_;
     behind_ = false;
     if (!is_held_) {
@@ -557,7 +558,7 @@ void TermRules::plan_old_version(const PlannedJob& old, WallTime from, WallTime 
     for (auto fire = old.next(from); fire && *fire <= to && gap.fires < most_counted;
          fire = old.next(*fire)) {
         if (*fire >= oldest) {
-            plan_fire(today->job, *fire, now);
+            plan_fire(*today, *fire, now);
             continue;
         }
         if (gap.fires++ == 0) gap.first = *fire;
@@ -577,7 +578,7 @@ void TermRules::plan_next_attempt(const RunId& id, std::string requested_by, Mom
     const auto next = redelivery_.next_attempt(id, now.wall);
     if (!next || runs_.contains(*next) || ended_lately_.contains(*next)) return;
     if (!versions_.is_still_due(*next)) return;
-    const auto run = runs_.open(writer_.write(*next, &jobs_.find(id.job)->job, now.wall));
+    const auto run = runs_.open(writer_.write(*next, jobs_.find(id.job), now.wall));
     placement_.note_unknown_orphan(run->second);
     place_new(run, std::move(requested_by), now);
 }
@@ -621,8 +622,9 @@ std::vector<Outgoing> TermRules::messages(Moment now, std::uint64_t last_revoke)
     return messages;
 }
 
-Planner::Next TermRules::plan_fire(const Job& job, WallTime scheduled_at, Moment now)
+Planner::Next TermRules::plan_fire(const PlannedJob& planned, WallTime scheduled_at, Moment now)
 {
+    const Job& job = planned.job;
     const RunId id{job.id, scheduled_at, 1};
     if (runs_.contains(id)) return Planner::Next::plan;
     if (ended_lately_.contains(id)) return Planner::Next::plan;
@@ -632,7 +634,7 @@ Planner::Next TermRules::plan_fire(const Job& job, WallTime scheduled_at, Moment
         return Planner::Next::park;
     }
 
-    const auto run = runs_.open(writer_.write(id, &job, now.wall));
+    const auto run = runs_.open(writer_.write(id, &planned, now.wall));
     if (const auto taken_back = taken_back_.extract(id)) {
         // Its row stands: the job was changed and still fires now.
         run->second.row_step = taken_back.mapped().row_step;
@@ -838,7 +840,7 @@ void TermRules::put_back(Place run)
     doubts_.settle(run->first);
     runs_.unassign(run);
     if (const PlannedJob* planned = jobs_.find(run->first.job)) {
-        set_work(run->second.order, planned->job);
+        set_work(run->second.order, *planned);
     }
     run->second.phase = RunPhase::placed;
     unplaced_.insert(run->first);

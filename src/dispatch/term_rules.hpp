@@ -258,7 +258,7 @@ private:
     using Place = OpenRuns::Place;
 
     bool may_have_started(const TrackedRun& run, const OpenRun& row) const;
-    Planner::Next plan_fire(const Job& job, WallTime scheduled_at, Moment now);
+    Planner::Next plan_fire(const PlannedJob& job, WallTime scheduled_at, Moment now);
     void place_new(Place run, std::string requested_by, Moment now);
     void plan_gaps(Moment now);
     void plan_gap(const Job& job, Planner::Gap gap, const Reason& why_not, Moment now);

@@ -96,6 +96,7 @@ struct JobField {
     FieldKind kind;
     std::string_view about;           ///< what it means, for the API's description
     std::string_view parameter = {};  ///< of the API, where it is not `name`
+    bool for_node = false;            ///< the node acts on it: it goes there with each order
 
     constexpr std::string_view parameter_name() const
     {

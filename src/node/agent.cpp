@@ -244,6 +244,7 @@ Account Agent::account() const
     account.running = runs_.running();
     account.ended = recorder_.pending();
     account.has_journal = steps_.is_durable();
+    account.known_fields = names_of_needs(fields_for_nodes());
     return account;
 }
 

@@ -71,6 +71,7 @@ void write(const RunOrder& order, pb::RunOrder& out)
     out.set_is_mutex(order.concurrency.limit > 0);
     out.set_concurrency_limit(order.concurrency.limit);
     out.set_at_limit(write(order.concurrency.at_limit));
+    if (!order.fields.empty()) out.set_fields(order.fields.text());
     out.set_start_at(to_unix_millis(order.start_at));
     out.set_start_by(to_unix_millis(order.start_by));
     out.set_epoch(order.epoch);
@@ -83,6 +84,7 @@ RunOrder read(pb::RunOrder& in)
             .command = std::move(*in.mutable_command()),
             .timeout = std::chrono::seconds(in.timeout_s()),
             .concurrency = read_concurrency(in),
+            .fields = NodeFields::parse(in.fields()).value_or(NodeFields()),
             .start_at = from_unix_millis(in.start_at()),
             .start_by = from_unix_millis(in.start_by()),
             .epoch = in.epoch(),
@@ -279,6 +281,7 @@ struct Writer {
         write_all(account.running, *to.mutable_running());
         write_all(account.ended, *to.mutable_ended());
         to.set_has_journal(account.has_journal);
+        for (const std::string& name : account.known_fields) to.add_known_fields(name);
     }
     void operator()(const RunOrders& orders) const
     {
@@ -404,7 +407,20 @@ Message read(pb::Account& in)
                    .held = read_all<RunOrder>(*in.mutable_held()),
                    .running = read_all<RunReport>(*in.mutable_running()),
                    .ended = read_all<RunReport>(*in.mutable_ended()),
-                   .has_journal = in.has_journal()};
+                   .has_journal = in.has_journal(),
+                   .known_fields = {in.known_fields().begin(), in.known_fields().end()}};
+}
+
+Message read(pb::RunOrders& in)
+{
+    for (const pb::RunOrder& order : in.orders()) {
+        // To run the job without them would be to run another one. In an account they do no harm.
+        if (!NodeFields::parse(order.fields())) {
+            throw Malformed("an order with job fields that this node does not know: " +
+                            order.fields());
+        }
+    }
+    return RunOrders{read_all<RunOrder>(*in.mutable_orders())};
 }
 
 Message read(pb::DispatcherBeat& in)
@@ -453,7 +469,7 @@ std::optional<Message> read(pb::Envelope& in)
         case pb::Envelope::kAccount:
             return read(*in.mutable_account());
         case pb::Envelope::kRunOrders:
-            return RunOrders{read_all<RunOrder>(*in.mutable_run_orders()->mutable_orders())};
+            return read(*in.mutable_run_orders());
         case pb::Envelope::kRevoke:
             return Revoke{in.revoke().request(),
                           read_all<RunId>(*in.mutable_revoke()->mutable_runs())};

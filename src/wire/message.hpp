@@ -1,5 +1,6 @@
 #pragma once
 
+#include "model/node_fields.hpp"
 #include "model/node_load.hpp"
 #include "model/plan_step.hpp"
 #include "model/policy.hpp"
@@ -23,6 +24,7 @@ struct RunOrder {
     std::string command;
     std::chrono::seconds timeout{0};  ///< 0 = none
     Concurrency concurrency;
+    NodeFields fields;
     WallTime start_at{};  ///< not before; the scheduled time, or now for a fire that is late
     WallTime start_by{};  ///< not after; later it ends as skipped
     Epoch epoch = 0;
@@ -53,6 +55,8 @@ struct Account {
     std::vector<RunReport> running;
     std::vector<RunReport> ended;  ///< ended, but not yet in the store; without output
     bool has_journal = false;      ///< copies of steps outlive this process
+    /// What NodeFields::needs() may name for it to run a job rightly.
+    std::vector<std::string> known_fields;
     friend bool operator==(const Account&, const Account&) = default;
 };
 

@@ -106,7 +106,7 @@ TEST_F(JobVersionsTest, ARunIsUpToDateUntilItsWorkChangesOrItsJobStops)
     TrackedRun run;
     run.order.id = fire(22s);
     EXPECT_FALSE(versions_.is_up_to_date(run));
-    set_work(run.order, job);
+    set_work(run.order, *jobs_.find(1));
     EXPECT_TRUE(versions_.is_up_to_date(run));
     run.unwanted = true;
     EXPECT_FALSE(versions_.is_up_to_date(run));

@@ -12,15 +12,16 @@ using namespace std::chrono_literals;
 const NodeName self = "127.0.0.1:9991";
 constexpr WallTime noon{1000h};
 
-Job backup()
+PlannedJob backup()
 {
-    Job job;
+    PlannedJob planned;
+    Job& job = planned.job;
     job.id = 1;
     job.command = "backup";
     job.timeout = 90s;
     job.max_concurrent = 3;
     job.overlap = Overlap::queue;
-    return job;
+    return planned;
 }
 
 class OrderWriterTest : public ::testing::Test {
@@ -31,7 +32,7 @@ protected:
 
 TEST_F(OrderWriterTest, AnOrderSaysWhatItsJobRunsAndWhen)
 {
-    const Job job = backup();
+    const PlannedJob job = backup();
     const RunOrder order = writer_.write(RunId{1, noon + 2s, 1}, &job, noon);
     EXPECT_EQ(order.id, (RunId{1, noon + 2s, 1}));
     EXPECT_EQ(order.command, "backup");
@@ -45,7 +46,7 @@ TEST_F(OrderWriterTest, AnOrderSaysWhatItsJobRunsAndWhen)
 
 TEST_F(OrderWriterTest, AFireThatIsLateStartsAtOnce)
 {
-    const Job job = backup();
+    const PlannedJob job = backup();
     const RunOrder order = writer_.write(RunId{1, noon - 2s, 1}, &job, noon);
     EXPECT_EQ(order.start_at, noon);
     EXPECT_EQ(order.start_by, noon + settings_.start_deadline);
@@ -61,7 +62,7 @@ TEST_F(OrderWriterTest, OfAJobThatIsGoneOnlyTheMomentIsKnown)
 
 TEST_F(OrderWriterTest, AnotherNodeGetsItUnderThisEpochAndNotForLonger)
 {
-    const Job job = backup();
+    const PlannedJob job = backup();
     RunOrder order = writer_.write(RunId{1, noon, 1}, &job, noon);
     order.epoch = 6;
     order.dispatch_server = "an earlier one";
@@ -74,7 +75,7 @@ TEST_F(OrderWriterTest, AnotherNodeGetsItUnderThisEpochAndNotForLonger)
 
 TEST_F(OrderWriterTest, TheDeadlineCountsFromWhenAnOrderLeaves)
 {
-    const Job job = backup();
+    const PlannedJob job = backup();
     RunOrder order = writer_.write(RunId{1, noon, 1}, &job, noon);
     writer_.set_times(order, noon + 9s);
     EXPECT_EQ(order.start_at, noon + 9s);
@@ -83,21 +84,26 @@ TEST_F(OrderWriterTest, TheDeadlineCountsFromWhenAnOrderLeaves)
 
 TEST_F(OrderWriterTest, AnOrderFitsItsJobUntilWhatIsToBeRunChanges)
 {
-    const Job job = backup();
+    const PlannedJob job = backup();
     const RunOrder order = writer_.write(RunId{1, noon, 1}, &job, noon);
-    Job changed = job;
-    changed.remark = "nightly";
-    changed.cron_set = "0 0 3 * * *";
+    PlannedJob changed = job;
+    changed.job.remark = "nightly";
+    changed.job.cron_set = "0 0 3 * * *";
     EXPECT_TRUE(has_work_of(order, changed));
-    changed.command = "restore";
+    changed.job.command = "restore";
     EXPECT_FALSE(has_work_of(order, changed));
     RunOrder revised = order;
     set_work(revised, changed);
     EXPECT_TRUE(has_work_of(revised, changed));
-    changed.timeout = 91s;
+    changed.job.timeout = 91s;
     EXPECT_FALSE(has_work_of(revised, changed));
     changed = job;
-    changed.max_concurrent = 4;
+    changed.job.max_concurrent = 4;
+    EXPECT_FALSE(has_work_of(order, changed));
+    changed = job;
+    JobPatch fields;
+    fields.set(&Job::remark, "for its node");
+    changed.node_fields = NodeFields(fields);
     EXPECT_FALSE(has_work_of(order, changed));
 }
 

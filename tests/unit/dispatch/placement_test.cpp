@@ -17,9 +17,11 @@ const NodeName beta = "127.0.0.1:9993";
 
 class PlacementTest : public ::testing::Test {
 protected:
-    void connect(const NodeName& node, std::uint32_t slots = 100, bool draining = false)
+    void connect(const NodeName& node, std::uint32_t slots = 100, bool draining = false,
+                 std::vector<std::string> known_fields = {})
     {
         Account account;
+        account.known_fields = std::move(known_fields);
         account.incarnation = 1;
         account.slots = slots;
         account.draining = draining;
@@ -74,6 +76,36 @@ TEST_F(PlacementTest, WithoutANodeARunWaitsUntilItsDeadline)
     EXPECT_EQ(decide(run), "wait");
     now_.wall += 1ms;
     EXPECT_THAT(decide(run), HasSubstr("no node could take it within 300 s"));
+}
+
+TEST_F(PlacementTest, ANodeThatDoesNotKnowAFieldOfTheJobIsNotGivenIt)
+{
+    JobPatch fields;
+    fields.set(&Job::overlap, Overlap::queue);
+    fields.set(&Job::remark, "for its node");
+    const auto run = open(1s, 0);
+    run->second.order.fields = NodeFields(fields);
+    connect(alpha);
+    connect(beta, 100, false, {"overlap", "overlap=skip", "remark"});
+    EXPECT_EQ(decide(run), "wait") << "beta may be replaced by a newer version until the deadline";
+    now_.wall = run->second.order.start_by + 1ms;
+    EXPECT_THAT(decide(run), HasSubstr("no node of a version that knows remark, overlap, "
+                                       "overlap=queue could take it within 300 s"));
+    connect(beta, 100, false, {"overlap", "overlap=queue", "remark"});
+    EXPECT_EQ(decide(run), beta);
+}
+
+TEST_F(PlacementTest, NeitherIsAHomeThatDoesNotKnowAField)
+{
+    JobPatch fields;
+    fields.set(&Job::remark, "for its node");
+    connect(alpha);
+    connect(beta, 100, false, {"remark"});
+    put(open(1s), alpha);
+    const auto run = open(2s);
+    run->second.order.fields = NodeFields(fields);
+    EXPECT_THAT(decide(run), HasSubstr(alpha + " may still run this job, and is of a version that "
+                                               "does not know remark"));
 }
 
 TEST_F(PlacementTest, ALimitedJobRunsWhereItsRunsAre)

@@ -34,7 +34,8 @@ public:
                                orders(),
                                reports(),
                                reports(),
-                               coin()};
+                               coin(),
+                               many<std::string>(&RandomMessage::text)};
             case 2:
                 return RunOrders{orders()};
             case 3:
@@ -76,6 +77,17 @@ public:
 
     std::size_t below(std::size_t limit) { return random_() % limit; }
 
+    NodeFields fields()
+    {
+        JobPatch fields;
+        if (coin()) fields.set(&Job::remark, std::to_string(number<std::uint64_t>()));
+        if (coin()) fields.set(&Job::tags, {"a", "b"});
+        if (coin()) fields.set(&Job::overlap, Overlap::queue);
+        if (coin()) fields.set(&Job::misfire_window, std::nullopt);
+        if (coin()) fields.set(&Job::stop, coin());
+        return NodeFields(std::move(fields));
+    }
+
     Concurrency concurrency()
     {
         // 0 is written as "no limit"; how an older dispatcher's is read, its own test says.
@@ -83,14 +95,9 @@ public:
     }
     RunOrder order()
     {
-        return {id(),
-                text(),
-                std::chrono::seconds(number<std::int64_t>()),
-                concurrency(),
-                time(),
-                time(),
-                number<Epoch>(),
-                text()};
+        return {id(),          text(),          std::chrono::seconds(number<std::int64_t>()),
+                concurrency(), fields(),        time(),
+                time(),        number<Epoch>(), text()};
     }
     RunReport report()
     {
