@@ -119,4 +119,19 @@ WallTime ClockGuard::latest(Moment own) const
     return std::max(own.wall, WallTime(steady_millis(own.steady) + database_->high));
 }
 
+std::string_view describe(ClockGuard::Basis basis)
+{
+    switch (basis) {
+        case ClockGuard::Basis::own:
+            break;
+        case ClockGuard::Basis::own_by_votes:
+            return "this one, since more nodes agree with it";
+        case ClockGuard::Basis::own_as_even:
+            return "this one, since the database's was set back";
+        case ClockGuard::Basis::database:
+            return "the database's, and this node gets no runs";
+    }
+    return "this one";
+}
+
 }  // namespace peercron

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 namespace peercron {
 
@@ -89,5 +90,8 @@ private:
     bool outvoted_ = false;
     bool confirmed_ = false;
 };
+
+/// Whose time is planned by, and why, for people.
+std::string_view describe(ClockGuard::Basis basis);
 
 }  // namespace peercron

@@ -20,7 +20,7 @@ struct DispatchSettings {
     /// A node whose clock is off by more is warned of; by more than the lookahead, it gets no runs.
     std::chrono::milliseconds clock_warning{100};
     std::chrono::milliseconds audit_interval{std::chrono::hours(24)};  ///< 0 = no audit
-    std::chrono::seconds log_keep{0};  ///< how long rows of the ledger stay; 0 = for ever
+    std::chrono::seconds ledger_retention{0};  ///< how long rows of the ledger stay; 0 = for ever
     /// Bytes of steps that the store has not taken yet. Beyond this no fires are planned until the
     /// store has three quarters of them. About 300,000 fires.
     std::size_t max_ledger_lag = 64U << 20U;

@@ -4,9 +4,10 @@
 #include "base/event.hpp"
 #include "cluster/coordinator.hpp"
 #include "dispatch/channel.hpp"
-#include "dispatch/clock_guard.hpp"
+#include "dispatch/job_feed.hpp"
 #include "dispatch/job_table.hpp"
 #include "dispatch/missed_fires.hpp"
+#include "dispatch/plan_clock.hpp"
 #include "dispatch/term_rules.hpp"
 #include "store/store_pool.hpp"
 
@@ -14,7 +15,6 @@
 
 #include <functional>
 #include <memory>
-#include <optional>
 #include <vector>
 
 namespace peercron {
@@ -68,39 +68,18 @@ public:
 private:
     class TermRunner;
 
-    /// Says when the table of jobs may change, and is told which jobs changed.
-    class TableUser {
-    public:
-        virtual ~TableUser() = default;
-        virtual asio::awaitable<void> may_change() = 0;
-        virtual void has_changed(const std::vector<JobId>& jobs) = 0;
-        /// See TermRules::wanted_past(), and TermRules::learn_unwanted(): before has_changed().
-        virtual std::optional<PastQuery> wanted_past(const Job& row) = 0;
-        virtual void learn_unwanted(const std::vector<JobPast>& pasts) = 0;
-    };
     class NobodyElse;
 
     asio::awaitable<void> follow_jobs();
-    asio::awaitable<void> refresh_jobs(TableUser& user);
-    /// Logs once that the table cannot be read, and once that it can again; "" = it was read.
-    void tell_of_jobs(const std::string& trouble);
-    asio::awaitable<void> reload_jobs(std::vector<JobId> ids, TableUser& user);
-    asio::awaitable<std::vector<JobPast>> read_pasts(const std::vector<Job>& rows, TableUser& user);
-    asio::awaitable<std::vector<JobPast>> read_pasts(std::vector<PastQuery> queries);
     std::string off_the_dispatchers() const;
-    static std::string_view basis_text(ClockGuard::Basis basis);
-    Moment own_now() const;
-    Moment now() const;  ///< to plan by: see ClockGuard
 
     asio::any_io_executor executor_;
     Parts parts_;
     const NodeName self_;
     const DispatchSettings settings_;
-    ClockGuard clock_guard_;
-    std::optional<ClockStep> last_clock_step_;
+    PlanClock clock_;
     JobTable jobs_;
-    JobCursor cursor_;
-    bool jobs_unread_ = false;  ///< this was said
+    JobFeed job_feed_;
     std::unique_ptr<Metrics> metrics_;
     MissedFires missed_;
     std::unique_ptr<TermRunner> term_;

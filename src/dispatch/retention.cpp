@@ -1,14 +1,12 @@
 #include "dispatch/retention.hpp"
 
-#include "base/backoff.hpp"
 #include "base/event.hpp"
 #include "dispatch/dispatcher_metrics.hpp"
+#include "dispatch/until_it_works.hpp"
 
 #include <spdlog/spdlog.h>
-#include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
-#include <string>
 #include <utility>
 
 namespace peercron {
@@ -26,30 +24,25 @@ constexpr std::size_t least_at_once = 10;
 
 asio::awaitable<void> Retention::run()
 {
-    Backoff backoff(co_await asio::this_coro::executor, 1s, 1min);
-    for (bool told = false;;) {
-        std::string trouble;
-        try {
-            for (bool is_more = true; is_more;) is_more = co_await delete_some();
-        } catch (const StoreError& error) {
-            trouble = error.what();
-        }
+    Retry retry;
+    retry.trouble = "retention: old rows of the ledger cannot be deleted";
+    retry.first_pause = 1s;
+    retry.longest_pause = 1min;
+    const auto attempt = [this] { return delete_all(); };
+    for (;;) {
+        co_await until_it_works(retry, attempt);
         if (const std::size_t deleted = std::exchange(deleted_, 0); deleted > 0) {
             spdlog::info("retention: deleted {} rows of the ledger that were older than {} days",
                          deleted, keep_ / 24h);
         }
-        if (trouble.empty()) {
-            told = false;
-            backoff.reset();
-            co_await sleep_for(interval);
-            continue;
-        }
-        if (!std::exchange(told, true)) {
-            spdlog::warn("retention: old rows of the ledger cannot be deleted, trying again: {}",
-                         trouble);
-        }
-        co_await sleep_for(backoff.next());
+        co_await sleep_for(interval);
     }
+}
+
+/// Throws StoreError.
+asio::awaitable<void> Retention::delete_all()
+{
+    for (bool is_more = true; is_more;) is_more = co_await delete_some();
 }
 
 /// Says whether there may be more.

@@ -22,6 +22,7 @@ public:
     asio::awaitable<void> run();
 
 private:
+    asio::awaitable<void> delete_all();
     asio::awaitable<bool> delete_some();
 
     const Clock& clock_;

@@ -1,11 +1,10 @@
 #include "dispatch/self_audit.hpp"
 
-#include "base/backoff.hpp"
 #include "base/event.hpp"
 #include "dispatch/dispatcher_metrics.hpp"
+#include "dispatch/until_it_works.hpp"
 
 #include <spdlog/spdlog.h>
-#include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
 #include <string>
@@ -54,27 +53,18 @@ asio::awaitable<void> SelfAudit::audit()
 /// One step, however often the store must be asked, and the pause after it.
 asio::awaitable<void> SelfAudit::step(Audit& audit)
 {
-    const auto work = [&audit](Store& store) { audit.step(store); };
-    Backoff backoff(co_await asio::this_coro::executor, 1s, 1min);
-    for (bool told = false;;) {
-        const SteadyTime begun = clock_.steady_now();
-        std::string trouble;
-        try {
-            co_await store_.call(work);
-        } catch (const StoreError& error) {
-            trouble = error.what();
-        }
-        if (trouble.empty()) {
-            const auto took = clock_.steady_now() - begun;
-            co_await sleep_for(pause_after(took));
-            co_return;
-        }
-        if (!std::exchange(told, true)) {
-            spdlog::warn("audit: the ledger cannot be read, trying again until it can: {}",
-                         trouble);
-        }
-        co_await sleep_for(backoff.next());
-    }
+    Retry retry;
+    retry.trouble = "audit: the ledger cannot be read";
+    retry.first_pause = 1s;
+    retry.longest_pause = 1min;
+    SteadyTime begun{};
+    const auto attempt = [&] {
+        begun = clock_.steady_now();
+        return store_.call([&audit](Store& store) { audit.step(store); });
+    };
+    co_await until_it_works(retry, attempt);
+    const auto took = clock_.steady_now() - begun;
+    co_await sleep_for(pause_after(took));
 }
 
 void SelfAudit::tell(const AuditReport& report, const std::vector<Finding>& first) const

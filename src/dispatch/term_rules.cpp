@@ -380,7 +380,7 @@ void TermRules::cancel(const RunId& id, Reason why, Moment now)
 }
 
 void TermRules::resolve_doubts(const TermStart& found, Doubts doubts, Moment now,
-                               std::span<const RunId> undelivered)
+                               std::span<const RunId> to_repeat)
 {
     learn_quotas(found);
     end_orphans(found, doubts.dead, now.wall);
@@ -392,8 +392,8 @@ void TermRules::resolve_doubts(const TermStart& found, Doubts doubts, Moment now
         const auto row = open.find(id);
         if (row == open.end()) {
             // Its node may have ended it and told the store alone.
-            const auto told = std::find(undelivered.begin(), undelivered.end(), id);
-            if (told != undelivered.end()) redelivery_.add(id, run->second.requested_by);
+            const auto told = std::find(to_repeat.begin(), to_repeat.end(), id);
+            if (told != to_repeat.end()) redelivery_.add(id, run->second.requested_by);
             ended_lately_.add(id);
             close(run);
             unpark(id.job);

@@ -69,6 +69,8 @@ public:
 
     Epoch epoch() const { return epoch_; }
     WallTime planned_through() const { return planned_through_; }
+    /// Whether begin() was called.
+    bool has_begun() const { return begun_; }
 
     using Doubts = RunDoubts::Open;
     /// What was known when the store was about to be read: it does not settle what came later,
@@ -216,12 +218,15 @@ public:
     bool has_doubts() const { return !doubts_.empty(); }
     /// The store was read after `doubts` arose: a doubtful run that is no longer open there has
     /// ended; one that is still planned was never received, and is handed out again. Open rows of
-    /// dead nodes that no other node accounts for end as lost. `undelivered`: the runs that the
-    /// store calls so; must be given when wants_undelivered().
+    /// dead nodes that no other node accounts for end as lost. `to_repeat`: what the store says of
+    /// that (Store::runs_to_repeat()); must be given when wants_runs_to_repeat().
     void resolve_doubts(const TermStart& found, Doubts doubts, Moment now,
-                        std::span<const RunId> undelivered = {});
+                        std::span<const RunId> to_repeat = {});
     /// Whether a run of a job that wants each fire at least once is among them.
-    bool wants_undelivered(const Doubts& doubts) const { return redelivery_.concerns(doubts.runs); }
+    bool wants_runs_to_repeat(const Doubts& doubts) const
+    {
+        return redelivery_.concerns(doubts.runs);
+    }
 
     // The pipeline.
 

@@ -23,7 +23,7 @@ struct Witnesses {
 /// nodes that have given their accounts are known.
 ///
 /// Each of those steps is at more than half of the nodes that were registered then
-/// (TermRunner::lacking_copy()), so any half of them includes a node with the step; a dead node may
+/// (StepCopies), so any half of them includes a node with the step; a dead node may
 /// have it in its journal. A node that has started since may have been one of those nodes, or not:
 /// so half of the nodes must have answered, both counted with such nodes and without them.
 ///

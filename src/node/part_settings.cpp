@@ -26,7 +26,7 @@ DispatchSettings dispatch_settings(const Config& config)
     settings.lease = config.dispatch.lease;
     settings.lease_margin = config.dispatch.lease_margin;
     settings.audit_interval = config.dispatch.audit_interval;
-    settings.log_keep = std::chrono::days(config.ledger_keep_days);
+    settings.ledger_retention = std::chrono::days(config.ledger_keep_days);
     return settings;
 }
 

@@ -180,7 +180,7 @@ TermStart Database::read_term() const
     return found;
 }
 
-std::vector<RunId> Database::undelivered(WallTime since) const
+std::vector<RunId> Database::runs_to_repeat(WallTime since) const
 {
     std::vector<RunId> runs;
     for (const auto& [id, row] : log_) {

@@ -75,7 +75,7 @@ public:
     void commit_as(Epoch epoch, const PlanStep& step);
     std::optional<WallTime> clock() const;
     SteppedBack step_back(Epoch epoch, const StepBack& order);
-    std::vector<RunId> undelivered(WallTime since) const;
+    std::vector<RunId> runs_to_repeat(WallTime since) const;
     void record(std::span<const RunReport> reports);
 
     const StepId& last_step() const { return last_step_; }

@@ -29,7 +29,7 @@ enum class Mutation : std::uint8_t {
     plans_without_most,     ///< a take-over does not wait until most nodes have given accounts
     inherits_nothing,       ///< copies of steps that are at the nodes are not stored
     repeats_successes,      ///< now and then a run that has succeeded is taken for a lost one
-    forgets_undelivered,    ///< a take-over does not ask the store what has to run again
+    forgets_runs_to_repeat, ///< a take-over does not ask the store what has to run again
     trusts_its_clock,       ///< the database's clock is not asked
     keeps_the_plan,         ///< it goes on from where a clock had come that was ahead
     // The nodes.

@@ -74,7 +74,7 @@ constexpr Planted planted[] = {
     {Mutation::plans_without_most, "PlansWithoutMost", 100, "plans_without_most"},
     {Mutation::inherits_nothing, "InheritsNothing", 3000},
     {Mutation::repeats_successes, "RepeatsSuccesses", 3000},
-    {Mutation::forgets_undelivered, "ForgetsUndelivered", 30000},
+    {Mutation::forgets_runs_to_repeat, "ForgetsRunsToRepeat", 30000},
     {Mutation::trusts_its_clock, "TrustsItsClock", 3000},
     {Mutation::keeps_the_plan, "KeepsThePlan", 3000},
     {Mutation::omits_held, "OmitsHeld", 3000},

@@ -199,8 +199,8 @@ public:
     }
     std::vector<RunId> runs_to_repeat(WallTime since) override
     {
-        if (line_.mutation_ == Mutation::forgets_undelivered) return {};
-        return database_.undelivered(since);
+        if (line_.mutation_ == Mutation::forgets_runs_to_repeat) return {};
+        return database_.runs_to_repeat(since);
     }
     std::vector<DoubledRun> record(std::span<const RunReport> reports) override
     {

@@ -81,15 +81,15 @@ TEST_F(DeliveryTest, WhatItsNodeEndedAndToldTheStoreAloneRunsAgain)
         run_on_alpha(at_least_once());
         connect(alpha);  // it was cut off, ended the run, and has nothing to tell any more
         const TermRules::Doubts doubts = term_->doubts();
-        EXPECT_TRUE(term_->wants_undelivered(doubts));
-        std::vector<RunId> undelivered;
-        if (is_known_to_the_store) undelivered.push_back(fire(1, 1s));
-        term_->resolve_doubts({}, doubts, now_, undelivered);
+        EXPECT_TRUE(term_->wants_runs_to_repeat(doubts));
+        std::vector<RunId> to_repeat;
+        if (is_known_to_the_store) to_repeat.push_back(fire(1, 1s));
+        term_->resolve_doubts({}, doubts, now_, to_repeat);
         EXPECT_THAT(step().runs, SizeIs(is_known_to_the_store ? 1 : 0));
     }
     run_on_alpha(every_second(1));
     connect(alpha);
-    EXPECT_FALSE(term_->wants_undelivered(term_->doubts()));
+    EXPECT_FALSE(term_->wants_runs_to_repeat(term_->doubts()));
 }
 
 TEST_F(DeliveryTest, WhatItsNodeDidNotLiveToRecordRunsAgain)
@@ -333,10 +333,10 @@ TEST_F(DeliveryTest, ANewDispatcherLearnsFromTheStoreWhatMustRunAgain)
     run_on_alpha(at_least_once());
     report(alpha, fire(1, 1s), RunState::fenced);
     step();
-    const std::vector<RunId> undelivered{fire(1, 1s)};
+    const std::vector<RunId> to_repeat{fire(1, 1s)};
     begin();
     connect(beta);
-    term_->deliver_again(undelivered);
+    term_->deliver_again(to_repeat);
     const PlanStep again = step();
     ASSERT_FALSE(again.runs.empty());
     EXPECT_EQ(again.runs[0].id, attempt(fire(1, 1s), 2));
@@ -345,13 +345,13 @@ TEST_F(DeliveryTest, ANewDispatcherLearnsFromTheStoreWhatMustRunAgain)
 TEST_F(DeliveryTest, WhatAChangeTookBackIsNotDeliveredAgainByADispatcherThatKnowsOnlyTheNextOne)
 {
     const RunId asked_for = fire(1, 3s + 1ms);
-    const std::vector<RunId> undelivered{fire(1, 1s), fire(1, 3s), asked_for, fire(1, 5s),
+    const std::vector<RunId> to_repeat{fire(1, 1s), fire(1, 3s), asked_for, fire(1, 5s),
                                          fire(1, 9s)};
     Job today = at_least_once();
     today.effective_from = midnight + 6s;
     add(today);
     begin();
-    const std::vector<PastQuery> queries = term_->pasts_of(undelivered);
+    const std::vector<PastQuery> queries = term_->pasts_of(to_repeat);
     ASSERT_THAT(queries, SizeIs(1));
     EXPECT_EQ(queries[0].only, 1);
     EXPECT_EQ(queries[0].from, midnight + 1s);
@@ -368,7 +368,7 @@ TEST_F(DeliveryTest, WhatAChangeTookBackIsNotDeliveredAgainByADispatcherThatKnow
     past.revisions[1].after->effective_from = midnight + 2s;
     past.revisions[2].effective_from = today.effective_from;
     past.revisions[2].after = today;
-    EXPECT_THAT(term_->still_wanted(undelivered, std::vector{past}),
+    EXPECT_THAT(term_->still_wanted(to_repeat, std::vector{past}),
                 ElementsAre(fire(1, 1s), asked_for, fire(1, 5s), fire(1, 9s)));
 }
 

@@ -34,9 +34,9 @@ TEST(PartSettingsTest, WhatBecameOfEachTokenIsTold)
 TEST(PartSettingsTest, RowsOfTheLedgerStayForTheDaysThatAreConfigured)
 {
     Config config;
-    EXPECT_EQ(dispatch_settings(config).log_keep, 0s);
+    EXPECT_EQ(dispatch_settings(config).ledger_retention, 0s);
     config.ledger_keep_days = 3;
-    EXPECT_EQ(dispatch_settings(config).log_keep, 72h);
+    EXPECT_EQ(dispatch_settings(config).ledger_retention, 72h);
 }
 
 TEST(PartSettingsTest, TheServerTakesNoMoreConnectionsThanThereAreDescriptorsFor)

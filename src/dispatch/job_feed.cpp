@@ -1,0 +1,114 @@
+#include "dispatch/job_feed.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <iterator>
+#include <unordered_set>
+#include <utility>
+
+namespace peercron {
+
+asio::awaitable<void> JobFeed::refresh(User& user)
+{
+    try {
+        co_await read_changes(user);
+    } catch (const StoreError& error) {
+        tell(error.what());
+        throw;
+    }
+    tell("");
+}
+
+/// `trouble`: "" = the table was read.
+void JobFeed::tell(const std::string& trouble)
+{
+    if (!trouble.empty() && !is_told_) {
+        spdlog::warn(
+            "dispatch: cannot read the jobs; going on with the known ones, and trying again: {}",
+            trouble);
+    }
+    if (trouble.empty() && is_told_) spdlog::info("dispatch: can read the jobs again");
+    is_told_ = !trouble.empty();
+}
+
+/// Of table cron.
+asio::awaitable<void> JobFeed::read_changes(User& user)
+{
+    const auto read = [cursor = cursor_](Store& store) { return store.changes_since(cursor); };
+    JobChanges changes = co_await store_.call(read);
+    const std::vector<JobPast> pasts = co_await read_wanted_pasts(changes.changed, user);
+    co_await user.may_change();
+    std::vector<JobId> changed;
+    const WallTime seen = clock_.now().wall;
+    for (Job& job : changes.changed) {
+        const JobId id = job.id;
+        if (jobs_.put(std::move(job), seen)) changed.push_back(id);
+    }
+    cursor_ = std::move(changes.next);
+    const bool same_ids = changes.count == static_cast<std::int64_t>(jobs_.size()) &&
+                          changes.id_sum == jobs_.id_sum();
+    user.learn_unwanted(pasts);
+    user.has_changed(changed);
+    if (same_ids) co_return;
+
+    const auto read_ids = [](Store& store) { return store.job_ids(); };
+    const std::vector<JobId> ids = co_await store_.call(read_ids);
+    co_await user.may_change();
+    std::vector<JobId> gone = jobs_.missing_from(ids);
+    for (const JobId id : gone) jobs_.erase(id);
+    std::vector<JobId> unknown;
+    const auto is_unknown = [this](JobId id) { return jobs_.find(id) == nullptr; };
+    std::copy_if(ids.begin(), ids.end(), std::back_inserter(unknown), is_unknown);
+    user.has_changed(gone);
+    if (!unknown.empty()) co_await reload(std::move(unknown), user);
+}
+
+asio::awaitable<void> JobFeed::reload(std::vector<JobId> ids, User& user)
+{
+    const auto read = [&ids](Store& store) { return store.find_jobs_by_id(ids); };
+    std::vector<Job> rows = co_await store_.call(read);
+    const std::vector<JobPast> pasts = co_await read_wanted_pasts(rows, user);
+    co_await user.may_change();
+    const WallTime seen = clock_.now().wall;
+    std::unordered_set<JobId> gone(ids.begin(), ids.end());
+    std::vector<JobId> changed;
+    for (Job& row : rows) {
+        const JobId id = row.id;
+        gone.erase(id);
+        if (jobs_.put(std::move(row), seen)) changed.push_back(id);
+    }
+    for (const JobId id : gone) {
+        if (jobs_.erase(id)) changed.push_back(id);
+    }
+    user.learn_unwanted(pasts);
+    user.has_changed(changed);
+}
+
+/// What these jobs were between the table's version and the row's, where that matters.
+asio::awaitable<std::vector<JobPast>> JobFeed::read_wanted_pasts(const std::vector<Job>& rows,
+                                                                 User& user)
+{
+    std::vector<PastQuery> queries;
+    for (const Job& row : rows) {
+        if (const auto query = user.wanted_past(row)) queries.push_back(*query);
+    }
+    co_return co_await read_pasts(std::move(queries));
+}
+
+asio::awaitable<std::vector<JobPast>> JobFeed::read_pasts(std::vector<PastQuery> queries)
+{
+    std::vector<JobPast> pasts;
+    if (queries.empty()) co_return pasts;
+    const auto read = [&queries](Store& store) {
+        std::vector<JobPast> found;
+        for (const PastQuery& query : queries) {
+            for (JobPast& past : store.find_pasts(query)) found.push_back(std::move(past));
+        }
+        return found;
+    };
+    pasts = co_await store_.call(read);
+    co_return pasts;
+}
+
+}  // namespace peercron
