@@ -164,9 +164,11 @@ RunBook::Actions RunBook::due(const Moment& now)
 {
     notice(now);
     end_deadlines(now.steady);
-    collect_due(now);
-    expire(now);
-    start(now);
+    if (is_clock_known()) {
+        collect_due(now);
+        expire(now);
+        start(now);
+    }
     while (!ended_in_order_.empty() &&
            (ended_in_order_.size() > rules_.max_remembered ||
             ended_in_order_.front().first + rules_.remember < now.steady)) {
@@ -181,6 +183,7 @@ RunBook::Actions RunBook::due(const Moment& now)
 std::optional<WallTime> RunBook::next_start() const
 {
     std::optional<WallTime> next;
+    if (!is_clock_known()) return next;
     if (!future_.empty()) next = future_.begin()->first;
     if (!start_deadlines_.empty()) {
         // Only after start_by has passed a fire ends as skipped.
@@ -257,6 +260,12 @@ bool RunBook::trusts_dispatcher(SteadyTime now) const
     const bool is_awake = !woke_ || now - *woke_ >= rules_.silence_limit;
     // Less than: the word that ended a silence is not one that came after it.
     return is_awake && heard_ && now - *heard_ < rules_.silence_limit;
+}
+
+/// Whether a dispatcher can have seen the wall clock as it is: a node answers its beats with it.
+bool RunBook::is_clock_known() const
+{
+    return !set_ahead_ || (heard_ && *heard_ - *set_ahead_ >= rules_.silence_limit);
 }
 
 void RunBook::fence(SteadyTime now)
@@ -368,8 +377,6 @@ void RunBook::start(const Moment& now)
     if (!trusts_dispatcher(now.steady)) {
         next = waiting_.lower_bound({now.wall - rules_.on_time, RunId{}});
     }
-    const bool knows_clock = !set_ahead_ || now.steady - *set_ahead_ >= rules_.silence_limit;
-    if (!knows_clock) next = waiting_.end();
     std::size_t slots = rules_.slots;
     if (shortage_end_) {
         slots = now.steady < *shortage_end_ ? 0 : std::min(slots, running_.size() + 1);

@@ -72,9 +72,10 @@ struct RunRules {
 ///  6. Isolated for `lease`, this node kills its runs of jobs with such a limit (`fenced`) and
 ///     gives up its fires of them: other nodes may have them by now, and the message about that may
 ///     still be on its way, whatever else is heard first.
-///  7. After the wall clock was set ahead nothing starts for `silence_limit`. If this node died at
-///     once, the fires that it had started would be taken for not yet due, because no other node
-///     had seen this clock.
+///  7. After the wall clock was set ahead no fire is due, neither to start nor to end as skipped,
+///     until a dispatcher is heard `silence_limit` later, which has seen this clock by then. If
+///     this node died before, fires that it had decided would be taken for not yet due, and be
+///     given to another node.
 class RunBook {
 public:
     /// A fire that ends without a run.
@@ -174,6 +175,7 @@ private:
     void notice(SteadyTime now);
     void notice(const Moment& now);
     bool trusts_dispatcher(SteadyTime now) const;
+    bool is_clock_known() const;
     void fence(SteadyTime now);
     void set_deadline(Run& run, std::optional<SteadyTime> deadline);
     bool is_early(const RunId& run, SteadyTime now) const;

@@ -762,7 +762,36 @@ TEST_F(RunBookTest, AfterItsClockWasSetAheadItWaitsUntilOthersKnow)
     pass(-2s, 0ms);
     wall_set_ = 400ms;
     EXPECT_THAT(pass(100ms, 1500ms).start, IsEmpty());
-    EXPECT_THAT(started(book_.due(at(1600ms))), ElementsAre(1, 2));
+    EXPECT_THAT(started(pass(1600ms, 1600ms)), ElementsAre(1, 2));
+}
+
+TEST_F(RunBookTest, NoFireIsLateOrAtItsLimitByAClockThatOthersDoNotKnow)
+{
+    accept(mutex(1, -500ms), -2500ms);
+    accept(mutex(1, 1s));
+    accept(order(2, 1s));
+    ASSERT_THAT(started(pass(-2s, 0ms)), ElementsAre(1));
+    wall_set_ = 1h;
+    const auto actions = pass(100ms, 1500ms);
+    EXPECT_THAT(actions.start, IsEmpty());
+    EXPECT_THAT(actions.skipped, IsEmpty());
+    EXPECT_EQ(book_.held(), 2U) << "whoever asks can still take them back";
+
+    EXPECT_THAT(pass(1600ms, 1600ms).skipped, SizeIs(2));
+}
+
+TEST_F(RunBookTest, AClockThatWasSetAheadIsKnownOnlyWhenADispatcherHasBeenHeardSince)
+{
+    accept(order(1, 300ms));
+    accept(order(2, 1s));
+    pass(-2s, 0ms);
+    wall_set_ = 1500ms;
+    auto actions = pass(100ms, 4s, false);
+    EXPECT_THAT(actions.start, IsEmpty());
+    EXPECT_EQ(book_.next_start(), std::nullopt) << "nobody has to look at the clock";
+    // Then the word has to last, as after any silence.
+    actions = pass(4100ms, 6s);
+    EXPECT_THAT(started(actions), ElementsAre(1, 2));
 }
 
 TEST_F(RunBookTest, IsolatedForTheLeaseItKillsItsMutexRuns)
