@@ -11,7 +11,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// How wrong a measured difference of two clocks may be, …
+/// How wrong a measured difference of two clocks may be beside half of the round trip, …
 constexpr auto clock_error = 20ms;
 /// … and one that another dispatcher has measured some time ago.
 constexpr auto told_clock_error = 50ms;
@@ -67,10 +67,11 @@ void NodeClocks::measure(const NodeName& node, WallTime asked, WallTime answered
 {
     follow_own_clock(now);
     NodeClock& clock = clocks_[node];
-    // Half of the round trip, as in NTP: the node read its clock between the two moments.
+    // Half of the round trip, as in NTP: the node read its clock between the two moments. Which of
+    // the two ways took longer is not known; nor whether a negative one is a clock that was set.
     const auto round_trip = now.wall - asked;
     clock.offset = answered - (asked + round_trip / 2);
-    clock.doubt = clock_error;
+    clock.doubt = std::chrono::abs(round_trip) / 2 + clock_error;
     clock.is_known = true;
     clock.is_measured = true;
     // The wall clock may have been set meanwhile; then this says nothing, and the next one will.

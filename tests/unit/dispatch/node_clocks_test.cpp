@@ -136,6 +136,21 @@ TEST_F(NodeClocksTest, AMeasuredClockMayBeAheadByALittleMoreThanItsOffset)
     EXPECT_EQ(most_ahead(other), 0ms) << "it is behind";
 }
 
+TEST_F(NodeClocksTest, AClockThatWasMeasuredOnASlowNetworkMayBeAheadByHalfOfTheRoundTripMore)
+{
+    // The question took all of the time, or the answer did.
+    const WallTime asked = now_.wall - 600ms;
+    clocks_.measure(other, asked, asked + 70ms, now_);
+    EXPECT_GE(most_ahead(other), 70ms);
+    clocks_.measure(other, asked, now_.wall + 70ms, now_);
+    EXPECT_GE(most_ahead(other), 70ms);
+    measure(other, 70ms);
+    EXPECT_EQ(most_ahead(other), 90ms) << "the next beat was quick";
+    // The own clock was set back by 1 s while the beat was on its way.
+    clocks_.measure(other, now_.wall + 1s, now_.wall + 70ms, now_);
+    EXPECT_GE(most_ahead(other), 70ms);
+}
+
 TEST_F(NodeClocksTest, OfAClockThatNobodyKnowsTheWorstIsAssumed)
 {
     EXPECT_EQ(most_ahead(other), settings_.lookahead);
