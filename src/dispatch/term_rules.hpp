@@ -22,6 +22,7 @@
 #include "store/store.hpp"
 #include "wire/message.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -239,6 +240,13 @@ public:
     /// planned-through stands still. Fires that become due then are planned afterwards by the jobs'
     /// misfire rules; those that do not run late end as `overload`.
     void hold_plan(bool is_held);
+    /// Whether the table of jobs may change, which somebody has asked for at `asked`: what was due
+    /// until then by the jobs as they are is planned. `now` counts when the clock was set back
+    /// since.
+    bool may_change(WallTime asked, Moment now) const
+    {
+        return planned_through_ >= std::min(asked, now.wall) + settings_.lookahead / 2;
+    }
     /// Whether the last step() left due fires unplanned, because there were too many.
     bool behind() const { return behind_; }
     /// What to send at once: the ledger already says, or will say, that these runs are lost or at

@@ -211,8 +211,7 @@ asio::awaitable<void> Dispatcher::TermRunner::take_back_early()
 asio::awaitable<void> Dispatcher::TermRunner::let_jobs_change()
 {
     if (!job_reader_.turn_wanted() || is_plan_held_) co_return;
-    const auto ahead = dispatcher_.settings_.lookahead / 2;
-    while (rules_.planned_through() < *job_reader_.turn_wanted() + ahead) co_await commit_step();
+    while (!rules_.may_change(*job_reader_.turn_wanted(), now())) co_await commit_step();
     co_await job_reader_.give_turn();
 }
 

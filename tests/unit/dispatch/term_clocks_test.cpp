@@ -32,6 +32,19 @@ TEST_F(TermTest, PlansNothingTwiceWhenTheClockIsSetBack)
     EXPECT_EQ(back.planned_through, midnight + 7s);
 }
 
+TEST_F(TermTest, AChangeThatWasAskedForByAClockThatWasAheadDoesNotWaitForThatTime)
+{
+    begin();
+    const WallTime asked = now_.wall + 24h;
+    step();
+    EXPECT_TRUE(term_->may_change(asked, now_)) << "the clock was set back since";
+    at(1500ms);
+    EXPECT_FALSE(term_->may_change(now_.wall, now_)) << "what is due is to be planned first";
+    step();
+    EXPECT_TRUE(term_->may_change(now_.wall, now_));
+    EXPECT_TRUE(term_->may_change(now_.wall - 1s, now_));
+}
+
 TEST_F(TermTest, WhatWasPlannedByAClockThatWasAheadIsTakenBackAndFiresAtItsTrueTime)
 {
     add(every_second(1));
