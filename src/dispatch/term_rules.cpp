@@ -882,6 +882,9 @@ void TermRules::bury(const NodeName& node, std::optional<WallTime> since, std::s
                   : Reason{Cause::node_died,
                            fmt::format("{} {} and cannot be asked how the run ended", node, how)};
         placement_.note_orphan(run->second, now.steady + (orphan_time - dead_for));
+        // It may stand still, with the order in the buffer of a connection that is there yet.
+        const bool may_come_back = !since && run->second.phase == RunPhase::handed;
+        if (may_come_back) outbox_.revoke(node, id);
         end_here(run, RunState::lost, why, now.wall);
         ++lost;
     }

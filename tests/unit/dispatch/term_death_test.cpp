@@ -151,6 +151,21 @@ TEST_F(TermTest, ASilentNodeKeepsItsRunsUntilItIsGone)
     for (const RunReport& ended : gone.ended) EXPECT_EQ(ended.state, RunState::lost);
 }
 
+TEST_F(TermTest, ANodeThatIsGivenUpIsToldSoInCaseItStandsStillAndItsConnectionDoesNotEnd)
+{
+    add(every_second(1));
+    begin();
+    connect(alpha);
+    step();
+    report(alpha, fire(1, 1s), RunState::running);
+    term_->registry({}, now_);
+    at(20s);
+    const PlanStep gone = step();
+    ASSERT_THAT(gone.ended, SizeIs(2));
+    ASSERT_THAT(revokes_, SizeIs(1)) << "what runs there, it will tell";
+    EXPECT_EQ(revokes_[0], std::pair(alpha, fire(1, 2s)));
+}
+
 TEST_F(TermTest, ANodeThatComesBackWithARunGivenUpMustNotStartIt)
 {
     add(every_second(1));
