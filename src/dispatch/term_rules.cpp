@@ -393,7 +393,10 @@ void TermRules::resolve_doubts(const TermStart& found, Doubts doubts, Moment now
         if (row == open.end()) {
             // Its node may have ended it and told the store alone.
             const auto told = std::find(to_repeat.begin(), to_repeat.end(), id);
-            if (told != to_repeat.end()) redelivery_.add(id, run->second.requested_by);
+            const bool is_last = !run->second.superseded;
+            if (is_last && told != to_repeat.end()) {
+                redelivery_.add(id, run->second.requested_by);
+            }
             ended_lately_.add(id);
             close(run);
             unpark(id.job);
@@ -578,6 +581,9 @@ void TermRules::plan_next_attempt(const RunId& id, std::string requested_by, Mom
     const auto next = redelivery_.next_attempt(id, now.wall);
     if (!next || runs_.contains(*next) || ended_lately_.contains(*next)) return;
     if (!versions_.is_still_due(*next)) return;
+    // Its node may have told the store alone that it is over.
+    const auto before = runs_.find(id);
+    if (before != runs_.end()) before->second.superseded = true;
     const auto run = runs_.open(writer_.write(*next, jobs_.find(id.job), now.wall));
     placement_.note_unknown_orphan(run->second);
     place_new(run, std::move(requested_by), now);

@@ -342,6 +342,23 @@ TEST_F(DeliveryTest, ANewDispatcherLearnsFromTheStoreWhatMustRunAgain)
     EXPECT_EQ(again.runs[0].id, attempt(fire(1, 1s), 2));
 }
 
+TEST_F(DeliveryTest, ARunWhoseEndOnlyTheStoreKnewGetsNoSecondAttemptTwice)
+{
+    run_on_alpha(at_least_once());
+    term_->registry({beta}, now_);
+    term_->deliver_again(std::vector<RunId>{fire(1, 1s)});
+    const PlanStep again = step();
+    ASSERT_THAT(again.runs, SizeIs(1));
+    EXPECT_EQ(again.runs[0].id, attempt(fire(1, 1s), 2));
+    report(beta, attempt(fire(1, 1s), 2), RunState::success);
+    for (const auto time : {13s, 20s}) {  // its end is forgotten, then alpha is gone
+        at(time);
+        connect(beta);
+        term_->changes_are_known_until(now_.wall);
+        EXPECT_THAT(step().runs, IsEmpty());
+    }
+}
+
 TEST_F(DeliveryTest, WhatAChangeTookBackIsNotDeliveredAgainByADispatcherThatKnowsOnlyTheNextOne)
 {
     const RunId asked_for = fire(1, 3s + 1ms);
