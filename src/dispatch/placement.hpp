@@ -48,8 +48,8 @@ public:
     /// The run's node has died with it; until then it may be alive. Of several orphans of a job
     /// the one counts that may live longest.
     void note_orphan(const TrackedRun& run, SteadyTime until);
-    /// It waits, or runs again: an earlier dispatcher may have seen a node of its job die just
-    /// before.
+    /// It waits, or runs again, or was left out by an earlier dispatcher, which may have seen a
+    /// node of its job die just before.
     void note_unknown_orphan(const TrackedRun& run);
     void forget_gone_orphans(SteadyTime now);
 

@@ -61,6 +61,7 @@ std::vector<JobId> TermRules::begin(const TermStart& found, Moment now,
     BeforeRead then = before.value_or(before_read());
     changes_known_until_ = now.wall;
     planned_through_ = found.planned_through.value_or(now.wall);
+    inherited_through_ = planned_through_;
     planned_before_ = std::max(planned_through_, found.set_back_from.value_or(planned_through_));
     placement_.expect_orphans_until(now.steady + orphan_time);
     std::set<JobId> changed;
@@ -646,6 +647,9 @@ Planner::Next TermRules::plan_fire(const PlannedJob& planned, WallTime scheduled
         run->second.row_step = taken_back.mapped().row_step;
         unplaced_.insert(id);
     } else {
+        // What is due behind an earlier dispatcher's plan starts when the orphans that it knew of
+        // are gone; this one it has left out (its job was changed, or had no runs left).
+        if (scheduled_at <= inherited_through_) placement_.note_unknown_orphan(run->second);
         place_new(run, "", now);
     }
     return Planner::Next::plan;

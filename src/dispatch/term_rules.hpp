@@ -311,7 +311,8 @@ private:
     const MisfireRules misfires_;
     WallTime changes_known_until_{};
     WallTime planned_through_{};
-    WallTime planned_before_{};  ///< planned_through as an earlier dispatcher has left it
+    WallTime inherited_through_{};  ///< planned_through as it was found
+    WallTime planned_before_{};     ///< planned_through as an earlier dispatcher has left it
     bool begun_ = false;
 
     OpenRuns runs_;

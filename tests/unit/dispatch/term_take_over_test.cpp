@@ -240,6 +240,31 @@ TEST_F(TermTest, TakeOverPlansAJobThatTheOldDispatcherCouldNotHear)
     EXPECT_EQ(planned.runs[0].id, fire(3, 1s));
 }
 
+TEST_F(TermTest, TakeOverWaitsForOrphansWithAFireThatTheOldDispatcherHasLeftOut)
+{
+    Job mutex = every_second(3);
+    mutex.is_mutex = true;
+    mutex.effective_from = midnight + 500ms;
+    TermStart found;
+    found.planned_through = midnight + 3s;
+    at(1500ms);
+    add(mutex);
+    begin(found);
+    connect(alpha);
+    term_->jobs_changed(changed_, {}, now_);
+    const PlanStep first = step();
+    EXPECT_THAT(orders_, IsEmpty()) << "a node of the job may have died just before";
+    ASSERT_FALSE(first.runs.empty());
+    EXPECT_EQ(first.runs[0].id, fire(3, 1s));
+    EXPECT_EQ(first.runs[0].reason.cause, Cause::owner_unreachable);
+
+    at(3500ms);
+    connect(alpha);
+    step();
+    ASSERT_FALSE(orders_.empty());
+    EXPECT_GT(orders_[0].second.id.scheduled_at, *found.planned_through);
+}
+
 TEST_F(TermTest, WhatAnEarlierDispatcherHandedOutIsGivenToAnotherNodeUnderTheNewEpoch)
 {
     add(every_second(1));
