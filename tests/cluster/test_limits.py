@@ -191,3 +191,10 @@ def test_an_audit_over_years_takes_little_memory():
         assert answer["totals"]["due"] > 1_000_000
         assert len([found for found in answer["findings"] if found["kind"] == "missing"]) <= 1000
         assert memory(solo, "VmHWM") - before < 64 * MIB
+
+
+def test_the_warden_is_small():
+    with running_solo() as solo:
+        warden, _ = solo.pids()
+        text = pathlib.Path(f"/proc/{warden}/status").read_text()
+        assert int(re.search(r"^VmRSS:\s+(\d+) kB$", text, re.M)[1]) < 4096, text
