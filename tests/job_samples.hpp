@@ -25,8 +25,14 @@ inline FieldValue sample_value(const JobField& field, int variant = 0)
             [&](const kind::Zone&) -> FieldValue {
                 return variant == 0 ? "Europe/Berlin" : "Asia/Tokyo";
             },
-            [&](const kind::Words&) -> FieldValue {
+            [&](const kind::Words& kind) -> FieldValue {
+                if (!kind.finds_jobs()) {
+                    return std::vector<std::string>{"timeout", std::to_string(number % 200), "!2"};
+                }
                 return std::vector<std::string>{"ä" + text, "second", "it's \"quoted\""};
+            },
+            [&](const kind::Count& kind) -> FieldValue {
+                return std::int64_t{number <= kind.most ? number : number % kind.most};
             },
             [&](const kind::Flag&) -> FieldValue { return variant == 0; },
             [&](const kind::Moment&) -> FieldValue { return std::int64_t{4'000'000'000} + number; },

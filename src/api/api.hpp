@@ -38,6 +38,7 @@ struct ApiContext {
     /// Has the dispatcher run a job now, or end a run, on a person's request. Errors and exceptions
     /// as above.
     std::function<asio::awaitable<Result<RunId>>(JobId, std::string requested_by)> run_now;
+    std::function<asio::awaitable<Result<RunId>>(RunId, std::string requested_by)> retry_run;
     std::function<asio::awaitable<Result<void>>(RunId, Reason why)> end_run;
 
     std::function<std::size_t()> jobs_known;  ///< how many jobs there are, as of the last news

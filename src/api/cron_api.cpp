@@ -127,6 +127,12 @@ private:
     bool is_last_ = false;
 };
 
+bool finds_jobs(const JobField& field)
+{
+    const auto* const words = std::get_if<kind::Words>(&field.kind);
+    return words != nullptr && words->finds_jobs();
+}
+
 /// A list of words can be asked for the jobs that have some of them.
 std::vector<Param> list_params()
 {
@@ -135,7 +141,7 @@ std::vector<Param> list_params()
                               {.name = "search"},
                               {.name = "name"}};
     for (const JobField& field : job_fields) {
-        if (!std::holds_alternative<kind::Words>(field.kind)) continue;
+        if (!finds_jobs(field)) continue;
         params.push_back({.name = field.name, .type = ParamType::words});
     }
     return params;
@@ -145,7 +151,7 @@ std::vector<WordFilter> read_words(const Params& params)
 {
     std::vector<WordFilter> filters;
     for (const JobField& field : job_fields) {
-        if (!std::holds_alternative<kind::Words>(field.kind)) continue;
+        if (!finds_jobs(field)) continue;
         std::vector<std::string> words = split_words(params.text(field.name).value_or(""));
         JobPatch patch;
         give(patch, field, words);

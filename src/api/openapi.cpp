@@ -38,6 +38,22 @@ std::string text_of_words(const kind::Words& words)
         words.characters, words.count - 1);
 }
 
+/// A list whose words have a meaning: they are described, as a schedule is.
+json::object meaning_schema(const JobField& field, const kind::Words& words)
+{
+    const json::object word{{"type", "string"},
+                            {"format", field.name},
+                            {"minLength", 1},
+                            {"maxLength", words.characters}};
+    return {{"anyOf", json::array{json::object{{"type", "array"},
+                                               {"items", word},
+                                               {"maxItems", words.count},
+                                               {"description", "in JSON"}},
+                                  json::object{{"type", "string"},
+                                               {"format", field.name},
+                                               {"description", "with commas between"}}}}};
+}
+
 json::object words_schema(const kind::Words& words)
 {
     const json::object word{{"type", "string"},
@@ -82,7 +98,9 @@ json::object parameter_schema(const JobField& field)
                                     {"pattern", "^[^\\u0000]*[^\\u0000 \\t\\r\\n][^\\u0000]*$"}};
             },
             [](const kind::Text& kind) { return text_schema(kind.characters); },
-            [](const kind::Words& kind) { return words_schema(kind); },
+            [&field](const kind::Words& kind) {
+                return kind.finds_jobs() ? words_schema(kind) : meaning_schema(field, kind);
+            },
             [](const kind::Flag&) {
                 return json::object{{"$ref", "#/components/schemas/Flag"}};
             },
@@ -179,7 +197,7 @@ std::string describe()
         document.at("paths").at("/cron/list").at("get").at("parameters").as_array();
     for (const JobField& field : job_fields) {
         const auto* const words = std::get_if<kind::Words>(&field.kind);
-        if (words != nullptr) filters.push_back(filter_of(field, *words));
+        if (words != nullptr && words->finds_jobs()) filters.push_back(filter_of(field, *words));
     }
     schemas["Cause"] = {{"description", "why, for programs; empty where the state says it"},
                         {"enum", words_of(cause_words)}};

@@ -96,6 +96,7 @@ void write_log_fields(JsonWriter& json, const LogRow& row)
     json.field("attempt", run.id.attempt);
     json.field("epoch", run.epoch);
     json.field("requested_by", row.requested_by);
+    field_millis(json, "retry_at", row.retry_at);
     json.field("cpu_time", std::int64_t{run.cpu_time.count()});
     json.field("max_rss", run.max_rss);
     json.field("output_bytes", run.output_bytes);

@@ -60,6 +60,90 @@ asio::awaitable<Response> kill_run(const ApiContext& context, const Call& call)
     co_return co_await answer_with_row(context, run.id);
 }
 
+/// Of the fire of the row with that id the newest attempt.
+asio::awaitable<LogRow> newest_attempt(const ApiContext& context, const Call& call)
+{
+    const std::int64_t id = parse_row_id("id", call.id);
+    const auto find = [id](Store& store) -> std::optional<LogRow> {
+        const std::optional<LogRow> row = store.find_log_row(id);
+        if (!row || row->legacy) return row;
+        return store.find_newest_attempt(row->run.id);
+    };
+    const std::optional<LogRow> newest = co_await context.store.call(find);
+    if (!newest) refuse_unknown_row(call.id);
+    co_return *newest;
+}
+
+bool is_waiting(const LogRow& row)
+{
+    return row.run.state == RunState::planned && row.retry_at && row.run.run_server.empty();
+}
+
+/// Why the fire cannot be tried again; empty: it can.
+std::string why_not_again(const LogRow& newest)
+{
+    const RunState state = newest.run.state;
+    const std::string what =
+        fmt::format("attempt {} of this fire (run {}) ", newest.run.id.attempt, newest.id);
+    if (newest.legacy) return "the run is older than the ledger";
+    if (newest.fires > 1) {
+        return fmt::format("the row stands for {} missed fires, not for one run", newest.fires);
+    }
+    if (is_waiting(newest)) return "";
+    if (!is_final(state)) return what + fmt::format("has not ended: {}", to_string(state));
+    if (state == RunState::success) return what + "succeeded";
+    const bool is_taken_back = state == RunState::revoked && newest.run.id.attempt == 1;
+    if (is_taken_back) return what + "was taken back when its job was changed";
+    return "";
+}
+
+asio::awaitable<Response> retry_run(const ApiContext& context, const Call& call)
+{
+    const LogRow newest = co_await newest_attempt(context, call);
+    if (const std::string why = why_not_again(newest); !why.empty()) {
+        throw HttpError(
+            http::status::conflict,
+            fmt::format("{}; /cron/run/{} runs the job once more", why, newest.run.id.job));
+    }
+    const auto find = [id = newest.run.id.job](Store& store) { return store.find_job(id); };
+    const std::optional<Job> job = co_await context.store.call(find);
+    if (!job) {
+        throw HttpError(
+            http::status::conflict,
+            fmt::format("job {} was deleted, so it is not known what to run", newest.run.id.job));
+    }
+    spdlog::info("http: {} has {} tried again", to_string(call.caller), to_string(newest.run.id));
+    auto asked = context.retry_run(newest.run.id, to_string(call.caller));
+    const Result<RunId> run = co_await await_answer(std::move(asked));
+    if (!run) {
+        throw HttpError(http::status::service_unavailable,
+                        fmt::format("{} was not tried again: {}", to_string(newest.run.id),
+                                    run.error().message));
+    }
+    co_return co_await answer_with_row(context, *run);
+}
+
+asio::awaitable<Response> give_up_run(const ApiContext& context, const Call& call)
+{
+    const LogRow newest = co_await newest_attempt(context, call);
+    if (!is_waiting(newest)) {
+        throw HttpError(http::status::conflict,
+                        fmt::format("no further attempt of this fire waits: attempt {} (run {}) is "
+                                    "{}",
+                                    newest.run.id.attempt, newest.id, to_string(newest.run.state)));
+    }
+    spdlog::info("http: {} gives {} up", to_string(call.caller), to_string(newest.run.id));
+    Reason why{Cause::on_request, to_string(call.caller)};
+    auto asked = context.end_run(newest.run.id, std::move(why));
+    const Result<void> done = co_await await_answer(std::move(asked));
+    if (done.has_error()) {
+        throw HttpError(
+            http::status::service_unavailable,
+            fmt::format("run {} was not given up: {}", newest.id, done.error().message));
+    }
+    co_return co_await answer_with_row(context, newest.run.id);
+}
+
 }  // namespace
 
 void add_run_routes(Router& router, const ApiContext& context)
@@ -77,6 +161,20 @@ void add_run_routes(Router& router, const ApiContext& context)
         .role = Role::operate,
         .mutates = true,
         .handler = bind(context, kill_run),
+    });
+    router.add({
+        .pattern = "/run/retry/{id}",
+        .methods = {http::verb::post},
+        .role = Role::operate,
+        .mutates = true,
+        .handler = bind(context, retry_run),
+    });
+    router.add({
+        .pattern = "/run/give-up/{id}",
+        .methods = {http::verb::post},
+        .role = Role::operate,
+        .mutates = true,
+        .handler = bind(context, give_up_run),
     });
 }
 

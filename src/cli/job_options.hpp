@@ -53,6 +53,15 @@ inline constexpr std::array<JobOption, job_fields.size()> job_options{{
      "What happens to a fire while the job is at its limit of runs"},
     {"max_concurrent", "--max-concurrent", "COUNT", "Policies",
      "How many runs at a time in the whole cluster; 0 is no limit"},
+    {"retries", "--retries", "COUNT", "Policies",
+     "How many further attempts a fire gets whose run failed; 0 is none"},
+    {"retry_delay", "--retry-delay", "DURATION", "Policies",
+     "From a failed run to the next attempt; doubles with each"},
+    {"retry_max_delay", "--retry-max-delay", "DURATION", "Policies",
+     "The longest that --retry-delay becomes"},
+    {"retry_on", "--retry-on", "ENDS", "Policies",
+     "After which ends, separated by commas: failed, timeout, exit codes such as 75 or 100-110; "
+     "!2 leaves one out; '' is failed,timeout"},
 }};
 
 const JobOption& option_of(const JobField& field);

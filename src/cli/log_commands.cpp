@@ -167,6 +167,42 @@ ExitStatus kill_run(const RunOptions& options)
     return ended_otherwise ? ExitStatus::unsuccessful : ExitStatus::done;
 }
 
+ExitStatus retry_run(const RunOptions& options)
+{
+    ApiClient client = make_client(options);
+    json::value run = client.post("/run/retry/" + run_id_of(options.run));
+    const std::string id = AnswerFields(run).number_text("id");
+    if (options.wait) run = wait_for_end(client, id);
+    if (!options.json) JobNames(client).note(run);
+    if (options.json) {
+        print_json(run);
+    } else if (options.wait) {
+        print(outcome_text(run) + '\n');
+    } else {
+        print(
+            fmt::format("attempt {} of job {} starts now, as run {}; `peercron log show {}` shows "
+                        "how it ends\n",
+                        AnswerFields(run).number_text("attempt"), one_line(run_job(run)), id, id));
+    }
+    const bool failed = options.wait && AnswerFields(run).text("state") != "success";
+    return failed ? ExitStatus::unsuccessful : ExitStatus::done;
+}
+
+ExitStatus give_up_run(const RunOptions& options)
+{
+    ApiClient client = make_client(options);
+    json::value run = client.post("/run/give-up/" + run_id_of(options.run));
+    if (options.json) {
+        print_json(run);
+        return ExitStatus::done;
+    }
+    JobNames(client).note(run);
+    print(fmt::format("attempt {} of job {} (run {}) does not start\n",
+                      AnswerFields(run).number_text("attempt"), one_line(run_job(run)),
+                      AnswerFields(run).number_text("id")));
+    return ExitStatus::done;
+}
+
 void add_run_argument(CLI::App& command, RunOptions& options)
 {
     command.add_option("RUN", options.run, "Id of the run, as `peercron log list` shows it")
@@ -264,6 +300,24 @@ void add_log_commands(CLI::App& app, Action& chosen)
                   "Wait for its end; exit 10 if it ended in another way first");
     add_api_options(kill, *kill_options);
     on_parsed(kill, chosen, [kill_options] { return kill_run(*kill_options); });
+
+    CLI::App& retry = *run.add_subcommand(
+        "retry", "Try a fire again now: its waiting attempt, or the one after what failed");
+    retry.footer("Examples:\n  peercron run retry 6620493\n  peercron run retry 6620493 --wait");
+    auto retry_options = std::make_shared<RunOptions>();
+    add_run_argument(retry, *retry_options);
+    retry.add_flag("--wait", retry_options->wait,
+                   "Wait for its end; exit 10 if it did not succeed");
+    add_api_options(retry, *retry_options);
+    on_parsed(retry, chosen, [retry_options] { return retry_run(*retry_options); });
+
+    CLI::App& give_up = *run.add_subcommand(
+        "give-up", "Do not try a fire again: its waiting attempt does not start");
+    give_up.footer("Example:\n  peercron run give-up 6620493");
+    auto give_up_options = std::make_shared<RunOptions>();
+    add_run_argument(give_up, *give_up_options);
+    add_api_options(give_up, *give_up_options);
+    on_parsed(give_up, chosen, [give_up_options] { return give_up_run(*give_up_options); });
 }
 
 }  // namespace peercron

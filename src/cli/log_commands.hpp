@@ -4,7 +4,7 @@
 
 namespace peercron {
 
-/// `log list`, `show` and `follow`, and `run kill`.
+/// `log list`, `show` and `follow`, and `run kill`, `retry` and `give-up`.
 void add_log_commands(CLI::App& app, Action& chosen);
 
 }  // namespace peercron

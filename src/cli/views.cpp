@@ -318,7 +318,8 @@ std::string run_text(const json::value& value, const Screen& screen)
     const auto started = run.millis("started_at");
     const auto scheduled = run.millis("scheduled_at");
     std::string start = exact_time(started);
-    if (started && scheduled) start += fmt::format(" ({:+} ms)", (*started - *scheduled).count());
+    const auto due = run.millis("retry_at") ? run.millis("retry_at") : scheduled;
+    if (started && due) start += fmt::format(" ({:+} ms)", (*started - *due).count());
     std::string gap;
     if (const auto fires = run.number("fires")) {
         gap = fmt::format("{} until {}", *fires, local_time_text(run.millis("gap_end")));
@@ -334,6 +335,7 @@ std::string run_text(const json::value& value, const Screen& screen)
          {"requested by", {run.text("requested_by")}},
          {"scheduled", {exact_time(scheduled)}},
          {"fires", {gap}},
+         {"retry at", {exact_time(run.millis("retry_at"))}},
          {"started", {start}},
          {"ended", {exact_time(run.millis("ended_at"))}},
          {"took", {took_text(run)}},

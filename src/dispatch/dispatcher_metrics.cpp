@@ -42,10 +42,12 @@ Dispatcher::Metrics::Metrics(prometheus::Registry& registry)
                           "Memory of the steps that the store does not have yet")),
       planned_(counter(registry, "peercron_fires_planned_total", "Fires put into the ledger")),
       open_(gauge(registry, "peercron_open_runs", "Runs that are not in a final state")),
+      waiting_(gauge(registry, "peercron_retries_waiting",
+                     "Further attempts of fires whose runs failed that wait for their time")),
       jobs_(gauge(registry, "peercron_jobs", "Jobs, stopped ones included")),
       ended_(prometheus::BuildCounter()
                  .Name("peercron_fires_ended_by_dispatcher_total")
-                 .Help("Runs that ended without a node's report, by final state")
+                 .Help("Runs that ended without a node's report, by final state and cause")
                  .Register(registry)),
       clock_offset_(prometheus::BuildGauge()
                         .Name("peercron_node_clock_offset_seconds")
@@ -80,6 +82,7 @@ void Dispatcher::Metrics::term_ended()
 {
     epoch_.Set(0);
     open_.Set(0);
+    waiting_.Set(0);
     steps_waiting_.Set(0);
     ledger_behind({}, 0);
     measured({});
@@ -107,8 +110,10 @@ void Dispatcher::Metrics::ledger_behind(std::chrono::steady_clock::duration time
     behind_bytes_.Set(static_cast<double>(bytes));
 }
 
-void Dispatcher::Metrics::stepped(std::size_t planned, std::size_t open_runs, std::size_t jobs)
+void Dispatcher::Metrics::stepped(std::size_t planned, std::size_t open_runs,
+                                  std::size_t waiting_runs, std::size_t jobs)
 {
+    waiting_.Set(static_cast<double>(waiting_runs));
     planned_.Increment(static_cast<double>(planned));
     open_.Set(static_cast<double>(open_runs));
     jobs_.Set(static_cast<double>(jobs));
@@ -159,9 +164,10 @@ void Dispatcher::Metrics::forget_findings()
     }
 }
 
-void Dispatcher::Metrics::ended(RunState state)
+void Dispatcher::Metrics::ended(RunState state, Cause cause)
 {
-    ended_.Add({{"state", std::string(to_string(state))}}).Increment();
+    ended_.Add({{"state", std::string(to_string(state))}, {"cause", std::string(to_string(cause))}})
+        .Increment();
 }
 
 }  // namespace peercron

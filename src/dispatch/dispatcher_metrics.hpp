@@ -25,8 +25,9 @@ struct Dispatcher::Metrics {
     void commit_failed();
     void steps_waiting(std::size_t steps);
     void ledger_behind(std::chrono::steady_clock::duration time, std::size_t bytes);
-    void stepped(std::size_t planned, std::size_t open_runs, std::size_t jobs);
-    void ended(RunState state);
+    void stepped(std::size_t planned, std::size_t open_runs, std::size_t waiting_runs,
+                 std::size_t jobs);
+    void ended(RunState state, Cause cause);
     void measured(const std::vector<NodeLoad>& nodes);
     void audited(const AuditReport& report, WallTime at);
     void expired(std::size_t rows);
@@ -46,6 +47,7 @@ private:
     prometheus::Gauge& behind_bytes_;
     prometheus::Counter& planned_;
     prometheus::Gauge& open_;
+    prometheus::Gauge& waiting_;
     prometheus::Gauge& jobs_;
     prometheus::Family<prometheus::Counter>& ended_;
     prometheus::Family<prometheus::Gauge>& clock_offset_;

@@ -44,6 +44,12 @@ bool JobVersions::is_still_due(const TrackedRun& run) const
     const RunId& id = run.order.id;
     const PlannedJob* planned = jobs_.find(id.job);
     if (planned == nullptr) return false;
+    // A retry is of the definition by which the run before it failed, whatever that made due.
+    if (run.failed_at) {
+        return !planned->job.stop && planned->job.effective_from <= *run.failed_at;
+    }
+    // A person has asked for this attempt.
+    if (run.order.id.attempt > 1 && !run.requested_by.empty()) return true;
     // A version in between took it back; what the newest one says of its past does not count.
     if (run.unwanted && id.scheduled_at <= planned->job.effective_from) return false;
     return is_still_due(id);

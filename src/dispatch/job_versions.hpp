@@ -26,7 +26,7 @@ public:
     // Open runs, by the newest version.
 
     /// Whether a run is to start by its job as that is now; for an open one it also counts whether
-    /// an earlier version took it back.
+    /// an earlier version took it back, or it is a retry by an earlier version.
     bool is_still_due(const RunId& id) const;
     bool is_still_due(const TrackedRun& run) const;
     /// Whether it would be ordered like that again.

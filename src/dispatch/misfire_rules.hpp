@@ -25,8 +25,8 @@ public:
     /// What runs of a gap, and what is dropped.
     Planner::LateRule late_rule(const Job& job, WallTime now) const;
 
-    /// Why these fires were dropped. `held_from`: see TermRules::hold_plan(); what was due later was
-    /// missed for its sake.
+    /// Why these fires were dropped. `held_from`: see TermRules::hold_plan(); what was due later
+    /// was missed for its sake.
     Reason why_dropped(const Job& job, const Planner::Gap& gap, std::optional<WallTime> held_from,
                        WallTime now) const;
 

@@ -30,16 +30,30 @@ asio::awaitable<void> NodeRequests::apply_changes(std::set<JobId> others)
 void NodeRequests::start_runs()
 {
     for (auto& [node, asked] : std::exchange(runs_, {})) {
-        Done done;
-        done.request = asked.request;
-        if (const auto run =
-                rules_.run_now(asked.job, std::move(asked.requested_by), clock_.now())) {
-            done.run = *run;
-        } else {
-            done.error = run.error().message;
-        }
-        answers_.push_back({node, std::move(done)});
+        const auto run = rules_.run_now(asked.job, std::move(asked.requested_by), clock_.now());
+        answer(node, asked.request, run);
     }
+}
+
+void NodeRequests::retry_runs()
+{
+    for (auto& [request, newest] : std::exchange(retries_, {})) {
+        RetryRun& asked = request.asked;
+        const auto run = rules_.retry_now(newest, std::move(asked.requested_by), clock_.now());
+        answer(request.node, asked.request, run);
+    }
+}
+
+void NodeRequests::answer(const NodeName& node, std::uint64_t request, const Result<RunId>& run)
+{
+    Done done;
+    done.request = request;
+    if (run) {
+        done.run = *run;
+    } else {
+        done.error = run.error().message;
+    }
+    answers_.push_back({node, std::move(done)});
 }
 
 asio::awaitable<void> NodeRequests::end_runs()

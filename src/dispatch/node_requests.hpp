@@ -36,14 +36,23 @@ public:
     void add(NodeRequest<JobChanged> request) { changes_.push_back(std::move(request)); }
     void add(NodeRequest<RunNow> request) { runs_.push_back(std::move(request)); }
     void add(NodeRequest<EndRun> request) { ends_.push_back(std::move(request)); }
+    /// `newest` is the newest attempt that there is of the fire.
+    void add(NodeRequest<RetryRun> request, LogRow newest)
+    {
+        retries_.push_back({std::move(request), std::move(newest)});
+    }
 
     /// Whether none waits to be carried out.
-    bool is_empty() const { return changes_.empty() && runs_.empty() && ends_.empty(); }
+    bool is_empty() const
+    {
+        return changes_.empty() && runs_.empty() && retries_.empty() && ends_.empty();
+    }
 
     /// Takes back the runs of these jobs, and of those that requests name, and has them planned
     /// again.
     asio::awaitable<void> apply_changes(std::set<JobId> others);
     void start_runs();
+    void retry_runs();
     asio::awaitable<void> end_runs();
 
     /// `error`: "" = it was done.
@@ -52,7 +61,13 @@ public:
     void send_answers();
 
 private:
+    struct RetryRequest {
+        NodeRequest<RetryRun> request;
+        LogRow newest;
+    };
+
     asio::awaitable<std::string> end_run(const EndRun& asked);
+    void answer(const NodeName& node, std::uint64_t request, const Result<RunId>& run);
 
     const PlanClock& clock_;
     NodeLinks& links_;
@@ -60,6 +75,7 @@ private:
     TermRules& rules_;
     std::vector<NodeRequest<JobChanged>> changes_;
     std::vector<NodeRequest<RunNow>> runs_;
+    std::vector<RetryRequest> retries_;
     std::vector<NodeRequest<EndRun>> ends_;
     std::vector<NodeRequest<Done>> answers_;
 };

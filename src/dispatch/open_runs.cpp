@@ -1,5 +1,6 @@
 #include "dispatch/open_runs.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace peercron {
@@ -42,6 +43,13 @@ const std::set<RunId>& OpenRuns::of_job(JobId job) const
     static const std::set<RunId> none;
     const auto found = of_job_.find(job);
     return found == of_job_.end() ? none : found->second;
+}
+
+std::size_t OpenRuns::fires_of(JobId job) const
+{
+    const std::set<RunId>& runs = of_job(job);
+    return static_cast<std::size_t>(
+        std::ranges::count_if(runs, [](const RunId& id) { return id.attempt == 1; }));
 }
 
 std::vector<RunId> OpenRuns::of_node(const NodeName& node) const

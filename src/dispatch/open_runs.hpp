@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -29,6 +30,8 @@ public:
     /// Once handed out: its node may have started it from this moment on. Not order.start_at,
     /// which a new dispatcher sets again for the next node.
     WallTime start_from{};
+    std::optional<WallTime> retry_at;   ///< see PlannedRun
+    std::optional<WallTime> failed_at;  ///< of a retry that nobody has asked for: see WaitingRun
     bool running_in_store = false;
     bool superseded = false;       ///< its next attempt exists
     bool unwanted = false;         ///< a version took it back, and its node was not asked
@@ -77,6 +80,8 @@ public:
     Place begin() { return runs_.begin(); }
     Place end() { return runs_.end(); }
 
+    /// The number of fires among them: a fire has one first attempt.
+    std::size_t fires_of(JobId job) const;
     /// In order of time. Valid until a run of the job is opened or closed.
     const std::set<RunId>& of_job(JobId job) const;
     /// Looks at all runs.

@@ -1,5 +1,7 @@
 #include "dispatch/order_writer.hpp"
 
+#include "model/retry.hpp"
+
 #include <algorithm>
 #include <chrono>
 #include <string>
@@ -12,18 +14,27 @@ namespace {
 /// What an order has from its job: in this order, …
 auto work_in(RunOrder& order)
 {
-    return std::tie(order.command, order.timeout, order.concurrency, order.fields);
+    return std::tie(order.command, order.timeout, order.concurrency, order.fields,
+                    order.last_attempt);
 }
 auto work_in(const RunOrder& order)
 {
-    return std::tie(order.command, order.timeout, order.concurrency, order.fields);
+    return std::tie(order.command, order.timeout, order.concurrency, order.fields,
+                    order.last_attempt);
 }
 /// … as the job says it.
-std::tuple<const std::string&, std::chrono::seconds, Concurrency, const NodeFields&> work_of(
-    const PlannedJob& planned)
+std::tuple<const std::string&, std::chrono::seconds, Concurrency, const NodeFields&, std::int32_t>
+work_of(const PlannedJob& planned)
 {
     const Job& job = planned.job;
-    return {job.command, job.timeout, concurrency_of(job), planned.node_fields};
+    return {job.command, job.timeout, concurrency_of(job), planned.node_fields,
+            job.retries == 0 ? 0 : last_attempt(job)};
+}
+
+/// A retry of a run by a clock that was ahead may be planned for a moment before its fire's own.
+WallTime start_of(const RunId& id, WallTime now, std::optional<WallTime> retry_at)
+{
+    return std::max({id.scheduled_at, now, retry_at.value_or(now)});
 }
 
 }  // namespace
@@ -58,18 +69,18 @@ RunOrder OrderWriter::write(const RunId& id, const PlannedJob* job, WallTime now
     return order;
 }
 
-void OrderWriter::readdress(RunOrder& order, WallTime now) const
+void OrderWriter::readdress(RunOrder& order, WallTime now, std::optional<WallTime> retry_at) const
 {
-    order.start_at = std::max(order.id.scheduled_at, now);
+    order.start_at = start_of(order.id, now, retry_at);
     // One that an earlier dispatcher handed out is this one's from here on: under the old epoch
     // its new node would not take it.
     order.epoch = epoch_;
     order.dispatch_server = self_;
 }
 
-void OrderWriter::set_times(RunOrder& order, WallTime now) const
+void OrderWriter::set_times(RunOrder& order, WallTime now, std::optional<WallTime> retry_at) const
 {
-    order.start_at = std::max(order.id.scheduled_at, now);
+    order.start_at = start_of(order.id, now, retry_at);
     order.start_by = order.start_at + settings_.start_deadline;
 }
 

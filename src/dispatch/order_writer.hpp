@@ -5,6 +5,8 @@
 #include "dispatch/job_table.hpp"
 #include "wire/message.hpp"
 
+#include <optional>
+
 namespace peercron {
 
 /// By a person, at a moment that no schedule has: not at a whole second.
@@ -27,10 +29,11 @@ public:
 
     /// It goes to a node that has not had it. It may be late by now; until when it has to start
     /// stays as it is.
-    void readdress(RunOrder& order, WallTime now) const;
+    /// @param retry_at see PlannedRun.
+    void readdress(RunOrder& order, WallTime now, std::optional<WallTime> retry_at = {}) const;
 
     /// It leaves now: its deadline counts from when it can start.
-    void set_times(RunOrder& order, WallTime now) const;
+    void set_times(RunOrder& order, WallTime now, std::optional<WallTime> retry_at = {}) const;
 
 private:
     const Epoch epoch_;

@@ -1,12 +1,15 @@
 #include "dispatch/redelivery.hpp"
 
+#include "model/retry.hpp"
+
 #include <algorithm>
 #include <cstdint>
 
 namespace peercron {
 namespace {
 
-/// A fire that ends its node each time is not given to all of them for ever.
+/// A fire that ends its node each time is not given to all of them for ever; but its job may allow
+/// more.
 constexpr std::int32_t most_attempts = 5;
 
 }  // namespace
@@ -27,7 +30,7 @@ std::optional<RunId> Redelivery::next_attempt(const RunId& id, WallTime now) con
     const PlannedJob* planned = jobs_.find(id.job);
     if (planned == nullptr || planned->job.stop) return std::nullopt;
     if (planned->job.delivery != Delivery::at_least_once) return std::nullopt;
-    if (id.attempt >= most_attempts) return std::nullopt;
+    if (id.attempt >= std::max(most_attempts, last_attempt(planned->job))) return std::nullopt;
     if (misfires_.is_too_late(*planned, id.scheduled_at, now)) return std::nullopt;
     return RunId{id.job, id.scheduled_at, id.attempt + 1};
 }

@@ -30,7 +30,7 @@ public:
     /// They are not counted any more: the job is gone, or has no quota.
     void forget(JobId job);
 
-    /// Whether there may be no further run of the job beside the `open` ones.
+    /// Whether there may be no further fire of the job beside the `open` ones.
     bool is_used_up(const Job& job, std::size_t open) const;
 
     /// Nothing is planned for the job until one of its runs leaves its place.

@@ -16,12 +16,14 @@ void StepDraft::add_gap(const RunId& first, WallTime last, std::int64_t fires, R
     step_.runs.push_back(std::move(row));
 }
 
-void StepDraft::move(const RunId& id, const NodeName& node, WallTime at)
+void StepDraft::move(const RunId& id, const NodeName& node, WallTime at,
+                     std::optional<WallTime> retry_at)
 {
     PlannedRun row;
     row.id = id;
     row.run_server = node;
     row.dispatched_at = at;
+    row.retry_at = retry_at;
     step_.moved.push_back(std::move(row));
 }
 

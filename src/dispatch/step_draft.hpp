@@ -7,6 +7,7 @@
 #include "model/run.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -24,8 +25,10 @@ public:
     void add(PlannedRun row) { step_.runs.push_back(std::move(row)); }
     /// A row for all fires from `first` to `last`, none of which runs.
     void add_gap(const RunId& first, WallTime last, std::int64_t fires, Reason why, WallTime at);
-    /// The run has a row, and goes to another node.
-    void move(const RunId& id, const NodeName& node, WallTime at);
+    /// The run has a row, and goes to another node, or to none yet.
+    /// @param retry_at see PlannedRun; not set: as the row has it.
+    void move(const RunId& id, const NodeName& node, WallTime at,
+              std::optional<WallTime> retry_at = {});
     /// The dispatcher ends the run, which was at `node` (empty = at none).
     void end(const RunId& id, const NodeName& node, RunState state, Reason why, WallTime at);
     /// The run that was ended last has no row yet: it gets one that says so at once.

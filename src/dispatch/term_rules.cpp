@@ -27,6 +27,23 @@ constexpr auto further_attempt_soon = 10s;
 constexpr std::int64_t most_counted = 100'000;
 /// Fires in one step: a longer transaction would keep everybody waiting.
 constexpr std::size_t most_fires = 10'000;
+
+/// When the run of an open row may start.
+WallTime due_of(const OpenRun& row)
+{
+    return row.planned.retry_at.value_or(row.planned.id.scheduled_at);
+}
+
+/// What only the row of a run says.
+void take_from_row(TrackedRun& run, const OpenRun& row)
+{
+    run.superseded = row.superseded;
+    run.requested_by = row.planned.requested_by;
+    run.retry_at = row.planned.retry_at;
+    // What a person asks for stands whatever becomes of the definition.
+    if (row.planned.requested_by.empty()) run.failed_at = row.failed_at;
+}
+
 }  // namespace
 
 TermRules::TermRules(Epoch epoch, NodeName self, const DispatchSettings& settings, JobTable& jobs,
@@ -44,6 +61,7 @@ TermRules::TermRules(Epoch epoch, NodeName self, const DispatchSettings& setting
       nodes_(self_, settings, runs_),
       placement_(settings, nodes_, runs_),
       redelivery_(jobs, misfires_),
+      retries_(jobs),
       draft_(epoch, self_)
 {}
 
@@ -80,21 +98,23 @@ std::vector<JobId> TermRules::begin(const TermStart& found, Moment now,
         if (!row.superseded) newest.insert(row.planned.id);
     }
     redelivery_.keep([&](const RunId& id) { return newest.contains(id); });
+    retries_.keep([&](const RunId& id) { return newest.contains(id); });
+    retries_.note_hidden_ends();
     for (const OpenRun& row : found.open_runs) {
         const auto known_run = runs_.find(row.planned.id);
         if (known_run != runs_.end()) {
-            known_run->second.superseded = row.superseded;
-            known_run->second.requested_by = row.planned.requested_by;
+            take_from_row(known_run->second, row);
         }
+        retries_.learn(row.planned.id, row.planned.requested_by);
         if (known_run != runs_.end() || ended_lately_.contains(row.planned.id)) continue;
         const PlannedJob* job = jobs_.find(row.planned.id.job);
         const auto place = runs_.open(writer_.write(row.planned.id, job, now.wall));
         TrackedRun& run = place->second;
         run.dispatched_at = row.planned.dispatched_at;
-        run.start_from = row.planned.id.scheduled_at;
+        run.start_from = due_of(row);
         run.running_in_store = row.planned.state == RunState::running;
-        run.superseded = row.superseded;
-        run.requested_by = row.planned.requested_by;
+        take_from_row(run, row);
+        writer_.set_times(run.order, now.wall, run.retry_at);
         if (row.planned.run_server.empty()) {
             placement_.note_unknown_orphan(run);
             unplaced_.insert(place->first);
@@ -109,6 +129,7 @@ std::vector<JobId> TermRules::begin(const TermStart& found, Moment now,
         if (is_settled) then.doubts.runs.insert(place->first);
     }
     begun_ = true;
+    take_over_waiting(found, now);
     for (const RunId& id : versions_.unwanted_by(found.changes)) runs_.at(id).unwanted = true;
     resolve_doubts(found, std::move(then.doubts), now);
     plan_old_versions(found.changes, now);
@@ -246,7 +267,7 @@ void TermRules::connected(const NodeName& node, const Account& account, Moment n
     }
     for (const RunReport& ended : account.ended) {
         accounted.insert(ended.id);
-        report_end(node, ended);
+        report_end(node, ended, now);
     }
     for (const RunId& id : runs_.of_node(node)) {
         const TrackedRun& run = runs_.at(id);
@@ -258,7 +279,7 @@ void TermRules::report(const NodeName& node, const RunReport& report, Moment now
 {
     nodes_.note_heard(node, now);
     if (is_final(report.state)) {
-        report_end(node, report);
+        report_end(node, report, now);
         return;
     }
     const auto run = runs_.find(report.id);
@@ -304,6 +325,11 @@ void TermRules::jobs_changed(std::span<const JobId> jobs, std::span<const RunId>
         for (const RunId& run : runs_.of_job(id)) {
             TrackedRun& state = runs_.at(run);
             if (!versions_.is_still_due(state)) state.unwanted = true;
+        }
+        for (const WaitingRun& wait : waiting_.of_job(id)) {
+            if (retries_.is_wanted(id, wait.failed_at)) continue;
+            waiting_.take(wait.id);
+            end_waiting(wait, RunState::revoked, versions_.why_taken_back(id), now.wall);
         }
         const PlannedJob* job = jobs_.find(id);
         quotas_.unpark(id);
@@ -359,6 +385,7 @@ Result<RunId> TermRules::run_now(JobId id, std::string requested_by, Moment now)
 
 TermRules::RunPlace TermRules::find_run(const RunId& id) const
 {
+    if (waiting_.contains(id)) return {Whereabouts::here, {}};
     const auto found = runs_.find(id);
     if (found == runs_.end()) return {};
     const TrackedRun& run = found->second;
@@ -376,6 +403,10 @@ TermRules::RunPlace TermRules::find_run(const RunId& id) const
 
 void TermRules::cancel(const RunId& id, Reason why, Moment now)
 {
+    if (const auto wait = waiting_.take(id)) {
+        end_waiting(*wait, RunState::killed, std::move(why), now.wall);
+        return;
+    }
     const auto run = runs_.find(id);
     if (run != runs_.end()) end_here(run, RunState::killed, std::move(why), now.wall);
 }
@@ -398,6 +429,7 @@ void TermRules::resolve_doubts(const TermStart& found, Doubts doubts, Moment now
             if (is_last && told != to_repeat.end()) {
                 redelivery_.add(id, run->second.requested_by);
             }
+            note_hidden_end(id);
             ended_lately_.add(id);
             close(run);
             unpark(id.job);
@@ -408,6 +440,7 @@ void TermRules::resolve_doubts(const TermStart& found, Doubts doubts, Moment now
                 Cause::node_died,
                 fmt::format("{} was restarted or lost track of the run", run->second.node())};
             placement_.note_orphan(run->second, now.steady + orphan_time);
+            note_hidden_end(id);
             end_here(run, RunState::lost, why, now.wall);
         } else {
             release(run);  // it never got there
@@ -431,7 +464,7 @@ bool TermRules::may_have_started(const TrackedRun& run, const OpenRun& row) cons
         // It was set back, and nobody knows how long the process before lived on after that plan.
         if (planned_at > node.process_started) until = std::max(until, planned_before_);
     }
-    return row.planned.id.scheduled_at <= until;
+    return due_of(row) <= until;
 }
 
 /// Ends the open rows of nodes that died before they had written how those runs ended.
@@ -448,6 +481,7 @@ void TermRules::end_orphans(const TermStart& found, const std::map<NodeName, Wal
                          fmt::format("{} died before it had recorded how the run ended", node)};
         draft_.end(row->planned.id, node, RunState::lost, why, now);
         if (!row->superseded) redelivery_.add(row->planned.id, row->planned.requested_by);
+        note_hidden_end(row->planned.id);
     }
 }
 
@@ -459,8 +493,10 @@ void TermRules::hold_plan(bool is_held)
 
 bool TermRules::has_news(Moment now)
 {
-    const bool work =
-        !unplaced_.empty() || !redelivery_.is_empty() || !taken_back_.empty() || !draft_.is_empty();
+    const auto retry = waiting_.next_due();
+    const bool is_retry_due = retry && *retry <= now.wall + settings_.lookahead;
+    const bool work = !unplaced_.empty() || !redelivery_.is_empty() || !retries_.is_empty() ||
+                      is_retry_due || !taken_back_.empty() || !draft_.is_empty();
     if (work || is_held_) return work;
     const auto due = planner_.next_due();
     return due && *due <= now.wall + settings_.lookahead;
@@ -475,6 +511,7 @@ PlanStep TermRules::step(Moment now)
     for (auto& [id, requested_by] : redelivery_.take()) {
         plan_next_attempt(id, std::move(requested_by), now);
     }
+    for (const FailedRun& failed : retries_.take()) plan_retry(failed, now);
 
     const WallTime horizon = now.wall + settings_.lookahead;
     const auto on_fire = [&](const PlannedJob& job, WallTime due) {
@@ -487,6 +524,7 @@ PlanStep TermRules::step(Moment now)
         behind_ = through < horizon;
         if (!behind_) held_from_.reset();
     }
+    start_waiting(now);
 
     for (const RunId& id : std::exchange(unplaced_, {})) {
         const auto run = runs_.find(id);
@@ -494,7 +532,7 @@ PlanStep TermRules::step(Moment now)
         place(run, now);
         const auto placed = runs_.find(id);
         if (placed == runs_.end() || placed->second.node().empty()) continue;
-        draft_.move(id, placed->second.node(), now.wall);
+        draft_.move(id, placed->second.node(), now.wall, placed->second.retry_at);
     }
 
     for (auto& [id, run] : std::exchange(taken_back_, {})) {
@@ -590,6 +628,141 @@ void TermRules::plan_next_attempt(const RunId& id, std::string requested_by, Mom
     place_new(run, std::move(requested_by), now);
 }
 
+/// The run failed, and its job may want its fire tried again, though not before some time.
+void TermRules::plan_retry(const FailedRun& failed, Moment now)
+{
+    // By a clock that was ahead: the fire is still to come.
+    if (failed.id.scheduled_at > early_from(now)) return;
+    std::optional<WaitingRun> next = retries_.next_attempt(failed, now.wall);
+    if (!next) return;
+    const RunId id = next->id;
+    if (runs_.contains(id) || waiting_.contains(id) || ended_lately_.contains(id)) return;
+    const bool has_next_fire = has_runs_left(jobs_.find(id.job)->job);
+    const WallTime start = std::max(next->retry_at, now.wall);
+    auto why = retries_.why_over(id, start, has_next_fire);
+    if (!why && next->retry_at <= now.wall + settings_.lookahead) {
+        open_retry(*std::move(next), now);
+        return;
+    }
+    PlannedRun row;
+    row.id = id;
+    row.dispatched_at = now.wall;
+    row.requested_by = next->requested_by;
+    row.retry_at = next->retry_at;
+    if (why) {
+        draft_.end(id, {}, RunState::skipped, *std::move(why), now.wall);
+        draft_.add_ended(std::move(row));
+        note_end(id, RunState::skipped, draft_.number());
+        return;
+    }
+    draft_.add(std::move(row));
+    waiting_.add(*std::move(next));
+}
+
+/// It has no row yet, and its time is near.
+void TermRules::open_retry(WaitingRun wait, Moment now)
+{
+    const auto run = open_again(wait.id, *jobs_.find(wait.id.job), wait.retry_at, now);
+    if (wait.requested_by.empty()) run->second.failed_at = wait.failed_at;
+    place_new(run, std::move(wait.requested_by), now);
+}
+
+/// Those whose time is near go to nodes.
+void TermRules::start_waiting(Moment now)
+{
+    for (WaitingRun& wait : waiting_.take_due(now.wall + settings_.lookahead, most_fires)) {
+        const PlannedJob* job = jobs_.find(wait.id.job);
+        const bool has_next_fire = job != nullptr && has_runs_left(job->job);
+        const WallTime start = std::max(wait.retry_at, now.wall);
+        if (auto why = retries_.why_over(wait.id, start, has_next_fire)) {
+            end_waiting(wait, RunState::skipped, *std::move(why), now.wall);
+            continue;
+        }
+        const auto run = open_again(wait.id, *job, wait.retry_at, now);
+        if (wait.requested_by.empty()) run->second.failed_at = wait.failed_at;
+        run->second.requested_by = std::move(wait.requested_by);
+        unplaced_.insert(wait.id);
+    }
+    const auto next = waiting_.next_due();
+    if (next && *next <= now.wall + settings_.lookahead) behind_ = true;
+}
+
+void TermRules::take_over_waiting(const TermStart& found, Moment now)
+{
+    for (WaitingRun wait : found.waiting) {
+        if (ended_lately_.contains(wait.id)) continue;
+        const auto known = runs_.find(wait.id);
+        if (known != runs_.end()) {  // a node has it: the step that says so is lost
+            known->second.retry_at = wait.retry_at;
+            known->second.requested_by = wait.requested_by;
+            if (wait.requested_by.empty()) known->second.failed_at = wait.failed_at;
+            continue;
+        }
+        if (is_early(wait.id, now)) {
+            // It is the retry of a run by that clock; the fire is still to come.
+            end_waiting(wait, RunState::revoked,
+                        Reason{Cause::job_changed, "it was planned by a clock that was ahead"},
+                        now.wall);
+            ended_lately_.forget(wait.id);
+            continue;
+        }
+        if (!retries_.is_wanted(wait.id.job, wait.failed_at)) {
+            end_waiting(wait, RunState::revoked, versions_.why_taken_back(wait.id.job), now.wall);
+            continue;
+        }
+        const WallTime retry_at =
+            retries_.start_by_clock(wait.id, wait.retry_at, now.wall, 2 * settings_.lookahead);
+        if (retry_at != wait.retry_at) {
+            wait.retry_at = retry_at;
+            draft_.move(wait.id, {}, now.wall, retry_at);
+        }
+        waiting_.add(std::move(wait));
+    }
+}
+
+/// Its row is open, and says that it waits.
+void TermRules::end_waiting(const WaitingRun& wait, RunState state, Reason why, WallTime at)
+{
+    draft_.end(wait.id, {}, state, std::move(why), at);
+    note_end(wait.id, state, 0);
+}
+
+Result<RunId> TermRules::retry_now(const LogRow& newest, std::string requested_by, Moment now)
+{
+    const RunId& last = newest.run.id;
+    const PlannedJob* planned = jobs_.find(last.job);
+    if (planned == nullptr) return Error{fmt::format("there is no job {}", last.job)};
+    for (const RunId& open : runs_.of_job(last.job)) {
+        if (open.scheduled_at != last.scheduled_at) continue;
+        return Error{fmt::format("{} has not ended", to_string(open))};
+    }
+    if (const auto id = waiting_.of_fire(last)) {
+        waiting_.take(*id);
+        const auto run = open_again(*id, *planned, now.wall, now);
+        run->second.requested_by = std::move(requested_by);
+        unplaced_.insert(*id);
+        // Also when no node can take it now.
+        draft_.move(*id, {}, now.wall, now.wall);
+        return *id;
+    }
+    if (!is_final(newest.run.state) || newest.run.state == RunState::success) {
+        return Error{fmt::format("{} is {}", to_string(last), to_string(newest.run.state))};
+    }
+    const RunId next{last.job, last.scheduled_at, last.attempt + 1};
+    if (ended_lately_.contains(next)) return Error{to_string(next) + " has ended just now"};
+    place_new(open_again(next, *planned, now.wall, now), std::move(requested_by), now);
+    return next;
+}
+
+OpenRuns::Place TermRules::open_again(const RunId& id, const PlannedJob& job, WallTime retry_at,
+                                      Moment now)
+{
+    const auto run = runs_.open(writer_.write(id, &job, now.wall));
+    run->second.retry_at = retry_at;
+    writer_.set_times(run->second.order, now.wall, retry_at);
+    return run;
+}
+
 void TermRules::deliver_again(std::span<const RunId> runs)
 {
     for (const RunId& id : runs) redelivery_.add(id, "");
@@ -619,7 +792,7 @@ std::vector<Outgoing> TermRules::messages(Moment now, std::uint64_t last_revoke)
         run->second.sent_after = last_revoke;
         // The commit may have taken long; the node's deadline counts from when it can start.
         RunOrder& order = run->second.order;
-        writer_.set_times(order, now.wall);
+        writer_.set_times(order, now.wall, run->second.retry_at);
         run->second.start_from = order.start_at;
         outbox_.order(run->second.node(), order);
     }
@@ -661,12 +834,14 @@ void TermRules::place_new(Place run, std::string requested_by, Moment now)
     const RunId id = run->first;
     run->second.requested_by = requested_by;
     run->second.row_step = draft_.number();
+    const std::optional<WallTime> retry_at = run->second.retry_at;
     place(run, now);
     const auto placed = runs_.find(id);
     PlannedRun row;
     row.id = id;
     row.dispatched_at = now.wall;
     row.requested_by = std::move(requested_by);
+    row.retry_at = retry_at;
     if (placed == runs_.end()) {
         draft_.add_ended(std::move(row));
         return;
@@ -677,11 +852,11 @@ void TermRules::place_new(Place run, std::string requested_by, Moment now)
 
 bool TermRules::has_runs_left(const Job& job) const
 {
-    return job.run_limit == 0 || !quotas_.is_used_up(job, runs_.of_job(job.id).size());
+    return job.run_limit == 0 || !quotas_.is_used_up(job, runs_.fires_of(job.id));
 }
 
 /// A node says that the run is over. It may say so again after it was cut off.
-void TermRules::report_end(const NodeName& node, const RunReport& end)
+void TermRules::report_end(const NodeName& node, const RunReport& end, Moment now)
 {
     const RunId id = end.id;
     doubts_.node_told_end(node, id);
@@ -699,6 +874,31 @@ void TermRules::report_end(const NodeName& node, const RunReport& end)
     } else {
         ended_lately_.add(id);
     }
+    if (is_last && (was_open || !begun_)) {
+        note_failure(end, requested_by, now.wall);
+    } else if (retries_.may_concern(id, end.state)) {
+        // It was given up before, or says so again: whether it was tried again the store knows.
+        retries_.note_hidden_ends();
+    }
+}
+
+void TermRules::note_failure(const RunReport& end, std::string requested_by, WallTime now)
+{
+    // Before begin() the table may be old; what does not fit is found there.
+    if (begun_ && !retries_.may_concern(end.id, end.state)) return;
+    FailedRun failed;
+    failed.id = end.id;
+    failed.state = end.state;
+    failed.exit_code = end.exit_code;
+    failed.ended_at = end.ended_at.value_or(now);
+    failed.requested_by = std::move(requested_by);
+    retries_.add(std::move(failed));
+}
+
+/// Its node may have ended it, and told the store alone.
+void TermRules::note_hidden_end(const RunId& id)
+{
+    if (retries_.may_concern(id, RunState::failed)) retries_.note_hidden_ends();
 }
 
 void TermRules::note_end(const RunId& id, RunState state, std::uint64_t row_step)
@@ -725,6 +925,7 @@ void TermRules::take_back_ended(const TermStart& found)
 {
     std::unordered_set<RunId> open;
     for (const OpenRun& row : found.open_runs) open.insert(row.planned.id);
+    for (const WaitingRun& wait : found.waiting) open.insert(wait.id);
     std::vector<Place> ended;
     for (auto run = runs_.begin(); run != runs_.end(); ++run) {
         const bool has_row = run->first.scheduled_at <= planned_through_;
@@ -769,7 +970,7 @@ void TermRules::place(Place run, Moment now)
 void TermRules::put_on(Place run, const NodeName& node, Moment now)
 {
     TrackedRun& state = run->second;
-    writer_.readdress(state.order, now.wall);
+    writer_.readdress(state.order, now.wall, state.retry_at);
     state.dispatched_at = now.wall;
     runs_.assign(run, node);
     run->second.phase = RunPhase::placed;
@@ -895,6 +1096,7 @@ void TermRules::bury(const NodeName& node, std::optional<WallTime> since, std::s
         // It may stand still, with the order in the buffer of a connection that is there yet.
         const bool may_come_back = !since && run->second.phase == RunPhase::handed;
         if (may_come_back) outbox_.revoke(node, id);
+        note_hidden_end(run->first);
         end_here(run, RunState::lost, why, now.wall);
         ++lost;
     }

@@ -14,9 +14,11 @@
 #include "dispatch/planner.hpp"
 #include "dispatch/recent_ends.hpp"
 #include "dispatch/redelivery.hpp"
+#include "dispatch/retry_rules.hpp"
 #include "dispatch/run_doubts.hpp"
 #include "dispatch/run_quotas.hpp"
 #include "dispatch/step_draft.hpp"
+#include "dispatch/waiting_runs.hpp"
 #include "model/node_load.hpp"
 #include "model/run.hpp"
 #include "store/store.hpp"
@@ -182,10 +184,15 @@ public:
     /// Plans a run of the job for now, whatever its schedule, window and stop flag say; its mutex
     /// counts. The row is in the next step(). The error: there is no such job.
     Result<RunId> run_now(JobId job, std::string requested_by, Moment now);
+    /// Tries a fire again now: the attempt that waits for its time, or, if none does, the one after
+    /// `newest`, whatever the job's retries say. The row is in the next step(). The error: why
+    /// not.
+    /// @param newest the row of the fire's newest attempt, as the store has just said.
+    Result<RunId> retry_now(const LogRow& newest, std::string requested_by, Moment now);
 
     enum class Whereabouts : std::uint8_t {
         unknown,  ///< it has ended, or never was
-        here,     ///< no node knows of it yet
+        here,     ///< no node knows of it yet; a retry that waits is here, too
         held,     ///< its node holds it; it may be asked back
         running,  ///< or about to start, or its node has not said
     };
@@ -209,6 +216,14 @@ public:
     {
         return versions_.still_wanted(std::move(runs), pasts);
     }
+    // Retries.
+
+    /// Whether ends of runs may be in the store alone, so that Store::runs_to_retry() is to be
+    /// asked: between begin_reading() and found().
+    bool has_hidden_ends() const { return retries_.has_hidden_ends(); }
+    void begin_reading_failed() { retries_.begin_reading(); }
+    void found_failed(std::vector<FailedRun> runs) { retries_.found(std::move(runs)); }
+
     /// Ends a run that is here, or that its node has given back: it does not start.
     void cancel(const RunId& run, Reason why, Moment now);
 
@@ -262,6 +277,7 @@ public:
     // For the display.
     std::vector<NodeLoad> loads(Moment now) const { return nodes_.loads(now); }
     std::size_t open_runs() const { return runs_.size(); }
+    std::size_t waiting_runs() const { return waiting_.size(); }
     /// The nodes that have open runs.
     std::vector<NodeName> busy_nodes() const { return runs_.busy_nodes(); }
     /// What the dispatcher itself ended since the last call.
@@ -279,8 +295,16 @@ private:
     void plan_old_versions(const std::vector<Revision>& changes, Moment now);
     void plan_old_version(const PlannedJob& old, WallTime from, WallTime to, Moment now);
     void plan_next_attempt(const RunId& id, std::string requested_by, Moment now);
+    void plan_retry(const FailedRun& failed, Moment now);
+    void open_retry(WaitingRun wait, Moment now);
+    void start_waiting(Moment now);
+    void take_over_waiting(const TermStart& found, Moment now);
+    void end_waiting(const WaitingRun& wait, RunState state, Reason why, WallTime at);
+    void note_failure(const RunReport& end, std::string requested_by, WallTime now);
+    void note_hidden_end(const RunId& id);
+    Place open_again(const RunId& id, const PlannedJob& job, WallTime retry_at, Moment now);
     bool has_runs_left(const Job& job) const;
-    void report_end(const NodeName& node, const RunReport& end);
+    void report_end(const NodeName& node, const RunReport& end, Moment now);
     void note_end(const RunId& id, RunState state, std::uint64_t row_step);
     void unpark(JobId job);
     void learn_quotas(const TermStart& found);
@@ -321,6 +345,8 @@ private:
     NodeTable nodes_;
     Placement placement_;
     Redelivery redelivery_;
+    RetryRules retries_;
+    WaitingRuns waiting_;
 
     RecentEnds ended_lately_;
     /// Given back because its job changed; becomes `revoked` unless the job still fires then.

@@ -58,6 +58,8 @@ Dispatcher::TermRunner::TermRunner(Dispatcher& dispatcher, Epoch lock_epoch)
                   requests_, rules_, dispatcher.self_, dispatcher.settings_, [this] { wake(); }),
       doubt_reader_(dispatcher.executor_, dispatcher.clock_, dispatcher.parts_.store, calls_,
                     writer_, dispatcher.job_feed_, rules_, [this] { wake(); }),
+      retry_reader_(dispatcher.executor_, dispatcher.clock_, dispatcher.parts_.history_store,
+                    writer_, requests_, rules_, [this] { wake(); }),
       self_audit_(dispatcher.parts_.clock, dispatcher.parts_.history_store, *dispatcher.metrics_,
                   audit_rules(dispatcher.settings_), dispatcher.settings_.audit_interval),
       retention_(dispatcher.parts_.clock, dispatcher.parts_.history_store, *dispatcher.metrics_,
@@ -103,6 +105,8 @@ asio::awaitable<void> Dispatcher::TermRunner::dispatch()
     tasks_.spawn("jobs", job_reader_.run());
     tasks_.spawn("doubts", doubt_reader_.run());
     tasks_.spawn("runs to repeat", doubt_reader_.read_runs_to_repeat());
+    tasks_.spawn("failed runs", retry_reader_.read_failed());
+    tasks_.spawn("retries", retry_reader_.read_requested());
     while (lock_.is_held() && !dispatcher_.finishing_) {
         lock_.check_newest();
         is_woken_ = false;
@@ -115,9 +119,11 @@ asio::awaitable<void> Dispatcher::TermRunner::dispatch()
         const auto& polled_at = job_reader_.polled_at();
         if (polled_at && !job_reader_.has_changes()) rules_.changes_are_known_until(*polled_at);
         requests_.start_runs();
+        requests_.retry_runs();
         co_await requests_.end_runs();
         co_await evacuate();
         if (rules_.has_doubts()) doubt_reader_.notice();
+        if (rules_.has_hidden_ends()) retry_reader_.notice_hidden_ends();
         const bool due = now().steady - last_commit_ >= longest_plan_pause;
         if (due || requests_.has_answers() || rules_.has_news(now())) co_await commit_step();
         requests_.send_answers();
@@ -261,9 +267,10 @@ asio::awaitable<void> Dispatcher::TermRunner::commit_step()
     for (Outgoing& outgoing : rules_.messages(now(), revocations_.last_number())) {
         revocations_.send(std::move(outgoing));
     }
-    dispatcher_.metrics_->stepped(planned, rules_.open_runs(), dispatcher_.jobs_.size());
+    dispatcher_.metrics_->stepped(planned, rules_.open_runs(), rules_.waiting_runs(),
+                                  dispatcher_.jobs_.size());
     for (const EndedFires& ended : rules_.take_ended()) {
-        dispatcher_.metrics_->ended(ended.state);
+        dispatcher_.metrics_->ended(ended.state, ended.reason.cause);
         dispatcher_.missed_.note(ended);
     }
 }
@@ -358,6 +365,9 @@ void Dispatcher::TermRunner::handle(const NodeName& node, Message message)
         requests_.add(NodeRequest<RunNow>{node, std::move(asked)});
         wake();
     };
+    const auto on_retry = [&](RetryRun& asked) {
+        retry_reader_.read_for(NodeRequest<RetryRun>{node, std::move(asked)});
+    };
     const auto on_copy = [&](StepCopy& copy) {
         if (rules_.has_begun() || !links_.is_believed(node, copy.step.epoch)) return;
         inherited_.take_copy(std::move(copy.step));
@@ -374,7 +384,7 @@ void Dispatcher::TermRunner::handle(const NodeName& node, Message message)
     };
     const auto ignore = [](const auto&) {};  // not for a dispatcher
     std::visit(Overloaded{on_account, on_reports, on_beat, on_revoked, on_change, on_run_now,
-                          on_end_run, on_copy, on_kept, on_died, ignore},
+                          on_retry, on_end_run, on_copy, on_kept, on_died, ignore},
                message);
 }
 

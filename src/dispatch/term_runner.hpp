@@ -11,6 +11,7 @@
 #include "dispatch/node_links.hpp"
 #include "dispatch/node_requests.hpp"
 #include "dispatch/retention.hpp"
+#include "dispatch/retry_reader.hpp"
 #include "dispatch/revocations.hpp"
 #include "dispatch/self_audit.hpp"
 #include "dispatch/step_copies.hpp"
@@ -79,6 +80,7 @@ private:
     Historian historian_;
     JobReader job_reader_;
     DoubtReader doubt_reader_;
+    RetryReader retry_reader_;
     SelfAudit self_audit_;
     Retention retention_;
     TaskGroup tasks_;

@@ -50,7 +50,8 @@ ExecutorMetrics::ExecutorMetrics(prometheus::Registry& registry)
 void ExecutorMetrics::count(const RunReport& report)
 {
     if (!is_final(report.state)) {
-        lateness_.Observe(seconds(*report.started_at - report.id.scheduled_at));
+        const bool is_first = report.id.attempt == 1;  // further ones start when they may
+        if (is_first) lateness_.Observe(seconds(*report.started_at - report.id.scheduled_at));
         return;
     }
     by_state_.at(static_cast<std::size_t>(report.state))->Increment();

@@ -73,9 +73,10 @@ bool is_private(std::string_view variable)
 /// Set for each run.
 bool is_of_a_run(std::string_view variable)
 {
-    static constexpr std::array<std::string_view, 6> names{
+    static constexpr std::array<std::string_view, 7> names{
         "PEERCRON_JOB_ID=",  "PEERCRON_SCHEDULED_AT=", "PEERCRON_SCHEDULED_AT_MS=",
-        "PEERCRON_ATTEMPT=", "PEERCRON_NODE=",         "PEERCRON_EPOCH=",
+        "PEERCRON_ATTEMPT=", "PEERCRON_LAST_ATTEMPT=", "PEERCRON_NODE=",
+        "PEERCRON_EPOCH=",
     };
     const auto is_name = [variable](std::string_view name) { return variable.starts_with(name); };
     return std::ranges::any_of(names, is_name);
@@ -90,7 +91,7 @@ std::vector<std::string> inherited_environment()
     return kept;
 }
 
-std::array<std::string, 6> run_environment(const RunOrder& order, const NodeName& node)
+std::array<std::string, 7> run_environment(const RunOrder& order, const NodeName& node)
 {
     const auto scheduled = order.id.scheduled_at;
     const auto whole = std::chrono::floor<std::chrono::seconds>(scheduled);
@@ -101,6 +102,7 @@ std::array<std::string, 6> run_environment(const RunOrder& order, const NodeName
                     (scheduled - whole).count()),
         fmt::format("PEERCRON_SCHEDULED_AT_MS={}", to_unix_millis(scheduled)),
         fmt::format("PEERCRON_ATTEMPT={}", order.id.attempt),
+        fmt::format("PEERCRON_LAST_ATTEMPT={}", std::max(order.last_attempt, order.id.attempt)),
         fmt::format("PEERCRON_NODE={}", node),
         fmt::format("PEERCRON_EPOCH={}", order.epoch),
     };

@@ -58,11 +58,15 @@ ProcessEnd reap(const Process& process);
 /// and error in one pipe, all signals at their defaults and unblocked, no descriptor of ours.
 ///
 /// The environment is this program's, without what commands must not see (the node's secrets and
-/// the variables that systemd set for the node alone), plus PEERCRON_JOB_ID           the job's id
-/// PEERCRON_SCHEDULED_AT     when the run was due, RFC 3339 in UTC: 2026-11-21T00:00:00.000Z
-/// PEERCRON_SCHEDULED_AT_MS  the same as Unix time in milliseconds PEERCRON_ATTEMPT          1, 2,
-/// … PEERCRON_NODE             the name of this node PEERCRON_EPOCH            the epoch of the
-/// dispatcher that ordered it
+/// the variables that systemd set for the node alone), plus
+/// - PEERCRON_JOB_ID: the job's id;
+/// - PEERCRON_SCHEDULED_AT: when the run was due, RFC 3339 in UTC: 2026-11-21T00:00:00.000Z;
+/// - PEERCRON_SCHEDULED_AT_MS: the same as Unix time in milliseconds;
+/// - PEERCRON_ATTEMPT: 1, 2, …;
+/// - PEERCRON_LAST_ATTEMPT: the number of the last one that the job's retries allow; when it is the
+///   same, a failure is not tried again;
+/// - PEERCRON_NODE: the name of this node;
+/// - PEERCRON_EPOCH: the epoch of the dispatcher that ordered it.
 ///
 /// Does not fork, which copies the page tables: 20 ms a time at 500 MB. See start_program().
 /// spawn() blocks for the time of an exec; it may be called from several threads at once.

@@ -47,6 +47,12 @@ struct Job {
     Overlap overlap = Overlap::allow;
     std::int64_t max_concurrent = 0;  ///< runs at a time in the whole cluster; 0 = no limit
 
+    // What follows a run that failed: see model/retry.hpp.
+    std::int64_t retries = 0;                    ///< further attempts of the same fire
+    std::chrono::seconds retry_delay{10};        ///< before the first; doubles with each …
+    std::chrono::seconds retry_max_delay{3600};  ///< … up to this
+    std::vector<std::string> retry_on;           ///< after which ends; empty = failed, timeout
+
     /// Fires at or before this moment are not this version's: it is when the job was added or
     /// last changed. Keeps a dispatcher that plans a gap afterwards from inventing fires.
     WallTime effective_from{};

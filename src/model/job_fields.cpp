@@ -157,6 +157,9 @@ Problem bad_words(const std::vector<std::string>& words, const kind::Words& allo
                 "allowed",
                 quote_utf8(word));
         }
+        if (allowed.is_allowed != nullptr && !allowed.is_allowed(word)) {
+            return fmt::format("given {}; allowed are {}", quote_utf8(word), allowed.allowed);
+        }
     }
     return std::nullopt;
 }

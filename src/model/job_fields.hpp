@@ -1,6 +1,7 @@
 #pragma once
 
 #include "model/job.hpp"
+#include "model/retry.hpp"
 
 #include <array>
 #include <bitset>
@@ -52,6 +53,11 @@ struct Text {
 struct Words {
     std::size_t count;
     std::size_t characters;  ///< of each
+    /// What else is asked of a word; not set: nothing, and jobs are found by such words.
+    bool (*is_allowed)(std::string_view) = nullptr;
+    std::string_view allowed = {};  ///< the same in words
+
+    constexpr bool finds_jobs() const { return is_allowed == nullptr; }
 };
 struct Flag {};
 /// From 0 on.
@@ -108,7 +114,7 @@ inline constexpr std::int64_t latest_second = 253'402'300'799;  ///< 9999-12-31
 inline constexpr std::int64_t longest_seconds = 2'147'483'647;
 
 /// In the order of the API: the reference's first, with its names.
-inline constexpr std::array<JobField, 17> job_fields{{
+inline constexpr std::array<JobField, 21> job_fields{{
     {"cron_set", &Job::cron_set, kind::Expression{255},
      "second minute hour day month weekday; five fields mean second 0, a seventh is the year",
      "cronSet"},
@@ -143,6 +149,16 @@ inline constexpr std::array<JobField, 17> job_fields{{
      "runs at a time in the whole cluster; 0 is no limit. With is_mutex it is 1; so it is when it "
      "is 0 and overlap is not allow"},
     {"tags", &Job::tags, kind::Words{32, 64}, "words by which jobs are found together"},
+    {"retries", &Job::retries, kind::Count{100},
+     "how many further attempts a fire gets whose run failed; 0 is none"},
+    {"retry_delay", &Job::retry_delay, kind::Duration{longest_seconds},
+     "seconds from the end of a run that failed to the next attempt; doubles with each, and is "
+     "spread by 10 % either way"},
+    {"retry_max_delay", &Job::retry_max_delay, kind::Duration{longest_seconds},
+     "seconds up to which retry_delay doubles"},
+    {"retry_on", &Job::retry_on, kind::Words{32, 16, &is_retry_word, retry_words_allowed},
+     "after which ends a fire gets a further attempt: failed, timeout, exit codes such as 75 or "
+     "100-110, and !2 leaves one out; empty is failed and timeout"},
 }};
 
 /// Fields by their place in job_fields.

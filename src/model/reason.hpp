@@ -29,14 +29,16 @@ enum class Cause : std::uint8_t {
     node_stopped,
     on_request,     ///< a person ended it
     node_isolated,  ///< its node could not hear the cluster
+    superseded,     ///< the job's next fire came before a further attempt could start
 };
 
 /// By Cause. These words stand in ledgers, metrics and the API: they never change.
-inline constexpr std::array<std::string_view, 16> cause_words{
+inline constexpr std::array<std::string_view, 17> cause_words{
     "",          "mutex",        "replaced",       "overload",
     "no-node",   "misfire",      "misfire-policy", "owner-unreachable",
     "invalid",   "job-changed",  "job-stopped",    "job-deleted",
-    "node-died", "node-stopped", "on-request",     "node-isolated"};
+    "node-died", "node-stopped", "on-request",     "node-isolated",
+    "superseded"};
 
 constexpr std::string_view to_string(Cause cause)
 {

@@ -89,6 +89,8 @@ struct PlannedRun {
     std::string requested_by;  ///< who asked for it by hand; empty = planned by its schedule
     std::int64_t fires = 1;    ///< more than 1: one row for a gap of this many missed fires …
     WallTime gap_end{};        ///< … from id.scheduled_at to here
+    /// Of a retry: when it starts. While it is at no node it waits for that.
+    std::optional<WallTime> retry_at = {};
 
     friend bool operator==(const PlannedRun&, const PlannedRun&) = default;
 };

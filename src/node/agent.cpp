@@ -61,6 +61,7 @@ void Agent::report(const RunReport& report)
     brief.epoch = report.epoch;
     brief.started_at = report.started_at;
     brief.ended_at = report.ended_at;
+    brief.exit_code = report.exit_code;
     RunReports message;
     message.reports.push_back(std::move(brief));
     current_->channel->send(message);
@@ -99,6 +100,17 @@ asio::awaitable<Result<void>> Agent::end_run(RunId run, Reason reason)
     const Result<Done> done = co_await ask(std::move(message), Repeat::safe);
     if (!done) co_return done.error();
     co_return Result<void>();
+}
+
+asio::awaitable<Result<RunId>> Agent::retry_run(RunId run, std::string requested_by)
+{
+    RetryRun message;
+    message.run = run;
+    message.requested_by = std::move(requested_by);
+    const Result<Done> done = co_await ask(std::move(message), Repeat::unsafe);
+    if (!done) co_return done.error();
+    if (!done->run) co_return Error{"the dispatcher did not say which run it is"};
+    co_return *done->run;
 }
 
 template <class Asked>

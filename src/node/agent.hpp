@@ -57,6 +57,10 @@ public:
     /// Has the dispatcher end a run; completes when its node is told.
     asio::awaitable<Result<void>> end_run(RunId run, Reason reason);
 
+    /// Has the dispatcher try the fire of this run again now; completes when that is in the ledger,
+    /// with the attempt that it is. The error says why not, or that this is not known.
+    asio::awaitable<Result<RunId>> retry_run(RunId run, std::string requested_by);
+
     /// From now on the dispatcher gives this node nothing, and takes back what it holds.
     void begin_draining();
 

@@ -230,6 +230,8 @@ private:
                 [this](std::vector<JobId> jobs) { return agent_.announce(std::move(jobs)); },
             .run_now = [this](JobId job,
                               std::string by) { return agent_.run_now(job, std::move(by)); },
+            .retry_run = [this](RunId run,
+                                std::string by) { return agent_.retry_run(run, std::move(by)); },
             .end_run = [this](RunId run,
                               Reason why) { return agent_.end_run(run, std::move(why)); },
             .jobs_known = [this] { return dispatcher_.jobs().size(); },

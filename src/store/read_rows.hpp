@@ -35,18 +35,22 @@ const std::string& job_columns();
 inline constexpr std::string_view log_columns =
     "id, cron_id, time, dispatch_time, scheduled_at, attempt, state, reason, run_server,"
     " dispatch_server, epoch, started_at, ended_at, use_time, exit_code, term_signal, cpu_time,"
-    " max_rss, output_bytes, output, fires, gap_end, requested_by ";
+    " max_rss, output_bytes, output, fires, gap_end, requested_by, retry_at ";
 
 /// The same with the beginning of the output, and how many bytes it has as the last column, by
 /// these expressions: for read_log_excerpt().
 std::string log_excerpt_columns(std::string_view beginning, std::string_view bytes);
 
-/// The query for read_open_run(): all rows of runs that are open.
+/// The query for read_open_run(): all rows of runs that are open; of a retry with the end of the
+/// attempt before it, whose row may have been deleted by its age.
 inline constexpr std::string_view select_open_runs =
     "SELECT cron_id, scheduled_at, attempt, state, reason, run_server, dispatch_time, fires,"
     " gap_end, epoch, requested_by,"
     " EXISTS (SELECT 1 FROM log AS next WHERE next.cron_id = log.cron_id"
-    " AND next.scheduled_at = log.scheduled_at AND next.attempt = log.attempt + 1)"
+    " AND next.scheduled_at = log.scheduled_at AND next.attempt = log.attempt + 1), retry_at,"
+    " CASE WHEN retry_at IS NOT NULL THEN COALESCE((SELECT earlier.ended_at FROM log AS earlier"
+    " WHERE earlier.cron_id = log.cron_id AND earlier.scheduled_at = log.scheduled_at"
+    " AND earlier.attempt = log.attempt - 1), dispatch_time * 1000) END"
     " FROM log WHERE state IN ('planned', 'running') AND scheduled_at IS NOT NULL ORDER BY id";
 
 /// The columns of read_revision().
@@ -74,7 +78,7 @@ std::string select_doubled(const DoubledQuery& query);
 /// The columns of read_entry().
 inline constexpr std::string_view entry_columns =
     "cron_id, scheduled_at, attempt, state, reason, requested_by <> '', dispatch_time, started_at,"
-    " fires, gap_end ";
+    " fires, gap_end, exit_code, ended_at, retry_at ";
 
 /// Throws StoreError.
 RunState read_state(std::string_view text);
@@ -171,9 +175,10 @@ Revision read_past_revision(const Row& row)
     return revision;
 }
 
-/// A row of select_open_runs. Throws StoreError for a state that is not known.
+/// A row of select_open_runs, for where it belongs. Throws StoreError for a state that is not
+/// known.
 template <class Row>
-OpenRun read_open_run(const Row& row)
+void read_open_run(const Row& row, TermStart& start)
 {
     OpenRun run;
     run.planned.id = read_run_id(row);
@@ -186,6 +191,43 @@ OpenRun read_open_run(const Row& row)
     run.epoch = row.natural(9);
     run.planned.requested_by = row.text(10);
     run.superseded = row.integer(11) != 0;
+    run.planned.retry_at = time_or_null(row, 12);
+    run.failed_at = time_or_null(row, 13);
+    const bool waits = run.planned.retry_at && run.planned.state == RunState::planned &&
+                       run.planned.run_server.empty();
+    if (!waits) {
+        start.open_runs.push_back(std::move(run));
+        return;
+    }
+    start.waiting.push_back({run.planned.id, *run.planned.retry_at, *run.failed_at,
+                             std::move(run.planned.requested_by)});
+}
+
+/// The columns of read_failed_run(), of table log AS run.
+inline constexpr std::string_view failed_run_columns =
+    "run.cron_id, run.scheduled_at, run.attempt, run.state, run.exit_code, run.ended_at,"
+    " run.requested_by";
+
+/// Of the runs of table log AS run and their jobs, those of Store::runs_to_retry(): no more than
+/// some rows of each job, found from the newest of them on.
+inline constexpr std::string_view is_to_retry =
+    " WHERE cron.retries > 0 AND cron.stop = 0 AND run.attempt <= cron.retries"
+    " AND run.state IN ('failed', 'timeout') AND run.ended_at IS NOT NULL"
+    " AND run.scheduled_at >= COALESCE((SELECT newest.scheduled_at FROM log AS newest"
+    " WHERE newest.cron_id = cron.id ORDER BY newest.scheduled_at DESC LIMIT 1 OFFSET 19), 0)"
+    " AND NOT EXISTS (SELECT 1 FROM log AS next WHERE next.cron_id = run.cron_id"
+    " AND next.scheduled_at = run.scheduled_at AND next.attempt = run.attempt + 1)";
+
+/// The row of a query for failed_run_columns. Throws StoreError for a state that is not known.
+template <class Row>
+FailedRun read_failed_run(const Row& row)
+{
+    FailedRun run;
+    run.id = read_run_id(row);
+    run.state = read_state(row.text(3));
+    run.exit_code = int_or_null(row, 4);
+    run.ended_at = from_unix_millis(row.integer(5));
+    run.requested_by = row.text(6);
     return run;
 }
 
@@ -202,6 +244,9 @@ LedgerEntry read_entry(const Row& row)
     entry.started_at = time_or_null(row, 7);
     entry.fires = row.integer(8);
     entry.gap_end = time_or_null(row, 9);
+    entry.exit_code = int_or_null(row, 10);
+    entry.ended_at = time_or_null(row, 11);
+    entry.retry_at = time_or_null(row, 12);
     return entry;
 }
 
@@ -285,6 +330,7 @@ LogRow read_log_row(const Row& row)
     log.fires = row.integer(20);
     log.gap_end = time_or_null(row, 21);
     log.requested_by = row.text(22);
+    log.retry_at = time_or_null(row, 23);
     return log;
 }
 
@@ -296,7 +342,7 @@ LogRow read_log_excerpt(const Row& row, std::size_t most)
     LogRow log = read_log_row(row);
     std::string& output = log.run.output;
     cut_utf8(output, most);
-    log.output_cut = output.size() < static_cast<std::size_t>(row.integer(23));
+    log.output_cut = output.size() < static_cast<std::size_t>(row.integer(24));
     return log;
 }
 

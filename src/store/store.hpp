@@ -96,6 +96,7 @@ struct LogRow {
     std::string requested_by;  ///< see PlannedRun
     std::int64_t fires = 1;    ///< see PlannedRun
     std::optional<WallTime> gap_end;
+    std::optional<WallTime> retry_at = {};  ///< see PlannedRun
 
     friend bool operator==(const LogRow&, const LogRow&) = default;
 };
@@ -104,7 +105,29 @@ struct LogRow {
 struct OpenRun {
     PlannedRun planned;
     Epoch epoch = 0;
-    bool superseded = false;  ///< the same fire's next attempt has a row, too
+    bool superseded = false;                 ///< the same fire's next attempt has a row, too
+    std::optional<WallTime> failed_at = {};  ///< of a retry: see WaitingRun
+};
+
+/// A retry that waits for its time: its row is planned, and at no node.
+struct WaitingRun {
+    RunId id;
+    WallTime retry_at{};
+    WallTime failed_at{};  ///< when the attempt before it ended
+    std::string requested_by;
+
+    friend bool operator==(const WaitingRun&, const WaitingRun&) = default;
+};
+
+/// A run that failed, or reached its timeout.
+struct FailedRun {
+    RunId id;
+    RunState state = RunState::failed;
+    std::optional<int> exit_code;
+    WallTime ended_at{};
+    std::string requested_by;
+
+    friend bool operator==(const FailedRun&, const FailedRun&) = default;
 };
 
 /// LogRow::requested_by of a run that a clock asked for that was ahead.
@@ -116,7 +139,8 @@ struct TermStart {
     /// When the plan was set back less than ten minutes before planned_through: how far a clock had
     /// come that was ahead. What nodes held up to there they may have started.
     std::optional<WallTime> set_back_from;
-    std::vector<OpenRun> open_runs;
+    std::vector<OpenRun> open_runs;  ///< without those that wait
+    std::vector<WaitingRun> waiting;
     /// Runs in a final state, other than revoked, that were scheduled less than 10 s before
     /// planned_through, or after it: a job that is changed must not fire again at a moment when it
     /// has fired.
@@ -218,6 +242,9 @@ struct LedgerEntry {
     std::optional<WallTime> started_at;
     std::int64_t fires = 1;  ///< see PlannedRun
     std::optional<WallTime> gap_end;
+    std::optional<int> exit_code = {};
+    std::optional<WallTime> ended_at = {};
+    std::optional<WallTime> retry_at = {};  ///< see PlannedRun
 
     friend bool operator==(const LedgerEntry&, const LedgerEntry&) = default;
 };
@@ -316,6 +343,11 @@ public:
     /// a way after which they run again (lost, fenced, killed by a stopping node), and have no
     /// further attempt.
     virtual std::vector<RunId> runs_to_repeat(WallTime since) = 0;
+    /// Runs of jobs that want retries (Job::retries) and are not stopped, that failed or reached
+    /// their timeout, and whose fire has no further attempt though its number would allow one. Of
+    /// each job among its newest rows, and scheduled at or after `since`: a later fire ends the
+    /// attempts of earlier ones. Whether they are retried their jobs say (model/retry.hpp).
+    virtual std::vector<FailedRun> runs_to_retry(WallTime since) = 0;
     /// Writes the reports of runs. A final state is never overwritten, except that `lost` is
     /// replaced by what really happened. Writing a report again changes nothing.
     ///
@@ -336,6 +368,8 @@ public:
                                 const std::optional<CountRest>& from) = 0;
     virtual std::optional<LogRow> find_log_row(std::int64_t id) = 0;
     virtual std::optional<LogRow> find_log_row(const RunId& run) = 0;
+    /// The newest attempt of the fire that `run` is an attempt of.
+    virtual std::optional<LogRow> find_newest_attempt(const RunId& run) = 0;
 
     /// Deletes rows of the ledger that were due longer than `keep` ago and are final, the oldest
     /// first, and not more than `limit`, with their second reports; returns how many. By `now`, and

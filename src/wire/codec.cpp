@@ -76,6 +76,7 @@ void write(const RunOrder& order, pb::RunOrder& out)
     out.set_start_by(to_unix_millis(order.start_by));
     out.set_epoch(order.epoch);
     out.set_dispatch_server(order.dispatch_server);
+    out.set_last_attempt(order.last_attempt);
 }
 
 RunOrder read(pb::RunOrder& in)
@@ -88,7 +89,8 @@ RunOrder read(pb::RunOrder& in)
             .start_at = from_unix_millis(in.start_at()),
             .start_by = from_unix_millis(in.start_by()),
             .epoch = in.epoch(),
-            .dispatch_server = std::move(*in.mutable_dispatch_server())};
+            .dispatch_server = std::move(*in.mutable_dispatch_server()),
+            .last_attempt = in.last_attempt()};
 }
 
 pb::RunState write(RunState state)
@@ -199,10 +201,13 @@ void write(const PlannedRun& run, pb::PlannedRun& out)
     out.set_requested_by(run.requested_by);
     out.set_fires(run.fires);
     out.set_gap_end(to_unix_millis(run.gap_end));
+    if (run.retry_at) out.set_retry_at(to_unix_millis(*run.retry_at));
 }
 
 PlannedRun read(pb::PlannedRun& in)
 {
+    std::optional<WallTime> retry_at;
+    if (in.has_retry_at()) retry_at = from_unix_millis(in.retry_at());
     return {.id = read(in.id()),
             .state = read(in.state()),
             .reason = parse_reason(in.reason()),
@@ -210,7 +215,8 @@ PlannedRun read(pb::PlannedRun& in)
             .dispatched_at = from_unix_millis(in.dispatched_at()),
             .requested_by = std::move(*in.mutable_requested_by()),
             .fires = in.fires(),
-            .gap_end = from_unix_millis(in.gap_end())};
+            .gap_end = from_unix_millis(in.gap_end()),
+            .retry_at = retry_at};
 }
 
 void write(const NodeLoad& load, pb::NodeLoad& out)
@@ -343,6 +349,13 @@ struct Writer {
         to.set_request(end.request);
         write(end.run, *to.mutable_run());
         to.set_reason(to_string(end.reason));
+    }
+    void operator()(const RetryRun& retry) const
+    {
+        pb::RetryRun& to = *out.mutable_retry_run();
+        to.set_request(retry.request);
+        write(retry.run, *to.mutable_run());
+        to.set_requested_by(retry.requested_by);
     }
     void operator()(const StepCopy& copy) const
     {
@@ -493,6 +506,9 @@ std::optional<Message> read(pb::Envelope& in)
         case pb::Envelope::kEndRun:
             return EndRun{in.end_run().request(), read(in.end_run().run()),
                           parse_reason(in.end_run().reason())};
+        case pb::Envelope::kRetryRun:
+            return RetryRun{in.retry_run().request(), read(in.retry_run().run()),
+                            std::move(*in.mutable_retry_run()->mutable_requested_by())};
         case pb::Envelope::kDone:
             return read(*in.mutable_done());
         case pb::Envelope::kStepCopy:

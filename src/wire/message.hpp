@@ -29,6 +29,8 @@ struct RunOrder {
     WallTime start_by{};  ///< not after; later it ends as skipped
     Epoch epoch = 0;
     NodeName dispatch_server;
+    /// The number of the last attempt that the job's retries allow; 0: it has none.
+    std::int32_t last_attempt = 0;
 
     friend bool operator==(const RunOrder&, const RunOrder&) = default;
 };
@@ -130,12 +132,20 @@ struct EndRun {
     Reason reason;  ///< who asked, for the row
     friend bool operator==(const EndRun&, const EndRun&) = default;
 };
+/// Node → dispatcher: try the fire of this run again now, as its next attempt; or, if one waits for
+/// its time, that one. A dispatcher of an older version does not answer.
+struct RetryRun {
+    std::uint64_t request = 0;
+    RunId run;
+    std::string requested_by;  ///< for the row
+    friend bool operator==(const RetryRun&, const RetryRun&) = default;
+};
 /// Dispatcher → node, the answer to JobChanged (the change holds; what was handed out before is
-/// revoked), RunNow (the run is in the ledger) or EndRun (its node is told).
+/// revoked), RunNow and RetryRun (the run is in the ledger) or EndRun (its node is told).
 struct Done {
     std::uint64_t request = 0;
     std::string error;         ///< empty = done
-    std::optional<RunId> run;  ///< of RunNow
+    std::optional<RunId> run;  ///< of RunNow and RetryRun
     friend bool operator==(const Done&, const Done&) = default;
 };
 
@@ -184,6 +194,6 @@ struct TermOver {
 
 using Message = std::variant<TermHello, Account, RunOrders, Revoke, Revoked, RunReports, KillRun,
                              DispatcherBeat, NodeBeat, JobChanged, RunNow, EndRun, Done, StepCopy,
-                             StepKept, StepsStored, TermOver, NodeDied, DeathHeard>;
+                             StepKept, StepsStored, TermOver, NodeDied, DeathHeard, RetryRun>;
 
 }  // namespace peercron

@@ -1,6 +1,7 @@
 """Whole journeys against a real node."""
 import json
 import re
+import time
 
 import pytest
 
@@ -24,6 +25,13 @@ def node(node_url):
 
 def data(done):
     return json.loads(done.stdout)
+
+
+def wait_until(predicate, seconds, what):
+    limit = time.monotonic() + seconds
+    while not predicate():
+        assert time.monotonic() < limit, f"not within {seconds} s: {what}"
+        time.sleep(0.1)
 
 
 def test_a_job_lives_from_add_to_delete(node):
@@ -100,6 +108,26 @@ def test_a_run_is_killed_by_its_id(node):
     done = node("run", "kill", run, "--wait")
     assert f"run {run} of job" in done.stdout and ": killed" in done.stdout
     node("run", "kill", run, expect=4)
+
+
+def test_a_fire_is_tried_again_by_its_id_or_given_up(node):
+    node("job", "add", "--name", "flaky", "--cron", "0 0 1 1 *", "--retries", 2, "--retry-delay", "1h", "--retry-on", "failed,!9",
+         "--", 'test "$PEERCRON_ATTEMPT" = 3')
+    run = data(node("job", "run-now", "flaky", "--json"))["id"]
+    wait_until(lambda: len(data(node("log", "list", "--job", "flaky", "--state", "planned", "--json"))["list"]) == 1, 20,
+               "an attempt that waits")
+    waiting = data(node("log", "list", "--job", "flaky", "--state", "planned", "--json"))["list"][0]
+    assert waiting["attempt"] == 2 and waiting["retry_at"] > waiting["scheduled_at"]
+    assert "retry at" in node("log", "show", waiting["id"]).stdout
+    assert "failed" in node("run", "retry", run, "--wait", expect=10).stdout
+    wait_until(lambda: data(node("log", "list", "--job", "flaky", "--state", "planned", "--json"))["list"], 20, "a third")
+    assert "attempt 3 of job" in node("run", "give-up", run).stdout
+    node("run", "give-up", run, expect=4)
+    node("job", "update", "flaky", "--command", "true")
+    assert "success" in node("run", "retry", run, "--wait").stdout
+    assert "succeeded" in node("run", "retry", run, expect=4).stderr
+    assert "retry_on: given" in node("job", "update", "flaky", "--retry-on", "lost", expect=2).stderr
+    assert "retries: given 101" in node("job", "update", "flaky", "--retries", "101", expect=2).stderr
 
 
 def test_follow_shows_each_fire_once(node):

@@ -18,6 +18,8 @@ def sample(name, schema, number):
         return True
     if "enum" in schema:
         return schema["enum"][-1]
+    if "anyOf" in schema and schema["anyOf"][0]["items"].get("format") == "retry_on":
+        return ["timeout", str(number), "!2"]
     if "anyOf" in schema:
         return [f"{name} {number}", "grüße"]
     if "integer" in schema["type"]:

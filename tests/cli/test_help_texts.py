@@ -7,7 +7,8 @@ from command_line import check_golden, peercron
 
 COMMANDS = [
     "job", "job add", "job list", "job show", "job update", "job stop", "job start", "job delete", "job run-now",
-    "job history", "job count", "job clear", "log", "log list", "log show", "log follow", "run", "run kill", "node", "node list",
+    "job history", "job count", "job clear", "log", "log list", "log show", "log follow", "run", "run kill", "run retry",
+    "run give-up", "node", "node list",
     "status", "audit", "import", "import crontab", "export", "apply", "next", "copy-store", "backup", "restore", "completion", "man",
 ]
 

@@ -8,6 +8,8 @@ from hypothesis import strategies
 # None is due while the test runs.
 schemathesis.openapi.format("cron", strategies.sampled_from(
     ["0 0 0 1 1 * 2199", "0 0 29 2 *", "@yearly", "@every 8760h", "0 30 8 1 1 ? 2190-2199"]))
+schemathesis.openapi.format("retry_on", strategies.sampled_from(
+    ["failed", "timeout", "0", "75", "255", "100-110", "!2", "!3-9"]))
 schemathesis.openapi.format("time-zone", strategies.sampled_from(
     ["", "UTC", "Europe/Berlin", "Asia/Kathmandu", "America/St_Johns"]))
 

@@ -145,6 +145,12 @@ std::optional<Message> MistakenChannel::distort_heard(Message message)
     const auto reports = [&](RunReports& told) {
         for (RunReport& report : told.reports) {
             const bool is_good = report.state == RunState::success;
+            if (mutation_ == Mutation::hurries_retries && report.ended_at) *report.ended_at -= 20s;
+            if (mutation_ == Mutation::retries_successes && is_good) {
+                report.state = RunState::failed;
+                report.exit_code = 1;
+                continue;
+            }
             if (mutation_ != Mutation::repeats_successes || !is_good) continue;
             if (world_.random.once_in(20)) report.state = RunState::fenced;
         }

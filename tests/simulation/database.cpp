@@ -156,6 +156,18 @@ TermStart Database::read_term() const
     std::sort(open.begin(), open.end(), older);
     for (const auto* entry : open) {
         const auto& [id, row] = *entry;
+        std::optional<WallTime> failed_at;
+        if (row.retry_at) {
+            const LedgerRow* const earlier =
+                find_row(RunId{id.job, id.scheduled_at, id.attempt - 1});
+            failed_at = from_unix_seconds(to_unix_seconds(row.dispatched_at));
+            if (earlier != nullptr && earlier->ended_at) failed_at = earlier->ended_at;
+        }
+        if (row.retry_at && row.state == RunState::planned && row.run_server.empty()) {
+            if (mutation_ == Mutation::forgets_waiting) continue;
+            found.waiting.push_back({id, *row.retry_at, *failed_at, row.requested_by});
+            continue;
+        }
         OpenRun run;
         run.planned.id = id;
         run.planned.state = row.state;
@@ -165,6 +177,8 @@ TermStart Database::read_term() const
         run.planned.fires = row.fires;
         run.planned.gap_end = row.gap_end;
         run.planned.requested_by = row.requested_by;
+        run.planned.retry_at = row.retry_at;
+        run.failed_at = failed_at;
         run.epoch = row.epoch;
         run.superseded = log_.contains(RunId{id.job, id.scheduled_at, id.attempt + 1});
         found.open_runs.push_back(std::move(run));
@@ -194,6 +208,36 @@ std::vector<RunId> Database::runs_to_repeat(WallTime since) const
         if (is_wanted && ended_badly && is_last && id.scheduled_at >= since) runs.push_back(id);
     }
     return runs;
+}
+
+std::vector<FailedRun> Database::failed(WallTime since) const
+{
+    std::vector<FailedRun> runs;
+    for (const auto& [id, row] : log_) {
+        const auto job = cron_.find(id.job);
+        const bool is_wanted =
+            job != cron_.end() && !job->second.stop && id.attempt <= job->second.retries;
+        const bool has_failed = row.state == RunState::failed || row.state == RunState::timeout;
+        const bool is_last = !log_.contains(RunId{id.job, id.scheduled_at, id.attempt + 1}) ||
+                             mutation_ == Mutation::retries_twice;
+        if (!is_wanted || !has_failed || !is_last || id.scheduled_at < since) continue;
+        runs.push_back(
+            {id, row.state, row.exit_code, row.ended_at.value_or(WallTime()), row.requested_by});
+    }
+    return runs;
+}
+
+std::optional<LogRow> Database::newest_attempt(const RunId& id) const
+{
+    std::optional<LogRow> newest;
+    auto row = log_.lower_bound(RunId{id.job, id.scheduled_at, 0});
+    for (; row != log_.end() && row->first.job == id.job; ++row) {
+        if (row->first.scheduled_at != id.scheduled_at) break;
+        newest.emplace();
+        newest->run.id = row->first;
+        newest->run.state = row->second.state;
+    }
+    return newest;
 }
 
 void Database::commit_as(Epoch epoch, const PlanStep& step)
@@ -276,6 +320,9 @@ void Database::move_back(const RunId& from, const StepBackPlan& plan, WallTime t
     auto row = log_.extract(from);
     row.key().scheduled_at = to;
     if (row.mapped().fires > 1) row.mapped().gap_end -= plan.ahead;
+    for (std::optional<WallTime>* time : {&row.mapped().retry_at, &row.mapped().ended_at}) {
+        if (*time && **time > plan.step->at) **time -= plan.ahead;
+    }
     const RunId moved = row.key();
     log_.insert(std::move(row));
     world_.trace("store: {} moves to {}", to_string(from), to_string(moved));
@@ -354,6 +401,8 @@ void Database::report(const RunReport& report, GivesWay rule)
     if (!report.run_server.empty()) row.run_server = report.run_server;
     if (!report.dispatch_server.empty()) row.dispatch_server = report.dispatch_server;
     if (report.epoch > 0) row.epoch = report.epoch;
+    if (report.ended_at) row.ended_at = report.ended_at;
+    row.exit_code = report.exit_code;
     write(report.id, row);
 }
 
@@ -370,12 +419,17 @@ void Database::plan(const PlannedRun& run, const PlanStep& step)
     row.requested_by = run.requested_by;
     row.fires = run.fires;
     row.gap_end = run.fires > 1 ? run.gap_end : WallTime();
+    row.retry_at = run.retry_at;
+    if (mutation_ == Mutation::ignores_superseded && run.reason.cause == Cause::superseded) {
+        row.state = RunState::planned;
+    }
     const bool replaces = before == nullptr || before->state == RunState::revoked ||
                           mutation_ == Mutation::repeats_reset;
     if (!replaces) {
         row = *before;
         if (row.dispatched_at == WallTime()) row.dispatched_at = run.dispatched_at;
         if (row.requested_by.empty()) row.requested_by = run.requested_by;
+        if (!row.retry_at) row.retry_at = run.retry_at;
     } else if (before != nullptr && !before->requested_by.empty()) {
         row.requested_by = before->requested_by;
     }
@@ -394,6 +448,7 @@ void Database::move(const PlannedRun& run, const PlanStep& step)
     row.dispatch_server = step.dispatch_server;
     row.dispatched_at = run.dispatched_at;
     row.epoch = step.epoch;
+    if (run.retry_at) row.retry_at = run.retry_at;
     write(run.id, row);
 }
 

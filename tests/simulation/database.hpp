@@ -32,6 +32,9 @@ struct LedgerRow {
     std::string requested_by;
     std::int64_t fires = 1;
     WallTime gap_end{};
+    std::optional<WallTime> retry_at = {};
+    std::optional<WallTime> ended_at = {};
+    std::optional<int> exit_code = {};
 };
 
 /// Who wants to know what the database does.
@@ -76,6 +79,8 @@ public:
     std::optional<WallTime> clock() const;
     SteppedBack step_back(Epoch epoch, const StepBack& order);
     std::vector<RunId> runs_to_repeat(WallTime since) const;
+    std::vector<FailedRun> failed(WallTime since) const;
+    std::optional<LogRow> newest_attempt(const RunId& id) const;
     void record(std::span<const RunReport> reports);
 
     const StepId& last_step() const { return last_step_; }

@@ -3,13 +3,24 @@
 #include "simulation/process.hpp"
 
 #include <algorithm>
+#include <cstdint>
+#include <functional>
 #include <utility>
+#include <vector>
 
 namespace peercron::simulation {
 namespace {
 
 constexpr auto unkillable_after = 5s;  // executor.cpp
 constexpr auto guard_patience = 500ms;
+
+/// Two of three fail, whichever node runs them and whenever.
+int flaky_exit_code(std::uint64_t seed, const RunId& id)
+{
+    static const std::vector<int> codes{0, 1, 2, 75, 0, 1};
+    Random dice(seed ^ std::hash<RunId>()(id));
+    return dice.one_of(codes);
+}
 
 }  // namespace
 
@@ -205,6 +216,9 @@ void Executor::spawn(Live& live)
     child->execution.clock = live.decided.wall;
     child->execution.started = world.now();
     child->execution.exit_code = world.random.once_in(10) ? 1 : 0;
+    if (live.order.command.starts_with(flaky)) {
+        child->execution.exit_code = flaky_exit_code(world.seed(), live.order.id);
+    }
     child->ignores_term = world.random.once_in(5);
     live.child = child;
     process_.children.push_back(child);

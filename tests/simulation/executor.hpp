@@ -11,11 +11,15 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 namespace peercron::simulation {
 
 class Process;
+
+/// What commands begin with that fail by a rule of the seed.
+inline constexpr std::string_view flaky = "flaky";
 
 /// A command that runs: a child of a node's process, which dies with it.
 struct Child {

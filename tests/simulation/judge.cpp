@@ -63,6 +63,44 @@ bool is_bad_end(const LedgerRow& row)
            (row.state == RunState::killed && row.reason.cause == Cause::node_stopped);
 }
 
+bool is_failure(const LedgerRow& row)
+{
+    return row.state == RunState::failed || row.state == RunState::timeout;
+}
+
+/// Whether the words that a scenario's job may have for it name this end.
+bool names_end(const std::vector<std::string>& words, const LedgerRow& row)
+{
+    const bool has_code = row.state == RunState::failed && row.exit_code;
+    bool all_but = true;
+    bool is_named = false;
+    for (const std::string& word : words) {
+        if (word == "!2") {
+            if (has_code && *row.exit_code == 2) return false;
+            continue;
+        }
+        all_but = false;
+        if (word == "failed") is_named |= row.state == RunState::failed;
+        if (word == "timeout") is_named |= row.state == RunState::timeout;
+        if (word == "1") is_named |= has_code && *row.exit_code == 1;
+        if (word == "75") is_named |= has_code && *row.exit_code == 75;
+        if (word == "70-80") is_named |= has_code && *row.exit_code >= 70 && *row.exit_code <= 80;
+    }
+    return is_named || all_but;
+}
+
+/// From the end of an attempt to the next one, in the middle of its spread.
+std::chrono::milliseconds pause_after(const Job& job, std::int32_t attempt)
+{
+    std::int64_t seconds = job.retry_delay.count();
+    for (std::int32_t i = 1; i < attempt; ++i) seconds *= 2;
+    const auto longest = std::max(job.retry_max_delay.count(), job.retry_delay.count());
+    return std::chrono::seconds(std::min<std::int64_t>(seconds, longest));
+}
+
+/// By which the clocks of those who tell times of a run may differ, and what they take to tell.
+constexpr auto clocks_differ = 700ms;
+
 }  // namespace
 
 bool is_limited(const RunOrder& order)
@@ -96,9 +134,11 @@ void Judge::row_written(const RunId& id, const LedgerRow* before, const LedgerRo
             "planned by a clock that is ahead",
             fmt::format("{}, {} before its time", to_string(id), id.scheduled_at - world_.wall()));
     }
-    if (before == nullptr && id.attempt > 1) check_next_attempt(id);
-    if (is_bad_end(after)) ended_badly_.try_emplace(id, world_.now());
     rows_[id] = after;
+    if (before == nullptr && id.attempt > 1) check_next_attempt(id);
+    if (before == nullptr && after.retry_at) check_retry_row(id, after);
+    if (is_bad_end(after)) ended_badly_.try_emplace(id, world_.now());
+    if (is_failure(after)) failed_.try_emplace(id, world_.now());
     if (excused_.contains(after.run_server)) excused_runs_.insert(id);
     if (after.fires > 1) gaps_[id.job].emplace_back(id.scheduled_at, after.gap_end);
     if (before == nullptr || before->state == after.state || !is_final(before->state)) return;
@@ -179,6 +219,7 @@ void Judge::row_moved(const RunId& from, const RunId& to)
     rename(rows_);
     rename(lost_);
     rename(ended_badly_);
+    rename(failed_);
     rename(copied_);
     rename(executions_);
     rename(excused_runs_);
@@ -302,9 +343,13 @@ void Judge::started(Execution& execution)
          other->first.scheduled_at == id.scheduled_at;
          ++other) {
         if (other->first.attempt != id.attempt && runs_again(id.job)) continue;
+        // Whether it failed check_next_attempt() asks, and close().
+        const bool is_over = other->first.attempt < id.attempt && other->second.back()->ended;
+        if (is_over && versions_[id.job].front().job->retries > 0) continue;
         broken("started twice", fmt::format("{}, before on {}", who, other->second[0]->node));
     }
     executions_[id].push_back(&execution);
+    check_retry_start(execution);
 
     if (allows(order, execution.decided) == nullptr) broken("outside its job's version", who);
     if (is_planned(id)) {
@@ -395,20 +440,117 @@ bool Judge::runs_again(JobId job) const
 /// A further attempt gets its row: the one before it must not have come to a good end.
 void Judge::check_next_attempt(const RunId& id)
 {
-    if (!runs_again(id.job)) broken("a further attempt that nobody wants", to_string(id));
+    if (!runs_again(id.job) && versions_.at(id.job).front().job->retries == 0) {
+        broken("a further attempt that nobody wants", to_string(id));
+    }
     const RunId earlier{id.job, id.scheduled_at, id.attempt - 1};
     const auto row = rows_.find(earlier);
     // It may come later: a node that has run this one may be quicker than the steps.
     if (row == rows_.end() || !is_final(row->second.state)) return;
-    if (!is_bad_end(row->second) && !lost_.contains(earlier)) {
+    const bool is_lost = is_bad_end(row->second) || lost_.contains(earlier);
+    if (is_lost && runs_again(id.job)) return;
+    if (!is_retried(earlier, row->second)) {
         broken("ran again although its end was known",
                fmt::format("{} is {}", to_string(earlier), to_string(row->second.state)));
     }
 }
 
+/// Whether the job wants this end tried again, as far as its definition says so.
+bool Judge::is_retried(const RunId& id, const LedgerRow& row) const
+{
+    const Job& job = *versions_.at(id.job).front().job;
+    return is_failure(row) && id.attempt <= job.retries && names_end(job.retry_on, row);
+}
+
+/// The job's next fire by its newest version that has any.
+std::optional<WallTime> Judge::next_fire(const RunId& id) const
+{
+    const Version* version = nullptr;
+    for (const Version& known : versions_.at(id.job)) {
+        if (known.job && !known.job->stop) version = &known;
+    }
+    if (version == nullptr) return std::nullopt;
+    WallTime fire = std::chrono::floor<std::chrono::seconds>(id.scheduled_at) + 1s;
+    for (int i = 0; i < 120; ++i, fire += 1s) {
+        if (fires_at(*version->job, version->effective_from, fire)) return fire;
+    }
+    return std::nullopt;
+}
+
+/// A retry gets its row.
+void Judge::check_retry_row(const RunId& id, const LedgerRow& row)
+{
+    const std::string what = to_string(id);
+    if (id.attempt < 2) broken("a first attempt that waits", what);
+    if (row.state != RunState::planned || has_wrong_clocks_) return;
+    const Job& job = *versions_.at(id.job).front().job;
+    const auto next = next_fire(id);
+    // At its limit a job has no next fire.
+    const bool is_alone = versions_.at(id.job).size() == 1 && job.run_limit == 0;
+    if (is_alone && next && *row.retry_at >= *next) {
+        broken("a retry that the next fire ends",
+               fmt::format("{}, {} after that", what, *row.retry_at - *next));
+    }
+}
+
+/// A retry starts: not before its time, and not after its job was changed.
+void Judge::check_retry_start(const Execution& execution)
+{
+    const RunId& id = execution.order.id;
+    const auto row = rows_.find(id);
+    if (id.attempt < 2 || row == rows_.end() || !row->second.retry_at || has_wrong_clocks_) return;
+    const WallTime retry_at = *row->second.retry_at;
+    const std::string who = fmt::format("{} on {}", to_string(id), execution.node);
+    if (execution.clock < retry_at) {
+        broken("tried again before its time",
+               fmt::format("{}, by {}", who, retry_at - execution.clock));
+    }
+    const auto earlier = executions_.find(RunId{id.job, id.scheduled_at, id.attempt - 1});
+    if (earlier == executions_.end() || !earlier->second.back()->ended) return;
+    const World::Time ended = *earlier->second.back()->ended;
+    const std::vector<Version>& versions = versions_.at(id.job);
+    const auto pause = pause_after(*versions.front().job, id.attempt - 1);
+    const auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(world_.now() - ended);
+    if (waited + clocks_differ < pause - pause / 10) {
+        broken("tried again too early", fmt::format("{}, after {} of {}", who, waited, pause));
+    }
+    for (const Version& version : versions) {
+        const bool is_later = World::time_of(version.effective_from) > ended + clocks_differ;
+        const bool is_known = version.confirmed && *version.confirmed <= execution.decided;
+        if (is_later && is_known) broken("tried again though its job was changed", who);
+    }
+    const auto late = world_.wall() - std::max(retry_at, row->second.dispatched_at);
+    const bool may_wait = is_limited(execution.order);
+    if (lateness_ > 0ms && !may_wait && !excused_runs_.contains(id) && late > lateness_) {
+        broken("a late retry", fmt::format("{}, by {}", who, late));
+    }
+}
+
+/// What failed was tried again, unless people or the next fire came between.
+void Judge::check_retry_owed(const RunId& id, const LedgerRow& row, World::Time again)
+{
+    if (!is_retried(id, row) || has_wrong_clocks_ || !row.ended_at || moved_.contains(id)) return;
+    const std::vector<Version>& versions = versions_.at(id.job);
+    const Job& job = *versions.front().job;
+    // The last version is the stop in the end.
+    const bool is_unchanged = versions.size() <= 2 && versions.back().job;
+    const auto known = failed_.find(id);
+    if (!is_unchanged || job.run_limit > 0 || known == failed_.end()) return;
+    const auto pause = pause_after(job, id.attempt) * 11 / 10;
+    const WallTime latest = *row.ended_at + pause + clocks_differ;
+    const auto next = next_fire(id);
+    if (next && *next <= latest) return;
+    if (known->second > again || World::time_of(latest) > again) return;
+    if (rows_.contains(RunId{id.job, id.scheduled_at, id.attempt + 1})) return;
+    broken("failed, and was not tried again",
+           fmt::format("{} is {} ({})", to_string(id), to_string(row.state),
+                       row.exit_code.value_or(-1)));
+}
+
 void Judge::check_attempts(World::Time again)
 {
     for (const auto& [id, row] : rows_) {
+        if (versions_.at(id.job).front().job->retries > 0) check_retry_owed(id, row, again);
         // What ran by a clock that was ahead was no fire: that one is still to come.
         if (!runs_again(id.job) || moved_.contains(id)) continue;
         const RunId earlier{id.job, id.scheduled_at, id.attempt - 1};
@@ -419,7 +561,7 @@ void Judge::check_attempts(World::Time again)
         const bool is_last = next == rows_.end() || was_planned_early(next->second);
         if (!is_last) {
             // Its report may have come after the next attempt's row.
-            if (is_bad_end(row) || lost_.contains(id)) continue;
+            if (is_bad_end(row) || lost_.contains(id) || is_retried(id, row)) continue;
             broken("ran again although its end was good",
                    fmt::format("{} is {}", to_string(id), to_string(row.state)));
             continue;
@@ -433,7 +575,8 @@ void Judge::check_attempts(World::Time again)
                              std::any_of(versions.begin(), std::prev(versions.end()), is_off);
         const bool had_time = is_bad_end(row) && ended_badly_.at(id) < again && !was_off;
         const bool is_wanted = !is_planned(id) || was_due(versions, id.scheduled_at);
-        if (!had_time || !is_wanted || id.attempt >= most_attempts) continue;
+        const auto most = std::max<std::int64_t>(most_attempts, versions.front().job->retries + 1);
+        if (!had_time || !is_wanted || id.attempt >= most) continue;
         if (has_come_to_an_end(id)) continue;
         broken("lost, and it did not run again",
                fmt::format("{} is {} ({})", to_string(id), to_string(row.state),

@@ -71,6 +71,8 @@ public:
     /// There is a clock beside each node's, so that none of them may be planned by when it is
     /// ahead.
     void expect_true_time() { has_true_time_ = true; }
+    /// Clocks are set, so that times which they tell prove little.
+    void expect_wrong_clocks() { has_wrong_clocks_ = true; }
     /// There is none: until a moment after it is set right fires run by the wrong one.
     void clock_is_wrong() { wrong_.push_back({world_.wall(), WallTime::max()}); }
     void clock_is_right();
@@ -106,6 +108,11 @@ private:
     void check_due(JobId id, const std::vector<Version>& versions);
     bool has_row(JobId job, WallTime fire) const;
     bool runs_again(JobId job) const;
+    bool is_retried(const RunId& id, const LedgerRow& row) const;
+    std::optional<WallTime> next_fire(const RunId& id) const;
+    void check_retry_row(const RunId& id, const LedgerRow& row);
+    void check_retry_start(const Execution& execution);
+    void check_retry_owed(const RunId& id, const LedgerRow& row, World::Time again);
     void check_next_attempt(const RunId& id);
     void check_attempts(World::Time again);
     bool has_come_to_an_end(const RunId& id) const;
@@ -117,6 +124,7 @@ private:
     std::map<RunId, LedgerRow> rows_;
     std::set<RunId> lost_;  ///< as a dispatcher has decided, whatever came of that
     std::map<RunId, World::Time> ended_badly_;
+    std::map<RunId, World::Time> failed_;  ///< when the ledger knew
     std::set<StepId> copies_;
     std::set<RunId> copied_;  ///< new rows that are in copies
     std::map<JobId, std::vector<std::pair<WallTime, WallTime>>> gaps_;
@@ -126,6 +134,7 @@ private:
     std::optional<WallTime> planned_through_;
     std::chrono::milliseconds lateness_{0};
     bool has_true_time_ = false;
+    bool has_wrong_clocks_ = false;
     struct Wrong {
         WallTime from{};
         WallTime to{};

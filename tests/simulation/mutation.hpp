@@ -17,21 +17,27 @@ enum class Mutation : std::uint8_t {
     counts_nothing,        ///< run_num stays as it is
     steps_back_late,       ///< what was a moment to come when the call was sent counts as one
     // The dispatcher.
-    hands_out_uncommitted,  ///< messages leave before the commit
-    goes_on_deposed,        ///< "deposed" is taken for "committed"
-    reads_rows_first,       ///< the open rows are read before the nodes give their accounts
-    silence_is_death,       ///< a node that cannot be reached is taken for dead
-    refusal_is_death,       ///< one that refuses a connection is
-    answers_early,          ///< a change is confirmed before it is applied
-    asks_nobody,            ///< runs of changed jobs count as given back without being asked back
-    waits_for_accounts,     ///< of nodes that are down, and for 20 s
-    needs_no_copies,        ///< what the store does not take is handed out all the same
-    plans_without_most,     ///< a take-over does not wait until most nodes have given accounts
-    inherits_nothing,       ///< copies of steps that are at the nodes are not stored
-    repeats_successes,      ///< now and then a run that has succeeded is taken for a lost one
-    forgets_runs_to_repeat, ///< a take-over does not ask the store what has to run again
-    trusts_its_clock,       ///< the database's clock is not asked
-    keeps_the_plan,         ///< it goes on from where a clock had come that was ahead
+    hands_out_uncommitted,   ///< messages leave before the commit
+    goes_on_deposed,         ///< "deposed" is taken for "committed"
+    reads_rows_first,        ///< the open rows are read before the nodes give their accounts
+    silence_is_death,        ///< a node that cannot be reached is taken for dead
+    refusal_is_death,        ///< one that refuses a connection is
+    answers_early,           ///< a change is confirmed before it is applied
+    asks_nobody,             ///< runs of changed jobs count as given back without being asked back
+    waits_for_accounts,      ///< of nodes that are down, and for 20 s
+    needs_no_copies,         ///< what the store does not take is handed out all the same
+    plans_without_most,      ///< a take-over does not wait until most nodes have given accounts
+    inherits_nothing,        ///< copies of steps that are at the nodes are not stored
+    repeats_successes,       ///< now and then a run that has succeeded is taken for a lost one
+    forgets_runs_to_repeat,  ///< a take-over does not ask the store what has to run again
+    forgets_failed,          ///< nor what failed and was not tried again
+    forgets_waiting,         ///< it does not read what waits to be tried again
+    hurries_retries,         ///< ends count as if they had been 20 s earlier
+    retries_twice,           ///< what failed before a take-over is tried again once more
+    retries_successes,       ///< now and then a run that has succeeded is taken for one that failed
+    ignores_superseded,      ///< a retry waits for a time after the job's next fire
+    trusts_its_clock,        ///< the database's clock is not asked
+    keeps_the_plan,          ///< it goes on from where a clock had come that was ahead
     // The nodes.
     omits_held,            ///< accounts leave out what is held
     omits_ended,           ///< accounts leave out what is not in the store yet

@@ -143,6 +143,26 @@ void give_limits(Scenario& scenario, Random& random)
     }
 }
 
+/// Of jobs whose commands fail two times of three, and are tried again.
+void give_retries(Scenario& scenario, Random& random)
+{
+    static const std::vector<int> steps{5, 10, 15, 30};
+    static const std::vector<std::vector<std::string>> ends{
+        {}, {}, {"failed"}, {"1", "70-80"}, {"!2"}, {"timeout", "75"}};
+    scenario.jobs_stop_after = std::max(scenario.jobs_stop_after, milliseconds(30'000));
+    for (Job& job : scenario.jobs) {
+        if (random.once_in(3)) continue;
+        const int step = random.one_of(steps);
+        job.cron_set =
+            fmt::format("{}/{} * * * * *", random.below(static_cast<std::size_t>(step)), step);
+        job.command = fmt::format("{} {}", flaky, job.command);
+        job.retries = random.between(1, 4);
+        job.retry_delay = std::chrono::seconds(random.between(0, 4));
+        job.retry_max_delay = std::chrono::seconds(random.between(0, 10));
+        job.retry_on = random.one_of(ends);
+    }
+}
+
 /// Of connections that are refused and reset though everybody lives, for milliseconds and for
 /// minutes, and of deaths that nobody tells of, or late.
 void give_refusals(Scenario& scenario, Random& random)
@@ -276,6 +296,12 @@ private:
             cluster_.machines.push_back(std::move(machine));
         }
         if (!scenario_.has_database_clock) cluster_.database.clock_error.reset();
+        const auto sets_clocks = [](const Happening& happening) {
+            return happening.fault == Fault::clock_jump;
+        };
+        if (scenario_.has_wrong_clocks || std::ranges::any_of(scenario_.happenings, sets_clocks)) {
+            cluster_.judge.expect_wrong_clocks();
+        }
         if (scenario_.has_database_clock && scenario_.has_wrong_clocks) {
             cluster_.judge.expect_true_time();
         }
@@ -681,6 +707,8 @@ Scenario Scenario::from_seed(std::uint64_t seed)
     // A number with which the seeds that are kept do not draw this.
     Random limits(seed ^ 0x0E51A96CULL);
     if (limits.once_in(3)) give_limits(scenario, limits);
+    Random retries(seed ^ 0x4E71E5ULL);
+    if (retries.once_in(3)) give_retries(scenario, retries);
     Random refusals(seed ^ 0x7E5E7ED0ULL);
     if (!scenario.dispatcher_only && refusals.once_in(3)) give_refusals(scenario, refusals);
     Random clocks(seed ^ 0x10CC0031ULL);

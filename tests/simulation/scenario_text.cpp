@@ -1,5 +1,7 @@
 #include "simulation/scenario_text.hpp"
 
+#include "simulation/executor.hpp"
+
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
@@ -54,6 +56,12 @@ std::string text_of(const Job& job)
         text += fmt::format(" overlap={}", policy_name(job.overlap));
     }
     if (job.max_concurrent > 0) text += fmt::format(" at_a_time={}", job.max_concurrent);
+    if (job.command.starts_with(flaky)) text += " flaky";
+    if (job.retries > 0) {
+        text += fmt::format(" retries={} retry_delay={} retry_max_delay={}", job.retries,
+                            job.retry_delay.count(), job.retry_max_delay.count());
+    }
+    if (!job.retry_on.empty()) text += fmt::format(" retry_on={}", join_words(job.retry_on));
     return text;
 }
 
@@ -89,6 +97,16 @@ Job job_of(const std::vector<std::string_view>& words, std::size_t number)
             job.overlap = overlap_of(value);
         } else if (key == "at_a_time") {
             job.max_concurrent = number_of(value);
+        } else if (key == flaky) {
+            job.command = fmt::format("{} {}", flaky, job.command);
+        } else if (key == "retries") {
+            job.retries = number_of(value);
+        } else if (key == "retry_delay") {
+            job.retry_delay = std::chrono::seconds(number_of(value));
+        } else if (key == "retry_max_delay") {
+            job.retry_max_delay = std::chrono::seconds(number_of(value));
+        } else if (key == "retry_on") {
+            job.retry_on = split_words(value);
         } else {
             throw std::runtime_error(fmt::format("a job has no '{}'", key));
         }

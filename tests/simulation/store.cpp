@@ -109,6 +109,8 @@ public:
         return {};
     }
     std::vector<RunId> runs_to_repeat(WallTime /*since*/) override { return {}; }
+    std::vector<FailedRun> runs_to_retry(WallTime /*since*/) override { return {}; }
+    std::optional<LogRow> find_newest_attempt(const RunId& /*run*/) override { return {}; }
     std::vector<DoubledRun> record(std::span<const RunReport> reports) override
     {
         note(What::record, [&]() -> Write {
@@ -201,6 +203,15 @@ public:
     {
         if (line_.mutation_ == Mutation::forgets_runs_to_repeat) return {};
         return database_.runs_to_repeat(since);
+    }
+    std::vector<FailedRun> runs_to_retry(WallTime since) override
+    {
+        if (line_.mutation_ == Mutation::forgets_failed) return {};
+        return database_.failed(since);
+    }
+    std::optional<LogRow> find_newest_attempt(const RunId& run) override
+    {
+        return database_.newest_attempt(run);
     }
     std::vector<DoubledRun> record(std::span<const RunReport> reports) override
     {

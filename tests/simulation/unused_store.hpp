@@ -46,6 +46,7 @@ public:
     std::optional<WallTime> clock() override { unexpected(); }
     SteppedBack step_back(Epoch /*epoch*/, const StepBack& /*order*/) override { unexpected(); }
     std::vector<RunId> runs_to_repeat(WallTime /*since*/) override { unexpected(); }
+    std::vector<FailedRun> runs_to_retry(WallTime /*since*/) override { unexpected(); }
     std::vector<DoubledRun> record(std::span<const RunReport> /*reports*/) override
     {
         unexpected();
@@ -63,6 +64,7 @@ public:
     }
     std::optional<LogRow> find_log_row(std::int64_t /*id*/) override { unexpected(); }
     std::optional<LogRow> find_log_row(const RunId& /*run*/) override { unexpected(); }
+    std::optional<LogRow> find_newest_attempt(const RunId& /*run*/) override { unexpected(); }
     std::size_t delete_expired(std::chrono::seconds /*keep*/, WallTime /*now*/,
                                std::size_t /*limit*/) override
     {

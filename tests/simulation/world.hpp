@@ -80,7 +80,8 @@ public:
     using Time = SteadyTime;
     using Work = std::function<void()>;
 
-    World(std::uint64_t seed, bool traced) : random(seed), traced_(traced) {}
+    World(std::uint64_t seed, bool traced) : random(seed), seed_(seed), traced_(traced) {}
+    std::uint64_t seed() const { return seed_; }
     World(const World&) = delete;
     World& operator=(const World&) = delete;
 
@@ -164,6 +165,7 @@ private:
     std::uint64_t last_order_ = 0;
     std::uint64_t fingerprint_ = 0;
     std::uint64_t happened_ = 0;
+    const std::uint64_t seed_;
     bool traced_;
 };
 

@@ -48,7 +48,8 @@ std::vector<RowStatement> planned_statements(const MysqlConnection& connection,
 {
     constexpr std::string_view head =
         "INSERT INTO log (cron_id, scheduled_at, attempt, time, state, reason, run_server,"
-        " dispatch_server, dispatch_time, epoch, fires, gap_end, requested_by, output, use_time)"
+        " dispatch_server, dispatch_time, epoch, fires, gap_end, requested_by, retry_at, output,"
+        " use_time)"
         " VALUES ";
     const std::string dispatcher =
         connection.quote(first_characters(dispatch_server, server_width));
@@ -56,14 +57,15 @@ std::vector<RowStatement> planned_statements(const MysqlConnection& connection,
     for (const PlannedRun* run : in_order(runs)) {
         const bool gap = run->fires > 1;
         rows.add(
-            fmt::format("({},{},{},{},'{}',{},{},{},{},{},{},{},{},'',0)", run->id.job,
+            fmt::format("({},{},{},{},'{}',{},{},{},{},{},{},{},{},{},'',0)", run->id.job,
                         to_unix_millis(run->id.scheduled_at), run->id.attempt,
                         to_unix_seconds(run->id.scheduled_at), to_string(run->state),
                         connection.quote(first_characters(to_string(run->reason), reason_width)),
                         connection.quote(first_characters(run->run_server, server_width)),
                         dispatcher, to_unix_seconds(run->dispatched_at), epoch, run->fires,
                         nullable(gap ? std::optional(run->gap_end) : std::nullopt),
-                        connection.quote(first_characters(run->requested_by, server_width))));
+                        connection.quote(first_characters(run->requested_by, server_width)),
+                        nullable(run->retry_at)));
     }
     return rows.take();
 }
@@ -200,6 +202,7 @@ std::vector<RowStatement> plan_statements(const MysqlConnection& connection,
         " dispatch_time = IF(state = 'revoked' OR dispatch_time = 0, VALUES(dispatch_time),"
         " dispatch_time),"
         " requested_by = IF(requested_by = '', VALUES(requested_by), requested_by),"
+        " retry_at = IF(state = 'revoked' OR retry_at IS NULL, VALUES(retry_at), retry_at),"
         " reason = IF(state = 'revoked', VALUES(reason), reason),"
         " run_server = IF(state = 'revoked', VALUES(run_server), run_server),"
         " dispatch_server = IF(state = 'revoked', VALUES(dispatch_server), dispatch_server),"
@@ -222,7 +225,8 @@ std::vector<RowStatement> move_statements(const MysqlConnection& connection,
         " dispatch_time = IF(state = 'planned', VALUES(dispatch_time), dispatch_time),"
         " run_server = IF(state = 'planned', VALUES(run_server), run_server),"
         " dispatch_server = IF(state = 'planned', VALUES(dispatch_server), dispatch_server),"
-        " epoch = IF(state = 'planned', VALUES(epoch), epoch)";
+        " epoch = IF(state = 'planned', VALUES(epoch), epoch),"
+        " retry_at = IF(state = 'planned', COALESCE(VALUES(retry_at), retry_at), retry_at)";
     return planned_statements(connection, runs, epoch, dispatch_server, tail);
 }
 
@@ -282,14 +286,16 @@ std::vector<RowStatement> copy_statements(const MysqlConnection& connection,
     constexpr std::string_view head =
         "INSERT INTO log (id, cron_id, scheduled_at, attempt, time, state, reason, run_server,"
         " dispatch_server, dispatch_time, epoch, requested_by, started_at, ended_at, use_time,"
-        " exit_code, term_signal, cpu_time, max_rss, output_bytes, fires, gap_end, output) VALUES ";
+        " exit_code, term_signal, cpu_time, max_rss, output_bytes, fires, gap_end, retry_at, "
+        "output)"
+        " VALUES ";
     const std::size_t others = head.size() + other_columns;
     RowStatements rows(connection, head, "");
     for (const LogRow& row : log) {
         const RunReport& run = row.run;
         const auto scheduled_at = row.legacy ? std::nullopt : std::optional(run.id.scheduled_at);
         rows.add(fmt::format(
-            "({},{},{},{},{},'{}',{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{})", row.id,
+            "({},{},{},{},{},'{}',{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{})", row.id,
             run.id.job, nullable(scheduled_at), run.id.attempt, row.time, to_string(run.state),
             connection.quote(first_characters(to_string(run.reason), reason_width)),
             connection.quote(first_characters(run.run_server, server_width)),
@@ -298,7 +304,7 @@ std::vector<RowStatement> copy_statements(const MysqlConnection& connection,
             connection.quote(first_characters(row.requested_by, server_width)),
             nullable(run.started_at), nullable(run.ended_at), run.use_time.count(),
             nullable(run.exit_code), nullable(run.term_signal), run.cpu_time.count(), run.max_rss,
-            run.output_bytes, row.fires, nullable(row.gap_end),
+            run.output_bytes, row.fires, nullable(row.gap_end), nullable(row.retry_at),
             output_literal(connection, run.output, others)));
     }
     return rows.take();

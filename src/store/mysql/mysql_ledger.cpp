@@ -24,12 +24,10 @@ constexpr std::chrono::seconds lately{10};
 // TermStart::set_back_from.
 constexpr std::chrono::milliseconds remembered_step = 10min;
 
-std::vector<OpenRun> read_open_runs(MysqlConnection& connection)
+void read_open_runs(MysqlConnection& connection, TermStart& start)
 {
-    std::vector<OpenRun> open;
     MysqlRows rows = connection.query(select_open_runs);
-    while (rows.next()) open.push_back(read_open_run(rows));
-    return open;
+    while (rows.next()) read_open_run(rows, start);
 }
 
 std::vector<RunId> read_ended_lately(MysqlConnection& connection, WallTime since)
@@ -215,7 +213,7 @@ TermStart MysqlStore::begin_term(Epoch epoch, const NodeName& dispatcher)
                 start.set_back_from = time_or_null(rows, 3);
             }
         }
-        start.open_runs = read_open_runs(connection);
+        read_open_runs(connection, start);
         if (start.planned_through) {
             start.ended_lately = read_ended_lately(connection, *start.planned_through - lately);
             // Of the newest ones: there is no index by time.
@@ -294,6 +292,20 @@ std::vector<RunId> MysqlStore::runs_to_repeat(WallTime since)
         return runs;
     };
     return session_.run("find what has to run again", Repeat::safe, work);
+}
+
+std::vector<FailedRun> MysqlStore::runs_to_retry(WallTime since)
+{
+    const auto work = [&](MysqlConnection& connection) {
+        MysqlRows rows = connection.query(
+            fmt::format("SELECT STRAIGHT_JOIN {} FROM cron JOIN log AS run FORCE INDEX (by_run)"
+                        " ON run.cron_id = cron.id AND run.scheduled_at >= {}{}",
+                        failed_run_columns, to_unix_millis(since), is_to_retry));
+        std::vector<FailedRun> runs;
+        while (rows.next()) runs.push_back(read_failed_run(rows));
+        return runs;
+    };
+    return session_.run("find what has to be tried again", Repeat::safe, work);
 }
 
 std::vector<DoubledRun> MysqlStore::record(std::span<const RunReport> reports)

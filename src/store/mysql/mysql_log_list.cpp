@@ -242,4 +242,14 @@ std::optional<LogRow> MysqlStore::find_log_row(const RunId& run)
     return session_.run("read the ledger row of " + to_string(run), Repeat::safe, work);
 }
 
+std::optional<LogRow> MysqlStore::find_newest_attempt(const RunId& run)
+{
+    const auto work = [&](MysqlConnection& connection) {
+        return read_one_row(connection, fmt::format("WHERE cron_id = {} AND scheduled_at = {}"
+                                                    " ORDER BY attempt DESC LIMIT 1",
+                                                    run.job, to_unix_millis(run.scheduled_at)));
+    };
+    return session_.run("read the newest attempt of " + to_string(run), Repeat::safe, work);
+}
+
 }  // namespace peercron

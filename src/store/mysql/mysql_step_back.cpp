@@ -61,6 +61,7 @@ std::vector<std::string> move_back_statements(const StepBackPlan& plan)
         statements.push_back(fmt::format(
             "UPDATE IGNORE log SET time = {0}, scheduled_at = {1}, gap_end = gap_end - {2},"
             " requested_by = IF(requested_by = '', '{3}', requested_by),"
+            " retry_at = IF(retry_at > {4}, retry_at - {2}, retry_at),"
             " started_at = IF(started_at > {4}, started_at - {2}, started_at),"
             " ended_at = IF(ended_at > {4}, ended_at - {2}, ended_at) WHERE id = {5}",
             to_unix_seconds(move.to), to_unix_millis(move.to), ahead, clock_was_ahead,

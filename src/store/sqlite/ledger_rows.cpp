@@ -162,10 +162,12 @@ void reopen_planned(SqliteConnection& connection, const PlannedRun& run, const P
 {
     SqliteStatement& complete = connection.cached(
         "UPDATE log SET dispatch_time = ?,"
-        " requested_by = CASE requested_by WHEN '' THEN ? ELSE requested_by END"
+        " requested_by = CASE requested_by WHEN '' THEN ? ELSE requested_by END, retry_at = ?"
         " WHERE cron_id = ? AND scheduled_at = ? AND attempt = ?"
         " AND (state = 'revoked' OR dispatch_time = 0)");
-    complete.bind(to_unix_seconds(run.dispatched_at)).bind(run.requested_by);
+    complete.bind(to_unix_seconds(run.dispatched_at))
+        .bind(run.requested_by)
+        .bind(millis(run.retry_at));
     if (bind(complete, run.id).execute() == 0) return;
     SqliteStatement& reopen = connection.cached(
         "UPDATE log SET state = ?, reason = ?, run_server = ?, dispatch_server = ?, epoch = ?,"
@@ -216,8 +218,8 @@ void write_planned(SqliteConnection& connection, const PlannedRun& run, const Pl
     if (run.fires > 1) gap_end = run.gap_end;
     SqliteStatement& insert = connection.cached(
         "INSERT INTO log (cron_id, scheduled_at, attempt, time, state, reason, run_server,"
-        " dispatch_server, dispatch_time, epoch, fires, gap_end, requested_by)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING");
+        " dispatch_server, dispatch_time, epoch, fires, gap_end, requested_by, retry_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING");
     const std::int64_t inserted = bind(insert, run.id)
                                       .bind(to_unix_seconds(run.id.scheduled_at))
                                       .bind(to_string(run.state))
@@ -229,6 +231,7 @@ void write_planned(SqliteConnection& connection, const PlannedRun& run, const Pl
                                       .bind(run.fires)
                                       .bind(millis(gap_end))
                                       .bind(run.requested_by)
+                                      .bind(millis(run.retry_at))
                                       .execute();
     if (inserted == 0) reopen_planned(connection, run, step, gap_end);
 }
@@ -237,10 +240,12 @@ void write_moved(SqliteConnection& connection, const PlannedRun& run, const Plan
 {
     SqliteStatement& insert = connection.cached(
         "INSERT INTO log (cron_id, scheduled_at, attempt, time, state, run_server,"
-        " dispatch_server, dispatch_time, epoch) VALUES (?, ?, ?, ?, 'planned', ?, ?, ?, ?)"
+        " dispatch_server, dispatch_time, epoch, retry_at)"
+        " VALUES (?, ?, ?, ?, 'planned', ?, ?, ?, ?, ?)"
         " ON CONFLICT (cron_id, scheduled_at, attempt, part) DO UPDATE SET"
         " dispatch_time = excluded.dispatch_time, run_server = excluded.run_server,"
-        " dispatch_server = excluded.dispatch_server, epoch = excluded.epoch"
+        " dispatch_server = excluded.dispatch_server, epoch = excluded.epoch,"
+        " retry_at = COALESCE(excluded.retry_at, retry_at)"
         " WHERE state = 'planned'");
     bind(insert, run.id)
         .bind(to_unix_seconds(run.id.scheduled_at))
@@ -248,6 +253,7 @@ void write_moved(SqliteConnection& connection, const PlannedRun& run, const Plan
         .bind(step.dispatch_server)
         .bind(to_unix_seconds(run.dispatched_at))
         .bind(static_cast<std::int64_t>(step.epoch))
+        .bind(millis(run.retry_at))
         .execute();
 }
 

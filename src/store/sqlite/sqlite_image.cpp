@@ -38,8 +38,9 @@ void append(SqliteConnection& connection, const LogRow& row)
     SqliteStatement& statement = connection.cached(
         "INSERT INTO log (id, cron_id, scheduled_at, attempt, time, state, reason, run_server,"
         " dispatch_server, dispatch_time, epoch, requested_by, started_at, ended_at, use_time,"
-        " exit_code, term_signal, cpu_time, max_rss, output_bytes, fires, gap_end, output)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+        " exit_code, term_signal, cpu_time, max_rss, output_bytes, fires, gap_end, retry_at,"
+        " output)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     statement.bind(row.id)
         .bind(run.id.job)
         .bind(millis(scheduled_at))
@@ -53,7 +54,12 @@ void append(SqliteConnection& connection, const LogRow& row)
         .bind(static_cast<std::int64_t>(run.epoch))
         .bind(row.requested_by)
         .bind(millis(run.started_at));
-    bind_end(statement, run).bind(row.fires).bind(millis(row.gap_end)).bind(run.output).execute();
+    bind_end(statement, run)
+        .bind(row.fires)
+        .bind(millis(row.gap_end))
+        .bind(millis(row.retry_at))
+        .bind(run.output)
+        .execute();
 }
 
 template <class Row>

@@ -14,13 +14,11 @@ constexpr std::chrono::seconds lately{10};
 // TermStart::set_back_from.
 constexpr std::chrono::milliseconds remembered_step = std::chrono::minutes(10);
 
-std::vector<OpenRun> read_open_runs(SqliteConnection& connection)
+void read_open_runs(SqliteConnection& connection, TermStart& start)
 {
-    std::vector<OpenRun> open;
     SqliteStatement& rows = connection.cached(select_open_runs);
-    while (rows.next()) open.push_back(read_open_run(rows));
+    while (rows.next()) read_open_run(rows, start);
     rows.reset();
-    return open;
 }
 
 std::vector<RunId> read_ended_lately(SqliteConnection& connection, WallTime since)
@@ -55,7 +53,7 @@ TermStart read_term(SqliteConnection& connection)
         start.set_back_from = time_or_null(term, 3);
     }
     term.reset();
-    start.open_runs = read_open_runs(connection);
+    read_open_runs(connection, start);
     if (start.planned_through) {
         start.ended_lately = read_ended_lately(connection, *start.planned_through - lately);
         SqliteStatement& changes =
@@ -190,6 +188,23 @@ std::vector<RunId> SqliteStore::runs_to_repeat(WallTime since)
         return runs;
     };
     return session_.run("find what has to run again", work);
+}
+
+std::vector<FailedRun> SqliteStore::runs_to_retry(WallTime since)
+{
+    const auto work = [&](SqliteConnection& connection) {
+        SqliteStatement& rows =
+            connection
+                .cached(fmt::format("SELECT {} FROM cron CROSS JOIN log AS run"
+                                    " ON run.cron_id = cron.id AND run.scheduled_at >= ?{}",
+                                    failed_run_columns, is_to_retry))
+                .bind(to_unix_millis(since));
+        std::vector<FailedRun> runs;
+        while (rows.next()) runs.push_back(read_failed_run(rows));
+        rows.reset();
+        return runs;
+    };
+    return session_.run("find what has to be tried again", work);
 }
 
 std::vector<DoubledRun> SqliteStore::record(std::span<const RunReport> reports)

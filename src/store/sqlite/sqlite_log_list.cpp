@@ -193,4 +193,15 @@ std::optional<LogRow> SqliteStore::find_log_row(const RunId& run)
     return session_.run("read the ledger row of " + to_string(run), work);
 }
 
+std::optional<LogRow> SqliteStore::find_newest_attempt(const RunId& run)
+{
+    const auto work = [&](SqliteConnection& connection) {
+        SqliteStatement& rows = connection.cached(
+            select_rows("WHERE cron_id = ? AND scheduled_at = ? ORDER BY attempt DESC LIMIT 1"));
+        rows.bind(run.job).bind(to_unix_millis(run.scheduled_at));
+        return only(read_log_rows(rows));
+    };
+    return session_.run("read the newest attempt of " + to_string(run), work);
+}
+
 }  // namespace peercron

@@ -59,6 +59,7 @@ std::vector<RunId> move_back(SqliteConnection& connection, const StepBackPlan& p
                 .cached(
                     "UPDATE OR IGNORE log SET time = ?1, scheduled_at = ?2, gap_end = gap_end - ?3,"
                     " requested_by = CASE requested_by WHEN '' THEN ?4 ELSE requested_by END,"
+                    " retry_at = retry_at - CASE WHEN retry_at > ?5 THEN ?3 ELSE 0 END,"
                     " started_at = started_at - CASE WHEN started_at > ?5 THEN ?3 ELSE 0 END,"
                     " ended_at = ended_at - CASE WHEN ended_at > ?5 THEN ?3 ELSE 0 END"
                     " WHERE id = ?6")

@@ -40,6 +40,7 @@ public:
     std::optional<WallTime> clock() override;
     SteppedBack step_back(Epoch epoch, const StepBack& order) override;
     std::vector<RunId> runs_to_repeat(WallTime since) override;
+    std::vector<FailedRun> runs_to_retry(WallTime since) override;
     std::vector<DoubledRun> record(std::span<const RunReport> reports) override;
     std::vector<DoubledRun> find_doubled(const DoubledQuery& query) override;
     std::vector<LogRow> log_page(const LogFilter& filter, const Slice& slice, const PageHint& hint,
@@ -48,6 +49,7 @@ public:
                         const std::optional<CountRest>& from) override;
     std::optional<LogRow> find_log_row(std::int64_t id) override;
     std::optional<LogRow> find_log_row(const RunId& run) override;
+    std::optional<LogRow> find_newest_attempt(const RunId& run) override;
 
     std::size_t delete_expired(std::chrono::seconds keep, WallTime now, std::size_t limit) override;
     LedgerExtent ledger_extent() override;

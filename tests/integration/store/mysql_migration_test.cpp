@@ -185,13 +185,13 @@ TEST_F(MigrationTest, CreatesTheDatabaseAndNamesWhatItApplied)
         migrate(settings_),
         ElementsAre("0001_reference", "0002_ledger", "0003_names_limits_counters", "0004_history",
                     "0005_policies", "0006_last_step", "0007_expired", "0008_doubled_run",
-                    "0009_tags", "0010_parts_and_causes", "0011_clock_step"));
+                    "0009_tags", "0010_parts_and_causes", "0011_clock_step", "0012_retries"));
     EXPECT_EQ(sql("SELECT number, name FROM schema_migration ORDER BY number"),
               "1\t0001_reference\n2\t0002_ledger\n3\t0003_names_limits_counters\n4\t0004_history\n"
               "5\t0005_policies\n"
               "6\t0006_last_step\n"
               "7\t0007_expired\n8\t0008_doubled_run\n9\t0009_tags\n"
-              "10\t0010_parts_and_causes\n11\t0011_clock_step\n");
+              "10\t0010_parts_and_causes\n11\t0011_clock_step\n12\t0012_retries\n");
     EXPECT_THAT(migrate(settings_), IsEmpty());
     EXPECT_NO_THROW(MysqlStore(settings_).ping());
 }
@@ -321,7 +321,8 @@ TEST_F(MigrationTest, OldRowsAndNewOnesHaveTheirCauseAndTheirPart)
 {
     create_version_before();
     const std::string before = old_rows();
-    EXPECT_THAT(migrate(settings_), ElementsAre("0010_parts_and_causes", "0011_clock_step"));
+    EXPECT_THAT(migrate(settings_),
+                ElementsAre("0010_parts_and_causes", "0011_clock_step", "0012_retries"));
     EXPECT_EQ(old_rows(), before);
     EXPECT_EQ(sql("SELECT CONCAT(GROUP_CONCAT(cause ORDER BY id SEPARATOR '|'), '|') FROM log"),
               std::string(testing::old_causes) + "\n");
@@ -394,7 +395,8 @@ TEST_F(MigrationTest, CompletesTheAlterationOfTheLedgerAfterACrashAtAnyStep)
             MysqlConnection crashing(settings_);
             for (std::size_t i = 0; i < done; ++i) apply(crashing, steps[i]);
         }
-        EXPECT_THAT(migrate(settings_), ElementsAre("0010_parts_and_causes", "0011_clock_step"));
+        EXPECT_THAT(migrate(settings_),
+                    ElementsAre("0010_parts_and_causes", "0011_clock_step", "0012_retries"));
         EXPECT_EQ(schema(), fresh);
         EXPECT_EQ(old_rows(), rows);
     }
@@ -437,7 +439,8 @@ TEST_F(MigrationTest, TellsHowFarItIsWhileOthersWaitAndSaySo)
     stop.request_stop();
     EXPECT_THAT(refusal_of(third), HasSubstr("told to stop"));
     reader.reset();
-    EXPECT_THAT(first.get(), ElementsAre("0010_parts_and_causes", "0011_clock_step"));
+    EXPECT_THAT(first.get(),
+                ElementsAre("0010_parts_and_causes", "0011_clock_step", "0012_retries"));
     EXPECT_THAT(second.get(), IsEmpty());
     const std::vector<std::string> lines = log.lines();
     EXPECT_THAT(lines, ::testing::Contains(
@@ -462,7 +465,8 @@ TEST_F(MigrationTest, CanBeStoppedWhileItAlters)
     EXPECT_THAT(refusal_of(migrating), HasSubstr("told to stop; the next start goes on with it"));
     EXPECT_FALSE(has_column("part"));
     reader.reset();
-    EXPECT_THAT(migrate(settings_), ElementsAre("0010_parts_and_causes", "0011_clock_step"));
+    EXPECT_THAT(migrate(settings_),
+                ElementsAre("0010_parts_and_causes", "0011_clock_step", "0012_retries"));
     EXPECT_TRUE(has_column("part"));
 }
 

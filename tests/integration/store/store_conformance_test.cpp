@@ -1156,6 +1156,100 @@ TEST_P(StoreTest, FindsWhatHasToRunAgain)
                                      RunId{job, t0 + 2s, 1}, RunId{job, t0 + 5s, 2}));
 }
 
+TEST_P(StoreTest, TellsWhatWaitsToBeTriedAgainApartFromWhatIsOpen)
+{
+    store_->begin_term(1, node_1);
+    RunReport failed = report({1, t0, 1}, RunState::failed);
+    failed.ended_at = t0 + 1500ms;
+    PlannedRun waits = planned(1, t0, "");
+    waits.id.attempt = 2;
+    waits.retry_at = t0 + 11500ms;
+    waits.requested_by = "ann";
+    PlannedRun orphan = planned(2, t0, "");  // the row of its failure is too old to be there
+    orphan.id.attempt = 3;
+    orphan.retry_at = t0 + 20s;
+    PlannedRun unplaced = planned(3, t0, "");
+    store_->commit(step(1, t0 + 5s, {planned(1, t0), waits, orphan, unplaced}));
+    store_->record(std::vector<RunReport>{failed});
+
+    const TermStart found = store_->begin_term(1, node_1);
+    ASSERT_EQ(found.open_runs.size(), 1U);
+    EXPECT_EQ(found.open_runs[0].planned.id, unplaced.id);
+    EXPECT_EQ(found.open_runs[0].planned.retry_at, std::nullopt);
+    const WallTime dispatched = std::chrono::floor<std::chrono::seconds>(orphan.dispatched_at);
+    EXPECT_THAT(found.waiting,
+                UnorderedElementsAre(WaitingRun{waits.id, t0 + 11500ms, t0 + 1500ms, "ann"},
+                                     WaitingRun{orphan.id, t0 + 20s, dispatched, ""}));
+    EXPECT_EQ(row(*store_, waits.id).retry_at, t0 + 11500ms);
+}
+
+TEST_P(StoreTest, ARetryThatIsHandedOutIsOpen)
+{
+    store_->begin_term(1, node_1);
+    PlannedRun waits = planned(1, t0, "");
+    waits.id.attempt = 2;
+    waits.retry_at = t0 + 11500ms;
+    store_->commit(step(1, t0 + 5s, {planned(1, t0), waits}));
+    PlanStep later = step(1, t0 + 10s, {});
+    PlannedRun postponed = planned(1, t0, "");
+    postponed.id.attempt = 2;
+    postponed.retry_at = t0 + 12s;
+    later.moved = {postponed};
+    store_->commit(later);
+    ASSERT_EQ(store_->begin_term(1, node_1).waiting.size(), 1U);
+    EXPECT_EQ(store_->begin_term(1, node_1).waiting[0].retry_at, t0 + 12s);
+
+    PlannedRun handed_out = planned(1, t0, node_2);
+    handed_out.id.attempt = 2;
+    later.moved = {handed_out};
+    store_->commit(later);
+    const TermStart found = store_->begin_term(1, node_1);
+    EXPECT_THAT(found.waiting, IsEmpty());
+    ASSERT_EQ(found.open_runs.size(), 2U);
+    EXPECT_EQ(found.open_runs[1].planned.run_server, node_2);
+    EXPECT_EQ(found.open_runs[1].planned.retry_at, t0 + 12s);
+    EXPECT_TRUE(found.open_runs[1].failed_at);
+    EXPECT_EQ(row(*store_, waits.id).retry_at, t0 + 12s);
+}
+
+TEST_P(StoreTest, FindsWhatFailedAndWasNotTriedAgain)
+{
+    Job wanted = draft("true");
+    wanted.retries = 2;
+    const JobId job = store_->add_job(wanted, t0 - 1h).id;
+    wanted.stop = true;
+    const JobId stopped = store_->add_job(wanted, t0 - 1h).id;
+    const JobId never = store_->add_job(draft("true"), t0 - 1h).id;
+    const auto end = [](const RunId& id, RunState state) {
+        RunReport ended = report(id, state);
+        ended.ended_at = id.scheduled_at + 700ms;
+        ended.exit_code = 75;
+        return ended;
+    };
+    const std::vector<RunReport> ends{
+        end({job, t0 - 1s, 1}, RunState::failed),  end({job, t0, 1}, RunState::failed),
+        end({job, t0 + 1s, 1}, RunState::timeout), end({job, t0 + 2s, 1}, RunState::success),
+        end({job, t0 + 3s, 1}, RunState::lost),    end({job, t0 + 4s, 1}, RunState::failed),
+        end({job, t0 + 4s, 2}, RunState::failed),  end({job, t0 + 5s, 3}, RunState::failed),
+        end({stopped, t0, 1}, RunState::failed),   end({never, t0, 1}, RunState::failed)};
+    store_->record(ends);
+    const auto failed = [](const RunId& id, RunState state) {
+        return FailedRun{id, state, 75, id.scheduled_at + 700ms, ""};
+    };
+    EXPECT_THAT(store_->runs_to_retry(t0),
+                UnorderedElementsAre(failed({job, t0, 1}, RunState::failed),
+                                     failed({job, t0 + 1s, 1}, RunState::timeout),
+                                     failed({job, t0 + 4s, 2}, RunState::failed)));
+    EXPECT_EQ(store_->find_newest_attempt({job, t0 + 4s, 1})->run.id, (RunId{job, t0 + 4s, 2}));
+    EXPECT_EQ(store_->find_newest_attempt({job, t0 + 9s, 1}), std::nullopt);
+
+    std::vector<RunReport> later;
+    for (int i = 0; i < 20; ++i)
+        later.push_back(end({job, t0 + 1h + i * 1s, 1}, RunState::success));
+    store_->record(later);
+    EXPECT_THAT(store_->runs_to_retry(t0), IsEmpty()) << "many fires came since";
+}
+
 TEST_P(StoreTest, RefusesATermThatIsOlderThanTheOneItHas)
 {
     store_->begin_term(9, node_1);

@@ -28,6 +28,7 @@ ApiTest::ApiTest()
                   return announce(announced_, announce_error_, std::move(jobs));
               },
           .run_now = [this](JobId job, std::string by) { return run_now(job, std::move(by)); },
+          .retry_run = [this](RunId run, std::string by) { return retry_run(run, std::move(by)); },
           .end_run = [this](RunId run, Reason why) { return end_run(run, std::move(why)); },
           .jobs_known = [this] { return tables_.jobs.size(); },
           .loads = [this] { return loads_; },
@@ -51,6 +52,18 @@ asio::awaitable<Result<RunId>> ApiTest::run_now(JobId job, std::string by)
     LogRow row;
     row.id = 500;
     row.run.id = RunId{job, clock_.time + std::chrono::milliseconds(1), 1};
+    row.run.state = RunState::planned;
+    row.requested_by = std::move(by);
+    tables_.log.push_back(row);
+    co_return row.run.id;
+}
+
+asio::awaitable<Result<RunId>> ApiTest::retry_run(RunId run, std::string by)
+{
+    if (!announce_error_.empty()) co_return Error{announce_error_};
+    LogRow row;
+    row.id = 501;
+    row.run.id = RunId{run.job, run.scheduled_at, run.attempt + 1};
     row.run.state = RunState::planned;
     row.requested_by = std::move(by);
     tables_.log.push_back(row);

@@ -34,6 +34,7 @@ protected:
     Job& insert_job(std::string_view command = "php -v");
 
     asio::awaitable<Result<RunId>> run_now(JobId job, std::string by);
+    asio::awaitable<Result<RunId>> retry_run(RunId run, std::string by);
     asio::awaitable<Result<void>> end_run(RunId run, Reason why);
 
     FakeTables tables_;

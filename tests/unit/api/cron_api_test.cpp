@@ -43,7 +43,8 @@ TEST_F(CronApiTest, AddAnswersAsTheReferenceDoesWithTheNewerFieldsAfterwards)
         R"("remark":"","stop":false,"start_time":0,"end_time":0,"is_mutex":true,)"
         R"("time_zone":"","timeout":0,"name":"","run_limit":0,"misfire_window":null,)"
         R"("delivery":"at_most_once","misfire_policy":"run_all","overlap":"allow",)"
-        R"("max_concurrent":0,"tags":[],"run_num":0,"last_run_at":null,"next_run_at":1795219201000,"state":"enabled"},)"
+        R"("max_concurrent":0,"tags":[],"retries":0,"retry_delay":10,)"
+        R"("retry_max_delay":3600,"retry_on":[],"run_num":0,"last_run_at":null,"next_run_at":1795219201000,"state":"enabled"},)"
         R"("message":"ok"})");
     EXPECT_EQ(tables_.jobs.at(1633).effective_from, clock_.time);
     EXPECT_THAT(announced_, ElementsAre(ElementsAre(1633)));
@@ -89,7 +90,8 @@ TEST_F(CronApiTest, ListHasAllJobsAsTheReferenceShowsThem)
         R"("command":"curl http://test.com/index.php?a=1&b=\"2\"","remark":"","stop":false,)"
         R"("start_time":0,"end_time":0,"is_mutex":true,"time_zone":"","timeout":0,)"
         R"("name":"","run_limit":0,"misfire_window":null,"delivery":"at_most_once",)"
-        R"("misfire_policy":"run_all","overlap":"allow","max_concurrent":0,"tags":[],"run_num":0,)"
+        R"("misfire_policy":"run_all","overlap":"allow","max_concurrent":0,"tags":[],"retries":0,"retry_delay":10,)"
+        R"("retry_max_delay":3600,"retry_on":[],"run_num":0,)"
         R"("last_run_at":null,"next_run_at":1795219201000,"state":"enabled"}],)"
         R"("message":"ok"})");
 }
@@ -620,6 +622,98 @@ TEST_F(CronApiTest, ARunIsEndedUnlessItHasEnded)
     EXPECT_EQ(post("/run/kill/9", "").status, 404U);
     EXPECT_EQ(get("/log/7").data().at("state"), "running");
     EXPECT_EQ(get("/log/9").status, 404U);
+}
+
+TEST_F(CronApiTest, AFireIsTriedAgainUnlessItSucceededOrGoesOn)
+{
+    const auto id =
+        post("/cron/add", "cronSet=@daily&command=a&retries=2").data().at("id").as_int64();
+    const auto add = [&](std::int64_t row_id, int second, std::int32_t attempt, RunState state) {
+        LogRow row;
+        row.id = row_id;
+        row.run.id = RunId{id, clock_.time + std::chrono::seconds(second), attempt};
+        row.run.state = state;
+        tables_.log.push_back(row);
+        return &tables_.log.back();
+    };
+    add(1, 1, 1, RunState::failed);
+    add(2, 2, 1, RunState::success);
+    add(3, 3, 1, RunState::failed);
+    add(4, 3, 2, RunState::running)->run.run_server = "n";
+    add(5, 4, 1, RunState::skipped)->fires = 7;
+    add(6, 5, 1, RunState::revoked);
+    add(7, 6, 1, RunState::failed);
+    add(8, 6, 2, RunState::planned)->retry_at = clock_.time + std::chrono::minutes(1);
+    add(9, 7, 1, RunState::failed)->run.id.job = 4711;
+    add(10, 8, 1, RunState::failed);
+
+    const auto again = post("/run/retry/1", "");
+    ASSERT_EQ(again.status, 200U) << again.body;
+    EXPECT_EQ(again.data().at("attempt"), 2);
+    EXPECT_EQ(again.data().at("requested_by"), "anonymous at 127.0.0.1");
+    EXPECT_EQ(post("/run/retry/7", "").status, 200U) << "its second attempt waits";
+    const auto refused = [this](int run, std::string_view why) {
+        const auto reply = post(fmt::format("/run/retry/{}", run), "");
+        EXPECT_EQ(reply.status, 409U) << reply.body;
+        EXPECT_THAT(reply.message(), HasSubstr(std::string(why)));
+    };
+    refused(2, "attempt 1 of this fire (run 2) succeeded");
+    refused(3, "attempt 2 of this fire (run 4) has not ended: running");
+    refused(5, "7 missed fires");
+    refused(6, "taken back");
+    refused(9, "job 4711 was deleted");
+    EXPECT_EQ(post("/run/retry/4711", "").status, 404U);
+    EXPECT_EQ(post("/run/retry/x", "").status, 400U);
+    EXPECT_EQ(get("/run/retry/1").status, 405U);
+    announce_error_ = "there is no dispatcher at the moment";
+    EXPECT_EQ(post("/run/retry/10", "").status, 503U);
+}
+
+TEST_F(CronApiTest, AFireThatWaitsToBeTriedAgainIsGivenUp)
+{
+    LogRow row;
+    row.id = 7;
+    row.run.id = RunId{3, clock_.time, 1};
+    row.run.state = RunState::failed;
+    tables_.log.push_back(row);
+    EXPECT_THAT(post("/run/give-up/7", "").message(),
+                HasSubstr("no further attempt of this fire waits: attempt 1 (run 7) is failed"));
+    row.id = 8;
+    row.run.id.attempt = 2;
+    row.run.state = RunState::planned;
+    row.retry_at = clock_.time + std::chrono::minutes(1);
+    tables_.log.push_back(row);
+    const auto reply = post("/run/give-up/7", "");
+    ASSERT_EQ(reply.status, 200U) << reply.body;
+    EXPECT_EQ(reply.data().at("id"), 8);
+    EXPECT_EQ(reply.data().at("retry_at"), to_unix_millis(*row.retry_at));
+    ASSERT_THAT(ended_, SizeIs(1));
+    EXPECT_EQ(ended_[0].first, (RunId{3, clock_.time, 2}));
+    EXPECT_EQ(post("/run/give-up/9", "").status, 404U);
+    EXPECT_EQ(get("/run/give-up/7").status, 405U);
+}
+
+TEST_F(CronApiTest, RetriesThatMakeNoSenseAreRefusedWithWhatIsAllowed)
+{
+    const auto add = [this](std::string_view more) {
+        return post("/cron/add", fmt::format("command=a&cronSet=@daily&{}", more));
+    };
+    expect_refused(add("retries=101"), "retries: ");
+    EXPECT_THAT(add("retries=101").message(), HasSubstr("0 to 100"));
+    expect_refused(add("retries=-1"), "retries: ");
+    expect_refused(add("retries=many"), "retries: ");
+    expect_refused(add("retry_delay=-1"), "retry_delay: ");
+    expect_refused(add("retry_max_delay=2147483648"), "retry_max_delay: ");
+    for (const char* word : {"lost", "256", "9-3", "!failed", "1-", "exit 5"}) {
+        expect_refused(add(fmt::format("retry_on={}", word)), "retry_on: given ");
+        EXPECT_THAT(add(fmt::format("retry_on={}", word)).message(), HasSubstr("!2")) << word;
+    }
+    EXPECT_THAT(tables_.jobs, ::testing::IsEmpty());
+    const auto reply = add("retries=3&retry_on=failed, !2");
+    ASSERT_EQ(reply.status, 200U) << reply.body;
+    EXPECT_EQ(reply.data().at("retry_on"), (boost::json::array{"failed", "!2"}));
+    EXPECT_EQ(reply.data().at("retry_delay"), 10);
+    EXPECT_EQ(reply.data().at("retry_max_delay"), 3600);
 }
 
 TEST_F(CronApiTest, ATypoIsToldWithTheAllowedNames)

@@ -197,6 +197,18 @@ public:
         return std::nullopt;
     }
 
+    std::optional<LogRow> find_newest_attempt(const RunId& run) override
+    {
+        begin();
+        std::optional<LogRow> newest;
+        for (const LogRow& row : tables_.log) {
+            const RunId& id = row.run.id;
+            const bool is_its = id.job == run.job && id.scheduled_at == run.scheduled_at;
+            if (is_its && (!newest || id.attempt > newest->run.id.attempt)) newest = row;
+        }
+        return newest;
+    }
+
     std::vector<LogRow> log_page(const LogFilter& filter, const Slice& slice, const PageHint& hint,
                                  std::size_t most_output) override
     {
@@ -250,6 +262,7 @@ public:
     std::optional<WallTime> clock() override { return std::nullopt; }
     SteppedBack step_back(Epoch, const StepBack&) override { return {}; }
     std::vector<RunId> runs_to_repeat(WallTime) override { unused(); }
+    std::vector<FailedRun> runs_to_retry(WallTime) override { unused(); }
     std::vector<DoubledRun> record(std::span<const RunReport>) override { unused(); }
     std::vector<DoubledRun> find_doubled(const DoubledQuery& query) override
     {

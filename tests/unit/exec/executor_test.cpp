@@ -458,6 +458,7 @@ TEST_F(ExecutorTest, CommandsGetWhatTheyNeedToKnowAndNoSecrets)
     EXPECT_THAT(output, HasSubstr("\nPEERCRON_SCHEDULED_AT=2026-11-21T00:00:00.007Z\n"));
     EXPECT_THAT(output, HasSubstr("\nPEERCRON_SCHEDULED_AT_MS=1795219200007\n"));
     EXPECT_THAT(output, HasSubstr("\nPEERCRON_ATTEMPT=2\n"));
+    EXPECT_THAT(output, HasSubstr("\nPEERCRON_LAST_ATTEMPT=2\n"));
     EXPECT_THAT(output, HasSubstr("\nPEERCRON_NODE=127.0.0.1:9991\n"));
     EXPECT_THAT(output, HasSubstr("\nPEERCRON_EPOCH=7\n"));
     EXPECT_THAT(output, HasSubstr("\nOTHER=stays\n"));

@@ -72,6 +72,11 @@ TEST(JobFieldsTest, WhatTheyDoNotTakeIsRefused)
         EXPECT_EQ(refused([&](JobPatch& patch) { patch.set(&Job::max_concurrent, count); }),
                   "max_concurrent");
     }
+    EXPECT_EQ(refused([](JobPatch& patch) { patch.set(&Job::retries, 101); }), "retries");
+    for (const char* word : {"lost", "256", "!failed", "9-3"}) {
+        EXPECT_EQ(refused([&](JobPatch& patch) { patch.set(&Job::retry_on, {"failed", word}); }),
+                  "retry_on");
+    }
 }
 
 TEST(JobFieldsTest, EachFieldIsCarriedByItself)

@@ -45,6 +45,7 @@ public:
     std::optional<WallTime> clock() override { return {}; }
     SteppedBack step_back(Epoch, const StepBack&) override { return {}; }
     std::vector<RunId> runs_to_repeat(WallTime) override { return {}; }
+    std::vector<FailedRun> runs_to_retry(WallTime) override { return {}; }
     std::vector<DoubledRun> record(std::span<const RunReport>) override { return {}; }
     std::vector<DoubledRun> find_doubled(const DoubledQuery&) override { return {}; }
     std::vector<LogRow> log_page(const LogFilter&, const Slice&, const PageHint&,
@@ -65,6 +66,7 @@ public:
     Epoch newest_epoch() override { return {}; }
     std::optional<LogRow> find_log_row(std::int64_t) override { return {}; }
     std::optional<LogRow> find_log_row(const RunId&) override { return {}; }
+    std::optional<LogRow> find_newest_attempt(const RunId&) override { return {}; }
     std::size_t delete_expired(std::chrono::seconds, WallTime, std::size_t) override { return 0; }
     LedgerExtent ledger_extent() override { return {}; }
     std::vector<JobPast> find_pasts(const PastQuery&) override { return {}; }

@@ -38,13 +38,10 @@ TEST(CodecTest, EveryKindOfMessageComesBackAsItWas)
 
 TEST(CodecTest, EmptyMessagesComeBackAsTheyWere)
 {
-    const Message messages[] = {TermHello{}, Account{},
-                                RunOrders{}, Revoke{},
-                                Revoked{},   RunReports{},
-                                KillRun{},   DispatcherBeat{},
-                                NodeBeat{},  JobChanged{},
-                                RunNow{},    EndRun{},
-                                Done{},      RunReports{{RunReport{}}}};
+    const Message messages[] = {
+        TermHello{},  Account{}, RunOrders{},      Revoke{},   Revoked{},
+        RunReports{}, KillRun{}, DispatcherBeat{}, NodeBeat{}, JobChanged{},
+        RunNow{},     EndRun{},  RetryRun{},       Done{},     RunReports{{RunReport{}}}};
     for (const Message& message : messages) EXPECT_EQ(decoded(encode(message)), message);
 }
 

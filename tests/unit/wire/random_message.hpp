@@ -70,8 +70,10 @@ public:
                 return TermOver{number<Epoch>()};
             case 17:
                 return NodeDied{number<std::uint64_t>(), duration(), duration()};
-            default:
+            case 18:
                 return DeathHeard{number<std::uint64_t>()};
+            default:
+                return RetryRun{number<std::uint64_t>(), id(), text()};
         }
     }
 
@@ -95,9 +97,16 @@ public:
     }
     RunOrder order()
     {
-        return {id(),          text(),          std::chrono::seconds(number<std::int64_t>()),
-                concurrency(), fields(),        time(),
-                time(),        number<Epoch>(), text()};
+        return {id(),
+                text(),
+                std::chrono::seconds(number<std::int64_t>()),
+                concurrency(),
+                fields(),
+                time(),
+                time(),
+                number<Epoch>(),
+                text(),
+                number<std::int32_t>()};
     }
     RunReport report()
     {
@@ -179,8 +188,8 @@ private:
     }
     PlannedRun planned()
     {
-        return {id(),   static_cast<RunState>(below(10)), reason(), text(), time(),
-                text(), number<std::int64_t>(),           time()};
+        return {id(),   static_cast<RunState>(below(10)), reason(), text(),       time(),
+                text(), number<std::int64_t>(),           time(),   maybe(time())};
     }
     PlanStep step()
     {

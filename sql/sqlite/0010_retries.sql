@@ -1,0 +1,5 @@
+-- The same as in MySQL: see sql/mysql.
+ALTER TABLE cron ADD COLUMN retries         INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE cron ADD COLUMN retry_delay     INTEGER NOT NULL DEFAULT 10;
+ALTER TABLE cron ADD COLUMN retry_max_delay INTEGER NOT NULL DEFAULT 3600;
+ALTER TABLE cron ADD COLUMN retry_on        TEXT NOT NULL DEFAULT '';
