@@ -1,6 +1,7 @@
 #include "audit/job_audit.hpp"
 
 #include "model/missed.hpp"
+#include "model/retry.hpp"
 
 #include <spdlog/fmt/fmt.h>
 
@@ -18,6 +19,17 @@ using std::chrono::seconds;
 /// The row of a gap that counts so many fires may stand for more: the dispatcher counts no further
 /// (`most_counted` in dispatch/term_rules.cpp).
 constexpr std::int64_t most_counted = 100'000;
+
+bool has_failed(const LedgerEntry& row)
+{
+    return row.state == RunState::failed || row.state == RunState::timeout;
+}
+
+/// Whether it is the attempt after that one.
+bool follows(const LedgerEntry& row, const LedgerEntry& earlier)
+{
+    return row.id == RunId{earlier.id.job, earlier.id.scheduled_at, earlier.id.attempt + 1};
+}
 
 bool is_whole_second(WallTime time)
 {
@@ -59,6 +71,7 @@ JobAudit::JobAudit(const JobPast& past, const AuditRules& rules, const AuditRang
             version.may_wait = job.overlap == Overlap::queue || job.overlap == Overlap::replace;
             version.timeout = job.timeout;
             version.run_limit = job.run_limit;
+            version.job = job;
             const std::string& zone = job.time_zone.empty() ? rules.default_zone : job.time_zone;
             auto schedule = Schedule::make(job.cron_set, zone, job_);
             if (schedule && !job.stop) version.schedule = *schedule;
@@ -88,6 +101,10 @@ void JobAudit::take(const LedgerEntry& row)
     const bool runs_once_more = row.state != RunState::revoked && !has_run(row.state);
     if (row.id.attempt == 1 && runs_once_more) ++not_run_;
     if (group_ && group_->at != row.id.scheduled_at) close_group();
+    const bool is_next = last_row_ && follows(row, *last_row_);
+    const bool after_failure = is_next && has_failed(*last_row_);
+    if (last_row_) judge_next_attempt(*last_row_, is_next ? &row : nullptr);
+    last_row_ = row;
     if (row.requested) {
         ++report_.requested;
         judge_row(row);
@@ -102,7 +119,7 @@ void JobAudit::take(const LedgerEntry& row)
     }
     group_->newest = row;
     if (row.state != RunState::revoked) ++group_->standing;
-    if (has_started(row.state, row.started_at)) {
+    if (has_started(row.state, row.started_at) && !after_failure) {
         ++group_->started;
         group_->last_start = row.started_at.value_or(row.id.scheduled_at);
     }
@@ -112,6 +129,7 @@ void JobAudit::take(const LedgerEntry& row)
 void JobAudit::finish()
 {
     close_group();
+    if (last_row_) judge_next_attempt(*last_row_, nullptr);
     // Nobody knows when a job that was deleted by hand really was: somebody noticed it later.
     const bool deleted_by_hand =
         !versions_.empty() && versions_.back().by_hand && !versions_.back().exists;
@@ -167,8 +185,8 @@ void JobAudit::judge_row(const LedgerEntry& row)
             fmt::format("still {} {} after its time", to_string(row.state),
                         in_seconds(now_ - row.id.scheduled_at)));
     }
-    if (row.requested || row.id.attempt != 1 || !row.started_at) return;
-    const milliseconds late = *row.started_at - row.id.scheduled_at;
+    if (row.requested || !row.started_at || (row.id.attempt != 1 && !row.retry_at)) return;
+    const milliseconds late = *row.started_at - row.retry_at.value_or(row.id.scheduled_at);
     if (late > rules_.late && !may_wait(row.id.scheduled_at)) {
         add(FindingKind::late, row, fmt::format("started {} late", in_seconds(late)));
     }
@@ -187,6 +205,77 @@ void JobAudit::judge_missed(const LedgerEntry& row)
     report_.found[static_cast<std::size_t>(FindingKind::missed)] += row.fires - 1;
     if (row.gap_end) findings_.back().until = *row.gap_end;
     findings_.back().fires = row.fires;
+}
+
+/// `next`: the row of the attempt after it, if there is one.
+void JobAudit::judge_next_attempt(const LedgerEntry& row, const LedgerEntry* next)
+{
+    if (next != nullptr) {
+        if (next->retry_at && !next->requested) judge_retry(row, *next);
+        return;
+    }
+    const auto due = retry_due(row);
+    // While nobody plans, or has just begun to, it may still come.
+    if (!due || *due + rules_.settle > std::min(now_, range_.to)) return;
+    if (is_superseded(row.id.scheduled_at, *due)) return;
+    LedgerEntry missing = row;
+    ++missing.id.attempt;
+    missing.started_at.reset();
+    add(FindingKind::missing, missing,
+        fmt::format("the attempt before it is {}, and this one was due at {} and has no row",
+                    to_string(row.state), time_text(*due)));
+}
+
+void JobAudit::judge_retry(const LedgerEntry& row, const LedgerEntry& retry)
+{
+    if (is_final(row.state) && !has_failed(row)) {
+        add(FindingKind::extra, retry,
+            fmt::format("tried again although the attempt before it is {}", to_string(row.state)));
+        return;
+    }
+    if (retry.state == RunState::skipped || retry.state == RunState::revoked) return;
+    const auto due = retry_due(row);
+    if (due && *retry.retry_at < *due - rules_.late) {
+        add(FindingKind::extra, retry,
+            fmt::format("planned {} before it was due", in_seconds(*due - *retry.retry_at)));
+    }
+    const WallTime start = retry.started_at.value_or(*retry.retry_at);
+    if (start < *retry.retry_at - rules_.late) {
+        add(FindingKind::extra, retry,
+            fmt::format("started {} before its time", in_seconds(*retry.retry_at - start)));
+    }
+    if (due && is_superseded(row.id.scheduled_at, *retry.retry_at)) {
+        add(FindingKind::extra, retry, "the job's next fire was due before its time");
+    }
+}
+
+/// When the attempt after that one is due; nullopt: there is none, or that cannot be told.
+std::optional<WallTime> JobAudit::retry_due(const LedgerEntry& row) const
+{
+    if (!has_failed(row) || !row.ended_at) return std::nullopt;
+    const Version* const version = version_at(*row.ended_at);
+    if (version == nullptr || !version->exists || version->job.stop) return std::nullopt;
+    if (row.id.attempt > version->job.retries ||
+        !is_retried_after(version->job, row.state, row.exit_code)) {
+        return std::nullopt;
+    }
+    const RunId next{row.id.job, row.id.scheduled_at, row.id.attempt + 1};
+    const WallTime due = *row.ended_at + retry_delay(version->job, next);
+    const std::int64_t end = version->job.end_time;
+    const bool is_inside = end == 0 || to_unix_seconds(due) < end;
+    const bool is_unchanged = version_at(due) == version && !near_change(*row.ended_at);
+    if (!is_inside || !is_unchanged || near_change(due)) return std::nullopt;
+    return due;
+}
+
+/// Whether the job's next fire is due by then. A job at its limit of runs may have none.
+bool JobAudit::is_superseded(WallTime fire, WallTime retry_at) const
+{
+    const Version* const version = version_at(retry_at);
+    if (version == nullptr || !version->schedule || may_be_at_limit(retry_at)) return false;
+    const auto from = std::chrono::floor<seconds>(std::max(fire, version->begin));
+    const auto next = version->schedule->next_in_window(from, version->window);
+    return next && WallTime(*next) <= retry_at;
 }
 
 void JobAudit::close_group()
@@ -325,7 +414,7 @@ bool JobAudit::may_start_again(WallTime fire, WallTime start) const
 bool JobAudit::is_due_at_end(const LedgerEntry& row) const
 {
     const WallTime fire = row.id.scheduled_at;
-    const WallTime could_start = std::max(fire, row.dispatched_at);
+    const WallTime could_start = std::max(row.retry_at.value_or(fire), row.dispatched_at);
     if (row.state == RunState::planned) {
         return now_ - could_start > rules_.settle && !may_wait(fire);
     }

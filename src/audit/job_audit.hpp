@@ -41,6 +41,10 @@ struct AuditRules {
 /// Not judged, but counted: what is before the first known version; missing and extra fires near
 /// a change; a fire that was decided to be skipped before a change took it back; missing fires of a
 /// job whose limit of runs may have been reached.
+///
+/// Which further attempts a fire gets after a run that failed follows from that run and the version
+/// that was valid when it ended (model/retry.hpp), unless a change came before the attempt was due:
+/// the attempt has a row, starts at its time, and not after the job's next fire was due.
 class JobAudit {
 public:
     /// @param range what is judged: fires and rows.
@@ -80,6 +84,7 @@ private:
         bool may_wait = false;  ///< a fire may start late because another one is alive
         std::chrono::seconds timeout{0};
         std::int64_t run_limit = 0;
+        Job job;  ///< for its retries
     };
     /// All rows of one moment.
     struct Group {
@@ -105,6 +110,10 @@ private:
     bool may_start_again(WallTime fire, WallTime start) const;
     bool is_due_at_end(const LedgerEntry& row) const;
     void judge_missed(const LedgerEntry& row);
+    void judge_next_attempt(const LedgerEntry& row, const LedgerEntry* next);
+    void judge_retry(const LedgerEntry& row, const LedgerEntry& retry);
+    std::optional<WallTime> retry_due(const LedgerEntry& row) const;
+    bool is_superseded(WallTime fire, WallTime retry_at) const;
     void add_missing(WallTime fire);
     void flush_missing();
     void add(FindingKind kind, const LedgerEntry& row, std::string what);
@@ -123,6 +132,7 @@ private:
     std::optional<Group> group_;
     WallTime covered_through_{};
     bool uncounted_ = false;  ///< the last gap may be longer than its row says
+    std::optional<LedgerEntry> last_row_;
     std::optional<WallTime> last_standing_;
     std::int64_t not_run_ = 0;  ///< rows so far that took a place at the limit without counting
     std::optional<Finding> missing_;

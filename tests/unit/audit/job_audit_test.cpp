@@ -1,5 +1,7 @@
 #include "audit/job_audit.hpp"
 
+#include "model/retry.hpp"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -852,6 +854,116 @@ TEST(JobAuditPropertyTest, EachPlantedFaultIsFoundAndNothingElse)
         }
     }
     for (const int count : planted) EXPECT_GT(count, 100);
+}
+
+/// Of a job that fires each ten minutes and is tried again twice.
+class RetryAuditTest : public JobAuditTest {
+protected:
+    RetryAuditTest()
+    {
+        job_ = every(600);
+        job_.retries = 2;
+        change(t0 - 1h, job_);
+        row(t0 + 10min);
+        row(t0 + 20min);
+        failed(t0);
+    }
+
+    LedgerEntry& failed(WallTime at, std::int32_t attempt = 1)
+    {
+        LedgerEntry& entry = row(at, RunState::failed, attempt);
+        entry.exit_code = 1;
+        entry.ended_at = at + 5s;
+        return entry;
+    }
+    WallTime due(std::int32_t attempt = 2) const
+    {
+        return t0 + 5s + retry_delay(job_, RunId{job_id, t0, attempt});
+    }
+    LedgerEntry& retry(RunState state = RunState::success)
+    {
+        LedgerEntry& entry = row(t0, state, 2);
+        entry.retry_at = due();
+        if (entry.started_at) entry.started_at = due() + 1ms;
+        return entry;
+    }
+
+    Job job_;
+};
+
+TEST_F(RetryAuditTest, WhatFailedAndWasTriedAgainIsClean)
+{
+    retry();
+    EXPECT_THAT(audit(t0 + 30min), IsEmpty());
+    retry(RunState::failed).ended_at = due() + 1s;
+    LedgerEntry& third = row(t0, RunState::failed, 3);
+    third.retry_at = due() + 1s + retry_delay(job_, third.id);
+    third.started_at = *third.retry_at + 1ms;
+    third.ended_at = *third.retry_at + 1s;
+    EXPECT_THAT(audit(t0 + 30min), IsEmpty()) << "two retries, and no third";
+}
+
+TEST_F(RetryAuditTest, AnAttemptThatWasOwedAndHasNoRowIsMissing)
+{
+    EXPECT_THAT(audit(t0 + 30min), ElementsAre("missing 0"));
+    EXPECT_EQ(findings_[0].run, (RunId{job_id, t0, 2}));
+    EXPECT_THAT(findings_[0].what, HasSubstr("the attempt before it is failed"));
+    job_.retry_on = {"75"};
+    past_.revisions[0].after = job_;
+    EXPECT_THAT(audit(t0 + 30min), IsEmpty());
+}
+
+TEST_F(RetryAuditTest, AnAttemptThatMayStillComeIsNotMissing)
+{
+    EXPECT_THAT(audit(t0 + 1min), IsEmpty());
+    EXPECT_THAT(audit(t0 + 2min), ElementsAre("missing 0"));
+}
+
+TEST_F(RetryAuditTest, AChangeBeforeItWasDueEndsIt)
+{
+    job_.command = "other";
+    change(t0 + 10s, job_);
+    EXPECT_THAT(audit(t0 + 30min), IsEmpty());
+}
+
+TEST_F(RetryAuditTest, TheNextFireEndsIt)
+{
+    job_.retry_delay = 1h;
+    past_.revisions[0].after = job_;
+    EXPECT_THAT(audit(t0 + 30min), IsEmpty());
+    retry();
+    EXPECT_THAT(audit(t0 + 30min), ElementsAre("extra 0"));
+    EXPECT_THAT(findings_[0].what, HasSubstr("next fire"));
+    retry(RunState::skipped).reason.cause = Cause::superseded;
+    EXPECT_THAT(audit(t0 + 30min), IsEmpty());
+}
+
+TEST_F(RetryAuditTest, AnAttemptAfterASuccessIsExtra)
+{
+    retry();
+    row(t0).ended_at = t0 + 5s;
+    EXPECT_THAT(audit(t0 + 30min), ElementsAre("extra 0", "doubled 0"));
+    retry().requested = true;
+    EXPECT_THAT(audit(t0 + 30min), IsEmpty()) << "a person wanted it";
+}
+
+TEST_F(RetryAuditTest, AnAttemptAtAnotherTimeIsFound)
+{
+    retry().started_at = due() + 4s;
+    EXPECT_THAT(audit(t0 + 30min), ElementsAre("late 0"));
+    retry().started_at = due() - 4s;
+    EXPECT_THAT(audit(t0 + 30min), ElementsAre("extra 0"));
+    retry().retry_at = due() - 4s;
+    EXPECT_THAT(audit(t0 + 30min), ElementsAre("extra 0", "late 0"));
+}
+
+TEST_F(RetryAuditTest, AnAttemptThatWaitsHasNotFailedToEnd)
+{
+    retry(RunState::planned);
+    now_ = due() + 30s;
+    EXPECT_THAT(audit(t0 + 5s), IsEmpty());
+    now_ = due() + 61s;
+    EXPECT_THAT(audit(t0 + 5s), ElementsAre("never_ended 0"));
 }
 
 }  // namespace
