@@ -1,13 +1,13 @@
 """Jobs of every kind, and the changes that people make to them meanwhile: all chosen by the seed."""
 import copy
 
-RUN = {"nap": 0, "code": 0, "bytes": 0, "places": 0, "deaf": False}
+RUN = {"nap": 0, "code": 0, "bytes": 0, "places": 0, "deaf": False, "flaky": False}
 ONCE_A_MINUTE_AT_LEAST = (
     "*/1 * * * * *", "*/2 * * * * *", "*/3 * * * * *", "*/5 * * * * *", "*/7 * * * * *", "1-59/4 * * * * *",
     "0,7,13,21,34,55 * * * * *", "0-9,30-39 * * * * *", "*/6 0-29,30-59 * * * *", "5/10 */1 0-23 * 1-12 *",
     "*/4 * * 1-15,16-31 JAN-JUN,JUL-DEC *", "3-57/9 0-58/2,1-59/2 */1 * * 0-7", "*/8 * 0-11,12-23 */1 * SUN-SAT")
 # The parameters that say how many runs there may be, and what to do where "exactly once" cannot be had.
-POLICIES = ("delivery", "misfire_policy", "overlap", "max_concurrent")
+POLICIES = ("delivery", "misfire_policy", "overlap", "max_concurrent", "retries")
 
 
 def places_of(definition):
@@ -82,6 +82,21 @@ class Generator:
         if "max_concurrent" in known:
             add("two at a time", every, {"nap": 3}, max_concurrent=2, **self.overlap("skip"))
             add("two at a time, queued", every, {"nap": 2.5}, max_concurrent=2, **self.overlap("queue"))
+
+        if "retries" in known:
+            code = random.randint(1, 99)
+            add("flaky, tried again", "*/20 * * * * *", {"code": code, "flaky": True}, retries=2, retry_delay=3)
+            add("flaky, soon", "*/10 * * * * *", {"code": code, "flaky": True, "nap": 1}, retries=3, retry_delay=1)
+            add("flaky, not this code", "*/15 * * * * *", {"code": code, "flaky": True}, retries=2, retry_delay=2,
+                retry_on=f"failed,!{code}")
+            add("flaky, mutex", "*/30 * * * * *", {"code": code, "flaky": True, "nap": 2}, retries=4, retry_delay=2,
+                retry_max_delay=6, is_mutex=1)
+            add("flaky, superseded", "*/8 * * * * *", {"code": code, "flaky": True}, retries=3, retry_delay=7)
+            add("timeout, tried again", "*/25 * * * * *", {"nap": 30}, timeout=1, retries=1, retry_delay=4,
+                retry_on="timeout")
+            if "delivery" in known:
+                add("flaky, at least once", "*/20 * * * * *", {"code": code, "flaky": True, "nap": 2},
+                    delivery="at_least_once", retries=3, retry_delay=2)
 
     def overlap(self, policy):
         return {"overlap": policy} if "overlap" in self.policies else {}

@@ -30,7 +30,10 @@ AFTERMATH = 10 * SECOND  # for the promise of lateness: so long after its end a 
 NEVER_TOLD = 30  # seconds: a node that knows how a run ended has recorded it by then
 DRAIN = 10  # seconds; see servers.py
 ENDED_BEFORE = 1.5  # seconds; nobody killed a command that had ended so long before
-MOST_ATTEMPTS = 5  # of one fire, with delivery at_least_once
+MOST_ATTEMPTS = 5  # of one fire, with delivery at_least_once; more if its retries allow more
+RETRY_DELAY, RETRY_MAX_DELAY = 10, 3600  # seconds; of a job without its own
+SPREAD = 0.1  # of a delay, either way
+CLOCKS = 0.3  # seconds; all clocks are one machine's
 MISFIRE_WINDOW = 60  # seconds; of a job without its own
 MISFIRE = 3  # seconds; a fire that is planned so late is a misfire
 
@@ -121,6 +124,14 @@ def verdict_of(versions, second):
     return "must" if all(due) else "may" if any(due) else "never"
 
 
+def names_end(words, row):
+    """Whether the words that this torture's jobs have for it name this end."""
+    words = [word for word in words.split(",") if word]
+    left_out = {int(word[1:]) for word in words if word.startswith("!")}
+    named = {word for word in words if not word.startswith("!")} or {"failed", "timeout"}
+    return row.state in named and (row.state != "failed" or row.exit_code not in left_out)
+
+
 def percentile(values, share):
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else None
@@ -176,6 +187,8 @@ class Judge:
         self.every_row_has_ended()
         self.states_have_a_cause()
         self.at_least_once()
+        self.failures_are_tried_again()
+        self.only_failures_are_tried_again()
         self.runs_are_counted()
         self.commands_are_those_of_their_version()
         self.on_time()
@@ -251,7 +264,7 @@ class Judge:
                 continue
             if not covered:
                 self.wrong("missing", "was due and has no row", token, at, (), witness)
-            elif rows and rows[-1].state == "revoked" and not self.was_given_up(token, (rows[-1].ended_at or 0) * MS):
+            elif len(rows) == 1 and rows[-1].state == "revoked" and not self.was_given_up(token, (rows[-1].ended_at or 0) * MS):
                 self.wrong("revoked", "was due and is revoked, though no change took it back", token, at, rows, witness)
 
     def has_no_runs_left(self, token, job, at):
@@ -367,7 +380,7 @@ class Judge:
             token, at = sightings[0].token, scheduled_at * MS
             rows = self.rows_of_fire.get((job, scheduled_at), [])
             version = self.version(token, at) or {"definition": {}}
-            if version["definition"].get("delivery") != "at_least_once":
+            if version["definition"].get("delivery") != "at_least_once" and not version["definition"].get("retries"):
                 self.wrong("doubled", f"started {len(sightings)} times", token, at, rows, sightings)
             elif len({sighting.attempt for sighting in sightings}) < len(sightings):
                 self.wrong("doubled", "an attempt was started twice", token, at, rows, sightings)
@@ -418,7 +431,9 @@ class Judge:
                         for version in history.at(at) if version]
             row = self.rows.get(sighting.run)
             at = sighting.scheduled_at * MS
-            if versions and sighting.exit_code not in {version["run"]["code"] for version in versions}:
+            codes = {version["run"]["code"] for version in versions}
+            codes |= {0} if any(version["run"].get("flaky") for version in versions) else set()
+            if versions and sighting.exit_code not in codes:
                 self.wrong("command", f"ran a command that ends with {sighting.exit_code}; the job had another then",
                            sighting.token, at, [row] if row else (), [sighting])
             if row is None or row.state not in ("success", "failed") or not versions:
@@ -565,6 +580,8 @@ class Judge:
             if row.cause != "no-node" and not limited:
                 return "the job may run any number of times at once"
             return "no node was out of reach" if calm else ""
+        if row.cause == "superseded":
+            return "" if definition.get("retries") and row.attempt > 1 else "the job has no retries"
         return "there is no such cause here"
 
     def at_least_once(self):
@@ -579,9 +596,78 @@ class Judge:
             wanted = [version is not None and version["definition"].get("delivery") == "at_least_once"
                       and not version["stop"] and (ended - scheduled_at) / 1000 < window_of(version) - 5
                       for version in self.histories[token].at(ended * MS)]
-            if all(wanted) and last.attempt < MOST_ATTEMPTS:
+            most = max([MOST_ATTEMPTS] + [version["definition"].get("retries", 0) + 1
+                                          for version in self.histories[token].at(ended * MS) if version])
+            if all(wanted) and last.attempt < most:
                 self.wrong("once at least", f"its last attempt ended as {last.state}, and there is no further one",
                            token, at, rows, self.sightings_of_fire.get((job, scheduled_at), []))
+
+    def retry_of(self, row):
+        """When the attempt after this one is due, (earliest, latest) in milliseconds; None when there is none, or a
+        change or the job's next fire may have come between."""
+        token = self.token_of(row.cron_id)
+        if token not in self.histories or row.state not in ("failed", "timeout") or row.ended_at is None:
+            return None
+        versions = self.histories[token].at(row.ended_at * MS)
+        if len(versions) != 1 or versions[0] is None or versions[0]["stop"]:
+            return None
+        version, definition = versions[0], versions[0]["definition"]
+        if row.attempt > definition.get("retries", 0) or not names_end(definition.get("retry_on", ""), row):
+            return None
+        first = definition.get("retry_delay", RETRY_DELAY)
+        longest = max(first, definition.get("retry_max_delay", RETRY_MAX_DELAY))
+        delay = 1000 * min(first * 2 ** (row.attempt - 1), longest)
+        earliest, latest = row.ended_at + delay * (1 - SPREAD), row.ended_at + delay * (1 + SPREAD) + 1000 * CLOCKS
+        later = self.histories[token].at(int(latest * MS) + 2 * SECOND)
+        if later != [version] or any((token, second) in self.dues for second in
+                                     range(row.scheduled_at // 1000 + 1, int(latest // 1000) + 2)):
+            return None
+        return earliest, latest
+
+    def failures_are_tried_again(self):
+        for row in self.case.rows:
+            due = self.retry_of(row)
+            if due is None or due[1] * MS > self.case.marks["stopped"] - 5 * SECOND:
+                continue
+            token, at = self.token_of(row.cron_id), int(due[0] * MS)
+            run = (row.cron_id, row.scheduled_at, row.attempt + 1)
+            next_row, seen = self.rows.get(run), self.sightings_of_run.get(run, [])
+            if next_row is None:
+                self.wrong("retry", f"attempt {row.attempt} is {row.state}, and there is no further one", token, at,
+                           [row], self.sightings_of_run.get(row.run, []))
+                continue
+            if next_row.retry_at is not None and not due[0] - 1000 * CLOCKS <= next_row.retry_at <= due[1]:
+                self.wrong("retry", f"its next attempt was planned for {(next_row.retry_at - due[0]) / 1000:.1f} s after"
+                           " it was due", token, at, [row, next_row], seen)
+            late = seen[0].began / 1e3 - due[1] if seen else 0
+            if late > 1000 * (GROSS + self.lag(at, at + int(late * MS))) and self.is_calm(at):
+                self.wrong("retry", f"tried again {late / 1000:.1f} s late in a calm time", token, at, [row, next_row],
+                           seen)
+
+    def only_failures_are_tried_again(self):
+        for (job, scheduled_at), sightings in self.sightings_of_fire.items():
+            for one, other in zip(sightings, sightings[1:]):
+                token, at = one.token, other.began * 1000
+                version = self.version(token, at) or {"definition": {}}
+                definition = version["definition"]
+                if not definition.get("retries"):
+                    continue  # see one_start_per_fire()
+                rows = self.rows_of_fire.get((job, scheduled_at), [])
+                before = self.rows.get((job, scheduled_at, other.attempt - 1))
+                if other.attempt <= one.attempt:
+                    self.wrong("doubled", "an attempt was started again", token, at, rows, sightings)
+                elif before is None or before.state in ("failed", "timeout"):
+                    if one.attempt == other.attempt - 1 and one.ended is not None and before is not None:
+                        first = definition.get("retry_delay", RETRY_DELAY)
+                        longest = max(first, definition.get("retry_max_delay", RETRY_MAX_DELAY))
+                        delay = min(first * 2 ** (one.attempt - 1), longest)
+                        waited = (other.began - one.ended) / 1e6
+                        if waited < delay * (1 - SPREAD) - CLOCKS:
+                            self.wrong("retry", f"tried again after {waited:.1f} s instead of {delay} s", token, at, rows,
+                                       sightings)
+                elif definition.get("delivery") != "at_least_once":
+                    self.wrong("retry", f"tried again although the attempt before it is {before.state}", token, at, rows,
+                               sightings)
 
     def on_time(self):
         for sightings in self.sightings_of_fire.values():

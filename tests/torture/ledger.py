@@ -3,7 +3,8 @@ import dataclasses
 
 DUMPS = {
     "log": "SELECT id, cron_id, scheduled_at, attempt, state, reason, exit_code, term_signal, started_at, ended_at,"
-           " dispatch_time, dispatch_server, run_server, epoch, fires, gap_end, requested_by, output_bytes, use_time,"
+           " dispatch_time, dispatch_server, run_server, epoch, fires, gap_end, requested_by, retry_at, output_bytes,"
+           " use_time,"
            " LEFT(output, 120) AS output FROM log ORDER BY cron_id, scheduled_at, attempt",
     "cron": "SELECT * FROM cron ORDER BY id",
     "cron_revision": "SELECT * FROM cron_revision ORDER BY id",
@@ -34,6 +35,7 @@ class Row:
     fires: int = 1
     gap_end: int | None = None
     requested_by: str = ""
+    retry_at: int | None = None
     output_bytes: int = 0
     use_time: int = 0
     output: str = ""

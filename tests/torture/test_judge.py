@@ -776,3 +776,89 @@ def test_the_lines_of_a_run_make_one_sighting():
     assert abs(first.lateness - 0.004) < 1e-6
     assert (second.ended, second.place) == (None, "full")
     assert odd == ["nonsense"]
+
+
+# Retries.
+
+@pytest.fixture
+def flaky(scene):
+    """A job whose fire at second 20 fails, and is tried again 4 s after its end; (scene, token)."""
+    token = scene.job(cron="0-59/20 * * * * *", code=7, retries=2, retry_delay=4)
+    for second in (0, 40, 60):
+        _, row = scene.find(token, second)
+        scene.forget(token, second)
+        scene.ran(token, second)
+    again(scene, token)
+    return scene, token
+
+
+def again(scene, token, after=4.0, attempt=2, code=0):
+    """The attempt before it ended some 15 ms after its start."""
+    _, before = scene.find(token, 20, attempt - 1)
+    late = before.ended_at / 1000 + after - ZERO - 20
+    _, row = scene.ran(token, 20, attempt=attempt, late=late + 0.005, code=code)
+    row.retry_at = int(before.ended_at + after * 1000)
+    return row
+
+
+def test_a_failure_that_is_tried_again_is_right(flaky):
+    scene, _ = flaky
+    assert flaky_broken(scene) == []
+
+
+def flaky_broken(scene):
+    for change in scene.changes:
+        change["version"]["run"]["flaky"] = True
+    return scene.broken()
+
+
+def test_a_failure_that_is_not_tried_again_is_found(flaky):
+    scene, token = flaky
+    seen, row = scene.find(token, 20, attempt=2)
+    scene.sightings.remove(seen)
+    scene.rows.remove(row)
+    assert flaky_broken(scene) == ["retry"]
+
+
+def test_a_failure_that_is_tried_again_too_early_is_found(flaky):
+    scene, token = flaky
+    seen, row = scene.find(token, 20, attempt=2)
+    scene.sightings.remove(seen)
+    scene.rows.remove(row)
+    again(scene, token, after=3)
+    assert set(flaky_broken(scene)) == {"retry"}
+
+
+def test_a_failure_that_is_tried_again_too_late_is_found(flaky):
+    scene, token = flaky
+    seen, row = scene.find(token, 20, attempt=2)
+    seen.began += 5_000_000
+    seen.ended += 5_000_000
+    row.started_at += 5000
+    row.ended_at += 5000
+    assert flaky_broken(scene) == ["retry"]
+
+
+def test_a_success_that_is_tried_again_is_found(flaky):
+    scene, token = flaky
+    seen, row = scene.find(token, 20)
+    seen.exit_code = row.exit_code = 0
+    row.state = "success"
+    assert flaky_broken(scene) == ["retry"]
+
+
+def test_a_retry_that_starts_twice_is_found(flaky):
+    scene, token = flaky
+    seen, _ = scene.find(token, 20, attempt=2)
+    scene.sightings.append(copy.copy(seen))
+    assert "doubled" in flaky_broken(scene)
+
+
+def test_an_exit_code_that_is_left_out_is_not_tried_again(flaky):
+    scene, token = flaky
+    seen, row = scene.find(token, 20, attempt=2)
+    scene.sightings.remove(seen)
+    scene.rows.remove(row)
+    for change in scene.changes:
+        change["version"]["definition"]["retry_on"] = "failed,!7"
+    assert flaky_broken(scene) == []

@@ -12,10 +12,13 @@ SCRIPT = "witness.sh"
 
 TEXT = r"""#!/bin/bash
 # witness.sh JOB NAP EXIT BYTES PLACES HEARING: says that it starts, prints BYTES, sleeps NAP seconds, says that it
-# ends. PLACES: how many of this job may run at once, 0 = any number. HEARING: "deaf" ignores SIGTERM.
+# ends. PLACES: how many of this job may run at once, 0 = any number. HEARING: "deaf" ignores SIGTERM; "flaky" fails
+# with EXIT two times of three, by its scheduled time and attempt, and else succeeds.
 began=${EPOCHREALTIME/[.,]/}
 [[ $6 == deaf ]] && trap '' TERM
 cd "${0%/*}" || exit 99
+code=$3
+[[ $6 == flaky ]] && (((PEERCRON_SCHEDULED_AT_MS / 1000 + PEERCRON_ATTEMPT * 2) % 3 == 0)) && code=0
 place=-
 if (($5 > 0)); then
     place=full
@@ -32,8 +35,8 @@ me="$1 $PEERCRON_JOB_ID $PEERCRON_SCHEDULED_AT_MS $PEERCRON_ATTEMPT $PEERCRON_NO
 printf '%s\n' "start $me $began $place" >>witness.txt
 (($4 > 0)) && printf '%*s\n' "$4" "$1"
 [[ $2 != 0 ]] && sleep "$2"
-printf '%s\n' "end $me ${EPOCHREALTIME/[.,]/} $3" >>witness.txt
-exit "$3"
+printf '%s\n' "end $me ${EPOCHREALTIME/[.,]/} $code" >>witness.txt
+exit "$code"
 """
 
 
@@ -72,7 +75,7 @@ def install(folder):
 
 def command(folder, token, run):
     return (f"{folder / SCRIPT} {token} {run['nap']} {run['code']} {run['bytes']} {run['places']}"
-            f" {'deaf' if run['deaf'] else 'hears'}")
+            f" {'deaf' if run['deaf'] else 'flaky' if run.get('flaky') else 'hears'}")
 
 
 def read(text):
