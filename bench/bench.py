@@ -45,7 +45,7 @@ PARTS = {
 NATIVE = {
     "raw": "spawning a command: a minimal loop, and the program's executor",
     "cron": "understanding an expression, and finding its next moment",
-    "plan": "a thousand to a million jobs: memory, take-over, a change, an idle second",
+    "plan": "a thousand to a million jobs: memory, take-over, a change, an idle second; a million retries that wait",
     "protocol": "the peer protocol: frames/s, bytes per run, 3 to 300 nodes",
     "store": "rows planned and recorded by simulated nodes, beside the database's own inserts",
 }

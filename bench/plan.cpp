@@ -236,6 +236,50 @@ boost::json::object measure_same_second(const Settings& settings, std::size_t jo
             {"all_cpu_us_each", each_us(step_s + commit_s + messages_s + reports_s)}};
 }
 
+/// Retries that wait: what they take to be read and kept, and what a quiet second of them costs.
+boost::json::object measure_waiting(std::size_t waiting)
+{
+    const SystemClock clock;
+    const DispatchSettings rules;
+    JobTable table("UTC");
+    const WallTime failed = std::chrono::floor<std::chrono::seconds>(clock.now());
+    for (std::size_t i = 1; i <= waiting; ++i) {
+        Job job = make_job(static_cast<JobId>(i), failed - 24h);
+        job.cron_set = "@at 2199-01-01T00:00:00Z";
+        job.retries = 3;
+        table.put(std::move(job), failed - 24h);
+    }
+    Moment now{failed, clock.steady_now()};
+    TermRules term(1, "node-0", rules, table, now);
+    const double before_mib = resident_mib();
+    TermStart found;
+    found.planned_through = now.wall;
+    for (std::size_t i = 1; i <= waiting; ++i) {
+        const auto id = static_cast<JobId>(i);
+        found.waiting.push_back(
+            {RunId{id, failed - 1h, 2}, failed + 1h + std::chrono::milliseconds(id), failed, ""});
+    }
+    const Stopwatch beginning;
+    term.begin(found, now);
+    const double begin_s = beginning.cpu();
+    const double peak_mib = resident_mib();
+    found = TermStart();
+    term.step(now);
+    constexpr int rounds = 1000;
+    const Stopwatch idle;
+    for (int i = 0; i < rounds; ++i) {
+        now.wall += 1ms;
+        if (term.has_news(now)) term.step(now);
+    }
+    if (term.waiting_runs() != waiting) throw std::runtime_error("not all of them wait");
+    return {{"waiting", waiting},
+            {"begin_cpu_ms", rounded(1e3 * begin_s)},
+            {"taking_over_mib", rounded(peak_mib - before_mib)},
+            {"kept_mib", rounded(resident_mib() - before_mib)},
+            {"limit_mib", 300},
+            {"idle_round_cpu_us", rounded(1e6 * idle.cpu() / rounds)}};
+}
+
 /// In a process of its own, so that its memory is its own.
 boost::json::object in_child(const Settings& settings,
                              const std::function<boost::json::object()>& measure)
@@ -270,6 +314,8 @@ void measure_plan(const Settings& settings, Figures& figures)
         const auto measure = [&] { return measure_same_second(settings, jobs); };
         figures.add("same_second", in_child(settings, measure));
     }
+    const std::size_t most_waiting = settings.quick ? 100'000 : 1'000'000;
+    figures.add("retries", in_child(settings, [&] { return measure_waiting(most_waiting); }));
     std::vector<std::size_t> sizes{1'000, 10'000, 100'000};
     if (!settings.quick) sizes.push_back(1'000'000);
     for (const std::size_t jobs : sizes) {
