@@ -17,6 +17,18 @@ inline FieldValue sample_value(const JobField& field, int variant = 0)
 {
     const auto number = (&field - job_fields.data()) * 10 + variant + 2;
     const std::string text = std::string(field.name) + " " + std::to_string(number);
+    const auto of_form = [variant](const TextForm* form) -> FieldValue {
+        // Both have the form of the other's field.
+        std::string sample(form->example);
+        if (variant == 0) return sample;
+        return form == &exit_codes_form ? "3"
+               : form == &retry_form    ? "!2"
+               : form == &umask_form    ? "077"
+                                        : sample + "2";
+    };
+    const auto list_of_form = [&](const TextForm* form) -> FieldValue {
+        return std::vector{std::get<std::string>(of_form(form))};
+    };
     return std::visit(
         Overloaded{
             [&](const kind::Expression&) -> FieldValue {
@@ -25,10 +37,11 @@ inline FieldValue sample_value(const JobField& field, int variant = 0)
             [&](const kind::Zone&) -> FieldValue {
                 return variant == 0 ? "Europe/Berlin" : "Asia/Tokyo";
             },
+            [&](const kind::Lines& kind) { return list_of_form(kind.form); },
+            [&](const kind::Size&) -> FieldValue { return (std::int64_t{number} << 20U) + 1; },
+            [&](const kind::Number&) -> FieldValue { return std::int64_t{-7 - variant}; },
             [&](const kind::Words& kind) -> FieldValue {
-                if (!kind.finds_jobs()) {
-                    return std::vector<std::string>{"timeout", std::to_string(number % 200), "!2"};
-                }
+                if (kind.form != nullptr) return list_of_form(kind.form);
                 return std::vector<std::string>{"ä" + text, "second", "it's \"quoted\""};
             },
             [&](const kind::Count& kind) -> FieldValue {
@@ -41,7 +54,11 @@ inline FieldValue sample_value(const JobField& field, int variant = 0)
             },
             [&](const kind::Name&) -> FieldValue { return text; },
             [&](const kind::Command&) -> FieldValue { return "echo '" + text + "'\nä \"x\""; },
-            [&](const kind::Text&) -> FieldValue { return text + " ä\t\\ 'x' \"y\""; },
+            [&](const kind::Text& kind) -> FieldValue {
+                if (kind.form != nullptr) return of_form(kind.form);
+                return text + " ä\t\\ 'x' \"y\"";
+            },
+            [&](const kind::Body&) -> FieldValue { return text + "\n ä\t\\ 'x' \"y\"\n"; },
             [&](const auto&) -> FieldValue { return std::int64_t{number}; },
         },
         field.kind);

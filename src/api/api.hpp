@@ -41,6 +41,10 @@ struct ApiContext {
     std::function<asio::awaitable<Result<RunId>>(RunId, std::string requested_by)> retry_run;
     std::function<asio::awaitable<Result<void>>(RunId, Reason why)> end_run;
 
+    /// Why no node would run such a job, as far as that is known before it is due. Thread-safe; may
+    /// block.
+    std::function<std::optional<std::string>(const Job&)> refusal;
+
     std::function<std::size_t()> jobs_known;  ///< how many jobs there are, as of the last news
     std::size_t max_jobs = 500'000;           ///< no more may be added
     std::size_t max_output = 1U << 20U;       ///< bytes of a run's output that are kept

@@ -36,7 +36,9 @@ constexpr std::size_t most_bytes(const JobField& field)
                           [](const kind::Zone& kind) { return 4 * kind.characters; },
                           [](const kind::Name& kind) { return 4 * kind.characters; },
                           [](const kind::Text& kind) { return 4 * kind.characters; },
+                          [](const kind::Body& kind) { return kind.bytes; },
                           [](const kind::Words& kind) { return kind.count * 4 * kind.characters; },
+                          [](const kind::Lines& kind) { return kind.bytes; },
                           [](const auto&) { return std::size_t{0}; },
                       },
                       field.kind);
@@ -127,12 +129,6 @@ private:
     bool is_last_ = false;
 };
 
-bool finds_jobs(const JobField& field)
-{
-    const auto* const words = std::get_if<kind::Words>(&field.kind);
-    return words != nullptr && words->finds_jobs();
-}
-
 /// A list of words can be asked for the jobs that have some of them.
 std::vector<Param> list_params()
 {
@@ -141,7 +137,7 @@ std::vector<Param> list_params()
                               {.name = "search"},
                               {.name = "name"}};
     for (const JobField& field : job_fields) {
-        if (!finds_jobs(field)) continue;
+        if (!is_filter(field)) continue;
         params.push_back({.name = field.name, .type = ParamType::words});
     }
     return params;
@@ -151,7 +147,7 @@ std::vector<WordFilter> read_words(const Params& params)
 {
     std::vector<WordFilter> filters;
     for (const JobField& field : job_fields) {
-        if (!finds_jobs(field)) continue;
+        if (!is_filter(field)) continue;
         std::vector<std::string> words = split_words(params.text(field.name).value_or(""));
         JobPatch patch;
         give(patch, field, words);
@@ -355,6 +351,16 @@ struct AddedJob {
                                 max_jobs));
 }
 
+/// @throws HttpError 400: what `patch` says of the command of `job` can run nowhere.
+void check_command(const ApiContext& context, const Job& job, const JobPatch& patch)
+{
+    const auto is_of_command = [](const JobField* field) {
+        return field->for_node || field->member == FieldMember(&Job::command);
+    };
+    if (std::ranges::none_of(fields_of(patch.given), is_of_command)) return;
+    if (const auto why = context.refusal(job)) refuse(*why);
+}
+
 /// Takes no more jobs than context.max_jobs, as far as this node knows how many there are.
 /// @param draft what comes of `given` for a new job.
 AddedJob add_or_replace(Store& store, const ApiContext& context, std::size_t jobs_known,
@@ -393,6 +399,7 @@ asio::awaitable<Response> add_job(const ApiContext& context, const Call& call)
     const std::size_t known = context.jobs_known();
     const Edit edit = edit_by(context, call, now);
     const auto add = [&](Store& store) {
+        check_command(context, draft, given);
         return add_or_replace(store, context, known, given, draft, replace, edit);
     };
     const auto [job, done] = co_await context.store.call(add);
@@ -466,7 +473,9 @@ asio::awaitable<Response> update_job(const ApiContext& context, const Call& call
     const auto update = [&](Store& store) -> std::optional<Job> {
         const std::optional<Job> job = store.find_job(id);
         if (!job) return std::nullopt;
-        check_whole(apply(*job, patch), patch, context.default_time_zone);
+        const Job changed = apply(*job, patch);
+        check_whole(changed, patch, context.default_time_zone);
+        check_command(context, changed, patch);
         return store.update_job(id, patch, edit);
     };
     const std::optional<Job> job = co_await context.store.call(update);

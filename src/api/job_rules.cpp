@@ -1,6 +1,7 @@
 #include "api/job_rules.hpp"
 
 #include "base/overloaded.hpp"
+#include "base/units.hpp"
 #include "base/utf8.hpp"
 #include "http/time_text.hpp"
 #include "schedule/rfc3339.hpp"
@@ -26,10 +27,13 @@ constexpr ParamType type_of(const FieldKind& kind)
     return std::visit(Overloaded{
                           [](const kind::Flag&) { return ParamType::boolean; },
                           [](const kind::Count&) { return ParamType::integer; },
+                          [](const kind::Number&) { return ParamType::integer; },
+                          [](const kind::Size&) { return ParamType::amount; },
                           [](const kind::Moment&) { return ParamType::integer; },
                           [](const kind::Duration&) { return ParamType::integer; },
                           [](const kind::Window&) { return ParamType::amount; },
                           [](const kind::Words&) { return ParamType::words; },
+                          [](const kind::Lines&) { return ParamType::lines; },
                           [](const auto&) { return ParamType::text; },
                       },
                       kind);
@@ -161,6 +165,21 @@ FieldValue read_window(std::string_view name, const std::string& text, std::int6
     return seconds;
 }
 
+/// Bytes, or "512MiB".
+FieldValue read_size(std::string_view name, const std::string& text, const kind::Size& allowed)
+{
+    std::int64_t bytes = 0;
+    const char* const end = text.data() + text.size();
+    const auto [stop, bad] = std::from_chars(text.data(), end, bytes);
+    if (stop == end && bad == std::errc()) return bytes;
+    if (const auto size = parse_size(text)) return static_cast<std::int64_t>(*size);
+    refuse(
+        fmt::format("{}: given {}; 0, whole bytes, or a size from {} to {}, such as 512MiB or "
+                    "2GiB, is allowed",
+                    name, quote_utf8(text), format_size(static_cast<std::size_t>(allowed.least)),
+                    format_size(static_cast<std::size_t>(allowed.most))));
+}
+
 template <class T>
 std::optional<FieldValue> value_if_given(std::optional<T> given)
 {
@@ -177,6 +196,14 @@ std::optional<FieldValue> read_value(const Params& params, const JobField& field
     return std::visit(Overloaded{
                           [&](const kind::Flag&) { return value_if_given(params.boolean(name)); },
                           [&](const kind::Count& kind) { return number(kind.most); },
+                          [&](const kind::Number& kind) {
+                              return value_if_given(params.integer(name, kind.least, kind.most));
+                          },
+                          [&](const kind::Size& kind) -> std::optional<FieldValue> {
+                              const auto text = params.text(name);
+                              if (!text) return std::nullopt;
+                              return read_size(name, *text, kind);
+                          },
                           [&](const kind::Moment& kind) { return number(kind.latest); },
                           [&](const kind::Duration& kind) { return number(kind.most); },
                           [&](const kind::Window& kind) -> std::optional<FieldValue> {
@@ -188,6 +215,11 @@ std::optional<FieldValue> read_value(const Params& params, const JobField& field
                               const auto text = params.text(name);
                               if (!text) return std::nullopt;
                               return split_words(*text);
+                          },
+                          [&](const kind::Lines&) -> std::optional<FieldValue> {
+                              const auto text = params.text(name);
+                              if (!text) return std::nullopt;
+                              return split_lines(*text);
                           },
                           [&](const auto&) { return value_if_given(params.text(name)); },
                       },

@@ -38,35 +38,52 @@ std::string text_of_words(const kind::Words& words)
         words.characters, words.count - 1);
 }
 
-/// A list whose words have a meaning: they are described, as a schedule is.
-json::object meaning_schema(const JobField& field, const kind::Words& words)
+/// A list, in JSON or as one text.
+json::object list_schema(json::object item, std::size_t most, json::object as_text)
 {
-    const json::object word{{"type", "string"},
-                            {"format", field.name},
-                            {"minLength", 1},
-                            {"maxLength", words.characters}};
     return {{"anyOf", json::array{json::object{{"type", "array"},
-                                               {"items", word},
-                                               {"maxItems", words.count},
+                                               {"items", std::move(item)},
+                                               {"maxItems", most},
                                                {"description", "in JSON"}},
-                                  json::object{{"type", "string"},
-                                               {"format", field.name},
-                                               {"description", "with commas between"}}}}};
+                                  std::move(as_text)}}};
+}
+
+/// Of texts of a form with a separator between.
+std::string pattern_of_list(const TextForm& form, std::string_view separator)
+{
+    std::string_view item = form.pattern;
+    item.remove_prefix(1);  // ^
+    item.remove_suffix(1);  // $
+    return fmt::format("^({0}({1}{0})*)?$", item, separator);
 }
 
 json::object words_schema(const kind::Words& words)
 {
-    const json::object word{{"type", "string"},
-                            {"minLength", 1},
-                            {"maxLength", words.characters},
-                            {"pattern", "^(?! )[^\\u0000-\\u001f\\u007f,]+(?<! )$"}};
-    return {{"anyOf", json::array{json::object{{"type", "array"},
-                                               {"items", word},
-                                               {"maxItems", words.count},
-                                               {"description", "in JSON"}},
-                                  json::object{{"type", "string"},
-                                               {"pattern", text_of_words(words)},
-                                               {"description", "with commas between"}}}}};
+    json::object word{{"type", "string"},
+                      {"minLength", 1},
+                      {"maxLength", words.characters},
+                      {"pattern", "^(?! )[^\\u0000-\\u001f\\u007f,]+(?<! )$"}};
+    json::object text{{"type", "string"}, {"description", "with commas between"}};
+    if (words.form == nullptr) {
+        text["pattern"] = text_of_words(words);
+    } else {
+        word["pattern"] = words.form->pattern;
+        word["examples"] = json::array{words.form->example};
+        text["pattern"] = pattern_of_list(*words.form, ",");
+    }
+    return list_schema(std::move(word), words.count, std::move(text));
+}
+
+json::object lines_schema(const kind::Lines& lines)
+{
+    json::object line{{"type", "string"},
+                      {"maxLength", lines.characters},
+                      {"pattern", lines.form->pattern},
+                      {"examples", json::array{lines.form->example}}};
+    json::object text{{"type", "string"},
+                      {"pattern", pattern_of_list(*lines.form, "\\n")},
+                      {"description", "with line breaks between"}};
+    return list_schema(std::move(line), lines.count, std::move(text));
 }
 
 json::array words_of(std::span<const std::string_view> words)
@@ -97,14 +114,33 @@ json::object parameter_schema(const JobField& field)
                 return json::object{{"type", "string"},
                                     {"pattern", "^[^\\u0000]*[^\\u0000 \\t\\r\\n][^\\u0000]*$"}};
             },
-            [](const kind::Text& kind) { return text_schema(kind.characters); },
-            [&field](const kind::Words& kind) {
-                return kind.finds_jobs() ? words_schema(kind) : meaning_schema(field, kind);
+            [](const kind::Text& kind) {
+                json::object text = text_schema(kind.characters);
+                if (kind.form != nullptr) {
+                    text["pattern"] = kind.form->pattern;
+                    text["examples"] = json::array{kind.form->example};
+                }
+                return text;
             },
+            [](const kind::Body& kind) { return text_schema(kind.bytes / 4); },
+            [](const kind::Words& kind) { return words_schema(kind); },
+            [](const kind::Lines& kind) { return lines_schema(kind); },
             [](const kind::Flag&) {
                 return json::object{{"$ref", "#/components/schemas/Flag"}};
             },
             [](const kind::Count& kind) { return number_schema(kind.most); },
+            [](const kind::Number& kind) {
+                json::object number = number_schema(kind.most);
+                number["minimum"] = kind.least;
+                return number;
+            },
+            [](const kind::Size& kind) {
+                json::object size = number_schema(kind.most);
+                size["type"] = json::array{"integer", "string"};
+                size["pattern"] = "^(0|[1-9][0-9]{0,2}(MiB|GiB))$";
+                size["minimum"] = kind.least;
+                return size;
+            },
             [](const kind::Moment& kind) { return number_schema(kind.latest); },
             [](const kind::Duration& kind) { return number_schema(kind.most); },
             [](const kind::Window& kind) {
@@ -121,6 +157,9 @@ json::object parameter_schema(const JobField& field)
     std::string about(field.about);
     if (const auto* const command = std::get_if<kind::Command>(&field.kind)) {
         about += fmt::format("; at most {} bytes", command->bytes);
+    }
+    if (const auto* const body = std::get_if<kind::Body>(&field.kind)) {
+        about += fmt::format("; at most {} bytes", body->bytes);
     }
     if (std::holds_alternative<kind::Window>(field.kind)) about += "; `default` is as configured";
     schema["description"] = about;
@@ -196,8 +235,9 @@ std::string describe()
     json::array& filters =
         document.at("paths").at("/cron/list").at("get").at("parameters").as_array();
     for (const JobField& field : job_fields) {
-        const auto* const words = std::get_if<kind::Words>(&field.kind);
-        if (words != nullptr && words->finds_jobs()) filters.push_back(filter_of(field, *words));
+        if (is_filter(field)) {
+            filters.push_back(filter_of(field, std::get<kind::Words>(field.kind)));
+        }
     }
     schemas["Cause"] = {{"description", "why, for programs; empty where the state says it"},
                         {"enum", words_of(cause_words)}};

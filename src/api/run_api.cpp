@@ -2,7 +2,10 @@
 #include "api/routes.hpp"
 #include "api/rows.hpp"
 #include "base/log.hpp"
+#include "base/utf8.hpp"
 #include "http/answer.hpp"
+#include "model/job_fields.hpp"
+#include "model/run_request.hpp"
 
 #include <optional>
 
@@ -21,14 +24,32 @@ asio::awaitable<Response> answer_with_row(const ApiContext& context, RunId run)
     co_return answer(write);
 }
 
+/// @throws HttpError 400.
+void check_inputs(const Job& job, const RunRequest& request)
+{
+    if (const auto problem = find_input_problem(job.inputs, request.inputs)) {
+        refuse("inputs: " + *problem);
+    }
+    const std::size_t characters = count_characters(to_string(request));
+    if (characters > longest_request) {
+        refuse(
+            fmt::format("inputs: too long by {} characters; all inputs of a run, with the name "
+                        "of the one who asks, have to fit into {}",
+                        characters - longest_request, longest_request));
+    }
+}
+
 asio::awaitable<Response> run_job_now(const ApiContext& context, const Call& call)
 {
     const JobId id = parse_job_id("id", call.id);
     const auto find = [id](Store& store) { return store.find_job(id); };
     const std::optional<Job> job = co_await context.store.call(find);
     if (!job) refuse_unknown_job(call.id);
+    RunRequest request{to_string(call.caller),
+                       split_lines(call.params.text("inputs").value_or(""))};
+    check_inputs(*job, request);
     spdlog::info("http: {} runs job {} now", to_string(call.caller), id);
-    auto asked = context.run_now(id, to_string(call.caller));
+    auto asked = context.run_now(id, to_string(request));
     const Result<RunId> run = co_await await_answer(std::move(asked));
     if (!run) {
         throw HttpError(http::status::service_unavailable,
@@ -153,6 +174,8 @@ void add_run_routes(Router& router, const ApiContext& context)
         .methods = {http::verb::post},
         .role = Role::operate,
         .mutates = true,
+        .params = {{.name = "inputs", .type = ParamType::lines}},
+        .strictness = Strictness::strict,
         .handler = bind(context, run_job_now),
     });
     router.add({

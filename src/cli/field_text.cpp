@@ -1,6 +1,7 @@
 #include "cli/field_text.hpp"
 
 #include "base/overloaded.hpp"
+#include "base/units.hpp"
 #include "cli/moments.hpp"
 #include "model/field_json.hpp"
 
@@ -30,6 +31,7 @@ std::string number_text(const FieldKind& kind, std::int64_t number)
             },
             [number](const kind::Duration&) { return duration_text(seconds(number)); },
             [number](const kind::Window&) { return duration_text(seconds(number)); },
+            [number](const kind::Size&) { return format_size(static_cast<std::size_t>(number)); },
             [number](const auto&) { return std::to_string(number); },
         },
         kind);
@@ -44,8 +46,10 @@ std::string field_text(const JobField& field, const Job& job)
                           [](bool flag) { return std::string(flag ? "true" : "false"); },
                           [&field](std::int64_t number) { return number_text(field.kind, number); },
                           [](const std::string& text) { return text; },
-                          [](const std::vector<std::string>& words) {
-                              return fmt::format("{}", fmt::join(words, ", "));
+                          [&field](const std::vector<std::string>& list) {
+                              const bool is_lines = std::holds_alternative<kind::Lines>(field.kind);
+                              return is_lines ? join_lines(list)
+                                              : fmt::format("{}", fmt::join(list, ", "));
                           },
                       },
                       shown_value(field, job));

@@ -36,6 +36,7 @@ public:
         std::visit(Overloaded{
                        [&](const kind::Flag&) { parameters_[name] = given == "true"; },
                        [&](const kind::Count&) { count(option, name, given); },
+                       [&](const kind::Number& kind) { number(option, name, given, kind); },
                        [&](const kind::Moment&) { bound(option, name, given); },
                        [&](const kind::Duration&) { duration(option, name, given); },
                        [&](const kind::Window&) {
@@ -96,6 +97,21 @@ private:
         const auto [rest, error] = std::from_chars(given.data(), end, number);
         if (error != std::errc() || rest != end || number < 0) {
             refuse(option, Error{quote(given) + " is not a whole number from 0 on"});
+        } else {
+            parameters_[name] = number;
+        }
+    }
+
+    void number(std::string_view option, std::string_view name, const std::string& given,
+                const kind::Number& allowed)
+    {
+        std::int64_t number = 0;
+        const char* const end = given.data() + given.size();
+        const auto [rest, error] = std::from_chars(given.data(), end, number);
+        if (error != std::errc() || rest != end || number < allowed.least ||
+            number > allowed.most) {
+            refuse(option, Error{fmt::format("{} is not a whole number from {} to {}", quote(given),
+                                             allowed.least, allowed.most)});
         } else {
             parameters_[name] = number;
         }

@@ -39,6 +39,7 @@ struct AddOptions : ApiOptions {
 
 struct JobOptions : ApiOptions {
     std::string job;
+    std::vector<std::string> inputs;  ///< of a run by hand
     bool wait = false;
 };
 
@@ -192,7 +193,11 @@ ExitStatus list_jobs(const ListOptions& options)
 ExitStatus run_now(const JobOptions& options)
 {
     ApiClient client = make_client(options);
-    json::value run = client.post("/cron/run/" + job_id_of(client, options.job));
+    json::object inputs;
+    if (!options.inputs.empty()) {
+        inputs["inputs"] = json::array(options.inputs.begin(), options.inputs.end());
+    }
+    json::value run = client.post("/cron/run/" + job_id_of(client, options.job), inputs);
     const std::string id = AnswerFields(run).number_text("id");
     if (options.wait) run = wait_for_end(client, id);
     if (!options.json) JobNames(client).note(run);
@@ -340,6 +345,12 @@ void add_run_now_command(CLI::App& group, Action& chosen)
         "  peercron job run-now backup --wait && echo 'it worked'");
     auto options = std::make_shared<JobOptions>();
     add_job_argument(command, *options);
+    command
+        .add_option_function<std::string>(
+            "--input", [options](const std::string& given) { options->inputs.push_back(given); },
+            "A value for one of the job's inputs; give it again for more")
+        ->type_name("NAME=VALUE")
+        ->trigger_on_parse();
     command.add_flag("--wait", options->wait,
                      "Wait for its end and print its output; exit 10 if it was not a success");
     add_api_options(command, *options);

@@ -2,6 +2,7 @@
 
 #include "base/overloaded.hpp"
 #include "base/toml.hpp"
+#include "base/units.hpp"
 #include "cli/field_text.hpp"
 #include "cli/moments.hpp"
 #include "model/job_fields.hpp"
@@ -131,6 +132,8 @@ private:
             Overloaded{
                 [&](const kind::Flag&) { return read_truth(key, node); },
                 [&](const kind::Count&) { return read_count(key, node); },
+                [&](const kind::Number& kind) { return read_number(key, node, kind); },
+                [&](const kind::Size&) { return read_size(key, node); },
                 [&](const kind::Moment&) { return read_bound(key, node); },
                 [&](const kind::Duration& kind) {
                     return count_of(read_time(key, node, kind.most));
@@ -141,7 +144,8 @@ private:
                     return count_of(read_time(key, node, kind.most));
                 },
                 [&](const kind::Choice& kind) { return read_choice(key, node, kind.words); },
-                [&](const kind::Words&) { return read_words(key, node); },
+                [&](const kind::Words&) { return read_list(key, node, List::of_different); },
+                [&](const kind::Lines&) { return read_list(key, node, List::of_any); },
                 [&](const auto&) { return read_text(key, node); },
             },
             field.kind);
@@ -162,7 +166,9 @@ private:
         return std::nullopt;
     }
 
-    Value read_words(std::string_view key, const toml::node& node)
+    enum class List : std::uint8_t { of_different, of_any };
+
+    Value read_list(std::string_view key, const toml::node& node, List kind)
     {
         std::vector<std::string> words;
         const toml::array* const list = node.as_array();
@@ -172,7 +178,8 @@ private:
                 expect(key, (*list)[i], "a text");
                 return std::nullopt;
             }
-            if (std::ranges::find(words, *word) == words.end()) words.push_back(*word);
+            const bool is_there = std::ranges::find(words, *word) != words.end();
+            if (!is_there || kind == List::of_any) words.push_back(*word);
         }
         if (list != nullptr) return words;
         expect(key, node, "a list of texts, as [\"one\", \"two\"]");
@@ -192,6 +199,26 @@ private:
             return *number;
         }
         expect(key, node, "a whole number from 0 (no limit) on");
+        return std::nullopt;
+    }
+
+    Value read_number(std::string_view key, const toml::node& node, const kind::Number& allowed)
+    {
+        const auto number = node.value_exact<std::int64_t>();
+        if (number && *number >= allowed.least && *number <= allowed.most) return *number;
+        expect(key, node, fmt::format("a whole number from {} to {}", allowed.least, allowed.most));
+        return std::nullopt;
+    }
+
+    Value read_size(std::string_view key, const toml::node& node)
+    {
+        if (const auto number = node.value_exact<std::int64_t>(); number && *number >= 0) {
+            return *number;
+        }
+        const auto text = node.value_exact<std::string>();
+        const auto size = text ? parse_size(*text) : std::nullopt;
+        if (size) return static_cast<std::int64_t>(*size);
+        expect(key, node, "a size as \"512MiB\" or \"2GiB\", or whole bytes, 0 for no limit");
         return std::nullopt;
     }
 
@@ -424,10 +451,11 @@ std::string toml_key(const std::string& name)
     return is_bare ? name : toml_line(name);
 }
 
-std::string toml_words(const std::vector<std::string>& words)
+std::string toml_list(const JobField& field, const Job& job)
 {
     std::string list;
-    for (const std::string& word : words) {
+    const FieldValue value = stored_value(field, job);
+    for (const std::string& word : std::get<std::vector<std::string>>(value)) {
         list += fmt::format("{}{}", list.empty() ? "" : ", ", toml_line(word));
     }
     return fmt::format("[{}]", list);
@@ -436,17 +464,21 @@ std::string toml_words(const std::vector<std::string>& words)
 /// A text as "1h30m" is for people, a moment is TOML's own, and the others are as they are.
 std::string toml_value(const JobField& field, const Job& job)
 {
-    return std::visit(
-        Overloaded{
-            [&](const kind::Flag&) { return field_text(field, job); },
-            [&](const kind::Count&) { return field_text(field, job); },
-            [&](const kind::Moment&) { return field_text(field, job); },
-            [&](const kind::Words&) {
-                return toml_words(std::get<std::vector<std::string>>(stored_value(field, job)));
-            },
-            [&](const auto&) { return toml_text(field_text(field, job)); },
-        },
-        field.kind);
+    return std::visit(Overloaded{
+                          [&](const kind::Flag&) { return field_text(field, job); },
+                          [&](const kind::Count&) { return field_text(field, job); },
+                          [&](const kind::Number&) { return field_text(field, job); },
+                          [&](const kind::Moment&) { return field_text(field, job); },
+                          [&](const kind::Size&) {
+                              const std::string size = field_text(field, job);
+                              const bool has_unit = size.ends_with('B');
+                              return has_unit ? toml_text(size) : size;
+                          },
+                          [&](const kind::Words&) { return toml_list(field, job); },
+                          [&](const kind::Lines&) { return toml_list(field, job); },
+                          [&](const auto&) { return toml_text(field_text(field, job)); },
+                      },
+                      field.kind);
 }
 
 std::string job_table(const Job& job)

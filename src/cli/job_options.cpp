@@ -48,6 +48,20 @@ void add_flag(CLI::App& command, const JobField& field, const JobOption& option,
         ->group(std::string(option.group));
 }
 
+/// Given again, it adds a line.
+void add_lines(CLI::App& command, const JobField& field, const JobOption& option, JobArguments& job)
+{
+    const std::function<void(const std::string&)> add =
+        [&job, name = field.name](const std::string& given) {
+            const auto [lines, is_first] = job.fields.try_emplace(name, given);
+            if (!is_first) lines->second += '\n' + given;
+        };
+    command.add_option_function(std::string(option.option), add, std::string(option.text))
+        ->type_name(std::string(option.type))
+        ->group(std::string(option.group))
+        ->trigger_on_parse();
+}
+
 void add_field(CLI::App& command, const JobField& field, const JobOption& option, JobArguments& job)
 {
     if (std::holds_alternative<kind::Flag>(field.kind)) {
@@ -60,6 +74,10 @@ void add_field(CLI::App& command, const JobField& field, const JobOption& option
     }
     JobOption shown = option;
     shown.text = text;
+    if (std::holds_alternative<kind::Lines>(field.kind)) {
+        add_lines(command, field, shown, job);
+        return;
+    }
     add_text(command, shown,
              [&job, name = field.name](const std::string& given) { job.fields[name] = given; });
 }

@@ -1,11 +1,11 @@
 #include "config/config.hpp"
 
 #include "base/toml.hpp"
+#include "base/units.hpp"
 #include "config/contradictions.hpp"
 #include "config/keys.hpp"
 #include "config/overlay.hpp"
 #include "config/suggestion.hpp"
-#include "config/units.hpp"
 
 #include <sys/stat.h>
 #include <unistd.h>

@@ -103,9 +103,15 @@ struct Config {
         std::size_t max_output = 1U << 20U;              // [exec] max_output
         std::chrono::milliseconds kill_grace{5000};      // [exec] kill_grace
         std::chrono::milliseconds drain_timeout{30000};  // [exec] drain_timeout
-        std::string journal_dir;                         // [exec] journal_dir: "" = data_dir
-        std::size_t journal_limit = 256U << 20U;         // [exec] journal_limit: 0 = no journal
+        std::vector<std::string> run_as;          // [exec] run_as: users that a job may run as
+        std::vector<std::string> command_dirs;    // [exec] command_dirs: only commands from there
+        std::string journal_dir;                  // [exec] journal_dir: "" = data_dir
+        std::size_t journal_limit = 256U << 20U;  // [exec] journal_limit: 0 = no journal
     } exec;
+
+    struct Secrets {
+        std::string dir;  // [secrets] dir: "" = jobs have no secrets here
+    } secrets;
 
     struct Http {
         enum class Role : std::uint8_t { read, operate, admin };

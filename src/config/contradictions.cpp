@@ -1,7 +1,7 @@
 #include "config/contradictions.hpp"
 
+#include "base/units.hpp"
 #include "config/endpoint.hpp"
-#include "config/units.hpp"
 
 #include <array>
 #include <utility>

@@ -1,6 +1,6 @@
+#include "base/units.hpp"
 #include "config/config.hpp"
 #include "config/keys.hpp"
-#include "config/units.hpp"
 
 #include <string_view>
 #include <utility>

@@ -49,6 +49,18 @@ std::optional<std::string> folder_or_none(const std::string& text)
     return R"("", or a folder's path from the root such as "/var/lib/peercron")";
 }
 
+std::optional<std::string> folder(const std::string& text)
+{
+    if (text.starts_with('/')) return std::nullopt;
+    return R"(a folder's path from the root, such as "/opt/jobs")";
+}
+
+std::optional<std::string> user(const std::string& text)
+{
+    if (is_plain(text, "/:,\"\\")) return std::nullopt;
+    return R"(the name of a user of this machine, such as "backup")";
+}
+
 std::optional<std::string> host(const std::string& text)
 {
     if (is_plain(text, "/@[]")) return std::nullopt;

@@ -16,6 +16,8 @@ using TextRule = std::optional<std::string> (*)(const std::string& text);
 
 std::optional<std::string> data_dir(const std::string& text);
 std::optional<std::string> folder_or_none(const std::string& text);
+std::optional<std::string> folder(const std::string& text);
+std::optional<std::string> user(const std::string& text);
 std::optional<std::string> any_text(const std::string& text);
 std::optional<std::string> host(const std::string& text);
 std::optional<std::string> service_address(const std::string& text);
@@ -121,8 +123,12 @@ void visit(C& config, Visitor& visitor)
     visitor.key("exec.max_output", config.exec.max_output, Size{kib, 64 * mib});
     visitor.key("exec.kill_grace", config.exec.kill_grace, Duration{0s, 10min});
     visitor.key("exec.drain_timeout", config.exec.drain_timeout, Duration{0s, 24h});
+    visitor.key("exec.run_as", config.exec.run_as, Texts{user});
+    visitor.key("exec.command_dirs", config.exec.command_dirs, Texts{folder});
     visitor.key("exec.journal_dir", config.exec.journal_dir, Text{folder_or_none});
     visitor.key("exec.journal_limit", config.exec.journal_limit, Size{0, 64 * gib});
+
+    visitor.key("secrets.dir", config.secrets.dir, Text{folder_or_none});
 
     visitor.key("http.allow_anonymous", config.http.allow_anonymous, Flag{});
     visitor.key("http.max_body", config.http.max_body, Size{kib, 64 * mib});

@@ -1,5 +1,7 @@
 #include "dispatch/term_rules.hpp"
 
+#include "model/run_request.hpp"
+
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -34,11 +36,24 @@ WallTime due_of(const OpenRun& row)
     return row.planned.retry_at.value_or(row.planned.id.scheduled_at);
 }
 
+/// `requested_by`: see PlannedRun.
+void set_request(TrackedRun& run, std::string requested_by)
+{
+    run.order.inputs = parse_request(requested_by).inputs;
+    run.requested_by = std::move(requested_by);
+}
+
+/// Who asks for a further attempt, with the inputs of the one before it.
+std::string request_again(std::string by, const std::string& earlier)
+{
+    return to_string(RunRequest{std::move(by), parse_request(earlier).inputs});
+}
+
 /// What only the row of a run says.
 void take_from_row(TrackedRun& run, const OpenRun& row)
 {
     run.superseded = row.superseded;
-    run.requested_by = row.planned.requested_by;
+    set_request(run, row.planned.requested_by);
     run.retry_at = row.planned.retry_at;
     // What a person asks for stands whatever becomes of the definition.
     if (row.planned.requested_by.empty()) run.failed_at = row.failed_at;
@@ -680,7 +695,7 @@ void TermRules::start_waiting(Moment now)
         }
         const auto run = open_again(wait.id, *job, wait.retry_at, now);
         if (wait.requested_by.empty()) run->second.failed_at = wait.failed_at;
-        run->second.requested_by = std::move(wait.requested_by);
+        set_request(run->second, std::move(wait.requested_by));
         unplaced_.insert(wait.id);
     }
     const auto next = waiting_.next_due();
@@ -694,7 +709,7 @@ void TermRules::take_over_waiting(const TermStart& found, Moment now)
         const auto known = runs_.find(wait.id);
         if (known != runs_.end()) {  // a node has it: the step that says so is lost
             known->second.retry_at = wait.retry_at;
-            known->second.requested_by = wait.requested_by;
+            set_request(known->second, wait.requested_by);
             if (wait.requested_by.empty()) known->second.failed_at = wait.failed_at;
             continue;
         }
@@ -739,7 +754,7 @@ Result<RunId> TermRules::retry_now(const LogRow& newest, std::string requested_b
     if (const auto id = waiting_.of_fire(last)) {
         waiting_.take(*id);
         const auto run = open_again(*id, *planned, now.wall, now);
-        run->second.requested_by = std::move(requested_by);
+        set_request(run->second, request_again(std::move(requested_by), newest.requested_by));
         unplaced_.insert(*id);
         // Also when no node can take it now.
         draft_.move(*id, {}, now.wall, now.wall);
@@ -750,7 +765,8 @@ Result<RunId> TermRules::retry_now(const LogRow& newest, std::string requested_b
     }
     const RunId next{last.job, last.scheduled_at, last.attempt + 1};
     if (ended_lately_.contains(next)) return Error{to_string(next) + " has ended just now"};
-    place_new(open_again(next, *planned, now.wall, now), std::move(requested_by), now);
+    place_new(open_again(next, *planned, now.wall, now),
+              request_again(std::move(requested_by), newest.requested_by), now);
     return next;
 }
 
@@ -832,7 +848,7 @@ Planner::Next TermRules::plan_fire(const PlannedJob& planned, WallTime scheduled
 void TermRules::place_new(Place run, std::string requested_by, Moment now)
 {
     const RunId id = run->first;
-    run->second.requested_by = requested_by;
+    set_request(run->second, requested_by);
     run->second.row_step = draft_.number();
     const std::optional<WallTime> retry_at = run->second.retry_at;
     place(run, now);

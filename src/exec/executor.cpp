@@ -2,7 +2,9 @@
 
 #include "base/offload.hpp"
 #include "base/throw_errno.hpp"
+#include "base/units.hpp"
 #include "exec/process_table.hpp"
+#include "model/exit_codes.hpp"
 
 #include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
@@ -76,6 +78,19 @@ constexpr std::uint64_t serial_of(std::uint64_t token)
     return token >> 1U;
 }
 
+int stop_signal_of(const RunOrder& order)
+{
+    // By StopSignal.
+    constexpr std::array<int, PolicyNames<StopSignal>::names.size()> numbers{
+        SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGABRT, SIGUSR1, SIGUSR2, SIGWINCH};
+    return numbers[static_cast<std::size_t>(order.fields.job().stop_signal)];
+}
+
+bool has_succeeded(const RunOrder& order, std::optional<int> exit_code)
+{
+    return exit_code && is_success_code(order.fields.job().success_codes, *exit_code);
+}
+
 /// Counts a coroutine as long as it is in a scope.
 class Counted {
 public:
@@ -101,11 +116,12 @@ struct Executor::Live {
     OutputCapture capture;
     std::optional<Result<Process, SpawnFailure>> started;  // for take_process()
     Live* next_started = nullptr;
-    std::optional<Process> process;  // until it is reaped
-    FileDescriptor output;           // the process's, while somebody may write
-    std::optional<Event> news;       // for read_last_output()
-    std::uint64_t serial = 0;        // from when there is a process
-    bool is_condemned = false;       // SIGTERM was sent, or will be as soon as there is a process
+    std::optional<Process> process;       // until it is reaped
+    FileDescriptor output;                // the process's, while somebody may write
+    std::unique_ptr<CommandSetup> setup;  // the process's, until the run is over
+    std::optional<Event> news;            // for read_last_output()
+    std::uint64_t serial = 0;             // from when there is a process
+    bool is_condemned = false;  // SIGTERM was sent, or will be as soon as there is a process
     bool has_survivor = false;
     bool was_over = false;   // when it was condemned
     bool is_forced = false;  // and SIGKILL
@@ -119,7 +135,7 @@ Executor::Executor(asio::any_io_executor executor, const Clock& clock, ExecSetti
       on_report_(std::move(on_report)),
       guard_(guard),
       book_(settings_.rules, clock.steady_now()),
-      spawner_(settings_.node, settings_.shell, clock, settings_.open_files),
+      spawner_(settings_.node, settings_.shell, settings_.commands, clock, settings_.open_files),
       changed_(executor_),
       run_ended_(executor_),
       started_event_(open_event()),
@@ -225,7 +241,11 @@ asio::awaitable<bool> Executor::drain(SteadyTime deadline)
         book_.kill(id, std::move(verdict), clock_.steady_now());
     }
     changed_.notify();
-    const SteadyTime limit = clock_.steady_now() + settings_.rules.kill_grace + unkillable_after;
+    milliseconds grace = settings_.rules.kill_grace;
+    for (const auto& [id, live] : live_) {
+        grace = std::max(grace, kill_grace_of(live->order, settings_.rules));
+    }
+    const SteadyTime limit = clock_.steady_now() + grace + unkillable_after;
     co_return co_await wait_until_idle(limit);
 }
 
@@ -328,7 +348,7 @@ void Executor::terminate(Live& live)
     }
     live.is_condemned = true;
     if (!live.process) return;
-    signal_group(*live.process, SIGTERM);
+    signal_group(*live.process, stop_signal_of(live.order));
     signal_group(*live.process, SIGCONT);  // a stopped process could not obey
 }
 
@@ -379,7 +399,7 @@ Result<Process, SpawnFailure> Executor::start_process(const Live& live, SteadyTi
     if (live.order.concurrency.limit > 0 && clock_.steady_now() > lease_end) {
         return SpawnFailure{
             .message = "this node was frozen when it should have started the command",
-            .is_isolated = true};
+            .cause = Cause::node_isolated};
     }
     try {
         return spawner_.spawn(live.order);
@@ -399,15 +419,15 @@ void Executor::take_process(Live& live)
         return;
     }
     if (process.has_error()) {
-        const bool is_fenced = process.error().is_isolated;
-        live.report.reason = {is_fenced ? Cause::node_isolated : Cause::none,
-                              process.error().message};
-        live.report.state = is_fenced ? RunState::fenced : RunState::failed;
+        const Cause cause = process.error().cause;
+        live.report.reason = {cause, process.error().message};
+        live.report.state = cause == Cause::node_isolated ? RunState::fenced : RunState::failed;
         finish(live);
         return;
     }
     live.process = std::move(*process);
     live.output = std::move(live.process->output);
+    live.setup = std::move(live.process->setup);
     try {
         follow_process(live);
     } catch (const std::exception& e) {
@@ -500,7 +520,13 @@ void Executor::read_up_to(Live& live, std::size_t limit)
 ssize_t Executor::read_some(Live& live, std::size_t limit)
 {
     const ssize_t size = ::read(live.output.get(), scratch_.data(), limit);
-    if (size > 0) live.capture.append({scratch_.data(), static_cast<std::size_t>(size)});
+    if (size <= 0) return size;
+    const std::string_view output(scratch_.data(), static_cast<std::size_t>(size));
+    if (live.setup && live.setup->mask) {
+        live.capture.append(live.setup->mask->hide(output));
+    } else {
+        live.capture.append(output);
+    }
     return size;
 }
 
@@ -556,11 +582,18 @@ void Executor::end(Live& live)
     report.term_signal = end.term_signal;
     report.cpu_time = end.cpu_time;
     report.max_rss = end.max_rss;
-    report.state = end.exit_code == 0 ? RunState::success : RunState::failed;
+    report.state = has_succeeded(live.order, end.exit_code) ? RunState::success : RunState::failed;
     if (end.term_signal) {
         const char* name = ::sigdescr_np(*end.term_signal);
         report.reason.detail = fmt::format("ended by signal {} ({})", *end.term_signal,
                                            name != nullptr ? name : "real-time");
+    }
+    const bool may_be_oom =
+        report.state == RunState::failed && live.setup && live.setup->control_group;
+    if (may_be_oom && live.setup->control_group->ran_out_of_memory()) {
+        const auto most = static_cast<std::size_t>(live.order.fields.job().memory_max);
+        report.reason = {
+            Cause::oom, fmt::format("it wanted more than its memory_max of {}", format_size(most))};
     }
     read_up_to(live, output_at_once);
     if (!live.output) {
@@ -641,6 +674,7 @@ void Executor::finish(Live& live)
     }
     if (live.has_survivor) end.reason.detail += "; a process of it survived SIGKILL";
     if (!end.ended_at) end.ended_at = clock_.now();
+    if (live.setup && live.setup->mask) live.capture.append(live.setup->mask->rest());
     end.output = live.capture.text();
     end.output_bytes = live.capture.total();
     const RunId id = live.order.id;

@@ -44,6 +44,7 @@ struct ExecSettings {
     std::chrono::milliseconds output_grace{250};
     std::size_t max_left_outputs = 256;  ///< see OutputDrain
     std::optional<rlimit> open_files;    ///< of commands, see Spawner
+    CommandRules commands;
     /// A spawn blocks its thread until the child has got a core and become the command, which takes
     /// longer the more commands run. 0: four per core, at most 16, and no more than slots.
     std::size_t spawn_threads = 0;
@@ -86,6 +87,12 @@ public:
     std::vector<RunOrder> held() const override { return book_.held_orders(); }
     std::vector<RunReport> running() const override;
     NodeLoad load() const override;
+
+    /// See CommandSetups.
+    std::optional<std::string> refusal(const Job& job, const std::string& command) const
+    {
+        return spawner_.setups().refusal(job, command);
+    }
 
     /// Consul confirmed this node's session, in a request that was sent at `sent`.
     void session_confirmed(SteadyTime sent);

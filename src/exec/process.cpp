@@ -134,12 +134,14 @@ FileDescriptor open_null()
     }
 }
 
-std::string search_path_of(const std::vector<std::string>& environment)
+/// The value of PATH; nullopt: it is not set.
+std::optional<std::string> search_path_of(const std::vector<std::string>& environment)
 {
     constexpr std::string_view name = "PATH=";
     const auto is_path = [name](std::string_view variable) { return variable.starts_with(name); };
     const auto path = std::ranges::find_if(environment, is_path);
-    return path == environment.end() ? "/bin:/usr/bin" : path->substr(name.size());
+    if (path == environment.end()) return std::nullopt;
+    return path->substr(name.size());
 }
 
 /// This program's peak resident size in KiB, or an earlier one that is not below `size`: it only
@@ -194,16 +196,17 @@ ProcessEnd reap(const Process& process)
     return end;
 }
 
-Spawner::Spawner(NodeName node, std::string shell, const Clock& clock,
+Spawner::Spawner(NodeName node, std::string shell, CommandRules rules, const Clock& clock,
                  std::optional<rlimit> open_files)
     : node_(std::move(node)),
       shell_(std::move(shell)),
+      setups_(std::move(rules)),
       clock_(clock),
       open_files_(open_files),
       null_(open_null()),
       low_numbers_(null_.get(), low_numbers),
       environment_(inherited_environment()),
-      search_path_(search_path_of(environment_))
+      search_path_(search_path_of(environment_).value_or("/bin:/usr/bin"))
 {
     if (std::signal(SIGCHLD, SIG_DFL) == SIG_ERR) throw_errno("signal");
 }
@@ -213,36 +216,69 @@ Result<Process, SpawnFailure> Spawner::spawn(const RunOrder& order) const
     if (order.command.find('\0') != std::string::npos) {
         return SpawnFailure{"the command contains a NUL character, which no command may"};
     }
+    auto made = setups_.make(order);
+    if (!made) return made.error();
+    auto process = start_command(order, made->get());
+    if (process && *made != nullptr) {
+        (*made)->input.close();
+        if ((*made)->control_group) (*made)->control_group->close();
+        process->setup = *std::move(made);
+    }
+    return process;
+}
+
+Result<Process, SpawnFailure> Spawner::start_command(const RunOrder& order,
+                                                     const CommandSetup* setup) const
+{
     const auto own = run_environment(order, node_);
-    Pointers environment(environment_.size() + own.size());
-    for (const std::string& variable : environment_) environment.add(variable);
+    Pointers environment(environment_.size() + own.size() +
+                         (setup == nullptr ? 0 : setup->environment.size()));
+    for (const std::string& variable : environment_) {
+        if (setup == nullptr || !setup->replaces(variable)) environment.add(variable);
+    }
     for (const std::string& variable : own) environment.add(variable);
+    if (setup != nullptr) {
+        for (const std::string& variable : setup->environment) environment.add(variable);
+    }
     char* const* const variables = environment.get();
 
     if (const auto words = plain_words(order.command)) {
-        Pointers arguments(words->size());
-        for (const std::string& word : *words) arguments.add(word);
-        auto process = spawn_program(words->front(), arguments.get(), variables);
-        if (process || process.error().is_shortage) return process;
+        const bool is_fixed = setup != nullptr && !setup->program.empty();
+        auto process =
+            start(*words, is_fixed ? std::vector{setup->program} : paths_of(words->front(), setup),
+                  variables, setup);
+        if (process || is_fixed || process.error().is_shortage ||
+            process.error().cause != Cause::none) {
+            return process;
+        }
         // The shell says it in the words that people know, with exit code 126 or 127.
     }
-    const std::array<std::string, 3> through_shell{shell_, "-c", order.command};
-    Pointers arguments(through_shell.size());
-    for (const std::string& word : through_shell) arguments.add(word);
-    return spawn_program(shell_, arguments.get(), variables);
+    return start({shell_, "-c", order.command}, program_paths(shell_, search_path_), variables,
+                 setup);
 }
 
-Result<Process, SpawnFailure> Spawner::spawn_program(const std::string& name,
-                                                     char* const* arguments,
-                                                     char* const* environment) const
+/// Where the command's program may be, by the PATH that the command gets.
+std::vector<std::string> Spawner::paths_of(const std::string& name, const CommandSetup* setup) const
 {
-    const auto refused = [&name](const std::string& why, int error) {
-        return SpawnFailure{fmt::format("cannot start {}: {}", name, why), is_shortage(error)};
+    const auto own = setup == nullptr ? std::nullopt : search_path_of(setup->environment);
+    return program_paths(name, own.value_or(search_path_));
+}
+
+Result<Process, SpawnFailure> Spawner::start(const std::vector<std::string>& words,
+                                             const std::vector<std::string>& paths,
+                                             char* const* environment,
+                                             const CommandSetup* setup) const
+{
+    const auto refused = [&words](const std::string& why, int error) {
+        return SpawnFailure{fmt::format("cannot start {}: {}", words.front(), why),
+                            is_shortage(error)};
     };
     const auto call_refused = [&refused](const char* call) {
         const int error = errno;
         return refused(fmt::format("{}: {}", call, words_for(error)), error);
     };
+    Pointers arguments(words.size());
+    for (const std::string& word : words) arguments.add(word);
     std::array<int, 2> ends{};
     if (::pipe2(ends.data(), O_CLOEXEC) != 0) return call_refused("pipe");
     Process process;
@@ -251,14 +287,26 @@ Result<Process, SpawnFailure> Spawner::spawn_program(const std::string& name,
     if (::fcntl(process.output.get(), F_SETFL, O_NONBLOCK) != 0) {
         return call_refused("fcntl");
     }
-    const std::vector<std::string> paths = program_paths(name, search_path_);
     process.started_at = clock_.now();
     process.started = clock_.steady_now();
     const LowNumbers::Loan low(low_numbers_, writing.get());
-    const rlimit* const open_files = open_files_ ? &*open_files_ : nullptr;
-    auto started =
-        start_program({paths, arguments, environment, null_.get(), low.get(), open_files});
-    if (!started) return refused(started.error().message, started.error().error);
+    Program program{.paths = paths,
+                    .arguments = arguments.get(),
+                    .environment = environment,
+                    .input = null_.get(),
+                    .output = low.get(),
+                    .open_files = open_files_ ? &*open_files_ : nullptr};
+    if (setup != nullptr) {
+        program.setting = &setup->setting;
+        if (setup->input) program.input = setup->input.get();
+    }
+    auto started = start_program(program);
+    if (!started) {
+        const NotStarted& no = started.error();
+        SpawnFailure failure = refused(no.message, no.error);
+        if (no.is_of_setting) failure.cause = Cause::refused;
+        return failure;
+    }
     process.pid = started->pid;
     process.pidfd = std::move(started->pidfd);
     return process;

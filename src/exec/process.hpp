@@ -3,6 +3,7 @@
 #include "base/clock.hpp"
 #include "base/file_descriptor.hpp"
 #include "base/result.hpp"
+#include "exec/command_setup.hpp"
 #include "exec/low_numbers.hpp"
 #include "wire/message.hpp"
 
@@ -11,6 +12,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -36,13 +38,7 @@ struct Process {
     FileDescriptor output;  ///< the reading end of its stdout and stderr, non-blocking
     WallTime started_at{};  ///< right before the spawn
     SteadyTime started{};
-};
-
-/// Why there is no process.
-struct SpawnFailure {
-    std::string message;
-    bool is_shortage = false;  ///< it may work later, see is_shortage() of start_program.hpp
-    bool is_isolated = false;  ///< not tried: another node may have the run by now
+    std::unique_ptr<CommandSetup> setup;  ///< to be kept until the run has ended; nullptr: none
 };
 
 /// Sends `signal` to the whole process group of an unreaped process.
@@ -68,13 +64,15 @@ ProcessEnd reap(const Process& process);
 /// - PEERCRON_NODE: the name of this node;
 /// - PEERCRON_EPOCH: the epoch of the dispatcher that ordered it.
 ///
+/// What the order's job asks for beyond that, it gets as CommandSetups says, or is not started.
+///
 /// Does not fork, which copies the page tables: 20 ms a time at 500 MB. See start_program().
 /// spawn() blocks for the time of an exec; it may be called from several threads at once.
 class Spawner {
 public:
     /// Gives SIGCHLD its default action: while it is ignored, no exit code can be read.
     /// @param open_files the commands' RLIMIT_NOFILE, if different from this process's.
-    Spawner(NodeName node, std::string shell, const Clock& clock,
+    Spawner(NodeName node, std::string shell, CommandRules rules, const Clock& clock,
             std::optional<rlimit> open_files = std::nullopt);
     Spawner(const Spawner&) = delete;
     Spawner& operator=(const Spawner&) = delete;
@@ -84,12 +82,20 @@ public:
     /// else as `SHELL -c COMMAND`. The error says what could not be started and why.
     Result<Process, SpawnFailure> spawn(const RunOrder& order) const;
 
+    const CommandSetups& setups() const { return setups_; }
+
 private:
-    Result<Process, SpawnFailure> spawn_program(const std::string& name, char* const* arguments,
-                                                char* const* environment) const;
+    Result<Process, SpawnFailure> start_command(const RunOrder& order,
+                                                const CommandSetup* setup) const;
+    Result<Process, SpawnFailure> start(const std::vector<std::string>& words,
+                                        const std::vector<std::string>& paths,
+                                        char* const* environment, const CommandSetup* setup) const;
+
+    std::vector<std::string> paths_of(const std::string& name, const CommandSetup* setup) const;
 
     NodeName node_;
     std::string shell_;
+    CommandSetups setups_;
     const Clock& clock_;
     std::optional<rlimit> open_files_;
     FileDescriptor null_;

@@ -29,6 +29,12 @@ std::string seconds_text(Duration time)
 
 }  // namespace
 
+milliseconds kill_grace_of(const RunOrder& order, const RunRules& rules)
+{
+    const milliseconds own = order.fields.job().kill_grace;
+    return own.count() > 0 ? own : rules.kill_grace;
+}
+
 RunBook::RunBook(RunRules rules, SteadyTime now) : rules_(rules), contact_(now), last_noticed_(now)
 {}
 
@@ -75,7 +81,8 @@ bool RunBook::kill(const RunId& id, Verdict verdict, SteadyTime now)
     if (found == running_.end()) return false;
     Run& run = found->second;
     const bool is_fenced = verdict.state == RunState::fenced;
-    const SteadyTime deadline = now + (is_fenced ? rules_.fence_grace : rules_.kill_grace);
+    const SteadyTime deadline =
+        now + (is_fenced ? rules_.fence_grace : kill_grace_of(run.order, rules_));
     if (run.verdict) {
         // Nothing new, but it may have to be quicker.
         if (run.deadline && deadline < *run.deadline) set_deadline(run, deadline);

@@ -45,10 +45,14 @@ struct RunRules {
 
     std::chrono::milliseconds shortage_pause{100};  ///< see RunBook::put_back()
 
-    std::chrono::milliseconds kill_grace{5000};  ///< from SIGTERM to SIGKILL
+    /// From stop_signal to SIGKILL, if the job says nothing else.
+    std::chrono::milliseconds kill_grace{5000};
     /// The same when the lease has run out: must be over before the lease's margin is.
     std::chrono::milliseconds fence_grace{500};
 };
+
+/// From the signal that asks the order's command to end to SIGKILL.
+std::chrono::milliseconds kill_grace_of(const RunOrder& order, const RunRules& rules);
 
 /// What this node holds, runs and remembers, and the rules by which fires start and end here.
 ///
@@ -88,7 +92,7 @@ public:
     struct Actions {
         std::vector<RunOrder> start;
         std::vector<Skipped> skipped;
-        std::vector<RunId> terminate;  ///< SIGTERM to the group
+        std::vector<RunId> terminate;  ///< the job's stop_signal to the group
         std::vector<RunId> kill;       ///< SIGKILL to the group
     };
     /// Why a run is being ended by us.

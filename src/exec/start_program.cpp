@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -41,6 +42,23 @@ struct KernelSignalAction {
 constexpr std::uint64_t no_signals = 0;
 constexpr int last_signal = 64;
 
+// What a child was at when it failed.
+constexpr const char* exec_call = "exec";
+constexpr const char* chdir_call = "chdir";
+
+/// ProgramSetting as a child can read it, which calls no code of ours.
+struct ChildSetting {
+    const char* const* folders;  // ends with null
+    bool has_umask;
+    mode_t umask;
+    bool has_nice;
+    int nice;
+    const ProgramUser* user;
+    const gid_t* groups;
+    std::size_t group_count;
+    int cgroup;
+};
+
 struct Child {
     const char* const* paths;  // ends with null
     char* const* arguments;
@@ -49,8 +67,10 @@ struct Child {
     int output;
     bool shares_descriptors;
     const rlimit* open_files;
+    const ChildSetting* setting;
     pid_t parent;
     int error = 0;  // 0 = it became the program
+    const char* call = exec_call;
 };
 
 // The child has the parent's memory and the parent's thread waits for it. So it calls nothing but
@@ -63,17 +83,65 @@ PEERCRON_CHILD bool is_absence(int error)
            error == ETIMEDOUT;
 }
 
+/// Notes the error of a call; false: it has none.
+PEERCRON_CHILD bool has_failed(Child& child, const char* call, long result)
+{
+    if (result >= 0) return false;
+    child.error = errno;
+    child.call = call;
+    return true;
+}
+
+/// False: a call has failed. In this order: joining a control group and a better niceness need our
+/// rights, and the folder has to be one that the user may enter.
+PEERCRON_CHILD bool apply_setting(Child& child)
+{
+    const ChildSetting& setting = *child.setting;
+    if (setting.has_umask) ::syscall(SYS_umask, setting.umask);
+    if (setting.cgroup >= 0 &&
+        has_failed(child, "cgroup.procs", ::syscall(SYS_write, setting.cgroup, "0", 1))) {
+        return false;
+    }
+    if (setting.has_nice && has_failed(child, "setpriority",
+                                       ::syscall(SYS_setpriority, PRIO_PROCESS, 0, setting.nice))) {
+        return false;
+    }
+    if (setting.user != nullptr) {
+        const gid_t group = setting.user->group;
+        const uid_t user = setting.user->user;
+        if (has_failed(child, "setgroups",
+                       ::syscall(SYS_setgroups, setting.group_count, setting.groups)) ||
+            has_failed(child, "setresgid", ::syscall(SYS_setresgid, group, group, group)) ||
+            has_failed(child, "setresuid", ::syscall(SYS_setresuid, user, user, user))) {
+            return false;
+        }
+    }
+    for (const char* const* folder = setting.folders; *folder != nullptr; ++folder) {
+        if (!has_failed(child, chdir_call, ::syscall(SYS_chdir, *folder))) {
+            child.error = 0;
+            child.call = exec_call;
+            break;
+        }
+    }
+    return child.error == 0;
+}
+
 PEERCRON_CHILD int run_child(void* argument)
 {
     Child& child = *static_cast<Child*>(argument);
     if (child.shares_descriptors) {
-        const int wanted = child.input > child.output ? child.input : child.output;
+        int wanted = child.input > child.output ? child.input : child.output;
+        if (child.setting != nullptr && child.setting->cgroup > wanted) {
+            wanted = child.setting->cgroup;
+        }
         if (::syscall(SYS_close_range, wanted + 1, ~0U, CLOSE_RANGE_UNSHARE) != 0) {
             child.error = errno;
             ::syscall(SYS_exit_group, 127);
         }
     }
     ::syscall(SYS_setsid);
+    // Before the signal is asked for: a change of user takes it back.
+    if (child.setting != nullptr && !apply_setting(child)) ::syscall(SYS_exit_group, 127);
     ::syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     // It is not told of a parent that had died before.
     if (::syscall(SYS_getppid) != child.parent) ::syscall(SYS_exit_group, 127);
@@ -115,7 +183,36 @@ bool can_copy_some_descriptors()
     return can;
 }
 
-NotStarted not_started(const char* call, int error)
+/// Pointers to texts, with null at the end.
+std::vector<const char*> pointers_to(const std::vector<std::string>& texts)
+{
+    std::vector<const char*> pointers;
+    pointers.reserve(texts.size() + 1);
+    for (const std::string& text : texts) pointers.push_back(text.c_str());
+    pointers.push_back(nullptr);
+    return pointers;
+}
+
+ChildSetting child_setting(const ProgramSetting& setting, const char* const* folders)
+{
+    ChildSetting child{};
+    child.folders = folders;
+    child.has_umask = setting.umask.has_value();
+    child.umask = setting.umask.value_or(0);
+    child.has_nice = setting.nice != 0;
+    if (child.has_nice) {
+        child.nice = std::clamp(::getpriority(PRIO_PROCESS, 0) + setting.nice, -20, 19);
+    }
+    if (setting.user) {
+        child.user = &*setting.user;
+        child.groups = setting.user->groups.data();
+        child.group_count = setting.user->groups.size();
+    }
+    child.cgroup = setting.cgroup;
+    return child;
+}
+
+NotStarted not_started(std::string_view call, int error)
 {
     return {std::string(call) + ": " + std::generic_category().message(error), error};
 }
@@ -129,12 +226,22 @@ bool is_shortage(int error)
 
 Result<StartedProgram, NotStarted> start_program(const Program& program)
 {
-    std::vector<const char*> paths;
-    paths.reserve(program.paths.size() + 1);
-    for (const std::string& path : program.paths) paths.push_back(path.c_str());
-    paths.push_back(nullptr);
-    Child child{paths.data(),   program.arguments,           program.environment, program.input,
-                program.output, can_copy_some_descriptors(), program.open_files,  ::getpid()};
+    const std::vector<const char*> paths = pointers_to(program.paths);
+    std::vector<const char*> folders;
+    ChildSetting setting{};
+    if (program.setting != nullptr) {
+        folders = pointers_to(program.setting->folders);
+        setting = child_setting(*program.setting, folders.data());
+    }
+    Child child{.paths = paths.data(),
+                .arguments = program.arguments,
+                .environment = program.environment,
+                .input = program.input,
+                .output = program.output,
+                .shares_descriptors = can_copy_some_descriptors(),
+                .open_files = program.open_files,
+                .setting = program.setting == nullptr ? nullptr : &setting,
+                .parent = ::getpid()};
 
     // A handler of ours must not run in the child, which has our memory. SIGCHLD has none, and is
     // ignored: but a thread that blocks it, and is the parent of a child that ends meanwhile, has
@@ -159,7 +266,11 @@ Result<StartedProgram, NotStarted> start_program(const Program& program)
     if (child.error == 0) return started;
     while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
     }
-    return not_started("exec", child.error);
+    std::string call = child.call;
+    if (child.call == chdir_call) call += " to " + program.setting->folders.back();
+    NotStarted failure = not_started(call, child.error);
+    failure.is_of_setting = child.call != exec_call;
+    return failure;
 }
 
 std::vector<std::string> program_paths(const std::string& name, const std::string& search_path)

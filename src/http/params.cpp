@@ -63,17 +63,30 @@ bool is_whole(double number)
     return std::abs(number) <= most && std::trunc(number) == number;
 }
 
-/// The words as a form would have them.
-std::string join(const Param& param, const boost::json::array& words)
+bool is_list(const Param& param)
 {
+    return param.type == ParamType::words || param.type == ParamType::lines;
+}
+
+/// What stands between the texts of a list in a form.
+char separator_of(const Param& param)
+{
+    return param.type == ParamType::words ? ',' : '\n';
+}
+
+/// The texts of a list as a form would have them.
+std::string join(const Param& param, const boost::json::array& texts)
+{
+    const char separator = separator_of(param);
     std::string joined;
-    for (const boost::json::value& word : words) {
-        const auto* const text = word.if_string();
-        if (text == nullptr || text->find(',') != boost::json::string::npos) {
-            refuse(fmt::format("{}: given {}; a text without commas is allowed in the list",
-                               param.name, quote_utf8(boost::json::serialize(word))));
+    for (const boost::json::value& one : texts) {
+        const auto* const text = one.if_string();
+        if (text == nullptr || text->find(separator) != boost::json::string::npos) {
+            refuse(fmt::format("{}: given {}; a text without {} is allowed in the list", param.name,
+                               quote_utf8(boost::json::serialize(one)),
+                               separator == ',' ? "commas" : "line breaks"));
         }
-        if (!joined.empty()) joined += ',';
+        if (!joined.empty()) joined += separator;
         joined.append(text->data(), text->size());
     }
     return joined;
@@ -84,8 +97,8 @@ std::optional<std::string> as_form_value(const Param& param, const boost::json::
 {
     if (value.is_null()) return std::nullopt;
     if (const auto* text = value.if_string()) return std::string(text->data(), text->size());
-    if (param.type == ParamType::words && value.is_array()) return join(param, value.as_array());
-    const bool is_text = param.type == ParamType::text || param.type == ParamType::words;
+    if (is_list(param) && value.is_array()) return join(param, value.as_array());
+    const bool is_text = param.type == ParamType::text || is_list(param);
     const double* const fraction = value.if_double();
     // 7.0 is a whole number, too (JSON Schema, 4.2.3 of its core).
     if (fraction != nullptr && !is_text && is_whole(*fraction)) {
@@ -97,9 +110,10 @@ std::optional<std::string> as_form_value(const Param& param, const boost::json::
     if (param.type == ParamType::text) {
         refuse(fmt::format("{}: given {}; a text in quotes is allowed", param.name, given));
     }
-    if (param.type == ParamType::words) {
-        refuse(fmt::format("{}: given {}; a list of texts, or one text with commas, is allowed",
-                           param.name, given));
+    if (is_list(param)) {
+        refuse(fmt::format("{}: given {}; a list of texts, or one text with {}, is allowed",
+                           param.name, given,
+                           param.type == ParamType::words ? "commas" : "line breaks"));
     }
     refuse(fmt::format("{}: given {}; one value is allowed, not a list or an object", param.name,
                        given));
@@ -252,8 +266,8 @@ void Params::take(Values& values, std::string_view name, std::string value,
     }
     if (value.empty() && strictness_ == Strictness::lenient) return;
     const auto [there, is_new] = values.try_emplace(param->name, value);
-    if (!is_new && param->type == ParamType::words) {
-        there->second += ',' + value;
+    if (!is_new && is_list(*param)) {
+        there->second += separator_of(*param) + value;
     } else if (!is_new) {
         refuse(fmt::format("{}: given twice in the {} (send an '&' inside a value as %26)",
                            param->name, where));

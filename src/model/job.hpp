@@ -53,6 +53,22 @@ struct Job {
     std::chrono::seconds retry_max_delay{3600};  ///< … up to this
     std::vector<std::string> retry_on;           ///< after which ends; empty = failed, timeout
 
+    // As whom and with what the command runs.
+    std::vector<std::string> env;            ///< NAME=value each
+    std::string work_dir;                    ///< empty = see docs/commands.md
+    std::string umask;                       ///< octal; empty = the node's
+    std::string stdin_text;                  ///< what the command reads; empty = /dev/null
+    std::int64_t nice = 0;                   ///< added to the node's
+    std::vector<std::string> success_codes;  ///< see is_success_code()
+    StopSignal stop_signal = StopSignal::term;
+    std::chrono::seconds kill_grace{0};  ///< from stop_signal to SIGKILL; 0 = as configured
+    std::string run_as;                  ///< a user; empty = the node's
+    std::vector<std::string> secrets;    ///< names of files in [secrets] dir
+    std::vector<std::string> inputs;     ///< what a run by hand may set: see run_request.hpp
+    std::int64_t memory_max = 0;         ///< bytes; 0 = no limit
+    std::int64_t cpu_max = 0;            ///< percent of one core; 0 = no limit
+    std::int64_t pids_max = 0;           ///< processes and threads; 0 = no limit
+
     /// Fires at or before this moment are not this version's: it is when the job was added or
     /// last changed. Keeps a dispatcher that plans a gap afterwards from inventing fires.
     WallTime effective_from{};

@@ -1,6 +1,7 @@
 #include "model/job_fields.hpp"
 
 #include "base/overloaded.hpp"
+#include "base/units.hpp"
 #include "base/utf8.hpp"
 
 #include <spdlog/fmt/fmt.h>
@@ -115,10 +116,23 @@ Problem too_long(const std::string& given, std::size_t most)
     return fmt::format("given {} characters; at most {} are allowed", characters, most);
 }
 
+Problem out_of_range(std::int64_t given, std::int64_t least, std::int64_t most)
+{
+    if (given >= least && given <= most) return std::nullopt;
+    return fmt::format("given {}; {} to {} is allowed", given, least, most);
+}
+
 Problem out_of_range(std::int64_t given, std::int64_t most)
 {
-    if (given >= 0 && given <= most) return std::nullopt;
-    return fmt::format("given {}; 0 to {} is allowed", given, most);
+    return out_of_range(given, 0, most);
+}
+
+Problem bad_size(std::int64_t given, const kind::Size& allowed)
+{
+    if (given >= allowed.least && given <= allowed.most) return std::nullopt;
+    return fmt::format("given {}; 0, or {} ({}) to {} ({}) bytes are allowed", given, allowed.least,
+                       format_size(static_cast<std::size_t>(allowed.least)), allowed.most,
+                       format_size(static_cast<std::size_t>(allowed.most)));
 }
 
 Problem bad_name(const std::string& name, std::size_t most)
@@ -142,6 +156,39 @@ Problem bad_command(const std::string& command, std::size_t most)
     return fmt::format("given {} bytes; at most {} are allowed", command.size(), most);
 }
 
+Problem has_other_form(const std::string& given, const TextForm* form)
+{
+    if (form == nullptr || form->fits(given)) return std::nullopt;
+    return fmt::format("given {}; {} is allowed", quote_utf8(given), form->allowed);
+}
+
+Problem bad_text(const std::string& given, const kind::Text& allowed)
+{
+    if (Problem problem = too_long(given, allowed.characters)) return problem;
+    return has_other_form(given, allowed.form);
+}
+
+Problem bad_lines(const std::vector<std::string>& lines, const kind::Lines& allowed)
+{
+    if (lines.size() > allowed.count) {
+        return fmt::format("given {} lines; at most {} are allowed", lines.size(), allowed.count);
+    }
+    for (const std::string& line : lines) {
+        if (Problem problem = too_long(line, allowed.characters)) return problem;
+        if (Problem problem = has_other_form(line, allowed.form)) return problem;
+    }
+    const std::size_t bytes = join_lines(lines).size();
+    if (bytes <= allowed.bytes) return std::nullopt;
+    return fmt::format("given {} bytes; at most {} are allowed", bytes, allowed.bytes);
+}
+
+Problem bad_body(const std::string& body, std::size_t most)
+{
+    if (Problem problem = not_text(body)) return problem;
+    if (body.size() <= most) return std::nullopt;
+    return fmt::format("given {} bytes; at most {} are allowed", body.size(), most);
+}
+
 Problem bad_words(const std::vector<std::string>& words, const kind::Words& allowed)
 {
     if (words.size() > allowed.count) {
@@ -157,9 +204,7 @@ Problem bad_words(const std::vector<std::string>& words, const kind::Words& allo
                 "allowed",
                 quote_utf8(word));
         }
-        if (allowed.is_allowed != nullptr && !allowed.is_allowed(word)) {
-            return fmt::format("given {}; allowed are {}", quote_utf8(word), allowed.allowed);
-        }
+        if (Problem problem = has_other_form(word, allowed.form)) return problem;
     }
     return std::nullopt;
 }
@@ -174,12 +219,20 @@ Problem problem_of(const JobField& field, const FieldValue& value)
             [&](const kind::Zone& kind) { return too_long(text(), kind.characters); },
             [&](const kind::Name& kind) { return bad_name(text(), kind.characters); },
             [&](const kind::Command& kind) { return bad_command(text(), kind.bytes); },
-            [&](const kind::Text& kind) { return too_long(text(), kind.characters); },
+            [&](const kind::Text& kind) { return bad_text(text(), kind); },
+            [&](const kind::Body& kind) { return bad_body(text(), kind.bytes); },
             [&](const kind::Words& kind) {
                 return bad_words(std::get<std::vector<std::string>>(value), kind);
             },
+            [&](const kind::Lines& kind) {
+                return bad_lines(std::get<std::vector<std::string>>(value), kind);
+            },
             [&](const kind::Flag&) { return Problem(); },
             [&](const kind::Count& kind) { return out_of_range(number(), kind.most); },
+            [&](const kind::Number& kind) { return out_of_range(number(), kind.least, kind.most); },
+            [&](const kind::Size& kind) {
+                return number() == 0 ? Problem() : bad_size(number(), kind);
+            },
             [&](const kind::Moment& kind) { return out_of_range(number(), kind.latest); },
             [&](const kind::Duration& kind) { return out_of_range(number(), kind.most); },
             [&](const kind::Window& kind) {
@@ -207,6 +260,12 @@ const JobField* find_field(std::string_view name)
 {
     const auto* const field = std::ranges::find(job_fields, name, &JobField::name);
     return field == job_fields.end() ? nullptr : field;
+}
+
+bool is_filter(const JobField& field)
+{
+    const auto* const words = std::get_if<kind::Words>(&field.kind);
+    return words != nullptr && words->is_filter;
 }
 
 FieldValue stored_value(const JobField& field, const Job& job)
@@ -257,6 +316,32 @@ std::vector<std::string> split_words(std::string_view text)
 std::string join_words(const std::vector<std::string>& words)
 {
     return fmt::format("{}", fmt::join(words, ","));
+}
+
+std::vector<std::string> split_lines(std::string_view text)
+{
+    std::vector<std::string> lines;
+    while (!text.empty()) {
+        const std::size_t end = std::min(text.find('\n'), text.size());
+        if (end > 0) lines.emplace_back(text.substr(0, end));
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    return lines;
+}
+
+std::string join_lines(const std::vector<std::string>& lines)
+{
+    return fmt::format("{}", fmt::join(lines, "\n"));
+}
+
+std::string join_list(const JobField& field, const std::vector<std::string>& list)
+{
+    return std::holds_alternative<kind::Lines>(field.kind) ? join_lines(list) : join_words(list);
+}
+
+std::vector<std::string> split_list(const JobField& field, std::string_view text)
+{
+    return std::holds_alternative<kind::Lines>(field.kind) ? split_lines(text) : split_words(text);
 }
 
 bool give(JobPatch& patch, const JobField& field, FieldValue value)

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "model/job.hpp"
-#include "model/retry.hpp"
+#include "model/text_form.hpp"
 
 #include <array>
 #include <bitset>
@@ -47,21 +47,40 @@ struct Command {
 };
 struct Text {
     std::size_t characters;
+    const TextForm* form = nullptr;
+};
+/// As it is, of this many bytes.
+struct Body {
+    std::size_t bytes;
 };
 /// A list of words without commas, control characters and spaces at their ends, each once. A column
 /// and a form have it as one text with commas between, JSON and TOML as an array.
 struct Words {
     std::size_t count;
     std::size_t characters;  ///< of each
-    /// What else is asked of a word; not set: nothing, and jobs are found by such words.
-    bool (*is_allowed)(std::string_view) = nullptr;
-    std::string_view allowed = {};  ///< the same in words
-
-    constexpr bool finds_jobs() const { return is_allowed == nullptr; }
+    const TextForm* form = nullptr;
+    bool is_filter = false;  ///< whether lists of jobs can be asked for those that have some
+};
+/// A list of lines, in their order. A column and a form have it as one text with line breaks
+/// between, JSON and TOML as an array.
+struct Lines {
+    std::size_t count;
+    std::size_t characters;  ///< of each
+    std::size_t bytes;       ///< of all
+    const TextForm* form;
 };
 struct Flag {};
 /// From 0 on.
 struct Count {
+    std::int64_t most;
+};
+struct Number {
+    std::int64_t least;
+    std::int64_t most;
+};
+/// In bytes, or 0 for none; a text may say "512MiB".
+struct Size {
+    std::int64_t least;
     std::int64_t most;
 };
 /// Unix seconds; 0 = open.
@@ -84,13 +103,14 @@ struct Choice {
 }  // namespace kind
 
 using FieldKind =
-    std::variant<kind::Expression, kind::Zone, kind::Name, kind::Command, kind::Text, kind::Words,
-                 kind::Flag, kind::Count, kind::Moment, kind::Duration, kind::Window, kind::Choice>;
+    std::variant<kind::Expression, kind::Zone, kind::Name, kind::Command, kind::Text, kind::Body,
+                 kind::Words, kind::Lines, kind::Flag, kind::Count, kind::Number, kind::Size,
+                 kind::Moment, kind::Duration, kind::Window, kind::Choice>;
 
 using FieldMember = std::variant<std::string Job::*, std::vector<std::string> Job::*, bool Job::*,
                                  std::int64_t Job::*, std::chrono::seconds Job::*,
                                  std::optional<std::chrono::seconds> Job::*, Delivery Job::*,
-                                 Misfire Job::*, Overlap Job::*>;
+                                 Misfire Job::*, Overlap Job::*, StopSignal Job::*>;
 
 /// A value as columns and JSON have it: seconds as a number, a policy as its word.
 using FieldValue =
@@ -114,7 +134,7 @@ inline constexpr std::int64_t latest_second = 253'402'300'799;  ///< 9999-12-31
 inline constexpr std::int64_t longest_seconds = 2'147'483'647;
 
 /// In the order of the API: the reference's first, with its names.
-inline constexpr std::array<JobField, 21> job_fields{{
+inline constexpr std::array<JobField, 35> job_fields{{
     {"cron_set", &Job::cron_set, kind::Expression{255},
      "second minute hour day month weekday; five fields mean second 0, a seventh is the year",
      "cronSet"},
@@ -148,7 +168,8 @@ inline constexpr std::array<JobField, 21> job_fields{{
     {"max_concurrent", &Job::max_concurrent, kind::Count{10'000},
      "runs at a time in the whole cluster; 0 is no limit. With is_mutex it is 1; so it is when it "
      "is 0 and overlap is not allow"},
-    {"tags", &Job::tags, kind::Words{32, 64}, "words by which jobs are found together"},
+    {"tags", &Job::tags, kind::Words{32, 64, nullptr, true},
+     "words by which jobs are found together"},
     {"retries", &Job::retries, kind::Count{100},
      "how many further attempts a fire gets whose run failed; 0 is none"},
     {"retry_delay", &Job::retry_delay, kind::Duration{longest_seconds},
@@ -156,9 +177,95 @@ inline constexpr std::array<JobField, 21> job_fields{{
      "spread by 10 % either way"},
     {"retry_max_delay", &Job::retry_max_delay, kind::Duration{longest_seconds},
      "seconds up to which retry_delay doubles"},
-    {"retry_on", &Job::retry_on, kind::Words{32, 16, &is_retry_word, retry_words_allowed},
+    {"retry_on", &Job::retry_on, kind::Words{32, 16, &retry_form},
      "after which ends a fire gets a further attempt: failed, timeout, exit codes such as 75 or "
      "100-110, and !2 leaves one out; empty is failed and timeout"},
+    {"env",
+     &Job::env,
+     kind::Lines{100, 4096, 65'535, &variable_form},
+     "variables of the command's environment, NAME=value each; the last one of a name counts",
+     {},
+     true},
+    {"work_dir",
+     &Job::work_dir,
+     kind::Text{1024, &folder_form},
+     "the folder in which the command starts; empty is the node's, or with run_as the user's home",
+     {},
+     true},
+    {"umask",
+     &Job::umask,
+     kind::Text{3, &umask_form},
+     "the command's file mode creation mask, octal; empty is the node's, or with run_as 022",
+     {},
+     true},
+    {"stdin",
+     &Job::stdin_text,
+     kind::Body{65'535},
+     "what the command reads from its standard input; empty is nothing",
+     {},
+     true},
+    {"nice",
+     &Job::nice,
+     kind::Number{-20, 19},
+     "what is added to the node's niceness; below 0 only a node of root can",
+     {},
+     true},
+    {"success_codes",
+     &Job::success_codes,
+     kind::Words{32, 7, &exit_codes_form},
+     "exit codes that mean success, and ranges of them; empty is 0",
+     {},
+     true},
+    {"stop_signal",
+     &Job::stop_signal,
+     kind::Choice{PolicyNames<StopSignal>::names},
+     "the signal that asks the command to end, before SIGKILL makes it",
+     {},
+     true},
+    {"kill_grace",
+     &Job::kill_grace,
+     kind::Duration{3600},
+     "seconds from stop_signal to SIGKILL; 0 is as configured",
+     {},
+     true},
+    {"run_as",
+     &Job::run_as,
+     kind::Text{64, &user_form},
+     "the user that runs the command, of those in the node's [exec] run_as; empty is the node's",
+     {},
+     true},
+    {"secrets",
+     &Job::secrets,
+     kind::Words{32, 64, &secret_form},
+     "files of the node's [secrets] dir that the command finds in the folder PEERCRON_SECRETS_DIR",
+     {},
+     true},
+    {"memory_max",
+     &Job::memory_max,
+     kind::Size{1LL << 20, 1LL << 40},
+     "bytes of memory that the command and what it starts may use; 0 is no limit",
+     {},
+     true},
+    {"cpu_max",
+     &Job::cpu_max,
+     kind::Count{102'400},
+     "percent of one core that they may use, 200 is two cores; 0 is no limit",
+     {},
+     true},
+    {"pids_max",
+     &Job::pids_max,
+     kind::Count{4'194'304},
+     "how many processes and threads they may be; 0 is no limit",
+     {},
+     true},
+    {"inputs",
+     &Job::inputs,
+     kind::Lines{16, 512, 4096, &input_form},
+     "what /cron/run/{id} may set, as NAME, NAME=default or NAME:first|second, whose first choice "
+     "is "
+     "the default; the command finds it in PEERCRON_INPUT_NAME",
+     {},
+     true},
 }};
 
 /// Fields by their place in job_fields.
@@ -185,6 +292,9 @@ constexpr const JobField& field_of(T Job::*member)
     return job_fields[place_of(member)];
 }
 
+/// Whether lists of jobs can be asked for those that have some words of this field.
+bool is_filter(const JobField& field);
+
 FieldValue stored_value(const JobField& field, const Job& job);
 
 /// The same as the API and files show it: until_next is a word.
@@ -201,6 +311,14 @@ FieldSet differences(const Job& one, const Job& other);
 /// already.
 std::vector<std::string> split_words(std::string_view text);
 std::string join_words(const std::vector<std::string>& words);
+
+/// The same with line breaks between; nothing is dropped but empty lines.
+std::vector<std::string> split_lines(std::string_view text);
+std::string join_lines(const std::vector<std::string>& lines);
+
+/// A list as columns and forms have it, and back.
+std::string join_list(const JobField& field, const std::vector<std::string>& list);
+std::vector<std::string> split_list(const JobField& field, std::string_view text);
 
 /// What an update changes: fields that were given, with their values.
 struct JobPatch {

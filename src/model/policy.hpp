@@ -42,6 +42,9 @@ enum class Overlap : std::uint8_t {
     replace,  ///< it ends the oldest run and starts when that is gone
 };
 
+/// The signal that asks a command to end, when its node ends it.
+enum class StopSignal : std::uint8_t { term, interrupt, hangup, quit, abort, user1, user2, window };
+
 template <class Policy>
 struct PolicyNames;
 template <>
@@ -55,6 +58,11 @@ struct PolicyNames<Misfire> {
 template <>
 struct PolicyNames<Overlap> {
     static constexpr std::array<std::string_view, 4> names{"allow", "skip", "queue", "replace"};
+};
+template <>
+struct PolicyNames<StopSignal> {
+    static constexpr std::array<std::string_view, 8> names{
+        "SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGABRT", "SIGUSR1", "SIGUSR2", "SIGWINCH"};
 };
 
 template <class Policy>

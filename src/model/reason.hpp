@@ -30,15 +30,30 @@ enum class Cause : std::uint8_t {
     on_request,     ///< a person ended it
     node_isolated,  ///< its node could not hear the cluster
     superseded,     ///< the job's next fire came before a further attempt could start
+    refused,        ///< its node may not, or cannot, run it as the job asks
+    oom,            ///< the kernel ended it: it wanted more memory than its job may have
 };
 
 /// By Cause. These words stand in ledgers, metrics and the API: they never change.
-inline constexpr std::array<std::string_view, 17> cause_words{
-    "",          "mutex",        "replaced",       "overload",
-    "no-node",   "misfire",      "misfire-policy", "owner-unreachable",
-    "invalid",   "job-changed",  "job-stopped",    "job-deleted",
-    "node-died", "node-stopped", "on-request",     "node-isolated",
-    "superseded"};
+inline constexpr std::array<std::string_view, 19> cause_words{"",
+                                                              "mutex",
+                                                              "replaced",
+                                                              "overload",
+                                                              "no-node",
+                                                              "misfire",
+                                                              "misfire-policy",
+                                                              "owner-unreachable",
+                                                              "invalid",
+                                                              "job-changed",
+                                                              "job-stopped",
+                                                              "job-deleted",
+                                                              "node-died",
+                                                              "node-stopped",
+                                                              "on-request",
+                                                              "node-isolated",
+                                                              "superseded",
+                                                              "refused",
+                                                              "oom"};
 
 constexpr std::string_view to_string(Cause cause)
 {

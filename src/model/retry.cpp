@@ -1,7 +1,8 @@
 #include "model/retry.hpp"
 
+#include "model/exit_codes.hpp"
+
 #include <algorithm>
-#include <charconv>
 #include <string>
 
 namespace peercron {
@@ -11,19 +12,8 @@ namespace {
 struct RetryWord {
     bool is_exclusion = false;
     std::optional<RunState> state;  ///< not set: exit codes
-    int first = 0;
-    int last = 0;
+    ExitCodes codes;
 };
-
-std::optional<int> read_exit_code(std::string_view text)
-{
-    int code = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), code);
-    const bool is_whole = error == std::errc() && end == text.data() + text.size();
-    constexpr int most = 255;
-    if (!is_whole || code < 0 || code > most) return std::nullopt;
-    return code;
-}
 
 std::optional<RetryWord> read_retry_word(std::string_view text)
 {
@@ -35,12 +25,9 @@ std::optional<RetryWord> read_retry_word(std::string_view text)
     }
     word.is_exclusion = text.starts_with('!');
     if (word.is_exclusion) text.remove_prefix(1);
-    const std::size_t dash = std::min(text.find('-'), text.size());
-    const auto first = read_exit_code(text.substr(0, dash));
-    const auto last = dash == text.size() ? first : read_exit_code(text.substr(dash + 1));
-    if (!first || !last || *first > *last) return std::nullopt;
-    word.first = *first;
-    word.last = *last;
+    const auto codes = parse_exit_codes(text);
+    if (!codes) return std::nullopt;
+    word.codes = *codes;
     return word;
 }
 
@@ -69,7 +56,7 @@ bool is_retried_after(const Job& job, RunState state, std::optional<int> exit_co
         const auto word = read_retry_word(text);
         if (!word) continue;  // somebody wrote it into the database by hand
         const bool is_code = state == RunState::failed && exit_code && !word->state &&
-                             word->first <= *exit_code && *exit_code <= word->last;
+                             word->codes.first <= *exit_code && *exit_code <= word->codes.last;
         if (word->is_exclusion) {
             if (is_code) return false;
             continue;

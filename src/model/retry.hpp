@@ -19,10 +19,6 @@ namespace peercron {
 /// them (`100-110`), or either with `!` before it, which excludes them.
 bool is_retry_word(std::string_view word);
 
-inline constexpr std::string_view retry_words_allowed =
-    "failed, timeout, an exit code from 0 to 255 such as 75, a range such as 100-110, and these "
-    "with ! before them, such as !2, to leave them out";
-
 /// Whether a run that ended so is one of those that Job::retry_on names. When it names none, or
 /// only what is left out, all that failed or reached its timeout are. A run whose end nobody knows,
 /// or that was ended on purpose (lost, fenced, killed), is never one.

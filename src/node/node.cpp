@@ -70,6 +70,12 @@ RecorderSettings recorder_settings(const Executor& executor)
     return settings;
 }
 
+ExecSettings with_control_groups(ExecSettings settings)
+{
+    settings.commands.control_groups = ControlGroups::of_this_process();
+    return settings;
+}
+
 /// What long answers took goes back to the system when they are sent: large pieces are mapped by
 /// themselves, whatever was freed before, and the threads share few heaps (mallopt(3)).
 void keep_heap_small()
@@ -109,7 +115,8 @@ public:
           recorder_(io_, clock_, record_store_, recorder_settings(executor_), &journal_,
                     metrics_.get()),
           executor_(
-              io_, clock_, exec_settings(config, surroundings.version, open_files),
+              io_, clock_,
+              with_control_groups(exec_settings(config, surroundings.version, open_files)),
               [this](const RunReport& report) { tell(report); }, metrics_.get(),
               backend_->has_peers() ? &guard_ : nullptr),
           steps_(io_, journal_, [this](const StepKept& step) { agent_.kept(step); }),
@@ -218,6 +225,13 @@ private:
                                  connect, roster,        *metrics_};
     }
 
+    /// In a cluster another node may run what this one refuses.
+    std::function<std::optional<std::string>(const Job&)> refusal()
+    {
+        if (backend_->has_peers()) return [](const Job&) { return std::nullopt; };
+        return [this](const Job& job) { return executor_.refusal(job, job.command); };
+    }
+
     ApiContext api_context()
     {
         return ApiContext{
@@ -234,6 +248,7 @@ private:
                                 std::string by) { return agent_.retry_run(run, std::move(by)); },
             .end_run = [this](RunId run,
                               Reason why) { return agent_.end_run(run, std::move(why)); },
+            .refusal = refusal(),
             .jobs_known = [this] { return dispatcher_.jobs().size(); },
             .max_jobs = config_.dispatch.max_jobs,
             .max_output = config_.exec.max_output,

@@ -9,6 +9,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <cstdlib>
+#include <filesystem>
+#include <string_view>
 #include <thread>
 
 namespace peercron {
@@ -30,6 +33,24 @@ DispatchSettings dispatch_settings(const Config& config)
     return settings;
 }
 
+namespace {
+
+/// In memory: systemd's RuntimeDirectory= of this node, or a folder of its name in /dev/shm.
+std::filesystem::path folder_for_secrets(const NodeName& node)
+{
+    const char* const runtime = std::getenv("RUNTIME_DIRECTORY");
+    if (runtime != nullptr && *runtime == '/') {
+        // There may be several, with colons between.
+        const std::string_view all(runtime);
+        return std::filesystem::path(all.substr(0, all.find(':'))) / "secrets";
+    }
+    std::string name = "peercron-secrets-" + node;
+    std::ranges::replace(name, ':', '_');
+    return std::filesystem::path("/dev/shm") / name;
+}
+
+}  // namespace
+
 ExecSettings exec_settings(const Config& config, const std::string& version,
                            const std::optional<rlimit>& open_files)
 {
@@ -41,6 +62,9 @@ ExecSettings exec_settings(const Config& config, const std::string& version,
     settings.shell = config.exec.shell;
     settings.max_output = config.exec.max_output;
     settings.open_files = open_files;
+    settings.commands.users = config.exec.run_as;
+    settings.commands.folders = config.exec.command_dirs;
+    settings.commands.secrets = {config.secrets.dir, folder_for_secrets(settings.node)};
     const std::size_t slots = config.exec.slots != 0 ? config.exec.slots : cores * slots_per_core;
     const std::size_t limit = descriptor_limit();
     const RunShare share = share_of_runs({slots, settings.max_left_outputs}, limit);

@@ -114,6 +114,8 @@ void read_field(const Row& row, int column, const JobField& field, Job& job)
     std::visit(Overloaded{
                    [&](const kind::Flag&) { set(row.integer(column) != 0); },
                    [&](const kind::Count&) { set_number(); },
+                   [&](const kind::Number&) { set_number(); },
+                   [&](const kind::Size&) { set_number(); },
                    [&](const kind::Moment&) { set_number(); },
                    [&](const kind::Duration&) { set_number(); },
                    [&](const kind::Window&) {
@@ -121,6 +123,7 @@ void read_field(const Row& row, int column, const JobField& field, Job& job)
                    },
                    [&](const kind::Choice&) { read_choice(field, job, row.text(column)); },
                    [&](const kind::Words&) { set(split_words(row.text(column))); },
+                   [&](const kind::Lines&) { set(split_lines(row.text(column))); },
                    [&](const auto&) { set(std::string(row.text(column))); },
                },
                field.kind);

@@ -72,6 +72,7 @@ void write(const RunOrder& order, pb::RunOrder& out)
     out.set_concurrency_limit(order.concurrency.limit);
     out.set_at_limit(write(order.concurrency.at_limit));
     if (!order.fields.empty()) out.set_fields(order.fields.text());
+    for (const std::string& input : order.inputs) out.add_inputs(input);
     out.set_start_at(to_unix_millis(order.start_at));
     out.set_start_by(to_unix_millis(order.start_by));
     out.set_epoch(order.epoch);
@@ -86,6 +87,7 @@ RunOrder read(pb::RunOrder& in)
             .timeout = std::chrono::seconds(in.timeout_s()),
             .concurrency = read_concurrency(in),
             .fields = NodeFields::parse(in.fields()).value_or(NodeFields()),
+            .inputs = {in.inputs().begin(), in.inputs().end()},
             .start_at = from_unix_millis(in.start_at()),
             .start_by = from_unix_millis(in.start_by()),
             .epoch = in.epoch(),

@@ -25,6 +25,7 @@ struct RunOrder {
     std::chrono::seconds timeout{0};  ///< 0 = none
     Concurrency concurrency;
     NodeFields fields;
+    std::vector<std::string> inputs;  ///< of the job's, what a person has set: NAME=value each
     WallTime start_at{};  ///< not before; the scheduled time, or now for a fire that is late
     WallTime start_by{};  ///< not after; later it ends as skipped
     Epoch epoch = 0;

@@ -5,11 +5,15 @@ import urllib.request
 from test_a_real_node import data, node  # noqa: F401
 
 
+# A node that is alone saves no job with them if it lacks the user, the secret or the control group.
+OF_THE_NODE = ("run_as", "secrets", "memory_max", "cpu_max", "pids_max")
+
+
 def described(url):
     with urllib.request.urlopen(url + "/openapi.json") as answer:
         schemas = json.load(answer)["components"]["schemas"]
     return {name: schema for name, schema in schemas["JobFields"]["properties"].items()
-            if name not in ("at", "after", "every")}
+            if name not in ("at", "after", "every", *OF_THE_NODE)}
 
 
 def sample(name, schema, number):
@@ -21,9 +25,11 @@ def sample(name, schema, number):
     if "anyOf" in schema and schema["anyOf"][0]["items"].get("format") == "retry_on":
         return ["timeout", str(number), "!2"]
     if "anyOf" in schema:
-        return [f"{name} {number}", "grüße"]
+        return schema["anyOf"][0]["items"].get("examples", [f"{name} {number}", "grüße"])
+    if "examples" in schema:
+        return schema["examples"][0]
     if "integer" in schema["type"]:
-        return 4_000_000_000 + number if "Unix seconds" in schema["description"] else 10 + number
+        return 4_000_000_000 + number if "Unix seconds" in schema["description"] else min(10 + number, schema["maximum"])
     return {"cron": f"0 {number} 3 * * *", "time-zone": "Asia/Tokyo"}.get(schema.get("format"), f"{name} it's \"{number}\"")
 
 

@@ -103,8 +103,8 @@ std::string literal(const MysqlConnection& connection, const JobField& field, co
                           [&](const std::string& text) {
                               return is_name && text.empty() ? "NULL" : connection.quote(text);
                           },
-                          [&](const std::vector<std::string>& words) {
-                              return connection.quote(join_words(words));
+                          [&](const std::vector<std::string>& list) {
+                              return connection.quote(join_list(field, list));
                           },
                       },
                       stored_value(field, job));

@@ -201,7 +201,7 @@ SqliteStatement& bind_definition(SqliteStatement& statement, const Job& job)
                     statement.bind(text);
                 }
             },
-            [&](const std::vector<std::string>& words) { statement.bind(join_words(words)); },
+            [&](const std::vector<std::string>& list) { statement.bind(join_list(field, list)); },
         };
         std::visit(bind, stored_value(field, job));
     }

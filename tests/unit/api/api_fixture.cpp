@@ -30,6 +30,10 @@ ApiTest::ApiTest()
           .run_now = [this](JobId job, std::string by) { return run_now(job, std::move(by)); },
           .retry_run = [this](RunId run, std::string by) { return retry_run(run, std::move(by)); },
           .end_run = [this](RunId run, Reason why) { return end_run(run, std::move(why)); },
+          .refusal = [this](const Job& job) -> std::optional<std::string> {
+              if (refused_user_.empty() || job.run_as != refused_user_) return std::nullopt;
+              return "run_as: not here";
+          },
           .jobs_known = [this] { return tables_.jobs.size(); },
           .loads = [this] { return loads_; },
           .epoch = [] { return Epoch{17}; },

@@ -43,6 +43,7 @@ protected:
     FakeCoordinator coordinator_{io_.get_executor()};
     std::vector<std::vector<JobId>> announced_;
     std::string announce_error_;
+    std::string refused_user_;  ///< no node runs a job as this one
     std::vector<std::pair<RunId, Reason>> ended_;
     std::vector<NodeLoad> loads_;
     std::optional<StorePool::Trouble> store_trouble_;

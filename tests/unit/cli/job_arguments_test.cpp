@@ -98,8 +98,8 @@ TEST(JobArguments, EachFieldHasAnOptionThatTakesWhatIsShownOfIt)
         const auto& sent = made->at(field.parameter_name());
         Job read = job;
         ASSERT_TRUE(assign(field, read, stored_value(field, Job())));
-        if (std::holds_alternative<kind::Words>(field.kind)) {
-            assign(field, read, split_words(sent.as_string()));
+        if (std::holds_alternative<std::vector<std::string>>(stored_value(field, job))) {
+            assign(field, read, split_list(field, sent.as_string()));
         } else if (sent.is_string() && std::get_if<kind::Choice>(&field.kind) == nullptr &&
                    std::holds_alternative<std::int64_t>(stored_value(field, job))) {
             assign(field, read, std::int64_t{std::stoll(std::string(sent.as_string()))});

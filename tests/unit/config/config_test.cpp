@@ -149,6 +149,8 @@ slots = 10
 max_output = "64KiB"
 kill_grace = "0s"
 drain_timeout = "1h"
+run_as = ["backup", "www-data"]
+command_dirs = ["/opt/jobs"]
 [http]
 allow_anonymous = true
 max_body = "2MiB"
@@ -190,6 +192,8 @@ role = "admin"
     EXPECT_EQ(config->exec.max_output, 64U << 10U);
     EXPECT_EQ(config->exec.kill_grace, 0s);
     EXPECT_EQ(config->exec.drain_timeout, 1h);
+    EXPECT_THAT(config->exec.run_as, ElementsAre("backup", "www-data"));
+    EXPECT_THAT(config->exec.command_dirs, ElementsAre("/opt/jobs"));
     EXPECT_TRUE(config->http.allow_anonymous);
     EXPECT_EQ(config->http.max_body, 2U << 20U);
     EXPECT_EQ(config->http.max_connections, 10U);
@@ -387,6 +391,20 @@ TEST(ConfigTest, TrustsProxiesByAddressAndByNetwork)
     for (const std::string bad :
          {"", "proxy", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/8x", "/8", "fd00::/129", "0.0.0.0"}) {
         EXPECT_THAT(refusal("[http]\ntrusted_proxies = ['" + bad + "']"), HasSubstr("or a network"))
+            << bad;
+    }
+}
+
+TEST(ConfigTest, UsersAndFoldersOfCommandsAreNames)
+{
+    for (const std::string bad : {"", "a b", "a:b", "/root", "a,b"}) {
+        EXPECT_THAT(refusal("[exec]\nrun_as = ['" + bad + "']"), HasSubstr("the name of a user"))
+            << bad;
+    }
+    EXPECT_THAT(refusal("[exec]\nrun_as = 'backup'"), HasSubstr("'exec.run_as'"));
+    for (const std::string bad : {"", "jobs", "~/jobs"}) {
+        EXPECT_THAT(refusal("[exec]\ncommand_dirs = ['" + bad + "']"),
+                    HasSubstr("path from the root"))
             << bad;
     }
 }

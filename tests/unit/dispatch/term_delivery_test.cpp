@@ -41,6 +41,14 @@ protected:
     }
 };
 
+/// Of a node that knows the field of that name.
+Account knows_inputs()
+{
+    Account account;
+    account.known_fields = {"inputs"};
+    return account;
+}
+
 TEST_F(DeliveryTest, WhatWasLostRunsAgainAsTheNextAttempt)
 {
     run_on_alpha(at_least_once());
@@ -73,6 +81,28 @@ TEST_F(DeliveryTest, AFurtherAttemptOfARunOnRequestSaysWhoAsked)
     ASSERT_THAT(again.runs, SizeIs(1));
     EXPECT_EQ(again.runs[0].id, attempt(*asked, 2));
     EXPECT_EQ(again.runs[0].requested_by, "alice");
+}
+
+TEST_F(DeliveryTest, AFurtherAttemptHasTheInputsThatWereGiven)
+{
+    Job job = at_least_once();
+    job.cron_set = "0 0 12 * * *";
+    job.inputs = {"DAY=today"};
+    add(job);
+    begin();
+    connect(alpha, knows_inputs());
+    const auto asked = term_->run_now(1, R"(alice {"DAY":"2026-11-21"})", now_);
+    ASSERT_TRUE(asked);
+    step();
+    ASSERT_THAT(orders_, SizeIs(1));
+    EXPECT_THAT(orders_[0].second.inputs, ElementsAre("DAY=2026-11-21"));
+    report(alpha, *asked, RunState::running);
+    connect(beta, knows_inputs());
+    died(alpha, now_.wall);
+    step();
+    ASSERT_THAT(orders_, SizeIs(1));
+    EXPECT_EQ(orders_[0].second.id, attempt(*asked, 2));
+    EXPECT_THAT(orders_[0].second.inputs, ElementsAre("DAY=2026-11-21"));
 }
 
 TEST_F(DeliveryTest, WhatItsNodeEndedAndToldTheStoreAloneRunsAgain)
@@ -363,7 +393,7 @@ TEST_F(DeliveryTest, WhatAChangeTookBackIsNotDeliveredAgainByADispatcherThatKnow
 {
     const RunId asked_for = fire(1, 3s + 1ms);
     const std::vector<RunId> to_repeat{fire(1, 1s), fire(1, 3s), asked_for, fire(1, 5s),
-                                         fire(1, 9s)};
+                                       fire(1, 9s)};
     Job today = at_least_once();
     today.effective_from = midnight + 6s;
     add(today);

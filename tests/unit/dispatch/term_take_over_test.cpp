@@ -14,6 +14,14 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
+/// Of a node that knows the field of that name.
+Account knows_inputs()
+{
+    Account account;
+    account.known_fields = {"inputs"};
+    return account;
+}
+
 TEST_F(TermTest, TakeOverTakesBackWhatANodeHoldsAndTheLedgerHasEnded)
 {
     add(every_second(1));
@@ -31,6 +39,27 @@ TEST_F(TermTest, TakeOverTakesBackWhatANodeHoldsAndTheLedgerHasEnded)
     const std::vector<Outgoing> revocations = term_->take_revocations();
     ASSERT_THAT(revocations, SizeIs(1));
     EXPECT_EQ(std::get<Revoke>(revocations[0].message).runs, std::vector<RunId>{old.id});
+}
+
+TEST_F(TermTest, TakeOverHandsOutARunOnRequestWithTheInputsInItsRow)
+{
+    Job job = every_second(1);
+    job.cron_set = "0 0 12 * * *";
+    job.inputs = {"DAY=today"};
+    add(job);
+    TermStart found;
+    found.planned_through = midnight;
+    OpenRun row;
+    row.planned.id = RunId{1, midnight - 7ms, 1};
+    row.planned.run_server = alpha;  // which never got it
+    row.planned.requested_by = R"(alice {"DAY":"2026-11-21"})";
+    found.open_runs.push_back(row);
+    begin(found);
+    connect(alpha, knows_inputs());
+    step();
+    ASSERT_THAT(orders_, SizeIs(1));
+    EXPECT_EQ(orders_[0].second.id, row.planned.id);
+    EXPECT_THAT(orders_[0].second.inputs, ElementsAre("DAY=2026-11-21"));
 }
 
 TEST_F(TermTest, TakeOverForgetsAJobThatWasDeletedAfterTheTableWasRead)

@@ -409,6 +409,83 @@ TEST_F(ExecutorTest, ACommandThatIgnoresSigtermIsKilled)
     EXPECT_GE(end.use_time, 1300ms);
 }
 
+TEST_F(ExecutorTest, ACommandIsAskedToEndAsItsJobSaysAndHasTheTimeItSays)
+{
+    JobPatch asks;
+    asks.set(&Job::stop_signal, StopSignal::user1);
+    asks.set(&Job::kill_grace, 60s);
+    RunOrder polite =
+        order("trap 'sleep 0.5; echo asked; exit 0' USR1; while :; do sleep 0.05; done");
+    polite.fields = NodeFields(asks);
+    polite.timeout = 1s;
+    RunReport end = run(polite);
+    EXPECT_EQ(end.state, RunState::timeout);
+    EXPECT_THAT(end.output, EndsWith("asked\n")) << "the shell tells of its child first";
+    EXPECT_EQ(end.exit_code, 0) << "it had more than the node's 300 ms";
+
+    asks.set(&Job::kill_grace, 1s);
+    RunOrder stubborn = order("trap '' USR1; while :; do sleep 0.05; done");
+    stubborn.fields = NodeFields(asks);
+    stubborn.timeout = 1s;
+    end = run(stubborn);
+    EXPECT_EQ(end.term_signal, SIGKILL);
+    EXPECT_GE(end.use_time, 2s);
+}
+
+TEST_F(ExecutorTest, SuccessIsWhatTheJobCallsSo)
+{
+    JobPatch asks;
+    asks.set(&Job::success_codes, {"3", "10-19"});
+    const auto ended = [&](const std::string& command) {
+        RunOrder one = order(command);
+        one.fields = NodeFields(asks);
+        return run(one);
+    };
+    EXPECT_EQ(ended("exit 3").state, RunState::success);
+    EXPECT_EQ(ended("exit 3").exit_code, 3);
+    EXPECT_EQ(ended("exit 19").state, RunState::success);
+    EXPECT_EQ(ended("exit 20").state, RunState::failed);
+    EXPECT_EQ(ended("exit 0").state, RunState::failed) << "0 is not among them";
+    EXPECT_EQ(ended("kill -9 $$").state, RunState::failed);
+    EXPECT_EQ(run("exit 3").state, RunState::failed);
+}
+
+TEST_F(ExecutorTest, WhatThisNodeRefusesFailsAndIsNotStarted)
+{
+    JobPatch asks;
+    asks.set(&Job::run_as, "somebody");
+    RunOrder other = order("echo started");
+    other.fields = NodeFields(asks);
+    const RunReport end = run(other);
+    EXPECT_EQ(end.state, RunState::failed);
+    EXPECT_EQ(to_string(end.reason),
+              "refused: run_as: this node runs nothing as somebody; its [exec] run_as is empty");
+    EXPECT_FALSE(end.started_at);
+    EXPECT_THAT(reports_, SizeIs(1)) << "it is never told as running";
+}
+
+TEST_F(ExecutorTest, SecretsAreStarsInTheOutputAndGoneAfterwards)
+{
+    std::string name = (std::filesystem::temp_directory_path() / "peercron-exec-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    const std::filesystem::path folder = name;
+    std::filesystem::create_directory(folder / "source");
+    std::ofstream(folder / "source/db") << "hunter2\n";
+    settings_.commands.secrets = {folder / "source", folder / "target"};
+    JobPatch asks;
+    asks.set(&Job::secrets, {"db"});
+    RunOrder leaky = order(
+        "cd $PEERCRON_SECRETS_DIR; pwd; cat db; echo; printf hunt; sleep 0.2; "
+        "printf 'er2 hunter'");
+    leaky.fields = NodeFields(asks);
+    const RunReport end = run(leaky);
+    const std::string path = end.output.substr(0, end.output.find('\n'));
+    EXPECT_EQ(end.output, path + "\n***\n*** hunter");
+    EXPECT_THAT(path, StartsWith((folder / "target").string()));
+    EXPECT_FALSE(std::filesystem::exists(path));
+    std::filesystem::remove_all(folder);
+}
+
 TEST_F(ExecutorTest, AChildThatIgnoresSigtermDiesWithItsGroup)
 {
     RunOrder family =

@@ -186,7 +186,7 @@ protected:
     /// In the node: starts a command and tells the test its pid.
     Process spawn(const char* command) const
     {
-        Spawner spawner("node", "/bin/sh", clock_);
+        Spawner spawner("node", "/bin/sh", {}, clock_);
         RunOrder order;
         order.command = command;
         auto process = spawner.spawn(order);

@@ -42,6 +42,20 @@ TEST(JobFieldsTest, WhatTheColumnsTakeIsAllowed)
                   patch.set(&Job::timeout, 0s);
                   patch.set(&Job::misfire_window, std::optional(2'147'483'647s));
                   patch.set(&Job::max_concurrent, 10'000);
+                  patch.set(&Job::env,
+                            std::vector<std::string>(100, "A_1=" + std::string(600, 'x')));
+                  patch.set(&Job::work_dir, "/");
+                  patch.set(&Job::umask, "777");
+                  patch.set(&Job::stdin_text, std::string(65'535, '\n'));
+                  patch.set(&Job::nice, -20);
+                  patch.set(&Job::success_codes, {"0", "3", "10-255"});
+                  patch.set(&Job::kill_grace, 3600s);
+                  patch.set(&Job::run_as, "www-data");
+                  patch.set(&Job::secrets, {"db-password", "tls.key"});
+                  patch.set(&Job::memory_max, 1 << 20);
+                  patch.set(&Job::inputs, {"A", "B=", "C=a=b", "D:x|y z|"});
+                  patch.set(&Job::cpu_max, 102'400);
+                  patch.set(&Job::pids_max, 1);
               }),
               "");
     EXPECT_EQ(refused([](JobPatch& patch) { patch.set(&Job::name, ""); }), "");
@@ -68,13 +82,74 @@ TEST(JobFieldsTest, WhatTheyDoNotTakeIsRefused)
               "timeout");
     EXPECT_EQ(refused([](JobPatch& patch) { patch.set(&Job::misfire_window, std::optional(-1s)); }),
               "misfire_window");
+    for (const std::string& variable :
+         {std::string("A"), std::string("=1"), std::string("1A=1"), std::string("A B=1"),
+          std::string("A=1\nB=2"), std::string("A=1\r"), std::string("PEERCRON_NODE=x"),
+          std::string("A=\xff"), std::string("A=\0", 3), "A=" + std::string(4095, 'x')}) {
+        EXPECT_EQ(refused([&](JobPatch& patch) {
+                      patch.set(&Job::env, {"B=2", variable});
+                  }),
+                  "env")
+            << variable;
+    }
+    EXPECT_EQ(refused([](JobPatch& patch) {
+                  patch.set(&Job::env, std::vector<std::string>(101, "A=1"));
+              }),
+              "env");
+    EXPECT_EQ(refused([](JobPatch& patch) {
+                  patch.set(&Job::env, std::vector<std::string>(100, "A=" + std::string(700, 'x')));
+              }),
+              "env")
+        << "too much in all";
+    for (const std::string& folder : {std::string("relative"), std::string("./a"), std::string("~"),
+                                      std::string("/a\nb"), "/" + std::string(1024, 'x')}) {
+        EXPECT_EQ(refused([&](JobPatch& patch) { patch.set(&Job::work_dir, folder); }), "work_dir");
+    }
+    for (const std::string mask : {"22", "0022", "028", "-22", "u=rw"}) {
+        EXPECT_EQ(refused([&](JobPatch& patch) { patch.set(&Job::umask, mask); }), "umask") << mask;
+    }
+    EXPECT_EQ(
+        refused([](JobPatch& patch) { patch.set(&Job::stdin_text, std::string(65'536, 'x')); }),
+        "stdin");
+    for (const std::int64_t nice : {-21, 20}) {
+        EXPECT_EQ(refused([&](JobPatch& patch) { patch.set(&Job::nice, nice); }), "nice");
+    }
+    for (const std::string codes : {"256", "-1", "19-10", "1-", "-", "x", "1.5", "0001", "1-256"}) {
+        EXPECT_EQ(refused([&](JobPatch& patch) {
+                      patch.set(&Job::success_codes, {"0", codes});
+                  }),
+                  "success_codes")
+            << codes;
+    }
+    EXPECT_EQ(refused([](JobPatch& patch) { patch.set(&Job::kill_grace, 3601s); }), "kill_grace");
+    for (const std::string user : {"-x", "1000", "a b", "a/b", "a:b", "ä", "a\n"}) {
+        EXPECT_EQ(refused([&](JobPatch& patch) { patch.set(&Job::run_as, user); }), "run_as")
+            << user;
+    }
+    for (const std::int64_t bytes :
+         {std::int64_t{-1}, std::int64_t{1}, std::int64_t{1048575}, std::int64_t{1} << 41U}) {
+        EXPECT_EQ(refused([&](JobPatch& patch) { patch.set(&Job::memory_max, bytes); }),
+                  "memory_max");
+    }
+    EXPECT_EQ(refused([](JobPatch& patch) { patch.set(&Job::cpu_max, 102'401); }), "cpu_max");
+    EXPECT_EQ(refused([](JobPatch& patch) { patch.set(&Job::pids_max, 4'194'305); }), "pids_max");
+    for (const std::string& input : {std::string(), std::string("1A"), std::string("A B=1"),
+                                     std::string("A=1\n"), "A=" + std::string(511, 'x')}) {
+        EXPECT_EQ(refused([&](JobPatch& patch) { patch.set(&Job::inputs, {input}); }), "inputs");
+    }
+    for (const std::string secret : {"a/b", "..", ".hidden", "a b", ""}) {
+        EXPECT_EQ(refused([&](JobPatch& patch) { patch.set(&Job::secrets, {secret}); }), "secrets")
+            << secret;
+    }
     for (const std::int64_t count : {-1, 10'001}) {
         EXPECT_EQ(refused([&](JobPatch& patch) { patch.set(&Job::max_concurrent, count); }),
                   "max_concurrent");
     }
     EXPECT_EQ(refused([](JobPatch& patch) { patch.set(&Job::retries, 101); }), "retries");
     for (const char* word : {"lost", "256", "!failed", "9-3"}) {
-        EXPECT_EQ(refused([&](JobPatch& patch) { patch.set(&Job::retry_on, {"failed", word}); }),
+        EXPECT_EQ(refused([&](JobPatch& patch) {
+                      patch.set(&Job::retry_on, {"failed", word});
+                  }),
                   "retry_on");
     }
 }

@@ -102,6 +102,7 @@ public:
                 std::chrono::seconds(number<std::int64_t>()),
                 concurrency(),
                 fields(),
+                coin() ? std::vector{text(), text()} : std::vector<std::string>(),
                 time(),
                 time(),
                 number<Epoch>(),

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace peercron {
+
+/// A run that a person asked for. The column requested_by, the messages between nodes and a run's
+/// next attempts have it as one text: "alice from 10.0.0.7", or with inputs
+/// `alice from 10.0.0.7 {"DAY":"2026-11-21"}`. So they come to the node that runs it, whatever
+/// happens to dispatchers meanwhile.
+struct RunRequest {
+    std::string by;
+    std::vector<std::string> inputs = {};  ///< NAME=value each
+
+    friend bool operator==(const RunRequest&, const RunRequest&) = default;
+};
+
+/// How many characters the text may have: as many as the column takes.
+inline constexpr std::size_t longest_request = 255;
+
+std::string to_string(const RunRequest& request);
+/// Reads it back; what does not end with inputs is all `by`.
+RunRequest parse_request(std::string_view text);
+
+// A job declares its inputs (Job::inputs): "NAME", "NAME=default", or "NAME:one|two|three", whose
+// first choice is the default.
+
+/// What is wrong with the inputs that a person has given; nullopt: nothing. Only declared ones may
+/// be given, each once, and of several choices one.
+std::optional<std::string> find_input_problem(std::span<const std::string> declared,
+                                              std::span<const std::string> given);
+
+/// Each declared input as a variable of the command: PEERCRON_INPUT_NAME=value. What is given and
+/// not declared is left out: the job may have been changed since it was asked for.
+std::vector<std::string> input_variables(std::span<const std::string> declared,
+                                         std::span<const std::string> given);
+
+}  // namespace peercron

@@ -1,0 +1,122 @@
+#include "model/text_form.hpp"
+
+#include "model/exit_codes.hpp"
+#include "model/retry.hpp"
+
+#include <algorithm>
+#include <string_view>
+
+namespace peercron {
+namespace {
+
+bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+
+/// As a variable of a shell has it.
+bool is_variable_name(std::string_view name)
+{
+    return !name.empty() && is_letter(name.front()) &&
+           std::ranges::all_of(name, [](char c) { return is_letter(c) || is_digit(c); });
+}
+
+bool has_control(std::string_view text)
+{
+    return std::ranges::any_of(
+        text, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; });
+}
+
+bool is_one_line(std::string_view text)
+{
+    return text.find_first_of("\n\r") == std::string_view::npos;
+}
+
+bool is_variable(std::string_view text)
+{
+    const std::size_t equals = text.find('=');
+    if (equals == std::string_view::npos) return false;
+    return is_variable_name(text.substr(0, equals)) && !text.starts_with("PEERCRON_") &&
+           is_one_line(text);
+}
+
+bool is_folder(std::string_view text)
+{
+    return text.empty() || (text.front() == '/' && !has_control(text));
+}
+
+bool is_umask(std::string_view text)
+{
+    constexpr std::size_t digits = 3;
+    return text.empty() || (text.size() == digits &&
+                            std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '7'; }));
+}
+
+bool is_user(std::string_view text)
+{
+    if (text.empty()) return true;
+    if (!is_letter(text.front())) return false;
+    if (text.size() > 1 && text.back() == '$') text.remove_suffix(1);
+    return std::ranges::all_of(
+        text, [](char c) { return is_letter(c) || is_digit(c) || c == '-' || c == '.'; });
+}
+
+bool is_secret(std::string_view text)
+{
+    return !text.empty() && text.front() != '.' && std::ranges::all_of(text, [](char c) {
+        return is_letter(c) || is_digit(c) || c == '-' || c == '.';
+    });
+}
+
+bool is_input(std::string_view text)
+{
+    const std::size_t name_end = std::min(text.find_first_of("=:"), text.size());
+    return is_variable_name(text.substr(0, name_end)) && is_one_line(text);
+}
+
+}  // namespace
+
+const TextForm variable_form{
+    is_variable,
+    "NAME=value on one line, where NAME has letters, digits and _, and does not begin with "
+    "PEERCRON_",
+    "^(?!PEERCRON_)[A-Za-z_][A-Za-z0-9_]*=[^\\u0000\\n\\r]*$", "LC_ALL=C"};
+
+const TextForm folder_form{is_folder, "an absolute path, as /var/backups, or nothing",
+                           "^$|^/[^\\u0000-\\u001f\\u007f]*$", "/var/backups"};
+
+const TextForm umask_form{is_umask, "three octal digits, as 027, or nothing", "^$|^[0-7]{3}$",
+                          "027"};
+
+const TextForm retry_form{is_retry_word,
+                          "failed, timeout, an exit code from 0 to 255 such as 75, a range such as "
+                          "100-110, or one of these "
+                          "with ! before it, such as !2, to leave it out",
+                          "^(failed|timeout|!?(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
+                          "(-(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9]))?)$",
+                          "75"};
+
+const TextForm exit_codes_form{
+    [](std::string_view text) { return parse_exit_codes(text).has_value(); },
+    "an exit code from 0 to 255, or a range, as 10-19,",
+    "^(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])(-(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9]))?$", "10-19"};
+
+const TextForm user_form{is_user, "the name of a user, as backup, or nothing",
+                         "^$|^[A-Za-z_][A-Za-z0-9_.-]*\\$?$", "backup"};
+
+const TextForm secret_form{
+    is_secret,
+    "the name of a file in [secrets] dir, of letters, digits, _, - and ., which it does not begin "
+    "with,",
+    "^[A-Za-z0-9_-][A-Za-z0-9_.-]*$", "db-password"};
+
+const TextForm input_form{
+    is_input, "NAME, NAME=default or NAME:first|second, where NAME has letters, digits and _,",
+    "^[A-Za-z_][A-Za-z0-9_]*([=:][^\\u0000\\n\\r]*)?$", "LEVEL:incremental|full"};
+
+}  // namespace peercron
