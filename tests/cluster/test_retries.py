@@ -163,17 +163,18 @@ def test_a_failure_that_no_dispatcher_lived_to_hear_of_is_tried_again(victim_clu
 def test_an_attempt_waits_through_the_death_of_all(victim_cluster, flaky):
     cluster = victim_cluster
     witness, command = flaky(cluster, 2)
-    soon = add_at(cluster, command, next_second(2), retries=2, retry_delay=30)
-    overdue = add_at(cluster, "false", next_second(2), retries=1, retry_delay=8)
+    soon = add_at(cluster, command, next_second(2), retries=2, retry_delay=45)
+    # Handed out only after the last of them is dead: nobody could tell whether it had started there.
+    overdue = add_at(cluster, "false", next_second(2), retries=1, retry_delay=16)
     late = wait_waiting(cluster, soon)
     wait_waiting(cluster, overdue)
     for k in cluster.nodes:
         cluster.run("kill-node", str(k))
-    let_pass(8)
+    let_pass(14)
     for k in cluster.nodes:
         cluster.run("start-node", str(k))
     cluster.wait_ready()
-    done = wait_attempt(cluster, soon, 2, {"success"}, 60)
+    done = wait_attempt(cluster, soon, 2, {"success"}, 80)
     assert done["retry_at"] == late["retry_at"]
     assert_on_time(done)
     assert_tried(witness, [1, 2])

@@ -21,7 +21,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using testing::DatabaseServer;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;

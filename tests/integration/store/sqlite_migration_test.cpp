@@ -26,7 +26,6 @@ namespace peercron {
 namespace {
 
 using namespace std::chrono_literals;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 constexpr int version_before = 7;

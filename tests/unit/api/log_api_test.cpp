@@ -61,6 +61,7 @@ TEST_F(LogApiTest, ARowHasTheReferencesFieldsFirst)
         R"("dispatch_time":1526772006,"scheduled_at":1526772008000,)"
         R"("started_at":1526772008001,"ended_at":1526772008049,"state":"success",)"
         R"("reason":"","cause":"","exit_code":0,"term_signal":null,"attempt":1,"epoch":17,"requested_by":"",)"
+        R"("retry_at":null,)"
         R"("cpu_time":0,"max_rss":0,"output_bytes":0,"output_cut":false}],)"
         R"("total":1},"message":"ok"})");
 }
