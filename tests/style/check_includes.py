@@ -7,6 +7,7 @@ import sys
 # From the ground up, and for each folder the ones above it that it may know.
 MAY_INCLUDE = {
     "base": set(),
+    "http_client": {"base"},
     "schedule": {"base"},
     "model": {"base"},
     "config": {"base", "schedule"},
