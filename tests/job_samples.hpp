@@ -2,6 +2,7 @@
 
 #include "base/overloaded.hpp"
 #include "model/job_fields.hpp"
+#include "model/job_kinds.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -21,6 +22,7 @@ inline FieldValue sample_value(const JobField& field, int variant = 0)
         // Both have the form of the other's field.
         std::string sample(form->example);
         if (variant == 0) return sample;
+        if (form == &status_form) return "404";
         return form == &exit_codes_form ? "3"
                : form == &retry_form    ? "!2"
                : form == &umask_form    ? "077"
@@ -47,7 +49,10 @@ inline FieldValue sample_value(const JobField& field, int variant = 0)
             [&](const kind::Count& kind) -> FieldValue {
                 return std::int64_t{number <= kind.most ? number : number % kind.most};
             },
-            [&](const kind::Flag&) -> FieldValue { return variant == 0; },
+            [&](const kind::Flag&) -> FieldValue {
+                const bool is_usual = std::get<bool>(stored_value(field, Job()));
+                return (variant == 0) != is_usual;
+            },
             [&](const kind::Moment&) -> FieldValue { return std::int64_t{4'000'000'000} + number; },
             [&](const kind::Choice& kind) -> FieldValue {
                 return std::string(kind.words[kind.words.size() - 1 - std::size_t(variant)]);
@@ -59,6 +64,9 @@ inline FieldValue sample_value(const JobField& field, int variant = 0)
                 return text + " ä\t\\ 'x' \"y\"";
             },
             [&](const kind::Body&) -> FieldValue { return text + "\n ä\t\\ 'x' \"y\"\n"; },
+            [&](const kind::Count& kind) -> FieldValue {
+                return number <= kind.most ? std::int64_t{number} : kind.most - variant;
+            },
             [&](const auto&) -> FieldValue { return std::int64_t{number}; },
         },
         field.kind);
@@ -69,6 +77,17 @@ inline Job sample_job(int variant = 0)
 {
     Job job;
     for (const JobField& field : job_fields) assign(field, job, sample_value(field, variant));
+    return job;
+}
+
+/// The same of the fields that a job of this kind has.
+inline Job sample_job_of(JobKind kind, int variant = 0)
+{
+    Job job;
+    for (const JobField& field : job_fields) {
+        if (is_for(field, kind)) assign(field, job, sample_value(field, variant));
+    }
+    job.kind = kind;
     return job;
 }
 

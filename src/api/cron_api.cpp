@@ -10,6 +10,7 @@
 #include "http/answer.hpp"
 #include "http/text.hpp"
 #include "model/job_fields.hpp"
+#include "model/job_kinds.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -388,7 +389,11 @@ AddedJob add_or_replace(Store& store, const ApiContext& context, std::size_t job
 asio::awaitable<Response> add_job(const ApiContext& context, const Call& call)
 {
     const WallTime now = context.clock.now();
-    const JobPatch given = read_job_patch(call.params, now);
+    JobPatch given = read_job_patch(call.params, now);
+    imply_kind(given);
+    if (given.values.kind == JobKind::command && !given.has(&Job::command)) {
+        refuse("command: missing; a job needs it, or an http_url");
+    }
     if (!given.has(&Job::cron_set)) refuse("cronSet: missing (or one of at, after, every)");
     const Job draft = apply(Job(), given);
     check_whole(draft, given, context.default_time_zone);

@@ -4,6 +4,7 @@
 #include "base/units.hpp"
 #include "base/utf8.hpp"
 #include "http/time_text.hpp"
+#include "model/job_kinds.hpp"
 #include "schedule/rfc3339.hpp"
 #include "schedule/schedule.hpp"
 #include "schedule/zone_prefix.hpp"
@@ -60,10 +61,7 @@ constexpr auto job_params = params_of_job();
 constexpr auto params_of_add()
 {
     std::array<Param, job_params.size() + 1> all{};
-    for (std::size_t i = 0; i < job_params.size(); ++i) {
-        all[i] = job_params[i];
-        if (all[i].name == "command") all[i].required = true;
-    }
+    for (std::size_t i = 0; i < job_params.size(); ++i) all[i] = job_params[i];
     all.back() = {.name = "replace", .type = ParamType::boolean};
     return all;
 }
@@ -283,6 +281,9 @@ void check_whole(const Job& job, const JobPatch& patch, std::string_view default
             fmt::format("{}: the window from start_time {} to end_time {} is empty; start_time "
                         "must be before end_time, 0 is no limit",
                         has_end ? "end_time" : "start_time", job.start_time, job.end_time));
+    }
+    if (const auto problem = find_contradiction(job, patch)) {
+        refuse(fmt::format("{}: {}", problem->field->parameter_name(), problem->what));
     }
 }
 

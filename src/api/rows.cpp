@@ -93,6 +93,7 @@ void write_log_fields(JsonWriter& json, const LogRow& row)
     json.field("cause", to_string(run.reason.cause));
     json.field("exit_code", run.exit_code);
     json.field("term_signal", run.term_signal);
+    json.field("http_status", run.http_status);
     json.field("attempt", run.id.attempt);
     json.field("epoch", run.epoch);
     json.field("requested_by", row.requested_by);
@@ -118,6 +119,7 @@ void write_account(JsonWriter& json, const RunReport& run)
     json.field("use_time", std::int64_t{run.use_time.count()});
     json.field("exit_code", run.exit_code);
     json.field("term_signal", run.term_signal);
+    json.field("http_status", run.http_status);
     json.field("epoch", run.epoch);
     json.field("output", run.output);
     json.field("output_bytes", run.output_bytes);

@@ -62,6 +62,8 @@ std::string words_of(std::string_view kind)
     if (kind == "DELIVERY") return policy_words<Delivery>();
     if (kind == "POLICY") return policy_words<Misfire>();
     if (kind == "OVERLAP") return policy_words<Overlap>();
+    if (kind == "KIND") return policy_words<JobKind>();
+    if (kind == "METHOD") return policy_words<HttpMethod>();
     return {};
 }
 

@@ -4,6 +4,7 @@
 #include "base/units.hpp"
 #include "cli/moments.hpp"
 #include "model/field_json.hpp"
+#include "model/job_kinds.hpp"
 
 #include <spdlog/fmt/fmt.h>
 
@@ -53,6 +54,12 @@ std::string field_text(const JobField& field, const Job& job)
                           },
                       },
                       shown_value(field, job));
+}
+
+std::string what_it_does(const Job& job)
+{
+    if (job.kind == JobKind::command) return job.command;
+    return fmt::format("{} {}", policy_name(method_of(job)), job.http_url);
 }
 
 json::value parameter_value(const JobField& field, const Job& job)

@@ -13,6 +13,9 @@ namespace peercron {
 /// "1h30m", "2027-01-01T00:00:00Z", "true", "queue", "default" or "none" where nothing is set.
 std::string field_text(const JobField& field, const Job& job);
 
+/// The command, or the request: "POST https://example.com/hook".
+std::string what_it_does(const Job& job);
+
 /// As a parameter of /cron/add and /cron/update.
 boost::json::value parameter_value(const JobField& field, const Job& job);
 

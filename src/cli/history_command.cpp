@@ -1,6 +1,7 @@
 #include "cli/history_command.hpp"
 
 #include "cli/answer_fields.hpp"
+#include "cli/field_text.hpp"
 #include "cli/job_changes.hpp"
 #include "cli/moments.hpp"
 #include "cli/table.hpp"
@@ -40,7 +41,7 @@ std::string changes_text(const json::object& revision)
     if (!had && !has) return "";
     if (!had || !has) {
         const Job job = job_of(had ? *before : *after);
-        return fmt::format("{}  {}", job.cron_set, job.command);
+        return fmt::format("{}  {}", job.cron_set, what_it_does(job));
     }
     std::string text;
     for (const FieldChange& change : field_changes(job_of(*before), job_of(*after))) {

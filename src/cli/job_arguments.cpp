@@ -183,9 +183,11 @@ Result<json::object> new_job_parameters(const JobArguments& given, sys_seconds n
             "the schedule is missing: give one of --cron '*/5 * * * *', --every 30s, --after 10m "
             "and --at 2027-01-01T00:00:00Z"};
     }
-    if (!given.fields.contains("command") && given.words.empty()) {
+    const bool has_command = given.fields.contains("command") || !given.words.empty();
+    if (!has_command && !given.fields.contains("kind") && !given.fields.contains("http_url")) {
         return Error{
-            "the command is missing: give --command 'backup.sh --all', or its words after --"};
+            "the command is missing: give --command 'backup.sh --all', or its words after --; or "
+            "for a request --http-url https://example.com/health"};
     }
     return job_parameters(given, now);
 }

@@ -6,6 +6,7 @@
 #include "cli/field_text.hpp"
 #include "cli/moments.hpp"
 #include "model/job_fields.hpp"
+#include "model/job_kinds.hpp"
 #include "schedule/quote.hpp"
 #include "schedule/schedule.hpp"
 #include "schedule/zone_prefix.hpp"
@@ -75,10 +76,8 @@ public:
         if (name_.empty()) complain(table_, "a job needs a name: [job.NAME]");
         for (const auto& [key, node] : table_) read_key(std::string(key.str()), node, file);
         read_zone_of_expression(job);
+        imply_kind_of(job);
         check_rules(job);
-        if (is_blank(job.command)) {
-            complain(table_, fmt::format("job {}: the command is missing", quote(name_)));
-        }
         check_zone(job);
         check_schedule(job);
         if (job.end_time != 0 && job.start_time >= job.end_time) {
@@ -271,15 +270,32 @@ private:
         return std::int64_t{moment->time_since_epoch().count()};
     }
 
+    /// As a node would.
+    void imply_kind_of(Job& job) const
+    {
+        JobPatch patch;
+        patch.values = job;
+        for (const auto& [key, node] : table_) {
+            const JobField* const field = find_field(key.str());
+            if (field != nullptr) give(patch, *field, stored_value(*field, job));
+        }
+        imply_kind(patch);
+        job.kind = patch.values.kind;
+    }
+
     /// What a node would refuse.
     void check_rules(const Job& job)
     {
         JobPatch patch;
         patch.values = job;
         patch.given.set();
-        // That it is missing is said by itself.
-        if (is_blank(job.command)) patch.given.reset(place_of(&Job::command));
-        if (const auto problem = find_problem(patch)) {
+        auto problem = find_problem(patch);
+        if (!problem && is_blank(job.command) && job.kind == JobKind::command) {
+            complain(table_, fmt::format("job {}: the command is missing", quote(name_)));
+            return;
+        }
+        if (!problem) problem = find_contradiction(job, patch);
+        if (problem) {
             const std::string_view key = problem->field->name;
             const toml::node* const node = table_.get(key);
             complain(node == nullptr ? table_ : *node,
@@ -488,7 +504,7 @@ std::string job_table(const Job& job)
     plain.name = job.name;
     FieldSet said = differences(plain, job);
     said.set(place_of(&Job::cron_set));
-    said.set(place_of(&Job::command));
+    if (job.kind == JobKind::command) said.set(place_of(&Job::command));
     for (const JobField* field : fields_of(said)) {
         text += fmt::format("{} = {}\n", field->name, toml_value(*field, job));
     }

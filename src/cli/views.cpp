@@ -99,6 +99,7 @@ std::string signal_name(std::int64_t number)
 std::string exit_text(const AnswerFields& run)
 {
     if (const auto signal = run.number("term_signal")) return signal_name(*signal);
+    if (const auto status = run.number("http_status")) return std::to_string(*status);
     return run.number_text("exit_code");
 }
 
@@ -215,7 +216,7 @@ std::string jobs_text(const json::array& jobs, const Screen& screen)
                    {job_time(job, "last_run_at")},
                    last_result(job),
                    {job_time(job, "next_run_at")},
-                   {job.text("command")}});
+                   {what_it_does(job_of(value))}});
     }
     return table.empty() ? "" : table.text(screen);
 }
@@ -339,7 +340,7 @@ std::string run_text(const json::value& value, const Screen& screen)
          {"started", {start}},
          {"ended", {exact_time(run.millis("ended_at"))}},
          {"took", {took_text(run)}},
-         {"exit", {exit_text(run)}},
+         {run.number("http_status") ? "HTTP status" : "exit", {exit_text(run)}},
          {"CPU time", {used && started ? elapsed_text(std::chrono::milliseconds(*used)) : ""}},
          {"memory", {memory.value_or(0) > 0 ? size_text(*memory) : ""}},
          {"node", {run.text("run_server")}},
@@ -397,6 +398,9 @@ std::string outcome_text(const json::value& value)
     } else if (run.number("exit_code")) {
         if (!why.empty()) why += ", ";
         why += "exit " + exit_text(run);
+    } else if (run.number("http_status")) {
+        if (!why.empty()) why += ", ";
+        why += "HTTP status " + exit_text(run);
     }
     if (!why.empty()) text += " (" + why + ")";
     return text;

@@ -100,6 +100,7 @@ struct Config {
     struct Exec {
         std::string shell = "/bin/sh";                   // [exec] shell
         std::size_t slots = 0;                           // [exec] slots: 0 = 64 per core
+        std::size_t http_slots = 1024;                   // [exec] http_slots
         std::size_t max_output = 1U << 20U;              // [exec] max_output
         std::chrono::milliseconds kill_grace{5000};      // [exec] kill_grace
         std::chrono::milliseconds drain_timeout{30000};  // [exec] drain_timeout
@@ -112,6 +113,14 @@ struct Config {
     struct Secrets {
         std::string dir;  // [secrets] dir: "" = jobs have no secrets here
     } secrets;
+
+    struct HttpClient {
+        std::vector<std::string> deny{"169.254.0.0/16", "fe80::/10"};  // [http_client] deny
+        std::string proxy;                                             // [http_client] proxy
+        std::string proxy_login;            // [http_client] proxy_login, proxy_login_file
+        std::vector<std::string> no_proxy;  // [http_client] no_proxy
+        std::string ca_file;                // [http_client] ca_file: "" = this machine's
+    } http_client;
 
     struct Http {
         enum class Role : std::uint8_t { read, operate, admin };

@@ -155,4 +155,31 @@ std::optional<std::string> ip_or_network(const std::string& text)
     return R"(an IP address such as "10.0.0.5" or a network such as "10.0.0.0/8")";
 }
 
+std::optional<std::string> proxy_or_none(const std::string& text)
+{
+    if (text.empty()) return std::nullopt;
+    const bool is_tls = text.starts_with("https://");
+    if (is_tls || text.starts_with("http://")) {
+        const auto endpoint = text.substr(is_tls ? 8 : 7);
+        const bool is_plain = endpoint.find_first_of("@/ \t") == text.npos;
+        if (is_plain && parse_endpoint(endpoint)) return std::nullopt;
+    }
+    return R"(a proxy such as "http://proxy:3128", its login in proxy_login, or "" for none)";
+}
+
+std::optional<std::string> bypass(const std::string& text)
+{
+    if (!text.empty() && text.find_first_of(" ,:\t") == text.npos) return std::nullopt;
+    if (!ip_or_network(text)) return std::nullopt;
+    return R"(a host name, which stands for those below it, too, an address or network, or "*")";
+}
+
+std::optional<std::string> file_or_none(const std::string& text)
+{
+    if (text.empty() || (text.starts_with('/') && access(text.c_str(), R_OK) == 0)) {
+        return std::nullopt;
+    }
+    return R"(the path, from the root, of a file that can be read, or "")";
+}
+
 }  // namespace peercron::keys

@@ -31,6 +31,9 @@ std::optional<std::string> shell(const std::string& text);
 std::optional<std::string> database(const std::string& text);
 std::optional<std::string> charset(const std::string& text);
 std::optional<std::string> ip_or_network(const std::string& text);
+std::optional<std::string> proxy_or_none(const std::string& text);
+std::optional<std::string> bypass(const std::string& text);
+std::optional<std::string> file_or_none(const std::string& text);
 
 // What a key may hold; the limits are included.
 struct Text {
@@ -120,6 +123,7 @@ void visit(C& config, Visitor& visitor)
 
     visitor.key("exec.shell", config.exec.shell, Text{shell});
     visitor.key("exec.slots", config.exec.slots, Count{0, 100'000});
+    visitor.key("exec.http_slots", config.exec.http_slots, Count{1, 100'000});
     visitor.key("exec.max_output", config.exec.max_output, Size{kib, 64 * mib});
     visitor.key("exec.kill_grace", config.exec.kill_grace, Duration{0s, 10min});
     visitor.key("exec.drain_timeout", config.exec.drain_timeout, Duration{0s, 24h});
@@ -129,6 +133,13 @@ void visit(C& config, Visitor& visitor)
     visitor.key("exec.journal_limit", config.exec.journal_limit, Size{0, 64 * gib});
 
     visitor.key("secrets.dir", config.secrets.dir, Text{folder_or_none});
+
+    visitor.key("http_client.deny", config.http_client.deny, Texts{ip_or_network});
+    visitor.key("http_client.proxy", config.http_client.proxy, Text{proxy_or_none});
+    visitor.key("http_client.proxy_login", config.http_client.proxy_login,
+                Secret{0, "http_client.proxy_login_file"});
+    visitor.key("http_client.no_proxy", config.http_client.no_proxy, Texts{bypass});
+    visitor.key("http_client.ca_file", config.http_client.ca_file, Text{file_or_none});
 
     visitor.key("http.allow_anonymous", config.http.allow_anonymous, Flag{});
     visitor.key("http.max_body", config.http.max_body, Size{kib, 64 * mib});

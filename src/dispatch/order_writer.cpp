@@ -27,7 +27,7 @@ std::tuple<const std::string&, std::chrono::seconds, Concurrency, const NodeFiel
 work_of(const PlannedJob& planned)
 {
     const Job& job = planned.job;
-    return {job.command, job.timeout, concurrency_of(job), planned.node_fields,
+    return {job.command, timeout_of(job), concurrency_of(job), planned.node_fields,
             job.retries == 0 ? 0 : last_attempt(job)};
 }
 

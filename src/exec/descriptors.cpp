@@ -52,7 +52,12 @@ RunShare share_of_runs(RunShare wanted, std::size_t limit)
     const std::size_t available = without_api - std::min(without_api, rest_of_node);
     RunShare share{};
     share.left_outputs = std::min(wanted.left_outputs, available / 8);
-    const std::size_t most_slots = (available - share.left_outputs) / for_each_run;
+    if (wanted.requests > 0) {
+        share.requests = std::max<std::size_t>(std::min(wanted.requests, available / 4), 1);
+    }
+    const std::size_t taken = share.left_outputs + share.requests;
+    const std::size_t for_runs = available - std::min(available, taken);
+    const std::size_t most_slots = for_runs / for_each_run;
     share.slots = std::max<std::size_t>(std::min(wanted.slots, most_slots), 1);
     return share;
 }

@@ -23,6 +23,7 @@ std::size_t descriptor_limit();
 struct RunShare {
     std::size_t slots;         ///< two descriptors each while the command runs
     std::size_t left_outputs;  ///< see OutputDrain; one each
+    std::size_t requests = 0;  ///< one each
 };
 
 /// As much as requested, but leaving what the rest of a node needs (its store, its journal, other

@@ -120,7 +120,9 @@ struct Executor::Live {
     FileDescriptor output;                // the process's, while somebody may write
     std::unique_ptr<CommandSetup> setup;  // the process's, until the run is over
     std::optional<Event> news;            // for read_last_output()
-    std::uint64_t serial = 0;             // from when there is a process
+    std::optional<HttpRun> request;       // instead of a process
+    SteadyTime requested{};
+    std::uint64_t serial = 0;   // from when there is a process
     bool is_condemned = false;  // SIGTERM was sent, or will be as soon as there is a process
     bool has_survivor = false;
     bool was_over = false;   // when it was condemned
@@ -128,12 +130,14 @@ struct Executor::Live {
 };
 
 Executor::Executor(asio::any_io_executor executor, const Clock& clock, ExecSettings settings,
-                   OnReport on_report, prometheus::Registry* metrics, Guard* guard)
+                   OnReport on_report, prometheus::Registry* metrics, Guard* guard,
+                   HttpClient* http)
     : executor_(std::move(executor)),
       clock_(clock),
       settings_(std::move(settings)),
       on_report_(std::move(on_report)),
       guard_(guard),
+      http_(http),
       book_(settings_.rules, clock.steady_now()),
       spawner_(settings_.node, settings_.shell, settings_.commands, clock, settings_.open_files),
       changed_(executor_),
@@ -148,7 +152,7 @@ Executor::Executor(asio::any_io_executor executor, const Clock& clock, ExecSetti
       spawners_(spawn_threads(settings_))
 {
     readable_.add(started_event_.get(), started_token);
-    if (metrics != nullptr) metrics_.emplace(*metrics);
+    if (metrics != nullptr) metrics_.emplace(*metrics, settings_.rules.http_slots);
 }
 
 Executor::~Executor()
@@ -216,7 +220,7 @@ NodeLoad Executor::load() const
     load.node = settings_.node;
     load.version = settings_.version;
     load.slots = static_cast<std::uint32_t>(settings_.rules.slots);
-    load.running = static_cast<std::uint32_t>(book_.running());
+    load.running = static_cast<std::uint32_t>(book_.running() - book_.requests());
     load.held = static_cast<std::uint32_t>(book_.held());
     load.queued = static_cast<std::uint32_t>(book_.waiting());
     load.draining = book_.is_draining();
@@ -284,7 +288,7 @@ asio::awaitable<void> Executor::follow_book()
         const Moment moment = now();
         carry_out(book_.due(moment));
         renew_guard();
-        if (metrics_) metrics_->show(load());
+        if (metrics_) metrics_->show(load(), book_.requests());
         co_await changed_.wait_until(next_look(moment));
     }
 }
@@ -322,7 +326,7 @@ void Executor::carry_out(RunBook::Actions actions)
             std::make_unique<Live>(std::move(order), std::move(blank), settings_.max_output);
         Live& place = *live;
         live_.emplace(id, std::move(live));
-        start(place);
+        is_request(place.order) ? start_request(place) : start(place);
     }
     for (RunBook::Skipped& skipped : actions.skipped) {
         RunReport skip = blank_report(skipped.order);
@@ -344,9 +348,11 @@ void Executor::carry_out(RunBook::Actions actions)
 void Executor::terminate(Live& live)
 {
     if (!live.is_condemned) {
-        live.was_over = live.end || (live.process && has_exited(*live.process));
+        live.was_over = live.end || (live.process && has_exited(*live.process)) ||
+                        (live.request && live.request->is_over());
     }
     live.is_condemned = true;
+    if (live.request) live.request->stop();
     if (!live.process) return;
     signal_group(*live.process, stop_signal_of(live.order));
     signal_group(*live.process, SIGCONT);  // a stopped process could not obey
@@ -356,6 +362,7 @@ void Executor::force(Live& live)
 {
     live.is_condemned = true;
     live.is_forced = true;
+    if (live.request) live.request->stop();
     if (live.process) signal_group(*live.process, SIGKILL);
     group_news_.notify();
     if (live.news) live.news->notify();
@@ -368,6 +375,41 @@ void Executor::start(Live& live)
         live.started.emplace(start_process(live, lease_end));
         tell_started(live);
     });
+}
+
+void Executor::start_request(Live& live)
+{
+    if (http_ == nullptr) {
+        live.report.state = RunState::failed;
+        live.report.reason.detail = "this node makes no requests";
+        finish(live);
+        return;
+    }
+    const Moment start_moment = now();
+    live.requested = start_moment.steady;
+    live.report.started_at = start_moment.wall;
+    live.request.emplace(*http_, live.order, settings_.max_output);
+    book_.started(live.order.id, start_moment);
+    report(live.report);
+    // This process may be stopped before the request is sent, and another node have the run by
+    // then.
+    const bool is_limited = live.order.concurrency.limit > 0;
+    live.request->start(
+        executor_,
+        [this, is_limited] { return !is_limited || clock_.steady_now() <= book_.lease_end(); },
+        [this, &live] { end_request(live); });
+}
+
+void Executor::end_request(Live& live)
+{
+    const HttpVerdict verdict = live.request->verdict();
+    RunReport& report = live.end.emplace(live.report);
+    report.state = verdict.state;
+    report.reason = verdict.reason;
+    report.ended_at = clock_.now();
+    report.use_time = std::chrono::round<milliseconds>(clock_.steady_now() - live.requested);
+    report.http_status = live.request->status();
+    finish(live);
 }
 
 /// In a spawning thread; the run is the I/O thread's as soon as it is in the list.
@@ -400,6 +442,12 @@ Result<Process, SpawnFailure> Executor::start_process(const Live& live, SteadyTi
         return SpawnFailure{
             .message = "this node was frozen when it should have started the command",
             .cause = Cause::node_isolated};
+    }
+    if (live.order.command.find_first_not_of(" \t\r\n") == std::string::npos) {
+        // A shell would do nothing, and call it success.
+        return SpawnFailure{
+            "it has no command; if its job is of another kind, the dispatcher is of an older "
+            "version, which does not know that"};
     }
     try {
         return spawner_.spawn(live.order);
@@ -671,12 +719,16 @@ void Executor::finish(Live& live)
     if (verdict && !by_itself) {
         end.state = verdict->state;
         end.reason = std::move(verdict->reason);
+        if (live.request) {
+            if (!end.reason.detail.empty()) end.reason.detail += ", ";
+            end.reason.detail += live.request->progress();
+        }
     }
     if (live.has_survivor) end.reason.detail += "; a process of it survived SIGKILL";
     if (!end.ended_at) end.ended_at = clock_.now();
     if (live.setup && live.setup->mask) live.capture.append(live.setup->mask->rest());
-    end.output = live.capture.text();
-    end.output_bytes = live.capture.total();
+    end.output = live.request ? live.request->output() : live.capture.text();
+    end.output_bytes = live.request ? live.request->output_bytes() : live.capture.total();
     const RunId id = live.order.id;
     followed_.erase(live.serial);
     live_.erase(id);  // `live` is gone

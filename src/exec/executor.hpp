@@ -5,6 +5,7 @@
 #include "base/file_descriptor.hpp"
 #include "base/task_group.hpp"
 #include "exec/executor_metrics.hpp"
+#include "exec/http_run.hpp"
 #include "exec/output_capture.hpp"
 #include "exec/output_drain.hpp"
 #include "exec/process.hpp"
@@ -64,13 +65,17 @@ struct ExecSettings {
 /// (see OutputDrain). A run that is killed ends when its whole process group has: SIGTERM, the
 /// grace, SIGKILL for the rest.
 ///
+/// A job of kind http is a request (HttpRun), for which all of this holds, but that a request is
+/// ended at once, and leaves nothing behind. Without a client (`http`) such runs fail.
+///
 /// Lives on the I/O thread; `clock` is asked from the spawning threads, too.
 class Executor final : public Runs {
 public:
     using OnReport = std::function<void(const RunReport&)>;
 
     Executor(asio::any_io_executor executor, const Clock& clock, ExecSettings settings,
-             OnReport on_report, prometheus::Registry* metrics = nullptr, Guard* guard = nullptr);
+             OnReport on_report, prometheus::Registry* metrics = nullptr, Guard* guard = nullptr,
+             HttpClient* http = nullptr);
     Executor(const Executor&) = delete;
     Executor& operator=(const Executor&) = delete;
     ~Executor() override;
@@ -91,11 +96,14 @@ public:
     /// See CommandSetups.
     std::optional<std::string> refusal(const Job& job, const std::string& command) const
     {
+        if (job.kind == JobKind::http) return std::nullopt;
         return spawner_.setups().refusal(job, command);
     }
 
     /// Consul confirmed this node's session, in a request that was sent at `sent`.
     void session_confirmed(SteadyTime sent);
+
+    bool is_running() const { return book_.running() > 0; }
 
     /// Runs that are due, have a slot, and are not started yet.
     std::size_t starting() const { return starting_; }
@@ -116,6 +124,8 @@ private:
     asio::awaitable<void> watch_groups();
     asio::awaitable<void> watch_processes();
     void start(Live& live);
+    void start_request(Live& live);
+    void end_request(Live& live);
     Result<Process, SpawnFailure> start_process(const Live& live, SteadyTime lease_end) const;
     void tell_started(Live& live);
     void take_started();
@@ -150,6 +160,7 @@ private:
     OnReport on_report_;
     std::optional<ExecutorMetrics> metrics_;
     Guard* const guard_;
+    HttpClient* const http_;
     SteadyTime guarded_until_{};
     RunBook book_;
     LogThrottle shortages_{1, std::chrono::minutes(1)};

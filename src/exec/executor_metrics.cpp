@@ -18,7 +18,7 @@ double seconds(std::chrono::milliseconds time)
 
 }  // namespace
 
-ExecutorMetrics::ExecutorMetrics(prometheus::Registry& registry)
+ExecutorMetrics::ExecutorMetrics(prometheus::Registry& registry, std::size_t http_slots)
     : lateness_(prometheus::BuildHistogram()
                     .Name("peercron_run_lateness_seconds")
                     .Help("From a run's scheduled time to the start of its command.")
@@ -32,11 +32,14 @@ ExecutorMetrics::ExecutorMetrics(prometheus::Registry& registry)
               .Register(registry)
               .Add({}, prometheus::Histogram::BucketBoundaries{.005, .01, .05, .1, .5, 1, 5, 30, 60,
                                                                300, 1800, 3600, 21600})),
-      slots_(gauge(registry, "peercron_exec_slots", "Runs that may run at the same time.")),
-      running_(gauge(registry, "peercron_exec_running", "Runs that run now.")),
+      slots_(gauge(registry, "peercron_exec_slots", "Commands that may run at the same time.")),
+      running_(gauge(registry, "peercron_exec_running", "Commands that run now.")),
+      requests_(gauge(registry, "peercron_exec_http_running", "Requests that are under way now.")),
       held_(gauge(registry, "peercron_exec_held", "Fires handed out to this node, not yet due.")),
       waiting_(gauge(registry, "peercron_exec_waiting", "Due fires that have not started."))
 {
+    gauge(registry, "peercron_exec_http_slots", "Requests that may be under way at the same time.")
+        .Set(static_cast<double>(http_slots));
     auto& runs = prometheus::BuildCounter()
                      .Name("peercron_runs_total")
                      .Help("Fires that ended on this node, by their final state.")
@@ -58,8 +61,9 @@ void ExecutorMetrics::count(const RunReport& report)
     if (report.started_at) duration_.Observe(seconds(report.use_time));
 }
 
-void ExecutorMetrics::show(const NodeLoad& load)
+void ExecutorMetrics::show(const NodeLoad& load, std::size_t requests)
 {
+    requests_.Set(static_cast<double>(requests));
     slots_.Set(load.slots);
     running_.Set(load.running);
     held_.Set(load.held);

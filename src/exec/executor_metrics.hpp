@@ -9,16 +9,17 @@
 #include <prometheus/registry.h>
 
 #include <array>
+#include <cstddef>
 
 namespace peercron {
 
 /// The metrics about the runs of this node; times in seconds, as usual in Prometheus.
 class ExecutorMetrics {
 public:
-    explicit ExecutorMetrics(prometheus::Registry& registry);
+    ExecutorMetrics(prometheus::Registry& registry, std::size_t http_slots);
 
     void count(const RunReport& report);
-    void show(const NodeLoad& load);
+    void show(const NodeLoad& load, std::size_t requests);
 
 private:
     std::array<prometheus::Counter*, 10> by_state_{};
@@ -26,6 +27,7 @@ private:
     prometheus::Histogram& duration_;
     prometheus::Gauge& slots_;
     prometheus::Gauge& running_;
+    prometheus::Gauge& requests_;
     prometheus::Gauge& held_;
     prometheus::Gauge& waiting_;
 };

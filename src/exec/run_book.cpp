@@ -21,6 +21,12 @@ std::string time_text(WallTime time)
                        (time - whole).count());
 }
 
+/// What an account takes to name it.
+std::size_t bytes_of(const RunOrder& order)
+{
+    return order.command.size() + order.fields.text().size();
+}
+
 template <class Duration>
 std::string seconds_text(Duration time)
 {
@@ -57,7 +63,7 @@ std::vector<RunId> RunBook::accept(std::vector<RunOrder> orders, const Moment& n
             pending_.skipped.push_back({std::move(order), std::move(why)});
             continue;
         }
-        held_bytes_ += order.command.size();
+        held_bytes_ += bytes_of(order);
         future_.emplace(order.start_at, id);
         fires_.emplace(id, Fire{std::move(order), now.wall, std::nullopt, false, {}});
     }
@@ -98,8 +104,8 @@ void RunBook::started(const RunId& id, const Moment& now)
 {
     const auto found = running_.find(id);
     if (found == running_.end()) return;
-    shortage_end_.reset();
     Run& run = found->second;
+    if (!is_request(run.order)) shortage_end_.reset();
     run.since = now.wall;
     if (run.order.timeout.count() > 0 && !run.verdict) {
         set_deadline(run, now.steady + run.order.timeout);
@@ -114,9 +120,8 @@ bool RunBook::put_back(const RunId& id, std::string why, SteadyTime now)
     fire.order = std::move(found->second.order);
     fire.trouble = std::move(why);
     forget_run(found);
-    waiting_.emplace(fire.order.start_at, id);
-    start_deadlines_.emplace(fire.order.start_by, id);
-    held_bytes_ += fire.order.command.size();
+    wait_for_slot(fire.order);
+    held_bytes_ += bytes_of(fire.order);
     fires_.insert_or_assign(id, std::move(fire));
     shortage_end_ = now + rules_.shortage_pause;
     return true;
@@ -163,6 +168,8 @@ std::vector<RunId> RunBook::drain()
     queued_.clear();
     future_.clear();
     waiting_.clear();
+    line_of_commands_.waiting.clear();
+    line_of_requests_.waiting.clear();
     start_deadlines_.clear();
     return given_back;
 }
@@ -312,15 +319,24 @@ void RunBook::forget_fire(RunId id)
     const RunOrder& order = found->second.order;
     future_.erase({order.start_at, id});
     waiting_.erase({order.start_at, id});
+    line_of(order).waiting.erase({order.start_at, id});
     start_deadlines_.erase({order.start_by, id});
     if (found->second.is_queued) queued_.erase(id.job);
-    held_bytes_ -= order.command.size();
+    held_bytes_ -= bytes_of(order);
     fires_.erase(found);
+}
+
+void RunBook::wait_for_slot(const RunOrder& order)
+{
+    waiting_.emplace(order.start_at, order.id);
+    line_of(order).waiting.emplace(order.start_at, order.id);
+    start_deadlines_.emplace(order.start_by, order.id);
 }
 
 void RunBook::forget_run(Running::iterator run)
 {
     const RunId id = run->first;
+    --line_of(run->second.order).running;
     set_deadline(run->second, std::nullopt);
     const auto of_job = running_by_job_.find(id.job);
     std::erase(of_job->second, id);
@@ -363,8 +379,7 @@ void RunBook::collect_due(const Moment& now)
             skip(id, expired_reason(fire, now));
             continue;
         }
-        waiting_.emplace(fire.order.start_at, id);
-        start_deadlines_.emplace(fire.order.start_by, id);
+        wait_for_slot(fire.order);
         if (!has_room(id)) queue_or_skip(id);
     }
 }
@@ -379,30 +394,51 @@ void RunBook::expire(const Moment& now)
 
 void RunBook::start(const Moment& now)
 {
-    // What is late must wait for a dispatcher's word; what is on time need not.
-    auto next = waiting_.begin();
-    if (!trusts_dispatcher(now.steady)) {
-        next = waiting_.lower_bound({now.wall - rules_.on_time, RunId{}});
-    }
     std::size_t slots = rules_.slots;
     if (shortage_end_) {
-        slots = now.steady < *shortage_end_ ? 0 : std::min(slots, running_.size() + 1);
+        slots = now.steady < *shortage_end_ ? 0 : std::min(slots, line_of_commands_.running + 1);
     }
+    start_from(line_of_commands_, slots, now);
+    start_from(line_of_requests_, rules_.http_slots, now);
+}
+
+void RunBook::start_from(Line& line, std::size_t slots, const Moment& now)
+{
+    // What is late must wait for a dispatcher's word; what is on time need not.
+    auto next = line.waiting.begin();
+    if (!trusts_dispatcher(now.steady)) {
+        next = line.waiting.lower_bound({now.wall - rules_.on_time, RunId{}});
+    }
+    const bool knows_clock = !set_ahead_ || now.steady - *set_ahead_ >= rules_.silence_limit;
+    if (!knows_clock) next = line.waiting.end();
     // The clock may have been set back since a fire came due: not before its time, then.
-    while (next != waiting_.end() && next->first <= now.wall && running_.size() < slots) {
+    while (next != line.waiting.end() && next->first <= now.wall && line.running < slots) {
         const ByTime::value_type place = *next;
         const RunId id = place.second;
         const bool may_start = has_room(id);
         if (!may_start) queue_or_skip(id);
-        next = waiting_.upper_bound(place);  // another may have been skipped to make room
+        next = line.waiting.upper_bound(place);  // another may have been skipped to make room
         if (!may_start) continue;
         RunOrder order = fires_.at(id).order;
         forget_fire(id);
         running_by_job_[id.job].push_back(id);
+        ++line.running;
         running_.emplace(id, Run{order, now.wall, std::nullopt, std::nullopt});
         pending_.start.push_back(std::move(order));
-        if (shortage_end_) shortage_end_ = now.steady + rules_.shortage_pause;
+        const bool is_trial = shortage_end_ && &line == &line_of_commands_;
+        if (is_trial) shortage_end_ = now.steady + rules_.shortage_pause;
     }
+}
+
+RunBook::Line& RunBook::line_of(const RunOrder& order)
+{
+    return is_request(order) ? line_of_requests_ : line_of_commands_;
+}
+
+bool RunBook::has_free_slot(const RunOrder& order) const
+{
+    return is_request(order) ? line_of_requests_.running < rules_.http_slots
+                             : line_of_commands_.running < rules_.slots;
 }
 
 bool RunBook::has_room(const RunId& id) const
@@ -515,7 +551,7 @@ Reason RunBook::expired_reason(const Fire& fire, const Moment& now) const
             fmt::format("woke up too late: this node should have started it by {} and saw it at {}",
                         time_text(latest_wake(order)), time_text(now.wall))};
     }
-    if (running_.size() >= rules_.slots) {
+    if (!has_free_slot(order)) {
         // No moment and no count: rows with the same reason are to be counted together.
         return Reason{Cause::overload,
                       fmt::format("no slot was free within {} s",
@@ -533,7 +569,7 @@ Reason RunBook::expired_reason(const Fire& fire, const Moment& now) const
 bool RunBook::is_full_for(const RunOrder& order) const
 {
     return fires_.size() >= rules_.max_held ||
-           held_bytes_ + order.command.size() > rules_.max_held_bytes;
+           held_bytes_ + bytes_of(order) > rules_.max_held_bytes;
 }
 
 }  // namespace peercron

@@ -18,12 +18,14 @@ namespace peercron {
 
 /// What the rules of a RunBook measure.
 struct RunRules {
-    std::size_t slots = 128;  ///< runs at the same time
+    std::size_t slots = 128;        ///< commands at the same time
+    std::size_t http_slots = 1024;  ///< requests at the same time
     /// Fires handed to this node and not started, due or not: one more is skipped at once. Only
     /// memory limits them, so that many fires that are due in one second can wait for slots.
     std::size_t max_held = 200'000;
-    std::size_t max_held_bytes = 24U << 20U;  ///< of their commands: an account names all
-    std::size_t max_remembered = 200'000;     ///< identities of runs that ended, and …
+    std::size_t max_held_bytes = 24U
+                                 << 20U;   ///< of their commands and requests: an account names all
+    std::size_t max_remembered = 200'000;  ///< identities of runs that ended, and …
     std::chrono::milliseconds remember{std::chrono::minutes(10)};  ///< … for how long
 
     /// Until this long after its time a fire starts without asking who dispatches. No dispatcher
@@ -54,6 +56,12 @@ struct RunRules {
 /// From the signal that asks the order's command to end to SIGKILL.
 std::chrono::milliseconds kill_grace_of(const RunOrder& order, const RunRules& rules);
 
+/// Whether it is for a request: it starts no process, and has slots of its own.
+inline bool is_request(const RunOrder& order)
+{
+    return order.fields.job().kind == JobKind::http;
+}
+
 /// What this node holds, runs and remembers, and the rules by which fires start and end here.
 ///
 /// Pure bookkeeping: no I/O and no clock; the caller hands in moments and carries out what due()
@@ -63,7 +71,8 @@ std::chrono::milliseconds kill_grace_of(const RunOrder& order, const RunRules& r
 ///  1. An identity (RunId) starts at most once here, whatever the clocks do. (But a run that has
 ///     ended, and whose time is still to come by more than `early` when this clock is set back, was
 ///     not the fire of that time: see Store::step_back(). It is forgotten here.)
-///  2. A fire starts at `start_at` by the wall clock, never earlier, when a slot is free.
+///  2. A fire starts at `start_at` by the wall clock, never earlier, when a slot is free: commands
+///     and requests have slots of their own, and neither waits for the other.
 ///  3. Later than `on_time` it starts only while a dispatcher is heard: a process that was stopped,
 ///     or whose network was, may have been given up and its fires given to others. After a stop, or
 ///     a silence, nothing counts as heard for `silence_limit`, because what is read then may have
@@ -151,6 +160,7 @@ public:
     bool is_draining() const { return draining_; }
     Epoch newest_epoch() const { return newest_epoch_; }
     std::size_t running() const { return running_.size(); }
+    std::size_t requests() const { return line_of_requests_.running; }  ///< of those that run
     std::size_t held() const { return fires_.size() - waiting_.size(); }
     std::size_t waiting() const { return waiting_.size(); }  ///< due, but not started
     /// Fires that have not started, including those whose end due() has not reported yet: a caller
@@ -175,6 +185,11 @@ private:
     };
     using Running = std::unordered_map<RunId, Run>;
     using ByTime = std::set<std::pair<WallTime, RunId>>;
+    /// Fires that wait for slots of the same sort, and the runs that have some.
+    struct Line {
+        ByTime waiting;  // by start_at
+        std::size_t running = 0;
+    };
 
     void notice(SteadyTime now);
     void notice(const Moment& now);
@@ -186,12 +201,16 @@ private:
     void remember(const RunId& run, SteadyTime now);
     // By value: a reference may lead into the very sets that they take it from.
     void forget_fire(RunId run);
+    void wait_for_slot(const RunOrder& order);
     void forget_run(Running::iterator run);
     void skip(RunId run, Reason why);
     void end_deadlines(SteadyTime now);
     void collect_due(const Moment& now);
     void expire(const Moment& now);
     void start(const Moment& now);
+    void start_from(Line& line, std::size_t slots, const Moment& now);
+    Line& line_of(const RunOrder& order);
+    bool has_free_slot(const RunOrder& order) const;
     /// Whether `id` may start as far as the runs of its job are concerned.
     bool has_room(const RunId& id) const;
     bool is_at_limit(const RunOrder& order) const;
@@ -209,10 +228,12 @@ private:
     bool draining_ = false;
 
     std::unordered_map<RunId, Fire> fires_;
-    std::size_t held_bytes_ = 0;  // of their commands
+    std::size_t held_bytes_ = 0;  // of their commands and requests
     ByTime future_;               // fires by start_at
     ByTime waiting_;              // due fires by start_at
     ByTime start_deadlines_;      // due fires by start_by
+    Line line_of_commands_;       // both have parts of waiting_
+    Line line_of_requests_;
 
     Running running_;
     std::unordered_map<JobId, std::vector<RunId>> running_by_job_;  // oldest first

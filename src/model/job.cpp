@@ -2,6 +2,14 @@
 
 namespace peercron {
 
+std::chrono::seconds timeout_of(const Job& job)
+{
+    // A server that never answers would keep its slot for ever, and nothing would show it.
+    constexpr std::chrono::seconds of_request{30};
+    if (job.kind == JobKind::http && job.timeout.count() == 0) return of_request;
+    return job.timeout;
+}
+
 Concurrency concurrency_of(const Job& job)
 {
     Concurrency concurrency;

@@ -69,6 +69,18 @@ struct Job {
     std::int64_t cpu_max = 0;            ///< percent of one core; 0 = no limit
     std::int64_t pids_max = 0;           ///< processes and threads; 0 = no limit
 
+    JobKind kind = JobKind::command;
+
+    // Of kind http; see docs/http-jobs.md.
+    std::string http_url;
+    HttpMethod http_method = HttpMethod::automatic;
+    std::vector<std::string> http_headers;  ///< "Name: value" each
+    std::string http_body;
+    std::vector<std::string> http_expect;  ///< statuses of success, "200-299"; none = those
+    std::string http_expect_text;          ///< what the body must have; empty = anything
+    std::int64_t http_redirects = 5;       ///< followed at most
+    bool http_verify = true;               ///< the server's certificate
+
     /// Fires at or before this moment are not this version's: it is when the job was added or
     /// last changed. Keeps a dispatcher that plans a gap afterwards from inventing fires.
     WallTime effective_from{};
@@ -77,6 +89,9 @@ struct Job {
 
     friend bool operator==(const Job&, const Job&) = default;
 };
+
+/// How long a run may take; 0 = as long as it likes. A request without a limit of its own has one.
+std::chrono::seconds timeout_of(const Job& job);
 
 /// What is_mutex, max_concurrent and overlap say together. is_mutex means one at a time, whatever
 /// max_concurrent is; a job with an overlap policy other than `allow` and neither of them has one

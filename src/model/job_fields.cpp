@@ -149,9 +149,6 @@ Problem bad_name(const std::string& name, std::size_t most)
 Problem bad_command(const std::string& command, std::size_t most)
 {
     if (Problem problem = not_text(command)) return problem;
-    if (command.find_first_not_of(" \t\r\n") == std::string::npos) {
-        return fmt::format("given {}; it must not be empty", quote_utf8(command));
-    }
     if (command.size() <= most) return std::nullopt;
     return fmt::format("given {} bytes; at most {} are allowed", command.size(), most);
 }

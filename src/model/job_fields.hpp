@@ -1,5 +1,6 @@
 #pragma once
 
+#include "model/http_forms.hpp"
 #include "model/job.hpp"
 #include "model/text_form.hpp"
 
@@ -41,7 +42,7 @@ struct Zone {
 struct Name {
     std::size_t characters;
 };
-/// Not blank.
+/// Whether a job needs one is judged by find_contradiction().
 struct Command {
     std::size_t bytes;
 };
@@ -107,10 +108,11 @@ using FieldKind =
                  kind::Words, kind::Lines, kind::Flag, kind::Count, kind::Number, kind::Size,
                  kind::Moment, kind::Duration, kind::Window, kind::Choice>;
 
-using FieldMember = std::variant<std::string Job::*, std::vector<std::string> Job::*, bool Job::*,
-                                 std::int64_t Job::*, std::chrono::seconds Job::*,
-                                 std::optional<std::chrono::seconds> Job::*, Delivery Job::*,
-                                 Misfire Job::*, Overlap Job::*, StopSignal Job::*>;
+using FieldMember =
+    std::variant<std::string Job::*, std::vector<std::string> Job::*, bool Job::*,
+                 std::int64_t Job::*, std::chrono::seconds Job::*,
+                 std::optional<std::chrono::seconds> Job::*, Delivery Job::*, Misfire Job::*,
+                 Overlap Job::*, StopSignal Job::*, JobKind Job::*, HttpMethod Job::*>;
 
 /// A value as columns and JSON have it: seconds as a number, a policy as its word.
 using FieldValue =
@@ -134,7 +136,7 @@ inline constexpr std::int64_t latest_second = 253'402'300'799;  ///< 9999-12-31
 inline constexpr std::int64_t longest_seconds = 2'147'483'647;
 
 /// In the order of the API: the reference's first, with its names.
-inline constexpr std::array<JobField, 35> job_fields{{
+inline constexpr std::array<JobField, 44> job_fields{{
     {"cron_set", &Job::cron_set, kind::Expression{255},
      "second minute hour day month weekday; five fields mean second 0, a seventh is the year",
      "cronSet"},
@@ -266,6 +268,52 @@ inline constexpr std::array<JobField, 35> job_fields{{
      "the default; the command finds it in PEERCRON_INPUT_NAME",
      {},
      true},
+    {.name = "kind",
+     .member = &Job::kind,
+     .kind = kind::Choice{PolicyNames<JobKind>::names},
+     .about = "what a run is: a command, or a request to a server",
+     .for_node = true},
+    {.name = "http_url",
+     .member = &Job::http_url,
+     .kind = kind::Text{2048, &url_form},
+     .about = "where the request goes; {{job}}, {{scheduled_at}} and {{attempt}} in it, in headers "
+              "and in the body stand for the job's id, when the run was due and its attempt",
+     .for_node = true},
+    {.name = "http_method",
+     .member = &Job::http_method,
+     .kind = kind::Choice{PolicyNames<HttpMethod>::names},
+     .about = "auto is POST where there is a body, else GET",
+     .for_node = true},
+    {.name = "http_headers",
+     .member = &Job::http_headers,
+     .kind = kind::Lines{64, 4096, 32'768, &header_form},
+     .about = "headers of the request, `Name: value` each",
+     .for_node = true},
+    {.name = "http_body",
+     .member = &Job::http_body,
+     .kind = kind::Body{65'535},
+     .about = "what the request sends; not with GET or HEAD",
+     .for_node = true},
+    {.name = "http_expect",
+     .member = &Job::http_expect,
+     .kind = kind::Words{32, 7, &status_form},
+     .about = "statuses that mean success, and ranges of them; empty is 200-299",
+     .for_node = true},
+    {.name = "http_expect_text",
+     .member = &Job::http_expect_text,
+     .kind = kind::Text{1024},
+     .about = "what the body of the answer must have for success; empty is anything",
+     .for_node = true},
+    {.name = "http_redirects",
+     .member = &Job::http_redirects,
+     .kind = kind::Count{20},
+     .about = "how many redirects are followed; with 0 the redirect is the answer",
+     .for_node = true},
+    {.name = "http_verify",
+     .member = &Job::http_verify,
+     .kind = kind::Flag{},
+     .about = "whether the server's certificate has to be valid",
+     .for_node = true},
 }};
 
 /// Fields by their place in job_fields.

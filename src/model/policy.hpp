@@ -45,6 +45,15 @@ enum class Overlap : std::uint8_t {
 /// The signal that asks a command to end, when its node ends it.
 enum class StopSignal : std::uint8_t { term, interrupt, hangup, quit, abort, user1, user2, window };
 
+/// What a run of the job is.
+enum class JobKind : std::uint8_t {
+    command,  ///< a process
+    http,     ///< a request to a server
+};
+
+/// `automatic` is POST where there is a body, else GET.
+enum class HttpMethod : std::uint8_t { automatic, get, head, post, put, patch, del, options };
+
 template <class Policy>
 struct PolicyNames;
 template <>
@@ -63,6 +72,15 @@ template <>
 struct PolicyNames<StopSignal> {
     static constexpr std::array<std::string_view, 8> names{
         "SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGABRT", "SIGUSR1", "SIGUSR2", "SIGWINCH"};
+};
+template <>
+struct PolicyNames<JobKind> {
+    static constexpr std::array<std::string_view, 2> names{"command", "http"};
+};
+template <>
+struct PolicyNames<HttpMethod> {
+    static constexpr std::array<std::string_view, 8> names{"auto", "GET",   "HEAD",   "POST",
+                                                           "PUT",  "PATCH", "DELETE", "OPTIONS"};
 };
 
 template <class Policy>

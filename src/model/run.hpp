@@ -108,6 +108,7 @@ struct RunReport {
     std::chrono::milliseconds use_time{0};  ///< wall time from start to end
     std::optional<int> exit_code;
     std::optional<int> term_signal;
+    std::optional<int> http_status;         ///< of the answer to a job of kind http
     std::chrono::milliseconds cpu_time{0};  ///< user and system
     std::int64_t max_rss = 0;               ///< bytes
     std::string output;                     ///< valid UTF-8, no NUL

@@ -114,11 +114,12 @@ public:
           journal_(JournalSettings{config.journal_file(), config.exec.journal_limit}, *metrics_),
           recorder_(io_, clock_, record_store_, recorder_settings(executor_), &journal_,
                     metrics_.get()),
+          http_client_(io_, http_client_settings(config, surroundings.version)),
           executor_(
               io_, clock_,
               with_control_groups(exec_settings(config, surroundings.version, open_files)),
               [this](const RunReport& report) { tell(report); }, metrics_.get(),
-              backend_->has_peers() ? &guard_ : nullptr),
+              backend_->has_peers() ? &guard_ : nullptr, &http_client_),
           steps_(io_, journal_, [this](const StepKept& step) { agent_.kept(step); }),
           agent_(io_, clock_, identity(), executor_, recorder_, steps_),
           dispatcher_(io_, dispatcher_parts(), config.node_name(), dispatch_settings(config)),
@@ -181,6 +182,7 @@ public:
             co_await drain();
         }
         co_await end(http_tasks_);
+        http_client_.close();
         if (failure) std::rethrow_exception(failure);
         spdlog::info("node: stopped");
     }
@@ -406,7 +408,7 @@ private:
         // seconds.
         const SteadyTime limit = clock_.steady_now() + last_results;
         const auto has_more = [this] {
-            return executor_.load().running > 0 || !recorder_.pending().empty();
+            return executor_.is_running() || !recorder_.pending().empty();
         };
         while (has_more() && clock_.steady_now() < limit) co_await sleep_for(5ms);
         WardenSettings settings;
@@ -583,6 +585,7 @@ private:
     std::unique_ptr<Coordinator> coordinator_;
     DiskJournal journal_;
     Recorder recorder_;
+    HttpClient http_client_;
     Executor executor_;
     StepKeeper steps_;
     Agent agent_;

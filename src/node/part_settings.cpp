@@ -67,19 +67,39 @@ ExecSettings exec_settings(const Config& config, const std::string& version,
     settings.commands.secrets = {config.secrets.dir, folder_for_secrets(settings.node)};
     const std::size_t slots = config.exec.slots != 0 ? config.exec.slots : cores * slots_per_core;
     const std::size_t limit = descriptor_limit();
-    const RunShare share = share_of_runs({slots, settings.max_left_outputs}, limit);
+    const RunShare wanted{slots, settings.max_left_outputs, config.exec.http_slots};
+    const RunShare share = share_of_runs(wanted, limit);
     if (share.slots < slots) {
         spdlog::warn(
             "node: {} commands run at a time instead of {} ([exec] slots): this process may have "
             "only {} descriptors open; raise LimitNOFILE (systemd) or ulimit -n",
             share.slots, slots, limit);
     }
+    if (share.requests < wanted.requests) {
+        spdlog::warn(
+            "node: {} requests are under way at a time instead of {} ([exec] http_slots): this "
+            "process may have only {} descriptors open; raise LimitNOFILE (systemd) or ulimit -n",
+            share.requests, wanted.requests, limit);
+    }
+    settings.rules.http_slots = share.requests;
     settings.rules.slots = share.slots;
     settings.max_left_outputs = share.left_outputs;
     settings.rules.silence_limit = config.dispatch.silence_limit;
     settings.rules.lease = config.dispatch.lease;
     settings.rules.early = 2 * config.dispatch.lookahead;
     settings.rules.kill_grace = config.exec.kill_grace;
+    return settings;
+}
+
+HttpClientSettings http_client_settings(const Config& config, const std::string& version)
+{
+    HttpClientSettings settings;
+    settings.user_agent = "peercron/" + version;
+    settings.deny = config.http_client.deny;
+    settings.proxy = config.http_client.proxy;
+    settings.proxy_login = config.http_client.proxy_login;
+    settings.no_proxy = config.http_client.no_proxy;
+    settings.ca_file = config.http_client.ca_file;
     return settings;
 }
 

@@ -5,6 +5,7 @@
 #include "exec/executor.hpp"
 #include "http/access.hpp"
 #include "http/server.hpp"
+#include "http_client/http_client.hpp"
 
 #include <sys/resource.h>
 
@@ -23,6 +24,8 @@ DispatchSettings dispatch_settings(const Config& config);
 /// @param open_files the limit that commands get, when the node has raised its own.
 ExecSettings exec_settings(const Config& config, const std::string& version,
                            const std::optional<rlimit>& open_files);
+
+HttpClientSettings http_client_settings(const Config& config, const std::string& version);
 
 /// Of the server at `address`: as many connections as configured, or as this process has
 /// descriptors for; then the log says so.

@@ -35,7 +35,8 @@ const std::string& job_columns();
 inline constexpr std::string_view log_columns =
     "id, cron_id, time, dispatch_time, scheduled_at, attempt, state, reason, run_server,"
     " dispatch_server, epoch, started_at, ended_at, use_time, exit_code, term_signal, cpu_time,"
-    " max_rss, output_bytes, output, fires, gap_end, requested_by, retry_at ";
+    " max_rss, output_bytes, output, fires, gap_end, requested_by, retry_at,"
+    " http_status ";
 
 /// The same with the beginning of the output, and how many bytes it has as the last column, by
 /// these expressions: for read_log_excerpt().
@@ -65,12 +66,12 @@ inline constexpr std::string_view past_columns =
 inline constexpr std::string_view other_account_columns =
     "d.id, d.log_id, d.run_server, d.started_at, d.state, d.reason, d.dispatch_server, d.epoch,"
     " d.ended_at, d.use_time, d.exit_code, d.term_signal, d.cpu_time, d.max_rss, d.output_bytes,"
-    " d.output ";
+    " d.http_status, d.output ";
 
 /// The columns of table doubled_run in their order there.
 inline constexpr std::string_view doubled_run_columns =
     "id, log_id, run_server, started_at, state, reason, dispatch_server, epoch, ended_at, use_time,"
-    " exit_code, term_signal, cpu_time, max_rss, output_bytes, output";
+    " exit_code, term_signal, cpu_time, max_rss, output_bytes, http_status, output";
 
 /// The query for read_doubled().
 std::string select_doubled(const DoubledQuery& query);
@@ -275,7 +276,8 @@ OtherAccount read_other_account(const Row& row)
     run.cpu_time = std::chrono::milliseconds(row.integer(12));
     run.max_rss = row.integer(13);
     run.output_bytes = row.integer(14);
-    run.output = row.text(15);
+    run.http_status = int_or_null(row, 15);
+    run.output = row.text(16);
     return other;
 }
 
@@ -286,13 +288,13 @@ DoubledRun read_doubled(const Row& row)
     DoubledRun doubled;
     doubled.other = read_other_account(row);
     RunReport& run = doubled.row;
-    run.id = {row.integer(16), from_unix_millis(row.integer(17)),
-              static_cast<std::int32_t>(row.integer(18))};
-    run.state = read_state(row.text(19));
-    run.run_server = row.text(20);
-    run.started_at = time_or_null(row, 21);
-    run.ended_at = time_or_null(row, 22);
-    doubled.job_name = row.text(23);
+    run.id = {row.integer(17), from_unix_millis(row.integer(18)),
+              static_cast<std::int32_t>(row.integer(19))};
+    run.state = read_state(row.text(20));
+    run.run_server = row.text(21);
+    run.started_at = time_or_null(row, 22);
+    run.ended_at = time_or_null(row, 23);
+    doubled.job_name = row.text(24);
     doubled.other.report.id = run.id;
     return doubled;
 }
@@ -334,6 +336,7 @@ LogRow read_log_row(const Row& row)
     log.gap_end = time_or_null(row, 21);
     log.requested_by = row.text(22);
     log.retry_at = time_or_null(row, 23);
+    run.http_status = int_or_null(row, 24);
     return log;
 }
 
@@ -345,7 +348,7 @@ LogRow read_log_excerpt(const Row& row, std::size_t most)
     LogRow log = read_log_row(row);
     std::string& output = log.run.output;
     cut_utf8(output, most);
-    log.output_cut = output.size() < static_cast<std::size_t>(row.integer(24));
+    log.output_cut = output.size() < static_cast<std::size_t>(row.integer(25));
     return log;
 }
 

@@ -163,6 +163,7 @@ void write(const RunReport& report, pb::RunReport& out)
     out.set_use_time_ms(report.use_time.count());
     if (report.exit_code) out.set_exit_code(*report.exit_code);
     if (report.term_signal) out.set_term_signal(*report.term_signal);
+    if (report.http_status) out.set_http_status(*report.http_status);
     out.set_cpu_time_ms(report.cpu_time.count());
     out.set_max_rss(report.max_rss);
     out.set_output(report.output);
@@ -182,6 +183,7 @@ RunReport read(pb::RunReport& in)
                      .use_time = std::chrono::milliseconds(in.use_time_ms()),
                      .exit_code = {},
                      .term_signal = {},
+                     .http_status = {},
                      .cpu_time = std::chrono::milliseconds(in.cpu_time_ms()),
                      .max_rss = in.max_rss(),
                      .output = std::move(*in.mutable_output()),
@@ -190,6 +192,7 @@ RunReport read(pb::RunReport& in)
     if (in.has_ended_at()) report.ended_at = from_unix_millis(in.ended_at());
     if (in.has_exit_code()) report.exit_code = in.exit_code();
     if (in.has_term_signal()) report.term_signal = in.term_signal();
+    if (in.has_http_status()) report.http_status = in.http_status();
     return report;
 }
 

@@ -2,6 +2,8 @@
 import json
 import urllib.request
 
+import pytest
+
 from test_a_real_node import data, node  # noqa: F401
 
 
@@ -43,9 +45,16 @@ def definition(row, fields):
     return {"cron_set" if name == "cronSet" else name: row["cron_set" if name == "cronSet" else name] for name in fields}
 
 
-def test_each_field_survives_export_and_apply_and_stands_in_the_history(node, tmp_path):  # noqa: F811
-    fields = described(node.url)
+# What a job of the other kind has not.
+OF_COMMANDS = ("command", "env", "work_dir", "umask", "stdin", "nice", "success_codes", "stop_signal", "kill_grace", "inputs")
+
+
+@pytest.mark.parametrize("kind", ["command", "http"])
+def test_each_field_survives_export_and_apply_and_stands_in_the_history(node, tmp_path, kind):  # noqa: F811
+    fields = {name: schema for name, schema in described(node.url).items()
+              if not (name in OF_COMMANDS if kind == "http" else name.startswith("http_"))}
     wanted = {name: sample(name, schema, number) for number, (name, schema) in enumerate(fields.items())}
+    wanted["kind"] = kind
     added = call(node.url, "/cron/add", wanted)
     assert definition(added, fields) == {"cron_set" if name == "cronSet" else name: value
                                          for name, value in wanted.items()}
@@ -55,6 +64,7 @@ def test_each_field_survives_export_and_apply_and_stands_in_the_history(node, tm
     shown = node("job", "show", added["id"]).stdout
     for value in (wanted["remark"], wanted["tags"][0], wanted["overlap"], "stopped"):
         assert value in shown
+    assert (wanted["command"] if kind == "command" else wanted["http_url"]) in node("job", "list").stdout
 
     node("job", "delete", added["id"])
     assert "1 added" in node("apply", file).stdout

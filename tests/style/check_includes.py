@@ -15,12 +15,12 @@ MAY_INCLUDE = {
     "audit": {"base", "schedule", "model", "store"},
     "cluster": {"base", "model"},
     "wire": {"base", "model"},
-    "exec": {"base", "model", "store", "wire"},
+    "exec": {"base", "http_client", "model", "store", "wire"},
     "dispatch": {"base", "schedule", "model", "store", "audit", "cluster", "wire"},
     "http": {"base"},
     "api": {"base", "schedule", "model", "store", "audit", "cluster", "http"},
-    "node": {"base", "schedule", "model", "config", "store", "cluster", "wire", "exec", "dispatch", "http",
-             "api"},
+    "node": {"base", "http_client", "schedule", "model", "config", "store", "cluster", "wire", "exec", "dispatch",
+             "http", "api"},
     "cli": {"base", "schedule", "model"},
 }
 

@@ -74,7 +74,7 @@ std::vector<RowStatement> planned_statements(const MysqlConnection& connection,
 std::string account_row(const MysqlConnection& connection, const OtherAccount& account)
 {
     const RunReport& run = account.report;
-    return fmt::format("({},{},{},{},'{}',{},{},{},{},{},{},{},{},{},{},{})",
+    return fmt::format("({},{},{},{},'{}',{},{},{},{},{},{},{},{},{},{},{},{})",
                        account.id == 0 ? "NULL" : std::to_string(account.id), account.log_id,
                        connection.quote(first_characters(run.run_server, server_width)),
                        to_unix_millis(run.started_at.value_or(WallTime())), to_string(run.state),
@@ -82,7 +82,7 @@ std::string account_row(const MysqlConnection& connection, const OtherAccount& a
                        connection.quote(first_characters(run.dispatch_server, server_width)),
                        run.epoch, nullable(run.ended_at), run.use_time.count(),
                        nullable(run.exit_code), nullable(run.term_signal), run.cpu_time.count(),
-                       run.max_rss, run.output_bytes,
+                       run.max_rss, run.output_bytes, nullable(run.http_status),
                        output_literal(connection, run.output, other_columns));
 }
 
@@ -239,7 +239,7 @@ std::vector<RowStatement> report_statements(const MysqlConnection& connection,
     constexpr std::string_view head =
         "INSERT INTO log (id, cron_id, scheduled_at, attempt, time, state, reason, run_server,"
         " dispatch_server, epoch, started_at, ended_at, use_time, exit_code, term_signal, cpu_time,"
-        " max_rss, output_bytes, output) VALUES ";
+        " max_rss, output_bytes, http_status, output) VALUES ";
     const std::string_view applies =
         rule == GivesWay::lost_too
             ? "state IN ('planned', 'running') OR (state = 'lost' AND VALUES(state) <> 'running')"
@@ -254,8 +254,9 @@ std::vector<RowStatement> report_statements(const MysqlConnection& connection,
     for (const std::string_view column : {"started_at", "ended_at"}) {
         tail += fmt::format(" {0} = IF({1}, COALESCE(VALUES({0}), {0}), {0}),", column, applies);
     }
-    for (const std::string_view column : {"reason", "use_time", "exit_code", "term_signal",
-                                          "cpu_time", "max_rss", "output_bytes", "output"}) {
+    for (const std::string_view column :
+         {"reason", "use_time", "exit_code", "term_signal", "cpu_time", "max_rss", "output_bytes",
+          "http_status", "output"}) {
         tail += fmt::format(" {0} = IF({1}, VALUES({0}), {0}),", column, applies);
     }
     tail += fmt::format(" state = IF({}, VALUES(state), state)", applies);
@@ -266,16 +267,17 @@ std::vector<RowStatement> report_statements(const MysqlConnection& connection,
         const std::string output = output_literal(connection, report->output, others);
         const auto row = locked.find(report->id);
         const std::string id = row == locked.end() ? "NULL" : std::to_string(row->second.id);
-        rows.add(fmt::format(
-            "({},{},{},{},{},'{}',{},{},{},{},{},{},{},{},{},{},{},{},{})", id, report->id.job,
-            to_unix_millis(report->id.scheduled_at), report->id.attempt,
-            to_unix_seconds(report->id.scheduled_at), to_string(report->state),
-            connection.quote(first_characters(to_string(report->reason), reason_width)),
-            connection.quote(first_characters(report->run_server, server_width)),
-            connection.quote(first_characters(report->dispatch_server, server_width)),
-            report->epoch, nullable(report->started_at), nullable(report->ended_at),
-            report->use_time.count(), nullable(report->exit_code), nullable(report->term_signal),
-            report->cpu_time.count(), report->max_rss, report->output_bytes, output));
+        rows.add(
+            fmt::format("({},{},{},{},{},'{}',{},{},{},{},{},{},{},{},{},{},{},{},{},{},{})", id,
+                        report->id.job, to_unix_millis(report->id.scheduled_at), report->id.attempt,
+                        to_unix_seconds(report->id.scheduled_at), to_string(report->state),
+                        connection.quote(first_characters(to_string(report->reason), reason_width)),
+                        connection.quote(first_characters(report->run_server, server_width)),
+                        connection.quote(first_characters(report->dispatch_server, server_width)),
+                        report->epoch, nullable(report->started_at), nullable(report->ended_at),
+                        report->use_time.count(), nullable(report->exit_code),
+                        nullable(report->term_signal), report->cpu_time.count(), report->max_rss,
+                        report->output_bytes, nullable(report->http_status), output));
     }
     return rows.take();
 }
@@ -286,9 +288,8 @@ std::vector<RowStatement> copy_statements(const MysqlConnection& connection,
     constexpr std::string_view head =
         "INSERT INTO log (id, cron_id, scheduled_at, attempt, time, state, reason, run_server,"
         " dispatch_server, dispatch_time, epoch, requested_by, started_at, ended_at, use_time,"
-        " exit_code, term_signal, cpu_time, max_rss, output_bytes, fires, gap_end, retry_at, "
-        "output)"
-        " VALUES ";
+        " exit_code, term_signal, cpu_time, max_rss, output_bytes, http_status, fires, gap_end,"
+        " retry_at, output) VALUES ";
     const std::size_t others = head.size() + other_columns;
     RowStatements rows(connection, head, "");
     for (const LogRow& row : log) {
@@ -304,8 +305,8 @@ std::vector<RowStatement> copy_statements(const MysqlConnection& connection,
             connection.quote(first_characters(row.requested_by, server_width)),
             nullable(run.started_at), nullable(run.ended_at), run.use_time.count(),
             nullable(run.exit_code), nullable(run.term_signal), run.cpu_time.count(), run.max_rss,
-            run.output_bytes, row.fires, nullable(row.gap_end), nullable(row.retry_at),
-            output_literal(connection, run.output, others)));
+            run.output_bytes, nullable(run.http_status), row.fires, nullable(row.gap_end),
+            nullable(row.retry_at), output_literal(connection, run.output, others)));
     }
     return rows.take();
 }

@@ -29,8 +29,8 @@ void insert_report(SqliteConnection& connection, const RunReport& report)
     SqliteStatement& statement = connection.cached(
         "INSERT INTO log (cron_id, scheduled_at, attempt, time, state, reason, run_server,"
         " dispatch_server, epoch, started_at, ended_at, use_time, exit_code, term_signal, cpu_time,"
-        " max_rss, output_bytes, output)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+        " max_rss, output_bytes, http_status, output)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     bind(statement, report.id)
         .bind(to_unix_seconds(report.id.scheduled_at))
         .bind(to_string(report.state))
@@ -68,7 +68,7 @@ void update_by_report(SqliteConnection& connection, const StoredRow& row, const 
         "UPDATE log SET state = ?, reason = ?, epoch = COALESCE(?, epoch),"
         " started_at = COALESCE(?, started_at), ended_at = COALESCE(?, ended_at), use_time = ?,"
         " exit_code = ?, term_signal = ?, cpu_time = ?, max_rss = ?, output_bytes = ?,"
-        " output = ? WHERE id = ?");
+        " http_status = ?, output = ? WHERE id = ?");
     statement.bind(to_string(report.state))
         .bind(to_string(report.reason))
         .bind(report.epoch == 0 ? std::optional<std::int64_t>()

@@ -38,9 +38,9 @@ void append(SqliteConnection& connection, const LogRow& row)
     SqliteStatement& statement = connection.cached(
         "INSERT INTO log (id, cron_id, scheduled_at, attempt, time, state, reason, run_server,"
         " dispatch_server, dispatch_time, epoch, requested_by, started_at, ended_at, use_time,"
-        " exit_code, term_signal, cpu_time, max_rss, output_bytes, fires, gap_end, retry_at,"
-        " output)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+        " exit_code, term_signal, cpu_time, max_rss, output_bytes, http_status, fires, gap_end,"
+        " retry_at, output)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     statement.bind(row.id)
         .bind(run.id.job)
         .bind(millis(scheduled_at))

@@ -126,7 +126,8 @@ SqliteStatement& bind_end(SqliteStatement& statement, const RunReport& report)
         .bind(report.term_signal)
         .bind(report.cpu_time.count())
         .bind(report.max_rss)
-        .bind(report.output_bytes);
+        .bind(report.output_bytes)
+        .bind(report.http_status);
 }
 
 void append(SqliteConnection& connection, const OtherAccount& account)
@@ -136,7 +137,7 @@ void append(SqliteConnection& connection, const OtherAccount& account)
     const RunReport& run = account.report;
     SqliteStatement& statement =
         connection.cached(fmt::format("INSERT INTO doubled_run ({})"
-                                      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                                      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                                       doubled_run_columns));
     statement.bind(id)
         .bind(account.log_id)

@@ -41,7 +41,8 @@ void append(SqliteConnection& connection, const Revision& revision);
 /// Writes another account; one without an id gets the next one.
 void append(SqliteConnection& connection, const OtherAccount& account);
 
-/// ended_at, use_time, exit_code, term_signal, cpu_time, max_rss and output_bytes, in this order.
+/// ended_at, use_time, exit_code, term_signal, cpu_time, max_rss, output_bytes and http_status, in
+/// this order.
 SqliteStatement& bind_end(SqliteStatement& statement, const RunReport& report);
 
 /// The newest hundred, the oldest of them first.

@@ -49,6 +49,7 @@ RunReport report(const RunId& id, RunState state, std::string output)
     report.use_time = 1231ms;
     if (state == RunState::killed) {
         report.term_signal = 15;
+        report.http_status = 418;
         report.reason = parse_reason("killed by 'someone', 世界");
     } else {
         report.exit_code = state == RunState::success ? 0 : 3;

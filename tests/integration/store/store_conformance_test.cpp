@@ -1676,6 +1676,7 @@ TEST_P(StoreTest, KeepsEveryMemberOfAReport)
     report.use_time = 1499ms;
     report.term_signal = 11;
     report.exit_code = -1;
+    report.http_status = 503;
     report.cpu_time = 12ms;
     report.max_rss = 5'000'000'000;
     report.output = "it's \\ 100% 😀\n\"定时任务\"\x01\t'";

@@ -60,7 +60,7 @@ TEST_F(LogApiTest, ARowHasTheReferencesFieldsFirst)
         R"("dispatch_server":"127.0.0.1:9991","run_server":"127.0.0.1:9993",)"
         R"("dispatch_time":1526772006,"scheduled_at":1526772008000,)"
         R"("started_at":1526772008001,"ended_at":1526772008049,"state":"success",)"
-        R"("reason":"","cause":"","exit_code":0,"term_signal":null,"attempt":1,"epoch":17,"requested_by":"",)"
+        R"("reason":"","cause":"","exit_code":0,"term_signal":null,"http_status":null,"attempt":1,"epoch":17,"requested_by":"",)"
         R"("retry_at":null,)"
         R"("cpu_time":0,"max_rss":0,"output_bytes":0,"output_cut":false}],)"
         R"("total":1},"message":"ok"})");
@@ -96,6 +96,7 @@ TEST_F(LogApiTest, WhatIsNotKnownIsNullAndAGapTellsItsFires)
     row.run.ended_at.reset();
     row.run.exit_code.reset();
     row.run.term_signal = 9;
+    row.run.http_status = 503;
     row.fires = 98;
     row.gap_end = from_unix_millis(1526772108000);
     const auto shown = get("/log/list").data().at("list").at(0);
@@ -103,6 +104,7 @@ TEST_F(LogApiTest, WhatIsNotKnownIsNullAndAGapTellsItsFires)
     EXPECT_TRUE(shown.at("ended_at").is_null());
     EXPECT_TRUE(shown.at("exit_code").is_null());
     EXPECT_EQ(shown.at("term_signal"), 9);
+    EXPECT_EQ(shown.at("http_status"), 503);
     EXPECT_EQ(shown.at("state"), "skipped");
     EXPECT_EQ(shown.at("reason"), "misfire");
     EXPECT_EQ(shown.at("fires"), 98);

@@ -308,10 +308,12 @@ TEST(JobFileTest, WhatIsWrittenIsReadBack)
 
 TEST(JobFileTest, EachFieldComesBackFromTheFileThatWasWritten)
 {
-    for (const int variant : {0, 1}) {
-        const Job job = testing::sample_job(variant);
-        const std::string text = write_job_file(std::vector{job});
-        EXPECT_EQ(only(text).job, job) << text;
+    for (const JobKind kind : {JobKind::command, JobKind::http}) {
+        for (const int variant : {0, 1}) {
+            const Job job = testing::sample_job_of(kind, variant);
+            const std::string text = write_job_file(std::vector{job});
+            EXPECT_EQ(only(text).job, job) << text;
+        }
     }
 }
 

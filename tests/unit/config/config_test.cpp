@@ -146,11 +146,18 @@ audit_interval = "1h"
 [exec]
 shell = "/bin/bash"
 slots = 10
+http_slots = 20
 max_output = "64KiB"
 kill_grace = "0s"
 drain_timeout = "1h"
 run_as = ["backup", "www-data"]
 command_dirs = ["/opt/jobs"]
+[http_client]
+deny = ["10.0.0.0/8"]
+proxy = "http://proxy.example:3128"
+proxy_login = "me:secret"
+no_proxy = ["example.com", "10.0.0.0/8", "*"]
+ca_file = "/etc/passwd"
 [http]
 allow_anonymous = true
 max_body = "2MiB"
@@ -189,6 +196,12 @@ role = "admin"
     EXPECT_EQ(config->dispatch.audit_interval, 1h);
     EXPECT_EQ(config->exec.shell, "/bin/bash");
     EXPECT_EQ(config->exec.slots, 10U);
+    EXPECT_EQ(config->exec.http_slots, 20U);
+    EXPECT_THAT(config->http_client.deny, ElementsAre("10.0.0.0/8"));
+    EXPECT_EQ(config->http_client.proxy, "http://proxy.example:3128");
+    EXPECT_EQ(config->http_client.proxy_login, "me:secret");
+    EXPECT_THAT(config->http_client.no_proxy, ElementsAre("example.com", "10.0.0.0/8", "*"));
+    EXPECT_EQ(config->http_client.ca_file, "/etc/passwd");
     EXPECT_EQ(config->exec.max_output, 64U << 10U);
     EXPECT_EQ(config->exec.kill_grace, 0s);
     EXPECT_EQ(config->exec.drain_timeout, 1h);
@@ -243,6 +256,20 @@ TEST(ConfigTest, NamesFileLineColumnAndKeyOfABadValue)
     EXPECT_THAT(refusal("[http]\ntrusted_proxies = ['::1', 'proxy']"),
                 AllOf(StartsWith("app.toml:2:27: key 'http.trusted_proxies': found \"proxy\""),
                       Not(HasSubstr("\n"))));
+}
+
+TEST(ConfigTest, RefusesSettingsOfRequestsThatMakeNoSense)
+{
+    EXPECT_THAT(refusal("[http_client]\ndeny = ['metadata']"), HasSubstr("'http_client.deny'"));
+    for (const std::string proxy :
+         {"proxy:3128", "socks5://proxy:1080", "http://proxy", "http://me:secret@proxy:3128"}) {
+        EXPECT_THAT(refusal("[http_client]\nproxy = '" + proxy + "'"),
+                    HasSubstr("expected a proxy such as \"http://proxy:3128\""))
+            << proxy;
+    }
+    EXPECT_THAT(refusal("[http_client]\nno_proxy = ['a, b']"), HasSubstr("a host name"));
+    EXPECT_THAT(refusal("[http_client]\nca_file = '/no/such/file'"), HasSubstr("can be read"));
+    EXPECT_THAT(refusal("[exec]\nhttp_slots = 0"), HasSubstr("from 1 to 100000"));
 }
 
 TEST(ConfigTest, ReportsAllMistakesAtOnceInTheOrderOfTheFile)

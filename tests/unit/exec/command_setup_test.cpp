@@ -138,11 +138,11 @@ TEST_F(CommandSetupTest, VariablesOfTheJobReplaceTheNodesAndTheLastOfANameCounts
 TEST_F(CommandSetupTest, ItsInputsAreVariables)
 {
     inputs_ = {"LEVEL=full", "OTHER=1"};
-    const std::string output = output_of("env | grep PEERCRON_INPUT | sort", [](JobPatch& job) {
+    const std::string output = output_of("env | grep PEERCRON_INPUT", [](JobPatch& job) {
         job.set(&Job::inputs, {"DAY=a day", "LEVEL:some|full", "EMPTY"});
     });
     EXPECT_EQ(output,
-              "PEERCRON_INPUT_DAY=a day\nPEERCRON_INPUT_EMPTY=\nPEERCRON_INPUT_LEVEL=full\n");
+              "PEERCRON_INPUT_DAY=a day\nPEERCRON_INPUT_LEVEL=full\nPEERCRON_INPUT_EMPTY=\n");
 }
 
 TEST_F(CommandSetupTest, ACommandIsLookedUpInThePathThatItGets)

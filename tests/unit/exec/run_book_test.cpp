@@ -43,6 +43,15 @@ protected:
         order.epoch = epoch;
         return order;
     }
+    static RunOrder request(JobId job, std::chrono::milliseconds at = 0ms)
+    {
+        RunOrder result = order(job, at);
+        Job of_http;
+        of_http.kind = JobKind::http;
+        result.fields = NodeFields::of(of_http);
+        result.command.clear();
+        return result;
+    }
     static RunOrder mutex(JobId job, std::chrono::milliseconds at = 0ms)
     {
         RunOrder result = order(job, at);
@@ -259,6 +268,58 @@ TEST_F(RunBookTest, NeverRunsMoreThanItHasSlots)
     EXPECT_EQ(book_.waiting(), 2U);
     book_.ended(order(1).id, s0 + 5ms);
     EXPECT_THAT(started(book_.due(at(5ms))), ElementsAre(3));
+}
+
+TEST_F(RunBookTest, RequestsAndCommandsDoNotTakeEachOthersSlots)
+{
+    RunRules rules;
+    rules.slots = 1;
+    rules.http_slots = 2;
+    RunBook book(rules, s0);
+    std::vector<RunOrder> orders;
+    for (JobId job = 1; job <= 3; ++job) {
+        orders.push_back(order(job));
+        orders.push_back(request(job + 10));
+    }
+    book.accept(orders, at(-2s));
+    book.dispatcher_heard(1, s0);
+    EXPECT_THAT(started(book.due(at(0ms))), ElementsAre(1, 11, 12));
+    EXPECT_EQ(book.requests(), 2U);
+    EXPECT_EQ(book.waiting(), 3U);
+
+    book.ended(request(11).id, s0 + 100ms);
+    EXPECT_THAT(started(book.due(at(100ms))), ElementsAre(13)) << "no command's";
+    book.ended(order(1).id, s0 + 200ms);
+    EXPECT_THAT(started(book.due(at(200ms))), ElementsAre(2));
+}
+
+TEST_F(RunBookTest, ARequestWithoutASlotByItsDeadlineIsSkipped)
+{
+    RunRules rules;
+    rules.http_slots = 1;
+    RunBook book(rules, s0);
+    book.accept({request(1), request(2)}, at(-2s));
+    for (auto time = 0ms; time <= 31s; time += 100ms) {
+        book.dispatcher_heard(1, s0 + time);
+        const RunBook::Actions actions = book.due(at(time));
+        if (actions.skipped.empty()) continue;
+        EXPECT_EQ(actions.skipped[0].order.id.job, 2);
+        EXPECT_EQ(actions.skipped[0].reason.detail, "no slot was free within 30 s");
+        return;
+    }
+    FAIL() << "it was never skipped";
+}
+
+TEST_F(RunBookTest, AShortageOfProcessesHoldsUpNoRequest)
+{
+    book_.accept({order(1), order(2), request(3)}, at(-2s));
+    book_.dispatcher_heard(1, s0);
+    book_.due(at(0ms));
+    EXPECT_TRUE(book_.put_back(order(1).id, "no processes", s0));
+    book_.accept({request(4, 10ms)}, at(5ms));
+    EXPECT_THAT(started(book_.due(at(10ms))), ElementsAre(4));
+    book_.started(request(4).id, at(10ms));
+    EXPECT_THAT(started(book_.due(at(20ms))), IsEmpty()) << "that says nothing of processes";
 }
 
 TEST_F(RunBookTest, AFireWithoutASlotByItsDeadlineIsSkippedWithNumbers)

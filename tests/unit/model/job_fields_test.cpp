@@ -68,8 +68,8 @@ TEST(JobFieldsTest, WhatTheyDoNotTakeIsRefused)
                                     std::string("a "), std::string("a\nb"), std::string("a\xff")}) {
         EXPECT_EQ(refused([&](JobPatch& patch) { patch.set(&Job::name, name); }), "name") << name;
     }
-    for (const std::string& command : {std::string(), std::string(" \n"), std::string(65'536, 'x'),
-                                       std::string("a\xff"), std::string("a\0b", 3)}) {
+    for (const std::string& command :
+         {std::string(65'536, 'x'), std::string("a\xff"), std::string("a\0b", 3)}) {
         EXPECT_EQ(refused([&](JobPatch& patch) { patch.set(&Job::command, command); }), "command");
     }
     EXPECT_EQ(refused([](JobPatch& patch) { patch.set(&Job::remark, emoji(1025)); }), "remark");

@@ -67,6 +67,7 @@ TEST(CodecTest, WhatIsNotKnownOfARunStaysUnknownAndZeroStaysZero)
     RunReport zero;
     zero.exit_code = 0;
     zero.term_signal = 0;
+    zero.http_status = 0;
     zero.started_at = WallTime();
     zero.ended_at = WallTime();
     const Message message = RunReports{{unknown, zero}};

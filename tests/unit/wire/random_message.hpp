@@ -122,6 +122,7 @@ public:
                 duration(),
                 maybe(number<int>()),
                 maybe(number<int>()),
+                maybe(number<int>()),
                 duration(),
                 number<std::int64_t>(),
                 text(),

@@ -1,0 +1,213 @@
+#include "exec/http_run.hpp"
+
+#include "base/utf8.hpp"
+#include "model/http_forms.hpp"
+#include "model/job_kinds.hpp"
+#include "model/placeholders.hpp"
+
+#include <spdlog/fmt/fmt.h>
+#include <strings.h>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <exception>
+#include <utility>
+
+namespace peercron {
+namespace {
+
+constexpr std::string_view key_header = "Idempotency-Key";
+
+bool is_named(std::string_view header, std::string_view name)
+{
+    return header.size() > name.size() && header[name.size()] == ':' &&
+           ::strncasecmp(header.data(), name.data(), name.size()) == 0;
+}
+
+std::string seconds_of(std::chrono::microseconds time)
+{
+    return fmt::format("{:.3f} s", std::chrono::duration<double>(time).count());
+}
+
+std::string parts_text(const HttpTimes& times)
+{
+    std::string text;
+    const auto add = [&text](const char* what, std::chrono::microseconds time) {
+        if (time.count() == 0) return;
+        text += fmt::format("{}{} {}", text.empty() ? "" : ", ", what, seconds_of(time));
+    };
+    add("lookup", times.lookup);
+    add("connect", times.connect);
+    add("TLS", times.tls);
+    add("wait", times.wait);
+    add("body", times.receive);
+    return text;
+}
+
+/// "HTTP/1.1 503 Service Unavailable" without its version.
+std::string_view status_text(const HttpAnswer& answer)
+{
+    std::string_view line = answer.headers;
+    line = line.substr(0, line.find('\n'));
+    line.remove_prefix(std::min(line.find(' '), line.size()));
+    line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
+    return line.substr(0, line.find_last_not_of(' ') + 1);
+}
+
+std::string expected_text(const Job& job)
+{
+    return job.http_expect.empty() ? std::string("200-299")
+                                   : fmt::format("{}", fmt::join(job.http_expect, ","));
+}
+
+}  // namespace
+
+HttpRequest http_request_of(const RunOrder& order)
+{
+    const Job& job = order.fields.job();
+    HttpRequest request;
+    request.method = policy_name(method_of(job));
+    request.url = fill_placeholders(job.http_url, order.id);
+    bool has_key = false;
+    for (const std::string& header : job.http_headers) {
+        has_key |= is_named(header, key_header);
+        request.headers.push_back(fill_placeholders(header, order.id));
+    }
+    if (!has_key) {
+        request.headers.push_back(fmt::format("{}: peercron-{}-{}", key_header, order.id.job,
+                                              to_unix_millis(order.id.scheduled_at)));
+    }
+    request.body = fill_placeholders(job.http_body, order.id);
+    request.redirects = static_cast<int>(job.http_redirects);
+    request.verify = job.http_verify;
+    request.timeout = std::chrono::milliseconds(0);
+    return request;
+}
+
+void TextSearch::see(std::string_view piece)
+{
+    if (is_found_) return;
+    last_.append(piece.substr(0, text_.size() - 1));
+    is_found_ =
+        last_.find(text_) != std::string::npos || piece.find(text_) != std::string_view::npos;
+    const std::size_t kept = text_.size() - 1;
+    if (piece.size() >= kept) last_ = piece.substr(piece.size() - kept);
+    if (last_.size() > kept) last_.erase(0, last_.size() - kept);
+}
+
+HttpVerdict judge(const HttpAnswer& answer, const Job& job, bool has_text)
+{
+    HttpVerdict verdict;
+    if (answer.end == HttpAnswer::End::not_sent) {
+        verdict.state = RunState::fenced;
+        verdict.reason = {Cause::node_isolated,
+                          "this node was frozen when it should have sent the request"};
+    } else if (answer.end == HttpAnswer::End::failed) {
+        verdict.reason.detail = answer.failure;
+    } else if (!is_expected_status(job.http_expect, answer.status)) {
+        verdict.reason.detail = fmt::format("the answer was {}; expected was {}",
+                                            status_text(answer), expected_text(job));
+    } else if (!has_text) {
+        verdict.reason.detail =
+            fmt::format("the answer does not have the text {}", quote_utf8(job.http_expect_text));
+    } else {
+        verdict.state = RunState::success;
+    }
+    return verdict;
+}
+
+std::string head_of_output(const HttpAnswer& answer)
+{
+    std::string line = answer.status == 0 ? std::string("no answer")
+                                          : fmt::format("{} {}", answer.version, answer.status);
+    if (!answer.peer.empty()) line += " from " + answer.peer;
+    line += " in " + seconds_of(answer.times.total);
+    const std::string parts = parts_text(answer.times);
+    if (!parts.empty()) line += fmt::format(" ({})", parts);
+    if (answer.is_reused) line += ", on an open connection";
+    if (answer.redirects > 0) {
+        line += fmt::format(", after {} {} to {}", answer.redirects,
+                            answer.redirects == 1 ? "redirect" : "redirects", answer.url);
+    }
+    line += '\n';
+    if (!answer.headers.empty()) line += answer.headers + '\n';
+    return line;
+}
+
+HttpRun::HttpRun(HttpClient& client, const RunOrder& order, std::size_t max_output)
+    : client_(client),
+      job_(order.fields.job()),
+      request_(http_request_of(order)),
+      body_(max_output),
+      search_(job_.http_expect_text)
+{
+    request_.progress = &progress_;
+    request_.on_body = [this](std::string_view bytes) {
+        body_.append(bytes);
+        search_.see(bytes);
+    };
+}
+
+void HttpRun::start(const asio::any_io_executor& executor, std::function<bool()> may_send,
+                    std::function<void()> on_end)
+{
+    request_.may_send = std::move(may_send);
+    auto ended = [this, executor, on_end = std::move(on_end)](const std::exception_ptr& error) {
+        try {
+            if (error) std::rethrow_exception(error);
+        } catch (const boost::system::system_error&) {
+            // It was stopped.
+        } catch (const std::exception& e) {
+            trouble_ = e.what();
+        }
+        // Not from here: what is called destroys this handler.
+        asio::post(executor, on_end);
+    };
+    asio::co_spawn(executor, carry_out(*this),
+                   asio::bind_cancellation_slot(stop_.slot(), std::move(ended)));
+}
+
+asio::awaitable<void> HttpRun::carry_out(HttpRun& run)
+{
+    run.answer_ = co_await run.client_.request(std::move(run.request_));
+}
+
+void HttpRun::stop()
+{
+    stop_.emit(asio::cancellation_type::terminal);
+}
+
+HttpVerdict HttpRun::verdict() const
+{
+    if (answer_) return judge(*answer_, job_, search_.is_found());
+    HttpVerdict verdict;
+    verdict.reason.detail = trouble_.empty() ? "ended while " + progress() : trouble_;
+    return verdict;
+}
+
+std::optional<int> HttpRun::status() const
+{
+    if (!answer_ || answer_->status == 0) return std::nullopt;
+    return answer_->status;
+}
+
+std::string HttpRun::output() const
+{
+    const std::string head =
+        answer_ ? head_of_output(*answer_) : fmt::format("ended while {}\n\n", progress());
+    OutputCapture text(head.size() * 2);  // as text that every store takes
+    text.append(head);
+    return text.text() + body_.text();
+}
+
+std::int64_t HttpRun::output_bytes() const
+{
+    const std::size_t head = answer_ ? head_of_output(*answer_).size() : 0;
+    return static_cast<std::int64_t>(head) + body_.total();
+}
+
+}  // namespace peercron

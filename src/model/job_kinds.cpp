@@ -1,0 +1,126 @@
+#include "model/job_kinds.hpp"
+
+#include "base/utf8.hpp"
+#include "model/placeholders.hpp"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace peercron {
+namespace {
+
+bool is_blank(std::string_view text)
+{
+    return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
+}
+
+/// The first field of the other kind that is not at its default.
+const JobField* find_stranger(const Job& job)
+{
+    const auto fields = fields_of(differences(job, Job()));
+    const auto found = std::ranges::find_if(
+        fields, [&](const JobField* field) { return !is_for(*field, job.kind); });
+    return found == fields.end() ? nullptr : *found;
+}
+
+JobProblem problem(const JobField& field, std::string what)
+{
+    return {&field, std::move(what)};
+}
+
+/// In the URL, the headers and the body.
+std::optional<JobProblem> find_unknown_placeholder(const Job& job)
+{
+    const auto complain = [](const JobField& field, const std::string& unknown) {
+        const bool is_secret = unknown.find("secret.") != std::string::npos;
+        return problem(field,
+                       fmt::format("given {}; {}{{{{job}}}}, {{{{scheduled_at}}}} and "
+                                   "{{{{attempt}}}} are allowed",
+                                   quote_utf8(unknown),
+                                   is_secret ? "there are no secrets in requests yet; " : ""));
+    };
+    if (const auto unknown = unknown_placeholder(job.http_url)) {
+        return complain(field_of(&Job::http_url), *unknown);
+    }
+    for (const std::string& header : job.http_headers) {
+        if (const auto unknown = unknown_placeholder(header)) {
+            return complain(field_of(&Job::http_headers), *unknown);
+        }
+    }
+    if (const auto unknown = unknown_placeholder(job.http_body)) {
+        return complain(field_of(&Job::http_body), *unknown);
+    }
+    return std::nullopt;
+}
+
+std::optional<JobProblem> find_problem_of_http(const Job& job, const JobPatch& patch)
+{
+    if (!job.command.empty()) {
+        const bool is_given = patch.has(&Job::command);
+        return problem(is_given ? field_of(&Job::command) : field_of(&Job::kind),
+                       is_given
+                           ? "a job of kind http has no command; kind = command runs one"
+                           : "given \"http\", but the job has a command; give command as \"\", "
+                             "too");
+    }
+    if (job.http_url.empty()) {
+        return problem(field_of(&Job::http_url), "missing; a job of kind http needs it");
+    }
+    const HttpMethod method = method_of(job);
+    const bool has_no_body = method == HttpMethod::get || method == HttpMethod::head;
+    if (!job.http_body.empty() && has_no_body) {
+        return problem(field_of(&Job::http_body),
+                       fmt::format("given together with http_method {}, which sends none; auto, "
+                                   "POST, PUT, PATCH, DELETE and OPTIONS do",
+                                   policy_name(method)));
+    }
+    return find_unknown_placeholder(job);
+}
+
+}  // namespace
+
+bool is_for(const JobField& field, JobKind kind)
+{
+    if (field.name.starts_with("http_")) return kind == JobKind::http;
+    // What else a node has to know says how a command runs.
+    const bool is_of_command = field.member == FieldMember(&Job::command) ||
+                               (field.for_node && field.member != FieldMember(&Job::kind));
+    return !is_of_command || kind == JobKind::command;
+}
+
+void imply_kind(JobPatch& patch)
+{
+    const bool has_command = patch.has(&Job::command) && !is_blank(patch.values.command);
+    const bool has_url = patch.has(&Job::http_url) && !patch.values.http_url.empty();
+    if (!patch.has(&Job::kind) && has_url && !has_command) patch.set(&Job::kind, JobKind::http);
+}
+
+std::optional<JobProblem> find_contradiction(const Job& job, const JobPatch& patch)
+{
+    const auto given = fields_of(patch.given);
+    const bool is_concerned = std::ranges::any_of(given, [](const JobField* field) {
+        return field->for_node || field->member == FieldMember(&Job::command);
+    });
+    if (!is_concerned) return std::nullopt;
+    const JobField* const stranger = find_stranger(job);
+    if (stranger != nullptr && stranger->member != FieldMember(&Job::command)) {
+        return problem(*stranger, fmt::format("given for a job of kind {}, which has none",
+                                              policy_name(job.kind)));
+    }
+    if (job.kind == JobKind::http) return find_problem_of_http(job, patch);
+    if (!is_blank(job.command)) return std::nullopt;
+    return problem(field_of(&Job::command),
+                   fmt::format("given {}; it must not be empty", quote_utf8(job.command)));
+}
+
+HttpMethod method_of(const Job& job)
+{
+    if (job.http_method != HttpMethod::automatic) return job.http_method;
+    return job.http_body.empty() ? HttpMethod::get : HttpMethod::post;
+}
+
+}  // namespace peercron

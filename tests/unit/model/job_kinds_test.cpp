@@ -1,0 +1,132 @@
+#include "model/job_kinds.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace peercron {
+namespace {
+
+using ::testing::HasSubstr;
+
+Job request()
+{
+    Job job;
+    job.kind = JobKind::http;
+    job.http_url = "http://example.com/";
+    return job;
+}
+
+/// "field: what", with all fields given.
+std::string problem_of(const Job& job)
+{
+    JobPatch all;
+    all.values = job;
+    all.given.set();
+    const auto problem = find_contradiction(job, all);
+    return problem ? std::string(problem->field->name) + ": " + problem->what : "";
+}
+
+TEST(JobKinds, AUrlWithoutACommandMakesARequest)
+{
+    JobPatch patch;
+    patch.set(&Job::http_url, "http://example.com/");
+    imply_kind(patch);
+    EXPECT_EQ(patch.values.kind, JobKind::http);
+    EXPECT_TRUE(patch.has(&Job::kind));
+}
+
+TEST(JobKinds, WhatWasSaidIsNotChanged)
+{
+    JobPatch with_command;
+    with_command.set(&Job::http_url, "http://example.com/");
+    with_command.set(&Job::command, "true");
+    imply_kind(with_command);
+    EXPECT_FALSE(with_command.has(&Job::kind));
+
+    JobPatch with_kind;
+    with_kind.set(&Job::http_url, "http://example.com/");
+    with_kind.set(&Job::kind, JobKind::command);
+    imply_kind(with_kind);
+    EXPECT_EQ(with_kind.values.kind, JobKind::command);
+
+    JobPatch neither;
+    imply_kind(neither);
+    EXPECT_FALSE(neither.has(&Job::kind));
+}
+
+TEST(JobKinds, EachKindHasItsOwnFields)
+{
+    EXPECT_EQ(problem_of(request()), "");
+    Job job;
+    job.command = "true";
+    EXPECT_EQ(problem_of(job), "");
+    job.http_body = "x";
+    EXPECT_EQ(problem_of(job), "http_body: given for a job of kind command, which has none");
+    job = request();
+    job.work_dir = "/tmp";
+    EXPECT_EQ(problem_of(job), "work_dir: given for a job of kind http, which has none");
+    job = request();
+    job.command = "true";
+    EXPECT_THAT(problem_of(job), HasSubstr("a job of kind http has no command"));
+}
+
+TEST(JobKinds, WhatItIsDoneWithHasToBeThere)
+{
+    Job job;
+    job.command = " \n";
+    EXPECT_THAT(problem_of(job), HasSubstr("command: given"));
+    job = request();
+    job.http_url.clear();
+    EXPECT_EQ(problem_of(job), "http_url: missing; a job of kind http needs it");
+}
+
+TEST(JobKinds, ABodyNeedsAMethodThatSendsIt)
+{
+    Job job = request();
+    EXPECT_EQ(method_of(job), HttpMethod::get);
+    job.http_body = "x";
+    EXPECT_EQ(method_of(job), HttpMethod::post);
+    EXPECT_EQ(problem_of(job), "");
+    job.http_method = HttpMethod::head;
+    EXPECT_THAT(problem_of(job), HasSubstr("http_body: given together with http_method HEAD"));
+}
+
+TEST(JobKinds, PlaceholdersHaveToBeKnown)
+{
+    Job job = request();
+    job.http_url += "{{job}}/{{jop}}";
+    EXPECT_EQ(problem_of(job),
+              "http_url: given \"{{jop}}\"; {{job}}, {{scheduled_at}} and "
+              "{{attempt}} are allowed");
+    job = request();
+    job.http_headers = {"A: {{attempt}}", "B: {{b}}"};
+    EXPECT_THAT(problem_of(job), HasSubstr("http_headers: given \"{{b}}\""));
+    job = request();
+    job.http_body = "{{secret.KEY}}";
+    EXPECT_THAT(problem_of(job), HasSubstr("there are no secrets in requests yet"));
+}
+
+TEST(JobKinds, WhatAChangeDoesNotTouchIsNotJudged)
+{
+    Job broken;  // no command
+    JobPatch patch;
+    patch.set(&Job::remark, "mended later");
+    EXPECT_FALSE(find_contradiction(broken, patch));
+    patch.set(&Job::command, "");
+    EXPECT_TRUE(find_contradiction(broken, patch));
+}
+
+TEST(JobKinds, ARequestHasATimeoutOfItsOwn)
+{
+    Job job;
+    EXPECT_EQ(timeout_of(job).count(), 0);
+    job = request();
+    EXPECT_EQ(timeout_of(job).count(), 30);
+    job.timeout = std::chrono::seconds(5);
+    EXPECT_EQ(timeout_of(job).count(), 5);
+}
+
+}  // namespace
+}  // namespace peercron
