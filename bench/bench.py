@@ -25,6 +25,7 @@ import api  # noqa: E402
 import figures  # noqa: E402
 import harness  # noqa: E402
 import history  # noqa: E402
+import http_jobs  # noqa: E402
 import lateness  # noqa: E402
 import machine  # noqa: E402
 import memory  # noqa: E402
@@ -38,6 +39,7 @@ PARTS = {
     "start": (start.measure, "a node alone: time to its first answer and its first dispatch, memory"),
     "throughput": (throughput.measure, "fires/s that are all executed, recorded and at most 1 s late"),
     "lateness": (lateness.measure, "scheduled time to the command's first instruction, also under faults"),
+    "http": (http_jobs.measure, "requests beside a bare loop of libcurl, and beside commands"),
     "memory": (memory.measure, "the nodes' memory under a steady load"),
     "api": (api.measure, "pages of /cron/list and /log/list of large tables, 32 connections"),
     "history": (history.measure, "disk, counting, searching, recording and expiry on a large ledger"),
