@@ -46,9 +46,6 @@ inline FieldValue sample_value(const JobField& field, int variant = 0)
                 if (kind.form != nullptr) return list_of_form(kind.form);
                 return std::vector<std::string>{"ä" + text, "second", "it's \"quoted\""};
             },
-            [&](const kind::Count& kind) -> FieldValue {
-                return std::int64_t{number <= kind.most ? number : number % kind.most};
-            },
             [&](const kind::Flag&) -> FieldValue {
                 const bool is_usual = std::get<bool>(stored_value(field, Job()));
                 return (variant == 0) != is_usual;

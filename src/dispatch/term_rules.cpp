@@ -678,7 +678,7 @@ void TermRules::plan_retry(const FailedRun& failed, Moment now)
 void TermRules::open_retry(WaitingRun wait, Moment now)
 {
     const auto run = open_again(wait.id, *jobs_.find(wait.id.job), wait.retry_at, now);
-    if (wait.requested_by.empty()) run->second.failed_at = wait.failed_at;
+    run->second.failed_at = wait.failed_at;
     place_new(run, std::move(wait.requested_by), now);
 }
 
@@ -694,7 +694,7 @@ void TermRules::start_waiting(Moment now)
             continue;
         }
         const auto run = open_again(wait.id, *job, wait.retry_at, now);
-        if (wait.requested_by.empty()) run->second.failed_at = wait.failed_at;
+        run->second.failed_at = wait.failed_at;
         set_request(run->second, std::move(wait.requested_by));
         unplaced_.insert(wait.id);
     }
@@ -710,7 +710,7 @@ void TermRules::take_over_waiting(const TermStart& found, Moment now)
         if (known != runs_.end()) {  // a node has it: the step that says so is lost
             known->second.retry_at = wait.retry_at;
             set_request(known->second, wait.requested_by);
-            if (wait.requested_by.empty()) known->second.failed_at = wait.failed_at;
+            known->second.failed_at = wait.failed_at;
             continue;
         }
         if (is_early(wait.id, now)) {

@@ -268,7 +268,7 @@ std::vector<RowStatement> report_statements(const MysqlConnection& connection,
         const auto row = locked.find(report->id);
         const std::string id = row == locked.end() ? "NULL" : std::to_string(row->second.id);
         rows.add(
-            fmt::format("({},{},{},{},{},'{}',{},{},{},{},{},{},{},{},{},{},{},{},{},{},{})", id,
+            fmt::format("({},{},{},{},{},'{}',{},{},{},{},{},{},{},{},{},{},{},{},{},{})", id,
                         report->id.job, to_unix_millis(report->id.scheduled_at), report->id.attempt,
                         to_unix_seconds(report->id.scheduled_at), to_string(report->state),
                         connection.quote(first_characters(to_string(report->reason), reason_width)),
@@ -296,7 +296,7 @@ std::vector<RowStatement> copy_statements(const MysqlConnection& connection,
         const RunReport& run = row.run;
         const auto scheduled_at = row.legacy ? std::nullopt : std::optional(run.id.scheduled_at);
         rows.add(fmt::format(
-            "({},{},{},{},{},'{}',{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{})", row.id,
+            "({},{},{},{},{},'{}',{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{})", row.id,
             run.id.job, nullable(scheduled_at), run.id.attempt, row.time, to_string(run.state),
             connection.quote(first_characters(to_string(run.reason), reason_width)),
             connection.quote(first_characters(run.run_server, server_width)),
