@@ -296,8 +296,9 @@ std::vector<RowStatement> copy_statements(const MysqlConnection& connection,
         const RunReport& run = row.run;
         const auto scheduled_at = row.legacy ? std::nullopt : std::optional(run.id.scheduled_at);
         rows.add(fmt::format(
-            "({},{},{},{},{},'{}',{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{})", row.id,
-            run.id.job, nullable(scheduled_at), run.id.attempt, row.time, to_string(run.state),
+            "({},{},{},{},{},'{}',{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{})",
+            row.id, run.id.job, nullable(scheduled_at), run.id.attempt, row.time,
+            to_string(run.state),
             connection.quote(first_characters(to_string(run.reason), reason_width)),
             connection.quote(first_characters(run.run_server, server_width)),
             connection.quote(first_characters(run.dispatch_server, server_width)),
