@@ -51,7 +51,6 @@ TEST_F(TermTest, TakeOverHandsOutARunOnRequestWithTheInputsInItsRow)
     found.planned_through = midnight;
     OpenRun row;
     row.planned.id = RunId{1, midnight - 7ms, 1};
-    row.planned.run_server = alpha;  // which never got it
     row.planned.requested_by = R"(alice {"DAY":"2026-11-21"})";
     found.open_runs.push_back(row);
     begin(found);
