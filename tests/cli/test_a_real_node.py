@@ -29,9 +29,10 @@ def data(done):
 
 def wait_until(predicate, seconds, what):
     limit = time.monotonic() + seconds
-    while not predicate():
+    while not (value := predicate()):
         assert time.monotonic() < limit, f"not within {seconds} s: {what}"
         time.sleep(0.1)
+    return value
 
 
 def test_a_job_lives_from_add_to_delete(node):
@@ -114,13 +115,16 @@ def test_a_fire_is_tried_again_by_its_id_or_given_up(node):
     node("job", "add", "--name", "flaky", "--cron", "0 0 1 1 *", "--retries", 2, "--retry-delay", "1h", "--retry-on", "failed,!9",
          "--", 'test "$PEERCRON_ATTEMPT" = 3')
     run = data(node("job", "run-now", "flaky", "--json"))["id"]
-    wait_until(lambda: len(data(node("log", "list", "--job", "flaky", "--state", "planned", "--json"))["list"]) == 1, 20,
-               "an attempt that waits")
-    waiting = data(node("log", "list", "--job", "flaky", "--state", "planned", "--json"))["list"][0]
-    assert waiting["attempt"] == 2 and waiting["retry_at"] > waiting["scheduled_at"]
-    assert "retry at" in node("log", "show", waiting["id"]).stdout
+
+    def waiting(attempt):
+        rows = data(node("log", "list", "--job", "flaky", "--state", "planned", "--json"))["list"]
+        return next((row for row in rows if row["attempt"] == attempt), None)
+
+    second = wait_until(lambda: waiting(2), 20, "an attempt that waits")
+    assert second["retry_at"] > second["scheduled_at"]
+    assert "retry at" in node("log", "show", second["id"]).stdout
     assert "failed" in node("run", "retry", run, "--wait", expect=10).stdout
-    wait_until(lambda: data(node("log", "list", "--job", "flaky", "--state", "planned", "--json"))["list"], 20, "a third")
+    wait_until(lambda: waiting(3), 20, "a third")
     assert "attempt 3 of job" in node("run", "give-up", run).stdout
     node("run", "give-up", run, expect=4)
     node("job", "update", "flaky", "--command", "true")
