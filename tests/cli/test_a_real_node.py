@@ -130,8 +130,8 @@ def test_a_fire_is_tried_again_by_its_id_or_given_up(node):
     node("job", "update", "flaky", "--command", "true")
     assert "success" in node("run", "retry", run, "--wait").stdout
     assert "succeeded" in node("run", "retry", run, expect=4).stderr
-    assert "retry_on: given" in node("job", "update", "flaky", "--retry-on", "lost", expect=2).stderr
-    assert "retries: given 101" in node("job", "update", "flaky", "--retries", "101", expect=2).stderr
+    assert "--retry-on: given" in node("job", "update", "flaky", "--retry-on", "lost", expect=2).stderr
+    assert "--retries: given" in node("job", "update", "flaky", "--retries", "101", expect=2).stderr
 
 
 def test_follow_shows_each_fire_once(node):
