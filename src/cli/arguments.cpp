@@ -262,8 +262,10 @@ std::string with_option_names(const CLI::App& command, std::string message)
         // Plain words such as "at" are parameters only where the message begins with them.
         const bool is_name = word == "cronSet" || word.find('_') != std::string::npos;
         const bool leads = at == 0 && word == first;
+        const bool is_key = named.ends_with("] ");  // of a configuration: "[exec] run_as"
         const std::string option = option_of(word);
-        named += (is_name || leads) && has_option(command, option) ? option : word;
+        const bool is_option = (is_name || leads) && !is_key && has_option(command, option);
+        named += is_option ? option : word;
         at = end;
     }
     return named;

@@ -116,6 +116,8 @@ TEST_F(ArgumentsTest, TheApisParametersAreSaidAsTheOptionsOfTheCommand)
     EXPECT_EQ(named({"log", "list"}, "limit: given 5000; 1 to 1000 is allowed"),
               "--limit: given 5000; 1 to 1000 is allowed");
     EXPECT_EQ(named({"log", "list"}, "from: given x"), "--since: given x");
+    EXPECT_EQ(named({"job", "add"}, "time_zone: [exec] time_zone is empty"),
+              "--tz: [exec] time_zone is empty");
     // What the command does not have stays as it is.
     EXPECT_EQ(named({"job", "stop"}, "cronSet: wrong"), "cronSet: wrong");
     EXPECT_EQ(named({"job", "add"}, "there are 5 jobs; at most 5"), "there are 5 jobs; at most 5");
