@@ -29,7 +29,7 @@ std::vector<FailedRun> RetryRules::take()
 {
     std::vector<FailedRun> runs;
     for (auto& [id, run] : std::exchange(failed_, {})) {
-        if (seen_meanwhile_) seen_meanwhile_->insert(id);
+        followed(id);
         runs.push_back(std::move(run));
     }
     return runs;
@@ -39,6 +39,11 @@ void RetryRules::begin_reading()
 {
     has_hidden_ends_ = false;
     seen_meanwhile_.emplace();
+}
+
+void RetryRules::followed(const RunId& id)
+{
+    if (seen_meanwhile_) seen_meanwhile_->insert(id);
 }
 
 void RetryRules::found(std::vector<FailedRun> runs)

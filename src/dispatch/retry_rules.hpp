@@ -44,8 +44,11 @@ public:
     /// Ends may have been told to the store alone.
     void note_hidden_ends() { has_hidden_ends_ = true; }
     bool has_hidden_ends() const { return has_hidden_ends_; }
-    /// The store is about to be asked: what it answers does not know what happens from here on.
+    /// The store is to be asked: what it answers need not know of any step that is made from here
+    /// on.
     void begin_reading();
+    /// The run has its next attempt, whoever wanted that.
+    void followed(const RunId& id);
     /// What it has answered: they are looked at in the next step, as if they had just ended.
     void found(std::vector<FailedRun> runs);
 

@@ -848,6 +848,7 @@ Planner::Next TermRules::plan_fire(const PlannedJob& planned, WallTime scheduled
 void TermRules::place_new(Place run, std::string requested_by, Moment now)
 {
     const RunId id = run->first;
+    if (id.attempt > 1) retries_.followed({id.job, id.scheduled_at, id.attempt - 1});
     set_request(run->second, requested_by);
     run->second.row_step = draft_.number();
     const std::optional<WallTime> retry_at = run->second.retry_at;

@@ -219,7 +219,7 @@ public:
     // Retries.
 
     /// Whether ends of runs may be in the store alone, so that Store::runs_to_retry() is to be
-    /// asked: between begin_reading() and found().
+    /// asked: when the steps are stored that were made before begin_reading(), and then found().
     bool has_hidden_ends() const { return retries_.has_hidden_ends(); }
     void begin_reading_failed() { retries_.begin_reading(); }
     void found_failed(std::vector<FailedRun> runs) { retries_.found(std::move(runs)); }

@@ -301,6 +301,26 @@ TEST_F(RetryTest, ANewDispatcherFindsWhatFailedAndWasNotTriedAgain)
     EXPECT_THAT(step().runs, IsEmpty()) << "it waits already";
 }
 
+TEST_F(RetryTest, WhatAPersonTriedAgainIsNotTriedAgainByAnOldAnswer)
+{
+    hand_out();
+    died(alpha, now_.wall);
+    step();
+    connect(beta);
+    term_->begin_reading_failed();
+    ASSERT_TRUE(term_->retry_now(row(1, RunState::lost), "ann", now_));
+    EXPECT_THAT(step().runs, SizeIs(1));
+    report(beta, attempt(2), RunState::success);
+    at(40s);
+    connect(beta);
+    term_->changes_are_known_until(now_.wall);
+    step();
+    // The first attempt has failed after all, and what was read lacks the step of the second one.
+    term_->found_failed({FailedRun{first_, RunState::failed, 1, midnight + 1s, ""}});
+    EXPECT_THAT(step().runs, IsEmpty());
+    EXPECT_EQ(term_->waiting_runs(), 0U);
+}
+
 TEST_F(RetryTest, AnEndThatANodeTellsATakeOverIsTriedAgain)
 {
     at(5s);
