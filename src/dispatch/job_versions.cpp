@@ -44,15 +44,27 @@ bool JobVersions::is_still_due(const TrackedRun& run) const
     const RunId& id = run.order.id;
     const PlannedJob* planned = jobs_.find(id.job);
     if (planned == nullptr) return false;
-    // A retry is of the definition by which the run before it failed, whatever that made due.
-    if (run.failed_at) {
-        return !planned->job.stop && planned->job.effective_from <= *run.failed_at;
-    }
+    if (run.failed_at) return is_retry_due(id, *run.failed_at, !run.requested_by.empty());
     // A person has asked for this attempt.
     if (run.order.id.attempt > 1 && !run.requested_by.empty()) return true;
     // A version in between took it back; what the newest one says of its past does not count.
     if (run.unwanted && id.scheduled_at <= planned->job.effective_from) return false;
     return is_still_due(id);
+}
+
+bool JobVersions::is_still_due(const WaitingRun& retry) const
+{
+    return is_retry_due(retry.id, retry.failed_at, !retry.requested_by.empty());
+}
+
+bool JobVersions::is_retry_due(const RunId& id, WallTime failed_at, bool is_requested) const
+{
+    const PlannedJob* planned = jobs_.find(id.job);
+    if (planned == nullptr || planned->job.stop) return false;
+    if (planned->job.effective_from > failed_at) return false;
+    // The run that failed may have started before anybody could tell its node that a change had
+    // taken its fire back.
+    return is_requested || is_still_due(id);
 }
 
 bool JobVersions::is_up_to_date(const TrackedRun& run) const

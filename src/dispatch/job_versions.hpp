@@ -29,6 +29,9 @@ public:
     /// an earlier version took it back, or it is a retry by an earlier version.
     bool is_still_due(const RunId& id) const;
     bool is_still_due(const TrackedRun& run) const;
+    /// Whether a retry stands: its job is there, is not stopped and has not been changed since the
+    /// run before it failed, and its fire was not taken back by that definition.
+    bool is_still_due(const WaitingRun& retry) const;
     /// Whether it would be ordered like that again.
     bool is_up_to_date(const TrackedRun& run) const;
     /// Why runs of the job are taken back.
@@ -65,6 +68,7 @@ public:
                                      WallTime latest) const;
 
 private:
+    bool is_retry_due(const RunId& id, WallTime failed_at, bool is_requested) const;
     void add_unwanted(std::vector<RunId>& unwanted, const Job& version, WallTime since,
                       WallTime until) const;
 

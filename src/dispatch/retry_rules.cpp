@@ -64,7 +64,7 @@ bool RetryRules::may_concern(const RunId& id, RunState state) const
 std::optional<WaitingRun> RetryRules::next_attempt(const FailedRun& failed, WallTime now) const
 {
     const RunId& id = failed.id;
-    if (!may_concern(id, failed.state) || !is_wanted(id.job, failed.ended_at)) return std::nullopt;
+    if (!may_concern(id, failed.state)) return std::nullopt;
     const Job& job = jobs_.find(id.job)->job;
     if (!is_retried_after(job, failed.state, failed.exit_code)) return std::nullopt;
     WaitingRun next;
@@ -76,12 +76,6 @@ std::optional<WaitingRun> RetryRules::next_attempt(const FailedRun& failed, Wall
     const bool is_inside = job.end_time == 0 || to_unix_seconds(next.retry_at) < job.end_time;
     if (!is_inside) return std::nullopt;
     return next;
-}
-
-bool RetryRules::is_wanted(JobId job, WallTime failed_at) const
-{
-    const PlannedJob* planned = jobs_.find(job);
-    return planned != nullptr && !planned->job.stop && planned->job.effective_from <= failed_at;
 }
 
 std::optional<Reason> RetryRules::why_over(const RunId& id, WallTime start,

@@ -57,11 +57,10 @@ public:
     /// Whether the job may want the run tried again: not, when nothing that becomes known later
     /// can change it.
     bool may_concern(const RunId& id, RunState state) const;
-    /// The attempt that follows; nullopt: none.
+    /// The attempt that follows, if its job still stands as it did (JobVersions::is_still_due());
+    /// nullopt: none.
     /// @param now an end that was told by a clock that is ahead counts as now.
     std::optional<WaitingRun> next_attempt(const FailedRun& failed, WallTime now) const;
-    /// Whether the definition still holds by which a run failed then.
-    bool is_wanted(JobId job, WallTime failed_at) const;
     /// Why an attempt that could not start before `start` does not start any more; nullopt: it
     /// does.
     /// @param has_next_fire false: the job has no run left (Job::run_limit).

@@ -342,7 +342,7 @@ void TermRules::jobs_changed(std::span<const JobId> jobs, std::span<const RunId>
             if (!versions_.is_still_due(state)) state.unwanted = true;
         }
         for (const WaitingRun& wait : waiting_.of_job(id)) {
-            if (retries_.is_wanted(id, wait.failed_at)) continue;
+            if (versions_.is_still_due(wait)) continue;
             waiting_.take(wait.id);
             end_waiting(wait, RunState::revoked, versions_.why_taken_back(id), now.wall);
         }
@@ -649,7 +649,7 @@ void TermRules::plan_retry(const FailedRun& failed, Moment now)
     // By a clock that was ahead: the fire is still to come.
     if (failed.id.scheduled_at > early_from(now)) return;
     std::optional<WaitingRun> next = retries_.next_attempt(failed, now.wall);
-    if (!next) return;
+    if (!next || !versions_.is_still_due(*next)) return;
     const RunId id = next->id;
     if (runs_.contains(id) || waiting_.contains(id) || ended_lately_.contains(id)) return;
     const bool has_next_fire = has_runs_left(jobs_.find(id.job)->job);
@@ -721,7 +721,7 @@ void TermRules::take_over_waiting(const TermStart& found, Moment now)
             ended_lately_.forget(wait.id);
             continue;
         }
-        if (!retries_.is_wanted(wait.id.job, wait.failed_at)) {
+        if (!versions_.is_still_due(wait)) {
             end_waiting(wait, RunState::revoked, versions_.why_taken_back(wait.id.job), now.wall);
             continue;
         }

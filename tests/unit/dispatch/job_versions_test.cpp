@@ -98,6 +98,37 @@ TEST_F(JobVersionsTest, WhatAVersionInBetweenTookBackTheNewestOneDoesNotGiveBack
     EXPECT_TRUE(versions_.is_still_due(run)) << "a fire of the newest one";
 }
 
+TEST_F(JobVersionsTest, ARetryIsOfTheDefinitionByWhichTheRunFailed)
+{
+    jobs_.put(version("*/2 * * * * *", 21s), midnight);
+    const auto stands = [&](const RunId& first, std::chrono::milliseconds failed,
+                            const std::string& requested_by = "") {
+        WaitingRun retry;
+        retry.id = RunId{first.job, first.scheduled_at, 2};
+        retry.failed_at = midnight + failed;
+        retry.requested_by = requested_by;
+        TrackedRun run;
+        run.order.id = retry.id;
+        run.failed_at = retry.failed_at;
+        run.requested_by = requested_by;
+        EXPECT_EQ(versions_.is_still_due(run), versions_.is_still_due(retry));
+        return versions_.is_still_due(retry);
+    };
+    EXPECT_TRUE(stands(fire(22s), 23s));
+    EXPECT_TRUE(stands(fire(19s), 21s)) << "due before the change";
+    EXPECT_FALSE(stands(fire(19s), 20999ms)) << "failed before the change";
+    EXPECT_FALSE(stands(fire(23s), 24s)) << "started although it was taken back";
+    EXPECT_TRUE(stands(fire(23s), 24s, "ann")) << "a person has asked for it";
+    EXPECT_TRUE(stands(fire(23s + 1ms), 24s));
+    Job stopped = version("*/2 * * * * *", 22s);
+    stopped.stop = true;
+    jobs_.put(stopped, midnight);
+    EXPECT_FALSE(stands(fire(19s), 24s));
+    EXPECT_FALSE(stands(fire(23s), 24s, "ann"));
+    jobs_.erase(1);
+    EXPECT_FALSE(stands(fire(22s), 23s));
+}
+
 TEST_F(JobVersionsTest, ARunIsUpToDateUntilItsWorkChangesOrItsJobStops)
 {
     Job job = version("* * * * * *", 21s);

@@ -70,24 +70,6 @@ TEST_F(RetryRulesTest, AnEndThatItsJobDoesNotNameHasNone)
     EXPECT_FALSE(rules_.next_attempt(other, noon + 6s)) << "there is no such job";
 }
 
-TEST_F(RetryRulesTest, ARetryIsOfTheDefinitionByWhichTheRunFailed)
-{
-    job_.effective_from = noon + 5s;
-    put();
-    EXPECT_TRUE(rules_.next_attempt(failed(), noon + 6s));
-    job_.effective_from = noon + 5001ms;
-    put();
-    EXPECT_FALSE(rules_.next_attempt(failed(), noon + 6s));
-    EXPECT_FALSE(rules_.is_wanted(1, noon + 5s));
-    EXPECT_TRUE(rules_.is_wanted(1, noon + 6s));
-    job_.stop = true;
-    job_.effective_from = noon + 7s;
-    put();
-    EXPECT_FALSE(rules_.is_wanted(1, noon + 8s));
-    jobs_.erase(1);
-    EXPECT_FALSE(rules_.is_wanted(1, noon + 8s));
-}
-
 TEST_F(RetryRulesTest, TheNextFireEndsIt)
 {
     const RunId second{1, noon, 2};

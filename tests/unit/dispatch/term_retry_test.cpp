@@ -321,6 +321,38 @@ TEST_F(RetryTest, WhatAPersonTriedAgainIsNotTriedAgainByAnOldAnswer)
     EXPECT_EQ(term_->waiting_runs(), 0U);
 }
 
+TEST_F(RetryTest, AFireThatAChangeTookBackIsNotTriedAgain)
+{
+    hand_out();
+    job_.cron_set = "2 * * * * *";
+    job_.effective_from = midnight + 999ms;
+    add(job_);
+    const std::vector<JobId> changed{1};
+    term_->jobs_changed(changed, {}, now_);
+    fail(first_, 1500ms);
+    for (const PlannedRun& run : step().runs) EXPECT_NE(run.id, attempt(2));
+    EXPECT_EQ(term_->waiting_runs(), 0U);
+}
+
+TEST_F(RetryTest, AChangeThatTookTheFireBackAndIsKnownLateEndsTheWait)
+{
+    hand_out();
+    fail(first_, 2s);
+    step();
+    EXPECT_EQ(term_->waiting_runs(), 1U);
+    at(3s);
+    job_.cron_set = "2 * * * * *";
+    job_.effective_from = midnight + 999ms;
+    add(job_);
+    const std::vector<JobId> changed{1};
+    term_->jobs_changed(changed, {}, now_);
+    const PlanStep ended = step();
+    ASSERT_THAT(ended.ended, SizeIs(1));
+    EXPECT_EQ(ended.ended[0].id, attempt(2));
+    EXPECT_EQ(ended.ended[0].state, RunState::revoked);
+    EXPECT_EQ(ended.ended[0].reason.cause, Cause::job_changed);
+}
+
 TEST_F(RetryTest, AnEndThatANodeTellsATakeOverIsTriedAgain)
 {
     at(5s);
@@ -468,7 +500,7 @@ TEST_F(RetryTest, ManyThatAreDueAtOnceAreStartedInSeveralSteps)
     TermStart found;
     found.planned_through = now_.wall;
     constexpr JobId jobs = 10'001;
-    job_.cron_set = "0 0 12 * * *";
+    job_.cron_set = "0 0 0 * * *";
     for (JobId id = 1; id <= jobs; ++id) {
         job_.id = id;
         add(job_);
