@@ -1,5 +1,6 @@
 #include "http_client/curl_loop.hpp"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <spdlog/spdlog.h>
@@ -8,7 +9,10 @@
 #include <boost/asio/post.hpp>
 
 #include <chrono>
+#include <filesystem>
+#include <set>
 #include <stdexcept>
+#include <string>
 #include <utility>
 
 namespace peercron {
@@ -21,11 +25,30 @@ using std::chrono::milliseconds;
 /// gives it up, a quarter of an hour later.
 constexpr int unconfirmed_limit_ms = 20'000;
 
+/// The descriptors of this process that its commands would inherit.
+std::set<int> inheritable_descriptors()
+{
+    constexpr int standard = 2;  // those and the ones before are everybody's
+    std::set<int> found;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+        const int fd = std::stoi(entry.path().filename());
+        const int flags = ::fcntl(fd, F_GETFD);
+        if (fd > standard && flags >= 0 && (flags & FD_CLOEXEC) == 0) found.insert(fd);
+    }
+    return found;
+}
+
+/// With the pair of sockets by which other threads could wake it: libcurl opens that so that every
+/// command would inherit it.
 CURLM* open_multi()
 {
     static const CURLcode set_up = curl_global_init(CURL_GLOBAL_DEFAULT);
+    const std::set<int> before = inheritable_descriptors();
     CURLM* const multi = set_up == CURLE_OK ? curl_multi_init() : nullptr;
     if (multi == nullptr) throw std::runtime_error("libcurl cannot be set up");
+    for (const int fd : inheritable_descriptors()) {
+        if (!before.contains(fd)) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+    }
     return multi;
 }
 

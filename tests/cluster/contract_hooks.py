@@ -73,11 +73,21 @@ def is_good_body(body):
     return moment(end) in (None, 0) or is_before(body.get("start_time", 0), end)
 
 
-@schemathesis.hook
-def filter_case(context, case):
+def is_good(case):
     if isinstance(case.body, dict) and not is_good_body(case.body):
         return False
     # Only those that the job declares.
     if case.operation.path == "/cron/run/{id}" and isinstance(case.body, dict) and case.body.get("inputs"):
         return False
     return not case.query or is_good_query(case.operation.path, case.query)
+
+
+@schemathesis.hook
+def filter_case(context, case):
+    return is_good(case)
+
+
+@schemathesis.hook
+def before_add_examples(context, examples):
+    """They combine the examples of all fields, those of commands and of requests too."""
+    examples[:] = [case for case in examples if is_good(case)]

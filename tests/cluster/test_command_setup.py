@@ -45,7 +45,7 @@ def test_a_command_has_its_variables_folder_mask_input_and_niceness(solo, tmp_pa
     row = run_now(solo, "pwd; umask; cat; nice; echo $GREETING", work_dir=str(tmp_path), umask="027", stdin="two\nlines\n",
                   nice=3, env="GREETING=it's me, \"you\"")
     assert row["state"] == "success", row
-    assert row["output"] == f"{tmp_path}\n0027\ntwo\nlines\n3\nit's me, \"you\"\n"
+    assert row["output"] == f"{tmp_path}\n0027\ntwo\nlines\n{min(os.nice(0) + 3, 19)}\nit's me, \"you\"\n"
 
 
 def test_success_is_what_the_job_calls_so(solo):
@@ -56,7 +56,8 @@ def test_success_is_what_the_job_calls_so(solo):
 def test_a_run_is_asked_to_end_by_its_signal_and_has_its_grace(solo):
     stubborn = "trap 'sleep 1; echo cleaned up; exit 0' USR2; trap '' TERM; while :; do sleep 0.1; done"
     row = run_now(solo, stubborn, stop_signal="SIGUSR2", kill_grace=20, timeout=1)
-    assert (row["state"], row["exit_code"], row["output"]) == ("timeout", 0, "cleaned up\n"), row
+    assert (row["state"], row["exit_code"]) == ("timeout", 0), row
+    assert row["output"].endswith("cleaned up\n"), "the shell may first say how its sleep ended"
     deaf = "trap '' USR2 TERM; while :; do sleep 0.1; done"
     row = run_now(solo, deaf, stop_signal="SIGUSR2", kill_grace=1, timeout=1)
     assert (row["state"], row["term_signal"]) == ("timeout", 9), row
@@ -70,7 +71,8 @@ def test_a_person_that_ends_a_run_does_so_by_its_signal(solo):
     let_pass(0.5)  # until the shell has set its trap
     post(solo, f"/run/kill/{run}")
     row = wait_final(solo, run)
-    assert (row["state"], row["exit_code"], row["output"]) == ("killed", 7, "asked\n"), row
+    assert (row["state"], row["exit_code"]) == ("killed", 7), row
+    assert row["output"].endswith("asked\n"), "the shell may first say how its sleep ended"
 
 
 @needs_root
