@@ -51,7 +51,7 @@ OF_THE_NODE = ("run_as", "secrets", "memory_max", "cpu_max", "pids_max")
 def are_ascending(codes):
     """Whether each range of exit codes goes up; also when it is none, which then is what is tested."""
     words = codes.split(",") if isinstance(codes, str) else codes if isinstance(codes, list) else []
-    bounds = [word.split("-") for word in words if isinstance(word, str)]
+    bounds = [word.removeprefix("!").split("-") for word in words if isinstance(word, str)]
     return all(len(pair) != 2 or not pair[0].isdigit() or not pair[1].isdigit() or int(pair[0]) <= int(pair[1])
                for pair in bounds)
 
@@ -65,7 +65,7 @@ def is_good_body(body):
     # The kinds have fields of their own, and a URL is more than a pattern can say: test_http_jobs.py.
     if body.get("kind") not in (None, "command") or any(name.startswith("http_") for name in body):
         return False
-    if not are_ascending(body.get("success_codes")):
+    if not are_ascending(body.get("success_codes")) or not are_ascending(body.get("retry_on")):
         return False
     if "at" in body and not is_before(now() + 3600, body["at"]):
         return False
