@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/clock.hpp"
-#include "base/result.hpp"
+#include "cluster/consul_api.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -9,57 +9,26 @@
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/string_body.hpp>
-#include <boost/beast/http/verb.hpp>
 
-#include <chrono>
-#include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 namespace peercron {
 
-namespace asio = boost::asio;
-
-/// One call of Consul's HTTP API.
-struct ConsulCall {
-    boost::beast::http::verb method = boost::beast::http::verb::get;
-    std::string target;  ///< path and query, encoded
-    std::string body;
-    std::chrono::milliseconds timeout{3000};  ///< for all of it: name, connection and answer
-};
-
-/// Any answer of Consul.
-struct ConsulAnswer {
-    unsigned status = 0;                 ///< HTTP status
-    std::optional<std::uint64_t> index;  ///< X-Consul-Index
-    std::string body;                    ///< on an error its reason, in plain text
-
-    bool ok() const { return status == 200; }
-};
-
-/// Why there is no answer. It is not known whether Consul carried out the request.
-struct NoAnswer {
-    std::string reason;      ///< with the agent's address
-    bool timed_out = false;  ///< it may only be slow; otherwise the connection failed
-};
-
 /// Speaks HTTP with one Consul agent and keeps connections open between calls. Calls may overlap;
 /// each has a connection of its own.
 ///
 /// Lives on one thread and outlives every call.
-class ConsulClient {
+class ConsulClient final : public ConsulApi {
 public:
     /// @param address  HOST:PORT; plain HTTP. Throws std::invalid_argument when it is not.
     /// @param token    sent as X-Consul-Token unless empty.
     ConsulClient(asio::any_io_executor executor, const std::string& address, std::string token);
 
-    /// Makes the call, once: Consul sees it at most one time. Throws only when the coroutine is
-    /// cancelled.
-    asio::awaitable<Result<ConsulAnswer, NoAnswer>> call(ConsulCall call);
+    asio::awaitable<Result<ConsulAnswer, NoAnswer>> call(ConsulCall call) override;
 
-    const std::string& address() const { return address_; }
+    const std::string& address() const override { return address_; }
 
 private:
     using Request = boost::beast::http::request<boost::beast::http::string_body>;

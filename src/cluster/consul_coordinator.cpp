@@ -106,11 +106,13 @@ void ConsulCoordinator::Trouble::over()
     spdlog::info("consul: can {} again", task_);
 }
 
-ConsulCoordinator::ConsulCoordinator(asio::any_io_executor executor, ConsulSettings settings)
+ConsulCoordinator::ConsulCoordinator(asio::any_io_executor executor, const Clock& clock,
+                                     std::unique_ptr<ConsulApi> consul, ConsulSettings settings)
     : settings_(std::move(settings)),
       names_(settings_),
       registration_(registration_body(settings_)),
-      client_(executor, settings_.address, settings_.token),
+      clock_(clock),
+      consul_(std::move(consul)),
       changed_(executor),
       session_wanted_(executor)
 {}
@@ -157,7 +159,6 @@ void ConsulCoordinator::raise_epoch(Epoch used)
 }
 
 /// Registers the node, keeps its TTL check fresh, and registers it again when the agent has
-/// forgotten it.
 asio::awaitable<void> ConsulCoordinator::keep_registered()
 {
     Backoff backoff(co_await asio::this_coro::executor, 100ms, 2s);
@@ -178,7 +179,7 @@ asio::awaitable<void> ConsulCoordinator::keep_registered()
         if (!answer) {
             went_away(answer.error().reason);  // the agent alone answers this, so it must be quick
         } else if (answer->status == 404 || answer->status == 500) {  // 500 in Consul 1.8
-            spdlog::warn("consul: {} does not know this node any more ({})", client_.address(),
+            spdlog::warn("consul: {} does not know this node any more ({})", consul_->address(),
                          reason_of(*answer));
             is_registered_ = false;
         } else {
@@ -196,7 +197,7 @@ asio::awaitable<bool> ConsulCoordinator::register_service(Trouble& trouble)
     if (!accept(answer, trouble)) co_return false;
     is_registered_ = true;
     attend_to_session();
-    spdlog::info("consul: registered as {} at {}", names_.service_id, client_.address());
+    spdlog::info("consul: registered as {} at {}", names_.service_id, consul_->address());
     co_return true;
 }
 
@@ -254,7 +255,7 @@ void ConsulCoordinator::attend_to_session()
 
 asio::awaitable<bool> ConsulCoordinator::make_session(Trouble& trouble)
 {
-    const SteadyTime asked = std::chrono::steady_clock::now();
+    const SteadyTime asked = clock_.steady_now();
     ConsulCall call = put("/v1/session/create", session_body(settings_), call_timeout);
     const Answer answer = co_await ask(std::move(call));
     if (!accept(answer, trouble)) co_return false;
@@ -301,7 +302,7 @@ asio::awaitable<void> ConsulCoordinator::destroy_older_sessions()
 asio::awaitable<bool> ConsulCoordinator::renew_session(Trouble& trouble)
 {
     const std::string id = campaign_.session();
-    const SteadyTime asked = std::chrono::steady_clock::now();
+    const SteadyTime asked = clock_.steady_now();
     ConsulCall call = put("/v1/session/renew/" + id, {}, call_timeout);
     const Answer answer = co_await ask(std::move(call));
     if (answer && answer->status == 404) {
@@ -328,7 +329,7 @@ asio::awaitable<void> ConsulCoordinator::follow_lock()
     for (;;) {
         const bool unsettled =
             campaign_.lock_is_free() || campaign_.bid() || campaign_.must_release();
-        const SteadyTime asked = std::chrono::steady_clock::now();
+        const SteadyTime asked = clock_.steady_now();
         ConsulCall call = watch(lock_target(), index, unsettled ? short_wait : watch_wait);
         const Answer answer = co_await ask(std::move(call));
         const bool missing = answer && answer->status == 404;
@@ -353,7 +354,7 @@ asio::awaitable<void> ConsulCoordinator::follow_lock()
         announce();
         const bool acted = co_await act_on_lock(bidding);
         if (!acted) attend_to_session();  // most likely it is gone
-        co_await sleep_for(pace.pause(std::chrono::steady_clock::now()));
+        co_await sleep_for(pace.pause(clock_.steady_now()));
     }
 }
 
@@ -413,7 +414,7 @@ asio::awaitable<void> ConsulCoordinator::follow_members()
             spdlog::info("consul: nodes: {}", describe(members_));
             changed_.notify();
         }
-        co_await sleep_for(pace.pause(std::chrono::steady_clock::now()));
+        co_await sleep_for(pace.pause(clock_.steady_now()));
     }
 }
 
@@ -454,7 +455,7 @@ asio::awaitable<void> ConsulCoordinator::leave()
 
 asio::awaitable<ConsulCoordinator::Answer> ConsulCoordinator::ask(ConsulCall call)
 {
-    Answer answer = co_await client_.call(std::move(call));
+    Answer answer = co_await consul_->call(std::move(call));
     if (answer) {
         came_back();
     } else if (!answer.error().timed_out) {
@@ -470,7 +471,7 @@ bool ConsulCoordinator::accept(const Answer& answer, Trouble& trouble)
         return true;
     }
     if (answer) {
-        trouble.because(fmt::format("{} says {}", client_.address(), reason_of(*answer)));
+        trouble.because(fmt::format("{} says {}", consul_->address(), reason_of(*answer)));
     } else if (!away_since_) {  // otherwise it has been said
         trouble.because(answer.error().reason);
     }
@@ -480,7 +481,7 @@ bool ConsulCoordinator::accept(const Answer& answer, Trouble& trouble)
 void ConsulCoordinator::went_away(const std::string& reason)
 {
     if (away_since_) return;
-    away_since_ = std::chrono::steady_clock::now();
+    away_since_ = clock_.steady_now();
     spdlog::warn(
         "consul: unreachable, {}; going on with what was known, no node can take over "
         "until it answers",
@@ -490,9 +491,9 @@ void ConsulCoordinator::went_away(const std::string& reason)
 void ConsulCoordinator::came_back()
 {
     if (!away_since_) return;
-    const auto away = std::chrono::steady_clock::now() - *away_since_;
+    const auto away = clock_.steady_now() - *away_since_;
     away_since_.reset();
-    spdlog::info("consul: {} answers again after {:.1f} s", client_.address(),
+    spdlog::info("consul: {} answers again after {:.1f} s", consul_->address(),
                  std::chrono::duration<double>(away).count());
 }
 

@@ -1,13 +1,15 @@
 #pragma once
 
+#include "base/clock.hpp"
 #include "cluster/campaign.hpp"
-#include "cluster/consul_client.hpp"
+#include "cluster/consul_api.hpp"
 #include "cluster/consul_messages.hpp"
 #include "cluster/consul_settings.hpp"
 #include "cluster/coordinator.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -29,8 +31,9 @@ class ConsulCoordinator final : public Coordinator {
 public:
     /// The peer port must be bound before run() starts: Consul connects to it, and an earlier
     /// registration under its address is taken for a dead process of this node. Throws
-    /// std::invalid_argument when an address of the settings is not HOST:PORT.
-    ConsulCoordinator(asio::any_io_executor executor, ConsulSettings settings);
+    /// std::invalid_argument when bind_address is not HOST:PORT.
+    ConsulCoordinator(asio::any_io_executor executor, const Clock& clock,
+                      std::unique_ptr<ConsulApi> consul, ConsulSettings settings);
 
     asio::awaitable<void> run() override;
 
@@ -92,7 +95,8 @@ private:
     const ConsulSettings settings_;
     const ConsulNames names_;
     const std::string registration_;
-    ConsulClient client_;
+    const Clock& clock_;
+    const std::unique_ptr<ConsulApi> consul_;
 
     Campaign campaign_;
     std::vector<Member> members_;

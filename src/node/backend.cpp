@@ -1,5 +1,6 @@
 #include "node/backend.hpp"
 
+#include "cluster/consul_client.hpp"
 #include "cluster/consul_coordinator.hpp"
 #include "cluster/consul_messages.hpp"
 #include "cluster/solo_coordinator.hpp"
@@ -82,12 +83,15 @@ public:
     bool waits_for_store() const override { return true; }
 
     std::unique_ptr<Coordinator> make_coordinator(
-        asio::any_io_executor executor, const std::string& version, std::uint64_t incarnation,
+        asio::any_io_executor executor, const Clock& clock, const std::string& version,
+        std::uint64_t incarnation,
         std::function<asio::awaitable<Epoch>()> /*newest_epoch*/) const override
     {
         ConsulSettings settings = consul_settings(config_, version);
         settings.incarnation = incarnation;
-        return std::make_unique<ConsulCoordinator>(std::move(executor), std::move(settings));
+        auto consul = std::make_unique<ConsulClient>(executor, settings.address, settings.token);
+        return std::make_unique<ConsulCoordinator>(std::move(executor), clock, std::move(consul),
+                                                   std::move(settings));
     }
     bool has_peers() const override { return true; }
     std::string description() const override
@@ -146,8 +150,8 @@ public:
     bool waits_for_store() const override { return false; }
 
     std::unique_ptr<Coordinator> make_coordinator(
-        asio::any_io_executor executor, const std::string& version, std::uint64_t /*incarnation*/,
-        std::function<asio::awaitable<Epoch>()> newest_epoch) const override
+        asio::any_io_executor executor, const Clock& /*clock*/, const std::string& version,
+        std::uint64_t /*incarnation*/, std::function<asio::awaitable<Epoch>()> newest_epoch) const override
     {
         Member self = self_;
         self.version = version;

@@ -37,7 +37,8 @@ public:
     /// @param incarnation of this process.
     /// @param newest_epoch asks the store, until it answers.
     virtual std::unique_ptr<Coordinator> make_coordinator(
-        asio::any_io_executor executor, const std::string& version, std::uint64_t incarnation,
+        asio::any_io_executor executor, const Clock& clock, const std::string& version,
+        std::uint64_t incarnation,
         std::function<asio::awaitable<Epoch>()> newest_epoch) const = 0;
 
     /// Whether there are peers to listen to.

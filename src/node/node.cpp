@@ -109,7 +109,7 @@ public:
           record_store_(io_, 1, backend_->open_store(), StorePool::TooLong::store),
           api_store_(io_, config.mysql.pool_size, backend_->open_store()),
           readiness_(io_, clock_, *backend_, plan_store_),
-          coordinator_(backend_->make_coordinator(io_, surroundings.version, incarnation_,
+          coordinator_(backend_->make_coordinator(io_, clock_, surroundings.version, incarnation_,
                                                   [this] { return readiness_.newest_epoch(); })),
           journal_(JournalSettings{config.journal_file(), config.exec.journal_limit}, *metrics_),
           recorder_(io_, clock_, record_store_, recorder_settings(executor_), &journal_,

@@ -1,27 +1,74 @@
 #include "simulation/lock_service.hpp"
 
-#include "base/backoff.hpp"
-#include "base/event.hpp"
-#include "base/task_group.hpp"
+#include "base/timer.hpp"
 
-#include <boost/asio/cancellation_state.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/system/system_error.hpp>
+#include <openssl/evp.h>
+#include <spdlog/fmt/fmt.h>
+#include <boost/json.hpp>
 
 #include <memory>
 #include <utility>
+#include <vector>
 
 namespace peercron::simulation {
 namespace {
 
-// consul_coordinator.cpp; how soon checks fail is measured in consul_coordinator.hpp.
-constexpr auto refresh_every = 500ms;
-constexpr auto renew_every = 2500ms;
-constexpr auto call_timeout = 8000ms;
-constexpr auto farewell_timeout = 1000ms;
-constexpr auto watch_wait = 10s;
-constexpr auto short_wait = 1s;
-constexpr auto check_every = 250ms;
+namespace http = boost::beast::http;
+namespace json = boost::json;
+
+constexpr auto check_every = 250ms;  // how soon checks fail is measured in consul_coordinator.hpp
+
+std::string_view path_of(std::string_view target)
+{
+    return target.substr(0, target.find('?'));
+}
+
+/// What follows `prefix`, if the path begins with it.
+std::optional<std::string_view> after(std::string_view prefix, std::string_view path)
+{
+    if (!path.starts_with(prefix)) return std::nullopt;
+    return path.substr(prefix.size());
+}
+
+/// Of the query; empty when it is not there.
+std::string parameter(std::string_view target, std::string_view name)
+{
+    std::string_view query = target.substr(path_of(target).size());
+    while (!query.empty()) {
+        query.remove_prefix(1);  // '?' or '&'
+        const std::string_view pair = query.substr(0, query.find('&'));
+        const std::size_t equals = pair.find('=');
+        if (pair.substr(0, equals) == name) return std::string(pair.substr(equals + 1));
+        query.remove_prefix(pair.size());
+    }
+    return {};
+}
+
+std::string in_base64(const std::string& text)
+{
+    std::string encoded((text.size() + 2) / 3 * 4 + 1, ' ');
+    const int size = ::EVP_EncodeBlock(reinterpret_cast<unsigned char*>(encoded.data()),
+                                       reinterpret_cast<const unsigned char*>(text.data()),
+                                       static_cast<int>(text.size()));
+    encoded.resize(static_cast<std::size_t>(size));
+    return encoded;
+}
+
+ConsulAnswer good(std::string body)
+{
+    ConsulAnswer answer;
+    answer.status = 200;
+    answer.body = std::move(body);
+    return answer;
+}
+
+ConsulAnswer refusal(unsigned status, std::string why)
+{
+    ConsulAnswer answer;
+    answer.status = status;
+    answer.body = std::move(why);
+    return answer;
+}
 
 }  // namespace
 
@@ -33,32 +80,81 @@ LockService::LockService(World& world, std::function<Look(const NodeName&)> look
 
 void LockService::wipe()
 {
-    lock_ = LockEntry();
+    lock_ = Lock();
     nodes_.clear();
     sessions_.clear();
     changed();
 }
 
-void LockService::register_node(const NodeName& node)
+/// Source: Consul, HTTP API, "Service - Agent", "Check - Agent", "Sessions", "KV Store", "Health".
+ConsulAnswer LockService::answer(const NodeName& node, const ConsulCall& call)
 {
-    nodes_[node] = Node();
-    changed();
+    const std::string_view path = path_of(call.target);
+    if (const auto rest = after("/v1/agent/", path)) return agent(node, *rest);
+    if (const auto rest = after("/v1/session/", path)) return session(node, *rest, call.body);
+    if (path.starts_with("/v1/health/service/")) return members();
+    if (!path.starts_with("/v1/kv/")) return refusal(404, "Invalid URL path");
+    return call.method == http::verb::put ? put_lock(call) : lock();
 }
 
-void LockService::deregister_node(const NodeName& node)
+ConsulAnswer LockService::agent(const NodeName& node, std::string_view path)
 {
-    invalidate(node);
-    nodes_.erase(node);
-    changed();
+    if (path == "services") return good("{}");
+    if (path == "service/register") {
+        nodes_[node] = Node();
+        changed();
+        return good("");
+    }
+    if (path.starts_with("service/deregister/")) {
+        invalidate(node);
+        nodes_.erase(node);
+        changed();
+        return good("");
+    }
+    // check/pass: how soon a check fails is in check().
+    if (!nodes_.contains(node)) return refusal(404, "Unknown check ID");
+    return good("");
 }
 
-std::string LockService::make_session(const NodeName& node)
+ConsulAnswer LockService::session(const NodeName& node, std::string_view path,
+                                  const std::string& body)
+{
+    if (path == "create") return make_session(node, body);
+    if (const auto id = after("renew/", path)) {
+        if (!sessions_.contains(std::string(*id))) return refusal(404, "Session id not found");
+        return good("[]");
+    }
+    if (const auto id = after("destroy/", path)) {
+        destroy(std::string(*id));
+        return good("true");
+    }
+    if (const auto id = after("info/", path)) {
+        return sessions([&](const std::string& known, const Session&) { return known == *id; });
+    }
+    return sessions([&](const std::string&, const Session& of) { return of.node == node; });
+}
+
+ConsulAnswer LockService::make_session(const NodeName& node, const std::string& body)
 {
     const auto found = nodes_.find(node);
-    if (found == nodes_.end() || !found->second.passing) return "";
-    std::string id = fmt::format("session {} of {}", ++last_session_, node);
-    sessions_.emplace(id, node);
-    return id;
+    if (found == nodes_.end() || !found->second.passing) {
+        return refusal(500, "Check is in critical state");
+    }
+    const std::string id = fmt::format("session-{}", ++last_session_);
+    const json::value asked = json::parse(body);
+    sessions_.emplace(id, Session{node, asked.at("Name").as_string().c_str()});
+    return good(json::serialize(json::object{{"ID", id}}));
+}
+
+ConsulAnswer LockService::sessions(
+    const std::function<bool(const std::string&, const Session&)>& wanted)
+{
+    json::array found;
+    for (const auto& [id, session] : sessions_) {
+        if (!wanted(id, session)) continue;
+        found.push_back({{"ID", id}, {"Name", session.name}, {"Node", session.node}});
+    }
+    return good(json::serialize(found));
 }
 
 void LockService::destroy(const std::string& session)
@@ -70,40 +166,53 @@ void LockService::destroy(const std::string& session)
     }
 }
 
-void LockService::destroy_older(const NodeName& node, const std::string& session)
+ConsulAnswer LockService::lock() const
 {
-    std::vector<std::string> older;
-    for (const auto& [id, owner] : sessions_) {
-        if (owner == node && id != session) older.push_back(id);
+    ConsulAnswer answer = refusal(404, "");
+    if (lock_.lock_index > 0) {
+        answer = good(json::serialize(json::array{{{"LockIndex", lock_.lock_index},
+                                                   {"Flags", lock_.flags},
+                                                   {"Value", in_base64(lock_.value)},
+                                                   {"Session", lock_.session}}}));
     }
-    for (const std::string& id : older) destroy(id);
+    answer.index = index_;
+    return answer;
 }
 
-bool LockService::acquire(const Campaign::Bid& bid, const NodeName& holder)
+ConsulAnswer LockService::put_lock(const ConsulCall& call)
 {
-    if (!sessions_.contains(bid.session)) return false;
-    if (!lock_.session.empty() && lock_.session != bid.session) return true;
+    const std::uint64_t flags = std::stoull(parameter(call.target, "flags"));
+    if (const std::string session = parameter(call.target, "release"); !session.empty()) {
+        if (lock_.session != session) return good("false");
+        lock_.session.clear();
+        lock_.flags = flags;
+        changed();
+        return good("true");
+    }
+    const std::string session = parameter(call.target, "acquire");
+    if (!sessions_.contains(session)) return refusal(500, "invalid session");
+    if (!lock_.session.empty() && lock_.session != session) return good("false");
     if (lock_.session.empty()) ++lock_.lock_index;
-    lock_.session = bid.session;
-    lock_.flags = bid.flags;
-    lock_.holder = holder;
-    changed();
-    return true;
-}
-
-void LockService::release(const std::string& session, std::uint64_t flags)
-{
-    if (lock_.session != session) return;
-    lock_.session.clear();
+    lock_.session = session;
     lock_.flags = flags;
+    lock_.value = call.body;
     changed();
+    return good("true");
 }
 
-std::vector<Member> LockService::members() const
+ConsulAnswer LockService::members() const
 {
-    std::vector<Member> members;
-    for (const auto& [name, node] : nodes_) members.push_back({name, "", "", node.passing});
-    return members;
+    json::array found;
+    for (const auto& [name, node] : nodes_) {
+        const std::size_t colon = name.find(':');
+        const json::object service{{"Address", name.substr(0, colon)},
+                                   {"Port", std::stoi(name.substr(colon + 1))}};
+        const json::array checks{{{"Status", node.passing ? "passing" : "critical"}}};
+        found.push_back({{"Service", service}, {"Checks", checks}});
+    }
+    ConsulAnswer answer = good(json::serialize(found));
+    answer.index = index_;
+    return answer;
 }
 
 void LockService::check()
@@ -135,7 +244,11 @@ void LockService::check()
 
 void LockService::invalidate(const NodeName& node)
 {
-    destroy_older(node, "");
+    std::vector<std::string> lost;
+    for (const auto& [id, session] : sessions_) {
+        if (session.node == node) lost.push_back(id);
+    }
+    for (const std::string& id : lost) destroy(id);
 }
 
 void LockService::changed()
@@ -144,15 +257,14 @@ void LockService::changed()
     for (const auto& [serial, listener] : listeners) listener();
 }
 
-LockClient::LockClient(Actor& actor, const asio::any_io_executor& executor, LockService& service,
-                       NodeName self, std::function<bool()> cut_off, std::uint64_t serial)
+ConsulAgent::ConsulAgent(Actor& actor, const asio::any_io_executor& executor, LockService& service,
+                         NodeName node, std::function<bool()> cut_off, std::uint64_t serial)
     : actor_(actor),
       service_(service),
-      self_(std::move(self)),
+      node_(std::move(node)),
+      address_("consul of " + node_),
       cut_off_(std::move(cut_off)),
       serial_(serial),
-      changed_(executor),
-      session_wanted_(executor),
       news_(executor)
 {
     const auto tell = [this] {
@@ -162,274 +274,50 @@ LockClient::LockClient(Actor& actor, const asio::any_io_executor& executor, Lock
     service_.listeners.emplace(serial_, tell);
 }
 
-LockClient::~LockClient()
+ConsulAgent::~ConsulAgent()
 {
     service_.listeners.erase(serial_);
 }
 
-asio::awaitable<void> LockClient::run()
-{
-    const auto executor = co_await asio::this_coro::executor;
-    TaskGroup tasks(executor);
-    tasks.spawn("registration", keep_registered());
-    tasks.spawn("session", keep_session());
-    tasks.spawn("lock", follow_lock());
-    tasks.spawn("members", follow_members());
-    try {
-        co_await tasks.join();
-    } catch (const boost::system::system_error&) {
-        // Cancelled: the farewell must still go out.
-    }
-    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-    tasks.cancel();
-    co_await tasks.join();
-    co_await leave();
-}
-
-asio::awaitable<void> LockClient::resign()
-{
-    campaign_.resign();
-    announce();
-    co_await release_lock();
-}
-
-asio::awaitable<void> LockClient::leave()
-{
-    const std::string session = campaign_.session();
-    campaign_.session_lost();
-    announce();
-    const auto farewell = [session, self = self_,
-                           keeps = keeps_registration_](LockService& service) {
-        service.destroy(session);
-        if (!keeps) service.deregister_node(self);
-    };
-    co_await ask(farewell, farewell_timeout);
-}
-
-void LockClient::raise_epoch(Epoch used)
-{
-    campaign_.raise_epoch(used);
-    announce();
-    attend_to_session();
-}
-
-asio::awaitable<void> LockClient::keep_registered()
-{
-    Backoff backoff(co_await asio::this_coro::executor, 100ms, 2s);
-    for (;;) {
-        if (!registered_) {
-            const auto enlist = [self = self_](LockService& service) {
-                service.register_node(self);
-            };
-            const bool done = co_await ask(enlist, call_timeout);
-            if (!done) {
-                co_await sleep_for(backoff.next());
-                continue;
-            }
-            registered_ = true;
-            attend_to_session();
-            backoff.reset();
-        }
-        co_await sleep_for(refresh_every);
-        // The refresh itself is in LockService::check().
-        const auto known = std::make_shared<bool>(true);
-        const auto refresh = [self = self_, known](LockService& service) {
-            *known = service.knows(self);
-        };
-        co_await ask(refresh, call_timeout);
-        if (!*known) registered_ = false;
-    }
-}
-
-asio::awaitable<void> LockClient::keep_session()
-{
-    Backoff backoff(co_await asio::this_coro::executor, 50ms, 2s);
-    for (;;) {
-        bool done = false;
-        if (!campaign_.session().empty()) {
-            done = co_await renew_session();
-        } else {
-            while (!registered_) co_await session_wanted_.wait();
-            done = co_await make_session();
-        }
-        if (!done) {
-            co_await sleep_for(backoff.next());
-            continue;
-        }
-        backoff.reset();
-        co_await act_on_lock();
-        if (campaign_.session().empty()) continue;
-        if (!session_due_) co_await session_wanted_.wait_for(renew_every);
-        session_due_ = false;
-    }
-}
-
-asio::awaitable<bool> LockClient::make_session()
-{
-    const World::Time asked = actor_.world().now();
-    const auto session = std::make_shared<std::string>();
-    const auto make = [self = self_, session](LockService& service) {
-        *session = service.make_session(self);
-        if (!session->empty()) service.destroy_older(self, *session);
-    };
-    const bool answered = co_await ask(make, call_timeout);
-    if (!answered || session->empty()) co_return false;
-    campaign_.session_made(*session);
-    confirmed_ = std::max(confirmed_, asked);
-    co_return true;
-}
-
-asio::awaitable<bool> LockClient::renew_session()
-{
-    const World::Time asked = actor_.world().now();
-    const auto alive = std::make_shared<bool>(true);
-    const auto renew = [session = campaign_.session(), alive](LockService& service) {
-        *alive = service.renew(session);
-    };
-    const bool answered = co_await ask(renew, call_timeout);
-    if (!answered) co_return false;
-    if (*alive) {
-        confirmed_ = std::max(confirmed_, asked);
-    } else {
-        campaign_.session_lost();
-        announce();
-    }
-    co_return true;
-}
-
-asio::awaitable<void> LockClient::follow_lock()
-{
-    std::uint64_t index = 0;
-    Backoff backoff(co_await asio::this_coro::executor, 50ms, 1s);
-    for (;;) {
-        const bool unsettled =
-            campaign_.lock_is_free() || campaign_.bid() || campaign_.must_release();
-        const World::Time asked = actor_.world().now();
-        World::Time::duration wait = watch_wait;
-        if (unsettled) wait = short_wait;
-        const auto entry = std::make_shared<LockEntry>();
-        bool answered = co_await watch(index, wait);
-        if (answered) {
-            const auto read = [entry](LockService& service) { *entry = service.lock(); };
-            answered = co_await ask(read, call_timeout);
-        }
-        if (!answered) {
-            index = 0;
-            co_await sleep_for(backoff.next());
-            continue;
-        }
-        backoff.reset();
-        if (campaign_.holds(*entry)) confirmed_ = std::max(confirmed_, asked);
-        campaign_.seen(*entry);
-        announce();
-        const bool acted = co_await act_on_lock();
-        if (!acted) attend_to_session();
-        co_await sleep_for(5ms);
-    }
-}
-
-asio::awaitable<void> LockClient::follow_members()
-{
-    std::uint64_t index = 0;
-    Backoff backoff(co_await asio::this_coro::executor, 50ms, 1s);
-    for (;;) {
-        const auto members = std::make_shared<std::vector<Member>>();
-        bool answered = co_await watch(index, watch_wait);
-        if (answered) {
-            const auto read = [members](LockService& service) { *members = service.members(); };
-            answered = co_await ask(read, call_timeout);
-        }
-        if (!answered) {
-            index = 0;
-            co_await sleep_for(backoff.next());
-            continue;
-        }
-        backoff.reset();
-        if (*members != members_) {
-            members_ = *members;
-            changed_.notify();
-        }
-        co_await sleep_for(5ms);
-    }
-}
-
-asio::awaitable<bool> LockClient::act_on_lock()
-{
-    if (campaign_.must_release()) co_await release_lock();
-    const auto bid = campaign_.bid();
-    if (!bid) co_return true;
-    const auto accepted = std::make_shared<bool>(false);
-    const auto take = [accepted, bid = *bid, self = self_](LockService& service) {
-        *accepted = service.acquire(bid, self);
-    };
-    const bool answered = co_await ask(take, call_timeout);
-    if (campaign_.resigned()) co_await release_lock();
-    co_return answered&&* accepted;
-}
-
-asio::awaitable<void> LockClient::release_lock()
-{
-    if (campaign_.session().empty()) co_return;
-    const auto release = [session = campaign_.session(), flags = campaign_.flags()](
-                             LockService& service) { service.release(session, flags); };
-    co_await ask(release, farewell_timeout);
-}
-
-asio::awaitable<bool> LockClient::ask(std::function<void(LockService&)> work,
-                                      std::chrono::milliseconds timeout)
+asio::awaitable<Result<ConsulAnswer, NoAnswer>> ConsulAgent::call(ConsulCall call)
 {
     World& world = actor_.world();
     Random& random = world.random;
-    if (service_.away() || cut_off_()) {
-        World::Time::duration wait = random.between(100us, 3000us);
-        if (cut_off_()) wait = random.between(0us, std::chrono::microseconds(timeout));
-        co_await sleep_for(wait);
-        co_return false;
+    const std::string wait = parameter(call.target, "wait");
+    if (!wait.empty()) {
+        const std::uint64_t index = std::stoull(parameter(call.target, "index"));
+        co_await await_news(index, std::chrono::seconds(std::stoi(wait)));
     }
+    if (service_.away() || cut_off_()) {
+        World::Time::duration patience = random.between(100us, 3000us);
+        if (cut_off_()) patience = random.between(0us, std::chrono::microseconds(call.timeout));
+        co_await sleep_for(patience);
+        co_return NoAnswer{address_ + " cannot be reached", false};
+    }
+    const auto timeout = call.timeout;
     const auto there = random.between(100us, 2000us);
     const auto back = random.between(100us, 2000us);
-    const auto arrived = std::make_shared<bool>(false);
-    const auto arrive = [&service = service_, work = std::move(work), arrived] {
-        if (service.away()) return;
-        *arrived = true;
-        work(service);
+    const auto answer = std::make_shared<std::optional<ConsulAnswer>>();
+    // What has been sent arrives, whatever becomes of this process.
+    const auto arrive = [&service = service_, node = node_, call = std::move(call), answer] {
+        if (!service.away()) *answer = service.answer(node, call);
     };
     world.post(world.now() + there, arrive);
     co_await sleep_for(there + back);
-    if (!*arrived || cut_off_()) {
+    if (!*answer || cut_off_()) {
         co_await sleep_for(timeout / 4);
-        co_return false;
+        co_return NoAnswer{address_ + " did not answer in time", true};
     }
-    co_return true;
+    co_return std::move(**answer);
 }
 
-/// A blocking query: waits until something is newer than `index`, but not longer than `wait`.
-asio::awaitable<bool> LockClient::watch(std::uint64_t& index, World::Time::duration wait)
+asio::awaitable<void> ConsulAgent::await_news(std::uint64_t index, World::Time::duration wait)
 {
     const World::Time limit = actor_.world().now() + wait;
     while (service_.index() == index) {
         const bool notified = co_await news_.wait_until(limit);
         if (!notified) break;
     }
-    if (service_.away()) co_return false;
-    index = service_.index();
-    co_return true;
-}
-
-void LockClient::announce()
-{
-    const Epoch now = campaign_.epoch();
-    const Epoch before = std::exchange(announced_epoch_, now);
-    if (now != before && before != 0) attend_to_session();
-    const bool other = campaign_.dispatcher() != announced_dispatcher_;
-    announced_dispatcher_ = campaign_.dispatcher();
-    if (now != before || other) changed_.notify();
-}
-
-void LockClient::attend_to_session()
-{
-    session_due_ = true;
-    session_wanted_.notify();
 }
 
 }  // namespace peercron::simulation

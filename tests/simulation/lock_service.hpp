@@ -1,7 +1,8 @@
 #pragma once
 
-#include "cluster/campaign.hpp"
-#include "cluster/coordinator.hpp"
+#include "base/event.hpp"
+#include "cluster/consul_api.hpp"
+#include "model/run.hpp"
 #include "simulation/world.hpp"
 
 #include <chrono>
@@ -9,9 +10,8 @@
 #include <functional>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
-#include <vector>
+#include <string_view>
 
 namespace peercron::simulation {
 
@@ -34,21 +34,10 @@ public:
 
     bool away() const { return away_; }
 
-    // What nodes ask, once the request has arrived.
-    void register_node(const NodeName& node);
-    void deregister_node(const NodeName& node);
-    bool knows(const NodeName& node) const { return nodes_.contains(node); }
-    std::string make_session(const NodeName& node);  ///< empty: its checks do not pass
-    bool renew(const std::string& session) const { return sessions_.contains(session); }
-    void destroy(const std::string& session);
-    void destroy_older(const NodeName& node, const std::string& session);
-    bool acquire(const Campaign::Bid& bid, const NodeName& holder);
-    void release(const std::string& session, std::uint64_t flags);
-    const LockEntry& lock() const { return lock_; }
-    /// All registered nodes, and whether their checks pass.
-    std::vector<Member> members() const;
+    /// What a request of `node` to its agent changes, and the answer.
+    ConsulAnswer answer(const NodeName& node, const ConsulCall& call);
 
-    /// Grows with every change; `listeners` are told.
+    /// X-Consul-Index: grows with every change; `listeners` are told.
     std::uint64_t index() const { return index_; }
     std::map<std::uint64_t, std::function<void()>> listeners;  ///< by any unique number, in order
 
@@ -59,6 +48,29 @@ private:
         std::chrono::microseconds patience{};  ///< until a check that fails is critical
     };
 
+    /// The lock key; one that was never acquired does not exist.
+    struct Lock {
+        std::string session;
+        std::uint64_t lock_index = 0;
+        std::uint64_t flags = 0;
+        std::string value;
+    };
+
+    struct Session {
+        NodeName node;
+        std::string name;
+    };
+
+    // Its HTTP API, by the first parts of the path.
+    ConsulAnswer agent(const NodeName& node, std::string_view path);
+    ConsulAnswer session(const NodeName& node, std::string_view path, const std::string& body);
+    ConsulAnswer make_session(const NodeName& node, const std::string& body);
+    ConsulAnswer sessions(const std::function<bool(const std::string&, const Session&)>& wanted);
+    ConsulAnswer lock() const;
+    ConsulAnswer put_lock(const ConsulCall& call);
+    ConsulAnswer members() const;
+
+    void destroy(const std::string& session);
     void check();
     void invalidate(const NodeName& node);
     void changed();
@@ -66,68 +78,38 @@ private:
     World& world_;
     std::function<Look(const NodeName&)> look_;
     bool away_ = false;
-    LockEntry lock_;
+    Lock lock_;
     std::map<NodeName, Node> nodes_;
-    std::map<std::string, NodeName> sessions_;
+    std::map<std::string, Session> sessions_;  ///< by their ids
     std::uint64_t last_session_ = 0;
     std::uint64_t index_ = 1;
     Planned check_;
 };
 
-/// A node's side, as ConsulCoordinator: carries the Campaign out.
-class LockClient final : public Coordinator {
+/// A node's agent: what ConsulCoordinator asks over HTTP, and what Consul answers, as Consul's manual
+/// describes it.
+class ConsulAgent final : public ConsulApi {
 public:
-    /// @param serial a number of its own; clients hear of news in that order.
-    LockClient(Actor& actor, const asio::any_io_executor& executor, LockService& service,
-               NodeName self, std::function<bool()> cut_off, std::uint64_t serial);
-    LockClient(const LockClient&) = delete;
-    LockClient& operator=(const LockClient&) = delete;
-    ~LockClient() override;
+    /// @param serial a number of its own; agents hear of news in that order.
+    ConsulAgent(Actor& actor, const asio::any_io_executor& executor, LockService& service,
+                NodeName node, std::function<bool()> cut_off, std::uint64_t serial);
+    ConsulAgent(const ConsulAgent&) = delete;
+    ConsulAgent& operator=(const ConsulAgent&) = delete;
+    ~ConsulAgent() override;
 
-    asio::awaitable<void> run() override;
-    Epoch epoch() const override { return campaign_.epoch(); }
-    const NodeName& dispatcher() const override { return campaign_.dispatcher(); }
-    const std::vector<Member>& members() const override { return members_; }
-    SteadyTime session_confirmed() const override { return confirmed_; }
-    asio::awaitable<void> resign() override;
-    void keep_registration() override { keeps_registration_ = true; }
-    void raise_epoch(Epoch used) override;
-    Event& changed() override { return changed_; }
+    asio::awaitable<Result<ConsulAnswer, NoAnswer>> call(ConsulCall call) override;
+    const std::string& address() const override { return address_; }
 
 private:
-    asio::awaitable<void> keep_registered();
-    asio::awaitable<void> keep_session();
-    asio::awaitable<bool> make_session();
-    asio::awaitable<bool> renew_session();
-    asio::awaitable<void> follow_lock();
-    asio::awaitable<void> follow_members();
-    asio::awaitable<bool> act_on_lock();
-    asio::awaitable<void> release_lock();
-    asio::awaitable<void> leave();
-    /// Has `work` done by the service; false when no answer came.
-    asio::awaitable<bool> ask(std::function<void(LockService&)> work,
-                              std::chrono::milliseconds timeout);
-    asio::awaitable<bool> watch(std::uint64_t& index, World::Time::duration wait);
-    void announce();
-    void attend_to_session();
+    /// A blocking query: waits until something is newer than `index`, but not longer than `wait`.
+    asio::awaitable<void> await_news(std::uint64_t index, World::Time::duration wait);
 
     Actor& actor_;
     LockService& service_;
-    const NodeName self_;
+    const NodeName node_;
+    const std::string address_;
     std::function<bool()> cut_off_;
     const std::uint64_t serial_;
-
-    Campaign campaign_;
-    std::vector<Member> members_;
-    World::Time confirmed_ = World::Time::min();
-    bool registered_ = false;
-    bool keeps_registration_ = false;
-    Epoch announced_epoch_ = 0;
-    NodeName announced_dispatcher_;
-    bool session_due_ = false;
-
-    Event changed_;
-    Event session_wanted_;
     Event news_;
     Planned news_comes_;
 };

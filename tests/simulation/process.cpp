@@ -20,6 +20,13 @@ constexpr auto successor_limit = 5s;
 
 constexpr auto refused = "connection refused";
 
+ConsulSettings consul_settings(const NodeName& node)
+{
+    ConsulSettings settings;
+    settings.bind_address = node;
+    return settings;
+}
+
 }  // namespace
 
 Process::Process(Cluster& cluster, Machine& machine)
@@ -36,9 +43,7 @@ Process::Process(Cluster& cluster, Machine& machine)
       plan_store_(io_, clock_, store_line_.sessions(3), StorePool::TooLong::store),
       record_store_(io_, clock_, store_line_.sessions(1), StorePool::TooLong::store),
       api_store_(io_, clock_, store_line_.sessions(10), StorePool::TooLong::caller),
-      coordinator_(
-          *this, io_, cluster.consul, machine.name, [&machine] { return machine.cut_from_consul; },
-          ++cluster.last_serial),
+      coordinator_(io_, clock_, make_agent(), consul_settings(machine.name)),
       journal_(cluster.world, machine.disk, machine.has_journal),
       recorder_(io_, clock_, record_store_, RecorderSettings(), &journal_),
       executor_(*this, io_,
@@ -93,6 +98,13 @@ void Process::has_planned()
 void Process::has_stored_plan()
 {
     for (const auto& [id, from] : planned_) cluster_.judge.change_applied(id, from);
+}
+
+std::unique_ptr<ConsulApi> Process::make_agent()
+{
+    const auto is_cut_off = [&machine = machine_] { return machine.cut_from_consul; };
+    return std::make_unique<ConsulAgent>(*this, io_, cluster_.consul, machine_.name, is_cut_off,
+                                         ++cluster_.last_serial);
 }
 
 Dispatcher::Parts Process::dispatcher_parts()

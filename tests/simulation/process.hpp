@@ -2,6 +2,7 @@
 
 #include "base/event.hpp"
 #include "base/task_group.hpp"
+#include "cluster/consul_coordinator.hpp"
 #include "dispatch/dispatcher.hpp"
 #include "exec/recorder.hpp"
 #include "node/agent.hpp"
@@ -93,6 +94,7 @@ private:
     void has_planned() override;
     void has_stored_plan() override;
 
+    std::unique_ptr<ConsulApi> make_agent();
     Dispatcher::Parts dispatcher_parts();
     Agent::Identity identity() const;
     void tell_kept(const StepKept& kept);
@@ -135,7 +137,7 @@ private:
     StorePool plan_store_;
     StorePool record_store_;
     StorePool api_store_;
-    LockClient coordinator_;
+    ConsulCoordinator coordinator_;
     SimulatedJournal journal_;
     Recorder recorder_;
     Executor executor_;

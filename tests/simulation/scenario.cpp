@@ -53,7 +53,7 @@ constexpr milliseconds time_to_run_again{10'000};
 
 NodeName node_name(std::size_t index)
 {
-    return fmt::format("node{}", index + 1);
+    return fmt::format("node{}:9991", index + 1);
 }
 
 std::string expression(Random& random)

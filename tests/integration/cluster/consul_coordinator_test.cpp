@@ -1,6 +1,8 @@
 #include "cluster/consul_coordinator.hpp"
 
+#include "base/clock.hpp"
 #include "base/task_group.hpp"
+#include "cluster/consul_client.hpp"
 #include "integration/servers/consul_server.hpp"
 
 #include <gmock/gmock.h>
@@ -32,10 +34,13 @@ tcp::endpoint on_loopback(std::uint16_t port)
 /// A peer port that accepts connections, and the coordinator of its node.
 class Node {
 public:
-    Node(asio::io_context& io, ConsulSettings settings, std::uint16_t port = 0)
+    Node(asio::io_context& io, const ConsulSettings& settings, std::uint16_t port = 0)
         : io_(io),
           peer_port_(io, on_loopback(port)),
-          coordinator_(io.get_executor(), with_address(std::move(settings))),
+          coordinator_(io.get_executor(), clock_,
+                       std::make_unique<ConsulClient>(io.get_executor(), settings.address,
+                                                      settings.token),
+                       with_address(settings)),
           tasks_(io.get_executor())
     {
         tasks_.spawn("coordinator", coordinator_.run());
@@ -69,6 +74,7 @@ private:
     asio::io_context& io_;
     NodeName name_;
     tcp::acceptor peer_port_;
+    SystemClock clock_;
     ConsulCoordinator coordinator_;
     TaskGroup tasks_;
 };

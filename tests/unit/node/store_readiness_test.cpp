@@ -33,7 +33,7 @@ public:
     }
     bool waits_for_store() const override { return waits; }
     std::unique_ptr<Coordinator> make_coordinator(
-        asio::any_io_executor, const std::string&, std::uint64_t,
+        asio::any_io_executor, const Clock&, const std::string&, std::uint64_t,
         std::function<asio::awaitable<Epoch>()>) const override
     {
         return nullptr;
