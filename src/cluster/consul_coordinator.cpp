@@ -159,6 +159,7 @@ void ConsulCoordinator::raise_epoch(Epoch used)
 }
 
 /// Registers the node, keeps its TTL check fresh, and registers it again when the agent has
+/// forgotten it.
 asio::awaitable<void> ConsulCoordinator::keep_registered()
 {
     Backoff backoff(co_await asio::this_coro::executor, 100ms, 2s);
@@ -182,6 +183,7 @@ asio::awaitable<void> ConsulCoordinator::keep_registered()
             spdlog::warn("consul: {} does not know this node any more ({})", consul_->address(),
                          reason_of(*answer));
             is_registered_ = false;
+            forgotten_ = clock_.steady_now();
         } else {
             accept(answer, refreshing);
         }
@@ -309,6 +311,7 @@ asio::awaitable<bool> ConsulCoordinator::renew_session(Trouble& trouble)
         trouble.over();
         spdlog::warn("consul: session {} is lost: a check of this node failed, or it was destroyed",
                      id);
+        forgotten_ = clock_.steady_now();
         campaign_.session_lost();
         announce();
         co_return true;

@@ -41,6 +41,7 @@ public:
     const NodeName& dispatcher() const override { return campaign_.dispatcher(); }
     const std::vector<Member>& members() const override { return members_; }
     SteadyTime session_confirmed() const override { return confirmed_; }
+    SteadyTime forgotten() const override { return forgotten_; }
     asio::awaitable<void> resign() override;
     Event& changed() override { return changed_; }
 
@@ -101,6 +102,7 @@ private:
     Campaign campaign_;
     std::vector<Member> members_;
     SteadyTime confirmed_ = SteadyTime::min();
+    SteadyTime forgotten_ = SteadyTime::min();
     bool is_registered_ = false;
     bool keeps_registration_ = false;
     std::optional<SteadyTime> away_since_;  // set while the agent does not answer

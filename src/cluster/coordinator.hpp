@@ -47,6 +47,11 @@ public:
     /// was sent); min() when never.
     virtual SteadyTime session_confirmed() const = 0;
 
+    /// When the service was last found to have forgotten this node's registration or session, as it
+    /// does when it has lost its data: members() may lack other nodes that are about to register
+    /// again. min() when never.
+    virtual SteadyTime forgotten() const { return SteadyTime::min(); }
+
     /// Gives the lock up at once so that another node takes it, and does not campaign again.
     /// Part of a graceful stop: the node goes on running its commands.
     virtual asio::awaitable<void> resign() = 0;

@@ -76,12 +76,19 @@ asio::awaitable<void> Dispatcher::run()
                 "until column epoch of table term is set to the greatest epoch of table log",
                 newest);
         } else if (newest != 0) {
-            forgotten_until_ = clock_.now().steady + registration_time;
+            forgotten_ = clock_.now().steady;
             parts_.coordinator.raise_epoch(newest);
         }
         // Deposed and still holding the lock: the coordinator is about to hear of it.
         if (!deposed.empty()) co_await parts_.coordinator.changed().wait_for(1s);
     }
+}
+
+/// Another node may have raised the epoch of a registry that has forgotten everything: then this
+/// one's epoch looks as it should, and only its lost session tells.
+SteadyTime Dispatcher::registry_complete_from() const
+{
+    return std::max(forgotten_, parts_.coordinator.forgotten()) + registration_time;
 }
 
 asio::awaitable<void> Dispatcher::finish(SteadyTime latest)

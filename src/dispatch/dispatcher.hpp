@@ -72,6 +72,8 @@ private:
 
     asio::awaitable<void> follow_jobs();
     std::string off_the_dispatchers() const;
+    /// Until then the registry may lack nodes, because it has forgotten what it knew.
+    SteadyTime registry_complete_from() const;
 
     asio::any_io_executor executor_;
     Parts parts_;
@@ -85,7 +87,7 @@ private:
     std::unique_ptr<TermRunner> term_;
     Event term_ended_;
     bool finishing_ = false;
-    SteadyTime forgotten_until_{};  ///< until then the registry, which forgot, may lack nodes
+    SteadyTime forgotten_ = SteadyTime::min();  ///< when the registry was last behind the ledger
 };
 
 }  // namespace peercron

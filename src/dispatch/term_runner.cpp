@@ -48,7 +48,7 @@ Dispatcher::TermRunner::TermRunner(Dispatcher& dispatcher, Epoch lock_epoch)
               }}),
       copies_(dispatcher.clock_, writer_, links_, lock_, dispatcher.self_),
       inherited_(dispatcher.clock_, links_, dispatcher.parts_.store, calls_, lock_,
-                 dispatcher.self_, dispatcher.settings_, dispatcher.forgotten_until_),
+                 dispatcher.self_, dispatcher.settings_, dispatcher.registry_complete_from()),
       revocations_(dispatcher.executor_, dispatcher.clock_, links_, rules_),
       requests_(dispatcher.clock_, links_, revocations_, rules_),
       clock_keeper_(dispatcher.clock_, dispatcher.parts_.history_store, calls_, writer_,

@@ -151,7 +151,8 @@ public:
 
     std::unique_ptr<Coordinator> make_coordinator(
         asio::any_io_executor executor, const Clock& /*clock*/, const std::string& version,
-        std::uint64_t /*incarnation*/, std::function<asio::awaitable<Epoch>()> newest_epoch) const override
+        std::uint64_t /*incarnation*/,
+        std::function<asio::awaitable<Epoch>()> newest_epoch) const override
     {
         Member self = self_;
         self.version = version;

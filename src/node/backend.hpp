@@ -38,8 +38,7 @@ public:
     /// @param newest_epoch asks the store, until it answers.
     virtual std::unique_ptr<Coordinator> make_coordinator(
         asio::any_io_executor executor, const Clock& clock, const std::string& version,
-        std::uint64_t incarnation,
-        std::function<asio::awaitable<Epoch>()> newest_epoch) const = 0;
+        std::uint64_t incarnation, std::function<asio::awaitable<Epoch>()> newest_epoch) const = 0;
 
     /// Whether there are peers to listen to.
     virtual bool has_peers() const = 0;

@@ -86,8 +86,8 @@ private:
     Planned check_;
 };
 
-/// A node's agent: what ConsulCoordinator asks over HTTP, and what Consul answers, as Consul's manual
-/// describes it.
+/// A node's agent: what ConsulCoordinator asks over HTTP, and what Consul answers, as Consul's
+/// manual describes it.
 class ConsulAgent final : public ConsulApi {
 public:
     /// @param serial a number of its own; agents hear of news in that order.
