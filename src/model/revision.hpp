@@ -10,11 +10,12 @@
 
 namespace peercron {
 
-/// Who changed a job, as far as that is known.
+/// Who changed a job, and why, as far as that is known.
 struct Author {
     std::string who;   ///< the token's name, or "anonymous" where there are no tokens; empty: not
                        ///< through the API, but in the database itself
     std::string from;  ///< the client's address; empty as above
+    std::string why = {};  ///< in the author's words; empty: not said
 
     friend bool operator==(const Author&, const Author&) = default;
 };

@@ -5,12 +5,14 @@
 #include "model/run.hpp"
 #include "store/id_blocks.hpp"
 
+#include <array>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -27,11 +29,46 @@ struct WordFilter {
     friend auto operator<=>(const WordFilter&, const WordFilter&) = default;
 };
 
-/// Jobs, by ascending ids.
+/// What the ledger and the job say together: see model/outcome.hpp. All but the first two, and
+/// `running`, are of jobs that are not stopped.
+enum class JobState : std::uint8_t {
+    enabled,
+    stopped,
+    failing,  ///< the newest fire failed
+    missed,   ///< the newest fire was missed or lost
+    running,
+    ok,     ///< the newest fire ended well, or was skipped as its owner wants
+    fresh,  ///< nothing is known of any fire
+};
+
+/// By JobState, as the API names them.
+inline constexpr std::array<std::string_view, 7> job_state_words{
+    "enabled", "stopped", "failing", "missed", "running", "ok", "new"};
+
+/// What jobs are listed by; those that have no such value come last, equal ones by their ids.
+enum class JobOrder : std::uint8_t {
+    id,
+    name,
+    state,  ///< failing, missed, ok, new, stopped
+    last_run_at,
+    usual_time,
+    late_p99,
+};
+
+/// By JobOrder, as the API names them.
+inline constexpr std::array<std::string_view, 6> job_order_words{
+    "id", "name", "state", "last_run_at", "usual_time", "late_p99"};
+
+/// Jobs, by ascending ids if not said otherwise.
 struct JobFilter {
     std::optional<std::string> search;  ///< a part of name, command or remark, taken literally
     std::optional<std::string> name;    ///< the whole name
     std::vector<WordFilter> words;      ///< all of them
+    std::optional<JobState> state;
+    JobOrder order = JobOrder::id;
+    bool descending = false;
+
+    bool is_by_id() const { return order == JobOrder::id && !descending; }
 
     friend auto operator<=>(const JobFilter&, const JobFilter&) = default;
 };

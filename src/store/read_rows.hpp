@@ -56,7 +56,7 @@ inline constexpr std::string_view select_open_runs =
 
 /// The columns of read_revision().
 inline constexpr std::string_view revision_columns =
-    "id, cron_id, effective_from, author, origin, definition_before, definition_after ";
+    "id, cron_id, effective_from, author, origin, definition_before, definition_after, reason ";
 
 /// The columns of read_past_revision().
 inline constexpr std::string_view past_columns =
@@ -72,6 +72,14 @@ inline constexpr std::string_view other_account_columns =
 inline constexpr std::string_view doubled_run_columns =
     "id, log_id, run_server, started_at, state, reason, dispatch_server, epoch, ended_at, use_time,"
     " exit_code, term_signal, cpu_time, max_rss, output_bytes, http_status, output";
+
+/// Sets column last_state of table cron_counter by the ledger, where it is not set.
+inline constexpr std::string_view fill_last_states =
+    "UPDATE cron_counter SET last_state = (SELECT CASE WHEN log.state = 'skipped' AND log.cause IN"
+    " ('misfire', 'no-node', 'overload', 'owner-unreachable', 'node-isolated') THEN 'missed'"
+    " ELSE log.state END FROM log WHERE log.cron_id = cron_counter.cron_id"
+    " AND log.scheduled_at IS NOT NULL AND log.state NOT IN ('planned', 'running', 'revoked')"
+    " ORDER BY log.scheduled_at DESC, log.attempt DESC LIMIT 1) WHERE last_state IS NULL";
 
 /// The query for read_doubled().
 std::string select_doubled(const DoubledQuery& query);
@@ -156,6 +164,7 @@ Revision read_revision(const Row& row)
     revision.by.from = row.text(4);
     if (!row.is_null(5)) revision.before = read_definition(revision.job, row.text(5));
     if (!row.is_null(6)) revision.after = read_definition(revision.job, row.text(6));
+    revision.by.why = row.text(7);
     return revision;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "model/job_fields.hpp"
+#include "model/job_statistics.hpp"
 #include "model/plan_step.hpp"
 #include "model/revision.hpp"
 #include "model/run.hpp"
@@ -257,6 +258,46 @@ struct EntryQuery {
     std::size_t limit = 5000;
 };
 
+/// What a list shows of a job beside its definition.
+struct JobInsight {
+    JobId job = 0;
+    JobStatistics statistics;
+    std::int64_t running = 0;  ///< runs that run now
+
+    friend bool operator==(const JobInsight&, const JobInsight&) = default;
+};
+
+/// How many jobs there are in each state; `running` overlaps with the others.
+struct StateCounts {
+    std::int64_t total = 0;
+    std::int64_t stopped = 0;
+    std::int64_t failing = 0;
+    std::int64_t missed = 0;
+    std::int64_t ok = 0;
+    std::int64_t fresh = 0;  ///< nothing is known of any fire
+    std::int64_t running = 0;
+
+    friend bool operator==(const StateCounts&, const StateCounts&) = default;
+};
+
+/// What ran on one node, or did not run (`run_server` is empty), of ten minutes.
+struct TallyRow {
+    std::chrono::sys_seconds at{};  ///< their beginning
+    NodeName run_server;
+    RunTally tally;
+
+    friend bool operator==(const TallyRow&, const TallyRow&) = default;
+};
+
+/// A term that has begun.
+struct BegunTerm {
+    Epoch epoch = 0;
+    NodeName dispatcher;
+    WallTime at{};
+
+    friend bool operator==(const BegunTerm&, const BegunTerm&) = default;
+};
+
 /// One session with the database. Calls block; one call at a time, from any thread.
 ///
 /// Errors: StoreError, after the session has tried to reconnect; TookTooLong from a database that
@@ -386,6 +427,22 @@ public:
     /// The newest row of the job that was planned by its schedule, is not revoked, and was due
     /// before that moment.
     virtual std::optional<LedgerEntry> newest_entry_before(JobId job, WallTime time) = 0;
+
+    // The past in short: kept by commit() and record() in the transaction in which a row becomes
+    // final. What was kept before there were statistics is made from the newest rows when the job
+    // is asked for, or runs again.
+    /// Of these jobs, in the same order; of an unknown one there is nothing in it.
+    virtual std::vector<JobInsight> find_insights(std::span<const JobId> ids) = 0;
+    virtual StateCounts count_states() = 0;
+    /// How long the runs of each job usually take, as far as that is known; by id.
+    virtual std::vector<std::pair<JobId, std::chrono::milliseconds>> usual_times() = 0;
+    /// Those of from <= at < to, by time.
+    virtual std::vector<TallyRow> find_tallies(std::chrono::sys_seconds from,
+                                               std::chrono::sys_seconds to) = 0;
+    /// The newest ones since `since`, at most `limit`, oldest first.
+    virtual std::vector<BegunTerm> terms_since(WallTime since, std::size_t limit) = 0;
+    /// The job's newest rows that were due before `before`, newest first, without their outputs.
+    virtual std::vector<LogRow> job_rows_before(JobId job, WallTime before, std::size_t limit) = 0;
 };
 
 }  // namespace peercron

@@ -64,13 +64,13 @@ public:
         Stopwatch watch(*this);
         begins();
         try {
-            using Outcome = std::invoke_result_t<F&, Store&>;
-            if constexpr (std::is_void_v<Outcome>) {
+            using Value = std::invoke_result_t<F&, Store&>;
+            if constexpr (std::is_void_v<Value>) {
                 const StoreSessions::Job work = [&job](Store& store) { job(store); };
                 co_await sessions_->run(loan.slot(), work);
                 co_return;
             } else {
-                std::optional<Outcome> outcome;
+                std::optional<Value> outcome;
                 const StoreSessions::Job work = [&job, &outcome](Store& store) {
                     outcome.emplace(job(store));
                 };

@@ -77,6 +77,26 @@ public:
     {
         unexpected();
     }
+    std::vector<JobInsight> find_insights(std::span<const JobId> /*ids*/) override { unexpected(); }
+    StateCounts count_states() override { unexpected(); }
+    std::vector<std::pair<JobId, std::chrono::milliseconds>> usual_times() override
+    {
+        unexpected();
+    }
+    std::vector<TallyRow> find_tallies(std::chrono::sys_seconds /*from*/,
+                                       std::chrono::sys_seconds /*to*/) override
+    {
+        unexpected();
+    }
+    std::vector<BegunTerm> terms_since(WallTime /*since*/, std::size_t /*limit*/) override
+    {
+        unexpected();
+    }
+    std::vector<LogRow> job_rows_before(JobId /*job*/, WallTime /*before*/,
+                                        std::size_t /*limit*/) override
+    {
+        unexpected();
+    }
 
 private:
     [[noreturn]] static void unexpected()

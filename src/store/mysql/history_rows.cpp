@@ -51,16 +51,17 @@ std::vector<RowStatement> history_statements(const MysqlConnection& connection,
 {
     RowStatements rows(connection,
                        "INSERT INTO cron_revision (id, cron_id, effective_from, author, origin,"
-                       " definition_before, definition_after) VALUES ",
+                       " definition_before, definition_after, reason) VALUES ",
                        "");
     for (const Revision& revision : revisions) {
-        rows.add(fmt::format("({},{},{},{},{},{},{})",
+        rows.add(fmt::format("({},{},{},{},{},{},{},{})",
                              revision.id == 0 ? "NULL" : std::to_string(revision.id), revision.job,
                              to_unix_millis(revision.effective_from),
                              connection.quote(first_characters(revision.by.who, author_width)),
                              connection.quote(first_characters(revision.by.from, author_width)),
                              definition_literal(connection, revision.before),
-                             definition_literal(connection, revision.after)));
+                             definition_literal(connection, revision.after),
+                             connection.quote(first_characters(revision.by.why, author_width))));
     }
     return rows.take();
 }

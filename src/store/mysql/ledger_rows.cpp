@@ -4,6 +4,7 @@
 #include "base/utf8.hpp"
 #include "store/doubled_run.hpp"
 #include "store/mysql/mysql_rows.hpp"
+#include "store/mysql/statistics_rows.hpp"
 #include "store/read_rows.hpp"
 #include "store/row_order.hpp"
 #include "store/text.hpp"
@@ -312,9 +313,22 @@ std::vector<RowStatement> copy_statements(const MysqlConnection& connection,
     return rows.take();
 }
 
+std::vector<EndedFire> ended_fires(std::span<const RunReport> reports, const LockedRows& locked,
+                                   GivesWay rule)
+{
+    std::vector<EndedFire> fires;
+    for (const RunReport& report : reports) {
+        const auto found = locked.find(report.id);
+        const RunState before = found == locked.end() ? RunState::planned : found->second.state;
+        if (auto fire = ended_fire(report, before, rule)) fires.push_back(*std::move(fire));
+    }
+    return fires;
+}
+
 std::vector<RowStatement> counter_statements(const MysqlConnection& connection,
                                              std::span<const RunReport> reports, LockedRows locked,
-                                             GivesWay rule)
+                                             GivesWay rule,
+                                             const std::map<JobId, JobStatistics>& statistics)
 {
     std::map<JobId, JobCounters> jobs;  // in order, as every statement that locks several rows
     for (const RunReport& report : reports) {
@@ -336,12 +350,17 @@ std::vector<RowStatement> counter_statements(const MysqlConnection& connection,
         }
     }
     RowStatements rows(connection,
-                       "INSERT INTO cron_counter (cron_id, run_num, last_run_at) VALUES ",
+                       "INSERT INTO cron_counter (cron_id, run_num, last_run_at, statistics,"
+                       " last_state, usual_time, late_p99) VALUES ",
                        " ON DUPLICATE KEY UPDATE run_num = run_num + VALUES(run_num),"
-                       " last_run_at = GREATEST(COALESCE(last_run_at, 0), VALUES(last_run_at))");
-    for (const auto& [id, job] : jobs) {
-        const WallTime last = job.last_run_at.value_or(WallTime());
-        rows.add(fmt::format("({},{},{})", id, job.run_num, to_unix_millis(last)));
+                       " last_run_at = COALESCE(GREATEST(last_run_at, VALUES(last_run_at)),"
+                       " last_run_at, VALUES(last_run_at)), statistics = VALUES(statistics),"
+                       " last_state = VALUES(last_state), usual_time = VALUES(usual_time),"
+                       " late_p99 = VALUES(late_p99)");
+    for (const auto& [id, of_job] : statistics) {
+        const JobCounters& counted = jobs[id];
+        rows.add(fmt::format("({},{},{},{})", id, counted.run_num, nullable(counted.last_run_at),
+                             statistics_literals(of_job)));
     }
     return rows.take();
 }

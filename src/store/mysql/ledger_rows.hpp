@@ -2,12 +2,14 @@
 
 #include "model/run.hpp"
 #include "store/doubled_run.hpp"
+#include "store/ended_fires.hpp"
 #include "store/mysql/mysql_connection.hpp"
 #include "store/mysql/row_statements.hpp"
 #include "store/store.hpp"
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -67,11 +69,16 @@ std::vector<RowStatement> copy_statements(const MysqlConnection& connection,
 std::vector<RowStatement> copy_statements(const MysqlConnection& connection,
                                           std::span<const LogRow> log);
 
-/// The statements that count in table cron_counter those of `reports` with which a fire has run
-/// (first attempts that end an open row), of the jobs that there are: to be carried out in the
-/// transaction that locked their rows and writes them.
+/// Which of `reports` make their rows final.
+std::vector<EndedFire> ended_fires(std::span<const RunReport> reports, const LockedRows& locked,
+                                   GivesWay rule);
+
+/// The statements that write `statistics` to table cron_counter, and count there those of `reports`
+/// with which a fire has run (first attempts that end an open row): to be carried out in the
+/// transaction that locked them all and writes the rows.
 std::vector<RowStatement> counter_statements(const MysqlConnection& connection,
                                              std::span<const RunReport> reports, LockedRows locked,
-                                             GivesWay rule);
+                                             GivesWay rule,
+                                             const std::map<JobId, JobStatistics>& statistics);
 
 }  // namespace peercron

@@ -212,6 +212,7 @@ void MysqlImage::finish(const StoredTerm& term)
                 "REPLACE INTO clock_step (at, planned_through, moved) VALUES ({}, {}, {})",
                 to_unix_millis(step.at), to_unix_millis(step.from), step.moved));
         }
+        connection.execute(fill_last_states);
         std::int64_t known = 0;
         {
             MysqlRows rows = connection.query(

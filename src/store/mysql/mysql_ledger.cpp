@@ -1,8 +1,10 @@
+#include "store/ended_fires.hpp"
 #include "store/history.hpp"
 #include "store/mysql/history_rows.hpp"
 #include "store/mysql/ledger_rows.hpp"
 #include "store/mysql/mysql_rows.hpp"
 #include "store/mysql/mysql_store.hpp"
+#include "store/mysql/statistics_rows.hpp"
 #include "store/text.hpp"
 
 #include <spdlog/spdlog.h>
@@ -61,14 +63,45 @@ RunReport what_fits(const RunReport& report)
 }
 
 /// What writes them, and counts them, in the transaction that locked their rows.
+/// @param others fires that count as well, whose rows are written otherwise.
 std::vector<std::string> ledger_statements(MysqlConnection& connection,
                                            std::span<const RunReport> reports, LockedRows locked,
-                                           GivesWay rule)
+                                           GivesWay rule, std::vector<EndedFire> others = {})
 {
     std::vector<std::string> statements;
     append(statements, report_statements(connection, reports, locked, rule));
-    append(statements, counter_statements(connection, reports, std::move(locked), rule));
+    std::vector<EndedFire> ended = ended_fires(reports, locked, rule);
+    std::ranges::move(others, std::back_inserter(ended));
+    if (ended.empty()) return statements;
+    auto statistics = lock_statistics(connection, jobs_of(ended));
+    auto tallies = lock_tallies(connection, tallies_of(ended));
+    add(ended, statistics, tallies);
+    append(statements,
+           counter_statements(connection, reports, std::move(locked), rule, statistics));
+    append(statements, tally_statements(connection, tallies));
     return statements;
+}
+
+/// The fires that the step skips, and that no row says yet: a step may be committed twice.
+std::vector<EndedFire> skipped_fires(MysqlConnection& connection, const PlanStep& step)
+{
+    std::vector<EndedFire> fires;
+    std::vector<RunReport> runs;
+    for (const PlannedRun& run : step.runs) {
+        auto fire = ended_fire(run);
+        if (!fire) continue;
+        fires.push_back(*std::move(fire));
+        runs.emplace_back().id = run.id;
+    }
+    if (fires.empty()) return fires;
+    const LockedRows locked = lock_rows(connection, runs);
+    std::vector<EndedFire> news;
+    for (std::size_t i = 0; i < fires.size(); ++i) {
+        const auto found = locked.find(runs[i].id);
+        const bool is_news = found == locked.end() || found->second.state == RunState::revoked;
+        if (is_news) news.push_back(std::move(fires[i]));
+    }
+    return news;
 }
 
 /// Adds to `doubled` what record() returns; of each run there is one report.
@@ -142,10 +175,11 @@ void commit_step(MysqlConnection& connection, Epoch epoch, const PlanStep& step)
         MysqlTransaction transaction(connection, MysqlTransaction::Reads::latest, std::move(guard));
         deposed = transaction.first_matched() == 0;
         if (!deposed) {
+            std::vector<EndedFire> skipped = skipped_fires(connection, step);
             std::vector<std::string> all;
-            if (!step.ended.empty()) {
+            if (!step.ended.empty() || !skipped.empty()) {
                 all = ledger_statements(connection, step.ended, lock_rows(connection, step.ended),
-                                        GivesWay::only_open);
+                                        GivesWay::only_open, std::move(skipped));
             }
             std::ranges::move(statements, std::back_inserter(all));
             transaction.commit(std::move(all));
@@ -198,6 +232,11 @@ TermStart MysqlStore::begin_term(Epoch epoch, const NodeName& dispatcher)
                         " AND (epoch < {0} OR (epoch = {0} AND dispatcher = {1}))",
                         epoch, name));
         if (matched == 0) throw_deposed(connection, epoch);
+        connection.execute(
+            fmt::format("INSERT INTO begun_term (epoch, dispatcher, at) VALUES ({}, {},"
+                        " TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) DIV 1000)"
+                        " ON DUPLICATE KEY UPDATE epoch = VALUES(epoch)",
+                        epoch, name));
         TermStart start;
         // One snapshot, so that the numbers of runs belong to the open runs.
         MysqlTransaction snapshot(connection, MysqlTransaction::Reads::snapshot);
@@ -254,6 +293,9 @@ std::size_t MysqlStore::delete_expired(std::chrono::seconds keep, WallTime now, 
             "UPDATE term SET expired_through = GREATEST(COALESCE(expired_through, 0), {} * 1000)"
             " WHERE id = 1",
             before));
+        connection.execute(fmt::format("DELETE FROM run_tally WHERE at <= {} - {}", before,
+                                       RunTally::length.count()));
+        connection.execute(fmt::format("DELETE FROM begun_term WHERE at < {} * 1000", before));
         std::vector<std::int64_t> ids;
         {
             // Found without locks, so that the deletion locks nothing but them.

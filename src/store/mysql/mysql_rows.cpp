@@ -46,6 +46,16 @@ std::vector<LogRow> read_log_rows(MysqlConnection& connection, std::string_view 
     return found;
 }
 
+std::vector<LogRow> read_log_rows_without_output(MysqlConnection& connection,
+                                                 std::string_view condition)
+{
+    std::vector<LogRow> found;
+    MysqlRows rows = connection.query(
+        fmt::format("SELECT {} FROM log {}", log_excerpt_columns("''", "output_bytes"), condition));
+    while (rows.next()) found.push_back(read_log_excerpt(rows, 0));
+    return found;
+}
+
 IdBlocks read_blocks(MysqlConnection& connection, std::string_view rows, std::int64_t end)
 {
     IdBlocks found;

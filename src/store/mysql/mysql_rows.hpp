@@ -22,6 +22,10 @@ std::vector<LogRow> read_log_rows(MysqlConnection& connection, std::string_view 
 std::vector<LogRow> read_log_rows(MysqlConnection& connection, std::string_view condition,
                                   std::size_t most_output);
 
+/// Without their outputs: `output_cut` says whether there is one.
+std::vector<LogRow> read_log_rows_without_output(MysqlConnection& connection,
+                                                 std::string_view condition);
+
 /// How many rows there are in `rows` ("TABLE WHERE …"), by their ids, all of which are below `end`.
 IdBlocks read_blocks(MysqlConnection& connection, std::string_view rows, std::int64_t end);
 

@@ -60,6 +60,14 @@ public:
     std::vector<LedgerEntry> find_entries(const EntryQuery& query) override;
     std::optional<LedgerEntry> newest_entry_before(JobId job, WallTime time) override;
 
+    std::vector<JobInsight> find_insights(std::span<const JobId> ids) override;
+    StateCounts count_states() override;
+    std::vector<std::pair<JobId, std::chrono::milliseconds>> usual_times() override;
+    std::vector<TallyRow> find_tallies(std::chrono::sys_seconds from,
+                                       std::chrono::sys_seconds to) override;
+    std::vector<BegunTerm> terms_since(WallTime since, std::size_t limit) override;
+    std::vector<LogRow> job_rows_before(JobId job, WallTime before, std::size_t limit) override;
+
 private:
     MysqlSession session_;
 };

@@ -155,9 +155,9 @@ std::optional<DoubledRun> keep_other_account(SqliteConnection& connection, const
     return doubled;
 }
 
-/// A row that is there already gives way when it stands as revoked; one that its node reported
-/// first, while the store was away, lacks the dispatch time.
-void reopen_planned(SqliteConnection& connection, const PlannedRun& run, const PlanStep& step,
+/// A row that is there already gives way when it stands as revoked (then this says so); one that
+/// its node reported first, while the store was away, lacks the dispatch time.
+bool reopen_planned(SqliteConnection& connection, const PlannedRun& run, const PlanStep& step,
                     const std::optional<WallTime>& gap_end)
 {
     SqliteStatement& complete = connection.cached(
@@ -168,7 +168,7 @@ void reopen_planned(SqliteConnection& connection, const PlannedRun& run, const P
     complete.bind(to_unix_seconds(run.dispatched_at))
         .bind(run.requested_by)
         .bind(millis(run.retry_at));
-    if (bind(complete, run.id).execute() == 0) return;
+    if (bind(complete, run.id).execute() == 0) return false;
     SqliteStatement& reopen = connection.cached(
         "UPDATE log SET state = ?, reason = ?, run_server = ?, dispatch_server = ?, epoch = ?,"
         " fires = ?, gap_end = ?, started_at = NULL, ended_at = NULL, use_time = 0"
@@ -180,13 +180,18 @@ void reopen_planned(SqliteConnection& connection, const PlannedRun& run, const P
         .bind(static_cast<std::int64_t>(step.epoch))
         .bind(run.fires)
         .bind(millis(gap_end));
-    bind(reopen, run.id).execute();
+    return bind(reopen, run.id).execute() > 0;
+}
+
+void note(std::optional<EndedFire> fire, std::vector<EndedFire>& ended)
+{
+    if (fire) ended.push_back(*std::move(fire));
 }
 
 }  // namespace
 
 std::optional<DoubledRun> write_report(SqliteConnection& connection, const RunReport& report,
-                                       GivesWay rule)
+                                       GivesWay rule, std::vector<EndedFire>& ended)
 {
     SqliteStatement& find = connection.cached(
         "SELECT id, state, run_server, dispatch_server, started_at FROM log"
@@ -195,6 +200,7 @@ std::optional<DoubledRun> write_report(SqliteConnection& connection, const RunRe
         find.reset();
         insert_report(connection, report);
         count(connection, report);
+        note(ended_fire(report, RunState::planned, rule), ended);
         return std::nullopt;
     }
     const StoredRow row{find.integer(0), read_state(find.text(1)), find.text(2), find.text(3),
@@ -207,12 +213,14 @@ std::optional<DoubledRun> write_report(SqliteConnection& connection, const RunRe
         rule == GivesWay::lost_too && before == RunState::lost && report.state != RunState::running;
     if (is_final(before) && !truth_about_lost) return doubled;
     update_by_report(connection, row, report);
+    note(ended_fire(report, before, rule), ended);
     if (!is_final(before)) count(connection, report);
     if (before == RunState::lost && report.state == RunState::skipped) uncount(connection, report);
     return doubled;
 }
 
-void write_planned(SqliteConnection& connection, const PlannedRun& run, const PlanStep& step)
+void write_planned(SqliteConnection& connection, const PlannedRun& run, const PlanStep& step,
+                   std::vector<EndedFire>& ended)
 {
     std::optional<WallTime> gap_end;
     if (run.fires > 1) gap_end = run.gap_end;
@@ -233,7 +241,8 @@ void write_planned(SqliteConnection& connection, const PlannedRun& run, const Pl
                                       .bind(run.requested_by)
                                       .bind(millis(run.retry_at))
                                       .execute();
-    if (inserted == 0) reopen_planned(connection, run, step, gap_end);
+    const bool is_news = inserted > 0 || reopen_planned(connection, run, step, gap_end);
+    if (is_news) note(ended_fire(run), ended);
 }
 
 void write_moved(SqliteConnection& connection, const PlannedRun& run, const PlanStep& step)

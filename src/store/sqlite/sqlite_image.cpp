@@ -223,6 +223,7 @@ void SqliteImage::finish(const StoredTerm& term)
                 .bind(step.moved)
                 .execute();
         }
+        connection.prepare(fill_last_states).execute();
         // AUTOINCREMENT keeps its numbers in sqlite_sequence; a table without rows has none there.
         connection.execute(
             "INSERT INTO sqlite_sequence (name, seq) SELECT 'cron', 0 WHERE NOT EXISTS"

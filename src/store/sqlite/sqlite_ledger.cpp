@@ -3,6 +3,7 @@
 #include "store/sqlite/ledger_rows.hpp"
 #include "store/sqlite/sqlite_rows.hpp"
 #include "store/sqlite/sqlite_store.hpp"
+#include "store/sqlite/statistics_rows.hpp"
 
 #include <string>
 
@@ -101,6 +102,14 @@ TermStart SqliteStore::begin_term(Epoch epoch, const NodeName& dispatcher)
                 .bind(dispatcher)
                 .execute();
         if (matched == 0) throw_deposed(connection, epoch);
+        connection
+            .cached(
+                "INSERT INTO begun_term (epoch, dispatcher, at)"
+                " VALUES (?, ?, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER))"
+                " ON CONFLICT DO NOTHING")
+            .bind(number)
+            .bind(dispatcher)
+            .execute();
         TermStart start = read_term(connection);
         transaction.commit();
         return start;
@@ -123,15 +132,17 @@ void SqliteStore::commit_as(Epoch epoch, const PlanStep& step)
                 .bind(static_cast<std::int64_t>(epoch))
                 .execute();
         if (matched == 0) throw_deposed(connection, epoch);
+        std::vector<EndedFire> ended;
         for (const RunReport* report : in_order(std::span(step.ended))) {
-            write_report(connection, *report, GivesWay::only_open);
+            write_report(connection, *report, GivesWay::only_open, ended);
         }
         for (const PlannedRun* run : in_order(std::span(step.moved))) {
             write_moved(connection, *run, step);
         }
         for (const PlannedRun* run : in_order(std::span(step.runs))) {
-            write_planned(connection, *run, step);
+            write_planned(connection, *run, step, ended);
         }
+        add_to_statistics(connection, ended);
         transaction.commit();
     };
     session_.run(fmt::format("commit a step of {} runs", step.runs.size()), work);
@@ -145,6 +156,12 @@ std::size_t SqliteStore::delete_expired(std::chrono::seconds keep, WallTime now,
             .cached(
                 "UPDATE term SET expired_through = MAX(COALESCE(expired_through, 0), ?)"
                 " WHERE id = 1")
+            .bind(to_unix_millis(now - keep))
+            .execute();
+        connection.cached("DELETE FROM run_tally WHERE at <= ?")
+            .bind(to_unix_seconds(now - keep - RunTally::length))
+            .execute();
+        connection.cached("DELETE FROM begun_term WHERE at < ?")
             .bind(to_unix_millis(now - keep))
             .execute();
         std::int64_t deleted = 0;
@@ -212,11 +229,13 @@ std::vector<DoubledRun> SqliteStore::record(std::span<const RunReport> reports)
     if (reports.empty()) return {};
     const auto work = [&](SqliteConnection& connection) {
         std::vector<DoubledRun> unknown;
+        std::vector<EndedFire> ended;
         SqliteTransaction transaction(connection);
         for (const RunReport* report : in_order(reports)) {
-            auto doubled = write_report(connection, *report, GivesWay::lost_too);
+            auto doubled = write_report(connection, *report, GivesWay::lost_too, ended);
             if (doubled) unknown.push_back(std::move(*doubled));
         }
+        add_to_statistics(connection, ended);
         transaction.commit();
         return unknown;
     };

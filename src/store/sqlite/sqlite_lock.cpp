@@ -23,7 +23,7 @@
 namespace peercron {
 namespace {
 
-std::string last_error()
+std::string errno_text()
 {
     return std::system_category().message(errno);
 }
@@ -101,14 +101,14 @@ SqliteLock::SqliteLock(const SqliteSettings& settings, std::chrono::milliseconds
     if (const auto own = check_own_file(path); !own) throw StoreError(own.error().message);
     file_ = open_lock(path);
     if (file_ < 0) {
-        throw StoreError(fmt::format("cannot open the lock file {}: {}", path, last_error()));
+        throw StoreError(fmt::format("cannot open the lock file {}: {}", path, errno_text()));
     }
     if (!take(file_, settings.path, patience, watch)) {
         const std::string why =
             errno == EWOULDBLOCK
                 ? fmt::format("database {} is in use by {}; only one node at a time can use it",
                               settings.path.string(), holder(file_))
-                : fmt::format("cannot lock {}: {}", path, last_error());
+                : fmt::format("cannot lock {}: {}", path, errno_text());
         close(file_);
         throw StoreError(why);
     }

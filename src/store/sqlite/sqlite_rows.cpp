@@ -43,6 +43,20 @@ std::vector<LogRow> read_log_rows(SqliteStatement& rows, std::size_t most_output
     return found;
 }
 
+std::string select_rows_without_output(std::string_view condition)
+{
+    return fmt::format("SELECT {} FROM log {}", log_excerpt_columns("''", "output_bytes"),
+                       condition);
+}
+
+std::vector<LogRow> read_log_rows_without_output(SqliteStatement& rows)
+{
+    std::vector<LogRow> found;
+    while (rows.next()) found.push_back(read_log_excerpt(rows, 0));
+    rows.reset();
+    return found;
+}
+
 std::string select_blocks(std::string_view table, std::string_view condition, std::int64_t end)
 {
     return fmt::format(
@@ -107,7 +121,7 @@ void append(SqliteConnection& connection, const Revision& revision)
     connection
         .cached(
             "INSERT INTO cron_revision (id, cron_id, effective_from, author, origin,"
-            " definition_before, definition_after) VALUES (?, ?, ?, ?, ?, ?, ?)")
+            " definition_before, definition_after, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
         .bind(id)
         .bind(revision.job)
         .bind(to_unix_millis(revision.effective_from))
@@ -115,6 +129,7 @@ void append(SqliteConnection& connection, const Revision& revision)
         .bind(revision.by.from)
         .bind(definition(revision.before))
         .bind(definition(revision.after))
+        .bind(revision.by.why)
         .execute();
 }
 

@@ -25,6 +25,11 @@ std::string select_rows(std::string_view condition, std::size_t most_output = 0)
 /// To the last row; the statement is reset. Throws StoreError for a state that is not known.
 std::vector<LogRow> read_log_rows(SqliteStatement& rows, std::size_t most_output = 0);
 
+/// As select_rows() and read_log_rows(), without the outputs: `output_cut` says whether there is
+/// one.
+std::string select_rows_without_output(std::string_view condition);
+std::vector<LogRow> read_log_rows_without_output(SqliteStatement& rows);
+
 /// A query for how many rows of a table meet a condition, by their ids, all below `end`.
 std::string select_blocks(std::string_view table, std::string_view condition, std::int64_t end);
 IdBlocks read_blocks(SqliteStatement& rows, std::int64_t end);

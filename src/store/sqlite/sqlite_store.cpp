@@ -1,6 +1,7 @@
 #include "store/sqlite/sqlite_store.hpp"
 #include "store/definition_text.hpp"
 #include "store/history.hpp"
+#include "store/job_query.hpp"
 #include "store/sqlite/sqlite_rows.hpp"
 #include "store/text.hpp"
 
@@ -11,6 +12,9 @@
 
 namespace peercron {
 namespace {
+
+// The runs that run now are few, and their index is by state.
+constexpr std::string_view log_by_state = "log INDEXED BY log_by_state";
 
 std::optional<Job> read_one(SqliteConnection& connection, JobId id)
 {
@@ -60,7 +64,19 @@ JobCondition condition(const JobFilter& filter)
         where.add(fmt::format(" AND INSTR(',' || {} || ',', {{0}}) > 0", field->name),
                   fmt::format(",{},", word));
     }
+    if (filter.state) where.sql += state_terms(*filter.state, log_by_state);
     return where;
+}
+
+/// The jobs of a page that is not in the order of their ids.
+std::vector<Job> ordered_page(SqliteConnection& connection, const JobFilter& filter,
+                              const Slice& slice)
+{
+    const JobCondition where = condition(filter);
+    SqliteStatement rows = connection.prepare(
+        select_jobs(fmt::format("WHERE {}{} LIMIT {} OFFSET {}", where.sql, order_terms(filter),
+                                slice.limit, slice.offset)));
+    return read_jobs(where.bind_to(rows));
 }
 
 /// Adds the revision that the history of a job lacks; says whether there was one.
@@ -130,8 +146,9 @@ std::vector<Job> SqliteStore::job_page(const JobFilter& filter, const Slice& sli
                                        const PageHint& hint)
 {
     const auto work = [&](SqliteConnection& connection) {
+        if (!filter.is_by_id()) return ordered_page(connection, filter, slice);
         PagePlace place{std::nullopt, std::nullopt, slice.offset};
-        if (hint.list) place = place_ascending(*hint.list, slice.offset);
+        if (hint.list && !filter.state) place = place_ascending(*hint.list, slice.offset);
         const std::string from = place.from_id ? fmt::format(" AND id >= {}", *place.from_id) : "";
         const JobCondition where = condition(filter);
         // The ids first: nothing else is read of the jobs that a far page passes over.

@@ -40,6 +40,10 @@ struct FakeTables {
     std::vector<Revision> revisions;  ///< oldest first
     std::optional<WallTime> planned_through;
 
+    std::map<JobId, JobStatistics> statistics;
+    std::vector<TallyRow> tallies;  ///< by time
+    std::vector<BegunTerm> terms;   ///< by time
+
     void note(const std::optional<Job>& before, const std::optional<Job>& after, const Edit& edit)
     {
         Revision revision;
@@ -232,7 +236,18 @@ public:
         return {std::ssize(matching_rows(filter)), {}, {}};
     }
 
-    JobChanges changes_since(const JobCursor&) override { unused(); }
+    JobChanges changes_since(const JobCursor&) override
+    {
+        begin();
+        JobChanges changes;
+        for (const auto& [id, job] : tables_.jobs) {
+            changes.changed.push_back(job);
+            changes.id_sum += id;
+        }
+        changes.count = std::ssize(tables_.jobs);
+        changes.next.changed_at = "1";
+        return changes;
+    }
     std::vector<JobId> job_ids() override
     {
         begin();
@@ -324,6 +339,65 @@ public:
     {
         begin();
         return std::nullopt;
+    }
+
+    std::vector<JobInsight> find_insights(std::span<const JobId> ids) override
+    {
+        begin();
+        std::vector<JobInsight> insights;
+        for (const JobId id : ids) {
+            JobInsight& insight = insights.emplace_back();
+            insight.job = id;
+            const auto known = tables_.statistics.find(id);
+            if (known != tables_.statistics.end()) insight.statistics = known->second;
+            insight.running = std::ranges::count_if(tables_.log, [id](const LogRow& row) {
+                return row.run.id.job == id && row.run.state == RunState::running;
+            });
+        }
+        return insights;
+    }
+    StateCounts count_states() override
+    {
+        begin();
+        StateCounts counts;
+        counts.total = std::ssize(tables_.jobs);
+        return counts;
+    }
+    std::vector<std::pair<JobId, std::chrono::milliseconds>> usual_times() override
+    {
+        begin();
+        std::vector<std::pair<JobId, std::chrono::milliseconds>> times;
+        for (const auto& [id, statistics] : tables_.statistics) {
+            if (const auto usual = statistics.usual_time()) times.emplace_back(id, *usual);
+        }
+        return times;
+    }
+    std::vector<TallyRow> find_tallies(std::chrono::sys_seconds from,
+                                       std::chrono::sys_seconds to) override
+    {
+        begin();
+        std::vector<TallyRow> found;
+        std::ranges::copy_if(tables_.tallies, std::back_inserter(found),
+                             [&](const TallyRow& row) { return row.at >= from && row.at < to; });
+        return found;
+    }
+    std::vector<BegunTerm> terms_since(WallTime since, std::size_t) override
+    {
+        begin();
+        std::vector<BegunTerm> found;
+        std::ranges::copy_if(tables_.terms, std::back_inserter(found),
+                             [&](const BegunTerm& term) { return term.at >= since; });
+        return found;
+    }
+    std::vector<LogRow> job_rows_before(JobId job, WallTime before, std::size_t limit) override
+    {
+        begin();
+        std::vector<LogRow> found;
+        for (const LogRow& row : tables_.log) {
+            const bool is_it = row.run.id.job == job && row.run.id.scheduled_at < before;
+            if (is_it && found.size() < limit) found.push_back(row);
+        }
+        return found;
     }
 
 private:

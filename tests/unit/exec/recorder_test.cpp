@@ -99,6 +99,15 @@ public:
     std::vector<JobPast> find_pasts(const PastQuery&) override { return {}; }
     std::vector<LedgerEntry> find_entries(const EntryQuery&) override { return {}; }
     std::optional<LedgerEntry> newest_entry_before(JobId, WallTime) override { return {}; }
+    std::vector<JobInsight> find_insights(std::span<const JobId>) override { return {}; }
+    StateCounts count_states() override { return {}; }
+    std::vector<std::pair<JobId, std::chrono::milliseconds>> usual_times() override { return {}; }
+    std::vector<TallyRow> find_tallies(std::chrono::sys_seconds, std::chrono::sys_seconds) override
+    {
+        return {};
+    }
+    std::vector<BegunTerm> terms_since(WallTime, std::size_t) override { return {}; }
+    std::vector<LogRow> job_rows_before(JobId, WallTime, std::size_t) override { return {}; }
 
 private:
     Ledger& ledger_;

@@ -1,0 +1,307 @@
+#include "model/job_statistics.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+#include <utility>
+
+namespace peercron {
+namespace {
+
+// Begins every text of to_text(); another number when that writes something else.
+constexpr std::string_view format_of_statistics = "1";
+constexpr std::string_view format_of_tally = "1";
+
+constexpr int number_base = 36;
+constexpr char separator = ' ';
+
+auto minute_of(WallTime time)
+{
+    return std::chrono::floor<std::chrono::minutes>(time);
+}
+
+/// Fields with a space between.
+class FieldWriter {
+public:
+    explicit FieldWriter(std::string& out) : out_(out) {}
+
+    void text(std::string_view text)
+    {
+        if (!out_.empty()) out_ += separator;
+        out_ += text;
+    }
+    void number(std::int64_t number)
+    {
+        char digits[16];
+        const auto end =
+            std::to_chars(std::begin(digits), std::end(digits), number, number_base).ptr;
+        text({std::begin(digits), end});
+    }
+    void time(const std::optional<WallTime>& time)
+    {
+        if (time) {
+            number(to_unix_millis(*time));
+        } else {
+            text("-");
+        }
+    }
+
+private:
+    std::string& out_;
+};
+
+/// Reads them back; once something is wrong, is_good() is false.
+class FieldReader {
+public:
+    explicit FieldReader(std::string_view text) : rest_(text) {}
+
+    std::string_view text()
+    {
+        if (is_at_end_) {
+            is_good_ = false;
+            return {};
+        }
+        const auto space = rest_.find(separator);
+        const std::string_view field = rest_.substr(0, space);
+        is_at_end_ = space == std::string_view::npos;
+        rest_.remove_prefix(is_at_end_ ? rest_.size() : space + 1);
+        return field;
+    }
+    std::int64_t number()
+    {
+        const std::string_view field = text();
+        std::int64_t number = 0;
+        const char* const end = field.data() + field.size();
+        const auto read = std::from_chars(field.data(), end, number, number_base);
+        if (read.ec != std::errc() || read.ptr != end) is_good_ = false;
+        return number;
+    }
+    WallTime time() { return from_unix_millis(number()); }
+    std::optional<WallTime> time_or_none()
+    {
+        if (!rest_.starts_with('-')) return time();
+        if (text() == "-") return std::nullopt;
+        is_good_ = false;
+        return std::nullopt;
+    }
+    Outcome outcome()
+    {
+        const std::int64_t place = number();
+        if (place < 0 || place >= std::ssize(outcome_words)) is_good_ = false;
+        return is_good_ ? static_cast<Outcome>(place) : Outcome::success;
+    }
+    Distribution distribution(std::int64_t fades_at)
+    {
+        auto read = Distribution::parse(text(), fades_at);
+        if (!read) is_good_ = false;
+        return std::move(read).value_or(Distribution(fades_at));
+    }
+
+    bool is_good() const { return is_good_; }
+    bool is_whole() const { return is_good_ && is_at_end_; }
+
+private:
+    std::string_view rest_;
+    bool is_at_end_ = false;
+    bool is_good_ = true;
+};
+
+/// As long as an attempt has run, whatever came of it.
+bool has_use_time(Outcome outcome)
+{
+    return outcome == Outcome::success;
+}
+
+bool has_run(Outcome outcome)
+{
+    return outcome != Outcome::skipped && outcome != Outcome::missed;
+}
+
+}  // namespace
+
+void JobStatistics::add(const EndedRun& run)
+{
+    if (has_run(run.outcome) && !run.was_lost) ++runs_;
+    if (!has_run(run.outcome) && run.was_lost) --runs_;  // it was taken to have run, and had not
+    if (run.outcome == Outcome::success) {
+        ++successes_;
+        last_success_at_ = std::max(last_success_at_.value_or(run.scheduled_at), run.scheduled_at);
+    }
+    if (const auto lateness = run.lateness()) lateness_.add(lateness->count());
+    if (has_use_time(run.outcome)) {
+        use_time_.add(run.use_time.count());
+        output_.add(run.output_bytes);
+        memory_.add(run.max_rss);
+    }
+    if (!last_at_ || run.scheduled_at >= *last_at_) {
+        last_at_ = run.scheduled_at;
+        last_outcome_ = run.outcome;
+    }
+    follow_failures(run);
+    add_tick(run);
+}
+
+void JobStatistics::follow_failures(const EndedRun& run)
+{
+    if (run.outcome == Outcome::success) {
+        failures_in_row_ = 0;
+        failing_since_.reset();
+        return;
+    }
+    if (!is_failure(run.outcome)) return;
+    // A further attempt of the same fire is not another failure.
+    if (last_failure_at_ == run.scheduled_at && failures_in_row_ > 0) return;
+    last_failure_at_ = run.scheduled_at;
+    ++failures_in_row_;
+    if (!failing_since_) failing_since_ = run.scheduled_at;
+}
+
+void JobStatistics::add_tick(const EndedRun& run)
+{
+    const auto minute = minute_of(run.scheduled_at);
+    // From the end: mostly it is the newest, or one behind it.
+    auto at = ticks_.end();
+    while (at != ticks_.begin() && minute_of(std::prev(at)->at) >= minute) --at;
+    if (at != ticks_.end() && minute_of(at->at) == minute) {
+        RunTick& tick = *at;
+        const bool is_same_fire = tick.at == run.scheduled_at || run.was_lost || run.attempt > 1;
+        if (is_same_fire && tick.runs == 1) {
+            tick.outcome = run.outcome;
+        } else {
+            tick.outcome = std::max(tick.outcome, run.outcome);
+        }
+        if (!is_same_fire) tick.runs += run.fires;
+        tick.use_time = std::max(tick.use_time, run.use_time);
+        tick.at = std::max(tick.at, run.scheduled_at);
+        return;
+    }
+    if (at == ticks_.begin() && ticks_.size() >= most_ticks) return;  // older than all of them
+    ticks_.insert(at, {run.scheduled_at, run.outcome, run.use_time, run.fires});
+    if (ticks_.size() > most_ticks) ticks_.erase(ticks_.begin());
+}
+
+bool JobStatistics::is_by_minute() const
+{
+    const auto several =
+        std::ranges::count_if(ticks_, [](const RunTick& tick) { return tick.runs > 1; });
+    return 2 * several > std::ssize(ticks_);
+}
+
+std::optional<std::chrono::milliseconds> JobStatistics::usual_time() const
+{
+    const auto median = use_time_.quantile(0.5);
+    if (!median) return std::nullopt;
+    return std::chrono::milliseconds(*median);
+}
+
+std::optional<std::chrono::milliseconds> JobStatistics::usual_p95() const
+{
+    const auto most = use_time_.quantile(0.95);
+    if (!most) return std::nullopt;
+    return std::chrono::milliseconds(*most);
+}
+
+std::string JobStatistics::to_text() const
+{
+    std::string text;
+    text.reserve(1024);
+    FieldWriter write(text);
+    write.text(format_of_statistics);
+    write.number(runs_);
+    write.number(successes_);
+    write.number(failures_in_row_);
+    write.time(failing_since_);
+    write.time(last_failure_at_);
+    write.time(last_success_at_);
+    write.time(last_at_);
+    write.number(last_outcome_ ? static_cast<std::int64_t>(*last_outcome_) : -1);
+    write.text(use_time_.to_text());
+    write.text(lateness_.to_text());
+    write.text(output_.to_text());
+    write.text(memory_.to_text());
+    WallTime before{};
+    for (const RunTick& tick : ticks_) {
+        write.number(to_unix_millis(tick.at) - to_unix_millis(before));
+        write.number(static_cast<std::int64_t>(tick.outcome));
+        write.number(tick.use_time.count());
+        write.number(tick.runs);
+        before = tick.at;
+    }
+    return text;
+}
+
+std::optional<JobStatistics> JobStatistics::parse(std::string_view text)
+{
+    FieldReader read(text);
+    if (read.text() != format_of_statistics) return std::nullopt;
+    JobStatistics statistics;
+    statistics.runs_ = read.number();
+    statistics.successes_ = read.number();
+    statistics.failures_in_row_ = read.number();
+    statistics.failing_since_ = read.time_or_none();
+    statistics.last_failure_at_ = read.time_or_none();
+    statistics.last_success_at_ = read.time_or_none();
+    statistics.last_at_ = read.time_or_none();
+    const std::int64_t last = read.number();
+    if (last >= std::ssize(outcome_words)) return std::nullopt;
+    if (last >= 0) statistics.last_outcome_ = static_cast<Outcome>(last);
+    statistics.use_time_ = read.distribution(recent_runs);
+    statistics.lateness_ = read.distribution(recent_runs);
+    statistics.output_ = read.distribution(recent_runs);
+    statistics.memory_ = read.distribution(recent_runs);
+    std::int64_t before = 0;
+    while (read.is_good() && !read.is_whole() && statistics.ticks_.size() < most_ticks) {
+        RunTick tick;
+        before += read.number();
+        tick.at = from_unix_millis(before);
+        tick.outcome = read.outcome();
+        tick.use_time = std::chrono::milliseconds(read.number());
+        tick.runs = read.number();
+        statistics.ticks_.push_back(tick);
+    }
+    if (!read.is_whole()) return std::nullopt;
+    return statistics;
+}
+
+void RunTally::add(const EndedRun& run)
+{
+    fires[static_cast<std::size_t>(run.outcome)] += run.fires;
+    if (run.was_lost) --fires[static_cast<std::size_t>(Outcome::lost)];
+    if (const auto late = run.lateness()) lateness.add(late->count());
+}
+
+void RunTally::merge(const RunTally& other)
+{
+    for (std::size_t i = 0; i < fires.size(); ++i) fires[i] += other.fires[i];
+    lateness.merge(other.lateness);
+}
+
+std::string RunTally::to_text() const
+{
+    std::string text;
+    FieldWriter write(text);
+    write.text(format_of_tally);
+    for (const std::int64_t number : fires) write.number(number);
+    write.text(lateness.to_text());
+    return text;
+}
+
+std::optional<RunTally> RunTally::parse(std::string_view text)
+{
+    FieldReader read(text);
+    if (read.text() != format_of_tally) return std::nullopt;
+    RunTally tally;
+    for (std::int64_t& number : tally.fires) number = read.number();
+    tally.lateness = read.distribution(0);
+    if (!read.is_whole()) return std::nullopt;
+    return tally;
+}
+
+std::chrono::sys_seconds tally_of(WallTime time)
+{
+    const auto second = std::chrono::floor<std::chrono::seconds>(time);
+    const auto into = second.time_since_epoch() % RunTally::length;
+    return second - (into < std::chrono::seconds(0) ? into + RunTally::length : into);
+}
+
+}  // namespace peercron

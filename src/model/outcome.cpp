@@ -1,0 +1,48 @@
+#include "model/outcome.hpp"
+
+#include "model/missed.hpp"
+
+#include <algorithm>
+
+namespace peercron {
+
+std::optional<Outcome> parse_outcome(std::string_view word)
+{
+    const auto* const found = std::ranges::find(outcome_words, word);
+    if (found == outcome_words.end()) return std::nullopt;
+    return static_cast<Outcome>(found - outcome_words.begin());
+}
+
+std::optional<Outcome> outcome_of(RunState state, Cause cause)
+{
+    switch (state) {
+        case RunState::success:
+            return Outcome::success;
+        case RunState::failed:
+            return Outcome::failed;
+        case RunState::timeout:
+            return Outcome::timeout;
+        case RunState::killed:
+            return Outcome::killed;
+        case RunState::lost:
+            return Outcome::lost;
+        case RunState::fenced:
+            return Outcome::fenced;
+        case RunState::skipped:
+            return missed_word(state, cause, Delivery::at_most_once) ? Outcome::missed
+                                                                     : Outcome::skipped;
+        case RunState::planned:
+        case RunState::running:
+        case RunState::revoked:
+            break;
+    }
+    return std::nullopt;
+}
+
+std::optional<std::chrono::milliseconds> EndedRun::lateness() const
+{
+    if (!started_at || attempt != 1) return std::nullopt;
+    return std::chrono::duration_cast<std::chrono::milliseconds>(*started_at - scheduled_at);
+}
+
+}  // namespace peercron

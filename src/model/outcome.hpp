@@ -1,0 +1,69 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "model/run.hpp"
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace peercron {
+
+/// How a fire ended, in short. Ordered by how much it matters to a person: of several fires that
+/// are shown as one, the greatest.
+enum class Outcome : std::uint8_t {
+    skipped,  ///< its owner asked for that: mutex, replaced, misfire policy
+    success,
+    killed,
+    missed,  ///< see model/missed.hpp; lost runs are `lost`
+    lost,
+    fenced,
+    timeout,
+    failed,
+};
+
+/// By Outcome. These words stand in statistics and in the API.
+inline constexpr std::array<std::string_view, 8> outcome_words{
+    "skipped", "success", "killed", "missed", "lost", "fenced", "timeout", "failed"};
+
+constexpr std::string_view to_string(Outcome outcome)
+{
+    return outcome_words[static_cast<std::size_t>(outcome)];
+}
+std::optional<Outcome> parse_outcome(std::string_view word);
+
+/// The run itself went wrong, so somebody should look at its job.
+constexpr bool is_failure(Outcome outcome)
+{
+    return outcome == Outcome::failed || outcome == Outcome::timeout || outcome == Outcome::fenced;
+}
+
+/// It did not run although it was due, or nobody knows whether it did.
+constexpr bool is_missed(Outcome outcome)
+{
+    return outcome == Outcome::missed || outcome == Outcome::lost;
+}
+
+/// Of a final state; nullopt for one that is not, and for `revoked`.
+std::optional<Outcome> outcome_of(RunState state, Cause cause);
+
+/// What statistics need to know of a row of the ledger that became final.
+struct EndedRun {
+    WallTime scheduled_at{};
+    std::int32_t attempt = 1;
+    Outcome outcome = Outcome::success;
+    bool was_lost = false;  ///< it counted as lost until now
+    std::optional<WallTime> started_at;
+    std::chrono::milliseconds use_time{0};
+    std::int64_t output_bytes = 0;
+    std::int64_t max_rss = 0;  ///< bytes
+    std::int64_t fires = 1;    ///< one row for this many missed fires
+
+    /// From when it was due to its start; a further attempt is not late.
+    std::optional<std::chrono::milliseconds> lateness() const;
+};
+
+}  // namespace peercron

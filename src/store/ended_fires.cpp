@@ -1,0 +1,103 @@
+#include "store/ended_fires.hpp"
+
+#include <algorithm>
+#include <ranges>
+
+namespace peercron {
+namespace {
+
+/// Whether a report that ends a run is the first word on its end, or the truth about a lost one.
+bool counts(RunState before, RunState reported, GivesWay rule)
+{
+    if (!is_final(before)) return true;
+    return rule == GivesWay::lost_too && before == RunState::lost && reported != before;
+}
+
+}  // namespace
+
+std::optional<EndedFire> ended_fire(const RunReport& report, RunState before, GivesWay rule)
+{
+    const auto outcome = outcome_of(report.state, report.reason.cause);
+    if (!outcome || !counts(before, report.state, rule)) return std::nullopt;
+    EndedFire fire;
+    fire.job = report.id.job;
+    fire.run_server = report.run_server;
+    EndedRun& run = fire.run;
+    run.scheduled_at = report.id.scheduled_at;
+    run.attempt = report.id.attempt;
+    run.outcome = *outcome;
+    run.was_lost = before == RunState::lost;
+    run.started_at = report.started_at;
+    run.use_time = report.use_time;
+    run.output_bytes = report.output_bytes;
+    run.max_rss = report.max_rss;
+    return fire;
+}
+
+std::optional<EndedFire> ended_fire(const PlannedRun& planned)
+{
+    const auto outcome = outcome_of(planned.state, planned.reason.cause);
+    if (!outcome) return std::nullopt;
+    EndedFire fire;
+    fire.job = planned.id.job;
+    fire.run.scheduled_at = planned.id.scheduled_at;
+    fire.run.attempt = planned.id.attempt;
+    fire.run.outcome = *outcome;
+    fire.run.fires = planned.fires;
+    return fire;
+}
+
+std::optional<EndedFire> ended_fire(const LogRow& row)
+{
+    auto fire = ended_fire(row.run, RunState::planned, GivesWay::only_open);
+    if (fire) fire->run.fires = row.fires;
+    return fire;
+}
+
+JobStatistics statistics_of(std::span<const LogRow> rows)
+{
+    JobStatistics statistics;
+    for (const LogRow& row : std::views::reverse(rows)) {
+        if (const auto fire = ended_fire(row)) statistics.add(fire->run);
+    }
+    return statistics;
+}
+
+std::set<JobId> jobs_of(std::span<const EndedFire> fires)
+{
+    std::set<JobId> jobs;
+    for (const EndedFire& fire : fires) jobs.insert(fire.job);
+    return jobs;
+}
+
+std::set<TallyKey> tallies_of(std::span<const EndedFire> fires)
+{
+    std::set<TallyKey> keys;
+    for (const EndedFire& fire : fires) {
+        keys.insert({tally_of(fire.run.scheduled_at), fire.run_server});
+    }
+    return keys;
+}
+
+void add(std::span<const EndedFire> fires, std::map<JobId, JobStatistics>& statistics,
+         std::map<TallyKey, RunTally>& tallies)
+{
+    for (const EndedFire& fire : fires) {
+        const auto job = statistics.find(fire.job);
+        if (job != statistics.end()) job->second.add(fire.run);
+        const auto tally = tallies.find({tally_of(fire.run.scheduled_at), fire.run_server});
+        if (tally != tallies.end()) tally->second.add(fire.run);
+    }
+}
+
+StatisticsColumns columns_of(const JobStatistics& statistics)
+{
+    StatisticsColumns columns;
+    columns.statistics = statistics.to_text();
+    if (const auto last = statistics.last_outcome()) columns.last_state = to_string(*last);
+    if (const auto usual = statistics.usual_time()) columns.usual_time = usual->count();
+    columns.late_p99 = statistics.lateness().quantile(0.99);
+    return columns;
+}
+
+}  // namespace peercron

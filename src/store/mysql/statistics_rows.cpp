@@ -1,0 +1,160 @@
+#include "store/mysql/statistics_rows.hpp"
+
+#include "store/mysql/mysql_rows.hpp"
+#include "store/read_rows.hpp"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace peercron {
+namespace {
+
+// Of a condition; see rows_of_a_condition in ledger_rows.cpp.
+constexpr std::size_t keys_of_a_condition = 500;
+
+/// Calls `use` with some of the elements of `all` each time, in order.
+template <class Key, class Use>
+void by_some(const std::set<Key>& all, const Use& use)
+{
+    std::vector<Key> some;
+    for (const Key& key : all) {
+        some.push_back(key);
+        if (some.size() < keys_of_a_condition) continue;
+        use(some);
+        some.clear();
+    }
+    if (!some.empty()) use(some);
+}
+
+using ByJob = std::map<JobId, std::optional<JobStatistics>>;
+
+/// Locks the rows, each of which may be without statistics.
+void lock_counters(MysqlConnection& connection, const std::set<JobId>& jobs, ByJob& found)
+{
+    by_some(jobs, [&](const std::vector<JobId>& some) {
+        MysqlRows rows = connection.query(
+            fmt::format("SELECT cron_id, statistics FROM cron_counter WHERE cron_id IN ({})"
+                        " ORDER BY cron_id FOR UPDATE",
+                        fmt::join(some, ",")));
+        while (rows.next()) {
+            found.emplace(rows.integer(0), JobStatistics::parse(rows.text(1)));
+        }
+    });
+}
+
+std::string literal(const MysqlConnection& connection, const TallyKey& key)
+{
+    return fmt::format("({},{})", key.at.time_since_epoch().count(),
+                       connection.quote(key.run_server));
+}
+
+void lock_known(MysqlConnection& connection, const std::set<TallyKey>& keys,
+                std::map<TallyKey, RunTally>& found)
+{
+    by_some(keys, [&](const std::vector<TallyKey>& some) {
+        std::string list;
+        for (const TallyKey& key : some) {
+            list += fmt::format("{}{}", list.empty() ? "" : ",", literal(connection, key));
+        }
+        MysqlRows rows = connection.query(
+            fmt::format("SELECT at, run_server, tally FROM run_tally WHERE (at, run_server) IN ({})"
+                        " ORDER BY at, run_server FOR UPDATE",
+                        list));
+        while (rows.next()) {
+            const std::chrono::sys_seconds at{std::chrono::seconds(rows.integer(0))};
+            found.emplace(TallyKey{at, NodeName(rows.text(1))},
+                          RunTally::parse(rows.text(2)).value_or(RunTally()));
+        }
+    });
+}
+
+}  // namespace
+
+std::map<JobId, JobStatistics> lock_statistics(MysqlConnection& connection,
+                                               const std::set<JobId>& jobs)
+{
+    ByJob found;
+    lock_counters(connection, jobs, found);
+    std::set<JobId> missing;
+    for (const JobId job : jobs) {
+        if (!found.contains(job)) missing.insert(job);
+    }
+    if (!missing.empty()) {
+        // Their first end. A row of theirs is made before it is locked, so that another session
+        // that does the same waits, and adds to what this one has added.
+        ByJob made;
+        connection.execute(
+            fmt::format("INSERT INTO cron_counter (cron_id) SELECT id FROM cron WHERE id IN ({})"
+                        " ORDER BY id ON DUPLICATE KEY UPDATE cron_id = VALUES(cron_id)",
+                        fmt::join(missing, ",")));
+        lock_counters(connection, missing, made);
+        for (auto& [job, statistics] : made) {
+            found.emplace(job, std::move(statistics).value_or(JobStatistics()));
+        }
+    }
+    std::map<JobId, JobStatistics> locked;
+    for (auto& [job, statistics] : found) {
+        locked.emplace(job, statistics ? *std::move(statistics)
+                                       : statistics_of(read_newest_ends(connection, job)));
+    }
+    return locked;
+}
+
+std::map<TallyKey, RunTally> lock_tallies(MysqlConnection& connection,
+                                          const std::set<TallyKey>& keys)
+{
+    std::map<TallyKey, RunTally> found;
+    lock_known(connection, keys, found);
+    if (found.size() == keys.size()) return found;
+    RowStatements rows(connection, "INSERT INTO run_tally (at, run_server, tally) VALUES ",
+                       " ON DUPLICATE KEY UPDATE at = VALUES(at)");
+    std::set<TallyKey> missing;
+    for (const TallyKey& key : keys) {
+        if (found.contains(key)) continue;
+        missing.insert(key);
+        rows.add(fmt::format("({},{},'')", key.at.time_since_epoch().count(),
+                             connection.quote(key.run_server)));
+    }
+    connection.execute_all(texts(rows.take()));
+    lock_known(connection, missing, found);
+    return found;
+}
+
+std::vector<RowStatement> tally_statements(const MysqlConnection& connection,
+                                           const std::map<TallyKey, RunTally>& tallies)
+{
+    RowStatements rows(connection, "INSERT INTO run_tally (at, run_server, tally) VALUES ",
+                       " ON DUPLICATE KEY UPDATE tally = VALUES(tally)");
+    for (const auto& [key, tally] : tallies) {
+        rows.add(fmt::format("({},{},'{}')", key.at.time_since_epoch().count(),
+                             connection.quote(key.run_server), tally.to_text()));
+    }
+    return rows.take();
+}
+
+std::string statistics_literals(const JobStatistics& statistics)
+{
+    const StatisticsColumns columns = columns_of(statistics);
+    const auto number = [](const std::optional<std::int64_t>& value) {
+        return value ? std::to_string(*value) : std::string("NULL");
+    };
+    return fmt::format(
+        "'{}',{},{},{}", columns.statistics,
+        columns.last_state ? fmt::format("'{}'", *columns.last_state) : std::string("NULL"),
+        number(columns.usual_time), number(columns.late_p99));
+}
+
+std::vector<LogRow> read_newest_ends(MysqlConnection& connection, JobId job)
+{
+    return read_log_rows_without_output(
+        connection,
+        fmt::format("FORCE INDEX (by_run) WHERE cron_id = {} AND scheduled_at IS NOT NULL"
+                    " AND state NOT IN ('planned', 'running', 'revoked')"
+                    " ORDER BY scheduled_at DESC, attempt DESC LIMIT {}",
+                    job, rows_of_statistics));
+}
+
+}  // namespace peercron

@@ -1,0 +1,37 @@
+#pragma once
+
+#include "model/job_statistics.hpp"
+#include "store/ended_fires.hpp"
+#include "store/mysql/mysql_connection.hpp"
+#include "store/mysql/row_statements.hpp"
+
+#include <map>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace peercron {
+
+// The ledger in short: column statistics of table cron_counter, and table run_tally.
+
+/// Those of these jobs that exist, locked until the transaction ends; made from the ledger where
+/// they were not kept.
+std::map<JobId, JobStatistics> lock_statistics(MysqlConnection& connection,
+                                               const std::set<JobId>& jobs);
+
+/// The same of tallies; those that are missing are made.
+std::map<TallyKey, RunTally> lock_tallies(MysqlConnection& connection,
+                                          const std::set<TallyKey>& keys);
+
+/// Writes tallies that are locked.
+std::vector<RowStatement> tally_statements(const MysqlConnection& connection,
+                                           const std::map<TallyKey, RunTally>& tallies);
+
+/// The literals of `statistics`, `last_state`, `usual_time` and `late_p99`, with commas between.
+std::string statistics_literals(const JobStatistics& statistics);
+
+/// The job's newest rows that are final and count, without their outputs.
+std::vector<LogRow> read_newest_ends(MysqlConnection& connection, JobId job);
+
+}  // namespace peercron

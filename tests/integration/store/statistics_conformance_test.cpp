@@ -1,0 +1,319 @@
+#include "integration/store/store_fixture.hpp"
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <thread>
+
+namespace peercron {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using testing::node_1;
+using testing::node_2;
+using testing::planned;
+using testing::report;
+using ::testing::SizeIs;
+using testing::step;
+using testing::t0;
+
+/// What is kept of the ledger in short: the same in both stores.
+class StatisticsTest : public testing::StoreFixture {
+protected:
+    StatisticsTest() { store_->begin_term(1, node_1); }
+
+    JobId add(std::string name)
+    {
+        Job job;
+        job.cron_set = "0 * * * * *";
+        job.command = "true";
+        job.name = std::move(name);
+        return store_->add_job(job, t0).id;
+    }
+
+    void plan(std::vector<PlannedRun> runs) { store_->commit(step(1, t0 + 1h, std::move(runs))); }
+
+    static RunReport ended(const RunId& id, RunState state, std::chrono::milliseconds use_time = 1s)
+    {
+        RunReport run = report(id, state);
+        run.started_at = id.scheduled_at + 4ms;
+        run.ended_at = *run.started_at + use_time;
+        run.use_time = use_time;
+        return run;
+    }
+    void record(std::vector<RunReport> reports) { store_->record(reports); }
+
+    JobInsight insight(JobId job) { return store_->find_insights({&job, 1}).front(); }
+
+    static JobInsight nothing_of(JobId job)
+    {
+        JobInsight insight;
+        insight.job = job;
+        return insight;
+    }
+
+    static PlannedRun skipped(JobId job, WallTime at, Cause cause)
+    {
+        PlannedRun run = planned(job, at, "");
+        run.state = RunState::skipped;
+        run.reason = {cause, "because"};
+        return run;
+    }
+
+    std::vector<JobId> listed(JobState state)
+    {
+        JobFilter filter;
+        filter.state = state;
+        std::vector<JobId> ids;
+        for (const Job& job : store_->job_page(filter, {0, 100}, {})) ids.push_back(job.id);
+        EXPECT_EQ(store_->count_jobs(filter).rows, std::ssize(ids));
+        return ids;
+    }
+
+    std::vector<JobId> sorted(JobOrder order, bool descending, const Slice& slice = {0, 100})
+    {
+        JobFilter filter;
+        filter.order = order;
+        filter.descending = descending;
+        std::vector<JobId> ids;
+        for (const Job& job : store_->job_page(filter, slice, {})) ids.push_back(job.id);
+        return ids;
+    }
+
+    RunTally tally(const NodeName& node)
+    {
+        RunTally sum;
+        const auto begin = std::chrono::floor<std::chrono::seconds>(t0);
+        for (const TallyRow& row : store_->find_tallies(begin, begin + 10min)) {
+            if (row.run_server == node) sum.merge(row.tally);
+        }
+        return sum;
+    }
+};
+
+TEST_P(StatisticsTest, AreThoseOfTheRowsThatBecameFinal)
+{
+    const JobId job = add("a");
+    plan({planned(job, t0), planned(job, t0 + 1min), planned(job, t0 + 2min)});
+    EXPECT_EQ(insight(job), nothing_of(job));
+    record({report({job, t0, 1}, RunState::running)});
+    EXPECT_EQ(insight(job).running, 1);
+    record({ended({job, t0, 1}, RunState::success, 5s)});
+    record({ended({job, t0 + 1min, 1}, RunState::failed),
+            report({job, t0 + 2min, 1}, RunState::running)});
+
+    const JobInsight found = insight(job);
+    EXPECT_EQ(found.running, 1);
+    EXPECT_EQ(found.statistics.runs(), 2);
+    EXPECT_EQ(found.statistics.last_outcome(), Outcome::failed);
+    EXPECT_EQ(found.statistics.failures_in_row(), 1);
+    EXPECT_THAT(found.statistics.ticks(), ElementsAre(RunTick{t0, Outcome::success, 5s, 1},
+                                                      RunTick{t0 + 1min, Outcome::failed, 1s, 1}));
+    EXPECT_EQ(found.statistics.lateness().quantile(0.5), 4);
+    EXPECT_THAT(store_->usual_times(), SizeIs(1));
+    EXPECT_EQ(tally(node_1).of(Outcome::success), 1);
+    EXPECT_EQ(tally(node_1).of(Outcome::failed), 1);
+}
+
+TEST_P(StatisticsTest, AReportThatComesAgainCountsOnce)
+{
+    const JobId job = add("a");
+    plan({planned(job, t0)});
+    const std::vector<RunReport> reports{ended({job, t0, 1}, RunState::success)};
+    for (int i = 0; i < 3; ++i) record(reports);
+    EXPECT_EQ(insight(job).statistics.runs(), 1);
+    EXPECT_EQ(tally(node_1).of(Outcome::success), 1);
+    // Of a row that the step, which is late, still lacks.
+    record({ended({job, t0 + 1min, 1}, RunState::success)});
+    plan({planned(job, t0 + 1min)});
+    record({ended({job, t0 + 1min, 1}, RunState::success)});
+    EXPECT_EQ(insight(job).statistics.runs(), 2);
+}
+
+TEST_P(StatisticsTest, SkippedAndMissedFiresOfAStepCountOnce)
+{
+    const JobId job = add("a");
+    PlannedRun gap = skipped(job, t0 + 2min, Cause::misfire);
+    gap.fires = 3;
+    gap.gap_end = t0 + 4min;
+    const PlanStep twice = step(1, t0 + 1h, {skipped(job, t0, Cause::mutex), gap});
+    store_->commit(twice);
+    store_->commit(twice);
+    const JobInsight found = insight(job);
+    EXPECT_EQ(found.statistics.runs(), 0);
+    EXPECT_EQ(found.statistics.last_outcome(), Outcome::missed);
+    EXPECT_THAT(found.statistics.ticks(), SizeIs(2));
+    EXPECT_EQ(tally("").of(Outcome::skipped), 1);
+    EXPECT_EQ(tally("").of(Outcome::missed), 3);
+    EXPECT_EQ(store_->find_job(job)->counters, JobCounters{}) << "none of them has run";
+}
+
+TEST_P(StatisticsTest, ALostRunThatEndedAfterAllIsTheRunItWas)
+{
+    const JobId job = add("a");
+    plan({planned(job, t0)});
+    PlanStep lost = step(1, t0 + 1h, {});
+    lost.ended = {report({job, t0, 1}, RunState::lost)};
+    store_->commit(lost);
+    EXPECT_EQ(insight(job).statistics.last_outcome(), Outcome::lost);
+    EXPECT_THAT(listed(JobState::missed), ElementsAre(job));
+    record({ended({job, t0, 1}, RunState::success)});
+    EXPECT_EQ(insight(job).statistics.last_outcome(), Outcome::success);
+    EXPECT_EQ(insight(job).statistics.runs(), 1);
+    EXPECT_EQ(tally(node_1).of(Outcome::lost), 0);
+    EXPECT_EQ(tally(node_1).of(Outcome::success), 1);
+    EXPECT_THAT(listed(JobState::missed), IsEmpty());
+}
+
+TEST_P(StatisticsTest, ADeletedJobLeavesNone)
+{
+    const JobId job = add("a");
+    plan({planned(job, t0), planned(job, t0 + 1min)});
+    record({ended({job, t0, 1}, RunState::success)});
+    store_->delete_job(job, t0);
+    record({ended({job, t0 + 1min, 1}, RunState::success)});
+    EXPECT_EQ(insight(job), nothing_of(job));
+    EXPECT_THAT(store_->usual_times(), IsEmpty());
+    EXPECT_EQ(tally(node_1).of(Outcome::success), 2) << "runs were what they were";
+}
+
+TEST_P(StatisticsTest, WhatWasNotKeptIsMadeFromTheLedger)
+{
+    const JobId job = add("a");
+    plan({planned(job, t0), planned(job, t0 + 1min), planned(job, t0 + 2min)});
+    record({ended({job, t0, 1}, RunState::success), ended({job, t0 + 1min, 1}, RunState::failed)});
+    const JobInsight kept = insight(job);
+    database_->execute("UPDATE cron_counter SET statistics = NULL");
+    EXPECT_EQ(insight(job), kept);
+    record({ended({job, t0 + 2min, 1}, RunState::success)});
+    EXPECT_EQ(insight(job).statistics.runs(), 3);
+    EXPECT_THAT(insight(job).statistics.ticks(), SizeIs(3));
+}
+
+TEST_P(StatisticsTest, JobsAreFoundByState)
+{
+    const JobId good = add("good");
+    const JobId bad = add("bad");
+    const JobId missed = add("missed");
+    const JobId fresh = add("fresh");
+    const JobId stopped = add("stopped");
+    JobPatch stop;
+    stop.set(&Job::stop, true);
+    plan({planned(good, t0), planned(bad, t0), planned(stopped, t0),
+          skipped(missed, t0, Cause::no_node), planned(fresh, t0)});
+    record({ended({good, t0, 1}, RunState::success), ended({bad, t0, 1}, RunState::timeout),
+            ended({stopped, t0, 1}, RunState::failed), report({fresh, t0, 1}, RunState::running)});
+    store_->update_job(stopped, stop, t0 + 1s);
+
+    EXPECT_THAT(listed(JobState::ok), ElementsAre(good));
+    EXPECT_THAT(listed(JobState::failing), ElementsAre(bad));
+    EXPECT_THAT(listed(JobState::missed), ElementsAre(missed));
+    EXPECT_THAT(listed(JobState::fresh), ElementsAre(fresh));
+    EXPECT_THAT(listed(JobState::stopped), ElementsAre(stopped));
+    EXPECT_THAT(listed(JobState::running), ElementsAre(fresh));
+    EXPECT_THAT(listed(JobState::enabled), ElementsAre(good, bad, missed, fresh));
+    EXPECT_EQ(store_->count_states(), (StateCounts{5, 1, 1, 1, 1, 1, 1}));
+    EXPECT_THAT(sorted(JobOrder::state, false), ElementsAre(bad, missed, good, fresh, stopped));
+    EXPECT_THAT(sorted(JobOrder::name, false), ElementsAre(bad, fresh, good, missed, stopped));
+    EXPECT_THAT(sorted(JobOrder::name, true), ElementsAre(stopped, missed, good, fresh, bad));
+    EXPECT_THAT(sorted(JobOrder::id, true), ElementsAre(stopped, fresh, missed, bad, good));
+    EXPECT_THAT(sorted(JobOrder::name, false, {1, 2}), ElementsAre(fresh, good));
+}
+
+TEST_P(StatisticsTest, JobsWithoutAFigureComeLast)
+{
+    const JobId fresh = add("fresh");
+    const JobId slow = add("slow");
+    const JobId quick = add("quick");
+    plan({planned(slow, t0), planned(quick, t0)});
+    record({ended({slow, t0, 1}, RunState::success, 100s),
+            ended({quick, t0, 1}, RunState::success, 1s)});
+    EXPECT_THAT(sorted(JobOrder::usual_time, false), ElementsAre(quick, slow, fresh));
+    EXPECT_THAT(sorted(JobOrder::usual_time, true), ElementsAre(slow, quick, fresh));
+    EXPECT_THAT(sorted(JobOrder::last_run_at, true), ElementsAre(slow, quick, fresh));
+    EXPECT_THAT(sorted(JobOrder::late_p99, false), ElementsAre(slow, quick, fresh));
+}
+
+TEST_P(StatisticsTest, SessionsThatRecordTheSameJobAtOnceLoseNothing)
+{
+    const JobId job = add("a");
+    constexpr int runs = 60;
+    std::vector<PlannedRun> all;
+    for (int i = 0; i < 2 * runs; ++i) all.push_back(planned(job, t0 + i * 1s));
+    plan(all);
+    const auto work = [&](int first) {
+        const auto session = database_->open();
+        for (int i = first; i < 2 * runs; i += 2) {
+            const std::vector<RunReport> one{ended({job, t0 + i * 1s, 1}, RunState::success)};
+            session->record(one);
+        }
+    };
+    std::thread other(work, 1);
+    work(0);
+    other.join();
+    EXPECT_EQ(insight(job).statistics.runs(), 2 * runs);
+    EXPECT_EQ(tally(node_1).of(Outcome::success), 2 * runs);
+}
+
+TEST_P(StatisticsTest, TheTermsThatBeganAreKnown)
+{
+    const WallTime before = SystemClock().now() - 1min;
+    store_->begin_term(1, node_1);
+    store_->begin_term(5, node_2);
+    const auto terms = store_->terms_since(before, 10);
+    ASSERT_THAT(terms, SizeIs(2));
+    EXPECT_EQ(terms[0].epoch, 1U);
+    EXPECT_EQ(terms[1].dispatcher, node_2);
+    EXPECT_GE(terms[1].at, terms[0].at);
+    EXPECT_THAT(store_->terms_since(before, 1), SizeIs(1));
+    EXPECT_THAT(store_->terms_since(SystemClock().now() + 1min, 10), IsEmpty());
+}
+
+TEST_P(StatisticsTest, TalliesGoWithTheirAge)
+{
+    const JobId job = add("a");
+    plan({planned(job, t0), planned(job, t0 + 20min)});
+    record(
+        {ended({job, t0, 1}, RunState::success), ended({job, t0 + 20min, 1}, RunState::success)});
+    store_->delete_expired(24h, t0 + 24h + 15min, 100);
+    const auto begin = std::chrono::floor<std::chrono::seconds>(t0);
+    const auto left = store_->find_tallies(begin, begin + 1h);
+    ASSERT_THAT(left, SizeIs(1));
+    EXPECT_EQ(left.front().at, begin + 20min);
+    EXPECT_EQ(insight(job).statistics.runs(), 2) << "what is kept of a job does not follow age";
+}
+
+TEST_P(StatisticsTest, RowsOfAJobComeNewestFirstWithoutTheirOutputs)
+{
+    const JobId job = add("a");
+    plan({planned(job, t0), planned(job, t0 + 1min), planned(job, t0 + 2min)});
+    RunReport loud = ended({job, t0, 1}, RunState::success);
+    loud.output = "hello";
+    loud.output_bytes = 5;
+    record({loud});
+    const auto rows = store_->job_rows_before(job, t0 + 2min, 10);
+    ASSERT_THAT(rows, SizeIs(2));
+    EXPECT_EQ(rows[0].run.id.scheduled_at, t0 + 1min);
+    EXPECT_EQ(rows[1].run.output, "");
+    EXPECT_TRUE(rows[1].output_cut);
+    EXPECT_THAT(store_->job_rows_before(job, t0 + 2min, 1), SizeIs(1));
+}
+
+TEST_P(StatisticsTest, AChangeSaysWhyItWasMade)
+{
+    const JobId job = add("a");
+    JobPatch stop;
+    stop.set(&Job::stop, true);
+    store_->update_job(job, stop, Edit(t0 + 1s, {"ops", "10.0.0.7", "the disk is full: 磁盘"}));
+    RevisionQuery query;
+    query.job = job;
+    EXPECT_EQ(store_->find_revisions(query).revisions.front().by.why, "the disk is full: 磁盘");
+}
+
+INSTANTIATE_TEST_SUITE_P(Conformance, StatisticsTest, ::testing::ValuesIn(testing::store_kinds()),
+                         testing::name_of);
+
+}  // namespace
+}  // namespace peercron
