@@ -1,5 +1,6 @@
 #include "api/api.hpp"
 
+#include "api/job_book.hpp"
 #include "api/openapi.hpp"
 #include "api/routes.hpp"
 #include "api/store_errors.hpp"
@@ -9,6 +10,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include <charconv>
+#include <memory>
 #include <utility>
 
 namespace peercron {
@@ -35,6 +37,13 @@ Router make_api_router(const ApiContext& context)
     add_audit_routes(router, context);
     add_run_routes(router, context);
     add_node_routes(router, context);
+    add_bulk_routes(router, context);
+    add_run_diff_routes(router, context);
+    const auto book = std::make_shared<JobBook>(
+        context.store, context.clock, context.default_time_zone, context.tasks.executor());
+    add_insight_routes(router, context, book);
+    add_why_routes(router, context, book);
+    add_forecast_routes(router, context, book);
     add_health_routes(router, context, Role::read);
     add_openapi_route(router);
     return router;

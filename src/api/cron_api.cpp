@@ -1,4 +1,5 @@
 #include "api/await_answer.hpp"
+#include "api/change_call.hpp"
 #include "api/job_rules.hpp"
 #include "api/list_text.hpp"
 #include "api/paged_list.hpp"
@@ -87,6 +88,33 @@ JobView view_of(const ApiContext& context)
     return JobView{context.default_time_zone, context.clock.now()};
 }
 
+/// A page of jobs with what a list shows of their past.
+struct ListedJobs {
+    std::vector<Job> jobs;
+    std::vector<JobInsight> insights;  ///< of the same, in the same order
+};
+
+/// What the past of one job takes, as it was read.
+constexpr std::size_t most_insight_bytes = 8192;
+
+ListedJobs with_insights(Store& store, std::vector<Job> jobs)
+{
+    std::vector<JobId> ids;
+    ids.reserve(jobs.size());
+    for (const Job& job : jobs) ids.push_back(job.id);
+    std::vector<JobInsight> insights = store.find_insights(ids);
+    return {std::move(jobs), std::move(insights)};
+}
+
+void write_listed(JsonWriter& json, const Job& job, const JobInsight& insight, const JobView& view,
+                  Strip strip)
+{
+    json.begin_object();
+    write_job_fields(json, job, view);
+    write_past(json, insight, strip);
+    json.end_object();
+}
+
 /// All jobs, read from the store in pieces while they are sent.
 class AllJobs final : public ListChunks {
 public:
@@ -100,32 +128,38 @@ public:
 private:
     bool append_row(std::string& out) override
     {
-        if (position_ == jobs_.size()) return false;
+        if (position_ == read_.jobs.size()) return false;
         JsonWriter json(out);
-        write_job(json, jobs_[position_++], view_);
+        // Without strips: they would make up two thirds of a list that nobody looks at as a whole.
+        write_listed(json, read_.jobs[position_], read_.insights[position_], view_,
+                     Strip::left_out);
+        ++position_;
         return true;
     }
 
     asio::awaitable<bool> fetch() override
     {
         if (is_last_) co_return false;
-        const JobId after = jobs_.empty() ? 0 : jobs_.back().id;
+        const JobId after = read_.jobs.empty() ? 0 : read_.jobs.back().id;
         share_ = Budget::Share();
-        Budget::Share share = co_await budget_.take(jobs_per_fetch * most_job_bytes);
-        const auto read = [after](Store& store) { return store.jobs_after(after, jobs_per_fetch); };
-        jobs_ = co_await store_.call(read);
-        share.resize(size_of(jobs_));
+        Budget::Share share =
+            co_await budget_.take(jobs_per_fetch * (most_job_bytes + most_insight_bytes));
+        const auto read = [after](Store& store) {
+            return with_insights(store, store.jobs_after(after, jobs_per_fetch));
+        };
+        read_ = co_await store_.call(read);
+        share.resize(size_of(read_.jobs) + read_.jobs.size() * most_insight_bytes);
         share_ = std::move(share);
         position_ = 0;
-        is_last_ = jobs_.size() < jobs_per_fetch;
+        is_last_ = read_.jobs.size() < jobs_per_fetch;
         co_return true;
     }
 
     StorePool& store_;
     Budget& budget_;
     const JobView view_;
-    std::vector<Job> jobs_;
-    Budget::Share share_;  // for jobs_
+    ListedJobs read_;
+    Budget::Share share_;  // for read_
     std::size_t position_ = 0;
     bool is_last_ = false;
 };
@@ -136,12 +170,46 @@ std::vector<Param> list_params()
     std::vector<Param> params{{.name = "page", .type = ParamType::integer},
                               {.name = "limit", .type = ParamType::integer},
                               {.name = "search"},
-                              {.name = "name"}};
+                              {.name = "name"},
+                              {.name = "state"},
+                              {.name = "sort"}};
     for (const JobField& field : job_fields) {
         if (!is_filter(field)) continue;
-        params.push_back({.name = field.name, .type = ParamType::words});
+        // One is asked for by the name of one.
+        const std::string_view alias = field.name == "tags" ? "tag" : "";
+        params.push_back({.name = field.name, .alias = alias, .type = ParamType::words});
     }
     return params;
+}
+
+/// The place of the word among `words`.
+std::size_t read_choice(std::string_view name, std::string_view given, std::string_view word,
+                        std::span<const std::string_view> words)
+{
+    const auto found = std::ranges::find(words, word);
+    if (found == words.end()) {
+        refuse(fmt::format("{}: given {}; one of {} is allowed", name, quote_utf8(given),
+                           fmt::join(words, ", ")));
+    }
+    return static_cast<std::size_t>(found - words.begin());
+}
+
+std::optional<JobState> read_job_state(const Params& params)
+{
+    const auto given = params.text("state");
+    if (!given) return std::nullopt;
+    return static_cast<JobState>(read_choice("state", *given, *given, job_state_words));
+}
+
+/// "-usual_time": the longest first.
+void read_order(const Params& params, JobFilter& filter)
+{
+    const auto given = params.text("sort");
+    if (!given) return;
+    std::string_view word = *given;
+    filter.descending = word.starts_with('-');
+    if (filter.descending) word.remove_prefix(1);
+    filter.order = static_cast<JobOrder>(read_choice("sort", *given, word, job_order_words));
 }
 
 std::vector<WordFilter> read_words(const Params& params)
@@ -171,14 +239,18 @@ asio::awaitable<Response> list_jobs(const ApiContext& context, PagedList& list, 
     filter.search = call.params.text("search");
     filter.name = call.params.text("name");
     filter.words = read_words(call.params);
+    filter.state = read_job_state(call.params);
+    read_order(call.params, filter);
     PagedList::Request request{filter, slice};
-    request.most_bytes = slice.limit * most_job_bytes;
+    request.most_bytes = slice.limit * (most_job_bytes + most_insight_bytes);
     request.read = [&context, filter, slice](Store& store, const PageHint& hint) {
         const JobView view = view_of(context);
-        const auto write = [&view](JsonWriter& json, const Job& job) {
-            write_job(json, job, view);
+        ListedJobs listed = with_insights(store, store.job_page(filter, slice, hint));
+        auto insight = listed.insights.begin();
+        const auto write = [&view, &insight](JsonWriter& json, const Job& job) {
+            write_listed(json, job, *insight++, view, Strip::shown);
         };
-        return write_rows(store.job_page(filter, slice, hint), write);
+        return write_rows(std::move(listed.jobs), write);
     };
     co_return co_await list.answer(std::move(request));
 }
@@ -186,14 +258,20 @@ asio::awaitable<Response> list_jobs(const ApiContext& context, PagedList& list, 
 asio::awaitable<Response> show_job(const ApiContext& context, const Call& call)
 {
     const JobId id = parse_job_id("id", call.id);
-    const auto find = [id](Store& store) { return store.find_job(id); };
+    JobInsight insight;
+    const auto find = [id, &insight](Store& store) {
+        std::optional<Job> job = store.find_job(id);
+        if (job) insight = store.find_insights({&id, 1}).front();
+        return job;
+    };
     const std::optional<Job> job = co_await context.store.call(find);
     if (!job) refuse_unknown_job(call.id);
     const NextFires fires =
         next_fires(*job, context.default_time_zone, context.clock.now(), shown_fires);
-    const auto write = [&context, &job, &fires](JsonWriter& json) {
+    const auto write = [&](JsonWriter& json) {
         json.begin_object();
         write_job_fields(json, *job, view_of(context));
+        write_past(json, insight, Strip::shown);
         json.key("next");
         json.begin_array();
         for (const std::string& time : fires.times) json.value(time);
@@ -231,6 +309,7 @@ void write_revision(JsonWriter& json, const Revision& revision)
     json.field("effective_from", to_unix_millis(revision.effective_from));
     json.field("who", revision.by.who);
     json.field("from", revision.by.from);
+    json.field("reason", revision.by.why);
     definition("before", revision.before);
     definition("after", revision.after);
     json.end_object();
@@ -321,22 +400,12 @@ JobPatch difference(const Job& job, const Job& draft, const JobPatch& given)
     return patch_of(draft, changed);
 }
 
-Author author_of(const Caller& caller)
-{
-    return {caller.name, caller.address};
-}
-
-Edit edit_by(const ApiContext& context, const Caller& caller)
-{
-    return {context.clock, author_of(caller)};
-}
-
 /// Counts from `now` when the job is to run once, at a moment that was given or counted from `now`:
 /// that must not have passed when the database is slow to take the job.
 Edit edit_by(const ApiContext& context, const Call& call, WallTime now)
 {
     const bool is_once = call.params.text("at") || call.params.text("after");
-    return is_once ? Edit(now, author_of(call.caller)) : edit_by(context, call.caller);
+    return is_once ? Edit(now, author_of(call)) : edit_by(context, call);
 }
 
 struct AddedJob {
@@ -443,7 +512,7 @@ asio::awaitable<Response> clear_jobs(const ApiContext& context, const Call& call
     for (std::span<const JobId> rest = ids; !rest.empty();) {
         const auto some = rest.first(std::min(rest.size(), jobs_per_delete));
         rest = rest.subspan(some.size());
-        const Edit edit = edit_by(context, call.caller);
+        const Edit edit = edit_by(context, call);
         const auto remove = [some, &edit](Store& store) { return store.delete_jobs(some, edit); };
         deleted += co_await context.store.call(remove);
         std::vector<JobId> gone(some.begin(), some.end());
@@ -471,8 +540,9 @@ asio::awaitable<Response> update_job(const ApiContext& context, const Call& call
     const JobId id = parse_job_id("id", given_id);
     const WallTime now = context.clock.now();
     const JobPatch patch = read_job_patch(call.params, now);
-    if (call.params.size() == 1) {
-        refuse("nothing to change: only id was given; /openapi.json lists the fields");
+    const std::size_t others = call.params.text("reason") ? 2 : 1;
+    if (call.params.size() == others) {
+        refuse("nothing to change: no field of the job was given; /openapi.json lists the fields");
     }
     const Edit edit = edit_by(context, call, now);
     const auto update = [&](Store& store) -> std::optional<Job> {
@@ -493,7 +563,7 @@ asio::awaitable<Response> update_job(const ApiContext& context, const Call& call
 asio::awaitable<Response> set_stop(const ApiContext& context, const Call& call, bool stop)
 {
     const JobId id = parse_job_id("id", call.id);
-    const Edit edit = edit_by(context, call.caller);
+    const Edit edit = edit_by(context, call);
     const auto change = [id, stop, &edit](Store& store) -> std::optional<Job> {
         std::optional<Job> job = store.find_job(id);
         if (!job || job->stop == stop) return job;
@@ -520,7 +590,7 @@ asio::awaitable<Response> start_job(const ApiContext& context, const Call& call)
 asio::awaitable<Response> delete_job(const ApiContext& context, const Call& call)
 {
     const JobId id = parse_job_id("id", call.id);
-    const Edit edit = edit_by(context, call.caller);
+    const Edit edit = edit_by(context, call);
     const auto remove = [id, &edit](Store& store) { return store.delete_job(id, edit); };
     const std::optional<Job> job = co_await context.store.call(remove);
     if (!job) refuse_unknown_job(call.id);
@@ -592,7 +662,8 @@ void add_cron_routes(Router& router, const ApiContext& context)
         .methods = {verb::post},
         .role = Role::admin,
         .mutates = true,
-        .params = {{.name = "confirm", .type = ParamType::integer, .required = true}},
+        .params = {{.name = "confirm", .type = ParamType::integer, .required = true},
+                   {.name = "reason"}},
         .strictness = Strictness::strict,
         .handler = bind(context, clear_jobs),
     });
@@ -604,6 +675,7 @@ void add_cron_routes(Router& router, const ApiContext& context)
         .methods = changing,
         .role = Role::operate,
         .mutates = true,
+        .params = {{.name = "reason"}},
         .handler = bind(context, stop_job),
     });
     router.add({
@@ -611,6 +683,7 @@ void add_cron_routes(Router& router, const ApiContext& context)
         .methods = changing,
         .role = Role::operate,
         .mutates = true,
+        .params = {{.name = "reason"}},
         .handler = bind(context, start_job),
     });
     router.add({
@@ -618,6 +691,7 @@ void add_cron_routes(Router& router, const ApiContext& context)
         .methods = changing,
         .role = Role::admin,
         .mutates = true,
+        .params = {{.name = "reason"}},
         .handler = bind(context, delete_job),
     });
 }

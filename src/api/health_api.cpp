@@ -1,7 +1,11 @@
+#include "api/process_metrics.hpp"
 #include "api/routes.hpp"
 #include "http/answer.hpp"
 
 #include <prometheus/text_serializer.h>
+
+#include <algorithm>
+#include <iterator>
 
 namespace peercron {
 namespace {
@@ -41,7 +45,8 @@ asio::awaitable<Response> show_metrics(const ApiContext& context, const Call&)
 {
     Response response;
     response.content_type = "text/plain; version=0.0.4; charset=utf-8";
-    const auto metrics = context.metrics->Collect();
+    auto metrics = context.metrics->Collect();
+    std::ranges::move(process_metrics(context.version), std::back_inserter(metrics));
     const prometheus::TextSerializer serializer;
     response.body = serializer.Serialize(metrics);
     co_return response;

@@ -5,6 +5,7 @@
 #include "base/utf8.hpp"
 #include "http/time_text.hpp"
 #include "model/job_kinds.hpp"
+#include "schedule/describe.hpp"
 #include "schedule/rfc3339.hpp"
 #include "schedule/schedule.hpp"
 #include "schedule/zone_prefix.hpp"
@@ -42,7 +43,7 @@ constexpr ParamType type_of(const FieldKind& kind)
 
 constexpr auto params_of_job()
 {
-    std::array<Param, job_fields.size() + 3> all{};
+    std::array<Param, job_fields.size() + 4> all{};
     auto next = all.begin();
     for (const JobField& field : job_fields) {
         Param& param = *next++;
@@ -53,6 +54,7 @@ constexpr auto params_of_job()
     *next++ = {.name = "at", .type = ParamType::time};
     *next++ = {.name = "after", .type = ParamType::amount};
     *next++ = {.name = "every", .type = ParamType::amount};
+    *next++ = {.name = "reason"};
     return all;
 }
 
@@ -77,19 +79,14 @@ constexpr auto params_of_update()
 constexpr auto of_add = params_of_add();
 constexpr auto of_update = params_of_update();
 
-/// A time as "90s" or "1h30m", or in seconds.
-std::chrono::seconds read_duration(std::string_view name, const std::string& text)
+constexpr auto params_of_preview()
 {
-    const bool plain = text.find_first_not_of("0123456789") == std::string::npos;
-    const auto every = Expression::parse(fmt::format("@every {}{}", text, plain ? "s" : ""), 0);
-    if (!every || text.empty()) {
-        refuse(
-            fmt::format("{}: given {}; a time such as 90s, 15m or 1h30m is allowed, from 1s to "
-                        "365 days, or whole seconds",
-                        name, quote_utf8(text)));
-    }
-    return *every->interval();
+    auto all = params_of_update();
+    all[0].required = false;
+    return all;
 }
+
+constexpr auto of_preview = params_of_preview();
 
 std::string once_at(std::chrono::sys_seconds time)
 {
@@ -243,6 +240,19 @@ std::string_view zone_of(const Job& job, std::string_view default_zone)
 
 }  // namespace
 
+std::chrono::seconds read_duration(std::string_view name, const std::string& text)
+{
+    const bool plain = text.find_first_not_of("0123456789") == std::string::npos;
+    const auto every = Expression::parse(fmt::format("@every {}{}", text, plain ? "s" : ""), 0);
+    if (!every || text.empty()) {
+        refuse(
+            fmt::format("{}: given {}; a time such as 90s, 15m or 1h30m is allowed, from 1s to "
+                        "365 days, or whole seconds",
+                        name, quote_utf8(text)));
+    }
+    return *every->interval();
+}
+
 std::span<const Param> add_params()
 {
     return of_add;
@@ -250,6 +260,10 @@ std::span<const Param> add_params()
 std::span<const Param> update_params()
 {
     return of_update;
+}
+std::span<const Param> preview_params()
+{
+    return of_preview;
 }
 
 JobPatch read_job_patch(const Params& params, WallTime now)
@@ -325,16 +339,16 @@ NextFires next_fires(const Job& job, std::string_view default_zone, WallTime now
     return fires;
 }
 
-bool makes_sense(const Job& job, std::string_view default_zone)
+ScheduleFacts schedule_facts(const Job& job, std::string_view default_zone, WallTime now)
 {
-    return Schedule::make(job.cron_set, zone_of(job, default_zone), job.id).has_value();
-}
-
-std::optional<WallTime> next_fire(const Job& job, std::string_view default_zone, WallTime now)
-{
-    const auto schedule = Schedule::make(job.cron_set, zone_of(job, default_zone), job.id);
-    if (!schedule) return std::nullopt;
-    return fire_after(job, *schedule, std::chrono::floor<std::chrono::seconds>(now));
+    ScheduleFacts facts;
+    facts.zone = zone_of(job, default_zone);
+    const auto schedule = Schedule::make(job.cron_set, facts.zone, job.id);
+    if (!schedule) return facts;
+    facts.makes_sense = true;
+    facts.words = describe(schedule->expression());
+    facts.next = fire_after(job, *schedule, std::chrono::floor<std::chrono::seconds>(now));
+    return facts;
 }
 
 }  // namespace peercron

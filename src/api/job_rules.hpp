@@ -4,6 +4,7 @@
 #include "http/params.hpp"
 #include "model/job_fields.hpp"
 
+#include <chrono>
 #include <cstddef>
 #include <span>
 #include <string>
@@ -15,6 +16,12 @@ namespace peercron {
 /// What /cron/add and /cron/update take; the latter also id.
 std::span<const Param> add_params();
 std::span<const Param> update_params();
+/// What /cron/preview takes: as the latter, but nothing is required.
+std::span<const Param> preview_params();
+
+/// A time as "90s" or "1h30m", or in seconds: from a second to a year.
+/// @throws HttpError 400, which names the parameter.
+std::chrono::seconds read_duration(std::string_view name, const std::string& text);
 
 /// The fields of a job that were given, each checked by itself. `at`, `after` (counted from `now`)
 /// and `every` become the expression that means the same.
@@ -36,9 +43,13 @@ struct NextFires {
 NextFires next_fires(const Job& job, std::string_view default_zone, WallTime now,
                      std::size_t count);
 
-/// Whether the expression and the zone of the row can be read.
-bool makes_sense(const Job& job, std::string_view default_zone);
-
-std::optional<WallTime> next_fire(const Job& job, std::string_view default_zone, WallTime now);
+/// What a row of a job says about its schedule.
+struct ScheduleFacts {
+    std::string words;             ///< in plain English; empty when it makes no sense
+    std::string zone;              ///< the zone that it is in, as far as it can be told
+    std::optional<WallTime> next;  ///< the next fire
+    bool makes_sense = false;      ///< whether the row's expression and zone can be read
+};
+ScheduleFacts schedule_facts(const Job& job, std::string_view default_zone, WallTime now);
 
 }  // namespace peercron

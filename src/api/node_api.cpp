@@ -1,7 +1,16 @@
+#include "api/insight_rows.hpp"
 #include "api/routes.hpp"
+#include "base/utf8.hpp"
 #include "http/answer.hpp"
 
+#include <spdlog/fmt/fmt.h>
+
 #include <map>
+#include <set>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace peercron {
 namespace {
@@ -80,6 +89,94 @@ asio::awaitable<Response> list_nodes(const ApiContext& context, const Call&)
     co_return answer(write);
 }
 
+/// What would happen if a node stopped.
+struct IfStopped {
+    NodeLoad load;
+    std::vector<LogRow> running;  ///< the newest of them, without their outputs
+    std::map<JobId, std::string> names;
+};
+
+void write_if_stopped(JsonWriter& json, const IfStopped& seen, std::span<const NodeLoad> others,
+                      bool is_dispatcher, WallTime now)
+{
+    std::int64_t slots_left = 0;
+    for (const NodeLoad& other : others) slots_left += other.slots;
+    std::string text = fmt::format(
+        "{} runs there go on until they end, or as long as its "
+        "drain_timeout says; ",
+        seen.load.running);
+    if (others.empty()) {
+        text += "there is no other node: nothing runs until one is back";
+    } else {
+        text += fmt::format("{} fires that it holds go to {} other nodes", seen.load.held,
+                            others.size());
+    }
+    if (is_dispatcher && !others.empty()) text += "; another node becomes the dispatcher";
+    json.begin_object();
+    json.field("node", seen.load.node);
+    json.field("answer", text + ".");
+    json.field("is_dispatcher", is_dispatcher);
+    json.field("held", seen.load.held);
+    json.field("queued", seen.load.queued);
+    json.field("slots_left", slots_left);
+    json.key("running");
+    json.begin_array();
+    for (const LogRow& row : seen.running) {
+        const auto name = seen.names.find(row.run.id.job);
+        json.begin_object();
+        write_brief_fields(json, row);
+        json.field("name", name == seen.names.end() ? "" : std::string_view(name->second));
+        json.field("elapsed", std::int64_t{elapsed(row, now).count()});
+        json.end_object();
+    }
+    json.end_array();
+    json.key("others");
+    json.begin_array();
+    for (const NodeLoad& other : others) {
+        json.begin_object();
+        json.field("name", other.node);
+        json.field("slots", other.slots);
+        json.field("running", other.running);
+        json.end_object();
+    }
+    json.end_array();
+    json.end_object();
+}
+
+asio::awaitable<Response> show_if_stopped(const ApiContext& context, const Call& call)
+{
+    constexpr std::size_t most_shown = 100;
+    IfStopped seen;
+    std::vector<NodeLoad> others;
+    for (const NodeLoad& load : context.loads()) {
+        if (load.node == call.id) {
+            seen.load = load;
+        } else if (load.connected && !load.draining) {
+            others.push_back(load);
+        }
+    }
+    if (seen.load.node.empty()) {
+        throw HttpError(
+            http::status::not_found,
+            fmt::format("there is no node {}; /node/list lists them", quote_utf8(call.id)));
+    }
+    const auto read = [&](Store& store) {
+        LogFilter filter;
+        filter.state = RunState::running;
+        filter.run_server = call.id;
+        seen.running = store.log_page(filter, {0, most_shown}, {}, 1);
+        std::set<JobId> jobs;
+        for (const LogRow& row : seen.running) jobs.insert(row.run.id.job);
+        const std::vector<JobId> ids(jobs.begin(), jobs.end());
+        for (Job& job : store.find_jobs_by_id(ids)) seen.names.emplace(job.id, std::move(job.name));
+    };
+    co_await context.store.call(read);
+    const bool is_dispatcher = context.coordinator.dispatcher() == call.id;
+    const WallTime now = context.clock.now();
+    co_return answer(
+        [&](JsonWriter& json) { write_if_stopped(json, seen, others, is_dispatcher, now); });
+}
+
 }  // namespace
 
 void add_node_routes(Router& router, const ApiContext& context)
@@ -89,6 +186,12 @@ void add_node_routes(Router& router, const ApiContext& context)
         .methods = {http::verb::get},
         .role = Role::read,
         .handler = bind(context, list_nodes),
+    });
+    router.add({
+        .pattern = "/node/{id}/if-stopped",
+        .methods = {http::verb::get},
+        .role = Role::read,
+        .handler = bind(context, show_if_stopped),
     });
 }
 

@@ -3,9 +3,12 @@
 #include "api/api.hpp"
 #include "store/lists.hpp"
 
+#include <memory>
 #include <utility>
 
 namespace peercron {
+
+class JobBook;
 
 // The calls by resource; each adds its routes.
 
@@ -14,6 +17,15 @@ void add_log_routes(Router& router, const ApiContext& context);
 void add_audit_routes(Router& router, const ApiContext& context);
 void add_run_routes(Router& router, const ApiContext& context);
 void add_node_routes(Router& router, const ApiContext& context);
+void add_bulk_routes(Router& router, const ApiContext& context);
+void add_run_diff_routes(Router& router, const ApiContext& context);
+// Those that look at the schedules of all jobs.
+void add_insight_routes(Router& router, const ApiContext& context,
+                        const std::shared_ptr<JobBook>& book);
+void add_why_routes(Router& router, const ApiContext& context,
+                    const std::shared_ptr<JobBook>& book);
+void add_forecast_routes(Router& router, const ApiContext& context,
+                         const std::shared_ptr<JobBook>& book);
 void add_openapi_route(Router& router);
 /// @param metrics_role the role that /metrics needs, if any.
 void add_health_routes(Router& router, const ApiContext& context, std::optional<Role> metrics_role);

@@ -58,11 +58,40 @@ void write_job_fields(JsonWriter& json, const Job& job, const JobView& view)
     write_definition_fields(json, job);
     json.field("run_num", job.counters.run_num);
     field_millis(json, "last_run_at", job.counters.last_run_at);
-    const auto next = next_fire(job, view.default_time_zone, view.now);
-    field_millis(json, "next_run_at", next);
+    const ScheduleFacts schedule = schedule_facts(job, view.default_time_zone, view.now);
+    field_millis(json, "next_run_at", schedule.next);
     // One whose expression makes no sense is not done: it waits for somebody to mend it.
-    const bool is_done = !next && makes_sense(job, view.default_time_zone);
+    const bool is_done = !schedule.next && schedule.makes_sense;
     json.field("state", job.stop ? "stopped" : is_done ? "done" : "enabled");
+    json.field("schedule_in_words", schedule.words);
+    json.field("zone", schedule.zone);
+}
+
+void write_past(JsonWriter& json, const JobInsight& insight, Strip strip)
+{
+    const JobStatistics& past = insight.statistics;
+    const auto last = past.last_outcome();
+    json.field("last_state", last ? std::optional(to_string(*last)) : std::nullopt);
+    field_millis(json, "last_success_at", past.last_success_at());
+    json.field("failures_in_row", past.failures_in_row());
+    field_millis(json, "failing_since", past.failing_since());
+    json.field("running", insight.running);
+    json.field("usual_time", past.use_time().quantile(0.5));
+    json.field("usual_p95", past.use_time().quantile(0.95));
+    json.field("late_p99", past.lateness().quantile(0.99));
+    if (strip == Strip::left_out) return;
+    json.field("last_runs_by", past.is_by_minute() ? "minute" : "run");
+    json.key("last_runs");
+    json.begin_array();
+    for (const RunTick& tick : past.ticks()) {
+        json.begin_object();
+        field_millis(json, "at", tick.at);
+        json.field("state", to_string(tick.outcome));
+        json.field("use_time", std::int64_t{tick.use_time.count()});
+        json.field("runs", tick.runs);
+        json.end_object();
+    }
+    json.end_array();
 }
 
 void write_job(JsonWriter& json, const Job& job, const JobView& view)

@@ -4,6 +4,7 @@
 #include "model/job.hpp"
 #include "store/store.hpp"
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -27,6 +28,12 @@ void write_definition(JsonWriter& json, const Job& job);
 /// The fields of a job, into an object that is open.
 void write_job_fields(JsonWriter& json, const Job& job, const JobView& view);
 void write_job(JsonWriter& json, const Job& job, const JobView& view);
+
+/// Whether the newest runs are shown one by one.
+enum class Strip : std::uint8_t { left_out, shown };
+
+/// What a list shows of a job's past, into an object that is open.
+void write_past(JsonWriter& json, const JobInsight& insight, Strip strip);
 
 /// A row of the ledger. What is not known (yet) is null; `fires` and `gap_end` are there only
 /// where one row stands for many missed fires.

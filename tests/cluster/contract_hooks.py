@@ -37,10 +37,14 @@ def is_before(first, second):
 
 
 def is_good_query(path, query):
+    if path == "/log/histogram" and query.get("by") and query.get("cron_id") not in (None, ""):
+        return False
     if "from" not in query:
-        return True
+        return path != "/forecast/fires" or query.get("to") in (None, "") or is_before(now(), query["to"])
     if path == "/audit" and query.get("to") in (None, ""):
         return is_before(query["from"], now())
+    if query.get("to") in (None, ""):
+        return True
     return is_before(query["from"], query.get("to"))
 
 

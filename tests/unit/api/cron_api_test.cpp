@@ -56,13 +56,13 @@ TEST_F(CronApiTest, AddAnswersAsTheReferenceDoesWithTheNewerFieldsAfterwards)
     const auto reply = post("/cron/add", reference_form);
     EXPECT_EQ(reply.status, 200U);
     EXPECT_EQ(reply.header("Content-Type"), "application/json");
-    EXPECT_EQ(
-        reply.body,
-        R"({"code":200,"data":{"id":1633,"cron_set":"*/1 * * * * *","command":"php -v",)"
-        R"("remark":"","stop":false,"start_time":0,"end_time":0,"is_mutex":true,)" +
-            newer_fields() +
-            R"("run_num":0,"last_run_at":null,"next_run_at":1795219201000,"state":"enabled"},)"
-            R"("message":"ok"})");
+    EXPECT_EQ(reply.body,
+              R"({"code":200,"data":{"id":1633,"cron_set":"*/1 * * * * *","command":"php -v",)"
+              R"("remark":"","stop":false,"start_time":0,"end_time":0,"is_mutex":true,)" +
+                  newer_fields() +
+                  R"("run_num":0,"last_run_at":null,"next_run_at":1795219201000,"state":"enabled",)"
+                  R"("schedule_in_words":"every second","zone":"UTC"},)"
+                  R"("message":"ok"})");
     EXPECT_EQ(tables_.jobs.at(1633).effective_from, clock_.time);
     EXPECT_THAT(announced_, ElementsAre(ElementsAre(1633)));
 }
@@ -108,14 +108,16 @@ TEST_F(CronApiTest, ListHasAllJobsAsTheReferenceShowsThem)
     job.command = "curl http://test.com/index.php?a=1&b=\"2\"";
     job.is_mutex = true;
     tables_.insert(job);
-    EXPECT_EQ(
-        get("/cron/list").body,
-        R"({"code":200,"data":[{"id":1538,"cron_set":"*/1 * * * * *",)"
-        R"("command":"curl http://test.com/index.php?a=1&b=\"2\"","remark":"","stop":false,)"
-        R"("start_time":0,"end_time":0,"is_mutex":true,)" +
-            newer_fields() +
-            R"("run_num":0,"last_run_at":null,"next_run_at":1795219201000,"state":"enabled"}],)"
-            R"("message":"ok"})");
+    EXPECT_EQ(get("/cron/list").body,
+              R"({"code":200,"data":[{"id":1538,"cron_set":"*/1 * * * * *",)"
+              R"("command":"curl http://test.com/index.php?a=1&b=\"2\"","remark":"","stop":false,)"
+              R"("start_time":0,"end_time":0,"is_mutex":true,)" +
+                  newer_fields() +
+                  R"("run_num":0,"last_run_at":null,"next_run_at":1795219201000,"state":"enabled",)"
+                  R"("schedule_in_words":"every second","zone":"UTC","last_state":null,)"
+                  R"("last_success_at":null,"failures_in_row":0,"failing_since":null,"running":0,)"
+                  R"("usual_time":null,"usual_p95":null,"late_p99":null}],)"
+                  R"("message":"ok"})");
 }
 
 TEST_F(CronApiTest, AnEmptyListIsAnEmptyArray)

@@ -1,0 +1,278 @@
+#include "api/await_answer.hpp"
+#include "api/change_call.hpp"
+#include "api/routes.hpp"
+#include "api/rows.hpp"
+#include "base/log.hpp"
+#include "base/utf8.hpp"
+#include "http/answer.hpp"
+#include "http/text.hpp"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace peercron {
+namespace {
+
+constexpr std::size_t most_selected = 10'000;
+constexpr std::size_t most_runs_at_once = 1000;  // of one call
+constexpr std::size_t most_named = 1000;
+constexpr std::size_t jobs_of_a_change = 100;
+
+enum class Action : std::uint8_t { start, stop, run, remove };
+
+constexpr std::array<std::string_view, 3> action_words{"start", "stop", "run"};
+
+struct NamedJob {
+    JobId id = 0;
+    std::string name;
+    bool stop = false;
+};
+
+struct FailedJob {
+    NamedJob job;
+    std::string message;
+};
+
+struct BulkResult {
+    std::vector<NamedJob> jobs;
+    std::int64_t running = 0;
+    std::int64_t done = 0;
+    std::vector<FailedJob> failed;
+};
+
+/// The jobs that the call names. One way of naming them is wanted, so that no job is touched by
+/// mistake.
+struct Selection {
+    std::vector<JobId> ids;
+    std::optional<JobFilter> filter;
+};
+
+std::vector<JobId> read_job_ids(std::string_view text)
+{
+    std::set<JobId> ids;
+    for (const std::string& word : split_words(text)) ids.insert(parse_job_id("ids", word));
+    return {ids.begin(), ids.end()};
+}
+
+Selection read_selection(const Params& params)
+{
+    Selection selection;
+    const auto ids = params.text("ids");
+    const auto tag = params.text("tag");
+    const auto search = params.text("search");
+    const bool all = params.boolean("all").value_or(false);
+    const int given = (ids && !ids->empty() ? 1 : 0) + (tag && !tag->empty() ? 1 : 0) +
+                      (search && !search->empty() ? 1 : 0) + (all ? 1 : 0);
+    if (given != 1) {
+        refuse(fmt::format("ids: {} of ids, tag, search and all are given; exactly one is allowed",
+                           given));
+    }
+    if (ids && !ids->empty()) {
+        selection.ids = read_job_ids(*ids);
+        return selection;
+    }
+    JobFilter& filter = selection.filter.emplace();
+    if (tag && !tag->empty()) {
+        const auto field = std::ranges::find(job_fields, std::string_view("tags"), &JobField::name);
+        filter.words.push_back({&*field, *tag});
+    }
+    if (search && !search->empty()) filter.search = *search;
+    return selection;
+}
+
+/// Throws HttpError 400 for too many, and 404.
+BulkResult select(Store& store, const Selection& selection)
+{
+    BulkResult result;
+    std::vector<Job> found;
+    if (selection.filter) {
+        found = store.job_page(*selection.filter, {0, most_selected + 1}, {});
+    } else {
+        found = store.find_jobs_by_id(selection.ids);
+        std::ranges::sort(found, {}, &Job::id);
+    }
+    if (found.size() > most_selected || selection.ids.size() > most_selected) {
+        refuse(fmt::format("ids: more than {} jobs are meant; at most that many are allowed",
+                           most_selected));
+    }
+    std::vector<JobId> ids;
+    for (const Job& job : found) {
+        result.jobs.push_back({job.id, job.name, job.stop});
+        ids.push_back(job.id);
+    }
+    for (const JobId id : selection.ids) {
+        const bool is_there = std::ranges::binary_search(ids, id);
+        if (!is_there) result.failed.push_back({{id, "", false}, "there is no such job"});
+    }
+    for (const JobInsight& insight : store.find_insights(ids)) result.running += insight.running;
+    return result;
+}
+
+asio::awaitable<void> announce_some(const ApiContext& context, std::span<const NamedJob> jobs)
+{
+    std::vector<JobId> ids;
+    for (const NamedJob& job : jobs) ids.push_back(job.id);
+    const Result<void> told = co_await await_answer(context.announce(std::move(ids)));
+    if (told.has_error()) {
+        throw HttpError(
+            http::status::service_unavailable,
+            fmt::format("the jobs were changed and this is stored, but no dispatcher has confirmed "
+                        "it yet ({}): a fire that was handed out before may still happen within "
+                        "the lookahead",
+                        told.error().message));
+    }
+}
+
+/// Some at a time, so that no change of many rows stands in the way of others.
+asio::awaitable<void> change_all(const ApiContext& context, const Call& call, Action action,
+                                 BulkResult& result)
+{
+    const std::span<const NamedJob> all = result.jobs;
+    for (std::size_t begin = 0; begin < all.size(); begin += jobs_of_a_change) {
+        const auto some = all.subspan(begin, std::min(jobs_of_a_change, all.size() - begin));
+        const Edit edit = edit_by(context, call);
+        const auto change = [&](Store& store) {
+            if (action == Action::remove) {
+                std::vector<JobId> ids;
+                for (const NamedJob& job : some) ids.push_back(job.id);
+                return store.delete_jobs(ids, edit);
+            }
+            JobPatch patch;
+            patch.set(&Job::stop, action == Action::stop);
+            std::int64_t done = 0;
+            for (const NamedJob& job : some) {
+                const bool stands_so = job.stop == patch.values.stop;
+                if (stands_so || store.update_job(job.id, patch, edit)) ++done;
+            }
+            return done;
+        };
+        result.done += co_await context.store.call(change);
+        co_await announce_some(context, some);
+    }
+}
+
+asio::awaitable<void> run_all(const ApiContext& context, const Call& call, BulkResult& result)
+{
+    for (const NamedJob& job : result.jobs) {
+        auto asked = context.run_now(job.id, to_string(call.caller));
+        const Result<RunId> run = co_await await_answer(std::move(asked));
+        if (run) {
+            ++result.done;
+        } else {
+            result.failed.push_back({job, run.error().message});
+        }
+    }
+}
+
+void write_bulk(JsonWriter& json, std::string_view action, bool dry_run, const BulkResult& result)
+{
+    json.begin_object();
+    json.field("action", action);
+    json.field("dry_run", dry_run);
+    json.field("total", static_cast<std::int64_t>(result.jobs.size()));
+    json.field("done", result.done);
+    json.field("running", result.running);
+    json.key("jobs");
+    json.begin_array();
+    for (std::size_t i = 0; i < std::min(result.jobs.size(), most_named); ++i) {
+        json.begin_object();
+        json.field("id", result.jobs[i].id);
+        json.field("name", result.jobs[i].name);
+        json.end_object();
+    }
+    json.end_array();
+    json.key("failed");
+    json.begin_array();
+    for (std::size_t i = 0; i < std::min(result.failed.size(), most_named); ++i) {
+        json.begin_object();
+        json.field("id", result.failed[i].job.id);
+        json.field("name", result.failed[i].job.name);
+        json.field("message", result.failed[i].message);
+        json.end_object();
+    }
+    json.end_array();
+    json.end_object();
+}
+
+asio::awaitable<Response> act_on(const ApiContext& context, const Call& call, Action action,
+                                 std::string_view word)
+{
+    const Selection selection = read_selection(call.params);
+    const bool dry_run = call.params.boolean("dry_run").value_or(false);
+    const Edit checked = edit_by(context, call);  // what is wrong with `reason` is said first
+    const auto find = [&selection](Store& store) { return select(store, selection); };
+    BulkResult result = co_await context.store.call(find);
+    if (action == Action::run && result.jobs.size() > most_runs_at_once) {
+        refuse(fmt::format("ids: {} jobs are meant; at most {} can be run by one call",
+                           result.jobs.size(), most_runs_at_once));
+    }
+    if (dry_run) {
+        co_return answer([&](JsonWriter& json) { write_bulk(json, word, dry_run, result); });
+    }
+    spdlog::info("http: {} at {}: {} {} jobs", quote_utf8(checked.by.who), checked.by.from, word,
+                 result.jobs.size());
+    if (action == Action::run) {
+        co_await run_all(context, call, result);
+    } else {
+        co_await change_all(context, call, action, result);
+    }
+    co_return answer([&](JsonWriter& json) { write_bulk(json, word, dry_run, result); });
+}
+
+asio::awaitable<Response> act_on_jobs(const ApiContext& context, const Call& call)
+{
+    const std::string given = call.params.text("action").value_or("");
+    const auto word = std::ranges::find(action_words, given);
+    if (word == action_words.end()) {
+        refuse(fmt::format("action: given {}; one of {} is allowed", quote_utf8(given),
+                           fmt::join(action_words, ", ")));
+    }
+    const auto action = static_cast<Action>(word - action_words.begin());
+    co_return co_await act_on(context, call, action, *word);
+}
+
+asio::awaitable<Response> delete_jobs(const ApiContext& context, const Call& call)
+{
+    return act_on(context, call, Action::remove, "delete");
+}
+
+}  // namespace
+
+void add_bulk_routes(Router& router, const ApiContext& context)
+{
+    const std::vector<Param> selecting{{.name = "ids", .type = ParamType::words},
+                                       {.name = "tag"},
+                                       {.name = "search"},
+                                       {.name = "all", .type = ParamType::boolean},
+                                       {.name = "dry_run", .type = ParamType::boolean},
+                                       {.name = "reason"}};
+    std::vector<Param> acting = selecting;
+    acting.push_back({.name = "action", .required = true});
+    router.add({
+        .pattern = "/cron/bulk",
+        .methods = {http::verb::post},
+        .role = Role::operate,
+        .mutates = true,
+        .params = acting,
+        .strictness = Strictness::strict,
+        .handler = bind(context, act_on_jobs),
+    });
+    router.add({
+        .pattern = "/cron/bulk/delete",
+        .methods = {http::verb::post},
+        .role = Role::admin,
+        .mutates = true,
+        .params = selecting,
+        .strictness = Strictness::strict,
+        .handler = bind(context, delete_jobs),
+    });
+}
+
+}  // namespace peercron

@@ -1,0 +1,81 @@
+#include "insight/agenda.hpp"
+
+#include "insight/load_forecast.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <queue>
+#include <tuple>
+
+namespace peercron {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// The next fire of a job, and which of its fires that is.
+struct Due {
+    std::chrono::sys_seconds at{};
+    const AgendaJob* job = nullptr;
+    std::int64_t number = 1;
+
+    friend bool operator>(const Due& a, const Due& b)
+    {
+        return std::tuple(a.at, a.job->id) > std::tuple(b.at, b.job->id);
+    }
+};
+
+}  // namespace
+
+std::vector<AgendaFire> agenda(std::span<const AgendaJob> jobs, std::chrono::sys_seconds from,
+                               std::chrono::sys_seconds to, std::size_t offset, std::size_t limit)
+{
+    std::vector<Due> firsts;
+    const auto next = [to](const AgendaJob& job, std::chrono::sys_seconds after) {
+        auto fire = job.schedule->next_in_window(after, job.window);
+        if (fire && *fire >= to) fire.reset();
+        return fire;
+    };
+    for (const AgendaJob& job : jobs) {
+        if (job.runs_left && *job.runs_left <= 0) continue;
+        if (const auto fire = next(job, from - 1s)) firsts.push_back({*fire, &job});
+    }
+    std::priority_queue<Due, std::vector<Due>, std::greater<>> due(std::greater<>(),
+                                                                   std::move(firsts));
+    std::vector<AgendaFire> fires;
+    std::size_t passed = 0;
+    while (!due.empty() && fires.size() < limit) {
+        const Due first = due.top();
+        due.pop();
+        if (passed++ >= offset) fires.push_back({first.job->id, first.at});
+        const bool is_last = first.job->runs_left && first.number >= *first.job->runs_left;
+        if (is_last) continue;
+        if (const auto fire = next(*first.job, first.at)) {
+            due.push({*fire, first.job, first.number + 1});
+        }
+    }
+    return fires;
+}
+
+std::int64_t count_fires(std::span<const AgendaJob> jobs, std::chrono::sys_seconds from,
+                         std::chrono::sys_seconds to)
+{
+    // In whole minutes, and those before the first one fire by fire.
+    const std::chrono::sys_seconds whole = std::chrono::ceil<std::chrono::minutes>(from);
+    const std::chrono::sys_seconds begin = std::min(whole, to);
+    LoadForecast load(begin, to);
+    std::int64_t fires = 0;
+    for (const AgendaJob& job : jobs) {
+        auto left = job.runs_left;
+        auto fire = job.schedule->next_in_window(from - 1s, job.window);
+        while (fire && *fire < begin && (!left || *left > 0)) {
+            ++fires;
+            if (left) --*left;
+            fire = job.schedule->next_in_window(*fire, job.window);
+        }
+        load.add(*job.schedule, job.window, 0ms, left);
+    }
+    for (const LoadForecast::Cell& cell : load.cells(60min)) fires += cell.fires;
+    return fires;
+}
+
+}  // namespace peercron

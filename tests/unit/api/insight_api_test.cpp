@@ -1,0 +1,395 @@
+#include "api_fixture.hpp"
+
+#include <gmock/gmock.h>
+#include <boost/json/array.hpp>
+
+namespace peercron {
+namespace {
+
+using namespace std::chrono_literals;
+using boost::json::array;
+using boost::json::value;
+using ::testing::ContainsRegex;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+/// The fixture's clock stands at 2026-11-21T00:00:00Z.
+class InsightApiTest : public testing::ApiTest {
+protected:
+    Job& insert(std::string name, std::string cron_set = "0 0 * * * *")
+    {
+        Job job;
+        job.name = std::move(name);
+        job.cron_set = std::move(cron_set);
+        job.command = "true";
+        job.effective_from = clock_.time - 240h;
+        return tables_.insert(std::move(job));
+    }
+
+    /// A row, and what statistics make of it.
+    LogRow& ended(const Job& job, WallTime at, RunState state,
+                  std::chrono::milliseconds use_time = 1s)
+    {
+        LogRow row;
+        row.id = 100 + std::ssize(tables_.log);
+        row.run.id = {job.id, at, 1};
+        row.run.state = state;
+        row.run.run_server = "127.0.0.1:9991";
+        row.run.started_at = at + 2ms;
+        row.run.ended_at = at + 2ms + use_time;
+        row.run.use_time = use_time;
+        EndedRun run;
+        run.scheduled_at = at;
+        run.outcome = *outcome_of(state, Cause::none);
+        run.started_at = row.run.started_at;
+        run.use_time = use_time;
+        tables_.statistics[job.id].add(run);
+        return *tables_.log.insert(tables_.log.begin(), std::move(row));
+    }
+
+    value ask(const std::string& target, const std::string& body, unsigned status = 200)
+    {
+        const auto answer = post_json(target, body);
+        EXPECT_EQ(answer.status, status) << answer.body;
+        return status == 200 ? answer.data() : value(answer.message());
+    }
+
+    NodeLoad& add_node(std::string name, std::uint32_t slots)
+    {
+        NodeLoad& load = loads_.emplace_back();
+        load.node = std::move(name);
+        load.slots = slots;
+        return load;
+    }
+
+    WallTime now() const { return clock_.time; }
+};
+
+TEST_F(InsightApiTest, AListShowsThePastOfItsJobs)
+{
+    const Job& job = insert("backup");
+    ended(job, now() - 2h, RunState::success, 4s);
+    ended(job, now() - 1h, RunState::failed);
+    start();
+    const value row = get("/cron/list?limit=10").data().at("list").at(0);
+    EXPECT_EQ(row.at("schedule_in_words"), "every hour");
+    EXPECT_EQ(row.at("zone"), "UTC");
+    EXPECT_EQ(row.at("last_state"), "failed");
+    EXPECT_EQ(row.at("failures_in_row"), 1);
+    EXPECT_EQ(row.at("last_success_at"), to_unix_millis(now() - 2h));
+    EXPECT_EQ(row.at("late_p99"), 2);
+    EXPECT_EQ(row.at("last_runs_by"), "run");
+    ASSERT_THAT(row.at("last_runs").as_array(), SizeIs(2));
+    EXPECT_EQ(row.at("last_runs").at(1).at("state"), "failed");
+    // All jobs at once come without strips.
+    const value all = get("/cron/list").data().at(0);
+    EXPECT_EQ(all.at("last_state"), "failed");
+    EXPECT_FALSE(all.as_object().contains("last_runs"));
+}
+
+TEST_F(InsightApiTest, StateAndOrderAreChecked)
+{
+    start();
+    EXPECT_EQ(get("/cron/list?state=failing&sort=-late_p99").status, 200U);
+    EXPECT_THAT(get("/cron/list?state=bad").message(),
+                HasSubstr("state: given \"bad\"; one of enabled, stopped, failing"));
+    EXPECT_THAT(get("/cron/list?sort=-bad").message(), HasSubstr("sort: given \"-bad\"; one of"));
+}
+
+TEST_F(InsightApiTest, StatisticsOfAJob)
+{
+    const Job& job = insert("backup");
+    for (int i = 1; i <= 4; ++i) {
+        ended(job, now() - i * 1h, i == 4 ? RunState::failed : RunState::success);
+    }
+    start();
+    const value stats = get(fmt::format("/cron/{}/stats", job.id)).data();
+    EXPECT_EQ(stats.at("runs"), 4);
+    EXPECT_EQ(stats.at("success_percent"), 75);
+    EXPECT_EQ(get("/cron/4711/stats").status, 404U);
+}
+
+TEST_F(InsightApiTest, TheOverviewShowsWhatIsWrongAndWhatComes)
+{
+    const Job& job = insert("etl");
+    LogRow& run = ended(job, now() - 20min, RunState::success, 100s);
+    run.run.state = RunState::running;
+    run.run.ended_at.reset();
+    RunTally tally;
+    tally.fires[static_cast<std::size_t>(Outcome::success)] = 3;
+    tables_.tallies = {{std::chrono::floor<std::chrono::seconds>(now() - 1h), "a", tally},
+                       {std::chrono::floor<std::chrono::seconds>(now() - 1h), "b", tally}};
+    tables_.terms = {{7, "a", now() - 2h}};
+    start();
+    const value seen = get("/overview").data();
+    EXPECT_EQ(seen.at("jobs").at("total"), 1);
+    ASSERT_THAT(seen.at("running").as_array(), SizeIs(1));
+    EXPECT_EQ(seen.at("running").at(0).at("name"), "etl");
+    EXPECT_EQ(seen.at("running").at(0).at("elapsed"), 1'199'998);
+    EXPECT_EQ(seen.at("running").at(0).at("slow"), false) << "too few runs are known";
+    EXPECT_EQ(seen.at("next_total"), 1);
+    EXPECT_EQ(seen.at("next").at(0).at("name"), "etl");
+    ASSERT_THAT(seen.at("strip").at("cells").as_array(), SizeIs(1));
+    EXPECT_EQ(seen.at("strip").at("cells").at(0).at("success"), 6);
+    EXPECT_EQ(seen.at("dispatchers").at(0).at("node"), "a");
+}
+
+TEST_F(InsightApiTest, AHistogramIsOfAllJobsOrOfOne)
+{
+    const Job& job = insert("backup");
+    ended(job, now() - 70min, RunState::success);
+    ended(job, now() - 65min, RunState::failed);
+    RunTally tally;
+    tally.fires[static_cast<std::size_t>(Outcome::missed)] = 2;
+    tables_.tallies = {{std::chrono::floor<std::chrono::seconds>(now() - 1h), "a", tally}};
+    start();
+    const value all = get("/log/histogram?step=3600").data();
+    EXPECT_EQ(all.at("step"), 3'600'000);
+    EXPECT_EQ(all.at("cells").at(0).at("missed"), 2);
+    EXPECT_FALSE(all.at("cells").at(0).as_object().contains("run_server"));
+    EXPECT_EQ(get("/log/histogram?by=node").data().at("cells").at(0).at("run_server"), "a");
+    const value one = get(fmt::format("/log/histogram?cron_id={}", job.id)).data();
+    ASSERT_THAT(one.at("cells").as_array(), SizeIs(1));
+    EXPECT_EQ(one.at("cells").at(0).at("success"), 1);
+    EXPECT_EQ(one.at("cells").at(0).at("failed"), 1);
+    EXPECT_EQ(one.at("cells").at(0).at("late_p99"), 2);
+    EXPECT_THAT(get("/log/histogram?step=900").message(), HasSubstr("step: given 900"));
+    EXPECT_THAT(get("/log/histogram?from=20&to=10").message(), HasSubstr("to: it must be later"));
+    EXPECT_THAT(get("/log/histogram?by=job").message(), HasSubstr("by: given \"job\""));
+}
+
+TEST_F(InsightApiTest, WhyAnswersForAJobThatWasDeleted)
+{
+    const Job job = insert("backup", "0 0 2 * * *");
+    tables_.note({}, job, Edit(now() - 240h));
+    tables_.planned_through = now();
+    const std::string at = std::to_string(to_unix_seconds(now() - 22h));
+    start();
+    const std::string target = fmt::format("/cron/{}/why?at={}", job.id, at);
+    EXPECT_EQ(get(target).data().at("verdict"), "forgotten");
+    ended(job, now() - 22h, RunState::failed);
+    const value why = get(target).data();
+    EXPECT_EQ(why.at("verdict"), "failed");
+    EXPECT_THAT(std::string(why.at("answer").as_string()), HasSubstr("2026-11-20 02:00:00"));
+    EXPECT_EQ(why.at("run").at("state"), "failed");
+    tables_.jobs.clear();
+    EXPECT_EQ(get(target).data().at("verdict"), "failed");
+    EXPECT_EQ(get("/cron/4711/why").status, 404U);
+    EXPECT_THAT(get(fmt::format("/cron/{}/why?at=soon", job.id)).message(), HasSubstr("at: given"));
+}
+
+TEST_F(InsightApiTest, APreviewChangesNothing)
+{
+    const Job saved = insert("backup", "0 0 2 * * *");
+    insert("other", "0 30 2 * * *");
+    start();
+    const value seen =
+        ask("/cron/preview", fmt::format(R"({{"id":{},"cronSet":"0 30 2 * * *"}})", saved.id));
+    EXPECT_EQ(seen.at("schedule_in_words"), "at 02:30:00");
+    EXPECT_THAT(seen.at("next").as_array(), SizeIs(20));
+    EXPECT_EQ(seen.at("next").at(0).at("local"), "2026-11-21T02:30:00+00:00");
+    EXPECT_EQ(seen.at("collisions").at(0).at("names").at(0), "other");
+    EXPECT_EQ(seen.at("week").at("come_total"), 7);
+    EXPECT_EQ(seen.at("week").at("go_total"), 7);
+    EXPECT_EQ(seen.at("week").at("go").at(0).at("local"), "2026-11-21T02:00:00+00:00");
+    EXPECT_EQ(tables_.writes, 0U);
+    EXPECT_EQ(ask("/cron/preview", R"({"every":"1h"})").at("week").at("come_total"), 167);
+    EXPECT_THAT(std::string(ask("/cron/preview", "{}", 400).as_string()),
+                HasSubstr("cronSet: missing"));
+    EXPECT_THAT(std::string(ask("/cron/preview", R"({"cronSet":"x"})", 400).as_string()),
+                HasSubstr("cronSet: "));
+    ask("/cron/preview", R"({"id":4711,"cronSet":"@daily"})", 404);
+}
+
+TEST_F(InsightApiTest, AForecastIsFiresTimesUsualDurations)
+{
+    const Job& job = insert("etl", "0 30 * * * *");
+    ended(job, now() - 30min, RunState::success, 20min);
+    insert("stopped").stop = true;
+    add_node("a", 3);
+    add_node("b", 1);
+    start();
+    const value seen = get("/forecast?hours=2").data();
+    EXPECT_EQ(seen.at("jobs"), 1);
+    EXPECT_EQ(seen.at("unknown"), 0);
+    EXPECT_EQ(seen.at("slots"), 4);
+    EXPECT_THAT(seen.at("cells").as_array(), SizeIs(12));
+    EXPECT_EQ(seen.at("cells").at(3).at("fires"), 1);
+    EXPECT_EQ(seen.at("cells").at(4).at("peak"), 1);
+    EXPECT_EQ(seen.at("cells").at(2).at("peak"), 0);
+    EXPECT_EQ(seen.at("busiest").at("peak"), 1);
+    EXPECT_THAT(get("/forecast?hours=0").message(), HasSubstr("hours: given"));
+}
+
+TEST_F(InsightApiTest, ComingFiresAreAPagedList)
+{
+    insert("a", "0 */10 * * * *").tags = {"nightly"};
+    insert("b");
+    start();
+    const value all = get("/forecast/fires?limit=3").data();
+    EXPECT_EQ(all.at("total"), 7);
+    ASSERT_THAT(all.at("list").as_array(), SizeIs(3));
+    EXPECT_EQ(all.at("list").at(0).at("name"), "a");
+    EXPECT_EQ(all.at("list").at(1).at("name"), "b");
+    EXPECT_EQ(get("/forecast/fires?limit=3&page=3").data().at("list").as_array().size(), 1U);
+    EXPECT_EQ(get("/forecast/fires?tag=nightly").data().at("total"), 6);
+    EXPECT_THAT(get("/forecast/fires?from=20&to=10").message(), HasSubstr("to: it must be later"));
+}
+
+TEST_F(InsightApiTest, FreeSlotsAreWhereLittleRuns)
+{
+    insert("busy", "0 0-29 * * * *");
+    start();
+    const value seen = get("/forecast/free?duration=15m&between=01:00-03:00").data();
+    EXPECT_EQ(seen.at("slots").at(0).at("from"), to_unix_millis(now() + 90min));
+    EXPECT_EQ(seen.at("slots").at(0).at("fires"), 0);
+    EXPECT_THAT(get("/forecast/free").message(), HasSubstr("duration: missing"));
+    EXPECT_THAT(get("/forecast/free?duration=15").data().at("slots").as_array(), SizeIs(5));
+    for (const std::string wrong : {"1-2", "01:00", "01:00-25:00", "01:00-02:00-03:00", "x"}) {
+        EXPECT_THAT(get("/forecast/free?duration=15m&between=" + wrong).message(),
+                    HasSubstr("between: given"))
+            << wrong;
+    }
+    EXPECT_THAT(get("/forecast/free?duration=15m&zone=Mars").message(), HasSubstr("zone: "));
+}
+
+TEST_F(InsightApiTest, ARunIsComparedWithTheSuccessBefore)
+{
+    const Job job = insert("backup");
+    tables_.note({}, job, Edit(now() - 240h));
+    ended(job, now() - 2h, RunState::success).run.output = "begin 1\ncopied\n";
+    Job changed = job;
+    changed.command = "false";
+    tables_.note(job, changed, Edit(now() - 90min));
+    LogRow& failed = ended(job, now() - 1h, RunState::failed);
+    failed.run.output = "begin 2\ndisk full\n";
+    const std::int64_t id = failed.id;
+    start();
+    const value seen = get(fmt::format("/run/{}/diff", id)).data();
+    EXPECT_EQ(seen.at("run").at("state"), "failed");
+    EXPECT_EQ(seen.at("success").at("state"), "success");
+    EXPECT_EQ(seen.at("definition").at(0).at("field"), "command");
+    EXPECT_EQ(seen.at("definition").at(0).at("success"), "true");
+    EXPECT_EQ(seen.at("definition").at(0).at("run"), "false");
+    EXPECT_EQ(seen.at("output_is_same"), false);
+    ASSERT_THAT(seen.at("output").as_array(), SizeIs(3));
+    EXPECT_EQ(seen.at("output").at(0).at("text"), "begin 2");
+    EXPECT_EQ(seen.at("output").at(2).at("text"), "disk full");
+    EXPECT_TRUE(get("/run/100/diff").data().at("success").is_null());
+    EXPECT_EQ(get("/run/4711/diff").status, 404U);
+}
+
+TEST_F(InsightApiTest, LongStretchesThatAreTheSameAreFolded)
+{
+    const Job job = insert("backup");
+    std::string output;
+    for (int i = 0; i < 20; ++i) output += fmt::format("line {}\n", static_cast<char>('a' + i));
+    ended(job, now() - 2h, RunState::success).run.output = output;
+    LogRow& run = ended(job, now() - 1h, RunState::success);
+    run.run.output = output;
+    const std::int64_t id = run.id;
+    start();
+    const value seen = get(fmt::format("/run/{}/diff", id)).data();
+    EXPECT_EQ(seen.at("output_is_same"), true);
+    ASSERT_THAT(seen.at("output").as_array(), SizeIs(3));
+    EXPECT_EQ(seen.at("output").at(0).at("text"), "line a\nline b\nline c");
+    EXPECT_EQ(seen.at("output").at(1).at("lines"), 14);
+    EXPECT_EQ(seen.at("output").at(2).at("text"), "line r\nline s\nline t");
+}
+
+TEST_F(InsightApiTest, SeveralJobsAreStoppedByOneCall)
+{
+    const JobId one = insert("one").id;
+    const JobId two = insert("two").id;
+    start();
+    const value dry = ask("/cron/bulk", R"({"action":"stop","all":true,"dry_run":true})");
+    EXPECT_EQ(dry.at("total"), 2);
+    EXPECT_EQ(dry.at("done"), 0);
+    EXPECT_EQ(tables_.writes, 0U);
+    const value done = ask(
+        "/cron/bulk",
+        fmt::format(R"({{"action":"stop","ids":"{},{},4711","reason":"disk full"}})", one, two));
+    EXPECT_EQ(done.at("done"), 2);
+    EXPECT_EQ(done.at("failed").at(0).at("id"), 4711);
+    EXPECT_TRUE(tables_.jobs.at(one).stop);
+    EXPECT_EQ(tables_.revisions.back().by.why, "disk full");
+    EXPECT_THAT(announced_, ElementsAre(ElementsAre(one, two)));
+    EXPECT_EQ(ask("/cron/bulk", R"({"action":"run","search":"true"})").at("done"), 2);
+    EXPECT_EQ(ask("/cron/bulk/delete", R"({"all":1})").at("done"), 2);
+    EXPECT_THAT(tables_.jobs, IsEmpty());
+}
+
+TEST_F(InsightApiTest, ABulkActionNamesItsJobsInOneWay)
+{
+    insert("one").tags = {"nightly"};
+    start();
+    for (const std::string body :
+         {R"({"action":"stop"})", R"({"action":"stop","all":false})",
+          R"({"action":"stop","all":true,"tag":"nightly"})", R"({"action":"stop","ids":""})"}) {
+        EXPECT_THAT(std::string(ask("/cron/bulk", body, 400).as_string()),
+                    HasSubstr("exactly one is allowed"))
+            << body;
+    }
+    EXPECT_THAT(std::string(ask("/cron/bulk", R"({"action":"drop","all":1})", 400).as_string()),
+                HasSubstr("action: given \"drop\"; one of start, stop, run is allowed"));
+    EXPECT_EQ(ask("/cron/bulk", R"({"action":"stop","tag":"nightly"})").at("done"), 1);
+    EXPECT_EQ(ask("/cron/bulk", R"({"action":"start","tag":"weekly"})").at("total"), 0);
+}
+
+TEST_F(InsightApiTest, AReasonIsKeptInTheHistory)
+{
+    const JobId id = insert("one").id;
+    start();
+    EXPECT_EQ(request("POST", fmt::format("/cron/stop/{}?reason=disk%20full", id)).status, 200U);
+    EXPECT_EQ(get(fmt::format("/cron/{}/history", id)).data().at("list").at(0).at("reason"),
+              "disk full");
+    const std::string long_reason(256, 'x');
+    EXPECT_THAT(get(fmt::format("/cron/start/{}?reason={}", id, long_reason)).message(),
+                HasSubstr("reason: given 256 characters; at most 255 are allowed"));
+}
+
+TEST_F(InsightApiTest, WhatHappensIfANodeStops)
+{
+    const Job& job = insert("etl");
+    LogRow& run = ended(job, now() - 1min, RunState::success);
+    run.run.state = RunState::running;
+    run.run.run_server = "a";
+    add_node("a", 4).held = 5;
+    add_node("b", 8);
+    start();
+    const value seen = get("/node/a/if-stopped").data();
+    EXPECT_EQ(seen.at("held"), 5);
+    EXPECT_EQ(seen.at("slots_left"), 8);
+    EXPECT_EQ(seen.at("running").at(0).at("name"), "etl");
+    EXPECT_EQ(seen.at("others").at(0).at("name"), "b");
+    EXPECT_EQ(get("/node/c/if-stopped").status, 404U);
+}
+
+TEST_F(InsightApiTest, ABadgeIsAPicture)
+{
+    const Job& job = insert("backup");
+    ended(job, now() - 1h, RunState::failed);
+    start();
+    const auto picture = get("/badge/backup.svg");
+    EXPECT_EQ(picture.header("Content-Type"), "image/svg+xml");
+    EXPECT_THAT(picture.body, HasSubstr("backup: failed"));
+    EXPECT_THAT(get(fmt::format("/badge/{}.svg", job.id)).body, HasSubstr("backup: failed"));
+    EXPECT_EQ(get("/badge/other.svg").status, 404U);
+    EXPECT_EQ(get("/badge/backup").status, 404U);
+}
+
+TEST_F(InsightApiTest, MetricsTellOfTheProcess)
+{
+    start();
+    const std::string metrics = get("/metrics").body;
+    EXPECT_THAT(metrics, HasSubstr("peercron_build_info{version=\"1.2.3\"} 1"));
+    for (const std::string name : {"process_cpu_seconds_total", "process_resident_memory_bytes",
+                                   "process_open_fds", "process_start_time_seconds"}) {
+        EXPECT_THAT(metrics, ContainsRegex("\n" + name + " [0-9]")) << name;
+    }
+}
+
+}  // namespace
+}  // namespace peercron

@@ -1,0 +1,257 @@
+#include "insight/why.hpp"
+
+#include <gmock/gmock.h>
+
+namespace peercron {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+
+constexpr WallTime midnight = from_unix_millis(1'795'219'200'000);  // 2026-11-21T00:00:00Z
+constexpr JobId id = 12;
+
+/// A job that fires at 02:00 each day, and the moment of such a fire.
+class WhyTest : public ::testing::Test {
+protected:
+    WhyTest()
+    {
+        job_.id = id;
+        job_.name = "backup";
+        job_.cron_set = "0 0 2 * * *";
+        job_.effective_from = midnight - 240h;
+        known_.id = id;
+        known_.now = midnight + 12h;
+        known_.at = fire_;
+        known_.ledger_begin = midnight - 720h;
+        known_.planned_through = known_.now + 2s;
+        known_.dispatcher = "10.0.0.7:9991";
+        change(job_, midnight - 240h, {"deploy", "10.0.0.1", ""});
+    }
+
+    void change(std::optional<Job> to, WallTime from, Author by = {"ops", "10.0.0.2", "disk full"})
+    {
+        Revision revision;
+        revision.id = std::ssize(known_.revisions) + 1;
+        revision.job = id;
+        revision.effective_from = from;
+        revision.by = std::move(by);
+        revision.after = std::move(to);
+        known_.revisions.push_back(revision);
+        known_.job = known_.revisions.back().after;
+    }
+
+    LogRow& row(RunState state, WallTime at, Cause cause = Cause::none)
+    {
+        LogRow added;
+        added.id = 4700 + std::ssize(known_.rows);
+        added.run.id = {id, at, 1};
+        added.run.state = state;
+        added.run.reason.cause = cause;
+        added.run.run_server = "db1:9991";
+        return *known_.rows.insert(known_.rows.begin(), added);
+    }
+    LogRow& ended(RunState state)
+    {
+        LogRow& added = row(state, fire_);
+        added.run.started_at = fire_ + 4ms;
+        added.run.use_time = 192'300ms;
+        added.run.ended_at = fire_ + 192'304ms;
+        return added;
+    }
+
+    const WallTime fire_ = midnight + 2h;
+    Job job_;
+    Circumstances known_;
+};
+
+TEST_F(WhyTest, ARunThatSucceeded)
+{
+    ended(RunState::success);
+    const Explanation why = explain(known_);
+    EXPECT_EQ(why.verdict, Verdict::ran);
+    EXPECT_EQ(why.answer,
+              "It ran at 2026-11-21 02:00:00.004 on db1:9991, and succeeded after 3 m 12 s.");
+    EXPECT_EQ(why.previous_fire, fire_ - 24h);
+    EXPECT_EQ(why.next_fire, fire_ + 24h);
+    ASSERT_TRUE(why.row);
+}
+
+TEST_F(WhyTest, ARunThatFailedSaysHow)
+{
+    LogRow& run = ended(RunState::failed);
+    run.run.exit_code = 2;
+    EXPECT_THAT(explain(known_).answer, HasSubstr("failed after 3 m 12 s with exit code 2"));
+    EXPECT_EQ(explain(known_).verdict, Verdict::failed);
+    known_.rows.front().run.state = RunState::timeout;
+    EXPECT_THAT(explain(known_).answer, HasSubstr("ended at its timeout"));
+}
+
+TEST_F(WhyTest, AttemptsAreCountedWhereThereMayBeSeveral)
+{
+    job_.retries = 3;
+    known_.revisions.back().after = job_;
+    ended(RunState::failed);
+    LogRow& second = ended(RunState::failed);
+    second.run.id.attempt = 2;
+    EXPECT_THAT(explain(known_).answer, HasSubstr("(attempt 2 of 4)"));
+    LogRow& third = row(RunState::planned, fire_);
+    third.run.id.attempt = 3;
+    third.retry_at = midnight + 13h;
+    EXPECT_EQ(explain(known_).verdict, Verdict::retrying);
+    EXPECT_THAT(explain(known_).answer, HasSubstr("attempt 3 starts at 2026-11-21 13:00:00"));
+}
+
+TEST_F(WhyTest, ASkipForTheMutexNamesTheRunInItsWay)
+{
+    LogRow& before = row(RunState::running, fire_ - 24h);
+    before.run.started_at = fire_ - 24h;
+    const std::int64_t blocker = before.id;
+    row(RunState::skipped, fire_, Cause::mutex).run.reason.detail = "the previous run goes on";
+    known_.usual_time = 720s;
+    const Explanation why = explain(known_);
+    EXPECT_EQ(why.verdict, Verdict::skipped);
+    ASSERT_TRUE(why.blocker);
+    EXPECT_EQ(why.blocker->id, blocker);
+    EXPECT_THAT(why.answer, HasSubstr("was skipped: the previous run goes on; run 4700 was still "
+                                      "running, since 2026-11-20 02:00:00, usually 12 m 0 s."));
+}
+
+TEST_F(WhyTest, AMissIsNoSkip)
+{
+    row(RunState::skipped, fire_, Cause::no_node).run.reason.detail = "no node could take it";
+    EXPECT_EQ(explain(known_).verdict, Verdict::missed);
+    EXPECT_THAT(explain(known_).answer, HasSubstr("was missed: no node could take it"));
+}
+
+TEST_F(WhyTest, AMomentWithinAGapIsOfItsRow)
+{
+    LogRow& gap = row(RunState::skipped, fire_ - 48h, Cause::misfire);
+    gap.fires = 3;
+    gap.gap_end = fire_;
+    const Explanation why = explain(known_);
+    EXPECT_EQ(why.verdict, Verdict::missed);
+    EXPECT_THAT(why.answer, HasSubstr("3 fires from 2026-11-19 02:00:00 to 2026-11-21 02:00:00"));
+}
+
+TEST_F(WhyTest, WithoutARowThePlanTells)
+{
+    EXPECT_EQ(explain(known_).verdict, Verdict::missing);
+    known_.ledger_begin = fire_ + 1h;
+    EXPECT_EQ(explain(known_).verdict, Verdict::forgotten);
+    known_.ledger_begin = midnight - 720h;
+    known_.planned_through = fire_ - 1s;
+    EXPECT_EQ(explain(known_).verdict, Verdict::unplanned);
+    EXPECT_THAT(explain(known_).answer, HasSubstr("no node has planned since"));
+    known_.planned_through.reset();
+    EXPECT_THAT(explain(known_).answer, HasSubstr("no node has ever planned"));
+    known_.now = fire_ - 1h;
+    EXPECT_EQ(explain(known_).verdict, Verdict::future);
+    EXPECT_THAT(explain(known_).answer, HasSubstr("in 1 h 0 m"));
+}
+
+TEST_F(WhyTest, AMomentBetweenFiresSaysWhichAreAround)
+{
+    known_.at = fire_ + 1h;
+    const Explanation why = explain(known_);
+    EXPECT_EQ(why.verdict, Verdict::not_due);
+    EXPECT_THAT(why.answer, HasSubstr("nothing was due: it fires at 02:00:00"));
+    EXPECT_THAT(why.answer, HasSubstr("2026-11-21 02:00:00 and 2026-11-22 02:00:00"));
+}
+
+TEST_F(WhyTest, AStoppedJobSaysSinceWhenAndByWhom)
+{
+    Job stopped = job_;
+    stopped.stop = true;
+    change(stopped, fire_ - 10h);
+    const Explanation why = explain(known_);
+    EXPECT_EQ(why.verdict, Verdict::not_due);
+    EXPECT_THAT(why.answer, HasSubstr("stopped at that time: as it was since 2026-11-20 16:00:00, "
+                                      "by ops (disk full)"));
+}
+
+TEST_F(WhyTest, ItIsTheVersionOfThatMomentThatCounts)
+{
+    Job later = job_;
+    later.cron_set = "0 0 5 * * *";
+    change(later, fire_ + 1h);
+    EXPECT_EQ(explain(known_).verdict, Verdict::missing) << "the old version fired at 02:00";
+    known_.at = midnight + 5h;
+    EXPECT_EQ(explain(known_).verdict, Verdict::missing);
+    known_.at = fire_ + 24h;
+    known_.now = fire_ + 30h;
+    EXPECT_EQ(explain(known_).verdict, Verdict::not_due);
+}
+
+TEST_F(WhyTest, BeforeAndAfterItsLifeThereIsNoJob)
+{
+    known_.at = midnight - 1000h;
+    known_.revisions.erase(known_.revisions.begin());
+    known_.job = job_;
+    EXPECT_THAT(explain(known_).answer, HasSubstr("there was no such job yet"));
+    known_.at = fire_;
+    change(std::nullopt, fire_ - 1h);
+    EXPECT_THAT(explain(known_).answer, HasSubstr("was deleted on 2026-11-21 01:00:00, by ops"));
+}
+
+TEST_F(WhyTest, TheWindowTells)
+{
+    Job late = job_;
+    late.start_time = to_unix_seconds(fire_ + 10h);
+    known_.revisions.back().after = late;
+    EXPECT_THAT(explain(known_).answer, HasSubstr("Its window began only at 2026-11-21 12:00:00"));
+    late.start_time = 0;
+    late.end_time = to_unix_seconds(fire_ - 10h);
+    known_.revisions.back().after = late;
+    EXPECT_THAT(explain(known_).answer, HasSubstr("Its window ended at 2026-11-20 16:00:00"));
+}
+
+TEST_F(WhyTest, TimesAreThoseOfTheJobsZone)
+{
+    Job berlin = job_;
+    berlin.time_zone = "Europe/Berlin";
+    known_.revisions.back().after = berlin;
+    known_.at = fire_ - 1h;
+    EXPECT_EQ(explain(known_).verdict, Verdict::missing);
+    EXPECT_THAT(explain(known_).answer, HasSubstr("2026-11-21 02:00:00"));
+}
+
+TEST_F(WhyTest, WithoutAMomentItIsWhateverCameLast)
+{
+    known_.at.reset();
+    EXPECT_THAT(explain(known_).answer, HasSubstr("Nothing is in the log yet"));
+    ended(RunState::success);
+    row(RunState::revoked, fire_ + 24h, Cause::job_changed);
+    EXPECT_EQ(explain(known_).verdict, Verdict::ran);
+    EXPECT_EQ(explain(known_).at, fire_);
+}
+
+TEST_F(WhyTest, AJobOfWhichNoHistoryIsKnownIsTakenAsItIs)
+{
+    known_.revisions.clear();
+    known_.job = job_;
+    EXPECT_EQ(explain(known_).verdict, Verdict::missing);
+}
+
+TEST_F(WhyTest, FindsTheFireBeforeHoweverLongAgo)
+{
+    for (const std::string expression : {"* * * * * *", "0 0 2 29 2 ? 2024", "0 0 0 1 1 *"}) {
+        Job job = job_;
+        job.cron_set = expression;
+        known_.revisions.back().after = job;
+        known_.at = fire_ + 500ms;
+        const Schedule schedule = *Schedule::make(expression, "UTC", id);
+        const auto before = explain(known_).previous_fire;
+        if (expression.ends_with("2024")) {
+            EXPECT_EQ(before, std::nullopt) << "further back than two years";
+            continue;
+        }
+        ASSERT_TRUE(before) << expression;
+        EXPECT_EQ(schedule.next(std::chrono::floor<std::chrono::seconds>(*before) - 1s), *before);
+        const auto after = schedule.next(std::chrono::floor<std::chrono::seconds>(*before));
+        EXPECT_GE(*after, fire_) << expression;
+    }
+}
+
+}  // namespace
+}  // namespace peercron
