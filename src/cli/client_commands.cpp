@@ -7,6 +7,7 @@
 #include "cli/completion.hpp"
 #include "cli/help_formatter.hpp"
 #include "cli/import_command.hpp"
+#include "cli/insight_commands.hpp"
 #include "cli/job_commands.hpp"
 #include "cli/log_commands.hpp"
 #include "cli/man_page.hpp"
@@ -70,6 +71,7 @@ void add_client_commands(CLI::App& app, Action& chosen)
     add_job_commands(app, chosen);
     add_log_commands(app, chosen);
     add_node_commands(app, chosen);
+    add_insight_commands(app, chosen);
     add_audit_command(app, chosen);
     add_import_command(app, chosen);
     add_apply_commands(app, chosen);

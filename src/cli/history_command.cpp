@@ -59,7 +59,8 @@ std::string author_text(const AnswerFields& revision)
 
 std::string history_text(const json::array& revisions, const Screen& screen)
 {
-    Table table({{"WHEN"}, {"WHAT"}, {"WHO"}, {"FROM"}, {"CHANGES", false, true}});
+    Table table(
+        {{"WHEN"}, {"WHAT"}, {"WHO"}, {"FROM"}, {"WHY", false, true}, {"CHANGES", false, true}});
     for (const json::value& value : revisions) {
         if (!value.is_object()) continue;
         const AnswerFields revision(value);
@@ -67,6 +68,7 @@ std::string history_text(const json::array& revisions, const Screen& screen)
                    {revision.text("action")},
                    {author_text(revision)},
                    {revision.text("from")},
+                   {revision.text("reason")},
                    {changes_text(value.get_object())}});
     }
     return table.text(screen);

@@ -35,6 +35,7 @@ std::chrono::sys_seconds now()
 struct AddOptions : ApiOptions {
     JobArguments job;
     bool replace = false;
+    std::string reason;
 };
 
 struct JobOptions : ApiOptions {
@@ -45,6 +46,15 @@ struct JobOptions : ApiOptions {
 
 struct UpdateOptions : JobOptions {
     JobArguments changes;
+    std::string reason;
+};
+
+/// Which jobs to change, and why.
+struct ChangeOptions : ApiOptions {
+    std::vector<std::string> jobs;
+    std::string tag;
+    bool all = false;
+    std::string reason;
 };
 
 struct ListOptions : ApiOptions {
@@ -62,6 +72,16 @@ struct ClearOptions : ApiOptions {
 void add_job_argument(CLI::App& command, JobOptions& options)
 {
     command.add_option("JOB", options.job, "Id or name of the job")->required()->type_name("");
+}
+
+void add_reason_option(CLI::App& command, std::string& reason)
+{
+    command.add_option("--reason", reason, "Why, for the history of the job")->type_name("TEXT");
+}
+
+void add_reason(json::object& fields, const std::string& reason)
+{
+    if (!reason.empty()) fields["reason"] = reason;
 }
 
 std::string next_run_text(const json::value& job)
@@ -113,6 +133,7 @@ ExitStatus add_job(const AddOptions& options)
         }
         fields["replace"] = true;
     }
+    add_reason(fields, options.reason);
     ApiClient client = make_client(options);
     const json::value job = client.post("/cron/add", fields);
     report_change(options, job, options.replace ? "stored" : "added");
@@ -129,18 +150,66 @@ ExitStatus update_job(const UpdateOptions& options)
     }
     ApiClient client = make_client(options);
     fields["id"] = job_id_of(client, options.job);
+    add_reason(fields, options.reason);
     const json::value job = client.post("/cron/update", fields);
     report_change(options, job, "updated");
     if (fields.contains("cronSet") || fields.contains("every")) note_doubts(job);
     return ExitStatus::done;
 }
 
-ExitStatus change_job(const JobOptions& options, std::string_view call, std::string_view done)
+/// What /cron/bulk did; the jobs that it could not change are said on standard error.
+ExitStatus report_changes(const ApiOptions& options, const json::value& data, std::string_view done)
 {
+    const AnswerFields result(data);
+    const json::array& failed = result.list("failed");
+    if (options.json) {
+        print_json(data);
+    } else {
+        const std::int64_t running = result.number_or("running", 0);
+        const std::string also = running > 0 ? fmt::format("; {} now and {} on",
+                                                           counted(running, "run runs", "runs run"),
+                                                           running == 1 ? "goes" : "go")
+                                             : "";
+        print(fmt::format("{} {}{}\n", counted(result.number_or("done", 0), "job", "jobs"), done,
+                          also));
+    }
+    for (const json::value& value : failed) {
+        const AnswerFields job(value);
+        const std::string name = job.text("name");
+        say(fmt::format("job {}: {}", name.empty() ? job.number_text("id") : one_line(name),
+                        one_line(job.text("message"))));
+    }
+    return failed.empty() ? ExitStatus::done : ExitStatus::failed;
+}
+
+ExitStatus change_jobs(const ChangeOptions& options, const std::string& call, std::string_view done)
+{
+    const int ways =
+        (options.jobs.empty() ? 0 : 1) + (options.tag.empty() ? 0 : 1) + (options.all ? 1 : 0);
+    if (ways != 1) {
+        throw Failure(ExitStatus::usage, ways == 0
+                                             ? "JOB: missing; give a job, several, or --tag"
+                                             : "give jobs, --tag or --all, and only one of these");
+    }
     ApiClient client = make_client(options);
-    const std::string id = job_id_of(client, options.job);
-    report_change(options, client.post(fmt::format("/cron/{}/{}", call, id)), done);
-    return ExitStatus::done;
+    json::object fields;
+    add_reason(fields, options.reason);
+    if (options.jobs.size() == 1) {
+        const std::string id = job_id_of(client, options.jobs.front());
+        report_change(options, client.post(fmt::format("/cron/{}/{}", call, id), fields), done);
+        return ExitStatus::done;
+    }
+    std::string ids;
+    for (const std::string& job : options.jobs) {
+        ids += (ids.empty() ? "" : ",") + job_id_of(client, job);
+    }
+    if (!ids.empty()) fields["ids"] = ids;
+    if (!options.tag.empty()) fields["tag"] = options.tag;
+    if (options.all) fields["all"] = true;
+    const bool deletes = call == "delete";
+    if (!deletes) fields["action"] = call;
+    const json::value result = client.post(deletes ? "/cron/bulk/delete" : "/cron/bulk", fields);
+    return report_changes(options, result, done);
 }
 
 ExitStatus show_job(const JobOptions& options)
@@ -264,15 +333,22 @@ ExitStatus clear_jobs(const ClearOptions& options)
 }
 
 void add_change_command(CLI::App& group, Action& chosen, const std::string& call,
-                        const std::string& done, const std::string& description,
-                        const std::string& example)
+                        const std::string& done, const std::string& description)
 {
     CLI::App& command = *group.add_subcommand(call, description);
-    command.footer("Example:\n  " + example);
-    auto options = std::make_shared<JobOptions>();
-    add_job_argument(command, *options);
+    const bool deletes = call == "delete";
+    command.footer(
+        fmt::format("Examples:\n  peercron job {0} backup\n"
+                    "  peercron job {0} backup report --reason 'the disk is full'\n"
+                    "  peercron job {0} --tag nightly",
+                    call));
+    auto options = std::make_shared<ChangeOptions>();
+    command.add_option("JOB", options->jobs, "Ids or names of the jobs")->type_name("");
+    command.add_option("--tag", options->tag, "All jobs with this tag")->type_name("TAG");
+    if (!deletes) command.add_flag("--all", options->all, "All jobs");
+    add_reason_option(command, options->reason);
     add_api_options(command, *options);
-    on_parsed(command, chosen, [options, call, done] { return change_job(*options, call, done); });
+    on_parsed(command, chosen, [options, call, done] { return change_jobs(*options, call, done); });
 }
 
 void add_add_command(CLI::App& group, Action& chosen)
@@ -292,6 +368,7 @@ void add_add_command(CLI::App& group, Action& chosen)
                   "If a job has this name, replace it by this one and keep its id; a stopped job "
                   "stays stopped")
         ->group("What");
+    add_reason_option(command, options->reason);
     add_api_options(command, *options);
     on_parsed(command, chosen, [options] { return add_job(*options); });
 }
@@ -308,6 +385,7 @@ void add_update_command(CLI::App& group, Action& chosen)
     auto options = std::make_shared<UpdateOptions>();
     add_job_argument(command, *options);
     add_job_options(command, options->changes, JobIs::there);
+    add_reason_option(command, options->reason);
     add_api_options(command, *options);
     on_parsed(command, chosen, [options] { return update_job(*options); });
 }
@@ -377,12 +455,9 @@ void add_job_commands(CLI::App& app, Action& chosen)
 
     add_update_command(group, chosen);
     add_change_command(group, chosen, "stop", "stopped",
-                       "Stop a job: it no longer fires; running commands go on",
-                       "peercron job stop backup");
-    add_change_command(group, chosen, "start", "started", "Let a stopped job fire again",
-                       "peercron job start backup");
-    add_change_command(group, chosen, "delete", "deleted", "Delete a job; its log rows stay",
-                       "peercron job delete backup");
+                       "Stop jobs: they no longer fire; running commands go on");
+    add_change_command(group, chosen, "start", "started", "Let stopped jobs fire again");
+    add_change_command(group, chosen, "delete", "deleted", "Delete jobs; their log rows stay");
     add_run_now_command(group, chosen);
     add_history_command(group, chosen);
 

@@ -73,7 +73,8 @@ void note_last_results(ApiClient& client, json::array& jobs)
     if (jobs.size() > most_asked) return;
     for (json::value& job : jobs) {
         const std::string id = AnswerFields(job).number_text("id");
-        if (!AnswerFields(job).number("last_run_at")) continue;
+        const bool is_told = job.is_object() && job.get_object().contains("last_state");
+        if (is_told || !AnswerFields(job).number("last_run_at")) continue;
         json::value newest;
         try {
             newest = client.get("/log/list", {{"cron_id", id}, {"limit", "1"}});
