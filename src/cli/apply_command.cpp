@@ -156,7 +156,7 @@ std::string_view action(JobChange::Kind kind)
     return "";
 }
 
-json::object changes_json(const JobChanges& compared, bool applied)
+json::object changes_json(const JobComparison& compared, bool applied)
 {
     json::array changes;
     for (const JobChange& change : compared.changes) {
@@ -209,7 +209,7 @@ void carry_out(ApiClient& client, const std::vector<JobChange>& changes)
     }
 }
 
-std::string summary(const JobChanges& compared, const ApplyOptions& options)
+std::string summary(const JobComparison& compared, const ApplyOptions& options)
 {
     const auto count = [&](JobChange::Kind kind) {
         return std::ranges::count(compared.changes, kind, &JobChange::kind);
@@ -236,7 +236,7 @@ ExitStatus apply_file(const ApplyOptions& options)
     }
     ApiClient client = make_client(options.api);
     const std::vector<Job> node = jobs_of(client.get("/cron/list"));
-    const JobChanges compared = compare_jobs(file, node, options.prune);
+    const JobComparison compared = compare_jobs(file, node, options.prune);
     if (!options.api.json) {
         const Screen screen = screen_of_stdout();
         for (const JobChange& change : compared.changes) print(change_text(change, screen));

@@ -76,13 +76,13 @@ Job job_of(const json::value& answer)
     return job;
 }
 
-JobChanges compare_jobs(std::span<const FileJob> file, std::span<const Job> node, bool prune)
+JobComparison compare_jobs(std::span<const FileJob> file, std::span<const Job> node, bool prune)
 {
     std::map<std::string_view, const Job*> there;
     for (const Job& job : node) {
         if (!job.name.empty()) there.emplace(job.name, &job);
     }
-    JobChanges result;
+    JobComparison result;
     for (const FileJob& wanted : file) {
         const auto known = there.find(wanted.job.name);
         if (known == there.end()) {

@@ -38,13 +38,13 @@ struct JobChange {
 
 /// What makes a node's jobs those of a file. Jobs are the same when their names are; a job without
 /// a name belongs to no file and stays.
-struct JobChanges {
+struct JobComparison {
     std::vector<JobChange> changes;   ///< by name; first what is added or updated
     std::vector<std::string> others;  ///< names that the file does not have; with `prune` none
     std::size_t unchanged = 0;
 };
 
 /// Pure. @param prune delete the jobs with names that the file does not have.
-JobChanges compare_jobs(std::span<const FileJob> file, std::span<const Job> node, bool prune);
+JobComparison compare_jobs(std::span<const FileJob> file, std::span<const Job> node, bool prune);
 
 }  // namespace peercron

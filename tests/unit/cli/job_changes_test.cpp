@@ -80,7 +80,7 @@ TEST(JobChangesTest, EachFieldIsComparedAndSentByItself)
         SCOPED_TRACE(field.name);
         Job after = plain;
         ASSERT_TRUE(assign(field, after, testing::sample_value(field)));
-        const JobChanges changes =
+        const JobComparison changes =
             compare_jobs(std::vector{wanted(after, after.stop)}, std::vector{plain}, false);
         ASSERT_THAT(changes.changes, SizeIs(1));
         EXPECT_THAT(names(changes.changes[0]), ElementsAre(field.name));
@@ -109,7 +109,8 @@ TEST(JobChangesTest, PoliciesAreToldByTheirNames)
     after.misfire_policy = Misfire::run_latest;
     after.overlap = Overlap::queue;
     after.max_concurrent = 3;
-    const JobChanges changes = compare_jobs(std::vector{wanted(after)}, std::vector{before}, false);
+    const JobComparison changes =
+        compare_jobs(std::vector{wanted(after)}, std::vector{before}, false);
     ASSERT_THAT(changes.changes, SizeIs(1));
     EXPECT_EQ(changes.changes[0].request,
               json::parse(R"({"id":7,"delivery":"at_most_once","misfire_policy":"run_latest",
@@ -123,7 +124,7 @@ TEST(JobChangesTest, AddsWhatIsMissingWithWhatIsNotTheDefault)
     Job added = job(0, "new");
     added.timeout = 90s;
     const std::vector file{wanted(added)};
-    const JobChanges changes = compare_jobs(file, {}, false);
+    const JobComparison changes = compare_jobs(file, {}, false);
     ASSERT_THAT(changes.changes, SizeIs(1));
     EXPECT_EQ(changes.changes[0].kind, JobChange::Kind::add);
     EXPECT_THAT(names(changes.changes[0]), ElementsAre("cron_set", "command", "timeout"));
@@ -140,7 +141,7 @@ TEST(JobChangesTest, ChangesOnlyWhatIsDifferent)
     after.cron_set = "@hourly";
     const std::vector file{wanted(after)};
     const std::vector node{before};
-    const JobChanges changes = compare_jobs(file, node, false);
+    const JobComparison changes = compare_jobs(file, node, false);
     ASSERT_THAT(changes.changes, SizeIs(1));
     EXPECT_EQ(
         changes.changes[0].request,
@@ -156,7 +157,7 @@ TEST(JobChangesTest, WhatIsTheSameIsNotTouched)
     counted.counters.run_num = 5;
     counted.effective_from = WallTime(1s);
     const std::vector node{job(1, "a"), counted};
-    const JobChanges changes = compare_jobs(file, node, true);
+    const JobComparison changes = compare_jobs(file, node, true);
     EXPECT_THAT(changes.changes, IsEmpty());
     EXPECT_EQ(changes.unchanged, 2U);
 }
@@ -181,10 +182,10 @@ TEST(JobChangesTest, OnlyPruneDeletesAndNeverAJobWithoutAName)
 {
     const std::vector node{job(1, "a"), job(2, ""), job(3, "c")};
     const std::vector file{wanted(job(0, "a"))};
-    const JobChanges kept = compare_jobs(file, node, false);
+    const JobComparison kept = compare_jobs(file, node, false);
     EXPECT_THAT(kept.changes, IsEmpty());
     EXPECT_THAT(kept.others, ElementsAre("c"));
-    const JobChanges pruned = compare_jobs(file, node, true);
+    const JobComparison pruned = compare_jobs(file, node, true);
     EXPECT_THAT(pruned.others, IsEmpty());
     ASSERT_THAT(pruned.changes, SizeIs(1));
     EXPECT_EQ(pruned.changes[0].kind, JobChange::Kind::remove);
