@@ -13,6 +13,7 @@
 #include "cli/man_page.hpp"
 #include "cli/next_command.hpp"
 #include "cli/node_commands.hpp"
+#include "cli/service_command.hpp"
 
 #include <memory>
 #include <string>
@@ -75,6 +76,7 @@ void add_client_commands(CLI::App& app, Action& chosen)
     add_audit_command(app, chosen);
     add_import_command(app, chosen);
     add_apply_commands(app, chosen);
+    add_service_commands(app, chosen);
     add_completion_command(app, chosen);
     add_man_command(app, chosen);
     app.footer(

@@ -4,9 +4,9 @@
 
 namespace peercron {
 
-/// Adds the commands that talk to a node (job, log, run, node, status, audit) and those that
-/// describe the command line itself (completion, man), and gives all commands one form of help and
-/// complaint.
+/// Adds the commands that talk to a node (job, log, run, node, status, audit), those that make one
+/// a service of this machine, and those that describe the command line itself (completion, man),
+/// and gives all commands one form of help and complaint.
 ///
 /// @param app must already have its other commands, or get them before it parses; must outlive
 ///        the call of `chosen`.

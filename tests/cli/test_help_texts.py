@@ -9,7 +9,9 @@ COMMANDS = [
     "job", "job add", "job list", "job show", "job update", "job stop", "job start", "job delete", "job run-now",
     "job history", "job count", "job clear", "log", "log list", "log show", "log follow", "run", "run kill", "run retry",
     "run give-up", "node", "node list",
-    "status", "audit", "import", "import crontab", "export", "apply", "next", "copy-store", "backup", "restore", "completion", "man",
+    "status", "audit", "import", "import crontab", "export", "apply", "next", "copy-store", "backup", "restore", "service",
+    "service install", "service remove", "service start", "service stop", "service restart", "service status",
+    "completion", "man",
 ]
 
 
@@ -28,7 +30,7 @@ def subcommands(text):
 
 
 def test_no_command_of_the_client_is_left_out_here():
-    for group in ("job", "log", "run", "node", "import"):
+    for group in ("job", "log", "run", "node", "import", "service"):
         there = {f"{group} {name}" for name in subcommands(peercron(group, "--help").stdout)}
         assert there == {command for command in COMMANDS if command.startswith(group + " ")}
 
