@@ -6,9 +6,11 @@
 #include "copy_command.hpp"
 #include "exec/descriptors.hpp"
 #include "exec/warden.hpp"
+#include "jobs_file.hpp"
 #include "node/backend.hpp"
 #include "node/node.hpp"
 
+#include <spdlog/fmt/fmt.h>
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
@@ -16,6 +18,7 @@
 #include <exception>
 #include <filesystem>
 #include <iostream>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -70,11 +73,27 @@ void add_sources(CLI::App& command, ConfigOptions& options)
         ->allow_extra_args(false);
 }
 
-int serve(const ConfigOptions& options, const std::string& program)
+/// What `serve` takes besides the configuration.
+struct ServeOptions {
+    std::string jobs;
+    bool log_output = false;
+};
+
+int serve(const ConfigOptions& options, const ServeOptions& more, const std::string& program)
 {
     const auto config = Config::load(options.sources());
     if (!config) return complain("cannot start:\n" + config.error().message, exit_usage);
     NodeSurroundings surroundings;
+    surroundings.log_output = more.log_output;
+    if (!more.jobs.empty()) {
+        const auto file = std::make_shared<JobsFile>(std::filesystem::absolute(more.jobs));
+        const std::vector<std::string> mistakes = file->mistakes();
+        if (!mistakes.empty()) {
+            return complain(fmt::format("cannot start: --jobs:\n{}", fmt::join(mistakes, "\n")),
+                            exit_usage);
+        }
+        surroundings.apply_jobs = [file](OwnApi& api) { return file->apply(api); };
+    }
     surroundings.sources = options.sources();
     if (program.find('/') != std::string::npos) surroundings.program = program;
     surroundings.version = PEERCRON_VERSION;
@@ -142,9 +161,18 @@ int run(int argc, char** argv)
                      "The configuration file; config/peercron.toml explains it")
         ->type_name("FILE");
     add_sources(*serve_command, config);
+    ServeOptions serve_options;
+    serve_command
+        ->add_option("--jobs", serve_options.jobs,
+                     "Make the jobs those of this file, now and at each SIGHUP: a job file of "
+                     "`apply` (*.toml) with all jobs that have names, or a crontab")
+        ->type_name("FILE");
+    serve_command->add_flag("--log-output", serve_options.log_output,
+                            "Copy the output of commands to standard output, as lines of JSON");
     serve_command->footer(
         "Examples:\n  peercron serve\n  peercron serve --data /srv/cron --set log_level=debug\n"
-        "  peercron serve --config /etc/peercron/peercron.toml");
+        "  peercron serve --config /etc/peercron/peercron.toml\n"
+        "  peercron serve --jobs /etc/crontabs/app --log-output");
 
     auto* const check_command = app.add_subcommand(
         "check-config",
@@ -208,7 +236,7 @@ int run(int argc, char** argv)
         return status == 0 ? 0 : exit_usage;
     }
     if (chosen) return chosen();
-    if (serve_command->parsed()) return serve(config, argv[0]);
+    if (serve_command->parsed()) return serve(config, serve_options, argv[0]);
     if (check_command->parsed()) return check_config(config);
     if (backup_command->parsed()) return back_up(config, backup_file, force);
     if (restore_command->parsed()) return restore_from(config, backup_file);

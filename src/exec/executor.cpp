@@ -571,11 +571,17 @@ ssize_t Executor::read_some(Live& live, std::size_t limit)
     if (size <= 0) return size;
     const std::string_view output(scratch_.data(), static_cast<std::size_t>(size));
     if (live.setup && live.setup->mask) {
-        live.capture.append(live.setup->mask->hide(output));
+        take_output(live, live.setup->mask->hide(output));
     } else {
-        live.capture.append(output);
+        take_output(live, output);
     }
     return size;
+}
+
+void Executor::take_output(Live& live, std::string_view output)
+{
+    live.capture.append(output);
+    if (settings_.on_output) settings_.on_output(live.order.id, output);
 }
 
 void Executor::close_output(Live& live)
@@ -726,8 +732,9 @@ void Executor::finish(Live& live)
     }
     if (live.has_survivor) end.reason.detail += "; a process of it survived SIGKILL";
     if (!end.ended_at) end.ended_at = clock_.now();
-    if (live.setup && live.setup->mask) live.capture.append(live.setup->mask->rest());
+    if (live.setup && live.setup->mask) take_output(live, live.setup->mask->rest());
     end.output = live.request ? live.request->output() : live.capture.text();
+    if (live.request && settings_.on_output) settings_.on_output(live.order.id, end.output);
     end.output_bytes = live.request ? live.request->output_bytes() : live.capture.total();
     const RunId id = live.order.id;
     followed_.erase(live.serial);

@@ -29,6 +29,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
@@ -44,7 +45,10 @@ struct ExecSettings {
     /// counts. The wait ends as soon as none of them has the output open.
     std::chrono::milliseconds output_grace{250};
     std::size_t max_left_outputs = 256;  ///< see OutputDrain
-    std::optional<rlimit> open_files;    ///< of commands, see Spawner
+    /// Is told what a run writes as it comes, secrets hidden, on the I/O thread; of a request the
+    /// answer, when it is whole. Must not throw.
+    std::function<void(const RunId& run, std::string_view output)> on_output = {};
+    std::optional<rlimit> open_files;  ///< of commands, see Spawner
     CommandRules commands;
     /// A spawn blocks its thread until the child has got a core and become the command, which takes
     /// longer the more commands run. 0: four per core, at most 16, and no more than slots.
@@ -148,6 +152,7 @@ private:
     void terminate(Live& live);
     void force(Live& live);
     ssize_t read_some(Live& live, std::size_t limit);
+    void take_output(Live& live, std::string_view output);
     void finish(Live& live);
     void report(const RunReport& report);
     Moment now() const;

@@ -14,6 +14,8 @@
 #include "node/agent.hpp"
 #include "node/backend.hpp"
 #include "node/local_channel.hpp"
+#include "node/output_log.hpp"
+#include "node/own_api.hpp"
 #include "node/part_settings.hpp"
 #include "node/service_manager.hpp"
 #include "node/store_readiness.hpp"
@@ -38,6 +40,7 @@
 #include <utility>
 
 #include <malloc.h>
+#include <unistd.h>
 
 namespace peercron {
 namespace {
@@ -51,6 +54,8 @@ constexpr auto lease_check = 250ms;
 constexpr auto port_patience = 8s;
 /// How long results that are still in memory may take to reach the store when the node stops.
 constexpr auto flush_limit = 5s;
+/// How long the reader of the outputs may take for what is left of them then.
+constexpr auto output_limit = 1s;
 /// How long a dispatcher that is told to stop waits for a node that can take over: one that has
 /// just been started again needs a second until it is registered, passing and connected.
 constexpr auto successor_limit = 5s;
@@ -73,6 +78,15 @@ RecorderSettings recorder_settings(const Executor& executor)
 ExecSettings with_control_groups(ExecSettings settings)
 {
     settings.commands.control_groups = ControlGroups::of_this_process();
+    return settings;
+}
+
+ExecSettings with_output_log(ExecSettings settings, std::optional<OutputLog>& log)
+{
+    if (!log) return settings;
+    settings.on_output = [&log](const RunId& run, std::string_view output) {
+        log->add(run, output);
+    };
     return settings;
 }
 
@@ -115,9 +129,12 @@ public:
           recorder_(io_, clock_, record_store_, recorder_settings(executor_), &journal_,
                     metrics_.get()),
           http_client_(io_, http_client_settings(config, surroundings.version)),
+          output_log_(make_output_log()),
           executor_(
               io_, clock_,
-              with_control_groups(exec_settings(config, surroundings.version, open_files)),
+              with_output_log(
+                  with_control_groups(exec_settings(config, surroundings.version, open_files)),
+                  output_log_),
               [this](const RunReport& report) { tell(report); }, metrics_.get(),
               backend_->has_peers() ? &guard_ : nullptr, &http_client_),
           steps_(io_, journal_, [this](const StepKept& step) { agent_.kept(step); }),
@@ -130,6 +147,7 @@ public:
           operations_(make_operations_router(api_context_)),
           http_(io_, http_settings(config, config.http_bind_address), api_, *metrics_, budget_),
           stop_(io_),
+          jobs_wanted_(io_),
           signals_(io),
           run_tasks_(io_),
           exec_tasks_(io_),
@@ -167,6 +185,7 @@ public:
             start(exec_tasks_, "recorder", recorder_.run());
             start(exec_tasks_, "journal", recorder_.keep());
             start(exec_tasks_, "steps", steps_.run());
+            if (output_log_) start(exec_tasks_, "outputs", output_log_->run());
             start(run_tasks_, "executor", executor_.run());
             start(run_tasks_, "lease", renew_lease());
             start(run_tasks_, "orphans", reap_orphans(orphan_interval));
@@ -174,6 +193,7 @@ public:
             start(cluster_tasks_, "coordinator", coordinator_->run());
             start(dispatch_tasks_, "dispatcher", dispatcher_.run());
             start(dispatch_tasks_, "missed fires", dispatcher_.missed().run());
+            if (surroundings_.apply_jobs) start(dispatch_tasks_, "jobs", keep_jobs());
             notify_service_manager("READY=1\nSTATUS=running");
             spdlog::info("node: running");
             if (readiness_.is_new())
@@ -208,6 +228,16 @@ private:
             seconds.Observe(std::chrono::duration<double>(took).count());
             if (failed) errors.Increment();
         });
+    }
+
+    std::optional<OutputLog> make_output_log()
+    {
+        if (!surroundings_.log_output) return std::nullopt;
+        const auto name_of = [this](JobId job) {
+            const PlannedJob* const planned = dispatcher_.jobs().find(job);
+            return planned == nullptr ? std::string() : planned->job.name;
+        };
+        return std::make_optional<OutputLog>(io_, clock_, STDOUT_FILENO, name_of);
     }
 
     Agent::Identity identity() const
@@ -322,6 +352,7 @@ private:
     void tell(const RunReport& report)
     {
         recorder_.add(report);
+        if (output_log_) output_log_->note(report);
         agent_.report(report);
         dispatcher_.missed().note({report.id, report.state, report.reason});
     }
@@ -426,6 +457,8 @@ private:
             const int signal = co_await signals_.async_wait(asio::use_awaitable);
             if (signal == SIGHUP) {
                 reload();
+                are_jobs_wanted_ = true;
+                jobs_wanted_.notify();
             } else if (told_to_stop_) {
                 // timeout(1) and others send one to the process and one to its group.
                 if (clock_.steady_now() < *told_to_stop_ + second_signal_after) continue;
@@ -437,6 +470,16 @@ private:
                              config_.exec.drain_timeout / 1s);
                 stop();
             }
+        }
+    }
+
+    asio::awaitable<void> keep_jobs()
+    {
+        OwnApi api(make_api_router(api_context_), "jobs file");
+        for (;;) {
+            are_jobs_wanted_ = false;
+            co_await surroundings_.apply_jobs(api);
+            while (!are_jobs_wanted_) co_await jobs_wanted_.wait();
         }
     }
 
@@ -486,6 +529,7 @@ private:
         if (!all_ended) spdlog::error("node: a command survived SIGKILL; its run stays open");
         const bool recorded = co_await recorder_.flush(clock_.steady_now() + flush_limit);
         if (!recorded) tell_what_is_left();
+        if (output_log_) co_await output_log_->flush(clock_.steady_now() + output_limit);
         // A dispatcher that the ledger leaves in the dark waits for a registered node.
         if (!steps_.empty()) coordinator_->keep_registration();
         co_await end(cluster_tasks_);
@@ -586,6 +630,7 @@ private:
     DiskJournal journal_;
     Recorder recorder_;
     HttpClient http_client_;
+    std::optional<OutputLog> output_log_;
     Executor executor_;
     StepKeeper steps_;
     Agent agent_;
@@ -601,6 +646,8 @@ private:
 
     Event stop_;
     bool is_stopping_ = false;
+    Event jobs_wanted_;
+    bool are_jobs_wanted_ = false;
     std::optional<SteadyTime> told_to_stop_;  ///< by the first signal
     bool has_failed_ = false;
     asio::signal_set signals_;
