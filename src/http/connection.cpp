@@ -2,6 +2,7 @@
 
 #include "base/utf8.hpp"
 #include "http/answer.hpp"
+#include "http/departure.hpp"
 #include "http/patience.hpp"
 #include "http/text.hpp"
 
@@ -64,6 +65,7 @@ http::response_header<> head_of(const Response& response, unsigned version)
     head.set("X-Content-Type-Options", "nosniff");
     head.set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
     for (const auto& [name, value] : response.headers) head.set(name, value);
+    for (const auto& [name, value] : response.own_headers) head.set(name, value);
     return head;
 }
 
@@ -209,6 +211,7 @@ void Connection::finish()
 {
     is_finishing_ = true;
     if (is_waiting_) stream_.cancel();
+    if (streaming_ != nullptr) streaming_->stop();
 }
 
 /// Says whether another request may follow.
@@ -288,8 +291,11 @@ asio::awaitable<bool> Connection::serve(Request request, Router::Admission admit
     Response response = co_await router_.handle(request, std::move(admitted));
     const std::string_view route = response.route;
     const http::status status = response.status;
+    // How long somebody watches says nothing about how fast this server is.
+    const bool is_stream = response.stream != nullptr;
+    if (is_stream) note(request, route, status, std::chrono::steady_clock::now() - began);
     const bool more = co_await respond(request, std::move(response));
-    note(request, route, status, std::chrono::steady_clock::now() - began);
+    if (!is_stream) note(request, route, status, std::chrono::steady_clock::now() - began);
     co_return more;
 }
 
@@ -395,7 +401,8 @@ asio::awaitable<bool> Connection::respond(const Request& request, Response respo
     const unsigned version = request.message.version();
     // Without chunks (HTTP/1.0, which nginx speaks to its upstreams) such a body ends with the
     // connection.
-    const bool until_close = response.chunks && version < http_1_1;
+    const bool has_size = !response.chunks && !response.stream;
+    const bool until_close = !has_size && version < http_1_1;
     const bool keep_alive = request.message.keep_alive() && !is_finishing_ && !until_close;
     auto head = head_of(response, version);
     stream_.expires_after(settings_.idle_timeout);
@@ -403,6 +410,8 @@ asio::awaitable<bool> Connection::respond(const Request& request, Response respo
         co_await send_head(std::move(head), response, keep_alive);
     } else if (response.chunks) {
         co_await send_chunks(std::move(head), std::move(response), keep_alive);
+    } else if (response.stream) {
+        co_await send_stream(std::move(head), *response.stream, keep_alive);
     } else {
         co_await send(std::move(head), std::move(response.body), keep_alive);
     }
@@ -424,41 +433,91 @@ asio::awaitable<void> Connection::send_head(http::response_header<> head, const 
                                             bool keep_alive)
 {
     http::response<http::empty_body> message(std::move(head));
-    if (!response.chunks) message.content_length(response.body.size());
+    const bool has_size = !response.chunks && !response.stream;
+    if (has_size) message.content_length(response.body.size());
     message.keep_alive(keep_alive);
     http::response_serializer<http::empty_body> serializer(message);
     co_await http::async_write_header(stream_, serializer, asio::use_awaitable);
 }
 
-asio::awaitable<void> Connection::send_chunks(http::response_header<> head, Response response,
-                                              bool keep_alive)
+/// Says whether the body is to come in chunks.
+asio::awaitable<bool> Connection::send_unsized_head(http::response_header<> head, bool keep_alive)
 {
     http::response<http::empty_body> message(std::move(head));
-    const bool chunked = message.version() >= http_1_1;
-    if (chunked) message.chunked(true);
+    const bool is_chunked = message.version() >= http_1_1;
+    if (is_chunked) message.chunked(true);
     message.keep_alive(keep_alive);
     http::response_serializer<http::empty_body> serializer(message);
     co_await http::async_write_header(stream_, serializer, asio::use_awaitable);
+    co_return is_chunked;
+}
+
+asio::awaitable<void> Connection::send_part(std::string part, bool is_chunked)
+{
+    const auto bytes = asio::buffer(part);
+    if (is_chunked) {
+        const auto framed = http::make_chunk(bytes);
+        co_await asio::async_write(stream_, framed, asio::use_awaitable);
+    } else {
+        co_await asio::async_write(stream_, bytes, asio::use_awaitable);
+    }
+}
+
+asio::awaitable<void> Connection::send_end(bool is_chunked)
+{
+    if (!is_chunked) co_return;
+    const auto end = http::make_chunk_last();
+    co_await asio::async_write(stream_, end, asio::use_awaitable);
+}
+
+asio::awaitable<void> Connection::send_chunks(http::response_header<> head, Response response,
+                                              bool keep_alive)
+{
+    const bool is_chunked = co_await send_unsized_head(std::move(head), keep_alive);
     std::string part = std::move(response.body);
     Patience patience(settings_.idle_timeout);
     for (;;) {
         const auto begun = std::chrono::steady_clock::now();
+        const std::size_t size = part.size();
         stream_.expires_after(patience.left());
-        const auto bytes = asio::buffer(part);
-        if (chunked) {
-            const auto framed = http::make_chunk(bytes);
-            co_await asio::async_write(stream_, framed, asio::use_awaitable);
-        } else {
-            co_await asio::async_write(stream_, bytes, asio::use_awaitable);
-        }
-        patience.accepted(part.size(), std::chrono::steady_clock::now() - begun);
+        co_await send_part(std::move(part), is_chunked);
+        patience.accepted(size, std::chrono::steady_clock::now() - begun);
         if (response.chunks->is_at_end()) break;
         part = co_await response.chunks->next();
     }
-    if (chunked) {
-        const auto end = http::make_chunk_last();
-        co_await asio::async_write(stream_, end, asio::use_awaitable);
+    co_await send_end(is_chunked);
+}
+
+/// A slow client may take as long as it likes for the whole, but not for a part.
+asio::awaitable<void> Connection::send_stream(http::response_header<> head, Stream& stream,
+                                              bool keep_alive)
+{
+    struct Streaming {
+        Streaming(Connection& one, Stream& sent) : connection(one)
+        {
+            connection.streaming_ = &sent;
+            connection.metrics_.stream_opened();
+        }
+        Streaming(const Streaming&) = delete;
+        Streaming& operator=(const Streaming&) = delete;
+        ~Streaming()
+        {
+            connection.streaming_ = nullptr;
+            connection.metrics_.stream_closed();
+        }
+        Connection& connection;
+    };
+    const Streaming streaming(*this, stream);
+    const Departure departure(stream_.socket(), [&stream] { stream.stop(); });
+    const bool is_chunked = co_await send_unsized_head(std::move(head), keep_alive);
+    for (;;) {
+        std::string part = co_await stream.next();
+        if (part.empty()) break;
+        stream_.expires_after(settings_.idle_timeout);
+        co_await send_part(std::move(part), is_chunked);
     }
+    stream_.expires_after(settings_.idle_timeout);
+    co_await send_end(is_chunked);
 }
 
 asio::awaitable<void> Connection::linger()

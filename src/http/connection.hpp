@@ -63,7 +63,12 @@ private:
     asio::awaitable<void> send(http::response_header<> head, std::string body, bool keep_alive);
     asio::awaitable<void> send_head(http::response_header<> head, const Response& response,
                                     bool keep_alive);
+    asio::awaitable<bool> send_unsized_head(http::response_header<> head, bool keep_alive);
+    asio::awaitable<void> send_part(std::string part, bool is_chunked);
+    asio::awaitable<void> send_end(bool is_chunked);
     asio::awaitable<void> send_chunks(http::response_header<> head, Response response,
+                                      bool keep_alive);
+    asio::awaitable<void> send_stream(http::response_header<> head, Stream& stream,
                                       bool keep_alive);
     asio::awaitable<void> linger();
     void close();
@@ -79,6 +84,7 @@ private:
     bool is_finishing_ = false;
     bool is_at_work_ = false;  // a request was let in and is not answered yet
     bool has_made_way_ = false;
+    Stream* streaming_ = nullptr;  // what is being sent
     SteadyTime idle_since_ = std::chrono::steady_clock::now();
 };
 

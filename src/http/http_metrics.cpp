@@ -23,7 +23,12 @@ HttpMetrics::HttpMetrics(prometheus::Registry& registry)
                        .Name("peercron_http_connections")
                        .Help("Open connections")
                        .Register(registry)
-                       .Add({}))
+                       .Add({})),
+      streams_(prometheus::BuildGauge()
+                   .Name("peercron_http_streams")
+                   .Help("Connections on which events or output are being sent")
+                   .Register(registry)
+                   .Add({}))
 {}
 
 void HttpMetrics::answered(std::string_view route, unsigned status,

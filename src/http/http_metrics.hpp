@@ -21,11 +21,14 @@ public:
                   std::chrono::steady_clock::duration duration);
     void opened() { connections_.Increment(); }
     void closed() { connections_.Decrement(); }
+    void stream_opened() { streams_.Increment(); }
+    void stream_closed() { streams_.Decrement(); }
 
 private:
     prometheus::Family<prometheus::Counter>& requests_;
     prometheus::Family<prometheus::Histogram>& durations_;
     prometheus::Gauge& connections_;
+    prometheus::Gauge& streams_;
 };
 
 }  // namespace peercron

@@ -44,12 +44,32 @@ public:
     virtual bool is_at_end() const = 0;
 };
 
+/// A body that goes on as long as there is something to tell.
+class Stream {
+public:
+    Stream() = default;
+    Stream(const Stream&) = delete;
+    Stream& operator=(const Stream&) = delete;
+    virtual ~Stream() = default;
+
+    /// The next part, when there is one; empty at the end. It is asked for when the one before was
+    /// taken by the client's side of the connection: a slow client is asked for less often, and
+    /// never has more than one part here. When it throws the connection is cut.
+    virtual asio::awaitable<std::string> next() = 0;
+
+    /// The client has gone, or the server stops: next() returns soon, and then comes the end. May
+    /// be called at any time, and again.
+    virtual void stop() = 0;
+};
+
 struct Response {
     http::status status = http::status::ok;
     std::string content_type = "application/json";
     std::vector<std::pair<http::field, std::string>> headers;
+    std::vector<std::pair<std::string_view, std::string>> own_headers = {};  ///< "X-…"
     std::string body;
     std::unique_ptr<Chunks> chunks;    ///< when set, what follows on `body`
+    std::unique_ptr<Stream> stream;    ///< when set, the body
     Budget::Share share;               ///< for a long `body`
     std::string_view route = "other";  ///< the pattern of the route that answered, for metrics
 };

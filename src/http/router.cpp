@@ -79,7 +79,8 @@ asio::awaitable<Response> Router::handle(const Request& request, Admission admit
     std::exception_ptr error;
     try {
         const Call received{std::move(admitted.caller), std::move(admitted.id),
-                            Params::read(request, admitted.query, route.params, route.strictness)};
+                            Params::read(request, admitted.query, route.params, route.strictness),
+                            request.message};
         Response response = co_await route.handler(received);
         response.route = route.pattern;
         co_return response;

@@ -5,6 +5,7 @@
 #include "http/params.hpp"
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/beast/http/fields.hpp>
 
 #include <exception>
 #include <functional>
@@ -21,6 +22,7 @@ struct Call {
     Caller caller;
     std::string id;  ///< what stands for {id} in the path, decoded
     Params params;
+    const http::fields& headers;
 };
 
 /// One path with one meaning.
