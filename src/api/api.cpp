@@ -5,6 +5,7 @@
 #include "api/routes.hpp"
 #include "api/store_errors.hpp"
 #include "base/utf8.hpp"
+#include "console/console_routes.hpp"
 #include "http/text.hpp"
 
 #include <spdlog/fmt/fmt.h>
@@ -45,7 +46,9 @@ Router make_api_router(const ApiContext& context)
     add_why_routes(router, context, book);
     add_forecast_routes(router, context, book);
     add_health_routes(router, context, Role::read);
+    add_access_routes(router, context);
     add_openapi_route(router);
+    add_console_routes(router);
     return router;
 }
 

@@ -26,6 +26,7 @@ void add_why_routes(Router& router, const ApiContext& context,
                     const std::shared_ptr<JobBook>& book);
 void add_forecast_routes(Router& router, const ApiContext& context,
                          const std::shared_ptr<JobBook>& book);
+void add_access_routes(Router& router, const ApiContext& context);
 void add_openapi_route(Router& router);
 /// @param metrics_role the role that /metrics needs, if any.
 void add_health_routes(Router& router, const ApiContext& context, std::optional<Role> metrics_role);

@@ -152,7 +152,10 @@ Caller Access::admit(const Request& request, std::optional<Role> needed) const
     }
     const std::string_view secret = shown_secret(request);
     const KnownToken* token = find(secret);
-    if (token != nullptr) caller.name = token->name;
+    if (token != nullptr) {
+        caller.name = token->name;
+        caller.role = token->role;
+    }
     if (!needed) return caller;
     if (token == nullptr) {
         const std::string message =

@@ -34,6 +34,7 @@ struct Token {
 struct Caller {
     std::string name;  ///< the token's, or "anonymous" when no tokens are configured
     std::string address;
+    Role role = Role::admin;  ///< what it may do; without tokens everything
 };
 
 /// Which names are accepted in the Host field of a request when there are no tokens.

@@ -64,6 +64,7 @@ http::response_header<> head_of(const Response& response, unsigned version)
     head.set(http::field::cache_control, "no-store");
     head.set("X-Content-Type-Options", "nosniff");
     head.set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
+    head.set("Referrer-Policy", "no-referrer");
     for (const auto& [name, value] : response.headers) head.set(name, value);
     for (const auto& [name, value] : response.own_headers) head.set(name, value);
     return head;
@@ -423,7 +424,10 @@ asio::awaitable<void> Connection::send(http::response_header<> head, std::string
                                        bool keep_alive)
 {
     http::response<http::string_body> message(std::move(head), std::move(body));
-    message.content_length(message.body().size());
+    // 304 would promise that length for the answer to a request without its condition (RFC 9110, 8.6).
+    if (message.result() != http::status::not_modified) {
+        message.content_length(message.body().size());
+    }
     message.keep_alive(keep_alive);
     co_await http::async_write(stream_, message, asio::use_awaitable);
 }

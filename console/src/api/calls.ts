@@ -1,0 +1,72 @@
+import { get, post, ApiError, type Params } from './client';
+import type * as answers from './types';
+
+// The calls by what they are for. One that older nodes lack is answered from older calls, as far as
+// they know it.
+
+/** The answer, or undefined from a node that does not have the call. */
+export async function ifKnown<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof ApiError && error.isUnknownCall) return undefined;
+    throw error;
+  }
+}
+
+export const health = () => get<answers.Health>('health');
+export const nodes = () => get<answers.Nodes>('node/list');
+
+export const jobs = (params: Params) => get<answers.List<answers.Job>>('cron/list', params);
+
+/** A job by its name, or by its id. */
+export async function job(key: string): Promise<answers.Job> {
+  if (/^\d+$/.test(key)) return get(`cron/${key}`);
+  const found = await jobs({ name: key });
+  if (found.list.length === 0) throw new ApiError(404, `there is no job with the name "${key}"`);
+  return get(`cron/${found.list[0]!.id}`);
+}
+
+export const statistics = (id: number) => ifKnown(get<answers.JobStatistics>(`cron/${id}/stats`));
+export const history = (id: number, page: number, limit: number) =>
+  get<answers.List<answers.Revision>>(`cron/${id}/history`, { page, limit });
+export const why = (id: number, at?: number) =>
+  ifKnown(get<answers.Why>(`cron/${id}/why`, { at: at === undefined ? undefined : Math.floor(at / 1000) }));
+export const preview = (fields: Params) => ifKnown(post<answers.Preview>('cron/preview', fields));
+
+export const runs = (params: Params) => get<answers.List<answers.Run>>('log/list', params);
+export const run = (id: string) => get<answers.Run>(`log/${id}`);
+export const runDiff = (id: number) => ifKnown(get<answers.RunDiff>(`run/${id}/diff`));
+export const histogram = (params: Params) => ifKnown(get<answers.Histogram>('log/histogram', params));
+export const forecast = (params: Params) => ifKnown(get<answers.Forecast>('forecast', params));
+export const plannedFires = (params: Params) =>
+  ifKnown(get<answers.List<answers.PlannedFire>>('forecast/fires', params));
+export const freeSlots = (params: Params) => ifKnown(get<answers.FreeSlots>('forecast/free', params));
+export const ifStopped = (node: string) =>
+  ifKnown(get<answers.IfStopped>(`node/${encodeURIComponent(node)}/if-stopped`));
+
+export const addJob = (fields: Params) => post<answers.Job>('cron/add', fields);
+export const updateJob = (fields: Params) => post<answers.Job>('cron/update', fields);
+export const stopJob = (id: number, reason: Params) => post<answers.Job>(`cron/stop/${id}`, reason);
+export const startJob = (id: number) => post<answers.Job>(`cron/start/${id}`);
+export const deleteJob = (id: number, reason: Params) => post<answers.Job>(`cron/delete/${id}`, reason);
+export const runJob = (id: number, inputs: string[]) =>
+  post<answers.Run>(`cron/run/${id}`, inputs.length > 0 ? { inputs } : {});
+export const killRun = (id: number) => post<answers.Run>(`run/kill/${id}`);
+export const retryRun = (id: number) => post<answers.Run>(`run/retry/${id}`);
+export const giveUpRun = (id: number) => post<answers.Run>(`run/give-up/${id}`);
+
+export type BulkAction = 'start' | 'stop' | 'run' | 'delete';
+export type Selection = { ids: string } | { tag: string } | { search: string } | { all: 1 };
+export const bulk = (action: BulkAction, selection: Selection, more: Params = {}) =>
+  post<answers.BulkResult>('cron/bulk', { action, ...selection, ...more });
+
+export const channels = () => ifKnown(get<answers.Channel[]>('channel/list'));
+export const addChannel = (fields: Params) => post<answers.Channel>('channel/add', fields);
+export const deleteChannel = (id: number) => post<answers.Channel>(`channel/delete/${id}`);
+export const testChannel = (id: number) => post<answers.ChannelTest>(`channel/test/${id}`);
+export const deliveries = (id: number) => get<answers.Delivery[]>(`channel/${id}/deliveries`);
+
+export async function audit(from: number, to: number): Promise<{ totals: answers.AuditTotals; findings: answers.Finding[] }> {
+  return get('audit', { from: Math.floor(from / 1000), to: Math.floor(to / 1000) });
+}

@@ -1,0 +1,29 @@
+import { signal } from '@preact/signals';
+
+import * as calls from './calls';
+
+/** The names of jobs by id, as far as answers have told them: rows of the ledger have only the id. */
+export const names = signal<ReadonlyMap<number, string>>(new Map());
+
+/** What is shown for a job. */
+export function nameOf(id: number, name = names.value.get(id)): string {
+  return name ? name : `#${id}`;
+}
+
+export function rememberNames(jobs: readonly { cron_id?: number; id?: number; name: string }[]): void {
+  const known = new Map(names.value);
+  for (const job of jobs) known.set(job.cron_id ?? job.id!, job.name);
+  names.value = known;
+}
+
+const atATime = 6;
+
+/** Asks for the names that are not known yet; a job that was deleted has none. */
+export async function learnNames(ids: readonly number[]): Promise<void> {
+  const unknown = [...new Set(ids)].filter((id) => !names.value.has(id));
+  for (let begin = 0; begin < unknown.length; begin += atATime) {
+    const some = unknown.slice(begin, begin + atATime);
+    const found = await Promise.allSettled(some.map((id) => calls.job(String(id))));
+    rememberNames(found.map((one, i) => ({ id: some[i]!, name: one.status === 'fulfilled' ? one.value.name : '' })));
+  }
+}

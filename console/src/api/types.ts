@@ -1,0 +1,360 @@
+import type { Definition } from '../rules/toml';
+import type { Tick } from '../rules/strip';
+
+// What calls answer, as far as the console reads it. A member with a question mark is not there in
+// answers of older nodes. Moments are Unix milliseconds, durations milliseconds.
+
+export interface List<T> {
+  list: T[];
+  total: number;
+}
+
+export interface LastRun extends Tick {
+  at: number;
+}
+
+/** What is known of a job's past. */
+export interface Statistics {
+  last_state?: string | null;
+  last_cause?: string;
+  last_success_at?: number | null;
+  failures_in_row?: number;
+  failing_since?: number | null;
+  usual_time?: number | null;
+  usual_p95?: number | null;
+  late_p99?: number | null;
+  last_runs_by?: 'run' | 'minute';
+  last_runs?: LastRun[];
+}
+
+export interface Job extends Statistics {
+  id: number;
+  name: string;
+  cron_set: string;
+  command: string;
+  remark: string;
+  time_zone: string;
+  tags?: string[];
+  inputs?: string[];
+  timeout: number;
+  retries?: number;
+  kind?: string;
+  http_url?: string;
+  run_num: number;
+  last_run_at: number | null;
+  next_run_at: number | null;
+  state: 'enabled' | 'stopped' | 'done';
+  schedule_in_words?: string;
+  zone?: string;
+  running?: number;
+  next?: string[];
+  schedule_error?: string | null;
+}
+
+export interface JobStatistics extends Statistics {
+  runs: number;
+  successes: number;
+  late_p50: number | null;
+  usual_output: number | null;
+  usual_memory: number | null;
+}
+
+export interface Run {
+  id: number;
+  cron_id: number;
+  output: string;
+  use_time: number;
+  dispatch_server: string;
+  run_server: string;
+  dispatch_time: number; // Unix seconds
+  scheduled_at: number | null;
+  started_at: number | null;
+  ended_at: number | null;
+  state: string;
+  reason: string;
+  cause: string;
+  exit_code: number | null;
+  term_signal: number | null;
+  http_status: number | null;
+  attempt: number;
+  epoch: number;
+  requested_by: string;
+  retry_at: number | null;
+  cpu_time: number;
+  max_rss: number;
+  output_bytes: number;
+  output_cut: boolean;
+  fires?: number;
+  gap_end?: number | null;
+}
+
+/** A run in an answer about something else. */
+export interface BriefRun {
+  id: number;
+  scheduled_at: number | null;
+  started_at: number | null;
+  ended_at: number | null;
+  state: string;
+  cause: string;
+  reason: string;
+  exit_code: number | null;
+  term_signal: number | null;
+  http_status: number | null;
+  run_server: string;
+  attempt: number;
+  use_time: number;
+  retry_at: number | null;
+}
+
+export interface FailingJob {
+  cron_id: number;
+  name: string;
+  last_state: string;
+  failing_since: number | null;
+  failures_in_row: number;
+  next_run_at: number | null;
+  run: BriefRun | null;
+}
+
+export interface MissedFire {
+  id: number;
+  cron_id: number;
+  name: string;
+  scheduled_at: number | null;
+  state: string;
+  cause: string;
+  reason: string;
+  fires: number;
+}
+
+export interface RunningRun {
+  id: number;
+  cron_id: number;
+  name: string;
+  run_server: string;
+  started_at: number | null;
+  usual_time: number | null;
+  usual_p95: number | null;
+  slow: boolean;
+  attempt: number;
+}
+
+export interface PlannedFire {
+  cron_id: number;
+  name: string;
+  at: number;
+  usual_time: number | null;
+}
+
+export interface Cell {
+  at: number;
+  success: number;
+  failed: number;
+  timeout: number;
+  killed: number;
+  lost: number;
+  fenced: number;
+  skipped: number;
+  missed: number;
+  late_p50: number | null;
+  late_p99: number | null;
+  run_server?: string;
+}
+
+export interface Histogram {
+  from: number;
+  to: number;
+  step: number;
+  cells: Cell[];
+}
+
+export interface JobCounts {
+  total: number;
+  stopped: number;
+  failing: number;
+  missed: number;
+  running: number;
+}
+
+export interface Overview {
+  at: number;
+  jobs: JobCounts;
+  failing: FailingJob[];
+  missed: MissedFire[];
+  running: RunningRun[];
+  next: PlannedFire[];
+  next_total: number;
+  strip?: Histogram; // not there: the node is too old to say
+  dispatchers: { at: number; node: string; epoch: number }[];
+}
+
+export interface Revision {
+  id: number;
+  cron_id: number;
+  action: string;
+  effective_from: number;
+  who: string;
+  from: string;
+  reason?: string;
+  before: Definition | null;
+  after: Definition | null;
+}
+
+export interface Node {
+  name: string;
+  http_address: string;
+  version: string;
+  passing: boolean;
+  is_dispatcher: boolean;
+  connected: boolean;
+  slots: number | null;
+  running: number | null;
+  held: number | null;
+  queued: number | null;
+  draining: boolean | null;
+  clock_offset_ms: number | null;
+}
+
+export interface Nodes {
+  nodes: Node[];
+  dispatcher: string;
+  epoch: number;
+  store_away_since: number | null;
+  store_trouble: string;
+}
+
+export interface Health {
+  node: string;
+  version: string;
+  dispatcher: string;
+  is_dispatcher: boolean;
+  epoch: number;
+  store: 'ok' | 'away';
+  journal: string;
+  clock: string;
+  time_zone: string;
+}
+
+export interface Why {
+  at: number;
+  verdict: string;
+  answer: string;
+  facts: { about: string; text: string }[];
+  run: BriefRun | null;
+  blocker: BriefRun | null;
+  previous_fire_at: number | null;
+  next_fire_at: number | null;
+}
+
+export interface LocalMoment {
+  at: number;
+  local: string;
+}
+
+export interface Preview {
+  schedule_in_words: string;
+  zone: string;
+  next: LocalMoment[];
+  notes: string[];
+  collisions: { at: number; jobs: number; names: string[] }[];
+  week: {
+    fires: number;
+    come: LocalMoment[];
+    come_total: number;
+    go: LocalMoment[];
+    go_total: number;
+  };
+}
+
+export interface Forecast {
+  from: number;
+  to: number;
+  step: number;
+  jobs: number;
+  unknown: number;
+  slots: number;
+  cells: { at: number; fires: number; running: number; peak: number }[];
+}
+
+export interface FreeSlots {
+  duration: number;
+  slots: { from: number; to: number; fires: number; peak: number }[];
+}
+
+export interface RunDiff {
+  run: BriefRun;
+  success: BriefRun | null;
+  use_time: { run: number; success: number };
+  run_server: { run: string; success: string };
+  definition: { field: string }[];
+  output: { op: 'same' | 'gone' | 'new'; lines?: number; text: string }[];
+  output_cut: boolean;
+}
+
+export interface BulkResult {
+  action: string;
+  dry_run: boolean;
+  total: number;
+  done: number;
+  running: number;
+  jobs: { id: number; name: string }[];
+  failed: { id: number; name: string; message: string }[];
+}
+
+export interface IfStopped {
+  node: string;
+  answer: string;
+  is_dispatcher: boolean;
+  running: RunningRun[];
+  held: number;
+  others: { name: string; slots: number | null; running: number | null }[];
+  slots_left: number;
+}
+
+export interface Channel {
+  id: number;
+  name: string;
+  kind: string;
+  settings: Record<string, string>;
+  tags: string[];
+  every_job: boolean;
+  stop: boolean;
+}
+
+export interface ChannelTest {
+  sent: boolean;
+  problem: string;
+  request: string;
+  answer: string;
+}
+
+export interface Delivery {
+  id: number;
+  notice: string;
+  cron_id: number;
+  state: string;
+  attempts: number;
+  created_at: number;
+  due_at: number | null;
+  answer: string;
+}
+
+export interface AuditTotals {
+  clean: boolean;
+  from: number;
+  to: number;
+  due: number;
+  missing: number;
+  extra: number;
+  doubled: number;
+  late: number;
+  never_ended: number;
+  missed: number;
+}
+
+export interface Finding {
+  kind: string;
+  cron_id: number;
+  scheduled_at: number;
+  what: string;
+}

@@ -1,0 +1,66 @@
+import { clusterHealth, clusterNodes, isAlone, lastAnswer } from '../store/health';
+import { now } from '../store/clock';
+import { elapsed, t } from '../store/language';
+import { href } from '../store/route';
+import { clock } from '../rules/times';
+import { listZone } from '../store/zone';
+import type { ComponentChildren } from 'preact';
+
+function Banner(props: { warns?: boolean; title: string; children?: ComponentChildren; to?: string }) {
+  const mark = props.warns ? 'retry' : 'failed';
+  return (
+    <div class={props.warns ? 'banner warn' : 'banner'} role={props.warns ? 'status' : 'alert'}>
+      <p>
+        <svg class={`mark ${props.warns ? 'wait' : 'bad'}`} aria-hidden="true">
+          <use href={`#m-${mark}`} />
+        </svg>{' '}
+        <strong class="strong">{props.title}</strong> {props.children}
+      </p>
+      {props.to && (
+        <a class="end" href={props.to}>
+          {t('whatToCheck')}
+        </a>
+      )}
+    </div>
+  );
+}
+
+/** What is wrong with peercron itself, and what works all the same. */
+export function Banners() {
+  const health = clusterHealth.value;
+  const nodes = clusterNodes.value;
+  if (isAlone.value) {
+    return (
+      <Banner title={t('nodeAway')}>
+        {lastAnswer.value > 0 && t('shownIsOf', { time: clock(lastAnswer.value, listZone.value) })}
+      </Banner>
+    );
+  }
+  if (!health) return null;
+  const toNodes = href('nodes');
+  const away = nodes?.store_away_since ?? null;
+  return (
+    <>
+      {health.store === 'away' && (
+        <Banner title={away === null ? t('storeAway') : t('storeAwayFor', { time: elapsed(now.value - away) })} to={toNodes}>
+          {t('storeAwayMeans')} {nodes && nodes.store_trouble !== '' && <code>{nodes.store_trouble}</code>}
+        </Banner>
+      )}
+      {health.dispatcher === '' && (
+        <Banner title={t('noDispatcher')} to={toNodes}>
+          {t('noDispatcherMeans')}
+        </Banner>
+      )}
+      {(health.journal === 'failing' || health.journal === 'unavailable') && (
+        <Banner title={t(health.journal === 'failing' ? 'journalFailing' : 'journalUnavailable', { node: health.node })} to={toNodes}>
+          {t('journalMeans')}
+        </Banner>
+      )}
+      {health.clock !== 'ok' && (
+        <Banner warns title={t('clockOff', { node: health.node })} to={toNodes}>
+          {health.clock}
+        </Banner>
+      )}
+    </>
+  );
+}

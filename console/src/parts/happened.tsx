@@ -1,0 +1,39 @@
+import type { ComponentChildren } from 'preact';
+
+import type { BriefRun } from '../api/types';
+import { lookOf, signalName } from '../rules/states';
+import { duration, t, tx } from '../store/language';
+import { runHref } from '../store/route';
+
+/** How a run ended, in a few words: "exit code 2", "HTTP 503", "SIGSEGV". */
+export function howItEnded(run: BriefRun): string {
+  if (run.term_signal !== null) return signalName(run.term_signal);
+  if (run.http_status !== null) return `HTTP ${run.http_status}`;
+  if (run.exit_code !== null) return t('exitCode', { code: String(run.exit_code) });
+  return run.reason;
+}
+
+/** What became of a run, as a sentence without its end. */
+export function happened(run: BriefRun): ComponentChildren {
+  const took = duration(run.use_time);
+  const where = run.run_server === '' ? t('noNode') : run.run_server;
+  const link = (text: string) => <a href={runHref(run.id)}>{text}</a>;
+  const look = lookOf(run.state, run.cause);
+  switch (look.word) {
+    case 'failed':
+      return tx('failedAfter', { took, how: link(t('howAt', { how: howItEnded(run), node: where })) });
+    case 'timeout':
+      return tx('timedOutAfter', { took: link(t('tookAt', { took, node: where })) });
+    case 'lost':
+      return tx('lostAt', { node: link(where) });
+    case 'fenced':
+      return tx('fencedAt', { node: link(where) });
+    default:
+      return link(run.reason || t(look.word));
+  }
+}
+
+/** "attempt 2" where it is not the first one. */
+export function attemptText(run: { attempt: number }): string {
+  return run.attempt > 1 ? t('attempt_', { n: run.attempt }) : '';
+}

@@ -1,0 +1,166 @@
+import { useSignal } from '@preact/signals';
+
+import * as calls from '../api/calls';
+import { ApiError } from '../api/client';
+import { nameOf } from '../api/names';
+import type { AuditTotals, Finding } from '../api/types';
+import { explanation, Head } from '../parts/page';
+import { State } from '../parts/state';
+import { lookOf } from '../rules/states';
+import { clock, writtenMoment } from '../rules/times';
+import { caller } from '../store/session';
+import { t } from '../store/language';
+import { href } from '../store/route';
+import { listZone } from '../store/zone';
+import { Channels } from './channels';
+
+const day = 86_400_000;
+
+interface Audited {
+  totals: AuditTotals;
+  findings: Finding[];
+  at: number;
+}
+
+function Findings({ findings }: { findings: readonly Finding[] }) {
+  const zone = listZone.value;
+  return (
+    <table class="fold">
+      <caption class="hide">{t('findings')}</caption>
+      <thead>
+        <tr>
+          <th scope="col">{t('kind')}</th>
+          <th scope="col">{t('time')}</th>
+          <th scope="col">{t('job')}</th>
+          <th scope="col">{t('what')}</th>
+        </tr>
+      </thead>
+      <tbody>
+        {findings.slice(0, 50).map((finding, index) => (
+          <tr key={index}>
+            <td class="fit">{finding.kind.replace(/_/g, ' ')}</td>
+            <td class="time">{writtenMoment(finding.scheduled_at, zone)}</td>
+            <td>
+              <a class="name" href={href(`job/${finding.cron_id}`)}>
+                {nameOf(finding.cron_id)}
+              </a>
+            </td>
+            <td class="full">{finding.what}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+/** Which fires were due, compared with the ledger. */
+function Audit() {
+  const days = useSignal(1);
+  const result = useSignal<Audited | undefined>(undefined);
+  const error = useSignal('');
+  const isAtIt = useSignal(false);
+  const ask = async () => {
+    isAtIt.value = true;
+    error.value = '';
+    try {
+      const to = Date.now();
+      result.value = { ...(await calls.audit(to - days.value * day, to)), at: to };
+    } catch (failed) {
+      if (!(failed instanceof ApiError)) throw failed;
+      error.value = explanation(failed);
+    } finally {
+      isAtIt.value = false;
+    }
+  };
+  const zone = listZone.value;
+  const done = result.value;
+  return (
+    <section id="audit">
+      <div class="sub">
+        <h2>{t('audit')}</h2>
+        <span class="end">
+          <label class="hide" for="days">
+            {t('days')}
+          </label>
+          <select id="days" value={days.value} onChange={(event) => (days.value = Number(event.currentTarget.value))}>
+            {[1, 7, 30].map((n) => (
+              <option key={n} value={n}>
+                {t('lastDays', { n })}
+              </option>
+            ))}
+          </select>{' '}
+          <button type="button" disabled={isAtIt.value} onClick={() => void ask()}>
+            {t(isAtIt.value ? 'auditing' : 'auditNow')}
+          </button>
+        </span>
+      </div>
+      {error.value !== '' && (
+        <p class="note trouble" role="alert">
+          <State look={lookOf('failed')}>{error.value}</State>
+        </p>
+      )}
+      {!done && error.value === '' && <p class="note">{t('auditMeans')}</p>}
+      {done && (
+        <>
+          <p>
+            <State look={lookOf(done.totals.clean ? 'success' : 'failed')}>{t(done.totals.clean ? 'auditClean' : 'auditFound')}</State>{' '}
+            {t('auditTotals', {
+              due: done.totals.due,
+              missing: done.totals.missing,
+              doubled: done.totals.doubled,
+              late: done.totals.late,
+              missed: done.totals.missed,
+            })}{' '}
+            <span class="dim">{t('checkedAt', { time: clock(done.at, zone) })}</span>
+          </p>
+          {done.findings.length > 0 && <Findings findings={done.findings} />}
+        </>
+      )}
+      <pre class="cmd" tabIndex={0} role="region" aria-label={t('commandAudit')}>
+        {`peercron audit --from '${writtenMoment(Date.now() - days.value * day, zone).slice(0, 10)}'`}
+      </pre>
+    </section>
+  );
+}
+
+function Tokens() {
+  const who = caller.value;
+  if (!who) return null;
+  return (
+    <section id="tokens">
+      <div class="sub">
+        <h2>{t('tokens')}</h2>
+      </div>
+      {who.tokens ? (
+        <dl class="facts">
+          <dt>{t('token')}</dt>
+          <dd>{who.name}</dd>
+          <dt>{t('role')}</dt>
+          <dd>{who.role}</dd>
+          <dt>{t('mayDo')}</dt>
+          <dd>{t(`role_${who.role}`)}</dd>
+        </dl>
+      ) : (
+        <p>{t('noTokensMeans')}</p>
+      )}
+      <p class="note">{t('tokensAreConfigured')}</p>
+      <pre class="cmd" tabIndex={0} role="region" aria-label={t('tokens')}>
+        {'[[http.tokens]]\nname = "ops"\nrole = "operate"\ntoken_file = "/etc/peercron/ops.token"'}
+      </pre>
+    </section>
+  );
+}
+
+export function AccessScreen() {
+  const who = caller.value;
+  return (
+    <>
+      <Head title={t('access')} beside={who && (who.tokens ? t('signedInAs', { name: who.name, role: who.role }) : t('noTokens'))} />
+      <Channels />
+      <div class="pair even">
+        <Tokens />
+        <Audit />
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,102 @@
+import * as calls from '../api/calls';
+import type { Job, LocalMoment, Preview } from '../api/types';
+import { Loaded } from '../parts/page';
+import { clock, dayName } from '../rules/times';
+import { now } from '../store/clock';
+import { calendar, inTime, t, tx } from '../store/language';
+import { useResource } from '../store/resource';
+import { href } from '../store/route';
+import { zoneOf } from '../store/zone';
+
+/** From the job's own next fires, where the node cannot preview. */
+async function readSchedule(job: Job): Promise<{ next: LocalMoment[]; preview: Preview | undefined }> {
+  const preview = await calls.preview({ id: job.id });
+  if (preview) return { next: preview.next, preview };
+  const whole = await calls.job(String(job.id));
+  return { next: (whole.next ?? []).map((local) => ({ at: Date.parse(local), local })), preview: undefined };
+}
+
+function Collisions({ preview }: { preview: Preview }) {
+  const first = preview.collisions[0];
+  if (!first) return null;
+  const others = first.jobs - first.names.length;
+  return (
+    <section>
+      <div class="sub">
+        <h2>{t('otherJobsAt', { time: clock(first.at, zoneOf(preview.zone)) })}</h2>
+        <span class="dim">{t('number', { n: first.jobs })}</span>
+      </div>
+      <ul class="lines">
+        {first.names.map((name) => (
+          <li key={name}>
+            <a href={href(`job/${encodeURIComponent(name)}`)}>{name}</a>
+          </li>
+        ))}
+        {others > 0 && (
+          <li>
+            <a href={href('jobs')}>{t('nMore', { n: others })}</a>
+          </li>
+        )}
+      </ul>
+    </section>
+  );
+}
+
+export function Schedule({ job }: { job: Job }) {
+  const zone = zoneOf(job.zone ?? job.time_zone);
+  const resource = useResource(() => readSchedule(job), `${job.id} ${job.cron_set}`, ['job']);
+  return (
+    <Loaded of={resource}>
+      {({ next, preview }) => (
+        <div class="pair">
+          <section>
+            <div class="sub">
+              <h2>{t('nextFires')}</h2>
+            </div>
+            {next.length === 0 ? (
+              <p class="note">{t(job.state === 'stopped' ? 'stoppedMeans' : 'noMoreFires')}</p>
+            ) : (
+              <table>
+                <caption class="hide">{t('nextFires')}</caption>
+                <thead>
+                  <tr>
+                    <th scope="col">{t('day')}</th>
+                    <th scope="col" class="num">{zone}</th>
+                    <th scope="col" class="num w-m">UTC</th>
+                    <th scope="col" class="num">{t('in_')}</th>
+                  </tr>
+                </thead>
+                <tbody>
+                  {next.map(({ at }) => (
+                    <tr key={at}>
+                      <td class="fit">{dayName(at, now.value, zone, calendar())}</td>
+                      <td class="num">{clock(at, zone)}</td>
+                      <td class="num dim w-m">{clock(at, 'UTC')}</td>
+                      <td class="num faint">{inTime(at - now.value)}</td>
+                    </tr>
+                  ))}
+                </tbody>
+              </table>
+            )}
+          </section>
+          <div>
+            {preview && preview.notes.length > 0 && (
+              <section>
+                <div class="sub">
+                  <h2>{t('whatClocksDo')}</h2>
+                </div>
+                {preview.notes.map((note) => (
+                  <p key={note} class="note">
+                    {note}
+                  </p>
+                ))}
+              </section>
+            )}
+            {preview && <Collisions preview={preview} />}
+            <p class="note">{tx('findSlotAt', { link: <a href={href('timeline')}>{t('timeline')}</a> })}</p>
+          </div>
+        </div>
+      )}
+    </Loaded>
+  );
+}

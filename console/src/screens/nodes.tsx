@@ -1,0 +1,211 @@
+import * as calls from '../api/calls';
+import type { Health, Node, Nodes } from '../api/types';
+import { Slots } from '../parts/gauge';
+import { Head, Loaded } from '../parts/page';
+import { State } from '../parts/state';
+import { lookOf, type Look } from '../rules/states';
+import { clusterHealth } from '../store/health';
+import { elapsed, grouped, t, tx } from '../store/language';
+import { now } from '../store/clock';
+import { useResource } from '../store/resource';
+import { hereWith, route, runHref } from '../store/route';
+import { nameOf } from '../api/names';
+
+function lookOfNode(node: Node): { look: Look; word: string } {
+  const ok = lookOf('success');
+  if (node.draining && !node.passing && !node.connected) return { look: { mark: 'stopped', tone: '', word: 'stopped' }, word: t('nodeStopped') };
+  if (node.draining) return { look: { mark: 'retry', tone: 'wait', word: 'retry' }, word: t('draining') };
+  if (!node.passing) return { look: lookOf('failed'), word: t('checksFail') };
+  if (!node.connected) return { look: { mark: 'retry', tone: 'wait', word: 'retry' }, word: t('notConnected') };
+  return { look: ok, word: t(node.is_dispatcher ? 'dispatcher_' : 'alive') };
+}
+
+function clockText(millis: number | null): string {
+  if (millis === null) return '—';
+  return `${millis < 0 ? '−' : '+'}${Math.abs(millis)} ms`;
+}
+
+/** How far clocks may differ before a person should know. */
+const clockLimit = 100;
+
+function Row({ node, newest }: { node: Node; newest: string }) {
+  const { look, word } = lookOfNode(node);
+  const used = (node.running ?? 0) + (node.queued ?? 0);
+  const isOff = node.clock_offset_ms !== null && Math.abs(node.clock_offset_ms) > clockLimit;
+  return (
+    <tr class={look.tone === 'bad' ? 'alarm' : undefined}>
+      <td class="fit">
+        <State look={look}>{word}</State>
+      </td>
+      <td class="grow">
+        <a class="name" href={hereWith({ stop: node.name })}>
+          {node.name}
+        </a>{' '}
+        {node.http_address !== '' && <span class="zone">{node.http_address}</span>}
+      </td>
+      <td class="num" data-l={t('running_')}>
+        {node.running ?? '—'}
+      </td>
+      <td class="full below">
+        {node.slots !== null && <Slots used={used} of={node.slots} label={t('nOfSlots', { n: used, slots: node.slots })} />}
+      </td>
+      <td class="num w-m">{node.slots ?? '—'}</td>
+      <td class="num" data-l={t('held')}>
+        {node.held ?? '—'}
+      </td>
+      <td class="num" data-l={t('waiting')}>
+        {node.queued ?? '—'}
+      </td>
+      <td class="num" data-l={t('clock')}>
+        {isOff ? <span class="slow">{clockText(node.clock_offset_ms)}</span> : clockText(node.clock_offset_ms)}
+      </td>
+      <td class={node.version === newest ? 'w-l' : 'w-l slow'}>{node.version}</td>
+    </tr>
+  );
+}
+
+function Table({ nodes }: { nodes: readonly Node[] }) {
+  const newest = [...nodes].map((node) => node.version).sort((a, b) => a.localeCompare(b, 'en', { numeric: true })).at(-1) ?? '';
+  return (
+    <table class="fold">
+      <caption class="hide">{t('nodes')}</caption>
+      <thead>
+        <tr>
+          <th scope="col">{t('state')}</th>
+          <th scope="col">{t('node')}</th>
+          <th scope="col" class="num">{t('running_')}</th>
+          <th scope="col">{t('inUse')}</th>
+          <th scope="col" class="num w-m">{t('slots')}</th>
+          <th scope="col" class="num">{t('held')}</th>
+          <th scope="col" class="num">{t('waiting')}</th>
+          <th scope="col" class="num">{t('clock')}</th>
+          <th scope="col" class="w-l">{t('version')}</th>
+        </tr>
+      </thead>
+      <tbody>
+        {nodes.map((node) => (
+          <Row key={node.name} node={node} newest={newest} />
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function Answer({ of }: { of: Nodes }) {
+  const alive = of.nodes.filter((node) => node.passing && !node.draining);
+  const draining = of.nodes.filter((node) => node.draining && node.connected);
+  const failing = of.nodes.filter((node) => !node.passing && !node.draining);
+  return (
+    <p class="answer">
+      {of.dispatcher === '' ? (
+        <strong class="strong">{t('noDispatcher')}</strong>
+      ) : (
+        tx('nodesAnswer', { n: of.nodes.length, alive: alive.length, dispatcher: of.dispatcher })
+      )}
+      {draining.map((node) => (
+        <strong class="strong" key={node.name}>
+          {' '}
+          {t('nodeDrainsWith', { node: node.name, n: node.running ?? 0 })}
+        </strong>
+      ))}
+      {failing.map((node) => (
+        <strong class="strong" key={node.name}>
+          {' '}
+          {t('nodeFails', { node: node.name })}
+        </strong>
+      ))}
+    </p>
+  );
+}
+
+function IfStopped({ nodes }: { nodes: readonly Node[] }) {
+  const wanted = route.value.query.get('stop');
+  const chosen = nodes.find((node) => node.name === wanted) ?? nodes[0];
+  const resource = useResource(async () => ({ answer: chosen && (await calls.ifStopped(chosen.name)) }), chosen?.name ?? '', ['node', 'run']);
+  const answer = resource.data.value?.answer;
+  if (!chosen || !answer) return null;
+  return (
+    <section>
+      <div class="sub">
+        <h2>{t('ifNodeStopped')}</h2>
+        <span class="end">
+          <span class="switch">
+            {nodes.map((node) => (
+              <a key={node.name} href={hereWith({ stop: node.name })} aria-current={node === chosen ? 'true' : undefined}>
+                {node.name}
+              </a>
+            ))}
+          </span>
+        </span>
+      </div>
+      <p>{answer.answer}</p>
+      {answer.running.length > 0 && (
+        <ul class="lines">
+          {answer.running.slice(0, 8).map((run) => (
+            <li key={run.id}>
+              <a class="name" href={runHref(run.id)}>
+                {nameOf(run.cron_id, run.name)}
+              </a>
+              <span class="end">{run.started_at !== null && elapsed(now.value - run.started_at)}</span>
+            </li>
+          ))}
+        </ul>
+      )}
+      <p class="note">{t('slotsLeft', { n: answer.slots_left })}</p>
+    </section>
+  );
+}
+
+const journalWords = { ok: 'journalOk', off: 'journalOff', failing: 'journalFails', unavailable: 'journalGone' } as const;
+
+function StoreAndElection({ of, health }: { of: Nodes; health: Health }) {
+  const isAway = health.store === 'away';
+  const word = journalWords[health.journal as keyof typeof journalWords];
+  return (
+    <section>
+      <div class="sub">
+        <h2>{t('storeAndElection')}</h2>
+        <span class="dim">{t('asSeenBy', { node: health.node })}</span>
+      </div>
+      <dl class="facts">
+        <dt>{t('database')}</dt>
+        <dd>
+          <State look={lookOf(isAway ? 'failed' : 'success')}>{t(isAway ? 'away' : 'answers')}</State>
+          {of.store_trouble !== '' && <> {of.store_trouble}</>}
+        </dd>
+        <dt>{t('dispatcher')}</dt>
+        <dd>{of.dispatcher === '' ? t('none') : t('inEpoch', { node: of.dispatcher, epoch: grouped(of.epoch) })}</dd>
+        <dt>{t('journal')}</dt>
+        <dd>{word ? t(word) : health.journal}</dd>
+        <dt>{t('clock')}</dt>
+        <dd>{health.clock === 'ok' ? t('clockOk') : health.clock}</dd>
+        <dt>{t('timeZone')}</dt>
+        <dd>{health.time_zone}</dd>
+      </dl>
+    </section>
+  );
+}
+
+export function NodesScreen() {
+  const resource = useResource(calls.nodes, 'nodes', ['node', 'health']);
+  const health = clusterHealth.value;
+  return (
+    <>
+      <Head title={t('nodes')} beside={resource.data.value && t('number', { n: resource.data.value.nodes.length })} />
+      <Loaded of={resource}>
+        {(of) => (
+          <>
+            <Answer of={of} />
+            <section>
+              <Table nodes={of.nodes} />
+            </section>
+            <div class="pair even">
+              <IfStopped nodes={of.nodes} />
+              {health && <StoreAndElection of={of} health={health} />}
+            </div>
+          </>
+        )}
+      </Loaded>
+    </>
+  );
+}

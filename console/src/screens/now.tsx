@@ -1,0 +1,511 @@
+import { Fragment } from 'preact';
+import type { ComponentChildren } from 'preact';
+
+import * as calls from '../api/calls';
+import { nameOf } from '../api/names';
+import { overview } from '../api/overview';
+import type { FailingJob, Job, MissedFire, Overview, RunningRun } from '../api/types';
+import { ActionButton } from '../parts/action_button';
+import { Axis } from '../parts/axis';
+import { Gauge } from '../parts/gauge';
+import { attemptText, happened } from '../parts/happened';
+import { askRunNow } from '../parts/job_actions';
+import { Head, Loaded } from '../parts/page';
+import { RunState, State } from '../parts/state';
+import { Strip } from '../parts/strip';
+import { shortTime } from '../parts/time';
+import { bars, broken, highest, line, outline, placeOf, ran, spread, width } from '../rules/cells';
+import { lookOf, withoutCause } from '../rules/states';
+import { clock, hourAndMinute, wholeMoment } from '../rules/times';
+import { now } from '../store/clock';
+import { useCursor } from '../store/cursor';
+import { clusterNodes } from '../store/health';
+import { ago, calendar, capital, coarse, duration, elapsed, grouped, inTime, spelled, spelledInside, t, tx, usual } from '../store/language';
+import { tell } from '../store/live';
+import { useResource } from '../store/resource';
+import { go, href, jobHref, runHref } from '../store/route';
+import { may } from '../store/session';
+import { listZone } from '../store/zone';
+
+const jobOf = (one: { cron_id: number; name: string }) => ({ id: one.cron_id, name: one.name });
+
+/** The sentence that somebody on call can act on. */
+function Answer({ of }: { of: Overview }) {
+  const { failing } = of.jobs;
+  const missed = of.missed.reduce((sum, fire) => sum + fire.fires, 0);
+  const slow = of.running.filter((run) => run.slow).length;
+  const running = of.jobs.running === 0 ? t('nothingRuns') : t('runNow_', { n: of.jobs.running, number: spelled(of.jobs.running) });
+  const isQuiet = failing === 0 && missed === 0;
+  let alarm = '';
+  if (failing > 0 && missed > 0) {
+    alarm = t('failingAndMissed', { failing: failing, number: spelled(failing), missed: missed, other: spelledInside(missed) });
+  } else if (failing > 0) alarm = t('failing_', { n: failing, number: spelled(failing) });
+  else if (missed > 0) alarm = t('missed_', { n: missed, number: spelled(missed) });
+  return (
+    <p class="answer">
+      {isQuiet ? t('allWell') : <strong class="strong">{alarm}</strong>} {running}
+      {slow > 0 && t('slow_', { n: slow, number: spelledInside(slow) })}
+      {t('stop_')} {!isQuiet && t('elseFine')}
+    </p>
+  );
+}
+
+async function again(run: Promise<{ id: number }>): Promise<void> {
+  const { id } = await run;
+  tell('run');
+  go(runHref(id));
+}
+
+/** What the list of jobs knows of it, once that is read. */
+function StripCell({ job }: { job: Job | undefined }) {
+  return <td class="fit w-t">{job?.last_runs && <Strip ticks={job.last_runs} by={job.last_runs_by} />}</td>;
+}
+
+function Tags({ job }: { job: Job | undefined }) {
+  return (
+    <>
+      {job?.tags?.map((tag) => (
+        <Fragment key={tag}>
+          {' '}
+          <span class="tag">{tag}</span>
+        </Fragment>
+      ))}
+    </>
+  );
+}
+
+interface RowProps {
+  isCursor: boolean;
+  known: Job | undefined;
+}
+
+function FailingRow({ job, known, isCursor }: RowProps & { job: FailingJob }) {
+  const { run } = job;
+  const waits = run?.retry_at != null;
+  return (
+    <tr class={isCursor ? 'cursor alarm' : 'alarm'}>
+      <td class="fit">{run && waits ? <RunState run={run} /> : <State look={lookOf(job.last_state)} />}</td>
+      <td class="grow">
+        <a class="name" href={jobHref(jobOf(job))}>
+          {nameOf(job.cron_id, job.name)}
+        </a>
+        <Tags job={known} />
+      </td>
+      <td class="say full">
+        {run ? happened(run) : t('failed')}
+        {run && attemptText(run) !== '' && `; ${attemptText(run)}`}
+      </td>
+      <StripCell job={known} />
+      <td class="time">
+        {job.failing_since !== null && (
+          <>
+            {shortTime(job.failing_since, listZone.value)}{' '}
+            <span class="faint">
+              {job.failures_in_row > 1 ? t('runsInRow', { n: job.failures_in_row }) : ago(now.value - job.failing_since)}
+            </span>
+          </>
+        )}
+      </td>
+      <td class="act">
+        {may('operate') &&
+          (run ? (
+            <ActionButton act={() => again(calls.retryRun(run.id))}>
+              {t(waits ? 'retryNow' : 'runAgain')} {isCursor && <kbd>r</kbd>}
+            </ActionButton>
+          ) : (
+            <button type="button" onClick={() => askRunNow(jobOf(job))}>
+              {t('runNow')}
+            </button>
+          ))}
+      </td>
+    </tr>
+  );
+}
+
+function MissedRow({ fire, known, isCursor }: RowProps & { fire: MissedFire }) {
+  const look = lookOf(fire.state, fire.cause);
+  return (
+    <tr class={isCursor ? 'cursor alarm' : 'alarm'}>
+      <td class="fit">
+        <State look={look}>{t(look.word)}</State>
+      </td>
+      <td class="grow">
+        <a class="name" href={jobHref(jobOf(fire))}>
+          {nameOf(fire.cron_id, fire.name)}
+        </a>
+        <Tags job={known} />
+      </td>
+      <td class="say full">
+        <a href={runHref(fire.id)}>{capital(withoutCause(fire.reason) || fire.cause)}</a>
+        {fire.fires > 1 && ` (${t('fires', { n: fire.fires })})`}
+      </td>
+      <StripCell job={known} />
+      <td class="time">
+        {fire.scheduled_at !== null && (
+          <>
+            {shortTime(fire.scheduled_at, listZone.value)} <span class="faint">{ago(now.value - fire.scheduled_at)}</span>
+          </>
+        )}
+      </td>
+      <td class="act">
+        {may('operate') && (
+          <button type="button" onClick={() => askRunNow(jobOf(fire))}>
+            {t('runNow…')} {isCursor && <kbd>r</kbd>}
+          </button>
+        )}
+      </td>
+    </tr>
+  );
+}
+
+/** The jobs that need attention, with what their rows in the list of jobs say. */
+async function attentionJobs(): Promise<ReadonlyMap<number, Job>> {
+  const lists = await Promise.all([calls.jobs({ state: 'failing', limit: 100 }), calls.jobs({ state: 'missed', limit: 100 })]);
+  return new Map(lists.flatMap(({ list }) => list.map((job) => [job.id, job])));
+}
+
+function Attention({ of }: { of: Overview }) {
+  const known = useResource(attentionJobs, String(of.at), []).data.value;
+  const rows = [
+    ...of.failing.map((job) => ({ key: `job-${job.cron_id}`, job, fire: undefined })),
+    ...of.missed.map((fire) => ({ key: `fire-${fire.id}`, job: undefined, fire })),
+  ];
+  const cursor = useCursor(rows.map((row) => row.key), {
+    open: (key) => {
+      const row = rows.find((one) => one.key === key)!;
+      go(jobHref(jobOf(row.job ?? row.fire)));
+    },
+    r: (key) => {
+      const row = rows.find((one) => one.key === key)!;
+      if (!may('operate')) return;
+      if (row.job?.run) void again(calls.retryRun(row.job.run.id)).catch(() => askRunNow(jobOf(row.job)));
+      else askRunNow(jobOf(row.job ?? row.fire!));
+    },
+  });
+  if (rows.length === 0) return null;
+  const hidden = of.jobs.failing - of.failing.length;
+  return (
+    <section>
+      <div class="sub">
+        <h2>{t('needsAttention')}</h2>
+        <span class="dim">{t('failingMissed', { failing: of.jobs.failing, missed: of.missed.length })}</span>
+        {hidden > 0 && (
+          <a class="end" href={href('jobs', { state: 'failing' })}>
+            {t('all_', { n: of.jobs.failing })}
+          </a>
+        )}
+      </div>
+      <table class="fold">
+        <caption class="hide">{t('needsAttention')}</caption>
+        <thead>
+          <tr>
+            <th scope="col">{t('state')}</th>
+            <th scope="col">{t('job')}</th>
+            <th scope="col">{t('whatHappened')}</th>
+            <th scope="col" class="w-t">{t('last30')}</th>
+            <th scope="col">{t('since')}</th>
+            <th scope="col">
+              <span class="hide">{t('actions')}</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map(({ key, job, fire }) =>
+            job ? (
+              <FailingRow key={key} job={job} known={known?.get(job.cron_id)} isCursor={cursor === key} />
+            ) : (
+              <MissedRow key={key} fire={fire} known={known?.get(fire.cron_id)} isCursor={cursor === key} />
+            ),
+          )}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+function endsAbout(run: RunningRun, spent: number): string {
+  if (run.usual_time === null) return '—';
+  const left = run.usual_time - spent;
+  if (left < -5_000 && spent > 1.2 * run.usual_time) return t('over', { time: coarse(-left) });
+  return left < 1_000 ? t('now') : inTime(left);
+}
+
+function RunningRow({ run }: { run: RunningRun }) {
+  const spent = run.started_at === null ? 0 : Math.max(0, now.value - run.started_at);
+  const usually = run.usual_time;
+  const text = elapsed(spent);
+  return (
+    <tr>
+      <td class="grow">
+        <a class="name" href={runHref(run.id)}>
+          {nameOf(run.cron_id, run.name)}
+        </a>
+      </td>
+      <td class="fit w-m">{run.run_server}</td>
+      <td class="time w-l">{run.started_at !== null && clock(run.started_at, listZone.value)}</td>
+      <td class="num">{run.slow ? <span class="slow">{t('slow', { time: text })}</span> : text}</td>
+      <td class="full below">
+        {usually !== null && (
+          <Gauge elapsed={spent} usual={usually} label={t('ofUsually', { spent: text, usual: usual(usually) })} />
+        )}
+      </td>
+      <td class="num w-l">{usually === null ? '—' : usual(usually)}</td>
+      <td class="num">{endsAbout(run, spent)}</td>
+    </tr>
+  );
+}
+
+function Running({ of }: { of: Overview }) {
+  const nodes = clusterNodes.value?.nodes ?? [];
+  const slots = nodes.reduce((sum, node) => sum + (node.slots ?? 0), 0);
+  return (
+    <section>
+      <div class="sub">
+        <h2>{t('running_')}</h2>
+        <span class="dim">
+          {slots > 0 ? t('ofSlots', { n: of.jobs.running, slots }) : grouped(of.jobs.running)}
+        </span>
+      </div>
+      {of.running.length === 0 ? (
+        <p class="note">{t('nothingRuns')}{t('stop_')}</p>
+      ) : (
+        <table class="fold">
+          <caption class="hide">{t('running_')}</caption>
+          <thead>
+            <tr>
+              <th scope="col">{t('job')}</th>
+              <th scope="col" class="w-m">{t('node')}</th>
+              <th scope="col" class="w-l">{t('started')}</th>
+              <th scope="col" class="num">{t('elapsed')}</th>
+              <th scope="col">{t('ofUsual')}</th>
+              <th scope="col" class="num w-l">{t('usual')}</th>
+              <th scope="col" class="num">{t('endsAbout')}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {of.running.slice(0, 20).map((run) => (
+              <RunningRow key={run.id} run={run} />
+            ))}
+          </tbody>
+        </table>
+      )}
+      {of.running.length > 20 && (
+        <p class="note">
+          <a href={href('runs', { state: 'running' })}>{t('all_', { n: of.jobs.running })}</a>
+        </p>
+      )}
+    </section>
+  );
+}
+
+const hour = 3_600_000;
+
+function Next({ of }: { of: Overview }) {
+  const minutes = new Array<number>(60).fill(0);
+  for (const fire of of.next) {
+    const minute = Math.floor((fire.at - of.at) / 60_000);
+    if (minute >= 0 && minute < 60) minutes[minute]! += 1;
+  }
+  const isWhole = of.next.length === of.next_total;
+  const most = Math.max(...minutes);
+  const peak = minutes.indexOf(most);
+  return (
+    <section>
+      <div class="sub">
+        <h2>{t('nextHour')}</h2>
+        <span class="dim">{t('fires', { n: of.next_total })}</span>
+        <a class="end" href={href('timeline')}>
+          {t('timeline')}
+        </a>
+      </div>
+      {of.next.length === 0 ? (
+        <p class="note">{t('noFiresNextHour')}</p>
+      ) : (
+        <table class="fold">
+          <caption class="hide">{t('nextHour')}</caption>
+          <thead>
+            <tr>
+              <th scope="col">{t('time')}</th>
+              <th scope="col">{t('job')}</th>
+              <th scope="col" class="num w-l">{t('usual')}</th>
+              <th scope="col" class="num">{t('in_')}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {firstOfEach(of.next).slice(0, 7).map((fire) => (
+              <tr key={`${fire.cron_id}-${fire.at}`}>
+                <td class="fit">{clock(fire.at, listZone.value)}</td>
+                <td class="grow">
+                  <a class="name" href={jobHref(jobOf(fire))}>
+                    {nameOf(fire.cron_id, fire.name)}
+                  </a>
+                </td>
+                <td class="num w-l dim">{fire.usual_time === null ? '' : usual(fire.usual_time)}</td>
+                <td class="num dim">{inTime(fire.at - now.value)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+      {isWhole && of.next.length > 1 && (
+        <div class="day foot-plot">
+          <span class="label">{t('firesAMinute')}</span>
+          <svg
+            class="h32"
+            viewBox="0 0 60 32"
+            preserveAspectRatio="none"
+            role="img"
+            aria-label={t('firesAMinuteMost', { n: most, time: hourAndMinute(of.at + peak * 60_000, listZone.value) })}
+          >
+            <path class="fires" d={bars(minutes, 32)} />
+          </svg>
+          <span class="value">{t('mostAt', { n: most, time: hourAndMinute(of.at + peak * 60_000, listZone.value) })}</span>
+        </div>
+      )}
+    </section>
+  );
+}
+
+/** A job that fires each second would fill the list by itself. */
+function firstOfEach<T extends { cron_id: number }>(fires: readonly T[]): T[] {
+  const seen = new Set<number>();
+  return fires.filter((fire) => !seen.has(fire.cron_id) && seen.add(fire.cron_id));
+}
+
+function PlotLine(props: { label: string; className: string; height: number; wide: number; say: string; value: ComponentChildren; children: ComponentChildren }) {
+  return (
+    <Fragment>
+      <span class="label">{props.label}</span>
+      <svg class={props.className} viewBox={`0 0 ${props.wide} ${props.height}`} preserveAspectRatio="none" role="img" aria-label={props.say}>
+        {props.children}
+      </svg>
+      <span class="value">{props.value}</span>
+    </Fragment>
+  );
+}
+
+function PastDay({ of }: { of: Overview }) {
+  const strip = of.strip;
+  if (!strip) return null;
+  const wide = width(strip);
+  const cells = spread(strip);
+  const runs = cells.map((cell) => (cell ? ran(cell) : 0));
+  const all = runs.reduce((sum, n) => sum + n, 0);
+  const failed = strip.cells.reduce((sum, cell) => sum + broken(cell), 0);
+  const missed = strip.cells.reduce((sum, cell) => sum + cell.missed, 0);
+  const late99 = cells.map((cell) => cell?.late_p99 ?? null);
+  const late50 = cells.map((cell) => cell?.late_p50 ?? null);
+  const last = (values: readonly (number | null)[]) => values.filter((value) => value !== null).at(-1);
+  const path = (of: (cell: (typeof cells)[number]) => number, draw: (x: number, n: number) => string) =>
+    cells.map((cell, x) => (of(cell) > 0 ? draw(x, of(cell)) : '')).join('');
+  const bad = path((cell) => (cell ? broken(cell) : 0), (x, n) => `M${x} 0h1v${Math.min(15, 4 + 2 * n)}h-1z`);
+  const miss = path((cell) => cell?.missed ?? 0, (x) => `M${x} .75h1.2v8.5h-1.2z`);
+  const ticks = of.dispatchers
+    .map((term) => placeOf(term.at, strip))
+    .filter((place) => place > 0 && place < wide)
+    .map((place) => `M${place.toFixed(2)} 1v14`)
+    .join('');
+  const value = (millis: number | null | undefined) => (millis == null ? '—' : duration(millis));
+  const dispatcher = clusterNodes.value?.dispatcher ?? '';
+  return (
+    <section>
+      <div class="sub">
+        <h2>{t('past24')}</h2>
+      </div>
+      <div class="day">
+        <PlotLine label={t('runsIn10')} className="h56" height={44} wide={wide} say={t('runsIn10Say', { n: all })} value={t('runs_', { n: all })}>
+          <path class="base" d={`M0 44h${wide}`} />
+          <path class="volume" d={outline(runs, 44)} />
+        </PlotLine>
+        <PlotLine
+          label={t('failedMissed')}
+          className="h16"
+          height={16}
+          wide={wide}
+          say={t('failedMissed_', { failed, missed })}
+          value={
+            <a href={href('runs', { show: 'unsuccessful' })} class="quiet">
+              {t('failedMissed_', { failed, missed })}
+            </a>
+          }
+        >
+          {bad && <path class="s-bad" d={bad} />}
+          {miss && <path class="s-miss" d={miss} />}
+        </PlotLine>
+        <PlotLine label={t('late99')} className="h24" height={24} wide={wide} say={t('late99Say', { time: value(last(late99)), most: value(highest(late99)) })} value={value(last(late99))}>
+          <path class="base" d={`M0 24h${wide}`} />
+          <path class="line" d={line(late99, 24, highest(late99))} />
+        </PlotLine>
+        <PlotLine label={t('late50')} className="h16" height={16} wide={wide} say={t('late50Say', { time: value(last(late50)) })} value={value(last(late50))}>
+          <path class="base" d={`M0 16h${wide}`} />
+          <path class="line thin" d={line(late50, 16, 2 * highest(late50))} />
+        </PlotLine>
+        <PlotLine
+          label={t('dispatcher')}
+          className="h16"
+          height={16}
+          wide={wide}
+          say={t('dispatcherChanges', { n: of.dispatchers.length })}
+          value={
+            <>
+              {dispatcher || '—'}
+              {of.dispatchers.length > 0 && <>, {t('changes_', { n: of.dispatchers.length })}</>}
+            </>
+          }
+        >
+          <path class="base" d={`M0 8h${wide}`} />
+          {ticks && <path class="tick" d={ticks} />}
+        </PlotLine>
+        <Axis from={strip.to - 24 * hour} to={strip.to} parts={6} zone={listZone.value} now={6} />
+      </div>
+    </section>
+  );
+}
+
+function NoJobs() {
+  return (
+    <section class="empty">
+      <p>{t('noJobsImport')}</p>
+      <pre class="cmd" tabIndex={0} role="region" aria-label={t('commandImport')}>
+        {'crontab -l | peercron import --dry-run -      # '}
+        {t('showsOnly')}
+        {'\ncrontab -l | peercron import -'}
+      </pre>
+      {may('admin') && (
+        <p class="dim">
+          {tx('orWriteOne', { link: <a href={href('new')}>{t('newJob')}</a> })}
+        </p>
+      )}
+    </section>
+  );
+}
+
+export function NowScreen() {
+  const resource = useResource(overview, 'overview', ['run', 'job']);
+  return (
+    <>
+      <Head title={t('now_')}>
+        <span class="dim">
+          {wholeMoment(now.value, listZone.value, calendar())} {listZone.value}
+        </span>
+      </Head>
+      <Loaded of={resource}>
+        {(of) =>
+          of.jobs.total === 0 ? (
+            <NoJobs />
+          ) : (
+            <>
+              <Answer of={of} />
+              <Attention of={of} />
+              <div class="pair">
+                <Running of={of} />
+                <Next of={of} />
+              </div>
+              <PastDay of={of} />
+            </>
+          )
+        }
+      </Loaded>
+    </>
+  );
+}

@@ -1,0 +1,399 @@
+import type { ComponentChildren } from 'preact';
+
+import * as calls from '../api/calls';
+import { getText } from '../api/client';
+import { rememberNames, nameOf } from '../api/names';
+import type { Job, JobStatistics, Run, RunDiff } from '../api/types';
+import { ActionButton } from '../parts/action_button';
+import { Diff, type ShownLine } from '../parts/diff';
+import { Ask } from '../parts/dialog';
+import { Gauge } from '../parts/gauge';
+import { attemptText, howItEnded } from '../parts/happened';
+import { askRunNow } from '../parts/job_actions';
+import { Output } from '../parts/output';
+import { Head, Loaded } from '../parts/page';
+import { Mark, RunState, State } from '../parts/state';
+import { isFinal, lateness, lookOf, withoutCause } from '../rules/states';
+import { clock, exactClock, wholeMoment } from '../rules/times';
+import { asked } from '../store/asked';
+import { now } from '../store/clock';
+import { useKeys } from '../store/keys';
+import { calendar, duration, elapsed, grouped, inTime, size, t, tx, usual } from '../store/language';
+import { tell } from '../store/live';
+import { useResource } from '../store/resource';
+import { go, href, jobHref, route, runHref } from '../store/route';
+import { useLiveOutput } from '../store/run_output';
+import { may } from '../store/session';
+import { usePageZone, zoneOf } from '../store/zone';
+
+interface Known {
+  run: Run;
+  job: Job | undefined; // it may be deleted
+  statistics: JobStatistics | undefined;
+  attempts: Run[]; // of the same fire, oldest first
+}
+
+async function readRun(id: string): Promise<Known> {
+  const run = await calls.run(id);
+  const [job, statistics, near] = await Promise.all([
+    calls.job(String(run.cron_id)).catch(() => undefined),
+    calls.statistics(run.cron_id).catch(() => undefined),
+    attemptsOf(run),
+  ]);
+  if (job) rememberNames([job]);
+  return { run, job, statistics, attempts: near };
+}
+
+async function attemptsOf(run: Run): Promise<Run[]> {
+  if (run.scheduled_at === null) return [run];
+  const second = Math.floor(run.scheduled_at / 1000);
+  const of = (params: object) => calls.runs({ cron_id: run.cron_id, from: second, to: second + 1, limit: 100, ...params });
+  const [ended, planned] = await Promise.all([of({}), of({ state: 'planned' })]);
+  const same = [...ended.list, ...planned.list].filter((one) => one.scheduled_at === run.scheduled_at);
+  return same.sort((a, b) => a.attempt - b.attempt);
+}
+
+function nodeLink(run: Run) {
+  return <a href={href('nodes')}>{run.run_server}</a>;
+}
+
+/** The sentence that says how it went. */
+function Answer({ run, job, attempts }: Known) {
+  const look = lookOf(run.state, run.cause, run.retry_at);
+  const next = attempts.find((one) => one.state === 'planned' && one.retry_at !== null && one.id !== run.id);
+  const total = (job?.retries ?? 0) + 1;
+  const attempt = total > 1 ? t('attemptOf', { n: run.attempt, of: Math.max(total, run.attempt) }) : attemptText(run);
+  const took = duration(run.use_time);
+  let sentence: ComponentChildren;
+  switch (look.word) {
+    case 'running': {
+      const usually = job?.usual_time ?? null;
+      sentence = (
+        <>
+          {tx('runsFor', { time: elapsed(now.value - (run.started_at ?? now.value)), node: nodeLink(run) })}
+          {usually !== null && t('usuallyTakes_', { time: usual(usually) })}
+        </>
+      );
+      break;
+    }
+    case 'retry':
+      sentence = t('startsAt', { time: clock(run.retry_at!, zoneOf(job?.zone)), when: inTime(run.retry_at! - now.value) });
+      break;
+    case 'planned':
+      sentence = run.scheduled_at === null ? '' : inTime(run.scheduled_at - now.value);
+      break;
+    case 'success':
+      sentence = tx('succeededAfter', { took, node: nodeLink(run) });
+      break;
+    case 'failed':
+      sentence = tx('afterWith', { took, how: howItEnded(run), node: nodeLink(run) });
+      break;
+    case 'timeout':
+      sentence = tx('afterOn', { took, node: nodeLink(run) });
+      break;
+    default:
+      sentence = withoutCause(run.reason);
+  }
+  return (
+    <p class="answer">
+      <State look={look}>{t(`${look.word}Cap`)}</State> {sentence}
+      {attempt !== '' && t('comma', { text: attempt })}
+      {next && t('comma', { text: t('retryIn', { when: inTime(next.retry_at! - now.value) }) })}
+      {t('stop_')}
+    </p>
+  );
+}
+
+interface StageProps {
+  title: string;
+  time: ComponentChildren;
+  took?: string | undefined;
+  mark: 'success' | 'planned' | 'self';
+  run: Run;
+}
+
+function Stage({ title, time, took, mark, run }: StageProps) {
+  const look = mark === 'self' ? lookOf(run.state, run.cause) : lookOf(mark);
+  return (
+    <li class={mark === 'planned' ? 'todo' : undefined}>
+      <Mark look={look} />
+      <b>{title}</b>
+      <time>{time}</time>
+      {took && <span class="took">{took}</span>}
+    </li>
+  );
+}
+
+/** Planned → handed out → started → ended, with what happened between. */
+function Stages({ run, job }: Known) {
+  const zone = zoneOf(job?.zone ?? job?.time_zone);
+  if (run.scheduled_at === null) return null;
+  const due = run.retry_at ?? run.scheduled_at;
+  const late = lateness(run);
+  const handedOut = run.dispatch_time > 0 ? run.dispatch_time * 1000 : null;
+  const ahead = handedOut === null ? 0 : Math.round((due - handedOut) / 1000); // it is known to the second
+  const isOver = isFinal(run.state);
+  const limit = job && job.timeout > 0 && run.started_at !== null ? run.started_at + job.timeout * 1000 : null;
+  const ranFor = run.started_at === null ? undefined : isOver ? t('ranFor', { time: duration(run.use_time) }) : t('soFar', { time: elapsed(now.value - run.started_at) });
+  return (
+    <ol class="stages">
+      <Stage
+        run={run}
+        title={t('handedOut')}
+        time={handedOut === null ? '—' : clock(handedOut, zone)}
+        mark={handedOut === null ? 'planned' : 'success'}
+        took={ahead > 0 ? t('aheadBy', { time: duration(ahead * 1000) }) : undefined}
+      />
+      <Stage run={run} title={t('due')} time={exactClock(due, zone)} mark={now.value >= due ? 'success' : 'planned'} />
+      <Stage
+        run={run}
+        title={t('started_stage')}
+        time={
+          run.started_at === null
+            ? isOver
+              ? t('neverStarted')
+              : t('notYet')
+            : `${exactClock(run.started_at, zone)}${late !== null ? `, ${t('lateBy', { time: duration(late) })}` : ''}`
+        }
+        mark={run.started_at === null ? 'planned' : 'success'}
+        took={ranFor}
+      />
+      <Stage
+        run={run}
+        title={t(isOver ? 'ended' : 'ends')}
+        time={
+          isOver
+            ? `${run.ended_at === null ? '' : exactClock(run.ended_at, zone)}${run.exit_code !== null || run.term_signal !== null || run.http_status !== null ? `, ${howItEnded(run)}` : ''}`
+            : limit === null
+              ? t('noLimit')
+              : t('limitAt', { time: duration(job!.timeout * 1000), at: clock(limit, zone) })
+        }
+        mark={isOver ? 'self' : 'planned'}
+      />
+    </ol>
+  );
+}
+
+function Facts({ run, job, statistics, attempts }: Known) {
+  const zone = zoneOf(job?.zone ?? job?.time_zone);
+  const row = (name: string, value: ComponentChildren) => (
+    <>
+      <dt>{name}</dt>
+      <dd>{value}</dd>
+    </>
+  );
+  const cores = run.use_time > 0 ? (run.cpu_time / run.use_time).toFixed(1) : '';
+  const memory = statistics?.usual_memory ?? null;
+  return (
+    <section>
+      <div class="sub">
+        <h2>{t('facts')}</h2>
+      </div>
+      <dl class="facts">
+        {row(t('job'), job ? <a href={jobHref(job)}>{nameOf(job.id, job.name)}</a> : t('deletedJob', { id: run.cron_id }))}
+        {run.scheduled_at !== null &&
+          row(
+            t('fire'),
+            <>
+              {wholeMoment(run.scheduled_at, zone, calendar())} {zone}{' '}
+              <span class="dim">
+                {run.requested_by === '' ? `(${clock(run.scheduled_at, 'UTC')} UTC)` : t('byHand', { who: run.requested_by })}
+              </span>
+            </>,
+          )}
+        {row(
+          t('attempts'),
+          attempts.map((one, index) => (
+            <span key={one.id}>
+              {index > 0 && ', '}
+              {one.id === run.id ? (
+                <strong class="strong">{t('attemptState', { n: one.attempt, state: t(lookOf(one.state, one.cause, one.retry_at).word) })}</strong>
+              ) : (
+                <a href={runHref(one.id)}>{t('attemptState', { n: one.attempt, state: t(lookOf(one.state, one.cause, one.retry_at).word) })}</a>
+              )}
+            </span>
+          )),
+        )}
+        {row(t('node'), <>{run.run_server === '' ? '—' : nodeLink(run)}{run.dispatch_server !== '' && t('handedOutBy', { node: run.dispatch_server, epoch: grouped(run.epoch) })}</>)}
+        {run.cpu_time > 0 && row('CPU', cores === '' ? duration(run.cpu_time) : t('cpuCores', { time: duration(run.cpu_time), n: cores }))}
+        {run.max_rss > 0 &&
+          row(
+            t('memory'),
+            <>
+              {t('atMost', { time: size(run.max_rss) })} {memory !== null && <span class="dim">{t('usually', { time: size(memory) })}</span>}
+            </>,
+          )}
+        {run.reason !== '' && row(t('reason'), run.reason)}
+        {job && row(t(job.kind === 'http' ? 'request' : 'command'), <code>{job.kind === 'http' ? job.http_url : job.command}</code>)}
+      </dl>
+      {run.state === 'running' && job?.usual_time != null && run.started_at !== null && (
+        <>
+          <div class="sub spaced">
+            <h2>{t('elapsedOfUsual')}</h2>
+          </div>
+          <Gauge
+            elapsed={now.value - run.started_at}
+            usual={job.usual_time}
+            label={t('ofUsually', { spent: elapsed(now.value - run.started_at), usual: usual(job.usual_time) })}
+          />
+          <p class="note">{t('ofUsually', { spent: elapsed(now.value - run.started_at), usual: usual(job.usual_time) })}</p>
+        </>
+      )}
+    </section>
+  );
+}
+
+function shownDiff(diff: RunDiff): ShownLine[] {
+  const lines: ShownLine[] = [];
+  for (const part of diff.output) {
+    const texts = part.text.replace(/\n$/, '').split('\n');
+    if (part.op === 'same') lines.push({ hunk: t('equalLines', { n: part.lines ?? texts.length }) });
+    else for (const text of texts.slice(0, 200)) lines.push({ sign: part.op === 'gone' ? '−' : '+', text });
+  }
+  return lines;
+}
+
+function Compared({ run, zone }: { run: Run; zone: string }) {
+  const resource = useResource(async () => ({ diff: await calls.runDiff(run.id) }), `diff ${run.id}`);
+  const diff = resource.data.value?.diff;
+  if (!diff?.success) return null;
+  const { success } = diff;
+  const notes = [
+    diff.run_server.run === diff.run_server.success ? t('sameNode') : t('otherNode', { node: diff.run_server.success }),
+    diff.definition.length > 0 ? t('definitionChanged', { fields: diff.definition.map((one) => one.field).join(', ') }) : t('sameDefinition'),
+    t('tookBefore', { now: duration(diff.use_time.run), then: duration(diff.use_time.success) }),
+    t('masked'),
+  ];
+  const lines = shownDiff(diff);
+  return (
+    <section>
+      <div class="sub">
+        <h2>{t('comparedWithSuccess')}</h2>
+        <span class="dim">
+          <a href={runHref(success.id)}>{t('runNumber_', { id: grouped(success.id) })}</a>
+          {success.scheduled_at !== null && `, ${wholeMoment(success.scheduled_at, zone, calendar())}`}
+        </span>
+      </div>
+      <p class="note">{notes.join(' ')}</p>
+      {lines.length > 0 && <Diff lines={lines} label={t('comparedWithSuccess')} />}
+    </section>
+  );
+}
+
+function askKill(run: Run, name: string): void {
+  const act = async () => {
+    await calls.killRun(run.id);
+    tell('run');
+  };
+  asked.value = (
+    <Ask title={t('killRun', { id: grouped(run.id), name })} action={t('kill')} isLast act={act}>
+      <p class="dim">{t('killMeans')}</p>
+    </Ask>
+  );
+}
+
+async function retry(run: Run): Promise<void> {
+  const next = await calls.retryRun(run.id);
+  tell('run');
+  go(runHref(next.id));
+}
+
+function Actions({ run, job, attempts }: Known) {
+  const waits = attempts.some((one) => one.state === 'planned' && one.retry_at !== null);
+  const name = nameOf(run.cron_id, job?.name);
+  const canKill = run.state === 'running' || (run.state === 'planned' && !waits);
+  const canRetry = isFinal(run.state) && run.state !== 'success' && run.state !== 'revoked' && job !== undefined;
+  const giveUp = async () => {
+    await calls.giveUpRun(run.id);
+    tell('run');
+  };
+  useKeys({
+    r: job && may('operate') ? () => (canRetry ? void retry(run).catch(() => askRunNow(job)) : askRunNow(job)) : undefined,
+    k: canKill && may('operate') ? () => askKill(run, name) : undefined,
+  });
+  return (
+    <>
+      {may('operate') && (
+        <>
+          {canKill && (
+            <button type="button" class="last" onClick={() => askKill(run, name)}>
+              {t('kill…')} <kbd>k</kbd>
+            </button>
+          )}
+          {canRetry && (
+            <ActionButton className="first" act={() => retry(run)}>
+              {t(waits ? 'retryNow' : 'runAgain')} <kbd>r</kbd>
+            </ActionButton>
+          )}
+          {waits && <ActionButton act={giveUp}>{t('giveUp')}</ActionButton>}
+          {isFinal(run.state) && !canRetry && job && (
+            <button type="button" onClick={() => askRunNow(job)}>
+              {t('runNow…')} <kbd>r</kbd>
+            </button>
+          )}
+        </>
+      )}
+      <ActionButton act={async () => navigator.clipboard?.writeText(location.href)}>{t('copyLink')}</ActionButton>
+    </>
+  );
+}
+
+function RunOutput({ run }: { run: Run }) {
+  const isRunning = run.state === 'running';
+  const live = useLiveOutput(run.id, isRunning);
+  if (isRunning && live.isTold) {
+    return <Output parts={live.parts} dropped={live.dropped} bytes={live.bytes} live raw={() => getText(`run/${run.id}/output`)} />;
+  }
+  if (isRunning) return <p class="note">{t('outputAtEnd')}</p>;
+  return <Output parts={[run.output]} dropped={0} bytes={run.output_bytes} live={false} raw={async () => run.output} />;
+}
+
+function Whole(known: Known) {
+  const { run, job } = known;
+  const zone = usePageZone(job?.zone ?? job?.time_zone);
+  const isBad = isFinal(run.state) && run.state !== 'success' && run.started_at !== null;
+  return (
+    <>
+      <Head
+        title={t('runNumber_', { id: grouped(run.id) })}
+        crumb={
+          <>
+            <a href={href('jobs')}>{t('jobs')}</a> / {job ? <a href={jobHref(job)}>{nameOf(job.id, job.name)}</a> : `#${run.cron_id}`}
+          </>
+        }
+      >
+        <Actions {...known} />
+      </Head>
+      <Answer {...known} />
+      <Stages {...known} />
+      <div class="pair">
+        <div>
+          <section>
+            <RunOutput run={run} />
+          </section>
+          {isBad && <Compared run={run} zone={zone} />}
+          {run.started_at === null && isFinal(run.state) && job && run.scheduled_at !== null && (
+            <p class="note">
+              <RunState run={run} /> <a href={jobHref(job, { view: 'why' })}>{t('whyNot')}</a>
+            </p>
+          )}
+        </div>
+        <Facts {...known} />
+      </div>
+    </>
+  );
+}
+
+export function RunScreen() {
+  const { name } = route.value;
+  const resource = useResource(() => readRun(name), name, ['run'], (change, known) => change.cron_id === known?.run.cron_id);
+  if (!resource.data.value) {
+    return (
+      <>
+        <Head title={t('runNumber_', { id: name })} />
+        <Loaded of={resource}>{() => null}</Loaded>
+      </>
+    );
+  }
+  return <Loaded of={resource}>{(known) => <Whole {...known} />}</Loaded>;
+}

@@ -1,0 +1,76 @@
+import { useSignal } from '@preact/signals';
+
+import { ApiError } from '../api/client';
+import * as calls from '../api/calls';
+import { Brand } from '../parts/rail';
+import { explanation } from '../parts/page';
+import { askWhoCalls } from '../store/health';
+import { tell } from '../store/live';
+import { t } from '../store/language';
+import { signIn, signOut } from '../store/session';
+
+/** Until there are accounts, a token lets one in; it is kept in this tab's memory alone. */
+export function SignIn() {
+  const given = useSignal('');
+  const error = useSignal('');
+  const submit = async (event: Event) => {
+    event.preventDefault();
+    signIn(given.value.trim());
+    try {
+      await calls.nodes();
+      await askWhoCalls();
+      (['run', 'job', 'node', 'health'] as const).forEach((topic) => tell(topic));
+    } catch (failed) {
+      if (!(failed instanceof ApiError)) throw failed;
+      signOut();
+      error.value = failed.status === 401 ? t('tokenUnknown') : explanation(failed);
+    }
+  };
+  return (
+    <main id="main" class="alone">
+      <div class="sign">
+        <p class="brand">
+          <Brand />
+        </p>
+        <h1>{t('signInTo', { host: location.host })}</h1>
+        <form class="form" novalidate onSubmit={(event) => void submit(event)}>
+          <div class="field">
+            <label for="token">{t('token')}</label>
+            <input
+              id="token"
+              type="password"
+              autocomplete="off"
+              value={given.value}
+              aria-invalid={error.value !== '' || undefined}
+              aria-describedby="token-help"
+              onInput={(input) => (given.value = input.currentTarget.value)}
+            />
+            {error.value !== '' ? (
+              <p class="error" id="token-help" role="alert">
+                <svg class="mark bad" aria-hidden="true">
+                  <use href="#m-failed" />
+                </svg>{' '}
+                <span>{error.value}</span>
+              </p>
+            ) : (
+              <p class="help" id="token-help">
+                {t('tokenKept')}
+              </p>
+            )}
+          </div>
+          <div>
+            <button type="submit" class="first">
+              {t('signIn')} <kbd>⏎</kbd>
+            </button>
+          </div>
+        </form>
+        <div class="dim">
+          <p>{t('noTokenYet')}</p>
+          <pre class="cmd" tabIndex={0} role="region" aria-label={t('tokens')}>
+            {'[[http.tokens]]\nname = "ops"\nrole = "operate"\ntoken = "…"'}
+          </pre>
+        </div>
+      </div>
+    </main>
+  );
+}

@@ -1,0 +1,374 @@
+import { useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+
+import * as calls from '../api/calls';
+import { learnNames, nameOf, names } from '../api/names';
+import type { Cell, Forecast, Histogram, Run } from '../api/types';
+import { Axis } from '../parts/axis';
+import { Head, Loaded } from '../parts/page';
+import { RunState } from '../parts/state';
+import { broken, heat, outline, ran, spread, width } from '../rules/cells';
+import { isAlarm, lateness, lookOf } from '../rules/states';
+import { clock, hourAndMinute } from '../rules/times';
+import { now } from '../store/clock';
+import { useKeys } from '../store/keys';
+import { duration, t } from '../store/language';
+import { useResource } from '../store/resource';
+import { go, hereWith, href, jobHref, route, runHref } from '../store/route';
+import { listZone } from '../store/zone';
+
+const step = 600_000;
+const hour = 3_600_000;
+const half = 12 * hour;
+const cellsOfHalf = half / step;
+
+interface Row {
+  name: string; // of a node, or "" for all
+  past: readonly (Cell | undefined)[];
+}
+
+interface Read {
+  from: number;
+  middle: number; // what is before it is past
+  rows: Row[];
+  forecast: Forecast | undefined;
+}
+
+/** Twelve hours back and twelve ahead of a moment, in cells of ten minutes. */
+async function readTimeline(moment: number): Promise<Read | undefined> {
+  const middle = Math.ceil(moment / step) * step;
+  const from = middle - half;
+  const range = { from: from / 1000, to: middle / 1000, step: step / 1000 };
+  const [all, byNode, forecast] = await Promise.all([
+    calls.histogram(range),
+    calls.histogram({ ...range, by: 'node' }),
+    calls.forecast({ hours: 13 }),
+  ]);
+  if (!all) return undefined;
+  const whole: Histogram = { ...all, from, to: middle, step };
+  const nodes = [...new Set((byNode?.cells ?? []).map((cell) => cell.run_server ?? ''))].filter((node) => node !== '').sort();
+  const rows: Row[] = [{ name: '', past: spread(whole) }];
+  for (const node of nodes) {
+    rows.push({ name: node, past: spread({ ...whole, cells: byNode!.cells.filter((cell) => cell.run_server === node) }) });
+  }
+  return { from, middle, rows, forecast };
+}
+
+function paths(row: Row, forecast: Forecast | undefined, middle: number) {
+  const steps = ['', '', '', '', ''];
+  let bad = '';
+  let miss = '';
+  row.past.forEach((cell, x) => {
+    if (!cell) return;
+    steps[heat(ran(cell) + cell.skipped)] += `M${x + 0.06} 2h.88v18h-.88z`;
+    if (broken(cell) > 0) bad += `M${x} 16h1v6h-1z`;
+    else if (cell.missed > 0) miss += `M${x + 0.1} 16.5h.8v5h-.8z`;
+  });
+  if (row.name === '' && forecast) {
+    for (const cell of forecast.cells) {
+      const x = cellsOfHalf + Math.floor((cell.at - middle) / step);
+      if (x >= cellsOfHalf && x < 2 * cellsOfHalf) steps[heat(cell.fires)] += `M${x + 0.06} 7h.88v8h-.88z`;
+    }
+  }
+  return { steps, bad, miss };
+}
+
+interface Chosen {
+  node: string;
+  at: number;
+}
+
+function Heat({ read, chosen, choose }: { read: Read; chosen: Chosen | undefined; choose: (cell: Chosen) => void }) {
+  const zone = listZone.value;
+  const onClick = (row: Row) => (event: MouseEvent) => {
+    const box = (event.currentTarget as Element).getBoundingClientRect();
+    const x = Math.floor(((event.clientX - box.left) / box.width) * 2 * cellsOfHalf);
+    choose({ node: row.name, at: read.from + x * step });
+  };
+  return (
+    <div class="day narrow heat">
+      {read.rows.map((row) => {
+        const { steps, bad, miss } = paths(row, read.forecast, read.middle);
+        const total = row.past.reduce((sum, cell) => sum + (cell ? ran(cell) + cell.skipped : 0), 0);
+        const failed = row.past.reduce((sum, cell) => sum + (cell ? broken(cell) : 0), 0);
+        const name = row.name || t('allNodes');
+        return (
+          <>
+            <span class="label">{name}</span>
+            <svg
+              viewBox="0 0 144 22"
+              preserveAspectRatio="none"
+              role="img"
+              aria-label={t('firesOfRow', { name, n: total, failed })}
+              onClick={onClick(row)}
+            >
+              {steps.map((d, index) => index > 0 && d !== '' && <path key={index} class={`c${index}`} d={d} />)}
+              {bad && <path class="s-bad" d={bad} />}
+              {miss && <path class="s-miss" d={miss} />}
+              {chosen?.node === row.name && (
+                <path class="pickd" d={`M${(chosen.at - read.from) / step} 1h1v20h-1z`} />
+              )}
+              <path class="now" d={`M${cellsOfHalf} -2v26`} />
+            </svg>
+            <span class="value">{t('fires', { n: total })}</span>
+          </>
+        );
+      })}
+      <Axis from={read.from} to={read.middle + half} parts={6} zone={zone} now={3} />
+    </div>
+  );
+}
+
+function Legend() {
+  const swatch = (className: string, d: string, word: string) => (
+    <span>
+      <svg class="swatch" viewBox="0 0 12 12" aria-hidden="true">
+        <path class={className} d={d} />
+      </svg>
+      {word}
+    </span>
+  );
+  return (
+    <p class="legend">
+      {t('firesIn10')} {swatch('c1', 'M1 0h10v12H1z', '1–4')}
+      {swatch('c2', 'M1 0h10v12H1z', '5–14')}
+      {swatch('c3', 'M1 0h10v12H1z', '15–39')}
+      {swatch('c4', 'M1 0h10v12H1z', t('orMore', { n: 40 }))}
+      {swatch('c3', 'M1 4h10v5H1z', t('halfHeight'))}
+      {swatch('s-bad', 'M2 3h8v6H2z', t('failed'))}
+      {swatch('s-miss', 'M2.5 3.5h7v5h-7z', t('missed'))}
+    </p>
+  );
+}
+
+interface Fire {
+  key: string;
+  at: number;
+  job: { id: number; name: string };
+  run: Run | undefined;
+}
+
+/** The fires of a cell: rows of the ledger, or what is planned. */
+async function readCell({ node, at }: Chosen): Promise<{ fires: Fire[]; total: number }> {
+  const range = { from: at / 1000, to: (at + step) / 1000, limit: 100 };
+  if (at >= Date.now()) {
+    const planned = await calls.plannedFires(range);
+    const fires = (planned?.list ?? []).map((fire) => ({
+      key: `${fire.cron_id} ${fire.at}`,
+      at: fire.at,
+      job: { id: fire.cron_id, name: fire.name },
+      run: undefined,
+    }));
+    return { fires, total: planned?.total ?? 0 };
+  }
+  const found = await calls.runs({ ...range, run_server: node || undefined });
+  await learnNames(found.list.map((run) => run.cron_id));
+  const fires = found.list.map((run) => ({
+    key: String(run.id),
+    at: run.scheduled_at ?? 0,
+    job: { id: run.cron_id, name: names.value.get(run.cron_id) ?? '' },
+    run,
+  }));
+  return { fires: fires.reverse(), total: found.total };
+}
+
+function CellFires({ chosen, close }: { chosen: Chosen; close: () => void }) {
+  const zone = listZone.value;
+  const resource = useResource(() => readCell(chosen), `${chosen.node} ${chosen.at}`);
+  useKeys({ Escape: close });
+  const times = t('fromTo', { from: hourAndMinute(chosen.at, zone), to: hourAndMinute(chosen.at + step, zone) });
+  return (
+    <section>
+      <div class="sub">
+        <h2>{`${chosen.node || t('allNodes')}, ${times}`}</h2>
+        <span class="dim">{resource.data.value && t('fires', { n: resource.data.value.total })}</span>
+        <span class="end faint">{t('movesCloses')}</span>
+      </div>
+      <Loaded of={resource}>
+        {({ fires }) =>
+          fires.length === 0 ? (
+            <p class="note">{t('noFires')}</p>
+          ) : (
+            <table class="fold">
+              <caption class="hide">{times}</caption>
+              <thead>
+                <tr>
+                  <th scope="col" class="num">{t('time')}</th>
+                  <th scope="col">{t('job')}</th>
+                  <th scope="col">{t('state')}</th>
+                  <th scope="col">{t('node')}</th>
+                  <th scope="col" class="num">{t('late')}</th>
+                  <th scope="col" class="num">{t('took')}</th>
+                </tr>
+              </thead>
+              <tbody>
+                {fires.map(({ key, at, job, run }) => (
+                  <tr key={key} class={run && isAlarm(lookOf(run.state, run.cause)) ? 'alarm' : undefined}>
+                    <td class="num fit">{run ? <a href={runHref(run.id)}>{clock(at, zone)}</a> : clock(at, zone)}</td>
+                    <td class="grow above">
+                      <a class="name" href={jobHref(job)}>
+                        {nameOf(job.id, job.name)}
+                      </a>
+                    </td>
+                    <td class="fit">
+                      <RunState run={run ?? { state: 'planned', cause: '', retry_at: null }} />
+                    </td>
+                    <td class="fit">{run?.run_server || '—'}</td>
+                    <td class="num">{run && lateness(run) !== null ? duration(lateness(run)!) : '—'}</td>
+                    <td class="num">{run?.ended_at != null && run.started_at !== null ? duration(run.use_time) : '—'}</td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          )
+        }
+      </Loaded>
+    </section>
+  );
+}
+
+function FreeSlot() {
+  const { query } = route.value;
+  const length = query.get('duration') ?? '15m';
+  const between = query.get('between') ?? '01:00-06:00';
+  const zone = listZone.value;
+  const key = `${length} ${between} ${zone}`;
+  const resource = useResource(async () => ({ free: await calls.freeSlots({ duration: length, between, zone }) }), key);
+  const free = resource.data.value?.free;
+  const error = resource.error.value;
+  const set = (name: string) => (event: Event) => go(hereWith({ [name]: (event.currentTarget as HTMLInputElement).value }), 'replace');
+  const field = (name: 'duration' | 'between', value: string) => {
+    const wrong = error?.field === name;
+    return (
+      <div class="field">
+        <label for={name}>{t(name)}</label>
+        <input id={name} class="mono" type="text" defaultValue={value} aria-invalid={wrong || undefined} aria-describedby={wrong ? `${name}-error` : undefined} onChange={set(name)} />
+        {wrong && (
+          <p class="error" id={`${name}-error`} role="alert">
+            {error.message.replace(/^\w+: /, '')}
+          </p>
+        )}
+      </div>
+    );
+  };
+  if (resource.data.value && !free) return <section><p class="note">{t('tooOld')}</p></section>;
+  return (
+    <section>
+      <div class="sub">
+        <h2>{t('findFreeSlot')}</h2>
+      </div>
+      <form class="form" onSubmit={(event) => event.preventDefault()}>
+        <div class="two">
+          {field('duration', length)}
+          {field('between', between)}
+        </div>
+      </form>
+      {free && !error && (
+        <table class="spaced">
+          <caption class="hide">{t('freeSlots')}</caption>
+          <thead>
+            <tr>
+              <th scope="col">{t('slot')}</th>
+              <th scope="col" class="num">{t('fires_')}</th>
+              <th scope="col" class="num">{t('busiestMoment')}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {free.slots.map((slot) => (
+              <tr key={slot.from}>
+                <td class="time">
+                  {hourAndMinute(slot.from, zone)}–{hourAndMinute(slot.to, zone)}
+                </td>
+                <td class="num">{slot.fires}</td>
+                <td class="num">{t('atATime', { n: slot.peak })}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+    </section>
+  );
+}
+
+function Concurrent({ forecast }: { forecast: Forecast }) {
+  const ahead = forecast.cells.slice(0, cellsOfHalf).map((cell) => cell.peak);
+  const most = Math.max(forecast.slots, 1, ...ahead);
+  const wide = width({ from: 0, to: ahead.length * step, step });
+  const peak = Math.max(0, ...ahead);
+  return (
+    <section>
+      <div class="sub">
+        <h2>{t('concurrentRuns')}</h2>
+        <span class="dim">{t('fromUsual', { slots: forecast.slots })}</span>
+      </div>
+      <div class="day narrow">
+        <span class="label">{t('allNodes')}</span>
+        <svg class="h56" viewBox={`0 0 ${wide} 56`} preserveAspectRatio="none" role="img" aria-label={t('concurrentMost', { n: peak, slots: forecast.slots })}>
+          <path class="area next" d={outline(ahead, 55, most)} />
+          <path class="cap" d={`M0 ${(55 - (54 * forecast.slots) / most).toFixed(1)}h${wide}`} />
+        </svg>
+        <span class="value">{t('nOf', { n: peak, of: forecast.slots })}</span>
+        <Axis from={forecast.from} to={forecast.from + ahead.length * step} parts={6} zone={listZone.value} now={0} />
+      </div>
+      {forecast.unknown > 0 && <p class="note">{t('unknownDurations', { n: forecast.unknown })}</p>}
+    </section>
+  );
+}
+
+export function TimelineScreen() {
+  const { query } = route.value;
+  const back = Math.max(0, Number(query.get('back') ?? 0) || 0); // in steps of twelve hours
+  const chosen = useSignal<Chosen | undefined>(undefined);
+  const tick = Math.floor(now.value / 60_000);
+  const resource = useResource(
+    async () => ({ read: await readTimeline(Date.now() - back * half) }),
+    `${back} ${tick}`,
+  );
+  useEffect(() => (chosen.value = undefined), [back]);
+  const move = (by: number) => {
+    const last = { node: '', at: Math.ceil(Date.now() / step) * step };
+    const { node, at } = chosen.value ?? last;
+    chosen.value = { node, at: at + by * step };
+  };
+  useKeys({ ArrowLeft: () => move(-1), ArrowRight: () => move(1) });
+  return (
+    <>
+      <Head title={t('timeline')} beside={t('backAndAhead', { zone: listZone.value })}>
+        <span class="switch">
+          <a href={hereWith({ back: back + 1 })}>{t('earlier')}</a>
+          <a href={hereWith({ back: undefined })} aria-current={back === 0 ? 'true' : undefined}>
+            {t('now_')}
+          </a>
+          {back > 0 && <a href={hereWith({ back: back === 1 ? undefined : back - 1 })}>{t('later')}</a>}
+        </span>
+      </Head>
+      <Loaded of={resource}>
+        {({ read }) =>
+          read ? (
+            <>
+              <section class="list">
+                <Heat read={back === 0 ? read : { ...read, forecast: undefined }} chosen={chosen.value} choose={(cell) => (chosen.value = cell)} />
+                <Legend />
+              </section>
+              <div class="pair">
+                {chosen.value ? (
+                  <CellFires chosen={chosen.value} close={() => (chosen.value = undefined)} />
+                ) : (
+                  <section>
+                    <p class="note">{t('clickCell')}</p>
+                  </section>
+                )}
+                <FreeSlot />
+              </div>
+              {read.forecast && back === 0 && <Concurrent forecast={read.forecast} />}
+            </>
+          ) : (
+            <p class="note">
+              {t('tooOld')} <a href={href('runs')}>{t('runs')}</a>
+            </p>
+          )
+        }
+      </Loaded>
+    </>
+  );
+}

@@ -1,0 +1,43 @@
+import { signal } from '@preact/signals';
+
+export type Role = 'read' | 'operate' | 'admin' | 'owner';
+
+export interface Caller {
+  name: string;
+  role: Role;
+  tokens: boolean; // whether the node asks for tokens at all
+}
+
+/** Kept in this tab's memory only, so that it ends with the tab. */
+let token = '';
+
+export const needsToken = signal(false);
+
+/** What the node says about the caller; undefined while it has not, or is too old to. */
+export const caller = signal<Caller | undefined>(undefined);
+
+const order: Role[] = ['read', 'operate', 'admin', 'owner'];
+
+/** Whether the caller may do what needs this role. A node that does not say it decides by itself. */
+export function may(role: Role): boolean {
+  return caller.value === undefined || order.indexOf(caller.value.role) >= order.indexOf(role);
+}
+
+export function authorization(): Record<string, string> {
+  return token === '' ? {} : { Authorization: `Bearer ${token}` };
+}
+
+export function signIn(given: string): void {
+  token = given;
+  needsToken.value = false;
+}
+
+export function signOut(): void {
+  token = '';
+  caller.value = undefined;
+  needsToken.value = true;
+}
+
+export function isSignedIn(): boolean {
+  return token !== '';
+}

@@ -1,0 +1,232 @@
+// What one does in the console is done at the node.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { Browser, eventually, keepPicture, Node } from './harness.mjs';
+
+let node;
+let browser;
+
+before(async () => {
+  [node, browser] = await Promise.all([Node.start(), Browser.start()]);
+});
+after(async () => {
+  await browser?.stop();
+  await node?.stop();
+});
+
+const ui = (path) => new URL(`ui/${path}`, node.address).href;
+
+/** A test with a page of its own, which must not complain. */
+function pageTest(name, path, act) {
+  test(name, async () => {
+    const page = await browser.open(ui(path));
+    try {
+      await act(page);
+      assert.deepEqual(page.complaints, []);
+    } finally {
+      await page.context().close();
+    }
+  });
+}
+
+const jobNamed = async (name) => (await node.get(`cron/list?name=${encodeURIComponent(name)}`)).list[0];
+
+pageTest('without jobs the page says how to get some', 'jobs', async (page) => {
+  await page.waitForSelector('.empty:has-text("crontab -l | peercron import -")');
+  await keepPicture(page, 'empty-jobs');
+  await page.goto(ui(''));
+  await page.waitForSelector('.empty');
+});
+
+pageTest('a job is added with the form; what is wrong stands at its field', 'jobs', async (page) => {
+  await page.waitForSelector('a:has-text("New job")');
+  await page.keyboard.press('n');
+  await page.fill('[name=name]', 'from-the-form');
+  await page.fill('[name=command]', 'echo made');
+  await page.fill('[name=cronSet]', '61 * * * * *');
+  await page.click('button[type=submit]');
+  const error = page.locator('.field:has([name=cronSet]) .error');
+  await error.waitFor();
+  assert.match(await error.textContent(), /61/);
+  assert.equal(await page.getAttribute('[name=cronSet]', 'aria-invalid'), 'true');
+  await keepPicture(page, 'form-error');
+  assert.equal(await jobNamed('from-the-form'), undefined);
+  await page.fill('[name=cronSet]', '30 2 * * *');
+  await page.fill('[name=tags]', 'one, two');
+  await page.keyboard.press('Control+Enter');
+  await page.waitForURL('**/ui/job/from-the-form');
+  const job = await jobNamed('from-the-form');
+  assert.deepEqual([job.cron_set, job.command, job.tags], ['30 2 * * *', 'echo made', ['one', 'two']]);
+});
+
+pageTest('a job is changed with the form, and as TOML; only what was changed', 'job/changed', async (page) => {
+  const id = await node.addJob('changed', { retries: 1, remark: 'kept', tags: ['a'] });
+  await page.goto(ui('job/changed?view=definition'));
+  await page.fill('[name=retries]', '3');
+  await page.waitForSelector('.preview .diff:has-text("retries = 3")');
+  await page.click('button[type=submit]');
+  await page.waitForSelector('.tabs');
+  assert.equal((await node.get(`cron/${id}`)).retries, 3);
+
+  await page.goto(ui('job/changed?view=definition&as=toml'));
+  await page.fill('#toml', 'retries = maybe');
+  await page.waitForSelector('.error:has-text("line 1")');
+  await page.fill('#toml', 'tags = ["b", "c"]\ntimeout = 60');
+  await page.click('button[type=submit]');
+  await page.waitForSelector('.tabs');
+  const job = await node.get(`cron/${id}`);
+  assert.deepEqual([job.retries, job.timeout, job.remark, job.tags], [3, 60, 'kept', ['b', 'c']]);
+});
+
+pageTest('what was before a change is restored from the history', 'job/restored', async (page) => {
+  const id = await node.addJob('restored', { command: 'echo first' });
+  await node.post('cron/update', { id, command: 'echo second' });
+  await page.goto(ui('job/restored?view=history'));
+  await page.waitForSelector('.diff:has-text("echo second")');
+  await page.click('button:has-text("Restore what was before")');
+  await page.waitForSelector('dialog .diff:has-text("echo first")');
+  await page.click('dialog button:has-text("Restore")');
+  await eventually(async () => assert.equal((await node.get(`cron/${id}`)).command, 'echo first'));
+});
+
+pageTest('a job is run now with its inputs', 'job/with-inputs', async (page) => {
+  await node.addJob('with-inputs', {
+    command: 'echo "$PEERCRON_INPUT_VERSION to $PEERCRON_INPUT_TARGET"',
+    inputs: ['VERSION=latest', 'TARGET:staging|production'],
+  });
+  await page.goto(ui('job/with-inputs'));
+  await page.waitForSelector('button:has-text("Run now")');
+  await page.keyboard.press('r');
+  await page.fill('#input-VERSION', '2.4 "rc"');
+  await page.selectOption('#input-TARGET', 'production');
+  await keepPicture(page, 'run-now');
+  await page.click('dialog button:has-text("Run now")');
+  await page.waitForURL('**/ui/run/*');
+  await page.waitForSelector('.output:has-text(\'2.4 "rc" to production\')');
+});
+
+pageTest('a job is stopped and started by key', 'job/stopped-by-key', async (page) => {
+  const id = await node.addJob('stopped-by-key', {});
+  await page.goto(ui('job/stopped-by-key'));
+  await page.waitForSelector('button:has-text("Stop")');
+  await page.keyboard.press('s');
+  await page.click('dialog button:has-text("Stop")');
+  await page.waitForSelector('.answer:has-text("Stopped")');
+  assert.equal((await node.get(`cron/${id}`)).stop, true);
+  await page.keyboard.press('s');
+  await page.click('dialog button:has-text("Start")');
+  await page.waitForSelector('button:has-text("Stop")');
+  assert.equal((await node.get(`cron/${id}`)).stop, false);
+});
+
+pageTest('a run is killed after a question', 'runs', async (page) => {
+  const id = await node.addJob('to-be-killed', { command: 'sleep 300' });
+  const run = await node.post(`cron/run/${id}`);
+  await page.goto(ui(`run/${run.id}`));
+  await page.waitForSelector('.answer:has-text("Running")');
+  await page.keyboard.press('k');
+  await page.click('dialog button:has-text("Kill")');
+  await page.waitForSelector('.answer:has-text("Killed")');
+  assert.equal((await node.get(`log/${run.id}`)).state, 'killed');
+});
+
+pageTest('a fire that failed is tried again, and given up', 'runs', async (page) => {
+  const id = await node.addJob('to-be-retried', { command: 'exit 3', retries: 2, retry_delay: 3000 });
+  const run = await node.runToEnd(id);
+  await page.goto(ui(`run/${run.id}`));
+  await page.waitForSelector('.answer:has-text("retry in")');
+  await page.click('button:has-text("Retry now")');
+  await page.waitForSelector('.answer:has-text("attempt 2 of 3")');
+  await page.click('button:has-text("Give up")');
+  await eventually(async () => {
+    const { list } = await node.get(`log/list?cron_id=${id}&limit=5`);
+    assert.deepEqual(list.map((row) => row.state).sort(), ['failed', 'failed', 'killed']);
+  });
+});
+
+pageTest('many jobs are stopped at once, after it was said what that touches', 'jobs', async (page) => {
+  for (let n = 0; n < 3; ++n) await node.addJob(`bulk-${n}`, { tags: ['bulk'], cronSet: '0 0 3 * * *' });
+  await page.goto(ui('jobs?tag=bulk'));
+  await page.waitForSelector('tr:has-text("bulk-2")');
+  for (const key of ['x', 'j', 'x']) await page.keyboard.press(key);
+  await page.waitForSelector('.bulk:has-text("2 jobs selected"):has-text("First fire that will not happen")');
+  await keepPicture(page, 'bulk');
+  await page.keyboard.press('s');
+  await page.waitForSelector('dialog:has-text("2 jobs get no new fires")');
+  await page.click('dialog button:has-text("Stop")');
+  await page.waitForSelector('.said:has-text("2 jobs stopped")');
+  const states = (await node.get('cron/list?tags=bulk&limit=10')).list.map((job) => job.stop);
+  assert.deepEqual(states.sort(), [false, true, true]);
+  await page.waitForFunction(() => document.querySelectorAll('.bulk').length === 0);
+});
+
+pageTest('a job is deleted, with the word that it cannot be undone', 'jobs', async (page) => {
+  await node.addJob('to-be-deleted', {});
+  await page.goto(ui('job/to-be-deleted'));
+  await page.click('button[aria-label="More actions for to-be-deleted"]');
+  await page.click('[role=menuitem]:has-text("Delete")');
+  await page.waitForSelector('dialog:has-text("cannot be undone")');
+  await page.click('dialog button:has-text("Delete")');
+  await page.waitForURL('**/ui/jobs');
+  assert.equal(await jobNamed('to-be-deleted'), undefined);
+});
+
+pageTest('filters are in the address, and survive a reload', 'jobs', async (page) => {
+  await page.waitForSelector('tbody tr');
+  await page.keyboard.press('/');
+  await page.keyboard.type('with-inp');
+  await page.waitForURL('**/ui/jobs?q=with-inp');
+  await page.waitForFunction(() => document.querySelectorAll('tbody tr').length === 1);
+  await page.reload();
+  await page.waitForSelector('tr:has-text("with-inputs")');
+  assert.equal(await page.inputValue('#q'), 'with-inp');
+  assert.equal(await page.locator('tbody tr').count(), 1);
+});
+
+pageTest('rows stay where they are until one asks', 'jobs?sort=name', async (page) => {
+  await page.waitForSelector('tbody tr');
+  const before = await page.locator('tbody .name').allTextContents();
+  await node.addJob('aaa-comes-first', {});
+  await page.waitForSelector('button:has-text("Update")');
+  assert.deepEqual(await page.locator('tbody .name').allTextContents(), before);
+  await page.keyboard.press('u');
+  await page.waitForSelector('tr:has-text("aaa-comes-first")');
+});
+
+pageTest('the palette finds jobs, pages and actions', '', async (page) => {
+  await page.waitForSelector('h1');
+  await page.keyboard.press('Control+k');
+  await page.keyboard.type('with-inputs');
+  await page.waitForSelector('[role=option][aria-selected=true]:has-text("with-inputs")');
+  await keepPicture(page, 'palette');
+  await page.keyboard.press('Enter');
+  await page.waitForURL('**/ui/job/with-inputs');
+  await page.keyboard.press('Control+k');
+  await page.keyboard.type('nodes');
+  await page.waitForSelector('[role=option]:has-text("Nodes")');
+  await page.keyboard.press('Escape');
+  await page.waitForFunction(() => !document.querySelector('dialog'));
+  for (const [keys, path] of [['gn', 'ui/'], ['gj', 'ui/jobs'], ['gr', 'ui/runs'], ['gt', 'ui/timeline'], ['go', 'ui/nodes'], ['ga', 'ui/access']]) {
+    for (const key of keys) await page.keyboard.press(key);
+    await page.waitForURL(`**/${path}`);
+  }
+  await page.keyboard.press('?');
+  await page.waitForSelector('dialog:has-text("next, previous row")');
+});
+
+pageTest('z switches the zone of all times', 'job/zoned?view=schedule', async (page) => {
+  await node.addJob('zoned', { cronSet: '0 0 12 * * *', time_zone: 'Asia/Tokyo' });
+  await page.goto(ui('job/zoned?view=schedule'));
+  await page.waitForSelector('td:has-text("12:00:00")');
+  await page.keyboard.press('z');
+  await page.waitForSelector('th:has-text("Europe/Berlin")');
+  await page.waitForSelector('td:has-text("04:00:00"), td:has-text("05:00:00")');
+  await page.keyboard.press('z');
+  await page.waitForSelector('.rail:has-text("Times in UTC")');
+});
+
+pageTest('the audit is asked for, and says what it found', 'access', async (page) => {
+  await page.click('button:has-text("Audit now")');
+  await page.waitForSelector('#audit:has-text("0 missing")');
+});

@@ -1,0 +1,61 @@
+// A cluster, looked at through nginx, whose dispatcher is killed meanwhile.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
+
+import { binary, Browser, call, eventually, findBarriers, keepPicture, root } from './harness.mjs';
+
+const basePort = 28_400;
+const address = `http://127.0.0.1:${basePort + 90}/`;
+let folder;
+let browser;
+
+const run = promisify(execFile);
+const cluster = (...words) => run(join(root, 'bin/cluster'), [...words, '--dir', folder]);
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'peercron-cluster-'));
+  await cluster('up', '--nodes', '2', '--base-port', String(basePort), '--binary', binary);
+  browser = await Browser.start();
+});
+after(async () => {
+  await browser?.stop();
+  await cluster('down', '--wipe');
+  await rm(folder, { recursive: true, force: true });
+});
+
+const dispatcher = () => call(address, 'node/list').then((nodes) => nodes.dispatcher);
+
+test('when the dispatcher is killed, the page goes on at another node and says who dispatches now', async () => {
+  await call(address, 'cron/add', { name: 'each-second', cronSet: '* * * * * *', command: 'true' });
+  const first = await eventually(async () => {
+    const name = await dispatcher();
+    assert.notEqual(name, '');
+    return name;
+  });
+  const page = await browser.open(new URL('ui/nodes', address));
+  await page.waitForSelector(`.answer:has-text("2 of 2 nodes are alive; ${first} is the dispatcher")`);
+  assert.deepEqual(await findBarriers(page), []);
+
+  const number = (Number(first.split(':').at(-1)) - basePort - 1) / 2 + 1;
+  await cluster('kill-node', String(number));
+  const second = await eventually(async () => {
+    const name = await dispatcher();
+    assert.notEqual(name, '');
+    assert.notEqual(name, first);
+    return name;
+  });
+  await page.waitForSelector(`.answer:has-text("${second} is the dispatcher")`);
+  await page.waitForFunction(() => !document.querySelector('.banner'));
+  await keepPicture(page, 'nodes-one-killed');
+
+  await page.click('nav a:has-text("Runs")');
+  await page.waitForSelector('tbody tr:has-text("each-second"):has-text("success")');
+  const newest = await page.textContent('tbody tr .name');
+  await page.waitForFunction((before) => document.querySelector('tbody tr .name').textContent !== before, newest);
+  assert.deepEqual(page.complaints, []);
+});

@@ -1,0 +1,101 @@
+// Every screen, at every width, light and dark: nothing is in the way of anybody, nothing is wider than
+// the window, and the browser has nothing to complain about.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { Browser, fillWithWork, findBarriers, keepPicture, Node, resize } from './harness.mjs';
+
+let node;
+let browser;
+let work;
+
+before(async () => {
+  [node, browser] = await Promise.all([Node.start(), Browser.start()]);
+  work = await fillWithWork(node);
+});
+after(async () => {
+  await browser?.stop();
+  await node?.stop();
+});
+
+/** What is there when the screen is whole. */
+const screens = {
+  now: ['', 'h2:has-text("Running")'],
+  jobs: ['jobs', 'table.jobs tbody tr'],
+  'jobs-of-tag': ['jobs?tag=db', 'table.jobs tbody tr'],
+  'job-runs': ['job/nightly-backup', 'h2:has-text("Runs")'],
+  'job-schedule': ['job/search-reindex?view=schedule', 'td:has-text("Today")'],
+  'job-definition': ['job/nightly-backup?view=definition', '[name=cronSet]'],
+  'job-toml': ['job/nightly-backup?view=definition&as=toml', '#toml'],
+  'job-history': ['job/nightly-backup?view=history', '.diff'],
+  'job-why': ['job/nightly-backup?view=why', '#at'],
+  'job-stopped': ['job/legacy-ftp-pull', '.answer:has-text("Stopped")'],
+  'job-new': ['job/never-ran', '.answer:has-text("Has not run yet")'],
+  new: ['new', '[name=cronSet]'],
+  'run-failed': [() => `run/${work.runs.failed}`, '.output'],
+  'run-succeeded': [() => `run/${work.runs.succeeded}`, '.output'],
+  'run-live': [() => `run/${work.runs.running}`, '.answer:has-text("Running")'],
+  runs: ['runs?state=unsuccessful', 'tbody tr.alarm'],
+  timeline: ['timeline', 'main h1'],
+  nodes: ['nodes', 'td:has-text("dispatcher")'],
+  access: ['access', 'h2:has-text("Audit")'],
+  'no-such-page': ['nowhere', 'h1:has-text("no such page")'],
+};
+
+const looks = [
+  [1440, 'light'],
+  [1024, 'dark'],
+  [390, 'light'],
+  [390, 'dark'],
+];
+
+for (const [name, [path, whole]] of Object.entries(screens)) {
+  test(`${name} is open to everybody at every width`, async () => {
+    const page = await browser.open(new URL(`ui/${typeof path === 'function' ? path() : path}`, node.address));
+    try {
+      await page.waitForSelector(whole);
+      for (const [width, scheme] of looks) {
+        await page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' });
+        await resize(page, width);
+        assert.deepEqual(await findBarriers(page), [], `${name} at ${width}, ${scheme}`);
+        const [wide, window] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+        assert.ok(wide <= window, `${name} at ${width} is ${wide} wide`);
+        await keepPicture(page, `${name}-${width}-${scheme}`);
+      }
+      assert.deepEqual(page.complaints, []);
+    } finally {
+      await page.context().close();
+    }
+  });
+}
+
+test('everything is there in Chinese', async () => {
+  const page = await browser.open(new URL('ui/', node.address), { locale: 'zh-CN' });
+  await page.waitForSelector('h2:has-text("运行中")');
+  assert.equal(await page.evaluate(() => document.documentElement.lang), 'zh');
+  for (const [name, path] of [['now', ''], ['jobs', 'jobs'], ['run', `run/${work.runs.failed}`]]) {
+    await page.goto(new URL(`ui/${path}`, node.address).href);
+    await page.waitForSelector('.answer, tbody tr');
+    await keepPicture(page, `chinese-${name}`);
+  }
+  await page.click('text=English');
+  await page.waitForSelector('a:has-text("Jobs")');
+  await page.reload();
+  await page.waitForSelector('a:has-text("Jobs")');
+  await page.context().close();
+});
+
+test('text of a command is shown, and never anything else', async () => {
+  const hostile = '<img src=x onerror="document.title=1"><script>document.title=2</script>\\033]0;title\\007\\u202Eback';
+  const id = await node.addJob('<b>bold</b>', { command: `printf '${hostile}\\n'`, remark: '<i>x</i>', tags: ['<u>'] });
+  const run = await node.runToEnd(id);
+  const page = await browser.open(new URL(`ui/run/${run.id}`, node.address));
+  await page.waitForSelector('.output');
+  assert.equal(await page.locator('.output img, .output script, main b b, main i').count(), 0);
+  assert.match(await page.textContent('.output'), /<img src=x/);
+  await page.waitForFunction(() => document.title.startsWith('Run'));
+  await page.goto(new URL('ui/jobs?q=bold', node.address).href);
+  await page.waitForSelector('a:has-text("<b>bold</b>")');
+  assert.deepEqual(page.complaints, []);
+  await page.context().close();
+});

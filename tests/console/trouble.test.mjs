@@ -1,0 +1,161 @@
+// When something is wrong, the page says what, and what still works.
+import assert from 'node:assert/strict';
+import { createServer, request } from 'node:http';
+import { once } from 'node:events';
+import { after, before, test } from 'node:test';
+
+import { Browser, fillWithWork, findBarriers, keepPicture, Node } from './harness.mjs';
+
+let browser;
+
+before(async () => {
+  browser = await Browser.start();
+});
+after(() => browser?.stop());
+
+async function withNode(configuration, act) {
+  const node = await Node.start(configuration);
+  try {
+    await act(node);
+  } finally {
+    await node.stop();
+  }
+}
+
+/** In front of the node: below a path of its own, and with answers changed. */
+async function withProxy(node, change, act) {
+  const server = createServer((asked, answer) => {
+    const path = asked.url.replace(/^\/cron-at-home/, '');
+    const refused = change?.(asked.method, path);
+    if (refused) {
+      answer.writeHead(refused.code, { 'Content-Type': 'application/json' });
+      answer.end(JSON.stringify({ code: refused.code, data: null, message: refused.message }));
+      return;
+    }
+    const forwarded = request({ port: node.port, method: asked.method, path, headers: asked.headers }, (got) => {
+      answer.writeHead(got.statusCode, got.headers);
+      got.pipe(answer);
+    });
+    forwarded.on('error', () => answer.destroy());
+    answer.on('close', () => forwarded.destroy());
+    asked.pipe(forwarded);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  try {
+    await act(`http://127.0.0.1:${server.address().port}/cron-at-home/`);
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+}
+
+test('a node that stops is said to be away, and what was read stays', async () => {
+  await withNode('', async (node) => {
+    await node.addJob('still-there', { cronSet: '0 0 3 * * *' });
+    const page = await browser.open(new URL('ui/jobs', node.address));
+    await page.waitForSelector('tr:has-text("still-there")');
+    await node.halt();
+    await page.waitForSelector('.banner:has-text("does not answer")');
+    assert.ok(await page.isVisible('tr:has-text("still-there")'));
+    assert.deepEqual(await findBarriers(page), []);
+    await keepPicture(page, 'node-away');
+    await node.resume();
+    await page.waitForFunction(() => !document.querySelector('.banner'));
+    await page.context().close();
+  });
+});
+
+const tokens = ['read', 'operate', 'admin']
+  .map((role) => `[[http.tokens]]\nname = "${role}er"\ntoken = "${role}-secret-of-the-test"\nrole = "${role}"\n`)
+  .join('\n');
+
+test('a token lets one in, is kept by the tab alone, and decides what is offered', async () => {
+  await withNode(tokens, async (node) => {
+    const page = await browser.open(new URL('ui/jobs', node.address));
+    await page.waitForSelector('h1:has-text("Sign in")');
+    assert.deepEqual(await findBarriers(page), []);
+    await keepPicture(page, 'sign-in');
+    await page.fill('#token', 'wrong');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('.error:has-text("does not know this token")');
+    await page.fill('#token', 'read-secret-of-the-test');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('.rail:has-text("Signed in as reader")');
+    assert.equal(await page.locator('a:has-text("New job")').count(), 0);
+    const kept = await page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie]));
+    assert.doesNotMatch(kept, /secret/);
+    await page.click('button:has-text("Sign out")');
+    await page.waitForSelector('h1:has-text("Sign in")');
+    await page.fill('#token', 'admin-secret-of-the-test');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('a:has-text("New job")');
+    await page.reload();
+    await page.waitForSelector('h1:has-text("Sign in")');
+    await page.context().close();
+  });
+});
+
+/** Calls that came after the console's first version. */
+const newer = /^\/(overview|events|forecast|access|badge)|^\/cron\/(preview|bulk)|^\/log\/histogram|\/(why|stats|diff|output|if-stopped)(\?|$)/;
+
+test('below a path of a proxy, and with a node that lacks the newer calls, all screens still show what there is', async () => {
+  await withNode('', async (node) => {
+    const work = await fillWithWork(node);
+    const isOld = (method, path) =>
+      newer.test(path) ? { code: 404, message: `there is no path "${path}"; /openapi.json lists all paths` } : undefined;
+    await withProxy(node, isOld, async (address) => {
+      const page = await browser.open(new URL('ui/', address));
+      await page.waitForSelector('.answer:has-text("failing")');
+      await keepPicture(page, 'older-now');
+      await page.click('nav a:has-text("Jobs")');
+      await page.waitForSelector('tr:has-text("nightly-backup")');
+      await page.click('a:has-text("nightly-backup")');
+      await page.waitForSelector('td:has-text("exit code 2")');
+      for (const [path, there] of [
+        ['job/nightly-backup?view=schedule', 'td:has-text("02:30:00")'],
+        ['job/nightly-backup?view=why', '.note:has-text("cannot tell this yet")'],
+        ['job/nightly-backup?view=definition', '[name=cronSet]'],
+        [`run/${work.runs.failed}`, '.output'],
+        [`run/${work.runs.running}`, '.note:has-text("when the run has ended")'],
+        ['runs', 'tbody tr'],
+        ['timeline', '.note:has-text("cannot tell this yet")'],
+        ['nodes', 'tbody tr'],
+        ['access', 'h2:has-text("Audit")'],
+      ]) {
+        await page.goto(new URL(`ui/${path}`, address).href);
+        await page.waitForSelector(there);
+      }
+      assert.deepEqual(page.complaints, []);
+      await page.context().close();
+    });
+  });
+});
+
+test('what the node says of the database and the clock stands on every page', async () => {
+  await withNode('', async (node) => {
+    const health = await node.get('health');
+    const nodes = await node.get('node/list');
+    const page = await browser.open('about:blank');
+    const tell = (path, data) =>
+      page.route(new URL(path, node.address).href, (route) => route.fulfill({ json: { code: 200, data, message: 'ok' } }));
+    await tell('health', { ...health, store: 'away', journal: 'failing', clock: 'ahead of the database by 340 ms', dispatcher: '' });
+    await tell('node/list', { ...nodes, store_away_since: Date.now() - 112_000, store_trouble: 'connection refused' });
+    await page.goto(new URL('ui/', node.address).href);
+    for (const said of ['database has been away for 1 m', 'No node dispatches', 'journal of', 'The clock of']) {
+      await page.waitForSelector(`.banner:has-text("${said}")`);
+    }
+    assert.deepEqual(await findBarriers(page), []);
+    await keepPicture(page, 'now-wrong');
+    await page.context().close();
+  });
+});
+
+test('a page that is not there, a job that was deleted and a run that never was say so', async () => {
+  await withNode('', async (node) => {
+    const page = await browser.open(new URL('ui/job/nobody', node.address));
+    await page.waitForSelector('.note:has-text("there is no job with the name")');
+    await page.goto(new URL('ui/run/4711', node.address).href);
+    await page.waitForSelector('.note:has-text("there is no row with the id")');
+    await page.context().close();
+  });
+});
