@@ -63,8 +63,8 @@ bool has_member(std::string_view list, std::string_view wanted)
     return false;
 }
 
-/// Kept by browsers, which ask each time whether it is still the same: after an upgrade all files of
-/// a page are of one version.
+/// Kept by browsers, which ask each time whether it is still the same: after an upgrade all files
+/// of a page are of one version.
 void allow_keeping(Response& response, std::string_view etag)
 {
     response.headers.emplace_back(http::field::cache_control, "no-cache");
@@ -80,7 +80,8 @@ Response send_file(const EmbeddedFile& file, const Call& call)
     response.content_type = type_of(file.name);
     response.own_headers.emplace_back("Content-Security-Policy", page_policy);
     allow_keeping(response, etag);
-    // A proxy that packs answers itself makes a tag weak; the tag of the plain file is as good then.
+    // A proxy that packs answers itself makes a tag weak; the tag of the plain file is as good
+    // then.
     const std::string_view known = header(call, http::field::if_none_match);
     if (known.find(etag) != std::string_view::npos) {
         response.status = http::status::not_modified;

@@ -424,7 +424,8 @@ asio::awaitable<void> Connection::send(http::response_header<> head, std::string
                                        bool keep_alive)
 {
     http::response<http::string_body> message(std::move(head), std::move(body));
-    // 304 would promise that length for the answer to a request without its condition (RFC 9110, 8.6).
+    // 304 would promise that length for the answer to a request without its condition (RFC
+    // 9110, 8.6).
     if (message.result() != http::status::not_modified) {
         message.content_length(message.body().size());
     }

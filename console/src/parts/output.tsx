@@ -1,7 +1,7 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 
-import { parseOutput, type Line } from '../rules/ansi';
+import { parseLines, splitLines, type Line } from '../rules/ansi';
 import { fold } from '../rules/output';
 import { grouped, size, t } from '../store/language';
 import { useKeys } from '../store/keys';
@@ -35,8 +35,8 @@ export function Output(props: { parts: readonly string[]; dropped: number; bytes
   const wraps = useSignal(false);
   const follows = useSignal(true);
   const box = useRef<HTMLPreElement>(null);
-  const head = useMemo(() => parseOutput(props.parts[0] ?? ''), [props.parts[0]]);
-  const rest = useMemo(() => (props.parts.length > 1 ? parseOutput(props.parts[1]!) : []), [props.parts[1]]);
+  const head = useMemo(() => splitLines(props.parts[0] ?? ''), [props.parts[0]]);
+  const rest = useMemo(() => splitLines(props.parts[1] ?? ''), [props.parts[1]]);
   const lines = [...head, ...rest];
   const shown = fold(lines.length, more.value);
   const isFollowing = props.live && follows.value;
@@ -58,7 +58,7 @@ export function Output(props: { parts: readonly string[]; dropped: number; bytes
   }, [props.live]);
 
   const numbered = (from: number, to: number) =>
-    lines.slice(from, to).map((line, index) => (
+    parseLines(lines.slice(from, to)).map((line, index) => (
       <OutputLine key={from + index} line={line} number={from + index + 1} isTail={props.live && from + index === lines.length - 1} />
     ));
   const gapAt = props.dropped > 0 ? head.length : -1;

@@ -9,7 +9,7 @@ export interface Piece {
 export type Line = Piece[];
 
 /** Goes on from piece to piece of an output. */
-export interface Pen {
+interface Pen {
   colour: number; // 0 = none, 1-7
   bold: boolean;
 }
@@ -48,7 +48,7 @@ function styleOf({ colour, bold }: Pen): string {
 }
 
 /** One line, without its end; a carriage return begins it again, as progress bars do. */
-export function parseLine(raw: string, pen: Pen): { line: Line; pen: Pen } {
+function parseLine(raw: string, pen: Pen): { line: Line; pen: Pen } {
   const text = raw.replace(/\r+$/, '');
   const begin = text.lastIndexOf('\r') + 1;
   const line: Line = [];
@@ -71,10 +71,16 @@ export function parseLine(raw: string, pen: Pen): { line: Line; pen: Pen } {
   return { line, pen: now };
 }
 
-export function parseOutput(text: string): Line[] {
+/** The lines of an output, as they came. */
+export function splitLines(text: string): string[] {
+  const lines = text.split('\n');
+  if (lines[lines.length - 1] === '') lines.pop();
+  return lines;
+}
+
+/** Lines that follow each other: those that are shown, so that a long output that grows costs little. */
+export function parseLines(raw: readonly string[]): Line[] {
   let pen: Pen = { colour: 0, bold: false };
-  const raw = text.split('\n');
-  if (raw[raw.length - 1] === '') raw.pop();
   return raw.map((one) => {
     const parsed = parseLine(one, pen);
     pen = parsed.pen;

@@ -15,6 +15,7 @@ export interface LiveOutput {
 }
 
 const pause = 1_000;
+const shownEvery = 200;
 
 /** The output of a run while it runs, as far as the node tells it. */
 export function useLiveOutput(id: number, isRunning: boolean): LiveOutput {
@@ -25,16 +26,16 @@ export function useLiveOutput(id: number, isRunning: boolean): LiveOutput {
   useEffect(() => {
     if (!isRunning) return undefined;
     const gone = new AbortController();
-    let frame = 0;
+    let timer = 0;
     const show = () => {
-      frame = 0;
+      timer = 0;
       shown.value = { parts: text.current.parts(), dropped: text.current.dropped, bytes: position.current, isTold: true };
     };
     /** @returns whether the run has ended */
     const note = (event: { event: string; data: string; id: string }): boolean => {
       if (event.event === 'output') text.current.append((JSON.parse(event.data) as { text: string }).text);
       if (event.event === 'output' || event.event === 'gap') position.current = Number(event.id);
-      if (frame === 0) frame = requestAnimationFrame(show); // however fast it comes
+      if (timer === 0) timer = window.setTimeout(show, shownEvery); // however fast it comes
       return event.event === 'end';
     };
     const follow = async () => {
@@ -67,7 +68,7 @@ export function useLiveOutput(id: number, isRunning: boolean): LiveOutput {
     void keepFollowing();
     return () => {
       gone.abort();
-      cancelAnimationFrame(frame);
+      clearTimeout(timer);
     };
   }, [id, isRunning]);
   return shown.value;

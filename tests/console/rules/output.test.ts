@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { parseOutput } from '../../../console/src/rules/ansi';
+import { parseLines, splitLines } from '../../../console/src/rules/ansi';
 import { fold, OutputText } from '../../../console/src/rules/output';
 import { EventParser } from '../../../console/src/rules/sse';
 
+const parseOutput = (output: string) => parseLines(splitLines(output));
 const texts = (output: string) => parseOutput(output).map((line) => line.map((piece) => piece.text).join(''));
 
 test('colours become classes, and go on over lines', () => {

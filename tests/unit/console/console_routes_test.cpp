@@ -83,8 +83,8 @@ TEST_F(ConsoleRoutesTest, SendsPackedFilesToThoseWhoCanUnpackThem)
     EXPECT_EQ(packed.header("Content-Encoding"), "gzip");
     EXPECT_EQ(packed.body, script.gzip);
     EXPECT_EQ(packed.header("Vary"), "Accept-Encoding");
-    for (const std::string_view refused : {"", "Accept-Encoding: br\r\n",
-                                           "Accept-Encoding: gzip;q=0, identity\r\n"}) {
+    for (const std::string_view refused :
+         {"", "Accept-Encoding: br\r\n", "Accept-Encoding: gzip;q=0, identity\r\n"}) {
         const auto plain = get("/ui/console.js", refused);
         EXPECT_EQ(plain.header("Content-Encoding"), "") << refused;
         EXPECT_EQ(plain.body, script.plain) << refused;
