@@ -62,7 +62,7 @@ std::int64_t count_fires(std::span<const AgendaJob> jobs, std::chrono::sys_secon
     // In whole minutes, and those before the first one fire by fire.
     const std::chrono::sys_seconds whole = std::chrono::ceil<std::chrono::minutes>(from);
     const std::chrono::sys_seconds begin = std::min(whole, to);
-    LoadForecast load(begin, to);
+    LoadForecast load(whole, std::max(whole, to));
     std::int64_t fires = 0;
     for (const AgendaJob& job : jobs) {
         auto left = job.runs_left;

@@ -32,7 +32,7 @@ def once(node, command, **job):
 def test_a_job_that_fails_is_found_and_explained(solo):
     good = solo.add("true", cron_set="0 0 0 1 1 *", name="etl")
     job, due = once(solo, "echo begin; echo disk full; exit 3", name="backup")
-    solo.wait_final([job])
+    wait_until(lambda: solo.ledger([job]) and solo.wait_final([job]), 20, "its end")
     [listed] = solo.api("/cron/list?state=failing")["list"]
     assert (listed["id"], listed["last_state"], listed["failures_in_row"]) == (job, "failed", 1), listed
     assert [(tick["at"], tick["state"]) for tick in listed["last_runs"]] == [(due * 1000, "failed")], listed

@@ -235,15 +235,15 @@ TEST_F(WhyTest, AJobOfWhichNoHistoryIsKnownIsTakenAsItIs)
 
 TEST_F(WhyTest, FindsTheFireBeforeHoweverLongAgo)
 {
-    for (const std::string expression : {"* * * * * *", "0 0 2 29 2 ? 2024", "0 0 0 1 1 *"}) {
+    for (const std::string expression : {"* * * * * *", "0 0 2 29 2 ? 2016", "0 0 0 1 1 *"}) {
         Job job = job_;
         job.cron_set = expression;
         known_.revisions.back().after = job;
         known_.at = fire_ + 500ms;
         const Schedule schedule = *Schedule::make(expression, "UTC", id);
         const auto before = explain(known_).previous_fire;
-        if (expression.ends_with("2024")) {
-            EXPECT_EQ(before, std::nullopt) << "further back than two years";
+        if (expression.ends_with("2016")) {
+            EXPECT_EQ(before, std::nullopt) << "further back than anybody asks";
             continue;
         }
         ASSERT_TRUE(before) << expression;
