@@ -68,22 +68,26 @@ Selection read_selection(const Params& params)
     const auto tag = params.text("tag");
     const auto search = params.text("search");
     const bool all = params.boolean("all").value_or(false);
-    const int given = (ids && !ids->empty() ? 1 : 0) + (tag && !tag->empty() ? 1 : 0) +
-                      (search && !search->empty() ? 1 : 0) + (all ? 1 : 0);
+    const auto number_of = [](bool is_given) { return is_given ? 1 : 0; };
+    const int given = number_of(ids.has_value()) + number_of(tag.has_value()) +
+                      number_of(search.has_value()) + number_of(all);
     if (given != 1) {
         refuse(fmt::format("ids: {} of ids, tag, search and all are given; exactly one is allowed",
                            given));
     }
-    if (ids && !ids->empty()) {
+    for (const auto& [name, text] : {std::pair("ids", ids), {"tag", tag}, {"search", search}}) {
+        if (text && text->empty()) refuse(fmt::format("{}: empty; it would mean no job", name));
+    }
+    if (ids) {
         selection.ids = read_job_ids(*ids);
         return selection;
     }
     JobFilter& filter = selection.filter.emplace();
-    if (tag && !tag->empty()) {
+    if (tag) {
         const auto field = std::ranges::find(job_fields, std::string_view("tags"), &JobField::name);
         filter.words.push_back({&*field, *tag});
     }
-    if (search && !search->empty()) filter.search = *search;
+    if (search) filter.search = *search;
     return selection;
 }
 

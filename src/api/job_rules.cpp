@@ -17,6 +17,7 @@
 #include <array>
 #include <charconv>
 #include <chrono>
+#include <ctime>
 #include <optional>
 #include <utility>
 #include <variant>
@@ -91,7 +92,7 @@ constexpr auto of_preview = params_of_preview();
 std::string once_at(std::chrono::sys_seconds time)
 {
     return fmt::format("@at {:%Y-%m-%dT%H:%M:%SZ}",
-                       fmt::gmtime(std::chrono::system_clock::to_time_t(time)));
+                       fmt::gmtime(std::time_t{time.time_since_epoch().count()}));
 }
 
 /// What cronSet, at, after and every come to: one of them may be given.

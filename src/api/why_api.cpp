@@ -146,6 +146,17 @@ std::vector<Collision> find_collisions(const BookedJobs& jobs, const JobPreview&
     return collisions;
 }
 
+/// What says when the job fires: the rest may still be missing while somebody types.
+JobPatch schedule_part(const JobPatch& patch)
+{
+    JobPatch part;
+    if (patch.has(&Job::cron_set)) part.set(&Job::cron_set, patch.values.cron_set);
+    if (patch.has(&Job::time_zone)) part.set(&Job::time_zone, patch.values.time_zone);
+    if (patch.has(&Job::start_time)) part.set(&Job::start_time, patch.values.start_time);
+    if (patch.has(&Job::end_time)) part.set(&Job::end_time, patch.values.end_time);
+    return part;
+}
+
 /// Throws HttpError 400 and 404.
 JobPreview preview_job(Store& store, const BookedJobs& jobs, std::optional<JobId> saved_id,
                        const JobPatch& patch, const JobView& view)
@@ -158,7 +169,7 @@ JobPreview preview_job(Store& store, const BookedJobs& jobs, std::optional<JobId
     }
     preview.job = apply(saved.value_or(Job()), patch);
     const std::string default_zone(view.default_time_zone);
-    check_whole(preview.job, patch, default_zone);
+    check_whole(preview.job, schedule_part(patch), default_zone);
     const auto zone_of_job = [&](const Job& job) {
         return job.time_zone.empty() ? default_zone : job.time_zone;
     };

@@ -130,10 +130,11 @@ void append_zsh_leaf(std::string& script, const CommandInfo& command, const std:
     append_zsh_options(script, command);
     for (const OptionInfo& option : command.options) {
         if (!option.positional) continue;
-        const std::string spec = option.repeats
-                                     ? fmt::format("*:{}:_default", option.value)
-                                     : fmt::format("{}:{}:{}", option.required ? "" : ":",
-                                                   option.value, zsh_action(option.value));
+        const std::string action = zsh_action(option.value);
+        const std::string spec =
+            option.repeats
+                ? fmt::format("*:{}:{}", option.value, action == " " ? "_default" : action)
+                : fmt::format("{}:{}:{}", option.required ? "" : ":", option.value, action);
         script += fmt::format("        {} \\\n", shell_quote(spec));
     }
     script += "        && return 0\n    return 1\n}\n\n";

@@ -73,8 +73,9 @@ std::string HelpFormatter::make_option_opts(const CLI::Option* option) const
 
 std::string HelpFormatter::make_option_usage(const CLI::Option* option) const
 {
-    if (repeats(*option)) return "[-- " + option->get_name(true, false) + "...]";
     const std::string name = option->get_name(true, false);
+    // A command of its own, whose options are not ours, or several jobs.
+    if (repeats(*option)) return (name == "JOB" ? "[" : "[-- ") + name + "...]";
     return option->get_required() ? name : "[" + name + "]";
 }
 

@@ -42,7 +42,8 @@ std::string usage(const std::string& path, const CommandInfo& command)
     for (const OptionInfo& option : command.options) {
         if (!option.positional) continue;
         std::string word = italic(option.names.front());
-        if (option.repeats) word = "-- " + word + " ...";
+        const bool is_job = option.names.front() == "JOB";
+        if (option.repeats) word = (is_job ? "" : "-- ") + word + " ...";
         line += option.required ? " " + word : " [" + word + "]";
     }
     return line;

@@ -3,6 +3,8 @@
 #include <spdlog/fmt/chrono.h>
 #include <spdlog/fmt/fmt.h>
 
+#include <ctime>
+
 namespace peercron {
 
 std::string in_words(std::chrono::milliseconds time)
@@ -22,7 +24,7 @@ std::string local_text(WallTime time, const TimeZone& zone)
     const auto second = std::chrono::floor<std::chrono::seconds>(time);
     const auto local = second + zone.offset_at(second);
     std::string text = fmt::format("{:%Y-%m-%d %H:%M:%S}",
-                                   fmt::gmtime(std::chrono::system_clock::to_time_t(local)));
+                                   fmt::gmtime(std::time_t{local.time_since_epoch().count()}));
     const auto millis = (time - second).count();
     if (millis != 0) text += fmt::format(".{:03}", millis);
     return text;

@@ -9,9 +9,9 @@ COMMANDS = [
     "job", "job add", "job list", "job show", "job update", "job stop", "job start", "job delete", "job run-now",
     "job history", "job count", "job clear", "log", "log list", "log show", "log follow", "run", "run kill", "run retry",
     "run give-up", "node", "node list",
-    "status", "audit", "import", "import crontab", "export", "apply", "next", "copy-store", "backup", "restore", "service",
-    "service install", "service remove", "service start", "service stop", "service restart", "service status",
-    "completion", "man",
+    "status", "why", "stats", "agenda", "audit", "import", "import crontab", "export", "apply", "next", "copy-store",
+    "backup", "restore", "service", "service install", "service remove", "service start", "service stop",
+    "service restart", "service status", "completion", "man",
 ]
 
 

@@ -39,8 +39,10 @@ def is_before(first, second):
 def is_good_query(path, query):
     if path == "/log/histogram" and query.get("by") and query.get("cron_id") not in (None, ""):
         return False
+    if path == "/forecast/fires" and query.get("from") in (None, ""):
+        return query.get("to") in (None, "") or is_before(now(), query["to"])
     if "from" not in query:
-        return path != "/forecast/fires" or query.get("to") in (None, "") or is_before(now(), query["to"])
+        return True
     if path == "/audit" and query.get("to") in (None, ""):
         return is_before(query["from"], now())
     if query.get("to") in (None, ""):
@@ -71,7 +73,7 @@ def is_good_body(body):
         return False
     if not are_ascending(body.get("success_codes")) or not are_ascending(body.get("retry_on")):
         return False
-    if "at" in body and not is_before(now() + 3600, body["at"]):
+    if "at" in body and not (is_before(now() + 3600, body["at"]) and is_before(body["at"], "2199-12-31T00:00:00Z")):
         return False
     end = body.get("end_time", 0)
     return moment(end) in (None, 0) or is_before(body.get("start_time", 0), end)

@@ -325,15 +325,16 @@ TEST_F(InsightApiTest, ABulkActionNamesItsJobsInOneWay)
 {
     insert("one").tags = {"nightly"};
     start();
-    for (const std::string body :
-         {R"({"action":"stop"})", R"({"action":"stop","all":false})",
-          R"({"action":"stop","all":true,"tag":"nightly"})", R"({"action":"stop","ids":""})"}) {
+    for (const std::string body : {R"({"action":"stop"})", R"({"action":"stop","all":false})",
+                                   R"({"action":"stop","all":true,"tag":"nightly"})"}) {
         EXPECT_THAT(std::string(ask("/cron/bulk", body, 400).as_string()),
                     HasSubstr("exactly one is allowed"))
             << body;
     }
     EXPECT_THAT(std::string(ask("/cron/bulk", R"({"action":"drop","all":1})", 400).as_string()),
                 HasSubstr("action: given \"drop\"; one of start, stop, run is allowed"));
+    EXPECT_THAT(std::string(ask("/cron/bulk", R"({"action":"stop","ids":""})", 400).as_string()),
+                HasSubstr("ids: empty"));
     EXPECT_EQ(ask("/cron/bulk", R"({"action":"stop","tag":"nightly"})").at("done"), 1);
     EXPECT_EQ(ask("/cron/bulk", R"({"action":"start","tag":"weekly"})").at("total"), 0);
 }
