@@ -7,7 +7,7 @@ import { explanation } from '../parts/page';
 import { askWhoCalls } from '../store/health';
 import { tell } from '../store/live';
 import { t } from '../store/language';
-import { signIn, signOut } from '../store/session';
+import { letIn, signOut, useToken } from '../store/session';
 
 /** Until there are accounts, a token lets one in; it is kept in this tab's memory alone. */
 export function SignIn() {
@@ -15,10 +15,11 @@ export function SignIn() {
   const error = useSignal('');
   const submit = async (event: Event) => {
     event.preventDefault();
-    signIn(given.value.trim());
+    useToken(given.value.trim());
     try {
       await calls.nodes();
       await askWhoCalls();
+      letIn();
       (['run', 'job', 'node', 'health'] as const).forEach((topic) => tell(topic));
     } catch (failed) {
       if (!(failed instanceof ApiError)) throw failed;

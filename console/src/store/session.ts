@@ -27,8 +27,12 @@ export function authorization(): Record<string, string> {
   return token === '' ? {} : { Authorization: `Bearer ${token}` };
 }
 
-export function signIn(given: string): void {
+/** Shows this token from here on; whether it is a good one the next call says. */
+export function useToken(given: string): void {
   token = given;
+}
+
+export function letIn(): void {
   needsToken.value = false;
 }
 
