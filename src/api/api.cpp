@@ -45,6 +45,8 @@ Router make_api_router(const ApiContext& context)
     add_insight_routes(router, context, book);
     add_why_routes(router, context, book);
     add_forecast_routes(router, context, book);
+    add_output_routes(router, context);
+    add_event_routes(router, context);
     add_health_routes(router, context, Role::read);
     add_access_routes(router, context);
     add_openapi_route(router);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "api/run_output.hpp"
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "base/task_group.hpp"
@@ -7,6 +8,7 @@
 #include "http/access.hpp"
 #include "http/budget.hpp"
 #include "http/router.hpp"
+#include "http/stream.hpp"
 #include "model/job.hpp"
 #include "model/node_load.hpp"
 #include "store/store_pool.hpp"
@@ -14,13 +16,27 @@
 #include <prometheus/registry.h>
 #include <boost/asio/awaitable.hpp>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace peercron {
+
+/// A job that was added, changed or deleted.
+struct ChangedJob {
+    JobId id = 0;
+    std::string name;  ///< empty: it has none, or is deleted
+    bool is_deleted = false;
+};
+/// The changes of the jobs, as this node has seen them; they are numbered.
+struct JobNews {
+    std::uint64_t through = 0;                    ///< the newest change
+    std::optional<std::vector<ChangedJob>> jobs;  ///< nullopt: more than are remembered
+};
 
 /// What the calls of the API work with. Outlives the routers and servers that use it; everything
 /// is called on the I/O thread.
@@ -29,6 +45,7 @@ struct ApiContext {
     const Clock& clock;
     const Coordinator& coordinator;
     Budget& budget;    ///< of long answers
+    Streams& streams;  ///< all that are open at this node
     TaskGroup& tasks;  ///< for what goes on when a call is answered; joined before the rest ends
 
     /// Tells the dispatcher that these jobs were changed; completes when the runs that were handed
@@ -41,10 +58,14 @@ struct ApiContext {
     std::function<asio::awaitable<Result<RunId>>(RunId, std::string requested_by)> retry_run;
     std::function<asio::awaitable<Result<void>>(RunId, Reason why)> end_run;
 
+    /// The way to the outputs of the runs of a node.
+    std::function<std::unique_ptr<RunOutput>(const NodeName& node)> output_at;
+
     /// Why no node would run such a job, as far as that is known before it is due. Thread-safe; may
     /// block.
     std::function<std::optional<std::string>(const Job&)> refusal;
 
+    std::function<JobNews(std::uint64_t after)> job_news;  ///< the changes after that one
     std::function<std::size_t()> jobs_known;  ///< how many jobs there are, as of the last news
     std::size_t max_jobs = 500'000;           ///< no more may be added
     std::size_t max_output = 1U << 20U;       ///< bytes of a run's output that are kept

@@ -14,20 +14,7 @@ namespace {
 /// for a dead node. It is 200 while the store is away, too, because runs go on.
 asio::awaitable<Response> show_health(const ApiContext& context, const Call&)
 {
-    const auto write = [&context](JsonWriter& json) {
-        const NodeName& dispatcher = context.coordinator.dispatcher();
-        json.begin_object();
-        json.field("node", context.node);
-        json.field("version", context.version);
-        json.field("dispatcher", dispatcher);
-        json.field("is_dispatcher", dispatcher == context.node);
-        json.field("epoch", context.epoch());
-        json.field("store", context.store_trouble() ? "away" : "ok");
-        json.field("journal", context.journal());
-        json.field("clock", context.clock_state());
-        json.field("time_zone", context.default_time_zone);
-        json.end_object();
-    };
+    const auto write = [&context](JsonWriter& json) { write_health(json, context); };
     co_return answer(write);
 }
 
@@ -53,6 +40,22 @@ asio::awaitable<Response> show_metrics(const ApiContext& context, const Call&)
 }
 
 }  // namespace
+
+void write_health(JsonWriter& json, const ApiContext& context)
+{
+    const NodeName& dispatcher = context.coordinator.dispatcher();
+    json.begin_object();
+    json.field("node", context.node);
+    json.field("version", context.version);
+    json.field("dispatcher", dispatcher);
+    json.field("is_dispatcher", dispatcher == context.node);
+    json.field("epoch", context.epoch());
+    json.field("store", context.store_trouble() ? "away" : "ok");
+    json.field("journal", context.journal());
+    json.field("clock", context.clock_state());
+    json.field("time_zone", context.default_time_zone);
+    json.end_object();
+}
 
 void add_health_routes(Router& router, const ApiContext& context, std::optional<Role> metrics_role)
 {

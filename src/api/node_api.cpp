@@ -28,14 +28,31 @@ bool has_left(const NodeView& node)
            !node.load->connected;
 }
 
-void write_node(JsonWriter& json, const NodeName& name, const NodeView& node, bool is_dispatcher)
+/// All nodes, by name. They are shown as of now: `loads` are what the views point at.
+struct Nodes {
+    explicit Nodes(const ApiContext& context)
+        : loads(context.loads()), dispatcher(context.coordinator.dispatcher())
+    {
+        for (const Member& member : context.coordinator.members()) {
+            views[member.name].member = &member;
+        }
+        for (const NodeLoad& load : loads) views[load.node].load = &load;
+    }
+
+    std::vector<NodeLoad> loads;
+    NodeName dispatcher;
+    std::map<NodeName, NodeView> views;
+};
+
+/// All but its clock, which is never the same twice.
+void write_node_fields(JsonWriter& json, const NodeName& name, const NodeView& node,
+                       bool is_dispatcher)
 {
     const NodeLoad* const load = has_left(node) ? nullptr : node.load;
     const auto of_load = [load](auto member) {
         using Value = std::remove_cvref_t<decltype(load->*member)>;
         return load != nullptr ? std::optional<Value>(load->*member) : std::nullopt;
     };
-    json.begin_object();
     json.field("name", name);
     json.field("http_address", node.member != nullptr ? node.member->http_address : "");
     json.field("version", node.member != nullptr ? node.member->version : node.load->version);
@@ -52,9 +69,15 @@ void write_node(JsonWriter& json, const NodeName& name, const NodeView& node, bo
     } else {
         json.null();
     }
+}
+
+void write_node(JsonWriter& json, const NodeName& name, const NodeView& node, bool is_dispatcher)
+{
+    json.begin_object();
+    write_node_fields(json, name, node, is_dispatcher);
     json.key("clock_offset_ms");
-    if (load != nullptr) {
-        json.value(std::int64_t{load->clock_offset.count()});
+    if (node.load != nullptr && !has_left(node)) {
+        json.value(std::int64_t{node.load->clock_offset.count()});
     } else {
         json.null();
     }
@@ -63,18 +86,16 @@ void write_node(JsonWriter& json, const NodeName& name, const NodeView& node, bo
 
 asio::awaitable<Response> list_nodes(const ApiContext& context, const Call&)
 {
-    const std::vector<NodeLoad> loads = context.loads();
-    std::map<NodeName, NodeView> nodes;
-    for (const Member& member : context.coordinator.members()) nodes[member.name].member = &member;
-    for (const NodeLoad& load : loads) nodes[load.node].load = &load;
-    const NodeName& dispatcher = context.coordinator.dispatcher();
+    const Nodes nodes(context);
     const auto write = [&](JsonWriter& json) {
         json.begin_object();
         json.key("nodes");
         json.begin_array();
-        for (const auto& [name, node] : nodes) write_node(json, name, node, name == dispatcher);
+        for (const auto& [name, node] : nodes.views) {
+            write_node(json, name, node, name == nodes.dispatcher);
+        }
         json.end_array();
-        json.field("dispatcher", dispatcher);
+        json.field("dispatcher", nodes.dispatcher);
         json.field("epoch", context.epoch());
         const auto trouble = context.store_trouble();
         json.key("store_away_since");
@@ -178,6 +199,19 @@ asio::awaitable<Response> show_if_stopped(const ApiContext& context, const Call&
 }
 
 }  // namespace
+
+std::map<std::string, std::string> node_news(const ApiContext& context)
+{
+    const Nodes nodes(context);
+    std::map<std::string, std::string> news;
+    for (const auto& [name, node] : nodes.views) {
+        JsonWriter json(news[name]);
+        json.begin_object();
+        write_node_fields(json, name, node, name == nodes.dispatcher);
+        json.end_object();
+    }
+    return news;
+}
 
 void add_node_routes(Router& router, const ApiContext& context)
 {

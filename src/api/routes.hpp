@@ -1,9 +1,12 @@
 #pragma once
 
 #include "api/api.hpp"
+#include "http/json_writer.hpp"
 #include "store/lists.hpp"
 
+#include <map>
 #include <memory>
+#include <string>
 #include <utility>
 
 namespace peercron {
@@ -27,9 +30,17 @@ void add_why_routes(Router& router, const ApiContext& context,
 void add_forecast_routes(Router& router, const ApiContext& context,
                          const std::shared_ptr<JobBook>& book);
 void add_access_routes(Router& router, const ApiContext& context);
+void add_output_routes(Router& router, const ApiContext& context);
+void add_event_routes(Router& router, const ApiContext& context);
 void add_openapi_route(Router& router);
 /// @param metrics_role the role that /metrics needs, if any.
 void add_health_routes(Router& router, const ApiContext& context, std::optional<Role> metrics_role);
+
+/// What /health says of this node.
+void write_health(JsonWriter& json, const ApiContext& context);
+
+/// What /events says of each node, by its name: JSON.
+std::map<std::string, std::string> node_news(const ApiContext& context);
 
 /// A handler that calls `function(context, call)`, a coroutine.
 template <class Function>

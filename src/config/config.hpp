@@ -136,6 +136,7 @@ struct Config {
         std::size_t max_body = 1U << 20U;          // [http] max_body
         std::size_t max_connections = 1024;        // [http] max_connections
         std::size_t max_memory = 128U << 20U;      // [http] max_memory
+        std::size_t max_streams = 256;             // [http] max_streams
         std::chrono::seconds idle_timeout{60};     // [http] idle_timeout
         std::vector<std::string> trusted_proxies;  // [http] trusted_proxies
         bool changing_gets = true;                 // [http] changing_gets

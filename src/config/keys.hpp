@@ -145,6 +145,7 @@ void visit(C& config, Visitor& visitor)
     visitor.key("http.max_body", config.http.max_body, Size{kib, 64 * mib});
     visitor.key("http.max_connections", config.http.max_connections, Count{1, 100'000});
     visitor.key("http.max_memory", config.http.max_memory, Size{8 * mib, 64 * gib});
+    visitor.key("http.max_streams", config.http.max_streams, Count{1, 10'000});
     visitor.key("http.idle_timeout", config.http.idle_timeout, Duration{1s, 1h});
     visitor.key("http.trusted_proxies", config.http.trusted_proxies, Texts{ip_or_network});
     visitor.key("http.changing_gets", config.http.changing_gets, Flag{});

@@ -36,6 +36,7 @@ bool JobTable::put(Job job, WallTime seen)
             job.effective_from < known.effective_from && known.effective_from > seen + sure_ahead;
         if (same_content && is_sooner) {
             found->second.job.effective_from = job.effective_from;
+            note_change(job.id);
             return true;
         }
         if (same_content && by_hand) return false;
@@ -45,6 +46,7 @@ bool JobTable::put(Job job, WallTime seen)
     }
     const JobId id = job.id;
     jobs_.insert_or_assign(id, compile(std::move(job)));
+    note_change(id);
     return true;
 }
 
@@ -67,7 +69,24 @@ bool JobTable::erase(JobId id)
 {
     if (jobs_.erase(id) == 0) return false;
     id_sum_ -= id;
+    note_change(id);
     return true;
+}
+
+void JobTable::note_change(JobId id)
+{
+    constexpr std::size_t remembered = 1000;
+    ++changes_;
+    changed_lately_.push_back(id);
+    if (changed_lately_.size() > remembered) changed_lately_.pop_front();
+}
+
+std::optional<std::vector<JobId>> JobTable::changed_after(std::uint64_t changes) const
+{
+    const std::uint64_t wanted = changes_ - changes;
+    if (wanted > changed_lately_.size()) return std::nullopt;
+    const auto newest = static_cast<std::ptrdiff_t>(wanted);
+    return std::vector<JobId>(changed_lately_.end() - newest, changed_lately_.end());
 }
 
 const PlannedJob* JobTable::find(JobId id) const

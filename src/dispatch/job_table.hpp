@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <optional>
 #include <string>
@@ -47,6 +48,12 @@ public:
     /// `job` with its schedule, as it would be in the table.
     PlannedJob compile(Job job) const;
 
+    /// How often a job was put in anew, changed or taken out.
+    std::uint64_t changes() const { return changes_; }
+
+    /// The jobs of the changes after the first `changes`; nullopt: only the newest are remembered.
+    std::optional<std::vector<JobId>> changed_after(std::uint64_t changes) const;
+
     std::size_t size() const { return jobs_.size(); }
     std::int64_t id_sum() const { return id_sum_; }
 
@@ -56,9 +63,13 @@ public:
     void for_each(const std::function<void(const PlannedJob&)>& visit) const;
 
 private:
+    void note_change(JobId id);
+
     std::string default_zone_;
     std::unordered_map<JobId, PlannedJob> jobs_;
     std::int64_t id_sum_ = 0;
+    std::uint64_t changes_ = 0;
+    std::deque<JobId> changed_lately_;
 };
 
 }  // namespace peercron

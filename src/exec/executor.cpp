@@ -232,6 +232,12 @@ std::vector<RunId> Executor::begin_drain()
     return book_.drain();
 }
 
+OutputPart Executor::output(const RunId& run, std::int64_t from, std::size_t most) const
+{
+    const auto found = live_.find(run);
+    return found == live_.end() ? OutputPart() : found->second->capture.read(from, most);
+}
+
 asio::awaitable<bool> Executor::drain(SteadyTime deadline)
 {
     book_.drain();

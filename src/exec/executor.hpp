@@ -97,6 +97,10 @@ public:
     std::vector<RunReport> running() const override;
     NodeLoad load() const override;
 
+    /// A part of what a run has written so far, see OutputCapture::read(). A request's output is
+    /// there when it has ended, not before.
+    OutputPart output(const RunId& run, std::int64_t from, std::size_t most) const;
+
     /// See CommandSetups.
     std::optional<std::string> refusal(const Job& job, const std::string& command) const
     {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "model/output_part.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -9,14 +11,11 @@ namespace peercron {
 
 /// Keeps the head and the tail of what a command writes, as text that any store and client takes.
 ///
-/// The text is valid UTF-8 without NUL: each maximal ill-formed part, and each NUL, becomes U+FFFD.
-/// It is at most `limit` bytes long, not counting the mark that stands where something was left
-/// out:
+/// The text is that of base/lossy_text.hpp. It is at most `limit` bytes long, not counting the mark
+/// that stands where something was left out:
 /// "\n[… 9437184 bytes left out …]\n", in bytes of the command. A character is never split.
 ///
 /// Takes memory as output comes, at most about twice the limit.
-///
-/// Source: Unicode 15, 3.9, "U+FFFD Substitution of Maximal Subparts".
 class OutputCapture {
 public:
     explicit OutputCapture(std::size_t limit) : half_(limit / 2) {}
@@ -27,6 +26,10 @@ public:
     std::int64_t total() const { return total_; }
 
     std::string text() const;
+
+    /// What is kept from the byte `from` on, `most` bytes of it. Where that byte is not kept any
+    /// more, from a newer one on, so that a reader who cannot keep up sees what comes now.
+    OutputPart read(std::int64_t from, std::size_t most) const;
 
 private:
     std::size_t half_;

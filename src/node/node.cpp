@@ -9,6 +9,7 @@
 #include "dispatch/dispatcher.hpp"
 #include "exec/descriptors.hpp"
 #include "exec/executor.hpp"
+#include "exec/output_desk.hpp"
 #include "exec/recorder.hpp"
 #include "http/server.hpp"
 #include "node/agent.hpp"
@@ -16,6 +17,7 @@
 #include "node/local_channel.hpp"
 #include "node/output_log.hpp"
 #include "node/own_api.hpp"
+#include "node/output_readers.hpp"
 #include "node/part_settings.hpp"
 #include "node/service_manager.hpp"
 #include "node/store_readiness.hpp"
@@ -37,6 +39,7 @@
 #include <exception>
 #include <iostream>
 #include <random>
+#include <set>
 #include <utility>
 
 #include <malloc.h>
@@ -137,11 +140,15 @@ public:
                   output_log_),
               [this](const RunReport& report) { tell(report); }, metrics_.get(),
               backend_->has_peers() ? &guard_ : nullptr, &http_client_),
+          outputs_([this](const RunId& run, std::int64_t from, std::size_t most) {
+              return executor_.output(run, from, most);
+          }),
           steps_(io_, journal_, [this](const StepKept& step) { agent_.kept(step); }),
           agent_(io_, clock_, identity(), executor_, recorder_, steps_),
           dispatcher_(io_, dispatcher_parts(), config.node_name(), dispatch_settings(config)),
           http_tasks_(io_),
           budget_(io_, config.http.max_memory),
+          streams_(max_streams(config)),
           api_context_(api_context()),
           api_(make_api_router(api_context_)),
           operations_(make_operations_router(api_context_)),
@@ -271,6 +278,7 @@ private:
             .clock = clock_,
             .coordinator = *coordinator_,
             .budget = budget_,
+            .streams = streams_,
             .tasks = http_tasks_,
             .announce =
                 [this](std::vector<JobId> jobs) { return agent_.announce(std::move(jobs)); },
@@ -280,7 +288,9 @@ private:
                                 std::string by) { return agent_.retry_run(run, std::move(by)); },
             .end_run = [this](RunId run,
                               Reason why) { return agent_.end_run(run, std::move(why)); },
+            .output_at = [this](const NodeName& node) { return output_at(node); },
             .refusal = refusal(),
+            .job_news = [this](std::uint64_t after) { return job_news(after); },
             .jobs_known = [this] { return dispatcher_.jobs().size(); },
             .max_jobs = config_.dispatch.max_jobs,
             .max_output = config_.exec.max_output,
@@ -299,6 +309,22 @@ private:
             .hosts = config_.http.allow_anonymous ? Hosts::any : Hosts::this_machine,
             .changing_gets = config_.http.changing_gets,
         };
+    }
+
+    JobNews job_news(std::uint64_t after) const
+    {
+        const JobTable& table = dispatcher_.jobs();
+        JobNews news;
+        news.through = table.changes();
+        const auto changed = table.changed_after(after);
+        if (!changed) return news;
+        const std::set<JobId> ids(changed->begin(), changed->end());
+        std::vector<ChangedJob>& jobs = news.jobs.emplace();
+        for (const JobId id : ids) {
+            const PlannedJob* const job = table.find(id);
+            jobs.push_back({id, job != nullptr ? job->job.name : "", job == nullptr});
+        }
+        return news;
     }
 
     /// What the last dispatcher told of all nodes; of this one what it knows itself, since nobody
@@ -360,7 +386,9 @@ private:
     void accept(std::unique_ptr<PeerConnection> peer)
     {
         const std::string name = "conversation with " + peer->remote_address();
-        auto channel = std::make_unique<TcpChannel>(std::move(peer));
+        auto conversation = std::make_unique<TcpChannel>(std::move(peer));
+        auto channel =
+            std::make_unique<OutputChannel>(std::move(conversation), outputs_, cluster_tasks_);
         start(cluster_tasks_, name, agent_.converse(std::move(channel)));
     }
 
@@ -379,6 +407,14 @@ private:
         auto [dispatcher, node] = make_local_channels(io_);
         start(cluster_tasks_, "conversation with itself", agent_.converse(std::move(node)));
         co_return std::move(dispatcher);
+    }
+
+    std::unique_ptr<RunOutput> output_at(const NodeName& node)
+    {
+        if (node == config_.node_name()) return std::make_unique<OwnOutput>(outputs_);
+        return std::make_unique<PeerOutput>(http_tasks_, node,
+                                            peer_settings(config_, surroundings_.version),
+                                            config_.dispatch.silence_limit);
     }
 
     /// The warden of this node's last process has the port for a moment after that has died.
@@ -607,6 +643,7 @@ private:
     void stop()
     {
         is_stopping_ = true;
+        streams_.close();
         readiness_.stop();
         stop_.notify();
     }
@@ -632,11 +669,13 @@ private:
     HttpClient http_client_;
     std::optional<OutputLog> output_log_;
     Executor executor_;
+    OutputDesk outputs_;
     StepKeeper steps_;
     Agent agent_;
     Dispatcher dispatcher_;
     TaskGroup http_tasks_;  ///< what answers from start to end
     Budget budget_;         ///< of the API's long bodies and answers
+    Streams streams_;
     ApiContext api_context_;
     Router api_;
     Router operations_;

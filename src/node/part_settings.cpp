@@ -119,6 +119,13 @@ HttpSettings http_settings(const Config& config, const std::string& address)
     return settings;
 }
 
+std::size_t max_streams(const Config& config)
+{
+    const std::size_t connections =
+        connections_within(config.http.max_connections, descriptor_limit());
+    return std::min(config.http.max_streams, std::max<std::size_t>(connections / 2, 1));
+}
+
 std::vector<Token> tokens(const Config& config)
 {
     std::vector<Token> tokens;

@@ -31,6 +31,9 @@ HttpClientSettings http_client_settings(const Config& config, const std::string&
 /// descriptors for; then the log says so.
 HttpSettings http_settings(const Config& config, const std::string& address);
 
+/// Of all streams together: as configured, but not more than half the connections.
+std::size_t max_streams(const Config& config);
+
 std::vector<Token> tokens(const Config& config);
 
 /// Who may call the API.

@@ -362,6 +362,25 @@ struct Writer {
         write(retry.run, *to.mutable_run());
         to.set_requested_by(retry.requested_by);
     }
+    void operator()(const OutputAsk& ask) const
+    {
+        pb::OutputAsk& to = *out.mutable_output_ask();
+        to.set_request(ask.request);
+        write(ask.run, *to.mutable_run());
+        to.set_from(ask.from);
+        to.set_most(ask.most);
+        to.set_wait_ms(ask.wait.count());
+    }
+    void operator()(const OutputPiece& piece) const
+    {
+        pb::OutputPiece& to = *out.mutable_output_piece();
+        to.set_request(piece.request);
+        to.set_is_there(piece.part.is_there);
+        to.set_from(piece.part.from);
+        to.set_total(piece.part.total);
+        to.set_output(piece.part.bytes);
+        to.set_error(piece.error);
+    }
     void operator()(const StepCopy& copy) const
     {
         const PlanStep& step = copy.step;
@@ -465,6 +484,27 @@ Message read(pb::Done& in)
     return done;
 }
 
+Message read(pb::OutputAsk& in)
+{
+    return OutputAsk{.request = in.request(),
+                     .run = read(in.run()),
+                     .from = in.from(),
+                     .most = in.most(),
+                     .wait = std::chrono::milliseconds(in.wait_ms())};
+}
+
+Message read(pb::OutputPiece& in)
+{
+    OutputPiece piece;
+    piece.request = in.request();
+    piece.part.is_there = in.is_there();
+    piece.part.from = in.from();
+    piece.part.total = in.total();
+    piece.part.bytes = std::move(*in.mutable_output());
+    piece.error = std::move(*in.mutable_error());
+    return piece;
+}
+
 Message read(pb::StepCopy& in)
 {
     pb::PlanStep& step = *in.mutable_step();
@@ -514,6 +554,10 @@ std::optional<Message> read(pb::Envelope& in)
         case pb::Envelope::kRetryRun:
             return RetryRun{in.retry_run().request(), read(in.retry_run().run()),
                             std::move(*in.mutable_retry_run()->mutable_requested_by())};
+        case pb::Envelope::kOutputAsk:
+            return read(*in.mutable_output_ask());
+        case pb::Envelope::kOutputPiece:
+            return read(*in.mutable_output_piece());
         case pb::Envelope::kDone:
             return read(*in.mutable_done());
         case pb::Envelope::kStepCopy:

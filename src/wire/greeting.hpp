@@ -17,10 +17,13 @@ namespace peercron {
 /// no older version: a peer that would take it for the node gets no answer.
 inline constexpr std::uint32_t warden_version = 2;
 
+/// From this version on, a node answers OutputAsk.
+inline constexpr std::uint32_t output_version = 3;
+
 /// The protocol versions that a program speaks, both ends included.
 struct VersionRange {
     std::uint32_t min = 1;
-    std::uint32_t max = warden_version;
+    std::uint32_t max = output_version;
     friend bool operator==(const VersionRange&, const VersionRange&) = default;
 };
 

@@ -2,6 +2,7 @@
 
 #include "model/node_fields.hpp"
 #include "model/node_load.hpp"
+#include "model/output_part.hpp"
 #include "model/plan_step.hpp"
 #include "model/policy.hpp"
 #include "model/run.hpp"
@@ -193,8 +194,29 @@ struct TermOver {
     friend bool operator==(const TermOver&, const TermOver&) = default;
 };
 
-using Message = std::variant<TermHello, Account, RunOrders, Revoke, Revoked, RunReports, KillRun,
-                             DispatcherBeat, NodeBeat, JobChanged, RunNow, EndRun, Done, StepCopy,
-                             StepKept, StepsStored, TermOver, NodeDied, DeathHeard, RetryRun>;
+// A node whose client watches a run asks the node that runs it, on a connection of its own. An ask
+// is also the credit: nothing is sent without one, and there is one at a time.
+
+/// Node → node: show me the output of this run.
+struct OutputAsk {
+    std::uint64_t request = 0;
+    RunId run;
+    std::int64_t from = 0;              ///< the first byte
+    std::uint32_t most = 0;             ///< bytes at a time
+    std::chrono::milliseconds wait{0};  ///< how long for output, if there is none yet
+    friend bool operator==(const OutputAsk&, const OutputAsk&) = default;
+};
+/// The answer.
+struct OutputPiece {
+    std::uint64_t request = 0;
+    OutputPart part;
+    std::string error;  ///< why it cannot be shown now; empty = it is here
+    friend bool operator==(const OutputPiece&, const OutputPiece&) = default;
+};
+
+using Message =
+    std::variant<TermHello, Account, RunOrders, Revoke, Revoked, RunReports, KillRun,
+                 DispatcherBeat, NodeBeat, JobChanged, RunNow, EndRun, Done, StepCopy, StepKept,
+                 StepsStored, TermOver, NodeDied, DeathHeard, RetryRun, OutputAsk, OutputPiece>;
 
 }  // namespace peercron

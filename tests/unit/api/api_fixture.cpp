@@ -22,6 +22,7 @@ ApiTest::ApiTest()
           .clock = clock_,
           .coordinator = coordinator_,
           .budget = budget_,
+          .streams = streams_,
           .tasks = tasks_,
           .announce =
               [this](std::vector<JobId> jobs) {
@@ -30,10 +31,17 @@ ApiTest::ApiTest()
           .run_now = [this](JobId job, std::string by) { return run_now(job, std::move(by)); },
           .retry_run = [this](RunId run, std::string by) { return retry_run(run, std::move(by)); },
           .end_run = [this](RunId run, Reason why) { return end_run(run, std::move(why)); },
+          .output_at = nullptr,
           .refusal = [this](const Job& job) -> std::optional<std::string> {
               if (refused_user_.empty() || job.run_as != refused_user_) return std::nullopt;
               return "run_as: not here";
           },
+          .job_news =
+              [this](std::uint64_t after) {
+                  JobNews news = job_news_;
+                  if (news.jobs && after == news.through) news.jobs->clear();
+                  return news;
+              },
           .jobs_known = [this] { return tables_.jobs.size(); },
           .loads = [this] { return loads_; },
           .epoch = [] { return Epoch{17}; },

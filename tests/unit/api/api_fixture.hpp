@@ -40,6 +40,8 @@ protected:
     FakeTables tables_;
     StorePool pool_;
     FixedClock clock_;
+    Streams streams_{3};
+    JobNews job_news_{0, std::vector<ChangedJob>()};
     FakeCoordinator coordinator_{io_.get_executor()};
     std::vector<std::vector<JobId>> announced_;
     std::string announce_error_;

@@ -423,11 +423,15 @@ private:
     {
         const auto fits = [&filter](const LogRow& row) {
             const RunReport& run = row.run;
-            const bool state_fits =
-                filter.state ? run.state == *filter.state : run.state != RunState::planned;
+            const bool all_states = filter.is_by_id();
+            const bool state_fits = filter.state ? run.state == *filter.state
+                                                 : all_states || run.state != RunState::planned;
+            const bool id_fits =
+                (!filter.after_id || row.id > *filter.after_id) &&
+                (filter.ids.empty() || std::ranges::find(filter.ids, row.id) != filter.ids.end());
             const bool missed_fits =
                 !filter.missed || missed_word(run.state, run.reason.cause, Delivery::at_most_once);
-            return state_fits && missed_fits &&
+            return state_fits && missed_fits && id_fits &&
                    (!filter.cron_id || run.id.job == *filter.cron_id) &&
                    (!filter.search || run.output.find(*filter.search) != std::string::npos) &&
                    (!filter.dispatch_server || run.dispatch_server == *filter.dispatch_server) &&
@@ -437,6 +441,7 @@ private:
         };
         std::vector<LogRow> found;
         std::ranges::copy_if(tables_.log, std::back_inserter(found), fits);
+        if (filter.after_id) std::ranges::reverse(found);
         return found;
     }
 

@@ -158,8 +158,9 @@ TEST_F(OpenApiTest, NamesWhatBecomesOfAReadThatTakesTheStoreTooLong)
                                           .at(lower(method))
                                           .at("responses")
                                           .as_object();
-            const bool reads_the_store =
-                responses.contains("503") && !route.mutates && route.role.has_value();
+            // The events go on without a store that takes too long.
+            const bool reads_the_store = responses.contains("503") && !route.mutates &&
+                                         route.role.has_value() && route.pattern != "/events";
             EXPECT_EQ(responses.contains("504"), reads_the_store) << route.pattern;
         }
     }

@@ -163,6 +163,7 @@ allow_anonymous = true
 max_body = "2MiB"
 max_connections = 10
 max_memory = "64MiB"
+max_streams = 7
 idle_timeout = "5s"
 trusted_proxies = ["10.0.0.1"]
 changing_gets = false
@@ -211,6 +212,7 @@ role = "admin"
     EXPECT_EQ(config->http.max_body, 2U << 20U);
     EXPECT_EQ(config->http.max_connections, 10U);
     EXPECT_EQ(config->http.max_memory, 64U << 20U);
+    EXPECT_EQ(config->http.max_streams, 7U);
     EXPECT_EQ(config->http.idle_timeout, 5s);
     EXPECT_FALSE(config->http.changing_gets);
     EXPECT_THAT(config->http.trusted_proxies, ElementsAre("10.0.0.1"));

@@ -102,6 +102,19 @@ protected:
         }
     }
 
+    /// Notes what can be seen of the output of watched_, each time that it has changed.
+    asio::awaitable<void> watch(const Executor& executor)
+    {
+        for (;;) {
+            const OutputPart part = executor.output(*watched_, 0, 65536);
+            if (part.is_there && (seen_.empty() || seen_.back() != part.bytes)) {
+                seen_.push_back(part.bytes);
+                if (on_seen_) on_seen_(part.bytes);
+            }
+            co_await sleep_for(10ms);
+        }
+    }
+
     asio::awaitable<void> run_to_end(asio::io_context& io, Executor& executor,
                                      std::vector<RunOrder> orders)
     {
@@ -110,6 +123,7 @@ protected:
         reported_ = &reported;
         tasks.spawn("executor", executor.run());
         if (!is_isolated_) tasks.spawn("dispatcher", be_heard(executor));
+        if (watched_) tasks.spawn("reader", watch(executor));
         const std::size_t count = orders.size();
         RunOrders message;
         message.orders = std::move(orders);
@@ -129,6 +143,9 @@ protected:
     std::size_t ended_ = 0;
     Event* reported_ = nullptr;
     Executor::OnReport on_report_;  ///< hears of each, too
+    std::optional<RunId> watched_;
+    std::vector<std::string> seen_;  ///< see watch()
+    std::function<void(const std::string&)> on_seen_;
 };
 
 TEST_F(ExecutorTest, ReportsTheStartAndTheEnd)
@@ -478,12 +495,33 @@ TEST_F(ExecutorTest, SecretsAreStarsInTheOutputAndGoneAfterwards)
         "cd $PEERCRON_SECRETS_DIR; pwd; cat db; echo; printf hunt; sleep 0.2; "
         "printf 'er2 hunter'");
     leaky.fields = NodeFields(asks);
+    watched_ = leaky.id;
     const RunReport end = run(leaky);
+    // What a reader saw meanwhile, half of a secret too, was as it is now.
+    for (const std::string& seen : seen_) EXPECT_THAT(end.output, StartsWith(seen));
     const std::string path = end.output.substr(0, end.output.find('\n'));
     EXPECT_EQ(end.output, path + "\n***\n*** hunter");
     EXPECT_THAT(path, StartsWith((folder / "target").string()));
     EXPECT_FALSE(std::filesystem::exists(path));
     std::filesystem::remove_all(folder);
+}
+
+TEST_F(ExecutorTest, TheOutputCanBeReadWhileTheCommandRuns)
+{
+    char name[] = "/tmp/peercron-test-XXXXXX";
+    ASSERT_NE(::mkdtemp(name), nullptr);
+    const std::filesystem::path seen_it = std::filesystem::path(name) / "seen";
+    const RunOrder talker = order(fmt::format(
+        "echo one; while [ ! -e {} ]; do sleep 0.02; done; echo two", seen_it.string()));
+    watched_ = talker.id;
+    on_seen_ = [&seen_it](const std::string& seen) {
+        if (seen == "one\n") std::ofstream(seen_it) << "yes";
+    };
+    EXPECT_EQ(run(talker).output, "one\ntwo\n");
+    std::filesystem::remove_all(name);
+    asio::io_context io(1);
+    const Executor other(io.get_executor(), clock_, settings_, keep_reports());
+    EXPECT_FALSE(other.output(talker.id, 0, 100).is_there);
 }
 
 TEST_F(ExecutorTest, AChildThatIgnoresSigtermDiesWithItsGroup)

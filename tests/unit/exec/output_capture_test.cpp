@@ -148,5 +148,42 @@ TEST(OutputCaptureTest, TakesHardlyAnyMemoryForLittleOutput)
     EXPECT_LE(sizeof capture, 128U);  // and its strings begin empty
 }
 
+TEST(OutputCapture, WhatIsKeptCanBeReadFromAnyByteWhileItGrows)
+{
+    OutputCapture capture(1000);
+    EXPECT_EQ(capture.read(0, 100), (OutputPart{true, 0, 0, ""}));
+    capture.append("0123456789");
+    EXPECT_EQ(capture.read(0, 4), (OutputPart{true, 0, 10, "0123"}));
+    EXPECT_EQ(capture.read(4, 100), (OutputPart{true, 4, 10, "456789"}));
+    EXPECT_EQ(capture.read(10, 100), (OutputPart{true, 10, 10, ""}));
+    EXPECT_EQ(capture.read(11, 100), (OutputPart{true, 10, 10, ""}));
+}
+
+TEST(OutputCapture, AReaderGoesFromTheHeadToTheTailWithoutAGapWhileBothAreKept)
+{
+    OutputCapture capture(1000);
+    const std::string output(500, 'h');
+    capture.append(output + "tail");
+    EXPECT_EQ(capture.read(0, 65536), (OutputPart{true, 0, 504, output}));
+    EXPECT_EQ(capture.read(500, 65536), (OutputPart{true, 500, 504, "tail"}));
+}
+
+TEST(OutputCapture, AReaderThatIsTooSlowGetsTheNewest)
+{
+    OutputCapture capture(1000);
+    for (int i = 0; i < 1000; ++i) capture.append("0123456789");
+    const OutputPart part = capture.read(600, 65536);
+    EXPECT_GT(part.from, 8000);
+    EXPECT_EQ(part.from + static_cast<std::int64_t>(part.bytes.size()), 10'000);
+    EXPECT_EQ(part.total, 10'000);
+}
+
+TEST(OutputCapture, OfALongTailAReaderThatIsTooSlowGetsTheLast256KiB)
+{
+    OutputCapture capture(4U << 20U);
+    for (int i = 0; i < 8192; ++i) capture.append(std::string(1024, 'x'));
+    EXPECT_EQ(capture.read(3 << 20, 16).from, (8 << 20) - 256 * 1024);
+}
+
 }  // namespace
 }  // namespace peercron

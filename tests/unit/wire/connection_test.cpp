@@ -83,7 +83,7 @@ asio::awaitable<void> learn_who_is_there()
     EXPECT_EQ(both.client.value()->peer(), (PeerIdentity{"server:1", "1.2.3"}));
     EXPECT_EQ(both.server.value()->peer(), (PeerIdentity{"client:1", "1.2.3"}));
     EXPECT_TRUE(both.client.value()->remote_address().starts_with("127.0.0.1:"));
-    EXPECT_EQ(both.client.value()->protocol_version(), warden_version);
+    EXPECT_EQ(both.client.value()->protocol_version(), output_version);
     EXPECT_TRUE(both.client.value()->is_open());
 }
 TEST_F(ConnectionTest, BothLearnWhoIsThere)
@@ -113,7 +113,7 @@ TEST_F(ConnectionTest, AnotherSecretIsRefusedAndSaysWhoAndFromWhere)
 asio::awaitable<void> refuse_versions()
 {
     PeerSettings newer = settings("newer:1");
-    newer.greeting.versions = {3, 4};
+    newer.greeting.versions = {output_version + 1, output_version + 2};
     const Both both = co_await testing::greet(settings("older:1"), newer);
     EXPECT_EQ(both.client.error().kind, Kind::version);
     EXPECT_EQ(both.server.error().kind, Kind::version);

@@ -72,8 +72,17 @@ public:
                 return NodeDied{number<std::uint64_t>(), duration(), duration()};
             case 18:
                 return DeathHeard{number<std::uint64_t>()};
-            default:
+            case 19:
                 return RetryRun{number<std::uint64_t>(), id(), text()};
+            case 20:
+                return OutputAsk{number<std::uint64_t>(), id(), number<std::int64_t>(),
+                                 number<std::uint32_t>(),
+                                 std::chrono::milliseconds(number<std::int64_t>())};
+            default:
+                return OutputPiece{
+                    number<std::uint64_t>(),
+                    OutputPart{coin(), number<std::int64_t>(), number<std::int64_t>(), text()},
+                    text()};
         }
     }
 
