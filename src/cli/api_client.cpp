@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <utility>
 
 namespace peercron {
 
@@ -78,7 +79,45 @@ ApiClient::ApiClient(ApiAddress address, std::string token, ApiDeadlines deadlin
 json::value ApiClient::get(std::string_view path, const Query& query)
 {
     Request request = make_request(http::verb::get, make_target(path, query));
-    return call(request);
+    return take_data(send(request));
+}
+
+std::string ApiClient::get_text(std::string_view path, const Query& query)
+{
+    Request request = make_request(http::verb::get, make_target(path, query));
+    request.set(http::field::accept, "text/plain");
+    Response response = send(request);
+    const bool is_text = response[http::field::content_type].starts_with("text/plain");
+    if (!is_text) take_data(response);  // throws
+    return std::move(response.body());
+}
+
+void ApiClient::watch(std::string_view path, const Query& query,
+                      const std::function<bool(const ServerEvent&)>& on_event)
+{
+    constexpr std::chrono::seconds silence{20};
+    Request request = make_request(http::verb::get, make_target(path, query));
+    request.set(http::field::accept, "text/event-stream");
+    connect();
+    ErrorCode error = write(request);
+    http::response_parser<http::string_body> parser;
+    parser.body_limit(std::numeric_limits<std::uint64_t>::max());
+    EventParser events;
+    bool goes_on = true;
+    while (!error && goes_on && !parser.is_done()) {
+        error = complete(silence, [&](auto done) {
+            http::async_read_some(stream_, buffer_, parser,
+                                  [done](ErrorCode result, std::size_t) { done(result); });
+        });
+        if (!parser.is_header_done() || parser.get().result() != http::status::ok) continue;
+        const std::string bytes = std::exchange(parser.get().body(), {});
+        for (const ServerEvent& event : events.take(bytes)) {
+            if (goes_on) goes_on = on_event(event);
+        }
+    }
+    stream_.close();
+    if (error) fail_to_exchange(error, false);
+    if (parser.get().result() != http::status::ok) take_data(parser.get());  // throws
 }
 
 json::value ApiClient::post(std::string_view path, const json::object& fields)
@@ -87,7 +126,7 @@ json::value ApiClient::post(std::string_view path, const json::object& fields)
     request.set(http::field::content_type, "application/json");
     request.body() = json::serialize(fields);
     request.prepare_payload();
-    return call(request);
+    return take_data(send(request));
 }
 
 ApiClient::Request ApiClient::make_request(http::verb verb, const std::string& target) const
@@ -102,7 +141,7 @@ ApiClient::Request ApiClient::make_request(http::verb verb, const std::string& t
     return request;
 }
 
-json::value ApiClient::call(Request& request)
+ApiClient::Response ApiClient::send(Request& request)
 {
     const bool changes = request.method() != http::verb::get;
     const bool was_open = is_usable();
@@ -116,7 +155,7 @@ json::value ApiClient::call(Request& request)
     }
     if (error) fail_to_exchange(error, changes);
     if (!response.keep_alive()) stream_.close();
-    return take_data(response);
+    return response;
 }
 
 json::value ApiClient::take_data(const Response& response) const
@@ -172,12 +211,17 @@ bool ApiClient::is_usable()
     return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
-ApiClient::ErrorCode ApiClient::exchange(Request& request, Response& response)
+ApiClient::ErrorCode ApiClient::write(Request& request)
 {
-    ErrorCode error = complete(deadlines_.answer, [&](auto done) {
+    return complete(deadlines_.answer, [&](auto done) {
         http::async_write(stream_, request,
                           [done](ErrorCode result, std::size_t) { done(result); });
     });
+}
+
+ApiClient::ErrorCode ApiClient::exchange(Request& request, Response& response)
+{
+    ErrorCode error = write(request);
     if (error) return error;
     http::response_parser<http::string_body> parser;
     parser.body_limit(std::numeric_limits<std::uint64_t>::max());  // a list of all jobs

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "cli/api_address.hpp"
+#include "cli/event_parser.hpp"
 #include "cli/exit_status.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -12,6 +13,7 @@
 #include <boost/json/value.hpp>
 
 #include <chrono>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -58,6 +60,14 @@ public:
     boost::json::value get(std::string_view path, const Query& query = {});
     boost::json::value post(std::string_view path, const boost::json::object& fields = {});
 
+    /// An answer that is plain text.
+    std::string get_text(std::string_view path, const Query& query = {});
+
+    /// Calls `on_event` for each event that the node sends, until that returns false or the node
+    /// ends the stream. A node that sends nothing for 20 s, not even a heartbeat, does not answer.
+    void watch(std::string_view path, const Query& query,
+               const std::function<bool(const ServerEvent&)>& on_event);
+
     const std::string& url() const { return address_.url; }
 
 private:
@@ -66,7 +76,8 @@ private:
     using ErrorCode = boost::system::error_code;
 
     Request make_request(boost::beast::http::verb verb, const std::string& target) const;
-    boost::json::value call(Request& request);
+    Response send(Request& request);
+    ErrorCode write(Request& request);
     boost::json::value take_data(const Response& response) const;
     void connect();
     bool is_usable();

@@ -6,6 +6,7 @@
 #include "cli/job_names.hpp"
 #include "cli/job_options.hpp"
 #include "cli/moments.hpp"
+#include "cli/run_follow.hpp"
 #include "cli/run_wait.hpp"
 #include "cli/text_width.hpp"
 #include "cli/views.hpp"
@@ -42,6 +43,7 @@ struct JobOptions : ApiOptions {
     std::string job;
     std::vector<std::string> inputs;  ///< of a run by hand
     bool wait = false;
+    bool follow = false;
 };
 
 struct UpdateOptions : JobOptions {
@@ -261,6 +263,10 @@ ExitStatus list_jobs(const ListOptions& options)
 
 ExitStatus run_now(const JobOptions& options)
 {
+    if (options.follow && options.json) {
+        throw Failure(ExitStatus::usage,
+                      "--follow prints the output, and --json the row: they cannot be combined");
+    }
     ApiClient client = make_client(options);
     json::object inputs;
     if (!options.inputs.empty()) {
@@ -268,11 +274,18 @@ ExitStatus run_now(const JobOptions& options)
     }
     json::value run = client.post("/cron/run/" + job_id_of(client, options.job), inputs);
     const std::string id = AnswerFields(run).number_text("id");
-    if (options.wait) run = wait_for_end(client, id);
+    const bool waits = options.wait || options.follow;
+    if (options.follow) {
+        run = follow_run(client, id);
+    } else if (options.wait) {
+        run = wait_for_end(client, id);
+    }
     if (!options.json) JobNames(client).note(run);
     const AnswerFields fields(run);
     if (options.json) {
         print_json(run);
+    } else if (options.follow) {
+        say(outcome_text(run));
     } else if (options.wait) {
         const std::string output = fields.text("output");
         print(screen_of_stdout().terminal ? many_lines(output) : output);
@@ -282,7 +295,7 @@ ExitStatus run_now(const JobOptions& options)
         print(fmt::format("run {} of job {} is {}; `peercron log show {}` shows how it ends\n", id,
                           one_line(run_job(run)), fields.text("state"), id));
     }
-    const bool ended_badly = options.wait && fields.text("state") != "success";
+    const bool ended_badly = waits && fields.text("state") != "success";
     return ended_badly ? ExitStatus::unsuccessful : ExitStatus::done;
 }
 
@@ -420,7 +433,8 @@ void add_run_now_command(CLI::App& group, Action& chosen)
     command.footer(
         "Examples:\n"
         "  peercron job run-now backup\n"
-        "  peercron job run-now backup --wait && echo 'it worked'");
+        "  peercron job run-now backup --wait && echo 'it worked'\n"
+        "  peercron job run-now backup --follow");
     auto options = std::make_shared<JobOptions>();
     add_job_argument(command, *options);
     command
@@ -431,6 +445,8 @@ void add_run_now_command(CLI::App& group, Action& chosen)
         ->trigger_on_parse();
     command.add_flag("--wait", options->wait,
                      "Wait for its end and print its output; exit 10 if it was not a success");
+    command.add_flag("--follow", options->follow,
+                     "The same, and print the output while it is written");
     add_api_options(command, *options);
     on_parsed(command, chosen, [options] { return run_now(*options); });
 }

@@ -5,6 +5,7 @@
 #include "cli/job_names.hpp"
 #include "cli/log_follow.hpp"
 #include "cli/moments.hpp"
+#include "cli/run_follow.hpp"
 #include "cli/run_wait.hpp"
 #include "cli/text_width.hpp"
 #include "cli/views.hpp"
@@ -134,10 +135,22 @@ ExitStatus list_log(const LogOptions& options)
     return ExitStatus::done;
 }
 
+/// What a run that goes on has written so far, where the ledger has nothing yet.
+void add_live_output(ApiClient& client, const std::string& id, json::value& run)
+{
+    try {
+        run.as_object()["output"] = client.get_text("/run/" + id + "/output");
+    } catch (const Failure& failure) {
+        say(failure.what());
+    }
+}
+
 ExitStatus show_run(const RunOptions& options)
 {
     ApiClient client = make_client(options);
-    json::value run = client.get("/log/" + run_id_of(options.run));
+    const std::string id = run_id_of(options.run);
+    json::value run = client.get("/log/" + id);
+    if (AnswerFields(run).text("state") == "running") add_live_output(client, id, run);
     if (options.json) {
         print_json(run);
     } else {
@@ -145,6 +158,16 @@ ExitStatus show_run(const RunOptions& options)
         print(run_text(run, screen_of_stdout()));
     }
     return ExitStatus::done;
+}
+
+ExitStatus follow_output(const RunOptions& options)
+{
+    ApiClient client = make_client(options);
+    json::value run = follow_run(client, run_id_of(options.run));
+    JobNames(client).note(run);
+    say(outcome_text(run));
+    const bool failed = AnswerFields(run).text("state") != "success";
+    return failed ? ExitStatus::unsuccessful : ExitStatus::done;
 }
 
 ExitStatus kill_run(const RunOptions& options)
@@ -291,6 +314,14 @@ void add_log_commands(CLI::App& app, Action& chosen)
     CLI::App& run = *app.add_subcommand("run", "Act on a run");
     run.footer("Example:\n  peercron run kill 6620493");
     run.require_subcommand(1);
+    CLI::App& follow = *run.add_subcommand(
+        "follow", "Print a run's output as it is written; exit 10 if it did not succeed");
+    follow.footer("Example:\n  peercron run follow 6620493");
+    auto follow_options = std::make_shared<RunOptions>();
+    add_run_argument(follow, *follow_options);
+    add_node_options(follow, *follow_options);
+    on_parsed(follow, chosen, [follow_options] { return follow_output(*follow_options); });
+
     CLI::App& kill = *run.add_subcommand(
         "kill", "End a run: SIGTERM to all its processes, after a grace time SIGKILL");
     kill.footer("Examples:\n  peercron run kill 6620493\n  peercron run kill 6620493 --wait");

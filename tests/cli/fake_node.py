@@ -23,8 +23,22 @@ class Asked:
         return f"{self.method} {self.path} {self.query} {self.body}"
 
 
+class Text:
+    """An answer that is no JSON: an output, or events."""
+
+    def __init__(self, body, content_type="text/plain; charset=utf-8"):
+        self.body = body.encode()
+        self.content_type = content_type
+
+
+def events(*pairs):
+    """A stream of (name, data) that has ended; the ids count on from 100."""
+    return Text("retry: 1000\n\n" + "".join(f"id: {100 + i}\nevent: {name}\ndata: {json.dumps(data)}\n\n"
+                                           for i, (name, data) in enumerate(pairs)), "text/event-stream")
+
+
 class FakeNode:
-    """`answers` maps "GET /cron/list" to the data of a success, to a (status, message) or to a
+    """`answers` maps "GET /cron/list" to the data of a success, to a (status, message), to a Text or to a
     function that gets the Asked and returns one of these. What is not there is answered with 404."""
 
     def __init__(self, port=0):
@@ -69,6 +83,8 @@ class FakeNode:
         content_type = "application/json"
         if isinstance(answer, bytes):  # as it is
             status, body, content_type = 502, answer, "text/html"
+        elif isinstance(answer, Text):
+            status, body, content_type = 200, answer.body, answer.content_type
         elif isinstance(answer, tuple):
             status, message = answer
             body = json.dumps({"code": status, "data": None, "message": message}).encode()

@@ -7,11 +7,10 @@ from command_line import check_golden, peercron
 
 COMMANDS = [
     "job", "job add", "job list", "job show", "job update", "job stop", "job start", "job delete", "job run-now",
-    "job history", "job count", "job clear", "log", "log list", "log show", "log follow", "run", "run kill", "run retry",
-    "run give-up", "node", "node list",
-    "status", "why", "stats", "agenda", "audit", "import", "import crontab", "export", "apply", "next", "copy-store",
-    "backup", "restore", "service", "service install", "service remove", "service start", "service stop",
-    "service restart", "service status", "completion", "man",
+    "job history", "job count", "job clear", "log", "log list", "log show", "log follow", "run", "run follow", "run kill",
+    "run retry", "run give-up", "node", "node list", "status", "why", "stats", "agenda", "audit", "import",
+    "import crontab", "export", "apply", "next", "copy-store", "backup", "restore", "service", "service install",
+    "service remove", "service start", "service stop", "service restart", "service status", "completion", "man",
 ]
 
 

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from command_line import peercron, start
-from fake_node import job, open_run, page, run, running_fake_node
+from fake_node import Text, events, job, open_run, page, run, running_fake_node
 
 
 def one_after_another(*answers):
@@ -61,6 +61,49 @@ def test_a_run_is_waited_for_through_a_pause_of_the_node(fake):
     done = peercron("job", "run-now", 12, "--wait", url=fake.url)
     assert done.returncode == 0
     assert done.stderr.count("the store is away; waiting for it") == 1
+
+
+def test_run_follow_prints_what_comes_and_goes_on_where_it_was(fake):
+    fake.answers["GET /run/501/output"] = one_after_another(
+        events(("output", {"from": 0, "text": "one\n"}), ("bye", {})),
+        (503, "this node is stopping"),
+        events(("gap", {"from": 101, "to": 150}), ("output", {"from": 150, "text": "two\n"}), ("end", {"state": "failed"})))
+    fake.answers["GET /log/501"] = run(state="failed", exit_code=3)
+    done = peercron("run", "follow", 501, url=fake.url)
+    assert (done.returncode, done.stdout) == (10, "one\ntwo\n"), done
+    assert done.stderr == ("peercron: this node is stopping; waiting for it\n"
+                           "peercron: 49 bytes of the output are not kept, and left out\n"
+                           "peercron: run 501 of job 12: failed after 1.23s (exit 3)\n")
+    asked = [asked.query for asked in fake.asked if asked.path == "/run/501/output"]
+    assert [query["from"] for query in asked] == ["0", "101", "101"], asked
+
+
+def test_run_now_follows_and_ends_with_the_outcome(fake):
+    fake.answers["POST /cron/run/12"] = open_run(id=501, state="planned")
+    fake.answers["GET /run/501/output"] = events(("output", {"from": 0, "text": "saved\n"}), ("end", {"state": "success"}))
+    fake.answers["GET /log/501"] = run()
+    done = peercron("job", "run-now", 12, "--follow", url=fake.url)
+    assert (done.returncode, done.stdout) == (0, "saved\n")
+    assert done.stderr == "peercron: run 501 of job 12: success after 1.23s (exit 0)\n"
+    assert peercron("job", "run-now", 12, "--follow", "--json", url=fake.url).returncode == 2
+
+
+def test_what_a_node_refuses_ends_the_following(fake):
+    fake.answers["GET /run/501/output"] = (404, "there is no row with the id 501 in the log")
+    done = peercron("run", "follow", 501, url=fake.url)
+    assert (done.returncode, done.stdout) == (3, ""), done
+    assert "no row with the id 501" in done.stderr
+
+
+def test_log_show_has_what_a_running_run_has_written_by_now(fake):
+    fake.answers["GET /log/501"] = open_run()
+    fake.answers["GET /run/501/output"] = Text("half of it\n")
+    done = peercron("log", "show", 501, "--json", url=fake.url)
+    assert json.loads(done.stdout)["output"] == "half of it\n"
+    fake.answers["GET /run/501/output"] = (503, "its node does not answer")
+    done = peercron("log", "show", 501, "--json", url=fake.url)
+    assert (done.returncode, json.loads(done.stdout)["output"]) == (0, "")
+    assert done.stderr == "peercron: its node does not answer\n"
 
 
 class Ledger:
