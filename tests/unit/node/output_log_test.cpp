@@ -26,16 +26,21 @@ using ::testing::SizeIs;
 const RunId some_run{5, WallTime(1'795'330'800'000ms), 1};
 const RunId other_run{6, WallTime(1'795'330'800'000ms), 1};
 
-class OutputLogTest : public ::testing::Test {
-protected:
-    OutputLogTest()
+struct Pipe {
+    Pipe()
     {
         std::array<int, 2> ends{};
         EXPECT_EQ(::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK), 0);
-        reader_ = FileDescriptor(ends[0]);
-        writer_ = FileDescriptor(ends[1]);
+        reader = FileDescriptor(ends[0]);
+        writer = FileDescriptor(ends[1]);
     }
 
+    FileDescriptor reader;
+    FileDescriptor writer;
+};
+
+class OutputLogTest : public ::testing::Test {
+protected:
     /// Writes what waits as far as the pipe takes it, and returns what the reader gets.
     std::vector<boost::json::object> written()
     {
@@ -43,7 +48,7 @@ protected:
         io_.restart();
         std::array<char, 65536> piece{};
         for (;;) {
-            const ssize_t size = ::read(reader_.get(), piece.data(), piece.size());
+            const ssize_t size = ::read(pipe_.reader.get(), piece.data(), piece.size());
             if (size <= 0) break;
             unread_.append(piece.data(), static_cast<std::size_t>(size));
         }
@@ -78,10 +83,9 @@ protected:
 
     asio::io_context io_;
     SystemClock clock_;
-    FileDescriptor reader_;
-    FileDescriptor writer_;
+    Pipe pipe_;
     std::string unread_;
-    OutputLog log_{io_.get_executor(), clock_, writer_.get(),
+    OutputLog log_{io_.get_executor(), clock_, pipe_.writer.get(),
                    [](JobId job) { return job == 5 ? std::string("hello") : std::string(); }};
 };
 
@@ -146,7 +150,7 @@ TEST_F(OutputLogTest, SaysNothingOfAFireThatDidNotRun)
 TEST_F(OutputLogTest, OutlivesItsReader)
 {
     std::signal(SIGPIPE, SIG_IGN);  // as the program does
-    reader_.close();
+    pipe_.reader.close();
     log_.add(some_run, "into the void\n");
     const SteadyTime limit = clock_.steady_now() + 10s;
     testing::run(io_, log_.flush(limit));
