@@ -56,7 +56,9 @@ class BareRoot:
             checked(run("tar", "--extract", "--file", archive, "--directory", self.folder, "--numeric-owner"))
             return
         # systemd comes with the root: that of a real machine is there before any other package.
-        checked(run("debootstrap", "--variant=minbase", "--include=systemd,systemd-sysv,ca-certificates", "bookworm",
+        # debootstrap mounts this machine's /proc there: in namespaces of its own, which end with it in any case.
+        checked(run("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
+                    "debootstrap", "--variant=minbase", "--include=systemd,systemd-sysv,ca-certificates", "bookworm",
                     self.folder, debian_mirror(), seconds=600))
         # The packages' files need not survive a power failure.
         (self.folder / "etc/dpkg/dpkg.cfg.d/unsafe-io").write_text("force-unsafe-io\n")
