@@ -168,7 +168,7 @@ export const words = {
   late99Say: ['Lateness p99 over 24 hours: last {time}, at most {most}', '24 小时延迟 p99：最近 {time}，最大 {most}'],
   late50Say: ['Lateness p50 over 24 hours: last {time}', '24 小时延迟 p50：最近 {time}'],
   dispatcher: ['Dispatcher', '调度节点'],
-  dispatcherChanges: ['{n} {n|change|changes} of dispatcher', '调度节点变更 {n} 次'],
+  dispatcherChanges: ['{n} {n|change|changes} of dispatcher; now {node}', '调度节点变更 {n} 次；现为 {node}'],
   changes_: ['{n} {n|change|changes}', '变更 {n} 次'],
 
   // What became of a run.

@@ -2,6 +2,13 @@
 
 import type { Cell, Histogram } from '../api/types';
 
+/** The same from the beginning of its first cell to the end of its last one. */
+export function inWholeCells(histogram: Histogram): Histogram {
+  const { step } = histogram;
+  const from = Math.floor(histogram.from / step) * step;
+  return { ...histogram, from, to: Math.ceil(histogram.to / step) * step };
+}
+
 /** How many cells the time has, present or not. */
 export function width({ from, to, step }: Pick<Histogram, 'from' | 'to' | 'step'>): number {
   return Math.max(1, Math.round((to - from) / step));

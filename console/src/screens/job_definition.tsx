@@ -154,7 +154,7 @@ function PreviewPane({ preview, before, after, usual }: { preview: Preview | und
             <div>
               <h2>{t('notes')}</h2>
               {preview.notes.map((note) => (
-                <p key={note}>{note}</p>
+                <p key={note}>{capital(note)}.</p>
               ))}
             </div>
           )}

@@ -3,7 +3,7 @@ import type { Job, LocalMoment, Preview } from '../api/types';
 import { Loaded } from '../parts/page';
 import { clock, dayName } from '../rules/times';
 import { now } from '../store/clock';
-import { calendar, inTime, t, tx } from '../store/language';
+import { calendar, capital, inTime, t, tx } from '../store/language';
 import { useResource } from '../store/resource';
 import { href } from '../store/route';
 import { zoneOf } from '../store/zone';
@@ -87,7 +87,7 @@ export function Schedule({ job }: { job: Job }) {
                 </div>
                 {preview.notes.map((note) => (
                   <p key={note} class="note">
-                    {note}
+                    {capital(note)}.
                   </p>
                 ))}
               </section>

@@ -151,7 +151,7 @@ function IfStopped({ nodes }: { nodes: readonly Node[] }) {
           ))}
         </ul>
       )}
-      <p class="note">{t('slotsLeft', { n: answer.slots_left })}</p>
+      {answer.others.length > 0 && <p class="note">{t('slotsLeft', { n: answer.slots_left })}</p>}
     </section>
   );
 }

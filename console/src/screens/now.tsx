@@ -11,10 +11,10 @@ import { Gauge } from '../parts/gauge';
 import { attemptText, happened } from '../parts/happened';
 import { askRunNow } from '../parts/job_actions';
 import { Head, Loaded } from '../parts/page';
-import { RunState, State } from '../parts/state';
+import { State } from '../parts/state';
 import { Strip } from '../parts/strip';
 import { shortTime } from '../parts/time';
-import { bars, broken, highest, line, outline, placeOf, ran, spread, width } from '../rules/cells';
+import { bars, broken, highest, inWholeCells, line, outline, placeOf, ran, spread, width } from '../rules/cells';
 import { lookOf, withoutCause } from '../rules/states';
 import { clock, hourAndMinute, wholeMoment } from '../rules/times';
 import { now } from '../store/clock';
@@ -81,10 +81,11 @@ interface RowProps {
 
 function FailingRow({ job, known, isCursor }: RowProps & { job: FailingJob }) {
   const { run } = job;
-  const waits = run?.retry_at != null;
   return (
     <tr class={isCursor ? 'cursor alarm' : 'alarm'}>
-      <td class="fit">{run && waits ? <RunState run={run} /> : <State look={lookOf(job.last_state)} />}</td>
+      <td class="fit">
+        <State look={lookOf(job.last_state)} />
+      </td>
       <td class="grow">
         <a class="name" href={jobHref(jobOf(job))}>
           {nameOf(job.cron_id, job.name)}
@@ -110,7 +111,7 @@ function FailingRow({ job, known, isCursor }: RowProps & { job: FailingJob }) {
         {may('operate') &&
           (run ? (
             <ActionButton act={() => again(calls.retryRun(run.id))}>
-              {t(waits ? 'retryNow' : 'runAgain')} {isCursor && <kbd>r</kbd>}
+              {t('runAgain')} {isCursor && <kbd>r</kbd>}
             </ActionButton>
           ) : (
             <button type="button" onClick={() => askRunNow(jobOf(job))}>
@@ -385,8 +386,8 @@ function PlotLine(props: { label: string; className: string; height: number; wid
 }
 
 function PastDay({ of }: { of: Overview }) {
-  const strip = of.strip;
-  if (!strip) return null;
+  if (!of.strip) return null;
+  const strip = inWholeCells(of.strip);
   const wide = width(strip);
   const cells = spread(strip);
   const runs = cells.map((cell) => (cell ? ran(cell) : 0));
@@ -445,18 +446,13 @@ function PastDay({ of }: { of: Overview }) {
           className="h16"
           height={16}
           wide={wide}
-          say={t('dispatcherChanges', { n: of.dispatchers.length })}
-          value={
-            <>
-              {dispatcher || '—'}
-              {of.dispatchers.length > 0 && <>, {t('changes_', { n: of.dispatchers.length })}</>}
-            </>
-          }
+          say={t('dispatcherChanges', { n: of.dispatchers.length, node: dispatcher || t('none') })}
+          value={t('changes_', { n: of.dispatchers.length })}
         >
           <path class="base" d={`M0 8h${wide}`} />
           {ticks && <path class="tick" d={ticks} />}
         </PlotLine>
-        <Axis from={strip.to - 24 * hour} to={strip.to} parts={6} zone={listZone.value} now={6} />
+        <Axis from={strip.from} to={strip.to} parts={6} zone={listZone.value} now={6} />
       </div>
     </section>
   );
