@@ -2,6 +2,7 @@
 
 #include "base/event.hpp"
 #include "base/utf8.hpp"
+#include "http_client/curl_parts.hpp"
 #include "http_client/failure_text.hpp"
 
 #include <spdlog/fmt/fmt.h>
@@ -12,7 +13,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cstring>
 #include <memory>
 #include <new>
 #include <optional>
@@ -43,24 +43,12 @@ SteadyTime steady_time()
     return std::chrono::steady_clock::now();
 }
 
-template <class Value>
-void set(CURL* easy, CURLoption option, Value value)
-{
-    curl_easy_setopt(easy, option, value);
-}
-
 /// Fails only for options that this libcurl does not know; the value stays 0 then.
 microseconds time_of(CURL* easy, CURLINFO info)
 {
     curl_off_t time = 0;
     curl_easy_getinfo(easy, info, &time);
     return microseconds(time);
-}
-long number_of(CURL* easy, CURLINFO info)
-{
-    long number = 0;
-    curl_easy_getinfo(easy, info, &number);
-    return number;
 }
 
 bool is_same_word(std::string_view one, std::string_view other)
@@ -71,12 +59,6 @@ bool is_same_word(std::string_view one, std::string_view other)
 std::string_view name_of(std::string_view header)
 {
     return header.substr(0, header.find(':'));
-}
-
-std::string peer_text(const std::string& address, int port)
-{
-    return address.find(':') == std::string::npos ? fmt::format("{}:{}", address, port)
-                                                  : fmt::format("[{}]:{}", address, port);
 }
 
 bool is_redirect(int status)
@@ -131,13 +113,6 @@ Result<Target> parse_target(const std::string& text)
     return target;
 }
 
-bool is_address(const std::string& host)
-{
-    boost::system::error_code bad;
-    ip::make_address(host, bad);
-    return !bad;
-}
-
 /// "+host:80:10.0.0.1,[fe80::1]": what CURLOPT_RESOLVE wants. Without the plus it would hold for
 /// ever.
 std::string resolve_line(const Target& target, const Addresses& addresses)
@@ -150,26 +125,6 @@ std::string resolve_line(const Target& target, const Addresses& addresses)
     }
     return line;
 }
-
-class Lines {
-public:
-    Lines() = default;
-    Lines(const Lines&) = delete;
-    Lines& operator=(const Lines&) = delete;
-    ~Lines() { clear(); }
-
-    void clear() { curl_slist_free_all(std::exchange(list_, nullptr)); }
-    void add(const std::string& line)
-    {
-        curl_slist* const longer = curl_slist_append(list_, line.c_str());
-        if (longer == nullptr) throw std::bad_alloc();
-        list_ = longer;
-    }
-    curl_slist* get() const { return list_; }
-
-private:
-    curl_slist* list_ = nullptr;
-};
 
 std::string version_text(long version)
 {
@@ -257,8 +212,8 @@ private:
     std::size_t header_bytes_ = 0;
     std::string denied_;    // the address that was
     std::string too_long_;  // what was
-    Lines headers_;
-    Lines resolve_;
+    CurlLines headers_;
+    CurlLines resolve_;
     std::array<char, CURL_ERROR_SIZE> error_{};
     CURL* easy_;
     bool is_started_ = false;
@@ -411,28 +366,29 @@ void HttpClient::Exchange::set_options(const Target& target)
     denied_.clear();
     too_long_.clear();
     const HttpClientSettings& settings = client_.settings_;
-    set(easy_, CURLOPT_ERRORBUFFER, error_.data());
-    set(easy_, CURLOPT_NOSIGNAL, 1L);
-    set(easy_, CURLOPT_QUICK_EXIT, 1L);
-    set(easy_, CURLOPT_PROTOCOLS_STR, "http,https");
-    set(easy_, CURLOPT_URL, url_.c_str());
-    set(easy_, CURLOPT_RESOLVE, resolve_.get());
-    set(easy_, CURLOPT_HTTP_VERSION, long{CURL_HTTP_VERSION_2TLS});
-    set(easy_, CURLOPT_TCP_KEEPALIVE, 1L);
-    set(easy_, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(request_.connect_timeout.count()));
+    set_option(easy_, CURLOPT_ERRORBUFFER, error_.data());
+    set_option(easy_, CURLOPT_NOSIGNAL, 1L);
+    set_option(easy_, CURLOPT_QUICK_EXIT, 1L);
+    set_option(easy_, CURLOPT_PROTOCOLS_STR, "http,https");
+    set_option(easy_, CURLOPT_URL, url_.c_str());
+    set_option(easy_, CURLOPT_RESOLVE, resolve_.get());
+    set_option(easy_, CURLOPT_HTTP_VERSION, long{CURL_HTTP_VERSION_2TLS});
+    set_option(easy_, CURLOPT_TCP_KEEPALIVE, 1L);
+    set_option(easy_, CURLOPT_CONNECTTIMEOUT_MS,
+               static_cast<long>(request_.connect_timeout.count()));
     if (request_.timeout.count() > 0) {
-        set(easy_, CURLOPT_TIMEOUT_MS, static_cast<long>(time_left().count()));
+        set_option(easy_, CURLOPT_TIMEOUT_MS, static_cast<long>(time_left().count()));
     }
-    set(easy_, CURLOPT_USERAGENT, settings.user_agent.c_str());
-    set(easy_, CURLOPT_SSL_VERIFYPEER, request_.verify ? 1L : 0L);
-    set(easy_, CURLOPT_SSL_VERIFYHOST, request_.verify ? 2L : 0L);
-    if (!settings.ca_file.empty()) set(easy_, CURLOPT_CAINFO, settings.ca_file.c_str());
-    set(easy_, CURLOPT_HEADERFUNCTION, &Callbacks::header);
-    set(easy_, CURLOPT_HEADERDATA, this);
-    set(easy_, CURLOPT_WRITEFUNCTION, &Callbacks::body);
-    set(easy_, CURLOPT_WRITEDATA, this);
-    set(easy_, CURLOPT_PREREQFUNCTION, &Callbacks::ready);
-    set(easy_, CURLOPT_PREREQDATA, this);
+    set_option(easy_, CURLOPT_USERAGENT, settings.user_agent.c_str());
+    set_option(easy_, CURLOPT_SSL_VERIFYPEER, request_.verify ? 1L : 0L);
+    set_option(easy_, CURLOPT_SSL_VERIFYHOST, request_.verify ? 2L : 0L);
+    if (!settings.ca_file.empty()) set_option(easy_, CURLOPT_CAINFO, settings.ca_file.c_str());
+    set_option(easy_, CURLOPT_HEADERFUNCTION, &Callbacks::header);
+    set_option(easy_, CURLOPT_HEADERDATA, this);
+    set_option(easy_, CURLOPT_WRITEFUNCTION, &Callbacks::body);
+    set_option(easy_, CURLOPT_WRITEDATA, this);
+    set_option(easy_, CURLOPT_PREREQFUNCTION, &Callbacks::ready);
+    set_option(easy_, CURLOPT_PREREQDATA, this);
     set_method();
     set_headers(target);
 }
@@ -442,16 +398,16 @@ void HttpClient::Exchange::set_method()
     const std::string& method = request_.method;
     const bool is_head = method == "HEAD";
     if (has_body_ || method == "POST" || method == "PUT" || method == "PATCH") {
-        set(easy_, CURLOPT_POST, 1L);
+        set_option(easy_, CURLOPT_POST, 1L);
         const std::string& body = request_.body;
-        set(easy_, CURLOPT_POSTFIELDSIZE_LARGE,
-            static_cast<curl_off_t>(has_body_ ? body.size() : 0));
-        set(easy_, CURLOPT_POSTFIELDS, body.c_str());
+        set_option(easy_, CURLOPT_POSTFIELDSIZE_LARGE,
+                   static_cast<curl_off_t>(has_body_ ? body.size() : 0));
+        set_option(easy_, CURLOPT_POSTFIELDS, body.c_str());
     } else if (is_head) {
-        set(easy_, CURLOPT_NOBODY, 1L);
+        set_option(easy_, CURLOPT_NOBODY, 1L);
     }
-    if (!is_head) set(easy_, CURLOPT_CUSTOMREQUEST, method.c_str());
-    if (method == "POST" || method == "PATCH") set(easy_, CURLOPT_FRESH_CONNECT, 1L);
+    if (!is_head) set_option(easy_, CURLOPT_CUSTOMREQUEST, method.c_str());
+    if (method == "POST" || method == "PATCH") set_option(easy_, CURLOPT_FRESH_CONNECT, 1L);
 }
 
 void HttpClient::Exchange::set_headers(const Target& target)
@@ -474,46 +430,33 @@ void HttpClient::Exchange::set_headers(const Target& target)
     }
     // libcurl's own guess is a web form.
     if (!has_type) headers_.add("Content-Type:");
-    set(easy_, CURLOPT_HTTPHEADER, headers_.get());
+    set_option(easy_, CURLOPT_HTTPHEADER, headers_.get());
 }
 
 /// Also when there is none: libcurl would ask the environment.
 void HttpClient::Exchange::set_proxy(bool is_wanted)
 {
     const HttpClientSettings& settings = client_.settings_;
-    set(easy_, CURLOPT_PROXY, is_wanted ? settings.proxy.c_str() : "");
-    set(easy_, CURLOPT_NOPROXY, "");
-    set(easy_, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    set_option(easy_, CURLOPT_PROXY, is_wanted ? settings.proxy.c_str() : "");
+    set_option(easy_, CURLOPT_NOPROXY, "");
+    set_option(easy_, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     if (!is_wanted) return;
-    if (!settings.ca_file.empty()) set(easy_, CURLOPT_PROXY_CAINFO, settings.ca_file.c_str());
+    if (!settings.ca_file.empty())
+        set_option(easy_, CURLOPT_PROXY_CAINFO, settings.ca_file.c_str());
     if (!settings.proxy_login.empty()) {
-        set(easy_, CURLOPT_PROXYUSERPWD, settings.proxy_login.c_str());
+        set_option(easy_, CURLOPT_PROXYUSERPWD, settings.proxy_login.c_str());
     }
 }
 
 bool HttpClient::Exchange::may_connect(const sockaddr& address) noexcept
 {
     try {
-        ip::address to;
-        int port = 0;
-        if (address.sa_family == AF_INET) {
-            sockaddr_in v4{};
-            std::memcpy(&v4, &address, sizeof v4);
-            to = ip::address_v4(ntohl(v4.sin_addr.s_addr));
-            port = ntohs(v4.sin_port);
-        } else if (address.sa_family == AF_INET6) {
-            sockaddr_in6 v6{};
-            std::memcpy(&v6, &address, sizeof v6);
-            ip::address_v6::bytes_type bytes{};
-            std::memcpy(bytes.data(), &v6.sin6_addr, bytes.size());
-            to = ip::address_v6(bytes);
-            port = ntohs(v6.sin6_port);
-        } else {
-            return false;
-        }
-        progress_.peer = peer_text(to.to_string(), port);
-        if (!client_.denied_.contain(to)) return true;
-        denied_ = to.to_string();
+        const auto peer = read_peer(address);
+        if (!peer) return false;
+        const std::string to = peer->address.to_string();
+        progress_.peer = peer_text(to, peer->port);
+        if (!client_.denied_.contain(peer->address)) return true;
+        denied_ = to;
         return false;
     } catch (...) {
         return false;
