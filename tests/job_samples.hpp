@@ -23,6 +23,8 @@ inline FieldValue sample_value(const JobField& field, int variant = 0)
         std::string sample(form->example);
         if (variant == 0) return sample;
         if (form == &status_form) return "404";
+        if (form == &notice_form) return "missed";
+        if (form == &clock_form) return "05:30";
         return form == &exit_codes_form ? "3"
                : form == &retry_form    ? "!2"
                : form == &umask_form    ? "077"

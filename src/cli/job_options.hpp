@@ -99,6 +99,24 @@ inline constexpr std::array<JobOption, job_fields.size()> job_options{{
     {"retry_on", "--retry-on", "ENDS", "Policies",
      "After which ends, separated by commas: failed, timeout, exit codes such as 75 or 100-110; "
      "!2 leaves one out; '' is failed,timeout"},
+    {"notify", "--notify", "CHANNELS", "Notices",
+     "Channels that are told when it does not run as it should, separated by commas; '' is those "
+     "for every job, none is nobody"},
+    {"notify_on", "--notify-on", "WORDS", "Notices",
+     "Of what, separated by commas: failing, recovered, missed, late, slow; of single runs: "
+     "failed, success, skipped, lost; '' is as configured"},
+    {"notify_after", "--notify-after", "COUNT", "Notices",
+     "It is failing after this many failed fires in a row; 0 is as configured"},
+    {"notify_every", "--notify-every", "DURATION", "Notices",
+     "Told again of what goes on; 0 is as configured"},
+    {"late_after", "--late-after", "DURATION", "Notices",
+     "A run that starts later than this is late; 0 is as configured"},
+    {"slow_after", "--slow-after", "DURATION", "Notices",
+     "A run that takes longer is slow; 0 is never"},
+    {"expect_every", "--expect-every", "DURATION", "Notices",
+     "Told when there is no success for this long; 0 is never"},
+    {"expect_by", "--expect-by", "HH:MM", "Notices",
+     "Told when there is no success by this time of a day; '' is never"},
 }};
 
 const JobOption& option_of(const JobField& field);

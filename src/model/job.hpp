@@ -81,6 +81,16 @@ struct Job {
     std::int64_t http_redirects = 5;       ///< followed at most
     bool http_verify = true;               ///< the server's certificate
 
+    // Who is told when it does not run as it should; see docs/notices.md. 0 is as configured.
+    std::vector<std::string> notify;       ///< channels; empty = those for every job; "none"
+    std::vector<std::string> notify_on;    ///< of what, see notice_words
+    std::int64_t notify_after = 0;         ///< failed fires in a row
+    std::chrono::seconds notify_every{0};  ///< again, as long as it goes on
+    std::chrono::seconds late_after{0};    ///< a start this much behind its time is late
+    std::chrono::seconds slow_after{0};    ///< a run that takes longer is slow; 0 = none is
+    std::chrono::seconds expect_every{0};  ///< from one success to the next; 0 = any time
+    std::string expect_by;                 ///< "04:00": a success each day by then
+
     /// Fires at or before this moment are not this version's: it is when the job was added or
     /// last changed. Keeps a dispatcher that plans a gap afterwards from inventing fires.
     WallTime effective_from{};

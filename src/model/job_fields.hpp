@@ -136,7 +136,7 @@ inline constexpr std::int64_t latest_second = 253'402'300'799;  ///< 9999-12-31
 inline constexpr std::int64_t longest_seconds = 2'147'483'647;
 
 /// In the order of the API: the reference's first, with its names.
-inline constexpr std::array<JobField, 44> job_fields{{
+inline constexpr std::array<JobField, 52> job_fields{{
     {"cron_set", &Job::cron_set, kind::Expression{255},
      "second minute hour day month weekday; five fields mean second 0, a seventh is the year",
      "cronSet"},
@@ -314,6 +314,25 @@ inline constexpr std::array<JobField, 44> job_fields{{
      .kind = kind::Flag{},
      .about = "whether the server's certificate has to be valid",
      .for_node = true},
+    {"notify", &Job::notify, kind::Words{16, 64, &channel_form},
+     "channels that are told when the job does not run as it should; empty is those that are for "
+     "every job, `none` is nobody"},
+    {"notify_on", &Job::notify_on, kind::Words{16, 16, &notice_form},
+     "of what they are told: changes (failing, recovered, missed, late, slow) and single runs "
+     "(failed, success, skipped, lost); empty is as configured"},
+    {"notify_after", &Job::notify_after, kind::Count{1000},
+     "how many fires in a row fail before the job counts as failing; 0 is as configured"},
+    {"notify_every", &Job::notify_every, kind::Duration{longest_seconds},
+     "seconds after which they are told again of what goes on; 0 is as configured"},
+    {"late_after", &Job::late_after, kind::Duration{longest_seconds},
+     "seconds after its time at which a run that starts is late; 0 is as configured"},
+    {"slow_after", &Job::slow_after, kind::Duration{longest_seconds},
+     "seconds after which a run is slow; 0 is never"},
+    {"expect_every", &Job::expect_every, kind::Duration{longest_seconds},
+     "seconds within which a success follows the one before it, or they are told; 0 is no limit"},
+    {"expect_by", &Job::expect_by, kind::Text{5, &clock_form},
+     "the time of the day, in the job's time zone, by which it has a success each day, or they are "
+     "told; empty is none"},
 }};
 
 /// Fields by their place in job_fields.

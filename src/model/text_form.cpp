@@ -1,6 +1,7 @@
 #include "model/text_form.hpp"
 
 #include "model/exit_codes.hpp"
+#include "model/notice.hpp"
 #include "model/retry.hpp"
 
 #include <algorithm>
@@ -73,6 +74,23 @@ bool is_secret(std::string_view text)
     });
 }
 
+bool is_channel(std::string_view text)
+{
+    return !text.empty() && std::ranges::all_of(text, [](char c) {
+        return is_letter(c) || is_digit(c) || c == '-' || c == '.';
+    });
+}
+
+bool is_clock(std::string_view text)
+{
+    if (text.empty()) return true;
+    constexpr std::size_t length = 5;
+    if (text.size() != length || text[2] != ':') return false;
+    const bool are_digits =
+        is_digit(text[0]) && is_digit(text[1]) && is_digit(text[3]) && is_digit(text[4]);
+    return are_digits && text.substr(0, 2) < "24" && text[3] < '6';
+}
+
 bool is_input(std::string_view text)
 {
     const std::size_t name_end = std::min(text.find_first_of("=:"), text.size());
@@ -114,6 +132,17 @@ const TextForm secret_form{
     "the name of a file in [secrets] dir, of letters, digits, _, - and ., which it does not begin "
     "with,",
     "^[A-Za-z0-9_-][A-Za-z0-9_.-]*$", "db-password"};
+
+const TextForm channel_form{is_channel, "the name of a channel, of letters, digits, _, - and .,",
+                            "^[A-Za-z0-9_.-]+$", "ops"};
+
+const TextForm notice_form{
+    [](std::string_view text) { return parse_notice_word(text).has_value(); },
+    "failing, recovered, missed, late, slow, failed, success, skipped or lost",
+    "^(failing|recovered|missed|late|slow|failed|success|skipped|lost)$", "failing"};
+
+const TextForm clock_form{is_clock, "a time of the day, as 04:00, or nothing",
+                          "^$|^([01][0-9]|2[0-3]):[0-5][0-9]$", "04:00"};
 
 const TextForm input_form{
     is_input, "NAME, NAME=default or NAME:first|second, where NAME has letters, digits and _,",

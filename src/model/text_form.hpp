@@ -35,6 +35,15 @@ extern const TextForm user_form;
 /// The name of a file with a secret: no path.
 extern const TextForm secret_form;
 
+/// The name of a channel for notices.
+extern const TextForm channel_form;
+
+/// What a job's channels are told of: one of notice_words.
+extern const TextForm notice_form;
+
+/// A time of the day, as 04:00.
+extern const TextForm clock_form;
+
 /// An input that a job declares: see model/run_request.hpp.
 extern const TextForm input_form;
 

@@ -1,5 +1,7 @@
 #include "store/copy.hpp"
 
+#include "store/notice_store.hpp"
+
 #include <spdlog/fmt/fmt.h>
 
 #include <string>
@@ -111,6 +113,27 @@ void compare_all(StoreImage& from, StoreImage& to)
                           accounts_at_once);
 }
 
+/// Without their ids: nothing that is copied names them.
+std::vector<NoticeChannel> read_channels(StoreImage& image)
+{
+    std::vector<NoticeChannel> channels = image.notices().channels();
+    for (NoticeChannel& channel : channels) channel.id = 0;
+    return channels;
+}
+
+/// Messages that wait stay where they are.
+void copy_channels(StoreImage& from, StoreImage& to)
+{
+    const std::vector<NoticeChannel> source = read_channels(from);
+    const std::vector<NoticeChannel> target = read_channels(to);
+    if (source == target) return;
+    if (!target.empty()) {
+        throw StoreError(
+            "the target has other channels than the source. Copy into an empty database");
+    }
+    for (const NoticeChannel& channel : source) to.notices().add_channel(channel);
+}
+
 }  // namespace
 
 StoreTotals copy_store(StoreImage& from, StoreImage& to,
@@ -155,6 +178,7 @@ StoreTotals copy_store(StoreImage& from, StoreImage& to,
         to.append_other_accounts(accounts);
         last = accounts.back().id;
     }
+    copy_channels(from, to);
     to.finish(from.term());
 
     progress.comparing = true;

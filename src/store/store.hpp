@@ -55,6 +55,8 @@ public:
     using std::runtime_error::runtime_error;
 };
 
+class NoticeStore;
+
 struct JobCounts {
     std::int64_t total = 0;
     std::int64_t stopped = 0;
@@ -443,6 +445,8 @@ public:
     virtual std::vector<BegunTerm> terms_since(WallTime since, std::size_t limit) = 0;
     /// The job's newest rows that were due before `before`, newest first, without their outputs.
     virtual std::vector<LogRow> job_rows_before(JobId job, WallTime before, std::size_t limit) = 0;
+    /// The part about notices; one call at a time of both.
+    virtual NoticeStore& notices() = 0;
 };
 
 }  // namespace peercron

@@ -58,6 +58,8 @@ public:
     virtual std::vector<OtherAccount> other_accounts_after(std::int64_t after,
                                                            std::size_t limit) = 0;
     virtual StoredTerm term() = 0;
+    /// The part about notices, whose channels are copied.
+    virtual NoticeStore& notices() = 0;
 
     // Each is one transaction.
     /// With their ids, moments and counters.

@@ -97,6 +97,7 @@ public:
     {
         unexpected();
     }
+    NoticeStore& notices() override { unexpected(); }
 
 private:
     [[noreturn]] static void unexpected()

@@ -5,6 +5,7 @@
 #include "store/doubled_run.hpp"
 #include "store/mysql/mysql_rows.hpp"
 #include "store/mysql/statistics_rows.hpp"
+#include "store/notice_tables.hpp"
 #include "store/read_rows.hpp"
 #include "store/row_order.hpp"
 #include "store/text.hpp"
@@ -122,6 +123,24 @@ std::string name_of(MysqlConnection& connection, JobId job)
     return rows.next() ? std::string(rows.text(0)) : std::string();
 }
 
+std::vector<std::string> statements_of_ends(std::span<const RunId> ended)
+{
+    std::vector<std::string> statements;
+    in_pieces(ended, rows_of_a_condition, [&](std::span<const RunId> some) {
+        std::string runs;
+        for (const RunId& run : some) {
+            runs += fmt::format("{}({},{},{})", runs.empty() ? "" : ",", run.job,
+                                to_unix_millis(run.scheduled_at), run.attempt);
+        }
+        statements.push_back(
+            fmt::format("INSERT INTO notice_end (log_id) SELECT log.id FROM log"
+                        " FORCE INDEX (by_run) JOIN cron ON cron.id = log.cron_id"
+                        " WHERE (log.cron_id, log.scheduled_at, log.attempt) IN ({}) AND {}",
+                        runs, wants_notices));
+    });
+    return statements;
+}
+
 }  // namespace
 
 std::vector<DoubledRun> keep_other_accounts(MysqlConnection& connection,
@@ -176,17 +195,17 @@ LockedRows lock_rows(MysqlConnection& connection, std::span<const RunReport> rep
         }
         MysqlRows rows = connection.query(
             fmt::format("SELECT cron_id, scheduled_at, attempt, id, state,"
-                        " EXISTS (SELECT 1 FROM cron WHERE cron.id = log.cron_id),"
+                        " (SELECT 1 + {} FROM cron WHERE cron.id = log.cron_id),"
                         " run_server, started_at"
                         " FROM log FORCE INDEX (by_run)"
                         " WHERE (cron_id, scheduled_at, attempt) IN ({}) FOR UPDATE",
-                        runs));
+                        wants_notices, runs));
         while (rows.next()) {
             const RunId run{rows.integer(0), from_unix_millis(rows.integer(1)),
                             static_cast<std::int32_t>(rows.integer(2))};
             locked.emplace(
-                run, LockedRow{rows.integer(3), read_state(rows.text(4)), rows.integer(5) != 0,
-                               NodeName(rows.text(6)), time_or_null(rows, 7)});
+                run, LockedRow{rows.integer(3), read_state(rows.text(4)), rows.integer(5) > 0,
+                               rows.integer(5) > 1, NodeName(rows.text(6)), time_or_null(rows, 7)});
         }
     });
     return locked;
@@ -363,6 +382,33 @@ std::vector<RowStatement> counter_statements(const MysqlConnection& connection,
                              statistics_literals(of_job)));
     }
     return rows.take();
+}
+
+std::vector<std::string> notice_statements(std::span<const RunReport> reports,
+                                           const LockedRows& locked, GivesWay rule)
+{
+    std::vector<RunId> ended;
+    for (const RunReport& report : reports) {
+        if (!is_told_of(report.state)) continue;
+        const auto row = locked.find(report.id);
+        if (row != locked.end()) {
+            if (!row->second.wants_notices) continue;
+            const RunState before = row->second.state;
+            const bool is_truth = before == RunState::lost && rule == GivesWay::lost_too;
+            if (is_final(before) && !is_truth) continue;
+        }
+        ended.push_back(report.id);
+    }
+    return statements_of_ends(ended);
+}
+
+std::vector<std::string> notice_statements(std::span<const PlannedRun> runs)
+{
+    std::vector<RunId> ended;
+    for (const PlannedRun& run : runs) {
+        if (is_told_of(run.state)) ended.push_back(run.id);
+    }
+    return statements_of_ends(ended);
 }
 
 }  // namespace peercron

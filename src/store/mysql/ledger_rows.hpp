@@ -39,6 +39,7 @@ struct LockedRow {
     std::int64_t id = 0;
     RunState state = RunState::planned;
     bool has_job = true;  ///< false: deleted, and its counters with it
+    bool wants_notices = true;
     NodeName run_server;
     std::optional<WallTime> started_at;
 };
@@ -80,5 +81,11 @@ std::vector<RowStatement> counter_statements(const MysqlConnection& connection,
                                              std::span<const RunReport> reports, LockedRows locked,
                                              GivesWay rule,
                                              const std::map<JobId, JobStatistics>& statistics);
+
+/// The statements that note the ends of runs in table notice_end, of the jobs that want notices: to
+/// be carried out after those that write the rows, in the same transaction.
+std::vector<std::string> notice_statements(std::span<const RunReport> reports,
+                                           const LockedRows& locked, GivesWay rule);
+std::vector<std::string> notice_statements(std::span<const PlannedRun> runs);
 
 }  // namespace peercron

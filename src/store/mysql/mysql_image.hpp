@@ -1,5 +1,6 @@
 #pragma once
 
+#include "store/mysql/mysql_notices.hpp"
 #include "store/mysql/mysql_session.hpp"
 #include "store/store_image.hpp"
 
@@ -17,6 +18,7 @@ public:
     std::vector<Revision> revisions_after(std::int64_t after, std::size_t limit) override;
     std::vector<OtherAccount> other_accounts_after(std::int64_t after, std::size_t limit) override;
     StoredTerm term() override;
+    NoticeStore& notices() override { return notices_; }
     void append_jobs(std::span<const Job> jobs) override;
     void append_revisions(std::span<const Revision> revisions) override;
     void append_rows(std::span<const LogRow> rows) override;
@@ -25,6 +27,7 @@ public:
 
 private:
     MysqlSession session_;
+    MysqlNotices notices_{session_};
 };
 
 }  // namespace peercron

@@ -69,16 +69,19 @@ std::vector<std::string> ledger_statements(MysqlConnection& connection,
                                            GivesWay rule, std::vector<EndedFire> others = {})
 {
     std::vector<std::string> statements;
+    std::vector<std::string> ends = notice_statements(reports, locked, rule);
     append(statements, report_statements(connection, reports, locked, rule));
     std::vector<EndedFire> ended = ended_fires(reports, locked, rule);
     std::ranges::move(others, std::back_inserter(ended));
-    if (ended.empty()) return statements;
-    auto statistics = lock_statistics(connection, jobs_of(ended));
-    auto tallies = lock_tallies(connection, tallies_of(ended));
-    add(ended, statistics, tallies);
-    append(statements,
-           counter_statements(connection, reports, std::move(locked), rule, statistics));
-    append(statements, tally_statements(connection, tallies));
+    if (!ended.empty()) {
+        auto statistics = lock_statistics(connection, jobs_of(ended));
+        auto tallies = lock_tallies(connection, tallies_of(ended));
+        add(ended, statistics, tallies);
+        append(statements,
+               counter_statements(connection, reports, std::move(locked), rule, statistics));
+        append(statements, tally_statements(connection, tallies));
+    }
+    std::ranges::move(ends, std::back_inserter(statements));
     return statements;
 }
 
@@ -165,6 +168,7 @@ void commit_step(MysqlConnection& connection, Epoch epoch, const PlanStep& step)
     std::vector<std::string> statements;
     append(statements, move_statements(connection, step.moved, step.epoch, step.dispatch_server));
     append(statements, plan_statements(connection, step.runs, step.epoch, step.dispatch_server));
+    std::ranges::move(notice_statements(step.runs), std::back_inserter(statements));
     std::string guard = fmt::format(
         "UPDATE term SET planned_through = GREATEST(COALESCE(planned_through, {0}), {0}),"
         " step_epoch = {1}, step_number = {2} WHERE id = 1 AND epoch = {3}",

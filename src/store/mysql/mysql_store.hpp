@@ -1,5 +1,6 @@
 #pragma once
 
+#include "store/mysql/mysql_notices.hpp"
 #include "store/mysql/mysql_session.hpp"
 #include "store/store.hpp"
 
@@ -67,9 +68,11 @@ public:
                                        std::chrono::sys_seconds to) override;
     std::vector<BegunTerm> terms_since(WallTime since, std::size_t limit) override;
     std::vector<LogRow> job_rows_before(JobId job, WallTime before, std::size_t limit) override;
+    NoticeStore& notices() override { return notices_; }
 
 private:
     MysqlSession session_;
+    MysqlNotices notices_{session_};
 };
 
 }  // namespace peercron

@@ -1,5 +1,6 @@
 #include "store/sqlite/ledger_rows.hpp"
 
+#include "store/notice_tables.hpp"
 #include "store/sqlite/sqlite_rows.hpp"
 
 #include <cstdint>
@@ -102,6 +103,24 @@ void uncount(SqliteConnection& connection, const RunReport& report)
         .execute();
 }
 
+/// For notices: see NoticeStore.
+void note_end(SqliteConnection& connection, std::int64_t log_id, const RunReport& report)
+{
+    if (!is_told_of(report.state)) return;
+    static const std::string sql =
+        fmt::format("INSERT INTO notice_end (log_id) SELECT ? FROM cron WHERE cron.id = ? AND {}",
+                    wants_notices);
+    connection.cached(sql).bind(log_id).bind(report.id.job).execute();
+}
+void note_end(SqliteConnection& connection, const RunId& run)
+{
+    static const std::string sql = fmt::format(
+        "INSERT INTO notice_end (log_id) SELECT log.id FROM log JOIN cron ON cron.id = log.cron_id"
+        " WHERE log.cron_id = ? AND log.scheduled_at = ? AND log.attempt = ? AND {}",
+        wants_notices);
+    bind(connection.cached(sql), run).execute();
+}
+
 SqliteStatement& bind_account(SqliteStatement& statement, std::int64_t log_id,
                               const RunReport& report)
 {
@@ -199,6 +218,7 @@ std::optional<DoubledRun> write_report(SqliteConnection& connection, const RunRe
     if (!bind(find, report.id).next()) {
         find.reset();
         insert_report(connection, report);
+        note_end(connection, connection.last_insert_id(), report);
         count(connection, report);
         note(ended_fire(report, RunState::planned, rule), ended);
         return std::nullopt;
@@ -214,6 +234,7 @@ std::optional<DoubledRun> write_report(SqliteConnection& connection, const RunRe
     if (is_final(before) && !truth_about_lost) return doubled;
     update_by_report(connection, row, report);
     note(ended_fire(report, before, rule), ended);
+    note_end(connection, row.id, report);
     if (!is_final(before)) count(connection, report);
     if (before == RunState::lost && report.state == RunState::skipped) uncount(connection, report);
     return doubled;
@@ -243,6 +264,7 @@ void write_planned(SqliteConnection& connection, const PlannedRun& run, const Pl
                                       .execute();
     const bool is_news = inserted > 0 || reopen_planned(connection, run, step, gap_end);
     if (is_news) note(ended_fire(run), ended);
+    if (is_told_of(run.state)) note_end(connection, run.id);
 }
 
 void write_moved(SqliteConnection& connection, const PlannedRun& run, const PlanStep& step)

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "store/sqlite/sqlite_lock.hpp"
+#include "store/sqlite/sqlite_notices.hpp"
 #include "store/sqlite/sqlite_session.hpp"
 #include "store/store_image.hpp"
 
@@ -18,6 +19,7 @@ public:
     std::vector<Revision> revisions_after(std::int64_t after, std::size_t limit) override;
     std::vector<OtherAccount> other_accounts_after(std::int64_t after, std::size_t limit) override;
     StoredTerm term() override;
+    NoticeStore& notices() override { return notices_; }
     void append_jobs(std::span<const Job> jobs) override;
     void append_revisions(std::span<const Revision> revisions) override;
     void append_rows(std::span<const LogRow> rows) override;
@@ -27,6 +29,7 @@ public:
 private:
     SqliteLock lock_;
     SqliteSession session_;
+    SqliteNotices notices_{session_};
 };
 
 }  // namespace peercron

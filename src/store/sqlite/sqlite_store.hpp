@@ -1,5 +1,6 @@
 #pragma once
 
+#include "store/sqlite/sqlite_notices.hpp"
 #include "store/sqlite/sqlite_session.hpp"
 #include "store/store.hpp"
 
@@ -64,9 +65,11 @@ public:
                                        std::chrono::sys_seconds to) override;
     std::vector<BegunTerm> terms_since(WallTime since, std::size_t limit) override;
     std::vector<LogRow> job_rows_before(JobId job, WallTime before, std::size_t limit) override;
+    NoticeStore& notices() override { return notices_; }
 
 private:
     SqliteSession session_;
+    SqliteNotices notices_{session_};
 };
 
 }  // namespace peercron

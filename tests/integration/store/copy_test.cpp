@@ -5,6 +5,7 @@
 #include "integration/store/temporary_folder.hpp"
 #include "store/mysql/mysql_connection.hpp"
 #include "store/mysql/mysql_store.hpp"
+#include "store/notice_store.hpp"
 #include "store/sqlite/sqlite_store.hpp"
 #include "store/store_address.hpp"
 
@@ -229,6 +230,27 @@ TEST(CopyTest, AnEmptyDatabaseIsCopiedToo)
     expect_same(here, there);
 }
 
+TEST(CopyTest, ChannelsArriveOnce)
+{
+    const Sqlite here;
+    const Mysql there;
+    NoticeChannel channel;
+    channel.name = "ops";
+    channel.kind = "webhook";
+    channel.settings = {{"url", "https://example.com/a"}, {"secret", "it's"}};
+    channel.tags = {"db"};
+    here.open_store()->notices().add_channel(channel);
+    copy(here, there);
+    copy(here, there);
+    auto found = there.open_store()->notices().channels();
+    ASSERT_THAT(found, SizeIs(1));
+    found[0].id = 0;
+    EXPECT_EQ(found[0], channel);
+    channel.name = "other";
+    here.open_store()->notices().add_channel(channel);
+    EXPECT_THROW(copy(here, there), StoreError);
+}
+
 TEST(CopyTest, AJobKeepsTheMomentFromWhichItIsEffective)
 {
     const Mysql here;
@@ -362,6 +384,7 @@ public:
         return image_.other_accounts_after(after, limit);
     }
     StoredTerm term() override { return image_.term(); }
+    NoticeStore& notices() override { return image_.notices(); }
     void append_jobs(std::span<const Job> jobs) override
     {
         use_up();

@@ -2,6 +2,7 @@
 
 #include "base/utf8.hpp"
 #include "model/missed.hpp"
+#include "store/notice_store.hpp"
 #include "store/store.hpp"
 
 #include <algorithm>
@@ -37,6 +38,9 @@ struct FakeTables {
     std::function<ListCount(const LogFilter&, const std::optional<CountRest>&)> count_log;
     std::vector<DoubledRun> doubled;
 
+    std::vector<NoticeChannel> channels;
+    std::vector<NoticeDelivery> deliveries;  ///< newest first
+
     std::vector<Revision> revisions;  ///< oldest first
     std::optional<WallTime> planned_through;
 
@@ -63,10 +67,80 @@ struct FakeTables {
     }
 };
 
+/// Its part about notices.
+class FakeNotices final : public NoticeStore {
+public:
+    explicit FakeNotices(FakeTables& tables) : tables_(tables) {}
+
+    std::vector<NoticeChannel> channels() override { return tables_.channels; }
+    NoticeChannel add_channel(const NoticeChannel& channel) override
+    {
+        refuse_taken(channel);
+        NoticeChannel added = channel;
+        added.id = ++tables_.last_id;
+        tables_.channels.push_back(added);
+        return added;
+    }
+    bool update_channel(const NoticeChannel& channel) override
+    {
+        refuse_taken(channel);
+        const auto found = std::ranges::find(tables_.channels, channel.id, &NoticeChannel::id);
+        if (found == tables_.channels.end()) return false;
+        *found = channel;
+        return true;
+    }
+    bool delete_channel(std::int64_t id) override
+    {
+        return std::erase_if(tables_.channels,
+                             [id](const NoticeChannel& channel) { return channel.id == id; }) > 0;
+    }
+    std::vector<NoticeDelivery> deliveries(std::int64_t channel, std::size_t limit) override
+    {
+        std::vector<NoticeDelivery> found;
+        for (const NoticeDelivery& delivery : tables_.deliveries) {
+            if (delivery.channel == channel && found.size() < limit) found.push_back(delivery);
+        }
+        return found;
+    }
+
+    std::vector<UnseenEnd> unseen_ends(std::size_t) override { unused(); }
+    std::vector<JobWatch> watches(std::span<const JobId>) override { unused(); }
+    std::vector<JobWatch> due_watches(WallTime, std::size_t) override { unused(); }
+    std::vector<JobId> unwatched_jobs(std::size_t) override { unused(); }
+    std::vector<LogRow> slow_runs(WallTime, std::size_t) override { unused(); }
+    void store_seen(Epoch, const Seen&) override { unused(); }
+    std::vector<NoticeDelivery> due_deliveries(std::int64_t, WallTime, std::size_t) override
+    {
+        unused();
+    }
+    void update_deliveries(std::span<const NoticeDelivery>) override { unused(); }
+    std::int64_t count_waiting() override { unused(); }
+    std::size_t clean_up(WallTime, std::size_t, std::size_t) override { unused(); }
+
+private:
+    [[noreturn]] static void unused() { throw std::logic_error("the API does not call this"); }
+
+    void refuse_taken(const NoticeChannel& channel) const
+    {
+        for (const NoticeChannel& other : tables_.channels) {
+            const bool is_taken = other.name == channel.name && other.id != channel.id;
+            if (is_taken) throw_channel_taken(channel.name);
+        }
+    }
+
+    FakeTables& tables_;
+};
+
 /// A store in memory, for the calls that api/ makes.
 class FakeStore final : public Store {
 public:
-    explicit FakeStore(FakeTables& tables) : tables_(tables) {}
+    explicit FakeStore(FakeTables& tables) : tables_(tables), notices_(tables) {}
+
+    NoticeStore& notices() override
+    {
+        begin();
+        return notices_;
+    }
 
     void ping() override { begin(); }
 
@@ -477,6 +551,7 @@ private:
     [[noreturn]] static void unused() { throw std::logic_error("api/ does not make this call"); }
 
     FakeTables& tables_;
+    FakeNotices notices_;
 };
 
 }  // namespace peercron::testing

@@ -1,0 +1,340 @@
+#include "model/notice_channel.hpp"
+
+#include "base/utf8.hpp"
+#include "model/text_form.hpp"
+
+#include <spdlog/fmt/fmt.h>
+#include <boost/url/parse.hpp>
+
+#include <algorithm>
+
+namespace peercron {
+namespace {
+
+using Secrecy = ChannelSetting::Secrecy;
+
+constexpr std::string_view hidden = "***";
+constexpr std::size_t longest_setting = 4096;  // bytes
+constexpr std::size_t longest_name = 64;
+
+bool is_plain(std::string_view text)
+{
+    return std::ranges::all_of(
+        text, [](char c) { return static_cast<unsigned char>(c) >= ' ' && c != '\x7f'; });
+}
+
+bool is_web_address(std::string_view text)
+{
+    const auto url = boost::urls::parse_uri(text);
+    return url && (url->scheme() == "http" || url->scheme() == "https") && !url->host().empty() &&
+           !url->has_userinfo();
+}
+
+bool is_word(std::string_view text)
+{
+    return !text.empty() && is_plain(text) && text.find(' ') == std::string_view::npos;
+}
+
+bool is_text(std::string_view text)
+{
+    return !text.empty() && is_plain(text);
+}
+
+bool is_format(std::string_view text)
+{
+    return text == "json" || text == "cloudevents";
+}
+
+bool is_tls(std::string_view text)
+{
+    return text == "starttls" || text == "tls" || text == "none";
+}
+
+/// "host" or "host:port".
+bool is_mail_server(std::string_view text)
+{
+    const auto authority = boost::urls::parse_authority(text);
+    return authority && !authority->host().empty() && !authority->has_userinfo() &&
+           text.find('/') == std::string_view::npos;
+}
+
+bool is_mail_address(std::string_view text)
+{
+    const std::size_t at = text.find('@');
+    return is_word(text) && at != 0 && at != std::string_view::npos && at + 1 < text.size() &&
+           text.find_first_of("<>,;\"") == std::string_view::npos;
+}
+
+bool are_mail_addresses(std::string_view text)
+{
+    for (;;) {
+        const std::size_t comma = std::min(text.find(','), text.size());
+        std::string_view one = text.substr(0, comma);
+        while (one.starts_with(' ')) one.remove_prefix(1);
+        while (one.ends_with(' ')) one.remove_suffix(1);
+        if (!is_mail_address(one)) return false;
+        if (comma == text.size()) return true;
+        text.remove_prefix(comma + 1);
+    }
+}
+
+constexpr std::string_view web_address =
+    "an address that begins with http:// or https://, without a user name";
+
+ChannelSetting url_setting(std::string_view about)
+{
+    return {"url", Secrecy::url, true, about, web_address, is_web_address};
+}
+
+/// The same where there is a usual one.
+ChannelSetting server_setting(std::string_view about)
+{
+    ChannelSetting setting = url_setting(about);
+    setting.is_required = false;
+    return setting;
+}
+
+std::vector<ChannelKind> make_kinds()
+{
+    constexpr std::string_view word = "a text without spaces";
+    return {
+        {"webhook",
+         "a POST with JSON to any server, signed as Standard Webhooks has it",
+         {url_setting("where it goes"),
+          {"secret", Secrecy::secret, false,
+           "the message is signed with it: `whsec_` and base64, or any text", word, is_word},
+          {"old_secret", Secrecy::secret, false,
+           "a second signature with this one, while the receiver changes to a new secret", word,
+           is_word},
+          {"format", Secrecy::open, false, "json (the default) or cloudevents",
+           "json or cloudevents", is_format}}},
+        {"mail",
+         "a mail",
+         {{"server", Secrecy::open, true, "the mail server, as smtp.example.com:587",
+           "HOST or HOST:PORT", is_mail_server},
+          {"tls", Secrecy::open, false,
+           "starttls (the default), tls (from the beginning, port 465), or none",
+           "starttls, tls or none", is_tls},
+          {"user", Secrecy::open, false, "who logs in there; empty is nobody", "a text", is_text},
+          {"password", Secrecy::secret, false, "with which password", "a text", is_text},
+          {"from", Secrecy::open, true, "the sender's address", "an address, as cron@example.com",
+           is_mail_address},
+          {"to", Secrecy::open, true, "the addresses, with commas between",
+           "addresses with commas between, as ops@example.com", are_mail_addresses}},
+         true},
+        {"slack",
+         "an incoming webhook of Slack",
+         {url_setting("the address of the webhook")},
+         true},
+        {"teams",
+         "a workflow of Microsoft Teams that posts what a webhook gets",
+         {url_setting("the address of the workflow")},
+         true},
+        {"discord", "a webhook of Discord", {url_setting("the address of the webhook")}, true},
+        {"telegram",
+         "a bot of Telegram",
+         {{"token", Secrecy::secret, true, "the bot's token", word, is_word},
+          {"chat", Secrecy::open, true, "the id of the chat, or @ and the name of a channel", word,
+           is_word},
+          server_setting("a Bot API server of one's own")},
+         true},
+        {"ntfy",
+         "a topic of ntfy",
+         {url_setting("the address of the topic, https://ntfy.sh/TOPIC"),
+          {"token", Secrecy::secret, false, "an access token", word, is_word}},
+         true},
+        {"dingtalk",
+         "a custom robot of DingTalk",
+         {url_setting("the address of the robot"),
+          {"secret", Secrecy::secret, false, "with which it is signed, where the robot wants that",
+           word, is_word}},
+         true},
+        {"feishu",
+         "a custom bot of Feishu or Lark",
+         {url_setting("the address of the bot"),
+          {"secret", Secrecy::secret, false, "with which it is signed, where the bot wants that",
+           word, is_word}},
+         true},
+        {"wecom", "a robot of a group of WeCom", {url_setting("the address of the robot")}, true},
+        {"pagerduty",
+         "an incident of PagerDuty for each job",
+         {{"key", Secrecy::secret, true, "the integration key (Events API v2)", word, is_word},
+          server_setting("https://events.eu.pagerduty.com/v2/enqueue in its European region")}},
+        {"alertmanager",
+         "alerts of Prometheus' Alertmanager",
+         {url_setting("the address of the Alertmanager, without /api")}},
+        {"ping",
+         "a check of healthchecks.io, or of what speaks like it",
+         {url_setting("the address of the check")}},
+    };
+}
+
+/// "https://hooks.example.com/***".
+std::string without_path(const std::string& url)
+{
+    const std::size_t host = url.find("://") + 3;
+    const std::size_t end = url.find_first_of("/?#", host);
+    const bool has_none = end == std::string::npos || end + 1 == url.size();
+    if (has_none) return url;
+    return url.substr(0, end + 1) + std::string(hidden);
+}
+
+std::optional<std::string> find_problem_of(const ChannelSetting& setting, const std::string& value)
+{
+    if (value.find(hidden) != std::string::npos && setting.secrecy != Secrecy::open) {
+        return fmt::format(
+            "{}: given {}, which is how a secret is shown; leave it out to keep the one there is",
+            setting.name, hidden);
+    }
+    if (value.size() > longest_setting) {
+        return fmt::format("{}: given {} bytes; at most {} are allowed", setting.name, value.size(),
+                           longest_setting);
+    }
+    if (setting.fits(value)) return std::nullopt;
+    const bool is_shown = setting.secrecy == Secrecy::open;
+    return fmt::format("{}: given {}; {} is allowed", setting.name,
+                       is_shown ? quote_utf8(value) : "something else", setting.allowed);
+}
+
+std::string names_of_kinds()
+{
+    std::string names;
+    for (const ChannelKind& kind : channel_kinds()) {
+        names += fmt::format("{}{}", names.empty() ? "" : ", ", kind.name);
+    }
+    return names;
+}
+
+std::string names_of_settings(const ChannelKind& kind)
+{
+    std::string names;
+    for (const ChannelSetting& setting : kind.settings) {
+        names += fmt::format("{}{}", names.empty() ? "" : ", ", setting.name);
+    }
+    return names;
+}
+
+}  // namespace
+
+const std::vector<ChannelKind>& channel_kinds()
+{
+    static const std::vector<ChannelKind> kinds = make_kinds();
+    return kinds;
+}
+
+const ChannelKind* find_channel_kind(std::string_view name)
+{
+    const auto& kinds = channel_kinds();
+    const auto found = std::ranges::find(kinds, name, &ChannelKind::name);
+    return found == kinds.end() ? nullptr : &*found;
+}
+
+const std::vector<std::string_view>& channel_setting_names()
+{
+    static const std::vector<std::string_view> names = [] {
+        std::vector<std::string_view> all;
+        for (const ChannelKind& kind : channel_kinds()) {
+            for (const ChannelSetting& setting : kind.settings) {
+                if (std::ranges::count(all, setting.name) == 0) all.push_back(setting.name);
+            }
+        }
+        return all;
+    }();
+    return names;
+}
+
+std::optional<std::string> find_problem(const NoticeChannel& channel)
+{
+    if (channel.name.size() > longest_name || !channel_form.fits(channel.name) ||
+        channel.name == no_channel) {
+        return fmt::format("name: given {}; {} at most {} of them, and not `{}`, is allowed",
+                           quote_utf8(channel.name), channel_form.allowed, longest_name,
+                           no_channel);
+    }
+    const ChannelKind* const kind = find_channel_kind(channel.kind);
+    if (kind == nullptr) {
+        return fmt::format("kind: given {}; {} are allowed", quote_utf8(channel.kind),
+                           names_of_kinds());
+    }
+    for (const ChannelSetting& setting : kind->settings) {
+        const auto value = channel.settings.find(setting.name);
+        if (value == channel.settings.end()) {
+            if (!setting.is_required) continue;
+            return fmt::format("{}: missing; a channel of kind {} needs it: {}", setting.name,
+                               kind->name, setting.about);
+        }
+        if (auto problem = find_problem_of(setting, value->second)) return problem;
+    }
+    for (const auto& [name, value] : channel.settings) {
+        if (std::ranges::count(kind->settings, name, &ChannelSetting::name) > 0) continue;
+        return fmt::format("{}: a channel of kind {} has no such setting; it has {}", name,
+                           kind->name, names_of_settings(*kind));
+    }
+    return std::nullopt;
+}
+
+std::map<std::string, std::string, std::less<>> shown_settings(const NoticeChannel& channel)
+{
+    auto shown = channel.settings;
+    const ChannelKind* const kind = find_channel_kind(channel.kind);
+    for (auto& [name, value] : shown) {
+        const auto is_this = [&name](const ChannelSetting& setting) {
+            return setting.name == name;
+        };
+        // One of a kind that this version does not know may be anything.
+        Secrecy secrecy = Secrecy::secret;
+        if (kind != nullptr) {
+            const auto found = std::ranges::find_if(kind->settings, is_this);
+            if (found != kind->settings.end()) secrecy = found->secrecy;
+        }
+        if (secrecy == Secrecy::secret) value = hidden;
+        if (secrecy == Secrecy::url) value = without_path(value);
+    }
+    return shown;
+}
+
+std::string without_secrets(const NoticeChannel& channel, std::string text)
+{
+    const auto replace_all = [&text](const std::string& secret, const std::string& shown) {
+        for (std::size_t at = text.find(secret); at != std::string::npos;
+             at = text.find(secret, at + shown.size())) {
+            text.replace(at, secret.size(), shown);
+        }
+    };
+    for (const auto& [name, shown] : shown_settings(channel)) {
+        const std::string& value = channel.settings.find(name)->second;
+        if (value == shown || value.empty()) continue;
+        replace_all(value, shown);
+        // A request names only what stands behind the host.
+        const std::size_t shown_path = shown.rfind(hidden);
+        if (shown_path != std::string::npos && shown_path > 0) {
+            replace_all(value.substr(shown_path - 1), "/" + std::string(hidden));
+            // Or only its last part.
+            const std::string last = value.substr(value.rfind('/') + 1);
+            constexpr std::size_t shortest_secret = 6;
+            if (last.size() >= shortest_secret) replace_all(last, std::string(hidden));
+        }
+    }
+    return text;
+}
+
+std::vector<std::int64_t> channels_of(const std::vector<std::string>& notify,
+                                      const std::vector<std::string>& tags,
+                                      std::span<const NoticeChannel> channels)
+{
+    std::vector<std::int64_t> ids;
+    const auto shares_tag = [&tags](const NoticeChannel& channel) {
+        return std::ranges::any_of(channel.tags, [&tags](const std::string& tag) {
+            return std::ranges::count(tags, tag) > 0;
+        });
+    };
+    for (const NoticeChannel& channel : channels) {
+        if (channel.stop) continue;
+        const bool is_told = notify.empty() ? channel.every_job || shares_tag(channel)
+                                            : std::ranges::count(notify, channel.name) > 0;
+        if (is_told) ids.push_back(channel.id);
+    }
+    return ids;
+}
+
+}  // namespace peercron

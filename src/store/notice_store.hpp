@@ -1,0 +1,136 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "model/job.hpp"
+#include "model/notice_channel.hpp"
+#include "model/run.hpp"
+#include "store/store.hpp"
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace peercron {
+
+/// A row of the ledger that has ended, and that nobody has looked at yet.
+struct UnseenEnd {
+    std::int64_t id = 0;        ///< of the entry
+    std::optional<LogRow> row;  ///< with the end of its output; none: it was deleted meanwhile
+};
+
+/// What is kept about a job between two looks: a text of the one who looks.
+struct JobWatch {
+    JobId job = 0;
+    std::string text;
+    std::optional<WallTime> due_at;  ///< when it has to be looked at, whatever happens
+
+    friend bool operator==(const JobWatch&, const JobWatch&) = default;
+};
+
+/// A message to some channels.
+struct OutgoingNotice {
+    std::string id;
+    JobId job = 0;
+    std::string body;
+    std::vector<std::int64_t> channels;
+};
+
+/// What came of a look, stored as a whole.
+struct Seen {
+    std::vector<std::int64_t> ends;  ///< UnseenEnd::id
+    std::vector<JobWatch> watches;
+    std::vector<JobId> forgotten;  ///< whose watches are not needed any more
+    std::vector<OutgoingNotice> notices;
+    WallTime at{};
+};
+
+/// A message in the outbox.
+struct NoticeDelivery {
+    enum class State : std::uint8_t {
+        waiting,
+        sent,
+        refused,  ///< the channel does not take it, and never will
+        expired,  ///< it was not taken in time
+    };
+    std::int64_t id = 0;
+    std::int64_t channel = 0;
+    std::string notice;  ///< OutgoingNotice::id
+    JobId job = 0;
+    std::string body;
+    State state = State::waiting;
+    std::int64_t attempts = 0;
+    WallTime created_at{};
+    WallTime due_at{};  ///< while it waits
+    std::optional<WallTime> ended_at;
+    std::string answer;  ///< to the last attempt, in words; without secrets
+
+    friend bool operator==(const NoticeDelivery&, const NoticeDelivery&) = default;
+};
+
+inline constexpr std::array<std::string_view, 4> delivery_words{"waiting", "sent", "refused",
+                                                                "expired"};
+constexpr std::string_view to_string(NoticeDelivery::State state)
+{
+    return delivery_words[static_cast<std::size_t>(state)];
+}
+
+/// Throws NameTaken.
+[[noreturn]] void throw_channel_taken(const std::string& name);
+/// Throws Deposed.
+[[noreturn]] void throw_noticed_by_another(Epoch epoch);
+
+/// The part of a store that is about notices. As Store, of which it is a part: errors, threads.
+///
+/// The ends of runs come here by themselves: Store::commit() and Store::record() note, in their own
+/// transaction, each row that has ended, of jobs that want notices.
+class NoticeStore {
+public:
+    NoticeStore() = default;
+    NoticeStore(const NoticeStore&) = delete;
+    NoticeStore& operator=(const NoticeStore&) = delete;
+    virtual ~NoticeStore() = default;
+
+    /// By name.
+    virtual std::vector<NoticeChannel> channels() = 0;
+    /// Under a new id. Throws NameTaken.
+    virtual NoticeChannel add_channel(const NoticeChannel& channel) = 0;
+    /// Replaces the one with this id; false: there is none. Throws NameTaken.
+    virtual bool update_channel(const NoticeChannel& channel) = 0;
+    /// With its messages; false: there was none.
+    virtual bool delete_channel(std::int64_t id) = 0;
+
+    /// The oldest ones.
+    virtual std::vector<UnseenEnd> unseen_ends(std::size_t limit) = 0;
+    virtual std::vector<JobWatch> watches(std::span<const JobId> jobs) = 0;
+    virtual std::vector<JobWatch> due_watches(WallTime now, std::size_t limit) = 0;
+    /// Jobs that expect successes (Job::expect_every, expect_by), want notices, are not stopped,
+    /// and have no watch that is due some time. Reads the whole table.
+    virtual std::vector<JobId> unwatched_jobs(std::size_t limit) = 0;
+    /// Runs that go on for longer than their jobs' slow_after, of jobs that want notices.
+    virtual std::vector<LogRow> slow_runs(WallTime now, std::size_t limit) = 0;
+    /// One transaction. A notice that a channel has already is not added again. Throws Deposed when
+    /// a newer dispatcher has called this.
+    virtual void store_seen(Epoch epoch, const Seen& seen) = 0;
+
+    /// What waits for a channel and is due, the oldest first.
+    virtual std::vector<NoticeDelivery> due_deliveries(std::int64_t channel, WallTime now,
+                                                       std::size_t limit) = 0;
+    /// Writes state, attempts, due_at, ended_at and answer.
+    virtual void update_deliveries(std::span<const NoticeDelivery> deliveries) = 0;
+    /// Those to a channel, newest first.
+    virtual std::vector<NoticeDelivery> deliveries(std::int64_t channel, std::size_t limit) = 0;
+    /// How many wait, due or not.
+    virtual std::int64_t count_waiting() = 0;
+    /// Deletes the messages that have ended before this moment, but for the newest `keep` of each
+    /// channel, and not more than `limit`; and the watches of jobs that are gone. Returns how many
+    /// messages.
+    virtual std::size_t clean_up(WallTime before, std::size_t keep, std::size_t limit) = 0;
+};
+
+}  // namespace peercron

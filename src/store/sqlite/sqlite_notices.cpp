@@ -1,0 +1,191 @@
+#include "store/sqlite/sqlite_notices.hpp"
+
+#include "store/notice_tables.hpp"
+#include "store/sqlite/sqlite_rows.hpp"
+
+#include <string>
+
+namespace peercron {
+namespace {
+
+class SqliteTables {
+public:
+    explicit SqliteTables(SqliteConnection& connection) : connection_(connection) {}
+
+    SqliteStatement query(const std::string& sql) { return connection_.prepare(sql); }
+    std::int64_t execute(const std::string& sql) { return connection_.prepare(sql).execute(); }
+    std::int64_t last_insert_id() const { return connection_.last_insert_id(); }
+    /// Source: https://www.sqlite.org/lang_expr.html, literal values. What stands behind a NUL
+    /// would be lost.
+    static std::string quote(std::string_view text)
+    {
+        std::string literal = "'";
+        for (const char c : text) {
+            if (c == '\0') continue;
+            if (c == '\'') literal += c;
+            literal += c;
+        }
+        return literal + "'";
+    }
+    static std::string log_columns()
+    {
+        return log_excerpt_columns(fmt::format("substr(output, -{})", output_of_notice),
+                                   "length(CAST(output AS BLOB))");
+    }
+
+private:
+    SqliteConnection& connection_;
+};
+
+NoticeTables<SqliteTables> tables(SqliteConnection& connection)
+{
+    return NoticeTables(SqliteTables(connection));
+}
+
+}  // namespace
+
+std::vector<NoticeChannel> SqliteNotices::channels()
+{
+    const auto work = [](SqliteConnection& connection) { return tables(connection).channels(); };
+    return session_.run("read the channels", work);
+}
+
+NoticeChannel SqliteNotices::add_channel(const NoticeChannel& channel)
+{
+    const auto work = [&](SqliteConnection& connection) {
+        SqliteTransaction transaction(connection);
+        if (tables(connection).is_taken(channel)) throw_channel_taken(channel.name);
+        NoticeChannel added = channel;
+        added.id = tables(connection).add_channel(channel);
+        transaction.commit();
+        return added;
+    };
+    return session_.run("add a channel", work);
+}
+
+bool SqliteNotices::update_channel(const NoticeChannel& channel)
+{
+    const auto work = [&](SqliteConnection& connection) {
+        SqliteTransaction transaction(connection);
+        if (tables(connection).is_taken(channel)) throw_channel_taken(channel.name);
+        const bool was_there = tables(connection).update_channel(channel);
+        transaction.commit();
+        return was_there;
+    };
+    return session_.run("change a channel", work);
+}
+
+bool SqliteNotices::delete_channel(std::int64_t id)
+{
+    const auto work = [id](SqliteConnection& connection) {
+        SqliteTransaction transaction(connection);
+        const bool was_there = tables(connection).delete_channel(id);
+        transaction.commit();
+        return was_there;
+    };
+    return session_.run("delete a channel", work);
+}
+
+std::vector<UnseenEnd> SqliteNotices::unseen_ends(std::size_t limit)
+{
+    const auto work = [limit](SqliteConnection& connection) {
+        return tables(connection).unseen_ends(limit);
+    };
+    return session_.run("read which runs have ended", work);
+}
+
+std::vector<JobWatch> SqliteNotices::watches(std::span<const JobId> jobs)
+{
+    const auto work = [jobs](SqliteConnection& connection) {
+        return tables(connection).watches(jobs);
+    };
+    return session_.run("read what was noticed of jobs", work);
+}
+
+std::vector<JobWatch> SqliteNotices::due_watches(WallTime now, std::size_t limit)
+{
+    const auto work = [&](SqliteConnection& connection) {
+        return tables(connection).due_watches(now, limit);
+    };
+    return session_.run("read which jobs are to be looked at", work);
+}
+
+std::vector<JobId> SqliteNotices::unwatched_jobs(std::size_t limit)
+{
+    const auto work = [limit](SqliteConnection& connection) {
+        return tables(connection).unwatched_jobs(limit);
+    };
+    return session_.run("find jobs that expect successes", work);
+}
+
+std::vector<LogRow> SqliteNotices::slow_runs(WallTime now, std::size_t limit)
+{
+    const auto work = [&](SqliteConnection& connection) {
+        return tables(connection).slow_runs(now, limit);
+    };
+    return session_.run("read which runs take long", work);
+}
+
+void SqliteNotices::store_seen(Epoch epoch, const Seen& seen)
+{
+    const auto work = [&](SqliteConnection& connection) {
+        SqliteTransaction transaction(connection);
+        auto all = tables(connection);
+        const bool is_taken = all.take(epoch);
+        if (is_taken) {
+            all.store_seen(seen);
+            transaction.commit();
+        }
+        return is_taken;
+    };
+    if (!session_.run("store notices", work)) throw_noticed_by_another(epoch);
+}
+
+std::vector<NoticeDelivery> SqliteNotices::due_deliveries(std::int64_t channel, WallTime now,
+                                                          std::size_t limit)
+{
+    const auto work = [&](SqliteConnection& connection) {
+        return tables(connection).due_deliveries(channel, now, limit);
+    };
+    return session_.run("read which messages are due", work);
+}
+
+void SqliteNotices::update_deliveries(std::span<const NoticeDelivery> deliveries)
+{
+    const auto work = [deliveries](SqliteConnection& connection) {
+        SqliteTransaction transaction(connection);
+        for (const NoticeDelivery& delivery : deliveries)
+            tables(connection).update_delivery(delivery);
+        transaction.commit();
+    };
+    session_.run("store what came of messages", work);
+}
+
+std::vector<NoticeDelivery> SqliteNotices::deliveries(std::int64_t channel, std::size_t limit)
+{
+    const auto work = [&](SqliteConnection& connection) {
+        return tables(connection).deliveries(channel, limit);
+    };
+    return session_.run("read the messages", work);
+}
+
+std::int64_t SqliteNotices::count_waiting()
+{
+    const auto work = [](SqliteConnection& connection) {
+        return tables(connection).count_waiting();
+    };
+    return session_.run("count the messages that wait", work);
+}
+
+std::size_t SqliteNotices::clean_up(WallTime before, std::size_t keep, std::size_t limit)
+{
+    const auto work = [&](SqliteConnection& connection) {
+        SqliteTransaction transaction(connection);
+        const std::size_t deleted = tables(connection).clean_up(before, keep, limit);
+        transaction.commit();
+        return deleted;
+    };
+    return session_.run("delete old messages", work);
+}
+
+}  // namespace peercron
