@@ -16,13 +16,14 @@ MAY_INCLUDE = {
     "insight": {"base", "schedule", "model", "store"},
     "cluster": {"base", "model"},
     "wire": {"base", "model"},
+    "notify": {"base", "http_client", "schedule", "model", "store"},
     "exec": {"base", "http_client", "model", "store", "wire"},
     "dispatch": {"base", "schedule", "model", "store", "audit", "cluster", "wire"},
     "http": {"base"},
     "console": {"base", "http"},
     "api": {"base", "schedule", "model", "store", "audit", "insight", "cluster", "http", "console"},
-    "node": {"base", "http_client", "schedule", "model", "config", "store", "cluster", "wire", "exec", "dispatch",
-             "http", "api"},
+    "node": {"base", "http_client", "schedule", "model", "config", "store", "cluster", "wire", "notify", "exec",
+             "dispatch", "http", "api"},
     "cli": {"base", "schedule", "model"},
 }
 

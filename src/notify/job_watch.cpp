@@ -1,0 +1,127 @@
+#include "notify/job_watch.hpp"
+
+#include "notify/notice_json.hpp"
+
+#include <boost/json/array.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value_to.hpp>
+
+#include <algorithm>
+#include <exception>
+
+namespace peercron {
+
+namespace json = boost::json;
+
+namespace {
+
+std::size_t place_of_alarm(NoticeKind kind)
+{
+    return static_cast<std::size_t>(std::ranges::find(alarm_kinds, kind) - alarm_kinds.begin());
+}
+
+json::value millis(WallTime time)
+{
+    return std::int64_t{to_unix_millis(time)};
+}
+
+WallTime read_millis(const json::value& value)
+{
+    return from_unix_millis(json::value_to<std::int64_t>(value));
+}
+
+json::object to_json(const Alarm& alarm)
+{
+    json::object object{{"since", millis(alarm.since)}, {"count", alarm.count}};
+    if (alarm.told_at) object["told_at"] = millis(*alarm.told_at);
+    if (alarm.run) object["run"] = to_json(*alarm.run);
+    return object;
+}
+
+Alarm read_alarm(const json::value& value)
+{
+    const json::object& object = value.as_object();
+    Alarm alarm;
+    alarm.since = read_millis(object.at("since"));
+    alarm.count = json::value_to<std::int64_t>(object.at("count"));
+    if (const auto* told = object.if_contains("told_at")) alarm.told_at = read_millis(*told);
+    if (const auto* run = object.if_contains("run")) alarm.run = read_run(*run);
+    return alarm;
+}
+
+WatchedJob read(std::string_view text)
+{
+    const json::value document = json::parse(text);
+    const json::object& object = document.as_object();
+    WatchedJob watched;
+    watched.watched_since = read_millis(object.at("watched_since"));
+    watched.newest_end = read_millis(object.at("newest_end"));
+    for (const NoticeKind kind : alarm_kinds) {
+        const json::value* const alarm = object.if_contains(to_string(kind));
+        if (alarm != nullptr) watched.alarm(kind) = read_alarm(*alarm);
+    }
+    if (const auto* last = object.if_contains("last_success")) {
+        watched.last_success = read_millis(*last);
+    }
+    if (const auto* last = object.if_contains("last_run")) {
+        const json::array& run = last->as_array();
+        watched.last_run = RunId{json::value_to<JobId>(run.at(0)), read_millis(run.at(1)),
+                                 json::value_to<std::int32_t>(run.at(2))};
+        const auto state = parse_run_state(json::value_to<std::string>(run.at(3)));
+        watched.last_state = state.value_or(RunState::planned);
+    }
+    for (const json::value& change : object.at("changes").as_array()) {
+        watched.changes.push_back(read_millis(change));
+    }
+    if (const auto* since = object.if_contains("flapping_since")) {
+        watched.flapping_since = read_millis(*since);
+    }
+    return watched;
+}
+
+}  // namespace
+
+std::optional<Alarm>& WatchedJob::alarm(NoticeKind kind)
+{
+    return alarms.at(place_of_alarm(kind));
+}
+
+const std::optional<Alarm>& WatchedJob::alarm(NoticeKind kind) const
+{
+    return alarms.at(place_of_alarm(kind));
+}
+
+std::string watch_text(const WatchedJob& watched)
+{
+    json::array changes;
+    for (const WallTime change : watched.changes) changes.push_back(millis(change));
+    json::object object{{"watched_since", millis(watched.watched_since)},
+                        {"newest_end", millis(watched.newest_end)},
+                        {"changes", std::move(changes)}};
+    for (std::size_t i = 0; i < alarm_kinds.size(); ++i) {
+        if (watched.alarms[i]) object[to_string(alarm_kinds[i])] = to_json(*watched.alarms[i]);
+    }
+    if (watched.last_success) object["last_success"] = millis(*watched.last_success);
+    if (watched.last_run) {
+        object["last_run"] =
+            json::array{watched.last_run->job, millis(watched.last_run->scheduled_at),
+                        watched.last_run->attempt, to_string(watched.last_state)};
+    }
+    if (watched.flapping_since) object["flapping_since"] = millis(*watched.flapping_since);
+    return json::serialize(object);
+}
+
+WatchedJob read_watch(std::string_view text, WallTime now)
+{
+    try {
+        if (!text.empty()) return read(text);
+    } catch (const std::exception&) {
+        // Somebody wrote it into the database, or a later version did.
+    }
+    WatchedJob watched;
+    watched.watched_since = now;
+    return watched;
+}
+
+}  // namespace peercron

@@ -1,0 +1,87 @@
+#include "notify/messenger.hpp"
+
+#include "base/utf8.hpp"
+#include "notify/message.hpp"
+#include "notify/service_messages.hpp"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+namespace peercron {
+namespace {
+
+constexpr std::size_t shown_answer = 2000;  // bytes
+
+/// What comes from outside may be anything.
+std::string readable(std::string text)
+{
+    cut_utf8(text, shown_answer);
+    return is_utf8(text) ? text : quote_utf8(text);
+}
+
+SendReport report_of(const NoticeChannel& channel, const HttpAnswer& answer)
+{
+    SendReport report;
+    if (answer.end != HttpAnswer::End::whole) {
+        report.problem = answer.failure;
+        return report;
+    }
+    const std::string_view headers = answer.headers;
+    report.answer = fmt::format("{}\n\n{}", headers.substr(0, headers.find('\n')), answer.body);
+    const int kind = answer.status / 100;
+    if (kind == 2) {
+        const auto refusal = find_refusal(channel, answer.body);
+        report.is_sent = !refusal;
+        report.problem = refusal.value_or("");
+        return report;
+    }
+    // Too Many Requests and Request Timeout are about now, and a login may be mended.
+    constexpr int bad_request = 400;
+    constexpr int too_large = 413;
+    constexpr int unprocessable = 422;
+    report.is_refused = answer.status == bad_request || answer.status == too_large ||
+                        answer.status == unprocessable;
+    report.problem = kind == 3
+                         ? fmt::format(
+                               "the server redirects ({}); give the address to which "
+                               "it does",
+                               answer.status)
+                         : fmt::format("the server has answered with status {}", answer.status);
+    return report;
+}
+
+SendReport report_of(const MailAnswer& answer)
+{
+    SendReport report;
+    report.is_sent = answer.is_sent;
+    report.is_refused = answer.is_refused;
+    report.problem = answer.failure;
+    report.answer = answer.said;
+    return report;
+}
+
+}  // namespace
+
+asio::awaitable<SendReport> Messenger::send(NoticeChannel channel, Notice notice)
+{
+    NoticeMessage message = make_message(channel, notice, node_, clock_.now());
+    std::string request = shown(message, channel);
+    SendReport report;
+    if (auto* const http = std::get_if<HttpRequest>(&message)) {
+        const HttpAnswer answer = co_await http_.request(std::move(*http));
+        report = report_of(channel, answer);
+    } else {
+        const MailAnswer answer = co_await mail_.send(std::get<Mail>(std::move(message)));
+        report = report_of(answer);
+    }
+    report.request = std::move(request);
+    report.answer = without_secrets(channel, readable(std::move(report.answer)));
+    report.problem = without_secrets(channel, readable(std::move(report.problem)));
+    co_return report;
+}
+
+}  // namespace peercron

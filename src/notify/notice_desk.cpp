@@ -1,0 +1,235 @@
+#include "notify/notice_desk.hpp"
+
+#include "model/notice_channel.hpp"
+#include "notify/notice_json.hpp"
+#include "store/notice_store.hpp"
+
+#include <spdlog/spdlog.h>
+#include <boost/json/serialize.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace peercron {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto look_interval = 1s;
+/// The search for what is in no list of its own (jobs that nobody watches, runs that go on for
+/// long) takes no more than a hundredth of the time.
+constexpr SteadyTime::duration shortest_search_pause = 5s;
+constexpr int search_pause = 100;
+constexpr auto longest_pause_of_looks = 30s;
+constexpr std::size_t ends_at_once = 200;
+constexpr std::size_t jobs_at_once_looked_at = 200;
+
+/// One look, on the store's thread: what is known of the jobs, and what it comes to.
+class LookAtJobs {
+public:
+    LookAtJobs(Store& store, const NoticeRules& rules, std::vector<JobId> jobs, WallTime now)
+        : store_(store), rules_(rules), now_(now)
+    {
+        std::ranges::sort(jobs);
+        const auto repeated = std::ranges::unique(jobs);
+        jobs.erase(repeated.begin(), repeated.end());
+        for (Job& job : store.find_jobs_by_id(jobs)) {
+            const JobId id = job.id;
+            jobs_.emplace(id, std::move(job));
+        }
+        if (jobs_.empty()) {
+            seen_.forgotten = std::move(jobs);
+            return;
+        }
+        channels_ = store.notices().channels();
+        for (const JobWatch& watch : store.notices().watches(jobs)) {
+            watched_.emplace(watch.job, read_watch(watch.text, now));
+        }
+        for (const JobId job : jobs) {
+            if (!jobs_.contains(job)) seen_.forgotten.push_back(job);
+        }
+    }
+
+    void end(const LogRow& row)
+    {
+        const auto job = jobs_.find(row.run.id.job);
+        if (job == jobs_.end()) return;
+        add(job->second, rules_.ended(job->second, row, watch_of(job->second)));
+    }
+
+    void slow(const LogRow& row)
+    {
+        const auto job = jobs_.find(row.run.id.job);
+        if (job == jobs_.end()) return;
+        add(job->second, rules_.takes_long(job->second, row, watch_of(job->second)));
+    }
+
+    void pass_time()
+    {
+        for (const auto& [id, job] : jobs_) add(job, rules_.passed(job, watch_of(job), now_));
+    }
+
+    /// How many notices there are; they are stored.
+    std::size_t finish(Epoch epoch, std::vector<std::int64_t> ends)
+    {
+        seen_.ends = std::move(ends);
+        seen_.at = now_;
+        for (const auto& [id, job] : jobs_) {
+            const WatchedJob& watched = watch_of(job);
+            seen_.watches.push_back({id, watch_text(watched), rules_.due(job, watched, now_)});
+        }
+        store_.notices().store_seen(epoch, seen_);
+        return seen_.notices.size();
+    }
+
+private:
+    WatchedJob& watch_of(const Job& job)
+    {
+        return watched_.try_emplace(job.id, read_watch("", now_)).first->second;
+    }
+
+    void add(const Job& job, const std::vector<Notice>& notices)
+    {
+        if (notices.empty()) return;
+        const auto channels = channels_of(job.notify, job.tags, channels_);
+        if (channels.empty()) {
+            const bool names_some = !job.notify.empty() && job.notify.front() != no_channel;
+            if (!names_some) return;
+            spdlog::warn(
+                "notices: job {} has something to be told ({}), but none of its channels ({}) is "
+                "there or takes messages",
+                job.id, to_string(notices.front().kind), fmt::join(job.notify, ", "));
+            return;
+        }
+        for (const Notice& notice : notices) {
+            seen_.notices.push_back(
+                {notice.id, job.id, boost::json::serialize(to_json(notice)), channels});
+        }
+    }
+
+    Store& store_;
+    const NoticeRules& rules_;
+    const WallTime now_;
+    std::map<JobId, Job> jobs_;
+    std::vector<NoticeChannel> channels_;
+    std::unordered_map<JobId, WatchedJob> watched_;
+    Seen seen_;
+};
+
+}  // namespace
+
+NoticeDesk::NoticeDesk(asio::any_io_executor executor, const Clock& clock, StorePool& store,
+                       NoticeDefaults defaults, std::function<Epoch()> epoch)
+    : clock_(clock),
+      store_(store),
+      rules_(std::move(defaults)),
+      epoch_(std::move(epoch)),
+      written_(std::move(executor))
+{}
+
+asio::awaitable<void> NoticeDesk::run()
+{
+    SteadyTime::duration pause = look_interval;
+    for (;;) {
+        co_await sleep_for(pause);
+        const Epoch epoch = epoch_();
+        if (epoch == 0) {
+            pause = look_interval;
+            continue;
+        }
+        std::string trouble;
+        try {
+            co_await look(epoch);
+        } catch (const StoreError& error) {
+            trouble = error.what();
+        } catch (const Deposed& error) {
+            trouble = error.what();
+        }
+        if (trouble.empty()) {
+            pause = look_interval;
+            continue;
+        }
+        if (pause == look_interval) {
+            spdlog::warn("notices: cannot look at what has ended, trying again: {}", trouble);
+        }
+        pause = std::min<SteadyTime::duration>(2 * pause, longest_pause_of_looks);
+    }
+}
+
+/// Throws StoreError and Deposed.
+asio::awaitable<void> NoticeDesk::look(Epoch epoch)
+{
+    for (;;) {
+        const SteadyTime begun = clock_.steady_now();
+        const std::size_t ends = co_await look_at_ends(epoch);
+        if (ends < ends_at_once) break;
+        co_await sleep_for(pause_after(clock_.steady_now() - begun));
+    }
+    co_await look_at_time(epoch);
+}
+
+/// Says how many there were.
+asio::awaitable<std::size_t> NoticeDesk::look_at_ends(Epoch epoch)
+{
+    std::size_t notices = 0;
+    const auto work = [&, now = clock_.now()](Store& store) {
+        const std::vector<UnseenEnd> ends = store.notices().unseen_ends(ends_at_once);
+        if (ends.empty()) return ends.size();
+        std::vector<std::int64_t> ids;
+        std::vector<JobId> jobs;
+        std::vector<const LogRow*> rows;
+        for (const UnseenEnd& end : ends) {
+            ids.push_back(end.id);
+            if (!end.row) continue;
+            jobs.push_back(end.row->run.id.job);
+            rows.push_back(&*end.row);
+        }
+        const auto ended_at = [](const LogRow* row) {
+            return row->run.ended_at.value_or(row->run.id.scheduled_at);
+        };
+        std::ranges::stable_sort(rows, {}, ended_at);
+        LookAtJobs look(store, rules_, std::move(jobs), now);
+        for (const LogRow* row : rows) look.end(*row);
+        notices = look.finish(epoch, std::move(ids));
+        return ends.size();
+    };
+    const std::size_t ends = co_await store_.call(work);
+    if (notices > 0) written_.notify();
+    co_return ends;
+}
+
+asio::awaitable<void> NoticeDesk::look_at_time(Epoch epoch)
+{
+    const SteadyTime begun = clock_.steady_now();
+    const bool is_search = begun >= next_search_;
+    const auto work = [&, now = clock_.now()](Store& store) -> std::size_t {
+        std::vector<JobId> jobs;
+        for (const JobWatch& watch : store.notices().due_watches(now, jobs_at_once_looked_at)) {
+            jobs.push_back(watch.job);
+        }
+        std::vector<LogRow> slow;
+        if (is_search) {
+            std::ranges::copy(store.notices().unwatched_jobs(jobs_at_once_looked_at),
+                              std::back_inserter(jobs));
+            slow = store.notices().slow_runs(now, jobs_at_once_looked_at);
+            for (const LogRow& row : slow) jobs.push_back(row.run.id.job);
+        }
+        if (jobs.empty()) return 0;
+        LookAtJobs look(store, rules_, std::move(jobs), now);
+        for (const LogRow& row : slow) look.slow(row);
+        look.pass_time();
+        return look.finish(epoch, {});
+    };
+    const std::size_t notices = co_await store_.call(work);
+    if (notices > 0) written_.notify();
+    if (!is_search) co_return;
+    const SteadyTime now = clock_.steady_now();
+    next_search_ = now + std::max(shortest_search_pause, search_pause * (now - begun));
+}
+
+}  // namespace peercron

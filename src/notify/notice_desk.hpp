@@ -1,0 +1,53 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "base/event.hpp"
+#include "model/run.hpp"
+#include "notify/notice_rules.hpp"
+#include "store/store_pool.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+
+#include <cstddef>
+#include <functional>
+#include <string>
+
+namespace peercron {
+
+/// Looks at what has ended and at what should have, while this node dispatches, and puts notices
+/// into the outbox.
+///
+/// Everything is in the store: what has ended since the last look, what is known of each job, and
+/// the outbox; each look is one transaction there. So the next dispatcher goes on where this one
+/// stops, nothing is told twice and nothing is left out. Has a session of its own with the store,
+/// and nobody waits for it.
+///
+/// Lives on the I/O thread.
+class NoticeDesk {
+public:
+    /// @param store its own.
+    /// @param epoch in which this node dispatches; 0 while it does not.
+    NoticeDesk(asio::any_io_executor executor, const Clock& clock, StorePool& store,
+               NoticeDefaults defaults, std::function<Epoch()> epoch);
+
+    /// Ends only by cancellation.
+    asio::awaitable<void> run();
+
+    /// There are notices to be sent.
+    Event& written() { return written_; }
+
+private:
+    asio::awaitable<void> look(Epoch epoch);
+    asio::awaitable<std::size_t> look_at_ends(Epoch epoch);
+    asio::awaitable<void> look_at_time(Epoch epoch);
+
+    const Clock& clock_;
+    StorePool& store_;
+    const NoticeRules rules_;
+    const std::function<Epoch()> epoch_;
+    Event written_;
+    SteadyTime next_search_{};  ///< for jobs that nobody watches, and runs that take long
+};
+
+}  // namespace peercron

@@ -1,0 +1,422 @@
+#include "notify/notice_rules.hpp"
+
+#include "model/missed.hpp"
+#include "model/retry.hpp"
+#include "schedule/time_zone.hpp"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+namespace peercron {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto change_window = 1h;
+constexpr std::size_t most_changes = 6;  // within change_window
+
+/// What the end of a run says about its job.
+enum class Verdict : std::uint8_t { nothing, good, bad, missed };
+
+/// Whether a further attempt of the fire follows.
+bool goes_on(const Job& job, const RunReport& run)
+{
+    if (is_retried_after(job, run.state, run.exit_code)) return run.id.attempt < last_attempt(job);
+    if (job.delivery != Delivery::at_least_once) return false;
+    return run.state == RunState::lost || run.state == RunState::fenced ||
+           (run.state == RunState::killed && run.reason.cause == Cause::node_stopped);
+}
+
+Verdict verdict_of_skip(const Job& job, const RunReport& run)
+{
+    const Cause cause = run.reason.cause;
+    const bool is_change =
+        cause == Cause::job_changed || cause == Cause::job_stopped || cause == Cause::job_deleted;
+    if (is_change) return Verdict::nothing;
+    // The attempt before it has failed, and this was the last one.
+    if (run.id.attempt > 1) return Verdict::bad;
+    if (cause == Cause::invalid || cause == Cause::refused) return Verdict::bad;
+    return missed_word(run.state, cause, job.delivery) ? Verdict::missed : Verdict::nothing;
+}
+
+Verdict verdict(const Job& job, const RunReport& run)
+{
+    if (goes_on(job, run)) return Verdict::nothing;
+    switch (run.state) {
+        case RunState::success:
+            return Verdict::good;
+        case RunState::failed:
+        case RunState::timeout:
+        case RunState::fenced:
+            return Verdict::bad;
+        case RunState::lost:
+            return Verdict::missed;
+        case RunState::killed:
+            return run.reason.cause == Cause::on_request ? Verdict::nothing : Verdict::bad;
+        case RunState::skipped:
+            return verdict_of_skip(job, run);
+        case RunState::planned:
+        case RunState::running:
+        case RunState::revoked:
+            break;
+    }
+    return Verdict::nothing;
+}
+
+WallTime end_of(const LogRow& row)
+{
+    const WallTime due = row.gap_end.value_or(row.run.id.scheduled_at);
+    return row.run.ended_at.value_or(due);
+}
+
+Notice::Run run_of(const LogRow& row)
+{
+    Notice::Run run;
+    run.id = row.id;
+    run.scheduled_at = row.run.id.scheduled_at;
+    run.attempt = row.run.id.attempt;
+    run.state = row.run.state;
+    run.reason = to_string(row.run.reason);
+    run.node = row.run.run_server;
+    run.started_at = row.run.started_at;
+    run.ended_at = row.run.ended_at;
+    run.exit_code = row.run.exit_code;
+    run.http_status = row.run.http_status;
+    run.output = row.run.output;
+    return run;
+}
+
+/// The moment of a time of the day, "04:00", on the clocks of a zone. One that the clocks skip is
+/// as much later as they are set forward.
+WallTime moment_of(const TimeZone& zone, std::chrono::local_days day, std::string_view clock)
+{
+    const auto number = [clock](std::size_t at) {
+        return (clock[at] - '0') * 10 + (clock[at + 1] - '0');
+    };
+    const std::chrono::local_seconds local =
+        day + std::chrono::hours(number(0)) + std::chrono::minutes(number(3));
+    const std::chrono::sys_seconds as_utc(local.time_since_epoch());
+    const auto guess = as_utc - zone.offset_at(as_utc);
+    return as_utc - zone.offset_at(guess);
+}
+
+/// The last such moment that is not later than `now`, the one a day before it, and the next one.
+struct Deadlines {
+    WallTime before;
+    WallTime last;
+    WallTime next;
+};
+
+Deadlines deadlines_at(const TimeZone& zone, std::string_view clock, WallTime now)
+{
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(now);
+    const std::chrono::local_seconds local(seconds.time_since_epoch() + zone.offset_at(seconds));
+    auto day = std::chrono::floor<std::chrono::days>(local);
+    if (moment_of(zone, day, clock) > now) day -= std::chrono::days(1);
+    return {moment_of(zone, day - std::chrono::days(1), clock), moment_of(zone, day, clock),
+            moment_of(zone, day + std::chrono::days(1), clock)};
+}
+
+const TimeZone* zone_of(const Job& job, const std::string& default_zone)
+{
+    const auto zone = find_zone(job.time_zone.empty() ? default_zone : job.time_zone);
+    return zone ? *zone : nullptr;
+}
+
+}  // namespace
+
+/// One look at one job.
+class NoticeRules::Look {
+public:
+    Look(const NoticeRules& rules, const Job& job, WatchedJob& watched, WallTime at)
+        : rules_(rules), job_(job), watched_(watched), at_(at)
+    {}
+
+    void set_run(const LogRow& row) { run_ = run_of(row); }
+
+    /// It was seen so many times, which may be known already.
+    void raise(NoticeKind kind, std::int64_t count)
+    {
+        std::optional<Alarm>& alarm = watched_.alarm(kind);
+        if (!alarm) {
+            alarm.emplace();
+            alarm->since = at_;
+            alarm->run = run_;
+            if (alarm->run) alarm->run->output.clear();
+        }
+        alarm->count += count;
+    }
+
+    void tell(NoticeKind kind)
+    {
+        Alarm& alarm = *watched_.alarm(kind);
+        if (alarm.told_at || !rules_.wants(job_, kind)) return;
+        alarm.told_at = at_;
+        tell_change(about(kind, alarm));
+    }
+
+    /// Again, as of `at`.
+    void remind(NoticeKind kind)
+    {
+        Alarm& alarm = *watched_.alarm(kind);
+        alarm.told_at = at_;
+        if (watched_.flapping_since) return;
+        Notice notice = about(kind, alarm);
+        notice.is_reminder = true;
+        notices_.push_back(std::move(notice));
+    }
+
+    /// It is over, and recovered() says so if somebody was told.
+    void clear(NoticeKind kind)
+    {
+        std::optional<Alarm>& alarm = watched_.alarm(kind);
+        if (!alarm) return;
+        if (alarm->told_at) {
+            over_.push_back(kind);
+            begun_ = std::min(begun_, alarm->since);
+            count_ = std::max(count_, alarm->count);
+        }
+        alarm.reset();
+    }
+
+    /// It gives way to something else that is wrong.
+    void drop(NoticeKind kind) { watched_.alarm(kind).reset(); }
+
+    void recovered()
+    {
+        if (over_.empty() || !rules_.wants(job_, NoticeKind::recovered)) return;
+        Notice notice = make(NoticeKind::recovered);
+        notice.over = over_;
+        notice.since = begun_;
+        notice.count = count_;
+        tell_change(std::move(notice));
+    }
+
+    void tell_run(NoticeKind kind)
+    {
+        if (!rules_.wants(job_, kind)) return;
+        Notice notice = make(kind);
+        notice.id = fmt::format("{}-{}-{}-{}", to_string(kind), job_.id,
+                                to_unix_millis(run_->scheduled_at), run_->attempt);
+        notices_.push_back(std::move(notice));
+    }
+
+    /// An hour without changes: says how it stands.
+    void calm_down()
+    {
+        const WallTime since = *std::exchange(watched_.flapping_since, std::nullopt);
+        const auto changes = std::ssize(std::exchange(watched_.changes, {}));
+        for (const NoticeKind kind : alarm_kinds) {
+            const std::optional<Alarm>& alarm = watched_.alarm(kind);
+            if (alarm && alarm->told_at) return remind(kind);
+        }
+        Notice notice = make(NoticeKind::recovered);
+        notice.over = {NoticeKind::flapping};
+        notice.since = since;
+        notice.count = changes;
+        notices_.push_back(std::move(notice));
+    }
+
+    std::vector<Notice> take() { return std::move(notices_); }
+
+private:
+    Notice make(NoticeKind kind) const
+    {
+        Notice notice;
+        notice.id = fmt::format("{}-{}-{}", to_string(kind), job_.id, to_unix_millis(at_));
+        notice.kind = kind;
+        notice.at = at_;
+        notice.job = job_.id;
+        notice.job_name = job_.name;
+        notice.tags = job_.tags;
+        notice.run = run_;
+        return notice;
+    }
+
+    Notice about(NoticeKind kind, const Alarm& alarm) const
+    {
+        Notice notice = make(kind);
+        notice.since = alarm.since;
+        notice.count = alarm.count;
+        if (!notice.run) notice.run = alarm.run;
+        return notice;
+    }
+
+    void tell_change(Notice notice)
+    {
+        std::erase_if(watched_.changes,
+                      [this](WallTime change) { return change <= at_ - change_window; });
+        watched_.changes.push_back(at_);
+        if (watched_.flapping_since) return;
+        if (watched_.changes.size() > most_changes) {
+            watched_.flapping_since = watched_.changes.front();
+            notice = make(NoticeKind::flapping);
+            notice.since = watched_.flapping_since;
+            notice.count = std::ssize(watched_.changes);
+        }
+        notices_.push_back(std::move(notice));
+    }
+
+    const NoticeRules& rules_;
+    const Job& job_;
+    WatchedJob& watched_;
+    const WallTime at_;
+    std::optional<Notice::Run> run_;
+    std::vector<Notice> notices_;
+    // What is over.
+    std::vector<NoticeKind> over_;
+    WallTime begun_ = WallTime::max();
+    std::int64_t count_ = 0;
+};
+
+std::vector<Notice> NoticeRules::ended(const Job& job, const LogRow& row, WatchedJob& watched) const
+{
+    const RunReport& run = row.run;
+    const bool is_known = watched.last_run == run.id && watched.last_state == run.state;
+    if (job.stop || row.legacy || is_known) return {};
+    watched.last_run = run.id;
+    watched.last_state = run.state;
+    const WallTime at = end_of(row);
+    Look look(*this, job, watched, at);
+    look.set_run(row);
+    const Verdict says = verdict(job, run);
+    if (says == Verdict::good) look.tell_run(NoticeKind::success);
+    if (says == Verdict::bad) look.tell_run(NoticeKind::failed);
+    if (run.state == RunState::lost) look.tell_run(NoticeKind::lost);
+    if (run.state == RunState::skipped && run.id.attempt == 1) look.tell_run(NoticeKind::skipped);
+    if (says == Verdict::nothing || at < watched.newest_end) return look.take();
+    watched.newest_end = at;
+
+    const bool is_fire = run.id.attempt == 1 && row.requested_by.empty() && row.fires == 1;
+    if (is_fire && run.started_at) {
+        const auto limit = job.late_after > 0s ? job.late_after : defaults_.late_after;
+        if (*run.started_at - run.id.scheduled_at > limit) {
+            look.raise(NoticeKind::late, 1);
+            look.tell(NoticeKind::late);
+        } else {
+            look.clear(NoticeKind::late);
+        }
+    }
+    if (job.slow_after > 0s && run.started_at) {
+        if (run.use_time > job.slow_after) {
+            look.raise(NoticeKind::slow, 1);
+            look.tell(NoticeKind::slow);
+        } else if (says == Verdict::good) {
+            look.clear(NoticeKind::slow);
+        }
+    }
+    if (says == Verdict::good) {
+        watched.last_success = at;
+        look.clear(NoticeKind::failing);
+        look.clear(NoticeKind::missed);
+        look.clear(NoticeKind::silent);
+    } else if (says == Verdict::missed) {
+        look.raise(NoticeKind::missed, row.fires);
+        look.tell(NoticeKind::missed);
+    } else {
+        look.drop(NoticeKind::missed);
+        look.raise(NoticeKind::failing, 1);
+        const std::int64_t after = job.notify_after > 0 ? job.notify_after : defaults_.notify_after;
+        if (watched.alarm(NoticeKind::failing)->count >= after) look.tell(NoticeKind::failing);
+    }
+    look.recovered();
+    return look.take();
+}
+
+std::vector<Notice> NoticeRules::takes_long(const Job& job, const LogRow& row,
+                                            WatchedJob& watched) const
+{
+    const bool is_slow = job.slow_after > 0s && row.run.started_at;
+    if (job.stop || !is_slow || watched.alarm(NoticeKind::slow)) return {};
+    Look look(*this, job, watched, *row.run.started_at + job.slow_after);
+    look.set_run(row);
+    look.raise(NoticeKind::slow, 1);
+    look.tell(NoticeKind::slow);
+    return look.take();
+}
+
+std::vector<Notice> NoticeRules::passed(const Job& job, WatchedJob& watched, WallTime now) const
+{
+    if (job.stop) return {};
+    std::vector<Notice> notices;
+    const auto look_at = [&](WallTime at, const auto& what) {
+        Look look(*this, job, watched, at);
+        what(look);
+        std::ranges::move(look.take(), std::back_inserter(notices));
+    };
+    const auto from = silent_from(job, watched, now);
+    if (from && *from <= now && !watched.alarm(NoticeKind::silent)) {
+        look_at(*from, [](Look& look) {
+            look.raise(NoticeKind::silent, 1);
+            look.tell(NoticeKind::silent);
+        });
+    }
+    if (watched.flapping_since && now - watched.changes.back() >= change_window) {
+        look_at(now, [](Look& look) { look.calm_down(); });
+    }
+    if (every(job) == 0s) return notices;
+    for (const NoticeKind kind : alarm_kinds) {
+        const std::optional<Alarm>& alarm = watched.alarm(kind);
+        if (!alarm || !alarm->told_at || now - *alarm->told_at < every(job)) continue;
+        // Not one for each that a dispatcher would have told meanwhile.
+        const auto missed = (now - *alarm->told_at) / every(job);
+        look_at(*alarm->told_at + missed * every(job), [kind](Look& look) { look.remind(kind); });
+    }
+    return notices;
+}
+
+std::optional<WallTime> NoticeRules::due(const Job& job, const WatchedJob& watched,
+                                         WallTime now) const
+{
+    std::optional<WallTime> due;
+    if (job.stop) return due;
+    const auto note = [&due](WallTime time) { due = due ? std::min(*due, time) : time; };
+    if (const auto from = silent_from(job, watched, now)) {
+        // Once it is known to be silent there is only the next day to be looked at.
+        note(watched.alarm(NoticeKind::silent) ? now + std::chrono::days(1) : *from);
+    }
+    if (watched.flapping_since) note(watched.changes.back() + change_window);
+    if (every(job) > 0s) {
+        for (const std::optional<Alarm>& alarm : watched.alarms) {
+            if (alarm && alarm->told_at) note(*alarm->told_at + every(job));
+        }
+    }
+    return due;
+}
+
+bool NoticeRules::wants(const Job& job, NoticeKind kind) const
+{
+    if (kind == NoticeKind::silent) return true;  // the job says so by what it expects
+    const auto& words = job.notify_on.empty() ? defaults_.notify_on : job.notify_on;
+    return std::ranges::count(words, to_string(kind)) > 0;
+}
+
+std::chrono::seconds NoticeRules::every(const Job& job) const
+{
+    return job.notify_every > 0s ? job.notify_every : defaults_.notify_every;
+}
+
+/// From when the job counts as silent, if nothing happens until then; not set: it never does.
+std::optional<WallTime> NoticeRules::silent_from(const Job& job, const WatchedJob& watched,
+                                                 WallTime now) const
+{
+    std::optional<WallTime> from;
+    // What was expected before it was asked for is not.
+    const WallTime asked = std::max(watched.watched_since, job.effective_from);
+    if (job.expect_every > 0s) {
+        from = std::max(watched.last_success.value_or(asked), asked) + job.expect_every;
+    }
+    if (job.expect_by.empty()) return from;
+    const TimeZone* const zone = zone_of(job, defaults_.time_zone);
+    if (zone == nullptr) return from;
+    const Deadlines deadlines = deadlines_at(*zone, job.expect_by, now);
+    const bool is_met = deadlines.last < asked ||
+                        (watched.last_success && *watched.last_success > deadlines.before);
+    const WallTime by = is_met ? deadlines.next : deadlines.last;
+    return from ? std::min(*from, by) : by;
+}
+
+}  // namespace peercron

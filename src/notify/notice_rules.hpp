@@ -1,0 +1,67 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "model/job.hpp"
+#include "model/notice.hpp"
+#include "notify/job_watch.hpp"
+#include "store/store.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace peercron {
+
+/// What counts where a job says nothing.
+struct NoticeDefaults {
+    std::vector<std::string> notify_on{"failing", "recovered", "missed"};
+    std::int64_t notify_after = 1;
+    std::chrono::seconds notify_every{0};
+    std::chrono::seconds late_after{60};
+    std::string time_zone = "UTC";
+};
+
+/// Which notices the life of a job gives. Pure: a function of the job, of what was kept of it, and
+/// of moments; so every dispatcher finds the same, and looking twice at the same run finds nothing
+/// new.
+///
+/// - One notice per change: when something begins, and when it is over. What nobody was told has
+///   no end that anybody is told.
+/// - A fire has failed when its last attempt has. Runs that were skipped because somebody wanted it
+///   so, or were ended by a person, say nothing about the job.
+/// - More than six changes within an hour are told as one `flapping`, and then nothing until an
+///   hour was quiet; then how it stands.
+/// - A stopped job is silent.
+/// - Of runs that end in another order than they are told, the one that ended last decides.
+///
+/// Any thread.
+class NoticeRules {
+public:
+    explicit NoticeRules(NoticeDefaults defaults) : defaults_(std::move(defaults)) {}
+
+    /// A run has ended, or a fire was skipped.
+    std::vector<Notice> ended(const Job& job, const LogRow& row, WatchedJob& watched) const;
+
+    /// A run goes on for longer than Job::slow_after. It may be told of again and again.
+    std::vector<Notice> takes_long(const Job& job, const LogRow& row, WatchedJob& watched) const;
+
+    /// What only time tells: to be asked when due() says so.
+    std::vector<Notice> passed(const Job& job, WatchedJob& watched, WallTime now) const;
+
+    /// When passed() has something to say next, if nothing happens until then.
+    std::optional<WallTime> due(const Job& job, const WatchedJob& watched, WallTime now) const;
+
+private:
+    class Look;
+
+    bool wants(const Job& job, NoticeKind kind) const;
+    std::chrono::seconds every(const Job& job) const;
+    std::optional<WallTime> silent_from(const Job& job, const WatchedJob& watched,
+                                        WallTime now) const;
+
+    const NoticeDefaults defaults_;
+};
+
+}  // namespace peercron

@@ -1,0 +1,332 @@
+#include "notify/notice_rules.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace peercron {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+constexpr WallTime noon = from_unix_millis(1'795'262'400'000);  // 2026-11-21T12:00:00Z
+
+std::vector<NoticeKind> kinds(const std::vector<Notice>& notices)
+{
+    std::vector<NoticeKind> found;
+    for (const Notice& notice : notices) found.push_back(notice.kind);
+    return found;
+}
+
+/// Job 12 fires each minute.
+class NoticeRulesTest : public ::testing::Test {
+protected:
+    NoticeRulesTest()
+    {
+        job_.id = 12;
+        job_.name = "backup";
+        job_.notify = {"ops"};
+        job_.effective_from = noon - 24h;
+        watched_.watched_since = noon - 24h;
+    }
+
+    static LogRow row(WallTime at, RunState state, std::int32_t attempt = 1)
+    {
+        LogRow row;
+        row.id = 4000 + (at - noon) / 1min;
+        row.run.id = {12, at, attempt};
+        row.run.state = state;
+        if (state != RunState::skipped) {
+            row.run.started_at = at + 1ms;
+            row.run.ended_at = at + 5s;
+            row.run.use_time = 5s;
+        }
+        if (state == RunState::failed) row.run.exit_code = 1;
+        return row;
+    }
+
+    static LogRow skipped(WallTime at, Cause cause, std::int32_t attempt = 1)
+    {
+        LogRow skip = row(at, RunState::skipped, attempt);
+        skip.run.reason.cause = cause;
+        return skip;
+    }
+
+    std::vector<Notice> ended(const LogRow& row) { return rules_.ended(job_, row, watched_); }
+    std::vector<NoticeKind> told(const LogRow& row) { return kinds(ended(row)); }
+    std::vector<NoticeKind> passed(WallTime now)
+    {
+        return kinds(rules_.passed(job_, watched_, now));
+    }
+
+    Job job_;
+    WatchedJob watched_;
+    NoticeRules rules_{NoticeDefaults()};
+};
+
+TEST_F(NoticeRulesTest, OneNoticeWhenItBeginsToFailAndOneWhenItIsWellAgain)
+{
+    EXPECT_THAT(told(row(noon, RunState::success)), IsEmpty());
+    const auto first = ended(row(noon + 1min, RunState::failed));
+    ASSERT_THAT(kinds(first), ElementsAre(NoticeKind::failing));
+    EXPECT_EQ(first[0].id, "failing-12-1795262465000");
+    EXPECT_EQ(first[0].at, noon + 1min + 5s);
+    EXPECT_EQ(first[0].job_name, "backup");
+    ASSERT_TRUE(first[0].run);
+    EXPECT_EQ(first[0].run->id, 4001);
+    EXPECT_EQ(first[0].run->exit_code, 1);
+    EXPECT_THAT(told(row(noon + 2min, RunState::timeout)), IsEmpty());
+    const auto well = ended(row(noon + 3min, RunState::success));
+    ASSERT_THAT(kinds(well), ElementsAre(NoticeKind::recovered));
+    EXPECT_THAT(well[0].over, ElementsAre(NoticeKind::failing));
+    EXPECT_EQ(well[0].since, noon + 1min + 5s);
+    EXPECT_EQ(well[0].count, 2);
+    EXPECT_EQ(well[0].run->id, 4003) << "which run it was";
+    EXPECT_THAT(told(row(noon + 4min, RunState::success)), IsEmpty());
+}
+
+TEST_F(NoticeRulesTest, TheSameRunAgainTellsNothingNew)
+{
+    EXPECT_THAT(told(row(noon, RunState::failed)), ElementsAre(NoticeKind::failing));
+    job_.notify_after = 2;
+    EXPECT_THAT(told(row(noon, RunState::failed)), IsEmpty());
+    EXPECT_EQ(watched_.alarm(NoticeKind::failing)->count, 1);
+}
+
+TEST_F(NoticeRulesTest, AFireHasFailedWhenItsLastAttemptHas)
+{
+    job_.retries = 2;
+    EXPECT_THAT(told(row(noon, RunState::failed)), IsEmpty());
+    EXPECT_THAT(told(row(noon, RunState::failed, 2)), IsEmpty());
+    EXPECT_THAT(told(row(noon, RunState::failed, 3)), ElementsAre(NoticeKind::failing));
+    EXPECT_THAT(told(row(noon + 1min, RunState::failed)), IsEmpty());
+    EXPECT_THAT(told(row(noon + 1min, RunState::success, 2)), ElementsAre(NoticeKind::recovered));
+}
+
+TEST_F(NoticeRulesTest, AnEndThatIsNotRetriedIsTheLast)
+{
+    job_.retries = 2;
+    job_.retry_on = {"75"};
+    EXPECT_THAT(told(row(noon, RunState::failed)), ElementsAre(NoticeKind::failing));
+}
+
+TEST_F(NoticeRulesTest, ARetryThatTheNextFireReplacedHasFailed)
+{
+    job_.retries = 2;
+    EXPECT_THAT(told(row(noon, RunState::failed)), IsEmpty());
+    EXPECT_THAT(told(skipped(noon, Cause::superseded, 2)), ElementsAre(NoticeKind::failing));
+}
+
+TEST_F(NoticeRulesTest, NotifyAfterCountsFiresInARow)
+{
+    job_.notify_after = 3;
+    EXPECT_THAT(told(row(noon, RunState::failed)), IsEmpty());
+    EXPECT_THAT(told(row(noon + 1min, RunState::failed)), IsEmpty());
+    EXPECT_THAT(told(row(noon + 2min, RunState::success)), IsEmpty()) << "nobody was told";
+    EXPECT_THAT(told(row(noon + 3min, RunState::failed)), IsEmpty());
+    EXPECT_THAT(told(row(noon + 4min, RunState::failed)), IsEmpty());
+    const auto third = ended(row(noon + 5min, RunState::failed));
+    ASSERT_THAT(kinds(third), ElementsAre(NoticeKind::failing));
+    EXPECT_EQ(third[0].count, 3);
+    EXPECT_EQ(third[0].since, noon + 3min + 5s);
+}
+
+TEST_F(NoticeRulesTest, AMissedFireIsToldOnceUntilOneSucceeds)
+{
+    LogRow gap = skipped(noon, Cause::misfire);
+    gap.fires = 7;
+    gap.gap_end = noon + 6min;
+    const auto missed = ended(gap);
+    ASSERT_THAT(kinds(missed), ElementsAre(NoticeKind::missed));
+    EXPECT_EQ(missed[0].count, 7);
+    EXPECT_EQ(missed[0].at, noon + 6min);
+    EXPECT_THAT(told(skipped(noon + 7min, Cause::no_node)), IsEmpty());
+    EXPECT_THAT(told(row(noon + 8min, RunState::success)), ElementsAre(NoticeKind::recovered));
+}
+
+TEST_F(NoticeRulesTest, ARunThatWasLostIsMissedUnlessItRunsAgain)
+{
+    job_.delivery = Delivery::at_least_once;
+    EXPECT_THAT(told(row(noon, RunState::lost)), IsEmpty());
+    job_.delivery = Delivery::at_most_once;
+    EXPECT_THAT(told(row(noon + 1min, RunState::lost)), ElementsAre(NoticeKind::missed));
+}
+
+TEST_F(NoticeRulesTest, SkipsAndEndsThatSomebodyWantedSayNothing)
+{
+    for (const Cause cause : {Cause::mutex, Cause::replaced, Cause::misfire_policy,
+                              Cause::job_stopped, Cause::job_changed}) {
+        EXPECT_THAT(told(skipped(noon, cause)), IsEmpty()) << to_string(cause);
+        watched_ = {};
+    }
+    LogRow killed = row(noon, RunState::killed);
+    killed.run.reason.cause = Cause::on_request;
+    EXPECT_THAT(told(killed), IsEmpty());
+    EXPECT_THAT(told(row(noon, RunState::revoked)), IsEmpty());
+}
+
+TEST_F(NoticeRulesTest, AStoppedJobIsSilent)
+{
+    job_.expect_every = 60s;
+    job_.notify_every = 60s;
+    EXPECT_THAT(told(row(noon, RunState::failed)), ElementsAre(NoticeKind::failing));
+    job_.stop = true;
+    EXPECT_THAT(told(row(noon + 1min, RunState::success)), IsEmpty());
+    EXPECT_THAT(passed(noon + 1h), IsEmpty());
+    EXPECT_FALSE(rules_.due(job_, watched_, noon));
+}
+
+TEST_F(NoticeRulesTest, WhatTheWordsDoNotNameIsNotTold)
+{
+    job_.notify_on = {"missed"};
+    EXPECT_THAT(told(row(noon, RunState::failed)), IsEmpty());
+    EXPECT_THAT(told(row(noon + 1min, RunState::success)), IsEmpty());
+    EXPECT_THAT(told(skipped(noon + 2min, Cause::misfire)), ElementsAre(NoticeKind::missed));
+    EXPECT_THAT(told(row(noon + 3min, RunState::success)), IsEmpty());
+}
+
+TEST_F(NoticeRulesTest, SingleRunsAreToldWhereTheWordsNameThem)
+{
+    job_.notify_on = {"failed", "success", "skipped", "lost"};
+    EXPECT_THAT(told(row(noon, RunState::success)), ElementsAre(NoticeKind::success));
+    EXPECT_THAT(told(row(noon + 1min, RunState::failed)), ElementsAre(NoticeKind::failed));
+    const auto second = ended(row(noon + 2min, RunState::failed));
+    ASSERT_THAT(kinds(second), ElementsAre(NoticeKind::failed));
+    EXPECT_EQ(second[0].id, "failed-12-1795262520000-1");
+    EXPECT_THAT(told(skipped(noon + 3min, Cause::mutex)), ElementsAre(NoticeKind::skipped));
+    EXPECT_THAT(told(row(noon + 4min, RunState::lost)), ElementsAre(NoticeKind::lost));
+}
+
+TEST_F(NoticeRulesTest, TheRunThatEndedLastDecides)
+{
+    EXPECT_THAT(told(row(noon + 1min, RunState::success)), IsEmpty());
+    EXPECT_THAT(told(row(noon, RunState::failed)), IsEmpty()) << "it had ended before";
+    EXPECT_FALSE(watched_.alarm(NoticeKind::failing));
+}
+
+TEST_F(NoticeRulesTest, LateAndSlowRunsAreToldUntilOneIsNot)
+{
+    job_.notify_on = {"late", "slow", "recovered"};
+    job_.late_after = 30s;
+    job_.slow_after = 60s;
+    LogRow run = row(noon, RunState::success);
+    run.run.started_at = noon + 31s;
+    EXPECT_THAT(told(run), ElementsAre(NoticeKind::late));
+    run = row(noon + 1min, RunState::success);
+    run.run.started_at = noon + 1min + 31s;
+    EXPECT_THAT(told(run), IsEmpty());
+    run = row(noon + 2min, RunState::success);
+    run.run.use_time = 61s;
+    EXPECT_THAT(told(run), ElementsAre(NoticeKind::slow, NoticeKind::recovered));
+    EXPECT_THAT(told(row(noon + 3min, RunState::success)), ElementsAre(NoticeKind::recovered));
+    run = row(noon + 4min, RunState::success);
+    run.run.started_at = noon + 4min + 40s;
+    run.requested_by = "ann";
+    EXPECT_THAT(told(run), IsEmpty()) << "somebody asked for it when it suited";
+}
+
+TEST_F(NoticeRulesTest, ARunThatHangsIsToldWhileItHangs)
+{
+    job_.notify_on = {"slow", "recovered"};
+    job_.slow_after = 60s;
+    LogRow running = row(noon, RunState::running);
+    running.run.ended_at.reset();
+    const auto slow = rules_.takes_long(job_, running, watched_);
+    ASSERT_THAT(kinds(slow), ElementsAre(NoticeKind::slow));
+    EXPECT_EQ(slow[0].at, noon + 1ms + 60s);
+    EXPECT_THAT(rules_.takes_long(job_, running, watched_), IsEmpty());
+    LogRow ended = row(noon, RunState::success);
+    ended.run.use_time = 90s;
+    EXPECT_THAT(told(ended), IsEmpty()) << "it was told";
+    EXPECT_THAT(told(row(noon + 5min, RunState::success)), ElementsAre(NoticeKind::recovered));
+}
+
+TEST_F(NoticeRulesTest, WhatGoesOnIsToldAgainAtTheInterval)
+{
+    job_.notify_every = 3600s;
+    EXPECT_THAT(told(row(noon, RunState::failed)), ElementsAre(NoticeKind::failing));
+    const WallTime at = noon + 5s;
+    EXPECT_EQ(rules_.due(job_, watched_, noon + 1min), at + 1h);
+    EXPECT_THAT(passed(at + 59min), IsEmpty());
+    const auto again = rules_.passed(job_, watched_, at + 1h + 3s);
+    ASSERT_THAT(kinds(again), ElementsAre(NoticeKind::failing));
+    EXPECT_TRUE(again[0].is_reminder);
+    EXPECT_EQ(again[0].at, at + 1h) << "whoever looks when, it is the same";
+    EXPECT_THAT(passed(at + 1h + 4s), IsEmpty());
+    EXPECT_THAT(passed(at + 5h), ElementsAre(NoticeKind::failing)) << "not one for each hour";
+}
+
+TEST_F(NoticeRulesTest, AJobWithoutTheSuccessThatItExpectsIsSilent)
+{
+    job_.expect_every = 600s;
+    EXPECT_THAT(told(row(noon, RunState::success)), IsEmpty());
+    const WallTime at = noon + 5s;
+    EXPECT_EQ(rules_.due(job_, watched_, noon + 1min), at + 10min);
+    EXPECT_THAT(passed(at + 9min), IsEmpty());
+    EXPECT_THAT(passed(at + 10min), ElementsAre(NoticeKind::silent));
+    EXPECT_THAT(passed(at + 30min), IsEmpty());
+    EXPECT_THAT(told(row(noon + 40min, RunState::success)), ElementsAre(NoticeKind::recovered));
+}
+
+TEST_F(NoticeRulesTest, ASuccessIsExpectedByATimeOfEachDayOfItsZone)
+{
+    job_.expect_by = "04:00";
+    job_.time_zone = "Europe/Berlin";  // 03:00 UTC in November
+    const WallTime three = noon - 9h;
+    EXPECT_THAT(told(row(three - 1h, RunState::success)), IsEmpty());
+    EXPECT_EQ(rules_.due(job_, watched_, three - 30min), three);
+    EXPECT_THAT(passed(three + 1min), IsEmpty()) << "there was one";
+    EXPECT_EQ(rules_.due(job_, watched_, three + 1min), three + 24h);
+    EXPECT_THAT(passed(three + 24h), ElementsAre(NoticeKind::silent));
+    EXPECT_THAT(passed(three + 48h), IsEmpty()) << "it goes on";
+    EXPECT_THAT(told(row(three + 49h, RunState::success)), ElementsAre(NoticeKind::recovered));
+}
+
+TEST_F(NoticeRulesTest, WhatWasExpectedBeforeSomebodyAskedForItIsNot)
+{
+    job_.expect_by = "04:00";
+    job_.effective_from = noon;
+    EXPECT_THAT(passed(noon + 1h), IsEmpty());
+    EXPECT_EQ(rules_.due(job_, watched_, noon + 1h), noon + 16h);
+}
+
+TEST_F(NoticeRulesTest, ManyChangesAreToldAsOneAndThenHowItStands)
+{
+    std::vector<NoticeKind> all;
+    for (int i = 0; i < 10; ++i) {
+        const RunState state = i % 2 == 0 ? RunState::failed : RunState::success;
+        for (const NoticeKind kind : told(row(noon + i * 1min, state))) all.push_back(kind);
+    }
+    EXPECT_THAT(all, ElementsAre(NoticeKind::failing, NoticeKind::recovered, NoticeKind::failing,
+                                 NoticeKind::recovered, NoticeKind::failing, NoticeKind::recovered,
+                                 NoticeKind::flapping));
+    const WallTime last = noon + 9min + 5s;
+    EXPECT_EQ(rules_.due(job_, watched_, last), last + 1h);
+    EXPECT_THAT(passed(last + 59min), IsEmpty());
+    EXPECT_THAT(passed(last + 1h), ElementsAre(NoticeKind::recovered));
+    EXPECT_THAT(told(row(noon + 2h, RunState::failed)), ElementsAre(NoticeKind::failing));
+}
+
+TEST_F(NoticeRulesTest, AFlappingJobThatComesToRestWhileItFailsSaysSo)
+{
+    for (int i = 0; i < 9; ++i) {
+        told(row(noon + i * 1min, i % 2 == 0 ? RunState::failed : RunState::success));
+    }
+    EXPECT_THAT(passed(noon + 2h), ElementsAre(NoticeKind::failing));
+}
+
+TEST_F(NoticeRulesTest, WhatIsKeptOfAJobSurvivesAsText)
+{
+    job_.notify_every = 60s;
+    for (int i = 0; i < 9; ++i) {
+        told(row(noon + i * 1min, i % 2 == 0 ? RunState::failed : RunState::success));
+    }
+    told(skipped(noon + 10min, Cause::misfire));
+    EXPECT_EQ(read_watch(watch_text(watched_), noon), watched_);
+    const WatchedJob fresh = read_watch("{\"of\": \"another version\"}", noon);
+    EXPECT_EQ(fresh.watched_since, noon);
+}
+
+}  // namespace
+}  // namespace peercron
