@@ -37,6 +37,7 @@ Router make_api_router(const ApiContext& context)
     add_log_routes(router, context);
     add_audit_routes(router, context);
     add_run_routes(router, context);
+    add_channel_routes(router, context);
     add_node_routes(router, context);
     add_bulk_routes(router, context);
     add_run_diff_routes(router, context);

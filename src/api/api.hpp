@@ -11,6 +11,8 @@
 #include "http/stream.hpp"
 #include "model/job.hpp"
 #include "model/node_load.hpp"
+#include "model/notice_channel.hpp"
+#include "model/send_report.hpp"
 #include "store/store_pool.hpp"
 
 #include <prometheus/registry.h>
@@ -60,6 +62,8 @@ struct ApiContext {
 
     /// The way to the outputs of the runs of a node.
     std::function<std::unique_ptr<RunOutput>(const NodeName& node)> output_at;
+    /// Sends a test to a channel, once, from this node.
+    std::function<asio::awaitable<SendReport>(NoticeChannel)> test_channel;
 
     /// Why no node would run such a job, as far as that is known before it is due. Thread-safe; may
     /// block.

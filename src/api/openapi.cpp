@@ -2,6 +2,7 @@
 
 #include "base/overloaded.hpp"
 #include "model/field_json.hpp"
+#include "model/notice_channel.hpp"
 #include "model/reason.hpp"
 
 #include <spdlog/fmt/fmt.h>
@@ -205,6 +206,26 @@ json::object filter_of(const JobField& field, const kind::Words& words)
              fmt::format("only jobs that have these {}, with commas between", field.name)}};
 }
 
+/// The settings of all kinds of channels, as parameters.
+void describe_channels(json::object& parameters)
+{
+    json::array kinds;
+    for (const ChannelKind& kind : channel_kinds()) {
+        kinds.emplace_back(kind.name);
+        for (const ChannelSetting& setting : kind.settings) {
+            json::object& schema =
+                parameters.emplace(setting.name, json::object{{"type", "string"}})
+                    .first->value()
+                    .as_object();
+            json::value& about = schema["description"];
+            const std::string before =
+                about.is_string() ? std::string(about.as_string()) + "; " : "";
+            about = before + fmt::format("{}: {}", kind.name, setting.about);
+        }
+    }
+    parameters.at("kind").as_object()["enum"] = std::move(kinds);
+}
+
 /// Gives each row of a job in an example the fields that it leaves out.
 void complete_examples(json::value& value)
 {
@@ -239,6 +260,7 @@ std::string describe()
             filters.push_back(filter_of(field, std::get<kind::Words>(field.kind)));
         }
     }
+    describe_channels(schemas.at("ChannelFields").at("properties").as_object());
     schemas["Cause"] = {{"description", "why, for programs; empty where the state says it"},
                         {"enum", words_of(cause_words)}};
     complete_examples(document);

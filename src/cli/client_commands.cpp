@@ -3,6 +3,7 @@
 #include "cli/apply_command.hpp"
 #include "cli/arguments.hpp"
 #include "cli/audit_command.hpp"
+#include "cli/channel_commands.hpp"
 #include "cli/command_tree.hpp"
 #include "cli/completion.hpp"
 #include "cli/help_formatter.hpp"
@@ -73,6 +74,7 @@ void add_client_commands(CLI::App& app, Action& chosen)
     add_log_commands(app, chosen);
     add_node_commands(app, chosen);
     add_insight_commands(app, chosen);
+    add_channel_commands(app, chosen);
     add_audit_command(app, chosen);
     add_import_command(app, chosen);
     add_apply_commands(app, chosen);

@@ -122,6 +122,14 @@ struct Config {
         std::string ca_file;                // [http_client] ca_file: "" = this machine's
     } http_client;
 
+    struct Notify {
+        std::vector<std::string> on{"failing", "recovered", "missed"};  // [notify] on
+        std::size_t after = 1;                                          // [notify] after
+        std::chrono::seconds every{0};                                  // [notify] every: 0 = once
+        std::chrono::seconds late_after{60};                            // [notify] late_after
+        std::string heartbeat_url;  // [notify] heartbeat_url, heartbeat_url_file
+    } notify;
+
     struct Http {
         enum class Role : std::uint8_t { read, operate, admin };
         struct Token {

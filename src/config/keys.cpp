@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <string_view>
 
@@ -180,6 +181,14 @@ std::optional<std::string> file_or_none(const std::string& text)
         return std::nullopt;
     }
     return R"(the path, from the root, of a file that can be read, or "")";
+}
+
+std::optional<std::string> notice_word(const std::string& text)
+{
+    constexpr std::array<std::string_view, 9> words{
+        "failing", "recovered", "missed", "late", "slow", "failed", "success", "skipped", "lost"};
+    if (std::ranges::find(words, text) != words.end()) return std::nullopt;
+    return "one of failing, recovered, missed, late, slow, failed, success, skipped and lost";
 }
 
 }  // namespace peercron::keys

@@ -34,6 +34,7 @@ std::optional<std::string> ip_or_network(const std::string& text);
 std::optional<std::string> proxy_or_none(const std::string& text);
 std::optional<std::string> bypass(const std::string& text);
 std::optional<std::string> file_or_none(const std::string& text);
+std::optional<std::string> notice_word(const std::string& text);
 
 // What a key may hold; the limits are included.
 struct Text {
@@ -140,6 +141,13 @@ void visit(C& config, Visitor& visitor)
                 Secret{0, "http_client.proxy_login_file"});
     visitor.key("http_client.no_proxy", config.http_client.no_proxy, Texts{bypass});
     visitor.key("http_client.ca_file", config.http_client.ca_file, Text{file_or_none});
+
+    visitor.key("notify.on", config.notify.on, Texts{notice_word});
+    visitor.key("notify.after", config.notify.after, Count{1, 1000});
+    visitor.key("notify.every", config.notify.every, Duration{0s, 8760h});
+    visitor.key("notify.late_after", config.notify.late_after, Duration{1s, 8760h});
+    visitor.key("notify.heartbeat_url", config.notify.heartbeat_url,
+                Secret{0, "notify.heartbeat_url_file"});
 
     visitor.key("http.allow_anonymous", config.http.allow_anonymous, Flag{});
     visitor.key("http.max_body", config.http.max_body, Size{kib, 64 * mib});

@@ -22,6 +22,10 @@
 #include "node/service_manager.hpp"
 #include "node/store_readiness.hpp"
 #include "node/tcp_channel.hpp"
+#include "notify/courier.hpp"
+#include "notify/heartbeat.hpp"
+#include "notify/messenger.hpp"
+#include "notify/notice_desk.hpp"
 #include "store/store_pool.hpp"
 #include "wire/address.hpp"
 #include "wire/listener.hpp"
@@ -125,6 +129,7 @@ public:
           plan_store_(io_, 3, backend_->open_store(), StorePool::TooLong::store),
           record_store_(io_, 1, backend_->open_store(), StorePool::TooLong::store),
           api_store_(io_, config.mysql.pool_size, backend_->open_store()),
+          notice_store_(io_, 1, backend_->open_store()),
           readiness_(io_, clock_, *backend_, plan_store_),
           coordinator_(backend_->make_coordinator(io_, clock_, surroundings.version, incarnation_,
                                                   [this] { return readiness_.newest_epoch(); })),
@@ -133,6 +138,8 @@ public:
                     metrics_.get()),
           http_client_(io_, http_client_settings(config, surroundings.version)),
           output_log_(make_output_log()),
+          mail_client_(io_, http_client_settings(config, surroundings.version)),
+          messenger_(clock_, http_client_, mail_client_, config.node_name()),
           executor_(
               io_, clock_,
               with_output_log(
@@ -146,6 +153,13 @@ public:
           steps_(io_, journal_, [this](const StepKept& step) { agent_.kept(step); }),
           agent_(io_, clock_, identity(), executor_, recorder_, steps_),
           dispatcher_(io_, dispatcher_parts(), config.node_name(), dispatch_settings(config)),
+          notice_desk_(io_, clock_, notice_store_, notice_defaults(config),
+                       [this] { return dispatcher_.epoch(); }),
+          courier_(
+              io_, clock_, notice_store_, messenger_, notice_desk_.written(),
+              [this] { return dispatcher_.epoch(); }, *metrics_),
+          heartbeat_(http_client_, config.notify.heartbeat_url,
+                     [this] { return dispatcher_.epoch() != 0 && !store_trouble(); }),
           http_tasks_(io_),
           budget_(io_, config.http.max_memory),
           streams_(max_streams(config)),
@@ -164,6 +178,7 @@ public:
         observe(plan_store_, "plan");
         observe(record_store_, "record");
         observe(api_store_, "api");
+        observe(notice_store_, "notices");
         if (config.pprof_listen.empty()) return;
         operations_http_.emplace(io_, http_settings(config, config.pprof_listen), operations_,
                                  *metrics_, budget_);
@@ -201,6 +216,11 @@ public:
             start(dispatch_tasks_, "dispatcher", dispatcher_.run());
             start(dispatch_tasks_, "missed fires", dispatcher_.missed().run());
             if (surroundings_.apply_jobs) start(dispatch_tasks_, "jobs", keep_jobs());
+            start(dispatch_tasks_, "notices", notice_desk_.run());
+            start(dispatch_tasks_, "outbox", courier_.run());
+            if (!config_.notify.heartbeat_url.empty()) {
+                start(dispatch_tasks_, "heartbeat", heartbeat_.run());
+            }
             notify_service_manager("READY=1\nSTATUS=running");
             spdlog::info("node: running");
             if (readiness_.is_new())
@@ -210,6 +230,7 @@ public:
         }
         co_await end(http_tasks_);
         http_client_.close();
+        mail_client_.close();
         if (failure) std::rethrow_exception(failure);
         spdlog::info("node: stopped");
     }
@@ -289,6 +310,13 @@ private:
             .end_run = [this](RunId run,
                               Reason why) { return agent_.end_run(run, std::move(why)); },
             .output_at = [this](const NodeName& node) { return output_at(node); },
+            .test_channel =
+                [this](NoticeChannel channel) {
+                    Notice test;
+                    test.at = clock_.now();
+                    test.id = fmt::format("test-{}", to_unix_millis(test.at));
+                    return messenger_.send(std::move(channel), std::move(test));
+                },
             .refusal = refusal(),
             .job_news = [this](std::uint64_t after) { return job_news(after); },
             .jobs_known = [this] { return dispatcher_.jobs().size(); },
@@ -662,17 +690,23 @@ private:
     StorePool plan_store_;
     StorePool record_store_;
     StorePool api_store_;
+    StorePool notice_store_;
     StoreReadiness readiness_;
     std::unique_ptr<Coordinator> coordinator_;
     DiskJournal journal_;
     Recorder recorder_;
     HttpClient http_client_;
     std::optional<OutputLog> output_log_;
+    MailClient mail_client_;
+    Messenger messenger_;
     Executor executor_;
     OutputDesk outputs_;
     StepKeeper steps_;
     Agent agent_;
     Dispatcher dispatcher_;
+    NoticeDesk notice_desk_;
+    Courier courier_;
+    Heartbeat heartbeat_;
     TaskGroup http_tasks_;  ///< what answers from start to end
     Budget budget_;         ///< of the API's long bodies and answers
     Streams streams_;

@@ -103,6 +103,17 @@ HttpClientSettings http_client_settings(const Config& config, const std::string&
     return settings;
 }
 
+NoticeDefaults notice_defaults(const Config& config)
+{
+    NoticeDefaults defaults;
+    defaults.notify_on = config.notify.on;
+    defaults.notify_after = static_cast<std::int64_t>(config.notify.after);
+    defaults.notify_every = config.notify.every;
+    defaults.late_after = config.notify.late_after;
+    defaults.time_zone = config.time_zone;
+    return defaults;
+}
+
 HttpSettings http_settings(const Config& config, const std::string& address)
 {
     HttpSettings settings;

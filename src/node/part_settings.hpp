@@ -6,6 +6,7 @@
 #include "http/access.hpp"
 #include "http/server.hpp"
 #include "http_client/http_client.hpp"
+#include "notify/notice_rules.hpp"
 
 #include <sys/resource.h>
 
@@ -26,6 +27,8 @@ ExecSettings exec_settings(const Config& config, const std::string& version,
                            const std::optional<rlimit>& open_files);
 
 HttpClientSettings http_client_settings(const Config& config, const std::string& version);
+
+NoticeDefaults notice_defaults(const Config& config);
 
 /// Of the server at `address`: as many connections as configured, or as this process has
 /// descriptors for; then the log says so.

@@ -32,6 +32,8 @@ ApiTest::ApiTest()
           .retry_run = [this](RunId run, std::string by) { return retry_run(run, std::move(by)); },
           .end_run = [this](RunId run, Reason why) { return end_run(run, std::move(why)); },
           .output_at = nullptr,
+          .test_channel =
+              [this](NoticeChannel channel) { return test_channel(std::move(channel)); },
           .refusal = [this](const Job& job) -> std::optional<std::string> {
               if (refused_user_.empty() || job.run_as != refused_user_) return std::nullopt;
               return "run_as: not here";
@@ -87,6 +89,12 @@ asio::awaitable<Result<void>> ApiTest::end_run(RunId run, Reason why)
     if (!announce_error_.empty()) co_return Error{announce_error_};
     ended_.emplace_back(run, std::move(why));
     co_return Result<void>();
+}
+
+asio::awaitable<SendReport> ApiTest::test_channel(NoticeChannel channel)
+{
+    tested_.push_back(std::move(channel));
+    co_return test_report_;
 }
 
 ApiTest::~ApiTest()

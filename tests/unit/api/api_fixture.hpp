@@ -37,7 +37,11 @@ protected:
     asio::awaitable<Result<RunId>> retry_run(RunId run, std::string by);
     asio::awaitable<Result<void>> end_run(RunId run, Reason why);
 
+    asio::awaitable<SendReport> test_channel(NoticeChannel channel);
+
     FakeTables tables_;
+    std::vector<NoticeChannel> tested_;
+    SendReport test_report_;  ///< what comes of the next test
     StorePool pool_;
     FixedClock clock_;
     Streams streams_{3};

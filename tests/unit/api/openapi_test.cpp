@@ -223,6 +223,14 @@ TEST_F(OpenApiTest, ExamplesAndSchemasHaveTheFieldsThatAreWritten)
     same_as_example(fmt::format("/cron/{}/stats", id), "/cron/{id}/stats");
     same_as_example("/log/histogram", "/log/histogram");
     same_as_example("/overview", "/overview");
+    post("/channel/add", "name=ops&kind=webhook&url=https://example.com/");
+    check(get("/channel/list").data().at(0), example("/channel/list", "get").at(0), "Channel");
+    const std::string channel = std::to_string(tables_.channels.at(0).id);
+    check(post("/channel/test/" + channel, "").data(), example("/channel/test/{id}", "post"),
+          "SendReport");
+    tables_.deliveries.emplace_back().channel = tables_.channels.at(0).id;
+    check(get("/channel/" + channel + "/deliveries").data().at(0),
+          example("/channel/{id}/deliveries", "get").at(0), "Delivery");
 }
 
 }  // namespace
