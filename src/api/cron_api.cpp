@@ -144,8 +144,10 @@ private:
         share_ = Budget::Share();
         Budget::Share share =
             co_await budget_.take(jobs_per_fetch * (most_job_bytes + most_insight_bytes));
-        const auto read = [after](Store& store) {
-            return with_insights(store, store.jobs_after(after, jobs_per_fetch));
+        const auto read = [this, after](Store& store) {
+            ListedJobs listed = with_insights(store, store.jobs_after(after, jobs_per_fetch));
+            view_.daemons = read_daemons(store, listed.jobs, view_.now);
+            return listed;
         };
         read_ = co_await store_.call(read);
         share.resize(size_of(read_.jobs) + read_.jobs.size() * most_insight_bytes);
@@ -157,7 +159,7 @@ private:
 
     StorePool& store_;
     Budget& budget_;
-    const JobView view_;
+    JobView view_;
     ListedJobs read_;
     Budget::Share share_;  // for read_
     std::size_t position_ = 0;
@@ -244,8 +246,9 @@ asio::awaitable<Response> list_jobs(const ApiContext& context, PagedList& list, 
     PagedList::Request request{filter, slice};
     request.most_bytes = slice.limit * (most_job_bytes + most_insight_bytes);
     request.read = [&context, filter, slice](Store& store, const PageHint& hint) {
-        const JobView view = view_of(context);
         ListedJobs listed = with_insights(store, store.job_page(filter, slice, hint));
+        JobView view = view_of(context);
+        view.daemons = read_daemons(store, listed.jobs, view.now);
         auto insight = listed.insights.begin();
         const auto write = [&view, &insight](JsonWriter& json, const Job& job) {
             write_listed(json, job, *insight++, view, Strip::shown);
@@ -259,18 +262,19 @@ asio::awaitable<Response> show_job(const ApiContext& context, const Call& call)
 {
     const JobId id = parse_job_id("id", call.id);
     JobInsight insight;
-    const auto find = [id, &insight](Store& store) {
+    JobView view = view_of(context);
+    const auto find = [id, &insight, &view](Store& store) {
         std::optional<Job> job = store.find_job(id);
         if (job) insight = store.find_insights({&id, 1}).front();
+        if (job) view.daemons = read_daemons(store, std::span(&*job, 1), view.now);
         return job;
     };
     const std::optional<Job> job = co_await context.store.call(find);
     if (!job) refuse_unknown_job(call.id);
-    const NextFires fires =
-        next_fires(*job, context.default_time_zone, context.clock.now(), shown_fires);
+    const NextFires fires = next_fires(*job, context.default_time_zone, view.now, shown_fires);
     const auto write = [&](JsonWriter& json) {
         json.begin_object();
-        write_job_fields(json, *job, view_of(context));
+        write_job_fields(json, *job, view);
         write_past(json, insight, Strip::shown);
         json.key("next");
         json.begin_array();
@@ -460,10 +464,12 @@ asio::awaitable<Response> add_job(const ApiContext& context, const Call& call)
     const WallTime now = context.clock.now();
     JobPatch given = read_job_patch(call.params, now);
     imply_kind(given);
-    if (given.values.kind == JobKind::command && !given.has(&Job::command)) {
+    if (given.values.kind != JobKind::http && !given.has(&Job::command)) {
         refuse("command: missing; a job needs it, or an http_url");
     }
-    if (!given.has(&Job::cron_set)) refuse("cronSet: missing (or one of at, after, every)");
+    const bool needs_schedule = given.values.kind != JobKind::daemon;
+    if (needs_schedule && !given.has(&Job::cron_set))
+        refuse("cronSet: missing (or one of at, after, every)");
     const Job draft = apply(Job(), given);
     check_whole(draft, given, context.default_time_zone);
     const bool replace = call.params.boolean("replace").value_or(false);

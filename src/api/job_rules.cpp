@@ -201,7 +201,9 @@ std::optional<FieldValue> read_value(const Params& params, const JobField& field
                               return read_size(name, *text, kind);
                           },
                           [&](const kind::Moment& kind) { return number(kind.latest); },
-                          [&](const kind::Duration& kind) { return number(kind.most); },
+                          [&](const kind::Duration& kind) {
+                              return value_if_given(params.integer(name, kind.least, kind.most));
+                          },
                           [&](const kind::Window& kind) -> std::optional<FieldValue> {
                               const auto text = params.text(name);
                               if (!text) return std::nullopt;
@@ -285,7 +287,12 @@ void check_whole(const Job& job, const JobPatch& patch, std::string_view default
         const auto zone = find_zone(patch.values.time_zone);
         if (!zone) refuse("time_zone: " + zone.error().message);
     }
-    if (patch.has(&Job::cron_set) || patch.has(&Job::time_zone)) {
+    const bool is_daemon = job.kind == JobKind::daemon;  // it has no schedule
+    const bool is_given = patch.has(&Job::cron_set) || patch.has(&Job::time_zone);
+    if (!is_daemon && patch.has(&Job::kind) && job.cron_set.empty()) {
+        refuse(fmt::format("cronSet: missing; a job of kind {} needs it", policy_name(job.kind)));
+    }
+    if (!is_daemon && is_given) {
         const auto schedule = Schedule::make(job.cron_set, zone_of(job, default_zone), job.id);
         if (!schedule) refuse("cronSet: " + schedule.error().message);
     }
@@ -321,6 +328,7 @@ std::optional<std::chrono::sys_seconds> fire_after(const Job& job, const Schedul
 NextFires next_fires(const Job& job, std::string_view default_zone, WallTime now, std::size_t count)
 {
     NextFires fires;
+    if (job.kind == JobKind::daemon) return fires;
     const auto schedule = Schedule::make(job.cron_set, zone_of(job, default_zone), job.id);
     if (!schedule) {
         fires.problem = schedule.error().message;
@@ -344,6 +352,10 @@ ScheduleFacts schedule_facts(const Job& job, std::string_view default_zone, Wall
 {
     ScheduleFacts facts;
     facts.zone = zone_of(job, default_zone);
+    if (job.kind == JobKind::daemon) {
+        facts.words = "kept alive";
+        return facts;
+    }
     const auto schedule = Schedule::make(job.cron_set, facts.zone, job.id);
     if (!schedule) return facts;
     facts.makes_sense = true;

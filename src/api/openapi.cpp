@@ -143,7 +143,11 @@ json::object parameter_schema(const JobField& field)
                 return size;
             },
             [](const kind::Moment& kind) { return number_schema(kind.latest); },
-            [](const kind::Duration& kind) { return number_schema(kind.most); },
+            [](const kind::Duration& kind) {
+                json::object time = number_schema(kind.most);
+                time["minimum"] = kind.least;
+                return time;
+            },
             [](const kind::Window& kind) {
                 json::object window = number_schema(kind.most);
                 window["type"] = json::array{"integer", "string"};

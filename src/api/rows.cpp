@@ -65,6 +65,10 @@ void write_job_fields(JsonWriter& json, const Job& job, const JobView& view)
     json.field("state", job.stop ? "stopped" : is_done ? "done" : "enabled");
     json.field("schedule_in_words", schedule.words);
     json.field("zone", schedule.zone);
+    const auto daemon = view.daemons.find(job.id);
+    if (daemon == view.daemons.end()) return;
+    json.key("daemon");
+    write_daemon(json, daemon->second);
 }
 
 void write_past(JsonWriter& json, const JobInsight& insight, Strip strip)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "api/daemon_view.hpp"
 #include "http/json_writer.hpp"
 #include "model/job.hpp"
 #include "store/store.hpp"
@@ -20,6 +21,7 @@ void field_millis(JsonWriter& json, std::string_view name, const std::optional<W
 struct JobView {
     std::string_view default_time_zone;
     WallTime now{};
+    DaemonViews daemons = {};  ///< which of them are shown
 };
 
 /// What a person decides about a job.

@@ -1,4 +1,5 @@
 #include "api/await_answer.hpp"
+#include "api/daemon_view.hpp"
 #include "api/routes.hpp"
 #include "api/rows.hpp"
 #include "base/log.hpp"
@@ -8,6 +9,8 @@
 #include "model/run_request.hpp"
 
 #include <optional>
+#include <span>
+#include <string>
 
 namespace peercron {
 namespace {
@@ -39,12 +42,33 @@ void check_inputs(const Job& job, const RunRequest& request)
     }
 }
 
+/// A daemon is started by hand only where it could be up, and is not.
+/// @throws HttpError 409.
+void check_daemon(const Job& job, const DaemonViews& daemons, WallTime now)
+{
+    const auto daemon = daemons.find(job.id);
+    if (daemon == daemons.end()) return;
+    std::string why;
+    if (daemon->second.is_up) why = "it is up; a daemon runs once at a time";
+    if (!is_open(job, now)) why = "it is outside its window";
+    if (job.stop) why = "it is stopped; /cron/start starts it";
+    if (why.empty()) return;
+    throw HttpError(http::status::conflict, fmt::format("job {} was not started: {}", job.id, why));
+}
+
 asio::awaitable<Response> run_job_now(const ApiContext& context, const Call& call)
 {
     const JobId id = parse_job_id("id", call.id);
-    const auto find = [id](Store& store) { return store.find_job(id); };
+    const WallTime now = context.clock.now();
+    DaemonViews daemons;
+    const auto find = [id, now, &daemons](Store& store) {
+        std::optional<Job> job = store.find_job(id);
+        if (job) daemons = read_daemons(store, std::span(&*job, 1), now);
+        return job;
+    };
     const std::optional<Job> job = co_await context.store.call(find);
     if (!job) refuse_unknown_job(call.id);
+    check_daemon(*job, daemons, now);
     RunRequest request{to_string(call.caller),
                        split_lines(call.params.text("inputs").value_or(""))};
     check_inputs(*job, request);

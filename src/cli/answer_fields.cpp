@@ -60,6 +60,13 @@ std::string AnswerFields::number_text(std::string_view name) const
     return given ? std::to_string(*given) : std::string();
 }
 
+std::optional<AnswerFields> AnswerFields::object(std::string_view name) const
+{
+    const json::value* const value = find(name);
+    if (value == nullptr || !value->is_object()) return std::nullopt;
+    return AnswerFields(*value);
+}
+
 const json::array& AnswerFields::list(std::string_view name) const
 {
     const json::value* const value = find(name);

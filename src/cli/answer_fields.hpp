@@ -32,6 +32,9 @@ public:
     /// The number as text, "" for none.
     std::string number_text(std::string_view name) const;
 
+    /// nullopt: there is no such object.
+    std::optional<AnswerFields> object(std::string_view name) const;
+
     /// The elements of a list; none when there is no such list.
     const boost::json::array& list(std::string_view name) const;
 

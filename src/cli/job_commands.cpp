@@ -90,6 +90,7 @@ std::string next_run_text(const json::value& job)
 {
     const AnswerFields fields(job);
     if (fields.flag("stop")) return ", stopped";
+    if (fields.text("kind") == policy_name(JobKind::daemon)) return ", kept alive";
     const std::string next = time_text_in(fields.text("time_zone"), fields.millis("next_run_at"));
     return next.empty() ? ", but it will not run: its schedule, window or limit allow no fire"
                         : ", next run " + next;

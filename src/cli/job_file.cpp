@@ -135,7 +135,7 @@ private:
                 [&](const kind::Size&) { return read_size(key, node); },
                 [&](const kind::Moment&) { return read_bound(key, node); },
                 [&](const kind::Duration& kind) {
-                    return count_of(read_time(key, node, kind.most));
+                    return count_of(read_time(key, node, kind.most, kind.least));
                 },
                 [&](const kind::Window& kind) {
                     const bool is_word = node.value<std::string>() == until_next_name;
@@ -234,7 +234,7 @@ private:
 
     /// A text as "1h30m", or a number of seconds.
     std::optional<seconds> read_time(std::string_view key, const toml::node& node,
-                                     std::int64_t most)
+                                     std::int64_t most, std::int64_t least = 0)
     {
         std::optional<seconds> time;
         if (const auto number = node.value_exact<std::int64_t>()) {
@@ -242,11 +242,11 @@ private:
         } else if (const auto text = node.value_exact<std::string>()) {
             if (const auto read = read_duration(*text)) time = *read;
         }
-        if (time && time->count() >= 0 && time->count() <= most) return time;
+        if (time && time->count() >= least && time->count() <= most) return time;
         expect(
             key, node,
-            fmt::format("a time as \"90s\", \"15m\" or \"1h30m\", or whole seconds, from 0 to {}",
-                        most));
+            fmt::format("a time as \"90s\", \"15m\" or \"1h30m\", or whole seconds, from {} to {}",
+                        least, most));
         return std::nullopt;
     }
 
@@ -290,7 +290,7 @@ private:
         patch.values = job;
         patch.given.set();
         auto problem = find_problem(patch);
-        if (!problem && is_blank(job.command) && job.kind == JobKind::command) {
+        if (!problem && is_blank(job.command) && job.kind != JobKind::http) {
             complain(table_, fmt::format("job {}: the command is missing", quote(name_)));
             return;
         }
@@ -305,6 +305,7 @@ private:
 
     void check_schedule(const Job& job)
     {
+        if (job.kind == JobKind::daemon) return;
         if (schedule_keys_.empty()) {
             complain(table_, fmt::format("job {}: the schedule is missing: cron_set, every or at",
                                          quote(name_)));
@@ -503,8 +504,8 @@ std::string job_table(const Job& job)
     Job plain;
     plain.name = job.name;
     FieldSet said = differences(plain, job);
-    said.set(place_of(&Job::cron_set));
-    if (job.kind == JobKind::command) said.set(place_of(&Job::command));
+    if (job.kind != JobKind::daemon) said.set(place_of(&Job::cron_set));
+    if (job.kind != JobKind::http) said.set(place_of(&Job::command));
     for (const JobField* field : fields_of(said)) {
         text += fmt::format("{} = {}\n", field->name, toml_value(*field, job));
     }

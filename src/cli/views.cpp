@@ -34,13 +34,42 @@ std::string bound_text(const AnswerFields& job, std::string_view name)
     return time_text_in(job.text("time_zone"), from_unix_millis(unix_seconds * 1000));
 }
 
+std::string schedule_text(const AnswerFields& job)
+{
+    const bool is_daemon = job.text("kind") == policy_name(JobKind::daemon);
+    return is_daemon ? "kept alive" : job.text("cron_set");
+}
+
+/// Of a daemon, which has no schedule, its next start.
+std::string next_run(const AnswerFields& job)
+{
+    const auto daemon = job.object("daemon");
+    return daemon ? local_time_text(daemon->millis("next_start"))
+                  : time_text_in(job.text("time_zone"), job.millis("next_run_at"));
+}
+
 std::string job_time(const AnswerFields& job, std::string_view name)
 {
     return time_text_in(job.text("time_zone"), job.millis(name));
 }
 
+/// "up 3h04m on 10.0.0.7:9991", "down: back-off after 2 failures in a row".
+Cell daemon_state(const AnswerFields& daemon)
+{
+    if (!daemon.flag("is_up")) return {"down: " + daemon.text("why"), Colour::yellow};
+    const WallTime now =
+        std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+    const std::chrono::milliseconds up = now - daemon.millis("since").value_or(now);
+    return {fmt::format("up {} on {}", elapsed_text(std::max(up, std::chrono::milliseconds(0))),
+                        daemon.text("node")),
+            Colour::green};
+}
+
 Cell job_state(const AnswerFields& job)
 {
+    if (const auto daemon = job.object("daemon"); daemon && !job.flag("stop")) {
+        return daemon_state(*daemon);
+    }
     if (job.flag("stop")) return {"stopped", Colour::yellow};
     if (job.text("state") == "done") return {"done", Colour::dim};
     return {"enabled", Colour::green};
@@ -210,12 +239,12 @@ std::string jobs_text(const json::array& jobs, const Screen& screen)
         const AnswerFields job(value);
         table.add({{job.number_text("id")},
                    {job.text("name")},
-                   {job.text("cron_set")},
+                   {schedule_text(job)},
                    job_state(job),
                    {runs_of_limit(job)},
                    {job_time(job, "last_run_at")},
                    last_result(job),
-                   {job_time(job, "next_run_at")},
+                   {next_run(job)},
                    {what_it_does(job_of(value))}});
     }
     return table.empty() ? "" : table.text(screen);
@@ -228,7 +257,7 @@ std::string job_text(const json::value& value, const Screen& screen)
     Details details{{"job", {job.number_text("id")}},
                     {"name", {job.text("name")}},
                     {"state", job_state(job)},
-                    {"schedule", {job.text("cron_set")}},
+                    {"schedule", {schedule_text(job)}},
                     {"time zone", {job.text("time_zone")}},
                     {"command", {job.text("command")}},
                     {"remark", {job.text("remark")}},
@@ -243,6 +272,7 @@ std::string job_text(const json::value& value, const Screen& screen)
     details.insert(details.end(), {{"runs", {runs_of_limit(job)}},
                                    {"last run", {job_time(job, "last_run_at")}},
                                    {"result", last_result(job)},
+                                   {"next start", {job.object("daemon") ? next_run(job) : ""}},
                                    {"error", {job.text("schedule_error"), Colour::red}}});
     std::string text = details_text(details, screen);
     std::string_view title = "next runs";

@@ -45,6 +45,9 @@ Dispatcher::Metrics::Metrics(prometheus::Registry& registry)
       waiting_(gauge(registry, "peercron_retries_waiting",
                      "Further attempts of fires whose runs failed that wait for their time")),
       jobs_(gauge(registry, "peercron_jobs", "Jobs, stopped ones included")),
+      daemons_(gauge(registry, "peercron_daemons",
+                     "Jobs of kind daemon that are not stopped and whose window is open")),
+      daemons_up_(gauge(registry, "peercron_daemons_up", "Daemons that are up")),
       ended_(prometheus::BuildCounter()
                  .Name("peercron_fires_ended_by_dispatcher_total")
                  .Help("Runs that ended without a node's report, by final state and cause")
@@ -83,6 +86,7 @@ void Dispatcher::Metrics::term_ended()
     epoch_.Set(0);
     open_.Set(0);
     waiting_.Set(0);
+    counted_daemons(0, 0);
     steps_waiting_.Set(0);
     ledger_behind({}, 0);
     measured({});
@@ -117,6 +121,12 @@ void Dispatcher::Metrics::stepped(std::size_t planned, std::size_t open_runs,
     planned_.Increment(static_cast<double>(planned));
     open_.Set(static_cast<double>(open_runs));
     jobs_.Set(static_cast<double>(jobs));
+}
+
+void Dispatcher::Metrics::counted_daemons(std::size_t all, std::size_t up)
+{
+    daemons_.Set(static_cast<double>(all));
+    daemons_up_.Set(static_cast<double>(up));
 }
 
 void Dispatcher::Metrics::measured(const std::vector<NodeLoad>& nodes)

@@ -27,6 +27,7 @@ struct Dispatcher::Metrics {
     void ledger_behind(std::chrono::steady_clock::duration time, std::size_t bytes);
     void stepped(std::size_t planned, std::size_t open_runs, std::size_t waiting_runs,
                  std::size_t jobs);
+    void counted_daemons(std::size_t all, std::size_t up);
     void ended(RunState state, Cause cause);
     void measured(const std::vector<NodeLoad>& nodes);
     void audited(const AuditReport& report, WallTime at);
@@ -49,6 +50,8 @@ private:
     prometheus::Gauge& open_;
     prometheus::Gauge& waiting_;
     prometheus::Gauge& jobs_;
+    prometheus::Gauge& daemons_;
+    prometheus::Gauge& daemons_up_;
     prometheus::Family<prometheus::Counter>& ended_;
     prometheus::Family<prometheus::Gauge>& clock_offset_;
     std::map<NodeName, prometheus::Gauge*> clock_offsets_;

@@ -1,5 +1,9 @@
 #include "dispatch/job_table.hpp"
 
+#include "model/job_kinds.hpp"
+
+#include <spdlog/fmt/fmt.h>
+
 #include <algorithm>
 #include <unordered_set>
 #include <utility>
@@ -8,7 +12,7 @@ namespace peercron {
 
 std::optional<WallTime> PlannedJob::next(WallTime after) const
 {
-    if (!enabled()) return std::nullopt;
+    if (job.stop || !schedule) return std::nullopt;
     const Window window{job.start_time, job.end_time};
     const auto from = std::chrono::floor<std::chrono::seconds>(std::max(after, job.effective_from));
     const auto fire = schedule->next_in_window(from, window);
@@ -53,12 +57,21 @@ bool JobTable::put(Job job, WallTime seen)
 PlannedJob JobTable::compile(Job job) const
 {
     PlannedJob planned;
-    const std::string& zone = job.time_zone.empty() ? default_zone_ : job.time_zone;
-    auto schedule = Schedule::make(job.cron_set, zone, job.id);
-    if (schedule) {
-        planned.schedule = std::move(*schedule);
+    if (job.kind == JobKind::daemon) {
+        // Written by hand, its row may have what no API call lets in.
+        JobPatch whole;
+        whole.given.set();
+        if (const auto problem = find_contradiction(job, whole)) {
+            planned.error = fmt::format("{}: {}", problem->field->name, problem->what);
+        }
     } else {
-        planned.error = schedule.error().message;
+        const std::string& zone = job.time_zone.empty() ? default_zone_ : job.time_zone;
+        auto schedule = Schedule::make(job.cron_set, zone, job.id);
+        if (schedule) {
+            planned.schedule = std::move(*schedule);
+        } else {
+            planned.error = schedule.error().message;
+        }
     }
     planned.node_fields = NodeFields::of(job);
     planned.job = std::move(job);

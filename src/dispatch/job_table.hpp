@@ -18,14 +18,17 @@ namespace peercron {
 /// A job with its compiled schedule.
 struct PlannedJob {
     Job job;
-    std::optional<Schedule> schedule;  ///< not set: the row's expression or time zone is bad …
+    std::optional<Schedule> schedule;  ///< not set: a daemon, or the row makes no sense …
     std::string error;                 ///< … and this is why
     NodeFields node_fields;
 
-    /// Whether it can fire at all: not stopped, and its schedule makes sense.
-    bool enabled() const { return !job.stop && schedule.has_value(); }
+    bool is_daemon() const { return job.kind == JobKind::daemon; }
 
-    /// Its first fire after `after`, inside its window and after `effective_from`.
+    /// Whether it can run at all: not stopped, and its row makes sense.
+    bool enabled() const { return !job.stop && error.empty(); }
+
+    /// Its first fire after `after`, inside its window and after `effective_from`. A daemon has
+    /// none: see Daemons.
     std::optional<WallTime> next(WallTime after) const;
 };
 

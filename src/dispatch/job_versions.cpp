@@ -33,6 +33,10 @@ bool JobVersions::is_still_due(const RunId& id) const
 {
     const PlannedJob* planned = jobs_.find(id.job);
     if (planned == nullptr) return false;
+    // A start by an earlier definition gives way to one by this.
+    if (planned->is_daemon()) {
+        return planned->enabled() && id.scheduled_at > planned->job.effective_from;
+    }
     const bool due = planned->enabled() && planned->next(id.scheduled_at - 1ms) == id.scheduled_at;
     // No change of the schedule takes back what was due before it, or what a person has asked for.
     const bool was_due = id.scheduled_at <= planned->job.effective_from;
@@ -43,7 +47,8 @@ bool JobVersions::is_still_due(const TrackedRun& run) const
 {
     const RunId& id = run.order.id;
     const PlannedJob* planned = jobs_.find(id.job);
-    if (planned == nullptr) return false;
+    if (planned == nullptr || is_daemon(run.order) != planned->is_daemon()) return false;
+    if (planned->is_daemon()) return is_still_due(id);
     if (run.failed_at) return is_retry_due(id, *run.failed_at, !run.requested_by.empty());
     // A person has asked for this attempt.
     if (run.order.id.attempt > 1 && !run.requested_by.empty()) return true;
@@ -70,8 +75,8 @@ bool JobVersions::is_retry_due(const RunId& id, WallTime failed_at, bool is_requ
 bool JobVersions::is_up_to_date(const TrackedRun& run) const
 {
     const PlannedJob* planned = jobs_.find(run.order.id.job);
-    return planned != nullptr && planned->enabled() && has_work_of(run.order, *planned) &&
-           !run.unwanted;
+    if (planned == nullptr || !planned->enabled() || run.unwanted) return false;
+    return has_work_of(run.order, *planned) && (!planned->is_daemon() || is_still_due(run));
 }
 
 Reason JobVersions::why_taken_back(JobId job) const

@@ -92,7 +92,9 @@ MissedFires::MissedFires(asio::any_io_executor executor, const JobTable& jobs,
 void MissedFires::note(const EndedFires& ended)
 {
     const PlannedJob* planned = jobs_.find(ended.id.job);
-    const Delivery delivery = planned == nullptr ? Delivery::at_most_once : planned->job.delivery;
+    Delivery delivery = planned == nullptr ? Delivery::at_most_once : planned->job.delivery;
+    // It is started again.
+    if (planned != nullptr && planned->is_daemon()) delivery = Delivery::at_least_once;
     const auto word = missed_word(ended.state, ended.reason.cause, delivery);
     if (!word) return;
     const auto* const place = std::ranges::find(missed_words, *word);

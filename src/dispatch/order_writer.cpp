@@ -50,6 +50,11 @@ void set_work(RunOrder& order, const PlannedJob& job)
     work_in(order) = work_of(job);
 }
 
+void copy_work(RunOrder& order, const RunOrder& other)
+{
+    work_in(order) = work_in(other);
+}
+
 bool has_work_of(const RunOrder& order, const PlannedJob& job)
 {
     return work_in(order) == work_of(job);

@@ -15,6 +15,9 @@ bool is_asked_for(const RunId& id);
 /// Makes `order` run what its job says now.
 void set_work(RunOrder& order, const PlannedJob& job);
 
+/// Makes `order` run what `other` runs.
+void copy_work(RunOrder& order, const RunOrder& other);
+
 /// Whether it runs what its job says now.
 bool has_work_of(const RunOrder& order, const PlannedJob& job);
 

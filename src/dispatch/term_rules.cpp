@@ -43,6 +43,19 @@ void set_request(TrackedRun& run, std::string requested_by)
     run.requested_by = std::move(requested_by);
 }
 
+DaemonStart daemon_start_of(const RunReport& end, bool is_requested)
+{
+    DaemonStart start;
+    start.id = end.id;
+    start.state = end.state;
+    start.cause = end.reason.cause;
+    start.requested = is_requested;
+    start.started_at = end.started_at;
+    start.ended_at = end.ended_at;
+    start.node = end.run_server;
+    return start;
+}
+
 /// Who asks for a further attempt, with the inputs of the one before it.
 std::string request_again(std::string by, const std::string& earlier)
 {
@@ -77,6 +90,7 @@ TermRules::TermRules(Epoch epoch, NodeName self, const DispatchSettings& setting
       placement_(settings, nodes_, runs_),
       redelivery_(jobs, misfires_),
       retries_(jobs),
+      daemons_(jobs, runs_),
       draft_(epoch, self_)
 {}
 
@@ -157,6 +171,10 @@ std::vector<JobId> TermRules::begin(const TermStart& found, Moment now,
         if (!job.error.empty()) {
             spdlog::warn("dispatch: job {} never fires: {}", job.job.id, job.error);
         }
+        if (job.is_daemon()) {
+            daemons_.follow(job.job.id);
+            daemons_.ask_first(job.job.id);
+        }
         if (job.job.effective_from > planned_through_ - settings_.lookahead - change_reach) {
             // The old dispatcher may not have heard of it: when nobody could tell it, it went on to
             // plan until it would have looked itself.
@@ -224,6 +242,7 @@ void TermRules::moved(std::span<const RunId> runs)
     std::map<JobId, WallTime> passed;
     for (const RunId& id : runs) {
         ended_lately_.forget(id);
+        daemons_.moved(id);
         if (id.scheduled_at > planned_through_) continue;
         const auto [first, is_new] = passed.emplace(id.job, id.scheduled_at);
         if (!is_new) first->second = std::min(first->second, id.scheduled_at);
@@ -265,6 +284,8 @@ void TermRules::connected(const NodeName& node, const Account& account, Moment n
     }
     nodes_.revive(node);
 
+    std::unordered_map<RunId, const RunOrder*> daemons;
+    for (const RunOrder& order : account.daemons) daemons.emplace(order.id, &order);
     std::unordered_set<RunId> accounted;
     for (const RunOrder& order : account.held) {
         accounted.insert(order.id);
@@ -277,7 +298,13 @@ void TermRules::connected(const NodeName& node, const Account& account, Moment n
         order.epoch = report.epoch;
         order.dispatch_server = report.dispatch_server;
         const PlannedJob* job = jobs_.find(report.id.job);
-        if (job != nullptr) set_work(order, *job);
+        const auto daemon = daemons.find(report.id);
+        if (daemon != daemons.end()) {
+            // Its job may have been changed since, or be gone: see daemons_to_end().
+            copy_work(order, *daemon->second);
+        } else if (job != nullptr) {
+            set_work(order, *job);
+        }
         adopt(order, node, RunPhase::running, now);
     }
     for (const RunReport& ended : account.ended) {
@@ -346,6 +373,7 @@ void TermRules::jobs_changed(std::span<const JobId> jobs, std::span<const RunId>
             waiting_.take(wait.id);
             end_waiting(wait, RunState::revoked, versions_.why_taken_back(id), now.wall);
         }
+        daemons_.follow(id);
         const PlannedJob* job = jobs_.find(id);
         quotas_.unpark(id);
         if (job == nullptr || job->job.run_limit == 0) quotas_.forget(id);
@@ -386,15 +414,24 @@ Result<RunId> TermRules::run_now(JobId id, std::string requested_by, Moment now)
 {
     const PlannedJob* planned = jobs_.find(id);
     if (planned == nullptr) return Error{fmt::format("there is no job {}", id)};
-    // Never a whole second: that is where its schedule fires.
-    RunId run{id, now.wall, 1};
+    if (planned->is_daemon()) {
+        if (auto why = daemons_.why_not_now(*planned, now.wall)) return Error{*std::move(why)};
+    }
+    const RunId run = free_id(id, std::max(now.wall, planned->job.effective_from + 1ms));
+    const auto place_of_run = runs_.open(writer_.write(run, planned, now.wall));
+    place_new(place_of_run, std::move(requested_by), now);
+    return run;
+}
+
+/// Never a whole second: that is where schedules fire.
+RunId TermRules::free_id(JobId job, WallTime at) const
+{
+    RunId run{job, at, 1};
     const auto taken = [this](const RunId& candidate) {
         return candidate.scheduled_at.time_since_epoch() % 1s == 0ms || runs_.contains(candidate) ||
                ended_lately_.contains(candidate);
     };
     while (taken(run)) run.scheduled_at += 1ms;
-    const auto place_of_run = runs_.open(writer_.write(run, planned, now.wall));
-    place_new(place_of_run, std::move(requested_by), now);
     return run;
 }
 
@@ -510,6 +547,7 @@ bool TermRules::has_news(Moment now)
 {
     const auto retry = waiting_.next_due();
     const bool is_retry_due = retry && *retry <= now.wall + settings_.lookahead;
+    if (!is_held_ && !daemons_.due(now.wall + settings_.lookahead, now.steady).empty()) return true;
     const bool work = !unplaced_.empty() || !redelivery_.is_empty() || !retries_.is_empty() ||
                       is_retry_due || !taken_back_.empty() || !draft_.is_empty();
     if (work || is_held_) return work;
@@ -535,6 +573,7 @@ PlanStep TermRules::step(Moment now)
     WallTime through = planned_through_;
     behind_ = false;
     if (!is_held_) {
+        start_daemons(now);
         through = planner_.take(horizon, most_fires, on_fire);
         behind_ = through < horizon;
         if (!behind_) held_from_.reset();
@@ -674,6 +713,47 @@ void TermRules::plan_retry(const FailedRun& failed, Moment now)
     waiting_.add(*std::move(next));
 }
 
+/// Those that are to be up and have no open run.
+void TermRules::start_daemons(Moment now)
+{
+    for (const auto& [job, next] : daemons_.due(now.wall + settings_.lookahead, now.steady)) {
+        if (next.what == DaemonNext::What::give_up) {
+            give_up_daemon(job, next, now);
+            continue;
+        }
+        // What could not start then starts now, and its row says so.
+        const RunId id = free_id(job, std::max(next.at, now.wall));
+        place_new(runs_.open(writer_.write(id, jobs_.find(job), now.wall)), "", now);
+    }
+}
+
+/// A row says so, which is what later dispatchers, and people, know it by.
+void TermRules::give_up_daemon(JobId job, const DaemonNext& next, Moment now)
+{
+    PlannedRun row;
+    row.id = free_id(job, now.wall);
+    row.dispatched_at = now.wall;
+    const Reason why{Cause::start_limit,
+                     fmt::format("{} starts in a row ended within {} s; it stays down until it is "
+                                 "changed or started by hand",
+                                 next.failures, jobs_.find(job)->job.healthy_after / 1s)};
+    const RunId id = row.id;
+    draft_.end(id, {}, RunState::skipped, why, now.wall);
+    draft_.add_ended(std::move(row));
+    note_end(id, RunState::skipped, draft_.number());
+    daemons_.ended({id, RunState::skipped, why.cause, false, {}, now.wall, {}}, now.wall);
+}
+
+std::vector<Outgoing> TermRules::daemons_to_end(Moment now)
+{
+    std::vector<Outgoing> messages;
+    for (Daemons::End& end : daemons_.to_end(now)) {
+        if (!nodes_.at(end.node).connected) continue;
+        messages.push_back({std::move(end.node), KillRun{end.run, std::move(end.why)}});
+    }
+    return messages;
+}
+
 /// It has no row yet, and its time is near.
 void TermRules::open_retry(WaitingRun wait, Moment now)
 {
@@ -747,6 +827,12 @@ Result<RunId> TermRules::retry_now(const LogRow& newest, std::string requested_b
     const RunId& last = newest.run.id;
     const PlannedJob* planned = jobs_.find(last.job);
     if (planned == nullptr) return Error{fmt::format("there is no job {}", last.job)};
+    if (planned->is_daemon()) {
+        return Error{
+            fmt::format("job {} is a daemon: it is started again by its own rules, or with "
+                        "/cron/run/{}",
+                        last.job, last.job)};
+    }
     for (const RunId& open : runs_.of_job(last.job)) {
         if (open.scheduled_at != last.scheduled_at) continue;
         return Error{fmt::format("{} has not ended", to_string(open))};
@@ -883,6 +969,7 @@ void TermRules::report_end(const NodeName& node, const RunReport& end, Moment no
     const std::uint64_t row_step = was_open ? run->second.row_step : 0;
     const bool is_last = !was_open || !run->second.superseded;
     if (was_open) close(run);
+    daemons_.ended(daemon_start_of(end, !requested_by.empty()), now.wall);
     if (was_open || !begun_) {
         note_end(id, end.state, row_step);
         if (is_last && Redelivery::is_wanted_after(end.state, end.reason)) {
@@ -915,6 +1002,7 @@ void TermRules::note_failure(const RunReport& end, std::string requested_by, Wal
 /// Its node may have ended it, and told the store alone.
 void TermRules::note_hidden_end(const RunId& id)
 {
+    daemons_.ask(id.job);
     if (retries_.may_concern(id, RunState::failed)) retries_.note_hidden_ends();
 }
 
@@ -959,8 +1047,10 @@ void TermRules::take_back_ended(const TermStart& found)
 void TermRules::place(Place run, Moment now)
 {
     const PlannedJob* planned = jobs_.find(run->first.job);
-    const bool is_first = planned != nullptr && run->first.attempt == 1;
-    if (is_first && misfires_.is_too_late(*planned, run->first.scheduled_at, now.wall)) {
+    // A daemon is never too late.
+    const bool is_fire =
+        planned != nullptr && run->first.attempt == 1 && !is_daemon(run->second.order);
+    if (is_fire && misfires_.is_too_late(*planned, run->first.scheduled_at, now.wall)) {
         const Reason why =
             nodes_.least_loaded(now.steady)
                 ? Reason{Cause::misfire,
@@ -1001,6 +1091,7 @@ void TermRules::adopt(const RunOrder& order, const NodeName& node, RunPhase phas
         doubts_.settle(order.id);
         if (run->second.node() == node) {
             run->second.phase = phase;
+            if (phase == RunPhase::running && is_daemon(order)) copy_work(run->second.order, order);
             if (phase == RunPhase::handed) run->second.start_from = order.start_at;
             return;
         }
@@ -1014,6 +1105,7 @@ void TermRules::adopt(const RunOrder& order, const NodeName& node, RunPhase phas
         runs_.assign(run, node);
         run->second.phase = phase;
         run->second.start_from = order.start_at;
+        if (phase == RunPhase::running && is_daemon(order)) copy_work(run->second.order, order);
         return;
     }
     if (phase == RunPhase::handed && (begun_ || ended_lately_.contains(order.id))) {
@@ -1029,6 +1121,7 @@ void TermRules::adopt(const RunOrder& order, const NodeName& node, RunPhase phas
     // It was given up as lost before; its next attempt, if any, was planned then.
     adopted.superseded = begun_;
     runs_.assign(place, node);
+    if (is_daemon(order)) daemons_.follow(order.id.job);
 }
 
 void TermRules::close(Place run)
@@ -1045,8 +1138,10 @@ void TermRules::end_here(Place run, RunState state, Reason why, WallTime at)
     const bool is_wanted = is_last && Redelivery::is_wanted_after(state, why);
     const std::uint64_t row_step = run->second.row_step;
     std::string requested_by = run->second.requested_by;
+    DaemonStart over{id, state, why.cause, !requested_by.empty(), {}, at, run->second.node()};
     draft_.end(id, run->second.node(), state, std::move(why), at);
     close(run);
+    daemons_.ended(std::move(over), at);
     note_end(id, state, row_step);
     if (is_wanted) redelivery_.add(id, std::move(requested_by));
 }

@@ -2,6 +2,7 @@
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
+#include "dispatch/daemons.hpp"
 #include "dispatch/dispatch_settings.hpp"
 #include "dispatch/job_table.hpp"
 #include "dispatch/job_versions.hpp"
@@ -182,7 +183,8 @@ public:
     // What people ask for.
 
     /// Plans a run of the job for now, whatever its schedule, window and stop flag say; its mutex
-    /// counts. The row is in the next step(). The error: there is no such job.
+    /// counts. The row is in the next step(). A daemon is only started when it is down, and could
+    /// be up. The error: why not.
     Result<RunId> run_now(JobId job, std::string requested_by, Moment now);
     /// Tries a fire again now: the attempt that waits for its time, or, if none does, the one after
     /// `newest`, whatever the job's retries say. The row is in the next step(). The error: why
@@ -216,6 +218,21 @@ public:
     {
         return versions_.still_wanted(std::move(runs), pasts);
     }
+    // Daemons: see there.
+
+    bool has_daemon_questions() const { return daemons_.has_questions(); }
+    std::vector<JobId> take_daemon_questions(std::size_t most)
+    {
+        return daemons_.take_questions(most);
+    }
+    void found_daemon_starts(std::span<const JobId> jobs, std::vector<DaemonStart> starts,
+                             WallTime now)
+    {
+        daemons_.found(jobs, std::move(starts), now);
+    }
+    /// What is to be ended because its job says so. Needs no commit.
+    std::vector<Outgoing> daemons_to_end(Moment now);
+
     // Retries.
 
     /// Whether ends of runs may be in the store alone, so that Store::runs_to_retry() is to be
@@ -278,6 +295,7 @@ public:
     std::vector<NodeLoad> loads(Moment now) const { return nodes_.loads(now); }
     std::size_t open_runs() const { return runs_.size(); }
     std::size_t waiting_runs() const { return waiting_.size(); }
+    const Daemons& daemons() const { return daemons_; }
     /// The nodes that have open runs.
     std::vector<NodeName> busy_nodes() const { return runs_.busy_nodes(); }
     /// What the dispatcher itself ended since the last call.
@@ -296,6 +314,9 @@ private:
     void plan_old_version(const PlannedJob& old, WallTime from, WallTime to, Moment now);
     void plan_next_attempt(const RunId& id, std::string requested_by, Moment now);
     void plan_retry(const FailedRun& failed, Moment now);
+    void start_daemons(Moment now);
+    void give_up_daemon(JobId job, const DaemonNext& next, Moment now);
+    RunId free_id(JobId job, WallTime at) const;
     void open_retry(WaitingRun wait, Moment now);
     void start_waiting(Moment now);
     void take_over_waiting(const TermStart& found, Moment now);
@@ -347,6 +368,7 @@ private:
     Redelivery redelivery_;
     RetryRules retries_;
     WaitingRuns waiting_;
+    Daemons daemons_;
 
     RecentEnds ended_lately_;
     /// Given back because its job changed; becomes `revoked` unless the job still fires then.

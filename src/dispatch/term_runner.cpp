@@ -60,6 +60,8 @@ Dispatcher::TermRunner::TermRunner(Dispatcher& dispatcher, Epoch lock_epoch)
                     writer_, dispatcher.job_feed_, rules_, [this] { wake(); }),
       retry_reader_(dispatcher.executor_, dispatcher.clock_, dispatcher.parts_.history_store,
                     writer_, requests_, rules_, [this] { wake(); }),
+      daemon_reader_(dispatcher.executor_, dispatcher.clock_, dispatcher.parts_.history_store,
+                     writer_, rules_, [this] { wake(); }),
       self_audit_(dispatcher.parts_.clock, dispatcher.parts_.history_store, *dispatcher.metrics_,
                   audit_rules(dispatcher.settings_), dispatcher.settings_.audit_interval),
       retention_(dispatcher.parts_.clock, dispatcher.parts_.history_store, *dispatcher.metrics_,
@@ -107,6 +109,7 @@ asio::awaitable<void> Dispatcher::TermRunner::dispatch()
     tasks_.spawn("runs to repeat", doubt_reader_.read_runs_to_repeat());
     tasks_.spawn("failed runs", retry_reader_.read_failed());
     tasks_.spawn("retries", retry_reader_.read_requested());
+    tasks_.spawn("daemons", daemon_reader_.run());
     while (lock_.is_held() && !dispatcher_.finishing_) {
         lock_.check_newest();
         is_woken_ = false;
@@ -122,8 +125,10 @@ asio::awaitable<void> Dispatcher::TermRunner::dispatch()
         requests_.retry_runs();
         co_await requests_.end_runs();
         co_await evacuate();
+        for (Outgoing& end : rules_.daemons_to_end(now())) links_.send(end.node, end.message);
         if (rules_.has_doubts()) doubt_reader_.notice();
         if (rules_.has_hidden_ends()) retry_reader_.notice_hidden_ends();
+        if (rules_.has_daemon_questions()) daemon_reader_.notice();
         const bool due = now().steady - last_commit_ >= longest_plan_pause;
         if (due || requests_.has_answers() || rules_.has_news(now())) co_await commit_step();
         requests_.send_answers();
@@ -269,6 +274,8 @@ asio::awaitable<void> Dispatcher::TermRunner::commit_step()
     }
     dispatcher_.metrics_->stepped(planned, rules_.open_runs(), rules_.waiting_runs(),
                                   dispatcher_.jobs_.size());
+    const Daemons& daemons = rules_.daemons();
+    dispatcher_.metrics_->counted_daemons(daemons.wanted(now().wall), daemons.up());
     for (const EndedFires& ended : rules_.take_ended()) {
         dispatcher_.metrics_->ended(ended.state, ended.reason.cause);
         dispatcher_.missed_.note(ended);

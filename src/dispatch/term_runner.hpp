@@ -3,6 +3,7 @@
 #include "base/event.hpp"
 #include "base/task_group.hpp"
 #include "dispatch/clock_keeper.hpp"
+#include "dispatch/daemon_reader.hpp"
 #include "dispatch/dispatcher.hpp"
 #include "dispatch/doubt_reader.hpp"
 #include "dispatch/historian.hpp"
@@ -81,6 +82,7 @@ private:
     JobReader job_reader_;
     DoubtReader doubt_reader_;
     RetryReader retry_reader_;
+    DaemonReader daemon_reader_;
     SelfAudit self_audit_;
     Retention retention_;
     TaskGroup tasks_;

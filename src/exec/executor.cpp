@@ -214,6 +214,15 @@ std::vector<RunReport> Executor::running() const
     return reports;
 }
 
+std::vector<RunOrder> Executor::daemons() const
+{
+    std::vector<RunOrder> orders;
+    for (const auto& [id, live] : live_) {
+        if (is_daemon(live->order)) orders.push_back(live->order);
+    }
+    return orders;
+}
+
 NodeLoad Executor::load() const
 {
     NodeLoad load;
@@ -229,6 +238,7 @@ NodeLoad Executor::load() const
 
 std::vector<RunId> Executor::begin_drain()
 {
+    changed_.notify();
     return book_.drain();
 }
 
@@ -241,6 +251,7 @@ OutputPart Executor::output(const RunId& run, std::int64_t from, std::size_t mos
 asio::awaitable<bool> Executor::drain(SteadyTime deadline)
 {
     book_.drain();
+    changed_.notify();
     if (co_await wait_until_idle(deadline)) co_return true;
 
     spdlog::warn("executor: {} runs are still running at the end of the drain timeout: ending them",

@@ -160,6 +160,10 @@ void RunBook::session_confirmed(SteadyTime sent, SteadyTime now)
 std::vector<RunId> RunBook::drain()
 {
     draining_ = true;
+    const Reason why{Cause::node_stopped, "its node stops, and a daemon does not end by itself"};
+    for (const auto& [id, run] : running_) {
+        if (is_daemon(run.order)) kill(id, Verdict{RunState::killed, why}, last_noticed_);
+    }
     std::vector<RunId> given_back;
     given_back.reserve(fires_.size());
     for (const auto& [id, fire] : fires_) given_back.push_back(id);

@@ -144,7 +144,8 @@ public:
     /// Consul confirmed this node's session, in a request that was sent at `sent`.
     void session_confirmed(SteadyTime sent, SteadyTime now);
 
-    /// From now on nothing starts and nothing is accepted. Returns the fires that are given back.
+    /// From now on nothing starts and nothing is accepted, and daemons are told to end: others are
+    /// waited for. Returns the fires that are given back.
     std::vector<RunId> drain();
 
     /// What is to be done at `now`. Call it at next_start() and next_deadline(), and at least

@@ -12,6 +12,8 @@ std::chrono::seconds timeout_of(const Job& job)
 
 Concurrency concurrency_of(const Job& job)
 {
+    // Its next start waits for the end of the one before it, and for the node that may have that.
+    if (job.kind == JobKind::daemon) return {1, Overlap::queue};
     Concurrency concurrency;
     if (job.is_mutex) {
         concurrency.limit = 1;

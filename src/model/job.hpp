@@ -13,6 +13,9 @@ namespace peercron {
 
 using JobId = std::int64_t;
 
+/// The greatest Job::start_limit.
+inline constexpr std::int64_t most_start_limit = 100;
+
 /// What the ledger says of a job. Not a part of its definition: it changes with every run.
 struct JobCounters {
     std::int64_t run_num = 0;             ///< runs that have ended; skipped and revoked ones not
@@ -91,6 +94,13 @@ struct Job {
     std::chrono::seconds expect_every{0};  ///< from one success to the next; 0 = any time
     std::string expect_by;                 ///< "04:00": a success each day by then
 
+    // Of kind daemon: see model/daemon.hpp.
+    Restart restart = Restart::always;
+    std::chrono::seconds restart_delay{1};       ///< before the next start; doubles with each …
+    std::chrono::seconds restart_max_delay{60};  ///< … up to this
+    std::chrono::seconds healthy_after{30};      ///< a run this long ends the doubling
+    std::int64_t start_limit = 0;                ///< starts in a row that do not; 0 = no limit
+
     /// Fires at or before this moment are not this version's: it is when the job was added or
     /// last changed. Keeps a dispatcher that plans a gap afterwards from inventing fires.
     WallTime effective_from{};
@@ -105,7 +115,7 @@ std::chrono::seconds timeout_of(const Job& job);
 
 /// What is_mutex, max_concurrent and overlap say together. is_mutex means one at a time, whatever
 /// max_concurrent is; a job with an overlap policy other than `allow` and neither of them has one
-/// at a time, too; a limit without an overlap policy skips.
+/// at a time, too; a limit without an overlap policy skips. A daemon runs once at a time.
 Concurrency concurrency_of(const Job& job);
 
 }  // namespace peercron

@@ -231,7 +231,9 @@ Problem problem_of(const JobField& field, const FieldValue& value)
                 return number() == 0 ? Problem() : bad_size(number(), kind);
             },
             [&](const kind::Moment& kind) { return out_of_range(number(), kind.latest); },
-            [&](const kind::Duration& kind) { return out_of_range(number(), kind.most); },
+            [&](const kind::Duration& kind) {
+                return out_of_range(number(), kind.least, kind.most);
+            },
             [&](const kind::Window& kind) {
                 const auto* const given = std::get_if<std::int64_t>(&value);
                 const bool is_bound = given != nullptr && *given != until_next.count();

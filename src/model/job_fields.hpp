@@ -88,9 +88,10 @@ struct Size {
 struct Moment {
     std::int64_t latest;
 };
-/// In seconds, from 0 on.
+/// In seconds.
 struct Duration {
     std::int64_t most;
+    std::int64_t least = 0;
 };
 /// A duration, until_next, or null for the configured one.
 struct Window {
@@ -108,11 +109,11 @@ using FieldKind =
                  kind::Words, kind::Lines, kind::Flag, kind::Count, kind::Number, kind::Size,
                  kind::Moment, kind::Duration, kind::Window, kind::Choice>;
 
-using FieldMember =
-    std::variant<std::string Job::*, std::vector<std::string> Job::*, bool Job::*,
-                 std::int64_t Job::*, std::chrono::seconds Job::*,
-                 std::optional<std::chrono::seconds> Job::*, Delivery Job::*, Misfire Job::*,
-                 Overlap Job::*, StopSignal Job::*, JobKind Job::*, HttpMethod Job::*>;
+using FieldMember = std::variant<std::string Job::*, std::vector<std::string> Job::*, bool Job::*,
+                                 std::int64_t Job::*, std::chrono::seconds Job::*,
+                                 std::optional<std::chrono::seconds> Job::*, Delivery Job::*,
+                                 Misfire Job::*, Overlap Job::*, StopSignal Job::*, JobKind Job::*,
+                                 HttpMethod Job::*, Restart Job::*>;
 
 /// A value as columns and JSON have it: seconds as a number, a policy as its word.
 using FieldValue =
@@ -136,7 +137,7 @@ inline constexpr std::int64_t latest_second = 253'402'300'799;  ///< 9999-12-31
 inline constexpr std::int64_t longest_seconds = 2'147'483'647;
 
 /// In the order of the API: the reference's first, with its names.
-inline constexpr std::array<JobField, 52> job_fields{{
+inline constexpr std::array<JobField, 57> job_fields{{
     {"cron_set", &Job::cron_set, kind::Expression{255},
      "second minute hour day month weekday; five fields mean second 0, a seventh is the year",
      "cronSet"},
@@ -271,7 +272,7 @@ inline constexpr std::array<JobField, 52> job_fields{{
     {.name = "kind",
      .member = &Job::kind,
      .kind = kind::Choice{PolicyNames<JobKind>::names},
-     .about = "what a run is: a command, or a request to a server",
+     .about = "what a run is: a command, a request to a server, or a command that is kept alive",
      .for_node = true},
     {.name = "http_url",
      .member = &Job::http_url,
@@ -333,6 +334,29 @@ inline constexpr std::array<JobField, 52> job_fields{{
     {"expect_by", &Job::expect_by, kind::Text{5, &clock_form},
      "the time of the day, in the job's time zone, by which it has a success each day, or they are "
      "told; empty is none"},
+    {.name = "restart",
+     .member = &Job::restart,
+     .kind = kind::Choice{PolicyNames<Restart>::names},
+     .about = "after which ends a daemon is started again"},
+    {.name = "restart_delay",
+     .member = &Job::restart_delay,
+     .kind = kind::Duration{86'400, 1},
+     .about = "seconds from the end of a daemon to its next start; doubles with each that was not "
+              "healthy"},
+    {.name = "restart_max_delay",
+     .member = &Job::restart_max_delay,
+     .kind = kind::Duration{86'400, 1},
+     .about = "seconds up to which restart_delay doubles"},
+    {.name = "healthy_after",
+     .member = &Job::healthy_after,
+     .kind = kind::Duration{86'400},
+     .about = "seconds after which a run of a daemon was healthy: the delays begin again with "
+              "restart_delay"},
+    {.name = "start_limit",
+     .member = &Job::start_limit,
+     .kind = kind::Count{most_start_limit},
+     .about = "after so many starts in a row that were not healthy a daemon is given up, until it "
+              "is changed or started by hand; 0 is never"},
 }};
 
 /// Fields by their place in job_fields.

@@ -6,6 +6,8 @@
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
+#include <array>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +18,22 @@ namespace {
 bool is_blank(std::string_view text)
 {
     return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
+}
+
+/// What of a command's is about its fires and their attempts: a daemon has neither.
+constexpr std::array<FieldMember, 15> not_of_daemons{
+    &Job::cron_set, &Job::time_zone,      &Job::timeout,        &Job::run_limit,
+    &Job::delivery, &Job::misfire_policy, &Job::overlap,        &Job::misfire_window,
+    &Job::is_mutex, &Job::max_concurrent, &Job::retries,        &Job::retry_delay,
+    &Job::inputs,   &Job::retry_on,       &Job::retry_max_delay};
+
+constexpr std::array<FieldMember, 5> only_of_daemons{&Job::restart, &Job::restart_delay,
+                                                     &Job::restart_max_delay, &Job::healthy_after,
+                                                     &Job::start_limit};
+
+bool is_among(const JobField& field, std::span<const FieldMember> members)
+{
+    return std::ranges::find(members, field.member) != members.end();
 }
 
 /// The first field of the other kind that is not at its default.
@@ -86,6 +104,8 @@ std::optional<JobProblem> find_problem_of_http(const Job& job, const JobPatch& p
 bool is_for(const JobField& field, JobKind kind)
 {
     if (field.name.starts_with("http_")) return kind == JobKind::http;
+    if (is_among(field, only_of_daemons)) return kind == JobKind::daemon;
+    if (kind == JobKind::daemon) return !is_among(field, not_of_daemons);
     // What else a node has to know says how a command runs.
     const bool is_of_command = field.member == FieldMember(&Job::command) ||
                                (field.for_node && field.member != FieldMember(&Job::kind));
@@ -102,8 +122,9 @@ void imply_kind(JobPatch& patch)
 std::optional<JobProblem> find_contradiction(const Job& job, const JobPatch& patch)
 {
     const auto given = fields_of(patch.given);
-    const bool is_concerned = std::ranges::any_of(given, [](const JobField* field) {
-        return field->for_node || field->member == FieldMember(&Job::command);
+    const bool is_concerned = std::ranges::any_of(given, [&job](const JobField* field) {
+        return field->for_node || field->member == FieldMember(&Job::command) ||
+               !is_for(*field, job.kind);
     });
     if (!is_concerned) return std::nullopt;
     const JobField* const stranger = find_stranger(job);

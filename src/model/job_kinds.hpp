@@ -13,8 +13,8 @@ bool is_for(const JobField& field, JobKind kind);
 void imply_kind(JobPatch& patch);
 
 /// What does not fit together in `job`, of which `patch` is already a part: a command in a job that
-/// is no command, or a request without a URL. Only what the patch has to do with is judged, and the
-/// field named is one that it gives, where there is one.
+/// is no command, a request without a URL, a schedule of a daemon. Only what the patch has to do
+/// with is judged, and the field named is one that it gives, where there is one.
 std::optional<JobProblem> find_contradiction(const Job& job, const JobPatch& patch);
 
 /// The method of the request.

@@ -49,6 +49,13 @@ enum class StopSignal : std::uint8_t { term, interrupt, hangup, quit, abort, use
 enum class JobKind : std::uint8_t {
     command,  ///< a process
     http,     ///< a request to a server
+    daemon,   ///< a process that is kept alive
+};
+
+/// After which ends a daemon is started again.
+enum class Restart : std::uint8_t {
+    always,
+    on_failure,  ///< not after a success
 };
 
 /// `automatic` is POST where there is a body, else GET.
@@ -75,7 +82,11 @@ struct PolicyNames<StopSignal> {
 };
 template <>
 struct PolicyNames<JobKind> {
-    static constexpr std::array<std::string_view, 2> names{"command", "http"};
+    static constexpr std::array<std::string_view, 3> names{"command", "http", "daemon"};
+};
+template <>
+struct PolicyNames<Restart> {
+    static constexpr std::array<std::string_view, 2> names{"always", "on_failure"};
 };
 template <>
 struct PolicyNames<HttpMethod> {

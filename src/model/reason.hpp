@@ -32,10 +32,12 @@ enum class Cause : std::uint8_t {
     superseded,     ///< the job's next fire came before a further attempt could start
     refused,        ///< its node may not, or cannot, run it as the job asks
     oom,            ///< the kernel ended it: it wanted more memory than its job may have
+    window,         ///< a daemon was ended because its job's window is over
+    start_limit,    ///< a daemon is given up: it ended too soon too many times in a row
 };
 
 /// By Cause. These words stand in ledgers, metrics and the API: they never change.
-inline constexpr std::array<std::string_view, 19> cause_words{"",
+inline constexpr std::array<std::string_view, 21> cause_words{"",
                                                               "mutex",
                                                               "replaced",
                                                               "overload",
@@ -53,7 +55,9 @@ inline constexpr std::array<std::string_view, 19> cause_words{"",
                                                               "node-isolated",
                                                               "superseded",
                                                               "refused",
-                                                              "oom"};
+                                                              "oom",
+                                                              "window",
+                                                              "start-limit"};
 
 constexpr std::string_view to_string(Cause cause)
 {

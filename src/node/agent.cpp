@@ -255,6 +255,7 @@ Account Agent::account() const
     account.held = runs_.held();
     account.running = runs_.running();
     account.ended = recorder_.pending();
+    account.daemons = runs_.daemons();
     account.has_journal = steps_.is_durable();
     account.known_fields = names_of_needs(fields_for_nodes());
     return account;

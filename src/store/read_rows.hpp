@@ -84,6 +84,11 @@ inline constexpr std::string_view fill_last_states =
 /// The query for read_doubled().
 std::string select_doubled(const DoubledQuery& query);
 
+/// The columns of read_daemon_start().
+inline constexpr std::string_view daemon_start_columns =
+    "cron_id, scheduled_at, attempt, state, reason, requested_by <> '', started_at, ended_at,"
+    " run_server ";
+
 /// The columns of read_entry().
 inline constexpr std::string_view entry_columns =
     "cron_id, scheduled_at, attempt, state, reason, requested_by <> '', dispatch_time, started_at,"
@@ -242,6 +247,21 @@ FailedRun read_failed_run(const Row& row)
     run.ended_at = from_unix_millis(row.integer(5));
     run.requested_by = row.text(6);
     return run;
+}
+
+/// The row of a query for daemon_start_columns. Throws StoreError for a state that is not known.
+template <class Row>
+DaemonStart read_daemon_start(const Row& row)
+{
+    DaemonStart start;
+    start.id = read_run_id(row);
+    start.state = read_state(row.text(3));
+    start.cause = parse_reason(row.text(4)).cause;
+    start.requested = row.integer(5) != 0;
+    start.started_at = time_or_null(row, 6);
+    start.ended_at = time_or_null(row, 7);
+    start.node = row.text(8);
+    return start;
 }
 
 /// The row of a query for entry_columns. Throws StoreError for a state that is not known.

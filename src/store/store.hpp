@@ -1,5 +1,6 @@
 #pragma once
 
+#include "model/daemon.hpp"
 #include "model/job_fields.hpp"
 #include "model/job_statistics.hpp"
 #include "model/plan_step.hpp"
@@ -391,6 +392,9 @@ public:
     /// each job among its newest rows, and scheduled at or after `since`: a later fire ends the
     /// attempts of earlier ones. Whether they are retried their jobs say (model/retry.hpp).
     virtual std::vector<FailedRun> runs_to_retry(WallTime since) = 0;
+    /// The newest rows of these jobs that were not revoked, of each no more than
+    /// most_daemon_starts, by job and scheduled time.
+    virtual std::vector<DaemonStart> daemon_starts(std::span<const JobId> jobs) = 0;
     /// Writes the reports of runs. A final state is never overwritten, except that `lost` is
     /// replaced by what really happened. Writing a report again changes nothing.
     ///

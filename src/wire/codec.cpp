@@ -291,6 +291,7 @@ struct Writer {
         write_all(account.held, *to.mutable_held());
         write_all(account.running, *to.mutable_running());
         write_all(account.ended, *to.mutable_ended());
+        write_all(account.daemons, *to.mutable_daemons());
         to.set_has_journal(account.has_journal);
         for (const std::string& name : account.known_fields) to.add_known_fields(name);
     }
@@ -444,6 +445,7 @@ Message read(pb::Account& in)
                    .held = read_all<RunOrder>(*in.mutable_held()),
                    .running = read_all<RunReport>(*in.mutable_running()),
                    .ended = read_all<RunReport>(*in.mutable_ended()),
+                   .daemons = read_all<RunOrder>(*in.mutable_daemons()),
                    .has_journal = in.has_journal(),
                    .known_fields = {in.known_fields().begin(), in.known_fields().end()}};
 }

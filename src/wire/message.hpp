@@ -37,6 +37,12 @@ struct RunOrder {
     friend bool operator==(const RunOrder&, const RunOrder&) = default;
 };
 
+/// Whether it is to be kept alive.
+inline bool is_daemon(const RunOrder& order)
+{
+    return order.fields.job().kind == JobKind::daemon;
+}
+
 /// Dispatcher → node, first on a connection: I dispatch in this epoch; account for what you have.
 struct TermHello {
     Epoch epoch = 0;
@@ -57,8 +63,9 @@ struct Account {
     std::uint32_t slots = 0;
     std::vector<RunOrder> held;  ///< not started yet
     std::vector<RunReport> running;
-    std::vector<RunReport> ended;  ///< ended, but not yet in the store; without output
-    bool has_journal = false;      ///< copies of steps outlive this process
+    std::vector<RunReport> ended;   ///< ended, but not yet in the store; without output
+    std::vector<RunOrder> daemons;  ///< of those that are running: what was started
+    bool has_journal = false;       ///< copies of steps outlive this process
     /// What NodeFields::needs() may name for it to run a job rightly.
     std::vector<std::string> known_fields;
     friend bool operator==(const Account&, const Account&) = default;

@@ -45,14 +45,23 @@ def definition(row, fields):
     return {"cron_set" if name == "cronSet" else name: row["cron_set" if name == "cronSet" else name] for name in fields}
 
 
-# What a job of the other kind has not.
+# What jobs of other kinds have not.
 OF_COMMANDS = ("command", "env", "work_dir", "umask", "stdin", "nice", "success_codes", "stop_signal", "kill_grace", "inputs")
+OF_DAEMONS = ("restart", "restart_delay", "restart_max_delay", "healthy_after", "start_limit")
+NOT_OF_DAEMONS = ("cronSet", "time_zone", "timeout", "run_limit", "delivery", "misfire_policy", "misfire_window", "overlap",
+                  "is_mutex", "max_concurrent", "retries", "retry_delay", "retry_max_delay", "retry_on", "inputs")
 
 
-@pytest.mark.parametrize("kind", ["command", "http"])
+def has(kind, name):
+    """Whether a job of this kind has the field."""
+    if name in OF_DAEMONS or kind == "daemon":
+        return kind == "daemon" and name not in NOT_OF_DAEMONS and not name.startswith("http_")
+    return name not in OF_COMMANDS if kind == "http" else not name.startswith("http_")
+
+
+@pytest.mark.parametrize("kind", ["command", "http", "daemon"])
 def test_each_field_survives_export_and_apply_and_stands_in_the_history(node, tmp_path, kind):  # noqa: F811
-    fields = {name: schema for name, schema in described(node.url).items()
-              if not (name in OF_COMMANDS if kind == "http" else name.startswith("http_"))}
+    fields = {name: schema for name, schema in described(node.url).items() if has(kind, name)}
     wanted = {name: sample(name, schema, number) for number, (name, schema) in enumerate(fields.items())}
     wanted["kind"] = kind
     added = call(node.url, "/cron/add", wanted)
@@ -62,20 +71,21 @@ def test_each_field_survives_export_and_apply_and_stands_in_the_history(node, tm
     file.write_text(node("export").stdout)
     assert "0 changed" in node("apply", file, "--dry-run").stdout
     shown = node("job", "show", added["id"]).stdout
-    for value in (wanted["remark"], wanted["tags"][0], wanted["overlap"], "stopped"):
+    for value in (wanted["remark"], wanted["tags"][0], "on_failure" if kind == "daemon" else wanted["overlap"], "stopped"):
         assert value in shown
-    assert (wanted["command"] if kind == "command" else wanted["http_url"]) in node("job", "list").stdout
+    assert (wanted["http_url"] if kind == "http" else wanted["command"]) in node("job", "list").stdout
 
     node("job", "delete", added["id"])
     assert "1 added" in node("apply", file).stdout
     again = data(node("job", "list", "--json"))[0]
     assert definition(again, fields) == definition(added, fields)
 
-    call(node.url, "/cron/update", {"id": again["id"], "stop": False, "tags": [], "delivery": "at_most_once"})
+    name, default = ("restart", "always") if kind == "daemon" else ("delivery", "at_most_once")
+    call(node.url, "/cron/update", {"id": again["id"], "stop": False, "tags": [], name: default})
     history = data(node("job", "history", again["id"], "--json"))["list"]
     assert definition(history[-1]["after"], fields) == definition(added, fields)
     changed = {name for name in definition(again, fields) if history[0]["before"][name] != history[0]["after"][name]}
-    assert changed == {"stop", "tags", "delivery"}
+    assert changed == {"stop", "tags", name}
 
 
 def test_jobs_are_found_by_their_tags(node):  # noqa: F811

@@ -54,6 +54,9 @@ def is_good_query(path, query):
 OF_THE_NODE = ("run_as", "secrets", "memory_max", "cpu_max", "pids_max")
 
 
+OF_DAEMONS = ("restart", "restart_delay", "restart_max_delay", "healthy_after", "start_limit")
+
+
 def are_ascending(codes):
     """Whether each range of exit codes goes up; also when it is none, which then is what is tested."""
     words = codes.split(",") if isinstance(codes, str) else codes if isinstance(codes, list) else []
@@ -69,7 +72,7 @@ def is_good_body(body):
     if any(body.get(name) not in (None, "", [], 0, "0") for name in OF_THE_NODE):
         return False
     # The kinds have fields of their own, and a URL is more than a pattern can say: test_http_jobs.py.
-    if body.get("kind") not in (None, "command") or any(name.startswith("http_") for name in body):
+    if body.get("kind") not in (None, "command") or any(name.startswith("http_") or name in OF_DAEMONS for name in body):
         return False
     if not are_ascending(body.get("success_codes")) or not are_ascending(body.get("retry_on")):
         return False

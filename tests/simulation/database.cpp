@@ -227,6 +227,18 @@ std::vector<FailedRun> Database::failed(WallTime since) const
     return runs;
 }
 
+std::vector<DaemonStart> Database::daemon_starts(std::span<const JobId> jobs) const
+{
+    std::vector<DaemonStart> starts;
+    for (const auto& [id, row] : log_) {
+        if (std::ranges::find(jobs, id.job) == jobs.end()) continue;
+        if (row.state == RunState::revoked) continue;
+        starts.push_back({id, row.state, row.reason.cause, !row.requested_by.empty(),
+                          row.started_at, row.ended_at, row.run_server});
+    }
+    return starts;
+}
+
 std::optional<LogRow> Database::newest_attempt(const RunId& id) const
 {
     std::optional<LogRow> newest;
@@ -320,7 +332,8 @@ void Database::move_back(const RunId& from, const StepBackPlan& plan, WallTime t
     auto row = log_.extract(from);
     row.key().scheduled_at = to;
     if (row.mapped().fires > 1) row.mapped().gap_end -= plan.ahead;
-    for (std::optional<WallTime>* time : {&row.mapped().retry_at, &row.mapped().ended_at}) {
+    for (std::optional<WallTime>* time :
+         {&row.mapped().retry_at, &row.mapped().started_at, &row.mapped().ended_at}) {
         if (*time && **time > plan.step->at) **time -= plan.ahead;
     }
     const RunId moved = row.key();
@@ -401,6 +414,7 @@ void Database::report(const RunReport& report, GivesWay rule)
     if (!report.run_server.empty()) row.run_server = report.run_server;
     if (!report.dispatch_server.empty()) row.dispatch_server = report.dispatch_server;
     if (report.epoch > 0) row.epoch = report.epoch;
+    if (report.started_at) row.started_at = report.started_at;
     if (report.ended_at) row.ended_at = report.ended_at;
     row.exit_code = report.exit_code;
     write(report.id, row);

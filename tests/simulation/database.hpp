@@ -33,6 +33,7 @@ struct LedgerRow {
     std::int64_t fires = 1;
     WallTime gap_end{};
     std::optional<WallTime> retry_at = {};
+    std::optional<WallTime> started_at = {};
     std::optional<WallTime> ended_at = {};
     std::optional<int> exit_code = {};
 };
@@ -80,6 +81,7 @@ public:
     SteppedBack step_back(Epoch epoch, const StepBack& order);
     std::vector<RunId> runs_to_repeat(WallTime since) const;
     std::vector<FailedRun> failed(WallTime since) const;
+    std::vector<DaemonStart> daemon_starts(std::span<const JobId> jobs) const;
     std::optional<LogRow> newest_attempt(const RunId& id) const;
     void record(std::span<const RunReport> reports);
 

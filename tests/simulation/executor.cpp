@@ -91,6 +91,15 @@ std::vector<RunReport> Executor::running() const
     return reports;
 }
 
+std::vector<RunOrder> Executor::daemons() const
+{
+    std::vector<RunOrder> orders;
+    for (const auto& [id, live] : live_) {
+        if (is_daemon(live->order)) orders.push_back(live->order);
+    }
+    return orders;
+}
+
 NodeLoad Executor::load() const
 {
     NodeLoad load;
@@ -105,6 +114,7 @@ NodeLoad Executor::load() const
 asio::awaitable<bool> Executor::drain(World::Time deadline)
 {
     book_.drain();
+    look_soon();
     const bool idle = co_await wait_until_idle(deadline);
     if (idle) co_return true;
     for (const auto& [id, live] : live_) {

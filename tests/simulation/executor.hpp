@@ -51,6 +51,7 @@ public:
     Epoch newest_epoch() const override { return book_.newest_epoch(); }
     std::vector<RunOrder> held() const override { return book_.held_orders(); }
     std::vector<RunReport> running() const override;
+    std::vector<RunOrder> daemons() const override;
     NodeLoad load() const override;
 
     void begin() { look(); }

@@ -110,6 +110,7 @@ public:
     }
     std::vector<RunId> runs_to_repeat(WallTime /*since*/) override { return {}; }
     std::vector<FailedRun> runs_to_retry(WallTime /*since*/) override { return {}; }
+    std::vector<DaemonStart> daemon_starts(std::span<const JobId> /*jobs*/) override { return {}; }
     std::optional<LogRow> find_newest_attempt(const RunId& /*run*/) override { return {}; }
     std::vector<DoubledRun> record(std::span<const RunReport> reports) override
     {
@@ -208,6 +209,10 @@ public:
     {
         if (line_.mutation_ == Mutation::forgets_failed) return {};
         return database_.failed(since);
+    }
+    std::vector<DaemonStart> daemon_starts(std::span<const JobId> jobs) override
+    {
+        return database_.daemon_starts(jobs);
     }
     std::optional<LogRow> find_newest_attempt(const RunId& run) override
     {

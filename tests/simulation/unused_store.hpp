@@ -47,6 +47,10 @@ public:
     SteppedBack step_back(Epoch /*epoch*/, const StepBack& /*order*/) override { unexpected(); }
     std::vector<RunId> runs_to_repeat(WallTime /*since*/) override { unexpected(); }
     std::vector<FailedRun> runs_to_retry(WallTime /*since*/) override { unexpected(); }
+    std::vector<DaemonStart> daemon_starts(std::span<const JobId> /*jobs*/) override
+    {
+        unexpected();
+    }
     std::vector<DoubledRun> record(std::span<const RunReport> /*reports*/) override
     {
         unexpected();

@@ -354,6 +354,24 @@ std::vector<FailedRun> MysqlStore::runs_to_retry(WallTime since)
     return session_.run("find what has to be tried again", Repeat::safe, work);
 }
 
+std::vector<DaemonStart> MysqlStore::daemon_starts(std::span<const JobId> jobs)
+{
+    const auto work = [&](MysqlConnection& connection) {
+        std::vector<DaemonStart> starts;
+        for (const JobId job : jobs) {
+            MysqlRows rows = connection.query(
+                fmt::format("SELECT {}FROM log FORCE INDEX (by_run) WHERE cron_id = {}"
+                            " AND scheduled_at IS NOT NULL AND state <> 'revoked'"
+                            " ORDER BY scheduled_at DESC, attempt DESC LIMIT {}",
+                            daemon_start_columns, job, most_daemon_starts));
+            while (rows.next()) starts.push_back(read_daemon_start(rows));
+        }
+        std::ranges::sort(starts, {}, &DaemonStart::id);
+        return starts;
+    };
+    return session_.run("read the newest starts of daemons", Repeat::safe, work);
+}
+
 std::vector<DoubledRun> MysqlStore::record(std::span<const RunReport> reports)
 {
     std::vector<DoubledRun> doubled;

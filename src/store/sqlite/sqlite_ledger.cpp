@@ -224,6 +224,27 @@ std::vector<FailedRun> SqliteStore::runs_to_retry(WallTime since)
     return session_.run("find what has to be tried again", work);
 }
 
+std::vector<DaemonStart> SqliteStore::daemon_starts(std::span<const JobId> jobs)
+{
+    const auto work = [&](SqliteConnection& connection) {
+        std::vector<DaemonStart> starts;
+        for (const JobId job : jobs) {
+            SqliteStatement& rows =
+                connection
+                    .cached(fmt::format("SELECT {}FROM log WHERE cron_id = ?"
+                                        " AND scheduled_at IS NOT NULL AND state <> 'revoked'"
+                                        " ORDER BY scheduled_at DESC, attempt DESC LIMIT {}",
+                                        daemon_start_columns, most_daemon_starts))
+                    .bind(job);
+            while (rows.next()) starts.push_back(read_daemon_start(rows));
+            rows.reset();
+        }
+        std::ranges::sort(starts, {}, &DaemonStart::id);
+        return starts;
+    };
+    return session_.run("read the newest starts of daemons", work);
+}
+
 std::vector<DoubledRun> SqliteStore::record(std::span<const RunReport> reports)
 {
     if (reports.empty()) return {};

@@ -1250,6 +1250,59 @@ TEST_P(StoreTest, FindsWhatFailedAndWasNotTriedAgain)
     EXPECT_THAT(store_->runs_to_retry(t0), IsEmpty()) << "many fires came since";
 }
 
+TEST_P(StoreTest, FindsTheNewestStartsOfDaemons)
+{
+    const auto end = [](const RunId& id, RunState state, Cause cause = Cause::none) {
+        RunReport ended = report(id, state);
+        ended.reason.cause = cause;
+        ended.started_at = id.scheduled_at + 100ms;
+        ended.ended_at = id.scheduled_at + 700ms;
+        return ended;
+    };
+    store_->record(std::vector<RunReport>{
+        end({1, t0, 1}, RunState::failed), end({1, t0 + 1s, 1}, RunState::killed, Cause::window),
+        end({1, t0 + 2s, 1}, RunState::revoked), end({2, t0 + 3s, 1}, RunState::success),
+        end({3, t0 + 3s, 1}, RunState::success)});
+    store_->begin_term(1, node_1);
+    PlannedRun by_hand = planned(1, t0 + 5s);
+    by_hand.requested_by = "ops";
+    store_->commit(step(1, t0 + 6s, {by_hand}));
+    const std::vector<JobId> jobs{1, 2};
+    const std::vector<DaemonStart> starts = store_->daemon_starts(jobs);
+    const std::string node = report({1, t0, 1}, RunState::failed).run_server;
+    EXPECT_THAT(
+        starts,
+        ElementsAre(
+            DaemonStart{
+                {1, t0, 1}, RunState::failed, Cause::none, false, t0 + 100ms, t0 + 700ms, node},
+            DaemonStart{{1, t0 + 1s, 1},
+                        RunState::killed,
+                        Cause::window,
+                        false,
+                        t0 + 1100ms,
+                        t0 + 1700ms,
+                        node},
+            DaemonStart{
+                {1, t0 + 5s, 1}, RunState::planned, Cause::none, true, {}, {}, by_hand.run_server},
+            DaemonStart{{2, t0 + 3s, 1},
+                        RunState::success,
+                        Cause::none,
+                        false,
+                        t0 + 3100ms,
+                        t0 + 3700ms,
+                        node}));
+
+    std::vector<RunReport> many;
+    for (int i = 0; i < 150; ++i) many.push_back(end({3, t0 + 1h + i * 1s, 1}, RunState::failed));
+    store_->record(many);
+    const std::vector<JobId> third{3};
+    const std::vector<DaemonStart> newest = store_->daemon_starts(third);
+    ASSERT_EQ(newest.size(), most_daemon_starts);
+    EXPECT_EQ(newest.back().id, (RunId{3, t0 + 1h + 149s, 1}));
+    EXPECT_EQ(newest.front().id, (RunId{3, t0 + 1h + 49s, 1}));
+    EXPECT_THAT(store_->daemon_starts({}), IsEmpty());
+}
+
 TEST_P(StoreTest, RefusesATermThatIsOlderThanTheOneItHas)
 {
     store_->begin_term(9, node_1);

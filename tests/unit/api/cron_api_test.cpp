@@ -69,7 +69,7 @@ TEST_F(CronApiTest, AddAnswersAsTheReferenceDoesWithTheNewerFieldsAfterwards)
 
 TEST_F(CronApiTest, EachFieldComesBackAsItWasGivenAndAlone)
 {
-    for (const JobKind kind : {JobKind::command, JobKind::http}) come_back(kind);
+    for (const JobKind kind : {JobKind::command, JobKind::http, JobKind::daemon}) come_back(kind);
 }
 
 void CronApiTest::come_back(JobKind kind)

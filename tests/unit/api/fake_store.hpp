@@ -43,6 +43,7 @@ struct FakeTables {
 
     std::vector<Revision> revisions;  ///< oldest first
     std::optional<WallTime> planned_through;
+    std::vector<DaemonStart> daemon_starts;
 
     std::map<JobId, JobStatistics> statistics;
     std::vector<TallyRow> tallies;  ///< by time
@@ -352,6 +353,10 @@ public:
     SteppedBack step_back(Epoch, const StepBack&) override { return {}; }
     std::vector<RunId> runs_to_repeat(WallTime) override { unused(); }
     std::vector<FailedRun> runs_to_retry(WallTime) override { unused(); }
+    std::vector<DaemonStart> daemon_starts(std::span<const JobId>) override
+    {
+        return tables_.daemon_starts;
+    }
     std::vector<DoubledRun> record(std::span<const RunReport>) override { unused(); }
     std::vector<DoubledRun> find_doubled(const DoubledQuery& query) override
     {

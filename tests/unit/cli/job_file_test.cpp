@@ -308,7 +308,7 @@ TEST(JobFileTest, WhatIsWrittenIsReadBack)
 
 TEST(JobFileTest, EachFieldComesBackFromTheFileThatWasWritten)
 {
-    for (const JobKind kind : {JobKind::command, JobKind::http}) {
+    for (const JobKind kind : {JobKind::command, JobKind::http, JobKind::daemon}) {
         for (const int variant : {0, 1}) {
             const Job job = testing::sample_job_of(kind, variant);
             const std::string text = write_job_file(std::vector{job});

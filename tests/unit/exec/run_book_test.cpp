@@ -951,6 +951,23 @@ TEST_F(RunBookTest, DrainingItGivesBackWhatItHoldsAndStartsNothing)
     EXPECT_EQ(book_.running(), 1U);
 }
 
+TEST_F(RunBookTest, DrainingItEndsDaemonsAtOnceAndWaitsForOthers)
+{
+    RunOrder worker = mutex(1);
+    Job daemon;
+    daemon.kind = JobKind::daemon;
+    worker.fields = NodeFields::of(daemon);
+    accept(worker);
+    accept(order(2));
+    EXPECT_THAT(started(book_.due(at(0ms))), ElementsAre(1, 2));
+    book_.drain();
+    EXPECT_THAT(book_.due(at(0ms)).terminate, ElementsAre(worker.id));
+    const auto verdict = book_.ended(worker.id, at(100ms).steady);
+    ASSERT_TRUE(verdict);
+    EXPECT_EQ(verdict->state, RunState::killed);
+    EXPECT_EQ(verdict->reason.cause, Cause::node_stopped);
+}
+
 /// Whatever happens in whatever order: no identity starts twice, slots and mutexes hold, and every
 /// fire that was not taken back starts or is skipped.
 TEST(RunBookPropertyTest, HoldsItsPromisesInAnyOrderOfEvents)

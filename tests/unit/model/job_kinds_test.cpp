@@ -72,6 +72,34 @@ TEST(JobKinds, EachKindHasItsOwnFields)
     EXPECT_THAT(problem_of(job), HasSubstr("a job of kind http has no command"));
 }
 
+TEST(JobKinds, ADaemonHasNeitherFiresNorAttempts)
+{
+    Job daemon;
+    daemon.kind = JobKind::daemon;
+    EXPECT_THAT(problem_of(daemon), HasSubstr("command: given"));
+    daemon.command = "worker";
+    daemon.restart = Restart::on_failure;
+    daemon.start_limit = 3;
+    daemon.work_dir = "/tmp";
+    EXPECT_EQ(problem_of(daemon), "");
+    Job job = daemon;
+    job.cron_set = "* * * * *";
+    EXPECT_EQ(problem_of(job), "cron_set: given for a job of kind daemon, which has none");
+    job = daemon;
+    job.timeout = std::chrono::seconds(5);
+    EXPECT_EQ(problem_of(job), "timeout: given for a job of kind daemon, which has none");
+    job = daemon;
+    job.kind = JobKind::command;
+    EXPECT_EQ(problem_of(job), "restart: given for a job of kind command, which has none");
+    EXPECT_EQ(concurrency_of(daemon), (Concurrency{1, Overlap::queue}));
+
+    JobPatch patch;
+    patch.set(&Job::retries, 2);
+    job = daemon;
+    job.retries = 2;
+    EXPECT_TRUE(find_contradiction(job, patch)) << "that alone is given";
+}
+
 TEST(JobKinds, WhatItIsDoneWithHasToBeThere)
 {
     Job job;

@@ -46,6 +46,7 @@ public:
     SteppedBack step_back(Epoch, const StepBack&) override { return {}; }
     std::vector<RunId> runs_to_repeat(WallTime) override { return {}; }
     std::vector<FailedRun> runs_to_retry(WallTime) override { return {}; }
+    std::vector<DaemonStart> daemon_starts(std::span<const JobId>) override { return {}; }
     std::vector<DoubledRun> record(std::span<const RunReport>) override { return {}; }
     std::vector<DoubledRun> find_doubled(const DoubledQuery&) override { return {}; }
     std::vector<LogRow> log_page(const LogFilter&, const Slice&, const PageHint&,

@@ -34,6 +34,7 @@ public:
                                orders(),
                                reports(),
                                reports(),
+                               orders(),
                                coin(),
                                many<std::string>(&RandomMessage::text)};
             case 2:
