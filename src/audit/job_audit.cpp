@@ -51,7 +51,8 @@ JobAudit::JobAudit(const JobPast& past, const AuditRules& rules, const AuditRang
       now_(now),
       report_(report),
       job_(past.job),
-      run_num_(past.run_num)
+      run_num_(past.run_num),
+      daemon_({rules.late, rules.settle}, range.from)
 {
     if (!past.whole) return;
     versions_.reserve(past.revisions.size());
@@ -72,6 +73,7 @@ JobAudit::JobAudit(const JobPast& past, const AuditRules& rules, const AuditRang
             version.timeout = job.timeout;
             version.run_limit = job.run_limit;
             version.job = job;
+            version.job.effective_from = version.begin;
             const std::string& zone = job.time_zone.empty() ? rules.default_zone : job.time_zone;
             auto schedule = Schedule::make(job.cron_set, zone, job_);
             if (schedule && !job.stop) version.schedule = *schedule;
@@ -101,6 +103,10 @@ void JobAudit::take(const LedgerEntry& row)
     const bool runs_once_more = row.state != RunState::revoked && !has_run(row.state);
     if (row.id.attempt == 1 && runs_once_more) ++not_run_;
     if (group_ && group_->at != row.id.scheduled_at) close_group();
+    if (const Version* const version = daemon_version_at(row.id.scheduled_at)) {
+        take_daemon(row, *version);
+        return;
+    }
     const bool is_next = last_row_ && follows(row, *last_row_);
     const bool after_failure = is_next && has_failed(*last_row_);
     if (last_row_) judge_next_attempt(*last_row_, is_next ? &row : nullptr);
@@ -130,6 +136,7 @@ void JobAudit::finish()
 {
     close_group();
     if (last_row_) judge_next_attempt(*last_row_, nullptr);
+    finish_daemon();
     // Nobody knows when a job that was deleted by hand really was: somebody noticed it later.
     const bool deleted_by_hand =
         !versions_.empty() && versions_.back().by_hand && !versions_.back().exists;
@@ -145,6 +152,53 @@ void JobAudit::finish()
     } else if (last_standing_) {
         ++report_.unknown_jobs;
     }
+}
+
+/// The version of that moment, if it is one of a daemon.
+const JobAudit::Version* JobAudit::daemon_version_at(WallTime time) const
+{
+    const Version* const version = version_at(time);
+    const bool is_its =
+        version != nullptr && version->exists && version->job.kind == JobKind::daemon;
+    return is_its ? version : nullptr;
+}
+
+void JobAudit::take_daemon(const LedgerEntry& row, const Version& version)
+{
+    if (row.requested) ++report_.requested;
+    if (row.state == RunState::revoked) return;
+    const Version* const at_end = daemon_version_at(row.ended_at.value_or(row.id.scheduled_at));
+    const auto verdict =
+        daemon_.take(row, version.job, at_end == nullptr ? version.job : at_end->job);
+    if (!verdict) return;
+    // Which definition it was of is not sure.
+    const bool is_doubled = verdict->kind == FindingKind::doubled;
+    if (near_change(row.id.scheduled_at) && !is_doubled) {
+        ++report_.unjudged_rows;
+        return;
+    }
+    add(verdict->kind, row, verdict->what);
+}
+
+void JobAudit::finish_daemon()
+{
+    const WallTime until = std::min(now_, range_.to);
+    const Version* const version = daemon_version_at(until);
+    // What was changed lately may take its time, and so may a daemon that has to end.
+    const bool is_settled = version_at(until) == version_at(until - 2 * rules_.settle);
+    if (!is_settled) return;
+    const bool is_wanted =
+        version != nullptr && !version->job.stop && is_open(version->job, until - rules_.settle);
+    const auto verdict = daemon_.finish(is_wanted ? &version->job : nullptr, until);
+    if (!verdict) return;
+    if (!is_wanted) {
+        add(verdict->kind, *daemon_.last(), verdict->what);
+        return;
+    }
+    LedgerEntry missing;
+    missing.id = RunId{job_, daemon_.due(version->job), 1};
+    add(verdict->kind, missing, verdict->what);
+    findings_.back().state.reset();
 }
 
 void JobAudit::find_next_due(WallTime after)

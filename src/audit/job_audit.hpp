@@ -1,5 +1,6 @@
 #pragma once
 
+#include "audit/daemon_audit.hpp"
 #include "audit/finding.hpp"
 #include "base/clock.hpp"
 #include "schedule/schedule.hpp"
@@ -45,6 +46,8 @@ struct AuditRules {
 /// Which further attempts a fire gets after a run that failed follows from that run and the version
 /// that was valid when it ended (model/retry.hpp), unless a change came before the attempt was due:
 /// the attempt has a row, starts at its time, and not after the job's next fire was due.
+///
+/// Of a daemon, which has no fires, DaemonAudit judges the starts.
 class JobAudit {
 public:
     /// @param range what is judged: fires and rows.
@@ -96,6 +99,9 @@ private:
         std::optional<WallTime> last_start;
     };
 
+    const Version* daemon_version_at(WallTime time) const;
+    void take_daemon(const LedgerEntry& row, const Version& version);
+    void finish_daemon();
     void find_next_due(WallTime after);
     void judge_absent(WallTime fire);
     void judge_row(const LedgerEntry& row);
@@ -126,6 +132,7 @@ private:
     const JobId job_;
     const std::optional<std::int64_t> run_num_;
     std::vector<Version> versions_;  ///< ascending by begin
+    DaemonAudit daemon_;
 
     std::size_t version_ = 0;  ///< that of next_due_
     std::optional<WallTime> next_due_;
