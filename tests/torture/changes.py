@@ -47,7 +47,8 @@ class People:
 
     def form(self, token, version):
         begin, end = version["window"] or (0, 0)
-        return {"cronSet": version["cron"], "command": self.command(token, version["run"]), "remark": token,
+        schedule = {"cronSet": version["cron"]} if version["cron"] else {}
+        return {**schedule, "command": self.command(token, version["run"]), "remark": token,
                 "start_time": begin, "end_time": end, "stop": int(version["stop"]), **version["definition"]}
 
     # Calls.
@@ -162,7 +163,7 @@ class People:
         nap, code, size = row["command"].split(f" {token} ")[1].split()[:3]
         window = [int(row["start_time"]), int(row["end_time"]) or LATEST]
         number = float(nap) if "." in nap else int(nap)
-        return {"cron": row["cron_set"], "stop": row["stop"] == "1", "definition": job["definition"],
+        return {"cron": row["cron_set"] or None, "stop": row["stop"] == "1", "definition": job["definition"],
                 "window": None if window == [0, LATEST] else window,
                 "run": {**job["run"], "nap": number, "code": int(code), "bytes": int(size)}}
 

@@ -7,12 +7,13 @@ ONCE_A_MINUTE_AT_LEAST = (
     "0,7,13,21,34,55 * * * * *", "0-9,30-39 * * * * *", "*/6 0-29,30-59 * * * *", "5/10 */1 0-23 * 1-12 *",
     "*/4 * * 1-15,16-31 JAN-JUN,JUL-DEC *", "3-57/9 0-58/2,1-59/2 */1 * * 0-7", "*/8 * 0-11,12-23 */1 * SUN-SAT")
 # The parameters that say how many runs there may be, and what to do where "exactly once" cannot be had.
-POLICIES = ("delivery", "misfire_policy", "overlap", "max_concurrent", "retries")
+POLICIES = ("delivery", "misfire_policy", "overlap", "max_concurrent", "retries", "restart")
+FOR_EVER = 100_000  # seconds
 
 
 def places_of(definition):
     """How many runs of the job there may be at a time; 0 = any number."""
-    if definition.get("is_mutex"):
+    if definition.get("is_mutex") or definition.get("kind") == "daemon":
         return 1
     limit = definition.get("max_concurrent", 0)
     return limit or (1 if definition.get("overlap", "allow") != "allow" else 0)
@@ -25,10 +26,11 @@ class Generator:
         self.policies = policies
         self.jobs = []
 
-    def add(self, kind, cron, run=None, window=None, shell=False, **definition):
+    def add(self, label, cron, run=None, window=None, shell=False, **definition):
+        """`cron`: None for a daemon."""
         definition.setdefault("stop", 0)
         run = {**RUN, **(run or {}), "places": places_of(definition)}
-        self.jobs.append({"token": f"j{len(self.jobs) + 1:02}", "kind": kind, "cron": cron, "run": run,
+        self.jobs.append({"token": f"j{len(self.jobs) + 1:02}", "kind": label, "cron": cron, "run": run,
                           "window": window, "shell": shell, "definition": definition})
         return self.jobs[-1]
 
@@ -98,6 +100,23 @@ class Generator:
                 add("flaky, at least once", "*/20 * * * * *", {"code": code, "flaky": True, "nap": 2},
                     delivery="at_least_once", retries=3, retry_delay=2)
 
+        if "restart" in known:
+            self.daemons()
+
+    def daemons(self):
+        random, code = self.random, self.random.randint(1, 99)
+
+        def add(label, run, **definition):
+            self.add(label, None, run, kind="daemon", **definition)
+
+        for _ in range(3):
+            add("daemon", {"nap": FOR_EVER})
+        add("daemon, deaf to SIGTERM", {"nap": FOR_EVER, "deaf": True}, kill_grace=1)
+        add("daemon that ends", {"nap": random.choice((7, 12)), "code": code}, healthy_after=5)
+        add("daemon that succeeds", {"nap": 3}, restart_delay=2, restart_max_delay=2)
+        add("daemon that fails", {"code": code}, restart_delay=2, restart_max_delay=16)
+        add("daemon that is given up", {"code": code, "nap": 1}, start_limit=4, restart_max_delay=3)
+
     def overlap(self, policy):
         return {"overlap": policy} if "overlap" in self.policies else {}
 
@@ -117,7 +136,7 @@ class Generator:
         for job in jobs:
             self.life_of(job, calls)
         for job in self.jobs:
-            if not job.get("late") and self.random.random() < 0.5:
+            if not job.get("late") and job["cron"] and self.random.random() < 0.5:
                 calls.append(self.call(self.random.uniform(5, self.seconds), "run", job["token"]))
         return sorted(calls, key=lambda call: call["at"])
 

@@ -31,6 +31,7 @@ NEVER_TOLD = 30  # seconds: a node that knows how a run ended has recorded it by
 DRAIN = 10  # seconds; see servers.py
 ENDED_BEFORE = 1.5  # seconds; nobody killed a command that had ended so long before
 MOST_ATTEMPTS = 5  # of one fire, with delivery at_least_once; more if its retries allow more
+RESTART_DELAY, RESTART_MAX_DELAY, HEALTHY_AFTER = 1, 60, 30  # seconds; of a daemon without its own
 RETRY_DELAY, RETRY_MAX_DELAY = 10, 3600  # seconds; of a job without its own
 SPREAD = 0.1  # of a delay, either way
 CLOCKS = 0.3  # seconds; all clocks are one machine's
@@ -107,7 +108,7 @@ class History:
 
 
 def is_due(version, second):
-    if version is None or version["stop"]:
+    if version is None or version["stop"] or version["cron"] is None:
         return False
     begin, end = version["window"] or (0, math.inf)
     return begin <= second < end and naive_cron.is_due(version["cron"], second)
@@ -189,6 +190,7 @@ class Judge:
         self.at_least_once()
         self.failures_are_tried_again()
         self.only_failures_are_tried_again()
+        self.daemons_are_kept_alive()
         self.runs_are_counted()
         self.commands_are_those_of_their_version()
         self.on_time()
@@ -200,6 +202,9 @@ class Judge:
         return self.violations
 
     # Small things.
+
+    def is_daemon(self, token):
+        return token in self.jobs and self.jobs[token]["definition"].get("kind") == "daemon"
 
     def wrong(self, rule, words, token="", at=None, rows=(), sightings=()):
         """`at` is what the violation is about; the faults of that time are named with it."""
@@ -343,6 +348,8 @@ class Judge:
                 asked[change["job"]].append(change)
         found = collections.defaultdict(list)
         for row in self.case.rows:
+            if self.is_daemon(self.token_of(row.cron_id)):
+                continue  # nobody asks for one
             if row.on_request and row.attempt == 1:
                 found[self.token_of(row.cron_id)].append(row)
                 if not row.requested_by:
@@ -524,10 +531,15 @@ class Judge:
                 stops = self.faults_in(at, ended, {"rolling-restart", "kill-warden"})
                 if not stops:
                     return "nobody stopped its node"
+                if self.is_daemon(token):
+                    return ""
                 return "" if nap > DRAIN - 2 or any(f["kind"] == "kill-warden" for f in stops) else \
                     "it would have ended within the drain's time"
             if row.cause.startswith("replaced"):
                 return "" if definition.get("overlap") == "replace" else "the job's overlap policy is another"
+            if row.cause == "job-stopped" and self.is_daemon(token):
+                return "" if self.was_given_up(token, ended) or self.version(token, ended) is None or \
+                    self.version(token, ended)["stop"] else "nobody stopped the job"
             return "nobody ended it"
         if row.state == "failed" and not seen:
             return "its command never ran"
@@ -580,6 +592,8 @@ class Judge:
             if row.cause != "no-node" and not limited:
                 return "the job may run any number of times at once"
             return "no node was out of reach" if calm else ""
+        if row.cause == "start-limit":
+            return "" if definition.get("start_limit") else "the job has no start_limit"
         if row.cause == "superseded":
             return "" if definition.get("retries") and row.attempt > 1 else "the job has no retries"
         return "there is no such cause here"
@@ -668,6 +682,88 @@ class Judge:
                 elif definition.get("delivery") != "at_least_once":
                     self.wrong("retry", f"tried again although the attempt before it is {before.state}", token, at, rows,
                                sightings)
+
+    # Daemons, which nobody changes here before they are stopped in the end. That no two of one are alive together is
+    # not_more_at_once_than_may_be().
+
+    def daemons_are_kept_alive(self):
+        for token, sightings in self.sightings_of_token.items():
+            if not self.is_daemon(token):
+                continue
+            definition = self.jobs[token]["definition"]
+            failures = 0
+            for one, other in zip(sightings, sightings[1:]):
+                ended, by_itself = self.end_of_daemon(one)
+                if ended is None:
+                    continue
+                if ended - one.began / 1e6 >= definition.get("healthy_after", HEALTHY_AFTER):
+                    failures = 0
+                elif by_itself:
+                    failures += 1
+                delay = self.restart_delay(definition, failures) if by_itself else 0
+                self.judge_restart(token, one, other, delay, other.began / 1e6 - ended)
+                if by_itself and failures >= definition.get("start_limit", math.inf):
+                    self.wrong("daemon", f"started again after {failures} failures in a row", token, other.began * 1000,
+                               self.rows_of_daemon(one, other), [one, other])
+        for token, job in self.ids.items():
+            if self.is_daemon(token):
+                self.judge_last_start(token, job)
+
+    def end_of_daemon(self, sighting):
+        """(when it ended in seconds, whether by itself); (None, _): nobody knows."""
+        row = self.rows.get(sighting.run)
+        by_itself = sighting.ended is not None and row is not None and row.state in ("success", "failed")
+        if sighting.ended is not None:
+            return sighting.ended / 1e6, by_itself
+        return (row.ended_at / 1000, False) if row is not None and row.ended_at else (None, False)
+
+    def restart_delay(self, definition, failures):
+        first = definition.get("restart_delay", RESTART_DELAY)
+        longest = max(first, definition.get("restart_max_delay", RESTART_MAX_DELAY))
+        return min(first * 2 ** max(0, failures - 1), longest)
+
+    def rows_of_daemon(self, *sightings):
+        return [self.rows[sighting.run] for sighting in sightings if sighting.run in self.rows]
+
+    def judge_restart(self, token, one, other, delay, waited):
+        at = other.began * 1000
+        if waited < delay - CLOCKS:
+            self.wrong("daemon", f"started again after {waited:.1f} s instead of {delay} s", token, at,
+                       self.rows_of_daemon(one, other), [one, other])
+        late = waited - delay
+        begun = at - int(late * SECOND)
+        if late > GROSS + self.lag(begun, at) and self.is_calm(begun):
+            self.wrong("daemon", f"was down for {late:.1f} s longer than it had to be, in a calm time", token, begun,
+                       self.rows_of_daemon(one, other), [one, other])
+
+    def share_alive(self, token):
+        """The share of the time, from its first start to the stop of all jobs, in which it was seen alive."""
+        sightings, alive = self.sightings_of_token[token], 0.0
+        if not sightings:
+            return 0.0
+        last = self.case.marks["stopped"] / SECOND
+        for sighting in sightings:
+            ended = self.end_of_daemon(sighting)[0]
+            alive += max(0.0, min(last, ended or last) - sighting.began / 1e6)
+        return alive / max(1.0, last - sightings[0].began / 1e6)
+
+    def judge_last_start(self, token, job):
+        """In the quiet time before all jobs are stopped it is up, in back-off, or given up."""
+        stopped = self.case.marks["stopped"]
+        rows = sorted((row for row in self.case.rows if row.cron_id == job and row.state != "revoked"),
+                      key=lambda row: row.scheduled_at)
+        sightings = self.sightings_of_token[token]
+        definition = self.jobs[token]["definition"]
+        if rows and rows[-1].cause == "start-limit":
+            if rows[-1].reason.split()[1:2] != [str(definition.get("start_limit"))]:
+                self.wrong("daemon", "given up after another number of failures than its start_limit", token,
+                           rows[-1].scheduled_at * MS, rows[-3:], sightings[-3:])
+            return
+        ended = self.end_of_daemon(sightings[-1])[0] if sightings else self.case.marks["began"] / SECOND
+        longest = self.restart_delay(definition, 32)
+        if ended is not None and stopped / SECOND - ended > longest + GROSS and self.is_calm(stopped):
+            self.wrong("daemon", f"was down for {stopped / SECOND - ended:.1f} s when all jobs were stopped", token, stopped,
+                       rows[-2:], sightings[-2:])
 
     def on_time(self):
         for sightings in self.sightings_of_fire.values():
@@ -768,6 +864,7 @@ class Judge:
             "causes": dict(causes),
             "lateness": {name: {"fires": len(values), "p50": percentile(values, 0.5), "p99": percentile(values, 0.99),
                                 "max": max(values)} for name, values in sorted(late.items())},
+            "daemons": {token: round(self.share_alive(token), 4) for token in self.jobs if self.is_daemon(token)},
             "longest_lag": max((lag for _, lag in self.lags), default=0.0),
             "faults": dict(collections.Counter(fault["kind"] for fault in self.case.faults)),
         }

@@ -862,3 +862,60 @@ def test_an_exit_code_that_is_left_out_is_not_tried_again(flaky):
     for change in scene.changes:
         change["version"]["definition"]["retry_on"] = "failed,!7"
     assert flaky_broken(scene) == []
+
+
+# Daemons.
+
+
+@pytest.fixture
+def worker(scene):
+    """A daemon that fails at seconds 3, 8 and 15, and is up from 22 on, until it is stopped: its token."""
+    scene.daemon = scene.job(cron=None, nap=3, code=7, kind="daemon", restart_delay=2, restart_max_delay=4)
+    for second in (0.001, 5.025, 12.05):
+        scene.ran(scene.daemon, second, nap=3, code=7)
+    seen, row = scene.ran(scene.daemon, 19.1, nap=41, state="killed", reason="job-stopped")
+    seen.ended = seen.exit_code = None
+    return scene
+
+
+def test_a_daemon_that_is_kept_alive_is_clean(worker):
+    assert worker.broken() == []
+    share = Judge(worker.case()).figures()["daemons"][worker.daemon]
+    assert 0.8 < share < 0.9
+
+
+def test_a_back_off_that_was_not_kept_is_found(worker):
+    seen, row = worker.find(worker.daemon, 12.05)
+    seen.began -= 3_000_000
+    row.started_at -= 3000
+    assert worker.broken() == ["daemon"]
+
+
+def test_a_daemon_that_was_not_started_again_is_found(worker):
+    worker.forget(worker.daemon, 19.1)
+    assert worker.broken() == ["daemon"]
+
+
+def test_a_daemon_that_was_down_in_a_calm_time_is_found(worker):
+    seen, row = worker.find(worker.daemon, 19.1)
+    seen.began += 20_000_000
+    row.started_at += 20_000
+    assert worker.broken() == ["daemon"]
+    worker.fault("cut", 20, 38)
+    assert worker.broken() == []
+
+
+def test_a_daemon_that_was_started_twice_is_found(worker):
+    seen, row = worker.ran(worker.daemon, 30.5, nap=29, state="killed", reason="job-stopped")
+    seen.place, seen.ended, seen.exit_code = "full", None, None
+    assert "overlap" in worker.broken()
+
+
+def test_a_daemon_that_is_given_up_says_so(worker):
+    worker.forget(worker.daemon, 19.1)
+    worker.row(worker.daemon, 15.1, "skipped", "start-limit: 3 starts in a row ended within 30 s")
+    for version in (worker.jobs[-1], *(change["version"] for change in worker.changes)):
+        version["definition"]["start_limit"] = 3
+    assert worker.broken() == []
+    seen, row = worker.ran(worker.daemon, 19.1, nap=3, code=7)
+    assert "daemon" in worker.broken()
