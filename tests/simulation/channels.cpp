@@ -123,6 +123,7 @@ std::optional<Message> MistakenChannel::distort_said(Message message) const
         if (mutation_ == Mutation::omits_held) account->held.clear();
         if (mutation_ == Mutation::omits_running) account->running.clear();
         if (mutation_ == Mutation::omits_ended) account->ended.clear();
+        if (mutation_ == Mutation::omits_daemons) account->daemons.clear();
     }
     if (mutation_ == Mutation::is_silent_about_ends) {
         auto* reports = std::get_if<RunReports>(&message);

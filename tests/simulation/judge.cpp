@@ -350,6 +350,7 @@ void Judge::started(Execution& execution)
     }
     executions_[id].push_back(&execution);
     check_retry_start(execution);
+    check_daemon_start(execution);
 
     if (allows(order, execution.decided) == nullptr) broken("outside its job's version", who);
     if (is_planned(id)) {
@@ -581,6 +582,108 @@ void Judge::check_attempts(World::Time again)
         broken("lost, and it did not run again",
                fmt::format("{} is {} ({})", to_string(id), to_string(row.state),
                            to_string(row.reason)));
+    }
+}
+
+/// How the starts of a daemon have ended by its newest version, as those see it who counted least.
+struct Judge::DaemonPast {
+    const Execution* last = nullptr;  ///< none: it was not started since it was changed
+    bool ended_by_itself = false;
+    std::int64_t failures = 0;
+
+    std::chrono::milliseconds pause(const Job& job) const
+    {
+        if (last == nullptr || !ended_by_itself) return 0ms;
+        auto pause = job.restart_delay;
+        for (std::int64_t i = 1; i < failures && pause < 1min; ++i) pause *= 2;
+        return std::min(pause, std::max(job.restart_delay, job.restart_max_delay));
+    }
+};
+
+/// nullopt: whether something counts is a matter of a moment.
+std::optional<Judge::DaemonPast> Judge::past_of_daemon(JobId id) const
+{
+    DaemonPast past;
+    const std::vector<Version>& versions = versions_.at(id);
+    const World::Time since = World::time_of(versions.back().effective_from);
+    const Job& job = *versions.front().job;
+    const auto starts = daemons_.find(id);
+    if (starts == daemons_.end()) return past;
+    for (const Execution* start : starts->second) {
+        if (!start->ended) continue;
+        if (std::chrono::abs(*start->ended - since) < clocks_differ) return std::nullopt;
+        if (*start->ended < since) continue;
+        const auto ran = *start->ended - start->started;
+        if (std::chrono::abs(ran - job.healthy_after) < clocks_differ) return std::nullopt;
+        const auto row = rows_.find(start->order.id);
+        if (row == rows_.end()) return std::nullopt;
+        past.last = start;
+        past.ended_by_itself = !start->killed && !lost_.contains(start->order.id) &&
+                               row->second.state != RunState::killed;
+        if (!row->second.requested_by.empty() || ran > job.healthy_after) past.failures = 0;
+        if (ran < job.healthy_after && past.ended_by_itself) ++past.failures;
+    }
+    return past;
+}
+
+/// A daemon is started, as its past allows it.
+void Judge::check_daemon_start(const Execution& execution)
+{
+    const RunId& id = execution.order.id;
+    const Job& job = *versions_.at(id.job).front().job;
+    if (job.kind != JobKind::daemon) return;
+    const auto past = past_of_daemon(id.job);
+    daemons_[id.job].push_back(&execution);
+    const auto row = rows_.find(id);
+    const bool is_asked_for = row == rows_.end() || !row->second.requested_by.empty();
+    if (!past || past->last == nullptr || is_asked_for || has_wrong_clocks_) return;
+    const std::string who = fmt::format("{} on {}", to_string(id), execution.node);
+    const auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(execution.started -
+                                                                              *past->last->ended);
+    if (waited + clocks_differ < past->pause(job)) {
+        broken("a daemon was started before its back-off was over",
+               fmt::format("{}, after {} of {}", who, waited, past->pause(job)));
+    }
+    const bool has_succeeded = past->ended_by_itself && past->last->exit_code == 0;
+    if (has_succeeded && job.restart == Restart::on_failure) {
+        broken("a daemon was started though it had succeeded", who);
+    }
+    if (past->ended_by_itself && job.start_limit > 0 && past->failures >= job.start_limit) {
+        broken("a daemon was started though it had reached its limit", who);
+    }
+}
+
+void Judge::check_daemons()
+{
+    // A start that a node refuses, a dispatcher that takes over, and a dead node's 2 s.
+    constexpr auto soon = 10s;
+    if (has_wrong_clocks_) return;
+    for (const auto& [id, versions] : versions_) {
+        const Version& version = versions.back();
+        const bool is_wanted = version.job && !version.job->stop;
+        if (!is_wanted || version.job->kind != JobKind::daemon) continue;
+        if (world_.now() - version.committed < soon) continue;
+        const auto starts = daemons_.find(id);
+        const Execution* const last = starts == daemons_.end() ? nullptr : starts->second.back();
+        const std::string what = fmt::format("job {}", id);
+        if (last != nullptr && !last->ended) {
+            if (!follows(last->order, *version.job)) broken("a daemon of an older version", what);
+            continue;
+        }
+        const auto behind = rows_.lower_bound(RunId{id + 1, WallTime::min(), 0});
+        const LedgerRow* const newest =
+            behind == rows_.begin() || std::prev(behind)->first.job != id
+                ? nullptr
+                : &std::prev(behind)->second;
+        const bool is_given_up = newest != nullptr && newest->state == RunState::skipped &&
+                                 newest->reason.cause == Cause::start_limit;
+        const bool is_finished = newest != nullptr && newest->state == RunState::success &&
+                                 version.job->restart == Restart::on_failure;
+        if (is_given_up || is_finished) continue;
+        const auto longest = std::max(version.job->restart_delay, version.job->restart_max_delay);
+        if (last == nullptr || world_.now() - *last->ended > longest + soon) {
+            broken("a daemon stays down", what);
+        }
     }
 }
 

@@ -80,6 +80,10 @@ public:
     /// But on this node: it was stopped itself, and nobody may start what it has.
     void excuse(const NodeName& node);
 
+    /// Everything is healed, and jobs are about to be stopped: daemons are up, in back-off, or down
+    /// for good, and none is of an old version.
+    void check_daemons();
+
     /// Everything is healed, and long quiet. `alive`: the incarnation of each node. What was lost
     /// until `again` had time to run again.
     void close(const std::map<NodeName, std::uint64_t>& alive, World::Time again);
@@ -116,6 +120,9 @@ private:
     void check_next_attempt(const RunId& id);
     void check_attempts(World::Time again);
     bool has_come_to_an_end(const RunId& id) const;
+    struct DaemonPast;
+    std::optional<DaemonPast> past_of_daemon(JobId id) const;
+    void check_daemon_start(const Execution& execution);
 
     World& world_;
     std::string verdict_;
@@ -131,6 +138,7 @@ private:
     std::map<RunId, std::vector<const Execution*>> executions_;
     std::map<JobId, std::vector<const Execution*>> limited_;  ///< that are alive
     std::map<JobId, std::int64_t> scheduled_starts_;
+    std::map<JobId, std::vector<const Execution*>> daemons_;  ///< in the order of their starts
     std::optional<WallTime> planned_through_;
     std::chrono::milliseconds lateness_{0};
     bool has_true_time_ = false;

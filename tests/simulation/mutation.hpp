@@ -36,12 +36,15 @@ enum class Mutation : std::uint8_t {
     retries_twice,           ///< what failed before a take-over is tried again once more
     retries_successes,       ///< now and then a run that has succeeded is taken for one that failed
     ignores_superseded,      ///< a retry waits for a time after the job's next fire
+    forgets_daemon_ends,     ///< a take-over does not read how starts of daemons have ended
+    gives_lost_daemons_up,   ///< what was lost with its node is taken for given up
     trusts_its_clock,        ///< the database's clock is not asked
     keeps_the_plan,          ///< it goes on from where a clock had come that was ahead
     // The nodes.
     omits_held,            ///< accounts leave out what is held
     omits_ended,           ///< accounts leave out what is not in the store yet
     omits_running,         ///< accounts leave out what runs
+    omits_daemons,         ///< accounts do not say which definition daemons were started by
     revokes_in_words,      ///< "given back", and held all the same
     forgets_what_ran,      ///< now and then, and starts it again
     obeys_anybody,         ///< orders of older epochs are taken

@@ -100,6 +100,25 @@ JobPatch patch(Random& random)
     return patch;
 }
 
+/// The same of a daemon, which has neither a schedule nor a timeout.
+JobPatch patch_of_daemon(Random& random)
+{
+    JobPatch patch;
+    switch (random.below(4)) {
+        case 0:
+            patch.set(&Job::stop, random.once_in(2));
+            break;
+        case 1:
+            patch.set(&Job::remark, fmt::format("remark {}", random.next() % 1'000'000));
+            break;
+        default:
+            patch.set(&Job::stop, false);
+            patch.set(&Job::command, fmt::format("command version {}", random.next() % 1'000'000));
+            break;
+    }
+    return patch;
+}
+
 /// Which faults a run has at all: one that has a few kinds goes deeper than one that has them all.
 std::vector<Fault> kinds(Random& random)
 {
@@ -160,6 +179,25 @@ void give_retries(Scenario& scenario, Random& random)
         job.retry_delay = std::chrono::seconds(random.between(0, 4));
         job.retry_max_delay = std::chrono::seconds(random.between(0, 10));
         job.retry_on = random.one_of(ends);
+    }
+}
+
+/// Of daemons, besides the jobs that there are.
+void give_daemons(Scenario& scenario, Random& random)
+{
+    scenario.jobs_stop_after = std::max(scenario.jobs_stop_after, milliseconds(30'000));
+    scenario.settings.rules.slots = 50;  // a daemon keeps its slot
+    const auto count = random.between(1, 3);
+    for (std::int64_t i = 0; i < count; ++i) {
+        Job job;
+        job.kind = JobKind::daemon;
+        job.command = fmt::format("command daemon {} version 1", i + 1);
+        if (random.once_in(4)) job.restart = Restart::on_failure;
+        job.restart_delay = std::chrono::seconds(random.between(1, 2));
+        job.restart_max_delay = std::chrono::seconds(random.between(1, 8));
+        job.healthy_after = std::chrono::seconds(random.between(1, 6));
+        if (random.once_in(3)) job.start_limit = random.between(2, 5);
+        scenario.jobs.push_back(std::move(job));
     }
 }
 
@@ -522,7 +560,8 @@ private:
         if (again_too_soon) return;
         changed_[job] = world_.now();
         if (fault == Fault::delete_job) return node.delete_job(job);
-        node.change_job(job, patch(dice));
+        const bool is_daemon = jobs.at(job).kind == JobKind::daemon;
+        node.change_job(job, is_daemon ? patch_of_daemon(dice) : patch(dice));
     }
 
     void cut_off(Machine& machine, bool in, bool out, bool off)
@@ -572,6 +611,7 @@ private:
     void stop_jobs()
     {
         world_.trace("*** the jobs are stopped");
+        cluster_.judge.check_daemons();
         JobPatch stop;
         stop.set(&Job::stop, true);
         std::vector<JobId> ids;
@@ -713,6 +753,8 @@ Scenario Scenario::from_seed(std::uint64_t seed)
     if (!scenario.dispatcher_only && refusals.once_in(3)) give_refusals(scenario, refusals);
     Random clocks(seed ^ 0x10CC0031ULL);
     if (!scenario.dispatcher_only && clocks.once_in(6)) give_wrong_clocks(scenario, clocks);
+    Random daemons(seed ^ 0xDAE3015ULL);
+    if (!scenario.dispatcher_only && daemons.once_in(4)) give_daemons(scenario, daemons);
     return scenario;
 }
 

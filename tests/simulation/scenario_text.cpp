@@ -46,6 +46,13 @@ std::vector<std::string_view> words_of(std::string_view line)
 
 std::string text_of(const Job& job)
 {
+    if (job.kind == JobKind::daemon) {
+        return fmt::format(
+            "daemon restart={} restart_delay={} restart_max_delay={} healthy_after={} "
+            "start_limit={}",
+            policy_name(job.restart), job.restart_delay.count(), job.restart_max_delay.count(),
+            job.healthy_after.count(), job.start_limit);
+    }
     std::string text = job.cron_set.substr(0, job.cron_set.find(' '));
     if (job.is_mutex) text += " mutex";
     if (job.delivery == Delivery::at_least_once) text += " at_least_once";
@@ -76,7 +83,11 @@ Overlap overlap_of(std::string_view name)
 Job job_of(const std::vector<std::string_view>& words, std::size_t number)
 {
     Job job;
-    job.cron_set = std::string(words.at(1)) + std::string(every_minute);
+    if (words.at(1) == "daemon") {
+        job.kind = JobKind::daemon;
+    } else {
+        job.cron_set = std::string(words.at(1)) + std::string(every_minute);
+    }
     job.command = fmt::format("command {} version 1", number);
     for (std::size_t i = 2; i < words.size(); ++i) {
         const auto equals = words[i].find('=');
@@ -107,6 +118,16 @@ Job job_of(const std::vector<std::string_view>& words, std::size_t number)
             job.retry_max_delay = std::chrono::seconds(number_of(value));
         } else if (key == "retry_on") {
             job.retry_on = split_words(value);
+        } else if (key == "restart") {
+            job.restart = parse_policy<Restart>(value).value();
+        } else if (key == "restart_delay") {
+            job.restart_delay = std::chrono::seconds(number_of(value));
+        } else if (key == "restart_max_delay") {
+            job.restart_max_delay = std::chrono::seconds(number_of(value));
+        } else if (key == "healthy_after") {
+            job.healthy_after = std::chrono::seconds(number_of(value));
+        } else if (key == "start_limit") {
+            job.start_limit = number_of(value);
         } else {
             throw std::runtime_error(fmt::format("a job has no '{}'", key));
         }

@@ -212,7 +212,16 @@ public:
     }
     std::vector<DaemonStart> daemon_starts(std::span<const JobId> jobs) override
     {
-        return database_.daemon_starts(jobs);
+        if (line_.mutation_ == Mutation::forgets_daemon_ends) return {};
+        std::vector<DaemonStart> starts = database_.daemon_starts(jobs);
+        if (line_.mutation_ == Mutation::gives_lost_daemons_up) {
+            for (DaemonStart& start : starts) {
+                if (start.state != RunState::lost) continue;
+                start.state = RunState::skipped;
+                start.cause = Cause::start_limit;
+            }
+        }
+        return starts;
     }
     std::optional<LogRow> find_newest_attempt(const RunId& run) override
     {
