@@ -81,7 +81,15 @@ void LoadForecast::add(const Schedule& schedule, const Window& window, milliseco
             };
             count(job, *at, multiples(end) - multiples(*at));
             done = end - 1s;
-        } else if (interval || fields.once) {
+        } else if (interval) {
+            // One after the other, without looking for each.
+            while (done + *interval < to_ && window.contains(done + *interval)) {
+                count(job, done, 1);
+                if (!job.may_fire()) return;
+                done += *interval;
+            }
+            count(job, done, 1);
+        } else if (fields.once) {
             count(job, *at, 1);
         } else if (const auto hour = plain_hour(schedule.zone(), *at);
                    hour && !job.left && *hour + 1h <= to_ && window.contains(*hour + 1h)) {
