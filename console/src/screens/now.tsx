@@ -299,8 +299,6 @@ function Running({ of }: { of: Overview }) {
   );
 }
 
-const hour = 3_600_000;
-
 function Next({ of }: { of: Overview }) {
   const minutes = new Array<number>(60).fill(0);
   for (const fire of of.next) {
