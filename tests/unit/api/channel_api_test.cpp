@@ -36,7 +36,7 @@ TEST_F(ChannelApiTest, AChannelIsAddedAndListedWithoutItsSecrets)
 
     const auto list = get("/channel/list");
     EXPECT_THAT(added.body + list.body, AllOf(Not(HasSubstr("T0KEN")), Not(HasSubstr("abcd"))));
-    const auto& channel = list.data().as_array().at(0);
+    const auto channel = list.data().as_array().at(0);
     EXPECT_EQ(channel.at("name"), "ops");
     EXPECT_EQ(channel.at("settings").at("url"), "https://hooks.example.com/***");
     EXPECT_EQ(channel.at("settings").at("secret"), "***");
@@ -116,7 +116,7 @@ TEST_F(ChannelApiTest, TheMessagesOfAChannelAreListed)
     const std::string id = std::to_string(delivery.channel);
     const auto reply = get("/channel/" + id + "/deliveries");
     ASSERT_EQ(reply.status, 200U) << reply.body;
-    const auto& row = reply.data().as_array().at(0);
+    const auto row = reply.data().as_array().at(0);
     EXPECT_EQ(row.at("notice"), "failing-12-1");
     EXPECT_EQ(row.at("state"), "waiting");
     EXPECT_EQ(row.at("due_at"), to_unix_millis(delivery.due_at));
