@@ -37,10 +37,10 @@ public:
     Node(asio::io_context& io, const ConsulSettings& settings, std::uint16_t port = 0)
         : io_(io),
           peer_port_(io, on_loopback(port)),
-          coordinator_(io.get_executor(), clock_,
-                       std::make_unique<ConsulClient>(io.get_executor(), settings.address,
-                                                      settings.token),
-                       with_address(settings)),
+          coordinator_(
+              io.get_executor(), clock_,
+              std::make_unique<ConsulClient>(io.get_executor(), settings.address, settings.token),
+              with_address(settings)),
           tasks_(io.get_executor())
     {
         tasks_.spawn("coordinator", coordinator_.run());
