@@ -1,11 +1,11 @@
 // A cluster, looked at through nginx, whose dispatcher is killed meanwhile.
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { promisify } from 'node:util';
 
 import { binary, Browser, call, eventually, findBarriers, keepPicture, root } from './harness.mjs';
 
@@ -14,8 +14,12 @@ const address = `http://127.0.0.1:${basePort + 90}/`;
 let folder;
 let browser;
 
-const run = promisify(execFile);
-const cluster = (...words) => run(join(root, 'bin/cluster'), [...words, '--dir', folder]);
+/** Its end, not that of its output: what it starts keeps that open. */
+async function cluster(...words) {
+  const child = spawn(join(root, 'bin/cluster'), [...words, '--dir', folder], { stdio: 'ignore' });
+  const [code] = await once(child, 'exit');
+  assert.equal(code, 0, `bin/cluster ${words.join(' ')} ends with ${code}`);
+}
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'peercron-cluster-'));
