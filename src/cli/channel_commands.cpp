@@ -62,7 +62,7 @@ json::object fields_of(const ChannelOptions& options)
     return fields;
 }
 
-/// "  slack: url\n": a line for each kind.
+/// "slack: url\n": a line for each kind.
 std::string settings_of_kinds()
 {
     std::string text = "Kinds, and the settings they need (and may have):\n";
@@ -74,7 +74,7 @@ std::string settings_of_kinds()
             names += fmt::format("{}{}", names.empty() ? "" : ", ", setting.name);
         }
         if (!more.empty()) more = fmt::format(" ({})", more);
-        text += fmt::format("  {}: {}{}\n", kind.name, needed, more);
+        text += fmt::format("{}: {}{}\n", kind.name, needed, more);
     }
     return text;
 }
@@ -323,10 +323,10 @@ void add_channel_commands(CLI::App& app, Action& chosen)
     add_settings(add, *options);
     add.footer(
         settings_of_kinds() +
-        "Examples:\n"
+        "\nExamples:\n"
         "  peercron channel add ops webhook url=https://example.com/hook --every-job\n"
-        "  peercron channel add post mail server=smtp.example.com:587 user=cron \\\n"
-        "    password=@/etc/peercron/smtp-password from=cron@example.com to=ops@example.com");
+        "  peercron channel add post mail server=localhost:25 tls=none from=cron@example.com "
+        "to=ops@example.com");
 
     options = std::make_shared<ChannelOptions>();
     CLI::App& update =
