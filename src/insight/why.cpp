@@ -160,7 +160,9 @@ private:
     {
         if (!version_.job) return;
         const Job& job = *version_.job;
-        if (version_.schedule) {
+        if (job.kind == JobKind::daemon) {
+            add("definition", "a daemon: it has no schedule, and runs until it is stopped");
+        } else if (version_.schedule) {
             add("definition", fmt::format("{} in {}", describe(version_.schedule->expression()),
                                           version_.zone_name));
         } else {
@@ -439,6 +441,12 @@ private:
             return fmt::format("The job was stopped at that time: as it was since {}{}.",
                                when(version_.revision->effective_from),
                                by_text(*version_.revision));
+        }
+        if (job.kind == JobKind::daemon) {
+            return fmt::format(
+                "At {} it was not started: a daemon starts when it is added, changed "
+                "or started, and when it has ended.",
+                at);
         }
         if (!version_.schedule) {
             return fmt::format("Its schedule cannot be read: {}.", version_.problem);

@@ -233,6 +233,18 @@ TEST_F(WhyTest, AJobOfWhichNoHistoryIsKnownIsTakenAsItIs)
     EXPECT_EQ(explain(known_).verdict, Verdict::missing);
 }
 
+TEST_F(WhyTest, ADaemonHasNoSchedule)
+{
+    Job daemon = job_;
+    daemon.kind = JobKind::daemon;
+    daemon.cron_set.clear();
+    known_.revisions.back().after = daemon;
+    EXPECT_EQ(explain(known_).verdict, Verdict::not_due);
+    EXPECT_THAT(explain(known_).answer, HasSubstr("a daemon starts when it is added"));
+    ended(RunState::failed);
+    EXPECT_EQ(explain(known_).verdict, Verdict::failed);
+}
+
 TEST_F(WhyTest, FindsTheFireBeforeHoweverLongAgo)
 {
     for (const std::string expression : {"* * * * * *", "0 0 2 29 2 ? 2016", "0 0 0 1 1 *"}) {
