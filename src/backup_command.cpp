@@ -20,10 +20,10 @@ SqliteSettings database_of(const Config& config, std::string_view doing, std::st
     if (config.mode == Config::Mode::solo) {
         return {std::filesystem::path(config.data_dir) / "peercron.db"};
     }
-    throw StoreError(
-        fmt::format("cannot {}: the data of a cluster is in MySQL, database {} at {}:{}, which has "
-                    "its own tools for that. {}; README, \"Back up and restore\", has the steps",
-                    doing, config.mysql.database, config.mysql.host, config.mysql.port, instead));
+    throw StoreError(fmt::format(
+        "cannot {}: the data of a cluster is in MySQL, database {} at {}:{}, which has "
+        "its own tools for that. {}; docs/install.md, \"Back up and restore\", has the steps",
+        doing, config.mysql.database, config.mysql.host, config.mysql.port, instead));
 }
 
 std::string size_text(std::uintmax_t bytes)

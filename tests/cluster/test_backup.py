@@ -114,4 +114,4 @@ def test_the_database_of_a_cluster_has_its_own_tools(tmp_path):
     for command in ("backup", "restore"):
         done = subprocess.run([BINARY, command, "--set", "mode=cluster", tmp_path / "file"], capture_output=True,
                               text=True, timeout=60)
-        assert done.returncode == 1 and "in MySQL, database cron" in done.stderr and "README" in done.stderr, done
+        assert done.returncode == 1 and "in MySQL, database cron" in done.stderr and "docs/install.md" in done.stderr, done

@@ -8,7 +8,7 @@ import sys
 FOLDERS = {".ci", "bench", "bin", "config", "console", "docs", "nginx", "packaging", "sql", "src", "tests"}
 FILES = {
     ".clang-format", ".clang-tidy", ".gitignore", "ARCHITECTURE.md", "CHANGELOG.md", "CMakeLists.txt",
-    "CMakePresets.json", "LICENSE", "README.md",
+    "CMakePresets.json", "LICENSE", "README.md", "SECURITY.md", "mkdocs.yml",
 }
 PICTURES = {".png", ".ico", ".woff2"}
 LARGEST = 512 * 1024

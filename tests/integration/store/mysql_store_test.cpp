@@ -415,7 +415,7 @@ TEST_F(MysqlFaultTest, ComesBackAfterTheServerWasRestarted)
     EXPECT_NO_THROW(store.begin_term(1, "127.0.0.1:9991"));
 }
 
-/// A user as README has it: one that a server that is read-only refuses.
+/// A user as docs/install.md has it: one that a server that is read-only refuses.
 class MysqlReadOnlyTest : public MysqlFaultTest {
 protected:
     MysqlReadOnlyTest()
