@@ -21,6 +21,10 @@ DaemonView view_of_next(const Job& job, const DaemonNext& next, WallTime now)
     }
     switch (next.what) {
         case What::start:
+            if (!is_open(job, std::max(next.at, now))) {
+                view.why = "its window is over";
+                break;
+            }
             view.next_start = std::max(next.at, now);
             if (!is_open(job, now)) {
                 view.why = "before its window";

@@ -139,7 +139,7 @@ bool Daemons::waits_for_answer(Daemon& daemon, SteadyTime now) const
     return now < *daemon.patience;
 }
 
-std::vector<Daemons::Due> Daemons::due(WallTime until, SteadyTime now)
+std::vector<Daemons::Due> Daemons::due(WallTime until, Moment now)
 {
     using What = DaemonNext::What;
     std::vector<Due> due;
@@ -148,7 +148,10 @@ std::vector<Daemons::Due> Daemons::due(WallTime until, SteadyTime now)
         const PlannedJob* const planned = jobs_.find(id);
         if (planned == nullptr || !planned->is_daemon() || !planned->enabled()) continue;
         const bool wants = daemon.next.what == What::start || daemon.next.what == What::give_up;
-        if (!wants || daemon.next.at > until || waits_for_answer(daemon, now)) continue;
+        if (!wants || daemon.next.at > until || waits_for_answer(daemon, now.steady)) continue;
+        // Its window may have ended while nobody could start it.
+        const bool starts = daemon.next.what == What::start;
+        if (starts && !is_open(planned->job, std::max(daemon.next.at, now.wall))) continue;
         due.push_back({id, daemon.next});
     }
     return due;

@@ -56,7 +56,7 @@ public:
         DaemonNext next;  ///< `start` or `give_up`
     };
     /// The daemons without an open run that are to be started by then, or given up.
-    std::vector<Due> due(WallTime until, SteadyTime now);
+    std::vector<Due> due(WallTime until, Moment now);
     /// Why a person cannot start the daemon now; nullopt: it can be.
     std::optional<std::string> why_not_now(const PlannedJob& job, WallTime now) const;
 

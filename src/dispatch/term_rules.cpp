@@ -547,7 +547,7 @@ bool TermRules::has_news(Moment now)
 {
     const auto retry = waiting_.next_due();
     const bool is_retry_due = retry && *retry <= now.wall + settings_.lookahead;
-    if (!is_held_ && !daemons_.due(now.wall + settings_.lookahead, now.steady).empty()) return true;
+    if (!is_held_ && !daemons_.due(now.wall + settings_.lookahead, now).empty()) return true;
     const bool work = !unplaced_.empty() || !redelivery_.is_empty() || !retries_.is_empty() ||
                       is_retry_due || !taken_back_.empty() || !draft_.is_empty();
     if (work || is_held_) return work;
@@ -716,7 +716,7 @@ void TermRules::plan_retry(const FailedRun& failed, Moment now)
 /// Those that are to be up and have no open run.
 void TermRules::start_daemons(Moment now)
 {
-    for (const auto& [job, next] : daemons_.due(now.wall + settings_.lookahead, now.steady)) {
+    for (const auto& [job, next] : daemons_.due(now.wall + settings_.lookahead, now)) {
         if (next.what == DaemonNext::What::give_up) {
             give_up_daemon(job, next, now);
             continue;
@@ -1084,6 +1084,14 @@ void TermRules::put_on(Place run, const NodeName& node, Moment now)
     to_send_.push_back(run->first);
 }
 
+/// What it was started with is known to its node alone; and its job may be none any more.
+void TermRules::adopt_daemon(TrackedRun& run, const RunOrder& order)
+{
+    if (!is_daemon(order)) return;
+    copy_work(run.order, order);
+    daemons_.follow(order.id.job);
+}
+
 void TermRules::adopt(const RunOrder& order, const NodeName& node, RunPhase phase, Moment now)
 {
     const auto run = runs_.find(order.id);
@@ -1091,7 +1099,7 @@ void TermRules::adopt(const RunOrder& order, const NodeName& node, RunPhase phas
         doubts_.settle(order.id);
         if (run->second.node() == node) {
             run->second.phase = phase;
-            if (phase == RunPhase::running && is_daemon(order)) copy_work(run->second.order, order);
+            if (phase == RunPhase::running) adopt_daemon(run->second, order);
             if (phase == RunPhase::handed) run->second.start_from = order.start_at;
             return;
         }
@@ -1105,7 +1113,7 @@ void TermRules::adopt(const RunOrder& order, const NodeName& node, RunPhase phas
         runs_.assign(run, node);
         run->second.phase = phase;
         run->second.start_from = order.start_at;
-        if (phase == RunPhase::running && is_daemon(order)) copy_work(run->second.order, order);
+        if (phase == RunPhase::running) adopt_daemon(run->second, order);
         return;
     }
     if (phase == RunPhase::handed && (begun_ || ended_lately_.contains(order.id))) {

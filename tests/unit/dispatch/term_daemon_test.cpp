@@ -401,6 +401,42 @@ TEST_F(TermDaemonTest, ANewDispatcherEndsTheDaemonOfADeletedJob)
     EXPECT_THAT(ends(), ElementsAre(beta + " job-deleted"));
 }
 
+TEST_F(TermDaemonTest, ANewDispatcherThatKnowsTheRowEndsTheDaemonOfAJobThatIsNoneAnyMore)
+{
+    job_.kind = JobKind::command;
+    job_.cron_set = "0 0 1 1 *";
+    TermStart found;
+    OpenRun open;
+    open.planned.id = {1, midnight - 1h, 1};
+    open.planned.state = RunState::running;
+    open.planned.run_server = beta;
+    found.open_runs.push_back(open);
+    begin_with({}, found);
+
+    Account account = TermDaemonTest::account();
+    RunReport running;
+    running.id = open.planned.id;
+    account.running.push_back(running);
+    RunOrder order;
+    order.id = open.planned.id;
+    job_.kind = JobKind::daemon;
+    order.fields = NodeFields::of(job_);
+    account.daemons.push_back(order);
+    connect(beta, account);
+    EXPECT_THAT(ends(), ElementsAre(beta + " job-changed"));
+}
+
+TEST_F(TermDaemonTest, IsNotStartedWhenItsWindowEndedWhileNobodyCouldStartIt)
+{
+    job_.end_time = to_unix_seconds(midnight) + 20;
+    begin_with();
+    const RunId first = start_one();
+    pass_to(19s);
+    end(first, RunState::killed, Cause::node_stopped);
+    pass_to(30s);
+    EXPECT_THAT(step().runs, IsEmpty());
+}
+
 TEST_F(TermDaemonTest, ARowThatMakesNoSenseNeverStarts)
 {
     job_.retries = 3;
