@@ -15,7 +15,8 @@ namespace peercron {
 std::string state_terms(JobState state, std::string_view log);
 
 /// " ORDER BY …" of JobFilter, for a query of cron LEFT JOIN cron_counter.
-std::string order_terms(const JobFilter& filter);
+/// @param log as for state_terms().
+std::string order_terms(const JobFilter& filter, std::string_view log);
 
 /// The query for read_state_counts().
 /// @param log as for state_terms().

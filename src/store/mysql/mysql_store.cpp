@@ -108,10 +108,11 @@ std::vector<Job> ordered_page(MysqlConnection& connection, const JobFilter& filt
 {
     std::vector<JobId> ids;
     {
-        MysqlRows rows = connection.query(fmt::format(
-            "SELECT id FROM cron LEFT JOIN cron_counter ON cron_id = id WHERE {}{}"
-            " LIMIT {} OFFSET {}",
-            condition(connection, filter), order_terms(filter), slice.limit, slice.offset));
+        MysqlRows rows = connection.query(
+            fmt::format("SELECT id FROM cron LEFT JOIN cron_counter ON cron_id = id WHERE {}{}"
+                        " LIMIT {} OFFSET {}",
+                        condition(connection, filter), order_terms(filter, log_by_state),
+                        slice.limit, slice.offset));
         while (rows.next()) ids.push_back(rows.integer(0));
     }
     if (ids.empty()) return {};

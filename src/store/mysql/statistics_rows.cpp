@@ -35,10 +35,11 @@ using ByJob = std::map<JobId, std::optional<JobStatistics>>;
 void lock_counters(MysqlConnection& connection, const std::set<JobId>& jobs, ByJob& found)
 {
     by_some(jobs, [&](const std::vector<JobId>& some) {
-        MysqlRows rows = connection.query(
-            fmt::format("SELECT cron_id, statistics FROM cron_counter WHERE cron_id IN ({})"
-                        " ORDER BY cron_id FOR UPDATE",
-                        fmt::join(some, ",")));
+        MysqlRows rows =
+            connection.query(fmt::format("SELECT cron_id, statistics FROM cron_counter FORCE INDEX "
+                                         "(PRIMARY) WHERE cron_id IN ({})"
+                                         " ORDER BY cron_id FOR UPDATE",
+                                         fmt::join(some, ",")));
         while (rows.next()) {
             found.emplace(rows.integer(0), JobStatistics::parse(rows.text(1)));
         }
@@ -59,10 +60,11 @@ void lock_known(MysqlConnection& connection, const std::set<TallyKey>& keys,
         for (const TallyKey& key : some) {
             list += fmt::format("{}{}", list.empty() ? "" : ",", literal(connection, key));
         }
-        MysqlRows rows = connection.query(
-            fmt::format("SELECT at, run_server, tally FROM run_tally WHERE (at, run_server) IN ({})"
-                        " ORDER BY at, run_server FOR UPDATE",
-                        list));
+        MysqlRows rows =
+            connection.query(fmt::format("SELECT at, run_server, tally FROM run_tally FORCE INDEX "
+                                         "(PRIMARY) WHERE (at, run_server) IN ({})"
+                                         " ORDER BY at, run_server FOR UPDATE",
+                                         list));
         while (rows.next()) {
             const std::chrono::sys_seconds at{std::chrono::seconds(rows.integer(0))};
             found.emplace(TallyKey{at, NodeName(rows.text(1))},

@@ -74,8 +74,8 @@ std::vector<Job> ordered_page(SqliteConnection& connection, const JobFilter& fil
 {
     const JobCondition where = condition(filter);
     SqliteStatement rows = connection.prepare(
-        select_jobs(fmt::format("WHERE {}{} LIMIT {} OFFSET {}", where.sql, order_terms(filter),
-                                slice.limit, slice.offset)));
+        select_jobs(fmt::format("WHERE {}{} LIMIT {} OFFSET {}", where.sql,
+                                order_terms(filter, log_by_state), slice.limit, slice.offset)));
     return read_jobs(where.bind_to(rows));
 }
 

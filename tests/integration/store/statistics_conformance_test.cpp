@@ -222,6 +222,27 @@ TEST_P(StatisticsTest, JobsAreFoundByState)
     EXPECT_THAT(sorted(JobOrder::name, false, {1, 2}), ElementsAre(fresh, good));
 }
 
+TEST_P(StatisticsTest, ADaemonThatIsUpIsWellHoweverItEndedBefore)
+{
+    Job job;
+    job.kind = JobKind::daemon;
+    job.command = "worker";
+    job.name = "worker";
+    const JobId daemon = store_->add_job(job, t0).id;
+    plan({planned(daemon, t0), planned(daemon, t0 + 5s)});
+    record({ended({daemon, t0, 1}, RunState::failed)});
+    EXPECT_THAT(listed(JobState::failing), ElementsAre(daemon));
+    EXPECT_EQ(store_->count_states().failing, 1);
+
+    record({report({daemon, t0 + 5s, 1}, RunState::running)});
+    EXPECT_THAT(listed(JobState::failing), ElementsAre());
+    EXPECT_THAT(listed(JobState::ok), ElementsAre(daemon));
+    EXPECT_EQ(store_->count_states().failing, 0);
+    EXPECT_EQ(store_->count_states().ok, 1);
+    record({ended({daemon, t0 + 5s, 1}, RunState::lost)});
+    EXPECT_THAT(listed(JobState::missed), ElementsAre(daemon));
+}
+
 TEST_P(StatisticsTest, JobsWithoutAFigureComeLast)
 {
     const JobId fresh = add("fresh");
