@@ -247,7 +247,7 @@ TARGETS = [
     ("GET", "/log/list?search=%00", 400, ["search", "NUL"]),
     ("GET", "/cron/list?page=0", 400, ["page"]),
     ("GET", "/cron/list?limit=100000", 400, ["limit"]),
-    ("GET", "/", 404, []),
+    ("GET", "/cronlist", 404, []),
     ("GET", "/cron", 404, ["/cron"]),
     ("GET", "/no/such/path", 404, ["/no/such/path"]),
     ("GET", "/cron/list/", 404, []),
