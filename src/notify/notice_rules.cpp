@@ -42,8 +42,36 @@ Verdict verdict_of_skip(const Job& job, const RunReport& run)
     return missed_word(run.state, cause, job.delivery) ? Verdict::missed : Verdict::nothing;
 }
 
+/// It has ended by itself, not because of its node, its job, its window or a person.
+bool is_own_end(const RunReport& run)
+{
+    switch (run.state) {
+        case RunState::success:
+        case RunState::failed:
+        case RunState::timeout:
+            return true;
+        case RunState::killed:
+            return run.reason.cause == Cause::none || run.reason.cause == Cause::oom;
+        default:
+            return false;
+    }
+}
+
+/// A daemon is to stay up, so any end of its own is a failure, unless it was healthy or is done.
+/// As DaemonCourse counts them.
+Verdict verdict_of_daemon(const Job& job, const RunReport& run)
+{
+    if (run.reason.cause == Cause::start_limit) return Verdict::bad;
+    if (!is_own_end(run)) return Verdict::nothing;
+    const bool was_healthy =
+        run.started_at && run.ended_at && *run.ended_at - *run.started_at >= job.healthy_after;
+    const bool is_done = run.state == RunState::success && job.restart == Restart::on_failure;
+    return was_healthy || is_done ? Verdict::good : Verdict::bad;
+}
+
 Verdict verdict(const Job& job, const RunReport& run)
 {
+    if (job.kind == JobKind::daemon) return verdict_of_daemon(job, run);
     if (goes_on(job, run)) return Verdict::nothing;
     switch (run.state) {
         case RunState::success:
@@ -283,8 +311,12 @@ std::vector<Notice> NoticeRules::ended(const Job& job, const LogRow& row, Watche
     Look look(*this, job, watched, at);
     look.set_run(row);
     const Verdict says = verdict(job, run);
-    if (says == Verdict::good) look.tell_run(NoticeKind::success);
-    if (says == Verdict::bad) look.tell_run(NoticeKind::failed);
+    // A daemon may fail after it was healthy: the run has failed, and the job is well.
+    const bool is_given_up = run.reason.cause == Cause::start_limit;
+    const bool is_failure = says == Verdict::good ? run.state != RunState::success
+                                                  : says == Verdict::bad && !is_given_up;
+    if (says == Verdict::good && !is_failure) look.tell_run(NoticeKind::success);
+    if (is_failure) look.tell_run(NoticeKind::failed);
     if (run.state == RunState::lost) look.tell_run(NoticeKind::lost);
     if (run.state == RunState::skipped && run.id.attempt == 1) look.tell_run(NoticeKind::skipped);
     if (says == Verdict::nothing || at < watched.newest_end) return look.take();
@@ -318,9 +350,12 @@ std::vector<Notice> NoticeRules::ended(const Job& job, const LogRow& row, Watche
         look.tell(NoticeKind::missed);
     } else {
         look.drop(NoticeKind::missed);
-        look.raise(NoticeKind::failing, 1);
+        // The failures that it was given up for have been counted.
+        const bool is_counted = is_given_up && watched.alarm(NoticeKind::failing);
+        look.raise(NoticeKind::failing, is_counted ? 0 : 1);
         const std::int64_t after = job.notify_after > 0 ? job.notify_after : defaults_.notify_after;
-        if (watched.alarm(NoticeKind::failing)->count >= after) look.tell(NoticeKind::failing);
+        const bool is_enough = watched.alarm(NoticeKind::failing)->count >= after;
+        if (is_enough || is_given_up) look.tell(NoticeKind::failing);
     }
     look.recovered();
     return look.take();

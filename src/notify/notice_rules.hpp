@@ -31,6 +31,10 @@ struct NoticeDefaults {
 ///   no end that anybody is told.
 /// - A fire has failed when its last attempt has. Runs that were skipped because somebody wanted it
 ///   so, or were ended by a person, say nothing about the job.
+/// - A daemon fails when it ends by itself before Job::healthy_after; an end because of its node,
+/// its
+///   job, its window or a person says nothing about it. When it is given up it is failing at once,
+///   whatever Job::notify_after says.
 /// - More than six changes within an hour are told as one `flapping`, and then nothing until an
 ///   hour was quiet; then how it stands.
 /// - A stopped job is silent.

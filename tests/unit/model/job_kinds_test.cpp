@@ -89,6 +89,15 @@ TEST(JobKinds, ADaemonHasNeitherFiresNorAttempts)
     job.timeout = std::chrono::seconds(5);
     EXPECT_EQ(problem_of(job), "timeout: given for a job of kind daemon, which has none");
     job = daemon;
+    job.slow_after = std::chrono::seconds(5);
+    EXPECT_EQ(problem_of(job), "slow_after: given for a job of kind daemon, which has none");
+    job = daemon;
+    job.expect_every = std::chrono::hours(1);
+    EXPECT_EQ(problem_of(job), "expect_every: given for a job of kind daemon, which has none");
+    job = daemon;
+    job.expect_by = "04:00";
+    EXPECT_EQ(problem_of(job), "expect_by: given for a job of kind daemon, which has none");
+    job = daemon;
     job.kind = JobKind::command;
     EXPECT_EQ(problem_of(job), "restart: given for a job of kind command, which has none");
     EXPECT_EQ(concurrency_of(daemon), (Concurrency{1, Overlap::queue}));

@@ -328,5 +328,73 @@ TEST_F(NoticeRulesTest, WhatIsKeptOfAJobSurvivesAsText)
     EXPECT_EQ(fresh.watched_since, noon);
 }
 
+class NoticesOfDaemonsTest : public NoticeRulesTest {
+protected:
+    NoticesOfDaemonsTest()
+    {
+        job_.kind = JobKind::daemon;
+        job_.healthy_after = 30s;
+    }
+
+    /// Was up for this long.
+    static LogRow up(WallTime at, std::chrono::milliseconds time, RunState state,
+                     Cause cause = Cause::none)
+    {
+        LogRow row = NoticeRulesTest::row(at, state);
+        row.run.started_at = at;
+        row.run.ended_at = at + time;
+        row.run.reason.cause = cause;
+        return row;
+    }
+};
+
+TEST_F(NoticesOfDaemonsTest, AnEndBeforeItWasHealthyIsAFailureWithSuccessToo)
+{
+    EXPECT_THAT(told(up(noon, 29s, RunState::success)), ElementsAre(NoticeKind::failing));
+    EXPECT_THAT(told(up(noon + 1min, 5s, RunState::killed, Cause::oom)), IsEmpty());
+    EXPECT_EQ(watched_.alarm(NoticeKind::failing)->count, 2);
+    EXPECT_THAT(told(up(noon + 2min, 30s, RunState::failed)), ElementsAre(NoticeKind::recovered));
+}
+
+TEST_F(NoticesOfDaemonsTest, ASuccessAfterWhichItStaysDownIsGood)
+{
+    EXPECT_THAT(told(up(noon, 5s, RunState::failed)), ElementsAre(NoticeKind::failing));
+    job_.restart = Restart::on_failure;
+    EXPECT_THAT(told(up(noon + 1min, 5s, RunState::success)), ElementsAre(NoticeKind::recovered));
+}
+
+TEST_F(NoticesOfDaemonsTest, WhatWasEndedBecauseOfSomethingElseSaysNothing)
+{
+    WallTime at = noon;
+    for (const Cause cause : {Cause::job_changed, Cause::job_stopped, Cause::job_deleted,
+                              Cause::window, Cause::node_stopped, Cause::on_request}) {
+        EXPECT_THAT(told(up(at += 1min, 5s, RunState::killed, cause)), IsEmpty())
+            << to_string(cause);
+    }
+    EXPECT_THAT(told(up(at += 1min, 5s, RunState::lost)), IsEmpty());
+    EXPECT_THAT(told(up(at += 1min, 5s, RunState::fenced)), IsEmpty());
+    EXPECT_THAT(told(skipped(at += 1min, Cause::no_node)), IsEmpty());
+    for (const auto& alarm : watched_.alarms) EXPECT_FALSE(alarm);
+}
+
+TEST_F(NoticesOfDaemonsTest, OneThatIsGivenUpIsFailingAtOnce)
+{
+    job_.notify_after = 10;
+    EXPECT_THAT(told(up(noon, 5s, RunState::failed)), IsEmpty());
+    EXPECT_THAT(told(up(noon + 10s, 5s, RunState::failed)), IsEmpty());
+    const auto given_up = ended(skipped(noon + 20s, Cause::start_limit));
+    ASSERT_THAT(kinds(given_up), ElementsAre(NoticeKind::failing));
+    EXPECT_EQ(given_up[0].count, 2);
+}
+
+TEST_F(NoticesOfDaemonsTest, ARunThatFailsAfterItWasHealthyHasFailedAllTheSame)
+{
+    job_.notify_on = {"failing", "failed", "success"};
+    EXPECT_THAT(told(up(noon, 1h, RunState::failed)), ElementsAre(NoticeKind::failed));
+    EXPECT_THAT(told(up(noon + 2h, 1h, RunState::success)), ElementsAre(NoticeKind::success));
+    EXPECT_THAT(told(up(noon + 4h, 5s, RunState::success)),
+                ElementsAre(NoticeKind::failed, NoticeKind::failing));
+}
+
 }  // namespace
 }  // namespace peercron
