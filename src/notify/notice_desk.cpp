@@ -69,6 +69,13 @@ public:
         add(job->second, rules_.takes_long(job->second, row, watch_of(job->second)));
     }
 
+    void up(const LogRow& row)
+    {
+        const auto job = jobs_.find(row.run.id.job);
+        if (job == jobs_.end()) return;
+        add(job->second, rules_.stays_up(job->second, row, watch_of(job->second)));
+    }
+
     void pass_time()
     {
         for (const auto& [id, job] : jobs_) add(job, rules_.passed(job, watch_of(job), now_));
@@ -213,15 +220,19 @@ asio::awaitable<void> NoticeDesk::look_at_time(Epoch epoch)
             jobs.push_back(watch.job);
         }
         std::vector<LogRow> slow;
+        std::vector<LogRow> up;
         if (is_search) {
             std::ranges::copy(store.notices().unwatched_jobs(jobs_at_once_looked_at),
                               std::back_inserter(jobs));
             slow = store.notices().slow_runs(now, jobs_at_once_looked_at);
+            up = store.notices().healthy_daemons(now, jobs_at_once_looked_at);
             for (const LogRow& row : slow) jobs.push_back(row.run.id.job);
+            for (const LogRow& row : up) jobs.push_back(row.run.id.job);
         }
         if (jobs.empty()) return 0;
         LookAtJobs look(store, rules_, std::move(jobs), now);
         for (const LogRow& row : slow) look.slow(row);
+        for (const LogRow& row : up) look.up(row);
         look.pass_time();
         return look.finish(epoch, {});
     };

@@ -373,6 +373,19 @@ std::vector<Notice> NoticeRules::takes_long(const Job& job, const LogRow& row,
     return look.take();
 }
 
+std::vector<Notice> NoticeRules::stays_up(const Job& job, const LogRow& row,
+                                          WatchedJob& watched) const
+{
+    const bool is_up = job.kind == JobKind::daemon && row.run.started_at;
+    if (job.stop || !is_up) return {};
+    Look look(*this, job, watched, *row.run.started_at + job.healthy_after);
+    look.set_run(row);
+    look.clear(NoticeKind::failing);
+    look.clear(NoticeKind::missed);
+    look.recovered();
+    return look.take();
+}
+
 std::vector<Notice> NoticeRules::passed(const Job& job, WatchedJob& watched, WallTime now) const
 {
     if (job.stop) return {};

@@ -51,6 +51,10 @@ public:
     /// A run goes on for longer than Job::slow_after. It may be told of again and again.
     std::vector<Notice> takes_long(const Job& job, const LogRow& row, WatchedJob& watched) const;
 
+    /// A run of a daemon that has been up for longer than Job::healthy_after, which ends what was
+    /// wrong: it may not end for weeks. It may be told of again and again.
+    std::vector<Notice> stays_up(const Job& job, const LogRow& row, WatchedJob& watched) const;
+
     /// What only time tells: to be asked when due() says so.
     std::vector<Notice> passed(const Job& job, WatchedJob& watched, WallTime now) const;
 

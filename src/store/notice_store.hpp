@@ -114,6 +114,9 @@ public:
     virtual std::vector<JobId> unwatched_jobs(std::size_t limit) = 0;
     /// Runs that go on for longer than their jobs' slow_after, of jobs that want notices.
     virtual std::vector<LogRow> slow_runs(WallTime now, std::size_t limit) = 0;
+    /// Runs of daemons that have been up for longer than healthy_after, where the watch of the job
+    /// may say that it is failing or missed.
+    virtual std::vector<LogRow> healthy_daemons(WallTime now, std::size_t limit) = 0;
     /// One transaction. A notice that a channel has already is not added again. Throws Deposed when
     /// a newer dispatcher has called this.
     virtual void store_seen(Epoch epoch, const Seen& seen) = 0;

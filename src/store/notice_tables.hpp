@@ -166,6 +166,26 @@ public:
         return read_ends(ids);
     }
 
+    /// What a watch says is a text of its own (notify/job_watch.hpp), in which an alarm is a member
+    /// of this name.
+    std::vector<LogRow> healthy_daemons(WallTime now, std::size_t limit)
+    {
+        std::vector<std::int64_t> ids;
+        {
+            auto rows = tables_.query(
+                fmt::format("SELECT log.id FROM log JOIN cron ON cron.id = log.cron_id"
+                            " JOIN notice_job ON notice_job.cron_id = cron.id"
+                            " WHERE log.state = 'running' AND cron.kind = 'daemon'"
+                            " AND log.started_at + cron.healthy_after * 1000 < {}"
+                            " AND (notice_job.watch LIKE '%\"failing\":%'"
+                            " OR notice_job.watch LIKE '%\"missed\":%') LIMIT {}",
+                            to_unix_millis(now), limit));
+            while (rows.next()) ids.push_back(rows.integer(0));
+        }
+        if (ids.empty()) return {};
+        return read_ends(ids);
+    }
+
     /// Takes the tables for this dispatcher; false: a newer one has them.
     bool take(Epoch epoch)
     {

@@ -122,6 +122,14 @@ std::vector<LogRow> MysqlNotices::slow_runs(WallTime now, std::size_t limit)
     return session_.run("read which runs take long", Repeat::safe, work);
 }
 
+std::vector<LogRow> MysqlNotices::healthy_daemons(WallTime now, std::size_t limit)
+{
+    const auto work = [&](MysqlConnection& connection) {
+        return tables(connection).healthy_daemons(now, limit);
+    };
+    return session_.run("read which daemons are well again", Repeat::safe, work);
+}
+
 void MysqlNotices::store_seen(Epoch epoch, const Seen& seen)
 {
     const auto work = [&](MysqlConnection& connection) {

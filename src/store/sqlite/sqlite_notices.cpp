@@ -126,6 +126,14 @@ std::vector<LogRow> SqliteNotices::slow_runs(WallTime now, std::size_t limit)
     return session_.run("read which runs take long", work);
 }
 
+std::vector<LogRow> SqliteNotices::healthy_daemons(WallTime now, std::size_t limit)
+{
+    const auto work = [&](SqliteConnection& connection) {
+        return tables(connection).healthy_daemons(now, limit);
+    };
+    return session_.run("read which daemons are well again", work);
+}
+
 void SqliteNotices::store_seen(Epoch epoch, const Seen& seen)
 {
     const auto work = [&](SqliteConnection& connection) {

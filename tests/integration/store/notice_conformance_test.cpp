@@ -244,6 +244,38 @@ TEST_P(NoticeStoreTest, FindsTheRunsThatTakeLong)
     EXPECT_THAT(notices().slow_runs(t0 + 24h, 100), IsEmpty());
 }
 
+TEST_P(NoticeStoreTest, FindsTheDaemonsThatAreUpAgain)
+{
+    Job draft;
+    draft.kind = JobKind::daemon;
+    draft.command = "worker";
+    draft.healthy_after = 30s;
+    const JobId daemon = store_->add_job(draft, t0).id;
+    const JobId well = store_->add_job(draft, t0).id;
+    draft.kind = JobKind::command;
+    const JobId command = store_->add_job(draft, t0).id;
+    Seen seen;
+    seen.watches = {{daemon, R"({"failing":{"since":1}})", std::nullopt},
+                    {well, R"({"late":{"reason":"\"failing\": 1"}})", std::nullopt},
+                    {command, R"({"failing":{"since":1}})", std::nullopt}};
+    notices().store_seen(1, seen);
+    for (const JobId job : {daemon, well, command}) {
+        RunReport running = report({job, t0, 1}, RunState::running);
+        running.started_at = t0 + 1s;
+        store_->record(std::vector{running});
+    }
+    EXPECT_THAT(notices().healthy_daemons(t0 + 31s, 100), IsEmpty());
+    const auto found = notices().healthy_daemons(t0 + 31s + 1ms, 100);
+    ASSERT_THAT(found, SizeIs(1));
+    EXPECT_EQ(found[0].run.id, (RunId{daemon, t0, 1}));
+    EXPECT_EQ(found[0].run.started_at, t0 + 1s);
+    seen.watches = {{daemon, R"({"missed":{"since":1}})", std::nullopt}};
+    notices().store_seen(1, seen);
+    EXPECT_THAT(notices().healthy_daemons(t0 + 1h, 100), SizeIs(1));
+    store_->record(std::vector{report({daemon, t0, 1}, RunState::success)});
+    EXPECT_THAT(notices().healthy_daemons(t0 + 1h, 100), IsEmpty());
+}
+
 TEST_P(NoticeStoreTest, AMessageIsInTheOutboxOfEachChannelOnce)
 {
     const NoticeChannel one = add_channel("one");

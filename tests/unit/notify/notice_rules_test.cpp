@@ -396,5 +396,19 @@ TEST_F(NoticesOfDaemonsTest, ARunThatFailsAfterItWasHealthyHasFailedAllTheSame)
                 ElementsAre(NoticeKind::failed, NoticeKind::failing));
 }
 
+TEST_F(NoticesOfDaemonsTest, OneThatStaysUpIsWellAgainBeforeItEnds)
+{
+    EXPECT_THAT(told(up(noon, 5s, RunState::failed)), ElementsAre(NoticeKind::failing));
+    LogRow running = row(noon + 10s, RunState::running);
+    running.run.started_at = noon + 10s;
+    running.run.ended_at.reset();
+    const auto well = rules_.stays_up(job_, running, watched_);
+    ASSERT_THAT(kinds(well), ElementsAre(NoticeKind::recovered));
+    EXPECT_EQ(well[0].at, noon + 40s);
+    EXPECT_THAT(well[0].over, ElementsAre(NoticeKind::failing));
+    EXPECT_THAT(rules_.stays_up(job_, running, watched_), IsEmpty());
+    EXPECT_THAT(told(up(noon + 10s, 1h, RunState::failed)), IsEmpty()) << "as before";
+}
+
 }  // namespace
 }  // namespace peercron
