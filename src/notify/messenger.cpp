@@ -7,6 +7,8 @@
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
+#include <exception>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <variant>
@@ -64,18 +66,37 @@ SendReport report_of(const MailAnswer& answer)
     return report;
 }
 
+/// A row that was written by hand, or by a later version, may be one that no message can be made
+/// for: then the report says so.
+std::optional<NoticeMessage> make(const NoticeChannel& channel, const Notice& notice,
+                                  const std::string& node, WallTime now, SendReport& report)
+{
+    std::string why;
+    try {
+        if (find_channel_kind(channel.kind) != nullptr) {
+            return make_message(channel, notice, node, now);
+        }
+    } catch (const std::exception& error) {
+        why = error.what();
+    }
+    report.problem = fmt::format("the channel's row makes no sense: {}",
+                                 readable(find_problem(channel).value_or(why)));
+    return std::nullopt;
+}
+
 }  // namespace
 
 asio::awaitable<SendReport> Messenger::send(NoticeChannel channel, Notice notice)
 {
-    NoticeMessage message = make_message(channel, notice, node_, clock_.now());
-    std::string request = shown(message, channel);
     SendReport report;
-    if (auto* const http = std::get_if<HttpRequest>(&message)) {
+    auto message = make(channel, notice, node_, clock_.now(), report);
+    if (!message) co_return report;
+    std::string request = shown(*message, channel);
+    if (auto* const http = std::get_if<HttpRequest>(&*message)) {
         const HttpAnswer answer = co_await http_.request(std::move(*http));
         report = report_of(channel, answer);
     } else {
-        const MailAnswer answer = co_await mail_.send(std::get<Mail>(std::move(message)));
+        const MailAnswer answer = co_await mail_.send(std::get<Mail>(*std::move(message)));
         report = report_of(answer);
     }
     report.request = std::move(request);

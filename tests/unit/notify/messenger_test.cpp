@@ -1,0 +1,88 @@
+#include "notify/messenger.hpp"
+
+#include "run_coroutine.hpp"
+#include "unit/http_client/raw_server.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <boost/asio/io_context.hpp>
+
+#include <string>
+#include <utility>
+
+namespace peercron {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::RawServer;
+using ::testing::StartsWith;
+
+/// A messenger, and a server that answers everything with the same bytes.
+class MessengerTest : public ::testing::Test {
+protected:
+    SendReport send(NoticeChannel channel)
+    {
+        SendReport report;
+        testing::run(io_, go(*this, std::move(channel), report));
+        return report;
+    }
+
+    NoticeChannel hook() const
+    {
+        NoticeChannel channel;
+        channel.name = "ops";
+        channel.kind = "webhook";
+        channel.settings["url"] = server_.url("/hook");
+        return channel;
+    }
+
+    std::string answer_ = testing::ok("");
+
+private:
+    static asio::awaitable<void> go(MessengerTest& self, NoticeChannel channel, SendReport& report)
+    {
+        report = co_await self.messenger_.send(std::move(channel), Notice());
+        self.http_.close();
+        self.mail_.close();
+        self.server_.stop();
+    }
+
+    asio::io_context io_;
+    SystemClock clock_;
+    RawServer server_{io_.get_executor(), [this](const std::string&) {
+                          return RawServer::Reply{answer_, true};
+                      }};
+    HttpClient http_{io_.get_executor(), {}};
+    MailClient mail_{io_.get_executor(), {}};
+    Messenger messenger_{clock_, http_, mail_, "n1:9991"};
+};
+
+TEST_F(MessengerTest, SaysWhatCameBack)
+{
+    answer_ = testing::ok("thank you");
+    const SendReport report = send(hook());
+    EXPECT_TRUE(report.is_sent) << report.problem;
+    EXPECT_EQ(report.answer, "HTTP/1.1 200 OK\n\nthank you");
+}
+
+TEST_F(MessengerTest, AChannelWithoutItsAddressIsAProblemOfItsOwn)
+{
+    NoticeChannel channel = hook();
+    channel.settings.clear();
+    const SendReport report = send(channel);
+    EXPECT_FALSE(report.is_sent);
+    EXPECT_FALSE(report.is_refused) << "somebody may mend the row";
+    EXPECT_THAT(report.problem, StartsWith("the channel's row makes no sense: url: missing"));
+}
+
+TEST_F(MessengerTest, AChannelOfAKindThatIsNotKnownGetsNothing)
+{
+    NoticeChannel channel = hook();
+    channel.kind = "pigeon";
+    const SendReport report = send(channel);
+    EXPECT_FALSE(report.is_sent);
+    EXPECT_THAT(report.problem, HasSubstr("makes no sense: kind: given \"pigeon\""));
+}
+
+}  // namespace
+}  // namespace peercron
