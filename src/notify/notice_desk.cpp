@@ -59,7 +59,8 @@ public:
     {
         const auto job = jobs_.find(row.run.id.job);
         if (job == jobs_.end()) return;
-        add(job->second, rules_.ended(job->second, row, watch_of(job->second)));
+        const LogRow ended = not_after(now_, row);
+        add(job->second, rules_.ended(job->second, ended, watch_of(job->second)));
     }
 
     void slow(const LogRow& row)

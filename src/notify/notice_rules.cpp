@@ -156,6 +156,15 @@ const TimeZone* zone_of(const Job& job, const std::string& default_zone)
 
 }  // namespace
 
+LogRow not_after(WallTime now, LogRow row)
+{
+    if (!row.run.ended_at || *row.run.ended_at <= now) return row;
+    const auto ahead = *row.run.ended_at - now;
+    row.run.ended_at = now;
+    if (row.run.started_at) *row.run.started_at -= ahead;
+    return row;
+}
+
 /// One look at one job.
 class NoticeRules::Look {
 public:
@@ -305,9 +314,11 @@ std::vector<Notice> NoticeRules::ended(const Job& job, const LogRow& row, Watche
     const RunReport& run = row.run;
     const bool is_known = watched.last_run == run.id && watched.last_state == run.state;
     if (job.stop || row.legacy || is_known) return {};
+    // What became of a run that counted as lost is news, although it ended before that was noticed.
+    const bool was_lost = watched.last_run == run.id && watched.last_state == RunState::lost;
     watched.last_run = run.id;
     watched.last_state = run.state;
-    const WallTime at = end_of(row);
+    const WallTime at = was_lost ? std::max(end_of(row), watched.newest_end) : end_of(row);
     Look look(*this, job, watched, at);
     look.set_run(row);
     const Verdict says = verdict(job, run);

@@ -23,6 +23,10 @@ struct NoticeDefaults {
     std::string time_zone = "UTC";
 };
 
+/// The row as it would be if its run had not ended in the future, which the clock of a node that is
+/// ahead may say: until then nothing else would count.
+LogRow not_after(WallTime now, LogRow row);
+
 /// Which notices the life of a job gives. Pure: a function of the job, of what was kept of it, and
 /// of moments; so every dispatcher finds the same, and looking twice at the same run finds nothing
 /// new.

@@ -328,6 +328,30 @@ TEST_F(NoticeRulesTest, WhatIsKeptOfAJobSurvivesAsText)
     EXPECT_EQ(fresh.watched_since, noon);
 }
 
+TEST_F(NoticeRulesTest, TheTruthAboutALostRunCountsAlthoughItEndedBefore)
+{
+    LogRow lost = row(noon, RunState::lost);
+    lost.run.ended_at = noon + 2min;  // when that was noticed
+    EXPECT_THAT(told(lost), ElementsAre(NoticeKind::missed));
+    const auto truth = ended(row(noon, RunState::success));
+    ASSERT_THAT(kinds(truth), ElementsAre(NoticeKind::recovered));
+    EXPECT_EQ(truth[0].at, noon + 2min) << "not before it began";
+    EXPECT_EQ(watched_.newest_end, noon + 2min);
+}
+
+TEST_F(NoticeRulesTest, ARunOfANodeWhoseClockIsAheadEndsNow)
+{
+    const LogRow ahead = row(noon + 1h, RunState::failed);
+    const LogRow seen = not_after(noon, ahead);
+    EXPECT_EQ(seen.run.ended_at, noon);
+    EXPECT_EQ(*seen.run.ended_at - *seen.run.started_at,
+              *ahead.run.ended_at - *ahead.run.started_at);
+    EXPECT_THAT(told(seen), ElementsAre(NoticeKind::failing));
+    EXPECT_THAT(told(row(noon + 1min, RunState::success)), ElementsAre(NoticeKind::recovered));
+    const LogRow past = row(noon - 1h, RunState::failed);
+    EXPECT_EQ(not_after(noon, past).run, past.run);
+}
+
 class NoticesOfDaemonsTest : public NoticeRulesTest {
 protected:
     NoticesOfDaemonsTest()
