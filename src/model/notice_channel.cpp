@@ -5,8 +5,10 @@
 
 #include <spdlog/fmt/fmt.h>
 #include <boost/url/parse.hpp>
+#include <boost/url/pct_string_view.hpp>
 
 #include <algorithm>
+#include <functional>
 
 namespace peercron {
 namespace {
@@ -179,6 +181,44 @@ std::string without_path(const std::string& url)
     return url.substr(0, end + 1) + std::string(hidden);
 }
 
+/// A text that is not to be seen, and what is shown instead.
+struct Hidden {
+    std::string secret;
+    std::string shown;
+};
+
+/// What servers repeat of an address: what stands behind the host, with or without its query, the
+/// last part of it, and the values of the query; as they are written, and as they are meant.
+/// @param tail what stands behind the host.
+void add_parts(std::string_view tail, std::vector<Hidden>& all)
+{
+    constexpr std::size_t shortest_secret = 6;
+    const auto add = [&all](std::string_view part, std::string_view shown) {
+        all.push_back({std::string(part), std::string(shown)});
+        const auto encoded = boost::urls::make_pct_string_view(part);
+        if (encoded && encoded->decoded_size() < part.size()) {
+            all.push_back({encoded->decode(), std::string(shown)});
+        }
+    };
+    const auto add_long = [&add](std::string_view part, std::string_view shown = hidden) {
+        if (part.size() >= shortest_secret) add(part, shown);
+    };
+    constexpr std::string_view shown_path = "/***";
+    add(tail, shown_path);
+    add_long(tail.substr(tail.rfind('/') + 1));
+    const std::size_t path_end = std::min(tail.find_first_of("?#"), tail.size());
+    const std::string_view path = tail.substr(0, path_end);
+    add_long(path, shown_path);
+    add_long(path.substr(path.rfind('/') + 1));
+    std::string_view rest = tail.substr(path_end);
+    while (!rest.empty()) {
+        rest.remove_prefix(1);
+        const std::string_view one = rest.substr(0, rest.find_first_of("&#"));
+        add_long(one.substr(one.find('=') + 1));  // all of it where there is no name
+        rest.remove_prefix(one.size());
+    }
+}
+
 std::optional<std::string> find_problem_of(const ChannelSetting& setting, const std::string& value)
 {
     if (value.find(hidden) != std::string::npos && setting.secrecy != Secrecy::open) {
@@ -295,24 +335,22 @@ std::map<std::string, std::string, std::less<>> shown_settings(const NoticeChann
 
 std::string without_secrets(const NoticeChannel& channel, std::string text)
 {
-    const auto replace_all = [&text](const std::string& secret, const std::string& shown) {
-        for (std::size_t at = text.find(secret); at != std::string::npos;
-             at = text.find(secret, at + shown.size())) {
-            text.replace(at, secret.size(), shown);
-        }
-    };
+    std::vector<Hidden> all;
     for (const auto& [name, shown] : shown_settings(channel)) {
         const std::string& value = channel.settings.find(name)->second;
         if (value == shown || value.empty()) continue;
-        replace_all(value, shown);
-        // A request names only what stands behind the host.
+        all.push_back({value, shown});
         const std::size_t shown_path = shown.rfind(hidden);
-        if (shown_path != std::string::npos && shown_path > 0) {
-            replace_all(value.substr(shown_path - 1), "/" + std::string(hidden));
-            // Or only its last part.
-            const std::string last = value.substr(value.rfind('/') + 1);
-            constexpr std::size_t shortest_secret = 6;
-            if (last.size() >= shortest_secret) replace_all(last, std::string(hidden));
+        const bool is_address = shown_path != std::string::npos && shown_path > 0;
+        if (is_address) add_parts(std::string_view(value).substr(shown_path - 1), all);
+    }
+    // Or a part that stands in a longer one would leave the rest of it.
+    std::ranges::stable_sort(all, std::ranges::greater(),
+                             [](const Hidden& one) { return one.secret.size(); });
+    for (const auto& [secret, shown] : all) {
+        for (std::size_t at = text.find(secret); at != std::string::npos;
+             at = text.find(secret, at + shown.size())) {
+            text.replace(at, secret.size(), shown);
         }
     }
     return text;
