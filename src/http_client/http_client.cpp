@@ -497,9 +497,12 @@ bool HttpClient::Exchange::takes_header(std::string_view line)
 bool HttpClient::Exchange::takes_body(std::string_view bytes)
 {
     if (is_followed()) return true;
+    const std::int64_t room = request_.max_body - answer_.body_bytes;
     answer_.body_bytes += static_cast<std::int64_t>(bytes.size());
     progress_.body_bytes = answer_.body_bytes;
     if (answer_.body_bytes > request_.max_body) {
+        answer_.is_cut = true;
+        if (!request_.on_body) answer_.body.append(bytes.substr(0, static_cast<std::size_t>(room)));
         too_long_ =
             fmt::format("the body of the answer is longer than {} bytes", request_.max_body);
         return false;

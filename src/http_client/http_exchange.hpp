@@ -76,6 +76,7 @@ struct HttpAnswer {
     std::string headers;  ///< with the status line, each line with "\n"
     std::string body;
     std::int64_t body_bytes = 0;
+    bool is_cut = false;     ///< it has failed because of HttpRequest::max_body: that much is here
     std::string version;     ///< "HTTP/1.1", "HTTP/2"; empty: no answer
     std::string url;         ///< which the answer is from
     std::string peer;        ///< "10.0.0.1:80"

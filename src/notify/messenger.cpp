@@ -28,7 +28,8 @@ std::string readable(std::string text)
 SendReport report_of(const NoticeChannel& channel, const HttpAnswer& answer)
 {
     SendReport report;
-    if (answer.end != HttpAnswer::End::whole) {
+    // The status says what became of it, however much more is said.
+    if (answer.end != HttpAnswer::End::whole && !answer.is_cut) {
         report.problem = answer.failure;
         return report;
     }

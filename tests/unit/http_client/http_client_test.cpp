@@ -225,6 +225,8 @@ TEST_F(HttpClientTest, a_body_that_is_too_long_ends_the_transfer)
 
     EXPECT_EQ(answer.end, End::failed);
     EXPECT_EQ(answer.failure, "the body of the answer is longer than 10 bytes");
+    EXPECT_TRUE(answer.is_cut);
+    EXPECT_EQ(answer.body.size(), 10);
 }
 
 TEST_F(HttpClientTest, headers_that_are_too_long_end_the_transfer)

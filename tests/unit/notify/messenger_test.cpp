@@ -65,6 +65,15 @@ TEST_F(MessengerTest, SaysWhatCameBack)
     EXPECT_EQ(report.answer, "HTTP/1.1 200 OK\n\nthank you");
 }
 
+TEST_F(MessengerTest, ALongAnswerIsOneAllTheSame)
+{
+    answer_ = testing::ok(std::string(100'000, 'x'));
+    const SendReport report = send(hook());
+    EXPECT_TRUE(report.is_sent) << report.problem;
+    EXPECT_THAT(report.answer, StartsWith("HTTP/1.1 200 OK\n\nxxx"));
+    EXPECT_LT(report.answer.size(), 3000);
+}
+
 TEST_F(MessengerTest, AChannelWithoutItsAddressIsAProblemOfItsOwn)
 {
     NoticeChannel channel = hook();
