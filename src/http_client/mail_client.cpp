@@ -216,6 +216,8 @@ void MailClient::Exchange::set_options()
     set_option(easy, CURLOPT_MAIL_FROM, mail_.from.c_str());
     for (const std::string& address : mail_.to) recipients_.add(address);
     set_option(easy, CURLOPT_MAIL_RCPT, recipients_.get());
+    // An address that the server does not know keeps no mail from the others.
+    set_option(easy, CURLOPT_MAIL_RCPT_ALLLOWFAILS, 1L);
     set_option(easy, CURLOPT_UPLOAD, 1L);
     set_option(easy, CURLOPT_READFUNCTION, &Callbacks::data);
     set_option(easy, CURLOPT_READDATA, this);

@@ -33,7 +33,7 @@ struct Mail {
 };
 
 struct MailAnswer {
-    bool is_sent = false;
+    bool is_sent = false;     ///< to one of the addresses at least
     bool is_refused = false;  ///< the server has said no for good (a reply of 5xx)
     std::string failure;      ///< why not, for an operator at night
     std::string said;         ///< what the server has said, a line each
