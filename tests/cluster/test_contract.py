@@ -24,7 +24,7 @@ def test_the_api_is_as_its_description_says(tmp_path):
              # Each kind of channel has settings of its own: tests/unit/api/channel_api_test.cpp.
              "--exclude-path", "/channel/add", "--exclude-path", "/channel/update"],
             cwd=tmp_path, env={**os.environ, "SCHEMATHESIS_HOOKS": str(HOOKS)}, stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, timeout=300)
+            capture_output=True, text=True, timeout=900)
         assert done.returncode == 0, f"{done.stdout[-20000:]}\n{done.stderr[-2000:]}"
         assert int(re.search(r"(\d+) generated", done.stdout)[1]) > 300, done.stdout[-2000:]
         assert solo.api("/health")["store"] == "ok"
