@@ -110,7 +110,8 @@ class Machine:
 
     def run(self, *command, seconds=120):
         """As root, in the machine."""
-        return run("nsenter", "--target", self.leader, "--all", "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8",
+        return run("nsenter", "--target", self.leader, "--all", "env", "-i", "LC_ALL=C.UTF-8",
+                   "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                    "DEBIAN_FRONTEND=noninteractive", *command, seconds=seconds)
 
     def shut_down(self):
