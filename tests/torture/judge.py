@@ -715,7 +715,10 @@ class Judge:
         by_itself = sighting.ended is not None and row is not None and row.state in ("success", "failed")
         if sighting.ended is not None:
             return sighting.ended / 1e6, by_itself
-        return (row.ended_at / 1000, False) if row is not None and row.ended_at else (None, False)
+        # A node that was stopped says when it went on, not when its warden ended the command.
+        if row is None or not row.ended_at or row.state == "fenced":
+            return None, False
+        return row.ended_at / 1000, False
 
     def restart_delay(self, definition, failures):
         first = definition.get("restart_delay", RESTART_DELAY)
