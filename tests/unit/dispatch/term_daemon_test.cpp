@@ -110,6 +110,26 @@ protected:
         term_->jobs_changed(changed, {}, now_);
     }
 
+    /// What the store has of a daemon that an earlier dispatcher started at beta.
+    static TermStart with_running_row()
+    {
+        TermStart found;
+        OpenRun& open = found.open_runs.emplace_back();
+        open.planned.id = earlier_start;
+        open.planned.state = RunState::running;
+        open.planned.run_server = beta;
+        return found;
+    }
+    /// Of a node where the daemon of the order is up.
+    static Account account_of(const RunOrder& order)
+    {
+        Account account = TermDaemonTest::account();
+        account.running.emplace_back().id = order.id;
+        account.daemons.push_back(order);
+        return account;
+    }
+
+    static constexpr RunId earlier_start{1, midnight - 1h, 1};
     Job job_;
     NodeName node_;
 };
@@ -363,25 +383,13 @@ TEST_F(TermDaemonTest, ByHandItIsStartedOnlyWhenItIsDownAndCouldBeUp)
 
 TEST_F(TermDaemonTest, ANewDispatcherKnowsWhatItsDaemonsWereStartedWith)
 {
-    TermStart found;
-    OpenRun open;
-    open.planned.id = {1, midnight - 1h, 1};
-    open.planned.state = RunState::running;
-    open.planned.run_server = beta;
-    found.open_runs.push_back(open);
-    begin_with({}, found);
-
-    Account account = TermDaemonTest::account();
-    RunReport running;
-    running.id = open.planned.id;
-    account.running.push_back(running);
+    begin_with({}, with_running_row());
     RunOrder order;
-    order.id = open.planned.id;
+    order.id = earlier_start;
     order.command = "worker --old";
     order.fields = NodeFields::of(job_);
     order.concurrency = concurrency_of(job_);
-    account.daemons.push_back(order);
-    connect(beta, account);
+    connect(beta, account_of(order));
     EXPECT_THAT(ends(), ElementsAre(beta + " job-changed"));
 }
 
@@ -405,24 +413,12 @@ TEST_F(TermDaemonTest, ANewDispatcherThatKnowsTheRowEndsTheDaemonOfAJobThatIsNon
 {
     job_.kind = JobKind::command;
     job_.cron_set = "0 0 1 1 *";
-    TermStart found;
-    OpenRun open;
-    open.planned.id = {1, midnight - 1h, 1};
-    open.planned.state = RunState::running;
-    open.planned.run_server = beta;
-    found.open_runs.push_back(open);
-    begin_with({}, found);
-
-    Account account = TermDaemonTest::account();
-    RunReport running;
-    running.id = open.planned.id;
-    account.running.push_back(running);
+    begin_with({}, with_running_row());
     RunOrder order;
-    order.id = open.planned.id;
+    order.id = earlier_start;
     job_.kind = JobKind::daemon;
     order.fields = NodeFields::of(job_);
-    account.daemons.push_back(order);
-    connect(beta, account);
+    connect(beta, account_of(order));
     EXPECT_THAT(ends(), ElementsAre(beta + " job-changed"));
 }
 
