@@ -149,7 +149,7 @@ std::vector<Daemons::Due> Daemons::due(WallTime until, Moment now)
         if (planned == nullptr || !planned->is_daemon() || !planned->enabled()) continue;
         const bool wants = daemon.next.what == What::start || daemon.next.what == What::give_up;
         if (!wants || daemon.next.at > until || waits_for_answer(daemon, now.steady)) continue;
-        // Its window may have ended while nobody could start it.
+        // The window may have ended while no node could start it.
         const bool starts = daemon.next.what == What::start;
         if (starts && !is_open(planned->job, std::max(daemon.next.at, now.wall))) continue;
         due.push_back({id, daemon.next});

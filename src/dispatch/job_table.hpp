@@ -51,7 +51,7 @@ public:
     /// `job` with its schedule, as it would be in the table.
     PlannedJob compile(Job job) const;
 
-    /// How often a job was put in anew, changed or taken out.
+    /// Counts additions, changes and removals of jobs.
     std::uint64_t changes() const { return changes_; }
 
     /// The jobs of the changes after the first `changes`; nullopt: only the newest are remembered.

@@ -17,7 +17,7 @@ namespace peercron {
 // newest rows and its definition alone, so that every dispatcher, an audit and a person with the
 // rows before them find the same. How long a row waits to be started is not asked.
 
-/// So many of a daemon's newest rows are enough to know what follows.
+/// The number of a daemon's newest rows that is enough to know what follows.
 inline constexpr std::size_t most_daemon_starts = most_start_limit + 1;
 
 /// A start of a daemon, as its row says.
@@ -57,9 +57,9 @@ bool is_open(const Job& job, WallTime time);
 ///  - a run of at least Job::healthy_after was healthy. After it, and after a start by hand,
 ///    counting begins again;
 ///  - a run that was moved (its node died, stopped or was cut off), or stopped because of its
-///    definition, is followed by the next start at once, and is no failure;
+///    definition, is followed by the next start at once, and does not count as a failure;
 ///  - one that could not be started in time, which no node's fault is, is tried again after
-///    Job::restart_delay, and is no failure;
+///    Job::restart_delay, and does not count as a failure;
 ///  - any other end, with success as well, is followed by the next start after Job::restart_delay,
 ///    doubled with each failure in a row up to Job::restart_max_delay;
 ///  - after Job::start_limit failures in a row, or a success where Job::restart says so, it stays

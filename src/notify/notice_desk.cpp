@@ -29,7 +29,7 @@ constexpr auto longest_pause_of_looks = 30s;
 constexpr std::size_t ends_at_once = 200;
 constexpr std::size_t jobs_at_once_looked_at = 200;
 
-/// One look, on the store's thread: what is known of the jobs, and what it comes to.
+/// One look, on the store's thread: what is known of the jobs, and the notices that follow.
 class LookAtJobs {
 public:
     LookAtJobs(Store& store, const NoticeRules& rules, std::vector<JobId> jobs, WallTime now)

@@ -174,7 +174,7 @@ public:
 
     void set_run(const LogRow& row) { run_ = run_of(row); }
 
-    /// It was seen so many times, which may be known already.
+    /// Begins the alarm, unless it is on, and adds `count` to how often its cause was seen.
     void raise(NoticeKind kind, std::int64_t count)
     {
         std::optional<Alarm>& alarm = watched_.alarm(kind);

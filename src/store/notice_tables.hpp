@@ -327,7 +327,7 @@ private:
     void add_deliveries(const OutgoingNotice& notice, WallTime at)
     {
         for (const std::int64_t channel : notice.channels) {
-            // No key of its own is violated: whoever is fenced by take() is the only one here.
+            // No unique key guards this: take() lets only one dispatcher write here.
             tables_.execute(fmt::format(
                 "INSERT INTO notice_delivery (channel_id, notice, cron_id, body, created_at,"
                 " due_at, answer) SELECT id, {1}, {2}, {3}, {4}, {4}, '' FROM notice_channel"

@@ -105,7 +105,7 @@ def test_after_a_success_it_stays_down_if_it_says_so(cluster):
     assert "succeeded" in how_it_is(cluster, job)["why"]
 
 
-def test_a_change_of_its_work_ends_it_and_starts_it_anew(cluster):
+def test_a_change_of_its_work_ends_it_and_starts_it_again(cluster):
     worker, other = Worker(cluster), Worker(cluster)
     job = keep(cluster, worker)
     first = wait_up(cluster, job)
