@@ -5,10 +5,13 @@
 #include "http_client/failure_text.hpp"
 
 #include <spdlog/fmt/fmt.h>
+#include <boost/asio/post.hpp>
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <charconv>
+#include <chrono>
 #include <memory>
 #include <new>
 #include <optional>
@@ -69,8 +72,11 @@ std::string last_line_with(std::string_view said, long code)
 
 }  // namespace
 
-/// One mail.
-class MailClient::Exchange final : public CurlTransfer {
+/// One mail. The coroutine that sends it waits on the client's executor; from begin() to
+/// took_end(), all but `ended_` and `is_abandoned_` belongs to the client's thread, also when the
+/// coroutine is gone.
+class MailClient::Exchange final : public CurlTransfer,
+                                   public std::enable_shared_from_this<Exchange> {
 public:
     Exchange(MailClient& client, Mail mail)
         : client_(client),
@@ -82,20 +88,14 @@ public:
     {
         if (!easy_) throw std::bad_alloc();
     }
-    ~Exchange() override
-    {
-        if (is_started_) client_.loop_.stop(easy_.get());
-    }
 
     asio::awaitable<MailAnswer> run();
 
+    /// Nobody waits for it any more. Does nothing when it has ended.
+    void abandon();
+
     bool may_connect(const sockaddr& address) noexcept override;
-    void ended(CURLcode code) noexcept override
-    {
-        is_started_ = false;
-        code_ = code;
-        ended_.notify();
-    }
+    void ended(CURLcode code) noexcept override;
 
 private:
     struct Callbacks;
@@ -105,6 +105,7 @@ private:
 
     asio::awaitable<bool> look_up();
     void set_options();
+    void begin();
     void note_end(CURLcode code);
 
     MailClient& client_;
@@ -119,9 +120,10 @@ private:
     CurlLines recipients_;
     std::array<char, CURL_ERROR_SIZE> error_{};
     std::unique_ptr<CURL, Cleanup> easy_;
-    bool is_started_ = false;
+    std::shared_ptr<Exchange> under_way_;  // this, while libcurl has it
     std::optional<CURLcode> code_;
     Event ended_;
+    std::atomic<bool> is_abandoned_ = false;
 };
 
 struct MailClient::Exchange::Callbacks {
@@ -149,6 +151,12 @@ struct MailClient::Exchange::Callbacks {
         }
         return size;
     }
+
+    /// Asked each second while libcurl waits for a reply.
+    static int is_unwanted(void* exchange, curl_off_t, curl_off_t, curl_off_t, curl_off_t) noexcept
+    {
+        return static_cast<Exchange*>(exchange)->is_abandoned_ ? 1 : 0;
+    }
 };
 
 asio::awaitable<MailAnswer> MailClient::Exchange::run()
@@ -158,15 +166,37 @@ asio::awaitable<MailAnswer> MailClient::Exchange::run()
     if (!is_found) co_return std::move(answer_);
     progress_.phase = HttpProgress::Phase::connecting;
     set_options();
-    const CURLcode begun = client_.loop_.start(easy_.get(), *this);
-    if (begun != CURLE_OK) {
-        note_end(begun);
-        co_return std::move(answer_);
-    }
-    is_started_ = true;
+    asio::post(client_.thread_, [self = shared_from_this()] { self->begin(); });
     while (!code_) co_await ended_.wait();
     note_end(*code_);
     co_return std::move(answer_);
+}
+
+void MailClient::Exchange::begin()
+{
+    if (is_abandoned_) return;
+    under_way_ = shared_from_this();
+    const CURLcode begun = client_.loop_.start(easy_.get(), *this);
+    if (begun != CURLE_OK) ended(begun);
+}
+
+void MailClient::Exchange::ended(CURLcode code) noexcept
+{
+    asio::post(client_.executor_, [self = std::move(under_way_), code] {
+        self->code_ = code;
+        self->ended_.notify();
+    });
+}
+
+void MailClient::Exchange::abandon()
+{
+    if (code_) return;
+    is_abandoned_ = true;
+    asio::post(client_.thread_, [self = shared_from_this()] {
+        if (!self->under_way_) return;
+        self->client_.loop_.stop(self->easy_.get());
+        self->under_way_.reset();
+    });
 }
 
 /// False: it has failed.
@@ -206,6 +236,12 @@ void MailClient::Exchange::set_options()
     set_option(easy, CURLOPT_FORBID_REUSE, 1L);
     set_option(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(mail_connect_timeout.count()));
     set_option(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(mail_.timeout.count()));
+    // The time-out of the whole is not for the goodbye: libcurl would wait two minutes for that.
+    const auto reply_timeout = std::chrono::ceil<std::chrono::seconds>(mail_.timeout);
+    set_option(easy, CURLOPT_SERVER_RESPONSE_TIMEOUT, static_cast<long>(reply_timeout.count()));
+    set_option(easy, CURLOPT_NOPROGRESS, 0L);
+    set_option(easy, CURLOPT_XFERINFOFUNCTION, &Callbacks::is_unwanted);
+    set_option(easy, CURLOPT_XFERINFODATA, this);
     const bool is_plain = mail_.security == Mail::Security::none;
     set_option(easy, CURLOPT_USE_SSL, long{is_plain ? CURLUSESSL_NONE : CURLUSESSL_ALL});
     if (!client_.ca_file_.empty()) set_option(easy, CURLOPT_CAINFO, client_.ca_file_.c_str());
@@ -277,23 +313,32 @@ MailClient::MailClient(asio::any_io_executor executor, const HttpClientSettings&
     : executor_(std::move(executor)),
       ca_file_(settings.ca_file.empty() ? find_ca_file() : settings.ca_file),
       names_(executor_, settings.lookups),
-      loop_(executor_, 1)
+      loop_(thread_.get_executor(), 1)
 {
     auto denied = Networks::parse(settings.deny);
     if (!denied) throw std::runtime_error("[http_client] deny: " + denied.error().message);
     denied_ = *std::move(denied);
 }
 
+MailClient::~MailClient()
+{
+    close();
+}
+
 asio::awaitable<MailAnswer> MailClient::send(Mail mail)
 {
-    Exchange exchange(*this, std::move(mail));
-    MailAnswer answer = co_await exchange.run();
+    const auto exchange = std::make_shared<Exchange>(*this, std::move(mail));
+    const auto leave = [](Exchange* left) { left->abandon(); };
+    const std::unique_ptr<Exchange, decltype(leave)> waiting(exchange.get(), leave);
+    MailAnswer answer = co_await exchange->run();
     co_return answer;
 }
 
 void MailClient::close()
 {
-    loop_.close();
+    if (std::exchange(is_closed_, true)) return;
+    asio::post(thread_, [this] { loop_.close(); });
+    thread_.join();
     names_.close();
 }
 

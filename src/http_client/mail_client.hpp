@@ -7,6 +7,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/thread_pool.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -42,16 +43,24 @@ struct MailAnswer {
 /// Sends mails as HttpClient sends requests: without blocking the executor, and with the same
 /// settings for certificates and for what is never connected to. Proxies are not for mails.
 ///
+/// Mails have a thread of their own: libcurl waits there for a server's reply to the whole mail,
+/// and for its goodbye, without giving the thread back. A server that is slow with those holds up
+/// other mails, but nothing else.
+///
 /// Belongs to the executor's thread. Must outlive its mails.
 class MailClient {
 public:
     /// Throws std::runtime_error for settings that make no sense.
     MailClient(asio::any_io_executor executor, const HttpClientSettings& settings);
+    MailClient(const MailClient&) = delete;
+    MailClient& operator=(const MailClient&) = delete;
+    ~MailClient();
 
-    /// Throws only when the coroutine is cancelled, which closes the connection at once.
+    /// Throws only when the coroutine is cancelled, which closes the connection within two seconds.
     asio::awaitable<MailAnswer> send(Mail mail);
 
-    /// No mail may be under way, and none can be sent any more.
+    /// No mail may be under way, and none can be sent any more. Blocks until the thread has ended;
+    /// after a mail was cancelled that may take two seconds.
     void close();
 
 private:
@@ -61,7 +70,9 @@ private:
     std::string ca_file_;
     Networks denied_;
     NameLookups names_;
-    CurlLoop loop_;
+    asio::thread_pool thread_{1};
+    CurlLoop loop_;  // belongs to that thread
+    bool is_closed_ = false;
 };
 
 }  // namespace peercron
