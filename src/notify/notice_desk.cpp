@@ -26,8 +26,8 @@ constexpr auto look_interval = 1s;
 constexpr SteadyTime::duration shortest_search_pause = 5s;
 constexpr int search_pause = 100;
 constexpr auto longest_pause_of_looks = 30s;
-constexpr std::size_t ends_at_once = 200;
-constexpr std::size_t jobs_at_once_looked_at = 200;
+constexpr std::size_t ends_at_once = 1000;
+constexpr std::size_t jobs_at_once_looked_at = 1000;
 
 /// One look, on the store's thread: what is known of the jobs, and the notices that follow.
 class LookAtJobs {
@@ -77,9 +77,11 @@ public:
         add(job->second, rules_.stays_up(job->second, row, watch_of(job->second)));
     }
 
-    void pass_time()
+    void pass_time(JobId id)
     {
-        for (const auto& [id, job] : jobs_) add(job, rules_.passed(job, watch_of(job), now_));
+        const auto job = jobs_.find(id);
+        if (job == jobs_.end()) return;
+        add(job->second, rules_.passed(job->second, watch_of(job->second), now_));
     }
 
     /// How many notices there are; they are stored.
@@ -172,13 +174,18 @@ asio::awaitable<void> NoticeDesk::run()
 /// Throws StoreError and Deposed.
 asio::awaitable<void> NoticeDesk::look(Epoch epoch)
 {
+    if (begun_in_ != epoch) {
+        const auto begin = [epoch](Store& store) { store.notices().begin_looking(epoch); };
+        co_await store_.call(begin);
+        begun_in_ = epoch;
+    }
     for (;;) {
         const SteadyTime begun = clock_.steady_now();
         const std::size_t ends = co_await look_at_ends(epoch);
-        if (ends < ends_at_once) break;
+        co_await look_at_time(epoch);
+        if (ends < ends_at_once) co_return;
         co_await sleep_for(pause_after(clock_.steady_now() - begun));
     }
-    co_await look_at_time(epoch);
 }
 
 /// Says how many there were.
@@ -216,25 +223,26 @@ asio::awaitable<void> NoticeDesk::look_at_time(Epoch epoch)
     const SteadyTime begun = clock_.steady_now();
     const bool is_search = begun >= next_search_;
     const auto work = [&, now = clock_.now()](Store& store) -> std::size_t {
-        std::vector<JobId> jobs;
+        std::vector<JobId> waiting;  // for some time
         for (const JobWatch& watch : store.notices().due_watches(now, jobs_at_once_looked_at)) {
-            jobs.push_back(watch.job);
+            waiting.push_back(watch.job);
         }
         std::vector<LogRow> slow;
         std::vector<LogRow> up;
         if (is_search) {
             std::ranges::copy(store.notices().unwatched_jobs(jobs_at_once_looked_at),
-                              std::back_inserter(jobs));
+                              std::back_inserter(waiting));
             slow = store.notices().slow_runs(now, jobs_at_once_looked_at);
             up = store.notices().healthy_daemons(now, jobs_at_once_looked_at);
-            for (const LogRow& row : slow) jobs.push_back(row.run.id.job);
-            for (const LogRow& row : up) jobs.push_back(row.run.id.job);
         }
+        std::vector<JobId> jobs = waiting;
+        for (const LogRow& row : slow) jobs.push_back(row.run.id.job);
+        for (const LogRow& row : up) jobs.push_back(row.run.id.job);
         if (jobs.empty()) return 0;
         LookAtJobs look(store, rules_, std::move(jobs), now);
         for (const LogRow& row : slow) look.slow(row);
         for (const LogRow& row : up) look.up(row);
-        look.pass_time();
+        for (const JobId job : waiting) look.pass_time(job);
         return look.finish(epoch, {});
     };
     const std::size_t notices = co_await store_.call(work);

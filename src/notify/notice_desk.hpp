@@ -47,6 +47,7 @@ private:
     const NoticeRules rules_;
     const std::function<Epoch()> epoch_;
     Event written_;
+    Epoch begun_in_ = 0;
     SteadyTime next_search_{};  ///< for jobs that nobody watches, and runs that take long
 };
 

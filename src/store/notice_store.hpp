@@ -105,12 +105,16 @@ public:
     /// With its messages; false: there was none.
     virtual bool delete_channel(std::int64_t id) = 0;
 
+    /// From now on what dispatchers before this epoch have seen is not stored: to be called before
+    /// anything is read for store_seen(). Throws Deposed when a newer one has called it.
+    virtual void begin_looking(Epoch epoch) = 0;
     /// The oldest ones.
     virtual std::vector<UnseenEnd> unseen_ends(std::size_t limit) = 0;
     virtual std::vector<JobWatch> watches(std::span<const JobId> jobs) = 0;
+    /// Not of jobs that have unseen ends: these may change what time tells.
     virtual std::vector<JobWatch> due_watches(WallTime now, std::size_t limit) = 0;
     /// Jobs that expect successes (Job::expect_every, expect_by), want notices, are not stopped,
-    /// and have no watch that is due some time. Reads the whole table.
+    /// and have neither a watch that is due some time nor unseen ends. Reads the whole table.
     virtual std::vector<JobId> unwatched_jobs(std::size_t limit) = 0;
     /// Runs that go on for longer than their jobs' slow_after, of jobs that want notices.
     virtual std::vector<LogRow> slow_runs(WallTime now, std::size_t limit) = 0;
@@ -118,7 +122,7 @@ public:
     /// may say that it is failing or missed.
     virtual std::vector<LogRow> healthy_daemons(WallTime now, std::size_t limit) = 0;
     /// One transaction. A notice that a channel has already is not added again. Throws Deposed when
-    /// a newer dispatcher has called this.
+    /// a newer dispatcher has begun to look.
     virtual void store_seen(Epoch epoch, const Seen& seen) = 0;
 
     /// What waits for a channel and is due, the oldest first.

@@ -26,11 +26,17 @@ inline constexpr std::string_view wants_notices =
     "(cron.notify <> 'none' AND (cron.notify <> '' OR EXISTS (SELECT 1 FROM notice_channel"
     " WHERE every_job <> 0 OR tags <> '')))";
 
+inline constexpr std::string_view jobs_with_unseen_ends =
+    "SELECT log.cron_id FROM notice_end JOIN log ON log.id = notice_end.log_id";
+
 /// Whether anybody may want to know of a row in this state.
 constexpr bool is_told_of(RunState state)
 {
     return is_final(state) && state != RunState::revoked;
 }
+
+/// Each has a few hundred bytes, some of them a few thousand.
+inline constexpr std::size_t watches_of_a_statement = 200;
 
 /// The last bytes, or characters, of an output that notices may show.
 inline constexpr std::size_t output_of_notice = 2000;
@@ -136,7 +142,8 @@ public:
     std::vector<JobWatch> due_watches(WallTime now, std::size_t limit)
     {
         return read_watches(
-            fmt::format("WHERE due_at <= {} ORDER BY due_at LIMIT {}", to_unix_millis(now), limit));
+            fmt::format("WHERE due_at <= {} AND cron_id NOT IN ({}) ORDER BY due_at LIMIT {}",
+                        to_unix_millis(now), jobs_with_unseen_ends, limit));
     }
 
     std::vector<JobId> unwatched_jobs(std::size_t limit)
@@ -145,8 +152,8 @@ public:
         auto rows = tables_.query(fmt::format(
             "SELECT id FROM cron WHERE (expect_every > 0 OR expect_by <> '') AND stop = 0"
             " AND {} AND NOT EXISTS (SELECT 1 FROM notice_job WHERE cron_id = cron.id"
-            " AND due_at IS NOT NULL) LIMIT {}",
-            wants_notices, limit));
+            " AND due_at IS NOT NULL) AND id NOT IN ({}) LIMIT {}",
+            wants_notices, jobs_with_unseen_ends, limit));
         while (rows.next()) jobs.push_back(rows.integer(0));
         return jobs;
     }
@@ -199,11 +206,16 @@ public:
             tables_.execute(
                 fmt::format("DELETE FROM notice_end WHERE id IN ({})", fmt::join(seen.ends, ",")));
         }
-        for (const JobWatch& watch : seen.watches) {
-            tables_.execute(
-                fmt::format("REPLACE INTO notice_job (cron_id, watch, due_at) VALUES ({},{},{})",
-                            watch.job, tables_.quote(watch.text), literal(watch.due_at)));
-        }
+        in_pieces(
+            std::span(seen.watches), watches_of_a_statement,
+            [this](std::span<const JobWatch> some) {
+                std::string rows;
+                for (const JobWatch& watch : some) {
+                    rows += fmt::format("{}({},{},{})", rows.empty() ? "" : ",", watch.job,
+                                        tables_.quote(watch.text), literal(watch.due_at));
+                }
+                tables_.execute("REPLACE INTO notice_job (cron_id, watch, due_at) VALUES " + rows);
+            });
         if (!seen.forgotten.empty()) {
             tables_.execute(fmt::format("DELETE FROM notice_job WHERE cron_id IN ({})",
                                         fmt::join(seen.forgotten, ",")));

@@ -82,6 +82,16 @@ bool MysqlNotices::delete_channel(std::int64_t id)
     return session_.run("delete a channel", Repeat::safe, work);
 }
 
+void MysqlNotices::begin_looking(Epoch epoch)
+{
+    const auto work = [epoch](MysqlConnection& connection) {
+        return tables(connection).take(epoch);
+    };
+    if (!session_.run("begin to look at what has ended", Repeat::safe, work)) {
+        throw_noticed_by_another(epoch);
+    }
+}
+
 std::vector<UnseenEnd> MysqlNotices::unseen_ends(std::size_t limit)
 {
     const auto work = [limit](MysqlConnection& connection) {

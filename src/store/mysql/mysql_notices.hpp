@@ -14,6 +14,7 @@ public:
     NoticeChannel add_channel(const NoticeChannel& channel) override;
     bool update_channel(const NoticeChannel& channel) override;
     bool delete_channel(std::int64_t id) override;
+    void begin_looking(Epoch epoch) override;
     std::vector<UnseenEnd> unseen_ends(std::size_t limit) override;
     std::vector<JobWatch> watches(std::span<const JobId> jobs) override;
     std::vector<JobWatch> due_watches(WallTime now, std::size_t limit) override;

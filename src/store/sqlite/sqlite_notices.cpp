@@ -86,6 +86,17 @@ bool SqliteNotices::delete_channel(std::int64_t id)
     return session_.run("delete a channel", work);
 }
 
+void SqliteNotices::begin_looking(Epoch epoch)
+{
+    const auto work = [epoch](SqliteConnection& connection) {
+        SqliteTransaction transaction(connection);
+        const bool is_taken = tables(connection).take(epoch);
+        transaction.commit();
+        return is_taken;
+    };
+    if (!session_.run("begin to look at what has ended", work)) throw_noticed_by_another(epoch);
+}
+
 std::vector<UnseenEnd> SqliteNotices::unseen_ends(std::size_t limit)
 {
     const auto work = [limit](SqliteConnection& connection) {

@@ -198,6 +198,26 @@ TEST_P(NoticeStoreTest, KeepsWhatIsKnownOfAJob)
     EXPECT_THAT(notices().watches(jobs), ElementsAre(changed.watches[0]));
 }
 
+TEST_P(NoticeStoreTest, TimeTellsNothingOfAJobWithEndsThatNobodyHasSeen)
+{
+    Job draft;
+    draft.cron_set = "* * * * *";
+    draft.command = "true";
+    draft.notify = {"ops"};
+    draft.expect_every = 60s;
+    const JobId due = store_->add_job(draft, t0).id;
+    const JobId unwatched = store_->add_job(draft, t0).id;
+    Seen seen;
+    seen.watches = {{due, "", t0}};
+    notices().store_seen(1, seen);
+    for (const JobId job : {due, unwatched}) run({job, t0, 1}, RunState::success);
+    EXPECT_THAT(notices().due_watches(t0, 100), IsEmpty());
+    EXPECT_THAT(notices().unwatched_jobs(100), IsEmpty());
+    take_ends();
+    EXPECT_THAT(notices().due_watches(t0, 100), SizeIs(1));
+    EXPECT_THAT(notices().unwatched_jobs(100), ElementsAre(unwatched));
+}
+
 TEST_P(NoticeStoreTest, FindsTheJobsThatExpectASuccessAndThatNobodyWatches)
 {
     const Job job = add_job({"ops"});
@@ -365,6 +385,10 @@ TEST_P(NoticeStoreTest, AnOlderDispatcherStoresNothingAnyMore)
     EXPECT_THROW(notices().store_seen(6, seen), Deposed);
     EXPECT_EQ(notices().count_waiting(), 1);
     EXPECT_THAT(notices().watches(std::vector<JobId>{1}), IsEmpty());
+    EXPECT_THROW(notices().begin_looking(6), Deposed);
+    notices().begin_looking(7);
+    notices().begin_looking(8);
+    EXPECT_THROW(notices().store_seen(7, {}), Deposed);
 }
 
 INSTANTIATE_TEST_SUITE_P(Conformance, NoticeStoreTest, ::testing::ValuesIn(testing::store_kinds()),

@@ -104,6 +104,7 @@ public:
         return found;
     }
 
+    void begin_looking(Epoch) override { unused(); }
     std::vector<UnseenEnd> unseen_ends(std::size_t) override { unused(); }
     std::vector<JobWatch> watches(std::span<const JobId>) override { unused(); }
     std::vector<JobWatch> due_watches(WallTime, std::size_t) override { unused(); }

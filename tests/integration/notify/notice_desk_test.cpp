@@ -1,0 +1,137 @@
+#include "notify/notice_desk.hpp"
+
+#include "base/task_group.hpp"
+#include "integration/store/set_clock.hpp"
+#include "integration/store/store_fixture.hpp"
+#include "notify/job_watch.hpp"
+#include "run_coroutine.hpp"
+#include "store/notice_store.hpp"
+
+#include <gmock/gmock.h>
+#include <boost/asio/io_context.hpp>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+namespace peercron {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using testing::node_1;
+using testing::planned;
+using testing::report;
+using testing::step;
+using testing::t0;
+
+/// Looks of the second dispatcher, an hour after t0.
+class NoticeDeskTest : public ::testing::Test {
+protected:
+    NoticeDeskTest()
+    {
+        store_->begin_term(1, node_1);
+        NoticeChannel channel;
+        channel.name = "ops";
+        channel.kind = "webhook";
+        channel_ = store_->notices().add_channel(channel).id;
+    }
+
+    JobId add_job(std::chrono::seconds expect_every = 0s)
+    {
+        Job job;
+        job.cron_set = "* * * * * *";
+        job.command = "true";
+        job.notify = {"ops"};
+        job.expect_every = expect_every;
+        return store_->add_job(job, t0).id;
+    }
+
+    /// A run of a second that has just ended.
+    static RunReport ended(JobId job, WallTime at, RunState state)
+    {
+        RunReport run = report({job, at - 1s, 1}, state);
+        run.started_at = at - 1s;
+        run.ended_at = at;
+        return run;
+    }
+
+    void record(const std::vector<RunReport>& reports)
+    {
+        std::vector<PlannedRun> runs;
+        for (const RunReport& run : reports)
+            runs.push_back(planned(run.id.job, run.id.scheduled_at));
+        store_->commit(step(1, clock_.now(), std::move(runs)));
+        store_->record(reports);
+    }
+
+    /// In the order in which they came.
+    std::vector<std::string> outbox()
+    {
+        std::vector<std::string> notices;
+        for (const NoticeDelivery& delivery : store_->notices().deliveries(channel_, 100)) {
+            notices.push_back(delivery.notice.substr(0, delivery.notice.rfind('-')));
+        }
+        std::ranges::reverse(notices);
+        return notices;
+    }
+
+    /// Until `is_over` says so, which is asked again and again.
+    asio::awaitable<void> look_until(const std::function<bool()>& is_over)
+    {
+        tasks_.spawn("notices", desk_.run());
+        while (!is_over()) co_await sleep_for(10ms);
+        tasks_.cancel();
+        co_await tasks_.join();
+    }
+
+    testing::SetClock clock_{t0 + 1h};
+    std::unique_ptr<testing::StoreDatabase> database_ = testing::usual_database();
+    std::unique_ptr<Store> store_ = database_->open();
+    std::int64_t channel_ = 0;
+    asio::io_context io_;
+    StorePool pool_{io_.get_executor(), 1, [this] { return database_->open(); }};
+    TaskGroup tasks_{io_.get_executor()};
+    NoticeDesk desk_{io_.get_executor(), clock_, pool_, {}, [] { return Epoch{2}; }};
+};
+
+/// More than a look takes has ended.
+TEST_F(NoticeDeskTest, WhatTimeTellsDoesNotWaitForALongBacklog)
+{
+    const JobId busy = add_job();
+    const JobId failing = add_job();
+    const JobId silent = add_job(60s);
+    const JobId well = add_job(60s);
+    WatchedJob since_then;
+    since_then.watched_since = t0;
+    Seen seen;
+    for (const JobId job : {silent, well}) {
+        seen.watches.push_back({job, watch_text(since_then), t0 + 60s});
+    }
+    store_->notices().store_seen(1, seen);
+    std::vector<RunReport> runs;
+    for (int i = 1; i <= 1000; ++i) runs.push_back(ended(busy, t0 + i * 1s, RunState::success));
+    record(runs);
+    record({ended(failing, t0 + 30min, RunState::failed), ended(well, t0 + 1h, RunState::success)});
+
+    testing::run(io_, look_until([this] { return store_->notices().unseen_ends(1).empty(); }));
+    EXPECT_THAT(outbox(), ElementsAre("silent-" + std::to_string(silent),
+                                      "failing-" + std::to_string(failing)));
+}
+
+TEST_F(NoticeDeskTest, WhatTheDispatcherBeforeHasReadIsNotStoredAnyMore)
+{
+    const auto is_refused = [this] {
+        try {
+            store_->notices().store_seen(1, {});
+        } catch (const Deposed&) {
+            return true;
+        }
+        return false;
+    };
+    EXPECT_FALSE(is_refused());
+    testing::run(io_, look_until(is_refused));
+}
+
+}  // namespace
+}  // namespace peercron
