@@ -2,6 +2,7 @@
 
 #include "api/routes.hpp"
 #include "api/rows.hpp"
+#include "base/contain.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -118,7 +119,7 @@ asio::awaitable<void> ChangeWatch::watch(std::shared_ptr<ChangeWatch> self)
     const Watching watching{*self};
     self->runs_ = RunWatch();
     while (self->listeners_ > 0) {
-        co_await self->look();
+        co_await contain("events", self->look());
         const bool is_overloaded = !self->runs_.watermark();
         const std::chrono::seconds pause = is_overloaded ? overload_interval : watch_interval;
         co_await sleep_for(pause);

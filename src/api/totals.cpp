@@ -1,10 +1,13 @@
 #include "api/totals.hpp"
 
+#include "base/contain.hpp"
+
 #include <spdlog/spdlog.h>
 #include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
 #include <chrono>
+#include <string>
 #include <utility>
 #include <variant>
 
@@ -89,7 +92,8 @@ void Totals::begin(const ListFilter& list, const PageHint& hint, const KnownList
     known->is_counting = true;
     known->begun = Steady::now();
     known->error = nullptr;
-    tasks_.spawn("count of rows", count_all(list, hint, known));
+    const std::string name = "count of rows";
+    tasks_.spawn(name, contain(name, count_all(list, hint, known)));
 }
 
 asio::awaitable<void> Totals::count_all(ListFilter list, PageHint hint, KnownList known)

@@ -1,8 +1,11 @@
 #include "node/output_readers.hpp"
 
+#include "base/contain.hpp"
+
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 namespace peercron {
@@ -13,7 +16,8 @@ asio::awaitable<ChannelEnd> OutputChannel::run(std::function<void(Message)> on_m
 {
     const auto sort = [this, on_message = std::move(on_message)](Message message) {
         if (auto* const ask = std::get_if<OutputAsk>(&message)) {
-            tasks_.spawn("output for a reader", answer(desk_, std::move(*ask), inner_));
+            const std::string name = "output for a reader";
+            tasks_.spawn(name, contain(name, answer(desk_, std::move(*ask), inner_)));
         } else {
             on_message(std::move(message));
         }
@@ -101,7 +105,8 @@ asio::awaitable<Result<void>> PeerOutput::connect()
             node_, connection->peer().program_version)};
     }
     link_ = std::make_shared<Link>(std::move(connection), tasks_.executor());
-    tasks_.spawn("reader's connection to " + node_, carry(link_));
+    const std::string name = "reader's connection to " + node_;
+    tasks_.spawn(name, contain(name, carry(link_)));
     co_return Result<void>();
 }
 
