@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <compare>
+#include <cstddef>
 #include <map>
 #include <optional>
 #include <set>
@@ -41,6 +42,11 @@ JobStatistics statistics_of(std::span<const LogRow> rows);
 
 /// How many of a job's newest rows that takes.
 inline constexpr std::size_t rows_of_statistics = 100;
+
+/// How many rows one transaction reads for that. Where the statistics of all jobs are to be made,
+/// which is so after some upgrades, the first step would hold up planning for long. The turn of the
+/// other jobs comes when they end again.
+inline constexpr std::size_t rows_of_statistics_at_once = 5000;
 
 /// A row of table run_tally.
 struct TallyKey {

@@ -346,8 +346,7 @@ std::vector<EndedFire> ended_fires(std::span<const RunReport> reports, const Loc
 
 std::vector<RowStatement> counter_statements(const MysqlConnection& connection,
                                              std::span<const RunReport> reports, LockedRows locked,
-                                             GivesWay rule,
-                                             const std::map<JobId, JobStatistics>& statistics)
+                                             GivesWay rule, const LockedStatistics& statistics)
 {
     std::map<JobId, JobCounters> jobs;  // in order, as every statement that locks several rows
     for (const RunReport& report : reports) {
@@ -376,11 +375,13 @@ std::vector<RowStatement> counter_statements(const MysqlConnection& connection,
                        " last_run_at, VALUES(last_run_at)), statistics = VALUES(statistics),"
                        " last_state = VALUES(last_state), usual_time = VALUES(usual_time),"
                        " late_p99 = VALUES(late_p99)");
-    for (const auto& [id, of_job] : statistics) {
+    const auto add = [&](JobId id, std::string_view literals) {
         const JobCounters& counted = jobs[id];
         rows.add(fmt::format("({},{},{},{})", id, counted.run_num, nullable(counted.last_run_at),
-                             statistics_literals(of_job)));
-    }
+                             literals));
+    };
+    for (const auto& [id, of_job] : statistics.kept) add(id, statistics_literals(of_job));
+    for (const JobId id : statistics.not_kept) add(id, no_statistics_literals);
     return rows.take();
 }
 

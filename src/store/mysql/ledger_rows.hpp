@@ -5,6 +5,7 @@
 #include "store/ended_fires.hpp"
 #include "store/mysql/mysql_connection.hpp"
 #include "store/mysql/row_statements.hpp"
+#include "store/mysql/statistics_rows.hpp"
 #include "store/store.hpp"
 
 #include <cstddef>
@@ -79,8 +80,7 @@ std::vector<EndedFire> ended_fires(std::span<const RunReport> reports, const Loc
 /// transaction that locked them all and writes the rows.
 std::vector<RowStatement> counter_statements(const MysqlConnection& connection,
                                              std::span<const RunReport> reports, LockedRows locked,
-                                             GivesWay rule,
-                                             const std::map<JobId, JobStatistics>& statistics);
+                                             GivesWay rule, const LockedStatistics& statistics);
 
 /// The statements that note the ends of runs in table notice_end, of the jobs that want notices: to
 /// be carried out after those that write the rows, in the same transaction.

@@ -76,7 +76,7 @@ std::vector<std::string> ledger_statements(MysqlConnection& connection,
     if (!ended.empty()) {
         auto statistics = lock_statistics(connection, jobs_of(ended));
         auto tallies = lock_tallies(connection, tallies_of(ended));
-        add(ended, statistics, tallies);
+        add(ended, statistics.kept, tallies);
         append(statements,
                counter_statements(connection, reports, std::move(locked), rule, statistics));
         append(statements, tally_statements(connection, tallies));

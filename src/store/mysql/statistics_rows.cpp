@@ -75,8 +75,7 @@ void lock_known(MysqlConnection& connection, const std::set<TallyKey>& keys,
 
 }  // namespace
 
-std::map<JobId, JobStatistics> lock_statistics(MysqlConnection& connection,
-                                               const std::set<JobId>& jobs)
+LockedStatistics lock_statistics(MysqlConnection& connection, const std::set<JobId>& jobs)
 {
     ByJob found;
     lock_counters(connection, jobs, found);
@@ -97,10 +96,18 @@ std::map<JobId, JobStatistics> lock_statistics(MysqlConnection& connection,
             found.emplace(job, std::move(statistics).value_or(JobStatistics()));
         }
     }
-    std::map<JobId, JobStatistics> locked;
+    LockedStatistics locked;
+    std::size_t rows_read = 0;
     for (auto& [job, statistics] : found) {
-        locked.emplace(job, statistics ? *std::move(statistics)
-                                       : statistics_of(read_newest_ends(connection, job)));
+        if (statistics) {
+            locked.kept.emplace(job, *std::move(statistics));
+        } else if (rows_read < rows_of_statistics_at_once) {
+            const std::vector<LogRow> ends = read_newest_ends(connection, job);
+            rows_read += ends.size();
+            locked.kept.emplace(job, statistics_of(ends));
+        } else {
+            locked.not_kept.push_back(job);
+        }
     }
     return locked;
 }

@@ -9,16 +9,21 @@
 #include <set>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace peercron {
 
 // The ledger in short: column statistics of table cron_counter, and table run_tally.
 
+struct LockedStatistics {
+    std::map<JobId, JobStatistics> kept;
+    std::vector<JobId> not_kept;  ///< more than one transaction makes
+};
+
 /// Those of these jobs that exist, locked until the transaction ends; made from the ledger where
 /// they were not kept.
-std::map<JobId, JobStatistics> lock_statistics(MysqlConnection& connection,
-                                               const std::set<JobId>& jobs);
+LockedStatistics lock_statistics(MysqlConnection& connection, const std::set<JobId>& jobs);
 
 /// The same of tallies; those that are missing are made.
 std::map<TallyKey, RunTally> lock_tallies(MysqlConnection& connection,
@@ -30,6 +35,8 @@ std::vector<RowStatement> tally_statements(const MysqlConnection& connection,
 
 /// The literals of `statistics`, `last_state`, `usual_time` and `late_p99`, with commas between.
 std::string statistics_literals(const JobStatistics& statistics);
+/// Those of a job for which none are kept.
+inline constexpr std::string_view no_statistics_literals = "NULL,NULL,NULL,NULL";
 
 /// The job's newest rows that are final and count, without their outputs.
 std::vector<LogRow> read_newest_ends(MysqlConnection& connection, JobId job);

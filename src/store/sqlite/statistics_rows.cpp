@@ -2,22 +2,26 @@
 
 #include "store/sqlite/sqlite_rows.hpp"
 
+#include <cstddef>
 #include <map>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace peercron {
 namespace {
 
-/// nullopt: there is no such job. Those that were not kept are made from the ledger, which has the
-/// fires of this transaction already: none are to be added.
+/// nullopt: there is no such job, or it has to wait. Those that were not kept are made from the
+/// ledger, which has the fires of this transaction already: none are to be added.
 struct KeptStatistics {
     JobStatistics statistics;
     bool is_made = false;
 };
 
-std::optional<KeptStatistics> kept_statistics(SqliteConnection& connection, JobId job)
+/// @param rows_read in this transaction, to make some.
+std::optional<KeptStatistics> kept_statistics(SqliteConnection& connection, JobId job,
+                                              std::size_t& rows_read)
 {
     SqliteStatement& rows =
         connection
@@ -33,7 +37,11 @@ std::optional<KeptStatistics> kept_statistics(SqliteConnection& connection, JobI
         kept.emplace().statistics = std::move(statistics).value_or(JobStatistics());
     }
     rows.reset();
-    if (is_to_be_made) *kept = {statistics_of(read_newest_ends(connection, job)), true};
+    if (!is_to_be_made) return kept;
+    if (rows_read >= rows_of_statistics_at_once) return std::nullopt;
+    const std::vector<LogRow> ends = read_newest_ends(connection, job);
+    rows_read += ends.size();
+    *kept = {statistics_of(ends), true};
     return kept;
 }
 
@@ -83,8 +91,9 @@ void write(SqliteConnection& connection, const TallyKey& key, const RunTally& ta
 void add_to_statistics(SqliteConnection& connection, std::span<const EndedFire> fires)
 {
     std::map<JobId, JobStatistics> statistics;
+    std::size_t rows_read = 0;
     for (const JobId job : jobs_of(fires)) {
-        auto kept = kept_statistics(connection, job);
+        auto kept = kept_statistics(connection, job, rows_read);
         if (!kept) continue;
         if (kept->is_made) {
             write(connection, job, kept->statistics);

@@ -1,4 +1,5 @@
 #include "integration/store/store_fixture.hpp"
+#include "store/ended_fires.hpp"
 
 #include <gmock/gmock.h>
 
@@ -190,6 +191,36 @@ TEST_P(StatisticsTest, WhatWasNotKeptIsMadeFromTheLedger)
     record({ended({job, t0 + 2min, 1}, RunState::success)});
     EXPECT_EQ(insight(job).statistics.runs(), 3);
     EXPECT_THAT(insight(job).statistics.ticks(), SizeIs(3));
+}
+
+TEST_P(StatisticsTest, AStepMakesThoseOfSomeJobsAlone)
+{
+    constexpr int rows = rows_of_statistics;
+    constexpr std::size_t made_at_once = rows_of_statistics_at_once / rows_of_statistics;
+    std::vector<JobId> jobs;
+    while (jobs.size() <= made_at_once) jobs.push_back(add("job " + std::to_string(jobs.size())));
+    const auto end_runs_of_each = [&](int from, int to) {
+        PlanStep ends = step(1, t0 + 1h, {});
+        for (const JobId job : jobs) {
+            for (int i = from; i < to; ++i) {
+                ends.ended.push_back(ended({job, t0 + i * 1s, 1}, RunState::lost));
+            }
+        }
+        store_->commit(ends);
+    };
+    const auto known = [&] { return static_cast<std::size_t>(store_->count_states().missed); };
+    end_runs_of_each(0, rows);
+    EXPECT_EQ(known(), jobs.size());
+    database_->execute("UPDATE cron_counter SET statistics = NULL, last_state = NULL");
+
+    end_runs_of_each(rows, rows + 1);
+    EXPECT_EQ(known(), made_at_once);
+    for (const JobId job : jobs) {
+        EXPECT_EQ(store_->find_job(job)->counters.run_num, rows + 1) << "whether its turn has come";
+    }
+    end_runs_of_each(rows + 1, rows + 2);
+    EXPECT_EQ(known(), jobs.size());
+    EXPECT_EQ(insight(jobs.back()).statistics.ticks().back().at, t0 + (rows + 1) * 1s);
 }
 
 TEST_P(StatisticsTest, JobsAreFoundByState)
