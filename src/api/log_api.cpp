@@ -90,12 +90,13 @@ std::vector<LogRow> read_excerpts(Store& store, const LogFilter& filter, const S
 /// The rows of a page with their whole outputs, each read when its turn to be sent has come.
 class WholeRows final : public ListChunks {
 public:
-    WholeRows(const ApiContext& context, std::vector<LogRow> rows, std::int64_t total,
-              Budget::Share share)
+    WholeRows(const ApiContext& context, std::vector<LogRow> rows, NamesOfJobs names,
+              std::int64_t total, Budget::Share share)
         : ListChunks(fmt::format(R"({}{{"list":[)", envelope_begin),
                      fmt::format(R"(],"total":{}}}{})", total, envelope_end)),
           context_(context),
           rows_(std::move(rows)),
+          names_(std::move(names)),
           share_(std::move(share))
     {}
 
@@ -106,7 +107,7 @@ private:
         if (rows_[position_].output_cut && !is_read_) return false;
         const LogRow row = std::move(rows_[position_++]);  // freed here
         JsonWriter json(out);
-        write_log_row(json, row);
+        write_log_row(json, row, names_);
         is_read_ = false;
         return true;
     }
@@ -124,6 +125,7 @@ private:
 
     const ApiContext& context_;
     std::vector<LogRow> rows_;
+    const NamesOfJobs names_;
     const Budget::Share share_;  // for rows_, and one that is read whole
     std::size_t position_ = 0;
     bool is_read_ = false;  // the one at position_
@@ -133,18 +135,20 @@ asio::awaitable<Response> list_whole_rows(const ApiContext& context, PagedList& 
                                           LogFilter filter, Slice slice)
 {
     auto rows = std::make_shared<std::vector<LogRow>>();
+    auto names = std::make_shared<NamesOfJobs>();
     PagedList::Request request{filter, slice};
     // One share for all its rows: a caller that holds one must not wait for another.
     request.most_bytes = slice.limit * most_row_bytes + most_whole_row_bytes(context);
-    request.read = [filter, slice, rows](Store& store, const PageHint& hint) {
+    request.read = [filter, slice, rows, names](Store& store, const PageHint& hint) {
         *rows = read_excerpts(store, filter, slice, hint);
+        *names = read_names(store, *rows);
         ListPage page;
         page.rows = rows->size();
         return page;
     };
     PagedList::Found found = co_await list.find(std::move(request));
-    auto chunks = std::make_unique<WholeRows>(context, std::move(*rows), found.total,
-                                              std::move(found.page.share));
+    auto chunks = std::make_unique<WholeRows>(context, std::move(*rows), std::move(*names),
+                                              found.total, std::move(found.page.share));
     co_return co_await answer_in_chunks(std::move(chunks));
 }
 
@@ -158,7 +162,11 @@ asio::awaitable<Response> list_log(const ApiContext& context, PagedList& list, c
     PagedList::Request request{filter, slice};
     request.most_bytes = slice.limit * most_row_bytes;
     request.read = [filter, slice](Store& store, const PageHint& hint) {
-        return write_rows(read_excerpts(store, filter, slice, hint), write_log_row);
+        std::vector<LogRow> rows = read_excerpts(store, filter, slice, hint);
+        const NamesOfJobs names = read_names(store, rows);
+        return write_rows(std::move(rows), [&names](JsonWriter& json, const LogRow& row) {
+            write_log_row(json, row, names);
+        });
     };
     co_return co_await list.answer(std::move(request));
 }
@@ -167,18 +175,21 @@ asio::awaitable<Response> show_row(const ApiContext& context, const Call& call)
 {
     const std::int64_t id = parse_row_id("id", call.id);
     std::vector<DoubledRun> doubled;
+    NamesOfJobs names;
     Budget::Share share = co_await context.budget.take(most_whole_row_bytes(context));
-    const auto find = [id, &doubled](Store& store) {
+    const auto find = [id, &doubled, &names](Store& store) {
         DoubledQuery query;
         query.log_id = id;
         query.limit = 10;
         query.with_output = true;
         doubled = store.find_doubled(query);
-        return store.find_log_row(id);
+        std::optional<LogRow> row = store.find_log_row(id);
+        if (row) names = read_names(store, {&*row, 1});
+        return row;
     };
     const std::optional<LogRow> row = co_await context.store.call(find);
     if (!row) refuse_unknown_row(call.id);
-    const auto write = [&](JsonWriter& json) { write_whole_row(json, *row, doubled); };
+    const auto write = [&](JsonWriter& json) { write_whole_row(json, *row, names, doubled); };
     Response response = answer(write);
     share.resize(response.body.size());
     response.share = std::move(share);

@@ -4,7 +4,9 @@
 #include "base/overloaded.hpp"
 #include "model/job_fields.hpp"
 
+#include <set>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -107,7 +109,7 @@ void write_job(JsonWriter& json, const Job& job, const JobView& view)
 
 namespace {
 
-void write_log_fields(JsonWriter& json, const LogRow& row)
+void write_log_fields(JsonWriter& json, const LogRow& row, const NamesOfJobs& names)
 {
     const RunReport& run = row.run;
     json.field("id", row.id);
@@ -135,6 +137,13 @@ void write_log_fields(JsonWriter& json, const LogRow& row)
     json.field("max_rss", run.max_rss);
     json.field("output_bytes", run.output_bytes);
     json.field("output_cut", row.output_cut);
+    json.key("name");
+    const auto name = names.find(run.id.job);
+    if (name == names.end()) {
+        json.null();
+    } else {
+        json.value(name->second);
+    }
     if (row.gap_end) {
         json.field("fires", row.fires);
         field_millis(json, "gap_end", row.gap_end);
@@ -161,17 +170,29 @@ void write_account(JsonWriter& json, const RunReport& run)
 
 }  // namespace
 
-void write_log_row(JsonWriter& json, const LogRow& row)
+NamesOfJobs read_names(Store& store, std::span<const LogRow> rows)
+{
+    std::set<JobId> jobs;
+    for (const LogRow& row : rows) jobs.insert(row.run.id.job);
+    NamesOfJobs names;
+    if (jobs.empty()) return names;
+    const std::vector<JobId> ids(jobs.begin(), jobs.end());
+    for (Job& job : store.find_jobs_by_id(ids)) names.emplace(job.id, std::move(job.name));
+    return names;
+}
+
+void write_log_row(JsonWriter& json, const LogRow& row, const NamesOfJobs& names)
 {
     json.begin_object();
-    write_log_fields(json, row);
+    write_log_fields(json, row, names);
     json.end_object();
 }
 
-void write_whole_row(JsonWriter& json, const LogRow& row, std::span<const DoubledRun> doubled)
+void write_whole_row(JsonWriter& json, const LogRow& row, const NamesOfJobs& names,
+                     std::span<const DoubledRun> doubled)
 {
     json.begin_object();
-    write_log_fields(json, row);
+    write_log_fields(json, row, names);
     if (!doubled.empty()) {
         json.key("doubled");
         json.begin_array();

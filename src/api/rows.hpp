@@ -6,8 +6,10 @@
 #include "store/store.hpp"
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace peercron {
@@ -37,11 +39,16 @@ enum class Strip : std::uint8_t { left_out, shown };
 /// What a list shows of a job's past, into an object that is open.
 void write_past(JsonWriter& json, const JobInsight& insight, Strip strip);
 
-/// A row of the ledger. What is not known (yet) is null; `fires` and `gap_end` are there only
-/// where one row stands for many missed fires.
-void write_log_row(JsonWriter& json, const LogRow& row);
+/// The names of those jobs of the rows that exist; "" for one that has none.
+using NamesOfJobs = std::map<JobId, std::string>;
+NamesOfJobs read_names(Store& store, std::span<const LogRow> rows);
+
+/// A row of the ledger. What is not known (yet) is null, and the name of a job that does not exist
+/// any more; `fires` and `gap_end` are there only where one row stands for many missed fires.
+void write_log_row(JsonWriter& json, const LogRow& row, const NamesOfJobs& names);
 
 /// The same with `doubled`, the other accounts of the run, where there are any.
-void write_whole_row(JsonWriter& json, const LogRow& row, std::span<const DoubledRun> doubled);
+void write_whole_row(JsonWriter& json, const LogRow& row, const NamesOfJobs& names,
+                     std::span<const DoubledRun> doubled);
 
 }  // namespace peercron

@@ -17,13 +17,18 @@ namespace {
 
 asio::awaitable<Response> answer_with_row(const ApiContext& context, RunId run)
 {
-    const auto find = [run](Store& store) { return store.find_log_row(run); };
+    NamesOfJobs names;
+    const auto find = [run, &names](Store& store) {
+        std::optional<LogRow> row = store.find_log_row(run);
+        if (row) names = read_names(store, {&*row, 1});
+        return row;
+    };
     const std::optional<LogRow> row = co_await context.store.call(find);
     if (!row) {
         throw HttpError(http::status::service_unavailable,
                         to_string(run) + " is planned, but its row cannot be found");
     }
-    const auto write = [&row](JsonWriter& json) { write_log_row(json, *row); };
+    const auto write = [&](JsonWriter& json) { write_log_row(json, *row, names); };
     co_return answer(write);
 }
 

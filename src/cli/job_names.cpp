@@ -31,6 +31,8 @@ void JobNames::note_one(json::value& run)
     if (!run.is_object()) return;
     const auto job = AnswerFields(run).number("cron_id");
     if (!job) return;
+    const json::value* const said = run.get_object().if_contains("name");
+    if (said != nullptr && said->is_string()) names_[*job] = AnswerFields(run).text("name");
     const std::string name = name_of(*job);
     if (!name.empty()) run.get_object()["job_name"] = name;
 }

@@ -14,7 +14,7 @@
 namespace peercron {
 
 /// The names of jobs, as far as the node knows them: those of deleted jobs as well, from their
-/// history. Asks for each job once.
+/// history. Asks for each job once, and not for one whose name stands in its run.
 class JobNames {
 public:
     explicit JobNames(ApiClient& client) : client_(client) {}

@@ -155,6 +155,13 @@ def test_a_deleted_job_is_found_by_the_name_that_it_had(node):
     assert peercron("job", "show", "backup", url=node.url).returncode == 3
 
 
+def test_names_that_stand_in_the_runs_are_not_asked_for(node):
+    node.answers["GET /log/list"] = page([run(cron_id=9, name="nightly"), run(cron_id=10, name="")])
+    done = peercron("log", "list", url=node.url)
+    assert done.returncode == 0 and "  9 nightly  " in done.stdout, done
+    assert node.calls() == ["GET /log/list"]
+
+
 def test_the_nodes_column_stands_where_nodes_differ(node):
     node.answers["GET /log/list"] = page([run(), run(id=502)])
     assert "NODE" not in peercron("log", "list", url=node.url).stdout

@@ -62,8 +62,25 @@ TEST_F(LogApiTest, ARowHasTheReferencesFieldsFirst)
         R"("started_at":1526772008001,"ended_at":1526772008049,"state":"success",)"
         R"("reason":"","cause":"","exit_code":0,"term_signal":null,"http_status":null,"attempt":1,"epoch":17,"requested_by":"",)"
         R"("retry_at":null,)"
-        R"("cpu_time":0,"max_rss":0,"output_bytes":0,"output_cut":false}],)"
+        R"("cpu_time":0,"max_rss":0,"output_bytes":0,"output_cut":false,"name":null}],)"
         R"("total":1},"message":"ok"})");
+}
+
+TEST_F(LogApiTest, ARowHasTheNameThatItsJobHasNow)
+{
+    insert_row(1);
+    Job job;
+    job.id = tables_.log.front().run.id.job;
+    job.name = "report";
+    tables_.insert(job);
+    for (const char* const list : {"/log/list", "/log/list?full=1"}) {
+        EXPECT_EQ(get(list).data().at("list").at(0).at("name"), "report");
+    }
+    EXPECT_EQ(get("/log/1").data().at("name"), "report");
+    tables_.jobs.at(job.id).name = "";
+    EXPECT_EQ(get("/log/1").data().at("name"), "");
+    tables_.jobs.clear();
+    EXPECT_EQ(get("/log/1").data().at("name"), nullptr);
 }
 
 TEST_F(LogApiTest, ARowShowsWhatElseWasReportedOfItsRun)
