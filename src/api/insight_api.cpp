@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <numeric>
 #include <set>
 #include <string>
 #include <utility>
@@ -192,7 +193,7 @@ struct Overview {
     std::map<JobId, JobStatistics> of_running;
     std::map<JobId, std::string> names;
     std::vector<AgendaFire> next;
-    std::int64_t next_total = 0;
+    FiresByMinute next_minutes;
     std::map<JobId, std::optional<std::chrono::milliseconds>> usual;
     std::int64_t from = 0;
     Cells cells;
@@ -255,8 +256,8 @@ void look_ahead(const BookedJobs& jobs, Overview& seen)
     const auto now = std::chrono::ceil<std::chrono::seconds>(seen.at);
     const sys_seconds end = now + 1h;
     const std::vector<AgendaJob> all = agenda_jobs(jobs);
-    seen.next = agenda(all, now, end, 0, most_shown);
-    seen.next_total = count_fires(all, now, end);
+    seen.next = first_fires(all, now, end, most_shown);
+    seen.next_minutes = fires_by_minute(all, now, end);
     for (const AgendaFire& fire : seen.next) seen.usual[fire.job] = jobs.at(fire.job).usual_time;
 }
 
@@ -381,7 +382,17 @@ void write_overview(JsonWriter& json, const Overview& seen, const JobView& view)
         json.end_object();
     }
     json.end_array();
-    json.field("next_total", seen.next_total);
+    const FiresByMinute& minutes = seen.next_minutes;
+    json.field("next_total",
+               std::accumulate(minutes.fires.begin(), minutes.fires.end(), std::int64_t{0}));
+    json.key("next_minutes");
+    json.begin_object();
+    field_millis(json, "from", minutes.from);
+    json.key("fires");
+    json.begin_array();
+    for (const std::int64_t fires : minutes.fires) json.value(fires);
+    json.end_array();
+    json.end_object();
     json.key("strip");
     json.begin_object();
     write_cells(json, seen.from, to_unix_seconds(seen.at), RunTally::length.count(), seen.cells,

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <numeric>
 #include <queue>
 #include <tuple>
 
@@ -56,26 +57,50 @@ std::vector<AgendaFire> agenda(std::span<const AgendaJob> jobs, std::chrono::sys
     return fires;
 }
 
-std::int64_t count_fires(std::span<const AgendaJob> jobs, std::chrono::sys_seconds from,
-                         std::chrono::sys_seconds to)
+std::vector<AgendaFire> first_fires(std::span<const AgendaJob> jobs, std::chrono::sys_seconds from,
+                                    std::chrono::sys_seconds to, std::size_t limit)
+{
+    std::vector<AgendaFire> fires;
+    for (const AgendaJob& job : jobs) {
+        if (job.runs_left && *job.runs_left <= 0) continue;
+        const auto fire = job.schedule->next_in_window(from - 1s, job.window);
+        if (fire && *fire < to) fires.push_back({job.id, *fire});
+    }
+    const auto by_time = [](const AgendaFire& fire) { return std::tuple(fire.at, fire.job); };
+    std::ranges::sort(fires, {}, by_time);
+    fires.resize(std::min(fires.size(), limit));
+    return fires;
+}
+
+FiresByMinute fires_by_minute(std::span<const AgendaJob> jobs, std::chrono::sys_seconds from,
+                              std::chrono::sys_seconds to)
 {
     // In whole minutes, and those before the first one fire by fire.
     const std::chrono::sys_seconds whole = std::chrono::ceil<std::chrono::minutes>(from);
     const std::chrono::sys_seconds begin = std::min(whole, to);
     LoadForecast load(whole, std::max(whole, to));
-    std::int64_t fires = 0;
+    std::int64_t before = 0;
     for (const AgendaJob& job : jobs) {
         auto left = job.runs_left;
         auto fire = job.schedule->next_in_window(from - 1s, job.window);
         while (fire && *fire < begin && (!left || *left > 0)) {
-            ++fires;
+            ++before;
             if (left) --*left;
             fire = job.schedule->next_in_window(*fire, job.window);
         }
         load.add(*job.schedule, job.window, 0ms, left);
     }
-    for (const LoadForecast::Cell& cell : load.cells(60min)) fires += cell.fires;
-    return fires;
+    FiresByMinute minutes{std::chrono::floor<std::chrono::minutes>(from), {}};
+    if (minutes.from < from) minutes.fires.push_back(before);
+    for (const LoadForecast::Cell& cell : load.cells(1min)) minutes.fires.push_back(cell.fires);
+    return minutes;
+}
+
+std::int64_t count_fires(std::span<const AgendaJob> jobs, std::chrono::sys_seconds from,
+                         std::chrono::sys_seconds to)
+{
+    const FiresByMinute minutes = fires_by_minute(jobs, from, to);
+    return std::accumulate(minutes.fires.begin(), minutes.fires.end(), std::int64_t{0});
 }
 
 }  // namespace peercron

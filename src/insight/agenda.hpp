@@ -32,6 +32,18 @@ struct AgendaFire {
 std::vector<AgendaFire> agenda(std::span<const AgendaJob> jobs, std::chrono::sys_seconds from,
                                std::chrono::sys_seconds to, std::size_t offset, std::size_t limit);
 
+/// The first fire of each job in that time, by time and job: at most `limit`.
+std::vector<AgendaFire> first_fires(std::span<const AgendaJob> jobs, std::chrono::sys_seconds from,
+                                    std::chrono::sys_seconds to, std::size_t limit);
+
+/// How many fires there are in each minute.
+struct FiresByMinute {
+    std::chrono::sys_seconds from{};  ///< a whole minute; fires before the asked time do not count
+    std::vector<std::int64_t> fires;
+};
+FiresByMinute fires_by_minute(std::span<const AgendaJob> jobs, std::chrono::sys_seconds from,
+                              std::chrono::sys_seconds to);
+
 /// How many there are.
 std::int64_t count_fires(std::span<const AgendaJob> jobs, std::chrono::sys_seconds from,
                          std::chrono::sys_seconds to);

@@ -114,6 +114,7 @@ TEST_F(InsightApiTest, StatisticsOfAJob)
 TEST_F(InsightApiTest, TheOverviewShowsWhatIsWrongAndWhatComes)
 {
     const Job& job = insert("etl");
+    insert("heartbeat", "* * * * * *");
     LogRow& run = ended(job, now() - 20min, RunState::success, 100s);
     run.run.state = RunState::running;
     run.run.ended_at.reset();
@@ -124,13 +125,16 @@ TEST_F(InsightApiTest, TheOverviewShowsWhatIsWrongAndWhatComes)
     tables_.terms = {{7, "a", now() - 2h}};
     start();
     const value seen = get("/overview").data();
-    EXPECT_EQ(seen.at("jobs").at("total"), 1);
+    EXPECT_EQ(seen.at("jobs").at("total"), 2);
     ASSERT_THAT(seen.at("running").as_array(), SizeIs(1));
     EXPECT_EQ(seen.at("running").at(0).at("name"), "etl");
     EXPECT_EQ(seen.at("running").at(0).at("elapsed"), 1'199'998);
     EXPECT_EQ(seen.at("running").at(0).at("slow"), false) << "too few runs are known";
-    EXPECT_EQ(seen.at("next_total"), 1);
+    EXPECT_EQ(seen.at("next_total"), 3601);
+    EXPECT_EQ(seen.at("next_minutes").at("fires").at(1), 60);
+    ASSERT_THAT(seen.at("next").as_array(), SizeIs(2)) << "each job once";
     EXPECT_EQ(seen.at("next").at(0).at("name"), "etl");
+    EXPECT_EQ(seen.at("next").at(1).at("name"), "heartbeat");
     ASSERT_THAT(seen.at("strip").at("cells").as_array(), SizeIs(1));
     EXPECT_EQ(seen.at("strip").at("cells").at(0).at("success"), 6);
     EXPECT_EQ(seen.at("dispatchers").at(0).at("node"), "a");

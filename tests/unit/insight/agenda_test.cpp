@@ -51,6 +51,30 @@ TEST(AgendaTest, WindowsAndLimitsHold)
     EXPECT_EQ(count_fires(jobs, midnight, midnight + 1h), 5);
 }
 
+TEST(AgendaTest, TheFirstFireOfEachJobComesByTimeAndJob)
+{
+    const Schedule each = schedule("* * * * * *");
+    const Schedule half = schedule("0 */30 * * * *");
+    const std::int64_t begin = midnight.time_since_epoch().count();
+    const std::vector<AgendaJob> jobs{fires(4, half), fires(3, each, {begin + 7, 0}),
+                                      fires(2, each), fires(1, each, {}, 0)};
+    EXPECT_THAT(first_fires(jobs, midnight + 1s, midnight + 1h, 10),
+                ElementsAre(AgendaFire{2, midnight + 1s}, AgendaFire{3, midnight + 7s},
+                            AgendaFire{4, midnight + 30min}));
+    EXPECT_THAT(first_fires(jobs, midnight + 1s, midnight + 1h, 1), SizeIs(1));
+    EXPECT_THAT(first_fires(jobs, midnight + 1s, midnight + 5s, 10), SizeIs(1));
+}
+
+TEST(AgendaTest, FiresAreCountedByMinute)
+{
+    const Schedule often = schedule("*/20 * * * * *");
+    const std::vector<AgendaJob> jobs{fires(1, often)};
+    const FiresByMinute begun = fires_by_minute(jobs, midnight + 30s, midnight + 150s);
+    EXPECT_EQ(begun.from, midnight);
+    EXPECT_THAT(begun.fires, ElementsAre(1, 3, 2));
+    EXPECT_THAT(fires_by_minute(jobs, midnight, midnight + 2min).fires, ElementsAre(3, 3));
+}
+
 TEST(AgendaTest, CountsFromAnySecondOn)
 {
     const Schedule each = schedule("*/10 * * * * *");
