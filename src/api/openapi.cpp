@@ -2,6 +2,7 @@
 
 #include "base/overloaded.hpp"
 #include "model/field_json.hpp"
+#include "model/job_kinds.hpp"
 #include "model/notice_channel.hpp"
 #include "model/reason.hpp"
 
@@ -171,6 +172,16 @@ json::object parameter_schema(const JobField& field)
     return schema;
 }
 
+/// The kinds of jobs that have the field; at others it is always at its default.
+json::array kinds_of(const JobField& field)
+{
+    json::array kinds;
+    for (const JobKind kind : {JobKind::command, JobKind::http, JobKind::daemon}) {
+        if (is_for(field, kind)) kinds.emplace_back(policy_name(kind));
+    }
+    return kinds;
+}
+
 /// What a row of a job has.
 json::object row_schema(const JobField& field)
 {
@@ -197,6 +208,9 @@ json::object row_schema(const JobField& field)
         schema = {{"enum", words_of(choice->words)}};
     }
     schema["description"] = field.about;
+    schema["default"] = to_json(shown_value(field, Job()));
+    const json::array kinds = kinds_of(field);
+    if (kinds.size() < PolicyNames<JobKind>::names.size()) schema["x-kinds"] = kinds;
     return schema;
 }
 

@@ -8,8 +8,8 @@
 #include "insight/schedule_change.hpp"
 #include "insight/why.hpp"
 #include "schedule/advice.hpp"
-#include "schedule/describe.hpp"
 #include "schedule/rfc3339.hpp"
+#include "schedule/time_zone.hpp"
 
 #include <spdlog/fmt/fmt.h>
 
@@ -106,8 +106,10 @@ struct Collision {
 
 struct JobPreview {
     Job job;
+    std::string words;  ///< its schedule
     std::string zone;
-    std::optional<Schedule> schedule;
+    const TimeZone* clock = nullptr;   ///< that zone
+    std::optional<Schedule> schedule;  ///< none: it is a daemon
     std::vector<std::chrono::sys_seconds> next;
     std::vector<std::string> notes;
     std::vector<Collision> collisions;
@@ -157,6 +159,16 @@ JobPatch schedule_part(const JobPatch& patch)
     return part;
 }
 
+/// @param zone for jobs that name none.
+std::optional<Schedule> known_schedule(const Job& job, const std::string& zone)
+{
+    if (job.kind == JobKind::daemon) return std::nullopt;
+    const auto known =
+        Schedule::make(job.cron_set, job.time_zone.empty() ? zone : job.time_zone, job.id);
+    if (!known) return std::nullopt;
+    return *known;
+}
+
 /// Throws HttpError 400 and 404.
 JobPreview preview_job(Store& store, const BookedJobs& jobs, std::optional<JobId> saved_id,
                        const JobPatch& patch, const JobView& view)
@@ -170,25 +182,27 @@ JobPreview preview_job(Store& store, const BookedJobs& jobs, std::optional<JobId
     preview.job = apply(saved.value_or(Job()), patch);
     const std::string default_zone(view.default_time_zone);
     check_whole(preview.job, schedule_part(patch), default_zone);
-    const auto zone_of_job = [&](const Job& job) {
-        return job.time_zone.empty() ? default_zone : job.time_zone;
-    };
-    preview.zone = zone_of_job(preview.job);
-    const auto schedule = Schedule::make(preview.job.cron_set, preview.zone, preview.job.id);
-    if (!schedule) refuse("cronSet: " + schedule.error().message);
-    preview.schedule.emplace(*schedule);
+    const ScheduleFacts facts = schedule_facts(preview.job, default_zone, view.now);
+    preview.words = facts.words;
+    preview.zone = facts.zone;
+    const auto clock = find_zone(facts.zone);
+    if (!clock) refuse("time_zone: " + clock.error().message);
+    preview.clock = *clock;
     const auto from = std::chrono::floor<std::chrono::seconds>(view.now);
-    preview.next = first_fires(preview.job, *schedule, from);
-    preview.notes = advice(preview.job.cron_set, *schedule, from);
-    preview.collisions = find_collisions(jobs, preview);
-    std::optional<Schedule> before;
-    if (saved && !saved->stop) {
-        const auto known = Schedule::make(saved->cron_set, zone_of_job(*saved), saved->id);
-        if (known) before.emplace(*known);
+    if (preview.job.kind != JobKind::daemon) {
+        const auto schedule = Schedule::make(preview.job.cron_set, preview.zone, preview.job.id);
+        if (!schedule) refuse("cronSet: " + schedule.error().message);
+        preview.schedule.emplace(*schedule);
+        preview.next = first_fires(preview.job, *schedule, from);
+        preview.notes = advice(preview.job.cron_set, *schedule, from);
+        preview.collisions = find_collisions(jobs, preview);
     }
+    std::optional<Schedule> before;
+    if (saved && !saved->stop) before = known_schedule(*saved, default_zone);
+    const bool may_fire = preview.schedule && !preview.job.stop;
     const Window old_window = saved ? Window{saved->start_time, saved->end_time} : Window();
     const PlannedSchedule old_plan{before ? &*before : nullptr, old_window};
-    const PlannedSchedule new_plan{preview.job.stop ? nullptr : &*preview.schedule,
+    const PlannedSchedule new_plan{may_fire ? &*preview.schedule : nullptr,
                                    {preview.job.start_time, preview.job.end_time}};
     preview.week = compare(old_plan, new_plan, from, from + 7 * 24h);
     return preview;
@@ -210,10 +224,10 @@ void write_moments(JsonWriter& json, std::string_view name,
 
 void write_preview(JsonWriter& json, const JobPreview& preview)
 {
-    const TimeZone& zone = preview.schedule->zone();
+    const TimeZone& zone = *preview.clock;
     json.begin_object();
     json.field("cron_set", preview.job.cron_set);
-    json.field("schedule_in_words", describe(preview.schedule->expression()));
+    json.field("schedule_in_words", preview.words);
     json.field("zone", preview.zone);
     write_moments(json, "next", preview.next, zone);
     json.key("notes");
@@ -253,7 +267,8 @@ asio::awaitable<Response> preview_change(const ApiContext& context, JobBook& boo
     const JobPatch patch = read_job_patch(call.params, view.now);
     std::optional<JobId> saved;
     if (const auto given = call.params.text("id")) saved = parse_job_id("id", *given);
-    if (!saved && !patch.has(&Job::cron_set)) {
+    const bool is_daemon = patch.has(&Job::kind) && patch.values.kind == JobKind::daemon;
+    if (!saved && !is_daemon && !patch.has(&Job::cron_set)) {
         refuse("cronSet: missing (or one of at, after, every, or the id of a job)");
     }
     const auto read = [&](Store& store, const BookedJobs& jobs) {

@@ -205,6 +205,31 @@ TEST_F(InsightApiTest, APreviewChangesNothing)
     EXPECT_THAT(std::string(ask("/cron/preview", R"({"cronSet":"x"})", 400).as_string()),
                 HasSubstr("cronSet: "));
     ask("/cron/preview", R"({"id":4711,"cronSet":"@daily"})", 404);
+    EXPECT_THAT(std::string(ask("/cron/preview", R"({"kind":"http"})", 400).as_string()),
+                HasSubstr("cronSet: missing"));
+}
+
+TEST_F(InsightApiTest, APreviewOfADaemonHasNoFires)
+{
+    const Job saved = insert("backup", "0 0 2 * * *");
+    Job& worker = insert("worker", "");
+    worker.kind = JobKind::daemon;
+    const JobId daemon = worker.id;
+    start();
+    for (const std::string& asked :
+         {std::string(R"({"kind":"daemon"})"), fmt::format(R"({{"id":{}}})", daemon)}) {
+        const value seen = ask("/cron/preview", asked);
+        EXPECT_EQ(seen.at("cron_set"), "");
+        EXPECT_EQ(seen.at("schedule_in_words"), "kept alive");
+        EXPECT_EQ(seen.at("zone"), "UTC");
+        EXPECT_THAT(seen.at("next").as_array(), IsEmpty());
+        EXPECT_EQ(seen.at("week").at("fires"), 0);
+    }
+    const std::string change = fmt::format(R"({{"id":{},"kind":"daemon","cronSet":""}})", saved.id);
+    EXPECT_EQ(ask("/cron/preview", change).at("week").at("go_total"), 7);
+    const std::string nonsense = R"({"kind":"daemon","cronSet":"@daily"})";
+    EXPECT_THAT(std::string(ask("/cron/preview", nonsense, 400).as_string()),
+                HasSubstr("cronSet: given for a job of kind daemon"));
 }
 
 TEST_F(InsightApiTest, AForecastIsFiresTimesUsualDurations)
