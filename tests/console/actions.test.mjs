@@ -60,6 +60,37 @@ pageTest('a job is added with the form; what is wrong stands at its field', 'job
   assert.deepEqual([job.cron_set, job.command, job.tags], ['30 2 * * *', 'echo made', ['one', 'two']]);
 });
 
+pageTest('a job becomes a daemon with the form, which then has the fields of one', 'job/worker', async (page) => {
+  const id = await node.addJob('worker', { command: 'sleep 600', retries: 2, timeout: 60 });
+  await page.goto(ui('job/worker?view=definition'));
+  await page.waitForSelector('[name=cronSet]');
+  assert.equal(await page.locator('[name=restart_delay], [name=http_url]').count(), 0);
+  await page.selectOption('[name=kind]', 'daemon');
+  await page.waitForSelector('.preview p:text-is("Kept alive")');
+  assert.equal(await page.locator('[name=cronSet], [name=retries], [name=timeout], [name=http_url]').count(), 0);
+  await page.fill('[name=restart_delay]', '7');
+  await page.click('button[type=submit]');
+  await page.waitForSelector('.tabs');
+  const job = await node.get(`cron/${id}`);
+  assert.deepEqual([job.kind, job.cron_set, job.retries, job.timeout, job.restart_delay], ['daemon', '', 0, 0, 7]);
+
+  await page.goto(ui('job/worker?view=schedule'));
+  await page.waitForSelector('.note:has-text("Up since")');
+  await page.waitForSelector('.note:has-text("The delay is 7 s, and doubles up to 1 m")');
+  await node.post(`cron/stop/${id}`);
+  await page.waitForSelector('.note:has-text("Down: stopped")');
+});
+
+pageTest('a daemon is added with the form', 'new', async (page) => {
+  await page.fill('[name=name]', 'new-worker');
+  await page.selectOption('[name=kind]', 'daemon');
+  await page.fill('[name=command]', 'sleep 600');
+  await page.waitForSelector('.preview p:text-is("Kept alive")');
+  await page.click('button[type=submit]');
+  await page.waitForURL('**/ui/job/new-worker');
+  await page.waitForSelector('.answer:has-text("Running")');
+});
+
 pageTest('a job is changed with the form, and as TOML; only what was changed', 'job/changed', async (page) => {
   const id = await node.addJob('changed', { retries: 1, remark: 'kept', tags: ['a'] });
   await page.goto(ui('job/changed?view=definition'));

@@ -1,6 +1,7 @@
 import { signal } from '@preact/signals';
 
 import * as calls from './calls';
+import type { Run } from './types';
 
 /** The names of jobs by id, as far as answers have told them: rows of the ledger have only the id. */
 export const names = signal<ReadonlyMap<number, string>>(new Map());
@@ -18,9 +19,10 @@ export function rememberNames(jobs: readonly { cron_id?: number; id?: number; na
 
 const atATime = 6;
 
-/** Asks for the names that are not known yet; a job that was deleted has none. */
-export async function learnNames(ids: readonly number[]): Promise<void> {
-  const unknown = [...new Set(ids)].filter((id) => !names.value.has(id));
+/** Those of the rows' jobs: as the rows say, or an older node is asked; a job that was deleted has none. */
+export async function learnNames(runs: readonly Run[]): Promise<void> {
+  rememberNames(runs.flatMap((run) => (run.name === undefined ? [] : [{ id: run.cron_id, name: run.name ?? '' }])));
+  const unknown = [...new Set(runs.map((run) => run.cron_id))].filter((id) => !names.value.has(id));
   for (let begin = 0; begin < unknown.length; begin += atATime) {
     const some = unknown.slice(begin, begin + atATime);
     const found = await Promise.allSettled(some.map((id) => calls.job(String(id))));

@@ -27,6 +27,15 @@ export interface Statistics {
   last_runs?: LastRun[];
 }
 
+/** How a daemon is. */
+export interface Daemon {
+  is_up: boolean;
+  since: number | null; // it is up
+  node: string; // where it is up, or about to start
+  next_start: number | null; // it is down
+  why: string; // it is down
+}
+
 export interface Job extends Statistics {
   id: number;
   name: string;
@@ -40,6 +49,12 @@ export interface Job extends Statistics {
   retries?: number;
   kind?: string;
   http_url?: string;
+  restart?: string;
+  restart_delay?: number; // seconds, as the next two
+  restart_max_delay?: number;
+  healthy_after?: number;
+  start_limit?: number;
+  daemon?: Daemon;
   run_num: number;
   last_run_at: number | null;
   next_run_at: number | null;
@@ -84,6 +99,7 @@ export interface Run {
   max_rss: number;
   output_bytes: number;
   output_cut: boolean;
+  name?: string | null; // of the job; null: it is deleted
   fires?: number;
   gap_end?: number | null;
 }
@@ -184,6 +200,7 @@ export interface Overview {
   running: RunningRun[];
   next: PlannedFire[];
   next_total: number;
+  next_minutes?: { from: number; fires: number[] }; // not there: as above
   strip?: Histogram; // not there: the node is too old to say
   dispatchers: { at: number; node: string; epoch: number }[];
 }
@@ -252,6 +269,7 @@ export interface LocalMoment {
 }
 
 export interface Preview {
+  cron_set: string; // empty: a daemon
   schedule_in_words: string;
   zone: string;
   next: LocalMoment[];

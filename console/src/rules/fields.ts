@@ -11,6 +11,8 @@ export interface Field {
   kind: FieldKind;
   choices: readonly string[];
   about: string;
+  kinds: readonly string[] | undefined; // of jobs that have it; undefined: all, or the node is older
+  initial: Value | undefined; // in a definition that says nothing of it; undefined: the node is older
 }
 
 /** The part of a JSON schema that is read here. */
@@ -20,6 +22,8 @@ export interface Schema {
   anyOf?: Schema[];
   $ref?: string;
   description?: string;
+  default?: Value;
+  'x-kinds'?: string[];
 }
 
 const long = new Set(['command', 'stdin', 'http_body']);
@@ -46,15 +50,21 @@ export function takesReason(schemas: Schemas): boolean {
 /** @param schemas components.schemas of openapi.json */
 export function readFields(schemas: Schemas): Field[] {
   const properties = schemas['JobFields']?.properties ?? {};
+  const shown = schemas['Definition']?.properties ?? {};
   return Object.entries(properties)
     .filter(([name]) => !notInForms.has(name))
-    .map(([name, schema]) => ({
-      name,
-      key: name === 'cronSet' ? 'cron_set' : name,
-      kind: kindOf(name, schema),
-      choices: (schema.enum ?? []).map(String),
-      about: schema.description ?? '',
-    }));
+    .map(([name, schema]) => {
+      const key = name === 'cronSet' ? 'cron_set' : name;
+      return {
+        name,
+        key,
+        kind: kindOf(name, schema),
+        choices: (schema.enum ?? []).map(String),
+        about: schema.description ?? '',
+        kinds: shown[key]?.['x-kinds'],
+        initial: shown[key]?.default,
+      };
+    });
 }
 
 /** What stands in the fields of a form: text, and for flags "1" or "0". */
@@ -69,6 +79,24 @@ function shown(field: Field, value: Value | undefined): string {
 
 export function toForm(fields: readonly Field[], definition: Definition): FormValues {
   return Object.fromEntries(fields.map((field) => [field.name, shown(field, definition[field.key])]));
+}
+
+/** Which kind of job a form describes. */
+export function kindIn(form: FormValues): string {
+  return form['kind'] || 'command';
+}
+
+/** Whether jobs of the kind have the field. */
+export function isFor(field: Field, kind: string): boolean {
+  return field.kinds === undefined || field.kinds.includes(kind);
+}
+
+/** The form without what jobs of its kind have not: that is as at first, which is what a call takes.
+    @param untouched the form as it was; a new job's has nothing in such fields */
+export function fitting(fields: readonly Field[], untouched: FormValues, form: FormValues): FormValues {
+  const strange = fields.filter((field) => !isFor(field, kindIn(form)));
+  const atFirst = (field: Field) => (untouched[field.name] ? shown(field, field.initial) : '');
+  return { ...form, ...Object.fromEntries(strange.map((field) => [field.name, atFirst(field)])) };
 }
 
 type Parameter = string | number | boolean | string[];

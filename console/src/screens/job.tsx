@@ -14,7 +14,7 @@ import { lookOf, lookOfJob } from '../rules/states';
 import { clock } from '../rules/times';
 import { now } from '../store/clock';
 import { useKeys } from '../store/keys';
-import { capital, duration, elapsed, grouped, inTime, t, tx, usual } from '../store/language';
+import { duration, elapsed, grouped, inTime, scheduleWords, t, tx, usual } from '../store/language';
 import { useResource } from '../store/resource';
 import { go, href, jobHref, route, runHref } from '../store/route';
 import { may } from '../store/session';
@@ -22,7 +22,7 @@ import { usePageZone, zoneOf } from '../store/zone';
 import { Definition } from './job_definition';
 import { History } from './job_history';
 import { Runs } from './job_runs';
-import { Schedule } from './job_schedule';
+import { KeptAlive, Schedule } from './job_schedule';
 import { WhyTab } from './job_why';
 
 const views = [
@@ -111,9 +111,8 @@ function nextFire(at: number, zone: string): string {
 }
 
 function Note({ job, statistics }: Known) {
-  const zone = job.zone ?? job.time_zone;
-  const words = capital(job.schedule_in_words || job.cron_set);
-  const parts = [zone ? t('scheduleIn', { words, zone }) : words];
+  const zone = job.kind === 'daemon' ? '' : (job.zone ?? job.time_zone);
+  const parts = [scheduleWords(job.schedule_in_words || job.cron_set, zone)];
   if (statistics?.usual_time != null) {
     parts.push(t('usuallyAndLate', { time: usual(statistics.usual_time), late: duration(statistics.late_p99 ?? 0) }));
   }
@@ -144,7 +143,7 @@ function View({ known, view }: { known: Known; view: string }): ComponentChildre
   const { job, statistics } = known;
   switch (view) {
     case 'schedule':
-      return <Schedule job={job} />;
+      return job.kind === 'daemon' ? <KeptAlive job={job} /> : <Schedule job={job} />;
     case 'history':
       return <History job={job} />;
     case 'why':

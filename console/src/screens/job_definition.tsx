@@ -10,11 +10,11 @@ import { Diff } from '../parts/diff';
 import { FormField } from '../parts/field';
 import { explanation, Head, Loaded } from '../parts/page';
 import { differences } from '../rules/differences';
-import { changedParameters, toForm, withForm, type Field, type FormValues } from '../rules/fields';
+import { changedParameters, fitting, isFor, kindIn, toForm, withForm, type Field, type FormValues } from '../rules/fields';
 import { clock, dayName, hourAndMinute, isZone } from '../rules/times';
 import { fromToml, toToml, type Definition } from '../rules/toml';
 import { now } from '../store/clock';
-import { calendar, capital, duration, inTime, t, tx } from '../store/language';
+import { calendar, capital, duration, inTime, scheduleWords, t, tx } from '../store/language';
 import { tell } from '../store/live';
 import { useResource } from '../store/resource';
 import { go, hereWith, href, jobHref, route } from '../store/route';
@@ -22,8 +22,8 @@ import { may } from '../store/session';
 import { nodeZone, zoneOf } from '../store/zone';
 
 const groups = [
-  { word: 'groupWhat', names: ['name', 'tags', 'command', 'http_url', 'remark'] },
-  { word: 'groupWhen', names: ['cronSet', 'time_zone', 'calendar', 'misfire_policy', 'misfire_window'] },
+  { word: 'groupWhat', names: ['name', 'tags', 'kind', 'command', 'http_url', 'remark'] },
+  { word: 'groupWhen', names: ['cronSet', 'time_zone', 'calendar', 'misfire_policy', 'misfire_window', 'restart', 'restart_delay', 'healthy_after', 'start_limit'] },
   { word: 'groupWhere', names: ['run_on', 'locks', 'overlap', 'timeout', 'retries', 'retry_delay'] },
 ] as const;
 
@@ -108,7 +108,7 @@ function PreviewPane({ preview, before, after, usual }: { preview: Preview | und
             <h2>{t('inWords')}</h2>
             <p>
               {preview.schedule_in_words
-                ? t('scheduleIn', { words: capital(preview.schedule_in_words), zone: preview.zone })
+                ? scheduleWords(preview.schedule_in_words, preview.cron_set === '' ? '' : preview.zone)
                 : t('noScheduleYet')}
             </p>
           </div>
@@ -206,9 +206,8 @@ function Group({ names, fields, values, set, error, preview }: FormProps & { nam
 }
 
 function Form(props: FormProps) {
-  const { fields, values, error } = props;
-  const isHttp = values['kind'] === 'http';
-  const skipped = isHttp ? 'command' : 'http_url';
+  const { values, error } = props;
+  const fields = props.fields.filter((field) => isFor(field, kindIn(values)));
   const others = fields.filter((field) => !inGroups.has(field.name) && field.name !== 'stop').map((field) => field.name);
   const isAmongOthers = error !== undefined && others.includes(error.field);
   return (
@@ -216,13 +215,13 @@ function Form(props: FormProps) {
       {groups.map((group) => (
         <fieldset key={group.word}>
           <legend>{t(group.word)}</legend>
-          <Group {...props} names={group.names.filter((name) => name !== skipped)} />
+          <Group {...props} fields={fields} names={group.names} />
         </fieldset>
       ))}
       <details open={isAmongOthers || undefined}>
         <summary>{t('allSettings', { n: others.length })}</summary>
         <fieldset>
-          <Group {...props} names={others} />
+          <Group {...props} fields={fields} names={others} />
         </fieldset>
       </details>
     </>
@@ -242,15 +241,16 @@ function Editor({ form, job, like }: { form: JobForm; job: Job | undefined; like
   const toml = useSignal<{ text: string; error: string } | undefined>(undefined);
   const isToml = route.value.query.get('as') === 'toml';
 
-  const changed = changedParameters(fields, untouched, values.value);
-  const isReady = Boolean(values.value['cronSet']);
+  const given = fitting(fields, untouched, values.value);
+  const changed = changedParameters(fields, untouched, given);
+  const isReady = Boolean(given['cronSet']) || kindIn(given) === 'daemon';
   const { preview, error } = usePreview(job?.id, changed, isReady);
   const shownError = failed.value ?? (error.value?.status === 400 ? error.value : undefined);
   const set = (name: string, value: string) => {
     values.value = { ...values.value, [name]: value };
     failed.value = undefined;
   };
-  const after = withForm(fields, definition, values.value);
+  const after = withForm(fields, definition, given);
   const mayEdit = may('admin');
   const isChanged = Object.keys(changed).length > 0;
 

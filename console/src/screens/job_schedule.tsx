@@ -1,9 +1,10 @@
 import * as calls from '../api/calls';
 import type { Job, LocalMoment, Preview } from '../api/types';
 import { Loaded } from '../parts/page';
+import { shortTime } from '../parts/time';
 import { clock, dayName } from '../rules/times';
 import { now } from '../store/clock';
-import { calendar, capital, inTime, t, tx } from '../store/language';
+import { calendar, capital, duration, inTime, t, tx } from '../store/language';
 import { useResource } from '../store/resource';
 import { href } from '../store/route';
 import { zoneOf } from '../store/zone';
@@ -38,6 +39,33 @@ function Collisions({ preview }: { preview: Preview }) {
           </li>
         )}
       </ul>
+    </section>
+  );
+}
+
+/** What a daemon has in place of a schedule. */
+export function KeptAlive({ job }: { job: Job }) {
+  const zone = zoneOf(job.zone ?? job.time_zone);
+  const { daemon } = job;
+  const seconds = (value: number | undefined) => duration(1000 * (value ?? 0));
+  const rule = job.restart === 'on_failure' ? 'restartsOnFailure' : 'restartsAlways';
+  return (
+    <section>
+      <div class="sub">
+        <h2>{t('keptAlive')}</h2>
+      </div>
+      {daemon && (
+        <p class="note">
+          {daemon.is_up
+            ? t('upSince', { when: shortTime(daemon.since ?? now.value, zone), node: daemon.node })
+            : t('downBecause', { why: daemon.why })}{' '}
+          {daemon.next_start !== null && t('nextStartAt', { time: shortTime(daemon.next_start, zone), when: inTime(daemon.next_start - now.value) })}
+        </p>
+      )}
+      <p class="note">
+        {t(rule)} {t('restartDelays', { delay: seconds(job.restart_delay), most: seconds(job.restart_max_delay), healthy: seconds(job.healthy_after) })}{' '}
+        {job.start_limit ? t('givenUpAfter', { n: job.start_limit }) : ''}
+      </p>
     </section>
   );
 }

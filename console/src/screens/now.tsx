@@ -300,14 +300,10 @@ function Running({ of }: { of: Overview }) {
 }
 
 function Next({ of }: { of: Overview }) {
-  const minutes = new Array<number>(60).fill(0);
-  for (const fire of of.next) {
-    const minute = Math.floor((fire.at - of.at) / 60_000);
-    if (minute >= 0 && minute < 60) minutes[minute]! += 1;
-  }
-  const isWhole = of.next.length === of.next_total;
+  const begin = of.next_minutes?.from ?? of.at;
+  const minutes = of.next_minutes?.fires ?? [];
   const most = Math.max(...minutes);
-  const peak = minutes.indexOf(most);
+  const peak = begin + minutes.indexOf(most) * 60_000;
   return (
     <section>
       <div class="sub">
@@ -331,7 +327,7 @@ function Next({ of }: { of: Overview }) {
             </tr>
           </thead>
           <tbody>
-            {firstOfEach(of.next).slice(0, 7).map((fire) => (
+            {of.next.slice(0, 7).map((fire) => (
               <tr key={`${fire.cron_id}-${fire.at}`}>
                 <td class="fit">{clock(fire.at, listZone.value)}</td>
                 <td class="grow">
@@ -346,29 +342,23 @@ function Next({ of }: { of: Overview }) {
           </tbody>
         </table>
       )}
-      {isWhole && of.next.length > 1 && (
+      {most > 0 && of.next_total > 1 && (
         <div class="day foot-plot">
           <span class="label">{t('firesAMinute')}</span>
           <svg
             class="h32"
-            viewBox="0 0 60 32"
+            viewBox={`0 0 ${minutes.length} 32`}
             preserveAspectRatio="none"
             role="img"
-            aria-label={t('firesAMinuteMost', { n: most, time: hourAndMinute(of.at + peak * 60_000, listZone.value) })}
+            aria-label={t('firesAMinuteMost', { n: most, time: hourAndMinute(peak, listZone.value) })}
           >
             <path class="fires" d={bars(minutes, 32)} />
           </svg>
-          <span class="value">{t('mostAt', { n: most, time: hourAndMinute(of.at + peak * 60_000, listZone.value) })}</span>
+          <span class="value">{t('mostAt', { n: most, time: hourAndMinute(peak, listZone.value) })}</span>
         </div>
       )}
     </section>
   );
-}
-
-/** A job that fires each second would fill the list by itself. */
-function firstOfEach<T extends { cron_id: number }>(fires: readonly T[]): T[] {
-  const seen = new Set<number>();
-  return fires.filter((fire) => !seen.has(fire.cron_id) && seen.add(fire.cron_id));
 }
 
 function PlotLine(props: { label: string; className: string; height: number; wide: number; say: string; value: ComponentChildren; children: ComponentChildren }) {

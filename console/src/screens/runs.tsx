@@ -140,7 +140,7 @@ export function RunsScreen() {
   const resource = useResource(() => readRuns(filter, zone), JSON.stringify(filter) + zone, ['run']);
   const data = resource.data.value;
   useEffect(() => {
-    if (data) learnNames(data.list.map((run) => run.cron_id)).catch((error) => {
+    if (data) learnNames(data.list).catch((error) => {
       if (!(error instanceof ApiError)) throw error;
     });
   }, [data]);

@@ -162,7 +162,7 @@ async function readCell({ node, at }: Chosen): Promise<{ fires: Fire[]; total: n
     return { fires, total: planned?.total ?? 0 };
   }
   const found = await calls.runs({ ...range, run_server: node || undefined });
-  await learnNames(found.list.map((run) => run.cron_id));
+  await learnNames(found.list);
   const fires = found.list.map((run) => ({
     key: String(run.id),
     at: run.scheduled_at ?? 0,

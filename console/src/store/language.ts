@@ -82,6 +82,11 @@ export function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
+/** A schedule in words, and its zone; a daemon's has none. */
+export function scheduleWords(words: string, zone: string): string {
+  return zone === '' ? capital(words) : t('scheduleIn', { words: capital(words), zone });
+}
+
 /** "12 KiB" */
 export function size(bytes: number): string {
   const steps = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
