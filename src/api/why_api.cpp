@@ -36,8 +36,8 @@ std::optional<Circumstances> read_circumstances(Store& store, Circumstances know
     known.rows = store.job_rows_before(known.id, end, most_rows);
     PastQuery query;
     query.only = known.id;
-    query.from =
-        known.at.value_or(known.rows.empty() ? known.now : known.rows.front().run.id.scheduled_at);
+    const LogRow* const newest = newest_news(known.rows);
+    query.from = known.at.value_or(newest == nullptr ? known.now : newest->run.id.scheduled_at);
     query.limit = 1;
     std::vector<JobPast> past = store.find_pasts(query);
     if (!known.job && past.empty()) return std::nullopt;
@@ -56,6 +56,7 @@ void write_explanation(JsonWriter& json, JobId id, const Explanation& why)
     field_millis(json, "at", why.at);
     json.field("verdict", to_string(why.verdict));
     json.field("answer", why.answer);
+    json.field("zone", why.zone);
     json.key("facts");
     json.begin_array();
     for (const Fact& fact : why.facts) {

@@ -67,8 +67,9 @@ std::string why_text(const json::value& data, const Screen& screen)
         const AnswerFields fact(value);
         details.push_back({fact.text("about"), {fact.text("text")}});
     }
-    details.push_back({"fire before", {local_time_text(why.millis("previous_fire_at"))}});
-    details.push_back({"next fire", {local_time_text(why.millis("next_fire_at"))}});
+    const std::string zone = why.text("zone");
+    details.push_back({"fire before", {time_text_in(zone, why.millis("previous_fire_at"))}});
+    details.push_back({"next fire", {time_text_in(zone, why.millis("next_fire_at"))}});
     return text + '\n' + details_text(details, screen);
 }
 

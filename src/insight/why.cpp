@@ -72,6 +72,7 @@ public:
     {
         found_.at = known.at ? *known.at : last_moment();
         version_ = version_at(found_.at);
+        found_.zone = version_.zone_name;
         find_fire();
     }
 
@@ -91,12 +92,10 @@ public:
     }
 
 private:
-    /// Of whatever came last; what was taken back is no news.
     WallTime last_moment() const
     {
-        const auto newest = std::ranges::find_if(
-            known_.rows, [](const LogRow& row) { return row.run.state != RunState::revoked; });
-        return newest == known_.rows.end() ? known_.now : newest->run.id.scheduled_at;
+        const LogRow* const newest = newest_news(known_.rows);
+        return newest == nullptr ? known_.now : newest->run.id.scheduled_at;
     }
 
     Version version_at(WallTime at) const
@@ -485,6 +484,13 @@ private:
 std::string_view to_string(Verdict verdict)
 {
     return verdict_words[static_cast<std::size_t>(verdict)];
+}
+
+const LogRow* newest_news(std::span<const LogRow> rows)
+{
+    const auto newest = std::ranges::find_if(
+        rows, [](const LogRow& row) { return row.run.state != RunState::revoked; });
+    return newest == rows.end() ? nullptr : &*newest;
 }
 
 Explanation explain(const Circumstances& known)

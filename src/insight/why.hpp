@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -61,7 +62,8 @@ struct Fact {
 
 /// Why a job ran, or did not run, at a moment.
 struct Explanation {
-    WallTime at{};  ///< the fire, or the moment that was asked for
+    WallTime at{};     ///< the fire, or the moment that was asked for
+    std::string zone;  ///< the job's at that moment: that of the times in sentences
     Verdict verdict = Verdict::not_due;
     std::string answer;  ///< a sentence or two
     std::vector<Fact> facts;
@@ -70,6 +72,10 @@ struct Explanation {
     std::optional<WallTime> previous_fire;
     std::optional<WallTime> next_fire;
 };
+
+/// What is asked about where no moment is named: the newest of the rows, which are newest first;
+/// what was taken back is no news. nullptr: there is none.
+const LogRow* newest_news(std::span<const LogRow> rows);
 
 /// Pure. Times in sentences are by the clocks of the job's zone.
 Explanation explain(const Circumstances& known);

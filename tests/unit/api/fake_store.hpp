@@ -386,7 +386,9 @@ public:
         begin();
         std::map<JobId, JobPast> pasts;
         for (const Revision& revision : tables_.revisions) {
-            pasts[revision.job].revisions.push_back(revision);
+            std::vector<Revision>& revisions = pasts[revision.job].revisions;
+            if (revision.effective_from < query.from) revisions.clear();
+            revisions.push_back(revision);
         }
         for (const LogRow& row : tables_.log) pasts[row.run.id.job].run_num = 0;
         std::vector<JobPast> page;

@@ -184,6 +184,28 @@ TEST_F(InsightApiTest, WhyAnswersForAJobThatWasDeleted)
     EXPECT_THAT(get(fmt::format("/cron/{}/why?at=soon", job.id)).message(), HasSubstr("at: given"));
 }
 
+TEST_F(InsightApiTest, RightAfterAStopTheJobIsKnownAsItWasAtItsLastRun)
+{
+    const Job job = insert("backup");
+    tables_.note({}, job, Edit(now() - 10h));
+    ended(job, now() - 1h, RunState::success);
+    LogRow taken_back;
+    taken_back.id = 200;
+    taken_back.run.id = {job.id, now() - 30s, 1};
+    taken_back.run.state = RunState::revoked;
+    tables_.log.insert(tables_.log.begin(), taken_back);
+    Job& stopped = tables_.jobs.at(job.id);
+    stopped.stop = true;
+    stopped.effective_from = now() - 1min;
+    tables_.note(job, stopped, Edit(now() - 1min));
+    start();
+    const value why = get(fmt::format("/cron/{}/why", job.id)).data();
+    EXPECT_EQ(why.at("verdict"), "ran");
+    EXPECT_EQ(why.at("zone"), "UTC");
+    EXPECT_EQ(why.at("facts").at(0).at("about"), "definition");
+    EXPECT_THAT(std::string(why.at("facts").at(0).at("text").as_string()), HasSubstr("in UTC"));
+}
+
 TEST_F(InsightApiTest, APreviewChangesNothing)
 {
     const Job saved = insert("backup", "0 0 2 * * *");

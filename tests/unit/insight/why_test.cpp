@@ -214,6 +214,7 @@ TEST_F(WhyTest, TimesAreThoseOfTheJobsZone)
     known_.at = fire_ - 1h;
     EXPECT_EQ(explain(known_).verdict, Verdict::missing);
     EXPECT_THAT(explain(known_).answer, HasSubstr("2026-11-21 02:00:00"));
+    EXPECT_EQ(explain(known_).zone, "Europe/Berlin");
 }
 
 TEST_F(WhyTest, WithoutAMomentItIsWhateverCameLast)
