@@ -251,7 +251,7 @@ asio::awaitable<Response> delete_jobs(const ApiContext& context, const Call& cal
 
 void add_bulk_routes(Router& router, const ApiContext& context)
 {
-    const std::vector<Param> selecting{{.name = "ids", .type = ParamType::words},
+    const std::vector<Param> selecting{{.name = "ids", .type = ParamType::numbers},
                                        {.name = "tag"},
                                        {.name = "search"},
                                        {.name = "all", .type = ParamType::boolean},

@@ -63,15 +63,28 @@ bool is_whole(double number)
     return std::abs(number) <= most && std::trunc(number) == number;
 }
 
+/// As a form would have it; nullopt: it is none. 7.0 is a whole number, too (JSON Schema, 4.2.3 of
+/// its core).
+std::optional<std::string> whole_number(const boost::json::value& value)
+{
+    const double* const fraction = value.if_double();
+    if (fraction != nullptr && is_whole(*fraction)) {
+        return std::to_string(static_cast<std::int64_t>(*fraction));
+    }
+    if (value.is_int64() || value.is_uint64()) return boost::json::serialize(value);
+    return std::nullopt;
+}
+
 bool is_list(const Param& param)
 {
-    return param.type == ParamType::words || param.type == ParamType::lines;
+    return param.type == ParamType::words || param.type == ParamType::lines ||
+           param.type == ParamType::numbers;
 }
 
 /// What stands between the texts of a list in a form.
 char separator_of(const Param& param)
 {
-    return param.type == ParamType::words ? ',' : '\n';
+    return param.type == ParamType::lines ? '\n' : ',';
 }
 
 /// The texts of a list as a form would have them.
@@ -80,6 +93,11 @@ std::string join(const Param& param, const boost::json::array& texts)
     const char separator = separator_of(param);
     std::string joined;
     for (const boost::json::value& one : texts) {
+        const auto number = param.type == ParamType::numbers ? whole_number(one) : std::nullopt;
+        if (number) {
+            joined += fmt::format("{}{}", joined.empty() ? "" : ",", *number);
+            continue;
+        }
         const auto* const text = one.if_string();
         if (text == nullptr || text->find(separator) != boost::json::string::npos) {
             refuse(fmt::format("{}: given {}; a text without {} is allowed in the list", param.name,
@@ -98,12 +116,10 @@ std::optional<std::string> as_form_value(const Param& param, const boost::json::
     if (value.is_null()) return std::nullopt;
     if (const auto* text = value.if_string()) return std::string(text->data(), text->size());
     if (is_list(param) && value.is_array()) return join(param, value.as_array());
-    const bool is_text = param.type == ParamType::text || is_list(param);
-    const double* const fraction = value.if_double();
-    // 7.0 is a whole number, too (JSON Schema, 4.2.3 of its core).
-    if (fraction != nullptr && !is_text && is_whole(*fraction)) {
-        return std::to_string(static_cast<std::int64_t>(*fraction));
-    }
+    const bool is_text =
+        param.type == ParamType::text || (is_list(param) && param.type != ParamType::numbers);
+    const auto number = is_text ? std::nullopt : whole_number(value);
+    if (number) return number;
     const bool scalar = value.is_bool() || value.is_number();
     if (scalar && !is_text) return boost::json::serialize(value);
     const std::string given = quote_utf8(boost::json::serialize(value));
@@ -113,7 +129,7 @@ std::optional<std::string> as_form_value(const Param& param, const boost::json::
     if (is_list(param)) {
         refuse(fmt::format("{}: given {}; a list of texts, or one text with {}, is allowed",
                            param.name, given,
-                           param.type == ParamType::words ? "commas" : "line breaks"));
+                           separator_of(param) == ',' ? "commas" : "line breaks"));
     }
     refuse(fmt::format("{}: given {}; one value is allowed, not a list or an object", param.name,
                        given));

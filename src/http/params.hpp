@@ -19,6 +19,7 @@ enum class ParamType : std::uint8_t {
     boolean,  ///< 0, 1, true or false
     words,    ///< a list of texts without commas: with commas between, given again, or a JSON list
     lines,    ///< the same of texts without line breaks, with line breaks between
+    numbers,  ///< the same of whole numbers, with commas between
     time,     ///< Unix seconds, or RFC 3339 as "2026-11-21T08:00:00+01:00"
 };
 

@@ -367,6 +367,12 @@ TEST_F(InsightApiTest, SeveralJobsAreStoppedByOneCall)
     EXPECT_TRUE(tables_.jobs.at(one).stop);
     EXPECT_EQ(tables_.revisions.back().by.why, "disk full");
     EXPECT_THAT(announced_, ElementsAre(ElementsAre(one, two)));
+    const std::string numbers = fmt::format(R"({{"action":"start","ids":[{},"{}"]}})", one, two);
+    EXPECT_EQ(ask("/cron/bulk", numbers).at("done"), 2);
+    const std::string number = fmt::format(R"({{"action":"stop","ids":{}}})", one);
+    EXPECT_EQ(ask("/cron/bulk", number).at("done"), 1);
+    EXPECT_THAT(std::string(ask("/cron/bulk", R"({"action":"stop","ids":[1.5]})", 400).as_string()),
+                HasSubstr("ids: given \"1.5"));
     EXPECT_EQ(ask("/cron/bulk", R"({"action":"run","search":"true"})").at("done"), 2);
     EXPECT_EQ(ask("/cron/bulk/delete", R"({"all":1})").at("done"), 2);
     EXPECT_THAT(tables_.jobs, IsEmpty());
