@@ -1,9 +1,11 @@
 #include "model/job_kinds.hpp"
 
 #include "base/utf8.hpp"
+#include "model/field_json.hpp"
 #include "model/placeholders.hpp"
 
 #include <spdlog/fmt/fmt.h>
+#include <boost/json/serialize.hpp>
 
 #include <algorithm>
 #include <array>
@@ -130,6 +132,15 @@ std::optional<JobProblem> find_contradiction(const Job& job, const JobPatch& pat
     if (!is_concerned) return std::nullopt;
     const JobField* const stranger = find_stranger(job);
     if (stranger != nullptr && stranger->member != FieldMember(&Job::command)) {
+        const bool is_given = std::ranges::find(given, stranger) != given.end();
+        if (!is_given && patch.has(&Job::kind)) {
+            return problem(
+                field_of(&Job::kind),
+                fmt::format("given \"{0}\", but the job has {1}, which a job of kind {0} has not; "
+                            "give {1} as {2}, too",
+                            policy_name(job.kind), stranger->parameter_name(),
+                            boost::json::serialize(to_json(shown_value(*stranger, Job())))));
+        }
         return problem(*stranger, fmt::format("given for a job of kind {}, which has none",
                                               policy_name(job.kind)));
     }

@@ -155,6 +155,26 @@ TEST(JobKinds, WhatAChangeDoesNotTouchIsNotJudged)
     EXPECT_TRUE(find_contradiction(broken, patch));
 }
 
+TEST(JobKinds, AJobThatBecomesAnotherKindIsToldWhatItStillHas)
+{
+    Job job;
+    job.command = "work";
+    job.cron_set = "@daily";
+    job.kind = JobKind::daemon;
+    JobPatch patch;
+    patch.set(&Job::kind, JobKind::daemon);
+    auto found = find_contradiction(job, patch);
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->field, &field_of(&Job::kind));
+    EXPECT_EQ(found->what,
+              "given \"daemon\", but the job has cronSet, which a job of kind daemon has not; give "
+              "cronSet as \"\", too");
+    patch.set(&Job::cron_set, "@daily");
+    found = find_contradiction(job, patch);
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->field, &field_of(&Job::cron_set)) << "it was given";
+}
+
 TEST(JobKinds, ARequestHasATimeoutOfItsOwn)
 {
     Job job;
