@@ -12,6 +12,8 @@
 #include "http/text.hpp"
 #include "model/job_fields.hpp"
 #include "model/job_kinds.hpp"
+#include "model/notice_channel.hpp"
+#include "store/notice_store.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -19,6 +21,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -435,6 +438,25 @@ void check_command(const ApiContext& context, const Job& job, const JobPatch& pa
     if (const auto why = context.refusal(job)) refuse(*why);
 }
 
+/// @throws HttpError 400: the job would tell a channel that is not there, and so nobody.
+void check_channels(Store& store, const JobPatch& patch)
+{
+    if (!patch.has(&Job::notify)) return;
+    std::vector<std::string> unknown = patch.values.notify;
+    std::erase(unknown, no_channel);
+    if (unknown.empty()) return;
+    std::vector<std::string> known;
+    for (NoticeChannel& channel : store.notices().channels()) {
+        std::erase(unknown, channel.name);
+        known.push_back(std::move(channel.name));
+    }
+    if (unknown.empty()) return;
+    refuse(fmt::format("notify: given {}, and there is no such channel; {}",
+                       quote_utf8(unknown.front()),
+                       known.empty() ? std::string("there are none yet: /channel/add adds them")
+                                     : fmt::format("there are {}", fmt::join(known, ", "))));
+}
+
 /// Takes no more jobs than context.max_jobs, as far as this node knows how many there are.
 /// @param draft what comes of `given` for a new job.
 AddedJob add_or_replace(Store& store, const ApiContext& context, std::size_t jobs_known,
@@ -480,6 +502,7 @@ asio::awaitable<Response> add_job(const ApiContext& context, const Call& call)
     const Edit edit = edit_by(context, call, now);
     const auto add = [&](Store& store) {
         check_command(context, draft, given);
+        check_channels(store, given);
         return add_or_replace(store, context, known, given, draft, replace, edit);
     };
     const auto [job, done] = co_await context.store.call(add);
@@ -557,6 +580,7 @@ asio::awaitable<Response> update_job(const ApiContext& context, const Call& call
         const Job changed = apply(*job, patch);
         check_whole(changed, patch, context.default_time_zone);
         check_command(context, changed, patch);
+        check_channels(store, patch);
         return store.update_job(id, patch, edit);
     };
     const std::optional<Job> job = co_await context.store.call(update);

@@ -71,6 +71,9 @@ def is_good_body(body):
         return False
     if any(body.get(name) not in (None, "", [], 0, "0") for name in OF_THE_NODE):
         return False
+    # Only channels that are there.
+    if body.get("notify") not in (None, "", [], "none", ["none"]):
+        return False
     # The kinds have fields of their own, and a URL is more than a pattern can say: test_http_jobs.py.
     if body.get("kind") not in (None, "command") or any(name.startswith("http_") or name in OF_DAEMONS for name in body):
         return False

@@ -67,6 +67,32 @@ TEST_F(CronApiTest, AddAnswersAsTheReferenceDoesWithTheNewerFieldsAfterwards)
     EXPECT_THAT(announced_, ElementsAre(ElementsAre(1633)));
 }
 
+TEST_F(CronApiTest, AJobCanTellNoChannelThatIsNotThere)
+{
+    const std::string job = R"("cronSet":"@daily","command":"true")";
+    const auto add = [&](const std::string& notify) {
+        return post_json("/cron/add", fmt::format("{{{},\"notify\":{}}}", job, notify));
+    };
+    EXPECT_THAT(
+        add(R"(["ops"])").message(),
+        HasSubstr("notify: given \"ops\", and there is no such channel; there are none yet"));
+    tables_.channels.emplace_back().name = "ops";
+    tables_.channels.emplace_back().name = "boss";
+    const auto added = add(R"(["ops"])");
+    ASSERT_EQ(added.status, 200U) << added.body;
+    EXPECT_EQ(add(R"(["none"])").status, 200U);
+    const auto id = added.data().at("id").as_int64();
+    const auto change = [&](const std::string& field) {
+        return post_json("/cron/update", fmt::format("{{\"id\":{},{}}}", id, field));
+    };
+    EXPECT_THAT(
+        change(R"("notify":["boss","opps"])").message(),
+        HasSubstr("notify: given \"opps\", and there is no such channel; there are ops, boss"));
+    EXPECT_THAT(tables_.jobs.at(id).notify, ElementsAre("ops"));
+    tables_.channels.clear();
+    EXPECT_EQ(change(R"("remark":"as it was")").status, 200U) << "it was not given";
+}
+
 TEST_F(CronApiTest, EachFieldComesBackAsItWasGivenAndAlone)
 {
     for (const JobKind kind : {JobKind::command, JobKind::http, JobKind::daemon}) come_back(kind);
@@ -76,6 +102,9 @@ void CronApiTest::come_back(JobKind kind)
 {
     const Job first = testing::sample_job_of(kind);
     const Job second = testing::sample_job_of(kind, 1);
+    for (const Job& job : {first, second}) {
+        for (const std::string& name : job.notify) tables_.channels.emplace_back().name = name;
+    }
     boost::json::object all{{"replace", true}};
     for (const JobField& field : job_fields) {
         if (!is_for(field, kind)) continue;
