@@ -2,6 +2,7 @@
 
 #include "base/event.hpp"
 #include "cli/answer_fields.hpp"
+#include "cli/channel_file.hpp"
 #include "cli/crontab.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/input_file.hpp"
@@ -27,6 +28,7 @@ constexpr auto retry_pause = 1s;
 /// What a file says, whatever its form.
 struct Reading {
     std::vector<FileJob> jobs;
+    std::vector<NoticeChannel> channels;
     std::vector<std::string> mistakes;
     std::vector<std::string> notes;  ///< on what is read, but not as it is written
     std::string prefix;              ///< of the names of the jobs that are the file's own
@@ -65,6 +67,7 @@ Reading read_jobs(const std::filesystem::path& path)
         if (path.extension() == ".toml") {
             JobFile file = read_job_file(text, path.string());
             reading.jobs = std::move(file.jobs);
+            reading.channels = std::move(file.channels);
             reading.mistakes = std::move(file.mistakes);
         } else {
             reading = read_as_crontab(text, path);
@@ -104,6 +107,22 @@ bool is_passing(const HttpError& error)
             return true;
         default:
             return false;
+    }
+}
+
+/// Throws HttpError, also for a channel that makes no sense.
+asio::awaitable<void> apply_channels(OwnApi& api, const std::vector<NoticeChannel>& channels)
+{
+    if (channels.empty()) co_return;
+    const json::value there = co_await api.get("/channel/list");
+    std::vector<ChannelCall> calls;
+    try {
+        calls = channel_calls(channels, there);
+    } catch (const Failure& failure) {
+        throw HttpError(http::status::bad_request, failure.what());
+    }
+    for (ChannelCall& call : calls) {
+        co_await api.post(std::move(call.target), std::move(call.parameters));
     }
 }
 
@@ -156,6 +175,7 @@ asio::awaitable<void> JobsFile::apply_once(OwnApi& api) const
         co_return;
     }
     for (const std::string& note : reading.notes) spdlog::warn("jobs: {}", note);
+    co_await apply_channels(api, reading.channels);
     const json::value listed = co_await api.get("/cron/list");
     const std::vector<Job> node = own_jobs(listed, reading.prefix);
     constexpr bool prune = true;

@@ -1,6 +1,7 @@
 #include "cli/apply_command.hpp"
 
 #include "cli/answer_fields.hpp"
+#include "cli/channel_file.hpp"
 #include "cli/input_file.hpp"
 #include "cli/job_changes.hpp"
 #include "cli/job_options.hpp"
@@ -64,7 +65,7 @@ ExitStatus export_jobs(const ExportOptions& options)
     return ExitStatus::done;
 }
 
-std::vector<FileJob> read_file(const std::string& name)
+JobFile read_file(const std::string& name)
 {
     JobFile file = read_job_file(read_input(name), name == "-" ? "stdin" : name);
     if (!file.mistakes.empty()) {
@@ -73,7 +74,17 @@ std::vector<FileJob> read_file(const std::string& name)
                                   "{}",
                                   fmt::join(file.mistakes, "\n")));
     }
-    return std::move(file.jobs);
+    return file;
+}
+
+void carry_out(ApiClient& client, const ChannelCall& call)
+{
+    try {
+        client.post(call.target, call.parameters);
+    } catch (const Failure& failure) {
+        throw Failure(failure.status(), fmt::format("channel '{}': {}; no job was changed",
+                                                    one_line(call.channel), failure.what()));
+    }
 }
 
 std::string_view sign(JobChange::Kind kind)
@@ -143,6 +154,14 @@ std::string change_text(const JobChange& change, const Screen& screen)
     return text;
 }
 
+std::string channel_text(const ChannelCall& channel, const Screen& screen)
+{
+    const JobChange::Kind kind = channel.is_new ? JobChange::Kind::add : JobChange::Kind::update;
+    return painted(screen, colour(kind),
+                   fmt::format("{} channel {}", sign(kind), one_line(channel.channel))) +
+           '\n';
+}
+
 std::string_view action(JobChange::Kind kind)
 {
     switch (kind) {
@@ -156,8 +175,14 @@ std::string_view action(JobChange::Kind kind)
     return "";
 }
 
-json::object changes_json(const JobComparison& compared, bool applied)
+json::object changes_json(const JobComparison& compared, const std::vector<ChannelCall>& channels,
+                          bool applied)
 {
+    json::array stored;
+    for (const ChannelCall& channel : channels) {
+        stored.push_back(
+            {{"name", channel.channel}, {"action", channel.is_new ? "add" : "update"}});
+    }
     json::array changes;
     for (const JobChange& change : compared.changes) {
         json::object changed;
@@ -171,6 +196,7 @@ json::object changes_json(const JobComparison& compared, bool applied)
     return {{"changes", std::move(changes)},
             {"unchanged", compared.unchanged},
             {"not_in_file", json::array(compared.others.begin(), compared.others.end())},
+            {"channels", std::move(stored)},
             {"applied", applied}};
 }
 
@@ -228,22 +254,30 @@ std::string summary(const JobComparison& compared, const ApplyOptions& options)
 
 ExitStatus apply_file(const ApplyOptions& options)
 {
-    const std::vector<FileJob> file = read_file(options.file);
-    if (file.empty() && options.prune) {
+    const JobFile file = read_file(options.file);
+    if (file.jobs.empty() && options.prune) {
         throw Failure(ExitStatus::usage,
                       "the file has no jobs, and --prune would delete all that have names; "
                       "`peercron job clear` deletes all jobs");
     }
     ApiClient client = make_client(options.api);
+    std::vector<ChannelCall> channels;
+    if (!file.channels.empty()) {
+        channels = channel_calls(file.channels, client.get("/channel/list"));
+    }
     const std::vector<Job> node = jobs_of(client.get("/cron/list"));
-    const JobComparison compared = compare_jobs(file, node, options.prune);
+    const JobComparison compared = compare_jobs(file.jobs, node, options.prune);
     if (!options.api.json) {
         const Screen screen = screen_of_stdout();
+        for (const ChannelCall& channel : channels) print(channel_text(channel, screen));
         for (const JobChange& change : compared.changes) print(change_text(change, screen));
     }
-    if (!options.dry_run) carry_out(client, compared.changes);
+    if (!options.dry_run) {
+        for (const ChannelCall& channel : channels) carry_out(client, channel);  // jobs name them
+        carry_out(client, compared.changes);
+    }
     if (options.api.json) {
-        print_json(changes_json(compared, !options.dry_run));
+        print_json(changes_json(compared, channels, !options.dry_run));
     } else {
         print(summary(compared, options));
     }
@@ -282,7 +316,15 @@ void add_apply_command(CLI::App& app, Action& chosen)
         "\n"
         "A missing key means its default; without stop, a stopped job stays stopped. Jobs are\n"
         "matched by name. Jobs that already match the file are not changed, and running commands\n"
-        "go on.");
+        "go on.\n"
+        "\n"
+        "A channel of the file, with settings as of `peercron channel add`:\n"
+        "[channel.ops]\n"
+        "kind = \"webhook\"\n"
+        "url = \"@/etc/peercron/ops-url\"   # what that file has\n"
+        "every_job = true                 # or tags = [\"db\"]\n"
+        "\n"
+        "Channels are written each time, before the jobs; others are left unchanged.");
     auto options = std::make_shared<ApplyOptions>();
     command.add_option("FILE", options->file, "The file; - is standard input")
         ->required()

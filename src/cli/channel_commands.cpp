@@ -1,6 +1,7 @@
 #include "cli/channel_commands.hpp"
 
 #include "cli/answer_fields.hpp"
+#include "cli/channel_file.hpp"
 #include "cli/moments.hpp"
 #include "cli/table.hpp"
 #include "cli/text_width.hpp"
@@ -11,9 +12,10 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
-#include <fstream>
-#include <iterator>
+#include <algorithm>
+#include <array>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,25 +32,33 @@ struct ChannelOptions : ApiOptions {
     json::object fields;                ///< other parameters of the API
 };
 
-/// "@FILE" is what the file has, without the line break at its end: other users of this machine can
-/// see the arguments of a command.
-std::string value_of(std::string_view name, std::string given)
+/// Parameters of the API that are no settings: given as one, they would say something else than
+/// what stands beside them.
+void refuse_parameter(const std::string& name)
 {
-    if (!given.starts_with('@')) return given;
-    std::ifstream stream(given.substr(1));
-    if (!stream) {
-        throw Failure(ExitStatus::usage,
-                      fmt::format("{}: cannot read {}", name, quote(given.substr(1))));
-    }
-    std::string text(std::istreambuf_iterator<char>(stream), {});
-    text.erase(text.find_last_not_of("\r\n") + 1);
-    return text;
+    struct NotASetting {
+        std::string_view name;
+        std::string_view instead;
+    };
+    constexpr std::array<NotASetting, 6> others{{
+        {"name", "a channel's name stands before its settings"},
+        {"kind", "a channel's kind is given when it is added"},
+        {"tags", "--tags gives them"},
+        {"every_job", "--every-job says that"},
+        {"stop", "--stopped says that"},
+        {"id", "a channel is called by its name"},
+    }};
+    const auto* const other = std::ranges::find(others, name, &NotASetting::name);
+    if (other == others.end()) return;
+    throw Failure(ExitStatus::usage,
+                  fmt::format("{} is no setting of a channel; {}", name, other->instead));
 }
 
 /// What was given, as parameters of the API.
 json::object fields_of(const ChannelOptions& options)
 {
     json::object fields = options.fields;
+    std::set<std::string> given;
     for (const std::string& setting : options.settings) {
         const std::size_t equals = setting.find('=');
         if (equals == std::string::npos || equals == 0) {
@@ -57,7 +67,10 @@ json::object fields_of(const ChannelOptions& options)
                 fmt::format("given {}; NAME=VALUE is allowed, or NAME=@FILE", quote(setting)));
         }
         const std::string name = setting.substr(0, equals);
-        fields[name] = value_of(name, setting.substr(equals + 1));
+        refuse_parameter(name);
+        const bool is_first = given.insert(name).second;
+        if (!is_first) throw Failure(ExitStatus::usage, fmt::format("{}: given twice", name));
+        fields[name] = setting_value(name, setting.substr(equals + 1));
     }
     return fields;
 }

@@ -3,6 +3,7 @@
 #include "base/overloaded.hpp"
 #include "base/toml.hpp"
 #include "base/units.hpp"
+#include "cli/channel_file.hpp"
 #include "cli/field_text.hpp"
 #include "cli/moments.hpp"
 #include "model/job_fields.hpp"
@@ -27,17 +28,6 @@ namespace {
 using std::chrono::seconds;
 using std::chrono::sys_seconds;
 
-std::string_view type_of(const toml::node& node)
-{
-    if (node.is_table()) return "a table";
-    if (node.is_array()) return "a list";
-    if (node.is_string()) return "a text";
-    if (node.is_integer()) return "an integer";
-    if (node.is_floating_point()) return "a fraction";
-    if (node.is_boolean()) return "true or false";
-    return "a date or a time";
-}
-
 bool is_blank(std::string_view text)
 {
     return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
@@ -55,10 +45,7 @@ std::optional<sys_seconds> moment_of(const toml::date_time& given)
            std::chrono::minutes(given.offset->minutes);
 }
 
-struct Mistake {
-    toml::source_position place;
-    std::string what;
-};
+using Mistake = FileMistake;
 
 /// Reads the table of one job.
 class JobReader {
@@ -374,25 +361,42 @@ private:
     bool schedule_read_ = false;
 };
 
-void read_root(const toml::table& root, std::vector<FileJob>& jobs, std::vector<Mistake>& mistakes)
+/// The tables of one kind, [job.NAME] or [channel.NAME].
+template <class Read>
+void read_tables(std::string_view what, const toml::table& tables, std::vector<Mistake>& mistakes,
+                 const Read& read)
 {
-    for (const auto& [key, node] : root) {
+    for (const auto& [key, node] : tables) {
         const std::string name(key.str());
-        if (name != "job" || !node.is_table()) {
-            mistakes.push_back(
-                {node.source().begin,
-                 fmt::format("found {}; a job file has tables [job.NAME]", quote(name))});
+        if (node.is_table()) {
+            read(name, *node.as_table());
             continue;
         }
-        for (const auto& [job_key, job] : *node.as_table()) {
-            std::string job_name(job_key.str());
-            if (job.is_table()) {
-                jobs.push_back(JobReader(std::move(job_name), *job.as_table(), mistakes).read());
-                continue;
-            }
+        mistakes.push_back(
+            {node.source().begin, fmt::format("{0} {1}: found {2}, expected a table [{0}.NAME]",
+                                              what, quote(name), type_of(node))});
+    }
+}
+
+void read_root(const toml::table& root, JobFile& file, std::vector<Mistake>& mistakes)
+{
+    const auto read_job = [&](const std::string& name, const toml::table& table) {
+        file.jobs.push_back(JobReader(name, table, mistakes).read());
+    };
+    const auto read_channel = [&](const std::string& name, const toml::table& table) {
+        file.channels.push_back(read_file_channel(name, table, mistakes));
+    };
+    for (const auto& [key, node] : root) {
+        const std::string name(key.str());
+        if (name == "job" && node.is_table()) {
+            read_tables(name, *node.as_table(), mistakes, read_job);
+        } else if (name == "channel" && node.is_table()) {
+            read_tables(name, *node.as_table(), mistakes, read_channel);
+        } else {
             mistakes.push_back(
-                {job.source().begin, fmt::format("job {}: found {}, expected a table [job.NAME]",
-                                                 quote(job_name), type_of(job))});
+                {node.source().begin, fmt::format("found {}; a job file has tables [job.NAME] and "
+                                                  "[channel.NAME]",
+                                                  quote(name))});
         }
     }
 }
@@ -530,7 +534,7 @@ JobFile read_job_file(std::string_view text, std::string_view source)
     JobFile file;
     std::vector<Mistake> mistakes;
     try {
-        read_root(parse_toml(text, source), file.jobs, mistakes);
+        read_root(parse_toml(text, source), file, mistakes);
     } catch (const toml::parse_error& error) {
         mistakes.push_back({error.source().begin, std::string(error.description())});
     }

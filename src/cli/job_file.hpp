@@ -1,6 +1,7 @@
 #pragma once
 
 #include "model/job.hpp"
+#include "model/notice_channel.hpp"
 
 #include <cstddef>
 #include <optional>
@@ -19,16 +20,17 @@ struct FileJob {
 };
 
 struct JobFile {
-    std::vector<FileJob> jobs;          ///< by name
-    std::vector<std::string> mistakes;  ///< all of them, each with file, line and column
+    std::vector<FileJob> jobs;            ///< by name
+    std::vector<NoticeChannel> channels;  ///< likewise; see read_file_channel()
+    std::vector<std::string> mistakes;    ///< all of them, each with file, line and column
 };
 
 /// The keys of a table of a job, as people read them.
 std::vector<std::string_view> job_file_keys();
 
-/// Reads a job file: TOML with a table [job.NAME] per job, whose keys have the names of the API's
-/// fields. Pure. A key that is left out means the default, but `stop`. What only the node can judge
-/// (a name, how much a column takes) is left to it.
+/// Reads a job file: TOML with a table [job.NAME] per job, and [channel.NAME] per channel, whose
+/// keys have the names of the API's fields. Pure. A key that is left out means the default, but
+/// `stop`. What only the node can judge (a name, how much a column takes) is left to it.
 /// @param source the file's name, for the mistakes.
 JobFile read_job_file(std::string_view text, std::string_view source);
 

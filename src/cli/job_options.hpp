@@ -92,7 +92,7 @@ inline constexpr std::array<JobOption, job_fields.size()> job_options{{
     {"healthy_after", "--healthy-after", "DURATION", "Daemon",
      "A run this long is no failure, and ends the doubling"},
     {"start_limit", "--start-limit", "COUNT", "Daemon",
-     "It is given up after so many failures in a row; 0 is never"},
+     "It is given up after this many failures in a row; 0 is never"},
     {"delivery", "--delivery", "DELIVERY", "Policies",
      "Whether a run that was lost with its node runs again"},
     {"misfire_policy", "--misfire-policy", "POLICY", "Policies", "Which missed fires run late"},

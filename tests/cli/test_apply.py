@@ -93,7 +93,8 @@ def test_what_is_exported_is_what_is_applied(solo, file, tmp_path):
     exported = peercron("export", url=solo.url)
     assert (exported.returncode, exported.stderr) == (0, "")
     again = apply(solo, "-", "--json", text=exported.stdout)
-    assert json.loads(again.stdout) == {"changes": [], "unchanged": 3, "not_in_file": [], "applied": True}
+    assert json.loads(again.stdout) == {"changes": [], "unchanged": 3, "not_in_file": [], "channels": [],
+                                        "applied": True}
     before = {name: {**job, "id": 0} for name, job in jobs(solo).items()}
     with running_solo() as other:
         assert apply(other, "-", text=exported.stdout).returncode == 0
@@ -189,3 +190,48 @@ def test_next_needs_no_node():
     away = peercron("next", "5 30 4 * * *", "-n", "1", "--from", "2030-01-01T00:00:00Z")
     assert (away.returncode, away.stdout) == (0, done.stdout)
     assert away.stderr.startswith("peercron: note: not compared with other jobs: no node answers")
+
+
+def test_channels_are_applied_before_the_jobs_that_name_them(solo, tmp_path):
+    secret = tmp_path / "url"
+    secret.write_text("https://example.com/hook/T0PS3CRET\n")
+    file = tmp_path / "jobs.toml"
+    text = f"""
+[channel.ops]
+kind = "webhook"
+url = "@{secret}"
+secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+tags = ["db"]
+
+[job.backup]
+cron_set = "0 0 3 * * *"
+command = "true"
+notify = ["ops"]
+"""
+    file.write_text(text)
+    done = apply(solo, file, "--dry-run")
+    assert done.returncode == 0 and "+ channel ops" in done.stdout and "T0PS3CRET" not in done.stdout, done
+    assert solo.api("/channel/list") == []
+    done = apply(solo, file)
+    assert done.returncode == 0, done
+    [channel] = solo.api("/channel/list")
+    assert (channel["name"], channel["tags"], channel["every_job"]) == ("ops", ["db"], False), channel
+    assert set(channel["settings"]) == {"url", "secret"}, channel
+    assert jobs(solo)["backup"]["notify"] == ["ops"]
+
+    file.write_text(text.replace('secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"\ntags = ["db"]', "every_job = true"))
+    done = apply(solo, file)
+    assert done.returncode == 0 and "~ channel ops" in done.stdout and "1 unchanged" in done.stdout, done
+    [changed] = solo.api("/channel/list")
+    assert (changed["id"], changed["tags"], changed["every_job"], set(changed["settings"])) == \
+        (channel["id"], [], True, {"url"}), changed
+
+    secret.unlink()
+    done = apply(solo, file)
+    assert (done.returncode, done.stdout) == (2, "") and "channel 'ops': url" in done.stderr, done
+
+
+def test_a_job_that_names_no_channel_of_the_node_is_refused(solo, file):
+    file.write_text('[job.a]\nevery = "1h"\ncommand = "true"\nnotify = ["opps"]\n')
+    done = apply(solo, file)
+    assert done.returncode != 0 and "notify: given \"opps\", and there is no such channel" in done.stderr, done

@@ -130,6 +130,10 @@ WRONG = {
     "token_file_missing": ["job", "list", "--token-file", "/nonexistent/token"],
     "token_odd": ["job", "list", "--token", "two words"],
     "completion_of_what": ["completion", "tcsh"],
+    "channel_name_as_setting": ["channel", "add", "ops", "webhook", "name=other"],
+    "channel_flag_as_setting": ["channel", "update", "ops", "every_job=1"],
+    "channel_setting_twice": ["channel", "add", "ops", "webhook", "url=http://a/", "url=http://b/"],
+    "channel_setting_of_a_folder": ["channel", "add", "ops", "webhook", "url=@/tmp"],
 }
 
 

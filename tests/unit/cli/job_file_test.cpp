@@ -54,6 +54,45 @@ TEST(JobFileTest, AZoneInTheExpressionIsTheJobs)
                 ElementsAre(HasSubstr("3:12: job 'a': time zone")));
 }
 
+TEST(JobFileTest, ChannelsStandBesideJobs)
+{
+    const JobFile file = read_job_file(
+        "[channel.ops]\nkind = 'webhook'\nurl = '@/etc/url'\ntags = ['db', 'web']\nstop = true\n"
+        "[channel.all]\nkind = 'ntfy'\nurl = 'https://ntfy.sh/x'\nevery_job = true\n"
+        "[job.a]\nevery = 5\ncommand = 'x'\nnotify = ['ops']\n",
+        "jobs.toml");
+    EXPECT_THAT(file.mistakes, IsEmpty());
+    EXPECT_THAT(file.jobs, SizeIs(1));
+    NoticeChannel all;
+    all.name = "all";
+    all.kind = "ntfy";
+    all.settings = {{"url", "https://ntfy.sh/x"}};
+    all.every_job = true;
+    NoticeChannel ops;
+    ops.name = "ops";
+    ops.kind = "webhook";
+    ops.settings = {{"url", "@/etc/url"}};
+    ops.tags = {"db", "web"};
+    ops.stop = true;
+    EXPECT_THAT(file.channels, ElementsAre(all, ops));
+}
+
+TEST(JobFileTest, MistakesInChannelsAreAllTold)
+{
+    EXPECT_THAT(mistakes("channel.a = 5\n[channel.b]\nurl = 'http://x'\n[channel.c]\nkind = 'fax'\n"
+                         "every_job = 1\ntags = 'db'\nurl = 7\nurll = 'x'\n"),
+                ElementsAre(HasSubstr("1:13: channel 'a': found an integer, expected a table "
+                                      "[channel.NAME]"),
+                            HasSubstr("2:1: channel 'b': the kind is missing: mail, webhook"),
+                            HasSubstr("5:8: channel 'c': key 'kind': found 'fax', expected one of"),
+                            HasSubstr("6:13: channel 'c': key 'every_job': found an integer, "
+                                      "expected true or false"),
+                            HasSubstr("7:8: channel 'c': key 'tags': found a text"),
+                            HasSubstr("8:7: channel 'c': key 'url': found an integer, expected a "
+                                      "text"),
+                            HasSubstr("9:8: channel 'c': unknown key 'urll'")));
+}
+
 TEST(JobFileTest, TextThatNestsVeryDeepIsAMistake)
 {
     std::string deep = "a";
@@ -142,7 +181,8 @@ TEST(JobFileTest, AllMistakesAreNamedByTheirPlace)
     EXPECT_THAT(
         mistakes("x = 1\n[job.b]\ncomand = 'x'\ncron_set = '99 * * * * *'\ntimeout = 'soon'\n"),
         ElementsAre(
-            "jobs.toml:1:5: found 'x'; a job file has tables [job.NAME]",
+            "jobs.toml:1:5: found 'x'; a job file has tables [job.NAME] and "
+            "[channel.NAME]",
             "jobs.toml:2:1: job 'b': the command is missing",
             HasSubstr("jobs.toml:3:10: job 'b': unknown key 'comand'; allowed are cron_set"),
             "jobs.toml:4:12: job 'b': second '99': 99 is out of range; allowed is 0-59",
