@@ -206,15 +206,23 @@ public:
         read_secret(name, find(name), rule.file_key, find(rule.file_key), value, rule.least);
     }
 
-    void key(const std::string& name, Config::Mode& value, const keys::Mode&)
+    template <class Value>
+    void key(const std::string& name, Value& value, const keys::Choice<Value>& rule)
     {
         const auto* node = take(name);
         if (node == nullptr) return;
-        const auto text = node->value_or(std::string());
-        if (text != "solo" && text != "cluster") {
-            return complain(name, *node, shown(*node), R"("solo" or "cluster")");
+        const auto* text = node->as_string();
+        std::string allowed;
+        for (const auto& choice : rule.words) {
+            if (text != nullptr && text->get() == choice.first) {
+                value = choice.second;
+                return;
+            }
+            const bool is_last = &choice == &rule.words.back();
+            allowed += allowed.empty() ? "" : is_last ? " or " : ", ";
+            allowed += in_quotes(choice.first);
         }
-        value = text == "solo" ? Config::Mode::solo : Config::Mode::cluster;
+        complain(name, *node, shown(*node), allowed);
     }
 
     void tokens(const std::string& name, std::vector<Config::Http::Token>& value)

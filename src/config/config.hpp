@@ -79,6 +79,8 @@ struct Config {
     std::string
         cluster_secret;     // [cluster] secret; or PEERCRON_CLUSTER_SECRET, [cluster] secret_file
     bool insecure = false;  // [cluster] allow_insecure: beyond loopback without a secret
+    enum class Encrypt : std::uint8_t { off, prefer, require };
+    Encrypt encrypt = Encrypt::prefer;  // [cluster] encrypt: connections between nodes
 
     struct Dispatch {
         std::chrono::milliseconds lookahead{2000};          // [dispatch] lookahead

@@ -99,11 +99,12 @@ void check_mode(const Config& config, std::vector<Contradiction>& found)
 {
     if (config.mode != Config::Mode::solo || config.origins.contains("mode")) return;
     const Config defaults;
-    const std::array<std::pair<const char*, bool>, 4> keys{
+    const std::array<std::pair<const char*, bool>, 5> keys{
         {{"bind_address", config.bind_address != defaults.bind_address},
          {"service_name", config.service_name != defaults.service_name},
          {"lock_key", config.lock_key != defaults.lock_key},
-         {"cluster.allow_insecure", config.insecure}}};
+         {"cluster.allow_insecure", config.insecure},
+         {"cluster.encrypt", config.encrypt != defaults.encrypt}}};
     for (const auto& [key, is_set] : keys) {
         if (!is_set) continue;
         found.push_back({key,

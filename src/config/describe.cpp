@@ -65,9 +65,12 @@ public:
     /// @param origins nullptr: none are shown.
     explicit Writer(const std::map<std::string, std::string>* origins) : origins_(origins) {}
 
-    void key(std::string_view name, Config::Mode value, const keys::Mode&)
+    template <class Value>
+    void key(std::string_view name, Value value, const keys::Choice<Value>& rule)
     {
-        line(name, value == Config::Mode::solo ? R"("solo")" : R"("cluster")");
+        for (const auto& [word, meaning] : rule.words) {
+            if (meaning == value) line(name, toml_string(word));
+        }
     }
     void key(std::string_view name, const std::string& value, const keys::Text&)
     {

@@ -3,11 +3,15 @@
 #include "config/config.hpp"
 #include "config/endpoint.hpp"
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <limits>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 
 namespace peercron::keys {
 
@@ -57,12 +61,23 @@ struct Duration {
 };
 struct Flag {};
 struct Level {};
-struct Mode {};
+/// One of these words.
+template <class Value>
+struct Choice {
+    std::span<const std::pair<std::string_view, Value>> words;
+};
 /// A secret of at least `least` characters, or the file that is named by the other key and has it.
 struct Secret {
     std::size_t least;
     const char* file_key;
 };
+
+inline constexpr std::array<std::pair<std::string_view, Config::Mode>, 2> modes{
+    {{"solo", Config::Mode::solo}, {"cluster", Config::Mode::cluster}}};
+inline constexpr std::array<std::pair<std::string_view, Config::Encrypt>, 3> encryptions{
+    {{"off", Config::Encrypt::off},
+     {"prefer", Config::Encrypt::prefer},
+     {"require", Config::Encrypt::require}}};
 
 /// Anyone who listens on the network can try any number of secrets, so this one has to be long.
 inline constexpr std::size_t least_secret = 16;
@@ -78,7 +93,7 @@ void visit(C& config, Visitor& visitor)
     constexpr std::size_t mib = 1U << 20U;
     constexpr std::size_t gib = 1U << 30U;
 
-    visitor.key("mode", config.mode, Mode{});
+    visitor.key("mode", config.mode, Choice<Config::Mode>{modes});
     visitor.key("data_dir", config.data_dir, Text{data_dir});
     visitor.key("consul_address", config.consul_address, Text{service_address});
     visitor.key("service_name", config.service_name, Text{service_name});
@@ -110,6 +125,7 @@ void visit(C& config, Visitor& visitor)
     visitor.key("cluster.secret", config.cluster_secret,
                 Secret{least_secret, "cluster.secret_file"});
     visitor.key("cluster.allow_insecure", config.insecure, Flag{});
+    visitor.key("cluster.encrypt", config.encrypt, Choice<Config::Encrypt>{encryptions});
 
     visitor.key("dispatch.lookahead", config.dispatch.lookahead, Duration{100ms, 1min});
     visitor.key("dispatch.misfire_window", config.dispatch.misfire_window, Duration{0s, 24h});

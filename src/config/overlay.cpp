@@ -62,7 +62,7 @@ public:
         if (const auto text = take(name)) put(name, *text);
     }
     template <class Value>
-    void key(const std::string& name, const Value&, const keys::Mode&)
+    void key(const std::string& name, const Value&, const keys::Choice<Value>&)
     {
         if (const auto text = take(name)) put(name, *text);
     }

@@ -85,7 +85,7 @@ void Herald::accept_waiting()
 void Herald::make_room()
 {
     if (callers_.size() < most_callers) return;
-    const auto is_stranger = [](const Caller& caller) { return !caller.receive_mac; };
+    const auto is_stranger = [](const Caller& caller) { return !caller.is_greeted; };
     const auto stranger = std::find_if(callers_.begin(), callers_.end(), is_stranger);
     callers_.erase(stranger != callers_.end() ? stranger : callers_.begin());
 }
@@ -93,25 +93,39 @@ void Herald::make_room()
 /// Whether the connection goes on.
 bool Herald::read(Caller& caller)
 {
-    const auto room = caller.frames.room();
+    const auto room = caller.session.room();
     const ssize_t size = ::recv(caller.socket.get(), room.data(), room.size(), MSG_DONTWAIT);
     if (size < 0) return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
     if (size == 0) return false;
-    caller.frames.filled(static_cast<std::size_t>(size));
-    for (;;) {
-        const auto frame = caller.frames.next();
-        if (!frame) return false;
-        if (!*frame) return true;
-        if (!handle(caller, **frame)) return false;
+    caller.session.filled(static_cast<std::size_t>(size));
+    if (!caller.is_greeted && !greet(caller)) return false;
+    while (caller.is_greeted) {
+        const auto encoded = caller.session.next();
+        if (!encoded) return false;
+        if (!*encoded) return !caller.session.is_closed_by_peer();
+        if (!handle(**encoded)) return false;
     }
+    return true;
 }
 
-bool Herald::handle(Caller& caller, std::string_view payload)
+bool Herald::greet(Caller& caller)
 {
-    if (!caller.receive_mac) return greet(caller, payload);
-    const auto opened = caller.receive_mac->open(payload);
-    if (!opened) return false;
-    const auto message = decode(*opened);
+    std::string out;
+    const auto outcome = caller.session.greet(out);
+    const bool has_failed = outcome && !*outcome;
+    if (outcome && *outcome) {
+        caller.is_greeted = true;
+        caller.session.set_limit(longest_frame);
+        std::string queue;
+        caller.session.append(queue, word());
+        out += caller.session.protect(queue);
+    }
+    return send_all(caller.socket, out) && !has_failed;
+}
+
+bool Herald::handle(std::string_view encoded)
+{
+    const auto message = decode(encoded);
     if (!message) return false;
     if (!*message) return true;
     const auto* heard = std::get_if<DeathHeard>(&**message);
@@ -120,41 +134,14 @@ bool Herald::handle(Caller& caller, std::string_view payload)
     return false;
 }
 
-bool Herald::greet(Caller& caller, std::string_view payload)
-{
-    Greeting::Step step = caller.greeting.receive(payload);
-    std::string out;
-    if (step.send) {
-        const std::size_t start = begin_frame(out);
-        out += *step.send;
-        end_frame(out, start);
-    }
-    const bool is_greeted = step.outcome && step.outcome->has_value();
-    if (is_greeted) {
-        const Greeted& greeted = **step.outcome;
-        caller.receive_mac.emplace(greeted.receive_key);
-        caller.frames.set_limit(longest_frame);
-        out += word(greeted.send_key);
-    }
-    if (!send_all(caller.socket, out)) return false;
-    return is_greeted || !step.outcome;
-}
-
-/// The first sealed frame of a connection with this key.
-std::string Herald::word(const Digest& key) const
+NodeDied Herald::word() const
 {
     NodeDied died;
     died.incarnation = deceased_.incarnation;
     // Rounded down, so that the death is never dated too early.
     died.ago = std::chrono::floor<milliseconds>(Steady::now() - deceased_.died_at);
     died.lived = std::chrono::floor<milliseconds>(deceased_.died_at - deceased_.listened_from);
-    std::string out;
-    const std::size_t start = begin_frame(out);
-    const std::size_t sealed = out.size();
-    append_encoded(out, died);
-    FrameMac(key).seal(out, sealed);
-    end_frame(out, start);
-    return out;
+    return died;
 }
 
 }  // namespace peercron

@@ -2,9 +2,8 @@
 
 #include "base/clock.hpp"
 #include "base/file_descriptor.hpp"
-#include "wire/frame.hpp"
-#include "wire/frame_mac.hpp"
 #include "wire/greeting.hpp"
+#include "wire/peer_session.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -45,23 +44,22 @@ private:
     struct Caller {
         Caller(FileDescriptor connection, const GreetingSettings& settings, SteadyTime end)
             : socket(std::move(connection)),
-              greeting(Greeting::Role::server, settings),
+              session(Greeting::Role::server, settings),
               deadline(end)
         {}
 
         FileDescriptor socket;
-        Greeting greeting;
-        FrameReader frames{greeting_frame_limit};
-        std::optional<FrameMac> receive_mac;  ///< once it has proven the secret
+        PeerSession session;
+        bool is_greeted = false;  ///< it has proven the secret
         SteadyTime deadline;
     };
 
     void accept_waiting();
     void make_room();
     bool read(Caller& caller);
-    bool handle(Caller& caller, std::string_view payload);
-    bool greet(Caller& caller, std::string_view payload);
-    std::string word(const Digest& key) const;
+    bool greet(Caller& caller);
+    bool handle(std::string_view encoded);
+    NodeDied word() const;
 
     FileDescriptor listener_;
     GreetingSettings greeting_;

@@ -196,6 +196,10 @@ PeerSettings peer_settings(const Config& config, const std::string& version)
     settings.greeting.self.node = config.bind_address;
     settings.greeting.self.program_version = version;
     settings.greeting.secret = config.cluster_secret;
+    if (config.encrypt != Config::Encrypt::off) {
+        settings.greeting.tls = std::make_shared<const PskContext>(config.cluster_secret);
+    }
+    settings.greeting.requires_encryption = config.encrypt == Config::Encrypt::require;
     settings.limits.max_silence = config.dispatch.lease;
     return settings;
 }

@@ -112,6 +112,32 @@ std::uint64_t random_incarnation()
     return (static_cast<std::uint64_t>(device()) << 32U) | device();
 }
 
+/// Which nodes connect here, and whether encrypted: what an operator looks at before requiring it.
+class AcceptedPeers {
+public:
+    explicit AcceptedPeers(prometheus::Registry& registry)
+    {
+        auto& family = prometheus::BuildCounter()
+                           .Name("peercron_peer_connections_accepted_total")
+                           .Help("Connections of other nodes, by encryption (tls or none)")
+                           .Register(registry);
+        tls_ = &family.Add({{"encryption", "tls"}});
+        none_ = &family.Add({{"encryption", "none"}});
+    }
+
+    void note(const PeerConnection& peer)
+    {
+        (peer.is_encrypted() ? tls_ : none_)->Increment();
+        if (peer.is_encrypted()) return;
+        spdlog::info("peer: the connection of {} ({}, peercron {}) is not encrypted",
+                     peer.peer().node, peer.remote_address(), peer.peer().program_version);
+    }
+
+private:
+    prometheus::Counter* tls_ = nullptr;
+    prometheus::Counter* none_ = nullptr;
+};
+
 class Node {
 public:
     Node(asio::io_context& io, const Config& config, const NodeSurroundings& surroundings,
@@ -124,6 +150,8 @@ public:
           guard_(std::move(lifeline.guard)),
           incarnation_(random_incarnation()),
           metrics_(std::make_shared<prometheus::Registry>()),
+          peer_settings_(peer_settings(config, surroundings.version)),
+          accepted_peers_(*metrics_),
           backend_(make_backend(config)),
           // A writer and two readers.
           plan_store_(io_, 3, backend_->open_store(), StorePool::TooLong::store),
@@ -393,7 +421,7 @@ private:
     ListenerSettings listener_settings() const
     {
         ListenerSettings settings;
-        settings.peer = peer_settings(config_, surroundings_.version);
+        settings.peer = peer_settings_;
         settings.is_member = [this](const asio::ip::address& address) {
             return std::ranges::any_of(coordinator_->members(), [&address](const Member& member) {
                 const auto endpoint = parse_peer_address(member.name);
@@ -413,6 +441,7 @@ private:
 
     void accept(std::unique_ptr<PeerConnection> peer)
     {
+        accepted_peers_.note(*peer);
         const std::string name = "conversation with " + peer->remote_address();
         auto conversation = std::make_unique<TcpChannel>(std::move(peer));
         auto channel =
@@ -423,8 +452,7 @@ private:
     asio::awaitable<Result<std::unique_ptr<Channel>>> connect_to(NodeName node)
     {
         if (node != config_.node_name()) {
-            return TcpChannel::connect(std::move(node),
-                                       peer_settings(config_, surroundings_.version),
+            return TcpChannel::connect(std::move(node), peer_settings_,
                                        config_.dispatch.silence_limit);
         }
         return connect_to_self();
@@ -440,8 +468,7 @@ private:
     std::unique_ptr<RunOutput> output_at(const NodeName& node)
     {
         if (node == config_.node_name()) return std::make_unique<OwnOutput>(outputs_);
-        return std::make_unique<PeerOutput>(http_tasks_, node,
-                                            peer_settings(config_, surroundings_.version),
+        return std::make_unique<PeerOutput>(http_tasks_, node, peer_settings_,
                                             config_.dispatch.silence_limit);
     }
 
@@ -686,6 +713,8 @@ private:
     SystemClock clock_;
     std::shared_ptr<prometheus::Registry> metrics_;
 
+    const PeerSettings peer_settings_;
+    AcceptedPeers accepted_peers_;
     std::unique_ptr<Backend> backend_;
     StorePool plan_store_;
     StorePool record_store_;

@@ -17,6 +17,7 @@
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/system/system_error.hpp>
 
+#include <algorithm>
 #include <exception>
 #include <utility>
 
@@ -27,7 +28,8 @@ using asio::ip::tcp;
 using boost::system::error_code;
 using Stream = boost::beast::tcp_stream;
 
-constexpr std::size_t kept_capacity = 1U << 20U;  // of a queue after a burst
+constexpr std::size_t kept_capacity = 1U << 20U;    // of a queue after a burst
+constexpr std::size_t written_at_once = 1U << 20U;  // encrypted, it is in memory twice
 
 PeerError connect_failure(const std::string& address, error_code error)
 {
@@ -65,10 +67,16 @@ bool is_connected_to_itself(const tcp::socket& socket)
     return !error && local == socket.remote_endpoint(error) && !error;
 }
 
-/// Carries the greeting out by the deadline that the stream has. `frames` may be left with what
+std::string_view how_it_closed(const PeerSession& session)
+{
+    return session.is_inside_message() ? "closed the connection amid a message"
+                                       : "closed the connection";
+}
+
+/// Carries the greeting out by the deadline that the stream has. `session` may be left with what
 /// came right behind the greeting.
-asio::awaitable<Result<Greeted, PeerError>> greet(Stream& stream, FrameReader& frames,
-                                                  Greeting greeting, const std::string& address)
+asio::awaitable<Result<Greeted, PeerError>> greet(Stream& stream, PeerSession& session,
+                                                  const std::string& address)
 {
     error_code error;
     tcp::socket& options = stream.socket();
@@ -76,45 +84,29 @@ asio::awaitable<Result<Greeted, PeerError>> greet(Stream& stream, FrameReader& f
     options.set_option(asio::socket_base::keep_alive(true), error);  // it works without, too
 
     std::string out;
-    Greeting::Step step = greeting.begin();
     for (;;) {
-        if (step.send) {
-            out.clear();
-            const std::size_t start = begin_frame(out);
-            out += *step.send;
-            end_frame(out, start);
+        auto outcome = session.greet(out);
+        if (!out.empty()) {
             co_await asio::async_write(stream, asio::buffer(out),
                                        asio::redirect_error(asio::use_awaitable, error));
             throw_if_cancelled(error);
-            if (error && !step.outcome) co_return greeting_failure(address, error);
+            if (error && !outcome) co_return greeting_failure(address, error);
+            out.clear();
         }
-        if (step.outcome) break;
-
-        auto frame = frames.next();
-        while (frame && !*frame) {
-            const auto room = frames.room();
-            const std::size_t size =
-                co_await stream.async_read_some(asio::buffer(room.data(), room.size()),
-                                                asio::redirect_error(asio::use_awaitable, error));
-            throw_if_cancelled(error);
-            if (error) co_return greeting_failure(address, error);
-            frames.filled(size);
-            frame = frames.next();
+        if (outcome) {
+            if (*outcome) co_return std::move(**outcome);
+            PeerError failure = std::move(outcome->error());
+            failure.message = fmt::format("{}: {}", address, failure.message);
+            co_return failure;
         }
-        if (!frame) {
-            co_return PeerError{PeerError::Kind::other,
-                                {},
-                                fmt::format("{}: does not speak peercron's protocol: it {}",
-                                            address, frame.error().message)};
-        }
-        step = greeting.receive(**frame);
+        const auto room = session.room();
+        const std::size_t size =
+            co_await stream.async_read_some(asio::buffer(room.data(), room.size()),
+                                            asio::redirect_error(asio::use_awaitable, error));
+        throw_if_cancelled(error);
+        if (error) co_return greeting_failure(address, error);
+        session.filled(size);
     }
-    if (!*step.outcome) {
-        PeerError failure = std::move(step.outcome->error());
-        failure.message = fmt::format("{}: {}", address, failure.message);
-        co_return failure;
-    }
-    co_return std::move(**step.outcome);
 }
 
 }  // namespace
@@ -135,12 +127,11 @@ asio::awaitable<PeerConnection::Result> PeerConnection::connect(std::string addr
     if (!error && is_connected_to_itself(stream.socket())) error = asio::error::connection_refused;
     if (error) co_return connect_failure(address, error);
 
-    FrameReader frames(greeting_frame_limit);
-    Greeting greeting(Greeting::Role::client, std::move(settings.greeting));
-    auto greeted = co_await greet(stream, frames, std::move(greeting), address);
+    PeerSession session(Greeting::Role::client, std::move(settings.greeting));
+    auto greeted = co_await greet(stream, session, address);
     if (!greeted) co_return std::move(greeted.error());
     co_return std::unique_ptr<PeerConnection>(
-        new PeerConnection(stream.release_socket(), std::move(address), std::move(frames),
+        new PeerConnection(stream.release_socket(), std::move(address), std::move(session),
                            std::move(*greeted), settings.limits));
 }
 
@@ -155,30 +146,27 @@ asio::awaitable<PeerConnection::Result> PeerConnection::accept(tcp::socket socke
 
     Stream stream(std::move(socket));
     stream.expires_at(deadline);
-    FrameReader frames(greeting_frame_limit);
-    Greeting greeting(Greeting::Role::server, std::move(settings.greeting));
-    auto greeted = co_await greet(stream, frames, std::move(greeting), address);
+    PeerSession session(Greeting::Role::server, std::move(settings.greeting));
+    auto greeted = co_await greet(stream, session, address);
     if (!greeted) co_return std::move(greeted.error());
     co_return std::unique_ptr<PeerConnection>(
-        new PeerConnection(stream.release_socket(), std::move(address), std::move(frames),
+        new PeerConnection(stream.release_socket(), std::move(address), std::move(session),
                            std::move(*greeted), settings.limits));
 }
 
-PeerConnection::PeerConnection(tcp::socket socket, std::string remote_address, FrameReader frames,
+PeerConnection::PeerConnection(tcp::socket socket, std::string remote_address, PeerSession session,
                                Greeted greeted, PeerLimits limits)
     : socket_(std::move(socket)),
       remote_address_(std::move(remote_address)),
       peer_(std::move(greeted.peer)),
       protocol_version_(greeted.version),
       limits_(limits),
-      frames_(std::move(frames)),
-      receive_mac_(greeted.receive_key),
+      session_(std::move(session)),
       last_received_(std::chrono::steady_clock::now()),
-      send_mac_(greeted.send_key),
       queued_(socket_.get_executor()),
       ended_(socket_.get_executor())
 {
-    frames_.set_limit(limits_.max_frame);
+    session_.set_limit(limits_.max_frame);
 }
 
 asio::awaitable<ConnectionEnd> PeerConnection::run(Handler handle)
@@ -208,43 +196,42 @@ asio::awaitable<ConnectionEnd> PeerConnection::run(Handler handle)
 
 asio::awaitable<void> PeerConnection::read(const Handler& handle)
 {
-    deliver_frames(handle);  // those that came right behind the greeting
+    deliver_messages(handle);  // those that came right behind the greeting
     while (!end_) {
-        const auto room = frames_.room();
+        const auto room = session_.room();
         error_code error;
         const std::size_t size =
             co_await socket_.async_read_some(asio::buffer(room.data(), room.size()),
                                              asio::redirect_error(asio::use_awaitable, error));
         if (end_) co_return;
-        if (error == asio::error::eof && !frames_.is_inside_frame()) {
-            end(ConnectionEnd::Kind::closed_by_peer, "closed the connection", error);
+        if (error == asio::error::eof && session_.is_encrypted()) {
+            // A peer that closes says so; this end of the stream anybody on the way can make.
+            end(ConnectionEnd::Kind::broken, "the connection was cut off", error);
         } else if (error == asio::error::eof) {
-            end(ConnectionEnd::Kind::closed_by_peer, "closed the connection amid a message", error);
+            end(ConnectionEnd::Kind::closed_by_peer, how_it_closed(session_), error);
         } else if (error) {
             throw_if_cancelled(error);
             end(ConnectionEnd::Kind::broken, error.message(), error);
         } else {
             last_received_ = std::chrono::steady_clock::now();
-            frames_.filled(size);
-            deliver_frames(handle);
+            session_.filled(size);
+            deliver_messages(handle);
         }
     }
 }
 
-void PeerConnection::deliver_frames(const Handler& handle)
+void PeerConnection::deliver_messages(const Handler& handle)
 {
     while (!end_) {
-        const auto frame = frames_.next();
-        if (!frame) return end(ConnectionEnd::Kind::protocol, frame.error().message);
-        if (!*frame) return;
-        const auto payload = receive_mac_.open(**frame);
-        if (!payload) {
-            return end(ConnectionEnd::Kind::protocol,
-                       "a message was changed, repeated or left out on the way");
-        }
-        auto message = decode(*payload);
+        const auto encoded = session_.next();
+        if (!encoded) return end(ConnectionEnd::Kind::protocol, encoded.error().message);
+        if (!*encoded) break;
+        auto message = decode(**encoded);
         if (!message) return end(ConnectionEnd::Kind::protocol, "sent " + message.error().message);
         if (*message) handle(std::move(**message));
+    }
+    if (!end_ && session_.is_closed_by_peer()) {
+        end(ConnectionEnd::Kind::closed_by_peer, how_it_closed(session_), asio::error::eof);
     }
 }
 
@@ -256,12 +243,20 @@ asio::awaitable<void> PeerConnection::write()
             continue;
         }
         std::swap(in_flight_, outgoing_);
-        error_code error;
-        co_await asio::async_write(socket_, asio::buffer(in_flight_),
-                                   asio::redirect_error(asio::use_awaitable, error));
-        if (end_) co_return;
-        throw_if_cancelled(error);
-        if (error) end(ConnectionEnd::Kind::broken, error.message(), error);
+        std::string_view rest = in_flight_;
+        while (!rest.empty()) {
+            const std::string_view bytes = session_.protect(rest.substr(0, written_at_once));
+            rest.remove_prefix(std::min(rest.size(), written_at_once));
+            error_code error;
+            co_await asio::async_write(socket_, asio::buffer(bytes),
+                                       asio::redirect_error(asio::use_awaitable, error));
+            if (end_) co_return;
+            throw_if_cancelled(error);
+            if (error) {
+                end(ConnectionEnd::Kind::broken, error.message(), error);
+                co_return;
+            }
+        }
         in_flight_.clear();
         if (in_flight_.capacity() > kept_capacity) std::string().swap(in_flight_);
     }
@@ -288,17 +283,12 @@ asio::awaitable<void> PeerConnection::watch()
 void PeerConnection::send(const Message& message)
 {
     if (end_) return;
-    const std::size_t start = begin_frame(outgoing_);
-    const std::size_t payload = outgoing_.size();
-    append_encoded(outgoing_, message);
-    send_mac_.seal(outgoing_, payload);
-    const std::size_t size = outgoing_.size() - payload;
+    const std::size_t size = session_.append(outgoing_, message);
     if (size > limits_.max_frame) {
         return end(ConnectionEnd::Kind::protocol,
                    fmt::format("cannot get a message of {} bytes, {} are allowed", size,
                                limits_.max_frame));
     }
-    end_frame(outgoing_, start);
     if (queued_bytes() > limits_.max_queue) {
         return end(ConnectionEnd::Kind::slow,
                    fmt::format("reads too slowly: {} bytes wait for it, {} are allowed",
@@ -311,9 +301,11 @@ void PeerConnection::close()
 {
     if (end_) return;
     if (in_flight_.empty()) {
+        std::string last(session_.protect(outgoing_));
+        last += session_.farewell();
         error_code ignored;
         socket_.non_blocking(true, ignored);
-        socket_.write_some(asio::buffer(outgoing_), ignored);
+        socket_.write_some(asio::buffer(last), ignored);
     }
     end(ConnectionEnd::Kind::closed_here, "closed here");
 }

@@ -3,11 +3,10 @@
 #include "base/clock.hpp"
 #include "base/event.hpp"
 #include "base/result.hpp"
-#include "wire/frame.hpp"
-#include "wire/frame_mac.hpp"
 #include "wire/greeting.hpp"
 #include "wire/message.hpp"
 #include "wire/peer_error.hpp"
+#include "wire/peer_session.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -45,11 +44,11 @@ struct PeerSettings {
 struct ConnectionEnd {
     enum class Kind : std::uint8_t {
         closed_here,     ///< close() was called
-        closed_by_peer,  ///< in good order: the peer closed, or its process ended
+        closed_by_peer,  ///< in good order: the peer closed, or, not encrypted, its process ended
         silent,          ///< nothing was received for max_silence
         slow,            ///< more than max_queue waited to be sent
         protocol,        ///< a frame that was changed, is too long, or makes no sense
-        broken,          ///< anything else, a reset for example; see code
+        broken,          ///< anything else: a reset, an encrypted connection that was cut; see code
     };
 
     Kind kind = Kind::closed_here;
@@ -102,18 +101,19 @@ public:
     const std::string& remote_address() const { return remote_address_; }
     /// The protocol version that both speak.
     std::uint32_t protocol_version() const { return protocol_version_; }
+    bool is_encrypted() const { return session_.is_encrypted(); }
     /// Bytes that wait to be sent.
     std::size_t queued_bytes() const { return outgoing_.size() + in_flight_.size(); }
 
 private:
-    PeerConnection(asio::ip::tcp::socket socket, std::string remote_address, FrameReader frames,
+    PeerConnection(asio::ip::tcp::socket socket, std::string remote_address, PeerSession session,
                    Greeted greeted, PeerLimits limits);
 
     asio::awaitable<void> read(const Handler& handle);
     asio::awaitable<void> write();
     asio::awaitable<void> watch();
 
-    void deliver_frames(const Handler& handle);
+    void deliver_messages(const Handler& handle);
     void end(ConnectionEnd::Kind kind, std::string_view what, boost::system::error_code code = {});
 
     asio::ip::tcp::socket socket_;
@@ -123,11 +123,9 @@ private:
     PeerLimits limits_;
     std::optional<ConnectionEnd> end_;
 
-    FrameReader frames_;
-    FrameMac receive_mac_;
+    PeerSession session_;
     SteadyTime last_received_;
 
-    FrameMac send_mac_;
     std::string outgoing_;   // frames that were queued …
     std::string in_flight_;  // … and those that are being written
     Event queued_;           // outgoing_ has grown, or the end has come

@@ -80,4 +80,11 @@ Result<std::optional<std::string_view>> FrameReader::next()
     return payload;
 }
 
+std::string FrameReader::take_rest()
+{
+    std::string rest(buffer_.data() + begin_, end_ - begin_);
+    begin_ = end_ = 0;
+    return rest;
+}
+
 }  // namespace peercron

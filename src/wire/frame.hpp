@@ -43,6 +43,9 @@ public:
     /// more than the limit: nothing after that makes sense. Valid until room() is called.
     Result<std::optional<std::string_view>> next();
 
+    /// Takes out everything that no frame was made of: what follows is not frames, or not yet.
+    std::string take_rest();
+
     /// Whether bytes of an unfinished frame are held.
     bool is_inside_frame() const { return begin_ != end_; }
 

@@ -88,20 +88,49 @@ Greeting::Step Greeting::receive_hello(std::string_view payload)
     const std::string mine = hello();
     add_to_transcript(role_ == Role::client ? mine : payload);
     add_to_transcript(role_ == Role::client ? payload : mine);
-    Step step;
     version_ = std::min(settings_.versions.max, peer.max_version());
-    if (version_ < std::max(settings_.versions.min, peer.min_version())) {
-        step = failure(
-            PeerError::Kind::version,
-            fmt::format("speaks {} of the peer protocol, this node {}: upgrade the older one",
-                        to_string({peer.min_version(), peer.max_version()}),
-                        to_string(settings_.versions)));
-    }
-    if (role_ == Role::server) {
-        step.send = mine;  // also on failure: the client has to learn our versions
-    } else if (!step.outcome) {
+    Step step;
+    if (role_ == Role::server) step.send = mine;  // also on failure: the client has to learn ours
+    if (auto why = disagreement(peer)) {
+        step.outcome = std::move(*why);
+    } else if (settings_.tls && peer.encryption() != pb::ENCRYPTION_NONE) {
+        step.is_encrypted_from_here = true;
+    } else if (role_ == Role::client) {
         step.send = proof();
     }
+    return step;
+}
+
+std::optional<PeerError> Greeting::disagreement(const pb::Hello& peer) const
+{
+    if (version_ < std::max(settings_.versions.min, peer.min_version())) {
+        return PeerError{
+            PeerError::Kind::version,
+            {},
+            fmt::format("speaks {} of the peer protocol, this node {}: upgrade the older one",
+                        to_string({peer.min_version(), peer.max_version()}),
+                        to_string(settings_.versions))};
+    }
+    if (settings_.requires_encryption && peer.encryption() == pb::ENCRYPTION_NONE) {
+        return PeerError{PeerError::Kind::version,
+                         {},
+                         "does not encrypt, and here [cluster] encrypt = \"require\": upgrade its "
+                         "peercron, or set encrypt = \"prefer\" there"};
+    }
+    if (!settings_.tls && peer.encryption() == pb::ENCRYPTION_REQUIRED) {
+        return PeerError{PeerError::Kind::version,
+                         {},
+                         "requires encryption, and here [cluster] encrypt = \"off\": set "
+                         "encrypt = \"prefer\" here"};
+    }
+    return std::nullopt;
+}
+
+Greeting::Step Greeting::encrypted(const Digest& binding)
+{
+    add_to_transcript(view(binding));
+    Step step;
+    if (role_ == Role::client) step.send = proof();
     return step;
 }
 
@@ -128,6 +157,12 @@ Greeting::Step Greeting::receive_proof(std::string_view payload)
         if (role_ == Role::server) step.send = std::string();
         return step;
     }
+    if (peer.node() == settings_.self.node) {
+        return failure(PeerError::Kind::other,
+                       fmt::format("calls itself {}, as this node does: either this node has met "
+                                   "itself, or two nodes have the same bind_address",
+                                   printable(peer.node())));
+    }
     add_to_transcript(payload);
 
     Step step;
@@ -142,6 +177,10 @@ std::string Greeting::hello() const
     hello.set_min_version(settings_.versions.min);
     hello.set_max_version(settings_.versions.max);
     hello.set_nonce(nonce_.data(), nonce_.size());
+    if (settings_.tls) {
+        hello.set_encryption(settings_.requires_encryption ? pb::ENCRYPTION_REQUIRED
+                                                           : pb::ENCRYPTION_OFFERED);
+    }
     std::string payload(magic);
     hello.AppendToString(&payload);
     return payload;

@@ -7,11 +7,17 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 namespace peercron {
+
+class PskContext;
+namespace pb {
+class Hello;
+}
 
 /// From this version on, a node's warden may answer at the node's port (NodeDied). A warden speaks
 /// no older version: a peer that would take it for the node gets no answer.
@@ -38,13 +44,15 @@ struct GreetingSettings {
     PeerIdentity self;
     std::string secret;  ///< the cluster secret; empty is a secret like any other, see config/
     VersionRange versions;
+    std::shared_ptr<const PskContext> tls;  ///< of the same secret; null: this end never encrypts
+    bool requires_encryption = false;       ///< never speaks without; needs `tls`
 };
 
 /// What two peers know about each other after the greeting.
 struct Greeted {
     PeerIdentity peer;
     std::uint32_t version = 0;  ///< the highest that both speak
-    Digest send_key{};          ///< for FrameMac
+    Digest send_key{};          ///< for FrameMac; not used under TLS
     Digest receive_key{};
 };
 
@@ -54,8 +62,9 @@ inline constexpr std::size_t greeting_frame_limit = 4096;
 /// How two peers find a common version and prove to each other that they know the cluster
 /// secret, without I/O: it is handed each frame's payload and says what to send.
 ///
-///     client → server   magic, Hello: versions, nonce       (peer.proto)
-///     client ← server   magic, Hello: versions, nonce
+///     client → server   magic, Hello: versions, nonce, encryption   (peer.proto)
+///     client ← server   magic, Hello: versions, nonce, encryption
+///     both encrypt:     TLS from here on (PskTls); the client begins
 ///     client → server   proof, Identity                     proof = HMAC(K, role, all before it)
 ///     client ← server   proof, Identity                     or an empty frame: refused
 ///
@@ -64,14 +73,16 @@ inline constexpr std::size_t greeting_frame_limit = 4096;
 ///   stranger who connects sees versions and a random number. The client proves first, so
 ///   connecting gives nobody material to guess the secret from.
 /// - Every byte sent before, in both directions, is in each proof: nobody can force an older
-///   version, or change anything on the way.
+///   version, talk two ends that can encrypt out of it, or change anything on the way.
 /// - The role is in each proof, so sending a peer's own proof back to it fails; the nonces of both
 ///   sides are in it too, so no recorded greeting can be replayed.
-/// - The frames after it carry a FrameMac under keys made of secret and greeting.
+/// - The proofs under TLS contain what only the two ends of that TLS connection have (channel
+///   binding, RFC 5056): a third who knows the secret cannot stand between them.
+/// - Without TLS, the frames after it carry a FrameMac under keys made of secret and greeting, and
+///   nothing is encrypted.
 ///
 /// The scheme is that of ISO/IEC 9798-4 (mutual authentication with a keyed check function).
-/// Nothing is encrypted, and anyone who listens can try secrets offline: the secret must be long
-/// and random, or TLS must be used.
+/// Anyone who listens can try secrets offline, under TLS too: the secret must be long and random.
 class Greeting {
 public:
     enum class Role : std::uint8_t { client, server };
@@ -79,6 +90,8 @@ public:
     struct Step {
         std::optional<std::string> send;  ///< payload of a frame to send, also before failing
         std::optional<Result<Greeted, PeerError>> outcome;  ///< the end; none: read a frame
+        /// TLS begins behind what is to be sent; encrypted() is next.
+        bool is_encrypted_from_here = false;
     };
 
     /// `nonce` is never used twice; only tests give one. The error's message does not name the
@@ -91,10 +104,14 @@ public:
     /// The payload of the peer's next frame. Not to be called after an outcome.
     Step receive(std::string_view payload);
 
+    /// The TLS handshake is complete; `binding` is that of the TLS connection.
+    Step encrypted(const Digest& binding);
+
 private:
     Step receive_hello(std::string_view payload);
     Step receive_proof(std::string_view payload);
 
+    std::optional<PeerError> disagreement(const pb::Hello& peer) const;
     std::string hello() const;
     std::string proof();
     Digest proof_of(Role role, std::string_view identity);

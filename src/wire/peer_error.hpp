@@ -17,7 +17,7 @@ struct PeerError {
     enum class Kind : std::uint8_t {
         timed_out,       ///< no connection, or no end of the greeting, by the deadline
         authentication,  ///< one of the two does not know the cluster secret
-        version,         ///< no protocol version in common
+        version,         ///< no protocol version in common, or one requires encryption alone
         other,           ///< see code, when there is one; eof: it left during the greeting
     };
 

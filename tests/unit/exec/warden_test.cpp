@@ -160,7 +160,7 @@ protected:
     /// A node with that port, in a cluster whose secret is "right"; its process.
     pid_t start_with_port()
     {
-        settings_.greeting = greeting("right");
+        settings_.greeting = greeting("right", "the node");
         start([this](Lifeline lifeline) -> int {
             Guard guard(std::move(lifeline.guard));
             guard.hand_over(listener_.get(), incarnation);
@@ -170,12 +170,17 @@ protected:
         });
         return hear_pid();
     }
-    static GreetingSettings greeting(std::string secret)
+    GreetingSettings greeting(const std::string& secret, std::string node = "a dispatcher") const
     {
-        return {{"the node", "1.0"}, std::move(secret), {}};
+        GreetingSettings greeting;
+        greeting.self = {std::move(node), "1.0"};
+        greeting.secret = secret;
+        if (encrypts_) greeting.tls = std::make_shared<const PskContext>(secret);
+        return greeting;
     }
     /// What somebody who takes whoever is there for a node is told there.
-    static Told ask(const tcp::endpoint& port, GreetingSettings settings = greeting("right"))
+    Told ask(const tcp::endpoint& port) const { return ask(port, greeting("right")); }
+    static Told ask(const tcp::endpoint& port, GreetingSettings settings)
     {
         Told told;
         asio::io_context io(1);
@@ -216,6 +221,7 @@ protected:
         return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
     }
 
+    bool encrypts_ = false;
     static constexpr std::uint64_t incarnation = 0xFEDCBA9876543210U;
 
     static WardenSettings quick()
@@ -479,7 +485,14 @@ TEST_F(WardenTest, TheNodeNoticesThatTheWardenWasKilled)
     EXPECT_TRUE(dies_within(node, 20s));
 }
 
-TEST_F(WardenTest, TellsADispatcherThatItsNodeIsDeadAndEndsWhenThatKnows)
+/// Both transports: GetParam() says whether encrypted.
+class HeraldTest : public WardenTest, public ::testing::WithParamInterface<bool> {
+protected:
+    HeraldTest() { encrypts_ = GetParam(); }
+};
+INSTANTIATE_TEST_SUITE_P(Both, HeraldTest, ::testing::Bool());
+
+TEST_P(HeraldTest, TellsADispatcherThatItsNodeIsDeadAndEndsWhenThatKnows)
 {
     settings_.last_word = 1h;
     const tcp::endpoint port = open_port();
@@ -493,7 +506,7 @@ TEST_F(WardenTest, TellsADispatcherThatItsNodeIsDeadAndEndsWhenThatKnows)
     EXPECT_EQ(exit_code(), 128 + SIGKILL);
 }
 
-TEST_F(WardenTest, AConnectionThatTheNodeHadNotAcceptedIsAnswered)
+TEST_P(HeraldTest, AConnectionThatTheNodeHadNotAcceptedIsAnswered)
 {
     settings_.last_word = 1h;
     const tcp::endpoint port = open_port();
@@ -508,11 +521,11 @@ TEST_F(WardenTest, AConnectionThatTheNodeHadNotAcceptedIsAnswered)
     EXPECT_EQ(exit_code(), 128 + SIGKILL);
 }
 
-TEST_F(WardenTest, TellsOfTheDeathWhileItEndsWhatTheNodeHasLeft)
+TEST_P(HeraldTest, TellsOfTheDeathWhileItEndsWhatTheNodeHasLeft)
 {
     settings_.orphan_grace = 1h;
     const tcp::endpoint port = open_port();
-    settings_.greeting = greeting("right");
+    settings_.greeting = greeting("right", "the node");
     start([this](Lifeline lifeline) -> int {
         Guard guard(std::move(lifeline.guard));
         guard.hand_over(listener_.get(), incarnation);
@@ -531,7 +544,7 @@ TEST_F(WardenTest, TellsOfTheDeathWhileItEndsWhatTheNodeHasLeft)
     EXPECT_EQ(exit_code(), 128 + SIGKILL);
 }
 
-TEST_F(WardenTest, StrangersLearnNothingAndKeepNobodyFromTheWord)
+TEST_P(HeraldTest, StrangersLearnNothingAndKeepNobodyFromTheWord)
 {
     settings_.last_word = 1h;
     const tcp::endpoint port = open_port();
@@ -549,7 +562,7 @@ TEST_F(WardenTest, StrangersLearnNothingAndKeepNobodyFromTheWord)
     EXPECT_EQ(exit_code(), 128 + SIGKILL);
 }
 
-TEST_F(WardenTest, APeerThatWouldTakeItForTheNodeFindsNoCommonVersion)
+TEST_P(HeraldTest, APeerThatWouldTakeItForTheNodeFindsNoCommonVersion)
 {
     const tcp::endpoint port = open_port();
     const pid_t node = start_with_port();

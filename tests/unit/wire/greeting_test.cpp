@@ -18,7 +18,11 @@ using Kind = PeerError::Kind;
 GreetingSettings settings(std::string node, std::string secret = "a secret",
                           VersionRange versions = {1, 1})
 {
-    return {{std::move(node), "1.2.3"}, std::move(secret), versions};
+    GreetingSettings settings;
+    settings.self = {std::move(node), "1.2.3"};
+    settings.secret = std::move(secret);
+    settings.versions = versions;
+    return settings;
 }
 
 /// Both ends, and what the network does to their frames.

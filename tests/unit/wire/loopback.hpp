@@ -7,6 +7,7 @@
 #include "wire/frame.hpp"
 #include "wire/frame_mac.hpp"
 #include "wire/greeting.hpp"
+#include "wire/psk_tls.hpp"
 
 #include <gtest/gtest.h>
 #include <boost/asio/buffer.hpp>
@@ -42,10 +43,28 @@ inline SteadyTime in_a_minute()
     return in(std::chrono::minutes(1));
 }
 
+/// Whether the settings of the test that runs are for encrypted connections.
+inline bool encrypts = false;
+
+/// Settings of a test that runs with both transports: GetParam() says which.
+class EachTransport : public ::testing::TestWithParam<bool> {
+protected:
+    EachTransport() { encrypts = GetParam(); }
+    ~EachTransport() override { encrypts = false; }
+    EachTransport(const EachTransport&) = delete;
+    EachTransport& operator=(const EachTransport&) = delete;
+};
+inline std::string transport_name(const ::testing::TestParamInfo<bool>& info)
+{
+    return info.param ? "Tls" : "Plain";
+}
+
 inline PeerSettings settings(std::string node, std::string secret = "a secret")
 {
     PeerSettings settings;
-    settings.greeting = {{std::move(node), "1.2.3"}, std::move(secret), {}};
+    if (encrypts) settings.greeting.tls = std::make_shared<const PskContext>(secret);
+    settings.greeting.self = {std::move(node), "1.2.3"};
+    settings.greeting.secret = std::move(secret);
     settings.limits.max_silence = std::chrono::minutes(1);
     return settings;
 }
@@ -101,23 +120,59 @@ public:
 
     asio::awaitable<void> greet(GreetingSettings mine)
     {
+        const std::shared_ptr<const PskContext> context = mine.tls;
         Greeting greeting(Greeting::Role::client, std::move(mine));
         Greeting::Step step = greeting.begin();
         while (!step.outcome || step.send) {
-            if (step.send) co_await write(frame(*step.send));
+            if (step.send) co_await write(encrypted(frame(*step.send)));
             if (step.outcome) break;
+            if (step.is_encrypted_from_here) {
+                tls = std::make_unique<PskTls>(PskTls::Role::client, context);
+                co_await shake_hands();
+                step = greeting.encrypted(tls->channel_binding());
+                continue;
+            }
             const std::string payload = co_await read_frame();
             step = greeting.receive(payload);
         }
-        mac = std::make_unique<FrameMac>(step.outcome->value().send_key);
+        if (!tls) mac = std::make_unique<FrameMac>(step.outcome->value().send_key);
+    }
+
+    asio::awaitable<void> shake_hands()
+    {
+        for (;;) {
+            std::string out;
+            const auto is_complete = tls->handshake(out);
+            co_await write(std::move(out));
+            EXPECT_TRUE(is_complete) << is_complete.error().message;
+            if (!is_complete || *is_complete) break;
+            co_await receive();
+        }
     }
 
     /// A frame after the greeting, the next in order.
     std::string sealed(std::string_view payload)
     {
         std::string bytes(payload);
-        mac->seal(bytes, 0);
-        return frame(bytes);
+        if (mac) mac->seal(bytes, 0);
+        return encrypted(frame(bytes));
+    }
+
+    /// The bytes as they stand on the wire.
+    std::string encrypted(std::string bytes)
+    {
+        if (!tls) return bytes;
+        std::string out;
+        tls->write(bytes, out);
+        return out;
+    }
+
+    /// What tells the other end that nothing follows, if anything does.
+    std::string farewell()
+    {
+        std::string out;
+        if (tls) tls->close(out);
+        return out;
     }
 
     static std::string frame(std::string_view payload)
@@ -136,13 +191,36 @@ public:
 
     asio::awaitable<std::string> read_frame()
     {
-        std::string header(frame_header_size, '\0');
-        co_await asio::async_read(socket, asio::buffer(header), asio::use_awaitable);
-        std::string payload(static_cast<unsigned char>(header[2]) * std::size_t{256} +
-                                static_cast<unsigned char>(header[3]),
-                            '\0');
-        co_await asio::async_read(socket, asio::buffer(payload), asio::use_awaitable);
+        const std::string header = co_await read(frame_header_size);
+        const std::size_t size = static_cast<unsigned char>(header[2]) * std::size_t{256} +
+                                 static_cast<unsigned char>(header[3]);
+        std::string payload = co_await read(size);
         co_return payload;
+    }
+
+    /// This many bytes, decrypted.
+    asio::awaitable<std::string> read(std::size_t size)
+    {
+        std::string bytes(size, '\0');
+        std::size_t have = 0;
+        while (tls && have < size) {
+            const auto more = tls->read(std::span(bytes).subspan(have));
+            have += more.value();
+            if (*more == 0) co_await receive();
+        }
+        if (!tls) co_await asio::async_read(socket, asio::buffer(bytes), asio::use_awaitable);
+        co_return bytes;
+    }
+
+    /// What the socket has, to TLS; returns it, too.
+    asio::awaitable<std::string> receive()
+    {
+        std::string bytes(65536, '\0');
+        const std::size_t size =
+            co_await socket.async_read_some(asio::buffer(bytes), asio::use_awaitable);
+        bytes.resize(size);
+        tls->receive(bytes);
+        co_return bytes;
     }
 
     /// All bytes until the other side closes or resets.
@@ -158,6 +236,7 @@ public:
 
     tcp::socket socket;
     std::unique_ptr<FrameMac> mac;
+    std::unique_ptr<PskTls> tls;
 };
 
 /// One end of a connection that runs; keeps what arrives, and why it ended.
