@@ -79,11 +79,12 @@ inline Job sample_job(int variant = 0)
     return job;
 }
 
-/// The same of the fields that a job of this kind has.
+/// The same of the fields that a job of this kind has, and has beside a schedule.
 inline Job sample_job_of(JobKind kind, int variant = 0)
 {
     Job job;
     for (const JobField& field : job_fields) {
+        if (field.member == FieldMember(&Job::run_after)) continue;
         if (is_for(field, kind)) assign(field, job, sample_value(field, variant));
     }
     job.kind = kind;

@@ -1,4 +1,5 @@
 #include "api/await_answer.hpp"
+#include "api/chain_rules.hpp"
 #include "api/change_call.hpp"
 #include "api/routes.hpp"
 #include "api/rows.hpp"
@@ -91,8 +92,8 @@ Selection read_selection(const Params& params)
     return selection;
 }
 
-/// Throws HttpError 400 for too many, and 404.
-BulkResult select(Store& store, const Selection& selection)
+/// Throws HttpError 400 for too many, 404, and 409 where others run after what is to be deleted.
+BulkResult select(Store& store, const Selection& selection, Action action)
 {
     BulkResult result;
     std::vector<Job> found;
@@ -106,6 +107,7 @@ BulkResult select(Store& store, const Selection& selection)
         refuse(fmt::format("ids: more than {} jobs are meant; at most that many are allowed",
                            most_selected));
     }
+    if (action == Action::remove) check_childless(store, found);
     std::vector<JobId> ids;
     for (const Job& job : found) {
         result.jobs.push_back({job.id, job.name, job.stop});
@@ -211,7 +213,7 @@ asio::awaitable<Response> act_on(const ApiContext& context, const Call& call, Ac
     const Selection selection = read_selection(call.params);
     const bool dry_run = call.params.boolean("dry_run").value_or(false);
     const Edit checked = edit_by(context, call);  // what is wrong with `reason` is said first
-    const auto find = [&selection](Store& store) { return select(store, selection); };
+    const auto find = [&](Store& store) { return select(store, selection, action); };
     BulkResult result = co_await context.store.call(find);
     if (action == Action::run && result.jobs.size() > most_runs_at_once) {
         refuse(fmt::format("ids: {} jobs are meant; at most {} can be run by one call",

@@ -1,4 +1,5 @@
 #include "api/await_answer.hpp"
+#include "api/chain_rules.hpp"
 #include "api/change_call.hpp"
 #include "api/job_rules.hpp"
 #include "api/list_text.hpp"
@@ -467,10 +468,12 @@ AddedJob add_or_replace(Store& store, const ApiContext& context, std::size_t job
         if (const auto there = store.find_job_by_name(draft.name)) {
             const JobPatch patch = difference(*there, draft, given);
             if (patch.given.none()) return {*there, "left unchanged"};
+            check_chain(store, draft, &*there, patch, context.default_time_zone);
             if (const auto job = store.update_job(there->id, patch, edit))
                 return {*job, "replaced"};
         }
         if (jobs_known >= context.max_jobs) refuse_more_jobs(context.max_jobs);
+        check_chain(store, draft, nullptr, given, context.default_time_zone);
         try {
             return {store.add_job(draft, edit), "added"};
         } catch (const NameTaken&) {
@@ -478,6 +481,7 @@ AddedJob add_or_replace(Store& store, const ApiContext& context, std::size_t job
         }
     }
     if (jobs_known >= context.max_jobs) refuse_more_jobs(context.max_jobs);
+    check_chain(store, draft, nullptr, given, context.default_time_zone);
     return {store.add_job(draft, edit), "added"};
 }
 
@@ -489,9 +493,8 @@ asio::awaitable<Response> add_job(const ApiContext& context, const Call& call)
     if (given.values.kind != JobKind::http && !given.has(&Job::command)) {
         refuse("command: missing; a job needs it, or an http_url");
     }
-    const bool needs_schedule = given.values.kind != JobKind::daemon;
-    if (needs_schedule && !given.has(&Job::cron_set))
-        refuse("cronSet: missing (or one of at, after, every)");
+    if (has_schedule(given.values) && !given.has(&Job::cron_set))
+        refuse("cronSet: missing (or one of at, after, every; or run_after)");
     const Job draft = apply(Job(), given);
     check_whole(draft, given, context.default_time_zone);
     const bool replace = call.params.boolean("replace").value_or(false);
@@ -579,6 +582,7 @@ asio::awaitable<Response> update_job(const ApiContext& context, const Call& call
         if (!job) return std::nullopt;
         const Job changed = apply(*job, patch);
         check_whole(changed, patch, context.default_time_zone);
+        check_chain(store, changed, &*job, patch, context.default_time_zone);
         check_command(context, changed, patch);
         check_channels(store, patch);
         return store.update_job(id, patch, edit);
@@ -621,7 +625,12 @@ asio::awaitable<Response> delete_job(const ApiContext& context, const Call& call
 {
     const JobId id = parse_job_id("id", call.id);
     const Edit edit = edit_by(context, call);
-    const auto remove = [id, &edit](Store& store) { return store.delete_job(id, edit); };
+    const auto remove = [id, &edit](Store& store) -> std::optional<Job> {
+        const std::optional<Job> job = store.find_job(id);
+        if (!job) return std::nullopt;
+        check_childless(store, std::span(&*job, 1));
+        return store.delete_job(id, edit);
+    };
     const std::optional<Job> job = co_await context.store.call(remove);
     if (!job) refuse_unknown_job(call.id);
     co_return co_await finish(context, call.caller, *job, "deleted");

@@ -4,6 +4,7 @@
 #include "base/units.hpp"
 #include "base/utf8.hpp"
 #include "http/time_text.hpp"
+#include "model/chain.hpp"
 #include "model/job_kinds.hpp"
 #include "schedule/describe.hpp"
 #include "schedule/rfc3339.hpp"
@@ -287,12 +288,21 @@ void check_whole(const Job& job, const JobPatch& patch, std::string_view default
         const auto zone = find_zone(patch.values.time_zone);
         if (!zone) refuse("time_zone: " + zone.error().message);
     }
-    const bool is_daemon = job.kind == JobKind::daemon;  // it has no schedule
     const bool is_given = patch.has(&Job::cron_set) || patch.has(&Job::time_zone);
-    if (!is_daemon && patch.has(&Job::kind) && job.cron_set.empty()) {
-        refuse(fmt::format("cronSet: missing; a job of kind {} needs it", policy_name(job.kind)));
+    if (is_chained(job) && !job.cron_set.empty() &&
+        (patch.has(&Job::cron_set) || patch.has(&Job::run_after))) {
+        refuse(patch.has(&Job::run_after)
+                   ? "run_after: given for a job with a schedule, and a job that runs after others "
+                     "has none; give cronSet as \"\", too"
+                   : "cronSet: given for a job that runs after others, which has no schedule; give "
+                     "run_after as \"\", too");
     }
-    if (!is_daemon && is_given) {
+    const bool may_lack = patch.has(&Job::kind) || patch.has(&Job::run_after);
+    if (has_schedule(job) && may_lack && job.cron_set.empty()) {
+        refuse(fmt::format("cronSet: missing; a job of kind {} needs it, or run_after",
+                           policy_name(job.kind)));
+    }
+    if (has_schedule(job) && is_given) {
         const auto schedule = Schedule::make(job.cron_set, zone_of(job, default_zone), job.id);
         if (!schedule) refuse("cronSet: " + schedule.error().message);
     }
@@ -328,7 +338,7 @@ std::optional<std::chrono::sys_seconds> fire_after(const Job& job, const Schedul
 NextFires next_fires(const Job& job, std::string_view default_zone, WallTime now, std::size_t count)
 {
     NextFires fires;
-    if (job.kind == JobKind::daemon) return fires;
+    if (!has_schedule(job)) return fires;
     const auto schedule = Schedule::make(job.cron_set, zone_of(job, default_zone), job.id);
     if (!schedule) {
         fires.problem = schedule.error().message;
@@ -354,6 +364,11 @@ ScheduleFacts schedule_facts(const Job& job, std::string_view default_zone, Wall
     facts.zone = zone_of(job, default_zone);
     if (job.kind == JobKind::daemon) {
         facts.words = "kept alive";
+        return facts;
+    }
+    if (is_chained(job)) {
+        facts.words = chain_words(job);
+        facts.makes_sense = true;
         return facts;
     }
     const auto schedule = Schedule::make(job.cron_set, facts.zone, job.id);

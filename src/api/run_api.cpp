@@ -76,6 +76,7 @@ asio::awaitable<Response> run_job_now(const ApiContext& context, const Call& cal
     check_daemon(*job, daemons, now);
     RunRequest request{to_string(call.caller),
                        split_lines(call.params.text("inputs").value_or(""))};
+    request.without_chain = !call.params.boolean("chain").value_or(true);
     check_inputs(*job, request);
     spdlog::info("http: {} runs job {} now", to_string(call.caller), id);
     auto asked = context.run_now(id, to_string(request));
@@ -203,7 +204,8 @@ void add_run_routes(Router& router, const ApiContext& context)
         .methods = {http::verb::post},
         .role = Role::operate,
         .mutates = true,
-        .params = {{.name = "inputs", .type = ParamType::lines}},
+        .params = {{.name = "inputs", .type = ParamType::lines},
+                   {.name = "chain", .type = ParamType::boolean}},
         .strictness = Strictness::strict,
         .handler = bind(context, run_job_now),
     });

@@ -46,6 +46,9 @@ void Audit::step(Store& store)
         case Stage::judge:
             judge(store);
             break;
+        case Stage::chains:
+            judge_chains(store);
+            break;
         case Stage::done:
             break;
     }
@@ -168,7 +171,79 @@ void Audit::judge(Store& store)
     }
     rows_.clear();
     row_ = 0;
-    stage_ = Stage::pasts;
+    past_ = 0;
+    stage_ = Stage::chains;
+}
+
+/// The jobs of this page that run after others: a page of rows of the first parent of one of them,
+/// with the rows of the others of the same time.
+void Audit::judge_chains(Store& store)
+{
+    while (!chain_) {
+        if (past_ == pasts_.size()) {
+            stage_ = Stage::pasts;
+            return;
+        }
+        if (!open_chain(store)) ++past_;
+    }
+    EntryQuery query;
+    query.jobs.assign(1, parents_.front());
+    query.from = chain_from_;
+    query.to = report_.judged.to;
+    query.limit = rows_per_page;
+    std::vector<LedgerEntry> first = store.find_entries(query);
+    const bool is_last = first.size() < rows_per_page;
+    WallTime to = report_.judged.to - 1ms;
+    if (!is_last) {
+        // All rows of its last moment are in the next page.
+        to = first.back().id.scheduled_at - 1ms;
+        std::erase_if(first, [to](const LedgerEntry& row) { return row.id.scheduled_at > to; });
+    }
+    std::vector<std::vector<LedgerEntry>> parents;
+    parents.push_back(std::move(first));
+    for (std::size_t i = 1; i < parents_.size(); ++i) {
+        parents.push_back(read_all_rows(store, parents_[i], chain_from_, to));
+    }
+    const auto own = read_all_rows(store, chain_->job(), chain_from_, to);
+    chain_->judge(chain_from_, to, parents, own);
+    std::ranges::move(chain_->take_findings(), std::back_inserter(findings_));
+    chain_from_ = to + 1ms;
+    if (!is_last) return;
+    chain_.reset();
+    ++past_;
+}
+
+/// False: there is nothing to judge, or its parents are not known.
+bool Audit::open_chain(Store& store)
+{
+    ChainAudit chain(pasts_[past_], rules_, report_.judged, now_, report_);
+    parents_.clear();
+    for (const std::string& name : chain.parents()) {
+        const std::optional<Job> parent = store.find_job_by_name(name);
+        if (!parent) return false;
+        parents_.push_back(parent->id);
+    }
+    if (parents_.empty()) return false;
+    chain_from_ = report_.judged.from;
+    chain_.emplace(std::move(chain));
+    return true;
+}
+
+std::vector<LedgerEntry> Audit::read_all_rows(Store& store, JobId job, WallTime from, WallTime to)
+{
+    std::vector<LedgerEntry> all;
+    EntryQuery query;
+    query.jobs.assign(1, job);
+    query.from = from;
+    query.to = to + 1ms;
+    query.limit = rows_per_page;
+    for (bool is_last = false; !is_last;) {
+        std::vector<LedgerEntry> rows = store.find_entries(query);
+        is_last = rows.size() < rows_per_page;
+        if (!is_last) query.after = rows.back().id;
+        std::ranges::move(rows, std::back_inserter(all));
+    }
+    return all;
 }
 
 /// False: it goes on with the next step.

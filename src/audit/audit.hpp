@@ -1,5 +1,6 @@
 #pragma once
 
+#include "audit/chain_audit.hpp"
 #include "audit/finding.hpp"
 #include "audit/job_audit.hpp"
 #include "store/store.hpp"
@@ -40,7 +41,7 @@ public:
     const AuditReport& report() const { return report_; }
 
 private:
-    enum class Stage : std::uint8_t { begin, doubled, pasts, judge, done };
+    enum class Stage : std::uint8_t { begin, doubled, pasts, judge, chains, done };
 
     void begin(Store& store);
     void find_doubled(Store& store);
@@ -50,6 +51,9 @@ private:
     void judge(Store& store);
     bool judge_job(Store& store, std::size_t& budget);
     void open_job(Store& store);
+    void judge_chains(Store& store);
+    bool open_chain(Store& store);
+    std::vector<LedgerEntry> read_all_rows(Store& store, JobId job, WallTime from, WallTime to);
 
     const AuditRange asked_;
     const std::optional<JobId> only_;
@@ -69,6 +73,10 @@ private:
     std::size_t row_ = 0;
     std::optional<RunId> last_row_;
     bool more_rows_ = false;  ///< of the jobs of this page
+
+    std::optional<ChainAudit> chain_;  ///< of the job `past_`
+    std::vector<JobId> parents_;       ///< its parents
+    WallTime chain_from_{};            ///< up to there it was judged
 };
 
 }  // namespace peercron

@@ -65,6 +65,7 @@ std::string words_of(std::string_view kind)
     if (kind == "KIND") return policy_words<JobKind>();
     if (kind == "METHOD") return policy_words<HttpMethod>();
     if (kind == "WHEN") return policy_words<Restart>();
+    if (kind == "OUTCOME") return policy_words<RunAfterOn>();
     return {};
 }
 

@@ -181,10 +181,12 @@ Result<json::object> new_job_parameters(const JobArguments& given, sys_seconds n
     const auto kind = given.fields.find("kind");
     const bool is_daemon =
         kind != given.fields.end() && kind->second == policy_name(JobKind::daemon);
-    if (count_schedules(given) == 0 && !is_daemon) {
+    const bool is_chained = given.fields.contains("run_after");
+    if (count_schedules(given) == 0 && !is_daemon && !is_chained) {
         return Error{
             "the schedule is missing: give one of --cron '*/5 * * * *', --every 30s, --after 10m "
-            "and --at 2027-01-01T00:00:00Z; or --kind daemon to keep the command alive"};
+            "and --at 2027-01-01T00:00:00Z; or --run-after JOB, or --kind daemon to keep the "
+            "command alive"};
     }
     const bool has_command = given.fields.contains("command") || !given.words.empty();
     if (!has_command && !given.fields.contains("kind") && !given.fields.contains("http_url")) {

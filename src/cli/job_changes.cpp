@@ -3,6 +3,8 @@
 #include "cli/answer_fields.hpp"
 #include "cli/field_text.hpp"
 
+#include <algorithm>
+#include <cstdint>
 #include <map>
 #include <string_view>
 #include <utility>
@@ -49,6 +51,49 @@ JobChange removal(const Job& job)
     change.request.clear();
     for (FieldChange& field : change.fields) std::swap(field.before, field.after);
     return change;
+}
+
+/// How many jobs each job has before it in its chain. Those that are in a circle have as many as
+/// there are; the node refuses them.
+std::map<std::string_view, std::size_t> depths_of(
+    const std::map<std::string_view, const Job*>& jobs)
+{
+    std::map<std::string_view, std::size_t> depths;
+    bool is_settled = false;
+    for (std::size_t round = 0; round <= jobs.size() && !is_settled; ++round) {
+        is_settled = true;
+        for (const auto& [name, job] : jobs) {
+            for (const std::string& parent : job->run_after) {
+                const std::size_t deeper = depths[parent] + 1;
+                if (depths[name] >= deeper) continue;
+                depths[name] = deeper;
+                is_settled = false;
+            }
+        }
+    }
+    return depths;
+}
+
+/// A job comes after those that it runs after, and goes before them.
+void order_by_chains(std::vector<JobChange>& changes, std::span<const FileJob> file,
+                     std::span<const Job> node)
+{
+    std::map<std::string_view, const Job*> before;
+    for (const Job& job : node) before.emplace(job.name, &job);
+    std::map<std::string_view, const Job*> after;
+    for (const FileJob& wanted : file) after.emplace(wanted.job.name, &wanted.job);
+    const auto leaving = depths_of(before);
+    const auto coming = depths_of(after);
+    const auto depth = [](const auto& depths, const std::string& name) {
+        const auto found = depths.find(name);
+        return found == depths.end() ? 0 : static_cast<std::int64_t>(found->second);
+    };
+    const auto place = [&](const JobChange& change) {
+        const bool leaves = change.kind == JobChange::Kind::remove;
+        return std::pair(leaves,
+                         leaves ? -depth(leaving, change.name) : depth(coming, change.name));
+    };
+    std::ranges::stable_sort(changes, {}, place);
 }
 
 }  // namespace
@@ -106,6 +151,7 @@ JobComparison compare_jobs(std::span<const FileJob> file, std::span<const Job> n
             result.others.emplace_back(name);
         }
     }
+    order_by_chains(result.changes, file, node);
     return result;
 }
 

@@ -39,7 +39,8 @@ struct JobChange {
 /// What makes a node's jobs those of a file. Jobs are the same when their names are; a job without
 /// a name belongs to no file and stays.
 struct JobComparison {
-    std::vector<JobChange> changes;   ///< by name; first what is added or updated
+    std::vector<JobChange> changes;   ///< by name, but in the order of chains; first
+                                      ///< what is added or updated
     std::vector<std::string> others;  ///< names that the file does not have; with `prune` none
     std::size_t unchanged = 0;
 };

@@ -42,6 +42,7 @@ struct AddOptions : ApiOptions {
 struct JobOptions : ApiOptions {
     std::string job;
     std::vector<std::string> inputs;  ///< of a run by hand
+    bool without_chain = false;       ///< likewise
     bool wait = false;
     bool follow = false;
 };
@@ -91,6 +92,7 @@ std::string next_run_text(const json::value& job)
     const AnswerFields fields(job);
     if (fields.flag("stop")) return ", stopped";
     if (fields.text("kind") == policy_name(JobKind::daemon)) return ", kept alive";
+    if (!fields.list("run_after").empty()) return ", which runs after other jobs";
     const std::string next = time_text_in(fields.text("time_zone"), fields.millis("next_run_at"));
     return next.empty() ? ", but it will not run: its schedule, window or limit allow no fire"
                         : ", next run " + next;
@@ -269,11 +271,12 @@ ExitStatus run_now(const JobOptions& options)
                       "--follow prints the output, and --json the row: they cannot be combined");
     }
     ApiClient client = make_client(options);
-    json::object inputs;
+    json::object given;
     if (!options.inputs.empty()) {
-        inputs["inputs"] = json::array(options.inputs.begin(), options.inputs.end());
+        given["inputs"] = json::array(options.inputs.begin(), options.inputs.end());
     }
-    json::value run = client.post("/cron/run/" + job_id_of(client, options.job), inputs);
+    if (options.without_chain) given["chain"] = false;
+    json::value run = client.post("/cron/run/" + job_id_of(client, options.job), given);
     const std::string id = AnswerFields(run).number_text("id");
     const bool waits = options.wait || options.follow;
     if (options.follow) {
@@ -444,6 +447,7 @@ void add_run_now_command(CLI::App& group, Action& chosen)
             "A value for one of the job's inputs; give it again for more")
         ->type_name("NAME=VALUE")
         ->trigger_on_parse();
+    command.add_flag("--no-chain", options->without_chain, "Without the jobs that run after it");
     command.add_flag("--wait", options->wait,
                      "Wait for its end and print its output; exit 10 if it was not a success");
     command.add_flag("--follow", options->follow,

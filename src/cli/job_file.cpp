@@ -293,8 +293,16 @@ private:
     void check_schedule(const Job& job)
     {
         if (job.kind == JobKind::daemon) return;
+        if (is_chained(job)) {
+            if (schedule_keys_.empty()) return;
+            complain(table_, fmt::format("job {}: given a schedule and run_after; a job that runs "
+                                         "after others has no schedule of its own",
+                                         quote(name_)));
+            return;
+        }
         if (schedule_keys_.empty()) {
-            complain(table_, fmt::format("job {}: the schedule is missing: cron_set, every or at",
+            complain(table_, fmt::format("job {}: the schedule is missing: cron_set, every or at, "
+                                         "or run_after",
                                          quote(name_)));
         } else if (schedule_keys_.size() > 1) {
             complain(*schedule_keys_.back(),
@@ -508,7 +516,7 @@ std::string job_table(const Job& job)
     Job plain;
     plain.name = job.name;
     FieldSet said = differences(plain, job);
-    if (job.kind != JobKind::daemon) said.set(place_of(&Job::cron_set));
+    if (has_schedule(job)) said.set(place_of(&Job::cron_set));
     if (job.kind != JobKind::http) said.set(place_of(&Job::command));
     for (const JobField* field : fields_of(said)) {
         text += fmt::format("{} = {}\n", field->name, toml_value(*field, job));

@@ -37,6 +37,12 @@ inline constexpr std::array<JobOption, job_fields.size()> job_options{{
     {"misfire_window", "--misfire-window", "DURATION", "When",
      "How late a missed fire may still run; 0 is no limit, until_next is until the job's next "
      "fire, default is the configured one"},
+    {"run_after", "--run-after", "JOBS", "When",
+     "In place of a schedule: when these jobs, separated by commas, have fired and are over; '' is "
+     "none",
+     "--run-after"},
+    {"run_after_on", "--run-after-on", "OUTCOME", "When",
+     "When all of them succeeded, any of them failed, or however they ended"},
     {"command", "--command", "COMMAND", "What", "A command line for /bin/sh"},
     {"kind", "--kind", "KIND", "What",
      "A command, a request, which --http-url says, too, or a command that is kept alive"},

@@ -6,6 +6,7 @@
 #include "cli/moments.hpp"
 #include "cli/table.hpp"
 #include "cli/text_width.hpp"
+#include "model/chain.hpp"
 #include "schedule/rfc3339.hpp"
 
 #include <spdlog/fmt/fmt.h>
@@ -36,8 +37,15 @@ std::string bound_text(const AnswerFields& job, std::string_view name)
 
 std::string schedule_text(const AnswerFields& job)
 {
-    const bool is_daemon = job.text("kind") == policy_name(JobKind::daemon);
-    return is_daemon ? "kept alive" : job.text("cron_set");
+    if (job.text("kind") == policy_name(JobKind::daemon)) return "kept alive";
+    if (job.list("run_after").empty()) return job.text("cron_set");
+    Job chained;
+    for (const json::value& name : job.list("run_after")) {
+        if (name.is_string()) chained.run_after.emplace_back(name.get_string());
+    }
+    const auto on = parse_policy<RunAfterOn>(job.text("run_after_on"));
+    chained.run_after_on = on.value_or(RunAfterOn::success);
+    return chain_words(chained);
 }
 
 /// Of a daemon, which has no schedule, its next start.

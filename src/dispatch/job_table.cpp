@@ -20,6 +20,13 @@ std::optional<WallTime> PlannedJob::next(WallTime after) const
     return WallTime(*fire);
 }
 
+bool PlannedJob::may_fire_at(WallTime time) const
+{
+    if (!is_chained()) return next(time - std::chrono::milliseconds(1)) == time;
+    const std::int64_t second = to_unix_seconds(time);
+    return enabled() && second >= job.start_time && (job.end_time == 0 || second < job.end_time);
+}
+
 /// Further ahead than clocks of nodes that work together are.
 constexpr std::chrono::seconds sure_ahead{5};
 
@@ -57,7 +64,7 @@ bool JobTable::put(Job job, WallTime seen)
 PlannedJob JobTable::compile(Job job) const
 {
     PlannedJob planned;
-    if (job.kind == JobKind::daemon) {
+    if (!has_schedule(job)) {
         // Written by hand, its row may have what no API call lets in.
         JobPatch whole;
         whole.given.set();

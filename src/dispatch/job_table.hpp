@@ -18,18 +18,24 @@ namespace peercron {
 /// A job with its compiled schedule.
 struct PlannedJob {
     Job job;
-    std::optional<Schedule> schedule;  ///< not set: a daemon, or the row makes no sense …
+    std::optional<Schedule> schedule;  ///< not set: it has none, or the row makes no sense …
     std::string error;                 ///< … and this is why
     NodeFields node_fields;
 
     bool is_daemon() const { return job.kind == JobKind::daemon; }
+    /// Whether it runs after others: see Chains.
+    bool is_chained() const { return peercron::is_chained(job); }
 
     /// Whether it can run at all: not stopped, and its row makes sense.
     bool enabled() const { return !job.stop && error.empty(); }
 
-    /// Its first fire after `after`, inside its window and after `effective_from`. A daemon has
-    /// none: see Daemons.
+    /// Its first fire by its schedule after `after`, inside its window and after `effective_from`.
+    /// A daemon has none: see Daemons; nor has a job that runs after others: see Chains.
     std::optional<WallTime> next(WallTime after) const;
+
+    /// Whether it may fire at that moment: by its schedule, or after others, which does not ask
+    /// what those do, or since when this version counts.
+    bool may_fire_at(WallTime time) const;
 };
 
 /// All jobs, compiled: the warm copy that every node keeps, so that a new dispatcher plans at once.

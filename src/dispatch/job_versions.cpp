@@ -1,6 +1,7 @@
 #include "dispatch/job_versions.hpp"
 
 #include "dispatch/order_writer.hpp"
+#include "model/run_request.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -16,7 +17,7 @@ using namespace std::chrono_literals;
 bool took_back(const PlannedJob& version, WallTime since, WallTime until, const RunId& id)
 {
     const bool is_its = since < id.scheduled_at && id.scheduled_at <= until;
-    return is_its && !is_asked_for(id) && version.next(id.scheduled_at - 1ms) != id.scheduled_at;
+    return is_its && !is_asked_for(id) && !version.may_fire_at(id.scheduled_at);
 }
 
 /// From when on another version counts than that of `index`; nullopt: nobody knows.
@@ -37,7 +38,7 @@ bool JobVersions::is_still_due(const RunId& id) const
     if (planned->is_daemon()) {
         return planned->enabled() && id.scheduled_at > planned->job.effective_from;
     }
-    const bool due = planned->enabled() && planned->next(id.scheduled_at - 1ms) == id.scheduled_at;
+    const bool due = planned->enabled() && planned->may_fire_at(id.scheduled_at);
     // No change of the schedule takes back what was due before it, or what a person has asked for.
     const bool was_due = id.scheduled_at <= planned->job.effective_from;
     return due || is_asked_for(id) || (was_due && !planned->job.stop);
@@ -49,9 +50,9 @@ bool JobVersions::is_still_due(const TrackedRun& run) const
     const PlannedJob* planned = jobs_.find(id.job);
     if (planned == nullptr || is_daemon(run.order) != planned->is_daemon()) return false;
     if (planned->is_daemon()) return is_still_due(id);
-    if (run.failed_at) return is_retry_due(id, *run.failed_at, !run.requested_by.empty());
+    if (run.failed_at) return is_retry_due(id, *run.failed_at, is_of_person(run.requested_by));
     // A person has asked for this attempt.
-    if (run.order.id.attempt > 1 && !run.requested_by.empty()) return true;
+    if (run.order.id.attempt > 1 && is_of_person(run.requested_by)) return true;
     // A version in between took it back; what the newest one says of its past does not count.
     if (run.unwanted && id.scheduled_at <= planned->job.effective_from) return false;
     return is_still_due(id);
@@ -59,7 +60,7 @@ bool JobVersions::is_still_due(const TrackedRun& run) const
 
 bool JobVersions::is_still_due(const WaitingRun& retry) const
 {
-    return is_retry_due(retry.id, retry.failed_at, !retry.requested_by.empty());
+    return is_retry_due(retry.id, retry.failed_at, is_of_person(retry.requested_by));
 }
 
 bool JobVersions::is_retry_due(const RunId& id, WallTime failed_at, bool is_requested) const

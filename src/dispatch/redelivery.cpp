@@ -31,7 +31,9 @@ std::optional<RunId> Redelivery::next_attempt(const RunId& id, WallTime now) con
     if (planned == nullptr || planned->job.stop) return std::nullopt;
     if (planned->job.delivery != Delivery::at_least_once) return std::nullopt;
     if (id.attempt >= std::max(most_attempts, last_attempt(planned->job))) return std::nullopt;
-    if (misfires_.is_too_late(*planned, id.scheduled_at, now)) return std::nullopt;
+    // After others it may have been due much later than at its scheduled time.
+    const bool has_own_time = !planned->is_chained();
+    if (has_own_time && misfires_.is_too_late(*planned, id.scheduled_at, now)) return std::nullopt;
     return RunId{id.job, id.scheduled_at, id.attempt + 1};
 }
 

@@ -27,6 +27,9 @@ constexpr auto ended_memory = 10s;
 constexpr auto further_attempt_soon = 10s;
 /// More missed fires of one job are not counted one by one.
 constexpr std::int64_t most_counted = 100'000;
+/// A fire of which one parent has no row this long after its time has none: parents are planned by
+/// the same schedule.
+constexpr auto partner_time = 10min;
 /// Fires in one step: a longer transaction would keep everybody waiting.
 constexpr std::size_t most_fires = 10'000;
 
@@ -39,7 +42,9 @@ WallTime due_of(const OpenRun& row)
 /// `requested_by`: see PlannedRun.
 void set_request(TrackedRun& run, std::string requested_by)
 {
-    run.order.inputs = parse_request(requested_by).inputs;
+    RunRequest request = parse_request(requested_by);
+    run.order.inputs = std::move(request.inputs);
+    run.order.parent = request.parent ? to_string(*request.parent) : "";
     run.requested_by = std::move(requested_by);
 }
 
@@ -56,10 +61,49 @@ DaemonStart daemon_start_of(const RunReport& end, bool is_requested)
     return start;
 }
 
-/// Who asks for a further attempt, with the inputs of the one before it.
+/// Who asks for a further attempt; everything else is as for the one before it.
 std::string request_again(std::string by, const std::string& earlier)
 {
-    return to_string(RunRequest{std::move(by), parse_request(earlier).inputs});
+    RunRequest request = parse_request(earlier);
+    request.by = std::move(by);
+    return to_string(request);
+}
+
+FireEnd fire_end_of(const RunReport& end, WallTime now)
+{
+    // One that was told by a clock that is ahead counts as now.
+    const WallTime ended_at = std::min(end.ended_at.value_or(now), now);
+    return {end.id, end.state, end.reason.cause, end.exit_code, ended_at};
+}
+
+Reason next_fire_came()
+{
+    return {Cause::superseded, "the job's next fire came before this attempt could start"};
+}
+
+/// The parent that a person looks at to see why the job runs, or does not: the last of those that
+/// ended as it wants them to, or does not want them to.
+std::size_t decisive_parent(RunAfterOn on, const std::vector<FireEnd>& ends)
+{
+    const auto rank = [on](const FireEnd& end) {
+        const bool has_succeeded = end.state == RunState::success;
+        const bool is_wanted = on == RunAfterOn::success   ? !has_succeeded
+                               : on == RunAfterOn::failure ? has_run(end.state) && !has_succeeded
+                                                           : has_run(end.state);
+        return std::pair(is_wanted, end.ended_at);
+    };
+    return static_cast<std::size_t>(std::ranges::max_element(ends, {}, rank) - ends.begin());
+}
+
+std::string how_it_ended(const FireEnd& end)
+{
+    if (end.state == RunState::skipped) {
+        return end.cause == Cause::none ? "was skipped"
+                                        : fmt::format("was skipped ({})", to_string(end.cause));
+    }
+    if (end.state == RunState::success) return "succeeded";
+    return end.exit_code ? fmt::format("{}, exit code {}", to_string(end.state), *end.exit_code)
+                         : fmt::format("ended as {}", to_string(end.state));
 }
 
 /// What only the row of a run says.
@@ -69,7 +113,8 @@ void take_from_row(TrackedRun& run, const OpenRun& row)
     set_request(run, row.planned.requested_by);
     run.retry_at = row.planned.retry_at;
     // What a person asks for stands whatever becomes of the definition.
-    if (row.planned.requested_by.empty()) run.failed_at = row.failed_at;
+    const bool is_retry = row.planned.id.attempt > 1;
+    if (is_retry && !is_of_person(row.planned.requested_by)) run.failed_at = row.failed_at;
 }
 
 }  // namespace
@@ -91,8 +136,12 @@ TermRules::TermRules(Epoch epoch, NodeName self, const DispatchSettings& setting
       redelivery_(jobs, misfires_),
       retries_(jobs),
       daemons_(jobs, runs_),
+      chains_(jobs),
       draft_(epoch, self_)
-{}
+{
+    // Nodes say how runs ended before this begins.
+    jobs_.for_each([this](const PlannedJob& job) { chains_.follow(job.job.id); });
+}
 
 TermRules::BeforeRead TermRules::before_read() const
 {
@@ -175,6 +224,7 @@ std::vector<JobId> TermRules::begin(const TermStart& found, Moment now,
             daemons_.follow(job.job.id);
             daemons_.ask_first(job.job.id);
         }
+        chains_.follow(job.job.id);
         if (job.job.effective_from > planned_through_ - settings_.lookahead - change_reach) {
             // The old dispatcher may not have heard of it: when nobody could tell it, it went on to
             // plan until it would have looked itself.
@@ -188,6 +238,7 @@ std::vector<JobId> TermRules::begin(const TermStart& found, Moment now,
             quotas_.park(job.job.id);
         }
     });
+    chains_.ask_all();
     return {changed.begin(), changed.end()};
 }
 
@@ -374,6 +425,7 @@ void TermRules::jobs_changed(std::span<const JobId> jobs, std::span<const RunId>
             end_waiting(wait, RunState::revoked, versions_.why_taken_back(id), now.wall);
         }
         daemons_.follow(id);
+        chains_.follow(id);
         const PlannedJob* job = jobs_.find(id);
         quotas_.unpark(id);
         if (job == nullptr || job->job.run_limit == 0) quotas_.forget(id);
@@ -534,6 +586,7 @@ void TermRules::end_orphans(const TermStart& found, const std::map<NodeName, Wal
         draft_.end(row->planned.id, node, RunState::lost, why, now);
         if (!row->superseded) redelivery_.add(row->planned.id, row->planned.requested_by);
         note_hidden_end(row->planned.id);
+        chains_.ended({row->planned.id, RunState::lost, Cause::node_died, {}, now});
     }
 }
 
@@ -549,7 +602,8 @@ bool TermRules::has_news(Moment now)
     const bool is_retry_due = retry && *retry <= now.wall + settings_.lookahead;
     if (!is_held_ && !daemons_.due(now.wall + settings_.lookahead, now).empty()) return true;
     const bool work = !unplaced_.empty() || !redelivery_.is_empty() || !retries_.is_empty() ||
-                      is_retry_due || !taken_back_.empty() || !draft_.is_empty();
+                      is_retry_due || !taken_back_.empty() || !draft_.is_empty() ||
+                      (!is_held_ && chains_.has_news());
     if (work || is_held_) return work;
     const auto due = planner_.next_due();
     return due && *due <= now.wall + settings_.lookahead;
@@ -577,6 +631,7 @@ PlanStep TermRules::step(Moment now)
         through = planner_.take(horizon, most_fires, on_fire);
         behind_ = through < horizon;
         if (!behind_) held_from_.reset();
+        plan_chains(now);
     }
     start_waiting(now);
 
@@ -591,6 +646,7 @@ PlanStep TermRules::step(Moment now)
 
     for (auto& [id, run] : std::exchange(taken_back_, {})) {
         draft_.end(id, run.node(), RunState::revoked, versions_.why_taken_back(id.job), now.wall);
+        chains_.ended({id, RunState::revoked, Cause::none, {}, now.wall});
     }
 
     placement_.forget_gone_orphans(now.steady);
@@ -598,6 +654,7 @@ PlanStep TermRules::step(Moment now)
     // A clock that was set back a little plans nothing twice: what was planned stays planned. For a
     // great step the term ends, and the next one begins at the true time.
     planned_through_ = std::max(planned_through_, through);
+    chains_.forget_incomplete(planned_through_ - partner_time);
     return draft_.take(planned_through_);
 }
 
@@ -626,7 +683,10 @@ void TermRules::plan_gap(const Job& job, Planner::Gap gap, const Reason& why_not
     Reason reason{why_not.cause,
                   fmt::format("missed while no node was planning{}; {}",
                               gap.counted_all ? "" : ", too many to count", why_not.detail)};
-    draft_.add_gap(RunId{job.id, gap.first, 1}, gap.last, gap.fires, std::move(reason), now.wall);
+    const RunId id{job.id, gap.first, 1};
+    draft_.add_gap(id, gap.last, gap.fires, std::move(reason), now.wall);
+    chains_.planned(id, "");
+    chains_.ended({id, RunState::skipped, why_not.cause, {}, now.wall, gap.fires, gap.last});
 }
 
 void TermRules::learn_unwanted(std::span<const JobPast> pasts)
@@ -694,6 +754,7 @@ void TermRules::plan_retry(const FailedRun& failed, Moment now)
     const bool has_next_fire = has_runs_left(jobs_.find(id.job)->job);
     const WallTime start = std::max(next->retry_at, now.wall);
     auto why = retries_.why_over(id, start, has_next_fire);
+    if (!why && !is_asked_for(id) && chains_.has_later_fire(id)) why = next_fire_came();
     if (!why && next->retry_at <= now.wall + settings_.lookahead) {
         open_retry(*std::move(next), now);
         return;
@@ -707,10 +768,122 @@ void TermRules::plan_retry(const FailedRun& failed, Moment now)
         draft_.end(id, {}, RunState::skipped, *std::move(why), now.wall);
         draft_.add_ended(std::move(row));
         note_end(id, RunState::skipped, draft_.number());
+        chains_.ended({id, RunState::skipped, Cause::superseded, {}, now.wall});
         return;
     }
     draft_.add(std::move(row));
     waiting_.add(*std::move(next));
+}
+
+/// What is due after others; also what is due after that because it is skipped.
+void TermRules::plan_chains(Moment now)
+{
+    const auto is_open = [this](const RunId& id) { return is_fire_open(id); };
+    const auto goes_on = [this, now](const FireEnd& end) { return is_followed(end, now.wall); };
+    do {
+        for (const Chains::Due& due : chains_.take_due(now.steady, is_open, goes_on)) {
+            plan_child(due, now);
+        }
+    } while (chains_.has_news());
+}
+
+void TermRules::plan_child(const Chains::Due& due, Moment now)
+{
+    const PlannedJob* const found = jobs_.find(due.child);
+    if (found == nullptr) return;
+    const PlannedJob& planned = *found;
+    const Job& job = planned.job;
+    const RunId id{due.child, due.at, 1};
+    const bool may_fire = is_asked_for(id) ? planned.enabled() : planned.may_fire_at(due.at);
+    if (!may_fire || runs_.contains(id) || ended_lately_.contains(id)) return;
+    quotas_.follow(job);
+    if (!has_runs_left(job)) return;
+    if (!is_asked_for(id)) {
+        for (const WaitingRun& wait : waiting_.of_job(due.child)) {
+            if (is_asked_for(wait.id)) continue;
+            waiting_.take(wait.id);
+            end_waiting(wait, RunState::skipped, next_fire_came(), now.wall);
+        }
+    }
+
+    std::vector<RunState> states;
+    for (const FireEnd& end : due.ends) states.push_back(end.state);
+    const bool runs = runs_after(job.run_after_on, states);
+    const std::size_t decisive = decisive_parent(job.run_after_on, due.ends);
+    const FireEnd& end = due.ends[decisive];
+    RunRequest request;
+    request.parent =
+        ParentEnd{job.run_after[decisive], end.run.job, end.run.attempt, end.state, end.exit_code};
+    PlannedRun row;
+    row.id = id;
+    row.dispatched_at = now.wall;
+    row.requested_by = to_string(request);
+    row.retry_at = due.since;
+    if (!runs) {
+        const Reason why{Cause::parent,
+                         fmt::format("{} {}", job.run_after[decisive], how_it_ended(end))};
+        skip_child(due, std::move(row), why, now);
+        return;
+    }
+    if (misfires_.is_too_late(planned, due.since, now.wall)) {
+        skip_child(due, std::move(row),
+                   {Cause::misfire,
+                    "the jobs that it runs after were over longer ago than the misfire window"},
+                   now);
+        return;
+    }
+    const auto run = runs_.open(writer_.write(id, &planned, now.wall));
+    run->second.retry_at = due.since;
+    writer_.set_times(run->second.order, now.wall, due.since);
+    place_new(run, std::move(row.requested_by), now);
+}
+
+void TermRules::skip_child(const Chains::Due& due, PlannedRun row, Reason why, Moment now)
+{
+    const RunId id = row.id;
+    FireEnd end{id, RunState::skipped, why.cause, {}, now.wall};
+    // Its parents' missed fires are one row, and so are its own.
+    for (const FireEnd& parent : due.ends) {
+        if (parent.fires <= end.fires) continue;
+        end.fires = parent.fires;
+        end.gap_end = parent.gap_end;
+    }
+    row.fires = end.fires;
+    row.gap_end = end.gap_end;
+    chains_.planned(id, row.requested_by);
+    draft_.end(id, {}, RunState::skipped, std::move(why), now.wall);
+    draft_.add_ended(std::move(row));
+    note_end(id, RunState::skipped, draft_.number());
+    chains_.ended(std::move(end));
+}
+
+/// Whether an attempt of the fire is open or waits. One that was given up does not count: its fire
+/// went on without it.
+bool TermRules::is_fire_open(const RunId& id) const
+{
+    if (waiting_.of_fire(id)) return true;
+    const std::set<RunId>& runs = runs_.of_job(id.job);
+    for (auto run = runs.lower_bound({id.job, id.scheduled_at, 0});
+         run != runs.end() && run->scheduled_at == id.scheduled_at; ++run) {
+        if (!runs_.at(*run).superseded) return true;
+    }
+    return false;
+}
+
+/// Whether a further attempt will be planned, as soon as the store has said that there is none yet.
+bool TermRules::is_followed(const FireEnd& end, WallTime now) const
+{
+    if (Redelivery::is_wanted_after(end.state, Reason{end.cause})) {
+        const auto next = redelivery_.next_attempt(end.run, now);
+        return next && versions_.is_still_due(*next);
+    }
+    FailedRun failed;
+    failed.id = end.run;
+    failed.state = end.state;
+    failed.exit_code = end.exit_code;
+    failed.ended_at = end.ended_at;
+    const auto next = retries_.next_attempt(failed, now);
+    return next && versions_.is_still_due(*next);
 }
 
 /// Those that are to be up and have no open run.
@@ -818,6 +991,7 @@ void TermRules::take_over_waiting(const TermStart& found, Moment now)
 /// Its row is open, and says that it waits.
 void TermRules::end_waiting(const WaitingRun& wait, RunState state, Reason why, WallTime at)
 {
+    chains_.ended({wait.id, state, why.cause, {}, at});
     draft_.end(wait.id, {}, state, std::move(why), at);
     note_end(wait.id, state, 0);
 }
@@ -934,6 +1108,7 @@ Planner::Next TermRules::plan_fire(const PlannedJob& planned, WallTime scheduled
 void TermRules::place_new(Place run, std::string requested_by, Moment now)
 {
     const RunId id = run->first;
+    if (id.attempt == 1) chains_.planned(id, requested_by);
     if (id.attempt > 1) retries_.followed({id.job, id.scheduled_at, id.attempt - 1});
     set_request(run->second, requested_by);
     run->second.row_step = draft_.number();
@@ -970,6 +1145,7 @@ void TermRules::report_end(const NodeName& node, const RunReport& end, Moment no
     const bool is_last = !was_open || !run->second.superseded;
     if (was_open) close(run);
     daemons_.ended(daemon_start_of(end, !requested_by.empty()), now.wall);
+    chains_.ended(fire_end_of(end, now.wall));
     if (was_open || !begun_) {
         note_end(id, end.state, row_step);
         if (is_last && Redelivery::is_wanted_after(end.state, end.reason)) {
@@ -1003,6 +1179,7 @@ void TermRules::note_failure(const RunReport& end, std::string requested_by, Wal
 void TermRules::note_hidden_end(const RunId& id)
 {
     daemons_.ask(id.job);
+    chains_.ask(id.job);
     if (retries_.may_concern(id, RunState::failed)) retries_.note_hidden_ends();
 }
 
@@ -1050,7 +1227,8 @@ void TermRules::place(Place run, Moment now)
     // A daemon is never too late.
     const bool is_fire =
         planned != nullptr && run->first.attempt == 1 && !is_daemon(run->second.order);
-    if (is_fire && misfires_.is_too_late(*planned, run->first.scheduled_at, now.wall)) {
+    const WallTime due = run->second.retry_at.value_or(run->first.scheduled_at);
+    if (is_fire && misfires_.is_too_late(*planned, due, now.wall)) {
         const Reason why =
             nodes_.least_loaded(now.steady)
                 ? Reason{Cause::misfire,
@@ -1146,10 +1324,12 @@ void TermRules::end_here(Place run, RunState state, Reason why, WallTime at)
     const bool is_wanted = is_last && Redelivery::is_wanted_after(state, why);
     const std::uint64_t row_step = run->second.row_step;
     std::string requested_by = run->second.requested_by;
+    FireEnd end{id, state, why.cause, {}, at};
     DaemonStart over{id, state, why.cause, !requested_by.empty(), {}, at, run->second.node()};
     draft_.end(id, run->second.node(), state, std::move(why), at);
     close(run);
     daemons_.ended(std::move(over), at);
+    chains_.ended(std::move(end));
     note_end(id, state, row_step);
     if (is_wanted) redelivery_.add(id, std::move(requested_by));
 }

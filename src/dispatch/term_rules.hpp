@@ -2,6 +2,7 @@
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
+#include "dispatch/chains.hpp"
 #include "dispatch/daemons.hpp"
 #include "dispatch/dispatch_settings.hpp"
 #include "dispatch/job_table.hpp"
@@ -233,6 +234,22 @@ public:
     /// What is to be ended because its job says so. Needs no commit.
     std::vector<Outgoing> daemons_to_end(Moment now);
 
+    // Jobs that run after others: see Chains.
+
+    /// Whether a fire may be due because of what was said since the last step().
+    bool has_chain_news() const { return chains_.has_news(); }
+    bool has_chain_questions() const { return chains_.has_questions(); }
+    std::vector<JobId> chains_in_question() const { return chains_.in_question(); }
+    void ask_chains(const std::set<JobId>& children) { chains_.ask_again(children); }
+    std::vector<ChainEdge> take_chain_questions(std::size_t most)
+    {
+        return chains_.take_questions(most);
+    }
+    void found_chain_rows(std::vector<ChainRow> rows, SteadyTime hold)
+    {
+        chains_.found(std::move(rows), hold);
+    }
+
     // Retries.
 
     /// Whether ends of runs may be in the store alone, so that Store::runs_to_retry() is to be
@@ -314,6 +331,9 @@ private:
     void plan_old_version(const PlannedJob& old, WallTime from, WallTime to, Moment now);
     void plan_next_attempt(const RunId& id, std::string requested_by, Moment now);
     void plan_retry(const FailedRun& failed, Moment now);
+    void plan_chains(Moment now);
+    void plan_child(const Chains::Due& due, Moment now);
+    void skip_child(const Chains::Due& due, PlannedRun row, Reason why, Moment now);
     void start_daemons(Moment now);
     void give_up_daemon(JobId job, const DaemonNext& next, Moment now);
     RunId free_id(JobId job, WallTime at) const;
@@ -325,6 +345,8 @@ private:
     void note_hidden_end(const RunId& id);
     Place open_again(const RunId& id, const PlannedJob& job, WallTime retry_at, Moment now);
     bool has_runs_left(const Job& job) const;
+    bool is_fire_open(const RunId& id) const;
+    bool is_followed(const FireEnd& end, WallTime now) const;
     void report_end(const NodeName& node, const RunReport& end, Moment now);
     void note_end(const RunId& id, RunState state, std::uint64_t row_step);
     void unpark(JobId job);
@@ -370,6 +392,7 @@ private:
     RetryRules retries_;
     WaitingRuns waiting_;
     Daemons daemons_;
+    Chains chains_;
 
     RecentEnds ended_lately_;
     /// Given back because its job changed; becomes `revoked` unless the job still fires then.

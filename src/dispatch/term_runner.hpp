@@ -2,6 +2,7 @@
 
 #include "base/event.hpp"
 #include "base/task_group.hpp"
+#include "dispatch/chain_reader.hpp"
 #include "dispatch/clock_keeper.hpp"
 #include "dispatch/daemon_reader.hpp"
 #include "dispatch/dispatcher.hpp"
@@ -83,6 +84,7 @@ private:
     DoubtReader doubt_reader_;
     RetryReader retry_reader_;
     DaemonReader daemon_reader_;
+    ChainReader chain_reader_;
     SelfAudit self_audit_;
     Retention retention_;
     TaskGroup tasks_;

@@ -3,6 +3,7 @@
 #include "base/throw_errno.hpp"
 #include "exec/command_line.hpp"
 #include "exec/start_program.hpp"
+#include "model/chain.hpp"
 
 #include <fcntl.h>
 #include <spdlog/fmt/chrono.h>
@@ -16,6 +17,7 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <iterator>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -73,10 +75,10 @@ bool is_private(std::string_view variable)
 /// Set for each run.
 bool is_of_a_run(std::string_view variable)
 {
-    static constexpr std::array<std::string_view, 7> names{
+    static constexpr std::array<std::string_view, 8> names{
         "PEERCRON_JOB_ID=",  "PEERCRON_SCHEDULED_AT=", "PEERCRON_SCHEDULED_AT_MS=",
         "PEERCRON_ATTEMPT=", "PEERCRON_LAST_ATTEMPT=", "PEERCRON_NODE=",
-        "PEERCRON_EPOCH=",
+        "PEERCRON_EPOCH=",   "PEERCRON_PARENT_",
     };
     const auto is_name = [variable](std::string_view name) { return variable.starts_with(name); };
     return std::ranges::any_of(names, is_name);
@@ -91,12 +93,12 @@ std::vector<std::string> inherited_environment()
     return kept;
 }
 
-std::array<std::string, 7> run_environment(const RunOrder& order, const NodeName& node)
+std::vector<std::string> run_environment(const RunOrder& order, const NodeName& node)
 {
     const auto scheduled = order.id.scheduled_at;
     const auto whole = std::chrono::floor<std::chrono::seconds>(scheduled);
     const auto utc = fmt::gmtime(std::chrono::system_clock::to_time_t(whole));
-    return {
+    std::vector<std::string> variables{
         fmt::format("PEERCRON_JOB_ID={}", order.id.job),
         fmt::format("PEERCRON_SCHEDULED_AT={:%Y-%m-%dT%H:%M:%S}.{:03}Z", utc,
                     (scheduled - whole).count()),
@@ -106,6 +108,10 @@ std::array<std::string, 7> run_environment(const RunOrder& order, const NodeName
         fmt::format("PEERCRON_NODE={}", node),
         fmt::format("PEERCRON_EPOCH={}", order.epoch),
     };
+    if (const auto parent = parse_parent_end(order.parent)) {
+        std::ranges::move(parent_variables(*parent, scheduled), std::back_inserter(variables));
+    }
+    return variables;
 }
 
 /// The form in which exec wants strings; valid as long as they are.

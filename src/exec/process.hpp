@@ -62,7 +62,8 @@ ProcessEnd reap(const Process& process);
 /// - PEERCRON_LAST_ATTEMPT: the number of the last one that the job's retries allow; when it is the
 ///   same, a failure is not tried again;
 /// - PEERCRON_NODE: the name of this node;
-/// - PEERCRON_EPOCH: the epoch of the dispatcher that ordered it.
+/// - PEERCRON_EPOCH: the epoch of the dispatcher that ordered it;
+/// - of a job that runs after others, PEERCRON_PARENT_…: see model/chain.hpp.
 ///
 /// What the order's job asks for beyond that, it gets as CommandSetups says, or is not started.
 ///

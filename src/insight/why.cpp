@@ -1,7 +1,9 @@
 #include "insight/why.hpp"
 
 #include "insight/words.hpp"
+#include "model/chain.hpp"
 #include "model/missed.hpp"
+#include "model/run_request.hpp"
 #include "schedule/describe.hpp"
 
 #include <spdlog/fmt/fmt.h>
@@ -161,6 +163,8 @@ private:
         const Job& job = *version_.job;
         if (job.kind == JobKind::daemon) {
             add("definition", "a daemon: it has no schedule, and runs until it is stopped");
+        } else if (is_chained(job)) {
+            add("definition", "it runs " + chain_words(job));
         } else if (version_.schedule) {
             add("definition", fmt::format("{} in {}", describe(version_.schedule->expression()),
                                           version_.zone_name));
@@ -238,7 +242,9 @@ private:
                         run.reason.empty() ? "" : ", " + to_string(run.reason)),
             run.id.scheduled_at);
         if (!row.requested_by.empty()) {
-            add("row", fmt::format("asked for by {}", row.requested_by));
+            const RunRequest request = parse_request(row.requested_by);
+            if (!request.by.empty()) add("row", fmt::format("asked for by {}", request.by));
+            if (request.parent) add("parent", to_string(*request.parent));
         }
         if (!run.run_server.empty()) add("node", fmt::format("at {}", run.run_server));
         note_blocker(row);
@@ -270,7 +276,7 @@ private:
     {
         const RunReport& run = row.run;
         if (!run.started_at) return fmt::format("It was due at {}", when(run.id.scheduled_at));
-        const auto late = *run.started_at - run.id.scheduled_at;
+        const auto late = *run.started_at - row.retry_at.value_or(run.id.scheduled_at);
         if (run.id.attempt > 1 || late < 1s) {
             return fmt::format("It ran at {} on {}", when(*run.started_at), run.run_server);
         }
@@ -446,6 +452,11 @@ private:
                 "At {} it was not started: a daemon starts when it is added, changed "
                 "or started, and when it has ended.",
                 at);
+        }
+        if (is_chained(job)) {
+            return fmt::format(
+                "At {} it had no fire: it fires {}, at their times, once all of them are over.", at,
+                chain_words(job));
         }
         if (!version_.schedule) {
             return fmt::format("Its schedule cannot be read: {}.", version_.problem);

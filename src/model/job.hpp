@@ -34,6 +34,11 @@ struct Job {
     std::string remark;
     std::vector<std::string> tags;  ///< by which a person finds it together with others
     bool stop = false;
+
+    // In place of a schedule: see model/chain.hpp.
+    std::vector<std::string> run_after;  ///< names of jobs: it fires when all of them are over
+    RunAfterOn run_after_on = RunAfterOn::success;
+
     bool is_mutex = false;
     std::int64_t start_time = 0;      ///< Unix seconds; a fire at t needs start_time <= t
     std::int64_t end_time = 0;        ///< Unix seconds; a fire at t needs t < end_time; 0 = open
@@ -109,6 +114,19 @@ struct Job {
 
     friend bool operator==(const Job&, const Job&) = default;
 };
+
+/// Whether the job fires after others, and not by a schedule of its own.
+inline bool is_chained(const Job& job)
+{
+    return !job.run_after.empty();
+}
+
+/// Whether its fires are due by a schedule: a daemon has none, nor has a job that runs after
+/// others.
+inline bool has_schedule(const Job& job)
+{
+    return job.kind != JobKind::daemon && !is_chained(job);
+}
 
 /// How long a run may take; 0 = as long as it likes. A request without a limit of its own has one.
 std::chrono::seconds timeout_of(const Job& job);

@@ -113,7 +113,7 @@ using FieldMember = std::variant<std::string Job::*, std::vector<std::string> Jo
                                  std::int64_t Job::*, std::chrono::seconds Job::*,
                                  std::optional<std::chrono::seconds> Job::*, Delivery Job::*,
                                  Misfire Job::*, Overlap Job::*, StopSignal Job::*, JobKind Job::*,
-                                 HttpMethod Job::*, Restart Job::*>;
+                                 HttpMethod Job::*, Restart Job::*, RunAfterOn Job::*>;
 
 /// A value as columns and JSON have it: seconds as a number, a policy as its word.
 using FieldValue =
@@ -137,7 +137,7 @@ inline constexpr std::int64_t latest_second = 253'402'300'799;  ///< 9999-12-31
 inline constexpr std::int64_t longest_seconds = 2'147'483'647;
 
 /// In the order of the API: the reference's first, with its names.
-inline constexpr std::array<JobField, 57> job_fields{{
+inline constexpr std::array<JobField, 59> job_fields{{
     {"cron_set", &Job::cron_set, kind::Expression{255},
      "second minute hour day month weekday; five fields mean second 0, a seventh is the year",
      "cronSet"},
@@ -357,6 +357,12 @@ inline constexpr std::array<JobField, 57> job_fields{{
      .kind = kind::Count{most_start_limit},
      .about = "after so many starts in a row that were not healthy a daemon is given up, until it "
               "is changed or started by hand; 0 is never"},
+    {"run_after", &Job::run_after, kind::Words{16, 128, nullptr, true},
+     "names of jobs: in place of a schedule, the job fires each time that all of them have fired "
+     "and are over"},
+    {"run_after_on", &Job::run_after_on, kind::Choice{PolicyNames<RunAfterOn>::names},
+     "whether it runs when all of them succeeded, when any of them ran and failed, or whenever "
+     "they are over; otherwise its fire is skipped"},
 }};
 
 /// Fields by their place in job_fields.

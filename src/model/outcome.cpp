@@ -42,7 +42,8 @@ std::optional<Outcome> outcome_of(RunState state, Cause cause)
 std::optional<std::chrono::milliseconds> EndedRun::lateness() const
 {
     if (!started_at || attempt != 1) return std::nullopt;
-    return std::chrono::duration_cast<std::chrono::milliseconds>(*started_at - scheduled_at);
+    return std::chrono::duration_cast<std::chrono::milliseconds>(*started_at -
+                                                                 retry_at.value_or(scheduled_at));
 }
 
 }  // namespace peercron

@@ -61,6 +61,8 @@ struct EndedRun {
     std::int64_t output_bytes = 0;
     std::int64_t max_rss = 0;  ///< bytes
     std::int64_t fires = 1;    ///< one row for this many missed fires
+    /// See PlannedRun: it was due then, and not at scheduled_at.
+    std::optional<WallTime> retry_at = {};
 
     /// From when it was due to its start; a further attempt is not late.
     std::optional<std::chrono::milliseconds> lateness() const;

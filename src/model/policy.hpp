@@ -58,6 +58,9 @@ enum class Restart : std::uint8_t {
     on_failure,  ///< not after a success
 };
 
+/// After which ends of its parents a job runs that runs after others: see model/chain.hpp.
+enum class RunAfterOn : std::uint8_t { success, failure, end };
+
 /// `automatic` is POST where there is a body, else GET.
 enum class HttpMethod : std::uint8_t { automatic, get, head, post, put, patch, del, options };
 
@@ -87,6 +90,10 @@ struct PolicyNames<JobKind> {
 template <>
 struct PolicyNames<Restart> {
     static constexpr std::array<std::string_view, 2> names{"always", "on_failure"};
+};
+template <>
+struct PolicyNames<RunAfterOn> {
+    static constexpr std::array<std::string_view, 3> names{"success", "failure", "end"};
 };
 template <>
 struct PolicyNames<HttpMethod> {

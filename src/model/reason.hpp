@@ -34,10 +34,11 @@ enum class Cause : std::uint8_t {
     oom,            ///< the kernel ended it: it wanted more memory than its job may have
     window,         ///< a daemon was ended because its job's window is over
     start_limit,    ///< a daemon is given up: it ended too soon too many times in a row
+    parent,         ///< a job that it runs after did not end as Job::run_after_on wants
 };
 
 /// By Cause. These words stand in ledgers, metrics and the API: they never change.
-inline constexpr std::array<std::string_view, 21> cause_words{"",
+inline constexpr std::array<std::string_view, 22> cause_words{"",
                                                               "mutex",
                                                               "replaced",
                                                               "overload",
@@ -57,7 +58,8 @@ inline constexpr std::array<std::string_view, 21> cause_words{"",
                                                               "refused",
                                                               "oom",
                                                               "window",
-                                                              "start-limit"};
+                                                              "start-limit",
+                                                              "parent"};
 
 constexpr std::string_view to_string(Cause cause)
 {

@@ -86,10 +86,13 @@ struct PlannedRun {
     Reason reason;
     NodeName run_server;  ///< the node it is handed to; empty when skipped
     WallTime dispatched_at{};
-    std::string requested_by;  ///< who asked for it by hand; empty = planned by its schedule
-    std::int64_t fires = 1;    ///< more than 1: one row for a gap of this many missed fires …
-    WallTime gap_end{};        ///< … from id.scheduled_at to here
-    /// Of a retry: when it starts. While it is at no node it waits for that.
+    /// Who asked for it by hand, or what it runs after (model/run_request.hpp); empty = planned by
+    /// its schedule.
+    std::string requested_by;
+    std::int64_t fires = 1;  ///< more than 1: one row for a gap of this many missed fires …
+    WallTime gap_end{};      ///< … from id.scheduled_at to here
+    /// Of a retry: when it starts. While it is at no node it waits for that. Of the fire of a job
+    /// that runs after others: when those were over.
     std::optional<WallTime> retry_at = {};
 
     friend bool operator==(const PlannedRun&, const PlannedRun&) = default;

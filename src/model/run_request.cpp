@@ -16,6 +16,9 @@ namespace {
 
 namespace json = boost::json;
 
+constexpr std::string_view before_parent = ", ";
+constexpr std::string_view alone_mark = " (without its chain)";
+
 /// A declared input.
 struct Input {
     std::string_view name;
@@ -79,7 +82,13 @@ std::optional<std::vector<std::string>> parse_inputs(std::string_view text)
 
 std::string to_string(const RunRequest& request)
 {
-    if (request.inputs.empty()) return request.by;
+    std::string text = request.by;
+    if (request.parent) {
+        text += text.empty() ? "" : before_parent;
+        text += to_string(*request.parent);
+    }
+    if (request.without_chain) text += alone_mark;
+    if (request.inputs.empty()) return text;
     json::object inputs;
     for (const std::string& input : request.inputs) {
         const std::string_view name = input_name(input);
@@ -87,20 +96,40 @@ std::string to_string(const RunRequest& request)
         inputs[json::string_view(name.data(), name.size())] =
             json::string_view(value.data(), value.size());
     }
-    return request.by + " " + json::serialize(inputs);
+    return text + " " + json::serialize(inputs);
 }
 
 RunRequest parse_request(std::string_view text)
 {
-    if (!text.ends_with('}')) return {std::string(text)};
-    constexpr std::string_view begin = " {";
-    for (std::size_t at = text.find(begin); at != std::string_view::npos;
-         at = text.find(begin, at + 1)) {
-        if (auto inputs = parse_inputs(text.substr(at + 1))) {
-            return {std::string(text.substr(0, at)), *std::move(inputs)};
+    RunRequest request;
+    if (text.ends_with('}')) {
+        constexpr std::string_view begin = " {";
+        for (std::size_t at = text.find(begin); at != std::string_view::npos;
+             at = text.find(begin, at + 1)) {
+            auto inputs = parse_inputs(text.substr(at + 1));
+            if (!inputs) continue;
+            request.inputs = *std::move(inputs);
+            text = text.substr(0, at);
+            break;
         }
     }
-    return {std::string(text)};
+    if (text.ends_with(alone_mark)) {
+        request.without_chain = true;
+        text.remove_suffix(alone_mark.size());
+    }
+    request.parent = parse_parent_end(text);
+    if (request.parent) return request;
+    const std::size_t comma = text.rfind(before_parent);
+    if (comma != std::string_view::npos) {
+        request.parent = parse_parent_end(text.substr(comma + before_parent.size()));
+    }
+    request.by = request.parent ? text.substr(0, comma) : text;
+    return request;
+}
+
+bool is_of_person(std::string_view requested_by)
+{
+    return !requested_by.empty() && !parse_request(requested_by).by.empty();
 }
 
 std::optional<std::string> find_input_problem(std::span<const std::string> declared,

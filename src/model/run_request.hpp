@@ -1,5 +1,7 @@
 #pragma once
 
+#include "model/chain.hpp"
+
 #include <cstddef>
 #include <optional>
 #include <span>
@@ -9,13 +11,16 @@
 
 namespace peercron {
 
-/// A run that a person asked for. The column requested_by, the messages between nodes and a run's
-/// next attempts have it as one text: "alice from 10.0.0.7", or with inputs
-/// `alice from 10.0.0.7 {"DAY":"2026-11-21"}`. So they come to the node that runs it, whatever
+/// What made a run, other than its schedule: a person, or the end of the jobs that it runs after.
+/// The column requested_by, the messages between nodes and a run's next attempts have it as one
+/// text: "alice from 10.0.0.7", with inputs `alice from 10.0.0.7 {"DAY":"2026-11-21"}`, or
+/// "after extract (job 12: success, exit code 0)". So it comes to the node that runs it, whatever
 /// happens to dispatchers meanwhile.
 struct RunRequest {
-    std::string by;
+    std::string by;                        ///< a person; empty: none
     std::vector<std::string> inputs = {};  ///< NAME=value each
+    bool without_chain = false;            ///< the jobs that run after it do not
+    std::optional<ParentEnd> parent = {};  ///< what it runs after
 
     friend bool operator==(const RunRequest&, const RunRequest&) = default;
 };
@@ -24,8 +29,11 @@ struct RunRequest {
 inline constexpr std::size_t longest_request = 255;
 
 std::string to_string(const RunRequest& request);
-/// Reads it back; what does not end with inputs is all `by`.
+/// Reads it back; what does not end with anything else is all `by`.
 RunRequest parse_request(std::string_view text);
+
+/// Whether a person asked for the run that has this text.
+bool is_of_person(std::string_view requested_by);
 
 // A job declares its inputs (Job::inputs): "NAME", "NAME=default", or "NAME:one|two|three", whose
 // first choice is the default.

@@ -15,7 +15,8 @@ bool counts(RunState before, RunState reported, GivesWay rule)
 
 }  // namespace
 
-std::optional<EndedFire> ended_fire(const RunReport& report, RunState before, GivesWay rule)
+std::optional<EndedFire> ended_fire(const RunReport& report, RunState before, GivesWay rule,
+                                    std::optional<WallTime> retry_at)
 {
     const auto outcome = outcome_of(report.state, report.reason.cause);
     if (!outcome || !counts(before, report.state, rule)) return std::nullopt;
@@ -28,6 +29,7 @@ std::optional<EndedFire> ended_fire(const RunReport& report, RunState before, Gi
     run.outcome = *outcome;
     run.was_lost = before == RunState::lost;
     run.started_at = report.started_at;
+    run.retry_at = retry_at;
     run.use_time = report.use_time;
     run.output_bytes = report.output_bytes;
     run.max_rss = report.max_rss;
@@ -49,7 +51,7 @@ std::optional<EndedFire> ended_fire(const PlannedRun& planned)
 
 std::optional<EndedFire> ended_fire(const LogRow& row)
 {
-    auto fire = ended_fire(row.run, RunState::planned, GivesWay::only_open);
+    auto fire = ended_fire(row.run, RunState::planned, GivesWay::only_open, row.retry_at);
     if (fire) fire->run.fires = row.fires;
     return fire;
 }

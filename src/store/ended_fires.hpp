@@ -29,7 +29,9 @@ struct EndedFire {
 };
 
 /// What the report makes of its row, which says `before` until now; nullopt: nothing that counts.
-std::optional<EndedFire> ended_fire(const RunReport& report, RunState before, GivesWay rule);
+/// @param retry_at of the row, see PlannedRun.
+std::optional<EndedFire> ended_fire(const RunReport& report, RunState before, GivesWay rule,
+                                    std::optional<WallTime> retry_at = {});
 
 /// A fire that is skipped as soon as it is planned; nullopt: it is not.
 std::optional<EndedFire> ended_fire(const PlannedRun& run);

@@ -211,8 +211,9 @@ void read_open_run(const Row& row, TermStart& start)
     run.superseded = row.integer(11) != 0;
     run.planned.retry_at = time_or_null(row, 12);
     run.failed_at = time_or_null(row, 13);
-    const bool waits = run.planned.retry_at && run.planned.state == RunState::planned &&
-                       run.planned.run_server.empty();
+    const bool is_retry = run.planned.retry_at && run.planned.id.attempt > 1;
+    const bool waits =
+        is_retry && run.planned.state == RunState::planned && run.planned.run_server.empty();
     if (!waits) {
         start.open_runs.push_back(std::move(run));
         return;
@@ -247,6 +248,31 @@ FailedRun read_failed_run(const Row& row)
     run.ended_at = from_unix_millis(row.integer(5));
     run.requested_by = row.text(6);
     return run;
+}
+
+/// The columns of read_chain_row().
+inline constexpr std::string_view chain_row_columns =
+    "cron_id, scheduled_at, attempt, state, reason, exit_code, ended_at, requested_by, fires,"
+    " gap_end";
+
+/// How many of a parent's newest rows Store::chain_rows() looks at.
+inline constexpr int most_chain_rows = 300;
+
+/// The row of a query for chain_row_columns. Throws StoreError for a state that is not known.
+template <class Row>
+ChainRow read_chain_row(const Row& row, const ChainEdge& edge)
+{
+    ChainRow fire;
+    fire.edge = edge;
+    fire.id = read_run_id(row);
+    fire.state = read_state(row.text(3));
+    fire.cause = parse_reason(row.text(4)).cause;
+    fire.exit_code = int_or_null(row, 5);
+    fire.ended_at = time_or_null(row, 6);
+    fire.requested_by = row.text(7);
+    fire.fires = row.integer(8);
+    fire.gap_end = time_or_null(row, 9);
+    return fire;
 }
 
 /// The row of a query for daemon_start_columns. Throws StoreError for a state that is not known.

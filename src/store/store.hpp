@@ -134,6 +134,29 @@ struct FailedRun {
     friend bool operator==(const FailedRun&, const FailedRun&) = default;
 };
 
+/// `child` runs after `parent` (Job::run_after).
+struct ChainEdge {
+    JobId parent = 0;
+    JobId child = 0;
+
+    friend auto operator<=>(const ChainEdge&, const ChainEdge&) = default;
+};
+
+/// A row of a parent's fire of which a child has no row yet.
+struct ChainRow {
+    ChainEdge edge;
+    RunId id;
+    RunState state = RunState::planned;
+    Cause cause = Cause::none;
+    std::optional<int> exit_code;
+    std::optional<WallTime> ended_at;
+    std::string requested_by;
+    std::int64_t fires = 1;  ///< see PlannedRun
+    std::optional<WallTime> gap_end;
+
+    friend bool operator==(const ChainRow&, const ChainRow&) = default;
+};
+
 /// LogRow::requested_by of a run that a clock asked for that was ahead.
 inline constexpr std::string_view clock_was_ahead = "a clock that was ahead";
 
@@ -395,6 +418,11 @@ public:
     /// The newest rows of these jobs that were not revoked, of each no more than
     /// most_daemon_starts, by job and scheduled time.
     virtual std::vector<DaemonStart> daemon_starts(std::span<const JobId> jobs) = 0;
+    /// Of each edge the rows of the parent's fires, all attempts, open ones as well, of which the
+    /// child has no row of the same scheduled time; without those that were revoked. Of the
+    /// parent's newest rows, some hundreds, and scheduled at or after `since`; of each edge by time
+    /// and attempt.
+    virtual std::vector<ChainRow> chain_rows(std::span<const ChainEdge> edges, WallTime since) = 0;
     /// Writes the reports of runs. A final state is never overwritten, except that `lost` is
     /// replaced by what really happened. Writing a report again changes nothing.
     ///

@@ -73,6 +73,7 @@ void write(const RunOrder& order, pb::RunOrder& out)
     out.set_at_limit(write(order.concurrency.at_limit));
     if (!order.fields.empty()) out.set_fields(order.fields.text());
     for (const std::string& input : order.inputs) out.add_inputs(input);
+    if (!order.parent.empty()) out.set_parent(order.parent);
     out.set_start_at(to_unix_millis(order.start_at));
     out.set_start_by(to_unix_millis(order.start_by));
     out.set_epoch(order.epoch);
@@ -88,6 +89,7 @@ RunOrder read(pb::RunOrder& in)
             .concurrency = read_concurrency(in),
             .fields = NodeFields::parse(in.fields()).value_or(NodeFields()),
             .inputs = {in.inputs().begin(), in.inputs().end()},
+            .parent = std::move(*in.mutable_parent()),
             .start_at = from_unix_millis(in.start_at()),
             .start_by = from_unix_millis(in.start_by()),
             .epoch = in.epoch(),

@@ -27,6 +27,7 @@ struct RunOrder {
     Concurrency concurrency;
     NodeFields fields;
     std::vector<std::string> inputs;  ///< of the job's, what a person has set: NAME=value each
+    std::string parent;               ///< what it runs after, as to_string(ParentEnd); empty: none
     WallTime start_at{};  ///< not before; the scheduled time, or now for a fire that is late
     WallTime start_by{};  ///< not after; later it ends as skipped
     Epoch epoch = 0;

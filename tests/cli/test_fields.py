@@ -50,11 +50,13 @@ OF_COMMANDS = ("command", "env", "work_dir", "umask", "stdin", "nice", "success_
 OF_DAEMONS = ("restart", "restart_delay", "restart_max_delay", "healthy_after", "start_limit")
 NOT_OF_DAEMONS = ("cronSet", "time_zone", "timeout", "run_limit", "delivery", "misfire_policy", "misfire_window", "overlap",
                   "is_mutex", "max_concurrent", "retries", "retry_delay", "retry_max_delay", "retry_on", "inputs",
-                  "slow_after", "expect_every", "expect_by")
+                  "slow_after", "expect_every", "expect_by", "run_after_on")
 
 
 def has(kind, name):
-    """Whether a job of this kind has the field."""
+    """Whether a job of this kind, with a schedule, has the field."""
+    if name == "run_after":
+        return False
     if name in OF_DAEMONS or kind == "daemon":
         return kind == "daemon" and name not in NOT_OF_DAEMONS and not name.startswith("http_")
     return name not in OF_COMMANDS if kind == "http" else not name.startswith("http_")

@@ -260,7 +260,7 @@ class Cluster:
         return self.add(command, start_time=second, end_time=second + 1, **more)
 
     def delete_all_jobs(self):
-        for job in self.api("/cron/list"):
+        for job in reversed(self.api("/cron/list")):  # children before their parents
             self.api(f"/cron/delete/{job['id']}")
 
     def node_list(self, node=None):

@@ -163,7 +163,8 @@ TermStart Database::read_term() const
             failed_at = from_unix_seconds(to_unix_seconds(row.dispatched_at));
             if (earlier != nullptr && earlier->ended_at) failed_at = earlier->ended_at;
         }
-        if (row.retry_at && row.state == RunState::planned && row.run_server.empty()) {
+        const bool is_retry = row.retry_at && id.attempt > 1;
+        if (is_retry && row.state == RunState::planned && row.run_server.empty()) {
             if (mutation_ == Mutation::forgets_waiting) continue;
             found.waiting.push_back({id, *row.retry_at, *failed_at, row.requested_by});
             continue;
@@ -237,6 +238,32 @@ std::vector<DaemonStart> Database::daemon_starts(std::span<const JobId> jobs) co
                           row.started_at, row.ended_at, row.run_server});
     }
     return starts;
+}
+
+std::vector<ChainRow> Database::chain_rows(std::span<const ChainEdge> edges, WallTime since) const
+{
+    std::vector<ChainRow> rows;
+    for (const ChainEdge& edge : edges) {
+        for (const auto& [id, row] : log_) {
+            if (id.job != edge.parent || id.scheduled_at < since) continue;
+            const auto own = log_.lower_bound(RunId{edge.child, id.scheduled_at, 0});
+            const bool has_own = own != log_.end() && own->first.job == edge.child &&
+                                 own->first.scheduled_at == id.scheduled_at;
+            if (has_own || row.state == RunState::revoked) continue;
+            ChainRow found;
+            found.edge = edge;
+            found.id = id;
+            found.state = row.state;
+            found.cause = row.reason.cause;
+            found.exit_code = row.exit_code;
+            found.ended_at = row.ended_at;
+            found.requested_by = row.requested_by;
+            found.fires = row.fires;
+            if (row.fires > 1) found.gap_end = row.gap_end;
+            rows.push_back(std::move(found));
+        }
+    }
+    return rows;
 }
 
 std::optional<LogRow> Database::newest_attempt(const RunId& id) const

@@ -82,6 +82,7 @@ public:
     std::vector<RunId> runs_to_repeat(WallTime since) const;
     std::vector<FailedRun> failed(WallTime since) const;
     std::vector<DaemonStart> daemon_starts(std::span<const JobId> jobs) const;
+    std::vector<ChainRow> chain_rows(std::span<const ChainEdge> edges, WallTime since) const;
     std::optional<LogRow> newest_attempt(const RunId& id) const;
     void record(std::span<const RunReport> reports);
 

@@ -40,6 +40,10 @@ bool names(const std::string& expression, WallTime time)
 bool fires_at(const Job& job, WallTime effective_from, WallTime time)
 {
     const std::int64_t second = to_unix_seconds(time);
+    if (is_chained(job)) {
+        return !job.stop && job.start_time <= second &&
+               (job.end_time == 0 || second < job.end_time);
+    }
     return !job.stop && time > effective_from && job.start_time <= second &&
            (job.end_time == 0 || second < job.end_time) && names(job.cron_set, time);
 }
@@ -136,7 +140,9 @@ void Judge::row_written(const RunId& id, const LedgerRow* before, const LedgerRo
     }
     rows_[id] = after;
     if (before == nullptr && id.attempt > 1) check_next_attempt(id);
-    if (before == nullptr && after.retry_at) check_retry_row(id, after);
+    const bool is_fire_of_child = id.attempt == 1 && is_child(id.job);
+    if (before == nullptr && after.retry_at && !is_fire_of_child) check_retry_row(id, after);
+    if (is_final(after.state)) over_.try_emplace(id, world_.now());
     if (is_bad_end(after)) ended_badly_.try_emplace(id, world_.now());
     if (is_failure(after)) failed_.try_emplace(id, world_.now());
     if (excused_.contains(after.run_server)) excused_runs_.insert(id);
@@ -220,6 +226,7 @@ void Judge::row_moved(const RunId& from, const RunId& to)
     rename(lost_);
     rename(ended_badly_);
     rename(failed_);
+    rename(over_);
     rename(copied_);
     rename(executions_);
     rename(excused_runs_);
@@ -351,6 +358,7 @@ void Judge::started(Execution& execution)
     executions_[id].push_back(&execution);
     check_retry_start(execution);
     check_daemon_start(execution);
+    check_child_start(execution);
 
     if (allows(order, execution.decided) == nullptr) broken("outside its job's version", who);
     if (is_planned(id)) {
@@ -372,8 +380,8 @@ void Judge::started(Execution& execution)
     }
     const auto late = world_.wall() - id.scheduled_at;
     const bool may_wait = is_limited(order) && order.concurrency.at_limit != Overlap::skip;
-    const bool is_bound =
-        lateness_ > 0ms && id.attempt == 1 && !may_wait && !excused_runs_.contains(id);
+    const bool is_bound = lateness_ > 0ms && id.attempt == 1 && !may_wait &&
+                          !excused_runs_.contains(id) && !is_child(id.job);
     if (is_bound && late > lateness_) {
         broken("late", fmt::format("{}, by {}", who, late));
     }
@@ -429,6 +437,7 @@ void Judge::close(const std::map<NodeName, std::uint64_t>& alive, World::Time ag
     }
     for (const auto& [id, versions] : versions_) check_due(id, versions);
     check_attempts(again);
+    check_chains(again);
 }
 
 bool Judge::runs_again(JobId job) const
@@ -470,7 +479,7 @@ std::optional<WallTime> Judge::next_fire(const RunId& id) const
     for (const Version& known : versions_.at(id.job)) {
         if (known.job && !known.job->stop) version = &known;
     }
-    if (version == nullptr) return std::nullopt;
+    if (version == nullptr || is_child(id.job)) return std::nullopt;
     WallTime fire = std::chrono::floor<std::chrono::seconds>(id.scheduled_at) + 1s;
     for (int i = 0; i < 120; ++i, fire += 1s) {
         if (fires_at(*version->job, version->effective_from, fire)) return fire;
@@ -536,6 +545,8 @@ void Judge::check_retry_owed(const RunId& id, const LedgerRow& row, World::Time 
     // The last version is the stop in the end.
     const bool is_unchanged = versions.size() <= 2 && versions.back().job;
     const auto known = failed_.find(id);
+    const auto later = rows_.lower_bound(RunId{id.job, id.scheduled_at + 1ms, 0});
+    if (is_child(id.job) && later != rows_.end() && later->first.job == id.job) return;
     if (!is_unchanged || job.run_limit > 0 || known == failed_.end()) return;
     const auto pause = pause_after(job, id.attempt) * 11 / 10;
     const WallTime latest = *row.ended_at + pause + clocks_differ;
@@ -700,10 +711,147 @@ bool Judge::has_come_to_an_end(const RunId& id) const
     return false;
 }
 
+bool Judge::is_child(JobId job) const
+{
+    const auto versions = versions_.find(job);
+    return versions != versions_.end() && is_chained(*versions->second.front().job);
+}
+
+std::optional<JobId> Judge::job_called(const std::string& name) const
+{
+    for (const auto& [id, versions] : versions_) {
+        if (versions.front().job->name == name) return id;
+    }
+    return std::nullopt;
+}
+
+/// How the fires of that moment ended, by what the ledger says in the end; none when there is not
+/// one of each.
+std::vector<RunState> Judge::ends_of_parents(const std::vector<JobId>& parents, WallTime fire) const
+{
+    std::vector<RunState> ends;
+    for (const JobId parent : parents) {
+        std::optional<RunState> end;
+        auto row = rows_.lower_bound(RunId{parent, fire, 0});
+        for (; row != rows_.end() && row->first.job == parent && row->first.scheduled_at == fire;
+             ++row) {
+            const RunState state = row->second.state;
+            const bool has_not_run = state == RunState::skipped || state == RunState::revoked;
+            if (row->first.attempt == 1) {
+                if (state != RunState::revoked) end = state;
+            } else {
+                end = has_not_run ? RunState::failed : state;
+            }
+        }
+        if (!end) return {};
+        ends.push_back(*end);
+    }
+    return ends;
+}
+
+/// A child starts when its parents' commands are over, unless they were given up.
+void Judge::check_child_start(const Execution& execution)
+{
+    const RunId& id = execution.order.id;
+    if (!is_child(id.job)) return;
+    for (const std::string& name : versions_.at(id.job).front().job->run_after) {
+        const auto parent = job_called(name);
+        if (!parent) continue;
+        auto run = executions_.lower_bound(RunId{*parent, id.scheduled_at, 0});
+        for (; run != executions_.end() && run->first.job == *parent &&
+               run->first.scheduled_at == id.scheduled_at;
+             ++run) {
+            if (run->second.back()->ended || lost_.contains(run->first)) continue;
+            broken("started before its parent was over",
+                   fmt::format("{}, and {} runs", to_string(id), to_string(run->first)));
+        }
+    }
+}
+
+void Judge::check_chains(World::Time again)
+{
+    if (has_wrong_clocks_) return;
+    for (const auto& [id, versions] : versions_) {
+        if (!is_child(id)) continue;
+        std::vector<JobId> parents;
+        bool are_there = true;
+        for (const std::string& name : versions.front().job->run_after) {
+            const auto parent = job_called(name);
+            // No API call deletes a parent, but people who change the table do.
+            are_there = are_there && parent && versions_.at(*parent).back().job;
+            if (are_there) parents.push_back(*parent);
+        }
+        if (are_there) check_chain(id, parents, again);
+    }
+}
+
+/// For each fire of its parents the child has one row.
+void Judge::check_chain(JobId child, const std::vector<JobId>& parents, World::Time again)
+{
+    // A dispatcher that takes over, and a store that is slow.
+    constexpr auto soon = 15s;
+    const std::vector<Version>& versions = versions_.at(child);
+    const auto is_off = [](const Version& version) { return !version.job || version.job->stop; };
+    const bool was_off =
+        !versions.back().job || std::any_of(versions.begin(), std::prev(versions.end()), is_off);
+    const bool is_owed_all = !was_off && versions.front().job->run_limit == 0;
+    for (const auto& [id, row] : rows_) {
+        if (!is_planned(id) || id.attempt != 1 || moved_.contains(id)) continue;
+        if (id.job == child && row.state != RunState::revoked) {
+            check_child_fire(child, parents, id.scheduled_at);
+        }
+        if (id.job != parents.front() || rows_.contains(RunId{child, id.scheduled_at, 1})) continue;
+        const std::vector<RunState> ends = ends_of_parents(parents, id.scheduled_at);
+        if (ends.empty() || !is_owed_all) continue;
+        World::Time over{};
+        for (const auto& [other, since] : over_) {
+            const bool is_parent = std::ranges::count(parents, other.job) > 0;
+            if (is_parent && other.scheduled_at == id.scheduled_at) over = std::max(over, since);
+        }
+        if (over + soon > again) continue;
+        broken("a job did not run after others",
+               fmt::format("{} after {}", to_string(RunId{child, id.scheduled_at, 1}),
+                           to_string(row.state)));
+    }
+}
+
+/// Its parents have fired then, and it ran as they ended.
+void Judge::check_child_fire(JobId child, const std::vector<JobId>& parents, WallTime fire)
+{
+    const RunId id{child, fire, 1};
+    const LedgerRow& row = rows_.at(id);
+    const std::vector<RunState> ends = ends_of_parents(parents, fire);
+    if (ends.empty()) {
+        broken("it ran after jobs that had not fired", to_string(id));
+        return;
+    }
+    // What was lost when that was decided may have ended in another way.
+    for (const JobId parent : parents) {
+        for (std::int32_t attempt = 1; attempt <= most_attempts; ++attempt) {
+            if (lost_.contains(RunId{parent, fire, attempt})) return;
+        }
+    }
+    const auto ran = [](RunState state) { return state != RunState::skipped; };
+    const auto succeeded = [](RunState state) { return state == RunState::success; };
+    const RunAfterOn on = versions_.at(child).front().job->run_after_on;
+    bool is_wanted = std::ranges::any_of(ends, ran);
+    if (on == RunAfterOn::success) is_wanted = std::ranges::all_of(ends, succeeded);
+    if (on == RunAfterOn::failure) {
+        is_wanted = std::ranges::any_of(
+            ends, [&](RunState state) { return ran(state) && !succeeded(state); });
+    }
+    const bool was_skipped = row.state == RunState::skipped && row.reason.cause == Cause::parent;
+    if (was_skipped == is_wanted) {
+        broken(was_skipped ? "skipped though its parents ended as it wants"
+                           : "not skipped though its parents did not end as it wants",
+               fmt::format("{} is {}", to_string(id), to_string(row.state)));
+    }
+}
+
 /// Every fire that was due under some version has its row.
 void Judge::check_due(JobId id, const std::vector<Version>& versions)
 {
-    if (versions.front().job->run_limit > 0) return;
+    if (versions.front().job->run_limit > 0 || is_child(id)) return;
     for (std::size_t i = 0; i + 1 < versions.size(); ++i) {
         const Version& version = versions[i];
         if (!version.job) continue;

@@ -123,6 +123,13 @@ private:
     struct DaemonPast;
     std::optional<DaemonPast> past_of_daemon(JobId id) const;
     void check_daemon_start(const Execution& execution);
+    bool is_child(JobId job) const;
+    std::optional<JobId> job_called(const std::string& name) const;
+    std::vector<RunState> ends_of_parents(const std::vector<JobId>& parents, WallTime fire) const;
+    void check_child_start(const Execution& execution);
+    void check_chains(World::Time again);
+    void check_chain(JobId child, const std::vector<JobId>& parents, World::Time again);
+    void check_child_fire(JobId child, const std::vector<JobId>& parents, WallTime fire);
 
     World& world_;
     std::string verdict_;
@@ -132,6 +139,7 @@ private:
     std::set<RunId> lost_;  ///< as a dispatcher has decided, whatever came of that
     std::map<RunId, World::Time> ended_badly_;
     std::map<RunId, World::Time> failed_;  ///< when the ledger knew
+    std::map<RunId, World::Time> over_;    ///< likewise, of each end
     std::set<StepId> copies_;
     std::set<RunId> copied_;  ///< new rows that are in copies
     std::map<JobId, std::vector<std::pair<WallTime, WallTime>>> gaps_;

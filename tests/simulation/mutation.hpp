@@ -38,6 +38,7 @@ enum class Mutation : std::uint8_t {
     ignores_superseded,      ///< a retry waits for a time after the job's next fire
     forgets_daemon_ends,     ///< a take-over does not read how starts of daemons have ended
     gives_lost_daemons_up,   ///< what was lost with its node is taken for given up
+    forgets_chains,          ///< a take-over does not read which jobs have to run after others
     trusts_its_clock,        ///< the database's clock is not asked
     keeps_the_plan,          ///< it goes on from where a clock had come that was ahead
     // The nodes.

@@ -100,8 +100,8 @@ JobPatch patch(Random& random)
     return patch;
 }
 
-/// The same of a daemon, which has neither a schedule nor a timeout.
-JobPatch patch_of_daemon(Random& random)
+/// The same of a job without a schedule: a daemon, or one that runs after others.
+JobPatch patch_of_unscheduled(Random& random)
 {
     JobPatch patch;
     switch (random.below(4)) {
@@ -197,6 +197,37 @@ void give_daemons(Scenario& scenario, Random& random)
         job.restart_max_delay = std::chrono::seconds(random.between(1, 8));
         job.healthy_after = std::chrono::seconds(random.between(1, 6));
         if (random.once_in(3)) job.start_limit = random.between(2, 5);
+        scenario.jobs.push_back(std::move(job));
+    }
+}
+
+/// Of jobs that run after others, besides the jobs that there are.
+void give_chains(Scenario& scenario, Random& random)
+{
+    static const std::vector<RunAfterOn> ends{RunAfterOn::success, RunAfterOn::success,
+                                              RunAfterOn::failure, RunAfterOn::end};
+    scenario.jobs_stop_after = std::max(scenario.jobs_stop_after, milliseconds(40'000));
+    scenario.settings.rules.slots = 50;
+    const auto parents = static_cast<std::size_t>(random.between(1, 2));
+    for (std::size_t i = 0; i < parents; ++i) {
+        Job& parent = scenario.jobs[i];
+        parent.name = fmt::format("parent{}", i + 1);
+        parent.cron_set = scenario.jobs[0].cron_set;
+        if (random.once_in(2) && !parent.command.starts_with(flaky)) {
+            parent.command = fmt::format("{} {}", flaky, parent.command);
+        }
+    }
+    const auto children = random.between(1, 4);
+    std::vector<std::string> names{"parent1"};
+    for (std::int64_t i = 0; i < children; ++i) {
+        Job job;
+        job.name = fmt::format("child{}", i + 1);
+        job.command = fmt::format("command child {} version 1", i + 1);
+        job.run_after.assign(1, random.one_of(names));
+        if (parents > 1 && random.once_in(3)) job.run_after = {"parent1", "parent2"};
+        job.run_after_on = random.one_of(ends);
+        if (random.once_in(3)) job.delivery = Delivery::at_least_once;
+        names.push_back(job.name);
         scenario.jobs.push_back(std::move(job));
     }
 }
@@ -560,8 +591,8 @@ private:
         if (again_too_soon) return;
         changed_[job] = world_.now();
         if (fault == Fault::delete_job) return node.delete_job(job);
-        const bool is_daemon = jobs.at(job).kind == JobKind::daemon;
-        node.change_job(job, is_daemon ? patch_of_daemon(dice) : patch(dice));
+        const bool is_scheduled = has_schedule(jobs.at(job));
+        node.change_job(job, is_scheduled ? patch(dice) : patch_of_unscheduled(dice));
     }
 
     void cut_off(Machine& machine, bool in, bool out, bool off)
@@ -755,6 +786,8 @@ Scenario Scenario::from_seed(std::uint64_t seed)
     if (!scenario.dispatcher_only && clocks.once_in(6)) give_wrong_clocks(scenario, clocks);
     Random daemons(seed ^ 0xDAE3015ULL);
     if (!scenario.dispatcher_only && daemons.once_in(4)) give_daemons(scenario, daemons);
+    Random chains(seed ^ 0xC4A1275ULL);
+    if (!scenario.dispatcher_only && chains.once_in(3)) give_chains(scenario, chains);
     return scenario;
 }
 

@@ -54,6 +54,11 @@ std::string text_of(const Job& job)
             job.healthy_after.count(), job.start_limit);
     }
     std::string text = job.cron_set.substr(0, job.cron_set.find(' '));
+    if (is_chained(job)) {
+        text = fmt::format("after parents={} on={}", join_words(job.run_after),
+                           policy_name(job.run_after_on));
+    }
+    if (!job.name.empty()) text += fmt::format(" name={}", job.name);
     if (job.is_mutex) text += " mutex";
     if (job.delivery == Delivery::at_least_once) text += " at_least_once";
     if (job.timeout.count() > 0) text += fmt::format(" timeout={}", job.timeout.count());
@@ -85,7 +90,7 @@ Job job_of(const std::vector<std::string_view>& words, std::size_t number)
     Job job;
     if (words.at(1) == "daemon") {
         job.kind = JobKind::daemon;
-    } else {
+    } else if (words.at(1) != "after") {
         job.cron_set = std::string(words.at(1)) + std::string(every_minute);
     }
     job.command = fmt::format("command {} version 1", number);
@@ -96,6 +101,12 @@ Job job_of(const std::vector<std::string_view>& words, std::size_t number)
             equals == std::string_view::npos ? "" : words[i].substr(equals + 1);
         if (key == "mutex") {
             job.is_mutex = true;
+        } else if (key == "parents") {
+            job.run_after = split_words(value);
+        } else if (key == "on") {
+            job.run_after_on = parse_policy<RunAfterOn>(value).value();
+        } else if (key == "name") {
+            job.name = value;
         } else if (key == "at_least_once") {
             job.delivery = Delivery::at_least_once;
         } else if (key == "timeout") {

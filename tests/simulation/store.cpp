@@ -111,6 +111,11 @@ public:
     std::vector<RunId> runs_to_repeat(WallTime /*since*/) override { return {}; }
     std::vector<FailedRun> runs_to_retry(WallTime /*since*/) override { return {}; }
     std::vector<DaemonStart> daemon_starts(std::span<const JobId> /*jobs*/) override { return {}; }
+    std::vector<ChainRow> chain_rows(std::span<const ChainEdge> /*edges*/,
+                                     WallTime /*since*/) override
+    {
+        return {};
+    }
     std::optional<LogRow> find_newest_attempt(const RunId& /*run*/) override { return {}; }
     std::vector<DoubledRun> record(std::span<const RunReport> reports) override
     {
@@ -222,6 +227,11 @@ public:
             }
         }
         return starts;
+    }
+    std::vector<ChainRow> chain_rows(std::span<const ChainEdge> edges, WallTime since) override
+    {
+        if (line_.mutation_ == Mutation::forgets_chains) return {};
+        return database_.chain_rows(edges, since);
     }
     std::optional<LogRow> find_newest_attempt(const RunId& run) override
     {

@@ -47,6 +47,11 @@ public:
     SteppedBack step_back(Epoch /*epoch*/, const StepBack& /*order*/) override { unexpected(); }
     std::vector<RunId> runs_to_repeat(WallTime /*since*/) override { unexpected(); }
     std::vector<FailedRun> runs_to_retry(WallTime /*since*/) override { unexpected(); }
+    std::vector<ChainRow> chain_rows(std::span<const ChainEdge> /*edges*/,
+                                     WallTime /*since*/) override
+    {
+        unexpected();
+    }
     std::vector<DaemonStart> daemon_starts(std::span<const JobId> /*jobs*/) override
     {
         unexpected();

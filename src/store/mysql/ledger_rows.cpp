@@ -196,7 +196,7 @@ LockedRows lock_rows(MysqlConnection& connection, std::span<const RunReport> rep
         MysqlRows rows = connection.query(
             fmt::format("SELECT cron_id, scheduled_at, attempt, id, state,"
                         " (SELECT 1 + {} FROM cron WHERE cron.id = log.cron_id),"
-                        " run_server, started_at"
+                        " run_server, started_at, retry_at"
                         " FROM log FORCE INDEX (by_run)"
                         " WHERE (cron_id, scheduled_at, attempt) IN ({}) FOR UPDATE",
                         wants_notices, runs));
@@ -205,7 +205,8 @@ LockedRows lock_rows(MysqlConnection& connection, std::span<const RunReport> rep
                             static_cast<std::int32_t>(rows.integer(2))};
             locked.emplace(
                 run, LockedRow{rows.integer(3), read_state(rows.text(4)), rows.integer(5) > 0,
-                               rows.integer(5) > 1, NodeName(rows.text(6)), time_or_null(rows, 7)});
+                               rows.integer(5) > 1, NodeName(rows.text(6)), time_or_null(rows, 7),
+                               time_or_null(rows, 8)});
         }
     });
     return locked;
@@ -338,8 +339,9 @@ std::vector<EndedFire> ended_fires(std::span<const RunReport> reports, const Loc
     std::vector<EndedFire> fires;
     for (const RunReport& report : reports) {
         const auto found = locked.find(report.id);
-        const RunState before = found == locked.end() ? RunState::planned : found->second.state;
-        if (auto fire = ended_fire(report, before, rule)) fires.push_back(*std::move(fire));
+        const LockedRow row = found == locked.end() ? LockedRow() : found->second;
+        auto fire = ended_fire(report, row.state, rule, row.retry_at);
+        if (fire) fires.push_back(*std::move(fire));
     }
     return fires;
 }

@@ -43,6 +43,7 @@ struct LockedRow {
     bool wants_notices = true;
     NodeName run_server;
     std::optional<WallTime> started_at;
+    std::optional<WallTime> retry_at;
 };
 using LockedRows = std::unordered_map<RunId, LockedRow>;
 

@@ -372,6 +372,26 @@ std::vector<DaemonStart> MysqlStore::daemon_starts(std::span<const JobId> jobs)
     return session_.run("read the newest starts of daemons", Repeat::safe, work);
 }
 
+std::vector<ChainRow> MysqlStore::chain_rows(std::span<const ChainEdge> edges, WallTime since)
+{
+    const auto work = [&](MysqlConnection& connection) {
+        std::vector<ChainRow> found;
+        for (const ChainEdge& edge : edges) {
+            MysqlRows rows = connection.query(fmt::format(
+                "SELECT {0} FROM (SELECT {0} FROM log FORCE INDEX (by_run) WHERE cron_id = {1}"
+                " AND scheduled_at >= {2} ORDER BY scheduled_at DESC, attempt DESC LIMIT {3})"
+                " AS run WHERE state <> 'revoked' AND NOT EXISTS (SELECT 1 FROM log AS child"
+                " FORCE INDEX (by_run) WHERE child.cron_id = {4}"
+                " AND child.scheduled_at = run.scheduled_at) ORDER BY scheduled_at, attempt",
+                chain_row_columns, edge.parent, to_unix_millis(since), most_chain_rows,
+                edge.child));
+            while (rows.next()) found.push_back(read_chain_row(rows, edge));
+        }
+        return found;
+    };
+    return session_.run("read which fires of chains are owed", Repeat::safe, work);
+}
+
 std::vector<DoubledRun> MysqlStore::record(std::span<const RunReport> reports)
 {
     std::vector<DoubledRun> doubled;

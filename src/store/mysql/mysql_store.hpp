@@ -44,6 +44,7 @@ public:
     std::vector<RunId> runs_to_repeat(WallTime since) override;
     std::vector<FailedRun> runs_to_retry(WallTime since) override;
     std::vector<DaemonStart> daemon_starts(std::span<const JobId> jobs) override;
+    std::vector<ChainRow> chain_rows(std::span<const ChainEdge> edges, WallTime since) override;
     /// A report that the server refuses (a text that it does not take) is written with what fits,
     /// and does not keep the others from being written.
     std::vector<DoubledRun> record(std::span<const RunReport> reports) override;

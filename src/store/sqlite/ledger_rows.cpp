@@ -18,6 +18,7 @@ struct StoredRow {
     std::string run_server;
     std::string dispatch_server;
     std::optional<WallTime> started_at;
+    std::optional<WallTime> retry_at;
 };
 
 SqliteStatement& bind(SqliteStatement& statement, const RunId& run)
@@ -213,7 +214,7 @@ std::optional<DoubledRun> write_report(SqliteConnection& connection, const RunRe
                                        GivesWay rule, std::vector<EndedFire>& ended)
 {
     SqliteStatement& find = connection.cached(
-        "SELECT id, state, run_server, dispatch_server, started_at FROM log"
+        "SELECT id, state, run_server, dispatch_server, started_at, retry_at FROM log"
         " WHERE cron_id = ? AND scheduled_at = ? AND attempt = ?");
     if (!bind(find, report.id).next()) {
         find.reset();
@@ -223,8 +224,8 @@ std::optional<DoubledRun> write_report(SqliteConnection& connection, const RunRe
         note(ended_fire(report, RunState::planned, rule), ended);
         return std::nullopt;
     }
-    const StoredRow row{find.integer(0), read_state(find.text(1)), find.text(2), find.text(3),
-                        time_or_null(find, 4)};
+    const StoredRow row{find.integer(0), read_state(find.text(1)), find.text(2),
+                        find.text(3),    time_or_null(find, 4),    time_or_null(find, 5)};
     const RunState before = row.state;
     find.reset();
     std::optional<DoubledRun> doubled;
@@ -233,7 +234,7 @@ std::optional<DoubledRun> write_report(SqliteConnection& connection, const RunRe
         rule == GivesWay::lost_too && before == RunState::lost && report.state != RunState::running;
     if (is_final(before) && !truth_about_lost) return doubled;
     update_by_report(connection, row, report);
-    note(ended_fire(report, before, rule), ended);
+    note(ended_fire(report, before, rule, row.retry_at), ended);
     note_end(connection, row.id, report);
     if (!is_final(before)) count(connection, report);
     if (before == RunState::lost && report.state == RunState::skipped) uncount(connection, report);

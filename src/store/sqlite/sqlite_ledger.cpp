@@ -245,6 +245,31 @@ std::vector<DaemonStart> SqliteStore::daemon_starts(std::span<const JobId> jobs)
     return session_.run("read the newest starts of daemons", work);
 }
 
+std::vector<ChainRow> SqliteStore::chain_rows(std::span<const ChainEdge> edges, WallTime since)
+{
+    const auto work = [&](SqliteConnection& connection) {
+        std::vector<ChainRow> found;
+        for (const ChainEdge& edge : edges) {
+            SqliteStatement& rows =
+                connection
+                    .cached(fmt::format(
+                        "SELECT {0} FROM (SELECT {0} FROM log WHERE cron_id = ?"
+                        " AND scheduled_at >= ? ORDER BY scheduled_at DESC, attempt DESC LIMIT {1})"
+                        " AS run WHERE state <> 'revoked' AND NOT EXISTS (SELECT 1 FROM log AS"
+                        " child WHERE child.cron_id = ? AND child.scheduled_at = run.scheduled_at)"
+                        " ORDER BY scheduled_at, attempt",
+                        chain_row_columns, most_chain_rows))
+                    .bind(edge.parent)
+                    .bind(to_unix_millis(since))
+                    .bind(edge.child);
+            while (rows.next()) found.push_back(read_chain_row(rows, edge));
+            rows.reset();
+        }
+        return found;
+    };
+    return session_.run("read which fires of chains are owed", work);
+}
+
 std::vector<DoubledRun> SqliteStore::record(std::span<const RunReport> reports)
 {
     if (reports.empty()) return {};

@@ -43,6 +43,7 @@ public:
     std::vector<RunId> runs_to_repeat(WallTime since) override;
     std::vector<FailedRun> runs_to_retry(WallTime since) override;
     std::vector<DaemonStart> daemon_starts(std::span<const JobId> jobs) override;
+    std::vector<ChainRow> chain_rows(std::span<const ChainEdge> edges, WallTime since) override;
     std::vector<DoubledRun> record(std::span<const RunReport> reports) override;
     std::vector<DoubledRun> find_doubled(const DoubledQuery& query) override;
     std::vector<LogRow> log_page(const LogFilter& filter, const Slice& slice, const PageHint& hint,

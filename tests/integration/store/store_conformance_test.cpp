@@ -1303,6 +1303,47 @@ TEST_P(StoreTest, FindsTheNewestStartsOfDaemons)
     EXPECT_THAT(store_->daemon_starts({}), IsEmpty());
 }
 
+TEST_P(StoreTest, SaysWhichFiresOfParentsHaveNoRowOfTheirChild)
+{
+    store_->begin_term(1, node_1);
+    PlannedRun by_hand = planned(1, t0 + 30s);
+    by_hand.requested_by = "ops (without its chain)";
+    PlannedRun gap = planned(1, t0 + 40s);
+    gap.state = RunState::skipped;
+    gap.reason.cause = Cause::misfire;
+    gap.run_server.clear();
+    gap.fires = 5;
+    gap.gap_end = t0 + 44s;
+    PlannedRun again = planned(1, t0 + 10s);
+    again.id.attempt = 2;
+    store_->commit(step(1, t0 + 60s,
+                        {planned(1, t0), planned(2, t0), planned(1, t0 + 10s), again,
+                         planned(1, t0 + 20s), by_hand, gap, planned(3, t0 + 10s)}));
+    RunReport failed = report({1, t0 + 10s, 1}, RunState::failed);
+    failed.exit_code = 3;
+    failed.ended_at = t0 + 12s;
+    store_->record(std::vector<RunReport>{failed, report({1, t0 + 20s, 1}, RunState::revoked)});
+    const ChainEdge edge{1, 2};
+    const ChainEdge other{1, 3};
+    const std::vector<ChainEdge> edges{edge, other};
+    const std::vector<ChainRow> rows = store_->chain_rows(edges, t0 + 1s);
+    ASSERT_EQ(rows.size(), 6U);
+    EXPECT_EQ(
+        rows[0],
+        (ChainRow{edge, {1, t0 + 10s, 1}, RunState::failed, Cause::none, 3, t0 + 12s, "", 1, {}}));
+    EXPECT_EQ(rows[1].id, again.id);
+    EXPECT_EQ(rows[1].state, RunState::planned);
+    EXPECT_EQ(rows[2].requested_by, by_hand.requested_by);
+    EXPECT_EQ(rows[3].cause, Cause::misfire);
+    EXPECT_EQ(rows[3].fires, 5);
+    EXPECT_EQ(rows[3].gap_end, t0 + 44s);
+    EXPECT_EQ(rows[4].edge, other);
+    EXPECT_EQ(rows[4].id, by_hand.id) << "of ten seconds after, job 3 has a row";
+    EXPECT_THAT(store_->chain_rows(std::vector<ChainEdge>{edge}, t0), SizeIs(4))
+        << "of the first one the child has a row";
+    EXPECT_THAT(store_->chain_rows({}, t0), IsEmpty());
+}
+
 TEST_P(StoreTest, RefusesATermThatIsOlderThanTheOneItHas)
 {
     store_->begin_term(9, node_1);

@@ -355,6 +355,7 @@ public:
     SteppedBack step_back(Epoch, const StepBack&) override { return {}; }
     std::vector<RunId> runs_to_repeat(WallTime) override { unused(); }
     std::vector<FailedRun> runs_to_retry(WallTime) override { unused(); }
+    std::vector<ChainRow> chain_rows(std::span<const ChainEdge>, WallTime) override { unused(); }
     std::vector<DaemonStart> daemon_starts(std::span<const JobId>) override
     {
         return tables_.daemon_starts;

@@ -47,6 +47,7 @@ public:
     std::vector<RunId> runs_to_repeat(WallTime) override { return {}; }
     std::vector<FailedRun> runs_to_retry(WallTime) override { return {}; }
     std::vector<DaemonStart> daemon_starts(std::span<const JobId>) override { return {}; }
+    std::vector<ChainRow> chain_rows(std::span<const ChainEdge>, WallTime) override { return {}; }
     std::vector<DoubledRun> record(std::span<const RunReport>) override { return {}; }
     std::vector<DoubledRun> find_doubled(const DoubledQuery&) override { return {}; }
     std::vector<LogRow> log_page(const LogFilter&, const Slice&, const PageHint&,

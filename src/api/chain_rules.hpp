@@ -1,0 +1,24 @@
+#pragma once
+
+#include "model/job_fields.hpp"
+#include "store/store.hpp"
+
+#include <span>
+#include <string_view>
+
+namespace peercron {
+
+/// Checks what only the other jobs can tell of `job`, `patch` already applied: that the jobs that
+/// it runs after are there, are no daemons, fire at the same times and do not run after it, and
+/// that those that run after it still find it. What the patch does not touch is not judged.
+/// @param before the job as it was; nullptr: it is new.
+/// @param default_zone the zone of a job without one.
+/// @throws HttpError 400, or 409 where the other jobs would have to be changed first.
+void check_chain(Store& store, const Job& job, const Job* before, const JobPatch& patch,
+                 std::string_view default_zone);
+
+/// Checks that no other job runs after one of those that are to be deleted.
+/// @throws HttpError 409.
+void check_childless(Store& store, std::span<const Job> leaving);
+
+}  // namespace peercron

@@ -1,0 +1,271 @@
+#include "dispatch/chains.hpp"
+
+#include "model/run_request.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+namespace peercron {
+
+void Chains::follow(JobId id)
+{
+    follow_name(id);
+    const PlannedJob* const planned = jobs_.find(id);
+    if (planned == nullptr || !planned->is_chained()) {
+        forget_child(id);
+        return;
+    }
+    const Job& job = planned->job;
+    const auto known = children_.find(id);
+    const bool is_same = known != children_.end() && known->second.parents == job.run_after;
+    std::optional<WallTime> since;
+    if (planned->enabled()) since = job.effective_from;
+    if (is_same) {
+        // A change of something else takes no fire from it whose parents are running.
+        const bool was_enabled = known->second.since.has_value();
+        if (!since || !was_enabled) known->second.since = since;
+        return;
+    }
+    forget_child(id);
+    children_[id] = Child{job.run_after, since, {}};
+    for (const std::string& name : job.run_after) {
+        by_parent_[name].insert(id);
+        if (!parents_.contains(name)) has_new_names_ = true;
+    }
+    // Fires of its parents may be under way that nobody had to follow until now.
+    asked_.insert(id);
+}
+
+void Chains::forget_child(JobId id)
+{
+    const auto known = children_.find(id);
+    if (known == children_.end()) return;
+    for (const std::string& name : known->second.parents) {
+        const auto parent = by_parent_.find(name);
+        parent->second.erase(id);
+        if (!parent->second.empty()) continue;
+        by_parent_.erase(parent);
+        parents_.erase(name);
+    }
+    children_.erase(known);
+    asked_.erase(id);
+}
+
+/// The job may be a parent under a name that it did not have before.
+void Chains::follow_name(JobId id)
+{
+    if (by_parent_.empty()) return;
+    std::erase_if(parents_, [id](const auto& parent) { return parent.second == id; });
+    const PlannedJob* const planned = jobs_.find(id);
+    if (planned == nullptr || !by_parent_.contains(planned->job.name)) return;
+    parents_[planned->job.name] = id;
+}
+
+/// Looks through the table for the parents of children that are new.
+void Chains::find_parents()
+{
+    if (!std::exchange(has_new_names_, false)) return;
+    jobs_.for_each([this](const PlannedJob& planned) {
+        if (by_parent_.contains(planned.job.name)) parents_[planned.job.name] = planned.job.id;
+    });
+}
+
+std::optional<JobId> Chains::id_of(const std::string& name) const
+{
+    const auto found = parents_.find(name);
+    if (found == parents_.end()) return std::nullopt;
+    return found->second;
+}
+
+/// nullptr: it has none.
+const std::set<JobId>* Chains::children_of(JobId parent) const
+{
+    if (by_parent_.empty()) return nullptr;
+    const PlannedJob* const planned = jobs_.find(parent);
+    if (planned == nullptr) return nullptr;
+    const auto found = by_parent_.find(planned->job.name);
+    return found == by_parent_.end() ? nullptr : &found->second;
+}
+
+void Chains::planned(const RunId& fire, std::string_view requested_by)
+{
+    const std::set<JobId>* const children = children_of(fire.job);
+    if (children == nullptr || parse_request(requested_by).without_chain) return;
+    for (const JobId child : *children) {
+        undecided_[{fire.scheduled_at, child}].parents[fire.job].reset();
+    }
+}
+
+void Chains::ended(FireEnd end)
+{
+    const std::set<JobId>* const children = children_of(end.run.job);
+    if (children == nullptr) return;
+    bool is_early = false;
+    for (const JobId child : *children) {
+        const Key key{end.run.scheduled_at, child};
+        const auto fire = undecided_.find(key);
+        const bool is_known =
+            fire != undecided_.end() && fire->second.parents.contains(end.run.job);
+        if (is_known) {
+            take(key, fire->second, end);
+        } else if (asked_.contains(child) || being_read_.contains(child)) {
+            is_early = true;
+        }
+    }
+    const RunId run = end.run;
+    if (is_early) early_ends_.insert_or_assign(run, std::move(end));
+}
+
+void Chains::take(const Key& key, Fire& fire, const FireEnd& end)
+{
+    if (end.state == RunState::revoked && end.run.attempt == 1) {
+        // There is no such fire; if there is after all, it is planned again.
+        undecided_.erase(key);
+        return;
+    }
+    std::optional<FireEnd>& known = fire.parents[end.run.job];
+    if (known && end.run.attempt < known->run.attempt) return;
+    if (end.run.attempt > 1 && !has_run(end.state)) {
+        // A further attempt is made only of what has failed, and this one did not run.
+        if (!known || known->state == RunState::success) {
+            known = end;
+            known->state = RunState::failed;
+        }
+        known->run.attempt = end.run.attempt;
+        known->ended_at = std::max(known->ended_at, end.ended_at);
+    } else {
+        known = end;
+    }
+    to_look_at_.insert(key);
+}
+
+void Chains::ask_all()
+{
+    for (const auto& [id, child] : children_) asked_.insert(id);
+}
+
+void Chains::ask(JobId parent)
+{
+    const std::set<JobId>* const children = children_of(parent);
+    if (children != nullptr) asked_.insert(children->begin(), children->end());
+}
+
+void Chains::ask_again(const std::set<JobId>& children)
+{
+    std::ranges::copy_if(children, std::inserter(asked_, asked_.end()),
+                         [this](JobId id) { return is_chained(id); });
+}
+
+std::vector<ChainEdge> Chains::take_questions(std::size_t most)
+{
+    find_parents();
+    std::vector<ChainEdge> edges;
+    while (!asked_.empty() && being_read_.size() < most) {
+        const JobId id = *asked_.begin();
+        asked_.erase(asked_.begin());
+        being_read_.insert(id);
+        for (const std::string& name : children_.at(id).parents) {
+            if (const auto parent = id_of(name)) edges.push_back({*parent, id});
+        }
+    }
+    return edges;
+}
+
+void Chains::found(std::vector<ChainRow> rows, SteadyTime hold)
+{
+    for (ChainRow& row : rows) {
+        const Key key{row.id.scheduled_at, row.edge.child};
+        if (decided_meanwhile_.contains(key) || !is_chained(row.edge.child)) continue;
+        if (parse_request(row.requested_by).without_chain) continue;
+        Fire& fire = undecided_[key];
+        if (!fire.hold) fire.hold = hold;
+        fire.parents.try_emplace(row.edge.parent);
+        if (!is_final(row.state)) continue;
+        FireEnd end;
+        end.run = row.id;
+        end.state = row.state;
+        end.cause = row.cause;
+        end.exit_code = row.exit_code;
+        end.ended_at = row.ended_at.value_or(row.id.scheduled_at);
+        end.fires = row.fires;
+        end.gap_end = row.gap_end.value_or(WallTime());
+        take(key, fire, end);
+    }
+    being_read_.clear();
+    decided_meanwhile_.clear();
+    for (auto& [id, end] : std::exchange(early_ends_, {})) ended(std::move(end));
+}
+
+std::vector<Chains::Due> Chains::take_due(SteadyTime now,
+                                          const std::function<bool(const RunId&)>& is_open,
+                                          const std::function<bool(const FireEnd&)>& is_followed)
+{
+    find_parents();
+    std::vector<Due> all;
+    std::set<Key> keys = std::exchange(to_look_at_, {});
+    keys.merge(std::exchange(held_, {}));
+    for (const Key& key : keys) {
+        const auto fire = undecided_.find(key);
+        if (fire == undecided_.end()) continue;
+        const auto child = children_.find(key.second);
+        if (child == children_.end()) {
+            undecided_.erase(fire);
+            continue;
+        }
+        std::optional<Due> due = due_of(key, fire->second, child->second);
+        const auto is_going_on = [&](const FireEnd& end) { return is_open(end.run); };
+        if (!due || std::ranges::any_of(due->ends, is_going_on)) continue;
+        const bool is_held = fire->second.hold && now < *fire->second.hold;
+        if (is_held && std::ranges::any_of(due->ends, is_followed)) {
+            held_.insert(key);
+            continue;
+        }
+        undecided_.erase(fire);
+        if (!being_read_.empty()) decided_meanwhile_.insert(key);
+        if (!child->second.since || due->since <= *child->second.since) continue;
+        child->second.newest = std::max(child->second.newest, key.first);
+        all.push_back(*std::move(due));
+    }
+    return all;
+}
+
+/// nullopt: a parent's fire is not known to have ended.
+std::optional<Chains::Due> Chains::due_of(const Key& key, const Fire& fire,
+                                          const Child& child) const
+{
+    Due due;
+    due.child = key.second;
+    due.at = key.first;
+    for (const std::string& name : child.parents) {
+        const auto id = id_of(name);
+        const auto parent = id ? fire.parents.find(*id) : fire.parents.end();
+        if (parent == fire.parents.end() || !parent->second) return std::nullopt;
+        due.ends.push_back(*parent->second);
+        due.since = std::max(due.since, parent->second->ended_at);
+    }
+    return due;
+}
+
+bool Chains::has_later_fire(const RunId& child) const
+{
+    const auto found = children_.find(child.job);
+    return found != children_.end() && found->second.newest > child.scheduled_at;
+}
+
+void Chains::forget_incomplete(WallTime time)
+{
+    // The store may still say that a parent has fired.
+    if (!asked_.empty() || !being_read_.empty()) return;
+    for (auto fire = undecided_.begin(); fire != undecided_.end() && fire->first.first < time;) {
+        const auto child = children_.find(fire->first.second);
+        const auto has_fired = [&](const std::string& name) {
+            const auto id = id_of(name);
+            return id && fire->second.parents.contains(*id);
+        };
+        const bool is_complete =
+            child != children_.end() && std::ranges::all_of(child->second.parents, has_fired);
+        fire = is_complete ? std::next(fire) : undecided_.erase(fire);
+    }
+}
+
+}  // namespace peercron
