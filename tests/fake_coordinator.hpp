@@ -17,8 +17,8 @@ public:
 
     NodeName dispatcher_name = "127.0.0.1:9991";
     std::vector<Member> nodes{
-        {"127.0.0.1:9991", "127.0.0.1:9990", "1.2.3", true},
-        {"127.0.0.1:9993", "127.0.0.1:9992", "1.2.2", false},
+        {"127.0.0.1:9991", "127.0.0.1:9990", "1.2.3", true, {"db", "host=db1"}},
+        {"127.0.0.1:9993", "127.0.0.1:9992", "1.2.2", false, {}},
     };
 
     asio::awaitable<void> run() override { throw std::logic_error("not run here"); }

@@ -43,7 +43,9 @@ inline FieldValue sample_value(const JobField& field, int variant = 0)
             },
             [&](const kind::Lines& kind) { return list_of_form(kind.form); },
             [&](const kind::Size&) -> FieldValue { return (std::int64_t{number} << 20U) + 1; },
-            [&](const kind::Number&) -> FieldValue { return std::int64_t{-7 - variant}; },
+            [&](const kind::Number& kind) -> FieldValue {
+                return kind.least < 0 ? std::int64_t{-7 - variant} : kind.least + number;
+            },
             [&](const kind::Words& kind) -> FieldValue {
                 if (kind.form != nullptr) return list_of_form(kind.form);
                 return std::vector<std::string>{"ä" + text, "second", "it's \"quoted\""};

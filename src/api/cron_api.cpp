@@ -6,6 +6,7 @@
 #include "api/paged_list.hpp"
 #include "api/routes.hpp"
 #include "api/rows.hpp"
+#include "api/where_view.hpp"
 #include "base/log.hpp"
 #include "base/overloaded.hpp"
 #include "base/utf8.hpp"
@@ -378,10 +379,16 @@ asio::awaitable<Response> list_deleted(const ApiContext& context, const Call& ca
     co_return answer_with(std::move(deleted.page));
 }
 
+std::vector<std::string> warnings_of(const ApiContext& context, const Job& job)
+{
+    return where_warnings(job, context.coordinator.members(), context.loads());
+}
+
 /// The store has the change: logs it, tells the dispatcher, and answers with the job.
 /// @param done what was done, "stopped".
+/// @param warnings what the caller should know of the job as it is now.
 asio::awaitable<Response> finish(const ApiContext& context, const Caller& caller, const Job& job,
-                                 std::string_view done)
+                                 std::string_view done, std::vector<std::string> warnings = {})
 {
     spdlog::info("http: {} at {} {} job {} (cronSet {})", quote_utf8(caller.name), caller.address,
                  done, job.id, quote_utf8(job.cron_set));
@@ -395,7 +402,12 @@ asio::awaitable<Response> finish(const ApiContext& context, const Caller& caller
         spdlog::warn("http: {}", message);
         throw HttpError(http::status::service_unavailable, message);
     }
-    const auto write = [&](JsonWriter& json) { write_job(json, job, view_of(context)); };
+    const auto write = [&](JsonWriter& json) {
+        json.begin_object();
+        write_job_fields(json, job, view_of(context));
+        write_texts(json, "warnings", warnings);
+        json.end_object();
+    };
     co_return answer(write);
 }
 
@@ -509,7 +521,8 @@ asio::awaitable<Response> add_job(const ApiContext& context, const Call& call)
         return add_or_replace(store, context, known, given, draft, replace, edit);
     };
     const auto [job, done] = co_await context.store.call(add);
-    co_return co_await finish(context, call.caller, job, done);
+    std::vector<std::string> warnings = warnings_of(context, job);
+    co_return co_await finish(context, call.caller, job, done, std::move(warnings));
 }
 
 asio::awaitable<Response> count_jobs(const ApiContext& context, const Call&)
@@ -589,7 +602,8 @@ asio::awaitable<Response> update_job(const ApiContext& context, const Call& call
     };
     const std::optional<Job> job = co_await context.store.call(update);
     if (!job) refuse_unknown_job(given_id);
-    co_return co_await finish(context, call.caller, *job, "updated");
+    std::vector<std::string> warnings = warnings_of(context, *job);
+    co_return co_await finish(context, call.caller, *job, "updated", std::move(warnings));
 }
 
 /// A job that stands as wanted already is not written again, but the dispatcher is told all the
@@ -608,7 +622,9 @@ asio::awaitable<Response> set_stop(const ApiContext& context, const Call& call, 
     const std::optional<Job> job = co_await context.store.call(change);
     if (!job) refuse_unknown_job(call.id);
     const std::string_view done = stop ? "stopped" : "started";
-    co_return co_await finish(context, call.caller, *job, done);
+    std::vector<std::string> warnings;
+    if (!stop) warnings = warnings_of(context, *job);
+    co_return co_await finish(context, call.caller, *job, done, std::move(warnings));
 }
 
 asio::awaitable<Response> stop_job(const ApiContext& context, const Call& call)

@@ -1,7 +1,9 @@
 #include "api/insight_rows.hpp"
 #include "api/routes.hpp"
+#include "api/rows.hpp"
 #include "base/utf8.hpp"
 #include "http/answer.hpp"
+#include "model/labels.hpp"
 
 #include <spdlog/fmt/fmt.h>
 
@@ -56,6 +58,9 @@ void write_node_fields(JsonWriter& json, const NodeName& name, const NodeView& n
     json.field("name", name);
     json.field("http_address", node.member != nullptr ? node.member->http_address : "");
     json.field("version", node.member != nullptr ? node.member->version : node.load->version);
+    const Labels labels =
+        labels_of(name, node.member != nullptr ? node.member->labels : std::vector<std::string>());
+    write_texts(json, "labels", std::vector(labels.begin(), labels.end()));
     json.field("passing", node.member != nullptr && node.member->passing);
     json.field("is_dispatcher", is_dispatcher);
     json.field("connected", node.load != nullptr && node.load->connected);

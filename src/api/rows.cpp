@@ -48,6 +48,14 @@ void field_millis(JsonWriter& json, std::string_view name, const std::optional<W
     }
 }
 
+void write_texts(JsonWriter& json, std::string_view name, std::span<const std::string> texts)
+{
+    json.key(name);
+    json.begin_array();
+    for (const std::string& text : texts) json.value(text);
+    json.end_array();
+}
+
 void write_definition(JsonWriter& json, const Job& job)
 {
     json.begin_object();
@@ -98,13 +106,6 @@ void write_past(JsonWriter& json, const JobInsight& insight, Strip strip)
         json.end_object();
     }
     json.end_array();
-}
-
-void write_job(JsonWriter& json, const Job& job, const JobView& view)
-{
-    json.begin_object();
-    write_job_fields(json, job, view);
-    json.end_object();
 }
 
 namespace {

@@ -19,6 +19,9 @@ namespace peercron {
 /// Milliseconds since 1970, or null.
 void field_millis(JsonWriter& json, std::string_view name, const std::optional<WallTime>& time);
 
+/// An array of texts.
+void write_texts(JsonWriter& json, std::string_view name, std::span<const std::string> texts);
+
 /// What a job is shown by: the zone of those without one, and what is next as of now.
 struct JobView {
     std::string_view default_time_zone;
@@ -31,7 +34,6 @@ void write_definition(JsonWriter& json, const Job& job);
 
 /// The fields of a job, into an object that is open.
 void write_job_fields(JsonWriter& json, const Job& job, const JobView& view);
-void write_job(JsonWriter& json, const Job& job, const JobView& view);
 
 /// Whether the newest runs are shown one by one.
 enum class Strip : std::uint8_t { left_out, shown };

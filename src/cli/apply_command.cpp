@@ -204,10 +204,10 @@ void carry_out(ApiClient& client, const JobChange& change)
 {
     switch (change.kind) {
         case JobChange::Kind::add:
-            client.post("/cron/add", change.request);
+            say_warnings(client.post("/cron/add", change.request));
             break;
         case JobChange::Kind::update:
-            client.post("/cron/update", change.request);
+            say_warnings(client.post("/cron/update", change.request));
             break;
         case JobChange::Kind::remove:
             client.post(fmt::format("/cron/delete/{}", change.id));

@@ -4,6 +4,8 @@
 #include "base/nearest.hpp"
 #include "cli/answer_fields.hpp"
 #include "cli/arguments.hpp"
+#include "cli/text_width.hpp"
+#include "cli/views.hpp"
 #include "schedule/quote.hpp"
 
 #include <spdlog/fmt/fmt.h>
@@ -189,6 +191,15 @@ void print(std::string_view text)
 void say(std::string_view message)
 {
     std::cerr << "peercron: " << message << '\n';
+}
+
+void say_warnings(const json::value& job)
+{
+    for (const json::value& warning : AnswerFields(job).list("warnings")) {
+        if (!warning.is_string()) continue;
+        say(fmt::format("warning: job {}: {}", job_label(job),
+                        one_line(std::string_view(warning.get_string()))));
+    }
 }
 
 std::string job_id_of(ApiClient& client, const std::string& job)

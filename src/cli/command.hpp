@@ -52,6 +52,8 @@ void print(std::string_view text);
 
 /// Says something that is not the result, on standard error, as "peercron: …".
 void say(std::string_view message);
+/// Says the warnings of a job, an answer to a change of it. An older node has none.
+void say_warnings(const boost::json::value& job);
 
 /// The jobs that /cron/list has for `query`, which names no page: of all pages.
 boost::json::array all_jobs(ApiClient& client, const Query& query);

@@ -64,6 +64,7 @@ std::string words_of(std::string_view kind)
     if (kind == "OVERLAP") return policy_words<Overlap>();
     if (kind == "KIND") return policy_words<JobKind>();
     if (kind == "METHOD") return policy_words<HttpMethod>();
+    if (kind == "SPREAD") return policy_words<Spread>();
     if (kind == "WHEN") return policy_words<Restart>();
     if (kind == "OUTCOME") return policy_words<RunAfterOn>();
     return {};

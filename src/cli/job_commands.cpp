@@ -143,6 +143,7 @@ ExitStatus add_job(const AddOptions& options)
     const json::value job = client.post("/cron/add", fields);
     report_change(options, job, options.replace ? "stored" : "added");
     note_doubts(job);
+    say_warnings(job);
     return ExitStatus::done;
 }
 
@@ -159,6 +160,7 @@ ExitStatus update_job(const UpdateOptions& options)
     const json::value job = client.post("/cron/update", fields);
     report_change(options, job, "updated");
     if (fields.contains("cronSet") || fields.contains("every")) note_doubts(job);
+    say_warnings(job);
     return ExitStatus::done;
 }
 
@@ -201,7 +203,9 @@ ExitStatus change_jobs(const ChangeOptions& options, const std::string& call, st
     add_reason(fields, options.reason);
     if (options.jobs.size() == 1) {
         const std::string id = job_id_of(client, options.jobs.front());
-        report_change(options, client.post(fmt::format("/cron/{}/{}", call, id), fields), done);
+        const json::value job = client.post(fmt::format("/cron/{}/{}", call, id), fields);
+        report_change(options, job, done);
+        say_warnings(job);
         return ExitStatus::done;
     }
     std::string ids;

@@ -469,6 +469,23 @@ std::string missed_text(const json::array& runs, const Screen& screen)
     return table.empty() ? "" : table.text(screen);
 }
 
+namespace {
+
+/// All but the addresses, which have columns of their own.
+std::string labels_text(const json::array& labels)
+{
+    std::string text;
+    for (const json::value& value : labels) {
+        if (!value.is_string()) continue;
+        const std::string_view label = value.get_string();
+        if (label.starts_with("address=")) continue;
+        text += (text.empty() ? "" : ",") + std::string(label);
+    }
+    return text;
+}
+
+}  // namespace
+
 std::string nodes_text(const json::array& nodes, const Screen& screen)
 {
     Table table({{"NODE"},
@@ -480,7 +497,8 @@ std::string nodes_text(const json::array& nodes, const Screen& screen)
                  {"SLOTS", true},
                  {"HELD", true},
                  {"QUEUED", true},
-                 {"CLOCK", true}});
+                 {"CLOCK", true},
+                 {"LABELS", false, true}});
     for (const json::value& value : nodes) {
         const AnswerFields node(value);
         const auto offset = node.number("clock_offset_ms");
@@ -493,7 +511,8 @@ std::string nodes_text(const json::array& nodes, const Screen& screen)
                    {node.number_text("slots")},
                    {node.number_text("held")},
                    {node.number_text("queued")},
-                   {offset ? fmt::format("{:+} ms", *offset) : ""}});
+                   {offset ? fmt::format("{:+} ms", *offset) : ""},
+                   {labels_text(node.list("labels"))}});
     }
     return table.empty() ? "" : table.text(screen);
 }

@@ -115,6 +115,10 @@ Member member_of(const json::object& entry)
         member.http_address = text_or_empty(meta->get_object(), "http_address");
         member.version = text_or_empty(meta->get_object(), "version");
     }
+    if (const json::value* tags = service.if_contains("Tags");
+        tags != nullptr && tags->is_array()) {
+        for (const json::value& tag : tags->get_array()) member.labels.push_back(text(tag));
+    }
     const auto passes = [](const json::value& check) {
         return check.as_object().at("Status").as_string() == "passing";
     };
@@ -151,6 +155,7 @@ std::string registration_body(const ConsulSettings& settings)
         {"Name", settings.service_name},
         {"Address", address.host},
         {"Port", address.port},
+        {"Tags", json::array(settings.labels.begin(), settings.labels.end())},
         {"Meta",
          {{"http_address", settings.http_address},
           {"version", settings.version},

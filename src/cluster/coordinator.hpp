@@ -15,7 +15,8 @@ struct Member {
     NodeName name;             ///< its peer address, "127.0.0.1:9991"
     std::string http_address;  ///< where its API answers
     std::string version;
-    bool passing = false;  ///< all its health checks pass
+    bool passing = false;             ///< all its health checks pass
+    std::vector<std::string> labels;  ///< that it tells, see model/labels.hpp
 
     friend bool operator==(const Member&, const Member&) = default;
 };

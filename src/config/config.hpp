@@ -82,6 +82,10 @@ struct Config {
     enum class Encrypt : std::uint8_t { off, prefer, require };
     Encrypt encrypt = Encrypt::prefer;  // [cluster] encrypt: connections between nodes
 
+    struct Node {
+        std::vector<std::string> labels;  // [node] labels: by which jobs say where they run
+    } node;
+
     struct Dispatch {
         std::chrono::milliseconds lookahead{2000};          // [dispatch] lookahead
         std::chrono::seconds misfire_window{60};            // [dispatch] misfire_window

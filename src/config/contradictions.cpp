@@ -4,7 +4,10 @@
 #include "config/endpoint.hpp"
 
 #include <array>
+#include <cstddef>
+#include <string>
 #include <utility>
+#include <vector>
 
 namespace peercron {
 namespace {
@@ -114,6 +117,14 @@ void check_mode(const Config& config, std::vector<Contradiction>& found)
     }
 }
 
+void check_labels(const std::vector<std::string>& labels, std::vector<Contradiction>& found)
+{
+    constexpr std::size_t most = 32;
+    if (labels.size() <= most) return;
+    found.push_back({"node.labels", "found " + std::to_string(labels.size()) +
+                                        " labels, expected at most " + std::to_string(most)});
+}
+
 }  // namespace
 
 std::vector<Contradiction> contradictions(const Config& config)
@@ -123,6 +134,7 @@ std::vector<Contradiction> contradictions(const Config& config)
     check_exposure(config, found);
     check_times(config.dispatch, found);
     check_ports(config, found);
+    check_labels(config.node.labels, found);
     return found;
 }
 

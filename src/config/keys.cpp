@@ -1,7 +1,9 @@
 #include "config/keys.hpp"
 
+#include "base/label_text.hpp"
 #include "schedule/time_zone.hpp"
 
+#include <spdlog/fmt/fmt.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -189,6 +191,16 @@ std::optional<std::string> notice_word(const std::string& text)
         "failing", "recovered", "missed", "late", "slow", "failed", "success", "skipped", "lost"};
     if (std::ranges::find(words, text) != words.end()) return std::nullopt;
     return "one of failing, recovered, missed, late, slow, failed, success, skipped and lost";
+}
+
+std::optional<std::string> node_label(const std::string& text)
+{
+    if (is_own_label(text)) return "a label other than host=... and address=..., which a node has";
+    if (is_label(text) && text.size() <= longest_label) return std::nullopt;
+    return fmt::format(
+        "a word, as \"db\", or a key and a value, as \"zone=eu\", of letters, digits and "
+        "_ . - : / @ [ ], at most {} characters",
+        longest_label);
 }
 
 }  // namespace peercron::keys

@@ -39,6 +39,7 @@ std::optional<std::string> proxy_or_none(const std::string& text);
 std::optional<std::string> bypass(const std::string& text);
 std::optional<std::string> file_or_none(const std::string& text);
 std::optional<std::string> notice_word(const std::string& text);
+std::optional<std::string> node_label(const std::string& text);
 
 // What a key may hold; the limits are included.
 struct Text {
@@ -126,6 +127,8 @@ void visit(C& config, Visitor& visitor)
                 Secret{least_secret, "cluster.secret_file"});
     visitor.key("cluster.allow_insecure", config.insecure, Flag{});
     visitor.key("cluster.encrypt", config.encrypt, Choice<Config::Encrypt>{encryptions});
+
+    visitor.key("node.labels", config.node.labels, Texts{node_label});
 
     visitor.key("dispatch.lookahead", config.dispatch.lookahead, Duration{100ms, 1min});
     visitor.key("dispatch.misfire_window", config.dispatch.misfire_window, Duration{0s, 24h});

@@ -203,6 +203,9 @@ std::optional<Reason> Daemons::why_to_end(const TrackedRun& run, WallTime now) c
     if (planned == nullptr) return Reason{Cause::job_deleted};
     if (planned->job.stop) return Reason{Cause::job_stopped};
     if (!has_work_of(run.order, *planned)) return Reason{Cause::job_changed};
+    if (!choice_.may_run(run.node(), planned->job)) {
+        return Reason{Cause::job_changed, "its node does not fit its run_on"};
+    }
     if (!is_open(planned->job, now)) return Reason{Cause::window, "its job's window is over"};
     return std::nullopt;
 }

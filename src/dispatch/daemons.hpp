@@ -2,6 +2,7 @@
 
 #include "base/clock.hpp"
 #include "dispatch/job_table.hpp"
+#include "dispatch/node_choice.hpp"
 #include "dispatch/open_runs.hpp"
 #include "model/daemon.hpp"
 #include "model/reason.hpp"
@@ -23,7 +24,9 @@ namespace peercron {
 /// carried out elsewhere. Pure; no clock of its own. One thread.
 class Daemons {
 public:
-    Daemons(const JobTable& jobs, const OpenRuns& runs) : jobs_(jobs), runs_(runs) {}
+    Daemons(const JobTable& jobs, const OpenRuns& runs, const NodeChoice& choice)
+        : jobs_(jobs), runs_(runs), choice_(choice)
+    {}
 
     // What happens.
 
@@ -93,6 +96,7 @@ private:
 
     const JobTable& jobs_;
     const OpenRuns& runs_;
+    const NodeChoice& choice_;
     std::map<JobId, Daemon> daemons_;
 };
 

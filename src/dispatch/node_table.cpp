@@ -7,17 +7,6 @@ namespace peercron {
 
 using namespace std::chrono_literals;
 
-namespace {
-
-bool knows_all(const NodeState& node, const std::vector<std::string>& needs)
-{
-    return std::all_of(needs.begin(), needs.end(), [&node](const std::string& name) {
-        return node.known_fields.contains(name);
-    });
-}
-
-}  // namespace
-
 NodeTable::NodeTable(NodeName self, const DispatchSettings& settings, OpenRuns& runs)
     : self_(std::move(self)), settings_(settings), runs_(runs), clocks_(self_, settings)
 {}
@@ -28,6 +17,8 @@ NodeState& NodeTable::known(const NodeName& node, Moment now)
     if (found != nodes_.end()) return found->second;
     NodeState fresh(clocks_.of(node), runs_.share_of(node));
     fresh.heard = now.steady;
+    fresh.labels = labels_of(node, {});
+    ++label_changes_;
     return nodes_.emplace(node, std::move(fresh)).first->second;
 }
 
@@ -42,6 +33,9 @@ bool NodeTable::take_account(const NodeName& node, const Account& account, Momen
     state.process_started = now.wall - account.uptime;
     state.first_epoch = account.first_epoch;
     state.load.slots = account.slots;
+    Labels labels = labels_of(node, account.labels);
+    if (labels != state.labels) ++label_changes_;
+    state.labels = std::move(labels);
     state.known_fields = {account.known_fields.begin(), account.known_fields.end()};
     const std::uint64_t before = std::exchange(state.incarnation, account.incarnation);
     if (before == account.incarnation) return false;
@@ -155,34 +149,6 @@ std::vector<NodeName> NodeTable::gone(Moment now) const
         if (is_gone && (node.runs.open > 0 || !node.given_up)) gone.push_back(name);
     }
     return gone;
-}
-
-bool NodeTable::knows(const NodeName& node, const NodeFields& fields) const
-{
-    const auto found = nodes_.find(node);
-    return found != nodes_.end() && knows_all(found->second, fields.needs());
-}
-
-std::optional<NodeName> NodeTable::least_loaded(SteadyTime now, const NodeFields& fields) const
-{
-    const std::vector<std::string> needs = fields.needs();
-    const std::pair<const NodeName, NodeState>* best = nullptr;
-    const auto slots = [](const NodeState& node) {
-        return std::max<std::uint64_t>(node.load.slots, 1);
-    };
-    for (const auto& candidate : nodes_) {
-        const NodeState& node = candidate.second;
-        if (!is_available(node, now) || !knows_all(node, needs)) continue;
-        if (best != nullptr) {
-            const NodeState& other = best->second;
-            const std::uint64_t mine = node.runs.open * slots(other);
-            const std::uint64_t theirs = other.runs.open * slots(node);
-            if (mine > theirs || (mine == theirs && node.runs.turn > other.runs.turn)) continue;
-        }
-        best = &candidate;
-    }
-    if (best == nullptr) return std::nullopt;
-    return best->first;
 }
 
 std::vector<NodeLoad> NodeTable::loads(Moment now) const

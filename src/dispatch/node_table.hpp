@@ -4,6 +4,7 @@
 #include "dispatch/dispatch_settings.hpp"
 #include "dispatch/node_clocks.hpp"
 #include "dispatch/open_runs.hpp"
+#include "model/labels.hpp"
 #include "model/node_load.hpp"
 #include "wire/message.hpp"
 
@@ -42,6 +43,7 @@ struct NodeState {
     WallTime process_started{};  ///< by the dispatcher's clock
     Epoch first_epoch = 0;       ///< of the first dispatcher that the process heard
     std::set<std::string, std::less<>> known_fields;  ///< see Account
+    Labels labels;                                    ///< of the process that gave it
     /// Until this moment, by the node's clock, its earlier process may have started runs.
     WallTime earlier_until{};
     SteadyTime heard{};
@@ -98,26 +100,25 @@ public:
     bool hears(const NodeName& node, Moment now) const;
     /// It can be given runs.
     bool is_available(const NodeName& node, SteadyTime now) const;
-    /// It is of a version that knows these fields of a job.
-    bool knows(const NodeName& node, const NodeFields& fields) const;
+    bool is_available(const NodeState& node, SteadyTime now) const;
+    const std::map<NodeName, NodeState>& all() const { return nodes_; }
+    /// Counts the changes of which nodes there are, and of their labels.
+    std::uint64_t label_changes() const { return label_changes_; }
     /// Silent, and failing in the registry, for longer than lease and margin; and there is
     /// something to be given up.
     std::vector<NodeName> gone(Moment now) const;
-    /// Of the available nodes that know these fields of a job the one with the fewest open runs for
-    /// its slots; of equal ones that which has waited longest.
-    std::optional<NodeName> least_loaded(SteadyTime now, const NodeFields& fields = {}) const;
     std::vector<NodeLoad> loads(Moment now) const;
 
 private:
     NodeState& known(const NodeName& node, Moment now);
     bool is_silent(const NodeState& node, SteadyTime now) const;
-    bool is_available(const NodeState& node, SteadyTime now) const;
 
     const NodeName self_;
     const DispatchSettings& settings_;
     OpenRuns& runs_;
     NodeClocks clocks_;
     std::map<NodeName, NodeState> nodes_;
+    std::uint64_t label_changes_ = 0;
     SteadyTime registry_seen_ = SteadyTime::max();
 };
 

@@ -16,16 +16,21 @@ OpenRuns::Place OpenRuns::open(RunOrder order)
 void OpenRuns::assign(Place run, const NodeName& node)
 {
     Share& share = shares_[node];
+    TrackedRun& state = run->second;
+    state.node_ = node;
+    state.slots_ = state.order.fields.job().weight;
     ++share.open;
+    share.slots += state.slots_;
     share.turn = ++turns_;
-    run->second.node_ = node;
 }
 
 void OpenRuns::unassign(Place run)
 {
     NodeName& node = run->second.node_;
     if (node.empty()) return;
-    --shares_.at(node).open;
+    Share& share = shares_.at(node);
+    --share.open;
+    share.slots -= run->second.slots_;
     node.clear();
 }
 

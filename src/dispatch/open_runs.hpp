@@ -45,6 +45,7 @@ public:
 private:
     friend class OpenRuns;
     NodeName node_;
+    std::int64_t slots_ = 0;  // that it takes there
 };
 
 /// The runs that have not ended, by identity and by job, and how many of them each node has. Plain
@@ -57,6 +58,7 @@ public:
     /// The part of one node.
     struct Share {
         std::uint32_t open = 0;
+        std::int64_t slots = 0;  ///< that they take
         std::uint64_t turn = 0;  ///< when it was last given a run, counted in runs
     };
 

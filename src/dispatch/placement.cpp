@@ -22,17 +22,13 @@ Placement::Decision Placement::decide(const TrackedRun& run, Moment now) const
         const std::set<NodeName> homes = runs_.homes_of(run.order.id.job);
         if (!homes.empty()) return decide_at_home(run, homes, now);
     }
-    if (auto node = nodes_.least_loaded(now.steady, run.order.fields)) {
+    if (auto node = choice_.choose(run.order, now.steady)) {
         return {Decision::Action::put, std::move(*node), {}};
     }
     if (now.wall <= run.order.start_by) return {Decision::Action::wait, {}, {}};
-    const std::string who = nodes_.least_loaded(now.steady)
-                                ? fmt::format("no node of a version that knows {}",
-                                              fmt::join(run.order.fields.needs(), ", "))
-                                : "no node";
     return {Decision::Action::skip,
             {},
-            Reason{Cause::no_node, fmt::format("{} could take it within {} s", who,
+            Reason{Cause::no_node, fmt::format("{} within {} s", choice_.why_none(run.order),
                                                settings_.start_deadline / 1s)}};
 }
 
@@ -46,17 +42,15 @@ Placement::Decision Placement::decide_at_home(const TrackedRun& run,
                                              *std::next(homes.begin()))};
         return wait_or_skip(run, std::move(why), now);
     }
-    const bool knows_it = nodes_.knows(home, run.order.fields);
-    if (knows_it && nodes_.is_available(home, now.steady)) {
-        return {Decision::Action::put, home, {}};
-    }
+    const std::string why_not = choice_.why_not(home, run.order);
+    const bool is_available = nodes_.is_available(home, now.steady);
+    if (why_not.empty() && is_available) return {Decision::Action::put, home, {}};
     const NodeState& owner = nodes_.at(home);
     Reason why{Cause::owner_unreachable,
                fmt::format("{} may still run this job and cannot be asked", home)};
-    if (!knows_it) {
-        why.detail =
-            fmt::format("{} may still run this job, and is of a version that does not know {}",
-                        home, fmt::join(run.order.fields.needs(), ", "));
+    if (!why_not.empty()) {
+        why = Reason{is_available ? Cause::mutex : Cause::owner_unreachable,
+                     fmt::format("{} may still run this job, and {}", home, why_not)};
     } else if (owner.draining && owner.connected) {
         why = Reason{Cause::mutex,
                      fmt::format("a run of this job is still alive on {}, which drains", home)};

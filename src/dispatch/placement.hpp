@@ -2,6 +2,7 @@
 
 #include "base/clock.hpp"
 #include "dispatch/dispatch_settings.hpp"
+#include "dispatch/node_choice.hpp"
 #include "dispatch/node_table.hpp"
 #include "dispatch/open_runs.hpp"
 #include "model/reason.hpp"
@@ -18,16 +19,18 @@ namespace peercron {
 inline constexpr std::chrono::seconds orphan_time{2};
 
 /// Which node gets a run. Any other than one of a job with a limit of runs at a time (Concurrency)
-/// goes to the least loaded node.
+/// goes where NodeChoice says. What no node can take waits, also when none is known that fits its
+/// job: one may be about to start.
 ///
 /// A job with such a limit has all its open runs at one node, its home, which counts them; so its
-/// run goes there, or, when none is open, to the least loaded node. While orphans of the job may be
+/// run goes there, or, when none is open, where NodeChoice says. While orphans of the job may be
 /// alive, commands of a node that has died, it goes nowhere. Decides, and changes nothing else
 /// than what it knows of orphans. Pure; no clock of its own. One thread.
 class Placement {
 public:
-    Placement(const DispatchSettings& settings, const NodeTable& nodes, const OpenRuns& runs)
-        : settings_(settings), nodes_(nodes), runs_(runs)
+    Placement(const DispatchSettings& settings, const NodeTable& nodes, const NodeChoice& choice,
+              const OpenRuns& runs)
+        : settings_(settings), nodes_(nodes), choice_(choice), runs_(runs)
     {}
 
     struct Decision {
@@ -68,6 +71,7 @@ private:
 
     const DispatchSettings& settings_;
     const NodeTable& nodes_;
+    const NodeChoice& choice_;
     const OpenRuns& runs_;
     std::unordered_map<JobId, Orphans> orphans_;  ///< of jobs with a limit
     SteadyTime unknown_until_{};

@@ -132,10 +132,11 @@ TermRules::TermRules(Epoch epoch, NodeName self, const DispatchSettings& setting
       versions_(jobs, runs_),
       quotas_(epoch),
       nodes_(self_, settings, runs_),
-      placement_(settings, nodes_, runs_),
+      choice_(nodes_, jobs),
+      placement_(settings, nodes_, choice_, runs_),
       redelivery_(jobs, misfires_),
       retries_(jobs),
-      daemons_(jobs, runs_),
+      daemons_(jobs, runs_, choice_),
       chains_(jobs),
       draft_(epoch, self_)
 {
@@ -1230,11 +1231,12 @@ void TermRules::place(Place run, Moment now)
     const WallTime due = run->second.retry_at.value_or(run->first.scheduled_at);
     if (is_fire && misfires_.is_too_late(*planned, due, now.wall)) {
         const Reason why =
-            nodes_.least_loaded(now.steady)
+            choice_.choose(run->second.order, now.steady)
                 ? Reason{Cause::misfire,
                          "was due at a time when its node could not be reached, longer "
                          "ago than the misfire window"}
-                : Reason{Cause::no_node, "no node could take it within the misfire window"};
+                : Reason{Cause::no_node,
+                         choice_.why_none(run->second.order) + " within the misfire window"};
         end_here(run, RunState::skipped, why, now.wall);
         return;
     }

@@ -8,6 +8,7 @@
 #include "dispatch/job_table.hpp"
 #include "dispatch/job_versions.hpp"
 #include "dispatch/misfire_rules.hpp"
+#include "dispatch/node_choice.hpp"
 #include "dispatch/node_table.hpp"
 #include "dispatch/open_runs.hpp"
 #include "dispatch/order_writer.hpp"
@@ -387,6 +388,7 @@ private:
     const JobVersions versions_;
     RunQuotas quotas_;
     NodeTable nodes_;
+    const NodeChoice choice_;
     Placement placement_;
     Redelivery redelivery_;
     RetryRules retries_;

@@ -4,6 +4,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
+#include <limits>
 
 namespace peercron {
 namespace {
@@ -25,6 +26,11 @@ std::string time_text(WallTime time)
 std::size_t bytes_of(const RunOrder& order)
 {
     return order.command.size() + order.fields.text().size();
+}
+
+std::int64_t weight_of(const RunOrder& order)
+{
+    return order.fields.job().weight;
 }
 
 template <class Duration>
@@ -323,7 +329,7 @@ void RunBook::forget_fire(RunId id)
     const RunOrder& order = found->second.order;
     future_.erase({order.start_at, id});
     waiting_.erase({order.start_at, id});
-    line_of(order).waiting.erase({order.start_at, id});
+    line_of(order).waiting[order.fields.job().priority].erase({order.start_at, id});
     start_deadlines_.erase({order.start_by, id});
     if (found->second.is_queued) queued_.erase(id.job);
     held_bytes_ -= bytes_of(order);
@@ -333,14 +339,15 @@ void RunBook::forget_fire(RunId id)
 void RunBook::wait_for_slot(const RunOrder& order)
 {
     waiting_.emplace(order.start_at, order.id);
-    line_of(order).waiting.emplace(order.start_at, order.id);
+    line_of(order).waiting[order.fields.job().priority].emplace(order.start_at, order.id);
     start_deadlines_.emplace(order.start_by, order.id);
 }
 
 void RunBook::forget_run(Running::iterator run)
 {
     const RunId id = run->first;
-    --line_of(run->second.order).running;
+    const RunOrder& order = run->second.order;
+    line_of(order).taken -= weight_of(order);
     set_deadline(run->second, std::nullopt);
     const auto of_job = running_by_job_.find(id.job);
     std::erase(of_job->second, id);
@@ -398,40 +405,54 @@ void RunBook::expire(const Moment& now)
 
 void RunBook::start(const Moment& now)
 {
-    std::size_t slots = rules_.slots;
-    if (shortage_end_) {
-        slots = now.steady < *shortage_end_ ? 0 : std::min(slots, line_of_commands_.running + 1);
-    }
-    start_from(line_of_commands_, slots, now);
-    start_from(line_of_requests_, rules_.http_slots, now);
+    constexpr std::size_t all = std::numeric_limits<std::size_t>::max();
+    std::size_t commands = all;
+    if (shortage_end_) commands = now.steady < *shortage_end_ ? 0 : 1;
+    start_from(line_of_commands_, rules_.slots, commands, now);
+    start_from(line_of_requests_, rules_.http_slots, all, now);
 }
 
-void RunBook::start_from(Line& line, std::size_t slots, const Moment& now)
+/// @param most fires to start.
+void RunBook::start_from(Line& line, std::size_t slots, std::size_t most, const Moment& now)
 {
-    // What is late must wait for a dispatcher's word; what is on time need not.
-    auto next = line.waiting.begin();
-    if (!trusts_dispatcher(now.steady)) {
-        next = line.waiting.lower_bound({now.wall - rules_.on_time, RunId{}});
-    }
+    const auto all_slots = static_cast<std::int64_t>(slots);
     const bool knows_clock = !set_ahead_ || now.steady - *set_ahead_ >= rules_.silence_limit;
-    if (!knows_clock) next = line.waiting.end();
-    // The clock may have been set back since a fire came due: not before its time, then.
-    while (next != line.waiting.end() && next->first <= now.wall && line.running < slots) {
-        const ByTime::value_type place = *next;
-        const RunId id = place.second;
-        const bool may_start = has_room(id);
-        if (!may_start) queue_or_skip(id);
-        next = line.waiting.upper_bound(place);  // another may have been skipped to make room
-        if (!may_start) continue;
-        RunOrder order = fires_.at(id).order;
-        forget_fire(id);
-        running_by_job_[id.job].push_back(id);
-        ++line.running;
-        running_.emplace(id, Run{order, now.wall, std::nullopt, std::nullopt});
-        pending_.start.push_back(std::move(order));
-        const bool is_trial = shortage_end_ && &line == &line_of_commands_;
-        if (is_trial) shortage_end_ = now.steady + rules_.shortage_pause;
+    line.is_held_up = false;
+    if (!knows_clock) return;
+    for (auto& [priority, waiting] : line.waiting) {
+        // What is late must wait for a dispatcher's word; what is on time need not.
+        auto next = waiting.begin();
+        if (!trusts_dispatcher(now.steady)) {
+            next = waiting.lower_bound({now.wall - rules_.on_time, RunId{}});
+        }
+        // The clock may have been set back since a fire came due: not before its time, then.
+        while (next != waiting.end() && next->first <= now.wall) {
+            if (most == 0 || line.taken >= all_slots) return;
+            const ByTime::value_type place = *next;
+            const RunId id = place.second;
+            if (has_room(id)) {
+                line.is_held_up = line.taken + weight_of(fires_.at(id).order) > all_slots;
+                if (line.is_held_up) return;
+                start_run(line, id, now);
+                --most;
+            } else {
+                queue_or_skip(id);
+            }
+            next = waiting.upper_bound(place);  // another may have been skipped to make room
+        }
     }
+}
+
+void RunBook::start_run(Line& line, const RunId& id, const Moment& now)
+{
+    RunOrder order = fires_.at(id).order;
+    forget_fire(id);
+    running_by_job_[id.job].push_back(id);
+    line.taken += weight_of(order);
+    running_.emplace(id, Run{order, now.wall, std::nullopt, std::nullopt});
+    pending_.start.push_back(std::move(order));
+    const bool is_trial = shortage_end_ && &line == &line_of_commands_;
+    if (is_trial) shortage_end_ = now.steady + rules_.shortage_pause;
 }
 
 RunBook::Line& RunBook::line_of(const RunOrder& order)
@@ -441,8 +462,10 @@ RunBook::Line& RunBook::line_of(const RunOrder& order)
 
 bool RunBook::has_free_slot(const RunOrder& order) const
 {
-    return is_request(order) ? line_of_requests_.running < rules_.http_slots
-                             : line_of_commands_.running < rules_.slots;
+    const bool is_one_of_requests = is_request(order);
+    const Line& line = is_one_of_requests ? line_of_requests_ : line_of_commands_;
+    const std::size_t slots = is_one_of_requests ? rules_.http_slots : rules_.slots;
+    return !line.is_held_up && line.taken + weight_of(order) <= static_cast<std::int64_t>(slots);
 }
 
 bool RunBook::has_room(const RunId& id) const

@@ -5,7 +5,10 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
+#include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <span>
@@ -71,8 +74,10 @@ inline bool is_request(const RunOrder& order)
 ///  1. An identity (RunId) starts at most once here, whatever the clocks do. (But a run that has
 ///     ended, and whose time is still to come by more than `early` when this clock is set back, was
 ///     not the fire of that time: see Store::step_back(). It is forgotten here.)
-///  2. A fire starts at `start_at` by the wall clock, never earlier, when a slot is free: commands
-///     and requests have slots of their own, and neither waits for the other.
+///  2. A fire starts at `start_at` by the wall clock, never earlier, when as many slots are free as
+///     its job's weight says: commands and requests have slots of their own, and neither waits for
+///     the other. Of those that wait the one with the highest priority is the first, then the
+///     oldest; no other passes it, also when it needs more slots than are free.
 ///  3. Later than `on_time` it starts only while a dispatcher is heard: a process that was stopped,
 ///     or whose network was, may have been given up and its fires given to others. After a stop, or
 ///     a silence, nothing counts as heard for `silence_limit`, because what is read then may have
@@ -161,7 +166,8 @@ public:
     bool is_draining() const { return draining_; }
     Epoch newest_epoch() const { return newest_epoch_; }
     std::size_t running() const { return running_.size(); }
-    std::size_t requests() const { return line_of_requests_.running; }  ///< of those that run
+    /// Of those that run.
+    std::size_t requests() const { return static_cast<std::size_t>(line_of_requests_.taken); }
     std::size_t held() const { return fires_.size() - waiting_.size(); }
     std::size_t waiting() const { return waiting_.size(); }  ///< due, but not started
     /// Fires that have not started, including those whose end due() has not reported yet: a caller
@@ -188,8 +194,9 @@ private:
     using ByTime = std::set<std::pair<WallTime, RunId>>;
     /// Fires that wait for slots of the same sort, and the runs that have some.
     struct Line {
-        ByTime waiting;  // by start_at
-        std::size_t running = 0;
+        std::map<std::int64_t, ByTime, std::greater<>> waiting;  // by priority, then by start_at
+        std::int64_t taken = 0;                                  // slots
+        bool is_held_up = false;  // the first needs more slots than there are
     };
 
     void notice(SteadyTime now);
@@ -209,7 +216,8 @@ private:
     void collect_due(const Moment& now);
     void expire(const Moment& now);
     void start(const Moment& now);
-    void start_from(Line& line, std::size_t slots, const Moment& now);
+    void start_from(Line& line, std::size_t slots, std::size_t most, const Moment& now);
+    void start_run(Line& line, const RunId& id, const Moment& now);
     Line& line_of(const RunOrder& order);
     bool has_free_slot(const RunOrder& order) const;
     /// Whether `id` may start as far as the runs of its job are concerned.

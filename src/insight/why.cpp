@@ -300,6 +300,13 @@ private:
         return text.empty() ? std::string() : ": " + text;
     }
 
+    /// By the job as it is now.
+    std::string node_wanted() const
+    {
+        if (!known_.job || known_.job->run_on.empty()) return "a node";
+        return fmt::format("a node that fits run_on {}", fmt::join(known_.job->run_on, ", "));
+    }
+
     std::string sentence(const LogRow& row) const
     {
         const RunReport& run = row.run;
@@ -334,13 +341,13 @@ private:
                                    run.id.attempt, when(*row.retry_at));
             case Verdict::waiting:
                 return run.run_server.empty()
-                           ? fmt::format("It was due at {} and waits for a node.", due)
+                           ? fmt::format("It was due at {} and waits for {}.", due, node_wanted())
                            : fmt::format(
                                  "It was due at {}, was given to {}, and has not started yet.", due,
                                  run.run_server);
             case Verdict::future:
                 return fmt::format("It is due at {}, and {}.", due,
-                                   run.run_server.empty() ? "waits for a node"
+                                   run.run_server.empty() ? "waits for " + node_wanted()
                                                           : "is at " + run.run_server + " already");
             case Verdict::taken_back:
                 return fmt::format("The fire of {} was taken back before it started{}.", due,

@@ -13,6 +13,10 @@ namespace peercron {
 
 using JobId = std::int64_t;
 
+/// Of Job::priority: from 0, which waits longest.
+inline constexpr std::int64_t most_priority = 9;
+inline constexpr std::int64_t default_priority = 5;
+
 /// The greatest Job::start_limit.
 inline constexpr std::int64_t most_start_limit = 100;
 
@@ -78,6 +82,12 @@ struct Job {
     std::int64_t pids_max = 0;           ///< processes and threads; 0 = no limit
 
     JobKind kind = JobKind::command;
+
+    // Where it runs, and before which others; see docs/where.md.
+    std::vector<std::string> run_on;  ///< what holds for the node: see model/labels.hpp
+    Spread spread = Spread::one;
+    std::int64_t priority = default_priority;  ///< of those that wait for a slot a higher one first
+    std::int64_t weight = 1;                   ///< slots that a run takes
 
     // Of kind http; see docs/http-jobs.md.
     std::string http_url;

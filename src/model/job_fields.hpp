@@ -113,7 +113,8 @@ using FieldMember = std::variant<std::string Job::*, std::vector<std::string> Jo
                                  std::int64_t Job::*, std::chrono::seconds Job::*,
                                  std::optional<std::chrono::seconds> Job::*, Delivery Job::*,
                                  Misfire Job::*, Overlap Job::*, StopSignal Job::*, JobKind Job::*,
-                                 HttpMethod Job::*, Restart Job::*, RunAfterOn Job::*>;
+                                 HttpMethod Job::*, Restart Job::*, RunAfterOn Job::*,
+                                 Spread Job::*>;
 
 /// A value as columns and JSON have it: seconds as a number, a policy as its word.
 using FieldValue =
@@ -137,7 +138,7 @@ inline constexpr std::int64_t latest_second = 253'402'300'799;  ///< 9999-12-31
 inline constexpr std::int64_t longest_seconds = 2'147'483'647;
 
 /// In the order of the API: the reference's first, with its names.
-inline constexpr std::array<JobField, 59> job_fields{{
+inline constexpr std::array<JobField, 63> job_fields{{
     {"cron_set", &Job::cron_set, kind::Expression{255},
      "second minute hour day month weekday; five fields mean second 0, a seventh is the year",
      "cronSet"},
@@ -269,6 +270,23 @@ inline constexpr std::array<JobField, 59> job_fields{{
      "the default; the command finds it in PEERCRON_INPUT_NAME",
      {},
      true},
+    {"run_on", &Job::run_on, kind::Words{16, 128, &run_on_form},
+     "labels that a node must have to run it, all of them: db, zone=eu, host=db1; !spare is one "
+     "that it must not have; empty is any node"},
+    {"spread", &Job::spread, kind::Choice{PolicyNames<Spread>::names},
+     "which of these nodes gets a run: `one` is the least loaded, `sticky` the same one each time, "
+     "as long as it is there"},
+    {.name = "priority",
+     .member = &Job::priority,
+     .kind = kind::Count{most_priority},
+     .about =
+         "when a node has no free slot, the waiting run with the highest priority starts first",
+     .for_node = true},
+    {.name = "weight",
+     .member = &Job::weight,
+     .kind = kind::Number{1, 100'000},
+     .about = "how many of its node's slots a run takes",
+     .for_node = true},
     {.name = "kind",
      .member = &Job::kind,
      .kind = kind::Choice{PolicyNames<JobKind>::names},

@@ -61,6 +61,12 @@ enum class Restart : std::uint8_t {
 /// After which ends of its parents a job runs that runs after others: see model/chain.hpp.
 enum class RunAfterOn : std::uint8_t { success, failure, end };
 
+/// Which of the nodes that may run it gets a run.
+enum class Spread : std::uint8_t {
+    one,     ///< the least loaded
+    sticky,  ///< the same one each time, as long as it is there
+};
+
 /// `automatic` is POST where there is a body, else GET.
 enum class HttpMethod : std::uint8_t { automatic, get, head, post, put, patch, del, options };
 
@@ -94,6 +100,10 @@ struct PolicyNames<Restart> {
 template <>
 struct PolicyNames<RunAfterOn> {
     static constexpr std::array<std::string_view, 3> names{"success", "failure", "end"};
+};
+template <>
+struct PolicyNames<Spread> {
+    static constexpr std::array<std::string_view, 2> names{"one", "sticky"};
 };
 template <>
 struct PolicyNames<HttpMethod> {

@@ -1,6 +1,7 @@
 #include "model/text_form.hpp"
 
 #include "model/exit_codes.hpp"
+#include "model/labels.hpp"
 #include "model/notice.hpp"
 #include "model/retry.hpp"
 
@@ -143,6 +144,12 @@ const TextForm notice_form{
 
 const TextForm clock_form{is_clock, "a time of the day, as 04:00, or nothing",
                           "^$|^([01][0-9]|2[0-3]):[0-5][0-9]$", "04:00"};
+
+const TextForm run_on_form{
+    is_run_on_term,
+    "a node's label, as db, zone=eu, host=db1 or address=10.0.0.7, or one that it must not have, "
+    "as !spare,",
+    "^!?[A-Za-z0-9_.:@/\\[\\]-]+(=[A-Za-z0-9_.:@/\\[\\]-]+)?$", "zone=eu"};
 
 const TextForm input_form{
     is_input, "NAME, NAME=default or NAME:first|second, where NAME has letters, digits and _,",

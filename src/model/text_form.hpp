@@ -44,6 +44,9 @@ extern const TextForm notice_form;
 /// A time of the day, as 04:00.
 extern const TextForm clock_form;
 
+/// What a job asks of a node: see model/labels.hpp.
+extern const TextForm run_on_form;
+
 /// An input that a job declares: see model/run_request.hpp.
 extern const TextForm input_form;
 

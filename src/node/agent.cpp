@@ -257,6 +257,7 @@ Account Agent::account() const
     account.ended = recorder_.pending();
     account.daemons = runs_.daemons();
     account.has_journal = steps_.is_durable();
+    account.labels = identity_.labels;
     account.known_fields = names_of_needs(fields_for_nodes());
     return account;
 }

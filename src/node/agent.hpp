@@ -28,6 +28,7 @@ public:
         NodeName name;
         std::string version;
         std::uint64_t incarnation = 0;
+        std::vector<std::string> labels = {};
     };
 
     Agent(asio::any_io_executor executor, const Clock& clock, Identity identity, Runs& runs,

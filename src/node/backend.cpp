@@ -4,6 +4,7 @@
 #include "cluster/consul_coordinator.hpp"
 #include "cluster/consul_messages.hpp"
 #include "cluster/solo_coordinator.hpp"
+#include "node/part_settings.hpp"
 #include "node/service_manager.hpp"
 #include "store/mysql/migrate.hpp"
 #include "store/mysql/mysql_store.hpp"
@@ -35,6 +36,7 @@ ConsulSettings consul_settings(const Config& config, const std::string& version)
     settings.bind_address = config.bind_address;
     settings.http_address = config.http_bind_address;
     settings.version = version;
+    settings.labels = labels_of_this_node(config);
     return settings;
 }
 
@@ -135,7 +137,7 @@ public:
     explicit SoloBackend(const Config& config)
         : sqlite_{make_folder(config.data_dir) / "peercron.db"},
           lock_(sqlite_, patience, {.alive = extend_start}),
-          self_{config.node_name(), config.http_bind_address, {}, true}
+          self_{config.node_name(), config.http_bind_address, {}, true, labels_of_this_node(config)}
     {}
 
     StorePool::Open open_store() const override

@@ -302,6 +302,7 @@ private:
         identity.name = config_.node_name();
         identity.version = surroundings_.version;
         identity.incarnation = incarnation_;
+        identity.labels = labels_of_this_node(config_);
         return identity;
     }
 

@@ -2,12 +2,17 @@
 
 #include "base/utf8.hpp"
 #include "exec/descriptors.hpp"
+#include "model/labels.hpp"
 
 #include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <climits>
 #include <cstddef>
 #include <cstdlib>
 #include <filesystem>
@@ -15,6 +20,15 @@
 #include <thread>
 
 namespace peercron {
+
+std::vector<std::string> labels_of_this_node(const Config& config)
+{
+    std::array<char, HOST_NAME_MAX + 1> host{};
+    ::gethostname(host.data(), host.size() - 1);
+    std::vector<std::string> labels = host_labels(host.data());
+    labels.insert(labels.end(), config.node.labels.begin(), config.node.labels.end());
+    return labels;
+}
 
 DispatchSettings dispatch_settings(const Config& config)
 {

@@ -18,6 +18,9 @@ namespace peercron {
 
 // What the configuration means for each part of the node. The parts know no Config.
 
+/// The labels that this node tells: those of the configuration, and its host's name.
+std::vector<std::string> labels_of_this_node(const Config& config);
+
 DispatchSettings dispatch_settings(const Config& config);
 
 /// As many commands at a time as configured, or as this process has descriptors for: then the log

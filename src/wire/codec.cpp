@@ -296,6 +296,7 @@ struct Writer {
         write_all(account.daemons, *to.mutable_daemons());
         to.set_has_journal(account.has_journal);
         for (const std::string& name : account.known_fields) to.add_known_fields(name);
+        for (const std::string& label : account.labels) to.add_labels(label);
     }
     void operator()(const RunOrders& orders) const
     {
@@ -449,7 +450,8 @@ Message read(pb::Account& in)
                    .ended = read_all<RunReport>(*in.mutable_ended()),
                    .daemons = read_all<RunOrder>(*in.mutable_daemons()),
                    .has_journal = in.has_journal(),
-                   .known_fields = {in.known_fields().begin(), in.known_fields().end()}};
+                   .known_fields = {in.known_fields().begin(), in.known_fields().end()},
+                   .labels = {in.labels().begin(), in.labels().end()}};
 }
 
 Message read(pb::RunOrders& in)

@@ -69,6 +69,7 @@ struct Account {
     bool has_journal = false;       ///< copies of steps outlive this process
     /// What NodeFields::needs() may name for it to run a job rightly.
     std::vector<std::string> known_fields;
+    std::vector<std::string> labels;  ///< that it tells, see model/labels.hpp
     friend bool operator==(const Account&, const Account&) = default;
 };
 

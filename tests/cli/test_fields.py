@@ -46,7 +46,8 @@ def definition(row, fields):
 
 
 # What jobs of other kinds have not.
-OF_COMMANDS = ("command", "env", "work_dir", "umask", "stdin", "nice", "success_codes", "stop_signal", "kill_grace", "inputs")
+OF_COMMANDS = ("command", "env", "work_dir", "umask", "stdin", "nice", "success_codes", "stop_signal", "kill_grace", "inputs",
+               "weight")
 OF_DAEMONS = ("restart", "restart_delay", "restart_max_delay", "healthy_after", "start_limit")
 NOT_OF_DAEMONS = ("cronSet", "time_zone", "timeout", "run_limit", "delivery", "misfire_policy", "misfire_window", "overlap",
                   "is_mutex", "max_concurrent", "retries", "retry_delay", "retry_max_delay", "retry_on", "inputs",

@@ -124,6 +124,9 @@ std::optional<Message> MistakenChannel::distort_said(Message message) const
         if (mutation_ == Mutation::omits_running) account->running.clear();
         if (mutation_ == Mutation::omits_ended) account->ended.clear();
         if (mutation_ == Mutation::omits_daemons) account->daemons.clear();
+        if (mutation_ == Mutation::places_anywhere) {
+            account->labels = {"n0", "n1", "n2", "red", "blue"};
+        }
     }
     if (mutation_ == Mutation::is_silent_about_ends) {
         auto* reports = std::get_if<RunReports>(&message);

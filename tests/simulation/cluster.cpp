@@ -71,6 +71,12 @@ bool Cluster::is_out_of_reach(const Machine& machine, const NodeName& of, World:
     return (from && *from <= since) || (to && *to <= since) || (stopped && *stopped <= since);
 }
 
+std::vector<std::string> Machine::labels() const
+{
+    if (!number) return {};
+    return {fmt::format("n{}", *number), (*number + incarnations) % 2 == 0 ? "red" : "blue"};
+}
+
 void Cluster::start(Machine& machine)
 {
     if (machine.process != nullptr || machine.warden) return;

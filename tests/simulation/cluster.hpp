@@ -63,6 +63,10 @@ struct Machine {
     Disk disk;
     /// How long its commands take.
     std::chrono::milliseconds longest_command{8000};
+    /// What its process is told: the first is always the same, the other one of two with each
+    /// start.
+    std::vector<std::string> labels() const;
+    std::optional<std::size_t> number;  ///< not set: it has no labels
 };
 
 /// Everything that there is.

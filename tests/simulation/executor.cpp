@@ -222,6 +222,7 @@ void Executor::spawn(Live& live)
     child->execution.order = live.order;
     child->execution.node = process_.name();
     child->execution.incarnation = process_.incarnation();
+    child->execution.labels = process_.labels();
     child->execution.decided = live.decided.steady;
     child->execution.clock = live.decided.wall;
     child->execution.started = world.now();

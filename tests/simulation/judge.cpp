@@ -54,6 +54,18 @@ bool follows(const RunOrder& order, const Job& job)
            order.concurrency == concurrency_of(job);
 }
 
+/// Whether a node with these labels is one of those that the job names.
+bool is_named(const std::vector<std::string>& labels, const Job& job)
+{
+    for (const std::string& term : job.run_on) {
+        const bool is_excluded = term.front() == '!';
+        const std::string label = is_excluded ? term.substr(1) : term;
+        const bool has_it = std::count(labels.begin(), labels.end(), label) > 0;
+        if (has_it == is_excluded) return false;
+    }
+    return true;
+}
+
 /// Planned by a clock that was ahead, and taken back.
 bool was_planned_early(const LedgerRow& row)
 {
@@ -360,7 +372,12 @@ void Judge::started(Execution& execution)
     check_daemon_start(execution);
     check_child_start(execution);
 
-    if (allows(order, execution.decided) == nullptr) broken("outside its job's version", who);
+    const Version* const version = allows(order, execution.decided);
+    if (version == nullptr) {
+        broken("outside its job's version", who);
+    } else if (!is_named(execution.labels, *version->job)) {
+        broken("on a node that its job does not name", who);
+    }
     if (is_planned(id)) {
         const auto& versions = versions_[id.job];
         const std::int64_t limit = versions.front().job->run_limit;

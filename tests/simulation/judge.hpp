@@ -24,6 +24,7 @@ struct Execution {
     RunOrder order;
     NodeName node;
     std::uint64_t incarnation = 0;
+    std::vector<std::string> labels;  ///< of the node's process
     World::Time decided{};  ///< when its node took it for started; what comes later cannot stop it
     WallTime clock{};       ///< what the node's clock showed then
     World::Time started{};

@@ -39,6 +39,7 @@ enum class Mutation : std::uint8_t {
     forgets_daemon_ends,     ///< a take-over does not read how starts of daemons have ended
     gives_lost_daemons_up,   ///< what was lost with its node is taken for given up
     forgets_chains,          ///< a take-over does not read which jobs have to run after others
+    places_anywhere,         ///< each node is taken for one that has all labels
     trusts_its_clock,        ///< the database's clock is not asked
     keeps_the_plan,          ///< it goes on from where a clock had come that was ahead
     // The nodes.

@@ -84,6 +84,7 @@ constexpr Planted planted[] = {
     {Mutation::forgets_daemon_ends, "ForgetsDaemonEnds", 3000},
     {Mutation::gives_lost_daemons_up, "GivesLostDaemonsUp", 3000},
     {Mutation::forgets_chains, "ForgetsChains", 3000},
+    {Mutation::places_anywhere, "PlacesAnywhere", 3000},
     {Mutation::trusts_its_clock, "TrustsItsClock", 3000},
     {Mutation::keeps_the_plan, "KeepsThePlan", 3000},
     {Mutation::omits_held, "OmitsHeld", 3000},

@@ -123,6 +123,7 @@ Agent::Identity Process::identity() const
     Agent::Identity identity;
     identity.name = name();
     identity.incarnation = incarnation_;
+    identity.labels = machine_.labels();
     return identity;
 }
 

@@ -39,6 +39,7 @@ public:
     const NodeName& name() const { return machine_.name; }
     Machine& machine() const { return machine_; }
     std::uint64_t incarnation() const { return incarnation_; }
+    std::vector<std::string> labels() const { return machine_.labels(); }
     World::Time started() const { return started_; }
     const Settings& settings() const { return cluster_.settings; }
     Mutation mutation() const { return cluster_.mutation; }

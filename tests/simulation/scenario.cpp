@@ -119,6 +119,27 @@ JobPatch patch_of_unscheduled(Random& random)
     return patch;
 }
 
+/// What a job may ask of nodes: of which there may be none for a while, but, where `is_lasting`,
+/// not when everything is healed.
+std::vector<std::string> any_run_on(Random& random, bool is_lasting)
+{
+    static const std::vector<std::vector<std::string>> lasting{
+        {}, {"n0"}, {"!n1"}, {"!n2", "!n3"}, {"n0", "!n1"}};
+    static const std::vector<std::vector<std::string>> passing{
+        {"red"}, {"blue"}, {"!red", "!n2"}, {"red", "!n0"}};
+    return random.one_of(is_lasting || random.once_in(2) ? lasting : passing);
+}
+
+/// With a command of its own, by which the judge knows the version.
+JobPatch patch_of_where(Random& random, bool is_lasting)
+{
+    JobPatch patch;
+    patch.set(&Job::command, fmt::format("command version {}", random.next() % 1'000'000));
+    patch.set(&Job::run_on, any_run_on(random, is_lasting));
+    patch.set(&Job::spread, random.once_in(2) ? Spread::sticky : Spread::one);
+    return patch;
+}
+
 /// Which faults a run has at all: one that has a few kinds goes deeper than one that has them all.
 std::vector<Fault> kinds(Random& random)
 {
@@ -229,6 +250,17 @@ void give_chains(Scenario& scenario, Random& random)
         if (random.once_in(3)) job.delivery = Delivery::at_least_once;
         names.push_back(job.name);
         scenario.jobs.push_back(std::move(job));
+    }
+}
+
+/// Of nodes with labels, and of jobs that ask for some.
+void give_labels(Scenario& scenario, Random& random)
+{
+    scenario.has_labels = true;
+    for (Job& job : scenario.jobs) {
+        if (random.once_in(3)) continue;
+        job.run_on = any_run_on(random, job.kind == JobKind::daemon);
+        if (random.once_in(3)) job.spread = Spread::sticky;
     }
 }
 
@@ -362,6 +394,7 @@ private:
             machine->clock_error = scenario_.clock_errors.at(i);
             machine->has_journal = scenario_.have_journals;
             machine->longest_command = scenario_.longest_command;
+            if (scenario_.has_labels) machine->number = i;
             cluster_.machines.push_back(std::move(machine));
         }
         if (!scenario_.has_database_clock) cluster_.database.clock_error.reset();
@@ -592,6 +625,10 @@ private:
         changed_[job] = world_.now();
         if (fault == Fault::delete_job) return node.delete_job(job);
         const bool is_scheduled = has_schedule(jobs.at(job));
+        if (scenario_.has_labels && dice.once_in(3)) {
+            const bool is_daemon = jobs.at(job).kind == JobKind::daemon;
+            return node.change_job(job, patch_of_where(dice, is_daemon));
+        }
         node.change_job(job, is_scheduled ? patch(dice) : patch_of_unscheduled(dice));
     }
 
@@ -788,6 +825,8 @@ Scenario Scenario::from_seed(std::uint64_t seed)
     if (!scenario.dispatcher_only && daemons.once_in(4)) give_daemons(scenario, daemons);
     Random chains(seed ^ 0xC4A1275ULL);
     if (!scenario.dispatcher_only && chains.once_in(3)) give_chains(scenario, chains);
+    Random labels(seed ^ 0x1ABE15ULL);
+    if (!scenario.dispatcher_only && labels.once_in(4)) give_labels(scenario, labels);
     return scenario;
 }
 

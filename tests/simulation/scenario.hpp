@@ -71,6 +71,7 @@ struct Scenario {
     bool have_journals = true;
     bool has_database_clock = true;  ///< beside those of the nodes
     bool has_wrong_clocks = false;   ///< by seconds and more
+    bool has_labels = false;         ///< nodes have, and others with each start
     std::chrono::milliseconds longest_command{8000};
     std::vector<Job> jobs;
     std::vector<std::chrono::milliseconds> clock_errors;

@@ -44,14 +44,23 @@ std::vector<std::string_view> words_of(std::string_view line)
     }
 }
 
+std::string where_of(const Job& job)
+{
+    std::string text;
+    if (!job.run_on.empty()) text += fmt::format(" run_on={}", fmt::join(job.run_on, ","));
+    if (job.spread == Spread::sticky) text += " sticky";
+    return text;
+}
+
 std::string text_of(const Job& job)
 {
     if (job.kind == JobKind::daemon) {
         return fmt::format(
-            "daemon restart={} restart_delay={} restart_max_delay={} healthy_after={} "
-            "start_limit={}",
-            policy_name(job.restart), job.restart_delay.count(), job.restart_max_delay.count(),
-            job.healthy_after.count(), job.start_limit);
+                   "daemon restart={} restart_delay={} restart_max_delay={} healthy_after={} "
+                   "start_limit={}",
+                   policy_name(job.restart), job.restart_delay.count(),
+                   job.restart_max_delay.count(), job.healthy_after.count(), job.start_limit) +
+               where_of(job);
     }
     std::string text = job.cron_set.substr(0, job.cron_set.find(' '));
     if (is_chained(job)) {
@@ -74,7 +83,7 @@ std::string text_of(const Job& job)
                             job.retry_delay.count(), job.retry_max_delay.count());
     }
     if (!job.retry_on.empty()) text += fmt::format(" retry_on={}", join_words(job.retry_on));
-    return text;
+    return text + where_of(job);
 }
 
 Overlap overlap_of(std::string_view name)
@@ -129,6 +138,10 @@ Job job_of(const std::vector<std::string_view>& words, std::size_t number)
             job.retry_max_delay = std::chrono::seconds(number_of(value));
         } else if (key == "retry_on") {
             job.retry_on = split_words(value);
+        } else if (key == "run_on") {
+            job.run_on = split_words(value);
+        } else if (key == "sticky") {
+            job.spread = Spread::sticky;
         } else if (key == "restart") {
             job.restart = parse_policy<Restart>(value).value();
         } else if (key == "restart_delay") {
@@ -231,6 +244,7 @@ constexpr Setting settings[] = {
     flag<&Scenario::have_journals>("journals"),
     flag<&Scenario::has_database_clock>("database_clock"),
     flag<&Scenario::has_wrong_clocks>("wrong_clocks"),
+    flag<&Scenario::has_labels>("labels"),
     flag<&Scenario::dispatcher_only>("dispatcher_only"),
 };
 

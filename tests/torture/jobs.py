@@ -7,7 +7,8 @@ ONCE_A_MINUTE_AT_LEAST = (
     "0,7,13,21,34,55 * * * * *", "0-9,30-39 * * * * *", "*/6 0-29,30-59 * * * *", "5/10 */1 0-23 * 1-12 *",
     "*/4 * * 1-15,16-31 JAN-JUN,JUL-DEC *", "3-57/9 0-58/2,1-59/2 */1 * * 0-7", "*/8 * 0-11,12-23 */1 * SUN-SAT")
 # The parameters that say how many runs there may be, and what to do where "exactly once" cannot be had.
-POLICIES = ("delivery", "misfire_policy", "overlap", "max_concurrent", "retries", "restart")
+POLICIES = ("delivery", "misfire_policy", "overlap", "max_concurrent", "retries", "restart", "run_on")
+SPARED = "10.77.0.11"  # node1's address (servers.py), where some jobs may not run
 FOR_EVER = 100_000  # seconds
 
 
@@ -102,6 +103,21 @@ class Generator:
 
         if "restart" in known:
             self.daemons()
+        if "run_on" in known:
+            self.elsewhere()
+
+    def elsewhere(self):
+        """Jobs that may not run on node1; it is their dispatcher all the same."""
+        def add(label, cron, run=None, **definition):
+            self.add(f"not on node1{label}", cron, run, run_on=f"!address={SPARED}", **definition)
+
+        code = self.random.randint(1, 99)
+        add("", "*/2 * * * * *", {"nap": 1})
+        add(", sticky", "*/3 * * * * *", spread="sticky")
+        add(", mutex", "*/4 * * * * *", {"nap": 2}, is_mutex=1)
+        add(", at least once", "*/5 * * * * *", {"nap": 3}, delivery="at_least_once")
+        add(", flaky", "*/20 * * * * *", {"code": code, "flaky": True}, retries=2, retry_delay=3)
+        add(", daemon", None, {"nap": FOR_EVER}, kind="daemon")
 
     def daemons(self):
         random, code = self.random, self.random.randint(1, 99)

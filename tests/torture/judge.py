@@ -182,6 +182,7 @@ class Judge:
         self.runs_on_request()
         self.each_witness_has_its_row()
         self.one_start_per_fire()
+        self.runs_are_where_they_may_be()
         self.rows_say_what_the_witness_says()
         self.not_more_at_once_than_may_be()
         self.one_waits_at_most()
@@ -391,6 +392,15 @@ class Judge:
                 self.wrong("doubled", f"started {len(sightings)} times", token, at, rows, sightings)
             elif len({sighting.attempt for sighting in sightings}) < len(sightings):
                 self.wrong("doubled", "an attempt was started twice", token, at, rows, sightings)
+
+    def runs_are_where_they_may_be(self):
+        """The jobs here that ask for something exclude one address."""
+        for token, job in self.jobs.items():
+            excluded = job["definition"].get("run_on", "").removeprefix("!address=")
+            for sighting in self.sightings_of_token[token]:
+                if excluded and sighting.node.rpartition(":")[0] == excluded:
+                    self.wrong("where", f"ran on {sighting.node}, where it may not", token, sighting.scheduled_at * MS,
+                               [self.rows[sighting.run]] if sighting.run in self.rows else (), [sighting])
 
     def rows_say_what_the_witness_says(self):
         for row in self.case.rows:

@@ -137,6 +137,14 @@ def test_a_run_in_which_all_went_well_is_clean(scene):
     assert scene.broken() == []
 
 
+def test_a_run_on_a_node_that_its_job_excludes_is_found(scene):
+    token = scene.job(cron="*/20 * * * * *", run_on=f"!address={NODES[0].partition(':')[0]}")
+    assert scene.broken() == []
+    seen, row = scene.find(token, 20)
+    seen.node = row.run_server = NODES[0]
+    assert scene.broken() == ["where"]
+
+
 def test_figures_count_what_was_seen(scene):
     scene.job()
     judge = Judge(scene.case())

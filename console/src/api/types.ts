@@ -221,6 +221,8 @@ export interface Node {
   name: string;
   http_address: string;
   version: string;
+  /** An older node does not tell them. */
+  labels?: string[];
   passing: boolean;
   is_dispatcher: boolean;
   connected: boolean;

@@ -1,3 +1,4 @@
+import { Fragment } from 'preact';
 import * as calls from '../api/calls';
 import type { Health, Node, Nodes } from '../api/types';
 import { Slots } from '../parts/gauge';
@@ -25,6 +26,11 @@ function clockText(millis: number | null): string {
   return `${millis < 0 ? '−' : '+'}${Math.abs(millis)} ms`;
 }
 
+/** Its addresses are shown beside it. */
+function labelsOf(node: Node): string[] {
+  return (node.labels ?? []).filter((label) => !label.startsWith('address='));
+}
+
 /** How far clocks may differ before a person should know. */
 const clockLimit = 100;
 
@@ -41,7 +47,14 @@ function Row({ node, newest }: { node: Node; newest: string }) {
         <a class="name" href={hereWith({ stop: node.name })}>
           {node.name}
         </a>{' '}
-        {node.http_address !== '' && <span class="zone">{node.http_address}</span>}
+        {node.http_address !== '' && <span class="zone">{node.http_address}</span>}{' '}
+        <span class="tags">
+          {labelsOf(node).map((label) => (
+            <Fragment key={label}>
+              <span class="tag">{label}</span>{' '}
+            </Fragment>
+          ))}
+        </span>
       </td>
       <td class="num" data-l={t('running_')}>
         {node.running ?? '—'}

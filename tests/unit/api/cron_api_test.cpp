@@ -12,6 +12,7 @@ namespace {
 using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 class CronApiTest : public testing::ApiTest {
@@ -61,7 +62,7 @@ TEST_F(CronApiTest, AddAnswersAsTheReferenceDoesWithTheNewerFieldsAfterwards)
               R"("remark":"","stop":false,"start_time":0,"end_time":0,"is_mutex":true,)" +
                   newer_fields() +
                   R"("run_num":0,"last_run_at":null,"next_run_at":1795219201000,"state":"enabled",)"
-                  R"("schedule_in_words":"every second","zone":"UTC"},)"
+                  R"("schedule_in_words":"every second","zone":"UTC","warnings":[]},)"
                   R"("message":"ok"})");
     EXPECT_EQ(tables_.jobs.at(1633).effective_from, clock_.time);
     EXPECT_THAT(announced_, ElementsAre(ElementsAre(1633)));
@@ -258,6 +259,35 @@ TEST_F(CronApiTest, WhatNoNodeRunsIsRefusedWhereItIsAskedFor)
     EXPECT_EQ(post("/cron/update", "id=1001&remark=y").status, 200U) << "the command stays";
     EXPECT_EQ(post("/cron/stop/1001", "").status, 200U);
     EXPECT_EQ(post("/cron/update", "id=1001&run_as=").status, 200U);
+}
+
+TEST_F(CronApiTest, AJobThatNoNodeCanRunNowIsSavedWithAWarning)
+{
+    const auto warnings = [](const testing::Reply& answer) {
+        EXPECT_EQ(answer.status, 200U) << answer.body;
+        std::vector<std::string> texts;
+        const auto data = answer.data();
+        for (const auto& text : data.at("warnings").as_array())
+            texts.emplace_back(text.as_string());
+        return texts;
+    };
+    const std::string job = "cronSet=@daily&command=x&";
+    EXPECT_THAT(warnings(post("/cron/add", job + "run_on=db,host%3Ddb1,!spare")), IsEmpty());
+    EXPECT_THAT(warnings(post("/cron/add", job + "run_on=db,address%3D127.0.0.1:9993")),
+                ElementsAre("no node fits run_on db, address=127.0.0.1:9993 now; fires that find "
+                            "none in time are skipped (no-node)"));
+    EXPECT_THAT(warnings(post("/cron/update", "id=1001&weight=300")), IsEmpty())
+        << "nothing is known of their slots";
+    NodeLoad load;
+    load.node = "127.0.0.1:9991";
+    load.slots = 128;
+    loads_ = {load};
+    EXPECT_THAT(warnings(post("/cron/update", "id=1001&weight=300")),
+                ElementsAre("weight is 300, and no node that it may run on has more than 128 "
+                            "slots; fires that find none in time are skipped (no-node)"));
+    EXPECT_THAT(warnings(post("/cron/start/1001", "")), SizeIs(1));
+    EXPECT_THAT(warnings(post("/cron/stop/1001", "")), IsEmpty());
+    EXPECT_THAT(warnings(post("/cron/update", "id=1001&weight=128")), IsEmpty());
 }
 
 TEST_F(CronApiTest, StopStartAndDeleteAnswerWithTheJobByGetAndByPost)

@@ -20,16 +20,19 @@ TEST_F(NodeApiTest, NodesAreShownAsTheRegistryAndTheDispatcherKnowThem)
     load.draining = true;
     load.clock_offset = std::chrono::milliseconds(-7);
     loads_ = {load};
-    EXPECT_EQ(get("/node/list").body,
-              R"({"code":200,"data":{"nodes":[{"name":"127.0.0.1:9991",)"
-              R"("http_address":"127.0.0.1:9990","version":"1.2.3","passing":true,)"
-              R"("is_dispatcher":true,"connected":true,"slots":128,"running":3,"held":12,)"
-              R"("queued":1,"draining":true,"clock_offset_ms":-7},{"name":"127.0.0.1:9993",)"
-              R"("http_address":"127.0.0.1:9992","version":"1.2.2","passing":false,)"
-              R"("is_dispatcher":false,"connected":false,"slots":null,"running":null,"held":null,)"
-              R"("queued":null,"draining":null,"clock_offset_ms":null}],)"
-              R"("dispatcher":"127.0.0.1:9991","epoch":17,"store_away_since":null,)"
-              R"("store_trouble":""},"message":"ok"})");
+    EXPECT_EQ(
+        get("/node/list").body,
+        R"({"code":200,"data":{"nodes":[{"name":"127.0.0.1:9991",)"
+        R"("http_address":"127.0.0.1:9990","version":"1.2.3",)"
+        R"("labels":["address=127.0.0.1","address=127.0.0.1:9991","db","host=db1"],)"
+        R"("passing":true,"is_dispatcher":true,"connected":true,"slots":128,"running":3,"held":12,)"
+        R"("queued":1,"draining":true,"clock_offset_ms":-7},{"name":"127.0.0.1:9993",)"
+        R"("http_address":"127.0.0.1:9992","version":"1.2.2",)"
+        R"("labels":["address=127.0.0.1","address=127.0.0.1:9993"],"passing":false,)"
+        R"("is_dispatcher":false,"connected":false,"slots":null,"running":null,"held":null,)"
+        R"("queued":null,"draining":null,"clock_offset_ms":null}],)"
+        R"("dispatcher":"127.0.0.1:9991","epoch":17,"store_away_since":null,)"
+        R"("store_trouble":""},"message":"ok"})");
 }
 
 TEST_F(NodeApiTest, ANodeThatLeftTheRegistryButIsConnectedIsShown)

@@ -20,6 +20,7 @@ ConsulSettings settings()
     settings.bind_address = "127.0.0.1:9991";
     settings.http_address = "127.0.0.1:9990";
     settings.version = "1.2.3";
+    settings.labels = {"host=db1", "zone=eu"};
     settings.incarnation = 0xABCDEF;
     return settings;
 }
@@ -34,6 +35,7 @@ TEST(ConsulMessagesTest, TheRegistrationNamesTheNodeAndHowItIsChecked)
     EXPECT_EQ(body.at("Meta").at("http_address"), "127.0.0.1:9990");
     EXPECT_EQ(body.at("Meta").at("version"), "1.2.3");
     EXPECT_EQ(body.at("Meta").at("incarnation"), "0000000000abcdef");
+    EXPECT_EQ(body.at("Tags"), (boost::json::array{"host=db1", "zone=eu"}));
     EXPECT_EQ(body.at("Checks").at(0).at("TCP"), "127.0.0.1:9991");
     EXPECT_EQ(body.at("Checks").at(1).at("TTL"), "2s");
     for (const auto& check : body.at("Checks").as_array()) {
@@ -148,9 +150,20 @@ TEST(ConsulMessagesTest, MembersAreOrderedByNameAndPassWhenAllChecksPass)
     const auto members =
         parse_members("[" + service("9993", "passing") + "," + service("9991", "critical") + "]");
     ASSERT_TRUE(members);
-    const Member first{"127.0.0.1:9991", "h9991", "v", false};
-    const Member second{"127.0.0.1:9993", "h9993", "v", true};
+    const Member first{"127.0.0.1:9991", "h9991", "v", false, {}};
+    const Member second{"127.0.0.1:9993", "h9993", "v", true, {}};
     EXPECT_THAT(*members, ElementsAre(first, second));
+}
+
+TEST(ConsulMessagesTest, TheTagsOfAServiceAreTheLabelsOfItsNode)
+{
+    const auto members = parse_members(
+        R"([{"Node":{"Address":"x"},"Service":{"Address":"h","Port":1,"Tags":["db","zone=eu"]},)"
+        R"("Checks":[]},{"Node":{"Address":"x"},"Service":{"Address":"h","Port":2,"Tags":null},)"
+        R"("Checks":[]}])");
+    ASSERT_TRUE(members);
+    EXPECT_THAT(members->at(0).labels, ElementsAre("db", "zone=eu"));
+    EXPECT_TRUE(members->at(1).labels.empty()) << "an older node";
 }
 
 TEST(ConsulMessagesTest, AMemberThatIsRegisteredTwiceAppearsOnceAndPassesIfEitherDoes)

@@ -20,7 +20,8 @@ asio::awaitable<Epoch> answer(Epoch epoch)
 class SoloCoordinatorTest : public ::testing::Test {
 protected:
     SoloCoordinatorTest()
-        : coordinator_(io_.get_executor(), Member{"127.0.0.1:9990", "127.0.0.1:9990", "1.0"},
+        : coordinator_(io_.get_executor(),
+                       Member{"127.0.0.1:9990", "127.0.0.1:9990", "1.0", false, {}},
                        [] { return answer(41); })
     {}
 

@@ -143,6 +143,8 @@ silence_limit = "1s"
 lease = "20s"
 lease_margin = "3s"
 audit_interval = "1h"
+[node]
+labels = ["db", "zone=eu"]
 [exec]
 shell = "/bin/bash"
 slots = 10
@@ -207,6 +209,7 @@ role = "admin"
     EXPECT_EQ(config->exec.kill_grace, 0s);
     EXPECT_EQ(config->exec.drain_timeout, 1h);
     EXPECT_THAT(config->exec.run_as, ElementsAre("backup", "www-data"));
+    EXPECT_THAT(config->node.labels, ElementsAre("db", "zone=eu"));
     EXPECT_THAT(config->exec.command_dirs, ElementsAre("/opt/jobs"));
     EXPECT_TRUE(config->http.allow_anonymous);
     EXPECT_EQ(config->http.max_body, 2U << 20U);
@@ -422,6 +425,23 @@ TEST(ConfigTest, TrustsProxiesByAddressAndByNetwork)
         EXPECT_THAT(refusal("[http]\ntrusted_proxies = ['" + bad + "']"), HasSubstr("or a network"))
             << bad;
     }
+}
+
+TEST(ConfigTest, LabelsAreWordsThatANodeDoesNotHaveByItself)
+{
+    for (const std::string bad : {"", "a b", "a,b", "!db", "zone=", "=eu", "a=b=c"}) {
+        EXPECT_THAT(refusal("[node]\nlabels = ['" + bad + "']"), HasSubstr("a word, as \"db\""))
+            << bad;
+    }
+    for (const std::string own : {"host=db1", "address=10.0.0.7"}) {
+        EXPECT_THAT(refusal("[node]\nlabels = ['" + own + "']"), HasSubstr("other than host="));
+    }
+    std::string many = "'a'";
+    for (int i = 0; i < 32; ++i) many += ", 'a'";
+    EXPECT_THAT(refusal("[node]\nlabels = [" + many + "]"),
+                HasSubstr("found 33 labels, expected at most 32"));
+    EXPECT_THAT(refusal("[node]\nlabels = ['" + std::string(121, 'a') + "']"),
+                HasSubstr("at most 120 characters"));
 }
 
 TEST(ConfigTest, UsersAndFoldersOfCommandsAreNames)

@@ -92,7 +92,7 @@ protected:
     {
         lock_.nodes.clear();
         for (const NodeName& name : {alpha, beta, gamma}) {
-            lock_.nodes.push_back({name, "", "", true});
+            lock_.nodes.push_back({name, "", "", true, {}});
             nodes_.emplace(name, std::make_unique<Node>(loop_.executor()));
         }
     }

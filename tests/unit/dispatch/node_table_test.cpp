@@ -185,21 +185,23 @@ TEST_F(NodeTableTest, ANodeIsGivenUpOnceUnlessItHasRunsAgain)
     EXPECT_TRUE(nodes_.give_up(beta));
 }
 
-TEST_F(NodeTableTest, TheLeastLoadedHasTheFewestRunsForItsSlots)
+TEST_F(NodeTableTest, TheLabelsOfANodeAreThoseOfItsNewestProcess)
 {
-    EXPECT_EQ(nodes_.least_loaded(now_.steady), std::nullopt);
     connect(alpha);
-    Account big;
-    big.incarnation = 1;
-    big.slots = 20;
-    nodes_.take_account(beta, big, now_);
-    give_run(alpha);
-    give_run(beta);
-    EXPECT_EQ(nodes_.least_loaded(now_.steady), beta);
-    give_run(beta);
-    EXPECT_EQ(nodes_.least_loaded(now_.steady), alpha) << "equal, and it has waited for longer";
-    nodes_.note_disconnected(alpha, now_);
-    EXPECT_EQ(nodes_.least_loaded(now_.steady), beta);
+    const std::uint64_t changes = nodes_.label_changes();
+    Account account;
+    account.incarnation = 1;
+    account.labels = {"db"};
+    nodes_.take_account(alpha, account, now_);
+    EXPECT_EQ(nodes_.label_changes(), changes + 1);
+    nodes_.take_account(alpha, account, now_);
+    EXPECT_EQ(nodes_.label_changes(), changes + 1);
+    EXPECT_TRUE(nodes_.at(alpha).labels.contains("db"));
+    account.incarnation = 2;
+    account.labels = {"web"};
+    nodes_.take_account(alpha, account, now_);
+    EXPECT_FALSE(nodes_.at(alpha).labels.contains("db"));
+    EXPECT_EQ(nodes_.label_changes(), changes + 2);
 }
 
 TEST_F(NodeTableTest, OnlyClocksOfOthersThatAreHeardAndMeasuredCount)

@@ -5,6 +5,8 @@
 
 #include <chrono>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace peercron {
 namespace {
@@ -37,6 +39,15 @@ protected:
         order.start_by = order.id.scheduled_at + settings_.start_deadline;
         return runs_.open(order);
     }
+    void set_run_on(std::vector<std::string> run_on)
+    {
+        Job job;
+        job.id = 1;
+        job.cron_set = "* * * * * *";
+        job.command = "true";
+        job.run_on = std::move(run_on);
+        jobs_.put(std::move(job), now_.wall);
+    }
     void put(OpenRuns::Place run, const NodeName& node) { runs_.assign(run, node); }
 
     std::string decide(OpenRuns::Place run) const
@@ -56,8 +67,10 @@ protected:
     DispatchSettings settings_;
     Moment now_{WallTime(1000h), SteadyTime(1h)};
     OpenRuns runs_;
+    JobTable jobs_{"UTC"};
     NodeTable nodes_{alpha, settings_, runs_};
-    Placement placement_{settings_, nodes_, runs_};
+    NodeChoice choice_{nodes_, jobs_};
+    Placement placement_{settings_, nodes_, choice_, runs_};
 };
 
 TEST_F(PlacementTest, AnyNodeMayRunAJobWithoutALimit)
@@ -237,6 +250,35 @@ TEST_F(PlacementTest, OfSeveralOrphansTheOneCountsThatMayLiveLongest)
     EXPECT_THAT(decide(run), HasSubstr("the node of an earlier run has just died"));
     now_.steady += 1ms;
     EXPECT_EQ(decide(run), alpha);
+}
+
+TEST_F(PlacementTest, ARunThatNoKnownNodeFitsWaitsForOneAndThenSaysSo)
+{
+    connect(alpha);
+    set_run_on({"address=" + beta, "!spare"});
+    const auto run = open(1s, 0);
+    EXPECT_EQ(decide(run), "wait");
+    now_.wall = run->second.order.start_by + 1ms;
+    EXPECT_EQ(decide(run),
+              "skip: no-node: no node fitted run_on address=127.0.0.1:9993, !spare "
+              "within 300 s");
+    connect(beta);
+    EXPECT_EQ(decide(run), beta);
+    nodes_.note_disconnected(beta, now_);
+    EXPECT_THAT(decide(run), HasSubstr("no node that fits run_on address=127.0.0.1:9993, !spare "
+                                       "could take it within 300 s"));
+}
+
+TEST_F(PlacementTest, ALimitedJobThatMayNoLongerRunAtItsHomeIsNotGivenToIt)
+{
+    connect(alpha);
+    connect(beta);
+    put(open(1s), alpha);
+    set_run_on({"address=" + beta});
+    EXPECT_EQ(decide(open(2s)),
+              "skip: mutex: 127.0.0.1:9991 may still run this job, "
+              "and does not fit run_on address=127.0.0.1:9993");
+    EXPECT_EQ(decide(open(3s, 2, Overlap::queue)).substr(0, 4), "skip") << "one waits already";
 }
 
 }  // namespace

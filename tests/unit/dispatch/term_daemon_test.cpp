@@ -441,5 +441,23 @@ TEST_F(TermDaemonTest, ARowThatMakesNoSenseNeverStarts)
     EXPECT_THAT(jobs_.find(1)->error, HasSubstr("retries: given for a job of kind daemon"));
 }
 
+TEST_F(TermDaemonTest, ADaemonWhoseNodeDoesNotFitAnyMoreIsEndedAndStartsAtOneThatDoes)
+{
+    begin_with();
+    const RunId first = start_one();
+    const NodeName other = node_ == alpha ? beta : alpha;
+    job_.run_on = {"!address=" + other};
+    change();
+    EXPECT_THAT(ends(), IsEmpty());
+    job_.run_on = {"address=" + other};
+    change();
+    EXPECT_THAT(ends(), ElementsAre(node_ + " job-changed"));
+    end(first, RunState::killed, Cause::job_changed);
+    pass_to(5s);
+    step();
+    ASSERT_THAT(orders_, SizeIs(1));
+    EXPECT_EQ(orders_[0].first, other);
+}
+
 }  // namespace
 }  // namespace peercron

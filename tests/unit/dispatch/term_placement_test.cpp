@@ -4,11 +4,15 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
+#include <string>
+#include <utility>
 #include <vector>
 
 namespace peercron {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
@@ -193,6 +197,118 @@ TEST_F(TermTest, AQueuedFireWaitsForAHomeThatDrains)
     const PlanStep moved = step();
     ASSERT_THAT(moved.moved, SizeIs(1));
     EXPECT_EQ(moved.moved[0].run_server, beta);
+}
+
+/// Job 1 runs on nodes with the label "db", of which beta is one.
+class TermLabelsTest : public TermTest {
+protected:
+    TermLabelsTest()
+    {
+        job_.run_on = {"db"};
+        job_.retries = 1;
+        job_.retry_delay = 1s;
+        job_.delivery = Delivery::at_least_once;
+    }
+
+    void begin_both()
+    {
+        add(job_);
+        begin();
+        connect_both();
+    }
+    void connect_both()
+    {
+        connect(alpha);
+        connect_with(beta, {"db"});
+    }
+    void connect_with(const NodeName& node, std::vector<std::string> labels,
+                      std::uint64_t incarnation = 1)
+    {
+        Account account;
+        account.labels = std::move(labels);
+        connect(node, account, incarnation);
+    }
+    /// One step; where its orders went.
+    std::set<NodeName> destinations()
+    {
+        step();
+        std::set<NodeName> nodes;
+        for (const auto& [node, order] : orders_) nodes.insert(node);
+        return nodes;
+    }
+
+    Job job_ = every_second(1);
+};
+
+TEST_F(TermLabelsTest, FiresRunsByHandRetriesAndRepeatedRunsGoOnlyToNodesThatFit)
+{
+    begin_both();
+    EXPECT_THAT(destinations(), ElementsAre(beta));
+    ASSERT_TRUE(term_->run_now(1, "ops from 10.0.0.1", now_));
+    EXPECT_THAT(destinations(), ElementsAre(beta));
+    report(beta, fire(1, 1s), RunState::failed);
+    report(beta, fire(1, 2s), RunState::fenced);
+    at(1s);
+    connect_both();
+    EXPECT_THAT(destinations(), ElementsAre(beta));
+    const auto attempt = [this](std::chrono::milliseconds due) {
+        RunId id = fire(1, due);
+        id.attempt = 2;
+        return term_->find_run(id).node;
+    };
+    EXPECT_EQ(attempt(1s), beta);
+    EXPECT_EQ(attempt(2s), beta);
+}
+
+TEST_F(TermLabelsTest, WhatWaitsForANodeThatFitsGoesThereWhenItComes)
+{
+    add(job_);
+    begin();
+    connect(alpha);
+    EXPECT_THAT(destinations(), IsEmpty());
+    connect_with(beta, {"db"});
+    EXPECT_THAT(destinations(), ElementsAre(beta));
+}
+
+TEST_F(TermLabelsTest, WhatNoNodeFitsIsSkippedWhenItIsTooLate)
+{
+    settings_.misfire_window = 20s;
+    add(job_);
+    begin();
+    connect(alpha);
+    step();
+    at(40s);
+    connect(alpha);
+    const PlanStep late = step();
+    ASSERT_FALSE(late.ended.empty());
+    EXPECT_EQ(to_string(late.ended[0].reason),
+              "no-node: no node fitted run_on db within the misfire window");
+}
+
+TEST_F(TermLabelsTest, AFireOfANodeThatIsDeadWaitsForItsLikeAndGoesToNoOther)
+{
+    begin_both();
+    EXPECT_THAT(destinations(), ElementsAre(beta));
+    term_->disconnected(beta, now_);
+    died(beta, now_.wall);
+    EXPECT_THAT(destinations(), IsEmpty());
+    connect_with(beta, {"web"}, 2);
+    EXPECT_THAT(destinations(), IsEmpty()) << "it was started again with another label";
+    connect_with(beta, {"db"}, 3);
+    EXPECT_THAT(destinations(), ElementsAre(beta));
+}
+
+TEST_F(TermLabelsTest, AChangeOfRunOnMovesWhatHasNotStarted)
+{
+    begin_both();
+    EXPECT_THAT(destinations(), ElementsAre(beta));
+    job_.run_on = {"!db"};
+    job_.effective_from = now_.wall;
+    add(job_);
+    const std::vector<RunId> given_back{fire(1, 1s), fire(1, 2s)};
+    const std::vector<JobId> changed{1};
+    term_->jobs_changed(changed, given_back, now_);
+    EXPECT_THAT(destinations(), ElementsAre(alpha));
 }
 
 }  // namespace

@@ -52,6 +52,14 @@ protected:
         result.command.clear();
         return result;
     }
+    static RunOrder of(std::int64_t priority, std::int64_t weight, RunOrder order)
+    {
+        Job job = order.fields.job();
+        job.priority = priority;
+        job.weight = weight;
+        order.fields = NodeFields::of(job);
+        return order;
+    }
     static RunOrder mutex(JobId job, std::chrono::milliseconds at = 0ms)
     {
         RunOrder result = order(job, at);
@@ -268,6 +276,81 @@ TEST_F(RunBookTest, NeverRunsMoreThanItHasSlots)
     EXPECT_EQ(book_.waiting(), 2U);
     book_.ended(order(1).id, s0 + 5ms);
     EXPECT_THAT(started(book_.due(at(5ms))), ElementsAre(3));
+}
+
+TEST_F(RunBookTest, OfThoseThatWaitTheHighestPriorityStartsFirstThenTheOldest)
+{
+    accept(order(1));
+    accept(order(2));
+    EXPECT_THAT(started(book_.due(at(0ms))), ElementsAre(1, 2));
+    accept(order(3, 1s));
+    accept(of(0, 1, order(4, 500ms)));
+    accept(of(9, 1, order(5, 2s)));
+    accept(of(9, 1, order(6, 1500ms)));
+    EXPECT_THAT(pass(100ms, 2s).start, IsEmpty());
+    std::vector<JobId> order_of_starts;
+    for (JobId job = 1; job <= 4; ++job) {
+        const JobId ending = job <= 2 ? job : order_of_starts[static_cast<std::size_t>(job - 3)];
+        for (const RunId& id : book_.running_ids()) {
+            if (id.job == ending) book_.ended(id, s0 + 2s);
+        }
+        const RunBook::Actions next = pass(2s, 2s);
+        ASSERT_THAT(next.start, SizeIs(1));
+        order_of_starts.push_back(next.start[0].id.job);
+    }
+    EXPECT_THAT(order_of_starts, ElementsAre(6, 5, 3, 4));
+}
+
+TEST_F(RunBookTest, ARunTakesAsManySlotsAsItsWeightSays)
+{
+    accept(of(5, 2, order(1)));
+    accept(order(2, 1ms));
+    EXPECT_THAT(started(book_.due(at(1ms))), ElementsAre(1));
+    book_.ended(order(1).id, s0 + 2ms);
+    EXPECT_THAT(started(book_.due(at(2ms))), ElementsAre(2));
+}
+
+TEST_F(RunBookTest, NothingPassesAHeavyFireThatIsFirstInLine)
+{
+    accept(order(1));
+    EXPECT_THAT(started(book_.due(at(0ms))), ElementsAre(1));
+    accept(of(5, 2, order(2, 1s)));
+    accept(order(3, 2s));
+    accept(of(9, 1, order(4, 3s)));
+    EXPECT_THAT(started(pass(100ms, 2500ms)), IsEmpty()) << "a slot is free, but it needs two";
+    EXPECT_THAT(started(pass(2600ms, 3s)), ElementsAre(4)) << "of a higher priority";
+    book_.ended(order(1).id, s0 + 3s);
+    EXPECT_THAT(started(pass(3100ms, 3500ms)), IsEmpty()) << "one is still taken";
+    book_.ended(order(4, 3s).id, s0 + 3500ms);
+    EXPECT_THAT(started(pass(3600ms, 4s)), ElementsAre(2));
+    const RunBook::Actions late = pass(4100ms, 40s);
+    ASSERT_THAT(late.skipped, SizeIs(1));
+    EXPECT_EQ(to_string(late.skipped[0].reason), "overload: no slot was free within 30 s");
+}
+
+TEST_F(RunBookTest, AHeavyFireThatIsHeldUpIsTheReasonOfThoseBehindIt)
+{
+    accept(order(1));
+    book_.due(at(0ms));
+    accept(of(5, 2, order(2, 1s)));
+    accept(order(3, 1s));
+    const RunBook::Actions late = pass(100ms, 40s);
+    ASSERT_THAT(late.skipped, SizeIs(2));
+    for (const RunBook::Skipped& skipped : late.skipped) {
+        EXPECT_EQ(to_string(skipped.reason), "overload: no slot was free within 30 s");
+    }
+}
+
+TEST_F(RunBookTest, AMutexFireThatWaitsForItsOwnRunHoldsUpNobody)
+{
+    RunOrder first = limited(1, 0ms, Overlap::queue);
+    accept(first);
+    EXPECT_THAT(started(book_.due(at(0ms))), ElementsAre(1));
+    RunOrder second = of(9, 2, limited(1, 1s, Overlap::queue));
+    second.concurrency = first.concurrency;
+    accept(second);
+    accept(order(2, 2s));
+    EXPECT_THAT(started(pass(100ms, 2s)), ElementsAre(2));
 }
 
 TEST_F(RunBookTest, RequestsAndCommandsDoNotTakeEachOthersSlots)

@@ -102,6 +102,14 @@ TEST_F(WhyTest, AttemptsAreCountedWhereThereMayBeSeveral)
     EXPECT_THAT(explain(known_).answer, HasSubstr("attempt 3 starts at 2026-11-21 13:00:00"));
 }
 
+TEST_F(WhyTest, ARunThatWaitsForANodeSaysForWhich)
+{
+    row(RunState::planned, fire_).run.run_server.clear();
+    EXPECT_EQ(explain(known_).answer, "It was due at 2026-11-21 02:00:00 and waits for a node.");
+    known_.job->run_on = {"db", "!spare"};
+    EXPECT_THAT(explain(known_).answer, HasSubstr("waits for a node that fits run_on db, !spare."));
+}
+
 TEST_F(WhyTest, ASkipForTheMutexNamesTheRunInItsWay)
 {
     LogRow& before = row(RunState::running, fire_ - 24h);

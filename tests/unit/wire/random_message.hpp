@@ -36,6 +36,7 @@ public:
                                reports(),
                                orders(),
                                coin(),
+                               many<std::string>(&RandomMessage::text),
                                many<std::string>(&RandomMessage::text)};
             case 2:
                 return RunOrders{orders()};
