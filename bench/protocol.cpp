@@ -103,7 +103,7 @@ DispatcherBeat beat(std::size_t nodes)
     return message;
 }
 
-/// How many bytes it is on the wire, after the greeting.
+/// How many bytes it is on the wire, after the greeting, when it is not encrypted.
 std::size_t frame_bytes(const Message& message)
 {
     return frame_header_size + encode(message).size() + FrameMac::size;

@@ -32,23 +32,20 @@ Result<ApiAddress> parse_api_url(std::string_view text)
     const auto parsed = boost::urls::parse_uri(whole);
     if (!parsed) return refused;
     const boost::urls::url_view& url = *parsed;
-    if (url.scheme() == "https") {
-        return Error{quote(text) +
-                     ": peercron speaks plain HTTP; give the address of a node, or of a proxy "
-                     "without TLS, as http://HOST:PORT"};
-    }
-    if (url.scheme() != "http" || url.host().empty() || url.has_userinfo() || url.has_query() ||
-        url.has_fragment()) {
+    const bool is_https = url.scheme() == "https";
+    if ((url.scheme() != "http" && !is_https) || url.host().empty() || url.has_userinfo() ||
+        url.has_query() || url.has_fragment()) {
         return refused;
     }
     ApiAddress address;
+    address.is_https = is_https;
     address.host =
         url.host_type() == boost::urls::host_type::ipv6 ? url.host_address() : url.host();
     if (url.has_port() && !is_port(url.port())) return refused;
-    address.port = url.has_port() ? std::string(url.port()) : "80";
+    address.port = url.has_port() ? std::string(url.port()) : is_https ? "443" : "80";
     address.prefix = std::string(url.encoded_path());
     while (address.prefix.ends_with('/')) address.prefix.pop_back();
-    address.url = "http://" + std::string(url.encoded_host());
+    address.url = (is_https ? "https://" : "http://") + std::string(url.encoded_host());
     if (url.has_port()) address.url += ":" + address.port;
     address.url += address.prefix;
     return address;

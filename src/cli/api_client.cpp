@@ -72,8 +72,11 @@ std::string make_target(std::string_view path, const Query& query)
     return target;
 }
 
-ApiClient::ApiClient(ApiAddress address, std::string token, ApiDeadlines deadlines)
-    : address_(std::move(address)), token_(std::move(token)), deadlines_(deadlines)
+ApiClient::ApiClient(ApiAddress address, std::string token, ApiDeadlines deadlines, TlsContext tls)
+    : address_(std::move(address)),
+      token_(std::move(token)),
+      deadlines_(deadlines),
+      tls_(std::move(tls))
 {}
 
 json::value ApiClient::get(std::string_view path, const Query& query)
@@ -115,7 +118,7 @@ void ApiClient::watch(std::string_view path, const Query& query,
             if (goes_on) goes_on = on_event(event);
         }
     }
-    stream_.close();
+    stream_.lower().close();
     if (error) fail_to_exchange(error, false);
     if (parser.get().result() != http::status::ok) take_data(parser.get());  // throws
 }
@@ -154,7 +157,7 @@ ApiClient::Response ApiClient::send(Request& request)
         error = exchange(request, response);
     }
     if (error) fail_to_exchange(error, changes);
-    if (!response.keep_alive()) stream_.close();
+    if (!response.keep_alive()) stream_.lower().close();
     return response;
 }
 
@@ -186,28 +189,47 @@ json::value ApiClient::take_data(const Response& response) const
 
 void ApiClient::connect()
 {
-    stream_.close();
+    stream_.lower().close();
+    stream_.forget_tls();
     buffer_.clear();
     asio::ip::tcp::resolver resolver(io_);
     ErrorCode error;
     const auto endpoints = resolver.resolve(address_.host, address_.port, error);
     if (error) fail_to_connect(fmt::format("host {}: {}", address_.host, error.message()));
     error = complete(deadlines_.connect, [&](auto done) {
-        stream_.async_connect(endpoints, [done](ErrorCode result, const auto&) { done(result); });
+        stream_.lower().async_connect(endpoints,
+                                      [done](ErrorCode result, const auto&) { done(result); });
     });
     if (error == beast::error::timeout) {
         fail_to_connect("no connection within " + in_seconds(deadlines_.connect));
     }
     if (error == asio::error::connection_refused) fail_to_connect("connection refused");
     if (error) fail_to_connect(error.message());
+    if (!address_.is_https) return;
+    stream_.encrypt(*tls_);
+    expect_server(stream_.ssl(), address_.host);
+    error = complete(deadlines_.connect, [&](auto done) {
+        stream_.async_handshake(asio::ssl::stream_base::client, done);
+    });
+    if (!error) return;
+    const std::string why =
+        error == beast::error::timeout
+            ? "it did not finish the TLS handshake within " + in_seconds(deadlines_.connect)
+            : handshake_failure(stream_.ssl(), error);
+    throw Failure(
+        ExitStatus::unavailable,
+        fmt::format("no encrypted connection to {}: {}; --ca or PEERCRON_CA names the file "
+                    "of the authority that vouches for it",
+                    address_.url, why));
 }
 
 /// Whether the connection is open and silent, as it must be between two calls.
 bool ApiClient::is_usable()
 {
-    if (!stream_.socket().is_open()) return false;
+    if (!stream_.lower().socket().is_open()) return false;
     char byte = 0;
-    const auto got = ::recv(stream_.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    const auto got =
+        ::recv(stream_.lower().socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
@@ -239,7 +261,7 @@ template <class Start>
 ApiClient::ErrorCode ApiClient::complete(std::chrono::milliseconds limit, Start start)
 {
     ErrorCode outcome;
-    stream_.expires_after(limit);
+    stream_.lower().expires_after(limit);
     start([&outcome](ErrorCode result) { outcome = result; });
     io_.restart();
     io_.run();

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "base/maybe_tls.hpp"
+#include "base/tls_context.hpp"
 #include "cli/api_address.hpp"
 #include "cli/event_parser.hpp"
 #include "cli/exit_status.hpp"
@@ -55,7 +57,9 @@ private:
 class ApiClient {
 public:
     /// @param token empty: none is sent.
-    ApiClient(ApiAddress address, std::string token, ApiDeadlines deadlines = {});
+    /// @param tls   of client_tls(), for an https address.
+    ApiClient(ApiAddress address, std::string token, ApiDeadlines deadlines = {},
+              TlsContext tls = nullptr);
 
     boost::json::value get(std::string_view path, const Query& query = {});
     boost::json::value post(std::string_view path, const boost::json::object& fields = {});
@@ -90,8 +94,9 @@ private:
     ApiAddress address_;
     std::string token_;
     ApiDeadlines deadlines_;
+    TlsContext tls_;
     boost::asio::io_context io_{1};
-    boost::beast::tcp_stream stream_{io_};
+    MaybeTls<boost::beast::tcp_stream> stream_{io_};
     boost::beast::flat_buffer buffer_;
 };
 

@@ -184,7 +184,8 @@ bool is_word(char c)
 
 std::vector<std::string> with_options_last(const CLI::App& app, std::vector<std::string> arguments)
 {
-    static constexpr std::array<std::string_view, 3> with_value{"--url", "--token", "--token-file"};
+    static constexpr std::array<std::string_view, 4> with_value{"--url", "--token", "--token-file",
+                                                                "--ca"};
     const auto takes_value = [](const std::string& word) {
         return std::ranges::find(with_value, word) != with_value.end();
     };

@@ -152,6 +152,12 @@ void add_node_options(CLI::App& command, ApiOptions& options)
     command.add_option("--token-file", options.token_file, "A file that contains the token")
         ->type_name("FILE")
         ->group(group);
+    command
+        .add_option("--ca", options.ca,
+                    "For https: a file with the authority that vouches for the node; default: "
+                    "PEERCRON_CA, else this machine's authorities")
+        ->type_name("FILE")
+        ->group(group);
 }
 
 void add_api_options(CLI::App& command, ApiOptions& options)
@@ -175,7 +181,15 @@ ApiClient make_client(const ApiOptions& options)
         const std::string origin = options.url.empty() ? "PEERCRON_URL: " : "--url: ";
         throw Failure(ExitStatus::usage, origin + address.error().message);
     }
-    return ApiClient(std::move(*address), token_of(options));
+    if (!address->is_https) return ApiClient(std::move(*address), token_of(options));
+    TlsFiles files;
+    files.ca = options.ca.empty() ? environment_variable("PEERCRON_CA") : options.ca;
+    const auto tls = client_tls(files);
+    if (!tls) {
+        const std::string origin = options.ca.empty() ? "PEERCRON_CA: " : "--ca: ";
+        throw Failure(ExitStatus::usage, origin + tls.error().message);
+    }
+    return ApiClient(std::move(*address), token_of(options), {}, *tls);
 }
 
 void print_json(const boost::json::value& document)

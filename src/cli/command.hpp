@@ -30,6 +30,7 @@ struct ApiOptions {
     std::string url;
     std::string token;
     std::string token_file;
+    std::string ca;
     bool json = false;
 };
 
@@ -43,7 +44,8 @@ void add_node_options(CLI::App& command, ApiOptions& options);
 bool names_node(const ApiOptions& options);
 
 /// --url, else PEERCRON_URL, else http://127.0.0.1:9990; --token, else --token-file, else
-/// PEERCRON_TOKEN. Connects to nobody yet. Throws Failure.
+/// PEERCRON_TOKEN; for https, who vouches for the node: --ca, else PEERCRON_CA, else this machine's
+/// authorities. Connects to nobody yet. Throws Failure.
 ApiClient make_client(const ApiOptions& options);
 
 /// Prints one JSON document and a line break.

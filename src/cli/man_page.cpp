@@ -177,6 +177,9 @@ std::string man_page(const CommandInfo& root, std::string_view version)
     page += tagged(bold("PEERCRON_URL"), "The node's HTTP address, if --url is not given.");
     page += tagged(bold("PEERCRON_TOKEN"),
                    "The API's token, if neither --token nor --token-file is given.");
+    page += tagged(bold("PEERCRON_CA"),
+                   "The authority that vouches for a node at an https address, if --ca is not "
+                   "given.");
     page += tagged(bold("NO_COLOR"),
                    "If set, nothing is coloured. Colours are also off if the output is not a "
                    "terminal or TERM is dumb.");

@@ -28,6 +28,8 @@ namespace {
 namespace http = boost::beast::http;
 using asio::ip::tcp;
 
+constexpr std::string_view https = "https://";
+
 /// A cluster of some thousand nodes in one answer of health/service.
 constexpr std::uint64_t body_limit = 64U << 20U;
 
@@ -92,17 +94,24 @@ NoAnswer no_answer(const std::string& address, const boost::system::error_code& 
 }  // namespace
 
 ConsulClient::ConsulClient(asio::any_io_executor executor, const std::string& address,
-                           std::string token)
+                           std::string token, const TlsFiles& tls)
     : executor_(std::move(executor)), address_(address), token_(std::move(token))
 {
-    const std::size_t colon = address.rfind(':');
-    if (colon == std::string::npos || colon == 0 || colon + 1 == address.size() ||
-        address.find('/') != std::string::npos) {
-        throw std::invalid_argument(fmt::format("consul_address \"{}\" is not HOST:PORT", address));
+    const bool is_https = address.starts_with(https);
+    const std::string place = is_https ? address.substr(https.size()) : address;
+    const std::size_t colon = place.rfind(':');
+    if (colon == std::string::npos || colon == 0 || colon + 1 == place.size() ||
+        place.find('/') != std::string::npos) {
+        throw std::invalid_argument(fmt::format(
+            "consul_address \"{}\" is neither HOST:PORT nor https://HOST:PORT", address));
     }
-    host_ = address.substr(0, colon);
+    host_ = place.substr(0, colon);
     if (host_.front() == '[' && host_.back() == ']') host_ = host_.substr(1, host_.size() - 2);
-    port_ = address.substr(colon + 1);
+    port_ = place.substr(colon + 1);
+    if (!is_https) return;
+    const auto context = client_tls(tls);
+    if (!context) throw std::invalid_argument("consul: " + context.error().message);
+    tls_ = *context;
 }
 
 asio::awaitable<Result<ConsulAnswer, NoAnswer>> ConsulClient::call(ConsulCall call)
@@ -112,8 +121,8 @@ asio::awaitable<Result<ConsulAnswer, NoAnswer>> ConsulClient::call(ConsulCall ca
     std::unique_ptr<Connection> connection = take_kept();
     if (!connection) {
         connection = std::make_unique<Connection>(executor_);
-        const boost::system::error_code error = co_await connect(*connection, deadline);
-        if (error) co_return no_answer(address_, error);
+        auto why = co_await connect(*connection, deadline);
+        if (why) co_return std::move(*why);
     }
     co_return co_await call_on(std::move(connection), request, deadline);
 }
@@ -126,7 +135,7 @@ std::unique_ptr<ConsulClient::Connection> ConsulClient::take_kept()
     while (!kept_.empty()) {
         auto connection = std::move(kept_.back());
         kept_.pop_back();
-        if (is_silent(connection->stream.socket())) return connection;
+        if (is_silent(connection->stream.lower().socket())) return connection;
     }
     return nullptr;
 }
@@ -134,7 +143,9 @@ std::unique_ptr<ConsulClient::Connection> ConsulClient::take_kept()
 ConsulClient::Request ConsulClient::make_request(ConsulCall& call) const
 {
     Request request(call.method, call.target, 11, std::move(call.body));
-    request.set(http::field::host, address_);
+    const bool is_ipv6 = host_.find(':') != std::string::npos;
+    const std::string host = is_ipv6 ? "[" + host_ + "]" : host_;
+    request.set(http::field::host, host + ":" + port_);
     request.set(http::field::accept, "application/json");
     if (!token_.empty()) request.set("X-Consul-Token", token_);
     if (!request.body().empty()) request.set(http::field::content_type, "application/json");
@@ -146,7 +157,7 @@ asio::awaitable<Result<ConsulAnswer, NoAnswer>> ConsulClient::call_on(
     std::unique_ptr<Connection> connection, Request& request, SteadyTime deadline)
 {
     boost::system::error_code error;
-    connection->stream.expires_at(deadline);
+    connection->stream.lower().expires_at(deadline);
     co_await http::async_write(connection->stream, request,
                                asio::redirect_error(asio::use_awaitable, error));
     throw_if_cancelled(error);
@@ -157,40 +168,66 @@ asio::awaitable<Result<ConsulAnswer, NoAnswer>> ConsulClient::call_on(
     co_await http::async_read(connection->stream, connection->buffer, parser,
                               asio::redirect_error(asio::use_awaitable, error));
     throw_if_cancelled(error);
+    // Under TLS 1.3 an agent refuses a client's certificate, or its absence, only here.
+    if (error && tls_) {
+        co_return NoAnswer{
+            fmt::format("{}: {}", address_, handshake_failure(connection->stream.ssl(), error)),
+            error == boost::beast::error::timeout};
+    }
     if (error) co_return no_answer(address_, error);
 
     auto response = parser.release();
+    // Go answers so when the first bytes are not TLS.
+    if (!tls_ && response.result_int() == 400 &&
+        response.body().find("HTTP request to an HTTPS server") != std::string::npos) {
+        co_return NoAnswer{
+            fmt::format("{0}: it speaks HTTPS there: set consul_address = \"https://{0}\"",
+                        address_),
+            false};
+    }
     ConsulAnswer answer;
     answer.status = response.result_int();
     answer.index = parse_index(response["X-Consul-Index"]);
     answer.body = std::move(response.body());
     if (response.keep_alive()) {
-        connection->stream.expires_never();
+        connection->stream.lower().expires_never();
         kept_.push_back(std::move(connection));
     }
     co_return answer;
 }
 
-asio::awaitable<boost::system::error_code> ConsulClient::connect(Connection& connection,
-                                                                 SteadyTime deadline)
+asio::awaitable<std::optional<NoAnswer>> ConsulClient::connect(Connection& connection,
+                                                               SteadyTime deadline)
 {
     const auto lookup = co_await look_up(executor_, host_, port_, deadline);
     boost::system::error_code error = lookup->error;
-    if (error) co_return error;
-    connection.stream.expires_at(deadline);
+    if (error) co_return no_answer(address_, error);
+    boost::beast::tcp_stream& stream = connection.stream.lower();
+    stream.expires_at(deadline);
     error = asio::error::host_not_found;
     for (const auto& entry : lookup->found) {
-        tcp::socket& socket = connection.stream.socket();
+        tcp::socket& socket = stream.socket();
         if (socket.is_open()) socket.close(error);
         error = open_private(socket, entry.endpoint().protocol());
         if (error) continue;
-        co_await connection.stream.async_connect(entry.endpoint(),
-                                                 asio::redirect_error(asio::use_awaitable, error));
+        co_await stream.async_connect(entry.endpoint(),
+                                      asio::redirect_error(asio::use_awaitable, error));
         throw_if_cancelled(error);
         if (!error) break;
     }
-    if (!error) connection.stream.socket().set_option(tcp::no_delay(true), error);
-    co_return error;
+    if (error) co_return no_answer(address_, error);
+    stream.socket().set_option(tcp::no_delay(true), error);
+    if (!tls_) co_return std::nullopt;
+
+    connection.stream.encrypt(*tls_);
+    expect_server(connection.stream.ssl(), host_);
+    co_await connection.stream.async_handshake(asio::ssl::stream_base::client,
+                                               asio::redirect_error(asio::use_awaitable, error));
+    throw_if_cancelled(error);
+    if (!error) co_return std::nullopt;
+    if (error == boost::beast::error::timeout) co_return no_answer(address_, error);
+    co_return NoAnswer{
+        fmt::format("{}: {}", address_, handshake_failure(connection.stream.ssl(), error)), false};
 }
 
 }  // namespace peercron

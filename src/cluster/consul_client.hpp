@@ -1,6 +1,8 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "base/maybe_tls.hpp"
+#include "base/tls_context.hpp"
 #include "cluster/consul_api.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
@@ -11,6 +13,7 @@
 #include <boost/beast/http/string_body.hpp>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,9 +25,11 @@ namespace peercron {
 /// Lives on one thread and outlives every call.
 class ConsulClient final : public ConsulApi {
 public:
-    /// @param address  HOST:PORT; plain HTTP. Throws std::invalid_argument when it is not.
+    /// @param address  HOST:PORT or https://HOST:PORT. Throws std::invalid_argument when it is
+    ///                 neither, or names the file of `tls` that cannot be used.
     /// @param token    sent as X-Consul-Token unless empty.
-    ConsulClient(asio::any_io_executor executor, const std::string& address, std::string token);
+    ConsulClient(asio::any_io_executor executor, const std::string& address, std::string token,
+                 const TlsFiles& tls = {});
 
     asio::awaitable<Result<ConsulAnswer, NoAnswer>> call(ConsulCall call) override;
 
@@ -35,7 +40,7 @@ private:
 
     struct Connection {
         explicit Connection(const asio::any_io_executor& executor) : stream(executor) {}
-        boost::beast::tcp_stream stream;
+        MaybeTls<boost::beast::tcp_stream> stream;
         boost::beast::flat_buffer buffer;
     };
 
@@ -43,13 +48,15 @@ private:
     std::unique_ptr<Connection> take_kept();
     asio::awaitable<Result<ConsulAnswer, NoAnswer>> call_on(std::unique_ptr<Connection> connection,
                                                             Request& request, SteadyTime deadline);
-    asio::awaitable<boost::system::error_code> connect(Connection& connection, SteadyTime deadline);
+    /// Why there is no connection; nullopt: there is one.
+    asio::awaitable<std::optional<NoAnswer>> connect(Connection& connection, SteadyTime deadline);
 
     asio::any_io_executor executor_;
     std::string address_;
     std::string host_;
     std::string port_;
     std::string token_;
+    TlsContext tls_;  // null: not encrypted
     std::vector<std::unique_ptr<Connection>> kept_;
 };
 

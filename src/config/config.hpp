@@ -70,10 +70,16 @@ struct Config {
         std::chrono::milliseconds connect_timeout{3000};  // [mysql] connect_timeout
         std::chrono::milliseconds timeout{10000};         // [mysql] timeout: of one statement
         std::size_t pool_size = 4;                        // [mysql] pool_size: sessions of the API
+        enum class Tls : std::uint8_t { off, prefer, require, verify };
+        Tls tls = Tls::prefer;  // [mysql] tls
+        std::string ca;         // [mysql] ca: "" = this machine's
     } mysql;
 
     struct Consul {
         std::string token;  // [consul] token; or PEERCRON_CONSUL_TOKEN, [consul] token_file
+        std::string ca;     // [consul] ca: "" = this machine's
+        std::string cert;   // [consul] cert: of this node, for an agent that asks for one
+        std::string key;    // [consul] key
     } consul;
 
     std::string
@@ -155,6 +161,14 @@ struct Config {
         std::vector<std::string> trusted_proxies;  // [http] trusted_proxies
         bool changing_gets = true;                 // [http] changing_gets
     } http;
+
+    struct Tls {
+        enum class Min : std::uint8_t { tls_1_2, tls_1_3 };
+        std::string cert;        // [tls] cert: "" = the API speaks plain HTTP
+        std::string key;         // [tls] key
+        std::string client_ca;   // [tls] client_ca: "" = clients need no certificate
+        Min min = Min::tls_1_2;  // [tls] min
+    } tls;
 
     /// What is allowed but unwise, a line each (a secret that everybody on the machine can read),
     /// for the caller to log.

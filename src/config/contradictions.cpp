@@ -125,11 +125,40 @@ void check_labels(const std::vector<std::string>& labels, std::vector<Contradict
                                         " labels, expected at most " + std::to_string(most)});
 }
 
+/// A certificate and its key belong together.
+void check_tls(const Config& config, std::vector<Contradiction>& found)
+{
+    const auto check_pair = [&found](const char* cert_key, const std::string& cert,
+                                     const char* key_key, const std::string& key) {
+        if (cert.empty() == key.empty()) return;
+        found.push_back({cert.empty() ? key_key : cert_key,
+                         std::string("it is of no use without ") +
+                             (cert.empty() ? cert_key : key_key) + "; set both, or none"});
+    };
+    check_pair("tls.cert", config.tls.cert, "tls.key", config.tls.key);
+    check_pair("consul.cert", config.consul.cert, "consul.key", config.consul.key);
+    if (!config.tls.client_ca.empty() && config.tls.cert.empty()) {
+        found.push_back({"tls.client_ca",
+                         "clients are asked for certificates under TLS only; set tls.cert and "
+                         "tls.key"});
+    }
+    const bool is_https = config.consul_address.starts_with("https://");
+    if (!is_https && (!config.consul.ca.empty() || !config.consul.cert.empty())) {
+        found.push_back(
+            {config.consul.ca.empty() ? "consul.cert" : "consul.ca",
+             "it is used only with consul_address = \"https://" + config.consul_address + "\""});
+    }
+    if (config.mysql.tls == Config::Mysql::Tls::off && !config.mysql.ca.empty()) {
+        found.push_back({"mysql.ca", "it is not used, since mysql.tls is \"off\""});
+    }
+}
+
 }  // namespace
 
 std::vector<Contradiction> contradictions(const Config& config)
 {
     std::vector<Contradiction> found;
+    check_tls(config, found);
     check_mode(config, found);
     check_exposure(config, found);
     check_times(config.dispatch, found);

@@ -70,11 +70,14 @@ std::optional<std::string> host(const std::string& text)
     return "a host name or an IP address";
 }
 
-std::optional<std::string> service_address(const std::string& text)
+std::optional<std::string> consul_address(const std::string& text)
 {
-    const auto endpoint = parse_endpoint(text);
+    constexpr std::string_view https = "https://";
+    const auto endpoint =
+        parse_endpoint(text.starts_with(https) ? text.substr(https.size()) : text);
     if (endpoint && endpoint->kind != HostKind::wildcard) return std::nullopt;
-    return R"(a host and a port such as "127.0.0.1:8500", without "http://")";
+    return R"(a host and a port such as "127.0.0.1:8500", without "http://", or )"
+           R"("https://consul.example:8501")";
 }
 
 std::optional<std::string> announced_address(const std::string& text)

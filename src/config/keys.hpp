@@ -24,7 +24,7 @@ std::optional<std::string> folder(const std::string& text);
 std::optional<std::string> user(const std::string& text);
 std::optional<std::string> any_text(const std::string& text);
 std::optional<std::string> host(const std::string& text);
-std::optional<std::string> service_address(const std::string& text);
+std::optional<std::string> consul_address(const std::string& text);
 std::optional<std::string> announced_address(const std::string& text);
 std::optional<std::string> listen_address(const std::string& text);
 std::optional<std::string> listen_address_or_none(const std::string& text);
@@ -80,6 +80,14 @@ inline constexpr std::array<std::pair<std::string_view, Config::Encrypt>, 3> enc
      {"prefer", Config::Encrypt::prefer},
      {"require", Config::Encrypt::require}}};
 
+inline constexpr std::array<std::pair<std::string_view, Config::Mysql::Tls>, 4> mysql_tls{
+    {{"off", Config::Mysql::Tls::off},
+     {"prefer", Config::Mysql::Tls::prefer},
+     {"require", Config::Mysql::Tls::require},
+     {"verify", Config::Mysql::Tls::verify}}};
+inline constexpr std::array<std::pair<std::string_view, Config::Tls::Min>, 2> tls_versions{
+    {{"1.2", Config::Tls::Min::tls_1_2}, {"1.3", Config::Tls::Min::tls_1_3}}};
+
 /// Anyone who listens on the network can try any number of secrets, so this one has to be long.
 inline constexpr std::size_t least_secret = 16;
 
@@ -96,7 +104,7 @@ void visit(C& config, Visitor& visitor)
 
     visitor.key("mode", config.mode, Choice<Config::Mode>{modes});
     visitor.key("data_dir", config.data_dir, Text{data_dir});
-    visitor.key("consul_address", config.consul_address, Text{service_address});
+    visitor.key("consul_address", config.consul_address, Text{consul_address});
     visitor.key("service_name", config.service_name, Text{service_name});
     visitor.key("lock_key", config.lock_key, Text{lock_key});
     visitor.key("bind_address", config.bind_address, Text{announced_address});
@@ -121,7 +129,13 @@ void visit(C& config, Visitor& visitor)
     visitor.key("mysql.timeout", config.mysql.timeout, Duration{1s, 10min});
     visitor.key("mysql.pool_size", config.mysql.pool_size, Count{1, 64});
 
+    visitor.key("mysql.tls", config.mysql.tls, Choice<Config::Mysql::Tls>{mysql_tls});
+    visitor.key("mysql.ca", config.mysql.ca, Text{file_or_none});
+
     visitor.key("consul.token", config.consul.token, Secret{0, "consul.token_file"});
+    visitor.key("consul.ca", config.consul.ca, Text{file_or_none});
+    visitor.key("consul.cert", config.consul.cert, Text{file_or_none});
+    visitor.key("consul.key", config.consul.key, Text{file_or_none});
 
     visitor.key("cluster.secret", config.cluster_secret,
                 Secret{least_secret, "cluster.secret_file"});
@@ -167,6 +181,11 @@ void visit(C& config, Visitor& visitor)
     visitor.key("notify.late_after", config.notify.late_after, Duration{1s, 8760h});
     visitor.key("notify.heartbeat_url", config.notify.heartbeat_url,
                 Secret{0, "notify.heartbeat_url_file"});
+
+    visitor.key("tls.cert", config.tls.cert, Text{file_or_none});
+    visitor.key("tls.key", config.tls.key, Text{file_or_none});
+    visitor.key("tls.client_ca", config.tls.client_ca, Text{file_or_none});
+    visitor.key("tls.min", config.tls.min, Choice<Config::Tls::Min>{tls_versions});
 
     visitor.key("http.allow_anonymous", config.http.allow_anonymous, Flag{});
     visitor.key("http.max_body", config.http.max_body, Size{kib, 64 * mib});

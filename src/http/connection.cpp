@@ -6,11 +6,14 @@
 #include "http/patience.hpp"
 #include "http/text.hpp"
 
+#include <openssl/err.h>
+#include <openssl/sslerr.h>
 #include <spdlog/fmt/chrono.h>
 #include <spdlog/spdlog.h>
 #include <boost/asio/error.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/socket_base.hpp>
+#include <boost/asio/ssl/error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/chunk_encode.hpp>
@@ -153,17 +156,15 @@ Connection::Connection(asio::ip::tcp::socket socket, const HttpSettings& setting
       buffer_(settings.max_header + read_ahead)
 {
     error_code ignored;
-    stream_.socket().set_option(asio::ip::tcp::no_delay(true), ignored);
-    peer_ = stream_.socket().remote_endpoint(ignored).address();
+    stream_.lower().socket().set_option(asio::ip::tcp::no_delay(true), ignored);
+    peer_ = stream_.lower().socket().remote_endpoint(ignored).address();
 }
 
 asio::awaitable<void> Connection::run()
 {
     try {
-        while (!is_finishing_) {
-            const bool more = co_await serve_next();
-            if (!more) break;
-        }
+        bool more = co_await shake_hands();
+        while (more && !is_finishing_) more = co_await serve_next();
         close();
     } catch (const boost::system::system_error& e) {
         cut();
@@ -183,8 +184,10 @@ asio::awaitable<void> Connection::turn_away()
     full.headers.emplace_back(http::field::retry_after, "1");
     metrics_.answered(full.route, static_cast<unsigned>(full.status), 0s);
     try {
+        const bool is_ready = co_await shake_hands();
+        if (!is_ready) co_return close();
         auto head = head_of(full, http_1_1);
-        stream_.expires_after(linger_time);
+        stream_.lower().expires_after(linger_time);
         co_await send(std::move(head), std::move(full.body), false);
         co_await linger();
         close();
@@ -211,8 +214,34 @@ void Connection::make_way()
 void Connection::finish()
 {
     is_finishing_ = true;
-    if (is_waiting_) stream_.cancel();
+    if (is_waiting_) stream_.lower().cancel();
     if (streaming_ != nullptr) streaming_->stop();
+}
+
+/// Whether requests may follow.
+asio::awaitable<bool> Connection::shake_hands()
+{
+    if (!settings_.tls) co_return true;
+    const TlsContext context = settings_.tls();
+    stream_.encrypt(*context);
+    stream_.lower().expires_after(settings_.request_timeout);
+    error_code failed;
+    co_await stream_.async_handshake(asio::ssl::stream_base::server,
+                                     asio::redirect_error(asio::use_awaitable, failed));
+    if (!failed) co_return true;
+    spdlog::debug("http: {}: {}", peer_.to_string(), handshake_failure(stream_.ssl(), failed));
+    const bool is_plain_http =
+        failed.category() == asio::error::get_ssl_category() &&
+        ERR_GET_REASON(static_cast<unsigned long>(failed.value())) == SSL_R_HTTP_REQUEST;
+    if (!is_plain_http) co_return false;
+    stream_.forget_tls();
+    Response response = refusal(http::status::bad_request,
+                                "this address speaks HTTPS: use a URL that begins with https://");
+    metrics_.answered(response.route, static_cast<unsigned>(response.status), 0s);
+    auto head = head_of(response, http_1_1);
+    co_await send(std::move(head), std::move(response.body), false);
+    co_await linger();
+    co_return false;
 }
 
 /// Says whether another request may follow.
@@ -223,7 +252,7 @@ asio::awaitable<bool> Connection::serve_next()
     Parser parser;
     parser.header_limit(settings_.max_header);
     parser.body_limit(boost::none);  // what is too large is said by admit(), in its turn
-    stream_.expires_after(settings_.request_timeout);
+    stream_.lower().expires_after(settings_.request_timeout);
     error_code failed = co_await read_header(parser);
     if (failed) co_return co_await reject(failed);
     // A copy: fields of a chunked body's trailer, which the parser adds, are none of the header's.
@@ -333,7 +362,7 @@ asio::awaitable<bool> Connection::wait_for_request()
         if (buffer_.size() == 0) buffer_.shrink_to_fit();  // a long body may have come before
         error_code failed;
         const auto space = buffer_.prepare(read_size);
-        stream_.expires_after(settings_.idle_timeout);
+        stream_.lower().expires_after(settings_.idle_timeout);
         is_waiting_ = true;
         const std::size_t count = co_await stream_.async_read_some(
             space, asio::redirect_error(asio::use_awaitable, failed));
@@ -365,7 +394,7 @@ asio::awaitable<std::variant<Budget::Share, Response>> Connection::take_share(st
 asio::awaitable<error_code> Connection::read_body(Parser& parser)
 {
     error_code failed;
-    stream_.expires_after(settings_.request_timeout);
+    stream_.lower().expires_after(settings_.request_timeout);
     parser.body_limit(settings_.max_body);
     if (buffer_.size() == 0 && expects_continue(parser.get())) {
         constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -385,7 +414,7 @@ asio::awaitable<bool> Connection::reject(error_code failed)
     if (response) {
         metrics_.answered(response->route, static_cast<unsigned>(response->status), 0s);
         auto head = head_of(*response, http_1_1);
-        stream_.expires_after(settings_.idle_timeout);
+        stream_.lower().expires_after(settings_.idle_timeout);
         co_await send(std::move(head), std::move(response->body), false);
         co_await linger();
     }
@@ -406,7 +435,7 @@ asio::awaitable<bool> Connection::respond(const Request& request, Response respo
     const bool until_close = !has_size && version < http_1_1;
     const bool keep_alive = request.message.keep_alive() && !is_finishing_ && !until_close;
     auto head = head_of(response, version);
-    stream_.expires_after(settings_.idle_timeout);
+    stream_.lower().expires_after(settings_.idle_timeout);
     if (request.message.method() == http::verb::head) {
         co_await send_head(std::move(head), response, keep_alive);
     } else if (response.chunks) {
@@ -484,7 +513,7 @@ asio::awaitable<void> Connection::send_chunks(http::response_header<> head, Resp
     for (;;) {
         const auto begun = std::chrono::steady_clock::now();
         const std::size_t size = part.size();
-        stream_.expires_after(patience.left());
+        stream_.lower().expires_after(patience.left());
         co_await send_part(std::move(part), is_chunked);
         patience.accepted(size, std::chrono::steady_clock::now() - begun);
         if (response.chunks->is_at_end()) break;
@@ -513,23 +542,27 @@ asio::awaitable<void> Connection::send_stream(http::response_header<> head, Stre
         Connection& connection;
     };
     const Streaming streaming(*this, stream);
-    const Departure departure(stream_.socket(), [&stream] { stream.stop(); });
+    const Departure departure(stream_.lower().socket(), [&stream] { stream.stop(); });
     const bool is_chunked = co_await send_unsized_head(std::move(head), keep_alive);
     for (;;) {
         std::string part = co_await stream.next();
         if (part.empty()) break;
-        stream_.expires_after(settings_.idle_timeout);
+        stream_.lower().expires_after(settings_.idle_timeout);
         co_await send_part(std::move(part), is_chunked);
     }
-    stream_.expires_after(settings_.idle_timeout);
+    stream_.lower().expires_after(settings_.idle_timeout);
     co_await send_end(is_chunked);
 }
 
 asio::awaitable<void> Connection::linger()
 {
     error_code failed;
-    stream_.socket().shutdown(asio::socket_base::shutdown_send, failed);
-    stream_.expires_after(linger_time);
+    stream_.lower().expires_after(linger_time);
+    if (stream_.is_encrypted()) {
+        co_await stream_.async_shutdown(asio::redirect_error(asio::use_awaitable, failed));
+        co_return;
+    }
+    stream_.lower().socket().shutdown(asio::socket_base::shutdown_send, failed);
     std::size_t left = linger_bytes;
     is_waiting_ = true;
     while (!failed && left > 0) {
@@ -544,15 +577,15 @@ asio::awaitable<void> Connection::linger()
 
 void Connection::close()
 {
-    stream_.close();
+    stream_.lower().close();
 }
 
 void Connection::cut()
 {
     error_code ignored;
     // Reset instead of an orderly end: the client must not take a part of a list for the whole.
-    stream_.socket().set_option(asio::socket_base::linger(true, 0), ignored);
-    stream_.close();
+    stream_.lower().socket().set_option(asio::socket_base::linger(true, 0), ignored);
+    stream_.lower().close();
 }
 
 }  // namespace peercron

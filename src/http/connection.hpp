@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "base/maybe_tls.hpp"
 #include "http/budget.hpp"
 #include "http/http_metrics.hpp"
 #include "http/router.hpp"
@@ -49,6 +50,7 @@ public:
 private:
     using Parser = http::request_parser<http::string_body>;
 
+    asio::awaitable<bool> shake_hands();
     asio::awaitable<bool> serve_next();
     asio::awaitable<bool> wait_for_request();
     asio::awaitable<boost::system::error_code> read_header(Parser& parser);
@@ -73,7 +75,7 @@ private:
     asio::awaitable<void> linger();
     void close();
 
-    beast::tcp_stream stream_;
+    MaybeTls<beast::tcp_stream> stream_;
     asio::ip::address peer_;
     const HttpSettings& settings_;
     const Router& router_;

@@ -10,7 +10,8 @@ namespace peercron {
 namespace asio = boost::asio;
 
 /// Tells when a client closes its end of a connection from which nobody reads, because an answer is
-/// being sent. One that has sent its next request already is not noticed.
+/// being sent. One that has sent its next request already is not noticed, nor, under TLS, one that
+/// says goodbye first.
 ///
 /// Nothing else may wait for the socket when this ends. Lives on the I/O thread.
 class Departure {

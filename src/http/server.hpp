@@ -3,6 +3,7 @@
 #include "base/clock.hpp"
 #include "base/event.hpp"
 #include "base/task_group.hpp"
+#include "base/tls_context.hpp"
 #include "http/http_metrics.hpp"
 #include "http/router.hpp"
 
@@ -15,6 +16,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <string>
 
@@ -32,6 +34,8 @@ struct HttpSettings {
     std::chrono::milliseconds idle_timeout{60'000};
     /// How long a request may take to arrive whole, from its first byte.
     std::chrono::milliseconds request_timeout{30'000};
+    /// The certificate for the next connection; empty: connections are not encrypted.
+    std::function<TlsContext()> tls = nullptr;
     /// How long a stop waits for the requests in progress.
     std::chrono::milliseconds drain_timeout{5'000};
 };

@@ -31,6 +31,7 @@ ConsulSettings consul_settings(const Config& config, const std::string& version)
     ConsulSettings settings;
     settings.address = config.consul_address;
     settings.token = config.consul.token;
+    settings.tls = {config.consul.cert, config.consul.key, config.consul.ca};
     settings.service_name = config.service_name;
     settings.lock_key = config.lock_key;
     settings.bind_address = config.bind_address;
@@ -40,9 +41,10 @@ ConsulSettings consul_settings(const Config& config, const std::string& version)
     return settings;
 }
 
-/// None when the server's name is unknown.
+/// None when the server's name is unknown, or wants TLS: a warden runs as little code as possible.
 std::optional<DeathReport> death_report_for(const ConsulSettings& settings)
 {
+    if (settings.address.find("://") != std::string::npos) return std::nullopt;
     const std::size_t colon = settings.address.rfind(':');
     if (colon == std::string::npos) return std::nullopt;
     std::string host = settings.address.substr(0, colon);
@@ -72,6 +74,8 @@ public:
         mysql_.database = config.mysql.database;
         mysql_.connect_timeout = config.mysql.connect_timeout;
         mysql_.timeout = config.mysql.timeout;
+        mysql_.tls = static_cast<MysqlSettings::Tls>(config.mysql.tls);
+        mysql_.ca = config.mysql.ca;
     }
 
     StorePool::Open open_store() const override
@@ -91,7 +95,8 @@ public:
     {
         ConsulSettings settings = consul_settings(config_, version);
         settings.incarnation = incarnation;
-        auto consul = std::make_unique<ConsulClient>(executor, settings.address, settings.token);
+        auto consul = std::make_unique<ConsulClient>(executor, settings.address, settings.token,
+                                                     settings.tls);
         return std::make_unique<ConsulCoordinator>(std::move(executor), clock, std::move(consul),
                                                    std::move(settings));
     }
@@ -137,7 +142,8 @@ public:
     explicit SoloBackend(const Config& config)
         : sqlite_{make_folder(config.data_dir) / "peercron.db"},
           lock_(sqlite_, patience, {.alive = extend_start}),
-          self_{config.node_name(), config.http_bind_address, {}, true, labels_of_this_node(config)}
+          self_{config.node_name(), config.http_bind_address, {}, true, labels_of_this_node(config)},
+          is_https_(!config.tls.cert.empty())
     {}
 
     StorePool::Open open_store() const override
@@ -166,22 +172,23 @@ public:
     std::string welcome(const std::string& program) const override
     {
         const std::string address = self_.http_address;
-        const std::string url = address == Config().http_bind_address
-                                    ? std::string()
-                                    : fmt::format(" --url http://{}", address);
+        const std::string root = (is_https_ ? "https://" : "http://") + address;
+        const bool is_default = address == Config().http_bind_address && !is_https_;
+        const std::string url = is_default ? std::string() : " --url " + root;
         return fmt::format(
-            "\nThe node is up. Its data is in {0}, its API at http://{1}\n"
+            "\nThe node is up. Its data is in {0}, its API at {1}\n"
             "Try, in another terminal:\n\n"
             "    {2} job add{3} --name hello --every 5s -- echo 'hello, world'\n"
             "    {2} log follow{3} --job hello\n"
             "    {2} status{3}\n",
-            sqlite_.path.parent_path().string(), address, program, url);
+            sqlite_.path.parent_path().string(), root, program, url);
     }
 
 private:
     SqliteSettings sqlite_;
     SqliteLock lock_;
     Member self_;
+    bool is_https_;
 };
 
 }  // namespace

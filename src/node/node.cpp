@@ -31,7 +31,9 @@
 #include "wire/listener.hpp"
 
 #include <prometheus/counter.h>
+#include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
+#include <spdlog/fmt/chrono.h>
 #include <sys/resource.h>
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -40,6 +42,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <ctime>
 #include <exception>
 #include <iostream>
 #include <random>
@@ -138,6 +141,56 @@ private:
     prometheus::Counter* none_ = nullptr;
 };
 
+/// The certificate of the API, which may be renewed while the node runs.
+class Certificate {
+public:
+    /// Throws std::runtime_error that names the file that cannot be used.
+    Certificate(const Config& config, prometheus::Registry& registry)
+        : context_(api_tls(config).value())
+    {
+        if (!is_used()) return;
+        expiry_ = &prometheus::BuildGauge()
+                       .Name("peercron_tls_certificate_expiry_timestamp_seconds")
+                       .Help("When the certificate of the API expires")
+                       .Register(registry)
+                       .Add({});
+        tell();
+    }
+
+    bool is_used() const { return context_ != nullptr; }
+    TlsContext context() const { return context_; }
+
+    /// Reads the files again; goes on with the certificate that there is when they are not good.
+    bool reload(const Config& fresh)
+    {
+        const Result<TlsContext> read = api_tls(fresh);
+        if (!read) {
+            spdlog::error("node: the certificate of the API stays as it was: {}",
+                          read.error().message);
+            return false;
+        }
+        context_ = *read;
+        tell();
+        return true;
+    }
+
+private:
+    void tell()
+    {
+        constexpr auto soon = std::chrono::hours(24 * 14);
+        const WallTime expiry = certificate_expiry(*context_);
+        const auto seconds = std::chrono::duration<double>(expiry.time_since_epoch());
+        expiry_->Set(seconds.count());
+        const bool is_late = expiry < std::chrono::system_clock::now() + soon;
+        spdlog::log(is_late ? spdlog::level::warn : spdlog::level::info,
+                    "node: the certificate of the API expires at {:%Y-%m-%d %H:%M} UTC",
+                    fmt::gmtime(static_cast<std::time_t>(seconds.count())));
+    }
+
+    TlsContext context_;  // null: the API is not encrypted
+    prometheus::Gauge* expiry_ = nullptr;
+};
+
 class Node {
 public:
     Node(asio::io_context& io, const Config& config, const NodeSurroundings& surroundings,
@@ -194,7 +247,9 @@ public:
           api_context_(api_context()),
           api_(make_api_router(api_context_)),
           operations_(make_operations_router(api_context_)),
-          http_(io_, http_settings(config, config.http_bind_address), api_, *metrics_, budget_),
+          certificate_(config, *metrics_),
+          http_(io_, encrypted(http_settings(config, config.http_bind_address)), api_, *metrics_,
+                budget_),
           stop_(io_),
           jobs_wanted_(io_),
           signals_(io),
@@ -208,8 +263,8 @@ public:
         observe(api_store_, "api");
         observe(notice_store_, "notices");
         if (config.pprof_listen.empty()) return;
-        operations_http_.emplace(io_, http_settings(config, config.pprof_listen), operations_,
-                                 *metrics_, budget_);
+        operations_http_.emplace(io_, encrypted(http_settings(config, config.pprof_listen)),
+                                 operations_, *metrics_, budget_);
     }
 
     /// Runs until it is told to stop.
@@ -419,6 +474,12 @@ private:
         return "";
     }
 
+    HttpSettings encrypted(HttpSettings settings) const
+    {
+        if (certificate_.is_used()) settings.tls = [this] { return certificate_.context(); };
+        return settings;
+    }
+
     ListenerSettings listener_settings() const
     {
         ListenerSettings settings;
@@ -592,6 +653,10 @@ private:
         changes.insert(changes.begin(), "the log was set up again");
         in_force_.log = fresh->log;
         in_force_.http.tokens = fresh->http.tokens;
+        if (certificate_.is_used() && !fresh->tls.cert.empty() && certificate_.reload(*fresh)) {
+            in_force_.tls = fresh->tls;
+            changes.emplace_back("the certificate was read again");
+        }
         api_.admit_by(api_access(in_force_));
         spdlog::info("node: reloaded; {}", fmt::join(changes, ", "));
         const std::vector<std::string> waiting = differing_keys(in_force_, *fresh);
@@ -744,6 +809,7 @@ private:
     Router api_;
     Router operations_;
     std::optional<PeerListener> listener_;
+    Certificate certificate_;
     HttpServer http_;
     std::optional<HttpServer> operations_http_;
 

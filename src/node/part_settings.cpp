@@ -144,6 +144,13 @@ HttpSettings http_settings(const Config& config, const std::string& address)
     return settings;
 }
 
+Result<TlsContext> api_tls(const Config& config)
+{
+    if (config.tls.cert.empty()) return TlsContext();
+    return server_tls({config.tls.cert, config.tls.key, config.tls.client_ca},
+                      static_cast<TlsVersion>(config.tls.min));
+}
+
 std::size_t max_streams(const Config& config)
 {
     const std::size_t connections =

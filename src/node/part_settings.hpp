@@ -1,5 +1,7 @@
 #pragma once
 
+#include "base/result.hpp"
+#include "base/tls_context.hpp"
 #include "config/config.hpp"
 #include "dispatch/dispatcher.hpp"
 #include "exec/executor.hpp"
@@ -36,6 +38,10 @@ NoticeDefaults notice_defaults(const Config& config);
 /// Of the server at `address`: as many connections as configured, or as this process has
 /// descriptors for; then the log says so.
 HttpSettings http_settings(const Config& config, const std::string& address);
+
+/// What the API proves its name with; null: it is not encrypted. The Error names the file that
+/// cannot be used.
+Result<TlsContext> api_tls(const Config& config);
 
 /// Of all streams together: as configured, but not more than half the connections.
 std::size_t max_streams(const Config& config);

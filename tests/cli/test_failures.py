@@ -126,7 +126,7 @@ WRONG = {
     "run_kill_name": ["run", "kill", "backup"],
     "run_retry_name": ["run", "retry", "backup"],
     "url_no_url": ["job", "list", "--url", "ftp://x"],
-    "url_https": ["job", "list", "--url", "https://x:1"],
+    "ca_missing": ["job", "list", "--url", "https://x:1", "--ca", "/nonexistent/ca.pem"],
     "token_file_missing": ["job", "list", "--token-file", "/nonexistent/token"],
     "token_odd": ["job", "list", "--token", "two words"],
     "completion_of_what": ["completion", "tcsh"],

@@ -23,6 +23,7 @@ constexpr unsigned mysql_idle_disconnect = 4031;
 constexpr unsigned mariadb_statement_timeout = 1969;
 constexpr unsigned mysql_query_timeout = 3024;
 constexpr unsigned mysql_offline_mode = 3032;
+constexpr unsigned mysql_tls_required = 3159;
 constexpr unsigned mysql_read_only_mode = 1836;
 constexpr unsigned mysql_group_replication_refused = 3100;
 
@@ -35,6 +36,24 @@ constexpr int silence_seconds = 3;
 [[noreturn]] void throw_error(MYSQL* connection)
 {
     throw MysqlError(mysql_errno(connection), mysql_error(connection));
+}
+
+/// With what to do about it, where that is TLS.
+[[noreturn]] void throw_connect_error(MYSQL* connection, const MysqlSettings& settings)
+{
+    const unsigned code = mysql_errno(connection);
+    std::string message = mysql_error(connection);
+    const bool has_tls = settings.socket.empty() && settings.tls != MysqlSettings::Tls::off;
+    if (code == mysql_tls_required) {
+        message = "the server requires TLS; set [mysql] tls = \"require\"";
+    } else if (code == ER_ACCESS_DENIED_ERROR && !has_tls) {
+        message += "; if the account requires TLS, set [mysql] tls = \"require\"";
+    } else if (code == CR_SSL_CONNECTION_ERROR && settings.tls == MysqlSettings::Tls::verify) {
+        message += fmt::format(
+            "; [mysql] tls = \"verify\" trusts {}, and the certificate must name {}",
+            settings.ca.empty() ? "the authorities of this machine" : settings.ca, settings.host);
+    }
+    throw MysqlError(code, message);
 }
 
 unsigned whole_seconds(std::chrono::milliseconds time)
@@ -201,13 +220,29 @@ MysqlConnection::MysqlConnection(const MysqlSettings& settings, Database databas
     const unsigned protocol = settings.socket.empty() ? MYSQL_PROTOCOL_TCP : MYSQL_PROTOCOL_SOCKET;
     mysql_options(handle, MYSQL_OPT_PROTOCOL, &protocol);  // else "localhost" means a socket
 
+    using Tls = MysqlSettings::Tls;
+    const bool wants_tls = settings.socket.empty() && settings.tls != Tls::off;
+    if (wants_tls) {
+        // The library takes this for "if the server can"; see below.
+        const my_bool on = 1;
+        mysql_options(handle, MYSQL_OPT_SSL_ENFORCE, &on);
+        const my_bool verifies = settings.tls == Tls::verify ? 1 : 0;
+        mysql_options(handle, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verifies);
+        if (!settings.ca.empty()) mysql_options(handle, MYSQL_OPT_SSL_CA, settings.ca.c_str());
+    }
+
     const char* name = database == Database::named ? settings.database.c_str() : nullptr;
     const char* host = settings.socket.empty() ? settings.host.c_str() : nullptr;
     const char* socket = settings.socket.empty() ? nullptr : settings.socket.c_str();
     if (mysql_real_connect(handle, host, settings.user.c_str(), settings.password.c_str(), name,
                            settings.port, socket,
                            CLIENT_FOUND_ROWS | CLIENT_MULTI_STATEMENTS) == nullptr) {
-        throw_error(handle);
+        throw_connect_error(handle, settings);
+    }
+    if (wants_tls && settings.tls != Tls::prefer && mysql_get_ssl_cipher(handle) == nullptr) {
+        throw MysqlError(CR_SSL_CONNECTION_ERROR,
+                         "the server does not offer TLS; configure its certificate, or set "
+                         "[mysql] tls = \"prefer\"");
     }
     // The library leaves its socket to the commands that we start.
     ::fcntl(mysql_get_socket(handle), F_SETFD, FD_CLOEXEC);

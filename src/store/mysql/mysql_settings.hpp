@@ -15,6 +15,16 @@ struct MysqlSettings {
     std::string password;
     std::string database = "cron";
 
+    /// Of connections by TCP; a Unix socket is never encrypted.
+    enum class Tls : std::uint8_t {
+        off,
+        prefer,   ///< if the server can: against listeners only
+        require,  ///< not without: against listeners only, since anybody may be the server
+        verify,   ///< the server must prove its name with a certificate of `ca`
+    };
+    Tls tls = Tls::prefer;
+    std::string ca;  ///< file in PEM; empty: the authorities of this machine
+
     // The client library counts in whole seconds: both are rounded up.
     std::chrono::milliseconds connect_timeout{3000};
     std::chrono::milliseconds timeout{10000};  ///< of one statement, on the server as well

@@ -45,9 +45,12 @@ public:
 
     enum class Acl { off, deny_by_default };
 
-    /// Does not start it. With ACLs, PUT /v1/acl/bootstrap gives the first token.
-    explicit ConsulServer(Acl acl = Acl::off) : acl_(acl), folder_("consul")
+    /// Does not start it. With ACLs, PUT /v1/acl/bootstrap gives the first token. `more` is added
+    /// to its configuration.
+    explicit ConsulServer(Acl acl = Acl::off, const std::string& more = {})
+        : acl_(acl), folder_("consul")
     {
+        std::ofstream(folder_.path() / "more.hcl") << more;
         std::ofstream(folder_.path() / "consul.hcl")
             << "server = true\n"
                "bootstrap_expect = 1\n"
@@ -81,8 +84,9 @@ public:
     void launch()
     {
         const std::string configuration = (folder_.path() / "consul.hcl").string();
+        const std::string more = (folder_.path() / "more.hcl").string();
         std::vector<std::string> command{program(), "agent", "-config-file=" + configuration,
-                                         "-data-dir=" + data().string()};
+                                         "-config-file=" + more, "-data-dir=" + data().string()};
         process_.emplace(std::move(command), log_file());
     }
 

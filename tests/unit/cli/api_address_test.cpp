@@ -58,9 +58,13 @@ TEST(ApiAddress, SaysWhatIsExpectedWhenItIsNone)
     }
 }
 
-TEST(ApiAddress, SaysThatHttpsIsNotSpoken)
+TEST(ApiAddress, HttpsHasItsOwnPort)
 {
-    EXPECT_THAT(parse_api_url("https://host:9990").error().message, HasSubstr("plain HTTP"));
+    const ApiAddress given = parse_api_url("https://host:9990/cron").value();
+    EXPECT_TRUE(given.is_https);
+    EXPECT_EQ(given.url, "https://host:9990/cron");
+    EXPECT_EQ(parse_api_url("https://host").value().port, "443");
+    EXPECT_FALSE(parse_api_url("http://host").value().is_https);
 }
 
 }  // namespace

@@ -131,8 +131,16 @@ max_files = 9
 connect_timeout = "1s"
 timeout = "1m"
 pool_size = 8
+tls = "verify"
+ca = "/etc/passwd"
 [cluster]
 allow_insecure = true
+encrypt = "require"
+[tls]
+cert = "/etc/passwd"
+key = "/etc/group"
+client_ca = "/etc/hosts"
+min = "1.3"
 [dispatch]
 lookahead = "1500ms"
 misfire_window = "2m"
@@ -187,7 +195,14 @@ role = "admin"
     EXPECT_EQ(config->mysql.connect_timeout, 1s);
     EXPECT_EQ(config->mysql.timeout, 1min);
     EXPECT_EQ(config->mysql.pool_size, 8U);
+    EXPECT_EQ(config->mysql.tls, Config::Mysql::Tls::verify);
+    EXPECT_EQ(config->mysql.ca, "/etc/passwd");
     EXPECT_TRUE(config->insecure);
+    EXPECT_EQ(config->encrypt, Config::Encrypt::require);
+    EXPECT_EQ(config->tls.cert, "/etc/passwd");
+    EXPECT_EQ(config->tls.key, "/etc/group");
+    EXPECT_EQ(config->tls.client_ca, "/etc/hosts");
+    EXPECT_EQ(config->tls.min, Config::Tls::Min::tls_1_3);
     EXPECT_EQ(config->dispatch.lookahead, 1500ms);
     EXPECT_EQ(config->dispatch.misfire_window, 2min);
     EXPECT_EQ(config->dispatch.start_deadline, 1min);
@@ -358,6 +373,38 @@ TEST(ConfigTest, ChecksEachValue)
     EXPECT_THAT(refusal("[exec]\nshell = 'sh'"), HasSubstr("key 'exec.shell'"));
     EXPECT_THAT(refusal("[exec]\nshell = '/bin/no-such-shell'"), HasSubstr("key 'exec.shell'"));
     EXPECT_THAT(refusal("[log]\nmax_files = 0"), HasSubstr("key 'log.max_files'"));
+}
+
+TEST(ConfigTest, SaysWhichWordsAKeyMayHave)
+{
+    EXPECT_THAT(refusal("[cluster]\nencrypt = 'yes'"),
+                HasSubstr("key 'cluster.encrypt': found \"yes\", expected \"off\", \"prefer\" or "
+                          "\"require\""));
+    EXPECT_THAT(
+        refusal("[mysql]\ntls = true"),
+        HasSubstr("key 'mysql.tls': found true, expected \"off\", \"prefer\", \"require\" or "
+                  "\"verify\""));
+    EXPECT_THAT(refusal("[tls]\nmin = '1.1'"),
+                HasSubstr("found \"1.1\", expected \"1.2\" or \"1.3\""));
+    EXPECT_EQ(parse("mode = 'cluster'", {}, {"cluster.encrypt=off"})->encrypt,
+              Config::Encrypt::off);
+}
+
+TEST(ConfigTest, ACertificateAndItsKeyBelongTogether)
+{
+    EXPECT_THAT(refusal("[tls]\ncert = '/etc/passwd'"),
+                HasSubstr("key 'tls.cert': it is of no use without tls.key"));
+    EXPECT_THAT(refusal("[tls]\nkey = '/etc/passwd'"),
+                HasSubstr("key 'tls.key': it is of no use without tls.cert"));
+    EXPECT_THAT(refusal("[tls]\nclient_ca = '/etc/passwd'"), HasSubstr("set tls.cert and tls.key"));
+    EXPECT_THAT(refusal("[tls]\ncert = '/no/such/file'"), HasSubstr("a file that can be read"));
+    const std::string https = "consul_address = 'https://consul.internal:8501'\n";
+    EXPECT_TRUE(parse(https + "[consul]\nca = '/etc/passwd'"));
+    EXPECT_THAT(refusal(https + "[consul]\ncert = '/etc/passwd'"),
+                HasSubstr("it is of no use without consul.key"));
+    EXPECT_THAT(refusal("consul_address = 'c:8500'\n[consul]\nca = '/etc/passwd'"),
+                HasSubstr("it is used only with consul_address = \"https://c:8500\""));
+    EXPECT_THAT(refusal("[mysql]\ntls = 'off'\nca = '/etc/passwd'"), HasSubstr("key 'mysql.ca'"));
 }
 
 TEST(ConfigTest, RefusesAnOpenPeerPortWithoutASecretAndNamesBothWaysOut)
@@ -738,8 +785,9 @@ TEST(ModeTest, SaysWhyItIsWhatItIs)
 
 TEST(ModeTest, WhatOnlyAClusterUsesMakesNoCluster)
 {
-    for (const char* const text : {"bind_address = '127.0.0.1:9995'", "service_name = 'jobs'",
-                                   "lock_key = 'jobs/lock'", "cluster.allow_insecure = true"}) {
+    for (const char* const text :
+         {"bind_address = '127.0.0.1:9995'", "service_name = 'jobs'", "lock_key = 'jobs/lock'",
+          "cluster.allow_insecure = true", "cluster.encrypt = 'require'"}) {
         const std::string key(text, std::string_view(text).find(' '));
         EXPECT_THAT(refusal(text), AllOf(HasSubstr(":1:"), HasSubstr("key '" + key + "'"),
                                          HasSubstr("set mode = \"cluster\" with consul_address")));

@@ -1,0 +1,115 @@
+#include "base/tls_context.hpp"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+#include <spdlog/fmt/fmt.h>
+#include <boost/system/error_code.hpp>
+
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <fstream>
+
+namespace peercron {
+namespace {
+
+namespace ssl = boost::asio::ssl;
+using boost::system::error_code;
+
+/// OpenSSL says little about a file that it cannot open.
+Result<void> check_readable(const std::string& file)
+{
+    errno = 0;
+    const std::ifstream in(file);
+    if (in) return {};
+    return Error{fmt::format("cannot read {}: {}", file, std::strerror(errno))};
+}
+
+Result<void> use_identity(ssl::context& context, const TlsFiles& files)
+{
+    for (const std::string& file : {files.cert, files.key}) {
+        if (const auto readable = check_readable(file); !readable) return readable.error();
+    }
+    error_code error;
+    context.use_certificate_chain_file(files.cert, error);
+    if (error) {
+        return Error{fmt::format("{} has no certificate in PEM that can be used ({})", files.cert,
+                                 error.message())};
+    }
+    // A key with a passphrase would be asked for at a terminal.
+    SSL_CTX_set_default_passwd_cb(context.native_handle(),
+                                  [](char*, int, int, void*) { return -1; });
+    ERR_clear_error();
+    if (SSL_CTX_use_PrivateKey_file(context.native_handle(), files.key.c_str(), SSL_FILETYPE_PEM) ==
+        1) {
+        return {};
+    }
+    const unsigned long code = ERR_peek_last_error();
+    const char* const words = ERR_reason_error_string(code);
+    ERR_clear_error();
+    if (ERR_GET_REASON(code) == X509_R_KEY_VALUES_MISMATCH ||
+        ERR_GET_REASON(code) == X509_R_KEY_TYPE_MISMATCH) {
+        return Error{
+            fmt::format("{} is not the key of the certificate in {}", files.key, files.cert)};
+    }
+    return Error{fmt::format("{} has no private key in PEM without a passphrase ({})", files.key,
+                             words != nullptr ? words : "no reason given")};
+}
+
+Result<void> trust(ssl::context& context, const std::string& file)
+{
+    if (const auto readable = check_readable(file); !readable) return readable.error();
+    error_code error;
+    context.load_verify_file(file, error);
+    if (!error) return {};
+    return Error{
+        fmt::format("{} has no certificates in PEM that can be used ({})", file, error.message())};
+}
+
+}  // namespace
+
+Result<TlsContext> client_tls(const TlsFiles& files)
+{
+    auto context = std::make_shared<ssl::context>(ssl::context::tls_client);
+    SSL_CTX_set_min_proto_version(context->native_handle(), TLS1_2_VERSION);
+    context->set_verify_mode(ssl::verify_peer);
+    error_code ignored;
+    if (files.ca.empty()) {
+        context->set_default_verify_paths(ignored);
+    } else if (const auto trusted = trust(*context, files.ca); !trusted) {
+        return trusted.error();
+    }
+    if (!files.cert.empty()) {
+        if (const auto used = use_identity(*context, files); !used) return used.error();
+    }
+    return context;
+}
+
+Result<TlsContext> server_tls(const TlsFiles& files, TlsVersion min)
+{
+    auto context = std::make_shared<ssl::context>(ssl::context::tls_server);
+    SSL_CTX_set_min_proto_version(context->native_handle(),
+                                  min == TlsVersion::tls_1_2 ? TLS1_2_VERSION : TLS1_3_VERSION);
+    SSL_CTX_set_options(context->native_handle(),
+                        SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+    constexpr unsigned char name[] = "peercron";
+    SSL_CTX_set_session_id_context(context->native_handle(), name, sizeof(name) - 1);
+    if (const auto used = use_identity(*context, files); !used) return used.error();
+    if (files.ca.empty()) return context;
+    if (const auto trusted = trust(*context, files.ca); !trusted) return trusted.error();
+    SSL_CTX_set_client_CA_list(context->native_handle(), SSL_load_client_CA_file(files.ca.c_str()));
+    context->set_verify_mode(ssl::verify_peer | ssl::verify_fail_if_no_peer_cert);
+    return context;
+}
+
+WallTime certificate_expiry(const ssl::context& context)
+{
+    auto* const handle = const_cast<ssl::context&>(context).native_handle();  // only reads
+    std::tm time{};
+    ASN1_TIME_to_tm(X509_get0_notAfter(SSL_CTX_get0_certificate(handle)), &time);
+    return std::chrono::time_point_cast<WallTime::duration>(
+        std::chrono::system_clock::from_time_t(::timegm(&time)));
+}
+
+}  // namespace peercron

@@ -1,0 +1,58 @@
+#pragma once
+
+#include "integration/servers/child_process.hpp"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <stdexcept>
+#include <string>
+
+namespace peercron::testing {
+
+/// Certificates of an authority of the test's own, made by openssl(1); gone with the object.
+class Certificates {
+public:
+    Certificates()
+    {
+        authority("ca");
+        authority("other-ca");
+        issue("server", "subjectAltName=IP:127.0.0.1,DNS:localhost");
+        issue("elsewhere", "subjectAltName=DNS:elsewhere.example");
+        issue("client", "subjectAltName=DNS:client.example");
+    }
+
+    /// The file in PEM: "ca", "other-ca", "server", "elsewhere", "client".
+    std::string cert(const std::string& name) const { return file(name + ".pem"); }
+    std::string key(const std::string& name) const { return file(name + ".key"); }
+
+private:
+    std::string file(const std::string& name) const { return (folder_.path() / name).string(); }
+
+    void authority(const std::string& name) const
+    {
+        run("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=" +
+            name + " -keyout " + key(name) + " -out " + cert(name));
+    }
+
+    void issue(const std::string& name, const std::string& extension) const
+    {
+        std::ofstream(file(name + ".ext")) << extension << '\n';
+        run("req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=" + name +
+            " -keyout " + key(name) + " -out " + file(name + ".csr"));
+        run("x509 -req -days 2 -in " + file(name + ".csr") + " -CA " + cert("ca") + " -CAkey " +
+            key("ca") + " -CAcreateserial -extfile " + file(name + ".ext") + " -out " + cert(name));
+    }
+
+    void run(const std::string& arguments) const
+    {
+        const std::string command = "openssl " + arguments + " >>" + file("log") + " 2>&1";
+        if (std::system(command.c_str()) != 0) {
+            throw std::runtime_error("failed: openssl " + arguments);
+        }
+    }
+
+    ServerFolder folder_{"certificates"};
+};
+
+}  // namespace peercron::testing

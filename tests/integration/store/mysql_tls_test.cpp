@@ -1,0 +1,137 @@
+// Connections to a real server by TLS.
+#include "integration/servers/certificates.hpp"
+#include "integration/store/mysql_database.hpp"
+#include "store/mysql/mysql_connection.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+
+namespace peercron {
+namespace {
+
+using Tls = MysqlSettings::Tls;
+using ::testing::AllOf;
+using testing::DatabaseServer;
+using ::testing::HasSubstr;
+
+class MysqlTlsTest : public ::testing::Test {
+protected:
+    static void SetUpTestSuite()
+    {
+        certificates_ = std::make_unique<testing::Certificates>();
+        server_ = std::make_unique<DatabaseServer>(
+            std::vector<std::string>{"--ssl-cert=" + certificates_->cert("server"),
+                                     "--ssl-key=" + certificates_->key("server")});
+        server_->start();
+    }
+    static void TearDownTestSuite()
+    {
+        server_.reset();
+        certificates_.reset();
+    }
+
+    static MysqlSettings settings(Tls tls, const DatabaseServer& server)
+    {
+        MysqlSettings settings = testing::settings_for(server, "mysql");
+        settings.tls = tls;
+        return settings;
+    }
+    static MysqlSettings settings(Tls tls) { return settings(tls, *server_); }
+
+    /// How a connection is encrypted, "" when it is not.
+    static std::string cipher(const MysqlSettings& settings)
+    {
+        MysqlConnection connection(settings);
+        MysqlRows rows = connection.query("SHOW SESSION STATUS LIKE 'Ssl_cipher'");
+        rows.next();
+        std::string cipher(rows.text(1));
+        while (rows.next()) continue;
+        return cipher;
+    }
+    static std::string refusal(const MysqlSettings& settings)
+    {
+        try {
+            const MysqlConnection connection(settings);
+        } catch (const MysqlError& error) {
+            return error.what();
+        }
+        return "no refusal";
+    }
+
+    static std::unique_ptr<testing::Certificates> certificates_;
+    static std::unique_ptr<DatabaseServer> server_;
+};
+
+std::unique_ptr<testing::Certificates> MysqlTlsTest::certificates_;
+std::unique_ptr<DatabaseServer> MysqlTlsTest::server_;
+
+TEST_F(MysqlTlsTest, ConnectionsAreEncryptedIfTheServerCan)
+{
+    EXPECT_NE(cipher(settings(Tls::prefer)), "");
+    EXPECT_NE(cipher(settings(Tls::require)), "");
+    EXPECT_EQ(cipher(settings(Tls::off)), "");
+    if (DatabaseServer::is_mysql()) return;  // which always can
+    EXPECT_EQ(cipher(settings(Tls::prefer, DatabaseServer::shared())), "");
+}
+
+TEST_F(MysqlTlsTest, ASocketOfThisMachineIsNotEncrypted)
+{
+    MysqlSettings local = settings(Tls::require);
+    local.socket = server_->socket();
+    EXPECT_EQ(cipher(local), "");
+}
+
+TEST_F(MysqlTlsTest, AServerThatCannotIsRefusedWhenEncryptionIsRequired)
+{
+    if (DatabaseServer::is_mysql()) GTEST_SKIP() << "MySQL always can";
+    EXPECT_THAT(refusal(settings(Tls::require, DatabaseServer::shared())),
+                HasSubstr("does not offer TLS"));
+    EXPECT_NE(refusal(settings(Tls::verify, DatabaseServer::shared())), "no refusal");
+}
+
+TEST_F(MysqlTlsTest, AServerIsVerifiedByItsAuthorityAndItsName)
+{
+    MysqlSettings right = settings(Tls::verify);
+    right.ca = certificates_->cert("ca");
+    right.host = "localhost";
+    EXPECT_NE(cipher(right), "");
+    right.host = "127.0.0.1";
+    EXPECT_NE(cipher(right), "");
+
+    MysqlSettings wrong = right;
+    wrong.ca = certificates_->cert("other-ca");
+    EXPECT_THAT(refusal(wrong), AllOf(HasSubstr("certificate"), HasSubstr(wrong.ca)));
+    MysqlSettings machine = right;
+    machine.ca.clear();
+    EXPECT_THAT(refusal(machine), HasSubstr("the authorities of this machine"));
+    MysqlSettings other_name = right;
+    other_name.host = "127.0.0.2";
+    EXPECT_NE(refusal(other_name), "no refusal");
+}
+
+TEST_F(MysqlTlsTest, WhatTheServerWantsIsSaid)
+{
+    DatabaseServer strict({"--ssl-cert=" + certificates_->cert("server"),
+                           "--ssl-key=" + certificates_->key("server"),
+                           "--require-secure-transport=ON"});
+    strict.start();
+    EXPECT_THAT(refusal(settings(Tls::off, strict)),
+                HasSubstr("the server requires TLS; set [mysql] tls = \"require\""));
+    EXPECT_NE(cipher(settings(Tls::prefer, strict)), "");
+
+    server_->sql(
+        "CREATE USER careful@'%' IDENTIFIED BY 'x' REQUIRE SSL;"
+        "GRANT ALL PRIVILEGES ON *.* TO careful@'%';");
+    MysqlSettings careful = settings(Tls::off);
+    careful.user = "careful";
+    careful.password = "x";
+    EXPECT_THAT(refusal(careful), HasSubstr("if the account requires TLS, set [mysql] tls"));
+    careful.tls = Tls::prefer;
+    EXPECT_NE(cipher(careful), "");
+}
+
+}  // namespace
+}  // namespace peercron
