@@ -157,6 +157,13 @@ std::vector<Daemons::Due> Daemons::due(WallTime until, Moment now)
     return due;
 }
 
+WallTime Daemons::earliest(JobId job) const
+{
+    const auto found = daemons_.find(job);
+    if (found == daemons_.end() || found->second.ended.empty()) return {};
+    return found->second.ended.back().id.scheduled_at + 1ms;
+}
+
 std::optional<std::string> Daemons::why_not_now(const PlannedJob& planned, WallTime now) const
 {
     const Job& job = planned.job;

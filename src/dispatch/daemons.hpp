@@ -60,6 +60,9 @@ public:
     };
     /// The daemons without an open run that are to be started by then, or given up.
     std::vector<Due> due(WallTime until, Moment now);
+    /// The next row of the job is for this moment or later: rows are in the order of the starts,
+    /// and one that was taken back may have been for a moment still to come.
+    WallTime earliest(JobId job) const;
     /// Why a person cannot start the daemon now; nullopt: it can be.
     std::optional<std::string> why_not_now(const PlannedJob& job, WallTime now) const;
 

@@ -33,6 +33,7 @@ bool NodeTable::take_account(const NodeName& node, const Account& account, Momen
     state.process_started = now.wall - account.uptime;
     state.first_epoch = account.first_epoch;
     state.load.slots = account.slots;
+    state.stops = 0;
     Labels labels = labels_of(node, account.labels);
     if (labels != state.labels) ++label_changes_;
     state.labels = std::move(labels);
@@ -49,6 +50,7 @@ void NodeTable::take_beat(const NodeName& node, const NodeBeat& beat, Moment now
     state.heard = now.steady;
     state.draining = beat.load.draining;
     state.load = beat.load;
+    state.stops = beat.stops;
     clocks_.measure(node, beat.echo, beat.sent_at, now);
 }
 
@@ -128,6 +130,12 @@ bool NodeTable::hears(const NodeName& node, Moment now) const
     const auto found = nodes_.find(node);
     return found != nodes_.end() && found->second.connected &&
            now.steady - found->second.heard <= settings_.silence_limit / 2;
+}
+
+std::uint64_t NodeTable::stops(const NodeName& node) const
+{
+    const auto found = nodes_.find(node);
+    return found != nodes_.end() && found->second.connected ? found->second.stops : 0;
 }
 
 bool NodeTable::is_available(const NodeName& node, SteadyTime now) const

@@ -48,6 +48,7 @@ struct NodeState {
     WallTime earlier_until{};
     SteadyTime heard{};
     NodeLoad load;  ///< as its last beat says
+    std::uint64_t stops = 0;  ///< the same
 };
 
 /// The nodes that a dispatcher has heard of, and what they, their wardens and the registry say
@@ -98,6 +99,8 @@ public:
     std::set<NodeName> with_accounts() const;
     /// It was heard well within the lease's margin.
     bool hears(const NodeName& node, Moment now) const;
+    /// NodeBeat::stops of its last beat after its account on the present connection; 0: none came.
+    std::uint64_t stops(const NodeName& node) const;
     /// It can be given runs.
     bool is_available(const NodeName& node, SteadyTime now) const;
     bool is_available(const NodeState& node, SteadyTime now) const;

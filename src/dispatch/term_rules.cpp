@@ -479,7 +479,7 @@ Result<RunId> TermRules::run_now(JobId id, std::string requested_by, Moment now)
 /// Never a whole second: that is where schedules fire.
 RunId TermRules::free_id(JobId job, WallTime at) const
 {
-    RunId run{job, at, 1};
+    RunId run{job, std::max(at, daemons_.earliest(job)), 1};
     const auto taken = [this](const RunId& candidate) {
         return candidate.scheduled_at.time_since_epoch() % 1s == 0ms || runs_.contains(candidate) ||
                ended_lately_.contains(candidate);
@@ -735,9 +735,6 @@ void TermRules::plan_next_attempt(const RunId& id, std::string requested_by, Mom
     const auto next = redelivery_.next_attempt(id, now.wall);
     if (!next || runs_.contains(*next) || ended_lately_.contains(*next)) return;
     if (!versions_.is_still_due(*next)) return;
-    // Its node may have told the store alone that it is over.
-    const auto before = runs_.find(id);
-    if (before != runs_.end()) before->second.superseded = true;
     const auto run = runs_.open(writer_.write(*next, jobs_.find(id.job), now.wall));
     placement_.note_unknown_orphan(run->second);
     place_new(run, std::move(requested_by), now);
@@ -760,6 +757,7 @@ void TermRules::plan_retry(const FailedRun& failed, Moment now)
         open_retry(*std::move(next), now);
         return;
     }
+    note_next_attempt(id);
     PlannedRun row;
     row.id = id;
     row.dispatched_at = now.wall;
@@ -1110,7 +1108,7 @@ void TermRules::place_new(Place run, std::string requested_by, Moment now)
 {
     const RunId id = run->first;
     if (id.attempt == 1) chains_.planned(id, requested_by);
-    if (id.attempt > 1) retries_.followed({id.job, id.scheduled_at, id.attempt - 1});
+    if (id.attempt > 1) note_next_attempt(id);
     set_request(run->second, requested_by);
     run->second.row_step = draft_.number();
     const std::optional<WallTime> retry_at = run->second.retry_at;
@@ -1127,6 +1125,15 @@ void TermRules::place_new(Place run, std::string requested_by, Moment now)
     }
     row.run_server = placed->second.node();
     draft_.add(std::move(row));
+}
+
+/// The run before may be open yet: its node may have told the store alone that it is over.
+void TermRules::note_next_attempt(const RunId& next)
+{
+    const RunId before{next.job, next.scheduled_at, next.attempt - 1};
+    retries_.followed(before);
+    const auto run = runs_.find(before);
+    if (run != runs_.end()) run->second.superseded = true;
 }
 
 bool TermRules::has_runs_left(const Job& job) const

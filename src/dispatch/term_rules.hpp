@@ -132,6 +132,12 @@ public:
     /// Whether the node was heard so lately that a beat may renew its lease: well within the
     /// lease's margin, because the node counts from the beat and the dispatcher from what it heard.
     bool hears(const NodeName& node, Moment now) const { return nodes_.hears(node, now); }
+    /// DispatcherBeat::stops_known for the node: when it reads that, it must have been sent all of
+    /// take_revocations() before.
+    std::uint64_t stops_known(const NodeName& node) const
+    {
+        return begun_ ? nodes_.stops(node) : 0;
+    }
 
     // Changes of jobs.
 
@@ -325,6 +331,7 @@ private:
     bool may_have_started(const TrackedRun& run, const OpenRun& row) const;
     Planner::Next plan_fire(const PlannedJob& job, WallTime scheduled_at, Moment now);
     void place_new(Place run, std::string requested_by, Moment now);
+    void note_next_attempt(const RunId& next);
     void plan_gaps(Moment now);
     void plan_gap(const Job& job, Planner::Gap gap, const Reason& why_not, Moment now);
     bool apply_change(const Revision& change, Moment now);

@@ -315,6 +315,7 @@ asio::awaitable<void> Dispatcher::TermRunner::beat()
             DispatcherBeat message;
             message.epoch = rules_.epoch();
             message.sent_at = now().wall;
+            if (rules_.has_begun()) revocations_.send_wanted();  // see TermRules::stops_known()
             if (count % beats_per_roster == 0) {
                 message.nodes = loads();
                 dispatcher_.metrics_->measured(message.nodes);
@@ -323,6 +324,7 @@ asio::awaitable<void> Dispatcher::TermRunner::beat()
             }
             for (const NodeName& node : links_.connected()) {
                 message.unheard = !rules_.hears(node, now());
+                message.stops_known = rules_.stops_known(node);
                 // To its own node this dispatcher is worth what it has heard from others.
                 if (node == dispatcher_.self_) {
                     message.unheard = !is_confirmed_within(dispatcher_.settings_.silence_limit);

@@ -201,6 +201,16 @@ bool Executor::dispatcher_heard(Epoch epoch)
     return book_.dispatcher_heard(epoch, clock_.steady_now());
 }
 
+std::uint64_t Executor::stops()
+{
+    return book_.stops(clock_.steady_now());
+}
+
+void Executor::stops_known(std::uint64_t stops)
+{
+    if (book_.stops_known(stops)) changed_.notify();
+}
+
 void Executor::session_confirmed(SteadyTime sent)
 {
     book_.session_confirmed(sent, clock_.steady_now());

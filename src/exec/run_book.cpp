@@ -157,6 +157,19 @@ bool RunBook::dispatcher_heard(Epoch epoch, SteadyTime now)
     return true;
 }
 
+std::uint64_t RunBook::stops(SteadyTime now)
+{
+    notice(now);
+    return stops_;
+}
+
+bool RunBook::stops_known(std::uint64_t stops)
+{
+    const bool is_waited_for = known_stops_ < stops_ && stops >= stops_;
+    known_stops_ = std::max(known_stops_, stops);
+    return is_waited_for;
+}
+
 void RunBook::session_confirmed(SteadyTime sent, SteadyTime now)
 {
     notice(now);
@@ -251,7 +264,7 @@ std::vector<RunId> RunBook::running_ids() const
 
 void RunBook::notice(SteadyTime now)
 {
-    if (now - last_noticed_ > rules_.silence_limit / 2) woke_ = now;
+    if (now - last_noticed_ > rules_.silence_limit / 2) note_stop(now);
     last_noticed_ = std::max(last_noticed_, now);
     if (is_isolated(now)) fence(now);
 }
@@ -262,7 +275,7 @@ void RunBook::notice(const Moment& now)
     if (last_due_) {
         // A machine that was suspended shows it by the wall clock alone.
         const auto jump = (now.wall - last_due_->wall) - (now.steady - last_due_->steady);
-        if (jump > rules_.silence_limit / 2) woke_ = now.steady;
+        if (jump > rules_.silence_limit / 2) note_stop(now.steady);
         if (jump > clock_step) set_ahead_ = now.steady;
         last_due_ = now;
         if (jump < -clock_step) {
@@ -270,6 +283,17 @@ void RunBook::notice(const Moment& now)
         }
     }
     last_due_ = now;
+}
+
+void RunBook::note_stop(SteadyTime now)
+{
+    woke_ = now;
+    ++stops_;
+}
+
+bool RunBook::waits_for_answer(const RunOrder& order) const
+{
+    return order.concurrency.limit > 0 && known_stops_ < stops_;
 }
 
 /// Whether it was given to this node, and has ended, by a clock that was ahead.
@@ -391,7 +415,7 @@ void RunBook::collect_due(const Moment& now)
             continue;
         }
         wait_for_slot(fire.order);
-        if (!has_room(id)) queue_or_skip(id);
+        if (!waits_for_answer(fire.order) && !has_room(id)) queue_or_skip(id);
     }
 }
 
@@ -430,6 +454,10 @@ void RunBook::start_from(Line& line, std::size_t slots, std::size_t most, const 
             if (most == 0 || line.taken >= all_slots) return;
             const ByTime::value_type place = *next;
             const RunId id = place.second;
+            if (waits_for_answer(fires_.at(id).order)) {
+                ++next;
+                continue;
+            }
             if (has_room(id)) {
                 line.is_held_up = line.taken + weight_of(fires_.at(id).order) > all_slots;
                 if (line.is_held_up) return;
@@ -584,9 +612,9 @@ Reason RunBook::expired_reason(const Fire& fire, const Moment& now) const
                       fmt::format("no slot was free within {} s",
                                   (order.start_by - order.start_at) / std::chrono::seconds(1))};
     }
-    const std::string silence =
-        heard_ ? "no dispatcher was heard for " + seconds_text(now.steady - *heard_)
-               : std::string("no dispatcher was ever heard");
+    std::string silence = "no dispatcher was ever heard";
+    if (heard_) silence = "no dispatcher was heard for " + seconds_text(now.steady - *heard_);
+    if (waits_for_answer(order)) silence = "no dispatcher had answered this node since it stood still";
     return Reason{
         Cause::misfire,
         fmt::format("woke up too late: due at {}, and until {} {}, so another node may have it",

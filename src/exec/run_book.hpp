@@ -90,7 +90,11 @@ inline bool is_request(const RunOrder& order)
 ///  6. Isolated for `lease`, this node kills its runs of jobs with such a limit (`fenced`) and
 ///     gives up its fires of them: other nodes may have them by now, and the message about that may
 ///     still be on its way, whatever else is heard first.
-///  7. After the wall clock was set ahead no fire is due, neither to start nor to end as skipped,
+///  7. After a stop of this process no fire of a job with such a limit starts until a dispatcher
+///     has answered what this node said after the stop. The orders that it finds in its connection
+///     may have been given up, and on a slow network the word about that needs longer than
+///     `silence_limit`.
+///  8. After the wall clock was set ahead no fire is due, neither to start nor to end as skipped,
 ///     until a dispatcher is heard `silence_limit` later, which has seen this clock by then. If
 ///     this node died before, fires that it had decided would be taken for not yet due, and be
 ///     given to another node.
@@ -145,6 +149,12 @@ public:
     /// The dispatcher of `epoch` was heard. False when a newer one is known, or no dispatcher can
     /// have that epoch; then it changes nothing.
     bool dispatcher_heard(Epoch epoch, SteadyTime now);
+
+    /// How often this process, or its machine, has stood still for so long that it was noticed.
+    std::uint64_t stops(SteadyTime now);
+    /// A dispatcher has heard this node say so after that many stops, and what it has taken back
+    /// until then was read here. Says whether that was waited for.
+    bool stops_known(std::uint64_t stops);
 
     /// Consul confirmed this node's session, in a request that was sent at `sent`.
     void session_confirmed(SteadyTime sent, SteadyTime now);
@@ -201,7 +211,9 @@ private:
 
     void notice(SteadyTime now);
     void notice(const Moment& now);
+    void note_stop(SteadyTime now);
     bool trusts_dispatcher(SteadyTime now) const;
+    bool waits_for_answer(const RunOrder& order) const;
     bool is_clock_known() const;
     void fence(SteadyTime now);
     void set_deadline(Run& run, std::optional<SteadyTime> deadline);
@@ -261,6 +273,8 @@ private:
     std::optional<Moment> last_due_;
     std::optional<SteadyTime> set_ahead_;  // when the wall clock was last seen to have been
     std::optional<SteadyTime> woke_;       // the end of the last stop of this process, or silence
+    std::uint64_t stops_ = 0;
+    std::uint64_t known_stops_ = 0;  // of those, to the dispatcher
 };
 
 }  // namespace peercron

@@ -4,6 +4,7 @@
 #include "model/run.hpp"
 #include "wire/message.hpp"
 
+#include <cstdint>
 #include <vector>
 
 namespace peercron {
@@ -29,6 +30,11 @@ public:
 
     /// A message of the dispatcher of `epoch` was read just now. False when it is not the newest.
     virtual bool dispatcher_heard(Epoch epoch) = 0;
+
+    /// How often this process has stood still (RunBook::stops()).
+    virtual std::uint64_t stops() = 0;
+    /// The newest dispatcher answered what this node had said after that many stops.
+    virtual void stops_known(std::uint64_t stops) = 0;
 
     virtual Epoch newest_epoch() const = 0;
     virtual std::vector<RunOrder> held() const = 0;

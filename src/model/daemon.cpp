@@ -74,7 +74,7 @@ DaemonNext DaemonCourse::next(const Job& job) const
     if (newest_ && end_of(*newest_) > job.effective_from) {
         const WallTime end = end_of(*newest_);
         next.failures = failures_;
-        next.at = end;
+        next.at = std::max(end, newest_->id.scheduled_at + milliseconds(1));
         if (newest_->state == RunState::skipped) {
             if (newest_->cause == Cause::start_limit) next.what = What::given_up;
             next.at += job.restart_delay;

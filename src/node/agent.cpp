@@ -151,6 +151,7 @@ void Agent::begin_draining()
     NodeBeat message;
     message.echo = message.sent_at = clock_.now();
     message.load = load();
+    message.stops = runs_.stops();
     current_->channel->send(message);
 }
 
@@ -230,6 +231,8 @@ void Agent::beat(Session& session, DispatcherBeat beat)
 {
     if (beat.epoch != session.epoch || beat.epoch < runs_.newest_epoch()) return;
     if (!beat.unheard) runs_.dispatcher_heard(beat.epoch);
+    const std::uint64_t stops = runs_.stops();
+    runs_.stops_known(beat.stops_known.value_or(stops));
     if (!beat.nodes.empty()) roster_.nodes = std::move(beat.nodes);
     roster_.by = session.dispatcher;
     dispatcher_clock_ = beat.sent_at;
@@ -238,6 +241,7 @@ void Agent::beat(Session& session, DispatcherBeat beat)
     answer.echo = beat.sent_at;
     answer.sent_at = clock_.now();
     answer.load = load();
+    answer.stops = stops;
     session.channel->send(answer);
 }
 

@@ -331,6 +331,7 @@ struct Writer {
         to.set_sent_at(to_unix_millis(beat.sent_at));
         write_all(beat.nodes, *to.mutable_nodes());
         to.set_unheard(beat.unheard);
+        if (beat.stops_known) to.set_stops_known(*beat.stops_known);
     }
     void operator()(const NodeBeat& beat) const
     {
@@ -338,6 +339,7 @@ struct Writer {
         to.set_echo(to_unix_millis(beat.echo));
         to.set_sent_at(to_unix_millis(beat.sent_at));
         write(beat.load, *to.mutable_load());
+        to.set_stops(beat.stops);
     }
     void operator()(const JobChanged& changed) const
     {
@@ -468,17 +470,21 @@ Message read(pb::RunOrders& in)
 
 Message read(pb::DispatcherBeat& in)
 {
-    return DispatcherBeat{.epoch = in.epoch(),
-                          .sent_at = from_unix_millis(in.sent_at()),
-                          .nodes = read_all<NodeLoad>(*in.mutable_nodes()),
-                          .unheard = in.unheard()};
+    DispatcherBeat beat;
+    beat.epoch = in.epoch();
+    beat.sent_at = from_unix_millis(in.sent_at());
+    beat.nodes = read_all<NodeLoad>(*in.mutable_nodes());
+    beat.unheard = in.unheard();
+    if (in.has_stops_known()) beat.stops_known = in.stops_known();
+    return beat;
 }
 
 Message read(pb::NodeBeat& in)
 {
     return NodeBeat{.echo = from_unix_millis(in.echo()),
                     .sent_at = from_unix_millis(in.sent_at()),
-                    .load = read(*in.mutable_load())};
+                    .load = read(*in.mutable_load()),
+                    .stops = in.stops()};
 }
 
 Message read(pb::Done& in)

@@ -113,6 +113,9 @@ struct DispatcherBeat {
     /// Nothing was heard of the node lately: it must answer, but this beat renews nothing, because
     /// a node that hears but is not heard counts as silent.
     bool unheard = false;
+    /// NodeBeat::stops of the node's newest beat on this connection; 0 while none has come, or the
+    /// dispatcher does not know yet what it has to take back. Not set: by an older dispatcher.
+    std::optional<std::uint64_t> stops_known;
     friend bool operator==(const DispatcherBeat&, const DispatcherBeat&) = default;
 };
 /// Node → dispatcher, the answer to each beat, and at once when draining begins.
@@ -120,6 +123,7 @@ struct NodeBeat {
     WallTime echo{};     ///< sent_at of the beat that is answered
     WallTime sent_at{};  ///< the node's clock
     NodeLoad load;
+    std::uint64_t stops = 0;  ///< how often the node's process has stood still
     friend bool operator==(const NodeBeat&, const NodeBeat&) = default;
 };
 

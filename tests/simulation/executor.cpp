@@ -79,6 +79,16 @@ bool Executor::dispatcher_heard(Epoch epoch)
     return book_.dispatcher_heard(epoch, process_.world().now());
 }
 
+std::uint64_t Executor::stops()
+{
+    return book_.stops(process_.world().now());
+}
+
+void Executor::stops_known(std::uint64_t stops)
+{
+    if (book_.stops_known(stops)) look_soon();
+}
+
 void Executor::session_confirmed(World::Time sent)
 {
     book_.session_confirmed(sent, process_.world().now());
@@ -300,6 +310,7 @@ void Executor::finish(const RunId& run)
 {
     const RunId id = run;  // `run` may be a part of what is erased below
     Live& live = *live_.at(id);
+    if (live.child) live.child->execution.noticed = process_.world().now();
     RunReport end = live.report;
     end.state = live.child ? RunState::failed : RunState::fenced;
     if (live.child && !live.child->execution.killed) {

@@ -48,6 +48,8 @@ public:
     std::vector<RunId> revoke(const std::vector<RunId>& runs) override;
     bool kill(const RunId& run, Reason why) override;
     bool dispatcher_heard(Epoch epoch) override;
+    std::uint64_t stops() override;
+    void stops_known(std::uint64_t stops) override;
     Epoch newest_epoch() const override { return book_.newest_epoch(); }
     std::vector<RunOrder> held() const override { return book_.held_orders(); }
     std::vector<RunReport> running() const override;

@@ -645,8 +645,11 @@ std::optional<Judge::DaemonPast> Judge::past_of_daemon(JobId id) const
         if (std::chrono::abs(ran - job.healthy_after) < clocks_differ) return std::nullopt;
         const auto row = rows_.find(start->order.id);
         if (row == rows_.end()) return std::nullopt;
-        // Nobody could know how long it was up: its row ends when it was given up.
-        if (lost_.contains(start->order.id)) return std::nullopt;
+        // Nobody could know how long it was up: its row ends when it was given up, or when its
+        // node went on after a stop.
+        const bool was_noticed_late =
+            start->noticed && *start->noticed - *start->ended > clocks_differ;
+        if (lost_.contains(start->order.id) || was_noticed_late) return std::nullopt;
         past.last = start;
         past.ended_by_itself = !start->killed && row->second.state != RunState::killed;
         if (!row->second.requested_by.empty() || ran > job.healthy_after) past.failures = 0;

@@ -29,6 +29,7 @@ struct Execution {
     WallTime clock{};       ///< what the node's clock showed then
     World::Time started{};
     std::optional<World::Time> ended;
+    std::optional<World::Time> noticed;  ///< by its node, that it has ended
     int exit_code = 0;
     bool killed = false;
 };

@@ -82,6 +82,20 @@ TEST_F(NodeTableTest, ANodeIsAvailableWhileItIsConnectedHeardAndDoesNotDrain)
     EXPECT_FALSE(nodes_.is_available(beta, now_.steady)) << "not connected";
 }
 
+TEST_F(NodeTableTest, HowOftenANodeHasStoodStillCountsByConnection)
+{
+    EXPECT_EQ(nodes_.stops(beta), 0U);
+    connect(beta);
+    NodeBeat beat;
+    beat.stops = 3;
+    nodes_.take_beat(beta, beat, now_);
+    EXPECT_EQ(nodes_.stops(beta), 3U);
+    nodes_.note_disconnected(beta, now_);
+    EXPECT_EQ(nodes_.stops(beta), 0U);
+    connect(beta);
+    EXPECT_EQ(nodes_.stops(beta), 0U) << "what it said before says nothing of this connection";
+}
+
 TEST_F(NodeTableTest, ABeatRenewsALeaseOnlyOfANodeThatWasHeardLately)
 {
     EXPECT_FALSE(nodes_.hears(beta, now_));

@@ -381,6 +381,21 @@ TEST_F(TermDaemonTest, ByHandItIsStartedOnlyWhenItIsDownAndCouldBeUp)
     EXPECT_THAT(term_->run_now(1, "ops", now_).error().message, HasSubstr("is stopped"));
 }
 
+TEST_F(TermDaemonTest, NoStartIsBeforeTheOneBeforeIt)
+{
+    begin_with();
+    const RunId first = start_one();
+    pass_to(3s);
+    end(first, RunState::failed);
+    const PlanStep planned = step();
+    ASSERT_THAT(planned.runs, SizeIs(1));
+    const RunId next = planned.runs[0].id;
+    term_->cancel(next, Reason{Cause::on_request}, now_);  // a second before its time
+    const auto by_hand = term_->run_now(1, "ops", now_);
+    ASSERT_TRUE(by_hand);
+    EXPECT_GT(by_hand->scheduled_at, next.scheduled_at);
+}
+
 TEST_F(TermDaemonTest, ANewDispatcherKnowsWhatItsDaemonsWereStartedWith)
 {
     begin_with({}, with_running_row());

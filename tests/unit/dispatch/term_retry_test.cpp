@@ -301,6 +301,28 @@ TEST_F(RetryTest, ANewDispatcherFindsWhatFailedAndWasNotTriedAgain)
     EXPECT_THAT(step().runs, IsEmpty()) << "it waits already";
 }
 
+TEST_F(RetryTest, ARunWhoseEndOnlyTheStoreKnewGetsNoSecondAttemptTwice)
+{
+    job_.delivery = Delivery::at_least_once;
+    job_.misfire_window = 0s;
+    hand_out();
+    connect(beta);
+    term_->registry({beta}, now_);
+    term_->begin_reading_failed();
+    term_->found_failed({FailedRun{first_, RunState::failed, 1, midnight + 2s, ""}});
+    EXPECT_THAT(step().runs, SizeIs(1));
+    at(12s);
+    connect(beta);
+    step();
+    report(beta, attempt(2), RunState::success);
+    for (const auto time : {13s, 20s}) {  // its end is forgotten, then alpha is gone
+        at(time);
+        connect(beta);
+        term_->changes_are_known_until(now_.wall);
+        EXPECT_THAT(step().runs, IsEmpty());
+    }
+}
+
 TEST_F(RetryTest, WhatAPersonTriedAgainIsNotTriedAgainByAnOldAnswer)
 {
     hand_out();

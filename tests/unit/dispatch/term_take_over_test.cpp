@@ -41,6 +41,21 @@ TEST_F(TermTest, TakeOverTakesBackWhatANodeHoldsAndTheLedgerHasEnded)
     EXPECT_EQ(std::get<Revoke>(revocations[0].message).runs, std::vector<RunId>{old.id});
 }
 
+TEST_F(TermTest, TakeOverAnswersNoStopBeforeItKnowsWhatHasEnded)
+{
+    at(0ms);
+    term_.emplace(7, alpha, settings_, jobs_, now_);
+    connect(beta);
+    NodeBeat beat;
+    beat.stops = 2;
+    term_->beat(beta, beat, now_);
+    EXPECT_EQ(term_->stops_known(beta), 0U);
+    TermStart found;
+    found.planned_through = now_.wall;
+    term_->begin(found, now_);
+    EXPECT_EQ(term_->stops_known(beta), 2U);
+}
+
 TEST_F(TermTest, TakeOverHandsOutARunOnRequestWithTheInputsInItsRow)
 {
     Job job = every_second(1);

@@ -63,6 +63,7 @@ protected:
     {
         for (;;) {
             executor.dispatcher_heard(7);
+            executor.stops_known(executor.stops());
             co_await sleep_for(50ms);
         }
     }

@@ -31,7 +31,11 @@ RunRules small_rules()
 /// A book with clocks that run together until a test sets one.
 class RunBookTest : public ::testing::Test {
 protected:
-    explicit RunBookTest(RunRules rules = small_rules()) : book_(rules, s0) {}
+    explicit RunBookTest(RunRules rules = small_rules()) : book_(rules, s0)
+    {
+        // The gaps between the moments of a test are no stops that anybody has to be told of.
+        book_.stops_known(1000);
+    }
 
     static RunOrder order(JobId job, std::chrono::milliseconds at = 0ms, Epoch epoch = 1)
     {
@@ -805,6 +809,69 @@ TEST_F(RunBookTest, AMachineThatWasSuspendedIsKnownByItsWallClock)
     EXPECT_THAT(pass(100ms, 1500ms).start, SizeIs(1));
 }
 
+/// Of a node that stood still from -1 s to 5 s, and has not told anybody yet.
+class RunBookStopTest : public RunBookTest {
+protected:
+    RunBookStopTest() { book_ = RunBook(small_rules(), s0 - 2s); }
+
+    void stop()
+    {
+        pass(-2s, -1s);
+        book_.dispatcher_heard(1, s0 + 5s);
+    }
+};
+
+TEST_F(RunBookStopTest, AMutexFireWaitsForAnAnswerToWhatWasSaidAfterIt)
+{
+    stop();
+    accept(mutex(1, 5s), 5s);  // it was in the buffer
+    EXPECT_EQ(book_.stops(s0 + 5s), 1U);
+    EXPECT_THAT(pass(5s, 25s).start, IsEmpty()) << "however long a dispatcher is heard";
+    EXPECT_FALSE(book_.stops_known(0));
+    EXPECT_THAT(pass(25s, 25s).start, IsEmpty()) << "that was said before the stop";
+    EXPECT_TRUE(book_.stops_known(1));
+    EXPECT_THAT(started(pass(25s, 25s)), ElementsAre(1));
+    EXPECT_FALSE(book_.stops_known(1));
+}
+
+TEST_F(RunBookStopTest, OtherFiresDoNotWaitForAnAnswer)
+{
+    stop();
+    accept(mutex(1, 5s), 5s);
+    accept(order(2, 5s), 5s);
+    EXPECT_THAT(started(pass(5s, 5s)), ElementsAre(2));
+}
+
+TEST_F(RunBookStopTest, WhatMayHaveBeenGivenUpReplacesNothing)
+{
+    accept(limited(1, -2s, Overlap::replace), -2s);
+    ASSERT_THAT(book_.due(at(-2s)).start, SizeIs(1));
+    stop();
+    accept(limited(1, 5s, Overlap::replace), 5s);
+    EXPECT_THAT(pass(5s, 7s).terminate, IsEmpty());
+    book_.stops_known(1);
+    EXPECT_THAT(pass(7s, 7s).terminate, SizeIs(1));
+}
+
+TEST_F(RunBookStopTest, AMutexFireWithoutAnAnswerEndsWithTheTruth)
+{
+    stop();
+    accept(mutex(1, 5s), 5s);
+    const auto actions = pass(5s, 35100ms);
+    ASSERT_THAT(actions.skipped, SizeIs(1));
+    EXPECT_THAT(to_string(actions.skipped[0].reason),
+                HasSubstr("no dispatcher had answered this node since it stood still"));
+}
+
+TEST_F(RunBookStopTest, ASuspendedMachineHasStoodStill)
+{
+    pass(-2s, 0ms);
+    EXPECT_EQ(book_.stops(s0), 0U);
+    wall_set_ = 20s;  // the steady clock stood still
+    book_.due(at(100ms));
+    EXPECT_EQ(book_.stops(s0 + 100ms), 1U);
+}
+
 TEST_F(RunBookTest, AFireThatNobodySpokeForEndsWithTheTruth)
 {
     accept(order(1));
@@ -1073,6 +1140,7 @@ TEST(RunBookPropertyTest, HoldsItsPromisesInAnyOrderOfEvents)
             now.wall += time;
             if (pick(50) == 0) now.wall += 500ms * (pick(20) - 10);
             if (pick(3) != 0) book.dispatcher_heard(1, now.steady);
+            if (pick(3) == 0) book.stops_known(book.stops(now.steady));
             RunOrder order;
             order.id = RunId{1 + pick(5),
                              std::chrono::floor<std::chrono::seconds>(now.wall) + 1s * pick(3), 1};
@@ -1118,6 +1186,7 @@ TEST(RunBookPropertyTest, HoldsItsPromisesInAnyOrderOfEvents)
             now.wall += 500ms;
             now.steady += 500ms;
             book.dispatcher_heard(1, now.steady);
+            book.stops_known(book.stops(now.steady));
             const auto actions = book.due(now);
             for (const auto& skipped : actions.skipped) done.insert(skipped.order.id);
             for (const RunOrder& start : actions.start) {

@@ -82,6 +82,13 @@ TEST_F(DaemonTest, OneThatWasMovedStartsElsewhereAtOnceAndHasNotFailed)
         << "a person who kills it wants it started again, as after any end";
 }
 
+TEST_F(DaemonTest, OneThatWasMovedBeforeItsTimeWaitsForThatElsewhere)
+{
+    ran(0s, 1s);
+    EXPECT_EQ(ran(2s, 1500ms, RunState::lost), (DaemonNext{What::start, noon + 2s + 1ms, 1}))
+        << "rows are told apart, and put in order, by when they were to start";
+}
+
 TEST_F(DaemonTest, AfterASuccessItStaysDownIfItsJobSaysSo)
 {
     job_.restart = Restart::on_failure;

@@ -50,9 +50,9 @@ public:
                 return KillRun{id(), reason()};
             case 7:
                 return DispatcherBeat{number<Epoch>(), time(), many<NodeLoad>(&RandomMessage::load),
-                                      coin()};
+                                      coin(), maybe(number<std::uint64_t>())};
             case 8:
-                return NodeBeat{time(), time(), load()};
+                return NodeBeat{time(), time(), load(), number<std::uint64_t>()};
             case 9:
                 return JobChanged{number<std::uint64_t>(),
                                   many<JobId>(&RandomMessage::number<JobId>)};
