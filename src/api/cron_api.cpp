@@ -405,7 +405,7 @@ asio::awaitable<Response> finish(const ApiContext& context, const Caller& caller
     const auto write = [&](JsonWriter& json) {
         json.begin_object();
         write_job_fields(json, job, view_of(context));
-        write_texts(json, "warnings", warnings);
+        if (!warnings.empty()) write_texts(json, "warnings", warnings);
         json.end_object();
     };
     co_return answer(write);

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <optional>
 
 namespace peercron {
 
@@ -14,16 +13,17 @@ std::vector<std::string> where_warnings(const Job& job, std::span<const Member> 
                                         std::span<const NodeLoad> loads)
 {
     if (members.empty()) return {};
-    const auto slots_of = [loads](const NodeName& node) {
+    // 0: it has not said yet.
+    const auto slots_of = [&](const NodeName& node) -> std::int64_t {
         const auto load = std::ranges::find(loads, node, &NodeLoad::node);
-        return load == loads.end() ? std::optional<std::int64_t>() : load->slots;
+        return load == loads.end() || load->slots == 0 ? job.weight : load->slots;
     };
     bool fits_any = false;
     std::int64_t most_slots = 0;
     for (const Member& member : members) {
         if (!may_run_on(job.run_on, labels_of(member.name, member.labels))) continue;
         fits_any = true;
-        most_slots = std::max(most_slots, slots_of(member.name).value_or(job.weight));
+        most_slots = std::max(most_slots, slots_of(member.name));
     }
     if (!fits_any) {
         return {

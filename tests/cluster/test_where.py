@@ -100,7 +100,7 @@ def test_what_no_node_fits_is_skipped_and_saving_it_warns(where):
 
     wait_until(skipped, 30, lambda: f"skipped rows, but {where.ledger([job])}")
     assert skipped()[0].reason == "no-node: no node fitted run_on db, web within the misfire window"
-    assert where.api("/cron/update", id=job, run_on="db")["warnings"] == []
+    assert "warnings" not in where.api("/cron/update", id=job, run_on="db")
     wait_runs(where, job, 2)
 
 
