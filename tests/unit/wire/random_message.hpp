@@ -114,6 +114,7 @@ public:
                 concurrency(),
                 fields(),
                 coin() ? std::vector{text(), text()} : std::vector<std::string>(),
+                text(),
                 time(),
                 time(),
                 number<Epoch>(),
