@@ -132,6 +132,7 @@ void Chains::take(const Key& key, Fire& fire, const FireEnd& end)
             known->state = RunState::failed;
         }
         known->run.attempt = end.run.attempt;
+        known->is_last = true;
         known->ended_at = std::max(known->ended_at, end.ended_at);
     } else {
         known = end;

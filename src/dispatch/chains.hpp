@@ -29,6 +29,7 @@ struct FireEnd {
     WallTime ended_at{};
     std::int64_t fires = 1;  ///< see PlannedRun
     WallTime gap_end{};
+    bool is_last = false;  ///< a further attempt did not run: nothing follows
 };
 
 /// Jobs that run after others (model/chain.hpp), and which of their fires are due.

@@ -872,6 +872,7 @@ bool TermRules::is_fire_open(const RunId& id) const
 /// Whether a further attempt will be planned, as soon as the store has said that there is none yet.
 bool TermRules::is_followed(const FireEnd& end, WallTime now) const
 {
+    if (end.is_last) return false;
     if (Redelivery::is_wanted_after(end.state, Reason{end.cause})) {
         const auto next = redelivery_.next_attempt(end.run, now);
         return next && versions_.is_still_due(*next);

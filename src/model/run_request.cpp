@@ -119,7 +119,8 @@ RunRequest parse_request(std::string_view text)
     }
     request.parent = parse_parent_end(text);
     if (request.parent) return request;
-    const std::size_t comma = text.rfind(before_parent);
+    // A name of a parent has no comma.
+    const std::size_t comma = text.rfind(", after ");
     if (comma != std::string_view::npos) {
         request.parent = parse_parent_end(text.substr(comma + before_parent.size()));
     }

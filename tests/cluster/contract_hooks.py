@@ -77,6 +77,9 @@ def is_good_body(body):
     # The kinds have fields of their own, and a URL is more than a pattern can say: test_http_jobs.py.
     if body.get("kind") not in (None, "command") or any(name.startswith("http_") or name in OF_DAEMONS for name in body):
         return False
+    # Names of other jobs: test_chains.py.
+    if body.get("run_after") not in (None, "", []):
+        return False
     if not are_ascending(body.get("success_codes")) or not are_ascending(body.get("retry_on")):
         return False
     if "at" in body and not (is_before(now() + 3600, body["at"]) and is_before(body["at"], "2199-12-31T00:00:00Z")):

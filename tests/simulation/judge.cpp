@@ -774,6 +774,9 @@ void Judge::check_child_start(const Execution& execution)
 {
     const RunId& id = execution.order.id;
     if (!is_child(id.job)) return;
+    // People may have asked for both of them in one moment.
+    const auto row = rows_.find(id);
+    if (row == rows_.end() || !row->second.requested_by.starts_with("after ")) return;
     for (const std::string& name : versions_.at(id.job).front().job->run_after) {
         const auto parent = job_called(name);
         if (!parent) continue;

@@ -346,6 +346,24 @@ TEST_F(ChainTest, AnEndThatTheStoreSaysMayBeTriedAgainIsHeld)
     EXPECT_EQ(late->state, RunState::skipped);
 }
 
+TEST_F(ChainTest, AnEndAfterWhichAnAttemptWasSkippedIsTheLast)
+{
+    parent_.retries = 5;
+    at(30s);
+    add(parent_);
+    add(child_);
+    begin();
+    connect(alpha);
+    ChainRow superseded = row(RunState::skipped, 20s);
+    superseded.id.attempt = 2;
+    superseded.cause = Cause::superseded;
+    answer({row(RunState::failed), superseded});
+    const auto decided = row_of(step(), fire(load, 1s));
+    ASSERT_TRUE(decided);
+    EXPECT_EQ(to_string(decided->reason), "parent: extract ended as failed");
+    EXPECT_EQ(decided->retry_at, midnight + 20s);
+}
+
 TEST_F(ChainTest, WhatWasDecidedWhileTheStoreWasReadIsNotDecidedAgain)
 {
     start();
