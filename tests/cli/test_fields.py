@@ -1,5 +1,6 @@
 """Every field of a job, as the API describes it, through API, command line, job file and history."""
 import json
+import urllib.error
 import urllib.request
 
 import pytest
@@ -37,8 +38,11 @@ def sample(name, schema, number):
 
 def call(url, path, body):
     request = urllib.request.Request(url + path, json.dumps(body).encode(), {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request) as answer:
-        return json.load(answer)["data"]
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return json.load(answer)["data"]
+    except urllib.error.HTTPError as refusal:
+        raise AssertionError(refusal.read().decode()) from None
 
 
 def definition(row, fields):
@@ -68,6 +72,7 @@ def test_each_field_survives_export_and_apply_and_stands_in_the_history(node, tm
     fields = {name: schema for name, schema in described(node.url).items() if has(kind, name)}
     wanted = {name: sample(name, schema, number) for number, (name, schema) in enumerate(fields.items())}
     wanted["kind"] = kind
+    node("channel", "add", *wanted["notify"], "webhook", "url=http://127.0.0.1:9/")
     added = call(node.url, "/cron/add", wanted)
     assert definition(added, fields) == {"cron_set" if name == "cronSet" else name: value
                                          for name, value in wanted.items()}
@@ -90,6 +95,8 @@ def test_each_field_survives_export_and_apply_and_stands_in_the_history(node, tm
     assert definition(history[-1]["after"], fields) == definition(added, fields)
     changed = {name for name in definition(again, fields) if history[0]["before"][name] != history[0]["after"][name]}
     assert changed == {"stop", "tags", name}
+    node("job", "delete", again["id"])
+    node("channel", "delete", *wanted["notify"])
 
 
 def test_jobs_are_found_by_their_tags(node):  # noqa: F811

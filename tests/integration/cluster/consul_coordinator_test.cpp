@@ -201,7 +201,7 @@ TEST_F(ConsulCoordinatorTest, RegistersTheNodeWithPassingChecksAndItsMeta)
     const ConsulSettings here = settings(consul());
     const Node& node = add_node(here);
     ASSERT_TRUE(wait_until([&node] { return passing(node) == 1; }));
-    const Member self{node.name(), "127.0.0.1:9990", "1.2.3", true};
+    const Member self{node.name(), "127.0.0.1:9990", "1.2.3", true, {}};
     EXPECT_EQ(node->members(), std::vector<Member>{self});
 
     run_for(3s);  // longer than both checks allow without a sign of life
