@@ -72,9 +72,9 @@ std::string last_line_with(std::string_view said, long code)
 
 }  // namespace
 
-/// One mail. The coroutine that sends it waits on the client's executor; from begin() to
-/// took_end(), all but `ended_` and `is_abandoned_` belongs to the client's thread, also when the
-/// coroutine is gone.
+/// One mail. The coroutine that sends it waits on the client's executor. From begin() to ended()
+/// all but `ended_` and `is_abandoned_` belongs to the client's thread, even when the coroutine is
+/// gone.
 class MailClient::Exchange final : public CurlTransfer,
                                    public std::enable_shared_from_this<Exchange> {
 public:
