@@ -381,6 +381,8 @@ export const words = {
   field_restart_delay: ['Restart delay', '重启间隔'],
   field_healthy_after: ['Healthy after', '多久算正常'],
   field_start_limit: ['Give up after', '放弃前次数'],
+  field_run_after: ['After jobs', '在任务之后'],
+  field_run_after_on: ['When they', '当它们'],
   field_run_on: ['Run on', '运行于'],
   field_locks: ['Locks', '锁'],
   field_overlap: ['When it still runs', '仍在运行时'],

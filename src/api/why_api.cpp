@@ -110,7 +110,7 @@ struct JobPreview {
     std::string words;  ///< its schedule
     std::string zone;
     const TimeZone* clock = nullptr;   ///< that zone
-    std::optional<Schedule> schedule;  ///< none: it is a daemon
+    std::optional<Schedule> schedule;  ///< none: see has_schedule()
     std::vector<std::chrono::sys_seconds> next;
     std::vector<std::string> notes;
     std::vector<Collision> collisions;
@@ -163,7 +163,7 @@ JobPatch schedule_part(const JobPatch& patch)
 /// @param zone for jobs that name none.
 std::optional<Schedule> known_schedule(const Job& job, const std::string& zone)
 {
-    if (job.kind == JobKind::daemon) return std::nullopt;
+    if (!has_schedule(job)) return std::nullopt;
     const auto known =
         Schedule::make(job.cron_set, job.time_zone.empty() ? zone : job.time_zone, job.id);
     if (!known) return std::nullopt;
@@ -190,7 +190,7 @@ JobPreview preview_job(Store& store, const BookedJobs& jobs, std::optional<JobId
     if (!clock) refuse("time_zone: " + clock.error().message);
     preview.clock = *clock;
     const auto from = std::chrono::floor<std::chrono::seconds>(view.now);
-    if (preview.job.kind != JobKind::daemon) {
+    if (has_schedule(preview.job)) {
         const auto schedule = Schedule::make(preview.job.cron_set, preview.zone, preview.job.id);
         if (!schedule) refuse("cronSet: " + schedule.error().message);
         preview.schedule.emplace(*schedule);
@@ -268,9 +268,8 @@ asio::awaitable<Response> preview_change(const ApiContext& context, JobBook& boo
     const JobPatch patch = read_job_patch(call.params, view.now);
     std::optional<JobId> saved;
     if (const auto given = call.params.text("id")) saved = parse_job_id("id", *given);
-    const bool is_daemon = patch.has(&Job::kind) && patch.values.kind == JobKind::daemon;
-    if (!saved && !is_daemon && !patch.has(&Job::cron_set)) {
-        refuse("cronSet: missing (or one of at, after, every, or the id of a job)");
+    if (!saved && has_schedule(patch.values) && !patch.has(&Job::cron_set)) {
+        refuse("cronSet: missing (or one of at, after, every; or run_after, or the id of a job)");
     }
     const auto read = [&](Store& store, const BookedJobs& jobs) {
         return preview_job(store, jobs, saved, patch, view);

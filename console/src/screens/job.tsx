@@ -111,7 +111,7 @@ function nextFire(at: number, zone: string): string {
 }
 
 function Note({ job, statistics }: Known) {
-  const zone = job.kind === 'daemon' ? '' : (job.zone ?? job.time_zone);
+  const zone = job.cron_set === '' ? '' : (job.zone ?? job.time_zone);
   const parts = [scheduleWords(job.schedule_in_words || job.cron_set, zone)];
   if (statistics?.usual_time != null) {
     parts.push(t('usuallyAndLate', { time: usual(statistics.usual_time), late: duration(statistics.late_p99 ?? 0) }));

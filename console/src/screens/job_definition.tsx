@@ -23,7 +23,7 @@ import { nodeZone, zoneOf } from '../store/zone';
 
 const groups = [
   { word: 'groupWhat', names: ['name', 'tags', 'kind', 'command', 'http_url', 'remark'] },
-  { word: 'groupWhen', names: ['cronSet', 'time_zone', 'calendar', 'misfire_policy', 'misfire_window', 'restart', 'restart_delay', 'healthy_after', 'start_limit'] },
+  { word: 'groupWhen', names: ['cronSet', 'run_after', 'run_after_on', 'time_zone', 'calendar', 'misfire_policy', 'misfire_window', 'restart', 'restart_delay', 'healthy_after', 'start_limit'] },
   { word: 'groupWhere', names: ['run_on', 'locks', 'overlap', 'timeout', 'retries', 'retry_delay'] },
 ] as const;
 
@@ -243,7 +243,7 @@ function Editor({ form, job, like }: { form: JobForm; job: Job | undefined; like
 
   const given = fitting(fields, untouched, values.value);
   const changed = changedParameters(fields, untouched, given);
-  const isReady = Boolean(given['cronSet']) || kindIn(given) === 'daemon';
+  const isReady = Boolean(given['cronSet'] || given['run_after']) || kindIn(given) === 'daemon';
   const { preview, error } = usePreview(job?.id, changed, isReady);
   const shownError = failed.value ?? (error.value?.status === 400 ? error.value : undefined);
   const set = (name: string, value: string) => {

@@ -82,7 +82,10 @@ export function Schedule({ job }: { job: Job }) {
               <h2>{t('nextFires')}</h2>
             </div>
             {next.length === 0 ? (
-              <p class="note">{t(job.state === 'stopped' ? 'stoppedMeans' : 'noMoreFires')}</p>
+              <p class="note">
+                {job.cron_set === '' && `${capital(job.schedule_in_words ?? '')}. `}
+                {job.state === 'stopped' ? t('stoppedMeans') : job.cron_set !== '' && t('noMoreFires')}
+              </p>
             ) : (
               <table>
                 <caption class="hide">{t('nextFires')}</caption>

@@ -82,7 +82,7 @@ export function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-/** A schedule in words, and its zone; a daemon's has none. */
+/** A schedule in words, and its zone; "" where it has none. */
 export function scheduleWords(words: string, zone: string): string {
   return zone === '' ? capital(words) : t('scheduleIn', { words: capital(words), zone });
 }

@@ -231,7 +231,7 @@ TEST_F(InsightApiTest, APreviewChangesNothing)
                 HasSubstr("cronSet: missing"));
 }
 
-TEST_F(InsightApiTest, APreviewOfADaemonHasNoFires)
+TEST_F(InsightApiTest, APreviewOfAJobWithoutAScheduleHasNoFires)
 {
     const Job saved = insert("backup", "0 0 2 * * *");
     Job& worker = insert("worker", "");
@@ -249,6 +249,9 @@ TEST_F(InsightApiTest, APreviewOfADaemonHasNoFires)
     }
     const std::string change = fmt::format(R"({{"id":{},"kind":"daemon","cronSet":""}})", saved.id);
     EXPECT_EQ(ask("/cron/preview", change).at("week").at("go_total"), 7);
+    const value chained = ask("/cron/preview", R"({"run_after":["backup"]})");
+    EXPECT_EQ(chained.at("schedule_in_words"), "after the success of backup");
+    EXPECT_THAT(chained.at("next").as_array(), IsEmpty());
     const std::string nonsense = R"({"kind":"daemon","cronSet":"@daily"})";
     EXPECT_THAT(std::string(ask("/cron/preview", nonsense, 400).as_string()),
                 HasSubstr("cronSet: given for a job of kind daemon"));
