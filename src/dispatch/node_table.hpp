@@ -47,7 +47,7 @@ struct NodeState {
     /// Until this moment, by the node's clock, its earlier process may have started runs.
     WallTime earlier_until{};
     SteadyTime heard{};
-    NodeLoad load;  ///< as its last beat says
+    NodeLoad load;            ///< as its last beat says
     std::uint64_t stops = 0;  ///< the same
 };
 

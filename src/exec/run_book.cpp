@@ -614,7 +614,8 @@ Reason RunBook::expired_reason(const Fire& fire, const Moment& now) const
     }
     std::string silence = "no dispatcher was ever heard";
     if (heard_) silence = "no dispatcher was heard for " + seconds_text(now.steady - *heard_);
-    if (waits_for_answer(order)) silence = "no dispatcher had answered this node since it stood still";
+    if (waits_for_answer(order))
+        silence = "no dispatcher had answered this node since it stood still";
     return Reason{
         Cause::misfire,
         fmt::format("woke up too late: due at {}, and until {} {}, so another node may have it",

@@ -109,12 +109,12 @@ using FieldKind =
                  kind::Words, kind::Lines, kind::Flag, kind::Count, kind::Number, kind::Size,
                  kind::Moment, kind::Duration, kind::Window, kind::Choice>;
 
-using FieldMember = std::variant<std::string Job::*, std::vector<std::string> Job::*, bool Job::*,
-                                 std::int64_t Job::*, std::chrono::seconds Job::*,
-                                 std::optional<std::chrono::seconds> Job::*, Delivery Job::*,
-                                 Misfire Job::*, Overlap Job::*, StopSignal Job::*, JobKind Job::*,
-                                 HttpMethod Job::*, Restart Job::*, RunAfterOn Job::*,
-                                 Spread Job::*>;
+using FieldMember =
+    std::variant<std::string Job::*, std::vector<std::string> Job::*, bool Job::*,
+                 std::int64_t Job::*, std::chrono::seconds Job::*,
+                 std::optional<std::chrono::seconds> Job::*, Delivery Job::*, Misfire Job::*,
+                 Overlap Job::*, StopSignal Job::*, JobKind Job::*, HttpMethod Job::*,
+                 Restart Job::*, RunAfterOn Job::*, Spread Job::*>;
 
 /// A value as columns and JSON have it: seconds as a number, a policy as its word.
 using FieldValue =

@@ -142,7 +142,8 @@ public:
     explicit SoloBackend(const Config& config)
         : sqlite_{make_folder(config.data_dir) / "peercron.db"},
           lock_(sqlite_, patience, {.alive = extend_start}),
-          self_{config.node_name(), config.http_bind_address, {}, true, labels_of_this_node(config)},
+          self_{
+              config.node_name(), config.http_bind_address, {}, true, labels_of_this_node(config)},
           is_https_(!config.tls.cert.empty())
     {}
 
