@@ -773,7 +773,8 @@ std::vector<RunState> Judge::ends_of_parents(const std::vector<JobId>& parents, 
 void Judge::check_child_start(const Execution& execution)
 {
     const RunId& id = execution.order.id;
-    if (!is_child(id.job)) return;
+    // A run that was lost is delivered again whatever its parents do meanwhile.
+    if (!is_child(id.job) || id.attempt != 1 || has_wrong_clocks_) return;
     // People may have asked for both of them in one moment.
     const auto row = rows_.find(id);
     if (row == rows_.end() || !row->second.requested_by.starts_with("after ")) return;
@@ -817,7 +818,10 @@ void Judge::check_chain(JobId child, const std::vector<JobId>& parents, World::T
     const auto is_off = [](const Version& version) { return !version.job || version.job->stop; };
     const bool was_off =
         !versions.back().job || std::any_of(versions.begin(), std::prev(versions.end()), is_off);
-    const bool is_owed_all = !was_off && versions.front().job->run_limit == 0;
+    // What was over before a change is not owed if no dispatcher heard of it in time. The last
+    // version is the stop in the end.
+    const bool is_unchanged = versions.size() <= 2;
+    const bool is_owed_all = is_unchanged && !was_off && versions.front().job->run_limit == 0;
     for (const auto& [id, row] : rows_) {
         if (!is_planned(id) || id.attempt != 1 || moved_.contains(id)) continue;
         if (id.job == child && row.state != RunState::revoked) {
