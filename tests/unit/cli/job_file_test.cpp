@@ -83,7 +83,7 @@ TEST(JobFileTest, MistakesInChannelsAreAllTold)
                          "every_job = 1\ntags = 'db'\nurl = 7\nurll = 'x'\n"),
                 ElementsAre(HasSubstr("1:13: channel 'a': found an integer, expected a table "
                                       "[channel.NAME]"),
-                            HasSubstr("2:1: channel 'b': the kind is missing: mail, webhook"),
+                            HasSubstr("2:1: channel 'b': the kind is missing: webhook, mail"),
                             HasSubstr("5:8: channel 'c': key 'kind': found 'fax', expected one of"),
                             HasSubstr("6:13: channel 'c': key 'every_job': found an integer, "
                                       "expected true or false"),
