@@ -274,8 +274,9 @@ public:
         start(http_tasks_, "http", http_.run());
         if (operations_http_) start(http_tasks_, "operations http", operations_http_->run());
         start(http_tasks_, "warden", watch_warden());
-        spdlog::info("node: {} {} answers at http://{}, its data in {}", config_.node_name(),
-                     surroundings_.version, config_.http_bind_address, backend_->description());
+        spdlog::info("node: {} {} answers at {}://{}, its data in {}", config_.node_name(),
+                     surroundings_.version, certificate_.is_used() ? "https" : "http",
+                     config_.http_bind_address, backend_->description());
         std::exception_ptr failure;
         try {
             // First: until then a process before this one may be alive, and have the journal.

@@ -1,6 +1,9 @@
 """The API with a certificate of its own."""
 import contextlib
+import http.client
+import json
 import os
+import pathlib
 import re
 import shutil
 import signal
@@ -8,9 +11,7 @@ import socket
 import ssl
 import subprocess
 import tempfile
-import http.client
-import json
-import pathlib
+import warnings
 
 import pytest
 
@@ -94,7 +95,7 @@ def node():
 
 
 def cli(node, *arguments, ca="ca.pem"):
-    return subprocess.run([str(BINARY), *arguments, "--url", f"https://{HOST}:{node.base}", "--ca", str(node.folder / ca)],
+    return subprocess.run([str(BINARY), "--url", f"https://{HOST}:{node.base}", "--ca", str(node.folder / ca), *arguments],
                           capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
 
 
@@ -144,7 +145,9 @@ def test_bytes_that_are_neither_harm_nobody(node):
             stranger.sendall(start)
     with pytest.raises(ssl.SSLError):
         old = node.context()
-        old.minimum_version, old.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            old.minimum_version, old.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
         node.ask("/health", old)
     assert node.ask("/health")[0] == 200
 
