@@ -47,7 +47,7 @@ constexpr int silence_seconds = 3;
     if (code == mysql_tls_required) {
         message = "the server requires TLS; set [mysql] tls = \"require\"";
     } else if (code == ER_ACCESS_DENIED_ERROR && !has_tls) {
-        message += "; if the account requires TLS, set [mysql] tls = \"require\"";
+        message += "; if the server or the account requires TLS, set [mysql] tls = \"require\"";
     } else if (code == CR_SSL_CONNECTION_ERROR && settings.tls == MysqlSettings::Tls::verify) {
         message += fmt::format(
             "; [mysql] tls = \"verify\" trusts {}, and the certificate must name {}",
