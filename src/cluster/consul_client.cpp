@@ -91,6 +91,19 @@ NoAnswer no_answer(const std::string& address, const boost::system::error_code& 
     return {fmt::format("{}: {}", address, late ? "no answer in time" : error.message()), late};
 }
 
+NoAnswer no_answer_under_tls(const std::string& address, SSL* ssl,
+                             const boost::system::error_code& error)
+{
+    if (error == boost::beast::error::timeout) return no_answer(address, error);
+    return {fmt::format("{}: {}", address, handshake_failure(ssl, error)), false};
+}
+
+NoAnswer no_answer_in_clear(const std::string& address)
+{
+    return {fmt::format("{0}: it speaks HTTPS there: set consul_address = \"https://{0}\"", address),
+            false};
+}
+
 }  // namespace
 
 ConsulClient::ConsulClient(asio::any_io_executor executor, const std::string& address,
@@ -169,21 +182,14 @@ asio::awaitable<Result<ConsulAnswer, NoAnswer>> ConsulClient::call_on(
                               asio::redirect_error(asio::use_awaitable, error));
     throw_if_cancelled(error);
     // Under TLS 1.3 an agent refuses a client's certificate, or its absence, only here.
-    if (error && tls_) {
-        co_return NoAnswer{
-            fmt::format("{}: {}", address_, handshake_failure(connection->stream.ssl(), error)),
-            error == boost::beast::error::timeout};
-    }
+    if (error && tls_) co_return no_answer_under_tls(address_, connection->stream.ssl(), error);
     if (error) co_return no_answer(address_, error);
 
     auto response = parser.release();
     // Go answers so when the first bytes are not TLS.
     if (!tls_ && response.result_int() == 400 &&
         response.body().find("HTTP request to an HTTPS server") != std::string::npos) {
-        co_return NoAnswer{
-            fmt::format("{0}: it speaks HTTPS there: set consul_address = \"https://{0}\"",
-                        address_),
-            false};
+        co_return no_answer_in_clear(address_);
     }
     ConsulAnswer answer;
     answer.status = response.result_int();
@@ -225,9 +231,7 @@ asio::awaitable<std::optional<NoAnswer>> ConsulClient::connect(Connection& conne
                                                asio::redirect_error(asio::use_awaitable, error));
     throw_if_cancelled(error);
     if (!error) co_return std::nullopt;
-    if (error == boost::beast::error::timeout) co_return no_answer(address_, error);
-    co_return NoAnswer{
-        fmt::format("{}: {}", address_, handshake_failure(connection.stream.ssl(), error)), false};
+    co_return no_answer_under_tls(address_, connection.stream.ssl(), error);
 }
 
 }  // namespace peercron

@@ -74,8 +74,9 @@ protected:
     {
         ConsulClient client(io_.get_executor(), address, "", files);
         std::optional<Result<ConsulAnswer, NoAnswer>> answer;
+        io_.restart();
         testing::run(io_, ask(client, answer));
-        return *answer;
+        return answer.value();
     }
 
     static std::unique_ptr<testing::Certificates> certificates_;
