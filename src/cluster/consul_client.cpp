@@ -100,8 +100,9 @@ NoAnswer no_answer_under_tls(const std::string& address, SSL* ssl,
 
 NoAnswer no_answer_in_clear(const std::string& address)
 {
-    return {fmt::format("{0}: it speaks HTTPS there: set consul_address = \"https://{0}\"", address),
-            false};
+    return {
+        fmt::format("{0}: it speaks HTTPS there: set consul_address = \"https://{0}\"", address),
+        false};
 }
 
 }  // namespace
