@@ -321,7 +321,7 @@ def test_a_job_becomes_a_request_and_a_command_again(solo, nginx):
     assert solo.api("/cron/update", **change)["kind"] == "http"
     assert wait_end(solo, begin(solo, job))["http_status"] == 200
     half = solo.call("POST", "/cron/update", {"id": job, "kind": "command", "command": "true"})
-    assert half.status == 400 and "http_url: given for a job of kind command" in half.json["message"], half
+    assert half.status == 400 and "the job has http_url, which a job of kind command has not" in half.json["message"], half
     solo.api("/cron/update", id=job, kind="command", command="true", http_url="")
     assert wait_end(solo, begin(solo, job))["exit_code"] == 0
 
