@@ -26,12 +26,12 @@ bool has_slots(const NodeState& node, const RunOrder& order)
     return order.fields.job().weight <= slots_of(node);
 }
 
-/// Whether `node` has less to do for its slots than `other`.
+/// Whether `node` has less to do for its slots than `other`, or as much and was not chosen later.
 bool is_less_loaded(const NodeState& node, const NodeState& other)
 {
     const std::int64_t mine = node.runs.slots * slots_of(other);
     const std::int64_t theirs = other.runs.slots * slots_of(node);
-    return mine < theirs || (mine == theirs && node.runs.turn < other.runs.turn);
+    return mine < theirs || (mine == theirs && node.runs.turn <= other.runs.turn);
 }
 
 std::string run_on_text(const std::vector<std::string>& run_on)
