@@ -228,12 +228,14 @@ pageTest('rows stay where they are until one asks', 'jobs?sort=name', async (pag
 pageTest('the palette finds jobs, pages and actions', '', async (page) => {
   await page.waitForSelector('h1');
   await page.keyboard.press('Control+k');
+  await page.waitForSelector('dialog input:focus');
   await page.keyboard.type('with-inputs');
   await page.waitForSelector('[role=option][aria-selected=true]:has-text("with-inputs")');
   await keepPicture(page, 'palette');
   await page.keyboard.press('Enter');
   await page.waitForURL('**/ui/job/with-inputs');
   await page.keyboard.press('Control+k');
+  await page.waitForSelector('dialog input:focus');
   await page.keyboard.type('nodes');
   await page.waitForSelector('[role=option]:has-text("Nodes")');
   await page.keyboard.press('Escape');
