@@ -48,7 +48,7 @@ private:
     std::unique_ptr<Connection> take_kept();
     asio::awaitable<Result<ConsulAnswer, NoAnswer>> call_on(std::unique_ptr<Connection> connection,
                                                             Request& request, SteadyTime deadline);
-    /// Why there is no connection; nullopt: there is one.
+    /// nullopt when it is connected, else why it is not.
     asio::awaitable<std::optional<NoAnswer>> connect(Connection& connection, SteadyTime deadline);
 
     asio::any_io_executor executor_;

@@ -5,7 +5,6 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
-#include <cstdint>
 #include <set>
 #include <utility>
 
@@ -66,8 +65,7 @@ asio::awaitable<void> ChainReader::answer_questions()
     while (rules_.has_chain_questions()) {
         const std::vector<ChainEdge> edges = rules_.take_chain_questions(children_per_read);
         // A ledger that lacks steps does not know of all rows.
-        const std::uint64_t planned = writer_.added();
-        while (writer_.stored() < planned) co_await writer_.changed().wait();
+        co_await writer_.store_added();
         Retry retry;
         retry.trouble = "dispatch: cannot read which jobs have to run after others";
         const auto attempt = [this, &edges] { return ask(edges); };

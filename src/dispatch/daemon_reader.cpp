@@ -3,7 +3,6 @@
 #include "dispatch/until_it_works.hpp"
 
 #include <cstddef>
-#include <cstdint>
 #include <utility>
 #include <vector>
 
@@ -38,8 +37,7 @@ asio::awaitable<void> DaemonReader::run()
         while (!rules_.has_daemon_questions()) co_await wanted_.wait();
         const std::vector<JobId> jobs = rules_.take_daemon_questions(daemons_per_read);
         // A ledger that lacks steps does not know of all starts, and of what they say of others.
-        const std::uint64_t planned = writer_.added();
-        while (writer_.stored() < planned) co_await writer_.changed().wait();
+        co_await writer_.store_added();
         Retry retry;
         retry.trouble = "dispatch: cannot read how the newest starts of daemons have ended";
         const auto attempt = [this, &jobs] { return ask_for_starts(store_, jobs); };

@@ -1,5 +1,6 @@
 #include "dispatch/job_table.hpp"
 
+#include "model/daemon.hpp"
 #include "model/job_kinds.hpp"
 
 #include <spdlog/fmt/fmt.h>
@@ -23,8 +24,7 @@ std::optional<WallTime> PlannedJob::next(WallTime after) const
 bool PlannedJob::may_fire_at(WallTime time) const
 {
     if (!is_chained()) return next(time - std::chrono::milliseconds(1)) == time;
-    const std::int64_t second = to_unix_seconds(time);
-    return enabled() && second >= job.start_time && (job.end_time == 0 || second < job.end_time);
+    return enabled() && is_open(job, time);
 }
 
 /// Further ahead than clocks of nodes that work together are.

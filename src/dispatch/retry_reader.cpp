@@ -58,8 +58,7 @@ asio::awaitable<void> RetryReader::look_for_failed()
     // A ledger that lacks steps does not know what was tried again by them. More may be added while
     // these are stored, and need not be there when the store is read.
     rules_.begin_reading_failed();
-    const std::uint64_t planned = writer_.added();
-    while (writer_.stored() < planned) co_await writer_.changed().wait();
+    co_await writer_.store_added();
     Retry retry;
     retry.trouble = "dispatch: cannot read which runs failed and were not tried again";
     retry.first_pause = 1s;

@@ -105,6 +105,12 @@ std::chrono::steady_clock::duration StepWriter::behind(SteadyTime now) const
     return added_at_.empty() ? std::chrono::steady_clock::duration() : now - added_at_.front();
 }
 
+asio::awaitable<void> StepWriter::store_added()
+{
+    const std::uint64_t newest = added();
+    while (stored() < newest) co_await changed_.wait();
+}
+
 void StepWriter::note_late()
 {
     note_away("it does not answer");

@@ -36,6 +36,10 @@ public:
     /// The number of the newest step that is stored.
     std::uint64_t stored() const { return stored_; }
 
+    /// Waits until all steps that were added before the call are stored: who reads the ledger then
+    /// finds what they say. More may be added meanwhile.
+    asio::awaitable<void> store_added();
+
     /// When the request for that was sent.
     SteadyTime stored_at() const { return stored_at_; }
 

@@ -51,7 +51,7 @@ public:
     static constexpr std::uint64_t most_records = 1U << 22U;
 
     /// Throws std::runtime_error when OpenSSL does not work.
-    /// @param records_per_key  after about so many, the key of this direction changes.
+    /// @param records_per_key  the key of this direction is changed after this many or a few more.
     PskTls(Role role, std::shared_ptr<const PskContext> context,
            std::uint64_t records_per_key = most_records);
 
