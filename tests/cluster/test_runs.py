@@ -94,7 +94,8 @@ def test_unknown_jobs_and_runs_are_not_found(cluster):
 
 def test_a_limited_job_runs_exactly_so_often(cluster):
     jobs = {cluster.add("true", run_limit=limit): limit for limit in (1, 3, 5)}
-    let_pass(9)
+    wait_until(lambda: all(cluster.api(f"/cron/{job}")["run_num"] == limit for job, limit in jobs.items()), 30, "all runs")
+    let_pass(3)
     rows = cluster.wait_final(jobs)
     for job, limit in jobs.items():
         of_job = [row for row in rows if row.cron_id == job]
@@ -108,7 +109,8 @@ def test_a_limit_that_is_raised_goes_on(cluster):
     job = cluster.add("true", run_limit=1)
     wait_until(lambda: cluster.api(f"/cron/{job}")["run_num"] == 1, 10, "the first run")
     cluster.api("/cron/update", id=job, run_limit=3)
-    let_pass(5)
+    wait_until(lambda: cluster.api(f"/cron/{job}")["run_num"] == 3, 30, "two more runs")
+    let_pass(3)
     assert cluster.api(f"/cron/{job}")["run_num"] == 3
     assert len(cluster.wait_final([job])) == 3
 
@@ -156,7 +158,8 @@ def test_a_limit_holds_when_the_dispatcher_dies(victim_cluster):
     jobs = [cluster.add("true", run_limit=12) for _ in range(10)]
     let_pass(4)
     cluster.run("kill-node", str(cluster.number(cluster.dispatcher())))
-    let_pass(16)
+    wait_until(lambda: all(cluster.api(f"/cron/{job}")["run_num"] == 12 for job in jobs), 60, "all runs")
+    let_pass(3)
     rows = cluster.wait_final(jobs)
     for job in jobs:
         of_job = [row for row in rows if row.cron_id == job]
