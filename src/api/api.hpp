@@ -12,6 +12,7 @@
 #include "model/job.hpp"
 #include "model/node_load.hpp"
 #include "model/notice_channel.hpp"
+#include "model/pause.hpp"
 #include "model/send_report.hpp"
 #include "store/store_pool.hpp"
 
@@ -50,8 +51,9 @@ struct ApiContext {
     Streams& streams;  ///< all that are open at this node
     TaskGroup& tasks;  ///< for what goes on when a call is answered; joined before the rest ends
 
-    /// Tells the dispatcher that these jobs were changed; completes when the runs that were handed
-    /// out before are revoked. An error, or an exception: no dispatcher has confirmed it.
+    /// Tells the dispatcher that these jobs, or without any the pauses, were changed; completes
+    /// when what was handed out before is revoked. An error, or an exception: nobody has confirmed
+    /// it.
     std::function<asio::awaitable<Result<void>>(std::vector<JobId>)> announce;
 
     /// Has the dispatcher run a job now, or end a run, on a person's request. Errors and exceptions
@@ -71,6 +73,7 @@ struct ApiContext {
 
     std::function<JobNews(std::uint64_t after)> job_news;  ///< the changes after that one
     std::function<std::size_t()> jobs_known;  ///< how many jobs there are, as of the last news
+    std::function<const Pauses&()> pauses;    ///< as of the last news; some may be over
     std::size_t max_jobs = 500'000;           ///< no more may be added
     std::size_t max_output = 1U << 20U;       ///< bytes of a run's output that are kept
 

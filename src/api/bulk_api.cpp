@@ -7,6 +7,7 @@
 #include "base/utf8.hpp"
 #include "http/answer.hpp"
 #include "http/text.hpp"
+#include "store/pause_store.hpp"
 
 #include <spdlog/fmt/fmt.h>
 
@@ -136,6 +137,19 @@ asio::awaitable<void> announce_some(const ApiContext& context, std::span<const N
     }
 }
 
+/// What starts a job ends the pauses that are of it alone.
+void end_own_pauses(Store& store, std::span<const NamedJob> jobs, const Edit& edit)
+{
+    std::set<JobId> paused;
+    const WallTime now = edit.at();
+    for (const Pause& pause : store.pauses().pauses_after(now)) paused.insert(pause.job);
+    for (const NamedJob& job : jobs) {
+        PauseChoice choice;
+        choice.job = job.id;
+        if (paused.contains(job.id)) store.pauses().end_pauses(choice, now, edit.by.who);
+    }
+}
+
 /// Some at a time, so that no change of many rows stands in the way of others.
 asio::awaitable<void> change_all(const ApiContext& context, const Call& call, Action action,
                                  BulkResult& result)
@@ -150,6 +164,7 @@ asio::awaitable<void> change_all(const ApiContext& context, const Call& call, Ac
                 for (const NamedJob& job : some) ids.push_back(job.id);
                 return store.delete_jobs(ids, edit);
             }
+            if (action == Action::start) end_own_pauses(store, some, edit);
             JobPatch patch;
             patch.set(&Job::stop, action == Action::stop);
             std::int64_t done = 0;

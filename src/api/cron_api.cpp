@@ -4,6 +4,7 @@
 #include "api/job_rules.hpp"
 #include "api/list_text.hpp"
 #include "api/paged_list.hpp"
+#include "api/pause_calls.hpp"
 #include "api/routes.hpp"
 #include "api/rows.hpp"
 #include "api/where_view.hpp"
@@ -16,6 +17,7 @@
 #include "model/job_kinds.hpp"
 #include "model/notice_channel.hpp"
 #include "store/notice_store.hpp"
+#include "store/pause_store.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -93,6 +95,27 @@ JobView view_of(const ApiContext& context)
     return JobView{context.default_time_zone, context.clock.now()};
 }
 
+/// It starts when the pause is over, and not before.
+void hold_down(DaemonView& daemon, const Pause& pause)
+{
+    if (daemon.is_up || !daemon.next_start) return;
+    daemon.why = to_string(reason_of(pause));
+    daemon.next_start.reset();
+    if (pause.end() != WallTime::max()) daemon.next_start = pause.end();
+}
+
+/// What the jobs are shown by that is kept elsewhere.
+void read_beside(Store& store, std::span<const Job> jobs, JobView& view)
+{
+    view.daemons = read_daemons(store, jobs, view.now);
+    view.pauses = Pauses(store.pauses().pauses_after(view.now));
+    for (const Job& job : jobs) {
+        const auto daemon = view.daemons.find(job.id);
+        const Pause* const pause = view.pauses.find(job, view.now);
+        if (pause != nullptr && daemon != view.daemons.end()) hold_down(daemon->second, *pause);
+    }
+}
+
 /// A page of jobs with what a list shows of their past.
 struct ListedJobs {
     std::vector<Job> jobs;
@@ -151,7 +174,7 @@ private:
             co_await budget_.take(jobs_per_fetch * (most_job_bytes + most_insight_bytes));
         const auto read = [this, after](Store& store) {
             ListedJobs listed = with_insights(store, store.jobs_after(after, jobs_per_fetch));
-            view_.daemons = read_daemons(store, listed.jobs, view_.now);
+            read_beside(store, listed.jobs, view_);
             return listed;
         };
         read_ = co_await store_.call(read);
@@ -253,7 +276,7 @@ asio::awaitable<Response> list_jobs(const ApiContext& context, PagedList& list, 
     request.read = [&context, filter, slice](Store& store, const PageHint& hint) {
         ListedJobs listed = with_insights(store, store.job_page(filter, slice, hint));
         JobView view = view_of(context);
-        view.daemons = read_daemons(store, listed.jobs, view.now);
+        read_beside(store, listed.jobs, view);
         auto insight = listed.insights.begin();
         const auto write = [&view, &insight](JsonWriter& json, const Job& job) {
             write_listed(json, job, *insight++, view, Strip::shown);
@@ -271,12 +294,13 @@ asio::awaitable<Response> show_job(const ApiContext& context, const Call& call)
     const auto find = [id, &insight, &view](Store& store) {
         std::optional<Job> job = store.find_job(id);
         if (job) insight = store.find_insights({&id, 1}).front();
-        if (job) view.daemons = read_daemons(store, std::span(&*job, 1), view.now);
+        if (job) read_beside(store, std::span(&*job, 1), view);
         return job;
     };
     const std::optional<Job> job = co_await context.store.call(find);
     if (!job) refuse_unknown_job(call.id);
-    const NextFires fires = next_fires(*job, context.default_time_zone, view.now, shown_fires);
+    const NextFires fires =
+        next_fires(*job, context.default_time_zone, view.now, shown_fires, view.pauses);
     const auto write = [&](JsonWriter& json) {
         json.begin_object();
         write_job_fields(json, *job, view);
@@ -387,8 +411,10 @@ std::vector<std::string> warnings_of(const ApiContext& context, const Job& job)
 /// The store has the change: logs it, tells the dispatcher, and answers with the job.
 /// @param done what was done, "stopped".
 /// @param warnings what the caller should know of the job as it is now.
+/// @param pauses that are not over, where they may be newer than what this node has heard.
 asio::awaitable<Response> finish(const ApiContext& context, const Caller& caller, const Job& job,
-                                 std::string_view done, std::vector<std::string> warnings = {})
+                                 std::string_view done, std::vector<std::string> warnings = {},
+                                 std::optional<Pauses> pauses = {})
 {
     spdlog::info("http: {} at {} {} job {} (cronSet {})", quote_utf8(caller.name), caller.address,
                  done, job.id, quote_utf8(job.cron_set));
@@ -402,9 +428,11 @@ asio::awaitable<Response> finish(const ApiContext& context, const Caller& caller
         spdlog::warn("http: {}", message);
         throw HttpError(http::status::service_unavailable, message);
     }
+    JobView view = view_of(context);
+    view.pauses = pauses ? *std::move(pauses) : context.pauses();
     const auto write = [&](JsonWriter& json) {
         json.begin_object();
-        write_job_fields(json, job, view_of(context));
+        write_job_fields(json, job, view);
         if (!warnings.empty()) write_texts(json, "warnings", warnings);
         json.end_object();
     };
@@ -608,33 +636,63 @@ asio::awaitable<Response> update_job(const ApiContext& context, const Call& call
 
 /// A job that stands as wanted already is not written again, but the dispatcher is told all the
 /// same: the call may be the second try of one that nobody had confirmed.
-asio::awaitable<Response> set_stop(const ApiContext& context, const Call& call, bool stop)
+std::optional<Job> set_stop(Store& store, JobId id, bool stop, const Edit& edit)
+{
+    std::optional<Job> job = store.find_job(id);
+    if (!job || job->stop == stop) return job;
+    JobPatch patch;
+    patch.set(&Job::stop, stop);
+    return store.update_job(id, patch, edit);
+}
+
+Pauses pauses_now(Store& store, const ApiContext& context)
+{
+    return Pauses(store.pauses().pauses_after(context.clock.now()));
+}
+
+/// With `until` it is a pause, which ends by itself.
+asio::awaitable<Response> stop_job(const ApiContext& context, const Call& call)
 {
     const JobId id = parse_job_id("id", call.id);
+    const bool is_pause = call.params.time("until").has_value();
     const Edit edit = edit_by(context, call);
-    const auto change = [id, stop, &edit](Store& store) -> std::optional<Job> {
+    Pause pause;
+    if (is_pause) pause = read_pause(call, std::nullopt, context.clock.now());
+    pause.job = id;
+    std::optional<Pauses> pauses;
+    const auto change = [&](Store& store) {
+        if (!is_pause) return set_stop(store, id, true, edit);
         std::optional<Job> job = store.find_job(id);
-        if (!job || job->stop == stop) return job;
-        JobPatch patch;
-        patch.set(&Job::stop, stop);
-        return store.update_job(id, patch, edit);
+        if (job) add_pause(store, pause, context.clock);
+        pauses = pauses_now(store, context);
+        return job;
     };
     const std::optional<Job> job = co_await context.store.call(change);
     if (!job) refuse_unknown_job(call.id);
-    const std::string_view done = stop ? "stopped" : "started";
-    std::vector<std::string> warnings;
-    if (!stop) warnings = warnings_of(context, *job);
-    co_return co_await finish(context, call.caller, *job, done, std::move(warnings));
+    const std::string_view done = is_pause ? "paused" : "stopped";
+    std::vector<std::string> no_warnings;
+    co_return co_await finish(context, call.caller, *job, done, std::move(no_warnings),
+                              std::move(pauses));
 }
 
-asio::awaitable<Response> stop_job(const ApiContext& context, const Call& call)
-{
-    return set_stop(context, call, true);
-}
-
+/// It ends the job's own pauses, too; those of its tags and of all jobs stay.
 asio::awaitable<Response> start_job(const ApiContext& context, const Call& call)
 {
-    return set_stop(context, call, false);
+    PauseChoice choice;
+    choice.job = parse_job_id("id", call.id);
+    const Edit edit = edit_by(context, call);
+    Pauses pauses;
+    const auto change = [&](Store& store) {
+        std::optional<Job> job = set_stop(store, choice.job, false, edit);
+        if (job) store.pauses().end_pauses(choice, context.clock.now(), edit.by.who);
+        pauses = pauses_now(store, context);
+        return job;
+    };
+    const std::optional<Job> job = co_await context.store.call(change);
+    if (!job) refuse_unknown_job(call.id);
+    std::vector<std::string> warnings = warnings_of(context, *job);
+    co_return co_await finish(context, call.caller, *job, "started", std::move(warnings),
+                              std::move(pauses));
 }
 
 asio::awaitable<Response> delete_job(const ApiContext& context, const Call& call)
@@ -730,7 +788,7 @@ void add_cron_routes(Router& router, const ApiContext& context)
         .methods = changing,
         .role = Role::operate,
         .mutates = true,
-        .params = {{.name = "reason"}},
+        .params = {{.name = "reason"}, {.name = "until", .type = ParamType::time}},
         .handler = bind(context, stop_job),
     });
     router.add({

@@ -6,6 +6,7 @@
 #include "base/utf8.hpp"
 #include "http/answer.hpp"
 #include "insight/load_forecast.hpp"
+#include "store/pause_store.hpp"
 
 #include <spdlog/fmt/fmt.h>
 
@@ -34,15 +35,19 @@ bool has_tag(const BookedJob& job, const std::optional<std::string>& tag)
     return !tag || std::ranges::find(job.tags, *tag) != job.tags.end();
 }
 
-Forecast forecast(const BookedJobs& jobs, const std::optional<std::string>& tag, sys_seconds from,
-                  sys_seconds to)
+/// A pause counts that has begun by `from`.
+Forecast forecast(Store& store, const BookedJobs& jobs, const std::optional<std::string>& tag,
+                  sys_seconds from, sys_seconds to)
 {
+    const Pauses pauses(store.pauses().pauses_after(from));
     Forecast all{LoadForecast(from, to)};
     for (const auto& [id, job] : jobs) {
         if (!job.may_fire() || !has_tag(job, tag)) continue;
+        const auto window = open_window(id, job, pauses, from);
+        if (!window) continue;
         ++all.jobs;
         if (!job.usual_time) ++all.unknown;
-        all.load.add(*job.schedule, job.window, job.usual_time.value_or(0ms), job.runs_left);
+        all.load.add(*job.schedule, *window, job.usual_time.value_or(0ms), job.runs_left);
     }
     return all;
 }
@@ -81,8 +86,8 @@ asio::awaitable<Response> show_forecast(const ApiContext& context, JobBook& book
     const std::vector<NodeSlots> nodes = slots_of(context.loads());
     std::int64_t slots = 0;
     for (const NodeSlots& node : nodes) slots += node.slots;
-    const auto read = [&](Store&, const BookedJobs& jobs) {
-        const Forecast found = forecast(jobs, tag, from, to);
+    const auto read = [&](Store& store, const BookedJobs& jobs) {
+        const Forecast found = forecast(store, jobs, tag, from, to);
         const std::vector<LoadForecast::Cell> cells = found.load.cells(step);
         const auto busiest = std::ranges::max_element(
             cells, {}, [](const auto& cell) { return std::pair(cell.peak, cell.fires); });
@@ -132,7 +137,8 @@ asio::awaitable<Response> list_coming_fires(const ApiContext& context, JobBook& 
         std::chrono::ceil<std::chrono::seconds>(call.params.time("to").value_or(from + 1h));
     if (from >= to) refuse("to: it must be later than from");
     const sys_seconds end = std::min<sys_seconds>(to, from + 31 * 24h);
-    const auto read = [&](Store&, const BookedJobs& jobs) {
+    const auto read = [&](Store& store, const BookedJobs& jobs) {
+        const Pauses pauses(store.pauses().pauses_after(from));
         std::vector<AgendaJob> all;
         for (const auto& [id, job] : jobs) {
             if (!job.may_fire() || !has_tag(job, tag)) continue;
@@ -153,6 +159,10 @@ asio::awaitable<Response> list_coming_fires(const ApiContext& context, JobBook& 
                 json.field("name", job.name);
                 field_millis(json, "at", fire.at);
                 field_duration(json, "usual_time", job.usual_time);
+                const Pause* const pause = pauses.find(fire.job, job.tags, fire.at);
+                json.field("excluded", pause == nullptr
+                                           ? std::nullopt
+                                           : std::optional(to_string(reason_of(*pause))));
                 json.end_object();
             }
             json.end_array();
@@ -204,8 +214,8 @@ asio::awaitable<Response> find_free_slots(const ApiContext& context, JobBook& bo
     const minutes length = std::chrono::ceil<minutes>(read_duration("duration", *given));
     const LoadForecast::Hours hours = read_hours(call.params, context.default_time_zone);
     const auto from = std::chrono::ceil<minutes>(context.clock.now());
-    const auto read = [&](Store&, const BookedJobs& jobs) {
-        const Forecast found = forecast(jobs, std::nullopt, from, from + 24h);
+    const auto read = [&](Store& store, const BookedJobs& jobs) {
+        const Forecast found = forecast(store, jobs, std::nullopt, from, from + 24h);
         const auto slots = found.load.free_slots(length, hours, most_slots);
         return answer([&](JsonWriter& json) {
             json.begin_object();

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <string>
 
 namespace peercron {
 namespace {
@@ -39,6 +40,13 @@ asio::awaitable<Response> show_metrics(const ApiContext& context, const Call&)
     co_return response;
 }
 
+/// Of a pause of all jobs; empty: there is none.
+std::string paused_text(const Pauses& pauses, WallTime now)
+{
+    const Pause* const pause = pauses.find(0, {}, now);
+    return pause == nullptr ? std::string() : reason_of(*pause).detail;
+}
+
 }  // namespace
 
 void write_health(JsonWriter& json, const ApiContext& context)
@@ -54,6 +62,7 @@ void write_health(JsonWriter& json, const ApiContext& context)
     json.field("journal", context.journal());
     json.field("clock", context.clock_state());
     json.field("time_zone", context.default_time_zone);
+    json.field("paused", paused_text(context.pauses(), context.clock.now()));
     json.end_object();
 }
 

@@ -7,6 +7,7 @@
 #include "http/answer.hpp"
 #include "insight/agenda.hpp"
 #include "insight/badge.hpp"
+#include "store/pause_store.hpp"
 
 #include <spdlog/fmt/fmt.h>
 
@@ -198,6 +199,7 @@ struct Overview {
     std::int64_t from = 0;
     Cells cells;
     std::vector<BegunTerm> terms;
+    std::vector<Pause> pauses;  ///< that are not over
 };
 
 void read_failing(Store& store, Overview& seen)
@@ -255,7 +257,7 @@ void look_ahead(const BookedJobs& jobs, Overview& seen)
 {
     const auto now = std::chrono::ceil<std::chrono::seconds>(seen.at);
     const sys_seconds end = now + 1h;
-    const std::vector<AgendaJob> all = agenda_jobs(jobs);
+    const std::vector<AgendaJob> all = agenda_jobs(jobs, Pauses(seen.pauses), now);
     seen.next = first_fires(all, now, end, most_shown);
     seen.next_minutes = fires_by_minute(all, now, end);
     for (const AgendaFire& fire : seen.next) seen.usual[fire.job] = jobs.at(fire.job).usual_time;
@@ -282,6 +284,7 @@ Overview look(Store& store, const BookedJobs& jobs, WallTime now)
     seen.from = cell_of(to_unix_seconds(now - 24h), length) + length;
     seen.cells = read_cells(store, seen.from, to_unix_seconds(now) + 1, length, false);
     seen.terms = store.terms_since(now - 24h, most_terms);
+    seen.pauses = store.pauses().pauses_after(now);
     read_failing(store, seen);
     read_missed(store, seen);
     read_running(store, seen);
@@ -327,7 +330,7 @@ void write_failing(JsonWriter& json, const Overview& seen, const JobView& view)
         field_millis(json, "failing_since", past.failing_since());
         field_millis(json, "last_success_at", past.last_success_at());
         field_millis(json, "next_run_at",
-                     schedule_facts(job, view.default_time_zone, view.now).next);
+                     schedule_facts(job, view.default_time_zone, view.now, view.pauses).next);
         json.key("run");
         write_brief(json, seen.newest_of_failing[i]);
         json.end_object();
@@ -393,6 +396,8 @@ void write_overview(JsonWriter& json, const Overview& seen, const JobView& view)
     for (const std::int64_t fires : minutes.fires) json.value(fires);
     json.end_array();
     json.end_object();
+    json.key("pauses");
+    write_pauses(json, seen.pauses, seen.at);
     json.key("strip");
     json.begin_object();
     write_cells(json, seen.from, to_unix_seconds(seen.at), RunTally::length.count(), seen.cells,
@@ -416,9 +421,10 @@ asio::awaitable<Response> show_overview(const ApiContext& context, JobBook& book
     // What it reads is bounded: some hundred rows without their outputs.
     constexpr std::size_t most_bytes = 4 * most_shown * 4096;
     Budget::Share share = co_await context.budget.take(most_bytes);
-    const JobView view{context.default_time_zone, context.clock.now()};
+    JobView view{context.default_time_zone, context.clock.now()};
     const auto read = [&view](Store& store, const BookedJobs& jobs) {
         const Overview seen = look(store, jobs, view.now);
+        view.pauses = Pauses(seen.pauses);
         return answer([&](JsonWriter& json) { write_overview(json, seen, view); });
     };
     Response response = co_await book.read(read);

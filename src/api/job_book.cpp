@@ -60,12 +60,27 @@ void JobBook::erase(JobId id)
     if (jobs_.erase(id) > 0) id_sum_ -= id;
 }
 
-std::vector<AgendaJob> agenda_jobs(const BookedJobs& jobs)
+std::optional<Window> open_window(JobId id, const BookedJob& job, const Pauses& pauses,
+                                  WallTime from)
+{
+    Window window = job.window;
+    while (const Pause* const pause = pauses.find(id, job.tags, from)) {
+        from = pause->end();
+        if (from == WallTime::max()) return std::nullopt;
+        const auto open = std::chrono::ceil<std::chrono::seconds>(from).time_since_epoch().count();
+        window.start = std::max<std::int64_t>(window.start, open);
+    }
+    return window;
+}
+
+std::vector<AgendaJob> agenda_jobs(const BookedJobs& jobs, const Pauses& pauses, WallTime from)
 {
     std::vector<AgendaJob> all;
     all.reserve(jobs.size());
     for (const auto& [id, job] : jobs) {
-        if (job.may_fire()) all.push_back({id, &*job.schedule, job.window, job.runs_left});
+        if (!job.may_fire()) continue;
+        const auto window = open_window(id, job, pauses, from);
+        if (window) all.push_back({id, &*job.schedule, *window, job.runs_left});
     }
     return all;
 }

@@ -4,6 +4,7 @@
 #include "base/event.hpp"
 #include "insight/agenda.hpp"
 #include "model/job.hpp"
+#include "model/pause.hpp"
 #include "schedule/schedule.hpp"
 #include "store/store.hpp"
 #include "store/store_pool.hpp"
@@ -96,7 +97,11 @@ private:
     std::optional<SteadyTime> usual_times_at_;
 };
 
+/// The job's window without a pause that covers `from`; nullopt: nobody knows when that ends.
+std::optional<Window> open_window(JobId id, const BookedJob& job, const Pauses& pauses,
+                                  WallTime from);
+
 /// Those that fire, for agenda().
-std::vector<AgendaJob> agenda_jobs(const BookedJobs& jobs);
+std::vector<AgendaJob> agenda_jobs(const BookedJobs& jobs, const Pauses& pauses, WallTime from);
 
 }  // namespace peercron

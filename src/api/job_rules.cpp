@@ -326,16 +326,31 @@ bool has_no_runs_left(const Job& job)
     return job.run_limit != 0 && job.counters.run_num >= job.run_limit;
 }
 
-std::optional<std::chrono::sys_seconds> fire_after(const Job& job, const Schedule& schedule,
-                                                   std::chrono::sys_seconds time)
+struct NextFire {
+    std::optional<std::chrono::sys_seconds> at;
+    bool is_paused = false;  ///< there is none before the end of a pause, which nobody knows
+};
+
+NextFire fire_after(const Job& job, const Schedule& schedule, std::chrono::sys_seconds time,
+                    const Pauses& pauses)
 {
-    if (job.stop || has_no_runs_left(job)) return std::nullopt;
-    return schedule.next_in_window(time, Window{job.start_time, job.end_time});
+    if (job.stop || has_no_runs_left(job)) return {};
+    const Window window{job.start_time, job.end_time};
+    auto fire = schedule.next_in_window(time, window);
+    // Each step passes a pause.
+    while (fire && pauses.find(job, *fire) != nullptr) {
+        const WallTime open = pauses.next_open(job, *fire);
+        if (open == WallTime::max()) return {std::nullopt, true};
+        fire = schedule.next_in_window(
+            std::chrono::ceil<std::chrono::seconds>(open) - std::chrono::seconds(1), window);
+    }
+    return {fire};
 }
 
 }  // namespace
 
-NextFires next_fires(const Job& job, std::string_view default_zone, WallTime now, std::size_t count)
+NextFires next_fires(const Job& job, std::string_view default_zone, WallTime now, std::size_t count,
+                     const Pauses& pauses)
 {
     NextFires fires;
     if (!has_schedule(job)) return fires;
@@ -350,7 +365,7 @@ NextFires next_fires(const Job& job, std::string_view default_zone, WallTime now
     }
     auto time = std::chrono::floor<std::chrono::seconds>(now);
     while (fires.times.size() < count) {
-        const auto next = fire_after(job, *schedule, time);
+        const auto next = fire_after(job, *schedule, time, pauses).at;
         if (!next) break;
         fires.times.push_back(format_rfc3339(*next, schedule->zone().offset_at(*next)));
         time = *next;
@@ -358,7 +373,8 @@ NextFires next_fires(const Job& job, std::string_view default_zone, WallTime now
     return fires;
 }
 
-ScheduleFacts schedule_facts(const Job& job, std::string_view default_zone, WallTime now)
+ScheduleFacts schedule_facts(const Job& job, std::string_view default_zone, WallTime now,
+                             const Pauses& pauses)
 {
     ScheduleFacts facts;
     facts.zone = zone_of(job, default_zone);
@@ -375,7 +391,10 @@ ScheduleFacts schedule_facts(const Job& job, std::string_view default_zone, Wall
     if (!schedule) return facts;
     facts.makes_sense = true;
     facts.words = describe(schedule->expression());
-    facts.next = fire_after(job, *schedule, std::chrono::floor<std::chrono::seconds>(now));
+    const NextFire next =
+        fire_after(job, *schedule, std::chrono::floor<std::chrono::seconds>(now), pauses);
+    facts.next = next.at;
+    facts.is_paused = next.is_paused;
     return facts;
 }
 

@@ -68,17 +68,47 @@ void write_job_fields(JsonWriter& json, const Job& job, const JobView& view)
     write_definition_fields(json, job);
     json.field("run_num", job.counters.run_num);
     field_millis(json, "last_run_at", job.counters.last_run_at);
-    const ScheduleFacts schedule = schedule_facts(job, view.default_time_zone, view.now);
+    const ScheduleFacts schedule =
+        schedule_facts(job, view.default_time_zone, view.now, view.pauses);
     field_millis(json, "next_run_at", schedule.next);
     // One whose expression makes no sense is not done: it waits for somebody to mend it.
-    const bool is_done = !schedule.next && schedule.makes_sense;
+    const bool is_done = !schedule.next && schedule.makes_sense && !schedule.is_paused;
     json.field("state", job.stop ? "stopped" : is_done ? "done" : "enabled");
     json.field("schedule_in_words", schedule.words);
     json.field("zone", schedule.zone);
+    json.key("paused");
+    if (const Pause* const pause = view.pauses.find(job, view.now)) {
+        write_pause(json, *pause, view.now);
+    } else {
+        json.null();
+    }
     const auto daemon = view.daemons.find(job.id);
     if (daemon == view.daemons.end()) return;
     json.key("daemon");
     write_daemon(json, daemon->second);
+}
+
+void write_pause(JsonWriter& json, const Pause& pause, WallTime now)
+{
+    json.begin_object();
+    json.field("id", pause.id);
+    json.field("cron_id", pause.job);
+    json.field("tag", pause.tag);
+    field_millis(json, "begins_at", pause.begins_at);
+    field_millis(json, "until", pause.until);
+    field_millis(json, "ended_at", pause.ended_at);
+    json.field("reason", pause.reason);
+    json.field("made_by", pause.made_by);
+    json.field("ended_by", pause.ended_by);
+    json.field("active", pause.covers(now));
+    json.end_object();
+}
+
+void write_pauses(JsonWriter& json, std::span<const Pause> pauses, WallTime now)
+{
+    json.begin_array();
+    for (const Pause& pause : pauses) write_pause(json, pause, now);
+    json.end_array();
 }
 
 void write_past(JsonWriter& json, const JobInsight& insight, Strip strip)

@@ -3,6 +3,7 @@
 #include "api/daemon_view.hpp"
 #include "http/json_writer.hpp"
 #include "model/job.hpp"
+#include "model/pause.hpp"
 #include "store/store.hpp"
 
 #include <cstdint>
@@ -27,6 +28,7 @@ struct JobView {
     std::string_view default_time_zone;
     WallTime now{};
     DaemonViews daemons = {};  ///< which of them are shown
+    Pauses pauses = {};        ///< that are not over
 };
 
 /// What a person decides about a job.
@@ -40,6 +42,9 @@ enum class Strip : std::uint8_t { left_out, shown };
 
 /// What a list shows of a job's past, into an object that is open.
 void write_past(JsonWriter& json, const JobInsight& insight, Strip strip);
+
+void write_pause(JsonWriter& json, const Pause& pause, WallTime now);
+void write_pauses(JsonWriter& json, std::span<const Pause> pauses, WallTime now);
 
 /// The names of those jobs of the rows that exist; "" for one that has none.
 using NamesOfJobs = std::map<JobId, std::string>;

@@ -8,7 +8,7 @@ namespace peercron {
 namespace {
 
 /// Rows of one list.
-constexpr std::size_t most_rows = 1000;
+constexpr std::size_t most_watched_rows = 1000;
 
 /// Of each row's output; 0 would be all of it.
 constexpr std::size_t least_output = 1;
@@ -71,22 +71,23 @@ RunNews read_run_news(Store& store, std::optional<std::int64_t> watermark,
         for (const RunState state : {RunState::planned, RunState::running}) {
             LogFilter filter;
             filter.state = state;
-            std::vector<LogRow> rows = read_rows(store, filter, most_rows);
-            if (rows.size() == most_rows) news.is_too_much = true;
+            std::vector<LogRow> rows = read_rows(store, filter, most_watched_rows);
+            if (rows.size() == most_watched_rows) news.is_too_much = true;
             std::ranges::move(rows, std::back_inserter(news.open));
         }
         return news;
     }
     LogFilter added;
     added.after_id = *watermark;
-    news.added = read_rows(store, added, most_rows);
-    if (news.added.size() == most_rows) news.is_too_much = true;
-    for (std::size_t i = 0; i < open.size(); i += most_rows) {
+    news.added = read_rows(store, added, most_watched_rows);
+    if (news.added.size() == most_watched_rows) news.is_too_much = true;
+    for (std::size_t i = 0; i < open.size(); i += most_watched_rows) {
         LogFilter watched;
         const auto first = open.begin() + static_cast<std::ptrdiff_t>(i);
-        const auto count = std::min(most_rows, open.size() - i);
+        const auto count = std::min(most_watched_rows, open.size() - i);
         watched.ids.assign(first, first + static_cast<std::ptrdiff_t>(count));
-        std::ranges::move(read_rows(store, watched, most_rows), std::back_inserter(news.watched));
+        std::ranges::move(read_rows(store, watched, most_watched_rows),
+                          std::back_inserter(news.watched));
     }
     return news;
 }

@@ -10,6 +10,7 @@
 #include "schedule/advice.hpp"
 #include "schedule/rfc3339.hpp"
 #include "schedule/time_zone.hpp"
+#include "store/pause_store.hpp"
 
 #include <spdlog/fmt/fmt.h>
 
@@ -45,6 +46,7 @@ std::optional<Circumstances> read_circumstances(Store& store, Circumstances know
     const LedgerExtent extent = store.ledger_extent();
     known.ledger_begin = extent.first;
     known.planned_through = extent.planned_through;
+    known.pauses = store.pauses().pauses_after(WallTime());
     known.usual_time = store.find_insights({&known.id, 1}).front().statistics.usual_time();
     return known;
 }
@@ -183,7 +185,7 @@ JobPreview preview_job(Store& store, const BookedJobs& jobs, std::optional<JobId
     preview.job = apply(saved.value_or(Job()), patch);
     const std::string default_zone(view.default_time_zone);
     check_whole(preview.job, schedule_part(patch), default_zone);
-    const ScheduleFacts facts = schedule_facts(preview.job, default_zone, view.now);
+    const ScheduleFacts facts = schedule_facts(preview.job, default_zone, view.now, view.pauses);
     preview.words = facts.words;
     preview.zone = facts.zone;
     const auto clock = find_zone(facts.zone);

@@ -2,6 +2,7 @@
 
 #include <spdlog/fmt/fmt.h>
 #include "store/doubled_run.hpp"
+#include "store/pause_store.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -70,6 +71,7 @@ void Audit::begin(Store& store)
     }
     for (const ClockStep& step : extent.clock_steps) note(step);
     report_.judged.to = std::max(report_.judged.from, report_.judged.to);
+    pauses_ = PauseHistory(store.pauses().pauses_after(report_.judged.from - rules_.settle));
     const bool nothing = report_.judged.from == report_.judged.to;
     stage_ = nothing ? Stage::done : Stage::doubled;
 }
@@ -267,7 +269,7 @@ bool Audit::judge_job(Store& store, std::size_t& budget)
 void Audit::open_job(Store& store)
 {
     const JobPast& past = pasts_[past_];
-    JobAudit audit(past, rules_, report_.judged, now_, report_);
+    JobAudit audit(past, rules_, report_.judged, now_, report_, pauses_);
     const bool has_row = row_ < rows_.size() && rows_[row_].id.job == past.job;
     const auto due = audit.next_due();
     if (due && (!has_row || rows_[row_].id.scheduled_at > *due)) {

@@ -3,6 +3,7 @@
 #include "audit/chain_audit.hpp"
 #include "audit/finding.hpp"
 #include "audit/job_audit.hpp"
+#include "audit/pause_history.hpp"
 #include "store/store.hpp"
 
 #include <cstddef>
@@ -63,6 +64,7 @@ private:
     Stage stage_ = Stage::begin;
     AuditReport report_;
     std::vector<Finding> findings_;
+    PauseHistory pauses_;
 
     std::int64_t last_account_ = 0;
     JobId last_job_ = 0;

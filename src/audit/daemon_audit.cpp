@@ -66,9 +66,10 @@ std::optional<DaemonAudit::Verdict> DaemonAudit::judge(const LedgerEntry& row, c
                                                        span_text(next.at - at))};
     }
     const WallTime start = std::max(at, row.started_at.value_or(at));
-    if (start > next.at + tolerance_.settle) {
+    const WallTime from = pauses_.over_from(job, next.at);
+    if (start > from && start - from > tolerance_.settle) {
         return Verdict{FindingKind::late,
-                       fmt::format("it was down, and due to start at {}", time_text(next.at))};
+                       fmt::format("it was down, and due to start at {}", time_text(from))};
     }
     return std::nullopt;
 }
@@ -81,12 +82,13 @@ std::optional<DaemonAudit::Verdict> DaemonAudit::finish(const Job* job, WallTime
     }
     if (job == nullptr || is_open_now || !knows_what_was_before(*job)) return std::nullopt;
     const DaemonNext next = course_.next(*job);
-    if (next.what != DaemonNext::What::start || next.at + tolerance_.settle > until) {
+    const WallTime from = pauses_.over_from(*job, next.at);
+    if (next.what != DaemonNext::What::start || from > until - tolerance_.settle) {
         return std::nullopt;
     }
     return Verdict{FindingKind::missing, fmt::format("it is down, was due to start at {}, and has "
                                                      "no row of that",
-                                                     time_text(next.at))};
+                                                     time_text(from))};
 }
 
 }  // namespace peercron

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "audit/finding.hpp"
+#include "audit/pause_history.hpp"
 #include "model/daemon.hpp"
 #include "store/store.hpp"
 
@@ -27,7 +28,10 @@ public:
         std::chrono::milliseconds settle{0};  ///< how long a start may take to have its row
     };
     /// @param from rows before it are not known.
-    DaemonAudit(Tolerance tolerance, WallTime from) : tolerance_(tolerance), from_(from) {}
+    /// @param pauses must outlive this.
+    DaemonAudit(Tolerance tolerance, WallTime from, const PauseHistory& pauses)
+        : tolerance_(tolerance), from_(from), pauses_(pauses)
+    {}
 
     /// The next row, not revoked. `job` is the definition by which it was to start, `at_end` the
     /// one that was valid when it ended, each with its effective_from; nullopt: nothing is wrong.
@@ -40,7 +44,7 @@ public:
     /// The newest row that was taken.
     const std::optional<LedgerEntry>& last() const { return last_; }
     /// When the start that finish() misses was due.
-    WallTime due(const Job& job) const { return course_.next(job).at; }
+    WallTime due(const Job& job) const { return pauses_.over_from(job, course_.next(job).at); }
 
 private:
     bool knows_what_was_before(const Job& job) const;
@@ -48,6 +52,7 @@ private:
 
     const Tolerance tolerance_;
     const WallTime from_;
+    const PauseHistory& pauses_;
     DaemonCourse course_;
     std::optional<LedgerEntry> last_;
 };

@@ -36,6 +36,13 @@ bool is_whole_second(WallTime time)
     return time.time_since_epoch() % 1s == 0ms;
 }
 
+/// Whether it is a fire after those of other jobs, which were due by their schedules.
+bool runs_after_others(const LedgerEntry& row)
+{
+    return row.id.attempt == 1 && row.requested && row.retry_at &&
+           is_whole_second(row.id.scheduled_at);
+}
+
 std::string in_seconds(milliseconds time)
 {
     const double count = static_cast<double>(time.count()) / 1000.0;
@@ -45,14 +52,15 @@ std::string in_seconds(milliseconds time)
 }  // namespace
 
 JobAudit::JobAudit(const JobPast& past, const AuditRules& rules, const AuditRange& range,
-                   WallTime now, AuditReport& report)
+                   WallTime now, AuditReport& report, const PauseHistory& pauses)
     : rules_(rules),
       range_(range),
       now_(now),
       report_(report),
+      pauses_(pauses),
       job_(past.job),
       run_num_(past.run_num),
-      daemon_({rules.late, rules.settle}, range.from)
+      daemon_({rules.late, rules.settle}, range.from, pauses)
 {
     if (!past.whole) return;
     versions_.reserve(past.revisions.size());
@@ -73,6 +81,7 @@ JobAudit::JobAudit(const JobPast& past, const AuditRules& rules, const AuditRang
             version.timeout = job.timeout;
             version.run_limit = job.run_limit;
             version.job = job;
+            version.job.id = job_;
             version.job.effective_from = version.begin;
             const std::string& zone = job.time_zone.empty() ? rules.default_zone : job.time_zone;
             auto schedule = Schedule::make(job.cron_set, zone, job_);
@@ -168,6 +177,7 @@ void JobAudit::take_daemon(const LedgerEntry& row, const Version& version)
     if (row.requested) ++report_.requested;
     if (row.state == RunState::revoked) return;
     const Version* const at_end = daemon_version_at(row.ended_at.value_or(row.id.scheduled_at));
+    judge_pause(row);
     const auto verdict =
         daemon_.take(row, version.job, at_end == nullptr ? version.job : at_end->job);
     if (!verdict) return;
@@ -187,8 +197,11 @@ void JobAudit::finish_daemon()
     // What was changed lately may take its time, and so may a daemon that has to end.
     const bool is_settled = version_at(until) == version_at(until - 2 * rules_.settle);
     if (!is_settled) return;
-    const bool is_wanted =
-        version != nullptr && !version->job.stop && is_open(version->job, until - rules_.settle);
+    const bool is_pausing =
+        version != nullptr && pauses_.may_cover(version->job, until, 2 * rules_.settle);
+    if (is_pausing && !pauses_.find(version->job, until - rules_.settle, rules_.settle)) return;
+    const bool is_wanted = version != nullptr && !version->job.stop && !is_pausing &&
+                           is_open(version->job, until - rules_.settle);
     const auto verdict = daemon_.finish(is_wanted ? &version->job : nullptr, until);
     if (!verdict) return;
     if (!is_wanted) {
@@ -239,6 +252,7 @@ void JobAudit::judge_row(const LedgerEntry& row)
             fmt::format("still {} {} after its time", to_string(row.state),
                         in_seconds(now_ - row.id.scheduled_at)));
     }
+    judge_pause(row);
     if (row.requested || !row.started_at || (row.id.attempt != 1 && !row.retry_at)) return;
     const milliseconds late = *row.started_at - row.retry_at.value_or(row.id.scheduled_at);
     if (late > rules_.late && !may_wait(row.id.scheduled_at)) {
@@ -259,6 +273,41 @@ void JobAudit::judge_missed(const LedgerEntry& row)
     report_.found[static_cast<std::size_t>(FindingKind::missed)] += row.fires - 1;
     if (row.gap_end) findings_.back().until = *row.gap_end;
     findings_.back().fires = row.fires;
+}
+
+/// By the definition that was valid then; around a change of that it cannot be told.
+void JobAudit::judge_pause(const LedgerEntry& row)
+{
+    const auto is_known = [this](WallTime time) {
+        const Version* const version = version_at(time);
+        return version != nullptr && version->exists && !near_change(time);
+    };
+    if (row.reason.cause == Cause::paused) {
+        const bool is_daemon_end = has_started(row.state, row.started_at);
+        const auto was_paused = [&](WallTime time) {
+            return !is_known(time) || pauses_.may_cover(version_at(time)->job, time, rules_.change);
+        };
+        const WallTime due = row.retry_at.value_or(row.id.scheduled_at);
+        const WallTime decided =
+            is_daemon_end ? row.ended_at.value_or(now_) : std::max(due, row.dispatched_at);
+        const bool was_due_then = was_paused(due) && was_paused(row.gap_end.value_or(due));
+        if (was_due_then || (!row.gap_end && was_paused(decided))) return;
+        add(FindingKind::missed, row,
+            fmt::format("{}: {}, but its job was not paused then", to_string(row.state),
+                        to_string(row.reason)));
+        report_.found[static_cast<std::size_t>(FindingKind::missed)] += row.fires - 1;
+        findings_.back().until = row.gap_end.value_or(row.id.scheduled_at);
+        findings_.back().fires = row.fires;
+        return;
+    }
+    const bool was_lost = row.id.attempt > 1 && !row.retry_at;
+    const bool may_start = was_lost || (row.requested && !runs_after_others(row));
+    if (may_start || !row.started_at || !is_known(*row.started_at)) return;
+    const Pause* const pause =
+        pauses_.find(version_at(*row.started_at)->job, *row.started_at, rules_.change);
+    if (pause == nullptr) return;
+    add(FindingKind::extra, row,
+        fmt::format("started during a pause of {} ({})", scope_text(*pause), pause->reason));
 }
 
 /// `next`: the row of the attempt after it, if there is one.

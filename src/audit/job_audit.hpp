@@ -2,6 +2,7 @@
 
 #include "audit/daemon_audit.hpp"
 #include "audit/finding.hpp"
+#include "audit/pause_history.hpp"
 #include "base/clock.hpp"
 #include "schedule/schedule.hpp"
 #include "store/store.hpp"
@@ -47,14 +48,18 @@ struct AuditRules {
 /// that was valid when it ended (model/retry.hpp), unless a change came before the attempt was due:
 /// the attempt has a row, starts at its time, and not after the job's next fire was due.
 ///
+/// A fire that a pause is said to have kept from running was due in one; nothing but what people
+/// ask for, and what runs again after it was lost, starts in a pause. For a fire that comes after
+/// those of other jobs the moment counts at which they were over.
+///
 /// Of a daemon, which has no fires, DaemonAudit judges the starts.
 class JobAudit {
 public:
     /// @param range what is judged: fires and rows.
     /// @param now rows that are open then, and should not be, never ended.
-    /// @param report is added to, and with `rules` must outlive this.
+    /// @param report is added to, and with `rules` and `pauses` must outlive this.
     JobAudit(const JobPast& past, const AuditRules& rules, const AuditRange& range, WallTime now,
-             AuditReport& report);
+             AuditReport& report, const PauseHistory& pauses);
 
     /// The next fire that was due and has not been passed.
     std::optional<WallTime> next_due() const { return next_due_; }
@@ -116,6 +121,7 @@ private:
     bool may_start_again(WallTime fire, WallTime start) const;
     bool is_due_at_end(const LedgerEntry& row) const;
     void judge_missed(const LedgerEntry& row);
+    void judge_pause(const LedgerEntry& row);
     void judge_next_attempt(const LedgerEntry& row, const LedgerEntry* next);
     void judge_retry(const LedgerEntry& row, const LedgerEntry& retry);
     std::optional<WallTime> retry_due(const LedgerEntry& row) const;
@@ -129,6 +135,7 @@ private:
     const AuditRange range_;
     const WallTime now_;
     AuditReport& report_;
+    const PauseHistory& pauses_;
     const JobId job_;
     const std::optional<std::int64_t> run_num_;
     std::vector<Version> versions_;  ///< ascending by begin

@@ -14,6 +14,7 @@
 #include "cli/man_page.hpp"
 #include "cli/next_command.hpp"
 #include "cli/node_commands.hpp"
+#include "cli/pause_commands.hpp"
 #include "cli/service_command.hpp"
 
 #include <memory>
@@ -75,6 +76,7 @@ void add_client_commands(CLI::App& app, Action& chosen)
     add_node_commands(app, chosen);
     add_insight_commands(app, chosen);
     add_channel_commands(app, chosen);
+    add_pause_commands(app, chosen);
     add_audit_command(app, chosen);
     add_import_command(app, chosen);
     add_apply_commands(app, chosen);

@@ -6,6 +6,7 @@
 #include "cli/job_names.hpp"
 #include "cli/job_options.hpp"
 #include "cli/moments.hpp"
+#include "cli/pause_text.hpp"
 #include "cli/run_follow.hpp"
 #include "cli/run_wait.hpp"
 #include "cli/text_width.hpp"
@@ -57,6 +58,7 @@ struct ChangeOptions : ApiOptions {
     std::vector<std::string> jobs;
     std::string tag;
     bool all = false;
+    std::string until;  ///< of `stop`
     std::string reason;
 };
 
@@ -201,6 +203,20 @@ ExitStatus change_jobs(const ChangeOptions& options, const std::string& call, st
     ApiClient client = make_client(options);
     json::object fields;
     add_reason(fields, options.reason);
+    if (!options.until.empty()) {
+        if (options.jobs.empty()) {
+            throw Failure(ExitStatus::usage,
+                          "--until is for jobs by name; `peercron pause add` pauses all jobs, or "
+                          "those with a tag");
+        }
+        fields["until"] = moment_parameter("--until", options.until);
+        for (const std::string& job : options.jobs) {
+            const std::string id = job_id_of(client, job);
+            const json::value paused = client.post(fmt::format("/cron/{}/{}", call, id), fields);
+            report_change(options, paused, "paused");
+        }
+        return ExitStatus::done;
+    }
     if (options.jobs.size() == 1) {
         const std::string id = job_id_of(client, options.jobs.front());
         const json::value job = client.post(fmt::format("/cron/{}/{}", call, id), fields);
@@ -367,6 +383,12 @@ void add_change_command(CLI::App& group, Action& chosen, const std::string& call
     command.add_option("JOB", options->jobs, "Ids or names of the jobs")->type_name("");
     command.add_option("--tag", options->tag, "All jobs with this tag")->type_name("TAG");
     if (!deletes) command.add_flag("--all", options->all, "All jobs");
+    if (call == "stop") {
+        command
+            .add_option("--until", options->until,
+                        "Only until this time: then they start again by themselves")
+            ->type_name("TIME");
+    }
     add_reason_option(command, options->reason);
     add_api_options(command, *options);
     on_parsed(command, chosen, [options, call, done] { return change_jobs(*options, call, done); });

@@ -24,7 +24,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr auto pause = 500ms;
+constexpr auto between_looks = 500ms;
 constexpr int most_pages = 100;  // of what is read at once; the rest comes in the next round
 constexpr std::size_t rows_per_page = 1000;
 constexpr std::size_t ids_per_call = 500;
@@ -191,7 +191,7 @@ void follow_log(const FollowOptions& options)
             if (answers) say(std::string(failure.what()) + "; waiting for it");
             answers = false;
         }
-        std::this_thread::sleep_for(pause);
+        std::this_thread::sleep_for(between_looks);
     }
 }
 

@@ -4,6 +4,7 @@
 #include "cli/field_text.hpp"
 #include "cli/job_changes.hpp"
 #include "cli/moments.hpp"
+#include "cli/pause_text.hpp"
 #include "cli/table.hpp"
 #include "cli/text_width.hpp"
 #include "model/chain.hpp"
@@ -79,8 +80,15 @@ Cell job_state(const AnswerFields& job)
         return daemon_state(*daemon);
     }
     if (job.flag("stop")) return {"stopped", Colour::yellow};
+    if (job.object("paused")) return {"paused", Colour::yellow};
     if (job.text("state") == "done") return {"done", Colour::dim};
     return {"enabled", Colour::green};
+}
+
+std::string paused_text(const AnswerFields& job)
+{
+    const auto pause = job.object("paused");
+    return pause ? pause_text(*pause) : "";
 }
 
 /// How the newest run that has ended went.
@@ -265,6 +273,7 @@ std::string job_text(const json::value& value, const Screen& screen)
     Details details{{"job", {job.number_text("id")}},
                     {"name", {job.text("name")}},
                     {"state", job_state(job)},
+                    {"paused", {paused_text(job)}},
                     {"schedule", {schedule_text(job)}},
                     {"time zone", {job.text("time_zone")}},
                     {"command", {job.text("command")}},

@@ -73,6 +73,8 @@ public:
 
     // What follows.
 
+    /// Whether any job runs after this one.
+    bool has_children(JobId parent) const { return children_of(parent) != nullptr; }
     /// Whether a fire may have become due.
     bool has_news() const { return !to_look_at_.empty(); }
     struct Due {

@@ -149,10 +149,14 @@ std::vector<Daemons::Due> Daemons::due(WallTime until, Moment now)
         if (planned == nullptr || !planned->is_daemon() || !planned->enabled()) continue;
         const bool wants = daemon.next.what == What::start || daemon.next.what == What::give_up;
         if (!wants || daemon.next.at > until || waits_for_answer(daemon, now.steady)) continue;
-        // The window may have ended while no node could start it.
-        const bool starts = daemon.next.what == What::start;
-        if (starts && !is_open(planned->job, std::max(daemon.next.at, now.wall))) continue;
-        due.push_back({id, daemon.next});
+        DaemonNext next = daemon.next;
+        if (next.what == What::start) {
+            const WallTime start = std::max(next.at, now.wall);
+            next.at = jobs_.pauses().next_open(planned->job, start);
+            // The window may have ended while no node could start it.
+            if (next.at > std::max(until, start) || !is_open(planned->job, next.at)) continue;
+        }
+        due.push_back({id, next});
     }
     return due;
 }
@@ -173,6 +177,9 @@ std::optional<std::string> Daemons::why_not_now(const PlannedJob& planned, WallT
         return fmt::format("job {} is stopped; start it with /cron/start/{}", job.id, job.id);
     }
     if (!is_open(job, now)) return fmt::format("job {} is outside its window", job.id);
+    if (const Pause* const pause = jobs_.pauses().find(job, now)) {
+        return fmt::format("job {} is {}", job.id, to_string(reason_of(*pause)));
+    }
     if (!open.empty()) {
         return fmt::format("{} has not ended; a daemon runs once at a time",
                            to_string(*open.begin()));
@@ -214,6 +221,9 @@ std::optional<Reason> Daemons::why_to_end(const TrackedRun& run, WallTime now) c
         return Reason{Cause::job_changed, "its node does not fit its run_on"};
     }
     if (!is_open(planned->job, now)) return Reason{Cause::window, "its job's window is over"};
+    const Pause* const pause = jobs_.pauses().find(planned->job, now);
+    // The clock of its node may be a little ahead: it was to start when the pause is over.
+    if (pause != nullptr && run.order.id.scheduled_at < pause->end()) return reason_of(*pause);
     return std::nullopt;
 }
 
@@ -222,7 +232,7 @@ std::size_t Daemons::wanted(WallTime now) const
     const auto is_wanted = [this, now](const auto& daemon) {
         const PlannedJob* const planned = jobs_.find(daemon.first);
         return planned != nullptr && planned->is_daemon() && planned->enabled() &&
-               is_open(planned->job, now);
+               is_open(planned->job, now) && jobs_.pauses().find(planned->job, now) == nullptr;
     };
     return static_cast<std::size_t>(std::ranges::count_if(daemons_, is_wanted));
 }

@@ -76,7 +76,7 @@ public:
     std::vector<End> to_end(Moment now);
 
     // For the display.
-    /// How many are not stopped and have an open window.
+    /// How many are not stopped, nor paused, and have an open window.
     std::size_t wanted(WallTime now) const;
     std::size_t up() const;
 

@@ -1,5 +1,7 @@
 #include "dispatch/job_feed.hpp"
 
+#include "store/pause_store.hpp"
+
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -35,7 +37,12 @@ void JobFeed::tell(const std::string& trouble)
 /// Of table cron.
 asio::awaitable<void> JobFeed::read_changes(User& user)
 {
-    const auto read = [cursor = cursor_](Store& store) { return store.changes_since(cursor); };
+    std::vector<Pause> pauses;
+    const auto read = [cursor = cursor_, &pauses](Store& store) {
+        JobChanges changes = store.changes_since(cursor);
+        pauses = store.pauses().pauses_of_plan();
+        return changes;
+    };
     JobChanges changes = co_await store_.call(read);
     const std::vector<JobPast> pasts = co_await read_wanted_pasts(changes.changed, user);
     co_await user.may_change();
@@ -46,6 +53,7 @@ asio::awaitable<void> JobFeed::read_changes(User& user)
         if (jobs_.put(std::move(job), seen)) changed.push_back(id);
     }
     cursor_ = std::move(changes.next);
+    jobs_.put_pauses(std::move(pauses));
     const bool same_ids = changes.count == static_cast<std::int64_t>(jobs_.size()) &&
                           changes.id_sum == jobs_.id_sum();
     user.learn_unwanted(pasts);
@@ -66,7 +74,12 @@ asio::awaitable<void> JobFeed::read_changes(User& user)
 
 asio::awaitable<void> JobFeed::reload(std::vector<JobId> ids, User& user)
 {
-    const auto read = [&ids](Store& store) { return store.find_jobs_by_id(ids); };
+    std::vector<Pause> pauses;
+    const auto read = [&ids, &pauses](Store& store) {
+        std::vector<Job> jobs = store.find_jobs_by_id(ids);
+        pauses = store.pauses().pauses_of_plan();
+        return jobs;
+    };
     std::vector<Job> rows = co_await store_.call(read);
     const std::vector<JobPast> pasts = co_await read_wanted_pasts(rows, user);
     co_await user.may_change();
@@ -81,6 +94,7 @@ asio::awaitable<void> JobFeed::reload(std::vector<JobId> ids, User& user)
     for (const JobId id : gone) {
         if (jobs_.erase(id)) changed.push_back(id);
     }
+    jobs_.put_pauses(std::move(pauses));
     user.learn_unwanted(pasts);
     user.has_changed(changed);
 }

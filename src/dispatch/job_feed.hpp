@@ -12,7 +12,7 @@
 
 namespace peercron {
 
-/// Keeps the table of jobs in step with the store. Lives on the I/O thread.
+/// Keeps the table of jobs, and its pauses, in step with the store. Lives on the I/O thread.
 ///
 /// Whoever plans by the table says when it may change. While a call waits for that, the table is
 /// as it was; the rows that it is about to get are read already.
@@ -40,7 +40,7 @@ public:
     /// Reads what changed since the last time. Throws StoreError, and logs once that the table
     /// cannot be read, and once that it can again.
     asio::awaitable<void> refresh(User& user);
-    /// Reads these rows again. Throws StoreError.
+    /// Reads these rows again, and the pauses. Throws StoreError.
     asio::awaitable<void> reload(std::vector<JobId> ids, User& user);
     /// Throws StoreError.
     asio::awaitable<std::vector<JobPast>> read_pasts(std::vector<PastQuery> queries);

@@ -93,6 +93,14 @@ bool JobTable::erase(JobId id)
     return true;
 }
 
+void JobTable::put_pauses(std::vector<Pause> pauses)
+{
+    Pauses read(std::move(pauses));
+    if (read == pauses_) return;
+    pauses_ = std::move(read);
+    ++pause_changes_;
+}
+
 void JobTable::note_change(JobId id)
 {
     constexpr std::size_t remembered = 1000;

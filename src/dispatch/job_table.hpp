@@ -2,6 +2,7 @@
 
 #include "model/job.hpp"
 #include "model/node_fields.hpp"
+#include "model/pause.hpp"
 #include "schedule/schedule.hpp"
 
 #include <cstddef>
@@ -71,6 +72,12 @@ public:
 
     void for_each(const std::function<void(const PlannedJob&)>& visit) const;
 
+    // The pauses: all in which fires may be that are still to be planned.
+    void put_pauses(std::vector<Pause> pauses);
+    const Pauses& pauses() const { return pauses_; }
+    /// Counts put_pauses() that changed anything.
+    std::uint64_t pause_changes() const { return pause_changes_; }
+
 private:
     void note_change(JobId id);
 
@@ -79,6 +86,8 @@ private:
     std::int64_t id_sum_ = 0;
     std::uint64_t changes_ = 0;
     std::deque<JobId> changed_lately_;
+    Pauses pauses_;
+    std::uint64_t pause_changes_ = 0;
 };
 
 }  // namespace peercron

@@ -2,6 +2,7 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -10,12 +11,17 @@ namespace peercron {
 asio::awaitable<void> NodeRequests::apply_changes(std::set<JobId> others)
 {
     const std::vector<NodeRequest<JobChanged>> changes = std::exchange(changes_, {});
-    if (changes.empty() && others.empty()) co_return;
+    if (changes.empty() && others.empty() && !rules_.has_new_pauses()) co_return;
     for (const auto& change : changes) {
         others.insert(change.asked.jobs.begin(), change.asked.jobs.end());
     }
     const std::vector<JobId> jobs(others.begin(), others.end());
-    const auto back = co_await revocations_.take_back(rules_.handed_out(jobs));
+    std::map<NodeName, std::vector<RunId>> handed = rules_.handed_out(jobs);
+    // Pauses may have been read before, as a term began; who made one has to be told the truth.
+    const bool is_of_pauses =
+        std::ranges::any_of(changes, [](const auto& change) { return change.asked.jobs.empty(); });
+    if (is_of_pauses || rules_.has_new_pauses()) rules_.add_paused(handed, clock_.now());
+    const auto back = co_await revocations_.take_back(std::move(handed));
     std::string error;
     if (!back.mute.empty()) {
         error = fmt::format(

@@ -48,8 +48,8 @@ public:
         return changes_.empty() && runs_.empty() && retries_.empty() && ends_.empty();
     }
 
-    /// Takes back the runs of these jobs, and of those that requests name, and has them planned
-    /// again.
+    /// Takes back the runs of these jobs, of those that requests name, and those that a new pause
+    /// keeps from starting, and has them planned again.
     asio::awaitable<void> apply_changes(std::set<JobId> others);
     void start_runs();
     void retry_runs();

@@ -138,6 +138,7 @@ TermRules::TermRules(Epoch epoch, NodeName self, const DispatchSettings& setting
       retries_(jobs),
       daemons_(jobs, runs_, choice_),
       chains_(jobs),
+      paused_(jobs),
       draft_(epoch, self_)
 {
     // Nodes say how runs ended before this begins.
@@ -168,6 +169,7 @@ std::vector<JobId> TermRules::begin(const TermStart& found, Moment now,
     }
     learn_quotas(found);
     for (const RunId& id : found.ended_lately) ended_lately_.add(id);
+    paused_.take_over(found.skipped_lately, planned_through_);
     moved_unless_found(ended_lately_.after(early_from(now)), found);
     take_back_ended(found);
     // Whether what the ledger has ended by now ran again, only the store can tell (deliver_again):
@@ -394,13 +396,28 @@ std::map<NodeName, std::vector<RunId>> TermRules::handed_out(std::span<const Job
     for (const JobId job : jobs) {
         for (const RunId& id : runs_.of_job(job)) {
             const TrackedRun& run = runs_.at(id);
-            // What its node does not know it cannot give back: whether it was started there before
-            // is for the store to say.
-            const bool is_held = run.phase == RunPhase::handed && !doubts_.contains(id);
-            if (is_held) handed[run.node()].push_back(id);
+            if (is_held(run)) handed[run.node()].push_back(id);
         }
     }
     return handed;
+}
+
+/// What its node does not know it cannot give back: whether it was started there before is for the
+/// store to say.
+bool TermRules::is_held(const TrackedRun& run) const
+{
+    return run.phase == RunPhase::handed && !doubts_.contains(run.order.id);
+}
+
+void TermRules::add_paused(std::map<NodeName, std::vector<RunId>>& handed, Moment now) const
+{
+    if (jobs_.pauses().empty()) return;
+    std::unordered_set<RunId> named;
+    for (const auto& [node, runs] : handed) named.insert(runs.begin(), runs.end());
+    for (const auto& [id, run] : runs_) {
+        const bool is_asked_back = is_held(run) && !named.contains(id);
+        if (is_asked_back && paused_.why_not(run, now.wall)) handed[run.node()].push_back(id);
+    }
 }
 
 void TermRules::jobs_changed(std::span<const JobId> jobs, std::span<const RunId> revoked,
@@ -410,7 +427,9 @@ void TermRules::jobs_changed(std::span<const JobId> jobs, std::span<const RunId>
         const auto run = runs_.find(id);
         if (run != runs_.end() && !doubts_.contains(id)) release(run);
     }
+    release_paused(now);
     for (const JobId id : jobs) {
+        paused_.forget(id);
         std::vector<RunId> placed;
         for (const RunId& run : runs_.of_job(id)) {
             if (runs_.at(run).phase == RunPhase::placed) placed.push_back(run);
@@ -435,6 +454,18 @@ void TermRules::jobs_changed(std::span<const JobId> jobs, std::span<const RunId>
             spdlog::warn("dispatch: job {} never fires: {}", id, job->error);
         }
     }
+}
+
+/// A pause has come: what was to go to a node with the next messages does not.
+void TermRules::release_paused(Moment now)
+{
+    if (!paused_.has_news()) return;
+    paused_.saw_pauses();
+    std::vector<RunId> placed;
+    for (const auto& [id, run] : runs_) {
+        if (run.phase == RunPhase::placed && paused_.why_not(run, now.wall)) placed.push_back(id);
+    }
+    for (const RunId& id : placed) release(runs_.find(id));
 }
 
 void TermRules::given_back_late(const NodeName& node, std::span<const RunId> given_back)
@@ -602,9 +633,9 @@ bool TermRules::has_news(Moment now)
     const auto retry = waiting_.next_due();
     const bool is_retry_due = retry && *retry <= now.wall + settings_.lookahead;
     if (!is_held_ && !daemons_.due(now.wall + settings_.lookahead, now).empty()) return true;
-    const bool work = !unplaced_.empty() || !redelivery_.is_empty() || !retries_.is_empty() ||
-                      is_retry_due || !taken_back_.empty() || !draft_.is_empty() ||
-                      (!is_held_ && chains_.has_news());
+    const bool work = paused_.has_rows() || !unplaced_.empty() || !redelivery_.is_empty() ||
+                      !retries_.is_empty() || is_retry_due || !taken_back_.empty() ||
+                      !draft_.is_empty() || (!is_held_ && chains_.has_news());
     if (work || is_held_) return work;
     const auto due = planner_.next_due();
     return due && *due <= now.wall + settings_.lookahead;
@@ -650,6 +681,9 @@ PlanStep TermRules::step(Moment now)
         chains_.ended({id, RunState::revoked, Cause::none, {}, now.wall});
     }
 
+    for (PausedFires::Row& row : paused_.take_rows()) {
+        draft_.add_gap(row.first, row.last, row.fires, std::move(row.why), now.wall);
+    }
     placement_.forget_gone_orphans(now.steady);
     ended_lately_.forget_before(first_unread(now.wall) - ended_memory);
     // A clock that was set back a little plans nothing twice: what was planned stays planned. For a
@@ -664,19 +698,19 @@ void TermRules::plan_gaps(Moment now)
     const auto rule = [&](const Job& job) { return misfires_.late_rule(job, now.wall); };
     for (const Planner::Gap& gap : planner_.take_gaps(now.wall, most_counted, rule)) {
         const Job& job = jobs_.find(gap.job)->job;
-        plan_gap(job, gap, misfires_.why_dropped(job, gap, held_from_, now.wall), now);
+        const Pause* const pause = paused_.find(job, gap.first);
+        const bool is_paused = pause != nullptr && pause->covers(gap.last);
+        const Reason why =
+            is_paused ? reason_of(*pause) : misfires_.why_dropped(job, gap, held_from_, now.wall);
+        plan_gap(job, gap, why, now);
     }
 }
 
 void TermRules::plan_gap(const Job& job, Planner::Gap gap, const Reason& why_not, Moment now)
 {
     // The row stands at the first of them that has none.
-    const auto has_row = [this, &job](WallTime fire) {
-        const RunId id{job.id, fire, 1};
-        return runs_.contains(id) || ended_lately_.contains(id);
-    };
     const PlannedJob planned = jobs_.compile(job);
-    while (gap.fires > 1 && has_row(gap.first)) {
+    while (gap.fires > 1 && has_row({job.id, gap.first, 1})) {
         gap.first = planned.next(gap.first).value_or(gap.last);
         --gap.fires;
     }
@@ -1078,17 +1112,35 @@ std::vector<Outgoing> TermRules::messages(Moment now, std::uint64_t last_revoke)
     return messages;
 }
 
+/// Of its own, or one that it shares with others.
+bool TermRules::has_row(const RunId& fire) const
+{
+    return runs_.contains(fire) || ended_lately_.contains(fire) ||
+           paused_.was_skipped_before(fire.job, fire.scheduled_at);
+}
+
 Planner::Next TermRules::plan_fire(const PlannedJob& planned, WallTime scheduled_at, Moment now)
 {
     const Job& job = planned.job;
     const RunId id{job.id, scheduled_at, 1};
-    if (runs_.contains(id)) return Planner::Next::plan;
-    if (ended_lately_.contains(id)) return Planner::Next::plan;
+    if (has_row(id)) {
+        paused_.forget(job.id);
+        return Planner::Next::plan;
+    }
     quotas_.follow(job);
     if (!has_runs_left(job)) {
         quotas_.park(job.id);
         return Planner::Next::park;
     }
+
+    const Pause* const pause = paused_.find(job, scheduled_at);
+    const bool has_own_row = taken_back_.contains(id) || chains_.has_children(job.id);
+    if (pause != nullptr && !has_own_row) {
+        paused_.add(*pause, job.id, scheduled_at);
+        ended_lately_.add(id);
+        return Planner::Next::plan;
+    }
+    paused_.forget(job.id);
 
     const auto run = runs_.open(writer_.write(id, &planned, now.wall));
     if (const auto taken_back = taken_back_.extract(id)) {
@@ -1246,6 +1298,10 @@ void TermRules::place(Place run, Moment now)
                 : Reason{Cause::no_node,
                          choice_.why_none(run->second.order) + " within the misfire window"};
         end_here(run, RunState::skipped, why, now.wall);
+        return;
+    }
+    if (auto why = paused_.why_not(run->second, now.wall)) {
+        end_here(run, RunState::skipped, *std::move(why), now.wall);
         return;
     }
     Placement::Decision decision = placement_.decide(run->second, now);

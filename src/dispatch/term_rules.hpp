@@ -13,6 +13,7 @@
 #include "dispatch/open_runs.hpp"
 #include "dispatch/order_writer.hpp"
 #include "dispatch/outbox.hpp"
+#include "dispatch/paused_fires.hpp"
 #include "dispatch/placement.hpp"
 #include "dispatch/planner.hpp"
 #include "dispatch/recent_ends.hpp"
@@ -144,6 +145,10 @@ public:
     /// The runs of these jobs that were handed out and have not started, as far as is known,
     /// to be asked back from their nodes: node → runs.
     std::map<NodeName, std::vector<RunId>> handed_out(std::span<const JobId> jobs) const;
+    /// Adds those that a pause keeps from starting.
+    void add_paused(std::map<NodeName, std::vector<RunId>>& handed, Moment now) const;
+    /// Whether the pauses have changed since jobs_changed().
+    bool has_new_pauses() const { return paused_.has_news(); }
     /// All changes that the store had then were given to jobs_changed(). A later one is planned
     /// from its moment on, however late it becomes known, up to five minutes; this dispatcher may
     /// have been cut off from the store.
@@ -375,6 +380,9 @@ private:
               Moment now);
     void end_orphans(const TermStart& found, const std::map<NodeName, WallTime>& dead,
                      WallTime now);
+    bool has_row(const RunId& fire) const;
+    bool is_held(const TrackedRun& run) const;
+    void release_paused(Moment now);
     WallTime plans_from(const PlannedJob& job, WallTime now) const;
     WallTime first_unread(WallTime now) const;
 
@@ -402,6 +410,7 @@ private:
     WaitingRuns waiting_;
     Daemons daemons_;
     Chains chains_;
+    PausedFires paused_;
 
     RecentEnds ended_lately_;
     /// Given back because its job changed; becomes `revoked` unless the job still fires then.

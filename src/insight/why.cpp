@@ -81,6 +81,7 @@ public:
     Explanation take()
     {
         note_definition();
+        note_pauses();
         note_neighbours();
         if (found_.row) {
             explain_row();
@@ -184,6 +185,22 @@ private:
                         when(version_.revision->effective_from),
                         by.who.empty() ? "hand in the database" : by.who),
             version_.revision->effective_from);
+    }
+
+    void note_pauses()
+    {
+        const Job* const job = version_.job ? &*version_.job : known_.job ? &*known_.job : nullptr;
+        if (job == nullptr) return;
+        const Pauses pauses(known_.pauses);
+        const Pause* const pause = pauses.find(known_.id, job->tags, found_.at);
+        if (pause == nullptr) return;
+        pause_ = *pause;
+        const bool is_open = pause->end() == WallTime::max();
+        add("pause",
+            fmt::format(
+                "{}, from {} {}", to_string(reason_of(*pause)), when(pause->begins_at),
+                is_open ? std::string("until somebody ends it") : "to " + when(pause->end())),
+            pause->begins_at);
     }
 
     void note_neighbours()
@@ -397,6 +414,7 @@ private:
             found_.verdict = Verdict::future;
             found_.answer =
                 fmt::format("It is due at {}, in {}.", due, in_words(found_.at - known_.now));
+            if (pause_) found_.answer += fmt::format(" It will be skipped: {}.", why_paused());
         } else if (!known_.planned_through || found_.at > *known_.planned_through) {
             found_.verdict = Verdict::unplanned;
             found_.answer =
@@ -436,6 +454,8 @@ private:
         }
     }
 
+    std::string why_paused() const { return to_string(reason_of(*pause_)); }
+
     std::string reason_for_not_due() const
     {
         const std::string at = when(found_.at);
@@ -453,6 +473,9 @@ private:
             return fmt::format("The job was stopped at that time: as it was since {}{}.",
                                when(version_.revision->effective_from),
                                by_text(*version_.revision));
+        }
+        if (job.kind == JobKind::daemon && pause_) {
+            return fmt::format("At {} it was kept down: {}.", at, why_paused());
         }
         if (job.kind == JobKind::daemon) {
             return fmt::format(
@@ -494,6 +517,7 @@ private:
     const Circumstances& known_;
     Explanation found_;
     Version version_;
+    std::optional<Pause> pause_;  ///< in which the moment is
     bool is_due_ = false;
 };
 

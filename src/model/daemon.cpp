@@ -29,6 +29,7 @@ bool was_moved(const DaemonStart& start)
         case Cause::job_stopped:
         case Cause::job_deleted:
         case Cause::window:
+        case Cause::paused:
             return true;
         default:
             return false;

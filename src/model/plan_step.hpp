@@ -27,7 +27,8 @@ struct PlanStep {
     NodeName dispatch_server;
     WallTime planned_through{};  ///< the new value; never smaller than the stored one
     /// New rows. Storing a step again changes nothing (an unknown outcome is tried again), but a
-    /// `revoked` row is opened again: a changed job may fire at the same moment.
+    /// `revoked` row is opened again: a changed job may fire at the same moment. A `skipped` row
+    /// that is there with fewer fires goes on: it stands for these then.
     std::vector<PlannedRun> runs;
     /// Rows that end here without a run (revoked, skipped, lost): only while they are not final.
     std::vector<RunReport> ended;

@@ -35,10 +35,11 @@ enum class Cause : std::uint8_t {
     window,         ///< a daemon was ended because its job's window is over
     start_limit,    ///< a daemon is given up: it ended too soon too many times in a row
     parent,         ///< a job that it runs after did not end as Job::run_after_on wants
+    paused,         ///< its job was paused
 };
 
 /// By Cause. These words stand in ledgers, metrics and the API: they never change.
-inline constexpr std::array<std::string_view, 22> cause_words{"",
+inline constexpr std::array<std::string_view, 23> cause_words{"",
                                                               "mutex",
                                                               "replaced",
                                                               "overload",
@@ -59,7 +60,8 @@ inline constexpr std::array<std::string_view, 22> cause_words{"",
                                                               "oom",
                                                               "window",
                                                               "start-limit",
-                                                              "parent"};
+                                                              "parent",
+                                                              "paused"};
 
 constexpr std::string_view to_string(Cause cause)
 {

@@ -46,9 +46,9 @@ public:
     /// Tells the dispatcher that a copy of a step is kept here.
     void kept(const StepKept& step);
 
-    /// Tells the dispatcher that these jobs were changed; completes when nothing that was planned
-    /// before can start any more. While there is no dispatcher it waits for one, for a limited
-    /// time.
+    /// Tells the dispatcher that these jobs, or without any the pauses, were changed; completes
+    /// when nothing that was planned before can start any more. While there is no dispatcher it
+    /// waits for one, for a limited time.
     asio::awaitable<Result<void>> announce(std::vector<JobId> jobs);
 
     /// Has the dispatcher plan a run of the job for now; completes when it is in the ledger. The

@@ -405,6 +405,7 @@ private:
             .refusal = refusal(),
             .job_news = [this](std::uint64_t after) { return job_news(after); },
             .jobs_known = [this] { return dispatcher_.jobs().size(); },
+            .pauses = [this]() -> const Pauses& { return dispatcher_.jobs().pauses(); },
             .max_jobs = config_.dispatch.max_jobs,
             .max_output = config_.exec.max_output,
             .loads = [this] { return loads(); },

@@ -1,6 +1,7 @@
 #include "store/copy.hpp"
 
 #include "store/notice_store.hpp"
+#include "store/pause_store.hpp"
 
 #include <spdlog/fmt/fmt.h>
 
@@ -134,6 +135,26 @@ void copy_channels(StoreImage& from, StoreImage& to)
     for (const NoticeChannel& channel : source) to.notices().add_channel(channel);
 }
 
+/// Without their ids, for the same reason.
+std::vector<Pause> read_pauses(StoreImage& image)
+{
+    std::vector<Pause> pauses = image.pauses().pauses_after(WallTime());
+    for (Pause& pause : pauses) pause.id = 0;
+    return pauses;
+}
+
+void copy_pauses(StoreImage& from, StoreImage& to)
+{
+    const std::vector<Pause> source = read_pauses(from);
+    const std::vector<Pause> target = read_pauses(to);
+    if (source == target) return;
+    if (!target.empty()) {
+        throw StoreError(
+            "the target has other pauses than the source. Copy into an empty database");
+    }
+    for (const Pause& pause : source) to.pauses().add_pause(pause);
+}
+
 }  // namespace
 
 StoreTotals copy_store(StoreImage& from, StoreImage& to,
@@ -179,6 +200,7 @@ StoreTotals copy_store(StoreImage& from, StoreImage& to,
         last = accounts.back().id;
     }
     copy_channels(from, to);
+    copy_pauses(from, to);
     to.finish(from.term());
 
     progress.comparing = true;

@@ -49,6 +49,16 @@ std::optional<EndedFire> ended_fire(const PlannedRun& planned)
     return fire;
 }
 
+std::optional<EndedFire> grown_fires(const PlannedRun& run, std::int64_t before)
+{
+    if (run.fires <= before) return std::nullopt;
+    auto fire = ended_fire(run);
+    if (!fire) return std::nullopt;
+    fire->run.scheduled_at = run.gap_end;
+    fire->run.fires = run.fires - before;
+    return fire;
+}
+
 std::optional<EndedFire> ended_fire(const LogRow& row)
 {
     auto fire = ended_fire(row.run, RunState::planned, GivesWay::only_open, row.retry_at);

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <compare>
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
@@ -35,6 +36,10 @@ std::optional<EndedFire> ended_fire(const RunReport& report, RunState before, Gi
 
 /// A fire that is skipped as soon as it is planned; nullopt: it is not.
 std::optional<EndedFire> ended_fire(const PlannedRun& run);
+
+/// What a row of skipped fires that goes on adds to the `before` that it stood for; nullopt:
+/// nothing, the step was stored before.
+std::optional<EndedFire> grown_fires(const PlannedRun& run, std::int64_t before);
 
 /// A final row, as it stands there.
 std::optional<EndedFire> ended_fire(const LogRow& row);

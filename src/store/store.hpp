@@ -57,6 +57,7 @@ public:
 };
 
 class NoticeStore;
+class PauseStore;
 
 struct JobCounts {
     std::int64_t total = 0;
@@ -161,6 +162,16 @@ struct ChainRow {
 inline constexpr std::string_view clock_was_ahead = "a clock that was ahead";
 
 /// What a new dispatcher finds.
+
+/// The fires of a job that a row of skipped fires stands for.
+struct SkippedSpan {
+    JobId job = 0;
+    WallTime from{};
+    WallTime to{};  ///< this moment included
+
+    friend bool operator==(const SkippedSpan&, const SkippedSpan&) = default;
+};
+
 struct TermStart {
     std::optional<WallTime> planned_through;  ///< not set: nothing was ever planned here
     /// When the plan was set back less than ten minutes before planned_through: how far a clock had
@@ -172,6 +183,9 @@ struct TermStart {
     /// planned_through, or after it: a job that is changed must not fire again at a moment when it
     /// has fired.
     std::vector<RunId> ended_lately;
+    /// For the same, of jobs that are paused, or were since then: rows that stand for several fires
+    /// and reach so far. One that begins earlier may be given from there on.
+    std::vector<SkippedSpan> skipped_lately;
     /// run_num of every job that has a run_limit, as it belongs to open_runs.
     std::vector<std::pair<JobId, std::int64_t>> run_numbers;
     StepId last_step;  ///< the newest step that is stored; none = {0, 0}
@@ -479,6 +493,8 @@ public:
     virtual std::vector<LogRow> job_rows_before(JobId job, WallTime before, std::size_t limit) = 0;
     /// The part about notices; one call at a time of both.
     virtual NoticeStore& notices() = 0;
+    /// The same about pauses.
+    virtual PauseStore& pauses() = 0;
 };
 
 }  // namespace peercron

@@ -60,6 +60,8 @@ public:
     virtual StoredTerm term() = 0;
     /// The part about notices, whose channels are copied.
     virtual NoticeStore& notices() = 0;
+    /// The same about pauses, which are all copied.
+    virtual PauseStore& pauses() = 0;
 
     // Each is one transaction.
     /// With their ids, moments and counters.

@@ -127,7 +127,7 @@ struct NodeBeat {
     friend bool operator==(const NodeBeat&, const NodeBeat&) = default;
 };
 
-/// Node → dispatcher: these rows of table `cron` were changed through my API.
+/// Node → dispatcher: my API changed these rows of table `cron`; without any, the pauses.
 struct JobChanged {
     std::uint64_t request = 0;
     std::vector<JobId> jobs;

@@ -88,7 +88,19 @@ def is_good_body(body):
     return moment(end) in (None, 0) or is_before(body.get("start_time", 0), end)
 
 
+def is_good_pause(fields):
+    """It ends later than it begins, and is not past."""
+    begin, end = fields.get("from"), fields.get("until")
+    if begin not in (None, "") and not is_before(now() + 60, begin):
+        return False
+    return end in (None, "") or (is_before(now() + 60, end) and (begin in (None, "") or is_before(begin, end)))
+
+
 def is_good(case):
+    if case.operation.path == "/pause" and isinstance(case.body, dict) and not is_good_pause(case.body):
+        return False
+    if case.operation.path == "/cron/stop/{id}" and case.query and not is_good_pause(case.query):
+        return False
     if isinstance(case.body, dict) and not is_good_body(case.body):
         return False
     # Only those that the job declares.

@@ -122,6 +122,40 @@ JobPast Database::find_past(const PastQuery& query) const
     return past;
 }
 
+Pause Database::add_pause(Pause pause)
+{
+    pause.id = static_cast<std::int64_t>(pauses_.size()) + 1;
+    pauses_.push_back(pause);
+    watcher_.pause_written(pause);
+    return pause;
+}
+
+/// All that are not over.
+std::vector<Pause> Database::end_pauses(WallTime at)
+{
+    std::vector<Pause> ended;
+    for (Pause& pause : pauses_) {
+        if (pause.end() <= at) continue;
+        pause.ended_at = at;
+        watcher_.pause_written(pause);
+        ended.push_back(pause);
+    }
+    return ended;
+}
+
+std::vector<Pause> Database::pauses() const
+{
+    if (mutation_ == Mutation::forgets_pauses) return {};
+    std::vector<Pause> pauses = pauses_;
+    if (mutation_ == Mutation::knows_no_end_of_pauses) {
+        for (Pause& pause : pauses) {
+            pause.until.reset();
+            pause.ended_at.reset();
+        }
+    }
+    return pauses;
+}
+
 void Database::claim_term(Epoch epoch, const NodeName& dispatcher)
 {
     if (epoch_ > epoch || (epoch_ == epoch && dispatcher_ != dispatcher)) {
@@ -149,6 +183,10 @@ TermStart Database::read_term() const
                    row.state != RunState::revoked) {
             found.ended_lately.push_back(id);
         }
+        const bool is_span = row.fires > 1 && planned_through_ &&
+                             row.gap_end > *planned_through_ - lately &&
+                             mutation_ != Mutation::forgets_skipped;
+        if (is_span) found.skipped_lately.push_back({id.job, id.scheduled_at, row.gap_end});
     }
     const auto older = [](const auto* a, const auto* b) {
         return a->second.serial < b->second.serial;
@@ -471,6 +509,11 @@ void Database::plan(const PlannedRun& run, const PlanStep& step)
         if (row.dispatched_at == WallTime()) row.dispatched_at = run.dispatched_at;
         if (row.requested_by.empty()) row.requested_by = run.requested_by;
         if (!row.retry_at) row.retry_at = run.retry_at;
+        const bool goes_on = row.state == RunState::skipped && run.state == RunState::skipped;
+        if (goes_on && run.fires > row.fires && mutation_ != Mutation::keeps_rows_short) {
+            row.fires = run.fires;
+            row.gap_end = run.gap_end;
+        }
     } else if (before != nullptr && !before->requested_by.empty()) {
         row.requested_by = before->requested_by;
     }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "model/job.hpp"
+#include "model/pause.hpp"
 #include "model/run.hpp"
 #include "simulation/mutation.hpp"
 #include "simulation/world.hpp"
@@ -53,11 +54,13 @@ public:
     virtual void row_moved(const RunId& from, const RunId& to) = 0;
     /// A job was added, changed, or deleted (no `after`).
     virtual void job_written(JobId id, const Job* after, WallTime effective_from) = 0;
+    /// A pause was made, or a person has ended it.
+    virtual void pause_written(const Pause& pause) = 0;
 };
 
-/// The tables cron, log and term, with the meaning of sql/mysql and store/mysql/mysql_ledger.cpp,
-/// ledger_rows.cpp and mysql_store.cpp: what is one transaction there is one call here. It never
-/// fails; what may go wrong on the way to it is StoreLine's.
+/// The tables cron, log, term and pause, with the meaning of sql/mysql and
+/// store/mysql/mysql_ledger.cpp, ledger_rows.cpp and mysql_store.cpp: what is one transaction there
+/// is one call here. It never fails; what may go wrong on the way to it is StoreLine's.
 class Database {
 public:
     Database(World& world, Mutation mutation, DatabaseWatcher& watcher)
@@ -72,6 +75,10 @@ public:
     std::vector<Job> find_jobs(std::span<const JobId> ids) const;
     /// Of query.only.
     JobPast find_past(const PastQuery& query) const;
+
+    Pause add_pause(Pause pause);
+    std::vector<Pause> end_pauses(WallTime at);
+    std::vector<Pause> pauses() const;
 
     /// The two statements of begin_term(): the first claims the term, the second is a snapshot.
     void claim_term(Epoch epoch, const NodeName& dispatcher);
@@ -127,6 +134,7 @@ private:
     std::vector<ClockStep> clock_steps_;
     StepId last_step_;
     std::vector<Revision> revisions_;
+    std::vector<Pause> pauses_;
 };
 
 }  // namespace peercron::simulation

@@ -154,6 +154,7 @@ void Judge::row_written(const RunId& id, const LedgerRow* before, const LedgerRo
     if (before == nullptr && id.attempt > 1) check_next_attempt(id);
     const bool is_fire_of_child = id.attempt == 1 && is_child(id.job);
     if (before == nullptr && after.retry_at && !is_fire_of_child) check_retry_row(id, after);
+    check_paused_row(id, after);
     if (is_final(after.state)) over_.try_emplace(id, world_.now());
     if (is_bad_end(after)) ended_badly_.try_emplace(id, world_.now());
     if (is_failure(after)) failed_.try_emplace(id, world_.now());
@@ -298,6 +299,119 @@ void Judge::change_applied(JobId id, WallTime effective_from)
     }
 }
 
+void Judge::pause_written(const Pause& pause)
+{
+    pauses_[pause.id].pause = pause;
+    const auto in_trace = [](std::optional<WallTime> time) {
+        return time ? to_unix_millis(*time) % 100'000'000 : 0;
+    };
+    world_.trace("pause {} of {} from {} until {}, ended {}", pause.id, scope_text(pause),
+                 in_trace(pause.begins_at), in_trace(pause.until), in_trace(pause.ended_at));
+}
+
+void Judge::pause_confirmed(std::int64_t id)
+{
+    PausedTime& paused = pauses_[id];
+    if (!paused.confirmed) paused.confirmed = world_.now();
+    if (paused.pause.ended_at && !paused.end_confirmed) paused.end_confirmed = world_.wall();
+    world_.trace("pause {}: confirmed", id);
+}
+
+/// No scenario changes the tags of a job.
+bool Judge::is_of(const Pause& pause, JobId job) const
+{
+    if (pause.job != 0) return pause.job == job;
+    const auto versions = versions_.find(job);
+    const bool has_tag = versions != versions_.end() && versions->second.front().job &&
+                         std::ranges::count(versions->second.front().job->tags, pause.tag) > 0;
+    return pause.tag.empty() || has_tag;
+}
+
+/// What a pause is said to have kept from running was due in it, or would have started in it. When
+/// a person ends it dispatchers may not know for long, and fires that are planned are skipped
+/// still.
+void Judge::check_paused_row(const RunId& id, const LedgerRow& row)
+{
+    if (row.reason.cause != Cause::paused || has_wrong_clocks_) return;
+    const auto is_in = [](const PausedTime& paused, WallTime time) {
+        WallTime end = paused.pause.until.value_or(WallTime::max());
+        if (paused.end_confirmed) end = std::min(end, *paused.end_confirmed + most_ahead);
+        return paused.pause.begins_at <= time && time < end;
+    };
+    const WallTime due = row.retry_at.value_or(id.scheduled_at);
+    const WallTime last = row.fires > 1 ? row.gap_end : due;
+    const WallTime decided = row.ended_at.value_or(row.dispatched_at);
+    const bool has_run = row.state == RunState::killed;
+    for (const auto& [number, paused] : pauses_) {
+        if (!is_of(paused.pause, id.job)) continue;
+        const bool is_late = due < decided && is_in(paused, decided);
+        if (has_run || is_late || (is_in(paused, due) && is_in(paused, last))) return;
+    }
+    broken("skipped for a pause that there was not", to_string(id));
+}
+
+/// No fire that shares a row with others has a row of its own, or is in another such row.
+void Judge::check_skipped_together(JobId id, const std::vector<Version>& versions)
+{
+    if (has_wrong_clocks_ || is_child(id)) return;
+    std::map<WallTime, RunId> together;
+    for (auto row = rows_.lower_bound(RunId{id, WallTime(), 0});
+         row != rows_.end() && row->first.job == id; ++row) {
+        if (row->second.fires < 2 || row->second.reason.cause != Cause::paused) continue;
+        for (const WallTime fire : fires_of_row(row->first, row->second, versions)) {
+            const auto [other, is_new] = together.emplace(fire, row->first);
+            const auto own = rows_.find(RunId{id, fire, 1});
+            const bool has_own = own != rows_.end() && own->first != row->first &&
+                                 own->second.state != RunState::revoked;
+            if (is_new && !has_own) continue;
+            broken("a fire in two rows",
+                   fmt::format("{}, in {} and {}", to_string(RunId{id, fire, 1}),
+                               to_string(row->first),
+                               to_string(has_own ? own->first : other->second)));
+        }
+    }
+}
+
+/// By the version that had as many fires from the first one to the last; none when there is none.
+std::vector<WallTime> Judge::fires_of_row(const RunId& first, const LedgerRow& row,
+                                          const std::vector<Version>& versions)
+{
+    std::vector<WallTime> fires;
+    for (const Version& version : versions) {
+        fires.clear();
+        if (!version.job) continue;
+        for (WallTime fire = first.scheduled_at; fire <= row.gap_end; fire += 1s) {
+            if (fires_at(*version.job, WallTime(), fire)) fires.push_back(fire);
+        }
+        const bool is_its = static_cast<std::int64_t>(fires.size()) == row.fires &&
+                            fires.front() == first.scheduled_at && fires.back() == row.gap_end;
+        if (is_its) return fires;
+    }
+    return {};
+}
+
+/// Nothing but what people ask for starts in a pause that was confirmed before, and what was lost.
+void Judge::check_paused_start(const Execution& execution)
+{
+    const RunId& id = execution.order.id;
+    const auto row = rows_.find(id);
+    if (row == rows_.end() || has_wrong_clocks_) return;
+    const std::string& request = row->second.requested_by;
+    const bool follows_schedule = request.starts_with("after ") && is_planned(id);
+    if (!request.empty() && !follows_schedule) return;
+    if (id.attempt > 1 && !row->second.retry_at) return;
+    const WallTime due = row->second.retry_at.value_or(id.scheduled_at);
+    for (const auto& [number, paused] : pauses_) {
+        const Pause& pause = paused.pause;
+        const bool is_known = paused.confirmed && *paused.confirmed <= execution.decided;
+        const bool covers = pause.begins_at <= due && due < pause.until.value_or(WallTime::max());
+        const bool is_ended = pause.ended_at.has_value();
+        if (!is_known || !covers || is_ended || !is_of(pause, id.job)) continue;
+        broken("started in a pause",
+               fmt::format("{} on {}, pause {}", to_string(id), execution.node, number));
+    }
+}
+
 /// The version by which this run may start now; none: it may not.
 const Judge::Version* Judge::allows(const RunOrder& order, World::Time decided) const
 {
@@ -371,6 +485,7 @@ void Judge::started(Execution& execution)
     check_retry_start(execution);
     check_daemon_start(execution);
     check_child_start(execution);
+    check_paused_start(execution);
 
     const Version* const version = allows(order, execution.decided);
     if (version == nullptr) {
@@ -452,7 +567,10 @@ void Judge::close(const std::map<NodeName, std::uint64_t>& alive, World::Time ag
     for (const auto& [job, alive_runs] : limited_) {
         if (!alive_runs.empty()) broken("a run that never ended", fmt::format("of job {}", job));
     }
-    for (const auto& [id, versions] : versions_) check_due(id, versions);
+    for (const auto& [id, versions] : versions_) {
+        check_due(id, versions);
+        check_skipped_together(id, versions);
+    }
     check_attempts(again);
     check_chains(again);
 }

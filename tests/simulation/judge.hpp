@@ -52,9 +52,12 @@ public:
     void plan_set_back(WallTime before, WallTime after) override;
     void row_moved(const RunId& from, const RunId& to) override;
     void job_written(JobId id, const Job* after, WallTime effective_from) override;
+    void pause_written(const Pause& pause) override;
 
     /// An API call that changed the job from `effective_from` on has returned: it holds.
     void change_confirmed(JobId id, WallTime effective_from);
+    /// The same of a pause, or of its end.
+    void pause_confirmed(std::int64_t id);
     /// A dispatcher plans by this version and has committed what follows from it.
     void change_applied(JobId id, WallTime effective_from);
 
@@ -122,6 +125,12 @@ private:
     void check_next_attempt(const RunId& id);
     void check_attempts(World::Time again);
     bool has_come_to_an_end(const RunId& id) const;
+    bool is_of(const Pause& pause, JobId job) const;
+    void check_paused_row(const RunId& id, const LedgerRow& row);
+    void check_paused_start(const Execution& execution);
+    void check_skipped_together(JobId id, const std::vector<Version>& versions);
+    static std::vector<WallTime> fires_of_row(const RunId& first, const LedgerRow& row,
+                                              const std::vector<Version>& versions);
     struct DaemonPast;
     std::optional<DaemonPast> past_of_daemon(JobId id) const;
     void check_daemon_start(const Execution& execution);
@@ -137,6 +146,12 @@ private:
     std::string verdict_;
     bool gave_up_ = false;
     std::map<JobId, std::vector<Version>> versions_;
+    struct PausedTime {
+        Pause pause;
+        std::optional<World::Time> confirmed;
+        std::optional<WallTime> end_confirmed;
+    };
+    std::map<std::int64_t, PausedTime> pauses_;
     std::map<RunId, LedgerRow> rows_;
     std::set<RunId> lost_;  ///< as a dispatcher has decided, whatever came of that
     std::map<RunId, World::Time> ended_badly_;

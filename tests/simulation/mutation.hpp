@@ -16,6 +16,7 @@ enum class Mutation : std::uint8_t {
     plan_goes_back,        ///< planned_through is now and then a second less than it was to be
     counts_nothing,        ///< run_num stays as it is
     steps_back_late,       ///< what was a moment to come when the call was sent counts as one
+    keeps_rows_short,      ///< a row of skipped fires does not go on
     // The dispatcher.
     hands_out_uncommitted,   ///< messages leave before the commit
     goes_on_deposed,         ///< "deposed" is taken for "committed"
@@ -42,6 +43,9 @@ enum class Mutation : std::uint8_t {
     places_anywhere,         ///< each node is taken for one that has all labels
     trusts_its_clock,        ///< the database's clock is not asked
     keeps_the_plan,          ///< it goes on from where a clock had come that was ahead
+    forgets_pauses,          ///< it does not read them
+    knows_no_end_of_pauses,  ///< nor when they end
+    forgets_skipped,         ///< a take-over does not read which fires were skipped together
     // The nodes.
     omits_held,            ///< accounts leave out what is held
     omits_ended,           ///< accounts leave out what is not in the store yet

@@ -2,6 +2,7 @@
 
 #include "base/backoff.hpp"
 #include "node/local_channel.hpp"
+#include "store/pause_store.hpp"
 
 #include <boost/asio/this_coro.hpp>
 
@@ -403,6 +404,20 @@ void Process::end_run(RunId id)
     api_tasks_.spawn("end run", ask_end(id));
 }
 
+void Process::pause_jobs(Pause pause)
+{
+    auto add = [pause = std::move(pause)](Store& store) {
+        return std::vector<Pause>(1, store.pauses().add_pause(pause));
+    };
+    api_tasks_.spawn("pause", write_pauses(std::move(add)));
+}
+
+void Process::resume_jobs()
+{
+    auto end = [at = wall()](Store& store) { return store.pauses().end_pauses({}, at, ""); };
+    api_tasks_.spawn("resume", write_pauses(std::move(end)));
+}
+
 void Process::die(bool silently)
 {
     for (NetChannel* channel : channels_) channel->die(silently);
@@ -424,6 +439,20 @@ asio::awaitable<void> Process::write_change(std::function<std::optional<Job>(Sto
     std::vector<JobId> jobs(1, id);
     const auto confirmed = co_await agent_.announce(std::move(jobs));
     if (confirmed) cluster_.judge.change_confirmed(id, at);
+}
+
+asio::awaitable<void> Process::write_pauses(std::function<std::vector<Pause>(Store&)> change)
+{
+    std::vector<Pause> pauses;
+    try {
+        pauses = co_await api_store_.call(std::move(change));
+    } catch (const StoreError&) {
+        co_return;  // nobody knows whether it was made: the answer is 503
+    }
+    std::vector<JobId> jobs;
+    const auto confirmed = co_await agent_.announce(std::move(jobs));
+    if (!confirmed) co_return;
+    for (const Pause& pause : pauses) cluster_.judge.pause_confirmed(pause.id);
 }
 
 asio::awaitable<void> Process::ask_run(JobId id)

@@ -60,6 +60,8 @@ public:
     void delete_job(JobId id);
     void run_now(JobId id);
     void end_run(RunId id);
+    void pause_jobs(Pause pause);
+    void resume_jobs();
 
     void die(bool silently);
 
@@ -118,6 +120,7 @@ private:
 
     asio::awaitable<void> write_change(std::function<std::optional<Job>(Store&)> change,
                                        WallTime at, JobId id);
+    asio::awaitable<void> write_pauses(std::function<std::vector<Pause>(Store&)> change);
     asio::awaitable<void> ask_run(JobId id);
     asio::awaitable<void> ask_end(RunId id);
 

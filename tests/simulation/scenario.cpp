@@ -40,16 +40,20 @@ constexpr std::array<std::string_view, all_fault_kinds> fault_names{
     "clock_ahead",
     "store_late",
     "database_clock",
+    "pause_jobs",
+    "resume_jobs",
 };
 
 /// What people do.
 bool is_request(Fault fault)
 {
-    return fault >= Fault::add_job && fault <= Fault::end_run;
+    return (fault >= Fault::add_job && fault <= Fault::end_run) || fault == Fault::pause_jobs ||
+           fault == Fault::resume_jobs;
 }
 
 constexpr milliseconds calm{2000};  // before anything happens
 constexpr milliseconds time_to_run_again{10'000};
+constexpr std::string_view paused_tag = "a";
 
 NodeName node_name(std::size_t index)
 {
@@ -344,6 +348,31 @@ void give_wrong_clocks(Scenario& scenario, Random& random)
     std::stable_sort(scenario.happenings.begin(), scenario.happenings.end(), earlier);
 }
 
+/// Of pauses of all jobs, of a tag and of one job, with an end and without, and of people who end
+/// them. What "from now on" means is the same for everybody.
+void give_pauses(Scenario& scenario, Random& random)
+{
+    const auto sets_clocks = [](const Happening& happening) {
+        return happening.fault == Fault::clock_jump;
+    };
+    if (scenario.has_wrong_clocks || std::ranges::any_of(scenario.happenings, sets_clocks)) return;
+    for (Job& job : scenario.jobs) {
+        if (random.once_in(2)) job.tags = {std::string(paused_tag)};
+    }
+    const auto latest = std::max<std::int64_t>(scenario.healed.count(), 10'000);
+    const auto count = random.between(1, 5);
+    for (std::int64_t i = 0; i < count; ++i) {
+        Happening happening;
+        happening.at = calm + milliseconds(random.between(0, latest));
+        happening.fault = random.once_in(3) ? Fault::resume_jobs : Fault::pause_jobs;
+        happening.dice = random.next();
+        scenario.happenings.push_back(happening);
+        scenario.healed = std::max(scenario.healed, happening.at + 100ms);
+    }
+    const auto earlier = [](const Happening& a, const Happening& b) { return a.at < b.at; };
+    std::stable_sort(scenario.happenings.begin(), scenario.happenings.end(), earlier);
+}
+
 /// One run of a scenario.
 class Course {
 public:
@@ -607,6 +636,7 @@ private:
         Process& node = *at.process;
         const auto& jobs = cluster_.database.jobs();
         if (fault == Fault::add_job) return node.add_job(draft(dice, 100 + dice.below(100)));
+        if (fault == Fault::resume_jobs) return node.resume_jobs();
         if (jobs.empty()) return;
         const JobId job =
             std::next(jobs.begin(), static_cast<long>(dice.below(jobs.size())))->first;
@@ -621,6 +651,7 @@ private:
             if (!open.empty()) node.end_run(dice.one_of(open));
             return;
         }
+        if (fault == Fault::pause_jobs) return node.pause_jobs(pause_of(node, job, dice));
         if (again_too_soon) return;
         changed_[job] = world_.now();
         if (fault == Fault::delete_job) return node.delete_job(job);
@@ -630,6 +661,27 @@ private:
             return node.change_job(job, patch_of_where(dice, is_daemon));
         }
         node.change_job(job, is_scheduled ? patch(dice) : patch_of_unscheduled(dice));
+    }
+
+    static Pause pause_of(const Process& node, JobId job, Random& dice)
+    {
+        Pause pause;
+        pause.begins_at = node.wall();
+        if (dice.once_in(4)) pause.begins_at += milliseconds(dice.between(0, 6000));
+        if (!dice.once_in(3)) {
+            pause.until = pause.begins_at + milliseconds(dice.between(1, 12'000));
+        }
+        switch (dice.below(3)) {
+            case 0:
+                pause.job = job;
+                break;
+            case 1:
+                pause.tag = paused_tag;
+                break;
+            default:
+                break;
+        }
+        return pause;
     }
 
     void cut_off(Machine& machine, bool in, bool out, bool off)
@@ -664,6 +716,9 @@ private:
     void heal()
     {
         world_.trace("*** everything is healed");
+        end_pauses();
+        // A call that was under way may have made one since.
+        after(8000ms, [this] { end_pauses(); });
         cluster_.weather = StoreWeather();
         cluster_.consul.set_away(false);
         cluster_.network.set_slowest(1ms);
@@ -675,6 +730,8 @@ private:
             machine->longest_command = 1000ms;
         }
     }
+
+    void end_pauses() { cluster_.database.end_pauses(world_.wall()); }
 
     void stop_jobs()
     {
@@ -827,6 +884,8 @@ Scenario Scenario::from_seed(std::uint64_t seed)
     if (!scenario.dispatcher_only && chains.once_in(3)) give_chains(scenario, chains);
     Random labels(seed ^ 0x1ABE15ULL);
     if (!scenario.dispatcher_only && labels.once_in(4)) give_labels(scenario, labels);
+    Random pauses(seed ^ 0x9A05E5ULL);
+    if (pauses.once_in(4)) give_pauses(scenario, pauses);
     return scenario;
 }
 

@@ -43,11 +43,13 @@ enum class Fault : std::uint8_t {
     clock_ahead,       ///< seconds, hours or a day, and set right
     store_late,        ///< calls take effect, and are answered seconds later
     database_clock,    ///< as after a failover: the database's clock is another one
+    pause_jobs,
+    resume_jobs,
 };
 
 /// Of those that scenarios are made of first; the later ones are drawn beside them.
 constexpr std::size_t fault_kinds = static_cast<std::size_t>(Fault::end_run) + 1;
-constexpr std::size_t all_fault_kinds = static_cast<std::size_t>(Fault::database_clock) + 1;
+constexpr std::size_t all_fault_kinds = static_cast<std::size_t>(Fault::resume_jobs) + 1;
 
 std::string_view to_string(Fault fault);
 

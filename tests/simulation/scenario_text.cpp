@@ -44,6 +44,11 @@ std::vector<std::string_view> words_of(std::string_view line)
     }
 }
 
+std::string tags_of(const Job& job)
+{
+    return job.tags.empty() ? "" : fmt::format(" tags={}", join_words(job.tags));
+}
+
 std::string where_of(const Job& job)
 {
     std::string text;
@@ -60,7 +65,7 @@ std::string text_of(const Job& job)
                    "start_limit={}",
                    policy_name(job.restart), job.restart_delay.count(),
                    job.restart_max_delay.count(), job.healthy_after.count(), job.start_limit) +
-               where_of(job);
+               tags_of(job) + where_of(job);
     }
     std::string text = job.cron_set.substr(0, job.cron_set.find(' '));
     if (is_chained(job)) {
@@ -68,6 +73,7 @@ std::string text_of(const Job& job)
                            policy_name(job.run_after_on));
     }
     if (!job.name.empty()) text += fmt::format(" name={}", job.name);
+    text += tags_of(job);
     if (job.is_mutex) text += " mutex";
     if (job.delivery == Delivery::at_least_once) text += " at_least_once";
     if (job.timeout.count() > 0) text += fmt::format(" timeout={}", job.timeout.count());
@@ -142,6 +148,8 @@ Job job_of(const std::vector<std::string_view>& words, std::size_t number)
             job.run_on = split_words(value);
         } else if (key == "sticky") {
             job.spread = Spread::sticky;
+        } else if (key == "tags") {
+            job.tags = split_words(value);
         } else if (key == "restart") {
             job.restart = parse_policy<Restart>(value).value();
         } else if (key == "restart_delay") {

@@ -2,12 +2,14 @@
 
 #include "base/timer.hpp"
 #include "simulation/unused_store.hpp"
+#include "store/pause_store.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
+#include <stdexcept>
 #include <vector>
 
 namespace peercron::simulation {
@@ -15,6 +17,26 @@ namespace {
 
 constexpr auto latest_effect = 1500ms;  // of a statement whose caller has given up
 constexpr auto lookahead = 2s;          // DispatchSettings
+
+/// The calls about pauses.
+class PauseCalls final : public PauseStore {
+public:
+    std::function<std::vector<Pause>()> on_read;
+    std::function<Pause(const Pause&)> on_add;
+    std::function<std::vector<Pause>(WallTime)> on_end;
+
+    std::vector<Pause> pauses_after(WallTime /*time*/) override
+    {
+        throw std::logic_error("the simulation's database has no answer to this");
+    }
+    std::vector<Pause> pauses_of_plan() override { return on_read(); }
+    Pause add_pause(const Pause& pause) override { return on_add(pause); }
+    std::vector<Pause> end_pauses(const PauseChoice& /*choice*/, WallTime at,
+                                  const std::string& /*by*/) override
+    {
+        return on_end(at);
+    }
+};
 
 }  // namespace
 
@@ -28,6 +50,19 @@ public:
     explicit Rehearsal(const StoreSessions::Job& job, bool is_last_chance = false)
         : is_last_chance_(is_last_chance)
     {
+        pauses_.on_read = [] { return std::vector<Pause>(); };
+        pauses_.on_add = [this](const Pause& pause) {
+            note(What::change, [&]() -> Write {
+                return [pause](Database& database, auto&) { database.add_pause(pause); };
+            });
+            return pause;
+        };
+        pauses_.on_end = [this](WallTime at) {
+            note(What::change, [&]() -> Write {
+                return [at](Database& database, auto&) { database.end_pauses(at); };
+            });
+            return std::vector<Pause>();
+        };
         job(*this);
     }
 
@@ -126,6 +161,7 @@ public:
         return {};
     }
     std::vector<JobPast> find_pasts(const PastQuery& /*query*/) override { return {}; }
+    PauseStore& pauses() override { return pauses_; }
 
 private:
     template <class Copy>
@@ -136,13 +172,19 @@ private:
     }
 
     const bool is_last_chance_;
+    PauseCalls pauses_;
 };
 
 /// The database, as a job sees it whose caller waits.
 class StoreLine::Session final : public UnusedStore {
 public:
     /// `sent`: when the call was made, by the caller's clock.
-    Session(StoreLine& line, WallTime sent) : line_(line), database_(line.database_), sent_(sent) {}
+    Session(StoreLine& line, WallTime sent) : line_(line), database_(line.database_), sent_(sent)
+    {
+        pauses_.on_read = [this] { return database_.pauses(); };
+        pauses_.on_add = [this](const Pause& pause) { return database_.add_pause(pause); };
+        pauses_.on_end = [this](WallTime at) { return database_.end_pauses(at); };
+    }
 
     void ping() override {}
     std::vector<Job> find_jobs_by_id(std::span<const JobId> ids) override
@@ -246,8 +288,10 @@ public:
     {
         return {database_.find_past(query)};
     }
+    PauseStore& pauses() override { return pauses_; }
 
 private:
+    PauseCalls pauses_;
     StoreLine& line_;
     Database& database_;
     const WallTime sent_;

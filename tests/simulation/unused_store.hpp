@@ -107,6 +107,7 @@ public:
         unexpected();
     }
     NoticeStore& notices() override { unexpected(); }
+    PauseStore& pauses() override { unexpected(); }
 
 private:
     [[noreturn]] static void unexpected()

@@ -196,7 +196,7 @@ LockedRows lock_rows(MysqlConnection& connection, std::span<const RunReport> rep
         MysqlRows rows = connection.query(
             fmt::format("SELECT cron_id, scheduled_at, attempt, id, state,"
                         " (SELECT 1 + {} FROM cron WHERE cron.id = log.cron_id),"
-                        " run_server, started_at, retry_at"
+                        " run_server, started_at, retry_at, fires"
                         " FROM log FORCE INDEX (by_run)"
                         " WHERE (cron_id, scheduled_at, attempt) IN ({}) FOR UPDATE",
                         wants_notices, runs));
@@ -206,7 +206,7 @@ LockedRows lock_rows(MysqlConnection& connection, std::span<const RunReport> rep
             locked.emplace(
                 run, LockedRow{rows.integer(3), read_state(rows.text(4)), rows.integer(5) > 0,
                                rows.integer(5) > 1, NodeName(rows.text(6)), time_or_null(rows, 7),
-                               time_or_null(rows, 8)});
+                               time_or_null(rows, 8), rows.integer(9)});
         }
     });
     return locked;
@@ -228,8 +228,10 @@ std::vector<RowStatement> plan_statements(const MysqlConnection& connection,
         " run_server = IF(state = 'revoked', VALUES(run_server), run_server),"
         " dispatch_server = IF(state = 'revoked', VALUES(dispatch_server), dispatch_server),"
         " epoch = IF(state = 'revoked', VALUES(epoch), epoch),"
-        " fires = IF(state = 'revoked', VALUES(fires), fires),"
-        " gap_end = IF(state = 'revoked', VALUES(gap_end), gap_end),"
+        " gap_end = IF(state = 'revoked' OR (state = 'skipped' AND VALUES(state) = 'skipped' AND"
+        " VALUES(fires) > fires), VALUES(gap_end), gap_end),"
+        " fires = IF(state = 'revoked' OR (state = 'skipped' AND VALUES(state) = 'skipped' AND"
+        " VALUES(fires) > fires), VALUES(fires), fires),"
         " started_at = IF(state = 'revoked', NULL, started_at),"
         " ended_at = IF(state = 'revoked', NULL, ended_at),"
         " use_time = IF(state = 'revoked', 0, use_time),"
@@ -392,7 +394,7 @@ std::vector<std::string> notice_statements(std::span<const RunReport> reports,
 {
     std::vector<RunId> ended;
     for (const RunReport& report : reports) {
-        if (!is_told_of(report.state)) continue;
+        if (!is_told_of(report.state, report.reason.cause)) continue;
         const auto row = locked.find(report.id);
         if (row != locked.end()) {
             if (!row->second.wants_notices) continue;
@@ -409,7 +411,7 @@ std::vector<std::string> notice_statements(std::span<const PlannedRun> runs)
 {
     std::vector<RunId> ended;
     for (const PlannedRun& run : runs) {
-        if (is_told_of(run.state)) ended.push_back(run.id);
+        if (is_told_of(run.state, run.reason.cause)) ended.push_back(run.id);
     }
     return statements_of_ends(ended);
 }

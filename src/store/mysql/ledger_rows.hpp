@@ -25,7 +25,8 @@ namespace peercron {
 // Measured with MariaDB 10.11, that is as fast as an UPDATE joined with a list of rows, twice as
 // fast as one UPDATE per row, and twice as fast again where the ids of the rows are known.
 
-/// New rows; one that stands as revoked is opened again, another one stays as it is.
+/// New rows; one that stands as revoked is opened again, one of skipped fires goes on where there
+/// are more of them now, and another one stays as it is.
 std::vector<RowStatement> plan_statements(const MysqlConnection& connection,
                                           std::span<const PlannedRun> runs, Epoch epoch,
                                           const NodeName& dispatch_server);
@@ -44,6 +45,7 @@ struct LockedRow {
     NodeName run_server;
     std::optional<WallTime> started_at;
     std::optional<WallTime> retry_at;
+    std::int64_t fires = 1;
 };
 using LockedRows = std::unordered_map<RunId, LockedRow>;
 

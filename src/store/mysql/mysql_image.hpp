@@ -1,6 +1,7 @@
 #pragma once
 
 #include "store/mysql/mysql_notices.hpp"
+#include "store/mysql/mysql_pauses.hpp"
 #include "store/mysql/mysql_session.hpp"
 #include "store/store_image.hpp"
 
@@ -19,6 +20,7 @@ public:
     std::vector<OtherAccount> other_accounts_after(std::int64_t after, std::size_t limit) override;
     StoredTerm term() override;
     NoticeStore& notices() override { return notices_; }
+    PauseStore& pauses() override { return pauses_; }
     void append_jobs(std::span<const Job> jobs) override;
     void append_revisions(std::span<const Revision> revisions) override;
     void append_rows(std::span<const LogRow> rows) override;
@@ -28,6 +30,7 @@ public:
 private:
     MysqlSession session_;
     MysqlNotices notices_{session_};
+    MysqlPauses pauses_{session_};
 };
 
 }  // namespace peercron

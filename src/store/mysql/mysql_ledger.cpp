@@ -4,7 +4,9 @@
 #include "store/mysql/ledger_rows.hpp"
 #include "store/mysql/mysql_rows.hpp"
 #include "store/mysql/mysql_store.hpp"
+#include "store/mysql/mysql_tables.hpp"
 #include "store/mysql/statistics_rows.hpp"
+#include "store/pause_tables.hpp"
 #include "store/text.hpp"
 
 #include <spdlog/spdlog.h>
@@ -90,10 +92,12 @@ std::vector<EndedFire> skipped_fires(MysqlConnection& connection, const PlanStep
 {
     std::vector<EndedFire> fires;
     std::vector<RunReport> runs;
+    std::vector<const PlannedRun*> skipped;
     for (const PlannedRun& run : step.runs) {
         auto fire = ended_fire(run);
         if (!fire) continue;
         fires.push_back(*std::move(fire));
+        skipped.push_back(&run);
         runs.emplace_back().id = run.id;
     }
     if (fires.empty()) return fires;
@@ -102,7 +106,12 @@ std::vector<EndedFire> skipped_fires(MysqlConnection& connection, const PlanStep
     for (std::size_t i = 0; i < fires.size(); ++i) {
         const auto found = locked.find(runs[i].id);
         const bool is_news = found == locked.end() || found->second.state == RunState::revoked;
-        if (is_news) news.push_back(std::move(fires[i]));
+        if (is_news) {
+            news.push_back(std::move(fires[i]));
+        } else if (found->second.state == RunState::skipped) {
+            auto grown = grown_fires(*skipped[i], found->second.fires);
+            if (grown) news.push_back(*std::move(grown));
+        }
     }
     return news;
 }
@@ -258,7 +267,9 @@ TermStart MysqlStore::begin_term(Epoch epoch, const NodeName& dispatcher)
         }
         read_open_runs(connection, start);
         if (start.planned_through) {
-            start.ended_lately = read_ended_lately(connection, *start.planned_through - lately);
+            const WallTime since = *start.planned_through - lately;
+            start.ended_lately = read_ended_lately(connection, since);
+            start.skipped_lately = PauseTables(MysqlTables(connection)).skipped_spans(since);
             // Of the newest ones: there is no index by time.
             start.changes = read_revisions(
                 connection,

@@ -1,6 +1,6 @@
 #include "store/mysql/mysql_notices.hpp"
 
-#include "store/mysql/mysql_rows.hpp"
+#include "store/mysql/mysql_tables.hpp"
 #include "store/notice_tables.hpp"
 
 #include <mysqld_error.h>
@@ -11,24 +11,6 @@ namespace peercron {
 namespace {
 
 using Repeat = MysqlSession::Repeat;
-
-class MysqlTables {
-public:
-    explicit MysqlTables(MysqlConnection& connection) : connection_(connection) {}
-
-    MysqlRows query(const std::string& sql) { return connection_.query(sql); }
-    std::uint64_t execute(const std::string& sql) { return connection_.execute(sql); }
-    std::int64_t last_insert_id() const { return connection_.last_insert_id(); }
-    std::string quote(std::string_view text) const { return connection_.quote(text); }
-    static std::string log_columns()
-    {
-        return log_excerpt_columns(fmt::format("RIGHT(output, {})", output_of_notice),
-                                   "LENGTH(output)");
-    }
-
-private:
-    MysqlConnection& connection_;
-};
 
 NoticeTables<MysqlTables> tables(MysqlConnection& connection)
 {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "store/mysql/mysql_notices.hpp"
+#include "store/mysql/mysql_pauses.hpp"
 #include "store/mysql/mysql_session.hpp"
 #include "store/store.hpp"
 
@@ -71,10 +72,12 @@ public:
     std::vector<BegunTerm> terms_since(WallTime since, std::size_t limit) override;
     std::vector<LogRow> job_rows_before(JobId job, WallTime before, std::size_t limit) override;
     NoticeStore& notices() override { return notices_; }
+    PauseStore& pauses() override { return pauses_; }
 
 private:
     MysqlSession session_;
     MysqlNotices notices_{session_};
+    MysqlPauses pauses_{session_};
 };
 
 }  // namespace peercron

@@ -107,7 +107,7 @@ void uncount(SqliteConnection& connection, const RunReport& report)
 /// For notices: see NoticeStore.
 void note_end(SqliteConnection& connection, std::int64_t log_id, const RunReport& report)
 {
-    if (!is_told_of(report.state)) return;
+    if (!is_told_of(report.state, report.reason.cause)) return;
     static const std::string sql =
         fmt::format("INSERT INTO notice_end (log_id) SELECT ? FROM cron WHERE cron.id = ? AND {}",
                     wants_notices);
@@ -203,6 +203,23 @@ bool reopen_planned(SqliteConnection& connection, const PlannedRun& run, const P
     return bind(reopen, run.id).execute() > 0;
 }
 
+/// A row of skipped fires goes on, if it stands for fewer.
+std::optional<EndedFire> grow(SqliteConnection& connection, const PlannedRun& run)
+{
+    SqliteStatement& find = connection.cached(
+        "SELECT fires FROM log WHERE cron_id = ? AND scheduled_at = ? AND attempt = ?"
+        " AND state = 'skipped'");
+    std::optional<std::int64_t> before;
+    if (bind(find, run.id).next()) before = find.integer(0);
+    find.reset();
+    if (!before || run.fires <= *before) return std::nullopt;
+    SqliteStatement& update = connection.cached(
+        "UPDATE log SET fires = ?, gap_end = ?"
+        " WHERE cron_id = ? AND scheduled_at = ? AND attempt = ?");
+    bind(update.bind(run.fires).bind(millis(run.gap_end)), run.id).execute();
+    return grown_fires(run, *before);
+}
+
 void note(std::optional<EndedFire> fire, std::vector<EndedFire>& ended)
 {
     if (fire) ended.push_back(*std::move(fire));
@@ -264,8 +281,12 @@ void write_planned(SqliteConnection& connection, const PlannedRun& run, const Pl
                                       .bind(millis(run.retry_at))
                                       .execute();
     const bool is_news = inserted > 0 || reopen_planned(connection, run, step, gap_end);
-    if (is_news) note(ended_fire(run), ended);
-    if (is_told_of(run.state)) note_end(connection, run.id);
+    if (is_news) {
+        note(ended_fire(run), ended);
+    } else if (run.fires > 1) {
+        note(grow(connection, run), ended);
+    }
+    if (is_told_of(run.state, run.reason.cause)) note_end(connection, run.id);
 }
 
 void write_moved(SqliteConnection& connection, const PlannedRun& run, const PlanStep& step)

@@ -2,6 +2,7 @@
 
 #include "store/sqlite/sqlite_lock.hpp"
 #include "store/sqlite/sqlite_notices.hpp"
+#include "store/sqlite/sqlite_pauses.hpp"
 #include "store/sqlite/sqlite_session.hpp"
 #include "store/store_image.hpp"
 
@@ -20,6 +21,7 @@ public:
     std::vector<OtherAccount> other_accounts_after(std::int64_t after, std::size_t limit) override;
     StoredTerm term() override;
     NoticeStore& notices() override { return notices_; }
+    PauseStore& pauses() override { return pauses_; }
     void append_jobs(std::span<const Job> jobs) override;
     void append_revisions(std::span<const Revision> revisions) override;
     void append_rows(std::span<const LogRow> rows) override;
@@ -30,6 +32,7 @@ private:
     SqliteLock lock_;
     SqliteSession session_;
     SqliteNotices notices_{session_};
+    SqlitePauses pauses_{session_};
 };
 
 }  // namespace peercron

@@ -1,8 +1,10 @@
 #include "store/history.hpp"
+#include "store/pause_tables.hpp"
 #include "store/row_order.hpp"
 #include "store/sqlite/ledger_rows.hpp"
 #include "store/sqlite/sqlite_rows.hpp"
 #include "store/sqlite/sqlite_store.hpp"
+#include "store/sqlite/sqlite_tables.hpp"
 #include "store/sqlite/statistics_rows.hpp"
 
 #include <string>
@@ -56,7 +58,9 @@ TermStart read_term(SqliteConnection& connection)
     term.reset();
     read_open_runs(connection, start);
     if (start.planned_through) {
-        start.ended_lately = read_ended_lately(connection, *start.planned_through - lately);
+        const WallTime since = *start.planned_through - lately;
+        start.ended_lately = read_ended_lately(connection, since);
+        start.skipped_lately = PauseTables(SqliteTables(connection)).skipped_spans(since);
         SqliteStatement& changes =
             connection
                 .cached(select_revisions(

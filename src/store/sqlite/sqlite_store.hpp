@@ -1,6 +1,7 @@
 #pragma once
 
 #include "store/sqlite/sqlite_notices.hpp"
+#include "store/sqlite/sqlite_pauses.hpp"
 #include "store/sqlite/sqlite_session.hpp"
 #include "store/store.hpp"
 
@@ -68,10 +69,12 @@ public:
     std::vector<BegunTerm> terms_since(WallTime since, std::size_t limit) override;
     std::vector<LogRow> job_rows_before(JobId job, WallTime before, std::size_t limit) override;
     NoticeStore& notices() override { return notices_; }
+    PauseStore& pauses() override { return pauses_; }
 
 private:
     SqliteSession session_;
     SqliteNotices notices_{session_};
+    SqlitePauses pauses_{session_};
 };
 
 }  // namespace peercron

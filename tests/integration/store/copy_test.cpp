@@ -6,6 +6,7 @@
 #include "store/mysql/mysql_connection.hpp"
 #include "store/mysql/mysql_store.hpp"
 #include "store/notice_store.hpp"
+#include "store/pause_store.hpp"
 #include "store/sqlite/sqlite_store.hpp"
 #include "store/store_address.hpp"
 
@@ -323,6 +324,30 @@ TEST(CopyTest, NoJobGetsAnIdThatTheLedgerKnows)
     }
 }
 
+TEST(CopyTest, PausesArriveOnce)
+{
+    const Sqlite here;
+    const Mysql there;
+    Pause pause;
+    pause.tag = "db";
+    pause.begins_at = t0;
+    pause.until = t0 + 1h;
+    pause.reason = "it's";
+    pause.made_by = "ops";
+    pause.ended_at = t0 + 1min;
+    pause.ended_by = "ann";
+    here.open_store()->pauses().add_pause(pause);
+    copy(here, there);
+    copy(here, there);
+    auto found = there.open_store()->pauses().pauses_after(WallTime());
+    ASSERT_EQ(found.size(), 1U);
+    found[0].id = 0;
+    EXPECT_EQ(found[0], pause);
+    pause.tag = "other";
+    here.open_store()->pauses().add_pause(pause);
+    EXPECT_THROW(copy(here, there), StoreError);
+}
+
 TEST(CopyTest, RowsOfWingCrontabStayWhatTheyAre)
 {
     const Mysql here;
@@ -385,6 +410,7 @@ public:
     }
     StoredTerm term() override { return image_.term(); }
     NoticeStore& notices() override { return image_.notices(); }
+    PauseStore& pauses() override { return image_.pauses(); }
     void append_jobs(std::span<const Job> jobs) override
     {
         use_up();

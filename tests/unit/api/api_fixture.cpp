@@ -45,6 +45,7 @@ ApiTest::ApiTest()
                   return news;
               },
           .jobs_known = [this] { return tables_.jobs.size(); },
+          .pauses = [this]() -> const Pauses& { return pauses_ = Pauses(tables_.pauses); },
           .loads = [this] { return loads_; },
           .epoch = [] { return Epoch{17}; },
           .store_trouble = [this] { return store_trouble_; },

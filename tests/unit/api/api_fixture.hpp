@@ -56,6 +56,7 @@ protected:
     std::string_view journal_ = "ok";
     std::string clock_state_ = "ok";
     std::string not_ready_;
+    Pauses pauses_;  ///< those of tables_, when they were last asked for
     ApiContext context_;
 };
 

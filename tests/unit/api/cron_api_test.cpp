@@ -62,7 +62,7 @@ TEST_F(CronApiTest, AddAnswersAsTheReferenceDoesWithTheNewerFieldsAfterwards)
               R"("remark":"","stop":false,"start_time":0,"end_time":0,"is_mutex":true,)" +
                   newer_fields() +
                   R"("run_num":0,"last_run_at":null,"next_run_at":1795219201000,"state":"enabled",)"
-                  R"("schedule_in_words":"every second","zone":"UTC"},)"
+                  R"("schedule_in_words":"every second","zone":"UTC","paused":null},)"
                   R"("message":"ok"})");
     EXPECT_EQ(tables_.jobs.at(1633).effective_from, clock_.time);
     EXPECT_THAT(announced_, ElementsAre(ElementsAre(1633)));
@@ -144,8 +144,9 @@ TEST_F(CronApiTest, ListHasAllJobsAsTheReferenceShowsThem)
               R"("start_time":0,"end_time":0,"is_mutex":true,)" +
                   newer_fields() +
                   R"("run_num":0,"last_run_at":null,"next_run_at":1795219201000,"state":"enabled",)"
-                  R"("schedule_in_words":"every second","zone":"UTC","last_state":null,)"
-                  R"("last_success_at":null,"failures_in_row":0,"failing_since":null,"running":0,)"
+                  R"("schedule_in_words":"every second","zone":"UTC","paused":null,)"
+                  R"("last_state":null,"last_success_at":null,"failures_in_row":0,)"
+                  R"("failing_since":null,"running":0,)"
                   R"("usual_time":null,"usual_p95":null,"late_p99":null}],)"
                   R"("message":"ok"})");
 }

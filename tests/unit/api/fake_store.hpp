@@ -3,6 +3,7 @@
 #include "base/utf8.hpp"
 #include "model/missed.hpp"
 #include "store/notice_store.hpp"
+#include "store/pause_store.hpp"
 #include "store/store.hpp"
 
 #include <algorithm>
@@ -40,6 +41,7 @@ struct FakeTables {
 
     std::vector<NoticeChannel> channels;
     std::vector<NoticeDelivery> deliveries;  ///< newest first
+    std::vector<Pause> pauses;
 
     std::vector<Revision> revisions;  ///< oldest first
     std::optional<WallTime> planned_through;
@@ -134,15 +136,60 @@ private:
     FakeTables& tables_;
 };
 
+/// Its part about pauses.
+class FakePauses final : public PauseStore {
+public:
+    explicit FakePauses(FakeTables& tables) : tables_(tables) {}
+
+    std::vector<Pause> pauses_after(WallTime time) override
+    {
+        std::vector<Pause> found = tables_.pauses;
+        std::erase_if(found, [time](const Pause& pause) { return pause.end() <= time; });
+        return found;
+    }
+    std::vector<Pause> pauses_of_plan() override
+    {
+        throw std::logic_error("the API does not call this");
+    }
+    Pause add_pause(const Pause& pause) override
+    {
+        tables_.pauses.push_back(pause);
+        tables_.pauses.back().id = std::ssize(tables_.pauses);
+        return tables_.pauses.back();
+    }
+    std::vector<Pause> end_pauses(const PauseChoice& choice, WallTime at,
+                                  const std::string& by) override
+    {
+        std::vector<Pause> ended;
+        for (Pause& pause : tables_.pauses) {
+            const bool is_chosen = choice.id ? pause.id == *choice.id
+                                             : pause.job == choice.job && pause.tag == choice.tag;
+            if (!is_chosen || pause.end() <= at) continue;
+            pause.ended_at = at;
+            pause.ended_by = by;
+            ended.push_back(pause);
+        }
+        return ended;
+    }
+
+private:
+    FakeTables& tables_;
+};
+
 /// A store in memory, for the calls that api/ makes.
 class FakeStore final : public Store {
 public:
-    explicit FakeStore(FakeTables& tables) : tables_(tables), notices_(tables) {}
+    explicit FakeStore(FakeTables& tables) : tables_(tables), notices_(tables), pauses_(tables) {}
 
     NoticeStore& notices() override
     {
         begin();
         return notices_;
+    }
+    PauseStore& pauses() override
+    {
+        begin();
+        return pauses_;
     }
 
     void ping() override { begin(); }
@@ -562,6 +609,7 @@ private:
 
     FakeTables& tables_;
     FakeNotices notices_;
+    FakePauses pauses_;
 };
 
 }  // namespace peercron::testing

@@ -370,8 +370,11 @@ TEST_F(InsightApiTest, SeveralJobsAreStoppedByOneCall)
     EXPECT_TRUE(tables_.jobs.at(one).stop);
     EXPECT_EQ(tables_.revisions.back().by.why, "disk full");
     EXPECT_THAT(announced_, ElementsAre(ElementsAre(one, two)));
+    post(fmt::format("/cron/stop/{}", two),
+         fmt::format("until={}", to_unix_seconds(clock_.time + 1h)));
     const std::string numbers = fmt::format(R"({{"action":"start","ids":[{},"{}"]}})", one, two);
     EXPECT_EQ(ask("/cron/bulk", numbers).at("done"), 2);
+    EXPECT_EQ(tables_.pauses.at(0).ended_at, clock_.time);
     const std::string number = fmt::format(R"({{"action":"stop","ids":{}}})", one);
     EXPECT_EQ(ask("/cron/bulk", number).at("done"), 1);
     EXPECT_THAT(std::string(ask("/cron/bulk", R"({"action":"stop","ids":[1.5]})", 400).as_string()),

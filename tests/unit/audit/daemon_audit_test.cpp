@@ -60,7 +60,7 @@ protected:
         AuditRules rules;
         AuditReport report;
         const AuditRange range{noon, noon + 1h};
-        JobAudit audit(past_, rules, range, noon + 1h + 5s, report);
+        JobAudit audit(past_, rules, range, noon + 1h + 5s, report, pauses_);
         std::size_t budget = 1000;
         for (const LedgerEntry& row : rows_) {
             audit.pass(row.id.scheduled_at, budget);
@@ -76,6 +76,7 @@ protected:
     }
 
     JobPast past_;
+    PauseHistory pauses_;
     std::vector<LedgerEntry> rows_;
 };
 
@@ -151,6 +152,24 @@ TEST_F(DaemonAuditTest, OneThatGoesOnThoughItIsStoppedNeverEnded)
     stopped.stop = true;
     version(30min, stopped);
     EXPECT_THAT(found(), ElementsAre("never_ended: still running, and it should not be up"));
+}
+
+TEST_F(DaemonAuditTest, APauseHoldsItDown)
+{
+    ran(61s, 10min, RunState::killed, Cause::paused);
+    is_up_since(20min);
+    Pause pause;
+    pause.begins_at = noon + 10min;
+    pause.until = noon + 20min;
+    pauses_ = PauseHistory({pause});
+    EXPECT_THAT(found(), IsEmpty());
+    pause.until = noon + 15min;
+    pauses_ = PauseHistory({pause});
+    EXPECT_THAT(found(), ElementsAre(HasSubstr("late: it was down")));
+    pause.until = noon + 2h;
+    pauses_ = PauseHistory({pause});
+    EXPECT_THAT(found(), ElementsAre(HasSubstr("extra: started during a pause"),
+                                     HasSubstr("never_ended: ")));
 }
 
 }  // namespace

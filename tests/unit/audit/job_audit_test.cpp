@@ -86,7 +86,7 @@ protected:
         report_ = {};
         findings_.clear();
         const AuditRange range{t0, to};
-        JobAudit audit(past_, rules_, range, now_.value_or(to + 10s), report_);
+        JobAudit audit(past_, rules_, range, now_.value_or(to + 10s), report_, pauses_);
         if (covered_) audit.cover(*covered_);
         const auto pass = [&](WallTime until) {
             std::size_t budget = at_once;
@@ -106,6 +106,7 @@ protected:
     }
 
     JobPast past_;
+    PauseHistory pauses_;
     std::map<RunId, LedgerEntry> rows_;
     AuditRules rules_;
     std::optional<WallTime> now_;
@@ -201,7 +202,7 @@ TEST_F(JobAuditTest, SpendsNoMoreThanItsBudgetAndFindsTheSame)
     change(t0 - 1h, every(1));
     row(t0 + 500s);
     EXPECT_THAT(audit(t0 + 1000s, 7), ElementsAre("missing 0-499 500", "missing 501-999 499"));
-    JobAudit audit(past_, rules_, AuditRange{t0, t0 + 1000s}, t0 + 2000s, report_);
+    JobAudit audit(past_, rules_, AuditRange{t0, t0 + 1000s}, t0 + 2000s, report_, pauses_);
     std::size_t budget = 7;
     EXPECT_FALSE(audit.pass(t0 + 500s, budget));
     EXPECT_EQ(audit.next_due(), t0 + 7s);
@@ -583,7 +584,7 @@ TEST_F(JobAuditTest, TheClocksOfAJobsZoneCount)
     const auto audit_night = [&] {
         report_ = {};
         const AuditRange range{night - 24h, night + 24h};
-        JobAudit audit(past_, rules_, range, t0, report_);
+        JobAudit audit(past_, rules_, range, t0, report_, pauses_);
         std::size_t budget = 1000;
         for (const auto& [id, entry] : rows_) {
             EXPECT_TRUE(audit.pass(id.scheduled_at, budget));
@@ -648,7 +649,8 @@ public:
     std::vector<Finding> audit()
     {
         report_ = {};
-        JobAudit audit(past_, rules_, {t0, t0 + length * 1s}, t0 + length * 1s + 1h, report_);
+        JobAudit audit(past_, rules_, {t0, t0 + length * 1s}, t0 + length * 1s + 1h, report_,
+                       no_pauses_);
         std::size_t budget = 1'000'000;
         for (const auto& [id, entry] : rows_) {
             audit.pass(id.scheduled_at, budget);
@@ -693,6 +695,7 @@ public:
     static constexpr int length = 3600;
     std::map<RunId, LedgerEntry> rows_;
     std::set<int> due_;
+    const PauseHistory no_pauses_;
     AuditReport report_;
 
 private:
@@ -964,6 +967,62 @@ TEST_F(RetryAuditTest, AnAttemptThatWaitsHasNotFailedToEnd)
     EXPECT_THAT(audit(t0 + 5s), IsEmpty());
     now_ = due() + 61s;
     EXPECT_THAT(audit(t0 + 5s), ElementsAre("never_ended 0"));
+}
+
+Pause pause_between(WallTime from, WallTime to)
+{
+    Pause pause;
+    pause.begins_at = from;
+    pause.until = to;
+    pause.reason = "db upgrade";
+    return pause;
+}
+
+TEST_F(JobAuditTest, WhatAPauseKeptFromRunningWasDueInOne)
+{
+    change(t0 - 1h, every(10));
+    rows(t0, t0 + 100s, 10s);
+    LedgerEntry& paused = gap(t0 + 100s, t0 + 190s, 10);
+    paused.reason = parse_reason("paused: db upgrade (ops)");
+    rows(t0 + 200s, t0 + 300s, 10s);
+    pauses_ = PauseHistory({pause_between(t0 + 100s, t0 + 200s)});
+    EXPECT_THAT(audit(t0 + 300s), IsEmpty());
+    EXPECT_EQ(report_.due, 30);
+
+    pauses_ = PauseHistory({pause_between(t0 + 100s, t0 + 150s)});
+    EXPECT_THAT(audit(t0 + 300s), ElementsAre("missed 100-190 10"));
+
+    Pause of_another = pause_between(t0 + 100s, t0 + 200s);
+    of_another.job = job_id + 1;
+    pauses_ = PauseHistory({of_another});
+    EXPECT_THAT(audit(t0 + 300s), ElementsAre("missed 100-190 10"));
+}
+
+TEST_F(JobAuditTest, NothingStartsInAPauseButWhatIsAskedForAndWhatWasLost)
+{
+    change(t0 - 1h, every(10));
+    rows(t0, t0 + 300s, 10s);
+    row(t0 + 155s + 1ms).requested = true;
+    pauses_ = PauseHistory({pause_between(t0 + 100s, t0 + 118s)});
+    EXPECT_THAT(audit(t0 + 300s), ElementsAre("extra 110"));
+    Pause ended = pause_between(t0 + 100s, t0 + 1h);
+    ended.ended_at = t0 + 108s;
+    pauses_ = PauseHistory({ended});
+    EXPECT_THAT(audit(t0 + 300s), IsEmpty());
+}
+
+TEST_F(JobAuditTest, AFireAfterOthersStartsInNoPauseEither)
+{
+    change(t0 - 1h, every(10));
+    rows(t0, t0 + 210s, 10s);
+    LedgerEntry& child = row(t0 + 205s);
+    child.requested = true;
+    child.retry_at = t0 + 220s;
+    child.started_at = t0 + 220s;
+    pauses_ = PauseHistory({pause_between(t0 + 210s, t0 + 300s)});
+    EXPECT_THAT(audit(t0 + 209s), ElementsAre("extra 205"));
+    pauses_ = PauseHistory({pause_between(t0 + 203s, t0 + 210s)});
+    EXPECT_THAT(audit(t0 + 209s), IsEmpty()) << "its fire was due in one, but its parents ran";
 }
 
 }  // namespace

@@ -474,5 +474,37 @@ TEST_F(TermDaemonTest, ADaemonWhoseNodeDoesNotFitAnyMoreIsEndedAndStartsAtOneTha
     EXPECT_EQ(orders_[0].first, other);
 }
 
+TEST_F(TermDaemonTest, APauseHoldsItDownAndItStartsAtItsEnd)
+{
+    begin_with();
+    start_one();
+    Pause pause;
+    pause.begins_at = midnight + 2s;
+    pause.until = midnight + 20s;
+    pause.made_by = "ops";
+    jobs_.put_pauses({pause});
+    pass_to(1500ms);
+    EXPECT_THAT(ends(), IsEmpty());
+    pass_to(2s);
+    EXPECT_THAT(ends(), ElementsAre(node_ + " paused"));
+    pass_to(3s);
+    end(fire(1, 1001ms), RunState::killed, Cause::paused);
+    for (int second = 4; second < 18; ++second) {
+        pass_to(second * 1s);
+        EXPECT_THAT(step().runs, IsEmpty()) << second;
+    }
+    EXPECT_FALSE(term_->run_now(1, "ops", now_).has_value());
+    pass_to(18s);
+    const PlanStep planned = step();
+    ASSERT_THAT(planned.runs, SizeIs(1));
+    EXPECT_EQ(planned.runs[0].id, fire(1, 20'001ms));
+    EXPECT_THAT(orders_, SizeIs(1));
+    // Its node's clock is a little ahead.
+    const NodeName node = orders_[0].first;
+    pass_to(19'990ms);
+    report(node, fire(1, 20'001ms), RunState::running);
+    EXPECT_THAT(ends(), IsEmpty());
+}
+
 }  // namespace
 }  // namespace peercron

@@ -1,0 +1,35 @@
+#pragma once
+
+#include "store/mysql/mysql_rows.hpp"
+#include "store/notice_tables.hpp"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace peercron {
+
+/// What NoticeTables and PauseTables ask of a connection.
+class MysqlTables {
+public:
+    explicit MysqlTables(MysqlConnection& connection) : connection_(connection) {}
+
+    MysqlRows query(const std::string& sql) { return connection_.query(sql); }
+    std::uint64_t execute(const std::string& sql) { return connection_.execute(sql); }
+    std::int64_t last_insert_id() const { return connection_.last_insert_id(); }
+    std::string quote(std::string_view text) const { return connection_.quote(text); }
+    static constexpr std::string_view log_by_run = "log FORCE INDEX (by_run)";
+    static constexpr std::string_view log_by_time = "log FORCE INDEX (by_time)";
+    static std::string log_columns()
+    {
+        return log_excerpt_columns(fmt::format("RIGHT(output, {})", output_of_notice),
+                                   "LENGTH(output)");
+    }
+
+private:
+    MysqlConnection& connection_;
+};
+
+}  // namespace peercron
