@@ -72,7 +72,7 @@ class People:
                 break
             record.update(node=at.peer, status=status, message=envelope.get("message"),
                           outcome="ok" if status == 200 else "unknown" if status == 503 else "refused")
-            if status == 200:
+            if status == 200 and what != "pause":
                 record["id"] = envelope["data"]["cron_id" if what == "run" else "id"]
                 if what == "run":
                     record["row"] = envelope["data"]["id"]
@@ -80,10 +80,10 @@ class People:
         record["answered"] = time.time_ns()
         with self.lock:
             self.done.append(record)
-            if record["outcome"] == "ok" and what != "run":
+            if record["outcome"] == "ok" and what not in ("run", "pause"):
                 self.versions[token] = version
                 self.ids[token] = record["id"]
-            elif record["outcome"] == "unknown" and what != "run":
+            elif record["outcome"] == "unknown" and what not in ("run", "pause"):
                 self.unknown.add(token)
             elif record["outcome"] == "refused":
                 self.notes.append({"rule": "api", "at": record["sent"],
@@ -94,9 +94,19 @@ class People:
         version = self.first_version(self.jobs[token])
         return self.call("add", token, node, "/cron/add", self.form(token, version), version)
 
+    def pause(self, planned):
+        """Of the jobs with the tag; it ends by itself."""
+        until = math.ceil(self.began + planned["until"])
+        form = {"tag": jobs.PAUSED, "until": until, "reason": "torture"}
+        record = self.call("pause", planned["job"], planned["node"], "/pause", form)
+        record["until"] = until
+
     def change(self, planned):
         """One of the plan's changes, unless the job's state is unknown or it is not there."""
         what, token, node = planned["what"], planned["job"], planned["node"]
+        if what == "pause":
+            self.pause(planned)
+            return
         if token in self.unknown:
             return
         if what == "add":

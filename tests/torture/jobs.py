@@ -10,6 +10,7 @@ ONCE_A_MINUTE_AT_LEAST = (
 POLICIES = ("delivery", "misfire_policy", "overlap", "max_concurrent", "retries", "restart", "run_on")
 SPARED = "10.77.0.11"  # node1's address (servers.py), where some jobs may not run
 FOR_EVER = 100_000  # seconds
+PAUSED = "paused"  # a tag
 
 
 def places_of(definition):
@@ -105,6 +106,8 @@ class Generator:
             self.daemons()
         if "run_on" in known:
             self.elsewhere()
+        add("paused now and then", every, tags=PAUSED)
+        add("paused now and then, mutex", "*/3 * * * * *", {"nap": 2}, is_mutex=1, tags=PAUSED)
 
     def elsewhere(self):
         """Jobs that may not run on node1; it is their dispatcher all the same."""
@@ -154,7 +157,17 @@ class Generator:
         for job in self.jobs:
             if not job.get("late") and job["cron"] and self.random.random() < 0.5:
                 calls.append(self.call(self.random.uniform(5, self.seconds), "run", job["token"]))
+        calls += self.pauses()
         return sorted(calls, key=lambda call: call["at"])
+
+    def pauses(self):
+        """Of the jobs with the tag; each ends by itself."""
+        calls, at = [], self.random.uniform(5, 20)
+        while at < self.seconds:
+            until = at + self.random.uniform(2, 25)
+            calls.append(self.call(at, "pause", "j00", until=until))
+            at = until + self.random.expovariate(1 / 15)
+        return calls
 
     def call(self, at, what, token, **more):
         return {"at": round(at, 3), "what": what, "job": token, "node": self.random.random(), **more}

@@ -18,6 +18,7 @@ import time
 
 import ledger
 import naive_cron
+from jobs import PAUSED
 
 SECOND = 1_000_000_000
 MS = 1_000_000
@@ -145,10 +146,11 @@ class Judge:
         self.histories = {}
         by_token = collections.defaultdict(list)
         for change in case.changes:
-            if change["what"] != "run" and change["outcome"] in ("ok", "unknown", "seen"):
+            if change["what"] not in ("run", "pause") and change["outcome"] in ("ok", "unknown", "seen"):
                 by_token[change["job"]].append(change)
         for job in case.jobs:
             self.histories[job["token"]] = History(by_token[job["token"]])
+        self.pauses = [change for change in case.changes if change["what"] == "pause" and "until" in change]
         self.ids = {}  # token → id
         for change in case.changes:
             if change.get("id"):
@@ -179,6 +181,7 @@ class Judge:
         self.every_due_fire_has_its_row()
         self.no_row_without_a_due_fire()
         self.gaps_are_what_they_say()
+        self.pauses_keep_fires_from_starting()
         self.runs_on_request()
         self.each_witness_has_its_row()
         self.one_start_per_fire()
@@ -264,7 +267,7 @@ class Judge:
             job, at = self.ids.get(token), second * SECOND
             rows = self.rows_of_fire.get((job, second * 1000), [])
             covered = rows or [gap for gap in self.gaps[job]
-                               if gap.scheduled_at <= second * 1000 <= gap.gap_end and gap.cause in ("misfire", "misfire-policy")]
+                               if gap.scheduled_at <= second * 1000 <= gap.gap_end and gap.cause in ("misfire", "misfire-policy", "paused")]
             witness = self.sightings_of_fire.get((job, second * 1000), [])
             if not covered and self.has_no_runs_left(token, job, at):
                 continue
@@ -334,6 +337,8 @@ class Judge:
                 if not fewest <= gap.fires <= len(own) and "at least" not in gap.reason:
                     self.wrong("gap", f"a row for {gap.fires} missed fires, but {fewest} to {len(own)} were due"
                                f" from {first} to {last}", token, at, [gap])
+                if gap.cause == "paused":
+                    continue
                 version = self.version(token, at) or {"definition": {}}
                 run_all = version["definition"].get("misfire_policy", "run_all") == "run_all"
                 bound = window_of(version) if run_all else MISFIRE
@@ -341,6 +346,39 @@ class Judge:
                 if late < bound - 1 and not self.was_given_up(token, gap.dispatch_time * SECOND + SECOND):
                     self.wrong("gap", f"given up {late} s after the last fire; only from {bound} s on might it be",
                                token, at, [gap])
+
+    def in_pause(self, token, second):
+        """Whether the job is in a pause then: must, may, or never."""
+        if token not in self.jobs or self.jobs[token]["definition"].get("tags") != PAUSED:
+            return "never"
+        at, verdict = second * SECOND, "never"
+        for pause in self.pauses:
+            if second >= pause["until"] or pause["outcome"] not in ("ok", "unknown"):
+                continue
+            if pause["outcome"] == "ok" and at > pause["answered"]:
+                return "must"
+            if pause["outcome"] == "unknown" or at > pause["sent"] - MS:
+                verdict = "may"
+        return verdict
+
+    def pauses_keep_fires_from_starting(self):
+        for (job, scheduled_at), sightings in self.sightings_of_fire.items():
+            token, second = sightings[0].token, scheduled_at // 1000
+            if scheduled_at % 1000 == 0 and self.in_pause(token, second) == "must":
+                self.wrong("paused", "ran in a pause", token, scheduled_at * MS,
+                           self.rows_of_fire.get((job, scheduled_at), []), sightings)
+        for row in self.case.rows:
+            if row.cause != "paused":
+                continue
+            token, first = self.token_of(row.cron_id), row.scheduled_at // 1000
+            last = (row.gap_end or row.scheduled_at) // 1000
+            own = [second for second in range(first, last + 1) if (token, second) in self.dues]
+            # What was due before a pause, and had not started, does not start in it.
+            decided = max(row.ended_at or 0, row.dispatch_time * 1000) // 1000
+            if any(self.in_pause(token, second) == "never" for second in own) and \
+                    (row.is_gap or decided < first or self.in_pause(token, decided) == "never"):
+                self.wrong("paused", "the row says that the job was paused, and it was not", token,
+                           row.scheduled_at * MS, [row])
 
     def runs_on_request(self):
         asked = collections.defaultdict(list)
@@ -602,6 +640,8 @@ class Judge:
             if row.cause != "no-node" and not limited:
                 return "the job may run any number of times at once"
             return "no node was out of reach" if calm else ""
+        if row.cause == "paused":
+            return ""  # see pauses_keep_fires_from_starting()
         if row.cause == "start-limit":
             return "" if definition.get("start_limit") else "the job has no start_limit"
         if row.cause == "superseded":

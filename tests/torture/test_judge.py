@@ -927,3 +927,48 @@ def test_a_daemon_that_is_given_up_says_so(worker):
     assert worker.broken() == []
     seen, row = worker.ran(worker.daemon, 19.1, nap=3, code=7)
     assert "daemon" in worker.broken()
+
+
+# Pauses.
+
+
+def paused_scene(scene, outcome="ok", first=21, last=29):
+    """A pause from second 20 to 30, in which the fires of these seconds share a row."""
+    token = scene.job(tags=jobs.PAUSED)
+    scene.changes.append({"what": "pause", "job": "j00", "sent": scene.at(20), "answered": scene.at(20.1),
+                          "outcome": outcome, "version": None, "until": ZERO + 30})
+    for second in range(first, last + 1):
+        scene.forget(token, second)
+    row = scene.row(token, first, "skipped", "paused: torture (anonymous)", fires=last - first + 1,
+                    gap_end=(ZERO + last) * 1000)
+    return token, row
+
+
+@pytest.mark.parametrize("outcome", ("ok", "unknown"))
+def test_a_pause_whose_fires_share_a_row_is_clean(scene, outcome):
+    paused_scene(scene, outcome)
+    assert scene.broken() == []
+
+
+def test_a_run_in_a_pause_is_found(scene):
+    paused_scene(scene, last=28)
+    assert scene.broken() == ["paused"]
+
+
+def test_a_row_that_says_paused_after_the_pause_is_found(scene):
+    paused_scene(scene, last=30)
+    assert scene.broken() == ["paused"]
+
+
+def test_a_row_that_says_paused_of_a_job_that_no_pause_is_of_is_found(scene):
+    token = scene.job()
+    scene.forget(token, 20)
+    scene.row(token, 20, "skipped", "paused: torture (anonymous)")
+    assert scene.broken() == ["paused"]
+
+
+def test_what_was_due_before_a_pause_does_not_start_in_it(scene):
+    token, _ = paused_scene(scene)
+    scene.forget(token, 19)
+    scene.row(token, 19, "skipped", "paused: torture (anonymous)", ended_at=(ZERO + 22) * 1000)
+    assert scene.broken() == []
