@@ -607,6 +607,7 @@ export const words = {
     '数据库不可用时结果只在内存中，节点停止即丢失。',
   ],
   clockOff: ['The clock of {node} is off.', '{node} 的时钟不准。'],
+  allPaused: ['All jobs are paused:', '所有任务已暂停：'],
 
   // The palette and the keys.
   paletteLabel: ['Job, run number, page or action', '任务、运行编号、页面或操作'],

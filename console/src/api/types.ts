@@ -252,6 +252,7 @@ export interface Health {
   journal: string;
   clock: string;
   time_zone: string;
+  paused?: string;
 }
 
 export interface Why {

@@ -25,7 +25,7 @@ function Banner(props: { warns?: boolean; title: string; children?: ComponentChi
   );
 }
 
-/** What is wrong with peercron itself, and what works all the same. */
+/** What is wrong with peercron itself, and what works all the same; and that people hold it up. */
 export function Banners() {
   const health = clusterHealth.value;
   const nodes = clusterNodes.value;
@@ -54,6 +54,11 @@ export function Banners() {
       {(health.journal === 'failing' || health.journal === 'unavailable') && (
         <Banner title={t(health.journal === 'failing' ? 'journalFailing' : 'journalUnavailable', { node: health.node })} to={toNodes}>
           {t('journalMeans')}
+        </Banner>
+      )}
+      {health.paused && (
+        <Banner warns title={t('allPaused')}>
+          {health.paused}
         </Banner>
       )}
       {health.clock !== 'ok' && (
