@@ -17,11 +17,11 @@
 namespace peercron {
 
 /// Which fires do not start because their jobs are paused, and the rows of those. The rules:
-///  - what is due during a pause does not start: a fire, also one of a job that runs after others,
-///  a
-///    retry, and a fire that was due before it and could not start in time. What a person asks for
-///    starts, with what runs after it, and so does what runs again because it was lost: commands
-///    that have begun before a pause go on;
+///  - what is due during a pause does not start: a fire, also of a job that runs after others, a
+///    retry, and a fire that was due before it and could not start in time;
+///  - what a person asks for starts, with what runs after it, and so does what runs again because
+///    it was lost;
+///  - commands that have begun before a pause go on;
 ///  - the fires of one job in one pause share a row, which grows with each. A new row begins with
 ///    another dispatcher, a change of the job, and after a day. Where other jobs run after it each
 ///    fire has a row of its own, as each of theirs has.
