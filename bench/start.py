@@ -59,7 +59,8 @@ def wait_for(predicate, begun, limit=30):
 
 def one_start(folder, port, settle):
     begun = time.monotonic()
-    node = subprocess.Popen([BINARY, "serve", "--data", folder, "--set", f"http_bind_address={HOST}:{port}"],
+    node = subprocess.Popen([BINARY, "serve", "--data", folder, "--set", f"http_bind_address={HOST}:{port}",
+                             "--set", "http.anonymous=owner", "--set", "http.socket=none"],
                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def health():

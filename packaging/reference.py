@@ -51,7 +51,8 @@ def api_description(program):
         probe.bind(("127.0.0.1", 0))
         address = "127.0.0.1:%d" % probe.getsockname()[1]
     with tempfile.TemporaryDirectory() as data:
-        node = subprocess.Popen([program, "serve", "--data", data, "--set", f"http_bind_address={address}"],
+        node = subprocess.Popen([program, "serve", "--data", data, "--set", f"http_bind_address={address}",
+                             "--set", "http.anonymous=owner", "--set", "http.socket=none"],
                                 stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             for _ in range(100):

@@ -18,14 +18,19 @@
  * there always are some. */
 char __libc_single_threaded = 0;
 
+void arc4random_buf(void* buffer, size_t size)
+{
+    for (size_t had = 0; had < size;) {
+        const ssize_t got = getrandom((char*)buffer + had, size - had, 0);
+        if (got < 0 && errno != EINTR) abort();
+        if (got > 0) had += (size_t)got;
+    }
+}
+
 uint32_t arc4random(void)
 {
     uint32_t number;
-    ssize_t got;
-    do {
-        got = getrandom(&number, sizeof number, 0);
-    } while (got < 0 && errno == EINTR);
-    if (got != sizeof number) abort();
+    arc4random_buf(&number, sizeof number);
     return number;
 }
 

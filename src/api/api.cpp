@@ -1,6 +1,8 @@
 #include "api/api.hpp"
 
+#include "access/access_book.hpp"
 #include "api/job_book.hpp"
+#include "api/limits.hpp"
 #include "api/openapi.hpp"
 #include "api/routes.hpp"
 #include "api/store_errors.hpp"
@@ -31,8 +33,11 @@ asio::awaitable<Response> describe(const Call&)
 
 Router make_api_router(const ApiContext& context)
 {
-    Access access(context.tokens, context.trusted_proxies, context.hosts);
-    Router router(std::move(access), explain_store_error);
+    const auto limit = [&context](const Route& route, const Caller& caller, std::string id) {
+        return keep_to_jobs(context, route, caller, std::move(id));
+    };
+    Access access(context.rules, context.access.directory());
+    Router router(std::move(access), explain_store_error, limit);
     add_cron_routes(router, context);
     add_log_routes(router, context);
     add_audit_routes(router, context);
@@ -51,6 +56,9 @@ Router make_api_router(const ApiContext& context)
     add_event_routes(router, context);
     add_health_routes(router, context, Role::read);
     add_access_routes(router, context);
+    add_account_routes(router, context);
+    add_token_routes(router, context);
+    add_session_routes(router, context);
     add_openapi_route(router);
     add_console_routes(router);
     return router;
@@ -58,7 +66,9 @@ Router make_api_router(const ApiContext& context)
 
 Router make_operations_router(const ApiContext& context)
 {
-    Access access({}, context.trusted_proxies);
+    AccessRules rules;
+    rules.trusted_proxies = context.rules.trusted_proxies;
+    Access access(rules);
     Router router(std::move(access), explain_store_error);
     add_health_routes(router, context, std::nullopt);
     return router;
@@ -70,6 +80,7 @@ void add_openapi_route(Router& router)
         .pattern = "/openapi.json",
         .methods = {http::verb::get},
         .role = std::nullopt,
+        .scope = Scope::none,
         .handler = describe,
     });
 }

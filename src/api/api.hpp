@@ -29,6 +29,8 @@
 
 namespace peercron {
 
+class AccessBook;
+
 /// A job that was added, changed or deleted.
 struct ChangedJob {
     JobId id = 0;
@@ -50,6 +52,7 @@ struct ApiContext {
     Budget& budget;    ///< of long answers
     Streams& streams;  ///< all that are open at this node
     TaskGroup& tasks;  ///< for what goes on when a call is answered; joined before the rest ends
+    AccessBook& access;
 
     /// Tells the dispatcher that these jobs, or without any the pauses, were changed; completes
     /// when what was handed out before is revoked. An error, or an exception: nobody has confirmed
@@ -91,10 +94,9 @@ struct ApiContext {
     std::string node;     ///< this node's name
     std::string version;  ///< of this program
     std::string default_time_zone = "UTC";
-    std::vector<Token> tokens;  ///< none: everybody may do everything
-    std::vector<std::string> trusted_proxies;
-    Hosts hosts = Hosts::this_machine;  ///< where there are no tokens
-    bool changing_gets = true;          ///< whether GET may stop, start and delete jobs
+    AccessRules rules;           ///< who may call, besides what `access` knows
+    bool plain_sign_in = false;  ///< whether passwords may come unencrypted from other machines
+    bool changing_gets = true;   ///< whether GET may stop, start and delete jobs
 };
 
 /// All calls of the API.

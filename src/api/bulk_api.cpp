@@ -1,6 +1,8 @@
+#include "api/access_changes.hpp"
 #include "api/await_answer.hpp"
 #include "api/chain_rules.hpp"
 #include "api/change_call.hpp"
+#include "api/limits.hpp"
 #include "api/routes.hpp"
 #include "api/rows.hpp"
 #include "base/log.hpp"
@@ -94,7 +96,7 @@ Selection read_selection(const Params& params)
 }
 
 /// Throws HttpError 400 for too many, 404, and 409 where others run after what is to be deleted.
-BulkResult select(Store& store, const Selection& selection, Action action)
+BulkResult select(Store& store, const Selection& selection, Action action, const Caller& caller)
 {
     BulkResult result;
     std::vector<Job> found;
@@ -102,13 +104,14 @@ BulkResult select(Store& store, const Selection& selection, Action action)
         found = store.job_page(*selection.filter, {0, most_selected + 1}, {});
     } else {
         found = store.find_jobs_by_id(selection.ids);
+        std::erase_if(found, [&caller](const Job& job) { return !is_within(caller.tags, job); });
         std::ranges::sort(found, {}, &Job::id);
     }
     if (found.size() > most_selected || selection.ids.size() > most_selected) {
         refuse(fmt::format("ids: more than {} jobs are meant; at most that many are allowed",
                            most_selected));
     }
-    if (action == Action::remove) check_childless(store, found);
+    if (action == Action::remove) check_childless(store, found, caller.tags);
     std::vector<JobId> ids;
     for (const Job& job : found) {
         result.jobs.push_back({job.id, job.name, job.stop});
@@ -225,10 +228,11 @@ void write_bulk(JsonWriter& json, std::string_view action, bool dry_run, const B
 asio::awaitable<Response> act_on(const ApiContext& context, const Call& call, Action action,
                                  std::string_view word)
 {
-    const Selection selection = read_selection(call.params);
+    Selection selection = read_selection(call.params);
+    if (selection.filter) selection.filter->any_tag = call.caller.tags;
     const bool dry_run = call.params.boolean("dry_run").value_or(false);
     const Edit checked = edit_by(context, call);  // what is wrong with `reason` is said first
-    const auto find = [&](Store& store) { return select(store, selection, action); };
+    const auto find = [&](Store& store) { return select(store, selection, action, call.caller); };
     BulkResult result = co_await context.store.call(find);
     if (action == Action::run && result.jobs.size() > most_runs_at_once) {
         refuse(fmt::format("ids: {} jobs are meant; at most {} can be run by one call",
@@ -241,6 +245,9 @@ asio::awaitable<Response> act_on(const ApiContext& context, const Call& call, Ac
                  result.jobs.size());
     if (action == Action::run) {
         co_await run_all(context, call, result);
+        if (result.done > 0) {
+            note_act(context, call.caller, "run now", fmt::format("{} jobs", result.done));
+        }
     } else {
         co_await change_all(context, call, action, result);
     }
@@ -280,6 +287,7 @@ void add_bulk_routes(Router& router, const ApiContext& context)
         .pattern = "/cron/bulk",
         .methods = {http::verb::post},
         .role = Role::operate,
+        .scope = Scope::filtered,
         .mutates = true,
         .params = acting,
         .strictness = Strictness::strict,
@@ -289,6 +297,7 @@ void add_bulk_routes(Router& router, const ApiContext& context)
         .pattern = "/cron/bulk/delete",
         .methods = {http::verb::post},
         .role = Role::admin,
+        .scope = Scope::filtered,
         .mutates = true,
         .params = selecting,
         .strictness = Strictness::strict,

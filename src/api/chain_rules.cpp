@@ -1,5 +1,6 @@
 #include "api/chain_rules.hpp"
 
+#include "api/limits.hpp"
 #include "base/utf8.hpp"
 #include "http/message.hpp"
 #include "model/chain.hpp"
@@ -32,15 +33,19 @@ std::vector<Job> children_of(Store& store, const std::string& name)
     return store.job_page(filter, {0, most_of_chain}, {});
 }
 
-std::string name_some(std::span<const Job> jobs)
+/// Names those that a caller with these tags sees.
+std::string name_some(std::span<const Job> jobs, const std::vector<std::string>& tags)
 {
     std::string names;
-    for (const Job& job : jobs.first(std::min(jobs.size(), most_children_named))) {
+    std::size_t named = 0;
+    for (const Job& job : jobs) {
+        if (named == most_children_named || !is_within(tags, job)) continue;
         names += names.empty() ? "" : ", ";
         names += job.name.empty() ? fmt::format("job {}", job.id) : quote_utf8(job.name);
+        ++named;
     }
-    if (jobs.size() > most_children_named)
-        names += fmt::format(" and {} more", jobs.size() - most_children_named);
+    if (named == 0) return jobs.size() == 1 ? "another job" : fmt::format("{} others", jobs.size());
+    if (named < jobs.size()) names += fmt::format(" and {} more", jobs.size() - named);
     return names;
 }
 
@@ -52,8 +57,10 @@ std::string name_some(std::span<const Job> jobs)
 /// What is before a job in its chain.
 class Ancestors {
 public:
-    Ancestors(Store& store, const Job& job, std::string_view default_zone)
-        : store_(store), job_(job), default_zone_(default_zone)
+    /// @param before the job as it was; nullptr: it is new.
+    Ancestors(Store& store, const Job& job, const Job* before, std::string_view default_zone,
+              const std::vector<std::string>& tags)
+        : store_(store), job_(job), before_(before), default_zone_(default_zone), tags_(tags)
     {}
 
     /// How many jobs are between the job and a schedule, itself included.
@@ -67,6 +74,9 @@ public:
             if (first == nullptr) {
                 first = &root;
             } else if (!has_same_times(*first, root)) {
+                if (!is_within(tags_, *first) || !is_within(tags_, root)) {
+                    refuse("run_after: these jobs do not fire at the same times");
+                }
                 refuse(fmt::format(
                     "run_after: {} fires at {} and {} at {}; a job runs after jobs "
                     "that fire at the same times, so that each of its fires has one "
@@ -97,7 +107,7 @@ private:
         }
         if (path_.size() > deepest_chain) refuse_depth();
         const std::optional<Job> parent = store_.find_job_by_name(name);
-        if (!parent || parent->name != name) {
+        if (!parent || parent->name != name || !is_known(*parent)) {
             refuse(
                 fmt::format("run_after: given {}; there is no job of that name", quote_utf8(name)));
         }
@@ -112,6 +122,16 @@ private:
         depths_[name] = depth;
         path_.erase(name);
         return depth;
+    }
+
+    /// Whether the caller may know of a parent: it sees it, or did not name it.
+    bool is_known(const Job& parent) const
+    {
+        const auto names = [&parent](const Job& job) {
+            return std::ranges::count(job.run_after, parent.name) > 0;
+        };
+        const bool is_named_now = names(job_) && (before_ == nullptr || !names(*before_));
+        return is_within(tags_, parent) || !is_named_now;
     }
 
     [[noreturn]] static void refuse_depth()
@@ -139,7 +159,9 @@ private:
 
     Store& store_;
     const Job& job_;
+    const Job* const before_;
     const std::string_view default_zone_;
+    const std::vector<std::string>& tags_;
     std::set<std::string> path_;  ///< from the job to the one that is looked at
     std::map<std::string, std::size_t> depths_;
     std::map<std::string, Job> roots_;  ///< those with schedules
@@ -190,7 +212,7 @@ std::vector<Job> children_of(Store& store, std::span<const Job> parents)
 }  // namespace
 
 void check_chain(Store& store, const Job& job, const Job* before, const JobPatch& patch,
-                 std::string_view default_zone)
+                 std::string_view default_zone, const std::vector<std::string>& tags)
 {
     const bool is_renamed = before != nullptr && before->name != job.name;
     const bool is_now_daemon = patch.has(&Job::kind) && job.kind == JobKind::daemon;
@@ -198,13 +220,13 @@ void check_chain(Store& store, const Job& job, const Job* before, const JobPatch
         const std::vector<Job> children = children_of(store, before->name);
         if (!children.empty()) {
             refuse_now(fmt::format("{}: {} {} after {}; change run_after of {} first",
-                                   is_renamed ? "name" : "kind", name_some(children),
+                                   is_renamed ? "name" : "kind", name_some(children, tags),
                                    children.size() == 1 ? "runs" : "run", quote_utf8(before->name),
                                    children.size() == 1 ? "it" : "them"));
         }
     }
     if (!patch.has(&Job::run_after) || !is_chained(job)) return;
-    Ancestors ancestors(store, job, default_zone);
+    Ancestors ancestors(store, job, before, default_zone, tags);
     const std::size_t depth = ancestors.depth();
     ancestors.check_times();
     std::map<std::string, std::size_t> known;
@@ -215,7 +237,8 @@ void check_chain(Store& store, const Job& job, const Job* before, const JobPatch
     }
 }
 
-void check_childless(Store& store, std::span<const Job> leaving)
+void check_childless(Store& store, std::span<const Job> leaving,
+                     const std::vector<std::string>& tags)
 {
     std::set<JobId> ids;
     for (const Job& job : leaving) ids.insert(job.id);
@@ -228,7 +251,7 @@ void check_childless(Store& store, std::span<const Job> leaving)
     refuse_now(
         fmt::format("{} {} after {}, so nothing was deleted; delete {} as well, or change "
                     "run_after",
-                    name_some(staying), staying.size() == 1 ? "runs" : "run",
+                    name_some(staying, tags), staying.size() == 1 ? "runs" : "run",
                     quote_utf8(parent->name), staying.size() == 1 ? "it" : "them"));
 }
 

@@ -1,10 +1,12 @@
+#include "api/access_changes.hpp"
 #include "api/routes.hpp"
-#include "base/log.hpp"
 #include "base/utf8.hpp"
 #include "http/answer.hpp"
 #include "model/job_fields.hpp"
 #include "model/notice_channel.hpp"
 #include "store/notice_store.hpp"
+
+#include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
 #include <optional>
@@ -122,7 +124,7 @@ asio::awaitable<Response> add_channel(const ApiContext& context, const Call& cal
     const NoticeChannel draft = changed(NoticeChannel(), call.params);
     const auto add = [&draft](Store& store) { return store.notices().add_channel(draft); };
     const NoticeChannel added = co_await context.store.call(add);
-    spdlog::info("http: {} adds channel {} ({})", to_string(call.caller), added.name, added.kind);
+    note_act(context, call.caller, "channel added", fmt::format("{} ({})", added.name, added.kind));
     co_return answer_with(added);
 }
 
@@ -134,7 +136,7 @@ asio::awaitable<Response> update_channel(const ApiContext& context, const Call& 
     const auto update = [&after](Store& store) { return store.notices().update_channel(after); };
     const bool is_there = co_await context.store.call(update);
     if (!is_there) refuse_unknown_channel(given_id);
-    spdlog::info("http: {} changes channel {}", to_string(call.caller), after.name);
+    note_act(context, call.caller, "channel changed", after.name);
     co_return answer_with(after);
 }
 
@@ -146,7 +148,7 @@ asio::awaitable<Response> delete_channel(const ApiContext& context, const Call& 
     };
     const bool was_there = co_await context.store.call(remove);
     if (!was_there) refuse_unknown_channel(call.id);
-    spdlog::info("http: {} deletes channel {}", to_string(call.caller), channel.name);
+    note_act(context, call.caller, "channel deleted", channel.name);
     co_return answer_with(channel);
 }
 
@@ -154,7 +156,7 @@ asio::awaitable<Response> delete_channel(const ApiContext& context, const Call& 
 asio::awaitable<Response> test_channel(const ApiContext& context, const Call& call)
 {
     NoticeChannel channel = co_await read_channel(context, call.id);
-    spdlog::info("http: {} tests channel {}", to_string(call.caller), channel.name);
+    note_act(context, call.caller, "channel tested", channel.name);
     const SendReport report = co_await context.test_channel(std::move(channel));
     const auto write = [&report](JsonWriter& json) {
         json.begin_object();
@@ -211,13 +213,13 @@ void add_channel_routes(Router& router, const ApiContext& context)
     router.add({
         .pattern = "/channel/list",
         .methods = {verb::get},
-        .role = Role::admin,
+        .role = Role::owner,
         .handler = bind(context, list_channels),
     });
     router.add({
         .pattern = "/channel/add",
         .methods = {verb::post},
-        .role = Role::admin,
+        .role = Role::owner,
         .mutates = true,
         .params = std::move(add_params),
         .strictness = Strictness::strict,
@@ -226,7 +228,7 @@ void add_channel_routes(Router& router, const ApiContext& context)
     router.add({
         .pattern = "/channel/update",
         .methods = {verb::post},
-        .role = Role::admin,
+        .role = Role::owner,
         .mutates = true,
         .params = std::move(update_params),
         .strictness = Strictness::strict,
@@ -235,21 +237,21 @@ void add_channel_routes(Router& router, const ApiContext& context)
     router.add({
         .pattern = "/channel/delete/{id}",
         .methods = {verb::post},
-        .role = Role::admin,
+        .role = Role::owner,
         .mutates = true,
         .handler = bind(context, delete_channel),
     });
     router.add({
         .pattern = "/channel/test/{id}",
         .methods = {verb::post},
-        .role = Role::admin,
+        .role = Role::owner,
         .mutates = true,
         .handler = bind(context, test_channel),
     });
     router.add({
         .pattern = "/channel/{id}/deliveries",
         .methods = {verb::get},
-        .role = Role::admin,
+        .role = Role::owner,
         .handler = bind(context, list_deliveries),
     });
 }

@@ -2,6 +2,7 @@
 #include "api/chain_rules.hpp"
 #include "api/change_call.hpp"
 #include "api/job_rules.hpp"
+#include "api/limits.hpp"
 #include "api/list_text.hpp"
 #include "api/paged_list.hpp"
 #include "api/pause_calls.hpp"
@@ -146,11 +147,12 @@ void write_listed(JsonWriter& json, const Job& job, const JobInsight& insight, c
 /// All jobs, read from the store in pieces while they are sent.
 class AllJobs final : public ListChunks {
 public:
-    explicit AllJobs(const ApiContext& context)
+    AllJobs(const ApiContext& context, std::vector<std::string> tags)
         : ListChunks(fmt::format("{}[", envelope_begin), fmt::format("]{}", envelope_end)),
           store_(context.store),
           budget_(context.budget),
-          view_(view_of(context))
+          view_(view_of(context)),
+          tags_(std::move(tags))
     {}
 
 private:
@@ -168,12 +170,16 @@ private:
     asio::awaitable<bool> fetch() override
     {
         if (is_last_) co_return false;
-        const JobId after = read_.jobs.empty() ? 0 : read_.jobs.back().id;
+        const JobId after = last_id_;
         share_ = Budget::Share();
         Budget::Share share =
             co_await budget_.take(jobs_per_fetch * (most_job_bytes + most_insight_bytes));
         const auto read = [this, after](Store& store) {
-            ListedJobs listed = with_insights(store, store.jobs_after(after, jobs_per_fetch));
+            std::vector<Job> jobs = store.jobs_after(after, jobs_per_fetch);
+            is_last_ = jobs.size() < jobs_per_fetch;
+            if (!jobs.empty()) last_id_ = jobs.back().id;
+            std::erase_if(jobs, [this](const Job& job) { return !is_within(tags_, job); });
+            ListedJobs listed = with_insights(store, std::move(jobs));
             read_beside(store, listed.jobs, view_);
             return listed;
         };
@@ -181,14 +187,15 @@ private:
         share.resize(size_of(read_.jobs) + read_.jobs.size() * most_insight_bytes);
         share_ = std::move(share);
         position_ = 0;
-        is_last_ = read_.jobs.size() < jobs_per_fetch;
         co_return true;
     }
 
     StorePool& store_;
     Budget& budget_;
     JobView view_;
+    const std::vector<std::string> tags_;  // of the caller
     ListedJobs read_;
+    JobId last_id_ = 0;    // that was read
     Budget::Share share_;  // for read_
     std::size_t position_ = 0;
     bool is_last_ = false;
@@ -261,7 +268,7 @@ std::vector<WordFilter> read_words(const Params& params)
 asio::awaitable<Response> list_jobs(const ApiContext& context, PagedList& list, const Call& call)
 {
     if (call.params.size() == 0) {
-        auto all = std::make_unique<AllJobs>(context);
+        auto all = std::make_unique<AllJobs>(context, call.caller.tags);
         co_return co_await answer_in_chunks(std::move(all));
     }
     const Slice slice = read_slice(call.params);
@@ -269,6 +276,7 @@ asio::awaitable<Response> list_jobs(const ApiContext& context, PagedList& list, 
     filter.search = call.params.text("search");
     filter.name = call.params.text("name");
     filter.words = read_words(call.params);
+    filter.any_tag = call.caller.tags;
     filter.state = read_job_state(call.params);
     read_order(call.params, filter);
     PagedList::Request request{filter, slice};
@@ -501,19 +509,21 @@ void check_channels(Store& store, const JobPatch& patch)
 /// Takes no more jobs than context.max_jobs, as far as this node knows how many there are.
 /// @param draft what comes of `given` for a new job.
 AddedJob add_or_replace(Store& store, const ApiContext& context, std::size_t jobs_known,
-                        const JobPatch& given, const Job& draft, bool replace, const Edit& edit)
+                        const JobPatch& given, const Job& draft, bool replace, const Edit& edit,
+                        const Caller& caller)
 {
     // Twice, because another call may add or delete the name in between.
     for (int tries = 0; replace && tries < 2; ++tries) {
-        if (const auto there = store.find_job_by_name(draft.name)) {
+        const auto there = store.find_job_by_name(draft.name);
+        if (there && is_within(caller.tags, *there)) {
             const JobPatch patch = difference(*there, draft, given);
             if (patch.given.none()) return {*there, "left unchanged"};
-            check_chain(store, draft, &*there, patch, context.default_time_zone);
+            check_chain(store, draft, &*there, patch, context.default_time_zone, caller.tags);
             if (const auto job = store.update_job(there->id, patch, edit))
                 return {*job, "replaced"};
         }
         if (jobs_known >= context.max_jobs) refuse_more_jobs(context.max_jobs);
-        check_chain(store, draft, nullptr, given, context.default_time_zone);
+        check_chain(store, draft, nullptr, given, context.default_time_zone, caller.tags);
         try {
             return {store.add_job(draft, edit), "added"};
         } catch (const NameTaken&) {
@@ -521,7 +531,7 @@ AddedJob add_or_replace(Store& store, const ApiContext& context, std::size_t job
         }
     }
     if (jobs_known >= context.max_jobs) refuse_more_jobs(context.max_jobs);
-    check_chain(store, draft, nullptr, given, context.default_time_zone);
+    check_chain(store, draft, nullptr, given, context.default_time_zone, caller.tags);
     return {store.add_job(draft, edit), "added"};
 }
 
@@ -536,6 +546,7 @@ asio::awaitable<Response> add_job(const ApiContext& context, const Call& call)
     if (has_schedule(given.values) && !given.has(&Job::cron_set))
         refuse("cronSet: missing (or one of at, after, every; or run_after)");
     const Job draft = apply(Job(), given);
+    refuse_out_of_reach(call.caller, draft);
     check_whole(draft, given, context.default_time_zone);
     const bool replace = call.params.boolean("replace").value_or(false);
     if (replace && draft.name.empty()) {
@@ -546,16 +557,25 @@ asio::awaitable<Response> add_job(const ApiContext& context, const Call& call)
     const auto add = [&](Store& store) {
         check_command(context, draft, given);
         check_channels(store, given);
-        return add_or_replace(store, context, known, given, draft, replace, edit);
+        return add_or_replace(store, context, known, given, draft, replace, edit, call.caller);
     };
     const auto [job, done] = co_await context.store.call(add);
     std::vector<std::string> warnings = warnings_of(context, job);
     co_return co_await finish(context, call.caller, job, done, std::move(warnings));
 }
 
-asio::awaitable<Response> count_jobs(const ApiContext& context, const Call&)
+asio::awaitable<Response> count_jobs(const ApiContext& context, const Call& call)
 {
-    const auto read = [](Store& store) { return store.job_counts(); };
+    const auto read = [&call](Store& store) {
+        if (!call.caller.is_limited()) return store.job_counts();
+        JobFilter filter;
+        filter.any_tag = call.caller.tags;
+        JobCounts counts;
+        counts.total = store.count_jobs(filter).rows;
+        filter.state = JobState::stopped;
+        counts.stopped = store.count_jobs(filter).rows;
+        return counts;
+    };
     const JobCounts count = co_await context.store.call(read);
     const auto write = [&count](JsonWriter& json) {
         json.begin_object();
@@ -620,10 +640,11 @@ asio::awaitable<Response> update_job(const ApiContext& context, const Call& call
     const Edit edit = edit_by(context, call, now);
     const auto update = [&](Store& store) -> std::optional<Job> {
         const std::optional<Job> job = store.find_job(id);
-        if (!job) return std::nullopt;
+        if (!job || !is_within(call.caller.tags, *job)) return std::nullopt;
         const Job changed = apply(*job, patch);
+        refuse_out_of_reach(call.caller, changed);
         check_whole(changed, patch, context.default_time_zone);
-        check_chain(store, changed, &*job, patch, context.default_time_zone);
+        check_chain(store, changed, &*job, patch, context.default_time_zone, call.caller.tags);
         check_command(context, changed, patch);
         check_channels(store, patch);
         return store.update_job(id, patch, edit);
@@ -699,10 +720,10 @@ asio::awaitable<Response> delete_job(const ApiContext& context, const Call& call
 {
     const JobId id = parse_job_id("id", call.id);
     const Edit edit = edit_by(context, call);
-    const auto remove = [id, &edit](Store& store) -> std::optional<Job> {
+    const auto remove = [id, &edit, &call](Store& store) -> std::optional<Job> {
         const std::optional<Job> job = store.find_job(id);
         if (!job) return std::nullopt;
-        check_childless(store, std::span(&*job, 1));
+        check_childless(store, std::span(&*job, 1), call.caller.tags);
         return store.delete_job(id, edit);
     };
     const std::optional<Job> job = co_await context.store.call(remove);
@@ -720,6 +741,7 @@ void add_cron_routes(Router& router, const ApiContext& context)
         .pattern = "/cron/list",
         .methods = {verb::get},
         .role = Role::read,
+        .scope = Scope::filtered,
         .params = list_params(),
         .handler = [&context, list](const Call& call) { return list_jobs(context, *list, call); },
     });
@@ -727,6 +749,7 @@ void add_cron_routes(Router& router, const ApiContext& context)
         .pattern = "/cron/count",
         .methods = {verb::get},
         .role = Role::read,
+        .scope = Scope::filtered,
         .handler = bind(context, count_jobs),
     });
     router.add({
@@ -742,12 +765,14 @@ void add_cron_routes(Router& router, const ApiContext& context)
         .pattern = "/cron/{id}",
         .methods = {verb::get},
         .role = Role::read,
+        .scope = Scope::job,
         .handler = bind(context, show_job),
     });
     router.add({
         .pattern = "/cron/{id}/history",
         .methods = {verb::get},
         .role = Role::read,
+        .scope = Scope::job,
         .params = {{.name = "page", .type = ParamType::integer},
                    {.name = "limit", .type = ParamType::integer}},
         .handler = bind(context, show_history),
@@ -756,6 +781,7 @@ void add_cron_routes(Router& router, const ApiContext& context)
         .pattern = "/cron/add",
         .methods = {verb::post},
         .role = Role::admin,
+        .scope = Scope::filtered,
         .mutates = true,
         .params = {add_params().begin(), add_params().end()},
         .strictness = Strictness::strict,
@@ -765,6 +791,7 @@ void add_cron_routes(Router& router, const ApiContext& context)
         .pattern = "/cron/update",
         .methods = {verb::post},
         .role = Role::admin,
+        .scope = Scope::filtered,
         .mutates = true,
         .params = {update_params().begin(), update_params().end()},
         .strictness = Strictness::strict,
@@ -787,6 +814,7 @@ void add_cron_routes(Router& router, const ApiContext& context)
         .pattern = "/cron/stop/{id}",
         .methods = changing,
         .role = Role::operate,
+        .scope = Scope::job,
         .mutates = true,
         .params = {{.name = "reason"}, {.name = "until", .type = ParamType::time}},
         .handler = bind(context, stop_job),
@@ -795,6 +823,7 @@ void add_cron_routes(Router& router, const ApiContext& context)
         .pattern = "/cron/start/{id}",
         .methods = changing,
         .role = Role::operate,
+        .scope = Scope::job,
         .mutates = true,
         .params = {{.name = "reason"}},
         .handler = bind(context, start_job),
@@ -803,6 +832,7 @@ void add_cron_routes(Router& router, const ApiContext& context)
         .pattern = "/cron/delete/{id}",
         .methods = changing,
         .role = Role::admin,
+        .scope = Scope::job,
         .mutates = true,
         .params = {{.name = "reason"}},
         .handler = bind(context, delete_job),

@@ -13,6 +13,8 @@
 namespace peercron {
 namespace {
 
+constexpr std::string_view reload = R"({"reload":true})";
+
 std::set<Topic> read_topics(const Params& params)
 {
     const std::string given = params.text("topics").value_or("run,job,node,health");
@@ -32,13 +34,14 @@ std::set<Topic> read_topics(const Params& params)
 class ChangeStream final : public EventStream {
 public:
     ChangeStream(Streams& streams, const std::shared_ptr<ChangeWatch>& watch,
-                 std::set<Topic> topics, bool has_missed)
+                 std::set<Topic> topics, bool has_missed, bool is_limited)
         : EventStream(streams),
           watch_(*watch),
           listener_(watch),
           topics_(std::move(topics)),
           told_(watch->looks()),
-          has_missed_(has_missed)
+          has_missed_(has_missed),
+          is_limited_(is_limited)
     {}
 
 private:
@@ -56,11 +59,18 @@ private:
         if (looks > told_ + 1) has_missed_ = true;
         if (std::exchange(has_missed_, false)) {
             for (const Topic topic : topics_) {
-                append_event(out, to_string(topic), R"({"reload":true})", id);
+                append_event(out, to_string(topic), reload, id);
             }
         } else if (looks != told_) {
+            std::set<Topic> kept_back;
             for (const Change& change : watch_.changes()) {
                 if (!topics_.contains(change.topic)) continue;
+                const bool names_jobs = change.topic == Topic::run || change.topic == Topic::job;
+                if (is_limited_ && names_jobs) {
+                    if (!kept_back.insert(change.topic).second) continue;
+                    append_event(out, to_string(change.topic), reload, id);
+                    continue;
+                }
                 append_event(out, to_string(change.topic), change.data, id);
             }
         }
@@ -74,6 +84,8 @@ private:
     const std::set<Topic> topics_;
     std::uint64_t told_;  // looks
     bool has_missed_;     // what happened while it was not connected
+    // To some jobs: which ones have changed is kept back, because others may be among them.
+    const bool is_limited_;
 };
 
 asio::awaitable<Response> stream_changes(const ApiContext& context,
@@ -82,7 +94,7 @@ asio::awaitable<Response> stream_changes(const ApiContext& context,
 {
     const bool was_connected = call.headers.count("Last-Event-ID") > 0;
     auto stream = std::make_unique<ChangeStream>(context.streams, watch, read_topics(call.params),
-                                                 was_connected);
+                                                 was_connected, call.caller.is_limited());
     co_await watch->begun();
     co_return EventStream::answer(std::move(stream));
 }
@@ -96,6 +108,7 @@ void add_event_routes(Router& router, const ApiContext& context)
         .pattern = "/events",
         .methods = {http::verb::get},
         .role = Role::read,
+        .scope = Scope::filtered,
         .params = {{.name = "topics", .type = ParamType::words}},
         .handler = [&context,
                     watch](const Call& call) { return stream_changes(context, watch, call); },

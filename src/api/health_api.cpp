@@ -72,12 +72,14 @@ void add_health_routes(Router& router, const ApiContext& context, std::optional<
         .pattern = "/health",
         .methods = {http::verb::get},
         .role = std::nullopt,
+        .scope = Scope::none,
         .handler = bind(context, show_health),
     });
     router.add({
         .pattern = "/health/ready",
         .methods = {http::verb::get},
         .role = std::nullopt,
+        .scope = Scope::none,
         .handler = bind(context, show_readiness),
     });
     router.add({

@@ -1,6 +1,7 @@
 #include "api/insight_rows.hpp"
 #include "api/job_book.hpp"
 #include "api/job_rules.hpp"
+#include "api/limits.hpp"
 #include "api/routes.hpp"
 #include "api/rows.hpp"
 #include "base/utf8.hpp"
@@ -162,6 +163,12 @@ asio::awaitable<Response> show_histogram(const ApiContext& context, const Call& 
     if (by && *by != "node") refuse(fmt::format("by: given {}; node is allowed", quote_utf8(*by)));
     if (by && given_job) refuse("by: not together with cron_id");
     const std::int64_t first = cell_of(from, step);
+    if (call.caller.is_limited()) {
+        if (!given_job) refuse_all_jobs(call.caller);
+        Route about_job;
+        about_job.scope = Scope::job;
+        co_await keep_to_jobs(context, about_job, call.caller, *given_job);
+    }
     const auto read = [&](Store& store) {
         if (given_job) return read_cells_of_job(store, job, first, to, step);
         return read_cells(store, cell_of(from, length), to, step, by.has_value());
@@ -385,15 +392,15 @@ void write_overview(JsonWriter& json, const Overview& seen, const JobView& view)
         json.end_object();
     }
     json.end_array();
-    const FiresByMinute& minutes = seen.next_minutes;
+    const FiresByMinute& by_minute = seen.next_minutes;
     json.field("next_total",
-               std::accumulate(minutes.fires.begin(), minutes.fires.end(), std::int64_t{0}));
+               std::accumulate(by_minute.fires.begin(), by_minute.fires.end(), std::int64_t{0}));
     json.key("next_minutes");
     json.begin_object();
-    field_millis(json, "from", minutes.from);
+    field_millis(json, "from", by_minute.from);
     json.key("fires");
     json.begin_array();
-    for (const std::int64_t fires : minutes.fires) json.value(fires);
+    for (const std::int64_t fires : by_minute.fires) json.value(fires);
     json.end_array();
     json.end_object();
     json.key("pauses");
@@ -464,7 +471,7 @@ asio::awaitable<Response> show_badge(const ApiContext& context, const Call& call
     const auto read = [&](Store& store) -> std::optional<std::string> {
         const auto job = is_id ? store.find_job(parse_job_id("id", which))
                                : store.find_job_by_name(std::string(which));
-        if (!job || which.empty()) return std::nullopt;
+        if (!job || which.empty() || !is_within(call.caller.tags, *job)) return std::nullopt;
         const JobInsight insight = store.find_insights({&job->id, 1}).front();
         const BadgeText text = badge_of(*job, insight.statistics);
         const std::string name = job->name.empty() ? fmt::format("job {}", job->id) : job->name;
@@ -496,18 +503,21 @@ void add_insight_routes(Router& router, const ApiContext& context,
         .pattern = "/cron/{id}/stats",
         .methods = {verb::get},
         .role = Role::read,
+        .scope = Scope::job,
         .handler = bind(context, show_statistics),
     });
     router.add({
         .pattern = "/badge/{id}",
         .methods = {verb::get},
         .role = Role::read,
+        .scope = Scope::filtered,
         .handler = bind(context, show_badge),
     });
     router.add({
         .pattern = "/log/histogram",
         .methods = {verb::get},
         .role = Role::read,
+        .scope = Scope::filtered,
         .params = {{.name = "from", .type = ParamType::time},
                    {.name = "to", .type = ParamType::time},
                    {.name = "step", .type = ParamType::integer},

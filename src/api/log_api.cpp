@@ -155,7 +155,8 @@ asio::awaitable<Response> list_whole_rows(const ApiContext& context, PagedList& 
 asio::awaitable<Response> list_log(const ApiContext& context, PagedList& list, const Call& call)
 {
     const Slice slice = read_slice(call.params);
-    const LogFilter filter = read_filter(call.params);
+    LogFilter filter = read_filter(call.params);
+    filter.any_tag = call.caller.tags;
     if (call.params.boolean("full").value_or(false)) {
         co_return co_await list_whole_rows(context, list, filter, slice);
     }
@@ -205,6 +206,7 @@ void add_log_routes(Router& router, const ApiContext& context)
         .pattern = "/log/list",
         .methods = {http::verb::get},
         .role = Role::read,
+        .scope = Scope::filtered,
         .params = {{.name = "cron_id", .type = ParamType::integer},
                    {.name = "search"},
                    {.name = "dispatch_server"},
@@ -224,6 +226,7 @@ void add_log_routes(Router& router, const ApiContext& context)
         .pattern = "/log/{id}",
         .methods = {http::verb::get},
         .role = Role::read,
+        .scope = Scope::run,
         .handler = bind(context, show_row),
     });
 }

@@ -224,6 +224,7 @@ void add_node_routes(Router& router, const ApiContext& context)
         .pattern = "/node/list",
         .methods = {http::verb::get},
         .role = Role::read,
+        .scope = Scope::none,
         .handler = bind(context, list_nodes),
     });
     router.add({

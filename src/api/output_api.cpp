@@ -131,6 +131,7 @@ void add_output_routes(Router& router, const ApiContext& context)
         .pattern = "/run/{id}/output",
         .methods = {http::verb::get},
         .role = Role::read,
+        .scope = Scope::run,
         .params = {{.name = "from", .type = ParamType::integer},
                    {.name = "follow", .type = ParamType::boolean}},
         .handler = bind(context, read_output),

@@ -1,3 +1,4 @@
+#include "api/access_changes.hpp"
 #include "api/await_answer.hpp"
 #include "api/change_call.hpp"
 #include "api/pause_calls.hpp"
@@ -56,6 +57,13 @@ std::string read_tag(const Params& params)
     return *given;
 }
 
+/// "tag web (deploy)".
+std::string in_short(const Pause& pause)
+{
+    return pause.reason.empty() ? scope_text(pause)
+                                : fmt::format("{} ({})", scope_text(pause), pause.reason);
+}
+
 /// The store has the change: tells the dispatcher.
 /// @param what was done, "all jobs paused".
 asio::awaitable<void> confirm_pauses(const ApiContext& context, std::string what)
@@ -77,8 +85,7 @@ asio::awaitable<Response> pause_jobs(const ApiContext& context, const Call& call
     draft.tag = read_tag(call.params);
     const auto add = [&](Store& store) { return add_pause(store, draft, context.clock); };
     const Pause pause = co_await context.store.call(add);
-    spdlog::info("http: {} pauses {} ({})", to_string(call.caller), scope_text(pause),
-                 quote_utf8(pause.reason));
+    note_act(context, call.caller, "paused", in_short(pause));
     co_await confirm_pauses(context, fmt::format("{} paused", scope_text(pause)));
     const WallTime now = context.clock.now();
     co_return answer([&](JsonWriter& json) { write_pause(json, pause, now); });
@@ -98,8 +105,7 @@ asio::awaitable<Response> resume_jobs(const ApiContext& context, const Call& cal
     };
     const std::vector<Pause> ended = co_await context.store.call(end);
     for (const Pause& pause : ended) {
-        spdlog::info("http: {} ends the pause of {} ({})", to_string(call.caller),
-                     scope_text(pause), quote_utf8(pause.reason));
+        note_act(context, call.caller, "pause ended", in_short(pause));
     }
     co_await confirm_pauses(context, fmt::format("{} pauses were ended", ended.size()));
     const WallTime now = context.clock.now();

@@ -32,6 +32,9 @@ void add_why_routes(Router& router, const ApiContext& context,
 void add_forecast_routes(Router& router, const ApiContext& context,
                          const std::shared_ptr<JobBook>& book);
 void add_access_routes(Router& router, const ApiContext& context);
+void add_account_routes(Router& router, const ApiContext& context);
+void add_token_routes(Router& router, const ApiContext& context);
+void add_session_routes(Router& router, const ApiContext& context);
 void add_output_routes(Router& router, const ApiContext& context);
 void add_event_routes(Router& router, const ApiContext& context);
 void add_openapi_route(Router& router);

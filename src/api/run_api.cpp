@@ -1,12 +1,14 @@
+#include "api/access_changes.hpp"
 #include "api/await_answer.hpp"
 #include "api/daemon_view.hpp"
 #include "api/routes.hpp"
 #include "api/rows.hpp"
-#include "base/log.hpp"
 #include "base/utf8.hpp"
 #include "http/answer.hpp"
 #include "model/job_fields.hpp"
 #include "model/run_request.hpp"
+
+#include <spdlog/fmt/fmt.h>
 
 #include <optional>
 #include <span>
@@ -78,13 +80,13 @@ asio::awaitable<Response> run_job_now(const ApiContext& context, const Call& cal
                        split_lines(call.params.text("inputs").value_or(""))};
     request.without_chain = !call.params.boolean("chain").value_or(true);
     check_inputs(*job, request);
-    spdlog::info("http: {} runs job {} now", to_string(call.caller), id);
     auto asked = context.run_now(id, to_string(request));
     const Result<RunId> run = co_await await_answer(std::move(asked));
     if (!run) {
         throw HttpError(http::status::service_unavailable,
                         fmt::format("job {} was not run: {}", id, run.error().message));
     }
+    note_act(context, call.caller, "run now", fmt::format("job {} {}", id, job->name));
     co_return co_await answer_with_row(context, *run);
 }
 
@@ -100,7 +102,6 @@ asio::awaitable<Response> kill_run(const ApiContext& context, const Call& call)
                         fmt::format("run {} ({}) has ended already: {}", id, to_string(run.id),
                                     to_string(run.state)));
     }
-    spdlog::info("http: {} ends run {} ({})", to_string(call.caller), id, to_string(run.id));
     Reason why{Cause::on_request, to_string(call.caller)};
     auto asked = context.end_run(run.id, std::move(why));
     const Result<void> done = co_await await_answer(std::move(asked));
@@ -108,6 +109,7 @@ asio::awaitable<Response> kill_run(const ApiContext& context, const Call& call)
         throw HttpError(http::status::service_unavailable,
                         fmt::format("run {} cannot be ended: {}", id, done.error().message));
     }
+    note_act(context, call.caller, "run ended", fmt::format("run {} ({})", id, to_string(run.id)));
     co_return co_await answer_with_row(context, run.id);
 }
 
@@ -163,7 +165,6 @@ asio::awaitable<Response> retry_run(const ApiContext& context, const Call& call)
             http::status::conflict,
             fmt::format("job {} was deleted, so it is not known what to run", newest.run.id.job));
     }
-    spdlog::info("http: {} has {} tried again", to_string(call.caller), to_string(newest.run.id));
     auto asked = context.retry_run(newest.run.id, to_string(call.caller));
     const Result<RunId> run = co_await await_answer(std::move(asked));
     if (!run) {
@@ -171,6 +172,7 @@ asio::awaitable<Response> retry_run(const ApiContext& context, const Call& call)
                         fmt::format("{} was not tried again: {}", to_string(newest.run.id),
                                     run.error().message));
     }
+    note_act(context, call.caller, "run again", to_string(newest.run.id));
     co_return co_await answer_with_row(context, *run);
 }
 
@@ -183,7 +185,6 @@ asio::awaitable<Response> give_up_run(const ApiContext& context, const Call& cal
                                     "{}",
                                     newest.run.id.attempt, newest.id, to_string(newest.run.state)));
     }
-    spdlog::info("http: {} gives {} up", to_string(call.caller), to_string(newest.run.id));
     Reason why{Cause::on_request, to_string(call.caller)};
     auto asked = context.end_run(newest.run.id, std::move(why));
     const Result<void> done = co_await await_answer(std::move(asked));
@@ -192,6 +193,7 @@ asio::awaitable<Response> give_up_run(const ApiContext& context, const Call& cal
             http::status::service_unavailable,
             fmt::format("run {} was not given up: {}", newest.id, done.error().message));
     }
+    note_act(context, call.caller, "run given up", to_string(newest.run.id));
     co_return co_await answer_with_row(context, newest.run.id);
 }
 
@@ -203,6 +205,7 @@ void add_run_routes(Router& router, const ApiContext& context)
         .pattern = "/cron/run/{id}",
         .methods = {http::verb::post},
         .role = Role::operate,
+        .scope = Scope::job,
         .mutates = true,
         .params = {{.name = "inputs", .type = ParamType::lines},
                    {.name = "chain", .type = ParamType::boolean}},
@@ -213,6 +216,7 @@ void add_run_routes(Router& router, const ApiContext& context)
         .pattern = "/run/kill/{id}",
         .methods = {http::verb::post},
         .role = Role::operate,
+        .scope = Scope::run,
         .mutates = true,
         .handler = bind(context, kill_run),
     });
@@ -220,6 +224,7 @@ void add_run_routes(Router& router, const ApiContext& context)
         .pattern = "/run/retry/{id}",
         .methods = {http::verb::post},
         .role = Role::operate,
+        .scope = Scope::run,
         .mutates = true,
         .handler = bind(context, retry_run),
     });
@@ -227,6 +232,7 @@ void add_run_routes(Router& router, const ApiContext& context)
         .pattern = "/run/give-up/{id}",
         .methods = {http::verb::post},
         .role = Role::operate,
+        .scope = Scope::run,
         .mutates = true,
         .handler = bind(context, give_up_run),
     });

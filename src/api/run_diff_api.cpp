@@ -181,6 +181,7 @@ void add_run_diff_routes(Router& router, const ApiContext& context)
         .pattern = "/run/{id}/diff",
         .methods = {http::verb::get},
         .role = Role::read,
+        .scope = Scope::run,
         .handler = bind(context, show_difference),
     });
 }

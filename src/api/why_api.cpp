@@ -1,6 +1,7 @@
 #include "api/insight_rows.hpp"
 #include "api/job_book.hpp"
 #include "api/job_rules.hpp"
+#include "api/limits.hpp"
 #include "api/routes.hpp"
 #include "api/rows.hpp"
 #include "base/utf8.hpp"
@@ -174,13 +175,14 @@ std::optional<Schedule> known_schedule(const Job& job, const std::string& zone)
 
 /// Throws HttpError 400 and 404.
 JobPreview preview_job(Store& store, const BookedJobs& jobs, std::optional<JobId> saved_id,
-                       const JobPatch& patch, const JobView& view)
+                       const JobPatch& patch, const JobView& view, const Caller& caller)
 {
     JobPreview preview;
     std::optional<Job> saved;
     if (saved_id) {
         saved = store.find_job(*saved_id);
-        if (!saved) refuse_unknown_job(std::to_string(*saved_id));
+        const bool is_there = saved && is_within(caller.tags, *saved);
+        if (!is_there) refuse_unknown_job(std::to_string(*saved_id));
     }
     preview.job = apply(saved.value_or(Job()), patch);
     const std::string default_zone(view.default_time_zone);
@@ -198,7 +200,8 @@ JobPreview preview_job(Store& store, const BookedJobs& jobs, std::optional<JobId
         preview.schedule.emplace(*schedule);
         preview.next = first_fires(preview.job, *schedule, from);
         preview.notes = advice(preview.job.cron_set, *schedule, from);
-        preview.collisions = find_collisions(jobs, preview);
+        // They name other jobs.
+        if (!caller.is_limited()) preview.collisions = find_collisions(jobs, preview);
     }
     std::optional<Schedule> before;
     if (saved && !saved->stop) before = known_schedule(*saved, default_zone);
@@ -274,7 +277,7 @@ asio::awaitable<Response> preview_change(const ApiContext& context, JobBook& boo
         refuse("cronSet: missing (or one of at, after, every; or run_after, or the id of a job)");
     }
     const auto read = [&](Store& store, const BookedJobs& jobs) {
-        return preview_job(store, jobs, saved, patch, view);
+        return preview_job(store, jobs, saved, patch, view, call.caller);
     };
     const JobPreview preview = co_await book.read(read);
     co_return answer([&](JsonWriter& json) { write_preview(json, preview); });
@@ -288,6 +291,7 @@ void add_why_routes(Router& router, const ApiContext& context, const std::shared
         .pattern = "/cron/{id}/why",
         .methods = {http::verb::get},
         .role = Role::read,
+        .scope = Scope::job,
         .params = {{.name = "at", .type = ParamType::time}},
         .handler = bind(context, explain_job),
     });
@@ -295,6 +299,7 @@ void add_why_routes(Router& router, const ApiContext& context, const std::shared
         .pattern = "/cron/preview",
         .methods = {http::verb::post},
         .role = Role::read,
+        .scope = Scope::filtered,
         .params = {preview_params().begin(), preview_params().end()},
         .strictness = Strictness::strict,
         .handler = [&context,

@@ -24,6 +24,18 @@ bool is_port(std::string_view text)
 Result<ApiAddress> parse_api_url(std::string_view text)
 {
     const std::string given(text);
+    constexpr std::string_view local = "unix:";
+    if (text.starts_with(local)) {
+        ApiAddress address;
+        address.url = given;
+        address.host = "localhost";
+        address.socket = given.substr(local.size());
+        constexpr std::size_t longest = 107;  // unix(7)
+        if (address.socket.starts_with('/') && address.socket.size() <= longest) return address;
+        return Error{quote(text) +
+                     " is not the socket of a node: expected unix:/PATH, such as "
+                     "unix:/run/peercron/peercron.sock, with a path of at most 107 bytes"};
+    }
     const std::string whole =
         given.find("://") == std::string::npos ? "http://" + given : std::string(given);
     const Error refused{

@@ -3,6 +3,7 @@
 #include <spdlog/fmt/fmt.h>
 #include <boost/asio/error.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/beast/core/error.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
@@ -136,8 +137,9 @@ ApiClient::Request ApiClient::make_request(http::verb verb, const std::string& t
 {
     Request request(verb, address_.prefix + target, 11);
     const bool is_ipv6 = address_.host.find(':') != std::string::npos;
-    request.set(http::field::host, is_ipv6 ? fmt::format("[{}]:{}", address_.host, address_.port)
-                                           : fmt::format("{}:{}", address_.host, address_.port));
+    std::string host = is_ipv6 ? fmt::format("[{}]", address_.host) : address_.host;
+    if (address_.socket.empty()) host += ":" + address_.port;
+    request.set(http::field::host, host);
     request.set(http::field::user_agent, user_agent);
     request.set(http::field::accept, "application/json");
     if (!token_.empty()) request.set(http::field::authorization, "Bearer " + token_);
@@ -192,14 +194,19 @@ void ApiClient::connect()
     stream_.lower().close();
     stream_.forget_tls();
     buffer_.clear();
-    asio::ip::tcp::resolver resolver(io_);
     ErrorCode error;
-    const auto endpoints = resolver.resolve(address_.host, address_.port, error);
-    if (error) fail_to_connect(fmt::format("host {}: {}", address_.host, error.message()));
-    error = complete(deadlines_.connect, [&](auto done) {
-        stream_.lower().async_connect(endpoints,
-                                      [done](ErrorCode result, const auto&) { done(result); });
-    });
+    if (!address_.socket.empty()) {
+        const asio::local::stream_protocol::endpoint endpoint(address_.socket);
+        error = connect_to(endpoint);
+    } else {
+        asio::ip::tcp::resolver resolver(io_);
+        const auto endpoints = resolver.resolve(address_.host, address_.port, error);
+        if (error) fail_to_connect(fmt::format("host {}: {}", address_.host, error.message()));
+        for (const auto& found : endpoints) {
+            error = connect_to(found.endpoint());
+            if (!error) break;
+        }
+    }
     if (error == beast::error::timeout) {
         fail_to_connect("no connection within " + in_seconds(deadlines_.connect));
     }
@@ -221,6 +228,13 @@ void ApiClient::connect()
         fmt::format("no encrypted connection to {}: {}; --ca or PEERCRON_CA names the file "
                     "of the authority that vouches for it",
                     address_.url, why));
+}
+
+ApiClient::ErrorCode ApiClient::connect_to(const asio::generic::stream_protocol::endpoint& endpoint)
+{
+    stream_.lower().close();
+    return complete(deadlines_.connect,
+                    [&](auto done) { stream_.lower().async_connect(endpoint, done); });
 }
 
 /// Whether the connection is open and silent, as it must be between two calls.

@@ -6,9 +6,10 @@
 #include "cli/event_parser.hpp"
 #include "cli/exit_status.hpp"
 
+#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/json/object.hpp>
@@ -84,6 +85,7 @@ private:
     ErrorCode write(Request& request);
     boost::json::value take_data(const Response& response) const;
     void connect();
+    ErrorCode connect_to(const boost::asio::generic::stream_protocol::endpoint& endpoint);
     bool is_usable();
     ErrorCode exchange(Request& request, Response& response);
     template <class Start>
@@ -96,7 +98,7 @@ private:
     ApiDeadlines deadlines_;
     TlsContext tls_;
     boost::asio::io_context io_{1};
-    MaybeTls<boost::beast::tcp_stream> stream_{io_};
+    MaybeTls<boost::beast::basic_stream<boost::asio::generic::stream_protocol>> stream_{io_};
     boost::beast::flat_buffer buffer_;
 };
 

@@ -1,5 +1,6 @@
 #include "cli/client_commands.hpp"
 
+#include "cli/account_commands.hpp"
 #include "cli/apply_command.hpp"
 #include "cli/arguments.hpp"
 #include "cli/audit_command.hpp"
@@ -77,6 +78,7 @@ void add_client_commands(CLI::App& app, Action& chosen)
     add_insight_commands(app, chosen);
     add_channel_commands(app, chosen);
     add_pause_commands(app, chosen);
+    add_account_commands(app, chosen);
     add_audit_command(app, chosen);
     add_import_command(app, chosen);
     add_apply_commands(app, chosen);

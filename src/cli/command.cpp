@@ -2,6 +2,7 @@
 
 #include "base/environment.hpp"
 #include "base/nearest.hpp"
+#include "base/socket_places.hpp"
 #include "cli/answer_fields.hpp"
 #include "cli/arguments.hpp"
 #include "cli/text_width.hpp"
@@ -9,10 +10,14 @@
 #include "schedule/quote.hpp"
 
 #include <spdlog/fmt/fmt.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 #include <boost/json/serialize.hpp>
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -139,8 +144,10 @@ void add_node_options(CLI::App& command, ApiOptions& options)
 {
     constexpr auto* group = "Node";
     command
-        .add_option("--url", options.url,
-                    "The node's HTTP address; default: PEERCRON_URL, else http://127.0.0.1:9990")
+        .add_option(
+            "--url", options.url,
+            "The node's HTTP address, or unix:PATH; default: PEERCRON_URL, else the socket of "
+            "a node on this machine, else http://127.0.0.1:9990")
         ->type_name("URL")
         ->group(group);
     command
@@ -171,11 +178,40 @@ bool names_node(const ApiOptions& options)
     return !options.url.empty() || !environment_variable("PEERCRON_URL").empty();
 }
 
+namespace {
+
+bool is_listened_at(const std::filesystem::path& socket)
+{
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    const std::string path = socket.string();
+    if (path.size() >= sizeof(address.sun_path)) return false;
+    std::ranges::copy(path, static_cast<char*>(address.sun_path));
+    const int descriptor = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) return false;
+    const auto* const generic = reinterpret_cast<const sockaddr*>(&address);
+    const bool is_there = ::connect(descriptor, generic, sizeof(address)) == 0;
+    ::close(descriptor);
+    return is_there;
+}
+
+/// The socket of a node on this machine, where the caller needs no token; else TCP.
+std::string usual_url(const ApiOptions& options)
+{
+    if (!token_of(options).empty()) return std::string(default_url);
+    for (const auto& place : socket_places(::geteuid(), environment_variable)) {
+        if (is_listened_at(place)) return "unix:" + place.string();
+    }
+    return std::string(default_url);
+}
+
+}  // namespace
+
 ApiClient make_client(const ApiOptions& options)
 {
     std::string url = options.url;
     if (url.empty()) url = environment_variable("PEERCRON_URL");
-    if (url.empty()) url = default_url;
+    if (url.empty()) url = usual_url(options);
     auto address = parse_api_url(url);
     if (!address) {
         const std::string origin = options.url.empty() ? "PEERCRON_URL: " : "--url: ";

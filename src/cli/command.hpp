@@ -43,9 +43,10 @@ void add_node_options(CLI::App& command, ApiOptions& options);
 /// Whether a node was named: --url or PEERCRON_URL.
 bool names_node(const ApiOptions& options);
 
-/// --url, else PEERCRON_URL, else http://127.0.0.1:9990; --token, else --token-file, else
+/// --url, else PEERCRON_URL, else without a token the socket of a node on this machine
+/// (base/socket_places.hpp), else http://127.0.0.1:9990; --token, else --token-file, else
 /// PEERCRON_TOKEN; for https, who vouches for the node: --ca, else PEERCRON_CA, else this machine's
-/// authorities. Connects to nobody yet. Throws Failure.
+/// authorities. Sends nothing yet. Throws Failure.
 ApiClient make_client(const ApiOptions& options);
 
 /// Prints one JSON document and a line break.

@@ -441,8 +441,11 @@ private:
                     std::vector<Config::Http::Token>& tokens)
     {
         using Role = Config::Http::Role;
-        static constexpr std::array<std::pair<std::string_view, Role>, 3> roles{
-            {{"read", Role::read}, {"operate", Role::operate}, {"admin", Role::admin}}};
+        static constexpr std::array<std::pair<std::string_view, Role>, 4> roles{
+            {{"read", Role::read},
+             {"operate", Role::operate},
+             {"admin", Role::admin},
+             {"owner", Role::owner}}};
         const auto problems_before = problems_.size();
         Config::Http::Token token;
 
@@ -461,7 +464,8 @@ private:
         });
         if (known == roles.end()) {
             complain(name + ".role", role == nullptr ? table : *role,
-                     role == nullptr ? "none" : shown(*role), R"("read", "operate" or "admin")");
+                     role == nullptr ? "none" : shown(*role),
+                     R"("read", "operate", "admin" or "owner")");
         } else {
             token.role = known->second;
         }

@@ -143,22 +143,26 @@ struct Config {
     } notify;
 
     struct Http {
-        enum class Role : std::uint8_t { read, operate, admin };
+        enum class Role : std::uint8_t { read, operate, admin, owner };
         struct Token {
             std::string name;
             std::string secret;
             Role role = Role::read;
             friend bool operator==(const Token&, const Token&) = default;
         };
-        std::vector<Token> tokens;  // [[http.tokens]] name, token or token_file, role
-        bool allow_anonymous =
-            false;  // [http] allow_anonymous: without tokens, beyond loopback and for any Host
-        std::size_t max_body = 1U << 20U;          // [http] max_body
+        std::vector<Token> tokens;         // [[http.tokens]] name, token or token_file, role
+        std::string anonymous = "read";    // [http] anonymous: what callers of this machine may do
+        bool allow_anonymous = false;      // [http] allow_anonymous: everybody is an owner
+        std::size_t max_body = 1U << 20U;  // [http] max_body
         std::size_t max_connections = 1024;        // [http] max_connections
         std::size_t max_memory = 128U << 20U;      // [http] max_memory
         std::size_t max_streams = 256;             // [http] max_streams
         std::chrono::seconds idle_timeout{60};     // [http] idle_timeout
         std::vector<std::string> trusted_proxies;  // [http] trusted_proxies
+        std::vector<std::string> allow;            // [http] allow: who may call; empty = all
+        bool plain_sign_in = false;                // [http] plain_sign_in: beyond loopback
+        std::string socket;                        // [http] socket: "" = the usual place, or none
+        std::vector<std::string> local_admins;     // [http] local_admins: users and @groups
         bool changing_gets = true;                 // [http] changing_gets
     } http;
 

@@ -40,15 +40,6 @@ void check_exposure(const Config& config, std::vector<Contradiction>& found)
                  "([cluster] secret_file, or PEERCRON_CLUSTER_SECRET), or, if everybody who can "
                  "reach the port may run commands, [cluster] allow_insecure = true"});
     }
-    if (is_beyond_loopback(config.http_bind_address) && config.http.tokens.empty() &&
-        !config.http.allow_anonymous) {
-        found.push_back(
-            {"http_bind_address",
-             config.http_bind_address +
-                 " can be reached from other machines, and anyone who calls it can add commands, "
-                 "but no token is set; add [[http.tokens]], or, if everybody who can reach the "
-                 "port may add commands, [http] allow_anonymous = true"});
-    }
 }
 
 void check_times(const Config::Dispatch& dispatch, std::vector<Contradiction>& found)

@@ -55,8 +55,10 @@ std::string_view role_name(Config::Http::Role role)
             return "read";
         case Config::Http::Role::operate:
             return "operate";
-        default:
+        case Config::Http::Role::admin:
             return "admin";
+        default:
+            return "owner";
     }
 }
 

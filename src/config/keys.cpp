@@ -64,6 +64,28 @@ std::optional<std::string> user(const std::string& text)
     return R"(the name of a user of this machine, such as "backup")";
 }
 
+std::optional<std::string> role_or_none(const std::string& text)
+{
+    constexpr std::array<std::string_view, 5> words{"none", "read", "operate", "admin", "owner"};
+    if (std::ranges::find(words, text) != words.end()) return std::nullopt;
+    return R"("none", "read", "operate", "admin" or "owner")";
+}
+
+std::optional<std::string> user_or_group(const std::string& text)
+{
+    if (!user(text.starts_with('@') ? text.substr(1) : text)) return std::nullopt;
+    return R"(the name of a user of this machine, such as "ada", or of a group, such as "@wheel")";
+}
+
+std::optional<std::string> socket_or_none(const std::string& text)
+{
+    constexpr std::size_t longest = 107;  // unix(7)
+    if (text.empty() || text == "none") return std::nullopt;
+    if (text.starts_with('/') && text.size() <= longest) return std::nullopt;
+    return R"(the path, from the root, of a socket, such as "/run/peercron/peercron.sock", "none", or )"
+           R"("" for the usual place)";
+}
+
 std::optional<std::string> host(const std::string& text)
 {
     if (is_plain(text, "/@[]")) return std::nullopt;

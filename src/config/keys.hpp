@@ -22,6 +22,9 @@ std::optional<std::string> data_dir(const std::string& text);
 std::optional<std::string> folder_or_none(const std::string& text);
 std::optional<std::string> folder(const std::string& text);
 std::optional<std::string> user(const std::string& text);
+std::optional<std::string> role_or_none(const std::string& text);
+std::optional<std::string> user_or_group(const std::string& text);
+std::optional<std::string> socket_or_none(const std::string& text);
 std::optional<std::string> any_text(const std::string& text);
 std::optional<std::string> host(const std::string& text);
 std::optional<std::string> consul_address(const std::string& text);
@@ -187,6 +190,7 @@ void visit(C& config, Visitor& visitor)
     visitor.key("tls.client_ca", config.tls.client_ca, Text{file_or_none});
     visitor.key("tls.min", config.tls.min, Choice<Config::Tls::Min>{tls_versions});
 
+    visitor.key("http.anonymous", config.http.anonymous, Text{role_or_none});
     visitor.key("http.allow_anonymous", config.http.allow_anonymous, Flag{});
     visitor.key("http.max_body", config.http.max_body, Size{kib, 64 * mib});
     visitor.key("http.max_connections", config.http.max_connections, Count{1, 100'000});
@@ -194,6 +198,10 @@ void visit(C& config, Visitor& visitor)
     visitor.key("http.max_streams", config.http.max_streams, Count{1, 10'000});
     visitor.key("http.idle_timeout", config.http.idle_timeout, Duration{1s, 1h});
     visitor.key("http.trusted_proxies", config.http.trusted_proxies, Texts{ip_or_network});
+    visitor.key("http.allow", config.http.allow, Texts{ip_or_network});
+    visitor.key("http.plain_sign_in", config.http.plain_sign_in, Flag{});
+    visitor.key("http.socket", config.http.socket, Text{socket_or_none});
+    visitor.key("http.local_admins", config.http.local_admins, Texts{user_or_group});
     visitor.key("http.changing_gets", config.http.changing_gets, Flag{});
     visitor.tokens("http.tokens", config.http.tokens);
 }

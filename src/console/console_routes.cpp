@@ -164,6 +164,7 @@ void add_console_routes(Router& router)
             .pattern = std::move(pattern),
             .methods = {http::verb::get},
             .role = std::nullopt,
+            .scope = Scope::none,
             .handler = std::move(handler),
         });
     };

@@ -27,8 +27,8 @@ std::string_view header(const Request& request, std::string_view name)
     return {value.data(), value.size()};
 }
 
-/// The secret that the client shows, "" when none.
-std::string_view shown_secret(const Request& request)
+/// The token that the client shows, "" when none.
+std::string_view shown_token(const Request& request)
 {
     constexpr std::string_view scheme = "Bearer ";
     const std::string_view authorization = header(request, http::field::authorization);
@@ -95,6 +95,16 @@ bool is_own(std::string_view origin, std::string_view host)
     return equal_ignoring_case(origin_of(origin, usual_port), origin_of(host, usual_port));
 }
 
+/// Throws std::invalid_argument.
+Networks networks_of(std::string_view key, const std::vector<std::string>& texts)
+{
+    const auto networks = Networks::parse(texts);
+    if (!networks) {
+        throw std::invalid_argument(fmt::format("[http] {}: {}", key, networks.error().message));
+    }
+    return *networks;
+}
+
 [[noreturn]] void refuse_site(std::string_view name, std::string_view value)
 {
     throw HttpError(
@@ -108,79 +118,154 @@ bool is_own(std::string_view origin, std::string_view host)
 
 }  // namespace
 
-std::string_view to_string(Role role)
+Access::Access(const AccessRules& rules, Directory directory)
+    : trusted_(networks_of("trusted_proxies", rules.trusted_proxies)),
+      hosts_(rules.hosts),
+      anonymous_(rules.anonymous),
+      local_owners_(rules.local_owners),
+      local_owner_groups_(rules.local_owner_groups),
+      directory_(std::move(directory))
 {
-    switch (role) {
-        case Role::read:
-            return "read";
-        case Role::operate:
-            return "operate";
-        case Role::admin:
-            return "admin";
-    }
-    return "unknown";
-}
-
-Access::Access(const std::vector<Token>& tokens, const std::vector<std::string>& trusted_proxies,
-               Hosts hosts)
-    : hosts_(hosts)
-{
-    for (const Token& token : tokens) {
+    if (!rules.allow.empty()) allowed_ = networks_of("allow", rules.allow);
+    for (const Token& token : rules.tokens) {
         if (token.secret.empty()) {
             throw std::invalid_argument("http: the token " + quote_utf8(token.name) +
                                         " has no secret");
         }
         tokens_.push_back({token.name, digest(token.secret), token.role});
     }
-    for (const std::string& proxy : trusted_proxies) trusted_.push_back(parse_network(proxy));
 }
 
-Caller Access::admit(const Request& request, std::optional<Role> needed) const
+asio::awaitable<Caller> Access::admit(const Request& request, std::optional<Role> needed) const
 {
-    Caller caller{"anonymous", client_address(request)};
-    if (tokens_.empty()) {
-        const std::string_view host = host_of(header(request, http::field::host));
-        if (needed && hosts_ == Hosts::this_machine && !is_this_machine(host)) {
-            throw HttpError(
-                http::status::forbidden,
-                fmt::format("Host: given {}; a node without tokens accepts calls only for an IP "
-                            "address or localhost, so that no web page can send them. Set "
-                            "[[http.tokens]], or [http] allow_anonymous = true",
-                            quote_utf8(host)));
+    const std::string address = client_address(request);
+    if (!request.user && allowed_ && !allowed_->contain(client(request))) {
+        throw HttpError(http::status::forbidden,
+                        fmt::format("this node takes no calls from {}; see [http] allow in its "
+                                    "configuration",
+                                    address));
+    }
+    if (!needed) {
+        const KnownToken* const token = find(shown_token(request));
+        Caller caller{token == nullptr ? "anonymous" : token->name, address};
+        caller.role = token == nullptr ? Role::read : token->role;
+        co_return caller;
+    }
+    std::optional<Caller> caller = co_await identify(request);
+    if (!caller) {
+        const std::optional<Role> role = co_await anonymous_role();
+        if (!role || *role < *needed) refuse_anonymous(request, *needed);
+        check_host(request);
+        caller.emplace();
+        caller->name = "anonymous";
+        caller->role = *role;
+    }
+    caller->address = address;
+    if (caller->role < *needed) {
+        const std::string why =
+            fmt::format("the {} {} has the role {}; this needs {}",
+                        caller->proof == Proof::session ? "account" : "token",
+                        quote_utf8(caller->name), to_string(caller->role), to_string(*needed));
+        if (directory_.note_refusal) {
+            directory_.note_refusal({caller->name, caller->address, why});
         }
-        return caller;
+        throw HttpError(http::status::forbidden, why);
     }
-    const std::string_view secret = shown_secret(request);
-    const KnownToken* token = find(secret);
-    if (token != nullptr) {
-        caller.name = token->name;
-        caller.role = token->role;
+    co_return *std::move(caller);
+}
+
+/// nullopt: it shows nothing, or nothing that is known.
+asio::awaitable<std::optional<Caller>> Access::identify(const Request& request) const
+{
+    const std::string_view secret = shown_token(request);
+    if (!secret.empty()) {
+        if (const KnownToken* const token = find(secret)) {
+            Caller caller{token->name, ""};
+            caller.role = token->role;
+            caller.proof = Proof::token;
+            co_return caller;
+        }
+        if (!directory_.find_token) co_return std::nullopt;
+        co_return co_await directory_.find_token(std::string(secret));
     }
-    if (!needed) return caller;
-    if (token == nullptr) {
-        const std::string message =
-            secret.empty()
-                ? "this call needs a token: send \"Authorization: Bearer TOKEN\""
-                : "the token is not known: see [[http.tokens]] in this node's configuration";
-        throw HttpError(http::status::unauthorized, message)
-            .with(http::field::www_authenticate, "Bearer realm=\"peercron\"");
+    if (request.user) {
+        std::optional<Caller> owner = local_owner(*request.user);
+        if (owner) co_return owner;
     }
-    if (token->role < *needed) {
-        throw HttpError(
-            http::status::forbidden,
-            fmt::format("the token {} has the role {}; this needs {}", quote_utf8(token->name),
-                        to_string(token->role), to_string(*needed)));
-    }
+    const std::string_view session = shown_session(request.message);
+    if (session.empty() || !directory_.find_session) co_return std::nullopt;
+    co_return co_await directory_.find_session(std::string(session));
+}
+
+std::optional<Caller> Access::local_owner(const LocalUser& user) const
+{
+    const auto known = local_owners_.find(user.uid);
+    const bool is_member =
+        std::ranges::find_first_of(user.groups, local_owner_groups_) != user.groups.end();
+    if (known == local_owners_.end() && !is_member) return std::nullopt;
+    Caller caller;
+    caller.name = known != local_owners_.end() ? known->second : fmt::format("uid {}", user.uid);
+    caller.proof = Proof::local_user;
     return caller;
+}
+
+/// nullopt: there are no anonymous callers.
+asio::awaitable<std::optional<Role>> Access::anonymous_role() const
+{
+    if (!tokens_.empty() || !anonymous_) co_return std::nullopt;
+    if (!directory_.has_entries) co_return anonymous_;
+    const std::optional<bool> has_entries = co_await directory_.has_entries();
+    if (!has_entries) co_return std::min(*anonymous_, Role::read);
+    if (*has_entries) co_return std::nullopt;
+    co_return anonymous_;
+}
+
+void Access::check_host(const Request& request) const
+{
+    const std::string_view host = host_of(header(request, http::field::host));
+    if (hosts_ == Hosts::any || is_this_machine(host)) return;
+    throw HttpError(http::status::forbidden,
+                    fmt::format("Host: given {}; a node without tokens accepts calls only for an "
+                                "IP address or localhost, so that no web page can send them. Set "
+                                "[[http.tokens]], or [http] allow_anonymous = true",
+                                quote_utf8(host)));
+}
+
+void Access::refuse_anonymous(const Request& request, Role needed) const
+{
+    std::string why = fmt::format(
+        "this call needs the role {}, and nothing was shown that has it: send "
+        "\"Authorization: Bearer TOKEN\", or sign in. On this machine the node's user, "
+        "root and [http] local_admins need neither: `peercron` calls by the node's "
+        "socket",
+        to_string(needed));
+    if (!shown_session(request.message).empty()) {
+        why = "the session is over, or not known: sign in again";
+    }
+    if (!shown_token(request).empty()) {
+        why =
+            "the token is not known here, or has expired: see `peercron token list`, and "
+            "[[http.tokens]] in this node's configuration";
+    }
+    if (directory_.note_refusal) {
+        directory_.note_refusal({"anonymous", client_address(request), why});
+    }
+    HttpError refused(http::status::unauthorized, why);
+    throw refused.with(http::field::www_authenticate, "Bearer realm=\"peercron\"");
 }
 
 std::string Access::client_address(const Request& request) const
 {
+    return request.user ? "local" : client(request).to_string();
+}
+
+asio::ip::address Access::client(const Request& request) const
+{
     asio::ip::address client = plain(request.peer);
-    if (!is_trusted(client)) return client.to_string();
-    if (const auto real = parse_address(header(request, "X-Real-IP"))) return real->to_string();
+    if (!trusted_.contain(client)) return client;
+    if (const auto real = parse_address(header(request, "X-Real-IP"))) return *real;
     std::string_view forwarded = header(request, "X-Forwarded-For");
-    while (is_trusted(client) && !forwarded.empty()) {
+    while (trusted_.contain(client) && !forwarded.empty()) {
         const auto comma = forwarded.rfind(',');
         const bool last = comma == std::string_view::npos;
         const auto hop = parse_address(last ? forwarded : forwarded.substr(comma + 1));
@@ -188,7 +273,20 @@ std::string Access::client_address(const Request& request) const
         client = *hop;
         forwarded = last ? std::string_view() : forwarded.substr(0, comma);
     }
-    return client.to_string();
+    return client;
+}
+
+bool Access::is_private(const Request& request) const
+{
+    return request.user || is_https(request) || client(request).is_loopback();
+}
+
+bool Access::is_https(const Request& request) const
+{
+    const bool has_proxy = !request.user && trusted_.contain(plain(request.peer));
+    const std::string_view said = trim(header(request, "X-Forwarded-Proto"));
+    if (has_proxy && !said.empty()) return equal_ignoring_case(said, "https");
+    return request.is_encrypted;
 }
 
 // Of a hash, so that the length of the secret does not show in the time either.
@@ -197,20 +295,6 @@ Access::Digest Access::digest(std::string_view secret)
     Digest digest;
     SHA256(reinterpret_cast<const unsigned char*>(secret.data()), secret.size(), digest.data());
     return digest;
-}
-
-Access::Network Access::parse_network(const std::string& text)
-{
-    boost::system::error_code bad;
-    const auto address = asio::ip::make_address(text, bad);
-    if (!bad && address.is_v4()) return asio::ip::network_v4(address.to_v4(), 32);
-    if (!bad) return asio::ip::network_v6(address.to_v6(), 128);
-    const auto v4 = asio::ip::make_network_v4(text, bad);
-    if (!bad) return v4.canonical();
-    const auto v6 = asio::ip::make_network_v6(text, bad);
-    if (!bad) return v6.canonical();
-    throw std::invalid_argument("http: the trusted proxy " + quote_utf8(text) +
-                                " is neither an address (127.0.0.1) nor a network (10.0.0.0/8)");
 }
 
 const Access::KnownToken* Access::find(std::string_view secret) const
@@ -223,18 +307,37 @@ const Access::KnownToken* Access::find(std::string_view secret) const
     return found;
 }
 
-bool Access::is_trusted(const asio::ip::address& address) const
+std::string_view shown_session(const http::fields& headers)
 {
-    const auto holds = [&address](const Network& network) {
-        if (const auto* v4 = std::get_if<asio::ip::network_v4>(&network)) {
-            return address.is_v4() &&
-                   asio::ip::network_v4(address.to_v4(), v4->prefix_length()).canonical() == *v4;
-        }
-        const auto& v6 = std::get<asio::ip::network_v6>(network);
-        return address.is_v6() &&
-               asio::ip::network_v6(address.to_v6(), v6.prefix_length()).canonical() == v6;
-    };
-    return std::any_of(trusted_.begin(), trusted_.end(), holds);
+    const auto field = headers[http::field::cookie];
+    std::string_view cookies(field.data(), field.size());
+    std::string_view found;
+    while (!cookies.empty()) {
+        const auto semicolon = cookies.find(';');
+        const std::string_view one = trim(cookies.substr(0, semicolon));
+        const auto equals = one.find('=');
+        const std::string_view name = one.substr(0, equals);
+        const bool has_value = equals != std::string_view::npos;
+        if (has_value && name == secure_session_cookie) return one.substr(equals + 1);
+        if (has_value && name == session_cookie) found = one.substr(equals + 1);
+        if (semicolon == std::string_view::npos) break;
+        cookies.remove_prefix(semicolon + 1);
+    }
+    return found;
+}
+
+void refuse_forged(const Request& request)
+{
+    if (request.message.method() != http::verb::post) {
+        throw HttpError(http::status::forbidden, "in a session only POST changes something");
+    }
+    const bool says_where =
+        !header(request, "Sec-Fetch-Site").empty() || !header(request, http::field::origin).empty();
+    if (!says_where) {
+        throw HttpError(http::status::forbidden,
+                        "Origin: missing; a change in a session has to say that a page of this "
+                        "address sends it. Programs use a token");
+    }
 }
 
 void refuse_cross_site(const Request& request)

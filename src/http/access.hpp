@@ -1,40 +1,63 @@
 #pragma once
 
+#include "base/networks.hpp"
 #include "http/message.hpp"
+#include "model/role.hpp"
 
-#include <boost/asio/ip/network_v4.hpp>
-#include <boost/asio/ip/network_v6.hpp>
+#include <boost/asio/awaitable.hpp>
 
 #include <array>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
+#include <utility>
 #include <vector>
 
 namespace peercron {
 
-/// What a token allows; each role may do what the ones before it may.
-enum class Role : std::uint8_t {
-    read,     ///< see jobs, runs and nodes
-    operate,  ///< stop and start jobs
-    admin,    ///< add, change and delete jobs
-};
-
-std::string_view to_string(Role role);
-
+/// A secret of the configuration.
 struct Token {
     std::string name;    ///< for the log
     std::string secret;  ///< what the client shows
     Role role = Role::read;
 };
 
+/// How a caller shows who it is.
+enum class Proof : std::uint8_t { none, token, session, local_user };
+
 /// The caller, and from where it calls; for the log.
 struct Caller {
-    std::string name;  ///< the token's, or "anonymous" when no tokens are configured
+    std::string name;  ///< of the token or the account, or "anonymous"
     std::string address;
-    Role role = Role::admin;  ///< what it may do; without tokens everything
+    Role role = Role::owner;             ///< what it may do
+    std::vector<std::string> tags = {};  ///< only with jobs that have one of these; empty = all
+    Proof proof = Proof::none;
+    std::int64_t account = 0;  ///< the id, of a session
+
+    bool is_limited() const { return !tags.empty(); }
+};
+
+/// A call that was refused, and why.
+struct Refusal {
+    std::string who;  ///< the name that is known, or "anonymous"
+    std::string address;
+    std::string why;
+};
+
+/// The way to tokens and accounts that this server does not keep itself. Called on the I/O thread.
+/// What a member throws is the answer to the call.
+struct Directory {
+    using Find = std::function<asio::awaitable<std::optional<Caller>>(std::string secret)>;
+
+    Find find_token;    ///< not set: there are none
+    Find find_session;  ///< the same
+    /// Whether anybody has a token or an account there; nullopt: that cannot be known now.
+    std::function<asio::awaitable<std::optional<bool>>()> has_entries;
+    /// Hears of refused calls.
+    std::function<void(const Refusal&)> note_refusal;
 };
 
 /// Which names are accepted in the Host field of a request when there are no tokens.
@@ -46,24 +69,57 @@ enum class Hosts : std::uint8_t {
     this_machine,
 };
 
-/// Decides who may do what. Without tokens everybody may do everything.
+struct AccessRules {
+    std::vector<Token> tokens = {};
+    /// Addresses or networks ("10.0.0.0/8") whose X-Real-IP, X-Forwarded-For and X-Forwarded-Proto
+    /// are believed.
+    std::vector<std::string> trusted_proxies = {};
+    std::vector<std::string> allow = {};  ///< addresses and networks that may call; empty = all
+    Hosts hosts = Hosts::any;
+    /// What callers may do that show nothing, while nobody has a token or an account; not set:
+    /// nothing, as then.
+    std::optional<Role> anonymous = Role::owner;
+    /// Users of this machine who are owners where the kernel says who they are, with their names;
+    /// and groups whose members are.
+    std::map<uid_t, std::string> local_owners = {};
+    std::vector<gid_t> local_owner_groups = {};
+};
+
+/// Decides who may do what.
 class Access {
 public:
-    /// @param trusted_proxies addresses or networks ("10.0.0.0/8") whose X-Real-IP and
-    ///        X-Forwarded-For are believed.
-    /// @throws std::invalid_argument for a token without a secret and for a proxy that is neither.
-    Access(const std::vector<Token>& tokens, const std::vector<std::string>& trusted_proxies,
-           Hosts hosts = Hosts::any);
+    /// @throws std::invalid_argument for a token without a secret, and for an address that is none.
+    explicit Access(const AccessRules& rules, Directory directory = {});
 
-    /// The caller, if it may do what needs the role `needed` (not set: everybody may). The token is
-    /// in "Authorization: Bearer …" or "X-Peercron-Token: …"; it is compared in constant time.
-    /// @throws HttpError 401 without a known token, 403 when its role is too low, or when there are
-    ///         no tokens and the request is for a host that is not allowed.
-    Caller admit(const Request& request, std::optional<Role> needed) const;
+    /// The same with other rules.
+    Access with(const AccessRules& rules) const { return Access(rules, directory_); }
 
-    /// The client's address: the peer's, or what a trusted proxy says. X-Real-IP comes first, then
+    /// The caller, if it may do what needs the role `needed` (not set: everybody may, and nothing
+    /// is looked up). A token is in "Authorization: Bearer …" or "X-Peercron-Token: …", a session
+    /// in a cookie; secrets are compared in constant time.
+    ///
+    /// Over a socket of this machine, a local owner needs to show nothing.
+    ///
+    /// Without any token and account, here and in the directory, every caller is anonymous,
+    /// whatever it shows. While the directory cannot say whether there are any, an anonymous
+    /// caller may only read.
+    ///
+    /// @throws HttpError 401 without a known secret, 403 when its role is too low, when the address
+    ///         is not allowed, or when the caller is anonymous and the request is for a host that
+    ///         is not allowed; and what the directory throws.
+    asio::awaitable<Caller> admit(const Request& request, std::optional<Role> needed) const;
+
+    /// The client's address: "local" for a user of this machine who came over a socket of its own,
+    /// else the peer's, or what a trusted proxy says. X-Real-IP comes first, then
     /// the last address of X-Forwarded-For that is not a trusted proxy itself.
     std::string client_address(const Request& request) const;
+
+    /// Whether nobody between the client and this node can read along: the client is on this
+    /// machine, or came by https.
+    bool is_private(const Request& request) const;
+
+    /// Whether the client came by https, to this node or, as it says, to a trusted proxy.
+    bool is_https(const Request& request) const;
 
 private:
     using Digest = std::array<unsigned char, 32>;
@@ -72,17 +128,33 @@ private:
         Digest digest;
         Role role;
     };
-    using Network = std::variant<asio::ip::network_v4, asio::ip::network_v6>;
 
     static Digest digest(std::string_view secret);
-    static Network parse_network(const std::string& text);
     const KnownToken* find(std::string_view secret) const;
-    bool is_trusted(const asio::ip::address& address) const;
+    asio::ip::address client(const Request& request) const;
+    void check_host(const Request& request) const;
+    asio::awaitable<std::optional<Caller>> identify(const Request& request) const;
+    std::optional<Caller> local_owner(const LocalUser& user) const;
+    asio::awaitable<std::optional<Role>> anonymous_role() const;
+    [[noreturn]] void refuse_anonymous(const Request& request, Role needed) const;
 
     std::vector<KnownToken> tokens_;
-    std::vector<Network> trusted_;
+    Networks trusted_;
+    std::optional<Networks> allowed_;  // not set: all addresses
     Hosts hosts_;
+    std::optional<Role> anonymous_;
+    std::map<uid_t, std::string> local_owners_;
+    std::vector<gid_t> local_owner_groups_;
+    Directory directory_;
 };
+
+/// The names of the cookie with a session: the first one over https only. See
+/// https://developer.mozilla.org/docs/Web/HTTP/Cookies, cookie prefixes.
+inline constexpr std::string_view secure_session_cookie = "__Host-peercron";
+inline constexpr std::string_view session_cookie = "peercron";
+
+/// The secret of the session in the request's cookies, "" when there is none.
+std::string_view shown_session(const http::fields& headers);
 
 /// Refuses a request that a browser sends for anything but a page of this address. GETs that change
 /// something exist for old clients, so even the address of an image, or a link in a mail, could
@@ -90,5 +162,10 @@ private:
 /// else by Referer, port included; programs send none of them.
 /// @throws HttpError 403.
 void refuse_cross_site(const Request& request);
+
+/// Refuses a change in a session that is no POST, or that does not say that a page of this address
+/// sends it: a browser adds the cookie by itself, so the cookie alone proves nothing.
+/// @throws HttpError 403.
+void refuse_forged(const Request& request);
 
 }  // namespace peercron

@@ -11,6 +11,7 @@
 #include <spdlog/fmt/chrono.h>
 #include <spdlog/spdlog.h>
 #include <boost/asio/error.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/socket_base.hpp>
 #include <boost/asio/ssl/error.hpp>
@@ -43,6 +44,9 @@ using namespace std::chrono_literals;
 /// (RFC 9112, 9.6).
 constexpr auto linger_time = 2s;
 constexpr std::size_t linger_bytes = 64U << 20U;
+
+/// How long a stream may go on after its caller's token was taken away, or its session ended.
+constexpr auto readmission_interval = 5s;
 
 constexpr std::size_t read_size = 4096;
 
@@ -146,8 +150,8 @@ std::optional<Response> answer_to(error_code failed, const HttpSettings& setting
 
 }  // namespace
 
-Connection::Connection(asio::ip::tcp::socket socket, const HttpSettings& settings,
-                       const Router& router, HttpMetrics& metrics, Budget& budget)
+Connection::Connection(ClientSocket socket, const HttpSettings& settings, const Router& router,
+                       HttpMetrics& metrics, Budget& budget)
     : stream_(std::move(socket)),
       settings_(settings),
       router_(router),
@@ -156,8 +160,8 @@ Connection::Connection(asio::ip::tcp::socket socket, const HttpSettings& setting
       buffer_(settings.max_header + read_ahead)
 {
     error_code ignored;
-    stream_.lower().socket().set_option(asio::ip::tcp::no_delay(true), ignored);
-    peer_ = stream_.lower().socket().remote_endpoint(ignored).address();
+    stream_.lower().socket().set_option(asio::ip::tcp::no_delay(true), ignored);  // of TCP alone
+    peer_ = peer_of(stream_.lower().socket());
 }
 
 asio::awaitable<void> Connection::run()
@@ -169,10 +173,10 @@ asio::awaitable<void> Connection::run()
     } catch (const boost::system::system_error& e) {
         cut();
         if (e.code() == asio::error::operation_aborted && !has_made_way_) throw;
-        spdlog::debug("http: {}: {}", peer_.to_string(), e.what());
+        spdlog::debug("http: {}: {}", peer_text(), e.what());
     } catch (const std::exception& e) {
         cut();
-        spdlog::warn("http: {}: an answer was cut short: {}", peer_.to_string(), e.what());
+        spdlog::warn("http: {}: an answer was cut short: {}", peer_text(), e.what());
     }
 }
 
@@ -194,7 +198,7 @@ asio::awaitable<void> Connection::turn_away()
     } catch (const boost::system::system_error& e) {
         cut();
         if (e.code() == asio::error::operation_aborted) throw;
-        spdlog::debug("http: {}: {}", peer_.to_string(), e.what());
+        spdlog::debug("http: {}: {}", peer_text(), e.what());
     }
 }
 
@@ -229,7 +233,7 @@ asio::awaitable<bool> Connection::shake_hands()
     co_await stream_.async_handshake(asio::ssl::stream_base::server,
                                      asio::redirect_error(asio::use_awaitable, failed));
     if (!failed) co_return true;
-    spdlog::debug("http: {}: {}", peer_.to_string(), handshake_failure(stream_.ssl(), failed));
+    spdlog::debug("http: {}: {}", peer_text(), handshake_failure(stream_.ssl(), failed));
     const bool is_plain_http =
         failed.category() == asio::error::get_ssl_category() &&
         ERR_GET_REASON(static_cast<unsigned long>(failed.value())) == SSL_R_HTTP_REQUEST;
@@ -258,8 +262,10 @@ asio::awaitable<bool> Connection::serve_next()
     // A copy: fields of a chunked body's trailer, which the parser adds, are none of the header's.
     Request request;
     request.message.base() = parser.get().base();
-    request.peer = peer_;
-    auto admitted = admit(request, parser);
+    request.peer = peer_.address;
+    request.user = peer_.user;
+    request.is_encrypted = stream_.is_encrypted();
+    auto admitted = co_await admit(request, parser);
     Budget::Share share;
     if (!parser.is_done() && std::holds_alternative<Router::Admission>(admitted)) {
         is_at_work_ = true;
@@ -293,25 +299,33 @@ asio::awaitable<bool> Connection::serve_next()
     co_return more;
 }
 
+std::string Connection::peer_text() const
+{
+    return peer_.user ? fmt::format("user {}", peer_.user->uid) : peer_.address.to_string();
+}
+
 /// What the header alone decides: whether it makes sense, whether the caller may make this call,
 /// and whether its body is not too large.
-std::variant<Router::Admission, Response> Connection::admit(const Request& request,
-                                                            const Parser& parser)
+asio::awaitable<std::variant<Router::Admission, Response>> Connection::admit(const Request& request,
+                                                                             const Parser& parser)
 {
+    using Outcome = std::variant<Router::Admission, Response>;
+    std::optional<Response> malformed;
     try {
         check_framing(request.message);
     } catch (const HttpError& error) {
         is_finishing_ = true;  // where the next request begins is anybody's guess
-        return refusal(error);
+        malformed = refusal(error);
     }
-    auto admitted = router_.admit(request);
+    if (malformed) co_return Outcome(*std::move(malformed));
+    Outcome admitted = co_await router_.admit(request);
     const auto* admission = std::get_if<Router::Admission>(&admitted);
     if (admission == nullptr || parser.content_length().value_or(0) <= settings_.max_body) {
-        return admitted;
+        co_return std::move(admitted);
     }
     Response refused = too_large(settings_.max_body);
     refused.route = admission->route->pattern;
-    return refused;
+    co_return Outcome(std::move(refused));
 }
 
 /// Says whether another request may follow.
@@ -409,7 +423,7 @@ asio::awaitable<error_code> Connection::read_body(Parser& parser)
 
 asio::awaitable<bool> Connection::reject(error_code failed)
 {
-    spdlog::debug("http: {}: request not read: {}", peer_.to_string(), failed.message());
+    spdlog::debug("http: {}: request not read: {}", peer_text(), failed.message());
     std::optional<Response> response = answer_to(failed, settings_);
     if (response) {
         metrics_.answered(response->route, static_cast<unsigned>(response->status), 0s);
@@ -441,7 +455,7 @@ asio::awaitable<bool> Connection::respond(const Request& request, Response respo
     } else if (response.chunks) {
         co_await send_chunks(std::move(head), std::move(response), keep_alive);
     } else if (response.stream) {
-        co_await send_stream(std::move(head), *response.stream, keep_alive);
+        co_await send_stream(request, std::move(head), *response.stream, keep_alive);
     } else {
         co_await send(std::move(head), std::move(response.body), keep_alive);
     }
@@ -523,8 +537,8 @@ asio::awaitable<void> Connection::send_chunks(http::response_header<> head, Resp
 }
 
 /// A slow client may take as long as it likes for the whole, but not for a part.
-asio::awaitable<void> Connection::send_stream(http::response_header<> head, Stream& stream,
-                                              bool keep_alive)
+asio::awaitable<void> Connection::send_stream(const Request& request, http::response_header<> head,
+                                              Stream& stream, bool keep_alive)
 {
     struct Streaming {
         Streaming(Connection& one, Stream& sent) : connection(one)
@@ -544,14 +558,30 @@ asio::awaitable<void> Connection::send_stream(http::response_header<> head, Stre
     const Streaming streaming(*this, stream);
     const Departure departure(stream_.lower().socket(), [&stream] { stream.stop(); });
     const bool is_chunked = co_await send_unsized_head(std::move(head), keep_alive);
+    auto admitted_at = std::chrono::steady_clock::now();
     for (;;) {
         std::string part = co_await stream.next();
         if (part.empty()) break;
+        const auto now = std::chrono::steady_clock::now();
+        if (now - admitted_at >= readmission_interval) {
+            admitted_at = now;
+            const bool is_welcome = co_await is_still_admitted(request);
+            if (!is_welcome) break;
+        }
         stream_.lower().expires_after(settings_.idle_timeout);
         co_await send_part(std::move(part), is_chunked);
     }
     stream_.lower().expires_after(settings_.idle_timeout);
     co_await send_end(is_chunked);
+}
+
+/// A store that is away ends no stream.
+asio::awaitable<bool> Connection::is_still_admitted(const Request& request)
+{
+    const std::variant<Router::Admission, Response> again = co_await router_.admit(request);
+    const auto* const refused = std::get_if<Response>(&again);
+    co_return refused == nullptr || (refused->status != http::status::unauthorized &&
+                                     refused->status != http::status::forbidden);
 }
 
 asio::awaitable<void> Connection::linger()

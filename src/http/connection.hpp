@@ -3,14 +3,14 @@
 #include "base/clock.hpp"
 #include "base/maybe_tls.hpp"
 #include "http/budget.hpp"
+#include "http/client_sockets.hpp"
 #include "http/http_metrics.hpp"
 #include "http/router.hpp"
 #include "http/server.hpp"
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/ip/tcp.hpp>
+#include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/fields.hpp>
 #include <boost/beast/http/parser.hpp>
 
@@ -25,7 +25,7 @@ namespace peercron {
 /// One client's connection. Lives on the I/O thread; its references outlive it.
 class Connection {
 public:
-    Connection(asio::ip::tcp::socket socket, const HttpSettings& settings, const Router& router,
+    Connection(ClientSocket socket, const HttpSettings& settings, const Router& router,
                HttpMetrics& metrics, Budget& budget);
 
     /// Answers requests until the client or finish() ends it. Throws only when cancelled.
@@ -56,7 +56,8 @@ private:
     asio::awaitable<boost::system::error_code> read_header(Parser& parser);
     asio::awaitable<std::variant<Budget::Share, Response>> take_share(std::size_t body_size);
     asio::awaitable<boost::system::error_code> read_body(Parser& parser);
-    std::variant<Router::Admission, Response> admit(const Request& request, const Parser& parser);
+    asio::awaitable<std::variant<Router::Admission, Response>> admit(const Request& request,
+                                                                     const Parser& parser);
     asio::awaitable<bool> serve(Request request, Router::Admission admitted);
     asio::awaitable<bool> reject(boost::system::error_code failed);
     void note(const Request& request, std::string_view route, http::status status,
@@ -70,13 +71,16 @@ private:
     asio::awaitable<void> send_end(bool is_chunked);
     asio::awaitable<void> send_chunks(http::response_header<> head, Response response,
                                       bool keep_alive);
-    asio::awaitable<void> send_stream(http::response_header<> head, Stream& stream,
-                                      bool keep_alive);
+    asio::awaitable<void> send_stream(const Request& request, http::response_header<> head,
+                                      Stream& stream, bool keep_alive);
+    asio::awaitable<bool> is_still_admitted(const Request& request);
     asio::awaitable<void> linger();
     void close();
 
-    MaybeTls<beast::tcp_stream> stream_;
-    asio::ip::address peer_;
+    std::string peer_text() const;
+
+    MaybeTls<beast::basic_stream<asio::generic::stream_protocol>> stream_;
+    Peer peer_;
     const HttpSettings& settings_;
     const Router& router_;
     HttpMetrics& metrics_;

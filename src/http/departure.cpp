@@ -19,7 +19,7 @@ bool is_at_end(int socket)
 
 }  // namespace
 
-Departure::Departure(asio::ip::tcp::socket& socket, std::function<void()> on_departure)
+Departure::Departure(ClientSocket& socket, std::function<void()> on_departure)
     : socket_(socket),
       on_departure_(std::make_shared<std::function<void()>>(std::move(on_departure)))
 {
@@ -27,7 +27,7 @@ Departure::Departure(asio::ip::tcp::socket& socket, std::function<void()> on_dep
         if (!*tell || failed) return;  // in this order: `socket` may be gone
         if (is_at_end(socket.native_handle())) (*tell)();
     };
-    socket_.async_wait(asio::ip::tcp::socket::wait_read, look);
+    socket_.async_wait(ClientSocket::wait_read, look);
 }
 
 Departure::~Departure()

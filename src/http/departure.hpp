@@ -1,6 +1,6 @@
 #pragma once
 
-#include <boost/asio/ip/tcp.hpp>
+#include "http/client_sockets.hpp"
 
 #include <functional>
 #include <memory>
@@ -17,13 +17,13 @@ namespace asio = boost::asio;
 class Departure {
 public:
     /// @param on_departure is called once at most, from the executor, and not after the end.
-    Departure(asio::ip::tcp::socket& socket, std::function<void()> on_departure);
+    Departure(ClientSocket& socket, std::function<void()> on_departure);
     Departure(const Departure&) = delete;
     Departure& operator=(const Departure&) = delete;
     ~Departure();
 
 private:
-    asio::ip::tcp::socket& socket_;
+    ClientSocket& socket_;
     std::shared_ptr<std::function<void()>> on_departure_;  // empty after the end
 };
 

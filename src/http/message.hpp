@@ -9,7 +9,10 @@
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/verb.hpp>
 
+#include <sys/types.h>
+
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -22,10 +25,24 @@ namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
 
-/// A request as it came, body included, and the address it came from.
+/// A user of this machine, as the kernel tells (SO_PEERCRED, SO_PEERGROUPS).
+struct LocalUser {
+    uid_t uid = static_cast<uid_t>(-1);
+    std::vector<gid_t> groups;
+};
+
+/// Who is at the other end of a connection.
+struct Peer {
+    asio::ip::address address;      ///< of TCP
+    std::optional<LocalUser> user;  ///< of a connection within this machine
+};
+
+/// A request as it came, body included, and where it came from.
 struct Request {
     http::request<http::string_body> message;
     asio::ip::address peer;
+    std::optional<LocalUser> user = {};  ///< set: `peer` is not
+    bool is_encrypted = false;           ///< it came over this node's own TLS
 };
 
 /// A body that is made while it is sent, so that a long list never exists as a whole.

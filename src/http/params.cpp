@@ -153,6 +153,11 @@ Params Params::read(const Request& request, std::string_view query, std::span<co
     Params params(table, strictness);
     params.values_ = params.read_body(request.message);
     Values from_query = params.read_form(query, "query string");
+    for (const Param& param : table) {
+        if (!param.is_secret || !from_query.contains(param.name)) continue;
+        refuse(fmt::format("{}: given in the URL, which proxies and logs keep; send it in the body",
+                           param.name));
+    }
     params.values_.merge(from_query);  // keeps what is there: the body wins
     for (const Param& param : table) {
         if (param.required && !params.values_.contains(param.name)) {

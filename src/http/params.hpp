@@ -29,6 +29,7 @@ struct Param {
     std::string_view alias = {};  ///< another name for the same
     ParamType type = ParamType::text;
     bool required = false;
+    bool is_secret = false;  ///< refused in the query string: URLs end up in logs
 };
 
 /// What to do with what was not asked for.

@@ -55,22 +55,45 @@ std::string_view target_of(const Request& request)
 
 }  // namespace
 
-std::variant<Router::Admission, Response> Router::admit(const Request& request) const
+asio::awaitable<std::variant<Router::Admission, Response>> Router::admit(
+    const Request& request) const
 {
+    using Outcome = std::variant<Admission, Response>;
     const Route* route = nullptr;
+    std::exception_ptr error;
     try {
         const Target target = parse_target(request);
         Match matched = match(request, target);
         route = matched.route;
-        Caller caller = access_.admit(request, route->role);
-        if (route->mutates) refuse_cross_site(request);
-        return Admission{route, std::move(caller), std::move(matched.id),
-                         std::string(target.query)};
+        Admission admitted = co_await admit(request, target, std::move(matched));
+        co_return Outcome(std::move(admitted));
     } catch (...) {
-        Response refused = answer_to(std::current_exception(), request, route);
-        if (route != nullptr) refused.route = route->pattern;
-        return refused;
+        error = std::current_exception();
     }
+    Response refused = answer_to(error, request, route);
+    if (route != nullptr) refused.route = route->pattern;
+    co_return Outcome(std::move(refused));
+}
+
+asio::awaitable<Router::Admission> Router::admit(const Request& request, const Target& target,
+                                                 Match matched) const
+{
+    const Route& route = *matched.route;
+    Caller caller = co_await access_.admit(request, route.role);
+    if (route.mutates) {
+        refuse_cross_site(request);
+        if (caller.proof == Proof::session) refuse_forged(request);
+    }
+    if (caller.is_limited() && route.scope == Scope::all) {
+        throw HttpError(
+            http::status::forbidden,
+            fmt::format("{} is limited to jobs with the tags {}; this call is about all jobs",
+                        quote_utf8(caller.name), fmt::join(caller.tags, ",")));
+    }
+    const bool is_about_one = route.scope == Scope::job || route.scope == Scope::run;
+    if (caller.is_limited() && is_about_one) co_await limit_(route, caller, matched.id);
+    co_return Admission{&route, std::move(caller), std::move(matched.id),
+                        std::string(target.query)};
 }
 
 asio::awaitable<Response> Router::handle(const Request& request, Admission admitted) const
@@ -78,9 +101,12 @@ asio::awaitable<Response> Router::handle(const Request& request, Admission admit
     const Route& route = *admitted.route;
     std::exception_ptr error;
     try {
-        const Call received{std::move(admitted.caller), std::move(admitted.id),
+        const Call received{std::move(admitted.caller),
+                            std::move(admitted.id),
                             Params::read(request, admitted.query, route.params, route.strictness),
-                            request.message};
+                            request.message,
+                            access_.is_private(request),
+                            access_.is_https(request)};
         Response response = co_await route.handler(received);
         response.route = route.pattern;
         co_return response;

@@ -23,6 +23,17 @@ struct Call {
     std::string id;  ///< what stands for {id} in the path, decoded
     Params params;
     const http::fields& headers;
+    bool is_private = false;  ///< see Access::is_private()
+    bool is_https = false;    ///< see Access::is_https()
+};
+
+/// Which jobs a call is about: what a caller that is limited to some jobs may do with it.
+enum class Scope : std::uint8_t {
+    all,       ///< all jobs, or the whole node: such a caller may not
+    none,      ///< no job
+    job,       ///< that with the id in the path: checked by Router::Limit
+    run,       ///< that of the row of the log with the id in the path: the same
+    filtered,  ///< those of the caller: the handler keeps to them
 };
 
 /// One path with one meaning.
@@ -32,7 +43,8 @@ struct Route {
     std::string pattern;              ///< "/cron/stop/{id}": {id} is one whole segment of the path
     std::vector<http::verb> methods;  ///< HEAD comes with GET by itself, unless it mutates
     std::optional<Role> role = {};    ///< not set: no token is needed
-    bool mutates = false;             ///< refused when it comes from another site's page
+    Scope scope = Scope::all;
+    bool mutates = false;  ///< refused when it comes from another site's page
     std::vector<Param> params = {};
     Strictness strictness = Strictness::lenient;
     Handler handler;  ///< may throw HttpError and what Router::Explain knows
@@ -47,12 +59,17 @@ public:
     using Explain = std::function<std::optional<HttpError>(
         const std::exception_ptr& error, const Request& request, const Route& route)>;
 
-    explicit Router(Access access, Explain explain = nullptr)
-        : access_(std::move(access)), explain_(std::move(explain))
+    /// Whether a call of a caller that is limited to some jobs is about one of them; Scope::job and
+    /// Scope::run. Throws HttpError when it is not.
+    using Limit = std::function<asio::awaitable<void>(const Route& route, const Caller& caller,
+                                                      std::string id)>;
+
+    explicit Router(Access access, Explain explain = nullptr, Limit limit = nullptr)
+        : access_(std::move(access)), explain_(std::move(explain)), limit_(std::move(limit))
     {}
 
     /// From the next request on, of connections that are open as well.
-    void admit_by(Access access) { access_ = std::move(access); }
+    void admit_by(const AccessRules& rules) { access_ = access_.with(rules); }
 
     void add(Route route) { routes_.push_back(std::move(route)); }
     const std::vector<Route>& routes() const { return routes_; }
@@ -67,7 +84,7 @@ public:
 
     /// Finds the route and checks access without reading the body: a refused call cannot make this
     /// node read one. A refusal is an answer.
-    std::variant<Admission, Response> admit(const Request& request) const;
+    asio::awaitable<std::variant<Admission, Response>> admit(const Request& request) const;
 
     /// The answer to an admitted request, with its body; throws only when the coroutine is
     /// cancelled. HEAD is answered like GET; the caller leaves the body out.
@@ -91,11 +108,14 @@ private:
 
     static Target parse_target(const Request& request);
     Match match(const Request& request, const Target& target) const;
+    asio::awaitable<Admission> admit(const Request& request, const Target& target,
+                                     Match matched) const;
     Response answer_to(const std::exception_ptr& error, const Request& request,
                        const Route* route) const;
 
     Access access_;
     Explain explain_;
+    Limit limit_;
     std::vector<Route> routes_;
 };
 

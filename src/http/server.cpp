@@ -1,75 +1,31 @@
 #include "http/server.hpp"
 
 #include "base/event.hpp"
-#include "base/private_socket.hpp"
-#include "base/utf8.hpp"
 #include "http/connection.hpp"
-#include "http/text.hpp"
 
 #include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 #include <boost/asio/error.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 
 #include <algorithm>
-#include <charconv>
+#include <cstring>
 #include <exception>
-#include <stdexcept>
 #include <utility>
 
 namespace peercron {
 namespace {
 
-using asio::ip::tcp;
 using boost::system::error_code;
 using namespace std::chrono_literals;
 
 /// The most clients that are told at a time that there is no room; further connections are closed
 /// without an answer.
 constexpr std::size_t most_turned_away = 64;
-
-[[noreturn]] void refuse_address(const std::string& address, std::string_view why)
-{
-    throw std::runtime_error(
-        fmt::format("http: cannot listen on {}: {}", quote_utf8(address), why));
-}
-
-tcp::endpoint resolve(const std::string& address)
-{
-    const auto colon = address.rfind(':');
-    std::uint16_t port = 0;
-    if (colon == std::string::npos) refuse_address(address, "expected HOST:PORT");
-    const char* const end = address.data() + address.size();
-    const auto [stop, bad] = std::from_chars(address.data() + colon + 1, end, port);
-    if (bad != std::errc() || stop != end) {
-        refuse_address(address, "expected HOST:PORT with a port from 0 to 65535");
-    }
-    std::string host = address.substr(0, colon);
-    if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-    error_code failed;
-    const auto numeric = asio::ip::make_address(host, failed);
-    if (!failed) return {numeric, port};
-    asio::io_context io;  // only to look the name up, before anything runs
-    tcp::resolver resolver(io);
-    const auto found = resolver.resolve(host, std::to_string(port), failed);
-    if (failed || found.empty()) refuse_address(address, "unknown host: " + failed.message());
-    return found.begin()->endpoint();
-}
-
-tcp::acceptor listen(const asio::any_io_executor& executor, const std::string& address)
-{
-    tcp::acceptor acceptor(executor);
-    const error_code error = listen_private(acceptor, resolve(address));
-    if (error == asio::error::address_in_use) {
-        refuse_address(address, "another program listens there already");
-    }
-    if (error) refuse_address(address, error.message());
-    return acceptor;
-}
 
 }  // namespace
 
@@ -85,12 +41,36 @@ HttpServer::HttpServer(asio::any_io_executor executor, HttpSettings settings, co
       router_(router),
       metrics_(metrics),
       budget_(budget),
-      acceptor_(listen(executor, settings_.address)),
+      acceptor_(listen_at(executor, settings_.address)),
       tasks_(executor),
       closed_(executor)
 {}
 
-HttpServer::~HttpServer() = default;
+HttpServer::~HttpServer()
+{
+    stop_listening();
+}
+
+/// Of a socket of the file system the name goes, too: a command that finds it would try it. It goes
+/// first: once nobody listens there, the name may be another node's.
+void HttpServer::stop_listening()
+{
+    if (!acceptor_.is_open()) return;
+    if (settings_.address.starts_with(local_scheme)) {
+        ::unlink(settings_.address.substr(local_scheme.size()).c_str());
+    }
+    error_code ignored;
+    acceptor_.close(ignored);
+}
+
+asio::ip::tcp::endpoint HttpServer::endpoint() const
+{
+    const auto bound = acceptor_.local_endpoint();
+    asio::ip::tcp::endpoint endpoint;
+    std::memcpy(endpoint.data(), bound.data(), bound.size());
+    endpoint.resize(bound.size());
+    return endpoint;
+}
 
 HttpServer::Enlisted::Enlisted(HttpServer& server, std::list<Connection*>& list,
                                Connection& connection)
@@ -116,7 +96,7 @@ asio::awaitable<void> HttpServer::run()
         reason = std::current_exception();
     }
     co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-    acceptor_.close();
+    stop_listening();
     co_await drain();
     std::rethrow_exception(reason);
 }
@@ -124,9 +104,9 @@ asio::awaitable<void> HttpServer::run()
 asio::awaitable<void> HttpServer::accept()
 {
     for (;;) {
-        co_await acceptor_.async_wait(tcp::acceptor::wait_read, asio::use_awaitable);
-        tcp::socket socket(acceptor_.get_executor());
-        const error_code failed = accept_private(acceptor_, socket);
+        co_await acceptor_.async_wait(ClientAcceptor::wait_read, asio::use_awaitable);
+        ClientSocket socket(acceptor_.get_executor());
+        const error_code failed = accept_client(acceptor_, socket);
         if (failed == asio::error::would_block) continue;
         if (failed) {
             tell_of_failure(failed);
@@ -167,7 +147,7 @@ void HttpServer::tell_of_failure(const error_code& failed)
         settings_.address, failed.message());
 }
 
-asio::awaitable<void> HttpServer::serve(tcp::socket socket)
+asio::awaitable<void> HttpServer::serve(ClientSocket socket)
 {
     if (!acceptor_.is_open()) co_return;  // it stopped before this task began
     Connection connection(std::move(socket), settings_, router_, metrics_, budget_);
@@ -175,7 +155,7 @@ asio::awaitable<void> HttpServer::serve(tcp::socket socket)
     co_await connection.run();
 }
 
-asio::awaitable<void> HttpServer::turn_away(tcp::socket socket)
+asio::awaitable<void> HttpServer::turn_away(ClientSocket socket)
 {
     Connection connection(std::move(socket), settings_, router_, metrics_, budget_);
     const Enlisted enlisted(*this, turned_away_, connection);

@@ -4,6 +4,7 @@
 #include "base/event.hpp"
 #include "base/task_group.hpp"
 #include "base/tls_context.hpp"
+#include "http/client_sockets.hpp"
 #include "http/http_metrics.hpp"
 #include "http/router.hpp"
 
@@ -23,9 +24,10 @@
 namespace peercron {
 
 struct HttpSettings {
-    std::string address = "127.0.0.1:9990";  ///< "0.0.0.0:9990", "[::1]:9990", "localhost:9990"
-    std::size_t max_body = 1U << 20U;        ///< bytes; a larger one is answered 413
-    std::uint32_t max_header = 16U << 10U;   ///< bytes of request line and header; else 431
+    /// "0.0.0.0:9990", "[::1]:9990", "localhost:9990", "unix:/run/peercron/peercron.sock"
+    std::string address = "127.0.0.1:9990";
+    std::size_t max_body = 1U << 20U;       ///< bytes; a larger one is answered 413
+    std::uint32_t max_header = 16U << 10U;  ///< bytes of request line and header; else 431
     /// One more connection replaces the one that has been idle for longest; when all are at work,
     /// it is answered 503.
     std::size_t max_connections = 1024;
@@ -58,8 +60,8 @@ public:
                prometheus::Registry& metrics, Budget& budget);
     ~HttpServer();
 
-    /// Where it listens; tells the port that port 0 became.
-    asio::ip::tcp::endpoint endpoint() const { return acceptor_.local_endpoint(); }
+    /// Where it listens, of TCP; tells the port that port 0 became.
+    asio::ip::tcp::endpoint endpoint() const;
 
     /// Serves. Ends only by cancellation: then it takes no more connections, closes the idle ones,
     /// finishes the requests in progress, and cuts off those that take longer than drain_timeout.
@@ -81,17 +83,18 @@ private:
     };
 
     asio::awaitable<void> accept();
+    void stop_listening();
     bool make_room();
     void tell_of_failure(const boost::system::error_code& failed);
-    asio::awaitable<void> serve(asio::ip::tcp::socket socket);
-    asio::awaitable<void> turn_away(asio::ip::tcp::socket socket);
+    asio::awaitable<void> serve(ClientSocket socket);
+    asio::awaitable<void> turn_away(ClientSocket socket);
     asio::awaitable<void> drain();
 
     HttpSettings settings_;
     const Router& router_;
     HttpMetrics metrics_;
     Budget& budget_;
-    asio::ip::tcp::acceptor acceptor_;
+    ClientAcceptor acceptor_;
     TaskGroup tasks_;
     std::list<Connection*> serving_;  // each in the frame of its task
     std::list<Connection*> turned_away_;

@@ -1,9 +1,9 @@
 #pragma once
 
+#include "base/networks.hpp"
 #include "http_client/curl_loop.hpp"
 #include "http_client/http_exchange.hpp"
 #include "http_client/name_lookups.hpp"
-#include "http_client/networks.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>

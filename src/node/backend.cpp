@@ -105,7 +105,10 @@ public:
     {
         return fmt::format("database {} of MySQL at {}", mysql_.database, to_string(mysql_));
     }
-    std::string welcome(const std::string& /*program*/) const override { return ""; }
+    std::string welcome(const std::string& /*program*/, const std::string& /*url*/) const override
+    {
+        return "";
+    }
 
 private:
     const Config& config_;
@@ -144,7 +147,7 @@ public:
           lock_(sqlite_, patience, {.alive = extend_start}),
           self_{
               config.node_name(), config.http_bind_address, {}, true, labels_of_this_node(config)},
-          is_https_(!config.tls.cert.empty())
+          api_((config.tls.cert.empty() ? "http://" : "https://") + config.http_bind_address)
     {}
 
     StorePool::Open open_store() const override
@@ -170,26 +173,23 @@ public:
     }
     bool has_peers() const override { return false; }
     std::string description() const override { return sqlite_.path.string(); }
-    std::string welcome(const std::string& program) const override
+    std::string welcome(const std::string& program, const std::string& url) const override
     {
-        const std::string address = self_.http_address;
-        const std::string root = (is_https_ ? "https://" : "http://") + address;
-        const bool is_default = address == Config().http_bind_address && !is_https_;
-        const std::string url = is_default ? std::string() : " --url " + root;
+        const std::string option = url.empty() ? "" : " --url " + url;
         return fmt::format(
             "\nThe node is up. Its data is in {0}, its API at {1}\n"
             "Try, in another terminal:\n\n"
             "    {2} job add{3} --name hello --every 5s -- echo 'hello, world'\n"
             "    {2} log follow{3} --job hello\n"
             "    {2} status{3}\n",
-            sqlite_.path.parent_path().string(), root, program, url);
+            sqlite_.path.parent_path().string(), api_, program, option);
     }
 
 private:
     SqliteSettings sqlite_;
     SqliteLock lock_;
     Member self_;
-    bool is_https_;
+    const std::string api_;
 };
 
 }  // namespace

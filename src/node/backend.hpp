@@ -48,7 +48,8 @@ public:
 
     /// What to print after a new database was created; "" = nothing.
     /// @param program how it is started from here.
-    virtual std::string welcome(const std::string& program) const = 0;
+    /// @param url what its --url has to name; empty: nothing.
+    virtual std::string welcome(const std::string& program, const std::string& url) const = 0;
 };
 
 /// The backend for config.mode. Alone, it makes the data folder and takes the database for this

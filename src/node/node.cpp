@@ -1,10 +1,13 @@
 #include "node/node.hpp"
 
+#include "access/access_book.hpp"
 #include "api/api.hpp"
 #include "base/clock.hpp"
 #include "base/disk_journal.hpp"
+#include "base/environment.hpp"
 #include "base/event.hpp"
 #include "base/log.hpp"
+#include "base/socket_places.hpp"
 #include "base/task_group.hpp"
 #include "dispatch/dispatcher.hpp"
 #include "exec/descriptors.hpp"
@@ -44,6 +47,7 @@
 #include <csignal>
 #include <ctime>
 #include <exception>
+#include <filesystem>
 #include <iostream>
 #include <random>
 #include <set>
@@ -211,6 +215,7 @@ public:
           record_store_(io_, 1, backend_->open_store(), StorePool::TooLong::store),
           api_store_(io_, config.mysql.pool_size, backend_->open_store()),
           notice_store_(io_, 1, backend_->open_store()),
+          access_store_(io_, 1, backend_->open_store(), StorePool::TooLong::store),
           readiness_(io_, clock_, *backend_, plan_store_),
           coordinator_(backend_->make_coordinator(io_, clock_, surroundings.version, incarnation_,
                                                   [this] { return readiness_.newest_epoch(); })),
@@ -244,6 +249,7 @@ public:
           http_tasks_(io_),
           budget_(io_, config.http.max_memory),
           streams_(max_streams(config)),
+          access_(access_store_, clock_, http_tasks_),
           api_context_(api_context()),
           api_(make_api_router(api_context_)),
           operations_(make_operations_router(api_context_)),
@@ -262,6 +268,8 @@ public:
         observe(record_store_, "record");
         observe(api_store_, "api");
         observe(notice_store_, "notices");
+        observe(access_store_, "access");
+        open_local_socket();
         if (config.pprof_listen.empty()) return;
         operations_http_.emplace(io_, encrypted(http_settings(config, config.pprof_listen)),
                                  operations_, *metrics_, budget_);
@@ -272,6 +280,7 @@ public:
     {
         start(http_tasks_, "signals", handle_signals());
         start(http_tasks_, "http", http_.run());
+        if (local_http_) start(http_tasks_, "local http", local_http_->run());
         if (operations_http_) start(http_tasks_, "operations http", operations_http_->run());
         start(http_tasks_, "warden", watch_warden());
         spdlog::info("node: {} {} answers at {}://{}, its data in {}", config_.node_name(),
@@ -308,7 +317,8 @@ public:
             notify_service_manager("READY=1\nSTATUS=running");
             spdlog::info("node: running");
             if (readiness_.is_new())
-                std::cerr << backend_->welcome(surroundings_.program) << std::flush;
+                std::cerr << backend_->welcome(surroundings_.program, url_for_commands())
+                          << std::flush;
             while (!is_stopping_) co_await stop_.wait();
             co_await drain();
         }
@@ -322,6 +332,43 @@ public:
     bool failed() const { return has_failed_; }
 
 private:
+    /// In the usual place another node may be already, or no folder can be made: that stops no
+    /// node.
+    void open_local_socket()
+    {
+        const std::filesystem::path path = local_socket(config_);
+        if (path.empty()) return;
+        const bool is_usual = config_.http.socket.empty();
+        try {
+            if (is_usual && std::filesystem::create_directories(path.parent_path())) {
+                const auto own = std::filesystem::perms::owner_all;
+                const auto passable =
+                    std::filesystem::perms::group_exec | std::filesystem::perms::others_exec;
+                std::filesystem::permissions(path.parent_path(), own | passable);
+            }
+            local_http_.emplace(io_,
+                                http_settings(config_, std::string(local_scheme) + path.string()),
+                                api_, *metrics_, budget_);
+        } catch (const std::exception& error) {
+            if (!is_usual) throw;
+            spdlog::warn("node: no socket for users of this machine: {}", error.what());
+        }
+    }
+
+    /// What --url has to name for users of this machine; empty: the command line finds the node.
+    std::string url_for_commands() const
+    {
+        if (local_http_) {
+            const std::filesystem::path path = local_socket(config_);
+            const auto places = socket_places(::geteuid(), environment_variable);
+            const bool is_found = std::ranges::find(places, path) != places.end();
+            return is_found ? "" : std::string(local_scheme) + path.string();
+        }
+        if (certificate_.is_used()) return "https://" + config_.http_bind_address;
+        const bool is_usual = config_.http_bind_address == Config().http_bind_address;
+        return is_usual ? "" : "http://" + config_.http_bind_address;
+    }
+
     void observe(StorePool& store, const std::string& use)
     {
         const prometheus::Histogram::BucketBoundaries bounds{0.001, 0.0025, 0.005, 0.01, 0.025,
@@ -386,6 +433,7 @@ private:
             .budget = budget_,
             .streams = streams_,
             .tasks = http_tasks_,
+            .access = access_,
             .announce =
                 [this](std::vector<JobId> jobs) { return agent_.announce(std::move(jobs)); },
             .run_now = [this](JobId job,
@@ -418,9 +466,8 @@ private:
             .node = config_.node_name(),
             .version = surroundings_.version,
             .default_time_zone = config_.time_zone,
-            .tokens = tokens(config_),
-            .trusted_proxies = config_.http.trusted_proxies,
-            .hosts = config_.http.allow_anonymous ? Hosts::any : Hosts::this_machine,
+            .rules = access_rules(config_),
+            .plain_sign_in = config_.http.plain_sign_in,
             .changing_gets = config_.http.changing_gets,
         };
     }
@@ -655,11 +702,13 @@ private:
         changes.insert(changes.begin(), "the log was set up again");
         in_force_.log = fresh->log;
         in_force_.http.tokens = fresh->http.tokens;
+        in_force_.http.allow = fresh->http.allow;
+        in_force_.http.local_admins = fresh->http.local_admins;
         if (certificate_.is_used() && !fresh->tls.cert.empty() && certificate_.reload(*fresh)) {
             in_force_.tls = fresh->tls;
             changes.emplace_back("the certificate was read again");
         }
-        api_.admit_by(api_access(in_force_));
+        api_.admit_by(access_rules(in_force_));
         spdlog::info("node: reloaded; {}", fmt::join(changes, ", "));
         const std::vector<std::string> waiting = differing_keys(in_force_, *fresh);
         if (waiting.empty()) return;
@@ -788,6 +837,7 @@ private:
     StorePool record_store_;
     StorePool api_store_;
     StorePool notice_store_;
+    StorePool access_store_;
     StoreReadiness readiness_;
     std::unique_ptr<Coordinator> coordinator_;
     DiskJournal journal_;
@@ -807,12 +857,14 @@ private:
     TaskGroup http_tasks_;  ///< what answers from start to end
     Budget budget_;         ///< of the API's long bodies and answers
     Streams streams_;
+    AccessBook access_;
     ApiContext api_context_;
     Router api_;
     Router operations_;
     std::optional<PeerListener> listener_;
     Certificate certificate_;
     HttpServer http_;
+    std::optional<HttpServer> local_http_;  ///< for users of this machine
     std::optional<HttpServer> operations_http_;
 
     Event stop_;

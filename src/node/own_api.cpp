@@ -39,8 +39,9 @@ Request request_of(http::verb method, const std::string& target, const std::stri
 
 OwnApi::OwnApi(Router api, std::string caller) : api_(std::move(api)), token_(random_secret())
 {
-    const Token token{std::move(caller), token_, Role::admin};
-    api_.admit_by(Access({token}, {}));
+    AccessRules rules;
+    rules.tokens = {{std::move(caller), token_, Role::owner}};
+    api_.admit_by(rules);
 }
 
 asio::awaitable<boost::json::value> OwnApi::get(std::string target)
@@ -59,7 +60,7 @@ asio::awaitable<boost::json::value> OwnApi::post(std::string target, boost::json
 
 asio::awaitable<boost::json::value> OwnApi::call(Request request)
 {
-    auto admitted = api_.admit(request);
+    auto admitted = co_await api_.admit(request);
     Response response;
     if (auto* const refusal = std::get_if<Response>(&admitted)) {
         response = std::move(*refusal);

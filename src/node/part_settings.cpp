@@ -1,12 +1,16 @@
 #include "node/part_settings.hpp"
 
+#include "base/environment.hpp"
+#include "base/socket_places.hpp"
 #include "base/utf8.hpp"
+#include "config/endpoint.hpp"
 #include "exec/descriptors.hpp"
 #include "model/labels.hpp"
 
+#include <grp.h>
+#include <pwd.h>
 #include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>
-
 #include <unistd.h>
 
 #include <algorithm>
@@ -151,6 +155,17 @@ Result<TlsContext> api_tls(const Config& config)
                       static_cast<TlsVersion>(config.tls.min));
 }
 
+std::filesystem::path local_socket(const Config& config)
+{
+    if (config.http.socket == "none") return {};
+    if (!config.http.socket.empty()) return config.http.socket;
+    const std::string runtime = environment_variable("RUNTIME_DIRECTORY");
+    if (runtime.starts_with('/')) {
+        return std::filesystem::path(runtime.substr(0, runtime.find(':'))) / "peercron.sock";
+    }
+    return socket_place(::geteuid(), environment_variable);
+}
+
 std::size_t max_streams(const Config& config)
 {
     const std::size_t connections =
@@ -167,10 +182,53 @@ std::vector<Token> tokens(const Config& config)
     return tokens;
 }
 
-Access api_access(const Config& config)
+namespace {
+
+bool is_loopback(const std::string& address)
 {
-    return Access(tokens(config), config.http.trusted_proxies,
-                  config.http.allow_anonymous ? Hosts::any : Hosts::this_machine);
+    const auto endpoint = parse_endpoint(address);
+    return endpoint && endpoint->kind == HostKind::loopback;
+}
+
+std::string user_name(uid_t uid)
+{
+    const passwd* const user = ::getpwuid(uid);
+    return user == nullptr ? fmt::format("uid {}", uid) : user->pw_name;
+}
+
+/// Names are looked up once, here, so that no call waits for the machine's directory.
+void add_local_owner(AccessRules& rules, const std::string& name)
+{
+    if (name.starts_with('@')) {
+        const group* const known = ::getgrnam(name.c_str() + 1);
+        if (known != nullptr) rules.local_owner_groups.push_back(known->gr_gid);
+        if (known == nullptr) spdlog::warn("http: [http] local_admins: no group {}", name);
+        return;
+    }
+    const passwd* const known = ::getpwnam(name.c_str());
+    if (known != nullptr) rules.local_owners.emplace(known->pw_uid, name);
+    if (known == nullptr) spdlog::warn("http: [http] local_admins: no user {}", name);
+}
+
+}  // namespace
+
+AccessRules access_rules(const Config& config)
+{
+    AccessRules rules;
+    rules.tokens = tokens(config);
+    rules.trusted_proxies = config.http.trusted_proxies;
+    rules.allow = config.http.allow;
+    rules.hosts = config.http.allow_anonymous ? Hosts::any : Hosts::this_machine;
+    if (config.http.allow_anonymous) {
+        rules.anonymous = Role::owner;
+    } else if (is_loopback(config.http_bind_address)) {
+        rules.anonymous = parse_role(config.http.anonymous);
+    } else {
+        rules.anonymous = std::nullopt;
+    }
+    rules.local_owners = {{0, "root"}, {::geteuid(), user_name(::geteuid())}};
+    for (const std::string& name : config.http.local_admins) add_local_owner(rules, name);
+    return rules;
 }
 
 std::vector<std::string> token_changes(const Config& before, const Config& after)

@@ -12,6 +12,7 @@
 
 #include <sys/resource.h>
 
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -43,13 +44,16 @@ HttpSettings http_settings(const Config& config, const std::string& address);
 /// cannot be used.
 Result<TlsContext> api_tls(const Config& config);
 
+/// Where the node listens for users of its machine; empty: nowhere.
+std::filesystem::path local_socket(const Config& config);
+
 /// Of all streams together: as configured, but not more than half the connections.
 std::size_t max_streams(const Config& config);
 
 std::vector<Token> tokens(const Config& config);
 
 /// Who may call the API.
-Access api_access(const Config& config);
+AccessRules access_rules(const Config& config);
 
 /// What became of which token between two configurations, for the log: "token \"deploy\" is new".
 /// Never shows a secret.

@@ -1,5 +1,6 @@
 #include "store/copy.hpp"
 
+#include "store/account_store.hpp"
 #include "store/notice_store.hpp"
 #include "store/pause_store.hpp"
 
@@ -155,6 +156,33 @@ void copy_pauses(StoreImage& from, StoreImage& to)
     for (const Pause& pause : source) to.pauses().add_pause(pause);
 }
 
+/// Without their ids: only sessions name them, which end here.
+template <class Row>
+std::vector<Row> without_ids(std::vector<Row> rows)
+{
+    for (Row& row : rows) row.id = 0;
+    return rows;
+}
+
+void copy_accounts(StoreImage& from, StoreImage& to)
+{
+    const auto source = without_ids(from.accounts().accounts());
+    const auto target = without_ids(to.accounts().accounts());
+    const auto source_tokens = without_ids(from.accounts().tokens());
+    const auto target_tokens = without_ids(to.accounts().tokens());
+    const bool has_others = !target.empty() && target != source;
+    if (has_others || (!target_tokens.empty() && target_tokens != source_tokens)) {
+        throw StoreError(
+            "the target has other accounts or tokens than the source. Copy into an empty database");
+    }
+    if (target.empty()) {
+        for (const UserAccount& account : source) to.accounts().add_account(account);
+    }
+    if (target_tokens.empty()) {
+        for (const AccessToken& token : source_tokens) to.accounts().add_token(token);
+    }
+}
+
 }  // namespace
 
 StoreTotals copy_store(StoreImage& from, StoreImage& to,
@@ -201,6 +229,7 @@ StoreTotals copy_store(StoreImage& from, StoreImage& to,
     }
     copy_channels(from, to);
     copy_pauses(from, to);
+    copy_accounts(from, to);
     to.finish(from.term());
 
     progress.comparing = true;

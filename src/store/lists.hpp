@@ -64,6 +64,7 @@ struct JobFilter {
     std::optional<std::string> search;  ///< a part of name, command or remark, taken literally
     std::optional<std::string> name;    ///< the whole name
     std::vector<WordFilter> words;      ///< all of them
+    std::vector<std::string> any_tag;   ///< jobs with one of these tags; empty = all
     std::optional<JobState> state;
     JobOrder order = JobOrder::id;
     bool descending = false;
@@ -85,6 +86,7 @@ struct LogFilter {
     std::optional<std::string> run_server;
     std::optional<std::int64_t> after_id;  ///< rows with a greater id, planned ones too
     std::vector<std::int64_t> ids;         ///< only these, planned ones too; empty = all
+    std::vector<std::string> any_tag;      ///< of jobs that are there and have one of these tags
 
     /// Whether ids are given: a client follows a few rows, and asks for others the next time.
     bool is_by_id() const { return after_id || !ids.empty(); }

@@ -57,7 +57,7 @@ std::string id_terms(const IdBlocks& blocks)
 
 bool is_left_by_rows(const LogFilter& filter)
 {
-    return filter.state || filter.missed;
+    return filter.state || filter.missed || !filter.any_tag.empty();
 }
 
 PageSource source_of(const LogFilter& filter, const Slice& slice, const PageHint& hint,

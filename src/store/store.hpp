@@ -56,6 +56,7 @@ public:
     using std::runtime_error::runtime_error;
 };
 
+class AccountStore;
 class NoticeStore;
 class PauseStore;
 
@@ -495,6 +496,8 @@ public:
     virtual NoticeStore& notices() = 0;
     /// The same about pauses.
     virtual PauseStore& pauses() = 0;
+    /// The same about who may call the API.
+    virtual AccountStore& accounts() = 0;
 };
 
 }  // namespace peercron

@@ -62,6 +62,8 @@ public:
     virtual NoticeStore& notices() = 0;
     /// The same about pauses, which are all copied.
     virtual PauseStore& pauses() = 0;
+    /// Who may call the API: accounts and tokens are copied, sessions are not.
+    virtual AccountStore& accounts() = 0;
 
     // Each is one transaction.
     /// With their ids, moments and counters.

@@ -36,16 +36,17 @@ def start(*arguments, url, **more):
 
 def on_terminal(*arguments, url, typed="", prompt="", columns=80, seconds=30, **more):
     """The exit status, and what a terminal of this width got to see. `typed`, a text or a function
-    that gives it, is typed when the prompt is seen."""
+    that gives it, is typed when the prompt is seen; or it is a list of prompts and texts, in turn."""
+    to_type = typed if isinstance(typed, list) else [(prompt, typed)] if typed else []
     child, master = pty.fork()
     if child == 0:
         os.execve(BINARY, [str(BINARY), *map(str, arguments)], environment(url, COLUMNS=str(columns), **more))
     seen = b""
     limit = time.monotonic() + seconds
     while True:
-        if typed and prompt in seen.decode(errors="replace"):
-            os.write(master, (typed() if callable(typed) else typed).encode())
-            typed = ""
+        if to_type and to_type[0][0] in seen.decode(errors="replace"):
+            text = to_type.pop(0)[1]
+            os.write(master, (text() if callable(text) else text).encode())
         ready, _, _ = select.select([master], [], [], max(0, limit - time.monotonic()))
         assert ready, f"nothing more within {seconds} s after {seen!r}"
         try:

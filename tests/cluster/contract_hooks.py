@@ -96,10 +96,17 @@ def is_good_pause(fields):
     return end in (None, "") or (is_before(now() + 60, end) and (begin in (None, "") or is_before(begin, end)))
 
 
+# With the first account or token nobody is let in without one, and a wrong password makes the next one wait:
+# test_access.py.
+OF_ACCESS = ("/account/", "/token/", "/session/")
+
+
 def is_good(case):
     if case.operation.path == "/pause" and isinstance(case.body, dict) and not is_good_pause(case.body):
         return False
     if case.operation.path == "/cron/stop/{id}" and case.query and not is_good_pause(case.query):
+        return False
+    if case.operation.path.startswith(OF_ACCESS):
         return False
     if isinstance(case.body, dict) and not is_good_body(case.body):
         return False

@@ -346,7 +346,9 @@ class Solo(Cluster):
 
     def arguments(self, data=None, port=None):
         return [*self.wrapper, str(BINARY), "serve", "--data", str(data or self.folder / "data"),
-                "--set", f"http_bind_address={HOST}:{port or self.base}", *self.options]
+                "--set", f"http_bind_address={HOST}:{port or self.base}",
+                # The tests call without tokens, and many nodes of one user run at a time.
+                "--set", "http.anonymous=owner", "--set", "http.socket=none", *self.options]
 
     def start(self):
         (self.folder / "logs").mkdir(exist_ok=True)

@@ -151,7 +151,8 @@ def test_an_address_that_is_taken_stops_the_start_and_is_named(cluster, key):
     other = "http_bind_address" if key == "bind_address" else "bind_address"
     lines = [f'{other} = "{free}"' if line.startswith(other) else line for line in text.splitlines()]
     config = cluster.config_file(1).with_name("taken.toml")
-    config.write_text("\n".join(lines) + "\n")
+    # The node's socket is taken, too: this one has none.
+    config.write_text("\n".join(lines).replace(f'socket = "{config.parent}/peercron.sock"', 'socket = "none"') + "\n")
     done = subprocess.run([BINARY, "serve", "--config", config], capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     assert taken in done.stderr

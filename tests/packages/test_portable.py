@@ -9,7 +9,7 @@ from bare_machine import WORK, checked, debian_mirror, run
 SCRIPT = r"""
 set -e
 cd /tmp
-/root/peercron serve --data /tmp/data --set http_bind_address=127.0.0.1:19990 >log 2>&1 &
+/root/peercron serve --data /tmp/data --set http_bind_address=127.0.0.1:19990 --set http.anonymous=owner >log 2>&1 &
 node=$!
 export PEERCRON_URL=http://127.0.0.1:19990
 for second in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do

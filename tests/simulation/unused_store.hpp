@@ -108,6 +108,7 @@ public:
     }
     NoticeStore& notices() override { unexpected(); }
     PauseStore& pauses() override { unexpected(); }
+    AccountStore& accounts() override { unexpected(); }
 
 private:
     [[noreturn]] static void unexpected()

@@ -19,11 +19,12 @@ MAY_INCLUDE = {
     "notify": {"base", "http_client", "schedule", "model", "store"},
     "exec": {"base", "http_client", "model", "store", "wire"},
     "dispatch": {"base", "schedule", "model", "store", "audit", "cluster", "wire"},
-    "http": {"base"},
+    "http": {"base", "model"},
     "console": {"base", "http"},
-    "api": {"base", "schedule", "model", "store", "audit", "insight", "cluster", "http", "console"},
+    "access": {"base", "model", "store", "http"},
+    "api": {"base", "schedule", "model", "store", "audit", "insight", "cluster", "http", "access", "console"},
     "node": {"base", "http_client", "schedule", "model", "config", "store", "cluster", "wire", "notify", "exec",
-             "dispatch", "http", "api"},
+             "dispatch", "http", "access", "api"},
     "cli": {"base", "schedule", "model"},
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "store/mysql/mysql_accounts.hpp"
 #include "store/mysql/mysql_notices.hpp"
 #include "store/mysql/mysql_pauses.hpp"
 #include "store/mysql/mysql_session.hpp"
@@ -21,6 +22,7 @@ public:
     StoredTerm term() override;
     NoticeStore& notices() override { return notices_; }
     PauseStore& pauses() override { return pauses_; }
+    AccountStore& accounts() override { return accounts_; }
     void append_jobs(std::span<const Job> jobs) override;
     void append_revisions(std::span<const Revision> revisions) override;
     void append_rows(std::span<const LogRow> rows) override;
@@ -31,6 +33,7 @@ private:
     MysqlSession session_;
     MysqlNotices notices_{session_};
     MysqlPauses pauses_{session_};
+    MysqlAccounts accounts_{session_};
 };
 
 }  // namespace peercron

@@ -120,6 +120,16 @@ std::string literal(const MysqlConnection& connection, const JobField& field, co
                       stored_value(field, job));
 }
 
+std::string tag_terms(const MysqlConnection& connection, const std::vector<std::string>& any_tag)
+{
+    if (any_tag.empty()) return "";
+    std::vector<std::string> terms;
+    for (const std::string& tag : any_tag) {
+        terms.push_back(fmt::format("FIND_IN_SET({}, tags)", connection.quote(tag)));
+    }
+    return fmt::format(" AND ({})", fmt::join(terms, " OR "));
+}
+
 std::string field_literals(const MysqlConnection& connection, const Job& job)
 {
     std::string literals;

@@ -41,6 +41,10 @@ WallTime read_clock(MysqlConnection& connection);
 /// The value of a field of table cron as a literal.
 std::string literal(const MysqlConnection& connection, const JobField& field, const Job& job);
 
+/// The term " AND …" for a condition on table cron that leaves jobs with one of these tags; "" when
+/// there are none.
+std::string tag_terms(const MysqlConnection& connection, const std::vector<std::string>& any_tag);
+
 /// Those of all fields in the order of field_columns(), with commas between.
 std::string field_literals(const MysqlConnection& connection, const Job& job);
 

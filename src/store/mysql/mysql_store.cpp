@@ -98,6 +98,7 @@ std::string condition(const MysqlConnection& connection, const JobFilter& filter
     for (const auto& [field, word] : filter.words) {
         sql += fmt::format(" AND FIND_IN_SET({}, {})", connection.quote(word), field->name);
     }
+    sql += tag_terms(connection, filter.any_tag);
     if (filter.state) sql += state_terms(*filter.state, log_by_state);
     return sql;
 }

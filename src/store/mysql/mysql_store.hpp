@@ -1,5 +1,6 @@
 #pragma once
 
+#include "store/mysql/mysql_accounts.hpp"
 #include "store/mysql/mysql_notices.hpp"
 #include "store/mysql/mysql_pauses.hpp"
 #include "store/mysql/mysql_session.hpp"
@@ -73,11 +74,13 @@ public:
     std::vector<LogRow> job_rows_before(JobId job, WallTime before, std::size_t limit) override;
     NoticeStore& notices() override { return notices_; }
     PauseStore& pauses() override { return pauses_; }
+    AccountStore& accounts() override { return accounts_; }
 
 private:
     MysqlSession session_;
     MysqlNotices notices_{session_};
     MysqlPauses pauses_{session_};
+    MysqlAccounts accounts_{session_};
 };
 
 }  // namespace peercron

@@ -11,7 +11,7 @@
 
 namespace peercron {
 
-/// What NoticeTables and PauseTables ask of a connection.
+/// What NoticeTables, PauseTables and AccountTables ask of a connection.
 class MysqlTables {
 public:
     explicit MysqlTables(MysqlConnection& connection) : connection_(connection) {}

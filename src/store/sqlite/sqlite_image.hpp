@@ -1,5 +1,6 @@
 #pragma once
 
+#include "store/sqlite/sqlite_accounts.hpp"
 #include "store/sqlite/sqlite_lock.hpp"
 #include "store/sqlite/sqlite_notices.hpp"
 #include "store/sqlite/sqlite_pauses.hpp"
@@ -22,6 +23,7 @@ public:
     StoredTerm term() override;
     NoticeStore& notices() override { return notices_; }
     PauseStore& pauses() override { return pauses_; }
+    AccountStore& accounts() override { return accounts_; }
     void append_jobs(std::span<const Job> jobs) override;
     void append_revisions(std::span<const Revision> revisions) override;
     void append_rows(std::span<const LogRow> rows) override;
@@ -33,6 +35,7 @@ private:
     SqliteSession session_;
     SqliteNotices notices_{session_};
     SqlitePauses pauses_{session_};
+    SqliteAccounts accounts_{session_};
 };
 
 }  // namespace peercron

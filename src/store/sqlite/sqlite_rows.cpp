@@ -177,6 +177,30 @@ void throw_deposed(SqliteConnection& connection, Epoch epoch)
         newest);
 }
 
+// Source: https://www.sqlite.org/lang_expr.html, literal values. What stands behind a NUL would be
+// lost.
+std::string text_literal(std::string_view text)
+{
+    std::string literal = "'";
+    for (const char c : text) {
+        if (c == '\0') continue;
+        if (c == '\'') literal += c;
+        literal += c;
+    }
+    return literal + "'";
+}
+
+std::string tag_terms(const std::vector<std::string>& any_tag)
+{
+    if (any_tag.empty()) return "";
+    std::vector<std::string> terms;
+    for (const std::string& tag : any_tag) {
+        terms.push_back(fmt::format("INSTR(',' || tags || ',', {}) > 0",
+                                    text_literal(fmt::format(",{},", tag))));
+    }
+    return fmt::format(" AND ({})", fmt::join(terms, " OR "));
+}
+
 std::optional<std::int64_t> millis(const std::optional<WallTime>& time)
 {
     if (!time) return std::nullopt;

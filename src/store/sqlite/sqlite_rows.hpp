@@ -56,6 +56,13 @@ std::vector<ClockStep> read_clock_steps(SqliteConnection& connection);
 /// For a statement under `epoch` that has found another one in table term. Throws Deposed.
 [[noreturn]] void throw_deposed(SqliteConnection& connection, Epoch epoch);
 
+/// A text as a literal.
+std::string text_literal(std::string_view text);
+
+/// The term " AND …" for a condition on table cron that leaves jobs with one of these tags; "" when
+/// there are none.
+std::string tag_terms(const std::vector<std::string>& any_tag);
+
 std::optional<std::int64_t> millis(const std::optional<WallTime>& time);
 
 /// A mark for each of field_columns(): "?, ?, …".

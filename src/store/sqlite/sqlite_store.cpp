@@ -64,6 +64,7 @@ JobCondition condition(const JobFilter& filter)
         where.add(fmt::format(" AND INSTR(',' || {} || ',', {{0}}) > 0", field->name),
                   fmt::format(",{},", word));
     }
+    where.sql += tag_terms(filter.any_tag);
     if (filter.state) where.sql += state_terms(*filter.state, log_by_state);
     return where;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "store/sqlite/sqlite_accounts.hpp"
 #include "store/sqlite/sqlite_notices.hpp"
 #include "store/sqlite/sqlite_pauses.hpp"
 #include "store/sqlite/sqlite_session.hpp"
@@ -70,11 +71,13 @@ public:
     std::vector<LogRow> job_rows_before(JobId job, WallTime before, std::size_t limit) override;
     NoticeStore& notices() override { return notices_; }
     PauseStore& pauses() override { return pauses_; }
+    AccountStore& accounts() override { return accounts_; }
 
 private:
     SqliteSession session_;
     SqliteNotices notices_{session_};
     SqlitePauses pauses_{session_};
+    SqliteAccounts accounts_{session_};
 };
 
 }  // namespace peercron

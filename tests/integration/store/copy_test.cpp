@@ -3,6 +3,7 @@
 
 #include "integration/store/mysql_database.hpp"
 #include "integration/store/temporary_folder.hpp"
+#include "store/account_store.hpp"
 #include "store/mysql/mysql_connection.hpp"
 #include "store/mysql/mysql_store.hpp"
 #include "store/notice_store.hpp"
@@ -252,6 +253,39 @@ TEST(CopyTest, ChannelsArriveOnce)
     EXPECT_THROW(copy(here, there), StoreError);
 }
 
+TEST(CopyTest, AccountsAndTokensComeAlongAndSessionsDoNot)
+{
+    const Sqlite here;
+    const Mysql there;
+    UserAccount account;
+    account.name = "ada";
+    account.password = "$y$j9T$it's";
+    account.role = Role::owner;
+    account.created_at = t0;
+    AccessToken token;
+    token.name = "deploy";
+    token.digest = std::string(64, 'a');
+    token.tags = {"web"};
+    token.created_at = t0;
+    const auto source = here.open_store();
+    account.id = source->accounts().add_account(account).id;
+    source->accounts().add_token(token);
+    source->accounts().add_session({"secret", account.id, t0, t0});
+    copy(here, there);
+    copy(here, there);
+    const auto target = there.open_store();
+    auto accounts = target->accounts().accounts();
+    ASSERT_THAT(accounts, SizeIs(1));
+    EXPECT_EQ(accounts[0].signed_in_at, t0);
+    EXPECT_EQ(accounts[0].password, account.password);
+    ASSERT_THAT(target->accounts().tokens(), SizeIs(1));
+    EXPECT_EQ(target->accounts().tokens()[0].tags, token.tags);
+    EXPECT_FALSE(target->accounts().find_session("secret"));
+    account.name = "bob";
+    source->accounts().add_account(account);
+    EXPECT_THROW(copy(here, there), StoreError);
+}
+
 TEST(CopyTest, AJobKeepsTheMomentFromWhichItIsEffective)
 {
     const Mysql here;
@@ -411,6 +445,7 @@ public:
     StoredTerm term() override { return image_.term(); }
     NoticeStore& notices() override { return image_.notices(); }
     PauseStore& pauses() override { return image_.pauses(); }
+    AccountStore& accounts() override { return image_.accounts(); }
     void append_jobs(std::span<const Job> jobs) override
     {
         use_up();

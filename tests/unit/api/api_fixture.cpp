@@ -1,5 +1,8 @@
 #include "api_fixture.hpp"
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
 #include <utility>
 
 namespace peercron::testing {
@@ -13,10 +16,18 @@ asio::awaitable<Result<void>> announce(std::vector<std::vector<JobId>>& announce
     co_return Result<void>();
 }
 
+asio::awaitable<void> look_for_accounts(AccessBook& access, bool& has_looked)
+{
+    const Directory directory = access.directory();
+    co_await directory.has_entries();
+    has_looked = true;
+}
+
 }  // namespace
 
 ApiTest::ApiTest()
     : pool_(io_.get_executor(), 1, [this] { return std::make_unique<FakeStore>(tables_); }),
+      access_(pool_, clock_, tasks_),
       context_{
           .store = pool_,
           .clock = clock_,
@@ -24,6 +35,7 @@ ApiTest::ApiTest()
           .budget = budget_,
           .streams = streams_,
           .tasks = tasks_,
+          .access = access_,
           .announce =
               [this](std::vector<JobId> jobs) {
                   return announce(announced_, announce_error_, std::move(jobs));
@@ -56,10 +68,15 @@ ApiTest::ApiTest()
           .node = "127.0.0.1:9991",
           .version = "1.2.3",
           .default_time_zone = "UTC",
-          .tokens = {},
-          .trusted_proxies = {"127.0.0.1"},
+          .rules = {.trusted_proxies = {"127.0.0.1"}, .hosts = Hosts::this_machine},
       }
-{}
+{
+    // As at a node that has run for a while: none of the calls looks for accounts.
+    bool has_looked = false;
+    asio::co_spawn(io_, look_for_accounts(access_, has_looked), asio::detached);
+    while (!has_looked) io_.run_one();
+    io_.restart();
+}
 
 asio::awaitable<Result<RunId>> ApiTest::run_now(JobId job, std::string by)
 {

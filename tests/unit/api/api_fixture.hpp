@@ -1,5 +1,6 @@
 #pragma once
 
+#include "access/access_book.hpp"
 #include "api/api.hpp"
 #include "store/store_pool.hpp"
 
@@ -44,6 +45,7 @@ protected:
     SendReport test_report_;  ///< what comes of the next test
     StorePool pool_;
     FixedClock clock_;
+    AccessBook access_;
     Streams streams_{3};
     JobNews job_news_{0, std::vector<ChangedJob>()};
     FakeCoordinator coordinator_{io_.get_executor()};

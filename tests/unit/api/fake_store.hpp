@@ -2,6 +2,7 @@
 
 #include "base/utf8.hpp"
 #include "model/missed.hpp"
+#include "store/account_store.hpp"
 #include "store/notice_store.hpp"
 #include "store/pause_store.hpp"
 #include "store/store.hpp"
@@ -40,6 +41,10 @@ struct FakeTables {
     std::vector<DoubledRun> doubled;
 
     std::vector<NoticeChannel> channels;
+    std::vector<UserAccount> accounts;
+    std::vector<AccessToken> tokens;
+    std::vector<Session> sessions;
+    std::vector<AccessEvent> events;         ///< oldest first
     std::vector<NoticeDelivery> deliveries;  ///< newest first
     std::vector<Pause> pauses;
 
@@ -176,10 +181,111 @@ private:
     FakeTables& tables_;
 };
 
+/// Its part about who may call.
+class FakeAccounts final : public AccountStore {
+public:
+    explicit FakeAccounts(FakeTables& tables) : tables_(tables) {}
+
+    bool is_empty() override { return tables_.accounts.empty() && tables_.tokens.empty(); }
+    std::vector<UserAccount> accounts() override { return tables_.accounts; }
+    std::optional<UserAccount> find_account(const std::string& name) override
+    {
+        return find(tables_.accounts, name, &UserAccount::name);
+    }
+    UserAccount add_account(const UserAccount& account) override
+    {
+        if (find_account(account.name)) throw_account_taken(account.name);
+        UserAccount added = account;
+        added.id = ++tables_.last_id;
+        tables_.accounts.push_back(added);
+        return added;
+    }
+    bool update_account(const UserAccount& account) override
+    {
+        const auto there = std::ranges::find(tables_.accounts, account.id, &UserAccount::id);
+        if (there == tables_.accounts.end()) return false;
+        if (there->password != account.password) end_sessions(account.id);
+        *there = account;
+        return true;
+    }
+    bool delete_account(std::int64_t id) override
+    {
+        end_sessions(id);
+        return std::erase_if(tables_.accounts,
+                             [id](const UserAccount& account) { return account.id == id; }) > 0;
+    }
+
+    std::vector<AccessToken> tokens() override { return tables_.tokens; }
+    std::optional<AccessToken> find_token(const std::string& digest) override
+    {
+        return find(tables_.tokens, digest, &AccessToken::digest);
+    }
+    AccessToken add_token(const AccessToken& token) override
+    {
+        if (find(tables_.tokens, token.name, &AccessToken::name)) throw_token_taken(token.name);
+        AccessToken added = token;
+        added.id = ++tables_.last_id;
+        tables_.tokens.push_back(added);
+        return added;
+    }
+    bool delete_token(std::int64_t id) override
+    {
+        return std::erase_if(tables_.tokens,
+                             [id](const AccessToken& token) { return token.id == id; }) > 0;
+    }
+    void note_token_use(std::int64_t id, WallTime now) override
+    {
+        std::ranges::find(tables_.tokens, id, &AccessToken::id)->used_at = now;
+    }
+
+    void add_session(const Session& session) override { tables_.sessions.push_back(session); }
+    std::optional<SignedIn> find_session(const std::string& digest) override
+    {
+        const auto session = find(tables_.sessions, digest, &Session::digest);
+        if (!session) return std::nullopt;
+        return SignedIn{*session, *find(tables_.accounts, session->account, &UserAccount::id)};
+    }
+    void note_session_use(const std::string& digest, WallTime now) override
+    {
+        std::ranges::find(tables_.sessions, digest, &Session::digest)->used_at = now;
+    }
+    bool delete_session(const std::string& digest) override
+    {
+        return std::erase_if(tables_.sessions, [&digest](const Session& session) {
+                   return session.digest == digest;
+               }) > 0;
+    }
+
+    void add_event(const AccessEvent& event) override { tables_.events.push_back(event); }
+    AccessEventPage events(const Slice&) override
+    {
+        return {{tables_.events.rbegin(), tables_.events.rend()}, std::ssize(tables_.events)};
+    }
+
+private:
+    template <class Row, class Key>
+    static std::optional<Row> find(const std::vector<Row>& rows, const Key& key, Key Row::*member)
+    {
+        const auto found = std::ranges::find(rows, key, member);
+        if (found == rows.end()) return std::nullopt;
+        return *found;
+    }
+
+    void end_sessions(std::int64_t account)
+    {
+        std::erase_if(tables_.sessions,
+                      [account](const Session& session) { return session.account == account; });
+    }
+
+    FakeTables& tables_;
+};
+
 /// A store in memory, for the calls that api/ makes.
 class FakeStore final : public Store {
 public:
-    explicit FakeStore(FakeTables& tables) : tables_(tables), notices_(tables), pauses_(tables) {}
+    explicit FakeStore(FakeTables& tables)
+        : tables_(tables), notices_(tables), pauses_(tables), accounts_(tables)
+    {}
 
     NoticeStore& notices() override
     {
@@ -190,6 +296,11 @@ public:
     {
         begin();
         return pauses_;
+    }
+    AccountStore& accounts() override
+    {
+        begin();
+        return accounts_;
     }
 
     void ping() override { begin(); }
@@ -532,6 +643,11 @@ public:
     }
 
 private:
+    static bool has_any_tag(const Job& job, const std::vector<std::string>& tags)
+    {
+        return tags.empty() || std::ranges::find_first_of(tags, job.tags) != tags.end();
+    }
+
     std::vector<Job> matching_jobs(const JobFilter& filter) const
     {
         std::vector<Job> found;
@@ -545,6 +661,8 @@ private:
                 return std::ranges::find(words, one.word) != words.end();
             };
             if (!fits || (filter.name && job.name != *filter.name)) continue;
+            if (!has_any_tag(job, filter.any_tag)) continue;
+            if (filter.state == JobState::stopped && !job.stop) continue;
             if (std::ranges::all_of(filter.words, has)) found.push_back(job);
         }
         return found;
@@ -552,7 +670,7 @@ private:
 
     std::vector<LogRow> matching_rows(const LogFilter& filter) const
     {
-        const auto fits = [&filter](const LogRow& row) {
+        const auto fits = [this, &filter](const LogRow& row) {
             const RunReport& run = row.run;
             const bool all_states = filter.is_by_id();
             const bool state_fits = filter.state ? run.state == *filter.state
@@ -562,7 +680,11 @@ private:
                 (filter.ids.empty() || std::ranges::find(filter.ids, row.id) != filter.ids.end());
             const bool missed_fits =
                 !filter.missed || missed_word(run.state, run.reason.cause, Delivery::at_most_once);
-            return state_fits && missed_fits && id_fits &&
+            const auto job = tables_.jobs.find(run.id.job);
+            const bool tags_fit =
+                filter.any_tag.empty() ||
+                (job != tables_.jobs.end() && has_any_tag(job->second, filter.any_tag));
+            return state_fits && missed_fits && id_fits && tags_fit &&
                    (!filter.cron_id || run.id.job == *filter.cron_id) &&
                    (!filter.search || run.output.find(*filter.search) != std::string::npos) &&
                    (!filter.dispatch_server || run.dispatch_server == *filter.dispatch_server) &&
@@ -610,6 +732,7 @@ private:
     FakeTables& tables_;
     FakeNotices notices_;
     FakePauses pauses_;
+    FakeAccounts accounts_;
 };
 
 }  // namespace peercron::testing

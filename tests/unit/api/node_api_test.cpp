@@ -98,7 +98,7 @@ TEST_F(NodeApiTest, HealthDoesNotAskTheStore)
 
 TEST_F(NodeApiTest, ReadinessSaysWhyNoCallsShouldCome)
 {
-    context_.tokens = {{"ci", "secret", Role::read}};
+    context_.rules.tokens = {{"ci", "secret", Role::read}};
     const auto ready = get("/health/ready");
     EXPECT_EQ(ready.status, 200U);
     EXPECT_EQ(ready.body, get("/health").body);
@@ -120,7 +120,7 @@ TEST_F(NodeApiTest, MetricsAreThoseOfTheRegistry)
 
 TEST_F(NodeApiTest, ASecondServerMayServeTheOperatorsCallsAlone)
 {
-    context_.tokens = {{"ci", "secret", Role::read}};
+    context_.rules.tokens = {{"ci", "secret", Role::read}};
     start();
     const Router operations = make_operations_router(context_);
     HttpServer server(io_.get_executor(), settings_, operations, *metrics_, budget_);

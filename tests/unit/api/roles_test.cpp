@@ -11,9 +11,9 @@ class RolesTest : public testing::ApiTest {
 protected:
     void use_tokens()
     {
-        context_.tokens = {{"viewer", "r-secret", Role::read},
-                           {"deploy", "o-secret", Role::operate},
-                           {"root", "a-secret", Role::admin}};
+        context_.rules.tokens = {{"viewer", "r-secret", Role::read},
+                                 {"deploy", "o-secret", Role::operate},
+                                 {"root", "a-secret", Role::admin}};
     }
 
     unsigned status(std::string_view method, const std::string& target, std::string_view secret)
@@ -46,9 +46,9 @@ TEST_F(RolesTest, EachRoleMayDoItsOwnAndWhatTheLowerOnesMay)
              Case{"POST", "/cron/add", 401, 403, 403, 400},
              Case{"POST", "/cron/update", 401, 403, 403, 400},
              Case{"GET", "/cron/delete/" + id, 401, 403, 403, 200},
-             Case{"GET", "/channel/list", 401, 403, 403, 200},
-             Case{"POST", "/channel/add", 401, 403, 403, 400},
-             Case{"POST", "/channel/test/1", 401, 403, 403, 404},
+             Case{"GET", "/channel/list", 401, 403, 403, 403},
+             Case{"POST", "/channel/add", 401, 403, 403, 403},
+             Case{"POST", "/channel/test/1", 401, 403, 403, 403},
          }) {
         EXPECT_EQ(status(c.method, c.target, ""), c.none) << c.target;
         EXPECT_EQ(status(c.method, c.target, "r-secret"), c.read) << c.target;

@@ -47,6 +47,20 @@ TEST(ApiAddress, TakesIpv6InBrackets)
     EXPECT_EQ(address->url, "http://[::1]:9990");
 }
 
+TEST(ApiAddress, MayBeASocketOfThisMachine)
+{
+    const auto address = parse_api_url("unix:/run/peercron/peercron.sock");
+    ASSERT_TRUE(address) << address.error().message;
+    EXPECT_EQ(address->socket, "/run/peercron/peercron.sock");
+    EXPECT_EQ(address->url, "unix:/run/peercron/peercron.sock");
+    EXPECT_EQ(parse_api_url("http://node7")->socket, "");
+    for (const char* const text : {"unix:", "unix:peercron.sock"}) {
+        const auto refused = parse_api_url(text);
+        ASSERT_FALSE(refused) << text;
+        EXPECT_THAT(refused.error().message, HasSubstr("expected unix:/PATH"));
+    }
+}
+
 TEST(ApiAddress, SaysWhatIsExpectedWhenItIsNone)
 {
     for (const char* const text :

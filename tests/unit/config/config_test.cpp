@@ -176,6 +176,11 @@ max_memory = "64MiB"
 max_streams = 7
 idle_timeout = "5s"
 trusted_proxies = ["10.0.0.1"]
+allow = ["10.0.0.0/8", "::1"]
+plain_sign_in = true
+socket = "/run/cron.sock"
+local_admins = ["ada", "@wheel"]
+anonymous = "none"
 changing_gets = false
 [[http.tokens]]
 name = "monitoring"
@@ -185,6 +190,10 @@ role = "read"
 name = "deploy"
 token = "bbbbbbbbbbbbbbbb"
 role = "admin"
+[[http.tokens]]
+name = "boss"
+token = "cccccccccccccccc"
+role = "owner"
 )");
     ASSERT_TRUE(config) << config.error().message;
     EXPECT_EQ(config->ledger_keep_days, 90U);
@@ -234,7 +243,13 @@ role = "admin"
     EXPECT_EQ(config->http.idle_timeout, 5s);
     EXPECT_FALSE(config->http.changing_gets);
     EXPECT_THAT(config->http.trusted_proxies, ElementsAre("10.0.0.1"));
-    ASSERT_EQ(config->http.tokens.size(), 2U);
+    EXPECT_THAT(config->http.allow, ElementsAre("10.0.0.0/8", "::1"));
+    EXPECT_TRUE(config->http.plain_sign_in);
+    EXPECT_EQ(config->http.socket, "/run/cron.sock");
+    EXPECT_THAT(config->http.local_admins, ElementsAre("ada", "@wheel"));
+    EXPECT_EQ(config->http.anonymous, "none");
+    ASSERT_EQ(config->http.tokens.size(), 3U);
+    EXPECT_EQ(config->http.tokens[2].role, Config::Http::Role::owner);
     EXPECT_EQ(config->http.tokens[0].name, "monitoring");
     EXPECT_EQ(config->http.tokens[0].secret, "aaaaaaaaaaaaaaaa");
     EXPECT_EQ(config->http.tokens[0].role, Config::Http::Role::read);
@@ -373,6 +388,10 @@ TEST(ConfigTest, ChecksEachValue)
     EXPECT_THAT(refusal("[exec]\nshell = 'sh'"), HasSubstr("key 'exec.shell'"));
     EXPECT_THAT(refusal("[exec]\nshell = '/bin/no-such-shell'"), HasSubstr("key 'exec.shell'"));
     EXPECT_THAT(refusal("[log]\nmax_files = 0"), HasSubstr("key 'log.max_files'"));
+    EXPECT_THAT(refusal("[http]\nanonymous = 'all'"), HasSubstr("\"read\", \"operate\""));
+    EXPECT_THAT(refusal("[http]\nsocket = 'here'"), HasSubstr("the path, from the root"));
+    EXPECT_THAT(refusal("[http]\nlocal_admins = ['@']"), HasSubstr("such as \"@wheel\""));
+    EXPECT_THAT(refusal("[http]\nallow = ['here']"), HasSubstr("a network"));
 }
 
 TEST(ConfigTest, SaysWhichWordsAKeyMayHave)
@@ -420,11 +439,9 @@ TEST(ConfigTest, RefusesAnOpenPeerPortWithoutASecretAndNamesBothWaysOut)
     EXPECT_TRUE(parse(cluster + "bind_address = '127.0.0.5:9991'"));
 }
 
-TEST(ConfigTest, RefusesAnOpenApiWithoutTokensAndNamesBothWaysOut)
+TEST(ConfigTest, TakesAnApiForOtherMachinesWithoutTokensBecauseItLetsNobodyIn)
 {
-    EXPECT_THAT(refusal("http_bind_address = '0.0.0.0:9990'"),
-                AllOf(StartsWith("app.toml:1:21: key 'http_bind_address'"),
-                      HasSubstr("[[http.tokens]]"), HasSubstr("allow_anonymous = true")));
+    EXPECT_TRUE(parse("http_bind_address = '0.0.0.0:9990'"));
     EXPECT_TRUE(parse("http_bind_address = '10.0.0.5:9990'\n[http]\nallow_anonymous = true"));
     EXPECT_TRUE(
         parse("http_bind_address = '10.0.0.5:9990'\n[[http.tokens]]\nname = 'a'\n"
@@ -622,7 +639,7 @@ TEST(TokenTest, NeedsNameRoleAndSecret)
                 HasSubstr("expected 'token' or 'token_file'"));
     EXPECT_THAT(refusal("[[http.tokens]]\nname = 'a'\nrole = 'root'\ntoken = '0123456789abcdef'"),
                 HasSubstr("app.toml:3:8: key 'http.tokens.role': found \"root\", expected "
-                          "\"read\", \"operate\" or \"admin\""));
+                          "\"read\", \"operate\", \"admin\" or \"owner\""));
     EXPECT_THAT(
         refusal(
             "[[http.tokens]]\nname = 'a'\nrole = 'read'\ntoken = '0123456789abcdef'\nrights = 1"),

@@ -21,7 +21,7 @@ protected:
 
     Router make_router() override
     {
-        Router router(Access({{"ops", "secret", Role::read}}, {}));
+        Router router{Access(AccessRules{.tokens = {{"ops", "secret", Role::read}}})};
         add_console_routes(router);
         return router;
     }

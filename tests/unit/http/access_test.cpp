@@ -1,5 +1,6 @@
 #include "http/access.hpp"
 
+#include "run_coroutine.hpp"
 #include "thing_server.hpp"
 
 #include <gmock/gmock.h>
@@ -74,6 +75,28 @@ TEST_F(AccessTest, ChangesAskedForByAnotherSitesPageAreRefused)
     }
 }
 
+TEST(AccessRuleTest, OnlyTlsOfTheNodeOrOfATrustedProxyMakesACallPrivate)
+{
+    AccessRules rules;
+    rules.trusted_proxies = {"10.0.0.1"};
+    const Access access(rules);
+    const auto is_private = [&access](const char* peer, bool is_encrypted, const char* said) {
+        Request request;
+        request.peer = asio::ip::make_address(peer);
+        request.is_encrypted = is_encrypted;
+        request.message.set("X-Real-IP", "192.0.2.7");
+        if (*said != '\0') request.message.set("X-Forwarded-Proto", said);
+        return access.is_private(request);
+    };
+    EXPECT_FALSE(is_private("192.0.2.1", false, ""));
+    EXPECT_FALSE(is_private("192.0.2.1", false, "https")) << "anybody can say that";
+    EXPECT_TRUE(is_private("192.0.2.1", true, ""));
+    EXPECT_TRUE(is_private("192.0.2.1", true, "http")) << "the node knows better";
+    EXPECT_TRUE(is_private("10.0.0.1", false, "https"));
+    EXPECT_FALSE(is_private("10.0.0.1", false, ""));
+    EXPECT_FALSE(is_private("10.0.0.1", true, "http")) << "the way to the proxy counts";
+}
+
 TEST(AccessRuleTest, AnOriginIsComparedWithItsPort)
 {
     const auto is_taken = [](const char* host, const char* origin) {
@@ -105,13 +128,18 @@ TEST(AccessRuleTest, WithoutTokensOnlyThisMachinesNamesAreTaken)
         request.peer = asio::ip::make_address("127.0.0.1");
         if (*host != '\0') request.message.set(http::field::host, host);
         try {
-            access.admit(request, needed);
+            const auto admit = [](const Access& asked, const Request& sent,
+                                  std::optional<Role> role) -> asio::awaitable<void> {
+                co_await asked.admit(sent, role);
+            };
+            asio::io_context io;
+            testing::run(io, admit(access, request, needed));
             return 200;
         } catch (const HttpError& error) {
             return static_cast<int>(error.status());
         }
     };
-    const Access careful({}, {}, Hosts::this_machine);
+    const Access careful(AccessRules{.hosts = Hosts::this_machine});
     for (const char* const host : {"", "localhost", "LOCALHOST:9990", "a.localhost", "node1:9990",
                                    "127.0.0.1:9990", "10.0.0.7", "[::1]:9990", "[2001:db8::1]"}) {
         EXPECT_EQ(status(careful, host, Role::read), 200) << host;
@@ -120,15 +148,16 @@ TEST(AccessRuleTest, WithoutTokensOnlyThisMachinesNamesAreTaken)
                                    "127.0.0.1.evil.example", "localhost.evil.example"}) {
         EXPECT_EQ(status(careful, host, Role::read), 403) << host;
         EXPECT_EQ(status(careful, host, std::nullopt), 200) << host;
-        EXPECT_EQ(status(Access({}, {}, Hosts::any), host, Role::admin), 200) << host;
-        const Access tokens({{"t", "secret", Role::admin}}, {}, Hosts::this_machine);
+        EXPECT_EQ(status(Access(AccessRules()), host, Role::admin), 200) << host;
+        const Access tokens(
+            AccessRules{.tokens = {{"t", "secret", Role::admin}}, .hosts = Hosts::this_machine});
         EXPECT_EQ(status(tokens, host, Role::read), 401) << host;
     }
 }
 
 TEST(AccessRuleTest, OnlyATrustedProxyIsBelievedAboutTheClient)
 {
-    const Access access({}, {"127.0.0.1", "10.0.0.0/8", "::1"});
+    const Access access(AccessRules{.trusted_proxies = {"127.0.0.1", "10.0.0.0/8", "::1"}});
     const auto seen = [&access](const char* peer, const char* real, const char* forwarded) {
         Request request;
         request.peer = asio::ip::make_address(peer);
@@ -147,8 +176,9 @@ TEST(AccessRuleTest, OnlyATrustedProxyIsBelievedAboutTheClient)
 
 TEST(AccessRuleTest, SettingsThatWouldLetAnybodyInAreRefused)
 {
-    EXPECT_THROW(Access({{"empty", "", Role::admin}}, {}), std::invalid_argument);
-    EXPECT_THROW(Access({}, {"localhost"}), std::invalid_argument);
+    EXPECT_THROW(Access(AccessRules{.tokens = {{"empty", "", Role::admin}}}),
+                 std::invalid_argument);
+    EXPECT_THROW(Access(AccessRules{.trusted_proxies = {"localhost"}}), std::invalid_argument);
 }
 
 }  // namespace

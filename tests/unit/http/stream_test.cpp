@@ -62,7 +62,7 @@ protected:
 
     Router make_router() override
     {
-        Router router(Access({}, {"127.0.0.1"}));
+        Router router{Access(AccessRules{.trusted_proxies = {"127.0.0.1"}})};
         router.add({
             .pattern = "/numbers",
             .methods = {http::verb::get},

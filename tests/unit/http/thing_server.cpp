@@ -58,7 +58,8 @@ ThingServerTest::~ThingServerTest()
 
 Router ThingServerTest::make_router()
 {
-    Router router(Access(tokens_, {"127.0.0.1"}), explain_);
+    Router router(Access(AccessRules{.tokens = tokens_, .trusted_proxies = {"127.0.0.1"}}),
+                  explain_);
     router.add(
         {.pattern = "/health", .methods = {http::verb::get}, .role = {}, .handler = show_health});
     router.add({

@@ -1,8 +1,14 @@
 #include "node/part_settings.hpp"
 
+#include "run_coroutine.hpp"
+
 #include <gmock/gmock.h>
+#include <pwd.h>
 
 #include <chrono>
+#include <cstdlib>
+#include <string>
+#include <vector>
 
 namespace peercron {
 namespace {
@@ -10,6 +16,18 @@ namespace {
 using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+
+Caller await_admission(const Access& access, const Request& request, Role needed)
+{
+    Caller caller;
+    asio::io_context io;
+    const auto admit = [](const Access& asked, const Request& sent, Role role,
+                          Caller& out) -> asio::awaitable<void> {
+        out = co_await asked.admit(sent, role);
+    };
+    testing::run(io, admit(access, request, needed, caller));
+    return caller;
+}
 
 Config::Http::Token token(std::string name, std::string secret)
 {
@@ -53,14 +71,67 @@ TEST(PartSettingsTest, WithoutTokensAnyHostIsTakenOnlyWhenThatIsConfigured)
     Request request;
     request.peer = asio::ip::make_address("127.0.0.1");
     request.message.set(http::field::host, "cron.example");
+    const auto admit = [&request](const Config& config, Role needed) {
+        return await_admission(Access(access_rules(config)), request, needed);
+    };
     Config config;
-    EXPECT_THROW(api_access(config).admit(request, Role::read), HttpError);
+    EXPECT_THROW(admit(config, Role::read), HttpError);
     config.http.allow_anonymous = true;
-    EXPECT_NO_THROW(api_access(config).admit(request, Role::read));
+    EXPECT_NO_THROW(admit(config, Role::owner));
     config.http.tokens = {token("viewer", "a secret")};
-    EXPECT_THROW(api_access(config).admit(request, Role::read), HttpError);
+    EXPECT_THROW(admit(config, Role::read), HttpError);
     request.message.set("X-Peercron-Token", "a secret");
-    EXPECT_EQ(api_access(config).admit(request, Role::read).name, "viewer");
+    EXPECT_EQ(admit(config, Role::read).name, "viewer");
+}
+
+TEST(PartSettingsTest, WithoutTokensCallersOfThisMachineReadAndOthersDoNothing)
+{
+    Config config;
+    EXPECT_EQ(access_rules(config).anonymous, Role::read);
+    config.http.anonymous = "none";
+    EXPECT_EQ(access_rules(config).anonymous, std::nullopt);
+    config.http.anonymous = "owner";
+    EXPECT_EQ(access_rules(config).anonymous, Role::owner);
+    config.http_bind_address = "0.0.0.0:9990";
+    EXPECT_EQ(access_rules(config).anonymous, std::nullopt);
+    config.http.allow_anonymous = true;
+    EXPECT_EQ(access_rules(config).anonymous, Role::owner);
+}
+
+TEST(PartSettingsTest, RootTheNodesUserAndLocalAdminsAreOwnersAtTheSocket)
+{
+    Config config;
+    config.http.local_admins = {"nobody", "@root"};
+    const Access access(access_rules(config));
+    const auto name_of = [&access](uid_t uid, std::vector<gid_t> groups) -> std::string {
+        Request request;
+        request.user = LocalUser{uid, std::move(groups)};
+        try {
+            const Caller caller = await_admission(access, request, Role::owner);
+            EXPECT_EQ(caller.proof, Proof::local_user);
+            EXPECT_EQ(caller.address, "local");
+            return caller.name;
+        } catch (const HttpError& error) {
+            return std::to_string(static_cast<unsigned>(error.status()));
+        }
+    };
+    EXPECT_EQ(name_of(0, {}), "root");
+    EXPECT_EQ(name_of(::getpwnam("nobody")->pw_uid, {}), "nobody");
+    EXPECT_EQ(name_of(12345, {6, 0}), "uid 12345") << "a member of the group root";
+    EXPECT_EQ(name_of(12345, {12345}), "401");
+    EXPECT_EQ(name_of(static_cast<uid_t>(-1), {}), "401") << "not known";
+}
+
+TEST(PartSettingsTest, TheSocketIsInTheServiceManagersFolderUnlessToldOtherwise)
+{
+    ::setenv("RUNTIME_DIRECTORY", "/run/peercron:/run/other", 1);
+    Config config;
+    EXPECT_EQ(local_socket(config), "/run/peercron/peercron.sock");
+    config.http.socket = "/tmp/own.sock";
+    EXPECT_EQ(local_socket(config), "/tmp/own.sock");
+    config.http.socket = "none";
+    EXPECT_EQ(local_socket(config), "");
+    ::unsetenv("RUNTIME_DIRECTORY");
 }
 
 }  // namespace

@@ -40,7 +40,7 @@ public:
     }
     bool has_peers() const override { return false; }
     std::string description() const override { return ""; }
-    std::string welcome(const std::string&) const override { return ""; }
+    std::string welcome(const std::string&, const std::string&) const override { return ""; }
 
     mutable std::vector<std::string> failures;
     mutable std::vector<std::string> tried;

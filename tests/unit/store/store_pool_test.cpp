@@ -85,6 +85,7 @@ public:
     std::vector<LogRow> job_rows_before(JobId, WallTime, std::size_t) override { return {}; }
     NoticeStore& notices() override { throw std::logic_error("not used here"); }
     PauseStore& pauses() override { throw std::logic_error("not used here"); }
+    AccountStore& accounts() override { throw std::logic_error("not used here"); }
 
 private:
     std::atomic<bool> in_call_ = false;

@@ -1,4 +1,4 @@
-#include "http_client/networks.hpp"
+#include "base/networks.hpp"
 
 namespace peercron {
 

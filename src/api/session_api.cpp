@@ -1,0 +1,89 @@
+#include "access/access_book.hpp"
+#include "api/access_changes.hpp"
+#include "api/routes.hpp"
+#include "http/answer.hpp"
+
+#include <chrono>
+#include <string>
+#include <utility>
+
+namespace peercron {
+namespace {
+
+/// Set-Cookie (RFC 6265bis): no script reads it, and no other site's page makes a browser send it.
+std::string cookie(const Call& call, std::string_view secret, std::chrono::seconds life)
+{
+    return fmt::format("{}={}; Path=/; Max-Age={}; HttpOnly; SameSite=Strict{}",
+                       call.is_https ? secure_session_cookie : session_cookie, secret, life.count(),
+                       call.is_https ? "; Secure" : "");
+}
+
+asio::awaitable<Response> sign_in(const ApiContext& context, const Call& call)
+{
+    if (!call.is_private && !context.plain_sign_in) {
+        throw HttpError(
+            http::status::forbidden,
+            "passwords are not taken over plain HTTP from another machine: give the node a "
+            "certificate ([tls] cert and key); or put a proxy with TLS in front, name it in [http] "
+            "trusted_proxies and let it send X-Forwarded-Proto; or, where nobody can read along, "
+            "set [http] plain_sign_in = true");
+    }
+    std::string name = call.params.text("name").value_or("");
+    std::string password = call.params.text("password").value_or("");
+    const AccessBook::NewSession session =
+        co_await context.access.sign_in(std::move(name), std::move(password), call.caller.address);
+    Response response = answer([&session](JsonWriter& json) {
+        json.begin_object();
+        json.field("name", session.account.name);
+        json.field("role", to_string(session.account.role));
+        write_tags(json, session.account.tags);
+        json.field("ends_at", to_unix_millis(session.ends_at));
+        json.end_object();
+    });
+    response.headers.emplace_back(http::field::set_cookie,
+                                  cookie(call, session.secret, Session::longest_life));
+    co_return response;
+}
+
+/// Of a session that is over already, too, so that the browser forgets the cookie.
+asio::awaitable<Response> sign_out(const ApiContext& context, const Call& call)
+{
+    const std::string secret(shown_session(call.headers));
+    const bool has_ended = !secret.empty() && co_await context.access.sign_out(secret);
+    Response response = answer([has_ended](JsonWriter& json) {
+        json.begin_object();
+        json.field("signed_out", has_ended);
+        json.end_object();
+    });
+    response.headers.emplace_back(http::field::set_cookie,
+                                  cookie(call, "", std::chrono::seconds(0)));
+    co_return response;
+}
+
+}  // namespace
+
+void add_session_routes(Router& router, const ApiContext& context)
+{
+    router.add({
+        .pattern = "/session/sign-in",
+        .methods = {http::verb::post},
+        .role = std::nullopt,
+        .scope = Scope::none,
+        .mutates = true,
+        .params = {{.name = "name", .required = true},
+                   {.name = "password", .required = true, .is_secret = true}},
+        .strictness = Strictness::strict,
+        .handler = bind(context, sign_in),
+    });
+    router.add({
+        .pattern = "/session/sign-out",
+        .methods = {http::verb::post},
+        .role = std::nullopt,
+        .scope = Scope::none,
+        .mutates = true,
+        .strictness = Strictness::strict,
+        .handler = bind(context, sign_out),
+    });
+}
+
+}  // namespace peercron

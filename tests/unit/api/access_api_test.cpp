@@ -1,0 +1,565 @@
+#include "access/secret.hpp"
+#include "api_fixture.hpp"
+
+#include <gmock/gmock.h>
+#include <boost/json/array.hpp>
+
+#include <set>
+#include <string>
+#include <vector>
+
+// Who may do what: every call by every kind of caller, and what accounts, tokens and sessions are.
+
+namespace peercron {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+const std::string password = "correct horse battery";
+
+class AccessApiTest : public testing::ApiTest {
+protected:
+    static std::string bearer(const std::string& secret)
+    {
+        return "Authorization: Bearer " + secret + "\r\n";
+    }
+
+    std::string add_token(const std::string& name, Role role, std::vector<std::string> tags = {},
+                          std::optional<WallTime> expires = {})
+    {
+        AccessToken token;
+        token.id = ++tables_.last_id;
+        token.name = name;
+        const std::string secret = "pcr_" + name;
+        token.digest = digest_of(secret);
+        token.role = role;
+        token.tags = std::move(tags);
+        token.expires_at = expires;
+        tables_.tokens.push_back(token);
+        access_.forget();
+        return secret;
+    }
+
+    /// The cookie of a new session of a new account.
+    std::string sign_in_as(const std::string& name, const std::string& role)
+    {
+        const std::string owner = bearer(add_token("owner-of-" + name, Role::owner));
+        const std::string fields =
+            fmt::format(R"({{"name":"{}","password":"{}","role":"{}"}})", name, password, role);
+        const auto added = request("POST", "/account/add", owner + json, fields);
+        EXPECT_EQ(added.status, 200U) << added.body;
+        const auto signed_in = sign_in(name, password);
+        EXPECT_EQ(signed_in.status, 200U) << signed_in.body;
+        const std::string cookie(signed_in.header("Set-Cookie"));
+        return "Cookie: " + cookie.substr(0, cookie.find(';')) + "\r\n";
+    }
+
+    testing::Reply sign_in(const std::string& name, const std::string& word,
+                           const std::string& headers = "")
+    {
+        return request("POST", "/session/sign-in", headers + json,
+                       fmt::format(R"({{"name":"{}","password":"{}"}})", name, word));
+    }
+
+    const std::string json = "Content-Type: application/json\r\n";
+    const std::string same_origin = "Sec-Fetch-Site: same-origin\r\n";
+};
+
+// The matrix.
+
+/// The least role of each call, said a second time: what a route asks for by mistake shows here.
+const std::vector<std::pair<std::string, std::string>> least_roles{
+    {"/health", "-"},
+    {"/health/ready", "-"},
+    {"/openapi.json", "-"},
+    {"/session/sign-in", "-"},
+    {"/session/sign-out", "-"},
+    {"/access/me", "read"},
+    {"/audit", "read"},
+    {"/cron/list", "read"},
+    {"/cron/count", "read"},
+    {"/cron/deleted", "read"},
+    {"/cron/{id}", "read"},
+    {"/cron/{id}/history", "read"},
+    {"/cron/{id}/stats", "read"},
+    {"/cron/{id}/why", "read"},
+    {"/cron/preview", "read"},
+    {"/events", "read"},
+    {"/forecast", "read"},
+    {"/forecast/fires", "read"},
+    {"/forecast/free", "read"},
+    {"/metrics", "read"},
+    {"/overview", "read"},
+    {"/badge/{id}", "read"},
+    {"/log/histogram", "read"},
+    {"/log/list", "read"},
+    {"/log/{id}", "read"},
+    {"/node/list", "read"},
+    {"/node/{id}/if-stopped", "read"},
+    {"/pause/list", "read"},
+    {"/run/{id}/output", "read"},
+    {"/run/{id}/diff", "read"},
+    {"/account/password", "read"},
+    {"/cron/bulk", "operate"},
+    {"/cron/run/{id}", "operate"},
+    {"/cron/stop/{id}", "operate"},
+    {"/cron/start/{id}", "operate"},
+    {"/pause", "operate"},
+    {"/resume", "operate"},
+    {"/run/kill/{id}", "operate"},
+    {"/run/retry/{id}", "operate"},
+    {"/run/give-up/{id}", "operate"},
+    {"/cron/add", "admin"},
+    {"/cron/update", "admin"},
+    {"/cron/clear", "admin"},
+    {"/cron/delete/{id}", "admin"},
+    {"/cron/bulk/delete", "admin"},
+    {"/channel/list", "owner"},
+    {"/channel/add", "owner"},
+    {"/channel/update", "owner"},
+    {"/channel/delete/{id}", "owner"},
+    {"/channel/test/{id}", "owner"},
+    {"/channel/{id}/deliveries", "owner"},
+    {"/access/list", "owner"},
+    {"/account/list", "owner"},
+    {"/account/add", "owner"},
+    {"/account/update", "owner"},
+    {"/account/delete", "owner"},
+    {"/token/list", "owner"},
+    {"/token/add", "owner"},
+    {"/token/delete", "owner"},
+};
+
+/// Whether the call got past the doors; what it does then is another matter.
+bool is_let_in(const testing::Reply& reply)
+{
+    return reply.status != 401U && reply.status != 403U;
+}
+
+TEST_F(AccessApiTest, EveryCallIsOpenToItsRolesAndClosedToAllOthers)
+{
+    const std::map<std::string, std::string> cookies{
+        {"read", sign_in_as("s-read", "read")},
+        {"operate", sign_in_as("s-operate", "operate")},
+        {"admin", sign_in_as("s-admin", "admin")},
+        {"owner", sign_in_as("s-owner", "owner")}};
+    std::map<std::string, std::string> tokens;
+    for (const std::string_view role : role_words) {
+        tokens[std::string(role)] = bearer(add_token(fmt::format("t-{}", role), *parse_role(role)));
+    }
+    const std::string expired = bearer(add_token("expired", Role::owner, {}, clock_.time - 1s));
+    const std::string wrong = bearer("pcr_nobody-has-this-one");
+    std::set<std::string> seen;
+    for (const auto& [pattern, least] : least_roles) {
+        const auto route = std::ranges::find(router_->routes(), pattern, &Route::pattern);
+        ASSERT_NE(route, router_->routes().end()) << pattern;
+        seen.insert(pattern);
+        if (pattern == "/events") continue;  // without an end; the same door as all
+        std::string target = pattern;
+        if (const auto at = target.find("{id}"); at != std::string::npos) {
+            target.replace(at, 4, "999999");
+        }
+        for (const http::verb method : route->methods) {
+            const std::string verb(http::to_string(method));
+            const auto call = [&](const std::string& headers) {
+                return is_let_in(request(verb, target, headers + same_origin + json, "{}"));
+            };
+            const bool is_open = least == "-";
+            if (!is_open || pattern.starts_with("/health") || pattern == "/openapi.json") {
+                EXPECT_EQ(call(""), is_open) << "no token: " << verb << ' ' << pattern;
+                EXPECT_EQ(call(wrong), is_open) << "wrong token: " << verb << ' ' << pattern;
+                EXPECT_EQ(call(expired), is_open) << "expired token: " << verb << ' ' << pattern;
+                EXPECT_EQ(call("Cookie: peercron=nobody\r\n"), is_open) << "wrong session";
+            }
+            if (is_open) continue;
+            for (const std::string_view word : role_words) {
+                const std::string role(word);
+                const bool may = *parse_role(role) >= *parse_role(least);
+                EXPECT_EQ(call(tokens[role]), may) << role << " token: " << verb << ' ' << pattern;
+                const bool is_changing_get = route->mutates && method != http::verb::post;
+                EXPECT_EQ(call(cookies.at(role)), may && !is_changing_get)
+                    << role << " session: " << verb << ' ' << pattern;
+            }
+        }
+    }
+    for (const Route& route : router_->routes()) {
+        if (route.pattern == "/" || route.pattern.starts_with("/ui")) continue;
+        EXPECT_TRUE(seen.contains(route.pattern)) << route.pattern << " is not in the table";
+    }
+}
+
+// Limits to the jobs with some tags.
+
+TEST_F(AccessApiTest, ALimitedTokenSeesAndTouchesOnlyItsJobs)
+{
+    Job& web = insert_job("echo web");
+    web.tags = {"web", "daily"};
+    web.name = "web-job";
+    const std::string own = std::to_string(web.id);
+    Job& db = insert_job("echo db");
+    db.tags = {"db"};
+    db.name = "db-job";
+    const std::string other = std::to_string(db.id);
+    for (const JobId job : {web.id, db.id}) {
+        LogRow row;
+        row.id = 10 * job;
+        row.run.id = RunId{job, clock_.time, 1};
+        row.run.state = RunState::failed;
+        row.run.output = "secret of " + std::to_string(job);
+        tables_.log.push_back(row);
+    }
+    const std::string headers = bearer(add_token("ci", Role::admin, {"web"})) + json;
+    const auto call = [&](std::string_view verb, const std::string& target,
+                          const std::string& body = "") {
+        return request(verb, target, headers, body);
+    };
+    for (const std::string& path :
+         std::vector<std::string>{"/cron/list", "/cron/list?limit=9", "/log/list",
+                                  "/log/list?full=1", "/log/list?cron_id=" + other}) {
+        const auto list = call("GET", path);
+        EXPECT_EQ(list.status, 200U) << path;
+        EXPECT_THAT(list.body, AllOf(Not(HasSubstr("db-job")), Not(HasSubstr("echo db")),
+                                     Not(HasSubstr("secret of " + other))))
+            << path;
+    }
+    EXPECT_THAT(call("GET", "/cron/list").body, HasSubstr("web-job"));
+    EXPECT_THAT(call("GET", "/log/list").body, HasSubstr("secret of " + own));
+    EXPECT_EQ(call("GET", "/cron/count").data().at("total"), 1);
+
+    for (const std::string path : {"/cron/{}", "/cron/{}/stats", "/badge/{}.svg"}) {
+        EXPECT_EQ(call("GET", fmt::format(fmt::runtime(path), own)).status, 200U) << path;
+    }
+    for (const std::string path :
+         {"/cron/{}", "/cron/{}/history", "/cron/{}/stats", "/cron/{}/why", "/badge/{}.svg"}) {
+        EXPECT_EQ(call("GET", fmt::format(fmt::runtime(path), other)).status, 404U) << path;
+    }
+    EXPECT_EQ(call("GET", "/cron/" + other).message(),
+              "there is no job with the id \"" + other + "\"");
+    EXPECT_EQ(call("GET", "/log/" + own + "0").status, 200U);
+    for (const std::string path : {"/log/{}0", "/run/{}0/output", "/run/{}0/diff"}) {
+        EXPECT_EQ(call("GET", fmt::format(fmt::runtime(path), other)).status, 404U) << path;
+    }
+    for (const std::string path :
+         {"/cron/stop/{}", "/cron/start/{}", "/cron/run/{}", "/cron/delete/{}", "/run/kill/{}0",
+          "/run/retry/{}0", "/run/give-up/{}0"}) {
+        EXPECT_EQ(call("POST", fmt::format(fmt::runtime(path), other), "{}").status, 404U) << path;
+    }
+    EXPECT_EQ(call("POST", "/cron/update", R"({"id":)" + other + R"(,"remark":"x"})").status, 404U);
+    EXPECT_EQ(call("POST", "/cron/stop/" + own, "{}").status, 200U);
+
+    // It cannot make a job that it could not see, nor lose one out of its sight.
+    EXPECT_EQ(call("POST", "/cron/add", R"({"cronSet":"* * * * *","command":"true"})").status,
+              403U);
+    EXPECT_EQ(call("POST", "/cron/update", R"({"id":)" + own + R"(,"tags":"db"})").status, 403U);
+    EXPECT_EQ(call("POST", "/cron/add", R"({"cronSet":"* * * * *","command":"true","tags":"web"})")
+                  .status,
+              200U);
+    const auto replaced = call(
+        "POST", "/cron/add",
+        R"({"cronSet":"* * * * *","command":"true","tags":"web","name":"db-job","replace":true})");
+    EXPECT_NE(replaced.status, 200U);
+    EXPECT_EQ(tables_.jobs.at(db.id).command, "echo db");
+
+    const auto bulk = call("POST", "/cron/bulk", R"({"ids":")" + other + R"(","action":"stop"})");
+    EXPECT_EQ(bulk.data().at("total"), 0);
+    EXPECT_EQ(call("POST", "/cron/bulk/delete", R"({"all":true})").status, 200U);
+    EXPECT_TRUE(tables_.jobs.contains(db.id));
+    EXPECT_FALSE(tables_.jobs.contains(web.id));
+    for (const std::string path : {"/overview", "/audit", "/forecast", "/metrics", "/log/histogram",
+                                   "/cron/deleted?name=db-job", "/node/n/if-stopped"}) {
+        EXPECT_EQ(call("GET", path).status, 403U) << path;
+    }
+    for (const std::string path : {"/cron/clear", "/pause", "/resume"}) {
+        EXPECT_EQ(call("POST", path, "{}").status, 403U) << path;
+    }
+    EXPECT_EQ(call("GET", "/node/list").status, 200U);
+}
+
+TEST_F(AccessApiTest, ChainsTellALimitedTokenNothingOfOtherJobs)
+{
+    const auto insert = [this](const std::string& name, const std::string& tag,
+                               std::vector<std::string> parents = {}) {
+        Job& job = insert_job("echo " + name);
+        job.name = name;
+        job.tags = {tag};
+        if (!parents.empty()) job.cron_set = "";
+        job.run_after = std::move(parents);
+        return std::to_string(job.id);
+    };
+    const std::string hidden = insert("hidden", "db");
+    const std::string mixed = insert("mixed", "web", {"hidden"});  // as somebody else wanted it
+    const std::string parent = insert("parent", "web");
+    insert("hidden-child", "db", {"parent"});
+    const std::string headers = bearer(add_token("ci", Role::admin, {"web"})) + json;
+    const auto update = [&](const std::string& fields) {
+        return request("POST", "/cron/update", headers, fields);
+    };
+    const auto added =
+        request("POST", "/cron/add", headers,
+                R"({"name":"spy","tags":"web","command":"true","run_after":"hidden"})");
+    EXPECT_EQ(added.status, 400U);
+    EXPECT_THAT(added.message(), HasSubstr("there is no job of that name"));
+    const auto own =
+        request("POST", "/cron/add", headers,
+                R"({"name":"own","tags":"web","command":"true","run_after":"parent"})");
+    EXPECT_EQ(own.status, 200U) << own.body;
+    EXPECT_EQ(update(R"({"id":)" + mixed + R"(,"run_after":"hidden"})").status, 200U)
+        << "it was so before";
+    EXPECT_EQ(update(R"({"id":)" + mixed + R"(,"run_after":"parent,hidden-child"})").status, 400U);
+
+    for (const auto& refused : {request("POST", "/cron/delete/" + parent, headers, "{}"),
+                                update(R"({"id":)" + parent + R"(,"name":"renamed"})")}) {
+        EXPECT_EQ(refused.status, 409U);
+        EXPECT_THAT(refused.message(), AllOf(HasSubstr("own"), Not(HasSubstr("hidden"))));
+    }
+}
+
+TEST_F(AccessApiTest, AnOwnerCannotBeLimited)
+{
+    const std::string owner = bearer(add_token("root", Role::owner)) + json;
+    const auto refused =
+        request("POST", "/token/add", owner, R"({"name":"x","role":"owner","tags":"web"})");
+    EXPECT_EQ(refused.status, 400U);
+    EXPECT_THAT(refused.message(), HasSubstr("tags: an owner"));
+}
+
+// Tokens.
+
+TEST_F(AccessApiTest, ATokenIsShownOnceAndKeptAsItsDigest)
+{
+    const std::string owner = bearer(add_token("root", Role::owner)) + json;
+    const auto added = request("POST", "/token/add", owner,
+                               R"({"name":"deploy","role":"operate","tags":["web"]})");
+    ASSERT_EQ(added.status, 200U) << added.body;
+    const std::string secret(added.data().at("token").as_string());
+    EXPECT_TRUE(secret.starts_with("pcr_"));
+    EXPECT_EQ(secret.size(), 4U + 43U);
+    EXPECT_EQ(tables_.tokens.back().digest, digest_of(secret));
+    EXPECT_THAT(request("GET", "/token/list", owner).body, Not(HasSubstr(secret.substr(4))));
+
+    const auto me = request("GET", "/access/me", bearer(secret)).data();
+    EXPECT_EQ(me.at("name"), "deploy");
+    EXPECT_EQ(me.at("role"), "operate");
+    EXPECT_EQ(me.at("proof"), "token");
+    EXPECT_EQ(tables_.tokens.back().used_at, clock_.time);
+
+    ASSERT_EQ(request("POST", "/token/delete", owner, R"({"name":"deploy"})").status, 200U);
+    EXPECT_EQ(request("GET", "/access/me", bearer(secret)).status, 401U) << "at once, here";
+    EXPECT_EQ(request("POST", "/token/delete", owner, R"({"name":"deploy"})").status, 404U);
+    EXPECT_EQ(request("POST", "/token/add", owner, R"({"name":"root"})").status, 409U);
+}
+
+TEST_F(AccessApiTest, ATokenEndsAtItsTime)
+{
+    const std::string secret = add_token("short", Role::read, {}, clock_.time + 1h);
+    EXPECT_EQ(get("/access/me", bearer(secret)).status, 200U);
+    access_.forget();
+    clock_.time += 1h;
+    EXPECT_EQ(get("/access/me", bearer(secret)).status, 401U);
+    const std::string owner = bearer(add_token("root", Role::owner)) + json;
+    EXPECT_EQ(request("POST", "/token/add", owner, R"({"name":"old","expires":1})").status, 400U);
+}
+
+TEST_F(AccessApiTest, TheFirstEntryOfAnAnonymousCallerIsAnOwner)
+{
+    const auto refused = post("/token/add", "name=viewer&role=read");
+    EXPECT_EQ(refused.status, 409U);
+    EXPECT_EQ(post("/cron/add", "cronSet=@daily&command=true").status, 200U);
+    EXPECT_EQ(post("/token/add", "name=root&role=owner").status, 200U);
+    EXPECT_EQ(post("/token/add", "name=viewer&role=read").status, 401U)
+        << "nobody is anonymous now";
+    EXPECT_EQ(get("/cron/list").status, 401U);
+}
+
+TEST_F(AccessApiTest, WithoutTokensTheRuleForAnonymousCallersCounts)
+{
+    context_.rules.anonymous = Role::read;
+    EXPECT_EQ(get("/cron/list").status, 200U);
+    const auto refused = post("/cron/add", "cronSet=@daily&command=true");
+    EXPECT_EQ(refused.status, 401U);
+    EXPECT_THAT(refused.message(), AllOf(HasSubstr("role admin"), HasSubstr("socket")));
+    EXPECT_EQ(post("/account/add", "name=a&password=12345678&role=owner").status, 401U);
+}
+
+TEST_F(AccessApiTest, AStoreThatIsAwayOpensNothing)
+{
+    const std::string secret = add_token("ops", Role::owner);
+    tables_.away = true;
+    EXPECT_EQ(get("/node/list", bearer(secret)).status, 503U);
+    EXPECT_EQ(get("/node/list").status, 200U) << "reading, while it is not known whether anybody "
+                                                 "has an account";
+    EXPECT_EQ(post("/cron/stop/1", "").status, 401U);
+}
+
+// Accounts and sessions.
+
+TEST_F(AccessApiTest, ASessionIsACookieThatNoScriptReadsAndNoOtherSiteSends)
+{
+    sign_in_as("ada", "operate");
+    const std::string cookie(sign_in("ada", password).header("Set-Cookie"));
+    EXPECT_TRUE(cookie.starts_with("peercron="));
+    EXPECT_THAT(cookie, AllOf(HasSubstr("; HttpOnly"), HasSubstr("; SameSite=Strict"),
+                              HasSubstr("; Path=/"), Not(HasSubstr("Secure"))));
+    const std::string secure(
+        sign_in("ada", password, "X-Forwarded-Proto: https\r\n").header("Set-Cookie"));
+    EXPECT_TRUE(secure.starts_with("__Host-peercron=")) << secure;
+    EXPECT_THAT(secure, HasSubstr("; Secure"));
+    EXPECT_THAT(tables_.accounts.at(0).password, ::testing::StartsWith("$y$"));
+    for (const Session& session : tables_.sessions) {
+        EXPECT_THAT(cookie, Not(HasSubstr(session.digest)));
+    }
+}
+
+TEST_F(AccessApiTest, ASessionChangesThingsByPostFromItsOwnPagesOnly)
+{
+    const std::string cookie = sign_in_as("ada", "operate");
+    const std::string id = std::to_string(insert_job().id);
+    EXPECT_EQ(request("GET", "/cron/" + id, cookie).status, 200U);
+    EXPECT_EQ(request("GET", "/cron/stop/" + id, cookie + same_origin).status, 403U);
+    EXPECT_EQ(request("POST", "/cron/stop/" + id, cookie).status, 403U) << "no origin";
+    EXPECT_EQ(
+        request("POST", "/cron/stop/" + id, cookie + "Origin: http://evil.example\r\n").status,
+        403U);
+    EXPECT_EQ(request("POST", "/cron/stop/" + id, cookie + "Sec-Fetch-Site: cross-site\r\n").status,
+              403U);
+    EXPECT_EQ(request("POST", "/cron/stop/" + id, cookie + same_origin).status, 200U);
+}
+
+TEST_F(AccessApiTest, ASessionEndsWhenItIsIdleOrOldOrItsPersonWantsIt)
+{
+    const std::string cookie = sign_in_as("ada", "read");
+    const auto status = [&] {
+        access_.forget();
+        return request("GET", "/access/me", cookie).status;
+    };
+    clock_.time += 11h;
+    EXPECT_EQ(status(), 200U);
+    clock_.time += 11h;
+    EXPECT_EQ(status(), 200U) << "each use counts";
+    clock_.time += 12h;
+    EXPECT_EQ(status(), 401U) << "idle";
+
+    const std::string second = sign_in_as("bob", "read");
+    for (int i = 0; i < 16; ++i) {
+        clock_.time += 10h;
+        access_.forget();
+        EXPECT_EQ(request("GET", "/access/me", second).status, 200U) << i;
+    }
+    clock_.time += 10h;
+    access_.forget();
+    EXPECT_EQ(request("GET", "/access/me", second).status, 401U) << "after a week";
+
+    const std::string third = sign_in_as("eve", "read");
+    const auto out = request("POST", "/session/sign-out", third + same_origin);
+    EXPECT_EQ(out.status, 200U);
+    EXPECT_THAT(std::string(out.header("Set-Cookie")), HasSubstr("Max-Age=0"));
+    EXPECT_EQ(request("GET", "/access/me", third).status, 401U);
+}
+
+TEST_F(AccessApiTest, ANewPasswordAndADeletionEndTheSessionsOfTheAccount)
+{
+    const std::string cookie = sign_in_as("ada", "read");
+    const auto changed =
+        request("POST", "/account/password", cookie + same_origin + json,
+                R"({"password":")" + password + R"(","new_password":"staple horse"})");
+    EXPECT_EQ(changed.status, 200U) << changed.body;
+    EXPECT_EQ(request("GET", "/access/me", cookie).status, 401U);
+    EXPECT_EQ(sign_in("ada", password).status, 401U);
+    EXPECT_EQ(sign_in("ada", "staple horse").status, 200U);
+
+    const std::string owner = bearer(add_token("root", Role::owner)) + json;
+    const std::string other = sign_in_as("bob", "read");
+    EXPECT_EQ(request("POST", "/account/update", owner, R"({"name":"bob","role":"admin"})").status,
+              200U);
+    EXPECT_EQ(request("GET", "/access/me", other).data().at("role"), "admin");
+    ASSERT_EQ(request("POST", "/account/delete", owner, R"({"name":"bob"})").status, 200U);
+    EXPECT_EQ(request("GET", "/access/me", other).status, 401U);
+}
+
+TEST_F(AccessApiTest, WrongPasswordsHaveToWaitAndTellNothing)
+{
+    sign_in_as("ada", "read");
+    const auto wrong = sign_in("ada", "wrong password");
+    EXPECT_EQ(wrong.status, 401U);
+    EXPECT_EQ(sign_in("nobody", "wrong password").message(), wrong.message());
+    EXPECT_EQ(sign_in("ada", "wrong password").status, 401U);
+    const auto held_up = sign_in("ada", password);
+    EXPECT_EQ(held_up.status, 429U) << "the right one, too";
+    EXPECT_FALSE(held_up.header("Retry-After").empty());
+}
+
+TEST_F(AccessApiTest, PasswordsAreNotTakenInAUrl)
+{
+    sign_in_as("ada", "read");
+    const auto refused =
+        request("POST", "/session/sign-in?name=ada&password=correct+horse+battery");
+    EXPECT_EQ(refused.status, 400U);
+    EXPECT_THAT(refused.message(), AllOf(HasSubstr("in the body"), Not(HasSubstr("horse"))));
+}
+
+TEST_F(AccessApiTest, PasswordsAreNotTakenInPlainFromOtherMachines)
+{
+    sign_in_as("ada", "read");
+    const std::string far = "X-Real-IP: 192.0.2.7\r\n";
+    const auto refused = sign_in("ada", password, far);
+    EXPECT_EQ(refused.status, 403U);
+    EXPECT_THAT(refused.message(), HasSubstr("plain_sign_in"));
+    EXPECT_EQ(sign_in("ada", password, far + "X-Forwarded-Proto: https\r\n").status, 200U);
+    context_.plain_sign_in = true;
+    EXPECT_EQ(sign_in("ada", password, far).status, 200U);
+}
+
+TEST_F(AccessApiTest, ABadAccountIsRefusedWithWhatIsAllowed)
+{
+    const std::string owner = bearer(add_token("root", Role::owner)) + json;
+    const auto message = [&](const std::string& fields) {
+        const auto reply = request("POST", "/account/add", owner, fields);
+        EXPECT_EQ(reply.status, 400U) << fields;
+        return reply.message();
+    };
+    EXPECT_THAT(message(R"({"name":"a b","password":"12345678"})"), HasSubstr("name: given"));
+    EXPECT_THAT(message(R"({"name":"a"})"), HasSubstr("password: missing"));
+    EXPECT_THAT(message(R"({"name":"a","password":"1234567"})"), HasSubstr("at least 8"));
+    EXPECT_THAT(message(R"({"name":"a","password":"12345678","role":"god"})"),
+                HasSubstr("one of read, operate, admin, owner"));
+    EXPECT_TRUE(tables_.accounts.empty());
+}
+
+TEST_F(AccessApiTest, WhatHappenedIsListed)
+{
+    sign_in_as("ada", "read");
+    sign_in("ada", "wrong password");
+    const std::string viewer = bearer(add_token("viewer", Role::read));
+    EXPECT_EQ(request("POST", "/cron/stop/1", viewer).status, 403U);
+    const std::string owner = bearer(add_token("root", Role::owner));
+    // The events are written beside the calls.
+    for (int i = 0; i < 100 && tables_.events.size() < 4; ++i) get("/health");
+    const auto list = request("GET", "/access/list", owner).data().at("list").as_array();
+    std::vector<std::string> what;
+    for (const auto& event : list) what.emplace_back(event.at("what").as_string());
+    EXPECT_THAT(what, ElementsAre("refused", "sign-in refused", "sign-in", "account added"));
+    EXPECT_THAT(std::string(list.at(0).at("detail").as_string()), HasSubstr("role read"));
+
+    const std::string job = std::to_string(insert_job().id);
+    EXPECT_EQ(request("POST", "/cron/run/" + job, owner).status, 200U);
+    for (int i = 0; i < 100 && tables_.events.size() < 5; ++i) get("/health");
+    ASSERT_EQ(tables_.events.size(), 5U);
+    EXPECT_EQ(tables_.events.back().what, "run now");
+    EXPECT_EQ(tables_.events.back().who, "root");
+}
+
+TEST_F(AccessApiTest, OnlyTheAddressesThatAreAllowedMayCall)
+{
+    context_.rules.allow = {"10.0.0.0/8"};
+    const auto refused = get("/health");
+    EXPECT_EQ(refused.status, 403U);
+    EXPECT_THAT(refused.message(), HasSubstr("[http] allow"));
+    EXPECT_EQ(get("/health", "X-Real-IP: 10.1.2.3\r\n").status, 200U);
+}
+
+}  // namespace
+}  // namespace peercron
