@@ -19,7 +19,7 @@ export const words = {
   switchTheme: ['Light, dark, as the system', '浅色、深色、跟随系统'],
   signedInAs: ['Signed in as {name}, {role}', '已登录：{name}（{role}）'],
   signOut: ['Sign out', '退出'],
-  noTokens: ['No tokens are configured', '未配置令牌'],
+  anonymous: ['Not signed in ({role})', '未登录（{role}）'],
   number: ['{n}', '{n}'],
   reading: ['Reading…', '正在读取…'],
   readAt: ['What you see was read at {time}.', '以下内容读取于 {time}。'],
@@ -536,11 +536,11 @@ export const words = {
   role_operate: ['see, stop, start, run and kill', '查看、停用、启用、运行和终止'],
   role_admin: ['see and operate, and add, change and delete jobs', '查看和操作，并新增、修改、删除任务'],
   role_owner: ['everything', '全部'],
-  noTokensMeans: [
-    'No tokens are configured: everyone who reaches this address may do everything.',
-    '未配置令牌：能访问此地址的人都可以执行所有操作。',
+  anonymousMeans: [
+    'Nobody has to sign in here. Everyone who reaches this address may {may}.',
+    '此处无需登录：能访问此地址的人都可以{may}。',
   ],
-  tokensAreConfigured: ["Tokens are set in the nodes' configuration:", '令牌在节点配置中设置：'],
+  tokensAreConfigured: ["Accounts and tokens are made on the nodes' machines:", '账户和令牌在节点所在的机器上创建：'],
   audit: ['Audit', '审计'],
   days: ['Days', '天数'],
   lastDays: ['last {n} {n|day|days}', '最近 {n} 天'],
@@ -561,9 +561,11 @@ export const words = {
   commandAudit: ['Command for the same audit', '同样审计的命令'],
   signIn: ['Sign in', '登录'],
   signInTo: ['Sign in to {host}', '登录 {host}'],
+  password: ['Password', '密码'],
+  orToken: ['or a token', '或令牌'],
   tokenUnknown: ['The node does not know this token.', '节点不认识此令牌。'],
   tokenKept: ['Kept in the memory of this tab only.', '只保存在此标签页的内存中。'],
-  noTokenYet: ["No token yet? They are set in the nodes' configuration:", '还没有令牌？在节点配置中设置：'],
+  noTokenYet: ["No account yet? They are made on a node's machine:", '还没有账户？在节点所在的机器上创建：'],
 
   // Channels.
   channels: ['Channels', '通知渠道'],

@@ -68,7 +68,10 @@ export class Node {
   /** Starts it again after halt(). */
   async resume() {
     const options = ['--data', join(this.folder, 'data'), '--config', join(this.folder, 'peercron.toml')];
-    this.process = spawn(binary, ['serve', ...options, '--set', `http_bind_address=127.0.0.1:${this.port}`], {
+    // Who shows no token may do everything, as with bin/run.
+    const open = ['--set', 'http.anonymous=owner', '--set', 'http.socket=none'];
+    const address = ['--set', `http_bind_address=127.0.0.1:${this.port}`];
+    this.process = spawn(binary, ['serve', ...options, ...open, ...address], {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     let log = '';

@@ -4,7 +4,7 @@ import { createServer, request } from 'node:http';
 import { once } from 'node:events';
 import { after, before, test } from 'node:test';
 
-import { Browser, fillWithWork, findBarriers, keepPicture, Node } from './harness.mjs';
+import { Browser, call, fillWithWork, findBarriers, keepPicture, Node } from './harness.mjs';
 
 let browser;
 
@@ -89,6 +89,29 @@ test('a token lets one in, is kept by the tab alone, and decides what is offered
     await page.fill('#token', 'admin-secret-of-the-test');
     await page.keyboard.press('Enter');
     await page.waitForSelector('a:has-text("New job")');
+    await page.reload();
+    await page.waitForSelector('h1:has-text("Sign in")');
+    await page.context().close();
+  });
+});
+
+test('a name and a password begin a session, which a reload keeps and no script can read', async () => {
+  await withNode('', async (node) => {
+    await call(node.address, 'account/add', { name: 'ada', password: 'correct horse battery', role: 'owner' });
+    const page = await browser.open(new URL('ui/jobs', node.address));
+    await page.waitForSelector('h1:has-text("Sign in")');
+    await page.fill('#name', 'ada');
+    await page.fill('#password', 'wrong password');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('.error:has-text("no account of this name")');
+    await page.fill('#password', 'correct horse battery');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('.rail:has-text("Signed in as ada")');
+    assert.equal(await page.evaluate(() => document.cookie), '');
+    await page.reload();
+    await page.waitForSelector('.rail:has-text("Signed in as ada")');
+    await page.click('button:has-text("Sign out")');
+    await page.waitForSelector('h1:has-text("Sign in")');
     await page.reload();
     await page.waitForSelector('h1:has-text("Sign in")');
     await page.context().close();

@@ -61,6 +61,9 @@ export type Selection = { ids: string } | { tag: string } | { search: string } |
 export const bulk = (action: BulkAction, selection: Selection, more: Params = {}) =>
   post<answers.BulkResult>('cron/bulk', { action, ...selection, ...more });
 
+export const signIn = (name: string, password: string) => post<{ name: string }>('session/sign-in', { name, password });
+export const signOut = () => post<{ signed_out: boolean }>('session/sign-out');
+
 export const channels = () => ifKnown(get<answers.Channel[]>('channel/list'));
 export const addChannel = (fields: Params) => post<answers.Channel>('channel/add', fields);
 export const deleteChannel = (id: number) => post<answers.Channel>(`channel/delete/${id}`);

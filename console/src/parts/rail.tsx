@@ -1,8 +1,9 @@
 import { asked } from '../store/asked';
+import { signOut } from '../store/health';
 import { language, t } from '../store/language';
 import { href, route } from '../store/route';
 import { screens } from '../store/screens';
-import { caller, isSignedIn, needsToken, signOut } from '../store/session';
+import { askAgain, caller, isSignedIn, needsToken } from '../store/session';
 import { listZone, pageZone, switchZone } from '../store/zone';
 import { KeyList } from './key_list';
 import { Palette } from './palette';
@@ -36,14 +37,28 @@ function switchLanguage(): void {
 function Who() {
   const who = caller.value;
   if (!who) return null;
-  if (!who.tokens) return <p>{t('noTokens')}</p>;
+  if (!who.tokens) {
+    return (
+      <p>
+        {t('anonymous', { role: who.role })}
+        {who.role !== 'owner' && (
+          <>
+            <br />
+            <button type="button" class="link" onClick={askAgain}>
+              {t('signIn')}
+            </button>
+          </>
+        )}
+      </p>
+    );
+  }
   return (
     <p>
       {t('signedInAs', { name: who.name, role: who.role })}
       {isSignedIn() && (
         <>
           <br />
-          <button type="button" class="link" onClick={signOut}>
+          <button type="button" class="link" onClick={() => void signOut()}>
             {t('signOut')}
           </button>
         </>

@@ -133,7 +133,7 @@ function Tokens() {
       </div>
       {who.tokens ? (
         <dl class="facts">
-          <dt>{t('token')}</dt>
+          <dt>{t('name')}</dt>
           <dd>{who.name}</dd>
           <dt>{t('role')}</dt>
           <dd>{who.role}</dd>
@@ -141,11 +141,11 @@ function Tokens() {
           <dd>{t(`role_${who.role}`)}</dd>
         </dl>
       ) : (
-        <p>{t('noTokensMeans')}</p>
+        <p>{t('anonymousMeans', { may: t(`role_${who.role}`) })}</p>
       )}
       <p class="note">{t('tokensAreConfigured')}</p>
       <pre class="cmd" tabIndex={0} role="region" aria-label={t('tokens')}>
-        {'[[http.tokens]]\nname = "ops"\nrole = "operate"\ntoken_file = "/etc/peercron/ops.token"'}
+        {'peercron account add ada --role operate\npeercron token add deploy --role operate --tags web --expires 90d'}
       </pre>
     </section>
   );
@@ -155,7 +155,7 @@ export function AccessScreen() {
   const who = caller.value;
   return (
     <>
-      <Head title={t('access')} beside={who && (who.tokens ? t('signedInAs', { name: who.name, role: who.role }) : t('noTokens'))} />
+      <Head title={t('access')} beside={who && (who.tokens ? t('signedInAs', { name: who.name, role: who.role }) : t('anonymous', { role: who.role }))} />
       <Channels />
       <div class="pair even">
         <Tokens />

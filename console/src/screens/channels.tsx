@@ -155,7 +155,7 @@ function Test({ tested }: { tested: Tested }) {
 
 /** Where notices are sent, with a test of each. @returns nothing where the node has no channels */
 export function Channels() {
-  const resource = useResource(async () => ({ list: may('admin') ? await calls.channels() : undefined }), 'channels');
+  const resource = useResource(async () => ({ list: may('owner') ? await calls.channels() : undefined }), 'channels');
   const tested = useSignal<Tested | undefined>(undefined);
   const list = resource.data.value?.list;
   if (!list) return <Trouble of={resource} />;

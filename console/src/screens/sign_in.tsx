@@ -7,24 +7,28 @@ import { explanation } from '../parts/page';
 import { askWhoCalls } from '../store/health';
 import { tell } from '../store/live';
 import { t } from '../store/language';
-import { letIn, signOut, useToken } from '../store/session';
+import { askAgain, letIn, useToken } from '../store/session';
 
-/** Until there are accounts, a token lets one in; it is kept in this tab's memory alone. */
+/** By name and password, which begin a session; or by a token, which is kept in this tab's memory alone. */
 export function SignIn() {
   const given = useSignal('');
+  const name = useSignal('');
+  const password = useSignal('');
   const error = useSignal('');
   const submit = async (event: Event) => {
     event.preventDefault();
+    const isByToken = given.value.trim() !== '';
     useToken(given.value.trim());
     try {
+      if (!isByToken) await calls.signIn(name.value.trim(), password.value);
       await calls.nodes();
       await askWhoCalls();
       letIn();
       (['run', 'job', 'node', 'health'] as const).forEach((topic) => tell(topic));
     } catch (failed) {
       if (!(failed instanceof ApiError)) throw failed;
-      signOut();
-      error.value = failed.status === 401 ? t('tokenUnknown') : explanation(failed);
+      askAgain();
+      error.value = failed.status === 401 && isByToken ? t('tokenUnknown') : explanation(failed);
     }
   };
   return (
@@ -36,7 +40,26 @@ export function SignIn() {
         <h1>{t('signInTo', { host: location.host })}</h1>
         <form class="form" novalidate onSubmit={(event) => void submit(event)}>
           <div class="field">
-            <label for="token">{t('token')}</label>
+            <label for="name">{t('name')}</label>
+            <input
+              id="name"
+              autocomplete="username"
+              value={name.value}
+              onInput={(input) => (name.value = input.currentTarget.value)}
+            />
+          </div>
+          <div class="field">
+            <label for="password">{t('password')}</label>
+            <input
+              id="password"
+              type="password"
+              autocomplete="current-password"
+              value={password.value}
+              onInput={(input) => (password.value = input.currentTarget.value)}
+            />
+          </div>
+          <div class="field">
+            <label for="token">{t('orToken')}</label>
             <input
               id="token"
               type="password"
@@ -68,7 +91,7 @@ export function SignIn() {
         <div class="dim">
           <p>{t('noTokenYet')}</p>
           <pre class="cmd" tabIndex={0} role="region" aria-label={t('tokens')}>
-            {'[[http.tokens]]\nname = "ops"\nrole = "operate"\ntoken = "…"'}
+            {'peercron account add ada --role operate'}
           </pre>
         </div>
       </div>

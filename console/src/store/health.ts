@@ -4,7 +4,7 @@ import * as calls from '../api/calls';
 import { ApiError, get } from '../api/client';
 import type { Health, Nodes } from '../api/types';
 import { nodeZone } from './zone';
-import { caller, type Caller } from './session';
+import { askAgain, caller, type Caller } from './session';
 
 /** What every screen has to say when something is wrong with peercron itself. */
 export const clusterHealth = signal<Health | undefined>(undefined);
@@ -19,6 +19,11 @@ const every = 5_000;
 
 export async function askWhoCalls(): Promise<void> {
   caller.value = await calls.ifKnown(get<Caller>('access/me'));
+}
+
+export async function signOut(): Promise<void> {
+  if (caller.value?.proof === 'session') await calls.signOut();
+  askAgain();
 }
 
 async function readHealth(): Promise<void> {

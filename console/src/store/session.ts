@@ -5,10 +5,11 @@ export type Role = 'read' | 'operate' | 'admin' | 'owner';
 export interface Caller {
   name: string;
   role: Role;
-  tokens: boolean; // whether the node asks for tokens at all
+  tokens: boolean; // whether the node knows the caller; else it is anonymous
+  proof?: 'none' | 'token' | 'session' | 'local_user'; // by what; an older node does not say
 }
 
-/** Kept in this tab's memory only, so that it ends with the tab. */
+/** Kept in this tab's memory only, so that it ends with the tab; a session is a cookie that no script sees. */
 let token = '';
 
 export const needsToken = signal(false);
@@ -36,12 +37,13 @@ export function letIn(): void {
   needsToken.value = false;
 }
 
-export function signOut(): void {
+/** Forgets the token, and asks who is there. */
+export function askAgain(): void {
   token = '';
   caller.value = undefined;
   needsToken.value = true;
 }
 
 export function isSignedIn(): boolean {
-  return token !== '';
+  return token !== '' || caller.value?.proof === 'session';
 }
