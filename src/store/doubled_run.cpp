@@ -31,7 +31,9 @@ bool contradicts(const StoredAccount& row, const RunReport& report)
 {
     if (!has_started(report.state, report.started_at)) return false;
     if (!has_started(row.state, row.started_at)) {
-        return is_final(row.state) && row.state != RunState::lost;
+        // Taken back, and planned again since.
+        const bool was_reopened = row.state == RunState::revoked && report.epoch >= row.epoch;
+        return is_final(row.state) && row.state != RunState::lost && !was_reopened;
     }
     const bool elsewhere = !row.run_server.empty() && !report.run_server.empty() &&
                            row.run_server != report.run_server;

@@ -3,6 +3,7 @@
 #include "model/run.hpp"
 #include "store/store.hpp"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -15,21 +16,33 @@ struct StoredAccount {
     RunState state = RunState::planned;
     NodeName run_server;
     std::optional<WallTime> started_at;
+    Epoch epoch = 0;
 };
 
 /// Whether `report` and its row cannot both be true.
 bool contradicts(const StoredAccount& row, const RunReport& report);
 
-/// Whether a node's report replaces what its row says.
-constexpr bool gives_way(RunState row, RunState reported)
+/// What gives way to a final report, besides a planned or running row.
+enum class GivesWay : std::uint8_t {
+    only_open,
+    unsure_too,  ///< what a dispatcher wrote who did not know how the run ended
+};
+
+/// Whether a node may know better: the run was given up, or taken back. What was taken back may
+/// have been planned again, by a step that the store does not have yet.
+constexpr bool is_unsure(RunState row)
 {
-    return !is_final(row) || (row == RunState::lost && reported != RunState::running);
+    return row == RunState::lost || row == RunState::revoked;
+}
+
+/// Whether a report replaces what its row says.
+constexpr bool gives_way(RunState row, RunState reported, GivesWay rule)
+{
+    const bool knows_better = rule == GivesWay::unsure_too && reported != RunState::running;
+    return !is_final(row) || (knows_better && is_unsure(row));
 }
 
 /// "ran at 10.0.0.1:9991 from 2026-11-21T00:00:00.003Z (success) and at …".
 std::string to_string(const DoubledRun& doubled);
-
-/// What gives way to a final report, besides a planned or running row.
-enum class GivesWay : std::uint8_t { only_open, lost_too };
 
 }  // namespace peercron

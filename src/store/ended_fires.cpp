@@ -6,11 +6,10 @@
 namespace peercron {
 namespace {
 
-/// Whether a report that ends a run is the first word on its end, or the truth about a lost one.
+/// Whether a report that ends a run is the first word on its end, or the truth about it.
 bool counts(RunState before, RunState reported, GivesWay rule)
 {
-    if (!is_final(before)) return true;
-    return rule == GivesWay::lost_too && before == RunState::lost && reported != before;
+    return reported != before && gives_way(before, reported, rule);
 }
 
 }  // namespace

@@ -438,13 +438,13 @@ public:
     /// parent's newest rows, some hundreds, and scheduled at or after `since`; of each edge by time
     /// and attempt.
     virtual std::vector<ChainRow> chain_rows(std::span<const ChainEdge> edges, WallTime since) = 0;
-    /// Writes the reports of runs. A final state is never overwritten, except that `lost` is
-    /// replaced by what really happened. Writing a report again changes nothing.
-    ///
-    /// A report that its row contradicts (both say that the run was started, but at other nodes or
-    /// moments; or the row is final and says that it was not) is the trace of a run that ran twice.
-    /// The row has one of the two reports, by the rule above, and the other one is kept whole
-    /// beside it. Returns those that are new.
+    /// Writes the reports of runs. A final state stays, except that `lost` gives way to what really
+    /// happened, and `revoked` to the end of a run that was planned again by a step that comes
+    /// later. Writing a report again changes nothing. A report that its row contradicts (both say
+    /// that the run was started, but at other nodes or moments; or the row is final and says that
+    /// it was not, after the order) is the trace of a run that ran twice. The row has one of the
+    /// two reports, by the rule above; the other one is kept whole beside it. Returns those that
+    /// are new.
     virtual std::vector<DoubledRun> record(std::span<const RunReport> reports) = 0;
     virtual std::vector<DoubledRun> find_doubled(const DoubledQuery& query) = 0;
     /// @param most_output bytes of each output, cut by the database; 0 = all.

@@ -428,8 +428,8 @@ void Database::set_plan_back(WallTime at)
 
 void Database::record(std::span<const RunReport> reports)
 {
-    count(reports, GivesWay::lost_too);
-    for (const RunReport& ended : reports) report(ended, GivesWay::lost_too);
+    count(reports, GivesWay::unsure_too);
+    for (const RunReport& ended : reports) report(ended, GivesWay::unsure_too);
 }
 
 const LedgerRow* Database::find_row(const RunId& id) const
@@ -449,13 +449,13 @@ void Database::count(std::span<const RunReport> reports, GivesWay rule)
         RunState& state = states.try_emplace(report.id, found).first->second;
         const RunState before = std::exchange(state, report.state);
         const auto job = cron_.find(report.id.job);
+        const bool applies = gives_way(before, report.state, rule);
         std::int64_t difference = 0;
-        if (has_run(report.state) && !is_final(before)) {
+        if (applies && has_run(report.state) && before != RunState::lost) {
             difference = 1;
-        } else if (report.state == RunState::skipped && before == RunState::lost &&
-                   rule == GivesWay::lost_too) {
+        } else if (applies && report.state == RunState::skipped && before == RunState::lost) {
             difference = -1;
-        } else if (is_final(before)) {
+        } else if (!applies) {
             state = before;
         }
         if (job != cron_.end()) job->second.counters.run_num += difference;
@@ -468,10 +468,8 @@ void Database::report(const RunReport& report, GivesWay rule)
     LedgerRow row;
     if (before != nullptr) {
         row = *before;
-        const bool truth = rule == GivesWay::lost_too && row.state == RunState::lost &&
-                           report.state != RunState::running;
         const bool applies =
-            !is_final(row.state) || truth || mutation_ == Mutation::final_is_overwritten;
+            gives_way(row.state, report.state, rule) || mutation_ == Mutation::final_is_overwritten;
         if (!applies) return;
     }
     row.state = report.state;

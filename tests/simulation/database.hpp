@@ -5,6 +5,7 @@
 #include "model/run.hpp"
 #include "simulation/mutation.hpp"
 #include "simulation/world.hpp"
+#include "store/doubled_run.hpp"
 #include "store/step_back.hpp"
 #include "store/store.hpp"
 
@@ -106,8 +107,6 @@ public:
     World::Time term_locked_until{};
 
 private:
-    enum class GivesWay : std::uint8_t { only_open, lost_too };
-
     void count(std::span<const RunReport> reports, GivesWay rule);
     WallTime not_ahead(WallTime at) const;
     bool has_open_attempt(const RunId& id) const;

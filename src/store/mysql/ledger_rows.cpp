@@ -152,7 +152,7 @@ std::vector<DoubledRun> keep_other_accounts(MysqlConnection& connection,
         const auto found = locked.find(report->id);
         if (found == locked.end()) continue;
         const LockedRow& row = found->second;
-        if (!contradicts({row.state, row.run_server, row.started_at}, *report)) continue;
+        if (!contradicts({row.state, row.run_server, row.started_at, row.epoch}, *report)) continue;
         std::vector<LogRow> stored =
             read_log_rows(connection, fmt::format("WHERE id = {}", row.id));
         if (stored.empty()) continue;
@@ -160,7 +160,7 @@ std::vector<DoubledRun> keep_other_accounts(MysqlConnection& connection,
         doubled.other.log_id = row.id;
         doubled.row = std::move(stored.front().run);
         doubled.other.report = *report;
-        if (gives_way(row.state, report->state)) {
+        if (gives_way(row.state, report->state, GivesWay::unsure_too)) {
             std::swap(doubled.row, doubled.other.report);
             connection.execute("DELETE FROM doubled_run WHERE " +
                                is_account(connection, row.id, *report));
@@ -196,7 +196,7 @@ LockedRows lock_rows(MysqlConnection& connection, std::span<const RunReport> rep
         MysqlRows rows = connection.query(
             fmt::format("SELECT cron_id, scheduled_at, attempt, id, state,"
                         " (SELECT 1 + {} FROM cron WHERE cron.id = log.cron_id),"
-                        " run_server, started_at, retry_at, fires"
+                        " run_server, started_at, retry_at, fires, epoch"
                         " FROM log FORCE INDEX (by_run)"
                         " WHERE (cron_id, scheduled_at, attempt) IN ({}) FOR UPDATE",
                         wants_notices, runs));
@@ -206,7 +206,7 @@ LockedRows lock_rows(MysqlConnection& connection, std::span<const RunReport> rep
             locked.emplace(
                 run, LockedRow{rows.integer(3), read_state(rows.text(4)), rows.integer(5) > 0,
                                rows.integer(5) > 1, NodeName(rows.text(6)), time_or_null(rows, 7),
-                               time_or_null(rows, 8), rows.integer(9)});
+                               time_or_null(rows, 8), rows.integer(9), rows.natural(10)});
         }
     });
     return locked;
@@ -264,8 +264,9 @@ std::vector<RowStatement> report_statements(const MysqlConnection& connection,
         " dispatch_server, epoch, started_at, ended_at, use_time, exit_code, term_signal, cpu_time,"
         " max_rss, output_bytes, http_status, output) VALUES ";
     const std::string_view applies =
-        rule == GivesWay::lost_too
-            ? "state IN ('planned', 'running') OR (state = 'lost' AND VALUES(state) <> 'running')"
+        rule == GivesWay::unsure_too
+            ? "state IN ('planned', 'running')"
+              " OR (state IN ('lost', 'revoked') AND VALUES(state) <> 'running')"
             : "state IN ('planned', 'running')";
     // As above, the state comes last. What a report does not say stays.
     std::string tail = " ON DUPLICATE KEY UPDATE";
@@ -359,15 +360,15 @@ std::vector<RowStatement> counter_statements(const MysqlConnection& connection,
         if (!row.has_job) continue;
         RunState& state = row.state;
         const RunState before = std::exchange(state, report.state);
-        if (has_run(report.state) && !is_final(before)) {
+        const bool applies = gives_way(before, report.state, rule);
+        if (applies && has_run(report.state) && before != RunState::lost) {
             JobCounters& job = jobs[report.id.job];
             const WallTime ran_at = report.started_at.value_or(report.id.scheduled_at);
             job.last_run_at = std::max(job.last_run_at.value_or(ran_at), ran_at);
             ++job.run_num;
-        } else if (report.state == RunState::skipped && before == RunState::lost &&
-                   rule == GivesWay::lost_too) {
+        } else if (applies && report.state == RunState::skipped && before == RunState::lost) {
             --jobs[report.id.job].run_num;  // it was taken to have run, and had not
-        } else if (is_final(before)) {
+        } else if (!applies) {
             state = before;
         }
     }
@@ -398,9 +399,7 @@ std::vector<std::string> notice_statements(std::span<const RunReport> reports,
         const auto row = locked.find(report.id);
         if (row != locked.end()) {
             if (!row->second.wants_notices) continue;
-            const RunState before = row->second.state;
-            const bool is_truth = before == RunState::lost && rule == GivesWay::lost_too;
-            if (is_final(before) && !is_truth) continue;
+            if (!gives_way(row->second.state, report.state, rule)) continue;
         }
         ended.push_back(report.id);
     }

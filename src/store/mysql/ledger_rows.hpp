@@ -46,6 +46,7 @@ struct LockedRow {
     std::optional<WallTime> started_at;
     std::optional<WallTime> retry_at;
     std::int64_t fires = 1;
+    Epoch epoch = 0;
 };
 using LockedRows = std::unordered_map<RunId, LockedRow>;
 

@@ -124,7 +124,7 @@ void write(MysqlConnection& connection, std::span<const RunReport> reports,
     LockedRows locked = lock_rows(connection, reports);
     std::vector<DoubledRun> unknown = keep_other_accounts(connection, reports, locked);
     transaction.commit(
-        ledger_statements(connection, reports, std::move(locked), GivesWay::lost_too));
+        ledger_statements(connection, reports, std::move(locked), GivesWay::unsure_too));
     std::ranges::move(unknown, std::back_inserter(doubled));
 }
 

@@ -19,6 +19,7 @@ struct StoredRow {
     std::string dispatch_server;
     std::optional<WallTime> started_at;
     std::optional<WallTime> retry_at;
+    Epoch epoch = 0;
 };
 
 SqliteStatement& bind(SqliteStatement& statement, const RunId& run)
@@ -156,14 +157,16 @@ bool keep(SqliteConnection& connection, const OtherAccount& account)
 std::optional<DoubledRun> keep_other_account(SqliteConnection& connection, const StoredRow& row,
                                              const RunReport& report)
 {
-    if (!contradicts({row.state, row.run_server, row.started_at}, report)) return std::nullopt;
+    if (!contradicts({row.state, row.run_server, row.started_at, row.epoch}, report)) {
+        return std::nullopt;
+    }
     std::vector<LogRow> stored =
         read_log_rows(connection.cached(select_rows("WHERE id = ?")).bind(row.id));
     DoubledRun doubled;
     doubled.other.log_id = row.id;
     doubled.row = std::move(stored.front().run);
     doubled.other.report = report;
-    if (gives_way(row.state, report.state)) {
+    if (gives_way(row.state, report.state, GivesWay::unsure_too)) {
         std::swap(doubled.row, doubled.other.report);
         forget(connection, row.id, report);
     }
@@ -231,7 +234,7 @@ std::optional<DoubledRun> write_report(SqliteConnection& connection, const RunRe
                                        GivesWay rule, std::vector<EndedFire>& ended)
 {
     SqliteStatement& find = connection.cached(
-        "SELECT id, state, run_server, dispatch_server, started_at, retry_at FROM log"
+        "SELECT id, state, run_server, dispatch_server, started_at, retry_at, epoch FROM log"
         " WHERE cron_id = ? AND scheduled_at = ? AND attempt = ?");
     if (!bind(find, report.id).next()) {
         find.reset();
@@ -242,18 +245,17 @@ std::optional<DoubledRun> write_report(SqliteConnection& connection, const RunRe
         return std::nullopt;
     }
     const StoredRow row{find.integer(0), read_state(find.text(1)), find.text(2),
-                        find.text(3),    time_or_null(find, 4),    time_or_null(find, 5)};
+                        find.text(3),    time_or_null(find, 4),    time_or_null(find, 5),
+                        find.natural(6)};
     const RunState before = row.state;
     find.reset();
     std::optional<DoubledRun> doubled;
-    if (rule == GivesWay::lost_too) doubled = keep_other_account(connection, row, report);
-    const bool truth_about_lost =
-        rule == GivesWay::lost_too && before == RunState::lost && report.state != RunState::running;
-    if (is_final(before) && !truth_about_lost) return doubled;
+    if (rule == GivesWay::unsure_too) doubled = keep_other_account(connection, row, report);
+    if (!gives_way(before, report.state, rule)) return doubled;
     update_by_report(connection, row, report);
     note(ended_fire(report, before, rule, row.retry_at), ended);
     note_end(connection, row.id, report);
-    if (!is_final(before)) count(connection, report);
+    if (before != RunState::lost) count(connection, report);
     if (before == RunState::lost && report.state == RunState::skipped) uncount(connection, report);
     return doubled;
 }

@@ -282,7 +282,7 @@ std::vector<DoubledRun> SqliteStore::record(std::span<const RunReport> reports)
         std::vector<EndedFire> ended;
         SqliteTransaction transaction(connection);
         for (const RunReport* report : in_order(reports)) {
-            auto doubled = write_report(connection, *report, GivesWay::lost_too, ended);
+            auto doubled = write_report(connection, *report, GivesWay::unsure_too, ended);
             if (doubled) unknown.push_back(std::move(*doubled));
         }
         add_to_statistics(connection, ended);

@@ -1659,6 +1659,35 @@ TEST_P(StoreTest, OpensARevokedRowAgain)
     EXPECT_EQ(run.ended_at, std::nullopt);
 }
 
+TEST_P(StoreTest, ARunThatIsPlannedAgainMayEndBeforeTheStoreHasThat)
+{
+    for (const RunState end : {RunState::success, RunState::skipped}) {
+        const RunId id{store_->add_job(draft("true"), t0).id, t0, 1};
+        store_->begin_term(1, node_1);
+        store_->commit(step(1, t0, {planned(id.job, t0)}));
+        PlanStep revoke = step(1, t0, {});
+        revoke.ended = {report(id, RunState::revoked)};
+        store_->commit(revoke);
+        store_->record(std::vector{report(id, RunState::running)});
+        EXPECT_EQ(row(*store_, id).run.state, RunState::revoked) << "it is not known to have ended";
+
+        RunReport ended = report(id, end);
+        if (end == RunState::success) ended.started_at = t0 + 3ms;
+        ended.ended_at = t0 + 5ms;
+        EXPECT_THAT(store_->record(std::vector{ended}), IsEmpty()) << "it is the only one that ran";
+        EXPECT_EQ(row(*store_, id).run, ended);
+        const std::int64_t runs = end == RunState::success ? 1 : 0;
+        EXPECT_EQ(store_->find_job(id.job)->counters.run_num, runs);
+
+        const PlanStep again = step(1, t0, {planned(id.job, t0)});
+        store_->commit(revoke);
+        store_->commit(again);
+        store_->record(std::vector{ended});
+        EXPECT_EQ(row(*store_, id).run, ended) << to_string(end);
+        EXPECT_EQ(store_->find_job(id.job)->counters.run_num, runs);
+    }
+}
+
 TEST_P(StoreTest, OpensARunAgainThatTheSameStepRevokes)
 {
     store_->begin_term(1, node_1);
@@ -1917,12 +1946,15 @@ TEST_P(StoreTest, ARunOfARowThatSaysItDidNotRunIsKept)
 {
     for (const RunState state : {RunState::skipped, RunState::revoked}) {
         const RunId id{1 + static_cast<JobId>(state), t0, 1};
-        store_->record(std::vector{report(id, state)});
+        RunReport by_the_next_dispatcher = report(id, state);
+        by_the_next_dispatcher.epoch = 2;
+        store_->record(std::vector{by_the_next_dispatcher});
         EXPECT_THAT(store_->record(std::vector{account(id, RunState::success, node_2, t0 + 5ms)}),
                     SizeIs(1))
             << to_string(state);
-        EXPECT_EQ(row(*store_, id).run.state, state);
     }
+    const JobId skipped = 1 + static_cast<JobId>(RunState::skipped);
+    EXPECT_EQ(row(*store_, {skipped, t0, 1}).run.state, RunState::skipped);
 }
 
 TEST_P(StoreTest, TheTruthAboutALostRunIsNoOtherAccount)
@@ -2006,8 +2038,7 @@ TEST_P(StoreTest, TakesBothReportsOfARunAtOnce)
 TEST_P(StoreTest, NeverOverwritesAFinalState)
 {
     constexpr std::array finals{RunState::success, RunState::failed, RunState::timeout,
-                                RunState::killed,  RunState::fenced, RunState::skipped,
-                                RunState::revoked};
+                                RunState::killed,  RunState::fenced, RunState::skipped};
     store_->begin_term(1, node_1);
     for (const RunState first : finals) {
         const RunId id{1 + static_cast<JobId>(first), t0, 1};
