@@ -25,7 +25,10 @@ constexpr auto refresh_timeout = 1000ms;
 
 /// A session lives for 10 to 20 s without renewal. Renewed more often than it must be, so that
 /// session_confirmed() is fresh and a lost session is soon found.
-constexpr auto renew_every = 2500ms;
+constexpr std::chrono::milliseconds renew_every{2500};
+
+/// While sessions of an earlier process may be left, which may hold the lock.
+constexpr std::chrono::milliseconds look_again_every{500};
 
 /// Longer than the 7 s for which an agent without a leader keeps a request, so that it can say so.
 constexpr auto call_timeout = 8000ms;
@@ -241,9 +244,13 @@ asio::awaitable<void> ConsulCoordinator::keep_session()
             continue;
         }
         backoff.reset();
+        if (may_have_older_sessions_ && !campaign_.session().empty()) {
+            may_have_older_sessions_ = !co_await destroy_older_sessions();
+        }
         co_await act_on_lock(bidding);
         if (campaign_.session().empty()) continue;
-        if (!is_session_due_) co_await session_wanted_.wait_for(renew_every);
+        const auto pause = may_have_older_sessions_ ? look_again_every : renew_every;
+        if (!is_session_due_) co_await session_wanted_.wait_for(pause);
         is_session_due_ = false;
     }
 }
@@ -269,36 +276,43 @@ asio::awaitable<bool> ConsulCoordinator::make_session(Trouble& trouble)
     campaign_.session_made(*id);
     confirm_session(asked);
     spdlog::info("consul: session {} made", *id);
-    co_await destroy_older_sessions();
+    may_have_older_sessions_ = true;
     co_return true;
 }
 
 /// A process of this node that died may have left a session whose checks never failed, because
 /// this process came up so soon; it would keep the lock for up to 20 s. Sessions have no address,
-/// so they are told by their name and by the agent's node.
-asio::awaitable<void> ConsulCoordinator::destroy_older_sessions()
+/// so they are told by their name and by the agent's node. Returns false when Consul did not answer
+/// a request: then some may be left. One that it refuses (for want of permissions) it will refuse
+/// again.
+asio::awaitable<bool> ConsulCoordinator::destroy_older_sessions()
 {
     const std::string own = campaign_.session();
     ConsulCall look = get("/v1/session/info/" + own);
     const Answer info = co_await ask(std::move(look));
-    if (!info || !info->ok()) co_return;
+    if (!info) co_return false;
+    if (!info->ok()) co_return true;
     const auto self = parse_sessions(info->body);
-    if (!self || self->empty()) co_return;
+    if (!self || self->empty()) co_return true;
     const std::string node = self->front().node;
 
     ConsulCall list = get("/v1/session/node/" + url_path(node));
     const Answer listed = co_await ask(std::move(list));
-    if (!listed || !listed->ok()) co_return;
+    if (!listed) co_return false;
+    if (!listed->ok()) co_return true;
     const auto sessions = parse_sessions(listed->body);
-    if (!sessions) co_return;
+    if (!sessions) co_return true;
+    bool have_all_answered = true;
     for (const SessionInfo& session : *sessions) {
         if (session.name != names_.session || session.id == own) continue;
         ConsulCall destroy = put("/v1/session/destroy/" + session.id, {}, call_timeout);
         const Answer destroyed = co_await ask(std::move(destroy));
+        if (!destroyed) have_all_answered = false;
         if (destroyed && destroyed->ok()) {
             spdlog::info("consul: destroyed the old session {} of this node", session.id);
         }
     }
+    co_return have_all_answered;
 }
 
 asio::awaitable<bool> ConsulCoordinator::renew_session(Trouble& trouble)

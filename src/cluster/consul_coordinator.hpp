@@ -72,7 +72,7 @@ private:
     asio::awaitable<bool> register_service(Trouble& trouble);
     asio::awaitable<void> remove_stale_services();
     asio::awaitable<bool> make_session(Trouble& trouble);
-    asio::awaitable<void> destroy_older_sessions();
+    asio::awaitable<bool> destroy_older_sessions();
     asio::awaitable<bool> renew_session(Trouble& trouble);
     asio::awaitable<bool> act_on_lock(Trouble& trouble);
     asio::awaitable<void> release_lock();
@@ -105,6 +105,7 @@ private:
     SteadyTime forgotten_ = SteadyTime::min();
     bool is_registered_ = false;
     bool keeps_registration_ = false;
+    bool may_have_older_sessions_ = false;
     std::optional<SteadyTime> away_since_;  // set while the agent does not answer
 
     Epoch announced_epoch_ = 0;

@@ -16,7 +16,8 @@
 namespace peercron::simulation {
 
 /// Consul, as far as ConsulCoordinator uses it: services with checks, sessions that hang on the
-/// checks, and one lock key with LockIndex and flags.
+/// checks, and one lock key with LockIndex and flags. Sessions have no TTL here, which would hide
+/// for how long a dead process keeps the lock.
 class LockService {
 public:
     /// How a node looks from here.
