@@ -60,6 +60,19 @@ void Daemons::moved(const RunId& id)
     daemon.is_asked = true;
 }
 
+void Daemons::given_up(const RunId& id, WallTime now)
+{
+    const auto found = daemons_.find(id.job);
+    if (found == daemons_.end()) return;
+    for (DaemonStart& start : found->second.ended) {
+        if (start.id != id) continue;
+        start.state = RunState::lost;
+        start.cause = Cause::node_died;
+        start.ended_at = now;
+    }
+    look_again(id.job, found->second);
+}
+
 void Daemons::add(Daemon& daemon, DaemonStart start, WallTime now)
 {
     if (!is_final(start.state) || start.state == RunState::revoked) return;

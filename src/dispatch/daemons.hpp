@@ -38,6 +38,9 @@ public:
     void ended(DaemonStart start, WallTime now);
     /// The row of a start that is over stands elsewhere now.
     void moved(const RunId& id);
+    /// The row of a start says that it was lost, though its node may have told how it ended: that
+    /// node is dead, and every other dispatcher goes by the row.
+    void given_up(const RunId& id, WallTime now);
 
     // What only the store knows.
 

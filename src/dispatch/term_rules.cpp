@@ -617,6 +617,7 @@ void TermRules::end_orphans(const TermStart& found, const std::map<NodeName, Wal
                          fmt::format("{} died before it had recorded how the run ended", node)};
         draft_.end(row->planned.id, node, RunState::lost, why, now);
         if (!row->superseded) redelivery_.add(row->planned.id, row->planned.requested_by);
+        daemons_.given_up(row->planned.id, now);
         note_hidden_end(row->planned.id);
         chains_.ended({row->planned.id, RunState::lost, Cause::node_died, {}, now});
     }

@@ -269,6 +269,33 @@ TEST_F(TermDaemonTest, WhatTheStoreAloneWasToldCounts)
     EXPECT_THAT(step().runs, IsEmpty()) << "it had succeeded before its node died";
 }
 
+TEST_F(TermDaemonTest, WhatItsDeadNodeHadNotRecordedIsLostForEveryDispatcher)
+{
+    job_.restart = Restart::on_failure;
+    begin_with();
+    const RunId first = start_one();
+    const NodeName home = node_;
+    const NodeName other = home == alpha ? beta : alpha;
+    pass_to(10s);
+    end(first, RunState::success);
+    EXPECT_THAT(step().runs, IsEmpty());
+    died(home, now_.wall);
+    step();
+    TermStart found;
+    OpenRun& open = found.open_runs.emplace_back();
+    open.planned.id = first;
+    open.planned.state = RunState::running;
+    open.planned.run_server = home;
+    term_->resolve_doubts(found, term_->doubts(), now_);
+    const PlanStep lost = step();
+    ASSERT_THAT(lost.ended, SizeIs(1));
+    EXPECT_EQ(lost.ended[0].state, RunState::lost);
+    answer({{first, RunState::lost, Cause::node_died, false, first.scheduled_at, now_.wall, home}});
+    at(12s);
+    term_->beat(other, NodeBeat{now_.wall, now_.wall, load()}, now_);
+    EXPECT_THAT(step().runs, SizeIs(1)) << "its row does not say that it had succeeded";
+}
+
 TEST_F(TermDaemonTest, AChangeOfItsWorkEndsItAndStartsIt)
 {
     begin_with();
