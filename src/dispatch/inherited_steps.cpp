@@ -90,7 +90,7 @@ asio::awaitable<void> InheritedSteps::await_accounts()
 /// Whether steps may be missing that were handed out by copies alone.
 bool InheritedSteps::may_lack_steps() const
 {
-    const bool has_lagged = !steps_.empty() && last_stored_ < steps_.rbegin()->first;
+    const bool has_lagged = has_more();
     const Moment now = clock_.now();
     Witnesses witnesses;
     for (const NodeName& node : links_.nodes()) {
@@ -121,12 +121,18 @@ asio::awaitable<void> InheritedSteps::store_all()
         std::string trouble =
             fmt::format("dispatch: the store does not take a step of epoch {}", id.epoch);
         co_await calls_.until_it_works(std::move(trouble), attempt);
+        last_stored_ = id;
         ++count;
     }
     if (count > 0) {
         spdlog::info("dispatch: stored {} steps that an earlier dispatcher left at the nodes",
                      count);
     }
+}
+
+bool InheritedSteps::has_more() const
+{
+    return !steps_.empty() && last_stored_ < steps_.rbegin()->first;
 }
 
 }  // namespace peercron

@@ -44,6 +44,8 @@ public:
     /// How far any copy plans; `known` if that is later.
     WallTime reach(WallTime known) const;
     asio::awaitable<void> store_all();
+    /// Whether copies of further steps have come since: a node was late.
+    bool has_more() const;
 
 private:
     bool may_lack_steps() const;

@@ -190,13 +190,17 @@ asio::awaitable<void> Dispatcher::TermRunner::take_over()
     // How far the ledger goes: planned-through, or a row that stands behind it.
     WallTime reach = before.planned_through.value_or(WallTime());
     for (const RunId& id : before.ended_lately) reach = std::max(reach, id.scheduled_at);
-    reach = inherited_.reach(reach);
-    co_await inherited_.store_all();
-    co_await clock_keeper_.set_plan_back_from(reach);
-    co_await job_reader_.read_all(calls_);
-    // Read after the accounts were given: what had ended by then is final here.
-    const TermRules::BeforeRead known = rules_.before_read();
-    const TermStart found = co_await calls_.begin_term();
+    TermRules::BeforeRead known;
+    TermStart found;
+    do {
+        reach = inherited_.reach(reach);
+        co_await inherited_.store_all();
+        co_await clock_keeper_.set_plan_back_from(reach);
+        co_await job_reader_.read_all(calls_);
+        // Read after the accounts were given: what had ended by then is final here.
+        known = rules_.before_read();
+        found = co_await calls_.begin_term();
+    } while (inherited_.has_more());
     job_reader_.note_changed(rules_.begin(found, now(), known));
     revocations_.send_wanted();
     copies_.drop_stored();
