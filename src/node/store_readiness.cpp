@@ -24,7 +24,9 @@ asio::awaitable<void> StoreReadiness::prepare()
 {
     asio::thread_pool thread(1);
     const auto apply = [this] { return backend_.migrate(stop_.get_token()); };
-    Backoff backoff(co_await asio::this_coro::executor, 500ms, 5s);
+    // A dispatcher that takes over when the store is back waits for this node's copies of steps,
+    // though no longer than lease and margin.
+    Backoff backoff(co_await asio::this_coro::executor, 500ms, 2s);
     while (!stop_.stop_requested()) {
         std::string trouble;
         try {

@@ -11,6 +11,8 @@ namespace {
 constexpr auto orphan_grace = 1000ms;  // warden.hpp
 constexpr auto last_word = 3000ms;
 constexpr auto farewell = 500ms;
+/// From when a node listens until a dispatcher that waits for it has its account.
+constexpr auto greeting = 200ms;
 
 }  // namespace
 
@@ -68,6 +70,10 @@ bool Cluster::is_out_of_reach(const Machine& machine, const NodeName& of, World:
     const auto from = network.cut_since(of, machine.name);
     const auto to = network.cut_since(machine.name, of);
     const auto stopped = machine.process->stopped_since();
+    const World::Time waits_until =
+        since + settings.dispatch.lease + settings.dispatch.lease_margin - greeting;
+    const auto accepts = machine.process->accepts_since();
+    if (!accepts || *accepts > waits_until) return true;  // it waits for the store
     return (from && *from <= since) || (to && *to <= since) || (stopped && *stopped <= since);
 }
 

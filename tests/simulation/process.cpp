@@ -156,7 +156,7 @@ asio::awaitable<void> Process::live()
     co_await recorder_.replay();
     co_await steps_.replay();
     co_await prepare_store();
-    accepts_ = true;
+    accepts_since_ = world().now();
     exec_tasks_.spawn("recorder", recorder_.run());
     exec_tasks_.spawn("journal", recorder_.keep());
     exec_tasks_.spawn("steps", steps_.run());
@@ -175,7 +175,7 @@ asio::awaitable<void> Process::live()
 
 asio::awaitable<void> Process::prepare_store()
 {
-    Backoff backoff(co_await asio::this_coro::executor, 500ms, 5s);
+    Backoff backoff(co_await asio::this_coro::executor, 500ms, 2s);
     for (;;) {
         bool failed = false;
         try {

@@ -49,7 +49,9 @@ public:
     /// When this node's clock will show `wall`, if nobody sets it meanwhile.
     World::Time time_of(WallTime wall) const { return World::time_of(wall - machine_.clock_error); }
 
-    bool accepts() const { return accepts_; }
+    bool accepts() const { return accepts_since_.has_value(); }
+    /// Before, it waits for its journal and for the store, and nobody can reach it.
+    std::optional<World::Time> accepts_since() const { return accepts_since_; }
     bool is_stopping() const { return is_stopping_; }
 
     // What a person does.
@@ -128,7 +130,7 @@ private:
     Machine& machine_;
     const std::uint64_t incarnation_;
     const World::Time started_;
-    bool accepts_ = false;
+    std::optional<World::Time> accepts_since_;
     bool is_stopping_ = false;
     std::vector<std::pair<JobId, WallTime>> planned_;  ///< versions; see StoreUser
 
