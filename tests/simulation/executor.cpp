@@ -310,7 +310,10 @@ void Executor::finish(const RunId& run)
 {
     const RunId id = run;  // `run` may be a part of what is erased below
     Live& live = *live_.at(id);
-    if (live.child) live.child->execution.noticed = process_.world().now();
+    if (live.child) {
+        live.child->execution.noticed = process_.world().now();
+        live.child->execution.was_told_to_end = live.is_condemned;
+    }
     RunReport end = live.report;
     end.state = live.child ? RunState::failed : RunState::fenced;
     if (live.child && !live.child->execution.killed) {

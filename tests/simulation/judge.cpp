@@ -769,7 +769,7 @@ std::optional<Judge::DaemonPast> Judge::past_of_daemon(JobId id) const
             start->noticed && *start->noticed - *start->ended > clocks_differ;
         if (lost_.contains(start->order.id) || was_noticed_late) return std::nullopt;
         past.last = start;
-        past.ended_by_itself = !start->killed && row->second.state != RunState::killed;
+        past.ended_by_itself = !start->killed && !start->was_told_to_end;
         if (!row->second.requested_by.empty() || ran > job.healthy_after) past.failures = 0;
         if (ran < job.healthy_after && past.ended_by_itself) ++past.failures;
     }
@@ -787,6 +787,9 @@ void Judge::check_daemon_start(const Execution& execution)
     const auto row = rows_.find(id);
     const bool is_asked_for = row == rows_.end() || !row->second.requested_by.empty();
     if (!past || past->last == nullptr || is_asked_for || has_wrong_clocks_) return;
+    // A start that was lost before its command was there is followed by this one.
+    const auto lost = lost_.lower_bound(RunId{id.job, past->last->order.id.scheduled_at + 1ms, 0});
+    if (lost != lost_.end() && *lost < id) return;
     const std::string who = fmt::format("{} on {}", to_string(id), execution.node);
     const auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(execution.started -
                                                                               *past->last->ended);

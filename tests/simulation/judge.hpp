@@ -32,6 +32,7 @@ struct Execution {
     std::optional<World::Time> noticed;  ///< by its node, that it has ended
     int exit_code = 0;
     bool killed = false;
+    bool was_told_to_end = false;  ///< by its node, before that noticed that it has ended
 };
 
 /// Watches everything and trusts nobody: it knows what the database was told, which changes of jobs
