@@ -903,10 +903,16 @@ void Judge::check_child_start(const Execution& execution)
         const auto parent = job_called(name);
         if (!parent) continue;
         auto run = executions_.lower_bound(RunId{*parent, id.scheduled_at, 0});
+        // An attempt had come to its end, but its node did not live to record that: whoever heard
+        // of it may have planned the child, and the next dispatcher tries the parent again.
+        bool was_over = false;
         for (; run != executions_.end() && run->first.job == *parent &&
                run->first.scheduled_at == id.scheduled_at;
              ++run) {
-            if (run->second.back()->ended || lost_.contains(run->first)) continue;
+            const Execution& command = *run->second.back();
+            const bool is_lost = lost_.contains(run->first);
+            was_over = was_over || (is_lost && command.ended && !command.killed);
+            if (was_over || is_lost || command.ended) continue;
             broken("started before its parent was over",
                    fmt::format("{}, and {} runs", to_string(id), to_string(run->first)));
         }
