@@ -4,6 +4,7 @@
 #include "api/job_rules.hpp"
 #include "api/limits.hpp"
 #include "api/list_text.hpp"
+#include "api/lock_rules.hpp"
 #include "api/paged_list.hpp"
 #include "api/pause_calls.hpp"
 #include "api/routes.hpp"
@@ -557,6 +558,7 @@ asio::awaitable<Response> add_job(const ApiContext& context, const Call& call)
     const auto add = [&](Store& store) {
         check_command(context, draft, given);
         check_channels(store, given);
+        check_locks(store, draft, given);
         return add_or_replace(store, context, known, given, draft, replace, edit, call.caller);
     };
     const auto [job, done] = co_await context.store.call(add);
@@ -647,6 +649,7 @@ asio::awaitable<Response> update_job(const ApiContext& context, const Call& call
         check_chain(store, changed, &*job, patch, context.default_time_zone, call.caller.tags);
         check_command(context, changed, patch);
         check_channels(store, patch);
+        check_locks(store, changed, patch);
         return store.update_job(id, patch, edit);
     };
     const std::optional<Job> job = co_await context.store.call(update);

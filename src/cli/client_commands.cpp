@@ -11,6 +11,7 @@
 #include "cli/import_command.hpp"
 #include "cli/insight_commands.hpp"
 #include "cli/job_commands.hpp"
+#include "cli/lock_commands.hpp"
 #include "cli/log_commands.hpp"
 #include "cli/man_page.hpp"
 #include "cli/next_command.hpp"
@@ -79,6 +80,7 @@ void add_client_commands(CLI::App& app, Action& chosen)
     add_channel_commands(app, chosen);
     add_pause_commands(app, chosen);
     add_account_commands(app, chosen);
+    add_lock_commands(app, chosen);
     add_audit_command(app, chosen);
     add_import_command(app, chosen);
     add_apply_commands(app, chosen);

@@ -114,6 +114,9 @@ inline constexpr std::array<JobOption, job_fields.size()> job_options{{
      "What happens to a fire while the job is at its limit of runs"},
     {"max_concurrent", "--max-concurrent", "COUNT", "Policies",
      "How many runs at a time in the whole cluster; 0 is no limit"},
+    {"locks", "--locks", "LOCKS", "Policies",
+     "Locks that it shares with other jobs, separated by commas, as db,ftp:2, which takes 2 of "
+     "ftp; '' is none"},
     {"retries", "--retries", "COUNT", "Policies",
      "How many further attempts a fire gets whose run failed; 0 is none"},
     {"retry_delay", "--retry-delay", "DURATION", "Policies",

@@ -1,5 +1,6 @@
 #include "dispatch/job_feed.hpp"
 
+#include "store/lock_store.hpp"
 #include "store/pause_store.hpp"
 
 #include <spdlog/spdlog.h>
@@ -38,7 +39,9 @@ void JobFeed::tell(const std::string& trouble)
 asio::awaitable<void> JobFeed::read_changes(User& user)
 {
     std::vector<Pause> pauses;
-    const auto read = [cursor = cursor_, &pauses](Store& store) {
+    std::vector<LockLimit> limits;
+    const auto read = [cursor = cursor_, &pauses, &limits](Store& store) {
+        limits = store.locks().limits();
         JobChanges changes = store.changes_since(cursor);
         pauses = store.pauses().pauses_of_plan();
         return changes;
@@ -46,7 +49,7 @@ asio::awaitable<void> JobFeed::read_changes(User& user)
     JobChanges changes = co_await store_.call(read);
     const std::vector<JobPast> pasts = co_await read_wanted_pasts(changes.changed, user);
     co_await user.may_change();
-    std::vector<JobId> changed;
+    std::vector<JobId> changed = jobs_.set_lock_limits(std::move(limits));
     const WallTime seen = clock_.now().wall;
     for (Job& job : changes.changed) {
         const JobId id = job.id;
@@ -75,7 +78,9 @@ asio::awaitable<void> JobFeed::read_changes(User& user)
 asio::awaitable<void> JobFeed::reload(std::vector<JobId> ids, User& user)
 {
     std::vector<Pause> pauses;
-    const auto read = [&ids, &pauses](Store& store) {
+    std::vector<LockLimit> limits;
+    const auto read = [&ids, &pauses, &limits](Store& store) {
+        limits = store.locks().limits();
         std::vector<Job> jobs = store.find_jobs_by_id(ids);
         pauses = store.pauses().pauses_of_plan();
         return jobs;
@@ -85,7 +90,7 @@ asio::awaitable<void> JobFeed::reload(std::vector<JobId> ids, User& user)
     co_await user.may_change();
     const WallTime seen = clock_.now().wall;
     std::unordered_set<JobId> gone(ids.begin(), ids.end());
-    std::vector<JobId> changed;
+    std::vector<JobId> changed = jobs_.set_lock_limits(std::move(limits));
     for (Job& row : rows) {
         const JobId id = row.id;
         gone.erase(id);

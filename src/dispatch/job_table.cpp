@@ -56,6 +56,7 @@ bool JobTable::put(Job job, WallTime seen)
         id_sum_ += job.id;
     }
     const JobId id = job.id;
+    locks_.put(id, read_locks(job.locks));
     jobs_.insert_or_assign(id, compile(std::move(job)));
     note_change(id);
     return true;
@@ -81,6 +82,7 @@ PlannedJob JobTable::compile(Job job) const
         }
     }
     planned.node_fields = NodeFields::of(job);
+    planned.lock_limits = locks_.limits_of(read_locks(job.locks));
     planned.job = std::move(job);
     return planned;
 }
@@ -89,6 +91,7 @@ bool JobTable::erase(JobId id)
 {
     if (jobs_.erase(id) == 0) return false;
     id_sum_ -= id;
+    locks_.erase(id);
     note_change(id);
     return true;
 }
@@ -99,6 +102,17 @@ void JobTable::put_pauses(std::vector<Pause> pauses)
     if (read == pauses_) return;
     pauses_ = std::move(read);
     ++pause_changes_;
+}
+
+std::vector<JobId> JobTable::set_lock_limits(std::vector<LockLimit> limits)
+{
+    const std::vector<JobId> concerned = locks_.set_limits(std::move(limits));
+    for (const JobId id : concerned) {
+        PlannedJob& planned = jobs_.at(id);
+        planned.lock_limits = locks_.limits_of(read_locks(planned.job.locks));
+        note_change(id);
+    }
+    return concerned;
 }
 
 void JobTable::note_change(JobId id)

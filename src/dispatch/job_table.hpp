@@ -1,5 +1,6 @@
 #pragma once
 
+#include "dispatch/lock_table.hpp"
 #include "model/job.hpp"
 #include "model/node_fields.hpp"
 #include "model/pause.hpp"
@@ -22,6 +23,7 @@ struct PlannedJob {
     std::optional<Schedule> schedule;  ///< not set: it has none, or the row makes no sense …
     std::string error;                 ///< … and this is why
     NodeFields node_fields;
+    std::vector<std::int64_t> lock_limits;  ///< of its locks, in their order
 
     bool is_daemon() const { return job.kind == JobKind::daemon; }
     /// Whether it runs after others: see Chains.
@@ -53,6 +55,10 @@ public:
     /// Takes the job out, and says whether it was there.
     bool erase(JobId id);
 
+    /// The limits of locks are these now. Returns the jobs to which that makes a difference.
+    std::vector<JobId> set_lock_limits(std::vector<LockLimit> limits);
+    const LockTable& locks() const { return locks_; }
+
     const PlannedJob* find(JobId id) const;
 
     /// `job` with its schedule, as it would be in the table.
@@ -83,6 +89,7 @@ private:
 
     std::string default_zone_;
     std::unordered_map<JobId, PlannedJob> jobs_;
+    LockTable locks_;
     std::int64_t id_sum_ = 0;
     std::uint64_t changes_ = 0;
     std::deque<JobId> changed_lately_;

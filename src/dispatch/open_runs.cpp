@@ -22,6 +22,7 @@ void OpenRuns::assign(Place run, const NodeName& node)
     ++share.open;
     share.slots += state.slots_;
     share.turn = ++turns_;
+    note_locks(run);
 }
 
 void OpenRuns::unassign(Place run)
@@ -31,7 +32,33 @@ void OpenRuns::unassign(Place run)
     Share& share = shares_.at(node);
     --share.open;
     share.slots -= run->second.slots_;
+    forget_locks(run);
     node.clear();
+}
+
+void OpenRuns::note_locks(Place run)
+{
+    forget_locks(run);
+    TrackedRun& state = run->second;
+    if (state.node_.empty()) return;
+    if (state.may_hold_any_lock) state.locks_.emplace_back();
+    for (OrderedLock& lock : locks_of(state.order)) {
+        state.locks_.push_back(std::move(lock.claim.name));
+    }
+    for (const std::string& lock : state.locks_) holders_[lock][state.node_].insert(run->first);
+}
+
+void OpenRuns::forget_locks(Place run)
+{
+    TrackedRun& state = run->second;
+    for (const std::string& lock : state.locks_) {
+        auto& nodes = holders_.at(lock);
+        auto& runs = nodes.at(state.node_);
+        runs.erase(run->first);
+        if (runs.empty()) nodes.erase(state.node_);
+        if (nodes.empty()) holders_.erase(lock);
+    }
+    state.locks_.clear();
 }
 
 void OpenRuns::close(Place run)
@@ -75,14 +102,31 @@ std::vector<NodeName> OpenRuns::busy_nodes() const
     return busy;
 }
 
-std::set<NodeName> OpenRuns::homes_of(JobId job) const
+std::vector<OpenRuns::Holder> OpenRuns::runs_of(JobId job) const
 {
-    std::set<NodeName> homes;
+    std::vector<Holder> holders;
     for (const RunId& id : of_job(job)) {
         const NodeName& node = runs_.at(id).node_;
-        if (!node.empty()) homes.insert(node);
+        const bool is_new = std::ranges::find(holders, node, &Holder::node) == holders.end();
+        if (!node.empty() && is_new) holders.push_back({node, id, {}});
     }
-    return homes;
+    return holders;
+}
+
+std::vector<OpenRuns::Holder> OpenRuns::holders_of(const std::set<std::string>& locks) const
+{
+    std::vector<Holder> holders;
+    const auto add = [&](const std::string& lock) {
+        const auto nodes = holders_.find(lock);
+        if (nodes == holders_.end()) return;
+        for (const auto& [node, runs] : nodes->second) {
+            const bool is_new = std::ranges::find(holders, node, &Holder::node) == holders.end();
+            if (is_new) holders.push_back({node, *runs.begin(), lock});
+        }
+    };
+    for (const std::string& lock : locks) add(lock);
+    if (!locks.empty()) add("");
+    return holders;
 }
 
 bool OpenRuns::is_behind_another(const RunId& id) const

@@ -38,6 +38,8 @@ public:
     std::string requested_by;      ///< see PlannedRun
     std::uint64_t sent_after = 0;  ///< the newest Revoke when it was handed out
     std::uint64_t row_step = 0;    ///< the number of the step of this term that has its row
+    /// Nobody has said which locks its node gave it: it may hold any.
+    bool may_hold_any_lock = false;
 
     /// Empty: no node could take it yet.
     const NodeName& node() const { return node_; }
@@ -46,6 +48,7 @@ private:
     friend class OpenRuns;
     NodeName node_;
     std::int64_t slots_ = 0;  // that it takes there
+    std::vector<std::string> locks_;  ///< as they stand in the list of holders
 };
 
 /// The runs that have not ended, by identity and by job, and how many of them each node has. Plain
@@ -68,6 +71,8 @@ public:
     void assign(Place run, const NodeName& node);
     /// It is at no node any more.
     void unassign(Place run);
+    /// Its order, or what it may hold, has changed.
+    void note_locks(Place run);
     /// Takes it out.
     void close(Place run);
 
@@ -92,15 +97,27 @@ public:
     const Share& share_of(const NodeName& node) { return shares_[node]; }
     std::vector<NodeName> busy_nodes() const;
 
-    /// The nodes that have runs of the job.
-    std::set<NodeName> homes_of(JobId job) const;
+    /// A run, and the node that it is at.
+    struct Holder {
+        NodeName node;
+        RunId run;
+        std::string lock;  ///< empty: none, or it may hold any
+    };
+    /// One of each node that has runs of the job.
+    std::vector<Holder> runs_of(JobId job) const;
+    /// One of each node that has runs with one of these locks, or with any for all that is known.
+    std::vector<Holder> holders_of(const std::set<std::string>& locks) const;
     /// Whether an earlier run of the job than this one is at no node yet.
     bool is_behind_another(const RunId& id) const;
 
 private:
+    void forget_locks(Place run);
+
     Runs runs_;
     std::unordered_map<JobId, std::set<RunId>> of_job_;
     std::map<NodeName, Share> shares_;
+    /// By lock and node; "" is any lock.
+    std::map<std::string, std::map<NodeName, std::set<RunId>>> holders_;
     std::uint64_t turns_ = 0;
 };
 

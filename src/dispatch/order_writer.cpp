@@ -15,20 +15,21 @@ namespace {
 auto work_in(RunOrder& order)
 {
     return std::tie(order.command, order.timeout, order.concurrency, order.fields,
-                    order.last_attempt);
+                    order.lock_limits, order.last_attempt);
 }
 auto work_in(const RunOrder& order)
 {
     return std::tie(order.command, order.timeout, order.concurrency, order.fields,
-                    order.last_attempt);
+                    order.lock_limits, order.last_attempt);
 }
 /// … as the job says it.
-std::tuple<const std::string&, std::chrono::seconds, Concurrency, const NodeFields&, std::int32_t>
+std::tuple<const std::string&, std::chrono::seconds, Concurrency, const NodeFields&,
+           const std::vector<std::int64_t>&, std::int32_t>
 work_of(const PlannedJob& planned)
 {
     const Job& job = planned.job;
     return {job.command, timeout_of(job), concurrency_of(job), planned.node_fields,
-            job.retries == 0 ? 0 : last_attempt(job)};
+            planned.lock_limits, job.retries == 0 ? 0 : last_attempt(job)};
 }
 
 /// A retry of a run by a clock that was ahead may be planned for a moment before its fire's own.

@@ -2,6 +2,7 @@
 
 #include "base/clock.hpp"
 #include "dispatch/dispatch_settings.hpp"
+#include "dispatch/lock_table.hpp"
 #include "dispatch/node_choice.hpp"
 #include "dispatch/node_table.hpp"
 #include "dispatch/open_runs.hpp"
@@ -9,8 +10,11 @@
 
 #include <chrono>
 #include <cstdint>
-#include <set>
-#include <unordered_map>
+#include <map>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
 
 namespace peercron {
 
@@ -18,19 +22,20 @@ namespace peercron {
 /// (exec/warden.hpp); until this is over they may be alive.
 inline constexpr std::chrono::seconds orphan_time{2};
 
-/// Which node gets a run. Any other than one of a job with a limit of runs at a time (Concurrency)
-/// goes where NodeChoice says. What no node can take waits, also when none is known that fits its
-/// job: one may be about to start.
+/// Which node gets a run. Any other than one of a job with a limit of runs at a time (Concurrency),
+/// or with locks, goes where NodeChoice says. What no node can take waits, also when none is known
+/// that fits its job: one may be about to start.
 ///
 /// A job with such a limit has all its open runs at one node, its home, which counts them; so its
-/// run goes there, or, when none is open, where NodeChoice says. While orphans of the job may be
-/// alive, commands of a node that has died, it goes nowhere. Decides, and changes nothing else
-/// than what it knows of orphans. Pure; no clock of its own. One thread.
+/// run goes there, or, when none is open, where NodeChoice says. The same goes for the runs of all
+/// jobs of one group of locks (LockTable), where they may run at one node. While orphans of the job,
+/// or holders of its locks, may be alive, commands of a node that has died, it goes nowhere. Decides,
+/// and changes nothing else than what it knows of orphans. Pure; no clock of its own. One thread.
 class Placement {
 public:
     Placement(const DispatchSettings& settings, const NodeTable& nodes, const NodeChoice& choice,
-              const OpenRuns& runs)
-        : settings_(settings), nodes_(nodes), choice_(choice), runs_(runs)
+              const OpenRuns& runs, const LockTable& locks)
+        : settings_(settings), nodes_(nodes), choice_(choice), runs_(runs), locks_(locks)
     {}
 
     struct Decision {
@@ -63,9 +68,14 @@ private:
         SteadyTime until{};
     };
 
-    void note(JobId job, Orphans orphans);
-    const Orphans* orphans_of(JobId job, SteadyTime now) const;
-    Decision decide_at_home(const TrackedRun& run, const std::set<NodeName>& homes,
+    /// What the runs share that have to be at one node.
+    using Shared = std::variant<JobId, std::string>;  // a job with a limit, or a lock
+
+    static std::vector<Shared> shared_by(const RunOrder& order);
+    void note(std::span<const Shared> all, const Orphans& orphans);
+    const Orphans* orphans_of(const RunOrder& order, SteadyTime now) const;
+    std::vector<OpenRuns::Holder> homes_of(const RunOrder& order) const;
+    Decision decide_at_home(const TrackedRun& run, const std::vector<OpenRuns::Holder>& homes,
                             Moment now) const;
     Decision wait_or_skip(const TrackedRun& run, Reason why, Moment now) const;
 
@@ -73,7 +83,8 @@ private:
     const NodeTable& nodes_;
     const NodeChoice& choice_;
     const OpenRuns& runs_;
-    std::unordered_map<JobId, Orphans> orphans_;  ///< of jobs with a limit
+    const LockTable& locks_;
+    std::map<Shared, Orphans> orphans_;
     SteadyTime unknown_until_{};
 };
 

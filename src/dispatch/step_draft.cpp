@@ -2,6 +2,19 @@
 
 namespace peercron {
 
+void StepDraft::add(PlannedRun row)
+{
+    added_.insert_or_assign(row.id, step_.runs.size());
+    step_.runs.push_back(std::move(row));
+}
+
+/// nullptr: it has its row already.
+PlannedRun* StepDraft::find_added(const RunId& id)
+{
+    const auto found = added_.find(id);
+    return found == added_.end() ? nullptr : &step_.runs[found->second];
+}
+
 void StepDraft::add_gap(const RunId& first, WallTime last, std::int64_t fires, Reason why,
                         WallTime at)
 {
@@ -19,6 +32,12 @@ void StepDraft::add_gap(const RunId& first, WallTime last, std::int64_t fires, R
 void StepDraft::move(const RunId& id, const NodeName& node, WallTime at,
                      std::optional<WallTime> retry_at)
 {
+    if (PlannedRun* const added = find_added(id)) {
+        added->run_server = node;
+        added->dispatched_at = at;
+        if (retry_at) added->retry_at = retry_at;
+        return;
+    }
     PlannedRun row;
     row.id = id;
     row.run_server = node;
@@ -29,6 +48,13 @@ void StepDraft::move(const RunId& id, const NodeName& node, WallTime at,
 
 void StepDraft::end(const RunId& id, const NodeName& node, RunState state, Reason why, WallTime at)
 {
+    if (PlannedRun* const added = find_added(id)) {
+        told_.push_back({id, state, why, 1, id.scheduled_at});
+        added->state = state;
+        added->reason = std::move(why);
+        added_.erase(id);  // it may be planned again, with a row behind this one
+        return;
+    }
     RunReport row;
     row.id = id;
     row.state = state;
@@ -59,6 +85,7 @@ std::unordered_set<RunId> StepDraft::ended() const
 PlanStep StepDraft::take(WallTime planned_through)
 {
     ++number_;
+    added_.clear();
     step_.epoch = epoch_;
     step_.dispatch_server = self_;
     step_.planned_through = planned_through;

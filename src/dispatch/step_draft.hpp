@@ -6,8 +6,10 @@
 #include "model/reason.hpp"
 #include "model/run.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -21,8 +23,9 @@ public:
     /// `self` dispatches.
     StepDraft(Epoch epoch, NodeName self) : epoch_(epoch), self_(std::move(self)) {}
 
-    /// A run that has no row yet gets one.
-    void add(PlannedRun row) { step_.runs.push_back(std::move(row)); }
+    /// A run that has no row yet gets one. What becomes of it before the step is taken is in that
+    /// row at once, since a step changes the rows that are there before it adds new ones.
+    void add(PlannedRun row);
     /// A row for all fires from `first` to `last`, none of which runs.
     void add_gap(const RunId& first, WallTime last, std::int64_t fires, Reason why, WallTime at);
     /// The run has a row, and goes to another node, or to none yet.
@@ -45,9 +48,12 @@ public:
     std::vector<EndedFires> take_ended() { return std::exchange(told_, {}); }
 
 private:
+    PlannedRun* find_added(const RunId& id);
+
     const Epoch epoch_;
     const NodeName self_;
     PlanStep step_;
+    std::unordered_map<RunId, std::size_t> added_;  // where they are in step_.runs
     std::uint64_t number_ = 1;
     std::vector<EndedFires> told_;
 };

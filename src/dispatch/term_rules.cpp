@@ -106,6 +106,14 @@ std::string how_it_ended(const FireEnd& end)
                          : fmt::format("ended as {}", to_string(end.state));
 }
 
+/// Whether its job may have been another one when it was handed out: then its node alone knows which
+/// locks it has.
+bool may_have_other_locks(const OpenRun& row, const PlannedJob* job)
+{
+    if (job == nullptr) return true;
+    return job->job.effective_from > row.planned.dispatched_at - longest_unread;
+}
+
 /// What only the row of a run says.
 void take_from_row(TrackedRun& run, const OpenRun& row)
 {
@@ -133,7 +141,7 @@ TermRules::TermRules(Epoch epoch, NodeName self, const DispatchSettings& setting
       quotas_(epoch),
       nodes_(self_, settings, runs_),
       choice_(nodes_, jobs),
-      placement_(settings, nodes_, choice_, runs_),
+      placement_(settings, nodes_, choice_, runs_, jobs.locks()),
       redelivery_(jobs, misfires_),
       retries_(jobs),
       daemons_(jobs, runs_, choice_),
@@ -204,6 +212,8 @@ std::vector<JobId> TermRules::begin(const TermStart& found, Moment now,
         nodes_.add(row.planned.run_server, now);
         runs_.assign(place, row.planned.run_server);
         run.phase = run.running_in_store ? RunPhase::running : RunPhase::handed;
+        run.may_hold_any_lock = may_have_other_locks(row, job);
+        runs_.note_locks(place);
         if (!nodes_.at(row.planned.run_server).connected) continue;
         doubts_.add(place->first);
         const bool is_settled = then.accounted.contains(row.planned.run_server);
@@ -338,8 +348,8 @@ void TermRules::connected(const NodeName& node, const Account& account, Moment n
     }
     nodes_.revive(node);
 
-    std::unordered_map<RunId, const RunOrder*> daemons;
-    for (const RunOrder& order : account.daemons) daemons.emplace(order.id, &order);
+    std::unordered_map<RunId, const RunOrder*> started;
+    for (const RunOrder& order : account.started) started.emplace(order.id, &order);
     std::unordered_set<RunId> accounted;
     for (const RunOrder& order : account.held) {
         accounted.insert(order.id);
@@ -352,12 +362,13 @@ void TermRules::connected(const NodeName& node, const Account& account, Moment n
         order.epoch = report.epoch;
         order.dispatch_server = report.dispatch_server;
         const PlannedJob* job = jobs_.find(report.id.job);
-        const auto daemon = daemons.find(report.id);
-        if (daemon != daemons.end()) {
+        const auto original = started.find(report.id);
+        if (original != started.end()) {
             // Its job may have been changed since, or be gone: see daemons_to_end().
-            copy_work(order, *daemon->second);
+            copy_work(order, *original->second);
         } else if (job != nullptr) {
             set_work(order, *job);
+            order.lock_limits.clear();  // it holds none, whatever its job says by now
         }
         adopt(order, node, RunPhase::running, now);
     }
@@ -1329,12 +1340,18 @@ void TermRules::put_on(Place run, const NodeName& node, Moment now)
     to_send_.push_back(run->first);
 }
 
-/// What it was started with is known to its node alone; and its job may be none any more.
-void TermRules::adopt_daemon(TrackedRun& run, const RunOrder& order)
+/// Its node says what it was given: its job may have been changed since, or be none any more.
+void TermRules::adopt_work(Place run, const RunOrder& order)
 {
-    if (!is_daemon(order)) return;
-    copy_work(run.order, order);
-    daemons_.follow(order.id.job);
+    TrackedRun& state = run->second;
+    const bool is_told = state.phase == RunPhase::handed || is_daemon(order) ||
+                         !order.lock_limits.empty();
+    if (is_told) copy_work(state.order, order);
+    // What is running, and of which a node does not tell more, holds none.
+    if (!is_told) state.order.lock_limits.clear();
+    state.may_hold_any_lock = false;
+    runs_.note_locks(run);
+    if (is_daemon(order)) daemons_.follow(order.id.job);
 }
 
 void TermRules::adopt(const RunOrder& order, const NodeName& node, RunPhase phase, Moment now)
@@ -1344,7 +1361,7 @@ void TermRules::adopt(const RunOrder& order, const NodeName& node, RunPhase phas
         doubts_.settle(order.id);
         if (run->second.node() == node) {
             run->second.phase = phase;
-            if (phase == RunPhase::running) adopt_daemon(run->second, order);
+            adopt_work(run, order);
             if (phase == RunPhase::handed) run->second.start_from = order.start_at;
             return;
         }
@@ -1358,7 +1375,7 @@ void TermRules::adopt(const RunOrder& order, const NodeName& node, RunPhase phas
         runs_.assign(run, node);
         run->second.phase = phase;
         run->second.start_from = order.start_at;
-        if (phase == RunPhase::running) adopt_daemon(run->second, order);
+        adopt_work(run, order);
         return;
     }
     if (phase == RunPhase::handed && (begun_ || ended_lately_.contains(order.id))) {
@@ -1417,6 +1434,7 @@ void TermRules::put_back(Place run)
 {
     doubts_.settle(run->first);
     runs_.unassign(run);
+    run->second.may_hold_any_lock = false;
     if (const PlannedJob* planned = jobs_.find(run->first.job)) {
         set_work(run->second.order, *planned);
     }

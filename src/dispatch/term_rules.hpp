@@ -370,7 +370,7 @@ private:
     void place(Place run, Moment now);
     void put_on(Place run, const NodeName& node, Moment now);
     void adopt(const RunOrder& order, const NodeName& node, RunPhase phase, Moment now);
-    void adopt_daemon(TrackedRun& run, const RunOrder& order);
+    void adopt_work(Place run, const RunOrder& order);
     void put_back(Place run);
     void drop(Place run);
     void close(Place run);

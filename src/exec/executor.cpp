@@ -224,11 +224,12 @@ std::vector<RunReport> Executor::running() const
     return reports;
 }
 
-std::vector<RunOrder> Executor::daemons() const
+std::vector<RunOrder> Executor::started() const
 {
     std::vector<RunOrder> orders;
     for (const auto& [id, live] : live_) {
-        if (is_daemon(live->order)) orders.push_back(live->order);
+        const bool is_named = is_daemon(live->order) || !live->order.lock_limits.empty();
+        if (is_named) orders.push_back(live->order);
     }
     return orders;
 }
@@ -420,10 +421,10 @@ void Executor::start_request(Live& live)
     report(live.report);
     // This process may be stopped before the request is sent, and another node have the run by
     // then.
-    const bool is_limited = live.order.concurrency.limit > 0;
+    const bool has_lease = is_limited(live.order);
     live.request->start(
         executor_,
-        [this, is_limited] { return !is_limited || clock_.steady_now() <= book_.lease_end(); },
+        [this, has_lease] { return !has_lease || clock_.steady_now() <= book_.lease_end(); },
         [this, &live] { end_request(live); });
 }
 
@@ -465,7 +466,7 @@ void Executor::take_started()
 Result<Process, SpawnFailure> Executor::start_process(const Live& live, SteadyTime lease_end) const
 {
     // This process may be stopped before that is done; the warden knows only commands that exist.
-    if (live.order.concurrency.limit > 0 && clock_.steady_now() > lease_end) {
+    if (is_limited(live.order) && clock_.steady_now() > lease_end) {
         return SpawnFailure{
             .message = "this node was frozen when it should have started the command",
             .cause = Cause::node_isolated};
@@ -528,7 +529,7 @@ bool Executor::may_start_later(const Live& live)
 
 void Executor::follow_process(Live& live)
 {
-    if (guard_ != nullptr && live.order.concurrency.limit > 0) guard_->watch(live.process->pid);
+    if (guard_ != nullptr && is_limited(live.order)) guard_->watch(live.process->pid);
     if (live.is_condemned) terminate(live);
     if (live.is_forced) force(live);
     const Moment start_moment{live.process->started_at, live.process->started};
@@ -652,7 +653,7 @@ asio::awaitable<void> Executor::end_group(Live& live)
 
 void Executor::end(Live& live)
 {
-    if (guard_ != nullptr && live.order.concurrency.limit > 0) guard_->forget(live.process->pid);
+    if (guard_ != nullptr && is_limited(live.order)) guard_->forget(live.process->pid);
     const ProcessEnd end = reap(*live.process);
     const SteadyTime started = live.process->started;
     live.process.reset();

@@ -97,7 +97,7 @@ public:
     Epoch newest_epoch() const override { return book_.newest_epoch(); }
     std::vector<RunOrder> held() const override { return book_.held_orders(); }
     std::vector<RunReport> running() const override;
-    std::vector<RunOrder> daemons() const override;
+    std::vector<RunOrder> started() const override;
     NodeLoad load() const override;
 
     /// A part of what a run has written so far, see OutputCapture::read(). A request's output is

@@ -185,7 +185,10 @@ std::vector<RunId> RunBook::drain()
     }
     std::vector<RunId> given_back;
     given_back.reserve(fires_.size());
-    for (const auto& [id, fire] : fires_) given_back.push_back(id);
+    for (const auto& [id, fire] : fires_) {
+        given_back.push_back(id);
+        locks_.forget(fire.order);
+    }
     fires_.clear();
     held_bytes_ = 0;
     queued_.clear();
@@ -293,7 +296,7 @@ void RunBook::note_stop(SteadyTime now)
 
 bool RunBook::waits_for_answer(const RunOrder& order) const
 {
-    return order.concurrency.limit > 0 && known_stops_ < stops_;
+    return is_limited(order) && known_stops_ < stops_;
 }
 
 /// Whether it was given to this node, and has ended, by a clock that was ahead.
@@ -323,12 +326,12 @@ void RunBook::fence(SteadyTime now)
                                  seconds_text(now - contact_))};
     for (const auto& [id, run] : running_) {
         const bool is_fenced = run.verdict && run.verdict->state == RunState::fenced;
-        if (run.order.concurrency.limit == 0 || is_fenced) continue;
+        if (!is_limited(run.order) || is_fenced) continue;
         kill(id, Verdict{RunState::fenced, why}, now);
     }
     std::vector<RunId> given_up;
     for (const auto& [id, fire] : fires_) {
-        if (fire.order.concurrency.limit > 0) given_up.push_back(id);
+        if (is_limited(fire.order)) given_up.push_back(id);
     }
     for (const RunId& id : given_up) skip(id, why);
 }
@@ -356,6 +359,7 @@ void RunBook::forget_fire(RunId id)
     line_of(order).waiting[order.fields.job().priority].erase({order.start_at, id});
     start_deadlines_.erase({order.start_by, id});
     if (found->second.is_queued) queued_.erase(id.job);
+    locks_.forget(order);
     held_bytes_ -= bytes_of(order);
     fires_.erase(found);
 }
@@ -372,6 +376,7 @@ void RunBook::forget_run(Running::iterator run)
     const RunId id = run->first;
     const RunOrder& order = run->second.order;
     line_of(order).taken -= weight_of(order);
+    locks_.release(id);
     set_deadline(run->second, std::nullopt);
     const auto of_job = running_by_job_.find(id.job);
     std::erase(of_job->second, id);
@@ -476,6 +481,7 @@ void RunBook::start_run(Line& line, const RunId& id, const Moment& now)
     RunOrder order = fires_.at(id).order;
     forget_fire(id);
     running_by_job_[id.job].push_back(id);
+    locks_.take(order);
     line.taken += weight_of(order);
     running_.emplace(id, Run{order, now.wall, std::nullopt, std::nullopt});
     pending_.start.push_back(std::move(order));
@@ -498,17 +504,27 @@ bool RunBook::has_free_slot(const RunOrder& order) const
 
 bool RunBook::has_room(const RunId& id) const
 {
+    return has_room_in_job(id) && !lock_in_the_way(fires_.at(id).order);
+}
+
+bool RunBook::has_room_in_job(const RunId& id) const
+{
     const RunOrder& order = fires_.at(id).order;
-    if (order.concurrency.limit == 0) return true;
     const auto first_in_line = queued_.find(id.job);
     const bool is_next = first_in_line == queued_.end() || first_in_line->second == id;
+    if (order.concurrency.limit == 0) return order.lock_limits.empty() || is_next;
     return is_next && !is_at_limit(order);
+}
+
+std::optional<HeldLocks::Obstacle> RunBook::lock_in_the_way(const RunOrder& order) const
+{
+    return locks_.find_obstacle(order, [this](const RunId& id) { return has_room_in_job(id); });
 }
 
 bool RunBook::is_at_limit(const RunOrder& order) const
 {
     const auto alive = running_by_job_.find(order.id.job);
-    return alive != running_by_job_.end() &&
+    return order.concurrency.limit > 0 && alive != running_by_job_.end() &&
            static_cast<std::int64_t>(alive->second.size()) >= order.concurrency.limit;
 }
 
@@ -516,19 +532,18 @@ void RunBook::queue_or_skip(const RunId& id)
 {
     const Fire& fire = fires_.at(id);
     if (fire.is_queued) return;
+    const auto lock = lock_in_the_way(fire.order);
+    if (lock && lock->is_too_large) {
+        skip(id, Reason{Cause::lock, to_text(*lock)});
+        return;
+    }
     const bool is_full = is_at_limit(fire.order);
     const auto first_in_line = queued_.find(id.job);
     const bool is_next = first_in_line == queued_.end();
     switch (fire.order.concurrency.at_limit) {
         case Overlap::allow:
         case Overlap::skip:
-            if (is_full) {
-                skip(id, Reason{Cause::mutex, job_runs_text(id.job)});
-            } else {
-                // What waits was queued under another policy, and has been waiting for longer.
-                skip(id, Reason{Cause::mutex, fmt::format("{} waits to start",
-                                                          to_string(first_in_line->second))});
-            }
+            skip(id, why_no_room(fire));
             break;
         case Overlap::queue:
             if (is_next) {
@@ -550,12 +565,26 @@ void RunBook::queue_or_skip(const RunId& id)
     }
 }
 
+Reason RunBook::why_no_room(const Fire& fire) const
+{
+    const JobId job = fire.order.id.job;
+    if (is_at_limit(fire.order)) return Reason{Cause::mutex, job_runs_text(job)};
+    const auto first_in_line = queued_.find(job);
+    if (first_in_line != queued_.end()) {
+        // What waits was queued under another policy, and has been waiting for longer.
+        return Reason{Cause::mutex,
+                      fmt::format("{} waits to start", to_string(first_in_line->second))};
+    }
+    return Reason{Cause::lock, to_text(lock_in_the_way(fire.order).value())};
+}
+
 void RunBook::queue(const RunId& id)
 {
     Fire& fire = fires_.at(id);
     start_deadlines_.erase({fire.order.start_by, id});
     fire.is_queued = true;
     queued_[id.job] = id;
+    locks_.wait(fire.order);
 }
 
 /// Ends as many of the oldest runs as stand in the way of `order`.

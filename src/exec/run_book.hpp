@@ -1,5 +1,6 @@
 #pragma once
 
+#include "exec/held_locks.hpp"
 #include "model/run.hpp"
 #include "wire/message.hpp"
 
@@ -86,9 +87,11 @@ inline bool is_request(const RunOrder& order)
 ///     `wake_limit`, ends as skipped, and its reason says why.
 ///  5. A fire that finds its job at its limit of runs here (Concurrency) ends as skipped; or waits
 ///     as long as it takes, one per job; or has the oldest run killed and starts when that has
-///     ended, and while it waits for that, the next fire replaces it.
-///  6. Isolated for `lease`, this node kills its runs of jobs with such a limit (`fenced`) and
-///     gives up its fires of them: other nodes may have them by now, and the message about that may
+///     ended, and while it waits for that, the next fire replaces it. A fire for which a lock is not
+///     free (HeldLocks) ends as skipped, or waits, by the same policy; runs of other jobs are never
+///     killed for it.
+///  6. Isolated for `lease`, this node kills its runs of jobs with such a limit or with locks
+///     (`fenced`) and gives up its fires of them: other nodes may have them by now, and the message about that may
 ///     still be on its way, whatever else is heard first.
 ///  7. After a stop of this process no fire of a job with such a limit starts until a dispatcher
 ///     has answered what this node said after the stop. The orders that it finds in its connection
@@ -191,7 +194,7 @@ private:
         RunOrder order;
         WallTime accepted_at{};
         std::optional<WallTime> first_seen_due;
-        bool is_queued = false;  // waits for a run of its job to end
+        bool is_queued = false;  // waits for a run of its job to end, or for locks
         std::string trouble;     // why it could not start when it was to
     };
     struct Run {
@@ -232,9 +235,13 @@ private:
     void start_run(Line& line, const RunId& id, const Moment& now);
     Line& line_of(const RunOrder& order);
     bool has_free_slot(const RunOrder& order) const;
-    /// Whether `id` may start as far as the runs of its job are concerned.
+    /// Whether `id` may start as far as the runs of its job, and the holders of its locks, are
+    /// concerned.
     bool has_room(const RunId& id) const;
+    bool has_room_in_job(const RunId& id) const;
+    std::optional<HeldLocks::Obstacle> lock_in_the_way(const RunOrder& order) const;
     bool is_at_limit(const RunOrder& order) const;
+    Reason why_no_room(const Fire& fire) const;
     /// There is no room for `id`: it is queued or skipped, as the job's overlap policy says.
     void queue_or_skip(const RunId& id);
     void queue(const RunId& id);
@@ -259,6 +266,7 @@ private:
     Running running_;
     std::unordered_map<JobId, std::vector<RunId>> running_by_job_;  // oldest first
     std::unordered_map<JobId, RunId> queued_;                       // of fires_, one per job
+    HeldLocks locks_;
     std::set<std::pair<SteadyTime, RunId>> deadlines_;  // timeouts, and SIGKILL of the condemned
 
     std::unordered_map<RunId, SteadyTime> ended_;

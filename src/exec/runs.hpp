@@ -39,8 +39,8 @@ public:
     virtual Epoch newest_epoch() const = 0;
     virtual std::vector<RunOrder> held() const = 0;
     virtual std::vector<RunReport> running() const = 0;
-    /// The orders of those of running() that are daemons.
-    virtual std::vector<RunOrder> daemons() const = 0;
+    /// The orders of those of running() that are daemons or hold locks.
+    virtual std::vector<RunOrder> started() const = 0;
     virtual NodeLoad load() const = 0;
 };
 

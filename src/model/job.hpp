@@ -58,6 +58,7 @@ struct Job {
     Misfire misfire_policy = Misfire::run_all;
     Overlap overlap = Overlap::allow;
     std::int64_t max_concurrent = 0;  ///< runs at a time in the whole cluster; 0 = no limit
+    std::vector<std::string> locks;   ///< shared with other jobs: see model/lock.hpp
 
     // What follows a run that failed: see model/retry.hpp.
     std::int64_t retries = 0;                    ///< further attempts of the same fire

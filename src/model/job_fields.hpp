@@ -138,7 +138,7 @@ inline constexpr std::int64_t latest_second = 253'402'300'799;  ///< 9999-12-31
 inline constexpr std::int64_t longest_seconds = 2'147'483'647;
 
 /// In the order of the API: the reference's first, with its names.
-inline constexpr std::array<JobField, 63> job_fields{{
+inline constexpr std::array<JobField, 64> job_fields{{
     {"cron_set", &Job::cron_set, kind::Expression{255},
      "second minute hour day month weekday; five fields mean second 0, a seventh is the year",
      "cronSet"},
@@ -381,6 +381,13 @@ inline constexpr std::array<JobField, 63> job_fields{{
     {"run_after_on", &Job::run_after_on, kind::Choice{PolicyNames<RunAfterOn>::names},
      "whether it runs when all of them succeeded, when any of them ran and failed, or whenever "
      "they are over; otherwise its fire is skipped"},
+    {.name = "locks",
+     .member = &Job::locks,
+     .kind = kind::Words{16, 70, &lock_form},
+     .about = "locks that a run holds, and shares with runs of other jobs: a name, and how much of "
+              "the lock's limit it takes where that is not 1, as ftp:2. While one is not free, "
+              "overlap says what a fire does: queue and replace wait, else it is skipped",
+     .for_node = true},
 }};
 
 /// Fields by their place in job_fields.

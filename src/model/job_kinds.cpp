@@ -2,6 +2,7 @@
 
 #include "base/utf8.hpp"
 #include "model/field_json.hpp"
+#include "model/lock.hpp"
 #include "model/placeholders.hpp"
 
 #include <spdlog/fmt/fmt.h>
@@ -23,12 +24,13 @@ bool is_blank(std::string_view text)
 }
 
 /// What of a command's is about its fires and their attempts: a daemon has neither.
-constexpr std::array<FieldMember, 20> not_of_daemons{
+constexpr std::array<FieldMember, 21> not_of_daemons{
     &Job::cron_set,     &Job::time_zone,      &Job::timeout,         &Job::run_limit,
     &Job::delivery,     &Job::misfire_policy, &Job::overlap,         &Job::misfire_window,
     &Job::is_mutex,     &Job::max_concurrent, &Job::retries,         &Job::retry_delay,
     &Job::inputs,       &Job::retry_on,       &Job::retry_max_delay, &Job::slow_after,
-    &Job::expect_every, &Job::expect_by,      &Job::run_after,       &Job::run_after_on};
+    &Job::expect_every, &Job::expect_by,      &Job::run_after,       &Job::run_after_on,
+    &Job::locks};
 
 constexpr std::array<FieldMember, 5> only_of_daemons{&Job::restart, &Job::restart_delay,
                                                      &Job::restart_max_delay, &Job::healthy_after,
@@ -110,8 +112,9 @@ bool is_for(const JobField& field, JobKind kind)
     if (is_among(field, only_of_daemons)) return kind == JobKind::daemon;
     if (kind == JobKind::daemon) return !is_among(field, not_of_daemons);
     // What else a node has to know says how a command runs, or how many slots it takes.
-    const bool is_of_all =
-        field.member == FieldMember(&Job::kind) || field.member == FieldMember(&Job::priority);
+    const bool is_of_all = field.member == FieldMember(&Job::kind) ||
+                           field.member == FieldMember(&Job::priority) ||
+                           field.member == FieldMember(&Job::locks);
     const bool is_of_command =
         field.member == FieldMember(&Job::command) || (field.for_node && !is_of_all);
     return !is_of_command || kind == JobKind::command;
@@ -145,6 +148,9 @@ std::optional<JobProblem> find_contradiction(const Job& job, const JobPatch& pat
         }
         return problem(*stranger, fmt::format("given for a job of kind {}, which has none",
                                               policy_name(job.kind)));
+    }
+    if (auto what = find_doubled_lock(job.locks)) {
+        return problem(field_of(&Job::locks), *std::move(what));
     }
     if (job.kind == JobKind::http) return find_problem_of_http(job, patch);
     if (!is_blank(job.command)) return std::nullopt;

@@ -36,10 +36,11 @@ enum class Cause : std::uint8_t {
     start_limit,    ///< a daemon is given up: it ended too soon too many times in a row
     parent,         ///< a job that it runs after did not end as Job::run_after_on wants
     paused,         ///< its job was paused
+    lock,           ///< a lock of the job was not free, or is too small for it
 };
 
 /// By Cause. These words stand in ledgers, metrics and the API: they never change.
-inline constexpr std::array<std::string_view, 23> cause_words{"",
+inline constexpr std::array<std::string_view, 24> cause_words{"",
                                                               "mutex",
                                                               "replaced",
                                                               "overload",
@@ -61,7 +62,8 @@ inline constexpr std::array<std::string_view, 23> cause_words{"",
                                                               "window",
                                                               "start-limit",
                                                               "parent",
-                                                              "paused"};
+                                                              "paused",
+                                                              "lock"};
 
 constexpr std::string_view to_string(Cause cause)
 {

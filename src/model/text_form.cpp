@@ -2,6 +2,7 @@
 
 #include "model/exit_codes.hpp"
 #include "model/labels.hpp"
+#include "model/lock.hpp"
 #include "model/notice.hpp"
 #include "model/retry.hpp"
 
@@ -150,6 +151,12 @@ const TextForm run_on_form{
     "a node's label, as db, zone=eu, host=db1 or address=10.0.0.7, or one that it must not have, "
     "as !spare,",
     "^!?[A-Za-z0-9_.:@/\\[\\]-]+(=[A-Za-z0-9_.:@/\\[\\]-]+)?$", "zone=eu"};
+
+const TextForm lock_form{
+    [](std::string_view text) { return parse_lock(text).has_value(); },
+    "the name of a lock, of at most 64 letters, digits, _, - and ., and perhaps how much of it a "
+    "run takes, from 1 to 10000, as ftp:2,",
+    "^[A-Za-z0-9_.-]{1,64}(:([1-9][0-9]{0,3}|10000))?$", "ftp"};
 
 const TextForm input_form{
     is_input, "NAME, NAME=default or NAME:first|second, where NAME has letters, digits and _,",

@@ -47,6 +47,9 @@ extern const TextForm clock_form;
 /// What a job asks of a node: see model/labels.hpp.
 extern const TextForm run_on_form;
 
+/// A lock that a job holds: see model/lock.hpp.
+extern const TextForm lock_form;
+
 /// An input that a job declares: see model/run_request.hpp.
 extern const TextForm input_form;
 

@@ -259,7 +259,7 @@ Account Agent::account() const
     account.held = runs_.held();
     account.running = runs_.running();
     account.ended = recorder_.pending();
-    account.daemons = runs_.daemons();
+    account.started = runs_.started();
     account.has_journal = steps_.is_durable();
     account.labels = identity_.labels;
     account.known_fields = names_of_needs(fields_for_nodes());

@@ -1,6 +1,7 @@
 #include "store/copy.hpp"
 
 #include "store/account_store.hpp"
+#include "store/lock_store.hpp"
 #include "store/notice_store.hpp"
 #include "store/pause_store.hpp"
 
@@ -183,6 +184,18 @@ void copy_accounts(StoreImage& from, StoreImage& to)
     }
 }
 
+void copy_locks(StoreImage& from, StoreImage& to)
+{
+    const std::vector<LockLimit> source = from.locks().limits();
+    const std::vector<LockLimit> target = to.locks().limits();
+    if (source == target) return;
+    if (!target.empty()) {
+        throw StoreError(
+            "the target has other limits of locks than the source. Copy into an empty database");
+    }
+    for (const LockLimit& limit : source) to.locks().set_limit(limit);
+}
+
 }  // namespace
 
 StoreTotals copy_store(StoreImage& from, StoreImage& to,
@@ -230,6 +243,7 @@ StoreTotals copy_store(StoreImage& from, StoreImage& to,
     copy_channels(from, to);
     copy_pauses(from, to);
     copy_accounts(from, to);
+    copy_locks(from, to);
     to.finish(from.term());
 
     progress.comparing = true;

@@ -59,6 +59,7 @@ public:
 class AccountStore;
 class NoticeStore;
 class PauseStore;
+class LockStore;
 
 struct JobCounts {
     std::int64_t total = 0;
@@ -498,6 +499,8 @@ public:
     virtual PauseStore& pauses() = 0;
     /// The same about who may call the API.
     virtual AccountStore& accounts() = 0;
+    /// The part about locks; likewise.
+    virtual LockStore& locks() = 0;
 };
 
 }  // namespace peercron

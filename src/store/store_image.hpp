@@ -64,6 +64,8 @@ public:
     virtual PauseStore& pauses() = 0;
     /// Who may call the API: accounts and tokens are copied, sessions are not.
     virtual AccountStore& accounts() = 0;
+    /// The part about locks, whose limits are copied.
+    virtual LockStore& locks() = 0;
 
     // Each is one transaction.
     /// With their ids, moments and counters.

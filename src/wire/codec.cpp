@@ -72,6 +72,7 @@ void write(const RunOrder& order, pb::RunOrder& out)
     out.set_concurrency_limit(order.concurrency.limit);
     out.set_at_limit(write(order.concurrency.at_limit));
     if (!order.fields.empty()) out.set_fields(order.fields.text());
+    for (const std::int64_t limit : order.lock_limits) out.add_lock_limits(limit);
     for (const std::string& input : order.inputs) out.add_inputs(input);
     if (!order.parent.empty()) out.set_parent(order.parent);
     out.set_start_at(to_unix_millis(order.start_at));
@@ -88,6 +89,7 @@ RunOrder read(pb::RunOrder& in)
             .timeout = std::chrono::seconds(in.timeout_s()),
             .concurrency = read_concurrency(in),
             .fields = NodeFields::parse(in.fields()).value_or(NodeFields()),
+            .lock_limits = {in.lock_limits().begin(), in.lock_limits().end()},
             .inputs = {in.inputs().begin(), in.inputs().end()},
             .parent = std::move(*in.mutable_parent()),
             .start_at = from_unix_millis(in.start_at()),
@@ -293,7 +295,7 @@ struct Writer {
         write_all(account.held, *to.mutable_held());
         write_all(account.running, *to.mutable_running());
         write_all(account.ended, *to.mutable_ended());
-        write_all(account.daemons, *to.mutable_daemons());
+        write_all(account.started, *to.mutable_started());
         to.set_has_journal(account.has_journal);
         for (const std::string& name : account.known_fields) to.add_known_fields(name);
         for (const std::string& label : account.labels) to.add_labels(label);
@@ -450,7 +452,7 @@ Message read(pb::Account& in)
                    .held = read_all<RunOrder>(*in.mutable_held()),
                    .running = read_all<RunReport>(*in.mutable_running()),
                    .ended = read_all<RunReport>(*in.mutable_ended()),
-                   .daemons = read_all<RunOrder>(*in.mutable_daemons()),
+                   .started = read_all<RunOrder>(*in.mutable_started()),
                    .has_journal = in.has_journal(),
                    .known_fields = {in.known_fields().begin(), in.known_fields().end()},
                    .labels = {in.labels().begin(), in.labels().end()}};

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "model/lock.hpp"
 #include "model/node_fields.hpp"
 #include "model/node_load.hpp"
 #include "model/output_part.hpp"
@@ -26,6 +27,7 @@ struct RunOrder {
     std::chrono::seconds timeout{0};  ///< 0 = none
     Concurrency concurrency;
     NodeFields fields;
+    std::vector<std::int64_t> lock_limits;  ///< of its locks, in their order: see locks_of()
     std::vector<std::string> inputs;  ///< of the job's, what a person has set: NAME=value each
     std::string parent;               ///< what it runs after, as to_string(ParentEnd); empty: none
     WallTime start_at{};  ///< not before; the scheduled time, or now for a fire that is late
@@ -42,6 +44,21 @@ struct RunOrder {
 inline bool is_daemon(const RunOrder& order)
 {
     return order.fields.job().kind == JobKind::daemon;
+}
+
+/// A lock that a run holds from its start to its end.
+struct OrderedLock {
+    LockClaim claim;
+    std::int64_t limit = usual_lock_limit;
+};
+/// Those of its job, with the limits that they had when the order was written; none when these are
+/// not known.
+std::vector<OrderedLock> locks_of(const RunOrder& order);
+
+/// Whether other runs may have to end before it starts: all those are at one node.
+inline bool is_limited(const RunOrder& order)
+{
+    return order.concurrency.limit > 0 || !order.lock_limits.empty();
 }
 
 /// Dispatcher → node, first on a connection: I dispatch in this epoch; account for what you have.
@@ -65,7 +82,8 @@ struct Account {
     std::vector<RunOrder> held;  ///< not started yet
     std::vector<RunReport> running;
     std::vector<RunReport> ended;   ///< ended, but not yet in the store; without output
-    std::vector<RunOrder> daemons;  ///< of those that are running: what was started
+    /// Of those that are running, and are daemons or hold locks: what was started.
+    std::vector<RunOrder> started;
     bool has_journal = false;       ///< copies of steps outlive this process
     /// What NodeFields::needs() may name for it to run a job rightly.
     std::vector<std::string> known_fields;

@@ -74,6 +74,9 @@ def is_good_body(body):
     # Only channels that are there.
     if body.get("notify") not in (None, "", [], "none", ["none"]):
         return False
+    # Whether a lock has as much as is asked for, no schema says.
+    if body.get("locks") not in (None, "", []):
+        return False
     # The kinds have fields of their own, and a URL is more than a pattern can say: test_http_jobs.py.
     if body.get("kind") not in (None, "command") or any(name.startswith("http_") or name in OF_DAEMONS for name in body):
         return False

@@ -123,7 +123,13 @@ std::optional<Message> MistakenChannel::distort_said(Message message) const
         if (mutation_ == Mutation::omits_held) account->held.clear();
         if (mutation_ == Mutation::omits_running) account->running.clear();
         if (mutation_ == Mutation::omits_ended) account->ended.clear();
-        if (mutation_ == Mutation::omits_daemons) account->daemons.clear();
+        const auto forget = [account](bool (*is_forgotten)(const RunOrder&)) {
+            std::erase_if(account->started, is_forgotten);
+        };
+        if (mutation_ == Mutation::omits_daemons) forget(is_daemon);
+        if (mutation_ == Mutation::omits_holders) {
+            forget([](const RunOrder& order) { return !order.lock_limits.empty(); });
+        }
         if (mutation_ == Mutation::places_anywhere) {
             account->labels = {"n0", "n1", "n2", "red", "blue"};
         }

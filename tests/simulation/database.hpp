@@ -1,6 +1,7 @@
 #pragma once
 
 #include "model/job.hpp"
+#include "model/lock.hpp"
 #include "model/pause.hpp"
 #include "model/run.hpp"
 #include "simulation/mutation.hpp"
@@ -101,6 +102,8 @@ public:
 
     /// How wrong the server's clock is; none: it has no clock of its own.
     std::optional<std::chrono::milliseconds> clock_error = 0ms;
+
+    std::vector<LockLimit> lock_limits;
 
     /// Until when a step that is under way, and whose caller may have given up, has the row of
     /// table term locked: what else needs it comes later.

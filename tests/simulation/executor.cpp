@@ -101,11 +101,12 @@ std::vector<RunReport> Executor::running() const
     return reports;
 }
 
-std::vector<RunOrder> Executor::daemons() const
+std::vector<RunOrder> Executor::started() const
 {
     std::vector<RunOrder> orders;
     for (const auto& [id, live] : live_) {
-        if (is_daemon(live->order)) orders.push_back(live->order);
+        const bool is_named = is_daemon(live->order) || !live->order.lock_limits.empty();
+        if (is_named) orders.push_back(live->order);
     }
     return orders;
 }

@@ -53,7 +53,7 @@ public:
     Epoch newest_epoch() const override { return book_.newest_epoch(); }
     std::vector<RunOrder> held() const override { return book_.held_orders(); }
     std::vector<RunReport> running() const override;
-    std::vector<RunOrder> daemons() const override;
+    std::vector<RunOrder> started() const override;
     NodeLoad load() const override;
 
     void begin() { look(); }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <utility>
 
 namespace peercron::simulation {
 namespace {
@@ -51,7 +52,21 @@ bool fires_at(const Job& job, WallTime effective_from, WallTime time)
 bool follows(const RunOrder& order, const Job& job)
 {
     return order.command == job.command && order.timeout == job.timeout &&
-           order.concurrency == concurrency_of(job);
+           order.concurrency == concurrency_of(job) && order.fields.job().locks == job.locks;
+}
+
+/// "name:weight", or the name alone.
+std::pair<std::string, std::int64_t> lock_of(const std::string& word)
+{
+    const std::size_t colon = word.find(':');
+    if (colon == std::string::npos) return {word, 1};
+    return {word.substr(0, colon), std::stoll(word.substr(colon + 1))};
+}
+
+/// Whether it may have to wait for other runs.
+bool has_limit(const RunOrder& order)
+{
+    return order.concurrency.limit > 0 || !order.fields.job().locks.empty();
 }
 
 /// Whether a node with these labels is one of those that the job names.
@@ -118,11 +133,6 @@ std::chrono::milliseconds pause_after(const Job& job, std::int32_t attempt)
 constexpr auto clocks_differ = 700ms;
 
 }  // namespace
-
-bool is_limited(const RunOrder& order)
-{
-    return order.concurrency.limit > 0;
-}
 
 void Judge::broken(std::string_view promise, const std::string& how)
 {
@@ -501,7 +511,8 @@ void Judge::started(Execution& execution)
             broken("more runs than the limit", fmt::format("{}: {}", who, limit));
         }
     }
-    if (is_limited(order)) {
+    check_locks(execution);
+    if (order.concurrency.limit > 0) {
         auto& alive = limited_[id.job];
         if (static_cast<std::int64_t>(alive.size()) >= order.concurrency.limit) {
             broken("more runs at a time than there may be",
@@ -511,7 +522,7 @@ void Judge::started(Execution& execution)
         alive.push_back(&execution);
     }
     const auto late = world_.wall() - id.scheduled_at;
-    const bool may_wait = is_limited(order) && order.concurrency.at_limit != Overlap::skip;
+    const bool may_wait = has_limit(order) && order.concurrency.at_limit != Overlap::skip;
     const bool is_bound = lateness_ > 0ms && id.attempt == 1 && !may_wait &&
                           !excused_runs_.contains(id) && !is_child(id.job);
     if (is_bound && late > lateness_) {
@@ -524,6 +535,31 @@ void Judge::ended(const Execution& execution)
     world_.trace("END {} on {}: {}", to_string(execution.order.id), execution.node,
                  execution.killed ? "killed" : std::to_string(execution.exit_code));
     std::erase(limited_[execution.order.id.job], &execution);
+    for (auto& [name, lock] : locks_) std::erase(lock.holders, &execution);
+}
+
+/// Over all nodes.
+void Judge::check_locks(const Execution& execution)
+{
+    for (const std::string& word : execution.order.fields.job().locks) {
+        const auto [name, weight] = lock_of(word);
+        Lock& lock = locks_[name];
+        std::int64_t taken = weight;
+        for (const Execution* holder : lock.holders) {
+            for (const std::string& held : holder->order.fields.job().locks) {
+                const auto [other, part] = lock_of(held);
+                if (other == name) taken += part;
+            }
+        }
+        if (taken > lock.limit) {
+            const Execution& first = *lock.holders.front();
+            broken("more of a lock is taken than there is",
+                   fmt::format("{} on {} makes it {} of {} of {}, of which {} on {} has some",
+                               to_string(execution.order.id), execution.node, taken, lock.limit,
+                               name, to_string(first.order.id), first.node));
+        }
+        lock.holders.push_back(&execution);
+    }
 }
 
 bool Judge::all_final() const
@@ -665,7 +701,7 @@ void Judge::check_retry_start(const Execution& execution)
         if (is_later && is_known) broken("tried again though its job was changed", who);
     }
     const auto late = world_.wall() - std::max(retry_at, row->second.dispatched_at);
-    const bool may_wait = is_limited(execution.order);
+    const bool may_wait = has_limit(execution.order);
     if (lateness_ > 0ms && !may_wait && !excused_runs_.contains(id) && late > lateness_) {
         broken("a late retry", fmt::format("{}, by {}", who, late));
     }

@@ -16,9 +16,6 @@
 
 namespace peercron::simulation {
 
-/// Whether only so many runs of the order's job may exist at a time.
-bool is_limited(const RunOrder& order);
-
 /// A command that exists, or existed.
 struct Execution {
     RunOrder order;
@@ -69,6 +66,8 @@ public:
     const std::set<StepId>& copies() const { return copies_; }
     bool gave_up() const { return gave_up_; }
 
+    /// Before anything starts.
+    void set_lock_limit(const std::string& lock, std::int64_t limit) { locks_[lock].limit = limit; }
     void started(Execution& execution);
     void ended(const Execution& execution);
 
@@ -142,6 +141,7 @@ private:
     void check_chains(World::Time again);
     void check_chain(JobId child, const std::vector<JobId>& parents, World::Time again);
     void check_child_fire(JobId child, const std::vector<JobId>& parents, WallTime fire);
+    void check_locks(const Execution& execution);
 
     World& world_;
     std::string verdict_;
@@ -163,6 +163,11 @@ private:
     std::map<JobId, std::vector<std::pair<WallTime, WallTime>>> gaps_;
     std::map<RunId, std::vector<const Execution*>> executions_;
     std::map<JobId, std::vector<const Execution*>> limited_;  ///< that are alive
+    struct Lock {
+        std::int64_t limit = 1;
+        std::vector<const Execution*> holders;  ///< that are alive
+    };
+    std::map<std::string, Lock> locks_;
     std::map<JobId, std::int64_t> scheduled_starts_;
     std::map<JobId, std::vector<const Execution*>> daemons_;  ///< in the order of their starts
     std::optional<WallTime> planned_through_;

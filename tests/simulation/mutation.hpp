@@ -51,6 +51,7 @@ enum class Mutation : std::uint8_t {
     omits_ended,           ///< accounts leave out what is not in the store yet
     omits_running,         ///< accounts leave out what runs
     omits_daemons,         ///< accounts do not say which definition daemons were started by
+    omits_holders,         ///< nor which locks other runs hold
     revokes_in_words,      ///< "given back", and held all the same
     forgets_what_ran,      ///< now and then, and starts it again
     obeys_anybody,         ///< orders of older epochs are taken

@@ -95,6 +95,7 @@ constexpr Planted planted[] = {
     {Mutation::omits_ended, "OmitsEnded", 3000},
     {Mutation::omits_running, "OmitsRunning", 3000},
     {Mutation::omits_daemons, "OmitsDaemons", 100, "omits_daemons"},
+    {Mutation::omits_holders, "OmitsHolders", 3000},
     {Mutation::revokes_in_words, "RevokesInWords", 3000},
     {Mutation::forgets_what_ran, "ForgetsWhatRan", 3000},
     {Mutation::obeys_anybody, "ObeysAnybody", 3000},

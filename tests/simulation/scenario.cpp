@@ -268,6 +268,27 @@ void give_labels(Scenario& scenario, Random& random)
     }
 }
 
+std::vector<std::string> draw_locks(Random& random)
+{
+    static const std::vector<std::vector<std::string>> all{
+        {},         {"a"},          {"a"},      {"b"},   {"b:2"},
+        {"a", "b"}, {"b:2", "c:2"}, {"b", "c"}, {"c:3"}, {"a", "c"}};
+    return random.one_of(all);
+}
+
+/// Of jobs that share locks, in groups that come apart and together again when jobs are changed.
+void give_locks(Scenario& scenario, Random& random)
+{
+    static const std::vector<Overlap> overlaps{Overlap::allow, Overlap::skip, Overlap::queue,
+                                               Overlap::queue, Overlap::replace};
+    scenario.lock_limits = {{"b", 2, "", {}}, {"c", 3, "", {}}};
+    for (Job& job : scenario.jobs) {
+        if (job.kind == JobKind::daemon) continue;
+        job.locks = draw_locks(random);
+        if (random.once_in(2)) job.overlap = random.one_of(overlaps);
+    }
+}
+
 /// Of connections that are refused and reset though everybody lives, for milliseconds and for
 /// minutes, and of deaths that nobody tells of, or late.
 void give_refusals(Scenario& scenario, Random& random)
@@ -435,6 +456,10 @@ private:
         }
         if (scenario_.has_database_clock && scenario_.has_wrong_clocks) {
             cluster_.judge.expect_true_time();
+        }
+        cluster_.database.lock_limits = scenario_.lock_limits;
+        for (const LockLimit& lock : scenario_.lock_limits) {
+            cluster_.judge.set_lock_limit(lock.name, lock.limit);
         }
         for (const Job& job : scenario_.jobs) cluster_.database.add_job(job, world_.wall());
         for (const auto& machine : cluster_.machines) cluster_.start(*machine);
@@ -659,6 +684,12 @@ private:
         if (scenario_.has_labels && dice.once_in(3)) {
             const bool is_daemon = jobs.at(job).kind == JobKind::daemon;
             return node.change_job(job, patch_of_where(dice, is_daemon));
+        }
+        if (!scenario_.lock_limits.empty() && jobs.at(job).kind != JobKind::daemon &&
+            dice.once_in(2)) {
+            JobPatch patch;
+            patch.set(&Job::locks, draw_locks(dice));
+            return node.change_job(job, patch);
         }
         node.change_job(job, is_scheduled ? patch(dice) : patch_of_unscheduled(dice));
     }
@@ -886,6 +917,8 @@ Scenario Scenario::from_seed(std::uint64_t seed)
     if (!scenario.dispatcher_only && labels.once_in(4)) give_labels(scenario, labels);
     Random pauses(seed ^ 0x9A05E5ULL);
     if (pauses.once_in(4)) give_pauses(scenario, pauses);
+    Random locks(seed ^ 0x10C5A7EULL);
+    if (locks.once_in(3)) give_locks(scenario, locks);
     return scenario;
 }
 

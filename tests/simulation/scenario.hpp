@@ -1,5 +1,6 @@
 #pragma once
 
+#include "model/lock.hpp"
 #include "simulation/mutation.hpp"
 #include "simulation/process.hpp"
 
@@ -76,6 +77,7 @@ struct Scenario {
     bool has_labels = false;         ///< nodes have, and others with each start
     std::chrono::milliseconds longest_command{8000};
     std::vector<Job> jobs;
+    std::vector<LockLimit> lock_limits;
     std::vector<std::chrono::milliseconds> clock_errors;
     std::vector<Happening> happenings;
     std::chrono::milliseconds healed{0};              ///< nothing is broken any more

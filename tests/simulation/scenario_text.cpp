@@ -82,6 +82,7 @@ std::string text_of(const Job& job)
     if (job.overlap != Overlap::allow) {
         text += fmt::format(" overlap={}", policy_name(job.overlap));
     }
+    if (!job.locks.empty()) text += fmt::format(" locks={}", join_words(job.locks));
     if (job.max_concurrent > 0) text += fmt::format(" at_a_time={}", job.max_concurrent);
     if (job.command.starts_with(flaky)) text += " flaky";
     if (job.retries > 0) {
@@ -132,6 +133,8 @@ Job job_of(const std::vector<std::string_view>& words, std::size_t number)
             job.misfire_window = std::chrono::seconds(number_of(value));
         } else if (key == "overlap") {
             job.overlap = overlap_of(value);
+        } else if (key == "locks") {
+            job.locks = split_words(value);
         } else if (key == "at_a_time") {
             job.max_concurrent = number_of(value);
         } else if (key == flaky) {
@@ -267,6 +270,8 @@ void read_line(const std::vector<std::string_view>& words, Scenario& scenario)
         for (std::size_t i = 1; i < words.size(); ++i) {
             scenario.clock_errors.emplace_back(number_of(words[i]));
         }
+    } else if (key == "lock") {
+        scenario.lock_limits.push_back({std::string(words.at(1)), number_of(words.at(2)), "", {}});
     } else if (key == "seed") {
         scenario.seed = number_of<std::uint64_t>(words.at(1));
     } else {
@@ -292,6 +297,9 @@ std::string to_text(const Scenario& scenario)
     for (const milliseconds error : scenario.clock_errors)
         text += fmt::format(" {}", error.count());
     text += '\n';
+    for (const LockLimit& lock : scenario.lock_limits) {
+        text += fmt::format("lock {} {}\n", lock.name, lock.limit);
+    }
     for (const Job& job : scenario.jobs) text += fmt::format("job {}\n", text_of(job));
     for (const Happening& happening : scenario.happenings) {
         text += fmt::format("at {}\n", text_of(happening));

@@ -2,6 +2,7 @@
 
 #include "base/timer.hpp"
 #include "simulation/unused_store.hpp"
+#include "store/lock_store.hpp"
 #include "store/pause_store.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -36,6 +37,23 @@ public:
     {
         return on_end(at);
     }
+};
+
+/// The limits of locks, which a scenario sets before it begins.
+class FixedLocks final : public LockStore {
+public:
+    explicit FixedLocks(std::vector<LockLimit> limits) : limits_(std::move(limits)) {}
+
+    std::vector<LockLimit> limits() override { return limits_; }
+    void set_limit(const LockLimit& /*limit*/) override { unexpected(); }
+    bool delete_limit(const std::string& /*name*/) override { unexpected(); }
+    std::vector<LockUser> users() override { unexpected(); }
+    std::vector<OpenLockRun> open_runs() override { unexpected(); }
+
+private:
+    [[noreturn]] static void unexpected() { throw std::logic_error("only the API asks this"); }
+
+    std::vector<LockLimit> limits_;
 };
 
 }  // namespace
@@ -162,6 +180,7 @@ public:
     }
     std::vector<JobPast> find_pasts(const PastQuery& /*query*/) override { return {}; }
     PauseStore& pauses() override { return pauses_; }
+    LockStore& locks() override { return locks_; }
 
 private:
     template <class Copy>
@@ -173,6 +192,7 @@ private:
 
     const bool is_last_chance_;
     PauseCalls pauses_;
+    FixedLocks locks_{{}};
 };
 
 /// The database, as a job sees it whose caller waits.
@@ -289,12 +309,14 @@ public:
         return {database_.find_past(query)};
     }
     PauseStore& pauses() override { return pauses_; }
+    LockStore& locks() override { return locks_; }
 
 private:
     PauseCalls pauses_;
     StoreLine& line_;
     Database& database_;
     const WallTime sent_;
+    FixedLocks locks_{database_.lock_limits};
 };
 
 /// What is on its way: it outlives the call, and its caller.

@@ -109,6 +109,7 @@ public:
     NoticeStore& notices() override { unexpected(); }
     PauseStore& pauses() override { unexpected(); }
     AccountStore& accounts() override { unexpected(); }
+    LockStore& locks() override { unexpected(); }
 
 private:
     [[noreturn]] static void unexpected()

@@ -7,7 +7,7 @@ ONCE_A_MINUTE_AT_LEAST = (
     "0,7,13,21,34,55 * * * * *", "0-9,30-39 * * * * *", "*/6 0-29,30-59 * * * *", "5/10 */1 0-23 * 1-12 *",
     "*/4 * * 1-15,16-31 JAN-JUN,JUL-DEC *", "3-57/9 0-58/2,1-59/2 */1 * * 0-7", "*/8 * 0-11,12-23 */1 * SUN-SAT")
 # The parameters that say how many runs there may be, and what to do where "exactly once" cannot be had.
-POLICIES = ("delivery", "misfire_policy", "overlap", "max_concurrent", "retries", "restart", "run_on")
+POLICIES = ("delivery", "misfire_policy", "overlap", "max_concurrent", "retries", "restart", "run_on", "locks")
 SPARED = "10.77.0.11"  # node1's address (servers.py), where some jobs may not run
 FOR_EVER = 100_000  # seconds
 PAUSED = "paused"  # a tag
@@ -108,6 +108,13 @@ class Generator:
             self.elsewhere()
         add("paused now and then", every, tags=PAUSED)
         add("paused now and then, mutex", "*/3 * * * * *", {"nap": 2}, is_mutex=1, tags=PAUSED)
+        # Nobody sets a limit, so each lock has room for one run.
+        if "locks" in known:
+            add("lock", "*/3 * * * * *", {"nap": random.choice((1, 2))}, locks="db")
+            add("lock, queued", "*/4 * * * * *", {"nap": 2}, locks="db", overlap="queue")
+            add("two locks", "*/5 * * * * *", {"nap": 1}, locks="db,ftp")
+            add("the other lock, deaf to SIGTERM", "*/7 * * * * *", {"nap": 4, "deaf": True}, locks="ftp")
+            add("lock and mutex", "*/6 * * * * *", {"nap": 3}, locks="ftp", is_mutex=1)
 
     def elsewhere(self):
         """Jobs that may not run on node1; it is their dispatcher all the same."""

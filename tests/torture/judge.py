@@ -188,6 +188,7 @@ class Judge:
         self.runs_are_where_they_may_be()
         self.rows_say_what_the_witness_says()
         self.not_more_at_once_than_may_be()
+        self.a_lock_is_held_by_one()
         self.one_waits_at_most()
         self.every_row_has_ended()
         self.states_have_a_cause()
@@ -522,6 +523,28 @@ class Judge:
                 if sighting.ended is not None:
                     ends.append(sighting)
 
+    def locks_of(self, token):
+        return set(self.jobs[token]["definition"].get("locks", "").split(",")) - {""} if token in self.jobs else set()
+
+    def is_limited(self, token):
+        return self.jobs[token]["run"]["places"] > 0 or bool(self.locks_of(token))
+
+    def a_lock_is_held_by_one(self):
+        """Over all jobs and nodes, by the clocks, as far as the ends were written."""
+        holders = collections.defaultdict(list)
+        for token, sightings in self.sightings_of_token.items():
+            for lock in self.locks_of(token):
+                holders[lock] += [sighting for sighting in sightings if sighting.ended is not None]
+        for lock, sightings in sorted(holders.items()):
+            alive = []
+            for sighting in sorted(sightings, key=lambda sighting: sighting.began):
+                alive = [other for other in alive if other.ended > sighting.began]
+                if alive:
+                    rows = [self.rows[other.run] for other in (*alive, sighting) if other.run in self.rows]
+                    self.wrong("lock", f"started while another run held the lock {lock}", sighting.token,
+                               sighting.began * 1000, rows, (*alive, sighting))
+                alive.append(sighting)
+
     def overlap(self, token, places, sighting, alive):
         rows = [self.rows[other.run] for other in (*alive, sighting) if other.run in self.rows]
         self.wrong("overlap", f"started while as many of its runs were alive as there may be, {places}", token,
@@ -568,7 +591,7 @@ class Judge:
                 return "the job has no timeout"
             return "it ended earlier" if nap < definition["timeout"] else ""
         if row.state == "fenced":
-            if not self.jobs[token]["run"]["places"]:
+            if not self.is_limited(token):
                 return "the job may run any number of times at once"
             cause = [fault for fault in self.faults_in(at - CALM_BEFORE, ended) if fault["kind"] != "narrow-link"
                      and min(fault["ended"], ended) - fault["began"] > LEASE * 0.8]
@@ -621,7 +644,19 @@ class Judge:
 
     def objection_to_skipped(self, row, token, at, definition):
         calm = self.is_calm(at)
-        limited = self.jobs[token]["run"]["places"] > 0
+        limited = self.is_limited(token)
+        if row.cause == "lock":
+            locks = self.locks_of(token)
+            if not locks:
+                return "the job has no locks"
+            end = (row.ended_at or row.scheduled_at) * MS
+            others = [other for of, sightings in self.sightings_of_token.items() if self.locks_of(of) & locks
+                      for other in sightings]
+            alive = [other for other in others if other.began * 1000 < end + 500 * MS and other.run != row.run
+                     and (other.ended is None or other.ended * 1000 > at - 500 * MS)]
+            # One that waits may be the reason, too, and starts only later.
+            waits = [other for other in others if other.scheduled_at * MS <= end and other.began * 1000 > at]
+            return "" if alive or waits or not calm else "no run with one of its locks was alive"
         if row.cause in ("mutex", "overlap", "concurrency"):
             if not limited:
                 return "the job may run any number of times at once"

@@ -443,6 +443,40 @@ def test_two_runs_of_a_mutex_job_at_once_are_found_by_the_clock(scene):
     assert scene.broken() == ["overlap"]
 
 
+def test_two_holders_of_a_lock_are_found(scene):
+    one = scene.job(cron="*/10 * * * * *", nap=2, locks="db")
+    scene.job(cron="5/10 * * * * *", nap=2, locks="ftp,db")
+    scene.job(cron="1/10 * * * * *", nap=2, locks="other")
+    assert scene.broken() == []
+    seen, _ = scene.find(one, 20)
+    seen.ended += 4_000_000
+    assert "lock" in scene.broken()
+
+
+def test_a_fire_is_skipped_for_a_lock_only_while_another_run_has_it(scene):
+    def skip(token, second):
+        seen, row = scene.find(token, second)
+        scene.sightings.remove(seen)
+        row.state, row.reason, row.exit_code, row.started_at = "skipped", "lock: job 1 holds the lock db", None, None
+
+    scene.job(cron="*/10 * * * * *", nap=4, locks="db")
+    token = scene.job(cron="2/10 * * * * *", locks="db")
+    for second in range(2, LAST + 1, 10):
+        skip(token, second)
+    assert scene.broken() == []
+    skip(scene.job(cron="8/10 * * * * *", locks="db"), 18)
+    assert scene.broken() == ["unexplained"]
+
+
+def test_a_job_without_locks_is_not_skipped_for_one(scene):
+    token = scene.job(cron="*/10 * * * * *")
+    scene.job(cron="*/10 * * * * *", nap=2, locks="db")
+    seen, row = scene.find(token, 20)
+    scene.sightings.remove(seen)
+    row.state, row.reason, row.exit_code, row.started_at = "skipped", "lock: job 2 holds the lock db", None, None
+    assert scene.broken() == ["unexplained"]
+
+
 def test_runs_may_overlap_up_to_the_jobs_limit(scene):
     scene.job(cron="*/2 * * * * *", nap=3, max_concurrent=2)
     assert scene.broken() == []

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "store/mysql/mysql_accounts.hpp"
+#include "store/mysql/mysql_locks.hpp"
 #include "store/mysql/mysql_notices.hpp"
 #include "store/mysql/mysql_pauses.hpp"
 #include "store/mysql/mysql_session.hpp"
@@ -23,6 +24,7 @@ public:
     NoticeStore& notices() override { return notices_; }
     PauseStore& pauses() override { return pauses_; }
     AccountStore& accounts() override { return accounts_; }
+    LockStore& locks() override { return locks_; }
     void append_jobs(std::span<const Job> jobs) override;
     void append_revisions(std::span<const Revision> revisions) override;
     void append_rows(std::span<const LogRow> rows) override;
@@ -34,6 +36,7 @@ private:
     MysqlNotices notices_{session_};
     MysqlPauses pauses_{session_};
     MysqlAccounts accounts_{session_};
+    MysqlLocks locks_{session_};
 };
 
 }  // namespace peercron

@@ -11,7 +11,7 @@
 
 namespace peercron {
 
-/// What NoticeTables, PauseTables and AccountTables ask of a connection.
+/// The tables of a MySQL database, as NoticeTables and the like use them.
 class MysqlTables {
 public:
     explicit MysqlTables(MysqlConnection& connection) : connection_(connection) {}

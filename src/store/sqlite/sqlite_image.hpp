@@ -2,6 +2,7 @@
 
 #include "store/sqlite/sqlite_accounts.hpp"
 #include "store/sqlite/sqlite_lock.hpp"
+#include "store/sqlite/sqlite_locks.hpp"
 #include "store/sqlite/sqlite_notices.hpp"
 #include "store/sqlite/sqlite_pauses.hpp"
 #include "store/sqlite/sqlite_session.hpp"
@@ -24,6 +25,7 @@ public:
     NoticeStore& notices() override { return notices_; }
     PauseStore& pauses() override { return pauses_; }
     AccountStore& accounts() override { return accounts_; }
+    LockStore& locks() override { return locks_; }
     void append_jobs(std::span<const Job> jobs) override;
     void append_revisions(std::span<const Revision> revisions) override;
     void append_rows(std::span<const LogRow> rows) override;
@@ -36,6 +38,7 @@ private:
     SqliteNotices notices_{session_};
     SqlitePauses pauses_{session_};
     SqliteAccounts accounts_{session_};
+    SqliteLocks locks_{session_};
 };
 
 }  // namespace peercron

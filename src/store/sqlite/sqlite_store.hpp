@@ -1,6 +1,7 @@
 #pragma once
 
 #include "store/sqlite/sqlite_accounts.hpp"
+#include "store/sqlite/sqlite_locks.hpp"
 #include "store/sqlite/sqlite_notices.hpp"
 #include "store/sqlite/sqlite_pauses.hpp"
 #include "store/sqlite/sqlite_session.hpp"
@@ -72,12 +73,14 @@ public:
     NoticeStore& notices() override { return notices_; }
     PauseStore& pauses() override { return pauses_; }
     AccountStore& accounts() override { return accounts_; }
+    LockStore& locks() override { return locks_; }
 
 private:
     SqliteSession session_;
     SqliteNotices notices_{session_};
     SqlitePauses pauses_{session_};
     SqliteAccounts accounts_{session_};
+    SqliteLocks locks_{session_};
 };
 
 }  // namespace peercron

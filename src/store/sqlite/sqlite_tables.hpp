@@ -11,7 +11,7 @@
 
 namespace peercron {
 
-/// What NoticeTables, PauseTables and AccountTables ask of a connection.
+/// The tables of a SQLite database, as NoticeTables and the like use them.
 class SqliteTables {
 public:
     explicit SqliteTables(SqliteConnection& connection) : connection_(connection) {}

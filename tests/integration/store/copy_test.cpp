@@ -4,6 +4,7 @@
 #include "integration/store/mysql_database.hpp"
 #include "integration/store/temporary_folder.hpp"
 #include "store/account_store.hpp"
+#include "store/lock_store.hpp"
 #include "store/mysql/mysql_connection.hpp"
 #include "store/mysql/mysql_store.hpp"
 #include "store/notice_store.hpp"
@@ -232,7 +233,7 @@ TEST(CopyTest, AnEmptyDatabaseIsCopiedToo)
     expect_same(here, there);
 }
 
-TEST(CopyTest, ChannelsArriveOnce)
+TEST(CopyTest, ChannelsAndLimitsOfLocksArriveOnce)
 {
     const Sqlite here;
     const Mysql there;
@@ -242,12 +243,15 @@ TEST(CopyTest, ChannelsArriveOnce)
     channel.settings = {{"url", "https://example.com/a"}, {"secret", "it's"}};
     channel.tags = {"db"};
     here.open_store()->notices().add_channel(channel);
+    const LockLimit lock{"ftp", 4, "ops", t0};
+    here.open_store()->locks().set_limit(lock);
     copy(here, there);
     copy(here, there);
     auto found = there.open_store()->notices().channels();
     ASSERT_THAT(found, SizeIs(1));
     found[0].id = 0;
     EXPECT_EQ(found[0], channel);
+    EXPECT_EQ(there.open_store()->locks().limits(), std::vector{lock});
     channel.name = "other";
     here.open_store()->notices().add_channel(channel);
     EXPECT_THROW(copy(here, there), StoreError);
@@ -446,6 +450,7 @@ public:
     NoticeStore& notices() override { return image_.notices(); }
     PauseStore& pauses() override { return image_.pauses(); }
     AccountStore& accounts() override { return image_.accounts(); }
+    LockStore& locks() override { return image_.locks(); }
     void append_jobs(std::span<const Job> jobs) override
     {
         use_up();

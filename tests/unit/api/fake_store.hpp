@@ -3,6 +3,7 @@
 #include "base/utf8.hpp"
 #include "model/missed.hpp"
 #include "store/account_store.hpp"
+#include "store/lock_store.hpp"
 #include "store/notice_store.hpp"
 #include "store/pause_store.hpp"
 #include "store/store.hpp"
@@ -40,6 +41,7 @@ struct FakeTables {
     std::function<ListCount(const LogFilter&, const std::optional<CountRest>&)> count_log;
     std::vector<DoubledRun> doubled;
 
+    std::map<std::string, LockLimit> lock_limits;
     std::vector<NoticeChannel> channels;
     std::vector<UserAccount> accounts;
     std::vector<AccessToken> tokens;
@@ -280,12 +282,62 @@ private:
     FakeTables& tables_;
 };
 
+/// Its part about locks.
+class FakeLocks final : public LockStore {
+public:
+    explicit FakeLocks(FakeTables& tables) : tables_(tables) {}
+
+    std::vector<LockLimit> limits() override
+    {
+        std::vector<LockLimit> limits;
+        for (const auto& [name, limit] : tables_.lock_limits) limits.push_back(limit);
+        return limits;
+    }
+    void set_limit(const LockLimit& limit) override
+    {
+        tables_.lock_limits.insert_or_assign(limit.name, limit);
+    }
+    bool delete_limit(const std::string& name) override
+    {
+        return tables_.lock_limits.erase(name) > 0;
+    }
+    std::vector<LockUser> users() override
+    {
+        std::vector<LockUser> users;
+        for (const auto& [id, job] : tables_.jobs) {
+            if (!job.locks.empty()) users.push_back({id, job.name, job.locks});
+        }
+        return users;
+    }
+    std::vector<OpenLockRun> open_runs() override
+    {
+        std::vector<OpenLockRun> runs;
+        for (auto row = tables_.log.rbegin(); row != tables_.log.rend(); ++row) {
+            if (is_final(row->run.state)) continue;
+            const auto job = tables_.jobs.find(row->run.id.job);
+            if (job == tables_.jobs.end() || job->second.locks.empty()) continue;
+            runs.push_back({row->id, row->run.id, row->run.state, row->run.run_server,
+                            row->run.started_at, row->retry_at});
+        }
+        return runs;
+    }
+
+private:
+    FakeTables& tables_;
+};
+
 /// A store in memory, for the calls that api/ makes.
 class FakeStore final : public Store {
 public:
     explicit FakeStore(FakeTables& tables)
-        : tables_(tables), notices_(tables), pauses_(tables), accounts_(tables)
+        : tables_(tables), notices_(tables), pauses_(tables), accounts_(tables), locks_(tables)
     {}
+
+    LockStore& locks() override
+    {
+        begin();
+        return locks_;
+    }
 
     NoticeStore& notices() override
     {
@@ -733,6 +785,7 @@ private:
     FakeNotices notices_;
     FakePauses pauses_;
     FakeAccounts accounts_;
+    FakeLocks locks_;
 };
 
 }  // namespace peercron::testing

@@ -90,17 +90,51 @@ TEST_F(OpenRunsTest, KnowsWhichNodeWasGivenARunLast)
     EXPECT_GT(of_alpha.turn, of_beta.turn);
 }
 
+std::vector<NodeName> nodes_of(const std::vector<OpenRuns::Holder>& holders)
+{
+    std::vector<NodeName> nodes;
+    for (const OpenRuns::Holder& holder : holders) nodes.push_back(holder.node);
+    return nodes;
+}
+
 TEST_F(OpenRunsTest, TheHomesOfAJobAreTheNodesThatHaveItsRuns)
 {
-    EXPECT_THAT(runs_.homes_of(1), IsEmpty());
+    EXPECT_THAT(runs_.runs_of(1), IsEmpty());
     open(id(1, 1s));
-    EXPECT_THAT(runs_.homes_of(1), IsEmpty());
+    EXPECT_THAT(runs_.runs_of(1), IsEmpty());
     runs_.assign(open(id(1, 2s)), beta);
     runs_.assign(open(id(1, 3s)), beta);
-    EXPECT_THAT(runs_.homes_of(1), ElementsAre(beta));
+    EXPECT_THAT(nodes_of(runs_.runs_of(1)), ElementsAre(beta));
+    EXPECT_EQ(runs_.runs_of(1)[0].run, id(1, 2s));
     runs_.assign(open(id(1, 4s)), alpha);
     runs_.assign(open(id(2, 4s)), alpha);
-    EXPECT_THAT(runs_.homes_of(1), ElementsAre(alpha, beta));
+    EXPECT_THAT(nodes_of(runs_.runs_of(1)), ElementsAre(beta, alpha));
+}
+
+TEST_F(OpenRunsTest, TheHoldersOfALockAreTheRunsAtNodesWhoseOrdersHaveIt)
+{
+    Job job;
+    job.locks = {"db", "ftp:2"};
+    const auto run = open(id(1, 1s));
+    run->second.order.fields = NodeFields::of(job);
+    run->second.order.lock_limits = {1, 2};
+    EXPECT_THAT(runs_.holders_of({"db"}), IsEmpty());
+    runs_.assign(run, alpha);
+    EXPECT_THAT(nodes_of(runs_.holders_of({"db"})), ElementsAre(alpha));
+    EXPECT_EQ(runs_.holders_of({"ftp"})[0].run, id(1, 1s));
+    EXPECT_THAT(runs_.holders_of({"other"}), IsEmpty());
+
+    const auto unknown = open(id(2, 1s));
+    unknown->second.may_hold_any_lock = true;
+    runs_.assign(unknown, beta);
+    EXPECT_THAT(nodes_of(runs_.holders_of({"other"})), ElementsAre(beta));
+    EXPECT_THAT(runs_.holders_of({}), IsEmpty());
+    unknown->second.may_hold_any_lock = false;
+    runs_.note_locks(unknown);
+    EXPECT_THAT(runs_.holders_of({"other"}), IsEmpty());
+
+    runs_.close(run);
+    EXPECT_THAT(runs_.holders_of({"db", "ftp"}), IsEmpty());
 }
 
 TEST_F(OpenRunsTest, ARunIsBehindAnEarlierOneOfItsJobThatHasNoNode)

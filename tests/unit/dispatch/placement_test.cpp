@@ -70,7 +70,7 @@ protected:
     JobTable jobs_{"UTC"};
     NodeTable nodes_{alpha, settings_, runs_};
     NodeChoice choice_{nodes_, jobs_};
-    Placement placement_{settings_, nodes_, choice_, runs_};
+    Placement placement_{settings_, nodes_, choice_, runs_, jobs_.locks()};
 };
 
 TEST_F(PlacementTest, AnyNodeMayRunAJobWithoutALimit)

@@ -85,6 +85,32 @@ TEST_F(StepDraftTest, ARunThatEndsBeforeItHasARowGetsOneThatSaysSo)
     EXPECT_THAT(step.runs, ::testing::ElementsAre(row));
 }
 
+TEST_F(StepDraftTest, WhatBecomesOfARunBeforeItsRowIsWrittenIsInThatRow)
+{
+    PlannedRun row;
+    row.id = run(1);
+    draft_.add(row);
+    draft_.move(run(1), other, noon + 1s, noon + 2s);
+    PlannedRun skipped;
+    skipped.id = run(2);
+    draft_.add(skipped);
+    draft_.end(run(2), "", RunState::skipped, Reason{Cause::no_node}, noon + 1s);
+    const PlanStep step = draft_.take(noon + 3s);
+    EXPECT_THAT(step.moved, IsEmpty());
+    EXPECT_THAT(step.ended, IsEmpty());
+    row.run_server = other;
+    row.dispatched_at = noon + 1s;
+    row.retry_at = noon + 2s;
+    skipped.state = RunState::skipped;
+    skipped.reason = Reason{Cause::no_node};
+    EXPECT_THAT(step.runs, ::testing::ElementsAre(row, skipped));
+    EXPECT_THAT(draft_.take_ended(), SizeIs(1));
+
+    // In the next step it has a row.
+    draft_.move(run(1), self, noon + 4s);
+    EXPECT_THAT(draft_.take(noon + 5s).moved, SizeIs(1));
+}
+
 TEST_F(StepDraftTest, AGapIsOneRowForAllItsFires)
 {
     draft_.add_gap(run(1), noon + 9s, 10, Reason{Cause::misfire, "late"}, noon + 1h);

@@ -125,7 +125,7 @@ protected:
     {
         Account account = TermDaemonTest::account();
         account.running.emplace_back().id = order.id;
-        account.daemons.push_back(order);
+        account.started.push_back(order);
         return account;
     }
 
@@ -446,7 +446,7 @@ TEST_F(TermDaemonTest, ANewDispatcherEndsTheDaemonOfADeletedJob)
     RunOrder order;
     order.id = running.id;
     order.fields = NodeFields::of(job_);
-    account.daemons.push_back(order);
+    account.started.push_back(order);
     connect(beta, account);
     EXPECT_THAT(ends(), ElementsAre(beta + " job-deleted"));
 }

@@ -113,6 +113,7 @@ public:
     NoticeStore& notices() override { throw std::logic_error("not used here"); }
     PauseStore& pauses() override { throw std::logic_error("not used here"); }
     AccountStore& accounts() override { throw std::logic_error("not used here"); }
+    LockStore& locks() override { throw std::logic_error("not used here"); }
 
 private:
     Ledger& ledger_;

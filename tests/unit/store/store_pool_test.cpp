@@ -86,6 +86,7 @@ public:
     NoticeStore& notices() override { throw std::logic_error("not used here"); }
     PauseStore& pauses() override { throw std::logic_error("not used here"); }
     AccountStore& accounts() override { throw std::logic_error("not used here"); }
+    LockStore& locks() override { throw std::logic_error("not used here"); }
 
 private:
     std::atomic<bool> in_call_ = false;

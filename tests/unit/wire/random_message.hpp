@@ -113,6 +113,7 @@ public:
                 std::chrono::seconds(number<std::int64_t>()),
                 concurrency(),
                 fields(),
+                coin() ? std::vector{number<std::int64_t>()} : std::vector<std::int64_t>(),
                 coin() ? std::vector{text(), text()} : std::vector<std::string>(),
                 text(),
                 time(),
