@@ -144,20 +144,15 @@ std::string why_not_again(const LogRow& newest)
     }
     if (is_waiting(newest)) return "";
     if (!is_final(state)) return what + fmt::format("has not ended: {}", to_string(state));
-    if (state == RunState::success) return what + "succeeded";
     const bool is_taken_back = state == RunState::revoked && newest.run.id.attempt == 1;
     if (is_taken_back) return what + "was taken back when its job was changed";
     return "";
 }
 
-asio::awaitable<Response> retry_run(const ApiContext& context, const Call& call)
+/// Has the fire run as the attempt after `newest`, or the one that waits.
+asio::awaitable<Response> plan_attempt(const ApiContext& context, const Call& call, LogRow newest,
+                                       std::string_view done)
 {
-    const LogRow newest = co_await newest_attempt(context, call);
-    if (const std::string why = why_not_again(newest); !why.empty()) {
-        throw HttpError(
-            http::status::conflict,
-            fmt::format("{}; /cron/run/{} runs the job once more", why, newest.run.id.job));
-    }
     const auto find = [id = newest.run.id.job](Store& store) { return store.find_job(id); };
     const std::optional<Job> job = co_await context.store.call(find);
     if (!job) {
@@ -168,12 +163,40 @@ asio::awaitable<Response> retry_run(const ApiContext& context, const Call& call)
     auto asked = context.retry_run(newest.run.id, to_string(call.caller));
     const Result<RunId> run = co_await await_answer(std::move(asked));
     if (!run) {
-        throw HttpError(http::status::service_unavailable,
-                        fmt::format("{} was not tried again: {}", to_string(newest.run.id),
-                                    run.error().message));
+        throw HttpError(
+            http::status::service_unavailable,
+            fmt::format("{} was not {}: {}", to_string(newest.run.id), done, run.error().message));
     }
     note_act(context, call.caller, "run again", to_string(newest.run.id));
     co_return co_await answer_with_row(context, *run);
+}
+
+asio::awaitable<Response> retry_run(const ApiContext& context, const Call& call)
+{
+    LogRow newest = co_await newest_attempt(context, call);
+    std::string why = why_not_again(newest);
+    if (why.empty() && newest.run.state == RunState::success) {
+        why = fmt::format("attempt {} of this fire (run {}) succeeded; /run/again/{} runs it again",
+                          newest.run.id.attempt, newest.id, newest.id);
+    }
+    if (!why.empty()) {
+        throw HttpError(
+            http::status::conflict,
+            fmt::format("{}; /cron/run/{} runs the job once more", why, newest.run.id.job));
+    }
+    co_return co_await plan_attempt(context, call, std::move(newest), "tried again");
+}
+
+/// Also one that has succeeded.
+asio::awaitable<Response> run_again(const ApiContext& context, const Call& call)
+{
+    LogRow newest = co_await newest_attempt(context, call);
+    if (const std::string why = why_not_again(newest); !why.empty()) {
+        throw HttpError(
+            http::status::conflict,
+            fmt::format("{}; /cron/run/{} runs the job once more", why, newest.run.id.job));
+    }
+    co_return co_await plan_attempt(context, call, std::move(newest), "run again");
 }
 
 asio::awaitable<Response> give_up_run(const ApiContext& context, const Call& call)
@@ -227,6 +250,14 @@ void add_run_routes(Router& router, const ApiContext& context)
         .scope = Scope::run,
         .mutates = true,
         .handler = bind(context, retry_run),
+    });
+    router.add({
+        .pattern = "/run/again/{id}",
+        .methods = {http::verb::post},
+        .role = Role::operate,
+        .scope = Scope::run,
+        .mutates = true,
+        .handler = bind(context, run_again),
     });
     router.add({
         .pattern = "/run/give-up/{id}",

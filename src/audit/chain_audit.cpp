@@ -75,7 +75,8 @@ std::optional<ChainAudit::End> ChainAudit::end_of(std::span<const LedgerEntry> a
     for (const LedgerEntry& row : attempts) {
         end.is_final = is_final(row.state);
         end.at = std::max(end.at, row.ended_at.value_or(row.dispatched_at));
-        end.by_hand = end.by_hand || (row.id.attempt > 1 && row.requested);
+        // Also a first attempt: a backfill may run it.
+        end.by_hand = end.by_hand || (row.requested && !is_of_chain(row));
         // A further attempt that did not run follows one that failed.
         const bool is_of_failure = row.id.attempt > 1 && (row.state == RunState::skipped ||
                                                           row.state == RunState::revoked);

@@ -122,6 +122,14 @@ void JobAudit::take(const LedgerEntry& row)
     last_row_ = row;
     if (row.requested) {
         ++report_.requested;
+        // A backfill runs the fire itself, which nobody had run before, …
+        if (next_due_ == row.id.scheduled_at) {
+            ++report_.due;
+            find_next_due(row.id.scheduled_at);
+        }
+        // … or which a change had taken back.
+        const bool is_of_group = group_ && group_->at == row.id.scheduled_at;
+        if (is_of_group && group_->due && row.state != RunState::revoked) ++group_->standing;
         judge_row(row);
         judge_missed(row);
         return;

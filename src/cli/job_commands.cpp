@@ -1,6 +1,7 @@
 #include "cli/job_commands.hpp"
 
 #include "cli/answer_fields.hpp"
+#include "cli/backfill_commands.hpp"
 #include "cli/history_command.hpp"
 #include "cli/job_arguments.hpp"
 #include "cli/job_names.hpp"
@@ -506,6 +507,7 @@ void add_job_commands(CLI::App& app, Action& chosen)
     add_change_command(group, chosen, "start", "started", "Let stopped jobs fire again");
     add_change_command(group, chosen, "delete", "deleted", "Delete jobs; their log rows stay");
     add_run_now_command(group, chosen);
+    add_backfill_commands(group, chosen);
     add_history_command(group, chosen);
 
     CLI::App& count = *group.add_subcommand("count", "Print the number of jobs");

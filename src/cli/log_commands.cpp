@@ -190,10 +190,11 @@ ExitStatus kill_run(const RunOptions& options)
     return ended_otherwise ? ExitStatus::unsuccessful : ExitStatus::done;
 }
 
-ExitStatus retry_run(const RunOptions& options)
+/// @param call "retry" or "again".
+ExitStatus run_next_attempt(const RunOptions& options, std::string_view call)
 {
     ApiClient client = make_client(options);
-    json::value run = client.post("/run/retry/" + run_id_of(options.run));
+    json::value run = client.post(fmt::format("/run/{}/{}", call, run_id_of(options.run)));
     const std::string id = AnswerFields(run).number_text("id");
     if (options.wait) run = wait_for_end(client, id);
     if (!options.json) JobNames(client).note(run);
@@ -340,7 +341,17 @@ void add_log_commands(CLI::App& app, Action& chosen)
     retry.add_flag("--wait", retry_options->wait,
                    "Wait for its end; exit 10 if it did not succeed");
     add_api_options(retry, *retry_options);
-    on_parsed(retry, chosen, [retry_options] { return retry_run(*retry_options); });
+    on_parsed(retry, chosen, [retry_options] { return run_next_attempt(*retry_options, "retry"); });
+
+    CLI::App& again = *run.add_subcommand(
+        "again", "Run a fire again now, also one that succeeded, as its next attempt");
+    again.footer("Examples:\n  peercron run again 6620493\n  peercron run again 6620493 --wait");
+    auto again_options = std::make_shared<RunOptions>();
+    add_run_argument(again, *again_options);
+    again.add_flag("--wait", again_options->wait,
+                   "Wait for its end; exit 10 if it did not succeed");
+    add_api_options(again, *again_options);
+    on_parsed(again, chosen, [again_options] { return run_next_attempt(*again_options, "again"); });
 
     CLI::App& give_up = *run.add_subcommand(
         "give-up", "Do not try a fire again: its waiting attempt does not start");

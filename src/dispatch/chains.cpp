@@ -1,11 +1,23 @@
 #include "dispatch/chains.hpp"
 
+#include "model/backfill.hpp"
 #include "model/run_request.hpp"
 
 #include <algorithm>
 #include <iterator>
 
 namespace peercron {
+namespace {
+
+/// Whether nothing runs after it: a person wants that; or it is the first attempt of a fire long
+/// ago, which a backfill runs, and whose children may have their rows already.
+bool runs_alone(const RunId& run, std::string_view requested_by)
+{
+    return parse_request(requested_by).without_chain ||
+           (run.attempt == 1 && is_of_backfill(requested_by));
+}
+
+}  // namespace
 
 void Chains::follow(JobId id)
 {
@@ -90,7 +102,7 @@ const std::set<JobId>* Chains::children_of(JobId parent) const
 void Chains::planned(const RunId& fire, std::string_view requested_by)
 {
     const std::set<JobId>* const children = children_of(fire.job);
-    if (children == nullptr || parse_request(requested_by).without_chain) return;
+    if (children == nullptr || runs_alone(fire, requested_by)) return;
     for (const JobId child : *children) {
         undecided_[{fire.scheduled_at, child}].parents[fire.job].reset();
     }
@@ -177,7 +189,7 @@ void Chains::found(std::vector<ChainRow> rows, SteadyTime hold)
     for (ChainRow& row : rows) {
         const Key key{row.id.scheduled_at, row.edge.child};
         if (decided_meanwhile_.contains(key) || !is_chained(row.edge.child)) continue;
-        if (parse_request(row.requested_by).without_chain) continue;
+        if (runs_alone(row.id, row.requested_by)) continue;
         Fire& fire = undecided_[key];
         if (!fire.hold) fire.hold = hold;
         fire.parents.try_emplace(row.edge.parent);

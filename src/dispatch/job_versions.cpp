@@ -51,8 +51,8 @@ bool JobVersions::is_still_due(const TrackedRun& run) const
     if (planned == nullptr || is_daemon(run.order) != planned->is_daemon()) return false;
     if (planned->is_daemon()) return is_still_due(id);
     if (run.failed_at) return is_retry_due(id, *run.failed_at, is_of_person(run.requested_by));
-    // A person has asked for this attempt.
-    if (run.order.id.attempt > 1 && is_of_person(run.requested_by)) return true;
+    // A person has asked for this run.
+    if (is_of_person(run.requested_by)) return true;
     // A version in between took it back; what the newest one says of its past does not count.
     if (run.unwanted && id.scheduled_at <= planned->job.effective_from) return false;
     return is_still_due(id);

@@ -47,7 +47,7 @@ public:
 private:
     friend class OpenRuns;
     NodeName node_;
-    std::int64_t slots_ = 0;  // that it takes there
+    std::int64_t slots_ = 0;          // that it takes there
     std::vector<std::string> locks_;  ///< as they stand in the list of holders
 };
 

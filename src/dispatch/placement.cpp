@@ -76,9 +76,8 @@ std::vector<OpenRuns::Holder> Placement::homes_of(const RunOrder& order) const
     }
     if (!homes.empty() || names.empty()) return homes;
     homes = runs_.holders_of(locks_.group_of(names));
-    std::erase_if(homes, [&](const OpenRuns::Holder& holder) {
-        return !choice_.suits(holder.node, order);
-    });
+    std::erase_if(
+        homes, [&](const OpenRuns::Holder& holder) { return !choice_.suits(holder.node, order); });
     if (homes.size() > 1) homes.resize(1);
     return homes;
 }
@@ -95,13 +94,13 @@ Placement::Decision Placement::decide_at_home(const TrackedRun& run,
         const bool all_of_job = std::ranges::all_of(homes, [&run](const OpenRuns::Holder& holder) {
             return holder.run.job == run.order.id.job;
         });
-        Reason why{Cause::mutex, fmt::format("runs of this job are open on {} and {}", home,
-                                             homes[1].node)};
+        Reason why{Cause::mutex,
+                   fmt::format("runs of this job are open on {} and {}", home, homes[1].node)};
         if (!all_of_job) {
-            why = Reason{Cause::lock,
-                         fmt::format("runs with its locks are open on two nodes: {} on {}, {} on {}",
-                                     holder_text(homes[0]), home, holder_text(homes[1]),
-                                     homes[1].node)};
+            why = Reason{
+                Cause::lock,
+                fmt::format("runs with its locks are open on two nodes: {} on {}, {} on {}",
+                            holder_text(homes[0]), home, holder_text(homes[1]), homes[1].node)};
         }
         return wait_or_skip(run, std::move(why), now);
     }
@@ -109,8 +108,7 @@ Placement::Decision Placement::decide_at_home(const TrackedRun& run,
     const bool is_available = nodes_.is_available(home, now.steady);
     if (why_not.empty() && is_available) return {Decision::Action::put, home, {}};
     const NodeState& owner = nodes_.at(home);
-    const std::string what =
-        is_of_job ? std::string("this job") : holder_text(homes.front());
+    const std::string what = is_of_job ? std::string("this job") : holder_text(homes.front());
     Reason why{Cause::owner_unreachable,
                fmt::format("{} may still run {} and cannot be asked", home, what)};
     if (!why_not.empty()) {

@@ -28,9 +28,10 @@ inline constexpr std::chrono::seconds orphan_time{2};
 ///
 /// A job with such a limit has all its open runs at one node, its home, which counts them; so its
 /// run goes there, or, when none is open, where NodeChoice says. The same goes for the runs of all
-/// jobs of one group of locks (LockTable), where they may run at one node. While orphans of the job,
-/// or holders of its locks, may be alive, commands of a node that has died, it goes nowhere. Decides,
-/// and changes nothing else than what it knows of orphans. Pure; no clock of its own. One thread.
+/// jobs of one group of locks (LockTable), where they may run at one node. While orphans of the
+/// job, or holders of its locks, may be alive, commands of a node that has died, it goes nowhere.
+/// Decides, and changes nothing else than what it knows of orphans. Pure; no clock of its own. One
+/// thread.
 class Placement {
 public:
     Placement(const DispatchSettings& settings, const NodeTable& nodes, const NodeChoice& choice,

@@ -1,5 +1,6 @@
 #include "dispatch/term_rules.hpp"
 
+#include "model/backfill.hpp"
 #include "model/run_request.hpp"
 
 #include <spdlog/spdlog.h>
@@ -106,8 +107,8 @@ std::string how_it_ended(const FireEnd& end)
                          : fmt::format("ended as {}", to_string(end.state));
 }
 
-/// Whether its job may have been another one when it was handed out: then its node alone knows which
-/// locks it has.
+/// Whether its job may have been another one when it was handed out: then its node alone knows
+/// which locks it has.
 bool may_have_other_locks(const OpenRun& row, const PlannedJob* job)
 {
     if (job == nullptr) return true;
@@ -799,6 +800,8 @@ void TermRules::plan_retry(const FailedRun& failed, Moment now)
     const WallTime start = std::max(next->retry_at, now.wall);
     auto why = retries_.why_over(id, start, has_next_fire);
     if (!why && !is_asked_for(id) && chains_.has_later_fire(id)) why = next_fire_came();
+    // Those of a backfill are long behind the job's next fire.
+    if (is_of_backfill(next->requested_by)) why.reset();
     if (!why && next->retry_at <= now.wall + settings_.lookahead) {
         open_retry(*std::move(next), now);
         return;
@@ -988,7 +991,8 @@ void TermRules::start_waiting(Moment now)
         const PlannedJob* job = jobs_.find(wait.id.job);
         const bool has_next_fire = job != nullptr && has_runs_left(job->job);
         const WallTime start = std::max(wait.retry_at, now.wall);
-        if (auto why = retries_.why_over(wait.id, start, has_next_fire)) {
+        auto why = retries_.why_over(wait.id, start, has_next_fire);
+        if (why && (job == nullptr || !is_of_backfill(wait.requested_by))) {
             end_waiting(wait, RunState::skipped, *std::move(why), now.wall);
             continue;
         }
@@ -1066,7 +1070,7 @@ Result<RunId> TermRules::retry_now(const LogRow& newest, std::string requested_b
         draft_.move(*id, {}, now.wall, now.wall);
         return *id;
     }
-    if (!is_final(newest.run.state) || newest.run.state == RunState::success) {
+    if (!is_final(newest.run.state)) {
         return Error{fmt::format("{} is {}", to_string(last), to_string(newest.run.state))};
     }
     const RunId next{last.job, last.scheduled_at, last.attempt + 1};
@@ -1074,6 +1078,33 @@ Result<RunId> TermRules::retry_now(const LogRow& newest, std::string requested_b
     place_new(open_again(next, *planned, now.wall, now),
               request_again(std::move(requested_by), newest.requested_by), now);
     return next;
+}
+
+Result<RunId> TermRules::run_again(const RunId& fire, const std::optional<LogRow>& newest,
+                                   std::string requested_by, Moment now)
+{
+    const PlannedJob* planned = jobs_.find(fire.job);
+    if (planned == nullptr) return Error{fmt::format("there is no job {}", fire.job)};
+    if (planned->is_daemon()) return Error{fmt::format("job {} is a daemon", fire.job)};
+    if (newest && !is_final(newest->run.state)) {
+        return Error{fmt::format("{} has not ended", to_string(newest->run.id))};
+    }
+    if (waiting_.of_fire(fire)) return Error{to_string(fire) + " waits to be tried again"};
+    std::int64_t under_way = 0;
+    for (const RunId& open : runs_.of_job(fire.job)) {
+        if (open.scheduled_at == fire.scheduled_at) {
+            return Error{fmt::format("{} has not ended", to_string(open))};
+        }
+        if (runs_.at(open).order.start_at <= now.wall) ++under_way;
+    }
+    const Concurrency concurrency = concurrency_of(planned->job);
+    if (concurrency.limit > 0 && under_way >= concurrency.limit) {
+        return Error{fmt::format("job {} is at its limit of runs at a time", fire.job)};
+    }
+    const RunId id{fire.job, fire.scheduled_at, newest ? newest->run.id.attempt + 1 : 1};
+    if (ended_lately_.contains(id)) return Error{to_string(id) + " has ended just now"};
+    place_new(runs_.open(writer_.write(id, planned, now.wall)), std::move(requested_by), now);
+    return id;
 }
 
 OpenRuns::Place TermRules::open_again(const RunId& id, const PlannedJob& job, WallTime retry_at,
@@ -1297,9 +1328,9 @@ void TermRules::take_back_ended(const TermStart& found)
 void TermRules::place(Place run, Moment now)
 {
     const PlannedJob* planned = jobs_.find(run->first.job);
-    // A daemon is never too late.
-    const bool is_fire =
-        planned != nullptr && run->first.attempt == 1 && !is_daemon(run->second.order);
+    // A daemon is never too late, nor is what a person asks for.
+    const bool is_fire = planned != nullptr && run->first.attempt == 1 &&
+                         !is_of_person(run->second.requested_by) && !is_daemon(run->second.order);
     const WallTime due = run->second.retry_at.value_or(run->first.scheduled_at);
     if (is_fire && misfires_.is_too_late(*planned, due, now.wall)) {
         const Reason why =
@@ -1344,8 +1375,8 @@ void TermRules::put_on(Place run, const NodeName& node, Moment now)
 void TermRules::adopt_work(Place run, const RunOrder& order)
 {
     TrackedRun& state = run->second;
-    const bool is_told = state.phase == RunPhase::handed || is_daemon(order) ||
-                         !order.lock_limits.empty();
+    const bool is_told =
+        state.phase == RunPhase::handed || is_daemon(order) || !order.lock_limits.empty();
     if (is_told) copy_work(state.order, order);
     // What is running, and of which a node does not tell more, holds none.
     if (!is_told) state.order.lock_limits.clear();

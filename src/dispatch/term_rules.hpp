@@ -204,6 +204,12 @@ public:
     /// not.
     /// @param newest the row of the fire's newest attempt, as the store has just said.
     Result<RunId> retry_now(const LogRow& newest, std::string requested_by, Moment now);
+    /// Runs a fire of the past, as its next attempt, whatever became of it; its first one if it has
+    /// no row. Not while it, or as many runs of its job as there may be, are under way. The row is
+    /// in the next step(). The error: why not now.
+    /// @param newest the row of the fire's newest attempt, as the store has just said.
+    Result<RunId> run_again(const RunId& fire, const std::optional<LogRow>& newest,
+                            std::string requested_by, Moment now);
 
     enum class Whereabouts : std::uint8_t {
         unknown,  ///< it has ended, or never was

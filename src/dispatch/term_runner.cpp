@@ -64,6 +64,8 @@ Dispatcher::TermRunner::TermRunner(Dispatcher& dispatcher, Epoch lock_epoch)
                      writer_, rules_, [this] { wake(); }),
       chain_reader_(dispatcher.executor_, dispatcher.clock_, dispatcher.parts_.history_store,
                     writer_, rules_, [this] { wake(); }),
+      backfill_reader_(dispatcher.clock_, dispatcher.parts_.history_store, writer_, rules_,
+                       [this] { wake(); }),
       self_audit_(dispatcher.parts_.clock, dispatcher.parts_.history_store, *dispatcher.metrics_,
                   audit_rules(dispatcher.settings_), dispatcher.settings_.audit_interval),
       retention_(dispatcher.parts_.clock, dispatcher.parts_.history_store, *dispatcher.metrics_,
@@ -113,6 +115,7 @@ asio::awaitable<void> Dispatcher::TermRunner::dispatch()
     tasks_.spawn("retries", retry_reader_.read_requested());
     tasks_.spawn("daemons", daemon_reader_.run());
     tasks_.spawn("chains", chain_reader_.run());
+    tasks_.spawn("backfills", backfill_reader_.run());
     while (lock_.is_held() && !dispatcher_.finishing_) {
         lock_.check_newest();
         is_woken_ = false;
@@ -126,6 +129,7 @@ asio::awaitable<void> Dispatcher::TermRunner::dispatch()
         if (polled_at && !job_reader_.has_changes()) rules_.changes_are_known_until(*polled_at);
         requests_.start_runs();
         requests_.retry_runs();
+        backfill_reader_.plan_runs();
         co_await requests_.end_runs();
         co_await evacuate();
         for (Outgoing& end : rules_.daemons_to_end(now())) links_.send(end.node, end.message);

@@ -2,6 +2,7 @@
 
 #include "base/event.hpp"
 #include "base/task_group.hpp"
+#include "dispatch/backfill_reader.hpp"
 #include "dispatch/chain_reader.hpp"
 #include "dispatch/clock_keeper.hpp"
 #include "dispatch/daemon_reader.hpp"
@@ -85,6 +86,7 @@ private:
     RetryReader retry_reader_;
     DaemonReader daemon_reader_;
     ChainReader chain_reader_;
+    BackfillReader backfill_reader_;
     SelfAudit self_audit_;
     Retention retention_;
     TaskGroup tasks_;

@@ -32,8 +32,8 @@ public:
         std::string lock;
         std::int64_t taken = 0;
         std::int64_t limit = 0;
-        RunId holder;          ///< the oldest one, or the fire that waits for longer
-        bool is_held = false;  ///< otherwise it is a fire that waits
+        RunId holder{};             ///< the oldest one, or the fire that waits for longer
+        bool is_held = false;       ///< otherwise it is a fire that waits
         bool is_too_large = false;  ///< it takes more than there is: waiting is of no use
     };
     /// The first lock of `order` that it cannot have now; nullopt: it may start.

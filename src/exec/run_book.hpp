@@ -87,16 +87,16 @@ inline bool is_request(const RunOrder& order)
 ///     `wake_limit`, ends as skipped, and its reason says why.
 ///  5. A fire that finds its job at its limit of runs here (Concurrency) ends as skipped; or waits
 ///     as long as it takes, one per job; or has the oldest run killed and starts when that has
-///     ended, and while it waits for that, the next fire replaces it. A fire for which a lock is not
-///     free (HeldLocks) ends as skipped, or waits, by the same policy; runs of other jobs are never
-///     killed for it.
+///     ended, and while it waits for that, the next fire replaces it. A fire for which a lock is
+///     not free (HeldLocks) ends as skipped, or waits, by the same policy; runs of other jobs are
+///     never killed for it.
 ///  6. Isolated for `lease`, this node kills its runs of jobs with such a limit or with locks
-///     (`fenced`) and gives up its fires of them: other nodes may have them by now, and the message about that may
-///     still be on its way, whatever else is heard first.
-///  7. After a stop of this process no fire of a job with such a limit starts until a dispatcher
-///     has answered what this node said after the stop. The orders that it finds in its connection
-///     may have been given up, and on a slow network the word about that needs longer than
-///     `silence_limit`.
+///     (`fenced`) and gives up its fires of them: other nodes may have them by now, and the message
+///     about that may still be on its way, whatever else is heard first.
+///  7. After a stop of this process no fire of a job with such a limit, or with locks, starts until
+///     a dispatcher has answered what this node said after the stop. The orders that it finds in
+///     its connection may have been given up, and on a slow network the word about that needs
+///     longer than `silence_limit`.
 ///  8. After the wall clock was set ahead no fire is due, neither to start nor to end as skipped,
 ///     until a dispatcher is heard `silence_limit` later, which has seen this clock by then. If
 ///     this node died before, fires that it had decided would be taken for not yet due, and be

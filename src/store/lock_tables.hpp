@@ -24,8 +24,8 @@ public:
     std::vector<LockLimit> limits()
     {
         std::vector<LockLimit> found;
-        auto rows = tables_.query(
-            "SELECT name, most, set_by, set_at FROM lock_limit ORDER BY name");
+        auto rows =
+            tables_.query("SELECT name, most, set_by, set_at FROM lock_limit ORDER BY name");
         while (rows.next()) {
             LockLimit limit;
             limit.name = rows.text(0);
@@ -41,16 +41,16 @@ public:
     void set_limit(const LockLimit& limit)
     {
         delete_limit(limit.name);
-        tables_.execute(fmt::format(
-            "INSERT INTO lock_limit (name, most, set_by, set_at) VALUES ({},{},{},{})",
-            tables_.quote(limit.name), limit.limit, tables_.quote(limit.set_by),
-            to_unix_millis(limit.set_at)));
+        tables_.execute(
+            fmt::format("INSERT INTO lock_limit (name, most, set_by, set_at) VALUES ({},{},{},{})",
+                        tables_.quote(limit.name), limit.limit, tables_.quote(limit.set_by),
+                        to_unix_millis(limit.set_at)));
     }
 
     bool delete_limit(const std::string& name)
     {
-        return tables_.execute(fmt::format("DELETE FROM lock_limit WHERE name = {}",
-                                           tables_.quote(name))) > 0;
+        return tables_.execute(
+                   fmt::format("DELETE FROM lock_limit WHERE name = {}", tables_.quote(name))) > 0;
     }
 
     std::vector<LockUser> users()

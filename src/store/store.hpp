@@ -60,6 +60,7 @@ class AccountStore;
 class NoticeStore;
 class PauseStore;
 class LockStore;
+class BackfillStore;
 
 struct JobCounts {
     std::int64_t total = 0;
@@ -501,6 +502,8 @@ public:
     virtual AccountStore& accounts() = 0;
     /// The part about locks; likewise.
     virtual LockStore& locks() = 0;
+    /// The part about backfills; likewise.
+    virtual BackfillStore& backfills() = 0;
 };
 
 }  // namespace peercron

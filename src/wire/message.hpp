@@ -81,10 +81,10 @@ struct Account {
     std::uint32_t slots = 0;
     std::vector<RunOrder> held;  ///< not started yet
     std::vector<RunReport> running;
-    std::vector<RunReport> ended;   ///< ended, but not yet in the store; without output
+    std::vector<RunReport> ended;  ///< ended, but not yet in the store; without output
     /// Of those that are running, and are daemons or hold locks: what was started.
     std::vector<RunOrder> started;
-    bool has_journal = false;       ///< copies of steps outlive this process
+    bool has_journal = false;  ///< copies of steps outlive this process
     /// What NodeFields::needs() may name for it to run a job rightly.
     std::vector<std::string> known_fields;
     std::vector<std::string> labels;  ///< that it tells, see model/labels.hpp

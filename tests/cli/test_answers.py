@@ -60,6 +60,24 @@ NOT_CLEAN = {
     "totals": {**TOTALS, "clean": False, "from": 1795133000000, "unplanned": True, "unknown_jobs": 1, "missing": 7,
                "late": 2001, "never_ended": 1, "missed": 4, "unjudged_fires": 1, "unjudged_rows": 2}}
 
+
+def lock_run(**changes):
+    return {"id": 812, "cron_id": 12, "job": "backup", "scheduled_at": 1795219200000, "attempt": 1, "weight": 1,
+            "run_server": "127.0.0.1:9991", "started_at": 1795219200004, **changes}
+
+
+def lock(**changes):
+    return {"name": "db", "limit": 1, "is_set": False, "set_by": "", "set_at": None, "jobs": 2, "taken": 1,
+            "owners": [lock_run(weight=changes.get("taken", 1))],
+            "waiting": [lock_run(id=813, cron_id=7, job="", started_at=None)], **changes}
+
+
+def backfill(**changes):
+    return {"id": 7, "cron_id": 12, "from": 1795132800000, "to": 1795219200000, "only": "missing", "parallel": 2,
+            "asked_by": "ops at 10.0.0.3", "asked_at": 1795219300000, "state": "running", "why": "", "ended_at": None,
+            "fires": 3, "begun": 0, "open": 0, "first_fires": [1795132800000, 1795136400000, 1795140000000], **changes}
+
+
 ANSWERS = {
     "GET /cron/list": lambda asked: ([job()] if asked.query.get("name") == "backup" else
                                      page(JOBS[:1], 3) if asked.query else JOBS),
@@ -88,6 +106,13 @@ ANSWERS = {
     "POST /run/kill/501": open_run(),
     "POST /run/retry/501": open_run(id=503, state="planned", started_at=None, attempt=2, retry_at=1795219210000),
     "POST /run/give-up/501": open_run(id=503, state="killed", started_at=None, attempt=2, retry_at=1795219210000),
+    "POST /run/again/501": open_run(id=503, state="planned", started_at=None, attempt=2),
+    "POST /cron/backfill/12": lambda asked: backfill(id=None if asked.body["dry_run"] else 7),
+    "POST /cron/backfill/stop/7": backfill(state="stopped", why="by ops at 10.0.0.3", begun=1),
+    "GET /cron/12/backfills": [backfill(begun=1, open=1), backfill(id=3, state="stopped", why="by ops at 10.0.0.3")],
+    "GET /lock/list": [lock(), lock(name="ftp", limit=4, is_set=True, taken=2, waiting=[])],
+    "POST /lock/set": lock(name="ftp", limit=4, is_set=True, taken=2),
+    "POST /lock/delete": lock(),
     "GET /node/list": NODES,
     "GET /audit": {"findings": [], "totals": TOTALS},
     "GET /health": HEALTH,
@@ -115,6 +140,14 @@ COMMANDS = {
     "run_kill": ["run", "kill", 501],
     "run_retry": ["run", "retry", 501],
     "run_give_up": ["run", "give-up", 501],
+    "run_again": ["run", "again", 501],
+    "job_backfill": ["job", "backfill", 12, "--from", "2026-11-20", "--to", "2026-11-21", "--parallel", 2],
+    "job_backfill_dry_run": ["job", "backfill", 12, "--from", "2026-11-20", "--dry-run"],
+    "job_backfills": ["job", "backfills", 12],
+    "job_stop_backfill": ["job", "stop-backfill", 7],
+    "lock_list": ["lock", "list"],
+    "lock_set": ["lock", "set", "ftp", 4],
+    "lock_delete": ["lock", "delete", "db"],
     "node_list": ["node", "list"],
     "job_history": ["job", "history", 12],
     "status": ["status"],

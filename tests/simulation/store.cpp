@@ -2,6 +2,7 @@
 
 #include "base/timer.hpp"
 #include "simulation/unused_store.hpp"
+#include "store/backfill_store.hpp"
 #include "store/lock_store.hpp"
 #include "store/pause_store.hpp"
 
@@ -54,6 +55,29 @@ private:
     [[noreturn]] static void unexpected() { throw std::logic_error("only the API asks this"); }
 
     std::vector<LockLimit> limits_;
+};
+
+/// Nobody asks for any.
+class NoBackfills final : public BackfillStore {
+public:
+    Backfill add(const Backfill& /*draft*/, std::span<const WallTime> /*fires*/) override
+    {
+        unexpected();
+    }
+    std::vector<BackfillWork> work(std::size_t /*limit*/) override { return {}; }
+    bool end(std::int64_t /*id*/, BackfillState /*state*/, const std::string& /*why*/,
+             WallTime /*at*/) override
+    {
+        unexpected();
+    }
+    std::vector<BackfillProgress> list(JobId /*job*/, std::size_t /*limit*/) override
+    {
+        unexpected();
+    }
+    std::optional<BackfillProgress> find(std::int64_t /*id*/) override { unexpected(); }
+
+private:
+    [[noreturn]] static void unexpected() { throw std::logic_error("there are no backfills"); }
 };
 
 }  // namespace
@@ -181,6 +205,7 @@ public:
     std::vector<JobPast> find_pasts(const PastQuery& /*query*/) override { return {}; }
     PauseStore& pauses() override { return pauses_; }
     LockStore& locks() override { return locks_; }
+    BackfillStore& backfills() override { return backfills_; }
 
 private:
     template <class Copy>
@@ -193,6 +218,7 @@ private:
     const bool is_last_chance_;
     PauseCalls pauses_;
     FixedLocks locks_{{}};
+    NoBackfills backfills_;
 };
 
 /// The database, as a job sees it whose caller waits.
@@ -310,6 +336,7 @@ public:
     }
     PauseStore& pauses() override { return pauses_; }
     LockStore& locks() override { return locks_; }
+    BackfillStore& backfills() override { return backfills_; }
 
 private:
     PauseCalls pauses_;
@@ -317,6 +344,7 @@ private:
     Database& database_;
     const WallTime sent_;
     FixedLocks locks_{database_.lock_limits};
+    NoBackfills backfills_;
 };
 
 /// What is on its way: it outlives the call, and its caller.

@@ -110,6 +110,7 @@ public:
     PauseStore& pauses() override { unexpected(); }
     AccountStore& accounts() override { unexpected(); }
     LockStore& locks() override { unexpected(); }
+    BackfillStore& backfills() override { unexpected(); }
 
 private:
     [[noreturn]] static void unexpected()

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "store/mysql/mysql_accounts.hpp"
+#include "store/mysql/mysql_backfills.hpp"
 #include "store/mysql/mysql_locks.hpp"
 #include "store/mysql/mysql_notices.hpp"
 #include "store/mysql/mysql_pauses.hpp"
@@ -77,6 +78,7 @@ public:
     PauseStore& pauses() override { return pauses_; }
     AccountStore& accounts() override { return accounts_; }
     LockStore& locks() override { return locks_; }
+    BackfillStore& backfills() override { return backfills_; }
 
 private:
     MysqlSession session_;
@@ -84,6 +86,7 @@ private:
     MysqlPauses pauses_{session_};
     MysqlAccounts accounts_{session_};
     MysqlLocks locks_{session_};
+    MysqlBackfills backfills_{session_};
 };
 
 }  // namespace peercron

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "store/sqlite/sqlite_accounts.hpp"
+#include "store/sqlite/sqlite_backfills.hpp"
 #include "store/sqlite/sqlite_locks.hpp"
 #include "store/sqlite/sqlite_notices.hpp"
 #include "store/sqlite/sqlite_pauses.hpp"
@@ -74,6 +75,7 @@ public:
     PauseStore& pauses() override { return pauses_; }
     AccountStore& accounts() override { return accounts_; }
     LockStore& locks() override { return locks_; }
+    BackfillStore& backfills() override { return backfills_; }
 
 private:
     SqliteSession session_;
@@ -81,6 +83,7 @@ private:
     SqlitePauses pauses_{session_};
     SqliteAccounts accounts_{session_};
     SqliteLocks locks_{session_};
+    SqliteBackfills backfills_{session_};
 };
 
 }  // namespace peercron

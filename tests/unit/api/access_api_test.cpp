@@ -85,6 +85,7 @@ const std::vector<std::pair<std::string, std::string>> least_roles{
     {"/cron/deleted", "read"},
     {"/cron/{id}", "read"},
     {"/cron/{id}/history", "read"},
+    {"/cron/{id}/backfills", "read"},
     {"/cron/{id}/stats", "read"},
     {"/cron/{id}/why", "read"},
     {"/cron/preview", "read"},
@@ -114,6 +115,9 @@ const std::vector<std::pair<std::string, std::string>> least_roles{
     {"/run/kill/{id}", "operate"},
     {"/run/retry/{id}", "operate"},
     {"/run/give-up/{id}", "operate"},
+    {"/run/again/{id}", "operate"},
+    {"/cron/backfill/{id}", "operate"},
+    {"/cron/backfill/stop/{id}", "operate"},
     {"/cron/add", "admin"},
     {"/cron/update", "admin"},
     {"/cron/clear", "admin"},
@@ -236,8 +240,8 @@ TEST_F(AccessApiTest, ALimitedTokenSeesAndTouchesOnlyItsJobs)
     for (const std::string path : {"/cron/{}", "/cron/{}/stats", "/badge/{}.svg"}) {
         EXPECT_EQ(call("GET", fmt::format(fmt::runtime(path), own)).status, 200U) << path;
     }
-    for (const std::string path :
-         {"/cron/{}", "/cron/{}/history", "/cron/{}/stats", "/cron/{}/why", "/badge/{}.svg"}) {
+    for (const std::string path : {"/cron/{}", "/cron/{}/history", "/cron/{}/stats", "/cron/{}/why",
+                                   "/cron/{}/backfills", "/badge/{}.svg"}) {
         EXPECT_EQ(call("GET", fmt::format(fmt::runtime(path), other)).status, 404U) << path;
     }
     EXPECT_EQ(call("GET", "/cron/" + other).message(),
@@ -248,7 +252,7 @@ TEST_F(AccessApiTest, ALimitedTokenSeesAndTouchesOnlyItsJobs)
     }
     for (const std::string path :
          {"/cron/stop/{}", "/cron/start/{}", "/cron/run/{}", "/cron/delete/{}", "/run/kill/{}0",
-          "/run/retry/{}0", "/run/give-up/{}0"}) {
+          "/run/retry/{}0", "/run/again/{}0", "/run/give-up/{}0"}) {
         EXPECT_EQ(call("POST", fmt::format(fmt::runtime(path), other), "{}").status, 404U) << path;
     }
     EXPECT_EQ(call("POST", "/cron/update", R"({"id":)" + other + R"(,"remark":"x"})").status, 404U);

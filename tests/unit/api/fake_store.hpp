@@ -3,6 +3,7 @@
 #include "base/utf8.hpp"
 #include "model/missed.hpp"
 #include "store/account_store.hpp"
+#include "store/backfill_store.hpp"
 #include "store/lock_store.hpp"
 #include "store/notice_store.hpp"
 #include "store/pause_store.hpp"
@@ -42,6 +43,7 @@ struct FakeTables {
     std::vector<DoubledRun> doubled;
 
     std::map<std::string, LockLimit> lock_limits;
+    std::vector<BackfillProgress> backfills;
     std::vector<NoticeChannel> channels;
     std::vector<UserAccount> accounts;
     std::vector<AccessToken> tokens;
@@ -326,17 +328,77 @@ private:
     FakeTables& tables_;
 };
 
+/// Its part about backfills, none of which has begun.
+class FakeBackfills final : public BackfillStore {
+public:
+    explicit FakeBackfills(FakeTables& tables) : tables_(tables) {}
+
+    Backfill add(const Backfill& draft, std::span<const WallTime> fires) override
+    {
+        BackfillProgress added{.backfill = draft, .fires = std::ssize(fires)};
+        added.backfill.id = std::ssize(tables_.backfills) + 1;
+        tables_.backfills.push_back(added);
+        return added.backfill;
+    }
+    std::vector<BackfillWork> work(std::size_t /*limit*/) override
+    {
+        throw std::logic_error("the API does not call this");
+    }
+    bool end(std::int64_t id, BackfillState state, const std::string& why, WallTime at) override
+    {
+        for (BackfillProgress& known : tables_.backfills) {
+            Backfill& backfill = known.backfill;
+            if (backfill.id != id) continue;
+            if (backfill.state == BackfillState::running) {
+                backfill.state = state;
+                backfill.why = why;
+                backfill.ended_at = at;
+            }
+            return true;
+        }
+        return false;
+    }
+    std::vector<BackfillProgress> list(JobId job, std::size_t limit) override
+    {
+        std::vector<BackfillProgress> found;
+        for (auto known = tables_.backfills.rbegin(); known != tables_.backfills.rend(); ++known) {
+            if (known->backfill.job == job && found.size() < limit) found.push_back(*known);
+        }
+        return found;
+    }
+    std::optional<BackfillProgress> find(std::int64_t id) override
+    {
+        for (const BackfillProgress& known : tables_.backfills) {
+            if (known.backfill.id == id) return known;
+        }
+        return std::nullopt;
+    }
+
+private:
+    FakeTables& tables_;
+};
+
 /// A store in memory, for the calls that api/ makes.
 class FakeStore final : public Store {
 public:
     explicit FakeStore(FakeTables& tables)
-        : tables_(tables), notices_(tables), pauses_(tables), accounts_(tables), locks_(tables)
+        : tables_(tables),
+          notices_(tables),
+          pauses_(tables),
+          accounts_(tables),
+          locks_(tables),
+          backfills_(tables)
     {}
 
     LockStore& locks() override
     {
         begin();
         return locks_;
+    }
+    BackfillStore& backfills() override
+    {
+        begin();
+        return backfills_;
     }
 
     NoticeStore& notices() override
@@ -786,6 +848,7 @@ private:
     FakePauses pauses_;
     FakeAccounts accounts_;
     FakeLocks locks_;
+    FakeBackfills backfills_;
 };
 
 }  // namespace peercron::testing

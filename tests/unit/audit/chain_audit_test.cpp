@@ -112,6 +112,14 @@ TEST_F(ChainAuditTest, WhatIsNotOverOrHasNoPartnerIsNotOwed)
     EXPECT_THAT(found(), IsEmpty());
 }
 
+TEST_F(ChainAuditTest, NothingIsOwedAfterAFireThatABackfillRan)
+{
+    parents(1min, RunState::success, RunState::success);
+    parents_[0].back().requested = true;
+    EXPECT_THAT(found(), IsEmpty());
+    EXPECT_EQ(report_.unjudged_fires, 1);
+}
+
 TEST_F(ChainAuditTest, AChildThatRanAgainstItsWishIsExtra)
 {
     parents(1min, RunState::success, RunState::failed);

@@ -238,6 +238,23 @@ TEST_F(JobAuditTest, RunsOnRequestAreNeitherExtraNorDoubled)
     EXPECT_EQ(report_.requested, 3);
 }
 
+TEST_F(JobAuditTest, AFireThatNobodyRanAndThatWasBackfilledIsNeitherMissingNorOneTooMany)
+{
+    change(t0 - 1h, every(10));
+    rows(t0, t0 + 100s, 10s);
+    rows_.erase(RunId{job_id, t0 + 30s, 1});
+    LedgerEntry& first = row(t0 + 30s);
+    first.requested = true;
+    first.started_at = t0 + 2h;
+    row(t0 + 50s, RunState::failed);
+    row(t0 + 50s, RunState::success, 2).requested = true;
+    row(t0 + 70s, RunState::revoked);
+    row(t0 + 70s, RunState::success, 2).requested = true;
+    EXPECT_THAT(audit(t0 + 100s), IsEmpty());
+    EXPECT_EQ(report_.due, 10);
+    EXPECT_EQ(report_.requested, 3);
+}
+
 TEST_F(JobAuditTest, ARowAccountsForItsFireInWhateverStateButRevoked)
 {
     change(t0 - 1h, every(10));

@@ -395,6 +395,22 @@ TEST_F(ChainTest, ARunByHandTakesItsChainWithItUnlessItIsAskedNotTo)
     EXPECT_FALSE(row_of(done, {load, alone->scheduled_at, 1}));
 }
 
+TEST_F(ChainTest, AFireThatABackfillRunsRunsAlone)
+{
+    start();
+    at(10s + 5ms);
+    const RunId old = fire(extract, -1h + 1s);
+    ASSERT_TRUE(term_->run_again(old, std::nullopt, "backfill 7 by ops", now_));
+    step();
+    end(old, RunState::success, 0);
+    EXPECT_THAT(step().runs, IsEmpty()) << "its child may have a row of that time";
+    ChainRow found = row(RunState::success);
+    found.id = old;
+    found.requested_by = "backfill 7 by ops";
+    answer({found});
+    EXPECT_THAT(step().runs, IsEmpty());
+}
+
 TEST_F(ChainTest, TheMissedFiresOfAParentAreOneRowOfTheChild)
 {
     parent_.cron_set = "* * * * * *";

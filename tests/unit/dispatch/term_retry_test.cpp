@@ -468,10 +468,76 @@ TEST_F(RetryTest, APersonMayTryAgainWhatHasNoRetriesLeft)
     EXPECT_EQ(planned.runs[0].requested_by, "ann");
     fail(attempt(2), 3s);
     EXPECT_THAT(step().runs, IsEmpty());
-    EXPECT_FALSE(term_->retry_now(row(2, RunState::success), "ann", now_));
     LogRow elsewhere = row(1, RunState::failed);
     elsewhere.run.id.job = 2;
     EXPECT_FALSE(term_->retry_now(elsewhere, "ann", now_)) << "there is no such job";
+}
+
+TEST_F(RetryTest, ABackfillRunsAFireOfThePastAsItsNextAttemptOrItsFirst)
+{
+    job_.retries = 0;
+    hand_out();
+    report(alpha, first_, RunState::success);
+    step();
+    at(2h);
+    connect(alpha);
+    step();
+    const std::string by = "backfill 7 by ann";
+    const auto again = term_->run_again(first_, row(1, RunState::success), by, now_);
+    ASSERT_TRUE(again);
+    EXPECT_EQ(*again, attempt(2));
+    const RunId old{first_.job, first_.scheduled_at - 24h, 1};
+    const auto missed = term_->run_again(old, std::nullopt, by, now_);
+    ASSERT_TRUE(missed);
+    EXPECT_EQ(*missed, old);
+    EXPECT_FALSE(term_->run_again(old, std::nullopt, by, now_)) << "it has not ended";
+    const PlanStep planned = step();
+    std::vector<RunId> asked;
+    for (const PlannedRun& run : planned.runs) {
+        if (run.requested_by != by) continue;
+        asked.push_back(run.id);
+        EXPECT_EQ(run.state, RunState::planned);
+    }
+    EXPECT_THAT(asked, ::testing::UnorderedElementsAre(attempt(2), old));
+    std::size_t handed = 0;
+    for (const auto& [node, order] : orders_) {
+        if (order.id != old && order.id != attempt(2)) continue;
+        ++handed;
+        EXPECT_EQ(order.start_at, now_.wall);
+    }
+    EXPECT_EQ(handed, 2U);
+}
+
+TEST_F(RetryTest, ABackfillWaitsForRoomInAJobWithALimit)
+{
+    job_.is_mutex = true;
+    hand_out();
+    report(alpha, first_, RunState::running);
+    at(3s);
+    connect(alpha);
+    const RunId old{first_.job, first_.scheduled_at - 24h, 1};
+    EXPECT_FALSE(term_->run_again(old, std::nullopt, "backfill 7 by ann", now_));
+    report(alpha, first_, RunState::success);
+    EXPECT_TRUE(term_->run_again(old, std::nullopt, "backfill 7 by ann", now_));
+}
+
+TEST_F(RetryTest, TheJobsNextFireDoesNotEndTheRetriesOfABackfill)
+{
+    hand_out();
+    report(alpha, first_, RunState::success);
+    at(2h);
+    connect(alpha);
+    step();
+    const RunId old{first_.job, first_.scheduled_at - 24h, 1};
+    ASSERT_TRUE(term_->run_again(old, std::nullopt, "backfill 7 by ann", now_));
+    step();
+    fail(old, 2h + 1s);
+    const PlanStep planned = step();
+    const auto next =
+        std::ranges::find(planned.runs, RunId{old.job, old.scheduled_at, 2}, &PlannedRun::id);
+    ASSERT_NE(next, planned.runs.end());
+    EXPECT_EQ(next->state, RunState::planned);
+    EXPECT_EQ(next->requested_by, "backfill 7 by ann");
 }
 
 TEST_F(RetryTest, AWaitThatAClockAheadHasPlannedIsNotLongerThanItsDelay)
