@@ -85,9 +85,8 @@ ExitStatus tell_lock(const LockOptions& options, const json::value& data)
         return ExitStatus::done;
     }
     const AnswerFields lock(data);
-    print(fmt::format("lock {}: limit {}{}, of which {} taken\n", one_line(lock.text("name")),
-                      lock.number_text("limit"),
-                      lock.flag("is_set") ? "" : ", as of every lock without one of its own",
+    print(fmt::format("lock {}: limit {}{}, {} taken\n", one_line(lock.text("name")),
+                      lock.number_text("limit"), lock.flag("is_set") ? "" : " (nobody has set one)",
                       lock.number_text("taken")));
     return ExitStatus::done;
 }
