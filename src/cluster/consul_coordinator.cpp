@@ -29,6 +29,8 @@ constexpr std::chrono::milliseconds renew_every{2500};
 
 /// While sessions of an earlier process may be left, which may hold the lock.
 constexpr std::chrono::milliseconds look_again_every{500};
+/// The own session has to be renewed meanwhile.
+constexpr auto look_timeout = 1000ms;
 
 /// Longer than the 7 s for which an agent without a leader keeps a request, so that it can say so.
 constexpr auto call_timeout = 8000ms;
@@ -289,6 +291,7 @@ asio::awaitable<bool> ConsulCoordinator::destroy_older_sessions()
 {
     const std::string own = campaign_.session();
     ConsulCall look = get("/v1/session/info/" + own);
+    look.timeout = look_timeout;
     const Answer info = co_await ask(std::move(look));
     if (!info) co_return false;
     if (!info->ok()) co_return true;
@@ -297,6 +300,7 @@ asio::awaitable<bool> ConsulCoordinator::destroy_older_sessions()
     const std::string node = self->front().node;
 
     ConsulCall list = get("/v1/session/node/" + url_path(node));
+    list.timeout = look_timeout;
     const Answer listed = co_await ask(std::move(list));
     if (!listed) co_return false;
     if (!listed->ok()) co_return true;
@@ -305,7 +309,7 @@ asio::awaitable<bool> ConsulCoordinator::destroy_older_sessions()
     bool have_all_answered = true;
     for (const SessionInfo& session : *sessions) {
         if (session.name != names_.session || session.id == own) continue;
-        ConsulCall destroy = put("/v1/session/destroy/" + session.id, {}, call_timeout);
+        ConsulCall destroy = put("/v1/session/destroy/" + session.id, {}, look_timeout);
         const Answer destroyed = co_await ask(std::move(destroy));
         if (!destroyed) have_all_answered = false;
         if (destroyed && destroyed->ok()) {
