@@ -1,4 +1,6 @@
 """Fires of the past run again, as the same fires: those that were missed, and those that failed."""
+import re
+
 from harness import let_pass, now_ms, wait_until
 
 
@@ -98,7 +100,7 @@ def test_a_backfill_is_stopped_and_what_is_too_much_is_refused(cluster):
         return answer.json["message"]
 
     message = refused(**{"from": now - 30_000, "only": "all"})
-    assert message.startswith("from: 6000 fires would run; a backfill runs at most 5000"), message
+    assert re.match("from: 600[01] fires would run; a backfill runs at most 5000", message), message
     message = refused(**{"from": now - 10_000_000})
     assert "more than 1000000 fires were due" in message, message
     assert refused(**{"from": now + 60}).startswith("from: not before to")

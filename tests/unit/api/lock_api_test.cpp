@@ -39,6 +39,7 @@ TEST_F(LockApiTest, ASetLimitIsListedWithWhoHoldsAndWhoWaits)
     LogRow waiting;
     waiting.id = 8;
     waiting.run.id = {other, clock_.time, 1};
+    waiting.run.state = RunState::planned;
     LogRow to_come = waiting;
     to_come.id = 9;
     to_come.run.id.scheduled_at += std::chrono::seconds(1);
