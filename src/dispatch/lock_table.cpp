@@ -38,6 +38,7 @@ void LockTable::erase(JobId job)
 
 std::vector<JobId> LockTable::set_limits(std::vector<LockLimit> limits)
 {
+    if (limits == limits_) return {};
     std::set<JobId> concerned;
     for (const auto& [name, users] : users_) {
         if (limit_of(name, limits) == limit_of(name, limits_)) continue;
