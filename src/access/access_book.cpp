@@ -109,7 +109,9 @@ asio::awaitable<std::optional<Caller>> AccessBook::find_token(std::string secret
 asio::awaitable<std::optional<Caller>> AccessBook::find_session(std::string secret)
 {
     const std::string digest = digest_of(secret);
-    if (const Known* const there = known(digest)) co_return there->caller;
+    const Known* const there = known(digest);
+    // A token that somebody shows in a cookie is no session, also while it is known.
+    if (there != nullptr && there->caller->proof == Proof::session) co_return there->caller;
     const Place place(waiting_, most_waiting, "the store");
     const std::uint64_t version = version_;
     const WallTime now = clock_.now();

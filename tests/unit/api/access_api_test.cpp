@@ -436,6 +436,18 @@ TEST_F(AccessApiTest, ASessionChangesThingsByPostFromItsOwnPagesOnly)
     EXPECT_EQ(request("POST", "/cron/stop/" + id, cookie + same_origin).status, 200U);
 }
 
+TEST_F(AccessApiTest, ATokenIsNoSessionAndASessionIsNoToken)
+{
+    const std::string token = add_token("ops", Role::owner);
+    EXPECT_EQ(get("/access/me", bearer(token)).status, 200U);
+    EXPECT_EQ(get("/access/me", "Cookie: peercron=" + token + "\r\n").status, 401U);
+    const std::string cookie = sign_in_as("ada", "owner");
+    EXPECT_EQ(get("/access/me", cookie).status, 200U);
+    const std::size_t begin = cookie.find('=') + 1;
+    const std::string session = cookie.substr(begin, cookie.find('\r') - begin);
+    EXPECT_EQ(get("/access/me", bearer(session)).status, 401U);
+}
+
 TEST_F(AccessApiTest, ASessionEndsWhenItIsIdleOrOldOrItsPersonWantsIt)
 {
     const std::string cookie = sign_in_as("ada", "read");
