@@ -31,7 +31,7 @@ def complete_in_bash(tmp_path, *words, url="http://127.0.0.1:1"):
 
 def test_bash_completes_commands_options_and_values(tmp_path):
     assert {"job", "log", "run", "node", "status", "serve"} <= complete_in_bash(tmp_path, "")
-    assert complete_in_bash(tmp_path, "job", "st") == {"stop", "start"}
+    assert complete_in_bash(tmp_path, "job", "st") == {"stop", "start", "stop-backfill"}
     assert complete_in_bash(tmp_path, "log", "list", "--sta") == {"--state"}
     assert complete_in_bash(tmp_path, "log", "list", "--state", "s") == {"success", "skipped"}
     assert complete_in_bash(tmp_path, "log", "list", "--state", "=", "s") == {"success", "skipped"}
@@ -106,7 +106,7 @@ def complete_in_zsh(tmp_path, line, url="http://127.0.0.1:1"):
 def test_zsh_completes_commands_options_values_and_jobs(tmp_path, fake):
     fake.answers["GET /cron/list"] = {"list": [job(name="nightly"), job(name="$(touch hacked)")], "total": 2}
     assert {"job", "log", "run", "node", "status", "serve"} <= complete_in_zsh(tmp_path, "")
-    assert complete_in_zsh(tmp_path, "job st") == {"start", "stop"}
+    assert complete_in_zsh(tmp_path, "job st") == {"start", "stop", "stop-backfill"}
     assert "--state" in complete_in_zsh(tmp_path, "log list --st")
     assert complete_in_zsh(tmp_path, "log list --state s") == {"success", "skipped"}
     assert complete_in_zsh(tmp_path, "job add --overlap ") == {"allow", "skip", "queue", "replace"}
