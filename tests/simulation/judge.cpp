@@ -791,6 +791,10 @@ std::optional<Judge::DaemonPast> Judge::past_of_daemon(JobId id) const
     const Job& job = *versions.front().job;
     const auto starts = daemons_.find(id);
     if (starts == daemons_.end()) return past;
+    // Nobody could know how long it was up, or whether it was at all; and by hand it counts again
+    // from the first.
+    const auto lost = lost_.lower_bound(RunId{id, versions.back().effective_from, 0});
+    if (lost != lost_.end() && lost->job == id) return std::nullopt;
     for (const Execution* start : starts->second) {
         if (!start->ended) continue;
         if (std::chrono::abs(*start->ended - since) < clocks_differ) return std::nullopt;
@@ -799,11 +803,10 @@ std::optional<Judge::DaemonPast> Judge::past_of_daemon(JobId id) const
         if (std::chrono::abs(ran - job.healthy_after) < clocks_differ) return std::nullopt;
         const auto row = rows_.find(start->order.id);
         if (row == rows_.end()) return std::nullopt;
-        // Nobody could know how long it was up: its row ends when it was given up, or when its
-        // node went on after a stop.
+        // Its row ends when its node went on after a stop.
         const bool was_noticed_late =
             start->noticed && *start->noticed - *start->ended > clocks_differ;
-        if (lost_.contains(start->order.id) || was_noticed_late) return std::nullopt;
+        if (was_noticed_late) return std::nullopt;
         past.last = start;
         past.ended_by_itself = !start->killed && !start->was_told_to_end;
         if (!row->second.requested_by.empty() || ran > job.healthy_after) past.failures = 0;
@@ -823,9 +826,6 @@ void Judge::check_daemon_start(const Execution& execution)
     const auto row = rows_.find(id);
     const bool is_asked_for = row == rows_.end() || !row->second.requested_by.empty();
     if (!past || past->last == nullptr || is_asked_for || has_wrong_clocks_) return;
-    // A start that was lost before its command was there is followed by this one.
-    const auto lost = lost_.lower_bound(RunId{id.job, past->last->order.id.scheduled_at + 1ms, 0});
-    if (lost != lost_.end() && *lost < id) return;
     const std::string who = fmt::format("{} on {}", to_string(id), execution.node);
     const auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(execution.started -
                                                                               *past->last->ended);
