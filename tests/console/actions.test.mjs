@@ -168,7 +168,7 @@ pageTest('a fire that failed is tried again, and given up', 'runs', async (page)
   await page.goto(ui(`run/${run.id}`));
   await page.waitForSelector('.answer:has-text("retry in")');
   await page.click('button:has-text("Retry now")');
-  await page.waitForSelector('.answer:has-text("attempt 2 of 3")');
+  await page.waitForSelector('.answer:has-text("attempt 2 of 3"):has-text("retry in")');
   await page.click('button:has-text("Give up")');
   await eventually(async () => {
     const { list } = await node.get(`log/list?cron_id=${id}&limit=5`);
