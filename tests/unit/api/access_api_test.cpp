@@ -402,6 +402,15 @@ TEST_F(AccessApiTest, AStoreThatIsAwayOpensNothing)
     EXPECT_EQ(post("/cron/stop/1", "").status, 401U);
 }
 
+TEST_F(AccessApiTest, AStoreThatIsBackIsAskedAtOnceWhetherThereAreAccounts)
+{
+    access_.forget();
+    tables_.away = true;
+    EXPECT_EQ(post("/cron/add", "cronSet=@daily&command=true").status, 401U);
+    tables_.away = false;
+    EXPECT_EQ(post("/cron/add", "cronSet=@daily&command=true").status, 200U);
+}
+
 // Accounts and sessions.
 
 TEST_F(AccessApiTest, ASessionIsACookieThatNoScriptReadsAndNoOtherSiteSends)
