@@ -218,17 +218,6 @@ ExitStatus delete_token(const AccountOptions& options)
     return ExitStatus::done;
 }
 
-using AccountBody = ExitStatus (*)(const AccountOptions& options);
-
-CLI::App& add_account_command(CLI::App& group, Action& chosen, const char* name, const char* text,
-                              const std::shared_ptr<AccountOptions>& options, AccountBody body)
-{
-    CLI::App& command = *group.add_subcommand(name, text);
-    add_api_options(command, *options);
-    on_parsed(command, chosen, [options, body] { return body(*options); });
-    return command;
-}
-
 void add_account_name(CLI::App& command, AccountOptions& options)
 {
     command.add_option("NAME", options.name, "Its name")->required()->type_name("");
@@ -260,12 +249,11 @@ void add_accounts(CLI::App& app, Action& chosen)
     account.require_subcommand(1);
 
     auto options = std::make_shared<AccountOptions>();
-    add_account_command(account, chosen, "list", "Show the accounts", options, list_accounts)
+    add_api_command(account, chosen, "list", "Show the accounts", options, list_accounts)
         .footer("Example:\n  peercron account list");
 
     options = std::make_shared<AccountOptions>();
-    CLI::App& add =
-        add_account_command(account, chosen, "add", "Add an account", options, add_account);
+    CLI::App& add = add_api_command(account, chosen, "add", "Add an account", options, add_account);
     add_account_name(add, *options);
     add_rights(add, *options);
     add.footer(
@@ -277,7 +265,7 @@ void add_accounts(CLI::App& app, Action& chosen)
 
     options = std::make_shared<AccountOptions>();
     CLI::App& set =
-        add_account_command(account, chosen, "set", "Change an account", options, set_account);
+        add_api_command(account, chosen, "set", "Change an account", options, set_account);
     add_account_name(set, *options);
     add_rights(set, *options);
     set.add_flag("--password", options->password,
@@ -286,13 +274,13 @@ void add_accounts(CLI::App& app, Action& chosen)
 
     options = std::make_shared<AccountOptions>();
     CLI::App& remove =
-        add_account_command(account, chosen, "delete", "Delete an account, and end its sessions",
-                            options, delete_account);
+        add_api_command(account, chosen, "delete", "Delete an account, and end its sessions",
+                        options, delete_account);
     add_account_name(remove, *options);
     remove.footer("Example:\n  peercron account delete ada");
 
     options = std::make_shared<AccountOptions>();
-    CLI::App& events = add_account_command(
+    CLI::App& events = add_api_command(
         account, chosen, "events",
         "Show sign-ins, refusals, runs by hand, and changes of accounts, tokens and channels",
         options, list_account_events);
@@ -310,13 +298,13 @@ void add_tokens(CLI::App& app, Action& chosen)
     token.require_subcommand(1);
 
     auto options = std::make_shared<AccountOptions>();
-    add_account_command(token, chosen, "list", "Show the tokens, without their secrets", options,
-                        list_tokens)
+    add_api_command(token, chosen, "list", "Show the tokens, without their secrets", options,
+                    list_tokens)
         .footer("Example:\n  peercron token list");
 
     options = std::make_shared<AccountOptions>();
-    CLI::App& add = add_account_command(
-        token, chosen, "add", "Add a token, and show its secret once", options, add_token);
+    CLI::App& add = add_api_command(token, chosen, "add", "Add a token, and show its secret once",
+                                    options, add_token);
     add_account_name(add, *options);
     add_rights(add, *options);
     add.add_option("--expires", options->expires,
@@ -329,7 +317,7 @@ void add_tokens(CLI::App& app, Action& chosen)
 
     options = std::make_shared<AccountOptions>();
     CLI::App& remove =
-        add_account_command(token, chosen, "delete", "Delete a token", options, delete_token);
+        add_api_command(token, chosen, "delete", "Delete a token", options, delete_token);
     add_account_name(remove, *options);
     remove.footer("Example:\n  peercron token delete deploy");
 }

@@ -284,17 +284,6 @@ ExitStatus list_deliveries(const ChannelOptions& options)
     return ExitStatus::done;
 }
 
-using Body = ExitStatus (*)(const ChannelOptions& options);
-
-CLI::App& add_one(CLI::App& channel, Action& chosen, const char* name, const char* text,
-                  const std::shared_ptr<ChannelOptions>& options, Body body)
-{
-    CLI::App& command = *channel.add_subcommand(name, text);
-    add_api_options(command, *options);
-    on_parsed(command, chosen, [options, body] { return body(*options); });
-    return command;
-}
-
 void add_name(CLI::App& command, ChannelOptions& options)
 {
     command.add_option("CHANNEL", options.channel, "Its name")->required()->type_name("");
@@ -321,11 +310,11 @@ void add_channel_commands(CLI::App& app, Action& chosen)
     channel.require_subcommand(1);
 
     auto options = std::make_shared<ChannelOptions>();
-    add_one(channel, chosen, "list", "Show the channels", options, list_channels)
+    add_api_command(channel, chosen, "list", "Show the channels", options, list_channels)
         .footer("Example:\n  peercron channel list");
 
     options = std::make_shared<ChannelOptions>();
-    CLI::App& add = add_one(channel, chosen, "add", "Add a channel", options, add_channel);
+    CLI::App& add = add_api_command(channel, chosen, "add", "Add a channel", options, add_channel);
     std::string kinds;
     for (const ChannelKind& kind : channel_kinds()) {
         kinds += fmt::format("{}{}", kinds.empty() ? "" : ", ", kind.name);
@@ -343,7 +332,7 @@ void add_channel_commands(CLI::App& app, Action& chosen)
 
     options = std::make_shared<ChannelOptions>();
     CLI::App& update =
-        add_one(channel, chosen, "update", "Change a channel", options, update_channel);
+        add_api_command(channel, chosen, "update", "Change a channel", options, update_channel);
     add_name(update, *options);
     add_settings(update, *options);
     update.footer(
@@ -353,21 +342,21 @@ void add_channel_commands(CLI::App& app, Action& chosen)
 
     options = std::make_shared<ChannelOptions>();
     CLI::App& remove =
-        add_one(channel, chosen, "delete", "Delete a channel", options, delete_channel);
+        add_api_command(channel, chosen, "delete", "Delete a channel", options, delete_channel);
     add_name(remove, *options);
     remove.footer("Example:\n  peercron channel delete ops");
 
     options = std::make_shared<ChannelOptions>();
-    CLI::App& test =
-        add_one(channel, chosen, "test", "Send a message to a channel, and show what came of it",
-                options, test_channel);
+    CLI::App& test = add_api_command(channel, chosen, "test",
+                                     "Send a message to a channel, and show what came of it",
+                                     options, test_channel);
     add_name(test, *options);
     test.footer("Example:\n  peercron channel test ops");
 
     options = std::make_shared<ChannelOptions>();
     CLI::App& deliveries =
-        add_one(channel, chosen, "deliveries", "Show the last 100 messages to a channel", options,
-                list_deliveries);
+        add_api_command(channel, chosen, "deliveries", "Show the last 100 messages to a channel",
+                        options, list_deliveries);
     add_name(deliveries, *options);
     deliveries.footer("Example:\n  peercron channel deliveries ops");
 }

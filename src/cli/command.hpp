@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -36,6 +37,18 @@ struct ApiOptions {
 
 /// @param options must outlive the parsing.
 void add_api_options(CLI::App& command, ApiOptions& options);
+
+/// Adds a command that calls the API to a group; `options` are ApiOptions and its own.
+template <class Options>
+CLI::App& add_api_command(CLI::App& group, Action& chosen, const char* name, const char* text,
+                          const std::shared_ptr<Options>& options,
+                          ExitStatus (*body)(const Options& options))
+{
+    CLI::App& command = *group.add_subcommand(name, text);
+    add_api_options(command, *options);
+    on_parsed(command, chosen, [options, body] { return body(*options); });
+    return command;
+}
 
 /// The same without --json.
 void add_node_options(CLI::App& command, ApiOptions& options);

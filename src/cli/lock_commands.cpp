@@ -108,17 +108,6 @@ ExitStatus delete_lock(const LockOptions& options)
     return tell_lock(options, client.post("/lock/delete", fields));
 }
 
-using LockBody = ExitStatus (*)(const LockOptions& options);
-
-CLI::App& add_lock_command(CLI::App& lock, Action& chosen, const char* name, const char* text,
-                           const std::shared_ptr<LockOptions>& options, LockBody body)
-{
-    CLI::App& command = *lock.add_subcommand(name, text);
-    add_api_options(command, *options);
-    on_parsed(command, chosen, [options, body] { return body(*options); });
-    return command;
-}
-
 }  // namespace
 
 void add_lock_commands(CLI::App& app, Action& chosen)
@@ -133,13 +122,13 @@ void add_lock_commands(CLI::App& app, Action& chosen)
     lock.require_subcommand(1);
 
     auto options = std::make_shared<LockOptions>();
-    add_lock_command(lock, chosen, "list", "Show the locks, who holds them and who waits", options,
-                     list_locks)
+    add_api_command(lock, chosen, "list", "Show the locks, who holds them and who waits", options,
+                    list_locks)
         .footer("Example:\n  peercron lock list");
 
     options = std::make_shared<LockOptions>();
     CLI::App& set =
-        add_lock_command(lock, chosen, "set", "Set the limit of a lock", options, set_lock);
+        add_api_command(lock, chosen, "set", "Set the limit of a lock", options, set_lock);
     set.add_option("LOCK", options->name, "Its name")->required()->type_name("");
     set.add_option("LIMIT", options->limit, "How much of it may be taken at a time, 1 to 10000")
         ->required()
@@ -152,8 +141,8 @@ void add_lock_commands(CLI::App& app, Action& chosen)
 
     options = std::make_shared<LockOptions>();
     CLI::App& remove =
-        add_lock_command(lock, chosen, "delete", "Delete the limit of a lock, which is 1 again",
-                         options, delete_lock);
+        add_api_command(lock, chosen, "delete", "Delete the limit of a lock, which is 1 again",
+                        options, delete_lock);
     remove.add_option("LOCK", options->name, "Its name")->required()->type_name("");
     remove.footer("Example:\n  peercron lock delete ftp");
 }
