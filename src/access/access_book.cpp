@@ -165,7 +165,7 @@ asio::awaitable<void> AccessBook::look_for_entries()
         const bool found = co_await store_.call(look);
         if (version == version_) has_entries_ = found;
     } catch (const StoreError& away) {
-        // Whoever needs to know it for the first time looks again: the store may be back by then.
+        // The next caller looks again: the store may be back by then.
         if (!has_entries_) has_entries_until_ = SteadyTime::min();
         spdlog::debug("http: cannot look for accounts: {}", away.what());
     }

@@ -85,7 +85,7 @@ private:
     StorePool& store_;
     const Clock& clock_;
     TaskGroup& tasks_;
-    asio::thread_pool hasher_{1};  // so many cores at most are kept busy by guesses
+    asio::thread_pool hasher_{1};  // guesses of passwords keep one core busy at most
     SignInDelays delays_;
     std::map<std::string, Known> known_;  // by the digests of secrets
     std::uint64_t version_ = 0;           // grows with forget()

@@ -32,7 +32,7 @@ struct AccessEventPage {
 /// threads. It keeps what it is given: what has expired is the caller's to see.
 class AccountStore {
 public:
-    /// So many of the newest events are kept, and some hundred more.
+    /// How many of the newest events are kept; some hundred more may be there.
     static constexpr std::size_t kept_events = 10'000;
 
     AccountStore() = default;

@@ -68,7 +68,7 @@ def test_what_nobody_ran_runs_as_the_first_attempt_and_the_audit_knows_it(victim
     assert missed, rows_of(cluster, job)
     begun = backfill(cluster, job, **{"from": left // 1000 - 1, "parallel": 2})
     assert begun["fires"] >= 2, begun
-    # Whoever dispatches next goes on with it.
+    # The next dispatcher goes on with it.
     cluster.run("kill-node", str(cluster.number(cluster.dispatcher())))
     done = wait_done(cluster, job)
     assert (done["state"], done["begun"]) == ("done", begun["fires"]), done

@@ -1,4 +1,4 @@
-"""Pauses: what is due in one does not start, whoever dispatches; it ends by itself, and every fire has its row."""
+"""Pauses: what is due in one does not start, also at the next dispatcher; it ends by itself, and every fire has its row."""
 import datetime
 import json
 import subprocess
