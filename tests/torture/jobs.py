@@ -10,6 +10,7 @@ ONCE_A_MINUTE_AT_LEAST = (
 POLICIES = ("delivery", "misfire_policy", "overlap", "max_concurrent", "retries", "restart", "run_on", "locks")
 SPARED = "10.77.0.11"  # node1's address (servers.py), where some jobs may not run
 FOR_EVER = 100_000  # seconds
+DAEMONS = 3  # that never end by themselves
 PAUSED = "paused"  # a tag
 
 
@@ -22,10 +23,11 @@ def places_of(definition):
 
 
 class Generator:
-    def __init__(self, random, seconds, policies):
+    def __init__(self, random, seconds, policies, daemon_count):
         self.random = random
         self.seconds = seconds
         self.policies = policies
+        self.daemon_count = daemon_count
         self.jobs = []
 
     def add(self, label, cron, run=None, window=None, shell=False, **definition):
@@ -135,7 +137,7 @@ class Generator:
         def add(label, run, **definition):
             self.add(label, None, run, kind="daemon", **definition)
 
-        for _ in range(3):
+        for _ in range(self.daemon_count):
             add("daemon", {"nap": FOR_EVER})
         add("daemon, deaf to SIGTERM", {"nap": FOR_EVER, "deaf": True}, kill_grace=1)
         add("daemon that ends", {"nap": random.choice((7, 12)), "code": code}, healthy_after=5)
@@ -211,9 +213,9 @@ class Generator:
         return {"window": [begin, begin + random.uniform(5, 40)]}
 
 
-def generate(random, seconds, policies):
-    """(jobs, changes)."""
-    generator = Generator(random, seconds, policies)
+def generate(random, seconds, policies, daemon_count=DAEMONS):
+    """(jobs, changes); `daemon_count` of the jobs are daemons that never end by themselves."""
+    generator = Generator(random, seconds, policies, daemon_count)
     generator.usual()
     generator.with_policies()
     changed = generator.changeable(random.randint(5, 8), late=2)

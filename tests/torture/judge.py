@@ -53,6 +53,9 @@ ON_TIME = {"kill-dispatcher", "kill-worker", "rolling-restart", *CONSUL, *STORE}
 ON_TIME_IF_DISPATCHER = {"pause-dispatcher", "suspend", "cut", "cut-out", "cut-in", "cut-consul"}
 NOT_RUN = {"planned", "running", "skipped", "revoked"}
 LOSES = KILLS | PAUSES | CUTS | {"rolling-restart"}
+# While these are at work, and until their aftermath is over, a daemon may have no node that could run it, or none that may
+# be known to be free of it.
+EXCUSES = PAUSES | CUTS | STORE | CONSUL | {"kill-all", "power-off"}
 # Above this cut-off the nodes of a mutex job fence it; see config/peercron.toml, dispatch.lease.
 LEASE = 10 * SECOND
 
@@ -824,16 +827,18 @@ class Judge:
             self.wrong("daemon", f"was down for {late:.1f} s longer than it had to be, in a calm time", token, begun,
                        self.rows_of_daemon(one, other), [one, other])
 
-    def share_alive(self, token):
-        """The share of the time, from its first start to the stop of all jobs, in which it was seen alive."""
-        sightings, alive = self.sightings_of_token[token], 0.0
+    def share_alive(self, token, excused=False):
+        """The share of the seconds, from its first start to the stop of all jobs, in which it was seen alive; with
+        `excused` of those in which a node could have run it."""
+        sightings = self.sightings_of_token[token]
         if not sightings:
             return 0.0
         last = self.case.marks["stopped"] / SECOND
-        for sighting in sightings:
-            ended = self.end_of_daemon(sighting)[0]
-            alive += max(0.0, min(last, ended or last) - sighting.began / 1e6)
-        return alive / max(1.0, last - sightings[0].began / 1e6)
+        lives = [(sighting.began / 1e6, self.end_of_daemon(sighting)[0] or last) for sighting in sightings]
+        seconds = [second for second in range(math.ceil(lives[0][0]), math.floor(last))
+                   if not (excused and self.faults_in(second * SECOND - AFTERMATH, second * SECOND, EXCUSES))]
+        alive = sum(any(began <= second < ended for began, ended in lives) for second in seconds)
+        return alive / max(1, len(seconds))
 
     def judge_last_start(self, token, job):
         """In the quiet time before all jobs are stopped it is up, in back-off, or given up."""
@@ -952,7 +957,9 @@ class Judge:
             "causes": dict(causes),
             "lateness": {name: {"fires": len(values), "p50": percentile(values, 0.5), "p99": percentile(values, 0.99),
                                 "max": max(values)} for name, values in sorted(late.items())},
-            "daemons": {token: round(self.share_alive(token), 4) for token in self.jobs if self.is_daemon(token)},
+            "daemons": {token: {"label": self.jobs[token]["kind"], "alive": round(self.share_alive(token), 4),
+                                "alive_when_possible": round(self.share_alive(token, excused=True), 4)}
+                        for token in self.jobs if self.is_daemon(token)},
             "longest_lag": max((lag for _, lag in self.lags), default=0.0),
             "faults": dict(collections.Counter(fault["kind"] for fault in self.case.faults)),
         }

@@ -107,6 +107,10 @@ def lines(case, judge, figures, folder):
     yield "lateness in seconds           fires      p50      p99      max"
     for name, late in figures["lateness"].items():
         yield f"  {name:26} {late['fires']:6} {late['p50']:8.3f} {late['p99']:8.3f} {late['max']:8.3f}"
+    if figures["daemons"]:
+        yield "daemons, seen alive in              all seconds    those in which a node could have run it"
+        for token, daemon in figures["daemons"].items():
+            yield f"  {token} {daemon['label']:30} {daemon['alive']:9.2%} {daemon['alive_when_possible']:9.2%}"
     yield f"a core stood still for {figures['longest_lag']:.2f} s at most"
     rules = collections.Counter()
     for violation in judge.violations:

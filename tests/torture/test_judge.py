@@ -922,8 +922,14 @@ def worker(scene):
 
 def test_a_daemon_that_is_kept_alive_is_clean(worker):
     assert worker.broken() == []
-    share = Judge(worker.case()).figures()["daemons"][worker.daemon]
-    assert 0.8 < share < 0.9
+    shares = Judge(worker.case()).figures()["daemons"][worker.daemon]
+    assert 0.8 < shares["alive"] < 0.9 and shares["alive_when_possible"] == shares["alive"]
+
+
+def test_a_cut_is_no_time_in_which_a_daemon_could_have_run(worker):
+    worker.fault("cut", 3, 8)  # and ten seconds of aftermath: it is down for a second of what is left
+    shares = Judge(worker.case()).figures()["daemons"][worker.daemon]
+    assert 0.8 < shares["alive"] < 0.9 and shares["alive_when_possible"] > 0.95
 
 
 def test_a_back_off_that_was_not_kept_is_found(worker):

@@ -82,7 +82,7 @@ class Run:
         seconds = self.options.minutes * 60
         # Not from one sequence, so that another choice of faults leaves the jobs as they are.
         job_chance, fault_chance = random.Random(chance.random()), random.Random(chance.random())
-        planned_jobs, planned_changes = jobs.generate(job_chance, seconds, policies)
+        planned_jobs, planned_changes = jobs.generate(job_chance, seconds, policies, self.options.daemons)
         kinds = self.choose_kinds()
         plan = {"seed": self.options.seed, "minutes": self.options.minutes, "policies": policies, "kinds": kinds,
                 "jobs": planned_jobs, "changes": planned_changes,
@@ -357,6 +357,8 @@ def parse_options(arguments):
     parser.add_argument("--faults", type=fault_list, default=list(faults.KINDS), metavar="LIST",
                         help="names separated by commas, none, or help (all)")
     parser.add_argument("--nodes", type=int, choices=range(2, 10), default=3, help="how many nodes (3)")
+    parser.add_argument("--daemons", type=int, choices=range(1, 101), default=jobs.DAEMONS, metavar="N",
+                        help=f"how many daemons that never end by themselves ({jobs.DAEMONS})")
     parser.add_argument("--consul", type=int, choices=(1, 3), default=1, help="how many Consul servers (1)")
     parser.add_argument("--keep", action="store_true", help="keep logs and tables even when all is well")
     parser.add_argument("--binary", type=pathlib.Path, help="the peercron to torture (build/release/peercron)")
