@@ -33,6 +33,7 @@ import native  # noqa: E402
 import plots  # noqa: E402
 import start  # noqa: E402
 import throughput  # noqa: E402
+import watched  # noqa: E402
 
 # What is measured here, on whole clusters; a program of C++ adds parts of its own, which come first.
 PARTS = {
@@ -40,6 +41,7 @@ PARTS = {
     "throughput": (throughput.measure, "fires/s that are all executed, recorded and at most 1 s late"),
     "lateness": (lateness.measure, "scheduled time to the command's first instruction, also under faults"),
     "http": (http_jobs.measure, "requests beside a bare loop of libcurl, and beside commands"),
+    "watched": (watched.measure, "a command that writes all the time, and 50 readers of its output"),
     "memory": (memory.measure, "the nodes' memory under a steady load"),
     "api": (api.measure, "pages of /cron/list and /log/list of large tables, 32 connections"),
     "history": (history.measure, "disk, counting, searching, recording and expiry on a large ledger"),

@@ -113,7 +113,9 @@ Took run_executor(const std::string& url, std::size_t count, std::size_t at_once
     ExecSettings settings;
     settings.node = "127.0.0.1:9991";
     settings.rules.http_slots = at_once;
-    HttpClient client(io.get_executor(), {});
+    HttpClientSettings of_client;
+    of_client.idle_connections = at_once;  // as the node has it
+    HttpClient client(io.get_executor(), of_client);
     std::size_t ended = 0;
     Took took;
     const Stopwatch watch;
@@ -133,6 +135,7 @@ Took run_executor(const std::string& url, std::size_t count, std::size_t at_once
     executor.accept(orders(url, count, clock.now()));
     asio::co_spawn(io, tasks.join(), asio::detached);
     while (ended < count) io.run_one();
+    io.run_for(std::chrono::seconds(10));  // the tasks end before what they work on does
     return took;
 }
 
@@ -153,8 +156,7 @@ int main(int count, char** arguments)
         std::printf("{\"per_s\": %.1f, \"cpu_us_each\": %.2f}\n",
                     static_cast<double>(requests) / took.wall_s,
                     1e6 * took.cpu_s / static_cast<double>(requests));
-        std::fflush(stdout);
-        std::_Exit(0);  // the executor is not drained
+        return 0;
     } catch (const std::exception& error) {
         std::fprintf(stderr, "http_limit: %s\n", error.what());
         return 1;

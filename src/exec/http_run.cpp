@@ -164,6 +164,7 @@ void HttpRun::start(const asio::any_io_executor& executor, std::function<bool()>
         } catch (const std::exception& e) {
             trouble_ = e.what();
         }
+        head_ = answer_ ? head_of_output(*answer_) : fmt::format("ended while {}\n\n", progress());
         // Not from here: what is called destroys this handler.
         asio::post(executor, on_end);
     };
@@ -197,17 +198,14 @@ std::optional<int> HttpRun::status() const
 
 std::string HttpRun::output() const
 {
-    const std::string head =
-        answer_ ? head_of_output(*answer_) : fmt::format("ended while {}\n\n", progress());
-    OutputCapture text(head.size() * 2);  // as text that every store takes
-    text.append(head);
+    OutputCapture text(head_.size() * 2);  // as text that every store takes
+    text.append(head_);
     return text.text() + body_.text();
 }
 
 std::int64_t HttpRun::output_bytes() const
 {
-    const std::size_t head = answer_ ? head_of_output(*answer_).size() : 0;
-    return static_cast<std::int64_t>(head) + body_.total();
+    return static_cast<std::int64_t>(answer_ ? head_.size() : 0) + body_.total();
 }
 
 }  // namespace peercron

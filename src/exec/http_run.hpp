@@ -89,6 +89,7 @@ private:
     asio::cancellation_signal stop_;
     std::optional<HttpAnswer> answer_;  // none: it was stopped
     std::string trouble_;               // of this program
+    std::string head_;                  // of the output, once it is over
 };
 
 }  // namespace peercron

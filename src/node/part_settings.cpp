@@ -67,13 +67,20 @@ std::filesystem::path folder_for_secrets(const NodeName& node)
     return std::filesystem::path("/dev/shm") / name;
 }
 
+/// As configured, whatever this process may have open.
+RunShare wanted_runs(const Config& config)
+{
+    constexpr std::size_t slots_per_core = 64;
+    const std::size_t cores = std::max(std::thread::hardware_concurrency(), 1U);
+    const std::size_t slots = config.exec.slots != 0 ? config.exec.slots : cores * slots_per_core;
+    return {slots, ExecSettings().max_left_outputs, config.exec.http_slots};
+}
+
 }  // namespace
 
 ExecSettings exec_settings(const Config& config, const std::string& version,
                            const std::optional<rlimit>& open_files)
 {
-    constexpr std::size_t slots_per_core = 64;
-    const std::size_t cores = std::max(std::thread::hardware_concurrency(), 1U);
     ExecSettings settings;
     settings.node = config.node_name();
     settings.version = version;
@@ -83,15 +90,14 @@ ExecSettings exec_settings(const Config& config, const std::string& version,
     settings.commands.users = config.exec.run_as;
     settings.commands.folders = config.exec.command_dirs;
     settings.commands.secrets = {config.secrets.dir, folder_for_secrets(settings.node)};
-    const std::size_t slots = config.exec.slots != 0 ? config.exec.slots : cores * slots_per_core;
     const std::size_t limit = descriptor_limit();
-    const RunShare wanted{slots, settings.max_left_outputs, config.exec.http_slots};
+    const RunShare wanted = wanted_runs(config);
     const RunShare share = share_of_runs(wanted, limit);
-    if (share.slots < slots) {
+    if (share.slots < wanted.slots) {
         spdlog::warn(
             "node: {} commands run at a time instead of {} ([exec] slots): this process may have "
             "only {} descriptors open; raise LimitNOFILE (systemd) or ulimit -n",
-            share.slots, slots, limit);
+            share.slots, wanted.slots, limit);
     }
     if (share.requests < wanted.requests) {
         spdlog::warn(
@@ -118,6 +124,9 @@ HttpClientSettings http_client_settings(const Config& config, const std::string&
     settings.proxy_login = config.http_client.proxy_login;
     settings.no_proxy = config.http_client.no_proxy;
     settings.ca_file = config.http_client.ca_file;
+    // Fewer, and a burst of requests would close connections that the next one needs.
+    const std::size_t requests = share_of_runs(wanted_runs(config), descriptor_limit()).requests;
+    settings.idle_connections = std::max(settings.idle_connections, requests);
     return settings;
 }
 

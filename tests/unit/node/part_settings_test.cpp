@@ -66,6 +66,16 @@ TEST(PartSettingsTest, TheServerTakesNoMoreConnectionsThanThereAreDescriptorsFor
     EXPECT_LT(http_settings(config, "127.0.0.1:0").max_connections, 1'000'000'000U);
 }
 
+TEST(PartSettingsTest, AConnectionOfEachRequestThatMayBeUnderWayStaysOpen)
+{
+    Config config;
+    config.exec.http_slots = 300;
+    EXPECT_EQ(http_client_settings(config, "1").idle_connections, 300U);
+    config.exec.http_slots = 1;
+    EXPECT_EQ(http_client_settings(config, "1").idle_connections,
+              HttpClientSettings().idle_connections);
+}
+
 TEST(PartSettingsTest, WithoutTokensAnyHostIsTakenOnlyWhenThatIsConfigured)
 {
     Request request;
