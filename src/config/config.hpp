@@ -140,6 +140,12 @@ struct Config {
         std::chrono::seconds every{0};                                  // [notify] every: 0 = once
         std::chrono::seconds late_after{60};                            // [notify] late_after
         std::string heartbeat_url;  // [notify] heartbeat_url, heartbeat_url_file
+        std::vector<std::string> cluster_on{"node-gone",          "no-dispatcher", "store-away",
+                                            "journal-failing",    "clock-off",     "audit-finding",
+                                            "certificate-expires"};  // [notify] cluster_on
+        std::chrono::milliseconds cluster_after{60'000};             // [notify] cluster_after
+        std::vector<std::string>
+            cluster_channels;  // [notify] cluster_channels: those for every job
     } notify;
 
     struct Http {

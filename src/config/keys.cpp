@@ -218,6 +218,29 @@ std::optional<std::string> notice_word(const std::string& text)
     return "one of failing, recovered, missed, late, slow, failed, success, skipped and lost";
 }
 
+std::optional<std::string> cluster_word(const std::string& text)
+{
+    constexpr std::array<std::string_view, 7> words{
+        "node-gone", "no-dispatcher", "store-away",         "journal-failing",
+        "clock-off", "audit-finding", "certificate-expires"};
+    if (std::ranges::find(words, text) != words.end()) return std::nullopt;
+    return "one of node-gone, no-dispatcher, store-away, journal-failing, clock-off, audit-finding "
+           "and certificate-expires";
+}
+
+std::optional<std::string> channel_name(const std::string& text)
+{
+    const auto is_good = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               c == '_' || c == '.' || c == '-';
+    };
+    constexpr std::size_t longest = 64;
+    if (!text.empty() && text.size() <= longest && std::ranges::all_of(text, is_good)) {
+        return std::nullopt;
+    }
+    return R"(the name of a channel, such as "ops", as `peercron channel list` has it)";
+}
+
 std::optional<std::string> node_label(const std::string& text)
 {
     if (is_own_label(text)) return "a label other than host=... and address=..., which a node has";

@@ -42,6 +42,8 @@ std::optional<std::string> proxy_or_none(const std::string& text);
 std::optional<std::string> bypass(const std::string& text);
 std::optional<std::string> file_or_none(const std::string& text);
 std::optional<std::string> notice_word(const std::string& text);
+std::optional<std::string> cluster_word(const std::string& text);
+std::optional<std::string> channel_name(const std::string& text);
 std::optional<std::string> node_label(const std::string& text);
 
 // What a key may hold; the limits are included.
@@ -182,6 +184,9 @@ void visit(C& config, Visitor& visitor)
     visitor.key("notify.after", config.notify.after, Count{1, 1000});
     visitor.key("notify.every", config.notify.every, Duration{0s, 8760h});
     visitor.key("notify.late_after", config.notify.late_after, Duration{1s, 8760h});
+    visitor.key("notify.cluster_on", config.notify.cluster_on, Texts{cluster_word});
+    visitor.key("notify.cluster_after", config.notify.cluster_after, Duration{1s, 24h});
+    visitor.key("notify.cluster_channels", config.notify.cluster_channels, Texts{channel_name});
     visitor.key("notify.heartbeat_url", config.notify.heartbeat_url,
                 Secret{0, "notify.heartbeat_url_file"});
 

@@ -154,6 +154,18 @@ std::string Dispatcher::clock() const
     return "ok";
 }
 
+std::optional<std::chrono::milliseconds> Dispatcher::ahead_of_database() const
+{
+    if (!term_) return std::nullopt;
+    const auto offset = clock_.guard().offset(clock_.own());
+    return offset ? std::optional(offset->middle()) : std::nullopt;
+}
+
+std::optional<AuditNews> Dispatcher::last_audit() const
+{
+    return term_ ? term_->last_audit() : std::nullopt;
+}
+
 /// What the dispatcher says of this node's clock; empty: nothing that matters.
 std::string Dispatcher::off_the_dispatchers() const
 {

@@ -13,11 +13,20 @@
 
 #include <prometheus/registry.h>
 
+#include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 namespace peercron {
+
+/// What came of an audit.
+struct AuditNews {
+    bool is_clean = true;
+    std::string found;  ///< in words; empty: nothing
+};
 
 /// Keeps the warm copy of the jobs, and whenever this node holds the lock, dispatches: carries out
 /// the rules (TermRules) against the store and the nodes.
@@ -57,6 +66,13 @@ public:
 
     /// What is to be said about this node's clock: "ok", or in words.
     std::string clock() const;
+
+    /// By how much this node's clock is ahead of the database's, which the dispatcher compares it
+    /// with; nullopt: not known.
+    std::optional<std::chrono::milliseconds> ahead_of_database() const;
+
+    /// What the newest audit of this node's term found; nullopt: there was none yet.
+    std::optional<AuditNews> last_audit() const;
 
     const JobTable& jobs() const { return jobs_; }
 

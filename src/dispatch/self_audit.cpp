@@ -67,12 +67,13 @@ asio::awaitable<void> SelfAudit::step(Audit& audit)
     co_await sleep_for(pause_after(took));
 }
 
-void SelfAudit::tell(const AuditReport& report, const std::vector<Finding>& first) const
+void SelfAudit::tell(const AuditReport& report, const std::vector<Finding>& first)
 {
     const std::string range = fmt::format(
         "of {} from {} to {}", report.jobs == 1 ? "1 job" : fmt::format("{} jobs", report.jobs),
         time_text(report.judged.from), time_text(report.judged.to));
     if (report.clean()) {
+        news_ = AuditNews{true, ""};
         spdlog::info("audit: clean: {} fires {} were due, all are in the ledger", report.due,
                      range);
         return;
@@ -86,6 +87,7 @@ void SelfAudit::tell(const AuditReport& report, const std::vector<Finding>& firs
     if (report.unplanned) {
         kinds += fmt::format("{}no node planned for a while", kinds.empty() ? "" : ", ");
     }
+    news_ = AuditNews{false, fmt::format("{}; {} fires {} were due", kinds, report.due, range)};
     spdlog::warn("audit: not clean: {}; {} fires {} were due; `peercron audit` shows all of it",
                  kinds, report.due, range);
     for (const Finding& finding : first) spdlog::warn("audit: {}", to_string(finding));

@@ -6,6 +6,7 @@
 #include "store/store_pool.hpp"
 
 #include <chrono>
+#include <optional>
 #include <vector>
 
 namespace peercron {
@@ -29,16 +30,20 @@ public:
     /// dispatcher did. Ends only by cancellation.
     asio::awaitable<void> run();
 
+    /// What the newest audit of this term found; nullopt: there was none yet.
+    const std::optional<AuditNews>& news() const { return news_; }
+
 private:
     asio::awaitable<void> audit();
     asio::awaitable<void> step(Audit& audit);
-    void tell(const AuditReport& report, const std::vector<Finding>& first) const;
+    void tell(const AuditReport& report, const std::vector<Finding>& first);
 
     const Clock& clock_;
     StorePool& store_;
     Dispatcher::Metrics& metrics_;
     const AuditRules rules_;
     const std::chrono::milliseconds interval_;
+    std::optional<AuditNews> news_;
 };
 
 }  // namespace peercron

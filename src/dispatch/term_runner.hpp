@@ -45,6 +45,7 @@ public:
 
     Epoch epoch() const { return rules_.has_begun() ? rules_.epoch() : 0; }
     std::vector<NodeLoad> loads() const { return rules_.loads(now()); }
+    const std::optional<AuditNews>& last_audit() const { return self_audit_.news(); }
 
     /// The loop has something to look at.
     void wake();

@@ -32,12 +32,26 @@ enum class NoticeKind : std::uint8_t {
     lost,
     test,     ///< somebody tries a channel
     grouped,  ///< several notices in one message
+    fast,     ///< a run took less than a third of what is usual
+    // Nodes and the cluster: see notify/cluster_rules.hpp.
+    node_gone,
+    no_dispatcher,
+    store_away,
+    journal_failing,
+    clock_off,
+    audit_finding,
+    certificate_expires,
 };
 
 /// By NoticeKind. These words stand in messages and ids: they never change.
-inline constexpr std::array<std::string_view, 13> notice_words{
-    "failing", "recovered", "missed",  "late", "slow", "silent", "flapping",
-    "failed",  "success",   "skipped", "lost", "test", "grouped"};
+inline constexpr std::array<std::string_view, 21> notice_words{
+    "failing",       "recovered",     "missed",
+    "late",          "slow",          "silent",
+    "flapping",      "failed",        "success",
+    "skipped",       "lost",          "test",
+    "grouped",       "fast",          "node-gone",
+    "no-dispatcher", "store-away",    "journal-failing",
+    "clock-off",     "audit-finding", "certificate-expires"};
 
 constexpr std::string_view to_string(NoticeKind kind)
 {
@@ -48,14 +62,20 @@ constexpr std::string_view to_string(NoticeKind kind)
 /// without being asked for by a word.
 std::optional<NoticeKind> parse_notice_word(std::string_view word);
 
+/// Whether it is about a node or the cluster, and not about a job.
+constexpr bool is_about_cluster(NoticeKind kind)
+{
+    return kind >= NoticeKind::node_gone;
+}
+
 /// One thing that is told, wherever it is told.
 struct Notice {
     /// The same for the same thing, whichever dispatcher finds it and however often it is sent:
     /// "failing-12-1795744800000", from the kind, the job and the moment.
     std::string id;
     NoticeKind kind = NoticeKind::test;
-    WallTime at{};  ///< when it happened
-    JobId job = 0;
+    WallTime at{};         ///< when it happened
+    JobId job = 0;         ///< 0: it is about a node or the cluster
     std::string job_name;  ///< empty = none
     std::vector<std::string> tags;
 
@@ -82,6 +102,16 @@ struct Notice {
     std::vector<NoticeKind> over;   ///< of `recovered`: what it was
     bool is_reminder = false;       ///< it was told before
     std::vector<Notice> notices;    ///< of `grouped`: which, without outputs
+    NodeName node;                  ///< that it is about; empty: a job or the cluster
+    std::string detail;             ///< what more there is to say about a node or the cluster
+
+    /// The kind that it is about, for one that says how something went on: what is over, or keeps
+    /// changing.
+    NoticeKind subject() const
+    {
+        const bool is_of_another = kind == NoticeKind::recovered || kind == NoticeKind::flapping;
+        return is_of_another && !over.empty() ? over.front() : kind;
+    }
 
     friend bool operator==(const Notice&, const Notice&) = default;
 };

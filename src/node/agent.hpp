@@ -71,6 +71,9 @@ public:
     /// What the dispatcher told last.
     Roster roster() const;
 
+    /// When a dispatcher was last heard.
+    SteadyTime dispatcher_heard() const { return beat_at_; }
+
 private:
     struct Session {
         Channel* channel = nullptr;

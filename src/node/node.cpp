@@ -25,6 +25,7 @@
 #include "node/service_manager.hpp"
 #include "node/store_readiness.hpp"
 #include "node/tcp_channel.hpp"
+#include "notify/cluster_desk.hpp"
 #include "notify/courier.hpp"
 #include "notify/heartbeat.hpp"
 #include "notify/messenger.hpp"
@@ -73,6 +74,8 @@ constexpr auto output_limit = 1s;
 /// How long a dispatcher that is told to stop waits for a node that can take over: one that has
 /// just been started again needs a second until it is registered, passing and connected.
 constexpr auto successor_limit = 5s;
+/// How long it may take then to store that the node stops on purpose.
+constexpr auto leave_limit = 1s;
 /// A second signal that comes earlier is the first one again.
 constexpr auto second_signal_after = 1s;
 /// How often the ended processes that commands had left in the background are reaped.
@@ -162,6 +165,11 @@ public:
     }
 
     bool is_used() const { return context_ != nullptr; }
+    /// nullopt: it is not used.
+    std::optional<WallTime> expiry() const
+    {
+        return context_ ? std::optional(certificate_expiry(*context_)) : std::nullopt;
+    }
     TlsContext context() const { return context_; }
 
     /// Reads the files again; goes on with the certificate that there is when they are not good.
@@ -241,9 +249,10 @@ public:
           dispatcher_(io_, dispatcher_parts(), config.node_name(), dispatch_settings(config)),
           notice_desk_(io_, clock_, notice_store_, notice_defaults(config),
                        [this] { return dispatcher_.epoch(); }),
+          cluster_desk_(io_, cluster_desk_parts(), cluster_notices(config)),
           courier_(
               io_, clock_, notice_store_, messenger_, notice_desk_.written(),
-              [this] { return dispatcher_.epoch(); }, *metrics_),
+              [this] { return dispatcher_.epoch() != 0 || cluster_desk_.stands_in(); }, *metrics_),
           heartbeat_(http_client_, config.notify.heartbeat_url,
                      [this] { return dispatcher_.epoch() != 0 && !store_trouble(); }),
           http_tasks_(io_),
@@ -310,6 +319,7 @@ public:
             start(dispatch_tasks_, "missed fires", dispatcher_.missed().run());
             if (surroundings_.apply_jobs) start(dispatch_tasks_, "jobs", keep_jobs());
             start(dispatch_tasks_, "notices", notice_desk_.run());
+            start(dispatch_tasks_, "cluster notices", cluster_desk_.run());
             start(dispatch_tasks_, "outbox", courier_.run());
             if (!config_.notify.heartbeat_url.empty()) {
                 start(dispatch_tasks_, "heartbeat", heartbeat_.run());
@@ -407,6 +417,52 @@ private:
         identity.incarnation = incarnation_;
         identity.labels = labels_of_this_node(config_);
         return identity;
+    }
+
+    ClusterDesk::Parts cluster_desk_parts()
+    {
+        return {.clock = clock_,
+                .store = notice_store_,
+                .messenger = messenger_,
+                .written = notice_desk_.written(),
+                .self = config_.node_name(),
+                .epoch = [this] { return dispatcher_.epoch(); },
+                .facts = [this] { return cluster_facts(); },
+                .own_facts = [this] { return own_facts(); },
+                .dispatcher_heard = [this] { return agent_.dispatcher_heard(); }};
+    }
+
+    OwnFacts own_facts() const
+    {
+        const DiskJournal::State journal = journal_.state();
+        return {.now = clock_.now(),
+                .is_journal_failing = journal == DiskJournal::State::failing ||
+                                      journal == DiskJournal::State::unavailable,
+                .certificate_expiry = certificate_.expiry()};
+    }
+
+    ClusterFacts cluster_facts() const
+    {
+        ClusterFacts facts;
+        facts.now = clock_.now();
+        facts.self = config_.node_name();
+        for (const NodeLoad& load : dispatcher_.loads()) {
+            const bool has_clock = load.clock_known && load.node != facts.self;
+            facts.nodes.push_back(
+                {.name = load.node,
+                 .is_connected = load.connected,
+                 .is_draining = load.draining || (is_stopping_ && load.node == facts.self),
+                 .clock = has_clock ? std::optional(load.clock_offset) : std::nullopt});
+        }
+        for (const Member& member : coordinator_->members()) facts.registered.insert(member.name);
+        if (backend_->has_peers()) facts.ahead_of_database = dispatcher_.ahead_of_database();
+        if (const auto trouble = store_trouble()) {
+            facts.store_away = ClusterFacts::Outage{trouble->since, trouble->why};
+        }
+        if (const auto audit = dispatcher_.last_audit()) {
+            facts.audit = ClusterFacts::Audited{audit->is_clean, audit->found};
+        }
+        return facts;
     }
 
     Dispatcher::Parts dispatcher_parts()
@@ -723,6 +779,7 @@ private:
         co_await await_successor();
         // Drained first, this node would take back from itself what it has just handed out, and
         // end before anybody else has it.
+        co_await cluster_desk_.leave(clock_.steady_now() + leave_limit);
         co_await dispatcher_.finish(clock_.steady_now() + config_.dispatch.lookahead / 2);
         agent_.begin_draining();
         co_await end(dispatch_tasks_);
@@ -852,6 +909,7 @@ private:
     Agent agent_;
     Dispatcher dispatcher_;
     NoticeDesk notice_desk_;
+    ClusterDesk cluster_desk_;
     Courier courier_;
     Heartbeat heartbeat_;
     TaskGroup http_tasks_;  ///< what answers from start to end

@@ -141,6 +141,16 @@ NoticeDefaults notice_defaults(const Config& config)
     return defaults;
 }
 
+ClusterNotices cluster_notices(const Config& config)
+{
+    ClusterNotices notices;
+    notices.on = config.notify.cluster_on;
+    notices.after = config.notify.cluster_after;
+    notices.every = config.notify.every;
+    notices.channels = config.notify.cluster_channels;
+    return notices;
+}
+
 HttpSettings http_settings(const Config& config, const std::string& address)
 {
     HttpSettings settings;

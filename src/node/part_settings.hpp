@@ -8,6 +8,7 @@
 #include "http/access.hpp"
 #include "http/server.hpp"
 #include "http_client/http_client.hpp"
+#include "notify/cluster_rules.hpp"
 #include "notify/notice_rules.hpp"
 
 #include <sys/resource.h>
@@ -35,6 +36,7 @@ ExecSettings exec_settings(const Config& config, const std::string& version,
 HttpClientSettings http_client_settings(const Config& config, const std::string& version);
 
 NoticeDefaults notice_defaults(const Config& config);
+ClusterNotices cluster_notices(const Config& config);
 
 /// Of the server at `address`: as many connections as configured, or as this process has
 /// descriptors for; then the log says so.

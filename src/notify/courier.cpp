@@ -43,14 +43,14 @@ std::optional<Notice> notice_of(const NoticeDelivery& delivery)
 }  // namespace
 
 Courier::Courier(asio::any_io_executor executor, const Clock& clock, StorePool& store,
-                 Messenger& messenger, Event& written, std::function<Epoch()> epoch,
+                 Messenger& messenger, Event& written, std::function<bool()> is_sender,
                  prometheus::Registry& metrics)
     : executor_(executor),
       clock_(clock),
       store_(store),
       messenger_(messenger),
       written_(written),
-      epoch_(std::move(epoch)),
+      is_sender_(std::move(is_sender)),
       tasks_(std::move(executor))
 {
     auto& family = prometheus::BuildCounter()
@@ -87,7 +87,7 @@ asio::awaitable<void> Courier::serve()
     bool is_told = false;
     for (;;) {
         co_await written_.wait_for(send_interval);
-        if (epoch_() == 0) continue;
+        if (!is_sender_()) continue;
         std::string trouble;
         try {
             co_await hand_out();
@@ -162,7 +162,7 @@ asio::awaitable<bool> Courier::deliver_each(Load& load)
     const bool is_for_people = kind != nullptr && kind->is_for_people;
     if (load.as_one) paces_[channel.id].gathered();
     for (NoticeDelivery& delivery : load.deliveries) {
-        if (epoch_() == 0) co_return true;
+        if (!is_sender_()) co_return true;
         if (is_for_people && paces_[channel.id].gathers_until(clock_.steady_now())) co_return true;
         delivery = co_await attempt(channel, std::move(delivery));
         note(channel, delivery);

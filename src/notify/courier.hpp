@@ -24,7 +24,7 @@
 
 namespace peercron {
 
-/// Sends what is in the outbox, while this node dispatches: to each channel one message after the
+/// Sends what is in the outbox, while it is this node that does: to each channel one message after the
 /// other, and to several channels at a time, so that one that hangs holds up no other. A message
 /// is marked as sent after it was taken; when this process dies in between, the next dispatcher
 /// sends it again, with the same id.
@@ -38,9 +38,9 @@ class Courier {
 public:
     /// @param store its own.
     /// @param written wakes it.
-    /// @param epoch 0 while this node does not dispatch.
+    /// @param is_sender whether this node sends.
     Courier(asio::any_io_executor executor, const Clock& clock, StorePool& store,
-            Messenger& messenger, Event& written, std::function<Epoch()> epoch,
+            Messenger& messenger, Event& written, std::function<bool()> is_sender,
             prometheus::Registry& metrics);
 
     /// Ends only by cancellation.
@@ -69,7 +69,7 @@ private:
     StorePool& store_;
     Messenger& messenger_;
     Event& written_;
-    const std::function<Epoch()> epoch_;
+    const std::function<bool()> is_sender_;
     std::set<std::int64_t> busy_;  ///< channels
     /// A channel that takes nothing at the moment.
     struct Silence {

@@ -1,6 +1,7 @@
 #include "notify/message.hpp"
 
 #include "base/overloaded.hpp"
+#include "notify/cluster_rules.hpp"
 #include "notify/notice_json.hpp"
 #include "notify/service_messages.hpp"
 #include "notify/webhook_signature.hpp"
@@ -73,6 +74,7 @@ std::string run_text_of(const Notice::Run& run)
 
 std::string title_of(const Notice& notice)
 {
+    if (is_about_cluster(notice.subject())) return cluster_title(notice);
     const std::string label = label_of(notice);
     switch (notice.kind) {
         case NoticeKind::failing:
@@ -86,6 +88,8 @@ std::string title_of(const Notice& notice)
             return label + " starts late";
         case NoticeKind::slow:
             return label + " takes long";
+        case NoticeKind::fast:
+            return label + " was over soon";
         case NoticeKind::silent:
             return label + " has no success";
         case NoticeKind::flapping:
@@ -100,7 +104,7 @@ std::string title_of(const Notice& notice)
             return label + " was lost";
         case NoticeKind::grouped:
             return fmt::format("{} notices", notice.notices.size());
-        case NoticeKind::test:
+        default:
             break;
     }
     return "a test of this channel";
@@ -118,6 +122,8 @@ std::string_view past_of(NoticeKind kind)
             return "started late";
         case NoticeKind::slow:
             return "took long";
+        case NoticeKind::fast:
+            return "was over soon";
         case NoticeKind::silent:
             return "had no success";
         default:
@@ -131,6 +137,16 @@ std::string detail_of(const Notice& notice)
     const std::string since =
         notice.since ? fmt::format(" since {}", time_text_of(*notice.since)) : std::string();
     const auto lasted = [&notice] { return span_text(notice.at - *notice.since); };
+    if (is_about_cluster(notice.subject()) && notice.kind != NoticeKind::flapping) {
+        if (notice.kind == NoticeKind::recovered) {
+            return fmt::format("That lasted {}{}.", lasted(), since);
+        }
+        std::string text = notice.since && *notice.since < notice.at
+                               ? fmt::format("This goes on{}.", since)
+                               : std::string();
+        if (!text.empty() && !notice.detail.empty()) text += ' ';
+        return text + notice.detail;
+    }
     switch (notice.kind) {
         case NoticeKind::failing:
             return notice.count == 1
@@ -181,6 +197,19 @@ json::object with_text(const Notice& notice)
     return data;
 }
 
+/// "job.failing", "cluster.node-gone".
+std::string event_type(const Notice& notice)
+{
+    return fmt::format("{}.{}", is_about_cluster(notice.subject()) ? "cluster" : "job",
+                       to_string(notice.kind));
+}
+
+std::string subject_of(const Notice& notice)
+{
+    if (!is_about_cluster(notice.subject())) return fmt::format("job/{}", notice.job);
+    return notice.node.empty() ? "cluster" : "node/" + notice.node;
+}
+
 /// Source: CloudEvents 1.0.2, JSON event format, structured mode.
 std::string cloud_event(const Notice& notice, const std::string& node)
 {
@@ -188,9 +217,9 @@ std::string cloud_event(const Notice& notice, const std::string& node)
         {"specversion", "1.0"},
         {"id", notice.id},
         {"source", "/peercron/" + node},
-        {"type", fmt::format("peercron.job.{}", to_string(notice.kind))},
+        {"type", "peercron." + event_type(notice)},
         {"time", rfc3339_text(notice.at)},
-        {"subject", fmt::format("job/{}", notice.job)},
+        {"subject", subject_of(notice)},
         {"datacontenttype", "application/json"},
         {"data", with_text(notice)},
     });
@@ -200,12 +229,11 @@ HttpRequest webhook(const NoticeChannel& channel, const Notice& notice, const st
                     WallTime now)
 {
     const bool is_cloud_event = setting(channel, "format") == "cloudevents";
-    std::string body =
-        is_cloud_event
-            ? cloud_event(notice, node)
-            : json::serialize(json::object{{"type", fmt::format("job.{}", to_string(notice.kind))},
-                                           {"timestamp", rfc3339_text(notice.at)},
-                                           {"data", with_text(notice)}});
+    std::string body = is_cloud_event
+                           ? cloud_event(notice, node)
+                           : json::serialize(json::object{{"type", event_type(notice)},
+                                                          {"timestamp", rfc3339_text(notice.at)},
+                                                          {"data", with_text(notice)}});
     HttpRequest request =
         post_of(channel, std::move(body),
                 is_cloud_event ? "application/cloudevents+json" : "application/json");

@@ -98,6 +98,8 @@ json::object to_json(const Notice& notice)
             {"since", to_json(notice.since)},
             {"over", std::move(over)},
             {"is_reminder", notice.is_reminder},
+            {"node", notice.node},
+            {"detail", notice.detail},
             {"notices", std::move(notices)}};
 }
 
@@ -138,6 +140,9 @@ Notice read_notice(const json::value& value)
         notice.over.push_back(read_kind(kind));
     }
     notice.is_reminder = object.at("is_reminder").as_bool();
+    // An older version wrote none.
+    if (const auto* node = object.if_contains("node")) notice.node = read_text(*node);
+    if (const auto* detail = object.if_contains("detail")) notice.detail = read_text(*detail);
     for (const json::value& one : object.at("notices").as_array()) {
         notice.notices.push_back(read_notice(one));
     }

@@ -2,6 +2,7 @@
 
 #include "model/missed.hpp"
 #include "model/retry.hpp"
+#include "notify/flapping.hpp"
 #include "schedule/time_zone.hpp"
 
 #include <spdlog/fmt/fmt.h>
@@ -14,9 +15,6 @@ namespace peercron {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr auto change_window = 1h;
-constexpr std::size_t most_changes = 6;  // within change_window
 
 /// What the end of a run says about its job.
 enum class Verdict : std::uint8_t { nothing, good, bad, missed };
@@ -284,15 +282,16 @@ private:
 
     void tell_change(Notice notice)
     {
-        std::erase_if(watched_.changes,
-                      [this](WallTime change) { return change <= at_ - change_window; });
-        watched_.changes.push_back(at_);
-        if (watched_.flapping_since) return;
-        if (watched_.changes.size() > most_changes) {
-            watched_.flapping_since = watched_.changes.front();
-            notice = make(NoticeKind::flapping);
-            notice.since = watched_.flapping_since;
-            notice.count = std::ssize(watched_.changes);
+        switch (note_change(watched_.changes, watched_.flapping_since, at_)) {
+            case Change::counted:
+                return;
+            case Change::begins_to_flap:
+                notice = make(NoticeKind::flapping);
+                notice.since = watched_.flapping_since;
+                notice.count = std::ssize(watched_.changes);
+                break;
+            case Change::told:
+                break;
         }
         notices_.push_back(std::move(notice));
     }
@@ -413,7 +412,7 @@ std::vector<Notice> NoticeRules::passed(const Job& job, WatchedJob& watched, Wal
             look.tell(NoticeKind::silent);
         });
     }
-    if (watched.flapping_since && now - watched.changes.back() >= change_window) {
+    if (is_quiet_again(watched.changes, watched.flapping_since, now)) {
         look_at(now, [](Look& look) { look.calm_down(); });
     }
     if (every(job) == 0s) return notices;

@@ -229,8 +229,17 @@ HttpRequest wecom(const Service& service)
                      {"text", json::object{{"content", cut_bytes(service.text.text, most)}}}});
 }
 
-/// Source: https://developer.pagerduty.com/docs/events-api-v2. All about one job is one incident,
-/// which ends when the job is well again.
+/// All about one job is one incident, and so is each thing that is wrong with a node.
+std::string incident_of(const Notice& notice)
+{
+    if (notice.kind == NoticeKind::test) return "peercron-" + notice.id;
+    const NoticeKind subject = notice.subject();
+    if (!is_about_cluster(subject)) return fmt::format("peercron-{}", notice.job);
+    return fmt::format("peercron-{}-{}", to_string(subject), notice.node);
+}
+
+/// Source: https://developer.pagerduty.com/docs/events-api-v2. An incident ends when all is well
+/// again.
 HttpRequest pagerduty(const Service& service)
 {
     constexpr std::size_t most_of_summary = 1'024;
@@ -242,9 +251,7 @@ HttpRequest pagerduty(const Service& service)
         service.setting("url", "https://events.pagerduty.com/v2/enqueue"),
         json::object{{"routing_key", service.setting("key")},
                      {"event_action", is_over ? "resolve" : "trigger"},
-                     {"dedup_key", fmt::format("peercron-{}", notice.kind == NoticeKind::test
-                                                                  ? notice.id
-                                                                  : std::to_string(notice.job))},
+                     {"dedup_key", incident_of(notice)},
                      {"payload",
                       json::object{{"summary", cut_characters(service.text.title, most_of_summary)},
                                    {"source", "peercron"},
@@ -264,15 +271,19 @@ HttpRequest alertmanager(const Service& service)
     const auto alert = [&](NoticeKind kind) {
         const WallTime begin = is_over || goes_on ? notice.since.value_or(notice.at) : notice.at;
         const WallTime end = is_over ? notice.at : goes_on ? notice.at + longest : notice.at + 5min;
-        return json::object{
-            {"labels", json::object{{"alertname", fmt::format("peercron_{}", to_string(kind))},
-                                    {"cron_id", std::to_string(notice.job)},
-                                    {"job_name", notice.job_name},
-                                    {"severity", is_trouble(kind) ? "error" : "info"}}},
-            {"annotations",
-             json::object{{"summary", service.text.title}, {"description", service.text.text}}},
-            {"startsAt", rfc3339_text(begin)},
-            {"endsAt", rfc3339_text(end)}};
+        json::object labels{{"alertname", fmt::format("peercron_{}", to_string(kind))},
+                            {"severity", is_trouble(kind) ? "error" : "info"}};
+        if (is_about_cluster(notice.subject())) {
+            labels["node"] = notice.node;
+        } else {
+            labels["cron_id"] = std::to_string(notice.job);
+            labels["job_name"] = notice.job_name;
+        }
+        return json::object{{"labels", std::move(labels)},
+                            {"annotations", json::object{{"summary", service.text.title},
+                                                         {"description", service.text.text}}},
+                            {"startsAt", rfc3339_text(begin)},
+                            {"endsAt", rfc3339_text(end)}};
     };
     json::array alerts;
     if (is_over) {

@@ -258,7 +258,7 @@ public:
     std::size_t clean_up(WallTime before, std::size_t keep, std::size_t limit)
     {
         tables_.execute(
-            "DELETE FROM notice_job WHERE NOT EXISTS"
+            "DELETE FROM notice_job WHERE cron_id > 0 AND NOT EXISTS"
             " (SELECT 1 FROM cron WHERE cron.id = notice_job.cron_id)");
         std::vector<std::int64_t> old;
         for (const NoticeChannel& channel : channels()) {

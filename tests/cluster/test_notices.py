@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from harness import BINARY, let_pass, now_ms, running_solo, wait_until
+from harness import BINARY, let_pass, now_ms, running_cluster, running_solo, wait_until
 from notice_servers import running_mail_witness, running_web_witness
 from web_servers import running_nginx
 
@@ -249,3 +249,34 @@ def test_the_next_dispatcher_tells_what_the_last_one_did_not(victim_cluster, web
     assert len(failing) >= 2 and len(set(failing)) == 1 and len(set(web.ids(job))) == 2, web.ids(job)
     for channel in cluster.api("/channel/list"):
         cluster.call("POST", f"/channel/delete/{channel['id']}")
+
+
+def test_a_node_that_is_gone_and_a_database_that_is_away_are_told_and_so_are_their_returns(web, monkeypatch):
+    monkeypatch.setenv("PEERCRON_NOTIFY_CLUSTER_AFTER", "2s")
+    with running_cluster(2) as cluster:
+        add_webhook(cluster, web, every_job=1)
+
+        def told(kind, node=""):
+            """The messages about this, in the order in which they came: whether each tells the end."""
+            found = {}
+            for message in list(web.messages):
+                data = message.json["data"]
+                if kind in (data["kind"], *data["over"]) and data["node"] == node:
+                    found[data["id"]] = data["kind"] == "recovered"
+            return list(found.values())
+
+        lost = wait_until(cluster.dispatcher, 30, "a dispatcher")
+        cluster.run("kill-node", str(cluster.number(lost)))
+        wait_until(lambda: told("node-gone", lost), 60, "the next dispatcher tells that the last one is gone")
+        cluster.make_whole()
+        wait_until(lambda: len(told("node-gone", lost)) == 2, 60, "and that it is back")
+        cluster.run("kill-server", "mariadb")
+        wait_until(lambda: told("store-away"), 60, "the dispatcher tells that the database is away, while it is")
+        cluster.make_whole()
+        wait_until(lambda: len(told("store-away")) == 2, 60, "and that it is back")
+        stopped = next(name for name in cluster.names if name != wait_until(cluster.dispatcher, 30, "a dispatcher"))
+        cluster.run("stop-node", str(cluster.number(stopped)))
+        let_pass(5)
+        cluster.make_whole()
+        assert told("node-gone", lost) == [False, True] and told("store-away") == [False, True], web.messages
+        assert not told("node-gone", stopped) or stopped == lost, "a node that is stopped in good order is not gone"

@@ -107,6 +107,44 @@ TEST(MessageTest, ARecoverySaysHowLongItLasted)
                                      "2026-11-20 10:00:00 UTC."));
 }
 
+Notice gone()
+{
+    Notice notice;
+    notice.id = "node-gone-10.0.0.2_9991-1795262345000";
+    notice.kind = NoticeKind::node_gone;
+    notice.at = noon + 5s;
+    notice.node = "10.0.0.2:9991";
+    notice.since = noon - 55s;
+    notice.detail = "Nobody knows why.";
+    return notice;
+}
+
+TEST(MessageTest, OfANodeItSaysSinceWhenAndThenHowLong)
+{
+    EXPECT_EQ(describe(gone()).text,
+              "2026-11-21 12:00:05 UTC: node 10.0.0.2:9991 is gone.\n"
+              "This goes on since 2026-11-21 11:59:05 UTC. Nobody knows why.\n");
+    Notice back = gone();
+    back.kind = NoticeKind::recovered;
+    back.over = {NoticeKind::node_gone};
+    EXPECT_EQ(describe(back).text,
+              "2026-11-21 12:00:05 UTC: node 10.0.0.2:9991 is back.\n"
+              "That lasted 1 m 0 s since 2026-11-21 11:59:05 UTC.\n");
+}
+
+TEST(MessageTest, WebhooksTellNodesFromJobs)
+{
+    const json::value body = json::parse(request_of(webhook(), gone()).body);
+    EXPECT_EQ(body.at("type"), "cluster.node-gone");
+    EXPECT_EQ(body.at("data").at("node"), "10.0.0.2:9991");
+    NoticeChannel channel = webhook();
+    channel.settings["format"] = "cloudevents";
+    const json::value event = json::parse(request_of(channel, gone()).body);
+    EXPECT_EQ(event.at("type"), "peercron.cluster.node-gone");
+    EXPECT_EQ(event.at("subject"), "node/10.0.0.2:9991");
+    EXPECT_EQ(read_notice(to_json(gone())), gone());
+}
+
 TEST(MessageTest, EveryKindHasWords)
 {
     for (std::size_t i = 0; i < notice_words.size(); ++i) {

@@ -214,6 +214,29 @@ TEST(ServiceMessagesTest, AlertmanagerEndsTheAlertsThatHaveBegun)
     EXPECT_EQ(ended.at(1).at("labels").at("alertname"), "peercron_silent");
 }
 
+TEST(ServiceMessagesTest, EachThingThatIsWrongWithANodeIsAnIncidentOfItsOwn)
+{
+    Notice gone;
+    gone.kind = NoticeKind::node_gone;
+    gone.node = "10.0.0.2:9991";
+    Notice back = gone;
+    back.kind = NoticeKind::recovered;
+    back.over = {NoticeKind::node_gone};
+    const decltype(NoticeChannel::settings) key{{"key", "k"}};
+    const json::value begun = body_of(request_of("pagerduty", gone, key));
+    const json::value ended = body_of(request_of("pagerduty", back, key));
+    EXPECT_EQ(begun.at("dedup_key"), "peercron-node-gone-10.0.0.2:9991");
+    EXPECT_EQ(ended.at("dedup_key"), begun.at("dedup_key"));
+    EXPECT_EQ(ended.at("event_action"), "resolve");
+
+    const decltype(NoticeChannel::settings) alerts{{"url", "http://alerts.example:9093"}};
+    const json::value alert = body_of(request_of("alertmanager", gone, alerts)).at(0);
+    EXPECT_EQ(alert.at("labels").at("alertname"), "peercron_node-gone");
+    EXPECT_EQ(alert.at("labels").at("node"), "10.0.0.2:9991");
+    EXPECT_EQ(body_of(request_of("alertmanager", back, alerts)).at(0).at("labels"),
+              alert.at("labels"));
+}
+
 TEST(ServiceMessagesTest, APingSpeaksHealthchecks)
 {
     const decltype(NoticeChannel::settings) check{{"url", "https://hc-ping.com/uuid"}};
