@@ -1,6 +1,7 @@
 #include "api/insight_rows.hpp"
 
 #include "api/rows.hpp"
+#include "model/usual.hpp"
 
 #include <algorithm>
 
@@ -68,9 +69,8 @@ std::chrono::milliseconds elapsed(const LogRow& row, WallTime now)
 
 bool is_slow(const LogRow& row, const JobStatistics& statistics, WallTime now)
 {
-    constexpr std::int64_t enough = 20;
-    const auto usual = statistics.usual_p95();
-    return usual && statistics.use_time().count() >= enough && elapsed(row, now) > 3 * *usual;
+    const UsualTime usual = usual_time_of(statistics);
+    return usual.slow_after && elapsed(row, now) > *usual.slow_after;
 }
 
 }  // namespace peercron

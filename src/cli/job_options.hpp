@@ -130,8 +130,8 @@ inline constexpr std::array<JobOption, job_fields.size()> job_options{{
      "Channels that are told when it does not run as it should, separated by commas; '' is those "
      "for every job, none is nobody"},
     {"notify_on", "--notify-on", "WORDS", "Notices",
-     "Of what, separated by commas: failing, recovered, missed, late, slow; of single runs: "
-     "failed, success, skipped, lost; '' is as configured"},
+     "Of what, separated by commas: failing, recovered, missed, late, slow, fast; of "
+     "single runs: failed, success, skipped, lost; '' is as configured"},
     {"notify_after", "--notify-after", "COUNT", "Notices",
      "It is failing after this many failed fires in a row; 0 is as configured"},
     {"notify_every", "--notify-every", "DURATION", "Notices",
@@ -139,7 +139,7 @@ inline constexpr std::array<JobOption, job_fields.size()> job_options{{
     {"late_after", "--late-after", "DURATION", "Notices",
      "A run that starts later than this is late; 0 is as configured"},
     {"slow_after", "--slow-after", "DURATION", "Notices",
-     "A run that takes longer is slow; 0 is never"},
+     "A run that takes longer is slow; 0 is three times as long as usual"},
     {"expect_every", "--expect-every", "DURATION", "Notices",
      "Told when there is no success for this long; 0 is never"},
     {"expect_by", "--expect-by", "HH:MM", "Notices",

@@ -109,15 +109,7 @@ public:
 
     void key(const std::string& name, std::vector<std::string>& value, const keys::Texts& rule)
     {
-        const auto* node = take(name);
-        if (node == nullptr) return;
-        const auto* list = node->as_array();
-        if (list == nullptr) return complain(name, *node, shown(*node), "a list of strings");
-        std::vector<std::string> texts;
-        for (const auto& item : *list) {
-            read(name, item, texts.emplace_back(), keys::Text{rule.rule});
-        }
-        value = std::move(texts);
+        if (const auto* node = take(name)) read(name, *node, value, rule);
     }
 
     void key(const std::string& name, bool& value, const keys::Flag&)
@@ -132,14 +124,7 @@ public:
     template <class Number>
     void key(const std::string& name, Number& value, const keys::Count& rule)
     {
-        const auto* node = take(name);
-        if (node == nullptr) return;
-        const auto* number = node->as_integer();
-        if (number == nullptr || !is_within(number->get(), rule)) {
-            const auto limits = between(std::to_string(rule.least), std::to_string(rule.most));
-            return complain(name, *node, shown(*node), "an integer" + limits);
-        }
-        value = static_cast<Number>(number->get());
+        if (const auto* node = take(name)) read(name, *node, value, rule);
     }
 
     void key(const std::string& name, std::size_t& value, const keys::Size& rule)
@@ -165,21 +150,7 @@ public:
     void key(const std::string& name, std::chrono::duration<std::int64_t, Period>& value,
              const keys::Duration& rule)
     {
-        using Value = std::chrono::duration<std::int64_t, Period>;
-        const auto* node = take(name);
-        if (node == nullptr) return;
-        std::optional<std::chrono::milliseconds> duration;
-        if (const auto* text = node->as_string()) duration = parse_duration(text->get());
-        const bool good = duration && *duration >= rule.least && *duration <= rule.most &&
-                          std::chrono::floor<Value>(*duration) == *duration;
-        if (!good) {
-            const auto limits = between(format_duration(rule.least), format_duration(rule.most));
-            const char* whole = Value(1) == std::chrono::seconds(1) ? " in whole seconds" : "";
-            return complain(name, *node, shown(*node),
-                            "a duration" + limits + whole +
-                                R"(, a string with its unit such as "500ms", "2s" or "1m")");
-        }
-        value = std::chrono::floor<Value>(*duration);
+        if (const auto* node = take(name)) read(name, *node, value, rule);
     }
 
     void key(const std::string& name, spdlog::level::level_enum& value, const keys::Level&)
@@ -242,6 +213,24 @@ public:
             if (std::any_of(value.begin(), token, same)) {
                 complain(name, "token " + in_quotes(token->name) +
                                    " has the name or the secret of another token");
+            }
+        }
+    }
+
+    void tag_notices(const std::string& name, std::vector<Config::Notify::Tag>& value)
+    {
+        const auto* node = take(name);
+        if (node == nullptr) return;
+        const auto* list = node->as_array();
+        if (list == nullptr || !std::all_of(list->begin(), list->end(), is_table)) {
+            return complain(name, *node, shown(*node),
+                            "tables, each under its own [[notify.tags]]");
+        }
+        for (const auto& item : *list) {
+            EntryReader entry{*this, name, *item.as_table()};
+            keys::visit_tag(value.emplace_back(), entry);
+            if (value.back().tag.empty() && !is_bad(name + ".tag")) {
+                complain(name + ".tag", item, "none", "the tag of the jobs that this is for");
             }
         }
     }
@@ -319,7 +308,71 @@ private:
         std::string key;
     };
 
+    /// Reads the keys of a table that is one of several.
+    struct EntryReader {
+        Reader& reader;
+        const std::string& name;
+        const toml::table& table;
+
+        template <class Value, class Rule>
+        void key(const std::string& key, Value& value, const Rule& rule)
+        {
+            if (const auto* node = table.get(key)) {
+                reader.read(name + "." + key, *node, value, rule);
+            }
+        }
+    };
+
+    void read(const std::string& name, const toml::node& node, std::vector<std::string>& value,
+              const keys::Texts& rule)
+    {
+        const auto* list = node.as_array();
+        if (list == nullptr) return complain(name, node, shown(node), "a list of strings");
+        std::vector<std::string> texts;
+        for (const auto& item : *list) {
+            read(name, item, texts.emplace_back(), keys::Text{rule.rule});
+        }
+        value = std::move(texts);
+    }
+
+    template <class Number>
+    void read(const std::string& name, const toml::node& node, Number& value,
+              const keys::Count& rule)
+    {
+        const auto* number = node.as_integer();
+        if (number == nullptr || !is_within(number->get(), rule)) {
+            const auto limits = between(std::to_string(rule.least), std::to_string(rule.most));
+            return complain(name, node, shown(node), "an integer" + limits);
+        }
+        value = static_cast<Number>(number->get());
+    }
+
+    template <class Period>
+    void read(const std::string& name, const toml::node& node,
+              std::chrono::duration<std::int64_t, Period>& value, const keys::Duration& rule)
+    {
+        using Value = std::chrono::duration<std::int64_t, Period>;
+        std::optional<std::chrono::milliseconds> duration;
+        if (const auto* text = node.as_string()) duration = parse_duration(text->get());
+        const bool good = duration && *duration >= rule.least && *duration <= rule.most &&
+                          std::chrono::floor<Value>(*duration) == *duration;
+        if (!good) {
+            const auto limits = between(format_duration(rule.least), format_duration(rule.most));
+            const char* whole = Value(1) == std::chrono::seconds(1) ? " in whole seconds" : "";
+            return complain(name, node, shown(node),
+                            "a duration" + limits + whole +
+                                R"(, a string with its unit such as "500ms", "2s" or "1m")");
+        }
+        value = std::chrono::floor<Value>(*duration);
+    }
+
     static bool is_table(const toml::node& node) { return node.is_table(); }
+
+    /// Whether its values are tables, each under its own [[name]].
+    static bool is_list(std::string_view name)
+    {
+        return name == "http.tokens" || name == "notify.tags";
+    }
 
     static bool is_within(std::int64_t number, const keys::Count& rule)
     {
@@ -495,12 +548,11 @@ private:
                                      ""});
             } else if (const auto* inner = node.as_table()) {
                 report_unknown(*inner, name + ".");
-            } else if (const auto* list = node.as_array();
-                       name == "http.tokens" && list != nullptr) {
+            } else if (const auto* list = node.as_array(); is_list(name) && list != nullptr) {
                 for (const auto& item : *list) {
                     if (const auto* entry = item.as_table()) report_unknown(*entry, name + ".");
                 }
-            } else if (name != "http.tokens") {
+            } else if (!is_list(name)) {
                 complain(name, node, shown(node), "a table: [" + name + "]");
             }
         }

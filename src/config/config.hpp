@@ -139,6 +139,17 @@ struct Config {
         std::size_t after = 1;                                          // [notify] after
         std::chrono::seconds every{0};                                  // [notify] every: 0 = once
         std::chrono::seconds late_after{60};                            // [notify] late_after
+        /// What jobs with a tag inherit; what is not set is as for other jobs.
+        struct Tag {
+            std::string tag;
+            std::vector<std::string> channels;
+            std::vector<std::string> on;
+            std::size_t after = 0;
+            std::chrono::seconds every{0};
+            std::chrono::seconds late_after{0};
+            friend bool operator==(const Tag&, const Tag&) = default;
+        };
+        std::vector<Tag> tags;      // [[notify.tags]]
         std::string heartbeat_url;  // [notify] heartbeat_url, heartbeat_url_file
         std::vector<std::string> cluster_on{"node-gone",          "no-dispatcher", "store-away",
                                             "journal-failing",    "clock-off",     "audit-finding",

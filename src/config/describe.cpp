@@ -110,8 +110,19 @@ public:
             list.append(list.empty() ? "" : ", ").append(toml_string(value));
         line(name, "[" + list + "]");
     }
+    /// After all other keys of its table: see tokens().
+    void tag_notices(std::string_view key, const std::vector<Config::Notify::Tag>& tags)
+    {
+        tags_ = tags;
+        tags_key_ = key;
+    }
     void tokens(std::string_view key, const std::vector<Config::Http::Token>& tokens)
     {
+        for (const auto& tag : tags_) {
+            text_.append("\n[[").append(tags_key_).append("]]\n");
+            EntryWriter entry{*this};
+            keys::visit_tag(tag, entry);
+        }
         for (const auto& token : tokens) {
             text_.append("\n[[").append(key).append("]]\n");
             assign("name", toml_string(token.name));
@@ -123,6 +134,20 @@ public:
     std::string take() { return std::move(text_); }
 
 private:
+    /// Writes what is set of a table that is one of several.
+    struct EntryWriter {
+        Writer& writer;
+
+        template <class Value, class Rule>
+        void key(std::string_view name, const Value& value, const Rule& rule)
+        {
+            if (value == Value{}) return;
+            Writer one(nullptr);
+            one.key(name, value, rule);
+            writer.text_ += one.take();
+        }
+    };
+
     void line(std::string_view key, const std::string& value)
     {
         const std::string comment = origin_of(std::string(key));
@@ -149,6 +174,8 @@ private:
     const std::map<std::string, std::string>* origins_;
     std::string text_;
     std::string_view table_;
+    std::vector<Config::Notify::Tag> tags_;
+    std::string_view tags_key_;
 };
 
 class Lister {
@@ -162,6 +189,13 @@ public:
     {
         all.emplace_back(name);
         all.emplace_back(secret.file_key);
+    }
+    void tag_notices(const std::string& name, const std::vector<Config::Notify::Tag>&)
+    {
+        const Config::Notify::Tag tag;
+        Lister entry;
+        keys::visit_tag(tag, entry);
+        for (const std::string& key : entry.all) all.push_back(name + "." + key);
     }
     void tokens(const std::string& name, const std::vector<Config::Http::Token>&)
     {
@@ -185,6 +219,13 @@ public:
     void key(const char* name, const std::string& value, const keys::Secret&)
     {
         all.emplace_back(name, value);
+    }
+    void tag_notices(const char* name, const std::vector<Config::Notify::Tag>& tags)
+    {
+        Writer writer(nullptr);
+        writer.tag_notices(name, tags);
+        writer.tokens("", {});
+        all.emplace_back(name, writer.take());
     }
     void tokens(const char* name, const std::vector<Config::Http::Token>& tokens)
     {

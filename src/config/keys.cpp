@@ -212,10 +212,11 @@ std::optional<std::string> file_or_none(const std::string& text)
 
 std::optional<std::string> notice_word(const std::string& text)
 {
-    constexpr std::array<std::string_view, 9> words{
-        "failing", "recovered", "missed", "late", "slow", "failed", "success", "skipped", "lost"};
+    constexpr std::array<std::string_view, 10> words{"failing", "recovered", "missed", "late",
+                                                     "slow",    "fast",      "failed", "success",
+                                                     "skipped", "lost"};
     if (std::ranges::find(words, text) != words.end()) return std::nullopt;
-    return "one of failing, recovered, missed, late, slow, failed, success, skipped and lost";
+    return "one of failing, recovered, missed, late, slow, fast, failed, success, skipped and lost";
 }
 
 std::optional<std::string> cluster_word(const std::string& text)
@@ -226,6 +227,15 @@ std::optional<std::string> cluster_word(const std::string& text)
     if (std::ranges::find(words, text) != words.end()) return std::nullopt;
     return "one of node-gone, no-dispatcher, store-away, journal-failing, clock-off, audit-finding "
            "and certificate-expires";
+}
+
+std::optional<std::string> job_tag(const std::string& text)
+{
+    constexpr std::size_t longest = 64;
+    if (!text.empty() && text.size() <= longest && text.find(',') == text.npos) {
+        return std::nullopt;
+    }
+    return R"(a tag of jobs, such as "nightly", of 1 to 64 bytes without a comma)";
 }
 
 std::optional<std::string> channel_name(const std::string& text)

@@ -43,6 +43,7 @@ std::optional<std::string> bypass(const std::string& text);
 std::optional<std::string> file_or_none(const std::string& text);
 std::optional<std::string> notice_word(const std::string& text);
 std::optional<std::string> cluster_word(const std::string& text);
+std::optional<std::string> job_tag(const std::string& text);
 std::optional<std::string> channel_name(const std::string& text);
 std::optional<std::string> node_label(const std::string& text);
 
@@ -96,9 +97,22 @@ inline constexpr std::array<std::pair<std::string_view, Config::Tls::Min>, 2> tl
 /// Anyone who listens on the network can try any number of secrets, so this one has to be long.
 inline constexpr std::size_t least_secret = 16;
 
+/// The keys of an entry of notify.tags, in the same way.
+template <class T, class Visitor>
+void visit_tag(T& tag, Visitor& visitor)
+{
+    using namespace std::chrono_literals;
+    visitor.key("tag", tag.tag, Text{job_tag});
+    visitor.key("channels", tag.channels, Texts{channel_name});
+    visitor.key("on", tag.on, Texts{notice_word});
+    visitor.key("after", tag.after, Count{1, 1000});
+    visitor.key("every", tag.every, Duration{1s, 8760h});
+    visitor.key("late_after", tag.late_after, Duration{1s, 8760h});
+}
+
 /// The one list of keys: calls `visitor.key(name, member, rule)` for each, in the order of the
-/// file, and `visitor.tokens()`. `C` is Config, const or not. One visitor reads the keys
-/// (config.cpp), one writes and one lists them (describe.cpp).
+/// file, `visitor.tag_notices()` and `visitor.tokens()`. `C` is Config, const or not. One visitor
+/// reads the keys (config.cpp), one writes and one lists them (describe.cpp).
 template <class C, class Visitor>
 void visit(C& config, Visitor& visitor)
 {
@@ -184,6 +198,7 @@ void visit(C& config, Visitor& visitor)
     visitor.key("notify.after", config.notify.after, Count{1, 1000});
     visitor.key("notify.every", config.notify.every, Duration{0s, 8760h});
     visitor.key("notify.late_after", config.notify.late_after, Duration{1s, 8760h});
+    visitor.tag_notices("notify.tags", config.notify.tags);
     visitor.key("notify.cluster_on", config.notify.cluster_on, Texts{cluster_word});
     visitor.key("notify.cluster_after", config.notify.cluster_after, Duration{1s, 24h});
     visitor.key("notify.cluster_channels", config.notify.cluster_channels, Texts{channel_name});

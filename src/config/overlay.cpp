@@ -125,6 +125,7 @@ public:
             if (here && text) put(one, *text);
         }
     }
+    void tag_notices(const std::string&, const std::vector<Config::Notify::Tag>&) {}
     void tokens(const std::string&, const std::vector<Config::Http::Token>&) {}
 
     /// To be called when all keys were visited.
@@ -132,10 +133,13 @@ public:
     {
         const std::vector<std::string> known = config_keys();
         for (const auto& [name, text] : settings_) {
-            const bool is_token = name == "http.tokens" || name.starts_with("http.tokens.");
+            const auto is_in = [&name = name](const std::string& list) {
+                return name == list || name.starts_with(list + ".");
+            };
+            const bool is_list = is_in("http.tokens") || is_in("notify.tags");
             result_.problems.push_back(
-                is_token ? "--set " + name + ": tokens come from the file only"
-                         : "--set " + name + ": found an unknown key" + suggestion(name, known));
+                is_list ? "--set " + name + ": a list of tables comes from the file only"
+                        : "--set " + name + ": found an unknown key" + suggestion(name, known));
         }
         std::vector<std::string> variables;
         for (const std::string& key : known) variables.push_back(variable_of(key));

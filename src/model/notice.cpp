@@ -14,7 +14,6 @@ std::optional<NoticeKind> parse_notice_word(std::string_view word)
         case NoticeKind::flapping:
         case NoticeKind::test:
         case NoticeKind::grouped:
-        case NoticeKind::fast:
             return std::nullopt;
         default:
             return is_about_cluster(kind) ? std::nullopt : std::optional(kind);

@@ -32,7 +32,7 @@ enum class NoticeKind : std::uint8_t {
     lost,
     test,     ///< somebody tries a channel
     grouped,  ///< several notices in one message
-    fast,     ///< a run took less than a third of what is usual
+    fast,     ///< a run took less than a third of what is usual; a change, as `slow`
     // Nodes and the cluster: see notify/cluster_rules.hpp.
     node_gone,
     no_dispatcher,

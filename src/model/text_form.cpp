@@ -140,8 +140,8 @@ const TextForm channel_form{is_channel, "the name of a channel, of letters, digi
 
 const TextForm notice_form{
     [](std::string_view text) { return parse_notice_word(text).has_value(); },
-    "failing, recovered, missed, late, slow, failed, success, skipped or lost",
-    "^(failing|recovered|missed|late|slow|failed|success|skipped|lost)$", "failing"};
+    "failing, recovered, missed, late, slow, fast, failed, success, skipped or lost",
+    "^(failing|recovered|missed|late|slow|fast|failed|success|skipped|lost)$", "failing"};
 
 const TextForm clock_form{is_clock, "a time of the day, as 04:00, or nothing",
                           "^$|^([01][0-9]|2[0-3]):[0-5][0-9]$", "04:00"};

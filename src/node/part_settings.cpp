@@ -138,6 +138,14 @@ NoticeDefaults notice_defaults(const Config& config)
     defaults.notify_every = config.notify.every;
     defaults.late_after = config.notify.late_after;
     defaults.time_zone = config.time_zone;
+    for (const Config::Notify::Tag& tag : config.notify.tags) {
+        defaults.tags.push_back({.tag = tag.tag,
+                                 .channels = tag.channels,
+                                 .notify_on = tag.on,
+                                 .notify_after = static_cast<std::int64_t>(tag.after),
+                                 .notify_every = tag.every,
+                                 .late_after = tag.late_after});
+    }
     return defaults;
 }
 

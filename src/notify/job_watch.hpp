@@ -25,9 +25,9 @@ struct Alarm {
 };
 
 /// The kinds of notices that an alarm is about.
-inline constexpr std::array<NoticeKind, 5> alarm_kinds{NoticeKind::failing, NoticeKind::missed,
-                                                       NoticeKind::late, NoticeKind::slow,
-                                                       NoticeKind::silent};
+inline constexpr std::array<NoticeKind, 6> alarm_kinds{NoticeKind::failing, NoticeKind::missed,
+                                                       NoticeKind::late,    NoticeKind::slow,
+                                                       NoticeKind::silent,  NoticeKind::fast};
 
 /// What NoticeRules keep of a job between two looks.
 struct WatchedJob {

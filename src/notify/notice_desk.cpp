@@ -3,6 +3,7 @@
 #include "model/notice_channel.hpp"
 #include "notify/notice_json.hpp"
 #include "store/notice_store.hpp"
+#include "store/pause_store.hpp"
 
 #include <spdlog/spdlog.h>
 #include <boost/json/serialize.hpp>
@@ -26,6 +27,8 @@ constexpr auto look_interval = 1s;
 constexpr SteadyTime::duration shortest_search_pause = 5s;
 constexpr int search_pause = 100;
 constexpr auto longest_pause_of_looks = 30s;
+/// How long a pause that is over still counts: the time of a job's expectation begins with its end.
+constexpr auto past_pauses = std::chrono::days(8);
 constexpr std::size_t ends_at_once = 1000;
 constexpr std::size_t jobs_at_once_looked_at = 1000;
 
@@ -47,6 +50,8 @@ public:
             return;
         }
         channels_ = store.notices().channels();
+        pauses_ = Pauses(store.pauses().pauses_after(now - past_pauses));
+        read_usual_times();
         for (const JobWatch& watch : store.notices().watches(jobs)) {
             watched_.emplace(watch.job, read_watch(watch.text, now));
         }
@@ -60,14 +65,16 @@ public:
         const auto job = jobs_.find(row.run.id.job);
         if (job == jobs_.end()) return;
         const LogRow ended = not_after(now_, row);
-        add(job->second, rules_.ended(job->second, ended, watch_of(job->second)));
+        add(job->second,
+            rules_.ended(job->second, ended, watch_of(job->second), usual_[job->first]));
     }
 
     void slow(const LogRow& row)
     {
         const auto job = jobs_.find(row.run.id.job);
         if (job == jobs_.end()) return;
-        add(job->second, rules_.takes_long(job->second, row, watch_of(job->second)));
+        add(job->second,
+            rules_.takes_long(job->second, row, watch_of(job->second), now_, usual_[job->first]));
     }
 
     void up(const LogRow& row)
@@ -81,7 +88,7 @@ public:
     {
         const auto job = jobs_.find(id);
         if (job == jobs_.end()) return;
-        add(job->second, rules_.passed(job->second, watch_of(job->second), now_));
+        add(job->second, rules_.passed(job->second, watch_of(job->second), now_, pauses_));
     }
 
     /// How many notices there are; they are stored.
@@ -91,13 +98,26 @@ public:
         seen_.at = now_;
         for (const auto& [id, job] : jobs_) {
             const WatchedJob& watched = watch_of(job);
-            seen_.watches.push_back({id, watch_text(watched), rules_.due(job, watched, now_)});
+            seen_.watches.push_back(
+                {id, watch_text(watched), rules_.due(job, watched, now_, pauses_)});
         }
         store_.notices().store_seen(epoch, seen_);
         return seen_.notices.size();
     }
 
 private:
+    void read_usual_times()
+    {
+        std::vector<JobId> jobs;
+        for (const auto& [id, job] : jobs_) {
+            if (rules_.follows_usual_time(job)) jobs.push_back(id);
+        }
+        if (jobs.empty()) return;
+        for (const JobInsight& insight : store_.find_insights(jobs)) {
+            usual_[insight.job] = usual_time_of(insight.statistics);
+        }
+    }
+
     WatchedJob& watch_of(const Job& job)
     {
         return watched_.try_emplace(job.id, read_watch("", now_)).first->second;
@@ -106,14 +126,15 @@ private:
     void add(const Job& job, const std::vector<Notice>& notices)
     {
         if (notices.empty()) return;
-        const auto channels = channels_of(job.notify, job.tags, channels_);
+        const std::vector<std::string>& named = rules_.channels(job);
+        const auto channels = channels_of(named, job.tags, channels_);
         if (channels.empty()) {
-            const bool names_some = !job.notify.empty() && job.notify.front() != no_channel;
+            const bool names_some = !named.empty() && named.front() != no_channel;
             if (!names_some) return;
             spdlog::warn(
                 "notices: job {} has something to be told ({}), but none of its channels ({}) is "
                 "there or takes messages",
-                job.id, to_string(notices.front().kind), fmt::join(job.notify, ", "));
+                job.id, to_string(notices.front().kind), fmt::join(named, ", "));
             return;
         }
         for (const Notice& notice : notices) {
@@ -127,6 +148,8 @@ private:
     const WallTime now_;
     std::map<JobId, Job> jobs_;
     std::vector<NoticeChannel> channels_;
+    Pauses pauses_;
+    std::unordered_map<JobId, UsualTime> usual_;  ///< of jobs that follow it
     std::unordered_map<JobId, WatchedJob> watched_;
     Seen seen_;
 };

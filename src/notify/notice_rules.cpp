@@ -146,6 +146,27 @@ Deadlines deadlines_at(const TimeZone& zone, std::string_view clock, WallTime no
             moment_of(zone, day + std::chrono::days(1), clock)};
 }
 
+/// When the last one was over of the pauses of the job that have ended.
+WallTime end_of_last_pause(const Pauses& pauses, const Job& job, WallTime now)
+{
+    WallTime last{};
+    for (const Pause& pause : pauses.all()) {
+        const bool is_of_job =
+            pause.job != 0 ? pause.job == job.id
+                           : pause.tag.empty() || std::ranges::count(job.tags, pause.tag) > 0;
+        const bool was = pause.begins_at < pause.end() && pause.end() <= now;
+        if (is_of_job && was) last = std::max(last, pause.end());
+    }
+    return last;
+}
+
+/// How long a run may take; nullopt: any time.
+std::optional<std::chrono::milliseconds> slow_limit(const Job& job, const UsualTime& usual)
+{
+    if (job.slow_after > 0s) return job.slow_after;
+    return job.kind == JobKind::daemon ? std::nullopt : usual.slow_after;
+}
+
 const TimeZone* zone_of(const Job& job, const std::string& default_zone)
 {
     const auto zone = find_zone(job.time_zone.empty() ? default_zone : job.time_zone);
@@ -308,7 +329,8 @@ private:
     std::int64_t count_ = 0;
 };
 
-std::vector<Notice> NoticeRules::ended(const Job& job, const LogRow& row, WatchedJob& watched) const
+std::vector<Notice> NoticeRules::ended(const Job& job, const LogRow& row, WatchedJob& watched,
+                                       const UsualTime& usual) const
 {
     const RunReport& run = row.run;
     const bool is_known = watched.last_run == run.id && watched.last_state == run.state;
@@ -334,7 +356,8 @@ std::vector<Notice> NoticeRules::ended(const Job& job, const LogRow& row, Watche
 
     const bool is_fire = run.id.attempt == 1 && row.requested_by.empty() && row.fires == 1;
     if (is_fire && run.started_at) {
-        const auto limit = job.late_after > 0s ? job.late_after : defaults_.late_after;
+        const auto limit =
+            inherited(job, &Job::late_after, &TagNotices::late_after, &NoticeDefaults::late_after);
         if (*run.started_at - run.id.scheduled_at > limit) {
             look.raise(NoticeKind::late, 1);
             look.tell(NoticeKind::late);
@@ -342,12 +365,22 @@ std::vector<Notice> NoticeRules::ended(const Job& job, const LogRow& row, Watche
             look.clear(NoticeKind::late);
         }
     }
-    if (job.slow_after > 0s && run.started_at) {
-        if (run.use_time > job.slow_after) {
+    const auto slow_after = slow_limit(job, usual);
+    if (slow_after && run.started_at) {
+        if (run.use_time > *slow_after) {
             look.raise(NoticeKind::slow, 1);
             look.tell(NoticeKind::slow);
         } else if (says == Verdict::good) {
             look.clear(NoticeKind::slow);
+        }
+    }
+    const bool has_usual = usual.fast_before && job.kind != JobKind::daemon;
+    if (has_usual && run.state == RunState::success && run.started_at) {
+        if (run.use_time < *usual.fast_before) {
+            look.raise(NoticeKind::fast, 1);
+            look.tell(NoticeKind::fast);
+        } else {
+            look.clear(NoticeKind::fast);
         }
     }
     if (says == Verdict::good) {
@@ -363,7 +396,8 @@ std::vector<Notice> NoticeRules::ended(const Job& job, const LogRow& row, Watche
         // The failures that it was given up for have been counted.
         const bool is_counted = is_given_up && watched.alarm(NoticeKind::failing);
         look.raise(NoticeKind::failing, is_counted ? 0 : 1);
-        const std::int64_t after = job.notify_after > 0 ? job.notify_after : defaults_.notify_after;
+        const std::int64_t after = inherited(job, &Job::notify_after, &TagNotices::notify_after,
+                                             &NoticeDefaults::notify_after);
         const bool is_enough = watched.alarm(NoticeKind::failing)->count >= after;
         if (is_enough || is_given_up) look.tell(NoticeKind::failing);
     }
@@ -371,12 +405,14 @@ std::vector<Notice> NoticeRules::ended(const Job& job, const LogRow& row, Watche
     return look.take();
 }
 
-std::vector<Notice> NoticeRules::takes_long(const Job& job, const LogRow& row,
-                                            WatchedJob& watched) const
+std::vector<Notice> NoticeRules::takes_long(const Job& job, const LogRow& row, WatchedJob& watched,
+                                            WallTime now, const UsualTime& usual) const
 {
-    const bool is_slow = job.slow_after > 0s && row.run.started_at;
-    if (job.stop || !is_slow || watched.alarm(NoticeKind::slow)) return {};
-    Look look(*this, job, watched, *row.run.started_at + job.slow_after);
+    const auto slow_after = slow_limit(job, usual);
+    if (job.stop || !slow_after || !row.run.started_at) return {};
+    const WallTime from = *row.run.started_at + *slow_after;
+    if (now <= from || watched.alarm(NoticeKind::slow)) return {};
+    Look look(*this, job, watched, from);
     look.set_run(row);
     look.raise(NoticeKind::slow, 1);
     look.tell(NoticeKind::slow);
@@ -396,16 +432,17 @@ std::vector<Notice> NoticeRules::stays_up(const Job& job, const LogRow& row,
     return look.take();
 }
 
-std::vector<Notice> NoticeRules::passed(const Job& job, WatchedJob& watched, WallTime now) const
+std::vector<Notice> NoticeRules::passed(const Job& job, WatchedJob& watched, WallTime now,
+                                        const Pauses& pauses) const
 {
-    if (job.stop) return {};
+    if (job.stop || pauses.find(job, now) != nullptr) return {};
     std::vector<Notice> notices;
     const auto look_at = [&](WallTime at, const auto& what) {
         Look look(*this, job, watched, at);
         what(look);
         std::ranges::move(look.take(), std::back_inserter(notices));
     };
-    const auto from = silent_from(job, watched, now);
+    const auto from = silent_from(job, watched, now, pauses);
     if (from && *from <= now && !watched.alarm(NoticeKind::silent)) {
         look_at(*from, [](Look& look) {
             look.raise(NoticeKind::silent, 1);
@@ -426,13 +463,19 @@ std::vector<Notice> NoticeRules::passed(const Job& job, WatchedJob& watched, Wal
     return notices;
 }
 
-std::optional<WallTime> NoticeRules::due(const Job& job, const WatchedJob& watched,
-                                         WallTime now) const
+std::optional<WallTime> NoticeRules::due(const Job& job, const WatchedJob& watched, WallTime now,
+                                         const Pauses& pauses) const
 {
     std::optional<WallTime> due;
     if (job.stop) return due;
     const auto note = [&due](WallTime time) { due = due ? std::min(*due, time) : time; };
-    if (const auto from = silent_from(job, watched, now)) {
+    if (const Pause* const pause = pauses.find(job, now)) {
+        // A person may end it before.
+        constexpr auto look_again = 1min;
+        note(std::min(pause->end(), now + look_again));
+        return due;
+    }
+    if (const auto from = silent_from(job, watched, now, pauses)) {
         // Once it is known to be silent there is only the next day to be looked at.
         note(watched.alarm(NoticeKind::silent) ? now + std::chrono::days(1) : *from);
     }
@@ -448,22 +491,53 @@ std::optional<WallTime> NoticeRules::due(const Job& job, const WatchedJob& watch
 bool NoticeRules::wants(const Job& job, NoticeKind kind) const
 {
     if (kind == NoticeKind::silent) return true;  // the job says so by what it expects
-    const auto& words = job.notify_on.empty() ? defaults_.notify_on : job.notify_on;
+    const auto& words =
+        inherited(job, &Job::notify_on, &TagNotices::notify_on, &NoticeDefaults::notify_on);
     return std::ranges::count(words, to_string(kind)) > 0;
 }
 
 std::chrono::seconds NoticeRules::every(const Job& job) const
 {
-    return job.notify_every > 0s ? job.notify_every : defaults_.notify_every;
+    return inherited(job, &Job::notify_every, &TagNotices::notify_every,
+                     &NoticeDefaults::notify_every);
+}
+
+template <class Value>
+const Value& NoticeRules::inherited(const Job& job, Value Job::*own, Value TagNotices::*of_tag,
+                                    Value NoticeDefaults::*of_all) const
+{
+    if (job.*own != Value{}) return job.*own;
+    for (const TagNotices& tag : defaults_.tags) {
+        const bool has_it = std::ranges::count(job.tags, tag.tag) > 0;
+        if (has_it && tag.*of_tag != Value{}) return tag.*of_tag;
+    }
+    return defaults_.*of_all;
+}
+
+const std::vector<std::string>& NoticeRules::channels(const Job& job) const
+{
+    if (!job.notify.empty()) return job.notify;
+    for (const TagNotices& tag : defaults_.tags) {
+        const bool has_it = std::ranges::count(job.tags, tag.tag) > 0;
+        if (has_it && !tag.channels.empty()) return tag.channels;
+    }
+    return job.notify;
+}
+
+bool NoticeRules::follows_usual_time(const Job& job) const
+{
+    if (job.kind == JobKind::daemon) return false;
+    return (job.slow_after == 0s && wants(job, NoticeKind::slow)) || wants(job, NoticeKind::fast);
 }
 
 /// From when the job counts as silent, if nothing happens until then; not set: it never does.
 std::optional<WallTime> NoticeRules::silent_from(const Job& job, const WatchedJob& watched,
-                                                 WallTime now) const
+                                                 WallTime now, const Pauses& pauses) const
 {
     std::optional<WallTime> from;
-    // What was expected before it was asked for is not.
-    const WallTime asked = std::max(watched.watched_since, job.effective_from);
+    // What was expected before it was asked for is not, nor what was in a pause.
+    const WallTime asked =
+        std::max({watched.watched_since, job.effective_from, end_of_last_pause(pauses, job, now)});
     if (job.expect_every > 0s) {
         from = std::max(watched.last_success.value_or(asked), asked) + job.expect_every;
     }

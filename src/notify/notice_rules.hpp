@@ -3,6 +3,8 @@
 #include "base/clock.hpp"
 #include "model/job.hpp"
 #include "model/notice.hpp"
+#include "model/pause.hpp"
+#include "model/usual.hpp"
 #include "notify/job_watch.hpp"
 #include "store/store.hpp"
 
@@ -14,6 +16,17 @@
 
 namespace peercron {
 
+/// What counts for jobs with a tag, where they say nothing themselves. What is empty or 0 is as for
+/// other jobs.
+struct TagNotices {
+    std::string tag;
+    std::vector<std::string> channels;
+    std::vector<std::string> notify_on;
+    std::int64_t notify_after = 0;
+    std::chrono::seconds notify_every{0};
+    std::chrono::seconds late_after{0};
+};
+
 /// What counts where a job says nothing.
 struct NoticeDefaults {
     std::vector<std::string> notify_on{"failing", "recovered", "missed"};
@@ -21,6 +34,7 @@ struct NoticeDefaults {
     std::chrono::seconds notify_every{0};
     std::chrono::seconds late_after{60};
     std::string time_zone = "UTC";
+    std::vector<TagNotices> tags;  ///< of several that have it, the first one decides
 };
 
 /// The row as it would be if its run had not ended in the future, which the clock of a node that is
@@ -41,7 +55,8 @@ LogRow not_after(WallTime now, LogRow row);
 ///   whatever Job::notify_after says.
 /// - More than six changes within an hour are told as one `flapping`, and then nothing until an
 ///   hour was quiet; then how it stands.
-/// - A stopped job is silent.
+/// - A stopped job is silent. Of a paused one nothing is told that only time tells, and what it is
+///   expected to do it is expected to do anew from the end of the pause.
 /// - Of runs that end in another order than they are told, the one that ended last decides.
 ///
 /// Any thread.
@@ -50,28 +65,44 @@ public:
     explicit NoticeRules(NoticeDefaults defaults) : defaults_(std::move(defaults)) {}
 
     /// A run has ended, or a fire was skipped.
-    std::vector<Notice> ended(const Job& job, const LogRow& row, WatchedJob& watched) const;
+    std::vector<Notice> ended(const Job& job, const LogRow& row, WatchedJob& watched,
+                              const UsualTime& usual = {}) const;
 
-    /// A run goes on for longer than Job::slow_after. It may be told of again and again.
-    std::vector<Notice> takes_long(const Job& job, const LogRow& row, WatchedJob& watched) const;
+    /// A run goes on at `now`, perhaps for longer than Job::slow_after, or than is usual. It may be
+    /// told of again and again.
+    std::vector<Notice> takes_long(const Job& job, const LogRow& row, WatchedJob& watched,
+                                   WallTime now, const UsualTime& usual = {}) const;
 
     /// A run of a daemon that has been up for longer than Job::healthy_after, which ends what was
     /// wrong: it may not end for weeks. It may be told of again and again.
     std::vector<Notice> stays_up(const Job& job, const LogRow& row, WatchedJob& watched) const;
 
     /// What only time tells: to be asked when due() says so.
-    std::vector<Notice> passed(const Job& job, WatchedJob& watched, WallTime now) const;
+    /// @param pauses those that have ended lately, too.
+    std::vector<Notice> passed(const Job& job, WatchedJob& watched, WallTime now,
+                               const Pauses& pauses = Pauses()) const;
 
     /// When passed() has something to say next, if nothing happens until then.
-    std::optional<WallTime> due(const Job& job, const WatchedJob& watched, WallTime now) const;
+    std::optional<WallTime> due(const Job& job, const WatchedJob& watched, WallTime now,
+                                const Pauses& pauses = Pauses()) const;
+
+    /// The channels that the job names, or its tag (TagNotices), for channels_of().
+    const std::vector<std::string>& channels(const Job& job) const;
+
+    /// Whether anything follows from how long its runs usually take.
+    bool follows_usual_time(const Job& job) const;
 
 private:
     class Look;
 
     bool wants(const Job& job, NoticeKind kind) const;
     std::chrono::seconds every(const Job& job) const;
-    std::optional<WallTime> silent_from(const Job& job, const WatchedJob& watched,
-                                        WallTime now) const;
+    /// What counts: the job's own value, that of its tag, or that of all jobs.
+    template <class Value>
+    const Value& inherited(const Job& job, Value Job::*own, Value TagNotices::*of_tag,
+                           Value NoticeDefaults::*of_all) const;
+    std::optional<WallTime> silent_from(const Job& job, const WatchedJob& watched, WallTime now,
+                                        const Pauses& pauses) const;
 
     const NoticeDefaults defaults_;
 };

@@ -21,10 +21,11 @@
 
 namespace peercron {
 
-/// Of a row of table cron: whether the ends of the job's runs are looked at.
+/// Of a row of table cron: whether the ends of the job's runs are looked at. What jobs with a tag
+/// inherit the nodes' configuration says, so each of them may.
 inline constexpr std::string_view wants_notices =
     "(cron.notify <> 'none' AND (cron.notify <> '' OR EXISTS (SELECT 1 FROM notice_channel"
-    " WHERE every_job <> 0 OR tags <> '')))";
+    " WHERE every_job <> 0 OR tags <> '' OR cron.tags <> '')))";
 
 inline constexpr std::string_view jobs_with_unseen_ends =
     "SELECT log.cron_id FROM notice_end JOIN log ON log.id = notice_end.log_id";
@@ -163,11 +164,19 @@ public:
     {
         std::vector<std::int64_t> ids;
         {
-            auto rows = tables_.query(
-                fmt::format("SELECT log.id FROM log JOIN cron ON cron.id = log.cron_id"
-                            " WHERE log.state = 'running' AND cron.slow_after > 0"
-                            " AND log.started_at + cron.slow_after * 1000 < {} AND {} LIMIT {}",
-                            to_unix_millis(now), wants_notices, limit));
+            // Who is as slow as UsualTime says is so by thrice the median, which is a column.
+            auto rows = tables_.query(fmt::format(
+                "SELECT log.id FROM log JOIN cron ON cron.id = log.cron_id"
+                " LEFT JOIN cron_counter ON cron_counter.cron_id = log.cron_id"
+                " WHERE log.state = 'running' AND {1} AND"
+                " ((cron.slow_after > 0 AND log.started_at + cron.slow_after * 1000 < {0})"
+                " OR (cron.slow_after = 0 AND cron.kind <> 'daemon'"
+                " AND (cron.notify_on = '' OR cron.notify_on LIKE '%slow%')"
+                " AND log.started_at + 3 * cron_counter.usual_time < {0}"
+                " AND log.started_at + 1000 < {0}"
+                " AND NOT EXISTS (SELECT 1 FROM notice_job WHERE notice_job.cron_id = cron.id"
+                " AND notice_job.watch LIKE '%\"slow\":%'))) LIMIT {2}",
+                to_unix_millis(now), wants_notices, limit));
             while (rows.next()) ids.push_back(rows.integer(0));
         }
         if (ids.empty()) return {};

@@ -135,6 +135,19 @@ TEST_P(NoticeStoreTest, NotesTheEndsOfAllJobsOnceAChannelIsForThem)
     EXPECT_THAT(take_ends(), SizeIs(1));
 }
 
+TEST_P(NoticeStoreTest, NotesTheEndsOfJobsWithTagsForWhichTheConfigurationMayNameAChannel)
+{
+    Job draft = add_job({});
+    draft.id = 0;
+    draft.tags = {"db"};
+    const Job tagged = store_->add_job(draft, t0);
+    run({tagged.id, t0, 1}, RunState::success);
+    EXPECT_THAT(take_ends(), IsEmpty()) << "there is no channel";
+    add_channel("ops");
+    run({tagged.id, t0 + 1min, 1}, RunState::success);
+    EXPECT_THAT(take_ends(), SizeIs(1));
+}
+
 TEST_P(NoticeStoreTest, NotesWhatTheDispatcherSkipsAndWhatItTakesForLost)
 {
     const Job job = add_job({"ops"});
@@ -264,6 +277,36 @@ TEST_P(NoticeStoreTest, FindsTheRunsThatTakeLong)
     EXPECT_THAT(notices().slow_runs(t0 + 24h, 100), IsEmpty());
 }
 
+TEST_P(NoticeStoreTest, FindsTheRunsThatTakeLongerThanUsual)
+{
+    Job draft;
+    draft.cron_set = "* * * * *";
+    draft.command = "true";
+    draft.notify = {"ops"};
+    draft.notify_on = {"slow"};
+    const JobId usual = store_->add_job(draft, t0).id;
+    draft.notify_on = {"failing"};
+    const JobId uninterested = store_->add_job(draft, t0).id;
+    for (const JobId job : {usual, uninterested}) {
+        RunReport past = report({job, t0, 1}, RunState::success);
+        past.started_at = t0;
+        past.ended_at = t0 + 10s;
+        past.use_time = 10s;
+        store_->record(std::vector{past});
+        RunReport running = report({job, t0 + 1min, 1}, RunState::running);
+        running.started_at = t0 + 1min;
+        store_->record(std::vector{running});
+    }
+    EXPECT_THAT(notices().slow_runs(t0 + 1min + 27s, 100), IsEmpty());
+    const auto found = notices().slow_runs(t0 + 1min + 33s, 100);
+    ASSERT_THAT(found, SizeIs(1));
+    EXPECT_EQ(found[0].run.id, (RunId{usual, t0 + 1min, 1}));
+    Seen seen;
+    seen.watches = {{usual, R"({"slow":{"since":1}})", std::nullopt}};
+    notices().store_seen(1, seen);
+    EXPECT_THAT(notices().slow_runs(t0 + 1h, 100), IsEmpty()) << "it was told";
+}
+
 TEST_P(NoticeStoreTest, FindsTheDaemonsThatAreUpAgain)
 {
     Job draft;
@@ -371,6 +414,12 @@ TEST_P(NoticeStoreTest, WhatIsKnownOfAJobThatIsGoneIsDeleted)
     notices().clean_up(t0, 100, 100);
     const std::vector<JobId> both{job.id, job.id + 1};
     EXPECT_THAT(notices().watches(both), ElementsAre(seen.watches[0]));
+    // Rows of the cluster and of nodes are of no job, and stay.
+    seen.watches = {{-7, "node", std::nullopt}, {0, "cluster", std::nullopt}};
+    notices().store_seen(1, seen);
+    notices().clean_up(t0, 100, 100);
+    const std::vector<JobId> others{-7, 0};
+    EXPECT_THAT(notices().watches(others), SizeIs(2));
 }
 
 TEST_P(NoticeStoreTest, AnOlderDispatcherStoresNothingAnyMore)

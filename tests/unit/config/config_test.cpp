@@ -18,6 +18,7 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::IsSupersetOf;
 using testing::MatchesRegex;
 using testing::Not;
 using testing::StartsWith;
@@ -506,6 +507,66 @@ TEST(ConfigTest, LabelsAreWordsThatANodeDoesNotHaveByItself)
                 HasSubstr("found 33 labels, expected at most 32"));
     EXPECT_THAT(refusal("[node]\nlabels = ['" + std::string(121, 'a') + "']"),
                 HasSubstr("at most 120 characters"));
+}
+
+TEST(ConfigTest, ReadsWhatIsToldAndWhatJobsWithATagInherit)
+{
+    const std::string text = R"([notify]
+on = ["failed", "fast"]
+cluster_on = ["node-gone"]
+cluster_after = "5s"
+cluster_channels = ["ops"]
+[[notify.tags]]
+tag = "nightly"
+channels = ["night", "ops"]
+on = ["failing"]
+after = 2
+every = "1h"
+late_after = "10m"
+[[notify.tags]]
+tag = "db"
+channels = ["dba"]
+)";
+    const auto config = parse(text);
+    ASSERT_TRUE(config) << config.error().message;
+    EXPECT_THAT(config->notify.on, ElementsAre("failed", "fast"));
+    EXPECT_THAT(config->notify.cluster_on, ElementsAre("node-gone"));
+    EXPECT_EQ(config->notify.cluster_after, 5s);
+    EXPECT_THAT(config->notify.cluster_channels, ElementsAre("ops"));
+    ASSERT_EQ(config->notify.tags.size(), 2U);
+    const Config::Notify::Tag& nightly = config->notify.tags[0];
+    EXPECT_EQ(nightly.tag, "nightly");
+    EXPECT_THAT(nightly.channels, ElementsAre("night", "ops"));
+    EXPECT_THAT(nightly.on, ElementsAre("failing"));
+    EXPECT_EQ(nightly.after, 2U);
+    EXPECT_EQ(nightly.every, 1h);
+    EXPECT_EQ(nightly.late_after, 10min);
+    EXPECT_EQ(config->notify.tags[1].after, 0U) << "as for other jobs";
+    // What is shown of it is a file that says the same.
+    const auto again = parse(describe(*config));
+    ASSERT_TRUE(again) << again.error().message << describe(*config);
+    EXPECT_EQ(again->notify.tags, config->notify.tags);
+    EXPECT_THAT(differing_keys(*config, *parse("")),
+                IsSupersetOf({"notify.tags", "notify.cluster_on"}));
+    EXPECT_THAT(differing_keys(*config, *again), IsEmpty());
+}
+
+TEST(ConfigTest, SaysWhatIsWrongWithWhatIsTold)
+{
+    EXPECT_THAT(refusal("[notify]\ncluster_on = ['failing']"),
+                HasSubstr("one of node-gone, no-dispatcher"));
+    EXPECT_THAT(refusal("[notify]\ncluster_after = '100ms'"), HasSubstr("from 1s to"));
+    EXPECT_THAT(refusal("[notify]\ncluster_channels = ['a b']"),
+                HasSubstr("the name of a channel"));
+    EXPECT_THAT(refusal("[[notify.tags]]\nchannels = ['ops']"),
+                HasSubstr("key 'notify.tags.tag': found none, expected the tag"));
+    EXPECT_THAT(refusal("[[notify.tags]]\ntag = 'db'\non = ['silent']"),
+                HasSubstr("app.toml:3:7: key 'notify.tags.on': found \"silent\""));
+    EXPECT_THAT(refusal("[[notify.tags]]\ntag = 'db'\nafter = 0"), HasSubstr("from 1 to 1000"));
+    EXPECT_THAT(refusal("[[notify.tags]]\ntag = 'a,b'"), HasSubstr("without a comma"));
+    EXPECT_THAT(refusal("[[notify.tags]]\ntag = 'db'\nchannel = ['ops']"),
+                HasSubstr("'notify.tags.channel': found an unknown key"));
+    EXPECT_THAT(refusal("[notify]\ntags = 'db'"), HasSubstr("each under its own [[notify.tags]]"));
 }
 
 TEST(ConfigTest, UsersAndFoldersOfCommandsAreNames)

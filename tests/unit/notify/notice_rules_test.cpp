@@ -232,14 +232,123 @@ TEST_F(NoticeRulesTest, ARunThatHangsIsToldWhileItHangs)
     job_.slow_after = 60s;
     LogRow running = row(noon, RunState::running);
     running.run.ended_at.reset();
-    const auto slow = rules_.takes_long(job_, running, watched_);
+    EXPECT_THAT(rules_.takes_long(job_, running, watched_, noon + 1ms + 60s), IsEmpty());
+    const auto slow = rules_.takes_long(job_, running, watched_, noon + 61s);
     ASSERT_THAT(kinds(slow), ElementsAre(NoticeKind::slow));
     EXPECT_EQ(slow[0].at, noon + 1ms + 60s);
-    EXPECT_THAT(rules_.takes_long(job_, running, watched_), IsEmpty());
+    EXPECT_THAT(rules_.takes_long(job_, running, watched_, noon + 70s), IsEmpty());
     LogRow ended = row(noon, RunState::success);
     ended.run.use_time = 90s;
     EXPECT_THAT(told(ended), IsEmpty()) << "it was told";
     EXPECT_THAT(told(row(noon + 5min, RunState::success)), ElementsAre(NoticeKind::recovered));
+}
+
+TEST_F(NoticeRulesTest, WithoutASlowAfterOfItsOwnTheUsualTimeDecides)
+{
+    const UsualTime usual{30s, 2s};
+    job_.notify_on = {"slow", "fast", "recovered"};
+    EXPECT_TRUE(rules_.follows_usual_time(job_));
+    LogRow running = row(noon, RunState::running);
+    running.run.ended_at.reset();
+    EXPECT_THAT(rules_.takes_long(job_, running, watched_, noon + 1h), IsEmpty())
+        << "nothing is known yet";
+    EXPECT_THAT(rules_.takes_long(job_, running, watched_, noon + 30s, usual), IsEmpty());
+    EXPECT_THAT(kinds(rules_.takes_long(job_, running, watched_, noon + 31s, usual)),
+                ElementsAre(NoticeKind::slow));
+    const auto ends = [&](WallTime at, std::chrono::milliseconds use_time,
+                          RunState state = RunState::success) {
+        LogRow ended = row(at, state);
+        ended.run.use_time = use_time;
+        return kinds(rules_.ended(job_, ended, watched_, usual));
+    };
+    EXPECT_THAT(ends(noon, 40s), IsEmpty());
+    EXPECT_THAT(ends(noon + 1min, 30s), ElementsAre(NoticeKind::recovered));
+    EXPECT_THAT(ends(noon + 2min, 1999ms), ElementsAre(NoticeKind::fast));
+    EXPECT_THAT(ends(noon + 3min, 1s), IsEmpty()) << "it was told";
+    EXPECT_THAT(ends(noon + 4min, 2s), ElementsAre(NoticeKind::recovered));
+    EXPECT_THAT(ends(noon + 5min, 1s, RunState::failed), IsEmpty()) << "it is no success";
+    job_.slow_after = 60s;
+    EXPECT_THAT(ends(noon + 6min, 50s), IsEmpty()) << "its own word counts";
+    job_.notify_on = {"slow"};
+    EXPECT_FALSE(rules_.follows_usual_time(job_));
+    job_.slow_after = 0s;
+    job_.kind = JobKind::daemon;
+    EXPECT_FALSE(rules_.follows_usual_time(job_));
+    EXPECT_THAT(rules_.takes_long(job_, running, watched_, noon + 1h, usual), IsEmpty());
+}
+
+TEST_F(NoticeRulesTest, WhatAJobDoesNotSayItsTagSays)
+{
+    NoticeDefaults defaults;
+    defaults.tags = {{.tag = "db", .channels = {"dba"}, .notify_after = 3, .notify_every = 1h},
+                     {.tag = "nightly",
+                      .channels = {"night"},
+                      .notify_on = {"failed"},
+                      .notify_after = 2,
+                      .late_after = 10s}};
+    const NoticeRules rules(defaults);
+    const auto ends = [&](const LogRow& row) { return kinds(rules.ended(job_, row, watched_)); };
+    job_.notify.clear();
+    EXPECT_THAT(rules.channels(job_), IsEmpty()) << "it has no such tag";
+    job_.tags = {"nightly", "db"};
+    EXPECT_THAT(rules.channels(job_), ElementsAre("dba")) << "the first one of the configuration";
+    EXPECT_THAT(ends(row(noon, RunState::failed)), ElementsAre(NoticeKind::failed))
+        << "the second one says it, since the first does not";
+    job_.notify_on = {"failing", "late"};
+    EXPECT_THAT(ends(row(noon + 1min, RunState::failed)), IsEmpty());
+    EXPECT_THAT(ends(row(noon + 2min, RunState::failed)), ElementsAre(NoticeKind::failing))
+        << "after three";
+    EXPECT_EQ(rules.due(job_, watched_, noon + 3min), noon + 2min + 5s + 1h);
+    LogRow late = row(noon + 4min, RunState::failed);
+    late.run.started_at = noon + 4min + 11s;
+    EXPECT_THAT(ends(late), ElementsAre(NoticeKind::late));
+    job_.notify = {"ops"};
+    EXPECT_THAT(rules.channels(job_), ElementsAre("ops")) << "its own word counts";
+}
+
+TEST_F(NoticeRulesTest, WhileItIsPausedNothingIsToldThatTimeTells)
+{
+    job_.expect_every = 600s;
+    job_.notify_every = 3600s;
+    EXPECT_THAT(told(row(noon, RunState::failed)), ElementsAre(NoticeKind::failing));
+    Pause pause;
+    pause.job = job_.id;
+    pause.begins_at = noon + 5min;
+    pause.until = noon + 3h;
+    const auto passed = [&](WallTime now) {
+        return kinds(rules_.passed(job_, watched_, now, Pauses({pause})));
+    };
+    const auto due = [&](WallTime now) { return rules_.due(job_, watched_, now, Pauses({pause})); };
+    EXPECT_THAT(passed(noon + 2h), IsEmpty()) << "neither silent nor told again";
+    EXPECT_EQ(due(noon + 2h), noon + 2h + 1min) << "a person may end it";
+    EXPECT_EQ(due(noon + 3h - 10s), noon + 3h);
+    EXPECT_THAT(passed(noon + 3h), ElementsAre(NoticeKind::failing));
+    EXPECT_EQ(due(noon + 3h), noon + 3h + 10min);
+    EXPECT_THAT(passed(noon + 3h + 9min), IsEmpty());
+    EXPECT_THAT(passed(noon + 3h + 10min), ElementsAre(NoticeKind::silent))
+        << "it is expected from the end of the pause on";
+}
+
+TEST_F(NoticeRulesTest, OnlyAPauseOfTheJobItselfCounts)
+{
+    job_.expect_every = 600s;
+    job_.tags = {"db"};
+    EXPECT_THAT(told(row(noon, RunState::success)), IsEmpty());
+    Pause pause;
+    pause.begins_at = noon + 1min;
+    pause.ended_at = noon + 5min;
+    const auto due = [&] { return rules_.due(job_, watched_, noon + 6min, Pauses({pause})); };
+    EXPECT_EQ(due(), noon + 15min) << "of all jobs";
+    pause.tag = "db";
+    EXPECT_EQ(due(), noon + 15min);
+    pause.tag = "ftp";
+    EXPECT_EQ(due(), noon + 10min + 5s);
+    pause.tag = "";
+    pause.job = job_.id + 1;
+    EXPECT_EQ(due(), noon + 10min + 5s);
+    pause.job = job_.id;
+    pause.ended_at = pause.begins_at;
+    EXPECT_EQ(due(), noon + 10min + 5s) << "it never began";
 }
 
 TEST_F(NoticeRulesTest, WhatGoesOnIsToldAgainAtTheInterval)
