@@ -7,7 +7,13 @@ ONCE_A_MINUTE_AT_LEAST = (
     "0,7,13,21,34,55 * * * * *", "0-9,30-39 * * * * *", "*/6 0-29,30-59 * * * *", "5/10 */1 0-23 * 1-12 *",
     "*/4 * * 1-15,16-31 JAN-JUN,JUL-DEC *", "3-57/9 0-58/2,1-59/2 */1 * * 0-7", "*/8 * 0-11,12-23 */1 * SUN-SAT")
 # The parameters that say how many runs there may be, and what to do where "exactly once" cannot be had.
-POLICIES = ("delivery", "misfire_policy", "overlap", "max_concurrent", "retries", "restart", "run_on", "locks")
+POLICIES = ("delivery", "misfire_policy", "overlap", "max_concurrent", "retries", "restart", "run_on", "locks", "notify")
+EACH_RUN = "failed,success,skipped,lost"
+# Who wants to know what: by the jobs' kinds, of which nobody changes any.
+TOLD = {"failing": "failing,recovered", "flaky, superseded": "failing,recovered", "slow": EACH_RUN, "timeout": EACH_RUN,
+        "slower than a drain": EACH_RUN, "mutex, longer than its period": "failed,skipped,lost", "mutex, long": EACH_RUN,
+        "at least once, slow": EACH_RUN, "misfires skipped": "skipped,failed", "flaky, tried again": EACH_RUN,
+        "queued, usually alone": EACH_RUN, "short misfire window": "skipped,lost,failing,recovered"}
 SPARED = "10.77.0.11"  # node1's address (servers.py), where some jobs may not run
 FOR_EVER = 100_000  # seconds
 DAEMONS = 3  # that never end by themselves
@@ -218,6 +224,10 @@ def generate(random, seconds, policies, daemon_count=DAEMONS):
     generator = Generator(random, seconds, policies, daemon_count)
     generator.usual()
     generator.with_policies()
+    if "notify" in policies:
+        for job in generator.jobs:
+            if job["kind"] in TOLD:
+                job["definition"].update(notify="witness", notify_on=TOLD[job["kind"]])
     changed = generator.changeable(random.randint(5, 8), late=2)
     changes = generator.changes(changed)
     return generator.jobs, changes

@@ -19,6 +19,7 @@ import time
 import ledger
 import naive_cron
 from jobs import PAUSED
+from notice_judge import NoticeJudge
 
 SECOND = 1_000_000_000
 MS = 1_000_000
@@ -76,6 +77,8 @@ class Case:
     lags: list = dataclasses.field(default_factory=list)  # (at, seconds): this machine stood still so long
     counters: dict = dataclasses.field(default_factory=dict)  # job → how many runs the database has counted
     audit: dict | None = None  # of `peercron audit` over the whole time: status, errors, and answer, its JSON
+    notices: list = dataclasses.field(default_factory=list)  # as notice_witness has them
+    outbox: list | None = None  # rows of notice_delivery; None: no notices were judged in this run
 
 
 @dataclasses.dataclass
@@ -145,6 +148,7 @@ def percentile(values, share):
 class Judge:
     def __init__(self, case):
         self.case = case
+        self.notices = None  # their judge
         self.violations = []
         self.histories = {}
         by_token = collections.defaultdict(list)
@@ -203,6 +207,7 @@ class Judge:
         self.commands_are_those_of_their_version()
         self.on_time()
         self.the_audit_says_so_too()
+        self.who_wants_to_know_is_told()
         for line in self.case.odd:
             self.wrong("witness", f"a line of the witness makes no sense: {line!r}")
         for note in self.case.notes:
@@ -926,6 +931,15 @@ class Judge:
                        f" {totals['unjudged_fires']} fires and {totals['unjudged_rows']} rows; {must} to"
                        f" {len(self.dues)} were due")
 
+    def who_wants_to_know_is_told(self):
+        """See notice_judge.py."""
+        if self.case.outbox is None:
+            return
+        told = [{"token": token, "id": self.ids[token], "definition": job["definition"]}
+                for token, job in self.jobs.items() if job["definition"].get("notify") and token in self.ids]
+        self.notices = NoticeJudge(self.case, told, lambda words, token, at: self.wrong("notice", words, token, at))
+        self.notices.judge()
+
     # Figures.
 
     def figures(self):
@@ -962,4 +976,5 @@ class Judge:
                         for token in self.jobs if self.is_daemon(token)},
             "longest_lag": max((lag for _, lag in self.lags), default=0.0),
             "faults": dict(collections.Counter(fault["kind"] for fault in self.case.faults)),
+            "notices": self.notices and self.notices.figures(),
         }

@@ -10,6 +10,8 @@ DUMPS = {
     "cron_revision": "SELECT * FROM cron_revision ORDER BY id",
     "cron_counter": "SELECT * FROM cron_counter ORDER BY cron_id",
     "term": "SELECT * FROM term",
+    "notice_delivery": "SELECT id, notice, cron_id, state, attempts, created_at, due_at, ended_at, answer"
+                       " FROM notice_delivery ORDER BY id",
 }
 TEXTS = {"state", "reason", "dispatch_server", "run_server", "requested_by", "output"}
 FINAL = {"success", "failed", "timeout", "killed", "lost", "fenced", "skipped", "revoked"}

@@ -104,6 +104,8 @@ def lines(case, judge, figures, folder):
     if figures["audit"]:
         yield (f"audit     {figures['audit']['due']} fires due, {figures['audit']['unjudged_fires']} fires and"
                f" {figures['audit']['unjudged_rows']} rows not judged")
+    if figures["notices"]:
+        yield "notices   " + ", ".join(f"{count} {name}" for name, count in figures["notices"].items())
     yield "lateness in seconds           fires      p50      p99      max"
     for name, late in figures["lateness"].items():
         yield f"  {name:26} {late['fires']:6} {late['p50']:8.3f} {late['p99']:8.3f} {late['max']:8.3f}"

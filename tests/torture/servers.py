@@ -15,11 +15,14 @@ import time
 import urllib.parse
 
 import network
+import notice_witness
+from notice_judge import CLUSTER_AFTER
 from processes import Program, is_alive, send, stat_of, wait_for
 from sandbox import Failure, call
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HTTP, PEER, MYSQL, CONSUL = 9990, 9991, 3306, 8500
+CHANNEL = "witness"  # where notices go
 DRAIN = 10  # seconds; drain_timeout of the nodes
 STOP_LIMIT = DRAIN + 20  # a node that was told to stop has ended by then
 
@@ -41,7 +44,7 @@ def find_consul():
 
 def addresses(nodes, consuls):
     """Host name → address."""
-    return {"mariadb": "10.77.0.2",
+    return {"mariadb": "10.77.0.2", "witness": "10.77.0.9",
             **{f"consul{k}": f"10.77.0.{2 + k}" for k in range(1, consuls + 1)},
             **{f"node{k}": f"10.77.0.{10 + k}" for k in range(1, nodes + 1)}}
 
@@ -182,12 +185,15 @@ mysql_database = "cron"
 password_file = "mysql.password"
 [cluster]
 secret_file = "cluster.secret"
+[notify]
+cluster_after = "{CLUSTER_AFTER}s"
+cluster_channels = ["{CHANNEL}"]
 [exec]
 drain_timeout = "{DRAIN}s"
 [[http.tokens]]
 name = "torture"
 token_file = "token"
-role = "admin"
+role = "owner"
 """)
         self.headers = {"Authorization": f"Bearer {token}"}
 
@@ -267,6 +273,7 @@ class Cluster:
         self.mariadb = MariaDb(*parts("mariadb"))
         self.consuls = [Consul(*parts(f"consul{k}")) for k in range(1, consuls + 1)]
         self.nodes = [Node(k, *parts(f"node{k}")) for k in range(1, nodes + 1)]
+        self.notice_witness = notice_witness.NoticeWitness(hosts["witness"], folder)
         self.mariadb.prepare()
         for k, consul in enumerate(self.consuls, 1):
             consul.prepare(k, [other.host.address for other in self.consuls])
@@ -295,6 +302,10 @@ class Cluster:
         if not wait_for(lambda: self.is_whole() or not all(node.runs() for node in self.nodes), 60) \
                 or not self.is_whole():
             raise Failure(f"the cluster does not come up ({self.what_is_missing()}); see {self.folder}/logs")
+        status, answer = self.nodes[0].call("POST", "/channel/add", {"name": CHANNEL, "kind": "webhook",
+                                                                     "url": self.notice_witness.url})
+        if status != 200:
+            raise Failure(f"cannot add a channel: {status} {answer}")
         for thread in self.threads:
             thread.start()
 
@@ -380,4 +391,6 @@ class Cluster:
             node.wanted = False
             node.signal_family(signal.SIGCONT)
             node.signal(signal.SIGTERM)
-        return [node.name for node in self.nodes if node.process and not node.wait(STOP_LIMIT)]
+        stuck = [node.name for node in self.nodes if node.process and not node.wait(STOP_LIMIT)]
+        self.notice_witness.stop()
+        return stuck

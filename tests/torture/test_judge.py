@@ -30,6 +30,7 @@ class Scene:
         self.faults, self.nodes, self.dispatchers = [], [], [(0, NODES[0])]
         self.notes, self.lags, self.counters = [], [], {}
         self.audit = None
+        self.notices, self.outbox = [], None
         for node in NODES:
             self.life(node, 0, None)
 
@@ -105,9 +106,10 @@ class Scene:
 
     def case(self, odd=()):
         marks = {"began": self.at(-5), "zero": self.at(0), "healed": self.at(35), "quiet": self.at(47),
-                 "stopped": self.at(LAST + 0.1), "read": self.at(LAST + 10)}
+                 "stopping": self.at(LAST), "stopped": self.at(LAST + 0.1), "read": self.at(LAST + 10)}
         return Case(self.jobs, self.changes, self.faults, self.nodes, self.dispatchers, marks, self.rows,
-                    self.sightings, list(odd), self.notes, self.lags, self.counters, self.audit)
+                    self.sightings, list(odd), self.notes, self.lags, self.counters, self.audit,
+                    self.notices, self.outbox)
 
     def audited(self, due, status=0, findings=(), fires=0, rows=0):
         """What `peercron audit` said."""

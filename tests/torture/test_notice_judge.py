@@ -3,6 +3,7 @@ import copy
 
 import pytest
 
+from judge import Judge
 from test_judge import NODES, ZERO, Scene
 
 WANTS_EACH = {"notify": "witness", "notify_on": "failed,success,skipped,lost"}
@@ -52,6 +53,11 @@ def scene():
     return scene
 
 
+def words(scene):
+    """What the judge says about notices, as one text."""
+    return "\n".join(violation.words for violation in Judge(scene.case()).judge() if violation.rule == "notice")
+
+
 def name_of(scene, second, word="success"):
     return f"{word}-{scene.number(scene.each)}-{(ZERO + second) * 1000}-1"
 
@@ -69,7 +75,8 @@ def test_a_message_may_come_twice(scene):
 @pytest.mark.parametrize("from_outbox", [False, True])
 def test_a_missing_one_is_found(scene, from_outbox):
     scene.drop(name_of(scene, 20), from_outbox)
-    assert scene.broken() == ["notice"]
+    assert scene.broken() == ["notice"] and "has not come" in words(scene)
+    assert ("counts as sent" in words(scene)) is not from_outbox
 
 
 def test_one_that_is_on_its_way_is_not_missing(scene):
@@ -105,14 +112,14 @@ def test_a_second_id_for_the_same_is_found(scene):
     again = copy.deepcopy(scene.named(name_of(scene, 20)))
     again["header"] = again["message"]["data"]["id"] = name_of(scene, 20) + "-again"
     scene.notices.append(again)
-    assert scene.broken() == ["notice"]
+    assert scene.broken() == ["notice"] and "has 2 ids" in words(scene)
 
 
 def test_one_id_for_two_things_is_found(scene):
     other = copy.deepcopy(scene.named(name_of(scene, 30)))
     other["header"] = other["message"]["data"]["id"] = name_of(scene, 20)
     scene.notices.append(other)
-    assert scene.broken() == ["notice"]
+    assert scene.broken() == ["notice"] and "stands for two things" in words(scene)
 
 
 def test_a_header_that_names_another_id_is_found(scene):

@@ -22,6 +22,7 @@ import changes
 import faults
 import jobs
 import ledger
+import notice_witness
 import report
 import sandbox
 import servers
@@ -33,6 +34,7 @@ ROOT = servers.ROOT
 HOME = ROOT / "build" / "torture"
 SETTLE = 12  # seconds from healed to quiet
 QUIET = 20
+OUTBOX = 45  # seconds in which messages that were not taken at first have been sent again
 LAST_RUNS = 75  # seconds in which everything that runs has ended
 LATEST_START = 65  # seconds after its time: the misfire window is 60, and faults may delay a fire as long as that
 NOT_CLEAN = 11  # how `peercron audit` ends when something is wrong
@@ -180,6 +182,7 @@ class Run:
         self.people.stop_all()
         self.mark("stopped")
         wait_for(lambda: self.open_rows() == 0, LAST_RUNS, 0.5)
+        wait_for(lambda: self.waiting_notices() == 0, OUTBOX, 0.5)
         self.mark("read")
         for name, statement in ledger.DUMPS.items():
             text = self.cluster.mariadb.query(statement)
@@ -202,6 +205,10 @@ class Run:
 
     def open_rows(self):
         text = self.cluster.mariadb.query("SELECT COUNT(*) FROM log WHERE state IN ('planned', 'running')")
+        return int(text.split()[1]) if text else -1
+
+    def waiting_notices(self):
+        text = self.cluster.mariadb.query("SELECT COUNT(*) FROM notice_delivery WHERE state = 'waiting'")
         return int(text.split()[1]) if text else -1
 
     # What comes of it.
@@ -250,12 +257,15 @@ def read_case(folder):
         found.append({"number": event["fault"], "kind": event["kind"], "targets": event["targets"],
                       "began": event["at"], "ended": marks["healed"], "detail": event["detail"]})
     sightings, odd = witness.read((folder / witness.LINES).read_text())
+    messages, outbox = folder / notice_witness.LINES, folder / "notice_delivery.tsv"  # older runs have none
     counters = {int(row["cron_id"]): int(row["run_num"])
                 for row in ledger.parse((folder / "cron_counter.tsv").read_text())}
     return Case(plan["jobs"], run["changes"], sorted(found, key=lambda fault: fault["began"]), lives, dispatchers,
                 marks, ledger.rows((folder / "log.tsv").read_text()), sightings, odd, notes,
                 [tuple(lag) for lag in run["lags"]], counters,
-                json.loads(audit.read_text()) if audit.exists() else None)
+                json.loads(audit.read_text()) if audit.exists() else None,
+                notice_witness.read(messages.read_text()) if messages.exists() else [],
+                ledger.parse(outbox.read_text()) if outbox.exists() else None)
 
 
 def judge_folder(folder):
