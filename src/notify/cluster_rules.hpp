@@ -44,8 +44,8 @@ struct ClusterFacts {
     struct Node {
         NodeName name;
         bool is_connected = true;
-        bool is_draining = false;                        ///< it stops in good order
-        std::optional<std::chrono::milliseconds> clock;  ///< minus the dispatcher's
+        bool is_draining = false;                             ///< it stops in good order
+        std::optional<std::chrono::milliseconds> clock = {};  ///< minus the dispatcher's
     };
     std::vector<Node> nodes;
     std::set<NodeName> registered;
@@ -69,7 +69,7 @@ struct ClusterFacts {
 struct OwnFacts {
     WallTime now{};
     bool is_journal_failing = false;
-    std::optional<WallTime> certificate_expiry;  ///< of its API; not set: that is not encrypted
+    std::optional<WallTime> certificate_expiry = {};  ///< of its API; not set: it is not encrypted
 };
 
 /// Which notices the life of the nodes and the cluster gives. Pure: a function of what is known, of

@@ -19,9 +19,9 @@ namespace peercron {
 /// What counts for jobs with a tag, where they say nothing themselves. What is empty or 0 is as for
 /// other jobs.
 struct TagNotices {
-    std::string tag;
-    std::vector<std::string> channels;
-    std::vector<std::string> notify_on;
+    std::string tag = {};
+    std::vector<std::string> channels = {};
+    std::vector<std::string> notify_on = {};
     std::int64_t notify_after = 0;
     std::chrono::seconds notify_every{0};
     std::chrono::seconds late_after{0};

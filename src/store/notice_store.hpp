@@ -116,7 +116,7 @@ public:
     /// Jobs that expect successes (Job::expect_every, expect_by), want notices, are not stopped,
     /// and have neither a watch that is due some time nor unseen ends. Reads the whole table.
     virtual std::vector<JobId> unwatched_jobs(std::size_t limit) = 0;
-    /// Runs that may go on for longer than they should, of jobs that want notices: UsualTime says.
+    /// Runs that go on for longer than their jobs' slow_after, of jobs that want notices.
     virtual std::vector<LogRow> slow_runs(WallTime now, std::size_t limit) = 0;
     /// Runs of daemons that have been up for longer than healthy_after, where the watch of the job
     /// may say that it is failing or missed.
