@@ -157,7 +157,12 @@ struct Config {
         std::chrono::milliseconds cluster_after{60'000};             // [notify] cluster_after
         std::vector<std::string>
             cluster_channels;  // [notify] cluster_channels: those for every job
+        std::vector<std::string> commands;  // [notify] commands: programs of channels
     } notify;
+
+    struct Metrics {
+        std::size_t jobs = 0;  // [metrics] jobs: shown by /metrics/jobs; 0 = none
+    } metrics;
 
     struct Http {
         enum class Role : std::uint8_t { read, operate, admin, owner };

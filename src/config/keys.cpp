@@ -58,6 +58,12 @@ std::optional<std::string> folder(const std::string& text)
     return R"(a folder's path from the root, such as "/opt/jobs")";
 }
 
+std::optional<std::string> program(const std::string& text)
+{
+    if (text.starts_with('/') && !text.ends_with('/')) return std::nullopt;
+    return R"(a program's path from the root, such as "/etc/peercron/page")";
+}
+
 std::optional<std::string> user(const std::string& text)
 {
     if (is_plain(text, "/:,\"\\")) return std::nullopt;

@@ -45,6 +45,7 @@ std::optional<std::string> notice_word(const std::string& text);
 std::optional<std::string> cluster_word(const std::string& text);
 std::optional<std::string> job_tag(const std::string& text);
 std::optional<std::string> channel_name(const std::string& text);
+std::optional<std::string> program(const std::string& text);
 std::optional<std::string> node_label(const std::string& text);
 
 // What a key may hold; the limits are included.
@@ -204,6 +205,9 @@ void visit(C& config, Visitor& visitor)
     visitor.key("notify.cluster_channels", config.notify.cluster_channels, Texts{channel_name});
     visitor.key("notify.heartbeat_url", config.notify.heartbeat_url,
                 Secret{0, "notify.heartbeat_url_file"});
+    visitor.key("notify.commands", config.notify.commands, Texts{program});
+
+    visitor.key("metrics.jobs", config.metrics.jobs, Count{0, 10'000});
 
     visitor.key("tls.cert", config.tls.cert, Text{file_or_none});
     visitor.key("tls.key", config.tls.key, Text{file_or_none});

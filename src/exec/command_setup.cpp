@@ -76,19 +76,6 @@ mode_t umask_of(const std::string& octal)
     return mask;
 }
 
-/// A file in memory, to be read from its beginning. False: errno says why there is none.
-bool make_file(const std::string& text, FileDescriptor& file)
-{
-    file = FileDescriptor(::memfd_create("stdin", MFD_CLOEXEC));
-    if (!file) return false;
-    for (std::string_view rest = text; !rest.empty();) {
-        const ssize_t size = ::write(file.get(), rest.data(), rest.size());
-        if (size < 0) return false;
-        rest.remove_prefix(static_cast<std::size_t>(size));
-    }
-    return ::lseek(file.get(), 0, SEEK_SET) == 0;
-}
-
 /// Adds a variable, in the place of another one of its name.
 void set_variable(std::vector<std::string>& environment, std::string variable)
 {
@@ -118,6 +105,19 @@ void become(const SystemUser& account, const Job& job, CommandSetup& setup)
 }
 
 }  // namespace
+
+Result<FileDescriptor, SpawnFailure> input_with(const std::string& text)
+{
+    FileDescriptor file(::memfd_create("stdin", MFD_CLOEXEC));
+    if (!file) return cannot_give("stdin", errno);
+    for (std::string_view rest = text; !rest.empty();) {
+        const ssize_t size = ::write(file.get(), rest.data(), rest.size());
+        if (size < 0) return cannot_give("stdin", errno);
+        rest.remove_prefix(static_cast<std::size_t>(size));
+    }
+    if (::lseek(file.get(), 0, SEEK_SET) != 0) return cannot_give("stdin", errno);
+    return file;
+}
 
 CommandSetups::CommandSetups(CommandRules rules)
     : rules_(std::move(rules)), secrets_(rules_.secrets)
@@ -198,8 +198,10 @@ Result<std::unique_ptr<CommandSetup>, SpawnFailure> CommandSetups::make(const Ru
         setup->control_group = *std::move(group);
         setup->setting.cgroup = setup->control_group->processes();
     }
-    if (!wanted.stdin_text.empty() && !make_file(wanted.stdin_text, setup->input)) {
-        return cannot_give("stdin", errno);
+    if (!wanted.stdin_text.empty()) {
+        auto input = input_with(wanted.stdin_text);
+        if (!input) return input.error();
+        setup->input = *std::move(input);
     }
     return setup;
 }

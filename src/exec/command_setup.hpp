@@ -40,6 +40,9 @@ struct CommandSetup {
     bool replaces(const std::string& variable) const;
 };
 
+/// A file in memory that has this text, to be read from its beginning: a standard input.
+Result<FileDescriptor, SpawnFailure> input_with(const std::string& text);
+
 /// What this node gives a command, and what it refuses.
 ///
 /// Thread-safe.

@@ -111,6 +111,8 @@ public:
         return spawner_.setups().refusal(job, command);
     }
 
+    const Spawner& spawner() const { return spawner_; }
+
     /// Consul confirmed this node's session, in a request that was sent at `sent`.
     void session_confirmed(SteadyTime sent);
 

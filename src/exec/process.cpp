@@ -233,6 +233,20 @@ Result<Process, SpawnFailure> Spawner::spawn(const RunOrder& order) const
     return process;
 }
 
+Result<Process, SpawnFailure> Spawner::spawn_program(const std::string& file,
+                                                     const std::vector<std::string>& variables,
+                                                     const std::string& input) const
+{
+    auto text = input_with(input);
+    if (!text) return text.error();
+    CommandSetup setup;
+    setup.input = *std::move(text);
+    Pointers environment(environment_.size() + variables.size());
+    for (const std::string& variable : environment_) environment.add(variable);
+    for (const std::string& variable : variables) environment.add(variable);
+    return start({file}, {file}, environment.get(), &setup);
+}
+
 Result<Process, SpawnFailure> Spawner::start_command(const RunOrder& order,
                                                      const CommandSetup* setup) const
 {

@@ -83,6 +83,14 @@ public:
     /// else as `SHELL -c COMMAND`. The error says what could not be started and why.
     Result<Process, SpawnFailure> spawn(const RunOrder& order) const;
 
+    /// Starts a program that belongs to no run, with this program's environment and these variables
+    /// ("NAME=value") in it.
+    /// @param file its path from the root; no shell reads it.
+    /// @param input what it can read.
+    Result<Process, SpawnFailure> spawn_program(const std::string& file,
+                                                const std::vector<std::string>& variables,
+                                                const std::string& input) const;
+
     const CommandSetups& setups() const { return setups_; }
 
 private:

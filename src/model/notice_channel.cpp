@@ -42,6 +42,11 @@ bool is_text(std::string_view text)
     return !text.empty() && is_plain(text);
 }
 
+bool is_program(std::string_view text)
+{
+    return text.starts_with('/') && !text.ends_with('/') && is_plain(text);
+}
+
 bool is_format(std::string_view text)
 {
     return text == "json" || text == "cloudevents";
@@ -168,6 +173,11 @@ std::vector<ChannelKind> make_kinds()
         {"ping",
          "a check of healthchecks.io, or of what speaks like it",
          {url_setting("the address of the check")}},
+        {"command",
+         "a program of the node",
+         {{"program", Secrecy::open, true,
+           "the file, as the nodes' [notify] commands have it; gets the notice as JSON",
+           "a path from the root, as /etc/peercron/page", is_program}}},
     };
 }
 

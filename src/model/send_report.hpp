@@ -12,6 +12,8 @@ struct SendReport {
     std::string request;  ///< what was sent
     std::string answer;   ///< what came back
     std::string problem;  ///< why it was not taken, in words
+    /// What the list of deliveries keeps of it; empty: the first line of the problem or answer.
+    std::string kept;
 };
 
 }  // namespace peercron

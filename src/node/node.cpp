@@ -233,7 +233,6 @@ public:
           http_client_(io_, http_client_settings(config, surroundings.version)),
           output_log_(make_output_log()),
           mail_client_(io_, http_client_settings(config, surroundings.version)),
-          messenger_(clock_, http_client_, mail_client_, config.node_name()),
           executor_(
               io_, clock_,
               with_output_log(
@@ -241,6 +240,9 @@ public:
                   output_log_),
               [this](const RunReport& report) { tell(report); }, metrics_.get(),
               backend_->has_peers() ? &guard_ : nullptr, &http_client_),
+          programs_(io_, executor_.spawner()),
+          messenger_(clock_, {http_client_, mail_client_, programs_}, config.notify.commands,
+                     config.node_name()),
           outputs_([this](const RunId& run, std::int64_t from, std::size_t most) {
               return executor_.output(run, from, most);
           }),
@@ -335,6 +337,7 @@ public:
         co_await end(http_tasks_);
         http_client_.close();
         mail_client_.close();
+        programs_.close();
         if (failure) std::rethrow_exception(failure);
         spdlog::info("node: stopped");
     }
@@ -902,8 +905,9 @@ private:
     HttpClient http_client_;
     std::optional<OutputLog> output_log_;
     MailClient mail_client_;
-    Messenger messenger_;
     Executor executor_;
+    ProgramRunner programs_;
+    Messenger messenger_;
     OutputDesk outputs_;
     StepKeeper steps_;
     Agent agent_;

@@ -19,7 +19,7 @@ NoticeDelivery after_attempt(NoticeDelivery delivery, const SendReport& report, 
     ++delivery.attempts;
     // The first line says what matters.
     const std::string& said = report.problem.empty() ? report.answer : report.problem;
-    delivery.answer = said.substr(0, said.find('\n'));
+    delivery.answer = report.kept.empty() ? said.substr(0, said.find('\n')) : report.kept;
     if (report.is_sent) {
         delivery.state = NoticeDelivery::State::sent;
     } else if (report.is_refused) {

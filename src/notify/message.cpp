@@ -225,15 +225,19 @@ std::string cloud_event(const Notice& notice, const std::string& node)
     });
 }
 
+/// What programs get: a webhook of the form json, and a command.
+std::string event_json(const Notice& notice)
+{
+    return json::serialize(json::object{{"type", event_type(notice)},
+                                        {"timestamp", rfc3339_text(notice.at)},
+                                        {"data", with_text(notice)}});
+}
+
 HttpRequest webhook(const NoticeChannel& channel, const Notice& notice, const std::string& node,
                     WallTime now)
 {
     const bool is_cloud_event = setting(channel, "format") == "cloudevents";
-    std::string body = is_cloud_event
-                           ? cloud_event(notice, node)
-                           : json::serialize(json::object{{"type", event_type(notice)},
-                                                          {"timestamp", rfc3339_text(notice.at)},
-                                                          {"data", with_text(notice)}});
+    std::string body = is_cloud_event ? cloud_event(notice, node) : event_json(notice);
     HttpRequest request =
         post_of(channel, std::move(body),
                 is_cloud_event ? "application/cloudevents+json" : "application/json");
@@ -331,6 +335,21 @@ Mail mail_of(const NoticeChannel& channel, const Notice& notice, WallTime now)
     return mail;
 }
 
+/// Nothing that a job's owner or its output says is in the variables.
+ProgramCall program_call(const NoticeChannel& channel, const Notice& notice,
+                         const std::string& node)
+{
+    ProgramCall call;
+    call.file = setting(channel, "program");
+    call.variables = {"PEERCRON_CHANNEL=" + channel.name, "PEERCRON_NODE=" + node,
+                      "PEERCRON_NOTICE_ID=" + notice.id,
+                      fmt::format("PEERCRON_NOTICE={}", to_string(notice.kind)),
+                      fmt::format("PEERCRON_JOB_ID={}", notice.job)};
+    call.input = event_json(notice) + '\n';
+    call.timeout = send_timeout;
+    return call;
+}
+
 }  // namespace
 
 NoticeText describe(const Notice& notice)
@@ -358,6 +377,7 @@ NoticeMessage make_message(const NoticeChannel& channel, const Notice& notice,
                            const std::string& node, WallTime now)
 {
     if (channel.kind == "mail") return mail_of(channel, notice, now);
+    if (channel.kind == "command") return program_call(channel, notice, node);
     std::optional<HttpRequest> request =
         make_service_request(channel, notice, describe(notice), now);
     if (!request) request = webhook(channel, notice, node, now);
@@ -379,7 +399,10 @@ std::string shown(const NoticeMessage& message, const NoticeChannel& channel)
                            mail.user.empty() ? "none" : mail.user, mail.from,
                            fmt::join(mail.to, ", "), mail.data);
     };
-    return without_secrets(channel, std::visit(Overloaded{of_request, of_mail}, message));
+    const auto of_call = [](const ProgramCall& call) {
+        return fmt::format("{}\n{}\n\n{}", call.file, fmt::join(call.variables, "\n"), call.input);
+    };
+    return without_secrets(channel, std::visit(Overloaded{of_request, of_mail, of_call}, message));
 }
 
 }  // namespace peercron

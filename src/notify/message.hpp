@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "exec/program_runner.hpp"
 #include "http_client/http_exchange.hpp"
 #include "http_client/mail_client.hpp"
 #include "model/notice.hpp"
@@ -21,7 +22,7 @@ struct NoticeText {
 };
 NoticeText describe(const Notice& notice);
 
-using NoticeMessage = std::variant<HttpRequest, Mail>;
+using NoticeMessage = std::variant<HttpRequest, Mail, ProgramCall>;
 
 /// @param channel has no problem (find_problem()).
 /// @param node which sends it.

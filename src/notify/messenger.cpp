@@ -67,6 +67,17 @@ SendReport report_of(const MailAnswer& answer)
     return report;
 }
 
+SendReport report_of(const ProgramAnswer& answer)
+{
+    SendReport report;
+    report.is_sent = answer.has_succeeded;
+    const std::string output = readable(answer.output);
+    report.answer = fmt::format("{}\n\n{}", answer.end, output);
+    if (!report.is_sent) report.problem = "the program: " + answer.end;
+    report.kept = output.empty() ? answer.end : fmt::format("{}: {}", answer.end, output);
+    return report;
+}
+
 /// A row that was written by hand, or by a later version, may be one that no message can be made
 /// for: then the report says so.
 std::optional<NoticeMessage> make(const NoticeChannel& channel, const Notice& notice,
@@ -94,16 +105,33 @@ asio::awaitable<SendReport> Messenger::send(NoticeChannel channel, Notice notice
     if (!message) co_return report;
     std::string request = shown(*message, channel);
     if (auto* const http = std::get_if<HttpRequest>(&*message)) {
-        const HttpAnswer answer = co_await http_.request(std::move(*http));
+        const HttpAnswer answer = co_await ways_.http.request(std::move(*http));
         report = report_of(channel, answer);
+    } else if (auto* const call = std::get_if<ProgramCall>(&*message)) {
+        report = co_await start(std::move(*call));
     } else {
-        const MailAnswer answer = co_await mail_.send(std::get<Mail>(*std::move(message)));
+        const MailAnswer answer = co_await ways_.mail.send(std::get<Mail>(*std::move(message)));
         report = report_of(answer);
     }
     report.request = std::move(request);
     report.answer = without_secrets(channel, readable(std::move(report.answer)));
     report.problem = without_secrets(channel, readable(std::move(report.problem)));
     co_return report;
+}
+
+asio::awaitable<SendReport> Messenger::start(ProgramCall call)
+{
+    SendReport report;
+    if (std::ranges::find(commands_, call.file) == commands_.end()) {
+        report.problem = fmt::format("node {} does not start {}: its [notify] commands {}", node_,
+                                     call.file,
+                                     commands_.empty()
+                                         ? "is empty"
+                                         : fmt::format("allows {}", fmt::join(commands_, ", ")));
+        co_return report;
+    }
+    const ProgramAnswer answer = co_await ways_.programs.run(std::move(call));
+    co_return report_of(answer);
 }
 
 }  // namespace peercron

@@ -26,9 +26,26 @@ def web():
         yield witness
 
 
+PAGE = """#!/bin/sh
+cat >> "$0.got"
+echo "paged $PEERCRON_NOTICE for job $PEERCRON_JOB_ID"
+test ! -e "$0.broken"
+"""
+
+
 @pytest.fixture(scope="module")
-def solo(nginx):
-    with running_solo(["--set", f"http_client.ca_file={nginx.ca_file}", "--set", "dispatch.misfire_window=1s"]) as node:
+def page(tmp_path_factory):
+    """A program that the node lets channels start."""
+    program = tmp_path_factory.mktemp("programs") / "page"
+    program.write_text(PAGE)
+    program.chmod(0o700)
+    return program
+
+
+@pytest.fixture(scope="module")
+def solo(nginx, page):
+    with running_solo(["--set", f"http_client.ca_file={nginx.ca_file}", "--set", "dispatch.misfire_window=1s",
+                       "--set", f'notify.commands=["{page}"]']) as node:
         yield node
 
 
@@ -190,6 +207,33 @@ def test_a_mail_arrives_by_starttls_and_a_login(node, nginx, tmp_path):
         cli(node, "channel", "update", "post", "tls=none")
         assert "the message was not taken" in cli(node, "channel", "test", "post", expect=1)
     assert "connection refused" in cli(node, "channel", "test", "post", expect=1)
+
+
+def test_a_program_of_the_node_gets_notices_and_what_it_says_is_kept(node, page, tmp_path):
+    got = page.with_name("page.got")
+    channel = node.api("/channel/add", name="ops", kind="command", program=str(page))["id"]
+    shown = cli(node, "channel", "test", "ops")
+    assert f"{page}\nPEERCRON_CHANNEL=ops\n" in shown and "exit code 0\n\npaged test for job 0" in shown
+    job, broken = add_switch(node, tmp_path, name='"; id; "')
+    broken.touch()
+    page.with_name("page.broken").touch()
+    run(node, job)
+    deliveries = wait_until(lambda: [one for one in node.api(f"/channel/{channel}/deliveries") if one["attempts"]], 20,
+                            "an attempt")
+    assert deliveries[0]["state"] == "waiting"
+    assert deliveries[0]["answer"] == f"exit code 1: paged failing for job {job}\n"
+    page.with_name("page.broken").unlink()
+    wait_until(lambda: node.api(f"/channel/{channel}/deliveries")[0]["state"] == "sent", 60, "the next attempt")
+    notices = [json.loads(line) for line in got.read_text().splitlines()]
+    assert [one["type"] for one in notices] == ["job.test", "job.failing", "job.failing"]
+    assert notices[1] == notices[2] and notices[1]["data"]["name"] == '"; id; "'
+
+
+def test_a_channel_starts_no_program_that_the_node_does_not_allow(node):
+    node.api("/channel/add", name="shell", kind="command", program="/bin/sh")
+    assert "does not start /bin/sh: its [notify] commands allows" in cli(node, "channel", "test", "shell", expect=1)
+    refused = node.call("POST", "/channel/add", name="other", kind="command", program="sh")
+    assert refused.status == 400 and "program: given" in refused.json["message"]
 
 
 def test_what_nobody_wants_to_know_is_not_told(node, web, tmp_path):

@@ -30,6 +30,7 @@ const settings: Record<string, readonly string[]> = {
   pagerduty: ['key', 'url'],
   alertmanager: ['url'],
   ping: ['url'],
+  command: ['program'],
 };
 
 const secret = new Set(['secret', 'password', 'token', 'key']);

@@ -169,6 +169,10 @@ proxy = "http://proxy.example:3128"
 proxy_login = "me:secret"
 no_proxy = ["example.com", "10.0.0.0/8", "*"]
 ca_file = "/etc/passwd"
+[notify]
+commands = ["/etc/peercron/page"]
+[metrics]
+jobs = 100
 [http]
 allow_anonymous = true
 max_body = "2MiB"
@@ -236,6 +240,8 @@ role = "owner"
     EXPECT_THAT(config->exec.run_as, ElementsAre("backup", "www-data"));
     EXPECT_THAT(config->node.labels, ElementsAre("db", "zone=eu"));
     EXPECT_THAT(config->exec.command_dirs, ElementsAre("/opt/jobs"));
+    EXPECT_THAT(config->notify.commands, ElementsAre("/etc/peercron/page"));
+    EXPECT_EQ(config->metrics.jobs, 100U);
     EXPECT_TRUE(config->http.allow_anonymous);
     EXPECT_EQ(config->http.max_body, 2U << 20U);
     EXPECT_EQ(config->http.max_connections, 10U);
@@ -579,6 +585,15 @@ TEST(ConfigTest, UsersAndFoldersOfCommandsAreNames)
     for (const std::string bad : {"", "jobs", "~/jobs"}) {
         EXPECT_THAT(refusal("[exec]\ncommand_dirs = ['" + bad + "']"),
                     HasSubstr("path from the root"))
+            << bad;
+    }
+}
+
+TEST(ConfigTest, ProgramsOfChannelsAreFilesFromTheRoot)
+{
+    for (const std::string bad : {"", "page", "~/page", "/etc/peercron/"}) {
+        EXPECT_THAT(refusal("[notify]\ncommands = ['" + bad + "']"),
+                    HasSubstr("a program's path from the root"))
             << bad;
     }
 }

@@ -44,6 +44,7 @@ private:
         report = co_await self.messenger_.send(std::move(channel), Notice());
         self.http_.close();
         self.mail_.close();
+        self.programs_.close();
         self.server_.stop();
     }
 
@@ -54,7 +55,9 @@ private:
                       }};
     HttpClient http_{io_.get_executor(), {}};
     MailClient mail_{io_.get_executor(), {}};
-    Messenger messenger_{clock_, http_, mail_, "n1:9991"};
+    Spawner spawner_{"n1:9991", "/bin/sh", {}, clock_};
+    ProgramRunner programs_{io_.get_executor(), spawner_};
+    Messenger messenger_{clock_, {http_, mail_, programs_}, {"/bin/cat", "/bin/false"}, "n1:9991"};
 };
 
 TEST_F(MessengerTest, SaysWhatCameBack)
@@ -72,6 +75,44 @@ TEST_F(MessengerTest, ALongAnswerIsOneAllTheSame)
     EXPECT_TRUE(report.is_sent) << report.problem;
     EXPECT_THAT(report.answer, StartsWith("HTTP/1.1 200 OK\n\nxxx"));
     EXPECT_LT(report.answer.size(), 3000);
+}
+
+NoticeChannel program(const std::string& file)
+{
+    NoticeChannel channel;
+    channel.name = "page";
+    channel.kind = "command";
+    channel.settings["program"] = file;
+    return channel;
+}
+
+TEST_F(MessengerTest, AProgramGetsTheNoticeAndItsOutputIsKept)
+{
+    const SendReport report = send(program("/bin/cat"));
+    EXPECT_TRUE(report.is_sent) << report.problem;
+    EXPECT_THAT(report.request, StartsWith("/bin/cat\nPEERCRON_CHANNEL=page\n"));
+    EXPECT_THAT(report.kept, StartsWith("exit code 0: {\"type\":\"job.test\""));
+    EXPECT_THAT(report.answer, StartsWith("exit code 0\n\n{\"type\":\"job.test\""));
+}
+
+TEST_F(MessengerTest, AProgramThatFailsIsTriedAgain)
+{
+    const SendReport report = send(program("/bin/false"));
+    EXPECT_FALSE(report.is_sent);
+    EXPECT_FALSE(report.is_refused);
+    EXPECT_EQ(report.problem, "the program: exit code 1");
+}
+
+TEST_F(MessengerTest, OnlyTheProgramsOfTheConfigurationAreStarted)
+{
+    for (const char* other : {"/bin/sh", "/bin/../bin/cat", "/bin/cat "}) {
+        const SendReport report = send(program(other));
+        EXPECT_FALSE(report.is_sent);
+        EXPECT_EQ(report.problem,
+                  std::string("node n1:9991 does not start ") + other +
+                      ": its [notify] commands allows /bin/cat, /bin/false");
+        EXPECT_EQ(report.answer, "");
+    }
 }
 
 TEST_F(MessengerTest, AChannelWithoutItsAddressIsAProblemOfItsOwn)
