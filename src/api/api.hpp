@@ -79,6 +79,7 @@ struct ApiContext {
     std::function<const Pauses&()> pauses;    ///< as of the last news; some may be over
     std::size_t max_jobs = 500'000;           ///< no more may be added
     std::size_t max_output = 1U << 20U;       ///< bytes of a run's output that are kept
+    std::size_t job_metrics = 0;              ///< so many jobs are in /metrics/jobs; 0: it is off
 
     std::function<std::vector<NodeLoad>()> loads;  ///< the last news of all nodes
     std::function<Epoch()> epoch;  ///< the newest epoch that this node has seen, 0 = none
@@ -103,7 +104,7 @@ struct ApiContext {
 /// @throws std::invalid_argument for a bad token or proxy; see Access.
 Router make_api_router(const ApiContext& context);
 
-/// /health, /health/ready and /metrics alone, without tokens: for an address that only the
+/// /health, /health/ready, /metrics and /metrics/jobs alone, without tokens: for an address that only the
 /// operators reach.
 Router make_operations_router(const ApiContext& context);
 

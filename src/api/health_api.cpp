@@ -1,3 +1,4 @@
+#include "api/job_metrics.hpp"
 #include "api/process_metrics.hpp"
 #include "api/routes.hpp"
 #include "http/answer.hpp"
@@ -29,15 +30,33 @@ asio::awaitable<Response> show_readiness(const ApiContext& context, const Call& 
     throw unavailable.with(http::field::retry_after, "1");
 }
 
-asio::awaitable<Response> show_metrics(const ApiContext& context, const Call&)
+Response exposition(const std::vector<prometheus::MetricFamily>& metrics)
 {
     Response response;
     response.content_type = "text/plain; version=0.0.4; charset=utf-8";
-    auto metrics = context.metrics->Collect();
-    std::ranges::move(process_metrics(context.version), std::back_inserter(metrics));
     const prometheus::TextSerializer serializer;
     response.body = serializer.Serialize(metrics);
-    co_return response;
+    return response;
+}
+
+asio::awaitable<Response> show_metrics(const ApiContext& context, const Call&)
+{
+    auto metrics = context.metrics->Collect();
+    std::ranges::move(process_metrics(context.version), std::back_inserter(metrics));
+    co_return exposition(metrics);
+}
+
+/// Beside /metrics, because it asks the store: a node without one still tells how it is.
+asio::awaitable<Response> show_job_metrics(const ApiContext& context, const Call&)
+{
+    const std::size_t most = context.job_metrics;
+    if (most == 0) {
+        throw HttpError(http::status::not_found,
+                        "metrics of single jobs are off; [metrics] jobs says how many jobs are here");
+    }
+    const auto read = [most](Store& store) { return job_metrics(store, most); };
+    const std::vector<prometheus::MetricFamily> metrics = co_await context.store.call(read);
+    co_return exposition(metrics);
 }
 
 /// Of a pause of all jobs; empty: there is none.
@@ -87,6 +106,12 @@ void add_health_routes(Router& router, const ApiContext& context, std::optional<
         .methods = {http::verb::get},
         .role = metrics_role,
         .handler = bind(context, show_metrics),
+    });
+    router.add({
+        .pattern = "/metrics/jobs",
+        .methods = {http::verb::get},
+        .role = metrics_role,
+        .handler = bind(context, show_job_metrics),
     });
 }
 

@@ -515,6 +515,7 @@ private:
             .pauses = [this]() -> const Pauses& { return dispatcher_.jobs().pauses(); },
             .max_jobs = config_.dispatch.max_jobs,
             .max_output = config_.exec.max_output,
+            .job_metrics = config_.metrics.jobs,
             .loads = [this] { return loads(); },
             .epoch = [this] { return executor_.newest_epoch(); },
             .store_trouble = [this] { return store_trouble(); },

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 import yaml
 
-from harness import ROOT
+from harness import ROOT, running_solo, wait_until
 
 ALERTS = ROOT / "config/prometheus/alerts.yml"
 DASHBOARD = ROOT / "config/grafana/peercron.json"
@@ -35,13 +35,27 @@ def queries():
 
 
 @pytest.fixture(scope="module")
-def metrics(three_nodes):
-    """The names of all series that the nodes of a cluster have."""
+def metrics(three_nodes, with_jobs):
+    """The names of all series that the nodes of a cluster have, and those of single jobs."""
     names = set()
     for k in three_nodes.nodes:
-        text = three_nodes.call("GET", "/metrics", node=k).body.decode()
-        names |= {line.split("{")[0].split(" ")[0] for line in text.splitlines() if line[:1] not in ("", "#")}
-    return names
+        names |= names_in(three_nodes.call("GET", "/metrics", node=k))
+    return names | names_in(with_jobs.call("GET", "/metrics/jobs"))
+
+
+def names_in(answer):
+    lines = answer.body.decode().splitlines()
+    return {line.split("{")[0].split(" ")[0] for line in lines if line[:1] not in ("", "#")}
+
+
+@pytest.fixture(scope="module")
+def with_jobs():
+    """A node that tells of single jobs, and has one that has run."""
+    with running_solo(["--set", "metrics.jobs=10"]) as node:
+        job = node.api("/cron/add", cronSet="0 0 0 1 1 * 2199", command="true", name="backup")["id"]
+        node.call("POST", f"/cron/run/{job}")
+        wait_until(lambda: node.api("/cron/list")[0]["last_state"] == "ok", 20, "it has run")
+        yield node
 
 
 def test_each_alert_fires_when_it_must_and_only_then():
@@ -66,6 +80,13 @@ def test_alerts_and_dashboard_know_only_metrics_that_there_are(metrics):
     asked = {name for text in [*queries(), *(rule["expr"] for rule in alerts())] for name in NAMES.findall(text)}
     assert len(asked) > 20
     assert asked <= metrics, sorted(asked - metrics)
+
+
+def test_a_job_is_told_with_its_name(with_jobs):
+    text = with_jobs.call("GET", "/metrics/jobs").body.decode()
+    job = with_jobs.api("/cron/list")[0]["id"]
+    assert f'\npeercron_job_successes_total{{cron_id="{job}",name="backup"}} 1\n' in text
+    assert "\npeercron_jobs_left_out 0\n" in text
 
 
 def test_each_alert_is_explained():

@@ -94,6 +94,7 @@ const std::vector<std::pair<std::string, std::string>> least_roles{
     {"/forecast/fires", "read"},
     {"/forecast/free", "read"},
     {"/metrics", "read"},
+    {"/metrics/jobs", "read"},
     {"/overview", "read"},
     {"/badge/{id}", "read"},
     {"/lock/list", "read"},
@@ -276,7 +277,7 @@ TEST_F(AccessApiTest, ALimitedTokenSeesAndTouchesOnlyItsJobs)
     EXPECT_EQ(call("POST", "/cron/bulk/delete", R"({"all":true})").status, 200U);
     EXPECT_TRUE(tables_.jobs.contains(db.id));
     EXPECT_FALSE(tables_.jobs.contains(web.id));
-    for (const std::string path : {"/overview", "/audit", "/forecast", "/metrics", "/log/histogram",
+    for (const std::string path : {"/overview", "/audit", "/forecast", "/metrics", "/metrics/jobs", "/log/histogram",
                                    "/cron/deleted?name=db-job", "/node/n/if-stopped"}) {
         EXPECT_EQ(call("GET", path).status, 403U) << path;
     }

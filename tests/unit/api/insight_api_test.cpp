@@ -444,6 +444,36 @@ TEST_F(InsightApiTest, ABadgeIsAPicture)
     EXPECT_EQ(get("/badge/backup").status, 404U);
 }
 
+TEST_F(InsightApiTest, MetricsTellOfSingleJobsWhereThatIsWanted)
+{
+    const Job& backup = insert("back\"up");
+    ended(backup, now() - 2h, RunState::success);
+    ended(backup, now() - 1h, RunState::failed);
+    insert("report");
+    context_.job_metrics = 1;
+    start();
+    const std::string metrics = get("/metrics/jobs").body;
+    const auto series = [&backup](const std::string& name, const std::string& more = "") {
+        return fmt::format("\n{}{{cron_id=\"{}\",name=\"back\\\"up\"{}}} ", name, backup.id, more);
+    };
+    EXPECT_THAT(metrics, HasSubstr("peercron_job_runs_total{cron_id="));
+    EXPECT_THAT(metrics, HasSubstr(series("peercron_job_successes_total") + "1\n"));
+    EXPECT_THAT(metrics, HasSubstr(series("peercron_job_failing") + "1\n"));
+    EXPECT_THAT(metrics, HasSubstr(series("peercron_job_missed") + "0\n"));
+    EXPECT_THAT(metrics, HasSubstr(series("peercron_job_stopped") + "0\n"));
+    EXPECT_THAT(metrics, HasSubstr(series("peercron_job_last_success_timestamp_seconds")));
+    EXPECT_THAT(metrics, HasSubstr(series("peercron_job_duration_seconds", ",quantile=\"0.95\"")));
+    EXPECT_THAT(metrics, Not(HasSubstr("report"))) << "no more jobs than are wanted";
+    EXPECT_THAT(metrics, HasSubstr("\npeercron_jobs_left_out 1\n"));
+}
+
+TEST_F(InsightApiTest, MetricsOfSingleJobsAreOffUnlessSomebodyWantsThem)
+{
+    insert("backup");
+    start();
+    EXPECT_EQ(get("/metrics/jobs").status, 404U);
+}
+
 TEST_F(InsightApiTest, MetricsTellOfTheProcess)
 {
     start();

@@ -41,6 +41,7 @@ TEST_F(RolesTest, EachRoleMayDoItsOwnAndWhatTheLowerOnesMay)
              Case{"GET", "/log/list", 401, 200, 200, 200},
              Case{"GET", "/node/list", 401, 200, 200, 200},
              Case{"GET", "/metrics", 401, 200, 200, 200},
+             Case{"GET", "/metrics/jobs", 401, 404, 404, 404},
              Case{"GET", "/cron/stop/" + id, 401, 403, 200, 200},
              Case{"POST", "/cron/start/" + id, 401, 403, 200, 200},
              Case{"POST", "/cron/add", 401, 403, 403, 400},
