@@ -16,7 +16,7 @@ newest_glibc=2.28
 linked_in=(
     libboost1.81-dev libprotobuf-dev libmariadb-dev libsqlite3-dev libssl-dev zlib1g-dev libstdc++-12-dev
     libfmt-dev libspdlog-dev libhowardhinnant-date-dev prometheus-cpp-dev libtomlplusplus-dev
-    libcurl4-openssl-dev libcrypt-dev libnghttp2-14
+    libcurl4-openssl-dev libcrypt-dev libnghttp2-14 librabbitmq-dev
 )
 
 fail()
@@ -100,7 +100,7 @@ tree=$work/libc/usr/lib/$(gcc -dumpmachine)
     "$tree/Scrt1.o" "$tree/crti.o" "$gcc/crtbeginS.o" "$work/older_libc.o" \
     -Wl,--start-group "${own[@]}" -Wl,--end-group \
     -Wl,--start-group "$made/curl/lib/libcurl.a" "$made/nghttp2/lib/libnghttp2.a" "$made"/lib*.a \
-    "$libraries"/lib{protobuf,mariadb,sqlite3,ssl,crypto,crypt,boost_json,boost_container,boost_url,z}.a -Wl,--end-group \
+    "$libraries"/lib{protobuf,mariadb,sqlite3,rabbitmq,ssl,crypto,crypt,boost_json,boost_container,boost_url,z}.a -Wl,--end-group \
     "$gcc/libstdc++.a" "$gcc/libgcc_eh.a" "$gcc/libgcc.a" -L"$tree" -lpthread -ldl -lm -lc "$tree/libc_nonshared.a" \
     "$gcc/crtendS.o" "$tree/crtn.o" -o "$out")
 strip "$out"

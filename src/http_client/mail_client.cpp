@@ -3,6 +3,7 @@
 #include "base/event.hpp"
 #include "http_client/curl_parts.hpp"
 #include "http_client/failure_text.hpp"
+#include "http_client/server_address.hpp"
 
 #include <spdlog/fmt/fmt.h>
 #include <boost/asio/post.hpp>
@@ -10,7 +11,6 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <charconv>
 #include <chrono>
 #include <memory>
 #include <new>
@@ -25,11 +25,6 @@ namespace {
 constexpr std::chrono::milliseconds mail_connect_timeout{5000};
 constexpr std::size_t most_said = 4096;
 
-struct MailServer {
-    std::string host;  ///< an address without brackets, or a name
-    int port = 0;
-};
-
 int usual_port(Mail::Security security)
 {
     switch (security) {
@@ -41,20 +36,6 @@ int usual_port(Mail::Security security)
             break;
     }
     return 25;
-}
-
-MailServer parse_server(const Mail& mail)
-{
-    const std::string& text = mail.server;
-    MailServer server{text, usual_port(mail.security)};
-    const std::size_t colon = text.rfind(':');
-    const bool has_port = colon != std::string::npos && text.find(']', colon) == std::string::npos;
-    if (has_port) {
-        server.host = text.substr(0, colon);
-        std::from_chars(text.data() + colon + 1, text.data() + text.size(), server.port);
-    }
-    if (server.host.starts_with('[')) server.host = server.host.substr(1, server.host.size() - 2);
-    return server;
 }
 
 /// The last line of `said` that has this code: its words. Behind it there may be a goodbye.
@@ -81,7 +62,7 @@ public:
     Exchange(MailClient& client, Mail mail)
         : client_(client),
           mail_(std::move(mail)),
-          server_(parse_server(mail_)),
+          server_(parse_server(mail_.server, usual_port(mail_.security))),
           rest_(mail_.data),
           easy_(curl_easy_init()),
           ended_(client_.executor_)
@@ -110,7 +91,7 @@ private:
 
     MailClient& client_;
     const Mail mail_;
-    const MailServer server_;
+    const ServerAddress server_;
     std::string_view rest_;  // of the data
     HttpProgress progress_;
     MailAnswer answer_;

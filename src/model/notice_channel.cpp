@@ -57,8 +57,20 @@ bool is_tls(std::string_view text)
     return text == "starttls" || text == "tls" || text == "none";
 }
 
+bool is_tls_or_none(std::string_view text)
+{
+    return text == "tls" || text == "none";
+}
+
+/// Of AMQP 0-9-1: at most 255 bytes.
+bool is_short_text(std::string_view text)
+{
+    constexpr std::size_t longest = 255;
+    return text.size() <= longest && is_text(text);
+}
+
 /// "host" or "host:port".
-bool is_mail_server(std::string_view text)
+bool is_server(std::string_view text)
 {
     const auto authority = boost::urls::parse_authority(text);
     return authority && !authority->host().empty() && !authority->has_userinfo() &&
@@ -118,7 +130,7 @@ std::vector<ChannelKind> make_kinds()
         {"mail",
          "a mail",
          {{"server", Secrecy::open, true, "the mail server, as smtp.example.com:587",
-           "HOST or HOST:PORT", is_mail_server},
+           "HOST or HOST:PORT", is_server},
           {"tls", Secrecy::open, false,
            "starttls (the default), tls (from the beginning, port 465), or none",
            "starttls, tls or none", is_tls},
@@ -173,6 +185,20 @@ std::vector<ChannelKind> make_kinds()
         {"ping",
          "a check of healthchecks.io, or of what speaks like it",
          {url_setting("the address of the check")}},
+        {"amqp",
+         "an exchange of RabbitMQ, or of another broker that speaks AMQP 0-9-1",
+         {{"server", Secrecy::open, true, "the broker, as rabbit.example.com", "HOST or HOST:PORT",
+           is_server},
+          {"tls", Secrecy::open, false, "tls (the default, port 5671) or none (port 5672)",
+           "tls or none", is_tls_or_none},
+          {"user", Secrecy::open, true, "who logs in there", "a text", is_text},
+          {"password", Secrecy::secret, true, "with which password", "a text", is_text},
+          {"vhost", Secrecy::open, false, "the virtual host; without one: /", "a text",
+           is_short_text},
+          {"exchange", Secrecy::open, false,
+           "without one the message goes to the queue that routing_key names", "a text",
+           is_short_text},
+          {"routing_key", Secrecy::open, true, "the routing key", "a text", is_short_text}}},
         {"command",
          "a program of the node",
          {{"program", Secrecy::open, true,

@@ -233,6 +233,7 @@ public:
           http_client_(io_, http_client_settings(config, surroundings.version)),
           output_log_(make_output_log()),
           mail_client_(io_, http_client_settings(config, surroundings.version)),
+          amqp_client_(io_, http_client_settings(config, surroundings.version)),
           executor_(
               io_, clock_,
               with_output_log(
@@ -241,7 +242,7 @@ public:
               [this](const RunReport& report) { tell(report); }, metrics_.get(),
               backend_->has_peers() ? &guard_ : nullptr, &http_client_),
           programs_(io_, executor_.spawner()),
-          messenger_(clock_, {http_client_, mail_client_, programs_}, config.notify.commands,
+          messenger_(clock_, {http_client_, mail_client_, amqp_client_, programs_}, config.notify.commands,
                      config.node_name()),
           outputs_([this](const RunId& run, std::int64_t from, std::size_t most) {
               return executor_.output(run, from, most);
@@ -337,6 +338,7 @@ public:
         co_await end(http_tasks_);
         http_client_.close();
         mail_client_.close();
+        amqp_client_.close();
         programs_.close();
         if (failure) std::rethrow_exception(failure);
         spdlog::info("node: stopped");
@@ -906,6 +908,7 @@ private:
     HttpClient http_client_;
     std::optional<OutputLog> output_log_;
     MailClient mail_client_;
+    AmqpClient amqp_client_;
     Executor executor_;
     ProgramRunner programs_;
     Messenger messenger_;

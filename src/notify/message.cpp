@@ -225,7 +225,7 @@ std::string cloud_event(const Notice& notice, const std::string& node)
     });
 }
 
-/// What programs get: a webhook of the form json, and a command.
+/// What programs get: a webhook of the form json, a queue, and a command.
 std::string event_json(const Notice& notice)
 {
     return json::serialize(json::object{{"type", event_type(notice)},
@@ -335,6 +335,25 @@ Mail mail_of(const NoticeChannel& channel, const Notice& notice, WallTime now)
     return mail;
 }
 
+AmqpMessage amqp_message(const NoticeChannel& channel, const Notice& notice)
+{
+    AmqpMessage message;
+    message.server = setting(channel, "server");
+    message.has_tls = setting(channel, "tls") != "none";
+    message.user = setting(channel, "user");
+    message.password = setting(channel, "password");
+    const std::string vhost = setting(channel, "vhost");
+    if (!vhost.empty()) message.vhost = vhost;
+    message.exchange = setting(channel, "exchange");
+    message.routing_key = setting(channel, "routing_key");
+    message.id = notice.id;
+    message.type = fmt::format("job.{}", to_string(notice.kind));
+    message.timestamp = to_unix_seconds(notice.at);
+    message.body = event_json(notice);
+    message.timeout = send_timeout;
+    return message;
+}
+
 /// Nothing that a job's owner or its output says is in the variables.
 ProgramCall program_call(const NoticeChannel& channel, const Notice& notice,
                          const std::string& node)
@@ -377,6 +396,7 @@ NoticeMessage make_message(const NoticeChannel& channel, const Notice& notice,
                            const std::string& node, WallTime now)
 {
     if (channel.kind == "mail") return mail_of(channel, notice, now);
+    if (channel.kind == "amqp") return amqp_message(channel, notice);
     if (channel.kind == "command") return program_call(channel, notice, node);
     std::optional<HttpRequest> request =
         make_service_request(channel, notice, describe(notice), now);
@@ -402,7 +422,15 @@ std::string shown(const NoticeMessage& message, const NoticeChannel& channel)
     const auto of_call = [](const ProgramCall& call) {
         return fmt::format("{}\n{}\n\n{}", call.file, fmt::join(call.variables, "\n"), call.input);
     };
-    return without_secrets(channel, std::visit(Overloaded{of_request, of_mail, of_call}, message));
+    const auto of_amqp = [](const AmqpMessage& amqp) {
+        return fmt::format(
+            "broker {}, login {}, vhost {}, exchange \"{}\", routing key \"{}\"\n"
+            "message-id: {}\ntype: {}\n\n{}",
+            amqp.server, amqp.user, amqp.vhost, amqp.exchange, amqp.routing_key, amqp.id, amqp.type,
+            amqp.body);
+    };
+    return without_secrets(channel,
+                           std::visit(Overloaded{of_request, of_mail, of_amqp, of_call}, message));
 }
 
 }  // namespace peercron

@@ -2,6 +2,7 @@
 
 #include "base/clock.hpp"
 #include "exec/program_runner.hpp"
+#include "http_client/amqp_client.hpp"
 #include "http_client/http_exchange.hpp"
 #include "http_client/mail_client.hpp"
 #include "model/notice.hpp"
@@ -22,7 +23,7 @@ struct NoticeText {
 };
 NoticeText describe(const Notice& notice);
 
-using NoticeMessage = std::variant<HttpRequest, Mail, ProgramCall>;
+using NoticeMessage = std::variant<HttpRequest, Mail, AmqpMessage, ProgramCall>;
 
 /// @param channel has no problem (find_problem()).
 /// @param node which sends it.

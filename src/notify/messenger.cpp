@@ -107,6 +107,11 @@ asio::awaitable<SendReport> Messenger::send(NoticeChannel channel, Notice notice
     if (auto* const http = std::get_if<HttpRequest>(&*message)) {
         const HttpAnswer answer = co_await ways_.http.request(std::move(*http));
         report = report_of(channel, answer);
+    } else if (auto* const amqp = std::get_if<AmqpMessage>(&*message)) {
+        const AmqpAnswer answer = co_await ways_.amqp.send(std::move(*amqp));
+        report.is_sent = answer.is_sent;
+        report.problem = answer.failure;
+        if (answer.is_sent) report.answer = "confirmed by the broker";
     } else if (auto* const call = std::get_if<ProgramCall>(&*message)) {
         report = co_await start(std::move(*call));
     } else {

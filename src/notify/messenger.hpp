@@ -2,6 +2,7 @@
 
 #include "base/clock.hpp"
 #include "exec/program_runner.hpp"
+#include "http_client/amqp_client.hpp"
 #include "http_client/http_client.hpp"
 #include "http_client/mail_client.hpp"
 #include "model/notice.hpp"
@@ -23,6 +24,7 @@ public:
     struct Ways {
         HttpClient& http;
         MailClient& mail;
+        AmqpClient& amqp;
         ProgramRunner& programs;
     };
 

@@ -30,6 +30,7 @@ const settings: Record<string, readonly string[]> = {
   pagerduty: ['key', 'url'],
   alertmanager: ['url'],
   ping: ['url'],
+  amqp: ['server', 'tls', 'user', 'password', 'vhost', 'exchange', 'routing_key'],
   command: ['program'],
 };
 

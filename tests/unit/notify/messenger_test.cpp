@@ -44,6 +44,7 @@ private:
         report = co_await self.messenger_.send(std::move(channel), Notice());
         self.http_.close();
         self.mail_.close();
+        self.amqp_.close();
         self.programs_.close();
         self.server_.stop();
     }
@@ -55,9 +56,10 @@ private:
                       }};
     HttpClient http_{io_.get_executor(), {}};
     MailClient mail_{io_.get_executor(), {}};
+    AmqpClient amqp_{io_.get_executor(), {}};
     Spawner spawner_{"n1:9991", "/bin/sh", {}, clock_};
     ProgramRunner programs_{io_.get_executor(), spawner_};
-    Messenger messenger_{clock_, {http_, mail_, programs_}, {"/bin/cat", "/bin/false"}, "n1:9991"};
+    Messenger messenger_{clock_, {http_, mail_, amqp_, programs_}, {"/bin/cat", "/bin/false"}, "n1:9991"};
 };
 
 TEST_F(MessengerTest, SaysWhatCameBack)
