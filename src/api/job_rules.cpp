@@ -297,6 +297,13 @@ void check_whole(const Job& job, const JobPatch& patch, std::string_view default
                    : "cronSet: given for a job that runs after others, which has no schedule; give "
                      "run_after as \"\", too");
     }
+    if (is_chained(job) && job.jitter.count() > 0 &&
+        (patch.has(&Job::jitter) || patch.has(&Job::run_after))) {
+        refuse(
+            fmt::format("jitter: given {} for a job that runs after others, which starts when those "
+                        "are over; 0 is allowed",
+                        job.jitter.count()));
+    }
     const bool may_lack = patch.has(&Job::kind) || patch.has(&Job::run_after);
     if (has_schedule(job) && may_lack && job.cron_set.empty()) {
         refuse(fmt::format("cronSet: missing; a job of kind {} needs it, or run_after",

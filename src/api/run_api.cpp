@@ -127,9 +127,10 @@ asio::awaitable<LogRow> newest_attempt(const ApiContext& context, const Call& ca
     co_return *newest;
 }
 
+/// For its time, as a further attempt does.
 bool is_waiting(const LogRow& row)
 {
-    return row.run.state == RunState::planned && row.retry_at && row.run.run_server.empty();
+    return row.run.id.attempt > 1 && row.run.state == RunState::planned && row.retry_at && row.run.run_server.empty();
 }
 
 /// Why the fire cannot be tried again; empty: it can.

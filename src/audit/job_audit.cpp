@@ -1,5 +1,6 @@
 #include "audit/job_audit.hpp"
 
+#include "model/jitter.hpp"
 #include "model/missed.hpp"
 #include "model/retry.hpp"
 
@@ -261,11 +262,28 @@ void JobAudit::judge_row(const LedgerEntry& row)
                         in_seconds(now_ - row.id.scheduled_at)));
     }
     judge_pause(row);
+    judge_jitter(row);
     if (row.requested || !row.started_at || (row.id.attempt != 1 && !row.retry_at)) return;
     const milliseconds late = *row.started_at - row.retry_at.value_or(row.id.scheduled_at);
     if (late > rules_.late && !may_wait(row.id.scheduled_at)) {
         add(FindingKind::late, row, fmt::format("started {} late", in_seconds(late)));
     }
+}
+
+/// The first attempt of a fire starts when the jitter of its job says. One that stands at no whole
+/// second was moved, or asked for.
+void JobAudit::judge_jitter(const LedgerEntry& row)
+{
+    const WallTime fire = row.id.scheduled_at;
+    const bool is_first = row.id.attempt == 1 && !row.requested && is_whole_second(fire);
+    const Version* const version = version_at(fire);
+    if (!is_first || !row.started_at || version == nullptr || near_change(fire)) return;
+    if (!version->schedule) return;
+    const WallTime due = delayed_start(version->job, fire).value_or(fire);
+    if (row.retry_at.value_or(fire) == due) return;
+    add(FindingKind::extra, row,
+        fmt::format("was to start at {}, and the jitter of its job says {}",
+                    time_text(row.retry_at.value_or(fire)), time_text(due)));
 }
 
 /// `row` is the newest attempt of its fire, so that a lost one does not run again, unless it is
@@ -487,7 +505,8 @@ bool JobAudit::was_given_up(const LedgerEntry& row) const
         row.reason.cause == Cause::job_stopped || row.reason.cause == Cause::job_deleted;
     if (row.state != RunState::revoked || !says_so) return false;
     const WallTime fire = row.id.scheduled_at;
-    const WallTime latest = std::max(fire, row.dispatched_at) + rules_.settle;
+    const WallTime latest =
+        std::max(row.retry_at.value_or(fire), row.dispatched_at) + rules_.settle;
     return std::ranges::any_of(versions_, [&](const Version& version) {
         return !version.schedule && version.begin >= fire &&
                (version.begin <= latest || may_wait(fire));

@@ -52,6 +52,8 @@ struct AuditRules {
 /// ask for, and what runs again after it was lost, starts in a pause. For a fire that comes after
 /// those of other jobs the moment counts at which they were over.
 ///
+/// With jitter a fire starts when that says (model/jitter.hpp), and its row says so.
+///
 /// Of a daemon, which has no fires, DaemonAudit judges the starts.
 class JobAudit {
 public:
@@ -122,6 +124,7 @@ private:
     bool is_due_at_end(const LedgerEntry& row) const;
     void judge_missed(const LedgerEntry& row);
     void judge_pause(const LedgerEntry& row);
+    void judge_jitter(const LedgerEntry& row);
     void judge_next_attempt(const LedgerEntry& row, const LedgerEntry* next);
     void judge_retry(const LedgerEntry& row, const LedgerEntry& retry);
     std::optional<WallTime> retry_due(const LedgerEntry& row) const;

@@ -37,6 +37,9 @@ inline constexpr std::array<JobOption, job_fields.size()> job_options{{
     {"misfire_window", "--misfire-window", "DURATION", "When",
      "How late a missed fire may still run; 0 is no limit, until_next is until the job's next "
      "fire, default is the configured one"},
+    {"jitter", "--jitter", "DURATION", "When",
+     "Each fire starts up to this long after its time, so that jobs of the same time do not start "
+     "together; 0 is none"},
     {"run_after", "--run-after", "JOBS", "When",
      "In place of a schedule: when these jobs, separated by commas, have fired and are over; '' is "
      "none",

@@ -45,6 +45,7 @@ struct PauseOptions : ApiOptions {
     std::string tag;
     std::string from;
     std::string until;
+    std::string length;
     std::string reason;
     std::string id;
     bool all = false;
@@ -100,12 +101,27 @@ ExitStatus list_pauses(const PauseOptions& options)
     return ExitStatus::done;
 }
 
+/// When a pause of this length ends that begins at `from` of `fields`, or now.
+std::int64_t end_after(const PauseOptions& options, const json::object& fields)
+{
+    if (!options.until.empty()) {
+        throw Failure(ExitStatus::usage, "give --for or --until, and only one of these");
+    }
+    const auto length = read_duration(options.length);
+    if (!length) throw Failure(ExitStatus::usage, "--for: " + length.error().message);
+    const json::value* const from = fields.if_contains("from");
+    const std::int64_t begin =
+        from != nullptr ? from->as_int64() : moment_parameter("--from", "now").as_int64();
+    return begin + length->count();
+}
+
 ExitStatus add_pause(const PauseOptions& options)
 {
     json::object fields;
     if (!options.tag.empty()) fields["tag"] = options.tag;
     if (!options.from.empty()) fields["from"] = moment_parameter("--from", options.from);
     if (!options.until.empty()) fields["until"] = moment_parameter("--until", options.until);
+    if (!options.length.empty()) fields["until"] = end_after(options, fields);
     if (!options.reason.empty()) fields["reason"] = options.reason;
     ApiClient client = make_client(options);
     const json::value data = client.post("/pause", fields);
@@ -160,6 +176,7 @@ void add_pause_commands(CLI::App& app, Action& chosen)
     add.footer(
         "Examples:\n"
         "  peercron pause add --until 23:00 --reason 'db upgrade'\n"
+        "  peercron pause add --for 10m\n"
         "  peercron pause add --tag db --from 22:00 --until 23:00\n"
         "`peercron job stop JOB --until 23:00` pauses one job.");
     add.add_option("--tag", options->tag, "Only jobs with this tag; without it all")
@@ -168,6 +185,9 @@ void add_pause_commands(CLI::App& app, Action& chosen)
     add.add_option("--until", options->until,
                    "When it ends by itself; without it `peercron pause end` ends it")
         ->type_name("TIME");
+    add.add_option("--for", options->length,
+                   "How long it lasts, as 10m or 1h30m; in place of --until")
+        ->type_name("DURATION");
     add.add_option("--reason", options->reason, "Why, for the rows of the fires that are skipped")
         ->type_name("TEXT");
     add_api_options(add, *options);

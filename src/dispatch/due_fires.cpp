@@ -1,5 +1,7 @@
 #include "dispatch/due_fires.hpp"
 
+#include "model/jitter.hpp"
+
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
@@ -22,14 +24,16 @@ void DueFires::hold(bool is_held)
 WallTime DueFires::plan(WallTime horizon, Moment now)
 {
     const auto on_fire = [&](const PlannedJob& job, WallTime due) {
-        return plan_fire(job, due, now);
+        return plan_fire(job, job.job, due, now);
     };
     const WallTime through = book_.planner.take(horizon, most_fires, on_fire);
     if (through >= horizon) held_from_.reset();
     return through;
 }
 
-Planner::Next DueFires::plan_fire(const PlannedJob& planned, WallTime scheduled_at, Moment now)
+/// @param version by which it is due.
+Planner::Next DueFires::plan_fire(const PlannedJob& planned, const Job& version,
+                                  WallTime scheduled_at, Moment now)
 {
     const Job& job = planned.job;
     const RunId id{job.id, scheduled_at, 1};
@@ -53,6 +57,8 @@ Planner::Next DueFires::plan_fire(const PlannedJob& planned, WallTime scheduled_
     book_.paused.forget(job.id);
 
     const auto run = book_.runs.open(book_.writer.write(id, &planned, now.wall));
+    run->second.retry_at = delayed_start(version, scheduled_at);
+    book_.writer.set_times(run->second.order, now.wall, run->second.retry_at);
     if (const auto taken_back = book_.taken_back.extract(id)) {
         // Its row stands: the job was changed and still fires now.
         run->second.row_step = taken_back.mapped().row_step;
@@ -119,7 +125,7 @@ void DueFires::plan_old_version(const PlannedJob& old, WallTime from, WallTime t
     for (auto fire = old.next(from); fire && *fire <= to && gap.fires < most_counted;
          fire = old.next(*fire)) {
         if (*fire >= oldest) {
-            plan_fire(*today, *fire, now);
+            plan_fire(*today, old.job, *fire, now);
             continue;
         }
         if (gap.fires++ == 0) gap.first = *fire;

@@ -34,7 +34,8 @@ public:
     void plan_old_versions(std::span<const Revision> changes, Moment now);
 
 private:
-    Planner::Next plan_fire(const PlannedJob& planned, WallTime scheduled_at, Moment now);
+    Planner::Next plan_fire(const PlannedJob& planned, const Job& version, WallTime scheduled_at,
+                            Moment now);
     void plan_gap(const Job& job, Planner::Gap gap, const Reason& why_not, Moment now);
     void plan_old_version(const PlannedJob& old, WallTime from, WallTime to, Moment now);
 

@@ -35,16 +35,19 @@ bool MisfireRules::is_too_late(const PlannedJob& job, WallTime scheduled_at, Wal
 
 Planner::LateRule MisfireRules::late_rule(const Job& job, WallTime now) const
 {
-    const WallTime oldest = oldest_fire(job, now);
+    // With jitter a fire is late when it could have started by then, whatever its own time is.
+    const WallTime from_due = now - on_time - job.jitter;
+    WallTime oldest = oldest_fire(job, now);
+    if (oldest != WallTime()) oldest -= job.jitter;
     switch (job.misfire_policy) {
         case Misfire::run_all:
             // Of those that are late, only the newest is not followed by another one.
-            if (job.misfire_window == until_next) return {now - on_time, true, {}};
+            if (job.misfire_window == until_next) return {from_due, true, {}};
             break;
         case Misfire::run_latest:
-            return {now - on_time, true, oldest};
+            return {from_due, true, oldest};
         case Misfire::skip:
-            return {now - on_time, false, {}};
+            return {from_due, false, {}};
     }
     return {oldest, false, {}};
 }

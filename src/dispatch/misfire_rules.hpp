@@ -20,9 +20,11 @@ public:
     WallTime oldest_fire(const Job& job, WallTime now) const;
 
     /// Whether a fire of the job is too old to run.
+    /// @param scheduled_at with jitter, when it was to start.
     bool is_too_late(const PlannedJob& job, WallTime scheduled_at, WallTime now) const;
 
-    /// What runs of a gap, and what is dropped.
+    /// What runs of a gap, and what is dropped. With jitter, what may have been to start lately is
+    /// for is_too_late() to judge.
     Planner::LateRule late_rule(const Job& job, WallTime now) const;
 
     /// Why these fires were dropped. `held_from`: see TermRules::hold_plan(); what was due later

@@ -131,9 +131,13 @@ std::vector<OpenRuns::Holder> OpenRuns::holders_of(const std::set<std::string>& 
 
 bool OpenRuns::is_behind_another(const RunId& id) const
 {
+    const WallTime start = runs_.at(id).order.start_at;
     for (const RunId& other : of_job(id.job)) {
         if (!(other < id)) break;
-        if (runs_.at(other).node_.empty()) return true;
+        const TrackedRun& earlier = runs_.at(other);
+        // With jitter it may be due later.
+        const bool starts_later = earlier.retry_at && *earlier.retry_at > start;
+        if (earlier.node_.empty() && !starts_later) return true;
     }
     return false;
 }

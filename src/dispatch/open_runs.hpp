@@ -107,7 +107,8 @@ public:
     std::vector<Holder> runs_of(JobId job) const;
     /// One of each node that has runs with one of these locks, or with any for all that is known.
     std::vector<Holder> holders_of(const std::set<std::string>& locks) const;
-    /// Whether an earlier run of the job than this one is at no node yet.
+    /// Whether an earlier run of the job than this one, that does not start later, is at no node
+    /// yet.
     bool is_behind_another(const RunId& id) const;
 
 private:

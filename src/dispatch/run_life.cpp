@@ -54,8 +54,19 @@ RunLife::Place RunLife::open_again(const RunId& id, const PlannedJob& job, WallT
     return run;
 }
 
+/// With jitter a fire goes to a node when its start is near, and not when it is due.
+bool RunLife::is_delayed(const TrackedRun& run, Moment now) const
+{
+    return run.order.id.attempt == 1 && run.node().empty() && run.retry_at &&
+           *run.retry_at > now.wall + book_.settings.lookahead;
+}
+
 void RunLife::place(Place run, Moment now)
 {
+    if (is_delayed(run->second, now)) {
+        book_.delayed.add(*run->second.retry_at, run->first);
+        return;
+    }
     const PlannedJob* planned = book_.jobs.find(run->first.job);
     // A daemon is never too late, nor is what a person asks for.
     const bool is_fire = planned != nullptr && run->first.attempt == 1 &&
@@ -92,12 +103,19 @@ void RunLife::place(Place run, Moment now)
 
 void RunLife::place_waiting(Moment now)
 {
+    for (const RunId& id : book_.delayed.take_due(now.wall + book_.settings.lookahead)) {
+        const auto run = book_.runs.find(id);
+        if (run != book_.runs.end() && run->second.node().empty()) book_.unplaced.insert(id);
+    }
     for (const RunId& id : std::exchange(book_.unplaced, {})) {
         const auto run = book_.runs.find(id);
         if (run == book_.runs.end()) continue;
         place(run, now);
         const auto placed = book_.runs.find(id);
-        if (placed == book_.runs.end() || placed->second.node().empty()) continue;
+        if (placed == book_.runs.end()) continue;
+        // Also when its job has another jitter since.
+        const bool is_told = !placed->second.node().empty() || is_delayed(placed->second, now);
+        if (!is_told) continue;
         book_.draft.move(id, placed->second.node(), now.wall, placed->second.retry_at);
     }
 }

@@ -35,7 +35,8 @@ public:
     /// The attempt before this one is not the last any more. It may be open yet: its node may have
     /// told the store alone that it is over.
     void note_next_attempt(const RunId& next);
-    /// Finds nodes for those that have rows and are at none; they wait where there is none.
+    /// Finds nodes for those that have rows and are at none; they wait where there is none, and
+    /// those with jitter until their start is near.
     void place_waiting(Moment now);
     /// The node holds it, or is running it: it says so.
     void adopt(const RunOrder& order, const NodeName& node, RunPhase phase, Moment now);
@@ -64,6 +65,7 @@ public:
     void unpark(JobId job);
 
 private:
+    bool is_delayed(const TrackedRun& run, Moment now) const;
     void place(Place run, Moment now);
     void put_on(Place run, const NodeName& node, Moment now);
     void adopt_work(Place run, const RunOrder& order);

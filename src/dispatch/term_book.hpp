@@ -3,6 +3,7 @@
 #include "base/clock.hpp"
 #include "dispatch/chains.hpp"
 #include "dispatch/daemons.hpp"
+#include "dispatch/delayed_runs.hpp"
 #include "dispatch/dispatch_settings.hpp"
 #include "dispatch/job_table.hpp"
 #include "dispatch/job_versions.hpp"
@@ -106,6 +107,7 @@ struct TermBook {
     Redelivery redelivery;
     RetryRules retries;
     WaitingRuns waiting;
+    DelayedRuns delayed;
     Daemons daemons;
     Chains chains;
     PausedFires paused;

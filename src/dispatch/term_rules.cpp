@@ -396,18 +396,20 @@ void TermRules::cancel(const RunId& id, Reason why, Moment now)
 bool TermRules::has_news(Moment now)
 {
     const auto retry = book_.waiting.next_due();
-    const bool is_retry_due = retry && *retry <= now.wall + book_.settings.lookahead;
+    const auto delayed = book_.delayed.next_due();
+    const WallTime horizon = now.wall + book_.settings.lookahead;
+    const bool is_wait_over = (retry && *retry <= horizon) || (delayed && *delayed <= horizon);
     if (!due_fires_.is_held() &&
-        !book_.daemons.due(now.wall + book_.settings.lookahead, now).empty()) {
+        !book_.daemons.due(horizon, now).empty()) {
         return true;
     }
     const bool work = book_.paused.has_rows() || !book_.unplaced.empty() ||
-                      !book_.redelivery.is_empty() || !book_.retries.is_empty() || is_retry_due ||
+                      !book_.redelivery.is_empty() || !book_.retries.is_empty() || is_wait_over ||
                       !book_.taken_back.empty() || !book_.draft.is_empty() ||
                       (!due_fires_.is_held() && book_.chains.has_news());
     if (work || due_fires_.is_held()) return work;
     const auto due = book_.planner.next_due();
-    return due && *due <= now.wall + book_.settings.lookahead;
+    return due && *due <= horizon;
 }
 
 PlanStep TermRules::step(Moment now)

@@ -418,7 +418,7 @@ void Executor::start_request(Live& live)
     live.report.started_at = start_moment.wall;
     live.request.emplace(*http_, live.order, settings_.max_output);
     book_.started(live.order.id, start_moment);
-    report(live.report);
+    report_start(live);
     // This process may be stopped before the request is sent, and another node have the run by
     // then.
     const bool has_lease = is_limited(live.order);
@@ -535,7 +535,7 @@ void Executor::follow_process(Live& live)
     const Moment start_moment{live.process->started_at, live.process->started};
     book_.started(live.order.id, start_moment);
     live.report.started_at = start_moment.wall;
-    report(live.report);
+    report_start(live);
 
     live.serial = ++last_serial_;
     followed_.emplace(live.serial, &live);
@@ -772,9 +772,15 @@ void Executor::finish(Live& live)
     run_ended_.notify();
 }
 
+void Executor::report_start(const Live& live)
+{
+    if (metrics_) metrics_->count_start(live.report, live.order.fields.job().jitter);
+    on_report_(live.report);
+}
+
 void Executor::report(const RunReport& report)
 {
-    if (metrics_) metrics_->count(report);
+    if (metrics_) metrics_->count_end(report);
     on_report_(report);
 }
 

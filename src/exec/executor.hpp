@@ -163,6 +163,7 @@ private:
     ssize_t read_some(Live& live, std::size_t limit);
     void take_output(Live& live, std::string_view output);
     void finish(Live& live);
+    void report_start(const Live& live);
     void report(const RunReport& report);
     Moment now() const;
     SteadyTime next_look(const Moment& now) const;

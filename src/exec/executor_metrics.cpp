@@ -1,5 +1,7 @@
 #include "exec/executor_metrics.hpp"
 
+#include "model/jitter.hpp"
+
 #include <chrono>
 #include <string>
 
@@ -50,13 +52,20 @@ ExecutorMetrics::ExecutorMetrics(prometheus::Registry& registry, std::size_t htt
     }
 }
 
-void ExecutorMetrics::count(const RunReport& report)
+void ExecutorMetrics::count_start(const RunReport& report, std::chrono::seconds jitter)
 {
-    if (!is_final(report.state)) {
-        const bool is_first = report.id.attempt == 1;  // further ones start when they may
-        if (is_first) lateness_.Observe(seconds(*report.started_at - report.id.scheduled_at));
-        return;
-    }
+    const RunId& id = report.id;
+    if (id.attempt != 1) return;  // further ones start when they may
+    // At any other moment somebody has asked for it.
+    const bool is_fire = id.scheduled_at.time_since_epoch() % std::chrono::seconds(1) ==
+                         std::chrono::milliseconds(0);
+    const auto offset = is_fire ? start_offset(id.job, jitter, id.scheduled_at)
+                                : std::chrono::milliseconds(0);
+    lateness_.Observe(seconds(*report.started_at - id.scheduled_at - offset));
+}
+
+void ExecutorMetrics::count_end(const RunReport& report)
+{
     by_state_.at(static_cast<std::size_t>(report.state))->Increment();
     if (report.started_at) duration_.Observe(seconds(report.use_time));
 }

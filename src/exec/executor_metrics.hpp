@@ -18,7 +18,9 @@ class ExecutorMetrics {
 public:
     ExecutorMetrics(prometheus::Registry& registry, std::size_t http_slots);
 
-    void count(const RunReport& report);
+    /// A run of a job with this jitter has started.
+    void count_start(const RunReport& report, std::chrono::seconds jitter);
+    void count_end(const RunReport& report);
     void show(const NodeLoad& load, std::size_t requests);
 
 private:

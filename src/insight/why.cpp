@@ -2,6 +2,7 @@
 
 #include "insight/words.hpp"
 #include "model/chain.hpp"
+#include "model/jitter.hpp"
 #include "model/missed.hpp"
 #include "model/run_request.hpp"
 #include "schedule/describe.hpp"
@@ -56,8 +57,8 @@ Verdict verdict_of(const LogRow& row, WallTime now)
         case RunState::planned:
             break;
     }
-    if (row.retry_at) return Verdict::retrying;
-    return run.id.scheduled_at > now ? Verdict::future : Verdict::waiting;
+    if (row.retry_at && run.id.attempt > 1) return Verdict::retrying;
+    return row.retry_at.value_or(run.id.scheduled_at) > now ? Verdict::future : Verdict::waiting;
 }
 
 /// Whether the run was alive at that moment.
@@ -363,6 +364,10 @@ private:
                                  "It was due at {}, was given to {}, and has not started yet.", due,
                                  run.run_server);
             case Verdict::future:
+                if (row.retry_at) {
+                    return fmt::format("It was due at {}, and with its jitter starts at {}.", due,
+                                       when(*row.retry_at));
+                }
                 return fmt::format("It is due at {}, and {}.", due,
                                    run.run_server.empty() ? "waits for " + node_wanted()
                                                           : "is at " + run.run_server + " already");
@@ -414,6 +419,9 @@ private:
             found_.verdict = Verdict::future;
             found_.answer =
                 fmt::format("It is due at {}, in {}.", due, in_words(found_.at - known_.now));
+            if (const auto start = delayed_start(*version_.job, found_.at)) {
+                found_.answer += fmt::format(" With its jitter it starts at {}.", when(*start));
+            }
             if (pause_) found_.answer += fmt::format(" It will be skipped: {}.", why_paused());
         } else if (!known_.planned_through || found_.at > *known_.planned_through) {
             found_.verdict = Verdict::unplanned;

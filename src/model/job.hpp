@@ -39,6 +39,9 @@ struct Job {
     std::vector<std::string> tags;  ///< by which a person finds it together with others
     bool stop = false;
 
+    /// A fire of the schedule starts up to this long after its time: see model/jitter.hpp.
+    std::chrono::seconds jitter{0};
+
     // In place of a schedule: see model/chain.hpp.
     std::vector<std::string> run_after;  ///< names of jobs: it fires when all of them are over
     RunAfterOn run_after_on = RunAfterOn::success;

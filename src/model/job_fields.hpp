@@ -138,7 +138,7 @@ inline constexpr std::int64_t latest_second = 253'402'300'799;  ///< 9999-12-31
 inline constexpr std::int64_t longest_seconds = 2'147'483'647;
 
 /// In the order of the API: the reference's first, with its names.
-inline constexpr std::array<JobField, 64> job_fields{{
+inline constexpr std::array<JobField, 65> job_fields{{
     {"cron_set", &Job::cron_set, kind::Expression{255},
      "second minute hour day month weekday; five fields mean second 0, a seventh is the year",
      "cronSet"},
@@ -387,6 +387,12 @@ inline constexpr std::array<JobField, 64> job_fields{{
      .about = "locks that a run holds, and shares with runs of other jobs: a name, and how much of "
               "the lock's limit it takes where that is not 1, as ftp:2. While one is not free, "
               "overlap says what a fire does: queue and replace wait, else it is skipped",
+     .for_node = true},
+    {.name = "jitter",
+     .member = &Job::jitter,
+     .kind = kind::Duration{86'400},
+     .about = "each fire starts up to this many seconds after its time, always the same for one "
+              "fire, so that jobs of the same time do not start together; 0 is none",
      .for_node = true},
 }};
 

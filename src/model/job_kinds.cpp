@@ -24,13 +24,13 @@ bool is_blank(std::string_view text)
 }
 
 /// What of a command's is about its fires and their attempts: a daemon has neither.
-constexpr std::array<FieldMember, 21> not_of_daemons{
+constexpr std::array<FieldMember, 22> not_of_daemons{
     &Job::cron_set,     &Job::time_zone,      &Job::timeout,         &Job::run_limit,
     &Job::delivery,     &Job::misfire_policy, &Job::overlap,         &Job::misfire_window,
     &Job::is_mutex,     &Job::max_concurrent, &Job::retries,         &Job::retry_delay,
     &Job::inputs,       &Job::retry_on,       &Job::retry_max_delay, &Job::slow_after,
     &Job::expect_every, &Job::expect_by,      &Job::run_after,       &Job::run_after_on,
-    &Job::locks};
+    &Job::locks,        &Job::jitter};
 
 constexpr std::array<FieldMember, 5> only_of_daemons{&Job::restart, &Job::restart_delay,
                                                      &Job::restart_max_delay, &Job::healthy_after,
@@ -114,7 +114,8 @@ bool is_for(const JobField& field, JobKind kind)
     // What else a node has to know says how a command runs, or how many slots it takes.
     const bool is_of_all = field.member == FieldMember(&Job::kind) ||
                            field.member == FieldMember(&Job::priority) ||
-                           field.member == FieldMember(&Job::locks);
+                           field.member == FieldMember(&Job::locks) ||
+                           field.member == FieldMember(&Job::jitter);
     const bool is_of_command =
         field.member == FieldMember(&Job::command) || (field.for_node && !is_of_all);
     return !is_of_command || kind == JobKind::command;

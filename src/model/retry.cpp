@@ -1,6 +1,7 @@
 #include "model/retry.hpp"
 
 #include "model/exit_codes.hpp"
+#include "model/hash.hpp"
 
 #include <algorithm>
 #include <string>
@@ -29,15 +30,6 @@ std::optional<RetryWord> read_retry_word(std::string_view text)
     if (!codes) return std::nullopt;
     word.codes = *codes;
     return word;
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014), of the parts one after the other.
-std::uint64_t mix(std::uint64_t state, std::uint64_t part)
-{
-    state = (state ^ part) + 0x9E3779B97F4A7C15ULL;
-    state = (state ^ (state >> 30U)) * 0xBF58476D1CE4E5B9ULL;
-    state = (state ^ (state >> 27U)) * 0x94D049BB133111EBULL;
-    return state ^ (state >> 31U);
 }
 
 }  // namespace

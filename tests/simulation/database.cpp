@@ -217,6 +217,7 @@ TermStart Database::read_term() const
         run.planned.gap_end = row.gap_end;
         run.planned.requested_by = row.requested_by;
         run.planned.retry_at = row.retry_at;
+        if (mutation_ == Mutation::forgets_starts && id.attempt == 1) run.planned.retry_at.reset();
         run.failed_at = failed_at;
         run.epoch = row.epoch;
         run.superseded = log_.contains(RunId{id.job, id.scheduled_at, id.attempt + 1});

@@ -163,7 +163,11 @@ void Judge::row_written(const RunId& id, const LedgerRow* before, const LedgerRo
     rows_[id] = after;
     if (before == nullptr && id.attempt > 1) check_next_attempt(id);
     const bool is_fire_of_child = id.attempt == 1 && is_child(id.job);
-    if (before == nullptr && after.retry_at && !is_fire_of_child) check_retry_row(id, after);
+    const bool is_delayed = id.attempt == 1 && is_planned(id) && longest_jitter(id.job) > 0s;
+    if (is_delayed) check_delayed_row(id, before, after);
+    if (before == nullptr && after.retry_at && !is_fire_of_child && !is_delayed) {
+        check_retry_row(id, after);
+    }
     check_paused_row(id, after);
     if (is_final(after.state)) over_.try_emplace(id, world_.now());
     if (is_bad_end(after)) ended_badly_.try_emplace(id, world_.now());
@@ -493,6 +497,7 @@ void Judge::started(Execution& execution)
     }
     executions_[id].push_back(&execution);
     check_retry_start(execution);
+    check_delayed_start(execution);
     check_daemon_start(execution);
     check_child_start(execution);
     check_paused_start(execution);
@@ -521,7 +526,9 @@ void Judge::started(Execution& execution)
         }
         alive.push_back(&execution);
     }
-    const auto late = world_.wall() - id.scheduled_at;
+    WallTime due = id.scheduled_at;
+    if (row != rows_.end() && id.attempt == 1) due = row->second.retry_at.value_or(due);
+    const auto late = world_.wall() - due;
     const bool may_wait = has_limit(order) && order.concurrency.at_limit != Overlap::skip;
     const bool is_bound = lateness_ > 0ms && id.attempt == 1 && !may_wait &&
                           !excused_runs_.contains(id) && !is_child(id.job);
@@ -656,6 +663,52 @@ std::optional<WallTime> Judge::next_fire(const RunId& id) const
         if (fires_at(*version->job, version->effective_from, fire)) return fire;
     }
     return std::nullopt;
+}
+
+/// Of all versions of the job.
+std::chrono::seconds Judge::longest_jitter(JobId job) const
+{
+    std::chrono::seconds longest{0};
+    const auto versions = versions_.find(job);
+    if (versions == versions_.end()) return longest;
+    for (const Version& version : versions->second) {
+        if (version.job) longest = std::max(longest, version.job->jitter);
+    }
+    return longest;
+}
+
+/// A fire with jitter starts within that time, and whoever plans it says the same of when: also a
+/// dispatcher that plans it again, because it does not know the row.
+void Judge::check_delayed_row(const RunId& id, const LedgerRow* before, const LedgerRow& after)
+{
+    if (has_wrong_clocks_ || after.state == RunState::revoked) return;
+    const WallTime start = after.retry_at.value_or(id.scheduled_at);
+    if (start < id.scheduled_at || start > id.scheduled_at + longest_jitter(id.job)) {
+        broken("outside its jitter",
+               fmt::format("{}, by {}", to_string(id), start - id.scheduled_at));
+    }
+    if (after.state != RunState::planned || versions_.at(id.job).size() > 1) return;
+    const auto [known, is_new] = starts_.emplace(id, start);
+    if (!is_new && known->second != start) {
+        broken("two starts of one fire",
+               fmt::format("{}, {} apart", to_string(id), start - known->second));
+    }
+    if (before != nullptr && before->retry_at && before->retry_at != after.retry_at) {
+        broken("the start of a fire was moved", to_string(id));
+    }
+}
+
+/// Not before its row says, by its node's clock.
+void Judge::check_delayed_start(const Execution& execution)
+{
+    const RunId& id = execution.order.id;
+    const auto row = rows_.find(id);
+    const bool is_delayed = id.attempt == 1 && row != rows_.end() && row->second.retry_at &&
+                            longest_jitter(id.job) > 0s;
+    if (!is_delayed || has_wrong_clocks_ || execution.clock >= *row->second.retry_at) return;
+    broken("started before its jitter was over",
+           fmt::format("{} on {}, by {}", to_string(id), execution.node,
+                       *row->second.retry_at - execution.clock));
 }
 
 /// A retry gets its row.

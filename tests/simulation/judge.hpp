@@ -119,6 +119,9 @@ private:
     bool runs_again(JobId job) const;
     bool is_retried(const RunId& id, const LedgerRow& row) const;
     std::optional<WallTime> next_fire(const RunId& id) const;
+    std::chrono::seconds longest_jitter(JobId job) const;
+    void check_delayed_row(const RunId& id, const LedgerRow* before, const LedgerRow& after);
+    void check_delayed_start(const Execution& execution);
     void check_retry_row(const RunId& id, const LedgerRow& row);
     void check_retry_start(const Execution& execution);
     void check_retry_owed(const RunId& id, const LedgerRow& row, World::Time again);
@@ -154,7 +157,8 @@ private:
     };
     std::map<std::int64_t, PausedTime> pauses_;
     std::map<RunId, LedgerRow> rows_;
-    std::set<RunId> lost_;  ///< as a dispatcher has decided, whatever came of that
+    std::map<RunId, WallTime> starts_;  ///< that rows of fires with jitter have told
+    std::set<RunId> lost_;              ///< as a dispatcher has decided, whatever came of that
     std::map<RunId, World::Time> ended_badly_;
     std::map<RunId, World::Time> failed_;  ///< when the ledger knew
     std::map<RunId, World::Time> over_;    ///< likewise, of each end

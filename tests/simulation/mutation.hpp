@@ -33,6 +33,7 @@ enum class Mutation : std::uint8_t {
     forgets_runs_to_repeat,  ///< a take-over does not ask the store what has to run again
     forgets_failed,          ///< nor what failed and was not tried again
     forgets_waiting,         ///< it does not read what waits to be tried again
+    forgets_starts,          ///< nor when fires with jitter start
     hurries_retries,         ///< ends count as if they had been 20 s earlier
     retries_twice,           ///< what failed before a take-over is tried again once more
     retries_successes,       ///< now and then a run that has succeeded is taken for one that failed

@@ -78,6 +78,7 @@ constexpr Planted planted[] = {
     {Mutation::forgets_runs_to_repeat, "ForgetsRunsToRepeat", 30000},
     {Mutation::forgets_failed, "ForgetsFailed", 3000},
     {Mutation::forgets_waiting, "ForgetsWaiting", 3000},
+    {Mutation::forgets_starts, "ForgetsStarts", 3000},
     {Mutation::hurries_retries, "HurriesRetries", 3000},
     {Mutation::retries_twice, "RetriesTwice", 3000},
     {Mutation::retries_successes, "RetriesSuccesses", 3000},

@@ -289,6 +289,16 @@ void give_locks(Scenario& scenario, Random& random)
     }
 }
 
+/// Of jobs that start some seconds after they are due, each fire at a moment of its own.
+void give_jitter(Scenario& scenario, Random& random)
+{
+    for (Job& job : scenario.jobs) {
+        if (has_schedule(job) && random.once_in(2)) {
+            job.jitter = std::chrono::seconds(random.between(1, 12));
+        }
+    }
+}
+
 /// Of connections that are refused and reset though everybody lives, for milliseconds and for
 /// minutes, and of deaths that nobody tells of, or late.
 void give_refusals(Scenario& scenario, Random& random)
@@ -919,6 +929,8 @@ Scenario Scenario::from_seed(std::uint64_t seed)
     if (pauses.once_in(4)) give_pauses(scenario, pauses);
     Random locks(seed ^ 0x10C5A7EULL);
     if (locks.once_in(3)) give_locks(scenario, locks);
+    Random jitter(seed ^ 0x717E5ULL);
+    if (jitter.once_in(4)) give_jitter(scenario, jitter);
     return scenario;
 }
 

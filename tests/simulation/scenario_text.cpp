@@ -82,6 +82,7 @@ std::string text_of(const Job& job)
     if (job.overlap != Overlap::allow) {
         text += fmt::format(" overlap={}", policy_name(job.overlap));
     }
+    if (job.jitter.count() > 0) text += fmt::format(" jitter={}", job.jitter.count());
     if (!job.locks.empty()) text += fmt::format(" locks={}", join_words(job.locks));
     if (job.max_concurrent > 0) text += fmt::format(" at_a_time={}", job.max_concurrent);
     if (job.command.starts_with(flaky)) text += " flaky";
@@ -133,6 +134,8 @@ Job job_of(const std::vector<std::string_view>& words, std::size_t number)
             job.misfire_window = std::chrono::seconds(number_of(value));
         } else if (key == "overlap") {
             job.overlap = overlap_of(value);
+        } else if (key == "jitter") {
+            job.jitter = std::chrono::seconds(number_of(value));
         } else if (key == "locks") {
             job.locks = split_words(value);
         } else if (key == "at_a_time") {

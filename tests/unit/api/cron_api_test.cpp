@@ -130,6 +130,15 @@ void CronApiTest::come_back(JobKind kind)
     }
 }
 
+TEST_F(CronApiTest, AJobThatRunsAfterOthersHasNoJitter)
+{
+    const auto reply = post("/cron/add", "run_after=extract&command=true&jitter=60");
+    EXPECT_EQ(reply.status, 400U) << reply.body;
+    EXPECT_THAT(reply.body, ::testing::HasSubstr("jitter: given 60"));
+    EXPECT_EQ(post("/cron/add", "cronSet=0 * * * * *&command=true&jitter=86401").status, 400U);
+    EXPECT_EQ(post("/cron/add", "cronSet=0 * * * * *&command=true&jitter=60").status, 200U);
+}
+
 TEST_F(CronApiTest, ListHasAllJobsAsTheReferenceShowsThem)
 {
     Job job;

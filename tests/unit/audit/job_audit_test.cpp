@@ -1,5 +1,6 @@
 #include "audit/job_audit.hpp"
 
+#include "model/jitter.hpp"
 #include "model/retry.hpp"
 
 #include <gmock/gmock.h>
@@ -1026,6 +1027,53 @@ TEST_F(JobAuditTest, NothingStartsInAPauseButWhatIsAskedForAndWhatWasLost)
     ended.ended_at = t0 + 108s;
     pauses_ = PauseHistory({ended});
     EXPECT_THAT(audit(t0 + 300s), IsEmpty());
+}
+
+TEST_F(JobAuditTest, AFireStartsWhenItsJitterSays)
+{
+    Job job = every(100);
+    job.jitter = 60s;
+    change(t0 - 1h, job);
+    for (WallTime at = t0; at < t0 + 1000s; at += 100s) {
+        LedgerEntry& entry = row(at);
+        entry.retry_at = delayed_start(job, at);
+        entry.started_at = *entry.retry_at + 1ms;
+    }
+    EXPECT_THAT(audit(t0 + 1000s), IsEmpty());
+
+    LedgerEntry& other = rows_.at(RunId{job_id, t0 + 300s, 1});
+    const WallTime start = *other.retry_at;
+    other.retry_at = start + 1ms;
+    EXPECT_THAT(audit(t0 + 1000s), ElementsAre("extra 300"));
+    other.retry_at.reset();
+    other.started_at = t0 + 300s + 1ms;
+    EXPECT_THAT(audit(t0 + 1000s), ElementsAre("extra 300"));
+    other.retry_at = start;
+    other.started_at = start + 4s;
+    EXPECT_THAT(audit(t0 + 1000s), ElementsAre("late 300"));
+    other.started_at = start + 1ms;
+    EXPECT_THAT(audit(t0 + 1000s), IsEmpty());
+
+    LedgerEntry& by_hand = row(t0 + 555s + 1ms);
+    by_hand.requested = true;
+    EXPECT_THAT(audit(t0 + 1000s), IsEmpty());
+}
+
+TEST_F(JobAuditTest, AFireThatWaitsForItsStartIsGivenUpWhenItsJobIsStopped)
+{
+    Job job = every(900);
+    job.jitter = 600s;
+    change(t0 - 1h, job);
+    Job stopped = job;
+    stopped.stop = true;
+    LedgerEntry& entry = row(t0, RunState::revoked);
+    entry.reason = parse_reason("job-stopped");
+    entry.retry_at = t0 + 500s;
+    change(t0 + 400s, stopped);
+    EXPECT_THAT(audit(t0 + 900s), IsEmpty());
+    EXPECT_EQ(report_.due, 1);
+    entry.retry_at.reset();
+    EXPECT_THAT(audit(t0 + 900s), ElementsAre("missing 0"));
 }
 
 TEST_F(JobAuditTest, AFireAfterOthersStartsInNoPauseEither)

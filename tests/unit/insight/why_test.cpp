@@ -142,6 +142,17 @@ TEST_F(WhyTest, AMomentWithinAGapIsOfItsRow)
     EXPECT_THAT(why.answer, HasSubstr("3 fires from 2026-11-19 02:00:00 to 2026-11-21 02:00:00"));
 }
 
+TEST_F(WhyTest, AFireWithJitterSaysWhenItStarts)
+{
+    LogRow& waits = row(RunState::planned, fire_);
+    waits.retry_at = fire_ + 10min;
+    known_.now = fire_ + 1min;
+    EXPECT_EQ(explain(known_).verdict, Verdict::future);
+    EXPECT_THAT(explain(known_).answer, HasSubstr("with its jitter starts at"));
+    known_.now = fire_ + 11min;
+    EXPECT_EQ(explain(known_).verdict, Verdict::waiting);
+}
+
 TEST_F(WhyTest, WithoutARowThePlanTells)
 {
     EXPECT_EQ(explain(known_).verdict, Verdict::missing);
