@@ -1,5 +1,7 @@
 #include "dispatch/term_rules.hpp"
 
+#include "model/run_request.hpp"
+
 #include <spdlog/spdlog.h>
 
 #include <algorithm>

@@ -13,6 +13,8 @@
 
 namespace peercron {
 
+namespace asio = boost::asio;
+
 /// A program that gets a text and says something, and belongs to no run.
 struct ProgramCall {
     std::string file;                    ///< its path from the root; no shell reads it
