@@ -347,7 +347,7 @@ AmqpMessage amqp_message(const NoticeChannel& channel, const Notice& notice)
     message.exchange = setting(channel, "exchange");
     message.routing_key = setting(channel, "routing_key");
     message.id = notice.id;
-    message.type = fmt::format("job.{}", to_string(notice.kind));
+    message.type = event_type(notice);
     message.timestamp = to_unix_seconds(notice.at);
     message.body = event_json(notice);
     message.timeout = send_timeout;

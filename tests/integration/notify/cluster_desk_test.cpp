@@ -135,6 +135,8 @@ protected:
         co_await tasks.join();
         http_.close();
         mail_.close();
+        amqp_.close();
+        programs_.close();
         server_.stop();
     }
 
@@ -150,7 +152,10 @@ protected:
                                }};
     HttpClient http_{io_.get_executor(), {}};
     MailClient mail_{io_.get_executor(), {}};
-    Messenger messenger_{clock_, http_, mail_, one};
+    AmqpClient amqp_{io_.get_executor(), {}};
+    Spawner spawner_{one, "/bin/sh", {}, clock_};
+    ProgramRunner programs_{io_.get_executor(), spawner_};
+    Messenger messenger_{clock_, {http_, mail_, amqp_, programs_}, {}, one};
     Event written_{io_.get_executor()};
     StorePool pool_{io_.get_executor(), 1, [this] { return database_->open(); }};
 };
