@@ -1,5 +1,6 @@
 #include "exec/program_runner.hpp"
 
+#include "base/event.hpp"
 #include "base/task_group.hpp"
 #include "run_coroutine.hpp"
 
@@ -159,20 +160,20 @@ TEST_F(ProgramRunnerTest, OfALongOutputTheBeginningIsKept)
 
 TEST_F(ProgramRunnerTest, AProgramThatNobodyWaitsForIsKilled)
 {
-    write("echo $$ > \"$FOLDER/pid\"; sleep 600");
+    write("echo $$ > \"$FOLDER/new\"; mv \"$FOLDER/new\" \"$FOLDER/pid\"; sleep 600");
     ProgramCall one = call();
     one.variables = {"FOLDER=" + folder_.string()};
     one.timeout = 600s;
     ProgramAnswer answer;
     TaskGroup tasks(io_.get_executor());
-    const auto test = [](ProgramRunnerTest& self, TaskGroup& group, ProgramCall wanted,
-                         ProgramAnswer& said) -> asio::awaitable<void> {
-        group.spawn("program", go(self.runner_, std::move(wanted), said));
-        while (!std::filesystem::exists(self.folder_ / "pid")) co_await sleep_for(1ms);
+    const auto test = [](ProgramRunner& runner, const std::filesystem::path& file, TaskGroup& group,
+                         ProgramCall wanted, ProgramAnswer& said) -> asio::awaitable<void> {
+        group.spawn("program", go(runner, std::move(wanted), said));
+        while (!std::filesystem::exists(file)) co_await sleep_for(1ms);
         group.cancel();
         co_await group.join();
     };
-    testing::run(io_, test(*this, tasks, one, answer));
+    testing::run(io_, test(runner_, folder_ / "pid", tasks, one, answer));
     EXPECT_EQ(answer.end, "");
     const pid_t pid = number_in("pid");
     runner_.close();
