@@ -11,6 +11,7 @@ import { NewJobScreen } from './screens/job_definition';
 import { JobsScreen } from './screens/jobs';
 import { NodesScreen } from './screens/nodes';
 import { NowScreen } from './screens/now';
+import { PausesScreen } from './screens/pauses';
 import { RunScreen } from './screens/run';
 import { RunsScreen } from './screens/runs';
 import { SignIn } from './screens/sign_in';
@@ -44,6 +45,8 @@ function Screen() {
       return <RunsScreen />;
     case 'timeline':
       return <TimelineScreen />;
+    case 'pauses':
+      return <PausesScreen />;
     case 'nodes':
       return <NodesScreen />;
     case 'access':

@@ -1,5 +1,7 @@
 // What one does in the console is done at the node.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 
 import { Browser, eventually, keepPicture, Node } from './harness.mjs';
@@ -129,8 +131,8 @@ pageTest('a job is run now with its inputs', 'job/with-inputs', async (page) => 
   await page.goto(ui('job/with-inputs'));
   await page.waitForSelector('button:has-text("Run now")');
   await page.keyboard.press('r');
-  await page.fill('#input-VERSION', '2.4 "rc"');
-  await page.selectOption('#input-TARGET', 'production');
+  await page.fill('#ask-VERSION', '2.4 "rc"');
+  await page.selectOption('#ask-TARGET', 'production');
   await keepPicture(page, 'run-now');
   await page.click('dialog button:has-text("Run now")');
   await page.waitForURL('**/ui/run/*');
@@ -149,6 +151,166 @@ pageTest('a job is stopped and started by key', 'job/stopped-by-key', async (pag
   await page.click('dialog button:has-text("Start")');
   await page.waitForSelector('button:has-text("Stop")');
   assert.equal((await node.get(`cron/${id}`)).stop, false);
+});
+
+pageTest('a job is stopped until a moment that is read as people write it, and started before', 'job/until', async (page) => {
+  const id = await node.addJob('until', { time_zone: 'Asia/Tokyo' });
+  await page.goto(ui('job/until'));
+  await page.waitForSelector('button:has-text("Stop")');
+  await page.keyboard.press('s');
+  await page.fill('#ask-until', 'the day after');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('.field:has(#ask-until) .error:has-text("the day after")');
+  await page.fill('#ask-until', 'tomorrow 06:00');
+  await page.waitForSelector('.field:has(#ask-until) .help:has-text("06:00:00, in")');
+  await page.fill('#ask-reason', 'the disk is full');
+  await keepPicture(page, 'stop-until');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('.answer:has-text("Paused until"):has-text("the disk is full")');
+  const { paused, stop } = await node.get(`cron/${id}`);
+  assert.equal(stop, false);
+  assert.match(new Date(paused.until).toISOString(), /T21:00:00/, 'six in the morning in the zone of the job');
+  await page.keyboard.press('s');
+  await page.click('dialog button:has-text("Start")');
+  await page.waitForSelector('button:has-text("Stop")');
+  assert.equal((await node.get(`cron/${id}`)).paused, null);
+});
+
+pageTest('the jobs of a tag are paused, and go on', 'pauses', async (page) => {
+  await node.addJob('paused-by-tag', { tags: ['paused-tag'] });
+  await page.waitForSelector('.empty:has-text("peercron pause add")');
+  await page.keyboard.press('n');
+  await page.fill('#ask-tag', 'paused-tag');
+  await page.fill('#ask-until', '2h');
+  await page.fill('#ask-reason', 'db upgrade');
+  await page.click('dialog button[type=submit]');
+  await page.waitForSelector('tr:has-text("jobs with the tag paused-tag"):has-text("db upgrade")');
+  await page.goto(ui('jobs?tag=paused-tag'));
+  await page.waitForSelector('tr:has-text("paused-by-tag"):has-text("paused")');
+  await page.goto(ui(''));
+  await page.waitForSelector('.note:has-text("jobs with the tag paused-tag until")');
+  await page.click('.note a:has-text("Pauses")');
+  await page.click('tr:has-text("paused-tag") button:has-text("End")');
+  await page.click('dialog button[type=submit]');
+  await page.waitForSelector('.answer:has-text("Nothing is paused")');
+  await page.click('.switch a:has-text("All")');
+  await page.waitForSelector('tr:has-text("paused-tag"):has-text("ended by")');
+  assert.deepEqual(await node.get('pause/list'), []);
+});
+
+pageTest('a pause of all jobs stands above every screen', 'nodes', async (page) => {
+  await page.waitForSelector('h1');
+  await page.keyboard.press('Control+k');
+  await page.waitForSelector('dialog input:focus');
+  await page.keyboard.type('pause jobs');
+  await page.waitForSelector('[role=option][aria-selected=true]:has-text("Pause jobs")');
+  await page.keyboard.press('Enter');
+  await page.click('dialog button[type=submit]');
+  try {
+    await page.waitForSelector('.banner:has-text("All jobs are paused")');
+    await page.click('.banner a:has-text("Pauses")');
+    await page.waitForSelector('tr:has-text("all jobs")');
+  } finally {
+    await node.post('resume');
+  }
+  await page.waitForFunction(() => !document.querySelector('.banner'));
+});
+
+pageTest('fires of the past run again, after it was said which', 'job/backfilled', async (page) => {
+  await node.addJob('backfilled', { cronSet: '0 0 * * * *' });
+  await page.goto(ui('job/backfilled?view=backfills'));
+  await page.fill('#ask-from', 'when it began');
+  await page.waitForSelector('.error:has-text("when it began")');
+  await page.fill('#ask-from', '3h');
+  await page.waitForSelector('.preview:has-text("No fire of that time needs to run")');
+  await page.selectOption('#ask-only', 'all');
+  const button = page.locator('.preview button');
+  const [, count] = /Run (\d+) fires/.exec(await button.textContent());
+  assert.equal(await page.locator('.preview ol li').count(), Number(count));
+  await keepPicture(page, 'backfill');
+  await button.click();
+  await page.waitForSelector(`#backfills tr:has-text("done"):has-text("${count} of ${count}")`);
+});
+
+pageTest('a backfill is stopped', 'job/backfilled-slowly', async (page) => {
+  await node.addJob('backfilled-slowly', { cronSet: '0 0 * * * *', command: 'sleep 300' });
+  await page.goto(ui('job/backfilled-slowly?view=backfills'));
+  await page.fill('#ask-from', '3h');
+  await page.selectOption('#ask-only', 'all');
+  await page.click('.preview button');
+  await page.click('#backfills tr:has-text("running") button:has-text("Stop")');
+  await page.waitForSelector('#backfills tr:has-text("stopped")');
+});
+
+pageTest('a run that went well runs again: the same fire', 'runs', async (page) => {
+  const run = await node.runToEnd(await node.addJob('again', {}));
+  await page.goto(ui(`run/${run.id}`));
+  await page.click('button:has-text("Run again")');
+  await page.waitForSelector('dialog:has-text("as its attempt 2")');
+  await page.click('dialog button[type=submit]');
+  await page.waitForSelector('.answer:has-text("Succeeded"):has-text("attempt 2")');
+  const again = await node.get(`log/${page.url().split('/').at(-1)}`);
+  assert.deepEqual([again.scheduled_at, again.attempt], [run.scheduled_at, 2]);
+});
+
+pageTest('locks say who has them and who waits; a new limit counts at once', 'access?view=locks', async (page) => {
+  await page.waitForSelector('.cmd:has-text("--locks db")');
+  const fields = { locks: ['shared'], overlap: 'queue', command: 'sleep 300' };
+  const [first, second] = [await node.addJob('lock-holder', fields), await node.addJob('lock-waiter', fields)];
+  await node.post(`cron/run/${first}`);
+  await page.waitForSelector('tr:has-text("shared"):has-text("1 of 1") td:nth-child(3):has-text("lock-holder")');
+  await node.post(`cron/run/${second}`);
+  await page.waitForSelector('tr:has-text("shared") td:nth-child(4):has-text("lock-waiter")');
+  await page.click('[aria-label="More actions for shared"]');
+  await page.click('[role=menuitem]:has-text("Change")');
+  await page.fill('#ask-limit', '0');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('.field:has(#ask-limit) .error:has-text("1 to 10000")');
+  await page.fill('#ask-limit', '2');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('tr:has-text("shared"):has-text("2 of 2") td:nth-child(3):has-text("lock-waiter")');
+  await page.click('[aria-label="More actions for shared"]');
+  await page.click('[role=menuitem]:has-text("Back to 1")');
+  await page.click('dialog button[type=submit]');
+  await page.waitForSelector('tr:has-text("shared"):has-text("2 of 1")');
+});
+
+pageTest('a channel is added, tested, changed and deleted', 'access?view=channels', async (page) => {
+  const taken = [];
+  const hook = createServer((asked, answer) => {
+    taken.push(asked.url);
+    asked.resume();
+    answer.end('thanks');
+  }).listen(0, '127.0.0.1');
+  await once(hook, 'listening');
+  try {
+    await page.waitForSelector('.cmd:has-text("peercron channel add")');
+    await page.click('button:has-text("New channel")');
+    await page.fill('#ask-name', 'on-call');
+    await page.click('dialog button[type=submit]');
+    await page.waitForSelector('.field:has(#ask-url) .error');
+    await page.fill('#ask-url', `http://127.0.0.1:${hook.address().port}/first`);
+    await page.click('dialog button[type=submit]');
+    await page.click('tr:has-text("on-call") button:has-text("Test")');
+    await page.waitForSelector('section:has-text("Test of on-call"):has-text("thanks")');
+    assert.deepEqual(taken, ['/first']);
+    await page.click('[aria-label="More actions for on-call"]');
+    await page.click('[role=menuitem]:has-text("Change")');
+    await page.uncheck('#ask-every_job');
+    await page.fill('#ask-tags', 'web, db');
+    await page.click('dialog button[type=submit]');
+    await page.waitForSelector('tr:has-text("on-call"):has-text("web, db")');
+    await page.click('tr:has-text("on-call") button:has-text("Test")');
+    await page.waitForSelector('section:has-text("Test of on-call"):has-text("thanks")');
+    assert.deepEqual(taken, ['/first', '/first'], 'its address stays, though it is not shown');
+    await page.click('[aria-label="More actions for on-call"]');
+    await page.click('[role=menuitem]:has-text("Delete")');
+    await page.click('dialog button[type=submit]');
+    await page.waitForSelector('.cmd:has-text("peercron channel add")');
+  } finally {
+    hook.closeAllConnections();
+    hook.close();
+  }
 });
 
 pageTest('a run is killed after a question', 'runs', async (page) => {

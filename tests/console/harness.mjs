@@ -28,8 +28,8 @@ async function freePort() {
   return port;
 }
 
-/** Tries again until it does not throw, for some seconds. */
-export async function eventually(check, seconds = 30) {
+/** Tries again until it does not throw, for as long as a busy machine may take. */
+export async function eventually(check, seconds = 120) {
   const end = Date.now() + seconds * 1000;
   for (;;) {
     try {
@@ -186,7 +186,7 @@ export class Browser {
       const isAnswer = message.text().startsWith('Failed to load resource');
       if (message.type() === 'error' && !isAnswer) page.complaints.push(message.text());
     });
-    page.setDefaultTimeout(30_000);
+    page.setDefaultTimeout(120_000);
     await page.goto(String(address));
     return page;
   }

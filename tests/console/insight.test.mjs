@@ -56,7 +56,7 @@ test('why a job ran is answered, and why it was stopped is kept', async () => {
   await withPage('job/asked?view=why', async (page) => {
     await page.waitForSelector('section .answer:has-text("failed")');
     await page.keyboard.press('s');
-    await page.fill('dialog #reason', 'the disk is full');
+    await page.fill('dialog #ask-reason', 'the disk is full');
     await page.click('dialog button:has-text("Stop")');
     await page.waitForSelector('.answer:has-text("Stopped")');
     await page.click('.tabs a:has-text("History")');

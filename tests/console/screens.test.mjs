@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { Browser, fillWithWork, findBarriers, keepPicture, Node, resize } from './harness.mjs';
+import { Browser, eventually, fillWithWork, findBarriers, keepPicture, Node, resize } from './harness.mjs';
 
 let node;
 let browser;
@@ -12,11 +12,28 @@ let work;
 before(async () => {
   [node, browser] = await Promise.all([Node.start(), Browser.start()]);
   work = await fillWithWork(node);
+  await holdThings();
 });
 after(async () => {
   await browser?.stop();
   await node?.stop();
 });
+
+/** Pauses, a lock with a run that waits for it, a channel and a backfill. */
+async function holdThings() {
+  const soon = Math.floor(Date.now() / 1000) + 5 * 3600;
+  await node.post('pause', { tag: 'partner', until: soon, reason: 'the partner moves its server' });
+  await node.post('pause', { tag: 'web', from: soon, reason: 'certificates are renewed by hand' });
+  await node.post('lock/set', { name: 'ftp', limit: 4 });
+  const locked = { locks: ['warehouse', 'ftp:2'], overlap: 'queue', command: 'sleep 600' };
+  const holds = await node.addJob('warehouse-vacuum', locked);
+  await node.post(`cron/run/${holds}`);
+  await eventually(async () => assert.equal((await node.get('lock/list')).find((lock) => lock.name === 'ftp').taken, 2));
+  await node.post(`cron/run/${await node.addJob('warehouse-extract', locked)}`);
+  await node.post('channel/add', { name: 'ops', kind: 'webhook', url: 'http://127.0.0.1:9/hook', every_job: 1 });
+  const backup = work.ids['nightly-backup'];
+  await node.post(`cron/backfill/${backup}`, { from: soon - 3 * 86_400, only: 'all', parallel: 2 });
+}
 
 /** What is there when the screen is whole. */
 const screens = {
@@ -29,6 +46,7 @@ const screens = {
   'job-toml': ['job/nightly-backup?view=definition&as=toml', '#toml'],
   'job-history': ['job/nightly-backup?view=history', '.diff'],
   'job-why': ['job/nightly-backup?view=why', '#at'],
+  'job-backfills': ['job/nightly-backup?view=backfills', '#backfills tbody tr'],
   'job-stopped': ['job/legacy-ftp-pull', '.answer:has-text("Stopped")'],
   'job-new': ['job/never-ran', '.answer:has-text("Has not run yet")'],
   new: ['new', '[name=cronSet]'],
@@ -38,7 +56,8 @@ const screens = {
   runs: ['runs?state=unsuccessful', 'tbody tr.alarm'],
   timeline: ['timeline', 'main h1'],
   nodes: ['nodes', 'td:has-text("dispatcher")'],
-  access: ['access', 'h2:has-text("Audit")'],
+  pauses: ['pauses', 'tbody tr'],
+  access: ['access', '#locks tbody tr'],
   'no-such-page': ['nowhere', 'h1:has-text("no such page")'],
 };
 

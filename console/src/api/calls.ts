@@ -61,11 +61,35 @@ export type Selection = { ids: string } | { tag: string } | { search: string } |
 export const bulk = (action: BulkAction, selection: Selection, more: Params = {}) =>
   post<answers.BulkResult>('cron/bulk', { action, ...selection, ...more });
 
+export const runAgain = (id: number) => post<answers.Run>(`run/again/${id}`);
+export const backfills = (id: number) => ifKnown(get<answers.Backfill[]>(`cron/${id}/backfills`));
+export const backfill = (id: number, asked: Params) => post<answers.Backfill>(`cron/backfill/${id}`, asked);
+export const stopBackfill = (id: number) => post<answers.Backfill>(`cron/backfill/stop/${id}`);
+
+export const pauses = (all: boolean) => ifKnown(get<answers.Pause[]>('pause/list', all ? { all: 1 } : {}));
+export const addPause = (fields: Params) => post<answers.Pause>('pause', fields);
+export const endPause = (id: number) => post<answers.Pause[]>('resume', { id });
+
+export const locks = () => ifKnown(get<answers.Lock[]>('lock/list'));
+export const setLock = (fields: Params) => post<answers.Lock>('lock/set', fields);
+export const deleteLock = (name: string) => post<answers.Lock>('lock/delete', { name });
+
+export const accounts = () => ifKnown(get<answers.Account[]>('account/list'));
+export const addAccount = (fields: Params) => post<answers.Account>('account/add', fields);
+export const updateAccount = (fields: Params) => post<answers.Account>('account/update', fields);
+export const deleteAccount = (name: string) => post<answers.Account>('account/delete', { name });
+export const changePassword = (fields: Params) => post<answers.Account>('account/password', fields);
+export const tokens = () => ifKnown(get<answers.Token[]>('token/list'));
+export const addToken = (fields: Params) => post<answers.Token & { token: string }>('token/add', fields);
+export const deleteToken = (name: string) => post<answers.Token>('token/delete', { name });
+export const accessEvents = (params: Params) => ifKnown(get<answers.List<answers.AccessEvent>>('access/list', params));
+
 export const signIn = (name: string, password: string) => post<{ name: string }>('session/sign-in', { name, password });
 export const signOut = () => post<{ signed_out: boolean }>('session/sign-out');
 
 export const channels = () => ifKnown(get<answers.Channel[]>('channel/list'));
 export const addChannel = (fields: Params) => post<answers.Channel>('channel/add', fields);
+export const updateChannel = (fields: Params) => post<answers.Channel>('channel/update', fields);
 export const deleteChannel = (id: number) => post<answers.Channel>(`channel/delete/${id}`);
 export const testChannel = (id: number) => post<answers.ChannelTest>(`channel/test/${id}`);
 export const deliveries = (id: number) => get<answers.Delivery[]>(`channel/${id}/deliveries`);

@@ -1,10 +1,11 @@
 import { readFields, takesReason, type Field } from '../rules/fields';
 import { getText } from './client';
 
-/** What jobs are like at this node. */
+/** What jobs are like at this node, and what it can be asked for. */
 export interface JobForm {
   fields: Field[];
   takesReason: boolean;
+  knows: (path: string) => boolean; // whether the node has the call
 }
 
 let read: Promise<JobForm> | undefined;
@@ -13,8 +14,9 @@ let read: Promise<JobForm> | undefined;
 export function jobForm(): Promise<JobForm> {
   read ??= getText('openapi.json').then(
     (text) => {
-      const { schemas } = JSON.parse(text).components;
-      return { fields: readFields(schemas), takesReason: takesReason(schemas) };
+      const { components, paths } = JSON.parse(text);
+      const { schemas } = components;
+      return { fields: readFields(schemas), takesReason: takesReason(schemas), knows: (path: string) => path in paths };
     },
     (error) => {
       read = undefined;

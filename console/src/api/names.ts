@@ -22,7 +22,12 @@ const atATime = 6;
 /** Those of the rows' jobs: as the rows say, or an older node is asked; a job that was deleted has none. */
 export async function learnNames(runs: readonly Run[]): Promise<void> {
   rememberNames(runs.flatMap((run) => (run.name === undefined ? [] : [{ id: run.cron_id, name: run.name ?? '' }])));
-  const unknown = [...new Set(runs.map((run) => run.cron_id))].filter((id) => !names.value.has(id));
+  await learnJobNames(runs.map((run) => run.cron_id));
+}
+
+/** Asks for those that are not known yet. */
+export async function learnJobNames(ids: readonly number[]): Promise<void> {
+  const unknown = [...new Set(ids)].filter((id) => !names.value.has(id));
   for (let begin = 0; begin < unknown.length; begin += atATime) {
     const some = unknown.slice(begin, begin + atATime);
     const found = await Promise.allSettled(some.map((id) => calls.job(String(id))));

@@ -64,6 +64,20 @@ export interface Job extends Statistics {
   running?: number;
   next?: string[];
   schedule_error?: string | null;
+  paused?: Pause | null; // that it is in
+}
+
+export interface Pause {
+  id: number;
+  cron_id: number; // 0: of a tag, or of all jobs
+  tag: string;
+  begins_at: number;
+  until: number | null;
+  ended_at: number | null;
+  reason: string;
+  made_by: string;
+  ended_by: string;
+  active: boolean;
 }
 
 export interface JobStatistics extends Statistics {
@@ -200,6 +214,7 @@ export interface Overview {
   running: RunningRun[];
   next: PlannedFire[];
   next_total: number;
+  pauses?: Pause[]; // that are not over
   next_minutes?: { from: number; fires: number[] }; // not there: as above
   strip?: Histogram; // not there: the node is too old to say
   dispatchers: { at: number; node: string; epoch: number }[];
@@ -378,4 +393,68 @@ export interface Finding {
   cron_id: number;
   scheduled_at: number;
   what: string;
+}
+
+export interface LockRun {
+  id: number;
+  cron_id: number;
+  job: string;
+  weight: number;
+  run_server: string;
+  started_at: number | null;
+}
+
+export interface Lock {
+  name: string;
+  limit: number;
+  is_set: boolean;
+  set_by: string;
+  jobs: number;
+  taken: number;
+  owners: LockRun[];
+  waiting: LockRun[];
+}
+
+export interface Account {
+  name: string;
+  role: string;
+  tags: string[];
+  created_at: number;
+  signed_in_at: number | null;
+}
+
+export interface Token {
+  name: string;
+  role: string;
+  tags: string[];
+  created_by: string;
+  expires_at: number | null;
+  used_at: number | null;
+}
+
+export interface AccessEvent {
+  id: number;
+  at: number;
+  what: string;
+  who: string;
+  address: string;
+  detail: string;
+}
+
+export interface Backfill {
+  id: number | null; // null: it was only asked what it would do
+  cron_id: number;
+  from: number;
+  to: number;
+  only: string;
+  parallel: number;
+  asked_by: string;
+  asked_at: number;
+  state: string;
+  why: string;
+  ended_at: number | null;
+  fires: number;
+  begun: number;
+  open: number;
+  first_fires?: number[];
 }

@@ -6,7 +6,7 @@ import { clock } from '../rules/times';
 import { listZone } from '../store/zone';
 import type { ComponentChildren } from 'preact';
 
-function Banner(props: { warns?: boolean; title: string; children?: ComponentChildren; to?: string }) {
+function Banner(props: { warns?: boolean; title: string; children?: ComponentChildren; to?: string; more?: string }) {
   const mark = props.warns ? 'retry' : 'failed';
   return (
     <div class={props.warns ? 'banner warn' : 'banner'} role={props.warns ? 'status' : 'alert'}>
@@ -18,7 +18,7 @@ function Banner(props: { warns?: boolean; title: string; children?: ComponentChi
       </p>
       {props.to && (
         <a class="end" href={props.to}>
-          {t('whatToCheck')}
+          {props.more ?? t('whatToCheck')}
         </a>
       )}
     </div>
@@ -57,7 +57,7 @@ export function Banners() {
         </Banner>
       )}
       {health.paused && (
-        <Banner warns title={t('allPaused')}>
+        <Banner warns title={t('allPaused')} to={href('pauses')} more={t('pauses')}>
           {health.paused}
         </Banner>
       )}

@@ -12,7 +12,48 @@ function labelOf(field: Field): string {
 
 const mono = new Set(['cronSet', 'retries', 'retry_delay', 'run_on', 'locks', 'env', 'inputs', 'command', 'work_dir', 'http_url']);
 
-/** One field of the form: label above, help below, an error in place of the help. */
+/** Label above, help below, an error in place of the help. */
+export function Framed(props: {
+  id: string;
+  label: string;
+  isFlag?: boolean | undefined;
+  error: string;
+  help?: ComponentChildren;
+  children: ComponentChildren;
+}) {
+  const { id, error, help } = props;
+  return (
+    <div class={props.isFlag ? 'field flag' : 'field'}>
+      <label for={id}>{props.label}</label>
+      {props.children}
+      {error !== '' ? (
+        <p class="error" id={`${id}-help`}>
+          <svg class="mark bad" aria-hidden="true">
+            <use href="#m-failed" />
+          </svg>{' '}
+          <span>{error}</span>
+        </p>
+      ) : (
+        help && (
+          <p class="help" id={`${id}-help`}>
+            {help}
+          </p>
+        )
+      )}
+    </div>
+  );
+}
+
+/** What a control says of itself to those who do not see its frame. */
+export function described(id: string, error: string, help: ComponentChildren) {
+  return {
+    id,
+    'aria-invalid': error !== '' ? (true as const) : undefined,
+    'aria-describedby': error !== '' || help ? `${id}-help` : undefined,
+  };
+}
+
+/** One field of the form of a job. */
 export function FormField(props: {
   field: Field;
   value: string;
@@ -23,13 +64,7 @@ export function FormField(props: {
   const { field, value, error, set } = props;
   const id = `field-${field.name}`;
   const help = props.help ?? field.about;
-  const describedBy = error !== '' || help ? `${id}-help` : undefined;
-  const common = {
-    id,
-    name: field.name,
-    'aria-invalid': error !== '' ? true : undefined,
-    'aria-describedby': describedBy,
-  };
+  const common = { ...described(id, error, help), name: field.name };
   const className = mono.has(field.name) ? 'mono' : undefined;
   let control;
   if (field.kind === 'flag') {
@@ -55,23 +90,8 @@ export function FormField(props: {
     );
   }
   return (
-    <div class={field.kind === 'flag' ? 'field flag' : 'field'}>
-      <label for={id}>{labelOf(field)}</label>
+    <Framed id={id} label={labelOf(field)} isFlag={field.kind === 'flag'} error={error} help={help}>
       {control}
-      {error !== '' ? (
-        <p class="error" id={`${id}-help`}>
-          <svg class="mark bad" aria-hidden="true">
-            <use href="#m-failed" />
-          </svg>{' '}
-          <span>{error}</span>
-        </p>
-      ) : (
-        help && (
-          <p class="help" id={`${id}-help`}>
-            {help}
-          </p>
-        )
-      )}
-    </div>
+    </Framed>
   );
 }

@@ -1,6 +1,5 @@
-import { useSignal } from '@preact/signals';
-
 import * as calls from '../api/calls';
+import type { Params } from '../api/client';
 import { jobForm } from '../api/fields';
 import { nameOf } from '../api/names';
 import type { BulkResult, Job } from '../api/types';
@@ -10,11 +9,18 @@ import { t, tx } from '../store/language';
 import { useResource } from '../store/resource';
 import { go, href, runHref } from '../store/route';
 import { may } from '../store/session';
-import { Ask } from './dialog';
+import { zoneOf } from '../store/zone';
+import { Ask, given, type Entry, type Values } from './dialog';
 import type { MenuItem } from './menu';
+import { shortTime } from './time';
+
+/** Whether starting it is what one wants: it is stopped, or in a pause of its own. */
+export function isHeld(job: Job): boolean {
+  return job.state === 'stopped' || (job.paused?.cron_id ?? 0) !== 0;
+}
 
 /** What an action is about. */
-type Target = Pick<Job, 'id' | 'name'>;
+type Target = Pick<Job, 'id' | 'name'> & { zone?: string | undefined };
 
 /** Of a job's declared input: "NAME", "NAME=default" or "NAME:first|second". */
 interface Input {
@@ -29,90 +35,62 @@ function parseInput(declared: string): Input {
   return { name, choices, value: choices[0] ?? rest };
 }
 
-/** Why something is done, where the node keeps that. */
-function Reason({ value, onInput }: { value: string; onInput: (text: string) => void }) {
-  const form = useResource(jobForm, 'form');
-  if (!form.data.value?.takesReason) return null;
-  return (
-    <div class="field">
-      <label for="reason">{t('why')}</label>
-      <input
-        id="reason"
-        type="text"
-        maxLength={255}
-        value={value}
-        placeholder={t('keptInHistory')}
-        onInput={(event) => onInput(event.currentTarget.value)}
-      />
-    </div>
-  );
+/** What a change may say about itself, as far as the node takes it. */
+function useChangeFields(isStop: boolean, zone?: string): () => readonly Entry[] {
+  const form = useResource(jobForm, 'form').data.value;
+  const until: Entry = { name: 'until', label: t('until'), kind: 'moment', help: t('untilMeans'), ...(zone ? { zone } : {}) };
+  const why: Entry = { name: 'reason', label: t('why'), placeholder: t('keptInHistory') };
+  return () => [...(isStop && form?.knows('/pause') ? [until] : []), ...(form?.takesReason ? [why] : [])];
 }
 
 function RunNow({ job }: { job: Target & { inputs?: string[] | undefined } }) {
   const whole = useResource(async () => (job.inputs ? job : calls.job(String(job.id))), String(job.id));
   const inputs = (whole.data.value?.inputs ?? []).map(parseInput);
-  const changed = useSignal<Record<string, string>>({});
-  const valueOf = (input: Input) => changed.value[input.name] ?? input.value;
-  const set = (name: string, value: string) => (changed.value = { ...changed.value, [name]: value });
-  const act = async () => {
-    const run = await calls.runJob(job.id, inputs.map((input) => `${input.name}=${valueOf(input)}`));
+  const fields = () =>
+    inputs.map((input): Entry => {
+      const entry = { name: input.name, label: input.name, initial: input.value };
+      return input.choices.length > 0 ? { ...entry, kind: 'choice', choices: input.choices } : entry;
+    });
+  const act = async (values: Values) => {
+    const run = await calls.runJob(job.id, inputs.map(({ name }) => `${name}=${values[name]}`));
     tell('run');
     go(runHref(run.id));
   };
   return (
-    <Ask title={t('runJobNow', { name: nameOf(job.id, job.name) })} action={t('runNow')} act={act}>
+    <Ask title={t('runJobNow', { name: nameOf(job.id, job.name) })} action={t('runNow')} fields={fields} act={act}>
       {inputs.length === 0 && <p class="dim">{t('runNowMeans')}</p>}
-      {inputs.map((input) => (
-        <div class="field" key={input.name}>
-          <label for={`input-${input.name}`}>{input.name}</label>
-          {input.choices.length > 0 ? (
-            <select id={`input-${input.name}`} value={valueOf(input)} onChange={(event) => set(input.name, event.currentTarget.value)}>
-              {input.choices.map((choice) => (
-                <option key={choice}>{choice}</option>
-              ))}
-            </select>
-          ) : (
-            <input
-              id={`input-${input.name}`}
-              class="mono"
-              type="text"
-              value={valueOf(input)}
-              onInput={(event) => set(input.name, event.currentTarget.value)}
-            />
-          )}
-        </div>
-      ))}
     </Ask>
   );
 }
 
 function StopJob({ job }: { job: Target }) {
-  const reason = useSignal('');
-  const act = async () => {
-    await calls.stopJob(job.id, reason.value === '' ? {} : { reason: reason.value });
+  const name = nameOf(job.id, job.name);
+  const zone = zoneOf(job.zone);
+  const fields = useChangeFields(true, zone);
+  const act = async (values: Values) => {
+    await calls.stopJob(job.id, given(values));
     tell('job');
-    said.value = tx('stopped_', { name: nameOf(job.id, job.name) });
+    said.value = values['until'] ? tx('stoppedUntil', { name, when: shortTime(1000 * Number(values['until']), zone) }) : tx('stopped_', { name });
   };
   return (
-    <Ask title={t('stopJob', { name: nameOf(job.id, job.name) })} action={t('stop')} act={act}>
+    <Ask title={t('stopJob', { name })} action={t('stop')} fields={fields} act={act}>
       <p class="dim">{t('stopMeans')}</p>
-      <Reason value={reason.value} onInput={(text) => (reason.value = text)} />
     </Ask>
   );
 }
 
 function DeleteJob({ job }: { job: Target }) {
-  const reason = useSignal('');
-  const act = async () => {
-    await calls.deleteJob(job.id, reason.value === '' ? {} : { reason: reason.value });
+  const name = nameOf(job.id, job.name);
+  const fields = useChangeFields(false);
+  const act = async (values: Values) => {
+    await calls.deleteJob(job.id, given(values));
     tell('job');
-    said.value = tx('deleted_', { name: nameOf(job.id, job.name) });
+    said.value = tx('deleted_', { name });
     go(href('jobs'));
   };
   return (
-    <Ask title={t('deleteJob', { name: nameOf(job.id, job.name) })} action={t('delete')} isLast act={act}>
+    <Ask title={t('deleteJob', { name })} action={t('delete')} isLast fields={fields} act={act}>
       <p class="dim">{t('deleteMeans')}</p>
-      <Reason value={reason.value} onInput={(text) => (reason.value = text)} />
     </Ask>
   );
 }
@@ -143,8 +121,7 @@ export interface Chosen {
 }
 
 /** One call where the node has it, else one for each job. */
-async function doAll(action: calls.BulkAction, chosen: Chosen, reason: string): Promise<BulkResult> {
-  const more = reason === '' ? {} : { reason };
+async function doAll(action: calls.BulkAction, chosen: Chosen, more: Params): Promise<BulkResult> {
   const known = await calls.ifKnown(calls.bulk(action, chosen.selection, more));
   if (known) return known;
   const one = { start: calls.startJob, stop: calls.stopJob, delete: calls.deleteJob, run: calls.runJob }[action] as (
@@ -160,10 +137,10 @@ async function doAll(action: calls.BulkAction, chosen: Chosen, reason: string): 
 }
 
 function BulkAsk(props: { action: calls.BulkAction; chosen: Chosen; touches: string; done: () => void }) {
-  const reason = useSignal('');
   const { action, chosen } = props;
-  const act = async () => {
-    const result = await doAll(action, chosen, reason.value);
+  const fields = useChangeFields(false);
+  const act = async (values: Values) => {
+    const result = await doAll(action, chosen, given(values));
     tell('job');
     if (result.failed.length > 0) {
       said.value = t('bulkPartly', { done: result.done, total: result.total, first: result.failed[0]!.message });
@@ -173,9 +150,8 @@ function BulkAsk(props: { action: calls.BulkAction; chosen: Chosen; touches: str
     props.done();
   };
   return (
-    <Ask title={t(`${action}Many`, { n: chosen.count })} action={t(action === 'run' ? 'runNow' : action)} isLast={action === 'delete'} act={act}>
+    <Ask title={t(`${action}Many`, { n: chosen.count })} action={t(action === 'run' ? 'runNow' : action)} isLast={action === 'delete'} fields={action === 'run' ? undefined : fields} act={act}>
       <p class="dim">{props.touches}</p>
-      {action !== 'run' && <Reason value={reason.value} onInput={(text) => (reason.value = text)} />}
     </Ask>
   );
 }
@@ -189,7 +165,7 @@ export function jobMenu(job: Job): MenuItem[] {
   const items: MenuItem[] = [];
   if (may('operate')) {
     items.push({ label: t('runNow…'), act: () => askRunNow(job) });
-    if (job.state === 'stopped') items.push({ label: t('start'), act: () => askStart(job) });
+    if (isHeld(job)) items.push({ label: t('start'), act: () => askStart(job) });
     else items.push({ label: t('stop…'), act: () => askStop(job) });
   }
   if (may('admin')) items.push({ label: t('delete…'), act: () => askDelete(job) });

@@ -69,6 +69,15 @@ export function Loaded<T>(props: { of: Resource<T>; children: (data: T) => Compo
   return <p class="note loading">{t('reading')}</p>;
 }
 
+/** A command that does the same, or what one has to copy. */
+export function Command({ label, children }: { label: string; children: string }) {
+  return (
+    <pre class="cmd" tabIndex={0} role="region" aria-label={label}>
+      {children}
+    </pre>
+  );
+}
+
 /** The first and last row of a page of a list, and the way to the others. */
 export function Pages(props: {
   page: number;
@@ -102,4 +111,3 @@ export function Pages(props: {
     </div>
   );
 }
-

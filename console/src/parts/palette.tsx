@@ -6,6 +6,7 @@ import * as calls from '../api/calls';
 import { nameOf, rememberNames } from '../api/names';
 import type { Job } from '../api/types';
 import { lookOfJob } from '../rules/states';
+import { accessViews } from '../store/access_views';
 import { closeDialog } from '../store/asked';
 import { language, t } from '../store/language';
 import { go, href, jobHref, runHref } from '../store/route';
@@ -14,7 +15,8 @@ import { may } from '../store/session';
 import { switchTheme } from '../store/theme';
 import { switchZone } from '../store/zone';
 import { Dialog } from './dialog';
-import { askRunNow, askStart, askStop } from './job_actions';
+import { askRunNow, askStart, askStop, isHeld } from './job_actions';
+import { askPause } from './pause_actions';
 import { Mark } from './state';
 
 interface Choice {
@@ -57,7 +59,7 @@ function actionChoices(job: Job | undefined): Choice[] {
   const name = nameOf(job.id, job.name);
   const group = t('actions');
   const stopOrStart: Choice =
-    job.state === 'stopped'
+    isHeld(job)
       ? { group, label: t('startJob', { name }), act: () => askStart(job) }
       : { group, label: `${t('stopJob', { name })}…`, key: 's', act: () => askStop(job) };
   return [{ group, label: `${t('runJobNow', { name })}…`, key: 'r', act: () => askRunNow(job) }, stopOrStart];
@@ -72,6 +74,11 @@ function pageChoices(typed: string): Choice[] {
     key: one.key,
     act: () => go(href(one.screen)),
   }));
+  pages.push({ group, label: t('pauses'), act: () => go(href('pauses')) });
+  if (may('operate')) pages.push({ group, label: t('pauseJobs…'), act: () => askPause() });
+  for (const one of accessViews.filter(({ role }) => may(role))) {
+    pages.push({ group, label: t(one.word), act: () => go(href('access', { view: one.view })) });
+  }
   if (may('admin')) pages.push({ group, label: t('newJob'), key: 'n', act: () => go(href('new')) });
   pages.push(
     { group, label: t('switchZone'), key: 'z', act: switchZone },

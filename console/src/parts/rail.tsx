@@ -9,7 +9,7 @@ import { KeyList } from './key_list';
 import { Palette } from './palette';
 
 /** The screen of the rail that a page belongs to. */
-const belongsTo: Record<string, string> = { job: 'jobs', new: 'jobs', run: 'runs' };
+const belongsTo: Record<string, string> = { job: 'jobs', new: 'jobs', pauses: 'jobs', run: 'runs' };
 
 export function Brand() {
   return (

@@ -23,6 +23,7 @@ export type StateWord =
   | 'planned'
   | 'revoked'
   | 'stopped'
+  | 'paused'
   | 'done'
   | 'new'
   | 'enabled';
@@ -58,11 +59,13 @@ export interface JobState {
   last_state?: string | null;
   last_cause?: string;
   running?: number;
+  paused?: object | null; // the pause that it is in
 }
 
 export function lookOfJob(job: JobState): Look {
   if (job.state === 'stopped') return { mark: 'stopped', tone: '', word: 'stopped' };
   if (job.running) return looks.running!;
+  if (job.paused) return { mark: 'stopped', tone: '', word: 'paused' };
   if (job.last_state) return lookOf(job.last_state, job.last_cause);
   if (job.state === 'done') return { mark: 'success', tone: '', word: 'done' };
   if (job.last_state === null) return { mark: 'planned', tone: '', word: 'new' };

@@ -145,7 +145,7 @@ export function parseMoment(text: string, zone: string): number | undefined {
   const [year, month, day, hour, minute, second] = found.slice(1).map((part) => Number(part ?? 0)) as number[];
   const asUtc = Date.UTC(year!, month! - 1, day!, hour!, minute!, second!);
   const date = new Date(asUtc);
-  if (date.getUTCMonth() !== month! - 1 || date.getUTCDate() !== day! || hour! > 23) return undefined;
+  if (date.getUTCMonth() !== month! - 1 || date.getUTCDate() !== day! || hour! > 23 || minute! > 59 || second! > 59) return undefined;
   const offsetAt = (at: number) => {
     const there = fieldsOf(at, zone);
     const { year, month, day, hour, minute, second } = there;

@@ -4,15 +4,19 @@ import * as calls from '../api/calls';
 import { ApiError } from '../api/client';
 import { nameOf } from '../api/names';
 import type { AuditTotals, Finding } from '../api/types';
-import { explanation, Head } from '../parts/page';
+import { Command, explanation, Head } from '../parts/page';
 import { State } from '../parts/state';
 import { lookOf } from '../rules/states';
 import { clock, writtenMoment } from '../rules/times';
-import { caller } from '../store/session';
 import { t } from '../store/language';
-import { href } from '../store/route';
+import { href, route } from '../store/route';
+import { caller, may, seesAllJobs } from '../store/session';
 import { listZone } from '../store/zone';
+import { AccessLog } from './access_log';
+import { accessViews, counts } from '../store/access_views';
+import { Accounts, askPassword, Tokens } from './accounts';
 import { Channels } from './channels';
+import { Locks } from './locks';
 
 const day = 86_400_000;
 
@@ -116,20 +120,19 @@ function Audit() {
           {done.findings.length > 0 && <Findings findings={done.findings} />}
         </>
       )}
-      <pre class="cmd" tabIndex={0} role="region" aria-label={t('commandAudit')}>
-        {`peercron audit --from '${writtenMoment(Date.now() - days.value * day, zone).slice(0, 10)}'`}
-      </pre>
+      <Command label={t('commandAudit')}>{`peercron audit --from '${writtenMoment(Date.now() - days.value * day, zone).slice(0, 10)}'`}</Command>
     </section>
   );
 }
 
-function Tokens() {
+/** For those who do not see accounts. */
+function You() {
   const who = caller.value;
   if (!who) return null;
   return (
-    <section id="tokens">
+    <section id="you">
       <div class="sub">
-        <h2>{t('tokens')}</h2>
+        <h2>{t('you')}</h2>
       </div>
       {who.tokens ? (
         <dl class="facts">
@@ -139,28 +142,84 @@ function Tokens() {
           <dd>{who.role}</dd>
           <dt>{t('mayDo')}</dt>
           <dd>{t(`role_${who.role}`)}</dd>
+          <dt>{t('jobs')}</dt>
+          <dd>{seesAllJobs() ? t('allJobs') : who.tags!.join(', ')}</dd>
         </dl>
       ) : (
         <p>{t('anonymousMeans', { may: t(`role_${who.role}`) })}</p>
       )}
-      <p class="note">{t('tokensAreConfigured')}</p>
-      <pre class="cmd" tabIndex={0} role="region" aria-label={t('tokens')}>
-        {'peercron account add ada --role operate\npeercron token add deploy --role operate --tags web --expires 90d'}
-      </pre>
+      <p class="note">{t('accountsAreMadeBy')}</p>
     </section>
   );
 }
 
+function Tabs({ view }: { view: string }) {
+  const shown = accessViews.filter((one) => may(one.role) && (seesAllJobs() || one.role === 'owner'));
+  return (
+    <nav class="tabs" aria-label={t('access')}>
+      {shown.map((one) => (
+        <a key={one.view} href={href('access', { view: one.view })} aria-current={one.view === view ? 'page' : undefined}>
+          {t(one.word)} {counts.value[one.view] !== undefined && <span class="n">{t('number', { n: counts.value[one.view]! })}</span>}
+        </a>
+      ))}
+    </nav>
+  );
+}
+
+/** One of the views, or all of them in brief. */
+function View({ view }: { view: string }) {
+  const isOwner = may('owner');
+  switch (view) {
+    case 'channels':
+      return <Channels />;
+    case 'accounts':
+      return <Accounts />;
+    case 'tokens':
+      return <Tokens />;
+    case 'locks':
+      return <Locks />;
+    case 'log':
+      return <AccessLog isBrief={false} />;
+    case 'audit':
+      return <Audit />;
+    default:
+      return (
+        <>
+          {isOwner && <Channels />}
+          {isOwner && (
+            <div class="pair even">
+              <Accounts />
+              <Tokens />
+            </div>
+          )}
+          <div class="pair even">
+            {isOwner ? <AccessLog isBrief /> : <You />}
+            {seesAllJobs() && (
+              <div>
+                <Locks />
+                <Audit />
+              </div>
+            )}
+          </div>
+        </>
+      );
+  }
+}
+
 export function AccessScreen() {
   const who = caller.value;
+  const view = route.value.query.get('view') ?? '';
   return (
     <>
-      <Head title={t('access')} beside={who && (who.tokens ? t('signedInAs', { name: who.name, role: who.role }) : t('anonymous', { role: who.role }))} />
-      <Channels />
-      <div class="pair even">
-        <Tokens />
-        <Audit />
-      </div>
+      <Head title={t('access')} beside={who && (who.tokens ? t('signedInAs', { name: who.name, role: who.role }) : t('anonymous', { role: who.role }))}>
+        {who?.proof === 'session' && (
+          <button type="button" onClick={askPassword}>
+            {t('changePassword…')}
+          </button>
+        )}
+      </Head>
+      <Tabs view={view} />
+      <View key={view} view={view} />
     </>
   );
 }

@@ -4,16 +4,17 @@ import * as calls from '../api/calls';
 import { ApiError } from '../api/client';
 import { nameOf } from '../api/names';
 import type { Channel, ChannelTest, Delivery } from '../api/types';
-import { Ask } from '../parts/dialog';
-import { explanation, Trouble } from '../parts/page';
+import { Ask, type Entry, type Values } from '../parts/dialog';
+import { Menu } from '../parts/menu';
+import { Command, explanation, Trouble } from '../parts/page';
 import { Mark, State } from '../parts/state';
 import { shortTime } from '../parts/time';
 import { lookOf, type Look } from '../rules/states';
 import { asked } from '../store/asked';
 import { t } from '../store/language';
 import { useResource } from '../store/resource';
-import { may } from '../store/session';
 import { listZone } from '../store/zone';
+import { counted } from '../store/access_views';
 
 /** What the kinds want to know: docs/notices.md. A node that knows another kind says what it lacks. */
 const settings: Record<string, readonly string[]> = {
@@ -35,48 +36,41 @@ const settings: Record<string, readonly string[]> = {
 };
 
 const secret = new Set(['secret', 'password', 'token', 'key']);
+/** What stands in an answer for what it does not show. */
+const hidden = '***';
 
-function NewChannel({ done }: { done: () => Promise<void> }) {
-  const kind = useSignal('webhook');
-  const values = useSignal<Record<string, string>>({});
-  const everyJob = useSignal(true);
-  const act = async () => {
-    const names = ['name', 'tags', ...settings[kind.value]!];
-    const given = Object.fromEntries(names.map((name) => [name, values.value[name] ?? '']).filter(([, value]) => value !== ''));
-    await calls.addChannel({ ...given, kind: kind.value, every_job: everyJob.value });
+/** What a channel of the kind is told; of one that is there, secrets are kept unless new ones are given. */
+function channelFields(channel: Channel | undefined) {
+  return (values: Values): Entry[] => {
+    const kind = channel?.kind ?? values['kind'] ?? 'webhook';
+    const everyJob = values['every_job'] ?? (channel && !channel.every_job ? '' : '1');
+    const setting = (name: string): Entry => {
+      const isHidden = channel?.settings[name]?.includes(hidden) ?? false;
+      const initial = isHidden ? '' : (channel?.settings[name] ?? '');
+      return { name, label: name, kind: secret.has(name) ? 'password' : 'text', initial, ...(isHidden ? { help: t('secretStays') } : {}) };
+    };
+    return [
+      { name: 'name', label: t('name'), initial: channel?.name ?? '' },
+      ...(channel ? [] : [{ name: 'kind', label: t('kind'), kind: 'choice', choices: Object.keys(settings), initial: kind } satisfies Entry]),
+      ...(settings[kind] ?? []).map(setting),
+      { name: 'every_job', label: t('everyJob'), kind: 'flag', initial: everyJob },
+      ...(everyJob === '1' ? [] : [{ name: 'tags', label: t('field_tags'), initial: channel?.tags.join(', ') ?? '', help: t('channelTags') }]),
+      ...(channel ? [{ name: 'stop', label: t('channelStopped'), kind: 'flag', initial: channel.stop ? '1' : '' } satisfies Entry] : []),
+    ];
+  };
+}
+
+function askChannel(channel: Channel | undefined, done: () => Promise<void>): void {
+  const act = async ({ every_job, stop, ...values }: Values) => {
+    const isKept = (name: string) => channel?.settings[name]?.includes(hidden) ?? channel === undefined;
+    const texts = Object.entries(values).filter(([name, value]) => value !== '' || !isKept(name));
+    const fields = { ...Object.fromEntries(texts), every_job: every_job === '1' };
+    if (channel) await calls.updateChannel({ ...fields, stop: stop === '1', id: channel.id });
+    else await calls.addChannel(fields);
     await done();
   };
-  const field = (name: string, label: string, help?: string) => (
-    <div class="field" key={name}>
-      <label for={`channel-${name}`}>{label}</label>
-      <input
-        id={`channel-${name}`}
-        type={secret.has(name) ? 'password' : 'text'}
-        autocomplete="off"
-        value={values.value[name] ?? ''}
-        onInput={(event) => (values.value = { ...values.value, [name]: event.currentTarget.value })}
-      />
-      {help && <p class="help">{help}</p>}
-    </div>
-  );
-  return (
-    <Ask title={t('newChannel')} action={t('save')} act={act}>
-      {field('name', t('name'))}
-      <div class="field">
-        <label for="channel-kind">{t('kind')}</label>
-        <select id="channel-kind" value={kind.value} onChange={(event) => (kind.value = event.currentTarget.value)}>
-          {Object.keys(settings).map((one) => (
-            <option key={one}>{one}</option>
-          ))}
-        </select>
-      </div>
-      {settings[kind.value]!.map((name) => field(name, name))}
-      <div class="field flag">
-        <input id="channel-every" type="checkbox" checked={everyJob.value} onChange={(event) => (everyJob.value = event.currentTarget.checked)} />
-        <label for="channel-every">{t('everyJob')}</label>
-      </div>
-      {!everyJob.value && field('tags', t('field_tags'), t('channelTags'))}
-    </Ask>
+  asked.value = (
+    <Ask title={channel ? t('changeChannel', { name: channel.name }) : t('newChannel')} action={t('save')} fields={channelFields(channel)} act={act} />
   );
 }
 
@@ -142,9 +136,7 @@ function Test({ tested }: { tested: Tested }) {
           <p>
             <State look={lookOf(result.sent ? 'success' : 'failed')}>{t(result.sent ? 'sent' : 'notSent')}</State> {result.problem}
           </p>
-          <pre class="cmd" tabIndex={0} role="region" aria-label={t('sentAndAnswered')}>
-            {`→ ${result.request}\n← ${result.answer || t('none')}`}
-          </pre>
+          <Command label={t('sentAndAnswered')}>{`→ ${result.request}\n← ${result.answer || t('none')}`}</Command>
         </>
       )}
       <div class="sub spaced">
@@ -157,7 +149,7 @@ function Test({ tested }: { tested: Tested }) {
 
 /** Where notices are sent, with a test of each. @returns nothing where the node has no channels */
 export function Channels() {
-  const resource = useResource(async () => ({ list: may('owner') ? await calls.channels() : undefined }), 'channels');
+  const resource = useResource(async () => ({ list: counted('channels', await calls.channels()) }), 'channels');
   const tested = useSignal<Tested | undefined>(undefined);
   const list = resource.data.value?.list;
   if (!list) return <Trouble of={resource} />;
@@ -182,7 +174,7 @@ export function Channels() {
         <div class="sub">
           <h2>{t('channels')}</h2>
           <span class="end">
-            <button type="button" onClick={() => (asked.value = <NewChannel done={resource.reload} />)}>
+            <button type="button" onClick={() => askChannel(undefined, resource.reload)}>
               {t('newChannel')}
             </button>
           </span>
@@ -190,9 +182,7 @@ export function Channels() {
         {list.length === 0 ? (
           <>
             <p class="note">{t('noChannels')}</p>
-            <pre class="cmd" tabIndex={0} role="region" aria-label={t('channels')}>
-              {'peercron channel add ops webhook --url https://example.com/hooks/peercron --every-job'}
-            </pre>
+            <Command label={t('channels')}>peercron channel add ops webhook --url https://example.com/hooks/peercron --every-job</Command>
           </>
         ) : (
           <table class="fold">
@@ -217,9 +207,13 @@ export function Channels() {
                     <button type="button" onClick={() => void test(channel)}>
                       {t('test')}
                     </button>{' '}
-                    <button type="button" class="last" onClick={() => askDelete(channel, resource.reload)}>
-                      {t('delete…')}
-                    </button>
+                    <Menu
+                      name={channel.name}
+                      items={[
+                        { label: t('change…'), act: () => askChannel(channel, resource.reload) },
+                        { label: t('delete…'), act: () => askDelete(channel, resource.reload) },
+                      ]}
+                    />
                   </td>
                 </tr>
               ))}

@@ -5,7 +5,7 @@ import * as calls from '../api/calls';
 import { nameOf, rememberNames } from '../api/names';
 import type { Job, JobStatistics, Run } from '../api/types';
 import { attemptText, happened } from '../parts/happened';
-import { askDelete, askRunNow, askStart, askStop } from '../parts/job_actions';
+import { askDelete, askRunNow, askStart, askStop, isHeld } from '../parts/job_actions';
 import { Menu } from '../parts/menu';
 import { Head, Loaded } from '../parts/page';
 import { State } from '../parts/state';
@@ -19,6 +19,7 @@ import { useResource } from '../store/resource';
 import { go, href, jobHref, route, runHref } from '../store/route';
 import { may } from '../store/session';
 import { usePageZone, zoneOf } from '../store/zone';
+import { Backfills } from './job_backfills';
 import { Definition } from './job_definition';
 import { History } from './job_history';
 import { Runs } from './job_runs';
@@ -30,6 +31,7 @@ const views = [
   { view: 'schedule', word: 'schedule' },
   { view: 'definition', word: 'definition' },
   { view: 'history', word: 'history' },
+  { view: 'backfills', word: 'backfills' },
   { view: 'why', word: 'whyTab' },
 ] as const;
 
@@ -59,6 +61,18 @@ function Answer({ job, statistics, last, waiting }: Known) {
       <p class="answer">
         <State look={lookOfJob(job)}>{t('isStopped')}</State>
         {t('stop_')} {t('stoppedMeans')}
+      </p>
+    );
+  }
+  if (job.paused) {
+    const { until, reason, made_by } = job.paused;
+    return (
+      <p class="answer">
+        <State look={lookOfJob({ ...job, running: 0 })}>
+          {until === null ? t('pausedByCap', { who: made_by }) : t('pausedUntilCap', { when: shortTime(until, zone), who: made_by })}
+        </State>
+        {reason !== '' && `: ${reason}`}
+        {t('stop_')} {job.next_run_at !== null && nextFire(job.next_run_at, zone)} <a href={href('pauses')}>{t('pauses')}</a>
       </p>
     );
   }
@@ -130,7 +144,7 @@ function Note({ job, statistics }: Known) {
 function Tabs({ job, view }: { job: Job; view: string }) {
   return (
     <nav class="tabs" aria-label={t('viewsOfJob')}>
-      {views.map((one) => (
+      {views.filter((one) => job.kind !== 'daemon' || one.view !== 'backfills').map((one) => (
         <a key={one.view} href={jobHref(job, { view: one.view })} aria-current={one.view === view ? 'page' : undefined}>
           {t(one.word)}
         </a>
@@ -146,6 +160,8 @@ function View({ known, view }: { known: Known; view: string }): ComponentChildre
       return job.kind === 'daemon' ? <KeptAlive job={job} /> : <Schedule job={job} />;
     case 'history':
       return <History job={job} />;
+    case 'backfills':
+      return <Backfills job={job} />;
     case 'why':
       return <WhyTab job={job} />;
     default:
@@ -159,7 +175,7 @@ function Whole({ known, view }: { known: Known; view: string }) {
   usePageZone(job.zone ?? job.time_zone);
   useKeys({
     r: may('operate') ? () => askRunNow(job) : undefined,
-    s: may('operate') ? () => (job.state === 'stopped' ? askStart(job) : askStop(job)) : undefined,
+    s: may('operate') ? () => (isHeld(job) ? askStart(job) : askStop(job)) : undefined,
     e: may('admin') ? () => go(jobHref(job, { view: 'definition' })) : undefined,
   });
   if (view === 'definition') return <Definition job={job} />;
@@ -179,7 +195,7 @@ function Whole({ known, view }: { known: Known; view: string }) {
             <button type="button" class="first" onClick={() => askRunNow(job)}>
               {t('runNow…')} <kbd>r</kbd>
             </button>
-            {job.state === 'stopped' ? (
+            {isHeld(job) ? (
               <button type="button" onClick={() => askStart(job)}>
                 {t('start')} <kbd>s</kbd>
               </button>

@@ -6,9 +6,10 @@ import * as calls from '../api/calls';
 import { nameOf, rememberNames } from '../api/names';
 import { overview } from '../api/overview';
 import type { Job, List } from '../api/types';
-import { askBulk, askRunNow, askStop, jobMenu, type Chosen } from '../parts/job_actions';
+import { askBulk, askRunNow, askStart, askStop, isHeld, jobMenu, type Chosen } from '../parts/job_actions';
 import { Menu } from '../parts/menu';
 import { Head, Loaded, Pages } from '../parts/page';
+import { askPause } from '../parts/pause_actions';
 import { JobState } from '../parts/state';
 import { Strip, StripLegend } from '../parts/strip';
 import { Time } from '../parts/time';
@@ -355,7 +356,7 @@ function Table({ list, tagsSeen }: { list: Found; tagsSeen: (jobs: readonly Job[
     open: onRow((job) => go(jobHref(job))),
     x: onRow((job) => toggle(job.id)),
     r: isBulk || !may('operate') ? undefined : onRow(askRunNow),
-    s: isBulk || !may('operate') ? undefined : onRow(askStop),
+    s: isBulk || !may('operate') ? undefined : onRow((job) => (isHeld(job) ? askStart(job) : askStop(job))),
     e: may('admin') ? onRow((job) => go(jobHref(job, { view: 'definition' }))) : undefined,
   });
   useKeys({ u: update });
@@ -459,6 +460,11 @@ export function JobsScreen() {
   return (
     <>
       <Head title={t('jobs')} beside={total !== undefined && (total === 0 && isUnfiltered ? t('noneYet') : t('number', { n: total }))}>
+        {may('operate') && total !== 0 && (
+          <button type="button" onClick={() => askPause(filter.tag)}>
+            {t('pause…')}
+          </button>
+        )}
         {may('admin') && (
           <a class={total === 0 && isUnfiltered ? 'button first' : 'button'} href={href('new')}>
             {t('newJob')} <kbd>n</kbd>

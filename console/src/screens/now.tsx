@@ -11,6 +11,7 @@ import { Gauge } from '../parts/gauge';
 import { attemptText, happened } from '../parts/happened';
 import { askRunNow } from '../parts/job_actions';
 import { Head, Loaded } from '../parts/page';
+import { scopeOf } from '../parts/pause_actions';
 import { State } from '../parts/state';
 import { Strip } from '../parts/strip';
 import { shortTime } from '../parts/time';
@@ -46,6 +47,21 @@ function Answer({ of }: { of: Overview }) {
       {isQuiet ? t('allWell') : <strong class="strong">{alarm}</strong>} {running}
       {slow > 0 && t('slow_', { n: slow, number: spelledInside(slow) })}
       {t('stop_')} {!isQuiet && t('elseFine')}
+    </p>
+  );
+}
+
+/** What does not fire though its schedule says so; a pause of all jobs has a banner. */
+function Paused({ of }: { of: Overview }) {
+  const pauses = (of.pauses ?? []).filter((pause) => pause.active && (pause.tag !== '' || pause.cron_id !== 0));
+  const first = pauses[0];
+  if (!first) return null;
+  const what = first.until === null ? scopeOf(first) : t('scopeUntil', { what: scopeOf(first), when: shortTime(first.until, listZone.value) });
+  return (
+    <p class="note">
+      <State look={{ mark: 'stopped', tone: '', word: 'paused' }}>{t('pausedNow')}</State> {what}
+      {pauses.length > 1 && `, ${t('nMore', { n: pauses.length - 1 })}`}
+      {t('stop_')} <a href={href('pauses')}>{t('pauses')}</a>
     </p>
   );
 }
@@ -480,6 +496,7 @@ export function NowScreen() {
           ) : (
             <>
               <Answer of={of} />
+              <Paused of={of} />
               <Attention of={of} />
               <div class="pair">
                 <Running of={of} />

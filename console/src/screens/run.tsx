@@ -2,6 +2,7 @@ import type { ComponentChildren } from 'preact';
 
 import * as calls from '../api/calls';
 import { getText } from '../api/client';
+import { jobForm } from '../api/fields';
 import { rememberNames, nameOf } from '../api/names';
 import type { Job, JobStatistics, Run, RunDiff } from '../api/types';
 import { ActionButton } from '../parts/action_button';
@@ -298,11 +299,28 @@ async function retry(run: Run): Promise<void> {
   go(runHref(next.id));
 }
 
+/** The same fire once more, though it went well. */
+function askAgain(run: Run, zone: string): void {
+  const act = async () => {
+    const next = await calls.runAgain(run.id);
+    tell('run');
+    go(runHref(next.id));
+  };
+  const when = run.scheduled_at === null ? '' : wholeMoment(run.scheduled_at, zone, calendar());
+  asked.value = (
+    <Ask title={t('runAgainOf', { id: grouped(run.id) })} action={t('runAgain')} act={act}>
+      <p class="dim">{t('runAgainMeans', { when, n: run.attempt + 1 })}</p>
+    </Ask>
+  );
+}
+
 function Actions({ run, job, attempts }: Known) {
   const waits = attempts.some((one) => one.state === 'planned' && one.retry_at !== null);
   const name = nameOf(run.cron_id, job?.name);
   const canKill = run.state === 'running' || (run.state === 'planned' && !waits);
   const canRetry = isFinal(run.state) && run.state !== 'success' && run.state !== 'revoked' && job !== undefined;
+  const form = useResource(jobForm, 'form').data.value;
+  const canAgain = run.state === 'success' && job !== undefined && form?.knows('/run/again/{id}');
   const giveUp = async () => {
     await calls.giveUpRun(run.id);
     tell('run');
@@ -326,6 +344,11 @@ function Actions({ run, job, attempts }: Known) {
             </ActionButton>
           )}
           {waits && <ActionButton act={giveUp}>{t('giveUp')}</ActionButton>}
+          {canAgain && (
+            <button type="button" onClick={() => askAgain(run, zoneOf(job.zone ?? job.time_zone))}>
+              {t('runAgain…')}
+            </button>
+          )}
           {isFinal(run.state) && !canRetry && job && (
             <button type="button" onClick={() => askRunNow(job)}>
               {t('runNow…')} <kbd>r</kbd>

@@ -6,6 +6,7 @@ export interface Caller {
   name: string;
   role: Role;
   tokens: boolean; // whether the node knows the caller; else it is anonymous
+  tags?: string[]; // it sees jobs with one of them alone; none: all jobs
   proof?: 'none' | 'token' | 'session' | 'local_user'; // by what; an older node does not say
 }
 
@@ -22,6 +23,11 @@ const order: Role[] = ['read', 'operate', 'admin', 'owner'];
 /** Whether the caller may do what needs this role. A node that does not say it decides by itself. */
 export function may(role: Role): boolean {
   return caller.value === undefined || order.indexOf(caller.value.role) >= order.indexOf(role);
+}
+
+/** Whether the caller is shown what is about all jobs. */
+export function seesAllJobs(): boolean {
+  return (caller.value?.tags ?? []).length === 0;
 }
 
 export function authorization(): Record<string, string> {

@@ -1,0 +1,247 @@
+import { useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+
+import * as calls from '../api/calls';
+import { ApiError, type Params } from '../api/client';
+import type { Backfill, Job } from '../api/types';
+import { ActionButton } from '../parts/action_button';
+import { EntryField, type Entry } from '../parts/dialog';
+import { Slots } from '../parts/gauge';
+import { Command, explanation, Loaded } from '../parts/page';
+import { State } from '../parts/state';
+import { DatedTime } from '../parts/time';
+import { readMoment } from '../rules/moments';
+import { lookOf, type Look } from '../rules/states';
+import { now } from '../store/clock';
+import { t } from '../store/language';
+import { tell } from '../store/live';
+import { useResource } from '../store/resource';
+import { may } from '../store/session';
+import { zoneOf } from '../store/zone';
+
+const pause = 250;
+const firstShown = 8;
+const lookAgain = 2_000;
+
+const looks: Record<string, Look> = {
+  running: lookOf('running'),
+  done: { mark: 'success', tone: 'ok', word: 'done' },
+  stopped: { mark: 'stopped', tone: '', word: 'stopped' },
+};
+
+type Typed = Record<'from' | 'to' | 'only' | 'parallel', string>;
+
+/** What a call takes; the name of the field that cannot be read instead. */
+function readForm(typed: Typed, zone: string): Params | 'from' | 'to' {
+  const moment = (text: string) => {
+    const at = readMoment(text, now.peek(), zone, -1);
+    return at === undefined ? undefined : Math.floor(at / 1000);
+  };
+  const from = moment(typed.from);
+  if (from === undefined) return 'from';
+  const to = typed.to === '' ? undefined : moment(typed.to);
+  if (to === undefined && typed.to !== '') return 'to';
+  return { from, to, only: typed.only, parallel: typed.parallel || undefined };
+}
+
+/** What would run, as the form stands. */
+function Planned({ plan, zone }: { plan: Backfill; zone: string }) {
+  const fires = plan.first_fires ?? [];
+  return (
+    <>
+      <h2>{plan.fires === 0 ? t('nothingToRun') : t('wouldRun', { n: plan.fires, parallel: plan.parallel })}</h2>
+      {fires.length > 0 && (
+        <ol class="lines">
+          {fires.slice(0, firstShown).map((at) => (
+            <li key={at}>
+              <span>
+                <DatedTime at={at} zone={zone} />
+              </span>
+            </li>
+          ))}
+          {plan.fires > firstShown && <li class="dim">{t('nMore', { n: plan.fires - firstShown })}</li>}
+        </ol>
+      )}
+    </>
+  );
+}
+
+function Begin({ job, begun }: { job: Job; begun: () => Promise<void> }) {
+  const zone = zoneOf(job.zone ?? job.time_zone);
+  const typed = useSignal<Typed>({ from: 'yesterday 00:00', to: '', only: 'missing', parallel: '1' });
+  const plan = useSignal<Backfill | undefined>(undefined);
+  const error = useSignal({ field: '', text: '' });
+  const key = JSON.stringify(typed.value);
+  useEffect(() => {
+    let isOver = false;
+    const timer = setTimeout(() => {
+      const asked = readForm(typed.peek(), zone);
+      plan.value = undefined;
+      if (typeof asked === 'string') {
+        error.value = { field: asked, text: t('badMoment', { text: typed.peek()[asked] }) };
+        return;
+      }
+      calls.backfill(job.id, { ...asked, dry_run: true }).then(
+        (answer) => {
+          if (isOver) return;
+          plan.value = answer;
+          error.value = { field: '', text: '' };
+        },
+        (failed: ApiError) => {
+          if (!isOver) error.value = { field: failed.field, text: explanation(failed).replace(/^\w+: /, '') };
+        },
+      );
+    }, pause);
+    return () => {
+      isOver = true;
+      clearTimeout(timer);
+    };
+  }, [key, zone]);
+
+  const begin = async () => {
+    const asked = readForm(typed.value, zone);
+    if (typeof asked === 'string') return;
+    await calls.backfill(job.id, asked);
+    tell('run');
+    await begun();
+  };
+  const entries: (Entry & { name: keyof Typed })[] = [
+    { name: 'from', label: t('from'), kind: 'moment', zone, direction: -1 },
+    { name: 'to', label: t('to'), kind: 'moment', zone, direction: -1, placeholder: t('now') },
+    { name: 'only', label: t('whichFires'), kind: 'choice', choices: ['missing', 'failed', 'all'], help: t(`only_${typed.value.only as 'all'}`) },
+    { name: 'parallel', label: t('atTheSameTime'), help: t('parallelMeans') },
+  ];
+  const isElsewhere = error.value.text !== '' && !entries.some((entry) => entry.name === error.value.field);
+  return (
+    <div class="pair">
+      <form class="form top" novalidate onSubmit={(event) => event.preventDefault()}>
+        <p class="dim">{t('backfillMeans')}</p>
+        <div class="two">
+          {entries.map((entry) => (
+            <EntryField
+              key={entry.name}
+              entry={entry}
+              value={typed.value[entry.name]}
+              error={error.value.field === entry.name ? error.value.text : ''}
+              set={(value) => (typed.value = { ...typed.value, [entry.name]: value })}
+            />
+          ))}
+        </div>
+      </form>
+      <aside class="preview" aria-label={t('preview')} aria-live="polite">
+        <div>
+          {plan.value && <Planned plan={plan.value} zone={zone} />}
+          {isElsewhere && <p class="note trouble">{error.value.text}</p>}
+        </div>
+        {plan.value && plan.value.fires > 0 && (
+          <p>
+            <ActionButton key={key} className="first" act={begin}>
+              {t('runFires', { n: plan.value.fires })}
+            </ActionButton>
+          </p>
+        )}
+      </aside>
+    </div>
+  );
+}
+
+function Row({ of, zone, stopped }: { of: Backfill; zone: string; stopped: () => Promise<void> }) {
+  const isRunning = of.state === 'running';
+  const ended = of.begun - of.open;
+  const stop = async () => {
+    await calls.stopBackfill(of.id!);
+    await stopped();
+  };
+  return (
+    <tr>
+      <td class="num fit name">{of.id}</td>
+      <td class="fit grow">
+        <State look={looks[of.state] ?? lookOf('planned')} />
+      </td>
+      <td class="time" data-l={t('from')}>
+        <DatedTime at={of.from} zone={zone} />
+      </td>
+      <td class="time" data-l={t('to')}>
+        <DatedTime at={of.to} zone={zone} />
+      </td>
+      <td>{of.only}</td>
+      <td class="num">{t('nOf', { n: ended, of: of.fires })}</td>
+      <td class="full">
+        <Slots used={ended} of={of.fires} label={t('endedOf', { n: ended, of: of.fires })} />
+        {of.why !== '' && <span class="dim">{of.why}</span>}
+      </td>
+      <td class="dim">{of.asked_by}</td>
+      {may('operate') && <td class="act">{isRunning && <ActionButton act={stop}>{t('stop')}</ActionButton>}</td>}
+    </tr>
+  );
+}
+
+function Table({ list, zone, reload }: { list: readonly Backfill[]; zone: string; reload: () => Promise<void> }) {
+  return (
+    <table class="fold">
+      <caption class="hide">{t('backfills')}</caption>
+      <thead>
+        <tr>
+          <th scope="col" class="num">{t('no_')}</th>
+          <th scope="col">{t('state')}</th>
+          <th scope="col">{t('from')}</th>
+          <th scope="col">{t('to')}</th>
+          <th scope="col">{t('whichFires')}</th>
+          <th scope="col" class="num">{t('ended')}</th>
+          <th scope="col">
+            <span class="hide">{t('progress')}</span>
+          </th>
+          <th scope="col">{t('who')}</th>
+          {may('operate') && (
+            <th scope="col">
+              <span class="hide">{t('actions')}</span>
+            </th>
+          )}
+        </tr>
+      </thead>
+      <tbody>
+        {list.map((one) => (
+          <Row key={one.id} of={one} zone={zone} stopped={reload} />
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+/** Fires of the past that run again: what would run, what runs, and what ran. */
+export function Backfills({ job }: { job: Job }) {
+  const zone = zoneOf(job.zone ?? job.time_zone);
+  const resource = useResource(async () => ({ list: await calls.backfills(job.id) }), `backfills ${job.id}`, ['run'], (change) => change.cron_id === job.id);
+  const isRunning = resource.data.value?.list?.some((one) => one.state === 'running') ?? false;
+  useEffect(() => {
+    if (!isRunning) return undefined;
+    const timer = setInterval(() => void resource.reload(), lookAgain); // no event says that the last fire ended it
+    return () => clearInterval(timer);
+  }, [isRunning]);
+  return (
+    <Loaded of={resource}>
+      {({ list }) =>
+        list === undefined ? (
+          <p class="note">{t('tooOld')}</p>
+        ) : (
+          <>
+            {may('operate') && <Begin job={job} begun={resource.reload} />}
+            <section id="backfills">
+              <div class="sub">
+                <h2>{t('backfills')}</h2>
+              </div>
+              {list.length === 0 ? (
+                <>
+                  <p class="note">{t('noBackfills')}</p>
+                  <Command label={t('backfills')}>{`peercron job backfill ${job.name || job.id} --from 'yesterday 00:00' --dry-run`}</Command>
+                </>
+              ) : (
+                <Table list={list} zone={zone} reload={resource.reload} />
+              )}
+            </section>
+          </>
+        )
+      }
+    </Loaded>
+  );
+}
