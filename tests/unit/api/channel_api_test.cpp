@@ -89,7 +89,7 @@ TEST_F(ChannelApiTest, ATestShowsRequestAnswerAndWhatIsWrong)
 {
     ASSERT_EQ(add(hook).status, 200U);
     const std::string id = std::to_string(tables_.channels[0].id);
-    test_report_ = {false, false, "POST …", "HTTP/1.1 500", "the server has answered with 500"};
+    test_report_ = {false, false, "POST …", "HTTP/1.1 500", "the server has answered with 500", ""};
     const auto reply = post("/channel/test/" + id, "");
     ASSERT_EQ(reply.status, 200U) << reply.body;
     EXPECT_EQ(reply.data().at("sent"), false);
