@@ -104,8 +104,8 @@ struct ApiContext {
 /// @throws std::invalid_argument for a bad token or proxy; see Access.
 Router make_api_router(const ApiContext& context);
 
-/// /health, /health/ready, /metrics and /metrics/jobs alone, without tokens: for an address that only the
-/// operators reach.
+/// /health, /health/ready, /metrics and /metrics/jobs alone, without tokens: for an address that
+/// only the operators reach.
 Router make_operations_router(const ApiContext& context);
 
 }  // namespace peercron

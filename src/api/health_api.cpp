@@ -51,8 +51,9 @@ asio::awaitable<Response> show_job_metrics(const ApiContext& context, const Call
 {
     const std::size_t most = context.job_metrics;
     if (most == 0) {
-        throw HttpError(http::status::not_found,
-                        "metrics of single jobs are off; [metrics] jobs says how many jobs are here");
+        throw HttpError(
+            http::status::not_found,
+            "metrics of single jobs are off; [metrics] jobs says how many jobs are here");
     }
     const auto read = [most](Store& store) { return job_metrics(store, most); };
     const std::vector<prometheus::MetricFamily> metrics = co_await context.store.call(read);

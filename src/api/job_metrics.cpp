@@ -24,7 +24,8 @@ public:
         const JobStatistics& past = insight.statistics;
         const std::vector<prometheus::ClientMetric::Label> labels{
             {"cron_id", std::to_string(job.id)}, {"name", job.name}};
-        const auto put = [&labels](MetricFamily& family, double value) -> auto& {
+        const auto put = [&labels](MetricFamily & family, double value) -> auto&
+        {
             prometheus::ClientMetric metric;
             metric.label = labels;
             metric.counter.value = value;
@@ -55,7 +56,10 @@ public:
         put_quantile(lateness_, "0.99", past.lateness(), 0.99);
     }
 
-    void leave_out(std::size_t jobs) { left_out_.metric.front().gauge.value = static_cast<double>(jobs); }
+    void leave_out(std::size_t jobs)
+    {
+        left_out_.metric.front().gauge.value = static_cast<double>(jobs);
+    }
 
     std::vector<MetricFamily> take()
     {
@@ -69,25 +73,35 @@ public:
     }
 
 private:
-    MetricFamily runs_{"peercron_job_runs_total", "Attempts of a job that ran", MetricType::Counter, {}};
-    MetricFamily successes_{"peercron_job_successes_total", "Those that succeeded", MetricType::Counter, {}};
-    MetricFamily running_{"peercron_job_running", "Runs of a job that run now", MetricType::Gauge, {}};
+    MetricFamily runs_{
+        "peercron_job_runs_total", "Attempts of a job that ran", MetricType::Counter, {}};
+    MetricFamily successes_{
+        "peercron_job_successes_total", "Those that succeeded", MetricType::Counter, {}};
+    MetricFamily running_{
+        "peercron_job_running", "Runs of a job that run now", MetricType::Gauge, {}};
     MetricFamily stopped_{"peercron_job_stopped", "1: the job is stopped", MetricType::Gauge, {}};
-    MetricFamily failing_{"peercron_job_failing", "1: the newest fire of the job failed", MetricType::Gauge, {}};
-    MetricFamily missed_{"peercron_job_missed", "1: the newest fire of the job was missed, or lost",
-                         MetricType::Gauge, {}};
+    MetricFamily failing_{
+        "peercron_job_failing", "1: the newest fire of the job failed", MetricType::Gauge, {}};
+    MetricFamily missed_{"peercron_job_missed",
+                         "1: the newest fire of the job was missed, or lost",
+                         MetricType::Gauge,
+                         {}};
     MetricFamily last_success_{"peercron_job_last_success_timestamp_seconds",
                                "When the newest fire that succeeded was due, in Unix seconds",
-                               MetricType::Gauge, {}};
+                               MetricType::Gauge,
+                               {}};
     MetricFamily duration_{"peercron_job_duration_seconds",
                            "How long runs of the job that succeeded usually take",
-                           MetricType::Gauge, {}};
+                           MetricType::Gauge,
+                           {}};
     MetricFamily lateness_{"peercron_job_lateness_seconds",
                            "How much after their time runs of the job usually start",
-                           MetricType::Gauge, {}};
+                           MetricType::Gauge,
+                           {}};
     MetricFamily left_out_{"peercron_jobs_left_out",
                            "Jobs that are not here, because there are more than [metrics] jobs",
-                           MetricType::Gauge, {prometheus::ClientMetric()}};
+                           MetricType::Gauge,
+                           {prometheus::ClientMetric()}};
 };
 
 }  // namespace

@@ -299,10 +299,10 @@ void check_whole(const Job& job, const JobPatch& patch, std::string_view default
     }
     if (is_chained(job) && job.jitter.count() > 0 &&
         (patch.has(&Job::jitter) || patch.has(&Job::run_after))) {
-        refuse(
-            fmt::format("jitter: given {} for a job that runs after others, which starts when those "
-                        "are over; 0 is allowed",
-                        job.jitter.count()));
+        refuse(fmt::format(
+            "jitter: given {} for a job that runs after others, which starts when those "
+            "are over; 0 is allowed",
+            job.jitter.count()));
     }
     const bool may_lack = patch.has(&Job::kind) || patch.has(&Job::run_after);
     if (has_schedule(job) && may_lack && job.cron_set.empty()) {

@@ -130,7 +130,8 @@ asio::awaitable<LogRow> newest_attempt(const ApiContext& context, const Call& ca
 /// For its time, as a further attempt does.
 bool is_waiting(const LogRow& row)
 {
-    return row.run.id.attempt > 1 && row.run.state == RunState::planned && row.retry_at && row.run.run_server.empty();
+    return row.run.id.attempt > 1 && row.run.state == RunState::planned && row.retry_at &&
+           row.run.run_server.empty();
 }
 
 /// Why the fire cannot be tried again; empty: it can.

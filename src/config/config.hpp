@@ -156,7 +156,7 @@ struct Config {
                                             "certificate-expires"};  // [notify] cluster_on
         std::chrono::milliseconds cluster_after{60'000};             // [notify] cluster_after
         std::vector<std::string>
-            cluster_channels;  // [notify] cluster_channels: those for every job
+            cluster_channels;               // [notify] cluster_channels: those for every job
         std::vector<std::string> commands;  // [notify] commands: programs of channels
     } notify;
 

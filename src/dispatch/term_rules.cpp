@@ -401,8 +401,7 @@ bool TermRules::has_news(Moment now)
     const auto delayed = book_.delayed.next_due();
     const WallTime horizon = now.wall + book_.settings.lookahead;
     const bool is_wait_over = (retry && *retry <= horizon) || (delayed && *delayed <= horizon);
-    if (!due_fires_.is_held() &&
-        !book_.daemons.due(horizon, now).empty()) {
+    if (!due_fires_.is_held() && !book_.daemons.due(horizon, now).empty()) {
         return true;
     }
     const bool work = book_.paused.has_rows() || !book_.unplaced.empty() ||

@@ -59,8 +59,8 @@ void ExecutorMetrics::count_start(const RunReport& report, std::chrono::seconds 
     // At any other moment somebody has asked for it.
     const bool is_fire = id.scheduled_at.time_since_epoch() % std::chrono::seconds(1) ==
                          std::chrono::milliseconds(0);
-    const auto offset = is_fire ? start_offset(id.job, jitter, id.scheduled_at)
-                                : std::chrono::milliseconds(0);
+    const auto offset =
+        is_fire ? start_offset(id.job, jitter, id.scheduled_at) : std::chrono::milliseconds(0);
     lateness_.Observe(seconds(*report.started_at - id.scheduled_at - offset));
 }
 

@@ -37,8 +37,8 @@ std::string words_of(const ProcessEnd& end)
 bool is_readable_until(int descriptor, SteadyTime limit)
 {
     for (;;) {
-        const auto left = std::chrono::ceil<std::chrono::milliseconds>(
-            limit - std::chrono::steady_clock::now());
+        const auto left =
+            std::chrono::ceil<std::chrono::milliseconds>(limit - std::chrono::steady_clock::now());
         pollfd wanted{descriptor, POLLIN, 0};
         const int ready = ::poll(&wanted, 1, static_cast<int>(std::max(left.count(), {})));
         if (ready >= 0 || errno != EINTR) return ready > 0;
@@ -104,7 +104,8 @@ private:
             answer.end = words_of(end);
         }
         if (!has_ended) {
-            answer.end = fmt::format("no end within {}; it was killed", format_duration(call_.timeout));
+            answer.end =
+                fmt::format("no end within {}; it was killed", format_duration(call_.timeout));
         }
         return answer;
     }

@@ -46,8 +46,7 @@ timeval timeval_of(SteadyTime limit)
         std::chrono::ceil<std::chrono::microseconds>(limit - std::chrono::steady_clock::now()),
         std::chrono::microseconds(0));
     const auto whole = std::chrono::floor<std::chrono::seconds>(left);
-    return {static_cast<time_t>(whole.count()),
-            static_cast<suseconds_t>((left - whole).count())};
+    return {static_cast<time_t>(whole.count()), static_cast<suseconds_t>((left - whole).count())};
 }
 
 /// What the broker says when it closes the channel or the connection.
@@ -116,8 +115,7 @@ private:
         const SteadyTime limit =
             std::min(limit_, std::chrono::steady_clock::now() + amqp_connect_timeout);
         const timeval patience = timeval_of(limit);
-        const int status =
-            amqp_socket_open_noblock(socket, address_.c_str(), port_, &patience);
+        const int status = amqp_socket_open_noblock(socket, address_.c_str(), port_, &patience);
         if (status == AMQP_STATUS_OK) return {};
         const std::string peer = peer_text(address_, port_);
         if (status == AMQP_STATUS_TIMEOUT) {
@@ -133,10 +131,9 @@ private:
         constexpr int no_heartbeat = 0;
         const timeval patience = timeval_of(limit_);
         amqp_set_handshake_timeout(connection_.get(), &patience);
-        const amqp_rpc_reply_t reply =
-            amqp_login(connection_.get(), message_.vhost.c_str(), most_channels,
-                       AMQP_DEFAULT_FRAME_SIZE, no_heartbeat, AMQP_SASL_METHOD_PLAIN,
-                       message_.user.c_str(), message_.password.c_str());
+        const amqp_rpc_reply_t reply = amqp_login(
+            connection_.get(), message_.vhost.c_str(), most_channels, AMQP_DEFAULT_FRAME_SIZE,
+            no_heartbeat, AMQP_SASL_METHOD_PLAIN, message_.user.c_str(), message_.password.c_str());
         return failure_of(reply);
     }
 
@@ -168,10 +165,10 @@ private:
         properties.app_id = bytes_of(app);
         constexpr amqp_boolean_t is_mandatory = 1;
         constexpr amqp_boolean_t is_immediate = 0;
-        const int status = amqp_basic_publish(
-            connection_.get(), the_channel, bytes_of(message_.exchange),
-            bytes_of(message_.routing_key), is_mandatory, is_immediate, &properties,
-            bytes_of(message_.body));
+        const int status =
+            amqp_basic_publish(connection_.get(), the_channel, bytes_of(message_.exchange),
+                               bytes_of(message_.routing_key), is_mandatory, is_immediate,
+                               &properties, bytes_of(message_.body));
         return status == AMQP_STATUS_OK ? std::string() : words_for(status);
     }
 
@@ -182,8 +179,7 @@ private:
             amqp_maybe_release_buffers(connection_.get());
             amqp_frame_t frame{};
             const timeval patience = timeval_of(limit_);
-            const int status =
-                amqp_simple_wait_frame_noblock(connection_.get(), &frame, &patience);
+            const int status = amqp_simple_wait_frame_noblock(connection_.get(), &frame, &patience);
             if (status != AMQP_STATUS_OK) return words_for(status);
             // What comes back has a header and a body, too.
             if (frame.frame_type != AMQP_FRAME_METHOD) continue;
@@ -192,9 +188,9 @@ private:
             if (method.id == AMQP_BASIC_NACK_METHOD) return "the broker could not keep it";
             if (method.id != AMQP_BASIC_RETURN_METHOD) return closing_text(method);
             const auto* const why = static_cast<const amqp_basic_return_t*>(method.decoded);
-            returned = fmt::format("no queue takes it from exchange \"{}\" with routing key \"{}\" ({})",
-                                   message_.exchange, message_.routing_key,
-                                   text_of(why->reply_text));
+            returned =
+                fmt::format("no queue takes it from exchange \"{}\" with routing key \"{}\" ({})",
+                            message_.exchange, message_.routing_key, text_of(why->reply_text));
         }
     }
 

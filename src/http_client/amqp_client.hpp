@@ -24,16 +24,17 @@ struct AmqpMessage {
     std::string vhost = "/";
     std::string exchange;  ///< "": the queue that has the routing key's name
     std::string routing_key;
-    std::string id;    ///< the property message-id
-    std::string type;  ///< the property type
-    std::int64_t timestamp = 0;  ///< Unix seconds
-    std::string body;            ///< JSON
+    std::string id;                             ///< the property message-id
+    std::string type;                           ///< the property type
+    std::int64_t timestamp = 0;                 ///< Unix seconds
+    std::string body;                           ///< JSON
     std::chrono::milliseconds timeout{10'000};  ///< of the whole, but for the lookup
 };
 
 struct AmqpAnswer {
-    bool is_sent = false;  ///< the broker has confirmed it: it is in a queue, on the disk of durable ones
-    std::string failure;   ///< why not, for an operator at night
+    bool is_sent =
+        false;  ///< the broker has confirmed it: it is in a queue, on the disk of durable ones
+    std::string failure;  ///< why not, for an operator at night
 };
 
 /// Publishes messages, a connection for each, persistent, and waits until the broker confirms

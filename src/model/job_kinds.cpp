@@ -112,10 +112,9 @@ bool is_for(const JobField& field, JobKind kind)
     if (is_among(field, only_of_daemons)) return kind == JobKind::daemon;
     if (kind == JobKind::daemon) return !is_among(field, not_of_daemons);
     // What else a node has to know says how a command runs, or how many slots it takes.
-    const bool is_of_all = field.member == FieldMember(&Job::kind) ||
-                           field.member == FieldMember(&Job::priority) ||
-                           field.member == FieldMember(&Job::locks) ||
-                           field.member == FieldMember(&Job::jitter);
+    const bool is_of_all =
+        field.member == FieldMember(&Job::kind) || field.member == FieldMember(&Job::priority) ||
+        field.member == FieldMember(&Job::locks) || field.member == FieldMember(&Job::jitter);
     const bool is_of_command =
         field.member == FieldMember(&Job::command) || (field.for_node && !is_of_all);
     return !is_of_command || kind == JobKind::command;

@@ -242,8 +242,8 @@ public:
               [this](const RunReport& report) { tell(report); }, metrics_.get(),
               backend_->has_peers() ? &guard_ : nullptr, &http_client_),
           programs_(io_, executor_.spawner()),
-          messenger_(clock_, {http_client_, mail_client_, amqp_client_, programs_}, config.notify.commands,
-                     config.node_name()),
+          messenger_(clock_, {http_client_, mail_client_, amqp_client_, programs_},
+                     config.notify.commands, config.node_name()),
           outputs_([this](const RunId& run, std::int64_t from, std::size_t most) {
               return executor_.output(run, from, most);
           }),

@@ -24,10 +24,10 @@
 
 namespace peercron {
 
-/// Sends what is in the outbox, while it is this node that does: to each channel one message after the
-/// other, and to several channels at a time, so that one that hangs holds up no other. A message
-/// is marked as sent after it was taken; when this process dies in between, the next dispatcher
-/// sends it again, with the same id.
+/// Sends what is in the outbox, while it is this node that does: to each channel one message after
+/// the other, and to several channels at a time, so that one that hangs holds up no other. A
+/// message is marked as sent after it was taken; when this process dies in between, the next
+/// dispatcher sends it again, with the same id.
 ///
 /// People do not get many messages at once: see SendPace.
 ///

@@ -128,11 +128,9 @@ asio::awaitable<SendReport> Messenger::start(ProgramCall call)
 {
     SendReport report;
     if (std::ranges::find(commands_, call.file) == commands_.end()) {
-        report.problem = fmt::format("node {} does not start {}: its [notify] commands {}", node_,
-                                     call.file,
-                                     commands_.empty()
-                                         ? "is empty"
-                                         : fmt::format("allows {}", fmt::join(commands_, ", ")));
+        report.problem = fmt::format(
+            "node {} does not start {}: its [notify] commands {}", node_, call.file,
+            commands_.empty() ? "is empty" : fmt::format("allows {}", fmt::join(commands_, ", ")));
         co_return report;
     }
     const ProgramAnswer answer = co_await ways_.programs.run(std::move(call));

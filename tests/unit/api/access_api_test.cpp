@@ -277,8 +277,9 @@ TEST_F(AccessApiTest, ALimitedTokenSeesAndTouchesOnlyItsJobs)
     EXPECT_EQ(call("POST", "/cron/bulk/delete", R"({"all":true})").status, 200U);
     EXPECT_TRUE(tables_.jobs.contains(db.id));
     EXPECT_FALSE(tables_.jobs.contains(web.id));
-    for (const std::string path : {"/overview", "/audit", "/forecast", "/metrics", "/metrics/jobs", "/log/histogram",
-                                   "/cron/deleted?name=db-job", "/node/n/if-stopped"}) {
+    for (const std::string path :
+         {"/overview", "/audit", "/forecast", "/metrics", "/metrics/jobs", "/log/histogram",
+          "/cron/deleted?name=db-job", "/node/n/if-stopped"}) {
         EXPECT_EQ(call("GET", path).status, 403U) << path;
     }
     for (const std::string path : {"/cron/clear", "/pause", "/resume"}) {

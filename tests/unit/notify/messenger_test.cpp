@@ -59,7 +59,8 @@ private:
     AmqpClient amqp_{io_.get_executor(), {}};
     Spawner spawner_{"n1:9991", "/bin/sh", {}, clock_};
     ProgramRunner programs_{io_.get_executor(), spawner_};
-    Messenger messenger_{clock_, {http_, mail_, amqp_, programs_}, {"/bin/cat", "/bin/false"}, "n1:9991"};
+    Messenger messenger_{
+        clock_, {http_, mail_, amqp_, programs_}, {"/bin/cat", "/bin/false"}, "n1:9991"};
 };
 
 TEST_F(MessengerTest, SaysWhatCameBack)
@@ -110,9 +111,8 @@ TEST_F(MessengerTest, OnlyTheProgramsOfTheConfigurationAreStarted)
     for (const char* other : {"/bin/sh", "/bin/../bin/cat", "/bin/cat "}) {
         const SendReport report = send(program(other));
         EXPECT_FALSE(report.is_sent);
-        EXPECT_EQ(report.problem,
-                  std::string("node n1:9991 does not start ") + other +
-                      ": its [notify] commands allows /bin/cat, /bin/false");
+        EXPECT_EQ(report.problem, std::string("node n1:9991 does not start ") + other +
+                                      ": its [notify] commands allows /bin/cat, /bin/false");
         EXPECT_EQ(report.answer, "");
     }
 }
