@@ -22,10 +22,13 @@ std::map<NodeName, std::vector<RunId>> EarlyRuns::held(Moment now) const
 void EarlyRuns::take_back(std::span<const RunId> given_back, Moment now)
 {
     std::vector<RunId> taken_back(given_back.begin(), given_back.end());
+    const auto is_here = [&](const RunId& id) {
+        const auto run = book_.runs.find(id);
+        return run != book_.runs.end() && run->second.node().empty() && book_.is_early(id, now);
+    };
     const std::vector<RunId> delayed = book_.delayed.all();
-    const auto is_early = [&](const RunId& id) { return book_.is_early(id, now); };
-    std::ranges::copy_if(book_.unplaced, std::back_inserter(taken_back), is_early);
-    std::ranges::copy_if(delayed, std::back_inserter(taken_back), is_early);
+    std::ranges::copy_if(book_.unplaced, std::back_inserter(taken_back), is_here);
+    std::ranges::copy_if(delayed, std::back_inserter(taken_back), is_here);
     for (const RunId& id : taken_back) {
         const auto run = book_.runs.find(id);
         if (run == book_.runs.end()) continue;
