@@ -1,4 +1,5 @@
 #include "model/jitter.hpp"
+#include "model/node_fields.hpp"
 #include "term_fixture.hpp"
 
 #include <gmock/gmock.h>
@@ -39,6 +40,13 @@ protected:
             if (from <= offset && offset < to) return spread_job(id);
         }
     }
+    /// Of a node that knows jitter.
+    static Account knowing()
+    {
+        Account account;
+        account.known_fields = names_of_needs(fields_for_nodes());
+        return account;
+    }
     PlanStep step_at(std::chrono::milliseconds after_midnight)
     {
         at(after_midnight);
@@ -54,7 +62,7 @@ protected:
         add(job);
         at(58s);
         begin();
-        connect(alpha);
+        connect(alpha, knowing());
         return step();
     }
     TermStart found_open(const RunId& id, std::optional<WallTime> start) const
@@ -101,7 +109,7 @@ TEST_F(TermJitterTest, OneThatStartsSoonGoesToANodeAtOnce)
     at(59s);
     add(job);
     begin();
-    connect(alpha);
+    connect(alpha, knowing());
     const PlanStep planned = step();
     ASSERT_THAT(planned.runs, SizeIs(1));
     EXPECT_EQ(planned.runs[0].run_server, alpha);
@@ -116,7 +124,7 @@ TEST_F(TermJitterTest, ANewDispatcherGoesByWhatTheRowSays)
     at(70s);
     const WallTime start = midnight + 95s;
     begin(found_open(fire(job.id, 60s), start));
-    connect(alpha);
+    connect(alpha, knowing());
     EXPECT_THAT(step().runs, IsEmpty()) << "it has its row";
     EXPECT_THAT(orders_, IsEmpty());
     step_at(92s);
@@ -137,7 +145,7 @@ TEST_F(TermJitterTest, AGapIsAsLongAsStartsAreLate)
     found.planned_through = midnight + 59s;
     at(80s);
     begin(found);
-    connect(alpha);
+    connect(alpha, knowing());
     const PlanStep planned = step();
     ASSERT_THAT(planned.runs, SizeIs(2));
     for (const PlannedRun& run : planned.runs) {
@@ -218,7 +226,7 @@ TEST_F(TermJitterTest, WhatAPersonAsksForStartsAtOnce)
     const Job job = job_that_starts(20s, 30s);
     add(job);
     begin();
-    connect(alpha);
+    connect(alpha, knowing());
     ASSERT_TRUE(term_->run_now(job.id, "ann", now_));
     step();
     ASSERT_THAT(orders_, SizeIs(1));
