@@ -58,7 +58,10 @@ protected:
                         [this, &test] {
                             return OwnFacts{test.clock_.now(), is_journal_failing, std::nullopt};
                         },
-                    .dispatcher_heard = [] { return SteadyTime{}; }},
+                    .dispatcher_heard =
+                        [&test] {
+                            return test.is_heard_ ? test.clock_.steady_now() : SteadyTime{};
+                        }},
                    all_kinds())
         {}
 
@@ -145,6 +148,7 @@ protected:
     std::unique_ptr<Store> store_ = database_->open();
     std::int64_t channel_ = 0;
     bool has_one_ = true;
+    bool is_heard_ = false;  ///< the dispatcher, by each node
     std::optional<WallTime> store_away_since_;
     asio::io_context io_;
     testing::RawServer server_{io_.get_executor(), [](const std::string&) {
@@ -164,6 +168,7 @@ TEST_F(ClusterDeskTest, TheNextDispatcherTellsThatTheLastOnesNodeIsGone)
 {
     Node first(*this, one, 1);
     Node second(*this, two, 0);
+    is_heard_ = true;
     enum class Stage : std::uint8_t { begun, dead, told } stage = Stage::begun;
     run_until({&first, &second}, [&] {
         if (stage == Stage::begun && kept() && kept()->nodes.contains(one)) {
