@@ -154,3 +154,30 @@ def test_the_node_itself_is_shown(node):
     text = node("status").stdout
     assert f"{nodes['dispatcher']} dispatches" in text
     assert "0 jobs: 0 enabled, 0 stopped" in text
+
+
+def test_a_fire_with_jitter_starts_when_its_row_says(node):
+    node("job", "add", "--name", "spread", "--cron", "*/2 * * * * *", "--jitter", "1s", "--", "true")
+
+    def ended():
+        rows = data(node("log", "list", "--job", "spread", "--state", "success", "--json"))["list"]
+        return rows if len(rows) >= 4 else None
+
+    rows = wait_until(ended, 120, "four runs")
+    offsets = set()
+    for row in rows:
+        due = row["retry_at"] or row["scheduled_at"]
+        offsets.add(due - row["scheduled_at"])
+        assert row["started_at"] >= due, row
+    assert min(offsets) >= 0 and max(offsets) <= 1000 and len(offsets) > 1, offsets
+    node("job", "stop", "spread")
+
+
+def test_a_pause_lasts_as_long_as_it_is_said(node):
+    pause = data(node("pause", "add", "--tag", "db", "--for", "1h30m", "--json"))
+    assert abs(pause["until"] - pause["begins_at"] - 5_400_000) <= 2000, pause
+    later = data(node("pause", "add", "--tag", "db", "--from", "2099-01-01T00:00:00Z", "--for", "90", "--json"))
+    assert later["until"] - later["begins_at"] == 90_000, later
+    assert "--until, and only one" in node("pause", "add", "--until", "23:00", "--for", "10m", expect=2).stderr
+    assert "--for" in node("pause", "add", "--for", "soon", expect=2).stderr
+    node("pause", "end", "--tag", "db")
