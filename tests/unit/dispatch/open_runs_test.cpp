@@ -149,5 +149,14 @@ TEST_F(OpenRunsTest, ARunIsBehindAnEarlierOneOfItsJobThatHasNoNode)
     EXPECT_FALSE(runs_.is_behind_another(id(1, 2s)));
 }
 
+TEST_F(OpenRunsTest, ARunIsBehindNoneThatStartsLater)
+{
+    open(id(1, 1s))->second.retry_at = WallTime(5s);
+    open(id(1, 2s))->second.order.start_at = WallTime(2s);
+    open(id(1, 4s))->second.order.start_at = WallTime(6s);
+    EXPECT_FALSE(runs_.is_behind_another(id(1, 2s))) << "with jitter the first starts later";
+    EXPECT_TRUE(runs_.is_behind_another(id(1, 4s)));
+}
+
 }  // namespace
 }  // namespace peercron

@@ -176,6 +176,31 @@ TEST_F(TermJitterTest, AChangeOfTheJobLeavesWhatWasDueBeforeAtItsTime)
     EXPECT_EQ(orders_[0].second.start_at, start);
 }
 
+TEST_F(TermJitterTest, WhatWasDueByAnotherDefinitionStartsByThat)
+{
+    Job old = job_that_starts(20s, 30s);
+    old.effective_from = midnight - 1h;
+    Job now = old;
+    now.jitter = 0s;
+    now.effective_from = midnight + 70s;
+    TermStart found;
+    found.planned_through = midnight + 58s;
+    Revision change;
+    change.job = old.id;
+    change.effective_from = now.effective_from;
+    change.before = old;
+    change.after = now;
+    found.changes.push_back(change);
+    at(75s);
+    add(now);
+    begin(found);
+    connect(alpha, knowing());
+    const PlanStep planned = step();
+    ASSERT_THAT(planned.runs, SizeIs(1));
+    EXPECT_EQ(planned.runs[0].id, fire(old.id, 60s));
+    EXPECT_EQ(planned.runs[0].retry_at, start_of(old, 60s));
+}
+
 TEST_F(TermJitterTest, AStoppedJobsDelayedFireIsTakenBack)
 {
     Job job = job_that_starts(20s, 30s);
