@@ -441,6 +441,7 @@ export const words = {
   field_cronSet: ['Schedule', '计划'],
   field_time_zone: ['Time zone', '时区'],
   field_calendar: ['Calendar', '日历'],
+  field_jitter: ['Start within', '随机延后'],
   field_misfire_window: ['Late at most', '最多延迟'],
   field_misfire_policy: ['When missed', '错过时'],
   field_restart: ['Start again after', '何时重启'],

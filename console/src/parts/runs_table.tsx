@@ -8,7 +8,7 @@ import { duration, t } from '../store/language';
 import { tell } from '../store/live';
 import { go, jobHref, runHref } from '../store/route';
 import { may } from '../store/session';
-import { isAlarm, lateness, lookOf, withoutCause } from '../rules/states';
+import { isAlarm, lateness, lookOf, retryOf, withoutCause } from '../rules/states';
 import { ActionButton } from './action_button';
 import { howItEnded } from './happened';
 import { RunState } from './state';
@@ -28,7 +28,7 @@ async function change(done: Promise<unknown>): Promise<void> {
 
 /** Why a row stands as it does. */
 function note(run: Run): ComponentChildren {
-  if (run.state === 'planned' && run.retry_at !== null) {
+  if (run.state === 'planned' && retryOf(run) !== null) {
     return (
       <>
         {t('furtherAttempt')}{' '}

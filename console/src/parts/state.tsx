@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact';
 
 import type { Job } from '../api/types';
-import { lookOf, lookOfJob, type Look } from '../rules/states';
+import { lookOf, lookOfJob, retryOf, type Look } from '../rules/states';
 import { now } from '../store/clock';
 import { inTime, t } from '../store/language';
 
@@ -31,12 +31,13 @@ export function State({ look, children }: { look: Look; children?: ComponentChil
 interface StateOfRun {
   state: string;
   cause: string;
+  attempt: number;
   retry_at: number | null;
 }
 
 /** Of a row of the ledger: a further attempt says when it starts. */
 export function RunState({ run }: { run: StateOfRun }) {
-  const look = lookOf(run.state, run.cause, run.retry_at);
+  const look = lookOf(run.state, run.cause, retryOf(run));
   if (look.word !== 'retry') return <State look={look} />;
   return <State look={look}>{t('retryIn', { when: inTime(run.retry_at! - now.value) })}</State>;
 }

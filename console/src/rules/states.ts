@@ -45,6 +45,11 @@ const looks: Record<string, Look> = {
   planned: { mark: 'planned', tone: '', word: 'planned' },
 };
 
+/** When a further attempt starts that waits for that; null: it is none. The first one of a fire has such a time with jitter. */
+export function retryOf(run: { attempt: number; retry_at: number | null }): number | null {
+  return run.attempt > 1 ? run.retry_at : null;
+}
+
 /** Of a row of the ledger, or of a tick of a strip. */
 export function lookOf(state: string, cause = '', retryAt: number | null = null): Look {
   if (state === 'planned' && retryAt !== null) return { mark: 'retry', tone: 'wait', word: 'retry' };

@@ -10,7 +10,7 @@ import { Menu } from '../parts/menu';
 import { Head, Loaded } from '../parts/page';
 import { State } from '../parts/state';
 import { shortTime } from '../parts/time';
-import { lookOf, lookOfJob } from '../rules/states';
+import { lookOf, lookOfJob, retryOf } from '../rules/states';
 import { clock } from '../rules/times';
 import { now } from '../store/clock';
 import { useKeys } from '../store/keys';
@@ -50,7 +50,7 @@ async function readJob(key: string): Promise<Known> {
     calls.runs({ cron_id: job.id, limit: 1 }),
     calls.runs({ cron_id: job.id, state: 'planned', limit: 5 }),
   ]);
-  return { job, statistics, last: newest.list[0], waiting: planned.list.find((run) => run.retry_at !== null) };
+  return { job, statistics, last: newest.list[0], waiting: planned.list.find((run) => retryOf(run) !== null) };
 }
 
 /** How the job is, in one sentence. */

@@ -14,7 +14,7 @@ import { askRunNow } from '../parts/job_actions';
 import { Output } from '../parts/output';
 import { Head, Loaded } from '../parts/page';
 import { Mark, RunState, State } from '../parts/state';
-import { isFinal, lateness, lookOf, withoutCause } from '../rules/states';
+import { isFinal, lateness, lookOf, retryOf, withoutCause } from '../rules/states';
 import { clock, exactClock, wholeMoment } from '../rules/times';
 import { asked } from '../store/asked';
 import { now } from '../store/clock';
@@ -60,8 +60,8 @@ function nodeLink(run: Run) {
 
 /** The sentence that says how it went. */
 function Answer({ run, job, attempts }: Known) {
-  const look = lookOf(run.state, run.cause, run.retry_at);
-  const next = attempts.find((one) => one.state === 'planned' && one.retry_at !== null && one.id !== run.id);
+  const look = lookOf(run.state, run.cause, retryOf(run));
+  const next = attempts.find((one) => one.state === 'planned' && retryOf(one) !== null && one.id !== run.id);
   const total = (job?.retries ?? 0) + 1;
   const attempt = total > 1 ? t('attemptOf', { n: run.attempt, of: Math.max(total, run.attempt) }) : attemptText(run);
   const took = duration(run.use_time);
@@ -81,7 +81,7 @@ function Answer({ run, job, attempts }: Known) {
       sentence = t('startsAt', { time: clock(run.retry_at!, zoneOf(job?.zone)), when: inTime(run.retry_at! - now.value) });
       break;
     case 'planned':
-      sentence = run.scheduled_at === null ? '' : inTime(run.scheduled_at - now.value);
+      sentence = run.scheduled_at === null ? '' : inTime((run.retry_at ?? run.scheduled_at) - now.value);
       break;
     case 'success':
       sentence = tx('succeededAfter', { took, node: nodeLink(run) });
@@ -208,9 +208,9 @@ function Facts({ run, job, statistics, attempts }: Known) {
             <span key={one.id}>
               {index > 0 && ', '}
               {one.id === run.id ? (
-                <strong class="strong">{t('attemptState', { n: one.attempt, state: t(lookOf(one.state, one.cause, one.retry_at).word) })}</strong>
+                <strong class="strong">{t('attemptState', { n: one.attempt, state: t(lookOf(one.state, one.cause, retryOf(one)).word) })}</strong>
               ) : (
-                <a href={runHref(one.id)}>{t('attemptState', { n: one.attempt, state: t(lookOf(one.state, one.cause, one.retry_at).word) })}</a>
+                <a href={runHref(one.id)}>{t('attemptState', { n: one.attempt, state: t(lookOf(one.state, one.cause, retryOf(one)).word) })}</a>
               )}
             </span>
           )),
@@ -315,7 +315,7 @@ function askAgain(run: Run, zone: string): void {
 }
 
 function Actions({ run, job, attempts }: Known) {
-  const waits = attempts.some((one) => one.state === 'planned' && one.retry_at !== null);
+  const waits = attempts.some((one) => one.state === 'planned' && retryOf(one) !== null);
   const name = nameOf(run.cron_id, job?.name);
   const canKill = run.state === 'running' || (run.state === 'planned' && !waits);
   const canRetry = isFinal(run.state) && run.state !== 'success' && run.state !== 'revoked' && job !== undefined;

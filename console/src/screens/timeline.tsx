@@ -211,7 +211,7 @@ function CellFires({ chosen, close }: { chosen: Chosen; close: () => void }) {
                       </a>
                     </td>
                     <td class="fit">
-                      <RunState run={run ?? { state: 'planned', cause: '', retry_at: null }} />
+                      <RunState run={run ?? { state: 'planned', cause: '', attempt: 1, retry_at: null }} />
                     </td>
                     <td class="fit">{run?.run_server || '—'}</td>
                     <td class="num">{run && lateness(run) !== null ? duration(lateness(run)!) : '—'}</td>

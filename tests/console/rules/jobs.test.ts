@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { keepOrder } from '../../../console/src/rules/changed';
 import { changedFields, differences } from '../../../console/src/rules/differences';
 import { changedParameters, readFields, toForm, toParameters, withForm } from '../../../console/src/rules/fields';
-import { isAlarm, lookOf, lookOfJob } from '../../../console/src/rules/states';
+import { isAlarm, lookOf, lookOfJob, retryOf } from '../../../console/src/rules/states';
 import { drawStrip } from '../../../console/src/rules/strip';
 import { fromToml, toToml } from '../../../console/src/rules/toml';
 
@@ -115,4 +115,10 @@ test('differences have what changed, and of a new job what is set', () => {
 
 test('a whole definition is given back as parameters', () => {
   assert.deepEqual(toParameters({ id: 7, cron_set: '* * * * *', misfire_window: null }), { cronSet: '* * * * *', misfire_window: '' });
+});
+
+test('only a further attempt is a retry: a fire with jitter waits for its start, too', () => {
+  assert.equal(retryOf({ attempt: 2, retry_at: 5 }), 5);
+  assert.equal(retryOf({ attempt: 1, retry_at: 5 }), null);
+  assert.equal(retryOf({ attempt: 2, retry_at: null }), null);
 });
