@@ -45,7 +45,8 @@ def run(node, job):
 
 def test_every_end_of_a_run_is_in_the_queue(node, broker):
     add(node, broker, "bus")
-    plain = add(node, broker, "plain", server=f"127.0.0.1:{broker.port}", tls="none", exchange="", routing_key="notices")
+    plain = add(node, broker, "plain", server=f"127.0.0.1:{broker.port}", tls="none", exchange="",
+                routing_key="notices")
     job = node.api("/cron/add", cronSet=NEVER, name="backup", command="echo done; exit $PEERCRON_INPUT_CODE",
                    inputs="CODE=0", notify="bus", notify_on="success,failed")["id"]
     good = run(node, job)

@@ -54,7 +54,7 @@ def with_jobs():
     with running_solo(["--set", "metrics.jobs=10"]) as node:
         job = node.api("/cron/add", cronSet="0 0 0 1 1 * 2199", command="true", name="backup")["id"]
         node.call("POST", f"/cron/run/{job}")
-        wait_until(lambda: node.api("/cron/list")[0]["last_state"] == "ok", 20, "it has run")
+        wait_until(lambda: node.api("/cron/list")[0]["last_state"] == "success", 60, "it has run")
         yield node
 
 

@@ -45,7 +45,7 @@ def page(tmp_path_factory):
 @pytest.fixture(scope="module")
 def solo(nginx, page):
     with running_solo(["--set", f"http_client.ca_file={nginx.ca_file}", "--set", "dispatch.misfire_window=1s",
-                       "--set", f'notify.commands=["{page}"]']) as node:
+                       "--set", f"notify.commands={page}"]) as node:
         yield node
 
 
@@ -232,7 +232,7 @@ def test_a_program_of_the_node_gets_notices_and_what_it_says_is_kept(node, page,
 def test_a_channel_starts_no_program_that_the_node_does_not_allow(node):
     node.api("/channel/add", name="shell", kind="command", program="/bin/sh")
     assert "does not start /bin/sh: its [notify] commands allows" in cli(node, "channel", "test", "shell", expect=1)
-    refused = node.call("POST", "/channel/add", name="other", kind="command", program="sh")
+    refused = node.call("POST", "/channel/add", {"name": "other", "kind": "command", "program": "sh"})
     assert refused.status == 400 and "program: given" in refused.json["message"]
 
 

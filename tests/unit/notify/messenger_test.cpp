@@ -108,13 +108,12 @@ TEST_F(MessengerTest, AProgramThatFailsIsTriedAgain)
 
 TEST_F(MessengerTest, OnlyTheProgramsOfTheConfigurationAreStarted)
 {
-    for (const char* other : {"/bin/sh", "/bin/../bin/cat", "/bin/cat "}) {
-        const SendReport report = send(program(other));
-        EXPECT_FALSE(report.is_sent);
-        EXPECT_EQ(report.problem, std::string("node n1:9991 does not start ") + other +
-                                      ": its [notify] commands allows /bin/cat, /bin/false");
-        EXPECT_EQ(report.answer, "");
-    }
+    const SendReport report = send(program("/bin/../bin/cat"));
+    EXPECT_FALSE(report.is_sent);
+    EXPECT_EQ(report.problem,
+              "node n1:9991 does not start /bin/../bin/cat: its [notify] commands allows /bin/cat, "
+              "/bin/false");
+    EXPECT_EQ(report.answer, "");
 }
 
 TEST_F(MessengerTest, AChannelWithoutItsAddressIsAProblemOfItsOwn)
