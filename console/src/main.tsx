@@ -24,7 +24,7 @@ import { t } from './store/language';
 import { followEvents } from './store/live';
 import { followLinks, go, href, route } from './store/route';
 import { screens } from './store/screens';
-import { needsToken } from './store/session';
+import { may, needsToken } from './store/session';
 import { applyTheme } from './store/theme';
 import { switchZone } from './store/zone';
 
@@ -77,12 +77,14 @@ function Said() {
 }
 
 function App() {
-  useKeys({
+  const keys = {
     '?': () => (asked.value = <KeyList />),
     'Ctrl k': () => (asked.value = <Palette />),
     z: switchZone,
+    n: may('admin') ? () => go(href('new')) : undefined,
     ...Object.fromEntries(screens.map((one) => [one.key, () => go(href(one.screen))])),
-  });
+  };
+  useKeys(keys, 'below');
   if (needsToken.value) return <SignIn />;
   return (
     <>

@@ -535,6 +535,7 @@ export const words = {
 
   // Timeline.
   backAndAhead: ['12 h back, 12 h ahead, {zone}', '前后各 12 小时，{zone}'],
+  dayAhead: ['24 h ahead, {zone}', '今后 24 小时，{zone}'],
   earlier: ['Earlier', '更早'],
   later: ['Later', '更晚'],
   firesOfRow: ['Fires of {name}: {n}, {failed} failed', '{name} 的触发：{n} 次，失败 {failed} 次'],
@@ -552,7 +553,7 @@ export const words = {
   atATime: ['{n} at a time', '同时 {n} 个'],
   concurrentRuns: ['Concurrent runs', '并发运行'],
   fromUsual: ['from usual durations; the dashed line is {slots} slots', '按通常时长估计；虚线为 {slots} 个槽位'],
-  concurrentMost: ['Runs at a time in the next 12 hours: at most {n} of {slots} slots', '未来 12 小时并发：最多 {n} / {slots}'],
+  concurrentMost: ['Runs at a time, ahead: at most {n} of {slots} slots', '今后并发：最多 {n} / {slots}'],
   unknownDurations: [
     '{n} {n|job has|jobs have} never run: how long {n|it takes|they take} is not known.',
     '{n} 个任务从未运行，时长未知。',
@@ -566,6 +567,10 @@ export const words = {
   checksFail: ['failing', '检查失败'],
   nodeStopped: ['stopped', '已停止'],
   inUse: ['In use', '占用'],
+  runs24: ['Runs, 24 h', '24 小时运行'],
+  runsOfDay: ['{n} {n|run|runs} in 24 hours', '24 小时内运行 {n} 次'],
+  whoDispatched: ['Who dispatched', '调度节点'],
+  epoch: ['Epoch', '任期'],
   slots: ['Slots', '槽位'],
   held: ['Held', '持有'],
   waiting: ['Waiting', '等待'],
@@ -700,6 +705,9 @@ export const words = {
   forJobs: ['For', '适用于'],
   channelTags: ['Jobs with one of these tags use it.', '带有其中任一标签的任务使用它。'],
   test: ['Test', '测试'],
+  works: ['works', '正常'],
+  neverUsed: ['never used', '未使用'],
+  waits: ['waits', '等待中'],
   testOf: ['Test of {name}', '测试 {name}'],
   sending: ['Sending…', '发送中…'],
   sent: ['Sent.', '已发送。'],

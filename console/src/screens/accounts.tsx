@@ -259,7 +259,7 @@ export function Tokens() {
                 <td class="num" data-l={t('expires')}>
                   <Expires at={token.expires_at} />
                 </td>
-                <td class="num push" data-l={t('lastUsed')}>{when(token.used_at)}</td>
+                <td class="num" data-l={t('lastUsed')}>{when(token.used_at)}</td>
                 <td class="act">
                   <Menu name={token.name} items={[{ label: t('delete…'), act: () => askDeleteToken(token, resource.reload) }]} />
                 </td>

@@ -2,7 +2,7 @@ import { useSignal } from '@preact/signals';
 
 import * as calls from '../api/calls';
 import { ApiError } from '../api/client';
-import { nameOf } from '../api/names';
+import { learnJobNames, nameOf } from '../api/names';
 import type { Channel, ChannelTest, Delivery } from '../api/types';
 import { Ask, type Entry, type Values } from '../parts/dialog';
 import { Menu } from '../parts/menu';
@@ -86,21 +86,24 @@ function askDelete(channel: Channel, done: () => Promise<void>): void {
   );
 }
 
+const shownDeliveries = 10;
+
 const deliveryLooks: Record<string, Look> = {
   sent: lookOf('success'),
   waiting: { mark: 'retry', tone: 'wait', word: 'retry' },
 };
 
-function Deliveries({ list }: { list: readonly Delivery[] }) {
+/** Of several channels they say of which. */
+function Deliveries({ list }: { list: readonly (Delivery & { channel?: string })[] }) {
   const zone = listZone.value;
   if (list.length === 0) return <p class="note">{t('nothingSent')}</p>;
   return (
     <ul class="lines">
-      {list.slice(0, 10).map((delivery) => (
-        <li key={delivery.id}>
+      {list.slice(0, shownDeliveries).map((delivery) => (
+        <li key={`${delivery.channel} ${delivery.id}`}>
           <Mark look={deliveryLooks[delivery.state] ?? lookOf('failed')} label={delivery.state} />
           <span>
-            {shortTime(delivery.created_at, zone)} {delivery.cron_id > 0 && nameOf(delivery.cron_id)} {delivery.notice}
+            {shortTime(delivery.created_at, zone)} {delivery.cron_id > 0 && nameOf(delivery.cron_id)} {delivery.notice} {delivery.channel && <span class="tag">{delivery.channel}</span>}
           </span>
           <span class="end">
             {delivery.due_at === null ? delivery.answer : t('tryAt', { n: delivery.attempts + 1, time: shortTime(delivery.due_at, zone) })}
@@ -109,6 +112,29 @@ function Deliveries({ list }: { list: readonly Delivery[] }) {
       ))}
     </ul>
   );
+}
+
+/** How it went lately: the newest message that was sent, given up, or waits for its next try. */
+function Reached({ list }: { list: readonly Delivery[] }) {
+  const newest = list[0];
+  if (!newest) return <State look={lookOf('planned')}>{t('neverUsed')}</State>;
+  if (newest.state === 'sent') return <State look={lookOf('success')}>{t('works')}</State>;
+  if (newest.state === 'waiting' && newest.attempts === 0) return <State look={deliveryLooks['waiting']!}>{t('waits')}</State>;
+  return <State look={lookOf('failed')}>{t('checksFail')}</State>;
+}
+
+/** With what was sent there lately, newest first. */
+interface Known {
+  channel: Channel;
+  deliveries: readonly Delivery[];
+}
+
+async function readChannels(): Promise<Known[] | undefined> {
+  const channels = counted('channels', await calls.channels());
+  if (!channels) return undefined;
+  const known = await Promise.all(channels.map(async (channel) => ({ channel, deliveries: await calls.deliveries(channel.id) })));
+  await learnJobNames(known.flatMap(({ deliveries }) => deliveries.slice(0, shownDeliveries).map((one) => one.cron_id)).filter((id) => id > 0));
+  return known;
 }
 
 interface Tested {
@@ -147,9 +173,22 @@ function Test({ tested }: { tested: Tested }) {
   );
 }
 
+/** The last ones of all channels. */
+function Lately({ known }: { known: readonly Known[] }) {
+  const all = known.flatMap(({ channel, deliveries }) => deliveries.map((one) => ({ ...one, channel: channel.name })));
+  return (
+    <section>
+      <div class="sub">
+        <h2>{t('lastDeliveries')}</h2>
+      </div>
+      <Deliveries list={all.sort((a, b) => b.created_at - a.created_at)} />
+    </section>
+  );
+}
+
 /** Where notices are sent, with a test of each. @returns nothing where the node has no channels */
 export function Channels() {
-  const resource = useResource(async () => ({ list: counted('channels', await calls.channels()) }), 'channels');
+  const resource = useResource(async () => ({ list: await readChannels() }), 'channels');
   const tested = useSignal<Tested | undefined>(undefined);
   const list = resource.data.value?.list;
   if (!list) return <Trouble of={resource} />;
@@ -189,6 +228,7 @@ export function Channels() {
             <caption class="hide">{t('channels')}</caption>
             <thead>
               <tr>
+                <th scope="col">{t('state')}</th>
                 <th scope="col">{t('channel')}</th>
                 <th scope="col">{t('forJobs')}</th>
                 <th scope="col">
@@ -197,9 +237,12 @@ export function Channels() {
               </tr>
             </thead>
             <tbody>
-              {list.map((channel) => (
+              {list.map(({ channel, deliveries }) => (
                 <tr key={channel.id} class={tested.value?.channel.id === channel.id ? 'on' : undefined}>
-                  <td class="above">
+                  <td class="fit">
+                    <Reached list={deliveries} />
+                  </td>
+                  <td class="grow">
                     <span class="name">{channel.name}</span> <span class="tag">{channel.kind}</span>
                   </td>
                   <td class="dim">{channel.stop ? t('stopped') : channel.every_job ? t('everyJob') : channel.tags.join(', ')}</td>
@@ -221,7 +264,7 @@ export function Channels() {
           </table>
         )}
       </section>
-      {tested.value && <Test tested={tested.value} />}
+      {tested.value ? <Test tested={tested.value} /> : list.length > 0 && <Lately known={list} />}
     </div>
   );
 }

@@ -456,7 +456,6 @@ export function JobsScreen() {
   const resource = useResource(() => readJobs(filter), JSON.stringify(filter), ['run', 'job']);
   const isUnfiltered = filter.state === '' && filter.tag === '' && filter.q === '';
   const total = resource.data.value?.total;
-  useKeys({ n: may('admin') ? () => go(href('new')) : undefined });
   return (
     <>
       <Head title={t('jobs')} beside={total !== undefined && (total === 0 && isUnfiltered ? t('noneYet') : t('number', { n: total }))}>

@@ -1,16 +1,21 @@
 import { Fragment } from 'preact';
+
 import * as calls from '../api/calls';
+import { nameOf } from '../api/names';
+import { overview } from '../api/overview';
 import type { Health, Node, Nodes } from '../api/types';
 import { Slots } from '../parts/gauge';
 import { Head, Loaded } from '../parts/page';
 import { State } from '../parts/state';
+import { DatedTime } from '../parts/time';
+import { inWholeCells, outline, ran, spread } from '../rules/cells';
 import { lookOf, type Look } from '../rules/states';
 import { clusterHealth } from '../store/health';
 import { elapsed, grouped, t, tx } from '../store/language';
 import { now } from '../store/clock';
 import { useResource } from '../store/resource';
 import { hereWith, route, runHref } from '../store/route';
-import { nameOf } from '../api/names';
+import { listZone } from '../store/zone';
 
 function lookOfNode(node: Node): { look: Look; word: string } {
   const ok = lookOf('success');
@@ -34,7 +39,75 @@ function labelsOf(node: Node): string[] {
 /** How far clocks may differ before a person should know. */
 const clockLimit = 100;
 
-function Row({ node, newest }: { node: Node; newest: string }) {
+const cell = 600;
+const day = 86_400;
+const shownTerms = 6;
+
+/** Runs of the past day in cells of ten minutes, by node, and the most of a cell. */
+interface Load {
+  of: ReadonlyMap<string, readonly number[]>;
+  most: number;
+}
+
+async function readLoad(): Promise<Load> {
+  const to = Math.ceil(Date.now() / 1000 / cell) * cell;
+  const found = await calls.histogram({ from: to - day, to, step: cell, by: 'node' });
+  const of = new Map<string, number[]>();
+  if (!found) return { of, most: 1 };
+  for (const name of new Set(found.cells.map((one) => one.run_server ?? ''))) {
+    const cells = found.cells.filter((one) => one.run_server === name);
+    of.set(name, spread(inWholeCells({ ...found, cells })).map((one) => (one ? ran(one) : 0)));
+  }
+  return { of, most: Math.max(1, ...[...of.values()].flat()) };
+}
+
+/** All nodes have the same scale. */
+function LoadStrip({ runs, most }: { runs: readonly number[]; most: number }) {
+  const all = runs.reduce((sum, n) => sum + n, 0);
+  return (
+    <svg class="strip" viewBox={`0 0 ${runs.length} 20`} preserveAspectRatio="none" role="img" aria-label={t('runsOfDay', { n: all })}>
+      <path class="used" d={outline(runs, 20, most)} />
+    </svg>
+  );
+}
+
+/** Which nodes dispatched, the newest first. */
+function Terms() {
+  const terms = useResource(overview, 'overview', ['node']).data.value?.dispatchers ?? [];
+  if (terms.length === 0) return null;
+  const newest = [...terms].sort((a, b) => b.epoch - a.epoch).slice(0, shownTerms);
+  return (
+    <section>
+      <div class="sub">
+        <h2>{t('whoDispatched')}</h2>
+        <span class="dim">{t('past24')}</span>
+      </div>
+      <table class="fold">
+        <caption class="hide">{t('whoDispatched')}</caption>
+        <thead>
+          <tr>
+            <th scope="col">{t('since')}</th>
+            <th scope="col">{t('node')}</th>
+            <th scope="col" class="num">{t('epoch')}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {newest.map((term) => (
+            <tr key={term.epoch}>
+              <td class="time">
+                <DatedTime at={term.at} zone={listZone.value} />
+              </td>
+              <td class="grow name">{term.node}</td>
+              <td class="num" data-l={t('epoch')}>{grouped(term.epoch)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+function Row({ node, newest, load }: { node: Node; newest: string; load: Load | undefined }) {
   const { look, word } = lookOfNode(node);
   const used = (node.running ?? 0) + (node.queued ?? 0);
   const isOff = node.clock_offset_ms !== null && Math.abs(node.clock_offset_ms) > clockLimit;
@@ -47,7 +120,7 @@ function Row({ node, newest }: { node: Node; newest: string }) {
         <a class="name" href={hereWith({ stop: node.name })}>
           {node.name}
         </a>{' '}
-        {node.http_address !== '' && <span class="zone">{node.http_address}</span>}{' '}
+        {node.http_address !== '' && node.http_address !== node.name && <span class="zone">{node.http_address}</span>}{' '}
         <span class="tags">
           {labelsOf(node).map((label) => (
             <Fragment key={label}>
@@ -63,6 +136,7 @@ function Row({ node, newest }: { node: Node; newest: string }) {
         {node.slots !== null && <Slots used={used} of={node.slots} label={t('nOfSlots', { n: used, slots: node.slots })} />}
       </td>
       <td class="num w-m">{node.slots ?? '—'}</td>
+      <td class="fit w-t">{load?.of.has(node.name) && <LoadStrip runs={load.of.get(node.name)!} most={load.most} />}</td>
       <td class="num" data-l={t('held')}>
         {node.held ?? '—'}
       </td>
@@ -78,6 +152,7 @@ function Row({ node, newest }: { node: Node; newest: string }) {
 }
 
 function Table({ nodes }: { nodes: readonly Node[] }) {
+  const load = useResource(readLoad, `load ${Math.floor(now.value / 60_000)}`).data.value;
   const newest = [...nodes].map((node) => node.version).sort((a, b) => a.localeCompare(b, 'en', { numeric: true })).at(-1) ?? '';
   return (
     <table class="fold">
@@ -89,6 +164,7 @@ function Table({ nodes }: { nodes: readonly Node[] }) {
           <th scope="col" class="num">{t('running_')}</th>
           <th scope="col">{t('inUse')}</th>
           <th scope="col" class="num w-m">{t('slots')}</th>
+          <th scope="col" class="w-t">{t('runs24')}</th>
           <th scope="col" class="num">{t('held')}</th>
           <th scope="col" class="num">{t('waiting')}</th>
           <th scope="col" class="num">{t('clock')}</th>
@@ -97,7 +173,7 @@ function Table({ nodes }: { nodes: readonly Node[] }) {
       </thead>
       <tbody>
         {nodes.map((node) => (
-          <Row key={node.name} node={node} newest={newest} />
+          <Row key={node.name} node={node} newest={newest} load={load} />
         ))}
       </tbody>
     </table>
@@ -214,7 +290,10 @@ export function NodesScreen() {
             </section>
             <div class="pair even">
               <IfStopped nodes={of.nodes} />
-              {health && <StoreAndElection of={of} health={health} />}
+              <div>
+                {health && <StoreAndElection of={of} health={health} />}
+                <Terms />
+              </div>
             </div>
           </>
         )}

@@ -9,10 +9,10 @@ import { Head, Loaded } from '../parts/page';
 import { RunState } from '../parts/state';
 import { broken, heat, outline, ran, spread, width } from '../rules/cells';
 import { isAlarm, lateness, lookOf } from '../rules/states';
-import { clock, hourAndMinute } from '../rules/times';
+import { clock, dayName, hourAndMinute } from '../rules/times';
 import { now } from '../store/clock';
 import { useKeys } from '../store/keys';
-import { duration, t } from '../store/language';
+import { calendar, duration, t } from '../store/language';
 import { useResource } from '../store/resource';
 import { go, hereWith, href, jobHref, route, runHref } from '../store/route';
 import { listZone } from '../store/zone';
@@ -20,7 +20,8 @@ import { listZone } from '../store/zone';
 const step = 600_000;
 const hour = 3_600_000;
 const half = 12 * hour;
-const cellsOfHalf = half / step;
+const whole = 2 * half;
+const wide = whole / step;
 
 interface Row {
   name: string; // of a node, or "" for all
@@ -28,33 +29,37 @@ interface Row {
 }
 
 interface Read {
-  from: number;
-  middle: number; // what is before it is past
+  from: number; // of the first cell
+  present: number; // what is before it is past; it may be beside what is shown
   rows: Row[];
   forecast: Forecast | undefined;
 }
 
-/** Twelve hours back and twelve ahead of a moment, in cells of ten minutes. */
-async function readTimeline(moment: number): Promise<Read | undefined> {
-  const middle = Math.ceil(moment / step) * step;
-  const from = middle - half;
-  const range = { from: from / 1000, to: middle / 1000, step: step / 1000 };
+const nothing: Histogram = { from: 0, to: 0, step, cells: [] };
+
+/** A day in cells of ten minutes, which begins some half days before this one does. */
+async function readTimeline(back: number): Promise<Read | undefined> {
+  const present = Math.ceil(Date.now() / step) * step;
+  const from = present - (back + 1) * half;
+  const to = Math.min(from + whole, present);
+  const range = { from: from / 1000, to: to / 1000, step: step / 1000 };
+  const ask = (params: object) => (to > from ? calls.histogram({ ...range, ...params }) : Promise.resolve(nothing));
   const [all, byNode, forecast] = await Promise.all([
-    calls.histogram(range),
-    calls.histogram({ ...range, by: 'node' }),
-    calls.forecast({ hours: 13 }),
+    ask({}),
+    ask({ by: 'node' }),
+    back > 0 ? undefined : calls.forecast({ hours: (from + whole - present) / hour + 1 }),
   ]);
   if (!all) return undefined;
-  const whole: Histogram = { ...all, from, to: middle, step };
+  const past: Histogram = { ...all, from, to, step };
   const nodes = [...new Set((byNode?.cells ?? []).map((cell) => cell.run_server ?? ''))].filter((node) => node !== '').sort();
-  const rows: Row[] = [{ name: '', past: spread(whole) }];
+  const rows: Row[] = [{ name: '', past: spread(past) }];
   for (const node of nodes) {
-    rows.push({ name: node, past: spread({ ...whole, cells: byNode!.cells.filter((cell) => cell.run_server === node) }) });
+    rows.push({ name: node, past: spread({ ...past, cells: byNode!.cells.filter((cell) => cell.run_server === node) }) });
   }
-  return { from, middle, rows, forecast };
+  return { from, present, rows, forecast };
 }
 
-function paths(row: Row, forecast: Forecast | undefined, middle: number) {
+function paths(row: Row, { forecast, from, present }: Read) {
   const steps = ['', '', '', '', ''];
   let bad = '';
   let miss = '';
@@ -66,8 +71,8 @@ function paths(row: Row, forecast: Forecast | undefined, middle: number) {
   });
   if (row.name === '' && forecast) {
     for (const cell of forecast.cells) {
-      const x = cellsOfHalf + Math.floor((cell.at - middle) / step);
-      if (x >= cellsOfHalf && x < 2 * cellsOfHalf) steps[heat(cell.fires)] += `M${x + 0.06} 7h.88v8h-.88z`;
+      const x = Math.floor((cell.at - from) / step);
+      if (cell.at >= present && x < wide) steps[heat(cell.fires)] += `M${x + 0.06} 7h.88v8h-.88z`;
     }
   }
   return { steps, bad, miss };
@@ -82,13 +87,14 @@ function Heat({ read, chosen, choose }: { read: Read; chosen: Chosen | undefined
   const zone = listZone.value;
   const onClick = (row: Row) => (event: MouseEvent) => {
     const box = (event.currentTarget as Element).getBoundingClientRect();
-    const x = Math.floor(((event.clientX - box.left) / box.width) * 2 * cellsOfHalf);
+    const x = Math.floor(((event.clientX - box.left) / box.width) * wide);
     choose({ node: row.name, at: read.from + x * step });
   };
+  const place = (read.present - read.from) / step;
   return (
     <div class="day narrow heat">
       {read.rows.map((row) => {
-        const { steps, bad, miss } = paths(row, read.forecast, read.middle);
+        const { steps, bad, miss } = paths(row, read);
         const total = row.past.reduce((sum, cell) => sum + (cell ? ran(cell) + cell.skipped : 0), 0);
         const failed = row.past.reduce((sum, cell) => sum + (cell ? broken(cell) : 0), 0);
         const name = row.name || t('allNodes');
@@ -108,13 +114,13 @@ function Heat({ read, chosen, choose }: { read: Read; chosen: Chosen | undefined
               {chosen?.node === row.name && (
                 <path class="pickd" d={`M${(chosen.at - read.from) / step} 1h1v20h-1z`} />
               )}
-              <path class="now" d={`M${cellsOfHalf} -2v26`} />
+              {place <= wide && <path class="now" d={`M${place} -2v26`} />}
             </svg>
             <span class="value">{t('fires', { n: total })}</span>
           </>
         );
       })}
-      <Axis from={read.from} to={read.middle + half} parts={6} zone={zone} now={3} />
+      <Axis from={read.from} to={read.from + whole} parts={6} zone={zone} now={(6 * place) / wide} />
     </div>
   );
 }
@@ -290,10 +296,10 @@ function FreeSlot() {
   );
 }
 
-function Concurrent({ forecast }: { forecast: Forecast }) {
-  const ahead = forecast.cells.slice(0, cellsOfHalf).map((cell) => cell.peak);
+function Concurrent({ forecast, cells }: { forecast: Forecast; cells: number }) {
+  const ahead = forecast.cells.slice(0, cells).map((cell) => cell.peak);
   const most = Math.max(forecast.slots, 1, ...ahead);
-  const wide = width({ from: 0, to: ahead.length * step, step });
+  const across = width({ from: 0, to: ahead.length * step, step });
   const peak = Math.max(0, ...ahead);
   return (
     <section>
@@ -303,9 +309,9 @@ function Concurrent({ forecast }: { forecast: Forecast }) {
       </div>
       <div class="day narrow">
         <span class="label">{t('allNodes')}</span>
-        <svg class="h56" viewBox={`0 0 ${wide} 56`} preserveAspectRatio="none" role="img" aria-label={t('concurrentMost', { n: peak, slots: forecast.slots })}>
+        <svg class="h56" viewBox={`0 0 ${across} 56`} preserveAspectRatio="none" role="img" aria-label={t('concurrentMost', { n: peak, slots: forecast.slots })}>
           <path class="area next" d={outline(ahead, 55, most)} />
-          <path class="cap" d={`M0 ${(55 - (54 * forecast.slots) / most).toFixed(1)}h${wide}`} />
+          <path class="cap" d={`M0 ${(55 - (54 * forecast.slots) / most).toFixed(1)}h${across}`} />
         </svg>
         <span class="value">{t('nOf', { n: peak, of: forecast.slots })}</span>
         <Axis from={forecast.from} to={forecast.from + ahead.length * step} parts={6} zone={listZone.value} now={0} />
@@ -315,15 +321,21 @@ function Concurrent({ forecast }: { forecast: Forecast }) {
   );
 }
 
+/** "12 h back, 12 h ahead", or from when to when. */
+function whenShown({ from }: Read, back: number): string {
+  const zone = listZone.value;
+  if (back === 0) return t('backAndAhead', { zone });
+  if (back < 0) return t('dayAhead', { zone });
+  const moment = (at: number) => `${dayName(at, now.value, zone, calendar())} ${hourAndMinute(at, zone)}`;
+  return t('fromTo', { from: moment(from), to: moment(from + whole) });
+}
+
 export function TimelineScreen() {
   const { query } = route.value;
-  const back = Math.max(0, Number(query.get('back') ?? 0) || 0); // in steps of twelve hours
+  const back = Math.max(-1, Math.floor(Number(query.get('back') ?? 0)) || 0); // in steps of twelve hours; -1: ahead
   const chosen = useSignal<Chosen | undefined>(undefined);
   const tick = Math.floor(now.value / 60_000);
-  const resource = useResource(
-    async () => ({ read: await readTimeline(Date.now() - back * half) }),
-    `${back} ${tick}`,
-  );
+  const resource = useResource(async () => ({ read: await readTimeline(back) }), `${back} ${tick}`);
   useEffect(() => (chosen.value = undefined), [back]);
   const move = (by: number) => {
     const last = { node: '', at: Math.ceil(Date.now() / step) * step };
@@ -333,13 +345,13 @@ export function TimelineScreen() {
   useKeys({ ArrowLeft: () => move(-1), ArrowRight: () => move(1) });
   return (
     <>
-      <Head title={t('timeline')} beside={t('backAndAhead', { zone: listZone.value })}>
+      <Head title={t('timeline')} beside={resource.data.value?.read && whenShown(resource.data.value.read, back)}>
         <span class="switch">
           <a href={hereWith({ back: back + 1 })}>{t('earlier')}</a>
           <a href={hereWith({ back: undefined })} aria-current={back === 0 ? 'true' : undefined}>
             {t('now_')}
           </a>
-          {back > 0 && <a href={hereWith({ back: back === 1 ? undefined : back - 1 })}>{t('later')}</a>}
+          {back > -1 && <a href={hereWith({ back: back === 1 ? undefined : back - 1 })}>{t('later')}</a>}
         </span>
       </Head>
       <Loaded of={resource}>
@@ -347,7 +359,7 @@ export function TimelineScreen() {
           read ? (
             <>
               <section class="list">
-                <Heat read={back === 0 ? read : { ...read, forecast: undefined }} chosen={chosen.value} choose={(cell) => (chosen.value = cell)} />
+                <Heat read={read} chosen={chosen.value} choose={(cell) => (chosen.value = cell)} />
                 <Legend />
               </section>
               <div class="pair">
@@ -360,7 +372,7 @@ export function TimelineScreen() {
                 )}
                 <FreeSlot />
               </div>
-              {read.forecast && back === 0 && <Concurrent forecast={read.forecast} />}
+              {read.forecast && <Concurrent forecast={read.forecast} cells={(read.from + whole - read.present) / step} />}
             </>
           ) : (
             <p class="note">

@@ -8,11 +8,13 @@ const stack: { current: KeyMap }[] = [];
 
 let prefix = '';
 
-export function useKeys(keys: KeyMap): void {
+/** @param place below: for keys that everything else may have for itself */
+export function useKeys(keys: KeyMap, place: 'above' | 'below' = 'above'): void {
   const mine = useRef(keys);
   mine.current = keys;
   useEffect(() => {
-    stack.push(mine);
+    if (place === 'above') stack.push(mine);
+    else stack.unshift(mine);
     return () => void stack.splice(stack.indexOf(mine), 1);
   }, []);
 }
