@@ -47,7 +47,8 @@ Forecast forecast(Store& store, const BookedJobs& jobs, const std::optional<std:
         if (!window) continue;
         ++all.jobs;
         if (!job.usual_time) ++all.unknown;
-        all.load.add(*job.schedule, *window, job.usual_time.value_or(0ms), job.runs_left);
+        all.load.add(*job.schedule, *window, job.usual_time.value_or(0ms), job.runs_left,
+                     {id, job.jitter});
     }
     return all;
 }

@@ -46,6 +46,7 @@ void JobBook::put(const Job& job)
     booked.name = job.name;
     booked.tags = job.tags;
     booked.window = {job.start_time, job.end_time};
+    booked.jitter = job.jitter;
     booked.stop = job.stop;
     booked.runs_left.reset();
     if (job.run_limit != 0) booked.runs_left = job.run_limit - job.counters.run_num;

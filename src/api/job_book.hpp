@@ -29,6 +29,7 @@ struct BookedJob {
     std::vector<std::string> tags;
     std::optional<Schedule> schedule;  ///< none: the row makes no sense
     Window window;
+    std::chrono::seconds jitter{0};
     bool stop = false;
     std::optional<std::int64_t> runs_left;  ///< about: it is as old as the last change of the job
     std::optional<std::chrono::milliseconds> usual_time;  ///< at most a minute old

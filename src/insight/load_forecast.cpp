@@ -1,5 +1,7 @@
 #include "insight/load_forecast.hpp"
 
+#include "model/jitter.hpp"
+
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -38,7 +40,14 @@ struct LoadForecast::Job {
     const Window& window;
     double usual = 0;  // milliseconds
     std::optional<std::int64_t> left;
+    JobJitter jitter;
 
+    /// When so many fires start that are due then, or in the same minute.
+    sys_seconds start_of(sys_seconds due, std::int64_t fires) const
+    {
+        if (fires > 1) return due + jitter.most / 2;
+        return std::chrono::floor<seconds>(due + start_offset(jitter.job, jitter.most, due));
+    }
     bool may_fire() const { return !left || *left > 0; }
 };
 
@@ -64,9 +73,9 @@ sys_seconds LoadForecast::time_of(std::size_t minute) const
 }
 
 void LoadForecast::add(const Schedule& schedule, const Window& window, milliseconds usual,
-                       std::optional<std::int64_t> most_fires)
+                       std::optional<std::int64_t> most_fires, JobJitter jitter)
 {
-    Job job{schedule, window, static_cast<double>(usual.count()), most_fires};
+    Job job{schedule, window, static_cast<double>(usual.count()), most_fires, jitter};
     const CronFields& fields = schedule.expression().fields();
     auto at = schedule.next_in_window(from_ - 1s, window);
     while (at && *at < to_ && job.may_fire()) {
@@ -113,7 +122,8 @@ void LoadForecast::add_hour(Job& job, sys_seconds first, sys_seconds hour)
         if ((fields.minutes >> minute & 1U) == 0) continue;
         const sys_seconds begin = hour + minutes(minute);
         if (minute > first_minute) {
-            count(job, begin, each);
+            // Its second, for what starts at a moment of its own.
+            count(job, begin + seconds(std::countr_zero(fields.seconds)), each);
             continue;
         }
         const auto second = static_cast<unsigned>((first - begin).count());
@@ -123,8 +133,10 @@ void LoadForecast::add_hour(Job& job, sys_seconds first, sys_seconds hour)
 
 void LoadForecast::count(Job& job, sys_seconds time, std::int64_t fires)
 {
-    const std::size_t minute = minute_of(time);
     if (job.left) *job.left -= fires;
+    const sys_seconds start = job.start_of(time, fires);
+    if (start >= to_) return;
+    const std::size_t minute = minute_of(start);
     fires_[minute] += fires;
     const auto number = static_cast<double>(fires);
     const auto at_a_time = static_cast<std::int64_t>(

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "model/job.hpp"
 #include "schedule/schedule.hpp"
 
 #include <chrono>
@@ -9,6 +10,13 @@
 #include <vector>
 
 namespace peercron {
+
+/// The jitter of a job: its fires count where they start (model/jitter.hpp), and of several in one
+/// minute the middle.
+struct JobJitter {
+    JobId job = 0;
+    std::chrono::seconds most{0};
+};
 
 /// What will run when: the fires of many jobs and how long those usually take. Pure.
 ///
@@ -22,7 +30,7 @@ public:
     /// @param usual how long a run takes; 0 = not known.
     /// @param most_fires no more than these; nullopt = any number.
     void add(const Schedule& schedule, const Window& window, std::chrono::milliseconds usual,
-             std::optional<std::int64_t> most_fires = std::nullopt);
+             std::optional<std::int64_t> most_fires = std::nullopt, JobJitter jitter = {});
 
     struct Cell {
         std::chrono::sys_seconds at{};

@@ -1,7 +1,10 @@
 #include "insight/load_forecast.hpp"
 
+#include "model/jitter.hpp"
+
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <random>
 #include <string>
 
@@ -49,6 +52,35 @@ TEST(LoadForecastTest, CountsFiresWhereTheyAre)
         EXPECT_EQ(cells[i].peak, i == 15 ? 1 : 0) << i;
         EXPECT_DOUBLE_EQ(cells[i].running, i == 15 ? 1.0 : 0.0) << i;
     }
+}
+
+TEST(LoadForecastTest, FiresWithJitterCountWhereTheyStart)
+{
+    LoadForecast together(midnight, midnight + 24h);
+    LoadForecast spread(midnight, midnight + 24h);
+    for (JobId job = 1; job <= 100; ++job) {
+        together.add(schedule("0 0 2 * * *"), {}, 5min);
+        spread.add(schedule("0 0 2 * * *"), {}, 5min, std::nullopt, {job, 1h});
+    }
+    const auto peak_of = [](const LoadForecast& load) {
+        std::int64_t peak = 0;
+        for (const auto& cell : load.cells(10min)) peak = std::max(peak, cell.peak);
+        return peak;
+    };
+    EXPECT_EQ(peak_of(together), 100);
+    EXPECT_LT(peak_of(spread), 25);
+    EXPECT_EQ(fires_of(spread), 100);
+
+    const auto offset = start_offset(7, 3h, midnight + 2h);
+    LoadForecast one(midnight, midnight + 24h);
+    one.add(schedule("0 0 2 * * *"), {}, 1min, std::nullopt, {7, 3h});
+    const auto cells = one.cells(1min);
+    EXPECT_EQ(cells.at(static_cast<std::size_t>((2h + offset) / 1min)).fires, 1);
+
+    // What is due in the time and starts behind it does not count.
+    LoadForecast late(midnight, midnight + 2h + 1min);
+    late.add(schedule("0 0 2 * * *"), {}, 1min, std::nullopt, {7, 3h});
+    EXPECT_EQ(fires_of(late), offset < 1min ? 1 : 0);
 }
 
 TEST(LoadForecastTest, CountsAsManyFiresAsThereAre)
