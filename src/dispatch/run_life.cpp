@@ -54,10 +54,12 @@ RunLife::Place RunLife::open_again(const RunId& id, const PlannedJob& job, WallT
     return run;
 }
 
-/// With jitter a fire goes to a node when its start is near, and not when it is due.
+/// With jitter a fire goes to a node when its start is near, and not when it is due. That of a job
+/// that runs after others does not wait for a moment that a clock told that was ahead.
 bool RunLife::is_delayed(const TrackedRun& run, Moment now) const
 {
-    return run.order.id.attempt == 1 && run.node().empty() && run.retry_at &&
+    const bool is_by_schedule = run.order.id.attempt == 1 && run.requested_by.empty();
+    return is_by_schedule && run.node().empty() && run.retry_at &&
            *run.retry_at > now.wall + book_.settings.lookahead;
 }
 
