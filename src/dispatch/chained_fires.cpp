@@ -114,7 +114,7 @@ void ChainedFires::skip_child(const Chains::Due& due, PlannedRun row, Reason why
     }
     row.fires = end.fires;
     row.gap_end = end.gap_end;
-    book_.chains.planned(id, row.requested_by);
+    book_.note_planned(id, row.requested_by);
     book_.draft.end(id, {}, RunState::skipped, std::move(why), now.wall);
     book_.draft.add_ended(std::move(row));
     life_.note_end(id, RunState::skipped, book_.draft.number());

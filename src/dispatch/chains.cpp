@@ -99,17 +99,22 @@ const std::set<JobId>* Chains::children_of(JobId parent) const
     return found == by_parent_.end() ? nullptr : &found->second;
 }
 
-void Chains::planned(const RunId& fire, std::string_view requested_by)
+void Chains::planned(const RunId& fire, std::string_view requested_by,
+                     const std::function<bool(const RunId&)>& has_row)
 {
     const std::set<JobId>* const children = children_of(fire.job);
     if (children == nullptr || runs_alone(fire, requested_by)) return;
     for (const JobId child : *children) {
+        if (has_row({child, fire.scheduled_at, 1})) continue;
         undecided_[{fire.scheduled_at, child}].parents[fire.job].reset();
     }
 }
 
 void Chains::ended(FireEnd end)
 {
+    // Its node may be the only one that knew of it. One that is taken back may be planned again.
+    const bool is_decided = is_chained(end.run.job) && end.state != RunState::revoked;
+    if (is_decided) undecided_.erase({end.run.scheduled_at, end.run.job});
     const std::set<JobId>* const children = children_of(end.run.job);
     if (children == nullptr) return;
     bool is_early = false;

@@ -35,12 +35,12 @@ struct FireEnd {
 /// Jobs that run after others (model/chain.hpp), and which of their fires are due.
 ///
 /// A fire of a child is undecided from when its parents' fires are planned until it has a row of
-/// its own. It is due when the newest attempts of all parents' fires of that time have ended and
-/// nothing follows them, provided that the child has been there, enabled and with these parents,
-/// since before the last of them ended. What is undecided this knows of what was planned in this
-/// term; of everything else the store has to say that the child has no row yet: a dispatcher before
-/// may have planned it when the node told it of the end, though the parent's row is still open.
-/// Pure; no clock of its own. One thread.
+/// its own, or is known to have had one. It is due when the newest attempts of all parents' fires
+/// of that time have ended and nothing follows them, provided that the child has been there,
+/// enabled and with these parents, since before the last of them ended. What is undecided this
+/// knows of what was planned in this term; of everything else the store has to say that the child
+/// has no row yet: a dispatcher before may have planned it when the node told it of the end, though
+/// the parent's row is still open. Pure; no clock of its own. One thread.
 class Chains {
 public:
     explicit Chains(const JobTable& jobs) : jobs_(jobs) {}
@@ -51,7 +51,10 @@ public:
     // What happens to fires.
 
     /// The fire, whose first attempt this is, gets its row.
-    void planned(const RunId& fire, std::string_view requested_by);
+    /// @param has_row whether the child's fire, whose first attempt that is, has one already: a
+    /// clock that was ahead has started it.
+    void planned(const RunId& fire, std::string_view requested_by,
+                 const std::function<bool(const RunId&)>& has_row);
     void ended(FireEnd end);
 
     // What only the store knows.

@@ -101,7 +101,7 @@ void DueFires::plan_gap(const Job& job, Planner::Gap gap, const Reason& why_not,
                               gap.counted_all ? "" : ", too many to count", why_not.detail)};
     const RunId id{job.id, gap.first, 1};
     book_.draft.add_gap(id, gap.last, gap.fires, std::move(reason), now.wall);
-    book_.chains.planned(id, "");
+    book_.note_planned(id, "");
     book_.chains.ended({id, RunState::skipped, why_not.cause, {}, now.wall, gap.fires, gap.last});
 }
 

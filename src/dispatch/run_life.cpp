@@ -17,7 +17,7 @@ void set_request(TrackedRun& run, std::string requested_by)
 void RunLife::place_new(Place run, std::string requested_by, Moment now)
 {
     const RunId id = run->first;
-    if (id.attempt == 1) book_.chains.planned(id, requested_by);
+    if (id.attempt == 1) book_.note_planned(id, requested_by);
     if (id.attempt > 1) note_next_attempt(id);
     set_request(run->second, requested_by);
     run->second.row_step = book_.draft.number();
@@ -201,6 +201,8 @@ void RunLife::end_here(Place run, RunState state, Reason why, WallTime at)
     const std::uint64_t row_step = run->second.row_step;
     std::string requested_by = run->second.requested_by;
     FireEnd end{id, state, why.cause, {}, at};
+    // No attempt follows what a change has taken back, whatever its job says of others.
+    end.is_last = run->second.unwanted;
     DaemonStart over{id, state, why.cause, !requested_by.empty(), {}, at, run->second.node()};
     book_.draft.end(id, run->second.node(), state, std::move(why), at);
     close(run);

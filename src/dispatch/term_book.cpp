@@ -51,6 +51,11 @@ bool TermBook::is_early(const RunId& id, Moment now) const
     return id.scheduled_at > early_from(now) + soon;
 }
 
+void TermBook::note_planned(const RunId& fire, std::string_view requested_by)
+{
+    chains.planned(fire, requested_by, [this](const RunId& id) { return has_row(id); });
+}
+
 bool TermBook::has_row(const RunId& fire) const
 {
     return runs.contains(fire) || ended_lately.contains(fire) ||

@@ -30,6 +30,7 @@
 #include <cstddef>
 #include <map>
 #include <set>
+#include <string_view>
 #include <vector>
 
 namespace peercron {
@@ -66,6 +67,9 @@ struct TermBook {
     bool is_early(const RunId& id, Moment now) const;
     /// A change that was made later may have become known only now.
     WallTime first_unread(WallTime now) const;
+
+    /// A fire whose first attempt that is gets its row: Chains is told.
+    void note_planned(const RunId& fire, std::string_view requested_by);
 
     // Fires and runs.
 

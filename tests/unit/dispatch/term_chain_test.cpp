@@ -72,6 +72,17 @@ protected:
         at(1s);
         report(alpha, fire(extract, 1s), RunState::running);
     }
+    static Account running(const std::vector<RunId>& runs)
+    {
+        Account account;
+        for (const RunId& id : runs) {
+            RunReport report;
+            report.id = id;
+            report.state = RunState::running;
+            account.running.push_back(report);
+        }
+        return account;
+    }
     ChainRow row(RunState state, std::chrono::milliseconds ended = 2s) const
     {
         ChainRow row;
@@ -327,6 +338,91 @@ TEST_F(ChainTest, ANewDispatcherHearsTheEndFromTheNodeAlone)
     term_->begin(found, now_);
     answer({row(RunState::running)});
     EXPECT_TRUE(row_of(step(), fire(load, 1s)));
+}
+
+TEST_F(ChainTest, WhatAClockAheadHasStartedIsTheFireOfItsMoment)
+{
+    start();
+    connect(alpha, running({fire(load, 1s)}));
+    run_parent();
+    at(5s);
+    end(fire(load, 1s), RunState::success, 0);
+    at(40s);
+    step();
+    end(fire(extract, 1s), RunState::success, 0);
+    EXPECT_FALSE(row_of(step(), fire(load, 1s))) << "though its end is long ago";
+}
+
+TEST_F(ChainTest, WhatAClockAheadHasStartedMayBecomeKnownAfterItsParent)
+{
+    start();
+    run_parent();
+    connect(alpha, running({fire(extract, 1s), fire(load, 1s)}));
+    at(5s);
+    end(fire(load, 1s), RunState::success, 0);
+    at(40s);
+    step();
+    end(fire(extract, 1s), RunState::success, 0);
+    EXPECT_FALSE(row_of(step(), fire(load, 1s)));
+}
+
+TEST_F(ChainTest, WhatAClockAheadHadPlannedAndIsTakenBackIsPlannedAtItsMoment)
+{
+    at(0ms);
+    add(parent_);
+    add(child_);
+    TermStart found;
+    found.planned_through = now_.wall;
+    OpenRun early;
+    early.planned.id = fire(load, 61s);
+    found.open_runs.push_back(early);
+    begin(found);
+    connect(alpha);
+    answer({});
+    term_->take_back_early({}, now_);
+    EXPECT_THAT(step().ended, SizeIs(1));
+    at(61s);
+    connect(alpha);
+    step();
+    end(fire(extract, 61s), RunState::success, 0);
+    EXPECT_TRUE(row_of(step(), fire(load, 61s)));
+}
+
+TEST_F(ChainTest, AnAttemptThatAChangeTookBackIsTheLastWhenItIsLost)
+{
+    parent_.delivery = Delivery::at_least_once;
+    parent_.retries = 1;
+    parent_.retry_delay = 10s;
+    child_.run_after_on = RunAfterOn::failure;
+    at(2s);
+    add(parent_);
+    add(child_);
+    TermStart found;
+    found.planned_through = now_.wall;
+    OpenRun open;
+    open.planned.id = fire(extract, 1s);
+    open.planned.state = RunState::running;
+    open.planned.run_server = alpha;
+    found.open_runs.push_back(open);
+    begin(found);
+    connect(alpha, running({fire(extract, 1s)}));
+    answer({row(RunState::running)});
+    at(4s);
+    end(fire(extract, 1s), RunState::failed, 1);
+    step();
+    at(13s);
+    connect(alpha);
+    step();
+    ASSERT_THAT(orders_, SizeIs(1));
+    EXPECT_EQ(orders_[0].second.id.attempt, 2);
+    parent_.effective_from = now_.wall;
+    change(parent_);  // its node does not answer
+    at(15s);
+    died(alpha, now_.wall);
+    connect(beta);
+    const auto decided = row_of(step(), fire(load, 1s));
+    ASSERT_TRUE(decided) << "nobody will try it again";
+    EXPECT_EQ(decided->state, RunState::planned);
 }
 
 TEST_F(ChainTest, AnEndThatTheStoreSaysMayBeTriedAgainIsHeld)
