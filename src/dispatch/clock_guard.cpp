@@ -71,9 +71,7 @@ void ClockGuard::take(Range reading, Moment own)
     database_ = reading;
     taken_ = own.steady;
     doubtful_.reset();
-    const Range apart = *offset(own);
-    const bool agree = apart.low >= -tolerance_ && apart.high <= tolerance_;
-    if (agree) agreed_ = ahead_of_steady(own);
+    if (are_close(*offset(own))) agreed_ = ahead_of_steady(own);
 }
 
 std::optional<Range> ClockGuard::offset(Moment own) const
@@ -81,6 +79,11 @@ std::optional<Range> ClockGuard::offset(Moment own) const
     if (!database_) return std::nullopt;
     const milliseconds mine = ahead_of_steady(own);
     return Range{mine - database_->high, mine - database_->low};
+}
+
+bool ClockGuard::are_close(Range apart) const
+{
+    return apart.low >= -tolerance_ && apart.high <= tolerance_;
 }
 
 bool ClockGuard::is_ahead(Moment own) const
@@ -96,6 +99,14 @@ ClockGuard::Basis ClockGuard::basis(Moment own) const
     if (confirmed_) return Basis::database;
     const bool is_even = agreed_ && std::chrono::abs(ahead_of_steady(own) - *agreed_) <= same_time;
     return is_even ? Basis::own_as_even : Basis::database;
+}
+
+bool ClockGuard::is_agreed(Moment own) const
+{
+    const Basis whose = basis(own);
+    if (whose != Basis::own) return whose == Basis::database;
+    const auto apart = offset(own);
+    return apart && are_close(*apart);
 }
 
 void ClockGuard::reached(WallTime time, Moment own)

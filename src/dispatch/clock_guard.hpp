@@ -70,6 +70,10 @@ public:
 
     Basis basis(Moment own) const;
 
+    /// Whether the time to plan by is the database's, too, as far as is known: then a clock that
+    /// differs from it is wrong.
+    bool is_agreed(Moment own) const;
+
     /// The time to plan by.
     Moment trusted(Moment own) const;
 
@@ -80,6 +84,7 @@ public:
 
 private:
     void take(Range reading, Moment own);
+    bool are_close(Range apart) const;
 
     const std::chrono::milliseconds tolerance_;
     std::optional<Range> database_;  ///< its time minus this node's steady one

@@ -124,6 +124,12 @@ public:
     /// Whether the node was heard so lately that a beat may renew its lease: well within the
     /// lease's margin, because the node counts from the beat and the dispatcher from what it heard.
     bool hears(const NodeName& node, Moment now) const { return book_.nodes.hears(node, now); }
+    /// Whether its clock differs by so much from the time that is planned by that it would start
+    /// fires at wrong moments.
+    bool has_wrong_clock(const NodeName& node) const
+    {
+        return !book_.nodes.at(node).clock.is_usable();
+    }
     /// DispatcherBeat::stops_known for the node: when it reads that, it must have been sent all of
     /// take_revocations() before.
     std::uint64_t stops_known(const NodeName& node) const
@@ -159,9 +165,9 @@ public:
     /// those that are due by the job's present definition go to a node again, the others end as
     /// revoked.
     void given_back_late(const NodeName& node, std::span<const RunId> given_back);
-    /// `node` drains: the runs that it has given back go to others.
+    /// `node` drains, or its clock is wrong: the runs that it has given back go to others.
     void evacuated(const NodeName& node, std::span<const RunId> given_back);
-    /// Held by a draining node, to be asked back.
+    /// What it holds, to be asked back.
     std::vector<RunId> held_by(const NodeName& node) const;
 
     // What a clock left behind that was ahead: see EarlyRuns.

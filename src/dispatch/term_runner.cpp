@@ -160,9 +160,9 @@ std::chrono::milliseconds Dispatcher::TermRunner::until_next_round() const
 
 bool Dispatcher::TermRunner::is_idle() const
 {
-    return !is_woken_ && requests_.is_empty() && !job_reader_.has_changes() && draining_.empty() &&
-           !doubt_reader_.has_read() && (!job_reader_.turn_wanted() || is_plan_held_) &&
-           !rules_.behind();
+    return !is_woken_ && requests_.is_empty() && !job_reader_.has_changes() &&
+           to_evacuate_.empty() && !doubt_reader_.has_read() &&
+           (!job_reader_.turn_wanted() || is_plan_held_) && !rules_.behind();
 }
 
 void Dispatcher::TermRunner::wake()
@@ -240,13 +240,15 @@ asio::awaitable<void> Dispatcher::TermRunner::let_jobs_change()
 
 asio::awaitable<void> Dispatcher::TermRunner::evacuate()
 {
-    for (const NodeName& node : std::exchange(draining_, {})) {
+    for (const NodeName& node : std::exchange(to_evacuate_, {})) {
         std::map<NodeName, std::vector<RunId>> held;
         held[node] = rules_.held_by(node);
         if (held[node].empty()) continue;
         const auto back = co_await revocations_.take_back(std::move(held));
         rules_.evacuated(node, back.runs);
-        spdlog::info("dispatch: {} drains; {} of its runs go to other nodes", node,
+        spdlog::info("dispatch: {}; {} of its runs go to other nodes",
+                     rules_.has_wrong_clock(node) ? fmt::format("the clock of {} is wrong", node)
+                                                  : fmt::format("{} drains", node),
                      back.runs.size());
     }
 }
@@ -362,8 +364,10 @@ void Dispatcher::TermRunner::handle(const NodeName& node, Message message)
     const auto on_beat = [&](const NodeBeat& beat) {
         rules_.beat(node, beat, now());
         links_.note_beat(node, beat.load.draining);
-        if (beat.load.draining && !rules_.held_by(node).empty()) {
-            draining_.insert(node);
+        const bool is_wrong = rules_.has_wrong_clock(node) &&
+                              dispatcher_.clock_.guard().is_agreed(dispatcher_.clock_.own());
+        if ((beat.load.draining || is_wrong) && !rules_.held_by(node).empty()) {
+            to_evacuate_.insert(node);
             wake();
         }
     };
@@ -425,7 +429,7 @@ void Dispatcher::TermRunner::take_account(const NodeName& node, const Account& a
     revocations_.send_wanted();
     copies_.add_node(node);
     if (rules_.has_begun()) links_.send(node, copies_.stored());
-    if (account.draining) draining_.insert(node);
+    if (account.draining) to_evacuate_.insert(node);
     spdlog::info("dispatch: {} is connected: {} slots, {} runs held, {} running", node,
                  account.slots, account.held.size(), account.running.size());
     wake();

@@ -94,9 +94,9 @@ private:
 
     Event wake_;
     bool is_woken_ = false;
-    bool is_plan_held_ = false;    ///< see TermRules::hold_plan()
-    SteadyTime last_commit_{};     ///< when what was committed last was sent
-    std::set<NodeName> draining_;  ///< to be evacuated
+    bool is_plan_held_ = false;  ///< see TermRules::hold_plan()
+    SteadyTime last_commit_{};   ///< when what was committed last was sent
+    std::set<NodeName> to_evacuate_;
 };
 
 }  // namespace peercron

@@ -195,5 +195,23 @@ TEST_F(ClockGuardTest, MoreNodesThanOneOutvoteTheDatabase)
     EXPECT_EQ(basis(0ms), Basis::database);
 }
 
+TEST_F(ClockGuardTest, TheTwoAgreeWhenTheTimeToPlanByIsTheDatabasesToo)
+{
+    const auto agrees = [this](milliseconds time) { return guard_.is_agreed(own(time)); };
+    EXPECT_FALSE(agrees(0ms)) << "never compared";
+    compare(0ms);
+    EXPECT_TRUE(agrees(1s));
+    own_ahead_ = 1h;
+    EXPECT_TRUE(agrees(2s)) << "the database's is planned by";
+    own_ahead_ = -1h;
+    EXPECT_FALSE(agrees(3s)) << "the own one is, and is behind";
+    own_ahead_ = 0ms;
+    EXPECT_TRUE(agrees(4s));
+    own_ahead_ = 1h;
+    compare(5s);
+    guard_.votes(2, 1);
+    EXPECT_FALSE(agrees(6s)) << "more nodes have the own one";
+}
+
 }  // namespace
 }  // namespace peercron

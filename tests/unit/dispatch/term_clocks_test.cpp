@@ -268,6 +268,23 @@ TEST_F(ClockTest, ANodeWhoseClockIsOffByMoreThanTheLookaheadGetsNoRuns)
     }
 }
 
+TEST_F(ClockTest, WhatANodeHoldsWhoseClockIsSetGoesToOthers)
+{
+    add(every_second(1));
+    begin();
+    connect(alpha);
+    EXPECT_EQ(used(), std::set<NodeName>{alpha});
+    EXPECT_FALSE(term_->has_wrong_clock(alpha));
+    connect(beta);
+    beat(alpha, 1h);
+    EXPECT_TRUE(term_->has_wrong_clock(alpha));
+    const std::vector<RunId> held = term_->held_by(alpha);
+    EXPECT_THAT(held, SizeIs(2));
+    term_->evacuated(alpha, held);
+    EXPECT_EQ(used(), std::set<NodeName>{beta});
+    EXPECT_THAT(orders_, SizeIs(2));
+}
+
 TEST_F(ClockTest, WhatADeadNodeMayHaveStartedIsJudgedByItsClock)
 {
     add(every_second(1));
