@@ -11,7 +11,7 @@ import network
 
 LINES = "notices.jsonl"
 PORT = 80
-REFUSED, UNSAID = 13, 29  # of so many messages one
+REFUSED, UNSAID = 97, 61  # of so many messages one; after each the channel is left alone for 10 s
 
 
 class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
