@@ -33,6 +33,9 @@ constexpr std::uint32_t version = 1;
 constexpr std::size_t file_head_size = 16;
 constexpr std::size_t record_head_size = 24;
 constexpr std::size_t chunk = 64U << 10U;
+/// A record says so at most: with any sequence, a damaged one would leave none for those that
+/// follow it.
+constexpr JournalSequence largest_sequence = std::numeric_limits<JournalSequence>::max() / 2;
 /// A file with less of no use is not worth writing anew.
 constexpr std::uint64_t least_unused = 1U << 20U;
 
@@ -81,8 +84,10 @@ std::optional<Record> decode(const RecordHead& head)
     }
     const std::uint32_t kind = endian::load_little_u32(&head[12]);
     if (kind > std::numeric_limits<std::uint8_t>::max()) return std::nullopt;
+    const JournalSequence sequence = endian::load_little_u64(&head[16]);
+    if (sequence > largest_sequence) return std::nullopt;
     return Record{endian::load_little_u32(&head[4]), endian::load_little_u32(&head[8]),
-                  static_cast<JournalKind>(kind), endian::load_little_u64(&head[16])};
+                  static_cast<JournalKind>(kind), sequence};
 }
 
 /// 0, or the error number. A file that ends too early is EIO.

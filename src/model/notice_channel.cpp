@@ -354,8 +354,8 @@ std::map<std::string, std::string, std::less<>> shown_settings(const NoticeChann
     auto shown = channel.settings;
     const ChannelKind* const kind = find_channel_kind(channel.kind);
     for (auto& [name, value] : shown) {
-        const auto is_this = [&name](const ChannelSetting& setting) {
-            return setting.name == name;
+        const auto is_this = [&wanted = name](const ChannelSetting& setting) {
+            return setting.name == wanted;
         };
         // One of a kind that this version does not know may be anything.
         Secrecy secrecy = Secrecy::secret;

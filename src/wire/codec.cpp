@@ -4,6 +4,7 @@
 #include "wire/peer.pb.h"
 
 #include <google/protobuf/arena.h>
+#include <spdlog/fmt/fmt.h>
 
 #include <limits>
 #include <stdexcept>

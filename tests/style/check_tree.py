@@ -5,7 +5,7 @@ import pathlib
 import subprocess
 import sys
 
-FOLDERS = {".ci", "bench", "bin", "config", "console", "docs", "nginx", "packaging", "sql", "src", "tests"}
+FOLDERS = {".ci", "bench", "bin", "config", "console", "docs", "fuzz", "nginx", "packaging", "sql", "src", "tests"}
 FILES = {
     ".clang-format", ".clang-tidy", ".gitignore", "ARCHITECTURE.md", "CHANGELOG.md", "CMakeLists.txt",
     "CMakePresets.json", "LICENSE", "README.md", "SECURITY.md", "mkdocs.yml",
