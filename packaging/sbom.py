@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""sbom.py BUILD PROGRAM PACKAGE VERSION: writes what the package is made of to standard output, as SPDX 2.3 in JSON.
+"""sbom.py BUILD PROGRAM PACKAGE VERSION [LICENCES]: writes what the package is made of to standard output, as SPDX 2.3 in JSON.
 
-Two sources, neither of them kept by hand: the shared libraries that the program loads (ldd), and the headers that
-its sources were compiled with (what ninja noted). Each belongs to a Debian package, which has a name, a version and
+Sources, none of them kept by hand: the shared libraries that the program loads (ldd), the headers that its sources
+were compiled with (what ninja noted), and the LICENCES of what is linked in, if something is (portable/build.sh). Each belongs to a Debian package, which has a name, a version and
 a supplier. The same build gives the same bytes: the time is SOURCE_DATE_EPOCH.
 """
 import datetime
@@ -71,7 +71,7 @@ def package_entry(line, distribution):
     }
 
 
-def main(build, program, package, version):
+def main(build, program, package, version, licences=os.devnull):
     epoch = int(os.environ["SOURCE_DATE_EPOCH"])
     system = dict(line.split("=", 1) for line in pathlib.Path("/etc/os-release").read_text().splitlines() if "=" in line)
     distribution = f"{system['ID']}-{system['VERSION_ID']}".replace('"', "")
@@ -89,10 +89,12 @@ def main(build, program, package, version):
         "checksums": [{"algorithm": "SHA256", "checksumValue": checksum}],
     }
     loaded_ids = {spdx_id(name.split(":")[0]) for name in loaded}
+    linked_ids = {spdx_id(name) for name in re.findall("^=== ([^ ]+) ", pathlib.Path(licences).read_text(), re.M)}
     relations = [{"spdxElementId": "SPDXRef-DOCUMENT", "relationshipType": "DESCRIBES", "relatedSpdxElement": "SPDXRef-peercron"}]
     for entry in entries:
-        if entry["SPDXID"] in loaded_ids:
-            relations.append({"spdxElementId": "SPDXRef-peercron", "relationshipType": "DYNAMIC_LINK",
+        if entry["SPDXID"] in loaded_ids | linked_ids:
+            how = "DYNAMIC_LINK" if entry["SPDXID"] in loaded_ids else "STATIC_LINK"
+            relations.append({"spdxElementId": "SPDXRef-peercron", "relationshipType": how,
                               "relatedSpdxElement": entry["SPDXID"]})
         else:
             relations.append({"spdxElementId": entry["SPDXID"], "relationshipType": "BUILD_DEPENDENCY_OF",

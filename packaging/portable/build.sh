@@ -1,11 +1,16 @@
 #!/bin/bash
-# build.sh BUILD OUT: links the objects of BUILD, a release build on Debian 12 (amd64), into the program OUT, which
-# runs on any Linux with glibc 2.28 or later: Debian 10, Ubuntu 20.04, RHEL 8, and whatever came after them. All else
-# is linked in: static archives of Debian, and those that CMakeLists.txt makes of Debian's sources. OUT-licences.txt
-# gets the licences of all that. What comes from Debian's mirror stays in build/portable; signatures are checked.
+# build.sh BUILD OUT PACKAGED: links the objects of BUILD, a release build on Debian 12 (amd64), into two programs.
+# OUT runs on any Linux with glibc 2.28 or later: Debian 10, Ubuntu 20.04, RHEL 8, and whatever came after them. All else
+# is linked in: static archives of Debian, and those that CMakeLists.txt makes of Debian's sources.
+# PACKAGED is that of the Debian package, for Debian 12 and what came after it. It loads the libraries in C whose names
+# are the same in all those releases (TLS, curl, the clients of MariaDB and RabbitMQ, SQLite): the system keeps them safe.
+# Those in C++, of which each release has its own, are linked in.
+# OUT-licences.txt and PACKAGED-licences.txt get the licences of what is linked in. What comes from Debian's mirror
+# stays in build/portable; signatures are checked.
 set -euo pipefail
 build=$(realpath "$1")
 out=$(realpath -m "$2")
+packaged=$(realpath -m "$3")
 here=$(realpath "$(dirname "$0")")
 cd "$here/../.."
 work=$PWD/build/portable
@@ -13,9 +18,12 @@ libraries=/usr/lib/$(gcc -dumpmachine)
 gcc=$(dirname "$(gcc -print-libgcc-file-name)")
 newest_glibc=2.28
 # Whose code is linked in, with the copyright files of these packages.
+linked_into_both=(
+    libboost1.81-dev libprotobuf-dev libfmt-dev libspdlog-dev libhowardhinnant-date-dev prometheus-cpp-dev
+    libtomlplusplus-dev
+)
 linked_in=(
-    libboost1.81-dev libprotobuf-dev libmariadb-dev libsqlite3-dev libssl-dev zlib1g-dev libstdc++-12-dev
-    libfmt-dev libspdlog-dev libhowardhinnant-date-dev prometheus-cpp-dev libtomlplusplus-dev
+    "${linked_into_both[@]}" libmariadb-dev libsqlite3-dev libssl-dev zlib1g-dev libstdc++-12-dev
     libcurl4-openssl-dev libcrypt-dev libnghttp2-14 librabbitmq-dev
 )
 
@@ -96,21 +104,33 @@ fi
 mapfile -t own < <(ninja -C "$build" -t commands peercron | tail -n 1 | tr ' ' '\n' | grep -E '^src/.*\.(o|a)$')
 made=$work/libraries
 tree=$work/libc/usr/lib/$(gcc -dumpmachine)
-(cd "$build" && g++ --sysroot="$work/libc" -nostdlib -pie -fuse-ld=mold -Wl,-z,relro,-z,now -Wl,--gc-sections \
+link=(-pie -fuse-ld=mold -Wl,-z,relro,-z,now -Wl,--gc-sections)
+cxx=("$made"/lib*.a "$libraries"/lib{protobuf,boost_json,boost_container,boost_url}.a)
+cd "$build"
+g++ "${link[@]}" --sysroot="$work/libc" -nostdlib \
     "$tree/Scrt1.o" "$tree/crti.o" "$gcc/crtbeginS.o" "$work/older_libc.o" \
     -Wl,--start-group "${own[@]}" -Wl,--end-group \
-    -Wl,--start-group "$made/curl/lib/libcurl.a" "$made/nghttp2/lib/libnghttp2.a" "$made"/lib*.a \
-    "$libraries"/lib{protobuf,mariadb,sqlite3,rabbitmq,ssl,crypto,crypt,boost_json,boost_container,boost_url,z}.a -Wl,--end-group \
+    -Wl,--start-group "$made/curl/lib/libcurl.a" "$made/nghttp2/lib/libnghttp2.a" "${cxx[@]}" \
+    "$libraries"/lib{mariadb,sqlite3,rabbitmq,ssl,crypto,crypt,z}.a -Wl,--end-group \
     "$gcc/libstdc++.a" "$gcc/libgcc_eh.a" "$gcc/libgcc.a" -L"$tree" -lpthread -ldl -lm -lc "$tree/libc_nonshared.a" \
-    "$gcc/crtendS.o" "$tree/crtn.o" -o "$out")
-strip "$out"
+    "$gcc/crtendS.o" "$tree/crtn.o" -o "$out"
+g++ "${link[@]}" -Wl,--start-group "${own[@]}" "${cxx[@]}" -Wl,--end-group -Wl,--as-needed \
+    -lmariadb -lsqlite3 -lrabbitmq -lcurl -lssl -lcrypto -lcrypt -lz -o "$packaged"
+strip "$out" "$packaged"
 
 needs=$(objdump -T "$out" | grep -o 'GLIBC_[0-9.]*' | sort -Vu | tail -n 1)
 [[ $(printf '%s\n' "GLIBC_$newest_glibc" "$needs" | sort -V | tail -n 1) == "GLIBC_$newest_glibc" ]] ||
     fail "the program needs $needs: $(objdump -T "$out" | grep -F "($needs)" | awk '{ print $NF }' | tr '\n' ' ')"
 
-for package in "${linked_in[@]}"; do
-    printf '=== %s %s\n\n' "$package" "$(version_of "$package")"
-    cat "/usr/share/doc/$package/copyright"
-    echo
-done >"$out-licences.txt"
+# licences PACKAGE...: what their authors ask to be told.
+licences()
+{
+    local package
+    for package in "$@"; do
+        printf '=== %s %s\n\n' "$package" "$(version_of "$package")"
+        cat "/usr/share/doc/$package/copyright"
+        echo
+    done
+}
+licences "${linked_in[@]}" >"$out-licences.txt"
+licences "${linked_into_both[@]}" >"$packaged-licences.txt"

@@ -42,14 +42,15 @@ def debian_mirror():
 
 
 class BareRoot:
-    """A folder with nothing but Debian's smallest set of packages."""
+    """A folder with nothing but the smallest set of packages of a release of Debian."""
 
-    def __init__(self, folder):
-        self.folder = folder
+    def __init__(self, release):
+        self.release = release
+        self.folder = WORK / f"root-{release}"
 
     def make(self):
         """Keeps what it has downloaded and unpacked for the next time, in an archive."""
-        archive = WORK / "bookworm.tar"
+        archive = WORK / f"{self.release}.tar"
         shutil.rmtree(self.folder, ignore_errors=True)
         if archive.exists():
             self.folder.mkdir(parents=True)
@@ -58,7 +59,7 @@ class BareRoot:
         # systemd comes with the root: that of a real machine is there before any other package.
         # debootstrap mounts this machine's /proc there: in namespaces of its own, which end with it in any case.
         checked(run("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
-                    "debootstrap", "--variant=minbase", "--include=systemd,systemd-sysv,ca-certificates", "bookworm",
+                    "debootstrap", "--variant=minbase", "--include=systemd,systemd-sysv,ca-certificates", self.release,
                     self.folder, debian_mirror(), seconds=600))
         # The packages' files need not survive a power failure.
         (self.folder / "etc/dpkg/dpkg.cfg.d/unsafe-io").write_text("force-unsafe-io\n")

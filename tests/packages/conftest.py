@@ -7,6 +7,20 @@ import pytest
 from bare_machine import ROOT, WORK, BareRoot, Machine, checked, run
 
 
+RELEASES = ("bookworm", "trixie")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--all-releases", action="store_true",
+                     help=f"the package in each of {', '.join(RELEASES)}, not only in the first: minutes more")
+
+
+def pytest_generate_tests(metafunc):
+    if "installed_root" in metafunc.fixturenames:
+        releases = RELEASES if metafunc.config.getoption("--all-releases") else RELEASES[:1]
+        metafunc.parametrize("installed_root", releases, indirect=True, scope="session")
+
+
 def pytest_collection_modifyitems(items):
     if os.geteuid() != 0:
         for item in items:
@@ -29,10 +43,10 @@ def release():
 
 
 @pytest.fixture(scope="session")
-def installed_root(release):
+def installed_root(request, release):
     """A bare root with the package, as apt installs it."""
     WORK.mkdir(parents=True, exist_ok=True)
-    root = BareRoot(WORK / "root")
+    root = BareRoot(request.param)
     root.make()
     checked(root.run("apt-get", "update"))
     checked(root.run("apt-get", "install", "-y", "--no-install-recommends", root.copy_in(release.package)))

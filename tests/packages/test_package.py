@@ -47,7 +47,17 @@ def test_the_list_of_what_is_inside_names_what_the_package_needs(release):
     assert len(needed) > 5 and needed <= loaded
     built_with = {packages[relation["spdxElementId"]]["name"] for relation in document["relationships"]
                   if relation["relationshipType"] == "BUILD_DEPENDENCY_OF"}
-    assert {"libboost1.81-dev", "libcli11-dev", "libtomlplusplus-dev"} <= built_with
+    assert {"libcli11-dev", "libssl-dev"} <= built_with
+    linked_in = {packages[relation["relatedSpdxElement"]]["name"] for relation in document["relationships"]
+                 if relation["relationshipType"] == "STATIC_LINK"}
+    assert {"libboost1.81-dev", "libspdlog-dev", "libtomlplusplus-dev"} <= linked_in
+
+
+def test_the_package_asks_for_no_library_that_a_later_release_has_under_another_name(release):
+    depends = checked(run("dpkg-deb", "--field", release.package, "Depends"))
+    libraries = {word for word in re.findall(r"(\S+) ?(?:\([^)]*\))?(?:, |\n)", depends) if word.startswith("lib")}
+    assert libraries <= {"libc6", "libcrypt1", "libcurl4", "libgcc-s1", "libmariadb3", "librabbitmq4", "libsqlite3-0",
+                         "libssl3", "libstdc++6", "zlib1g"}, depends
 
 
 # One journey, in this order: later tests take the machine as the earlier ones leave it.

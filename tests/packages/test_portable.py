@@ -36,8 +36,8 @@ def program(release):
 @pytest.fixture(params=["bullseye", "trixie"])
 def root(request):
     """What debootstrap unpacks at first: the smallest set of packages, none of them configured."""
-    archive = WORK / f"{request.param}.tar"
-    folder = WORK / f"root-{request.param}"
+    archive = WORK / f"{request.param}-unpacked.tar"
+    folder = WORK / f"unpacked-{request.param}"
     shutil.rmtree(folder, ignore_errors=True)
     if archive.exists():
         folder.mkdir(parents=True)
