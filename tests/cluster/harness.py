@@ -121,14 +121,15 @@ def free_base_port():
 
 
 @contextlib.contextmanager
-def running_cluster(nodes=3):
-    """A cluster of its own, gone afterwards."""
+def running_cluster(nodes=3, binary=BINARY, prepare=lambda cluster: None):
+    """A cluster of its own, of this program, gone afterwards; `prepare` is called before anything runs."""
     with free_base_port() as base:
         # A short name: MariaDB and others have sockets below it.
         folder = pathlib.Path(tempfile.mkdtemp(prefix="c", dir=WORK))
         cluster = Cluster(folder, base, nodes)
         try:
-            cluster.run("up", "--nodes", str(nodes), "--base-port", str(base), "--binary", str(BINARY))
+            prepare(cluster)
+            cluster.run("up", "--nodes", str(nodes), "--base-port", str(base), "--binary", str(binary))
             yield cluster
         except BaseException:
             cluster.keep_logs("setup-" + folder.name)
