@@ -346,7 +346,7 @@ inline constexpr std::array<JobField, 65> job_fields{{
     {"late_after", &Job::late_after, kind::Duration{longest_seconds},
      "seconds after its time at which a run that starts is late; 0 is as configured"},
     {"slow_after", &Job::slow_after, kind::Duration{longest_seconds},
-     "seconds after which a run is slow; 0 is never"},
+     "seconds after which a run is slow; 0 is three times as long as usual"},
     {"expect_every", &Job::expect_every, kind::Duration{longest_seconds},
      "seconds within which a success follows the one before it, or they are told; 0 is no limit"},
     {"expect_by", &Job::expect_by, kind::Text{5, &clock_form},
