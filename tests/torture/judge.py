@@ -29,6 +29,7 @@ GROSS = 3.0  # seconds; a fire that is later is late
 # is given up after lease and margin (12 s), a session of Consul's dies after up to 20 s.
 CALM_BEFORE, CALM_AFTER = 25 * SECOND, 5 * SECOND
 AFTERMATH = 10 * SECOND  # for the promise of lateness: so long after its end a fault still counts
+SILENCE = 5  # seconds; commands that were started so long before or after another one had as busy a machine
 NEVER_TOLD = 30  # seconds: a node that knows how a run ended has recorded it by then
 DRAIN = 10  # seconds; see servers.py
 ENDED_BEFORE = 1.5  # seconds; nobody killed a command that had ended so long before
@@ -469,13 +470,22 @@ class Judge:
             elif row.state in ("skipped", "revoked", "planned") and seen:
                 self.wrong("unlike", f"the row says {row.state}, and it ran", token, at, [row], seen)
             elif row.state in ("timeout", "fenced", "killed") and row.started_at is not None and len(seen) != 1:
-                # It may have been killed before it could say anything; then it did not run for long.
-                if row.ended_at - row.started_at > 1000:
+                # It may have been killed before it could say anything; then it did not run for long, or nobody on
+                # that machine could.
+                if row.ended_at - row.started_at > 1000 + self.longest_silence(row):
                     self.wrong("unproven", f"the row says {row.state} after a start, the witness saw {len(seen)}",
                                token, at, [row], seen)
             if seen and row.run_server and seen[-1].node != row.run_server and row.state not in ("lost", "running"):
                 self.wrong("unlike", f"the row says that it ran on {row.run_server}, it did on {seen[-1].node}",
                            token, at, [row], seen)
+
+    def longest_silence(self, row):
+        """How long (ms) a command needed, at most, for its first word on this node, of those that were started at about
+        the same time: when hundreds of fires are caught up with, it takes seconds."""
+        waits = [sighting.began / 1000 - other.started_at for sighting in self.case.sightings
+                 if sighting.node == row.run_server and abs(sighting.began / 1000 - row.started_at) <= SILENCE * 1000
+                 and (other := self.rows.get(sighting.run)) and other.started_at is not None]
+        return max(waits, default=0)
 
     def was_condemned(self, row, token, ended):
         """Whether it had been told to end when it did (milliseconds), though nobody was there to see it end."""

@@ -345,6 +345,18 @@ def test_a_success_whose_command_never_ended_is_found(scene):
     assert scene.broken() == ["unproven"]
 
 
+def test_a_command_that_was_killed_before_its_first_word_is_found_unless_nobody_there_could_speak(scene):
+    killed, _, _, other = [scene.job() for _ in range(4)]  # the first and the last are on one node
+    _, row = scene.find(killed, 20)
+    scene.forget(killed, 20, row=False)
+    row.state, row.reason, row.exit_code, row.ended_at = "killed", "requested", None, row.started_at + 1800
+    assert "unproven" in scene.broken()
+    seen, _ = scene.find(other, 21)
+    seen.began += 900_000
+    seen.ended += 900_000
+    assert "unproven" not in scene.broken()
+
+
 def test_a_witness_without_a_row_is_found(scene):
     scene.forget(scene.job(), 20, sighting=False)
     assert scene.broken() == ["missing", "unrecorded"]
