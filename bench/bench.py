@@ -22,6 +22,7 @@ sys.path.insert(0, str(ROOT / "tests" / "cluster"))
 os.environ["PEERCRON_BINARY"] = str(PROGRAM)  # before the harness is read
 
 import api  # noqa: E402
+import console  # noqa: E402
 import figures  # noqa: E402
 import harness  # noqa: E402
 import history  # noqa: E402
@@ -44,6 +45,7 @@ PARTS = {
     "watched": (watched.measure, "a command that writes all the time, and 50 readers of its output"),
     "memory": (memory.measure, "the nodes' memory under a steady load"),
     "api": (api.measure, "pages of /cron/list and /log/list of large tables, 32 connections"),
+    "console": (console.measure, "the console in Chromium on these tables: paint, calls, an open tab, 1 GB of output"),
     "history": (history.measure, "disk, counting, searching, recording and expiry on a large ledger"),
 }
 NATIVE = {
@@ -100,12 +102,12 @@ def parse_arguments(arguments):
     parser.add_argument("--quick", action="store_true",
                         help="a minute or two instead of ten and more: fewer parts, shorter measurements, less data")
     parser.add_argument("--jobs", type=count, metavar="N",
-                        help="jobs of the parts api and history: 100,000, with --quick 1,000")
+                        help="jobs of the parts api, console and history: 100,000, with --quick 1,000")
     parser.add_argument("--rows", type=count, metavar="N",
                         help="rows of their ledger: 2,000,000, with --quick 100,000; the targets speak of 10,000,000,"
                         " which take some five minutes more to fill in")
     parser.add_argument("--memory-minutes", type=float, default=2, metavar="M",
-                        help="how long part memory lasts: 2; 60 tell a leak from a cache")
+                        help="how long part memory lasts, and the tabs of part console: 2; 60 tell a leak from a cache")
     parser.add_argument("--no-build", action="store_true", help="measure build/release as it is")
     return parser.parse_args(arguments)
 
