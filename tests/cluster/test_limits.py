@@ -197,4 +197,4 @@ def test_the_warden_is_small():
     with running_solo() as solo:
         warden, _ = solo.pids()
         text = pathlib.Path(f"/proc/{warden}/status").read_text()
-        assert int(re.search(r"^VmRSS:\s+(\d+) kB$", text, re.M)[1]) < 4608, text
+        assert int(re.search(r"^VmRSS:\s+(\d+) kB$", text, re.M)[1]) < 5120, text
