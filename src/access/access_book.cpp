@@ -81,6 +81,7 @@ Directory AccessBook::directory()
     return {
         .find_token = [this](std::string secret) { return find_token(std::move(secret)); },
         .find_session = [this](std::string secret) { return find_session(std::move(secret)); },
+        .find_user = [this](std::string name) { return find_user(std::move(name)); },
         .has_entries = [this] { return has_entries(); },
         .note_refusal = [this](const Refusal& refusal) { note_refusal(refusal); },
     };
@@ -124,6 +125,24 @@ asio::awaitable<std::optional<Caller>> AccessBook::find_session(std::string secr
     };
     std::optional<Caller> caller = co_await store_.call(find);
     remember(digest, caller, version);
+    co_return caller;
+}
+
+asio::awaitable<std::optional<Caller>> AccessBook::find_user(std::string name)
+{
+    const std::string key = "user " + name;  // no digest has a space
+    if (const Known* const there = known(key)) co_return there->caller;
+    const Place place(waiting_, most_waiting, "the store");
+    const std::uint64_t version = version_;
+    const auto find = [&name](Store& store) -> std::optional<Caller> {
+        const auto account = store.accounts().find_account(name);
+        if (!account) return std::nullopt;
+        Caller caller = caller_of(*account);
+        caller.proof = Proof::proxy;
+        return caller;
+    };
+    std::optional<Caller> caller = co_await store_.call(find);
+    remember(key, caller, version);
     co_return caller;
 }
 

@@ -78,6 +78,7 @@ private:
     asio::awaitable<void> look_for_entries();
     void note_refusal(const Refusal& refusal);
     asio::awaitable<void> write(AccessEvent event);
+    asio::awaitable<std::optional<Caller>> find_user(std::string name);
     const Known* known(const std::string& digest) const;
     void remember(const std::string& digest, std::optional<Caller> caller, std::uint64_t version);
     asio::awaitable<bool> check(std::string password, std::string hash);
@@ -87,7 +88,7 @@ private:
     TaskGroup& tasks_;
     asio::thread_pool hasher_{1};  // guesses of passwords keep one core busy at most
     SignInDelays delays_;
-    std::map<std::string, Known> known_;  // by the digests of secrets
+    std::map<std::string, Known> known_;  // by the digests of secrets; users of a proxy by name
     std::uint64_t version_ = 0;           // grows with forget()
     std::size_t waiting_ = 0;
     std::size_t signing_in_ = 0;

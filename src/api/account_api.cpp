@@ -133,7 +133,7 @@ asio::awaitable<Response> delete_account(const ApiContext& context, const Call& 
 asio::awaitable<Response> change_password(const ApiContext& context, const Call& call)
 {
     if (call.caller.proof != Proof::session) {
-        refuse("password: only somebody who has signed in can change it");
+        refuse("password: only somebody who has signed in here can change it");
     }
     const std::optional<std::string> fresh = read_new_password(call.params, "new_password");
     if (!fresh) refuse("new_password: missing");

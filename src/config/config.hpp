@@ -181,6 +181,7 @@ struct Config {
         std::size_t max_streams = 256;             // [http] max_streams
         std::chrono::seconds idle_timeout{60};     // [http] idle_timeout
         std::vector<std::string> trusted_proxies;  // [http] trusted_proxies
+        std::string user_header;                   // [http] user_header: of trusted_proxies
         std::vector<std::string> allow;            // [http] allow: who may call; empty = all
         bool plain_sign_in = false;                // [http] plain_sign_in: beyond loopback
         std::string socket;                        // [http] socket: "" = the usual place, or none

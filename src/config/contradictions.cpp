@@ -108,6 +108,15 @@ void check_mode(const Config& config, std::vector<Contradiction>& found)
     }
 }
 
+void check_proxies(const Config::Http& http, std::vector<Contradiction>& found)
+{
+    if (http.user_header.empty() || !http.trusted_proxies.empty()) return;
+    found.push_back({"http.user_header",
+                     "nobody's header is believed without http.trusted_proxies; set the addresses "
+                     "of the proxies "
+                     "that people sign in to"});
+}
+
 void check_labels(const std::vector<std::string>& labels, std::vector<Contradiction>& found)
 {
     constexpr std::size_t most = 32;
@@ -155,6 +164,7 @@ std::vector<Contradiction> contradictions(const Config& config)
     check_times(config.dispatch, found);
     check_ports(config, found);
     check_labels(config.node.labels, found);
+    check_proxies(config.http, found);
     return found;
 }
 

@@ -92,6 +92,31 @@ std::optional<std::string> socket_or_none(const std::string& text)
            R"("" for the usual place)";
 }
 
+std::optional<std::string> header_or_none(const std::string& text)
+{
+    // What clients, browsers and proxies send anyway would let everybody in under some name.
+    constexpr std::array<std::string_view, 9> others{"authorization",
+                                                     "cookie",
+                                                     "host",
+                                                     "origin",
+                                                     "referer",
+                                                     "user-agent",
+                                                     "x-forwarded-for",
+                                                     "x-forwarded-proto",
+                                                     "x-real-ip"};
+    constexpr std::size_t longest = 64;
+    std::string name = text;
+    for (char& c : name) {
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    }
+    const bool is_name =
+        name.size() <= longest &&
+        name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string::npos;
+    if (text.empty() || (is_name && std::ranges::find(others, name) == others.end()))
+        return std::nullopt;
+    return R"(the name of a header that only the proxy sets, such as "X-Remote-User" (letters, digits and "-"), or "")";
+}
+
 std::optional<std::string> host(const std::string& text)
 {
     if (is_plain(text, "/@[]")) return std::nullopt;

@@ -24,6 +24,7 @@ std::optional<std::string> folder(const std::string& text);
 std::optional<std::string> user(const std::string& text);
 std::optional<std::string> role_or_none(const std::string& text);
 std::optional<std::string> user_or_group(const std::string& text);
+std::optional<std::string> header_or_none(const std::string& text);
 std::optional<std::string> socket_or_none(const std::string& text);
 std::optional<std::string> any_text(const std::string& text);
 std::optional<std::string> host(const std::string& text);
@@ -222,6 +223,7 @@ void visit(C& config, Visitor& visitor)
     visitor.key("http.max_streams", config.http.max_streams, Count{1, 10'000});
     visitor.key("http.idle_timeout", config.http.idle_timeout, Duration{1s, 1h});
     visitor.key("http.trusted_proxies", config.http.trusted_proxies, Texts{ip_or_network});
+    visitor.key("http.user_header", config.http.user_header, Text{header_or_none});
     visitor.key("http.allow", config.http.allow, Texts{ip_or_network});
     visitor.key("http.plain_sign_in", config.http.plain_sign_in, Flag{});
     visitor.key("http.socket", config.http.socket, Text{socket_or_none});

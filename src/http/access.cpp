@@ -120,6 +120,7 @@ Networks networks_of(std::string_view key, const std::vector<std::string>& texts
 
 Access::Access(const AccessRules& rules, Directory directory)
     : trusted_(networks_of("trusted_proxies", rules.trusted_proxies)),
+      user_header_(rules.user_header),
       hosts_(rules.hosts),
       anonymous_(rules.anonymous),
       local_owners_(rules.local_owners),
@@ -164,8 +165,8 @@ asio::awaitable<Caller> Access::admit(const Request& request, std::optional<Role
     if (caller->role < *needed) {
         const std::string why =
             fmt::format("the {} {} has the role {}; this needs {}",
-                        caller->proof == Proof::session ? "account" : "token",
-                        quote_utf8(caller->name), to_string(caller->role), to_string(*needed));
+                        caller->is_of_browser() ? "account" : "token", quote_utf8(caller->name),
+                        to_string(caller->role), to_string(*needed));
         if (directory_.note_refusal) {
             directory_.note_refusal({caller->name, caller->address, why});
         }
@@ -192,9 +193,40 @@ asio::awaitable<std::optional<Caller>> Access::identify(const Request& request) 
         std::optional<Caller> owner = local_owner(*request.user);
         if (owner) co_return owner;
     }
+    const std::string_view user = user_of_proxy(request);
+    if (!user.empty()) co_return co_await find_user(request, std::string(user));
     const std::string_view session = shown_session(request.message);
     if (session.empty() || !directory_.find_session) co_return std::nullopt;
     co_return co_await directory_.find_session(std::string(session));
+}
+
+/// Who has signed in at a trusted proxy; "" when that is nobody, or the proxy is not trusted.
+std::string_view Access::user_of_proxy(const Request& request) const
+{
+    if (user_header_.empty() || request.user || !trusted_.contain(plain(request.peer))) return {};
+    // A proxy that adds its header to the one of a client, instead of replacing it, would let
+    // everybody be anybody.
+    if (request.message.count(user_header_) > 1) {
+        throw HttpError(
+            http::status::bad_request,
+            fmt::format("{}: given more than once; the proxy must replace what a client sends",
+                        user_header_));
+    }
+    return trim(header(request, user_header_));
+}
+
+asio::awaitable<Caller> Access::find_user(const Request& request, std::string name) const
+{
+    std::optional<Caller> caller;
+    if (directory_.find_user) caller = co_await directory_.find_user(name);
+    if (caller) co_return *std::move(caller);
+    const std::string why = fmt::format(
+        "{}: the proxy says that {} has signed in, and there is no account of this name; an owner "
+        "adds "
+        "one: `peercron account add`",
+        user_header_, quote_utf8(name));
+    if (directory_.note_refusal) directory_.note_refusal({name, client_address(request), why});
+    throw HttpError(http::status::forbidden, why);
 }
 
 std::optional<Caller> Access::local_owner(const LocalUser& user) const

@@ -26,7 +26,13 @@ struct Token {
 };
 
 /// How a caller shows who it is.
-enum class Proof : std::uint8_t { none, token, session, local_user };
+enum class Proof : std::uint8_t {
+    none,
+    token,
+    session,
+    proxy,  ///< a trusted proxy names the account: see AccessRules::user_header
+    local_user
+};
 
 /// The caller, and from where it calls; for the log.
 struct Caller {
@@ -38,6 +44,9 @@ struct Caller {
     std::int64_t account = 0;  ///< the id, of a session
 
     bool is_limited() const { return !tags.empty(); }
+
+    /// Whether a browser shows the proof by itself, whatever page makes it send the call.
+    bool is_of_browser() const { return proof == Proof::session || proof == Proof::proxy; }
 };
 
 /// A call that was refused, and why.
@@ -54,6 +63,8 @@ struct Directory {
 
     Find find_token;    ///< not set: there are none
     Find find_session;  ///< the same
+    /// The account of this name, which a trusted proxy vouches for. Not set: there are none.
+    Find find_user;
     /// Whether anybody has a token or an account there; nullopt: that cannot be known now.
     std::function<asio::awaitable<std::optional<bool>>()> has_entries;
     /// Hears of refused calls.
@@ -74,6 +85,9 @@ struct AccessRules {
     /// Addresses or networks ("10.0.0.0/8") whose X-Real-IP, X-Forwarded-For and X-Forwarded-Proto
     /// are believed.
     std::vector<std::string> trusted_proxies = {};
+    /// The header in which a trusted proxy says who has signed in to it: the name of an account.
+    /// Empty: none does.
+    std::string user_header = {};
     std::vector<std::string> allow = {};  ///< addresses and networks that may call; empty = all
     Hosts hosts = Hosts::any;
     /// What callers may do that show nothing, while nobody has a token or an account; not set:
@@ -100,13 +114,17 @@ public:
     ///
     /// Over a socket of this machine, a local owner needs to show nothing.
     ///
+    /// A trusted proxy may name an account in `user_header`. A token counts before that, a session
+    /// after it.
+    ///
     /// Without any token and account, here and in the directory, every caller is anonymous,
     /// whatever it shows. While the directory cannot say whether there are any, an anonymous
     /// caller may only read.
     ///
     /// @throws HttpError 401 without a known secret, 403 when its role is too low, when the address
-    ///         is not allowed, or when the caller is anonymous and the request is for a host that
-    ///         is not allowed; and what the directory throws.
+    ///         is not allowed, when a proxy names somebody without an account, or when the caller
+    ///         is anonymous and the request is for a host that is not allowed; and what the
+    ///         directory throws.
     asio::awaitable<Caller> admit(const Request& request, std::optional<Role> needed) const;
 
     /// The client's address: "local" for a user of this machine who came over a socket of its own,
@@ -135,11 +153,14 @@ private:
     void check_host(const Request& request) const;
     asio::awaitable<std::optional<Caller>> identify(const Request& request) const;
     std::optional<Caller> local_owner(const LocalUser& user) const;
+    std::string_view user_of_proxy(const Request& request) const;
+    asio::awaitable<Caller> find_user(const Request& request, std::string name) const;
     asio::awaitable<std::optional<Role>> anonymous_role() const;
     [[noreturn]] void refuse_anonymous(const Request& request, Role needed) const;
 
     std::vector<KnownToken> tokens_;
     Networks trusted_;
+    std::string user_header_;
     std::optional<Networks> allowed_;  // not set: all addresses
     Hosts hosts_;
     std::optional<Role> anonymous_;

@@ -82,7 +82,7 @@ asio::awaitable<Router::Admission> Router::admit(const Request& request, const T
     Caller caller = co_await access_.admit(request, route.role);
     if (route.mutates) {
         refuse_cross_site(request);
-        if (caller.proof == Proof::session) refuse_forged(request);
+        if (caller.is_of_browser()) refuse_forged(request);
     }
     if (caller.is_limited() && route.scope == Scope::all) {
         throw HttpError(

@@ -255,6 +255,7 @@ AccessRules access_rules(const Config& config)
     }
     rules.local_owners = {{0, "root"}, {::geteuid(), user_name(::geteuid())}};
     for (const std::string& name : config.http.local_admins) add_local_owner(rules, name);
+    rules.user_header = config.http.user_header;
     return rules;
 }
 

@@ -182,6 +182,7 @@ TEST_F(AccessApiTest, EveryCallIsOpenToItsRolesAndClosedToAllOthers)
                 EXPECT_EQ(call(wrong), is_open) << "wrong token: " << verb << ' ' << pattern;
                 EXPECT_EQ(call(expired), is_open) << "expired token: " << verb << ' ' << pattern;
                 EXPECT_EQ(call("Cookie: peercron=nobody\r\n"), is_open) << "wrong session";
+                EXPECT_EQ(call("X-Remote-User: nobody\r\n"), is_open) << "no account";
             }
             if (is_open) continue;
             for (const std::string_view word : role_words) {
@@ -191,6 +192,8 @@ TEST_F(AccessApiTest, EveryCallIsOpenToItsRolesAndClosedToAllOthers)
                 const bool is_changing_get = route->mutates && method != http::verb::post;
                 EXPECT_EQ(call(cookies.at(role)), may && !is_changing_get)
                     << role << " session: " << verb << ' ' << pattern;
+                EXPECT_EQ(call("X-Remote-User: s-" + role + "\r\n"), may && !is_changing_get)
+                    << role << " named by a proxy: " << verb << ' ' << pattern;
             }
         }
     }
@@ -445,6 +448,69 @@ TEST_F(AccessApiTest, ASessionChangesThingsByPostFromItsOwnPagesOnly)
     EXPECT_EQ(request("POST", "/cron/stop/" + id, cookie + "Sec-Fetch-Site: cross-site\r\n").status,
               403U);
     EXPECT_EQ(request("POST", "/cron/stop/" + id, cookie + same_origin).status, 200U);
+}
+
+TEST_F(AccessApiTest, AProxyNamesAnAccountWhoseRoleAndTagsCount)
+{
+    const std::string cookie = sign_in_as("ada", "operate");
+    const std::string named = "X-Remote-User: ada\r\n";
+    const auto me = get("/access/me", named);
+    EXPECT_EQ(me.status, 200U) << me.body;
+    EXPECT_THAT(me.body, AllOf(HasSubstr(R"("ada")"), HasSubstr(R"("operate")")));
+    tables_.accounts.front().tags = {"web"};
+    access_.forget();
+    EXPECT_EQ(get("/overview", named).status, 403U) << "is about all jobs";
+
+    const auto unknown = get("/cron/list", "X-Remote-User: eve\r\n");
+    EXPECT_EQ(unknown.status, 403U);
+    EXPECT_THAT(unknown.message(),
+                AllOf(HasSubstr("X-Remote-User"), HasSubstr("eve"), HasSubstr("account add")));
+    EXPECT_EQ(get("/cron/list", "X-Remote-User: \r\n").status, 401U)
+        << "nobody has signed in there";
+
+    const std::string token = bearer(add_token("script", Role::owner));
+    EXPECT_EQ(get("/account/list", named + token).status, 200U) << "a token is shown on purpose";
+    EXPECT_THAT(get("/access/me", "X-Remote-User: ada\r\n" + cookie).body, HasSubstr(R"("ada")"));
+}
+
+TEST_F(AccessApiTest, AUserNamedByAProxyChangesThingsFromOwnPagesOnly)
+{
+    sign_in_as("ada", "operate");
+    const std::string named = "X-Remote-User: ada\r\n";
+    const std::string stop = "/cron/stop/" + std::to_string(insert_job().id);
+    EXPECT_EQ(request("GET", stop, named + same_origin).status, 403U);
+    EXPECT_EQ(request("POST", stop, named).status, 403U) << "no origin";
+    EXPECT_EQ(request("POST", stop, named + "Sec-Fetch-Site: cross-site\r\n").status, 403U);
+    EXPECT_EQ(request("POST", stop, named + same_origin).status, 200U);
+}
+
+TEST_F(AccessApiTest, ANameThatStandsBesideTheProxysIsNotBelieved)
+{
+    sign_in_as("ada", "operate");
+    sign_in_as("ops", "owner");
+    const auto both = get("/cron/list", "X-Remote-User: ops\r\nx-remote-user: ada\r\n");
+    EXPECT_EQ(both.status, 400U);
+    EXPECT_THAT(both.message(), HasSubstr("more than once"));
+}
+
+TEST_F(AccessApiTest, OnlyATrustedProxyIsBelievedAboutWhoSignedIn)
+{
+    context_.rules.trusted_proxies = {"10.0.0.0/8"};  // the test is not one
+    const std::string cookie = sign_in_as("ada", "owner");
+    EXPECT_EQ(get("/cron/list", "X-Remote-User: ada\r\n").status, 401U);
+    EXPECT_EQ(get("/cron/list",
+                  "X-Remote-User: ada\r\nX-Real-IP: 10.0.0.1\r\nX-Forwarded-For: 10.0.0.1\r\n")
+                  .status,
+              401U);
+    EXPECT_EQ(get("/cron/list", "X-Remote-User: eve\r\n" + cookie).status, 200U)
+        << "as if it were not there";
+}
+
+TEST_F(AccessApiTest, WithoutItsKeyTheHeaderOfAProxyMeansNothing)
+{
+    context_.rules.user_header = "";
+    sign_in_as("ada", "owner");
+    EXPECT_EQ(get("/cron/list", "X-Remote-User: ada\r\n").status, 401U);
 }
 
 TEST_F(AccessApiTest, ATokenIsNoSessionAndASessionIsNoToken)

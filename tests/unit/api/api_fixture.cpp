@@ -68,7 +68,9 @@ ApiTest::ApiTest()
           .node = "127.0.0.1:9991",
           .version = "1.2.3",
           .default_time_zone = "UTC",
-          .rules = {.trusted_proxies = {"127.0.0.1"}, .hosts = Hosts::this_machine},
+          .rules = {.trusted_proxies = {"127.0.0.1"},
+                    .user_header = "X-Remote-User",
+                    .hosts = Hosts::this_machine},
       }
 {
     // As at a node that has run for a while: none of the calls looks for accounts.

@@ -181,6 +181,7 @@ max_memory = "64MiB"
 max_streams = 7
 idle_timeout = "5s"
 trusted_proxies = ["10.0.0.1"]
+user_header = "X-Remote-User"
 allow = ["10.0.0.0/8", "::1"]
 plain_sign_in = true
 socket = "/run/cron.sock"
@@ -250,6 +251,7 @@ role = "owner"
     EXPECT_EQ(config->http.idle_timeout, 5s);
     EXPECT_FALSE(config->http.changing_gets);
     EXPECT_THAT(config->http.trusted_proxies, ElementsAre("10.0.0.1"));
+    EXPECT_EQ(config->http.user_header, "X-Remote-User");
     EXPECT_THAT(config->http.allow, ElementsAre("10.0.0.0/8", "::1"));
     EXPECT_TRUE(config->http.plain_sign_in);
     EXPECT_EQ(config->http.socket, "/run/cron.sock");
@@ -914,6 +916,20 @@ TEST(TimeZoneTest, AnUnknownOneIsNamedWithTheOtherMistakes)
                                 "zone's IANA name that this machine knows"),
                       HasSubstr(":2:14: key 'mysql_port'")));
     EXPECT_EQ(parse("time_zone = 'Europe/Berlin'")->time_zone, "Europe/Berlin");
+}
+
+TEST(ConfigTest, AUserHeaderIsOneThatOnlyATrustedProxySets)
+{
+    const std::string proxies = "[http]\ntrusted_proxies = ['10.0.0.1']\nuser_header = ";
+    EXPECT_EQ(parse(proxies + "'X-Remote-User'")->http.user_header, "X-Remote-User");
+    EXPECT_THAT(refusal("[http]\nuser_header = 'X-Remote-User'"),
+                AllOf(StartsWith("app.toml:2:15: key 'http.user_header'"),
+                      HasSubstr("http.trusted_proxies")));
+    for (const std::string bad :
+         {"Authorization", "user-agent", "COOKIE", "X-Real-IP", "X User", "X:User", "X\u00e4"}) {
+        EXPECT_THAT(refusal(proxies + "\"" + bad + "\""), HasSubstr("that only the proxy sets"))
+            << bad;
+    }
 }
 
 TEST(DifferingKeysTest, AreNamedAlsoWhereTheyAreSecret)

@@ -132,6 +132,14 @@ TEST(PartSettingsTest, RootTheNodesUserAndLocalAdminsAreOwnersAtTheSocket)
     EXPECT_EQ(name_of(static_cast<uid_t>(-1), {}), "401") << "not known";
 }
 
+TEST(PartSettingsTest, TheHeaderThatNamesAUserIsTheConfiguredOne)
+{
+    Config config;
+    EXPECT_EQ(access_rules(config).user_header, "");
+    config.http.user_header = "X-User";
+    EXPECT_EQ(access_rules(config).user_header, "X-User");
+}
+
 TEST(PartSettingsTest, TheSocketIsInTheServiceManagersFolderUnlessToldOtherwise)
 {
     ::setenv("RUNTIME_DIRECTORY", "/run/peercron:/run/other", 1);
