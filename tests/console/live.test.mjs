@@ -1,5 +1,7 @@
 // What happens at the node is seen at once: by one stream of events, and by the output of what runs.
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { Browser, findBarriers, keepPicture, Node } from './harness.mjs';
@@ -18,17 +20,21 @@ after(async () => {
 const ui = (path) => new URL(`ui/${path}`, node.address).href;
 
 test('the output of a run is seen while it runs, until one scrolls up, and then how it ended', async () => {
-  const count = 'i=0; while [ $i -lt 400 ]; do i=$((i + 1)); printf "\\033[32mline\\033[0m %s\\n" $i; [ $i -lt 300 ] || sleep 0.05; done';
+  // It goes on to its end when it has been seen running.
+  const seen = join(node.folder, 'seen');
+  const wait = `[ $i -ne 350 ] || while [ ! -e ${seen} ]; do sleep 0.1; done`;
+  const count = `i=0; while [ $i -lt 400 ]; do i=$((i + 1)); printf "\\033[32mline\\033[0m %s\\n" $i; ${wait}; done`;
   const id = await node.addJob('counts', { command: `${count}; exit 3` });
   const run = await node.post(`cron/run/${id}`);
   const page = await browser.open(ui(`run/${run.id}`));
-  await page.waitForSelector('.output.live:has-text("line 310")');
+  await page.waitForSelector('.output.live:has-text("line 350")');
   await page.waitForSelector('.output.live .fold:has-text("lines folded")');
   assert.ok((await page.locator('.output > span').count()) < 100, 'a long output is folded');
   assert.deepEqual(await findBarriers(page), []);
   await keepPicture(page, 'output-live');
   await page.keyboard.press('f');
   await page.waitForSelector('button[aria-pressed=false]:has-text("Following")');
+  await writeFile(seen, '');
   await page.waitForSelector('.answer:has-text("Failed"):has-text("exit code 3")');
   await page.waitForSelector('.output:has-text("line 400")');
   assert.deepEqual(page.complaints, []);

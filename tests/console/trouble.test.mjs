@@ -162,9 +162,9 @@ test('what the node says of the database and the clock stands on every page', as
     const tell = (path, data) =>
       page.route(new URL(path, node.address).href, (route) => route.fulfill({ json: { code: 200, data, message: 'ok' } }));
     await tell('health', { ...health, store: 'away', journal: 'failing', clock: 'ahead of the database by 340 ms', dispatcher: '' });
-    await tell('node/list', { ...nodes, store_away_since: Date.now() - 112_000, store_trouble: 'connection refused' });
+    await tell('node/list', { ...nodes, store_away_since: Date.now() - 3 * 3_600_000 - 60_000, store_trouble: 'connection refused' });
     await page.goto(new URL('ui/', node.address).href);
-    for (const said of ['database has been away for 1 m', 'No node dispatches', 'journal of', 'The clock of']) {
+    for (const said of ['database has been away for 3 h', 'No node dispatches', 'journal of', 'The clock of']) {
       await page.waitForSelector(`.banner:has-text("${said}")`);
     }
     assert.deepEqual(await findBarriers(page), []);
