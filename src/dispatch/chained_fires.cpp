@@ -59,6 +59,8 @@ void ChainedFires::plan_child(const Chains::Due& due, Moment now)
     const Job& job = planned.job;
     const RunId id{due.child, due.at, 1};
     const bool may_fire = is_asked_for(id) ? planned.enabled() : planned.may_fire_at(due.at);
+    // By a clock that was ahead: the fire is still to come.
+    if (book_.is_early(id, now)) return;
     if (!may_fire || book_.runs.contains(id) || book_.ended_lately.contains(id)) return;
     book_.quotas.follow(job);
     if (!book_.has_runs_left(job)) return;
@@ -82,14 +84,15 @@ void ChainedFires::plan_child(const Chains::Due& due, Moment now)
     row.id = id;
     row.dispatched_at = now.wall;
     row.requested_by = to_string(request);
-    row.retry_at = due.since;
+    const WallTime since = std::min(due.since, now.wall);  // told by such a clock
+    row.retry_at = since;
     if (!runs) {
         const Reason why{Cause::parent,
                          fmt::format("{} {}", job.run_after[decisive], how_it_ended(end))};
         skip_child(due, std::move(row), why, now);
         return;
     }
-    if (book_.misfires.is_too_late(planned, due.since, now.wall)) {
+    if (book_.misfires.is_too_late(planned, since, now.wall)) {
         skip_child(due, std::move(row),
                    {Cause::misfire,
                     "the jobs that it runs after were over longer ago than the misfire window"},
@@ -97,8 +100,8 @@ void ChainedFires::plan_child(const Chains::Due& due, Moment now)
         return;
     }
     const auto run = book_.runs.open(book_.writer.write(id, &planned, now.wall));
-    run->second.retry_at = due.since;
-    book_.writer.set_times(run->second.order, now.wall, due.since);
+    run->second.retry_at = since;
+    book_.writer.set_times(run->second.order, now.wall, since);
     life_.place_new(run, std::move(row.requested_by), now);
 }
 

@@ -1,5 +1,6 @@
 #include "dispatch/chains.hpp"
 
+#include "dispatch/order_writer.hpp"
 #include "model/backfill.hpp"
 #include "model/run_request.hpp"
 
@@ -105,16 +106,19 @@ void Chains::planned(const RunId& fire, std::string_view requested_by,
     const std::set<JobId>* const children = children_of(fire.job);
     if (children == nullptr || runs_alone(fire, requested_by)) return;
     for (const JobId child : *children) {
-        if (has_row({child, fire.scheduled_at, 1})) continue;
-        undecided_[{fire.scheduled_at, child}].parents[fire.job].reset();
+        const Key key{fire.scheduled_at, child};
+        if (has_row({child, fire.scheduled_at, 1}) || ran_early_.contains(key)) continue;
+        if (fire.scheduled_at <= known_after_) {
+            asked_.insert(child);
+            continue;
+        }
+        undecided_[key].parents[fire.job].reset();
     }
 }
 
 void Chains::ended(FireEnd end)
 {
-    // Its node may be the only one that knew of it. One that is taken back may be planned again.
-    const bool is_decided = is_chained(end.run.job) && end.state != RunState::revoked;
-    if (is_decided) undecided_.erase({end.run.scheduled_at, end.run.job});
+    note_own_end(end);
     const std::set<JobId>* const children = children_of(end.run.job);
     if (children == nullptr) return;
     bool is_early = false;
@@ -131,6 +135,19 @@ void Chains::ended(FireEnd end)
     }
     const RunId run = end.run;
     if (is_early) early_ends_.insert_or_assign(run, std::move(end));
+}
+
+/// Of a child: its node may be the only one that knew of it.
+void Chains::note_own_end(const FireEnd& end)
+{
+    const auto child = children_.find(end.run.job);
+    // What is taken back may be planned again.
+    if (child == children_.end() || end.state == RunState::revoked) return;
+    const Key key{end.run.scheduled_at, end.run.job};
+    undecided_.erase(key);
+    // This term has not planned it, nor has one before.
+    const bool is_early = key.first > known_after_ && key.first > child->second.newest;
+    if (is_early && !is_asked_for(end.run)) ran_early_.insert(key);
 }
 
 void Chains::take(const Key& key, Fire& fire, const FireEnd& end)
@@ -157,8 +174,9 @@ void Chains::take(const Key& key, Fire& fire, const FireEnd& end)
     to_look_at_.insert(key);
 }
 
-void Chains::ask_all()
+void Chains::ask_all(WallTime planned_through)
 {
+    known_after_ = planned_through;
     for (const auto& [id, child] : children_) asked_.insert(id);
 }
 

@@ -56,11 +56,13 @@ public:
     void planned(const RunId& fire, std::string_view requested_by,
                  const std::function<bool(const RunId&)>& has_row);
     void ended(FireEnd end);
+    /// The row of a run that is over stands elsewhere now.
+    void moved(const RunId& run) { ran_early_.erase({run.scheduled_at, run.job}); }
 
     // What only the store knows.
 
-    /// Nothing is known of fires that were planned before this term.
-    void ask_all();
+    /// Nothing is known of fires that were planned before this term: those up to that moment.
+    void ask_all(WallTime planned_through);
     /// How a fire of the job ended may be in the store alone.
     void ask(JobId parent);
     /// These children are asked about again; those that are there.
@@ -112,6 +114,7 @@ private:
     };
 
     bool is_chained(JobId job) const { return children_.contains(job); }
+    void note_own_end(const FireEnd& end);
     void forget_child(JobId job);
     void follow_name(JobId job);
     void find_parents();
@@ -127,9 +130,12 @@ private:
     bool has_new_names_ = false;
 
     std::map<Key, Fire> undecided_;
+    /// Fires that a clock which was ahead has started: they are over, and not to be planned.
+    std::set<Key> ran_early_;
     std::set<Key> to_look_at_;
     std::set<Key> held_;
 
+    WallTime known_after_{};               ///< of later fires the store need not be asked
     std::set<JobId> asked_;                ///< children
     std::set<JobId> being_read_;           ///< children
     std::map<RunId, FireEnd> early_ends_;  ///< of fires that the store has not said anything of yet

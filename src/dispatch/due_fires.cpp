@@ -91,9 +91,9 @@ void DueFires::plan_gap(const Job& job, Planner::Gap gap, const Reason& why_not,
 {
     // The row stands at the first of them that has none.
     const PlannedJob planned = book_.jobs.compile(job);
-    while (gap.fires > 1 && book_.has_row({job.id, gap.first, 1})) {
+    while (book_.has_row({job.id, gap.first, 1})) {
+        if (--gap.fires == 0) return;
         gap.first = planned.next(gap.first).value_or(gap.last);
-        --gap.fires;
     }
     // How many is in `fires`: rows with the same reason are to be counted together.
     Reason reason{why_not.cause,

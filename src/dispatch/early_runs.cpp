@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
 #include <unordered_set>
 
 namespace peercron {
@@ -29,9 +30,11 @@ void EarlyRuns::take_back(std::span<const RunId> given_back, Moment now)
     const std::vector<RunId> delayed = book_.delayed.all();
     std::ranges::copy_if(book_.unplaced, std::back_inserter(taken_back), is_here);
     std::ranges::copy_if(delayed, std::back_inserter(taken_back), is_here);
+    for (const RunId& id : book_.unplaced) start_by_clock(id, now);
     for (const RunId& id : taken_back) {
         const auto run = book_.runs.find(id);
         if (run == book_.runs.end()) continue;
+        start_by_clock(id, now);
         if (!book_.is_early(id, now)) {
             life_.release(run);  // it was due, and to start at once by that clock
             continue;
@@ -45,12 +48,22 @@ void EarlyRuns::take_back(std::span<const RunId> given_back, Moment now)
     }
 }
 
+/// What runs after others starts when those have ended, which that clock has told.
+void EarlyRuns::start_by_clock(const RunId& id, Moment now)
+{
+    const auto run = book_.runs.find(id);
+    if (run == book_.runs.end() || run->second.order.parent.empty()) return;
+    std::optional<WallTime>& start = run->second.retry_at;
+    if (id.attempt == 1 && start > book_.early_from(now)) start = now.wall;
+}
+
 void EarlyRuns::moved(std::span<const RunId> runs)
 {
     std::map<JobId, WallTime> passed;
     for (const RunId& id : runs) {
         book_.ended_lately.forget(id);
         book_.daemons.moved(id);
+        book_.chains.moved(id);
         if (id.scheduled_at > book_.planned_through) continue;
         const auto [first, is_new] = passed.emplace(id.job, id.scheduled_at);
         if (!is_new) first->second = std::min(first->second, id.scheduled_at);

@@ -33,6 +33,8 @@ public:
     void moved_unless_found(std::span<const RunId> ended, const TermStart& found);
 
 private:
+    void start_by_clock(const RunId& id, Moment now);
+
     TermBook& book_;
     RunLife& life_;
 };

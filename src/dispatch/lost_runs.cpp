@@ -30,6 +30,8 @@ void LostRuns::bury(const NodeName& node, std::optional<WallTime> since, std::st
                              !run->second.running_in_store &&
                              run->second.start_from > *since + ahead;
         if (unsent || not_due) {
+            // An earlier dispatcher may have seen it die, and ended there what had started.
+            if (run->second.row_step == 0) book_.placement.note_unknown_orphan(run->second);
             life_.release(run);
             ++moved;
             continue;
@@ -46,6 +48,8 @@ void LostRuns::bury(const NodeName& node, std::optional<WallTime> since, std::st
         life_.end_here(run, RunState::lost, why, now.wall);
         ++lost;
     }
+    for (const RunId& id : book_.unplaced) book_.doubts.taken_from(node, id);
+    for (const auto& [id, run] : book_.taken_back) book_.doubts.taken_from(node, id);
     if (lost + moved > 0) {
         spdlog::warn("dispatch: {} {}: {} of its runs are lost, {} go to other nodes", node, how,
                      lost, moved);

@@ -39,6 +39,10 @@ public:
     /// write that itself.
     void node_told_end(const NodeName& node, const RunId& id);
 
+    /// The node has died, and has not started the run, which goes to another one or is taken back:
+    /// until the store knows of that, its row may name this node.
+    void taken_from(const NodeName& node, const RunId& id);
+
     /// The store was read after the nodes of `dead` had died then. Returns the open rows of those
     /// nodes whose ends nobody will write. `is_known`: of a run that is not such an orphan.
     std::vector<const OpenRun*> settle_deaths(const TermStart& found,
@@ -47,8 +51,9 @@ public:
 
 private:
     Open open_;
-    /// Runs that nodes in open_.dead have reported as ended since: they will record them soon.
-    std::unordered_map<NodeName, std::unordered_set<RunId>> told_since_;
+    /// Runs that are none of the orphans of nodes in open_.dead: the nodes have reported them as
+    /// ended since, and will record them soon, or they were taken from them.
+    std::unordered_map<NodeName, std::unordered_set<RunId>> no_orphans_;
 };
 
 }  // namespace peercron

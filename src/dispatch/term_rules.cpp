@@ -185,7 +185,7 @@ std::vector<JobId> TermRules::begin(const TermStart& found, Moment now,
             book_.quotas.park(job.job.id);
         }
     });
-    book_.chains.ask_all();
+    book_.chains.ask_all(book_.planned_through);
     return {changed.begin(), changed.end()};
 }
 

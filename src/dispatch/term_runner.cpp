@@ -224,9 +224,9 @@ asio::awaitable<void> Dispatcher::TermRunner::take_over()
 asio::awaitable<void> Dispatcher::TermRunner::take_back_early()
 {
     std::map<NodeName, std::vector<RunId>> held = rules_.held_early(now());
-    if (held.empty()) co_return;
-    const auto back = co_await revocations_.take_back(std::move(held));
-    rules_.take_back_early(back.runs, now());
+    std::vector<RunId> given_back;
+    if (!held.empty()) given_back = (co_await revocations_.take_back(std::move(held))).runs;
+    rules_.take_back_early(given_back, now());
 }
 
 /// First, what was due by the jobs as they are is planned: when that has stood still for longer

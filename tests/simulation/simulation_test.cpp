@@ -18,12 +18,16 @@ std::uint64_t number_from(const char* variable, std::uint64_t otherwise)
     return text == nullptr ? otherwise : std::stoull(text);
 }
 
+bool is_traced()
+{
+    return std::getenv("PEERCRON_SIMULATION_TRACE") != nullptr;
+}
+
 TEST(SimulationTest, EveryPromiseIsKeptWhateverHappens)
 {
     spdlog::set_level(spdlog::level::off);
     const std::uint64_t first = number_from("PEERCRON_SIMULATION_FIRST", 1);
     const std::uint64_t seeds = number_from("PEERCRON_SIMULATION_SEEDS", 2000);
-    const bool traced = std::getenv("PEERCRON_SIMULATION_TRACE") != nullptr;
     const std::uint64_t most_failures = number_from("PEERCRON_SIMULATION_FAILURES", 5);
     std::uint64_t failures = 0;
     std::uint64_t events = 0;
@@ -32,7 +36,7 @@ TEST(SimulationTest, EveryPromiseIsKeptWhateverHappens)
     const auto begun = std::chrono::steady_clock::now();
     for (std::uint64_t seed = first; seed < first + seeds && failures < most_failures; ++seed) {
         const Scenario scenario = Scenario::from_seed(seed);
-        const Outcome outcome = run(scenario, Mutation::none, traced);
+        const Outcome outcome = run(scenario, Mutation::none, is_traced());
         events += outcome.events;
         starts += outcome.counts.starts;
         if (outcome.gave_up) ++given_up;
@@ -59,7 +63,8 @@ TEST(SimulationTest, WhatFailedOnceDoesNotFailAgain)
     for (const std::filesystem::path& file : files) {
         Scenario scenario = read_scenario(file);
         for (std::uint64_t course = 0; course < courses; ++course, ++scenario.seed) {
-            EXPECT_EQ(run(scenario).verdict, "") << file << ", seed " << scenario.seed;
+            EXPECT_EQ(run(scenario, Mutation::none, is_traced()).verdict, "")
+                << file << ", seed " << scenario.seed;
         }
     }
 }

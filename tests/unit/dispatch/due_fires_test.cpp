@@ -65,6 +65,21 @@ TEST_F(DueFiresTest, WhatAHeldPlanMissesIsForOverloadUntilAllOfItIsPlanned)
     EXPECT_EQ(cause_of_gap(), Cause::misfire) << "that is over";
 }
 
+TEST_F(DueFiresTest, OfMissedFiresThatHaveRowsThereIsNoGap)
+{
+    settings_.misfire_window = 1s;
+    book_.ended_lately.add(fire(1s));
+    at(3500ms);
+    due_fires_.plan_gaps(now_);
+    const std::vector<PlannedRun> rows = step().runs;
+    ASSERT_THAT(rows, SizeIs(1));
+    EXPECT_EQ(rows[0].id, fire(2s));
+    book_.ended_lately.add(fire(2s));
+    book_.planner.reset(1, midnight);
+    due_fires_.plan_gaps(now_);
+    EXPECT_THAT(step().runs, IsEmpty());
+}
+
 TEST_F(DueFiresTest, AFireThatWasTakenBackAndStillComesKeepsItsRow)
 {
     jobs_.erase(1);

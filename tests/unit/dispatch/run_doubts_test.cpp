@@ -88,6 +88,13 @@ TEST_F(RunDoubtsTest, WhatANodeTellsAfterItWasTakenForDeadItWillWriteItself)
     EXPECT_THAT(orphans(doubts_.open().dead), ElementsAre(2));
 }
 
+TEST_F(RunDoubtsTest, WhatWasTakenFromADeadNodeIsNoOrphanOfIt)
+{
+    doubts_.node_died(alpha, noon);
+    doubts_.taken_from(alpha, run(1));
+    EXPECT_THAT(orphans(doubts_.open().dead), ElementsAre(2));
+}
+
 TEST_F(RunDoubtsTest, WhatItToldBeforeItDiedAgainItMayNotHaveWritten)
 {
     doubts_.node_died(alpha, noon);

@@ -366,6 +366,47 @@ TEST_F(ChainTest, WhatAClockAheadHasStartedMayBecomeKnownAfterItsParent)
     EXPECT_FALSE(row_of(step(), fire(load, 1s)));
 }
 
+TEST_F(ChainTest, WhatAClockAheadHasStartedIsRememberedUntilItsParentIsPlanned)
+{
+    Job last = after(report_job, "report", {"load"});
+    add(last);
+    start();
+    connect(alpha, running({fire(report_job, 1s)}));
+    run_parent();
+    end(fire(report_job, 1s), RunState::success, 0);
+    at(40s);
+    step();
+    end(fire(extract, 1s), RunState::success, 0);
+    EXPECT_TRUE(row_of(step(), fire(load, 1s)));
+    end(fire(load, 1s), RunState::success, 0);
+    EXPECT_FALSE(row_of(step(), fire(report_job, 1s)));
+}
+
+TEST_F(ChainTest, OfFiresBeforeItsTimeATermAsksTheStoreFirst)
+{
+    Job last = after(report_job, "report", {"load"});
+    add(last);
+    at(2s);
+    add(parent_);
+    add(child_);
+    TermStart found;
+    found.planned_through = now_.wall;
+    OpenRun open;
+    open.planned.id = fire(extract, 1s);
+    open.planned.state = RunState::running;
+    open.planned.run_server = alpha;
+    found.open_runs.push_back(open);
+    begin(found);
+    connect(alpha, running({fire(extract, 1s)}));
+    answer({row(RunState::running)});
+    end(fire(extract, 1s), RunState::success, 0);
+    EXPECT_TRUE(row_of(step(), fire(load, 1s)));
+    EXPECT_TRUE(term_->has_chain_questions());
+    answer({});
+    end(fire(load, 1s), RunState::success, 0);
+    EXPECT_FALSE(row_of(step(), fire(report_job, 1s))) << "it has had its row";
+}
+
 TEST_F(ChainTest, WhatAClockAheadHadPlannedAndIsTakenBackIsPlannedAtItsMoment)
 {
     at(0ms);

@@ -308,6 +308,28 @@ TEST_F(TermTest, TakeOverWaitsForOrphansWithAFireThatTheOldDispatcherHasLeftOut)
     EXPECT_GT(orders_[0].second.id.scheduled_at, *found.planned_through);
 }
 
+TEST_F(TermTest, WhatADeadNodeHeldForAnEarlierDispatcherWaitsForTheOrphansOfThatNode)
+{
+    Job mutex = every_second(3);
+    mutex.is_mutex = true;
+    mutex.cron_set = "3 * * * * *";
+    add(mutex);
+    at(2s);
+    TermStart found;
+    found.planned_through = midnight + 4s;
+    OpenRun row;
+    row.planned.id = fire(3, 3s);
+    row.planned.run_server = beta;
+    found.open_runs.push_back(row);
+    begin(found);
+    connect(alpha);
+    died(beta, now_.wall);
+    const PlanStep first = step();
+    EXPECT_THAT(orders_, IsEmpty()) << "what had started there was ended before this term";
+    ASSERT_THAT(first.ended, SizeIs(1));
+    EXPECT_EQ(first.ended[0].reason.cause, Cause::owner_unreachable);
+}
+
 TEST_F(TermTest, WhatAnEarlierDispatcherHandedOutIsGivenToAnotherNodeUnderTheNewEpoch)
 {
     add(every_second(1));
