@@ -818,9 +818,13 @@ class Judge:
         by_itself = sighting.ended is not None and row is not None and row.state in ("success", "failed")
         if sighting.ended is not None:
             return sighting.ended / 1e6, by_itself
-        # A node that was stopped says when it went on, not when its warden ended the command.
+        # A node that was stopped says when it went on, not when its warden ended the command; and that a run is lost is
+        # found out later than it was.
         if row is None or not row.ended_at or row.state == "fenced":
             return None, False
+        if row.state == "lost":
+            life = self.life(sighting.node, int(sighting.began * 1000))
+            return (life["ended"] / SECOND if life and life["ended"] else None), False
         return row.ended_at / 1000, False
 
     def restart_delay(self, definition, failures):

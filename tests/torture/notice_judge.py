@@ -68,9 +68,11 @@ def told_of(definition, row):
     if row.state == "lost":
         return {"lost"}, {"failed"}
     if row.state == "skipped":
+        # A node that comes back says what had become of a run that counted as lost meanwhile.
+        may = {"lost"} if row.run_server else set()
         if row.attempt == 1:
-            return {"skipped"}, {"failed"} if row.cause in ("invalid", "refused") else set()
-        return set(), set() if row.cause in NEVER_RAN else {"failed"}
+            return {"skipped"}, may | ({"failed"} if row.cause in ("invalid", "refused") else set())
+        return set(), may if row.cause in NEVER_RAN else may | {"failed"}
     if row.state == "killed" and row.cause == "on-request":
         return set(), {"lost"}
     again = is_tried_again(definition, row)
@@ -172,7 +174,7 @@ class NoticeJudge:
             if message.kind == "failing":
                 if on:
                     self.wrong(f"{message.id}: it was told before that the job fails", job["token"], message.about * MS)
-                if row is None or row.state == "success":
+                if row is None or row.state == "success" and not self.may_have_looked_lost(row, message.about * MS):
                     self.wrong(f"{message.id}: its run {message.run} has not failed", job["token"], message.about * MS)
                 on = True
             elif "failing" in message.over:
@@ -191,6 +193,11 @@ class NoticeJudge:
                        self.looked_at)
         if last == {"failed"} and not on:
             self.wrong("its last runs have failed, and nobody was told", job["token"], self.looked_at)
+
+    def may_have_looked_lost(self, row, until):
+        """Whether its node may have been out of reach before it said how the run had ended."""
+        return any(fault["began"] <= until and fault["ended"] >= row.scheduled_at * MS - BEFORE
+                   for fault in self.case.faults)
 
     def last_ends(self, job):
         """The states of the last three fires that ended in the quiet time."""

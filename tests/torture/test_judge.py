@@ -967,6 +967,13 @@ def test_a_daemon_that_was_down_in_a_calm_time_is_found(worker):
     assert worker.broken() == []
 
 
+def test_a_daemon_that_is_lost_ended_with_its_node(worker):
+    seen, row = worker.find(worker.daemon, 12.05)
+    seen.ended = seen.exit_code = None
+    row.state, row.reason, row.exit_code, row.ended_at = "lost", "node-died", None, row.ended_at + 20_000
+    assert "daemon" not in worker.broken(), "nobody knows when it ended"
+
+
 def test_a_daemon_that_was_started_twice_is_found(worker):
     seen, row = worker.ran(worker.daemon, 30.5, nap=29, state="killed", reason="job-stopped")
     seen.place, seen.ended, seen.exit_code = "full", None, None

@@ -146,6 +146,17 @@ def test_what_a_run_was_before_its_row_is_final_may_be_told(scene):
     assert scene.broken() == []
 
 
+@pytest.mark.parametrize("node", [NODES[0], ""])
+def test_what_its_node_skipped_may_have_counted_as_lost(scene, node):
+    seen, row = scene.find(scene.each, 20)
+    scene.drop(name_of(scene, 20), from_outbox=True)
+    scene.sightings.remove(seen)
+    row.state, row.reason, row.started_at, row.exit_code, row.run_server = "skipped", "mutex", None, None, node
+    for word in ("skipped", "lost"):
+        scene.tell(word, 20, row.cron_id, row, name=name_of(scene, 20, word))
+    assert ("nothing in the ledger says so" in words(scene)) == (not node)
+
+
 @pytest.fixture
 def changing():
     """Fails at 10, 20 and 30, and is well from 40 on."""
@@ -187,6 +198,12 @@ def test_a_failure_that_was_a_success_is_found(changing):
     changing.tell("failing", 43, changing.number(changing.token), changing.runs[4])
     changing.tell("recovered", 46, changing.number(changing.token), changing.runs[5], over=["failing"])
     assert notices_broken(changing)
+
+
+def test_a_success_may_have_counted_as_lost_while_its_node_was_out_of_reach(changing):
+    changing.runs[0].state = "success"
+    changing.fault("cut", 8, 15)
+    assert "has not failed" not in words(changing)
 
 
 def test_a_job_that_fails_for_good_must_be_told():
