@@ -62,8 +62,8 @@ def test_start_time_and_end_time_hold_to_the_second(cluster):
             cluster.add("true", start_time=start - 100, end_time=start - 50): (1, 2)}
     added = now_ms()
     wait_until(lambda: time.time() > start + 7, 30, "the end of the windows")
-    cluster.stop_jobs(jobs)
     stopped = now_ms()
+    cluster.stop_jobs(jobs)
 
     rows = [row for row in cluster.wait_final(jobs) if row.state != "revoked"]
     for job, (first, end) in jobs.items():

@@ -16,8 +16,8 @@ def test_a_mutex_job_never_overlaps_itself_and_each_skipped_fire_says_why(cluste
 
     jobs = {add(k): now_ms() for k in cluster.nodes}
     let_pass(19)
-    cluster.stop_jobs(jobs)
     stopped = now_ms()
+    cluster.stop_jobs(jobs)
 
     rows = [row for row in cluster.wait_final(jobs) if row.state != "revoked"]
     assert "overlap" not in witness.read_text()

@@ -58,8 +58,8 @@ def test_fires_wait_for_descriptors():
         let_pass(2)
         resource.prlimit(node, resource.RLIMIT_NOFILE, before)
         wait_until(lambda: [row.state for row in solo.ledger([job])].count("success") >= 4, 20, "what waited has run")
-        solo.stop_jobs([job])
         stopped = now_ms()
+        solo.stop_jobs([job])
         rows = [row for row in solo.wait_final([job]) if row.state != "revoked"]
         assert {row.state for row in rows} == {"success"}, rows
         assert_each_fire_once(rows, [job], due_seconds(added, stopped - 3000))

@@ -209,8 +209,8 @@ def test_a_database_that_is_deleted_while_jobs_fire_is_noticed_and_no_fire_is_lo
         assert "peercron.db is in its place again" in solo.log("node")
     runs = len(witness.runs())
     wait_until(lambda: len(witness.runs()) >= runs + 6, 20, "they fire")
-    solo.stop_jobs(jobs)
     stopped = now_ms()
+    solo.stop_jobs(jobs)
     rows = solo.wait_final(jobs)
     assert_each_fire_once(rows, jobs, due_seconds(added, stopped - 3000))
     assert_witnessed([row for row in rows if row.state != "revoked"], witness)
@@ -268,10 +268,10 @@ def test_fifty_kills_lose_no_fire_and_double_none(solo):
         solo.kill(rounds.choice([node, node, warden]))
         solo.start()
     let_pass(4)
+    stopping = now_ms()  # one job after the other, which takes seconds
     solo.stop_jobs(jobs)
-    stopped = now_ms()
     rows = solo.wait_final(jobs)
-    assert_each_fire_once(rows, jobs, due_seconds(added, stopped - 3000))
+    assert_each_fire_once(rows, jobs, due_seconds(added, stopping - 3000))
     rows = [row for row in rows if row.state != "revoked"]
     # Of what the node was about to start, or had started, when it was killed nobody knows how it ended.
     assert {row.state for row in rows} <= {"success", "lost", "failed", "killed"}, {row.state for row in rows}

@@ -36,6 +36,9 @@ class Fires:
         wait_until(lambda: {job for job, at in self.witness.runs() if at > self.ended} == set(self.jobs), 30,
                    "all jobs fire again")
         self.cluster.stop_jobs(self.jobs)
+        # Steps that were handed out while the database was away are written one after the other.
+        wait_until(lambda: {(row.cron_id, row.scheduled_at) for row in self.cluster.ledger(self.jobs)}
+                   >= set(self.witness.runs()), 30, "each run has its row")
         return self.cluster.wait_final(self.jobs)
 
 

@@ -114,8 +114,8 @@ def fires(shared_cluster):
     yield
     let_pass(4)
     epochs = {row.epoch for row in cluster.ledger(jobs)}
-    cluster.stop_jobs(jobs)
     stopped = now_ms()
+    cluster.stop_jobs(jobs)
     rows = cluster.wait_final(jobs)
     cluster.delete_all_jobs()
     assert_each_fire_once(rows, jobs, due_seconds(added, stopped - 3000))

@@ -51,8 +51,8 @@ class Load:
         # A stop takes back what is late and has not started.
         wait_until(lambda: not [row for row in self.cluster.ledger(everything)
                                 if row.state == "planned" and row.scheduled_at < now_ms() - 1500], 30, "nothing is late")
-        self.cluster.stop_jobs(everything)
         stopped = now_ms()
+        self.cluster.stop_jobs(everything)
         rows = self.cluster.wait_final(everything)
         assert_each_fire_once(rows, everything, due_seconds(self.added, stopped - 3000))
         taken_back = [row for row in rows if row.state == "revoked"]
@@ -301,8 +301,8 @@ def test_all_nodes_stopped_and_started_again_go_on_where_they_were(victim_cluste
         cluster.run("start-node", str(k))
     cluster.wait_ready()
     let_pass(4)
-    cluster.stop_jobs(jobs)
     stopped = now_ms()
+    cluster.stop_jobs(jobs)
     rows = cluster.wait_final(jobs)
     # What fell due meanwhile is within the misfire window: it runs late.
     assert_each_fire_once(rows, jobs, due_seconds(added, stopped - 3000))
