@@ -637,10 +637,26 @@ void Judge::check_next_attempt(const RunId& id)
     if (row == rows_.end() || !is_final(row->second.state)) return;
     const bool is_lost = is_bad_end(row->second) || lost_.contains(earlier);
     if (is_lost && runs_again(id.job)) return;
-    if (!is_retried(earlier, row->second)) {
+    const bool has_really_failed = is_lost && has_failed(earlier);
+    if (!has_really_failed && !is_retried(earlier, row->second)) {
         broken("ran again although its end was known",
                fmt::format("{} is {}", to_string(earlier), to_string(row->second.state)));
     }
+}
+
+/// Whether it failed in a way that the job wants tried again, whatever its row says: a dispatcher
+/// that was told of that by its node does not wait for the row, which says `lost` for a while if
+/// the node dies before it has written it.
+bool Judge::has_failed(const RunId& id) const
+{
+    const auto known = executions_.find(id);
+    if (known == executions_.end()) return false;
+    const Execution& last = *known->second.back();
+    if (!last.noticed || last.killed || last.exit_code == 0) return false;
+    LedgerRow row;
+    row.state = RunState::failed;
+    row.exit_code = last.exit_code;
+    return is_retried(id, row);
 }
 
 /// Whether the job wants this end tried again, as far as its definition says so.
@@ -748,8 +764,10 @@ void Judge::check_retry_start(const Execution& execution)
     if (waited + clocks_differ < pause - pause / 10) {
         broken("tried again too early", fmt::format("{}, after {} of {}", who, waited, pause));
     }
+    // Its node may have stood still, and tells of the end when it goes on.
+    const World::Time told = earlier->second.back()->noticed.value_or(ended);
     for (const Version& version : versions) {
-        const bool is_later = World::time_of(version.effective_from) > ended + clocks_differ;
+        const bool is_later = World::time_of(version.effective_from) > told + clocks_differ;
         const bool is_known = version.confirmed && *version.confirmed <= execution.decided;
         if (is_later && is_known) broken("tried again though its job was changed", who);
     }
