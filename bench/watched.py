@@ -1,5 +1,5 @@
-"""A command that writes as fast as it can, and 50 readers who watch it: what they cost the command, the node's memory,
-and the fires of others."""
+"""What 50 readers cost who watch the output of a command that writes as fast as it can: its speed, the node's memory,
+and the punctuality of other fires."""
 import contextlib
 import subprocess
 import time
@@ -21,7 +21,7 @@ def measure(bench):
     size, turns = (256 << 20, 1) if bench.quick else (2 << 30, 5)
     job = solo.add(f"yes | head -c {size}", NEVER)
     found = {"unwatched": [], "watched": []}
-    # In turn, because the machine is not the same from one moment to the next; the medians count.
+    # In turns, because the speed of a machine changes over time; the medians are compared.
     for _ in range(turns):
         for kind, runs in found.items():
             runs.append(one_run(solo, job, READERS if kind == "watched" else 0))

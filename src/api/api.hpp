@@ -79,7 +79,7 @@ struct ApiContext {
     std::function<const Pauses&()> pauses;    ///< as of the last news; some may be over
     std::size_t max_jobs = 500'000;           ///< no more may be added
     std::size_t max_output = 1U << 20U;       ///< bytes of a run's output that are kept
-    std::size_t job_metrics = 0;              ///< so many jobs are in /metrics/jobs; 0: it is off
+    std::size_t job_metrics = 0;              ///< at most this many are in /metrics/jobs; 0: off
 
     std::function<std::vector<NodeLoad>()> loads;  ///< the last news of all nodes
     std::function<Epoch()> epoch;  ///< the newest epoch that this node has seen, 0 = none

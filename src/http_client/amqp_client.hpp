@@ -32,8 +32,8 @@ struct AmqpMessage {
 };
 
 struct AmqpAnswer {
-    bool is_sent =
-        false;  ///< the broker has confirmed it: it is in a queue, on the disk of durable ones
+    /// The broker has confirmed it: it is in a queue, and on the disk if that is durable.
+    bool is_sent = false;
     std::string failure;  ///< why not, for an operator at night
 };
 

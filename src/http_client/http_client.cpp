@@ -149,6 +149,18 @@ std::string find_ca_file()
     return found == ca_files.end() ? std::string() : *found;
 }
 
+std::string ca_file_of(const HttpClientSettings& settings)
+{
+    return settings.ca_file.empty() ? find_ca_file() : settings.ca_file;
+}
+
+Networks denied_networks(const HttpClientSettings& settings)
+{
+    auto denied = Networks::parse(settings.deny);
+    if (!denied) throw std::runtime_error("[http_client] deny: " + denied.error().message);
+    return *std::move(denied);
+}
+
 bool bypasses_proxy(const std::string& host, const std::vector<std::string>& no_proxy)
 {
     boost::system::error_code not_address;
@@ -584,13 +596,11 @@ void HttpClient::Exchange::note_failure(CURLcode code)
 HttpClient::HttpClient(asio::any_io_executor executor, HttpClientSettings settings)
     : executor_(std::move(executor)),
       settings_(std::move(settings)),
+      denied_(denied_networks(settings_)),
       names_(executor_, settings_.lookups),
       loop_(executor_, settings_.idle_connections)
 {
-    auto denied = Networks::parse(settings_.deny);
-    if (!denied) throw std::runtime_error("[http_client] deny: " + denied.error().message);
-    denied_ = *std::move(denied);
-    if (settings_.ca_file.empty()) settings_.ca_file = find_ca_file();
+    settings_.ca_file = ca_file_of(settings_);
 }
 
 HttpClient::~HttpClient()

@@ -32,6 +32,12 @@ struct HttpClientSettings {
 /// is there; "" = none is, so that libcurl's own idea of it holds.
 std::string find_ca_file();
 
+/// What `settings` mean for every client of theirs: the file that is named, or else the one found.
+std::string ca_file_of(const HttpClientSettings& settings);
+
+/// Throws std::runtime_error for a text in `deny` that is no network.
+Networks denied_networks(const HttpClientSettings& settings);
+
 /// Whether the request to `host` (an address without brackets, or a name) bypasses the proxy.
 bool bypasses_proxy(const std::string& host, const std::vector<std::string>& no_proxy);
 

@@ -292,14 +292,11 @@ void MailClient::Exchange::note_end(CURLcode code)
 
 MailClient::MailClient(asio::any_io_executor executor, const HttpClientSettings& settings)
     : executor_(std::move(executor)),
-      ca_file_(settings.ca_file.empty() ? find_ca_file() : settings.ca_file),
+      ca_file_(ca_file_of(settings)),
+      denied_(denied_networks(settings)),
       names_(executor_, settings.lookups),
       loop_(thread_.get_executor(), 1)
-{
-    auto denied = Networks::parse(settings.deny);
-    if (!denied) throw std::runtime_error("[http_client] deny: " + denied.error().message);
-    denied_ = *std::move(denied);
-}
+{}
 
 MailClient::~MailClient()
 {

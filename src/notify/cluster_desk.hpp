@@ -26,8 +26,8 @@ namespace peercron {
 ///
 /// While the store is away, a node sends such notices itself, to the channels that it knows. While
 /// nobody dispatches, one of the nodes that reach the store says so and sends what is in the
-/// outbox: they agree on it in the store, and if two should think that it is them, the ids are the
-/// same.
+/// outbox. They agree in the store on which one; should two think that it is them, the ids of the
+/// notices are the same.
 ///
 /// Nobody waits for it. Lives on the I/O thread.
 class ClusterDesk {

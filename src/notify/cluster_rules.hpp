@@ -78,23 +78,20 @@ struct OwnFacts {
 /// - One notice when something begins, after ClusterNotices::after, and one when what was told is
 ///   over, with how long it went on. What nobody was told has no end that anybody is told.
 /// - A node belongs to the cluster when it is connected or registered, until it stops in good
-/// order:
-///   then it is gone from the registry as well.
-/// - What is wrong with a node that is away stays as it is until the node is heard again. Its
-/// journal and
-///   its certificate it looks at itself.
+///   order: then it is gone from the registry as well.
+/// - What is wrong with a node that is away stays as it is until the node is heard again. Each
+///   node looks at its journal and its certificate itself.
 /// - Clocks are judged by the one that most others agree with; by the database's, if that is open.
 /// - More than six changes of one thing within an hour are told as one (notify/flapping.hpp).
 /// - What lasts for more than a week and is about a node that is away is forgotten: it will not
-/// come
-///   back.
+///   come back.
 ///
 /// Any thread.
 class ClusterRules {
 public:
     explicit ClusterRules(ClusterNotices settings) : settings_(std::move(settings)) {}
 
-    /// A dispatcher begins: tells it when nobody dispatched for long before, and that this is over.
+    /// A dispatcher begins. When nobody dispatched for long before, that is told, and its end.
     std::vector<Notice> begin(WatchedCluster& watched, Epoch epoch, WallTime now) const;
 
     /// What the dispatcher sees, again and again.

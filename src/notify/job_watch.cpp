@@ -21,20 +21,11 @@ std::size_t place_of_alarm(NoticeKind kind)
     return static_cast<std::size_t>(std::ranges::find(alarm_kinds, kind) - alarm_kinds.begin());
 }
 
-json::value millis(WallTime time)
+// Not to_json(): that would hide the others from this namespace.
+json::object alarm_json(const Alarm& alarm)
 {
-    return std::int64_t{to_unix_millis(time)};
-}
-
-WallTime read_millis(const json::value& value)
-{
-    return from_unix_millis(json::value_to<std::int64_t>(value));
-}
-
-json::object to_json(const Alarm& alarm)
-{
-    json::object object{{"since", millis(alarm.since)}, {"count", alarm.count}};
-    if (alarm.told_at) object["told_at"] = millis(*alarm.told_at);
+    json::object object{{"since", to_json(alarm.since)}, {"count", alarm.count}};
+    if (alarm.told_at) object["told_at"] = to_json(*alarm.told_at);
     if (alarm.run) object["run"] = to_json(*alarm.run);
     return object;
 }
@@ -43,9 +34,9 @@ Alarm read_alarm(const json::value& value)
 {
     const json::object& object = value.as_object();
     Alarm alarm;
-    alarm.since = read_millis(object.at("since"));
+    alarm.since = read_time(object.at("since"));
     alarm.count = json::value_to<std::int64_t>(object.at("count"));
-    if (const auto* told = object.if_contains("told_at")) alarm.told_at = read_millis(*told);
+    if (const auto* told = object.if_contains("told_at")) alarm.told_at = read_time(*told);
     if (const auto* run = object.if_contains("run")) alarm.run = read_run(*run);
     return alarm;
 }
@@ -55,27 +46,25 @@ WatchedJob read(std::string_view text)
     const json::value document = json::parse(text);
     const json::object& object = document.as_object();
     WatchedJob watched;
-    watched.watched_since = read_millis(object.at("watched_since"));
-    watched.newest_end = read_millis(object.at("newest_end"));
+    watched.watched_since = read_time(object.at("watched_since"));
+    watched.newest_end = read_time(object.at("newest_end"));
     for (const NoticeKind kind : alarm_kinds) {
         const json::value* const alarm = object.if_contains(to_string(kind));
         if (alarm != nullptr) watched.alarm(kind) = read_alarm(*alarm);
     }
     if (const auto* last = object.if_contains("last_success")) {
-        watched.last_success = read_millis(*last);
+        watched.last_success = read_time(*last);
     }
     if (const auto* last = object.if_contains("last_run")) {
         const json::array& run = last->as_array();
-        watched.last_run = RunId{json::value_to<JobId>(run.at(0)), read_millis(run.at(1)),
+        watched.last_run = RunId{json::value_to<JobId>(run.at(0)), read_time(run.at(1)),
                                  json::value_to<std::int32_t>(run.at(2))};
         const auto state = parse_run_state(json::value_to<std::string>(run.at(3)));
         watched.last_state = state.value_or(RunState::planned);
     }
-    for (const json::value& change : object.at("changes").as_array()) {
-        watched.changes.push_back(read_millis(change));
-    }
+    watched.changes = read_times(object.at("changes"));
     if (const auto* since = object.if_contains("flapping_since")) {
-        watched.flapping_since = read_millis(*since);
+        watched.flapping_since = read_time(*since);
     }
     return watched;
 }
@@ -94,21 +83,19 @@ const std::optional<Alarm>& WatchedJob::alarm(NoticeKind kind) const
 
 std::string watch_text(const WatchedJob& watched)
 {
-    json::array changes;
-    for (const WallTime change : watched.changes) changes.push_back(millis(change));
-    json::object object{{"watched_since", millis(watched.watched_since)},
-                        {"newest_end", millis(watched.newest_end)},
-                        {"changes", std::move(changes)}};
+    json::object object{{"watched_since", to_json(watched.watched_since)},
+                        {"newest_end", to_json(watched.newest_end)},
+                        {"changes", to_json(watched.changes)}};
     for (std::size_t i = 0; i < alarm_kinds.size(); ++i) {
-        if (watched.alarms[i]) object[to_string(alarm_kinds[i])] = to_json(*watched.alarms[i]);
+        if (watched.alarms[i]) object[to_string(alarm_kinds[i])] = alarm_json(*watched.alarms[i]);
     }
-    if (watched.last_success) object["last_success"] = millis(*watched.last_success);
+    if (watched.last_success) object["last_success"] = to_json(*watched.last_success);
     if (watched.last_run) {
         object["last_run"] =
-            json::array{watched.last_run->job, millis(watched.last_run->scheduled_at),
+            json::array{watched.last_run->job, to_json(watched.last_run->scheduled_at),
                         watched.last_run->attempt, to_string(watched.last_state)};
     }
-    if (watched.flapping_since) object["flapping_since"] = millis(*watched.flapping_since);
+    if (watched.flapping_since) object["flapping_since"] = to_json(*watched.flapping_since);
     return json::serialize(object);
 }
 

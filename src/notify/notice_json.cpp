@@ -2,7 +2,6 @@
 
 #include <spdlog/fmt/chrono.h>
 #include <spdlog/fmt/fmt.h>
-#include <boost/json/array.hpp>
 #include <boost/json/value_to.hpp>
 
 #include <algorithm>
@@ -14,27 +13,10 @@ namespace json = boost::json;
 
 namespace {
 
-json::value to_json(const std::optional<WallTime>& time)
-{
-    if (!time) return nullptr;
-    return std::int64_t{to_unix_millis(*time)};
-}
-
-json::value to_json(const std::optional<int>& number)
+json::value number_or_null(const std::optional<int>& number)
 {
     if (!number) return nullptr;
     return *number;
-}
-
-WallTime read_time(const json::value& value)
-{
-    return from_unix_millis(json::value_to<std::int64_t>(value));
-}
-
-std::optional<WallTime> read_time_or_null(const json::value& value)
-{
-    if (value.is_null()) return std::nullopt;
-    return read_time(value);
 }
 
 std::optional<int> read_number_or_null(const json::value& value)
@@ -48,14 +30,6 @@ std::string read_text(const json::value& value)
     return json::value_to<std::string>(value);
 }
 
-NoticeKind read_kind(const json::value& value)
-{
-    const std::string word = read_text(value);
-    const auto* const found = std::ranges::find(notice_words, word);
-    if (found == notice_words.end()) throw std::invalid_argument("there is no notice " + word);
-    return static_cast<NoticeKind>(found - notice_words.begin());
-}
-
 RunState read_run_state(const json::value& value)
 {
     const auto state = parse_run_state(read_text(value));
@@ -64,6 +38,49 @@ RunState read_run_state(const json::value& value)
 }
 
 }  // namespace
+
+json::value to_json(WallTime time)
+{
+    return std::int64_t{to_unix_millis(time)};
+}
+
+json::value to_json(const std::optional<WallTime>& time)
+{
+    return time ? to_json(*time) : json::value(nullptr);
+}
+
+json::array to_json(const std::vector<WallTime>& times)
+{
+    json::array array;
+    for (const WallTime time : times) array.push_back(to_json(time));
+    return array;
+}
+
+WallTime read_time(const json::value& value)
+{
+    return from_unix_millis(json::value_to<std::int64_t>(value));
+}
+
+std::optional<WallTime> read_time_or_null(const json::value& value)
+{
+    if (value.is_null()) return std::nullopt;
+    return read_time(value);
+}
+
+std::vector<WallTime> read_times(const json::value& value)
+{
+    std::vector<WallTime> times;
+    for (const json::value& time : value.as_array()) times.push_back(read_time(time));
+    return times;
+}
+
+NoticeKind read_kind(const json::value& value)
+{
+    const std::string word = read_text(value);
+    const auto* const found = std::ranges::find(notice_words, word);
+    if (found == notice_words.end()) throw std::invalid_argument("there is no notice " + word);
+    return static_cast<NoticeKind>(found - notice_words.begin());
+}
 
 json::object to_json(const Notice::Run& run)
 {
@@ -75,8 +92,8 @@ json::object to_json(const Notice::Run& run)
             {"run_server", run.node},
             {"started_at", to_json(run.started_at)},
             {"ended_at", to_json(run.ended_at)},
-            {"exit_code", to_json(run.exit_code)},
-            {"http_status", to_json(run.http_status)},
+            {"exit_code", number_or_null(run.exit_code)},
+            {"http_status", number_or_null(run.http_status)},
             {"output", run.output}};
 }
 

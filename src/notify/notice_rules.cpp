@@ -503,25 +503,28 @@ std::chrono::seconds NoticeRules::every(const Job& job) const
 }
 
 template <class Value>
+const Value* NoticeRules::of_tags(const Job& job, Value TagNotices::*of_tag) const
+{
+    for (const TagNotices& tag : defaults_.tags) {
+        const bool has_it = std::ranges::count(job.tags, tag.tag) > 0;
+        if (has_it && tag.*of_tag != Value{}) return &(tag.*of_tag);
+    }
+    return nullptr;
+}
+
+template <class Value>
 const Value& NoticeRules::inherited(const Job& job, Value Job::*own, Value TagNotices::*of_tag,
                                     Value NoticeDefaults::*of_all) const
 {
     if (job.*own != Value{}) return job.*own;
-    for (const TagNotices& tag : defaults_.tags) {
-        const bool has_it = std::ranges::count(job.tags, tag.tag) > 0;
-        if (has_it && tag.*of_tag != Value{}) return tag.*of_tag;
-    }
-    return defaults_.*of_all;
+    const Value* const tags = of_tags(job, of_tag);
+    return tags != nullptr ? *tags : defaults_.*of_all;
 }
 
 const std::vector<std::string>& NoticeRules::channels(const Job& job) const
 {
-    if (!job.notify.empty()) return job.notify;
-    for (const TagNotices& tag : defaults_.tags) {
-        const bool has_it = std::ranges::count(job.tags, tag.tag) > 0;
-        if (has_it && !tag.channels.empty()) return tag.channels;
-    }
-    return job.notify;
+    const auto* const tags = job.notify.empty() ? of_tags(job, &TagNotices::channels) : nullptr;
+    return tags != nullptr ? *tags : job.notify;
 }
 
 bool NoticeRules::follows_usual_time(const Job& job) const

@@ -97,6 +97,9 @@ private:
 
     bool wants(const Job& job, NoticeKind kind) const;
     std::chrono::seconds every(const Job& job) const;
+    /// What the first of the job's tags says that says anything; nullptr: none does.
+    template <class Value>
+    const Value* of_tags(const Job& job, Value TagNotices::*of_tag) const;
     /// What counts: the job's own value, that of its tag, or that of all jobs.
     template <class Value>
     const Value& inherited(const Job& job, Value Job::*own, Value TagNotices::*of_tag,

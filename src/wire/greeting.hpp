@@ -69,9 +69,10 @@ inline constexpr std::size_t greeting_frame_limit = 4096;
 ///     client ← server   proof, Identity                     or an empty frame: refused
 ///
 /// What this gives:
-/// - Neither side learns a name or a program version before the other has proven the secret; a
+/// - The server tells its name and program version to nobody who has not proven the secret; a
 ///   stranger who connects sees versions and a random number. The client proves first, so
-///   connecting gives nobody material to guess the secret from.
+///   connecting gives nobody material to guess the secret from; its name and version go with its
+///   proof to whatever answers, unless both encrypt.
 /// - Every byte sent before, in both directions, is in each proof: nobody can force an older
 ///   version, talk two ends that can encrypt out of it, or change anything on the way.
 /// - The role is in each proof, so sending a peer's own proof back to it fails; the nonces of both

@@ -1,7 +1,7 @@
-"""A cluster of two versions, under load: this program replaces an older one node by node, and the older one this; no
-fire is late, lost or doubled, whoever plans and whoever runs.
+"""A cluster of two versions, under load. This program replaces an older one node by node, and then the older one
+replaces this. No fire is late, lost or doubled, whichever version plans it and whichever runs it.
 
-PEERCRON_OLD_BINARY names the older program, and bin/older makes one; without it there is nothing to test.
+PEERCRON_OLD_BINARY names the older program (bin/older builds one); without it these tests are skipped.
 """
 import importlib.machinery
 import importlib.util
@@ -22,7 +22,7 @@ JOBS = 10
 
 
 def configure(cluster):
-    """In the words of both versions, as someone has them who upgrades."""
+    """A configuration that both versions understand, as during an upgrade."""
     loader = importlib.machinery.SourceFileLoader("bin_cluster", str(ROOT / "bin/cluster"))
     module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
     loader.exec_module(module)

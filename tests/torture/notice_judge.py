@@ -1,15 +1,15 @@
 """Which notices were to come, by the ledger, the jobs and the faults, and whether they did.
 
-Of single runs (notify_on = failed, success, skipped, lost) it is known exactly which: an id each, from the row. Of what
-begins and ends (failing, recovered; nodes and the cluster) it is judged that ends follow beginnings, that each has a
-cause, and that what must have been noticed was.
+For single runs (notify_on = failed, success, skipped, lost) the rows say exactly which notices must come: one id each.
+For what begins and ends (failing, recovered; nodes and the cluster) the judge checks that each end follows a beginning,
+that each has a cause, and that what must have been noticed was.
 
-A message that the outbox still has is on its way: with a channel that was not reached for long that takes up to an hour.
+A message that is still in the outbox is on its way: after a channel was away for long, it may take up to an hour.
 """
 import collections
 
 MS, SECOND = 1_000_000, 1_000_000_000
-LOOKED_AT = 10 * SECOND  # so long after its end, in a calm time, a run has been looked at
+LOOKED_AT = 10 * SECOND  # after its end; by then, in a calm time, the rules have looked at a run
 CLUSTER_AFTER = 5  # seconds; cluster_after of the nodes
 SINGLE = ("failed", "success", "skipped", "lost")
 NEVER_RAN = {"job-changed", "job-stopped", "job-deleted"}

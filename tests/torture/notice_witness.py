@@ -1,5 +1,5 @@
-"""Where notices arrive: a web server on a host of its own, which keeps every message that it gets, and sometimes does
-not take one, or takes it and does not say so."""
+"""The receiver of notices: a web server on a host of its own. It keeps every message that it gets; sometimes it refuses
+one, and sometimes it takes one and does not answer."""
 import http.server
 import json
 import socket
@@ -11,7 +11,8 @@ import network
 
 LINES = "notices.jsonl"
 PORT = 80
-REFUSED, UNSAID = 97, 61  # of so many messages one; after each the channel is left alone for 10 s
+# One of this many messages is refused, or taken without an answer; a channel then pauses for 10 s.
+REFUSED, UNSAID = 97, 61
 
 
 class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
