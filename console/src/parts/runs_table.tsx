@@ -11,6 +11,7 @@ import { may } from '../store/session';
 import { isAlarm, lateness, lookOf, retryOf, withoutCause } from '../rules/states';
 import { ActionButton } from './action_button';
 import { howItEnded } from './happened';
+import { ListTable, numeric } from './list_table';
 import { RunState } from './state';
 import { DatedTime } from './time';
 
@@ -103,38 +104,36 @@ export function RunsTable(props: {
   retries?: number;
   withJob?: boolean;
 }) {
+  const { withJob = false } = props;
   const cursor = useCursor(
     props.runs.map((run) => String(run.id)),
     { open: (id) => go(runHref(Number(id))) },
   );
   return (
-    <table class="fold">
-      <caption class="hide">{props.caption}</caption>
-      <thead>
-        <tr>
-          <th scope="col">{t('state')}</th>
-          <th scope="col" class="num">{t('scheduledFor')}</th>
-          {props.withJob && <th scope="col">{t('job')}</th>}
-          <th scope="col" class="num w-m">{t('attempt')}</th>
-          <th scope="col">{t('node')}</th>
-          <th scope="col" class="num w-m">{t('late')}</th>
-          <th scope="col" class="num">{t('took')}</th>
-          <th scope="col">{t('note')}</th>
-        </tr>
-      </thead>
-      <tbody>
-        {props.runs.map((run) => (
-          <RunRow
-            key={run.id}
-            run={run}
-            zone={props.zone}
-            retries={props.retries}
-            withJob={props.withJob ?? false}
-            isCursor={cursor === String(run.id)}
-          />
-        ))}
-      </tbody>
-    </table>
+    <ListTable
+      caption={props.caption}
+      heads={[
+        t('state'),
+        numeric(t('scheduledFor')),
+        withJob && t('job'),
+        numeric(t('attempt'), 'w-m'),
+        t('node'),
+        numeric(t('late'), 'w-m'),
+        numeric(t('took')),
+        t('note'),
+      ]}
+    >
+      {props.runs.map((run) => (
+        <RunRow
+          key={run.id}
+          run={run}
+          zone={props.zone}
+          retries={props.retries}
+          withJob={withJob}
+          isCursor={cursor === String(run.id)}
+        />
+      ))}
+    </ListTable>
   );
 }
 

@@ -4,6 +4,7 @@ import * as calls from '../api/calls';
 import { ApiError } from '../api/client';
 import { nameOf } from '../api/names';
 import type { AuditTotals, Finding } from '../api/types';
+import { ListTable } from '../parts/list_table';
 import { Command, explanation, Head } from '../parts/page';
 import { State } from '../parts/state';
 import { lookOf } from '../rules/states';
@@ -29,31 +30,20 @@ interface Audited {
 function Findings({ findings }: { findings: readonly Finding[] }) {
   const zone = listZone.value;
   return (
-    <table class="fold">
-      <caption class="hide">{t('findings')}</caption>
-      <thead>
-        <tr>
-          <th scope="col">{t('kind')}</th>
-          <th scope="col">{t('time')}</th>
-          <th scope="col">{t('job')}</th>
-          <th scope="col">{t('what')}</th>
+    <ListTable caption={t('findings')} heads={[t('kind'), t('time'), t('job'), t('what')]}>
+      {findings.slice(0, 50).map((finding, index) => (
+        <tr key={index}>
+          <td class="fit">{finding.kind.replace(/_/g, ' ')}</td>
+          <td class="time">{writtenMoment(finding.scheduled_at, zone)}</td>
+          <td>
+            <a class="name" href={href(`job/${finding.cron_id}`)}>
+              {nameOf(finding.cron_id)}
+            </a>
+          </td>
+          <td class="full">{finding.what}</td>
         </tr>
-      </thead>
-      <tbody>
-        {findings.slice(0, 50).map((finding, index) => (
-          <tr key={index}>
-            <td class="fit">{finding.kind.replace(/_/g, ' ')}</td>
-            <td class="time">{writtenMoment(finding.scheduled_at, zone)}</td>
-            <td>
-              <a class="name" href={href(`job/${finding.cron_id}`)}>
-                {nameOf(finding.cron_id)}
-              </a>
-            </td>
-            <td class="full">{finding.what}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+      ))}
+    </ListTable>
   );
 }
 

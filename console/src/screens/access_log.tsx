@@ -1,5 +1,6 @@
 import * as calls from '../api/calls';
 import type { AccessEvent, List } from '../api/types';
+import { ListTable } from '../parts/list_table';
 import { Pages, Trouble } from '../parts/page';
 import { State } from '../parts/state';
 import { Time } from '../parts/time';
@@ -25,31 +26,20 @@ function What({ event }: { event: AccessEvent }) {
 
 function Table({ events }: { events: readonly AccessEvent[] }) {
   return (
-    <table class="fold">
-      <caption class="hide">{t('accessLog')}</caption>
-      <thead>
-        <tr>
-          <th scope="col">{t('time')}</th>
-          <th scope="col">{t('who')}</th>
-          <th scope="col">{t('what')}</th>
-          <th scope="col">{t('fromWhere')}</th>
+    <ListTable caption={t('accessLog')} heads={[t('time'), t('who'), t('what'), t('fromWhere')]}>
+      {events.map((event) => (
+        <tr key={event.id}>
+          <td class="time">
+            <Time at={event.at} zone={listZone.value} />
+          </td>
+          <td class="grow name">{event.who}</td>
+          <td class="full below">
+            <What event={event} />
+          </td>
+          <td class="dim push">{event.address}</td>
         </tr>
-      </thead>
-      <tbody>
-        {events.map((event) => (
-          <tr key={event.id}>
-            <td class="time">
-              <Time at={event.at} zone={listZone.value} />
-            </td>
-            <td class="grow name">{event.who}</td>
-            <td class="full below">
-              <What event={event} />
-            </td>
-            <td class="dim push">{event.address}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+      ))}
+    </ListTable>
   );
 }
 

@@ -3,6 +3,7 @@ import type { ComponentChildren } from 'preact';
 import * as calls from '../api/calls';
 import type { Account, Token } from '../api/types';
 import { Ask, Dialog, type Entry, type Values } from '../parts/dialog';
+import { ListTable, numeric } from '../parts/list_table';
 import { Menu } from '../parts/menu';
 import { Command, Trouble } from '../parts/page';
 import { shortTime } from '../parts/time';
@@ -124,39 +125,25 @@ export function Accounts() {
           <Command label={t('accounts')}>peercron account add ops --role owner</Command>
         </>
       ) : (
-        <table class="fold">
-          <caption class="hide">{t('accounts')}</caption>
-          <thead>
-            <tr>
-              <th scope="col">{t('account')}</th>
-              <th scope="col">{t('role')}</th>
-              <th scope="col">{t('jobs')}</th>
-              <th scope="col" class="num">{t('lastSignIn')}</th>
-              <th scope="col">
-                <span class="hide">{t('actions')}</span>
-              </th>
+        <ListTable caption={t('accounts')} heads={[t('account'), t('role'), t('jobs'), numeric(t('lastSignIn'))]} acts>
+          {list.map((account) => (
+            <tr key={account.name}>
+              <td class="name">{account.name}</td>
+              <td>{account.role}</td>
+              <Tags tags={account.tags} />
+              <td class="num push" data-l={t('lastSignIn')}>{when(account.signed_in_at)}</td>
+              <td class="act">
+                <Menu
+                  name={account.name}
+                  items={[
+                    { label: t('change…'), act: () => askChangeAccount(account, resource.reload) },
+                    { label: t('delete…'), act: () => askDeleteAccount(account, resource.reload) },
+                  ]}
+                />
+              </td>
             </tr>
-          </thead>
-          <tbody>
-            {list.map((account) => (
-              <tr key={account.name}>
-                <td class="name">{account.name}</td>
-                <td>{account.role}</td>
-                <Tags tags={account.tags} />
-                <td class="num push" data-l={t('lastSignIn')}>{when(account.signed_in_at)}</td>
-                <td class="act">
-                  <Menu
-                    name={account.name}
-                    items={[
-                      { label: t('change…'), act: () => askChangeAccount(account, resource.reload) },
-                      { label: t('delete…'), act: () => askDeleteAccount(account, resource.reload) },
-                    ]}
-                  />
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+          ))}
+        </ListTable>
       )}
     </Section>
   );
@@ -236,37 +223,26 @@ export function Tokens() {
           <Command label={t('tokens')}>peercron token add deploy --role operate --expires 90d</Command>
         </>
       ) : (
-        <table class="fold">
-          <caption class="hide">{t('tokens')}</caption>
-          <thead>
-            <tr>
-              <th scope="col">{t('token')}</th>
-              <th scope="col">{t('role')}</th>
-              <th scope="col">{t('jobs')}</th>
-              <th scope="col" class="num">{t('expires')}</th>
-              <th scope="col" class="num">{t('lastUsed')}</th>
-              <th scope="col">
-                <span class="hide">{t('actions')}</span>
-              </th>
+        <ListTable
+          caption={t('tokens')}
+          heads={[t('token'), t('role'), t('jobs'), numeric(t('expires')), numeric(t('lastUsed'))]}
+          acts
+        >
+          {list.map((token) => (
+            <tr key={token.name}>
+              <td class="name">{token.name}</td>
+              <td>{token.role}</td>
+              <Tags tags={token.tags} />
+              <td class="num" data-l={t('expires')}>
+                <Expires at={token.expires_at} />
+              </td>
+              <td class="num" data-l={t('lastUsed')}>{when(token.used_at)}</td>
+              <td class="act">
+                <Menu name={token.name} items={[{ label: t('delete…'), act: () => askDeleteToken(token, resource.reload) }]} />
+              </td>
             </tr>
-          </thead>
-          <tbody>
-            {list.map((token) => (
-              <tr key={token.name}>
-                <td class="name">{token.name}</td>
-                <td>{token.role}</td>
-                <Tags tags={token.tags} />
-                <td class="num" data-l={t('expires')}>
-                  <Expires at={token.expires_at} />
-                </td>
-                <td class="num" data-l={t('lastUsed')}>{when(token.used_at)}</td>
-                <td class="act">
-                  <Menu name={token.name} items={[{ label: t('delete…'), act: () => askDeleteToken(token, resource.reload) }]} />
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+          ))}
+        </ListTable>
       )}
     </Section>
   );

@@ -5,6 +5,7 @@ import { ApiError } from '../api/client';
 import { learnJobNames, nameOf } from '../api/names';
 import type { Channel, ChannelTest, Delivery } from '../api/types';
 import { Ask, type Entry, type Values } from '../parts/dialog';
+import { ListTable } from '../parts/list_table';
 import { Menu } from '../parts/menu';
 import { Command, explanation, Trouble } from '../parts/page';
 import { Mark, State } from '../parts/state';
@@ -224,44 +225,31 @@ export function Channels() {
             <Command label={t('channels')}>peercron channel add ops webhook --url https://example.com/hooks/peercron --every-job</Command>
           </>
         ) : (
-          <table class="fold">
-            <caption class="hide">{t('channels')}</caption>
-            <thead>
-              <tr>
-                <th scope="col">{t('state')}</th>
-                <th scope="col">{t('channel')}</th>
-                <th scope="col">{t('forJobs')}</th>
-                <th scope="col">
-                  <span class="hide">{t('actions')}</span>
-                </th>
+          <ListTable caption={t('channels')} heads={[t('state'), t('channel'), t('forJobs')]} acts>
+            {list.map(({ channel, deliveries }) => (
+              <tr key={channel.id} class={tested.value?.channel.id === channel.id ? 'on' : undefined}>
+                <td class="fit">
+                  <Reached list={deliveries} />
+                </td>
+                <td class="grow">
+                  <span class="name">{channel.name}</span> <span class="tag">{channel.kind}</span>
+                </td>
+                <td class="dim">{channel.stop ? t('stopped') : channel.every_job ? t('everyJob') : channel.tags.join(', ')}</td>
+                <td class="act push">
+                  <button type="button" onClick={() => void test(channel)}>
+                    {t('test')}
+                  </button>{' '}
+                  <Menu
+                    name={channel.name}
+                    items={[
+                      { label: t('change…'), act: () => askChannel(channel, resource.reload) },
+                      { label: t('delete…'), act: () => askDelete(channel, resource.reload) },
+                    ]}
+                  />
+                </td>
               </tr>
-            </thead>
-            <tbody>
-              {list.map(({ channel, deliveries }) => (
-                <tr key={channel.id} class={tested.value?.channel.id === channel.id ? 'on' : undefined}>
-                  <td class="fit">
-                    <Reached list={deliveries} />
-                  </td>
-                  <td class="grow">
-                    <span class="name">{channel.name}</span> <span class="tag">{channel.kind}</span>
-                  </td>
-                  <td class="dim">{channel.stop ? t('stopped') : channel.every_job ? t('everyJob') : channel.tags.join(', ')}</td>
-                  <td class="act push">
-                    <button type="button" onClick={() => void test(channel)}>
-                      {t('test')}
-                    </button>{' '}
-                    <Menu
-                      name={channel.name}
-                      items={[
-                        { label: t('change…'), act: () => askChannel(channel, resource.reload) },
-                        { label: t('delete…'), act: () => askDelete(channel, resource.reload) },
-                      ]}
-                    />
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
+            ))}
+          </ListTable>
         )}
       </section>
       {tested.value ? <Test tested={tested.value} /> : list.length > 0 && <Lately known={list} />}

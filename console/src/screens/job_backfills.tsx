@@ -7,6 +7,7 @@ import type { Backfill, Job } from '../api/types';
 import { ActionButton } from '../parts/action_button';
 import { EntryField, type Entry } from '../parts/dialog';
 import { Slots } from '../parts/gauge';
+import { ListTable, numeric } from '../parts/list_table';
 import { Command, explanation, Loaded } from '../parts/page';
 import { State } from '../parts/state';
 import { DatedTime } from '../parts/time';
@@ -178,33 +179,24 @@ function Row({ of, zone, stopped }: { of: Backfill; zone: string; stopped: () =>
 
 function Table({ list, zone, reload }: { list: readonly Backfill[]; zone: string; reload: () => Promise<void> }) {
   return (
-    <table class="fold">
-      <caption class="hide">{t('backfills')}</caption>
-      <thead>
-        <tr>
-          <th scope="col" class="num">{t('no_')}</th>
-          <th scope="col">{t('state')}</th>
-          <th scope="col">{t('from')}</th>
-          <th scope="col">{t('to')}</th>
-          <th scope="col">{t('whichFires')}</th>
-          <th scope="col" class="num">{t('ended')}</th>
-          <th scope="col">
-            <span class="hide">{t('progress')}</span>
-          </th>
-          <th scope="col">{t('who')}</th>
-          {may('operate') && (
-            <th scope="col">
-              <span class="hide">{t('actions')}</span>
-            </th>
-          )}
-        </tr>
-      </thead>
-      <tbody>
-        {list.map((one) => (
-          <Row key={one.id} of={one} zone={zone} stopped={reload} />
-        ))}
-      </tbody>
-    </table>
+    <ListTable
+      caption={t('backfills')}
+      heads={[
+        numeric(t('no_')),
+        t('state'),
+        t('from'),
+        t('to'),
+        t('whichFires'),
+        numeric(t('ended')),
+        { text: t('progress'), isHidden: true },
+        t('who'),
+      ]}
+      acts={may('operate')}
+    >
+      {list.map((one) => (
+        <Row key={one.id} of={one} zone={zone} stopped={reload} />
+      ))}
+    </ListTable>
   );
 }
 

@@ -3,6 +3,7 @@ import { jobForm } from '../api/fields';
 import type { Job, Revision } from '../api/types';
 import { Diff } from '../parts/diff';
 import { Ask } from '../parts/dialog';
+import { ListTable, numeric } from '../parts/list_table';
 import { Loaded, Pages } from '../parts/page';
 import { changedFields, differences } from '../rules/differences';
 import { toParameters } from '../rules/fields';
@@ -82,33 +83,24 @@ export function History({ job }: { job: Job }) {
               <div class="sub">
                 <h2>{t('revisions')}</h2>
               </div>
-              <table class="fold">
-                <caption class="hide">{t('revisions')}</caption>
-                <thead>
-                  <tr>
-                    <th scope="col" class="num">{t('no_')}</th>
-                    <th scope="col">{t('when')}</th>
-                    <th scope="col">{t('who')}</th>
-                    <th scope="col">{t('what')}</th>
-                    <th scope="col">{t('reason')}</th>
+              <ListTable
+                caption={t('revisions')}
+                heads={[numeric(t('no_')), t('when'), t('who'), t('what'), t('reason')]}
+              >
+                {list.map((revision) => (
+                  <tr key={revision.id} class={revision === chosen ? 'on' : undefined}>
+                    <td class="num fit">
+                      <a class="name" href={hereWith({ revision: revision.id })}>
+                        {grouped(revision.id)}
+                      </a>
+                    </td>
+                    <td class="time">{wholeMoment(revision.effective_from, zone, calendar())}</td>
+                    <td class="push">{who(revision)}</td>
+                    <td class="full">{what(revision)}</td>
+                    <td class="dim full">{revision.reason ?? ''}</td>
                   </tr>
-                </thead>
-                <tbody>
-                  {list.map((revision) => (
-                    <tr key={revision.id} class={revision === chosen ? 'on' : undefined}>
-                      <td class="num fit">
-                        <a class="name" href={hereWith({ revision: revision.id })}>
-                          {grouped(revision.id)}
-                        </a>
-                      </td>
-                      <td class="time">{wholeMoment(revision.effective_from, zone, calendar())}</td>
-                      <td class="push">{who(revision)}</td>
-                      <td class="full">{what(revision)}</td>
-                      <td class="dim full">{revision.reason ?? ''}</td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
+                ))}
+              </ListTable>
               <Pages
                 page={page}
                 limit={limit}

@@ -1,5 +1,6 @@
 import * as calls from '../api/calls';
 import type { Job, LocalMoment, Preview } from '../api/types';
+import { ListTable, numeric } from '../parts/list_table';
 import { Loaded } from '../parts/page';
 import { shortTime } from '../parts/time';
 import { clock, dayName } from '../rules/times';
@@ -87,27 +88,20 @@ export function Schedule({ job }: { job: Job }) {
                 {job.state === 'stopped' ? t('stoppedMeans') : job.cron_set !== '' && t('noMoreFires')}
               </p>
             ) : (
-              <table>
-                <caption class="hide">{t('nextFires')}</caption>
-                <thead>
-                  <tr>
-                    <th scope="col">{t('day')}</th>
-                    <th scope="col" class="num">{zone}</th>
-                    <th scope="col" class="num w-m">UTC</th>
-                    <th scope="col" class="num">{t('in_')}</th>
+              <ListTable
+                caption={t('nextFires')}
+                heads={[t('day'), numeric(zone), numeric('UTC', 'w-m'), numeric(t('in_'))]}
+                className=""
+              >
+                {next.map(({ at }) => (
+                  <tr key={at}>
+                    <td class="fit">{dayName(at, now.value, zone, calendar())}</td>
+                    <td class="num">{clock(at, zone)}</td>
+                    <td class="num dim w-m">{clock(at, 'UTC')}</td>
+                    <td class="num faint">{inTime(at - now.value)}</td>
                   </tr>
-                </thead>
-                <tbody>
-                  {next.map(({ at }) => (
-                    <tr key={at}>
-                      <td class="fit">{dayName(at, now.value, zone, calendar())}</td>
-                      <td class="num">{clock(at, zone)}</td>
-                      <td class="num dim w-m">{clock(at, 'UTC')}</td>
-                      <td class="num faint">{inTime(at - now.value)}</td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
+                ))}
+              </ListTable>
             )}
           </section>
           <div>

@@ -3,6 +3,7 @@ import { useSignal } from '@preact/signals';
 import * as calls from '../api/calls';
 import { nameOf } from '../api/names';
 import type { BriefRun, Job, Why } from '../api/types';
+import { ListTable } from '../parts/list_table';
 import { Loaded } from '../parts/page';
 import { RunState } from '../parts/state';
 import { parseMoment, writtenMoment } from '../rules/times';
@@ -31,23 +32,14 @@ function Answer({ why, zone }: { why: Why; zone: string }) {
       <p class="answer">{why.answer}</p>
       {why.run && <RunLine run={why.run} word={t('itsRun')} />}
       {why.blocker && <RunLine run={why.blocker} word={t('inItsWay')} />}
-      <table class="fold spaced">
-        <caption class="hide">{t('checks')}</caption>
-        <thead>
-          <tr>
-            <th scope="col">{t('check')}</th>
-            <th scope="col">{t('because')}</th>
+      <ListTable caption={t('checks')} heads={[t('check'), t('because')]} className="fold spaced">
+        {why.facts.map((fact) => (
+          <tr key={fact.about}>
+            <td class="fit">{fact.about}</td>
+            <td class="full">{fact.text}</td>
           </tr>
-        </thead>
-        <tbody>
-          {why.facts.map((fact) => (
-            <tr key={fact.about}>
-              <td class="fit">{fact.about}</td>
-              <td class="full">{fact.text}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+        ))}
+      </ListTable>
       <div class="pages">
         {step(why.previous_fire_at, 'fireBefore')}
         {step(why.next_fire_at, 'fireAfter')}

@@ -7,6 +7,7 @@ import { nameOf, rememberNames } from '../api/names';
 import { overview } from '../api/overview';
 import type { Job, List } from '../api/types';
 import { askBulk, askRunNow, askStart, askStop, isHeld, jobMenu, type Chosen } from '../parts/job_actions';
+import { ListTable, numeric } from '../parts/list_table';
 import { Menu } from '../parts/menu';
 import { Head, Loaded, Pages } from '../parts/page';
 import { askPause } from '../parts/pause_actions';
@@ -319,6 +320,15 @@ function Bulk({ chosen, rows, total, filter, all, isOlder, chooseAll, clear }: {
   );
 }
 
+function PickPage({ isWhole, toggle }: { isWhole: boolean; toggle: () => void }) {
+  return (
+    <label class="pick">
+      <span class="hide">{t('selectPage')}</span>
+      <input type="checkbox" checked={isWhole} onChange={toggle} />
+    </label>
+  );
+}
+
 function Table({ list, tagsSeen }: { list: Found; tagsSeen: (jobs: readonly Job[]) => readonly string[] }) {
   const { filter } = list;
   const key = JSON.stringify(filter);
@@ -362,6 +372,7 @@ function Table({ list, tagsSeen }: { list: Found; tagsSeen: (jobs: readonly Job[
   useKeys({ u: update });
   const isOlder = isOlderNode(list.list);
   const isWhole = rows.length > 0 && rows.every((job) => chosen.value.has(job.id));
+  const togglePage = () => (isWhole ? clear() : (chosen.value = new Set(rows.map((job) => job.id))));
   return (
     <>
       <Bar filter={filter} tags={tagsSeen(list.list)} pending={pending} update={update} isOlder={isOlder} />
@@ -370,47 +381,32 @@ function Table({ list, tagsSeen }: { list: Found; tagsSeen: (jobs: readonly Job[
         {rows.length === 0 ? (
           <Nothing filter={filter} />
         ) : (
-          <table class="fold jobs">
-            <caption class="hide">{t('jobs')}</caption>
-            <thead>
-              <tr>
-                <th scope="col" class="w-m">
-                  <label class="pick">
-                    <span class="hide">{t('selectPage')}</span>
-                    <input
-                      type="checkbox"
-                      checked={isWhole}
-                      onChange={() => (isWhole ? clear() : (chosen.value = new Set(rows.map((job) => job.id))))}
-                    />
-                  </label>
-                </th>
-                <th scope="col">{t('state')}</th>
-                <th scope="col">{t('job')}</th>
-                <th scope="col">{t('schedule')}</th>
-                <th scope="col">{t('last30')}</th>
-                <th scope="col" class="num">{t('nextFire')}</th>
-                <th scope="col" class="w-t">
-                  <span class="hide">{t('in_')}</span>
-                </th>
-                <th scope="col" class="num w-l">{t('usual')}</th>
-                <th scope="col" class="num w-l">{t('lateP99')}</th>
-                <th scope="col" class="w-m">
-                  <span class="hide">{t('actions')}</span>
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {rows.map((job) => (
-                <Row
-                  key={job.id}
-                  job={job}
-                  isCursor={cursor === String(job.id)}
-                  isChosen={all.value || chosen.value.has(job.id)}
-                  choose={() => toggle(job.id)}
-                />
-              ))}
-            </tbody>
-          </table>
+          <ListTable
+            caption={t('jobs')}
+            heads={[
+              { text: <PickPage isWhole={isWhole} toggle={togglePage} />, look: 'w-m' },
+              t('state'),
+              t('job'),
+              t('schedule'),
+              t('last30'),
+              numeric(t('nextFire')),
+              { text: t('in_'), look: 'w-t', isHidden: true },
+              numeric(t('usual'), 'w-l'),
+              numeric(t('lateP99'), 'w-l'),
+              { text: t('actions'), look: 'w-m', isHidden: true },
+            ]}
+            className="fold jobs"
+          >
+            {rows.map((job) => (
+              <Row
+                key={job.id}
+                job={job}
+                isCursor={cursor === String(job.id)}
+                isChosen={all.value || chosen.value.has(job.id)}
+                choose={() => toggle(job.id)}
+              />
+            ))}
+          </ListTable>
         )}
         <Pages
           page={filter.page}

@@ -2,6 +2,7 @@ import * as calls from '../api/calls';
 import { nameOf } from '../api/names';
 import type { Lock, LockRun } from '../api/types';
 import { Ask, type Values } from '../parts/dialog';
+import { ListTable, numeric } from '../parts/list_table';
 import { Menu, type MenuItem } from '../parts/menu';
 import { Command, Trouble } from '../parts/page';
 import { asked } from '../store/asked';
@@ -89,43 +90,30 @@ export function Locks() {
           <Command label={t('locks')}>{'peercron job update extract --locks db\npeercron job update vacuum --locks db'}</Command>
         </>
       ) : (
-        <table class="fold">
-          <caption class="hide">{t('locks')}</caption>
-          <thead>
-            <tr>
-              <th scope="col">{t('lock')}</th>
-              <th scope="col" class="num">{t('held')}</th>
-              <th scope="col">{t('heldBy')}</th>
-              <th scope="col">{t('waiting')}</th>
-              <th scope="col" class="num">{t('jobs')}</th>
+        <ListTable
+          caption={t('locks')}
+          heads={[t('lock'), numeric(t('held')), t('heldBy'), t('waiting'), numeric(t('jobs'))]}
+          acts={may('admin')}
+        >
+          {list.map((lock) => (
+            <tr key={lock.name}>
+              <td class="name">{lock.name}</td>
+              <td class="num">{t('ofLimit', { n: lock.taken, of: lock.limit })}</td>
+              <td class="full">
+                {lock.owners.length === 0 ? <span class="dim">{t('free')}</span> : <Runs runs={lock.owners} since />}
+              </td>
+              <td class="full" data-l={lock.waiting.length > 0 ? t('waiting') : undefined}>
+                {lock.waiting.length > 0 && <Runs runs={lock.waiting} since={false} />}
+              </td>
+              <td class="num" data-l={t('jobs')}>{t('number', { n: lock.jobs })}</td>
               {may('admin') && (
-                <th scope="col">
-                  <span class="hide">{t('actions')}</span>
-                </th>
+                <td class="act">
+                  <Menu name={lock.name} items={menuOf(lock, resource.reload)} />
+                </td>
               )}
             </tr>
-          </thead>
-          <tbody>
-            {list.map((lock) => (
-              <tr key={lock.name}>
-                <td class="name">{lock.name}</td>
-                <td class="num">{t('ofLimit', { n: lock.taken, of: lock.limit })}</td>
-                <td class="full">
-                  {lock.owners.length === 0 ? <span class="dim">{t('free')}</span> : <Runs runs={lock.owners} since />}
-                </td>
-                <td class="full" data-l={lock.waiting.length > 0 ? t('waiting') : undefined}>
-                  {lock.waiting.length > 0 && <Runs runs={lock.waiting} since={false} />}
-                </td>
-                <td class="num" data-l={t('jobs')}>{t('number', { n: lock.jobs })}</td>
-                {may('admin') && (
-                  <td class="act">
-                    <Menu name={lock.name} items={menuOf(lock, resource.reload)} />
-                  </td>
-                )}
-              </tr>
-            ))}
-          </tbody>
-        </table>
+          ))}
+        </ListTable>
       )}
     </section>
   );

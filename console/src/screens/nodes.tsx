@@ -5,6 +5,7 @@ import { nameOf } from '../api/names';
 import { overview } from '../api/overview';
 import type { Health, Node, Nodes } from '../api/types';
 import { Slots } from '../parts/gauge';
+import { ListTable, numeric } from '../parts/list_table';
 import { Head, Loaded } from '../parts/page';
 import { State } from '../parts/state';
 import { DatedTime } from '../parts/time';
@@ -82,27 +83,17 @@ function Terms() {
         <h2>{t('whoDispatched')}</h2>
         <span class="dim">{t('past24')}</span>
       </div>
-      <table class="fold">
-        <caption class="hide">{t('whoDispatched')}</caption>
-        <thead>
-          <tr>
-            <th scope="col">{t('since')}</th>
-            <th scope="col">{t('node')}</th>
-            <th scope="col" class="num">{t('epoch')}</th>
+      <ListTable caption={t('whoDispatched')} heads={[t('since'), t('node'), numeric(t('epoch'))]}>
+        {newest.map((term) => (
+          <tr key={term.epoch}>
+            <td class="time">
+              <DatedTime at={term.at} zone={listZone.value} />
+            </td>
+            <td class="grow name">{term.node}</td>
+            <td class="num" data-l={t('epoch')}>{grouped(term.epoch)}</td>
           </tr>
-        </thead>
-        <tbody>
-          {newest.map((term) => (
-            <tr key={term.epoch}>
-              <td class="time">
-                <DatedTime at={term.at} zone={listZone.value} />
-              </td>
-              <td class="grow name">{term.node}</td>
-              <td class="num" data-l={t('epoch')}>{grouped(term.epoch)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+        ))}
+      </ListTable>
     </section>
   );
 }
@@ -155,28 +146,25 @@ function Table({ nodes }: { nodes: readonly Node[] }) {
   const load = useResource(readLoad, `load ${Math.floor(now.value / 60_000)}`).data.value;
   const newest = [...nodes].map((node) => node.version).sort((a, b) => a.localeCompare(b, 'en', { numeric: true })).at(-1) ?? '';
   return (
-    <table class="fold">
-      <caption class="hide">{t('nodes')}</caption>
-      <thead>
-        <tr>
-          <th scope="col">{t('state')}</th>
-          <th scope="col">{t('node')}</th>
-          <th scope="col" class="num">{t('running_')}</th>
-          <th scope="col">{t('inUse')}</th>
-          <th scope="col" class="num w-m">{t('slots')}</th>
-          <th scope="col" class="w-t">{t('runs24')}</th>
-          <th scope="col" class="num">{t('held')}</th>
-          <th scope="col" class="num">{t('waiting')}</th>
-          <th scope="col" class="num">{t('clock')}</th>
-          <th scope="col" class="w-l">{t('version')}</th>
-        </tr>
-      </thead>
-      <tbody>
-        {nodes.map((node) => (
-          <Row key={node.name} node={node} newest={newest} load={load} />
-        ))}
-      </tbody>
-    </table>
+    <ListTable
+      caption={t('nodes')}
+      heads={[
+        t('state'),
+        t('node'),
+        numeric(t('running_')),
+        t('inUse'),
+        numeric(t('slots'), 'w-m'),
+        { text: t('runs24'), look: 'w-t' },
+        numeric(t('held')),
+        numeric(t('waiting')),
+        numeric(t('clock')),
+        { text: t('version'), look: 'w-l' },
+      ]}
+    >
+      {nodes.map((node) => (
+        <Row key={node.name} node={node} newest={newest} load={load} />
+      ))}
+    </ListTable>
   );
 }
 

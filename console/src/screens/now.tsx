@@ -10,6 +10,7 @@ import { Axis } from '../parts/axis';
 import { Gauge } from '../parts/gauge';
 import { attemptText, happened } from '../parts/happened';
 import { askRunNow } from '../parts/job_actions';
+import { ListTable, numeric } from '../parts/list_table';
 import { Head, Loaded } from '../parts/page';
 import { scopeOf } from '../parts/pause_actions';
 import { State } from '../parts/state';
@@ -212,30 +213,19 @@ function Attention({ of }: { of: Overview }) {
           </a>
         )}
       </div>
-      <table class="fold">
-        <caption class="hide">{t('needsAttention')}</caption>
-        <thead>
-          <tr>
-            <th scope="col">{t('state')}</th>
-            <th scope="col">{t('job')}</th>
-            <th scope="col">{t('whatHappened')}</th>
-            <th scope="col" class="w-t">{t('last30')}</th>
-            <th scope="col">{t('since')}</th>
-            <th scope="col">
-              <span class="hide">{t('actions')}</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map(({ key, job, fire }) =>
-            job ? (
-              <FailingRow key={key} job={job} known={known?.get(job.cron_id)} isCursor={cursor === key} />
-            ) : (
-              <MissedRow key={key} fire={fire} known={known?.get(fire.cron_id)} isCursor={cursor === key} />
-            ),
-          )}
-        </tbody>
-      </table>
+      <ListTable
+        caption={t('needsAttention')}
+        heads={[t('state'), t('job'), t('whatHappened'), { text: t('last30'), look: 'w-t' }, t('since')]}
+        acts
+      >
+        {rows.map(({ key, job, fire }) =>
+          job ? (
+            <FailingRow key={key} job={job} known={known?.get(job.cron_id)} isCursor={cursor === key} />
+          ) : (
+            <MissedRow key={key} fire={fire} known={known?.get(fire.cron_id)} isCursor={cursor === key} />
+          ),
+        )}
+      </ListTable>
     </section>
   );
 }
@@ -286,25 +276,22 @@ function Running({ of }: { of: Overview }) {
       {of.running.length === 0 ? (
         <p class="note">{t('nothingRuns')}{t('stop_')}</p>
       ) : (
-        <table class="fold">
-          <caption class="hide">{t('running_')}</caption>
-          <thead>
-            <tr>
-              <th scope="col">{t('job')}</th>
-              <th scope="col" class="w-m">{t('node')}</th>
-              <th scope="col" class="w-l">{t('started')}</th>
-              <th scope="col" class="num">{t('elapsed')}</th>
-              <th scope="col">{t('ofUsual')}</th>
-              <th scope="col" class="num w-l">{t('usual')}</th>
-              <th scope="col" class="num">{t('endsAbout')}</th>
-            </tr>
-          </thead>
-          <tbody>
-            {of.running.slice(0, 20).map((run) => (
-              <RunningRow key={run.id} run={run} />
-            ))}
-          </tbody>
-        </table>
+        <ListTable
+          caption={t('running_')}
+          heads={[
+            t('job'),
+            { text: t('node'), look: 'w-m' },
+            { text: t('started'), look: 'w-l' },
+            numeric(t('elapsed')),
+            t('ofUsual'),
+            numeric(t('usual'), 'w-l'),
+            numeric(t('endsAbout')),
+          ]}
+        >
+          {of.running.slice(0, 20).map((run) => (
+            <RunningRow key={run.id} run={run} />
+          ))}
+        </ListTable>
       )}
       {of.running.length > 20 && (
         <p class="note">
@@ -332,31 +319,20 @@ function Next({ of }: { of: Overview }) {
       {of.next.length === 0 ? (
         <p class="note">{t('noFiresNextHour')}</p>
       ) : (
-        <table class="fold">
-          <caption class="hide">{t('nextHour')}</caption>
-          <thead>
-            <tr>
-              <th scope="col">{t('time')}</th>
-              <th scope="col">{t('job')}</th>
-              <th scope="col" class="num w-l">{t('usual')}</th>
-              <th scope="col" class="num">{t('in_')}</th>
+        <ListTable caption={t('nextHour')} heads={[t('time'), t('job'), numeric(t('usual'), 'w-l'), numeric(t('in_'))]}>
+          {of.next.slice(0, 7).map((fire) => (
+            <tr key={`${fire.cron_id}-${fire.at}`}>
+              <td class="fit">{clock(fire.at, listZone.value)}</td>
+              <td class="grow">
+                <a class="name" href={jobHref(jobOf(fire))}>
+                  {nameOf(fire.cron_id, fire.name)}
+                </a>
+              </td>
+              <td class="num w-l dim">{fire.usual_time === null ? '' : usual(fire.usual_time)}</td>
+              <td class="num dim">{inTime(fire.at - now.value)}</td>
             </tr>
-          </thead>
-          <tbody>
-            {of.next.slice(0, 7).map((fire) => (
-              <tr key={`${fire.cron_id}-${fire.at}`}>
-                <td class="fit">{clock(fire.at, listZone.value)}</td>
-                <td class="grow">
-                  <a class="name" href={jobHref(jobOf(fire))}>
-                    {nameOf(fire.cron_id, fire.name)}
-                  </a>
-                </td>
-                <td class="num w-l dim">{fire.usual_time === null ? '' : usual(fire.usual_time)}</td>
-                <td class="num dim">{inTime(fire.at - now.value)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+          ))}
+        </ListTable>
       )}
       {most > 0 && of.next_total > 1 && (
         <div class="day foot-plot">

@@ -1,6 +1,7 @@
 import * as calls from '../api/calls';
 import { learnJobNames } from '../api/names';
 import type { Pause } from '../api/types';
+import { ListTable } from '../parts/list_table';
 import { Command, Head, Loaded } from '../parts/page';
 import { askEnd, askPause, scopeOf } from '../parts/pause_actions';
 import { State } from '../parts/state';
@@ -108,29 +109,15 @@ export function PausesScreen() {
                     <Command label={t('pauses')}>peercron pause add --tag db --until 23:00 --reason 'db upgrade'</Command>
                   </div>
                 ) : (
-                  <table class="fold">
-                    <caption class="hide">{t('pauses')}</caption>
-                    <thead>
-                      <tr>
-                        <th scope="col">{t('state')}</th>
-                        <th scope="col">{t('what')}</th>
-                        <th scope="col">{t('from')}</th>
-                        <th scope="col">{t('until')}</th>
-                        <th scope="col">{t('reason')}</th>
-                        <th scope="col">{t('who')}</th>
-                        {may('operate') && (
-                          <th scope="col">
-                            <span class="hide">{t('actions')}</span>
-                          </th>
-                        )}
-                      </tr>
-                    </thead>
-                    <tbody>
-                      {list.map((pause) => (
-                        <Row key={pause.id} pause={pause} />
-                      ))}
-                    </tbody>
-                  </table>
+                  <ListTable
+                    caption={t('pauses')}
+                    heads={[t('state'), t('what'), t('from'), t('until'), t('reason'), t('who')]}
+                    acts={may('operate')}
+                  >
+                    {list.map((pause) => (
+                      <Row key={pause.id} pause={pause} />
+                    ))}
+                  </ListTable>
                 )}
               </section>
             </>

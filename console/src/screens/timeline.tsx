@@ -5,6 +5,7 @@ import * as calls from '../api/calls';
 import { learnNames, nameOf, names } from '../api/names';
 import type { Cell, Forecast, Histogram, Run } from '../api/types';
 import { Axis } from '../parts/axis';
+import { ListTable, numeric } from '../parts/list_table';
 import { Head, Loaded } from '../parts/page';
 import { RunState } from '../parts/state';
 import { broken, heat, outline, ran, spread, width } from '../rules/cells';
@@ -195,37 +196,27 @@ function CellFires({ chosen, close }: { chosen: Chosen; close: () => void }) {
           fires.length === 0 ? (
             <p class="note">{t('noFires')}</p>
           ) : (
-            <table class="fold">
-              <caption class="hide">{times}</caption>
-              <thead>
-                <tr>
-                  <th scope="col" class="num">{t('time')}</th>
-                  <th scope="col">{t('job')}</th>
-                  <th scope="col">{t('state')}</th>
-                  <th scope="col">{t('node')}</th>
-                  <th scope="col" class="num">{t('late')}</th>
-                  <th scope="col" class="num">{t('took')}</th>
+            <ListTable
+              caption={times}
+              heads={[numeric(t('time')), t('job'), t('state'), t('node'), numeric(t('late')), numeric(t('took'))]}
+            >
+              {fires.map(({ key, at, job, run }) => (
+                <tr key={key} class={run && isAlarm(lookOf(run.state, run.cause)) ? 'alarm' : undefined}>
+                  <td class="num fit">{run ? <a href={runHref(run.id)}>{clock(at, zone)}</a> : clock(at, zone)}</td>
+                  <td class="grow above">
+                    <a class="name" href={jobHref(job)}>
+                      {nameOf(job.id, job.name)}
+                    </a>
+                  </td>
+                  <td class="fit">
+                    <RunState run={run ?? { state: 'planned', cause: '', attempt: 1, retry_at: null }} />
+                  </td>
+                  <td class="fit">{run?.run_server || '—'}</td>
+                  <td class="num">{run && lateness(run) !== null ? duration(lateness(run)!) : '—'}</td>
+                  <td class="num">{run?.ended_at != null && run.started_at !== null ? duration(run.use_time) : '—'}</td>
                 </tr>
-              </thead>
-              <tbody>
-                {fires.map(({ key, at, job, run }) => (
-                  <tr key={key} class={run && isAlarm(lookOf(run.state, run.cause)) ? 'alarm' : undefined}>
-                    <td class="num fit">{run ? <a href={runHref(run.id)}>{clock(at, zone)}</a> : clock(at, zone)}</td>
-                    <td class="grow above">
-                      <a class="name" href={jobHref(job)}>
-                        {nameOf(job.id, job.name)}
-                      </a>
-                    </td>
-                    <td class="fit">
-                      <RunState run={run ?? { state: 'planned', cause: '', attempt: 1, retry_at: null }} />
-                    </td>
-                    <td class="fit">{run?.run_server || '—'}</td>
-                    <td class="num">{run && lateness(run) !== null ? duration(lateness(run)!) : '—'}</td>
-                    <td class="num">{run?.ended_at != null && run.started_at !== null ? duration(run.use_time) : '—'}</td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
+              ))}
+            </ListTable>
           )
         }
       </Loaded>
@@ -270,27 +261,21 @@ function FreeSlot() {
         </div>
       </form>
       {free && !error && (
-        <table class="spaced">
-          <caption class="hide">{t('freeSlots')}</caption>
-          <thead>
-            <tr>
-              <th scope="col">{t('slot')}</th>
-              <th scope="col" class="num">{t('fires_')}</th>
-              <th scope="col" class="num">{t('busiestMoment')}</th>
+        <ListTable
+          caption={t('freeSlots')}
+          heads={[t('slot'), numeric(t('fires_')), numeric(t('busiestMoment'))]}
+          className="spaced"
+        >
+          {free.slots.map((slot) => (
+            <tr key={slot.from}>
+              <td class="time">
+                {hourAndMinute(slot.from, zone)}–{hourAndMinute(slot.to, zone)}
+              </td>
+              <td class="num">{slot.fires}</td>
+              <td class="num">{t('atATime', { n: slot.peak })}</td>
             </tr>
-          </thead>
-          <tbody>
-            {free.slots.map((slot) => (
-              <tr key={slot.from}>
-                <td class="time">
-                  {hourAndMinute(slot.from, zone)}–{hourAndMinute(slot.to, zone)}
-                </td>
-                <td class="num">{slot.fires}</td>
-                <td class="num">{t('atATime', { n: slot.peak })}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+          ))}
+        </ListTable>
       )}
     </section>
   );
