@@ -1,32 +1,11 @@
 // Accounts and tokens, and what is shown to whom.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { Browser, call, findBarriers, keepPicture, Node, resize } from './harness.mjs';
+import { call, findBarriers, keepPicture, resize, startConsole } from './harness.mjs';
 
 const password = 'correct horse battery';
-let node;
-let browser;
-
-before(async () => {
-  [node, browser] = await Promise.all([Node.start(), Browser.start()]);
-});
-after(async () => {
-  await browser?.stop();
-  await node?.stop();
-});
-
-const ui = (path) => new URL(`ui/${path}`, node.address).href;
-
-async function withPage(path, act) {
-  const page = await browser.open(ui(path));
-  try {
-    await act(page);
-    assert.deepEqual(page.complaints, []);
-  } finally {
-    await page.context().close();
-  }
-}
+const { node, browser, ui, withPage } = await startConsole();
 
 async function signIn(page, name, secret = password) {
   await page.fill('#name', name);

@@ -2,34 +2,15 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { Browser, eventually, keepPicture, Node } from './harness.mjs';
+import { eventually, keepPicture, startConsole } from './harness.mjs';
 
-let node;
-let browser;
-
-before(async () => {
-  [node, browser] = await Promise.all([Node.start(), Browser.start()]);
-});
-after(async () => {
-  await browser?.stop();
-  await node?.stop();
-});
-
-const ui = (path) => new URL(`ui/${path}`, node.address).href;
+const { node, ui, withPage } = await startConsole();
 
 /** A test with a page of its own, which must not complain. */
 function pageTest(name, path, act) {
-  test(name, async () => {
-    const page = await browser.open(ui(path));
-    try {
-      await act(page);
-      assert.deepEqual(page.complaints, []);
-    } finally {
-      await page.context().close();
-    }
-  });
+  test(name, () => withPage(path, act));
 }
 
 const jobNamed = async (name) => (await node.get(`cron/list?name=${encodeURIComponent(name)}`)).list[0];

@@ -1,4 +1,5 @@
 // What the tests of the console work with: real nodes, a real Chromium, and axe.
+import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -6,6 +7,7 @@ import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { after } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -190,6 +192,28 @@ export class Browser {
     await page.goto(String(address));
     return page;
   }
+}
+
+/** A node and a browser for the tests of a file, until the last one has ended. @returns with them, how to open a page */
+export async function startConsole() {
+  const starting = [Node.start(), Browser.start()];
+  after(async () => {
+    const begun = await Promise.allSettled(starting);
+    await Promise.all(begun.map(({ value }) => value?.stop()));
+  });
+  const [node, browser] = await Promise.all(starting);
+  const ui = (path) => new URL(`ui/${path}`, node.address).href;
+  /** Does something on a page of its own, which must not complain. */
+  const withPage = async (path, act, options) => {
+    const page = await browser.open(ui(path), options);
+    try {
+      await act(page);
+      assert.deepEqual(page.complaints, []);
+    } finally {
+      await page.context().close();
+    }
+  };
+  return { node, browser, ui, withPage };
 }
 
 /** Resizes and waits for the layout. */

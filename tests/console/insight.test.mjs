@@ -1,29 +1,10 @@
 // What the node knows of the past and of what comes, as the page shows it.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { Browser, eventually, keepPicture, Node } from './harness.mjs';
+import { eventually, keepPicture, startConsole } from './harness.mjs';
 
-let node;
-let browser;
-
-before(async () => {
-  [node, browser] = await Promise.all([Node.start(), Browser.start()]);
-});
-after(async () => {
-  await browser?.stop();
-  await node?.stop();
-});
-
-async function withPage(path, act) {
-  const page = await browser.open(new URL(`ui/${path}`, node.address));
-  try {
-    await act(page);
-    assert.deepEqual(page.complaints, []);
-  } finally {
-    await page.context().close();
-  }
-}
+const { node, browser, ui, withPage } = await startConsole();
 
 test('the form shows what a schedule means and what is wrong with it, while one types', async () => {
   await withPage('new', async (page) => {

@@ -2,22 +2,11 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { Browser, findBarriers, keepPicture, Node } from './harness.mjs';
+import { findBarriers, keepPicture, startConsole } from './harness.mjs';
 
-let node;
-let browser;
-
-before(async () => {
-  [node, browser] = await Promise.all([Node.start(), Browser.start()]);
-});
-after(async () => {
-  await browser?.stop();
-  await node?.stop();
-});
-
-const ui = (path) => new URL(`ui/${path}`, node.address).href;
+const { node, browser, ui } = await startConsole();
 
 test('the output of a run is seen while it runs, until one scrolls up, and then how it ended', async () => {
   // It goes on to its end when it has been seen running.

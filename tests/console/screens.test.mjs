@@ -1,23 +1,13 @@
 // Every screen, at every width, light and dark: nothing is in the way of anybody, nothing is wider than
 // the window, and the browser has nothing to complain about.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { Browser, eventually, fillWithWork, findBarriers, keepPicture, Node, resize } from './harness.mjs';
+import { eventually, fillWithWork, findBarriers, keepPicture, resize, startConsole } from './harness.mjs';
 
-let node;
-let browser;
-let work;
-
-before(async () => {
-  [node, browser] = await Promise.all([Node.start(), Browser.start()]);
-  work = await fillWithWork(node);
-  await holdThings();
-});
-after(async () => {
-  await browser?.stop();
-  await node?.stop();
-});
+const { node, browser, ui, withPage } = await startConsole();
+const work = await fillWithWork(node);
+await holdThings();
 
 /** Pauses, a lock with a run that waits for it, a channel and a backfill. */
 async function holdThings() {
@@ -50,9 +40,9 @@ const screens = {
   'job-stopped': ['job/legacy-ftp-pull', '.answer:has-text("Stopped")'],
   'job-new': ['job/never-ran', '.answer:has-text("Has not run yet")'],
   new: ['new', '[name=cronSet]'],
-  'run-failed': [() => `run/${work.runs.failed}`, '.output'],
-  'run-succeeded': [() => `run/${work.runs.succeeded}`, '.output'],
-  'run-live': [() => `run/${work.runs.running}`, '.answer:has-text("Running")'],
+  'run-failed': [`run/${work.runs.failed}`, '.output'],
+  'run-succeeded': [`run/${work.runs.succeeded}`, '.output'],
+  'run-live': [`run/${work.runs.running}`, '.answer:has-text("Running")'],
   runs: ['runs?state=unsuccessful', 'tbody tr.alarm'],
   timeline: ['timeline', 'main h1'],
   nodes: ['nodes', 'td:has-text("dispatcher")'],
@@ -69,9 +59,8 @@ const looks = [
 ];
 
 for (const [name, [path, whole]] of Object.entries(screens)) {
-  test(`${name} is open to everybody at every width`, async () => {
-    const page = await browser.open(new URL(`ui/${typeof path === 'function' ? path() : path}`, node.address));
-    try {
+  test(`${name} is open to everybody at every width`, () =>
+    withPage(path, async (page) => {
       await page.waitForSelector(whole);
       for (const [width, scheme] of looks) {
         await page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' });
@@ -81,19 +70,15 @@ for (const [name, [path, whole]] of Object.entries(screens)) {
         assert.ok(wide <= window, `${name} at ${width} is ${wide} wide`);
         await keepPicture(page, `${name}-${width}-${scheme}`);
       }
-      assert.deepEqual(page.complaints, []);
-    } finally {
-      await page.context().close();
-    }
-  });
+    }));
 }
 
 test('everything is there in Chinese', async () => {
-  const page = await browser.open(new URL('ui/', node.address), { locale: 'zh-CN' });
+  const page = await browser.open(ui(''), { locale: 'zh-CN' });
   await page.waitForSelector('h2:has-text("运行中")');
   assert.equal(await page.evaluate(() => document.documentElement.lang), 'zh');
   for (const [name, path] of [['now', ''], ['jobs', 'jobs'], ['run', `run/${work.runs.failed}`]]) {
-    await page.goto(new URL(`ui/${path}`, node.address).href);
+    await page.goto(ui(path));
     await page.waitForSelector('.answer, tbody tr');
     await keepPicture(page, `chinese-${name}`);
   }
@@ -108,12 +93,12 @@ test('text of a command is shown, and never anything else', async () => {
   const hostile = '<img src=x onerror="document.title=1"><script>document.title=2</script>\\033]0;title\\007\\u202Eback';
   const id = await node.addJob('<b>bold</b>', { command: `printf '${hostile}\\n'`, remark: '<i>x</i>', tags: ['<u>'] });
   const run = await node.runToEnd(id);
-  const page = await browser.open(new URL(`ui/run/${run.id}`, node.address));
+  const page = await browser.open(ui(`run/${run.id}`));
   await page.waitForSelector('.output');
   assert.equal(await page.locator('.output img, .output script, main b b, main i').count(), 0);
   assert.match(await page.textContent('.output'), /<img src=x/);
   await page.waitForFunction(() => document.title.startsWith('Run'));
-  await page.goto(new URL('ui/jobs?q=bold', node.address).href);
+  await page.goto(ui('jobs?q=bold'));
   await page.waitForSelector('a:has-text("<b>bold</b>")');
   assert.deepEqual(page.complaints, []);
   await page.context().close();
