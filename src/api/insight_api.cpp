@@ -17,6 +17,7 @@
 #include <memory>
 #include <numeric>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -107,24 +108,19 @@ Cells read_cells(Store& store, std::int64_t from, std::int64_t to, std::int64_t 
     return cells;
 }
 
-/// Of one job, from its rows.
-Cells read_cells_of_job(Store& store, JobId job, std::int64_t from, std::int64_t to,
-                        std::int64_t step)
+/// Of some hundred jobs at most, from their rows.
+/// @param rows how many have been read.
+void add_cells_of(Store& store, EntryQuery query, std::int64_t step, std::size_t& rows,
+                  Cells& cells)
 {
     constexpr std::size_t most_rows = 200'000;
-    Cells cells;
-    EntryQuery query;
-    query.jobs = {job};
-    query.from = from_unix_seconds(from);
-    query.to = from_unix_seconds(to);
-    std::size_t rows = 0;
     for (;;) {
         const std::vector<LedgerEntry> entries = store.find_entries(query);
-        if (entries.empty()) return cells;
+        if (entries.empty()) return;
         rows += entries.size();
         if (rows > most_rows) {
             refuse(
-                fmt::format("to: the job has more than {} rows in this time; a shorter one is "
+                fmt::format("to: there are more than {} rows in this time; a shorter one is "
                             "allowed",
                             most_rows));
         }
@@ -143,7 +139,41 @@ Cells read_cells_of_job(Store& store, JobId job, std::int64_t from, std::int64_t
     }
 }
 
-asio::awaitable<Response> show_histogram(const ApiContext& context, const Call& call)
+/// @param jobs ascending.
+Cells read_cells_of_jobs(Store& store, std::span<const JobId> jobs, std::int64_t from,
+                         std::int64_t to, std::int64_t step)
+{
+    constexpr std::size_t at_once = 200;
+    Cells cells;
+    std::size_t rows = 0;
+    while (!jobs.empty()) {
+        const auto some = jobs.first(std::min(at_once, jobs.size()));
+        jobs = jobs.subspan(some.size());
+        EntryQuery query;
+        query.jobs.assign(some.begin(), some.end());
+        query.from = from_unix_seconds(from);
+        query.to = from_unix_seconds(to);
+        add_cells_of(store, std::move(query), step, rows, cells);
+    }
+    return cells;
+}
+
+/// Those with the tag that the caller sees, ascending.
+asio::awaitable<std::vector<JobId>> jobs_with_tag(JobBook& book, const Caller& caller,
+                                                  const std::string& tag)
+{
+    const auto read = [&](Store&, const BookedJobs& jobs) {
+        std::vector<JobId> ids;
+        for (const auto& [id, job] : jobs) {
+            const bool has_it = std::ranges::find(job.tags, tag) != job.tags.end();
+            if (has_it && is_within(caller.tags, job.tags)) ids.push_back(id);
+        }
+        return ids;
+    };
+    co_return co_await book.read(read);
+}
+
+asio::awaitable<Response> show_histogram(const ApiContext& context, JobBook& book, const Call& call)
 {
     const std::int64_t length = RunTally::length.count();
     const auto given_job = call.params.text("cron_id");
@@ -161,16 +191,20 @@ asio::awaitable<Response> show_histogram(const ApiContext& context, const Call& 
     if (from >= to) refuse("to: it must be later than from");
     const auto by = call.params.text("by");
     if (by && *by != "node") refuse(fmt::format("by: given {}; node is allowed", quote_utf8(*by)));
+    const auto tag = call.params.text("tag");
     if (by && given_job) refuse("by: not together with cron_id");
+    if (tag && (by || given_job)) refuse("tag: not together with by or cron_id");
     const std::int64_t first = cell_of(from, step);
-    if (call.caller.is_limited()) {
+    if (call.caller.is_limited() && !tag) {
         if (!given_job) refuse_all_jobs(call.caller);
         Route about_job;
         about_job.scope = Scope::job;
         co_await keep_to_jobs(context, about_job, call.caller, *given_job);
     }
+    std::vector<JobId> jobs{job};
+    if (tag) jobs = co_await jobs_with_tag(book, call.caller, *tag);
     const auto read = [&](Store& store) {
-        if (given_job) return read_cells_of_job(store, job, first, to, step);
+        if (given_job || tag) return read_cells_of_jobs(store, jobs, first, to, step);
         return read_cells(store, cell_of(from, length), to, step, by.has_value());
     };
     const Cells cells = co_await context.store.call(read);
@@ -440,6 +474,42 @@ asio::awaitable<Response> show_overview(const ApiContext& context, JobBook& book
     co_return response;
 }
 
+// Tags.
+
+asio::awaitable<Response> list_tags(JobBook& book, const Call& call)
+{
+    struct OfTag {
+        std::int64_t jobs = 0;
+        std::int64_t stopped = 0;
+    };
+    const std::vector<std::string>& visible = call.caller.tags;
+    const auto read = [&visible](Store&, const BookedJobs& jobs) {
+        std::map<std::string, OfTag> tags;
+        for (const auto& [id, job] : jobs) {
+            if (!is_within(visible, job.tags)) continue;
+            for (const std::string& tag : job.tags) {
+                OfTag& of = tags[tag];
+                ++of.jobs;
+                if (job.stop) ++of.stopped;
+            }
+        }
+        return tags;
+    };
+    const std::map<std::string, OfTag> tags = co_await book.read(read);
+    const auto write = [&tags](JsonWriter& json) {
+        json.begin_array();
+        for (const auto& [name, of] : tags) {
+            json.begin_object();
+            json.field("name", name);
+            json.field("jobs", of.jobs);
+            json.field("stopped", of.stopped);
+            json.end_object();
+        }
+        json.end_array();
+    };
+    co_return answer(write);
+}
+
 // The badge.
 
 struct BadgeText {
@@ -522,8 +592,17 @@ void add_insight_routes(Router& router, const ApiContext& context,
                    {.name = "to", .type = ParamType::time},
                    {.name = "step", .type = ParamType::integer},
                    {.name = "cron_id", .type = ParamType::integer},
+                   {.name = "tag"},
                    {.name = "by"}},
-        .handler = bind(context, show_histogram),
+        .handler = [&context,
+                    book](const Call& call) { return show_histogram(context, *book, call); },
+    });
+    router.add({
+        .pattern = "/cron/tags",
+        .methods = {verb::get},
+        .role = Role::read,
+        .scope = Scope::filtered,
+        .handler = [book](const Call& call) { return list_tags(*book, call); },
     });
 }
 

@@ -12,8 +12,13 @@ namespace peercron {
 
 bool is_within(const std::vector<std::string>& tags, const Job& job)
 {
-    const auto has = [&job](const std::string& tag) {
-        return std::ranges::find(job.tags, tag) != job.tags.end();
+    return is_within(tags, job.tags);
+}
+
+bool is_within(const std::vector<std::string>& tags, const std::vector<std::string>& of_job)
+{
+    const auto has = [&of_job](const std::string& tag) {
+        return std::ranges::find(of_job, tag) != of_job.end();
     };
     return tags.empty() || std::ranges::any_of(tags, has);
 }

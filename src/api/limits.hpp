@@ -14,6 +14,8 @@ namespace peercron {
 
 /// Whether the job has one of the tags; without tags every job is meant.
 bool is_within(const std::vector<std::string>& tags, const Job& job);
+/// The same of a job that has these.
+bool is_within(const std::vector<std::string>& tags, const std::vector<std::string>& of_job);
 
 /// Router::Limit: looks up the job that the id in the path is about.
 asio::awaitable<void> keep_to_jobs(const ApiContext& context, const Route& route,

@@ -82,6 +82,7 @@ const std::vector<std::pair<std::string, std::string>> least_roles{
     {"/audit", "read"},
     {"/cron/list", "read"},
     {"/cron/count", "read"},
+    {"/cron/tags", "read"},
     {"/cron/deleted", "read"},
     {"/cron/{id}", "read"},
     {"/cron/{id}/history", "read"},
@@ -240,6 +241,19 @@ TEST_F(AccessApiTest, ALimitedTokenSeesAndTouchesOnlyItsJobs)
     EXPECT_THAT(call("GET", "/cron/list").body, HasSubstr("web-job"));
     EXPECT_THAT(call("GET", "/log/list").body, HasSubstr("secret of " + own));
     EXPECT_EQ(call("GET", "/cron/count").data().at("total"), 1);
+    const auto tags = call("GET", "/cron/tags").data();
+    ASSERT_EQ(tags.as_array().size(), 2U);
+    EXPECT_EQ(tags.at(0).at("name"), "daily");
+    EXPECT_EQ(tags.at(1).at("name"), "web");
+    const auto cells_of = [&](const std::string& tag) {
+        const auto to = std::to_string(to_unix_seconds(clock_.time) + 600);
+        const auto cells = call("GET", "/log/histogram?tag=" + tag + "&to=" + to).data();
+        return cells.at("cells").as_array().size();
+    };
+    EXPECT_EQ(cells_of("web"), 1U);
+    EXPECT_EQ(cells_of("db"), 0U);
+    EXPECT_EQ(call("GET", "/log/list?tag=web").data().at("total"), 1);
+    EXPECT_THAT(call("GET", "/log/list?tag=db").message(), HasSubstr("tag: given \"db\""));
 
     for (const std::string path : {"/cron/{}", "/cron/{}/stats", "/badge/{}.svg"}) {
         EXPECT_EQ(call("GET", fmt::format(fmt::runtime(path), own)).status, 200U) << path;

@@ -164,6 +164,40 @@ TEST_F(InsightApiTest, AHistogramIsOfAllJobsOrOfOne)
     EXPECT_THAT(get("/log/histogram?by=job").message(), HasSubstr("by: given \"job\""));
 }
 
+TEST_F(InsightApiTest, AHistogramIsOfTheJobsWithATag)
+{
+    Job& dump = insert("dump");
+    dump.tags = {"backup", "db"};
+    Job& vacuum = insert("vacuum");
+    vacuum.tags = {"db"};
+    const Job& other = insert("report");
+    ended(dump, now() - 70min, RunState::success);
+    ended(vacuum, now() - 70min, RunState::failed);
+    ended(other, now() - 70min, RunState::success);
+    start();
+    const value db = get("/log/histogram?tag=db").data();
+    ASSERT_THAT(db.at("cells").as_array(), SizeIs(1));
+    EXPECT_EQ(db.at("cells").at(0).at("success"), 1);
+    EXPECT_EQ(db.at("cells").at(0).at("failed"), 1);
+    EXPECT_THAT(get("/log/histogram?tag=none").data().at("cells").as_array(), IsEmpty());
+    EXPECT_THAT(get("/log/histogram?tag=db&by=node").message(), HasSubstr("tag: not together"));
+}
+
+TEST_F(InsightApiTest, TagsAreToldWithTheNumberOfTheirJobs)
+{
+    insert("dump").tags = {"backup", "db"};
+    Job& vacuum = insert("vacuum");
+    vacuum.tags = {"db"};
+    vacuum.stop = true;
+    start();
+    const value tags = get("/cron/tags").data();
+    ASSERT_THAT(tags.as_array(), SizeIs(2));
+    EXPECT_EQ(tags.at(0).at("name"), "backup");
+    EXPECT_EQ(tags.at(1).at("name"), "db");
+    EXPECT_EQ(tags.at(1).at("jobs"), 2);
+    EXPECT_EQ(tags.at(1).at("stopped"), 1);
+}
+
 TEST_F(InsightApiTest, WhyAnswersForAJobThatWasDeleted)
 {
     const Job job = insert("backup", "0 0 2 * * *");

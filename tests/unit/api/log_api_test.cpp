@@ -66,6 +66,20 @@ TEST_F(LogApiTest, ARowHasTheReferencesFieldsFirst)
         R"("total":1},"message":"ok"})");
 }
 
+TEST_F(LogApiTest, RowsAreThoseOfTheJobsWithATag)
+{
+    insert_row(1);
+    insert_row(2).run.id.job = 7;
+    Job job;
+    job.id = 7;
+    job.tags = {"db"};
+    tables_.insert(job);
+    const auto found = get("/log/list?tag=db").data();
+    EXPECT_EQ(found.at("total"), 1);
+    EXPECT_EQ(found.at("list").at(0).at("id"), 2);
+    EXPECT_EQ(count("tag=web"), 0U);
+}
+
 TEST_F(LogApiTest, ARowHasTheNameThatItsJobHasNow)
 {
     insert_row(1);
