@@ -111,6 +111,4 @@ listenToKeys();
 watchHealth();
 void followEvents();
 document.querySelector('noscript')?.remove();
-const app = document.body.appendChild(document.createElement('div'));
-app.id = 'app';
-render(<App />, app);
+render(<App />, document.getElementById('app')!);

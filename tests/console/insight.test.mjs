@@ -1,8 +1,9 @@
 // What the node knows of the past and of what comes, as the page shows it.
 import assert from 'node:assert/strict';
+import { rm, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 
-import { eventually, keepPicture, startConsole } from './harness.mjs';
+import { eventually, findBarriers, keepPicture, startConsole } from './harness.mjs';
 
 const { node, browser, ui, withPage } = await startConsole();
 
@@ -58,6 +59,83 @@ test('all that match are stopped with one call', async () => {
   });
   const { list } = await node.get('cron/list?tags=many&limit=50');
   assert.ok(list.every((job) => job.stop));
+});
+
+test('a run that failed is compared with the last success', async () => {
+  const ok = `${node.folder}/ok`;
+  const id = await node.addJob('compared', { command: `seq 1 30; [ -e ${ok} ] && echo all is well || { echo disk is full; exit 1; }` });
+  await writeFile(ok, '');
+  const { id: success } = await node.runToEnd(id);
+  await rm(ok);
+  await node.post('cron/update', { id, remark: 'changed' });
+  const { id: failed } = await node.runToEnd(id);
+  await withPage(`run/${failed}`, async (page) => {
+    const compared = page.locator('section:has(h2:has-text("Compared with the last success"))');
+    await compared.locator(`a[href$="run/${success}"]`).waitFor();
+    await compared.locator('.note:has-text("Same node. The definition changed in between: remark.")').waitFor();
+    await compared.locator('.diff .del:has-text("all is well")').waitFor();
+    await compared.locator('.diff .add:has-text("disk is full")').waitFor();
+    await compared.locator('.diff .hunk:has-text("equal lines")').waitFor();
+    await page.waitForSelector('.facts a:has-text("revision")');
+    await keepPicture(page, 'compared');
+  });
+});
+
+test('what is skipped as asked stands on the first page, with why', async () => {
+  const id = await node.addJob('exclusive', { is_mutex: 1, cronSet: '* * * * * *', command: 'sleep 600' });
+  await eventually(async () => {
+    const { list } = await node.get(`log/list?cron_id=${id}&state=skipped&limit=5`);
+    assert.ok(list.length > 0);
+  });
+  await node.post(`cron/stop/${id}`);
+  await withPage('', async (page) => {
+    await page.waitForSelector('section:has(h2:has-text("Skipped as asked")) li:has-text("exclusive"):has-text("mutex")');
+  });
+});
+
+test('tags are chosen from those that jobs have, in lists and by the palette', async () => {
+  await node.addJob('tagged', { tags: ['warehouse'], command: 'true' });
+  await withPage('jobs', async (page) => {
+    await page.selectOption('#tag', 'warehouse');
+    await page.waitForURL('**/ui/jobs?tag=warehouse');
+    await page.waitForSelector('tbody tr:has-text("tagged")');
+    assert.equal(await page.locator('main tbody tr').count(), 1);
+    await page.keyboard.press('Control+k');
+    await page.fill('#palette', 'wareh');
+    await page.waitForSelector('[role=option]:has-text("Pause all jobs with the tag warehouse")');
+    await page.click('[role=option]:has-text("Jobs with the tag warehouse"):has-text("1 job")');
+    await page.waitForURL('**/ui/jobs?tag=warehouse');
+  });
+});
+
+test('the timeline has a line for each tag, and shows the fires of its cells', async () => {
+  await node.runToEnd(await node.addJob('dumps', { tags: ['nightly'], cronSet: '0 0 * * * *', command: 'true' }));
+  await withPage('timeline', async (page) => {
+    await page.waitForSelector('.heat svg');
+    await page.click('a:has-text("By tag")');
+    const line = page.locator('.heat svg[aria-label^="Fires of nightly:"]');
+    await line.waitFor();
+    await page.waitForSelector('.heat .value:has-text("1 job")');
+    assert.ok((await line.locator('path').count()) > 1, 'the past, and what comes');
+    await eventually(async () => {
+      const { width, height } = await line.boundingBox();
+      await line.click({ position: { x: width / 2 - 3, y: height / 2 } }); // the newest cell ends in the middle
+      await page.waitForSelector('section:has-text("nightly,") tbody tr:has-text("dumps")', { timeout: 10_000 });
+    });
+    assert.equal(await page.locator('section:has-text("nightly,") tbody tr').count(), 1, 'no fires of other jobs');
+    assert.deepEqual(await findBarriers(page), []);
+    await keepPicture(page, 'timeline-by-tag');
+  });
+});
+
+test('the ledger is narrowed to the jobs with a tag', async () => {
+  await node.runToEnd(await node.addJob('ledgered', { tags: ['ledger'] }));
+  await withPage('runs', async (page) => {
+    await page.selectOption('#tag', 'ledger');
+    await page.waitForURL('**/ui/runs?tag=ledger');
+    await eventually(async () => assert.equal(await page.locator('main tbody tr').count(), 1));
+    await page.waitForSelector('tbody tr:has-text("ledgered")');
+  });
 });
 
 test('the timeline shows the fires of a cell', async () => {

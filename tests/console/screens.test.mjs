@@ -9,7 +9,7 @@ const { node, browser, ui, withPage } = await startConsole();
 const work = await fillWithWork(node);
 await holdThings();
 
-/** Pauses, a lock with a run that waits for it, a channel and a backfill. */
+/** Pauses, a lock with a run that waits for it, a channel, a chain and a backfill. */
 async function holdThings() {
   const soon = Math.floor(Date.now() / 1000) + 5 * 3600;
   await node.post('pause', { tag: 'partner', until: soon, reason: 'the partner moves its server' });
@@ -21,6 +21,7 @@ async function holdThings() {
   await eventually(async () => assert.equal((await node.get('lock/list')).find((lock) => lock.name === 'ftp').taken, 2));
   await node.post(`cron/run/${await node.addJob('warehouse-extract', locked)}`);
   await node.post('channel/add', { name: 'ops', kind: 'webhook', url: 'http://127.0.0.1:9/hook', every_job: 1 });
+  await node.post('cron/add', { name: 'verify-backup', run_after: ['nightly-backup'], command: 'true', tags: ['backup'] });
   const backup = work.ids['nightly-backup'];
   await node.post(`cron/backfill/${backup}`, { from: soon - 3 * 86_400, only: 'all', parallel: 2 });
 }
@@ -35,6 +36,7 @@ const screens = {
   'job-definition': ['job/nightly-backup?view=definition', '[name=cronSet]'],
   'job-toml': ['job/nightly-backup?view=definition&as=toml', '#toml'],
   'job-history': ['job/nightly-backup?view=history', '.diff'],
+  'job-chain': ['job/nightly-backup?view=chain', 'svg.chain'],
   'job-why': ['job/nightly-backup?view=why', '#at'],
   'job-backfills': ['job/nightly-backup?view=backfills', '#backfills tbody tr'],
   'job-stopped': ['job/legacy-ftp-pull', '.answer:has-text("Stopped")'],
@@ -45,6 +47,7 @@ const screens = {
   'run-live': [`run/${work.runs.running}`, '.answer:has-text("Running")'],
   runs: ['runs?state=unsuccessful', 'tbody tr.alarm'],
   timeline: ['timeline', 'main h1'],
+  'timeline-by-tag': ['timeline?by=tag', '.heat .label:has-text("backup")'],
   nodes: ['nodes', 'td:has-text("dispatcher")'],
   pauses: ['pauses', 'tbody tr'],
   access: ['access', '#locks tbody tr'],
@@ -72,6 +75,24 @@ for (const [name, [path, whole]] of Object.entries(screens)) {
       }
     }));
 }
+
+test('the page is painted before its script has been read', async () => {
+  const page = await browser.open('about:blank');
+  let begin;
+  const mayBegin = new Promise((resolve) => (begin = resolve));
+  await page.route('**/console.js', async (route) => {
+    await mayBegin;
+    await route.continue();
+  });
+  await page.goto(ui('job/nightly-backup'), { waitUntil: 'commit' });
+  await page.waitForSelector('.rail .brand:has-text("peercron")');
+  assert.equal(await page.locator('.rail nav').count(), 0);
+  const before = await page.locator('.rail .brand').boundingBox();
+  begin();
+  await page.waitForSelector('.rail nav');
+  assert.deepEqual(await page.locator('.rail .brand').boundingBox(), before, 'nothing moves');
+  await page.context().close();
+});
 
 test('everything is there in Chinese', async () => {
   const page = await browser.open(ui(''), { locale: 'zh-CN' });

@@ -19,14 +19,17 @@ export const nodes = () => get<answers.Nodes>('node/list');
 
 export const jobs = (params: Params) => get<answers.List<answers.Job>>('cron/list', params);
 
-/** A job by its name, or by its id. */
-export async function job(key: string): Promise<answers.Job> {
-  if (/^\d+$/.test(key)) return get(`cron/${key}`);
-  const found = await jobs({ name: key });
+/** Of the job with that name, or that id. */
+export async function jobId(key: string): Promise<number> {
+  if (/^\d+$/.test(key)) return Number(key);
+  const found = await jobs({ name: key, limit: 1 });
   if (found.list.length === 0) throw new ApiError(404, `there is no job with the name "${key}"`);
-  return get(`cron/${found.list[0]!.id}`);
+  return found.list[0]!.id;
 }
 
+export const job = (id: number) => get<answers.Job>(`cron/${id}`);
+
+export const tags = () => ifKnown(get<answers.Tag[]>('cron/tags'));
 export const statistics = (id: number) => ifKnown(get<answers.JobStatistics>(`cron/${id}/stats`));
 export const history = (id: number, page: number, limit: number) =>
   get<answers.List<answers.Revision>>(`cron/${id}/history`, { page, limit });

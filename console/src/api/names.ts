@@ -30,7 +30,7 @@ export async function learnJobNames(ids: readonly number[]): Promise<void> {
   const unknown = [...new Set(ids)].filter((id) => !names.value.has(id));
   for (let begin = 0; begin < unknown.length; begin += atATime) {
     const some = unknown.slice(begin, begin + atATime);
-    const found = await Promise.allSettled(some.map((id) => calls.job(String(id))));
+    const found = await Promise.allSettled(some.map((id) => calls.job(id)));
     rememberNames(found.map((one, i) => ({ id: some[i]!, name: one.status === 'fulfilled' ? one.value.name : '' })));
   }
 }

@@ -49,6 +49,8 @@ export interface Job extends Statistics {
   retries?: number;
   kind?: string;
   http_url?: string;
+  run_after?: string[];
+  run_after_on?: string;
   restart?: string;
   restart_delay?: number; // seconds, as the next two
   restart_max_delay?: number;
@@ -78,6 +80,13 @@ export interface Pause {
   made_by: string;
   ended_by: string;
   active: boolean;
+}
+
+/** What some jobs have in common. */
+export interface Tag {
+  name: string;
+  jobs: number;
+  stopped: number;
 }
 
 export interface JobStatistics extends Statistics {
@@ -319,12 +328,10 @@ export interface FreeSlots {
 
 export interface RunDiff {
   run: BriefRun;
-  success: BriefRun | null;
-  use_time: { run: number; success: number };
-  run_server: { run: string; success: string };
-  definition: { field: string }[];
-  output: { op: 'same' | 'gone' | 'new'; lines?: number; text: string }[];
-  output_cut: boolean;
+  success: BriefRun | null; // the last one before it
+  definition: { field: string }[] | null; // what has changed; null: nobody knows
+  output_is_same: boolean;
+  output: { op: 'same' | 'folded' | 'gone' | 'new'; lines: number; text: string }[];
 }
 
 export interface BulkResult {

@@ -44,7 +44,7 @@ function useChangeFields(isStop: boolean, zone?: string): () => readonly Entry[]
 }
 
 function RunNow({ job }: { job: Target & { inputs?: string[] | undefined } }) {
-  const whole = useResource(async () => (job.inputs ? job : calls.job(String(job.id))), String(job.id));
+  const whole = useResource(async () => (job.inputs ? job : calls.job(job.id)), String(job.id));
   const inputs = (whole.data.value?.inputs ?? []).map(parseInput);
   const fields = () =>
     inputs.map((input): Entry => {

@@ -4,7 +4,7 @@ import type { ComponentChild } from 'preact';
 
 import * as calls from '../api/calls';
 import { nameOf, rememberNames } from '../api/names';
-import type { Job } from '../api/types';
+import type { Job, Tag } from '../api/types';
 import { lookOfJob } from '../rules/states';
 import { accessViews } from '../store/access_views';
 import { closeDialog } from '../store/asked';
@@ -54,15 +54,32 @@ function jobChoices(jobs: readonly Job[], typed: string): Choice[] {
   });
 }
 
+const runs = <Mark look={{ mark: 'running', tone: 'run', word: 'running' }} />;
+const stops = <Mark look={{ mark: 'stopped', tone: '', word: 'stopped' }} />;
+
 function actionChoices(job: Job | undefined): Choice[] {
   if (!job || !may('operate')) return [];
   const name = nameOf(job.id, job.name);
   const group = t('actions');
   const stopOrStart: Choice =
     isHeld(job)
-      ? { group, label: t('startJob', { name }), act: () => askStart(job) }
-      : { group, label: `${t('stopJob', { name })}…`, key: 's', act: () => askStop(job) };
-  return [{ group, label: `${t('runJobNow', { name })}…`, key: 'r', act: () => askRunNow(job) }, stopOrStart];
+      ? { group, label: t('startJob', { name }), mark: runs, act: () => askStart(job) }
+      : { group, label: `${t('stopJob', { name })}…`, key: 's', mark: stops, act: () => askStop(job) };
+  return [{ group, label: `${t('runJobNow', { name })}…`, key: 'r', mark: runs, act: () => askRunNow(job) }, stopOrStart];
+}
+
+const mostTags = 2;
+
+/** Of the tags with that in their names: their jobs, and what can be done with these at once. */
+function tagChoices(tags: readonly Tag[], typed: string): Choice[] {
+  const wanted = typed.toLowerCase();
+  const found = typed === '' ? [] : tags.filter((tag) => tag.name.toLowerCase().includes(wanted)).slice(0, mostTags);
+  return found.flatMap(({ name, jobs }) => {
+    const detail = t('nJobs', { n: jobs });
+    const list: Choice = { group: t('pages'), label: t('jobsWithTag', { tag: name }), detail, act: () => go(href('jobs', { tag: name })) };
+    const pause: Choice = { group: t('actions'), label: t('pauseTag…', { tag: name }), detail, mark: stops, act: () => askPause(name) };
+    return may('operate') ? [pause, list] : [list];
+  });
 }
 
 function pageChoices(typed: string): Choice[] {
@@ -98,6 +115,7 @@ const pause = 120;
 export function Palette() {
   const typed = useSignal('');
   const jobs = useSignal<Job[]>([]);
+  const tags = useSignal<readonly Tag[]>([]);
   const at = useSignal(0);
   const list = useRef<HTMLDivElement>(null);
 
@@ -121,10 +139,15 @@ export function Palette() {
     };
   }, [typed.value]);
 
+  useEffect(() => {
+    calls.tags().then((found) => (tags.value = found ?? []), () => undefined);
+  }, []);
+
   const search = typed.value.trim();
   const choices = [
     ...jobChoices(jobs.value, search),
     ...actionChoices(search === '' ? undefined : jobs.value[0]),
+    ...tagChoices(tags.value, search),
     ...pageChoices(search),
   ];
   const groups = [...new Set(choices.map((choice) => choice.group))];
@@ -194,7 +217,7 @@ export function Palette() {
           <kbd>⏎</kbd> {t('open')}
         </span>
         <span>
-          <kbd>Esc</kbd> {t('close')}
+          <kbd>Esc</kbd> {t('close_')}
         </span>
       </div>
     </Dialog>

@@ -20,6 +20,7 @@ import { go, href, jobHref, route, runHref } from '../store/route';
 import { may } from '../store/session';
 import { usePageZone, zoneOf } from '../store/zone';
 import { Backfills } from './job_backfills';
+import { ChainTab } from './job_chain';
 import { Definition } from './job_definition';
 import { History } from './job_history';
 import { Runs } from './job_runs';
@@ -31,6 +32,7 @@ const views = [
   { view: 'schedule', word: 'schedule' },
   { view: 'definition', word: 'definition' },
   { view: 'history', word: 'history' },
+  { view: 'chain', word: 'chain' },
   { view: 'backfills', word: 'backfills' },
   { view: 'why', word: 'whyTab' },
 ] as const;
@@ -43,13 +45,14 @@ interface Known {
 }
 
 async function readJob(key: string): Promise<Known> {
-  const job = await calls.job(key);
-  rememberNames([job]);
-  const [statistics, newest, planned] = await Promise.all([
-    calls.statistics(job.id),
-    calls.runs({ cron_id: job.id, limit: 1 }),
-    calls.runs({ cron_id: job.id, state: 'planned', limit: 5 }),
+  const id = await calls.jobId(key);
+  const [job, statistics, newest, planned] = await Promise.all([
+    calls.job(id),
+    calls.statistics(id),
+    calls.runs({ cron_id: id, limit: 1 }),
+    calls.runs({ cron_id: id, state: 'planned', limit: 5 }),
   ]);
+  rememberNames([job]);
   return { job, statistics, last: newest.list[0], waiting: planned.list.find((run) => retryOf(run) !== null) };
 }
 
@@ -141,10 +144,16 @@ function Note({ job, statistics }: Known) {
   );
 }
 
+/** A daemon has no fires, and an older node no chains. */
+function hasView(job: Job, view: string): boolean {
+  if (view === 'chain') return job.kind !== 'daemon' && job.run_after !== undefined;
+  return job.kind !== 'daemon' || view !== 'backfills';
+}
+
 function Tabs({ job, view }: { job: Job; view: string }) {
   return (
     <nav class="tabs" aria-label={t('viewsOfJob')}>
-      {views.filter((one) => job.kind !== 'daemon' || one.view !== 'backfills').map((one) => (
+      {views.filter((one) => hasView(job, one.view)).map((one) => (
         <a key={one.view} href={jobHref(job, { view: one.view })} aria-current={one.view === view ? 'page' : undefined}>
           {t(one.word)}
         </a>
@@ -160,6 +169,8 @@ function View({ known, view }: { known: Known; view: string }): ComponentChildre
       return job.kind === 'daemon' ? <KeptAlive job={job} /> : <Schedule job={job} />;
     case 'history':
       return <History job={job} />;
+    case 'chain':
+      return <ChainTab job={job} />;
     case 'backfills':
       return <Backfills job={job} />;
     case 'why':

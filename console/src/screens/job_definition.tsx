@@ -403,7 +403,7 @@ export function Definition({ job }: { job: Job }) {
 
 export function NewJobScreen() {
   const like = route.value.query.get('like') ?? '';
-  const read = async () => ({ form: await jobForm(), like: like === '' ? undefined : await calls.job(like) });
+  const read = async () => ({ form: await jobForm(), like: like === '' ? undefined : await calls.job(Number(like)) });
   const resource = useResource(read, `new ${like}`);
   return <Loaded of={resource}>{({ form, like: pattern }) => <Editor key={like} form={form} job={undefined} like={pattern} />}</Loaded>;
 }

@@ -4,7 +4,7 @@ import { RunsTable } from '../parts/runs_table';
 import { Loaded, Pages } from '../parts/page';
 import { bars, highest, line } from '../rules/cells';
 import { lateness, lookOf } from '../rules/states';
-import { dayName } from '../rules/times';
+import { dayBefore, dayName, hourAndMinute } from '../rules/times';
 import { now } from '../store/clock';
 import { calendar, duration, t, usual } from '../store/language';
 import { useResource } from '../store/resource';
@@ -29,6 +29,7 @@ function Chart({ job, statistics, runs }: { job: Job; statistics: JobStatistics 
   const first = ended[0]!.scheduled_at!;
   const last = ended[ended.length - 1]!.scheduled_at!;
   const latest = highest(late);
+  const isOfOneDay = dayBefore(first, last, zone) === '';
   return (
     <section>
       <div class="sub">
@@ -65,8 +66,8 @@ function Chart({ job, statistics, runs }: { job: Job; statistics: JobStatistics 
           {statistics?.late_p99 != null ? t('p99_', { time: duration(statistics.late_p99) }) : t('atMost', { time: duration(latest) })}
         </span>
         <p class="axis">
-          <span>{dayName(first, now.value, zone, calendar())}</span>
-          <span>{dayName(last, now.value, zone, calendar())}</span>
+          <span>{isOfOneDay ? hourAndMinute(first, zone) : dayName(first, now.value, zone, calendar())}</span>
+          <span>{isOfOneDay ? hourAndMinute(last, zone) : dayName(last, now.value, zone, calendar())}</span>
         </p>
       </div>
     </section>

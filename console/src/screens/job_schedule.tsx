@@ -14,7 +14,7 @@ import { zoneOf } from '../store/zone';
 async function readSchedule(job: Job): Promise<{ next: LocalMoment[]; preview: Preview | undefined }> {
   const preview = await calls.preview({ id: job.id });
   if (preview) return { next: preview.next, preview };
-  const whole = await calls.job(String(job.id));
+  const whole = await calls.job(job.id);
   return { next: (whole.next ?? []).map((local) => ({ at: Date.parse(local), local })), preview: undefined };
 }
 

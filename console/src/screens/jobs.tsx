@@ -13,6 +13,7 @@ import { Head, Loaded, Pages } from '../parts/page';
 import { askPause } from '../parts/pause_actions';
 import { JobState } from '../parts/state';
 import { Strip, StripLegend } from '../parts/strip';
+import { TagChoice } from '../parts/tag_choice';
 import { Time } from '../parts/time';
 import { keepOrder } from '../rules/changed';
 import { isAlarm, lookOfJob } from '../rules/states';
@@ -95,9 +96,8 @@ function Tabs({ filter }: { filter: Filter }) {
   );
 }
 
-function Bar({ filter, tags, pending, update, isOlder }: {
+function Bar({ filter, pending, update, isOlder }: {
   filter: Filter;
-  tags: readonly string[];
   pending: number;
   update: () => void;
   isOlder: boolean;
@@ -126,15 +126,7 @@ function Bar({ filter, tags, pending, update, isOlder }: {
         />
         <kbd>/</kbd>
       </span>
-      <label class="hide" for="tag">
-        {t('tag')}
-      </label>
-      <select id="tag" value={filter.tag} onChange={(event) => go(hereWith({ tag: event.currentTarget.value, page: undefined }))}>
-        <option value="">{t('allTags')}</option>
-        {tags.map((tag) => (
-          <option key={tag}>{tag}</option>
-        ))}
-      </select>
+      <TagChoice tag={filter.tag} choose={(tag) => go(hereWith({ tag, page: undefined }))} />
       <label class="hide" for="sort">
         {t('sort')}
       </label>
@@ -201,7 +193,7 @@ function Row({ job, isCursor, isChosen, choose }: RowProps) {
       </td>
       <td class="sched full">
         {job.schedule_in_words ? capital(job.schedule_in_words) : <span class="mono">{job.cron_set}</span>}{' '}
-        <span class="zone">{job.zone ?? job.time_zone}</span>
+        {job.cron_set !== '' && <span class="zone">{job.zone ?? job.time_zone}</span>}
       </td>
       <td class="fit">{job.last_runs && <Strip ticks={job.last_runs} by={job.last_runs_by} />}</td>
       <td class="num push">{next === null ? '—' : <Time at={next} zone={listZone.value} />}</td>
@@ -329,7 +321,7 @@ function PickPage({ isWhole, toggle }: { isWhole: boolean; toggle: () => void })
   );
 }
 
-function Table({ list, tagsSeen }: { list: Found; tagsSeen: (jobs: readonly Job[]) => readonly string[] }) {
+function Table({ list }: { list: Found }) {
   const { filter } = list;
   const key = JSON.stringify(filter);
   const shown = useRef<{ key: string; ids: number[]; rows: Map<number, Job> }>({ key: '', ids: [], rows: new Map() });
@@ -375,7 +367,7 @@ function Table({ list, tagsSeen }: { list: Found; tagsSeen: (jobs: readonly Job[
   const togglePage = () => (isWhole ? clear() : (chosen.value = new Set(rows.map((job) => job.id))));
   return (
     <>
-      <Bar filter={filter} tags={tagsSeen(list.list)} pending={pending} update={update} isOlder={isOlder} />
+      <Bar filter={filter} pending={pending} update={update} isOlder={isOlder} />
       {isOlder && <p class="note">{t('olderNode')}</p>}
       <section class="list">
         {rows.length === 0 ? (
@@ -437,16 +429,6 @@ function Table({ list, tagsSeen }: { list: Found; tagsSeen: (jobs: readonly Job[
 /** Whether the node does not tell states of jobs, and so cannot find jobs by them. */
 const isOlderNode = (jobs: readonly Job[]) => jobs[0] !== undefined && jobs[0].last_state === undefined;
 
-/** No call lists the tags: those of the jobs that were seen, and the one that is asked for. */
-const knownTags = new Set<string>();
-
-function tagsOf(jobs: readonly Job[]): readonly string[] {
-  for (const job of jobs) job.tags?.forEach((tag) => knownTags.add(tag));
-  const { tag } = readFilter();
-  if (tag !== '') knownTags.add(tag);
-  return [...knownTags].sort();
-}
-
 export function JobsScreen() {
   const filter = readFilter();
   const resource = useResource(() => readJobs(filter), JSON.stringify(filter), ['run', 'job']);
@@ -471,7 +453,7 @@ export function JobsScreen() {
       ) : (
         <>
           {!isOlderNode(resource.data.value?.list ?? []) && <Tabs filter={filter} />}
-          <Loaded of={resource}>{(list) => <Table list={list} tagsSeen={tagsOf} />}</Loaded>
+          <Loaded of={resource}>{(list) => <Table list={list} />}</Loaded>
         </>
       )}
     </>

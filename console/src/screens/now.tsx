@@ -2,9 +2,9 @@ import { Fragment } from 'preact';
 import type { ComponentChildren } from 'preact';
 
 import * as calls from '../api/calls';
-import { nameOf } from '../api/names';
+import { learnNames, nameOf, names } from '../api/names';
 import { overview } from '../api/overview';
-import type { FailingJob, Job, MissedFire, Overview, RunningRun } from '../api/types';
+import type { FailingJob, Histogram, Job, MissedFire, Overview, Run, RunningRun } from '../api/types';
 import { ActionButton } from '../parts/action_button';
 import { Axis } from '../parts/axis';
 import { Gauge } from '../parts/gauge';
@@ -17,7 +17,7 @@ import { State } from '../parts/state';
 import { Strip } from '../parts/strip';
 import { shortTime } from '../parts/time';
 import { bars, broken, highest, inWholeCells, line, outline, placeOf, ran, spread, width } from '../rules/cells';
-import { lookOf, withoutCause } from '../rules/states';
+import { isAlarm, lookOf, withoutCause } from '../rules/states';
 import { clock, hourAndMinute, wholeMoment } from '../rules/times';
 import { now } from '../store/clock';
 import { useCursor } from '../store/cursor';
@@ -302,6 +302,48 @@ function Running({ of }: { of: Overview }) {
   );
 }
 
+const mostSkipped = 5;
+
+/** The newest fires that somebody asked not to run, by a limit, a pause or a calendar; what was missed is not among them. */
+async function readSkipped(strip: Histogram): Promise<Run[]> {
+  const places = strip.cells.filter((cell) => cell.skipped > 0).map((cell) => cell.at);
+  const range = { from: Math.min(...places) / 1000, to: (Math.max(...places) + strip.step) / 1000 };
+  const { list } = await calls.runs({ ...range, state: 'skipped', limit: 10 * mostSkipped });
+  await learnNames(list);
+  return list.filter((run) => !isAlarm(lookOf(run.state, run.cause))).slice(0, mostSkipped);
+}
+
+function Skipped({ strip }: { strip: Histogram }) {
+  const total = strip.cells.reduce((sum, cell) => sum + cell.skipped, 0);
+  const rows = useResource(async () => ({ list: total > 0 ? await readSkipped(strip) : [] }), `skipped ${total}`).data.value?.list ?? [];
+  if (rows.length === 0) return null;
+  return (
+    <section>
+      <div class="sub">
+        <h2>{t('skippedAsAsked')}</h2>
+        <span class="dim">{t('in24h', { n: total })}</span>
+        <a class="end" href={href('runs', { state: 'skipped' })}>
+          {t('skippedTab')}
+        </a>
+      </div>
+      <ul class="lines">
+        {rows.map((run) => (
+          <li key={run.id}>
+            <a href={runHref(run.id)}>{run.scheduled_at === null ? `#${run.id}` : clock(run.scheduled_at, listZone.value)}</a>
+            <a class="name" href={jobHref({ id: run.cron_id, name: names.value.get(run.cron_id) ?? '' })}>
+              {nameOf(run.cron_id)}
+            </a>
+            <span class="dim">
+              {run.reason}
+              {(run.fires ?? 1) > 1 && ` (${t('fires', { n: run.fires! })})`}
+            </span>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
 function Next({ of }: { of: Overview }) {
   const begin = of.next_minutes?.from ?? of.at;
   const minutes = of.next_minutes?.fires ?? [];
@@ -475,7 +517,10 @@ export function NowScreen() {
               <Paused of={of} />
               <Attention of={of} />
               <div class="pair">
-                <Running of={of} />
+                <div>
+                  <Running of={of} />
+                  {of.strip && <Skipped strip={of.strip} />}
+                </div>
                 <Next of={of} />
               </div>
               <PastDay of={of} />

@@ -4,7 +4,7 @@ import * as calls from '../api/calls';
 import { getText } from '../api/client';
 import { jobForm } from '../api/fields';
 import { rememberNames, nameOf } from '../api/names';
-import type { Job, JobStatistics, Run, RunDiff } from '../api/types';
+import type { Job, JobStatistics, Revision, Run, RunDiff } from '../api/types';
 import { ActionButton } from '../parts/action_button';
 import { Diff, type ShownLine } from '../parts/diff';
 import { Ask } from '../parts/dialog';
@@ -15,7 +15,8 @@ import { Output } from '../parts/output';
 import { Head, Loaded } from '../parts/page';
 import { Mark, RunState, State } from '../parts/state';
 import { isFinal, lateness, lookOf, retryOf, withoutCause } from '../rules/states';
-import { clock, exactClock, wholeMoment } from '../rules/times';
+import { clock, dayName, exactClock, wholeMoment, writtenMoment } from '../rules/times';
+import { findUnusual, type Unusual } from '../rules/unusual';
 import { asked } from '../store/asked';
 import { now } from '../store/clock';
 import { useKeys } from '../store/keys';
@@ -32,17 +33,28 @@ interface Known {
   job: Job | undefined; // it may be deleted
   statistics: JobStatistics | undefined;
   attempts: Run[]; // of the same fire, oldest first
+  revision: Revision | undefined; // of the job, that it follows, if it is a newer one
+}
+
+const searched = 10;
+
+/** Fires later than its moment follow a revision. */
+async function revisionOf({ cron_id, scheduled_at }: Run): Promise<Revision | undefined> {
+  if (scheduled_at === null) return undefined;
+  const { list } = await calls.history(cron_id, 1, searched);
+  return list.find((revision) => revision.effective_from < scheduled_at);
 }
 
 async function readRun(id: string): Promise<Known> {
   const run = await calls.run(id);
-  const [job, statistics, near] = await Promise.all([
-    calls.job(String(run.cron_id)).catch(() => undefined),
+  const [job, statistics, near, revision] = await Promise.all([
+    calls.job(run.cron_id).catch(() => undefined),
     calls.statistics(run.cron_id).catch(() => undefined),
     attemptsOf(run),
+    revisionOf(run).catch(() => undefined),
   ]);
   if (job) rememberNames([job]);
-  return { run, job, statistics, attempts: near };
+  return { run, job, statistics, attempts: near, revision };
 }
 
 async function attemptsOf(run: Run): Promise<Run[]> {
@@ -132,7 +144,7 @@ function Stages({ run, job }: Known) {
   const due = run.retry_at ?? run.scheduled_at;
   const late = lateness(run);
   const handedOut = run.dispatch_time > 0 ? run.dispatch_time * 1000 : null;
-  const ahead = handedOut === null ? 0 : Math.round((due - handedOut) / 1000); // it is known to the second
+  const ahead = handedOut === null ? 0 : Math.floor((due - handedOut) / 1000); // it is known to the second
   const isOver = isFinal(run.state);
   const limit = job && job.timeout > 0 && run.started_at !== null ? run.started_at + job.timeout * 1000 : null;
   const ranFor = run.started_at === null ? undefined : isOver ? t('ranFor', { time: duration(run.use_time) }) : t('soFar', { time: elapsed(now.value - run.started_at) });
@@ -175,7 +187,48 @@ function Stages({ run, job }: Known) {
   );
 }
 
-function Facts({ run, job, statistics, attempts }: Known) {
+/** The job, and which revision of it ran, as far as that is known. */
+function OfJob({ job, revision, zone }: { job: Job; revision: Revision | undefined; zone: string }) {
+  return (
+    <>
+      <a href={jobHref(job)}>{nameOf(job.id, job.name)}</a>
+      {revision && (
+        <>
+          {', '}
+          <a href={jobHref(job, { view: 'history', revision: revision.id })}>{t('revisionOf', { n: revision.id, day: dayName(revision.effective_from, now.value, zone, calendar()) })}</a>
+        </>
+      )}
+    </>
+  );
+}
+
+/** What is not as usual, each in a sentence. */
+function UnusualThings({ run, statistics }: Known) {
+  const found = statistics ? findUnusual(run, statistics) : [];
+  if (found.length === 0) return null;
+  const sentence = ({ what, is, usually, most }: Unusual) => {
+    if (what === 'memory') return t('unusualMemory', { is: size(is), usually: size(usually) });
+    if (what === 'output') return t('unusualOutput', { is: size(is), usually: size(usually) });
+    if (what === 'late') return t('unusuallyLate', { is: duration(is), most: duration(usually) });
+    return most === null
+      ? t('unusuallyLong', { is: duration(is), usually: usual(usually) })
+      : t('unusuallyLongMost', { is: duration(is), usually: usual(usually), most: usual(most) });
+  };
+  return (
+    <section>
+      <div class="sub">
+        <h2>{t('unusual')}</h2>
+      </div>
+      <ul class="lines">
+        {found.map((one) => (
+          <li key={one.what}>{sentence(one)}</li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function Facts({ run, job, statistics, attempts, revision }: Known) {
   const zone = zoneOf(job?.zone ?? job?.time_zone);
   const row = (name: string, value: ComponentChildren) => (
     <>
@@ -191,7 +244,7 @@ function Facts({ run, job, statistics, attempts }: Known) {
         <h2>{t('facts')}</h2>
       </div>
       <dl class="facts">
-        {row(t('job'), job ? <a href={jobHref(job)}>{nameOf(job.id, job.name)}</a> : t('deletedJob', { id: run.cron_id }))}
+        {row(t('job'), job ? <OfJob job={job} revision={revision} zone={zone} /> : t('deletedJob', { id: run.cron_id }))}
         {run.scheduled_at !== null &&
           row(
             t('fire'),
@@ -202,6 +255,8 @@ function Facts({ run, job, statistics, attempts }: Known) {
               </span>
             </>,
           )}
+        {job && (job.run_after ?? []).length > 0 && run.scheduled_at !== null &&
+          row(t('chain'), <a href={jobHref(job, { view: 'chain', at: writtenMoment(run.scheduled_at, zone) })}>{t('whatRanBefore')}</a>)}
         {row(
           t('attempts'),
           attempts.map((one, index) => (
@@ -244,12 +299,13 @@ function Facts({ run, job, statistics, attempts }: Known) {
   );
 }
 
+const signs = { same: ' ', gone: '−', new: '+' } as const;
+
 function shownDiff(diff: RunDiff): ShownLine[] {
   const lines: ShownLine[] = [];
   for (const part of diff.output) {
-    const texts = part.text.replace(/\n$/, '').split('\n');
-    if (part.op === 'same') lines.push({ hunk: t('equalLines', { n: part.lines ?? texts.length }) });
-    else for (const text of texts.slice(0, 200)) lines.push({ sign: part.op === 'gone' ? '−' : '+', text });
+    if (part.op === 'folded') lines.push({ hunk: t('equalLines', { n: part.lines }) });
+    else for (const text of part.text.replace(/\n$/, '').split('\n').slice(0, 200)) lines.push({ sign: signs[part.op], text });
   }
   return lines;
 }
@@ -258,14 +314,15 @@ function Compared({ run, zone }: { run: Run; zone: string }) {
   const resource = useResource(async () => ({ diff: await calls.runDiff(run.id) }), `diff ${run.id}`);
   const diff = resource.data.value?.diff;
   if (!diff?.success) return null;
-  const { success } = diff;
+  const { success, definition } = diff;
+  const fields = definition?.map((one) => one.field) ?? [];
   const notes = [
-    diff.run_server.run === diff.run_server.success ? t('sameNode') : t('otherNode', { node: diff.run_server.success }),
-    diff.definition.length > 0 ? t('definitionChanged', { fields: diff.definition.map((one) => one.field).join(', ') }) : t('sameDefinition'),
-    t('tookBefore', { now: duration(diff.use_time.run), then: duration(diff.use_time.success) }),
-    t('masked'),
+    diff.run.run_server === success.run_server ? t('sameNode') : t('otherNode', { node: success.run_server }),
+    definition && (fields.length > 0 ? t('definitionChanged', { fields: fields.join(', ') }) : t('sameDefinition')),
+    t('tookBefore', { now: duration(diff.run.use_time), then: duration(success.use_time) }),
+    t(diff.output_is_same ? 'sameOutput' : 'masked'),
   ];
-  const lines = shownDiff(diff);
+  const lines = diff.output_is_same ? [] : shownDiff(diff);
   return (
     <section>
       <div class="sub">
@@ -275,7 +332,7 @@ function Compared({ run, zone }: { run: Run; zone: string }) {
           {success.scheduled_at !== null && `, ${wholeMoment(success.scheduled_at, zone, calendar())}`}
         </span>
       </div>
-      <p class="note">{notes.join(' ')}</p>
+      <p class="note">{notes.filter(Boolean).join(' ')}</p>
       {lines.length > 0 && <Diff lines={lines} label={t('comparedWithSuccess')} />}
     </section>
   );
@@ -397,11 +454,14 @@ function Whole(known: Known) {
           {isBad && <Compared run={run} zone={zone} />}
           {run.started_at === null && isFinal(run.state) && job && run.scheduled_at !== null && (
             <p class="note">
-              <RunState run={run} /> <a href={jobHref(job, { view: 'why' })}>{t('whyNot')}</a>
+              <RunState run={run} /> <a href={jobHref(job, { view: 'why', at: writtenMoment(run.scheduled_at, zone) })}>{t('whyNot')}</a>
             </p>
           )}
         </div>
-        <Facts {...known} />
+        <div>
+          <Facts {...known} />
+          <UnusualThings {...known} />
+        </div>
       </div>
     </>
   );

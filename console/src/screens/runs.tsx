@@ -7,6 +7,7 @@ import { learnNames } from '../api/names';
 import type { List, Run } from '../api/types';
 import { Head, Loaded, Pages } from '../parts/page';
 import { RunsTable } from '../parts/runs_table';
+import { TagChoice } from '../parts/tag_choice';
 import { parseMoment } from '../rules/times';
 import { clusterNodes } from '../store/health';
 import { t, tx } from '../store/language';
@@ -35,6 +36,7 @@ function readFilter() {
     state: get('state') || (get('show') === 'unsuccessful' ? 'unsuccessful' : ''),
     job: get('job'),
     node: get('node'),
+    tag: get('tag'),
     from: get('from'),
     to: get('to'),
     q: get('q'),
@@ -60,10 +62,11 @@ async function readRuns(filter: Filter, zone: string): Promise<List<Run>> {
     const at = text === '' ? undefined : parseMoment(text, zone);
     return at === undefined ? undefined : Math.floor(at / 1000);
   };
-  const job = filter.job === '' ? undefined : (await calls.job(filter.job)).id;
+  const job = filter.job === '' ? undefined : await calls.jobId(filter.job);
   const params = {
     cron_id: job,
     run_server: filter.node || undefined,
+    tag: filter.tag || undefined,
     search: filter.q || undefined,
     from: second(filter.from),
     to: second(filter.to),
@@ -115,6 +118,7 @@ function Bar({ filter }: { filter: Filter }) {
           <option key={node.name}>{node.name}</option>
         ))}
       </select>
+      <TagChoice tag={filter.tag} choose={(tag) => go(hereWith({ tag, page: undefined }), 'replace')} />
       {moment('from')}
       {moment('to')}
       <span class="field short">

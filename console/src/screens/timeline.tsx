@@ -2,8 +2,9 @@ import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 
 import * as calls from '../api/calls';
+import { ApiError } from '../api/client';
 import { learnNames, nameOf, names } from '../api/names';
-import type { Cell, Forecast, Histogram, Run } from '../api/types';
+import type { Cell, Forecast, Histogram, Run, Tag } from '../api/types';
 import { Axis } from '../parts/axis';
 import { ListTable, numeric } from '../parts/list_table';
 import { Head, Loaded } from '../parts/page';
@@ -24,43 +25,87 @@ const half = 12 * hour;
 const whole = 2 * half;
 const wide = whole / step;
 
+type By = 'node' | 'tag';
+
 interface Row {
-  name: string; // of a node, or "" for all
+  name: string; // of a node or a tag, or "" for all
   past: readonly (Cell | undefined)[];
+  forecast: Forecast | undefined; // of a node nobody knows it
+  jobs: number; // with the tag
+  isTooMuch: boolean; // the past has more runs than the node counts for a tag
 }
 
 interface Read {
+  by: By;
   from: number; // of the first cell
   present: number; // what is before it is past; it may be beside what is shown
   rows: Row[];
+  hidden: number; // tags that have no row
   forecast: Forecast | undefined;
 }
 
 const nothing: Histogram = { from: 0, to: 0, step, cells: [] };
 
+const mostTags = 12;
+
+/** What the timeline asks for. */
+interface Asked {
+  range: { from: number; to: number; step: number }; // of the past
+  hours: number; // of the forecast; 0: none
+}
+
+const readPast = ({ range }: Asked, more: object) =>
+  range.to > range.from ? calls.histogram({ ...range, ...more }) : Promise.resolve(nothing);
+const readAhead = ({ hours }: Asked, more: object) => (hours > 0 ? calls.forecast({ hours, ...more }) : Promise.resolve(undefined));
+
+/** @param place in what the past of all cells is spread */
+async function readNodes(asked: Asked, place: Histogram): Promise<Row[]> {
+  const found = await readPast(asked, { by: 'node' });
+  const names = [...new Set((found?.cells ?? []).map((cell) => cell.run_server ?? ''))].filter((name) => name !== '').sort();
+  return names.map((name) => {
+    const cells = found!.cells.filter((cell) => cell.run_server === name);
+    return { name, past: spread({ ...place, cells }), forecast: undefined, jobs: 0, isTooMuch: false };
+  });
+}
+
+/** Those that most jobs have, by name. */
+async function readTags(asked: Asked, place: Histogram): Promise<{ rows: Row[]; hidden: number }> {
+  const tags = [...((await calls.tags()) ?? [])].sort((a, b) => b.jobs - a.jobs);
+  const readRow = async ({ name, jobs }: Tag): Promise<Row> => {
+    const [past, forecast] = await Promise.all([
+      readPast(asked, { tag: name }).catch((error) => {
+        if (!(error instanceof ApiError) || error.field !== 'to') throw error;
+        return undefined;
+      }),
+      readAhead(asked, { tag: name }),
+    ]);
+    return { name, past: spread({ ...place, cells: past?.cells ?? [] }), forecast, jobs, isTooMuch: !past };
+  };
+  const rows = await Promise.all(tags.slice(0, mostTags).map(readRow));
+  return { rows: rows.sort((a, b) => (a.name < b.name ? -1 : 1)), hidden: tags.length - rows.length };
+}
+
 /** A day in cells of ten minutes, which begins some half days before this one does. */
-async function readTimeline(back: number): Promise<Read | undefined> {
+async function readTimeline(back: number, by: By): Promise<Read | undefined> {
   const present = Math.ceil(Date.now() / step) * step;
   const from = present - (back + 1) * half;
   const to = Math.min(from + whole, present);
-  const range = { from: from / 1000, to: to / 1000, step: step / 1000 };
-  const ask = (params: object) => (to > from ? calls.histogram({ ...range, ...params }) : Promise.resolve(nothing));
-  const [all, byNode, forecast] = await Promise.all([
-    ask({}),
-    ask({ by: 'node' }),
-    back > 0 ? undefined : calls.forecast({ hours: (from + whole - present) / hour + 1 }),
+  const asked: Asked = {
+    range: { from: from / 1000, to: to / 1000, step: step / 1000 },
+    hours: back > 0 ? 0 : (from + whole - present) / hour + 1,
+  };
+  const place: Histogram = { from, to, step, cells: [] };
+  const [all, forecast, { rows, hidden }] = await Promise.all([
+    readPast(asked, {}),
+    readAhead(asked, {}),
+    by === 'tag' ? readTags(asked, place) : readNodes(asked, place).then((found) => ({ rows: found, hidden: 0 })),
   ]);
   if (!all) return undefined;
-  const past: Histogram = { ...all, from, to, step };
-  const nodes = [...new Set((byNode?.cells ?? []).map((cell) => cell.run_server ?? ''))].filter((node) => node !== '').sort();
-  const rows: Row[] = [{ name: '', past: spread(past) }];
-  for (const node of nodes) {
-    rows.push({ name: node, past: spread({ ...past, cells: byNode!.cells.filter((cell) => cell.run_server === node) }) });
-  }
-  return { from, present, rows, forecast };
+  const first: Row = { name: '', past: spread({ ...place, cells: all.cells }), forecast, jobs: forecast?.jobs ?? 0, isTooMuch: false };
+  return { by, from, present, rows: [first, ...rows], hidden, forecast };
 }
 
-function paths(row: Row, { forecast, from, present }: Read) {
+function paths(row: Row, { from, present }: Read) {
   const steps = ['', '', '', '', ''];
   let bad = '';
   let miss = '';
@@ -70,26 +115,26 @@ function paths(row: Row, { forecast, from, present }: Read) {
     if (broken(cell) > 0) bad += `M${x} 16h1v6h-1z`;
     else if (cell.missed > 0) miss += `M${x + 0.1} 16.5h.8v5h-.8z`;
   });
-  if (row.name === '' && forecast) {
-    for (const cell of forecast.cells) {
-      const x = Math.floor((cell.at - from) / step);
-      if (cell.at >= present && x < wide) steps[heat(cell.fires)] += `M${x + 0.06} 7h.88v8h-.88z`;
-    }
+  for (const cell of row.forecast?.cells ?? []) {
+    const x = Math.floor((cell.at - from) / step);
+    if (cell.at >= present && x < wide) steps[heat(cell.fires)] += `M${x + 0.06} 7h.88v8h-.88z`;
   }
   return { steps, bad, miss };
 }
 
 interface Chosen {
-  node: string;
+  name: string; // of a node or a tag, or "" for all
   at: number;
 }
+
+const nameOfAll = (by: By) => t(by === 'tag' ? 'allJobs_' : 'allNodes');
 
 function Heat({ read, chosen, choose }: { read: Read; chosen: Chosen | undefined; choose: (cell: Chosen) => void }) {
   const zone = listZone.value;
   const onClick = (row: Row) => (event: MouseEvent) => {
     const box = (event.currentTarget as Element).getBoundingClientRect();
     const x = Math.floor(((event.clientX - box.left) / box.width) * wide);
-    choose({ node: row.name, at: read.from + x * step });
+    choose({ name: row.name, at: read.from + x * step });
   };
   const place = (read.present - read.from) / step;
   return (
@@ -98,7 +143,8 @@ function Heat({ read, chosen, choose }: { read: Read; chosen: Chosen | undefined
         const { steps, bad, miss } = paths(row, read);
         const total = row.past.reduce((sum, cell) => sum + (cell ? ran(cell) + cell.skipped : 0), 0);
         const failed = row.past.reduce((sum, cell) => sum + (cell ? broken(cell) : 0), 0);
-        const name = row.name || t('allNodes');
+        const name = row.name || nameOfAll(read.by);
+        const amount = row.isTooMuch ? t('tooManyRuns') : read.by === 'tag' ? t('nJobs', { n: row.jobs }) : t('fires', { n: total });
         return (
           <>
             <span class="label">{name}</span>
@@ -112,12 +158,12 @@ function Heat({ read, chosen, choose }: { read: Read; chosen: Chosen | undefined
               {steps.map((d, index) => index > 0 && d !== '' && <path key={index} class={`c${index}`} d={d} />)}
               {bad && <path class="s-bad" d={bad} />}
               {miss && <path class="s-miss" d={miss} />}
-              {chosen?.node === row.name && (
+              {chosen?.name === row.name && (
                 <path class="pickd" d={`M${(chosen.at - read.from) / step} 1h1v20h-1z`} />
               )}
               {place <= wide && <path class="now" d={`M${place} -2v26`} />}
             </svg>
-            <span class="value">{t('fires', { n: total })}</span>
+            <span class="value">{amount}</span>
           </>
         );
       })}
@@ -156,10 +202,10 @@ interface Fire {
 }
 
 /** The fires of a cell: rows of the ledger, or what is planned. */
-async function readCell({ node, at }: Chosen): Promise<{ fires: Fire[]; total: number }> {
+async function readCell({ name, at }: Chosen, by: By): Promise<{ fires: Fire[]; total: number }> {
   const range = { from: at / 1000, to: (at + step) / 1000, limit: 100 };
   if (at >= Date.now()) {
-    const planned = await calls.plannedFires(range);
+    const planned = await calls.plannedFires({ ...range, tag: (by === 'tag' && name) || undefined });
     const fires = (planned?.list ?? []).map((fire) => ({
       key: `${fire.cron_id} ${fire.at}`,
       at: fire.at,
@@ -168,7 +214,7 @@ async function readCell({ node, at }: Chosen): Promise<{ fires: Fire[]; total: n
     }));
     return { fires, total: planned?.total ?? 0 };
   }
-  const found = await calls.runs({ ...range, run_server: node || undefined });
+  const found = await calls.runs({ ...range, [by === 'tag' ? 'tag' : 'run_server']: name || undefined });
   await learnNames(found.list);
   const fires = found.list.map((run) => ({
     key: String(run.id),
@@ -179,15 +225,15 @@ async function readCell({ node, at }: Chosen): Promise<{ fires: Fire[]; total: n
   return { fires: fires.reverse(), total: found.total };
 }
 
-function CellFires({ chosen, close }: { chosen: Chosen; close: () => void }) {
+function CellFires({ chosen, by, close }: { chosen: Chosen; by: By; close: () => void }) {
   const zone = listZone.value;
-  const resource = useResource(() => readCell(chosen), `${chosen.node} ${chosen.at}`);
+  const resource = useResource(() => readCell(chosen, by), `${by} ${chosen.name} ${chosen.at}`);
   useKeys({ Escape: close });
   const times = t('fromTo', { from: hourAndMinute(chosen.at, zone), to: hourAndMinute(chosen.at + step, zone) });
   return (
     <section>
       <div class="sub">
-        <h2>{`${chosen.node || t('allNodes')}, ${times}`}</h2>
+        <h2>{`${chosen.name || nameOfAll(by)}, ${times}`}</h2>
         <span class="dim">{resource.data.value && t('fires', { n: resource.data.value.total })}</span>
         <span class="end faint">{t('movesCloses')}</span>
       </div>
@@ -318,14 +364,15 @@ function whenShown({ from }: Read, back: number): string {
 export function TimelineScreen() {
   const { query } = route.value;
   const back = Math.max(-1, Math.floor(Number(query.get('back') ?? 0)) || 0); // in steps of twelve hours; -1: ahead
+  const by: By = query.get('by') === 'tag' ? 'tag' : 'node';
   const chosen = useSignal<Chosen | undefined>(undefined);
   const tick = Math.floor(now.value / 60_000);
-  const resource = useResource(async () => ({ read: await readTimeline(back) }), `${back} ${tick}`);
-  useEffect(() => (chosen.value = undefined), [back]);
-  const move = (by: number) => {
-    const last = { node: '', at: Math.ceil(Date.now() / step) * step };
-    const { node, at } = chosen.value ?? last;
-    chosen.value = { node, at: at + by * step };
+  const resource = useResource(async () => ({ read: await readTimeline(back, by) }), `${back} ${by} ${tick}`);
+  useEffect(() => (chosen.value = undefined), [back, by]);
+  const move = (cells: number) => {
+    const last = { name: '', at: Math.ceil(Date.now() / step) * step };
+    const { name, at } = chosen.value ?? last;
+    chosen.value = { name, at: at + cells * step };
   };
   useKeys({ ArrowLeft: () => move(-1), ArrowRight: () => move(1) });
   return (
@@ -338,6 +385,14 @@ export function TimelineScreen() {
           </a>
           {back > -1 && <a href={hereWith({ back: back === 1 ? undefined : back - 1 })}>{t('later')}</a>}
         </span>
+        <span class="switch">
+          <a href={hereWith({ by: 'tag' })} aria-current={by === 'tag' ? 'true' : undefined}>
+            {t('byTag')}
+          </a>
+          <a href={hereWith({ by: undefined })} aria-current={by === 'node' ? 'true' : undefined}>
+            {t('byNode')}
+          </a>
+        </span>
       </Head>
       <Loaded of={resource}>
         {({ read }) =>
@@ -346,10 +401,11 @@ export function TimelineScreen() {
               <section class="list">
                 <Heat read={read} chosen={chosen.value} choose={(cell) => (chosen.value = cell)} />
                 <Legend />
+                {read.hidden > 0 && <p class="note">{t('tagsWithMostJobs', { n: read.hidden })}</p>}
               </section>
               <div class="pair">
                 {chosen.value ? (
-                  <CellFires chosen={chosen.value} close={() => (chosen.value = undefined)} />
+                  <CellFires chosen={chosen.value} by={read.by} close={() => (chosen.value = undefined)} />
                 ) : (
                   <section>
                     <p class="note">{t('clickCell')}</p>
