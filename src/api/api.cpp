@@ -22,10 +22,15 @@ namespace {
 constexpr std::int64_t largest_limit = 1'000;
 constexpr std::int64_t largest_page = 1'000'000'000;
 
-asio::awaitable<Response> describe(const Call&)
+asio::awaitable<Response> describe(const Call& call)
 {
+    const auto bodies = call.params.text("bodies");
+    if (bodies && *bodies != "json") {
+        throw HttpError(http::status::bad_request,
+                        "bodies: given '" + *bodies + "'; allowed is json, or nothing");
+    }
     Response response;
-    response.body = openapi();
+    response.body = bodies ? openapi_without_forms() : openapi();
     co_return response;
 }
 
@@ -83,6 +88,7 @@ void add_openapi_route(Router& router)
         .methods = {http::verb::get},
         .role = std::nullopt,
         .scope = Scope::none,
+        .params = {{.name = "bodies"}},
         .handler = describe,
     });
 }

@@ -156,7 +156,7 @@ json::object parameter_schema(const JobField& field)
                 return window;
             },
             [](const kind::Choice& kind) {
-                return json::object{{"enum", words_of(kind.words)}};
+                return json::object{{"type", "string"}, {"enum", words_of(kind.words)}};
             },
         },
         field.kind);
@@ -205,7 +205,7 @@ json::object row_schema(const JobField& field)
         },
         shown_value(field, Job()));
     if (const auto* const choice = std::get_if<kind::Choice>(&field.kind)) {
-        schema = {{"enum", words_of(choice->words)}};
+        schema = {{"type", "string"}, {"enum", words_of(choice->words)}};
     }
     schema["description"] = field.about;
     schema["default"] = to_json(shown_value(field, Job()));
@@ -260,7 +260,7 @@ void complete_examples(json::value& value)
     }
 }
 
-std::string describe()
+json::value describe()
 {
     json::value document = json::parse(openapi_text());
     json::object& schemas = document.at("components").at("schemas").as_object();
@@ -279,17 +279,38 @@ std::string describe()
         }
     }
     describe_channels(schemas.at("ChannelFields").at("properties").as_object());
-    schemas["Cause"] = {{"description", "why, for programs; empty where the state says it"},
+    schemas["Cause"] = {{"type", "string"},
+                        {"description", "why, for programs; empty where the state says it"},
                         {"enum", words_of(cause_words)}};
     complete_examples(document);
-    return json::serialize(document);
+    return document;
+}
+
+json::value describe_without_forms()
+{
+    json::value document = describe();
+    for (auto& path : document.at("paths").as_object()) {
+        for (auto& operation : path.value().as_object()) {
+            json::object* const call = operation.value().if_object();
+            json::value* const body = call != nullptr ? call->if_contains("requestBody") : nullptr;
+            if (body == nullptr) continue;
+            body->at("content").as_object().erase("application/x-www-form-urlencoded");
+        }
+    }
+    return document;
 }
 
 }  // namespace
 
 std::string_view openapi()
 {
-    static const std::string description = describe();
+    static const std::string description = json::serialize(describe());
+    return description;
+}
+
+std::string_view openapi_without_forms()
+{
+    static const std::string description = json::serialize(describe_without_forms());
     return description;
 }
 

@@ -105,6 +105,24 @@ TEST_F(OpenApiTest, IsServed)
     EXPECT_EQ(description_.at("openapi"), "3.1.0");
 }
 
+TEST_F(OpenApiTest, IsServedWithoutForms)
+{
+    const std::string body = get("/openapi.json?bodies=json").body;
+    EXPECT_EQ(body.find("\"application/x-www-form-urlencoded\""), std::string::npos);
+    const value without = boost::json::parse(body);
+    for (const auto& path : description_.at("paths").as_object()) {
+        for (const auto& operation : path.value().as_object()) {
+            const auto* const call = operation.value().if_object();
+            if (call == nullptr || !call->contains("requestBody")) continue;
+            const auto& bodies = without.at("paths").at(path.key()).at(operation.key());
+            EXPECT_TRUE(
+                bodies.at("requestBody").at("content").as_object().contains("application/json"))
+                << path.key();
+        }
+    }
+    EXPECT_EQ(get("/openapi.json?bodies=xml").status, 400U);
+}
+
 TEST_F(OpenApiTest, DescribesEveryRouteWithItsParametersAndNothingElse)
 {
     std::set<std::string> routed;
