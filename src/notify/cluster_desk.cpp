@@ -99,6 +99,8 @@ asio::awaitable<void> ClusterDesk::look()
         } else {
             begun_in_ = 0;
             cluster_.unsaved.clear();
+            // Once it dispatches, it hears itself.
+            dispatcher_heard_ = parts_.dispatcher_heard();
             co_await look_for_a_dispatcher();
         }
     } catch (const StoreError&) {
@@ -133,7 +135,20 @@ asio::awaitable<void> ClusterDesk::begin(Epoch epoch)
     cluster_.watched = kept.value_or(WatchedCluster());
     begun_in_ = epoch;
     next_save_ = {};
-    cluster_.add(rules_.begin(cluster_.watched, epoch, parts_.clock.now()));
+    cluster_.add(rules_.begin(cluster_.watched, epoch, parts_.clock.now(), seen_before()));
+}
+
+SeenBefore ClusterDesk::seen_before()
+{
+    SeenBefore seen;
+    if (dispatcher_heard_ != SteadyTime{}) {
+        const auto since = parts_.clock.steady_now() - dispatcher_heard_;
+        seen.dispatcher_heard =
+            parts_.clock.now() - std::chrono::duration_cast<std::chrono::milliseconds>(since);
+    }
+    seen.store_away_since = std::exchange(store_away_since_, std::nullopt);
+    is_store_away_ = false;
+    return seen;
 }
 
 /// Stored when it changes. Throws StoreError and Deposed.
@@ -231,7 +246,16 @@ asio::awaitable<void> ClusterDesk::look_for_a_dispatcher()
         channels_ = store.notices().channels();
         return read_kept(store, the_cluster);
     };
-    std::optional<WatchedCluster> kept = co_await parts_.store.call(read);
+    const WallTime asked_at = parts_.clock.now();
+    std::optional<WatchedCluster> kept;
+    try {
+        kept = co_await parts_.store.call(read);
+    } catch (const StoreError&) {
+        if (!is_store_away_) store_away_since_ = asked_at;
+        is_store_away_ = true;
+        throw;
+    }
+    is_store_away_ = false;
     if (!kept || kept->is_left || parts_.epoch() != 0) {
         stands_in_ = false;
         co_return;

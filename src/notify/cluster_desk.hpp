@@ -77,6 +77,7 @@ private:
     asio::awaitable<void> look();
     asio::awaitable<void> look_as_dispatcher(Epoch epoch);
     asio::awaitable<void> begin(Epoch epoch);
+    SeenBefore seen_before();
     asio::awaitable<void> look_at_self();
     asio::awaitable<void> save_or_send(Sheet& sheet, Epoch epoch);
     asio::awaitable<void> save(Sheet& sheet, Epoch epoch);
@@ -90,6 +91,10 @@ private:
     Sheet cluster_;
     Sheet own_;
     bool is_own_read_ = false;
+    // What this node has seen while it does not dispatch.
+    SteadyTime dispatcher_heard_{};
+    bool is_store_away_ = false;
+    std::optional<WallTime> store_away_since_;  ///< the last time
     Epoch begun_in_ = 0;
     std::vector<NoticeChannel> channels_;  ///< as far as is known
     SteadyTime next_save_{};               ///< of what is known of the cluster

@@ -14,6 +14,9 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto forgotten_after = std::chrono::days(7);
+/// How long a message may be on its way to a channel.
+constexpr auto time_to_send = 10s;
+constexpr std::string_view told_afterwards = "Nobody was there to tell it while it lasted.";
 
 /// In ids, which go into headers of mails and of HTTP.
 std::string node_in_id(NodeName node)
@@ -82,6 +85,14 @@ public:
         if (alarm.told_at || now_ - *alarm.since < after || !wants(kind)) return;
         alarm.told_at = now_;
         tell_change(kind, node, alarm, about(kind, node, alarm, *alarm.since));
+    }
+
+    /// It is wrong since then, and somebody has told it who could not store that.
+    void was_told(NoticeKind kind, const NodeName& node, WallTime since)
+    {
+        ClusterAlarm& alarm = watched_.alarms[{kind, node}];
+        alarm.since = since;
+        if (wants(kind)) alarm.told_at = since + settings_.after;
     }
 
     void right(NoticeKind kind, const NodeName& node)
@@ -200,16 +211,33 @@ private:
     std::vector<Notice> notices_;
 };
 
-std::vector<Notice> ClusterRules::begin(WatchedCluster& watched, Epoch epoch, WallTime now) const
+std::vector<Notice> ClusterRules::begin(WatchedCluster& watched, Epoch epoch, WallTime now,
+                                        const SeenBefore& seen) const
 {
     Look look(*this, watched, now);
     const bool is_new = watched.epoch == 0;
+    const WallTime last_sign =
+        std::max(watched.seen_at, std::min(seen.dispatcher_heard.value_or(watched.seen_at), now));
     const bool was_to_dispatch = !is_new && !watched.is_left;
     const auto alarm = watched.alarms.find({NoticeKind::no_dispatcher, NodeName()});
     const bool is_known = alarm != watched.alarms.end() && alarm->second.since;
-    if (was_to_dispatch && !is_known && now - watched.seen_at >= settings_.after) {
-        look.wrong(NoticeKind::no_dispatcher, "", watched.seen_at,
-                   "Nobody was there to tell it while it lasted.", settings_.after);
+    // What has been stored since then says more about it.
+    const bool was_away = !is_new && seen.store_away_since &&
+                          watched.seen_at <= *seen.store_away_since + clock_notice;
+    if (was_away) {
+        const WallTime since = *seen.store_away_since;
+        const bool is_told = last_sign - since >= settings_.after + time_to_send;
+        if (is_told) {
+            look.was_told(NoticeKind::store_away, "", since);
+        } else {
+            look.wrong(NoticeKind::store_away, "", since, std::string(told_afterwards),
+                       settings_.after);
+        }
+        look.right(NoticeKind::store_away, "");
+    }
+    if (was_to_dispatch && !is_known && now - last_sign >= settings_.after) {
+        look.wrong(NoticeKind::no_dispatcher, "", last_sign, std::string(told_afterwards),
+                   settings_.after);
     }
     look.right(NoticeKind::no_dispatcher, "");
     watched.epoch = epoch;

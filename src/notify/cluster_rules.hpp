@@ -72,6 +72,14 @@ struct OwnFacts {
     std::optional<WallTime> certificate_expiry = {};  ///< of its API; not set: it is not encrypted
 };
 
+/// What a node has seen before it dispatches. The dispatcher before it may have died with what it
+/// could not store.
+struct SeenBefore {
+    std::optional<WallTime> dispatcher_heard;  ///< the last one
+    /// Since when the store was away, the last time, as this node's own calls say; it answers now.
+    std::optional<WallTime> store_away_since;
+};
+
 /// Which notices the life of the nodes and the cluster gives. Pure: a function of what is known, of
 /// what was kept, and of moments, so that the next dispatcher goes on where the last one stopped.
 ///
@@ -91,8 +99,10 @@ class ClusterRules {
 public:
     explicit ClusterRules(ClusterNotices settings) : settings_(std::move(settings)) {}
 
-    /// A dispatcher begins. When nobody dispatched for long before, that is told, and its end.
-    std::vector<Notice> begin(WatchedCluster& watched, Epoch epoch, WallTime now) const;
+    /// A dispatcher begins. When nobody dispatched for long before, that is told, and its end; and
+    /// the same of a store that was away when the last dispatcher died.
+    std::vector<Notice> begin(WatchedCluster& watched, Epoch epoch, WallTime now,
+                              const SeenBefore& seen = {}) const;
 
     /// What the dispatcher sees, again and again.
     std::vector<Notice> look(WatchedCluster& watched, const ClusterFacts& facts) const;

@@ -249,6 +249,39 @@ TEST_F(ClusterDeskTest, WhileTheStoreIsAwayTheDispatcherSendsItselfAndThenTheOut
         << "a channel that has the first one does not get it again";
 }
 
+TEST_F(ClusterDeskTest, TheEndOfAnOutageIsToldAlthoughItsDispatcherDiedInIt)
+{
+    Node first(*this, one, 1);
+    Node second(*this, two, 0);
+    is_heard_ = true;
+    enum class Stage : std::uint8_t { begun, away, told, dead } stage = Stage::begun;
+    int looks = 0;
+    run_until({&first, &second}, [&] {
+        if (stage == Stage::begun && kept()) {
+            stage = Stage::away;
+            database_->execute("ALTER TABLE notice_term RENAME TO notice_term_away");
+            database_->execute("ALTER TABLE notice_job RENAME TO notice_job_away");
+            store_away_since_ = clock_.now();
+        } else if (stage == Stage::away && server_.requests.empty()) {
+            clock_.move(50ms);
+        } else if (stage == Stage::away) {
+            stage = Stage::told;
+            clock_.move(25s);
+        } else if (stage == Stage::told && ++looks > 200) {  // node two hears it until now
+            stage = Stage::dead;
+            first.epoch = 0;
+            is_heard_ = false;
+            database_->execute("ALTER TABLE notice_term_away RENAME TO notice_term");
+            database_->execute("ALTER TABLE notice_job_away RENAME TO notice_job");
+            second.epoch = 2;
+        }
+        return stage == Stage::dead && !outbox().empty();
+    });
+    ASSERT_EQ(server_.requests.size(), 1U);
+    EXPECT_THAT(server_.requests[0], HasSubstr("webhook-id: store-away-"));
+    EXPECT_THAT(outbox(), ElementsAre("recovered-store-away"));
+}
+
 TEST_F(ClusterDeskTest, WhatANodeAloneKnowsItTellsItself)
 {
     Node first(*this, one, 1);

@@ -151,6 +151,47 @@ TEST_F(ClusterRulesTest, ThatNobodyDispatchedIsToldByTheNextOneIfNobodyCouldBefo
     EXPECT_THAT(look_after(1s), IsEmpty());
 }
 
+TEST_F(ClusterRulesTest, TheNextDispatcherTellsTheEndOfAnOutageInWhichTheLastOneDied)
+{
+    // The last one told it, could not store that, and died five minutes later.
+    facts_.now += 10min;
+    const SeenBefore seen{noon + 5min, noon + 1s};
+    const auto told = rules_->begin(watched_, 8, facts_.now, seen);
+    ASSERT_THAT(titles(told), ElementsAre("the database answers again", "no node dispatches",
+                                          "a node dispatches again"));
+    EXPECT_EQ(told[0].at - *told[0].since, 10min - 1s);
+    EXPECT_EQ(told[2].at - *told[2].since, 5min) << "so long the last one was heard";
+    EXPECT_THAT(look_after(1s), IsEmpty());
+}
+
+TEST_F(ClusterRulesTest, AnOutageThatTheLastDispatcherCouldNotTellIsToldAfterwards)
+{
+    facts_.now += 10min;
+    const SeenBefore seen{noon + 30s, noon + 1s};
+    EXPECT_THAT(titles(rules_->begin(watched_, 8, facts_.now, seen)),
+                ElementsAre("the database does not answer", "the database answers again",
+                            "no node dispatches", "a node dispatches again"));
+}
+
+TEST_F(ClusterRulesTest, AnOutageOfOneNodeAloneOrAShortOneIsNotToldByTheNextDispatcher)
+{
+    facts_.now += 40s;
+    EXPECT_THAT(titles(rules_->begin(watched_, 8, facts_.now, {noon + 5s, noon + 1s})), IsEmpty());
+    // Its own calls have failed for long, and the last dispatcher has stored something since.
+    facts_.now += 10min;
+    EXPECT_THAT(look(), IsEmpty());
+    facts_.now += 10s;
+    EXPECT_THAT(titles(rules_->begin(watched_, 9, facts_.now, {facts_.now, facts_.now - 5min})),
+                IsEmpty());
+}
+
+TEST_F(ClusterRulesTest, ADispatcherThatWasHeardUntilNowWasThereAlthoughItStoredNothing)
+{
+    facts_.now += 10min;
+    EXPECT_THAT(titles(rules_->begin(watched_, 8, facts_.now, {facts_.now - 2s, std::nullopt})),
+                IsEmpty());
+}
+
 TEST_F(ClusterRulesTest, ANodeThatStandsInTellsItOnceUnderOneId)
 {
     facts_.now += 70s;
