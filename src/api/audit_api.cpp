@@ -98,9 +98,12 @@ void write_report(JsonWriter& json, const AuditReport& report)
     json.field("due", report.due);
     json.field("rows", report.rows);
     json.field("requested", report.requested);
+    json.field("rehearsals", report.rehearsals);
     for (std::size_t kind = 0; kind < finding_names.size(); ++kind) {
         json.field(finding_names[kind], report.found[kind]);
     }
+    json.field("late_p50", report.lateness.quantile(0.5));
+    json.field("late_p99", report.lateness.quantile(0.99));
     json.field("unjudged_fires", report.unjudged_fires);
     json.field("unjudged_rows", report.unjudged_rows);
     json.key("outcomes");

@@ -141,7 +141,7 @@ void write_listed(JsonWriter& json, const Job& job, const JobInsight& insight, c
 {
     json.begin_object();
     write_job_fields(json, job, view);
-    write_past(json, insight, strip);
+    write_past(json, job, insight, strip, view.now);
     json.end_object();
 }
 
@@ -313,7 +313,7 @@ asio::awaitable<Response> show_job(const ApiContext& context, const Call& call)
     const auto write = [&](JsonWriter& json) {
         json.begin_object();
         write_job_fields(json, *job, view);
-        write_past(json, insight, Strip::shown);
+        write_past(json, *job, insight, Strip::shown, view.now);
         json.key("next");
         json.begin_array();
         for (const std::string& time : fires.times) json.value(time);

@@ -8,6 +8,7 @@
 #include "http/answer.hpp"
 #include "insight/agenda.hpp"
 #include "insight/badge.hpp"
+#include "model/unusual.hpp"
 #include "store/pause_store.hpp"
 
 #include <spdlog/fmt/fmt.h>
@@ -38,15 +39,32 @@ constexpr std::size_t no_output = 1;
 
 // Statistics.
 
+/// From where on a run is unusual; null: no run is, or too little is known.
+void write_limits(JsonWriter& json, const Job& job, const JobStatistics& past)
+{
+    const bool is_daemon = job.kind == JobKind::daemon;
+    const UsualRun usual = is_daemon ? UsualRun() : usual_run_of(past);
+    field_duration(json, "slow_after",
+                   job.slow_after > 0s ? std::optional<std::chrono::milliseconds>(job.slow_after)
+                                       : usual.time.slow_after);
+    field_duration(json, "fast_before", usual.time.fast_before);
+    json.field("most_output", usual.most_output);
+    json.field("most_memory", usual.most_memory);
+    json.field("writes", usual.writes);
+}
+
 asio::awaitable<Response> show_statistics(const ApiContext& context, const Call& call)
 {
     const JobId id = parse_job_id("id", call.id);
-    const auto find = [id](Store& store) -> std::optional<JobInsight> {
-        if (!store.find_job(id)) return std::nullopt;
-        return store.find_insights({&id, 1}).front();
+    std::optional<JobInsight> insight;
+    const auto find = [id, &insight](Store& store) {
+        std::optional<Job> job = store.find_job(id);
+        if (job) insight = store.find_insights({&id, 1}).front();
+        return job;
     };
-    const std::optional<JobInsight> insight = co_await context.store.call(find);
-    if (!insight) refuse_unknown_job(call.id);
+    const std::optional<Job> job = co_await context.store.call(find);
+    if (!job) refuse_unknown_job(call.id);
+    const WallTime now = context.clock.now();
     const auto write = [&](JsonWriter& json) {
         const JobStatistics& past = insight->statistics;
         json.begin_object();
@@ -62,7 +80,14 @@ asio::awaitable<Response> show_statistics(const ApiContext& context, const Call&
         json.field("late_p50", past.lateness().quantile(0.5));
         json.field("usual_output", past.output().quantile(0.5));
         json.field("usual_memory", past.memory().quantile(0.5));
-        write_past(json, *insight, Strip::shown);
+        write_limits(json, *job, past);
+        json.key("late_goal");
+        if (job->late_goal.count() > 0) {
+            json.value(std::int64_t{job->late_goal.count()});
+        } else {
+            json.null();
+        }
+        write_past(json, *job, *insight, Strip::shown, now);
         json.end_object();
     };
     co_return answer(write);
@@ -126,7 +151,7 @@ void add_cells_of(Store& store, EntryQuery query, std::int64_t step, std::size_t
         }
         for (const LedgerEntry& entry : entries) {
             const auto outcome = outcome_of(entry.state, entry.reason.cause);
-            if (!outcome) continue;
+            if (!outcome || entry.rehearsal) continue;
             EndedRun run;
             run.scheduled_at = entry.id.scheduled_at;
             run.attempt = entry.id.attempt;
@@ -258,7 +283,7 @@ void read_failing(Store& store, Overview& seen)
         constexpr std::size_t some = 8;
         std::optional<LogRow>& newest = seen.newest_of_failing.emplace_back();
         for (LogRow& row : store.job_rows_before(id, seen.at + 1h, some)) {
-            const bool has_ended = has_run(row.run.state);
+            const bool has_ended = has_run(row.run.state) && !row.run.rehearsal;
             if (has_ended && !newest) newest = std::move(row);
         }
     }

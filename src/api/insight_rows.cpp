@@ -26,8 +26,10 @@ void write_brief_fields(JsonWriter& json, const LogRow& row)
     json.field("http_status", run.http_status);
     field_millis(json, "retry_at", row.retry_at);
     json.field("requested_by", row.requested_by);
+    json.field("rehearsal", run.rehearsal);
     json.field("fires", row.fires);
     field_millis(json, "gap_end", row.gap_end);
+    write_oddities(json, row.oddities);
 }
 
 void write_brief(JsonWriter& json, const std::optional<LogRow>& row)

@@ -54,6 +54,14 @@ public:
         put_quantile(duration_, "0.95", past.use_time(), 0.95);
         put_quantile(lateness_, "0.5", past.lateness(), 0.5);
         put_quantile(lateness_, "0.99", past.lateness(), 0.99);
+        if (job.late_goal.count() == 0) return;
+        constexpr double millis = 1000;
+        put(goal_, static_cast<double>(job.late_goal.count()) / millis);
+        // A goal that is new has no fires yet.
+        const bool is_counted = insight.goal.goal() == job.late_goal;
+        const GoalCount count = is_counted ? insight.goal.all() : GoalCount();
+        put(goal_fires_, static_cast<double>(count.fires));
+        put(goal_met_, static_cast<double>(count.met));
     }
 
     void leave_out(std::size_t jobs)
@@ -66,7 +74,7 @@ public:
         std::vector<MetricFamily> all;
         for (MetricFamily* const family :
              {&runs_, &successes_, &running_, &stopped_, &failing_, &missed_, &last_success_,
-              &duration_, &lateness_, &left_out_}) {
+              &duration_, &lateness_, &goal_, &goal_fires_, &goal_met_, &left_out_}) {
             if (!family->metric.empty()) all.push_back(std::move(*family));
         }
         return all;
@@ -97,6 +105,18 @@ private:
     MetricFamily lateness_{"peercron_job_lateness_seconds",
                            "How much after their time runs of the job usually start",
                            MetricType::Gauge,
+                           {}};
+    MetricFamily goal_{"peercron_job_late_goal_seconds",
+                       "How soon after its time a fire of the job should start",
+                       MetricType::Gauge,
+                       {}};
+    MetricFamily goal_fires_{"peercron_job_goal_fires_total",
+                             "Fires of the job since it has this goal, the missed ones too",
+                             MetricType::Counter,
+                             {}};
+    MetricFamily goal_met_{"peercron_job_goal_met_total",
+                           "Those of them that started in time",
+                           MetricType::Counter,
                            {}};
     MetricFamily left_out_{"peercron_jobs_left_out",
                            "Jobs that are not here, because there are more than [metrics] jobs",

@@ -35,6 +35,7 @@ constexpr ParamType type_of(const FieldKind& kind)
                           [](const kind::Size&) { return ParamType::amount; },
                           [](const kind::Moment&) { return ParamType::integer; },
                           [](const kind::Duration&) { return ParamType::integer; },
+                          [](const kind::Millis&) { return ParamType::integer; },
                           [](const kind::Window&) { return ParamType::amount; },
                           [](const kind::Words&) { return ParamType::words; },
                           [](const kind::Lines&) { return ParamType::lines; },
@@ -205,6 +206,7 @@ std::optional<FieldValue> read_value(const Params& params, const JobField& field
                           [&](const kind::Duration& kind) {
                               return value_if_given(params.integer(name, kind.least, kind.most));
                           },
+                          [&](const kind::Millis& kind) { return number(kind.most); },
                           [&](const kind::Window& kind) -> std::optional<FieldValue> {
                               const auto text = params.text(name);
                               if (!text) return std::nullopt;

@@ -44,6 +44,18 @@ std::optional<RunState> read_state(const Params& params)
     return state;
 }
 
+/// nullopt: in anything.
+std::optional<Oddity> read_oddity(std::string_view given)
+{
+    constexpr std::string_view any = "any";
+    const auto oddity = parse_oddity(given);
+    if (!oddity && given != any) {
+        refuse(fmt::format("unusual: given {}; {}, {} is allowed", quote_utf8(given), any,
+                           fmt::join(oddity_words, ", ")));
+    }
+    return oddity;
+}
+
 /// "1,2,3"; not empty.
 std::vector<std::int64_t> read_ids(std::string_view text)
 {
@@ -70,6 +82,10 @@ LogFilter read_filter(const Params& params)
     filter.run_server = params.text("run_server");
     filter.state = read_state(params);
     filter.missed = params.boolean("missed").value_or(false);
+    if (const auto given = params.text("unusual")) {
+        filter.unusual = true;
+        filter.oddity = read_oddity(*given);
+    }
     filter.from = params.time("from");
     filter.to = params.time("to");
     if (filter.from && filter.to && *filter.from >= *filter.to) {
@@ -230,6 +246,7 @@ void add_log_routes(Router& router, const ApiContext& context)
                    {.name = "run_server"},
                    {.name = "state"},
                    {.name = "missed", .type = ParamType::boolean},
+                   {.name = "unusual"},
                    {.name = "from", .type = ParamType::time},
                    {.name = "to", .type = ParamType::time},
                    {.name = "after_id", .type = ParamType::integer},

@@ -149,6 +149,7 @@ json::object parameter_schema(const JobField& field)
                 time["minimum"] = kind.least;
                 return time;
             },
+            [](const kind::Millis& kind) { return number_schema(kind.most); },
             [](const kind::Window& kind) {
                 json::object window = number_schema(kind.most);
                 window["type"] = json::array{"integer", "string"};

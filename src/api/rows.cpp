@@ -111,7 +111,44 @@ void write_pauses(JsonWriter& json, std::span<const Pause> pauses, WallTime now)
     json.end_array();
 }
 
-void write_past(JsonWriter& json, const JobInsight& insight, Strip strip)
+void write_oddities(JsonWriter& json, const Oddities& oddities)
+{
+    json.key("unusual");
+    json.begin_array();
+    for (std::size_t i = 0; i < oddity_words.size(); ++i) {
+        if (oddities.test(i)) json.value(oddity_words[i]);
+    }
+    json.end_array();
+}
+
+namespace {
+
+/// Of the last days; without a goal all is null.
+void write_goal(JsonWriter& json, std::chrono::milliseconds goal, const GoalRecord& record,
+                WallTime now)
+{
+    constexpr double thousandths = 1000;
+    const bool has_goal = goal.count() > 0;
+    // Until the first fire after a change the record is of the goal before.
+    const GoalCount count = record.goal() == goal ? record.lately(now) : GoalCount();
+    const auto if_goal = [has_goal](std::int64_t number) {
+        return has_goal ? std::optional(number) : std::nullopt;
+    };
+    json.field("goal_fires", if_goal(count.fires));
+    json.field("goal_met", if_goal(count.met));
+    json.key("goal_percent");
+    const auto share = count.share();
+    if (has_goal && share) {
+        json.value(static_cast<double>(*share) / thousandths);
+    } else {
+        json.null();
+    }
+}
+
+}  // namespace
+
+void write_past(JsonWriter& json, const Job& job, const JobInsight& insight, Strip strip,
+                WallTime now)
 {
     const JobStatistics& past = insight.statistics;
     const auto last = past.last_outcome();
@@ -123,6 +160,8 @@ void write_past(JsonWriter& json, const JobInsight& insight, Strip strip)
     json.field("usual_time", past.use_time().quantile(0.5));
     json.field("usual_p95", past.use_time().quantile(0.95));
     json.field("late_p99", past.lateness().quantile(0.99));
+    write_goal(json, job.late_goal, insight.goal, now);
+    write_oddities(json, insight.oddities);
     if (strip == Strip::left_out) return;
     json.field("last_runs_by", past.is_by_minute() ? "minute" : "run");
     json.key("last_runs");
@@ -163,11 +202,13 @@ void write_log_fields(JsonWriter& json, const LogRow& row, const NamesOfJobs& na
     json.field("attempt", run.id.attempt);
     json.field("epoch", run.epoch);
     json.field("requested_by", row.requested_by);
+    json.field("rehearsal", run.rehearsal);
     field_millis(json, "retry_at", row.retry_at);
     json.field("cpu_time", std::int64_t{run.cpu_time.count()});
     json.field("max_rss", run.max_rss);
     json.field("output_bytes", run.output_bytes);
     json.field("output_cut", row.output_cut);
+    write_oddities(json, row.oddities);
     json.key("name");
     const auto name = names.find(run.id.job);
     if (name == names.end()) {

@@ -41,7 +41,11 @@ void write_job_fields(JsonWriter& json, const Job& job, const JobView& view);
 enum class Strip : std::uint8_t { left_out, shown };
 
 /// What a list shows of a job's past, into an object that is open.
-void write_past(JsonWriter& json, const JobInsight& insight, Strip strip);
+void write_past(JsonWriter& json, const Job& job, const JobInsight& insight, Strip strip,
+                WallTime now);
+
+/// An array of words: in what a run is not as usual.
+void write_oddities(JsonWriter& json, const Oddities& oddities);
 
 void write_pause(JsonWriter& json, const Pause& pause, WallTime now);
 void write_pauses(JsonWriter& json, std::span<const Pause> pauses, WallTime now);

@@ -51,7 +51,7 @@ void check_inputs(const Job& job, const RunRequest& request)
 
 /// A daemon is started by hand only where it could be up, and is not.
 /// @throws HttpError 409.
-void check_daemon(const Job& job, const DaemonViews& daemons, WallTime now)
+void check_daemon(const Job& job, const DaemonViews& daemons, bool is_rehearsal, WallTime now)
 {
     const auto daemon = daemons.find(job.id);
     if (daemon == daemons.end()) return;
@@ -59,6 +59,7 @@ void check_daemon(const Job& job, const DaemonViews& daemons, WallTime now)
     if (daemon->second.is_up) why = "it is up; a daemon runs once at a time";
     if (!is_open(job, now)) why = "it is outside its window";
     if (job.stop) why = "it is stopped; /cron/start starts it";
+    if (is_rehearsal) why = "it is a daemon, which has no rehearsals";
     if (why.empty()) return;
     throw HttpError(http::status::conflict, fmt::format("job {} was not started: {}", job.id, why));
 }
@@ -75,9 +76,10 @@ asio::awaitable<Response> run_job_now(const ApiContext& context, const Call& cal
     };
     const std::optional<Job> job = co_await context.store.call(find);
     if (!job) refuse_unknown_job(call.id);
-    check_daemon(*job, daemons, now);
     RunRequest request{to_string(call.caller),
                        split_lines(call.params.text("inputs").value_or(""))};
+    request.rehearsal = call.params.boolean("rehearsal").value_or(false);
+    check_daemon(*job, daemons, request.rehearsal, now);
     request.without_chain = !call.params.boolean("chain").value_or(true);
     check_inputs(*job, request);
     auto asked = context.run_now(id, to_string(request));
@@ -86,7 +88,8 @@ asio::awaitable<Response> run_job_now(const ApiContext& context, const Call& cal
         throw HttpError(http::status::service_unavailable,
                         fmt::format("job {} was not run: {}", id, run.error().message));
     }
-    note_act(context, call.caller, "run now", fmt::format("job {} {}", id, job->name));
+    note_act(context, call.caller, request.rehearsal ? "rehearsal" : "run now",
+             fmt::format("job {} {}", id, job->name));
     co_return co_await answer_with_row(context, *run);
 }
 
@@ -141,6 +144,7 @@ std::string why_not_again(const LogRow& newest)
     const std::string what =
         fmt::format("attempt {} of this fire (run {}) ", newest.run.id.attempt, newest.id);
     if (newest.legacy) return "the run is older than the ledger";
+    if (newest.run.rehearsal) return "the run is a rehearsal";
     if (newest.fires > 1) {
         return fmt::format("the row stands for {} missed fires, not for one run", newest.fires);
     }
@@ -233,7 +237,8 @@ void add_run_routes(Router& router, const ApiContext& context)
         .scope = Scope::job,
         .mutates = true,
         .params = {{.name = "inputs", .type = ParamType::lines},
-                   {.name = "chain", .type = ParamType::boolean}},
+                   {.name = "chain", .type = ParamType::boolean},
+                   {.name = "rehearsal", .type = ParamType::boolean}},
         .strictness = Strictness::strict,
         .handler = bind(context, run_job_now),
     });

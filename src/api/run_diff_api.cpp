@@ -59,7 +59,7 @@ std::optional<ComparedRuns> compare_runs(Store& store, std::int64_t id)
     compared.run = *std::move(run);
     const RunId& which = compared.run.run.id;
     for (const LogRow& row : store.job_rows_before(which.job, which.scheduled_at, furthest)) {
-        if (row.run.state != RunState::success) continue;
+        if (row.run.state != RunState::success || row.run.rehearsal) continue;
         compared.success = store.find_log_row(row.id);
         break;
     }

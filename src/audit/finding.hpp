@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "model/distribution.hpp"
 #include "model/run.hpp"
 
 #include <array>
@@ -74,13 +75,17 @@ struct AuditReport {
     std::int64_t unknown_jobs = 0;  ///< have rows, but no history that says what was due
     std::int64_t due = 0;           ///< fires that were due, the missing ones too
     std::int64_t rows = 0;
-    std::int64_t requested = 0;  ///< rows of runs that somebody asked for by hand
+    std::int64_t requested = 0;   ///< rows of runs that somebody asked for by hand
+    std::int64_t rehearsals = 0;  ///< those of them that were rehearsals: their ends count nowhere
 
     std::array<std::int64_t, finding_names.size()> found{};  ///< fires, by FindingKind
 
     // What cannot be judged: of unknown jobs, around a change of the job, at its limit of runs.
     std::int64_t unjudged_fires = 0;
     std::int64_t unjudged_rows = 0;
+
+    /// By how much fires of schedules, and their further attempts, started after their time, in ms.
+    Distribution lateness;
 
     /// How many fires ended (or stand) so, by state and cause: why fires did not run.
     std::map<std::pair<RunState, Cause>, std::int64_t> outcomes;

@@ -109,6 +109,10 @@ bool JobAudit::pass(WallTime until, std::size_t& budget)
 void JobAudit::take(const LedgerEntry& row)
 {
     ++report_.rows;
+    if (row.rehearsal) {
+        take_rehearsal(row);
+        return;
+    }
     count_outcome(row);
     const bool runs_once_more = row.state != RunState::revoked && !has_run(row.state);
     if (row.id.attempt == 1 && runs_once_more) ++not_run_;
@@ -147,6 +151,14 @@ void JobAudit::take(const LedgerEntry& row)
         ++group_->started;
         group_->last_start = row.started_at.value_or(row.id.scheduled_at);
     }
+    judge_row(row);
+}
+
+/// No fire, and whatever becomes of it says nothing about the job. But it has to end.
+void JobAudit::take_rehearsal(const LedgerEntry& row)
+{
+    ++report_.requested;
+    ++report_.rehearsals;
     judge_row(row);
 }
 
@@ -265,6 +277,7 @@ void JobAudit::judge_row(const LedgerEntry& row)
     judge_jitter(row);
     if (row.requested || !row.started_at || (row.id.attempt != 1 && !row.retry_at)) return;
     const milliseconds late = *row.started_at - row.retry_at.value_or(row.id.scheduled_at);
+    report_.lateness.add(late.count());
     if (late > rules_.late && !may_wait(row.id.scheduled_at)) {
         add(FindingKind::late, row, fmt::format("started {} late", in_seconds(late)));
     }

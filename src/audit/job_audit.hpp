@@ -108,6 +108,7 @@ private:
 
     const Version* daemon_version_at(WallTime time) const;
     void take_daemon(const LedgerEntry& row, const Version& version);
+    void take_rehearsal(const LedgerEntry& row);
     void finish_daemon();
     void find_next_due(WallTime after);
     void judge_absent(WallTime fire);

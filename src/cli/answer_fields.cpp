@@ -41,6 +41,13 @@ std::int64_t AnswerFields::number_or(std::string_view name, std::int64_t otherwi
     return number(name).value_or(otherwise);
 }
 
+std::optional<double> AnswerFields::real(std::string_view name) const
+{
+    const json::value* const value = find(name);
+    if (value == nullptr || !value->is_number()) return std::nullopt;
+    return value->to_number<double>();
+}
+
 bool AnswerFields::flag(std::string_view name) const
 {
     const json::value* const value = find(name);
@@ -72,6 +79,18 @@ const json::array& AnswerFields::list(std::string_view name) const
     const json::value* const value = find(name);
     const json::array* const array = value != nullptr ? value->if_array() : nullptr;
     return array != nullptr ? *array : no_elements();
+}
+
+std::string AnswerFields::joined_texts(std::string_view name) const
+{
+    std::string joined;
+    for (const json::value& value : list(name)) {
+        if (!value.is_string()) continue;
+        const json::string& text = value.get_string();
+        if (!joined.empty()) joined += ", ";
+        joined.append(text.data(), text.size());
+    }
+    return joined;
 }
 
 const json::array& rows_of(const json::value& data)

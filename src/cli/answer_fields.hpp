@@ -24,6 +24,7 @@ public:
     std::string text(std::string_view name) const;
     std::optional<std::int64_t> number(std::string_view name) const;
     std::int64_t number_or(std::string_view name, std::int64_t otherwise) const;
+    std::optional<double> real(std::string_view name) const;
     bool flag(std::string_view name) const;
 
     /// A moment given in Unix milliseconds.
@@ -37,6 +38,9 @@ public:
 
     /// The elements of a list; none when there is no such list.
     const boost::json::array& list(std::string_view name) const;
+
+    /// Those of them that are texts, as "a, b".
+    std::string joined_texts(std::string_view name) const;
 
 private:
     const boost::json::value* find(std::string_view name) const;

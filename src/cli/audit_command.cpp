@@ -116,8 +116,17 @@ std::string totals_text(const AnswerFields& totals, const Screen& screen)
                           counted(totals.number_or("rows", 0), "row", "rows"))
             : fmt::format("{}: {}; {}\n", painted(screen, Colour::red, "not clean"),
                           found_text(totals), due);
+    std::string text = what;
     const std::string outcomes = outcomes_text(totals.list("outcomes"));
-    return outcomes.empty() ? what : what + outcomes + '\n';
+    if (!outcomes.empty()) text += outcomes + '\n';
+    const auto half = totals.number("late_p50");
+    const auto nearly_all = totals.number("late_p99");
+    if (half && nearly_all) {
+        text += fmt::format("half of the fires started within {}, 99 % within {}\n",
+                            elapsed_text(std::chrono::milliseconds(*half)),
+                            elapsed_text(std::chrono::milliseconds(*nearly_all)));
+    }
+    return text;
 }
 
 /// What the result does not cover.

@@ -31,6 +31,9 @@ std::string number_text(const FieldKind& kind, std::int64_t number)
                 return number == 0 ? "none" : utc_text(sys_seconds(seconds(number)));
             },
             [number](const kind::Duration&) { return duration_text(seconds(number)); },
+            [number](const kind::Millis&) {
+                return format_duration(std::chrono::milliseconds(number));
+            },
             [number](const kind::Window&) { return duration_text(seconds(number)); },
             [number](const kind::Size&) { return format_size(static_cast<std::size_t>(number)); },
             [number](const auto&) { return std::to_string(number); },

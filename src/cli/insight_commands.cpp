@@ -1,5 +1,6 @@
 #include "cli/insight_commands.hpp"
 
+#include "base/units.hpp"
 #include "cli/answer_fields.hpp"
 #include "cli/moments.hpp"
 #include "cli/table.hpp"
@@ -116,6 +117,34 @@ std::string bytes_text(const AnswerFields& fields, std::string_view name)
     return fmt::format("{} MiB", *bytes / kib / kib);
 }
 
+/// "99.98 % of 86400 fires within 50ms (30 days)".
+std::string goal_text(const AnswerFields& stats)
+{
+    const auto goal = stats.number("late_goal");
+    if (!goal) return "";
+    const std::string within = format_duration(std::chrono::milliseconds(*goal));
+    const auto percent = stats.real("goal_percent");
+    if (!percent) return fmt::format("within {}; no fire yet", within);
+    return fmt::format("{} % of {} fires within {} (30 days)", *percent,
+                       stats.number_or("goal_fires", 0), within);
+}
+
+/// What is unusual from these on.
+std::string limits_text(const AnswerFields& stats)
+{
+    std::string text;
+    const auto add = [&text](std::string_view word, const std::string& limit) {
+        if (limit.empty()) return;
+        text += fmt::format("{}{} {}", text.empty() ? "" : ", ", word, limit);
+    };
+    add("longer than", millis_text(stats, "slow_after"));
+    add("shorter than", millis_text(stats, "fast_before"));
+    add("more output than", bytes_text(stats, "most_output"));
+    add("more memory than", bytes_text(stats, "most_memory"));
+    if (stats.flag("writes")) add("no output", "at all");
+    return text;
+}
+
 std::string stats_text(const json::value& data, const Screen& screen)
 {
     const AnswerFields stats(data);
@@ -137,8 +166,11 @@ std::string stats_text(const json::value& data, const Screen& screen)
     details.push_back({"95 % within", {millis_text(stats, "usual_p95")}});
     details.push_back({"usually late", {millis_text(stats, "late_p50")}});
     details.push_back({"99 % within", {millis_text(stats, "late_p99")}});
+    details.push_back({"goal", {goal_text(stats)}});
     details.push_back({"usual output", {bytes_text(stats, "usual_output")}});
     details.push_back({"usual memory", {bytes_text(stats, "usual_memory")}});
+    details.push_back({"unusual is", {limits_text(stats)}});
+    details.push_back({"last was", {stats.joined_texts("unusual")}});
     const std::string strip = strip_text(stats.list("last_runs"));
     const bool by_minute = stats.text("last_runs_by") == "minute";
     details.push_back({by_minute ? "last minutes" : "last runs", {strip}});

@@ -1,6 +1,7 @@
 #include "cli/job_arguments.hpp"
 
 #include "base/overloaded.hpp"
+#include "base/units.hpp"
 #include "base/utf8.hpp"
 #include "cli/job_options.hpp"
 #include "cli/moments.hpp"
@@ -39,6 +40,7 @@ public:
                        [&](const kind::Number& kind) { number(option, name, given, kind); },
                        [&](const kind::Moment&) { bound(option, name, given); },
                        [&](const kind::Duration&) { duration(option, name, given); },
+                       [&](const kind::Millis&) { millis(option, name, given); },
                        [&](const kind::Window&) {
                            const bool is_word = given == "default" || given == until_next_name;
                            is_word ? text(option, name, given) : duration(option, name, given);
@@ -65,6 +67,19 @@ public:
             parameters_[name] = std::to_string(read->count());
         } else {
             refuse(option, read.error());
+        }
+    }
+
+    /// 0 needs no unit.
+    void millis(std::string_view option, std::string_view name, const std::string& given)
+    {
+        const auto read =
+            given == "0" ? std::optional(std::chrono::milliseconds(0)) : parse_duration(given);
+        if (read) {
+            parameters_[name] = std::int64_t{read->count()};
+        } else {
+            refuse(option,
+                   Error{quote(given) + " is not a whole number with its unit, as 50ms, 2s or 1m"});
         }
     }
 

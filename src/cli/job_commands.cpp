@@ -45,6 +45,7 @@ struct JobOptions : ApiOptions {
     std::string job;
     std::vector<std::string> inputs;  ///< of a run by hand
     bool without_chain = false;       ///< likewise
+    bool rehearsal = false;           ///< likewise
     bool wait = false;
     bool follow = false;
 };
@@ -297,6 +298,7 @@ ExitStatus run_now(const JobOptions& options)
         given["inputs"] = json::array(options.inputs.begin(), options.inputs.end());
     }
     if (options.without_chain) given["chain"] = false;
+    if (options.rehearsal) given["rehearsal"] = true;
     json::value run = client.post("/cron/run/" + job_id_of(client, options.job), given);
     const std::string id = AnswerFields(run).number_text("id");
     const bool waits = options.wait || options.follow;
@@ -465,7 +467,8 @@ void add_run_now_command(CLI::App& group, Action& chosen)
         "Examples:\n"
         "  peercron job run-now backup\n"
         "  peercron job run-now backup --wait && echo 'it worked'\n"
-        "  peercron job run-now backup --follow");
+        "  peercron job run-now backup --follow\n"
+        "  peercron job run-now backup --rehearsal --wait");
     auto options = std::make_shared<JobOptions>();
     add_job_argument(command, *options);
     command
@@ -475,6 +478,9 @@ void add_run_now_command(CLI::App& group, Action& chosen)
         ->type_name("NAME=VALUE")
         ->trigger_on_parse();
     command.add_flag("--no-chain", options->without_chain, "Without the jobs that run after it");
+    command.add_flag("--rehearsal", options->rehearsal,
+                     "With PEERCRON_REHEARSAL=1: it counts nowhere, nothing runs after it, and "
+                     "nobody is told");
     command.add_flag("--wait", options->wait,
                      "Wait for its end and print its output; exit 10 if it was not a success");
     command.add_flag("--follow", options->follow,

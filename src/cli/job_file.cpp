@@ -124,6 +124,7 @@ private:
                 [&](const kind::Duration& kind) {
                     return count_of(read_time(key, node, kind.most, kind.least));
                 },
+                [&](const kind::Millis& kind) { return read_millis(key, node, kind.most); },
                 [&](const kind::Window& kind) {
                     const bool is_word = node.value<std::string>() == until_next_name;
                     if (is_word) return Value(std::string(until_next_name));
@@ -234,6 +235,22 @@ private:
             key, node,
             fmt::format("a time as \"90s\", \"15m\" or \"1h30m\", or whole seconds, from {} to {}",
                         least, most));
+        return std::nullopt;
+    }
+
+    Value read_millis(std::string_view key, const toml::node& node, std::int64_t most)
+    {
+        Value time;
+        if (const auto number = node.value_exact<std::int64_t>()) {
+            time = *number;
+        } else if (const auto text = node.value_exact<std::string>()) {
+            if (const auto read = parse_duration(*text)) time = std::int64_t{read->count()};
+        }
+        const auto* const count = time ? std::get_if<std::int64_t>(&*time) : nullptr;
+        if (count != nullptr && *count >= 0 && *count <= most) return time;
+        expect(
+            key, node,
+            fmt::format("a time as \"50ms\" or \"2s\", or whole milliseconds, from 0 to {}", most));
         return std::nullopt;
     }
 

@@ -147,6 +147,10 @@ inline constexpr std::array<JobOption, job_fields.size()> job_options{{
      "Told when there is no success for this long; 0 is never"},
     {"expect_by", "--expect-by", "HH:MM", "Notices",
      "Told when there is no success by this time of a day; '' is never"},
+    {"late_goal", "--late-goal", "DURATION", "Notices",
+     "A fire should start within this of its time, as 50ms: `peercron stats` says which share "
+     "does; "
+     "0 is no goal"},
 }};
 
 const JobOption& option_of(const JobField& field);

@@ -38,6 +38,7 @@ struct LogOptions : ApiOptions {
     bool failed = false;
     bool full = false;
     bool missed = false;
+    std::string unusual;
     bool deleted = false;
 };
 
@@ -83,6 +84,7 @@ json::value find_runs(ApiClient& client, const LogOptions& options)
         return newest_failed_or_missed(client, query, static_cast<std::size_t>(limit));
     }
     if (options.missed) query.emplace_back("missed", "1");
+    if (!options.unusual.empty()) query.emplace_back("unusual", options.unusual);
     if (!options.state.empty()) query.emplace_back("state", options.state);
     query.emplace_back("page", std::to_string(options.page));
     query.emplace_back("limit", std::to_string(options.limit));
@@ -109,9 +111,11 @@ ExitStatus list_log(const LogOptions& options)
     if (options.deleted && !options.job) {
         throw Failure(ExitStatus::usage, "--deleted needs --job with the name that the job had");
     }
-    if (options.failed && (!options.state.empty() || options.missed || options.page != 1)) {
+    const bool is_narrowed =
+        !options.state.empty() || options.missed || !options.unusual.empty() || options.page != 1;
+    if (options.failed && is_narrowed) {
         throw Failure(ExitStatus::usage,
-                      "--failed cannot be combined with --state, --missed or --page");
+                      "--failed cannot be combined with --state, --missed, --unusual or --page");
     }
     ApiClient client = make_client(options);
     const json::value data = find_runs_or_say_how(client, options);
@@ -241,6 +245,7 @@ void add_log_list_command(CLI::App& group, Action& chosen)
         "Examples:\n"
         "  peercron log list --job backup --limit 10\n"
         "  peercron log list --failed --since 24h\n"
+        "  peercron log list --unusual slow --since 7d\n"
         "  peercron log list --state skipped --since '2026-11-21 08:00'");
     auto options = std::make_shared<LogOptions>();
     add_job_option(command, options->job);
@@ -254,6 +259,11 @@ void add_log_list_command(CLI::App& group, Action& chosen)
                      "Only runs that ended badly: failed, timeout, killed, lost, fenced or missed");
     command.add_flag("--missed", options->missed,
                      "Only fires that did not run for a reason that nobody asked for");
+    command
+        .add_option("--unusual", options->unusual,
+                    "Only runs that were not as the job's runs usually are: slow, fast, silent, "
+                    "more-output, more-memory, or any of these")
+        ->type_name("WHAT");
     command.add_option("--search", options->search, "Only runs with this text in the output")
         ->type_name("TEXT");
     command.add_option("--node", options->node, "Only runs of this node, by its name")

@@ -381,6 +381,7 @@ std::string run_text(const json::value& value, const Screen& screen)
          {"state", state_of(run)},
          {"reason", {run.text("reason")}},
          {"requested by", {run.text("requested_by")}},
+         {"unusual", {run.joined_texts("unusual")}},
          {"scheduled", {exact_time(scheduled)}},
          {"fires", {gap}},
          {"retry at", {exact_time(run.millis("retry_at"))}},

@@ -22,10 +22,26 @@ std::string request_again(std::string by, const std::string& earlier)
 
 }  // namespace
 
+/// Any node may dispatch next, or run a further attempt, and has to know what a rehearsal is.
+std::optional<std::string> AskedRuns::why_no_rehearsal(const PlannedJob& planned) const
+{
+    if (planned.is_daemon()) {
+        return fmt::format("job {} is a daemon, which has no rehearsals", planned.job.id);
+    }
+    for (const auto& [name, node] : book_.nodes.all()) {
+        if (!node.connected || node.known_fields.contains(rehearsal_need)) continue;
+        return fmt::format("node {} is of a version that does not know rehearsals", name);
+    }
+    return std::nullopt;
+}
+
 Result<RunId> AskedRuns::run_now(JobId id, std::string requested_by, Moment now)
 {
     const PlannedJob* planned = book_.jobs.find(id);
     if (planned == nullptr) return Error{fmt::format("there is no job {}", id)};
+    if (parse_request(requested_by).rehearsal) {
+        if (auto why = why_no_rehearsal(*planned)) return Error{*std::move(why)};
+    }
     if (planned->is_daemon()) {
         if (auto why = book_.daemons.why_not_now(*planned, now.wall)) return Error{*std::move(why)};
     }

@@ -19,7 +19,8 @@ public:
     AskedRuns(TermBook& book, RunLife& life) : book_(book), life_(life) {}
 
     /// Plans a run of the job for now, whatever its schedule, window and stop flag say; its mutex
-    /// counts. A daemon is only started when it is down, and could be up. The error: why not.
+    /// counts. A daemon is only started when it is down, and could be up. A rehearsal needs nodes
+    /// that all know what that is. The error: why not.
     Result<RunId> run_now(JobId job, std::string requested_by, Moment now);
     /// Tries a fire again now: the attempt that waits for its time, or, if none does, the one after
     /// `newest`, whatever the job's retries say. The error: why not.
@@ -33,6 +34,8 @@ public:
                             std::string requested_by, Moment now);
 
 private:
+    std::optional<std::string> why_no_rehearsal(const PlannedJob& planned) const;
+
     TermBook& book_;
     RunLife& life_;
 };

@@ -14,7 +14,8 @@ namespace {
 /// ago, which a backfill runs, and whose children may have their rows already.
 bool runs_alone(const RunId& run, std::string_view requested_by)
 {
-    return parse_request(requested_by).without_chain ||
+    const RunRequest request = parse_request(requested_by);
+    return request.without_chain || request.rehearsal ||
            (run.attempt == 1 && is_of_backfill(requested_by));
 }
 

@@ -1,6 +1,7 @@
 #include "dispatch/further_attempts.hpp"
 
 #include "model/backfill.hpp"
+#include "model/run_request.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -59,7 +60,8 @@ void FurtherAttempts::plan_retry(const FailedRun& failed, Moment now)
     row.requested_by = next->requested_by;
     row.retry_at = next->retry_at;
     if (why) {
-        book_.draft.end(id, {}, RunState::skipped, *std::move(why), now.wall);
+        book_.draft.end(id, {}, RunState::skipped, *std::move(why), now.wall,
+                        is_rehearsal(next->requested_by));
         book_.draft.add_ended(std::move(row));
         life_.note_end(id, RunState::skipped, book_.draft.number());
         book_.chains.ended({id, RunState::skipped, Cause::superseded, {}, now.wall});

@@ -1,5 +1,7 @@
 #include "dispatch/lost_runs.hpp"
 
+#include "model/run_request.hpp"
+
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -124,7 +126,8 @@ void LostRuns::end_orphans(const TermStart& found, const std::map<NodeName, Wall
         const NodeName& node = row->planned.run_server;
         const Reason why{Cause::node_died,
                          fmt::format("{} died before it had recorded how the run ended", node)};
-        book_.draft.end(row->planned.id, node, RunState::lost, why, now);
+        book_.draft.end(row->planned.id, node, RunState::lost, why, now,
+                        is_rehearsal(row->planned.requested_by));
         if (!row->superseded) book_.redelivery.add(row->planned.id, row->planned.requested_by);
         book_.daemons.given_up(row->planned.id, now);
         life_.note_hidden_end(row->planned.id);

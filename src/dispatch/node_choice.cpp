@@ -45,7 +45,7 @@ std::optional<NodeName> NodeChoice::choose(const RunOrder& order, SteadyTime now
 {
     const PlannedJob* const planned = jobs_.find(order.id.job);
     const bool is_sticky = planned != nullptr && planned->job.spread == Spread::sticky;
-    const std::vector<std::string> needs = order.fields.needs();
+    const std::vector<std::string> needs = needs_of(order);
     const Node* best = nullptr;
     std::uint64_t best_rank = 0;
     for (const Node* node : fitting(run_on_of(order))) {
@@ -66,7 +66,7 @@ std::optional<NodeName> NodeChoice::choose(const RunOrder& order, SteadyTime now
 std::string NodeChoice::why_not(const NodeName& node, const RunOrder& order) const
 {
     const NodeState& state = nodes_.at(node);
-    const std::vector<std::string> needs = order.fields.needs();
+    const std::vector<std::string> needs = needs_of(order);
     if (!knows_all(state, needs)) {
         return fmt::format("is of a version that does not know {}", fmt::join(needs, ", "));
     }
@@ -97,7 +97,7 @@ std::string NodeChoice::why_none(const RunOrder& order) const
     if (nodes.empty() && !run_on.empty()) {
         return fmt::format("no node fitted {}", run_on_text(run_on));
     }
-    const std::vector<std::string> needs = order.fields.needs();
+    const std::vector<std::string> needs = needs_of(order);
     const auto knows = [&needs](const Node* node) { return knows_all(node->second, needs); };
     const auto is_large = [&order](const Node* node) { return has_slots(node->second, order); };
     const bool is_any_connected =

@@ -83,7 +83,7 @@ asio::awaitable<void> NodeLinks::converse(NodeName node, std::unique_ptr<Channel
         ~Attached() { link.channel = nullptr; }
     } attached{links_.at(node)};
     attached.link.channel = channel.get();
-    channel->send(TermHello{rules_.epoch(), self_});
+    channel->send(TermHello{rules_.epoch(), self_, true});
     const auto on_message = [this, node](Message message) {
         listener_.on_message(node, std::move(message));
     };

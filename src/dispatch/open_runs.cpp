@@ -80,8 +80,9 @@ const std::set<RunId>& OpenRuns::of_job(JobId job) const
 std::size_t OpenRuns::fires_of(JobId job) const
 {
     const std::set<RunId>& runs = of_job(job);
-    return static_cast<std::size_t>(
-        std::ranges::count_if(runs, [](const RunId& id) { return id.attempt == 1; }));
+    return static_cast<std::size_t>(std::ranges::count_if(runs, [this](const RunId& id) {
+        return id.attempt == 1 && !runs_.at(id).order.rehearsal;
+    }));
 }
 
 std::vector<RunId> OpenRuns::of_node(const NodeName& node) const

@@ -87,7 +87,7 @@ public:
     Place begin() { return runs_.begin(); }
     Place end() { return runs_.end(); }
 
-    /// The number of fires among them: a fire has one first attempt.
+    /// The number of fires among them: a fire has one first attempt. Without rehearsals.
     std::size_t fires_of(JobId job) const;
     /// In order of time. Valid until a run of the job is opened or closed.
     const std::set<RunId>& of_job(JobId job) const;

@@ -11,6 +11,7 @@ void set_request(TrackedRun& run, std::string requested_by)
     RunRequest request = parse_request(requested_by);
     run.order.inputs = std::move(request.inputs);
     run.order.parent = request.parent ? to_string(*request.parent) : "";
+    run.order.rehearsal = request.rehearsal;
     run.requested_by = std::move(requested_by);
 }
 
@@ -199,23 +200,24 @@ void RunLife::end_here(Place run, RunState state, Reason why, WallTime at)
     const bool is_last = !run->second.superseded && !run->second.unwanted;
     const bool is_wanted = is_last && Redelivery::is_wanted_after(state, why);
     const std::uint64_t row_step = run->second.row_step;
+    const bool is_rehearsal = run->second.order.rehearsal;
     std::string requested_by = run->second.requested_by;
     FireEnd end{id, state, why.cause, {}, at};
     // No attempt follows what a change has taken back, whatever its job says of others.
     end.is_last = run->second.unwanted;
     DaemonStart over{id, state, why.cause, !requested_by.empty(), {}, at, run->second.node()};
-    book_.draft.end(id, run->second.node(), state, std::move(why), at);
+    book_.draft.end(id, run->second.node(), state, std::move(why), at, is_rehearsal);
     close(run);
     book_.daemons.ended(std::move(over), at);
     book_.chains.ended(std::move(end));
-    note_end(id, state, row_step);
+    note_end(id, state, row_step, is_rehearsal);
     if (is_wanted) book_.redelivery.add(id, std::move(requested_by));
 }
 
 void RunLife::end_waiting(const WaitingRun& wait, RunState state, Reason why, WallTime at)
 {
     book_.chains.ended({wait.id, state, why.cause, {}, at});
-    book_.draft.end(wait.id, {}, state, std::move(why), at);
+    book_.draft.end(wait.id, {}, state, std::move(why), at, is_rehearsal(wait.requested_by));
     note_end(wait.id, state, 0);
 }
 
@@ -258,10 +260,12 @@ void RunLife::end_taken_back(Moment now)
     }
 }
 
-void RunLife::note_end(const RunId& id, RunState state, std::uint64_t row_step)
+void RunLife::note_end(const RunId& id, RunState state, std::uint64_t row_step, bool rehearsal)
 {
     book_.ended_lately.add(id);
-    if (book_.quotas.ended(id, state, row_step)) unpark(id.job);
+    // A rehearsal counts as little as a fire that did not run.
+    const RunState counted = rehearsal ? RunState::skipped : state;
+    if (book_.quotas.ended(id, counted, row_step)) unpark(id.job);
 }
 
 void RunLife::unpark(JobId job)

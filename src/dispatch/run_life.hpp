@@ -58,7 +58,7 @@ public:
     /// It is open no more. How it ended is for others to note.
     void close(Place run);
     /// It has ended like that; `row_step`: see TrackedRun.
-    void note_end(const RunId& id, RunState state, std::uint64_t row_step);
+    void note_end(const RunId& id, RunState state, std::uint64_t row_step, bool rehearsal = false);
     /// Its node may have ended it, and told the store alone.
     void note_hidden_end(const RunId& id);
     /// A run of the job has left its place to another one, if its quota was used up.

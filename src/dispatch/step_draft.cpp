@@ -46,10 +46,11 @@ void StepDraft::move(const RunId& id, const NodeName& node, WallTime at,
     step_.moved.push_back(std::move(row));
 }
 
-void StepDraft::end(const RunId& id, const NodeName& node, RunState state, Reason why, WallTime at)
+void StepDraft::end(const RunId& id, const NodeName& node, RunState state, Reason why, WallTime at,
+                    bool rehearsal)
 {
+    if (!rehearsal) told_.push_back({id, state, why, 1, id.scheduled_at});
     if (PlannedRun* const added = find_added(id)) {
-        told_.push_back({id, state, why, 1, id.scheduled_at});
         added->state = state;
         added->reason = std::move(why);
         added_.erase(id);  // it may be planned again, with a row behind this one
@@ -63,7 +64,7 @@ void StepDraft::end(const RunId& id, const NodeName& node, RunState state, Reaso
     row.dispatch_server = self_;
     row.epoch = epoch_;
     row.ended_at = at;
-    told_.push_back({id, state, row.reason, 1, id.scheduled_at});
+    row.rehearsal = rehearsal;
     step_.ended.push_back(std::move(row));
 }
 

@@ -33,7 +33,9 @@ public:
     void move(const RunId& id, const NodeName& node, WallTime at,
               std::optional<WallTime> retry_at = {});
     /// The dispatcher ends the run, which was at `node` (empty = at none).
-    void end(const RunId& id, const NodeName& node, RunState state, Reason why, WallTime at);
+    /// @param rehearsal then nothing is told of it.
+    void end(const RunId& id, const NodeName& node, RunState state, Reason why, WallTime at,
+             bool rehearsal = false);
     /// The run that was ended last has no row yet: it gets one that says so at once.
     void add_ended(PlannedRun row);
 

@@ -506,7 +506,7 @@ void TermRules::report_end(const NodeName& node, const RunReport& end, Moment no
     book_.daemons.ended(daemon_start_of(end, !requested_by.empty()), now.wall);
     book_.chains.ended(fire_end_of(end, now.wall));
     if (was_open || !book_.has_begun) {
-        life_.note_end(id, end.state, row_step);
+        life_.note_end(id, end.state, row_step, end.rehearsal);
         if (is_last && Redelivery::is_wanted_after(end.state, end.reason)) {
             book_.redelivery.add(id, requested_by);
         }

@@ -774,13 +774,14 @@ void Executor::finish(Live& live)
 
 void Executor::report_start(const Live& live)
 {
-    if (metrics_) metrics_->count_start(live.report, live.order.fields.job().jitter);
+    if (metrics_ && !live.report.rehearsal)
+        metrics_->count_start(live.report, live.order.fields.job().jitter);
     on_report_(live.report);
 }
 
 void Executor::report(const RunReport& report)
 {
-    if (metrics_) metrics_->count_end(report);
+    if (metrics_ && !report.rehearsal) metrics_->count_end(report);
     on_report_(report);
 }
 
@@ -796,6 +797,7 @@ RunReport Executor::blank_report(const RunOrder& order) const
     blank.run_server = settings_.node;
     blank.dispatch_server = order.dispatch_server;
     blank.epoch = order.epoch;
+    blank.rehearsal = order.rehearsal;
     return blank;
 }
 

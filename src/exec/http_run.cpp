@@ -21,6 +21,7 @@ namespace peercron {
 namespace {
 
 constexpr std::string_view key_header = "Idempotency-Key";
+constexpr std::string_view rehearsal_header = "Peercron-Rehearsal";
 
 bool is_named(std::string_view header, std::string_view name)
 {
@@ -81,6 +82,7 @@ HttpRequest http_request_of(const RunOrder& order)
         request.headers.push_back(fmt::format("{}: peercron-{}-{}", key_header, order.id.job,
                                               to_unix_millis(order.id.scheduled_at)));
     }
+    if (order.rehearsal) request.headers.push_back(fmt::format("{}: 1", rehearsal_header));
     request.body = fill_placeholders(job.http_body, order.id);
     request.redirects = static_cast<int>(job.http_redirects);
     request.verify = job.http_verify;

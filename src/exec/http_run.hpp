@@ -19,8 +19,8 @@
 namespace peercron {
 
 /// The request that an order of kind http asks for: placeholders filled, and with an
-/// Idempotency-Key, the same for all attempts of a fire, unless the job has one of its own. It has
-/// no time limit: a run's is RunBook's.
+/// Idempotency-Key, the same for all attempts of a fire, unless the job has one of its own; a
+/// rehearsal's has the header `Peercron-Rehearsal: 1`. It has no time limit: a run's is RunBook's.
 HttpRequest http_request_of(const RunOrder& order);
 
 /// Looks for a text in what comes piece by piece.

@@ -63,6 +63,7 @@ ProcessEnd reap(const Process& process);
 ///   same, a failure is not tried again;
 /// - PEERCRON_NODE: the name of this node;
 /// - PEERCRON_EPOCH: the epoch of the dispatcher that ordered it;
+/// - of a rehearsal, PEERCRON_REHEARSAL: 1;
 /// - of a job that runs after others, PEERCRON_PARENT_…: see model/chain.hpp.
 ///
 /// What the order's job asks for beyond that, it gets as CommandSetups says, or is not started.

@@ -33,6 +33,12 @@ void JsonWriter::value(std::uint64_t number)
     fmt::format_to(std::back_inserter(out_), "{}", number);
 }
 
+void JsonWriter::value(double number)
+{
+    separate();
+    fmt::format_to(std::back_inserter(out_), "{}", number);
+}
+
 void JsonWriter::value(bool truth)
 {
     separate();

@@ -29,6 +29,7 @@ public:
     void value(std::uint64_t number);
     void value(std::int32_t number) { value(std::int64_t{number}); }
     void value(std::uint32_t number) { value(std::uint64_t{number}); }
+    void value(double number);  ///< a finite one
     void value(bool truth);
     void null();
 

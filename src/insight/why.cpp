@@ -138,8 +138,9 @@ private:
         const auto second = std::chrono::floor<std::chrono::seconds>(found_.at);
         for (const LogRow& row : known_.rows) {
             const WallTime due = row.run.id.scheduled_at;
-            const bool is_it =
-                due == found_.at || std::chrono::floor<std::chrono::seconds>(due) == second;
+            const bool is_near = std::chrono::floor<std::chrono::seconds>(due) == second;
+            // A rehearsal is not the fire of its second.
+            const bool is_it = due == found_.at || (is_near && !row.run.rehearsal);
             const bool is_in_gap = row.gap_end && due <= found_.at && found_.at <= *row.gap_end;
             if (!is_it && !is_in_gap) continue;
             found_.row = row;
@@ -262,6 +263,7 @@ private:
         if (!row.requested_by.empty()) {
             const RunRequest request = parse_request(row.requested_by);
             if (!request.by.empty()) add("row", fmt::format("asked for by {}", request.by));
+            if (request.rehearsal) add("row", "a rehearsal: it counts nowhere");
             if (request.parent) add("parent", to_string(*request.parent));
         }
         if (!run.run_server.empty()) add("node", fmt::format("at {}", run.run_server));
@@ -538,8 +540,9 @@ std::string_view to_string(Verdict verdict)
 
 const LogRow* newest_news(std::span<const LogRow> rows)
 {
-    const auto newest = std::ranges::find_if(
-        rows, [](const LogRow& row) { return row.run.state != RunState::revoked; });
+    const auto newest = std::ranges::find_if(rows, [](const LogRow& row) {
+        return row.run.state != RunState::revoked && !row.run.rehearsal;
+    });
     return newest == rows.end() ? nullptr : &*newest;
 }
 

@@ -113,6 +113,9 @@ struct Job {
     std::chrono::seconds expect_every{0};  ///< from one success to the next; 0 = any time
     std::string expect_by;                 ///< "04:00": a success each day by then
 
+    /// A start this little behind its time meets the goal: see model/goal_record.hpp; 0 = no goal.
+    std::chrono::milliseconds late_goal{0};
+
     // Of kind daemon: see model/daemon.hpp.
     Restart restart = Restart::always;
     std::chrono::seconds restart_delay{1};       ///< before the next start; doubles with each …

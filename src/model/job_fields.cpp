@@ -11,6 +11,7 @@
 namespace peercron {
 namespace {
 
+using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 // A member's value as columns and JSON have it, and back: false when it is of another type.
@@ -35,6 +36,10 @@ FieldValue to_value(seconds time)
 {
     return std::int64_t{time.count()};
 }
+FieldValue to_value(milliseconds time)
+{
+    return std::int64_t{time.count()};
+}
 FieldValue to_value(const std::optional<seconds>& time)
 {
     return time ? to_value(*time) : FieldValue();
@@ -54,11 +59,12 @@ bool from_value(FieldValue& value, T& member)
     return true;
 }
 
-bool from_value(FieldValue& value, seconds& member)
+template <class Rep, class Period>
+bool from_value(FieldValue& value, std::chrono::duration<Rep, Period>& member)
 {
     const auto* const count = std::get_if<std::int64_t>(&value);
     if (count == nullptr) return false;
-    member = seconds(*count);
+    member = std::chrono::duration<Rep, Period>(*count);
     return true;
 }
 
@@ -234,6 +240,7 @@ Problem problem_of(const JobField& field, const FieldValue& value)
             [&](const kind::Duration& kind) {
                 return out_of_range(number(), kind.least, kind.most);
             },
+            [&](const kind::Millis& kind) { return out_of_range(number(), kind.most); },
             [&](const kind::Window& kind) {
                 const auto* const given = std::get_if<std::int64_t>(&value);
                 const bool is_bound = given != nullptr && *given != until_next.count();

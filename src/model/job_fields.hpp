@@ -93,6 +93,10 @@ struct Duration {
     std::int64_t most;
     std::int64_t least = 0;
 };
+/// In milliseconds; a text may say "50ms".
+struct Millis {
+    std::int64_t most;
+};
 /// A duration, until_next, or null for the configured one.
 struct Window {
     std::int64_t most;
@@ -107,11 +111,11 @@ struct Choice {
 using FieldKind =
     std::variant<kind::Expression, kind::Zone, kind::Name, kind::Command, kind::Text, kind::Body,
                  kind::Words, kind::Lines, kind::Flag, kind::Count, kind::Number, kind::Size,
-                 kind::Moment, kind::Duration, kind::Window, kind::Choice>;
+                 kind::Moment, kind::Duration, kind::Millis, kind::Window, kind::Choice>;
 
 using FieldMember =
     std::variant<std::string Job::*, std::vector<std::string> Job::*, bool Job::*,
-                 std::int64_t Job::*, std::chrono::seconds Job::*,
+                 std::int64_t Job::*, std::chrono::seconds Job::*, std::chrono::milliseconds Job::*,
                  std::optional<std::chrono::seconds> Job::*, Delivery Job::*, Misfire Job::*,
                  Overlap Job::*, StopSignal Job::*, JobKind Job::*, HttpMethod Job::*,
                  Restart Job::*, RunAfterOn Job::*, Spread Job::*>;
@@ -138,7 +142,7 @@ inline constexpr std::int64_t latest_second = 253'402'300'799;  ///< 9999-12-31
 inline constexpr std::int64_t longest_seconds = 2'147'483'647;
 
 /// In the order of the API: the reference's first, with its names.
-inline constexpr std::array<JobField, 65> job_fields{{
+inline constexpr std::array<JobField, 66> job_fields{{
     {"cron_set", &Job::cron_set, kind::Expression{255},
      "second minute hour day month weekday; five fields mean second 0, a seventh is the year",
      "cronSet"},
@@ -352,6 +356,9 @@ inline constexpr std::array<JobField, 65> job_fields{{
     {"expect_by", &Job::expect_by, kind::Text{5, &clock_form},
      "the time of the day, in the job's time zone, by which it has a success each day, or they are "
      "told; empty is none"},
+    {"late_goal", &Job::late_goal, kind::Millis{86'400'000},
+     "milliseconds after its time within which a fire should start: which share of them does is "
+     "counted; 0 is no goal"},
     {.name = "restart",
      .member = &Job::restart,
      .kind = kind::Choice{PolicyNames<Restart>::names},

@@ -116,6 +116,7 @@ struct RunReport {
     std::int64_t max_rss = 0;               ///< bytes
     std::string output;                     ///< valid UTF-8, no NUL
     std::int64_t output_bytes = 0;          ///< what the command wrote, before the cap
+    bool rehearsal = false;                 ///< see model/run_request.hpp; the node knows it first
 
     friend bool operator==(const RunReport&, const RunReport&) = default;
 };

@@ -78,6 +78,14 @@ std::optional<std::vector<std::string>> parse_inputs(std::string_view text)
     return inputs;
 }
 
+/// Says whether the text ended with the mark.
+bool take_mark(std::string_view& text, std::string_view mark)
+{
+    const bool has_it = text.ends_with(mark);
+    if (has_it) text.remove_suffix(mark.size());
+    return has_it;
+}
+
 }  // namespace
 
 std::string to_string(const RunRequest& request)
@@ -87,6 +95,7 @@ std::string to_string(const RunRequest& request)
         text += text.empty() ? "" : before_parent;
         text += to_string(*request.parent);
     }
+    if (request.rehearsal) text += rehearsal_mark;
     if (request.without_chain) text += alone_mark;
     if (request.inputs.empty()) return text;
     json::object inputs;
@@ -113,10 +122,8 @@ RunRequest parse_request(std::string_view text)
             break;
         }
     }
-    if (text.ends_with(alone_mark)) {
-        request.without_chain = true;
-        text.remove_suffix(alone_mark.size());
-    }
+    request.without_chain = take_mark(text, alone_mark);
+    request.rehearsal = take_mark(text, rehearsal_mark);
     request.parent = parse_parent_end(text);
     if (request.parent) return request;
     // A name of a parent has no comma.
@@ -131,6 +138,13 @@ RunRequest parse_request(std::string_view text)
 bool is_of_person(std::string_view requested_by)
 {
     return !requested_by.empty() && !parse_request(requested_by).by.empty();
+}
+
+bool is_rehearsal(std::string_view requested_by)
+{
+    // Nearly all have no such mark.
+    return requested_by.find(rehearsal_mark) != std::string_view::npos &&
+           parse_request(requested_by).rehearsal;
 }
 
 std::optional<std::string> find_input_problem(std::span<const std::string> declared,

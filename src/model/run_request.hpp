@@ -16,10 +16,14 @@ namespace peercron {
 /// text: "alice from 10.0.0.7", with inputs `alice from 10.0.0.7 {"DAY":"2026-11-21"}`, or
 /// "after extract (job 12: success, exit code 0)". So it comes to the node that runs it, whatever
 /// happens to dispatchers meanwhile.
+///
+/// A rehearsal, "alice from 10.0.0.7 (rehearsal)", is run as any other and counts for nothing: not
+/// in statistics, states, run_num and run_limit; no job runs after it, and nobody is told of it.
 struct RunRequest {
     std::string by;                        ///< a person; empty: none
     std::vector<std::string> inputs = {};  ///< NAME=value each
     bool without_chain = false;            ///< the jobs that run after it do not
+    bool rehearsal = false;
     std::optional<ParentEnd> parent = {};  ///< what it runs after
 
     friend bool operator==(const RunRequest&, const RunRequest&) = default;
@@ -28,12 +32,16 @@ struct RunRequest {
 /// How many characters the text may have: as many as the column takes.
 inline constexpr std::size_t longest_request = 255;
 
+/// Only the text of a rehearsal has it, or of something that looks like one.
+inline constexpr std::string_view rehearsal_mark = " (rehearsal)";
+
 std::string to_string(const RunRequest& request);
 /// Reads it back; what does not end with anything else is all `by`.
 RunRequest parse_request(std::string_view text);
 
 /// Whether a person asked for the run that has this text.
 bool is_of_person(std::string_view requested_by);
+bool is_rehearsal(std::string_view requested_by);
 
 // A job declares its inputs (Job::inputs): "NAME", "NAME=default", or "NAME:one|two|three", whose
 // first choice is the default.

@@ -3,9 +3,13 @@
 #include "model/job_statistics.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 
 namespace peercron {
+
+/// From this many successful runs on, something can be said about what is usual.
+inline constexpr std::int64_t runs_to_know = 20;
 
 /// What the past of a job lets expect of the time that a run takes.
 struct UsualTime {

@@ -1,7 +1,9 @@
 #include "node/agent.hpp"
 
 #include "base/overloaded.hpp"
+#include "model/run_request.hpp"
 
+#include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>
 
 #include <utility>
@@ -13,6 +15,17 @@ using namespace std::chrono_literals;
 
 /// How long an API call waits for the dispatcher: an election, and some.
 constexpr auto announce_limit = 10s;
+
+bool needs_rehearsals(const RunNow& asked)
+{
+    return is_rehearsal(asked.requested_by);
+}
+/// A further attempt of a rehearsal stands with a dispatcher that knew what it is.
+template <class Asked>
+bool needs_rehearsals(const Asked&)
+{
+    return false;
+}
 
 }  // namespace
 
@@ -62,6 +75,7 @@ void Agent::report(const RunReport& report)
     brief.started_at = report.started_at;
     brief.ended_at = report.ended_at;
     brief.exit_code = report.exit_code;
+    brief.rehearsal = report.rehearsal;
     RunReports message;
     message.reports.push_back(std::move(brief));
     current_->channel->send(message);
@@ -122,6 +136,12 @@ asio::awaitable<Result<Done>> Agent::ask(Asked message, Repeat repeat)
             const bool notified = co_await changed_.wait_until(deadline);
             if (notified) continue;
             co_return Error{"there is no dispatcher at the moment"};
+        }
+        if (needs_rehearsals(message) && !current_->knows_rehearsals) {
+            co_return Error{
+                fmt::format("{}, which dispatches, is of a version that does not know "
+                            "rehearsals",
+                            current_->dispatcher)};
         }
         const Session* asked = current_;
         const Epoch epoch = current_->epoch;
@@ -219,6 +239,7 @@ void Agent::hello(Session& session, const TermHello& hello)
         if (first_epoch_ == 0) first_epoch_ = hello.epoch;
         session.epoch = hello.epoch;
         session.dispatcher = hello.dispatcher;
+        session.knows_rehearsals = hello.knows_rehearsals;
         current_ = &session;
         spdlog::info("node: {} dispatches in epoch {}", hello.dispatcher, hello.epoch);
         changed_.notify();
@@ -263,6 +284,7 @@ Account Agent::account() const
     account.has_journal = steps_.is_durable();
     account.labels = identity_.labels;
     account.known_fields = names_of_needs(fields_for_nodes());
+    account.known_fields.emplace_back(rehearsal_need);
     return account;
 }
 

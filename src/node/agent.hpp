@@ -79,6 +79,7 @@ private:
         Channel* channel = nullptr;
         Epoch epoch = 0;
         NodeName dispatcher;
+        bool knows_rehearsals = false;
     };
 
     /// Whether a dispatcher that takes over is asked again.

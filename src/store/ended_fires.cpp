@@ -1,5 +1,7 @@
 #include "store/ended_fires.hpp"
 
+#include "model/run_request.hpp"
+
 #include <algorithm>
 #include <ranges>
 
@@ -12,13 +14,25 @@ bool counts(RunState before, RunState reported, GivesWay rule)
     return reported != before && gives_way(before, reported, rule);
 }
 
+void add(EndedFire& fire, KeptPast& past)
+{
+    const bool ran = fire.run.outcome != Outcome::skipped && fire.run.outcome != Outcome::missed;
+    if (ran && !past.is_daemon) {
+        const UsualRun usual = past.is_made ? UsualRun() : usual_run_of(past.statistics);
+        fire.oddities = oddities_of(fire.run, usual, past.slow_after);
+        past.oddities = fire.oddities;
+    }
+    if (!past.is_made) past.statistics.add(fire.run);
+    if (past.late_goal.count() > 0) past.goal.add(fire.run, past.late_goal);
+}
+
 }  // namespace
 
 std::optional<EndedFire> ended_fire(const RunReport& report, RunState before, GivesWay rule,
                                     std::optional<WallTime> retry_at)
 {
     const auto outcome = outcome_of(report.state, report.reason.cause);
-    if (!outcome || !counts(before, report.state, rule)) return std::nullopt;
+    if (report.rehearsal || !outcome || !counts(before, report.state, rule)) return std::nullopt;
     EndedFire fire;
     fire.job = report.id.job;
     fire.run_server = report.run_server;
@@ -38,7 +52,7 @@ std::optional<EndedFire> ended_fire(const RunReport& report, RunState before, Gi
 std::optional<EndedFire> ended_fire(const PlannedRun& planned)
 {
     const auto outcome = outcome_of(planned.state, planned.reason.cause);
-    if (!outcome) return std::nullopt;
+    if (!outcome || is_rehearsal(planned.requested_by)) return std::nullopt;
     EndedFire fire;
     fire.job = planned.id.job;
     fire.run.scheduled_at = planned.id.scheduled_at;
@@ -90,24 +104,27 @@ std::set<TallyKey> tallies_of(std::span<const EndedFire> fires)
     return keys;
 }
 
-void add(std::span<const EndedFire> fires, std::map<JobId, JobStatistics>& statistics,
+void add(std::span<EndedFire> fires, std::map<JobId, KeptPast>& pasts,
          std::map<TallyKey, RunTally>& tallies)
 {
-    for (const EndedFire& fire : fires) {
-        const auto job = statistics.find(fire.job);
-        if (job != statistics.end()) job->second.add(fire.run);
+    for (EndedFire& fire : fires) {
+        const auto past = pasts.find(fire.job);
+        if (past != pasts.end()) add(fire, past->second);
         const auto tally = tallies.find({tally_of(fire.run.scheduled_at), fire.run_server});
         if (tally != tallies.end()) tally->second.add(fire.run);
     }
 }
 
-StatisticsColumns columns_of(const JobStatistics& statistics)
+StatisticsColumns columns_of(const KeptPast& past)
 {
+    const JobStatistics& statistics = past.statistics;
     StatisticsColumns columns;
     columns.statistics = statistics.to_text();
     if (const auto last = statistics.last_outcome()) columns.last_state = to_string(*last);
     if (const auto usual = statistics.usual_time()) columns.usual_time = usual->count();
     columns.late_p99 = statistics.lateness().quantile(0.99);
+    if (past.late_goal.count() > 0) columns.goal = past.goal.to_text();
+    if (past.oddities.any()) columns.oddities = to_string(past.oddities);
     return columns;
 }
 

@@ -1,8 +1,10 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "model/goal_record.hpp"
 #include "model/job_statistics.hpp"
 #include "model/run.hpp"
+#include "model/unusual.hpp"
 #include "store/doubled_run.hpp"
 
 #include <chrono>
@@ -22,12 +24,41 @@ namespace peercron {
 
 // What a transaction adds to the statistics. The same for every database.
 
-/// A row of the ledger that becomes final.
+/// A row of the ledger that becomes final, and that is no rehearsal's.
 struct EndedFire {
     JobId job = 0;
     NodeName run_server;
     EndedRun run;
+    Oddities oddities;  ///< found by add()
 };
+
+/// What is kept of the past of a job in table cron_counter, and what the job says about that.
+struct KeptPast {
+    JobStatistics statistics;
+    GoalRecord goal;
+    Oddities oddities;  ///< of the run that ended last
+    std::chrono::milliseconds late_goal{0};
+    std::chrono::seconds slow_after{0};
+    bool is_daemon = false;
+    /// The statistics were made from the ledger just now, which has the fires that come already.
+    bool is_made = false;
+};
+
+/// The columns of read_kept_past(), of table cron_counter.
+inline constexpr std::string_view kept_past_columns = "statistics, goal, oddities";
+
+/// From column `first` of a row on; without what the job says. nullopt: no statistics are kept.
+template <class Row>
+std::optional<KeptPast> read_kept_past(const Row& row, int first)
+{
+    auto statistics = JobStatistics::parse(row.text(first));
+    if (!statistics) return std::nullopt;
+    KeptPast past;
+    past.statistics = *std::move(statistics);
+    past.goal = GoalRecord::parse(row.text(first + 1));
+    past.oddities = parse_oddities(row.text(first + 2));
+    return past;
+}
 
 /// What the report makes of its row, which says `before` until now; nullopt: nothing that counts.
 /// @param retry_at of the row, see PlannedRun.
@@ -41,7 +72,7 @@ std::optional<EndedFire> ended_fire(const PlannedRun& run);
 /// nothing, the step was stored before.
 std::optional<EndedFire> grown_fires(const PlannedRun& run, std::int64_t before);
 
-/// A final row, as it stands there.
+/// A final row, as it stands there; nullopt for a rehearsal's, too.
 std::optional<EndedFire> ended_fire(const LogRow& row);
 
 /// Made from a job's rows, newest first.
@@ -67,8 +98,9 @@ struct TallyKey {
 std::set<JobId> jobs_of(std::span<const EndedFire> fires);
 std::set<TallyKey> tallies_of(std::span<const EndedFire> fires);
 
-/// Adds the fires; what is not in the maps is left out (a deleted job).
-void add(std::span<const EndedFire> fires, std::map<JobId, JobStatistics>& statistics,
+/// Adds the fires, and says of each in what it is unusual; what is not in the maps is left out (a
+/// deleted job).
+void add(std::span<EndedFire> fires, std::map<JobId, KeptPast>& pasts,
          std::map<TallyKey, RunTally>& tallies);
 
 /// What table cron_counter says of them.
@@ -77,7 +109,9 @@ struct StatisticsColumns {
     std::optional<std::string_view> last_state;
     std::optional<std::int64_t> usual_time;
     std::optional<std::int64_t> late_p99;
+    std::optional<std::string> goal;
+    std::optional<std::string> oddities;
 };
-StatisticsColumns columns_of(const JobStatistics& statistics);
+StatisticsColumns columns_of(const KeptPast& past);
 
 }  // namespace peercron

@@ -3,6 +3,7 @@
 #include "base/clock.hpp"
 #include "model/job_fields.hpp"
 #include "model/run.hpp"
+#include "model/unusual.hpp"
 #include "store/id_blocks.hpp"
 
 #include <array>
@@ -79,6 +80,8 @@ struct LogFilter {
     std::optional<JobId> cron_id;
     std::optional<RunState> state;      ///< not set: all but planned
     bool missed = false;                ///< only fires that are missed (model/missed.hpp)
+    bool unusual = false;               ///< only runs that were not as usual (model/unusual.hpp),
+    std::optional<Oddity> oddity;       ///< and, if this is set, in this
     std::optional<WallTime> from;       ///< scheduled_at >= from
     std::optional<WallTime> to;         ///< scheduled_at < to
     std::optional<std::string> search;  ///< a part of the output, taken literally

@@ -1,6 +1,7 @@
 #include "store/log_query.hpp"
 
 #include "model/missed.hpp"
+#include "model/run_request.hpp"
 
 #include <spdlog/fmt/fmt.h>
 
@@ -41,8 +42,16 @@ std::string missed_terms()
     return fmt::format(
         " AND ((state = 'skipped' AND cause IN ({})) OR (state = 'lost' AND NOT EXISTS"
         " (SELECT 1 FROM log AS next WHERE next.cron_id = log.cron_id"
-        " AND next.scheduled_at = log.scheduled_at AND next.attempt = log.attempt + 1)))",
-        causes);
+        " AND next.scheduled_at = log.scheduled_at AND next.attempt = log.attempt + 1)))"
+        " AND requested_by NOT LIKE '%{}%'",
+        causes, rehearsal_mark);
+}
+
+std::string oddity_terms(const LogFilter& filter)
+{
+    // No word is a part of another one.
+    if (!filter.oddity) return "";
+    return fmt::format(" AND oddities LIKE '%{}%'", to_string(*filter.oddity));
 }
 
 std::string id_terms(const IdBlocks& blocks)
@@ -57,7 +66,7 @@ std::string id_terms(const IdBlocks& blocks)
 
 bool is_left_by_rows(const LogFilter& filter)
 {
-    return filter.state || filter.missed || !filter.any_tag.empty();
+    return filter.state || filter.missed || filter.unusual || !filter.any_tag.empty();
 }
 
 PageSource source_of(const LogFilter& filter, const Slice& slice, const PageHint& hint,

@@ -24,7 +24,11 @@ std::string id_terms(const IdBlocks& blocks);
 /// The row says that its fire is missed. A lost run is not when a further attempt has a row.
 std::string missed_terms();
 
-/// Whether a row may leave a list otherwise than by deletion: then no blocks are kept of it.
+/// For table unusual_run: the row says what the filter asks for.
+std::string oddity_terms(const LogFilter& filter);
+
+/// Whether a row may come to a list some time after it was planned, or leave it otherwise than by
+/// deletion: then no blocks are kept of it.
 bool is_left_by_rows(const LogFilter& filter);
 
 /// Where to look for a page of the log, and in which order to go through the rows.

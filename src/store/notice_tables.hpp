@@ -168,7 +168,7 @@ public:
             auto rows = tables_.query(fmt::format(
                 "SELECT log.id FROM log JOIN cron ON cron.id = log.cron_id"
                 " LEFT JOIN cron_counter ON cron_counter.cron_id = log.cron_id"
-                " WHERE log.state = 'running' AND {1} AND"
+                " WHERE log.state = 'running' AND log.requested_by NOT LIKE '%{3}%' AND {1} AND"
                 " ((cron.slow_after > 0 AND log.started_at + cron.slow_after * 1000 < {0})"
                 " OR (cron.slow_after = 0 AND cron.kind <> 'daemon'"
                 " AND (cron.notify_on = '' OR cron.notify_on LIKE '%slow%')"
@@ -176,7 +176,7 @@ public:
                 " AND log.started_at + 1000 < {0}"
                 " AND NOT EXISTS (SELECT 1 FROM notice_job WHERE notice_job.cron_id = cron.id"
                 " AND notice_job.watch LIKE '%\"slow\":%'))) LIMIT {2}",
-                to_unix_millis(now), wants_notices, limit));
+                to_unix_millis(now), wants_notices, limit, rehearsal_mark));
             while (rows.next()) ids.push_back(rows.integer(0));
         }
         if (ids.empty()) return {};

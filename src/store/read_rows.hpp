@@ -6,6 +6,8 @@
 #include "model/job_fields.hpp"
 #include "model/revision.hpp"
 #include "model/run.hpp"
+#include "model/run_request.hpp"
+#include "model/unusual.hpp"
 #include "store/definition_text.hpp"
 #include "store/policy_text.hpp"
 #include "store/store.hpp"
@@ -35,8 +37,8 @@ const std::string& job_columns();
 inline constexpr std::string_view log_columns =
     "id, cron_id, time, dispatch_time, scheduled_at, attempt, state, reason, run_server,"
     " dispatch_server, epoch, started_at, ended_at, use_time, exit_code, term_signal, cpu_time,"
-    " max_rss, output_bytes, output, fires, gap_end, requested_by, retry_at,"
-    " http_status ";
+    " max_rss, output_bytes, output, fires, gap_end, requested_by, retry_at, http_status,"
+    " (SELECT oddities FROM unusual_run WHERE unusual_run.log_id = log.id) ";
 
 /// The same with the beginning of the output, and how many bytes it has as the last column, by
 /// these expressions: for read_log_excerpt().
@@ -79,6 +81,7 @@ inline constexpr std::string_view fill_last_states =
     " ('misfire', 'no-node', 'overload', 'owner-unreachable', 'node-isolated') THEN 'missed'"
     " ELSE log.state END FROM log WHERE log.cron_id = cron_counter.cron_id"
     " AND log.scheduled_at IS NOT NULL AND log.state NOT IN ('planned', 'running', 'revoked')"
+    " AND log.requested_by NOT LIKE '% (rehearsal)%'"
     " ORDER BY log.scheduled_at DESC, log.attempt DESC LIMIT 1) WHERE last_state IS NULL";
 
 /// The query for read_doubled().
@@ -91,8 +94,8 @@ inline constexpr std::string_view daemon_start_columns =
 
 /// The columns of read_entry().
 inline constexpr std::string_view entry_columns =
-    "cron_id, scheduled_at, attempt, state, reason, requested_by <> '', dispatch_time, started_at,"
-    " fires, gap_end, exit_code, ended_at, retry_at ";
+    "cron_id, scheduled_at, attempt, state, reason, requested_by, dispatch_time, started_at, fires,"
+    " gap_end, exit_code, ended_at, retry_at ";
 
 /// Throws StoreError.
 RunState read_state(std::string_view text);
@@ -132,6 +135,7 @@ void read_field(const Row& row, int column, const JobField& field, Job& job)
                    [&](const kind::Size&) { set_number(); },
                    [&](const kind::Moment&) { set_number(); },
                    [&](const kind::Duration&) { set_number(); },
+                   [&](const kind::Millis&) { set_number(); },
                    [&](const kind::Window&) {
                        if (!row.is_null(column)) set_number();
                    },
@@ -298,7 +302,9 @@ LedgerEntry read_entry(const Row& row)
     entry.id = read_run_id(row);
     entry.state = read_state(row.text(3));
     entry.reason = parse_reason(row.text(4));
-    entry.requested = row.integer(5) != 0;
+    const std::string requested_by(row.text(5));
+    entry.requested = !requested_by.empty();
+    entry.rehearsal = is_rehearsal(requested_by);
     entry.dispatched_at = from_unix_seconds(row.integer(6));
     entry.started_at = time_or_null(row, 7);
     entry.fires = row.integer(8);
@@ -392,6 +398,8 @@ LogRow read_log_row(const Row& row)
     log.requested_by = row.text(22);
     log.retry_at = time_or_null(row, 23);
     run.http_status = int_or_null(row, 24);
+    log.oddities = parse_oddities(row.text(25));
+    run.rehearsal = is_rehearsal(log.requested_by);
     return log;
 }
 
@@ -403,7 +411,7 @@ LogRow read_log_excerpt(const Row& row, std::size_t most)
     LogRow log = read_log_row(row);
     std::string& output = log.run.output;
     cut_utf8(output, most);
-    log.output_cut = output.size() < static_cast<std::size_t>(row.integer(25));
+    log.output_cut = output.size() < static_cast<std::size_t>(row.integer(26));
     return log;
 }
 

@@ -1,11 +1,13 @@
 #pragma once
 
 #include "model/daemon.hpp"
+#include "model/goal_record.hpp"
 #include "model/job_fields.hpp"
 #include "model/job_statistics.hpp"
 #include "model/plan_step.hpp"
 #include "model/revision.hpp"
 #include "model/run.hpp"
+#include "model/unusual.hpp"
 #include "store/lists.hpp"
 
 #include <chrono>
@@ -105,6 +107,7 @@ struct LogRow {
     std::int64_t fires = 1;    ///< see PlannedRun
     std::optional<WallTime> gap_end;
     std::optional<WallTime> retry_at = {};  ///< see PlannedRun
+    Oddities oddities = {};                 ///< in what it was not as usual
 
     friend bool operator==(const LogRow&, const LogRow&) = default;
 };
@@ -282,6 +285,7 @@ struct LedgerEntry {
     RunState state = RunState::planned;
     Reason reason;
     bool requested = false;    ///< somebody asked for it by hand
+    bool rehearsal = false;    ///< see model/run_request.hpp
     WallTime dispatched_at{};  ///< to the second; zero when it is not known
     std::optional<WallTime> started_at;
     std::int64_t fires = 1;  ///< see PlannedRun
@@ -306,6 +310,8 @@ struct JobInsight {
     JobId job = 0;
     JobStatistics statistics;
     std::int64_t running = 0;  ///< runs that run now
+    GoalRecord goal = {};      ///< of a goal that the job has, or had until its next end
+    Oddities oddities = {};    ///< of the run that ended last
 
     friend bool operator==(const JobInsight&, const JobInsight&) = default;
 };

@@ -81,6 +81,7 @@ void write(const RunOrder& order, pb::RunOrder& out)
     out.set_epoch(order.epoch);
     out.set_dispatch_server(order.dispatch_server);
     out.set_last_attempt(order.last_attempt);
+    out.set_rehearsal(order.rehearsal);
 }
 
 RunOrder read(pb::RunOrder& in)
@@ -97,7 +98,8 @@ RunOrder read(pb::RunOrder& in)
             .start_by = from_unix_millis(in.start_by()),
             .epoch = in.epoch(),
             .dispatch_server = std::move(*in.mutable_dispatch_server()),
-            .last_attempt = in.last_attempt()};
+            .last_attempt = in.last_attempt(),
+            .rehearsal = in.rehearsal()};
 }
 
 pb::RunState write(RunState state)
@@ -173,6 +175,7 @@ void write(const RunReport& report, pb::RunReport& out)
     out.set_max_rss(report.max_rss);
     out.set_output(report.output);
     out.set_output_bytes(report.output_bytes);
+    out.set_rehearsal(report.rehearsal);
 }
 
 RunReport read(pb::RunReport& in)
@@ -192,7 +195,8 @@ RunReport read(pb::RunReport& in)
                      .cpu_time = std::chrono::milliseconds(in.cpu_time_ms()),
                      .max_rss = in.max_rss(),
                      .output = std::move(*in.mutable_output()),
-                     .output_bytes = in.output_bytes()};
+                     .output_bytes = in.output_bytes(),
+                     .rehearsal = in.rehearsal()};
     if (in.has_started_at()) report.started_at = from_unix_millis(in.started_at());
     if (in.has_ended_at()) report.ended_at = from_unix_millis(in.ended_at());
     if (in.has_exit_code()) report.exit_code = in.exit_code();
@@ -282,6 +286,7 @@ struct Writer {
         pb::TermHello& to = *out.mutable_term_hello();
         to.set_epoch(hello.epoch);
         to.set_dispatcher(hello.dispatcher);
+        to.set_knows_rehearsals(hello.knows_rehearsals);
     }
     void operator()(const Account& account) const
     {
@@ -438,7 +443,9 @@ struct Writer {
 
 Message read(pb::TermHello& in)
 {
-    return TermHello{.epoch = in.epoch(), .dispatcher = std::move(*in.mutable_dispatcher())};
+    return TermHello{.epoch = in.epoch(),
+                     .dispatcher = std::move(*in.mutable_dispatcher()),
+                     .knows_rehearsals = in.knows_rehearsals()};
 }
 
 Message read(pb::Account& in)

@@ -5,6 +5,13 @@
 
 namespace peercron {
 
+std::vector<std::string> needs_of(const RunOrder& order)
+{
+    std::vector<std::string> needs = order.fields.needs();
+    if (order.rehearsal) needs.emplace_back(rehearsal_need);
+    return needs;
+}
+
 std::vector<OrderedLock> locks_of(const RunOrder& order)
 {
     std::vector<OrderedLock> locks;

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -36,9 +37,17 @@ struct RunOrder {
     NodeName dispatch_server;
     /// The number of the last attempt that the job's retries allow; 0: it has none.
     std::int32_t last_attempt = 0;
+    bool rehearsal = false;  ///< see model/run_request.hpp
 
     friend bool operator==(const RunOrder&, const RunOrder&) = default;
 };
+
+/// The word by which a node says in Account::known_fields that it knows rehearsals: another one
+/// would take it for any run.
+inline constexpr std::string_view rehearsal_need = "rehearsal";
+
+/// All that Account::known_fields must have for a node to carry the order out rightly.
+std::vector<std::string> needs_of(const RunOrder& order);
 
 /// Whether it is to be kept alive.
 inline bool is_daemon(const RunOrder& order)
@@ -65,6 +74,7 @@ inline bool is_limited(const RunOrder& order)
 struct TermHello {
     Epoch epoch = 0;
     NodeName dispatcher;
+    bool knows_rehearsals = false;  ///< an older one would have them run as any other run
     friend bool operator==(const TermHello&, const TermHello&) = default;
 };
 
@@ -85,7 +95,7 @@ struct Account {
     /// Of those that are running, and are daemons or hold locks: what was started.
     std::vector<RunOrder> started;
     bool has_journal = false;  ///< copies of steps outlive this process
-    /// What NodeFields::needs() may name for it to run a job rightly.
+    /// What needs_of() may name for it to run a job rightly.
     std::vector<std::string> known_fields;
     std::vector<std::string> labels;  ///< that it tells, see model/labels.hpp
     friend bool operator==(const Account&, const Account&) = default;

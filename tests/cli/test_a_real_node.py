@@ -1,6 +1,8 @@
 """Whole journeys against a real node."""
+import http.server
 import json
 import re
+import threading
 import time
 
 import pytest
@@ -181,3 +183,35 @@ def test_a_pause_lasts_as_long_as_it_is_said(node):
     assert "--until, and only one" in node("pause", "add", "--until", "23:00", "--for", "10m", expect=2).stderr
     assert "--for" in node("pause", "add", "--for", "soon", expect=2).stderr
     node("pause", "end", "--tag", "db")
+
+
+class Hook(http.server.BaseHTTPRequestHandler):
+    """Takes every message."""
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers.get("content-length", 0)))
+        self.send_response(204)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+def test_a_channel_lives_from_add_to_delete(node, tmp_path):
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hook) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        secret = tmp_path / "secret"
+        secret.write_text("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n")
+        url = f"http://127.0.0.1:{server.server_port}/T0PS3CRET"
+        added = data(node("channel", "add", "cli-ops", "webhook", f"url={url}", f"secret=@{secret}", "--tags", "db", "--json"))
+        assert (added["name"], added["settings"]["secret"], added["tags"]) == ("cli-ops", "***", ["db"]), added
+        listed = node("channel", "list").stdout
+        assert "cli-ops" in listed and "T0PS3CRET" not in listed and "whsec" not in listed, listed
+        tried = node("channel", "test", "cli-ops").stdout
+        assert "204" in tried and "T0PS3CRET" not in tried, tried
+        assert data(node("channel", "update", "cli-ops", "secret=", "--stopped", "--json"))["settings"].keys() == {"url"}
+        assert data(node("channel", "deliveries", "cli-ops", "--json")) == []
+        node("channel", "delete", "cli-ops")
+        node("channel", "test", "cli-ops", expect=3)
+        server.shutdown()

@@ -79,3 +79,58 @@ def test_several_jobs_are_stopped_and_the_history_says_why(solo):
     assert "2 jobs started" in ask(solo, "job", "start", "report-0", "report-2")
     preview = solo.api("/cron/preview", id=jobs[0], cronSet="0 45 2 * * *")
     assert preview["week"]["come_total"] == 7 and preview["week"]["go_total"] == 7, preview["week"]
+
+
+def test_a_rehearsal_runs_the_job_and_counts_nowhere(solo):
+    job = solo.add('echo "rehearsal: ${PEERCRON_REHEARSAL-no}"; exit 4', cron_set="0 0 0 1 1 *", name="rehearsed", run_limit=5)
+    child = solo.add("true", cron_set="", run_after="rehearsed", run_after_on="end", name="after-rehearsed")
+    run = ask_json(solo, "job", "run-now", "rehearsed", "--rehearsal")
+    assert (run["rehearsal"], run["requested_by"][-12:]) == (True, " (rehearsal)"), run
+    real = ask_json(solo, "job", "run-now", "rehearsed")
+    assert real["rehearsal"] is False, real
+    row = wait_until(lambda: ended_row(solo, run["id"]), 20, "the end of the rehearsal")
+    assert (row["state"], row["exit_code"], row["output"]) == ("failed", 4, "rehearsal: 1\n"), row
+    row = wait_until(lambda: ended_row(solo, real["id"]), 20, "the end of the run")
+    assert row["output"] == "rehearsal: no\n", row
+    wait_until(lambda: solo.wait_final([child]), 20, "the end of the job after the run")
+    assert [one.scheduled_at for one in solo.ledger([child])] == [real["scheduled_at"]], solo.ledger([child])
+    shown = solo.api(f"/cron/{job}/stats")
+    assert (shown["runs"], solo.api(f"/cron/{job}")["run_num"]) == (1, 1), shown
+    assert "rehearsal" in ask(solo, "log", "show", str(run["id"]))
+    assert solo.call("POST", f"/run/retry/{run['id']}").status == 409
+    audit = solo.api(f"/audit?job={job}")["totals"]
+    assert (audit["rehearsals"], audit["requested"]) == (1, 2), audit
+
+
+def ended_row(node, run):
+    row = node.api(f"/log/{run}")
+    return row if row["state"] not in ("planned", "running") else None
+
+
+def test_a_goal_for_lateness_is_counted_and_shown(solo):
+    job = solo.add("true", name="tick", late_goal=60_000)
+    strict = solo.add("sleep 0.01", name="tock", late_goal=0)
+    wait_until(lambda: (solo.api(f"/cron/{job}/stats")["goal_met"] or 0) >= 2, 20, "two fires in time")
+    listed = {one["id"]: one for one in solo.api("/cron/list?limit=100")["list"]}
+    assert listed[job]["goal_percent"] == 100 and listed[job]["goal_fires"] == listed[job]["goal_met"], listed[job]
+    assert listed[strict]["goal_percent"] is None, listed[strict]
+    assert "100 % of" in ask(solo, "stats", "tick") and "fires within 1m (30 days)" in ask(solo, "stats", "tick")
+    ask(solo, "job", "update", "tick", "--late-goal", "50ms")
+    assert solo.api(f"/cron/{job}")["late_goal"] == 50
+    for one in (job, strict):
+        assert solo.call("POST", f"/cron/delete/{one}").status == 200
+
+
+def test_what_is_not_as_usual_is_said_and_found(solo):
+    job = solo.add("if [ -e {0}/odd ]; then head -c 20000 /dev/zero | tr '\\0' x; else echo usual; fi".format(solo.folder),
+                   cron_set="0 0 0 1 1 *", name="usual")
+    for _ in range(20):
+        ask(solo, "job", "run-now", "usual", "--wait")
+    (solo.folder / "odd").touch()
+    run = ask_json(solo, "job", "run-now", "usual", "--wait")
+    assert run["unusual"] == ["more-output"], run
+    assert [one["id"] for one in solo.api(f"/log/list?unusual=any&cron_id={job}")["list"]] == [run["id"]]
+    assert [one["id"] for one in ask_json(solo, "log", "list", "--unusual", "more-output")["list"]] == [run["id"]]
+    assert solo.api("/log/list?unusual=slow")["total"] == 0
+    assert "more-output" in ask(solo, "log", "show", run["id"]) and "more output than 4096 B" in ask(solo, "stats", "usual")
+    assert {one["id"]: one for one in solo.api("/cron/list?limit=100")["list"]}[job]["unusual"] == ["more-output"]

@@ -2,6 +2,7 @@
 
 #include "base/in_pieces.hpp"
 #include "base/utf8.hpp"
+#include "model/run_request.hpp"
 #include "store/doubled_run.hpp"
 #include "store/mysql/mysql_rows.hpp"
 #include "store/mysql/statistics_rows.hpp"
@@ -196,7 +197,7 @@ LockedRows lock_rows(MysqlConnection& connection, std::span<const RunReport> rep
         MysqlRows rows = connection.query(
             fmt::format("SELECT cron_id, scheduled_at, attempt, id, state,"
                         " (SELECT 1 + {} FROM cron WHERE cron.id = log.cron_id),"
-                        " run_server, started_at, retry_at, fires, epoch"
+                        " run_server, started_at, retry_at, fires, epoch, requested_by"
                         " FROM log FORCE INDEX (by_run)"
                         " WHERE (cron_id, scheduled_at, attempt) IN ({}) FOR UPDATE",
                         wants_notices, runs));
@@ -206,7 +207,8 @@ LockedRows lock_rows(MysqlConnection& connection, std::span<const RunReport> rep
             locked.emplace(
                 run, LockedRow{rows.integer(3), read_state(rows.text(4)), rows.integer(5) > 0,
                                rows.integer(5) > 1, NodeName(rows.text(6)), time_or_null(rows, 7),
-                               time_or_null(rows, 8), rows.integer(9), rows.natural(10)});
+                               time_or_null(rows, 8), rows.integer(9), rows.natural(10),
+                               is_rehearsal(rows.text(11))});
         }
     });
     return locked;
@@ -336,6 +338,16 @@ std::vector<RowStatement> copy_statements(const MysqlConnection& connection,
     return rows.take();
 }
 
+std::vector<std::string> copied_oddities(const MysqlConnection& connection,
+                                         std::span<const LogRow> log)
+{
+    RowStatements rows(connection, "INSERT INTO unusual_run (log_id, oddities) VALUES ", "");
+    for (const LogRow& row : log) {
+        if (row.oddities.any()) rows.add(fmt::format("({},'{}')", row.id, to_string(row.oddities)));
+    }
+    return texts(rows.take());
+}
+
 std::vector<EndedFire> ended_fires(std::span<const RunReport> reports, const LockedRows& locked,
                                    GivesWay rule)
 {
@@ -343,6 +355,7 @@ std::vector<EndedFire> ended_fires(std::span<const RunReport> reports, const Loc
     for (const RunReport& report : reports) {
         const auto found = locked.find(report.id);
         const LockedRow row = found == locked.end() ? LockedRow() : found->second;
+        if (row.is_rehearsal) continue;
         auto fire = ended_fire(report, row.state, rule, row.retry_at);
         if (fire) fires.push_back(*std::move(fire));
     }
@@ -357,7 +370,7 @@ std::vector<RowStatement> counter_statements(const MysqlConnection& connection,
     for (const RunReport& report : reports) {
         if (report.id.attempt != 1 || !is_final(report.state)) continue;
         LockedRow& row = locked.try_emplace(report.id).first->second;
-        if (!row.has_job) continue;
+        if (!row.has_job || row.is_rehearsal || report.rehearsal) continue;
         RunState& state = row.state;
         const RunState before = std::exchange(state, report.state);
         const bool applies = gives_way(before, report.state, rule);
@@ -372,14 +385,17 @@ std::vector<RowStatement> counter_statements(const MysqlConnection& connection,
             state = before;
         }
     }
-    RowStatements rows(connection,
-                       "INSERT INTO cron_counter (cron_id, run_num, last_run_at, statistics,"
-                       " last_state, usual_time, late_p99) VALUES ",
-                       " ON DUPLICATE KEY UPDATE run_num = run_num + VALUES(run_num),"
-                       " last_run_at = COALESCE(GREATEST(last_run_at, VALUES(last_run_at)),"
-                       " last_run_at, VALUES(last_run_at)), statistics = VALUES(statistics),"
-                       " last_state = VALUES(last_state), usual_time = VALUES(usual_time),"
-                       " late_p99 = VALUES(late_p99)");
+    const std::string head =
+        fmt::format("INSERT INTO cron_counter (cron_id, run_num, last_run_at, {}) VALUES ",
+                    fmt::join(statistics_columns, ", "));
+    std::string tail =
+        " ON DUPLICATE KEY UPDATE run_num = run_num + VALUES(run_num),"
+        " last_run_at = COALESCE(GREATEST(last_run_at, VALUES(last_run_at)),"
+        " last_run_at, VALUES(last_run_at))";
+    for (const std::string_view column : statistics_columns) {
+        tail += fmt::format(", {0} = VALUES({0})", column);
+    }
+    RowStatements rows(connection, head, tail);
     const auto add = [&](JobId id, std::string_view literals) {
         const JobCounters& counted = jobs[id];
         rows.add(fmt::format("({},{},{},{})", id, counted.run_num, nullable(counted.last_run_at),
@@ -395,10 +411,10 @@ std::vector<std::string> notice_statements(std::span<const RunReport> reports,
 {
     std::vector<RunId> ended;
     for (const RunReport& report : reports) {
-        if (!is_told_of(report.state, report.reason.cause)) continue;
+        if (report.rehearsal || !is_told_of(report.state, report.reason.cause)) continue;
         const auto row = locked.find(report.id);
         if (row != locked.end()) {
-            if (!row->second.wants_notices) continue;
+            if (!row->second.wants_notices || row->second.is_rehearsal) continue;
             if (!gives_way(row->second.state, report.state, rule)) continue;
         }
         ended.push_back(report.id);
@@ -410,7 +426,8 @@ std::vector<std::string> notice_statements(std::span<const PlannedRun> runs)
 {
     std::vector<RunId> ended;
     for (const PlannedRun& run : runs) {
-        if (is_told_of(run.state, run.reason.cause)) ended.push_back(run.id);
+        const bool is_told = is_told_of(run.state, run.reason.cause);
+        if (is_told && !is_rehearsal(run.requested_by)) ended.push_back(run.id);
     }
     return statements_of_ends(ended);
 }

@@ -47,6 +47,7 @@ struct LockedRow {
     std::optional<WallTime> retry_at;
     std::int64_t fires = 1;
     Epoch epoch = 0;
+    bool is_rehearsal = false;
 };
 using LockedRows = std::unordered_map<RunId, LockedRow>;
 
@@ -75,7 +76,11 @@ std::vector<RowStatement> copy_statements(const MysqlConnection& connection,
 std::vector<RowStatement> copy_statements(const MysqlConnection& connection,
                                           std::span<const LogRow> log);
 
-/// Which of `reports` make their rows final.
+/// In what they are unusual.
+std::vector<std::string> copied_oddities(const MysqlConnection& connection,
+                                         std::span<const LogRow> log);
+
+/// Which of `reports` make their rows final; without rehearsals.
 std::vector<EndedFire> ended_fires(std::span<const RunReport> reports, const LockedRows& locked,
                                    GivesWay rule);
 

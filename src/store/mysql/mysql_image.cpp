@@ -185,7 +185,9 @@ void MysqlImage::append_rows(std::span<const LogRow> rows)
 {
     const auto work = [&](MysqlConnection& connection) {
         MysqlTransaction transaction(connection);
-        transaction.commit(texts(copy_statements(connection, rows)));
+        std::vector<std::string> statements = texts(copy_statements(connection, rows));
+        std::ranges::move(copied_oddities(connection, rows), std::back_inserter(statements));
+        transaction.commit(std::move(statements));
     };
     session_.run(fmt::format("write {} rows of the ledger", rows.size()), Repeat::unsafe, work);
 }

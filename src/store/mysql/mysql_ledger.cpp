@@ -82,6 +82,7 @@ std::vector<std::string> ledger_statements(MysqlConnection& connection,
         append(statements,
                counter_statements(connection, reports, std::move(locked), rule, statistics));
         append(statements, tally_statements(connection, tallies));
+        std::ranges::move(oddity_statements(ended), std::back_inserter(statements));
     }
     std::ranges::move(ends, std::back_inserter(statements));
     return statements;
@@ -324,6 +325,7 @@ std::size_t MysqlStore::delete_expired(std::chrono::seconds keep, WallTime now, 
         const std::string which = fmt::format("({})", fmt::join(ids, ","));
         MysqlTransaction transaction(connection);
         transaction.commit({"DELETE FROM doubled_run WHERE log_id IN " + which,
+                            "DELETE FROM unusual_run WHERE log_id IN " + which,
                             "DELETE FROM log WHERE id IN " + which});
         return ids.size();
     };

@@ -32,6 +32,7 @@ std::string condition(const MysqlConnection& connection, const LogFilter& filter
                       : any           ? std::string("TRUE")
                                       : std::string("state <> 'planned'");
     if (filter.missed) sql += missed_terms();
+    sql += oddity_terms(filter);
     if (filter.after_id) sql += fmt::format(" AND id > {}", *filter.after_id);
     if (!filter.ids.empty()) sql += fmt::format(" AND id IN ({})", fmt::join(filter.ids, ","));
     if (filter.cron_id) sql += fmt::format(" AND cron_id = {}", *filter.cron_id);
@@ -64,7 +65,7 @@ bool knows_ids_of_time(const PageHint& hint)
 /// soon, or intersects two indices and sorts all that is left.
 std::string_view index_hint(const LogFilter& filter, const PageHint& hint)
 {
-    if (filter.is_by_id()) return "";
+    if (filter.is_by_id() || filter.unusual) return "";
     const bool narrow = filter.cron_id || filter.state || filter.missed || filter.run_server ||
                         filter.dispatch_server;
     if (filter.has_time() && !knows_ids_of_time(hint)) {
@@ -86,6 +87,14 @@ std::string_view index_of(const LogFilter& filter, const PageHint& hint, PageSou
 {
     if (order == PageSource::Order::of_filter) return index_hint(filter, hint);
     return order == PageSource::Order::by_id ? by_id : by_time;
+}
+
+/// What a query of table log reads from: where only unusual runs are wanted, from these on, of
+/// which there are few.
+std::string source_table(const LogFilter& filter, std::string_view index)
+{
+    if (filter.unusual) return "unusual_run STRAIGHT_JOIN log ON log.id = unusual_run.log_id";
+    return fmt::format("log {}", index);
 }
 
 std::int64_t read_number(MysqlConnection& connection, std::string_view sql)
@@ -130,12 +139,13 @@ std::string rows_to_count(const MysqlConnection& connection, const LogFilter& fi
                           const PageHint& hint, Planned planned = Planned::left_out)
 {
     const bool others = filter.cron_id || filter.run_server || filter.dispatch_server ||
-                        filter.has_time() || filter.search || filter.missed ||
+                        filter.has_time() || filter.search || filter.missed || filter.unusual ||
                         !filter.any_tag.empty();
     if (others) {
         // Of rows that are newer than some id only, the index by time may be the longer way.
         const bool chooses = filter.is_time_only() && planned == Planned::left_out;
-        return fmt::format("log {} WHERE {}", chooses ? "" : index_hint(filter, hint),
+        return fmt::format("{} WHERE {}",
+                           source_table(filter, chooses ? "" : index_hint(filter, hint)),
                            condition(connection, filter, hint, planned));
     }
     // All states by name, so that of each the ids are one range of the index.
@@ -203,14 +213,15 @@ std::vector<LogRow> MysqlStore::log_page(const LogFilter& filter, const Slice& s
         if (place.before_id) where += fmt::format(" AND id < {}", *place.before_id);
         const std::string_view order = filter.after_id ? "ASC" : "DESC";
         const std::string limit = fmt::format("ORDER BY id {} LIMIT {}", order, slice.limit);
-        const bool begins_there = place.offset == 0 && !index.empty() && index != by_time;
+        const bool begins_there =
+            place.offset == 0 && !index.empty() && index != by_time && !filter.unusual;
         // The ids first, else: of the rows that are passed over, or sorted, only those are read.
         const std::string rows =
             begins_there ? fmt::format("{} WHERE {} {}", index, where, limit)
                          : fmt::format(
-                               "JOIN (SELECT id FROM log {} WHERE {} {} OFFSET {}) AS page"
+                               "JOIN (SELECT id FROM {} WHERE {} {} OFFSET {}) AS page"
                                " USING (id) ORDER BY id {}",
-                               index, where, limit, place.offset, order);
+                               source_table(filter, index), where, limit, place.offset, order);
         return read_log_rows(connection, rows, most_output);
     };
     return session_.run("list the log", Repeat::safe, work);
@@ -223,7 +234,8 @@ ListCount MysqlStore::count_log(const LogFilter& filter, const PageHint& hint,
         if (!filter.is_by_id()) return count_part(connection, filter, hint, from);
         ListCount all;
         all.rows = read_number(
-            connection, "SELECT COUNT(*) FROM log WHERE " + condition(connection, filter, hint));
+            connection, fmt::format("SELECT COUNT(*) FROM {} WHERE {}", source_table(filter, ""),
+                                    condition(connection, filter, hint)));
         return all;
     };
     return session_.run("count rows of the log", Repeat::safe, work);

@@ -33,14 +33,14 @@ std::map<JobId, std::int64_t> count_running(MysqlConnection& connection,
     return running;
 }
 
-std::map<JobId, std::optional<JobStatistics>> read_statistics(MysqlConnection& connection,
-                                                              std::span<const JobId> jobs)
+std::map<JobId, std::optional<KeptPast>> read_pasts(MysqlConnection& connection,
+                                                    std::span<const JobId> jobs)
 {
-    std::map<JobId, std::optional<JobStatistics>> found;
-    MysqlRows rows = connection.query(
-        fmt::format("SELECT cron_id, statistics FROM cron_counter WHERE cron_id IN ({})",
-                    fmt::join(jobs, ",")));
-    while (rows.next()) found.emplace(rows.integer(0), JobStatistics::parse(rows.text(1)));
+    std::map<JobId, std::optional<KeptPast>> found;
+    MysqlRows rows =
+        connection.query(fmt::format("SELECT cron_id, {} FROM cron_counter WHERE cron_id IN ({})",
+                                     kept_past_columns, fmt::join(jobs, ",")));
+    while (rows.next()) found.emplace(rows.integer(0), read_kept_past(rows, 1));
     return found;
 }
 
@@ -53,17 +53,21 @@ std::vector<JobInsight> MysqlStore::find_insights(std::span<const JobId> ids)
         insights.reserve(ids.size());
         in_pieces(ids, insights_at_once, [&](std::span<const JobId> some) {
             const auto running = count_running(connection, some);
-            auto statistics = read_statistics(connection, some);
+            auto pasts = read_pasts(connection, some);
             for (const JobId id : some) {
                 JobInsight& insight = insights.emplace_back();
                 insight.job = id;
                 const auto runs_now = running.find(id);
                 if (runs_now != running.end()) insight.running = runs_now->second;
-                const auto found = statistics.find(id);
-                if (found == statistics.end()) continue;
-                insight.statistics = found->second
-                                         ? *std::move(found->second)
-                                         : statistics_of(read_newest_ends(connection, id));
+                const auto found = pasts.find(id);
+                if (found == pasts.end()) continue;
+                if (found->second) {
+                    insight.statistics = std::move(found->second->statistics);
+                    insight.goal = std::move(found->second->goal);
+                    insight.oddities = found->second->oddities;
+                } else {
+                    insight.statistics = statistics_of(read_newest_ends(connection, id));
+                }
             }
         });
         return insights;

@@ -5,8 +5,13 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace peercron {
@@ -29,19 +34,44 @@ void by_some(const std::set<Key>& all, const Use& use)
     if (!some.empty()) use(some);
 }
 
-using ByJob = std::map<JobId, std::optional<JobStatistics>>;
+struct Counter {
+    std::optional<KeptPast> past;
+    KeptPast none;  // with what the job says
+};
+using ByJob = std::map<JobId, Counter>;
 
-/// Locks the rows, each of which may be without statistics.
+/// What jobs say about their past, as one text, so that it is looked up once: three numbers.
+constexpr std::string_view job_rules =
+    "(SELECT CONCAT_WS(' ', late_goal, slow_after, kind = 'daemon') FROM cron"
+    " WHERE cron.id = cron_counter.cron_id)";
+
+void read_job_rules(std::string_view text, KeptPast& past)
+{
+    std::array<std::int64_t, 3> numbers{};
+    const char* at = text.data();
+    const char* const end = text.data() + text.size();
+    for (std::int64_t& number : numbers) {
+        at = std::from_chars(at, end, number).ptr;
+        if (at != end) ++at;
+    }
+    past.late_goal = std::chrono::milliseconds(numbers[0]);
+    past.slow_after = std::chrono::seconds(numbers[1]);
+    past.is_daemon = numbers[2] != 0;
+}
+
+/// Locks the rows, each of which may be without statistics; no job is locked.
 void lock_counters(MysqlConnection& connection, const std::set<JobId>& jobs, ByJob& found)
 {
     by_some(jobs, [&](const std::vector<JobId>& some) {
         MysqlRows rows =
-            connection.query(fmt::format("SELECT cron_id, statistics FROM cron_counter FORCE INDEX "
+            connection.query(fmt::format("SELECT cron_id, {}, {} FROM cron_counter FORCE INDEX "
                                          "(PRIMARY) WHERE cron_id IN ({})"
                                          " ORDER BY cron_id FOR UPDATE",
-                                         fmt::join(some, ",")));
+                                         job_rules, kept_past_columns, fmt::join(some, ",")));
         while (rows.next()) {
-            found.emplace(rows.integer(0), JobStatistics::parse(rows.text(1)));
+            Counter& counter = found[rows.integer(0)];
+            counter.past = read_kept_past(rows, 2);
+            read_job_rules(rows.text(1), counter.past ? *counter.past : counter.none);
         }
     });
 }
@@ -92,19 +122,21 @@ LockedStatistics lock_statistics(MysqlConnection& connection, const std::set<Job
                         " ORDER BY id ON DUPLICATE KEY UPDATE cron_id = VALUES(cron_id)",
                         fmt::join(missing, ",")));
         lock_counters(connection, missing, made);
-        for (auto& [job, statistics] : made) {
-            found.emplace(job, std::move(statistics).value_or(JobStatistics()));
+        for (auto& [job, counter] : made) {
+            if (!counter.past) counter.past = std::move(counter.none);
+            found.emplace(job, std::move(counter));
         }
     }
     LockedStatistics locked;
     std::size_t rows_read = 0;
-    for (auto& [job, statistics] : found) {
-        if (statistics) {
-            locked.kept.emplace(job, *std::move(statistics));
+    for (auto& [job, counter] : found) {
+        if (counter.past) {
+            locked.kept.emplace(job, *std::move(counter.past));
         } else if (rows_read < rows_of_statistics_at_once) {
             const std::vector<LogRow> ends = read_newest_ends(connection, job);
             rows_read += ends.size();
-            locked.kept.emplace(job, statistics_of(ends));
+            counter.none.statistics = statistics_of(ends);
+            locked.kept.emplace(job, std::move(counter.none));
         } else {
             locked.not_kept.push_back(job);
         }
@@ -144,16 +176,33 @@ std::vector<RowStatement> tally_statements(const MysqlConnection& connection,
     return rows.take();
 }
 
-std::string statistics_literals(const JobStatistics& statistics)
+std::string statistics_literals(const KeptPast& past)
 {
-    const StatisticsColumns columns = columns_of(statistics);
+    const StatisticsColumns columns = columns_of(past);
     const auto number = [](const std::optional<std::int64_t>& value) {
         return value ? std::to_string(*value) : std::string("NULL");
     };
-    return fmt::format(
-        "'{}',{},{},{}", columns.statistics,
-        columns.last_state ? fmt::format("'{}'", *columns.last_state) : std::string("NULL"),
-        number(columns.usual_time), number(columns.late_p99));
+    const auto text = [](const auto& value) {
+        return value ? fmt::format("'{}'", *value) : std::string("NULL");
+    };
+    return fmt::format("'{}',{},{},{},{},{}", columns.statistics, text(columns.last_state),
+                       number(columns.usual_time), number(columns.late_p99), text(columns.goal),
+                       text(columns.oddities));
+}
+
+std::vector<std::string> oddity_statements(std::span<const EndedFire> fires)
+{
+    std::vector<std::string> statements;
+    for (const EndedFire& fire : fires) {
+        if (fire.oddities.none()) continue;
+        statements.push_back(fmt::format(
+            "INSERT INTO unusual_run (log_id, oddities) SELECT id, '{}' FROM log"
+            " FORCE INDEX (by_run) WHERE cron_id = {} AND scheduled_at = {} AND attempt = {}"
+            " ON DUPLICATE KEY UPDATE oddities = VALUES(oddities)",
+            to_string(fire.oddities), fire.job, to_unix_millis(fire.run.scheduled_at),
+            fire.run.attempt));
+    }
+    return statements;
 }
 
 std::vector<LogRow> read_newest_ends(MysqlConnection& connection, JobId job)

@@ -1,5 +1,6 @@
 #include "store/sqlite/ledger_rows.hpp"
 
+#include "model/run_request.hpp"
 #include "store/notice_tables.hpp"
 #include "store/sqlite/sqlite_rows.hpp"
 
@@ -20,6 +21,7 @@ struct StoredRow {
     std::optional<WallTime> started_at;
     std::optional<WallTime> retry_at;
     Epoch epoch = 0;
+    bool is_rehearsal = false;
 };
 
 SqliteStatement& bind(SqliteStatement& statement, const RunId& run)
@@ -84,7 +86,7 @@ void update_by_report(SqliteConnection& connection, const StoredRow& row, const 
 /// it.
 void count(SqliteConnection& connection, const RunReport& report)
 {
-    if (!has_run(report.state) || report.id.attempt != 1) return;
+    if (report.rehearsal || !has_run(report.state) || report.id.attempt != 1) return;
     connection
         .cached(
             "INSERT INTO cron_counter (cron_id, run_num, last_run_at)"
@@ -108,7 +110,7 @@ void uncount(SqliteConnection& connection, const RunReport& report)
 /// For notices: see NoticeStore.
 void note_end(SqliteConnection& connection, std::int64_t log_id, const RunReport& report)
 {
-    if (!is_told_of(report.state, report.reason.cause)) return;
+    if (report.rehearsal || !is_told_of(report.state, report.reason.cause)) return;
     static const std::string sql =
         fmt::format("INSERT INTO notice_end (log_id) SELECT ? FROM cron WHERE cron.id = ? AND {}",
                     wants_notices);
@@ -234,8 +236,8 @@ std::optional<DoubledRun> write_report(SqliteConnection& connection, const RunRe
                                        GivesWay rule, std::vector<EndedFire>& ended)
 {
     SqliteStatement& find = connection.cached(
-        "SELECT id, state, run_server, dispatch_server, started_at, retry_at, epoch FROM log"
-        " WHERE cron_id = ? AND scheduled_at = ? AND attempt = ?");
+        "SELECT id, state, run_server, dispatch_server, started_at, retry_at, epoch, requested_by"
+        " FROM log WHERE cron_id = ? AND scheduled_at = ? AND attempt = ?");
     if (!bind(find, report.id).next()) {
         find.reset();
         insert_report(connection, report);
@@ -244,15 +246,16 @@ std::optional<DoubledRun> write_report(SqliteConnection& connection, const RunRe
         note(ended_fire(report, RunState::planned, rule), ended);
         return std::nullopt;
     }
-    const StoredRow row{find.integer(0), read_state(find.text(1)), find.text(2),
-                        find.text(3),    time_or_null(find, 4),    time_or_null(find, 5),
-                        find.natural(6)};
+    const StoredRow row{find.integer(0), read_state(find.text(1)),  find.text(2),
+                        find.text(3),    time_or_null(find, 4),     time_or_null(find, 5),
+                        find.natural(6), is_rehearsal(find.text(7))};
     const RunState before = row.state;
     find.reset();
     std::optional<DoubledRun> doubled;
     if (rule == GivesWay::unsure_too) doubled = keep_other_account(connection, row, report);
     if (!gives_way(before, report.state, rule)) return doubled;
     update_by_report(connection, row, report);
+    if (row.is_rehearsal) return doubled;
     note(ended_fire(report, before, rule, row.retry_at), ended);
     note_end(connection, row.id, report);
     if (before != RunState::lost) count(connection, report);
@@ -288,7 +291,8 @@ void write_planned(SqliteConnection& connection, const PlannedRun& run, const Pl
     } else if (run.fires > 1) {
         note(grow(connection, run), ended);
     }
-    if (is_told_of(run.state, run.reason.cause)) note_end(connection, run.id);
+    const bool is_told = is_told_of(run.state, run.reason.cause);
+    if (is_told && !is_rehearsal(run.requested_by)) note_end(connection, run.id);
 }
 
 void write_moved(SqliteConnection& connection, const PlannedRun& run, const PlanStep& step)

@@ -60,6 +60,11 @@ void append(SqliteConnection& connection, const LogRow& row)
         .bind(millis(row.retry_at))
         .bind(run.output)
         .execute();
+    if (row.oddities.none()) return;
+    connection.cached("INSERT INTO unusual_run (log_id, oddities) VALUES (?, ?)")
+        .bind(row.id)
+        .bind(to_string(row.oddities))
+        .execute();
 }
 
 template <class Row>

@@ -170,7 +170,8 @@ std::size_t SqliteStore::delete_expired(std::chrono::seconds keep, WallTime now,
             .execute();
         std::int64_t deleted = 0;
         for (const std::string_view of_rows :
-             {"DELETE FROM doubled_run WHERE log_id", "DELETE FROM log WHERE id"}) {
+             {"DELETE FROM doubled_run WHERE log_id", "DELETE FROM unusual_run WHERE log_id",
+              "DELETE FROM log WHERE id"}) {
             deleted = connection
                           .cached(fmt::format(
                               "{} IN (SELECT id FROM log INDEXED BY log_by_time WHERE time < ?"

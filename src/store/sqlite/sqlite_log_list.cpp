@@ -65,6 +65,10 @@ Condition condition(const LogFilter& filter, const PageHint& hint,
         where.sql = any ? "TRUE" : "+state <> 'planned'";
     }
     if (filter.missed) where.sql += missed_terms();
+    if (filter.unusual) {
+        where.sql += fmt::format(" AND id IN (SELECT log_id FROM unusual_run WHERE TRUE{})",
+                                 oddity_terms(filter));
+    }
     if (filter.after_id) where.add(" AND id > ?", *filter.after_id);
     if (!filter.ids.empty()) {
         where.sql += fmt::format(" AND id IN ({})", fmt::join(filter.ids, ","));

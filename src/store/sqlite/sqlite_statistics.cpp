@@ -26,16 +26,26 @@ std::map<JobId, std::int64_t> count_running(SqliteConnection& connection)
     return running;
 }
 
-JobStatistics read_statistics(SqliteConnection& connection, JobId job)
+/// Without what runs now.
+JobInsight read_insight(SqliteConnection& connection, JobId job)
 {
-    SqliteStatement& rows =
-        connection.cached("SELECT statistics FROM cron_counter WHERE cron_id = ?").bind(job);
+    JobInsight insight;
+    insight.job = job;
+    static const std::string sql =
+        fmt::format("SELECT {} FROM cron_counter WHERE cron_id = ?", kept_past_columns);
+    SqliteStatement& rows = connection.cached(sql).bind(job);
     const bool is_known = rows.next();
-    std::optional<JobStatistics> statistics;
-    if (is_known) statistics = JobStatistics::parse(rows.text(0));
+    std::optional<KeptPast> past;
+    if (is_known) past = read_kept_past(rows, 0);
     rows.reset();
-    if (!is_known) return {};
-    return statistics ? *std::move(statistics) : statistics_of(read_newest_ends(connection, job));
+    if (past) {
+        insight.statistics = std::move(past->statistics);
+        insight.goal = std::move(past->goal);
+        insight.oddities = past->oddities;
+    } else if (is_known) {
+        insight.statistics = statistics_of(read_newest_ends(connection, job));
+    }
+    return insight;
 }
 
 }  // namespace
@@ -48,8 +58,8 @@ std::vector<JobInsight> SqliteStore::find_insights(std::span<const JobId> ids)
         const auto running = count_running(connection);
         for (const JobId id : ids) {
             const auto runs_now = running.find(id);
-            insights.push_back({id, read_statistics(connection, id),
-                                runs_now == running.end() ? 0 : runs_now->second});
+            JobInsight& insight = insights.emplace_back(read_insight(connection, id));
+            if (runs_now != running.end()) insight.running = runs_now->second;
         }
         return insights;
     };

@@ -2,6 +2,9 @@
 
 #include "store/sqlite/sqlite_rows.hpp"
 
+#include <spdlog/fmt/fmt.h>
+
+#include <chrono>
 #include <cstddef>
 #include <map>
 #include <optional>
@@ -12,53 +15,65 @@
 namespace peercron {
 namespace {
 
-/// nullopt: there is no such job, or it has to wait. Those that were not kept are made from the
-/// ledger, which has the fires of this transaction already: none are to be added.
-struct KeptStatistics {
-    JobStatistics statistics;
-    bool is_made = false;
-};
-
+/// nullopt: there is no such job, or it has to wait.
 /// @param rows_read in this transaction, to make some.
-std::optional<KeptStatistics> kept_statistics(SqliteConnection& connection, JobId job,
-                                              std::size_t& rows_read)
+std::optional<KeptPast> find_past(SqliteConnection& connection, JobId job, std::size_t& rows_read)
 {
-    SqliteStatement& rows =
-        connection
-            .cached(
-                "SELECT cron_counter.cron_id, statistics FROM cron LEFT JOIN cron_counter"
-                " ON cron_id = id WHERE id = ?")
-            .bind(job);
-    std::optional<KeptStatistics> kept;
-    bool is_to_be_made = false;
+    static const std::string sql = fmt::format(
+        "SELECT late_goal, slow_after, kind = 'daemon', {} FROM cron LEFT JOIN cron_counter"
+        " ON cron_id = id WHERE id = ?",
+        kept_past_columns);
+    SqliteStatement& rows = connection.cached(sql).bind(job);
+    std::optional<KeptPast> past;
     if (rows.next()) {
-        auto statistics = JobStatistics::parse(rows.text(1));
-        is_to_be_made = !statistics;
-        kept.emplace().statistics = std::move(statistics).value_or(JobStatistics());
+        past = read_kept_past(rows, 3);
+        const bool is_kept = past.has_value();
+        if (!is_kept) past.emplace();
+        past->is_made = !is_kept;
+        past->late_goal = std::chrono::milliseconds(rows.integer(0));
+        past->slow_after = std::chrono::seconds(rows.integer(1));
+        past->is_daemon = rows.integer(2) != 0;
     }
     rows.reset();
-    if (!is_to_be_made) return kept;
+    if (!past || !past->is_made) return past;
     if (rows_read >= rows_of_statistics_at_once) return std::nullopt;
     const std::vector<LogRow> ends = read_newest_ends(connection, job);
     rows_read += ends.size();
-    *kept = {statistics_of(ends), true};
-    return kept;
+    past->statistics = statistics_of(ends);
+    return past;
 }
 
-void write(SqliteConnection& connection, JobId job, const JobStatistics& statistics)
+void write(SqliteConnection& connection, JobId job, const KeptPast& past)
 {
-    const StatisticsColumns columns = columns_of(statistics);
+    const StatisticsColumns columns = columns_of(past);
     connection
         .cached(
-            "INSERT INTO cron_counter (cron_id, statistics, last_state, usual_time, late_p99)"
-            " VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET statistics = excluded.statistics,"
-            " last_state = excluded.last_state, usual_time = excluded.usual_time,"
-            " late_p99 = excluded.late_p99")
+            "INSERT INTO cron_counter (cron_id, statistics, last_state, usual_time, late_p99, goal,"
+            " oddities) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+            " statistics = excluded.statistics, last_state = excluded.last_state,"
+            " usual_time = excluded.usual_time, late_p99 = excluded.late_p99,"
+            " goal = excluded.goal, oddities = excluded.oddities")
         .bind(job)
         .bind(columns.statistics)
         .bind(columns.last_state)
         .bind(columns.usual_time)
         .bind(columns.late_p99)
+        .bind(columns.goal)
+        .bind(columns.oddities)
+        .execute();
+}
+
+void write_oddities(SqliteConnection& connection, const EndedFire& fire)
+{
+    connection
+        .cached(
+            "INSERT INTO unusual_run (log_id, oddities) SELECT id, ? FROM log"
+            " WHERE cron_id = ? AND scheduled_at = ? AND attempt = ?"
+            " ON CONFLICT DO UPDATE SET oddities = excluded.oddities")
+        .bind(to_string(fire.oddities))
+        .bind(fire.job)
+        .bind(to_unix_millis(fire.run.scheduled_at))
+        .bind(fire.run.attempt)
         .execute();
 }
 
@@ -88,24 +103,21 @@ void write(SqliteConnection& connection, const TallyKey& key, const RunTally& ta
 
 }  // namespace
 
-void add_to_statistics(SqliteConnection& connection, std::span<const EndedFire> fires)
+void add_to_statistics(SqliteConnection& connection, std::span<EndedFire> fires)
 {
-    std::map<JobId, JobStatistics> statistics;
+    std::map<JobId, KeptPast> pasts;
     std::size_t rows_read = 0;
     for (const JobId job : jobs_of(fires)) {
-        auto kept = kept_statistics(connection, job, rows_read);
-        if (!kept) continue;
-        if (kept->is_made) {
-            write(connection, job, kept->statistics);
-        } else {
-            statistics.emplace(job, std::move(kept->statistics));
-        }
+        if (auto past = find_past(connection, job, rows_read)) pasts.emplace(job, *std::move(past));
     }
     std::map<TallyKey, RunTally> tallies;
     for (const TallyKey& key : tallies_of(fires)) tallies.emplace(key, kept_tally(connection, key));
-    add(fires, statistics, tallies);
-    for (const auto& [job, of_job] : statistics) write(connection, job, of_job);
+    add(fires, pasts, tallies);
+    for (const auto& [job, past] : pasts) write(connection, job, past);
     for (const auto& [key, tally] : tallies) write(connection, key, tally);
+    for (const EndedFire& fire : fires) {
+        if (fire.oddities.any()) write_oddities(connection, fire);
+    }
 }
 
 std::vector<LogRow> read_newest_ends(SqliteConnection& connection, JobId job)

@@ -11,8 +11,9 @@ namespace peercron {
 
 // The ledger in short: column statistics of table cron_counter, and table run_tally.
 
-/// Adds them, in the caller's transaction, to the statistics of the jobs that exist.
-void add_to_statistics(SqliteConnection& connection, std::span<const EndedFire> fires);
+/// Adds them, in the caller's transaction, to the statistics of the jobs that exist, and says in
+/// table unusual_run which of them are unusual.
+void add_to_statistics(SqliteConnection& connection, std::span<EndedFire> fires);
 
 /// The job's newest rows that are final and count, without their outputs.
 std::vector<LogRow> read_newest_ends(SqliteConnection& connection, JobId job);

@@ -194,6 +194,32 @@ TEST_P(NoticeStoreTest, AnEndWhoseRowIsGoneIsSeenWithoutIt)
     EXPECT_THAT(notices().unseen_ends(100), IsEmpty());
 }
 
+TEST_P(NoticeStoreTest, NobodyIsToldOfARehearsal)
+{
+    Job draft;
+    draft.cron_set = "* * * * *";
+    draft.command = "true";
+    draft.notify = {"ops"};
+    draft.slow_after = 60s;
+    const JobId job = store_->add_job(draft, t0).id;
+    const auto rehearse = [&](WallTime at) {
+        PlannedRun run = planned(job, at);
+        run.requested_by = "alice (rehearsal)";
+        return run;
+    };
+    PlannedRun not_run = rehearse(t0 + 2ms);
+    not_run.state = RunState::skipped;
+    not_run.reason.cause = Cause::no_node;
+    store_->commit(step(1, t0 + 1h, {rehearse(t0 + 1ms), not_run, rehearse(t0 + 3ms)}));
+    RunReport early = report({job, t0 + 4ms, 1}, RunState::failed);
+    early.rehearsal = true;
+    RunReport running = report({job, t0 + 3ms, 1}, RunState::running);
+    running.started_at = t0 + 3ms;
+    store_->record(std::vector{report({job, t0 + 1ms, 1}, RunState::failed), early, running});
+    EXPECT_THAT(take_ends(), IsEmpty());
+    EXPECT_THAT(notices().slow_runs(t0 + 1h, 100), IsEmpty());
+}
+
 TEST_P(NoticeStoreTest, KeepsWhatIsKnownOfAJob)
 {
     Seen seen;

@@ -118,6 +118,136 @@ TEST_P(StatisticsTest, AreThoseOfTheRowsThatBecameFinal)
     EXPECT_EQ(tally(node_1).of(Outcome::failed), 1);
 }
 
+TEST_P(StatisticsTest, ARehearsalCountsNowhere)
+{
+    const JobId job = add("a");
+    PlannedRun rehearsal = planned(job, t0 + 1ms);
+    rehearsal.requested_by = "alice (rehearsal)";
+    PlannedRun not_run = skipped(job, t0 + 2ms, Cause::no_node);
+    not_run.requested_by = "alice (rehearsal)";
+    plan({rehearsal, not_run, planned(job, t0)});
+    record({ended({job, t0 + 1ms, 1}, RunState::failed)});
+    // Its node may be quicker than the step.
+    RunReport early = ended({job, t0 + 3ms, 1}, RunState::failed);
+    early.rehearsal = true;
+    record({early});
+    PlannedRun late = planned(job, t0 + 3ms);
+    late.requested_by = "alice (rehearsal)";
+    plan({late});
+
+    EXPECT_EQ(insight(job), nothing_of(job));
+    EXPECT_EQ(store_->find_job(job)->counters, JobCounters{});
+    EXPECT_EQ(tally(node_1), RunTally());
+    EXPECT_EQ(tally(""), RunTally());
+    EXPECT_THAT(listed(JobState::fresh), ElementsAre(job));
+    LogFilter missed;
+    missed.missed = true;
+    EXPECT_THAT(testing::log_rows(*store_, missed), IsEmpty());
+    for (const auto after : {1ms, 2ms, 3ms}) {
+        EXPECT_TRUE(store_->find_log_row(RunId{job, t0 + after, 1})->run.rehearsal);
+    }
+    EXPECT_FALSE(store_->find_log_row(RunId{job, t0, 1})->run.rehearsal);
+    EntryQuery query;
+    query.jobs = {job};
+    query.from = t0;
+    query.to = t0 + 1h;
+    std::vector<bool> found;
+    for (const LedgerEntry& entry : store_->find_entries(query)) found.push_back(entry.rehearsal);
+    EXPECT_THAT(found, ElementsAre(false, true, true, true));
+    database_->execute("UPDATE cron_counter SET statistics = NULL");
+    EXPECT_EQ(insight(job).statistics, JobStatistics()) << "nor where they are made again";
+    record({ended({job, t0, 1}, RunState::success)});
+    EXPECT_EQ(insight(job).statistics.runs(), 1);
+    EXPECT_EQ(store_->find_job(job)->counters.run_num, 1);
+}
+
+TEST_P(StatisticsTest, FiresThatMeetTheGoalOfTheirJobAreCounted)
+{
+    const JobId job = add("a");
+    const JobId other = add("other");
+    JobPatch goal;
+    goal.set(&Job::late_goal, 50ms);
+    store_->update_job(job, goal, t0);
+    PlannedRun gap = skipped(job, t0 + 3min, Cause::misfire);
+    gap.fires = 2;
+    gap.gap_end = t0 + 4min;
+    plan({planned(job, t0), planned(job, t0 + 1min), planned(job, t0 + 2min), gap,
+          planned(other, t0)});
+    RunReport late = ended({job, t0 + 1min, 1}, RunState::success);
+    late.started_at = late.id.scheduled_at + 51ms;
+    record(
+        {ended({job, t0, 1}, RunState::success), late, ended({other, t0, 1}, RunState::success)});
+    EXPECT_EQ(insight(job).goal.all(), (GoalCount{4, 1}));
+    EXPECT_EQ(insight(job).goal.goal(), 50ms);
+    EXPECT_EQ(insight(other).goal, GoalRecord());
+
+    goal.set(&Job::late_goal, 100ms);
+    store_->update_job(job, goal, t0 + 1s);
+    record({ended({job, t0 + 2min, 1}, RunState::failed)});
+    EXPECT_EQ(insight(job).goal.all(), (GoalCount{1, 1})) << "another goal";
+    goal.set(&Job::late_goal, 0ms);
+    store_->update_job(job, goal, t0 + 2s);
+    plan({skipped(job, t0 + 5min, Cause::misfire)});
+    EXPECT_EQ(insight(job).goal, GoalRecord());
+}
+
+TEST_P(StatisticsTest, UnusualRunsSaySoAndAreFound)
+{
+    const JobId job = add("a");
+    const JobId other = add("other");
+    JobPatch slow;
+    slow.set(&Job::slow_after, 10s);
+    store_->update_job(other, slow, t0);
+    std::vector<PlannedRun> all;
+    std::vector<RunReport> usual;
+    for (int i = 0; i < 25; ++i) {
+        all.push_back(planned(job, t0 + i * 1min));
+        if (i >= 20) continue;
+        usual.push_back(ended({job, t0 + i * 1min, 1}, RunState::success, 10s));
+        usual.back().output_bytes = 10'000;
+    }
+    all.push_back(planned(other, t0));
+    plan(all);
+    record(usual);
+    EXPECT_TRUE(insight(job).oddities.none());
+
+    record({ended({job, t0 + 20min, 1}, RunState::success, 100s)});  // without a word
+    EXPECT_EQ(to_string(insight(job).oddities), "slow,silent");
+    RunReport loud = ended({job, t0 + 21min, 1}, RunState::failed, 10s);
+    loud.output_bytes = 100'000;
+    RunReport plain = ended({job, t0 + 22min, 1}, RunState::success, 11s);
+    plain.output_bytes = 10'000;
+    record({loud, plain, ended({other, t0, 1}, RunState::success, 11s)});
+    EXPECT_TRUE(insight(job).oddities.none()) << "the newest one was as usual";
+
+    const auto found = [&](std::optional<Oddity> oddity, std::optional<JobId> of_job = {}) {
+        LogFilter filter;
+        filter.unusual = true;
+        filter.oddity = oddity;
+        filter.cron_id = of_job;
+        std::vector<std::string> words;
+        for (const LogRow& row : testing::log_rows(*store_, filter)) {
+            words.push_back(to_string(row.oddities));
+        }
+        EXPECT_EQ(testing::count_log(*store_, filter).rows, std::ssize(words));
+        return words;
+    };
+    EXPECT_THAT(found({}, job), ElementsAre("more-output", "slow,silent"));
+    EXPECT_THAT(found({}), SizeIs(3));
+    EXPECT_THAT(found(Oddity::slow), SizeIs(2));
+    EXPECT_THAT(found(Oddity::more_output), ElementsAre("more-output"));
+    EXPECT_THAT(found(Oddity::fast), IsEmpty());
+    LogFilter failed;
+    failed.unusual = true;
+    failed.state = RunState::failed;
+    failed.from = t0;
+    EXPECT_THAT(testing::log_rows(*store_, failed), SizeIs(1));
+    EXPECT_EQ(to_string(store_->find_log_row(RunId{job, t0 + 21min, 1})->oddities), "more-output");
+    EXPECT_TRUE(store_->find_log_row(RunId{job, t0, 1})->oddities.none());
+    store_->delete_expired(1s, t0 + 24h, 1000);
+    EXPECT_THAT(found({}), IsEmpty());
+}
+
 TEST_P(StatisticsTest, AReportThatComesAgainCountsOnce)
 {
     const JobId job = add("a");

@@ -1,5 +1,7 @@
 #include "api_fixture.hpp"
 
+#include "model/run_request.hpp"
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 
@@ -87,6 +89,7 @@ asio::awaitable<Result<RunId>> ApiTest::run_now(JobId job, std::string by)
     row.id = 500;
     row.run.id = RunId{job, clock_.time + std::chrono::milliseconds(1), 1};
     row.run.state = RunState::planned;
+    row.run.rehearsal = is_rehearsal(by);
     row.requested_by = std::move(by);
     tables_.log.push_back(row);
     co_return row.run.id;

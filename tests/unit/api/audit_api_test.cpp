@@ -76,6 +76,8 @@ TEST_F(AuditApiTest, AWholeLedgerIsClean)
     EXPECT_EQ(totals.at("due"), 180);
     EXPECT_EQ(totals.at("rows"), 181);
     EXPECT_EQ(totals.at("requested"), 1);
+    EXPECT_EQ(totals.at("late_p50"), 1);
+    EXPECT_EQ(totals.at("late_p99"), 1);
     EXPECT_EQ(totals.at("outcomes").at(0).at("state"), "success");
     EXPECT_EQ(totals.at("outcomes").at(0).at("fires"), 181);
 }

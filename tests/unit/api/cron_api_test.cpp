@@ -767,6 +767,30 @@ TEST_F(CronApiTest, AJobIsRunNowAndTheRowSaysWhoAsked)
     EXPECT_THAT(refused.message(), HasSubstr("no dispatcher"));
 }
 
+TEST_F(CronApiTest, ARehearsalIsOneInItsRowAndStaysOne)
+{
+    const JobId id = insert_job().id;
+    const auto reply = post(fmt::format("/cron/run/{}?rehearsal=1", id), "");
+    ASSERT_EQ(reply.status, 200U) << reply.body;
+    EXPECT_EQ(reply.data().at("requested_by"), "anonymous at 127.0.0.1 (rehearsal)");
+    EXPECT_EQ(reply.data().at("rehearsal"), true);
+    // Of the fire, which it is not, no further attempt is made.
+    tables_.log.front().run.state = RunState::failed;
+    for (const char* again : {"/run/retry/{}", "/run/again/{}"}) {
+        const auto refused =
+            post(fmt::format(fmt::runtime(again), reply.data().at("id").as_int64()), "");
+        EXPECT_EQ(refused.status, 409U);
+        EXPECT_THAT(refused.message(), HasSubstr("the run is a rehearsal"));
+    }
+    tables_.log.clear();
+    EXPECT_EQ(post(fmt::format("/cron/run/{}", id), "rehearsal=0").data().at("rehearsal"), false);
+    const auto daemon = post_json("/cron/add", R"({"command": "x", "kind": "daemon"})").data();
+    const auto refused =
+        post(fmt::format("/cron/run/{}", daemon.at("id").as_int64()), "rehearsal=1");
+    EXPECT_EQ(refused.status, 409U);
+    EXPECT_THAT(refused.message(), HasSubstr("a daemon, which has no rehearsals"));
+}
+
 TEST_F(CronApiTest, ARunOnRequestTakesTheInputsOfItsJobAndNothingElse)
 {
     const auto added = post_json("/cron/add", R"({"command": "x", "cronSet": "@daily",

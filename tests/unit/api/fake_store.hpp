@@ -57,6 +57,8 @@ struct FakeTables {
     std::vector<DaemonStart> daemon_starts;
 
     std::map<JobId, JobStatistics> statistics;
+    std::map<JobId, GoalRecord> goals;
+    std::map<JobId, Oddities> oddities;
     std::vector<TallyRow> tallies;  ///< by time
     std::vector<BegunTerm> terms;   ///< by time
 
@@ -706,6 +708,10 @@ public:
             insight.job = id;
             const auto known = tables_.statistics.find(id);
             if (known != tables_.statistics.end()) insight.statistics = known->second;
+            const auto goal = tables_.goals.find(id);
+            if (goal != tables_.goals.end()) insight.goal = goal->second;
+            const auto oddities = tables_.oddities.find(id);
+            if (oddities != tables_.oddities.end()) insight.oddities = oddities->second;
             insight.running = std::ranges::count_if(tables_.log, [id](const LogRow& row) {
                 return row.run.id.job == id && row.run.state == RunState::running;
             });
@@ -798,7 +804,10 @@ private:
             const bool tags_fit =
                 filter.any_tag.empty() ||
                 (job != tables_.jobs.end() && has_any_tag(job->second, filter.any_tag));
-            return state_fits && missed_fits && id_fits && tags_fit &&
+            const bool unusual_fits =
+                (!filter.unusual || row.oddities.any()) &&
+                (!filter.oddity || row.oddities.test(static_cast<std::size_t>(*filter.oddity)));
+            return state_fits && missed_fits && unusual_fits && id_fits && tags_fit &&
                    (!filter.cron_id || run.id.job == *filter.cron_id) &&
                    (!filter.search || run.output.find(*filter.search) != std::string::npos) &&
                    (!filter.dispatch_server || run.dispatch_server == *filter.dispatch_server) &&
@@ -828,6 +837,7 @@ private:
         entry.state = row.run.state;
         entry.reason = row.run.reason;
         entry.requested = !row.requested_by.empty();
+        entry.rehearsal = row.run.rehearsal;
         entry.started_at = row.run.started_at;
         entry.fires = row.fires;
         entry.gap_end = row.gap_end;

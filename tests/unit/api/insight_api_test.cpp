@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <boost/json/array.hpp>
+#include <boost/json/serialize.hpp>
 
 namespace peercron {
 namespace {
@@ -109,6 +110,40 @@ TEST_F(InsightApiTest, StatisticsOfAJob)
     EXPECT_EQ(stats.at("runs"), 4);
     EXPECT_EQ(stats.at("success_percent"), 75);
     EXPECT_EQ(get("/cron/4711/stats").status, 404U);
+}
+
+TEST_F(InsightApiTest, TheGoalOfAJobAndWhatIsUnusual)
+{
+    const Job& job = insert("backup");
+    insert("other");
+    tables_.jobs.at(job.id).late_goal = std::chrono::milliseconds(50);
+    const auto second = std::chrono::floor<std::chrono::seconds>(now());
+    for (int i = 1; i <= 30; ++i) {
+        ended(job, second - i * 1h, RunState::success, 60s);
+        EndedRun run;
+        run.scheduled_at = second - i * 1h;
+        run.started_at = run.scheduled_at + (i == 1 ? 60ms : 5ms);
+        tables_.goals[job.id].add(run, 50ms);
+    }
+    tables_.oddities[job.id] = parse_oddities("slow");
+    start();
+    const value stats = get(fmt::format("/cron/{}/stats", job.id)).data();
+    EXPECT_EQ(stats.at("late_goal"), 50);
+    EXPECT_EQ(stats.at("goal_fires"), 30);
+    EXPECT_EQ(stats.at("goal_met"), 29);
+    EXPECT_NEAR(stats.at("goal_percent").as_double(), 96.666, 1e-9);
+    EXPECT_EQ(serialize(stats.at("unusual")), R"(["slow"])");
+    EXPECT_GT(stats.at("slow_after").as_int64(), 160'000);
+    EXPECT_LT(stats.at("fast_before").as_int64(), 22'000);
+    EXPECT_EQ(stats.at("writes"), false);
+    EXPECT_EQ(stats.at("most_output"), 4096);
+    const value list = get("/cron/list?limit=10").data().at("list");
+    EXPECT_NEAR(list.at(0).at("goal_percent").as_double(), 96.666, 1e-9);
+    EXPECT_TRUE(list.at(1).at("goal_percent").is_null());
+    EXPECT_TRUE(list.at(1).at("goal_fires").is_null());
+    // The record is of the goal before until the next fire.
+    tables_.jobs.at(job.id).late_goal = std::chrono::milliseconds(10);
+    EXPECT_EQ(get("/cron/list?limit=10").data().at("list").at(0).at("goal_fires"), 0);
 }
 
 TEST_F(InsightApiTest, TheOverviewShowsWhatIsWrongAndWhatComes)

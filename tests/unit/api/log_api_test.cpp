@@ -1,6 +1,7 @@
 #include "api_fixture.hpp"
 
 #include <gmock/gmock.h>
+#include <boost/json/serialize.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -174,6 +175,22 @@ TEST_F(LogApiTest, PlannedRowsAreShownOnlyWhenAskedFor)
     EXPECT_EQ(count(""), 0U);
     EXPECT_FALSE(tables_.log_read.filter.state);
     EXPECT_EQ(count("state=planned"), 1U);
+}
+
+TEST_F(LogApiTest, OnlyWhatWasUnusualIsShownWhenThatIsAskedFor)
+{
+    insert_row(1).oddities = parse_oddities("slow,more-memory");
+    insert_row(2).oddities = parse_oddities("silent");
+    insert_row(3);
+    EXPECT_EQ(count("unusual=any"), 2U);
+    EXPECT_EQ(count("unusual=slow"), 1U);
+    EXPECT_EQ(count("unusual=fast"), 0U);
+    EXPECT_EQ(count("unusual="), 3U);
+    const auto words = get("/log/list?unusual=slow").data().at("list").at(0).at("unusual");
+    EXPECT_EQ(serialize(words), R"(["slow","more-memory"])");
+    EXPECT_THAT(get("/log/list?unusual=quick").message(),
+                HasSubstr("unusual: given \"quick\"; any, slow, fast, silent, more-output, "
+                          "more-memory is allowed"));
 }
 
 TEST_F(LogApiTest, OnlyWhatWasMissedIsShownWhenThatIsAskedFor)

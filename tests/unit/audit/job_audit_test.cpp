@@ -239,6 +239,25 @@ TEST_F(JobAuditTest, RunsOnRequestAreNeitherExtraNorDoubled)
     EXPECT_EQ(report_.requested, 3);
 }
 
+TEST_F(JobAuditTest, WhateverBecomesOfARehearsalIsNoFindingButItHasToEnd)
+{
+    change(t0 - 1h, every(10));
+    rows(t0, t0 + 100s, 10s);
+    for (const RunState state : {RunState::lost, RunState::failed, RunState::skipped}) {
+        LedgerEntry& rehearsal = row(t0 + 5s + 7ms * (1 + static_cast<int>(state)), state);
+        rehearsal.requested = rehearsal.rehearsal = true;
+        rehearsal.reason.cause = Cause::no_node;
+    }
+    EXPECT_THAT(audit(t0 + 100s), IsEmpty());
+    EXPECT_EQ(report_.rehearsals, 3);
+    EXPECT_EQ(report_.requested, 3);
+    EXPECT_EQ(report_.outcomes.size(), 1U) << "that of the fires";
+    LedgerEntry& open = row(t0 + 15s + 1ms, RunState::planned);
+    open.requested = open.rehearsal = true;
+    now_ = t0 + 1h;
+    EXPECT_THAT(audit(t0 + 100s), ElementsAre("never_ended 15"));
+}
+
 TEST_F(JobAuditTest, AFireThatNobodyRanAndThatWasBackfilledIsNeitherMissingNorOneTooMany)
 {
     change(t0 - 1h, every(10));

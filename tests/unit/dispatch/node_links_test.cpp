@@ -16,7 +16,7 @@ TEST_F(NodeLinksTest, EachRegisteredNodeIsGreetedAndWhatItSaysIsPassedOn)
 {
     connect_all();
     EXPECT_THAT(links_.connected(), ElementsAre(alpha, beta, gamma));
-    EXPECT_THAT(heard<TermHello>(beta), ElementsAre(TermHello{7, alpha}));
+    EXPECT_THAT(heard<TermHello>(beta), ElementsAre(TermHello{7, alpha, true}));
     node(beta).say(StepsStored());
     ASSERT_EQ(messages_.size(), 1U);
     EXPECT_EQ(messages_[0].first, beta);

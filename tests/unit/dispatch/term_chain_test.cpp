@@ -532,6 +532,21 @@ TEST_F(ChainTest, ARunByHandTakesItsChainWithItUnlessItIsAskedNotTo)
     EXPECT_FALSE(row_of(done, {load, alone->scheduled_at, 1}));
 }
 
+TEST_F(ChainTest, ARehearsalRunsAlone)
+{
+    Account knows;
+    knows.known_fields = names_of_needs(fields_for_nodes());
+    knows.known_fields.emplace_back(rehearsal_need);
+    start();
+    connect(alpha, knows);
+    at(10s + 5ms);
+    const auto run = term_->run_now(extract, "ops from 10.0.0.7 (rehearsal)", now_);
+    ASSERT_TRUE(run) << run.error().message;
+    step();
+    end(*run, RunState::success, 0);
+    EXPECT_FALSE(row_of(step(), {load, run->scheduled_at, 1}));
+}
+
 TEST_F(ChainTest, AFireThatABackfillRunsRunsAlone)
 {
     start();

@@ -65,6 +65,42 @@ TEST_F(DeliveryTest, WhatWasLostRunsAgainAsTheNextAttempt)
     EXPECT_EQ(orders_[0].second.start_at, now_.wall);
 }
 
+TEST_F(DeliveryTest, ARehearsalGoesToNodesThatKnowWhatThatIsAndStaysOne)
+{
+    Job job = at_least_once();
+    job.cron_set = "0 0 12 * * *";
+    add(job);
+    begin();
+    Account knows;
+    knows.known_fields = {"rehearsal"};
+    connect(alpha, knows);
+    connect(beta);
+    at(5ms);
+    const auto refused = term_->run_now(1, "alice (rehearsal)", now_);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().message,
+              "node 127.0.0.1:9993 is of a version that does not know rehearsals");
+    EXPECT_TRUE(term_->run_now(1, "alice", now_)) << "any other run";
+    term_->disconnected(beta, now_);
+    const auto asked = term_->run_now(1, "alice (rehearsal)", now_);
+    ASSERT_TRUE(asked);
+    step();
+    const auto order =
+        std::ranges::find_if(orders_, [&](const auto& given) { return given.second.id == *asked; });
+    ASSERT_NE(order, orders_.end());
+    EXPECT_TRUE(order->second.rehearsal);
+    // It is lost, and runs again: not at the node that does not know what it is.
+    connect(beta);
+    term_->disconnected(alpha, now_);
+    died(alpha, now_.wall);
+    const PlanStep again = step();
+    const auto next = std::ranges::find(again.runs, attempt(*asked, 2), &PlannedRun::id);
+    ASSERT_NE(next, again.runs.end());
+    EXPECT_EQ(next->requested_by, "alice (rehearsal)");
+    for (const auto& [node, given] : orders_) EXPECT_NE(given.id, next->id);
+    for (const EndedFires& told : term_->take_ended()) EXPECT_NE(told.id, *asked);
+}
+
 TEST_F(DeliveryTest, AFurtherAttemptOfARunOnRequestSaysWhoAsked)
 {
     Job job = at_least_once();

@@ -49,6 +49,32 @@ TEST_F(TermTest, ASkippedFireLeavesItsPlaceToALaterOne)
     EXPECT_GT(next.runs[0].id.scheduled_at, midnight + 2s);
 }
 
+TEST_F(TermTest, ARehearsalTakesNoRunFromTheQuota)
+{
+    Job job = every_second(1);
+    job.run_limit = 2;
+    add(job);
+    begin();
+    Account account;
+    account.known_fields = {"rehearsal"};
+    connect(alpha, account);
+    at(5ms);
+    const auto open = term_->run_now(1, "alice (rehearsal)", now_);
+    const auto over = term_->run_now(1, "alice (rehearsal)", now_);
+    ASSERT_TRUE(open && over);
+    EXPECT_THAT(step().runs, SizeIs(4)) << "two fires, and two rehearsals";
+    RunReport end;
+    end.id = *over;
+    end.state = RunState::failed;
+    end.rehearsal = true;
+    term_->report(alpha, end, now_);
+    report(alpha, fire(1, 1s), RunState::skipped);
+    at(3s);
+    EXPECT_THAT(step().runs, SizeIs(1)) << "the skipped one leaves its place";
+    at(4s);
+    EXPECT_THAT(step().runs, IsEmpty());
+}
+
 TEST_F(TermTest, ARunWhoseStepIsNotStoredYetCounts)
 {
     Job job = every_second(1);

@@ -581,6 +581,20 @@ TEST_F(ExecutorTest, CommandsGetWhatTheyNeedToKnowAndNoSecrets)
     EXPECT_THAT(output, ::testing::Not(HasSubstr("hush")));
 }
 
+TEST_F(ExecutorTest, ARehearsalKnowsThatItIsOneAndItsReportSaysSo)
+{
+    RunOrder rehearsal = order("echo \"${PEERCRON_REHEARSAL-none}\"");
+    rehearsal.rehearsal = true;
+    const RunReport end = run(rehearsal);
+    EXPECT_EQ(end.output, "1\n");
+    EXPECT_TRUE(end.rehearsal);
+    ::setenv("PEERCRON_REHEARSAL", "1", 1);  // of a run that has started this node
+    const RunReport other = run("echo \"${PEERCRON_REHEARSAL-none}\"");
+    ::unsetenv("PEERCRON_REHEARSAL");
+    EXPECT_EQ(other.output, "none\n");
+    EXPECT_FALSE(other.rehearsal);
+}
+
 TEST_F(ExecutorTest, CommandsInheritNothingElseOfOurs)
 {
     const int leaky = ::dup(0);  // without close-on-exec

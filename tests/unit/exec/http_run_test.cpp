@@ -11,6 +11,7 @@ namespace {
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 RunOrder order_of(Job job)
 {
@@ -59,6 +60,15 @@ TEST(HttpRequestOf, TheKeyIsThatOfTheFire)
     EXPECT_EQ(http_request_of(first).headers, http_request_of(second).headers);
     second.id.scheduled_at += std::chrono::seconds(1);
     EXPECT_NE(http_request_of(first).headers, http_request_of(second).headers);
+}
+
+TEST(HttpRequestOf, ARehearsalSaysSo)
+{
+    RunOrder order = order_of({});
+    order.rehearsal = true;
+    EXPECT_THAT(http_request_of(order).headers, Contains("Peercron-Rehearsal: 1"));
+    order.rehearsal = false;
+    EXPECT_THAT(http_request_of(order).headers, Not(Contains(HasSubstr("Rehearsal"))));
 }
 
 TEST(HttpRequestOf, AKeyOfTheJobsOwnStands)

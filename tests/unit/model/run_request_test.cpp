@@ -28,6 +28,22 @@ TEST(RunRequestTest, IsOneTextAndReadBack)
     }
 }
 
+TEST(RunRequestTest, ARehearsalSaysSo)
+{
+    RunRequest request{"alice from 10.0.0.7", {"DAY=2026-11-21"}};
+    request.rehearsal = true;
+    EXPECT_EQ(to_string(request), R"(alice from 10.0.0.7 (rehearsal) {"DAY":"2026-11-21"})");
+    EXPECT_EQ(parse_request(to_string(request)), request);
+    EXPECT_TRUE(is_rehearsal(to_string(request)));
+    EXPECT_TRUE(is_of_person(to_string(request)));
+    request.without_chain = true;
+    EXPECT_EQ(parse_request(to_string(request)), request);
+    EXPECT_FALSE(is_rehearsal("alice from 10.0.0.7"));
+    EXPECT_FALSE(is_rehearsal("")) << "planned by its schedule";
+    EXPECT_FALSE(is_rehearsal(R"(alice {"NOTE":"a (rehearsal)"
+})")) << "an input";
+}
+
 TEST(RunRequestTest, WhatIsNoInputsIsTheCaller)
 {
     for (const char* text :

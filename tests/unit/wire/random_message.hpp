@@ -22,7 +22,7 @@ public:
     {
         switch (kind) {
             case 0:
-                return TermHello{number<Epoch>(), text()};
+                return TermHello{number<Epoch>(), text(), coin()};
             case 1:
                 return Account{text(),
                                number<std::uint64_t>(),
@@ -120,7 +120,8 @@ public:
                 time(),
                 number<Epoch>(),
                 text(),
-                number<std::int32_t>()};
+                number<std::int32_t>(),
+                coin()};
     }
     RunReport report()
     {
@@ -139,7 +140,8 @@ public:
                 duration(),
                 number<std::int64_t>(),
                 text(),
-                number<std::int64_t>()};
+                number<std::int64_t>(),
+                coin()};
     }
 
 private:
