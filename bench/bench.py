@@ -27,6 +27,7 @@ import figures  # noqa: E402
 import harness  # noqa: E402
 import history  # noqa: E402
 import http_jobs  # noqa: E402
+import insight  # noqa: E402
 import lateness  # noqa: E402
 import machine  # noqa: E402
 import memory  # noqa: E402
@@ -46,6 +47,7 @@ PARTS = {
     "memory": (memory.measure, "the nodes' memory under a steady load"),
     "api": (api.measure, "pages of /cron/list and /log/list of large tables, 32 connections"),
     "console": (console.measure, "the console in Chromium on these tables: paint, calls, an open tab, 1 GB of output"),
+    "insight": (insight.measure, "statistics and states per fire, why, forecast, an outbox that nobody takes"),
     "history": (history.measure, "disk, counting, searching, recording and expiry on a large ledger"),
 }
 NATIVE = {
@@ -102,7 +104,7 @@ def parse_arguments(arguments):
     parser.add_argument("--quick", action="store_true",
                         help="a minute or two instead of ten and more: fewer parts, shorter measurements, less data")
     parser.add_argument("--jobs", type=count, metavar="N",
-                        help="jobs of the parts api, console and history: 100,000, with --quick 1,000")
+                        help="jobs of the parts api, console, insight and history: 100,000, with --quick 1,000")
     parser.add_argument("--rows", type=count, metavar="N",
                         help="rows of their ledger: 2,000,000, with --quick 100,000; the targets speak of 10,000,000,"
                         " which take some five minutes more to fill in")

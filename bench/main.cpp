@@ -23,7 +23,7 @@ const std::map<std::string, Measure>& parts()
 {
     static const std::map<std::string, Measure> parts{
         {"raw", measure_raw},           {"cron", measure_cron},   {"plan", measure_plan},
-        {"protocol", measure_protocol}, {"store", measure_store},
+        {"protocol", measure_protocol}, {"store", measure_store}, {"insight", measure_insight},
     };
     return parts;
 }

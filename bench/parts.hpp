@@ -30,4 +30,7 @@ void measure_protocol(const Settings& settings, Figures& figures);
 /// Rows of the ledger, planned and recorded, on SQLite and MariaDB.
 void measure_store(const Settings& settings, Figures& figures);
 
+/// What statistics and the states of jobs cost each fire.
+void measure_insight(const Settings& settings, Figures& figures);
+
 }  // namespace peercron::bench
