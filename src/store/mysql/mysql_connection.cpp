@@ -39,23 +39,6 @@ constexpr int silence_seconds = 3;
 }
 
 /// With what to do about it, where that is TLS.
-[[noreturn]] void throw_connect_error(MYSQL* connection, const MysqlSettings& settings)
-{
-    const unsigned code = mysql_errno(connection);
-    std::string message = mysql_error(connection);
-    const bool has_tls = settings.socket.empty() && settings.tls != MysqlSettings::Tls::off;
-    if (code == mysql_tls_required) {
-        message = "the server requires TLS; set [mysql] tls = \"require\"";
-    } else if (code == ER_ACCESS_DENIED_ERROR && !has_tls) {
-        message += "; if the server or the account requires TLS, set [mysql] tls = \"require\"";
-    } else if (code == CR_SSL_CONNECTION_ERROR && settings.tls == MysqlSettings::Tls::verify) {
-        message += fmt::format(
-            "; [mysql] tls = \"verify\" trusts {}, and the certificate must name {}",
-            settings.ca.empty() ? "the authorities of this machine" : settings.ca, settings.host);
-    }
-    throw MysqlError(code, message);
-}
-
 unsigned whole_seconds(std::chrono::milliseconds time)
 {
     const auto seconds = std::chrono::ceil<std::chrono::seconds>(time).count();
@@ -77,6 +60,27 @@ Number parse(std::string_view text)
 }
 
 }  // namespace
+
+std::string explain_connect_error(unsigned code, std::string message, const MysqlSettings& settings)
+{
+    const bool has_tls = settings.socket.empty() && settings.tls != MysqlSettings::Tls::off;
+    if (code == mysql_tls_required) {
+        message = "the server requires TLS; set [mysql] tls = \"require\"";
+    } else if (message.find("could not be loaded") != std::string::npos) {
+        message += fmt::format(
+            "; the account {} logs in by a plugin of the client library that is not there: use the "
+            "Debian package, whose library has it, or, where the server still knows that, ALTER "
+            "USER … IDENTIFIED WITH mysql_native_password",
+            settings.user);
+    } else if (code == ER_ACCESS_DENIED_ERROR && !has_tls) {
+        message += "; if the server or the account requires TLS, set [mysql] tls = \"require\"";
+    } else if (code == CR_SSL_CONNECTION_ERROR && settings.tls == MysqlSettings::Tls::verify) {
+        message += fmt::format(
+            "; [mysql] tls = \"verify\" trusts {}, and the certificate must name {}",
+            settings.ca.empty() ? "the authorities of this machine" : settings.ca, settings.host);
+    }
+    return message;
+}
 
 std::string to_string(const MysqlSettings& settings)
 {
@@ -237,7 +241,8 @@ MysqlConnection::MysqlConnection(const MysqlSettings& settings, Database databas
     if (mysql_real_connect(handle, host, settings.user.c_str(), settings.password.c_str(), name,
                            settings.port, socket,
                            CLIENT_FOUND_ROWS | CLIENT_MULTI_STATEMENTS) == nullptr) {
-        throw_connect_error(handle, settings);
+        const unsigned code = mysql_errno(handle);
+        throw MysqlError(code, explain_connect_error(code, mysql_error(handle), settings));
     }
     if (wants_tls && settings.tls != Tls::prefer && mysql_get_ssl_cipher(handle) == nullptr) {
         throw MysqlError(CR_SSL_CONNECTION_ERROR,

@@ -70,6 +70,10 @@ private:
     const unsigned long* lengths_ = nullptr;
 };
 
+/// What the library says of a connection that cannot be made, and what a person can do.
+std::string explain_connect_error(unsigned code, std::string message,
+                                  const MysqlSettings& settings);
+
 /// One connection, set up the way all of ours are: utf8mb4, UTC, strict, READ COMMITTED, time
 /// limits on both sides. Throws MysqlError; belongs to one thread at a time.
 class MysqlConnection {

@@ -134,5 +134,46 @@ TEST_F(MysqlTlsTest, WhatTheServerWantsIsSaid)
     EXPECT_NE(cipher(careful), "");
 }
 
+/// The default of MySQL from 8.0 on. The first login since the server started takes the password
+/// itself, by TLS or encrypted with the server's key; later ones what the server remembers of it.
+TEST_F(MysqlTlsTest, TheDefaultLoginOfMysqlWorksWithAndWithoutTls)
+{
+    if (!DatabaseServer::is_mysql()) GTEST_SKIP() << "MariaDB has no such login";
+    server_->sql(
+        "CREATE USER usual@'%' IDENTIFIED WITH caching_sha2_password BY 'it''s \"secret\"';"
+        "GRANT ALL PRIVILEGES ON *.* TO usual@'%';");
+    for (const Tls tls : {Tls::off, Tls::prefer, Tls::require}) {
+        MysqlSettings usual = settings(tls);
+        usual.user = "usual";
+        usual.password = "it's \"secret\"";
+        server_->sql("FLUSH PRIVILEGES");  // it remembers nothing
+        for (const char* which : {"first", "later"}) {
+            EXPECT_EQ(cipher(usual).empty(), tls == Tls::off) << which;
+        }
+        usual.password = "another";
+        EXPECT_THAT(refusal(usual), HasSubstr("Access denied"));
+        server_->sql("FLUSH PRIVILEGES");
+        EXPECT_THAT(refusal(usual), HasSubstr("Access denied"));
+    }
+}
+
+TEST(MysqlConnectErrorTest, WhatIsWrongIsSaidWithWhatToDo)
+{
+    MysqlSettings off;
+    off.user = "cron";
+    off.tls = Tls::off;
+    const std::string missing =
+        "Plugin caching_sha2_password could not be loaded: /x/caching_sha2_password.so: cannot "
+        "open shared object file: No such file or directory";
+    EXPECT_THAT(explain_connect_error(1045, missing, off),
+                AllOf(HasSubstr("account cron"), HasSubstr("Debian package"),
+                      ::testing::Not(HasSubstr("TLS"))));
+    EXPECT_THAT(explain_connect_error(1045, "Access denied for user 'cron'", off),
+                HasSubstr("requires TLS, set [mysql] tls = \"require\""));
+    MysqlSettings encrypted = off;
+    encrypted.tls = Tls::prefer;
+    EXPECT_EQ(explain_connect_error(1045, "Access denied", encrypted), "Access denied");
+}
+
 }  // namespace
 }  // namespace peercron
