@@ -23,6 +23,7 @@ os.environ["PEERCRON_BINARY"] = str(PROGRAM)  # before the harness is read
 
 import api  # noqa: E402
 import console  # noqa: E402
+import encryption  # noqa: E402
 import figures  # noqa: E402
 import harness  # noqa: E402
 import history  # noqa: E402
@@ -42,6 +43,7 @@ PARTS = {
     "start": (start.measure, "a node alone: time to its first answer and its first dispatch, memory"),
     "throughput": (throughput.measure, "fires/s that are all executed, recorded and at most 1 s late"),
     "lateness": (lateness.measure, "scheduled time to the command's first instruction, also under faults"),
+    "encryption": (encryption.measure, "a cluster that encrypts beside one that does not: rate, CPU, lateness"),
     "http": (http_jobs.measure, "requests beside a bare loop of libcurl, and beside commands"),
     "watched": (watched.measure, "a command that writes all the time, and 50 readers of its output"),
     "memory": (memory.measure, "the nodes' memory under a steady load"),
