@@ -21,6 +21,7 @@ inline void promise(bool is_kept, const char* what)
 }
 
 void fuzz_answers(std::string_view bytes);
+void fuzz_calendar(std::string_view bytes);
 void fuzz_config(std::string_view bytes);
 void fuzz_crontab(std::string_view bytes);
 void fuzz_http(std::string_view bytes);
@@ -40,6 +41,7 @@ struct Fuzzer {
 
 inline constexpr std::array fuzzers{
     Fuzzer{"answers", fuzz_answers},    // of Consul, and of nodes to the command line
+    Fuzzer{"calendar", fuzz_calendar},  // dates, and iCalendar texts
     Fuzzer{"config", fuzz_config},      // the configuration: TOML, variables, --set
     Fuzzer{"crontab", fuzz_crontab},    // of `import`
     Fuzzer{"http", fuzz_http},          // requests: head, body, query string, form, JSON

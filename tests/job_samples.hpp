@@ -25,6 +25,7 @@ inline FieldValue sample_value(const JobField& field, int variant = 0)
         if (form == &status_form) return "404";
         if (form == &notice_form) return "missed";
         if (form == &clock_form) return "05:30";
+        if (form == &calendar_form) return "weekends";
         return form == &exit_codes_form ? "3"
                : form == &retry_form    ? "!2"
                : form == &umask_form    ? "077"

@@ -50,6 +50,7 @@ Router make_api_router(const ApiContext& context)
     add_channel_routes(router, context);
     add_pause_routes(router, context);
     add_lock_routes(router, context);
+    add_calendar_routes(router, context);
     add_backfill_routes(router, context);
     add_node_routes(router, context);
     add_bulk_routes(router, context);

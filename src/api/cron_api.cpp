@@ -1,4 +1,5 @@
 #include "api/await_answer.hpp"
+#include "api/calendar_rules.hpp"
 #include "api/chain_rules.hpp"
 #include "api/change_call.hpp"
 #include "api/job_rules.hpp"
@@ -111,6 +112,7 @@ void read_beside(Store& store, std::span<const Job> jobs, JobView& view)
 {
     view.daemons = read_daemons(store, jobs, view.now);
     view.pauses = Pauses(store.pauses().pauses_after(view.now));
+    view.calendars = read_calendars(store, jobs, view.now);
     for (const Job& job : jobs) {
         const auto daemon = view.daemons.find(job.id);
         const Pause* const pause = view.pauses.find(job, view.now);
@@ -308,8 +310,8 @@ asio::awaitable<Response> show_job(const ApiContext& context, const Call& call)
     };
     const std::optional<Job> job = co_await context.store.call(find);
     if (!job) refuse_unknown_job(call.id);
-    const NextFires fires =
-        next_fires(*job, context.default_time_zone, view.now, shown_fires, view.pauses);
+    const NextFires fires = next_fires(*job, context.default_time_zone, view.now, shown_fires,
+                                       view.pauses, view.calendars);
     const auto write = [&](JsonWriter& json) {
         json.begin_object();
         write_job_fields(json, *job, view);
@@ -559,6 +561,7 @@ asio::awaitable<Response> add_job(const ApiContext& context, const Call& call)
         check_command(context, draft, given);
         check_channels(store, given);
         check_locks(store, draft, given);
+        check_calendar(store, draft, given, context.default_time_zone, now);
         return add_or_replace(store, context, known, given, draft, replace, edit, call.caller);
     };
     const auto [job, done] = co_await context.store.call(add);
@@ -650,6 +653,7 @@ asio::awaitable<Response> update_job(const ApiContext& context, const Call& call
         check_command(context, changed, patch);
         check_channels(store, patch);
         check_locks(store, changed, patch);
+        check_calendar(store, changed, patch, context.default_time_zone, now);
         return store.update_job(id, patch, edit);
     };
     const std::optional<Job> job = co_await context.store.call(update);

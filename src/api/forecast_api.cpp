@@ -47,7 +47,7 @@ Forecast forecast(Store& store, const BookedJobs& jobs, const std::optional<std:
         if (!window) continue;
         ++all.jobs;
         if (!job.usual_time) ++all.unknown;
-        all.load.add(*job.schedule, *window, job.usual_time.value_or(0ms), job.runs_left,
+        all.load.add(job.fires_in(*window), job.usual_time.value_or(0ms), job.runs_left,
                      {id, job.jitter});
     }
     return all;
@@ -126,6 +126,16 @@ asio::awaitable<Response> show_forecast(const ApiContext& context, JobBook& book
     co_return co_await book.read(read);
 }
 
+std::optional<std::string> why_skipped(const Pauses& pauses, const AgendaFire& fire,
+                                       const BookedJob& job)
+{
+    const Pause* const pause = pauses.find(fire.job, job.tags, fire.at);
+    if (pause != nullptr) return to_string(reason_of(*pause));
+    const auto excluded = job.why_excluded(fire.at);
+    if (!excluded) return std::nullopt;
+    return to_string(Reason{Cause::calendar, *excluded});
+}
+
 asio::awaitable<Response> list_coming_fires(const ApiContext& context, JobBook& book,
                                             const Call& call)
 {
@@ -143,7 +153,7 @@ asio::awaitable<Response> list_coming_fires(const ApiContext& context, JobBook& 
         std::vector<AgendaJob> all;
         for (const auto& [id, job] : jobs) {
             if (!job.may_fire() || !has_tag(job, tag)) continue;
-            all.push_back({id, &*job.schedule, job.window, job.runs_left});
+            all.push_back({id, {&*job.schedule, job.window, nullptr, {}}, job.runs_left});
         }
         // Each page is found by going through those before it.
         constexpr std::size_t furthest = 100'000;
@@ -160,10 +170,7 @@ asio::awaitable<Response> list_coming_fires(const ApiContext& context, JobBook& 
                 json.field("name", job.name);
                 field_millis(json, "at", fire.at);
                 field_duration(json, "usual_time", job.usual_time);
-                const Pause* const pause = pauses.find(fire.job, job.tags, fire.at);
-                json.field("excluded", pause == nullptr
-                                           ? std::nullopt
-                                           : std::optional(to_string(reason_of(*pause))));
+                json.field("excluded", why_skipped(pauses, fire, job));
                 json.end_object();
             }
             json.end_array();

@@ -1,3 +1,4 @@
+#include "api/calendar_rules.hpp"
 #include "api/insight_rows.hpp"
 #include "api/job_book.hpp"
 #include "api/job_rules.hpp"
@@ -395,8 +396,10 @@ void write_failing(JsonWriter& json, const Overview& seen, const JobView& view)
         json.field("failures_in_row", past.failures_in_row());
         field_millis(json, "failing_since", past.failing_since());
         field_millis(json, "last_success_at", past.last_success_at());
-        field_millis(json, "next_run_at",
-                     schedule_facts(job, view.default_time_zone, view.now, view.pauses).next);
+        field_millis(
+            json, "next_run_at",
+            schedule_facts(job, view.default_time_zone, view.now, view.pauses, view.calendars)
+                .next);
         json.key("run");
         write_brief(json, seen.newest_of_failing[i]);
         json.end_object();
@@ -491,6 +494,7 @@ asio::awaitable<Response> show_overview(const ApiContext& context, JobBook& book
     const auto read = [&view](Store& store, const BookedJobs& jobs) {
         const Overview seen = look(store, jobs, view.now);
         view.pauses = Pauses(seen.pauses);
+        view.calendars = read_calendars(store, seen.failing, view.now);
         return answer([&](JsonWriter& json) { write_overview(json, seen, view); });
     };
     Response response = co_await book.read(read);

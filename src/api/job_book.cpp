@@ -23,7 +23,18 @@ void JobBook::refresh(Store& store)
                              [this](JobId id) { return !jobs_.contains(id); });
         for (const Job& job : store.find_jobs_by_id(unknown)) put(job);
     }
+    refresh_calendars(store);
     refresh_usual_times(store);
+}
+
+void JobBook::refresh_calendars(Store& store)
+{
+    const CalendarStamp stamp = store.calendars().calendar_stamp();
+    if (stamp == calendar_stamp_) return;
+    // What is just past is still asked about.
+    constexpr std::chrono::minutes past{10};
+    calendars_ = Calendars::of(store.calendars().calendars_after(clock_.now() - past));
+    calendar_stamp_ = stamp;
 }
 
 void JobBook::refresh_usual_times(Store& store)
@@ -45,6 +56,8 @@ void JobBook::put(const Job& job)
     BookedJob& booked = place->second;
     booked.name = job.name;
     booked.tags = job.tags;
+    booked.calendar = job.calendar;
+    booked.calendars = &calendars_;
     booked.window = {job.start_time, job.end_time};
     booked.jitter = job.jitter;
     booked.stop = job.stop;
@@ -81,7 +94,7 @@ std::vector<AgendaJob> agenda_jobs(const BookedJobs& jobs, const Pauses& pauses,
     for (const auto& [id, job] : jobs) {
         if (!job.may_fire()) continue;
         const auto window = open_window(id, job, pauses, from);
-        if (window) all.push_back({id, &*job.schedule, *window, job.runs_left});
+        if (window) all.push_back({id, job.fires_in(*window), job.runs_left});
     }
     return all;
 }

@@ -5,7 +5,9 @@
 #include "insight/agenda.hpp"
 #include "model/job.hpp"
 #include "model/pause.hpp"
+#include "schedule/calendars.hpp"
 #include "schedule/schedule.hpp"
+#include "store/calendar_store.hpp"
 #include "store/store.hpp"
 #include "store/store_pool.hpp"
 
@@ -27,12 +29,22 @@ namespace peercron {
 struct BookedJob {
     std::string name;
     std::vector<std::string> tags;
-    std::optional<Schedule> schedule;  ///< none: the row makes no sense
+    std::vector<std::string> calendar;
+    const Calendars* calendars = nullptr;  ///< those that there are
+    std::optional<Schedule> schedule;      ///< none: the row makes no sense
     Window window;
     std::chrono::seconds jitter{0};
     bool stop = false;
     std::optional<std::int64_t> runs_left;  ///< about: it is as old as the last change of the job
     std::optional<std::chrono::milliseconds> usual_time;  ///< at most a minute old
+
+    /// The fires by its schedule in that window, without those that calendars exclude.
+    OpenFires fires_in(const Window& when) const { return {&*schedule, when, calendars, calendar}; }
+    /// Why calendars exclude a fire; nullopt: they do not.
+    std::optional<std::string> why_excluded(WallTime fire) const
+    {
+        return calendars->why_not(calendar, fire, schedule->zone());
+    }
 
     bool may_fire() const { return schedule && !stop && (!runs_left || *runs_left > 0); }
 };
@@ -82,6 +94,7 @@ private:
     };
 
     void refresh(Store& store);
+    void refresh_calendars(Store& store);
     void refresh_usual_times(Store& store);
     void put(const Job& job);
     void erase(JobId id);
@@ -93,6 +106,8 @@ private:
     Event freed_;
     // Of the one use that there is.
     BookedJobs jobs_;
+    Calendars calendars_;
+    CalendarStamp calendar_stamp_;
     JobCursor cursor_;
     std::int64_t id_sum_ = 0;
     std::optional<SteadyTime> usual_times_at_;

@@ -335,23 +335,28 @@ bool has_no_runs_left(const Job& job)
     return job.run_limit != 0 && job.counters.run_num >= job.run_limit;
 }
 
+/// Further ahead no fire is looked for that calendars do not exclude.
+constexpr std::chrono::days furthest_open_fire{3660};
+
 struct NextFire {
     std::optional<std::chrono::sys_seconds> at;
     bool is_paused = false;  ///< there is none before the end of a pause, which nobody knows
 };
 
 NextFire fire_after(const Job& job, const Schedule& schedule, std::chrono::sys_seconds time,
-                    const Pauses& pauses)
+                    const Pauses& pauses, const Calendars& calendars)
 {
     if (job.stop || has_no_runs_left(job)) return {};
-    const Window window{job.start_time, job.end_time};
-    auto fire = schedule.next_in_window(time, window);
+    const OpenFires fires{&schedule, {job.start_time, job.end_time}, &calendars, job.calendar};
+    const auto latest =
+        job.calendar.empty() ? std::chrono::sys_seconds::max() : time + furthest_open_fire;
+    auto fire = fires.next(time, latest);
     // Each step passes a pause.
     while (fire && pauses.find(job, *fire) != nullptr) {
         const WallTime open = pauses.next_open(job, *fire);
         if (open == WallTime::max()) return {std::nullopt, true};
-        fire = schedule.next_in_window(
-            std::chrono::ceil<std::chrono::seconds>(open) - std::chrono::seconds(1), window);
+        fire = fires.next(std::chrono::ceil<std::chrono::seconds>(open) - std::chrono::seconds(1),
+                          latest);
     }
     return {fire};
 }
@@ -359,7 +364,7 @@ NextFire fire_after(const Job& job, const Schedule& schedule, std::chrono::sys_s
 }  // namespace
 
 NextFires next_fires(const Job& job, std::string_view default_zone, WallTime now, std::size_t count,
-                     const Pauses& pauses)
+                     const Pauses& pauses, const Calendars& calendars)
 {
     NextFires fires;
     if (!has_schedule(job)) return fires;
@@ -374,7 +379,7 @@ NextFires next_fires(const Job& job, std::string_view default_zone, WallTime now
     }
     auto time = std::chrono::floor<std::chrono::seconds>(now);
     while (fires.times.size() < count) {
-        const auto next = fire_after(job, *schedule, time, pauses).at;
+        const auto next = fire_after(job, *schedule, time, pauses, calendars).at;
         if (!next) break;
         fires.times.push_back(format_rfc3339(*next, schedule->zone().offset_at(*next)));
         time = *next;
@@ -383,7 +388,7 @@ NextFires next_fires(const Job& job, std::string_view default_zone, WallTime now
 }
 
 ScheduleFacts schedule_facts(const Job& job, std::string_view default_zone, WallTime now,
-                             const Pauses& pauses)
+                             const Pauses& pauses, const Calendars& calendars)
 {
     ScheduleFacts facts;
     facts.zone = zone_of(job, default_zone);
@@ -400,8 +405,8 @@ ScheduleFacts schedule_facts(const Job& job, std::string_view default_zone, Wall
     if (!schedule) return facts;
     facts.makes_sense = true;
     facts.words = describe(schedule->expression());
-    const NextFire next =
-        fire_after(job, *schedule, std::chrono::floor<std::chrono::seconds>(now), pauses);
+    const NextFire next = fire_after(job, *schedule, std::chrono::floor<std::chrono::seconds>(now),
+                                     pauses, calendars);
     facts.next = next.at;
     facts.is_paused = next.is_paused;
     return facts;

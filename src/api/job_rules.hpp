@@ -4,6 +4,7 @@
 #include "http/params.hpp"
 #include "model/job_fields.hpp"
 #include "model/pause.hpp"
+#include "schedule/calendars.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -36,23 +37,24 @@ JobPatch read_job_patch(const Params& params, WallTime now);
 /// @throws HttpError 400.
 void check_whole(const Job& job, const JobPatch& patch, std::string_view default_zone);
 
-/// The next moments at which a job is due and not paused, as RFC 3339 in the job's zone.
+/// The next moments at which a job is due, not paused and not excluded by calendars, as RFC 3339 in
+/// the job's zone.
 struct NextFires {
     std::vector<std::string> times;      ///< empty when it is stopped or will never fire again
     std::optional<std::string> problem;  ///< why the row's expression or zone makes no sense
 };
 NextFires next_fires(const Job& job, std::string_view default_zone, WallTime now, std::size_t count,
-                     const Pauses& pauses);
+                     const Pauses& pauses, const Calendars& calendars);
 
 /// What a row of a job says about its schedule.
 struct ScheduleFacts {
     std::string words;             ///< in plain English; empty when it makes no sense
     std::string zone;              ///< the zone that it is in, as far as it can be told
-    std::optional<WallTime> next;  ///< the next fire that is in no pause
+    std::optional<WallTime> next;  ///< the next fire that is in no pause, nor excluded
     bool is_paused = false;        ///< there is none, as far as is known, because of a pause
     bool makes_sense = false;      ///< whether the row's expression and zone can be read
 };
 ScheduleFacts schedule_facts(const Job& job, std::string_view default_zone, WallTime now,
-                             const Pauses& pauses);
+                             const Pauses& pauses, const Calendars& calendars);
 
 }  // namespace peercron

@@ -22,6 +22,7 @@ void add_run_routes(Router& router, const ApiContext& context);
 void add_channel_routes(Router& router, const ApiContext& context);
 void add_pause_routes(Router& router, const ApiContext& context);
 void add_lock_routes(Router& router, const ApiContext& context);
+void add_calendar_routes(Router& router, const ApiContext& context);
 void add_backfill_routes(Router& router, const ApiContext& context);
 void add_node_routes(Router& router, const ApiContext& context);
 void add_bulk_routes(Router& router, const ApiContext& context);

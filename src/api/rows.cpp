@@ -69,7 +69,7 @@ void write_job_fields(JsonWriter& json, const Job& job, const JobView& view)
     json.field("run_num", job.counters.run_num);
     field_millis(json, "last_run_at", job.counters.last_run_at);
     const ScheduleFacts schedule =
-        schedule_facts(job, view.default_time_zone, view.now, view.pauses);
+        schedule_facts(job, view.default_time_zone, view.now, view.pauses, view.calendars);
     field_millis(json, "next_run_at", schedule.next);
     // One whose expression makes no sense is not done: it waits for somebody to mend it.
     const bool is_done = !schedule.next && schedule.makes_sense && !schedule.is_paused;

@@ -4,6 +4,7 @@
 #include "http/json_writer.hpp"
 #include "model/job.hpp"
 #include "model/pause.hpp"
+#include "schedule/calendars.hpp"
 #include "store/store.hpp"
 
 #include <cstdint>
@@ -29,6 +30,7 @@ struct JobView {
     WallTime now{};
     DaemonViews daemons = {};  ///< which of them are shown
     Pauses pauses = {};        ///< that are not over
+    Calendars calendars = {};  ///< those that there are
 };
 
 /// What a person decides about a job.

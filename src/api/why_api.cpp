@@ -1,3 +1,4 @@
+#include "api/calendar_rules.hpp"
 #include "api/insight_rows.hpp"
 #include "api/job_book.hpp"
 #include "api/job_rules.hpp"
@@ -11,11 +12,13 @@
 #include "schedule/advice.hpp"
 #include "schedule/rfc3339.hpp"
 #include "schedule/time_zone.hpp"
+#include "store/calendar_store.hpp"
 #include "store/pause_store.hpp"
 
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <string>
 #include <utility>
@@ -48,6 +51,7 @@ std::optional<Circumstances> read_circumstances(Store& store, Circumstances know
     known.ledger_begin = extent.first;
     known.planned_through = extent.planned_through;
     known.pauses = store.pauses().pauses_after(WallTime());
+    known.calendars = store.calendars().calendars_after(known.at.value_or(query.from) - 1s);
     known.usual_time = store.find_insights({&known.id, 1}).front().statistics.usual_time();
     return known;
 }
@@ -120,14 +124,15 @@ struct JobPreview {
     ScheduleChange week;
 };
 
-std::vector<std::chrono::sys_seconds> first_fires(const Job& job, const Schedule& schedule,
+std::vector<std::chrono::sys_seconds> first_fires(const OpenFires& open,
                                                   std::chrono::sys_seconds from)
 {
+    constexpr std::chrono::days furthest{3660};
+    const bool has_calendar = !open.terms.empty();
+    const auto latest = has_calendar ? from + furthest : std::chrono::sys_seconds::max();
     std::vector<std::chrono::sys_seconds> fires;
-    if (job.stop) return fires;
-    const Window window{job.start_time, job.end_time};
-    auto at = schedule.next_in_window(from, window);
-    for (; at && fires.size() < most_previewed; at = schedule.next_in_window(*at, window)) {
+    for (auto at = open.next(from, latest); at && fires.size() < most_previewed;
+         at = open.next(*at, latest)) {
         fires.push_back(*at);
     }
     return fires;
@@ -142,7 +147,7 @@ std::vector<Collision> find_collisions(const BookedJobs& jobs, const JobPreview&
         collision.at = fire;
         for (const auto& [id, other] : jobs) {
             if (id == preview.job.id || !other.may_fire()) continue;
-            if (other.schedule->next_in_window(fire - 1s, other.window) != fire) continue;
+            if (other.fires_in(other.window).next(fire - 1s, fire + 1s) != fire) continue;
             ++collision.jobs;
             if (collision.names.size() == most_names) continue;
             collision.names.push_back(other.name.empty() ? fmt::format("job {}", id) : other.name);
@@ -159,6 +164,7 @@ JobPatch schedule_part(const JobPatch& patch)
     if (patch.has(&Job::cron_set)) part.set(&Job::cron_set, patch.values.cron_set);
     if (patch.has(&Job::time_zone)) part.set(&Job::time_zone, patch.values.time_zone);
     if (patch.has(&Job::start_time)) part.set(&Job::start_time, patch.values.start_time);
+    if (patch.has(&Job::calendar)) part.set(&Job::calendar, patch.values.calendar);
     if (patch.has(&Job::end_time)) part.set(&Job::end_time, patch.values.end_time);
     return part;
 }
@@ -171,6 +177,11 @@ std::optional<Schedule> known_schedule(const Job& job, const std::string& zone)
         Schedule::make(job.cron_set, job.time_zone.empty() ? zone : job.time_zone, job.id);
     if (!known) return std::nullopt;
     return *known;
+}
+
+OpenFires fires_of(const Job& job, const Schedule& schedule, const Calendars& calendars)
+{
+    return {&schedule, {job.start_time, job.end_time}, &calendars, job.calendar};
 }
 
 /// Throws HttpError 400 and 404.
@@ -187,7 +198,11 @@ JobPreview preview_job(Store& store, const BookedJobs& jobs, std::optional<JobId
     preview.job = apply(saved.value_or(Job()), patch);
     const std::string default_zone(view.default_time_zone);
     check_whole(preview.job, schedule_part(patch), default_zone);
-    const ScheduleFacts facts = schedule_facts(preview.job, default_zone, view.now, view.pauses);
+    check_calendar(store, preview.job, schedule_part(patch), default_zone, view.now);
+    const std::array both{preview.job, saved.value_or(Job())};
+    const Calendars calendars = read_calendars(store, both, view.now);
+    const ScheduleFacts facts =
+        schedule_facts(preview.job, default_zone, view.now, view.pauses, calendars);
     preview.words = facts.words;
     preview.zone = facts.zone;
     const auto clock = find_zone(facts.zone);
@@ -198,7 +213,9 @@ JobPreview preview_job(Store& store, const BookedJobs& jobs, std::optional<JobId
         const auto schedule = Schedule::make(preview.job.cron_set, preview.zone, preview.job.id);
         if (!schedule) refuse("cronSet: " + schedule.error().message);
         preview.schedule.emplace(*schedule);
-        preview.next = first_fires(preview.job, *schedule, from);
+        if (!preview.job.stop) {
+            preview.next = first_fires(fires_of(preview.job, *preview.schedule, calendars), from);
+        }
         preview.notes = advice(preview.job.cron_set, *schedule, from);
         // They name other jobs.
         if (!caller.is_limited()) preview.collisions = find_collisions(jobs, preview);
@@ -206,11 +223,10 @@ JobPreview preview_job(Store& store, const BookedJobs& jobs, std::optional<JobId
     std::optional<Schedule> before;
     if (saved && !saved->stop) before = known_schedule(*saved, default_zone);
     const bool may_fire = preview.schedule && !preview.job.stop;
-    const Window old_window = saved ? Window{saved->start_time, saved->end_time} : Window();
-    const PlannedSchedule old_plan{before ? &*before : nullptr, old_window};
-    const PlannedSchedule new_plan{may_fire ? &*preview.schedule : nullptr,
-                                   {preview.job.start_time, preview.job.end_time}};
-    preview.week = compare(old_plan, new_plan, from, from + 7 * 24h);
+    const OpenFires old_fires = before ? fires_of(*saved, *before, calendars) : OpenFires();
+    const OpenFires new_fires =
+        may_fire ? fires_of(preview.job, *preview.schedule, calendars) : OpenFires();
+    preview.week = compare(old_fires, new_fires, from, from + 7 * 24h);
     return preview;
 }
 

@@ -1,6 +1,7 @@
 #include "audit/audit.hpp"
 
 #include <spdlog/fmt/fmt.h>
+#include "store/calendar_store.hpp"
 #include "store/doubled_run.hpp"
 #include "store/pause_store.hpp"
 
@@ -72,6 +73,8 @@ void Audit::begin(Store& store)
     for (const ClockStep& step : extent.clock_steps) note(step);
     report_.judged.to = std::max(report_.judged.from, report_.judged.to);
     pauses_ = PauseHistory(store.pauses().pauses_after(report_.judged.from - rules_.settle));
+    calendars_ =
+        CalendarHistory(store.calendars().calendars_after(report_.judged.from - rules_.settle));
     const bool nothing = report_.judged.from == report_.judged.to;
     stage_ = nothing ? Stage::done : Stage::doubled;
 }
@@ -218,7 +221,7 @@ void Audit::judge_chains(Store& store)
 /// False: there is nothing to judge, or its parents are not known.
 bool Audit::open_chain(Store& store)
 {
-    ChainAudit chain(pasts_[past_], rules_, report_.judged, now_, report_);
+    ChainAudit chain(pasts_[past_], rules_, report_.judged, now_, report_, calendars_);
     parents_.clear();
     for (const std::string& name : chain.parents()) {
         const std::optional<Job> parent = store.find_job_by_name(name);
@@ -269,7 +272,7 @@ bool Audit::judge_job(Store& store, std::size_t& budget)
 void Audit::open_job(Store& store)
 {
     const JobPast& past = pasts_[past_];
-    JobAudit audit(past, rules_, report_.judged, now_, report_, pauses_);
+    JobAudit audit(past, rules_, report_.judged, now_, report_, pauses_, calendars_);
     const bool has_row = row_ < rows_.size() && rows_[row_].id.job == past.job;
     const auto due = audit.next_due();
     if (due && (!has_row || rows_[row_].id.scheduled_at > *due)) {

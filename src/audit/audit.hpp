@@ -65,6 +65,7 @@ private:
     AuditReport report_;
     std::vector<Finding> findings_;
     PauseHistory pauses_;
+    CalendarHistory calendars_;
 
     std::int64_t last_account_ = 0;
     JobId last_job_ = 0;

@@ -33,8 +33,13 @@ bool is_by_hand(WallTime at)
 }  // namespace
 
 ChainAudit::ChainAudit(const JobPast& past, const AuditRules& rules, const AuditRange& range,
-                       WallTime now, AuditReport& report)
-    : rules_(rules), range_(range), now_(now), report_(report), job_(past.job)
+                       WallTime now, AuditReport& report, const CalendarHistory& calendars)
+    : rules_(rules),
+      range_(range),
+      now_(now),
+      report_(report),
+      calendars_(calendars),
+      job_(past.job)
 {
     if (!past.whole) return;
     for (const Revision& revision : past.revisions) {
@@ -139,7 +144,7 @@ void ChainAudit::judge_fire(WallTime at, std::span<const End> ends, const Ledger
                 "after");
         } else if (is_over) {
             ++report_.due;
-            judge_row(*own, ends, over, version->job->run_after_on);
+            judge_row(*own, ends, over, *version->job);
         }
         return;
     }
@@ -160,8 +165,10 @@ void ChainAudit::judge_fire(WallTime at, std::span<const End> ends, const Ledger
 }
 
 void ChainAudit::judge_row(const LedgerEntry& row, std::span<const End> ends, WallTime over,
-                           RunAfterOn wanted)
+                           const Job& job)
 {
+    if (judge_calendar(row, job)) return;
+    const RunAfterOn wanted = job.run_after_on;
     bool all_succeeded = true;
     bool any_failed = false;
     bool any_ran = false;
@@ -191,6 +198,28 @@ void ChainAudit::judge_row(const LedgerEntry& row, std::span<const End> ends, Wa
         add(FindingKind::extra, row.id, &row,
             "it started before the jobs were over that it runs after");
     }
+}
+
+/// Whether calendars say all that there is to say of the row.
+bool ChainAudit::judge_calendar(const LedgerEntry& row, const Job& job)
+{
+    const WallTime fire = row.id.scheduled_at;
+    const auto zone = find_zone(job.time_zone.empty() ? rules_.default_zone : job.time_zone);
+    const bool was_skipped = row.state == RunState::skipped && row.reason.cause == Cause::calendar;
+    if (!zone || calendars_.near_change(job, fire, rules_.change)) {
+        if (was_skipped) ++report_.unjudged_rows;
+        return was_skipped;
+    }
+    const bool is_excluded = calendars_.why_not(job, fire, **zone).has_value();
+    if (was_skipped && !is_excluded) {
+        add(FindingKind::missing, row.id, &row,
+            "it was skipped for its calendars, which did not exclude it");
+    }
+    const bool ran = has_started(row.state, row.started_at);
+    if (ran && is_excluded) {
+        add(FindingKind::extra, row.id, &row, "it ran although its calendars exclude it");
+    }
+    return was_skipped || is_excluded;
 }
 
 void ChainAudit::add(FindingKind kind, const RunId& run, const LedgerEntry* row, std::string what)

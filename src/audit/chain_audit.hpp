@@ -1,5 +1,6 @@
 #pragma once
 
+#include "audit/calendar_history.hpp"
 #include "audit/finding.hpp"
 #include "audit/job_audit.hpp"
 #include "base/clock.hpp"
@@ -18,15 +19,17 @@ namespace peercron {
 /// have fired and are over, it has one row, which ran, or was skipped, as they ended. Recomputes it
 /// from the rows of all of them. Pure.
 ///
+/// One that the job's calendars exclude is skipped, however they ended.
+///
 /// A fire belongs to the version that was valid when the last of its parents was over. Not judged,
 /// but counted: what is near a change of the job, what has other parents than the newest version,
 /// what ran although all parents succeeded (one may have been lost until then, and this was told
 /// later), and missing fires of a job with a limit of runs. Runs by hand are not judged.
 class ChainAudit {
 public:
-    /// @param report is added to, and with `rules` must outlive this.
+    /// @param report is added to, and with `rules` and `calendars` must outlive this.
     ChainAudit(const JobPast& past, const AuditRules& rules, const AuditRange& range, WallTime now,
-               AuditReport& report);
+               AuditReport& report, const CalendarHistory& calendars);
 
     JobId job() const { return job_; }
     /// The names of the parents; empty: the job has never run after others.
@@ -60,13 +63,15 @@ private:
     bool near_change(WallTime time) const;
     void judge_fire(WallTime at, std::span<const End> ends, const LedgerEntry* own);
     void judge_row(const LedgerEntry& row, std::span<const End> ends, WallTime over,
-                   RunAfterOn wanted);
+                   const Job& job);
+    bool judge_calendar(const LedgerEntry& row, const Job& job);
     void add(FindingKind kind, const RunId& run, const LedgerEntry* row, std::string what);
 
     const AuditRules& rules_;
     const AuditRange range_;
     const WallTime now_;
     AuditReport& report_;
+    const CalendarHistory& calendars_;
     const JobId job_;
     std::vector<Version> versions_;
     std::vector<std::string> parents_;

@@ -53,12 +53,14 @@ std::string in_seconds(milliseconds time)
 }  // namespace
 
 JobAudit::JobAudit(const JobPast& past, const AuditRules& rules, const AuditRange& range,
-                   WallTime now, AuditReport& report, const PauseHistory& pauses)
+                   WallTime now, AuditReport& report, const PauseHistory& pauses,
+                   const CalendarHistory& calendars)
     : rules_(rules),
       range_(range),
       now_(now),
       report_(report),
       pauses_(pauses),
+      calendars_(calendars),
       job_(past.job),
       run_num_(past.run_num),
       daemon_({rules.late, rules.settle}, range.from, pauses)
@@ -255,6 +257,7 @@ void JobAudit::judge_absent(WallTime fire)
 {
     if (fire <= covered_through_) {
         ++report_.due;
+        if (covers_excluded_ && was_excluded(fire) == false) add_wrongly_excluded(fire);
         return;
     }
     if (uncounted_ || near_change(fire) || may_be_at_limit(fire)) {
@@ -275,6 +278,7 @@ void JobAudit::judge_row(const LedgerEntry& row)
     }
     judge_pause(row);
     judge_jitter(row);
+    judge_calendar(row);
     if (row.requested || !row.started_at || (row.id.attempt != 1 && !row.retry_at)) return;
     const milliseconds late = *row.started_at - row.retry_at.value_or(row.id.scheduled_at);
     report_.lateness.add(late.count());
@@ -297,6 +301,40 @@ void JobAudit::judge_jitter(const LedgerEntry& row)
     add(FindingKind::extra, row,
         fmt::format("was to start at {}, and the jitter of its job says {}",
                     time_text(row.retry_at.value_or(fire)), time_text(due)));
+}
+
+/// Whether the calendars of the job excluded a fire of that moment; nullopt: that is not sure.
+std::optional<bool> JobAudit::was_excluded(WallTime fire) const
+{
+    const Version* const version = version_at(fire);
+    if (version == nullptr || !version->exists || near_change(fire)) return std::nullopt;
+    const Job& job = version->job;
+    if (calendars_.near_change(job, fire, rules_.change)) return std::nullopt;
+    const auto zone = find_zone(job.time_zone.empty() ? rules_.default_zone : job.time_zone);
+    if (!zone) return std::nullopt;
+    return calendars_.why_not(job, fire, **zone).has_value();
+}
+
+/// The first attempt alone: what follows it is not asked.
+void JobAudit::judge_calendar(const LedgerEntry& row)
+{
+    const WallTime fire = row.id.scheduled_at;
+    // What is known of a fire after others ChainAudit says.
+    if (row.id.attempt != 1 || !is_whole_second(fire) || runs_after_others(row)) return;
+    if (row.reason.cause == Cause::calendar) {
+        const bool is_wrong =
+            was_excluded(fire) == false || was_excluded(row.gap_end.value_or(fire)) == false;
+        if (!is_wrong) return;
+        add(FindingKind::missed, row,
+            fmt::format("{}: {}, but its calendars did not exclude it", to_string(row.state),
+                        to_string(row.reason)));
+        report_.found[static_cast<std::size_t>(FindingKind::missed)] += row.fires - 1;
+        findings_.back().until = row.gap_end.value_or(fire);
+        findings_.back().fires = row.fires;
+        return;
+    }
+    if (row.requested || !row.started_at || was_excluded(fire) != true) return;
+    add(FindingKind::extra, row, "started although its calendars exclude it");
 }
 
 /// `row` is the newest attempt of its fire, so that a lost one does not run again, unless it is
@@ -434,6 +472,7 @@ void JobAudit::close_group()
     const LedgerEntry& row = *group.newest;
     if (row.gap_end && row.fires > 1) {
         covered_through_ = std::max(covered_through_, *row.gap_end);
+        covers_excluded_ = row.reason.cause == Cause::calendar;
         uncounted_ = row.fires >= most_counted;
     }
 }
@@ -564,6 +603,17 @@ bool JobAudit::is_due_at_end(const LedgerEntry& row) const
     const Version* const version = version_at(fire);
     if (version == nullptr || version->timeout == 0s || near_change(fire)) return false;
     return now_ - row.started_at.value_or(could_start) > version->timeout + rules_.settle;
+}
+
+/// Of one row the first such fire.
+void JobAudit::add_wrongly_excluded(WallTime fire)
+{
+    LedgerEntry missing;
+    missing.id = RunId{job_, fire, 1};
+    add(FindingKind::missing, missing,
+        "a row of fires that its calendars exclude covers it, and they did not exclude it");
+    findings_.back().state.reset();
+    covers_excluded_ = false;
 }
 
 void JobAudit::add_missing(WallTime fire)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "audit/calendar_history.hpp"
 #include "audit/daemon_audit.hpp"
 #include "audit/finding.hpp"
 #include "audit/pause_history.hpp"
@@ -52,6 +53,10 @@ struct AuditRules {
 /// ask for, and what runs again after it was lost, starts in a pause. For a fire that comes after
 /// those of other jobs the moment counts at which they were over.
 ///
+/// A fire that calendars are said to have excluded was excluded by those that there were at its
+/// moment, also when it is one of many in a row; no other fire of such a moment starts, unless a
+/// person asks for it.
+///
 /// With jitter a fire starts when that says (model/jitter.hpp), and its row says so.
 ///
 /// Of a daemon, which has no fires, DaemonAudit judges the starts.
@@ -59,9 +64,9 @@ class JobAudit {
 public:
     /// @param range what is judged: fires and rows.
     /// @param now rows that are open then, and should not be, never ended.
-    /// @param report is added to, and with `rules` and `pauses` must outlive this.
+    /// @param report is added to, and with `rules`, `pauses` and `calendars` must outlive this.
     JobAudit(const JobPast& past, const AuditRules& rules, const AuditRange& range, WallTime now,
-             AuditReport& report, const PauseHistory& pauses);
+             AuditReport& report, const PauseHistory& pauses, const CalendarHistory& calendars);
 
     /// The next fire that was due and has not been passed.
     std::optional<WallTime> next_due() const { return next_due_; }
@@ -126,11 +131,14 @@ private:
     void judge_missed(const LedgerEntry& row);
     void judge_pause(const LedgerEntry& row);
     void judge_jitter(const LedgerEntry& row);
+    void judge_calendar(const LedgerEntry& row);
+    std::optional<bool> was_excluded(WallTime fire) const;
     void judge_next_attempt(const LedgerEntry& row, const LedgerEntry* next);
     void judge_retry(const LedgerEntry& row, const LedgerEntry& retry);
     std::optional<WallTime> retry_due(const LedgerEntry& row) const;
     bool is_superseded(WallTime fire, WallTime retry_at) const;
     void add_missing(WallTime fire);
+    void add_wrongly_excluded(WallTime fire);
     void flush_missing();
     void add(FindingKind kind, const LedgerEntry& row, std::string what);
     void count_outcome(const LedgerEntry& row);
@@ -140,6 +148,7 @@ private:
     const WallTime now_;
     AuditReport& report_;
     const PauseHistory& pauses_;
+    const CalendarHistory& calendars_;
     const JobId job_;
     const std::optional<std::int64_t> run_num_;
     std::vector<Version> versions_;  ///< ascending by begin
@@ -149,7 +158,8 @@ private:
     std::optional<WallTime> next_due_;
     std::optional<Group> group_;
     WallTime covered_through_{};
-    bool uncounted_ = false;  ///< the last gap may be longer than its row says
+    bool covers_excluded_ = false;  ///< what that says is that calendars exclude them
+    bool uncounted_ = false;        ///< the last gap may be longer than its row says
     std::optional<LedgerEntry> last_row_;
     std::optional<WallTime> last_standing_;
     std::int64_t not_run_ = 0;  ///< rows so far that took a place at the limit without counting

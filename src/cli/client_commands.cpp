@@ -4,6 +4,7 @@
 #include "cli/apply_command.hpp"
 #include "cli/arguments.hpp"
 #include "cli/audit_command.hpp"
+#include "cli/calendar_commands.hpp"
 #include "cli/channel_commands.hpp"
 #include "cli/command_tree.hpp"
 #include "cli/completion.hpp"
@@ -81,6 +82,7 @@ void add_client_commands(CLI::App& app, Action& chosen)
     add_pause_commands(app, chosen);
     add_account_commands(app, chosen);
     add_lock_commands(app, chosen);
+    add_calendar_commands(app, chosen);
     add_audit_command(app, chosen);
     add_import_command(app, chosen);
     add_apply_commands(app, chosen);

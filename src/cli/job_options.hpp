@@ -40,6 +40,9 @@ inline constexpr std::array<JobOption, job_fields.size()> job_options{{
     {"jitter", "--jitter", "DURATION", "When",
      "Each fire starts up to this long after its time, so that jobs of the same time do not start "
      "together; 0 is none"},
+    {"calendar", "--calendar", "CALENDARS", "When",
+     "Fire only in these calendars, separated by commas, or with ! before the name not in them, "
+     "such as 'workdays, !freeze'; '' is none"},
     {"run_after", "--run-after", "JOBS", "When",
      "In place of a schedule: when these jobs, separated by commas, have fired and are over; '' is "
      "none",

@@ -86,6 +86,10 @@ void ChainedFires::plan_child(const Chains::Due& due, Moment now)
     row.requested_by = to_string(request);
     const WallTime since = std::min(due.since, now.wall);  // told by such a clock
     row.retry_at = since;
+    if (auto excluded = is_asked_for(id) ? std::nullopt : book_.jobs.why_excluded(job, due.at)) {
+        skip_child(due, std::move(row), {Cause::calendar, *std::move(excluded)}, now);
+        return;
+    }
     if (!runs) {
         const Reason why{Cause::parent,
                          fmt::format("{} {}", job.run_after[decisive], how_it_ended(end))};

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 namespace peercron {
 namespace {
@@ -49,12 +50,23 @@ Planner::Next DueFires::plan_fire(const PlannedJob& planned, const Job& version,
 
     const Pause* const pause = book_.paused.find(job, scheduled_at);
     const bool has_own_row = book_.taken_back.contains(id) || book_.chains.has_children(job.id);
-    if (pause != nullptr && !has_own_row) {
-        book_.paused.add(*pause, job.id, scheduled_at);
+    auto excluded =
+        pause == nullptr ? book_.jobs.why_excluded(version, scheduled_at) : std::nullopt;
+    if ((pause != nullptr || excluded) && !has_own_row) {
+        if (pause != nullptr) {
+            book_.paused.add(*pause, job.id, scheduled_at);
+        } else {
+            book_.paused.add_excluded(*std::move(excluded), job.id, scheduled_at);
+        }
         book_.ended_lately.add(id);
         return Planner::Next::plan;
     }
     book_.paused.forget(job.id);
+    if (excluded && !book_.taken_back.contains(id)) {
+        const Gap alone{job.id, scheduled_at, scheduled_at, {}, 1};
+        skip(id, alone, {Cause::calendar, *std::move(excluded)}, now);
+        return Planner::Next::plan;
+    }
 
     const auto run = book_.runs.open(book_.writer.write(id, &planned, now.wall));
     run->second.retry_at = delayed_start(version, scheduled_at);
@@ -77,7 +89,7 @@ Planner::Next DueFires::plan_fire(const PlannedJob& planned, const Job& version,
 void DueFires::plan_gaps(Moment now)
 {
     const auto rule = [&](const Job& job) { return book_.misfires.late_rule(job, now.wall); };
-    for (const Planner::Gap& gap : book_.planner.take_gaps(now.wall, most_counted, rule)) {
+    for (const Gap& gap : book_.planner.take_gaps(now.wall, most_counted, rule)) {
         const Job& job = book_.jobs.find(gap.job)->job;
         const Pause* const pause = book_.paused.find(job, gap.first);
         const bool is_paused = pause != nullptr && pause->covers(gap.last);
@@ -87,7 +99,8 @@ void DueFires::plan_gaps(Moment now)
     }
 }
 
-void DueFires::plan_gap(const Job& job, Planner::Gap gap, const Reason& why_not, Moment now)
+/// @param why_not what their row says, unless it is no pause and their calendars exclude them.
+void DueFires::plan_gap(const Job& job, Gap gap, const Reason& why_not, Moment now)
 {
     // The row stands at the first of them that has none.
     const PlannedJob planned = book_.jobs.compile(job);
@@ -99,10 +112,16 @@ void DueFires::plan_gap(const Job& job, Planner::Gap gap, const Reason& why_not,
     Reason reason{why_not.cause,
                   fmt::format("missed while no node was planning{}; {}",
                               gap.counted_all ? "" : ", too many to count", why_not.detail)};
-    const RunId id{job.id, gap.first, 1};
-    book_.draft.add_gap(id, gap.last, gap.fires, std::move(reason), now.wall);
-    book_.note_planned(id, "");
-    book_.chains.ended({id, RunState::skipped, why_not.cause, {}, now.wall, gap.fires, gap.last});
+    if (gap.excluded && why_not.cause != Cause::paused) reason = {Cause::calendar, *gap.excluded};
+    skip({job.id, gap.first, 1}, gap, std::move(reason), now);
+}
+
+void DueFires::skip(const RunId& first, const Gap& gap, Reason why, Moment now)
+{
+    const Cause cause = why.cause;
+    book_.draft.add_gap(first, gap.last, gap.fires, std::move(why), now.wall);
+    book_.note_planned(first, "");
+    book_.chains.ended({first, RunState::skipped, cause, {}, now.wall, gap.fires, gap.last});
 }
 
 void DueFires::plan_old_versions(std::span<const Revision> changes, Moment now)
@@ -121,22 +140,23 @@ void DueFires::plan_old_version(const PlannedJob& old, WallTime from, WallTime t
     const bool runs = today != nullptr && !today->job.stop;
     const WallTime oldest =
         runs ? book_.misfires.late_rule(today->job, now.wall).from : WallTime::max();
-    Planner::Gap gap;
-    for (auto fire = old.next(from); fire && *fire <= to && gap.fires < most_counted;
+    GapList gaps(old.job.id);
+    std::int64_t fires = 0;
+    for (auto fire = old.next(from); fire && *fire <= to && fires < most_counted;
          fire = old.next(*fire)) {
         if (*fire >= oldest) {
             plan_fire(*today, old.job, *fire, now);
             continue;
         }
-        if (gap.fires++ == 0) gap.first = *fire;
-        gap.last = *fire;
+        gaps.add(*fire, book_.jobs.why_excluded(old.job, *fire));
+        ++fires;
     }
-    if (gap.fires == 0) return;
-    gap.counted_all = gap.fires < most_counted;
     Reason why_not{Cause::misfire, "the job was changed meanwhile"};
     if (today == nullptr) why_not.detail = "the job was deleted meanwhile";
     if (today != nullptr && !runs) why_not.detail = "the job was stopped meanwhile";
-    plan_gap(old.job, gap, why_not, now);
+    std::vector<Gap> found = gaps.take();
+    if (!found.empty()) found.back().counted_all = fires < most_counted;
+    for (const Gap& gap : found) plan_gap(old.job, gap, why_not, now);
 }
 
 }  // namespace peercron

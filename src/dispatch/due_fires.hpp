@@ -14,8 +14,8 @@
 namespace peercron {
 
 /// Gives the fires that are due by schedules their rows: one each for those that run, and one
-/// together for those of a job that do not, because they were missed, or are in a pause. Pure; no
-/// clock of its own. One thread.
+/// together for those of a job that do not, because they were missed, are in a pause, or its
+/// calendars exclude them. Pure; no clock of its own. One thread.
 class DueFires {
 public:
     DueFires(TermBook& book, RunLife& life) : book_(book), life_(life) {}
@@ -36,7 +36,8 @@ public:
 private:
     Planner::Next plan_fire(const PlannedJob& planned, const Job& version, WallTime scheduled_at,
                             Moment now);
-    void plan_gap(const Job& job, Planner::Gap gap, const Reason& why_not, Moment now);
+    void plan_gap(const Job& job, Gap gap, const Reason& why_not, Moment now);
+    void skip(const RunId& first, const Gap& gap, Reason why, Moment now);
     void plan_old_version(const PlannedJob& old, WallTime from, WallTime to, Moment now);
 
     TermBook& book_;

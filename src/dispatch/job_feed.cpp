@@ -1,5 +1,6 @@
 #include "dispatch/job_feed.hpp"
 
+#include "store/calendar_store.hpp"
 #include "store/lock_store.hpp"
 #include "store/pause_store.hpp"
 
@@ -11,6 +12,35 @@
 #include <utility>
 
 namespace peercron {
+namespace {
+
+/// The calendars, which are read only when they are others than those of the table.
+class CalendarChanges {
+public:
+    explicit CalendarChanges(const JobTable& jobs) : known_(jobs.calendar_stamp()) {}
+
+    /// On the store's thread.
+    void read(Store& store)
+    {
+        stamp_ = store.calendars().calendar_stamp();
+        if (stamp_ != known_) calendars_ = store.calendars().calendars_of_plan();
+    }
+
+    /// @param changed is added to.
+    void put(JobTable& jobs, std::vector<JobId>& changed) const
+    {
+        if (stamp_ == known_) return;
+        const std::vector<JobId> concerned = jobs.put_calendars(calendars_, stamp_);
+        changed.insert(changed.end(), concerned.begin(), concerned.end());
+    }
+
+private:
+    const CalendarStamp known_;
+    CalendarStamp stamp_;
+    std::vector<Calendar> calendars_;
+};
+
+}  // namespace
 
 asio::awaitable<void> JobFeed::refresh(User& user)
 {
@@ -40,10 +70,12 @@ asio::awaitable<void> JobFeed::read_changes(User& user)
 {
     std::vector<Pause> pauses;
     std::vector<LockLimit> limits;
-    const auto read = [cursor = cursor_, &pauses, &limits](Store& store) {
+    CalendarChanges calendars(jobs_);
+    const auto read = [cursor = cursor_, &pauses, &limits, &calendars](Store& store) {
         limits = store.locks().limits();
         JobChanges changes = store.changes_since(cursor);
         pauses = store.pauses().pauses_of_plan();
+        calendars.read(store);
         return changes;
     };
     JobChanges changes = co_await store_.call(read);
@@ -57,6 +89,7 @@ asio::awaitable<void> JobFeed::read_changes(User& user)
     }
     cursor_ = std::move(changes.next);
     jobs_.put_pauses(std::move(pauses));
+    calendars.put(jobs_, changed);
     const bool same_ids = changes.count == static_cast<std::int64_t>(jobs_.size()) &&
                           changes.id_sum == jobs_.id_sum();
     user.learn_unwanted(pasts);
@@ -79,10 +112,12 @@ asio::awaitable<void> JobFeed::reload(std::vector<JobId> ids, User& user)
 {
     std::vector<Pause> pauses;
     std::vector<LockLimit> limits;
-    const auto read = [&ids, &pauses, &limits](Store& store) {
+    CalendarChanges calendars(jobs_);
+    const auto read = [&ids, &pauses, &limits, &calendars](Store& store) {
         limits = store.locks().limits();
         std::vector<Job> jobs = store.find_jobs_by_id(ids);
         pauses = store.pauses().pauses_of_plan();
+        calendars.read(store);
         return jobs;
     };
     std::vector<Job> rows = co_await store_.call(read);
@@ -100,6 +135,7 @@ asio::awaitable<void> JobFeed::reload(std::vector<JobId> ids, User& user)
         if (jobs_.erase(id)) changed.push_back(id);
     }
     jobs_.put_pauses(std::move(pauses));
+    calendars.put(jobs_, changed);
     user.learn_unwanted(pasts);
     user.has_changed(changed);
 }

@@ -104,6 +104,40 @@ void JobTable::put_pauses(std::vector<Pause> pauses)
     ++pause_changes_;
 }
 
+std::vector<JobId> JobTable::put_calendars(const std::vector<Calendar>& calendars,
+                                           CalendarStamp stamp)
+{
+    decltype(calendar_versions_) versions;
+    for (const Calendar& calendar : calendars) {
+        versions[calendar.name][calendar.id] = calendar.end();
+    }
+    const auto is_other = [&](const std::string& word) {
+        const std::string name(CalendarTerm(word).name);
+        const auto before = calendar_versions_.find(name);
+        const auto now = versions.find(name);
+        if (before == calendar_versions_.end() || now == versions.end()) {
+            return (before == calendar_versions_.end()) != (now == versions.end());
+        }
+        return before->second != now->second;
+    };
+    std::vector<JobId> concerned;
+    for (const auto& [id, planned] : jobs_) {
+        if (std::ranges::any_of(planned.job.calendar, is_other)) concerned.push_back(id);
+    }
+    calendars_ = Calendars::of(calendars);
+    calendar_versions_ = std::move(versions);
+    calendar_stamp_ = stamp;
+    return concerned;
+}
+
+std::optional<std::string> JobTable::why_excluded(const Job& job, WallTime fire) const
+{
+    if (job.calendar.empty()) return std::nullopt;
+    const auto zone = find_zone(job.time_zone.empty() ? default_zone_ : job.time_zone);
+    if (!zone) return std::nullopt;  // it has no fires
+    return calendars_.why_not(job.calendar, fire, **zone);
+}
+
 std::vector<JobId> JobTable::set_lock_limits(std::vector<LockLimit> limits)
 {
     const std::vector<JobId> concerned = locks_.set_limits(std::move(limits));

@@ -1,15 +1,19 @@
 #pragma once
 
 #include "dispatch/lock_table.hpp"
+#include "model/calendar.hpp"
 #include "model/job.hpp"
 #include "model/node_fields.hpp"
 #include "model/pause.hpp"
+#include "schedule/calendars.hpp"
 #include "schedule/schedule.hpp"
+#include "store/calendar_store.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -84,6 +88,15 @@ public:
     /// Counts put_pauses() that changed anything.
     std::uint64_t pause_changes() const { return pause_changes_; }
 
+    // The calendars, likewise.
+    /// Returns the jobs to which these make a difference.
+    std::vector<JobId> put_calendars(const std::vector<Calendar>& calendars, CalendarStamp stamp);
+    /// Which ones they are.
+    const CalendarStamp& calendar_stamp() const { return calendar_stamp_; }
+    /// Why the calendars exclude a fire of the job, which need not be as it is in the table;
+    /// nullopt: they do not.
+    std::optional<std::string> why_excluded(const Job& job, WallTime fire) const;
+
 private:
     void note_change(JobId id);
 
@@ -95,6 +108,10 @@ private:
     std::deque<JobId> changed_lately_;
     Pauses pauses_;
     std::uint64_t pause_changes_ = 0;
+    Calendars calendars_;
+    CalendarStamp calendar_stamp_;
+    /// The ids of those that there are, and when they end, by name.
+    std::map<std::string, std::map<std::int64_t, WallTime>> calendar_versions_;
 };
 
 }  // namespace peercron

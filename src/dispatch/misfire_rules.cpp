@@ -52,8 +52,8 @@ Planner::LateRule MisfireRules::late_rule(const Job& job, WallTime now) const
     return {oldest, false, {}};
 }
 
-Reason MisfireRules::why_dropped(const Job& job, const Planner::Gap& gap,
-                                 std::optional<WallTime> held_from, WallTime now) const
+Reason MisfireRules::why_dropped(const Job& job, const Gap& gap, std::optional<WallTime> held_from,
+                                 WallTime now) const
 {
     const bool by_policy = job.misfire_policy == Misfire::skip ||
                            (job.misfire_policy == Misfire::run_latest && gap.another_runs);

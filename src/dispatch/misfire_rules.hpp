@@ -29,7 +29,7 @@ public:
 
     /// Why these fires were dropped. `held_from`: see TermRules::hold_plan(); what was due later
     /// was missed for its sake.
-    Reason why_dropped(const Job& job, const Planner::Gap& gap, std::optional<WallTime> held_from,
+    Reason why_dropped(const Job& job, const Gap& gap, std::optional<WallTime> held_from,
                        WallTime now) const;
 
 private:

@@ -34,7 +34,22 @@ std::optional<Reason> PausedFires::why_not(const TrackedRun& run, WallTime now) 
     const WallTime due = run.retry_at.value_or(id.scheduled_at);
     const Pause* pause = find(planned->job, due);
     if (pause == nullptr && due < now) pause = find(planned->job, now);
-    return pause == nullptr ? std::nullopt : std::optional(reason_of(*pause));
+    return pause == nullptr ? why_excluded(run) : reason_of(*pause);
+}
+
+/// Of a version before the present one, which may have had other calendars, the fires were judged
+/// when they were planned.
+std::optional<Reason> PausedFires::why_excluded(const TrackedRun& run) const
+{
+    const RunId& id = run.order.id;
+    const PlannedJob* const planned = jobs_.find(id.job);
+    const bool is_fire = id.attempt == 1 && !is_asked_for(id) && !is_of_person(run.requested_by);
+    if (!is_fire || planned == nullptr || id.scheduled_at <= planned->job.effective_from) {
+        return std::nullopt;
+    }
+    auto excluded = jobs_.why_excluded(planned->job, id.scheduled_at);
+    if (!excluded) return std::nullopt;
+    return Reason{Cause::calendar, *std::move(excluded)};
 }
 
 void PausedFires::take_over(const std::vector<SkippedSpan>& spans, WallTime planned_through)
@@ -57,15 +72,25 @@ bool PausedFires::was_skipped_before(JobId job, WallTime fire) const
 
 void PausedFires::add(const Pause& pause, JobId job, WallTime fire)
 {
+    add(pause.id, reason_of(pause), job, fire);
+}
+
+void PausedFires::add_excluded(std::string why, JobId job, WallTime fire)
+{
+    add(0, {Cause::calendar, std::move(why)}, job, fire);
+}
+
+void PausedFires::add(std::int64_t pause, Reason why, JobId job, WallTime fire)
+{
     const auto there = rows_.find(job);
     if (there != rows_.end()) {
         const Row& row = there->second.row;
-        const bool goes_on = there->second.pause == pause.id && row.last < fire &&
-                             row.fires < most_fires_of_row &&
+        const bool is_same = there->second.pause == pause && (pause != 0 || row.why == why);
+        const bool goes_on = is_same && row.last < fire && row.fires < most_fires_of_row &&
                              fire < row.first.scheduled_at + longest_row;
         if (!goes_on) forget(job);
     }
-    const Growing fresh{pause.id, {RunId{job, fire, 1}, fire, 0, reason_of(pause)}};
+    const Growing fresh{pause, {RunId{job, fire, 1}, fire, 0, std::move(why)}};
     Row& row = rows_.try_emplace(job, fresh).first->second.row;
     row.last = fire;
     ++row.fires;

@@ -10,21 +10,27 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
 namespace peercron {
 
-/// Which fires do not start because their jobs are paused, and the rows of those. The rules:
+/// Which fires do not start because their jobs are paused, or their calendars exclude them, and the
+/// rows of those. The rules:
 ///  - what is due during a pause does not start: a fire, also of a job that runs after others, a
 ///    retry, and a fire that was due before it and could not start in time;
 ///  - what a person asks for starts, with what runs after it, and so does what runs again because
 ///    it was lost;
 ///  - commands that have begun before a pause go on;
-///  - the fires of one job in one pause share a row, which grows with each. A new row begins with
-///    another dispatcher, a change of the job, and after a day. Where other jobs run after it each
-///    fire has a row of its own, as each of theirs has.
+///  - of calendars the moment of the fire alone counts, also for a fire that starts later, and for
+///    its retries. Of a fire that is in a pause, too, its row says that;
+///  - the fires of one job in one pause, or that are next to each other and excluded for one
+///  reason,
+///    share a row, which grows with each. A new row begins with another dispatcher, a change of the
+///    job, and after a day. Where other jobs run after it each fire has a row of its own, as each
+///    of theirs has.
 /// Pure. One thread.
 class PausedFires {
 public:
@@ -34,14 +40,18 @@ public:
     const Pause* find(const Job& job, WallTime fire) const;
     /// Why a run that has not started does not start; nullopt: it may.
     std::optional<Reason> why_not(const TrackedRun& run, WallTime now) const;
+    /// Whether calendars, which may have changed since it was planned, exclude its fire.
+    bool is_excluded(const TrackedRun& run) const { return why_excluded(run).has_value(); }
 
     /// Rows that an earlier dispatcher has written, and how far it has planned.
     void take_over(const std::vector<SkippedSpan>& spans, WallTime planned_through);
     /// Whether the fire is in one of those.
     bool was_skipped_before(JobId job, WallTime fire) const;
 
-    /// The fire, which has no row, is in that pause. Fires of a job come in the order of time.
+    /// The fire, which has no row, is in that pause, or excluded. Fires of a job come in the order
+    /// of time.
     void add(const Pause& pause, JobId job, WallTime fire);
+    void add_excluded(std::string why, JobId job, WallTime fire);
     /// What is left out of the job's fires from here on is another row.
     void forget(JobId job);
 
@@ -63,9 +73,12 @@ public:
 
 private:
     struct Growing {
-        std::int64_t pause = 0;  ///< its id
+        std::int64_t pause = 0;  ///< its id; 0: it is not of a pause
         Row row;
     };
+
+    std::optional<Reason> why_excluded(const TrackedRun& run) const;
+    void add(std::int64_t pause, Reason why, JobId job, WallTime fire);
 
     const JobTable& jobs_;
     std::unordered_map<JobId, std::vector<SkippedSpan>> earlier_;

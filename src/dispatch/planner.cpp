@@ -39,8 +39,8 @@ WallTime Planner::take(WallTime until, std::size_t most,
     return until;
 }
 
-std::vector<Planner::Gap> Planner::take_gaps(WallTime now, std::int64_t most,
-                                             const std::function<LateRule(const Job&)>& rule)
+std::vector<Gap> Planner::take_gaps(WallTime now, std::int64_t most,
+                                    const std::function<LateRule(const Job&)>& rule)
 {
     std::vector<Gap> gaps;
     std::vector<Entry> late_enough;
@@ -53,41 +53,63 @@ std::vector<Planner::Gap> Planner::take_gaps(WallTime now, std::int64_t most,
             late_enough.push_back(entry);
             continue;
         }
-        Gap gap = count_gap(job, entry.due, late, most);
+        std::vector<Gap> found = count_gaps(job, entry.due, late, most);
         std::optional<WallTime> next = job.next(late.from - std::chrono::milliseconds(1));
-        const bool another_is_due = next && *next <= now;
-        gap.another_runs = late.newest_only && (another_is_due || gap.last >= late.oldest);
-        if (gap.another_runs && !another_is_due) {
-            next = gap.last;
-            --gap.fires;
-            gap.last = gap.last_but_one;
+        const auto newest = std::find_if(found.rbegin(), found.rend(),
+                                         [](const Gap& gap) { return !gap.excluded; });
+        const bool is_newest_wanted = newest != found.rend() && newest->last >= late.oldest;
+        bool another_runs = late.newest_only;
+        if (another_runs && !is_another_due(job, late.from, now)) {
+            another_runs = is_newest_wanted;
+            if (is_newest_wanted) {
+                // What is excluded after it is planned when its turn comes.
+                found.erase(newest.base(), found.end());
+                Gap& last = found.back();
+                next = last.last;
+                last.last = last.last_but_one;
+                if (--last.fires == 0) found.pop_back();
+            }
         }
-        if (gap.fires > 0) gaps.push_back(gap);
+        for (Gap& gap : found) {
+            gap.another_runs = another_runs;
+            gaps.push_back(std::move(gap));
+        }
         if (next) late_enough.push_back(Entry{*next, entry.job, entry.generation});
     }
     for (const Entry& entry : late_enough) push(entry);
     return gaps;
 }
 
-Planner::Gap Planner::count_gap(const PlannedJob& job, WallTime first, const LateRule& rule,
-                                std::int64_t most) const
+/// Whether a fire that is not excluded is due from `from` to `until`.
+bool Planner::is_another_due(const PlannedJob& job, WallTime from, WallTime until) const
+{
+    for (auto fire = job.next(from - std::chrono::milliseconds(1)); fire && *fire <= until;
+         fire = job.next(*fire)) {
+        if (!jobs_.why_excluded(job.job, *fire)) return true;
+    }
+    return false;
+}
+
+std::vector<Gap> Planner::count_gaps(const PlannedJob& job, WallTime first, const LateRule& rule,
+                                     std::int64_t most) const
 {
     // A job with more fires than are counted has them in any hour.
     constexpr std::chrono::hours look_back{1};
-    Gap gap;
-    gap.job = job.job.id;
-    gap.first = first;
+    GapList gaps(job.job.id);
     std::optional<WallTime> fire = first;
-    const auto pass = [&] {
-        gap.last_but_one = gap.last;
-        gap.last = *fire;
-        fire = job.next(*fire);
-    };
-    for (; fire && *fire < rule.from && gap.fires < most; ++gap.fires) pass();
-    gap.counted_all = !fire || *fire >= rule.from;
-    if (gap.counted_all) return gap;
-    for (fire = job.next(rule.from - look_back); fire && *fire < rule.from;) pass();
-    return gap;
+    for (; fire && *fire < rule.from && most-- > 0; fire = job.next(*fire)) {
+        gaps.add(*fire, jobs_.why_excluded(job.job, *fire));
+    }
+    if (!fire || *fire >= rule.from) return gaps.take();
+    Gap whole = gaps.take_whole();
+    whole.counted_all = false;
+    for (fire = job.next(rule.from - look_back); fire && *fire < rule.from;
+         fire = job.next(*fire)) {
+        whole.last_but_one = whole.last;
+        whole.last = *fire;
+    }
+    if (!jobs_.why_excluded(job.job, whole.last)) whole.excluded.reset();
+    return {whole};
 }
 
 void Planner::push(const PlannedJob& job, WallTime after, std::uint32_t generation)

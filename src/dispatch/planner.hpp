@@ -1,5 +1,6 @@
 #pragma once
 
+#include "dispatch/gap_list.hpp"
 #include "dispatch/job_table.hpp"
 
 #include <cstddef>
@@ -46,17 +47,9 @@ public:
     };
 
     /// As take(), for the fires of a job that do not run any more as `rule(job)` says; but says
-    /// for each job how many there were, from when to when. Counts no more than `most` for one
-    /// job. No moment of the rule is after `now`.
-    struct Gap {
-        JobId job = 0;
-        WallTime first{};
-        WallTime last{};
-        WallTime last_but_one{};
-        std::int64_t fires = 0;
-        bool counted_all = true;
-        bool another_runs = false;  ///< with newest_only: the newest, or a later one
-    };
+    /// for each job how many there were, from when to when: apart from each other those that its
+    /// calendars exclude, of which none is the newest. Counts no more than `most` for one job. No
+    /// moment of the rule is after `now`.
     std::vector<Gap> take_gaps(WallTime now, std::int64_t most,
                                const std::function<LateRule(const Job&)>& rule);
 
@@ -73,8 +66,9 @@ private:
         }
     };
 
-    Gap count_gap(const PlannedJob& job, WallTime first, const LateRule& rule,
-                  std::int64_t most) const;
+    std::vector<Gap> count_gaps(const PlannedJob& job, WallTime first, const LateRule& rule,
+                                std::int64_t most) const;
+    bool is_another_due(const PlannedJob& job, WallTime from, WallTime until) const;
     void push(const PlannedJob& job, WallTime after, std::uint32_t generation);
     void push(const Entry& entry);
     void pop();

@@ -160,7 +160,10 @@ std::vector<JobId> TermRules::begin(const TermStart& found, Moment now,
 
     for (const auto& [id, run] : book_.runs) {
         const bool may_start = run.phase != RunPhase::running;
-        if (may_start && !book_.versions.is_up_to_date(run)) changed.insert(id.job);
+        const bool is_excluded = may_start && book_.paused.is_excluded(run);
+        if (may_start && (is_excluded || !book_.versions.is_up_to_date(run))) {
+            changed.insert(id.job);
+        }
     }
     book_.jobs.for_each([&](const PlannedJob& job) {
         if (!job.error.empty()) {

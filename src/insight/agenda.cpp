@@ -31,14 +31,9 @@ std::vector<AgendaFire> agenda(std::span<const AgendaJob> jobs, std::chrono::sys
                                std::chrono::sys_seconds to, std::size_t offset, std::size_t limit)
 {
     std::vector<Due> firsts;
-    const auto next = [to](const AgendaJob& job, std::chrono::sys_seconds after) {
-        auto fire = job.schedule->next_in_window(after, job.window);
-        if (fire && *fire >= to) fire.reset();
-        return fire;
-    };
     for (const AgendaJob& job : jobs) {
         if (job.runs_left && *job.runs_left <= 0) continue;
-        if (const auto fire = next(job, from - 1s)) firsts.push_back({*fire, &job});
+        if (const auto fire = job.fires.next(from - 1s, to)) firsts.push_back({*fire, &job});
     }
     std::priority_queue<Due, std::vector<Due>, std::greater<>> due(std::greater<>(),
                                                                    std::move(firsts));
@@ -50,7 +45,7 @@ std::vector<AgendaFire> agenda(std::span<const AgendaJob> jobs, std::chrono::sys
         if (passed++ >= offset) fires.push_back({first.job->id, first.at});
         const bool is_last = first.job->runs_left && first.number >= *first.job->runs_left;
         if (is_last) continue;
-        if (const auto fire = next(*first.job, first.at)) {
+        if (const auto fire = first.job->fires.next(first.at, to)) {
             due.push({*fire, first.job, first.number + 1});
         }
     }
@@ -63,8 +58,7 @@ std::vector<AgendaFire> first_fires(std::span<const AgendaJob> jobs, std::chrono
     std::vector<AgendaFire> fires;
     for (const AgendaJob& job : jobs) {
         if (job.runs_left && *job.runs_left <= 0) continue;
-        const auto fire = job.schedule->next_in_window(from - 1s, job.window);
-        if (fire && *fire < to) fires.push_back({job.id, *fire});
+        if (const auto fire = job.fires.next(from - 1s, to)) fires.push_back({job.id, *fire});
     }
     const auto by_time = [](const AgendaFire& fire) { return std::tuple(fire.at, fire.job); };
     std::ranges::sort(fires, {}, by_time);
@@ -82,13 +76,13 @@ FiresByMinute fires_by_minute(std::span<const AgendaJob> jobs, std::chrono::sys_
     std::int64_t before = 0;
     for (const AgendaJob& job : jobs) {
         auto left = job.runs_left;
-        auto fire = job.schedule->next_in_window(from - 1s, job.window);
-        while (fire && *fire < begin && (!left || *left > 0)) {
+        auto fire = job.fires.next(from - 1s, begin);
+        while (fire && (!left || *left > 0)) {
             ++before;
             if (left) --*left;
-            fire = job.schedule->next_in_window(*fire, job.window);
+            fire = job.fires.next(*fire, begin);
         }
-        load.add(*job.schedule, job.window, 0ms, left);
+        load.add(job.fires, 0ms, left);
     }
     FiresByMinute minutes{std::chrono::floor<std::chrono::minutes>(from), {}};
     if (minutes.from < from) minutes.fires.push_back(before);

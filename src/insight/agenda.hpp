@@ -1,7 +1,7 @@
 #pragma once
 
 #include "model/job.hpp"
-#include "schedule/schedule.hpp"
+#include "schedule/calendars.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -15,8 +15,7 @@ namespace peercron {
 /// When a job may fire.
 struct AgendaJob {
     JobId id = 0;
-    const Schedule* schedule = nullptr;
-    Window window;
+    OpenFires fires;
     std::optional<std::int64_t> runs_left;  ///< nullopt: any number
 };
 

@@ -72,8 +72,23 @@ sys_seconds LoadForecast::time_of(std::size_t minute) const
     return from_ + minutes(static_cast<std::int64_t>(minute));
 }
 
-void LoadForecast::add(const Schedule& schedule, const Window& window, milliseconds usual,
+void LoadForecast::add(const OpenFires& fires, milliseconds usual,
                        std::optional<std::int64_t> most_fires, JobJitter jitter)
+{
+    std::vector<Window> windows{fires.window};
+    if (fires.calendars != nullptr) {
+        windows = fires.calendars->open_windows(fires.window, fires.terms, from_, to_,
+                                                fires.schedule->zone());
+    }
+    for (const Window& window : windows) {
+        most_fires = add(*fires.schedule, window, usual, most_fires, jitter);
+    }
+}
+
+std::optional<std::int64_t> LoadForecast::add(const Schedule& schedule, const Window& window,
+                                              milliseconds usual,
+                                              std::optional<std::int64_t> most_fires,
+                                              JobJitter jitter)
 {
     Job job{schedule, window, static_cast<double>(usual.count()), most_fires, jitter};
     const CronFields& fields = schedule.expression().fields();
@@ -94,7 +109,7 @@ void LoadForecast::add(const Schedule& schedule, const Window& window, milliseco
             // One after the other, without looking for each.
             while (done + *interval < to_ && window.contains(done + *interval)) {
                 count(job, done, 1);
-                if (!job.may_fire()) return;
+                if (!job.may_fire()) return job.left;
                 done += *interval;
             }
             count(job, done, 1);
@@ -109,6 +124,7 @@ void LoadForecast::add(const Schedule& schedule, const Window& window, milliseco
         }
         at = schedule.next_in_window(done, window);
     }
+    return job.left;
 }
 
 /// All fires from `first` to the end of that hour.

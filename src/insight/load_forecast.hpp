@@ -1,6 +1,7 @@
 #pragma once
 
 #include "model/job.hpp"
+#include "schedule/calendars.hpp"
 #include "schedule/schedule.hpp"
 
 #include <chrono>
@@ -29,7 +30,13 @@ public:
 
     /// @param usual how long a run takes; 0 = not known.
     /// @param most_fires no more than these; nullopt = any number.
-    void add(const Schedule& schedule, const Window& window, std::chrono::milliseconds usual,
+    /// @return how many of those are left.
+    std::optional<std::int64_t> add(const Schedule& schedule, const Window& window,
+                                    std::chrono::milliseconds usual,
+                                    std::optional<std::int64_t> most_fires = std::nullopt,
+                                    JobJitter jitter = {});
+    /// The same, without the fires that calendars exclude.
+    void add(const OpenFires& fires, std::chrono::milliseconds usual,
              std::optional<std::int64_t> most_fires = std::nullopt, JobJitter jitter = {});
 
     struct Cell {

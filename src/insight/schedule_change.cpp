@@ -4,21 +4,15 @@
 
 namespace peercron {
 
-ScheduleChange compare(const PlannedSchedule& before, const PlannedSchedule& after,
+ScheduleChange compare(const OpenFires& before, const OpenFires& after,
                        std::chrono::sys_seconds from, std::chrono::sys_seconds to)
 {
     constexpr std::size_t most_shown = 100;
     constexpr std::int64_t most_counted = 100'000;
-    const auto next = [to](const PlannedSchedule& plan, std::chrono::sys_seconds time) {
-        std::optional<std::chrono::sys_seconds> fire;
-        if (plan.schedule != nullptr) fire = plan.schedule->next_in_window(time, plan.window);
-        if (fire && *fire >= to) fire.reset();
-        return fire;
-    };
     ScheduleChange change;
     change.counted_to = to;
-    auto old_fire = next(before, from);
-    auto new_fire = next(after, from);
+    auto old_fire = before.next(from, to);
+    auto new_fire = after.next(from, to);
     while (old_fire || new_fire) {
         if (change.stay_total + change.come_total + change.go_total >= most_counted) {
             change.counted_to =
@@ -27,16 +21,16 @@ ScheduleChange compare(const PlannedSchedule& before, const PlannedSchedule& aft
         }
         if (old_fire == new_fire) {
             ++change.stay_total;
-            old_fire = next(before, *old_fire);
-            new_fire = next(after, *new_fire);
+            old_fire = before.next(*old_fire, to);
+            new_fire = after.next(*new_fire, to);
         } else if (!old_fire || (new_fire && *new_fire < *old_fire)) {
             ++change.come_total;
             if (change.come.size() < most_shown) change.come.push_back(*new_fire);
-            new_fire = next(after, *new_fire);
+            new_fire = after.next(*new_fire, to);
         } else {
             ++change.go_total;
             if (change.go.size() < most_shown) change.go.push_back(*old_fire);
-            old_fire = next(before, *old_fire);
+            old_fire = before.next(*old_fire, to);
         }
     }
     return change;

@@ -1,19 +1,13 @@
 #pragma once
 
 #include "base/clock.hpp"
-#include "schedule/schedule.hpp"
+#include "schedule/calendars.hpp"
 
 #include <chrono>
 #include <cstdint>
 #include <vector>
 
 namespace peercron {
-
-/// When a job fires; without a schedule, never.
-struct PlannedSchedule {
-    const Schedule* schedule = nullptr;
-    Window window;
-};
 
 /// Which fires come and go when a schedule takes the place of another one.
 struct ScheduleChange {
@@ -26,7 +20,7 @@ struct ScheduleChange {
 };
 
 /// Of the fires later than `from` and before `to`. Pure.
-ScheduleChange compare(const PlannedSchedule& before, const PlannedSchedule& after,
+ScheduleChange compare(const OpenFires& before, const OpenFires& after,
                        std::chrono::sys_seconds from, std::chrono::sys_seconds to);
 
 }  // namespace peercron

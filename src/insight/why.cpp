@@ -5,6 +5,7 @@
 #include "model/jitter.hpp"
 #include "model/missed.hpp"
 #include "model/run_request.hpp"
+#include "schedule/calendars.hpp"
 #include "schedule/describe.hpp"
 
 #include <spdlog/fmt/fmt.h>
@@ -83,6 +84,7 @@ public:
     {
         note_definition();
         note_pauses();
+        note_calendars();
         note_neighbours();
         if (found_.row) {
             explain_row();
@@ -203,6 +205,17 @@ private:
                 "{}, from {} {}", to_string(reason_of(*pause)), when(pause->begins_at),
                 is_open ? std::string("until somebody ends it") : "to " + when(pause->end())),
             pause->begins_at);
+    }
+
+    void note_calendars()
+    {
+        if (!version_.job || version_.job->calendar.empty()) return;
+        const std::vector<std::string>& terms = version_.job->calendar;
+        const Calendars calendars = Calendars::of(known_.calendars);
+        excluded_ = calendars.why_not(terms, found_.at, *version_.zone);
+        add("calendar",
+            fmt::format("its fires must be in {}; {} is {}", fmt::join(terms, ", "),
+                        when(found_.at), excluded_ ? *excluded_ : std::string("in all of them")));
     }
 
     void note_neighbours()
@@ -425,6 +438,10 @@ private:
                 found_.answer += fmt::format(" With its jitter it starts at {}.", when(*start));
             }
             if (pause_) found_.answer += fmt::format(" It will be skipped: {}.", why_paused());
+            if (!pause_ && excluded_) {
+                found_.answer += fmt::format(" It will be skipped: {}.",
+                                             to_string(Reason{Cause::calendar, *excluded_}));
+            }
         } else if (!known_.planned_through || found_.at > *known_.planned_through) {
             found_.verdict = Verdict::unplanned;
             found_.answer =
@@ -527,7 +544,8 @@ private:
     const Circumstances& known_;
     Explanation found_;
     Version version_;
-    std::optional<Pause> pause_;  ///< in which the moment is
+    std::optional<Pause> pause_;           ///< in which the moment is
+    std::optional<std::string> excluded_;  ///< why calendars exclude a fire of the moment
     bool is_due_ = false;
 };
 

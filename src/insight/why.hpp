@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "model/calendar.hpp"
 #include "model/pause.hpp"
 #include "model/revision.hpp"
 #include "schedule/schedule.hpp"
@@ -52,12 +53,13 @@ struct Circumstances {
     std::optional<WallTime> planned_through;  ///< likewise
     std::string dispatcher;                   ///< empty: there is none
     std::vector<Pause> pauses;                ///< those that there were, and will be
+    std::vector<Calendar> calendars;          ///< likewise
     std::optional<std::chrono::milliseconds> usual_time;
 };
 
 /// A thing to know, with the moment that it is about.
 struct Fact {
-    std::string_view about;  ///< definition, revision, window, pause, plan, row, node
+    std::string_view about;  ///< definition, revision, window, pause, calendar, plan, row, node
     std::string text;
     std::optional<WallTime> at;
 };

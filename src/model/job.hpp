@@ -42,6 +42,9 @@ struct Job {
     /// A fire of the schedule starts up to this long after its time: see model/jitter.hpp.
     std::chrono::seconds jitter{0};
 
+    /// Calendars that its fires must be in, or with ! before the name must not; all must hold.
+    std::vector<std::string> calendar;
+
     // In place of a schedule: see model/chain.hpp.
     std::vector<std::string> run_after;  ///< names of jobs: it fires when all of them are over
     RunAfterOn run_after_on = RunAfterOn::success;

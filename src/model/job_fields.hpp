@@ -142,7 +142,7 @@ inline constexpr std::int64_t latest_second = 253'402'300'799;  ///< 9999-12-31
 inline constexpr std::int64_t longest_seconds = 2'147'483'647;
 
 /// In the order of the API: the reference's first, with its names.
-inline constexpr std::array<JobField, 66> job_fields{{
+inline constexpr std::array<JobField, 67> job_fields{{
     {"cron_set", &Job::cron_set, kind::Expression{255},
      "second minute hour day month weekday; five fields mean second 0, a seventh is the year",
      "cronSet"},
@@ -401,6 +401,12 @@ inline constexpr std::array<JobField, 66> job_fields{{
      .about = "each fire starts up to this many seconds after its time, always the same for one "
               "fire, so that jobs of the same time do not start together; 0 is none",
      .for_node = true},
+    {.name = "calendar",
+     .member = &Job::calendar,
+     .kind = kind::Words{16, 65, &calendar_form},
+     .about = "calendars that its fires must be in, or with ! before the name must not be in, as "
+              "workdays, !freeze; all must hold. A fire that they exclude is skipped, cause "
+              "calendar. workdays and weekends are always there"},
 }};
 
 /// Fields by their place in job_fields.

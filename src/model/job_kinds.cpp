@@ -24,13 +24,13 @@ bool is_blank(std::string_view text)
 }
 
 /// What of a command's is about its fires and their attempts: a daemon has neither.
-constexpr std::array<FieldMember, 23> not_of_daemons{
+constexpr std::array<FieldMember, 24> not_of_daemons{
     &Job::cron_set,     &Job::time_zone,      &Job::timeout,         &Job::run_limit,
     &Job::delivery,     &Job::misfire_policy, &Job::overlap,         &Job::misfire_window,
     &Job::is_mutex,     &Job::max_concurrent, &Job::retries,         &Job::retry_delay,
     &Job::inputs,       &Job::retry_on,       &Job::retry_max_delay, &Job::slow_after,
     &Job::expect_every, &Job::expect_by,      &Job::run_after,       &Job::run_after_on,
-    &Job::locks,        &Job::jitter,         &Job::late_goal};
+    &Job::locks,        &Job::jitter,         &Job::late_goal,       &Job::calendar};
 
 constexpr std::array<FieldMember, 5> only_of_daemons{&Job::restart, &Job::restart_delay,
                                                      &Job::restart_max_delay, &Job::healthy_after,

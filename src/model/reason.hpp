@@ -37,10 +37,11 @@ enum class Cause : std::uint8_t {
     parent,         ///< a job that it runs after did not end as Job::run_after_on wants
     paused,         ///< its job was paused
     lock,           ///< a lock of the job was not free, or is too small for it
+    calendar,       ///< the calendars of its job exclude it
 };
 
 /// By Cause. These words stand in ledgers, metrics and the API: they never change.
-inline constexpr std::array<std::string_view, 24> cause_words{"",
+inline constexpr std::array<std::string_view, 25> cause_words{"",
                                                               "mutex",
                                                               "replaced",
                                                               "overload",
@@ -63,7 +64,8 @@ inline constexpr std::array<std::string_view, 24> cause_words{"",
                                                               "start-limit",
                                                               "parent",
                                                               "paused",
-                                                              "lock"};
+                                                              "lock",
+                                                              "calendar"};
 
 constexpr std::string_view to_string(Cause cause)
 {

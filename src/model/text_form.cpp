@@ -1,5 +1,6 @@
 #include "model/text_form.hpp"
 
+#include "model/calendar.hpp"
 #include "model/exit_codes.hpp"
 #include "model/labels.hpp"
 #include "model/lock.hpp"
@@ -157,6 +158,12 @@ const TextForm lock_form{
     "the name of a lock, of at most 64 letters, digits, _, - and ., and perhaps how much of it a "
     "run takes, from 1 to 10000, as ftp:2,",
     "^[A-Za-z0-9_.-]{1,64}(:([1-9][0-9]{0,3}|10000))?$", "ftp"};
+
+const TextForm calendar_form{
+    is_calendar_term,
+    "the name of a calendar, of at most 64 letters, digits, _, - and ., perhaps with ! before it, "
+    "as workdays or !freeze,",
+    "^!?[A-Za-z0-9_.-]{1,64}$", "workdays"};
 
 const TextForm input_form{
     is_input, "NAME, NAME=default or NAME:first|second, where NAME has letters, digits and _,",

@@ -50,6 +50,9 @@ extern const TextForm run_on_form;
 /// A lock that a job holds: see model/lock.hpp.
 extern const TextForm lock_form;
 
+/// What a job asks of a calendar: see model/calendar.hpp.
+extern const TextForm calendar_form;
+
 /// An input that a job declares: see model/run_request.hpp.
 extern const TextForm input_form;
 

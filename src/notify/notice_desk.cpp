@@ -2,6 +2,7 @@
 
 #include "model/notice_channel.hpp"
 #include "notify/notice_json.hpp"
+#include "store/calendar_store.hpp"
 #include "store/notice_store.hpp"
 #include "store/pause_store.hpp"
 
@@ -27,7 +28,8 @@ constexpr auto look_interval = 1s;
 constexpr SteadyTime::duration shortest_search_pause = 5s;
 constexpr int search_pause = 100;
 constexpr auto longest_pause_of_looks = 30s;
-/// How long a pause that is over still counts: the time of a job's expectation begins with its end.
+/// How long a pause that is over, or what a calendar said, still counts: the time of a job's
+/// expectation begins with its end.
 constexpr auto past_pauses = std::chrono::days(8);
 constexpr std::size_t ends_at_once = 1000;
 constexpr std::size_t jobs_at_once_looked_at = 1000;
@@ -51,6 +53,10 @@ public:
         }
         channels_ = store.notices().channels();
         pauses_ = Pauses(store.pauses().pauses_after(now - past_pauses));
+        const auto has_calendar = [](const auto& job) { return !job.second.calendar.empty(); };
+        if (std::ranges::any_of(jobs_, has_calendar)) {
+            calendars_ = Calendars::of(store.calendars().calendars_after(now - past_pauses));
+        }
         read_usual_times();
         for (const JobWatch& watch : store.notices().watches(jobs)) {
             watched_.emplace(watch.job, read_watch(watch.text, now));
@@ -88,7 +94,8 @@ public:
     {
         const auto job = jobs_.find(id);
         if (job == jobs_.end()) return;
-        add(job->second, rules_.passed(job->second, watch_of(job->second), now_, pauses_));
+        add(job->second,
+            rules_.passed(job->second, watch_of(job->second), now_, pauses_, calendars_));
     }
 
     /// How many notices there are; they are stored.
@@ -99,7 +106,7 @@ public:
         for (const auto& [id, job] : jobs_) {
             const WatchedJob& watched = watch_of(job);
             seen_.watches.push_back(
-                {id, watch_text(watched), rules_.due(job, watched, now_, pauses_)});
+                {id, watch_text(watched), rules_.due(job, watched, now_, pauses_, calendars_)});
         }
         store_.notices().store_seen(epoch, seen_);
         return seen_.notices.size();
@@ -149,6 +156,7 @@ private:
     std::map<JobId, Job> jobs_;
     std::vector<NoticeChannel> channels_;
     Pauses pauses_;
+    Calendars calendars_;
     std::unordered_map<JobId, UsualTime> usual_;  ///< of jobs that follow it
     std::unordered_map<JobId, WatchedJob> watched_;
     Seen seen_;

@@ -146,6 +146,9 @@ Deadlines deadlines_at(const TimeZone& zone, std::string_view clock, WallTime no
             moment_of(zone, day + std::chrono::days(1), clock)};
 }
 
+/// How long ago the end of a time that calendars exclude still counts.
+constexpr std::chrono::days past_exclusions{8};
+
 /// When the last one was over of the pauses of the job that have ended.
 WallTime end_of_last_pause(const Pauses& pauses, const Job& job, WallTime now)
 {
@@ -433,16 +436,17 @@ std::vector<Notice> NoticeRules::stays_up(const Job& job, const LogRow& row,
 }
 
 std::vector<Notice> NoticeRules::passed(const Job& job, WatchedJob& watched, WallTime now,
-                                        const Pauses& pauses) const
+                                        const Pauses& pauses, const Calendars& calendars) const
 {
     if (job.stop || pauses.find(job, now) != nullptr) return {};
+    if (is_excluded(job, now, calendars)) return {};
     std::vector<Notice> notices;
     const auto look_at = [&](WallTime at, const auto& what) {
         Look look(*this, job, watched, at);
         what(look);
         std::ranges::move(look.take(), std::back_inserter(notices));
     };
-    const auto from = silent_from(job, watched, now, pauses);
+    const auto from = silent_from(job, watched, now, pauses, calendars);
     if (from && *from <= now && !watched.alarm(NoticeKind::silent)) {
         look_at(*from, [](Look& look) {
             look.raise(NoticeKind::silent, 1);
@@ -464,7 +468,7 @@ std::vector<Notice> NoticeRules::passed(const Job& job, WatchedJob& watched, Wal
 }
 
 std::optional<WallTime> NoticeRules::due(const Job& job, const WatchedJob& watched, WallTime now,
-                                         const Pauses& pauses) const
+                                         const Pauses& pauses, const Calendars& calendars) const
 {
     std::optional<WallTime> due;
     if (job.stop) return due;
@@ -475,7 +479,13 @@ std::optional<WallTime> NoticeRules::due(const Job& job, const WatchedJob& watch
         note(std::min(pause->end(), now + look_again));
         return due;
     }
-    if (const auto from = silent_from(job, watched, now, pauses)) {
+    if (is_excluded(job, now, calendars)) {
+        // A person may change the calendar.
+        constexpr auto look_again = 1h;
+        note(now + look_again);
+        return due;
+    }
+    if (const auto from = silent_from(job, watched, now, pauses, calendars)) {
         // Once it is known to be silent there is only the next day to be looked at.
         note(watched.alarm(NoticeKind::silent) ? now + std::chrono::days(1) : *from);
     }
@@ -533,14 +543,26 @@ bool NoticeRules::follows_usual_time(const Job& job) const
     return (job.slow_after == 0s && wants(job, NoticeKind::slow)) || wants(job, NoticeKind::fast);
 }
 
+bool NoticeRules::is_excluded(const Job& job, WallTime now, const Calendars& calendars) const
+{
+    const TimeZone* const zone = zone_of(job, defaults_.time_zone);
+    return zone != nullptr && calendars.why_not(job.calendar, now, *zone).has_value();
+}
+
 /// From when the job counts as silent, if nothing happens until then; not set: it never does.
 std::optional<WallTime> NoticeRules::silent_from(const Job& job, const WatchedJob& watched,
-                                                 WallTime now, const Pauses& pauses) const
+                                                 WallTime now, const Pauses& pauses,
+                                                 const Calendars& calendars) const
 {
     std::optional<WallTime> from;
-    // What was expected before it was asked for is not, nor what was in a pause.
-    const WallTime asked =
+    // What was expected before it was asked for is not, nor what was in a pause, or excluded.
+    WallTime asked =
         std::max({watched.watched_since, job.effective_from, end_of_last_pause(pauses, job, now)});
+    if (const TimeZone* const zone = zone_of(job, defaults_.time_zone);
+        zone != nullptr && !job.calendar.empty()) {
+        const auto open = calendars.open_since(job.calendar, now - past_exclusions, now, *zone);
+        asked = std::max(asked, open.value_or(asked));
+    }
     if (job.expect_every > 0s) {
         from = std::max(watched.last_success.value_or(asked), asked) + job.expect_every;
     }

@@ -6,6 +6,7 @@
 #include "model/pause.hpp"
 #include "model/usual.hpp"
 #include "notify/job_watch.hpp"
+#include "schedule/calendars.hpp"
 #include "store/store.hpp"
 
 #include <chrono>
@@ -78,13 +79,15 @@ public:
     std::vector<Notice> stays_up(const Job& job, const LogRow& row, WatchedJob& watched) const;
 
     /// What only time tells: to be asked when due() says so.
-    /// @param pauses those that have ended lately, too.
+    /// @param pauses, calendars those that have ended lately, too.
     std::vector<Notice> passed(const Job& job, WatchedJob& watched, WallTime now,
-                               const Pauses& pauses = Pauses()) const;
+                               const Pauses& pauses = Pauses(),
+                               const Calendars& calendars = Calendars()) const;
 
     /// When passed() has something to say next, if nothing happens until then.
     std::optional<WallTime> due(const Job& job, const WatchedJob& watched, WallTime now,
-                                const Pauses& pauses = Pauses()) const;
+                                const Pauses& pauses = Pauses(),
+                                const Calendars& calendars = Calendars()) const;
 
     /// The channels that the job names, or its tag (TagNotices), for channels_of().
     const std::vector<std::string>& channels(const Job& job) const;
@@ -105,7 +108,8 @@ private:
     const Value& inherited(const Job& job, Value Job::*own, Value TagNotices::*of_tag,
                            Value NoticeDefaults::*of_all) const;
     std::optional<WallTime> silent_from(const Job& job, const WatchedJob& watched, WallTime now,
-                                        const Pauses& pauses) const;
+                                        const Pauses& pauses, const Calendars& calendars) const;
+    bool is_excluded(const Job& job, WallTime now, const Calendars& calendars) const;
 
     const NoticeDefaults defaults_;
 };

@@ -1,6 +1,7 @@
 #include "store/copy.hpp"
 
 #include "store/account_store.hpp"
+#include "store/calendar_store.hpp"
 #include "store/lock_store.hpp"
 #include "store/notice_store.hpp"
 #include "store/pause_store.hpp"
@@ -196,6 +197,18 @@ void copy_locks(StoreImage& from, StoreImage& to)
     for (const LockLimit& limit : source) to.locks().set_limit(limit);
 }
 
+void copy_calendars(StoreImage& from, StoreImage& to)
+{
+    const auto source = without_ids(from.calendars().calendars_after(WallTime()));
+    const auto target = without_ids(to.calendars().calendars_after(WallTime()));
+    if (source == target) return;
+    if (!target.empty()) {
+        throw StoreError(
+            "the target has other calendars than the source. Copy into an empty database");
+    }
+    for (const Calendar& calendar : source) to.calendars().append_calendar(calendar);
+}
+
 }  // namespace
 
 StoreTotals copy_store(StoreImage& from, StoreImage& to,
@@ -244,6 +257,7 @@ StoreTotals copy_store(StoreImage& from, StoreImage& to,
     copy_pauses(from, to);
     copy_accounts(from, to);
     copy_locks(from, to);
+    copy_calendars(from, to);
     to.finish(from.term());
 
     progress.comparing = true;

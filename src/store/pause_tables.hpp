@@ -39,8 +39,6 @@ public:
     /// TermStart::skipped_lately, of fires after `since`.
     std::vector<SkippedSpan> skipped_spans(WallTime since)
     {
-        const std::vector<Pause> pauses = pauses_after(since);
-        if (pauses.empty()) return {};
         const std::int64_t from = to_unix_millis(since);
         std::vector<SkippedSpan> spans;
         // Of the rows before, only a job's newest one may reach behind `since`.
@@ -52,7 +50,7 @@ public:
             " AND log.requested_by = '' ORDER BY log.scheduled_at DESC LIMIT 1) AS gap_end"
             " FROM cron WHERE {4}) AS newest WHERE gap_end > {2}",
             Tables::log_by_time, to_unix_seconds(since), from, Tables::log_by_run,
-            jobs_of(pauses)));
+            jobs_of(pauses_after(since), from)));
         while (rows.next()) {
             spans.push_back({rows.integer(0), from_unix_millis(rows.integer(1)),
                              from_unix_millis(rows.integer(2))});
@@ -98,9 +96,17 @@ private:
         return time ? std::to_string(to_unix_millis(*time)) : "NULL";
     }
 
-    /// The jobs that the pauses may be of: all with tags, where they are of one.
-    static std::string jobs_of(const std::vector<Pause>& pauses)
+    /// The jobs that the pauses may be of: all with tags, where they are of one. And those that
+    /// have calendars and were changed later than `from`, among the newest changes: there is no
+    /// index by time.
+    static std::string jobs_of(const std::vector<Pause>& pauses, std::int64_t from)
     {
+        const std::string changed = fmt::format(
+            "cron.calendar <> '' AND cron.id IN (SELECT cron_id FROM cron_revision"
+            " WHERE id > (SELECT COALESCE(MAX(id), 0) - 10000 FROM cron_revision)"
+            " AND effective_from > {})",
+            from);
+        if (pauses.empty()) return changed;
         std::string jobs = "0";
         bool is_of_tag = false;
         for (const Pause& pause : pauses) {
@@ -108,7 +114,8 @@ private:
             if (pause.job != 0) jobs += fmt::format(",{}", pause.job);
             is_of_tag = is_of_tag || pause.job == 0;
         }
-        return fmt::format("cron.id IN ({}){}", jobs, is_of_tag ? " OR cron.tags <> ''" : "");
+        return fmt::format("cron.id IN ({}){} OR ({})", jobs,
+                           is_of_tag ? " OR cron.tags <> ''" : "", changed);
     }
 
     std::vector<Pause> read(const std::string& condition)

@@ -63,6 +63,7 @@ class NoticeStore;
 class PauseStore;
 class LockStore;
 class BackfillStore;
+class CalendarStore;
 
 struct JobCounts {
     std::int64_t total = 0;
@@ -189,7 +190,8 @@ struct TermStart {
     /// planned_through, or after it: a job that is changed must not fire again at a moment when it
     /// has fired.
     std::vector<RunId> ended_lately;
-    /// For the same, of jobs that are paused, or were since then: rows that stand for several fires
+    /// For the same, of jobs that are paused, or were since then, and of those with calendars that
+    /// were changed since then: rows that stand for several fires
     /// and reach so far. One that begins earlier may be given from there on.
     std::vector<SkippedSpan> skipped_lately;
     /// run_num of every job that has a run_limit, as it belongs to open_runs.
@@ -508,6 +510,8 @@ public:
     virtual AccountStore& accounts() = 0;
     /// The part about locks; likewise.
     virtual LockStore& locks() = 0;
+    /// The part about calendars; likewise.
+    virtual CalendarStore& calendars() = 0;
     /// The part about backfills; likewise.
     virtual BackfillStore& backfills() = 0;
 };

@@ -66,6 +66,8 @@ public:
     virtual AccountStore& accounts() = 0;
     /// The part about locks, whose limits are copied.
     virtual LockStore& locks() = 0;
+    /// The part about calendars, which are all copied.
+    virtual CalendarStore& calendars() = 0;
 
     // Each is one transaction.
     /// With their ids, moments and counters.

@@ -1,4 +1,5 @@
 """Whole journeys against a real node."""
+import datetime
 import http.server
 import json
 import re
@@ -215,3 +216,38 @@ def test_a_channel_lives_from_add_to_delete(node, tmp_path):
         node("channel", "delete", "cli-ops")
         node("channel", "test", "cli-ops", expect=3)
         server.shutdown()
+
+
+def test_a_calendar_lives_from_add_to_delete(node, tmp_path):
+    added = node("calendar", "add", "freeze", "--dates", "2099-12-20..2099-12-31", "--remark", "end of the year")
+    assert "calendar freeze added; next: never" in added.stdout, added
+    holidays = tmp_path / "holidays.ics"
+    holidays.write_text("BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20261225\nDTEND:20261227\nRRULE:FREQ=YEARLY\nEND:VEVENT\n"
+                        "END:VCALENDAR\n")
+    node("calendar", "add", "holidays", "--ical", holidays)
+    node("job", "add", "--name", "report", "--cron", "0 12 * * *", "--calendar", "workdays, !holidays", "--", "true")
+    listed = node("calendar", "list").stdout
+    for name in ("freeze", "holidays", "weekends", "workdays"):
+        assert name in listed, listed
+    assert "!report" in listed and "1 events" in listed, listed
+    assert "12-25.." in node("calendar", "show", "holidays", "--tz", "Asia/Tokyo").stdout
+    assert node("calendar", "show", "holidays", "--print-ical").stdout == holidays.read_text()
+    fires = data(node("job", "show", "report", "--json"))["next"]
+    assert all(datetime.date.fromisoformat(fire[:10]).weekday() < 5 for fire in fires), fires
+
+    dry = node("calendar", "set", "freeze", "--dates", "mon..sun", "--dry-run")
+    assert "would be changed" in dry.stdout, dry
+    assert data(node("calendar", "show", "freeze", "--json"))["dates"] == "2099-12-20..2099-12-31"
+    holidays.write_text("BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20261225\nRRULE:FREQ=HOURLY\nEND:VEVENT\nEND:VCALENDAR\n")
+    refused = node("calendar", "set", "holidays", "--ical", holidays, expect=2)
+    assert 'ical: line 4: RRULE: given "FREQ=HOURLY"; FREQ=DAILY' in refused.stderr, refused
+    assert "did you mean freeze?" in node("job", "update", "report", "--calendar", "freez", expect=2).stderr
+    assert "excluded by calendar" in node("job", "update", "report", "--cron", "0 12 * * sun", expect=2).stderr
+    assert "used by report (job" in node("calendar", "delete", "holidays", expect=4).stderr
+
+    node("job", "update", "report", "--calendar", "")
+    assert "calendar holidays deleted" in node("calendar", "delete", "holidays").stdout
+    assert "holidays" not in node("calendar", "list").stdout
+    assert "there is no calendar" in node("calendar", "show", "holidays", expect=3).stderr
+    node("job", "delete", "report")
+    node("calendar", "delete", "freeze")

@@ -55,8 +55,7 @@ OF_COMMANDS = ("command", "env", "work_dir", "umask", "stdin", "nice", "success_
 OF_DAEMONS = ("restart", "restart_delay", "restart_max_delay", "healthy_after", "start_limit")
 NOT_OF_DAEMONS = ("cronSet", "time_zone", "timeout", "run_limit", "delivery", "misfire_policy", "misfire_window", "overlap",
                   "is_mutex", "max_concurrent", "retries", "retry_delay", "retry_max_delay", "retry_on", "inputs",
-                  "slow_after", "expect_every", "expect_by", "run_after_on", "locks", "jitter",
-                  "late_goal")
+                   "slow_after", "expect_every", "expect_by", "run_after_on", "locks", "jitter", "late_goal", "calendar")
 
 
 def has(kind, name):

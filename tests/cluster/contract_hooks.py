@@ -77,6 +77,9 @@ def is_good_body(body):
     # Whether a lock has as much as is asked for, no schema says.
     if body.get("locks") not in (None, "", []):
         return False
+    # Which calendars there are, and what their texts may say: test_calendars.py.
+    if body.get("calendar") not in (None, "", []) or body.get("dates") or body.get("ical"):
+        return False
     # The kinds have fields of their own, and a URL is more than a pattern can say: test_http_jobs.py.
     if body.get("kind") not in (None, "command") or any(name.startswith("http_") or name in OF_DAEMONS for name in body):
         return False

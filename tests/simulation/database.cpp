@@ -156,6 +156,35 @@ std::vector<Pause> Database::pauses() const
     return pauses;
 }
 
+/// Of the one calendar that there is.
+Calendar Database::put_calendar(Calendar calendar)
+{
+    calendar.id = static_cast<std::int64_t>(calendars_.size()) + 1;
+    if (!calendars_.empty()) {
+        calendar.set_at = std::max(calendar.set_at, calendars_.back().set_at);
+        calendars_.back().ended_at = calendar.set_at;
+    }
+    calendars_.push_back(calendar);
+    watcher_.calendar_written(calendar);
+    return calendar;
+}
+
+std::vector<Calendar> Database::calendars() const
+{
+    if (mutation_ == Mutation::forgets_calendars) return {};
+    std::vector<Calendar> calendars = calendars_;
+    if (mutation_ == Mutation::knows_old_calendars && !calendars.empty()) {
+        calendars.resize(1);
+        calendars.front().ended_at.reset();
+    }
+    return calendars;
+}
+
+CalendarStamp Database::calendar_stamp() const
+{
+    return {static_cast<std::int64_t>(calendars_.size()), 0};
+}
+
 void Database::claim_term(Epoch epoch, const NodeName& dispatcher)
 {
     if (epoch_ > epoch || (epoch_ == epoch && dispatcher_ != dispatcher)) {

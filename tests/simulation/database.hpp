@@ -1,11 +1,13 @@
 #pragma once
 
+#include "model/calendar.hpp"
 #include "model/job.hpp"
 #include "model/lock.hpp"
 #include "model/pause.hpp"
 #include "model/run.hpp"
 #include "simulation/mutation.hpp"
 #include "simulation/world.hpp"
+#include "store/calendar_store.hpp"
 #include "store/doubled_run.hpp"
 #include "store/step_back.hpp"
 #include "store/store.hpp"
@@ -58,9 +60,14 @@ public:
     virtual void job_written(JobId id, const Job* after, WallTime effective_from) = 0;
     /// A pause was made, or a person has ended it.
     virtual void pause_written(const Pause& pause) = 0;
+    /// A calendar says this from now on.
+    virtual void calendar_written(const Calendar& calendar) = 0;
 };
 
-/// The tables cron, log, term and pause, with the meaning of sql/mysql and
+/// The calendar that jobs may name.
+inline constexpr std::string_view calendar_name = "quiet";
+
+/// The tables cron, log, term, pause and calendar, with the meaning of sql/mysql and
 /// store/mysql/mysql_ledger.cpp, ledger_rows.cpp and mysql_store.cpp: what is one transaction there
 /// is one call here. It never fails; what may go wrong on the way to it is StoreLine's.
 class Database {
@@ -81,6 +88,10 @@ public:
     Pause add_pause(Pause pause);
     std::vector<Pause> end_pauses(WallTime at);
     std::vector<Pause> pauses() const;
+
+    Calendar put_calendar(Calendar calendar);
+    std::vector<Calendar> calendars() const;
+    CalendarStamp calendar_stamp() const;
 
     /// The two statements of begin_term(): the first claims the term, the second is a snapshot.
     void claim_term(Epoch epoch, const NodeName& dispatcher);
@@ -137,6 +148,7 @@ private:
     StepId last_step_;
     std::vector<Revision> revisions_;
     std::vector<Pause> pauses_;
+    std::vector<Calendar> calendars_;
 };
 
 }  // namespace peercron::simulation

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <ctime>
+#include <iomanip>
+#include <sstream>
 #include <utility>
 
 namespace peercron::simulation {
@@ -169,6 +172,7 @@ void Judge::row_written(const RunId& id, const LedgerRow* before, const LedgerRo
         check_retry_row(id, after);
     }
     check_paused_row(id, after);
+    check_excluded_row(id, after);
     if (is_final(after.state)) over_.try_emplace(id, world_.now());
     if (is_bad_end(after)) ended_badly_.try_emplace(id, world_.now());
     if (is_failure(after)) failed_.try_emplace(id, world_.now());
@@ -331,6 +335,90 @@ void Judge::pause_confirmed(std::int64_t id)
     world_.trace("pause {}: confirmed", id);
 }
 
+void Judge::calendar_written(const Calendar& calendar)
+{
+    CalendarTimes says;
+    says.since = calendar.set_at;
+    const auto moment = [](const std::string& text) {
+        std::tm tm{};
+        std::istringstream(text) >> std::get_time(&tm, "%Y-%m-%dT%H:%M:%S");
+        return from_unix_seconds(timegm(&tm));
+    };
+    std::istringstream dates(calendar.dates);
+    for (std::string range; std::getline(dates, range, ',');) {
+        const std::size_t dots = range.find("..");
+        says.times.emplace_back(moment(range.substr(0, dots)), moment(range.substr(dots + 2)));
+    }
+    calendar_.push_back(std::move(says));
+    world_.trace("calendar {} from {}: {}", calendar.id,
+                 to_unix_millis(calendar.set_at) % 100'000'000, calendar.dates);
+}
+
+void Judge::calendar_confirmed(std::int64_t id)
+{
+    auto& confirmed = calendar_.at(static_cast<std::size_t>(id) - 1).confirmed;
+    if (!confirmed) confirmed = world_.now();
+    world_.trace("calendar {}: confirmed", id);
+}
+
+/// What the versions of the calendar, by which that may have been decided, say of the fire; no
+/// scenario changes which one a job has.
+std::vector<bool> Judge::who_excludes(JobId job, WallTime fire, World::Time decided) const
+{
+    std::vector<bool> answers;
+    const auto versions = versions_.find(job);
+    if (versions == versions_.end() || !versions->second.front().job) return answers;
+    const std::vector<std::string>& words = versions->second.front().job->calendar;
+    if (words.empty()) return answers;
+    const bool must_be_out = words.front().front() == '!';
+    for (auto says = calendar_.rbegin(); says != calendar_.rend(); ++says) {
+        if (says->since > fire) continue;
+        const bool is_in =
+            std::any_of(says->times.begin(), says->times.end(),
+                        [&](const auto& time) { return time.first <= fire && fire < time.second; });
+        answers.push_back(is_in == must_be_out);
+        if (says->confirmed && *says->confirmed <= decided) break;
+    }
+    return answers;
+}
+
+/// A fire is skipped for a calendar that excludes it. Nobody decides that earlier than this before
+/// it is due.
+void Judge::check_excluded_row(const RunId& id, const LedgerRow& row)
+{
+    constexpr auto earliest = 2500ms;
+    const auto versions = versions_.find(id.job);
+    if (row.reason.cause != Cause::calendar || has_wrong_clocks_ || versions == versions_.end()) {
+        return;
+    }
+    std::vector<WallTime> fires{id.scheduled_at};
+    if (row.fires > 1) fires.push_back(row.gap_end);
+    const auto together = fires_of_row(id, row, versions->second);
+    if (row.fires > 1 && !together.empty()) fires = together;
+    for (const WallTime fire : fires) {
+        const auto answers = who_excludes(id.job, fire, World::time_of(fire) - earliest);
+        if (std::count(answers.begin(), answers.end(), true) > 0) continue;
+        broken("skipped for a calendar that does not exclude it",
+               fmt::format("{}, in {}", to_string(RunId{id.job, fire, 1}), to_string(id)));
+    }
+}
+
+/// No fire by a schedule starts that the calendar excludes.
+void Judge::check_excluded_start(const Execution& execution)
+{
+    const RunId& id = execution.order.id;
+    const auto row = rows_.find(id);
+    const bool is_fire =
+        id.attempt == 1 && is_planned(id) && row != rows_.end() && row->second.requested_by.empty();
+    if (!is_fire || has_wrong_clocks_) return;
+    const auto answers = who_excludes(id.job, id.scheduled_at, execution.decided);
+    const bool is_excluded =
+        !answers.empty() && std::count(answers.begin(), answers.end(), false) == 0;
+    if (!is_excluded) return;
+    broken("started although its calendar excludes it",
+           fmt::format("{} on {}", to_string(id), execution.node));
+}
+
 /// No scenario changes the tags of a job.
 bool Judge::is_of(const Pause& pause, JobId job) const
 {
@@ -371,7 +459,9 @@ void Judge::check_skipped_together(JobId id, const std::vector<Version>& version
     std::map<WallTime, RunId> together;
     for (auto row = rows_.lower_bound(RunId{id, WallTime(), 0});
          row != rows_.end() && row->first.job == id; ++row) {
-        if (row->second.fires < 2 || row->second.reason.cause != Cause::paused) continue;
+        const Cause cause = row->second.reason.cause;
+        const bool is_shared = cause == Cause::paused || cause == Cause::calendar;
+        if (row->second.fires < 2 || !is_shared) continue;
         for (const WallTime fire : fires_of_row(row->first, row->second, versions)) {
             const auto [other, is_new] = together.emplace(fire, row->first);
             const auto own = rows_.find(RunId{id, fire, 1});
@@ -501,6 +591,7 @@ void Judge::started(Execution& execution)
     check_daemon_start(execution);
     check_child_start(execution);
     check_paused_start(execution);
+    check_excluded_start(execution);
 
     const Version* const version = allows(order, execution.decided);
     if (version == nullptr) {

@@ -51,11 +51,14 @@ public:
     void row_moved(const RunId& from, const RunId& to) override;
     void job_written(JobId id, const Job* after, WallTime effective_from) override;
     void pause_written(const Pause& pause) override;
+    void calendar_written(const Calendar& calendar) override;
 
     /// An API call that changed the job from `effective_from` on has returned: it holds.
     void change_confirmed(JobId id, WallTime effective_from);
     /// The same of a pause, or of its end.
     void pause_confirmed(std::int64_t id);
+    /// The same of what the calendar says.
+    void calendar_confirmed(std::int64_t id);
     /// A dispatcher plans by this version and has committed what follows from it.
     void change_applied(JobId id, WallTime effective_from);
 
@@ -132,6 +135,9 @@ private:
     bool is_of(const Pause& pause, JobId job) const;
     void check_paused_row(const RunId& id, const LedgerRow& row);
     void check_paused_start(const Execution& execution);
+    std::vector<bool> who_excludes(JobId job, WallTime fire, World::Time decided) const;
+    void check_excluded_row(const RunId& id, const LedgerRow& row);
+    void check_excluded_start(const Execution& execution);
     void check_skipped_together(JobId id, const std::vector<Version>& versions);
     static std::vector<WallTime> fires_of_row(const RunId& first, const LedgerRow& row,
                                               const std::vector<Version>& versions);
@@ -157,6 +163,13 @@ private:
         std::optional<WallTime> end_confirmed;
     };
     std::map<std::int64_t, PausedTime> pauses_;
+    /// What the calendar said from a moment on.
+    struct CalendarTimes {
+        WallTime since{};
+        std::vector<std::pair<WallTime, WallTime>> times;  ///< from the first and before the second
+        std::optional<World::Time> confirmed;
+    };
+    std::vector<CalendarTimes> calendar_;
     std::map<RunId, LedgerRow> rows_;
     std::map<RunId, WallTime> starts_;  ///< that rows of fires with jitter have told
     std::set<RunId> lost_;              ///< as a dispatcher has decided, whatever came of that

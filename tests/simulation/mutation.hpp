@@ -46,6 +46,8 @@ enum class Mutation : std::uint8_t {
     keeps_the_plan,          ///< it goes on from where a clock had come that was ahead
     forgets_pauses,          ///< it does not read them
     knows_no_end_of_pauses,  ///< nor when they end
+    forgets_calendars,       ///< it does not read them
+    knows_old_calendars,     ///< nor their changes
     forgets_skipped,         ///< a take-over does not read which fires were skipped together
     // The nodes.
     omits_held,            ///< accounts leave out what is held

@@ -91,6 +91,8 @@ constexpr Planted planted[] = {
     {Mutation::keeps_the_plan, "KeepsThePlan", 3000},
     {Mutation::forgets_pauses, "ForgetsPauses", 3000},
     {Mutation::knows_no_end_of_pauses, "KnowsNoEndOfPauses", 3000},
+    {Mutation::forgets_calendars, "ForgetsCalendars", 3000},
+    {Mutation::knows_old_calendars, "KnowsOldCalendars", 3000},
     {Mutation::forgets_skipped, "ForgetsSkipped", 10000},
     {Mutation::omits_held, "OmitsHeld", 3000},
     {Mutation::omits_ended, "OmitsEnded", 3000},

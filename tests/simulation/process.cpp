@@ -2,6 +2,7 @@
 
 #include "base/backoff.hpp"
 #include "node/local_channel.hpp"
+#include "store/calendar_store.hpp"
 #include "store/pause_store.hpp"
 
 #include <boost/asio/this_coro.hpp>
@@ -418,6 +419,15 @@ void Process::resume_jobs()
     api_tasks_.spawn("resume", write_pauses(std::move(end)));
 }
 
+void Process::set_calendar(std::string dates)
+{
+    Calendar calendar;
+    calendar.name = calendar_name;
+    calendar.dates = std::move(dates);
+    calendar.set_at = wall();
+    api_tasks_.spawn("calendar", write_calendar(std::move(calendar)));
+}
+
 void Process::die(bool silently)
 {
     for (NetChannel* channel : channels_) channel->die(silently);
@@ -453,6 +463,22 @@ asio::awaitable<void> Process::write_pauses(std::function<std::vector<Pause>(Sto
     const auto confirmed = co_await agent_.announce(std::move(jobs));
     if (!confirmed) co_return;
     for (const Pause& pause : pauses) cluster_.judge.pause_confirmed(pause.id);
+}
+
+asio::awaitable<void> Process::write_calendar(Calendar calendar)
+{
+    const auto put = [&calendar](Store& store) { return store.calendars().put_calendar(calendar); };
+    try {
+        calendar = co_await api_store_.call(put);
+    } catch (const StoreError&) {
+        co_return;  // nobody knows whether it was made: the answer is 503
+    }
+    std::vector<JobId> jobs;
+    for (const auto& [id, job] : cluster_.database.jobs()) {
+        if (!job.calendar.empty()) jobs.push_back(id);
+    }
+    const auto confirmed = co_await agent_.announce(std::move(jobs));
+    if (confirmed) cluster_.judge.calendar_confirmed(calendar.id);
 }
 
 asio::awaitable<void> Process::ask_run(JobId id)

@@ -64,6 +64,8 @@ public:
     void end_run(RunId id);
     void pause_jobs(Pause pause);
     void resume_jobs();
+    /// The days of the calendar are these from now on.
+    void set_calendar(std::string dates);
 
     void die(bool silently);
 
@@ -123,6 +125,7 @@ private:
     asio::awaitable<void> write_change(std::function<std::optional<Job>(Store&)> change,
                                        WallTime at, JobId id);
     asio::awaitable<void> write_pauses(std::function<std::vector<Pause>(Store&)> change);
+    asio::awaitable<void> write_calendar(Calendar calendar);
     asio::awaitable<void> ask_run(JobId id);
     asio::awaitable<void> ask_end(RunId id);
 

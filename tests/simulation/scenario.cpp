@@ -1,7 +1,10 @@
 #include "simulation/scenario.hpp"
 
+#include <spdlog/fmt/chrono.h>
+
 #include <algorithm>
 #include <array>
+#include <ctime>
 #include <utility>
 
 namespace peercron::simulation {
@@ -42,13 +45,14 @@ constexpr std::array<std::string_view, all_fault_kinds> fault_names{
     "database_clock",
     "pause_jobs",
     "resume_jobs",
+    "set_calendar",
 };
 
 /// What people do.
 bool is_request(Fault fault)
 {
     return (fault >= Fault::add_job && fault <= Fault::end_run) || fault == Fault::pause_jobs ||
-           fault == Fault::resume_jobs;
+           fault == Fault::resume_jobs || fault == Fault::set_calendar;
 }
 
 constexpr milliseconds calm{2000};  // before anything happens
@@ -404,6 +408,52 @@ void give_pauses(Scenario& scenario, Random& random)
     std::stable_sort(scenario.happenings.begin(), scenario.happenings.end(), earlier);
 }
 
+std::string calendar_moment(WallTime time)
+{
+    return fmt::format("{:%Y-%m-%dT%H:%M:%S}", fmt::gmtime(std::time_t{to_unix_seconds(time)}));
+}
+
+/// Up to three times of some seconds each.
+std::string draw_dates(Random& random, WallTime from)
+{
+    std::string dates;
+    const auto count = random.between(1, 3);
+    for (std::int64_t i = 0; i < count; ++i) {
+        const WallTime begin = from + std::chrono::seconds(random.between(0, 20));
+        const WallTime end = begin + std::chrono::seconds(random.between(1, 8));
+        dates += fmt::format("{}{}..{}", dates.empty() ? "" : ",", calendar_moment(begin),
+                             calendar_moment(end));
+    }
+    return dates;
+}
+
+/// Of jobs that fire only in, or outside of, some times, which people change.
+void give_calendar(Scenario& scenario, Random& random)
+{
+    const auto sets_clocks = [](const Happening& happening) {
+        return happening.fault == Fault::clock_jump;
+    };
+    if (scenario.has_wrong_clocks || std::ranges::any_of(scenario.happenings, sets_clocks)) return;
+    scenario.calendar_dates = draw_dates(random, World::origin + calm);
+    const std::string name(calendar_name);
+    for (Job& job : scenario.jobs) {
+        if (!has_schedule(job) || !random.once_in(2)) continue;
+        job.calendar = {random.once_in(4) ? name : "!" + name};
+    }
+    const auto latest = std::max<std::int64_t>(scenario.healed.count(), 10'000);
+    const auto count = random.between(0, 4);
+    for (std::int64_t i = 0; i < count; ++i) {
+        Happening happening;
+        happening.at = calm + milliseconds(random.between(0, latest));
+        happening.fault = Fault::set_calendar;
+        happening.dice = random.next();
+        scenario.happenings.push_back(happening);
+        scenario.healed = std::max(scenario.healed, happening.at + 100ms);
+    }
+    const auto earlier = [](const Happening& a, const Happening& b) { return a.at < b.at; };
+    std::stable_sort(scenario.happenings.begin(), scenario.happenings.end(), earlier);
+}
+
 /// One run of a scenario.
 class Course {
 public:
@@ -470,6 +520,12 @@ private:
         cluster_.database.lock_limits = scenario_.lock_limits;
         for (const LockLimit& lock : scenario_.lock_limits) {
             cluster_.judge.set_lock_limit(lock.name, lock.limit);
+        }
+        if (!scenario_.calendar_dates.empty()) {
+            Calendar calendar;
+            calendar.name = calendar_name;
+            calendar.dates = scenario_.calendar_dates;
+            cluster_.judge.calendar_confirmed(cluster_.database.put_calendar(calendar).id);
         }
         for (const Job& job : scenario_.jobs) cluster_.database.add_job(job, world_.wall());
         for (const auto& machine : cluster_.machines) cluster_.start(*machine);
@@ -672,6 +728,7 @@ private:
         const auto& jobs = cluster_.database.jobs();
         if (fault == Fault::add_job) return node.add_job(draft(dice, 100 + dice.below(100)));
         if (fault == Fault::resume_jobs) return node.resume_jobs();
+        if (fault == Fault::set_calendar) return node.set_calendar(draw_dates(dice, node.wall()));
         if (jobs.empty()) return;
         const JobId job =
             std::next(jobs.begin(), static_cast<long>(dice.below(jobs.size())))->first;
@@ -931,6 +988,8 @@ Scenario Scenario::from_seed(std::uint64_t seed)
     if (locks.once_in(3)) give_locks(scenario, locks);
     Random jitter(seed ^ 0x717E5ULL);
     if (jitter.once_in(4)) give_jitter(scenario, jitter);
+    Random calendars(seed ^ 0xCA1E4DA5ULL);
+    if (calendars.once_in(4)) give_calendar(scenario, calendars);
     return scenario;
 }
 

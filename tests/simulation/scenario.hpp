@@ -46,11 +46,12 @@ enum class Fault : std::uint8_t {
     database_clock,    ///< as after a failover: the database's clock is another one
     pause_jobs,
     resume_jobs,
+    set_calendar,
 };
 
 /// Of those that scenarios are made of first; the later ones are drawn beside them.
 constexpr std::size_t fault_kinds = static_cast<std::size_t>(Fault::end_run) + 1;
-constexpr std::size_t all_fault_kinds = static_cast<std::size_t>(Fault::resume_jobs) + 1;
+constexpr std::size_t all_fault_kinds = static_cast<std::size_t>(Fault::set_calendar) + 1;
 
 std::string_view to_string(Fault fault);
 
@@ -78,6 +79,7 @@ struct Scenario {
     std::chrono::milliseconds longest_command{8000};
     std::vector<Job> jobs;
     std::vector<LockLimit> lock_limits;
+    std::string calendar_dates;  ///< what the calendar says in the beginning; empty: there is none
     std::vector<std::chrono::milliseconds> clock_errors;
     std::vector<Happening> happenings;
     std::chrono::milliseconds healed{0};              ///< nothing is broken any more

@@ -83,6 +83,7 @@ std::string text_of(const Job& job)
         text += fmt::format(" overlap={}", policy_name(job.overlap));
     }
     if (job.jitter.count() > 0) text += fmt::format(" jitter={}", job.jitter.count());
+    if (!job.calendar.empty()) text += fmt::format(" calendar={}", join_words(job.calendar));
     if (!job.locks.empty()) text += fmt::format(" locks={}", join_words(job.locks));
     if (job.max_concurrent > 0) text += fmt::format(" at_a_time={}", job.max_concurrent);
     if (job.command.starts_with(flaky)) text += " flaky";
@@ -136,6 +137,8 @@ Job job_of(const std::vector<std::string_view>& words, std::size_t number)
             job.overlap = overlap_of(value);
         } else if (key == "jitter") {
             job.jitter = std::chrono::seconds(number_of(value));
+        } else if (key == "calendar") {
+            job.calendar = split_words(value);
         } else if (key == "locks") {
             job.locks = split_words(value);
         } else if (key == "at_a_time") {
@@ -273,6 +276,8 @@ void read_line(const std::vector<std::string_view>& words, Scenario& scenario)
         for (std::size_t i = 1; i < words.size(); ++i) {
             scenario.clock_errors.emplace_back(number_of(words[i]));
         }
+    } else if (key == "calendar") {
+        scenario.calendar_dates = words.at(1);
     } else if (key == "lock") {
         scenario.lock_limits.push_back({std::string(words.at(1)), number_of(words.at(2)), "", {}});
     } else if (key == "seed") {
@@ -302,6 +307,9 @@ std::string to_text(const Scenario& scenario)
     text += '\n';
     for (const LockLimit& lock : scenario.lock_limits) {
         text += fmt::format("lock {} {}\n", lock.name, lock.limit);
+    }
+    if (!scenario.calendar_dates.empty()) {
+        text += fmt::format("calendar {}\n", scenario.calendar_dates);
     }
     for (const Job& job : scenario.jobs) text += fmt::format("job {}\n", text_of(job));
     for (const Happening& happening : scenario.happenings) {

@@ -3,6 +3,7 @@
 #include "base/timer.hpp"
 #include "simulation/unused_store.hpp"
 #include "store/backfill_store.hpp"
+#include "store/calendar_store.hpp"
 #include "store/lock_store.hpp"
 #include "store/pause_store.hpp"
 
@@ -38,6 +39,30 @@ public:
     {
         return on_end(at);
     }
+};
+
+/// The calls about calendars.
+class CalendarCalls final : public CalendarStore {
+public:
+    std::function<CalendarStamp()> on_look;
+    std::function<std::vector<Calendar>()> on_read;
+    std::function<Calendar(const Calendar&)> on_put;
+
+    CalendarStamp calendar_stamp() override { return on_look(); }
+    std::vector<Calendar> calendars_of_plan() override { return on_read(); }
+    Calendar put_calendar(const Calendar& calendar) override { return on_put(calendar); }
+    std::vector<Calendar> calendars_after(WallTime /*time*/) override { unexpected(); }
+    std::vector<Calendar> versions_of(const std::string& /*name*/) override { unexpected(); }
+    std::optional<Calendar> end_calendar(const std::string& /*name*/, WallTime /*at*/,
+                                         const std::string& /*by*/) override
+    {
+        unexpected();
+    }
+    void append_calendar(const Calendar& /*calendar*/) override { unexpected(); }
+    std::vector<CalendarUser> calendar_users() override { unexpected(); }
+
+private:
+    [[noreturn]] static void unexpected() { throw std::logic_error("only the API asks this"); }
 };
 
 /// The limits of locks, which a scenario sets before it begins.
@@ -104,6 +129,15 @@ public:
                 return [at](Database& database, auto&) { database.end_pauses(at); };
             });
             return std::vector<Pause>();
+        };
+        // Always news, so that what is read then is rehearsed, too.
+        calendars_.on_look = [] { return CalendarStamp{-1, 0}; };
+        calendars_.on_read = [] { return std::vector<Calendar>(); };
+        calendars_.on_put = [this](const Calendar& calendar) {
+            note(What::change, [&]() -> Write {
+                return [calendar](Database& database, auto&) { database.put_calendar(calendar); };
+            });
+            return calendar;
         };
         job(*this);
     }
@@ -205,6 +239,7 @@ public:
     std::vector<JobPast> find_pasts(const PastQuery& /*query*/) override { return {}; }
     PauseStore& pauses() override { return pauses_; }
     LockStore& locks() override { return locks_; }
+    CalendarStore& calendars() override { return calendars_; }
     BackfillStore& backfills() override { return backfills_; }
 
 private:
@@ -217,6 +252,7 @@ private:
 
     const bool is_last_chance_;
     PauseCalls pauses_;
+    CalendarCalls calendars_;
     FixedLocks locks_{{}};
     NoBackfills backfills_;
 };
@@ -230,6 +266,11 @@ public:
         pauses_.on_read = [this] { return database_.pauses(); };
         pauses_.on_add = [this](const Pause& pause) { return database_.add_pause(pause); };
         pauses_.on_end = [this](WallTime at) { return database_.end_pauses(at); };
+        calendars_.on_look = [this] { return database_.calendar_stamp(); };
+        calendars_.on_read = [this] { return database_.calendars(); };
+        calendars_.on_put = [this](const Calendar& calendar) {
+            return database_.put_calendar(calendar);
+        };
     }
 
     void ping() override {}
@@ -336,10 +377,12 @@ public:
     }
     PauseStore& pauses() override { return pauses_; }
     LockStore& locks() override { return locks_; }
+    CalendarStore& calendars() override { return calendars_; }
     BackfillStore& backfills() override { return backfills_; }
 
 private:
     PauseCalls pauses_;
+    CalendarCalls calendars_;
     StoreLine& line_;
     Database& database_;
     const WallTime sent_;

@@ -110,6 +110,7 @@ public:
     PauseStore& pauses() override { unexpected(); }
     AccountStore& accounts() override { unexpected(); }
     LockStore& locks() override { unexpected(); }
+    CalendarStore& calendars() override { unexpected(); }
     BackfillStore& backfills() override { unexpected(); }
 
 private:

@@ -78,6 +78,8 @@ private:
 class World {
 public:
     using Time = SteadyTime;
+    /// What clocks show when it begins: 2026-11-21T00:00:00Z.
+    static constexpr WallTime origin = from_unix_millis(1'795'219'200'000);
     using Work = std::function<void()>;
 
     World(std::uint64_t seed, bool traced) : random(seed), seed_(seed), traced_(traced) {}
@@ -129,8 +131,7 @@ public:
 private:
     friend class Actor;
 
-    // 2026-11-21T00:00:00Z, and a monotonic clock that has run for a while.
-    static constexpr WallTime origin = from_unix_millis(1'795'219'200'000);
+    // A monotonic clock that has run for a while.
     static constexpr std::chrono::hours start{1};
 
     struct Slot {

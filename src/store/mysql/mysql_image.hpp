@@ -1,6 +1,7 @@
 #pragma once
 
 #include "store/mysql/mysql_accounts.hpp"
+#include "store/mysql/mysql_calendars.hpp"
 #include "store/mysql/mysql_locks.hpp"
 #include "store/mysql/mysql_notices.hpp"
 #include "store/mysql/mysql_pauses.hpp"
@@ -25,6 +26,7 @@ public:
     PauseStore& pauses() override { return pauses_; }
     AccountStore& accounts() override { return accounts_; }
     LockStore& locks() override { return locks_; }
+    CalendarStore& calendars() override { return calendars_; }
     void append_jobs(std::span<const Job> jobs) override;
     void append_revisions(std::span<const Revision> revisions) override;
     void append_rows(std::span<const LogRow> rows) override;
@@ -37,6 +39,7 @@ private:
     MysqlPauses pauses_{session_};
     MysqlAccounts accounts_{session_};
     MysqlLocks locks_{session_};
+    MysqlCalendars calendars_{session_};
 };
 
 }  // namespace peercron

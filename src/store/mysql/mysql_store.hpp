@@ -2,6 +2,7 @@
 
 #include "store/mysql/mysql_accounts.hpp"
 #include "store/mysql/mysql_backfills.hpp"
+#include "store/mysql/mysql_calendars.hpp"
 #include "store/mysql/mysql_locks.hpp"
 #include "store/mysql/mysql_notices.hpp"
 #include "store/mysql/mysql_pauses.hpp"
@@ -78,6 +79,7 @@ public:
     PauseStore& pauses() override { return pauses_; }
     AccountStore& accounts() override { return accounts_; }
     LockStore& locks() override { return locks_; }
+    CalendarStore& calendars() override { return calendars_; }
     BackfillStore& backfills() override { return backfills_; }
 
 private:
@@ -86,6 +88,7 @@ private:
     MysqlPauses pauses_{session_};
     MysqlAccounts accounts_{session_};
     MysqlLocks locks_{session_};
+    MysqlCalendars calendars_{session_};
     MysqlBackfills backfills_{session_};
 };
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "store/sqlite/sqlite_accounts.hpp"
+#include "store/sqlite/sqlite_calendars.hpp"
 #include "store/sqlite/sqlite_lock.hpp"
 #include "store/sqlite/sqlite_locks.hpp"
 #include "store/sqlite/sqlite_notices.hpp"
@@ -26,6 +27,7 @@ public:
     PauseStore& pauses() override { return pauses_; }
     AccountStore& accounts() override { return accounts_; }
     LockStore& locks() override { return locks_; }
+    CalendarStore& calendars() override { return calendars_; }
     void append_jobs(std::span<const Job> jobs) override;
     void append_revisions(std::span<const Revision> revisions) override;
     void append_rows(std::span<const LogRow> rows) override;
@@ -39,6 +41,7 @@ private:
     SqlitePauses pauses_{session_};
     SqliteAccounts accounts_{session_};
     SqliteLocks locks_{session_};
+    SqliteCalendars calendars_{session_};
 };
 
 }  // namespace peercron

@@ -2,6 +2,7 @@
 
 #include "store/sqlite/sqlite_accounts.hpp"
 #include "store/sqlite/sqlite_backfills.hpp"
+#include "store/sqlite/sqlite_calendars.hpp"
 #include "store/sqlite/sqlite_locks.hpp"
 #include "store/sqlite/sqlite_notices.hpp"
 #include "store/sqlite/sqlite_pauses.hpp"
@@ -75,6 +76,7 @@ public:
     PauseStore& pauses() override { return pauses_; }
     AccountStore& accounts() override { return accounts_; }
     LockStore& locks() override { return locks_; }
+    CalendarStore& calendars() override { return calendars_; }
     BackfillStore& backfills() override { return backfills_; }
 
 private:
@@ -83,6 +85,7 @@ private:
     SqlitePauses pauses_{session_};
     SqliteAccounts accounts_{session_};
     SqliteLocks locks_{session_};
+    SqliteCalendars calendars_{session_};
     SqliteBackfills backfills_{session_};
 };
 

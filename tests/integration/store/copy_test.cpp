@@ -4,6 +4,7 @@
 #include "integration/store/mysql_database.hpp"
 #include "integration/store/temporary_folder.hpp"
 #include "store/account_store.hpp"
+#include "store/calendar_store.hpp"
 #include "store/lock_store.hpp"
 #include "store/mysql/mysql_connection.hpp"
 #include "store/mysql/mysql_store.hpp"
@@ -257,6 +258,28 @@ TEST(CopyTest, ChannelsAndLimitsOfLocksArriveOnce)
     EXPECT_THROW(copy(here, there), StoreError);
 }
 
+TEST(CopyTest, CalendarsComeAlongWithWhatTheySaidBefore)
+{
+    const Sqlite here;
+    const Mysql there;
+    Calendar calendar;
+    calendar.name = "freeze";
+    calendar.dates = "12-24";
+    calendar.ical = "it's";
+    calendar.set_by = "ops";
+    calendar.set_at = t0;
+    here.open_store()->calendars().put_calendar(calendar);
+    calendar.dates = "12-25";
+    calendar.set_at = t0 + 1h;
+    here.open_store()->calendars().put_calendar(calendar);
+    copy(here, there);
+    copy(here, there);
+    EXPECT_EQ(there.open_store()->calendars().versions_of("freeze"),
+              here.open_store()->calendars().versions_of("freeze"));
+    here.open_store()->calendars().end_calendar("freeze", t0 + 2h, "ann");
+    EXPECT_THROW(copy(here, there), StoreError);
+}
+
 TEST(CopyTest, AccountsAndTokensComeAlongAndSessionsDoNot)
 {
     const Sqlite here;
@@ -451,6 +474,7 @@ public:
     PauseStore& pauses() override { return image_.pauses(); }
     AccountStore& accounts() override { return image_.accounts(); }
     LockStore& locks() override { return image_.locks(); }
+    CalendarStore& calendars() override { return image_.calendars(); }
     void append_jobs(std::span<const Job> jobs) override
     {
         use_up();

@@ -4,6 +4,7 @@
 #include "model/missed.hpp"
 #include "store/account_store.hpp"
 #include "store/backfill_store.hpp"
+#include "store/calendar_store.hpp"
 #include "store/lock_store.hpp"
 #include "store/notice_store.hpp"
 #include "store/pause_store.hpp"
@@ -43,6 +44,7 @@ struct FakeTables {
     std::vector<DoubledRun> doubled;
 
     std::map<std::string, LockLimit> lock_limits;
+    std::vector<Calendar> calendars;
     std::vector<BackfillProgress> backfills;
     std::vector<NoticeChannel> channels;
     std::vector<UserAccount> accounts;
@@ -330,6 +332,70 @@ private:
     FakeTables& tables_;
 };
 
+/// Its part about calendars.
+class FakeCalendars final : public CalendarStore {
+public:
+    explicit FakeCalendars(FakeTables& tables) : tables_(tables) {}
+
+    CalendarStamp calendar_stamp() override
+    {
+        const auto ended = std::ranges::count_if(tables_.calendars, [](const Calendar& calendar) {
+            return calendar.ended_at.has_value();
+        });
+        return {std::ssize(tables_.calendars), ended};
+    }
+    std::vector<Calendar> calendars_after(WallTime time) override
+    {
+        return those([time](const Calendar& calendar) { return calendar.end() > time; });
+    }
+    std::vector<Calendar> calendars_of_plan() override { return tables_.calendars; }
+    std::vector<Calendar> versions_of(const std::string& name) override
+    {
+        return those([&name](const Calendar& calendar) { return calendar.name == name; });
+    }
+    Calendar put_calendar(const Calendar& calendar) override
+    {
+        end_calendar(calendar.name, calendar.set_at, calendar.set_by);
+        append_calendar(calendar);
+        return tables_.calendars.back();
+    }
+    std::optional<Calendar> end_calendar(const std::string& name, WallTime at,
+                                         const std::string& by) override
+    {
+        for (Calendar& calendar : tables_.calendars) {
+            if (calendar.name != name || calendar.ended_at) continue;
+            calendar.ended_at = at;
+            calendar.ended_by = by;
+            return calendar;
+        }
+        return std::nullopt;
+    }
+    void append_calendar(const Calendar& calendar) override
+    {
+        tables_.calendars.push_back(calendar);
+        tables_.calendars.back().id = std::ssize(tables_.calendars);
+    }
+    std::vector<CalendarUser> calendar_users() override
+    {
+        std::vector<CalendarUser> users;
+        for (const auto& [id, job] : tables_.jobs) {
+            if (!job.calendar.empty()) users.push_back({id, job.name, job.calendar});
+        }
+        return users;
+    }
+
+private:
+    template <class Filter>
+    std::vector<Calendar> those(Filter filter) const
+    {
+        std::vector<Calendar> found;
+        std::ranges::copy_if(tables_.calendars, std::back_inserter(found), filter);
+        return found;
+    }
+
+    FakeTables& tables_;
+};
+
 /// Its part about backfills, none of which has begun.
 class FakeBackfills final : public BackfillStore {
 public:
@@ -389,6 +455,7 @@ public:
           pauses_(tables),
           accounts_(tables),
           locks_(tables),
+          calendars_(tables),
           backfills_(tables)
     {}
 
@@ -396,6 +463,11 @@ public:
     {
         begin();
         return locks_;
+    }
+    CalendarStore& calendars() override
+    {
+        begin();
+        return calendars_;
     }
     BackfillStore& backfills() override
     {
@@ -858,6 +930,7 @@ private:
     FakePauses pauses_;
     FakeAccounts accounts_;
     FakeLocks locks_;
+    FakeCalendars calendars_;
     FakeBackfills backfills_;
 };
 

@@ -52,6 +52,8 @@ TEST_F(RolesTest, EachRoleMayDoItsOwnAndWhatTheLowerOnesMay)
              Case{"POST", "/channel/test/1", 401, 403, 403, 403},
              Case{"GET", "/lock/list", 401, 200, 200, 200},
              Case{"POST", "/lock/set", 401, 403, 403, 400},
+             Case{"GET", "/calendar/list", 401, 200, 200, 200},
+             Case{"POST", "/calendar/set", 401, 403, 403, 400},
          }) {
         EXPECT_EQ(status(c.method, c.target, ""), c.none) << c.target;
         EXPECT_EQ(status(c.method, c.target, "r-secret"), c.read) << c.target;

@@ -66,7 +66,7 @@ protected:
     {
         const AuditRules rules;
         const AuditRange range{noon, noon + 1h};
-        ChainAudit audit(past_, rules, range, noon + 2h, report_);
+        ChainAudit audit(past_, rules, range, noon + 2h, report_, calendars_);
         audit.judge(noon, noon + 1h, parents_, own_);
         std::vector<std::string> texts;
         for (const Finding& finding : audit.take_findings()) {
@@ -77,6 +77,7 @@ protected:
 
     Job job_;
     JobPast past_;
+    CalendarHistory calendars_;
     std::vector<std::vector<LedgerEntry>> parents_;
     std::vector<LedgerEntry> own_;
     AuditReport report_;
@@ -178,6 +179,31 @@ TEST_F(ChainAuditTest, AStoppedJobOwesNothing)
     version(-1h);
     parents(1min, RunState::success, RunState::success);
     EXPECT_THAT(found(), IsEmpty());
+}
+
+/// Noon is that of a Saturday.
+TEST_F(ChainAuditTest, AFireThatCalendarsExcludeIsSkippedHoweverItsParentsEnded)
+{
+    job_.calendar = {"workdays"};
+    past_.revisions.clear();
+    version(-24h);
+    parents(1min, RunState::success, RunState::success);
+    child(1min, RunState::skipped).reason.cause = Cause::calendar;
+    parents(2min, RunState::success, RunState::failed);
+    child(2min, RunState::skipped).reason.cause = Cause::calendar;
+    EXPECT_THAT(found(), IsEmpty());
+    own_[0] = row(9, 1min, RunState::success);
+    own_[0].requested = true;
+    own_[0].retry_at = noon + 1min + 10s;
+    EXPECT_THAT(found(), ElementsAre("extra: it ran although its calendars exclude it"));
+}
+
+TEST_F(ChainAuditTest, ARowThatSaysCalendarOfAFireThatNoneExcludesIsMissing)
+{
+    parents(1min, RunState::success, RunState::success);
+    child(1min, RunState::skipped).reason.cause = Cause::calendar;
+    EXPECT_THAT(found(),
+                ElementsAre(::testing::StartsWith("missing: it was skipped for its calendars")));
 }
 
 }  // namespace

@@ -60,7 +60,7 @@ protected:
         AuditRules rules;
         AuditReport report;
         const AuditRange range{noon, noon + 1h};
-        JobAudit audit(past_, rules, range, noon + 1h + 5s, report, pauses_);
+        JobAudit audit(past_, rules, range, noon + 1h + 5s, report, pauses_, calendars_);
         std::size_t budget = 1000;
         for (const LedgerEntry& row : rows_) {
             audit.pass(row.id.scheduled_at, budget);
@@ -77,6 +77,7 @@ protected:
 
     JobPast past_;
     PauseHistory pauses_;
+    CalendarHistory calendars_;
     std::vector<LedgerEntry> rows_;
 };
 

@@ -87,7 +87,7 @@ protected:
         report_ = {};
         findings_.clear();
         const AuditRange range{t0, to};
-        JobAudit audit(past_, rules_, range, now_.value_or(to + 10s), report_, pauses_);
+        JobAudit audit(past_, rules_, range, now_.value_or(to + 10s), report_, pauses_, calendars_);
         if (covered_) audit.cover(*covered_);
         const auto pass = [&](WallTime until) {
             std::size_t budget = at_once;
@@ -108,6 +108,7 @@ protected:
 
     JobPast past_;
     PauseHistory pauses_;
+    CalendarHistory calendars_;
     std::map<RunId, LedgerEntry> rows_;
     AuditRules rules_;
     std::optional<WallTime> now_;
@@ -203,7 +204,8 @@ TEST_F(JobAuditTest, SpendsNoMoreThanItsBudgetAndFindsTheSame)
     change(t0 - 1h, every(1));
     row(t0 + 500s);
     EXPECT_THAT(audit(t0 + 1000s, 7), ElementsAre("missing 0-499 500", "missing 501-999 499"));
-    JobAudit audit(past_, rules_, AuditRange{t0, t0 + 1000s}, t0 + 2000s, report_, pauses_);
+    JobAudit audit(past_, rules_, AuditRange{t0, t0 + 1000s}, t0 + 2000s, report_, pauses_,
+                   calendars_);
     std::size_t budget = 7;
     EXPECT_FALSE(audit.pass(t0 + 500s, budget));
     EXPECT_EQ(audit.next_due(), t0 + 7s);
@@ -316,6 +318,63 @@ TEST_F(JobAuditTest, AGapThatBeganBeforeTheRangeAccountsForFiresInIt)
     covered_ = t0 + 20s;
     EXPECT_THAT(audit(t0 + 40s), ElementsAre("missing 30"));
     EXPECT_EQ(report_.due, 4);
+}
+
+/// t0 is the midnight of a Saturday.
+Calendar freeze(std::string dates, WallTime from, std::optional<WallTime> to = {})
+{
+    Calendar calendar;
+    calendar.name = "freeze";
+    calendar.dates = std::move(dates);
+    calendar.set_at = from;
+    calendar.ended_at = to;
+    return calendar;
+}
+
+Job in_calendar(Job job, std::string term)
+{
+    job.calendar = {std::move(term)};
+    return job;
+}
+
+TEST_F(JobAuditTest, FiresThatCalendarsExcludeAreAccountedForByTheirRow)
+{
+    change(t0 - 1h, in_calendar(every(10), "workdays"));
+    gap(t0, t0 + 50s, 6).reason = parse_reason("calendar: not in workdays");
+    EXPECT_THAT(audit(t0 + 60s), IsEmpty());
+    EXPECT_EQ(report_.due, 6);
+}
+
+TEST_F(JobAuditTest, AFireThatStartsThoughCalendarsExcludeItIsExtra)
+{
+    change(t0 - 1h, in_calendar(every(10), "workdays"));
+    rows(t0, t0 + 20s, 10s);
+    EXPECT_THAT(audit(t0 + 20s), ElementsAre("extra 0", "extra 10"));
+    for (auto& [id, entry] : rows_) entry.requested = true;
+    EXPECT_THAT(audit(t0 + 20s), IsEmpty());
+}
+
+TEST_F(JobAuditTest, ARowThatSaysCalendarOfAFireThatNoneExcludesIsMissed)
+{
+    calendars_ = CalendarHistory({freeze("2026-11-21T00:00:20..2026-11-21T00:00:40", WallTime())});
+    change(t0 - 1h, in_calendar(every(10), "!freeze"));
+    row(t0, RunState::skipped).reason = parse_reason("calendar: in freeze");
+    row(t0 + 10s);
+    gap(t0 + 20s, t0 + 50s, 4).reason = parse_reason("calendar: in freeze");
+    EXPECT_THAT(audit(t0 + 60s), ElementsAre("missed 0", "missed 20-50 4", "missed 40"));
+}
+
+TEST_F(JobAuditTest, WhatCalendarsSaidAtTheMomentOfAFireCounts)
+{
+    calendars_ = CalendarHistory({freeze("sat", WallTime(), t0 + 60s), freeze("sun", t0 + 60s)});
+    change(t0 - 1h, in_calendar(every(10), "!freeze"));
+    gap(t0, t0 + 50s, 6).reason = parse_reason("calendar: in freeze");
+    rows(t0 + 60s, t0 + 120s, 10s);
+    EXPECT_THAT(audit(t0 + 120s), IsEmpty());
+    // Near the change it may be by either.
+    row(t0 + 60s, RunState::skipped).reason = parse_reason("calendar: in freeze");
+    row(t0 + 80s, RunState::skipped).reason = parse_reason("calendar: in freeze");
+    EXPECT_THAT(audit(t0 + 120s), ElementsAre("missed 80"));
 }
 
 TEST_F(JobAuditTest, AFireOfAGapThatHasARowOfItsOwnIsDoubled)
@@ -621,7 +680,7 @@ TEST_F(JobAuditTest, TheClocksOfAJobsZoneCount)
     const auto audit_night = [&] {
         report_ = {};
         const AuditRange range{night - 24h, night + 24h};
-        JobAudit audit(past_, rules_, range, t0, report_, pauses_);
+        JobAudit audit(past_, rules_, range, t0, report_, pauses_, calendars_);
         std::size_t budget = 1000;
         for (const auto& [id, entry] : rows_) {
             EXPECT_TRUE(audit.pass(id.scheduled_at, budget));
@@ -687,7 +746,7 @@ public:
     {
         report_ = {};
         JobAudit audit(past_, rules_, {t0, t0 + length * 1s}, t0 + length * 1s + 1h, report_,
-                       no_pauses_);
+                       no_pauses_, no_calendars_);
         std::size_t budget = 1'000'000;
         for (const auto& [id, entry] : rows_) {
             audit.pass(id.scheduled_at, budget);
@@ -733,6 +792,7 @@ public:
     std::map<RunId, LedgerEntry> rows_;
     std::set<int> due_;
     const PauseHistory no_pauses_;
+    const CalendarHistory no_calendars_;
     AuditReport report_;
 
 private:

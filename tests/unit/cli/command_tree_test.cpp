@@ -42,8 +42,8 @@ TEST_F(CommandTree, HasEveryCommandWithItsOptions)
     for (const CommandInfo& sub : tree.commands) names.push_back(sub.name);
     EXPECT_THAT(names, ::testing::ElementsAre(
                            "serve", "next", "job", "log", "run", "node", "status", "why", "stats",
-                           "agenda", "channel", "pause", "account", "token", "lock", "audit",
-                           "import", "export", "apply", "service", "completion", "man"));
+                           "agenda", "channel", "pause", "account", "token", "lock", "calendar",
+                           "audit", "import", "export", "apply", "service", "completion", "man"));
     const CommandInfo& serve = tree.commands.front();
     ASSERT_EQ(serve.options.size(), 1U);
     EXPECT_THAT(serve.options.front().names, ::testing::ElementsAre("--config"));

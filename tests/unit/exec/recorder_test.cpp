@@ -114,6 +114,7 @@ public:
     PauseStore& pauses() override { throw std::logic_error("not used here"); }
     AccountStore& accounts() override { throw std::logic_error("not used here"); }
     LockStore& locks() override { throw std::logic_error("not used here"); }
+    CalendarStore& calendars() override { throw std::logic_error("not used here"); }
     BackfillStore& backfills() override { throw std::logic_error("not used here"); }
 
 private:

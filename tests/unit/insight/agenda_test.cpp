@@ -25,7 +25,7 @@ Schedule schedule(std::string_view expression)
 AgendaJob fires(JobId id, const Schedule& schedule, const Window& window = {},
                 std::optional<std::int64_t> runs_left = std::nullopt)
 {
-    return {id, &schedule, window, runs_left};
+    return {id, {&schedule, window}, runs_left};
 }
 
 TEST(AgendaTest, FiresComeByTimeAndJob)

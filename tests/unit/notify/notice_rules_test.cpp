@@ -330,6 +330,21 @@ TEST_F(NoticeRulesTest, WhileItIsPausedNothingIsToldThatTimeTells)
         << "it is expected from the end of the pause on";
 }
 
+/// Noon is that of a Saturday.
+TEST_F(NoticeRulesTest, WhileCalendarsExcludeItsFiresNothingIsExpected)
+{
+    job_.expect_every = 600s;
+    job_.calendar = {"workdays"};
+    const WallTime monday = noon + 36h;
+    EXPECT_THAT(told(row(noon - 13h, RunState::success)), IsEmpty());
+    EXPECT_THAT(passed(noon), IsEmpty());
+    EXPECT_EQ(rules_.due(job_, watched_, noon), noon + 1h);
+    EXPECT_THAT(passed(monday + 9min), IsEmpty());
+    EXPECT_EQ(rules_.due(job_, watched_, monday + 1min), monday + 10min);
+    EXPECT_THAT(passed(monday + 10min), ElementsAre(NoticeKind::silent))
+        << "it is expected from the end of that time on";
+}
+
 TEST_F(NoticeRulesTest, OnlyAPauseOfTheJobItselfCounts)
 {
     job_.expect_every = 600s;

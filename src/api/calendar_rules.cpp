@@ -1,0 +1,95 @@
+#include "api/calendar_rules.hpp"
+
+#include "base/nearest.hpp"
+#include "base/utf8.hpp"
+#include "http/message.hpp"
+#include "store/calendar_store.hpp"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace peercron {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// A job that has no fire for so long is a mistake.
+constexpr std::chrono::days longest_wait{3660};
+
+std::string words(const Job& job)
+{
+    return fmt::format("{}", fmt::join(job.calendar, ", "));
+}
+
+/// @throws HttpError 400.
+void check_names(const Job& job, const std::vector<Calendar>& present)
+{
+    std::vector<std::string> known(built_in_calendars.begin(), built_in_calendars.end());
+    for (const Calendar& calendar : present) {
+        if (!calendar.ended_at) known.push_back(calendar.name);
+    }
+    std::ranges::sort(known);
+    for (const std::string& word : job.calendar) {
+        const std::string name(CalendarTerm(word).name);
+        if (std::ranges::count(known, name) > 0) continue;
+        const auto meant = nearest_name(name, known);
+        refuse(fmt::format("calendar: given {}, and there is no such calendar; {}there are {}",
+                           quote_utf8(word),
+                           meant ? fmt::format("did you mean {}? ", *meant) : std::string(),
+                           fmt::join(known, ", ")));
+    }
+}
+
+}  // namespace
+
+Calendars read_calendars(Store& store, std::span<const Job> jobs, WallTime now)
+{
+    const bool is_any =
+        std::ranges::any_of(jobs, [](const Job& job) { return !job.calendar.empty(); });
+    if (!is_any) return {};
+    return Calendars::of(store.calendars().calendars_after(now));
+}
+
+void check_calendar(Store& store, const Job& job, const JobPatch& patch,
+                    std::string_view default_zone, WallTime now)
+{
+    const bool is_given = patch.has(&Job::calendar);
+    const bool is_concerned = is_given || patch.has(&Job::cron_set) || patch.has(&Job::time_zone) ||
+                              patch.has(&Job::start_time) || patch.has(&Job::end_time);
+    if (job.calendar.empty() || !is_concerned) return;
+    const std::vector<Calendar> present = store.calendars().calendars_after(now);
+    if (is_given) check_names(job, present);
+    const Calendars calendars = Calendars::of(present);
+    const std::string zone_name(job.time_zone.empty() ? default_zone
+                                                      : std::string_view(job.time_zone));
+    const auto zone = find_zone(zone_name);
+    if (!zone) return;  // check_whole() says so
+    const auto from = std::chrono::floor<std::chrono::seconds>(now);
+    const std::chrono::sys_seconds latest = from + longest_wait;
+    if (!calendars.next_open(job.calendar, from, latest, **zone)) {
+        refuse(fmt::format("calendar: \"{}\" excludes every moment of the next ten years in {}",
+                           words(job), zone_name));
+    }
+    if (!has_schedule(job)) return;
+    const auto schedule = Schedule::make(job.cron_set, zone_name, job.id);
+    if (!schedule) return;
+    const Window window{job.start_time, job.end_time};
+    const auto any = schedule->next_in_window(from, window);
+    const bool has_fires = any && *any < latest;
+    if (!has_fires || calendars.next_fire(*schedule, window, job.calendar, from, latest)) return;
+    refuse(
+        fmt::format("{}: every fire of the job in the next ten years is excluded by calendar = "
+                    "\"{}\"",
+                    is_given                    ? "calendar"
+                    : patch.has(&Job::cron_set) ? "cronSet"
+                                                : "calendar",
+                    words(job)));
+}
+
+}  // namespace peercron
