@@ -40,8 +40,7 @@ TEST(RunRequestTest, ARehearsalSaysSo)
     EXPECT_EQ(parse_request(to_string(request)), request);
     EXPECT_FALSE(is_rehearsal("alice from 10.0.0.7"));
     EXPECT_FALSE(is_rehearsal("")) << "planned by its schedule";
-    EXPECT_FALSE(is_rehearsal(R"(alice {"NOTE":"a (rehearsal)"
-})")) << "an input";
+    EXPECT_FALSE(is_rehearsal(R"x(alice {"NOTE":"a (rehearsal)"})x")) << "an input";
 }
 
 TEST(RunRequestTest, WhatIsNoInputsIsTheCaller)
