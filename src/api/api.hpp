@@ -90,6 +90,8 @@ struct ApiContext {
     std::function<std::string_view()> journal;  ///< a word of /openapi.json's schema Health
     /// Why no calls should be sent to this node now, for people; "" = they may be sent.
     std::function<std::string()> not_ready;
+    /// When the certificate of the API ends; nullopt: there is none.
+    std::function<std::optional<WallTime>()> certificate_expiry;
 
     std::shared_ptr<prometheus::Registry> metrics;
     std::string node;     ///< this node's name

@@ -1,3 +1,4 @@
+#include "api/access_changes.hpp"
 #include "api/await_answer.hpp"
 #include "api/calendar_rules.hpp"
 #include "api/chain_rules.hpp"
@@ -691,12 +692,13 @@ asio::awaitable<Response> stop_job(const ApiContext& context, const Call& call)
     const auto change = [&](Store& store) {
         if (!is_pause) return set_stop(store, id, true, edit);
         std::optional<Job> job = store.find_job(id);
-        if (job) add_pause(store, pause, context.clock);
+        if (job) pause = add_pause(store, pause, context.clock);
         pauses = pauses_now(store, context);
         return job;
     };
     const std::optional<Job> job = co_await context.store.call(change);
     if (!job) refuse_unknown_job(call.id);
+    if (is_pause) note_act(context, call.caller, "paused", in_short(pause));
     const std::string_view done = is_pause ? "paused" : "stopped";
     std::vector<std::string> no_warnings;
     co_return co_await finish(context, call.caller, *job, done, std::move(no_warnings),
@@ -710,14 +712,18 @@ asio::awaitable<Response> start_job(const ApiContext& context, const Call& call)
     choice.job = parse_job_id("id", call.id);
     const Edit edit = edit_by(context, call);
     Pauses pauses;
+    std::vector<Pause> ended;
     const auto change = [&](Store& store) {
         std::optional<Job> job = set_stop(store, choice.job, false, edit);
-        if (job) store.pauses().end_pauses(choice, context.clock.now(), edit.by.who);
+        if (job) ended = store.pauses().end_pauses(choice, context.clock.now(), edit.by.who);
         pauses = pauses_now(store, context);
         return job;
     };
     const std::optional<Job> job = co_await context.store.call(change);
     if (!job) refuse_unknown_job(call.id);
+    for (const Pause& pause : ended) {
+        note_act(context, call.caller, "pause ended", in_short(pause));
+    }
     std::vector<std::string> warnings = warnings_of(context, *job);
     co_return co_await finish(context, call.caller, *job, "started", std::move(warnings),
                               std::move(pauses));

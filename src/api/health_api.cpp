@@ -82,6 +82,9 @@ void write_health(JsonWriter& json, const ApiContext& context)
     json.field("journal", context.journal());
     json.field("clock", context.clock_state());
     json.field("time_zone", context.default_time_zone);
+    const std::optional<WallTime> expiry = context.certificate_expiry();
+    json.field("certificate_expires_at",
+               expiry ? std::optional(to_unix_millis(*expiry)) : std::nullopt);
     json.field("paused", paused_text(context.pauses(), context.clock.now()));
     json.end_object();
 }

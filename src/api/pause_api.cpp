@@ -39,6 +39,12 @@ Pause read_pause(const Call& call, std::optional<WallTime> from, WallTime now)
     return pause;
 }
 
+std::string in_short(const Pause& pause)
+{
+    return pause.reason.empty() ? scope_text(pause)
+                                : fmt::format("{} ({})", scope_text(pause), pause.reason);
+}
+
 Pause add_pause(Store& store, Pause pause, const Clock& clock)
 {
     if (pause.begins_at == WallTime()) pause.begins_at = clock.now();
@@ -55,13 +61,6 @@ std::string read_tag(const Params& params)
     patch.set(&Job::tags, {*given});
     if (const auto problem = find_problem(patch)) refuse("tag: " + problem->what);
     return *given;
-}
-
-/// "tag web (deploy)".
-std::string in_short(const Pause& pause)
-{
-    return pause.reason.empty() ? scope_text(pause)
-                                : fmt::format("{} ({})", scope_text(pause), pause.reason);
 }
 
 /// The store has the change: tells the dispatcher.

@@ -6,6 +6,7 @@
 #include "store/store.hpp"
 
 #include <optional>
+#include <string>
 
 namespace peercron {
 
@@ -13,6 +14,9 @@ namespace peercron {
 /// beginning yet.
 /// @throws HttpError 400, for a `from` that is past, too.
 Pause read_pause(const Call& call, std::optional<WallTime> from, WallTime now);
+
+/// "tag web (deploy)", for the list of accesses.
+std::string in_short(const Pause& pause);
 
 /// Adds it; one without a beginning begins now.
 Pause add_pause(Store& store, Pause pause, const Clock& clock);

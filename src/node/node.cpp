@@ -532,6 +532,7 @@ private:
             .plain_sign_in = config_.http.plain_sign_in,
             .changing_gets = config_.http.changing_gets,
         };
+            .certificate_expiry = [this] { return certificate_.expiry(); },
     }
 
     JobNews job_news(std::uint64_t after) const

@@ -678,3 +678,15 @@ TEST_F(AccessApiTest, OnlyTheAddressesThatAreAllowedMayCall)
 
 }  // namespace
 }  // namespace peercron
+
+    const auto until = to_unix_millis(clock_.time + 1h) / 1000;
+    const std::string stop = fmt::format("/cron/stop/{}?until={}&reason=tests", job, until);
+    EXPECT_EQ(request("POST", stop, owner).status, 200U);
+    for (int i = 0; i < 100 && tables_.events.size() < 6; ++i) get("/health");
+    ASSERT_EQ(tables_.events.size(), 6U);
+    EXPECT_EQ(tables_.events.back().what, "paused");
+    EXPECT_THAT(tables_.events.back().detail, AllOf(HasSubstr(job), HasSubstr("(tests)")));
+    EXPECT_EQ(request("POST", "/cron/start/" + job, owner).status, 200U);
+    for (int i = 0; i < 100 && tables_.events.size() < 7; ++i) get("/health");
+    ASSERT_EQ(tables_.events.size(), 7U);
+    EXPECT_EQ(tables_.events.back().what, "pause ended");

@@ -65,6 +65,7 @@ ApiTest::ApiTest()
           .store_trouble = [this] { return store_trouble_; },
           .clock_state = [this] { return clock_state_; },
           .journal = [this] { return journal_; },
+          .certificate_expiry = [this] { return certificate_expiry_; },
           .not_ready = [this] { return not_ready_; },
           .metrics = metrics_,
           .node = "127.0.0.1:9991",

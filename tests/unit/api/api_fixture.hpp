@@ -57,6 +57,7 @@ protected:
     std::optional<StorePool::Trouble> store_trouble_;
     std::string_view journal_ = "ok";
     std::string clock_state_ = "ok";
+    std::optional<WallTime> certificate_expiry_;
     std::string not_ready_;
     Pauses pauses_;  ///< those of tables_, when they were last asked for
     ApiContext context_;
