@@ -252,6 +252,37 @@ std::string summary(const JobComparison& compared, const ApplyOptions& options)
     return text;
 }
 
+/// What the node would refuse one by one, with the first changes made already.
+void refuse_jobs_of_others(ApiClient& client, const JobFile& file)
+{
+    json::value me;
+    try {
+        me = client.get("/access/me");
+    } catch (const Failure& failure) {
+        if (failure.status() != ExitStatus::not_found) throw;
+        return;  // an older node limits nobody
+    }
+    const AnswerFields caller(me);
+    std::vector<std::string> own;
+    for (const json::value& tag : caller.list("tags")) {
+        if (tag.is_string()) own.emplace_back(tag.get_string());
+    }
+    if (own.empty()) return;
+    std::vector<std::string> others;
+    for (const FileJob& job : file.jobs) {
+        const auto& tags = job.job.tags;
+        const bool is_own = std::ranges::find_first_of(tags, own) != tags.end();
+        if (!is_own) others.push_back(job.job.name);
+    }
+    if (others.empty()) return;
+    throw Failure(
+        ExitStatus::not_allowed,
+        one_line(fmt::format("nothing was changed: {} is limited to jobs that have one of "
+                             "the tags {}, and these jobs of the file have none of them: "
+                             "{}",
+                             caller.text("name"), fmt::join(own, ", "), fmt::join(others, ", "))));
+}
+
 ExitStatus apply_file(const ApplyOptions& options)
 {
     const JobFile file = read_file(options.file);
@@ -261,6 +292,7 @@ ExitStatus apply_file(const ApplyOptions& options)
                       "`peercron job clear` deletes all jobs");
     }
     ApiClient client = make_client(options.api);
+    refuse_jobs_of_others(client, file);
     std::vector<ChannelCall> channels;
     if (!file.channels.empty()) {
         channels = channel_calls(file.channels, client.get("/channel/list"));

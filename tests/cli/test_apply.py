@@ -145,6 +145,32 @@ def test_a_change_that_fails_ends_it_and_the_same_command_goes_on(fake, tmp_path
     assert refused.stderr.endswith("\n0 of 3 changes were made; correct this and run the same command again for the others\n")
 
 
+def test_a_token_with_tags_applies_its_own_jobs_and_changes_nothing_when_the_file_has_others(solo, tmp_path):
+    solo.api("/cron/add", name="theirs", cronSet="@daily", command="true", tags="db")
+    owner = peercron("token", "add", "root", "--role", "owner", url=solo.url).stdout.strip()
+    secret = peercron("token", "add", "ci", "--role", "admin", "--tags", "web", url=solo.url, PEERCRON_TOKEN=owner).stdout.strip()
+    file = tmp_path / "web.toml"
+
+    def apply_as_ci(text, *arguments):
+        file.write_text(text)
+        return peercron("apply", str(file), *arguments, url=solo.url, PEERCRON_TOKEN=secret)
+
+    own = '[job.a]\ncron_set = "@daily"\ncommand = "true"\ntags = ["web", "x"]\n'
+    refused = apply_as_ci(own + '[job.b]\ncron_set = "@daily"\ncommand = "true"\n[job.c]\ncron_set = "@daily"\n'
+                          'command = "true"\ntags = ["webshop"]\n')
+    assert refused.returncode == 5 and refused.stdout == "", refused
+    assert "nothing was changed: ci is limited to jobs that have one of the tags web" in refused.stderr
+    assert refused.stderr.rstrip().endswith("have none of them: b, c")
+    done = apply_as_ci(own, "--prune")
+    assert done.returncode == 0 and "1 added, 0 changed, 0 deleted" in done.stdout, done
+    taken = apply_as_ci(own + '[job.theirs]\ncron_set = "@daily"\ncommand = "id"\ntags = ["web"]\n')
+    assert taken.returncode == 4 and "theirs" in taken.stderr, taken
+    done = apply_as_ci('[job.z]\ncron_set = "@daily"\ncommand = "true"\ntags = ["web"]\n', "--prune")
+    assert "1 added, 0 changed, 1 deleted" in done.stdout, done
+    listed = json.loads(peercron("job", "list", "--json", url=solo.url, PEERCRON_TOKEN=owner).stdout)
+    assert sorted(job["name"] for job in listed) == ["theirs", "z"]
+
+
 def test_bad_files_change_nothing(solo, tmp_path):
     file = tmp_path / "bad.toml"
     file.write_text('[job.good]\nevery = 5\ncommand = "a"\n[job.bad]\ncron_set = "99 * * * * *"\ncomand = "a"\n')
