@@ -31,6 +31,7 @@ void fuzz_message(std::string_view bytes);
 void fuzz_output(std::string_view bytes);
 void fuzz_peer(std::string_view bytes);
 void fuzz_schedule(std::string_view bytes);
+void fuzz_sign_in(std::string_view bytes);
 void fuzz_stored(std::string_view bytes);
 void fuzz_time(std::string_view bytes);
 
@@ -51,6 +52,7 @@ inline constexpr std::array fuzzers{
     Fuzzer{"output", fuzz_output},      // of commands: as text, and on a terminal
     Fuzzer{"peer", fuzz_peer},          // a connection of somebody at a peer port: greeting, TLS
     Fuzzer{"schedule", fuzz_schedule},  // cron expressions and time zones
+    Fuzzer{"sign_in", fuzz_sign_in},    // of an OpenID provider: tokens and keys
     Fuzzer{"stored", fuzz_stored},      // columns of the database that have a form
     Fuzzer{"time", fuzz_time},          // moments, durations and sizes as people write them
 };

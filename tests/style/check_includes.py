@@ -20,11 +20,12 @@ MAY_INCLUDE = {
     "notify": {"base", "http_client", "schedule", "model", "store", "exec"},
     "dispatch": {"base", "schedule", "model", "store", "audit", "cluster", "wire"},
     "http": {"base", "model"},
+    "oidc": {"base", "http_client", "model", "http"},
     "console": {"base", "http"},
     "access": {"base", "model", "store", "http"},
-    "api": {"base", "schedule", "model", "store", "audit", "insight", "cluster", "http", "access", "console"},
+    "api": {"base", "schedule", "model", "store", "audit", "insight", "cluster", "http", "oidc", "access", "console"},
     "node": {"base", "http_client", "schedule", "model", "config", "store", "cluster", "wire", "notify", "exec",
-             "dispatch", "http", "access", "api"},
+             "dispatch", "http", "oidc", "access", "api"},
     "cli": {"base", "schedule", "model"},
 }
 
