@@ -22,7 +22,7 @@ import { watchHealth } from './store/health';
 import { listenToKeys, useKeys } from './store/keys';
 import { t } from './store/language';
 import { followEvents } from './store/live';
-import { followLinks, go, href, route } from './store/route';
+import { followLinks, go, goWhereWanted, href, route } from './store/route';
 import { screens } from './store/screens';
 import { may, needsToken } from './store/session';
 import { applyTheme } from './store/theme';
@@ -105,6 +105,7 @@ function App() {
 }
 
 applyTheme();
+goWhereWanted();
 startClock();
 followLinks();
 listenToKeys();

@@ -52,6 +52,11 @@ Caller caller_of(const UserAccount& account)
     throw busy.with(http::field::retry_after, "1");
 }
 
+[[noreturn]] void refuse_person(const std::string& why)
+{
+    throw HttpError(http::status::forbidden, why);
+}
+
 }  // namespace
 
 /// One of those who wait.
@@ -207,16 +212,103 @@ asio::awaitable<AccessBook::NewSession> AccessBook::sign_in(std::string name, st
         throw HttpError(http::status::unauthorized,
                         "name: there is no account of this name with this password");
     }
+    co_return co_await begin_session(*std::move(account), std::move(address), "");
+}
+
+asio::awaitable<AccessBook::NewSession> AccessBook::begin_session(UserAccount account,
+                                                                  std::string address,
+                                                                  std::string detail)
+{
     NewSession added;
     added.secret = random_secret();
-    added.account = *std::move(account);
+    added.account = std::move(account);
     const WallTime now = clock_.now();
     const Session session{digest_of(added.secret), added.account.id, now, now};
     added.ends_at = now + Session::longest_life;
     const auto add = [&session](Store& store) { store.accounts().add_session(session); };
     co_await store_.call(add);
-    note({0, now, "sign-in", name, std::move(address), ""});
+    note({0, now, "sign-in", added.account.name, std::move(address), std::move(detail)});
     co_return added;
+}
+
+asio::awaitable<AccessBook::NewSession> AccessBook::sign_in(ProviderPerson person,
+                                                            std::string address)
+{
+    const Place place(waiting_, most_waiting, "the store");
+    std::optional<UserAccount> account;
+    std::string why;
+    try {
+        account = co_await account_of(person);
+    } catch (const HttpError& refused) {
+        why = refused.what();
+    }
+    if (!account) {
+        note({0, clock_.now(), "sign-in refused", person.name, address, why});
+        throw HttpError(http::status::forbidden, why);
+    }
+    std::string detail = "by the provider: " + person.identity;
+    co_return co_await begin_session(*std::move(account), std::move(address), std::move(detail));
+}
+
+/// Throws HttpError 403.
+asio::awaitable<UserAccount> AccessBook::account_of(const ProviderPerson& person)
+{
+    if (const auto problem = find_name_problem(person.name)) {
+        refuse_person(*problem + ", and the provider's claim has to be such a name");
+    }
+    UserAccount draft;
+    draft.name = person.name;
+    draft.sso = true;
+    draft.identity = person.identity;
+    draft.created_at = clock_.now();
+    const auto find = [&](Store& store) -> UserAccount {
+        AccountStore& accounts = store.accounts();
+        if (auto known = accounts.find_account_of(person.identity)) return *std::move(known);
+        auto named = accounts.find_account(person.name);
+        const std::string name = quote_utf8(person.name);
+        if (!named) {
+            if (!person.role) {
+                refuse_person(
+                    fmt::format("there is no account named {}; an owner adds one: `peercron "
+                                "account add {} --sso --role operate`",
+                                name, person.name));
+            }
+            draft.role = *person.role;
+            return accounts.add_account(draft);
+        }
+        if (!named->sso) {
+            refuse_person(
+                fmt::format("the account {} opens by its password alone; an owner lets "
+                            "the provider sign in, too: `peercron account set {} --sso on`",
+                            name, person.name));
+        }
+        if (!accounts.bind_account(named->id, person.identity)) {
+            refuse_person(
+                fmt::format("the account {} is another person's at the provider, who has "
+                            "signed in before; an owner can delete it, or let go of that "
+                            "person: `peercron account set {} --sso off`, then on",
+                            name, person.name));
+        }
+        named->identity = person.identity;
+        return *std::move(named);
+    };
+    UserAccount account = co_await store_.call(find);
+    if (person.role && *person.role != account.role) {
+        if (*person.role == Role::owner && !account.tags.empty()) {
+            refuse_person(
+                fmt::format("the groups make {} an owner, and the account is limited to "
+                            "some jobs, which an owner cannot be; an owner takes the "
+                            "tags away: `peercron account set {} --tags ''`",
+                            quote_utf8(account.name), account.name));
+        }
+        account.role = *person.role;
+        const auto set = [&account](Store& store) {
+            store.accounts().set_role(account.id, account.role);
+        };
+        co_await store_.call(set);
+    }
+    forget();
+    co_return account;
 }
 
 asio::awaitable<bool> AccessBook::sign_out(std::string secret)
@@ -283,7 +375,6 @@ asio::awaitable<void> AccessBook::write(AccessEvent event)
     }
 }
 
-/// Anybody can be refused as often as they like.
 void AccessBook::note_refusal(const Refusal& refusal)
 {
     const SteadyTime now = clock_.steady_now();

@@ -50,6 +50,17 @@ public:
     ///         several; 503. Throws StoreError.
     asio::awaitable<NewSession> sign_in(std::string name, std::string password,
                                         std::string address);
+    /// Somebody whom the OpenID provider knows.
+    struct ProviderPerson {
+        std::string identity;      ///< as UserAccount::identity
+        std::string name;          ///< of the account
+        std::optional<Role> role;  ///< by the groups; nullopt: the account says it
+    };
+    /// The first time, the account of that name becomes the person's, if it is one that the
+    /// provider may sign in; or there is none yet, and a role: then it is made. From then on it is
+    /// found by the identity, whatever the person is called.
+    /// @throws HttpError 403 with the reason; 503. Throws StoreError.
+    asio::awaitable<NewSession> sign_in(ProviderPerson person, std::string address);
     /// False: it was over already.
     asio::awaitable<bool> sign_out(std::string secret);
 
@@ -61,6 +72,10 @@ public:
 
     /// Writes an event, for later; nobody waits for it, and it is lost when the store is away.
     void note(AccessEvent event);
+
+    /// The same of a refused call, once per address and minute: anybody can be refused as often as
+    /// they like.
+    void note_refusal(const Refusal& refusal);
 
     /// Accounts or tokens were changed here.
     void forget();
@@ -76,12 +91,14 @@ private:
     asio::awaitable<std::optional<Caller>> find_session(std::string secret);
     asio::awaitable<std::optional<bool>> has_entries();
     asio::awaitable<void> look_for_entries();
-    void note_refusal(const Refusal& refusal);
     asio::awaitable<void> write(AccessEvent event);
     asio::awaitable<std::optional<Caller>> find_user(std::string name);
     const Known* known(const std::string& digest) const;
     void remember(const std::string& digest, std::optional<Caller> caller, std::uint64_t version);
     asio::awaitable<bool> check(std::string password, std::string hash);
+    asio::awaitable<UserAccount> account_of(const ProviderPerson& person);
+    asio::awaitable<NewSession> begin_session(UserAccount account, std::string address,
+                                              std::string detail);
 
     StorePool& store_;
     const Clock& clock_;

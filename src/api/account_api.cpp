@@ -20,6 +20,9 @@ void write_account(JsonWriter& json, const UserAccount& account)
     json.field("name", account.name);
     json.field("role", to_string(account.role));
     write_tags(json, account.tags);
+    json.field("has_password", !account.password.empty());
+    json.field("sso", account.sso);
+    json.field("identity", account.identity);
     json.field("created_at", to_unix_millis(account.created_at));
     json.field("signed_in_at", account.signed_in_at
                                    ? std::optional(to_unix_millis(*account.signed_in_at))
@@ -32,11 +35,12 @@ Response answer_with_account(const UserAccount& account)
     return answer([&account](JsonWriter& json) { write_account(json, account); });
 }
 
-/// "ops (owner)", "ci (operate, only web)".
+/// "ops (owner)", "ci (operate, only web)", "ada (read, sso)".
 std::string in_short(const UserAccount& account)
 {
-    return fmt::format("{} ({}{}{})", account.name, to_string(account.role),
-                       account.tags.empty() ? "" : ", only ", fmt::join(account.tags, " "));
+    return fmt::format("{} ({}{}{}{})", account.name, to_string(account.role),
+                       account.tags.empty() ? "" : ", only ", fmt::join(account.tags, " "),
+                       account.sso ? ", sso" : "");
 }
 
 [[noreturn]] void refuse_unknown_account(std::string_view name)
@@ -83,11 +87,12 @@ asio::awaitable<Response> add_account(const ApiContext& context, const Call& cal
     draft.role = read_role(call.params).value_or(Role::read);
     draft.tags = read_tags(call.params).value_or(std::vector<std::string>());
     draft.created_at = context.clock.now();
+    draft.sso = call.params.boolean("sso").value_or(false);
     const std::optional<std::string> password = read_new_password(call.params, "password");
-    if (!password) refuse("password: missing");
+    if (!password && !draft.sso) refuse("password: missing; only an account with sso needs none");
     refuse_limited_owner(draft.role, draft.tags);
     refuse_lockout(call.caller, draft.role);
-    draft.password = co_await context.access.hash(*password);
+    if (password) draft.password = co_await context.access.hash(*password);
     const auto add = [&draft](Store& store) { return store.accounts().add_account(draft); };
     const UserAccount added = co_await context.store.call(add);
     note_change(context, call.caller, "account added", in_short(added));
@@ -99,13 +104,18 @@ asio::awaitable<Response> update_account(const ApiContext& context, const Call& 
     const std::optional<std::string> password = read_new_password(call.params, "password");
     const auto role = read_role(call.params);
     const auto tags = read_tags(call.params);
-    if (!password && !role && !tags) {
-        refuse("nothing to change: none of password, role and tags was given");
+    const auto sso = call.params.boolean("sso");
+    if (!password && !role && !tags && !sso) {
+        refuse("nothing to change: none of password, role, tags and sso was given");
     }
     UserAccount account = co_await read_account(context, read_name(call.params));
     if (role) account.role = *role;
     if (tags) account.tags = *tags;
     refuse_limited_owner(account.role, account.tags);
+    if (sso) {
+        account.sso = *sso;
+        if (!*sso) account.identity.clear();
+    }
     if (password) account.password = co_await context.access.hash(*password);
     const auto update = [&account](Store& store) {
         return store.accounts().update_account(account);
@@ -138,6 +148,9 @@ asio::awaitable<Response> change_password(const ApiContext& context, const Call&
     const std::optional<std::string> fresh = read_new_password(call.params, "new_password");
     if (!fresh) refuse("new_password: missing");
     UserAccount account = co_await read_account(context, call.caller.name);
+    if (account.password.empty()) {
+        refuse("password: this account has none; the provider signs in its person");
+    }
     std::string old = call.params.text("password").value_or("");
     const bool is_right =
         co_await context.access.is_password_of(account, std::move(old), call.caller.address);
@@ -161,6 +174,7 @@ void add_account_routes(Router& router, const ApiContext& context)
         {.name = "password", .is_secret = true},
         {.name = "role"},
         {.name = "tags", .type = ParamType::words},
+        {.name = "sso", .type = ParamType::boolean},
     };
     router.add({
         .pattern = "/account/list",

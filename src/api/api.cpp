@@ -67,6 +67,7 @@ Router make_api_router(const ApiContext& context)
     add_account_routes(router, context);
     add_token_routes(router, context);
     add_session_routes(router, context);
+    add_oidc_routes(router, context);
     add_openapi_route(router);
     add_console_routes(router);
     return router;

@@ -30,6 +30,7 @@
 namespace peercron {
 
 class AccessBook;
+class OidcProvider;
 
 /// A job that was added, changed or deleted.
 struct ChangedJob {
@@ -53,6 +54,7 @@ struct ApiContext {
     Streams& streams;  ///< all that are open at this node
     TaskGroup& tasks;  ///< for what goes on when a call is answered; joined before the rest ends
     AccessBook& access;
+    OidcProvider* oidc = nullptr;  ///< by which people sign in, too; nullptr: none
 
     /// Tells the dispatcher that these jobs, or without any the pauses, were changed; completes
     /// when what was handed out before is revoked. An error, or an exception: nobody has confirmed
@@ -88,10 +90,10 @@ struct ApiContext {
     /// "ok", or what is to be said about this node's clock.
     std::function<std::string()> clock_state;
     std::function<std::string_view()> journal;  ///< a word of /openapi.json's schema Health
-    /// Why no calls should be sent to this node now, for people; "" = they may be sent.
-    std::function<std::string()> not_ready;
     /// When the certificate of the API ends; nullopt: there is none.
     std::function<std::optional<WallTime>()> certificate_expiry;
+    /// Why no calls should be sent to this node now, for people; "" = they may be sent.
+    std::function<std::string()> not_ready;
 
     std::shared_ptr<prometheus::Registry> metrics;
     std::string node;     ///< this node's name

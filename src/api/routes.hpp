@@ -38,6 +38,7 @@ void add_access_routes(Router& router, const ApiContext& context);
 void add_account_routes(Router& router, const ApiContext& context);
 void add_token_routes(Router& router, const ApiContext& context);
 void add_session_routes(Router& router, const ApiContext& context);
+void add_oidc_routes(Router& router, const ApiContext& context);
 void add_output_routes(Router& router, const ApiContext& context);
 void add_event_routes(Router& router, const ApiContext& context);
 void add_openapi_route(Router& router);

@@ -1,6 +1,7 @@
 #include "access/access_book.hpp"
 #include "api/access_changes.hpp"
 #include "api/routes.hpp"
+#include "api/session_cookies.hpp"
 #include "http/answer.hpp"
 
 #include <chrono>
@@ -10,24 +11,9 @@
 namespace peercron {
 namespace {
 
-/// Set-Cookie (RFC 6265bis): no script reads it, and no other site's page makes a browser send it.
-std::string cookie(const Call& call, std::string_view secret, std::chrono::seconds life)
-{
-    return fmt::format("{}={}; Path=/; Max-Age={}; HttpOnly; SameSite=Strict{}",
-                       call.is_https ? secure_session_cookie : session_cookie, secret, life.count(),
-                       call.is_https ? "; Secure" : "");
-}
-
 asio::awaitable<Response> sign_in(const ApiContext& context, const Call& call)
 {
-    if (!call.is_private && !context.plain_sign_in) {
-        throw HttpError(
-            http::status::forbidden,
-            "passwords are not taken over plain HTTP from another machine: give the node a "
-            "certificate ([tls] cert and key); or put a proxy with TLS in front, name it in [http] "
-            "trusted_proxies and let it send X-Forwarded-Proto; or, where nobody can read along, "
-            "set [http] plain_sign_in = true");
-    }
+    refuse_plain_sign_in(context, call);
     std::string name = call.params.text("name").value_or("");
     std::string password = call.params.text("password").value_or("");
     const AccessBook::NewSession session =
@@ -41,14 +27,14 @@ asio::awaitable<Response> sign_in(const ApiContext& context, const Call& call)
         json.end_object();
     });
     response.headers.emplace_back(http::field::set_cookie,
-                                  cookie(call, session.secret, Session::longest_life));
+                                  session_cookie_for(call, session.secret, Session::longest_life));
     co_return response;
 }
 
 /// Of a session that is over already, too, so that the browser forgets the cookie.
 asio::awaitable<Response> sign_out(const ApiContext& context, const Call& call)
 {
-    const std::string secret(shown_session(call.headers));
+    const std::string secret(shown_session(call.headers, call.is_https));
     const bool has_ended = !secret.empty() && co_await context.access.sign_out(secret);
     Response response = answer([has_ended](JsonWriter& json) {
         json.begin_object();
@@ -56,7 +42,7 @@ asio::awaitable<Response> sign_out(const ApiContext& context, const Call& call)
         json.end_object();
     });
     response.headers.emplace_back(http::field::set_cookie,
-                                  cookie(call, "", std::chrono::seconds(0)));
+                                  session_cookie_for(call, "", std::chrono::seconds(0)));
     co_return response;
 }
 

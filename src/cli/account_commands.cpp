@@ -43,16 +43,31 @@ std::string tags_text(const AnswerFields& fields)
     return tags.empty() ? "all" : tags;
 }
 
+/// By what the account is opened, and who that is at the provider.
+std::string opened_by(const AnswerFields& account)
+{
+    std::string ways = account.flag("has_password") ? "password" : "";
+    if (account.flag("sso")) ways += ways.empty() ? "provider" : ", provider";
+    const std::string identity = account.text("identity");
+    return identity.empty() ? ways : fmt::format("{} ({})", ways, identity);
+}
+
 std::string accounts_text(const json::array& accounts, const Screen& screen)
 {
-    Table table({{"NAME"}, {"ROLE"}, {"JOBS", false, true}, {"CREATED"}, {"LAST SIGN-IN"}});
+    Table table({{"NAME"},
+                 {"ROLE"},
+                 {"JOBS", false, true},
+                 {"CREATED"},
+                 {"LAST SIGN-IN"},
+                 {"BY", false, true}});
     for (const json::value& value : accounts) {
         const AnswerFields account(value);
         table.add({{account.text("name")},
                    {account.text("role")},
                    {tags_text(account)},
                    {local_time_text(account.millis("created_at"))},
-                   {local_time_text(account.millis("signed_in_at"))}});
+                   {local_time_text(account.millis("signed_in_at"))},
+                   {opened_by(account)}});
     }
     return table.empty() ? "there are no accounts; `peercron account add --help` shows how to add "
                            "one\n"
@@ -135,7 +150,9 @@ ExitStatus add_account(const AccountOptions& options)
     ApiClient client = make_client(options);
     json::object fields = options.fields;
     fields["name"] = options.name;
-    fields["password"] = read_password("Password of " + one_line(options.name));
+    if (!fields.contains("sso")) {
+        fields["password"] = read_password("Password of " + one_line(options.name));
+    }
     return tell_account(options, client.post("/account/add", fields), "added");
 }
 
@@ -144,7 +161,7 @@ ExitStatus set_account(const AccountOptions& options)
     json::object fields = options.fields;
     if (fields.empty() && !options.password) {
         throw Failure(ExitStatus::usage,
-                      "nothing to change: none of --role, --tags and --password was given");
+                      "nothing to change: none of --role, --tags, --sso and --password was given");
     }
     ApiClient client = make_client(options);
     fields["name"] = options.name;
@@ -256,10 +273,17 @@ void add_accounts(CLI::App& app, Action& chosen)
     CLI::App& add = add_api_command(account, chosen, "add", "Add an account", options, add_account);
     add_account_name(add, *options);
     add_rights(add, *options);
+    const std::function<void(std::int64_t)> allow_provider = [options](std::int64_t) {
+        options->fields["sso"] = true;
+    };
+    add.add_flag_function("--sso", allow_provider,
+                          "No password: the first person of this name whom the OpenID provider "
+                          "signs in has the account");
     add.footer(
         "Examples:\n"
         "  peercron account add ops --role owner\n"
         "  peercron account add ada --role operate --tags web < password-file\n"
+        "  peercron account add bob --role operate --sso\n"
         "The password is asked for, or is the first line of standard input.\n"
         "Without --role the account only reads.");
 
@@ -268,6 +292,14 @@ void add_accounts(CLI::App& app, Action& chosen)
         add_api_command(account, chosen, "set", "Change an account", options, set_account);
     add_account_name(set, *options);
     add_rights(set, *options);
+    const std::function<void(const std::string&)> set_sso = [options](const std::string& given) {
+        options->fields["sso"] = given == "on";
+    };
+    set.add_option_function("--sso", set_sso,
+                            "Whether the OpenID provider may sign in a person of this name; off "
+                            "lets go of the one who has, and ends the sessions")
+        ->type_name("on|off")
+        ->check(CLI::IsMember({"on", "off"}));
     set.add_flag("--password", options->password,
                  "Ask for a new password; sessions of this account end");
     set.footer("Example:\n  peercron account set ada --password");

@@ -189,6 +189,21 @@ struct Config {
         bool changing_gets = true;                 // [http] changing_gets
     } http;
 
+    struct Oidc {
+        std::string issuer;         // [oidc] issuer: "" = nobody signs in by a provider
+        std::string client_id;      // [oidc] client_id
+        std::string client_secret;  // [oidc] client_secret, client_secret_file; "" = it has none
+        std::string redirect_uri;   // [oidc] redirect_uri: ".../session/oidc/callback"
+        std::string name = "single sign-on";                   // [oidc] name: of the button
+        std::vector<std::string> scopes{"openid", "profile"};  // [oidc] scopes
+        std::string user_claim = "preferred_username";         // [oidc] user_claim
+        std::string groups_claim = "groups";                   // [oidc] groups_claim
+        std::vector<std::string> read_groups;                  // [oidc] read_groups
+        std::vector<std::string> operate_groups;               // [oidc] operate_groups
+        std::vector<std::string> admin_groups;                 // [oidc] admin_groups
+        std::vector<std::string> owner_groups;                 // [oidc] owner_groups
+    } oidc;
+
     struct Tls {
         enum class Min : std::uint8_t { tls_1_2, tls_1_3 };
         std::string cert;        // [tls] cert: "" = the API speaks plain HTTP

@@ -117,6 +117,32 @@ void check_proxies(const Config::Http& http, std::vector<Contradiction>& found)
                      "that people sign in to"});
 }
 
+void check_oidc(const Config::Oidc& oidc, std::vector<Contradiction>& found)
+{
+    const Config::Oidc defaults;
+    if (oidc.issuer.empty()) {
+        const std::array<std::pair<const char*, bool>, 6> keys{
+            {{"oidc.client_id", !oidc.client_id.empty()},
+             {"oidc.redirect_uri", !oidc.redirect_uri.empty()},
+             {"oidc.read_groups", !oidc.read_groups.empty()},
+             {"oidc.operate_groups", !oidc.operate_groups.empty()},
+             {"oidc.admin_groups", !oidc.admin_groups.empty()},
+             {"oidc.owner_groups", !oidc.owner_groups.empty()}}};
+        for (const auto& [key, is_set] : keys) {
+            if (is_set) found.push_back({key, "it is of no use without oidc.issuer"});
+        }
+        return;
+    }
+    const auto need = [&found](const char* key, const std::string& value, const char* what) {
+        if (value.empty())
+            found.push_back({key, std::string("oidc.issuer is set, so expected ") + what});
+    };
+    need("oidc.client_id", oidc.client_id, "the id under which the provider knows peercron");
+    need("oidc.redirect_uri", oidc.redirect_uri,
+         "the address of this API as browsers know it, ending in /session/oidc/callback, which the "
+         "provider has to know, too");
+}
+
 void check_labels(const std::vector<std::string>& labels, std::vector<Contradiction>& found)
 {
     constexpr std::size_t most = 32;
@@ -165,6 +191,7 @@ std::vector<Contradiction> contradictions(const Config& config)
     check_ports(config, found);
     check_labels(config.node.labels, found);
     check_proxies(config.http, found);
+    check_oidc(config.oidc, found);
     return found;
 }
 

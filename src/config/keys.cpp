@@ -26,6 +26,26 @@ bool is_plain(const std::string& text, std::string_view forbidden)
            std::all_of(text.begin(), text.end(), allowed);
 }
 
+/// Whether it is "https://HOST…", or "http://" and this machine, where nobody reads along.
+bool is_private_url(const std::string& text)
+{
+    constexpr std::string_view https = "https://";
+    constexpr std::string_view http = "http://";
+    constexpr std::size_t longest = 255;
+    const auto is_good = [](char c) { return c > ' ' && c < '\x7f' && c != '"' && c != '\\'; };
+    if (text.size() > longest || !std::ranges::all_of(text, is_good)) return false;
+    if (text.find_first_of("?#@") != text.npos) return false;
+    if (text.starts_with(https)) {
+        return text.size() > https.size() && text[https.size()] != '/';
+    }
+    if (!text.starts_with(http)) return false;
+    std::string host = text.substr(http.size(), text.find('/', http.size()) - http.size());
+    if (host == "localhost" || host.starts_with("localhost:")) return true;
+    if (host.rfind(':') == host.npos || host.ends_with(']')) host += ":80";
+    const auto endpoint = parse_endpoint(host);
+    return endpoint && endpoint->kind == HostKind::loopback;
+}
+
 std::optional<HostKind> kind_of(const std::string& address)
 {
     const auto endpoint = parse_endpoint(address);
@@ -38,6 +58,49 @@ std::optional<HostKind> kind_of(const std::string& address)
 std::optional<std::string> any_text(const std::string&)
 {
     return std::nullopt;
+}
+
+std::optional<std::string> issuer_or_none(const std::string& text)
+{
+    if (text.empty() || is_private_url(text)) return std::nullopt;
+    return R"(the issuer of an OpenID provider, as the provider writes it, such as )"
+           R"("https://id.example/realms/main" (http:// for this machine alone), or "")";
+}
+
+std::optional<std::string> redirect_uri_or_none(const std::string& text)
+{
+    if (text.empty()) return std::nullopt;
+    constexpr std::string_view path = "/session/oidc/callback";
+    if (is_private_url(text) && text.ends_with(path)) return std::nullopt;
+    return R"(the address at which browsers reach this node, with that path, such as )"
+           R"("https://cron.example/session/oidc/callback" (http:// for this machine alone), or "")";
+}
+
+std::optional<std::string> button(const std::string& text)
+{
+    const auto is_control = [](char c) { return static_cast<unsigned char>(c) < ' '; };
+    if (!text.empty() && text.size() <= longest_name && std::ranges::none_of(text, is_control)) {
+        return std::nullopt;
+    }
+    return R"(what people call the provider, such as "Keycloak")";
+}
+
+std::optional<std::string> scope(const std::string& text)
+{
+    if (is_plain(text, "\"\\")) return std::nullopt;
+    return R"(a scope that the provider knows, such as "groups")";
+}
+
+std::optional<std::string> claim(const std::string& text)
+{
+    if (is_plain(text, "\"\\")) return std::nullopt;
+    return R"(the name of a claim, such as "preferred_username")";
+}
+
+std::optional<std::string> group(const std::string& text)
+{
+    if (!text.empty() && text.size() <= 255) return std::nullopt;
+    return R"(a group, as the provider writes it in the claim, such as "cron-admins")";
 }
 
 std::optional<std::string> data_dir(const std::string& text)

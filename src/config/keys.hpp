@@ -27,6 +27,12 @@ std::optional<std::string> user_or_group(const std::string& text);
 std::optional<std::string> header_or_none(const std::string& text);
 std::optional<std::string> socket_or_none(const std::string& text);
 std::optional<std::string> any_text(const std::string& text);
+std::optional<std::string> issuer_or_none(const std::string& text);
+std::optional<std::string> redirect_uri_or_none(const std::string& text);
+std::optional<std::string> button(const std::string& text);
+std::optional<std::string> scope(const std::string& text);
+std::optional<std::string> claim(const std::string& text);
+std::optional<std::string> group(const std::string& text);
 std::optional<std::string> host(const std::string& text);
 std::optional<std::string> consul_address(const std::string& text);
 std::optional<std::string> announced_address(const std::string& text);
@@ -214,6 +220,20 @@ void visit(C& config, Visitor& visitor)
     visitor.key("tls.key", config.tls.key, Text{file_or_none});
     visitor.key("tls.client_ca", config.tls.client_ca, Text{file_or_none});
     visitor.key("tls.min", config.tls.min, Choice<Config::Tls::Min>{tls_versions});
+
+    visitor.key("oidc.issuer", config.oidc.issuer, Text{issuer_or_none});
+    visitor.key("oidc.client_id", config.oidc.client_id, Text{any_text});
+    visitor.key("oidc.client_secret", config.oidc.client_secret,
+                Secret{0, "oidc.client_secret_file"});
+    visitor.key("oidc.redirect_uri", config.oidc.redirect_uri, Text{redirect_uri_or_none});
+    visitor.key("oidc.name", config.oidc.name, Text{button});
+    visitor.key("oidc.scopes", config.oidc.scopes, Texts{scope});
+    visitor.key("oidc.user_claim", config.oidc.user_claim, Text{claim});
+    visitor.key("oidc.groups_claim", config.oidc.groups_claim, Text{claim});
+    visitor.key("oidc.read_groups", config.oidc.read_groups, Texts{group});
+    visitor.key("oidc.operate_groups", config.oidc.operate_groups, Texts{group});
+    visitor.key("oidc.admin_groups", config.oidc.admin_groups, Texts{group});
+    visitor.key("oidc.owner_groups", config.oidc.owner_groups, Texts{group});
 
     visitor.key("http.anonymous", config.http.anonymous, Text{role_or_none});
     visitor.key("http.allow_anonymous", config.http.allow_anonymous, Flag{});

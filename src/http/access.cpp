@@ -195,7 +195,7 @@ asio::awaitable<std::optional<Caller>> Access::identify(const Request& request) 
     }
     const std::string_view user = user_of_proxy(request);
     if (!user.empty()) co_return co_await find_user(request, std::string(user));
-    const std::string_view session = shown_session(request.message);
+    const std::string_view session = shown_session(request.message, is_https(request));
     if (session.empty() || !directory_.find_session) co_return std::nullopt;
     co_return co_await directory_.find_session(std::string(session));
 }
@@ -271,7 +271,7 @@ void Access::refuse_anonymous(const Request& request, Role needed) const
         "root and [http] local_admins need neither: `peercron` calls by the node's "
         "socket",
         to_string(needed));
-    if (!shown_session(request.message).empty()) {
+    if (!shown_session(request.message, is_https(request)).empty()) {
         why = "the session is over, or not known: sign in again";
     }
     if (!shown_token(request).empty()) {
@@ -339,23 +339,26 @@ const Access::KnownToken* Access::find(std::string_view secret) const
     return found;
 }
 
-std::string_view shown_session(const http::fields& headers)
+std::string_view shown_cookie(const http::fields& headers, std::string_view name)
 {
     const auto field = headers[http::field::cookie];
     std::string_view cookies(field.data(), field.size());
-    std::string_view found;
     while (!cookies.empty()) {
         const auto semicolon = cookies.find(';');
         const std::string_view one = trim(cookies.substr(0, semicolon));
         const auto equals = one.find('=');
-        const std::string_view name = one.substr(0, equals);
-        const bool has_value = equals != std::string_view::npos;
-        if (has_value && name == secure_session_cookie) return one.substr(equals + 1);
-        if (has_value && name == session_cookie) found = one.substr(equals + 1);
+        if (equals != std::string_view::npos && one.substr(0, equals) == name) {
+            return one.substr(equals + 1);
+        }
         if (semicolon == std::string_view::npos) break;
         cookies.remove_prefix(semicolon + 1);
     }
-    return found;
+    return {};
+}
+
+std::string_view shown_session(const http::fields& headers, bool is_https)
+{
+    return shown_cookie(headers, is_https ? secure_session_cookie : session_cookie);
 }
 
 void refuse_forged(const Request& request)

@@ -174,8 +174,12 @@ private:
 inline constexpr std::string_view secure_session_cookie = "__Host-peercron";
 inline constexpr std::string_view session_cookie = "peercron";
 
-/// The secret of the session in the request's cookies, "" when there is none.
-std::string_view shown_session(const http::fields& headers);
+/// The value of a cookie of the request, "" when there is none.
+std::string_view shown_cookie(const http::fields& headers, std::string_view name);
+
+/// The secret of the session in the request's cookies, "" when there is none. Under https only the
+/// cookie that no neighbouring host, and nothing over plain HTTP, can set.
+std::string_view shown_session(const http::fields& headers, bool is_https);
 
 /// Refuses a request that a browser sends for anything but a page of this address. GETs that change
 /// something exist for old clients, so even the address of an image, or a link in a mail, could

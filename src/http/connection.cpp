@@ -72,7 +72,13 @@ http::response_header<> head_of(const Response& response, unsigned version)
     head.set("X-Content-Type-Options", "nosniff");
     head.set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
     head.set("Referrer-Policy", "no-referrer");
-    for (const auto& [name, value] : response.headers) head.set(name, value);
+    for (const auto& [name, value] : response.headers) {
+        // Of these there may be several.
+        if (name == http::field::set_cookie)
+            head.insert(name, value);
+        else
+            head.set(name, value);
+    }
     for (const auto& [name, value] : response.own_headers) head.set(name, value);
     return head;
 }

@@ -1,5 +1,6 @@
 #include "insight/badge.hpp"
 
+#include "base/markup.hpp"
 #include "base/utf8.hpp"
 
 #include <spdlog/fmt/fmt.h>
@@ -10,30 +11,6 @@ namespace peercron {
 namespace {
 
 constexpr std::size_t longest_text = 60;
-
-std::string escaped(std::string_view text)
-{
-    std::string out;
-    for (const char c : text) {
-        switch (c) {
-            case '&':
-                out += "&amp;";
-                break;
-            case '<':
-                out += "&lt;";
-                break;
-            case '>':
-                out += "&gt;";
-                break;
-            case '"':
-                out += "&quot;";
-                break;
-            default:
-                out += static_cast<unsigned char>(c) < 0x20U ? ' ' : c;
-        }
-    }
-    return out;
-}
 
 /// About what a text takes, in pixels: characters outside ASCII are wide.
 std::size_t width_of(std::string_view text)
@@ -62,7 +39,7 @@ std::string badge(std::string_view name, std::string_view word, std::string_view
         R"(<g fill="#fff" font-family="Verdana,DejaVu Sans,sans-serif" font-size="11")"
         R"( text-anchor="middle"><text x="{6}" y="14">{3}</text>)"
         R"(<text x="{7}" y="14">{4}</text></g></svg>)",
-        left + right, left, right, escaped(name), escaped(word), colour, left / 2,
+        left + right, left, right, escape_markup(name), escape_markup(word), colour, left / 2,
         left + right / 2);
 }
 

@@ -12,11 +12,14 @@
 
 namespace peercron {
 
-/// A person who signs in with a password.
+/// A person who signs in, with a password or by the OpenID provider.
 struct UserAccount {
     std::int64_t id = 0;
     std::string name;
-    std::string password;  ///< its hash, as crypt(5) writes it
+    std::string password;  ///< its hash, as crypt(5) writes it; "" = none opens it
+    bool sso = false;      ///< the provider may sign this person in
+    /// Who it is at the provider: "SUBJECT ISSUER"; "" = nobody has signed in yet.
+    std::string identity;
     Role role = Role::read;
     std::vector<std::string> tags;  ///< only jobs that have one of these; empty = all jobs
     WallTime created_at{};

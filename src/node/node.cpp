@@ -262,6 +262,7 @@ public:
           budget_(io_, config.http.max_memory),
           streams_(max_streams(config)),
           access_(access_store_, clock_, http_tasks_),
+          oidc_(make_oidc_provider()),
           api_context_(api_context()),
           api_(make_api_router(api_context_)),
           operations_(make_operations_router(api_context_)),
@@ -485,6 +486,13 @@ private:
         return [this](const Job& job) { return executor_.refusal(job, job.command); };
     }
 
+    std::unique_ptr<OidcProvider> make_oidc_provider()
+    {
+        auto settings = oidc_settings(config_);
+        if (!settings) return nullptr;
+        return std::make_unique<OidcProvider>(http_client_, clock_, *std::move(settings));
+    }
+
     ApiContext api_context()
     {
         return ApiContext{
@@ -495,6 +503,7 @@ private:
             .streams = streams_,
             .tasks = http_tasks_,
             .access = access_,
+            .oidc = oidc_.get(),
             .announce =
                 [this](std::vector<JobId> jobs) { return agent_.announce(std::move(jobs)); },
             .run_now = [this](JobId job,
@@ -523,6 +532,7 @@ private:
             .store_trouble = [this] { return store_trouble(); },
             .clock_state = [this] { return dispatcher_.clock(); },
             .journal = [this] { return to_string(journal_.state()); },
+            .certificate_expiry = [this] { return certificate_.expiry(); },
             .not_ready = [this] { return not_ready(); },
             .metrics = metrics_,
             .node = config_.node_name(),
@@ -532,7 +542,6 @@ private:
             .plain_sign_in = config_.http.plain_sign_in,
             .changing_gets = config_.http.changing_gets,
         };
-            .certificate_expiry = [this] { return certificate_.expiry(); },
     }
 
     JobNews job_news(std::uint64_t after) const
@@ -925,6 +934,7 @@ private:
     Budget budget_;         ///< of the API's long bodies and answers
     Streams streams_;
     AccessBook access_;
+    std::unique_ptr<OidcProvider> oidc_;  ///< nullptr: nobody signs in by one
     ApiContext api_context_;
     Router api_;
     Router operations_;

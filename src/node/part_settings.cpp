@@ -130,6 +130,24 @@ HttpClientSettings http_client_settings(const Config& config, const std::string&
     return settings;
 }
 
+std::optional<OidcSettings> oidc_settings(const Config& config)
+{
+    const Config::Oidc& given = config.oidc;
+    if (given.issuer.empty()) return std::nullopt;
+    OidcSettings settings;
+    settings.issuer = given.issuer;
+    settings.client_id = given.client_id;
+    settings.client_secret = given.client_secret;
+    settings.redirect_uri = given.redirect_uri;
+    settings.name = given.name;
+    settings.scopes = given.scopes;
+    settings.user_claim = given.user_claim;
+    settings.groups_claim = given.groups_claim;
+    settings.groups = {given.read_groups, given.operate_groups, given.admin_groups,
+                       given.owner_groups};
+    return settings;
+}
+
 NoticeDefaults notice_defaults(const Config& config)
 {
     NoticeDefaults defaults;

@@ -10,6 +10,7 @@
 #include "http_client/http_client.hpp"
 #include "notify/cluster_rules.hpp"
 #include "notify/notice_rules.hpp"
+#include "oidc/oidc_provider.hpp"
 
 #include <sys/resource.h>
 
@@ -34,6 +35,9 @@ ExecSettings exec_settings(const Config& config, const std::string& version,
                            const std::optional<rlimit>& open_files);
 
 HttpClientSettings http_client_settings(const Config& config, const std::string& version);
+
+/// By whom people sign in, besides by passwords; nullopt: by nobody.
+std::optional<OidcSettings> oidc_settings(const Config& config);
 
 NoticeDefaults notice_defaults(const Config& config);
 ClusterNotices cluster_notices(const Config& config);

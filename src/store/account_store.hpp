@@ -48,9 +48,16 @@ public:
     virtual std::optional<UserAccount> find_account(const std::string& name) = 0;
     /// Under a new id. Throws NameTaken.
     virtual UserAccount add_account(const UserAccount& account) = 0;
-    /// Replaces password, role and tags of the one with this id, and ends its sessions when the
-    /// password is another one; false: there is none.
+    /// Replaces all but the name of the one with this id, and ends its sessions when the password,
+    /// or what the provider has to do with it, is different; false: there is none.
     virtual bool update_account(const UserAccount& account) = 0;
+    /// That of a person at the OpenID provider.
+    virtual std::optional<UserAccount> find_account_of(const std::string& identity) = 0;
+    /// Has the account belong to the person at the provider from now on. False: it is not one that
+    /// the provider may sign in, or somebody else's.
+    virtual bool bind_account(std::int64_t id, const std::string& identity) = 0;
+    /// Changes nothing else, whatever somebody changes meanwhile.
+    virtual void set_role(std::int64_t id, Role role) = 0;
     /// With its sessions; false: there was none.
     virtual bool delete_account(std::int64_t id) = 0;
 

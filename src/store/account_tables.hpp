@@ -41,25 +41,48 @@ public:
     std::int64_t add_account(const UserAccount& account)
     {
         tables_.execute(
-            fmt::format("INSERT INTO account (name, password, role, tags, created_at, signed_in_at)"
-                        " VALUES ({},{},'{}',{},{},{})",
-                        tables_.quote(account.name), tables_.quote(account.password),
-                        to_string(account.role), tables_.quote(join_words(account.tags)),
-                        to_unix_millis(account.created_at), literal(account.signed_in_at)));
+            fmt::format("INSERT INTO account (name, password, sso, identity, role, tags,"
+                        " created_at, signed_in_at) VALUES ({},{},{:d},{},'{}',{},{},{})",
+                        tables_.quote(account.name), tables_.quote(account.password), account.sso,
+                        tables_.quote(account.identity), to_string(account.role),
+                        tables_.quote(join_words(account.tags)), to_unix_millis(account.created_at),
+                        literal(account.signed_in_at)));
         return tables_.last_insert_id();
     }
 
     bool update_account(const UserAccount& account)
     {
         const std::string password = tables_.quote(account.password);
-        tables_.execute(
-            fmt::format("DELETE FROM session WHERE account_id = {0} AND EXISTS"
-                        " (SELECT 1 FROM account WHERE id = {0} AND password <> {1})",
-                        account.id, password));
+        const std::string identity = tables_.quote(account.identity);
+        tables_.execute(fmt::format(
+            "DELETE FROM session WHERE account_id = {0} AND EXISTS (SELECT 1 FROM account"
+            " WHERE id = {0} AND (password <> {1} OR sso <> {2:d} OR identity <> {3}))",
+            account.id, password, account.sso, identity));
         return tables_.execute(fmt::format(
-                   "UPDATE account SET password = {}, role = '{}', tags = {} WHERE id = {}",
-                   password, to_string(account.role), tables_.quote(join_words(account.tags)),
-                   account.id)) > 0;
+                   "UPDATE account SET password = {}, sso = {:d}, identity = {}, role = '{}',"
+                   " tags = {} WHERE id = {}",
+                   password, account.sso, identity, to_string(account.role),
+                   tables_.quote(join_words(account.tags)), account.id)) > 0;
+    }
+
+    std::optional<UserAccount> find_account_of(const std::string& identity)
+    {
+        return only(read_accounts("WHERE sso = 1 AND identity <> '' AND identity = " +
+                                  tables_.quote(identity)));
+    }
+
+    bool bind_account(std::int64_t id, const std::string& identity)
+    {
+        const std::string quoted = tables_.quote(identity);
+        return tables_.execute(fmt::format("UPDATE account SET identity = {0} WHERE id = {1}"
+                                           " AND sso = 1 AND identity IN ('', {0})",
+                                           quoted, id)) > 0;
+    }
+
+    void set_role(std::int64_t id, Role role)
+    {
+        tables_.execute(
+            fmt::format("UPDATE account SET role = '{}' WHERE id = {}", to_string(role), id));
     }
 
     bool delete_account(std::int64_t id)
@@ -216,7 +239,8 @@ private:
     {
         std::vector<UserAccount> found;
         auto rows = tables_.query(
-            "SELECT id, name, password, role, tags, created_at, signed_in_at FROM account " +
+            "SELECT id, name, password, role, tags, created_at, signed_in_at, sso, identity"
+            " FROM account " +
             condition);
         while (rows.next()) {
             UserAccount account;
@@ -227,6 +251,8 @@ private:
             account.tags = split_words(rows.text(4));
             account.created_at = from_unix_millis(rows.integer(5));
             account.signed_in_at = time_or_null(rows, 6);
+            account.sso = rows.integer(7) != 0;
+            account.identity = rows.text(8);
             found.push_back(std::move(account));
         }
         return found;

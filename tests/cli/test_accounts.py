@@ -6,8 +6,9 @@ import pytest
 from command_line import check_golden, on_terminal, peercron, transcript
 
 PASSWORD = "correct horse battery"
-OPS = {"name": "ops", "role": "owner", "tags": [], "created_at": 1795219200000, "signed_in_at": 1795222800000}
-ADA = {"name": "ada", "role": "operate", "tags": ["web", "daily"], "created_at": 1795219200000, "signed_in_at": None}
+OPS = {"name": "ops", "role": "owner", "tags": [], "has_password": True, "sso": False, "identity": "", "created_at": 1795219200000, "signed_in_at": 1795222800000}
+ADA = {"name": "ada", "role": "operate", "tags": ["web", "daily"], "has_password": True, "sso": True,
+       "identity": "17 https://id.example", "created_at": 1795219200000, "signed_in_at": None}
 TOKENS = [
     {"name": "ci", "role": "read", "tags": [], "created_at": 1795219200000, "created_by": "ops at 10.0.0.7",
      "expires_at": None, "used_at": 1795222800000},
@@ -61,6 +62,16 @@ def test_a_password_comes_from_standard_input_and_goes_into_the_body(node):
     done = peercron("account", "set", "ada", "--password", url=node.url, text=PASSWORD + "\n")
     assert done.returncode == 0 and node.asked[-1].body == {"name": "ada", "password": PASSWORD}, done
     assert peercron("account", "set", "ada", url=node.url).returncode == 2
+
+
+def test_an_account_for_single_sign_on_is_made_without_a_password(node):
+    done = peercron("account", "add", "ada", "--role", "operate", "--sso", url=node.url)
+    assert done.returncode == 0 and node.asked[-1].body == {"name": "ada", "role": "operate", "sso": True}, done
+    for given, sent in (("on", True), ("off", False)):
+        done = peercron("account", "set", "ada", "--sso", given, url=node.url)
+        assert done.returncode == 0 and node.asked[-1].body == {"name": "ada", "sso": sent}, done
+    done = peercron("account", "set", "ada", "--sso", "maybe", url=node.url)
+    assert done.returncode == 2 and "on" in done.stderr, done
 
 
 @pytest.mark.parametrize("second, status", [(PASSWORD, 0), ("another one", 2)])

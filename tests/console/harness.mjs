@@ -21,7 +21,7 @@ const axeSource = await readFile(require.resolve('axe-core/axe.min.js'), 'utf8')
 
 export const widths = [1440, 1024, 390];
 
-async function freePort() {
+export async function freePort() {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address();
@@ -57,12 +57,14 @@ export async function call(address, path, parameters, token) {
 
 /** A node that is alone, with a folder of its own. */
 export class Node {
+  /** @param configuration its text, or a function of the address */
   static async start(configuration = '') {
     const node = new Node();
     node.folder = await mkdtemp(join(tmpdir(), 'peercron-console-'));
     node.port = await freePort();
     node.address = `http://127.0.0.1:${node.port}/`;
-    await writeFile(join(node.folder, 'peercron.toml'), configuration);
+    const text = typeof configuration === 'function' ? await configuration(node.address) : configuration;
+    await writeFile(join(node.folder, 'peercron.toml'), text);
     await node.resume();
     return node;
   }

@@ -88,6 +88,8 @@ export const deleteToken = (name: string) => post<answers.Token>('token/delete',
 export const accessEvents = (params: Params) => ifKnown(get<answers.List<answers.AccessEvent>>('access/list', params));
 
 export const signIn = (name: string, password: string) => post<{ name: string }>('session/sign-in', { name, password });
+export const signInMethods = () => ifKnown(get<{ oidc: string | null }>('session/methods'));
+export const startOidc = () => post<{ url: string }>('session/oidc/start');
 export const signOut = () => post<{ signed_out: boolean }>('session/sign-out');
 
 export const channels = () => ifKnown(get<answers.Channel[]>('channel/list'));

@@ -276,6 +276,7 @@ export interface Health {
   journal: string;
   clock: string;
   time_zone: string;
+  certificate_expires_at?: number | null; // of the node that answers; null: it has none
   paused?: string;
 }
 
@@ -426,6 +427,9 @@ export interface Account {
   name: string;
   role: string;
   tags: string[];
+  has_password?: boolean; // an older node does not say it; nor the next two
+  sso?: boolean;
+  identity?: string; // who it is at the OpenID provider; '': nobody yet
   created_at: number;
   signed_in_at: number | null;
 }

@@ -1,6 +1,6 @@
 import { clusterHealth, clusterNodes, isAlone, lastAnswer } from '../store/health';
 import { now } from '../store/clock';
-import { elapsed, t } from '../store/language';
+import { elapsed, inTime, t } from '../store/language';
 import { href } from '../store/route';
 import { clock } from '../rules/times';
 import { listZone } from '../store/zone';
@@ -22,6 +22,19 @@ function Banner(props: { warns?: boolean; title: string; children?: ComponentChi
         </a>
       )}
     </div>
+  );
+}
+
+const soon = 14 * 86_400_000;
+
+/** A browser that has come here took the certificate; later ones may not. */
+function ExpiringCertificate({ at, node }: { at: number; node: string }) {
+  const left = at - now.value;
+  if (left > soon) return null;
+  return (
+    <Banner warns={left > 0} title={left > 0 ? t('certificateExpires', { node, when: inTime(left) }) : t('certificateExpired', { node })}>
+      {t('certificateMeans')}
+    </Banner>
   );
 }
 
@@ -61,6 +74,7 @@ export function Banners() {
           {health.paused}
         </Banner>
       )}
+      {health.certificate_expires_at && <ExpiringCertificate at={health.certificate_expires_at} node={health.node} />}
       {health.clock !== 'ok' && (
         <Banner warns title={t('clockOff', { node: health.node })} to={toNodes}>
           {health.clock}

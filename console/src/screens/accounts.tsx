@@ -57,15 +57,37 @@ type Done = () => Promise<void>;
 /** Without accounts and tokens everybody is anonymous; the first one ends that. */
 const isFirst = () => caller.value?.proof === 'none';
 
-function askNewAccount(done: Done): void {
+/** Whether the provider may sign the person in. */
+const ssoFlag = (initial: boolean): Entry => ({
+  name: 'sso',
+  label: t('sso'),
+  kind: 'flag',
+  initial: initial ? '1' : '',
+  help: t('ssoMeans'),
+});
+
+/** How an account is opened; an older node does not say it. */
+function SignsIn({ account }: { account: Account }) {
+  const ways = [account.has_password && t('byPassword'), account.sso && t('byProvider')].filter(Boolean);
+  return (
+    <td class="dim" data-l={t('signsIn')} title={account.identity || undefined}>
+      {ways.join(', ')}
+    </td>
+  );
+}
+
+function askNewAccount(hasProvider: boolean, done: Done): void {
   const role = isFirst() ? 'owner' : 'read';
+  const help = hasProvider ? t('noPasswordWithSso') : t('passwordMeans');
   const fields = [
     { name: 'name', label: t('name') },
-    { name: 'password', label: t('password'), kind: 'password', help: t('passwordMeans') } satisfies Entry,
+    { name: 'password', label: t('password'), kind: 'password', help } satisfies Entry,
     ...roleAndTags(role, []),
+    ...(hasProvider ? [ssoFlag(false)] : []),
   ];
-  const act = async (values: Values) => {
-    await calls.addAccount(values);
+  const act = async ({ sso, password, ...values }: Values) => {
+    const isOpen = sso === '1';
+    await calls.addAccount({ ...values, ...(isOpen ? { sso: 1 } : {}), ...(isOpen && password === '' ? {} : { password }) });
     await done();
   };
   asked.value = (
@@ -75,13 +97,15 @@ function askNewAccount(done: Done): void {
   );
 }
 
-function askChangeAccount(account: Account, done: Done): void {
+function askChangeAccount(account: Account, hasProvider: boolean, done: Done): void {
   const fields = [
     ...roleAndTags(account.role, account.tags),
     { name: 'password', label: t('newPassword'), kind: 'password', help: t('passwordStays') } satisfies Entry,
+    ...(hasProvider || account.sso ? [ssoFlag(account.sso ?? false)] : []),
   ];
-  const act = async ({ password, ...values }: Values) => {
-    await calls.updateAccount({ ...values, name: account.name, ...(password ? { password } : {}) });
+  const act = async ({ password, sso, ...values }: Values) => {
+    const isOpen = sso === undefined ? {} : { sso: sso === '1' ? 1 : 0 };
+    await calls.updateAccount({ ...values, ...isOpen, name: account.name, ...(password ? { password } : {}) });
     await done();
   };
   asked.value = <Ask title={t('changeAccount', { name: account.name })} action={t('save')} fields={withMeaning(fields, account.role)} act={act} />;
@@ -113,11 +137,15 @@ export function askPassword(): void {
 }
 
 export function Accounts() {
-  const resource = useResource(async () => ({ list: counted('accounts', await calls.accounts()) }), 'accounts');
+  const resource = useResource(async () => {
+    const [accounts, methods] = await Promise.all([calls.accounts(), calls.signInMethods()]);
+    return { list: counted('accounts', accounts), hasProvider: (methods?.oidc ?? null) !== null };
+  }, 'accounts');
   const list = resource.data.value?.list;
+  const hasProvider = resource.data.value?.hasProvider ?? false;
   if (!list) return <Trouble of={resource} />;
   return (
-    <Section id="accounts" title={t('accounts')} action={t('newAccount')} ask={() => askNewAccount(resource.reload)}>
+    <Section id="accounts" title={t('accounts')} action={t('newAccount')} ask={() => askNewAccount(hasProvider, resource.reload)}>
       <Trouble of={resource} />
       {list.length === 0 ? (
         <>
@@ -125,18 +153,23 @@ export function Accounts() {
           <Command label={t('accounts')}>peercron account add ops --role owner</Command>
         </>
       ) : (
-        <ListTable caption={t('accounts')} heads={[t('account'), t('role'), t('jobs'), numeric(t('lastSignIn'))]} acts>
+        <ListTable
+          caption={t('accounts')}
+          heads={[t('account'), t('role'), t('jobs'), t('signsIn'), numeric(t('lastSignIn'))]}
+          acts
+        >
           {list.map((account) => (
             <tr key={account.name}>
               <td class="name">{account.name}</td>
               <td>{account.role}</td>
               <Tags tags={account.tags} />
+              <SignsIn account={account} />
               <td class="num push" data-l={t('lastSignIn')}>{when(account.signed_in_at)}</td>
               <td class="act">
                 <Menu
                   name={account.name}
                   items={[
-                    { label: t('change…'), act: () => askChangeAccount(account, resource.reload) },
+                    { label: t('change…'), act: () => askChangeAccount(account, hasProvider, resource.reload) },
                     { label: t('delete…'), act: () => askDeleteAccount(account, resource.reload) },
                   ]}
                 />

@@ -11,8 +11,9 @@ import { State } from '../parts/state';
 import { DatedTime } from '../parts/time';
 import { inWholeCells, outline, ran, spread } from '../rules/cells';
 import { lookOf, type Look } from '../rules/states';
+import { wholeMoment } from '../rules/times';
 import { clusterHealth } from '../store/health';
-import { elapsed, grouped, t, tx } from '../store/language';
+import { calendar, elapsed, grouped, t, tx } from '../store/language';
 import { now } from '../store/clock';
 import { useResource } from '../store/resource';
 import { hereWith, route, runHref } from '../store/route';
@@ -258,6 +259,12 @@ function StoreAndElection({ of, health }: { of: Nodes; health: Health }) {
         <dd>{health.clock === 'ok' ? t('clockOk') : health.clock}</dd>
         <dt>{t('timeZone')}</dt>
         <dd>{health.time_zone}</dd>
+        {health.certificate_expires_at && (
+          <>
+            <dt>{t('certificate')}</dt>
+            <dd>{t('untilTime', { time: wholeMoment(health.certificate_expires_at, listZone.value, calendar()) })}</dd>
+          </>
+        )}
       </dl>
     </section>
   );

@@ -1,4 +1,5 @@
 import { useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
 
 import { ApiError } from '../api/client';
 import * as calls from '../api/calls';
@@ -7,6 +8,7 @@ import { explanation } from '../parts/page';
 import { askWhoCalls } from '../store/health';
 import { tell } from '../store/live';
 import { t } from '../store/language';
+import { comeBackHere } from '../store/route';
 import { askAgain, letIn, useToken } from '../store/session';
 
 /** By name and password, which begin a session; or by a token, which is kept in this tab's memory alone. */
@@ -15,6 +17,23 @@ export function SignIn() {
   const name = useSignal('');
   const password = useSignal('');
   const error = useSignal('');
+  const provider = useSignal<string | null>(null);
+  useEffect(() => {
+    calls.signInMethods().then(
+      (methods) => (provider.value = methods?.oidc ?? null),
+      () => undefined, // there is the password
+    );
+  }, []);
+  const leave = async () => {
+    try {
+      const { url } = await calls.startOidc();
+      comeBackHere();
+      location.assign(url);
+    } catch (failed) {
+      if (!(failed instanceof ApiError)) throw failed;
+      error.value = explanation(failed);
+    }
+  };
   const submit = async (event: Event) => {
     event.preventDefault();
     const isByToken = given.value.trim() !== '';
@@ -38,6 +57,13 @@ export function SignIn() {
           <Brand />
         </p>
         <h1>{t('signInTo', { host: location.host })}</h1>
+        {provider.value !== null && (
+          <div>
+            <button type="button" id="provider" class="first" onClick={() => void leave()}>
+              {t('signInBy', { name: provider.value })}
+            </button>
+          </div>
+        )}
         <form class="form" novalidate onSubmit={(event) => void submit(event)}>
           <div class="field">
             <label for="name">{t('name')}</label>
@@ -83,7 +109,7 @@ export function SignIn() {
             )}
           </div>
           <div>
-            <button type="submit" class="first">
+            <button type="submit" class={provider.value === null ? 'first' : undefined}>
               {t('signIn')} <kbd>⏎</kbd>
             </button>
           </div>

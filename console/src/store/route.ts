@@ -20,6 +20,8 @@ function readRoute(): Route {
   return { screen, name: decodeURIComponent(name), query: new URLSearchParams(location.search) };
 }
 
+const wanted = 'peercron.wanted';
+
 type Query = Record<string, string | number | undefined>;
 
 function withQuery(path: string, query: Query): string {
@@ -59,6 +61,21 @@ export function go(address: string, how: 'push' | 'replace' = 'push'): void {
   route.value = readRoute();
   if (how === 'push' && (before.screen !== route.value.screen || before.name !== route.value.name)) {
     window.scrollTo(0, 0);
+  }
+}
+
+/** Keeps the address for when the browser comes back to the first screen from a sign-in elsewhere. */
+export function comeBackHere(): void {
+  sessionStorage.setItem(wanted, location.pathname + location.search);
+}
+
+export function goWhereWanted(): void {
+  try {
+    const address = sessionStorage.getItem(wanted);
+    sessionStorage.removeItem(wanted);
+    if (address?.startsWith(base) && location.pathname === base) go(address, 'replace');
+  } catch {
+    // The browser keeps nothing for this page: it begins at the first screen.
   }
 }
 

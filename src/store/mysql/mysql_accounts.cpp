@@ -69,6 +69,30 @@ bool MysqlAccounts::update_account(const UserAccount& account)
     return session_.run("change an account", Repeats::safe, work);
 }
 
+std::optional<UserAccount> MysqlAccounts::find_account_of(const std::string& identity)
+{
+    const auto work = [&](MysqlConnection& connection) {
+        return account_tables(connection).find_account_of(identity);
+    };
+    return session_.run("read an account", Repeats::safe, work);
+}
+
+bool MysqlAccounts::bind_account(std::int64_t id, const std::string& identity)
+{
+    const auto work = [&](MysqlConnection& connection) {
+        return account_tables(connection).bind_account(id, identity);
+    };
+    return session_.run("change an account", Repeats::safe, work);
+}
+
+void MysqlAccounts::set_role(std::int64_t id, Role role)
+{
+    const auto work = [&](MysqlConnection& connection) {
+        account_tables(connection).set_role(id, role);
+    };
+    session_.run("change an account", Repeats::safe, work);
+}
+
 bool MysqlAccounts::delete_account(std::int64_t id)
 {
     const auto work = [&](MysqlConnection& connection) {

@@ -128,6 +128,40 @@ TEST_P(AccountStoreTest, SessionsEndWithAnotherPasswordAndWithTheAccount)
     EXPECT_FALSE(accounts().find_session("two"));
 }
 
+TEST_P(AccountStoreTest, AnAccountBelongsToTheFirstWhomTheProviderSignsIn)
+{
+    const std::string ada_there = "it's 17 https://id.example";
+    UserAccount ada = add_account("ada");
+    EXPECT_FALSE(accounts().bind_account(ada.id, ada_there)) << "it opens by its password alone";
+    ada.sso = true;
+    EXPECT_TRUE(accounts().update_account(ada));
+    EXPECT_FALSE(accounts().find_account_of("")) << "that of nobody yet";
+    EXPECT_FALSE(accounts().find_account_of(ada_there));
+    EXPECT_TRUE(accounts().bind_account(ada.id, ada_there));
+    EXPECT_TRUE(accounts().bind_account(ada.id, ada_there)) << "again, as it is";
+    EXPECT_FALSE(accounts().bind_account(ada.id, "IT'S 17 https://id.example"));
+    ada.identity = ada_there;
+    EXPECT_EQ(accounts().find_account_of(ada_there), ada);
+    EXPECT_FALSE(accounts().find_account_of("IT'S 17 https://id.example"));
+
+    UserAccount made;
+    made.name = "bob";
+    made.sso = true;
+    made.identity = "18 https://id.example";
+    made.created_at = t0;
+    made = accounts().add_account(made);
+    EXPECT_EQ(accounts().find_account_of("18 https://id.example"), made);
+
+    add_session("one", ada, t0);
+    accounts().set_role(ada.id, Role::admin);
+    EXPECT_EQ(accounts().find_session("one")->account.role, Role::admin) << "it goes on";
+    ada.sso = false;
+    ada.identity.clear();
+    EXPECT_TRUE(accounts().update_account(ada));
+    EXPECT_FALSE(accounts().find_session("one")) << "whoever the provider signed in is out";
+    EXPECT_FALSE(accounts().find_account_of(ada_there));
+}
+
 TEST_P(AccountStoreTest, SessionsThatAreOverGoWithTheNextOne)
 {
     const UserAccount ada = add_account("ada");

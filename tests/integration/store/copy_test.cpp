@@ -287,6 +287,8 @@ TEST(CopyTest, AccountsAndTokensComeAlongAndSessionsDoNot)
     UserAccount account;
     account.name = "ada";
     account.password = "$y$j9T$it's";
+    account.sso = true;
+    account.identity = "17 https://id.example";
     account.role = Role::owner;
     account.created_at = t0;
     AccessToken token;
@@ -305,6 +307,8 @@ TEST(CopyTest, AccountsAndTokensComeAlongAndSessionsDoNot)
     ASSERT_THAT(accounts, SizeIs(1));
     EXPECT_EQ(accounts[0].signed_in_at, t0);
     EXPECT_EQ(accounts[0].password, account.password);
+    EXPECT_TRUE(accounts[0].sso);
+    EXPECT_EQ(accounts[0].identity, account.identity);
     ASSERT_THAT(target->accounts().tokens(), SizeIs(1));
     EXPECT_EQ(target->accounts().tokens()[0].tags, token.tags);
     EXPECT_FALSE(target->accounts().find_session("secret"));

@@ -77,6 +77,9 @@ const std::vector<std::pair<std::string, std::string>> least_roles{
     {"/health/ready", "-"},
     {"/openapi.json", "-"},
     {"/session/sign-in", "-"},
+    {"/session/methods", "-"},
+    {"/session/oidc/start", "-"},
+    {"/session/oidc/callback", "-"},
     {"/session/sign-out", "-"},
     {"/access/me", "read"},
     {"/audit", "read"},
@@ -532,6 +535,91 @@ TEST_F(AccessApiTest, WithoutItsKeyTheHeaderOfAProxyMeansNothing)
     EXPECT_EQ(get("/cron/list", "X-Remote-User: ada\r\n").status, 401U);
 }
 
+TEST_F(AccessApiTest, UnderHttpsOnlyTheCookieThatNoOtherHostCanSetIsASession)
+{
+    const std::string cookie = sign_in_as("ada", "operate");
+    const std::string https = "X-Forwarded-Proto: https\r\n";
+    EXPECT_EQ(get("/access/me", cookie).status, 200U);
+    EXPECT_EQ(get("/access/me", https + cookie).status, 401U);
+    const std::string secret = cookie.substr(cookie.find('=') + 1);
+    EXPECT_EQ(get("/access/me", https + "Cookie: __Host-peercron=" + secret).status, 200U);
+    EXPECT_EQ(get("/access/me", "Cookie: __Host-peercron=" + secret).status, 401U);
+}
+
+// Accounts that the OpenID provider opens; the conversation with it: tests/cluster/test_oidc.py.
+
+TEST_F(AccessApiTest, AnAccountForSingleSignOnNeedsNoPasswordAndOpensByNone)
+{
+    const std::string owner = bearer(add_token("root", Role::owner)) + json;
+    const auto added =
+        request("POST", "/account/add", owner, R"({"name":"ada","role":"operate","sso":true})");
+    EXPECT_EQ(added.status, 200U) << added.body;
+    EXPECT_EQ(added.data().at("has_password"), false);
+    EXPECT_EQ(added.data().at("sso"), true);
+    EXPECT_EQ(sign_in("ada", "").status, 401U);
+    EXPECT_EQ(sign_in("ada", password).status, 401U);
+
+    tables_.accounts.front().identity = "17 https://id.example";
+    const auto kept =
+        request("POST", "/account/update", owner, R"({"name":"ada","sso":true,"role":"read"})");
+    EXPECT_EQ(kept.data().at("identity"), "17 https://id.example");
+    const auto freed = request("POST", "/account/update", owner, R"({"name":"ada","sso":false})");
+    EXPECT_EQ(freed.data().at("identity"), "");
+    EXPECT_EQ(freed.data().at("sso"), false);
+}
+
+TEST_F(AccessApiTest, APersonOfTheProviderHasOneAccountWhateverItsName)
+{
+    const auto sign_in_by_provider = [this](const std::string& subject, const std::string& name,
+                                            std::optional<Role> role) {
+        std::string outcome;
+        const auto go = [&]() -> asio::awaitable<void> {
+            AccessBook::ProviderPerson person{subject + " https://id.example", name, role};
+            try {
+                const auto session = co_await access_.sign_in(std::move(person), "::1");
+                outcome =
+                    fmt::format("{} {}", session.account.name, to_string(session.account.role));
+            } catch (const HttpError& refused) {
+                outcome =
+                    fmt::format("{} {}", static_cast<unsigned>(refused.status()), refused.what());
+            }
+        };
+        bool is_done = false;
+        asio::co_spawn(io_, go(), [&](const std::exception_ptr&) { is_done = true; });
+        while (!is_done) io_.run_one();
+        return outcome;
+    };
+    EXPECT_THAT(sign_in_by_provider("17", "ada", std::nullopt), HasSubstr("no account named"));
+    EXPECT_EQ(sign_in_by_provider("17", "ada", Role::admin), "ada admin");
+    EXPECT_EQ(sign_in_by_provider("17", "lovelace", Role::read), "ada read");
+    EXPECT_EQ(sign_in_by_provider("17", "ada", std::nullopt), "ada read") << "as it was";
+    EXPECT_THAT(sign_in_by_provider("18", "ada", Role::owner), HasSubstr("another person's"));
+    EXPECT_THAT(sign_in_by_provider("17", "ada\n", Role::owner), HasSubstr("403 name: given"));
+    tables_.accounts.front().tags = {"web"};
+    EXPECT_THAT(sign_in_by_provider("17", "ada", Role::owner), HasSubstr("cannot be"));
+    EXPECT_EQ(tables_.accounts.front().role, Role::read);
+    EXPECT_EQ(sign_in_by_provider("17", "ada", Role::operate), "ada operate");
+
+    UserAccount ops;
+    ops.id = 99;
+    ops.name = "ops";
+    ops.password = "$y$hash";
+    ops.role = Role::owner;
+    tables_.accounts.push_back(ops);
+    EXPECT_THAT(sign_in_by_provider("20", "ops", Role::read), HasSubstr("--sso on"));
+    EXPECT_EQ(tables_.accounts.back(), ops);
+}
+
+TEST_F(AccessApiTest, WithoutAProviderNobodySignsInByOne)
+{
+    EXPECT_EQ(get("/session/methods").data().at("oidc"), nullptr);
+    EXPECT_EQ(request("POST", "/session/oidc/start", same_origin).status, 404U);
+    const auto page = get("/session/oidc/callback?code=x&state=y");
+    EXPECT_EQ(page.status, 404U);
+    EXPECT_THAT(std::string(page.header("Content-Type")), HasSubstr("text/html"));
+    EXPECT_THAT(page.body, HasSubstr("[oidc] issuer"));
+}
+
 TEST_F(AccessApiTest, ATokenIsNoSessionAndASessionIsNoToken)
 {
     const std::string token = add_token("ops", Role::owner);
@@ -665,6 +753,18 @@ TEST_F(AccessApiTest, WhatHappenedIsListed)
     ASSERT_EQ(tables_.events.size(), 5U);
     EXPECT_EQ(tables_.events.back().what, "run now");
     EXPECT_EQ(tables_.events.back().who, "root");
+
+    const auto until = to_unix_millis(clock_.time + 1h) / 1000;
+    const std::string stop = fmt::format("/cron/stop/{}?until={}&reason=tests", job, until);
+    EXPECT_EQ(request("POST", stop, owner).status, 200U);
+    for (int i = 0; i < 100 && tables_.events.size() < 6; ++i) get("/health");
+    ASSERT_EQ(tables_.events.size(), 6U);
+    EXPECT_EQ(tables_.events.back().what, "paused");
+    EXPECT_THAT(tables_.events.back().detail, AllOf(HasSubstr(job), HasSubstr("(tests)")));
+    EXPECT_EQ(request("POST", "/cron/start/" + job, owner).status, 200U);
+    for (int i = 0; i < 100 && tables_.events.size() < 7; ++i) get("/health");
+    ASSERT_EQ(tables_.events.size(), 7U);
+    EXPECT_EQ(tables_.events.back().what, "pause ended");
 }
 
 TEST_F(AccessApiTest, OnlyTheAddressesThatAreAllowedMayCall)
@@ -678,15 +778,3 @@ TEST_F(AccessApiTest, OnlyTheAddressesThatAreAllowedMayCall)
 
 }  // namespace
 }  // namespace peercron
-
-    const auto until = to_unix_millis(clock_.time + 1h) / 1000;
-    const std::string stop = fmt::format("/cron/stop/{}?until={}&reason=tests", job, until);
-    EXPECT_EQ(request("POST", stop, owner).status, 200U);
-    for (int i = 0; i < 100 && tables_.events.size() < 6; ++i) get("/health");
-    ASSERT_EQ(tables_.events.size(), 6U);
-    EXPECT_EQ(tables_.events.back().what, "paused");
-    EXPECT_THAT(tables_.events.back().detail, AllOf(HasSubstr(job), HasSubstr("(tests)")));
-    EXPECT_EQ(request("POST", "/cron/start/" + job, owner).status, 200U);
-    for (int i = 0; i < 100 && tables_.events.size() < 7; ++i) get("/health");
-    ASSERT_EQ(tables_.events.size(), 7U);
-    EXPECT_EQ(tables_.events.back().what, "pause ended");

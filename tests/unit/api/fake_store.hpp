@@ -212,9 +212,27 @@ public:
     {
         const auto there = std::ranges::find(tables_.accounts, account.id, &UserAccount::id);
         if (there == tables_.accounts.end()) return false;
-        if (there->password != account.password) end_sessions(account.id);
+        const bool is_same = there->password == account.password && there->sso == account.sso &&
+                             there->identity == account.identity;
+        if (!is_same) end_sessions(account.id);
         *there = account;
         return true;
+    }
+    std::optional<UserAccount> find_account_of(const std::string& identity) override
+    {
+        return find(tables_.accounts, identity, &UserAccount::identity);
+    }
+    bool bind_account(std::int64_t id, const std::string& identity) override
+    {
+        const auto there = std::ranges::find(tables_.accounts, id, &UserAccount::id);
+        if (there == tables_.accounts.end() || !there->sso) return false;
+        if (!there->identity.empty() && there->identity != identity) return false;
+        there->identity = identity;
+        return true;
+    }
+    void set_role(std::int64_t id, Role role) override
+    {
+        std::ranges::find(tables_.accounts, id, &UserAccount::id)->role = role;
     }
     bool delete_account(std::int64_t id) override
     {
