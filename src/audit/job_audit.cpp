@@ -608,9 +608,9 @@ bool JobAudit::is_due_at_end(const LedgerEntry& row) const
 /// Of one row the first such fire.
 void JobAudit::add_wrongly_excluded(WallTime fire)
 {
-    LedgerEntry missing;
-    missing.id = RunId{job_, fire, 1};
-    add(FindingKind::missing, missing,
+    LedgerEntry fire_of_gap;
+    fire_of_gap.id = RunId{job_, fire, 1};
+    add(FindingKind::missed, fire_of_gap,
         "a row of fires that its calendars exclude covers it, and they did not exclude it");
     findings_.back().state.reset();
     covers_excluded_ = false;

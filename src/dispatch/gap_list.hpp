@@ -20,8 +20,8 @@ struct Gap {
     WallTime last_but_one{};
     std::int64_t fires = 0;
     bool counted_all = true;
-    bool another_runs = false;            ///< see Planner::LateRule: the newest, or a later one
-    std::optional<std::string> excluded;  ///< why calendars exclude them; nullopt: they do not
+    bool another_runs = false;  ///< see Planner::LateRule: the newest, or a later one
+    std::optional<std::string> excluded = {};  ///< why calendars exclude them; nullopt: they do not
 };
 
 /// Makes gaps of fires that come in the order of time: a new one begins where calendars exclude

@@ -102,9 +102,9 @@ private:
 /// The fires that a job has: those of a schedule, without those that calendars exclude.
 struct OpenFires {
     const Schedule* schedule = nullptr;  ///< nullptr: there are none
-    Window window;
+    Window window = {};
     const Calendars* calendars = nullptr;  ///< nullptr: nothing is excluded
-    std::span<const std::string> terms;
+    std::span<const std::string> terms = {};
 
     /// The first one after `after`, if that is before `latest`.
     std::optional<std::chrono::sys_seconds> next(std::chrono::sys_seconds after,
