@@ -8,7 +8,7 @@ import api
 import load
 import native
 from figures import Part, quantile, spread, spread_text
-from harness import request
+from harness import request, wait_until
 
 FIRE_US = 5
 WHY_MS = 20
@@ -66,7 +66,7 @@ def whys(bench, part, port, first_job, jobs):
 def forecast(bench, part, cluster, port):
     """Jobs that fire each minute, each quarter of an hour, each hour and each day, and none of them soon."""
     begin = int(time.time()) + 7200
-    schedules = ("CONCAT(seq % 60, ' * * * * *')", "CONCAT(seq % 60, ' ', seq % 15, '/15 * * * *')",
+    schedules = ("CONCAT(seq % 60, ' * * * * *')", "CONCAT(seq % 60, ' ', seq % 15, '-59/15 * * * *')",
                  "CONCAT(seq % 60, ' ', seq % 60, ' * * * *')", "CONCAT('0 ', seq % 60, ' ', seq % 24, ' * * *')")
     cases = " ".join(f"WHEN {k} THEN {text}" for k, text in enumerate(schedules))
     cluster.sql(f"INSERT INTO cron (cron_set, command, start_time, tags)"
@@ -75,6 +75,8 @@ def forecast(bench, part, cluster, port):
     cluster.sql("INSERT INTO cron_counter (cron_id, usual_time) SELECT id, 1000 + 977 * id % 60000 FROM cron"
                 " WHERE tags = 'forecast' ON DUPLICATE KEY UPDATE usual_time = VALUES(usual_time)",
                 seconds=load.SQL_SECONDS)
+    noted = "SELECT COUNT(*) AS n FROM cron_revision JOIN cron ON cron.id = cron_id WHERE tags = 'forecast'"
+    wait_until(lambda: int(cluster.sql(noted)[0]["n"]) >= FORECAST_JOBS, 900, "the dispatcher has noted the new jobs")
     try:
         first = timed(port, ["/forecast?hours=24&tag=forecast"])[0]
         answer = request(port, "GET", "/forecast?hours=24&tag=forecast", seconds=60).json["data"]
@@ -99,7 +101,8 @@ def outbox(bench, part, cluster):
         channel = cluster.api("/channel/add", name="hangs", kind="webhook", every_job=1,
                               url=f"http://127.0.0.1:{hanging.getsockname()[1]}/hook")["id"]
         now = int(time.time()) * 1000
-        body = json.dumps({"id": "failing-1-1", "kind": "failing", "at": now, "cron_id": 1, "name": "a job", "count": 1})
+        body = json.dumps({"id": "failing-1-1", "kind": "failing", "at": now, "cron_id": 1, "name": "a job", "tags": [],
+                           "count": 1, "since": now, "over": [], "is_reminder": False, "run": None, "notices": []})
         cluster.sql(f"INSERT INTO notice_delivery (channel_id, notice, cron_id, body, created_at, due_at, answer)"
                     f" SELECT {channel}, CONCAT('failing-1-', seq), 1, '{body}', {now}, {now}, ''"
                     f" FROM seq_1_to_{OUTBOX}", seconds=load.SQL_SECONDS)

@@ -82,8 +82,9 @@ def test_several_jobs_are_stopped_and_the_history_says_why(solo):
 
 
 def test_a_rehearsal_runs_the_job_and_counts_nowhere(solo):
-    job = solo.add('echo "rehearsal: ${PEERCRON_REHEARSAL-no}"; exit 4', cron_set="0 0 0 1 1 *", name="rehearsed", run_limit=5)
-    child = solo.add("true", cron_set="", run_after="rehearsed", run_after_on="end", name="after-rehearsed")
+    job = solo.add('echo "rehearsal: ${PEERCRON_REHEARSAL-no}"; exit 4', cron_set="0 0 0 1 1 *", name="rehearsed",
+                   run_limit=5)
+    child = solo.api("/cron/add", command="true", run_after="rehearsed", run_after_on="end", name="after-rehearsed")["id"]
     run = ask_json(solo, "job", "run-now", "rehearsed", "--rehearsal")
     assert (run["rehearsal"], run["requested_by"][-12:]) == (True, " (rehearsal)"), run
     real = ask_json(solo, "job", "run-now", "rehearsed")
@@ -98,8 +99,13 @@ def test_a_rehearsal_runs_the_job_and_counts_nowhere(solo):
     assert (shown["runs"], solo.api(f"/cron/{job}")["run_num"]) == (1, 1), shown
     assert "rehearsal" in ask(solo, "log", "show", str(run["id"]))
     assert solo.call("POST", f"/run/retry/{run['id']}").status == 409
-    audit = solo.api(f"/audit?job={job}")["totals"]
-    assert (audit["rehearsals"], audit["requested"]) == (1, 2), audit
+    audit = wait_until(lambda: audited(solo, job, 2), 30, "an audit that judges both runs")
+    assert audit["rehearsals"] == 1 and audit["late_p99"] is None, audit
+
+
+def audited(node, job, requested):
+    totals = node.api(f"/audit?job={job}")["totals"]
+    return totals if totals["requested"] == requested else None
 
 
 def ended_row(node, run):
@@ -122,15 +128,18 @@ def test_a_goal_for_lateness_is_counted_and_shown(solo):
 
 
 def test_what_is_not_as_usual_is_said_and_found(solo):
-    job = solo.add("if [ -e {0}/odd ]; then head -c 20000 /dev/zero | tr '\\0' x; else echo usual; fi".format(solo.folder),
+    odd = solo.folder / "odd"
+    job = solo.add(f"if [ -e {odd} ]; then head -c 20000 /dev/zero | tr '\\0' x; else echo usual; fi",
                    cron_set="0 0 0 1 1 *", name="usual")
     for _ in range(20):
         ask(solo, "job", "run-now", "usual", "--wait")
-    (solo.folder / "odd").touch()
+    odd.touch()
     run = ask_json(solo, "job", "run-now", "usual", "--wait")
-    assert run["unusual"] == ["more-output"], run
-    assert [one["id"] for one in solo.api(f"/log/list?unusual=any&cron_id={job}")["list"]] == [run["id"]]
+    assert "more-output" in run["unusual"], run  # on a busy machine it may be slow, too
+    assert [one["id"] for one in solo.api(f"/log/list?unusual=more-output&cron_id={job}")["list"]] == [run["id"]]
     assert [one["id"] for one in ask_json(solo, "log", "list", "--unusual", "more-output")["list"]] == [run["id"]]
-    assert solo.api("/log/list?unusual=slow")["total"] == 0
-    assert "more-output" in ask(solo, "log", "show", run["id"]) and "more output than 4096 B" in ask(solo, "stats", "usual")
-    assert {one["id"]: one for one in solo.api("/cron/list?limit=100")["list"]}[job]["unusual"] == ["more-output"]
+    assert run["id"] in [one["id"] for one in solo.api("/log/list?unusual=any")["list"]]
+    assert solo.api("/log/list?unusual=silent")["total"] == 0
+    assert "more-output" in ask(solo, "log", "show", run["id"])
+    assert "more output than 4096 B" in ask(solo, "stats", "usual")
+    assert {one["id"]: one for one in solo.api("/cron/list?limit=100")["list"]}[job]["unusual"] == run["unusual"]
