@@ -1,10 +1,13 @@
 #include "api/output_stream.hpp"
 #include "api/routes.hpp"
+#include "base/event.hpp"
 #include "http/text.hpp"
+#include "model/output_to_come.hpp"
 
 #include <spdlog/fmt/fmt.h>
 
 #include <charconv>
+#include <chrono>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -13,6 +16,8 @@
 
 namespace peercron {
 namespace {
+
+constexpr std::chrono::milliseconds pause_for_output{50};
 
 constexpr std::string_view event_stream = "text/event-stream";
 
@@ -100,6 +105,10 @@ asio::awaitable<Response> show_output(const ApiContext& context, std::int64_t id
         const bool runs = co_await read_running(context, row, place, response.body);
         if (runs) row.run.state = RunState::running;
         if (!runs) row = co_await find_row(context, id);  // it may have ended just now
+    }
+    while (awaits_output(row.run, context.clock.now())) {
+        co_await sleep_for(pause_for_output);
+        row = co_await find_row(context, id);
     }
     if (is_final(row.run.state)) {
         response.body += text_of(place.take_rest(row.run.output, row.run.output_bytes));

@@ -2,6 +2,7 @@
 
 #include "api/rows.hpp"
 #include "http/json_writer.hpp"
+#include "model/output_to_come.hpp"
 
 #include <spdlog/fmt/fmt.h>
 
@@ -147,6 +148,10 @@ asio::awaitable<void> OutputStream::tell_end(std::string& out)
         co_return;  // the next look tells
     } catch (const HttpError&) {
         co_return;  // there is no memory for it now
+    }
+    if (row && awaits_output(row->run, context_.clock.now())) {
+        pause(short_interval);
+        co_return;
     }
     if (row) {
         append_output(out, text_.take_rest(row->run.output, row->run.output_bytes));

@@ -44,6 +44,7 @@ Result<RunId> AskedRuns::run_now(JobId id, std::string requested_by, Moment now)
     }
     if (planned->is_daemon()) {
         if (auto why = book_.daemons.why_not_now(*planned, now.wall)) return Error{*std::move(why)};
+        life_.write_newest_end(id);
     }
     const RunId run = book_.free_id(id, std::max(now.wall, planned->job.effective_from + 1ms));
     const auto place_of_run = book_.runs.open(book_.writer.write(run, planned, now.wall));

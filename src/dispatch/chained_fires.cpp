@@ -64,6 +64,7 @@ void ChainedFires::plan_child(const Chains::Due& due, Moment now)
     if (!may_fire || book_.runs.contains(id) || book_.ended_lately.contains(id)) return;
     book_.quotas.follow(job);
     if (!book_.has_runs_left(job)) return;
+    for (const FireEnd& end : due.ends) life_.write_end(end.run);
     if (!is_asked_for(id)) {
         for (const WaitingRun& wait : book_.waiting.of_job(due.child)) {
             if (is_asked_for(wait.id)) continue;

@@ -138,6 +138,15 @@ void Chains::ended(FireEnd end)
     if (is_early) early_ends_.insert_or_assign(run, std::move(end));
 }
 
+bool Chains::waits_for(const RunId& parent) const
+{
+    const std::set<JobId>* const children = children_of(parent.job);
+    return children != nullptr && std::ranges::any_of(*children, [&](JobId child) {
+               return undecided_.contains({parent.scheduled_at, child}) || asked_.contains(child) ||
+                      being_read_.contains(child);
+           });
+}
+
 /// Of a child: its node may be the only one that knew of it.
 void Chains::note_own_end(const FireEnd& end)
 {

@@ -80,6 +80,8 @@ public:
 
     /// Whether any job runs after this one.
     bool has_children(JobId parent) const { return children_of(parent) != nullptr; }
+    /// Whether a fire is undecided of a job that runs after this one.
+    bool waits_for(const RunId& parent) const;
     /// Whether a fire may have become due.
     bool has_news() const { return !to_look_at_.empty(); }
     struct Due {

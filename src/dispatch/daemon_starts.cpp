@@ -12,6 +12,7 @@ using namespace std::chrono_literals;
 void DaemonStarts::start(Moment now)
 {
     for (const auto& [job, next] : book_.daemons.due(now.wall + book_.settings.lookahead, now)) {
+        life_.write_newest_end(job);
         if (next.what == DaemonNext::What::give_up) {
             give_up(job, next, now);
             continue;

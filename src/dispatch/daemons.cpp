@@ -176,9 +176,15 @@ std::vector<Daemons::Due> Daemons::due(WallTime until, Moment now)
 
 WallTime Daemons::earliest(JobId job) const
 {
+    const auto newest = newest_end(job);
+    return newest ? newest->scheduled_at + 1ms : WallTime();
+}
+
+std::optional<RunId> Daemons::newest_end(JobId job) const
+{
     const auto found = daemons_.find(job);
-    if (found == daemons_.end() || found->second.ended.empty()) return {};
-    return found->second.ended.back().id.scheduled_at + 1ms;
+    if (found == daemons_.end() || found->second.ended.empty()) return std::nullopt;
+    return found->second.ended.back().id;
 }
 
 std::optional<std::string> Daemons::why_not_now(const PlannedJob& planned, WallTime now) const

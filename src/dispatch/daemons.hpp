@@ -66,6 +66,8 @@ public:
     /// The next row of the job is for this moment or later: rows are in the order of the starts,
     /// and one that was taken back may have been for a moment still to come.
     WallTime earliest(JobId job) const;
+    /// The newest of its starts that are over, from which the next one follows; nullopt: none is.
+    std::optional<RunId> newest_end(JobId job) const;
     /// Why a person cannot start the daemon now; nullopt: it can be.
     std::optional<std::string> why_not_now(const PlannedJob& job, WallTime now) const;
 

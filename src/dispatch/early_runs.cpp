@@ -62,6 +62,7 @@ void EarlyRuns::moved(std::span<const RunId> runs)
     std::map<JobId, WallTime> passed;
     for (const RunId& id : runs) {
         book_.ended_lately.forget(id);
+        book_.told_ends.forget(id);
         book_.daemons.moved(id);
         book_.chains.moved(id);
         if (id.scheduled_at > book_.planned_through) continue;

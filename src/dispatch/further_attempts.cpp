@@ -27,6 +27,7 @@ void FurtherAttempts::plan_next_attempt(const RunId& id, std::string requested_b
     const auto next = book_.redelivery.next_attempt(id, now.wall);
     if (!next || book_.runs.contains(*next) || book_.ended_lately.contains(*next)) return;
     if (!book_.versions.is_still_due(*next)) return;
+    life_.write_end(id);
     const auto run = book_.runs.open(book_.writer.write(*next, book_.jobs.find(id.job), now.wall));
     book_.placement.note_unknown_orphan(run->second);
     life_.place_new(run, std::move(requested_by), now);
@@ -43,6 +44,7 @@ void FurtherAttempts::plan_retry(const FailedRun& failed, Moment now)
     if (book_.runs.contains(id) || book_.waiting.contains(id) || book_.ended_lately.contains(id)) {
         return;
     }
+    life_.write_end(failed.id);
     const bool has_next_fire = book_.has_runs_left(book_.jobs.find(id.job)->job);
     const WallTime start = std::max(next->retry_at, now.wall);
     auto why = book_.retries.why_over(id, start, has_next_fire);

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <chrono>
 #include <unordered_map>
-#include <unordered_set>
 
 namespace peercron {
 
@@ -118,14 +117,15 @@ bool LostRuns::may_have_started(const TrackedRun& run, const OpenRun& row) const
 void LostRuns::end_orphans(const TermStart& found, const std::map<NodeName, WallTime>& dead,
                            WallTime now)
 {
-    const std::unordered_set<RunId> ended = book_.draft.ended();
     const auto is_known = [&](const RunId& id) {
-        return book_.runs.contains(id) || book_.taken_back.contains(id) || ended.contains(id);
+        return book_.runs.contains(id) || book_.taken_back.contains(id) ||
+               book_.draft.ended().contains(id);
     };
     for (const OpenRun* row : book_.doubts.settle_deaths(found, dead, is_known)) {
         const NodeName& node = row->planned.run_server;
         const Reason why{Cause::node_died,
                          fmt::format("{} died before it had recorded how the run ended", node)};
+        book_.told_ends.forget(row->planned.id);
         book_.draft.end(row->planned.id, node, RunState::lost, why, now,
                         is_rehearsal(row->planned.requested_by));
         if (!row->superseded) book_.redelivery.add(row->planned.id, row->planned.requested_by);

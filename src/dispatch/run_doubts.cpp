@@ -13,6 +13,11 @@ void RunDoubts::node_told_end(const NodeName& node, const RunId& id)
     if (open_.dead.contains(node)) no_orphans_[node].insert(id);
 }
 
+void RunDoubts::ends_with_step(const NodeName& node, const RunId& id)
+{
+    if (open_.dead.contains(node)) no_orphans_[node].insert(id);
+}
+
 void RunDoubts::taken_from(const NodeName& node, const RunId& id)
 {
     if (open_.dead.contains(node)) no_orphans_[node].insert(id);

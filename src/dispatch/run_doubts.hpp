@@ -39,6 +39,10 @@ public:
     /// write that itself.
     void node_told_end(const NodeName& node, const RunId& id);
 
+    /// A step that is being made says how the run has ended that was at that node, which may have
+    /// died meanwhile.
+    void ends_with_step(const NodeName& node, const RunId& id);
+
     /// The node has died, and has not started the run, which goes to another one or is taken back:
     /// until the store knows of that, its row may name this node.
     void taken_from(const NodeName& node, const RunId& id);
@@ -52,7 +56,7 @@ public:
 private:
     Open open_;
     /// Runs that are none of the orphans of nodes in open_.dead: the nodes have reported them as
-    /// ended since, and will record them soon, or they were taken from them.
+    /// ended since, and will record them soon, they were taken from them, or a step ends them.
     std::unordered_map<NodeName, std::unordered_set<RunId>> no_orphans_;
 };
 

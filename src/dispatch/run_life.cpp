@@ -2,6 +2,7 @@
 
 #include "model/run_request.hpp"
 
+#include <optional>
 #include <utility>
 
 namespace peercron {
@@ -266,6 +267,20 @@ void RunLife::note_end(const RunId& id, RunState state, std::uint64_t row_step, 
     // A rehearsal counts as little as a fire that did not run.
     const RunState counted = rehearsal ? RunState::skipped : state;
     if (book_.quotas.ended(id, counted, row_step)) unpark(id.job);
+}
+
+void RunLife::write_end(const RunId& id)
+{
+    std::optional<RunReport> end = book_.told_ends.take(id);
+    if (!end) return;
+    // A look at what a dead node has left may have begun before this step.
+    book_.doubts.ends_with_step(end->run_server, id);
+    book_.draft.note_told_end(*std::move(end));
+}
+
+void RunLife::write_newest_end(JobId daemon)
+{
+    if (const auto newest = book_.daemons.newest_end(daemon)) write_end(*newest);
 }
 
 void RunLife::unpark(JobId job)

@@ -59,6 +59,11 @@ public:
     void close(Place run);
     /// It has ended like that; `row_step`: see TrackedRun.
     void note_end(const RunId& id, RunState state, std::uint64_t row_step, bool rehearsal = false);
+    /// Something follows from how it ended. If its node may have told that to this dispatcher
+    /// alone, the next step has it, too: the store never knows of what follows without that.
+    void write_end(const RunId& id);
+    /// The same of the newest start of a daemon that is over.
+    void write_newest_end(JobId daemon);
     /// Its node may have ended it, and told the store alone.
     void note_hidden_end(const RunId& id);
     /// A run of the job has left its place to another one, if its quota was used up.

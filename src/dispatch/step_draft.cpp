@@ -1,5 +1,7 @@
 #include "dispatch/step_draft.hpp"
 
+#include "model/output_to_come.hpp"
+
 namespace peercron {
 
 void StepDraft::add(PlannedRun row)
@@ -65,28 +67,31 @@ void StepDraft::end(const RunId& id, const NodeName& node, RunState state, Reaso
     row.epoch = epoch_;
     row.ended_at = at;
     row.rehearsal = rehearsal;
+    ended_.insert(id);
     step_.ended.push_back(std::move(row));
+}
+
+void StepDraft::note_told_end(RunReport end)
+{
+    if (!ended_.insert(end.id).second) return;
+    end.output = output_to_come;
+    step_.ended.push_back(std::move(end));
 }
 
 void StepDraft::add_ended(PlannedRun row)
 {
     row.state = step_.ended.back().state;
     row.reason = std::move(step_.ended.back().reason);
+    ended_.erase(row.id);
     step_.ended.pop_back();
     step_.runs.push_back(std::move(row));
-}
-
-std::unordered_set<RunId> StepDraft::ended() const
-{
-    std::unordered_set<RunId> ended;
-    for (const RunReport& row : step_.ended) ended.insert(row.id);
-    return ended;
 }
 
 PlanStep StepDraft::take(WallTime planned_through)
 {
     ++number_;
     added_.clear();
+    ended_.clear();
     step_.epoch = epoch_;
     step_.dispatch_server = self_;
     step_.planned_through = planned_through;

@@ -36,12 +36,14 @@ public:
     /// @param rehearsal then nothing is told of it.
     void end(const RunId& id, const NodeName& node, RunState state, Reason why, WallTime at,
              bool rehearsal = false);
+    /// Something in this step follows from how that run ended, as its node has told.
+    void note_told_end(RunReport end);
     /// The run that was ended last has no row yet: it gets one that says so at once.
     void add_ended(PlannedRun row);
 
     bool is_empty() const { return step_.runs.empty() && step_.ended.empty(); }
     /// The runs that end with the next step.
-    std::unordered_set<RunId> ended() const;
+    const std::unordered_set<RunId>& ended() const { return ended_; }
     std::uint64_t number() const { return number_; }
 
     /// The step; the next one begins. Its number is left to the writer of steps.
@@ -56,6 +58,7 @@ private:
     const NodeName self_;
     PlanStep step_;
     std::unordered_map<RunId, std::size_t> added_;  // where they are in step_.runs
+    std::unordered_set<RunId> ended_;               // those of step_.ended
     std::uint64_t number_ = 1;
     std::vector<EndedFires> told_;
 };

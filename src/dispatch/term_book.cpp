@@ -94,6 +94,19 @@ RunId TermBook::free_id(JobId job, WallTime at) const
     return run;
 }
 
+bool TermBook::may_be_followed(const RunReport& end) const
+{
+    // Before that the table may be old.
+    if (!has_begun || is_end_needed(end.id)) return true;
+    return retries.may_concern(end.id, end.state) ||
+           Redelivery::is_wanted_after(end.state, end.reason);
+}
+
+bool TermBook::is_end_needed(const RunId& id) const
+{
+    return chains.waits_for(id) || daemons.newest_end(id.job) == id;
+}
+
 WallTime TermBook::first_unread(WallTime now) const
 {
     return std::clamp(changes_known_until, now - longest_unread, now);

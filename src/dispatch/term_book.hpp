@@ -22,6 +22,7 @@
 #include "dispatch/run_doubts.hpp"
 #include "dispatch/run_quotas.hpp"
 #include "dispatch/step_draft.hpp"
+#include "dispatch/told_ends.hpp"
 #include "dispatch/waiting_runs.hpp"
 #include "model/run.hpp"
 #include "store/store.hpp"
@@ -87,6 +88,11 @@ struct TermBook {
     /// it as none has it. Never a whole second: that is where schedules fire.
     RunId free_id(JobId job, WallTime at) const;
 
+    /// Whether something may follow from that end: now, …
+    bool may_be_followed(const RunReport& end) const;
+    /// … or in one of the next steps.
+    bool is_end_needed(const RunId& id) const;
+
     /// What the store has counted of the runs of jobs with a quota.
     void learn_quotas(const TermStart& found);
 
@@ -117,6 +123,7 @@ struct TermBook {
     PausedFires paused;
 
     RecentEnds ended_lately;
+    ToldEnds told_ends;
     /// Given back because its job changed; becomes `revoked` unless the job still fires then.
     std::map<RunId, TrackedRun> taken_back;
     /// Of a run that is among them a node's answer says only that it is not there now; its last

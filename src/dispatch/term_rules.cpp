@@ -448,6 +448,7 @@ PlanStep TermRules::step(Moment now)
     // great step the term ends, and the next one begins at the true time.
     book_.planned_through = std::max(book_.planned_through, through);
     book_.chains.forget_incomplete(book_.planned_through - partner_time);
+    book_.told_ends.keep([this](const RunId& id) { return book_.is_end_needed(id); });
     return book_.draft.take(book_.planned_through);
 }
 
@@ -508,6 +509,7 @@ void TermRules::report_end(const NodeName& node, const RunReport& end, Moment no
     if (was_open) life_.close(run);
     book_.daemons.ended(daemon_start_of(end, !requested_by.empty()), now.wall);
     book_.chains.ended(fire_end_of(end, now.wall));
+    if (book_.may_be_followed(end)) book_.told_ends.add(end);
     if (was_open || !book_.has_begun) {
         life_.note_end(id, end.state, row_step, end.rehearsal);
         if (is_last && Redelivery::is_wanted_after(end.state, end.reason)) {

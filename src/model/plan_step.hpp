@@ -30,7 +30,7 @@ struct PlanStep {
     /// `revoked` row is opened again: a changed job may fire at the same moment. A `skipped` row
     /// that is there with fewer fires goes on: it stands for these then.
     std::vector<PlannedRun> runs;
-    /// Rows that end here without a run (revoked, skipped, lost): only while they are not final.
+    /// Rows that end here, without a run or as nodes have told: only while they are not final.
     std::vector<RunReport> ended;
     /// Open rows that are handed to another node.
     std::vector<PlannedRun> moved;

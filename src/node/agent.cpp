@@ -74,8 +74,14 @@ void Agent::report(const RunReport& report)
     brief.epoch = report.epoch;
     brief.started_at = report.started_at;
     brief.ended_at = report.ended_at;
+    brief.use_time = report.use_time;
     brief.exit_code = report.exit_code;
     brief.rehearsal = report.rehearsal;
+    brief.term_signal = report.term_signal;
+    brief.http_status = report.http_status;
+    brief.cpu_time = report.cpu_time;
+    brief.max_rss = report.max_rss;
+    brief.output_bytes = report.output_bytes;
     RunReports message;
     message.reports.push_back(std::move(brief));
     current_->channel->send(message);

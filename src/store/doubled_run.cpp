@@ -42,6 +42,12 @@ bool contradicts(const StoredAccount& row, const RunReport& report)
     return elsewhere || at_another_moment;
 }
 
+bool completes(const StoredAccount& row, const RunReport& report)
+{
+    return row.state == report.state && row.run_server == report.run_server &&
+           row.started_at == report.started_at;
+}
+
 std::string to_string(const DoubledRun& doubled)
 {
     return fmt::format("two reports: it {}, and it {}", account(doubled.row),

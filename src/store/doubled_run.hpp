@@ -1,5 +1,6 @@
 #pragma once
 
+#include "model/output_to_come.hpp"
 #include "model/run.hpp"
 #include "store/store.hpp"
 
@@ -41,6 +42,9 @@ constexpr bool gives_way(RunState row, RunState reported, GivesWay rule)
     const bool knows_better = rule == GivesWay::unsure_too && reported != RunState::running;
     return !is_final(row) || (knows_better && is_unsure(row));
 }
+
+/// Whether the node's own report of an end has more than its row, in which it is output_to_come.
+bool completes(const StoredAccount& row, const RunReport& report);
 
 /// "ran at 10.0.0.1:9991 from 2026-11-21T00:00:00.003Z (success) and at …".
 std::string to_string(const DoubledRun& doubled);

@@ -1,5 +1,6 @@
 #include "simulation/database.hpp"
 
+#include "model/output_to_come.hpp"
 #include "store/history.hpp"
 
 #include <algorithm>
@@ -363,8 +364,12 @@ void Database::commit_as(Epoch epoch, const PlanStep& step)
     }
     watcher_.step_written(step);
     watcher_.plan_moved(before, *planned_through_);
-    count(step.ended, GivesWay::only_open);
-    for (const RunReport& ended : step.ended) report(ended, GivesWay::only_open);
+    std::vector<RunReport> ended = step.ended;
+    if (mutation_ == Mutation::forgets_told_ends) {
+        std::erase_if(ended, [](const RunReport& end) { return end.output == output_to_come; });
+    }
+    count(ended, GivesWay::only_open);
+    for (const RunReport& end : ended) report(end, GivesWay::only_open);
     for (const PlannedRun& run : step.moved) move(run, step);
     for (const PlannedRun& run : step.runs) {
         if (mutation_ == Mutation::loses_a_row && world_.random.once_in(20)) continue;

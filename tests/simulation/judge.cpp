@@ -1,5 +1,7 @@
 #include "simulation/judge.hpp"
 
+#include "model/run_request.hpp"
+
 #include <algorithm>
 #include <cstdio>
 #include <ctime>
@@ -165,6 +167,8 @@ void Judge::row_written(const RunId& id, const LedgerRow* before, const LedgerRo
     }
     rows_[id] = after;
     if (before == nullptr && id.attempt > 1) check_next_attempt(id);
+    const bool was_lost = before != nullptr && before->state == RunState::lost;
+    if (after.state == RunState::lost && !was_lost) check_lost(id);
     const bool is_fire_of_child = id.attempt == 1 && is_child(id.job);
     const bool is_delayed = id.attempt == 1 && is_planned(id) && longest_jitter(id.job) > 0s;
     if (is_delayed) check_delayed_row(id, before, after);
@@ -728,26 +732,29 @@ void Judge::check_next_attempt(const RunId& id)
     if (row == rows_.end() || !is_final(row->second.state)) return;
     const bool is_lost = is_bad_end(row->second) || lost_.contains(earlier);
     if (is_lost && runs_again(id.job)) return;
-    const bool has_really_failed = is_lost && has_failed(earlier);
-    if (!has_really_failed && !is_retried(earlier, row->second)) {
+    if (!is_retried(earlier, row->second)) {
         broken("ran again although its end was known",
                fmt::format("{} is {}", to_string(earlier), to_string(row->second.state)));
     }
 }
 
-/// Whether it failed in a way that the job wants tried again, whatever its row says: a dispatcher
-/// that was told of that by its node does not wait for the row, which says `lost` for a while if
-/// the node dies before it has written it.
-bool Judge::has_failed(const RunId& id) const
+/// It counts as lost: nothing may have followed from another end, of which the ledger does not
+/// know.
+void Judge::check_lost(const RunId& id)
 {
-    const auto known = executions_.find(id);
-    if (known == executions_.end()) return false;
-    const Execution& last = *known->second.back();
-    if (!last.noticed || last.killed || last.exit_code == 0) return false;
-    LedgerRow row;
-    row.state = RunState::failed;
-    row.exit_code = last.exit_code;
-    return is_retried(id, row);
+    const auto next = rows_.find(RunId{id.job, id.scheduled_at, id.attempt + 1});
+    const bool is_retried = next != rows_.end() && next->second.retry_at && !runs_again(id.job);
+    if (is_retried) broken("lost, and tried again", to_string(id));
+    for (const auto& [job, versions] : versions_) {
+        const auto row = rows_.find(RunId{job, id.scheduled_at, 1});
+        if (row == rows_.end()) continue;
+        const auto parent = parse_request(row->second.requested_by).parent;
+        const bool is_its = parent && parent->job == id.job && parent->attempt == id.attempt;
+        if (is_its && parent->state != RunState::lost) {
+            broken("lost, and a job ran after it",
+                   fmt::format("{} by the end of {}", to_string(row->first), to_string(id)));
+        }
+    }
 }
 
 /// Whether the job wants this end tried again, as far as its definition says so.

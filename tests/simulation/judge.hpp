@@ -121,7 +121,7 @@ private:
     bool has_row(JobId job, WallTime fire) const;
     bool runs_again(JobId job) const;
     bool is_retried(const RunId& id, const LedgerRow& row) const;
-    bool has_failed(const RunId& id) const;
+    void check_lost(const RunId& id);
     std::optional<WallTime> next_fire(const RunId& id) const;
     std::chrono::seconds longest_jitter(JobId job) const;
     void check_delayed_row(const RunId& id, const LedgerRow* before, const LedgerRow& after);

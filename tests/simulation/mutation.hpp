@@ -17,6 +17,7 @@ enum class Mutation : std::uint8_t {
     counts_nothing,        ///< run_num stays as it is
     steps_back_late,       ///< what was a moment to come when the call was sent counts as one
     keeps_rows_short,      ///< a row of skipped fires does not go on
+    forgets_told_ends,  ///< a step that follows from the end of a run does not say how that ended
     // The dispatcher.
     hands_out_uncommitted,   ///< messages leave before the commit
     goes_on_deposed,         ///< "deposed" is taken for "committed"

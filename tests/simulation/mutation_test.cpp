@@ -63,6 +63,7 @@ constexpr Planted planted[] = {
     {Mutation::counts_nothing, "CountsNothing", 3000},
     {Mutation::steps_back_late, "StepsBackLate", 3000},
     {Mutation::keeps_rows_short, "KeepsRowsShort", 3000},
+    {Mutation::forgets_told_ends, "ForgetsToldEnds", 100, "forgets_told_ends"},
     {Mutation::hands_out_uncommitted, "HandsOutUncommitted", 3000},
     {Mutation::goes_on_deposed, "GoesOnDeposed", 3000},
     {Mutation::reads_rows_first, "ReadsRowsFirst", 3000},

@@ -265,12 +265,16 @@ std::vector<RowStatement> report_statements(const MysqlConnection& connection,
         "INSERT INTO log (id, cron_id, scheduled_at, attempt, time, state, reason, run_server,"
         " dispatch_server, epoch, started_at, ended_at, use_time, exit_code, term_signal, cpu_time,"
         " max_rss, output_bytes, http_status, output) VALUES ";
-    const std::string_view applies =
-        rule == GivesWay::unsure_too
-            ? "state IN ('planned', 'running')"
-              " OR (state IN ('lost', 'revoked') AND VALUES(state) <> 'running')"
-            : "state IN ('planned', 'running')";
-    // As above, the state comes last. What a report does not say stays.
+    // See gives_way() and completes().
+    std::string applies = "state IN ('planned', 'running')";
+    if (rule == GivesWay::unsure_too) {
+        applies += fmt::format(
+            " OR (state IN ('lost', 'revoked') AND VALUES(state) <> 'running')"
+            " OR (state = VALUES(state) AND output = '{}' AND run_server = VALUES(run_server)"
+            " AND started_at <=> VALUES(started_at))",
+            output_to_come);
+    }
+    // As above, the state comes last, and the output before it. What a report does not say stays.
     std::string tail = " ON DUPLICATE KEY UPDATE";
     for (const std::string_view column : {"run_server", "dispatch_server"}) {
         tail += fmt::format(" {0} = IF(({1}) AND VALUES({0}) <> '', VALUES({0}), {0}),", column,

@@ -22,6 +22,9 @@ struct StoredRow {
     std::optional<WallTime> retry_at;
     Epoch epoch = 0;
     bool is_rehearsal = false;
+    bool lacks_output = false;  // it is output_to_come
+
+    StoredAccount account() const { return {state, run_server, started_at, epoch}; }
 };
 
 SqliteStatement& bind(SqliteStatement& statement, const RunId& run)
@@ -159,9 +162,7 @@ bool keep(SqliteConnection& connection, const OtherAccount& account)
 std::optional<DoubledRun> keep_other_account(SqliteConnection& connection, const StoredRow& row,
                                              const RunReport& report)
 {
-    if (!contradicts({row.state, row.run_server, row.started_at, row.epoch}, report)) {
-        return std::nullopt;
-    }
+    if (!contradicts(row.account(), report)) return std::nullopt;
     std::vector<LogRow> stored =
         read_log_rows(connection.cached(select_rows("WHERE id = ?")).bind(row.id));
     DoubledRun doubled;
@@ -235,9 +236,12 @@ void note(std::optional<EndedFire> fire, std::vector<EndedFire>& ended)
 std::optional<DoubledRun> write_report(SqliteConnection& connection, const RunReport& report,
                                        GivesWay rule, std::vector<EndedFire>& ended)
 {
-    SqliteStatement& find = connection.cached(
-        "SELECT id, state, run_server, dispatch_server, started_at, retry_at, epoch, requested_by"
-        " FROM log WHERE cron_id = ? AND scheduled_at = ? AND attempt = ?");
+    static const std::string sql = fmt::format(
+        "SELECT id, state, run_server, dispatch_server, started_at, retry_at, epoch, output = '{}',"
+        " requested_by"
+        " FROM log WHERE cron_id = ? AND scheduled_at = ? AND attempt = ?",
+        output_to_come);
+    SqliteStatement& find = connection.cached(sql);
     if (!bind(find, report.id).next()) {
         find.reset();
         insert_report(connection, report);
@@ -246,14 +250,19 @@ std::optional<DoubledRun> write_report(SqliteConnection& connection, const RunRe
         note(ended_fire(report, RunState::planned, rule), ended);
         return std::nullopt;
     }
-    const StoredRow row{find.integer(0), read_state(find.text(1)),  find.text(2),
-                        find.text(3),    time_or_null(find, 4),     time_or_null(find, 5),
-                        find.natural(6), is_rehearsal(find.text(7))};
+    const StoredRow row{find.integer(0), read_state(find.text(1)),   find.text(2),
+                        find.text(3),    time_or_null(find, 4),      time_or_null(find, 5),
+                        find.natural(6), is_rehearsal(find.text(8)), find.integer(7) != 0};
     const RunState before = row.state;
     find.reset();
     std::optional<DoubledRun> doubled;
     if (rule == GivesWay::unsure_too) doubled = keep_other_account(connection, row, report);
-    if (!gives_way(before, report.state, rule)) return doubled;
+    if (!gives_way(before, report.state, rule)) {
+        if (row.lacks_output && completes(row.account(), report)) {
+            update_by_report(connection, row, report);
+        }
+        return doubled;
+    }
     update_by_report(connection, row, report);
     if (row.is_rehearsal) return doubled;
     note(ended_fire(report, before, rule, row.retry_at), ended);

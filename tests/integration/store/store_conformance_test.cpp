@@ -1,6 +1,7 @@
 #include "integration/store/store_fixture.hpp"
 #include "job_samples.hpp"
 #include "model/job_fields.hpp"
+#include "model/output_to_come.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -2055,6 +2056,36 @@ TEST_P(StoreTest, NeverOverwritesAFinalState)
                 << to_string(first) << " then " << to_string(second);
         }
     }
+}
+
+TEST_P(StoreTest, AnEndThatAStepSaysGetsItsOutputFromTheNode)
+{
+    const JobId job = store_->add_job(draft("true"), t0).id;
+    const RunId id{job, t0, 1};
+    store_->begin_term(1, node_1);
+    store_->commit(step(1, t0, {planned(job, t0)}));
+    const RunReport told = report(id, RunState::failed, std::string(output_to_come));
+    PlanStep follows = step(1, t0, {});
+    follows.ended.push_back(told);
+    store_->commit(follows);
+    EXPECT_EQ(row(*store_, id).run, told);
+    EXPECT_EQ(store_->find_job(job)->counters.run_num, 1);
+
+    RunReport elsewhere = report(id, RunState::failed, "of another run");
+    elsewhere.run_server = node_2;
+    store_->record(std::vector{report(id, RunState::running),
+                               report(id, RunState::success, "another end"), elsewhere});
+    EXPECT_EQ(row(*store_, id).run, told) << "only its node has its output";
+
+    const RunReport whole = report(id, RunState::failed, "out");
+    for (const char* const output : {"out", "", "[3 bytes of output dropped]"}) {
+        store_->record(std::vector{report(id, RunState::failed, output)});
+        EXPECT_EQ(row(*store_, id).run, whole)
+            << "and its node says so first, and last: " << output;
+        store_->commit(follows);
+        EXPECT_EQ(row(*store_, id).run, whole) << "a step may be committed again";
+    }
+    EXPECT_EQ(store_->find_job(job)->counters.run_num, 1);
 }
 
 TEST_P(StoreTest, LetsLostGiveWayToTheTruthButNotToRunning)

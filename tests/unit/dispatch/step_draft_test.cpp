@@ -1,5 +1,7 @@
 #include "dispatch/step_draft.hpp"
 
+#include "model/output_to_come.hpp"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -9,6 +11,7 @@ namespace peercron {
 namespace {
 
 using namespace std::chrono_literals;
+using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 using ::testing::UnorderedElementsAre;
@@ -42,7 +45,7 @@ TEST_F(StepDraftTest, AStepHasWhatWasDraftedSinceTheLastOne)
     EXPECT_EQ(step.epoch, 7U);
     EXPECT_EQ(step.dispatch_server, self);
     EXPECT_EQ(step.planned_through, noon + 3s);
-    EXPECT_THAT(step.runs, ::testing::ElementsAre(row));
+    EXPECT_THAT(step.runs, ElementsAre(row));
     ASSERT_THAT(step.moved, SizeIs(1));
     EXPECT_EQ(step.moved[0].id, run(2));
     EXPECT_EQ(step.moved[0].run_server, other);
@@ -138,6 +141,27 @@ TEST_F(StepDraftTest, TellsOnceWhatWasEndedAndWhatWasMissed)
     EXPECT_EQ(ended[1].fires, 1);
     EXPECT_EQ(ended[1].until, noon);
     EXPECT_THAT(draft_.take_ended(), IsEmpty());
+}
+
+TEST_F(StepDraftTest, AnEndThatItsNodeHasToldIsInTheStepOnceWithoutOutput)
+{
+    RunReport end;
+    end.id = run(1);
+    end.state = RunState::failed;
+    end.run_server = other;
+    end.epoch = 6;
+    end.exit_code = 3;
+    draft_.note_told_end(end);
+    draft_.note_told_end(end);
+    EXPECT_FALSE(draft_.is_empty());
+    const PlanStep step = draft_.take(noon);
+    end.output = output_to_come;
+    EXPECT_THAT(step.ended, ElementsAre(end)) << "as it was told";
+    EXPECT_THAT(draft_.take_ended(), IsEmpty()) << "the dispatcher did not end it";
+
+    draft_.end(run(1), other, RunState::lost, Reason{Cause::node_died}, noon);
+    draft_.note_told_end(end);
+    EXPECT_THAT(draft_.take(noon).ended, SizeIs(1));
 }
 
 }  // namespace

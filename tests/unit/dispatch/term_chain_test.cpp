@@ -604,9 +604,10 @@ TEST_F(ChainTest, TheNextFireEndsTheWaitOfTheChildsRetry)
     end(fire(extract, 61s), RunState::success, 0);
     const PlanStep next = step();
     EXPECT_TRUE(row_of(next, fire(load, 61s)));
-    ASSERT_THAT(next.ended, SizeIs(1));
-    EXPECT_EQ(next.ended[0].id, retry);
-    EXPECT_EQ(next.ended[0].reason.cause, Cause::superseded);
+    ASSERT_THAT(next.ended, SizeIs(2));
+    EXPECT_EQ(next.ended[0].id, fire(extract, 61s)) << "what the next fire follows from";
+    EXPECT_EQ(next.ended[1].id, retry);
+    EXPECT_EQ(next.ended[1].reason.cause, Cause::superseded);
 }
 
 TEST_F(ChainTest, StoppingTheChildTakesBackWhatHasNotStarted)

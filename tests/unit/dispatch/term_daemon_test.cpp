@@ -387,7 +387,8 @@ TEST_F(TermDaemonTest, IsGivenUpInARowOfItsOwn)
     ASSERT_THAT(planned.runs, SizeIs(1));
     EXPECT_EQ(planned.runs[0].state, RunState::skipped);
     EXPECT_EQ(planned.runs[0].reason.cause, Cause::start_limit);
-    EXPECT_THAT(planned.ended, IsEmpty());
+    ASSERT_THAT(planned.ended, SizeIs(1)) << "what it follows from";
+    EXPECT_EQ(planned.ended[0].state, RunState::failed);
     pass_to(1h);
     EXPECT_FALSE(term_->has_news(now_));
     ASSERT_TRUE(term_->run_now(1, "ops", now_));
