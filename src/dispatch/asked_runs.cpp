@@ -17,6 +17,7 @@ std::string request_again(std::string by, const std::string& earlier)
 {
     RunRequest request = parse_request(earlier);
     request.by = std::move(by);
+    request.is_retry = false;
     return to_string(request);
 }
 

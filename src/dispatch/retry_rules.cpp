@@ -1,6 +1,7 @@
 #include "dispatch/retry_rules.hpp"
 
 #include "model/retry.hpp"
+#include "model/run_request.hpp"
 
 #include <algorithm>
 
@@ -72,7 +73,7 @@ std::optional<WaitingRun> RetryRules::next_attempt(const FailedRun& failed, Wall
     const WallTime ended_at = std::max(std::min(failed.ended_at, now), id.scheduled_at);
     next.retry_at = ended_at + retry_delay(job, next.id);
     next.failed_at = failed.ended_at;
-    next.requested_by = failed.requested_by;
+    next.requested_by = request_of_retry(failed.requested_by);
     const bool is_inside = job.end_time == 0 || to_unix_seconds(next.retry_at) < job.end_time;
     if (!is_inside) return std::nullopt;
     return next;

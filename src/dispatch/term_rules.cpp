@@ -1,5 +1,6 @@
 #include "dispatch/term_rules.hpp"
 
+#include "model/backfill.hpp"
 #include "model/run_request.hpp"
 
 #include <spdlog/spdlog.h>
@@ -53,15 +54,23 @@ bool may_have_other_locks(const OpenRun& row, const PlannedJob* job)
     return job->job.effective_from > row.planned.dispatched_at - longest_unread;
 }
 
+/// Whether nobody has asked for this further attempt. What a person asks for stands whatever
+/// becomes of the definition.
+bool is_retry_of_itself(const PlannedRun& row)
+{
+    if (row.id.attempt == 1) return false;
+    if (!is_of_person(row.requested_by)) return true;
+    // What a backfill asks for itself has no time at which it is to be tried again.
+    return is_of_backfill(row.requested_by) || parse_request(row.requested_by).is_retry;
+}
+
 /// What only the row of a run says.
 void take_from_row(TrackedRun& run, const OpenRun& row)
 {
     run.superseded = row.superseded;
     set_request(run, row.planned.requested_by);
     run.retry_at = row.planned.retry_at;
-    // What a person asks for stands whatever becomes of the definition.
-    const bool is_retry = row.planned.id.attempt > 1;
-    if (is_retry && !is_of_person(row.planned.requested_by)) run.failed_at = row.failed_at;
+    if (is_retry_of_itself(row.planned)) run.failed_at = row.failed_at;
 }
 
 }  // namespace

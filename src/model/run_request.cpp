@@ -1,6 +1,7 @@
 #include "model/run_request.hpp"
 
 #include "base/utf8.hpp"
+#include "model/backfill.hpp"
 
 #include <spdlog/fmt/fmt.h>
 #include <boost/json/object.hpp>
@@ -18,6 +19,7 @@ namespace json = boost::json;
 
 constexpr std::string_view before_parent = ", ";
 constexpr std::string_view alone_mark = " (without its chain)";
+constexpr std::string_view retry_mark = " (retry)";
 
 /// A declared input.
 struct Input {
@@ -91,6 +93,7 @@ bool take_mark(std::string_view& text, std::string_view mark)
 std::string to_string(const RunRequest& request)
 {
     std::string text = request.by;
+    if (request.is_retry) text += retry_mark;
     if (request.parent) {
         text += text.empty() ? "" : before_parent;
         text += to_string(*request.parent);
@@ -131,7 +134,9 @@ RunRequest parse_request(std::string_view text)
     if (comma != std::string_view::npos) {
         request.parent = parse_parent_end(text.substr(comma + before_parent.size()));
     }
-    request.by = request.parent ? text.substr(0, comma) : text;
+    if (request.parent) text = text.substr(0, comma);
+    request.is_retry = take_mark(text, retry_mark);
+    request.by = text;
     return request;
 }
 
@@ -145,6 +150,16 @@ bool is_rehearsal(std::string_view requested_by)
     // Nearly all have no such mark.
     return requested_by.find(rehearsal_mark) != std::string_view::npos &&
            parse_request(requested_by).rehearsal;
+}
+
+std::string request_of_retry(std::string_view requested_by)
+{
+    RunRequest request = parse_request(requested_by);
+    // A backfill knows its runs by the text.
+    request.is_retry = !request.by.empty() && !is_of_backfill(requested_by);
+    std::string text = to_string(request);
+    const bool fits = text.size() <= longest_request;
+    return fits ? text : std::string(requested_by);
 }
 
 std::optional<std::string> find_input_problem(std::span<const std::string> declared,

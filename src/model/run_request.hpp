@@ -23,8 +23,10 @@ struct RunRequest {
     std::string by;                        ///< a person; empty: none
     std::vector<std::string> inputs = {};  ///< NAME=value each
     bool without_chain = false;            ///< the jobs that run after it do not
-    bool rehearsal = false;
     std::optional<ParentEnd> parent = {};  ///< what it runs after
+    /// It is the retry of what that person has asked for, by the job's own rules: "alice (retry)".
+    bool is_retry = false;
+    bool rehearsal = false;
 
     friend bool operator==(const RunRequest&, const RunRequest&) = default;
 };
@@ -39,9 +41,11 @@ std::string to_string(const RunRequest& request);
 /// Reads it back; what does not end with anything else is all `by`.
 RunRequest parse_request(std::string_view text);
 
-/// Whether a person asked for the run that has this text.
+/// Whether a person asked for the run that has this text, or for one that it is a retry of.
 bool is_of_person(std::string_view requested_by);
 bool is_rehearsal(std::string_view requested_by);
+/// The text of the retry of a run that has this text: nobody has asked for that one.
+std::string request_of_retry(std::string_view requested_by);
 
 // A job declares its inputs (Job::inputs): "NAME", "NAME=default", or "NAME:one|two|three", whose
 // first choice is the default.

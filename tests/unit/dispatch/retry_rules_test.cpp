@@ -47,7 +47,7 @@ TEST_F(RetryRulesTest, TheNextAttemptIsDueAfterTheDelayFromTheEnd)
     EXPECT_EQ(next->id, (RunId{1, noon, 2}));
     EXPECT_EQ(next->retry_at, noon + 5s + retry_delay(job_, next->id));
     EXPECT_EQ(next->failed_at, noon + 5s);
-    EXPECT_EQ(next->requested_by, "ann");
+    EXPECT_EQ(next->requested_by, "ann (retry)");
     EXPECT_EQ(rules_.next_attempt(failed(2), noon + 6s)->id, (RunId{1, noon, 3}));
     EXPECT_FALSE(rules_.next_attempt(failed(3), noon + 6s)) << "they are used up";
     const auto late = rules_.next_attempt(failed(), noon + 1h);

@@ -1,6 +1,7 @@
 #include "term_fixture.hpp"
 
 #include "model/retry.hpp"
+#include "model/run_request.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -374,6 +375,36 @@ TEST_F(RetryTest, AChangeThatTookTheFireBackAndIsKnownLateEndsTheWait)
     EXPECT_EQ(ended.ended[0].id, attempt(2));
     EXPECT_EQ(ended.ended[0].state, RunState::revoked);
     EXPECT_EQ(ended.ended[0].reason.cause, Cause::job_changed);
+}
+
+TEST_F(RetryTest, ARetryOfWhatAPersonHasAskedForIsTakenBackInALaterTermToo)
+{
+    at(5s);
+    const RunId asked{1, midnight + 1500ms, 2};
+    job_.effective_from = midnight + 4s;
+    add(job_);
+    TermStart found;
+    found.planned_through = now_.wall;
+    OpenRun row;
+    row.planned.id = asked;
+    row.planned.retry_at = now_.wall;
+    row.failed_at = midnight + 3s;
+    for (const bool is_retry : {true, false}) {
+        row.planned.requested_by = is_retry ? request_of_retry("ann") : "ann";
+        found.open_runs = {row};
+        begin(found);
+        connect(alpha);
+        term_->jobs_changed(changed_, {}, now_);
+        const PlanStep next = step();
+        if (is_retry) {
+            ASSERT_THAT(next.ended, SizeIs(1)) << "her run was tried again by the job's rules";
+            EXPECT_EQ(next.ended[0].id, asked);
+            EXPECT_EQ(next.ended[0].state, RunState::revoked);
+        } else {
+            EXPECT_THAT(next.ended, IsEmpty()) << "she has asked for this attempt";
+            EXPECT_THAT(orders_, SizeIs(1));
+        }
+    }
 }
 
 TEST_F(RetryTest, AnEndThatANodeTellsATakeOverIsTriedAgain)

@@ -43,6 +43,27 @@ TEST(RunRequestTest, ARehearsalSaysSo)
     EXPECT_FALSE(is_rehearsal(R"x(alice {"NOTE":"a (rehearsal)"})x")) << "an input";
 }
 
+TEST(RunRequestTest, ARetryOfWhatAPersonHasAskedForSaysSo)
+{
+    const ParentEnd parent{"extract", 12, 1, RunState::success, 0};
+    const RunRequest asked{"alice from 10.0.0.7", {"DAY=2026-11-21"}, true, parent};
+    RunRequest retry = asked;
+    retry.is_retry = true;
+    const std::string text = request_of_retry(to_string(asked));
+    EXPECT_EQ(text,
+              "alice from 10.0.0.7 (retry), after extract (job 12: success, exit code 0)"
+              " (without its chain) {\"DAY\":\"2026-11-21\"}");
+    EXPECT_EQ(parse_request(text), retry);
+    EXPECT_EQ(request_of_retry(text), text);
+    EXPECT_TRUE(is_of_person(text));
+
+    for (const std::string& same :
+         {std::string(), to_string(RunRequest{"", {}, false, parent}),
+          std::string("backfill 3 by alice"), std::string(longest_request, 'a')}) {
+        EXPECT_EQ(request_of_retry(same), same);
+    }
+}
+
 TEST(RunRequestTest, WhatIsNoInputsIsTheCaller)
 {
     for (const char* text :
