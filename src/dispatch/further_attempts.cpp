@@ -153,6 +153,8 @@ bool FurtherAttempts::is_followed(const FireEnd& end, WallTime now) const
 {
     if (end.is_last) return false;
     if (Redelivery::is_wanted_after(end.state, Reason{end.cause})) {
+        // It was planned before this is asked, or is not wanted.
+        if (book_.redelivery.are_all_added()) return false;
         const auto next = book_.redelivery.next_attempt(end.run, now);
         return next && book_.versions.is_still_due(*next);
     }

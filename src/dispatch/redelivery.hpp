@@ -33,6 +33,9 @@ public:
     {
         runs_.emplace(id, std::move(requested_by));
     }
+    /// All are added that ended before this term. What ends in it is added as soon as it is known.
+    void note_all_added() { are_all_added_ = true; }
+    bool are_all_added() const { return are_all_added_; }
     /// The others have been seen to by somebody else.
     void keep(const std::function<bool(const RunId&)>& is_kept);
     bool is_empty() const { return runs_.empty(); }
@@ -50,6 +53,7 @@ private:
     const JobTable& jobs_;
     const MisfireRules& misfires_;
     std::map<RunId, std::string> runs_;
+    bool are_all_added_ = false;
 };
 
 }  // namespace peercron

@@ -469,6 +469,7 @@ void TermRules::learn_unwanted(std::span<const JobPast> pasts)
 void TermRules::deliver_again(std::span<const RunId> runs)
 {
     for (const RunId& id : runs) book_.redelivery.add(id, "");
+    book_.redelivery.note_all_added();
 }
 
 void TermRules::drop_later_orders(std::uint64_t revoke, std::vector<RunId>& given_back) const

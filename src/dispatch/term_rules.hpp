@@ -224,8 +224,8 @@ public:
         NodeName node;
     };
     RunPlace find_run(const RunId& run) const;
-    /// Runs that, according to the store, ended long ago without a result of the command: those of
-    /// jobs that want each fire at least once run again.
+    /// The runs that, according to the store, ended before this term without a result of the
+    /// command: those of jobs that want each fire at least once run again. Once in a term.
     void deliver_again(std::span<const RunId> runs);
     /// What to read of the past before that (usually nothing): a version since replaced may have
     /// taken back their fires.

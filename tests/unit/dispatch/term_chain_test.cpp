@@ -483,6 +483,30 @@ TEST_F(ChainTest, AnEndThatTheStoreSaysMayBeTriedAgainIsHeld)
     EXPECT_EQ(late->state, RunState::skipped);
 }
 
+TEST_F(ChainTest, ALostParentIsHeldUntilItIsKnownWhatIsDeliveredAgain)
+{
+    parent_.delivery = Delivery::at_least_once;
+    child_.run_after_on = RunAfterOn::end;
+    for (const bool is_repeated : {true, false}) {
+        at(5s);
+        add(parent_);
+        add(child_);
+        begin();
+        connect(alpha);
+        answer({row(RunState::lost)});
+        EXPECT_THAT(step().runs, IsEmpty()) << "it may be delivered again";
+        // A version in between may have taken the fire back.
+        std::vector<RunId> runs;
+        if (is_repeated) runs.push_back(fire(extract, 1s));
+        term_->deliver_again(runs);
+        const PlanStep next = step();
+        EXPECT_EQ(row_of(next, fire(load, 1s)).has_value(), !is_repeated);
+        RunId again = fire(extract, 1s);
+        again.attempt = 2;
+        EXPECT_EQ(row_of(next, again).has_value(), is_repeated);
+    }
+}
+
 TEST_F(ChainTest, AnEndAfterWhichAnAttemptWasSkippedIsTheLast)
 {
     parent_.retries = 5;
