@@ -1,4 +1,5 @@
 #include "api/access_changes.hpp"
+#include "api/await_answer.hpp"
 #include "api/routes.hpp"
 #include "api/rows.hpp"
 #include "base/utf8.hpp"
@@ -7,6 +8,7 @@
 #include "store/backfill_store.hpp"
 
 #include <spdlog/fmt/fmt.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <chrono>
@@ -148,6 +150,14 @@ Response answer_with(const Backfill& backfill, const std::vector<WallTime>& fire
     });
 }
 
+/// So that it begins at once. The dispatcher finds it a little later in any case.
+asio::awaitable<void> tell_dispatcher(const ApiContext& context)
+{
+    std::vector<JobId> none;
+    const Result<void> told = co_await await_answer(context.announce(std::move(none)));
+    if (!told) spdlog::debug("api: nobody was told of a backfill: {}", told.error().message);
+}
+
 asio::awaitable<Response> begin_backfill(const ApiContext& context, const Call& call)
 {
     const Backfill asked = read_backfill(context, call);
@@ -161,6 +171,7 @@ asio::awaitable<Response> begin_backfill(const ApiContext& context, const Call& 
     if (backfill.id != 0) {
         note_act(context, call.caller, "backfill begun",
                  fmt::format("{} of job {}: {} fires", backfill.id, backfill.job, fires.size()));
+        context.tasks.spawn("announcement of a backfill", tell_dispatcher(context));
     }
     co_return answer_with(backfill, fires);
 }

@@ -14,14 +14,21 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::chrono::milliseconds idle_pause{2000};
+/// Who begins a backfill says so; but not a node of an older version.
+constexpr std::chrono::milliseconds idle_pause{10'000};
 constexpr std::chrono::milliseconds busy_pause{300};
 
 }  // namespace
 
-BackfillReader::BackfillReader(const PlanClock& clock, StorePool& store, StepWriter& writer,
-                               TermRules& rules, std::function<void()> wake)
-    : clock_(clock), store_(store), writer_(writer), rules_(rules), wake_(std::move(wake))
+BackfillReader::BackfillReader(asio::any_io_executor executor, const PlanClock& clock,
+                               StorePool& store, StepWriter& writer, TermRules& rules,
+                               std::function<void()> wake)
+    : clock_(clock),
+      store_(store),
+      writer_(writer),
+      rules_(rules),
+      wake_(std::move(wake)),
+      begun_(std::move(executor))
 {}
 
 asio::awaitable<void> BackfillReader::run()
@@ -29,9 +36,10 @@ asio::awaitable<void> BackfillReader::run()
     // By then the commands of nodes that had died before the term are gone.
     co_await sleep_for(orphan_time + 1s);
     for (;;) {
+        is_noticed_ = false;
         if (found_.wanted.empty()) co_await look();
-        const auto pause = found_.goes_on ? busy_pause : idle_pause;
-        co_await sleep_for(pause);
+        const SteadyTime due = clock_.now().steady + (found_.goes_on ? busy_pause : idle_pause);
+        while (!is_noticed_ && clock_.now().steady < due) co_await begun_.wait_until(due);
     }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/event.hpp"
 #include "dispatch/plan_clock.hpp"
 #include "dispatch/step_writer.hpp"
 #include "dispatch/term_rules.hpp"
@@ -22,12 +23,18 @@ namespace peercron {
 class BackfillReader {
 public:
     /// @param wake has the dispatch loop look at the rules.
-    BackfillReader(const PlanClock& clock, StorePool& store, StepWriter& writer, TermRules& rules,
-                   std::function<void()> wake);
+    BackfillReader(asio::any_io_executor executor, const PlanClock& clock, StorePool& store,
+                   StepWriter& writer, TermRules& rules, std::function<void()> wake);
 
     /// Ends only by cancellation.
     asio::awaitable<void> run();
 
+    /// To be called when somebody may have begun a backfill.
+    void notice()
+    {
+        is_noticed_ = true;
+        begun_.notify();
+    }
     /// Plans what was found; for the dispatch loop, before a step.
     void plan_runs();
 
@@ -52,6 +59,8 @@ private:
     StepWriter& writer_;
     TermRules& rules_;
     const std::function<void()> wake_;
+    Event begun_;
+    bool is_noticed_ = false;
     Found found_;
 };
 

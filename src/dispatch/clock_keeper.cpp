@@ -72,6 +72,7 @@ asio::awaitable<void> ClockKeeper::run()
 /// Says whether it could. A database that does not answer is asked again later.
 asio::awaitable<bool> ClockKeeper::compare()
 {
+    if (!has_other_clock_) co_return true;
     try {
         co_await read_clock();
     } catch (const StoreError&) {
@@ -89,6 +90,7 @@ asio::awaitable<void> ClockKeeper::read_clock()
         const auto read = [](Store& store) { return store.clock(); };
         const auto begins = [this, &sent] { sent = clock_.own(); };
         const std::optional<WallTime> theirs = co_await store_.call(read, begins);
+        has_other_clock_ = theirs.has_value();
         if (!theirs) co_return;
         is_settled = clock_.guard().read(sent, *theirs, clock_.own());
     }

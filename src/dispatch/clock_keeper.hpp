@@ -56,6 +56,7 @@ private:
     TermRules& rules_;
     const DispatchSettings& settings_;
     ClockGuard::Basis said_basis_ = ClockGuard::Basis::own;
+    bool has_other_clock_ = true;  ///< than this machine's: the database's
 };
 
 }  // namespace peercron

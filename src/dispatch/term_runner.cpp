@@ -1,6 +1,7 @@
 #include "dispatch/term_runner.hpp"
 
 #include "base/overloaded.hpp"
+#include "base/shared_moment.hpp"
 #include "dispatch/dispatcher_metrics.hpp"
 
 #include <spdlog/spdlog.h>
@@ -64,8 +65,8 @@ Dispatcher::TermRunner::TermRunner(Dispatcher& dispatcher, Epoch lock_epoch)
                      writer_, rules_, [this] { wake(); }),
       chain_reader_(dispatcher.executor_, dispatcher.clock_, dispatcher.parts_.history_store,
                     writer_, rules_, [this] { wake(); }),
-      backfill_reader_(dispatcher.clock_, dispatcher.parts_.history_store, writer_, rules_,
-                       [this] { wake(); }),
+      backfill_reader_(dispatcher.executor_, dispatcher.clock_, dispatcher.parts_.history_store,
+                       writer_, rules_, [this] { wake(); }),
       self_audit_(dispatcher.parts_.clock, dispatcher.parts_.history_store, *dispatcher.metrics_,
                   audit_rules(dispatcher.settings_), dispatcher.settings_.audit_interval),
       retention_(dispatcher.parts_.clock, dispatcher.parts_.history_store, *dispatcher.metrics_,
@@ -342,7 +343,8 @@ asio::awaitable<void> Dispatcher::TermRunner::beat()
                 links_.send(node, message);
             }
         }
-        co_await sleep_for(dispatcher_.settings_.beat_interval);
+        const SteadyTime begun = now().steady;
+        co_await sleep_for(shared_moment(begun, dispatcher_.settings_.beat_interval) - begun);
     }
 }
 
@@ -381,6 +383,7 @@ void Dispatcher::TermRunner::handle(const NodeName& node, Message message)
         if (is_late) wake();
     };
     const auto on_change = [&](JobChanged& change) {
+        backfill_reader_.notice();
         job_reader_.read_for(NodeRequest<JobChanged>{node, std::move(change)});
     };
     const auto on_run_now = [&](RunNow& asked) {

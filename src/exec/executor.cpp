@@ -1,6 +1,7 @@
 #include "exec/executor.hpp"
 
 #include "base/offload.hpp"
+#include "base/shared_moment.hpp"
 #include "base/throw_errno.hpp"
 #include "base/units.hpp"
 #include "exec/process_table.hpp"
@@ -332,8 +333,13 @@ void Executor::renew_guard()
 
 SteadyTime Executor::next_look(const Moment& now) const
 {
-    // Regularly even when nothing is due: the wall clock may be set.
-    SteadyTime next = now.steady + settings_.rules.silence_limit / 6;
+    // Regularly even when nothing is due: the wall clock may be set, and this process may stand
+    // still. With nothing to start or to end it is early enough to find that out afterwards.
+    const SteadyTime::duration limit = settings_.rules.silence_limit;
+    if (!book_.next_start() && !book_.next_deadline()) {
+        return std::min(shared_moment(now.steady, limit / 3), now.steady + limit / 3);
+    }
+    SteadyTime next = now.steady + limit / 6;
     if (const auto start = book_.next_start()) {
         // Clocks tell whole milliseconds: sleep to the last one, then look often.
         const milliseconds wait = *start - now.wall;

@@ -1,6 +1,7 @@
 #include "exec/warden.hpp"
 
 #include "base/event.hpp"
+#include "base/shared_moment.hpp"
 #include "base/throw_errno.hpp"
 #include "exec/herald.hpp"
 #include "exec/process_table.hpp"
@@ -469,7 +470,8 @@ asio::awaitable<void> reap_orphans(std::chrono::milliseconds interval)
         do {
             reaped = ::waitpid(-1, nullptr, WNOHANG | __WNOTHREAD);
         } while (reaped > 0);
-        co_await sleep_for(interval);
+        const SteadyTime now = std::chrono::steady_clock::now();
+        co_await sleep_for(shared_moment(now, interval) - now);
     }
 }
 

@@ -7,6 +7,7 @@
 #include "base/environment.hpp"
 #include "base/event.hpp"
 #include "base/log.hpp"
+#include "base/shared_moment.hpp"
 #include "base/socket_places.hpp"
 #include "base/task_group.hpp"
 #include "dispatch/dispatcher.hpp"
@@ -64,6 +65,8 @@ using namespace std::chrono_literals;
 
 /// How often the executor is told that Consul still knows this node.
 constexpr auto lease_check = 250ms;
+/// The same where no service has to confirm it. That this process stood still, beats show, too.
+constexpr auto lease_check_alone = 2s;
 /// How long another socket may have the peer port when the node starts: its last process's warden
 /// ends what that left, and answers for it (exec/warden.hpp).
 constexpr auto port_patience = 8s;
@@ -79,7 +82,7 @@ constexpr auto leave_limit = 1s;
 /// A second signal that comes earlier is the first one again.
 constexpr auto second_signal_after = 1s;
 /// How often the ended processes that commands had left in the background are reaped.
-constexpr auto orphan_interval = 250ms;
+constexpr auto orphan_interval = 1s;
 /// When the warden is gone: how long killed runs may take to end and to be recorded, and from
 /// SIGTERM to SIGKILL of all the others.
 constexpr auto last_results = 700ms;
@@ -432,6 +435,7 @@ private:
                 .messenger = messenger_,
                 .written = notice_desk_.written(),
                 .self = config_.node_name(),
+                .is_alone = !backend_->has_peers(),
                 .epoch = [this] { return dispatcher_.epoch(); },
                 .facts = [this] { return cluster_facts(); },
                 .own_facts = [this] { return own_facts(); },
@@ -695,10 +699,16 @@ private:
 
     asio::awaitable<void> renew_lease()
     {
+        const SteadyTime::duration alone =
+            std::min<SteadyTime::duration>(lease_check_alone, config_.dispatch.lease / 8);
+        const SteadyTime::duration pause = backend_->has_peers()
+                                               ? lease_check
+                                               : std::max<SteadyTime::duration>(lease_check, alone);
         for (;;) {
             const SteadyTime confirmed = coordinator_->session_confirmed();
             if (confirmed != SteadyTime::min()) executor_.session_confirmed(confirmed);
-            co_await sleep_for(lease_check);
+            const SteadyTime now = clock_.steady_now();
+            co_await sleep_for(shared_moment(now, pause) - now);
         }
     }
 

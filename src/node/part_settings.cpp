@@ -44,6 +44,11 @@ DispatchSettings dispatch_settings(const Config& config)
     settings.poll_interval = config.dispatch.poll_interval;
     settings.beat_interval = config.dispatch.beat_interval;
     settings.silence_limit = config.dispatch.silence_limit;
+    // Alone there is nobody to be given up, and the beats only show that this process runs.
+    if (config.mode == Config::Mode::solo) {
+        settings.beat_interval = std::max(settings.beat_interval, settings.silence_limit / 3);
+        settings.silence_limit *= 2;
+    }
     settings.lease = config.dispatch.lease;
     settings.lease_margin = config.dispatch.lease_margin;
     settings.audit_interval = config.dispatch.audit_interval;

@@ -1,5 +1,6 @@
 #include "notify/cluster_desk.hpp"
 
+#include "base/shared_moment.hpp"
 #include "notify/delivery_rules.hpp"
 #include "notify/notice_json.hpp"
 #include "store/notice_store.hpp"
@@ -23,6 +24,9 @@ using namespace std::chrono_literals;
 constexpr auto cluster_look_interval = 1s;
 /// How often what is known is stored, at least.
 constexpr auto save_interval = 5s;
+/// The same where nobody would be told, and no other node reads it.
+constexpr auto save_interval_for_nobody = 60s;
+constexpr auto look_interval_for_nobody = 5s;
 /// How long a node stands in after it has said so last.
 constexpr auto stand_in_time = 20s;
 
@@ -70,7 +74,8 @@ asio::awaitable<void> ClusterDesk::run()
 {
     bool is_told = false;
     for (;;) {
-        co_await leave_.wait_for(cluster_look_interval);
+        const auto interval = is_for_nobody() ? look_interval_for_nobody : cluster_look_interval;
+        co_await leave_.wait_until(shared_moment(parts_.clock.steady_now(), interval));
         std::string trouble;
         try {
             co_await look();
@@ -121,7 +126,14 @@ asio::awaitable<void> ClusterDesk::look_as_dispatcher(Epoch epoch)
     const bool is_due = parts_.clock.steady_now() >= next_save_;
     if (!is_due && cluster_.unsaved.empty()) co_return;
     co_await save_or_send(cluster_, epoch);
-    next_save_ = parts_.clock.steady_now() + save_interval;
+    const auto interval = is_for_nobody() ? save_interval_for_nobody : save_interval;
+    next_save_ = parts_.clock.steady_now() + interval;
+}
+
+/// As of the last look at the channels.
+bool ClusterDesk::is_for_nobody() const
+{
+    return parts_.is_alone && begun_in_ != 0 && channels_.empty();
 }
 
 asio::awaitable<void> ClusterDesk::begin(Epoch epoch)

@@ -38,6 +38,7 @@ public:
         Messenger& messenger;
         Event& written;                ///< is told of new messages in the outbox
         NodeName self;                 ///< this node
+        bool is_alone = false;         ///< there are no other nodes, and will be none
         std::function<Epoch()> epoch;  ///< in which this node dispatches; 0 while it does not
         std::function<ClusterFacts()> facts;  ///< asked while it dispatches
         std::function<OwnFacts()> own_facts;
@@ -75,6 +76,7 @@ private:
     };
 
     asio::awaitable<void> look();
+    bool is_for_nobody() const;
     asio::awaitable<void> look_as_dispatcher(Epoch epoch);
     asio::awaitable<void> begin(Epoch epoch);
     SeenBefore seen_before();

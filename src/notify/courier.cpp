@@ -1,5 +1,6 @@
 #include "notify/courier.hpp"
 
+#include "base/shared_moment.hpp"
 #include "notify/delivery_rules.hpp"
 #include "notify/notice_json.hpp"
 
@@ -22,6 +23,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto send_interval = 1s;
+constexpr auto send_interval_without_channels = 5s;
 constexpr std::size_t messages_at_once = 20;  // to a channel
 constexpr std::size_t messages_in_one = 500;
 constexpr std::size_t channels_at_once = 16;
@@ -86,7 +88,8 @@ asio::awaitable<void> Courier::serve()
 {
     bool is_told = false;
     for (;;) {
-        co_await written_.wait_for(send_interval);
+        const auto interval = has_channels_ ? send_interval : send_interval_without_channels;
+        co_await written_.wait_until(shared_moment(clock_.steady_now(), interval));
         if (!is_sender_()) continue;
         std::string trouble;
         try {
@@ -116,9 +119,12 @@ asio::awaitable<void> Courier::hand_out()
         if (until) (*until > now ? not_now : as_one).insert(channel);
     }
     const std::size_t room = channels_at_once - std::min(channels_at_once, busy_.size());
-    const auto work = [&not_now, &as_one, room, at = clock_.now()](Store& store) {
+    bool has_channels = false;
+    const auto work = [&, room, at = clock_.now()](Store& store) {
         std::vector<Load> loads;
-        for (NoticeChannel& channel : store.notices().channels()) {
+        std::vector<NoticeChannel> channels = store.notices().channels();
+        has_channels = !channels.empty();
+        for (NoticeChannel& channel : channels) {
             if (loads.size() == room) break;
             if (channel.stop || not_now.contains(channel.id)) continue;
             const bool is_one = as_one.contains(channel.id);
@@ -129,6 +135,7 @@ asio::awaitable<void> Courier::hand_out()
         return loads;
     };
     std::vector<Load> loads = co_await store_.call(work);
+    has_channels_ = has_channels;
     for (Load& load : loads) {
         busy_.insert(load.channel.id);
         const std::string name = "notices to " + load.channel.name;

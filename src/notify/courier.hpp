@@ -80,6 +80,7 @@ private:
     std::map<std::int64_t, SendPace> paces_;  ///< of channels for people
     std::array<prometheus::Counter*, delivery_words.size()> counters_{};
     SteadyTime next_clean_up_{};
+    bool has_channels_ = true;
     TaskGroup tasks_;
 };
 

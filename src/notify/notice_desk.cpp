@@ -1,6 +1,8 @@
 #include "notify/notice_desk.hpp"
 
+#include "base/shared_moment.hpp"
 #include "model/notice_channel.hpp"
+#include "model/output_to_come.hpp"
 #include "notify/notice_json.hpp"
 #include "store/calendar_store.hpp"
 #include "store/notice_store.hpp"
@@ -13,6 +15,7 @@
 #include <chrono>
 #include <map>
 #include <optional>
+#include <set>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -23,6 +26,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto look_interval = 1s;
+/// What is known of jobs is kept all the same: a channel may come.
+constexpr auto look_interval_without_channels = 5s;
 /// The search for what is in no list of its own (jobs that nobody watches, runs that go on for
 /// long) takes no more than a hundredth of the time.
 constexpr SteadyTime::duration shortest_search_pause = 5s;
@@ -177,7 +182,8 @@ asio::awaitable<void> NoticeDesk::run()
 {
     SteadyTime::duration pause = look_interval;
     for (;;) {
-        co_await sleep_for(pause);
+        const SteadyTime now = clock_.steady_now();
+        co_await sleep_for(shared_moment(now, pause) - now);
         const Epoch epoch = epoch_();
         if (epoch == 0) {
             pause = look_interval;
@@ -192,10 +198,10 @@ asio::awaitable<void> NoticeDesk::run()
             trouble = error.what();
         }
         if (trouble.empty()) {
-            pause = look_interval;
+            pause = has_channels_ ? look_interval : look_interval_without_channels;
             continue;
         }
-        if (pause == look_interval) {
+        if (pause <= look_interval_without_channels) {
             spdlog::warn("notices: cannot look at what has ended, trying again: {}", trouble);
         }
         pause = std::min<SteadyTime::duration>(2 * pause, longest_pause_of_looks);
@@ -212,75 +218,80 @@ asio::awaitable<void> NoticeDesk::look(Epoch epoch)
     }
     for (;;) {
         const SteadyTime begun = clock_.steady_now();
-        const std::size_t ends = co_await look_at_ends(epoch);
-        co_await look_at_time(epoch);
-        if (ends < ends_at_once) co_return;
-        co_await sleep_for(pause_after(clock_.steady_now() - begun));
+        Look look;
+        look.epoch = epoch;
+        look.now = clock_.now();
+        look.is_search = begun >= next_search_;
+        const auto work = [this, &look](Store& store) {
+            look.has_channels = !store.notices().channels().empty();
+            look_at_ends(store, look);
+            look_at_time(store, look);
+        };
+        co_await store_.call(work);
+        if (look.notices > 0) written_.notify();
+        has_channels_ = look.has_channels;
+        const SteadyTime now = clock_.steady_now();
+        if (look.is_search) {
+            next_search_ = now + std::max(shortest_search_pause, search_pause * (now - begun));
+        }
+        if (look.ends < ends_at_once) co_return;
+        co_await sleep_for(pause_after(now - begun));
     }
 }
 
-/// Says how many there were.
-asio::awaitable<std::size_t> NoticeDesk::look_at_ends(Epoch epoch)
+/// On the store's thread.
+void NoticeDesk::look_at_ends(Store& store, Look& look) const
 {
-    std::size_t notices = 0;
-    const auto work = [&, now = clock_.now()](Store& store) {
-        const std::vector<UnseenEnd> ends = store.notices().unseen_ends(ends_at_once);
-        if (ends.empty()) return ends.size();
-        std::vector<std::int64_t> ids;
-        std::vector<JobId> jobs;
-        std::vector<const LogRow*> rows;
-        for (const UnseenEnd& end : ends) {
-            ids.push_back(end.id);
-            if (!end.row) continue;
-            jobs.push_back(end.row->run.id.job);
-            rows.push_back(&*end.row);
-        }
-        const auto ended_at = [](const LogRow* row) {
-            return row->run.ended_at.value_or(row->run.id.scheduled_at);
-        };
-        std::ranges::stable_sort(rows, {}, ended_at);
-        LookAtJobs look(store, rules_, std::move(jobs), now);
-        for (const LogRow* row : rows) look.end(*row);
-        notices = look.finish(epoch, std::move(ids));
-        return ends.size();
+    const std::vector<UnseenEnd> ends = store.notices().unseen_ends(ends_at_once);
+    look.ends = ends.size();
+    if (ends.empty()) return;
+    std::set<JobId> waiting;  // in the next look, and what comes after that, too
+    for (const UnseenEnd& end : ends) {
+        if (end.row && awaits_output(end.row->run, look.now)) waiting.insert(end.row->run.id.job);
+    }
+    std::vector<std::int64_t> ids;
+    std::vector<JobId> jobs;
+    std::vector<const LogRow*> rows;
+    for (const UnseenEnd& end : ends) {
+        if (end.row && waiting.contains(end.row->run.id.job)) continue;
+        ids.push_back(end.id);
+        if (!end.row) continue;
+        jobs.push_back(end.row->run.id.job);
+        rows.push_back(&*end.row);
+    }
+    const auto ended_at = [](const LogRow* row) {
+        return row->run.ended_at.value_or(row->run.id.scheduled_at);
     };
-    const std::size_t ends = co_await store_.call(work);
-    if (notices > 0) written_.notify();
-    co_return ends;
+    std::ranges::stable_sort(rows, {}, ended_at);
+    LookAtJobs desk(store, rules_, std::move(jobs), look.now);
+    for (const LogRow* row : rows) desk.end(*row);
+    look.notices += desk.finish(look.epoch, std::move(ids));
 }
 
-asio::awaitable<void> NoticeDesk::look_at_time(Epoch epoch)
+/// On the store's thread.
+void NoticeDesk::look_at_time(Store& store, Look& look) const
 {
-    const SteadyTime begun = clock_.steady_now();
-    const bool is_search = begun >= next_search_;
-    const auto work = [&, now = clock_.now()](Store& store) -> std::size_t {
-        std::vector<JobId> waiting;  // for some time
-        for (const JobWatch& watch : store.notices().due_watches(now, jobs_at_once_looked_at)) {
-            waiting.push_back(watch.job);
-        }
-        std::vector<LogRow> slow;
-        std::vector<LogRow> up;
-        if (is_search) {
-            std::ranges::copy(store.notices().unwatched_jobs(jobs_at_once_looked_at),
-                              std::back_inserter(waiting));
-            slow = store.notices().slow_runs(now, jobs_at_once_looked_at);
-            up = store.notices().healthy_daemons(now, jobs_at_once_looked_at);
-        }
-        std::vector<JobId> jobs = waiting;
-        for (const LogRow& row : slow) jobs.push_back(row.run.id.job);
-        for (const LogRow& row : up) jobs.push_back(row.run.id.job);
-        if (jobs.empty()) return 0;
-        LookAtJobs look(store, rules_, std::move(jobs), now);
-        for (const LogRow& row : slow) look.slow(row);
-        for (const LogRow& row : up) look.up(row);
-        for (const JobId job : waiting) look.pass_time(job);
-        return look.finish(epoch, {});
-    };
-    const std::size_t notices = co_await store_.call(work);
-    if (notices > 0) written_.notify();
-    if (!is_search) co_return;
-    const SteadyTime now = clock_.steady_now();
-    next_search_ = now + std::max(shortest_search_pause, search_pause * (now - begun));
+    std::vector<JobId> waiting;  // for some time
+    for (const JobWatch& watch : store.notices().due_watches(look.now, jobs_at_once_looked_at)) {
+        waiting.push_back(watch.job);
+    }
+    std::vector<LogRow> slow;
+    std::vector<LogRow> up;
+    if (look.is_search) {
+        std::ranges::copy(store.notices().unwatched_jobs(jobs_at_once_looked_at),
+                          std::back_inserter(waiting));
+        slow = store.notices().slow_runs(look.now, jobs_at_once_looked_at);
+        up = store.notices().healthy_daemons(look.now, jobs_at_once_looked_at);
+    }
+    std::vector<JobId> jobs = waiting;
+    for (const LogRow& row : slow) jobs.push_back(row.run.id.job);
+    for (const LogRow& row : up) jobs.push_back(row.run.id.job);
+    if (jobs.empty()) return;
+    LookAtJobs desk(store, rules_, std::move(jobs), look.now);
+    for (const LogRow& row : slow) desk.slow(row);
+    for (const LogRow& row : up) desk.up(row);
+    for (const JobId job : waiting) desk.pass_time(job);
+    look.notices += desk.finish(look.epoch, {});
 }
 
 }  // namespace peercron

@@ -38,9 +38,19 @@ public:
     Event& written() { return written_; }
 
 private:
+    /// One look at the store.
+    struct Look {
+        Epoch epoch = 0;
+        WallTime now{};
+        bool is_search = false;  ///< also for what is in no list of its own
+        bool has_channels = false;
+        std::size_t ends = 0;     ///< how many there were
+        std::size_t notices = 0;  ///< that it has given
+    };
+
     asio::awaitable<void> look(Epoch epoch);
-    asio::awaitable<std::size_t> look_at_ends(Epoch epoch);
-    asio::awaitable<void> look_at_time(Epoch epoch);
+    void look_at_ends(Store& store, Look& look) const;
+    void look_at_time(Store& store, Look& look) const;
 
     const Clock& clock_;
     StorePool& store_;
@@ -48,6 +58,7 @@ private:
     const std::function<Epoch()> epoch_;
     Event written_;
     Epoch begun_in_ = 0;
+    bool has_channels_ = true;
     SteadyTime next_search_{};  ///< for jobs that nobody watches, and runs that take long
 };
 

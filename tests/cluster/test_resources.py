@@ -12,6 +12,7 @@ import time
 from harness import HOST, due_seconds, let_pass, now_ms, running_cluster, running_solo, assert_each_fire_once, wait_until
 
 NEVER = "0 0 0 1 1 * 2199"
+MOST_WAKES = 12  # of all threads together, in a second; some seven are usual
 O_CLOEXEC = 0o2000000
 
 # A program that runs another one as if the kernel had no close_range(2): system call 436 fails with ENOSYS.
@@ -183,3 +184,23 @@ def test_a_second_signal_ends_it_at_once():
         solo.process.terminate()
         assert solo.process.wait(timeout=20) == 1
         assert "told to stop a second time" in solo.log("node")
+
+
+def wakes(pids):
+    """How often the threads of these processes have gone to sleep until now."""
+    count = 0
+    for pid in pids:
+        for status in pathlib.Path(f"/proc/{pid}/task").glob("*/status"):
+            count += int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", status.read_text(), re.M)[1])
+    return count
+
+
+def test_a_node_at_rest_seldom_wakes():
+    with running_solo() as solo:
+        solo.add("true", cron_set=NEVER)
+        let_pass(8)  # what a new term looks for
+        before, begun = wakes(solo.pids()), time.monotonic()
+        let_pass(10)
+        a_second = (wakes(solo.pids()) - before) / (time.monotonic() - begun)
+        print(f"{a_second:.1f} wake-ups a second")
+        assert a_second < MOST_WAKES, "something looks again and again"
