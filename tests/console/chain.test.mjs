@@ -41,6 +41,7 @@ test('a job shows what runs before and after it, and how one fire of all that we
     await page.waitForSelector(`${row('page')}:has-text("one of them fails")`);
     await page.click(`${row('load-b')} .num a`);
     await page.waitForSelector('.answer:has-text("exit code 3")');
+    await page.waitForSelector('.facts dd:has-text("after extract (job"):not(:has-text("by hand"))');
     await page.click('.facts a:has-text("what ran before it")');
     await page.waitForSelector('h2:has-text("Chain of the fire of")');
   });

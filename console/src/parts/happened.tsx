@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact';
 
 import type { BriefRun } from '../api/types';
-import { lookOf, signalName } from '../rules/states';
+import { isByHand, lookOf, signalName } from '../rules/states';
 import { duration, t, tx } from '../store/language';
 import { runHref } from '../store/route';
 
@@ -31,6 +31,11 @@ export function happened(run: BriefRun): ComponentChildren {
     default:
       return link(run.reason || t(look.word));
   }
+}
+
+/** Why it ran although no schedule says so: "by hand: ops", "after extract (job 12: success)". */
+export function askedText(requestedBy: string): string {
+  return isByHand(requestedBy) ? t('byHand', { who: requestedBy.replace(/ \{.*$/, '') }) : requestedBy;
 }
 
 /** "attempt 2" where it is not the first one. */

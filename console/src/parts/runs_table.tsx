@@ -8,9 +8,9 @@ import { duration, t } from '../store/language';
 import { tell } from '../store/live';
 import { go, jobHref, runHref } from '../store/route';
 import { may } from '../store/session';
-import { isAlarm, lateness, lookOf, retryOf, withoutCause } from '../rules/states';
+import { isAlarm, isByHand, lateness, lookOf, retryOf, withoutCause } from '../rules/states';
 import { ActionButton } from './action_button';
-import { howItEnded } from './happened';
+import { askedText, howItEnded } from './happened';
 import { ListTable, numeric } from './list_table';
 import { RunState } from './state';
 import { DatedTime } from './time';
@@ -47,15 +47,15 @@ function note(run: Run): ComponentChildren {
     );
   }
   if (run.fires !== undefined && run.fires > 1) return `${t('fires', { n: run.fires })}: ${run.reason}`;
-  const byHand = run.requested_by === '' ? '' : t('byHand', { who: run.requested_by.replace(/ \{.*$/, '') });
-  if (run.state === 'success') return byHand;
+  const asked = askedText(run.requested_by);
+  if (run.state === 'success') return asked;
   if (run.state === 'failed' || run.state === 'timeout') {
     const said = lastLine(run.output);
     const how = run.state === 'timeout' ? '' : howItEnded(run);
     const text = said === '' || run.output_cut ? run.reason || how : t('howAndSaid', { how: how || t('timeout'), said });
-    return [text, byHand].filter(Boolean).join('; ');
+    return [text, asked].filter(Boolean).join('; ');
   }
-  return withoutCause(run.reason) || byHand;
+  return withoutCause(run.reason) || asked;
 }
 
 function RunRow({ run, zone, retries, withJob, isCursor }: {
@@ -67,7 +67,7 @@ function RunRow({ run, zone, retries, withJob, isCursor }: {
 }) {
   const hasStarted = run.started_at !== null;
   const late = lateness(run);
-  const attempts = retries === undefined || run.requested_by !== '' ? String(run.attempt) : t('nOf', { n: run.attempt, of: Math.max(run.attempt, retries + 1) });
+  const attempts = retries === undefined || isByHand(run.requested_by) ? String(run.attempt) : t('nOf', { n: run.attempt, of: Math.max(run.attempt, retries + 1) });
   const classes = [isCursor && 'cursor', withJob && isAlarm(lookOf(run.state, run.cause)) && 'alarm'].filter(Boolean).join(' ');
   const job = { id: run.cron_id, name: names.value.get(run.cron_id) ?? '' };
   return (
@@ -87,7 +87,7 @@ function RunRow({ run, zone, retries, withJob, isCursor }: {
           </a>
         </td>
       )}
-      <td class="num w-m">{attempts}</td>
+      <td class={withJob ? 'num w-m w-l' : 'num w-m'}>{attempts}</td>
       <td class="fit">{run.run_server || '—'}</td>
       <td class="num w-m">{late === null ? '—' : duration(late)}</td>
       <td class="num push">{run.ended_at === null || !hasStarted ? '—' : duration(run.use_time)}</td>
@@ -116,7 +116,7 @@ export function RunsTable(props: {
         t('state'),
         numeric(t('scheduledFor')),
         withJob && t('job'),
-        numeric(t('attempt'), 'w-m'),
+        numeric(t('attempt'), withJob ? 'w-m w-l' : 'w-m'),
         t('node'),
         numeric(t('late'), 'w-m'),
         numeric(t('took')),

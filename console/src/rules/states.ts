@@ -87,7 +87,17 @@ export function withoutCause(reason: string): string {
   return reason.replace(/^[a-z][a-z-]*: /, '');
 }
 
-/** By how many milliseconds a run began after its moment; null: it has not begun, or was asked for. */
+/** Whether a run was asked for by no person but by the end of the jobs that it runs after: "after extract (job 12: success)". */
+export function isAfterParents(requestedBy: string): boolean {
+  return /^after .+ \(job \d+: /.test(requestedBy);
+}
+
+/** Whether somebody has asked for a run that no schedule has. */
+export function isByHand(requestedBy: string): boolean {
+  return requestedBy !== '' && !isAfterParents(requestedBy);
+}
+
+/** By how many milliseconds a run began after its moment, or after its parents were over; null: it has not begun, or was asked for. */
 export function lateness(run: {
   started_at: number | null;
   scheduled_at: number | null;
@@ -95,7 +105,7 @@ export function lateness(run: {
   requested_by: string;
 }): number | null {
   const due = run.retry_at ?? run.scheduled_at;
-  if (run.started_at === null || due === null || run.requested_by !== '') return null;
+  if (run.started_at === null || due === null || isByHand(run.requested_by)) return null;
   return Math.max(0, run.started_at - due);
 }
 

@@ -9,7 +9,7 @@ import { ActionButton } from '../parts/action_button';
 import { Diff, type ShownLine } from '../parts/diff';
 import { Ask } from '../parts/dialog';
 import { Gauge } from '../parts/gauge';
-import { attemptText, howItEnded } from '../parts/happened';
+import { askedText, attemptText, howItEnded } from '../parts/happened';
 import { askRunNow } from '../parts/job_actions';
 import { Output } from '../parts/output';
 import { Head, Loaded } from '../parts/page';
@@ -251,7 +251,7 @@ function Facts({ run, job, statistics, attempts, revision }: Known) {
             <>
               {wholeMoment(run.scheduled_at, zone, calendar())} {zone}{' '}
               <span class="dim">
-                {run.requested_by === '' ? `(${clock(run.scheduled_at, 'UTC')} UTC)` : t('byHand', { who: run.requested_by })}
+                {askedText(run.requested_by) || `(${clock(run.scheduled_at, 'UTC')} UTC)`}
               </span>
             </>,
           )}

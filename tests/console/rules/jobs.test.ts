@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { keepOrder } from '../../../console/src/rules/changed';
 import { changedFields, differences } from '../../../console/src/rules/differences';
 import { changedParameters, readFields, toForm, toParameters, withForm } from '../../../console/src/rules/fields';
-import { isAlarm, lookOf, lookOfJob, retryOf } from '../../../console/src/rules/states';
+import { isAlarm, isByHand, lateness, lookOf, lookOfJob, retryOf } from '../../../console/src/rules/states';
 import { drawStrip } from '../../../console/src/rules/strip';
 import { fromToml, toToml } from '../../../console/src/rules/toml';
 
@@ -18,6 +18,15 @@ test('what nobody asked for is an alarm, and what was asked for is quiet', () =>
   assert.equal(lookOf('skipped', 'misfire').word, 'missed');
   assert.equal(lookOf('planned', '', 1000).word, 'retry');
   assert.equal(lookOf('planned').word, 'planned');
+});
+
+test('what runs after other jobs is not by hand, and late by when these were over', () => {
+  const run = { scheduled_at: 0, retry_at: 5_000, started_at: 5_004, requested_by: 'after extract (job 12: success, exit code 0)' };
+  assert.ok(!isByHand(run.requested_by));
+  assert.equal(lateness(run), 4);
+  assert.ok(isByHand('ops at 10.0.0.3'));
+  assert.ok(isByHand('after hours at 10.0.0.3'), 'an account may have any name');
+  assert.equal(lateness({ ...run, requested_by: 'ops' }), null);
 });
 
 test('a job looks as its last run, unless it runs or is stopped', () => {
