@@ -1,6 +1,7 @@
 """Measures what peercron can do on this machine, each figure beside the limit of the same machine in the same run.
 
-Parts, all unless some are named, in this order (--quick: {quick} unless others are named):
+Parts, all unless some are named, in this order (unless others are named, --quick takes {quick},
+and --large {large}):
 {parts}
 The end is one table, the ratio to the limit first. All of it is in build/bench/results.json, and plotted in
 build/bench/*.svg and *.png. docs/performance.md explains the figures. Nothing else should run meanwhile.
@@ -33,6 +34,7 @@ import lateness  # noqa: E402
 import machine  # noqa: E402
 import memory  # noqa: E402
 import native  # noqa: E402
+import peers  # noqa: E402
 import plots  # noqa: E402
 import start  # noqa: E402
 import throughput  # noqa: E402
@@ -58,9 +60,12 @@ NATIVE = {
     "plan": "a thousand to a million jobs: memory, take-over, a change, an idle second; a million retries that wait",
     "protocol": "the peer protocol: frames/s, bytes per run, 3 to 300 nodes",
     "store": "rows planned and recorded by simulated nodes, beside the database's own inserts",
+    "consul": "3 to 100 nodes that meet in one Consul: what it costs, and how soon another one dispatches",
 }
 # One of each kind, in a minute or two.
 QUICK_PARTS = ("cron", "start", "throughput", "lateness")
+# What has a size at which something breaks.
+LARGE_PARTS = ("plan", "protocol", "store", "consul")
 
 
 class Stop(Exception):
@@ -72,6 +77,8 @@ class Bench:
 
     def __init__(self, options, servers):
         self.quick = options.quick
+        self.large = options.large
+        self.peers = options.peers
         self.jobs = options.jobs or (1_000 if options.quick else 100_000)
         self.rows = options.rows or (100_000 if options.quick else 2_000_000)
         self.memory_minutes = options.memory_minutes
@@ -100,11 +107,17 @@ def parse_arguments(arguments):
     listed = {**NATIVE, **{name: text for name, (_, text) in PARTS.items()}}
     parser = argparse.ArgumentParser(
         prog="bin/bench", formatter_class=argparse.RawDescriptionHelpFormatter,
-        description=__doc__.format(quick=", ".join(QUICK_PARTS),
+        description=__doc__.format(quick=", ".join(QUICK_PARTS), large=", ".join(LARGE_PARTS),
                                    parts="\n".join(f"  {name:<12}{text}" for name, text in listed.items())))
     parser.add_argument("parts", nargs="*", metavar="PART", help="what to measure; see above")
     parser.add_argument("--quick", action="store_true",
                         help="a minute or two instead of ten and more: fewer parts, shorter measurements, less data")
+    parser.add_argument("--large", action="store_true",
+                        help="how far it goes, for docs/scale.md: 10 million jobs, 3,000 nodes, 80,000 fires a second, 1,000"
+                        " nodes at one Consul; half an hour, and 12 GiB of memory")
+    parser.add_argument("--peers", nargs="+", metavar="PROGRAM",
+                        help="nothing but this: peercron, and the supercronic and dkron whose programs are named, one"
+                        " after the other: lateness, what each keeps up with, and the death of what dispatches")
     parser.add_argument("--jobs", type=count, metavar="N",
                         help="jobs of the parts api, console, insight and history: 100,000, with --quick 1,000")
     parser.add_argument("--rows", type=count, metavar="N",
@@ -113,7 +126,16 @@ def parse_arguments(arguments):
     parser.add_argument("--memory-minutes", type=float, default=2, metavar="M",
                         help="how long part memory lasts, and the tabs of part console: 2; 60 tell a leak from a cache")
     parser.add_argument("--no-build", action="store_true", help="measure build/release as it is")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.peers and (options.large or options.parts):
+        parser.error("--peers goes with --quick, and with no part")
+    if options.large:
+        if options.quick:
+            parser.error("--quick and --large exclude each other")
+        small = sorted(set(options.parts) - set(LARGE_PARTS))
+        if small:
+            parser.error(f"--large is for the parts {', '.join(LARGE_PARTS)}, not for {', '.join(small)}")
+    return options
 
 
 def count(text):
@@ -147,12 +169,14 @@ def run(command, quiet=False):
 
 def chosen_parts(options, programs):
     """(name, function of the bench), in order."""
+    if options.peers:
+        return [("peers", peers.measure)]
     found = {name: lambda bench, name=name: native.measure(bench, name) for name in native.parts(programs)}
     found.update({name: measure for name, (measure, _) in PARTS.items()})
     unknown = [name for name in options.parts if name not in found]
     if unknown:
         raise Stop(f"no part is called {', '.join(unknown)}; there are: {', '.join(found)}")
-    wanted = options.parts or (QUICK_PARTS if options.quick else found)
+    wanted = options.parts or (QUICK_PARTS if options.quick else LARGE_PARTS if options.large else found)
     return [(name, measure) for name, measure in found.items() if name in wanted]
 
 
@@ -212,6 +236,13 @@ def measure(options):
 def main(arguments):
     options = parse_arguments(arguments)
     try:
+        for program in options.peers or ():
+            try:
+                peers.kind_of(program)
+            except RuntimeError as unknown:
+                raise Stop(str(unknown)) from None
+            if not os.access(program, os.X_OK):
+                raise Stop(f"{program} is not a program")
         build(options)
         bench, measured, failed = measure(options)
     except Stop as stop:

@@ -9,6 +9,20 @@
 
 namespace peercron::bench {
 
+std::vector<Job> every_second(std::size_t count, WallTime changed)
+{
+    std::vector<Job> jobs;
+    for (std::size_t i = 1; i <= count; ++i) {
+        Job job;
+        job.id = static_cast<JobId>(i);
+        job.cron_set = "* * * * * *";
+        job.command = "/opt/reports/bin/nightly --tenant 123456 --output /var/reports";
+        job.effective_from = changed;
+        jobs.push_back(std::move(job));
+    }
+    return jobs;
+}
+
 void add_jobs(StoreImage& image, const std::vector<Job>& jobs)
 {
     std::int64_t last_revision = image.totals().last_revision;

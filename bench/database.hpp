@@ -11,6 +11,9 @@
 
 namespace peercron::bench {
 
+/// Jobs with the ids from 1 on that are due each second.
+std::vector<Job> every_second(std::size_t count, WallTime changed);
+
 /// Adds jobs with their histories, as the API would have; their ids are above those that there are.
 void add_jobs(StoreImage& image, const std::vector<Job>& jobs);
 

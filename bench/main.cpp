@@ -24,6 +24,7 @@ const std::map<std::string, Measure>& parts()
     static const std::map<std::string, Measure> parts{
         {"raw", measure_raw},           {"cron", measure_cron},   {"plan", measure_plan},
         {"protocol", measure_protocol}, {"store", measure_store}, {"insight", measure_insight},
+        {"consul", measure_consul},
     };
     return parts;
 }
@@ -48,6 +49,7 @@ int main(int argc, char** argv)
     app.add_option("PART", part, "what to measure")->required()->check(CLI::IsMember(parts()));
     app.add_option("--json", json, "also write the figures to this file, as one JSON object");
     app.add_flag("--quick", settings.quick, "seconds instead of a minute, and less exact");
+    app.add_flag("--large", settings.large, "only sizes at which something breaks; minutes");
     app.add_option("--folder", settings.folder, "for databases and servers of its own");
     app.add_option("--corpus", settings.corpus, "cron expressions, one on a line");
     CLI11_PARSE(app, argc, argv);

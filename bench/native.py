@@ -21,7 +21,8 @@ def measure(bench, name):
     file = bench.results / f"{name}.json"
     file.unlink(missing_ok=True)
     command = [str(bench.programs / "peercron_bench"), name, "--json", str(file), "--folder", str(bench.data / name)]
-    subprocess.run(command + (["--quick"] if bench.quick else []), check=True, timeout=1200)
+    sizes = ["--quick"] if bench.quick else ["--large"] if bench.large else []
+    subprocess.run(command + sizes, check=True, timeout=3600 if bench.large else 1200)
     part = Part(name)
     part.details["tables"] = json.loads(file.read_text())
     return part

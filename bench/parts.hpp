@@ -9,6 +9,7 @@ namespace peercron::bench {
 /// How a part is to be measured.
 struct Settings {
     bool quick = false;            ///< seconds instead of a minute, and less exact
+    bool large = false;            ///< only sizes at which something breaks: see docs/scale.md
     std::filesystem::path folder;  ///< for databases and servers; exists
     std::filesystem::path corpus;  ///< of cron expressions, one on a line
 };
@@ -32,5 +33,8 @@ void measure_store(const Settings& settings, Figures& figures);
 
 /// What statistics and the states of jobs cost each fire.
 void measure_insight(const Settings& settings, Figures& figures);
+
+/// Nodes that meet in one Consul: what it costs that, and how soon another one dispatches.
+void measure_consul(const Settings& settings, Figures& figures);
 
 }  // namespace peercron::bench

@@ -9,6 +9,7 @@
 #include "parts.hpp"
 #include "simulated_cluster.hpp"
 #include "stopwatch.hpp"
+#include "usage.hpp"
 
 #include <spdlog/fmt/chrono.h>
 #include <sys/resource.h>
@@ -72,15 +73,6 @@ void fill(Database& database, std::size_t count, WallTime changed)
         for (; done < end; ++done) jobs.push_back(make_job(static_cast<JobId>(done + 1), changed));
         database.add(jobs);
     }
-}
-
-double resident_mib()
-{
-    std::ifstream statm("/proc/self/statm");
-    double total = 0;
-    double resident = 0;
-    statm >> total >> resident;
-    return resident * static_cast<double>(::sysconf(_SC_PAGESIZE)) / (1024 * 1024);
 }
 
 double peak_resident_mib()
@@ -306,22 +298,51 @@ boost::json::object in_child(const Settings& settings,
     return boost::json::parse(text.str()).as_object();
 }
 
+/// So that a machine that is too small says so, in place of swapping.
+void require_memory(std::size_t jobs)
+{
+    constexpr double mib_per_job = 1.1 / 1024;  // at the peak
+    constexpr double mib_for_others = 1024;     // SQLite's pages, and the system
+    std::ifstream meminfo("/proc/meminfo");
+    double available = 0;
+    for (std::string word; available == 0 && meminfo >> word;) {
+        if (word == "MemAvailable:") meminfo >> available;
+    }
+    const double needed = static_cast<double>(jobs) * mib_per_job + mib_for_others;
+    if (available / 1024 < needed) {
+        throw std::runtime_error(fmt::format(
+            "{} jobs take some {:.0f} MiB of memory, and this machine has {:.0f} MiB free", jobs,
+            needed, available / 1024));
+    }
+}
+
+void measure_sizes(const Settings& settings, const std::vector<std::size_t>& sizes,
+                   Figures& figures)
+{
+    for (const std::size_t jobs : sizes) {
+        require_memory(jobs);
+        const auto measure = [&] { return measure_size(settings, jobs); };
+        figures.add("jobs", in_child(settings, measure));
+    }
+}
+
 }  // namespace
 
 void measure_plan(const Settings& settings, Figures& figures)
 {
-    for (const std::size_t jobs : {1'000U, 10'000U}) {
+    using Sizes = std::vector<std::size_t>;
+    for (const std::size_t jobs : settings.large ? Sizes{20'000, 100'000} : Sizes{1'000, 10'000}) {
         const auto measure = [&] { return measure_same_second(settings, jobs); };
         figures.add("same_second", in_child(settings, measure));
     }
+    if (settings.large) {
+        measure_sizes(settings, {1'000'000, 3'000'000, 10'000'000}, figures);
+        return;
+    }
     const std::size_t most_waiting = settings.quick ? 100'000 : 1'000'000;
     figures.add("retries", in_child(settings, [&] { return measure_waiting(most_waiting); }));
-    std::vector<std::size_t> sizes{1'000, 10'000, 100'000};
-    if (!settings.quick) sizes.push_back(1'000'000);
-    for (const std::size_t jobs : sizes) {
-        const auto measure = [&] { return measure_size(settings, jobs); };
-        figures.add("jobs", in_child(settings, measure));
-    }
+    measure_sizes(settings, {1'000, 10'000, 100'000}, figures);
+    if (!settings.quick) measure_sizes(settings, {1'000'000}, figures);
 }
 
 }  // namespace peercron::bench

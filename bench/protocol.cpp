@@ -9,6 +9,7 @@
 #include "simulated_cluster.hpp"
 #include "simulated_node.hpp"
 #include "stopwatch.hpp"
+#include "usage.hpp"
 #include "wire/address.hpp"
 #include "wire/codec.hpp"
 #include "wire/connection.hpp"
@@ -18,6 +19,7 @@
 
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <boost/asio/buffer.hpp>
@@ -379,20 +381,6 @@ private:
     std::vector<NodeName> names_;
 };
 
-std::vector<Job> every_second(std::size_t count, WallTime changed)
-{
-    std::vector<Job> jobs;
-    for (std::size_t i = 1; i <= count; ++i) {
-        Job job;
-        job.id = static_cast<JobId>(i);
-        job.cron_set = "* * * * * *";
-        job.command = "/opt/reports/bin/nightly --tenant 123456 --output /var/reports";
-        job.effective_from = changed;
-        jobs.push_back(std::move(job));
-    }
-    return jobs;
-}
-
 asio::awaitable<void> measure_dispatcher(SimulatedCluster& cluster, bool quick,
                                          boost::json::object& row)
 {
@@ -404,9 +392,12 @@ asio::awaitable<void> measure_dispatcher(SimulatedCluster& cluster, bool quick,
     const double planned = cluster.metric("peercron_fires_planned_total");
     const Stopwatch watch;
     co_await sleep_for(span);
+    const std::size_t heard = cluster.dispatcher().loads().size();
     const double fires = cluster.metric("peercron_fires_planned_total") - planned;
     row["fires_per_s"] = rounded(fires / watch.wall());
     row["dispatcher_core_percent"] = rounded(100 * watch.cpu() / watch.wall());
+    row["heard"] = heard;
+    row["rss_mib"] = rounded(resident_mib());
     cluster.stop();
     co_await cluster.join();
 }
@@ -432,10 +423,33 @@ void measure_nodes(std::size_t nodes, std::size_t fires_per_second, const Settin
     figures.add("nodes", row);
 }
 
+/// Each simulated node takes a socket here and one there.
+void allow_many_sockets()
+{
+    rlimit limit{};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+void measure_sizes(const std::vector<std::size_t>& sizes, const Settings& settings,
+                   Figures& figures)
+{
+    allow_many_sockets();
+    for (const std::size_t fires : {0U, 200U}) {
+        for (const std::size_t nodes : sizes) measure_nodes(nodes, fires, settings, figures);
+    }
+}
+
 }  // namespace
 
 void measure_protocol(const Settings& settings, Figures& figures)
 {
+    if (settings.large) {
+        measure_codec("beat", 3'000, beat(3'000), settings, figures);
+        measure_sizes({300, 1'000, 3'000}, settings, figures);
+        return;
+    }
     for (const std::size_t entries : {1U, 10U, 100U}) {
         measure_codec("orders", entries, orders(entries), settings, figures);
         measure_codec("reports", entries, reports(entries, RunState::success), settings, figures);
@@ -447,11 +461,7 @@ void measure_protocol(const Settings& settings, Figures& figures)
     measure_loopback("beat", beat(0), settings, figures);
     measure_loopback("order", orders(1), settings, figures);
     measure_loopback("100 orders", orders(100), settings, figures);
-    for (const std::size_t fires : {0U, 200U}) {
-        for (const std::size_t nodes : {3U, 30U, 300U}) {
-            measure_nodes(nodes, fires, settings, figures);
-        }
-    }
+    measure_sizes({3, 30, 300}, settings, figures);
 }
 
 }  // namespace peercron::bench

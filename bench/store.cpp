@@ -12,9 +12,9 @@
 #include "store/mysql/mysql_image.hpp"
 #include "store/mysql/mysql_store.hpp"
 #include "store/sqlite/sqlite_connection.hpp"
+#include "usage.hpp"
 
 #include <spdlog/fmt/fmt.h>
-#include <unistd.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
@@ -132,15 +132,9 @@ public:
     double server_cpu() const override
     {
         const auto folder = std::filesystem::path(server_.socket()).parent_path();
-        std::string pid;
+        pid_t pid = 0;
         std::ifstream(folder / "pid") >> pid;
-        std::ifstream stat("/proc/" + pid + "/stat");
-        std::string word;
-        for (int field = 1; field <= 13; ++field) stat >> word;
-        double user = 0;
-        double system = 0;
-        stat >> user >> system;
-        return (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+        return cpu_seconds_of(pid);
     }
 
     std::unique_ptr<Store> open() override { return std::make_unique<MysqlStore>(settings_); }
@@ -328,20 +322,6 @@ void measure_rows(Subject& subject, std::size_t rows_at_once, const Settings& se
     add("plan and record", {insert.wall_s + update.wall_s, insert.cpu_s + update.cpu_s}, together);
 }
 
-std::vector<Job> every_second(std::size_t count, WallTime changed)
-{
-    std::vector<Job> jobs;
-    for (std::size_t i = 1; i <= count; ++i) {
-        Job job;
-        job.id = static_cast<JobId>(i);
-        job.cron_set = "* * * * * *";
-        job.command = "/opt/reports/bin/nightly --tenant 123456 --output /var/reports";
-        job.effective_from = changed;
-        jobs.push_back(std::move(job));
-    }
-    return jobs;
-}
-
 asio::awaitable<void> measure_pipeline(Subject& subject, SimulatedCluster& cluster, bool quick,
                                        boost::json::object& row)
 {
@@ -371,15 +351,15 @@ asio::awaitable<void> measure_pipeline(Subject& subject, SimulatedCluster& clust
 }
 
 /// All that a dispatcher and a node do, besides starting commands.
-void measure_dispatcher(Subject& subject, std::size_t per_second, const Settings& settings,
-                        Figures& figures)
+void measure_dispatcher(Subject& subject, std::size_t nodes, std::size_t per_second,
+                        const Settings& settings, Figures& figures)
 {
     const SystemClock clock;
     subject.add(every_second(per_second, clock.now()));
-    boost::json::object row{{"store", subject.name()}, {"due_per_s", per_second}};
+    boost::json::object row{{"store", subject.name()}, {"nodes", nodes}, {"due_per_s", per_second}};
     asio::io_context io(1);
     ClusterSettings cluster_settings;
-    cluster_settings.nodes = subject.nodes();
+    cluster_settings.nodes = nodes;
     cluster_settings.recording = true;
     cluster_settings.open = [&] { return subject.open(); };
     {
@@ -402,7 +382,21 @@ void measure_on(const std::function<std::unique_ptr<Subject>()>& make, const Set
         }
     }
     for (const std::size_t per_second : {1000U, 5000U, 20'000U}) {
-        measure_dispatcher(*make(), per_second, settings, figures);
+        const auto subject = make();
+        measure_dispatcher(*subject, subject->nodes(), per_second, settings, figures);
+    }
+}
+
+/// Until the database, or the dispatcher, does not keep up: then less is planned than is due.
+void measure_large(const Settings& settings, Figures& figures)
+{
+    struct Load {
+        std::size_t nodes;
+        std::size_t per_second;
+    };
+    for (const Load load : {Load{3, 20'000}, Load{30, 20'000}, Load{3, 40'000}, Load{3, 80'000}}) {
+        measure_dispatcher(*std::make_unique<OnMariadb>(), load.nodes, load.per_second, settings,
+                           figures);
     }
 }
 
@@ -411,6 +405,10 @@ void measure_on(const std::function<std::unique_ptr<Subject>()>& make, const Set
 void measure_store(const Settings& settings, Figures& figures)
 {
     ::setenv("PEERCRON_BUILD_DIR", std::filesystem::absolute(settings.folder).c_str(), 1);
+    if (settings.large) {
+        measure_large(settings, figures);
+        return;
+    }
     measure_on([&] { return std::make_unique<OnSqlite>(settings.folder); }, settings, figures);
     measure_on([] { return std::make_unique<OnMariadb>(); }, settings, figures);
 }

@@ -105,6 +105,7 @@ public:
     }
 
     bool running() { return process_ && process_->running(); }
+    pid_t id() const { return process_->id(); }
     void stop() { process_->stop(std::chrono::seconds(20)); }
     void kill() { process_->kill(); }
     void pause() { process_->pause(); }
