@@ -2,6 +2,7 @@
 #include "api_fixture.hpp"
 
 #include <gmock/gmock.h>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/json/array.hpp>
 
 #include <set>
@@ -570,6 +571,7 @@ TEST_F(AccessApiTest, AnAccountForSingleSignOnNeedsNoPasswordAndOpensByNone)
 
 TEST_F(AccessApiTest, APersonOfTheProviderHasOneAccountWhateverItsName)
 {
+    EXPECT_EQ(get("/session/methods").status, 200U);
     const auto sign_in_by_provider = [this](const std::string& subject, const std::string& name,
                                             std::optional<Role> role) {
         std::string outcome;
@@ -585,6 +587,7 @@ TEST_F(AccessApiTest, APersonOfTheProviderHasOneAccountWhateverItsName)
             }
         };
         bool is_done = false;
+        io_.restart();
         asio::co_spawn(io_, go(), [&](const std::exception_ptr&) { is_done = true; });
         while (!is_done) io_.run_one();
         return outcome;
