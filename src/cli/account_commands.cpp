@@ -299,7 +299,7 @@ void add_accounts(CLI::App& app, Action& chosen)
                             "Whether the OpenID provider may sign in a person of this name; off "
                             "lets go of the one who has, and ends the sessions")
         ->type_name("on|off")
-        ->check(CLI::IsMember({"on", "off"}));
+        ->check(CLI::IsMember({"on", "off"}).description(""));
     set.add_flag("--password", options->password,
                  "Ask for a new password; sessions of this account end");
     set.footer("Example:\n  peercron account set ada --password");

@@ -6,7 +6,8 @@ import pytest
 from command_line import check_golden, on_terminal, peercron, transcript
 
 PASSWORD = "correct horse battery"
-OPS = {"name": "ops", "role": "owner", "tags": [], "has_password": True, "sso": False, "identity": "", "created_at": 1795219200000, "signed_in_at": 1795222800000}
+OPS = {"name": "ops", "role": "owner", "tags": [], "has_password": True, "sso": False, "identity": "",
+       "created_at": 1795219200000, "signed_in_at": 1795222800000}
 ADA = {"name": "ada", "role": "operate", "tags": ["web", "daily"], "has_password": True, "sso": True,
        "identity": "17 https://id.example", "created_at": 1795219200000, "signed_in_at": None}
 TOKENS = [

@@ -82,7 +82,8 @@ TEST_F(NodeApiTest, HealthDoesNotAskTheStore)
     EXPECT_EQ(get("/health").body,
               R"({"code":200,"data":{"node":"127.0.0.1:9991","version":"1.2.3",)"
               R"("dispatcher":"127.0.0.1:9991","is_dispatcher":true,"epoch":17,"store":"ok",)"
-              R"("journal":"ok","clock":"ok","time_zone":"UTC","paused":""},"message":"ok"})");
+              R"("journal":"ok","clock":"ok","time_zone":"UTC","certificate_expires_at":null,)"
+              R"("paused":""},"message":"ok"})");
     store_trouble_ = StorePool::Trouble{from_unix_millis(1'795'219'200'000), "gone"};
     journal_ = "failing";
     clock_state_ = "3600 s ahead of the database's";
