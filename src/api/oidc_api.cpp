@@ -102,7 +102,9 @@ SignInAttempt attempt_of(const Call& call)
     return attempt;
 }
 
-asio::awaitable<AccessBook::NewSession> finish(const ApiContext& context, const Call& call)
+/// @param is_known set when the provider has said who it is: from then on the book tells of it.
+asio::awaitable<AccessBook::NewSession> finish(const ApiContext& context, const Call& call,
+                                               bool& is_known)
 {
     OidcProvider& at = provider(context);
     refuse_plain_sign_in(context, call);
@@ -121,6 +123,7 @@ asio::awaitable<AccessBook::NewSession> finish(const ApiContext& context, const 
         co_await at.person_of(std::move(code), std::move(issuer), std::move(attempt));
     AccessBook::ProviderPerson known{std::move(person.identity), std::move(person.name),
                                      person.role};
+    is_known = true;
     co_return co_await context.access.sign_in(std::move(known), call.caller.address);
 }
 
@@ -129,8 +132,9 @@ asio::awaitable<Response> come_back(const ApiContext& context, const Call& call)
 {
     Response response;
     std::string why;
+    bool is_known = false;
     try {
-        const AccessBook::NewSession session = co_await finish(context, call);
+        const AccessBook::NewSession session = co_await finish(context, call, is_known);
         response.status = http::status::see_other;
         // Below whatever path a proxy has put this.
         response.headers.emplace_back(http::field::location, "../../ui/");
@@ -147,7 +151,8 @@ asio::awaitable<Response> come_back(const ApiContext& context, const Call& call)
         why = fmt::format("the store is away: {}", away.what());
         response = page_about(http::status::service_unavailable, why);
     }
-    if (!why.empty()) context.access.note_refusal({"anonymous", call.caller.address, why});
+    if (!why.empty() && !is_known)
+        context.access.note_refusal({"anonymous", call.caller.address, why});
     // Good for one try.
     response.headers.emplace_back(http::field::set_cookie, attempt_cookie_for(call, "", 0s));
     co_return response;
