@@ -243,9 +243,9 @@ void say(std::string_view message)
     std::cerr << "peercron: " << message << '\n';
 }
 
-void say_warnings(const json::value& job)
+void say_warnings(const boost::json::value& job)
 {
-    for (const json::value& warning : AnswerFields(job).list("warnings")) {
+    for (const boost::json::value& warning : AnswerFields(job).list("warnings")) {
         if (!warning.is_string()) continue;
         say(fmt::format("warning: job {}: {}", job_label(job),
                         one_line(std::string_view(warning.get_string()))));

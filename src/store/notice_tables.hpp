@@ -30,8 +30,8 @@ inline constexpr std::string_view wants_notices =
 inline constexpr std::string_view jobs_with_unseen_ends =
     "SELECT log.cron_id FROM notice_end JOIN log ON log.id = notice_end.log_id";
 
-/// Whether anybody may want to know of a row in this state. Who pauses jobs, or gives them calendars,
-/// knows that they do not run.
+/// Whether anybody may want to know of a row in this state. Who pauses jobs, or gives them
+/// calendars, knows that they do not run.
 constexpr bool is_told_of(RunState state, Cause cause)
 {
     return is_final(state) && state != RunState::revoked && cause != Cause::paused &&

@@ -8,7 +8,8 @@ from command_line import check_golden, peercron
 COMMANDS = [
     "job", "job add", "job list", "job show", "job update", "job stop", "job start", "job delete", "job run-now",
     "job backfill", "job backfills", "job stop-backfill", "job history", "job count", "job clear", "log", "log list", "log show", "log follow", "run", "run follow", "run kill",
-    "run retry", "run again", "run give-up", "lock", "lock list", "lock set", "lock delete", "account", "account list", "account add", "account set", "account delete",
+    "run retry", "run again", "run give-up", "lock", "lock list", "lock set", "lock delete", "calendar", "calendar list",
+    "calendar show", "calendar add", "calendar set", "calendar delete", "account", "account list", "account add", "account set", "account delete",
     "account events", "token", "token list", "token add", "token delete", "node", "node list", "status", "why", "stats", "agenda", "audit", "import",
     "import crontab", "export", "apply", "next", "copy-store", "backup", "restore", "service", "service install",
     "service remove", "service start", "service stop", "service restart", "service status", "completion", "man",
@@ -30,7 +31,7 @@ def subcommands(text):
 
 
 def test_no_command_of_the_client_is_left_out_here():
-    for group in ("job", "log", "run", "node", "import", "service", "account", "token", "lock"):
+    for group in ("job", "log", "run", "node", "import", "service", "account", "token", "lock", "calendar"):
         there = {f"{group} {name}" for name in subcommands(peercron(group, "--help").stdout)}
         assert there == {command for command in COMMANDS if command.startswith(group + " ")}
 
