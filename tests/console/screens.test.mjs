@@ -50,6 +50,7 @@ const screens = {
   'timeline-by-tag': ['timeline?by=tag', '.heat .label:has-text("backup")'],
   nodes: ['nodes', 'td:has-text("dispatcher")'],
   pauses: ['pauses', 'tbody tr'],
+  calendars: ['access?view=calendars&calendar=workdays', '#calendar .lines li'],
   access: ['access', '#locks tbody tr'],
   'no-such-page': ['nowhere', 'h1:has-text("no such page")'],
 };

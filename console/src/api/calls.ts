@@ -77,6 +77,12 @@ export const locks = () => ifKnown(get<answers.Lock[]>('lock/list'));
 export const setLock = (fields: Params) => post<answers.Lock>('lock/set', fields);
 export const deleteLock = (name: string) => post<answers.Lock>('lock/delete', { name });
 
+export const calendars = (zone: string) => ifKnown(get<answers.Calendar[]>('calendar/list', { time_zone: zone }));
+export const calendar = (name: string, zone: string) => get<answers.Calendar>('calendar/show', { name, time_zone: zone });
+export const addCalendar = (fields: Params) => post<answers.Calendar>('calendar/add', fields);
+export const setCalendar = (fields: Params) => post<answers.Calendar>('calendar/set', fields);
+export const deleteCalendar = (name: string) => post<answers.Calendar>('calendar/delete', { name });
+
 export const accounts = () => ifKnown(get<answers.Account[]>('account/list'));
 export const addAccount = (fields: Params) => post<answers.Account>('account/add', fields);
 export const updateAccount = (fields: Params) => post<answers.Account>('account/update', fields);

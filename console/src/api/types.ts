@@ -423,6 +423,36 @@ export interface Lock {
   waiting: LockRun[];
 }
 
+/** Days on which jobs run, or do not. */
+export interface Calendar {
+  name: string;
+  built_in: boolean;
+  remark: string;
+  dates: string;
+  ical: string | null; // not there in lists
+  events: number;
+  set_by: string;
+  set_at: number | null;
+  time_zone: string; // in which the spans are
+  active: boolean;
+  spans: Span[];
+  jobs: { id: number; name: string; excludes: boolean }[];
+  history?: CalendarVersion[];
+}
+
+export interface Span {
+  from: number;
+  to: number | null;
+}
+
+export interface CalendarVersion {
+  set_by: string;
+  set_at: number;
+  remark: string;
+  dates: string;
+  ical: string;
+}
+
 export interface Account {
   name: string;
   role: string;

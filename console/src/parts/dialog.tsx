@@ -30,7 +30,7 @@ export function Dialog(props: { label: string; className: string; children: Comp
 export interface Entry {
   name: string; // of the parameter
   label: string;
-  kind?: 'text' | 'password' | 'choice' | 'flag' | 'moment';
+  kind?: 'text' | 'long' | 'password' | 'choice' | 'flag' | 'moment';
   choices?: readonly string[];
   initial?: string;
   help?: string;
@@ -80,6 +80,8 @@ export function EntryField({ entry, value, error, set }: { entry: Entry; value: 
             <option key={choice}>{choice}</option>
           ))}
         </select>
+      ) : entry.kind === 'long' ? (
+        <textarea {...common} class="mono" rows={3} spellcheck={false} value={value} onInput={(event) => set(event.currentTarget.value)} />
       ) : (
         <input
           {...common}
@@ -105,6 +107,8 @@ export function Ask(props: {
   isLast?: boolean; // it cannot be undone
   fields?: ((values: Values) => readonly Entry[]) | undefined;
   act: (values: Values) => Promise<unknown>;
+  /** What is said of the fields as they stand, below them. */
+  about?: (values: Values) => ComponentChildren;
   children?: ComponentChildren;
 }) {
   const typed = useSignal<Values>({});
@@ -155,6 +159,7 @@ export function Ask(props: {
             }}
           />
         ))}
+        {props.about?.(Object.fromEntries(fields.map((entry) => [entry.name, textOf(entry, typed.value)])))}
         {problem !== '' && wrong === '' && (
           <div class="field">
             <p class="error" role="alert">

@@ -16,6 +16,7 @@ import { listZone } from '../store/zone';
 import { AccessLog } from './access_log';
 import { accessViews, counts } from '../store/access_views';
 import { Accounts, askPassword, Tokens } from './accounts';
+import { Calendars } from './calendars';
 import { Channels } from './channels';
 import { Locks } from './locks';
 
@@ -166,6 +167,8 @@ function View({ view }: { view: string }) {
       return <Accounts />;
     case 'tokens':
       return <Tokens />;
+    case 'calendars':
+      return <Calendars isAlone />;
     case 'locks':
       return <Locks />;
     case 'log':
@@ -186,6 +189,7 @@ function View({ view }: { view: string }) {
             {isOwner ? <AccessLog isBrief /> : <You />}
             {seesAllJobs() && (
               <div>
+                <Calendars isAlone={false} />
                 <Locks />
                 <Audit />
               </div>

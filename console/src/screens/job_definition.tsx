@@ -1,11 +1,10 @@
 import { useSignal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
 
 import * as calls from '../api/calls';
-import { ApiError, type Params } from '../api/client';
+import { ApiError } from '../api/client';
 import { jobForm, type JobForm } from '../api/fields';
 import { nameOf } from '../api/names';
-import type { Job, Preview } from '../api/types';
+import type { Calendar, Job, Preview } from '../api/types';
 import { Diff } from '../parts/diff';
 import { FormField } from '../parts/field';
 import { explanation, Head, Loaded } from '../parts/page';
@@ -13,6 +12,7 @@ import { differences } from '../rules/differences';
 import { changedParameters, fitting, isFor, kindIn, toForm, withForm, type Field, type FormValues } from '../rules/fields';
 import { clock, dayName, hourAndMinute, isZone } from '../rules/times';
 import { fromToml, toToml, type Definition } from '../rules/toml';
+import { useAnswer } from '../store/answer';
 import { now } from '../store/clock';
 import { calendar, capital, duration, inTime, scheduleWords, t, tx } from '../store/language';
 import { tell } from '../store/live';
@@ -31,8 +31,10 @@ const wide = new Set(['command', 'http_url', 'remark']);
 const inGroups: ReadonlySet<string> = new Set(groups.flatMap((group) => group.names));
 
 /** What a field is about in its shortest form; the node's own description where the form has nothing. */
-function helpOf(field: Field, values: FormValues, preview: Preview | undefined) {
+function helpOf(field: Field, { values, preview, calendars }: FormProps) {
   switch (field.name) {
+    case 'calendar':
+      return t('helpCalendar', { names: calendars.map((one) => one.name).join(', ') });
     case 'cronSet':
       return capital(preview?.schedule_in_words ?? '') || t('helpSchedule');
     case 'time_zone': {
@@ -49,36 +51,6 @@ function helpOf(field: Field, values: FormValues, preview: Preview | undefined) 
     default:
       return undefined;
   }
-}
-
-const pause = 250;
-
-/** What the node says about the form as it stands: words, next fires, and what is wrong with it. */
-function usePreview(id: number | undefined, changed: Params, isReady: boolean) {
-  const preview = useSignal<Preview | undefined>(undefined);
-  const error = useSignal<ApiError | undefined>(undefined);
-  const key = JSON.stringify(changed);
-  useEffect(() => {
-    if (!isReady) return undefined;
-    let isOver = false;
-    const timer = setTimeout(() => {
-      calls.preview({ ...changed, id }).then(
-        (answer) => {
-          if (isOver) return;
-          preview.value = answer;
-          error.value = undefined;
-        },
-        (failed: ApiError) => {
-          if (!isOver) error.value = failed;
-        },
-      );
-    }, pause);
-    return () => {
-      isOver = true;
-      clearTimeout(timer);
-    };
-  }, [key, isReady]);
-  return { preview, error };
 }
 
 function Week({ preview, usual }: { preview: Preview; usual: number | null }) {
@@ -176,9 +148,11 @@ interface FormProps {
   set: (name: string, value: string) => void;
   error: ApiError | undefined;
   preview: Preview | undefined;
+  calendars: readonly Calendar[]; // that there are
 }
 
-function Group({ names, fields, values, set, error, preview }: FormProps & { names: readonly string[] }) {
+function Group({ names, ...props }: FormProps & { names: readonly string[] }) {
+  const { fields, values, set, error } = props;
   const one = (field: Field) => (
     <FormField
       key={field.name}
@@ -186,7 +160,7 @@ function Group({ names, fields, values, set, error, preview }: FormProps & { nam
       value={values[field.name] ?? ''}
       error={error?.field === field.name ? explanation(error).replace(/^\w+: /, '') : ''}
       set={(value) => set(field.name, value)}
-      help={helpOf(field, values, preview)}
+      help={helpOf(field, props)}
     />
   );
   const rows: Field[][] = [];
@@ -244,7 +218,10 @@ function Editor({ form, job, like }: { form: JobForm; job: Job | undefined; like
   const given = fitting(fields, untouched, values.value);
   const changed = changedParameters(fields, untouched, given);
   const isReady = Boolean(given['cronSet'] || given['run_after']) || kindIn(given) === 'daemon';
-  const { preview, error } = usePreview(job?.id, changed, isReady);
+  const ask = () => calls.preview({ ...changed, id: job?.id });
+  const { answer: preview, error } = useAnswer(JSON.stringify(changed), isReady ? ask : undefined);
+  const hasCalendars = fields.some((field) => field.name === 'calendar');
+  const calendars = useResource(async () => (hasCalendars ? ((await calls.calendars(nodeZone.value)) ?? []) : []), 'calendars').data.value;
   const shownError = failed.value ?? (error.value?.status === 400 ? error.value : undefined);
   const set = (name: string, value: string) => {
     values.value = { ...values.value, [name]: value };
@@ -339,7 +316,7 @@ function Editor({ form, job, like }: { form: JobForm; job: Job | undefined; like
               )}
             </div>
           ) : (
-            <Form fields={fields} values={values.value} set={set} error={shownError} preview={preview.value} />
+            <Form fields={fields} values={values.value} set={set} error={shownError} preview={preview.value} calendars={calendars ?? []} />
           )}
           <div class="bar">
             {mayEdit && (

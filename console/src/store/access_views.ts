@@ -7,6 +7,7 @@ export const accessViews = [
   { view: 'channels', word: 'channels', role: 'owner' },
   { view: 'accounts', word: 'accounts', role: 'owner' },
   { view: 'tokens', word: 'tokens', role: 'owner' },
+  { view: 'calendars', word: 'calendars', role: 'read' },
   { view: 'locks', word: 'locks', role: 'read' },
   { view: 'log', word: 'accessLog', role: 'owner' },
   { view: 'audit', word: 'audit', role: 'read' },
