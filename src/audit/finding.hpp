@@ -85,7 +85,7 @@ struct AuditReport {
     std::int64_t unjudged_rows = 0;
 
     /// By how much fires of schedules, and their further attempts, started after their time, in ms.
-    Distribution lateness;
+    Distribution lateness = Distribution();
 
     /// How many fires ended (or stand) so, by state and cause: why fires did not run.
     std::map<std::pair<RunState, Cause>, std::int64_t> outcomes;
