@@ -65,6 +65,7 @@ Planner::Next DueFires::plan_fire(const PlannedJob& planned, const Job& version,
     if (excluded && !book_.taken_back.contains(id)) {
         const Gap alone{job.id, scheduled_at, scheduled_at, {}, 1};
         skip(id, alone, {Cause::calendar, *std::move(excluded)}, now);
+        book_.ended_lately.add(id);
         return Planner::Next::plan;
     }
 

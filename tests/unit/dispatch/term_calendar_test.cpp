@@ -303,6 +303,28 @@ TEST_F(TermCalendarTest, EachFireThatOthersFollowHasARow)
     EXPECT_THAT(orders_, IsEmpty());
 }
 
+/// Found by the simulation.
+TEST_F(TermCalendarTest, WhatWasSkippedWithARowOfItsOwnIsNotPlannedAgainByAChange)
+{
+    put("sat");
+    Job parent = every_second_in({"!freeze"});
+    parent.name = "extract";
+    add(parent);
+    Job child;
+    child.id = 2;
+    child.command = "true";
+    child.run_after = {"extract"};
+    add(child);
+    begin();
+    connect(alpha);
+    step();
+    at(500ms);
+    take_back(put("12-24", midnight + 500ms));
+    const PlanStep planned = step();
+    EXPECT_THAT(planned.runs, IsEmpty());
+    EXPECT_THAT(orders_, IsEmpty());
+}
+
 TEST_F(TermCalendarTest, AFireAfterOthersIsExcludedByItsOwnCalendars)
 {
     Job parent = every_second(1);
