@@ -94,7 +94,7 @@ TEST_F(MisfireRulesTest, ThePolicySaysWhatRunsOfAGap)
 TEST_F(MisfireRulesTest, TheReasonNamesThePolicyTheWindowOrTheLedger)
 {
     Job job = every_ten_seconds();
-    Planner::Gap gap;
+    Gap gap;
     gap.last = midnight - 70s;
     const auto why = [&](std::optional<WallTime> held_from) {
         return rules_.why_dropped(job, gap, held_from, midnight);
