@@ -271,6 +271,7 @@ TEST_F(ClusterDeskTest, TheEndOfAnOutageIsToldAlthoughItsDispatcherDiedInIt)
             stage = Stage::dead;
             first.epoch = 0;
             is_heard_ = false;
+            store_away_since_.reset();
             database_->execute("ALTER TABLE notice_term_away RENAME TO notice_term");
             database_->execute("ALTER TABLE notice_job_away RENAME TO notice_job");
             second.epoch = 2;
