@@ -2,10 +2,8 @@
 # time. Included by CMake as a module, and run by it as a script that writes the C++ file.
 
 if(CMAKE_SCRIPT_MODE_FILE)
-    file(GLOB files ${DIRECTORY}/*.sql)
-    list(SORT files)
     set(entries "")
-    foreach(file ${files})
+    foreach(file ${FILES})
         get_filename_component(name ${file} NAME_WE)
         if(NOT name MATCHES "^([0-9][0-9][0-9][0-9])_[a-z0-9_]+$")
             message(FATAL_ERROR "${file}: a migration is named like 0001_what_it_does.sql")
@@ -37,8 +35,10 @@ function(embed_migrations library dialect)
     set(directory ${PROJECT_SOURCE_DIR}/sql/${dialect})
     set(output ${CMAKE_CURRENT_BINARY_DIR}/${dialect}_migrations.cpp)
     file(GLOB files CONFIGURE_DEPENDS ${directory}/*.sql)
+    list(SORT files)
     add_custom_command(OUTPUT ${output}
-        COMMAND ${CMAKE_COMMAND} -D DIALECT=${dialect} -D DIRECTORY=${directory} -D OUTPUT=${output}
+        # Their names are part of the command, so that it runs again when one gets another name.
+        COMMAND ${CMAKE_COMMAND} -D DIALECT=${dialect} -D "FILES=${files}" -D OUTPUT=${output}
             -P ${embed_migrations_script}
         DEPENDS ${files} ${embed_migrations_script}
         COMMENT "Embedding the migrations of ${directory}"
