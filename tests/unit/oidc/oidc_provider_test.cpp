@@ -160,11 +160,12 @@ protected:
 TEST_F(OidcProviderTest, TheBrowserIsSentWithAllThatTheProviderHasToKnow)
 {
     std::string url;
+    const std::string at = server_.url("/auth?theme=dark");
     settings_.scopes = {"openid", "groups"};
     run([&](OidcProvider& provider) -> asio::awaitable<void> {
         url = co_await provider.sign_in_url(attempt_);
     });
-    EXPECT_EQ(url, server_.url("/auth?theme=dark") +
+    EXPECT_EQ(url, at +
                        "&response_type=code&client_id=peer%20cron&redirect_uri=https%3A%2F%2F"
                        "cron.example%2Fsession%2Foidc%2Fcallback&scope=openid%20groups&state=" +
                        attempt_.state() + "&nonce=" + attempt_.nonce() +
