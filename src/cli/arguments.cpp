@@ -77,7 +77,7 @@ void for_each_command(const CLI::App& app, const std::string& words, const Use& 
 /// "`a`, `b` or `c`"; "" for none, and for more than anybody reads.
 std::string any_of(const std::vector<std::string>& names)
 {
-    constexpr std::size_t most = 8;
+    constexpr std::size_t most = 10;
     if (names.size() > most) return {};
     std::string text;
     for (std::size_t i = 0; i < names.size(); ++i) {
