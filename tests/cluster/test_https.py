@@ -164,6 +164,7 @@ def test_a_new_certificate_is_used_after_a_reload_and_a_bad_one_is_not(node):
     node.reload()
     wait_until(lambda: node.certificate() == "renewed", 20, "the new certificate")
     assert expiry() > before + 4 * 86400
+    assert json.loads(node.ask("/health")[1])["data"]["certificate_expires_at"] == expiry() * 1000, "for the console"
 
     make_certificate(node.folder, "third", days=5)
     shutil.copy(node.folder / "third.pem", node.folder / "api.pem")  # without its key
