@@ -38,7 +38,11 @@ class Provider:
             self.process = subprocess.Popen(
                 ["node", PROVIDER, str(self.port), self.file, algorithm, claims], stdin=subprocess.DEVNULL, stdout=log,
                 stderr=log, env={**os.environ, "REDIRECT_URIS": " ".join(redirect_uris)})
-        wait_until(self.answers, 120, lambda: f"the provider listens: {(folder / 'provider.log').read_text()}")
+        try:
+            wait_until(self.answers, 120, lambda: f"the provider listens: {(folder / 'provider.log').read_text()}")
+        except BaseException:
+            self.stop()
+            raise
 
     def answers(self):
         assert self.process.poll() is None, "the provider has ended"
