@@ -18,8 +18,9 @@ PAGES = sorted([*(ROOT / "docs").glob("*.md"), ROOT / "README.md"])
 NEVER = ("--cron", "0 0 1 1 *")
 SETTING = {
     "api.md": {"backup": (*NEVER, "--", "true")},
+    "calendars.md": {"report": ("--cron", "0 12 * * *", "--", "true")},
     "catching-up.md": {"report": (*NEVER, "--", "true")},
-    "insight.md": {name: (*NEVER, "--tags", "nightly", "--", "true") for name in ("backup", "report", "etl")},
+    "insight.md": {name: (*NEVER, "--tags", "nightly", "--", "true") for name in ("backup", "report", "etl", "tick")},
     "jitter.md": {"report": (*NEVER, "--", "true")},
     "live-output.md": {"backup": (*NEVER, "--", "echo", "saved")},
     "locks.md": {name: (*NEVER, "--", "true") for name in ("extract", "vacuum", "fetch", "mirror")},
@@ -88,6 +89,7 @@ def shell(node, tmp_path):
     programs = tmp_path / "bin"
     programs.mkdir()
     (programs / "peercron").symlink_to(BINARY)
+    (tmp_path / "holidays.ics").write_text("BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20261225\nEND:VEVENT\nEND:VCALENDAR\n")
 
     def call(line):
         more = environment(node.url)
