@@ -121,6 +121,7 @@ export interface Run {
   cpu_time: number;
   max_rss: number;
   output_bytes: number;
+  unusual?: string[]; // slow, fast, silent, more-output, more-memory
   output_cut: boolean;
   name?: string | null; // of the job; null: it is deleted
   fires?: number;
