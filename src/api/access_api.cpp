@@ -6,8 +6,6 @@
 namespace peercron {
 namespace {
 
-constexpr std::array<std::string_view, 4> proof_words{"none", "token", "session", "local_user"};
-
 asio::awaitable<Response> show_caller(const ApiContext&, const Call& call)
 {
     const Caller& caller = call.caller;

@@ -55,7 +55,8 @@ struct Reading {
 /// @throws HttpError 400.
 Reading read_clocks(const ApiContext& context, const Call& call)
 {
-    const auto zone = find_zone(call.params.text("time_zone").value_or(context.default_time_zone));
+    const std::string given = call.params.text("time_zone").value_or("");
+    const auto zone = find_zone(given.empty() ? context.default_time_zone : given);
     if (!zone) refuse("time_zone: " + zone.error().message);
     return {*zone, context.clock.now()};
 }

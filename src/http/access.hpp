@@ -7,6 +7,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -33,6 +34,10 @@ enum class Proof : std::uint8_t {
     proxy,  ///< a trusted proxy names the account: see AccessRules::user_header
     local_user
 };
+/// By Proof; in the API.
+inline constexpr std::array<std::string_view, 5> proof_words{"none", "token", "session", "proxy",
+                                                             "local_user"};
+static_assert(proof_words.size() == static_cast<std::size_t>(Proof::local_user) + 1);
 
 /// The caller, and from where it calls; for the log.
 struct Caller {

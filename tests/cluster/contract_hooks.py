@@ -37,6 +37,9 @@ def is_before(first, second):
 
 
 def is_good_query(path, query):
+    # Empty is as if not given.
+    if path == "/pause/list" and query.get("all") == "":
+        return False
     if path == "/log/histogram" and query.get("by") and query.get("cron_id") not in (None, ""):
         return False
     if path == "/forecast/fires" and query.get("from") in (None, ""):
@@ -111,6 +114,9 @@ def is_good(case):
     if case.operation.path == "/cron/stop/{id}" and case.query and not is_good_pause(case.query):
         return False
     if isinstance(case.body, dict) and not is_good_body(case.body):
+        return False
+    # An empty reason is as if not given, and alone it changes nothing.
+    if case.operation.path == "/cron/update" and isinstance(case.body, dict) and case.body.get("reason") == "":
         return False
     # Only those that the job declares.
     if case.operation.path == "/cron/run/{id}" and isinstance(case.body, dict) and case.body.get("inputs"):

@@ -62,6 +62,17 @@ def done(node, *arguments, **more):
     return result.stdout
 
 
+def test_the_nodes_own_users_are_known_by_the_socket(guarded, tmp_path):
+    said = subprocess.run(["curl", "-sS", "--fail", "--unix-socket", guarded.socket, "http://localhost/access/me"],
+                          capture_output=True, text=True, timeout=20)
+    assert said.returncode == 0, said.stderr
+    me = json.loads(said.stdout)["data"]
+    assert (me["proof"], me["role"]) == ("local_user", "owner"), me
+    jobs = tmp_path / "jobs.toml"
+    jobs.write_text('[[job]]\nname = "applied"\nevery = "1h"\ncommand = "true"\n')
+    done(guarded, "apply", str(jobs))
+
+
 def test_without_tokens_only_the_nodes_own_users_change_something(guarded):
     status, message, _ = call(guarded, "POST", "/cron/add", {"cronSet": "@daily", "command": "id"})
     assert status == 401 and "socket" in message

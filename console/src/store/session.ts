@@ -7,7 +7,7 @@ export interface Caller {
   role: Role;
   tokens: boolean; // whether the node knows the caller; else it is anonymous
   tags?: string[]; // it sees jobs with one of them alone; none: all jobs
-  proof?: 'none' | 'token' | 'session' | 'local_user'; // by what; an older node does not say
+  proof?: 'none' | 'token' | 'session' | 'proxy' | 'local_user'; // by what; an older node does not say
 }
 
 /** Kept in this tab's memory only, so that it ends with the tab; a session is a cookie that no script sees. */

@@ -479,7 +479,8 @@ TEST_F(AccessApiTest, AProxyNamesAnAccountWhoseRoleAndTagsCount)
     const std::string named = "X-Remote-User: ada\r\n";
     const auto me = get("/access/me", named);
     EXPECT_EQ(me.status, 200U) << me.body;
-    EXPECT_THAT(me.body, AllOf(HasSubstr(R"("ada")"), HasSubstr(R"("operate")")));
+    EXPECT_THAT(me.body, AllOf(HasSubstr(R"("ada")"), HasSubstr(R"("operate")"),
+                               HasSubstr(R"("proof":"proxy")")));
     tables_.accounts.front().tags = {"web"};
     access_.forget();
     EXPECT_EQ(get("/overview", named).status, 403U) << "is about all jobs";
