@@ -69,7 +69,7 @@ def test_the_nodes_own_users_are_known_by_the_socket(guarded, tmp_path):
     me = json.loads(said.stdout)["data"]
     assert (me["proof"], me["role"]) == ("local_user", "owner"), me
     jobs = tmp_path / "jobs.toml"
-    jobs.write_text('[[job]]\nname = "applied"\nevery = "1h"\ncommand = "true"\n')
+    jobs.write_text('[job.applied]\nevery = "1h"\ncommand = "true"\n')
     done(guarded, "apply", str(jobs))
 
 
