@@ -382,7 +382,9 @@ class Cluster:
         if status != 200:
             raise Failure(f"GET /openapi.json: {status}")
         schemas = document["components"]["schemas"]
-        known = {**schemas["JobFields"]["properties"], **schemas["NewJob"]["properties"]}
+        known = set(schemas["JobFields"]["properties"])
+        for part in schemas["NewJob"]["allOf"]:
+            known.update(part.get("properties", ()))
         return [name for name in names if name in known]
 
     def stop(self):

@@ -40,11 +40,16 @@ function kindOf(name: string, schema: Schema): FieldKind {
   return long.has(name) ? 'long' : 'text';
 }
 
-type Schemas = Record<string, { properties?: Record<string, Schema> }>;
+interface Properties {
+  properties?: Record<string, Schema>;
+}
+type Schemas = Record<string, Properties & { allOf?: Properties[] }>;
 
 /** Whether a change may say why it is made, which the history then keeps. */
 export function takesReason(schemas: Schemas): boolean {
-  return ['JobFields', 'JobChange'].some((name) => schemas[name]?.properties?.['reason'] !== undefined);
+  // In a schema itself, or in one of those that it is made of.
+  const parts = ['JobFields', 'JobChange'].flatMap((name) => [schemas[name], ...(schemas[name]?.allOf ?? [])]);
+  return parts.some((part) => part?.properties?.['reason'] !== undefined);
 }
 
 /** @param schemas components.schemas of openapi.json */

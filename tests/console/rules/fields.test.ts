@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { changedParameters, fitting, readFields, toForm } from '../../../console/src/rules/fields';
+import { changedParameters, fitting, readFields, takesReason, toForm } from '../../../console/src/rules/fields';
 
 const number = { type: 'integer' };
 const fields = readFields({
@@ -39,4 +39,11 @@ test('a form of an older node, which says nothing of kinds, is sent as it is', (
   const before = toForm(old, { kind: 'command', cron_set: '@daily' });
   const after = { ...before, kind: 'daemon', cronSet: '' };
   assert.deepEqual(fitting(old, before, after), after);
+});
+
+test('a reason is asked for where the node takes one, in whatever part of the schema it stands', () => {
+  const properties = { reason: { type: 'string' } };
+  assert.equal(takesReason({ JobChange: { allOf: [{}, { properties }] } }), true);
+  assert.equal(takesReason({ JobFields: { properties } }), true);
+  assert.equal(takesReason({ JobFields: { properties: {} }, JobChange: { allOf: [{}] } }), false);
 });
