@@ -157,7 +157,7 @@ TEST_F(CronApiTest, ListHasAllJobsAsTheReferenceShowsThem)
                   R"("last_state":null,"last_success_at":null,"failures_in_row":0,)"
                   R"("failing_since":null,"running":0,)"
                   R"("usual_time":null,"usual_p95":null,"late_p99":null,)"
-              R"("goal_fires":null,"goal_met":null,"goal_percent":null,"unusual":[]}],)"
+                  R"("goal_fires":null,"goal_met":null,"goal_percent":null,"unusual":[]}],)"
                   R"("message":"ok"})");
 }
 
