@@ -53,8 +53,8 @@ export const updateJob = (fields: Params) => post<answers.Job>('cron/update', fi
 export const stopJob = (id: number, reason: Params) => post<answers.Job>(`cron/stop/${id}`, reason);
 export const startJob = (id: number) => post<answers.Job>(`cron/start/${id}`);
 export const deleteJob = (id: number, reason: Params) => post<answers.Job>(`cron/delete/${id}`, reason);
-export const runJob = (id: number, inputs: string[]) =>
-  post<answers.Run>(`cron/run/${id}`, inputs.length > 0 ? { inputs } : {});
+export const runJob = (id: number, inputs: string[], more: Params = {}) =>
+  post<answers.Run>(`cron/run/${id}`, inputs.length > 0 ? { ...more, inputs } : more);
 export const killRun = (id: number) => post<answers.Run>(`run/kill/${id}`);
 export const retryRun = (id: number) => post<answers.Run>(`run/retry/${id}`);
 export const giveUpRun = (id: number) => post<answers.Run>(`run/give-up/${id}`);

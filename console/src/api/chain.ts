@@ -1,6 +1,7 @@
+import { inTurns } from '../rules/turns';
 import * as calls from './calls';
 import { rememberNames } from './names';
-import type { Job, Run } from './types';
+import type { Job, List, Run } from './types';
 
 /** What runs before and after a job, and how one fire of it all went. */
 export interface Chain {
@@ -12,33 +13,42 @@ export interface Chain {
 }
 
 const most = 60;
+const mostRows = 200;
+const atATime = 4;
 
 /** Reads what each of `jobs` names as its parents, and so on. */
 class Reader {
-  readonly found = new Map<string, Job>();
+  readonly found = new Map<number, Job>();
+  private readonly names = new Set<string>(); // that were looked for
   hasMore = false;
 
-  private keep(jobs: readonly Job[]): Job[] {
-    const fresh = jobs.filter((job) => !this.found.has(job.name)).slice(0, most - this.found.size);
-    this.hasMore ||= fresh.length < jobs.filter((job) => !this.found.has(job.name)).length;
-    for (const job of fresh) this.found.set(job.name, job);
+  /** @returns those that were not known yet */
+  keep(jobs: readonly Job[]): Job[] {
+    const fresh: Job[] = [];
+    for (const job of jobs) {
+      if (this.found.has(job.id)) continue;
+      if (this.found.size === most) {
+        this.hasMore = true;
+        break;
+      }
+      this.found.set(job.id, job);
+      this.names.add(job.name);
+      fresh.push(job);
+    }
     return fresh;
-  }
-
-  add(job: Job): void {
-    this.keep([job]);
   }
 
   /** A parent that the caller may not see is not found. */
   async parentsOf(jobs: readonly Job[]): Promise<Job[]> {
-    const names = new Set(jobs.flatMap((job) => job.run_after ?? []).filter((name) => !this.found.has(name)));
-    const lists = await Promise.all([...names].map((name) => calls.jobs({ name })));
+    const names = [...new Set(jobs.flatMap((job) => job.run_after ?? []))].filter((name) => !this.names.has(name));
+    for (const name of names) this.names.add(name);
+    const lists = await inTurns(names, atATime, (name) => calls.jobs({ name }));
     return this.keep(lists.flatMap(({ list }) => list));
   }
 
   async childrenOf(jobs: readonly Job[]): Promise<Job[]> {
     const named = jobs.filter((job) => job.name !== '');
-    const lists = await Promise.all(named.map((job) => calls.jobs({ run_after: job.name, limit: most })));
+    const lists = await inTurns(named, atATime, (job) => calls.jobs({ run_after: job.name, limit: most }));
     this.hasMore ||= lists.some(({ list, total }) => total > list.length);
     return this.keep(lists.flatMap(({ list }) => list));
   }
@@ -47,7 +57,7 @@ class Reader {
 /** All that is before it, all that comes after it, and what else that waits for. */
 async function readJobs(job: Job): Promise<Reader> {
   const reader = new Reader();
-  reader.add(job);
+  reader.keep([job]);
   for (let above = [job]; above.length > 0; ) above = await reader.parentsOf(above);
   for (let below = [job]; below.length > 0; ) below = await reader.childrenOf(below);
   await reader.parentsOf([...reader.found.values()]);
@@ -65,6 +75,16 @@ async function findFires(jobs: readonly Job[], at: number | undefined): Promise<
   return { at: shown, earlier: times.find((time) => shown !== null && second(time) < second(shown)) ?? null };
 }
 
+/** The rows of a second; job by job only where that has more rows than are read at once. */
+async function readRows(jobs: readonly Job[], at: number): Promise<Run[]> {
+  const of = (more: object): Promise<List<Run>> => calls.runs({ from: second(at), to: second(at) + 1, ...more });
+  const [all, planned] = await Promise.all([of({ limit: mostRows }), of({ limit: mostRows, state: 'planned' })]);
+  const isWhole = all.list.length < mostRows && planned.list.length < mostRows;
+  if (isWhole) return [...all.list, ...planned.list];
+  const ofJob = (job: Job) => Promise.all([of({ cron_id: job.id, limit: 25 }), of({ cron_id: job.id, limit: 25, state: 'planned' })]);
+  return (await inTurns(jobs, atATime, ofJob)).flat().flatMap(({ list }) => list);
+}
+
 /** @param at the fire's time; undefined: the newest one */
 export async function readChain(job: Job, at: number | undefined): Promise<Chain> {
   const reader = await readJobs(job);
@@ -73,13 +93,9 @@ export async function readChain(job: Job, at: number | undefined): Promise<Chain
   const fires = await findFires(jobs, at);
   const runs = new Map<number, Run>();
   if (fires.at !== null && jobs.length > 1) {
-    const range = { from: second(fires.at), to: second(fires.at) + 1 };
-    const lists = await Promise.all([
-      ...jobs.map(({ id }) => calls.runs({ ...range, cron_id: id, limit: 25 })),
-      calls.runs({ ...range, state: 'planned', limit: 100 }),
-    ]);
-    for (const run of lists.flatMap(({ list }) => list)) {
-      if (run.attempt >= (runs.get(run.cron_id)?.attempt ?? 0)) runs.set(run.cron_id, run);
+    for (const run of await readRows(jobs, fires.at)) {
+      const isNewer = run.attempt >= (runs.get(run.cron_id)?.attempt ?? 0);
+      if (reader.found.has(run.cron_id) && isNewer) runs.set(run.cron_id, run);
     }
   }
   return { jobs, hasMore: reader.hasMore, ...fires, runs };

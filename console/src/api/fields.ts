@@ -1,10 +1,11 @@
-import { readFields, takesReason, type Field } from '../rules/fields';
+import { readFields, takesReason, takesRehearsals, type Field } from '../rules/fields';
 import { getText } from './client';
 
 /** What jobs are like at this node, and what it can be asked for. */
 export interface JobForm {
   fields: Field[];
   takesReason: boolean;
+  takesRehearsals: boolean;
   knows: (path: string) => boolean; // whether the node has the call
 }
 
@@ -16,7 +17,12 @@ export function jobForm(): Promise<JobForm> {
     (text) => {
       const { components, paths } = JSON.parse(text);
       const { schemas } = components;
-      return { fields: readFields(schemas), takesReason: takesReason(schemas), knows: (path: string) => path in paths };
+      return {
+        fields: readFields(schemas),
+        takesReason: takesReason(schemas),
+        takesRehearsals: takesRehearsals(schemas),
+        knows: (path: string) => path in paths,
+      };
     },
     (error) => {
       read = undefined;

@@ -1,5 +1,6 @@
 import { signal } from '@preact/signals';
 
+import { inTurns } from '../rules/turns';
 import * as calls from './calls';
 import type { Run } from './types';
 
@@ -28,9 +29,9 @@ export async function learnNames(runs: readonly Run[]): Promise<void> {
 /** Asks for those that are not known yet. */
 export async function learnJobNames(ids: readonly number[]): Promise<void> {
   const unknown = [...new Set(ids)].filter((id) => !names.value.has(id));
-  for (let begin = 0; begin < unknown.length; begin += atATime) {
-    const some = unknown.slice(begin, begin + atATime);
-    const found = await Promise.allSettled(some.map((id) => calls.job(id)));
-    rememberNames(found.map((one, i) => ({ id: some[i]!, name: one.status === 'fulfilled' ? one.value.name : '' })));
-  }
+  const nameIt = (id: number) => calls.job(id).then(
+    ({ name }) => ({ id, name }),
+    () => ({ id, name: '' }),
+  );
+  rememberNames(await inTurns(unknown, atATime, nameIt));
 }

@@ -1,3 +1,4 @@
+import type { FindingCounts } from '../rules/findings';
 import type { Definition } from '../rules/toml';
 import type { Tick } from '../rules/strip';
 
@@ -23,6 +24,9 @@ export interface Statistics {
   usual_time?: number | null;
   usual_p95?: number | null;
   late_p99?: number | null;
+  goal_fires?: number | null; // of the last 30 days, as the next two; null: it has no goal for lateness
+  goal_met?: number | null;
+  goal_percent?: number | null; // null: no fire, too
   last_runs_by?: 'run' | 'minute';
   last_runs?: LastRun[];
 }
@@ -95,6 +99,7 @@ export interface JobStatistics extends Statistics {
   late_p50: number | null;
   usual_output: number | null;
   usual_memory: number | null;
+  late_goal?: number | null; // null: it has none
 }
 
 export interface Run {
@@ -123,6 +128,7 @@ export interface Run {
   output_bytes: number;
   unusual?: string[]; // slow, fast, silent, more-output, more-memory
   output_cut: boolean;
+  rehearsal?: boolean; // it counts nowhere
   name?: string | null; // of the job; null: it is deleted
   fires?: number;
   gap_end?: number | null;
@@ -184,6 +190,7 @@ export interface PlannedFire {
   name: string;
   at: number;
   usual_time: number | null;
+  excluded?: string | null; // why it will be skipped; null: it will not
 }
 
 export interface Cell {
@@ -384,17 +391,11 @@ export interface Delivery {
   answer: string;
 }
 
-export interface AuditTotals {
+export interface AuditTotals extends FindingCounts {
   clean: boolean;
   from: number;
   to: number;
   due: number;
-  missing: number;
-  extra: number;
-  doubled: number;
-  late: number;
-  never_ended: number;
-  missed: number;
 }
 
 export interface Finding {

@@ -1,10 +1,15 @@
-import { clusterHealth, clusterNodes, isAlone, lastAnswer } from '../store/health';
-import { now } from '../store/clock';
-import { elapsed, inTime, t } from '../store/language';
-import { href } from '../store/route';
-import { clock } from '../rules/times';
-import { listZone } from '../store/zone';
 import type { ComponentChildren } from 'preact';
+import { useEffect } from 'preact/hooks';
+
+import { foundOf, isNews, type FindingCounts } from '../rules/findings';
+import { clock } from '../rules/times';
+import { audited, auditPastDay } from '../store/audited';
+import { now } from '../store/clock';
+import { clusterHealth, clusterNodes, isAlone, lastAnswer } from '../store/health';
+import { elapsed, inTime, t } from '../store/language';
+import { href, route } from '../store/route';
+import { caller, seesAllJobs } from '../store/session';
+import { listZone } from '../store/zone';
 
 function Banner(props: { warns?: boolean; title: string; children?: ComponentChildren; to?: string; more?: string }) {
   const mark = props.warns ? 'retry' : 'failed';
@@ -34,6 +39,29 @@ function ExpiringCertificate({ at, node }: { at: number; node: string }) {
   return (
     <Banner warns={left > 0} title={left > 0 ? t('certificateExpires', { node, when: inTime(left) }) : t('certificateExpired', { node })}>
       {t('certificateMeans')}
+    </Banner>
+  );
+}
+
+/** What an audit has found, each with how often: "2 missing, 1 late". */
+export function findingsText(counts: FindingCounts): string {
+  return foundOf(counts)
+    .map(({ kind, n }) => t(`found_${kind}`, { n }))
+    .join(t('listed'));
+}
+
+/** What the past day has that no list of runs shows. */
+function AuditFound() {
+  const mayAsk = caller.value !== undefined && seesAllJobs();
+  const hour = Math.floor(now.value / 3_600_000);
+  useEffect(() => {
+    if (mayAsk) void auditPastDay();
+  }, [mayAsk, hour]);
+  const totals = audited.value?.totals;
+  if (!totals || !isNews(foundOf(totals))) return null;
+  return (
+    <Banner warns title={t('auditFoundPastDay')} to={href('access', { view: 'audit' })} more={t('findings')}>
+      {findingsText(totals)}
     </Banner>
   );
 }
@@ -75,6 +103,7 @@ export function Banners() {
         </Banner>
       )}
       {health.certificate_expires_at && <ExpiringCertificate at={health.certificate_expires_at} node={health.node} />}
+      {route.value.screen === '' && <AuditFound />}
       {health.clock !== 'ok' && (
         <Banner warns title={t('clockOff', { node: health.node })} to={toNodes}>
           {health.clock}

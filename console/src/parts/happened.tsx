@@ -1,7 +1,8 @@
 import type { ComponentChildren } from 'preact';
 
 import type { BriefRun } from '../api/types';
-import { isByHand, lookOf, signalName } from '../rules/states';
+import { readRequest } from '../rules/request';
+import { lookOf, signalName } from '../rules/states';
 import { duration, t, tx } from '../store/language';
 import { runHref } from '../store/route';
 
@@ -33,9 +34,12 @@ export function happened(run: BriefRun): ComponentChildren {
   }
 }
 
-/** Why it ran although no schedule says so: "by hand: ops", "after extract (job 12: success)". */
+/** Why it ran although no schedule says so: "by hand: ops", "after extract (job 12: success)"; its inputs are not said. */
 export function askedText(requestedBy: string): string {
-  return isByHand(requestedBy) ? t('byHand', { who: requestedBy.replace(/ \{.*$/, '') }) : requestedBy;
+  const { by, parent, isRetry, isRehearsal } = readRequest(requestedBy);
+  if (by === '') return parent;
+  const who = parent === '' ? by : `${by}, ${parent}`;
+  return [isRehearsal && t('rehearsal'), t(isRetry ? 'retryByHand' : 'byHand', { who })].filter(Boolean).join('; ');
 }
 
 /** "attempt 2" where it is not the first one. */

@@ -43,16 +43,26 @@ function useChangeFields(isStop: boolean, zone?: string): () => readonly Entry[]
   return () => [...(isStop && form?.knows('/pause') ? [until] : []), ...(form?.takesReason ? [why] : [])];
 }
 
-function RunNow({ job }: { job: Target & { inputs?: string[] | undefined } }) {
-  const whole = useResource(async () => (job.inputs ? job : calls.job(job.id)), String(job.id));
-  const inputs = (whole.data.value?.inputs ?? []).map(parseInput);
-  const fields = () =>
-    inputs.map((input): Entry => {
+type Runnable = Target & { inputs?: string[] | undefined; kind?: string | undefined };
+
+const rehearsal = 'as-rehearsal'; // the name of no input
+
+function RunNow({ job }: { job: Runnable }) {
+  const whole = useResource(async () => (job.inputs && job.kind ? job : calls.job(job.id)), String(job.id)).data.value;
+  const form = useResource(jobForm, 'form').data.value;
+  const inputs = (whole?.inputs ?? []).map(parseInput);
+  const asRehearsal: Entry = { name: rehearsal, label: t('askRehearsal'), kind: 'flag', help: t('askRehearsalMeans') };
+  const mayRehearse = form?.takesRehearsals && whole && whole.kind !== 'daemon';
+  const fields = () => [
+    ...inputs.map((input): Entry => {
       const entry = { name: input.name, label: input.name, initial: input.value };
       return input.choices.length > 0 ? { ...entry, kind: 'choice', choices: input.choices } : entry;
-    });
+    }),
+    ...(mayRehearse ? [asRehearsal] : []),
+  ];
   const act = async (values: Values) => {
-    const run = await calls.runJob(job.id, inputs.map(({ name }) => `${name}=${values[name]}`));
+    const more = values[rehearsal] === '1' ? { rehearsal: 1 } : {};
+    const run = await calls.runJob(job.id, inputs.map(({ name }) => `${name}=${values[name]}`), more);
     tell('run');
     go(runHref(run.id));
   };
@@ -101,7 +111,7 @@ export async function startJob(job: Target): Promise<void> {
   said.value = tx('started_', { name: nameOf(job.id, job.name) });
 }
 
-export const askRunNow = (job: Target & { inputs?: string[] | undefined }) => (asked.value = <RunNow job={job} />);
+export const askRunNow = (job: Runnable) => (asked.value = <RunNow job={job} />);
 export const askStop = (job: Target) => (asked.value = <StopJob job={job} />);
 export const askDelete = (job: Target) => (asked.value = <DeleteJob job={job} />);
 

@@ -36,6 +36,11 @@ export function bars(values: readonly number[], height: number, most = Math.max(
     .join('');
 }
 
+/** Where a value is on a line, from above. */
+export function heightOf(value: number, height: number, most: number): number {
+  return height - 2 - (Math.min(value, most) / Math.max(1, most)) * (height - 4);
+}
+
 /** A line through the middle of the cells; where nothing is known it is interrupted. */
 export function line(values: readonly (number | null)[], height: number, most: number): string {
   let pen = 'M';
@@ -45,8 +50,7 @@ export function line(values: readonly (number | null)[], height: number, most: n
         pen = 'M';
         return '';
       }
-      const y = height - 2 - (Math.min(value, most) / Math.max(1, most)) * (height - 4);
-      const point = `${pen}${index + 0.5} ${fixed(y)}`;
+      const point = `${pen}${index + 0.5} ${fixed(heightOf(value, height, most))}`;
       pen = 'L';
       return point;
     })

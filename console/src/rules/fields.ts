@@ -52,6 +52,10 @@ export function takesReason(schemas: Schemas): boolean {
   return parts.some((part) => part?.properties?.['reason'] !== undefined);
 }
 
+export function takesRehearsals(schemas: Schemas): boolean {
+  return schemas['RunInputs']?.properties?.['rehearsal'] !== undefined;
+}
+
 /** @param schemas components.schemas of openapi.json */
 export function readFields(schemas: Schemas): Field[] {
   const properties = schemas['JobFields']?.properties ?? {};

@@ -1,5 +1,7 @@
 /** What a state looks like: its shape, the tone of its colour, and its word. */
 
+import { readRequest } from './request';
+
 export type Tone = '' | 'ok' | 'bad' | 'miss' | 'wait' | 'run';
 
 export interface Look {
@@ -87,14 +89,9 @@ export function withoutCause(reason: string): string {
   return reason.replace(/^[a-z][a-z-]*: /, '');
 }
 
-/** Whether a run was asked for by no person but by the end of the jobs that it runs after: "after extract (job 12: success)". */
-export function isAfterParents(requestedBy: string): boolean {
-  return /^after .+ \(job \d+: /.test(requestedBy);
-}
-
-/** Whether somebody has asked for a run that no schedule has. */
+/** Whether a person has asked for a run, or for the one that it is a retry of: no schedule has it. */
 export function isByHand(requestedBy: string): boolean {
-  return requestedBy !== '' && !isAfterParents(requestedBy);
+  return requestedBy !== '' && readRequest(requestedBy).by !== '';
 }
 
 /** By how many milliseconds a run began after its moment, or after its parents were over; null: it has not begun, or was asked for. */

@@ -3,30 +3,27 @@ import { useSignal } from '@preact/signals';
 import * as calls from '../api/calls';
 import { ApiError } from '../api/client';
 import { nameOf } from '../api/names';
-import type { AuditTotals, Finding } from '../api/types';
+import type { Finding } from '../api/types';
+import { findingsText } from '../parts/banners';
 import { ListTable } from '../parts/list_table';
 import { Command, explanation, Head } from '../parts/page';
 import { State } from '../parts/state';
 import { lookOf } from '../rules/states';
 import { clock, writtenMoment } from '../rules/times';
+import { accessViews, counts } from '../store/access_views';
+import { audited, type Audited } from '../store/audited';
+import { now } from '../store/clock';
 import { t } from '../store/language';
 import { href, route } from '../store/route';
 import { caller, may, seesAllJobs } from '../store/session';
 import { listZone } from '../store/zone';
 import { AccessLog } from './access_log';
-import { accessViews, counts } from '../store/access_views';
 import { Accounts, askPassword, Tokens } from './accounts';
 import { Calendars } from './calendars';
 import { Channels } from './channels';
 import { Locks } from './locks';
 
 const day = 86_400_000;
-
-interface Audited {
-  totals: AuditTotals;
-  findings: Finding[];
-  at: number;
-}
 
 function Findings({ findings }: { findings: readonly Finding[] }) {
   const zone = listZone.value;
@@ -51,14 +48,14 @@ function Findings({ findings }: { findings: readonly Finding[] }) {
 /** Which fires were due, compared with the ledger. */
 function Audit() {
   const days = useSignal(1);
-  const result = useSignal<Audited | undefined>(undefined);
+  const result = useSignal<Audited | undefined>(audited.peek()); // what a banner has led to stands there already
   const error = useSignal('');
   const isAtIt = useSignal(false);
   const ask = async () => {
     isAtIt.value = true;
     error.value = '';
     try {
-      const to = Date.now();
+      const to = now.peek();
       result.value = { ...(await calls.audit(to - days.value * day, to)), at: to };
     } catch (failed) {
       if (!(failed instanceof ApiError)) throw failed;
@@ -69,6 +66,7 @@ function Audit() {
   };
   const zone = listZone.value;
   const done = result.value;
+  const found = done ? findingsText(done.totals) : '';
   return (
     <section id="audit">
       <div class="sub">
@@ -99,19 +97,15 @@ function Audit() {
         <>
           <p>
             <State look={lookOf(done.totals.clean ? 'success' : 'failed')}>{t(done.totals.clean ? 'auditClean' : 'auditFound')}</State>{' '}
-            {t('auditTotals', {
-              due: done.totals.due,
-              missing: done.totals.missing,
-              doubled: done.totals.doubled,
-              late: done.totals.late,
-              missed: done.totals.missed,
-            })}{' '}
+            {t('firesDue', { n: done.totals.due })}
+            {found !== '' && t('comma', { text: found })}
+            {t('stop_')}{' '}
             <span class="dim">{t('checkedAt', { time: clock(done.at, zone) })}</span>
           </p>
           {done.findings.length > 0 && <Findings findings={done.findings} />}
         </>
       )}
-      <Command label={t('commandAudit')}>{`peercron audit --from '${writtenMoment(Date.now() - days.value * day, zone).slice(0, 10)}'`}</Command>
+      <Command label={t('commandAudit')}>{`peercron audit --from '${writtenMoment(now.value - days.value * day, zone).slice(0, 10)}'`}</Command>
     </section>
   );
 }

@@ -1,4 +1,5 @@
 import * as calls from '../api/calls';
+import { ApiError } from '../api/client';
 import { nameOf } from '../api/names';
 import type { Calendar, CalendarVersion, Span } from '../api/types';
 import { Ask, type Entry, type Values } from '../parts/dialog';
@@ -10,7 +11,7 @@ import { lookOf, type Look } from '../rules/states';
 import { clock, dayName, wholeMoment } from '../rules/times';
 import { counted } from '../store/access_views';
 import { useAnswer } from '../store/answer';
-import { asked } from '../store/asked';
+import { asked, said } from '../store/asked';
 import { now } from '../store/clock';
 import { calendar as days, coarse, grouped, inTime, t } from '../store/language';
 import { tell } from '../store/live';
@@ -59,25 +60,42 @@ function fieldsOf(of: Calendar | undefined): Entry[] {
   ];
 }
 
+/** What of a calendar is another one now: two people may change different texts of it. */
+function changedTexts(of: Calendar, values: Values): Values {
+  const before: Values = { dates: of.dates, ical: of.ical ?? '', remark: of.remark };
+  return Object.fromEntries(Object.entries(values).filter(([name, text]) => text !== before[name]));
+}
+
 /** The days that it would have, as it is typed. */
 function Planned({ of, values }: { of: Calendar | undefined; values: Values }) {
   const zone = listZone.value;
-  const call = of ? calls.setCalendar : calls.addCalendar;
-  const isReady = Boolean(values['dates'] || values['ical']) && (of !== undefined || Boolean(values['name']));
-  const ask = () => call({ ...values, ...(of ? { name: of.name } : {}), time_zone: zone, dry_run: true });
-  const { answer, error } = useAnswer(JSON.stringify(values), isReady ? ask : undefined);
+  const changed = of ? changedTexts(of, values) : values;
+  const isSame = of !== undefined && Object.keys(changed).length === 0;
+  const isReady = of !== undefined || (Boolean(values['dates'] || values['ical']) && Boolean(values['name']));
+  const ask = () => {
+    const asked = { ...changed, time_zone: zone, dry_run: true };
+    return of ? calls.setCalendar({ ...asked, name: of.name }) : calls.addCalendar(asked);
+  };
+  const { answer, error } = useAnswer(JSON.stringify(values), isReady && !isSame ? ask : undefined);
   if (!isReady) return null;
+  const shown = isSame ? of : answer.value;
   return (
     <div aria-live="polite">
       <h3>{t('nextDays')}</h3>
-      {error.value ? <p class="note trouble">{explanation(error.value)}</p> : answer.value && <Spans of={answer.value} />}
+      {!isSame && error.value ? <p class="note trouble">{explanation(error.value)}</p> : shown && <Spans of={shown} />}
     </div>
   );
 }
 
 function askCalendar(of: Calendar | undefined, done: Done): void {
+  const put = async (values: Values) => {
+    if (!of) return (await calls.addCalendar(values)).name;
+    const changed = changedTexts(of, values);
+    if (Object.keys(changed).length > 0) await calls.setCalendar({ ...changed, name: of.name });
+    return of.name;
+  };
   const act = async (values: Values) => {
-    const { name } = of ? await calls.setCalendar({ ...values, name: of.name }) : await calls.addCalendar(values);
+    const name = await put(values);
     tell('job');
     await done();
     go(href('access', { view: 'calendars', calendar: name })); // which shows its days
@@ -92,7 +110,12 @@ function askCalendar(of: Calendar | undefined, done: Done): void {
 
 /** The list does not have the text of iCalendar. */
 async function askChange(name: string, done: Done): Promise<void> {
-  askCalendar(await calls.calendar(name, listZone.value), done);
+  try {
+    askCalendar(await calls.calendar(name, listZone.value), done);
+  } catch (failed) {
+    if (!(failed instanceof ApiError)) throw failed;
+    said.value = explanation(failed);
+  }
 }
 
 function askDelete(of: Calendar, done: Done): void {

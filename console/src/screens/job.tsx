@@ -44,16 +44,18 @@ interface Known {
   waiting: Run | undefined; // a further attempt that waits for its time
 }
 
+const counts = (run: Run) => !run.rehearsal; // for how the job is
+
 async function readJob(key: string): Promise<Known> {
   const id = await calls.jobId(key);
   const [job, statistics, newest, planned] = await Promise.all([
     calls.job(id),
     calls.statistics(id),
-    calls.runs({ cron_id: id, limit: 1 }),
+    calls.runs({ cron_id: id, limit: 10 }),
     calls.runs({ cron_id: id, state: 'planned', limit: 5 }),
   ]);
   rememberNames([job]);
-  return { job, statistics, last: newest.list[0], waiting: planned.list.find((run) => retryOf(run) !== null) };
+  return { job, statistics, last: newest.list.find(counts), waiting: planned.list.find((run) => retryOf(run) !== null && counts(run)) };
 }
 
 /** How the job is, in one sentence. */
@@ -127,12 +129,20 @@ function nextFire(at: number, zone: string): string {
   return t('nextFireAt', { time: shortTime(at, zone), when: inTime(at - now.value) });
 }
 
+/** Which share of its fires has met the goal for lateness. */
+function goalText(goal: number, { goal_fires, goal_percent }: JobStatistics): string {
+  const within = duration(goal);
+  if (goal_percent == null) return t('goalWithoutFires', { goal: within });
+  return t('goalMet', { percent: String(goal_percent), n: goal_fires ?? 0, goal: within });
+}
+
 function Note({ job, statistics }: Known) {
   const zone = job.cron_set === '' ? '' : (job.zone ?? job.time_zone);
   const parts = [scheduleWords(job.schedule_in_words || job.cron_set, zone)];
   if (statistics?.usual_time != null) {
     parts.push(t('usuallyAndLate', { time: usual(statistics.usual_time), late: duration(statistics.late_p99 ?? 0) }));
   }
+  if (statistics?.late_goal != null) parts.push(goalText(statistics.late_goal, statistics));
   if (statistics && statistics.runs > 0) {
     parts.push(t('ofRunsSucceeded', { n: statistics.successes, total: statistics.runs }));
   }

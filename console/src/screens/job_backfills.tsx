@@ -13,6 +13,7 @@ import { State } from '../parts/state';
 import { DatedTime } from '../parts/time';
 import { readMoment } from '../rules/moments';
 import { lookOf, type Look } from '../rules/states';
+import { useAnswer } from '../store/answer';
 import { now } from '../store/clock';
 import { t } from '../store/language';
 import { tell } from '../store/live';
@@ -20,7 +21,6 @@ import { useResource } from '../store/resource';
 import { may } from '../store/session';
 import { zoneOf } from '../store/zone';
 
-const pause = 250;
 const firstShown = 8;
 const lookAgain = 2_000;
 
@@ -32,17 +32,15 @@ const looks: Record<string, Look> = {
 
 type Typed = Record<'from' | 'to' | 'only' | 'parallel', string>;
 
-/** What a call takes; the name of the field that cannot be read instead. */
-function readForm(typed: Typed, zone: string): Params | 'from' | 'to' {
-  const moment = (text: string) => {
-    const at = readMoment(text, now.peek(), zone, -1);
-    return at === undefined ? undefined : Math.floor(at / 1000);
+/** What a call takes.
+    @throws ApiError that names the field which cannot be read, as the node would */
+function readForm(typed: Typed, zone: string): Params {
+  const moment = (name: 'from' | 'to') => {
+    const at = readMoment(typed[name], now.peek(), zone, -1);
+    if (at === undefined) throw new ApiError(400, `${name}: ${t('badMoment', { text: typed[name] })}`);
+    return Math.floor(at / 1000);
   };
-  const from = moment(typed.from);
-  if (from === undefined) return 'from';
-  const to = typed.to === '' ? undefined : moment(typed.to);
-  if (to === undefined && typed.to !== '') return 'to';
-  return { from, to, only: typed.only, parallel: typed.parallel || undefined };
+  return { from: moment('from'), to: typed.to === '' ? undefined : moment('to'), only: typed.only, parallel: typed.parallel || undefined };
 }
 
 /** What would run, as the form stands. */
@@ -70,39 +68,15 @@ function Planned({ plan, zone }: { plan: Backfill; zone: string }) {
 function Begin({ job, begun }: { job: Job; begun: () => Promise<void> }) {
   const zone = zoneOf(job.zone ?? job.time_zone);
   const typed = useSignal<Typed>({ from: 'yesterday 00:00', to: '', only: 'missing', parallel: '1' });
-  const plan = useSignal<Backfill | undefined>(undefined);
-  const error = useSignal({ field: '', text: '' });
-  const key = JSON.stringify(typed.value);
-  useEffect(() => {
-    let isOver = false;
-    const timer = setTimeout(() => {
-      const asked = readForm(typed.peek(), zone);
-      plan.value = undefined;
-      if (typeof asked === 'string') {
-        error.value = { field: asked, text: t('badMoment', { text: typed.peek()[asked] }) };
-        return;
-      }
-      calls.backfill(job.id, { ...asked, dry_run: true }).then(
-        (answer) => {
-          if (isOver) return;
-          plan.value = answer;
-          error.value = { field: '', text: '' };
-        },
-        (failed: ApiError) => {
-          if (!isOver) error.value = { field: failed.field, text: explanation(failed).replace(/^\w+: /, '') };
-        },
-      );
-    }, pause);
-    return () => {
-      isOver = true;
-      clearTimeout(timer);
-    };
-  }, [key, zone]);
+  const key = JSON.stringify([typed.value, zone]);
+  const ask = async () => calls.backfill(job.id, { ...readForm(typed.peek(), zone), dry_run: true });
+  const { answer, error: refused, isCurrent } = useAnswer(key, ask);
+  const wrong = isCurrent ? refused.value : undefined;
+  const plan = isCurrent && !wrong ? answer.value : undefined; // never one of what is no longer typed
+  const problem = wrong ? explanation(wrong).replace(/^\w+: /, '') : '';
 
   const begin = async () => {
-    const asked = readForm(typed.value, zone);
-    if (typeof asked === 'string') return;
-    await calls.backfill(job.id, asked);
+    await calls.backfill(job.id, readForm(typed.value, zone));
     tell('run');
     await begun();
   };
@@ -112,7 +86,7 @@ function Begin({ job, begun }: { job: Job; begun: () => Promise<void> }) {
     { name: 'only', label: t('whichFires'), kind: 'choice', choices: ['missing', 'failed', 'all'], help: t(`only_${typed.value.only as 'all'}`) },
     { name: 'parallel', label: t('atTheSameTime'), help: t('parallelMeans') },
   ];
-  const isElsewhere = error.value.text !== '' && !entries.some((entry) => entry.name === error.value.field);
+  const isElsewhere = wrong && !entries.some((entry) => entry.name === wrong.field);
   return (
     <div class="pair">
       <form class="form top" novalidate onSubmit={(event) => event.preventDefault()}>
@@ -123,7 +97,7 @@ function Begin({ job, begun }: { job: Job; begun: () => Promise<void> }) {
               key={entry.name}
               entry={entry}
               value={typed.value[entry.name]}
-              error={error.value.field === entry.name ? error.value.text : ''}
+              error={wrong?.field === entry.name ? problem : ''}
               set={(value) => (typed.value = { ...typed.value, [entry.name]: value })}
             />
           ))}
@@ -131,13 +105,13 @@ function Begin({ job, begun }: { job: Job; begun: () => Promise<void> }) {
       </form>
       <aside class="preview" aria-label={t('preview')} aria-live="polite">
         <div>
-          {plan.value && <Planned plan={plan.value} zone={zone} />}
-          {isElsewhere && <p class="note trouble">{error.value.text}</p>}
+          {plan && <Planned plan={plan} zone={zone} />}
+          {isElsewhere && <p class="note trouble">{problem}</p>}
         </div>
-        {plan.value && plan.value.fires > 0 && (
+        {plan && plan.fires > 0 && (
           <p>
             <ActionButton key={key} className="first" act={begin}>
-              {t('runFires', { n: plan.value.fires })}
+              {t('runFires', { n: plan.fires })}
             </ActionButton>
           </p>
         )}

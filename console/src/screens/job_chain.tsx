@@ -25,7 +25,7 @@ interface Member extends Link {
 function memberOf(job: Job, chain: Chain): Member {
   const run = chain.runs.get(job.id);
   const runAfter = job.run_after ?? [];
-  const member = { name: job.name, runAfter, job, run };
+  const member = { id: job.id, name: job.name, runAfter, job, run };
   if (run) {
     const look = lookOf(run.state, run.cause, retryOf(run));
     const word = look.word === 'retry' ? t('retryIn', { when: inTime(run.retry_at! - now.value) }) : t(look.word);
@@ -55,21 +55,22 @@ function Drawn({ members }: { members: readonly Member[] }) {
     const isUsual = job.run_after_on === 'success' || (job.run_after ?? []).length === 0;
     return isUsual ? word : t('conditionAnd', { condition: conditionOf(job), word });
   };
-  const { width, height, nodes, edges } = drawChain(members, (member) => [member.name, below(member)]);
-  const label = edges.map(({ from, to }) => t('leadsTo', { from, to })).join(t('sentences'));
+  const { width, height, nodes, edges } = drawChain(members, (member) => [nameOf(member.id, member.name), below(member)]);
+  const nameIt = ({ id, name }: Member) => nameOf(id, name);
+  const label = edges.map(({ from, to }) => t('leadsTo', { from: nameIt(from), to: nameIt(to) })).join(t('sentences'));
   return (
     <div class="scroll" role="region" aria-label={t('chain')} tabIndex={0}>
       <svg class="chain" width={width} height={height} viewBox={`0 0 ${width} ${height}`} role="img" aria-label={label}>
         {edges.map(({ from, to, d }) => (
-          <path key={`${from} ${to}`} class="edge" d={d} />
+          <path key={`${from.id} ${to.id}`} class="edge" d={d} />
         ))}
         {nodes.map(({ link, x, y }) => (
-          <g key={link.name}>
+          <g key={link.id}>
             <svg x={x} y={y - 7} width="14" height="14" class={`mark ${link.look.tone}`}>
               <use href={`#m-${link.look.mark}`} />
             </svg>
             <text x={x + 22} y={y - 2}>
-              {link.name}
+              {nameIt(link)}
             </text>
             <text class="sub-text" x={x + 22} y={y + 15}>
               {below(link)}

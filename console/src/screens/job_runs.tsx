@@ -2,7 +2,7 @@ import * as calls from '../api/calls';
 import type { Job, JobStatistics, Run } from '../api/types';
 import { RunsTable } from '../parts/runs_table';
 import { Loaded, Pages } from '../parts/page';
-import { bars, highest, line } from '../rules/cells';
+import { bars, heightOf, highest, line } from '../rules/cells';
 import { lateness, lookOf } from '../rules/states';
 import { dayBefore, dayName, hourAndMinute } from '../rules/times';
 import { now } from '../store/clock';
@@ -29,6 +29,7 @@ function Chart({ job, statistics, runs }: { job: Job; statistics: JobStatistics 
   const first = ended[0]!.scheduled_at!;
   const last = ended[ended.length - 1]!.scheduled_at!;
   const latest = highest(late);
+  const goal = statistics?.late_goal ?? null;
   const isOfOneDay = dayBefore(first, last, zone) === '';
   return (
     <section>
@@ -61,9 +62,16 @@ function Chart({ job, statistics, runs }: { job: Job; statistics: JobStatistics 
         <svg class="h24" viewBox={`0 0 ${wide} 24`} preserveAspectRatio="none" role="img" aria-label={t('latenessOfLast', { most: duration(latest) })}>
           <path class="base" d={`M0 24h${wide}`} />
           <path class="line" d={line(late, 24, latest)} />
+          {goal !== null && goal < latest && <path class="goal" d={`M0 ${heightOf(goal, 24, latest).toFixed(1)}h${wide}`} />}
         </svg>
         <span class="value">
           {statistics?.late_p99 != null ? t('p99_', { time: duration(statistics.late_p99) }) : t('atMost', { time: duration(latest) })}
+          {goal !== null && (
+            <>
+              <br />
+              <span class="faint">{t('goal', { time: duration(goal) })}</span>
+            </>
+          )}
         </span>
         <p class="axis">
           <span>{isOfOneDay ? hourAndMinute(first, zone) : dayName(first, now.value, zone, calendar())}</span>

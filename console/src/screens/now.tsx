@@ -17,7 +17,7 @@ import { State } from '../parts/state';
 import { Strip } from '../parts/strip';
 import { shortTime } from '../parts/time';
 import { bars, broken, highest, inWholeCells, line, outline, placeOf, ran, spread, width } from '../rules/cells';
-import { isAlarm, lookOf, withoutCause } from '../rules/states';
+import { isAlarm, lookOf, retryOf, withoutCause } from '../rules/states';
 import { clock, hourAndMinute, wholeMoment } from '../rules/times';
 import { now } from '../store/clock';
 import { useCursor } from '../store/cursor';
@@ -96,7 +96,14 @@ interface RowProps {
   known: Job | undefined;
 }
 
-function FailingRow({ job, known, isCursor }: RowProps & { job: FailingJob }) {
+/** When the next attempt of a run is due, and that it waits. */
+function Waits({ attempt }: { attempt: Run | undefined }) {
+  if (!attempt) return null;
+  const when = inTime(attempt.retry_at! - now.value);
+  return <>{t('comma', { text: t('retryIn', { when }) })}</>;
+}
+
+function FailingRow({ job, known, waiting, isCursor }: RowProps & { job: FailingJob; waiting: Run | undefined }) {
   const { run } = job;
   return (
     <tr class={isCursor ? 'cursor alarm' : 'alarm'}>
@@ -111,7 +118,8 @@ function FailingRow({ job, known, isCursor }: RowProps & { job: FailingJob }) {
       </td>
       <td class="say full">
         {run ? happened(run) : t('failed')}
-        {run && attemptText(run) !== '' && `; ${attemptText(run)}`}
+        {run && attemptText(run) !== '' && t('comma', { text: attemptText(run) })}
+        <Waits attempt={waiting} />
       </td>
       <StripCell job={known} />
       <td class="time">
@@ -176,14 +184,30 @@ function MissedRow({ fire, known, isCursor }: RowProps & { fire: MissedFire }) {
   );
 }
 
-/** The jobs that need attention, with what their rows in the list of jobs say. */
-async function attentionJobs(): Promise<ReadonlyMap<number, Job>> {
-  const lists = await Promise.all([calls.jobs({ state: 'failing', limit: 100 }), calls.jobs({ state: 'missed', limit: 100 })]);
-  return new Map(lists.flatMap(({ list }) => list.map((job) => [job.id, job])));
+interface Known {
+  jobs: ReadonlyMap<number, Job>;
+  waiting: ReadonlyMap<number, Run>; // attempts that wait for their time, by job
+}
+
+const mostPlanned = 200;
+
+/** The jobs that need attention, with what their rows in the list of jobs say, and when they are tried again. */
+async function readKnown(): Promise<Known> {
+  const [failing, missed, planned] = await Promise.all([
+    calls.jobs({ state: 'failing', limit: 100 }),
+    calls.jobs({ state: 'missed', limit: 100 }),
+    calls.runs({ state: 'planned', limit: mostPlanned }),
+  ]);
+  return {
+    jobs: new Map([...failing.list, ...missed.list].map((job) => [job.id, job])),
+    waiting: new Map(planned.list.filter((run) => retryOf(run) !== null && !run.rehearsal).map((run) => [run.cron_id, run])),
+  };
 }
 
 function Attention({ of }: { of: Overview }) {
-  const known = useResource(attentionJobs, String(of.at), []).data.value;
+  const isQuiet = of.failing.length + of.missed.length === 0;
+  const read = async () => (isQuiet ? undefined : readKnown());
+  const known = useResource(read, isQuiet ? '' : String(of.at)).data.value; // with what is above, of one moment
   const rows = [
     ...of.failing.map((job) => ({ key: `job-${job.cron_id}`, job, fire: undefined })),
     ...of.missed.map((fire) => ({ key: `fire-${fire.id}`, job: undefined, fire })),
@@ -220,9 +244,9 @@ function Attention({ of }: { of: Overview }) {
       >
         {rows.map(({ key, job, fire }) =>
           job ? (
-            <FailingRow key={key} job={job} known={known?.get(job.cron_id)} isCursor={cursor === key} />
+            <FailingRow key={key} job={job} known={known?.jobs.get(job.cron_id)} waiting={known?.waiting.get(job.cron_id)} isCursor={cursor === key} />
           ) : (
-            <MissedRow key={key} fire={fire} known={known?.get(fire.cron_id)} isCursor={cursor === key} />
+            <MissedRow key={key} fire={fire} known={known?.jobs.get(fire.cron_id)} isCursor={cursor === key} />
           ),
         )}
       </ListTable>
@@ -315,7 +339,8 @@ async function readSkipped(strip: Histogram): Promise<Run[]> {
 
 function Skipped({ strip }: { strip: Histogram }) {
   const total = strip.cells.reduce((sum, cell) => sum + cell.skipped, 0);
-  const rows = useResource(async () => ({ list: total > 0 ? await readSkipped(strip) : [] }), `skipped ${total}`).data.value?.list ?? [];
+  const key = strip.cells.map((cell) => (cell.skipped > 0 ? `${cell.at} ${cell.skipped}` : '')).join(' '); // the sum may stay as it is
+  const rows = useResource(async () => ({ list: total > 0 ? await readSkipped(strip) : [] }), `skipped ${key}`).data.value?.list ?? [];
   if (rows.length === 0) return null;
   return (
     <section>

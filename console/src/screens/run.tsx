@@ -14,6 +14,7 @@ import { askRunNow } from '../parts/job_actions';
 import { Output } from '../parts/output';
 import { Head, Loaded } from '../parts/page';
 import { Mark, RunState, State } from '../parts/state';
+import { readRequest } from '../rules/request';
 import { isFinal, lateness, lookOf, retryOf, withoutCause } from '../rules/states';
 import { clock, dayName, exactClock, wholeMoment, writtenMoment } from '../rules/times';
 import { findUnusual, type Unusual } from '../rules/unusual';
@@ -138,11 +139,13 @@ function Stage({ title, time, took, mark, run }: StageProps) {
 }
 
 /** Planned → handed out → started → ended, with what happened between. */
-function Stages({ run, job }: Known) {
+function Stages({ run, job, statistics }: Known) {
   const zone = zoneOf(job?.zone ?? job?.time_zone);
   if (run.scheduled_at === null) return null;
   const due = run.retry_at ?? run.scheduled_at;
   const late = lateness(run);
+  const goal = statistics?.late_goal ?? null;
+  const lateText = late === null ? '' : t(goal !== null && late > goal ? 'lateByOverGoal' : 'lateBy', { time: duration(late), goal: duration(goal ?? 0) });
   const handedOut = run.dispatch_time > 0 ? run.dispatch_time * 1000 : null;
   const ahead = handedOut === null ? 0 : Math.floor((due - handedOut) / 1000); // it is known to the second
   const isOver = isFinal(run.state);
@@ -166,7 +169,7 @@ function Stages({ run, job }: Known) {
             ? isOver
               ? t('neverStarted')
               : t('notYet')
-            : `${exactClock(run.started_at, zone)}${late !== null ? `, ${t('lateBy', { time: duration(late) })}` : ''}`
+            : [exactClock(run.started_at, zone), lateText].filter(Boolean).join(', ')
         }
         mark={run.started_at === null ? 'planned' : 'success'}
         took={ranFor}
@@ -238,6 +241,7 @@ function Facts({ run, job, statistics, attempts, revision }: Known) {
   );
   const cores = run.use_time > 0 ? (run.cpu_time / run.use_time).toFixed(1) : '';
   const memory = statistics?.usual_memory ?? null;
+  const { inputs } = readRequest(run.requested_by);
   return (
     <section>
       <div class="sub">
@@ -255,6 +259,17 @@ function Facts({ run, job, statistics, attempts, revision }: Known) {
               </span>
             </>,
           )}
+        {inputs.length > 0 &&
+          row(
+            t('inputs'),
+            inputs.map(({ name, value }, index) => (
+              <span key={name}>
+                {index > 0 && ', '}
+                <code>{`${name}=${value}`}</code>
+              </span>
+            )),
+          )}
+        {run.rehearsal && row(t('rehearsal'), t('rehearsalMeans'))}
         {job && (job.run_after ?? []).length > 0 && run.scheduled_at !== null &&
           row(t('chain'), <a href={jobHref(job, { view: 'chain', at: writtenMoment(run.scheduled_at, zone) })}>{t('whatRanBefore')}</a>)}
         {row(
@@ -441,6 +456,7 @@ function Whole(known: Known) {
             <a href={href('jobs')}>{t('jobs')}</a> / {job ? <a href={jobHref(job)}>{nameOf(job.id, job.name)}</a> : `#${run.cron_id}`}
           </>
         }
+        beside={run.rehearsal && <span class="tag">{t('rehearsal')}</span>}
       >
         <Actions {...known} />
       </Head>

@@ -1,4 +1,5 @@
 import { useSignal } from '@preact/signals';
+import { Fragment } from 'preact';
 import { useEffect } from 'preact/hooks';
 
 import * as calls from '../api/calls';
@@ -8,13 +9,15 @@ import type { Cell, Forecast, Histogram, Run, Tag } from '../api/types';
 import { Axis } from '../parts/axis';
 import { ListTable, numeric } from '../parts/list_table';
 import { Head, Loaded } from '../parts/page';
-import { RunState } from '../parts/state';
+import { RunState, State } from '../parts/state';
 import { broken, heat, outline, ran, spread, width } from '../rules/cells';
-import { isAlarm, lateness, lookOf } from '../rules/states';
+import { isAlarm, lateness, lookOf, withoutCause } from '../rules/states';
 import { clock, dayName, hourAndMinute } from '../rules/times';
+import { inTurns } from '../rules/turns';
 import { now } from '../store/clock';
 import { useKeys } from '../store/keys';
 import { calendar, duration, t } from '../store/language';
+import { changes } from '../store/live';
 import { useResource } from '../store/resource';
 import { go, hereWith, href, jobHref, route, runHref } from '../store/route';
 import { listZone } from '../store/zone';
@@ -31,7 +34,7 @@ interface Row {
   name: string; // of a node or a tag, or "" for all
   past: readonly (Cell | undefined)[];
   forecast: Forecast | undefined; // of a node nobody knows it
-  jobs: number; // with the tag
+  jobs: number; // with the tag, or of all
   isTooMuch: boolean; // the past has more runs than the node counts for a tag
 }
 
@@ -47,9 +50,11 @@ interface Read {
 const nothing: Histogram = { from: 0, to: 0, step, cells: [] };
 
 const mostTags = 12;
+const atATime = 4;
 
 /** What the timeline asks for. */
 interface Asked {
+  present: number;
   range: { from: number; to: number; step: number }; // of the past
   hours: number; // of the forecast; 0: none
 }
@@ -57,6 +62,20 @@ interface Asked {
 const readPast = ({ range }: Asked, more: object) =>
   range.to > range.from ? calls.histogram({ ...range, ...more }) : Promise.resolve(nothing);
 const readAhead = ({ hours }: Asked, more: object) => (hours > 0 ? calls.forecast({ hours, ...more }) : Promise.resolve(undefined));
+
+/** The forecasts of tags hold for the cell in which they were made, unless a job changes: the node computes every fire of each. */
+let held = { key: '', change: changes.job.peek(), answers: new Map<string, Promise<Forecast | undefined>>() };
+
+function readTagAhead(asked: Asked, tag: string): Promise<Forecast | undefined> {
+  const key = `${asked.present} ${asked.hours}`;
+  const change = changes.job.peek();
+  if (held.key !== key || held.change !== change) held = { key, change, answers: new Map() };
+  const { answers } = held;
+  const answer = answers.get(tag) ?? readAhead(asked, { tag });
+  answers.set(tag, answer);
+  answer.catch(() => answers.delete(tag));
+  return answer;
+}
 
 /** @param place in what the past of all cells is spread */
 async function readNodes(asked: Asked, place: Histogram): Promise<Row[]> {
@@ -77,11 +96,11 @@ async function readTags(asked: Asked, place: Histogram): Promise<{ rows: Row[]; 
         if (!(error instanceof ApiError) || error.field !== 'to') throw error;
         return undefined;
       }),
-      readAhead(asked, { tag: name }),
+      readTagAhead(asked, name),
     ]);
     return { name, past: spread({ ...place, cells: past?.cells ?? [] }), forecast, jobs, isTooMuch: !past };
   };
-  const rows = await Promise.all(tags.slice(0, mostTags).map(readRow));
+  const rows = await inTurns(tags.slice(0, mostTags), atATime, readRow);
   return { rows: rows.sort((a, b) => (a.name < b.name ? -1 : 1)), hidden: tags.length - rows.length };
 }
 
@@ -91,17 +110,19 @@ async function readTimeline(back: number, by: By): Promise<Read | undefined> {
   const from = present - (back + 1) * half;
   const to = Math.min(from + whole, present);
   const asked: Asked = {
+    present,
     range: { from: from / 1000, to: to / 1000, step: step / 1000 },
     hours: back > 0 ? 0 : (from + whole - present) / hour + 1,
   };
   const place: Histogram = { from, to, step, cells: [] };
-  const [all, forecast, { rows, hidden }] = await Promise.all([
+  const [all, forecast, jobs, { rows, hidden }] = await Promise.all([
     readPast(asked, {}),
     readAhead(asked, {}),
+    by === 'tag' ? calls.jobs({ limit: 1 }).then(({ total }) => total) : 0,
     by === 'tag' ? readTags(asked, place) : readNodes(asked, place).then((found) => ({ rows: found, hidden: 0 })),
   ]);
   if (!all) return undefined;
-  const first: Row = { name: '', past: spread({ ...place, cells: all.cells }), forecast, jobs: forecast?.jobs ?? 0, isTooMuch: false };
+  const first: Row = { name: '', past: spread({ ...place, cells: all.cells }), forecast, jobs, isTooMuch: false };
   return { by, from, present, rows: [first, ...rows], hidden, forecast };
 }
 
@@ -146,7 +167,7 @@ function Heat({ read, chosen, choose }: { read: Read; chosen: Chosen | undefined
         const name = row.name || nameOfAll(read.by);
         const amount = row.isTooMuch ? t('tooManyRuns') : read.by === 'tag' ? t('nJobs', { n: row.jobs }) : t('fires', { n: total });
         return (
-          <>
+          <Fragment key={row.name}>
             <span class="label">{name}</span>
             <svg
               viewBox="0 0 144 22"
@@ -164,7 +185,7 @@ function Heat({ read, chosen, choose }: { read: Read; chosen: Chosen | undefined
               {place <= wide && <path class="now" d={`M${place} -2v26`} />}
             </svg>
             <span class="value">{amount}</span>
-          </>
+          </Fragment>
         );
       })}
       <Axis from={read.from} to={read.from + whole} parts={6} zone={zone} now={(6 * place) / wide} />
@@ -199,30 +220,92 @@ interface Fire {
   at: number;
   job: { id: number; name: string };
   run: Run | undefined;
+  excluded: string; // of what is planned: why it will be skipped, as its row will say it
+}
+
+const longestRow = 24 * hour;
+const mostRows = 1000;
+
+/** Rows that began before the cell, and have fires of it: those that are skipped for one reason share a row, for a day at most. */
+async function readLongRows(at: number, more: object): Promise<Run[]> {
+  const range = { from: (at - longestRow) / 1000, to: at / 1000 };
+  const { list } = await calls.runs({ ...range, ...more, state: 'skipped', limit: mostRows });
+  return list.filter((run) => run.gap_end != null && run.gap_end >= at);
+}
+
+async function readPlanned({ name, at }: Chosen, by: By): Promise<{ fires: Fire[]; total: number }> {
+  const range = { from: at / 1000, to: (at + step) / 1000, limit: 100 };
+  const planned = await calls.plannedFires({ ...range, tag: (by === 'tag' && name) || undefined });
+  const fires = (planned?.list ?? []).map((fire) => ({
+    key: `${fire.cron_id} ${fire.at}`,
+    at: fire.at,
+    job: { id: fire.cron_id, name: fire.name },
+    run: undefined,
+    excluded: fire.excluded ?? '',
+  }));
+  return { fires, total: planned?.total ?? 0 };
 }
 
 /** The fires of a cell: rows of the ledger, or what is planned. */
-async function readCell({ name, at }: Chosen, by: By): Promise<{ fires: Fire[]; total: number }> {
-  const range = { from: at / 1000, to: (at + step) / 1000, limit: 100 };
-  if (at >= Date.now()) {
-    const planned = await calls.plannedFires({ ...range, tag: (by === 'tag' && name) || undefined });
-    const fires = (planned?.list ?? []).map((fire) => ({
-      key: `${fire.cron_id} ${fire.at}`,
-      at: fire.at,
-      job: { id: fire.cron_id, name: fire.name },
-      run: undefined,
-    }));
-    return { fires, total: planned?.total ?? 0 };
-  }
-  const found = await calls.runs({ ...range, [by === 'tag' ? 'tag' : 'run_server']: name || undefined });
-  await learnNames(found.list);
-  const fires = found.list.map((run) => ({
+async function readCell(chosen: Chosen, by: By): Promise<{ fires: Fire[]; total: number }> {
+  const { name, at } = chosen;
+  if (at >= Date.now()) return readPlanned(chosen, by);
+  const more = { [by === 'tag' ? 'tag' : 'run_server']: name || undefined };
+  const [found, long] = await Promise.all([
+    calls.runs({ from: at / 1000, to: (at + step) / 1000, limit: 100, ...more }),
+    by === 'tag' || name === '' ? readLongRows(at, more) : [], // no node has what did not run
+  ]);
+  const rows = [...found.list, ...long];
+  await learnNames(rows);
+  const fires = rows.map((run) => ({
     key: String(run.id),
     at: run.scheduled_at ?? 0,
     job: { id: run.cron_id, name: names.value.get(run.cron_id) ?? '' },
     run,
+    excluded: '',
   }));
-  return { fires: fires.reverse(), total: found.total };
+  return { fires: fires.reverse(), total: found.total + long.length };
+}
+
+/** How a fire went, or will go: one that a pause or a calendar excludes says so beforehand. */
+function FireState({ run, excluded }: Fire) {
+  if (run) {
+    const fires = run.fires ?? 1;
+    return (
+      <>
+        <RunState run={run} /> {fires > 1 && <span class="dim">{t('fires', { n: fires })}</span>}
+      </>
+    );
+  }
+  if (excluded === '') return <State look={lookOf('planned')} />;
+  return (
+    <>
+      <State look={lookOf('skipped', /^[a-z-]+/.exec(excluded)?.[0])} /> <span class="dim">{withoutCause(excluded)}</span>
+    </>
+  );
+}
+
+function FireRow({ fire, zone }: { fire: Fire; zone: string }) {
+  const { at, job, run } = fire;
+  const end = run?.gap_end ?? null;
+  const time = end === null ? clock(at, zone) : `${clock(at, zone)}–${clock(end, zone)}`;
+  const late = run ? lateness(run) : null;
+  return (
+    <tr class={run && isAlarm(lookOf(run.state, run.cause)) ? 'alarm' : undefined}>
+      <td class="num fit">{run ? <a href={runHref(run.id)}>{time}</a> : time}</td>
+      <td class="grow above">
+        <a class="name" href={jobHref(job)}>
+          {nameOf(job.id, job.name)}
+        </a>
+      </td>
+      <td class="fit">
+        <FireState {...fire} />
+      </td>
+      <td class="fit">{run?.run_server || '—'}</td>
+      <td class="num">{late === null ? '—' : duration(late)}</td>
+      <td class="num">{run?.ended_at != null && run.started_at !== null ? duration(run.use_time) : '—'}</td>
+    </tr>
+  );
 }
 
 function CellFires({ chosen, by, close }: { chosen: Chosen; by: By; close: () => void }) {
@@ -246,21 +329,8 @@ function CellFires({ chosen, by, close }: { chosen: Chosen; by: By; close: () =>
               caption={times}
               heads={[numeric(t('time')), t('job'), t('state'), t('node'), numeric(t('late')), numeric(t('took'))]}
             >
-              {fires.map(({ key, at, job, run }) => (
-                <tr key={key} class={run && isAlarm(lookOf(run.state, run.cause)) ? 'alarm' : undefined}>
-                  <td class="num fit">{run ? <a href={runHref(run.id)}>{clock(at, zone)}</a> : clock(at, zone)}</td>
-                  <td class="grow above">
-                    <a class="name" href={jobHref(job)}>
-                      {nameOf(job.id, job.name)}
-                    </a>
-                  </td>
-                  <td class="fit">
-                    <RunState run={run ?? { state: 'planned', cause: '', attempt: 1, retry_at: null }} />
-                  </td>
-                  <td class="fit">{run?.run_server || '—'}</td>
-                  <td class="num">{run && lateness(run) !== null ? duration(lateness(run)!) : '—'}</td>
-                  <td class="num">{run?.ended_at != null && run.started_at !== null ? duration(run.use_time) : '—'}</td>
-                </tr>
+              {fires.map((fire) => (
+                <FireRow key={fire.key} fire={fire} zone={zone} />
               ))}
             </ListTable>
           )

@@ -6,12 +6,13 @@ import { ApiError } from '../api/client';
 const pause = 250;
 
 /** What the node says of something that is being typed, asked for when it has stood for a moment. The last answer stays while
-    a later one is wrong.
+    a later one is wrong; `isCurrent` says whether answer and error are about what stands there now.
     @param key what was typed
     @param ask undefined: there is nothing to ask for yet */
 export function useAnswer<T>(key: string, ask: (() => Promise<T>) | undefined) {
   const answer: Signal<T | undefined> = useSignal(undefined);
   const error: Signal<ApiError | undefined> = useSignal(undefined);
+  const saidOf: Signal<string | undefined> = useSignal(undefined);
   const isReady = ask !== undefined;
   useEffect(() => {
     if (!ask) return undefined;
@@ -22,9 +23,12 @@ export function useAnswer<T>(key: string, ask: (() => Promise<T>) | undefined) {
           if (isOver) return;
           answer.value = found;
           error.value = undefined;
+          saidOf.value = key;
         },
         (failed: ApiError) => {
-          if (!isOver) error.value = failed;
+          if (isOver) return;
+          error.value = failed;
+          saidOf.value = key;
         },
       );
     }, pause);
@@ -33,5 +37,5 @@ export function useAnswer<T>(key: string, ask: (() => Promise<T>) | undefined) {
       clearTimeout(timer);
     };
   }, [key, isReady]);
-  return { answer, error };
+  return { answer, error, isCurrent: isReady && saidOf.value === key };
 }

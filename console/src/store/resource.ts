@@ -44,8 +44,11 @@ export function useResource<T>(
       readAt.value = Date.now();
     } catch (failed) {
       if (mine !== turn.current) return;
-      if (!(failed instanceof ApiError)) throw failed;
-      error.value = failed;
+      if (failed instanceof ApiError) error.value = failed;
+      else {
+        error.value = new ApiError(0, String(failed)); // a mistake of the page itself: said here, and in the browser's log
+        throw failed;
+      }
     }
   }).current;
 

@@ -66,7 +66,11 @@ export function go(address: string, how: 'push' | 'replace' = 'push'): void {
 
 /** Keeps the address for when the browser comes back to the first screen from a sign-in elsewhere. */
 export function comeBackHere(): void {
-  sessionStorage.setItem(wanted, location.pathname + location.search);
+  try {
+    sessionStorage.setItem(wanted, location.pathname + location.search);
+  } catch {
+    // The browser keeps nothing for this page: it begins at the first screen.
+  }
 }
 
 export function goWhereWanted(): void {
@@ -75,7 +79,7 @@ export function goWhereWanted(): void {
     sessionStorage.removeItem(wanted);
     if (address?.startsWith(base) && location.pathname === base) go(address, 'replace');
   } catch {
-    // The browser keeps nothing for this page: it begins at the first screen.
+    // As above.
   }
 }
 

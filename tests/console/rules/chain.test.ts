@@ -3,7 +3,8 @@ import { test } from 'node:test';
 
 import { columns, drawChain, widthOf } from '../../../console/src/rules/chain';
 
-const link = (name: string, ...runAfter: string[]) => ({ name, runAfter });
+let ids = 0;
+const link = (name: string, ...runAfter: string[]) => ({ id: ++ids, name, runAfter });
 const names = (links: readonly { name: string }[][]) => links.map((column) => column.map((one) => one.name));
 
 test('each job stands right of all that it runs after', () => {
@@ -19,6 +20,14 @@ test('jobs stand at the height of what they run after', () => {
 test('parents that are not shown count for nothing, and a circle is drawn once', () => {
   assert.deepEqual(names(columns([link('child', 'hidden')])), [['child']]);
   assert.equal(columns([link('one', 'other'), link('other', 'one')]).flat().length, 2);
+});
+
+test('jobs without a name are drawn each in its place', () => {
+  const drawing = drawChain([link('extract'), link('', 'extract'), link('', 'extract')], (one) => [`#${one.id}`]);
+  const [, first, second] = drawing.nodes;
+  assert.equal(drawing.nodes.length, 3);
+  assert.ok(first!.link.id < second!.link.id && first!.y < second!.y);
+  assert.deepEqual(drawing.edges.map(({ to }) => to.id), [first!.link.id, second!.link.id]);
 });
 
 test('lines lead from the end of one name to the beginning of the next', () => {

@@ -23,6 +23,7 @@ test('what nobody asked for is an alarm, and what was asked for is quiet', () =>
 test('what runs after other jobs is not by hand, and late by when these were over', () => {
   const run = { scheduled_at: 0, retry_at: 5_000, started_at: 5_004, requested_by: 'after extract (job 12: success, exit code 0)' };
   assert.ok(!isByHand(run.requested_by));
+  assert.ok(!isByHand('after extract (job 12 attempt 2: failed, exit code 3)'), 'the parent was tried again');
   assert.equal(lateness(run), 4);
   assert.ok(isByHand('ops at 10.0.0.3'));
   assert.ok(isByHand('after hours at 10.0.0.3'), 'an account may have any name');
