@@ -7,6 +7,7 @@ import type { Finding } from '../api/types';
 import { findingsText } from '../parts/banners';
 import { ListTable } from '../parts/list_table';
 import { Command, explanation, Head } from '../parts/page';
+import { Section } from '../parts/section';
 import { State } from '../parts/state';
 import { lookOf } from '../rules/states';
 import { clock, writtenMoment } from '../rules/times';
@@ -68,10 +69,11 @@ function Audit() {
   const done = result.value;
   const found = done ? findingsText(done.totals) : '';
   return (
-    <section id="audit">
-      <div class="sub">
-        <h2>{t('audit')}</h2>
-        <span class="end">
+    <Section
+      id="audit"
+      title={t('audit')}
+      end={
+        <>
           <label class="hide" for="days">
             {t('days')}
           </label>
@@ -85,8 +87,9 @@ function Audit() {
           <button type="button" disabled={isAtIt.value} onClick={() => void ask()}>
             {t(isAtIt.value ? 'auditing' : 'auditNow')}
           </button>
-        </span>
-      </div>
+        </>
+      }
+    >
       {error.value !== '' && (
         <p class="note trouble" role="alert">
           <State look={lookOf('failed')}>{error.value}</State>
@@ -106,7 +109,7 @@ function Audit() {
         </>
       )}
       <Command label={t('commandAudit')}>{`peercron audit --from '${writtenMoment(now.value - days.value * day, zone).slice(0, 10)}'`}</Command>
-    </section>
+    </Section>
   );
 }
 
@@ -115,10 +118,7 @@ function You() {
   const who = caller.value;
   if (!who) return null;
   return (
-    <section id="you">
-      <div class="sub">
-        <h2>{t('you')}</h2>
-      </div>
+    <Section id="you" title={t('you')}>
       {who.tokens ? (
         <dl class="facts">
           <dt>{t('name')}</dt>
@@ -134,7 +134,7 @@ function You() {
         <p>{t('anonymousMeans', { may: t(`role_${who.role}`) })}</p>
       )}
       <p class="note">{t('accountsAreMadeBy')}</p>
-    </section>
+    </Section>
   );
 }
 

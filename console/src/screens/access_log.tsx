@@ -2,6 +2,7 @@ import * as calls from '../api/calls';
 import type { AccessEvent, List } from '../api/types';
 import { ListTable } from '../parts/list_table';
 import { Pages, Trouble } from '../parts/page';
+import { Section } from '../parts/section';
 import { State } from '../parts/state';
 import { Time } from '../parts/time';
 import { lookOf } from '../rules/states';
@@ -52,15 +53,17 @@ export function AccessLog({ isBrief }: { isBrief: boolean }) {
   const found = resource.data.value?.found;
   if (!found) return <Trouble of={resource} />;
   return (
-    <section id="log">
-      <div class="sub">
-        <h2>{t('accessLog')}</h2>
-        {isBrief && found.total > inBrief && (
-          <a class="end" href={href('access', { view: 'log' })}>
+    <Section
+      id="log"
+      title={t('accessLog')}
+      end={
+        isBrief && found.total > inBrief && (
+          <a href={href('access', { view: 'log' })}>
             {t('all_', { n: found.total })}
           </a>
-        )}
-      </div>
+        )
+      }
+    >
       <Trouble of={resource} />
       {found.list.length === 0 ? <p class="note">{t('noAccess')}</p> : <Table events={found.list} />}
       {!isBrief && found.total > perPage && (
@@ -73,6 +76,6 @@ export function AccessLog({ isBrief }: { isBrief: boolean }) {
           words={{ before: t('newer'), after: t('older') }}
         />
       )}
-    </section>
+    </Section>
   );
 }

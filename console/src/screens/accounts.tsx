@@ -1,4 +1,3 @@
-import type { ComponentChildren } from 'preact';
 
 import * as calls from '../api/calls';
 import type { Account, Token } from '../api/types';
@@ -6,6 +5,7 @@ import { Ask, Dialog, type Entry, type Values } from '../parts/dialog';
 import { ListTable, numeric } from '../parts/list_table';
 import { Menu } from '../parts/menu';
 import { Command, Trouble } from '../parts/page';
+import { Section } from '../parts/section';
 import { shortTime } from '../parts/time';
 import { asked, closeDialog } from '../store/asked';
 import { now } from '../store/clock';
@@ -34,22 +34,6 @@ const when = (at: number | null) => (at === null ? t('never') : shortTime(at, li
 
 function Tags({ tags }: { tags: readonly string[] }) {
   return <td class="dim">{tags.length === 0 ? t('allJobs') : tags.join(', ')}</td>;
-}
-
-function Section(props: { id: string; title: string; action: string; ask: () => void; children: ComponentChildren }) {
-  return (
-    <section id={props.id}>
-      <div class="sub">
-        <h2>{props.title}</h2>
-        <span class="end">
-          <button type="button" onClick={props.ask}>
-            {props.action}
-          </button>
-        </span>
-      </div>
-      {props.children}
-    </section>
-  );
 }
 
 type Done = () => Promise<void>;
@@ -145,7 +129,15 @@ export function Accounts() {
   const hasProvider = resource.data.value?.hasProvider ?? false;
   if (!list) return <Trouble of={resource} />;
   return (
-    <Section id="accounts" title={t('accounts')} action={t('newAccount')} ask={() => askNewAccount(hasProvider, resource.reload)}>
+    <Section
+      id="accounts"
+      title={t('accounts')}
+      end={
+        <button type="button" onClick={() => askNewAccount(hasProvider, resource.reload)}>
+          {t('newAccount')}
+        </button>
+      }
+    >
       <Trouble of={resource} />
       {list.length === 0 ? (
         <>
@@ -248,7 +240,15 @@ export function Tokens() {
   const list = resource.data.value?.list;
   if (!list) return <Trouble of={resource} />;
   return (
-    <Section id="tokens" title={t('tokens')} action={t('newToken')} ask={() => askNewToken(resource.reload)}>
+    <Section
+      id="tokens"
+      title={t('tokens')}
+      end={
+        <button type="button" onClick={() => askNewToken(resource.reload)}>
+          {t('newToken')}
+        </button>
+      }
+    >
       <Trouble of={resource} />
       {list.length === 0 ? (
         <>

@@ -6,6 +6,7 @@ import { Ask, type Entry, type Values } from '../parts/dialog';
 import { ListTable, numeric } from '../parts/list_table';
 import { Menu } from '../parts/menu';
 import { Command, explanation, Loaded, Trouble } from '../parts/page';
+import { Section } from '../parts/section';
 import { State } from '../parts/state';
 import { lookOf, type Look } from '../rules/states';
 import { clock, dayName, wholeMoment } from '../rules/times';
@@ -210,10 +211,7 @@ function Users({ of }: { of: Calendar }) {
 function History({ versions }: { versions: readonly CalendarVersion[] }) {
   const zone = listZone.value;
   return (
-    <section>
-      <div class="sub">
-        <h2>{t('revisions')}</h2>
-      </div>
+    <Section title={t('revisions')}>
       <ListTable caption={t('revisions')} heads={[t('when'), t('who'), t('calendarDays'), t('field_remark')]}>
         {versions.map((version) => (
           <tr key={version.set_at}>
@@ -224,7 +222,7 @@ function History({ versions }: { versions: readonly CalendarVersion[] }) {
           </tr>
         ))}
       </ListTable>
-    </section>
+    </Section>
   );
 }
 
@@ -238,11 +236,12 @@ function Shown({ name, reloadList }: { name: string; reloadList: Done }) {
   return (
     <Loaded of={resource}>
       {(of) => (
-        <section id="calendar">
-          <div class="sub">
-            <h2>{of.name}</h2>
-            <span class="dim">{t('timesIn', { zone: of.time_zone })}</span>
-            <span class="end buttons">
+        <Section
+          id="calendar"
+          title={of.name}
+          beside={t('timesIn', { zone: of.time_zone })}
+          end={
+            <span class="buttons">
               {may('admin') && !of.built_in && (
                 <button type="button" onClick={() => askCalendar(of, done)}>
                   {t('change…')}
@@ -250,7 +249,8 @@ function Shown({ name, reloadList }: { name: string; reloadList: Done }) {
               )}
               <a href={hereWith({ calendar: undefined })}>{t('close')}</a>
             </span>
-          </div>
+          }
+        >
           {of.remark !== '' && <p class="note">{of.remark}</p>}
           <div class="pair even">
             <div>
@@ -263,7 +263,7 @@ function Shown({ name, reloadList }: { name: string; reloadList: Done }) {
             </div>
           </div>
           {(of.history ?? []).length > 0 && <History versions={of.history!} />}
-        </section>
+        </Section>
       )}
     </Loaded>
   );
@@ -279,17 +279,17 @@ export function Calendars({ isAlone }: { isAlone: boolean }) {
   const chosen = isAlone ? (route.value.query.get('calendar') ?? '') : '';
   return (
     <>
-      <section id="calendars">
-        <div class="sub">
-          <h2>{t('calendars')}</h2>
-          {may('admin') && (
-            <span class="end">
-              <button type="button" onClick={() => askCalendar(undefined, resource.reload)}>
-                {t('newCalendar…')}
-              </button>
-            </span>
-          )}
-        </div>
+      <Section
+        id="calendars"
+        title={t('calendars')}
+        end={
+          may('admin') && (
+            <button type="button" onClick={() => askCalendar(undefined, resource.reload)}>
+              {t('newCalendar…')}
+            </button>
+          )
+        }
+      >
         <Trouble of={resource} />
         <ListTable
           caption={t('calendars')}
@@ -306,7 +306,7 @@ export function Calendars({ isAlone }: { isAlone: boolean }) {
             <Command label={t('calendars')}>{"peercron calendar add freeze --dates '2026-12-24..2027-01-02'"}</Command>
           </>
         )}
-      </section>
+      </Section>
       {chosen !== '' && <Shown key={chosen} name={chosen} reloadList={resource.reload} />}
     </>
   );

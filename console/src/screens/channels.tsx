@@ -8,6 +8,7 @@ import { Ask, type Entry, type Values } from '../parts/dialog';
 import { ListTable } from '../parts/list_table';
 import { Menu } from '../parts/menu';
 import { Command, explanation, Trouble } from '../parts/page';
+import { Section } from '../parts/section';
 import { Mark, State } from '../parts/state';
 import { shortTime } from '../parts/time';
 import { lookOf, type Look } from '../rules/states';
@@ -148,10 +149,7 @@ interface Tested {
 function Test({ tested }: { tested: Tested }) {
   const { channel, result, error } = tested;
   return (
-    <section>
-      <div class="sub">
-        <h2>{t('testOf', { name: channel.name })}</h2>
-      </div>
+    <Section title={t('testOf', { name: channel.name })}>
       {error !== '' && (
         <p>
           <State look={lookOf('failed')}>{error}</State>
@@ -170,7 +168,7 @@ function Test({ tested }: { tested: Tested }) {
         <h3>{t('lastDeliveries')}</h3>
       </div>
       <Deliveries list={tested.deliveries} />
-    </section>
+    </Section>
   );
 }
 
@@ -178,12 +176,9 @@ function Test({ tested }: { tested: Tested }) {
 function Lately({ known }: { known: readonly Known[] }) {
   const all = known.flatMap(({ channel, deliveries }) => deliveries.map((one) => ({ ...one, channel: channel.name })));
   return (
-    <section>
-      <div class="sub">
-        <h2>{t('lastDeliveries')}</h2>
-      </div>
+    <Section title={t('lastDeliveries')}>
       <Deliveries list={all.sort((a, b) => b.created_at - a.created_at)} />
-    </section>
+    </Section>
   );
 }
 
@@ -210,15 +205,15 @@ export function Channels() {
   };
   return (
     <div class="pair even">
-      <section id="channels">
-        <div class="sub">
-          <h2>{t('channels')}</h2>
-          <span class="end">
-            <button type="button" onClick={() => askChannel(undefined, resource.reload)}>
-              {t('newChannel')}
-            </button>
-          </span>
-        </div>
+      <Section
+        id="channels"
+        title={t('channels')}
+        end={
+          <button type="button" onClick={() => askChannel(undefined, resource.reload)}>
+            {t('newChannel')}
+          </button>
+        }
+      >
         {list.length === 0 ? (
           <>
             <p class="note">{t('noChannels')}</p>
@@ -251,7 +246,7 @@ export function Channels() {
             ))}
           </ListTable>
         )}
-      </section>
+      </Section>
       {tested.value ? <Test tested={tested.value} /> : list.length > 0 && <Lately known={list} />}
     </div>
   );

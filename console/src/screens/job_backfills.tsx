@@ -9,6 +9,7 @@ import { EntryField, type Entry } from '../parts/dialog';
 import { Slots } from '../parts/gauge';
 import { ListTable, numeric } from '../parts/list_table';
 import { Command, explanation, Loaded } from '../parts/page';
+import { Section } from '../parts/section';
 import { State } from '../parts/state';
 import { DatedTime } from '../parts/time';
 import { readMoment } from '../rules/moments';
@@ -192,10 +193,7 @@ export function Backfills({ job }: { job: Job }) {
         ) : (
           <>
             {may('operate') && <Begin job={job} begun={resource.reload} />}
-            <section id="backfills">
-              <div class="sub">
-                <h2>{t('backfills')}</h2>
-              </div>
+            <Section id="backfills" title={t('backfills')}>
               {list.length === 0 ? (
                 <>
                   <p class="note">{t('noBackfills')}</p>
@@ -204,7 +202,7 @@ export function Backfills({ job }: { job: Job }) {
               ) : (
                 <Table list={list} zone={zone} reload={resource.reload} />
               )}
-            </section>
+            </Section>
           </>
         )
       }

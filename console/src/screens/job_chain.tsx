@@ -3,6 +3,7 @@ import { nameOf } from '../api/names';
 import type { Job, Run } from '../api/types';
 import { ListTable, numeric } from '../parts/list_table';
 import { Command, Loaded } from '../parts/page';
+import { Section } from '../parts/section';
 import { RunState, State } from '../parts/state';
 import { Strip } from '../parts/strip';
 import { columns, drawChain, type Link } from '../rules/chain';
@@ -139,28 +140,24 @@ function Whole({ job, chain, isNewest }: { job: Job; chain: Chain; isNewest: boo
   const { at, earlier } = chain;
   return (
     <>
-      <section>
-        <div class="sub">
-          <h2>{at === null ? t('chain') : t('chainOfFire', { when: wholeMoment(at, zone, calendar()) })}</h2>
-          {at !== null && (
-            <span class="end">
-              <span class="switch">
-                {earlier !== null && <a href={hereWith({ at: writtenMoment(earlier, zone) })}>{t('fireBefore')}</a>}
-                <a href={hereWith({ at: undefined })} aria-current={isNewest ? 'true' : undefined}>
-                  {t('newestFire')}
-                </a>
-              </span>
+      <Section
+        title={at === null ? t('chain') : t('chainOfFire', { when: wholeMoment(at, zone, calendar()) })}
+        end={
+          at !== null && (
+            <span class="switch">
+              {earlier !== null && <a href={hereWith({ at: writtenMoment(earlier, zone) })}>{t('fireBefore')}</a>}
+              <a href={hereWith({ at: undefined })} aria-current={isNewest ? 'true' : undefined}>
+                {t('newestFire')}
+              </a>
             </span>
-          )}
-        </div>
+          )
+        }
+      >
         <Drawn members={members} />
         {at === null && <p class="note">{t('chainNeverFired')}</p>}
         {chain.hasMore && <p class="note">{t('chainGoesOn', { n: chain.jobs.length })}</p>}
-      </section>
-      <section>
-        <div class="sub">
-          <h2>{t('sameAsList')}</h2>
-        </div>
+      </Section>
+      <Section title={t('sameAsList')}>
         <ListTable
           caption={t('jobsOfChain')}
           heads={[
@@ -177,7 +174,7 @@ function Whole({ job, chain, isNewest }: { job: Job; chain: Chain; isNewest: boo
             <Row key={member.job.id} member={member} chain={chain} of={job} zone={zone} />
           ))}
         </ListTable>
-      </section>
+      </Section>
     </>
   );
 }

@@ -5,6 +5,7 @@ import { Diff } from '../parts/diff';
 import { Ask } from '../parts/dialog';
 import { ListTable, numeric } from '../parts/list_table';
 import { Loaded, Pages } from '../parts/page';
+import { Section } from '../parts/section';
 import { changedFields, differences } from '../rules/differences';
 import { toParameters } from '../rules/fields';
 import { wholeMoment } from '../rules/times';
@@ -46,23 +47,22 @@ function Chosen({ job, revision }: { job: Job; revision: Revision }) {
   const at = wholeMoment(revision.effective_from, zone, calendar());
   const says = revision.reason ? `${at}, ${who(revision)}: “${revision.reason}”` : `${at}, ${who(revision)}`;
   return (
-    <section>
-      <div class="sub">
-        <h2>{t('revision', { n: grouped(revision.id) })}</h2>
-        <span class="dim">{says}</span>
-        {may('admin') && revision.before && revision.after && (
-          <span class="end">
-            <button type="button" onClick={() => askRestore(job, revision)}>
-              {t('restoreBefore')}
-            </button>
-          </span>
-        )}
-      </div>
+    <Section
+      title={t('revision', { n: grouped(revision.id) })}
+      beside={says}
+      end={
+        may('admin') && revision.before && revision.after && (
+          <button type="button" onClick={() => askRestore(job, revision)}>
+            {t('restoreBefore')}
+          </button>
+        )
+      }
+    >
       <Diff
         label={t('whatChanges')}
         lines={differences(revision.before ?? {}, revision.after ?? {}, ['cron_set', 'time_zone', 'command'])}
       />
-    </section>
+    </Section>
   );
 }
 
@@ -79,10 +79,7 @@ export function History({ job }: { job: Job }) {
         return (
           <>
             <Chosen job={job} revision={chosen} />
-            <section>
-              <div class="sub">
-                <h2>{t('revisions')}</h2>
-              </div>
+            <Section title={t('revisions')}>
               <ListTable
                 caption={t('revisions')}
                 heads={[numeric(t('no_')), t('when'), t('who'), t('what'), t('reason')]}
@@ -109,7 +106,7 @@ export function History({ job }: { job: Job }) {
                 address={(to) => hereWith({ page: to === 1 ? undefined : to, revision: undefined })}
                 words={{ before: t('newer'), after: t('older') }}
               />
-            </section>
+            </Section>
           </>
         );
       }}

@@ -2,6 +2,7 @@ import * as calls from '../api/calls';
 import type { Job, JobStatistics, Run } from '../api/types';
 import { RunsTable } from '../parts/runs_table';
 import { Loaded, Pages } from '../parts/page';
+import { Section } from '../parts/section';
 import { bars, heightOf, highest, line } from '../rules/cells';
 import { lateness, lookOf } from '../rules/states';
 import { dayBefore, dayName, hourAndMinute } from '../rules/times';
@@ -32,10 +33,7 @@ function Chart({ job, statistics, runs }: { job: Job; statistics: JobStatistics 
   const goal = statistics?.late_goal ?? null;
   const isOfOneDay = dayBefore(first, last, zone) === '';
   return (
-    <section>
-      <div class="sub">
-        <h2>{t('lastFires', { n: wide })}</h2>
-      </div>
+    <Section title={t('lastFires', { n: wide })}>
       <div class="day">
         <span class="label">{t('duration')}</span>
         <svg class="h56" viewBox={`0 0 ${wide} 56`} preserveAspectRatio="none" role="img" aria-label={t('durationOfLast', { n: wide, most: duration(longest) })}>
@@ -78,7 +76,7 @@ function Chart({ job, statistics, runs }: { job: Job; statistics: JobStatistics 
           <span>{isOfOneDay ? hourAndMinute(last, zone) : dayName(last, now.value, zone, calendar())}</span>
         </p>
       </div>
-    </section>
+    </Section>
   );
 }
 
@@ -113,20 +111,19 @@ export function Runs({ job, statistics }: { job: Job; statistics: JobStatistics 
       {(read) => (
         <>
           <Chart job={job} statistics={statistics} runs={read.recent} />
-          <section>
-            <div class="sub">
-              <h2>{t('runs')}</h2>
-              <span class="end">
-                <span class="switch">
-                  <a href={hereWith({ show: undefined, page: undefined })} aria-current={isOnlyBad ? undefined : 'true'}>
-                    {t('all')}
-                  </a>
-                  <a href={hereWith({ show: 'unsuccessful', page: undefined })} aria-current={isOnlyBad ? 'true' : undefined}>
-                    {t('notSuccessful')}
-                  </a>
-                </span>
+          <Section
+            title={t('runs')}
+            end={
+              <span class="switch">
+                <a href={hereWith({ show: undefined, page: undefined })} aria-current={isOnlyBad ? undefined : 'true'}>
+                  {t('all')}
+                </a>
+                <a href={hereWith({ show: 'unsuccessful', page: undefined })} aria-current={isOnlyBad ? 'true' : undefined}>
+                  {t('notSuccessful')}
+                </a>
               </span>
-            </div>
+            }
+          >
             {read.page.length + read.planned.length === 0 ? (
               <p class="note">{t(isOnlyBad ? 'allSucceeded' : 'noRunsYet')}</p>
             ) : (
@@ -147,7 +144,7 @@ export function Runs({ job, statistics }: { job: Job; statistics: JobStatistics 
                 words={{ before: t('newer'), after: t('older') }}
               />
             )}
-          </section>
+          </Section>
         </>
       )}
     </Loaded>

@@ -2,6 +2,7 @@ import * as calls from '../api/calls';
 import type { Job, LocalMoment, Preview } from '../api/types';
 import { ListTable, numeric } from '../parts/list_table';
 import { Loaded } from '../parts/page';
+import { Section } from '../parts/section';
 import { shortTime } from '../parts/time';
 import { clock, dayName } from '../rules/times';
 import { now } from '../store/clock';
@@ -23,11 +24,10 @@ function Collisions({ preview }: { preview: Preview }) {
   if (!first) return null;
   const others = first.jobs - first.names.length;
   return (
-    <section>
-      <div class="sub">
-        <h2>{t('otherJobsAt', { time: clock(first.at, zoneOf(preview.zone)) })}</h2>
-        <span class="dim">{t('number', { n: first.jobs })}</span>
-      </div>
+    <Section
+      title={t('otherJobsAt', { time: clock(first.at, zoneOf(preview.zone)) })}
+      beside={t('number', { n: first.jobs })}
+    >
       <ul class="lines">
         {first.names.map((name) => (
           <li key={name}>
@@ -40,7 +40,7 @@ function Collisions({ preview }: { preview: Preview }) {
           </li>
         )}
       </ul>
-    </section>
+    </Section>
   );
 }
 
@@ -51,10 +51,7 @@ export function KeptAlive({ job }: { job: Job }) {
   const seconds = (value: number | undefined) => duration(1000 * (value ?? 0));
   const rule = job.restart === 'on_failure' ? 'restartsOnFailure' : 'restartsAlways';
   return (
-    <section>
-      <div class="sub">
-        <h2>{t('keptAlive')}</h2>
-      </div>
+    <Section title={t('keptAlive')}>
       {daemon && (
         <p class="note">
           {daemon.is_up
@@ -67,7 +64,7 @@ export function KeptAlive({ job }: { job: Job }) {
         {t(rule)} {t('restartDelays', { delay: seconds(job.restart_delay), most: seconds(job.restart_max_delay), healthy: seconds(job.healthy_after) })}{' '}
         {job.start_limit ? t('givenUpAfter', { n: job.start_limit }) : ''}
       </p>
-    </section>
+    </Section>
   );
 }
 
@@ -78,10 +75,7 @@ export function Schedule({ job }: { job: Job }) {
     <Loaded of={resource}>
       {({ next, preview }) => (
         <div class="pair">
-          <section>
-            <div class="sub">
-              <h2>{t('nextFires')}</h2>
-            </div>
+          <Section title={t('nextFires')}>
             {next.length === 0 ? (
               <p class="note">
                 {job.cron_set === '' && `${capital(job.schedule_in_words ?? '')}. `}
@@ -103,19 +97,16 @@ export function Schedule({ job }: { job: Job }) {
                 ))}
               </ListTable>
             )}
-          </section>
+          </Section>
           <div>
             {preview && preview.notes.length > 0 && (
-              <section>
-                <div class="sub">
-                  <h2>{t('whatClocksDo')}</h2>
-                </div>
+              <Section title={t('whatClocksDo')}>
                 {preview.notes.map((note) => (
                   <p key={note} class="note">
                     {capital(note)}.
                   </p>
                 ))}
-              </section>
+              </Section>
             )}
             {preview && <Collisions preview={preview} />}
             <p class="note">{tx('findSlotAt', { link: <a href={href('timeline')}>{t('timeline')}</a> })}</p>

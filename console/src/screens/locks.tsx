@@ -5,6 +5,7 @@ import { Ask, type Values } from '../parts/dialog';
 import { ListTable, numeric } from '../parts/list_table';
 import { Menu, type MenuItem } from '../parts/menu';
 import { Command, Trouble } from '../parts/page';
+import { Section } from '../parts/section';
 import { asked } from '../store/asked';
 import { now } from '../store/clock';
 import { elapsed, t } from '../store/language';
@@ -72,17 +73,17 @@ export function Locks() {
   const list = resource.data.value?.list;
   if (!list) return <Trouble of={resource} />;
   return (
-    <section id="locks">
-      <div class="sub">
-        <h2>{t('locks')}</h2>
-        {may('admin') && (
-          <span class="end">
-            <button type="button" onClick={() => askLimit(undefined, resource.reload)}>
-              {t('setLimit…')}
-            </button>
-          </span>
-        )}
-      </div>
+    <Section
+      id="locks"
+      title={t('locks')}
+      end={
+        may('admin') && (
+          <button type="button" onClick={() => askLimit(undefined, resource.reload)}>
+            {t('setLimit…')}
+          </button>
+        )
+      }
+    >
       <Trouble of={resource} />
       {list.length === 0 ? (
         <>
@@ -115,6 +116,6 @@ export function Locks() {
           ))}
         </ListTable>
       )}
-    </section>
+    </Section>
   );
 }

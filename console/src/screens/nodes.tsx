@@ -7,6 +7,7 @@ import type { Health, Node, Nodes } from '../api/types';
 import { Slots } from '../parts/gauge';
 import { ListTable, numeric } from '../parts/list_table';
 import { Head, Loaded } from '../parts/page';
+import { Section } from '../parts/section';
 import { State } from '../parts/state';
 import { DatedTime } from '../parts/time';
 import { inWholeCells, outline, ran, spread } from '../rules/cells';
@@ -79,11 +80,7 @@ function Terms() {
   if (terms.length === 0) return null;
   const newest = [...terms].sort((a, b) => b.epoch - a.epoch).slice(0, shownTerms);
   return (
-    <section>
-      <div class="sub">
-        <h2>{t('whoDispatched')}</h2>
-        <span class="dim">{t('past24')}</span>
-      </div>
+    <Section title={t('whoDispatched')} beside={t('past24')}>
       <ListTable caption={t('whoDispatched')} heads={[t('since'), t('node'), numeric(t('epoch'))]}>
         {newest.map((term) => (
           <tr key={term.epoch}>
@@ -95,7 +92,7 @@ function Terms() {
           </tr>
         ))}
       </ListTable>
-    </section>
+    </Section>
   );
 }
 
@@ -203,19 +200,18 @@ function IfStopped({ nodes }: { nodes: readonly Node[] }) {
   const answer = resource.data.value?.answer;
   if (!chosen || !answer) return null;
   return (
-    <section>
-      <div class="sub">
-        <h2>{t('ifNodeStopped')}</h2>
-        <span class="end">
-          <span class="switch">
-            {nodes.map((node) => (
-              <a key={node.name} href={hereWith({ stop: node.name })} aria-current={node === chosen ? 'true' : undefined}>
-                {node.name}
-              </a>
-            ))}
-          </span>
+    <Section
+      title={t('ifNodeStopped')}
+      end={
+        <span class="switch">
+          {nodes.map((node) => (
+            <a key={node.name} href={hereWith({ stop: node.name })} aria-current={node === chosen ? 'true' : undefined}>
+              {node.name}
+            </a>
+          ))}
         </span>
-      </div>
+      }
+    >
       <p>{answer.answer}</p>
       {answer.running.length > 0 && (
         <ul class="lines">
@@ -230,7 +226,7 @@ function IfStopped({ nodes }: { nodes: readonly Node[] }) {
         </ul>
       )}
       {answer.others.length > 0 && <p class="note">{t('slotsLeft', { n: answer.slots_left })}</p>}
-    </section>
+    </Section>
   );
 }
 
@@ -240,11 +236,7 @@ function StoreAndElection({ of, health }: { of: Nodes; health: Health }) {
   const isAway = health.store === 'away';
   const word = journalWords[health.journal as keyof typeof journalWords];
   return (
-    <section>
-      <div class="sub">
-        <h2>{t('storeAndElection')}</h2>
-        <span class="dim">{t('asSeenBy', { node: health.node })}</span>
-      </div>
+    <Section title={t('storeAndElection')} beside={t('asSeenBy', { node: health.node })}>
       <dl class="facts">
         <dt>{t('database')}</dt>
         <dd>
@@ -266,7 +258,7 @@ function StoreAndElection({ of, health }: { of: Nodes; health: Health }) {
           </>
         )}
       </dl>
-    </section>
+    </Section>
   );
 }
 

@@ -13,6 +13,7 @@ import { askRunNow } from '../parts/job_actions';
 import { ListTable, numeric } from '../parts/list_table';
 import { Head, Loaded } from '../parts/page';
 import { scopeOf } from '../parts/pause_actions';
+import { Section } from '../parts/section';
 import { State } from '../parts/state';
 import { Strip } from '../parts/strip';
 import { shortTime } from '../parts/time';
@@ -227,16 +228,17 @@ function Attention({ of }: { of: Overview }) {
   if (rows.length === 0) return null;
   const hidden = of.jobs.failing - of.failing.length;
   return (
-    <section>
-      <div class="sub">
-        <h2>{t('needsAttention')}</h2>
-        <span class="dim">{t('failingMissed', { failing: of.jobs.failing, missed: of.missed.length })}</span>
-        {hidden > 0 && (
-          <a class="end" href={href('jobs', { state: 'failing' })}>
+    <Section
+      title={t('needsAttention')}
+      beside={t('failingMissed', { failing: of.jobs.failing, missed: of.missed.length })}
+      end={
+        hidden > 0 && (
+          <a href={href('jobs', { state: 'failing' })}>
             {t('all_', { n: of.jobs.failing })}
           </a>
-        )}
-      </div>
+        )
+      }
+    >
       <ListTable
         caption={t('needsAttention')}
         heads={[t('state'), t('job'), t('whatHappened'), { text: t('last30'), look: 'w-t' }, t('since')]}
@@ -250,7 +252,7 @@ function Attention({ of }: { of: Overview }) {
           ),
         )}
       </ListTable>
-    </section>
+    </Section>
   );
 }
 
@@ -290,13 +292,10 @@ function Running({ of }: { of: Overview }) {
   const nodes = clusterNodes.value?.nodes ?? [];
   const slots = nodes.reduce((sum, node) => sum + (node.slots ?? 0), 0);
   return (
-    <section>
-      <div class="sub">
-        <h2>{t('running_')}</h2>
-        <span class="dim">
-          {slots > 0 ? t('ofSlots', { n: of.jobs.running, slots }) : grouped(of.jobs.running)}
-        </span>
-      </div>
+    <Section
+      title={t('running_')}
+      beside={slots > 0 ? t('ofSlots', { n: of.jobs.running, slots }) : grouped(of.jobs.running)}
+    >
       {of.running.length === 0 ? (
         <p class="note">{t('nothingRuns')}{t('stop_')}</p>
       ) : (
@@ -322,7 +321,7 @@ function Running({ of }: { of: Overview }) {
           <a href={href('runs', { state: 'running' })}>{t('all_', { n: of.jobs.running })}</a>
         </p>
       )}
-    </section>
+    </Section>
   );
 }
 
@@ -343,14 +342,15 @@ function Skipped({ strip }: { strip: Histogram }) {
   const rows = useResource(async () => ({ list: total > 0 ? await readSkipped(strip) : [] }), `skipped ${key}`).data.value?.list ?? [];
   if (rows.length === 0) return null;
   return (
-    <section>
-      <div class="sub">
-        <h2>{t('skippedAsAsked')}</h2>
-        <span class="dim">{t('in24h', { n: total })}</span>
-        <a class="end" href={href('runs', { state: 'skipped' })}>
+    <Section
+      title={t('skippedAsAsked')}
+      beside={t('in24h', { n: total })}
+      end={
+        <a href={href('runs', { state: 'skipped' })}>
           {t('skippedTab')}
         </a>
-      </div>
+      }
+    >
       <ul class="lines">
         {rows.map((run) => (
           <li key={run.id}>
@@ -365,7 +365,7 @@ function Skipped({ strip }: { strip: Histogram }) {
           </li>
         ))}
       </ul>
-    </section>
+    </Section>
   );
 }
 
@@ -375,14 +375,15 @@ function Next({ of }: { of: Overview }) {
   const most = Math.max(...minutes);
   const peak = begin + minutes.indexOf(most) * 60_000;
   return (
-    <section>
-      <div class="sub">
-        <h2>{t('nextHour')}</h2>
-        <span class="dim">{t('fires', { n: of.next_total })}</span>
-        <a class="end" href={href('timeline')}>
+    <Section
+      title={t('nextHour')}
+      beside={t('fires', { n: of.next_total })}
+      end={
+        <a href={href('timeline')}>
           {t('timeline')}
         </a>
-      </div>
+      }
+    >
       {of.next.length === 0 ? (
         <p class="note">{t('noFiresNextHour')}</p>
       ) : (
@@ -416,7 +417,7 @@ function Next({ of }: { of: Overview }) {
           <span class="value">{t('mostAt', { n: most, time: hourAndMinute(peak, listZone.value) })}</span>
         </div>
       )}
-    </section>
+    </Section>
   );
 }
 
@@ -456,10 +457,7 @@ function PastDay({ of }: { of: Overview }) {
   const value = (millis: number | null | undefined) => (millis == null ? '—' : duration(millis));
   const dispatcher = clusterNodes.value?.dispatcher ?? '';
   return (
-    <section>
-      <div class="sub">
-        <h2>{t('past24')}</h2>
-      </div>
+    <Section title={t('past24')}>
       <div class="day">
         <PlotLine label={t('runsIn10')} className="h56" height={44} wide={wide} say={t('runsIn10Say', { n: all })} value={t('runs_', { n: all })}>
           <path class="base" d={`M0 44h${wide}`} />
@@ -501,7 +499,7 @@ function PastDay({ of }: { of: Overview }) {
         </PlotLine>
         <Axis from={strip.from} to={strip.to} parts={6} zone={listZone.value} now={6} />
       </div>
-    </section>
+    </Section>
   );
 }
 

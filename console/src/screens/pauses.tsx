@@ -4,6 +4,7 @@ import type { Pause } from '../api/types';
 import { ListTable } from '../parts/list_table';
 import { Command, Head, Loaded } from '../parts/page';
 import { askEnd, askPause, scopeOf } from '../parts/pause_actions';
+import { Section } from '../parts/section';
 import { State } from '../parts/state';
 import { DatedTime } from '../parts/time';
 import { lookOf, type Look } from '../rules/states';
@@ -89,20 +90,19 @@ export function PausesScreen() {
           ) : (
             <>
               <Answer pauses={list} />
-              <section>
-                <div class="sub">
-                  <h2>{t('pauses')}</h2>
-                  <span class="end">
-                    <span class="switch">
-                      <a href={hereWith({ show: undefined })} aria-current={isAll ? undefined : 'true'}>
-                        {t('notOver')}
-                      </a>
-                      <a href={hereWith({ show: 'all' })} aria-current={isAll ? 'true' : undefined}>
-                        {t('all')}
-                      </a>
-                    </span>
+              <Section
+                title={t('pauses')}
+                end={
+                  <span class="switch">
+                    <a href={hereWith({ show: undefined })} aria-current={isAll ? undefined : 'true'}>
+                      {t('notOver')}
+                    </a>
+                    <a href={hereWith({ show: 'all' })} aria-current={isAll ? 'true' : undefined}>
+                      {t('all')}
+                    </a>
                   </span>
-                </div>
+                }
+              >
                 {list.length === 0 ? (
                   <div class="empty">
                     <p class="dim">{t('noPauses')}</p>
@@ -119,7 +119,7 @@ export function PausesScreen() {
                     ))}
                   </ListTable>
                 )}
-              </section>
+              </Section>
             </>
           )
         }

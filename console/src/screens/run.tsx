@@ -13,6 +13,7 @@ import { askedText, attemptText, howItEnded } from '../parts/happened';
 import { askRunNow } from '../parts/job_actions';
 import { Output } from '../parts/output';
 import { Head, Loaded } from '../parts/page';
+import { Section } from '../parts/section';
 import { Mark, RunState, State } from '../parts/state';
 import { readRequest } from '../rules/request';
 import { isFinal, lateness, lookOf, retryOf, withoutCause } from '../rules/states';
@@ -218,16 +219,13 @@ function UnusualThings({ run, statistics }: Known) {
       : t('unusuallyLongMost', { is: duration(is), usually: usual(usually), most: usual(most) });
   };
   return (
-    <section>
-      <div class="sub">
-        <h2>{t('unusual')}</h2>
-      </div>
+    <Section title={t('unusual')}>
       <ul class="lines">
         {found.map((one) => (
           <li key={one.what}>{sentence(one)}</li>
         ))}
       </ul>
-    </section>
+    </Section>
   );
 }
 
@@ -243,10 +241,7 @@ function Facts({ run, job, statistics, attempts, revision }: Known) {
   const memory = statistics?.usual_memory ?? null;
   const { inputs } = readRequest(run.requested_by);
   return (
-    <section>
-      <div class="sub">
-        <h2>{t('facts')}</h2>
-      </div>
+    <Section title={t('facts')}>
       <dl class="facts">
         {row(t('job'), job ? <OfJob job={job} revision={revision} zone={zone} /> : t('deletedJob', { id: run.cron_id }))}
         {run.scheduled_at !== null &&
@@ -310,7 +305,7 @@ function Facts({ run, job, statistics, attempts, revision }: Known) {
           <p class="note">{t('ofUsually', { spent: elapsed(now.value - run.started_at), usual: usual(job.usual_time) })}</p>
         </>
       )}
-    </section>
+    </Section>
   );
 }
 
@@ -339,17 +334,18 @@ function Compared({ run, zone }: { run: Run; zone: string }) {
   ];
   const lines = diff.output_is_same ? [] : shownDiff(diff);
   return (
-    <section>
-      <div class="sub">
-        <h2>{t('comparedWithSuccess')}</h2>
-        <span class="dim">
+    <Section
+      title={t('comparedWithSuccess')}
+      beside={
+        <>
           <a href={runHref(success.id)}>{t('runNumber_', { id: grouped(success.id) })}</a>
           {success.scheduled_at !== null && `, ${wholeMoment(success.scheduled_at, zone, calendar())}`}
-        </span>
-      </div>
+        </>
+      }
+    >
       <p class="note">{notes.filter(Boolean).join(' ')}</p>
       {lines.length > 0 && <Diff lines={lines} label={t('comparedWithSuccess')} />}
-    </section>
+    </Section>
   );
 }
 

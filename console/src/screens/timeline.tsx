@@ -9,6 +9,7 @@ import type { Cell, Forecast, Histogram, Run, Tag } from '../api/types';
 import { Axis } from '../parts/axis';
 import { ListTable, numeric } from '../parts/list_table';
 import { Head, Loaded } from '../parts/page';
+import { Section } from '../parts/section';
 import { RunState, State } from '../parts/state';
 import { broken, heat, outline, ran, spread, width } from '../rules/cells';
 import { isAlarm, lateness, lookOf, withoutCause } from '../rules/states';
@@ -314,12 +315,11 @@ function CellFires({ chosen, by, close }: { chosen: Chosen; by: By; close: () =>
   useKeys({ Escape: close });
   const times = t('fromTo', { from: hourAndMinute(chosen.at, zone), to: hourAndMinute(chosen.at + step, zone) });
   return (
-    <section>
-      <div class="sub">
-        <h2>{`${chosen.name || nameOfAll(by)}, ${times}`}</h2>
-        <span class="dim">{resource.data.value && t('fires', { n: resource.data.value.total })}</span>
-        <span class="end faint">{t('movesCloses')}</span>
-      </div>
+    <Section
+      title={`${chosen.name || nameOfAll(by)}, ${times}`}
+      beside={resource.data.value && t('fires', { n: resource.data.value.total })}
+      end={<span class="faint">{t('movesCloses')}</span>}
+    >
       <Loaded of={resource}>
         {({ fires }) =>
           fires.length === 0 ? (
@@ -336,7 +336,7 @@ function CellFires({ chosen, by, close }: { chosen: Chosen; by: By; close: () =>
           )
         }
       </Loaded>
-    </section>
+    </Section>
   );
 }
 
@@ -366,10 +366,7 @@ function FreeSlot() {
   };
   if (resource.data.value && !free) return <section><p class="note">{t('tooOld')}</p></section>;
   return (
-    <section>
-      <div class="sub">
-        <h2>{t('findFreeSlot')}</h2>
-      </div>
+    <Section title={t('findFreeSlot')}>
       <form class="form" onSubmit={(event) => event.preventDefault()}>
         <div class="two">
           {field('duration', length)}
@@ -393,7 +390,7 @@ function FreeSlot() {
           ))}
         </ListTable>
       )}
-    </section>
+    </Section>
   );
 }
 
@@ -403,11 +400,7 @@ function Concurrent({ forecast, cells }: { forecast: Forecast; cells: number }) 
   const across = width({ from: 0, to: ahead.length * step, step });
   const peak = Math.max(0, ...ahead);
   return (
-    <section>
-      <div class="sub">
-        <h2>{t('concurrentRuns')}</h2>
-        <span class="dim">{t('fromUsual', { slots: forecast.slots })}</span>
-      </div>
+    <Section title={t('concurrentRuns')} beside={t('fromUsual', { slots: forecast.slots })}>
       <div class="day narrow">
         <span class="label">{t('allNodes')}</span>
         <svg class="h56" viewBox={`0 0 ${across} 56`} preserveAspectRatio="none" role="img" aria-label={t('concurrentMost', { n: peak, slots: forecast.slots })}>
@@ -418,7 +411,7 @@ function Concurrent({ forecast, cells }: { forecast: Forecast; cells: number }) 
         <Axis from={forecast.from} to={forecast.from + ahead.length * step} parts={6} zone={listZone.value} now={0} />
       </div>
       {forecast.unknown > 0 && <p class="note">{t('unknownDurations', { n: forecast.unknown })}</p>}
-    </section>
+    </Section>
   );
 }
 
