@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { eventually, findBarriers, keepPicture, resize, startConsole } from './harness.mjs';
+import { answerInstead, eventually, findBarriers, keepPicture, resize, startConsole } from './harness.mjs';
 
 const { node, withPage } = await startConsole();
 
@@ -50,8 +50,11 @@ test('a job takes it, and it says so; a change is kept in its history', async ()
     await page.waitForSelector('#calendar li:has-text("dump"):has-text("does not run then")');
     await menu(page, 'freeze', 'Change');
     await page.waitForSelector('dialog:has-text("1 job uses it")');
+    await page.waitForSelector('dialog li:has-text("24 Dec 2032 to 2 Jan 2033")'); // nothing was changed yet
     await page.fill('#ask-remark', 'nothing is released');
+    const sent = page.waitForRequest((request) => request.url().endsWith('/calendar/set') && !request.postDataJSON().dry_run);
     await page.click('dialog button[type=submit]');
+    assert.deepEqual((await sent).postDataJSON(), { name: 'freeze', remark: 'nothing is released' }, 'only what was changed');
     await page.waitForSelector('#calendar .note:has-text("nothing is released")');
     await eventually(async () => assert.equal(await page.locator('#calendar tbody tr').count(), 2));
     for (const width of [1440, 1024, 390]) {
@@ -59,6 +62,16 @@ test('a job takes it, and it says so; a change is kept in its history', async ()
       assert.deepEqual(await findBarriers(page), []);
       await keepPicture(page, `calendar-${width}`);
     }
+  });
+});
+
+test('a calendar that cannot be read for a change says why', async () => {
+  await withPage('access?view=calendars', async (page) => {
+    await page.waitForSelector(row('freeze'));
+    await answerInstead(page, 'calendar/show', { code: 404, message: 'there is no calendar freeze' });
+    await menu(page, 'freeze', 'Change');
+    await page.waitForSelector('.said:has-text("there is no calendar freeze")');
+    assert.equal(await page.locator('dialog').count(), 0);
   });
 });
 

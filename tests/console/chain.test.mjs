@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { eventually, findBarriers, keepPicture, resize, startConsole } from './harness.mjs';
+import { answerInstead, eventually, findBarriers, keepPicture, resize, startConsole } from './harness.mjs';
 
-const { node, withPage } = await startConsole();
+const { node, browser, ui, withPage } = await startConsole();
 
 const extract = await node.addJob('extract', { cronSet: '0 0 2 1 1 *', command: 'echo extracted' });
 const after = (name, parents, fields) => node.post('cron/add', { name, run_after: parents, command: 'true', ...fields });
@@ -63,6 +63,40 @@ test('the fire before is found, and what has not come is waited for', async () =
     await page.click('a:has-text("Newest fire")');
     await page.waitForSelector(`${row('slow')}:has-text("running")`);
   });
+});
+
+test('jobs without a name stand in a chain each for itself', async () => {
+  const begin = await node.addJob('begin', {});
+  const ids = [];
+  for (const command of ['echo one', 'echo two']) ids.push((await node.post('cron/add', { run_after: ['begin'], command })).id);
+  await node.runToEnd(begin);
+  await withPage('job/begin?view=chain', async (page) => {
+    for (const id of ids) {
+      await page.waitForSelector(`${row(`#${id}`)}:has-text("success")`);
+      await page.waitForSelector(`svg.chain text:text-is("#${id}")`);
+    }
+    assert.equal(await page.locator('main tbody tr').count(), 3);
+  });
+});
+
+test('a chain of which one call fails says so, and can be read again', async () => {
+  await withPage('jobs', async (page) => {
+    await answerInstead(page, (url) => url.searchParams.has('run_after'), { code: 504, message: 'the database is too slow for this list' });
+    await page.goto(ui('job/extract?view=chain'));
+    await page.waitForSelector('.trouble:has-text("too slow for this list")');
+    await page.unrouteAll();
+    await page.click('.trouble button:has-text("Try again")');
+    await page.waitForSelector('svg.chain');
+  });
+});
+
+test('an answer that the page cannot read is no reason to wait for ever', async () => {
+  const page = await browser.open('about:blank');
+  await answerInstead(page, (url) => url.searchParams.has('run_after'), null);
+  await page.goto(ui('job/extract?view=chain'));
+  await page.waitForSelector('.trouble:has-text("TypeError")');
+  assert.equal(await page.locator('.loading').count(), 0);
+  await page.context().close();
 });
 
 test('a job that is alone says how to have another one after it, also in Chinese', async () => {

@@ -196,9 +196,23 @@ export class Browser {
   }
 }
 
-/** A node and a browser for the tests of a file, until the last one has ended. @returns with them, how to open a page */
-export async function startConsole() {
-  const starting = [Node.start(), Browser.start()];
+/** Answers the page's calls in the node's place.
+    @param path of the call, or a function of its URL
+    @param answer its data, a function of the URL that gives them, or { code, message } of an error */
+export async function answerInstead(page, path, answer) {
+  const isMeant = typeof path === 'function' ? path : (url) => url.pathname === `/${path}`;
+  await page.route((url) => isMeant(url), (route) => {
+    const data = typeof answer === 'function' ? answer(new URL(route.request().url())) : answer;
+    const { code = 200, message = 'ok' } = data?.message === undefined ? {} : data;
+    return route.fulfill({ status: code, json: { code, data: code === 200 ? data : null, message } });
+  });
+}
+
+/** A node and a browser for the tests of a file, until the last one has ended.
+    @param configuration as Node.start() takes it
+    @returns with them, how to open a page */
+export async function startConsole(configuration = '') {
+  const starting = [Node.start(configuration), Browser.start()];
   after(async () => {
     const begun = await Promise.allSettled(starting);
     await Promise.all(begun.map(({ value }) => value?.stop()));

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { rm, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 
-import { eventually, findBarriers, keepPicture, startConsole } from './harness.mjs';
+import { answerInstead, eventually, findBarriers, keepPicture, startConsole } from './harness.mjs';
 
 const { node, browser, ui, withPage } = await startConsole();
 
@@ -149,5 +149,164 @@ test('the timeline shows the fires of a cell', async () => {
     await keepPicture(page, 'timeline-cell');
     await page.keyboard.press('Escape');
     await page.waitForSelector('.note:has-text("Click a cell")');
+  });
+});
+
+test('a tag with more runs than the node counts says so', async () => {
+  await node.addJob('busy', { tags: ['busy'] });
+  await withPage('timeline', async (page) => {
+    const isOfTag = (url) => url.pathname === '/log/histogram' && url.searchParams.get('tag') === 'busy';
+    await answerInstead(page, isOfTag, { code: 400, message: 'to: given a range with more than 100,000 runs of the tag' });
+    await page.click('a:has-text("By tag")');
+    await page.waitForSelector('.label:text-is("busy") ~ .value:has-text("too many runs")');
+    assert.equal(await page.locator('.value:has-text("too many runs")').count(), 1, 'the others are counted');
+    await page.waitForSelector('.label:text-is("nightly") ~ .value:has-text("1 job")');
+  });
+});
+
+test('the timeline of an earlier day says how many jobs there are', async () => {
+  const { total } = await node.get('cron/list?limit=1');
+  await withPage('timeline?by=tag&back=2', async (page) => {
+    await page.waitForSelector(`.label:text-is("All jobs") ~ .value:has-text("${total} jobs")`);
+    assert.equal(await page.locator('.value:has-text("0 jobs")').count(), 0);
+  });
+});
+
+test('fires that a calendar or a pause excludes stand in their cells, those to come and those of one row', async () => {
+  await node.post('calendar/add', { name: 'freeze', dates: '2026-01-01..2099-12-31' });
+  await node.addJob('frozen', { tags: ['frozen'], cronSet: '0 * * * * *', calendar: ['!freeze', '!weekends'] });
+  await withPage('timeline?by=tag', async (page) => {
+    const line = page.locator('.heat svg[aria-label^="Fires of frozen:"]');
+    await line.waitFor();
+    const click = async (part) => {
+      const { width, height } = await line.boundingBox();
+      await line.click({ position: { x: part * width, y: height / 2 } });
+    };
+    await click(0.75); // six hours ahead
+    await page.waitForSelector('section:has-text("frozen,") tbody tr:has-text("frozen"):has-text("skipped: calendar"):has-text("freeze")');
+    const began = Date.now() - 10 * 3_600_000;
+    const { list } = await node.get('log/list?limit=1');
+    const row = { ...list[0], id: 4711, name: 'frozen', state: 'skipped', cause: 'calendar', reason: 'calendar: in freeze',
+      started_at: null, run_server: '', scheduled_at: began, gap_end: Date.now() - 2 * 3_600_000, fires: 480 };
+    await answerInstead(page, (url) => url.pathname === '/log/list' && url.searchParams.get('state') === 'skipped', { list: [row], total: 1 });
+    await click(0.25); // six hours ago
+    await page.waitForSelector('section:has-text("frozen,") tbody tr:has-text("skipped: calendar"):has-text("480 fires"):has(a[href$="run/4711"])');
+    assert.deepEqual(await findBarriers(page), []);
+    await keepPicture(page, 'timeline-excluded');
+    await click(0.45); // after its end
+    await page.waitForSelector('section:has-text("frozen,") .note:has-text("No fires")');
+  });
+});
+
+/** The page of a run, with other facts in its row and in what is known of the job. */
+async function withRun(run, statistics, act) {
+  const usual = await node.get(`cron/${run.cron_id}/stats`);
+  await withPage('jobs', async (page) => {
+    await answerInstead(page, `log/${run.id}`, run);
+    await answerInstead(page, `cron/${run.cron_id}/stats`, { ...usual, ...statistics });
+    await page.goto(ui(`run/${run.id}`));
+    await act(page);
+  });
+}
+
+test('what is unusual about a run is said, each in a sentence with what is usual', async () => {
+  const { id } = await node.runToEnd(await node.addJob('odd', {}));
+  const row = await node.get(`log/${id}`);
+  const due = row.scheduled_at;
+  const odd = { ...row, requested_by: '', retry_at: null, started_at: due + 4_000, use_time: 200_000, max_rss: 512 * 1024 * 1024,
+    output_bytes: 0, unusual: ['slow', 'more-memory', 'silent'] };
+  const usual = { runs: 100, usual_time: 60_000, usual_p95: 90_000, late_p99: 5, usual_memory: 64 * 1024 * 1024, usual_output: 2048 };
+  await withRun(odd, usual, async (page) => {
+    const list = page.locator('section:has(h2:text-is("Unusual")) li');
+    await list.first().waitFor();
+    assert.deepEqual(await list.allTextContents(), [
+      'Took 3 m 20 s; usually 1 m, seldom more than 1 m 30 s',
+      'Started 4 s late; usually at most 5 ms',
+      'Used 512 MiB of memory; usually 64 MiB',
+      'Wrote 0 B; usually 2 KiB',
+    ]);
+    assert.deepEqual(await findBarriers(page), []);
+    await keepPicture(page, 'run-unusual');
+    await page.click('text=中文');
+    await page.waitForSelector('h2:text-is("异常之处")');
+    assert.equal(await list.count(), 0);
+  });
+  await withRun({ ...odd, started_at: due, unusual: ['fast'] }, { ...usual, usual_p95: null }, async (page) => {
+    await page.waitForSelector('section:has(h2:text-is("Unusual")) li:text-is("Took 3 m 20 s; usually 1 m")');
+  });
+});
+
+test('the goal for lateness stands at the job and at a run that has missed it', async () => {
+  const job = await node.addJob('punctual', { late_goal: '50ms' });
+  const first = await node.runToEnd(job);
+  await node.runToEnd(job);
+  await withPage('job/punctual', async (page) => {
+    await page.waitForSelector('.note:has-text("Its goal is to start within 50 ms")');
+  });
+  await withPage('jobs', async (page) => {
+    const usual = await node.get(`cron/${job}/stats`);
+    await answerInstead(page, `cron/${job}/stats`, { ...usual, goal_fires: 2_592_000, goal_met: 2_591_533, goal_percent: 99.981 });
+    const rows = await node.get(`log/list?cron_id=${job}`);
+    const late = rows.list.map((run) => ({ ...run, requested_by: '', retry_at: null, started_at: run.scheduled_at + 200 }));
+    await answerInstead(page, (url) => url.pathname === '/log/list', { ...rows, list: late });
+    await page.goto(ui('job/punctual'));
+    await page.waitForSelector('.note:has-text("99.981 % of 2,592,000 fires in 30 days started within 50 ms")');
+    await page.waitForSelector('.day path.goal', { state: 'attached' });
+    await page.waitForSelector('.day .value:has-text("goal 50 ms")');
+    assert.deepEqual(await findBarriers(page), []);
+    await keepPicture(page, 'job-goal');
+  });
+  const row = await node.get(`log/${first.id}`);
+  const started = (late) => ({ ...row, requested_by: '', retry_at: null, started_at: row.scheduled_at + late });
+  await withRun(started(80), {}, (page) => page.waitForSelector('.stages li:has-text("80 ms late, goal 50 ms")'));
+  await withRun(started(20), {}, async (page) => {
+    await page.waitForSelector('.stages li:has-text("20 ms late")');
+    assert.equal(await page.locator('.stages:has-text("goal")').count(), 0);
+  });
+});
+
+test('a rehearsal is asked for, says that it is one, and counts for nothing', async () => {
+  const id = await node.addJob('rehearsed', { command: 'echo "$PEERCRON_REHEARSAL $PEERCRON_INPUT_DAY"; exit 4', inputs: ['DAY=today'] });
+  await withPage('job/rehearsed', async (page) => {
+    await page.waitForSelector('.answer:has-text("Has not run yet")');
+    await page.keyboard.press('r');
+    await page.fill('#ask-DAY', 'Friday');
+    await page.check('dialog .field:has-text("PEERCRON_REHEARSAL=1") input[type=checkbox]');
+    assert.deepEqual(await findBarriers(page), []);
+    await keepPicture(page, 'ask-rehearsal');
+    await page.click('dialog button[type=submit]');
+    await page.waitForURL('**/ui/run/*');
+    await page.waitForSelector('.answer:has-text("Failed")');
+    await page.waitForSelector('.head .tag:text-is("rehearsal")');
+    await page.waitForSelector('.output:has-text("1 Friday")');
+    const facts = page.locator('.facts');
+    assert.match(await facts.textContent(), /InputsDAY=Friday/);
+    assert.match(await facts.textContent(), /rehearsalIt counts nowhere/);
+    assert.match(await facts.textContent(), /rehearsal; by hand: /);
+    assert.doesNotMatch(await facts.textContent(), /[{}]/, 'no JSON');
+    await keepPicture(page, 'run-rehearsal');
+    await page.goto(ui('job/rehearsed'));
+    await page.waitForSelector('tbody tr:has-text("rehearsal; by hand")');
+    await page.waitForSelector('.answer:has-text("Has not run yet")');
+  });
+  assert.equal((await node.get(`cron/${id}`)).last_state, null);
+});
+
+test('what fails says when it is tried again, and counts', async () => {
+  const id = await node.addJob('tried-again', { command: 'exit 4', retries: 2, retry_delay: 600 });
+  await node.runToEnd(id);
+  await withPage('', async (page) => {
+    const row = page.locator('tbody tr.alarm:has-text("tried-again")');
+    await page.waitForSelector('tbody tr.alarm:has-text("tried-again"):has-text("retry in ")');
+    assert.match(await row.textContent(), /exit code 4 on .*; retry in \d+ m/);
+  });
+  const { list } = await node.get(`log/list?cron_id=${id}&state=planned`);
+  await withPage('jobs', async (page) => {
+    await answerInstead(page, `log/${list[0].id}`, { ...list[0], retry_at: Date.now() + 50_000 });
+    await page.goto(ui(`run/${list[0].id}`));
+    const read = async () => Number(/in (\d+) s/.exec(await page.textContent('.answer'))?.[1]);
+    await page.waitForSelector('.answer:has-text(" s")');
+    const first = await read();
+    await page.waitForFunction((before) => Number(/in (\d+) s/.exec(document.querySelector('.answer').textContent)?.[1]) < before, first);
   });
 });

@@ -4,7 +4,7 @@ import { createServer, request } from 'node:http';
 import { once } from 'node:events';
 import { after, before, test } from 'node:test';
 
-import { Browser, call, fillWithWork, findBarriers, keepPicture, Node } from './harness.mjs';
+import { answerInstead, Browser, call, fillWithWork, findBarriers, keepPicture, Node } from './harness.mjs';
 
 let browser;
 
@@ -159,10 +159,8 @@ test('what the node says of the database and the clock stands on every page', as
     const health = await node.get('health');
     const nodes = await node.get('node/list');
     const page = await browser.open('about:blank');
-    const tell = (path, data) =>
-      page.route(new URL(path, node.address).href, (route) => route.fulfill({ json: { code: 200, data, message: 'ok' } }));
-    await tell('health', { ...health, store: 'away', journal: 'failing', clock: 'ahead of the database by 340 ms', dispatcher: '' });
-    await tell('node/list', { ...nodes, store_away_since: Date.now() - 3 * 3_600_000 - 60_000, store_trouble: 'connection refused' });
+    await answerInstead(page, 'health', { ...health, store: 'away', journal: 'failing', clock: 'ahead of the database by 340 ms', dispatcher: '' });
+    await answerInstead(page, 'node/list', { ...nodes, store_away_since: Date.now() - 3 * 3_600_000 - 60_000, store_trouble: 'connection refused' });
     await page.goto(new URL('ui/', node.address).href);
     for (const said of ['database has been away for 3 h', 'No node dispatches', 'journal of', 'The clock of']) {
       await page.waitForSelector(`.banner:has-text("${said}")`);
@@ -170,6 +168,65 @@ test('what the node says of the database and the clock stands on every page', as
     assert.deepEqual(await findBarriers(page), []);
     await keepPicture(page, 'now-wrong');
     await page.context().close();
+  });
+});
+
+const day = 86_400_000;
+
+test('a certificate that expires is announced two weeks before, and said to be a fault afterwards', async () => {
+  await withNode('', async (node) => {
+    const health = await node.get('health');
+    const page = await browser.open('about:blank');
+    let left = 3.5 * day;
+    await answerInstead(page, 'health', () => ({ ...health, certificate_expires_at: Date.now() + left }));
+    await page.goto(new URL('ui/jobs', node.address).href);
+    await page.waitForSelector('.banner.warn[role=status]:has-text("expires in 3 d"):has-text("SIGHUP")');
+    assert.deepEqual(await findBarriers(page), []);
+    await keepPicture(page, 'certificate-expires');
+    left = -day;
+    await page.waitForSelector('.banner:not(.warn)[role=alert]:has-text("has expired")');
+    left = 15 * day;
+    await page.waitForFunction(() => !document.querySelector('.banner'));
+    await page.context().close();
+  });
+});
+
+const clean = { clean: true, from: 0, to: 0, due: 4711, missing: 0, extra: 0, doubled: 0, late: 0, never_ended: 0, missed: 0, clock_ahead: 0 };
+
+test('what the audit of the past day has found stands above the first screen, and leads to the findings', async () => {
+  await withNode('', async (node) => {
+    const id = await node.addJob('audited', {});
+    const finding = { kind: 'missing', cron_id: id, scheduled_at: Date.now() - 3_600_000, until: null, fires: 2, attempt: 1, state: null, started_at: null, what: 'no row' };
+    const open = async (totals, findings = []) => {
+      const page = await browser.open('about:blank');
+      await answerInstead(page, 'audit', { totals: { ...clean, clean: false, ...totals }, findings });
+      const asked = page.waitForResponse((response) => new URL(response.url()).pathname === '/audit');
+      await page.goto(new URL('ui/', node.address).href);
+      const range = new URL((await asked).url()).searchParams;
+      assert.equal(range.get('to') - range.get('from'), day / 1000);
+      return page;
+    };
+    const page = await open({ missing: 2, late: 1, missed: 3 }, [finding]);
+    await page.waitForSelector('.banner.warn:has-text("The audit of the past 24 hours found something: 2 missing, 1 late, 3 missed")');
+    assert.deepEqual(await findBarriers(page), []);
+    await keepPicture(page, 'now-audit');
+    await page.click('text=中文');
+    await page.waitForSelector('.banner:has-text("缺失 2，延迟 1，错过 3")');
+    await page.click('text=English');
+    await page.click('.banner a:has-text("Findings")');
+    await page.waitForURL('**/ui/access?view=audit');
+    await page.waitForSelector('#audit:has-text("4,711 fires were due; 2 missing") tr:has-text("audited"):has-text("no row")');
+    assert.equal(await page.locator('.banner').count(), 0, 'it is the first screen that has it');
+    assert.deepEqual(page.complaints, []);
+    await page.context().close();
+    // Fires that were missed are said one by one there, and nothing is no news.
+    for (const totals of [{ missed: 3 }, { clean: true }]) {
+      const quiet = await open(totals);
+      await quiet.waitForSelector('h1:has-text("Now")');
+      await quiet.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+      assert.equal(await quiet.locator('.banner').count(), 0);
+      await quiet.context().close();
+    }
   });
 });
 
