@@ -29,7 +29,7 @@ test('the first account is made here, and from then on nobody is anonymous', asy
   await withPage('access', async (page) => {
     await page.waitForSelector('#accounts .cmd:has-text("peercron account add")');
     await page.click('button:has-text("New account")');
-    await page.waitForSelector('dialog:has-text("nobody is anonymous any more")');
+    await page.waitForSelector('dialog:has-text("ends anonymous access")');
     await page.fill('#ask-name', 'ada');
     await page.fill('#ask-password', 'short');
     await page.click('dialog button[type=submit]');

@@ -59,7 +59,7 @@ pageTest('a job becomes a daemon with the form, which then has the fields of one
 
   await page.goto(ui('job/worker?view=schedule'));
   await page.waitForSelector('.note:has-text("Up since")');
-  await page.waitForSelector('.note:has-text("The delay is 7 s, and doubles up to 1 m")');
+  await page.waitForSelector('.note:has-text("The delay is 7 s. It doubles, up to 1 m")');
   await node.post(`cron/stop/${id}`);
   await page.waitForSelector('.note:has-text("Down: stopped")');
 });

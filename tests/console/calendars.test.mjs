@@ -15,7 +15,7 @@ async function menu(page, name, item) {
 
 test('a calendar is added, its days are shown while one types, and what is wrong stands at its field', async () => {
   await withPage('access?view=calendars', async (page) => {
-    await page.waitForSelector(`${row('workdays')}:has-text("Monday to Friday"):has-text("always there")`);
+    await page.waitForSelector(`${row('workdays')}:has-text("Monday to Friday"):has-text("built in")`);
     await page.waitForSelector('.cmd:has-text("peercron calendar add")');
     await page.click('button:has-text("New calendar")');
     await page.fill('#ask-name', 'freeze');

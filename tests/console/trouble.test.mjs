@@ -136,12 +136,12 @@ test('below a path of a proxy, and with a node that lacks the newer calls, all s
       await page.waitForSelector('td:has-text("exit code 2")');
       for (const [path, there] of [
         ['job/nightly-backup?view=schedule', 'td:has-text("02:30:00")'],
-        ['job/nightly-backup?view=why', '.note:has-text("cannot tell this yet")'],
+        ['job/nightly-backup?view=why', '.note:has-text("does not know this")'],
         ['job/nightly-backup?view=definition', '[name=cronSet]'],
         [`run/${work.runs.failed}`, '.output'],
         [`run/${work.runs.running}`, '.note:has-text("when the run has ended")'],
         ['runs', 'tbody tr'],
-        ['timeline', '.note:has-text("cannot tell this yet")'],
+        ['timeline', '.note:has-text("does not know this")'],
         ['nodes', 'tbody tr'],
         ['access', 'h2:has-text("Audit")'],
       ]) {
