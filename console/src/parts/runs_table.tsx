@@ -35,9 +35,11 @@ function note(run: Run): ComponentChildren {
         {t('furtherAttempt')}{' '}
         {may('operate') && (
           <>
-            <ActionButton className="plain" act={() => change(calls.retryRun(run.id))}>
-              {t('startNow')}
-            </ActionButton>{' '}
+            {!run.rehearsal && (
+              <ActionButton className="plain" act={() => change(calls.retryRun(run.id))}>
+                {t('startNow')}
+              </ActionButton>
+            )}{' '}
             <ActionButton className="plain" act={() => change(calls.giveUpRun(run.id))}>
               {t('giveUp')}
             </ActionButton>

@@ -84,6 +84,11 @@ export function isAlarm(look: Look): boolean {
   return look.tone === 'bad' || look.tone === 'miss';
 }
 
+/** The word for programs that a reason begins with; "" where it has none. */
+export function causeOf(reason: string): string {
+  return /^([a-z][a-z-]*): /.exec(reason)?.[1] ?? '';
+}
+
 /** A reason without the word for programs that it begins with: "mutex: run 4711 still ran". */
 export function withoutCause(reason: string): string {
   return reason.replace(/^[a-z][a-z-]*: /, '');

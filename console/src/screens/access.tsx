@@ -1,6 +1,5 @@
 import { useSignal } from '@preact/signals';
 
-import * as calls from '../api/calls';
 import { ApiError } from '../api/client';
 import { nameOf } from '../api/names';
 import type { Finding } from '../api/types';
@@ -12,7 +11,7 @@ import { State } from '../parts/state';
 import { lookOf } from '../rules/states';
 import { clock, writtenMoment } from '../rules/times';
 import { accessViews, counts } from '../store/access_views';
-import { audited, type Audited } from '../store/audited';
+import { audited, mostFindings, readAudit, type Audited } from '../store/audited';
 import { now } from '../store/clock';
 import { t } from '../store/language';
 import { href, route } from '../store/route';
@@ -30,14 +29,18 @@ function Findings({ findings }: { findings: readonly Finding[] }) {
   const zone = listZone.value;
   return (
     <ListTable caption={t('findings')} heads={[t('kind'), t('time'), t('job'), t('what')]}>
-      {findings.slice(0, 50).map((finding, index) => (
+      {findings.slice(0, mostFindings).map((finding, index) => (
         <tr key={index}>
           <td class="fit">{finding.kind.replace(/_/g, ' ')}</td>
           <td class="time">{writtenMoment(finding.scheduled_at, zone)}</td>
           <td>
-            <a class="name" href={href(`job/${finding.cron_id}`)}>
-              {nameOf(finding.cron_id)}
-            </a>
+            {finding.cron_id === 0 ? (
+              t('allJobs')
+            ) : (
+              <a class="name" href={href(`job/${finding.cron_id}`)}>
+                {nameOf(finding.cron_id)}
+              </a>
+            )}
           </td>
           <td class="full">{finding.what}</td>
         </tr>
@@ -56,8 +59,7 @@ function Audit() {
     isAtIt.value = true;
     error.value = '';
     try {
-      const to = now.peek();
-      result.value = { ...(await calls.audit(to - days.value * day, to)), at: to };
+      result.value = await readAudit(days.value * day, now.peek());
     } catch (failed) {
       if (!(failed instanceof ApiError)) throw failed;
       error.value = explanation(failed);

@@ -264,7 +264,7 @@ function Facts({ run, job, statistics, attempts, revision }: Known) {
               </span>
             )),
           )}
-        {run.rehearsal && row(t('rehearsal'), t('rehearsalMeans'))}
+        {run.rehearsal && row(t('askRehearsal'), t('rehearsalMeans'))}
         {job && (job.run_after ?? []).length > 0 && run.scheduled_at !== null &&
           row(t('chain'), <a href={jobHref(job, { view: 'chain', at: writtenMoment(run.scheduled_at, zone) })}>{t('whatRanBefore')}</a>)}
         {row(
@@ -386,9 +386,10 @@ function Actions({ run, job, attempts }: Known) {
   const waits = attempts.some((one) => one.state === 'planned' && retryOf(one) !== null);
   const name = nameOf(run.cron_id, job?.name);
   const canKill = run.state === 'running' || (run.state === 'planned' && !waits);
-  const canRetry = isFinal(run.state) && run.state !== 'success' && run.state !== 'revoked' && job !== undefined;
+  const isOnce = run.rehearsal || job === undefined; // neither has a further attempt that somebody asks for
+  const canRetry = isFinal(run.state) && run.state !== 'success' && run.state !== 'revoked' && !isOnce;
   const form = useResource(jobForm, 'form').data.value;
-  const canAgain = run.state === 'success' && job !== undefined && form?.knows('/run/again/{id}');
+  const canAgain = run.state === 'success' && !isOnce && form?.knows('/run/again/{id}');
   const giveUp = async () => {
     await calls.giveUpRun(run.id);
     tell('run');

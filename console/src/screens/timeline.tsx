@@ -12,7 +12,7 @@ import { Head, Loaded } from '../parts/page';
 import { Section } from '../parts/section';
 import { RunState, State } from '../parts/state';
 import { broken, heat, outline, ran, spread, width } from '../rules/cells';
-import { isAlarm, lateness, lookOf, withoutCause } from '../rules/states';
+import { causeOf, isAlarm, lateness, lookOf, withoutCause } from '../rules/states';
 import { clock, dayName, hourAndMinute } from '../rules/times';
 import { inTurns } from '../rules/turns';
 import { now } from '../store/clock';
@@ -234,7 +234,13 @@ async function readLongRows(at: number, more: object): Promise<Run[]> {
   return list.filter((run) => run.gap_end != null && run.gap_end >= at);
 }
 
-async function readPlanned({ name, at }: Chosen, by: By): Promise<{ fires: Fire[]; total: number }> {
+/** What a cell has. */
+interface CellContent {
+  fires: Fire[];
+  total: number | undefined; // undefined: a row stands for fires of other cells, too
+}
+
+async function readPlanned({ name, at }: Chosen, by: By): Promise<CellContent> {
   const range = { from: at / 1000, to: (at + step) / 1000, limit: 100 };
   const planned = await calls.plannedFires({ ...range, tag: (by === 'tag' && name) || undefined });
   const fires = (planned?.list ?? []).map((fire) => ({
@@ -248,7 +254,7 @@ async function readPlanned({ name, at }: Chosen, by: By): Promise<{ fires: Fire[
 }
 
 /** The fires of a cell: rows of the ledger, or what is planned. */
-async function readCell(chosen: Chosen, by: By): Promise<{ fires: Fire[]; total: number }> {
+async function readCell(chosen: Chosen, by: By): Promise<CellContent> {
   const { name, at } = chosen;
   if (at >= Date.now()) return readPlanned(chosen, by);
   const more = { [by === 'tag' ? 'tag' : 'run_server']: name || undefined };
@@ -265,23 +271,19 @@ async function readCell(chosen: Chosen, by: By): Promise<{ fires: Fire[]; total:
     run,
     excluded: '',
   }));
-  return { fires: fires.reverse(), total: found.total + long.length };
+  const isCounted = rows.every((run) => (run.fires ?? 1) === 1);
+  return { fires: fires.reverse(), total: isCounted ? found.total : undefined };
 }
 
 /** How a fire went, or will go: one that a pause or a calendar excludes says so beforehand. */
 function FireState({ run, excluded }: Fire) {
-  if (run) {
-    const fires = run.fires ?? 1;
-    return (
-      <>
-        <RunState run={run} /> {fires > 1 && <span class="dim">{t('fires', { n: fires })}</span>}
-      </>
-    );
-  }
-  if (excluded === '') return <State look={lookOf('planned')} />;
+  const reason = run ? (run.state === 'skipped' ? run.reason : '') : excluded;
+  const fires = run?.fires ?? 1;
+  const more = [withoutCause(reason), fires > 1 && t('fires', { n: fires })].filter(Boolean).join(t('listed'));
   return (
     <>
-      <State look={lookOf('skipped', /^[a-z-]+/.exec(excluded)?.[0])} /> <span class="dim">{withoutCause(excluded)}</span>
+      {run ? <RunState run={run} /> : <State look={excluded === '' ? lookOf('planned') : lookOf('skipped', causeOf(excluded))} />}{' '}
+      {more !== '' && <span class="dim">{more}</span>}
     </>
   );
 }
@@ -312,12 +314,13 @@ function FireRow({ fire, zone }: { fire: Fire; zone: string }) {
 function CellFires({ chosen, by, close }: { chosen: Chosen; by: By; close: () => void }) {
   const zone = listZone.value;
   const resource = useResource(() => readCell(chosen, by), `${by} ${chosen.name} ${chosen.at}`);
+  const total = resource.data.value?.total;
   useKeys({ Escape: close });
   const times = t('fromTo', { from: hourAndMinute(chosen.at, zone), to: hourAndMinute(chosen.at + step, zone) });
   return (
     <Section
       title={`${chosen.name || nameOfAll(by)}, ${times}`}
-      beside={resource.data.value && t('fires', { n: resource.data.value.total })}
+      beside={total !== undefined && t('fires', { n: total })}
       end={<span class="faint">{t('movesCloses')}</span>}
     >
       <Loaded of={resource}>

@@ -2,8 +2,12 @@ import { signal } from '@preact/signals';
 
 import * as calls from '../api/calls';
 import { ApiError } from '../api/client';
+import { learnJobNames } from '../api/names';
 import type { AuditTotals, Finding } from '../api/types';
 import { now } from './clock';
+
+/** How many of them are shown. */
+export const mostFindings = 50;
 
 export interface Audited {
   totals: AuditTotals;
@@ -13,6 +17,13 @@ export interface Audited {
 
 /** The last audit that this tab has seen, of the past day. */
 export const audited = signal<Audited | undefined>(undefined);
+
+/** The fires of some time before `at`, with the names of the jobs that are shown. */
+export async function readAudit(time: number, at: number): Promise<Audited> {
+  const read = await calls.audit(at - time, at);
+  await learnJobNames(read.findings.slice(0, mostFindings).flatMap(({ cron_id: id }) => (id > 0 ? [id] : [])));
+  return { ...read, at };
+}
 
 const day = 86_400_000;
 const every = 3_600_000;
@@ -26,7 +37,7 @@ export async function auditPastDay(): Promise<void> {
   if (at - askedAt < every) return;
   askedAt = at;
   try {
-    audited.value = { ...(await calls.audit(at - day, at)), at };
+    audited.value = await readAudit(day, at);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
   }

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { keepOrder } from '../../../console/src/rules/changed';
 import { changedFields, differences } from '../../../console/src/rules/differences';
 import { changedParameters, readFields, toForm, toParameters, withForm } from '../../../console/src/rules/fields';
-import { isAlarm, isByHand, lateness, lookOf, lookOfJob, retryOf } from '../../../console/src/rules/states';
+import { causeOf, isAlarm, isByHand, lateness, lookOf, lookOfJob, retryOf, withoutCause } from '../../../console/src/rules/states';
 import { drawStrip } from '../../../console/src/rules/strip';
 import { fromToml, toToml } from '../../../console/src/rules/toml';
 
@@ -18,6 +18,13 @@ test('what nobody asked for is an alarm, and what was asked for is quiet', () =>
   assert.equal(lookOf('skipped', 'misfire').word, 'missed');
   assert.equal(lookOf('planned', '', 1000).word, 'retry');
   assert.equal(lookOf('planned').word, 'planned');
+});
+
+test('a reason begins with the word for programs', () => {
+  assert.equal(causeOf('calendar: in freeze'), 'calendar');
+  assert.equal(withoutCause('calendar: in freeze'), 'in freeze');
+  assert.equal(causeOf('no-node: none fits'), 'no-node');
+  assert.equal(causeOf('Something else'), '');
 });
 
 test('what runs after other jobs is not by hand, and late by when these were over', () => {
