@@ -79,6 +79,19 @@ test('jobs without a name stand in a chain each for itself', async () => {
   });
 });
 
+test('the rows of a fire are asked for at once, however many jobs a chain has', async () => {
+  await withPage('jobs', async (page) => {
+    const asked = [];
+    page.on('request', (request) => {
+      const { pathname, searchParams } = new URL(request.url());
+      if (pathname === '/log/list' && searchParams.has('from') && searchParams.has('to')) asked.push(searchParams.get('state'));
+    });
+    await page.goto(ui('job/report?view=chain'));
+    await page.waitForSelector(row('load-b'));
+    assert.deepEqual(asked, [null, 'planned']);
+  });
+});
+
 test('a chain of which one call fails says so, and can be read again', async () => {
   await withPage('jobs', async (page) => {
     await answerInstead(page, (url) => url.searchParams.has('run_after'), { code: 504, message: 'the database is too slow for this list' });

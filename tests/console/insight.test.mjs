@@ -152,6 +152,35 @@ test('the timeline shows the fires of a cell', async () => {
   });
 });
 
+test('the forecasts of tags are kept, and read again when a job has changed', async () => {
+  const id = await node.addJob('foreseen', { tags: ['foreseen'] });
+  await withPage('timeline?by=tag', async (page) => {
+    let asked = 0;
+    page.on('request', (request) => {
+      const { pathname, searchParams } = new URL(request.url());
+      if (pathname === '/forecast' && searchParams.get('tag') === 'foreseen') ++asked;
+    });
+    const look = async () => {
+      await page.click('a:has-text("By node")');
+      await page.waitForSelector('.label:text-is("All nodes")');
+      await page.click('a:has-text("By tag")');
+      await page.waitForSelector('.label:text-is("foreseen")');
+    };
+    await page.waitForSelector('.label:text-is("foreseen")');
+    await eventually(async () => {
+      const before = asked;
+      await look();
+      assert.equal(asked, before); // unless a cell of ten minutes has just ended
+    });
+    const before = asked;
+    await node.post('cron/update', { id, remark: 'changed' });
+    await eventually(async () => {
+      await look();
+      assert.ok(asked > before);
+    });
+  });
+});
+
 test('a tag with more runs than the node counts says so', async () => {
   await node.addJob('busy', { tags: ['busy'] });
   await node.addJob('calm', { tags: ['calm'] });
