@@ -407,6 +407,7 @@ export const words = {
   inputs: ['Inputs', '输入'],
   goal: ['goal {time}', '目标 {time}'],
   goalMet: ['{percent} % of {n} {n|fire|fires} in 30 days started within {goal}', '30 天内 {n} 次触发中 {percent}% 在 {goal}内开始'],
+  goalShare: ['{percent} % in goal', '达标 {percent}%'],
   goalWithoutFires: ['Its goal is to start within {goal}', '目标：{goal}内开始'],
   lateByOverGoal: ['{time} late, goal {goal}', '延迟 {time}，目标 {goal}'],
   nextFires: ['Next fires', '接下来的触发'],

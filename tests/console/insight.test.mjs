@@ -289,6 +289,15 @@ test('the goal for lateness stands at the job and at a run that has missed it', 
     assert.deepEqual(await findBarriers(page), []);
     await keepPicture(page, 'job-goal');
   });
+  await withPage('nodes', async (page) => {
+    const jobs = await node.get('cron/list?name=punctual');
+    const shown = jobs.list.map((one) => ({ ...one, goal_fires: 1000, goal_met: 997, goal_percent: 99.7 }));
+    await answerInstead(page, (url) => url.pathname === '/cron/list', { list: shown, total: 1 });
+    await page.goto(ui('jobs'));
+    await page.waitForSelector('table.jobs tr:has-text("punctual") td:has-text("99.7 % in goal")');
+    assert.deepEqual(await findBarriers(page), []);
+    await keepPicture(page, 'jobs-goal');
+  });
   const row = await node.get(`log/${first.id}`);
   const started = (late) => ({ ...row, requested_by: '', retry_at: null, started_at: row.scheduled_at + late });
   await withRun(started(80), {}, (page) => page.waitForSelector('.stages li:has-text("80 ms late, goal 50 ms")'));

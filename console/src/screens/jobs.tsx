@@ -199,7 +199,15 @@ function Row({ job, isCursor, isChosen, choose }: RowProps) {
       <td class="num push">{next === null ? '—' : <Time at={next} zone={listZone.value} />}</td>
       <td class="num faint w-t">{next !== null && inTime(next - now.value)}</td>
       <td class="num w-l">{job.usual_time == null ? '—' : usual(job.usual_time)}</td>
-      <td class="num w-l">{job.late_p99 == null ? '—' : duration(job.late_p99)}</td>
+      <td class="num w-l">
+        {job.late_p99 == null ? '—' : duration(job.late_p99)}
+        {job.goal_percent != null && (
+          <>
+            <br />
+            <span class="faint">{t('goalShare', { percent: String(job.goal_percent) })}</span>
+          </>
+        )}
+      </td>
       <td class="act w-m">
         <Menu name={name} items={jobMenu(job)} />
       </td>
