@@ -392,23 +392,24 @@ ScheduleFacts schedule_facts(const Job& job, std::string_view default_zone, Wall
 {
     ScheduleFacts facts;
     facts.zone = zone_of(job, default_zone);
+    // Of one without a schedule nobody knows when it starts next.
+    const bool is_window_over = job.end_time != 0 && job.end_time <= to_unix_millis(now) / 1000;
+    facts.is_over = has_no_runs_left(job) || is_window_over;
     if (job.kind == JobKind::daemon) {
         facts.words = "kept alive";
         return facts;
     }
     if (is_chained(job)) {
         facts.words = chain_words(job);
-        facts.makes_sense = true;
         return facts;
     }
     const auto schedule = Schedule::make(job.cron_set, facts.zone, job.id);
     if (!schedule) return facts;
-    facts.makes_sense = true;
     facts.words = describe(schedule->expression());
     const NextFire next = fire_after(job, *schedule, std::chrono::floor<std::chrono::seconds>(now),
                                      pauses, calendars);
     facts.next = next.at;
-    facts.is_paused = next.is_paused;
+    facts.is_over = !next.at && !next.is_paused;
     return facts;
 }
 

@@ -51,8 +51,9 @@ struct ScheduleFacts {
     std::string words;             ///< in plain English; empty when it makes no sense
     std::string zone;              ///< the zone that it is in, as far as it can be told
     std::optional<WallTime> next;  ///< the next fire that is in no pause, nor excluded
-    bool is_paused = false;        ///< there is none, as far as is known, because of a pause
-    bool makes_sense = false;      ///< whether the row's expression and zone can be read
+    /// It will not start by itself any more, whatever pauses end. One whose expression makes no
+    /// sense is not over: it waits for somebody to mend it.
+    bool is_over = false;
 };
 ScheduleFacts schedule_facts(const Job& job, std::string_view default_zone, WallTime now,
                              const Pauses& pauses, const Calendars& calendars);

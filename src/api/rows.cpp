@@ -71,9 +71,7 @@ void write_job_fields(JsonWriter& json, const Job& job, const JobView& view)
     const ScheduleFacts schedule =
         schedule_facts(job, view.default_time_zone, view.now, view.pauses, view.calendars);
     field_millis(json, "next_run_at", schedule.next);
-    // One whose expression makes no sense is not done: it waits for somebody to mend it.
-    const bool is_done = !schedule.next && schedule.makes_sense && !schedule.is_paused;
-    json.field("state", job.stop ? "stopped" : is_done ? "done" : "enabled");
+    json.field("state", job.stop ? "stopped" : schedule.is_over ? "done" : "enabled");
     json.field("schedule_in_words", schedule.words);
     json.field("zone", schedule.zone);
     json.key("paused");

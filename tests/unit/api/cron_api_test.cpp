@@ -549,6 +549,11 @@ TEST_F(CronApiTest, AJobThatWillNotFireAgainIsDone)
     EXPECT_EQ(state("cronSet=@at 2001-01-01T00:00:00Z"), "done");
     EXPECT_EQ(state("cronSet=@at 2001-01-01T00:00:00Z&stop=1"), "stopped");
     EXPECT_EQ(state("cronSet=@daily&end_time=1000000000"), "done");
+    EXPECT_EQ(state("cronSet=@daily&name=extract"), "enabled");
+    EXPECT_EQ(state("run_after=extract"), "enabled") << "nobody knows when, but it will";
+    EXPECT_EQ(state("run_after=extract&end_time=1000000000"), "done");
+    EXPECT_EQ(state("kind=daemon"), "enabled");
+    EXPECT_EQ(state("kind=daemon&end_time=1000000000"), "done");
 }
 
 TEST_F(CronApiTest, AZoneInTheExpressionIsTheJobs)
