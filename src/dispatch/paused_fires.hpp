@@ -40,8 +40,9 @@ public:
     const Pause* find(const Job& job, WallTime fire) const;
     /// Why a run that has not started does not start; nullopt: it may.
     std::optional<Reason> why_not(const TrackedRun& run, WallTime now) const;
-    /// Whether calendars, which may have changed since it was planned, exclude its fire.
-    bool is_excluded(const TrackedRun& run) const { return why_excluded(run).has_value(); }
+    /// Why calendars, which may have changed since it was planned, exclude its fire; nullopt: they
+    /// do not.
+    std::optional<Reason> why_excluded(const TrackedRun& run) const;
 
     /// Rows that an earlier dispatcher has written, and how far it has planned.
     void take_over(const std::vector<SkippedSpan>& spans, WallTime planned_through);
@@ -77,7 +78,6 @@ private:
         Row row;
     };
 
-    std::optional<Reason> why_excluded(const TrackedRun& run) const;
     void add(std::int64_t pause, Reason why, JobId job, WallTime fire);
 
     const JobTable& jobs_;

@@ -68,7 +68,13 @@ bool RunLife::is_delayed(const TrackedRun& run, Moment now) const
 void RunLife::place(Place run, Moment now)
 {
     if (is_delayed(run->second, now)) {
-        book_.delayed.add(*run->second.retry_at, run->first);
+        // Its calendars go by its own moment. They are not asked again if its job is changed while
+        // it waits.
+        if (auto why = book_.paused.why_excluded(run->second)) {
+            end_here(run, RunState::skipped, *std::move(why), now.wall);
+        } else {
+            book_.delayed.add(*run->second.retry_at, run->first);
+        }
         return;
     }
     const PlannedJob* planned = book_.jobs.find(run->first.job);

@@ -169,7 +169,7 @@ std::vector<JobId> TermRules::begin(const TermStart& found, Moment now,
 
     for (const auto& [id, run] : book_.runs) {
         const bool may_start = run.phase != RunPhase::running;
-        const bool is_excluded = may_start && book_.paused.is_excluded(run);
+        const bool is_excluded = may_start && book_.paused.why_excluded(run).has_value();
         if (may_start && (is_excluded || !book_.versions.is_up_to_date(run))) {
             changed.insert(id.job);
         }

@@ -747,7 +747,9 @@ void Judge::check_lost(const RunId& id)
     if (is_retried) broken("lost, and tried again", to_string(id));
     for (const auto& [job, versions] : versions_) {
         const auto row = rows_.find(RunId{job, id.scheduled_at, 1});
-        if (row == rows_.end()) continue;
+        // One of a clock that was ahead may stand there, revoked: it followed from a run that has
+        // another moment since.
+        if (row == rows_.end() || row->second.state == RunState::revoked) continue;
         const auto parent = parse_request(row->second.requested_by).parent;
         const bool is_its = parent && parent->job == id.job && parent->attempt == id.attempt;
         if (is_its && parent->state != RunState::lost) {

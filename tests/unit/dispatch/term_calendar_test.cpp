@@ -180,6 +180,30 @@ TEST_F(TermCalendarTest, AFireWithJitterGoesByItsOwnTime)
     EXPECT_EQ(planned.runs[0].state, RunState::planned);
 }
 
+// Its job is changed before it starts: nobody would ask the calendars of the version before.
+TEST_F(TermCalendarTest, ADelayedFireIsJudgedWhenACalendarChanges)
+{
+    Job job = every_second_in({"!freeze"});
+    job.cron_set = "1 * * * * *";
+    job.jitter = 50s;
+    add(job);
+    put("12-24");
+    begin();
+    Account account;
+    account.known_fields = {"jitter"};
+    connect(alpha, account);
+    take_back({});
+    const PlanStep planned = step();
+    ASSERT_THAT(planned.runs, SizeIs(1));
+    ASSERT_EQ(planned.runs[0].run_server, "") << "it starts later";
+    at(500ms);
+    take_back(put("sat", midnight + 500ms));
+    const PlanStep changed = step();
+    ASSERT_THAT(changed.ended, SizeIs(1));
+    EXPECT_EQ(changed.ended[0].id, fire(1, 1s));
+    EXPECT_EQ(to_string(changed.ended[0].reason), "calendar: in freeze");
+}
+
 TEST_F(TermCalendarTest, WhatAPersonAsksForRuns)
 {
     add(every_second_in({"workdays"}));
