@@ -4,6 +4,7 @@
 #include "model/calendar.hpp"
 #include "model/job.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -18,6 +19,12 @@ struct CalendarStamp {
 
     friend bool operator==(const CalendarStamp&, const CalendarStamp&) = default;
 };
+
+/// How long before planned-through a fire may be due that a dispatcher still judges by calendars.
+/// One with jitter starts up to a day after its time. One of a job that runs after others has the
+/// moment of theirs, which may have run, or been tried again, for weeks: a dispatcher looks for
+/// such parents 31 days back (dispatch/chain_reader.cpp).
+inline constexpr std::chrono::days plan_asks_calendars_back{32};
 
 /// A job that names calendars.
 struct CalendarUser {
@@ -39,8 +46,7 @@ public:
     virtual CalendarStamp calendar_stamp() = 0;
     /// Those that end later than this, by id.
     virtual std::vector<Calendar> calendars_after(WallTime time) = 0;
-    /// Those that end later than ten minutes before planned-through, by id: no fire that is still
-    /// to be planned asks an older one.
+    /// Those that end later than plan_asks_calendars_back before planned-through, by id.
     virtual std::vector<Calendar> calendars_of_plan() = 0;
     /// All of that name, by id.
     virtual std::vector<Calendar> versions_of(const std::string& name) = 0;

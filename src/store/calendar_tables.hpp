@@ -7,6 +7,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -40,8 +41,9 @@ public:
     std::vector<Calendar> calendars_of_plan()
     {
         return read(
-            "ended_at IS NULL OR ended_at >"
-            " COALESCE((SELECT planned_through FROM term WHERE id = 1), 0) - 600000");
+            fmt::format("ended_at IS NULL OR ended_at >"
+                        " COALESCE((SELECT planned_through FROM term WHERE id = 1), 0) - {}",
+                        std::chrono::milliseconds(plan_asks_calendars_back).count()));
     }
 
     std::vector<Calendar> versions_of(const std::string& name)

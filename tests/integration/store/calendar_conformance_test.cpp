@@ -82,14 +82,31 @@ TEST_P(CalendarStoreTest, ADeletedCalendarStaysInTheHistory)
     EXPECT_THAT(calendars().calendars_after(t0 + 1min), IsEmpty());
 }
 
+/// Its calendars are asked again when it starts.
+TEST_P(CalendarStoreTest, WhatAFireWithTheLongestJitterAsksIsOfThePlan)
+{
+    calendars().put_calendar(calendar("freeze", t0 - 1h));
+    calendars().put_calendar(calendar("freeze", t0));
+    store_->commit(step(1, t0 + 24h, {}));
+    EXPECT_THAT(calendars().calendars_of_plan(), SizeIs(2));
+}
+
+/// It has the moment of those, which are looked for that far back.
+TEST_P(CalendarStoreTest, WhatAFireAfterOthersAsksIsOfThePlan)
+{
+    calendars().put_calendar(calendar("freeze", t0 - 1h));
+    calendars().put_calendar(calendar("freeze", t0));
+    store_->commit(step(1, t0 + std::chrono::days(31), {}));
+    EXPECT_THAT(calendars().calendars_of_plan(), SizeIs(2));
+}
+
 TEST_P(CalendarStoreTest, WhatIsStillToBePlannedAsksNoOlderOne)
 {
     calendars().put_calendar(calendar("freeze", t0 - 1h));
     calendars().put_calendar(calendar("freeze", t0));
+    store_->commit(step(1, t0 + plan_asks_calendars_back - 1ms, {}));
     EXPECT_THAT(calendars().calendars_of_plan(), SizeIs(2));
-    store_->commit(step(1, t0 + 9min, {}));
-    EXPECT_THAT(calendars().calendars_of_plan(), SizeIs(2));
-    store_->commit(step(1, t0 + 11min, {}));
+    store_->commit(step(1, t0 + plan_asks_calendars_back, {}));
     EXPECT_THAT(calendars().calendars_of_plan(), SizeIs(1));
 }
 
