@@ -37,6 +37,7 @@ Calendars::Calendars()
 void Calendars::add(const std::string& name, WallTime begin, WallTime end, std::string_view dates,
                     std::string_view ical)
 {
+    if (end <= begin) return;
     const auto days = CalendarDays::parse(dates, ical);
     std::vector<Version>& versions = versions_[name];
     const auto place = std::ranges::upper_bound(versions, begin, {}, &Version::begin);

@@ -44,7 +44,8 @@ public:
         return calendars;
     }
 
-    /// It says that from `begin` on and before `end`.
+    /// It says that from `begin` on and before `end`; nothing, if a node with another clock has
+    /// ended it before it began.
     void add(const std::string& name, WallTime begin, WallTime end, std::string_view dates,
              std::string_view ical);
 

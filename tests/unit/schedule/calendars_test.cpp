@@ -68,6 +68,20 @@ TEST(CalendarsTest, WhatACalendarSaidAtTheMomentCounts)
     EXPECT_FALSE(calendars.has("freeze", monday));
 }
 
+/// The clock of the node that ended it was behind that of the node that had set it.
+TEST(CalendarsTest, WhatHasEndedBeforeItBeganIsNotInTheWay)
+{
+    Calendars calendars;
+    calendars.add("freeze", WallTime(friday), WallTime(friday + 12h), "fri", "");
+    calendars.add("freeze", WallTime(saturday), WallTime(saturday - 1min), "fri", "");
+    calendars.add("freeze", WallTime(saturday - 1min), WallTime::max(), "sat", "");
+    EXPECT_TRUE(calendars.covers("freeze", saturday, utc()));
+    EXPECT_TRUE(calendars.covers("freeze", saturday + 1h, utc()));
+    EXPECT_EQ(calendars.same_until("freeze", friday + 13h, utc()), saturday - 1min);
+    calendars.add("gone", WallTime(saturday), WallTime(saturday), "sat", "");
+    EXPECT_FALSE(calendars.has("gone", saturday));
+}
+
 TEST(CalendarsTest, ACalendarThatThereIsNotCoversNothing)
 {
     const Calendars calendars;
