@@ -16,5 +16,6 @@ CREATE TABLE IF NOT EXISTS calendar (
     ended_at BIGINT        NULL DEFAULT NULL,
     ended_by VARCHAR(255)  NOT NULL DEFAULT '',
     PRIMARY KEY (id),
-    KEY by_name (name)
+    KEY by_name (name),
+    KEY by_end (ended_at)
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;

@@ -13,3 +13,4 @@ CREATE TABLE calendar (
     ended_by TEXT    NOT NULL DEFAULT ''
 );
 CREATE INDEX calendar_by_name ON calendar (name);
+CREATE INDEX calendar_by_end ON calendar (ended_at);
