@@ -17,7 +17,7 @@ namespace peercron {
 
 /// The statements for a PauseStore, which are the same for every database.
 ///
-/// @tparam Tables as NoticeTables has it.
+/// @tparam Tables as NoticeTables has it, and effective_from, Job::effective_from of a row of cron.
 template <class Tables>
 class PauseTables {
 public:
@@ -97,15 +97,11 @@ private:
     }
 
     /// The jobs that the pauses may be of: all with tags, where they are of one. And those that
-    /// have calendars and were changed later than `from`, among the newest changes: there is no
-    /// index by time.
+    /// were changed later than `from`, whose fires since then are planned again: perhaps by other
+    /// calendars, or by none.
     static std::string jobs_of(const std::vector<Pause>& pauses, std::int64_t from)
     {
-        const std::string changed = fmt::format(
-            "cron.calendar <> '' AND cron.id IN (SELECT cron_id FROM cron_revision"
-            " WHERE id > (SELECT COALESCE(MAX(id), 0) - 10000 FROM cron_revision)"
-            " AND effective_from > {})",
-            from);
+        const std::string changed = fmt::format("{} > {}", Tables::effective_from, from);
         if (pauses.empty()) return changed;
         std::string jobs = "0";
         bool is_of_tag = false;
@@ -114,7 +110,7 @@ private:
             if (pause.job != 0) jobs += fmt::format(",{}", pause.job);
             is_of_tag = is_of_tag || pause.job == 0;
         }
-        return fmt::format("cron.id IN ({}){} OR ({})", jobs,
+        return fmt::format("cron.id IN ({}){} OR {}", jobs,
                            is_of_tag ? " OR cron.tags <> ''" : "", changed);
     }
 

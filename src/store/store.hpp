@@ -190,9 +190,9 @@ struct TermStart {
     /// planned_through, or after it: a job that is changed must not fire again at a moment when it
     /// has fired.
     std::vector<RunId> ended_lately;
-    /// For the same, of jobs that are paused, or were since then, and of those with calendars that
-    /// were changed since then: rows that stand for several fires
-    /// and reach so far. One that begins earlier may be given from there on.
+    /// For the same, of jobs that are paused, or were since then, and of those that were changed
+    /// since then: rows that stand for several fires and reach so far. One that begins earlier may
+    /// be given from there on.
     std::vector<SkippedSpan> skipped_lately;
     /// run_num of every job that has a run_limit, as it belongs to open_runs.
     std::vector<std::pair<JobId, std::int64_t>> run_numbers;

@@ -213,10 +213,6 @@ TermStart Database::read_term() const
                    row.state != RunState::revoked) {
             found.ended_lately.push_back(id);
         }
-        const bool is_span = row.fires > 1 && planned_through_ &&
-                             row.gap_end > *planned_through_ - lately &&
-                             mutation_ != Mutation::forgets_skipped;
-        if (is_span) found.skipped_lately.push_back({id.job, id.scheduled_at, row.gap_end});
     }
     const auto older = [](const auto* a, const auto* b) {
         return a->second.serial < b->second.serial;
@@ -258,10 +254,44 @@ TermStart Database::read_term() const
             found.changes.push_back(revision);
         }
     }
+    if (planned_through_ && mutation_ != Mutation::forgets_skipped) {
+        found.skipped_lately = skipped_spans(*planned_through_ - lately);
+    }
     for (const auto& [id, job] : cron_) {
         if (job.run_limit > 0) found.run_numbers.emplace_back(id, job.counters.run_num);
     }
     return found;
+}
+
+/// pause_tables.hpp: skipped_spans().
+std::vector<SkippedSpan> Database::skipped_spans(WallTime since) const
+{
+    std::vector<SkippedSpan> spans;
+    std::map<JobId, WallTime> reaches;  // of the newest row that begins before
+    for (const auto& [id, row] : log_) {
+        if (id.scheduled_at > since) {
+            if (row.fires > 1) spans.push_back({id.job, id.scheduled_at, row.gap_end});
+        } else if (row.requested_by.empty()) {
+            reaches[id.job] = row.gap_end;
+        }
+    }
+    for (const auto& [job, end] : reaches) {
+        const auto found = cron_.find(job);
+        if (end <= since || found == cron_.end()) continue;
+        const bool was_changed = found->second.effective_from > since;
+        if (was_changed || may_be_paused(found->second, since)) spans.push_back({job, since, end});
+    }
+    return spans;
+}
+
+/// Or was since then; of pauses of a tag all jobs are that have any.
+bool Database::may_be_paused(const Job& job, WallTime since) const
+{
+    return std::ranges::any_of(pauses_, [&](const Pause& pause) {
+        const bool is_of_job =
+            pause.job != 0 ? pause.job == job.id : pause.tag.empty() || !job.tags.empty();
+        return is_of_job && pause.end() > since;
+    });
 }
 
 std::vector<RunId> Database::runs_to_repeat(WallTime since) const

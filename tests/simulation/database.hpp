@@ -124,6 +124,8 @@ private:
     void count(std::span<const RunReport> reports, GivesWay rule);
     WallTime not_ahead(WallTime at) const;
     bool has_open_attempt(const RunId& id) const;
+    std::vector<SkippedSpan> skipped_spans(WallTime since) const;
+    bool may_be_paused(const Job& job, WallTime since) const;
     void set_plan_back(WallTime at);
     void move_back(const RunId& from, const StepBackPlan& plan, WallTime to);
     void note_revision(JobId id, std::optional<Job> before, std::optional<Job> after, WallTime at);

@@ -8,19 +8,12 @@
 #include <variant>
 
 namespace peercron {
-namespace {
-
-// A row that was changed by hand since effective_from was written is effective from that change.
-constexpr std::string_view effective_from =
-    "IF(effective_set_at = changed_at, effective_from, FLOOR(UNIX_TIMESTAMP(changed_at) * 1000))";
-
-}  // namespace
 
 void read_jobs(MysqlConnection& connection, std::string_view condition, std::vector<Job>& jobs)
 {
     MysqlRows rows = connection.query(
         fmt::format("SELECT {}{} FROM cron LEFT JOIN cron_counter ON cron_id = id {}",
-                    job_columns(), effective_from, condition));
+                    job_columns(), effective_from_of_row, condition));
     while (rows.next()) jobs.push_back(read_job(rows));
 }
 

@@ -13,6 +13,12 @@ namespace peercron {
 
 // How the rows of our tables are read, and what in them may be NULL.
 
+/// Job::effective_from of a row of table cron. One that was changed by hand since the column was
+/// written is effective from that change.
+inline constexpr std::string_view effective_from_of_row =
+    "IF(cron.effective_set_at = cron.changed_at, cron.effective_from,"
+    " FLOOR(UNIX_TIMESTAMP(cron.changed_at) * 1000))";
+
 /// Adds the jobs of `condition` ("WHERE …") to `jobs`.
 void read_jobs(MysqlConnection& connection, std::string_view condition, std::vector<Job>& jobs);
 

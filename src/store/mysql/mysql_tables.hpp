@@ -20,6 +20,7 @@ public:
     std::uint64_t execute(const std::string& sql) { return connection_.execute(sql); }
     std::int64_t last_insert_id() const { return connection_.last_insert_id(); }
     std::string quote(std::string_view text) const { return connection_.quote(text); }
+    static constexpr std::string_view effective_from = effective_from_of_row;
     static constexpr std::string_view log_by_run = "log FORCE INDEX (by_run)";
     static constexpr std::string_view log_by_time = "log FORCE INDEX (by_time)";
     static std::string log_columns()

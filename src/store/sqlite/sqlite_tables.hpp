@@ -20,6 +20,7 @@ public:
     std::int64_t execute(const std::string& sql) { return connection_.prepare(sql).execute(); }
     std::int64_t last_insert_id() const { return connection_.last_insert_id(); }
     static std::string quote(std::string_view text) { return text_literal(text); }
+    static constexpr std::string_view effective_from = "cron.effective_from";
     static constexpr std::string_view log_by_run = "log INDEXED BY log_by_run";
     static constexpr std::string_view log_by_time = "log INDEXED BY log_by_time";
     static std::string log_columns()

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 // What the part of every store that is about pauses promises (store/pause_store.hpp), and what
@@ -165,6 +166,32 @@ TEST_P(PauseStoreTest, ANewTermFindsTheRowsThatReachToTheEndOfThePlan)
                 UnorderedElementsAre(behind, reaches(0), reaches(1), reaches(2), reaches(3)));
     store_->commit(step(2, t0 + 106s, {}));
     EXPECT_THAT(found(), UnorderedElementsAre(behind));
+}
+
+/// Whatever was changed, and by whom: the calendars may be gone, for which it was skipped.
+TEST_P(PauseStoreTest, ANewTermFindsSuchRowsOfJobsThatWereChangedSinceThen)
+{
+    Job job;
+    job.cron_set = "* * * * * *";
+    job.command = "true";
+    std::vector<JobId> ids;
+    for (int i = 0; i < 4; ++i) {
+        if (i == 3) job.calendar = {"workdays"};
+        ids.push_back(store_->add_job(job, t0 - 1h).id);
+    }
+    std::vector<PlannedRun> runs;
+    for (const JobId id : ids) runs.push_back(gap(id, 96));
+    store_->commit(step(1, t0 + 100s, runs));
+    const auto found = [&] { return store_->begin_term(2, node_1).skipped_lately; };
+    EXPECT_THAT(found(), IsEmpty());
+
+    JobPatch patch;
+    patch.set(&Job::remark, "changed");
+    store_->update_job(ids[0], patch, t0 + 90s);
+    store_->update_job(ids[1], patch, t0 + 90s + 1ms);
+    database_->execute("UPDATE cron SET command = 'by hand' WHERE id = " + std::to_string(ids[2]));
+    const auto reaches = [&](std::size_t i) { return SkippedSpan{ids[i], t0 + 90s, t0 + 95s}; };
+    EXPECT_THAT(found(), UnorderedElementsAre(reaches(1), reaches(2)));
 }
 
 TEST_P(PauseStoreTest, WhatHasRunDoesNotBecomeARowOfSkippedFires)
