@@ -110,8 +110,8 @@ private:
             if (pause.job != 0) jobs += fmt::format(",{}", pause.job);
             is_of_tag = is_of_tag || pause.job == 0;
         }
-        return fmt::format("cron.id IN ({}){} OR {}", jobs,
-                           is_of_tag ? " OR cron.tags <> ''" : "", changed);
+        return fmt::format("cron.id IN ({}){} OR {}", jobs, is_of_tag ? " OR cron.tags <> ''" : "",
+                           changed);
     }
 
     std::vector<Pause> read(const std::string& condition)
