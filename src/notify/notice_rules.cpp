@@ -146,8 +146,8 @@ Deadlines deadlines_at(const TimeZone& zone, std::string_view clock, WallTime no
             moment_of(zone, day + std::chrono::days(1), clock)};
 }
 
-/// How long ago the end of a time that calendars exclude still counts.
-constexpr std::chrono::days past_exclusions{8};
+/// Nobody tells the desk what people have changed of a job, its tags or its calendars.
+constexpr auto longest_wait = 1h;
 
 /// When the last one was over of the pauses of the job that have ended.
 WallTime end_of_last_pause(const Pauses& pauses, const Job& job, WallTime now)
@@ -472,7 +472,9 @@ std::optional<WallTime> NoticeRules::due(const Job& job, const WatchedJob& watch
 {
     std::optional<WallTime> due;
     if (job.stop) return due;
-    const auto note = [&due](WallTime time) { due = due ? std::min(*due, time) : time; };
+    const auto note = [&due, latest = now + longest_wait](WallTime time) {
+        due = std::min(due.value_or(latest), time);
+    };
     if (const Pause* const pause = pauses.find(job, now)) {
         // A person may end it before.
         constexpr auto look_again = 1min;
@@ -480,14 +482,12 @@ std::optional<WallTime> NoticeRules::due(const Job& job, const WatchedJob& watch
         return due;
     }
     if (is_excluded(job, now, calendars)) {
-        // A person may change the calendar.
-        constexpr auto look_again = 1h;
-        note(now + look_again);
+        const TimeZone& zone = *zone_of(job, defaults_.time_zone);
+        note(calendars.next_change(job.calendar, now, now + longest_wait, zone));
         return due;
     }
     if (const auto from = silent_from(job, watched, now, pauses, calendars)) {
-        // Once it is known to be silent there is only the next day to be looked at.
-        note(watched.alarm(NoticeKind::silent) ? now + std::chrono::days(1) : *from);
+        note(watched.alarm(NoticeKind::silent) ? now + longest_wait : *from);
     }
     if (watched.flapping_since) note(watched.changes.back() + change_window);
     if (every(job) > 0s) {
@@ -555,20 +555,19 @@ std::optional<WallTime> NoticeRules::silent_from(const Job& job, const WatchedJo
                                                  const Calendars& calendars) const
 {
     std::optional<WallTime> from;
+    if (job.expect_every == 0s && job.expect_by.empty()) return from;
+    const TimeZone* const zone = zone_of(job, defaults_.time_zone);
     // What was expected before it was asked for is not, nor what was in a pause, or excluded.
     WallTime asked =
         std::max({watched.watched_since, job.effective_from, end_of_last_pause(pauses, job, now)});
-    if (const TimeZone* const zone = zone_of(job, defaults_.time_zone);
-        zone != nullptr && !job.calendar.empty()) {
+    if (zone != nullptr && !job.calendar.empty()) {
         const auto open = calendars.open_since(job.calendar, now - past_exclusions, now, *zone);
         asked = std::max(asked, open.value_or(asked));
     }
     if (job.expect_every > 0s) {
         from = std::max(watched.last_success.value_or(asked), asked) + job.expect_every;
     }
-    if (job.expect_by.empty()) return from;
-    const TimeZone* const zone = zone_of(job, defaults_.time_zone);
-    if (zone == nullptr) return from;
+    if (job.expect_by.empty() || zone == nullptr) return from;
     const Deadlines deadlines = deadlines_at(*zone, job.expect_by, now);
     const bool is_met = deadlines.last < asked ||
                         (watched.last_success && *watched.last_success > deadlines.before);

@@ -17,6 +17,10 @@
 
 namespace peercron {
 
+/// How long a pause that is over, or what a calendar said, still counts: the time of a job's
+/// expectation begins with its end.
+inline constexpr std::chrono::days past_exclusions{8};
+
 /// What counts for jobs with a tag, where they say nothing themselves. What is empty or 0 is as for
 /// other jobs.
 struct TagNotices {
@@ -79,12 +83,13 @@ public:
     std::vector<Notice> stays_up(const Job& job, const LogRow& row, WatchedJob& watched) const;
 
     /// What only time tells: to be asked when due() says so.
-    /// @param pauses, calendars those that have ended lately, too.
+    /// @param pauses, calendars those that ended less than past_exclusions ago, too.
     std::vector<Notice> passed(const Job& job, WatchedJob& watched, WallTime now,
                                const Pauses& pauses = Pauses(),
                                const Calendars& calendars = Calendars()) const;
 
-    /// When passed() has something to say next, if nothing happens until then.
+    /// When passed() has something to say next, if nothing happens until then; or earlier, since
+    /// people change what is expected: no later than in an hour.
     std::optional<WallTime> due(const Job& job, const WatchedJob& watched, WallTime now,
                                 const Pauses& pauses = Pauses(),
                                 const Calendars& calendars = Calendars()) const;

@@ -339,6 +339,7 @@ TEST_F(NoticeRulesTest, WhileCalendarsExcludeItsFiresNothingIsExpected)
     EXPECT_THAT(told(row(noon - 13h, RunState::success)), IsEmpty());
     EXPECT_THAT(passed(noon), IsEmpty());
     EXPECT_EQ(rules_.due(job_, watched_, noon), noon + 1h);
+    EXPECT_EQ(rules_.due(job_, watched_, monday - 20min), monday);
     EXPECT_THAT(passed(monday + 9min), IsEmpty());
     EXPECT_EQ(rules_.due(job_, watched_, monday + 1min), monday + 10min);
     EXPECT_THAT(passed(monday + 10min), ElementsAre(NoticeKind::silent))
@@ -402,7 +403,9 @@ TEST_F(NoticeRulesTest, ASuccessIsExpectedByATimeOfEachDayOfItsZone)
     EXPECT_THAT(told(row(three - 1h, RunState::success)), IsEmpty());
     EXPECT_EQ(rules_.due(job_, watched_, three - 30min), three);
     EXPECT_THAT(passed(three + 1min), IsEmpty()) << "there was one";
-    EXPECT_EQ(rules_.due(job_, watched_, three + 1min), three + 24h);
+    EXPECT_EQ(rules_.due(job_, watched_, three + 1min), three + 61min)
+        << "a person may change what is expected";
+    EXPECT_EQ(rules_.due(job_, watched_, three + 23h + 30min), three + 24h);
     EXPECT_THAT(passed(three + 24h), ElementsAre(NoticeKind::silent));
     EXPECT_THAT(passed(three + 48h), IsEmpty()) << "it goes on";
     EXPECT_THAT(told(row(three + 49h, RunState::success)), ElementsAre(NoticeKind::recovered));
@@ -413,7 +416,8 @@ TEST_F(NoticeRulesTest, WhatWasExpectedBeforeSomebodyAskedForItIsNot)
     job_.expect_by = "04:00";
     job_.effective_from = noon;
     EXPECT_THAT(passed(noon + 1h), IsEmpty());
-    EXPECT_EQ(rules_.due(job_, watched_, noon + 1h), noon + 16h);
+    EXPECT_EQ(rules_.due(job_, watched_, noon + 1h), noon + 2h);
+    EXPECT_EQ(rules_.due(job_, watched_, noon + 15h + 1min), noon + 16h);
 }
 
 TEST_F(NoticeRulesTest, ManyChangesAreToldAsOneAndThenHowItStands)
