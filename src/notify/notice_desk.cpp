@@ -1,10 +1,8 @@
 #include "notify/notice_desk.hpp"
 
 #include "base/shared_moment.hpp"
-#include "model/notice_channel.hpp"
 #include "model/output_to_come.hpp"
 #include "notify/notice_json.hpp"
-#include "store/calendar_store.hpp"
 #include "store/notice_store.hpp"
 #include "store/pause_store.hpp"
 
@@ -33,17 +31,16 @@ constexpr auto look_interval_without_channels = 5s;
 constexpr SteadyTime::duration shortest_search_pause = 5s;
 constexpr int search_pause = 100;
 constexpr auto longest_pause_of_looks = 30s;
-/// How long a pause that is over, or what a calendar said, still counts: the time of a job's
-/// expectation begins with its end.
-constexpr auto past_pauses = std::chrono::days(8);
 constexpr std::size_t ends_at_once = 1000;
 constexpr std::size_t jobs_at_once_looked_at = 1000;
 
 /// One look, on the store's thread: what is known of the jobs, and the notices that follow.
 class LookAtJobs {
 public:
-    LookAtJobs(Store& store, const NoticeRules& rules, std::vector<JobId> jobs, WallTime now)
-        : store_(store), rules_(rules), now_(now)
+    /// @param channels, calendars must outlive this, and these are read when they are needed.
+    LookAtJobs(Store& store, const NoticeRules& rules, std::vector<JobId> jobs, WallTime now,
+               const std::vector<NoticeChannel>& channels, KnownCalendars& calendars)
+        : store_(store), rules_(rules), now_(now), channels_(channels), calendars_(calendars.all())
     {
         std::ranges::sort(jobs);
         const auto repeated = std::ranges::unique(jobs);
@@ -56,12 +53,9 @@ public:
             seen_.forgotten = std::move(jobs);
             return;
         }
-        channels_ = store.notices().channels();
-        pauses_ = Pauses(store.pauses().pauses_after(now - past_pauses));
+        pauses_ = Pauses(store.pauses().pauses_after(now - past_exclusions));
         const auto has_calendar = [](const auto& job) { return !job.second.calendar.empty(); };
-        if (std::ranges::any_of(jobs_, has_calendar)) {
-            calendars_ = Calendars::of(store.calendars().calendars_after(now - past_pauses));
-        }
+        if (std::ranges::any_of(jobs_, has_calendar)) calendars.refresh(store, now);
         read_usual_times();
         for (const JobWatch& watch : store.notices().watches(jobs)) {
             watched_.emplace(watch.job, read_watch(watch.text, now));
@@ -158,16 +152,24 @@ private:
     Store& store_;
     const NoticeRules& rules_;
     const WallTime now_;
+    const std::vector<NoticeChannel>& channels_;
+    const Calendars& calendars_;
     std::map<JobId, Job> jobs_;
-    std::vector<NoticeChannel> channels_;
     Pauses pauses_;
-    Calendars calendars_;
     std::unordered_map<JobId, UsualTime> usual_;  ///< of jobs that follow it
     std::unordered_map<JobId, WatchedJob> watched_;
     Seen seen_;
 };
 
 }  // namespace
+
+void KnownCalendars::refresh(Store& store, WallTime now)
+{
+    const CalendarStamp stamp = store.calendars().calendar_stamp();
+    if (stamp == stamp_) return;
+    all_ = Calendars::of(store.calendars().calendars_after(now - past_exclusions));
+    stamp_ = stamp;
+}
 
 NoticeDesk::NoticeDesk(asio::any_io_executor executor, const Clock& clock, StorePool& store,
                        NoticeDefaults defaults, std::function<Epoch()> epoch)
@@ -197,15 +199,23 @@ asio::awaitable<void> NoticeDesk::run()
         } catch (const Deposed& error) {
             trouble = error.what();
         }
+        tell(trouble);
         if (trouble.empty()) {
             pause = has_channels_ ? look_interval : look_interval_without_channels;
             continue;
         }
-        if (pause <= look_interval_without_channels) {
-            spdlog::warn("notices: cannot look at what has ended, trying again: {}", trouble);
-        }
         pause = std::min<SteadyTime::duration>(2 * pause, longest_pause_of_looks);
     }
+}
+
+/// `trouble`: "" = a look was taken.
+void NoticeDesk::tell(const std::string& trouble)
+{
+    if (!trouble.empty() && !is_told_) {
+        spdlog::warn("notices: cannot look at what has ended, trying again: {}", trouble);
+    }
+    if (trouble.empty() && is_told_) spdlog::info("notices: can look at what has ended again");
+    is_told_ = !trouble.empty();
 }
 
 /// Throws StoreError and Deposed.
@@ -223,13 +233,13 @@ asio::awaitable<void> NoticeDesk::look(Epoch epoch)
         look.now = clock_.now();
         look.is_search = begun >= next_search_;
         const auto work = [this, &look](Store& store) {
-            look.has_channels = !store.notices().channels().empty();
+            look.channels = store.notices().channels();
             look_at_ends(store, look);
             look_at_time(store, look);
         };
         co_await store_.call(work);
         if (look.notices > 0) written_.notify();
-        has_channels_ = look.has_channels;
+        has_channels_ = !look.channels.empty();
         const SteadyTime now = clock_.steady_now();
         if (look.is_search) {
             next_search_ = now + std::max(shortest_search_pause, search_pause * (now - begun));
@@ -240,7 +250,7 @@ asio::awaitable<void> NoticeDesk::look(Epoch epoch)
 }
 
 /// On the store's thread.
-void NoticeDesk::look_at_ends(Store& store, Look& look) const
+void NoticeDesk::look_at_ends(Store& store, Look& look)
 {
     const std::vector<UnseenEnd> ends = store.notices().unseen_ends(ends_at_once);
     look.ends = ends.size();
@@ -259,17 +269,18 @@ void NoticeDesk::look_at_ends(Store& store, Look& look) const
         jobs.push_back(end.row->run.id.job);
         rows.push_back(&*end.row);
     }
+    if (ids.empty()) return;
     const auto ended_at = [](const LogRow* row) {
         return row->run.ended_at.value_or(row->run.id.scheduled_at);
     };
     std::ranges::stable_sort(rows, {}, ended_at);
-    LookAtJobs desk(store, rules_, std::move(jobs), look.now);
+    LookAtJobs desk(store, rules_, std::move(jobs), look.now, look.channels, calendars_);
     for (const LogRow* row : rows) desk.end(*row);
     look.notices += desk.finish(look.epoch, std::move(ids));
 }
 
 /// On the store's thread.
-void NoticeDesk::look_at_time(Store& store, Look& look) const
+void NoticeDesk::look_at_time(Store& store, Look& look)
 {
     std::vector<JobId> waiting;  // for some time
     for (const JobWatch& watch : store.notices().due_watches(look.now, jobs_at_once_looked_at)) {
@@ -287,7 +298,7 @@ void NoticeDesk::look_at_time(Store& store, Look& look) const
     for (const LogRow& row : slow) jobs.push_back(row.run.id.job);
     for (const LogRow& row : up) jobs.push_back(row.run.id.job);
     if (jobs.empty()) return;
-    LookAtJobs desk(store, rules_, std::move(jobs), look.now);
+    LookAtJobs desk(store, rules_, std::move(jobs), look.now, look.channels, calendars_);
     for (const LogRow& row : slow) desk.slow(row);
     for (const LogRow& row : up) desk.up(row);
     for (const JobId job : waiting) desk.pass_time(job);

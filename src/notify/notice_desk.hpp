@@ -2,8 +2,11 @@
 
 #include "base/clock.hpp"
 #include "base/event.hpp"
+#include "model/notice_channel.hpp"
 #include "model/run.hpp"
 #include "notify/notice_rules.hpp"
+#include "schedule/calendars.hpp"
+#include "store/calendar_store.hpp"
 #include "store/store_pool.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
@@ -11,9 +14,23 @@
 
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <string>
+#include <vector>
 
 namespace peercron {
+
+/// The calendars, which are read only when they are others than before. Used where the store is.
+class KnownCalendars {
+public:
+    /// Those that count at `now`. Throws StoreError.
+    void refresh(Store& store, WallTime now);
+    const Calendars& all() const { return all_; }
+
+private:
+    std::optional<CalendarStamp> stamp_;
+    Calendars all_;
+};
 
 /// Looks at what has ended and at what should have, while this node dispatches, and puts notices
 /// into the outbox.
@@ -43,14 +60,15 @@ private:
         Epoch epoch = 0;
         WallTime now{};
         bool is_search = false;  ///< also for what is in no list of its own
-        bool has_channels = false;
+        std::vector<NoticeChannel> channels;
         std::size_t ends = 0;     ///< how many there were
         std::size_t notices = 0;  ///< that it has given
     };
 
     asio::awaitable<void> look(Epoch epoch);
-    void look_at_ends(Store& store, Look& look) const;
-    void look_at_time(Store& store, Look& look) const;
+    void tell(const std::string& trouble);
+    void look_at_ends(Store& store, Look& look);
+    void look_at_time(Store& store, Look& look);
 
     const Clock& clock_;
     StorePool& store_;
@@ -59,6 +77,8 @@ private:
     Event written_;
     Epoch begun_in_ = 0;
     bool has_channels_ = true;
+    KnownCalendars calendars_;  ///< of the store's thread while a look goes on
+    bool is_told_ = false;      ///< that looks fail
     SteadyTime next_search_{};  ///< for jobs that nobody watches, and runs that take long
 };
 

@@ -3,14 +3,18 @@
 #include "base/task_group.hpp"
 #include "integration/store/set_clock.hpp"
 #include "integration/store/store_fixture.hpp"
+#include "integration/store/told_log.hpp"
 #include "notify/job_watch.hpp"
 #include "run_coroutine.hpp"
+#include "store/calendar_store.hpp"
 #include "store/notice_store.hpp"
 
 #include <gmock/gmock.h>
 #include <boost/asio/io_context.hpp>
 
 #include <algorithm>
+#include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -117,6 +121,64 @@ TEST_F(NoticeDeskTest, WhatTimeTellsDoesNotWaitForALongBacklog)
     testing::run(io_, look_until([this] { return store_->notices().unseen_ends(1).empty(); }));
     EXPECT_THAT(outbox(), ElementsAre("silent-" + std::to_string(silent),
                                       "failing-" + std::to_string(failing)));
+}
+
+/// Also where what they say is known already.
+TEST_F(NoticeDeskTest, AChangeOfACalendarIsSeen)
+{
+    const auto freeze = [this](const std::string& dates) {
+        Calendar calendar;
+        calendar.name = "freeze";
+        calendar.dates = dates;
+        calendar.set_at = clock_.now();
+        store_->calendars().put_calendar(calendar);
+    };
+    freeze("2025-11-01..2025-12-01");
+    Job job;
+    job.cron_set = "* * * * * *";
+    job.command = "true";
+    job.notify = {"ops"};
+    job.expect_every = 60s;
+    job.calendar = {"!freeze"};
+    const JobId id = store_->add_job(job, t0).id;
+    const auto due = [&] {
+        const auto watches = store_->notices().watches(std::vector{id});
+        return watches.empty() ? std::nullopt : watches[0].due_at;
+    };
+    bool is_changed = false;
+    const auto is_over = [&] {
+        if (!is_changed && due() == t0 + 2h) {
+            clock_.set(t0 + 2h);
+            freeze("12-24");
+            is_changed = true;
+        }
+        if (is_changed && due() == t0 + 2h + 60s) clock_.set(t0 + 2h + 60s);
+        return is_changed && due() != t0 + 2h && due() != t0 + 2h + 60s;
+    };
+    testing::run(io_, look_until(is_over));
+    EXPECT_THAT(outbox(), ElementsAre("silent-" + std::to_string(id)));
+}
+
+TEST_F(NoticeDeskTest, AnOutageOfTheStoreIsToldOnceAndSoIsItsEnd)
+{
+    const testing::ToldLog told;
+    int failures = 0;
+    bool is_away = true;
+    pool_.observe([&](std::chrono::steady_clock::duration /*took*/, bool failed) {
+        is_away = failed;
+        if (failed) ++failures;
+    });
+    database_->execute("ALTER TABLE notice_channel RENAME TO notice_channel_away");
+    const auto is_over = [&] {
+        if (failures == 2 && is_away) {
+            database_->execute("ALTER TABLE notice_channel_away RENAME TO notice_channel");
+            ++failures;
+        }
+        return failures > 2 && !is_away;
+    };
+    testing::run(io_, look_until(is_over));
+    EXPECT_EQ(told.count("cannot look at what has ended"), 1U);
+    EXPECT_EQ(told.count("can look at what has ended again"), 1U);
 }
 
 TEST_F(NoticeDeskTest, WhatTheDispatcherBeforeHasReadIsNotStoredAnyMore)
