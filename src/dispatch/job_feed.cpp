@@ -19,25 +19,25 @@ class CalendarChanges {
 public:
     explicit CalendarChanges(const JobTable& jobs) : known_(jobs.calendar_stamp()) {}
 
-    /// On the store's thread.
+    /// On the store's thread, which has the time to understand their texts.
     void read(Store& store)
     {
         stamp_ = store.calendars().calendar_stamp();
-        if (stamp_ != known_) calendars_ = store.calendars().calendars_of_plan();
+        if (stamp_ != known_) calendars_ = Calendars::of(store.calendars().calendars_of_plan());
     }
 
     /// @param changed is added to.
-    void put(JobTable& jobs, std::vector<JobId>& changed) const
+    void put(JobTable& jobs, std::vector<JobId>& changed)
     {
         if (stamp_ == known_) return;
-        const std::vector<JobId> concerned = jobs.put_calendars(calendars_, stamp_);
+        const std::vector<JobId> concerned = jobs.put_calendars(std::move(calendars_), stamp_);
         changed.insert(changed.end(), concerned.begin(), concerned.end());
     }
 
 private:
     const CalendarStamp known_;
     CalendarStamp stamp_;
-    std::vector<Calendar> calendars_;
+    Calendars calendars_;
 };
 
 }  // namespace

@@ -6,6 +6,9 @@
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
+#include <functional>
+#include <map>
+#include <string_view>
 #include <unordered_set>
 #include <utility>
 
@@ -104,28 +107,20 @@ void JobTable::put_pauses(std::vector<Pause> pauses)
     ++pause_changes_;
 }
 
-std::vector<JobId> JobTable::put_calendars(const std::vector<Calendar>& calendars,
-                                           CalendarStamp stamp)
+std::vector<JobId> JobTable::put_calendars(Calendars calendars, CalendarStamp stamp)
 {
-    decltype(calendar_versions_) versions;
-    for (const Calendar& calendar : calendars) {
-        versions[calendar.name][calendar.id] = calendar.end();
-    }
+    std::map<std::string, bool, std::less<>> others;  // by name
     const auto is_other = [&](const std::string& word) {
-        const std::string name(CalendarTerm(word).name);
-        const auto before = calendar_versions_.find(name);
-        const auto now = versions.find(name);
-        if (before == calendar_versions_.end() || now == versions.end()) {
-            return (before == calendar_versions_.end()) != (now == versions.end());
-        }
-        return before->second != now->second;
+        const std::string_view name = CalendarTerm(word).name;
+        const auto known = others.find(name);
+        if (known != others.end()) return known->second;
+        return others.emplace(name, !calendars.agrees(calendars_, name)).first->second;
     };
     std::vector<JobId> concerned;
     for (const auto& [id, planned] : jobs_) {
         if (std::ranges::any_of(planned.job.calendar, is_other)) concerned.push_back(id);
     }
-    calendars_ = Calendars::of(calendars);
-    calendar_versions_ = std::move(versions);
+    calendars_ = std::move(calendars);
     calendar_stamp_ = stamp;
     return concerned;
 }

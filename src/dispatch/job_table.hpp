@@ -1,7 +1,6 @@
 #pragma once
 
 #include "dispatch/lock_table.hpp"
-#include "model/calendar.hpp"
 #include "model/job.hpp"
 #include "model/node_fields.hpp"
 #include "model/pause.hpp"
@@ -13,7 +12,6 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
-#include <map>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -90,7 +88,7 @@ public:
 
     // The calendars, likewise.
     /// Returns the jobs to which these make a difference.
-    std::vector<JobId> put_calendars(const std::vector<Calendar>& calendars, CalendarStamp stamp);
+    std::vector<JobId> put_calendars(Calendars calendars, CalendarStamp stamp);
     /// Which ones they are.
     const CalendarStamp& calendar_stamp() const { return calendar_stamp_; }
     /// Why the calendars exclude a fire of the job, which need not be as it is in the table;
@@ -110,8 +108,6 @@ private:
     std::uint64_t pause_changes_ = 0;
     Calendars calendars_;
     CalendarStamp calendar_stamp_;
-    /// The ids of those that there are, and when they end, by name.
-    std::map<std::string, std::map<std::int64_t, WallTime>> calendar_versions_;
 };
 
 }  // namespace peercron

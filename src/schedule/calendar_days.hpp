@@ -45,6 +45,9 @@ public:
     /// How many events the iCalendar text has.
     std::size_t events() const { return events_; }
 
+    /// Whether both name the same times, in the same way.
+    friend bool operator==(const CalendarDays&, const CalendarDays&) = default;
+
 private:
     friend class DatesParser;
 
@@ -52,6 +55,8 @@ private:
     struct Span {
         Time begin;
         Time end;
+
+        friend bool operator==(const Span&, const Span&) = default;
     };
     template <class Time>
     using Spans = std::vector<Span<Time>>;

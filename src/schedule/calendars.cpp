@@ -61,6 +61,15 @@ bool Calendars::has(std::string_view name, WallTime at) const
     return version_at(name, at) != nullptr;
 }
 
+bool Calendars::agrees(const Calendars& other, std::string_view name) const
+{
+    const auto here = versions_.find(name);
+    const auto there = other.versions_.find(name);
+    const bool is_here = here != versions_.end();
+    if (is_here != (there != other.versions_.end())) return false;
+    return !is_here || here->second == there->second;
+}
+
 bool Calendars::covers(std::string_view name, WallTime time, const TimeZone& zone) const
 {
     const Version* const version = version_at(name, time);

@@ -52,6 +52,9 @@ public:
     /// Whether there is a calendar of that name at that moment.
     bool has(std::string_view name, WallTime at) const;
 
+    /// Whether `other` says the same of the calendar of that name, at all times.
+    bool agrees(const Calendars& other, std::string_view name) const;
+
     bool covers(std::string_view name, WallTime time, const TimeZone& zone) const;
     /// A moment after `time`, until which that stays the same.
     WallTime same_until(std::string_view name, WallTime time, const TimeZone& zone) const;
@@ -93,6 +96,11 @@ private:
         WallTime begin{};
         WallTime end{};
         std::shared_ptr<const CalendarDays> days;
+
+        friend bool operator==(const Version& one, const Version& other)
+        {
+            return one.begin == other.begin && one.end == other.end && *one.days == *other.days;
+        }
     };
 
     const Version* version_at(std::string_view name, WallTime time) const;

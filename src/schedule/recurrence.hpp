@@ -17,6 +17,8 @@ struct Recurrence {
     struct Weekday {
         std::chrono::weekday day;
         int place = 0;
+
+        friend bool operator==(const Weekday&, const Weekday&) = default;
     };
 
     Frequency frequency = Frequency::yearly;
@@ -28,6 +30,8 @@ struct Recurrence {
 
     /// Whether one that begins at `first` for the first time begins on `day`, too.
     bool names(std::chrono::local_days day, std::chrono::local_days first) const;
+
+    friend bool operator==(const Recurrence&, const Recurrence&) = default;
 };
 
 /// An event, which may be once or again and again.
@@ -45,6 +49,8 @@ struct CalendarEvent {
     bool covers(std::chrono::local_seconds time) const;
     /// Of one that recurs: a later moment, until which that stays the same.
     std::chrono::local_seconds same_until(std::chrono::local_seconds time) const;
+
+    friend bool operator==(const CalendarEvent&, const CalendarEvent&) = default;
 };
 
 }  // namespace peercron

@@ -36,7 +36,7 @@ protected:
         calendar.dates = std::move(dates);
         calendar.set_at = from;
         calendars_.push_back(calendar);
-        return jobs_.put_calendars(calendars_, {calendar.id, calendar.id - 1});
+        return jobs_.put_calendars(Calendars::of(calendars_), {calendar.id, calendar.id - 1});
     }
     void pass_to(std::chrono::milliseconds after_midnight)
     {

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace peercron {
@@ -66,6 +67,31 @@ TEST(CalendarsTest, WhatACalendarSaidAtTheMomentCounts)
     // It was deleted before it would have covered anything.
     EXPECT_FALSE(calendars.covers("freeze", monday, utc()));
     EXPECT_FALSE(calendars.has("freeze", monday));
+}
+
+TEST(CalendarsTest, AgreeAboutACalendarThatSaysTheSameAtAllTimes)
+{
+    const auto of_freeze = [](WallTime begin, WallTime end, std::string_view dates,
+                              std::string_view ical = "") {
+        Calendars calendars;
+        calendars.add("freeze", begin, end, dates, ical);
+        return calendars;
+    };
+    const std::string ical =
+        "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:1\r\nDTSTART;VALUE=DATE:20261221\r\n"
+        "RRULE:FREQ=WEEKLY;BYDAY=MO\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+    const Calendars one = of_freeze(friday, WallTime::max(), "12-24..12-26, sat", ical);
+    EXPECT_TRUE(
+        one.agrees(of_freeze(friday, WallTime::max(), "12-24..12-26, sat", ical), "freeze"));
+    EXPECT_TRUE(one.agrees(Calendars(), "workdays"));
+    EXPECT_TRUE(one.agrees(Calendars(), "other"));
+    EXPECT_FALSE(one.agrees(Calendars(), "freeze"));
+    EXPECT_FALSE(Calendars().agrees(one, "freeze"));
+    EXPECT_FALSE(one.agrees(of_freeze(friday, WallTime::max(), "12-24..12-26, sat"), "freeze"));
+    EXPECT_FALSE(one.agrees(of_freeze(friday, WallTime::max(), "12-24..12-26", ical), "freeze"));
+    EXPECT_FALSE(one.agrees(of_freeze(friday, saturday, "12-24..12-26, sat", ical), "freeze"));
+    EXPECT_FALSE(
+        one.agrees(of_freeze(friday + 1ms, WallTime::max(), "12-24..12-26, sat", ical), "freeze"));
 }
 
 /// The clock of the node that ended it was behind that of the node that had set it.
