@@ -1,5 +1,7 @@
 #include "audit/calendar_history.hpp"
 
+#include "schedule/time_zone.hpp"
+
 #include <algorithm>
 
 namespace peercron {
@@ -11,6 +13,15 @@ CalendarHistory::CalendarHistory(const std::vector<Calendar>& calendars)
         changes_.push_back({calendar.name, calendar.set_at});
         if (calendar.ended_at) changes_.push_back({calendar.name, *calendar.ended_at});
     }
+}
+
+std::optional<bool> CalendarHistory::was_excluded(const Job& job, WallTime fire,
+                                                  const std::string& default_zone,
+                                                  std::chrono::milliseconds near) const
+{
+    const auto zone = find_zone(job.time_zone.empty() ? default_zone : job.time_zone);
+    if (!zone || near_change(job, fire, near)) return std::nullopt;
+    return calendars_.why_not(job.calendar, fire, **zone).has_value();
 }
 
 bool CalendarHistory::near_change(const Job& job, WallTime time,

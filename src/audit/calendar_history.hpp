@@ -18,21 +18,19 @@ public:
     CalendarHistory() = default;
     explicit CalendarHistory(const std::vector<Calendar>& calendars);
 
-    /// Whether a calendar that the job names was changed within `near` of `time`: of that moment
-    /// nothing is sure.
-    bool near_change(const Job& job, WallTime time, std::chrono::milliseconds near) const;
-
-    /// Why a fire of the job, as it was then, was excluded; nullopt: it was not.
-    std::optional<std::string> why_not(const Job& job, WallTime fire, const TimeZone& zone) const
-    {
-        return calendars_.why_not(job.calendar, fire, zone);
-    }
+    /// Whether a fire of the job, as it was then, was excluded. nullopt: that is not sure, since a
+    /// calendar that it names was changed within `near` of that moment, or its zone is not known.
+    /// @param default_zone of a job without one.
+    std::optional<bool> was_excluded(const Job& job, WallTime fire, const std::string& default_zone,
+                                     std::chrono::milliseconds near) const;
 
 private:
     struct Change {
         std::string name;
         WallTime at;
     };
+
+    bool near_change(const Job& job, WallTime time, std::chrono::milliseconds near) const;
 
     Calendars calendars_;
     std::vector<Change> changes_;

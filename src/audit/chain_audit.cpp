@@ -203,23 +203,22 @@ void ChainAudit::judge_row(const LedgerEntry& row, std::span<const End> ends, Wa
 /// Whether calendars say all that there is to say of the row.
 bool ChainAudit::judge_calendar(const LedgerEntry& row, const Job& job)
 {
-    const WallTime fire = row.id.scheduled_at;
-    const auto zone = find_zone(job.time_zone.empty() ? rules_.default_zone : job.time_zone);
+    const auto is_excluded =
+        calendars_.was_excluded(job, row.id.scheduled_at, rules_.default_zone, rules_.change);
     const bool was_skipped = row.state == RunState::skipped && row.reason.cause == Cause::calendar;
-    if (!zone || calendars_.near_change(job, fire, rules_.change)) {
+    if (!is_excluded) {
         if (was_skipped) ++report_.unjudged_rows;
         return was_skipped;
     }
-    const bool is_excluded = calendars_.why_not(job, fire, **zone).has_value();
-    if (was_skipped && !is_excluded) {
+    if (was_skipped && !*is_excluded) {
         add(FindingKind::missing, row.id, &row,
             "it was skipped for its calendars, which did not exclude it");
     }
     const bool ran = has_started(row.state, row.started_at);
-    if (ran && is_excluded) {
+    if (ran && *is_excluded) {
         add(FindingKind::extra, row.id, &row, "it ran although its calendars exclude it");
     }
-    return was_skipped || is_excluded;
+    return was_skipped || *is_excluded;
 }
 
 void ChainAudit::add(FindingKind kind, const RunId& run, const LedgerEntry* row, std::string what)

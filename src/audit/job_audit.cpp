@@ -308,11 +308,7 @@ std::optional<bool> JobAudit::was_excluded(WallTime fire) const
 {
     const Version* const version = version_at(fire);
     if (version == nullptr || !version->exists || near_change(fire)) return std::nullopt;
-    const Job& job = version->job;
-    if (calendars_.near_change(job, fire, rules_.change)) return std::nullopt;
-    const auto zone = find_zone(job.time_zone.empty() ? rules_.default_zone : job.time_zone);
-    if (!zone) return std::nullopt;
-    return calendars_.why_not(job, fire, **zone).has_value();
+    return calendars_.was_excluded(version->job, fire, rules_.default_zone, rules_.change);
 }
 
 /// The first attempt alone: what follows it is not asked.
