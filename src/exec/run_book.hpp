@@ -167,7 +167,7 @@ public:
     std::vector<RunId> drain();
 
     /// What is to be done at `now`. Call it at next_start() and next_deadline(), and at least
-    /// every silence_limit / 4: a longer pause is taken for a stop of this process.
+    /// every silence_limit / 3: a longer pause is taken for a stop of this process.
     Actions due(const Moment& now);
 
     std::optional<WallTime> next_start() const;
