@@ -1,7 +1,7 @@
 #include "dispatch/term_runner.hpp"
 
 #include "base/overloaded.hpp"
-#include "base/shared_moment.hpp"
+#include "base/shared_pause.hpp"
 #include "dispatch/dispatcher_metrics.hpp"
 
 #include <spdlog/spdlog.h>
@@ -343,8 +343,7 @@ asio::awaitable<void> Dispatcher::TermRunner::beat()
                 links_.send(node, message);
             }
         }
-        const SteadyTime begun = now().steady;
-        co_await sleep_for(shared_moment(begun, dispatcher_.settings_.beat_interval) - begun);
+        co_await sleep_for(shared_pause(dispatcher_.settings_.beat_interval, now().wall));
     }
 }
 

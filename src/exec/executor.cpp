@@ -1,7 +1,7 @@
 #include "exec/executor.hpp"
 
 #include "base/offload.hpp"
-#include "base/shared_moment.hpp"
+#include "base/shared_pause.hpp"
 #include "base/throw_errno.hpp"
 #include "base/units.hpp"
 #include "exec/process_table.hpp"
@@ -337,7 +337,7 @@ SteadyTime Executor::next_look(const Moment& now) const
     // still. With nothing to start or to end it is early enough to find that out afterwards.
     const SteadyTime::duration limit = settings_.rules.silence_limit;
     if (!book_.next_start() && !book_.next_deadline()) {
-        return std::min(shared_moment(now.steady, limit / 3), now.steady + limit / 3);
+        return now.steady + std::min(shared_pause(limit / 3, now.wall), limit / 3);
     }
     SteadyTime next = now.steady + limit / 6;
     if (const auto start = book_.next_start()) {

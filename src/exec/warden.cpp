@@ -1,7 +1,7 @@
 #include "exec/warden.hpp"
 
 #include "base/event.hpp"
-#include "base/shared_moment.hpp"
+#include "base/shared_pause.hpp"
 #include "base/throw_errno.hpp"
 #include "exec/herald.hpp"
 #include "exec/process_table.hpp"
@@ -463,15 +463,14 @@ void Guard::hand_over(int listener, std::uint64_t incarnation)
     ::sendmsg(warden_.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-asio::awaitable<void> reap_orphans(std::chrono::milliseconds interval)
+asio::awaitable<void> reap_orphans(const Clock& clock, std::chrono::milliseconds interval)
 {
     for (;;) {
         pid_t reaped = 0;
         do {
             reaped = ::waitpid(-1, nullptr, WNOHANG | __WNOTHREAD);
         } while (reaped > 0);
-        const SteadyTime now = std::chrono::steady_clock::now();
-        co_await sleep_for(shared_moment(now, interval) - now);
+        co_await sleep_for(shared_pause(interval, clock.now()));
     }
 }
 

@@ -97,11 +97,11 @@ struct WardenSettings {
 /// Source: prctl(2), PR_SET_CHILD_SUBREAPER.
 int run_warden(const std::function<int(Lifeline)>& node_main, const WardenSettings& settings = {});
 
-/// Reaps the orphans that have become this process's children, at this interval; ends only by
+/// Reaps the orphans that have become this process's children, about at this interval; ends only by
 /// cancellation. Runs on the process's first thread, whose children they become (Linux's
 /// find_alive_thread()), and reaps no children of other threads. So this one must start no programs
 /// of its own.
-asio::awaitable<void> reap_orphans(std::chrono::milliseconds interval);
+asio::awaitable<void> reap_orphans(const Clock& clock, std::chrono::milliseconds interval);
 
 /// Completes when the warden is gone. The node then must end its runs and itself; before it exits
 /// it calls kill_descendants(), since no other process will.

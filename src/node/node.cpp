@@ -7,7 +7,7 @@
 #include "base/environment.hpp"
 #include "base/event.hpp"
 #include "base/log.hpp"
-#include "base/shared_moment.hpp"
+#include "base/shared_pause.hpp"
 #include "base/socket_places.hpp"
 #include "base/task_group.hpp"
 #include "dispatch/dispatcher.hpp"
@@ -319,7 +319,7 @@ public:
             if (output_log_) start(exec_tasks_, "outputs", output_log_->run());
             start(run_tasks_, "executor", executor_.run());
             start(run_tasks_, "lease", renew_lease());
-            start(run_tasks_, "orphans", reap_orphans(orphan_interval));
+            start(run_tasks_, "orphans", reap_orphans(clock_, orphan_interval));
             if (listener_) start(cluster_tasks_, "listener", listener_->run());
             start(cluster_tasks_, "coordinator", coordinator_->run());
             start(dispatch_tasks_, "dispatcher", dispatcher_.run());
@@ -707,8 +707,7 @@ private:
         for (;;) {
             const SteadyTime confirmed = coordinator_->session_confirmed();
             if (confirmed != SteadyTime::min()) executor_.session_confirmed(confirmed);
-            const SteadyTime now = clock_.steady_now();
-            co_await sleep_for(shared_moment(now, pause) - now);
+            co_await sleep_for(shared_pause(pause, clock_.now()));
         }
     }
 

@@ -1,6 +1,6 @@
 #include "notify/cluster_desk.hpp"
 
-#include "base/shared_moment.hpp"
+#include "base/shared_pause.hpp"
 #include "notify/delivery_rules.hpp"
 #include "notify/notice_json.hpp"
 #include "store/notice_store.hpp"
@@ -75,7 +75,8 @@ asio::awaitable<void> ClusterDesk::run()
     bool is_told = false;
     for (;;) {
         const auto interval = is_for_nobody() ? look_interval_for_nobody : cluster_look_interval;
-        co_await leave_.wait_until(shared_moment(parts_.clock.steady_now(), interval));
+        const SteadyTime::duration pause = shared_pause(interval, parts_.clock.now());
+        co_await leave_.wait_until(parts_.clock.steady_now() + pause);
         std::string trouble;
         try {
             co_await look();

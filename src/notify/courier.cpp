@@ -1,6 +1,6 @@
 #include "notify/courier.hpp"
 
-#include "base/shared_moment.hpp"
+#include "base/shared_pause.hpp"
 #include "notify/delivery_rules.hpp"
 #include "notify/notice_json.hpp"
 
@@ -89,7 +89,8 @@ asio::awaitable<void> Courier::serve()
     bool is_told = false;
     for (;;) {
         const auto interval = has_channels_ ? send_interval : send_interval_without_channels;
-        co_await written_.wait_until(shared_moment(clock_.steady_now(), interval));
+        const SteadyTime::duration pause = shared_pause(interval, clock_.now());
+        co_await written_.wait_until(clock_.steady_now() + pause);
         if (!is_sender_()) continue;
         std::string trouble;
         try {

@@ -1,6 +1,6 @@
 #include "notify/notice_desk.hpp"
 
-#include "base/shared_moment.hpp"
+#include "base/shared_pause.hpp"
 #include "model/output_to_come.hpp"
 #include "notify/notice_json.hpp"
 #include "store/notice_store.hpp"
@@ -184,8 +184,7 @@ asio::awaitable<void> NoticeDesk::run()
 {
     SteadyTime::duration pause = look_interval;
     for (;;) {
-        const SteadyTime now = clock_.steady_now();
-        co_await sleep_for(shared_moment(now, pause) - now);
+        co_await sleep_for(shared_pause(pause, clock_.now()));
         const Epoch epoch = epoch_();
         if (epoch == 0) {
             pause = look_interval;

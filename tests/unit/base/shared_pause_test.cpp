@@ -1,4 +1,4 @@
-#include "base/shared_moment.hpp"
+#include "base/shared_pause.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,32 +7,31 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr SteadyTime now(1000s);
-constexpr std::chrono::system_clock::time_point whole(1'800'000'000s);
+constexpr WallTime whole(1'800'000'000s);
 
-TEST(SharedMomentTest, LooksThatAreDueAboutThenHaveItInCommon)
+TEST(SharedPauseTest, LooksThatAreDueAboutThenHaveTheirMomentInCommon)
 {
-    EXPECT_EQ(shared_moment(now, 1s, whole), now + 1250ms);
-    EXPECT_EQ(shared_moment(now, 1s, whole + 249ms), now + 1001ms);
-    EXPECT_EQ(shared_moment(now, 1s, whole + 250ms), now + 1s);
-    EXPECT_EQ(shared_moment(now, 1s, whole + 499ms), now + 751ms);
-    EXPECT_EQ(shared_moment(now, 5s, whole + 750ms), now + 5s);
+    EXPECT_EQ(shared_pause(1s, whole), 1250ms);
+    EXPECT_EQ(shared_pause(1s, whole + 249ms), 1001ms);
+    EXPECT_EQ(shared_pause(1s, whole + 250ms), 1s);
+    EXPECT_EQ(shared_pause(1s, whole + 499ms), 751ms);
+    EXPECT_EQ(shared_pause(5s, whole + 750ms), 5s);
 }
 
-TEST(SharedMomentTest, ItIsNeverNowAndNeverMuchLater)
+TEST(SharedPauseTest, ItIsNeverShortAndNeverMuchLonger)
 {
     for (const auto interval : {500ms, 750ms, 1000ms, 5300ms}) {
         for (auto after = 0ms; after < 500ms; after += 7ms) {
-            const auto pause = shared_moment(now, interval, whole + after) - now;
+            const auto pause = shared_pause(interval, whole + after);
             EXPECT_GE(pause, interval - 250ms);
             EXPECT_LE(pause, interval + 250ms);
         }
     }
 }
 
-TEST(SharedMomentTest, AShortIntervalIsKept)
+TEST(SharedPauseTest, AShortIntervalIsKept)
 {
-    EXPECT_EQ(shared_moment(now, 250ms, whole + 123ms), now + 250ms);
+    EXPECT_EQ(shared_pause(250ms, whole + 123ms), 250ms);
 }
 
 }  // namespace

@@ -413,8 +413,9 @@ TEST_F(WardenTest, TheNodeReapsOrphansAndNothingElse)
         if (::read(run->output.get(), text.data(), text.size() - 1) <= 0) std::abort();
         const auto orphan = static_cast<pid_t>(std::atol(text.data()));
         tell(orphan);
+        const SystemClock clock;
         asio::io_context io(1);
-        asio::co_spawn(io, reap_orphans(1ms), asio::detached);
+        asio::co_spawn(io, reap_orphans(clock, 1ms), asio::detached);
         while (is_listed(orphan)) io.run_for(5ms);
         tell(reap(*failing).exit_code.value_or(-1));
         over.set_value();
