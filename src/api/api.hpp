@@ -56,9 +56,9 @@ struct ApiContext {
     AccessBook& access;
     OidcProvider* oidc = nullptr;  ///< by which people sign in, too; nullptr: none
 
-    /// Tells the dispatcher that these jobs, or without any the pauses, were changed; completes
-    /// when what was handed out before is revoked. An error, or an exception: nobody has confirmed
-    /// it.
+    /// Tells the dispatcher that these jobs, or without any the pauses or backfills, were changed;
+    /// completes when what was handed out before is revoked. An error, or an exception: nobody has
+    /// confirmed it.
     std::function<asio::awaitable<Result<void>>(std::vector<JobId>)> announce;
 
     /// Has the dispatcher run a job now, or end a run, on a person's request. Errors and exceptions

@@ -382,7 +382,7 @@ void Dispatcher::TermRunner::handle(const NodeName& node, Message message)
         if (is_late) wake();
     };
     const auto on_change = [&](JobChanged& change) {
-        backfill_reader_.notice();
+        if (change.jobs.empty()) backfill_reader_.notice();
         job_reader_.read_for(NodeRequest<JobChanged>{node, std::move(change)});
     };
     const auto on_run_now = [&](RunNow& asked) {

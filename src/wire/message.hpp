@@ -155,7 +155,8 @@ struct NodeBeat {
     friend bool operator==(const NodeBeat&, const NodeBeat&) = default;
 };
 
-/// Node → dispatcher: my API changed these rows of table `cron`; without any, the pauses.
+/// Node → dispatcher: my API changed these rows of table `cron`; without any, the pauses or
+/// backfills.
 struct JobChanged {
     std::uint64_t request = 0;
     std::vector<JobId> jobs;
