@@ -38,20 +38,6 @@ protected:
         calendars_.push_back(calendar);
         return jobs_.put_calendars(Calendars::of(calendars_), {calendar.id, calendar.id - 1});
     }
-    void pass_to(std::chrono::milliseconds after_midnight)
-    {
-        at(after_midnight);
-        NodeBeat beat;
-        beat.echo = beat.sent_at = now_.wall;
-        beat.load.slots = 100;
-        term_->beat(alpha, beat, now_);
-    }
-    std::vector<RunId> ordered() const
-    {
-        std::vector<RunId> ids;
-        for (const auto& [node, order] : orders_) ids.push_back(order.id);
-        return ids;
-    }
     /// As the dispatcher does when something about these jobs has changed.
     std::vector<RunId> take_back(const std::vector<JobId>& jobs)
     {

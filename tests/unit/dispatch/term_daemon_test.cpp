@@ -53,21 +53,7 @@ protected:
     /// Goes on with both nodes connected.
     void pass_to(std::chrono::milliseconds after_midnight)
     {
-        at(after_midnight);
-        for (const NodeName& node : {alpha, beta})
-            term_->beat(node,
-                        NodeBeat{
-                            now_.wall,
-                            now_.wall,
-                            load(),
-                        },
-                        now_);
-    }
-    static NodeLoad load()
-    {
-        NodeLoad load;
-        load.slots = 100;
-        return load;
+        TermTest::pass_to(after_midnight, {alpha, beta});
     }
     /// What the next step has started; its node reports that it is up.
     RunId start_one()
@@ -206,9 +192,7 @@ TEST_F(TermDaemonTest, MovesAtOnceWhenItsNodeStops)
     const RunId first = start_one();
     const NodeName home = node_;
     pass_to(3s);
-    NodeBeat draining{now_.wall, now_.wall, load()};
-    draining.load.draining = true;
-    term_->beat(home, draining, now_);
+    hear(home, 100, true);
     end(first, RunState::killed, Cause::node_stopped);
     step();
     ASSERT_THAT(orders_, SizeIs(1));
@@ -233,7 +217,7 @@ TEST_F(TermDaemonTest, IsStartedElsewhereAsSoonAsItsDeadNodesCommandsAreGone)
     step();
     EXPECT_THAT(orders_, IsEmpty()) << "it may be alive";
     at(12s);
-    term_->beat(other, NodeBeat{now_.wall, now_.wall, load()}, now_);
+    hear(other);
     EXPECT_TRUE(term_->has_news(now_));
     step();
     ASSERT_THAT(orders_, SizeIs(1));
@@ -251,7 +235,7 @@ TEST_F(TermDaemonTest, AStoreThatDoesNotAnswerIsNotWaitedForLong)
     EXPECT_THAT(step().runs, IsEmpty());
     EXPECT_TRUE(term_->has_daemon_questions());
     at(13s);
-    term_->beat(other, NodeBeat{now_.wall, now_.wall, load()}, now_);
+    hear(other);
     EXPECT_THAT(step().runs, SizeIs(1));
 }
 
@@ -265,7 +249,7 @@ TEST_F(TermDaemonTest, WhatTheStoreAloneWasToldCounts)
     step();
     answer({{first, RunState::success, Cause::none, false, first.scheduled_at, now_.wall, node_}});
     at(60s);
-    term_->beat(alpha, NodeBeat{now_.wall, now_.wall, load()}, now_);
+    hear(alpha);
     EXPECT_THAT(step().runs, IsEmpty()) << "it had succeeded before its node died";
 }
 
@@ -292,7 +276,7 @@ TEST_F(TermDaemonTest, WhatItsDeadNodeHadNotRecordedIsLostForEveryDispatcher)
     EXPECT_EQ(lost.ended[0].state, RunState::lost);
     answer({{first, RunState::lost, Cause::node_died, false, first.scheduled_at, now_.wall, home}});
     at(12s);
-    term_->beat(other, NodeBeat{now_.wall, now_.wall, load()}, now_);
+    hear(other);
     EXPECT_THAT(step().runs, SizeIs(1)) << "its row does not say that it had succeeded";
 }
 

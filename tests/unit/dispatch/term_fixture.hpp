@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <utility>
 #include <variant>
@@ -63,11 +64,25 @@ protected:
         if (account.slots == 0) account.slots = 100;
         if (account.uptime == 0ms) account.uptime = 1h;
         term_->connected(node, account, now_);
+        hear(node, account.slots, account.draining);
+    }
+
+    /// The node gives a sign of life.
+    void hear(const NodeName& node, std::uint32_t slots = 100, bool draining = false)
+    {
         NodeBeat beat;
         beat.echo = beat.sent_at = now_.wall;
-        beat.load.slots = account.slots;
-        beat.load.draining = account.draining;
+        beat.load.slots = slots;
+        beat.load.draining = draining;
         term_->beat(node, beat, now_);
+    }
+
+    /// Goes on with these nodes connected.
+    void pass_to(std::chrono::milliseconds after_midnight,
+                 std::initializer_list<NodeName> nodes = {alpha})
+    {
+        at(after_midnight);
+        for (const NodeName& node : nodes) hear(node);
     }
 
     /// The warden of the node's process says when that died.
@@ -94,6 +109,14 @@ protected:
             }
         }
         return step;
+    }
+
+    /// The runs that the last step has handed out.
+    std::vector<RunId> ordered() const
+    {
+        std::vector<RunId> ids;
+        for (const auto& [node, order] : orders_) ids.push_back(order.id);
+        return ids;
     }
 
     void report(const NodeName& node, const RunId& id, RunState state)

@@ -49,11 +49,7 @@ protected:
     }
     PlanStep step_at(std::chrono::milliseconds after_midnight)
     {
-        at(after_midnight);
-        NodeBeat beat;
-        beat.echo = beat.sent_at = now_.wall;
-        beat.load.slots = 100;
-        term_->beat(alpha, beat, now_);
+        pass_to(after_midnight);
         return step();
     }
     /// The fire of the first minute has been planned, and is not near its start.

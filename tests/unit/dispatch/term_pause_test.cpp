@@ -52,20 +52,6 @@ protected:
         taken_back_ = back;
         term_->jobs_changed({}, back, now_);
     }
-    void pass_to(std::chrono::milliseconds after_midnight)
-    {
-        at(after_midnight);
-        NodeBeat beat;
-        beat.echo = beat.sent_at = now_.wall;
-        beat.load.slots = 100;
-        term_->beat(alpha, beat, now_);
-    }
-    std::vector<RunId> ordered() const
-    {
-        std::vector<RunId> ids;
-        for (const auto& [node, order] : orders_) ids.push_back(order.id);
-        return ids;
-    }
 
     std::vector<RunId> taken_back_;
 };

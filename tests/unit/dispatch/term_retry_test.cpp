@@ -505,6 +505,20 @@ TEST_F(RetryTest, APersonMayTryAgainWhatHasNoRetriesLeft)
     EXPECT_FALSE(term_->retry_now(elsewhere, "ann", now_)) << "there is no such job";
 }
 
+TEST_F(RetryTest, WhatAPersonTriesAgainIsNoRetryOfTheJobsOwn)
+{
+    job_.retries = 0;
+    hand_out();
+    fail(first_, 2s);
+    step();
+    LogRow newest = row(1, RunState::failed);
+    newest.requested_by = "bob (retry) (without its chain)";
+    ASSERT_TRUE(term_->retry_now(newest, "ann", now_));
+    const PlanStep planned = step();
+    ASSERT_THAT(planned.runs, SizeIs(1));
+    EXPECT_EQ(planned.runs[0].requested_by, "ann (without its chain)");
+}
+
 TEST_F(RetryTest, ABackfillRunsAFireOfThePastAsItsNextAttemptOrItsFirst)
 {
     job_.retries = 0;
