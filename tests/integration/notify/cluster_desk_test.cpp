@@ -43,7 +43,7 @@ private:
 class ClusterDeskTest : public ::testing::Test {
 protected:
     struct Node {
-        Node(ClusterDeskTest& test, NodeName its_name, Epoch its_epoch)
+        Node(ClusterDeskTest& test, NodeName its_name, Epoch its_epoch, bool is_alone = false)
             : name(std::move(its_name)),
               epoch(its_epoch),
               desk(test.io_.get_executor(),
@@ -52,8 +52,13 @@ protected:
                     .messenger = test.messenger_,
                     .written = test.written_,
                     .self = name,
+                    .is_alone = is_alone,
                     .epoch = [this] { return epoch; },
-                    .facts = [this, &test] { return test.facts(name); },
+                    .facts =
+                        [this, &test] {
+                            ++looks;
+                            return test.facts(name);
+                        },
                     .own_facts =
                         [this, &test] {
                             return OwnFacts{test.clock_.now(), is_journal_failing, std::nullopt};
@@ -68,6 +73,7 @@ protected:
         NodeName name;
         Epoch epoch;
         bool is_journal_failing = false;
+        int looks = 0;  ///< as the dispatcher
         ClusterDesk desk;
     };
 
@@ -141,6 +147,36 @@ protected:
         amqp_.close();
         programs_.close();
         server_.stop();
+    }
+
+    void delete_channels()
+    {
+        for (const NoticeChannel& channel : store_->notices().channels()) {
+            store_->notices().delete_channel(channel.id);
+        }
+    }
+
+    /// Whether the dispatcher stores what it knows again when these times have passed, one after
+    /// the other.
+    std::vector<bool> saves_after(Node& node, const std::vector<std::chrono::seconds>& times)
+    {
+        std::vector<bool> saves;
+        std::optional<int> looks;  // when the time began to pass
+        WallTime saved{};
+        run_until({&node}, [&] {
+            if (!kept()) return false;
+            // What a look does is done when the second one after it begins.
+            if (looks && node.looks < *looks + 2) return false;
+            if (saved != WallTime{}) saves.push_back(kept()->seen_at != saved);
+            if (saves.size() == times.size()) return true;
+            if (looks) {
+                saved = kept()->seen_at;
+                clock_.move(times[saves.size()]);
+            }
+            looks = node.looks;
+            return false;
+        });
+        return saves;
     }
 
     MovedClock clock_;
@@ -281,6 +317,26 @@ TEST_F(ClusterDeskTest, TheEndOfAnOutageIsToldAlthoughItsDispatcherDiedInIt)
     ASSERT_EQ(server_.requests.size(), 1U);
     EXPECT_THAT(server_.requests[0], HasSubstr("webhook-id: store-away-"));
     EXPECT_THAT(outbox(), ElementsAre("recovered-store-away"));
+}
+
+TEST_F(ClusterDeskTest, ANodeAloneWithoutChannelsStoresWhatItKnowsOnceAMinute)
+{
+    delete_channels();
+    Node alone(*this, one, 1, true);
+    EXPECT_THAT(saves_after(alone, {59s, 2s}), ElementsAre(false, true));
+}
+
+TEST_F(ClusterDeskTest, ANodeAloneWithChannelsStoresWhatItKnowsEveryFewSeconds)
+{
+    Node alone(*this, one, 1, true);
+    EXPECT_THAT(saves_after(alone, {4s, 2s}), ElementsAre(false, true));
+}
+
+TEST_F(ClusterDeskTest, ADispatcherWithOtherNodesStoresWhatItKnowsEveryFewSeconds)
+{
+    delete_channels();
+    Node first(*this, one, 1);
+    EXPECT_THAT(saves_after(first, {4s, 2s}), ElementsAre(false, true)) << "they read it";
 }
 
 TEST_F(ClusterDeskTest, WhatANodeAloneKnowsItTellsItself)

@@ -4,6 +4,7 @@
 #include "integration/store/set_clock.hpp"
 #include "integration/store/store_fixture.hpp"
 #include "integration/store/told_log.hpp"
+#include "model/output_to_come.hpp"
 #include "notify/job_watch.hpp"
 #include "run_coroutine.hpp"
 #include "store/calendar_store.hpp"
@@ -179,6 +180,28 @@ TEST_F(NoticeDeskTest, AnOutageOfTheStoreIsToldOnceAndSoIsItsEnd)
     testing::run(io_, look_until(is_over));
     EXPECT_EQ(told.count("cannot look at what has ended"), 1U);
     EXPECT_EQ(told.count("can look at what has ended again"), 1U);
+}
+
+/// The notice would tell what stands for the output.
+TEST_F(NoticeDeskTest, AnEndWhoseOutputIsToComeWaitsForItForSomeSeconds)
+{
+    const JobId waiting = add_job();
+    const JobId other = add_job();
+    RunReport told = ended(waiting, t0 + 1h, RunState::failed);
+    told.output = std::string(output_to_come);
+    record({told, ended(other, t0 + 1h + 1s, RunState::failed)});
+    const std::string first = "failing-" + std::to_string(other);
+    bool is_over = false;
+    testing::run(io_, look_until([&] {
+                     const std::vector<std::string> notices = outbox();
+                     if (!is_over && !notices.empty()) {
+                         EXPECT_THAT(notices, ElementsAre(first)) << "of the same look";
+                         is_over = true;
+                         clock_.set(t0 + 1h + 5s);
+                     }
+                     return notices.size() == 2;
+                 }));
+    EXPECT_THAT(outbox(), ElementsAre(first, "failing-" + std::to_string(waiting)));
 }
 
 TEST_F(NoticeDeskTest, WhatTheDispatcherBeforeHasReadIsNotStoredAnyMore)

@@ -1,6 +1,7 @@
 #include "api/output_stream.hpp"
 
 #include "api_fixture.hpp"
+#include "model/output_to_come.hpp"
 
 #include <gmock/gmock.h>
 
@@ -97,6 +98,20 @@ protected:
         running_.changed.notify();
     }
 
+    /// The dispatcher has written that the run has ended; its node writes the output after some
+    /// calls of the store.
+    void end_before_output(std::string output)
+    {
+        end(std::string(output_to_come));
+        tables_.log.front().run.ended_at = clock_.time;
+        tables_.before_call = [this, output, calls = 0]() mutable {
+            if (++calls < 8) return;
+            RunReport& run = tables_.log.front().run;
+            run.output_bytes = static_cast<std::int64_t>(output.size());
+            run.output = output;
+        };
+    }
+
     testing::HttpClient watch(std::string_view query = "?follow=1", std::string_view headers = "")
     {
         auto client = connect();
@@ -137,6 +152,21 @@ TEST_F(OutputApiTest, OfARunThatHasEndedWhatTheLedgerHas)
     EXPECT_EQ(reply.body, "two\n");
     EXPECT_EQ(reply.header("X-Peercron-State"), "failed");
     EXPECT_EQ(asked_, "");
+}
+
+TEST_F(OutputApiTest, WaitsForTheOutputOfARunThatTheDispatcherHasEnded)
+{
+    end_before_output("done\n");
+    const auto reply = get("/run/17/output");
+    EXPECT_EQ(reply.body, "done\n");
+    EXPECT_EQ(reply.header("X-Peercron-State"), "failed");
+}
+
+TEST_F(OutputApiTest, WaitsForNoOutputOfANodeThatHasDied)
+{
+    end(std::string(output_to_come));
+    tables_.log.front().run.ended_at = clock_.time - 5s;
+    EXPECT_EQ(get("/run/17/output").body, output_to_come);
 }
 
 TEST_F(OutputApiTest, OfARunThatIsPlannedNothing)
@@ -182,6 +212,15 @@ TEST_F(OutputApiTest, AStreamTellsWhatIsWrittenAndHowItEnds)
     EXPECT_THAT(rest, HasSubstr("event: output\ndata: {\"from\":8,\"text\":\"three\\n\"}\n\n"));
     EXPECT_THAT(rest, HasSubstr("event: end\ndata: {\"id\":17,\"state\":\"failed\""));
     EXPECT_THAT(rest, HasSubstr("\"exit_code\":2"));
+}
+
+TEST_F(OutputApiTest, AStreamWaitsForTheOutputOfARunThatTheDispatcherHasEnded)
+{
+    auto client = watch();
+    end_before_output("done\n");
+    const std::string rest = read_to(client, "event: end");
+    EXPECT_THAT(rest, HasSubstr("\"text\":\"done\\n\""));
+    EXPECT_THAT(rest, Not(HasSubstr(std::string(output_to_come))));
 }
 
 TEST_F(OutputApiTest, AnEventStreamIsWhatABrowserAsksForAndGoesOnWhereItWas)

@@ -737,6 +737,17 @@ TEST_F(ExecutorTest, MetricsCountTheFinalStates)
     EXPECT_THAT(text, HasSubstr("peercron_run_lateness_seconds_count 3"));
 }
 
+TEST_F(ExecutorTest, MetricsCountNoRehearsals)
+{
+    RunOrder rehearsal = order("true");
+    rehearsal.rehearsal = true;
+    run({rehearsal, order("true")});
+    const std::string text = prometheus::TextSerializer().Serialize(registry_.Collect());
+    EXPECT_THAT(text, HasSubstr("peercron_runs_total{state=\"success\"} 1"));
+    EXPECT_THAT(text, HasSubstr("peercron_run_lateness_seconds_count 1"));
+    EXPECT_THAT(text, HasSubstr("peercron_run_duration_seconds_count 1"));
+}
+
 asio::awaitable<void> cancel_while_running(asio::io_context& io, Executor& executor,
                                            RunOrders orders, std::vector<RunReport>& reports)
 {
