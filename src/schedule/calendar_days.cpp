@@ -2,11 +2,11 @@
 
 #include "base/utf8.hpp"
 #include "schedule/ical.hpp"
+#include "schedule/text_parts.hpp"
 
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
-#include <array>
 #include <optional>
 #include <string>
 
@@ -22,9 +22,9 @@ using std::chrono::sys_seconds;
 using std::chrono::year_month_day;
 
 constexpr std::string_view allowed_days =
-    "a day as 2026-12-24, 12-24 or fri, a range as 2026-12-24..2027-01-02, 12-24..01-02 or "
-    "mon..fri, or times as 2026-12-24T18:00..2026-12-27T06:00 are allowed, of the years 1970 to "
-    "2199";
+    "a day such as 2026-12-24, 12-24 or fri, a range such as 2026-12-24..2027-01-02, 12-24..01-02 "
+    "or mon..fri, and times such as 2026-12-24T18:00..2026-12-27T06:00 are allowed, of the years "
+    "1970 to 2199";
 
 std::string_view trim(std::string_view text)
 {
@@ -118,8 +118,8 @@ private:
         const bool is_range = dots != std::string_view::npos;
         const std::string_view first = trim(word.substr(0, dots));
         const std::string_view last = is_range ? trim(word.substr(dots + 2)) : first;
-        if (const auto from = weekday_of(first)) {
-            const auto to = weekday_of(last);
+        if (const auto from = weekday_named(first, 3)) {
+            const auto to = weekday_named(last, 3);
             if (!to) return std::string(allowed_days);
             add_weekdays(*from, *to);
             return std::nullopt;
@@ -145,41 +145,12 @@ private:
         for (; from != to; ++from) found_.weekdays_.set((from + days(1)).c_encoding());
     }
 
-    static std::optional<std::chrono::weekday> weekday_of(std::string_view text)
-    {
-        constexpr std::array<std::string_view, 7> names{"sun", "mon", "tue", "wed",
-                                                        "thu", "fri", "sat"};
-        std::string word(text);
-        for (char& c : word) {
-            if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-        }
-        const auto* const found = std::ranges::find(names, word);
-        if (found == names.end()) return std::nullopt;
-        return std::chrono::weekday(static_cast<unsigned>(found - names.begin()));
-    }
-
-    /// The number of `count` digits at the beginning of a text, which loses them and, behind them,
-    /// the separator.
-    static std::optional<int> take_number(std::string_view& text, std::size_t count, char separator)
-    {
-        if (text.size() < count) return std::nullopt;
-        int number = 0;
-        for (const char c : text.substr(0, count)) {
-            if (c < '0' || c > '9') return std::nullopt;
-            number = number * 10 + (c - '0');
-        }
-        text.remove_prefix(count);
-        if (separator == '\0') return number;
-        if (!text.starts_with(separator)) return std::nullopt;
-        text.remove_prefix(1);
-        return number;
-    }
-
     static std::optional<std::chrono::month_day> yearly_of(std::string_view text)
     {
-        const auto month = take_number(text, 2, '-');
-        const auto day = month ? take_number(text, 2, '\0') : std::nullopt;
-        if (!day || !text.empty()) return std::nullopt;
+        const auto month = take_digits(text, 2);
+        const bool has_day = take_char(text, '-');
+        const auto day = take_digits(text, 2);
+        if (!month || !has_day || !day || !text.empty()) return std::nullopt;
         const std::chrono::month_day date{std::chrono::month(static_cast<unsigned>(*month)),
                                           std::chrono::day(static_cast<unsigned>(*day))};
         if (!date.ok()) return std::nullopt;
@@ -193,30 +164,26 @@ private:
 
     static std::optional<ReadMoment> moment_of(std::string_view text)
     {
-        constexpr int first_year = 1970;
-        constexpr int last_year = 2199;
-        const auto year = take_number(text, 4, '-');
-        const auto month = year ? take_number(text, 2, '-') : std::nullopt;
-        const auto day = month ? take_number(text, 2, '\0') : std::nullopt;
-        if (!day || *year < first_year || *year > last_year) return std::nullopt;
-        const year_month_day date{std::chrono::year(*year),
-                                  std::chrono::month(static_cast<unsigned>(*month)),
-                                  std::chrono::day(static_cast<unsigned>(*day))};
-        if (!date.ok()) return std::nullopt;
-        ReadMoment moment{local_days(date)};
+        const auto year = take_digits(text, 4);
+        const bool has_month = take_char(text, '-');
+        const auto month = take_digits(text, 2);
+        const bool has_day = take_char(text, '-');
+        const auto day = take_digits(text, 2);
+        if (!year || !has_month || !month || !has_day || !day) return std::nullopt;
+        const auto date = calendar_day(*year, *month, *day);
+        if (!date) return std::nullopt;
+        ReadMoment moment{local_days(*date)};
         if (text.empty()) return moment;
-        if (text.front() != 'T' && text.front() != ' ') return std::nullopt;
-        text.remove_prefix(1);
-        const auto hour = take_number(text, 2, ':');
-        const auto minute = hour ? take_number(text, 2, '\0') : std::nullopt;
-        std::optional<int> second = 0;
-        if (text.starts_with(':')) {
-            text.remove_prefix(1);
-            second = take_number(text, 2, '\0');
-        }
-        if (!minute || !second || !text.empty()) return std::nullopt;
-        if (*hour > 23 || *minute > 59 || *second > 59) return std::nullopt;
-        moment.at += std::chrono::hours(*hour) + std::chrono::minutes(*minute) + seconds(*second);
+        if (!take_char(text, 'T') && !take_char(text, ' ')) return std::nullopt;
+        const auto hour = take_digits(text, 2);
+        const bool has_minute = take_char(text, ':');
+        const auto minute = take_digits(text, 2);
+        const bool has_second = take_char(text, ':');
+        const auto second = has_second ? take_digits(text, 2) : std::optional(0);
+        if (!hour || !has_minute || !minute || !second || !text.empty()) return std::nullopt;
+        const auto time = time_of_day(*hour, *minute, *second);
+        if (!time) return std::nullopt;
+        moment.at += *time;
         moment.is_day = false;
         return moment;
     }

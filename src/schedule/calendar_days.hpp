@@ -16,9 +16,9 @@ namespace peercron {
 /// The times that a calendar names: days, ranges and days of the week as a person types them, and
 /// the events of an iCalendar text.
 ///
-/// A day, and a time without a zone, is meant in the time zone of whoever asks; an event that names
-/// a zone is at the same moment for all. A repeated hour counts twice, a skipped one not at all.
-/// Immutable after construction, so that any thread may read it. It never reads a clock.
+/// A day, and a time without a zone, is meant in the caller's time zone; an event that names a zone
+/// is at the same moment for all. A repeated hour counts twice, a skipped one not at all. Immutable
+/// after construction, so that any thread may read it. It never reads a clock.
 class CalendarDays {
 public:
     /// Covers nothing.

@@ -98,7 +98,7 @@ std::optional<std::string> Calendars::why_not(std::span<const std::string> terms
         if (covers(term.name, time, zone) != term.is_excluded) continue;
         if (term.is_excluded) return fmt::format("in {}", term.name);
         return has(term.name, time) ? fmt::format("not in {}", term.name)
-                                    : fmt::format("not in {}, which there is not", term.name);
+                                    : fmt::format("not in {}, which does not exist", term.name);
     }
     return std::nullopt;
 }
@@ -146,10 +146,6 @@ std::optional<sys_seconds> Calendars::next_fire(const Schedule& schedule, const 
                                                 std::span<const std::string> terms,
                                                 sys_seconds after, sys_seconds latest) const
 {
-    if (terms.empty()) {
-        const auto fire = schedule.next_in_window(after, window);
-        return fire && *fire < latest ? fire : std::nullopt;
-    }
     for (auto fire = schedule.next_in_window(after, window); fire && *fire < latest;
          fire = schedule.next_in_window(after, window)) {
         const auto open = next_open(terms, *fire, latest, schedule.zone());

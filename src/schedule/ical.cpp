@@ -1,6 +1,7 @@
 #include "schedule/ical.hpp"
 
 #include "base/utf8.hpp"
+#include "schedule/text_parts.hpp"
 
 #include <spdlog/fmt/fmt.h>
 
@@ -24,8 +25,6 @@ using std::chrono::local_seconds;
 using std::chrono::seconds;
 using std::chrono::year_month_day;
 
-constexpr int first_year = 1970;
-constexpr int last_year = 2199;
 constexpr std::int64_t most_count = 10'000;
 constexpr std::int64_t most_interval = 1000;
 
@@ -34,15 +33,6 @@ class Refusal : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;
 };
-
-std::string upper(std::string_view text)
-{
-    std::string result(text);
-    for (char& c : result) {
-        if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-    }
-    return result;
-}
 
 /// A content line (RFC 5545, 3.1), unfolded.
 struct Line {
@@ -97,12 +87,12 @@ private:
         line.number = begun_;
         std::size_t at = text.find_first_of(":;");
         if (at == std::string_view::npos || at == 0) {
-            line.refuse(fmt::format("given {}; NAME:value is allowed, as DTSTART:20261224",
+            line.refuse(fmt::format("given {}; NAME:value is allowed, for example DTSTART:20261224",
                                     quote_utf8(text)));
         }
         line.name = upper(text.substr(0, at));
         while (at < text.size() && text[at] == ';') at = parse_param(text, at + 1, line);
-        if (at >= text.size() || text[at] != ':') line.refuse("the : before the value is missing");
+        if (at >= text.size() || text[at] != ':') line.refuse(allowed_params);
         line.value = text.substr(at + 1);
         return line;
     }
@@ -111,7 +101,7 @@ private:
     {
         const std::size_t equals = text.find_first_of("=:;", at);
         if (equals == std::string_view::npos || text[equals] != '=') {
-            line.refuse("a parameter has no =value");
+            line.refuse(allowed_params);
         }
         const std::string name = upper(text.substr(at, equals - at));
         std::string value;
@@ -127,10 +117,15 @@ private:
             }
         }
         if (!line.params.emplace(name, std::move(value)).second) {
-            line.refuse(fmt::format("the parameter {} is given twice", quote_utf8(name)));
+            line.refuse(
+                fmt::format("the parameter {} is given twice; once is allowed", quote_utf8(name)));
         }
         return at;
     }
+
+    static constexpr std::string_view allowed_params =
+        "the value is missing; NAME;PARAMETER=value:value is allowed, for example "
+        "DTSTART;VALUE=DATE:20261224";
 
     std::string_view rest_;
     std::size_t number_ = 0;
@@ -143,17 +138,6 @@ std::optional<std::int64_t> number_of(std::string_view digits)
     const char* const end = digits.data() + digits.size();
     const auto [stop, bad] = std::from_chars(digits.data(), end, number);
     if (digits.empty() || stop != end || bad != std::errc()) return std::nullopt;
-    return number;
-}
-
-std::optional<int> digits_at(std::string_view text, std::size_t at, std::size_t count)
-{
-    if (text.size() < at + count) return std::nullopt;
-    int number = 0;
-    for (const char c : text.substr(at, count)) {
-        if (c < '0' || c > '9') return std::nullopt;
-        number = number * 10 + (c - '0');
-    }
     return number;
 }
 
@@ -171,34 +155,31 @@ struct When {
 };
 
 constexpr std::string_view allowed_times =
-    "a day as 20261224 or a time as 20261224T180000, perhaps with Z, of the years 1970 to 2199, is "
-    "allowed";
+    "a day such as 20261224, or a time such as 20261224T180000 or 20261224T180000Z, of the years "
+    "1970 to 2199 is allowed";
 
 std::optional<When> parse_when(std::string_view text)
 {
-    const auto year = digits_at(text, 0, 4);
-    const auto month = digits_at(text, 4, 2);
-    const auto day = digits_at(text, 6, 2);
-    if (!year || !month || !day || *year < first_year || *year > last_year) return std::nullopt;
-    const year_month_day date{std::chrono::year(*year),
-                              std::chrono::month(static_cast<unsigned>(*month)),
-                              std::chrono::day(static_cast<unsigned>(*day))};
-    if (!date.ok()) return std::nullopt;
+    const auto year = take_digits(text, 4);
+    const auto month = take_digits(text, 2);
+    const auto day = take_digits(text, 2);
+    const auto date = year && month && day ? calendar_day(*year, *month, *day) : std::nullopt;
+    if (!date) return std::nullopt;
     When when;
-    when.at = local_days(date);
-    text.remove_prefix(8);
+    when.at = local_days(*date);
     if (text.empty()) {
         when.is_date = true;
         return when;
     }
-    const auto hour = digits_at(text, 1, 2);
-    const auto minute = digits_at(text, 3, 2);
-    const auto second = digits_at(text, 5, 2);
-    if (text.front() != 'T' || !hour || !minute || !second) return std::nullopt;
+    if (!take_char(text, 'T')) return std::nullopt;
+    const auto hour = take_digits(text, 2);
+    const auto minute = take_digits(text, 2);
+    const auto second = take_digits(text, 2);
+    if (!hour || !minute || !second) return std::nullopt;
     // 60 is a leap second, which no clock here knows.
-    if (*hour > 23 || *minute > 59 || *second > 60) return std::nullopt;
-    when.at += std::chrono::hours(*hour) + std::chrono::minutes(*minute) + seconds(*second);
-    text.remove_prefix(7);
+    const auto time = time_of_day(*hour, *minute, *second, 60);
+    if (!time) return std::nullopt;
+    when.at += *time;
     when.is_utc = text == "Z";
     if (!text.empty() && !when.is_utc) return std::nullopt;
     return when;
@@ -211,12 +192,16 @@ When read_when(const Line& line, std::string_view text)
     const auto type = line.params.find("VALUE");
     if (type != line.params.end() &&
         upper(type->second) != (when->is_date ? "DATE" : "DATE-TIME")) {
-        line.refuse_value(fmt::format("VALUE={} is something else", quote_utf8(type->second)));
+        line.refuse_value(fmt::format("VALUE={} is wrong for it; {} is allowed",
+                                      quote_utf8(type->second),
+                                      when->is_date ? "DATE" : "DATE-TIME"));
     }
     const auto zone = line.params.find("TZID");
     if (zone == line.params.end()) return *when;
     if (when->is_date || when->is_utc) {
-        line.refuse_value("a TZID is for times without Z only");
+        line.refuse_value(
+            "a TZID is allowed only with a time without Z, such as "
+            "20261224T180000");
     }
     const auto found = find_zone(zone->second);
     if (!found) line.refuse(fmt::format("{}: TZID: {}", line.name, found.error().message));
@@ -236,7 +221,7 @@ seconds read_length(const Line& line)
     std::string_view text = line.value;
     seconds length{0};
     const auto refuse = [&line] {
-        line.refuse_value("a length as P1D, PT8H30M or P2W is allowed, of at most 10 years");
+        line.refuse_value("a length such as P1D, PT8H30M or P2W, of at most 3660 days, is allowed");
     };
     if (text.starts_with('+')) text.remove_prefix(1);
     if (!text.starts_with('P')) refuse();
@@ -290,14 +275,6 @@ std::vector<std::string_view> split(std::string_view text, char separator)
     }
 }
 
-std::optional<std::chrono::weekday> weekday_of(std::string_view text)
-{
-    constexpr std::array<std::string_view, 7> names{"SU", "MO", "TU", "WE", "TH", "FR", "SA"};
-    const auto* const found = std::ranges::find(names, text);
-    if (found == names.end()) return std::nullopt;
-    return std::chrono::weekday(static_cast<unsigned>(found - names.begin()));
-}
-
 /// Reads the value of an RRULE.
 class RuleReader {
 public:
@@ -316,17 +293,20 @@ private:
         for (const std::string_view part : split(line_.value, ';')) {
             const std::size_t equals = part.find('=');
             if (equals == std::string_view::npos) {
-                line_.refuse_value("parts as FREQ=YEARLY with ; between are allowed");
+                line_.refuse_value(
+                    "parts such as FREQ=WEEKLY with ; between them are allowed, for "
+                    "example FREQ=WEEKLY;BYDAY=MO");
             }
             const std::string name = upper(part.substr(0, equals));
             if (!parts.emplace(name, upper(part.substr(equals + 1))).second) {
-                line_.refuse_value(fmt::format("{} is there twice", quote_utf8(name)));
+                line_.refuse_value(
+                    fmt::format("{} is given twice; once is allowed", quote_utf8(name)));
             }
         }
         read_frequency(parts["FREQ"]);
         parts.erase("FREQ");
         for (const auto& [name, value] : parts) read_part(name, value);
-        if (until && count) line_.refuse_value("COUNT and UNTIL are given together");
+        if (until && count) line_.refuse_value("COUNT or UNTIL is allowed, not both");
         check();
     }
 
@@ -349,8 +329,8 @@ private:
         } else if (name == "UNTIL") {
             read_until(value);
         } else if (name == "WKST") {
-            const auto day = weekday_of(value);
-            if (!day) refuse_part(name, "a day as MO is allowed");
+            const auto day = weekday_named(value, 2);
+            if (!day) refuse_part(name, "MO, TU, WE, TH, FR, SA or SU is allowed");
             rule.week_start = *day;
         } else if (name == "BYDAY") {
             for (const std::string_view day : split(value, ',')) read_day(day);
@@ -363,7 +343,7 @@ private:
             }
         } else {
             line_.refuse_value(
-                fmt::format("{} is not read; FREQ, INTERVAL, COUNT, UNTIL, BYDAY, BYMONTHDAY, "
+                fmt::format("{} is not supported; FREQ, INTERVAL, COUNT, UNTIL, BYDAY, BYMONTHDAY, "
                             "BYMONTH and WKST are allowed",
                             quote_utf8(name)));
         }
@@ -371,7 +351,7 @@ private:
 
     [[noreturn]] void refuse_part(std::string_view name, std::string_view allowed) const
     {
-        line_.refuse_value(fmt::format("in {} {}", name, allowed));
+        line_.refuse_value(fmt::format("in {}, {}", name, allowed));
     }
 
     std::int64_t read_number(std::string_view name, std::string_view text, std::int64_t most) const
@@ -393,11 +373,15 @@ private:
             *until += days(1) - seconds(1);
             return;
         }
-        if (start_.is_date) refuse_part("UNTIL", "a day as 20261224 is allowed: so is DTSTART");
+        if (start_.is_date) {
+            refuse_part("UNTIL", "a day such as 20261224 is allowed, because DTSTART is a day");
+        }
         const bool wants_utc = start_.is_utc || !start_.zone.empty();
         if (wants_utc != when->is_utc) {
-            refuse_part("UNTIL", wants_utc ? "a time with Z is allowed: DTSTART has a zone"
-                                           : "a time without Z is allowed: so is DTSTART");
+            refuse_part("UNTIL", wants_utc ? "a time with Z such as 20261224T180000Z is allowed, "
+                                             "because DTSTART has a time zone"
+                                           : "a time without Z such as 20261224T180000 is "
+                                             "allowed, because DTSTART has no time zone");
         }
         if (start_.zone.empty()) return;
         const std::chrono::sys_seconds moment(until->time_since_epoch());
@@ -409,12 +393,14 @@ private:
         const std::string_view name = text.size() < 2 ? text : text.substr(text.size() - 2);
         std::string_view place = text.substr(0, text.size() - name.size());
         if (place.starts_with('+')) place.remove_prefix(1);
-        const auto day = weekday_of(name);
+        const auto day = weekday_named(name, 2);
         const auto number = place.empty() ? 0 : number_of(place);
         const bool is_good =
             day && number && *number >= -5 && *number <= 5 && (place.empty() || *number != 0);
         if (!is_good) {
-            refuse_part("BYDAY", "days as MO, 4TH or -1FR, with places from 1 to 5, are allowed");
+            refuse_part("BYDAY",
+                        "days such as MO, 4TH or -1FR are allowed, with places from 1 to 5 or "
+                        "from -1 to -5");
         }
         rule.by_day.push_back({*day, static_cast<int>(*number)});
     }
@@ -424,7 +410,7 @@ private:
         if (text.starts_with('+')) text.remove_prefix(1);
         const auto number = number_of(text);
         if (!number || *number == 0 || *number < -31 || *number > 31) {
-            refuse_part("BYMONTHDAY", "days from 1 to 31, or from -1 to -31, are allowed");
+            refuse_part("BYMONTHDAY", "numbers from 1 to 31 and from -1 to -31 are allowed");
         }
         rule.by_month_day.push_back(static_cast<int>(*number));
     }
@@ -437,17 +423,18 @@ private:
             rule.frequency == Frequency::monthly || rule.frequency == Frequency::yearly;
         if (has_places && (!is_of_months || !rule.by_month_day.empty())) {
             refuse_part("BYDAY",
-                        "places as in 4TH go with MONTHLY or YEARLY, and not with "
-                        "BYMONTHDAY");
+                        "places, as 4TH has one, are allowed only with FREQ=MONTHLY or YEARLY and "
+                        "without BYMONTHDAY");
         }
         if (!rule.by_month_day.empty() && !is_of_months) {
-            refuse_part("BYMONTHDAY", "nothing is allowed with DAILY or WEEKLY");
+            line_.refuse_value("BYMONTHDAY is allowed only with FREQ=MONTHLY or YEARLY");
         }
         const bool has_days = !rule.by_day.empty() || !rule.by_month_day.empty();
         if (rule.frequency == Frequency::yearly && has_days && rule.by_month == 0) {
             line_.refuse_value(
-                "BYDAY and BYMONTHDAY of a year are not read without BYMONTH; FREQ=MONTHLY counts "
-                "in each month");
+                "with FREQ=YEARLY, BYDAY and BYMONTHDAY are allowed only together with BYMONTH; "
+                "for "
+                "days of every month use FREQ=MONTHLY");
         }
     }
 
@@ -475,14 +462,15 @@ public:
         } else if (line.name == "STATUS") {
             is_cancelled_ = upper(line.value) == "CANCELLED";
         } else if (line.name == "RDATE" || line.name == "EXRULE" || line.name == "RECURRENCE-ID") {
-            line.refuse(fmt::format("{} is not read; an event of its own is allowed", line.name));
+            line.refuse(fmt::format(
+                "{} is not supported; an event of its own for each time is allowed", line.name));
         }
     }
 
     /// nullopt: it is cancelled.
     std::optional<CalendarEvent> finish() const
     {
-        if (!start_) begin_.refuse("the event has no DTSTART");
+        if (!start_) begin_.refuse("the event has no DTSTART; exactly one is allowed");
         const When start = read_when(*start_, start_->value);
         CalendarEvent event;
         event.begin = start.at;
@@ -498,31 +486,35 @@ public:
 private:
     static void keep(std::optional<Line>& place, const Line& line)
     {
-        if (place) line.refuse(fmt::format("the event has another {}", line.name));
+        if (place) line.refuse(fmt::format("the event has {} twice; once is allowed", line.name));
         place = line;
     }
 
     seconds length_of(const When& start) const
     {
-        if (end_ && length_) length_->refuse("DURATION: given together with DTEND");
+        if (end_ && length_)
+            length_->refuse("DURATION: the event has DTEND, too; one of the two is allowed");
         if (length_) {
             const seconds length = read_length(*length_);
             if (start.is_date && length % days(1) != seconds(0)) {
-                length_->refuse_value("whole days are allowed: DTSTART is a day");
+                length_->refuse_value(
+                    "whole days such as P2D are allowed, because DTSTART is a day");
             }
             return length;
         }
         if (!end_) {
             if (start.is_date) return days(1);
-            start_->refuse("the event has neither DTEND nor DURATION, and covers no time");
+            start_->refuse(
+                "the event covers no time: DTSTART is not a day, and one of DTEND and "
+                "DURATION is missing");
         }
         const When end = read_when(*end_, end_->value);
         if (!end.has_form_of(start)) {
-            end_->refuse_value("it must be of the same form and in the same zone as DTSTART");
+            end_->refuse_value("it must have the same form and the same time zone as DTSTART");
         }
         if (end.at <= start.at) {
-            end_->refuse_value(start.is_date ? "it must be after DTSTART; it is the first day that "
-                                               "the event does not cover"
+            end_->refuse_value(start.is_date ? "it must be after DTSTART: it names the first day "
+                                               "that the event does not cover"
                                              : "it must be after DTSTART");
         }
         return end.at - start.at;
@@ -535,11 +527,13 @@ private:
         event.recurrence = reader.rule;
         event.until = reader.until;
         if (event.length > longest_recurring_event) {
-            rule_->refuse(fmt::format("RRULE: the event lasts longer than {} days",
-                                      longest_recurring_event.count()));
+            rule_->refuse(fmt::format(
+                "RRULE: the event lasts longer than the {} days that an event with RRULE may "
+                "last",
+                longest_recurring_event.count()));
         }
         if (!event.recurrence->names(first, first)) {
-            rule_->refuse_value("DTSTART must be one of the days that it names");
+            rule_->refuse_value("DTSTART must be one of the days that the rule names");
         }
         if (reader.count) event.until = last_of(event, first, *reader.count);
     }
@@ -548,7 +542,7 @@ private:
     static std::optional<local_seconds> last_of(const CalendarEvent& event, local_days first,
                                                 std::int64_t count)
     {
-        const local_days end = local_days(std::chrono::year(last_year + 1) / 1 / 1);
+        const local_days end = local_days(std::chrono::year(last_calendar_year + 1) / 1 / 1);
         for (local_days day = first; day < end; day += days(1)) {
             if (event.recurrence->names(day, first) && --count == 0) {
                 return day + (event.begin - first);
@@ -559,11 +553,12 @@ private:
 
     static void read_exceptions(CalendarEvent& event, const When& start, const Line& line)
     {
-        if (!event.recurrence) line.refuse("EXDATE: the event has no RRULE");
+        if (!event.recurrence)
+            line.refuse("EXDATE: the event has no RRULE; with one it is allowed");
         for (const std::string_view text : split(line.value, ',')) {
             const When when = read_when(line, text);
             if (!when.has_form_of(start)) {
-                line.refuse_value("it must be of the same form and in the same zone as DTSTART");
+                line.refuse_value("it must have the same form and the same time zone as DTSTART");
             }
             event.except.push_back(when.at);
         }
@@ -586,7 +581,7 @@ public:
         Lines lines(text);
         while (const auto line = lines.next()) take(*line);
         if (!open_.empty()) {
-            throw Refusal(fmt::format("END:{} is missing at the end", open_.back()));
+            throw Refusal(fmt::format("the text ends without END:{}", open_.back()));
         }
         if (!has_calendar_) {
             throw Refusal("line 1: BEGIN:VCALENDAR is missing");
@@ -599,7 +594,7 @@ private:
     {
         if (line.name == "BEGIN") return begin(line);
         if (line.name == "END") return end(line);
-        if (open_.empty()) line.refuse("it stands before BEGIN:VCALENDAR");
+        if (open_.empty()) line.refuse("the line is outside of BEGIN:VCALENDAR and END:VCALENDAR");
         if (open_.back() == "VEVENT") {
             event_->take(line);
         } else if (open_.back() == "VCALENDAR") {
@@ -611,17 +606,20 @@ private:
     {
         const std::string name = upper(line.value);
         if (open_.empty() != (name == "VCALENDAR")) {
-            line.refuse(open_.empty() ? "BEGIN:VCALENDAR must be first"
-                                      : "BEGIN:VCALENDAR stands inside of another one");
+            line.refuse(open_.empty() ? "only BEGIN:VCALENDAR is allowed outside of a calendar"
+                                      : "BEGIN:VCALENDAR is inside a calendar, whose END:VCALENDAR "
+                                        "is missing");
         }
         if (name == "VEVENT" && open_.back() != "VCALENDAR") {
-            line.refuse(fmt::format("BEGIN:VEVENT stands inside of {}", quote_utf8(open_.back())));
+            line.refuse(fmt::format("BEGIN:VEVENT is inside {}, whose end is missing",
+                                    quote_utf8(open_.back())));
         }
         if (name == "VTODO" || name == "VJOURNAL" || name == "VFREEBUSY") {
-            line.refuse(fmt::format("{} is not read; VEVENT is", name));
+            line.refuse(fmt::format("{} is not supported; VEVENT is allowed", name));
         }
         constexpr std::size_t deepest = 8;
-        if (open_.size() == deepest) line.refuse("too many BEGIN inside of each other");
+        if (open_.size() == deepest)
+            line.refuse(fmt::format("more than {} components are inside each other", deepest));
         has_calendar_ = true;
         if (name == "VEVENT") event_.emplace(line);
         open_.push_back(name);
@@ -631,8 +629,9 @@ private:
     {
         const std::string name = upper(line.value);
         if (open_.empty() || open_.back() != name) {
-            line.refuse(fmt::format("given END:{}, and {} is open", quote_utf8(line.value),
-                                    open_.empty() ? std::string("nothing") : open_.back()));
+            line.refuse(
+                fmt::format("given END:{}; {} is allowed here", quote_utf8(line.value),
+                            open_.empty() ? "only BEGIN:VCALENDAR" : "END:" + open_.back()));
         }
         open_.pop_back();
         if (name != "VEVENT") return;
@@ -640,10 +639,11 @@ private:
         event_.reset();
         if (!event) return;
         if (events_.size() == most_ical_events) {
-            line.refuse(fmt::format("more than {} events", most_ical_events));
+            line.refuse(fmt::format("more than the {} events that are allowed", most_ical_events));
         }
         if (event->recurrence && ++recurring_ > most_recurring_events) {
-            line.refuse(fmt::format("more than {} events with RRULE", most_recurring_events));
+            line.refuse(fmt::format("more than the {} events with RRULE that are allowed",
+                                    most_recurring_events));
         }
         events_.push_back(*std::move(event));
     }
@@ -656,7 +656,7 @@ private:
         }
         if (line.name == "VERSION" && line.value != "2.0") line.refuse_value("2.0 is allowed");
         if (line.name == "METHOD" && upper(line.value) == "CANCEL") {
-            line.refuse_value("what it cancels is not known here");
+            line.refuse_value("PUBLISH is allowed: the events that it cancels are in another text");
         }
     }
 

@@ -38,7 +38,7 @@ struct Recurrence {
 struct CalendarEvent {
     std::chrono::local_seconds begin{};  ///< for the first time
     std::chrono::seconds length{0};
-    const TimeZone* zone = nullptr;  ///< nullptr: that of whoever asks
+    const TimeZone* zone = nullptr;  ///< nullptr: the caller's
     std::optional<Recurrence> recurrence;
     std::optional<std::chrono::local_seconds> until;  ///< it begins no later than this
     std::vector<std::chrono::local_seconds> except;   ///< when it does not begin; in order

@@ -101,7 +101,7 @@ TEST_F(CalendarApiTest, BadTextsAreRefusedWithTheirLineAndChangeNothing)
     const auto refused =
         post("/calendar/add", "name=x&ical=BEGIN:VCALENDAR%0ABEGIN:VTODO%0AEND:VTODO");
     EXPECT_EQ(refused.status, 400U);
-    EXPECT_THAT(refused.message(), HasSubstr("ical: line 2: VTODO is not read"));
+    EXPECT_THAT(refused.message(), HasSubstr("ical: line 2: VTODO is not supported"));
     EXPECT_THAT(tables_.calendars, IsEmpty());
 }
 

@@ -159,7 +159,7 @@ TEST(CalendarDaysTest, ADayWithAChangeOfTheClocksIsWhole)
 TEST(CalendarDaysTest, WhatIsNoDayIsRefusedWithItsLine)
 {
     EXPECT_THAT(problem("2026-12-24\n2026-13-01"),
-                HasSubstr("dates: line 2: given \"2026-13-01\"; a day as 2026-12-24"));
+                HasSubstr("dates: line 2: given \"2026-13-01\"; a day such as 2026-12-24"));
     for (const char* text :
          {"2026-02-29", "24.12.2026", "2026-12-24T18:00", "mon..12-24", "12-24..2026-12-31",
           "funday", "2026-12-24..", "..2026-12-24", "2026-12-24T24:00..2026-12-25", "1969-12-31",
@@ -272,6 +272,72 @@ TEST(IcalTest, ARecurringEventWithAZoneFollowsItsClocks)
                             "10-25T21:00:00/10-25T22:00:00", "10-26T21:00:00/10-26T22:00:00"));
 }
 
+TEST(IcalTest, AnUntilWithZIsThatMomentByTheClocksOfTheEvent)
+{
+    const auto days_until = [](const std::string& until) {
+        return covered(days_of("", event({"DTSTART;TZID=Europe/Berlin:20261024T120000",
+                                          "DURATION:PT1H", "RRULE:FREQ=DAILY;UNTIL=" + until})),
+                       day(2026, 10, 20), day(2026, 11, 5));
+    };
+    // Noon is at 10:00 before the clocks go back on the 25th, and at 11:00 from then on.
+    EXPECT_THAT(days_until("20261026T110000Z"),
+                ElementsAre("10-24T10:00:00/10-24T11:00:00", "10-25T11:00:00/10-25T12:00:00",
+                            "10-26T11:00:00/10-26T12:00:00"));
+    EXPECT_THAT(days_until("20261026T105959Z"),
+                ElementsAre("10-24T10:00:00/10-24T11:00:00", "10-25T11:00:00/10-25T12:00:00"));
+    EXPECT_THAT(days_until("20261024T100000Z"), ElementsAre("10-24T10:00:00/10-24T11:00:00"));
+}
+
+TEST(IcalTest, AnEventInARepeatedHourBeginsTheFirstTime)
+{
+    const CalendarDays once = days_of("", event({"DTSTART;TZID=Europe/Berlin:20261025T023000",
+                                                 "DTEND;TZID=Europe/Berlin:20261025T033000"}));
+    EXPECT_THAT(covered(once, day(2026, 10, 24), day(2026, 10, 27)),
+                ElementsAre("10-25T00:30:00/10-25T02:30:00"));
+    const CalendarDays nightly = days_of(
+        "", event({"DTSTART;TZID=Europe/Berlin:20261024T023000",
+                   "DTEND;TZID=Europe/Berlin:20261024T024500", "RRULE:FREQ=DAILY;COUNT=3"}));
+    EXPECT_THAT(covered(nightly, day(2026, 10, 24), day(2026, 10, 27)),
+                ElementsAre("10-24T00:30:00/10-24T00:45:00", "10-25T00:30:00/10-25T00:45:00",
+                            "10-25T01:30:00/10-25T01:45:00", "10-26T01:30:00/10-26T01:45:00"))
+        << "one that recurs is there twice";
+}
+
+TEST(IcalTest, AnEventInASkippedHourBeginsAtItsEnd)
+{
+    const CalendarDays once = days_of("", event({"DTSTART;TZID=Europe/Berlin:20260329T023000",
+                                                 "DTEND;TZID=Europe/Berlin:20260329T033000"}));
+    EXPECT_THAT(covered(once, day(2026, 3, 28), day(2026, 3, 31)),
+                ElementsAre("03-29T01:00:00/03-29T01:30:00"));
+    const CalendarDays inside = days_of("", event({"DTSTART;TZID=Europe/Berlin:20260329T021500",
+                                                   "DTEND;TZID=Europe/Berlin:20260329T024500"}));
+    EXPECT_THAT(covered(inside, day(2026, 3, 28), day(2026, 3, 31)), IsEmpty());
+    const CalendarDays nightly = days_of(
+        "", event({"DTSTART;TZID=Europe/Berlin:20260328T023000",
+                   "DTEND;TZID=Europe/Berlin:20260328T033000", "RRULE:FREQ=DAILY;COUNT=3"}));
+    EXPECT_THAT(covered(nightly, day(2026, 3, 28), day(2026, 3, 31)),
+                ElementsAre("03-28T01:30:00/03-28T02:30:00", "03-29T01:00:00/03-29T01:30:00",
+                            "03-30T00:30:00/03-30T01:30:00"));
+}
+
+TEST(IcalTest, TooManyEventsAreRefusedInWords)
+{
+    const auto events = [](int count, std::string_view rule) {
+        std::string text = "BEGIN:VCALENDAR\n";
+        for (int i = 0; i < count; ++i) {
+            text += fmt::format("BEGIN:VEVENT\nDTSTART:20261224\n{}END:VEVENT\n", rule);
+        }
+        return text + "END:VCALENDAR\n";
+    };
+    EXPECT_EQ(problem("", events(5000, "")), "none");
+    EXPECT_EQ(problem("", events(5001, "")),
+              "ical: line 15004: more than the 5000 events that are allowed");
+    constexpr std::string_view rule = "RRULE:FREQ=YEARLY\n";
+    EXPECT_EQ(problem("", events(500, rule)), "none");
+    EXPECT_EQ(problem("", events(501, rule)),
+              "ical: line 2005: more than the 500 events with RRULE that are allowed");
+}
+
 TEST(IcalTest, WhatCalendarsExportIsRead)
 {
     const std::string text =
@@ -295,20 +361,21 @@ TEST(IcalTest, WhatIsNotReadIsRefusedWithItsLine)
     EXPECT_THAT(refused({start, "RRULE:FREQ=HOURLY"}),
                 HasSubstr("ical: line 5: RRULE: given \"FREQ=HOURLY\"; FREQ=DAILY, WEEKLY"));
     EXPECT_THAT(refused({start, "RRULE:FREQ=YEARLY;BYWEEKNO=20"}),
-                HasSubstr("\"BYWEEKNO\" is not"));
+                HasSubstr("\"BYWEEKNO\" is not supported; FREQ, INTERVAL, COUNT"));
     EXPECT_THAT(refused({start, "RRULE:FREQ=MONTHLY;BYDAY=TH;BYSETPOS=-1"}),
-                HasSubstr("\"BYSETPOS\" is not read"));
-    EXPECT_THAT(refused({start, "RRULE:FREQ=YEARLY;BYDAY=TH"}), HasSubstr("without BYMONTH"));
+                HasSubstr("\"BYSETPOS\" is not supported"));
+    EXPECT_THAT(refused({start, "RRULE:FREQ=YEARLY;BYDAY=TH"}), HasSubstr("together with BYMONTH"));
     EXPECT_THAT(refused({start, "RRULE:FREQ=DAILY;COUNT=2;UNTIL=20270101"}),
-                HasSubstr("given together"));
+                HasSubstr("COUNT or UNTIL is allowed, not both"));
     EXPECT_THAT(refused({start, "RRULE:FREQ=WEEKLY;BYDAY=MO"}),
-                HasSubstr("DTSTART must be one of the days"));
+                HasSubstr("DTSTART must be one of the days that the rule names"));
     EXPECT_THAT(refused({start, "RRULE:FREQ=WEEKLY;BYDAY=1TH"}), HasSubstr("in BYDAY"));
     EXPECT_THAT(refused({start, "RRULE:FREQ=DAILY;INTERVAL=0"}), HasSubstr("from 1 to 1000"));
     EXPECT_THAT(refused({start, "RRULE:FREQ=DAILY", "DURATION:P40D"}),
-                HasSubstr("lasts longer than 31 days"));
-    EXPECT_THAT(refused({start, "RDATE:20261231"}), HasSubstr("line 5: RDATE is not read"));
-    EXPECT_THAT(refused({start, "RECURRENCE-ID:20261231"}), HasSubstr("RECURRENCE-ID is not read"));
+                HasSubstr("longer than the 31 days"));
+    EXPECT_THAT(refused({start, "RDATE:20261231"}), HasSubstr("line 5: RDATE is not supported"));
+    EXPECT_THAT(refused({start, "RECURRENCE-ID:20261231"}),
+                HasSubstr("RECURRENCE-ID is not supported"));
     EXPECT_THAT(refused({start, "EXDATE:20261231"}), HasSubstr("the event has no RRULE"));
     EXPECT_THAT(refused({"SUMMARY:none"}), HasSubstr("line 3: the event has no DTSTART"));
     EXPECT_THAT(refused({"DTSTART:20261224T180000"}), HasSubstr("covers no time"));
@@ -316,14 +383,14 @@ TEST(IcalTest, WhatIsNotReadIsRefusedWithItsLine)
     EXPECT_THAT(refused({"DTSTART;TZID=W. Europe Standard Time:20261224T180000", "DURATION:PT1H"}),
                 HasSubstr("TZID: time zone 'W. Europe Standard Time' is unknown"));
     EXPECT_THAT(refused({start, "DTEND:20261224"}), HasSubstr("must be after DTSTART"));
-    EXPECT_THAT(refused({start, "DTEND:20261224T180000"}), HasSubstr("of the same form"));
+    EXPECT_THAT(refused({start, "DTEND:20261224T180000"}), HasSubstr("must have the same form"));
     EXPECT_THAT(refused({start, "DURATION:PT90M"}), HasSubstr("whole days are allowed"));
-    EXPECT_THAT(refused({start, "DURATION:1D"}), HasSubstr("a length as P1D"));
+    EXPECT_THAT(refused({start, "DURATION:1D"}), HasSubstr("a length such as P1D"));
     EXPECT_THAT(refused({start, "no colon"}), HasSubstr("line 5: given \"no colon\""));
     EXPECT_THAT(problem("", "hello"), HasSubstr("ical: line 1"));
-    EXPECT_THAT(problem("", "BEGIN:VCALENDAR\n"), HasSubstr("END:VCALENDAR is missing"));
+    EXPECT_THAT(problem("", "BEGIN:VCALENDAR\n"), HasSubstr("without END:VCALENDAR"));
     EXPECT_THAT(problem("", "BEGIN:VCALENDAR\nBEGIN:VTODO\nEND:VTODO\nEND:VCALENDAR\n"),
-                HasSubstr("line 2: VTODO is not read"));
+                HasSubstr("line 2: VTODO is not supported; VEVENT is allowed"));
     EXPECT_THAT(problem("", "BEGIN:VCALENDAR\nVERSION:1.0\nEND:VCALENDAR\n"),
                 HasSubstr("line 2: VERSION: given \"1.0\""));
     EXPECT_THAT(problem("", std::string(300'000, 'x')), HasSubstr("longer than 262144 bytes"));

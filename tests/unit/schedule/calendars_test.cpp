@@ -112,7 +112,7 @@ TEST(CalendarsTest, ACalendarThatThereIsNotCoversNothing)
 {
     const Calendars calendars;
     EXPECT_THAT(calendars.why_not(Terms{"gone"}, friday, utc()),
-                Optional(Eq("not in gone, which there is not")));
+                Optional(Eq("not in gone, which does not exist")));
     EXPECT_EQ(calendars.why_not(Terms{"!gone"}, friday, utc()), std::nullopt);
 }
 
