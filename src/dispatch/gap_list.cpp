@@ -1,6 +1,5 @@
 #include "dispatch/gap_list.hpp"
 
-#include <iterator>
 #include <utility>
 
 namespace peercron {
@@ -25,7 +24,7 @@ void GapList::add(WallTime fire, std::optional<std::string> excluded)
 void GapList::join_oldest()
 {
     Gap first = std::move(gaps_.front());
-    gaps_.pop_front();
+    gaps_.erase(gaps_.begin());
     Gap& joined = gaps_.front();
     if (joined.fires == 1) joined.last_but_one = first.last;
     joined.first = first.first;
@@ -35,10 +34,7 @@ void GapList::join_oldest()
 
 std::vector<Gap> GapList::take()
 {
-    std::vector<Gap> gaps(std::make_move_iterator(gaps_.begin()),
-                          std::make_move_iterator(gaps_.end()));
-    gaps_.clear();
-    return gaps;
+    return std::exchange(gaps_, {});
 }
 
 Gap GapList::take_whole()

@@ -5,7 +5,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <string>
 #include <vector>
@@ -43,7 +42,7 @@ private:
     void join_oldest();
 
     JobId job_;
-    std::deque<Gap> gaps_;
+    std::vector<Gap> gaps_;
 };
 
 }  // namespace peercron

@@ -49,8 +49,8 @@ void LostRuns::bury(const NodeName& node, std::optional<WallTime> since, std::st
         life_.end_here(run, RunState::lost, why, now.wall);
         ++lost;
     }
-    for (const RunId& id : book_.unplaced) book_.doubts.taken_from(node, id);
-    for (const auto& [id, run] : book_.taken_back) book_.doubts.taken_from(node, id);
+    for (const RunId& id : book_.unplaced) book_.doubts.note_no_orphan(node, id);
+    for (const auto& [id, run] : book_.taken_back) book_.doubts.note_no_orphan(node, id);
     if (lost + moved > 0) {
         spdlog::warn("dispatch: {} {}: {} of its runs are lost, {} go to other nodes", node, how,
                      lost, moved);

@@ -27,10 +27,9 @@ namespace peercron {
 ///  - of calendars the moment of the fire alone counts, also for a fire that starts later, and for
 ///    its retries. Of a fire that is in a pause, too, its row says that;
 ///  - the fires of one job in one pause, or that are next to each other and excluded for one
-///  reason,
-///    share a row, which grows with each. A new row begins with another dispatcher, a change of the
-///    job, and after a day. Where other jobs run after it each fire has a row of its own, as each
-///    of theirs has.
+///    reason, share a row, which grows with each. A new row begins with another dispatcher, a
+///    change of the job, and after a day. Where other jobs run after it each fire has a row of its
+///    own, as each of theirs has.
 /// Pure. One thread.
 class PausedFires {
 public:

@@ -8,17 +8,7 @@ void RunDoubts::node_died(const NodeName& node, WallTime since)
     no_orphans_.erase(node);
 }
 
-void RunDoubts::node_told_end(const NodeName& node, const RunId& id)
-{
-    if (open_.dead.contains(node)) no_orphans_[node].insert(id);
-}
-
-void RunDoubts::ends_with_step(const NodeName& node, const RunId& id)
-{
-    if (open_.dead.contains(node)) no_orphans_[node].insert(id);
-}
-
-void RunDoubts::taken_from(const NodeName& node, const RunId& id)
+void RunDoubts::note_no_orphan(const NodeName& node, const RunId& id)
 {
     if (open_.dead.contains(node)) no_orphans_[node].insert(id);
 }

@@ -35,17 +35,12 @@ public:
 
     /// It died then, and may have taken ends of runs with it.
     void node_died(const NodeName& node, WallTime since);
-    /// It says that the run has ended: if it is one of the dead ones it lives after all, and will
-    /// write that itself.
-    void node_told_end(const NodeName& node, const RunId& id);
-
-    /// A step that is being made says how the run has ended that was at that node, which may have
-    /// died meanwhile.
-    void ends_with_step(const NodeName& node, const RunId& id);
-
-    /// The node has died, and has not started the run, which goes to another one or is taken back:
-    /// until the store knows of that, its row may name this node.
-    void taken_from(const NodeName& node, const RunId& id);
+    /// If the node is one of the dead ones, the run is none of its orphans, although its row may name
+    /// that node until the store knows more:
+    ///  - the node says that the run has ended: it lives after all, and will write that itself; or
+    ///  - the step that is being made says how the run has ended, which the node had told; or
+    ///  - the run has not started, and goes to another node or is taken back.
+    void note_no_orphan(const NodeName& node, const RunId& id);
 
     /// The store was read after the nodes of `dead` had died then. Returns the open rows of those
     /// nodes whose ends nobody will write. `is_known`: of a run that is not such an orphan.
@@ -55,8 +50,7 @@ public:
 
 private:
     Open open_;
-    /// Runs that are none of the orphans of nodes in open_.dead: the nodes have reported them as
-    /// ended since, and will record them soon, they were taken from them, or a step ends them.
+    /// By node in open_.dead: see note_no_orphan().
     std::unordered_map<NodeName, std::unordered_set<RunId>> no_orphans_;
 };
 

@@ -280,7 +280,7 @@ void RunLife::write_end(const RunId& id)
     std::optional<RunReport> end = book_.told_ends.take(id);
     if (!end) return;
     // A look at what a dead node has left may have begun before this step.
-    book_.doubts.ends_with_step(end->run_server, id);
+    book_.doubts.note_no_orphan(end->run_server, id);
     book_.draft.note_told_end(*std::move(end));
 }
 

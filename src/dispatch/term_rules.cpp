@@ -510,7 +510,7 @@ std::vector<Outgoing> TermRules::messages(Moment now, std::uint64_t last_revoke)
 void TermRules::report_end(const NodeName& node, const RunReport& end, Moment now)
 {
     const RunId id = end.id;
-    book_.doubts.node_told_end(node, id);
+    book_.doubts.note_no_orphan(node, id);
     const auto run = book_.runs.find(id);
     const bool was_open = run != book_.runs.end();
     const std::string requested_by = was_open ? run->second.requested_by : "";

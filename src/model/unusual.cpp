@@ -1,5 +1,7 @@
 #include "model/unusual.hpp"
 
+#include "model/job_fields.hpp"
+
 #include <algorithm>
 
 namespace peercron {
@@ -25,11 +27,8 @@ std::string to_string(const Oddities& oddities)
 Oddities parse_oddities(std::string_view text)
 {
     Oddities oddities;
-    while (!text.empty()) {
-        const std::size_t comma = std::min(text.find(','), text.size());
-        const auto oddity = parse_oddity(text.substr(0, comma));
-        if (oddity) oddities.set(static_cast<std::size_t>(*oddity));
-        text.remove_prefix(std::min(comma + 1, text.size()));
+    for (const std::string& word : split_words(text)) {
+        if (const auto oddity = parse_oddity(word)) oddities.set(static_cast<std::size_t>(*oddity));
     }
     return oddities;
 }

@@ -38,7 +38,6 @@ constexpr int silence_seconds = 3;
     throw MysqlError(mysql_errno(connection), mysql_error(connection));
 }
 
-/// With what to do about it, where that is TLS.
 unsigned whole_seconds(std::chrono::milliseconds time)
 {
     const auto seconds = std::chrono::ceil<std::chrono::seconds>(time).count();

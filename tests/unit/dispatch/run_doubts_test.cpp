@@ -82,23 +82,23 @@ TEST_F(RunDoubtsTest, WhatWasReadBeforeADeathDoesNotSettleIt)
 
 TEST_F(RunDoubtsTest, WhatANodeTellsAfterItWasTakenForDeadItWillWriteItself)
 {
-    doubts_.node_told_end(alpha, run(2));  // before
+    doubts_.note_no_orphan(alpha, run(2));  // before
     doubts_.node_died(alpha, noon);
-    doubts_.node_told_end(alpha, run(1));
+    doubts_.note_no_orphan(alpha, run(1));
     EXPECT_THAT(orphans(doubts_.open().dead), ElementsAre(2));
 }
 
 TEST_F(RunDoubtsTest, WhatWasTakenFromADeadNodeIsNoOrphanOfIt)
 {
     doubts_.node_died(alpha, noon);
-    doubts_.taken_from(alpha, run(1));
+    doubts_.note_no_orphan(alpha, run(1));
     EXPECT_THAT(orphans(doubts_.open().dead), ElementsAre(2));
 }
 
 TEST_F(RunDoubtsTest, WhatItToldBeforeItDiedAgainItMayNotHaveWritten)
 {
     doubts_.node_died(alpha, noon);
-    doubts_.node_told_end(alpha, run(1));
+    doubts_.note_no_orphan(alpha, run(1));
     doubts_.node_died(alpha, noon + 5s);
     EXPECT_THAT(orphans(doubts_.open().dead), ElementsAre(1, 2));
 }
@@ -106,7 +106,7 @@ TEST_F(RunDoubtsTest, WhatItToldBeforeItDiedAgainItMayNotHaveWritten)
 TEST_F(RunDoubtsTest, ADeathThatIsSettledLeavesNothingBehind)
 {
     doubts_.node_died(alpha, noon);
-    doubts_.node_told_end(alpha, run(1));
+    doubts_.note_no_orphan(alpha, run(1));
     orphans(doubts_.open().dead);
     EXPECT_THAT(orphans({{alpha, noon}}), ElementsAre(1, 2));
 }
