@@ -40,6 +40,40 @@ private:
     Calendars calendars_;
 };
 
+/// What decides about jobs' runs beside the jobs' own rows.
+class Surroundings {
+public:
+    explicit Surroundings(const JobTable& jobs) : calendars_(jobs) {}
+
+    // On the store's thread: the limits of locks before the jobs are read, the rest after that.
+
+    void read_before_jobs(Store& store) { limits_ = store.locks().limits(); }
+    void read_after_jobs(Store& store)
+    {
+        pauses_ = store.pauses().pauses_of_plan();
+        calendars_.read(store);
+    }
+
+    // In the same order into the table.
+
+    /// Returns the jobs that this changes.
+    std::vector<JobId> put_before_jobs(JobTable& jobs)
+    {
+        return jobs.set_lock_limits(std::move(limits_));
+    }
+    /// @param changed is added to.
+    void put_after_jobs(JobTable& jobs, std::vector<JobId>& changed)
+    {
+        jobs.put_pauses(std::move(pauses_));
+        calendars_.put(jobs, changed);
+    }
+
+private:
+    std::vector<LockLimit> limits_;
+    std::vector<Pause> pauses_;
+    CalendarChanges calendars_;
+};
+
 }  // namespace
 
 asio::awaitable<void> JobFeed::refresh(User& user)
@@ -68,28 +102,24 @@ void JobFeed::tell(const std::string& trouble)
 /// Of table cron.
 asio::awaitable<void> JobFeed::read_changes(User& user)
 {
-    std::vector<Pause> pauses;
-    std::vector<LockLimit> limits;
-    CalendarChanges calendars(jobs_);
-    const auto read = [cursor = cursor_, &pauses, &limits, &calendars](Store& store) {
-        limits = store.locks().limits();
+    Surroundings surroundings(jobs_);
+    const auto read = [cursor = cursor_, &surroundings](Store& store) {
+        surroundings.read_before_jobs(store);
         JobChanges changes = store.changes_since(cursor);
-        pauses = store.pauses().pauses_of_plan();
-        calendars.read(store);
+        surroundings.read_after_jobs(store);
         return changes;
     };
     JobChanges changes = co_await store_.call(read);
     const std::vector<JobPast> pasts = co_await read_wanted_pasts(changes.changed, user);
     co_await user.may_change();
-    std::vector<JobId> changed = jobs_.set_lock_limits(std::move(limits));
+    std::vector<JobId> changed = surroundings.put_before_jobs(jobs_);
     const WallTime seen = clock_.now().wall;
     for (Job& job : changes.changed) {
         const JobId id = job.id;
         if (jobs_.put(std::move(job), seen)) changed.push_back(id);
     }
     cursor_ = std::move(changes.next);
-    jobs_.put_pauses(std::move(pauses));
-    calendars.put(jobs_, changed);
+    surroundings.put_after_jobs(jobs_, changed);
     const bool same_ids = changes.count == static_cast<std::int64_t>(jobs_.size()) &&
                           changes.id_sum == jobs_.id_sum();
     user.learn_unwanted(pasts);
@@ -110,14 +140,11 @@ asio::awaitable<void> JobFeed::read_changes(User& user)
 
 asio::awaitable<void> JobFeed::reload(std::vector<JobId> ids, User& user)
 {
-    std::vector<Pause> pauses;
-    std::vector<LockLimit> limits;
-    CalendarChanges calendars(jobs_);
-    const auto read = [&ids, &pauses, &limits, &calendars](Store& store) {
-        limits = store.locks().limits();
+    Surroundings surroundings(jobs_);
+    const auto read = [&ids, &surroundings](Store& store) {
+        surroundings.read_before_jobs(store);
         std::vector<Job> jobs = store.find_jobs_by_id(ids);
-        pauses = store.pauses().pauses_of_plan();
-        calendars.read(store);
+        surroundings.read_after_jobs(store);
         return jobs;
     };
     std::vector<Job> rows = co_await store_.call(read);
@@ -125,7 +152,7 @@ asio::awaitable<void> JobFeed::reload(std::vector<JobId> ids, User& user)
     co_await user.may_change();
     const WallTime seen = clock_.now().wall;
     std::unordered_set<JobId> gone(ids.begin(), ids.end());
-    std::vector<JobId> changed = jobs_.set_lock_limits(std::move(limits));
+    std::vector<JobId> changed = surroundings.put_before_jobs(jobs_);
     for (Job& row : rows) {
         const JobId id = row.id;
         gone.erase(id);
@@ -134,8 +161,7 @@ asio::awaitable<void> JobFeed::reload(std::vector<JobId> ids, User& user)
     for (const JobId id : gone) {
         if (jobs_.erase(id)) changed.push_back(id);
     }
-    jobs_.put_pauses(std::move(pauses));
-    calendars.put(jobs_, changed);
+    surroundings.put_after_jobs(jobs_, changed);
     user.learn_unwanted(pasts);
     user.has_changed(changed);
 }

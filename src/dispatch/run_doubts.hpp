@@ -35,8 +35,8 @@ public:
 
     /// It died then, and may have taken ends of runs with it.
     void node_died(const NodeName& node, WallTime since);
-    /// If the node is one of the dead ones, the run is none of its orphans, although its row may name
-    /// that node until the store knows more:
+    /// If the node is one of the dead ones, the run is none of its orphans, although its row may
+    /// name that node until the store knows more:
     ///  - the node says that the run has ended: it lives after all, and will write that itself; or
     ///  - the step that is being made says how the run has ended, which the node had told; or
     ///  - the run has not started, and goes to another node or is taken back.

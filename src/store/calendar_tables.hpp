@@ -54,7 +54,7 @@ public:
     /// In a transaction.
     std::int64_t put(const Calendar& calendar)
     {
-        end(calendar.name, calendar.set_at, calendar.set_by);
+        end_present(calendar.name, calendar.set_at, calendar.set_by);
         return append(calendar);
     }
 
@@ -77,10 +77,7 @@ public:
         std::vector<Calendar> present =
             read(fmt::format("name = {} AND ended_at IS NULL", tables_.quote(name)));
         if (present.empty()) return std::nullopt;
-        tables_.execute(
-            fmt::format("UPDATE calendar SET ended_at = {}, ended_by = {}"
-                        " WHERE name = {} AND ended_at IS NULL",
-                        to_unix_millis(at), tables_.quote(by), tables_.quote(name)));
+        end_present(name, at, by);
         present.back().ended_at = at;
         present.back().ended_by = by;
         return present.back();
@@ -102,6 +99,14 @@ public:
     }
 
 private:
+    void end_present(const std::string& name, WallTime at, const std::string& by)
+    {
+        tables_.execute(
+            fmt::format("UPDATE calendar SET ended_at = {}, ended_by = {}"
+                        " WHERE name = {} AND ended_at IS NULL",
+                        to_unix_millis(at), tables_.quote(by), tables_.quote(name)));
+    }
+
     std::vector<Calendar> read(const std::string& condition)
     {
         std::vector<Calendar> found;
