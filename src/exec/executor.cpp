@@ -1,18 +1,13 @@
 #include "exec/executor.hpp"
 
-#include "base/offload.hpp"
 #include "base/shared_pause.hpp"
-#include "base/throw_errno.hpp"
 #include "base/units.hpp"
-#include "exec/process_table.hpp"
 #include "model/exit_codes.hpp"
 
 #include <spdlog/spdlog.h>
-#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include <boost/asio/cancellation_state.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
@@ -29,12 +24,6 @@ namespace {
 
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
-
-/// How long to wait for a process to vanish after SIGKILL; only one that hangs in the kernel (a
-/// dead disk or network file system) takes longer.
-constexpr std::chrono::seconds unkillable_after{5};
-
-constexpr milliseconds scan_interval{50};
 
 /// When a command has ended, up to this much of its output is read at once: twice what a pipe
 /// holds.
@@ -57,14 +46,7 @@ std::size_t spawn_threads(const ExecSettings& settings)
     return std::clamp<std::size_t>(useful, 2, 16);
 }
 
-FileDescriptor open_event()
-{
-    FileDescriptor event(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    if (!event) throw_errno("eventfd");
-    return event;
-}
-
-/// What ReadableSet tells: that started_event_ is, or of a run its output or its end.
+/// What ReadableSet tells: that starts_.event() is, or of a run its output or its end.
 constexpr std::uint64_t started_token = 0;
 constexpr std::uint64_t output_token(std::uint64_t serial)
 {
@@ -92,21 +74,9 @@ bool has_succeeded(const RunOrder& order, std::optional<int> exit_code)
     return exit_code && is_success_code(order.fields.job().success_codes, *exit_code);
 }
 
-/// Counts a coroutine as long as it is in a scope.
-class Counted {
-public:
-    explicit Counted(std::size_t& count) : count_(count) { ++count_; }
-    Counted(const Counted&) = delete;
-    Counted& operator=(const Counted&) = delete;
-    ~Counted() { --count_; }
-
-private:
-    std::size_t& count_;
-};
-
 }  // namespace
 
-struct Executor::Live {
+struct Executor::Live : CommandStarts::Start {
     Live(RunOrder run_order, RunReport blank, std::size_t max_output)
         : order(std::move(run_order)), report(std::move(blank)), capture(max_output)
     {}
@@ -115,8 +85,6 @@ struct Executor::Live {
     RunReport report;              // as it runs
     std::optional<RunReport> end;  // since its process has ended
     OutputCapture capture;
-    std::optional<Result<Process, SpawnFailure>> started;  // for take_process()
-    Live* next_started = nullptr;
     std::optional<Process> process;       // until it is reaped
     FileDescriptor output;                // the process's, while somebody may write
     std::unique_ptr<CommandSetup> setup;  // the process's, until the run is over
@@ -143,28 +111,23 @@ Executor::Executor(asio::any_io_executor executor, const Clock& clock, ExecSetti
       spawner_(settings_.node, settings_.shell, settings_.commands, clock, settings_.open_files),
       changed_(executor_),
       run_ended_(executor_),
-      started_event_(open_event()),
       readable_(executor_),
       left_outputs_(executor_, settings_.max_left_outputs),
-      scan_wanted_(executor_),
-      group_news_(executor_),
       endings_(executor_),
       watchers_(executor_),
-      spawners_(spawn_threads(settings_))
+      starts_(spawner_, clock, spawn_threads(settings_)),
+      groups_(executor_, clock, starts_.threads())
 {
-    readable_.add(started_event_.get(), started_token);
+    readable_.add(starts_.event(), started_token);
     if (metrics != nullptr) metrics_.emplace(*metrics, settings_.rules.http_slots);
 }
 
-Executor::~Executor()
-{
-    spawners_.join();
-}
+Executor::~Executor() = default;
 
 asio::awaitable<void> Executor::run()
 {
     std::exception_ptr reason;
-    watchers_.spawn("process groups", watch_groups());
+    watchers_.spawn("process groups", groups_.run());
     watchers_.spawn("processes", watch_processes());
     watchers_.spawn("outputs of runs that are over", left_outputs_.run());
     try {
@@ -398,17 +361,14 @@ void Executor::force(Live& live)
     live.is_forced = true;
     if (live.request) live.request->stop();
     if (live.process) signal_group(*live.process, SIGKILL);
-    group_news_.notify();
+    groups_.look_again();
     if (live.news) live.news->notify();
 }
 
 void Executor::start(Live& live)
 {
     ++starting_;
-    asio::post(spawners_, [this, &live, lease_end = book_.lease_end()] {
-        live.started.emplace(start_process(live, lease_end));
-        tell_started(live);
-    });
+    starts_.begin(live, live.order, book_.lease_end());
 }
 
 void Executor::start_request(Live& live)
@@ -446,55 +406,11 @@ void Executor::end_request(Live& live)
     finish(live);
 }
 
-/// In a spawning thread; the run is the I/O thread's as soon as it is in the list.
-void Executor::tell_started(Live& live)
-{
-    Live* first = started_.load(std::memory_order_relaxed);
-    do {
-        live.next_started = first;
-    } while (!started_.compare_exchange_weak(first, &live, std::memory_order_release,
-                                             std::memory_order_relaxed));
-    if (first == nullptr) ::eventfd_write(started_event_.get(), 1);
-}
-
-void Executor::take_started()
-{
-    eventfd_t count = 0;
-    ::eventfd_read(started_event_.get(), &count);  // before the list, or news could be missed
-    std::vector<Live*> runs;
-    for (Live* live = started_.exchange(nullptr, std::memory_order_acquire); live != nullptr;
-         live = live->next_started) {
-        runs.push_back(live);
-    }
-    for (auto live = runs.rbegin(); live != runs.rend(); ++live) take_process(**live);
-}
-
-Result<Process, SpawnFailure> Executor::start_process(const Live& live, SteadyTime lease_end) const
-{
-    // This process may be stopped before that is done; the warden knows only commands that exist.
-    if (is_limited(live.order) && clock_.steady_now() > lease_end) {
-        return SpawnFailure{
-            .message = "this node was frozen when it should have started the command",
-            .cause = Cause::node_isolated};
-    }
-    if (live.order.command.find_first_not_of(" \t\r\n") == std::string::npos) {
-        // A shell would do nothing, and call it success.
-        return SpawnFailure{
-            "it has no command; if its job is of another kind, the dispatcher is of an older "
-            "version, which does not know that"};
-    }
-    try {
-        return spawner_.spawn(live.order);
-    } catch (const std::exception& e) {
-        return SpawnFailure{fmt::format("cannot start the command: {}", e.what())};
-    }
-}
-
 void Executor::take_process(Live& live)
 {
     --starting_;
     changed_.notify();  // it may have a timeout
-    auto& process = *live.started;
+    auto& process = *live.outcome;
     if (process.has_error() && may_start_later(live)) {
         live_.erase(RunId(live.order.id));  // `live` is gone
         run_ended_.notify();
@@ -520,7 +436,7 @@ void Executor::take_process(Live& live)
 /// Whether the fire waits again, because something had run out.
 bool Executor::may_start_later(const Live& live)
 {
-    const SpawnFailure& failure = live.started->error();
+    const SpawnFailure& failure = live.outcome->error();
     if (!failure.is_shortage) return false;
     const SteadyTime now = clock_.steady_now();
     if (!book_.put_back(live.order.id, failure.message, now)) return false;
@@ -563,7 +479,9 @@ asio::awaitable<void> Executor::watch_processes()
 void Executor::see(std::uint64_t token)
 {
     if (token == started_token) {
-        take_started();
+        for (CommandStarts::Start* const start : starts_.take()) {
+            take_process(static_cast<Live&>(*start));
+        }
         return;
     }
     const auto found = followed_.find(serial_of(token));
@@ -650,7 +568,7 @@ asio::awaitable<void> Executor::read_last_output(Live& live)
 asio::awaitable<void> Executor::end_group(Live& live)
 {
     try {
-        co_await wait_for_group(live);
+        live.has_survivor = co_await groups_.has_survivor(*live.process, live.is_forced);
         end(live);
     } catch (const std::exception& e) {
         lose(live, e.what());
@@ -705,48 +623,6 @@ void Executor::lose(Live& live, const char* why)
     }
     if (live.output) close_output(live);
     finish(live);
-}
-
-asio::awaitable<void> Executor::wait_for_group(Live& live)
-{
-    // The leader is not reaped yet, so the group's number cannot come to mean another one.
-    const Counted counted(group_watchers_);
-    scan_wanted_.notify();
-    while (!live.is_forced) {
-        co_await group_news_.wait();
-        if (!living_groups_.contains(live.process->pid)) break;
-    }
-    // Also when nobody was found: a fork may have slipped through the list of processes.
-    signal_group(*live.process, SIGKILL);
-    // The kernel takes a moment, and where there is a mutex the next run starts as soon as this one
-    // is reported: so a look that began after the signal has to show that nobody is left.
-    const std::uint64_t before_signal = looks_begun_;
-    const SteadyTime limit = clock_.steady_now() + unkillable_after;
-    const auto may_live = [&] {
-        return look_shown_ <= before_signal || living_groups_.contains(live.process->pid);
-    };
-    while (may_live()) {
-        const bool notified = co_await group_news_.wait_until(limit);
-        if (notified) continue;
-        live.has_survivor = true;
-        break;
-    }
-}
-
-asio::awaitable<void> Executor::watch_groups()
-{
-    for (;;) {
-        while (group_watchers_ == 0) co_await scan_wanted_.wait();
-        const std::uint64_t look = ++looks_begun_;
-        const std::vector<ProcessEntry> processes = co_await offload(spawners_, &list_processes);
-        look_shown_ = look;
-        living_groups_.clear();
-        for (const ProcessEntry& process : processes) {
-            if (!process.is_zombie) living_groups_.insert(process.group);
-        }
-        group_news_.notify();
-        co_await sleep_for(scan_interval);
-    }
 }
 
 void Executor::finish(Live& live)

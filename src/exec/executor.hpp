@@ -2,9 +2,10 @@
 
 #include "base/clock.hpp"
 #include "base/event.hpp"
-#include "base/file_descriptor.hpp"
 #include "base/task_group.hpp"
+#include "exec/command_starts.hpp"
 #include "exec/executor_metrics.hpp"
+#include "exec/group_watch.hpp"
 #include "exec/http_run.hpp"
 #include "exec/output_capture.hpp"
 #include "exec/output_drain.hpp"
@@ -19,10 +20,8 @@
 
 #include <sys/resource.h>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/thread_pool.hpp>
 
 #include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -31,7 +30,6 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 namespace peercron {
@@ -134,14 +132,10 @@ private:
     struct Live;
 
     asio::awaitable<void> follow_book();
-    asio::awaitable<void> watch_groups();
     asio::awaitable<void> watch_processes();
     void start(Live& live);
     void start_request(Live& live);
     void end_request(Live& live);
-    Result<Process, SpawnFailure> start_process(const Live& live, SteadyTime lease_end) const;
-    void tell_started(Live& live);
-    void take_started();
     void take_process(Live& live);
     bool may_start_later(const Live& live);
     void follow_process(Live& live);
@@ -151,7 +145,6 @@ private:
     asio::awaitable<void> read_last_output(Live& live);
     void close_output(Live& live);
     asio::awaitable<void> end_group(Live& live);
-    asio::awaitable<void> wait_for_group(Live& live);
     void end(Live& live);
     void lose(Live& live, const char* why);
     asio::awaitable<void> kill_all();
@@ -186,22 +179,15 @@ private:
     std::unordered_map<RunId, std::unique_ptr<Live>> live_;
 
     std::size_t starting_ = 0;
-    std::atomic<Live*> started_ = nullptr;  // those that the spawning threads are done with
-    FileDescriptor started_event_;          // readable while there are some
     ReadableSet readable_;
     std::unordered_map<std::uint64_t, Live*> followed_;  // those that have had a process, by serial
     std::uint64_t last_serial_ = 0;
-    OutputDrain left_outputs_;        // of runs that are over
-    std::size_t group_watchers_ = 0;  // condemned runs whose leader has ended
-    std::unordered_set<pid_t> living_groups_;
-    Event scan_wanted_;
-    Event group_news_;
-    std::uint64_t looks_begun_ = 0;  ///< at the list of processes
-    std::uint64_t look_shown_ = 0;   ///< the one that living_groups_ is of
+    OutputDrain left_outputs_;  // of runs that are over
 
     TaskGroup endings_;  // of condemned runs, and of those whose output is still open
     TaskGroup watchers_;
-    asio::thread_pool spawners_;
+    CommandStarts starts_;
+    GroupWatch groups_;
 };
 
 }  // namespace peercron
