@@ -3,6 +3,7 @@
 #include "base/offload.hpp"
 #include "exec/process_table.hpp"
 
+#include <chrono>
 #include <csignal>
 #include <vector>
 

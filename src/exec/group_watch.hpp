@@ -9,16 +9,11 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/thread_pool.hpp>
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <unordered_set>
 
 namespace peercron {
-
-/// How long to wait for a process to vanish after SIGKILL; only one that hangs in the kernel (a
-/// dead disk or network file system) takes longer.
-inline constexpr std::chrono::seconds unkillable_after{5};
 
 /// Waits for the ends of process groups that were told to end. Only the list of all processes shows
 /// whether somebody of a group is left: it is read again and again while somebody waits. Lives on

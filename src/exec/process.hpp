@@ -44,6 +44,10 @@ struct Process {
 /// Sends `signal` to the whole process group of an unreaped process.
 void signal_group(const Process& process, int signal);
 
+/// How long to wait for a process to vanish after SIGKILL; only one that hangs in the kernel (a
+/// dead disk or network file system) takes longer.
+inline constexpr std::chrono::seconds unkillable_after{5};
+
 /// Whether an unreaped process has ended.
 bool has_exited(const Process& process);
 

@@ -24,9 +24,6 @@
 namespace peercron {
 namespace {
 
-/// Only a process that hangs in the kernel survives SIGKILL for longer.
-constexpr std::chrono::seconds unkillable_after{5};
-
 std::string words_of(const ProcessEnd& end)
 {
     if (end.exit_code) return fmt::format("exit code {}", *end.exit_code);
