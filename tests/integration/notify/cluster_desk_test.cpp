@@ -27,12 +27,13 @@ using testing::t0;
 const NodeName one = "10.0.0.1:9991";
 const NodeName two = "10.0.0.2:9991";
 
-/// Both of its times are what the test says.
+/// Both of its times are what the test says. The steady one has passed on any machine, so that
+/// nobody waits for it.
 class MovedClock final : public Clock {
 public:
     void move(std::chrono::milliseconds time) { moved_ += time; }
     WallTime now() const override { return t0 + moved_; }
-    SteadyTime steady_now() const override { return SteadyTime(1h) + moved_; }
+    SteadyTime steady_now() const override { return SteadyTime(1s) + moved_; }
 
 private:
     std::chrono::milliseconds moved_{0};
