@@ -300,21 +300,14 @@ asio::awaitable<void> confirm(const ApiContext& context, const std::string& name
     throw HttpError(http::status::service_unavailable, message);
 }
 
-/// Of the calendar as it is now, unless there is none.
-std::optional<Calendar> present_calendar(Store& store, const std::string& name)
+/// When a version begins that follows on these: not before one of them began or ended, whose node
+/// may have had a clock ahead.
+WallTime begin_after(const std::vector<Calendar>& versions, WallTime now)
 {
-    std::vector<Calendar> versions = store.calendars().versions_of(name);
-    if (versions.empty() || versions.back().ended_at) return std::nullopt;
-    return std::move(versions.back());
-}
-
-/// A later version never begins before an earlier one, whose node may have had a clock ahead.
-void set_author(const ApiContext& context, const Call& call, Calendar& calendar)
-{
-    const std::optional<WallTime> before =
-        calendar.id == 0 ? std::nullopt : std::optional(calendar.set_at);
-    calendar.set_by = to_string(call.caller);
-    calendar.set_at = std::max(context.clock.now(), before.value_or(WallTime()));
+    for (const Calendar& version : versions) {
+        now = std::max({now, version.set_at, version.ended_at.value_or(version.set_at)});
+    }
+    return now;
 }
 
 /// @param is_new for /calendar/add.
@@ -325,17 +318,19 @@ asio::awaitable<Response> put_calendar(const ApiContext& context, const Call& ca
     const Reading reading = read_clocks(context, call);
     const bool is_dry = call.params.boolean("dry_run").value_or(false);
     const auto put = [&](Store& store) {
-        std::optional<Calendar> there = present_calendar(store, name);
-        if (there && is_new) {
+        const std::vector<Calendar> versions = store.calendars().versions_of(name);
+        const bool is_there = !versions.empty() && !versions.back().ended_at;
+        if (is_there && is_new) {
             throw HttpError(
                 http::status::conflict,
                 fmt::format("there is a calendar {} already; /calendar/set changes it", name));
         }
-        if (!there && !is_new) refuse_unknown(name);
-        Calendar calendar = there.value_or(Calendar());
+        if (!is_there && !is_new) refuse_unknown(name);
+        Calendar calendar = is_there ? versions.back() : Calendar();
         calendar.name = name;
         read_texts(call.params, calendar);
-        set_author(context, call, calendar);
+        calendar.set_by = to_string(call.caller);
+        calendar.set_at = begin_after(versions, context.clock.now());
         if (is_dry) {
             return view_of(std::move(calendar), store.calendars().calendar_users(), reading,
                            most_spans);

@@ -48,11 +48,14 @@ void check_names(const Job& job, const std::vector<Calendar>& present)
 
 }  // namespace
 
+bool name_calendars(std::span<const Job> jobs)
+{
+    return std::ranges::any_of(jobs, [](const Job& job) { return !job.calendar.empty(); });
+}
+
 Calendars read_calendars(Store& store, std::span<const Job> jobs, WallTime now)
 {
-    const bool is_any =
-        std::ranges::any_of(jobs, [](const Job& job) { return !job.calendar.empty(); });
-    if (!is_any) return {};
+    if (!name_calendars(jobs)) return {};
     return Calendars::of(store.calendars().calendars_after(now));
 }
 

@@ -10,6 +10,9 @@
 
 namespace peercron {
 
+/// Whether one of the jobs names any.
+bool name_calendars(std::span<const Job> jobs);
+
 /// The calendars that there are, if one of the jobs names any.
 Calendars read_calendars(Store& store, std::span<const Job> jobs, WallTime now);
 

@@ -108,17 +108,23 @@ void hold_down(DaemonView& daemon, const Pause& pause)
     if (pause.end() != WallTime::max()) daemon.next_start = pause.end();
 }
 
-/// What the jobs are shown by that is kept elsewhere.
-void read_beside(Store& store, std::span<const Job> jobs, JobView& view)
+/// What of the ledger the jobs are shown by, and the pauses.
+void read_daemons_and_pauses(Store& store, std::span<const Job> jobs, JobView& view)
 {
     view.daemons = read_daemons(store, jobs, view.now);
     view.pauses = Pauses(store.pauses().pauses_after(view.now));
-    view.calendars = read_calendars(store, jobs, view.now);
     for (const Job& job : jobs) {
         const auto daemon = view.daemons.find(job.id);
         const Pause* const pause = view.pauses.find(job, view.now);
         if (pause != nullptr && daemon != view.daemons.end()) hold_down(daemon->second, *pause);
     }
+}
+
+/// What the jobs are shown by that is kept elsewhere.
+void read_beside(Store& store, std::span<const Job> jobs, JobView& view)
+{
+    view.calendars = read_calendars(store, jobs, view.now);
+    read_daemons_and_pauses(store, jobs, view);
 }
 
 /// A page of jobs with what a list shows of their past.
@@ -184,7 +190,12 @@ private:
             if (!jobs.empty()) last_id_ = jobs.back().id;
             std::erase_if(jobs, [this](const Job& job) { return !is_within(tags_, job); });
             ListedJobs listed = with_insights(store, std::move(jobs));
-            read_beside(store, listed.jobs, view_);
+            read_daemons_and_pauses(store, listed.jobs, view_);
+            // Once: each reading parses all of them.
+            if (!has_calendars_ && name_calendars(listed.jobs)) {
+                view_.calendars = read_calendars(store, listed.jobs, view_.now);
+                has_calendars_ = true;
+            }
             return listed;
         };
         read_ = co_await store_.call(read);
@@ -203,6 +214,7 @@ private:
     Budget::Share share_;  // for read_
     std::size_t position_ = 0;
     bool is_last_ = false;
+    bool has_calendars_ = false;
 };
 
 /// A list of words can be asked for the jobs that have some of them.
@@ -420,13 +432,22 @@ std::vector<std::string> warnings_of(const ApiContext& context, const Job& job)
     return where_warnings(job, context.coordinator.members(), context.loads());
 }
 
+/// What an answer to a change shows the job by. The change itself reads its calendars, and those
+/// pauses that may be newer than what this node has heard.
+JobView view_after_change(const ApiContext& context)
+{
+    JobView view = view_of(context);
+    view.pauses = context.pauses();
+    return view;
+}
+
 /// The store has the change: logs it, tells the dispatcher, and answers with the job.
 /// @param done what was done, "stopped".
+/// @param view see view_after_change().
 /// @param warnings what the caller should know of the job as it is now.
-/// @param pauses that are not over, where they may be newer than what this node has heard.
 asio::awaitable<Response> finish(const ApiContext& context, const Caller& caller, const Job& job,
-                                 std::string_view done, std::vector<std::string> warnings = {},
-                                 std::optional<Pauses> pauses = {})
+                                 std::string_view done, JobView view,
+                                 std::vector<std::string> warnings = {})
 {
     spdlog::info("http: {} at {} {} job {} (cronSet {})", quote_utf8(caller.name), caller.address,
                  done, job.id, quote_utf8(job.cron_set));
@@ -440,8 +461,7 @@ asio::awaitable<Response> finish(const ApiContext& context, const Caller& caller
         spdlog::warn("http: {}", message);
         throw HttpError(http::status::service_unavailable, message);
     }
-    JobView view = view_of(context);
-    view.pauses = pauses ? *std::move(pauses) : context.pauses();
+    view.now = context.clock.now();
     const auto write = [&](JsonWriter& json) {
         json.begin_object();
         write_job_fields(json, job, view);
@@ -558,16 +578,19 @@ asio::awaitable<Response> add_job(const ApiContext& context, const Call& call)
     }
     const std::size_t known = context.jobs_known();
     const Edit edit = edit_by(context, call, now);
+    JobView view = view_after_change(context);
     const auto add = [&](Store& store) {
         check_command(context, draft, given);
         check_channels(store, given);
         check_locks(store, draft, given);
         check_calendar(store, draft, given, context.default_time_zone, now);
+        view.calendars = read_calendars(store, std::span(&draft, 1), now);
         return add_or_replace(store, context, known, given, draft, replace, edit, call.caller);
     };
     const auto [job, done] = co_await context.store.call(add);
     std::vector<std::string> warnings = warnings_of(context, job);
-    co_return co_await finish(context, call.caller, job, done, std::move(warnings));
+    co_return co_await finish(context, call.caller, job, done, std::move(view),
+                              std::move(warnings));
 }
 
 asio::awaitable<Response> count_jobs(const ApiContext& context, const Call& call)
@@ -644,6 +667,7 @@ asio::awaitable<Response> update_job(const ApiContext& context, const Call& call
         refuse("nothing to change: no field of the job was given; /openapi.json lists the fields");
     }
     const Edit edit = edit_by(context, call, now);
+    JobView view = view_after_change(context);
     const auto update = [&](Store& store) -> std::optional<Job> {
         const std::optional<Job> job = store.find_job(id);
         if (!job || !is_within(call.caller.tags, *job)) return std::nullopt;
@@ -655,12 +679,14 @@ asio::awaitable<Response> update_job(const ApiContext& context, const Call& call
         check_channels(store, patch);
         check_locks(store, changed, patch);
         check_calendar(store, changed, patch, context.default_time_zone, now);
+        view.calendars = read_calendars(store, std::span(&changed, 1), now);
         return store.update_job(id, patch, edit);
     };
     const std::optional<Job> job = co_await context.store.call(update);
     if (!job) refuse_unknown_job(given_id);
     std::vector<std::string> warnings = warnings_of(context, *job);
-    co_return co_await finish(context, call.caller, *job, "updated", std::move(warnings));
+    co_return co_await finish(context, call.caller, *job, "updated", std::move(view),
+                              std::move(warnings));
 }
 
 /// A job that stands as wanted already is not written again, but the dispatcher is told all the
@@ -674,9 +700,12 @@ std::optional<Job> set_stop(Store& store, JobId id, bool stop, const Edit& edit)
     return store.update_job(id, patch, edit);
 }
 
-Pauses pauses_now(Store& store, const ApiContext& context)
+/// The pauses and calendars by which the job fires after a change of either.
+void read_around(Store& store, const std::optional<Job>& job, JobView& view)
 {
-    return Pauses(store.pauses().pauses_after(context.clock.now()));
+    if (!job) return;
+    view.pauses = Pauses(store.pauses().pauses_after(view.now));
+    view.calendars = read_calendars(store, std::span(&*job, 1), view.now);
 }
 
 /// With `until` it is a pause, which ends by itself.
@@ -688,21 +717,18 @@ asio::awaitable<Response> stop_job(const ApiContext& context, const Call& call)
     Pause pause;
     if (is_pause) pause = read_pause(call, std::nullopt, context.clock.now());
     pause.job = id;
-    std::optional<Pauses> pauses;
+    JobView view = view_after_change(context);
     const auto change = [&](Store& store) {
-        if (!is_pause) return set_stop(store, id, true, edit);
-        std::optional<Job> job = store.find_job(id);
-        if (job) pause = add_pause(store, pause, context.clock);
-        pauses = pauses_now(store, context);
+        std::optional<Job> job = is_pause ? store.find_job(id) : set_stop(store, id, true, edit);
+        if (job && is_pause) pause = add_pause(store, pause, context.clock);
+        read_around(store, job, view);
         return job;
     };
     const std::optional<Job> job = co_await context.store.call(change);
     if (!job) refuse_unknown_job(call.id);
     if (is_pause) note_act(context, call.caller, "paused", in_short(pause));
     const std::string_view done = is_pause ? "paused" : "stopped";
-    std::vector<std::string> no_warnings;
-    co_return co_await finish(context, call.caller, *job, done, std::move(no_warnings),
-                              std::move(pauses));
+    co_return co_await finish(context, call.caller, *job, done, std::move(view));
 }
 
 /// It ends the job's own pauses, too; those of its tags and of all jobs stay.
@@ -711,12 +737,12 @@ asio::awaitable<Response> start_job(const ApiContext& context, const Call& call)
     PauseChoice choice;
     choice.job = parse_job_id("id", call.id);
     const Edit edit = edit_by(context, call);
-    Pauses pauses;
+    JobView view = view_after_change(context);
     std::vector<Pause> ended;
     const auto change = [&](Store& store) {
         std::optional<Job> job = set_stop(store, choice.job, false, edit);
         if (job) ended = store.pauses().end_pauses(choice, context.clock.now(), edit.by.who);
-        pauses = pauses_now(store, context);
+        read_around(store, job, view);
         return job;
     };
     const std::optional<Job> job = co_await context.store.call(change);
@@ -725,23 +751,25 @@ asio::awaitable<Response> start_job(const ApiContext& context, const Call& call)
         note_act(context, call.caller, "pause ended", in_short(pause));
     }
     std::vector<std::string> warnings = warnings_of(context, *job);
-    co_return co_await finish(context, call.caller, *job, "started", std::move(warnings),
-                              std::move(pauses));
+    co_return co_await finish(context, call.caller, *job, "started", std::move(view),
+                              std::move(warnings));
 }
 
 asio::awaitable<Response> delete_job(const ApiContext& context, const Call& call)
 {
     const JobId id = parse_job_id("id", call.id);
     const Edit edit = edit_by(context, call);
-    const auto remove = [id, &edit, &call](Store& store) -> std::optional<Job> {
+    JobView view = view_after_change(context);
+    const auto remove = [&](Store& store) -> std::optional<Job> {
         const std::optional<Job> job = store.find_job(id);
         if (!job) return std::nullopt;
         check_childless(store, std::span(&*job, 1), call.caller.tags);
+        view.calendars = read_calendars(store, std::span(&*job, 1), view.now);
         return store.delete_job(id, edit);
     };
     const std::optional<Job> job = co_await context.store.call(remove);
     if (!job) refuse_unknown_job(call.id);
-    co_return co_await finish(context, call.caller, *job, "deleted");
+    co_return co_await finish(context, call.caller, *job, "deleted", std::move(view));
 }
 
 }  // namespace

@@ -5,11 +5,13 @@
 
 #include <chrono>
 #include <string>
+#include <vector>
 
 namespace peercron {
 namespace {
 
 using namespace std::chrono_literals;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -204,6 +206,65 @@ TEST_F(CalendarApiTest, NextFiresAreThoseThatAreNotExcluded)
     const auto why = get("/cron/" + std::to_string(id) + "/why?at=1795262400").data();
     EXPECT_THAT(std::string(why.at("answer").as_string()),
                 HasSubstr("It will be skipped: calendar: not in workdays."));
+    const auto schemas = get("/openapi.json").json().at("components").at("schemas");
+    const auto fact = schemas.at("Explanation").at("properties").at("facts").at("items");
+    const auto known = fact.at("properties").at("about").at("enum").as_array();
+    std::vector<boost::json::value> about;
+    for (const auto& one : why.at("facts").as_array()) about.push_back(one.at("about"));
+    EXPECT_THAT(about, Contains("calendar"));
+    for (const auto& word : about) EXPECT_THAT(known, Contains(word));
+}
+
+TEST_F(CalendarApiTest, TheAnswerToAChangeOfAJobKnowsItsCalendars)
+{
+    using std::chrono::sys_days;
+    using std::chrono::year;
+    ASSERT_EQ(post("/calendar/add", "name=freeze&dates=2026-11-20..2026-11-30").status, 200U);
+    clock_.time = WallTime(sys_days(year(2026) / 11 / 21));
+    const std::int64_t thaw = to_unix_millis(WallTime(sys_days(year(2026) / 12 / 1)) + 12h);
+    const auto added = post("/cron/add", job_with("!freeze"));
+    ASSERT_EQ(added.status, 200U) << added.body;
+    EXPECT_EQ(added.data().at("next_run_at"), thaw);
+    const std::string id = std::to_string(added.data().at("id").to_number<JobId>());
+    const std::string an_hour_on = std::to_string(to_unix_millis(clock_.time + 1h) / 1000);
+    EXPECT_EQ(post("/cron/update", "id=" + id + "&remark=noon").data().at("next_run_at"), thaw);
+    EXPECT_EQ(post("/cron/stop/" + id, "until=" + an_hour_on).data().at("next_run_at"), thaw);
+    EXPECT_TRUE(post("/cron/stop/" + id, "").data().at("next_run_at").is_null());
+    EXPECT_EQ(post("/cron/start/" + id, "").data().at("next_run_at"), thaw);
+    EXPECT_EQ(post("/cron/delete/" + id, "").data().at("next_run_at"), thaw);
+}
+
+TEST_F(CalendarApiTest, TheListOfAllJobsReadsCalendarsOnce)
+{
+    add_freeze();
+    // The first piece has none that names any.
+    for (int i = 0; i < 600; ++i) insert({});
+    for (int i = 0; i < 1000; ++i) insert({"!freeze"});
+    tables_.calendar_reads = 0;
+    const auto list = get("/cron/list").data().as_array();
+    ASSERT_THAT(list, SizeIs(1600));
+    EXPECT_EQ(tables_.calendar_reads, 1U);
+    const std::int64_t thaw =
+        to_unix_millis(std::chrono::sys_days(std::chrono::year(2027) / 1 / 7));
+    clock_.time = WallTime(std::chrono::sys_days(std::chrono::year(2026) / 12 / 24));
+    const auto later = get("/cron/list").data().as_array();
+    EXPECT_EQ(later.at(700).at("next_run_at"), thaw);
+    EXPECT_EQ(later.back().at("next_run_at"), thaw);
+}
+
+TEST_F(CalendarApiTest, AVersionNeverBeginsBeforeTheEndOfAnEarlierOne)
+{
+    add_freeze();
+    // The node that deleted it had a clock ahead.
+    tables_.calendars[0].ended_at = clock_.time + 1min;
+    tables_.calendars[0].ended_by = "root";
+    add_freeze();
+    ASSERT_THAT(tables_.calendars, SizeIs(2));
+    EXPECT_EQ(tables_.calendars[1].set_at, clock_.time + 1min);
+    ASSERT_EQ(post("/calendar/set", "name=freeze&dates=fri").status, 200U);
+    ASSERT_THAT(tables_.calendars, SizeIs(3));
+    EXPECT_EQ(tables_.calendars[2].set_at, clock_.time + 1min);
+    EXPECT_EQ(tables_.calendars[1].ended_at, clock_.time + 1min);
 }
 
 }  // namespace

@@ -45,6 +45,7 @@ struct FakeTables {
 
     std::map<std::string, LockLimit> lock_limits;
     std::vector<Calendar> calendars;
+    std::size_t calendar_reads = 0;  ///< calls of calendars_after()
     std::vector<BackfillProgress> backfills;
     std::vector<NoticeChannel> channels;
     std::vector<UserAccount> accounts;
@@ -364,6 +365,7 @@ public:
     }
     std::vector<Calendar> calendars_after(WallTime time) override
     {
+        ++tables_.calendar_reads;
         return those([time](const Calendar& calendar) { return calendar.end() > time; });
     }
     std::vector<Calendar> calendars_of_plan() override { return tables_.calendars; }
