@@ -89,7 +89,10 @@ struct LogFilter {
     std::optional<std::string> run_server;
     std::optional<std::int64_t> after_id;  ///< rows with a greater id, planned ones too
     std::vector<std::int64_t> ids;         ///< only these, planned ones too; empty = all
-    std::vector<std::string> any_tag;      ///< of jobs that are there and have one of these tags
+    std::optional<std::string> tag;        ///< of jobs that are there and have this tag,
+    std::vector<std::string> any_tag;      ///< and one of these; empty = all
+
+    bool has_tags() const { return tag || !any_tag.empty(); }
 
     /// Whether ids are given: a client follows a few rows, and asks for others the next time.
     bool is_by_id() const { return after_id || !ids.empty(); }

@@ -66,7 +66,7 @@ std::string id_terms(const IdBlocks& blocks)
 
 bool is_left_by_rows(const LogFilter& filter)
 {
-    return filter.state || filter.missed || filter.unusual || !filter.any_tag.empty();
+    return filter.state || filter.missed || filter.unusual || filter.has_tags();
 }
 
 PageSource source_of(const LogFilter& filter, const Slice& slice, const PageHint& hint,

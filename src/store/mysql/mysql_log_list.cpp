@@ -40,9 +40,10 @@ std::string condition(const MysqlConnection& connection, const LogFilter& filter
     if (filter.dispatch_server) {
         sql += " AND dispatch_server = " + connection.quote(*filter.dispatch_server);
     }
-    if (!filter.any_tag.empty()) {
-        sql += fmt::format(" AND cron_id IN (SELECT id FROM cron WHERE TRUE{})",
-                           tag_terms(connection, filter.any_tag));
+    if (filter.has_tags()) {
+        std::string terms = tag_terms(connection, filter.any_tag);
+        if (filter.tag) terms += tag_terms(connection, {*filter.tag});
+        sql += fmt::format(" AND cron_id IN (SELECT id FROM cron WHERE TRUE{})", terms);
     }
     sql += time_terms(filter.from, filter.to);
     if (hint.time) sql += id_terms(*hint.time);
@@ -140,7 +141,7 @@ std::string rows_to_count(const MysqlConnection& connection, const LogFilter& fi
 {
     const bool others = filter.cron_id || filter.run_server || filter.dispatch_server ||
                         filter.has_time() || filter.search || filter.missed || filter.unusual ||
-                        !filter.any_tag.empty();
+                        filter.has_tags();
     if (others) {
         // Of rows that are newer than some id only, the index by time may be the longer way.
         const bool chooses = filter.is_time_only() && planned == Planned::left_out;

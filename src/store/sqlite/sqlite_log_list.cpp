@@ -79,9 +79,10 @@ Condition condition(const LogFilter& filter, const PageHint& hint,
     if (filter.dispatch_server) {
         where.add(fmt::format(" AND {}dispatch_server = ?", server), *filter.dispatch_server);
     }
-    if (!filter.any_tag.empty()) {
-        where.sql += fmt::format(" AND cron_id IN (SELECT id FROM cron WHERE TRUE{})",
-                                 tag_terms(filter.any_tag));
+    if (filter.has_tags()) {
+        std::string terms = tag_terms(filter.any_tag);
+        if (filter.tag) terms += tag_terms({*filter.tag});
+        where.sql += fmt::format(" AND cron_id IN (SELECT id FROM cron WHERE TRUE{})", terms);
     }
     where.sql += time_terms(filter.from, filter.to);
     if (hint.time) where.sql += id_terms(*hint.time);

@@ -225,6 +225,22 @@ TEST_P(AccountStoreTest, ListsCanBeLimitedToTheJobsWithSomeTags)
     EXPECT_EQ(testing::count_log(*store_, log).rows, 2);
     log.cron_id = other;
     EXPECT_THAT(testing::log_rows(*store_, log), IsEmpty());
+    log.cron_id.reset();
+    const auto rows_of = [&](const std::string& tag) {
+        log.tag = tag;
+        const auto rows = testing::log_rows(*store_, log);
+        EXPECT_EQ(testing::count_log(*store_, log).rows, std::ssize(rows)) << tag;
+        std::vector<JobId> found;
+        for (const LogRow& row : rows) found.push_back(row.run.id.job);
+        return found;
+    };
+    EXPECT_THAT(rows_of("daily"), ElementsAre(web));
+    EXPECT_THAT(rows_of("web"), ElementsAre(web));
+    EXPECT_THAT(rows_of("it's"), ElementsAre(both));
+    EXPECT_THAT(rows_of("webshop"), IsEmpty()) << "of a job that is out of reach";
+    log.any_tag.clear();
+    EXPECT_THAT(rows_of("webshop"), ElementsAre(other));
+    EXPECT_THAT(rows_of("none"), IsEmpty());
 }
 
 INSTANTIATE_TEST_SUITE_P(Conformance, AccountStoreTest, ::testing::ValuesIn(testing::store_kinds()),

@@ -894,8 +894,9 @@ private:
                 !filter.missed || missed_word(run.state, run.reason.cause, Delivery::at_most_once);
             const auto job = tables_.jobs.find(run.id.job);
             const bool tags_fit =
-                filter.any_tag.empty() ||
-                (job != tables_.jobs.end() && has_any_tag(job->second, filter.any_tag));
+                !filter.has_tags() ||
+                (job != tables_.jobs.end() && has_any_tag(job->second, filter.any_tag) &&
+                 (!filter.tag || has_any_tag(job->second, {*filter.tag})));
             const bool unusual_fits =
                 (!filter.unusual || row.oddities.any()) &&
                 (!filter.oddity || row.oddities.test(static_cast<std::size_t>(*filter.oddity)));
