@@ -57,6 +57,61 @@ Caller caller_of(const UserAccount& account)
     throw HttpError(http::status::forbidden, why);
 }
 
+/// The account that is the person's, or becomes it now.
+/// @param is_changed set when it is written.
+/// Throws HttpError 403, and then nothing is written.
+UserAccount take_account(AccountStore& accounts, const ProviderPerson& person, WallTime now,
+                         bool& is_changed)
+{
+    std::optional<UserAccount> account = accounts.find_account_of(person.identity);
+    if (!account) account = accounts.find_account(person.name);
+    if (!account) {
+        if (!person.role) {
+            refuse_person(
+                fmt::format("there is no account named {}; an owner adds one: `peercron "
+                            "account add {} --sso --role operate`",
+                            quote_utf8(person.name), person.name));
+        }
+        UserAccount draft;
+        draft.name = person.name;
+        draft.sso = true;
+        draft.identity = person.identity;
+        draft.role = *person.role;
+        draft.created_at = now;
+        is_changed = true;
+        return accounts.add_account(draft);
+    }
+    const std::string name = quote_utf8(account->name);
+    if (!account->sso) {
+        refuse_person(
+            fmt::format("the account {} opens by its password alone; an owner lets "
+                        "the provider sign in, too: `peercron account set {} --sso on`",
+                        name, account->name));
+    }
+    const bool is_known = account->identity == person.identity;
+    const Role role = person.role.value_or(account->role);
+    if (is_known && role == account->role) return *std::move(account);
+    const bool is_free = account->identity.empty() || is_known;
+    if (is_free && role == Role::owner && !account->tags.empty()) {
+        refuse_person(
+            fmt::format("the groups make {} an owner, and the account is limited to "
+                        "some jobs, which an owner cannot be; an owner takes the "
+                        "tags away: `peercron account set {} --tags ''`",
+                        name, account->name));
+    }
+    if (!is_free || !accounts.bind_account(account->id, person.identity, person.role)) {
+        refuse_person(
+            fmt::format("the account {} is another person's at the provider, who has "
+                        "signed in before; an owner can delete it, or let go of that "
+                        "person: `peercron account set {} --sso off`, then on",
+                        name, account->name));
+    }
+    is_changed = true;
+    account->identity = person.identity;
+    account->role = role;
+    return *std::move(account);
+}
+
 }  // namespace
 
 /// One of those who wait.
@@ -256,58 +311,13 @@ asio::awaitable<UserAccount> AccessBook::account_of(const ProviderPerson& person
     if (const auto problem = find_name_problem(person.name)) {
         refuse_person(*problem + ", and the provider's claim has to be such a name");
     }
-    UserAccount draft;
-    draft.name = person.name;
-    draft.sso = true;
-    draft.identity = person.identity;
-    draft.created_at = clock_.now();
-    const auto find = [&](Store& store) -> UserAccount {
-        AccountStore& accounts = store.accounts();
-        if (auto known = accounts.find_account_of(person.identity)) return *std::move(known);
-        auto named = accounts.find_account(person.name);
-        const std::string name = quote_utf8(person.name);
-        if (!named) {
-            if (!person.role) {
-                refuse_person(
-                    fmt::format("there is no account named {}; an owner adds one: `peercron "
-                                "account add {} --sso --role operate`",
-                                name, person.name));
-            }
-            draft.role = *person.role;
-            return accounts.add_account(draft);
-        }
-        if (!named->sso) {
-            refuse_person(
-                fmt::format("the account {} opens by its password alone; an owner lets "
-                            "the provider sign in, too: `peercron account set {} --sso on`",
-                            name, person.name));
-        }
-        if (!accounts.bind_account(named->id, person.identity)) {
-            refuse_person(
-                fmt::format("the account {} is another person's at the provider, who has "
-                            "signed in before; an owner can delete it, or let go of that "
-                            "person: `peercron account set {} --sso off`, then on",
-                            name, person.name));
-        }
-        named->identity = person.identity;
-        return *std::move(named);
+    const WallTime now = clock_.now();
+    bool is_changed = false;
+    const auto take = [&person, now, &is_changed](Store& store) {
+        return take_account(store.accounts(), person, now, is_changed);
     };
-    UserAccount account = co_await store_.call(find);
-    if (person.role && *person.role != account.role) {
-        if (*person.role == Role::owner && !account.tags.empty()) {
-            refuse_person(
-                fmt::format("the groups make {} an owner, and the account is limited to "
-                            "some jobs, which an owner cannot be; an owner takes the "
-                            "tags away: `peercron account set {} --tags ''`",
-                            quote_utf8(account.name), account.name));
-        }
-        account.role = *person.role;
-        const auto set = [&account](Store& store) {
-            store.accounts().set_role(account.id, account.role);
-        };
-        co_await store_.call(set);
-    }
-    forget();
+    UserAccount account = co_await store_.call(take);
+    if (is_changed) forget();
     co_return account;
 }
 

@@ -6,6 +6,7 @@
 #include "base/task_group.hpp"
 #include "http/access.hpp"
 #include "model/account.hpp"
+#include "model/provider_person.hpp"
 #include "store/store_pool.hpp"
 
 #include <boost/asio/awaitable.hpp>
@@ -50,12 +51,6 @@ public:
     ///         several; 503. Throws StoreError.
     asio::awaitable<NewSession> sign_in(std::string name, std::string password,
                                         std::string address);
-    /// Somebody whom the OpenID provider knows.
-    struct ProviderPerson {
-        std::string identity;      ///< as UserAccount::identity
-        std::string name;          ///< of the account
-        std::optional<Role> role;  ///< by the groups; nullopt: the account says it
-    };
     /// The first time, the account of that name becomes the person's, if it is one that the
     /// provider may sign in; or there is none yet, and a role: then it is made. From then on it is
     /// found by the identity, whatever the person is called.

@@ -119,12 +119,10 @@ asio::awaitable<AccessBook::NewSession> finish(const ApiContext& context, const 
     std::string code = call.params.text("code").value_or("");
     if (code.empty()) refuse("code: missing; the provider has to send it, or an error");
     std::string issuer = call.params.text("iss").value_or("");
-    OidcPerson person =
+    ProviderPerson person =
         co_await at.person_of(std::move(code), std::move(issuer), std::move(attempt));
-    AccessBook::ProviderPerson known{std::move(person.identity), std::move(person.name),
-                                     person.role};
     is_known = true;
-    co_return co_await context.access.sign_in(std::move(known), call.caller.address);
+    co_return co_await context.access.sign_in(std::move(person), call.caller.address);
 }
 
 /// The browser comes back from the provider; every outcome is something for a person to see.

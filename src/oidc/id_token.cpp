@@ -2,6 +2,7 @@
 
 #include "base/utf8.hpp"
 #include "oidc/base64url.hpp"
+#include "oidc/claims.hpp"
 
 #include <spdlog/fmt/fmt.h>
 #include <boost/json.hpp>
@@ -14,30 +15,8 @@ namespace peercron {
 namespace {
 
 namespace json = boost::json;
-using namespace std::chrono_literals;
 
 constexpr std::size_t longest_subject = 255;  // OpenID Connect Core 1.0, 2
-
-std::optional<json::object> object_of(std::string_view text)
-{
-    json::error_code bad;
-    json::value whole = json::parse(text, bad);
-    if (bad || !whole.is_object()) return std::nullopt;
-    return std::move(whole.get_object());
-}
-
-/// A moment in Unix seconds, maybe with a fraction (RFC 7519, 2: NumericDate).
-std::optional<std::chrono::sys_seconds> time_claim(const json::object& claims,
-                                                   std::string_view name)
-{
-    constexpr double latest = 1e11;  // as far as the arithmetic below is safe: the year 5138
-    const json::value* const value = claims.if_contains(name);
-    if (value == nullptr || !value->is_number()) return std::nullopt;
-    const auto seconds = value->to_number<double>();
-    if (!(seconds >= 0) || seconds > latest) return std::nullopt;
-    return std::chrono::sys_seconds(
-        std::chrono::seconds(static_cast<std::int64_t>(std::floor(seconds))));
-}
 
 std::string shown(const std::optional<std::string>& text)
 {
@@ -115,7 +94,7 @@ Result<UnverifiedToken> UnverifiedToken::parse(std::string_view text)
     auto payload = decode_base64url(text.substr(first + 1, second - first - 1));
     auto signature = decode_base64url(text.substr(second + 1));
     if (!header_text || !payload || !signature) return Error{"a part of it is no base64url"};
-    const auto header = object_of(*header_text);
+    const auto header = parse_object(*header_text);
     if (!header) return Error{"its header is no JSON object"};
     const auto algorithm = text_claim(*header, "alg");
     if (!algorithm || !is_signature_algorithm(*algorithm)) {
@@ -147,7 +126,7 @@ Result<IdToken> judge_id_token(const UnverifiedToken& token, const JwkSet& keys,
     if (!keys.is_signature(token.algorithm, token.key_id, token.signed_text, token.signature)) {
         return Error{"its signature is wrong"};
     }
-    auto claims = object_of(token.payload);
+    auto claims = parse_object(token.payload);
     if (!claims) return Error{"its content is no JSON object"};
     if (auto wrong = find_wrong_address(*claims, rules)) return *std::move(wrong);
     if (auto wrong = find_wrong_time(*claims, now)) return *std::move(wrong);
@@ -158,27 +137,6 @@ Result<IdToken> judge_id_token(const UnverifiedToken& token, const JwkSet& keys,
         return Error{"it does not say who has signed in (sub: 1 to 255 ASCII characters)"};
     }
     return IdToken{*std::move(subject), *std::move(claims)};
-}
-
-std::optional<std::string> text_claim(const json::object& claims, std::string_view name)
-{
-    const json::value* const value = claims.if_contains(name);
-    if (value == nullptr || !value->is_string()) return std::nullopt;
-    return std::string(value->get_string());
-}
-
-std::optional<std::vector<std::string>> list_claim(const json::object& claims,
-                                                   std::string_view name)
-{
-    const json::value* const value = claims.if_contains(name);
-    if (value == nullptr) return std::nullopt;
-    std::vector<std::string> texts;
-    if (value->is_string()) texts.emplace_back(value->get_string());
-    if (!value->is_array()) return texts;
-    for (const json::value& one : value->get_array()) {
-        if (one.is_string()) texts.emplace_back(one.get_string());
-    }
-    return texts;
 }
 
 }  // namespace peercron

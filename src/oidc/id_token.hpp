@@ -52,12 +52,4 @@ struct IdToken {
 Result<IdToken> judge_id_token(const UnverifiedToken& token, const JwkSet& keys,
                                const IdTokenRules& rules, WallTime now);
 
-/// A claim that is a text; nullopt: it is not there, or something else.
-std::optional<std::string> text_claim(const boost::json::object& claims, std::string_view name);
-
-/// A claim that is a list of texts, or one text; what is no text is left out. nullopt: it is not
-/// there.
-std::optional<std::vector<std::string>> list_claim(const boost::json::object& claims,
-                                                   std::string_view name);
-
 }  // namespace peercron

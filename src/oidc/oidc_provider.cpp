@@ -2,6 +2,7 @@
 
 #include "base/utf8.hpp"
 #include "http/message.hpp"
+#include "oidc/claims.hpp"
 
 #include <openssl/evp.h>
 #include <spdlog/fmt/fmt.h>
@@ -60,26 +61,28 @@ std::string basic_authorization(const OidcSettings& settings)
     return "Authorization: Basic " + text;
 }
 
-std::optional<json::object> object_in(const std::string& text)
+/// "http://id.example:8080" of "http://id.example:8080/realms/main".
+std::string_view origin_of(std::string_view url)
 {
-    json::error_code bad;
-    json::value whole = json::parse(text, bad);
-    if (bad || !whole.is_object()) return std::nullopt;
-    return std::move(whole.get_object());
+    const std::size_t host = url.find("://") + 3;
+    return url.substr(0, url.find_first_of("/?#", host));
 }
 
-/// An address that the provider names must be as private as the provider's own.
+/// What goes to an address that the provider names is secret: it is encrypted, or stays at the
+/// place to which the operator has let it go in plain.
 std::string url_of(const json::object& published, std::string_view name, std::string_view issuer)
 {
     auto url = text_claim(published, name);
-    const std::string_view scheme = issuer.substr(0, issuer.find("://") + 3);
-    const bool is_good = url && (url->starts_with("https://") || url->starts_with(scheme)) &&
-                         std::ranges::all_of(*url, [](char c) { return c > ' ' && c < '\x7f'; });
+    const bool is_private =
+        url && (url->starts_with("https://") ||
+                (url->starts_with("http://") && origin_of(*url) == origin_of(issuer)));
+    const bool is_good =
+        is_private && std::ranges::all_of(*url, [](char c) { return c > ' ' && c < '\x7f'; });
     if (!is_good) {
         blame_provider(
             fmt::format("the provider {} publishes {} as its {}, expected an address "
-                        "that begins with https://",
-                        issuer, quote_utf8(url.value_or("nothing")), name));
+                        "that begins with https://, or is at {}",
+                        issuer, quote_utf8(url.value_or("nothing")), name, origin_of(issuer)));
     }
     return *std::move(url);
 }
@@ -88,6 +91,7 @@ std::string url_of(const json::object& published, std::string_view name, std::st
 void add_claims(json::object& claims, const json::object& more)
 {
     const bool has_email = claims.contains(email_claim);
+    if (!has_email) claims.erase(verified_claim);
     for (const auto& [name, value] : more) {
         const bool is_verified = std::string_view(name.data(), name.size()) == verified_claim;
         if (!claims.contains(name) && !(is_verified && has_email)) claims[name] = value;
@@ -164,8 +168,8 @@ asio::awaitable<std::string> OidcProvider::sign_in_url(SignInAttempt attempt)
               {"code_challenge_method", "S256"}});
 }
 
-asio::awaitable<OidcPerson> OidcProvider::person_of(std::string code, std::string issuer,
-                                                    SignInAttempt attempt)
+asio::awaitable<ProviderPerson> OidcProvider::person_of(std::string code, std::string issuer,
+                                                        SignInAttempt attempt)
 {
     const Place place(waiting_);
     const SteadyTime deadline = clock_.steady_now() + patience;
@@ -255,7 +259,7 @@ asio::awaitable<OidcProvider::Tokens> OidcProvider::redeem(std::string code, con
         }
     }
     const HttpAnswer answer = co_await ask(std::move(request), deadline);
-    const auto said = object_in(answer.body);
+    const auto said = parse_object(answer.body);
     const std::string problem = error_in(said, answer.status);
     if (answer.status == 401 || problem.starts_with("\"invalid_client\"")) {
         blame_provider(
@@ -284,9 +288,10 @@ asio::awaitable<IdToken> OidcProvider::judge(std::string text, std::shared_ptr<c
 {
     const auto token = UnverifiedToken::parse(text);
     if (!token) refuse_person("the provider's ID token is not good: " + token.error().message);
-    const bool is_known = at->keys.has_key(token->algorithm, token->key_id);
-    if (!is_known && clock_.steady_now() >= at->keys_read_at + key_interval) {
-        // The provider may have a new key.
+    const bool is_proven = at->keys.is_signature(token->algorithm, token->key_id,
+                                                 token->signed_text, token->signature);
+    if (!is_proven && clock_.steady_now() >= at->keys_read_at + key_interval) {
+        // The provider may have a new key, also under no name or one that it had before.
         auto fresh = std::make_shared<Published>(*at);
         fresh->keys = co_await read_keys(at->keys_url, deadline);
         fresh->keys_read_at = clock_.steady_now();
@@ -310,7 +315,7 @@ asio::awaitable<json::object> OidcProvider::user_info(const Published& at, const
     request.url = at.user_info_url;
     request.headers = {"Authorization: Bearer " + access_token, "Accept: application/json"};
     const HttpAnswer answer = co_await ask(std::move(request), deadline);
-    auto said = object_in(answer.body);
+    auto said = parse_object(answer.body);
     if (answer.status != 200 || !said) {
         blame_provider(fmt::format("the provider does not say more about the person: {}",
                                    error_in(said, answer.status)));
@@ -350,7 +355,7 @@ asio::awaitable<json::object> OidcProvider::read_object(std::string url, std::st
     request.url = url;
     request.headers = {"Accept: application/json"};
     const HttpAnswer answer = co_await ask(std::move(request), deadline);
-    auto said = object_in(answer.body);
+    auto said = parse_object(answer.body);
     if (answer.status != 200 || !said) {
         blame_provider(
             fmt::format("the provider's {} cannot be read: {} answers with {}; compare "
@@ -362,7 +367,8 @@ asio::awaitable<json::object> OidcProvider::read_object(std::string url, std::st
     co_return *std::move(said);
 }
 
-OidcPerson OidcProvider::judge_person(const std::string& subject, const json::object& claims) const
+ProviderPerson OidcProvider::judge_person(const std::string& subject,
+                                          const json::object& claims) const
 {
     const auto name = text_claim(claims, settings_.user_claim);
     if (!name) {
@@ -381,7 +387,7 @@ OidcPerson OidcProvider::judge_person(const std::string& subject, const json::ob
                             quote_utf8(*name)));
         }
     }
-    OidcPerson person{subject + ' ' + settings_.issuer, *name, std::nullopt};
+    ProviderPerson person{subject + ' ' + settings_.issuer, *name, std::nullopt};
     if (!settings_.has_groups()) return person;
     const auto groups = list_claim(claims, settings_.groups_claim);
     if (!groups) {

@@ -2,6 +2,7 @@
 
 #include "base/clock.hpp"
 #include "http_client/http_client.hpp"
+#include "model/provider_person.hpp"
 #include "model/role.hpp"
 #include "oidc/id_token.hpp"
 #include "oidc/jwk_set.hpp"
@@ -38,13 +39,6 @@ struct OidcSettings {
     bool has_groups() const;
 };
 
-/// Who has signed in, and what the groups give.
-struct OidcPerson {
-    std::string identity;      ///< "SUBJECT ISSUER"
-    std::string name;          ///< of the account
-    std::optional<Role> role;  ///< nullopt: the account says it
-};
-
 /// The highest role that one of the groups has; nullopt: none has any.
 std::optional<Role> role_of(const OidcSettings& settings, const std::vector<std::string>& groups);
 
@@ -52,8 +46,9 @@ std::optional<Role> role_of(const OidcSettings& settings, const std::vector<std:
 /// Core 1.0, 3.1; RFC 7636).
 ///
 /// What the provider publishes of itself, its keys included, is read when somebody signs in and
-/// used for `lifetime`; an unknown key has the keys read again, every `key_interval` at most. All
-/// requests of one call together take `patience` at most; at most `most_at_once` calls wait.
+/// used for `lifetime`; a signature that no known key proves has the keys read again, every
+/// `key_interval` at most. All requests of one call together take `patience` at most; at most
+/// `most_at_once` calls wait.
 ///
 /// Lives on the I/O thread, which it never blocks. Outlives its calls.
 class OidcProvider {
@@ -74,8 +69,8 @@ public:
     /// Who has signed in, by the code that the browser brought back.
     /// @param issuer the parameter "iss" (RFC 9207), "" = there was none.
     /// @throws HttpError as above, and 403 when the code, the token or the person is not good.
-    asio::awaitable<OidcPerson> person_of(std::string code, std::string issuer,
-                                          SignInAttempt attempt);
+    asio::awaitable<ProviderPerson> person_of(std::string code, std::string issuer,
+                                              SignInAttempt attempt);
 
 private:
     /// What the provider publishes of itself (OpenID Connect Discovery 1.0, 3).
@@ -106,7 +101,8 @@ private:
     asio::awaitable<HttpAnswer> ask(HttpRequest request, SteadyTime deadline);
     asio::awaitable<boost::json::object> read_object(std::string url, std::string what,
                                                      SteadyTime deadline);
-    OidcPerson judge_person(const std::string& subject, const boost::json::object& claims) const;
+    ProviderPerson judge_person(const std::string& subject,
+                                const boost::json::object& claims) const;
 
     HttpClient& http_;
     const Clock& clock_;

@@ -71,18 +71,14 @@ public:
                                   tables_.quote(identity)));
     }
 
-    bool bind_account(std::int64_t id, const std::string& identity)
+    bool bind_account(std::int64_t id, const std::string& identity, std::optional<Role> role)
     {
         const std::string quoted = tables_.quote(identity);
-        return tables_.execute(fmt::format("UPDATE account SET identity = {0} WHERE id = {1}"
+        const std::string with_role =
+            role ? fmt::format(", role = '{}'", to_string(*role)) : std::string();
+        return tables_.execute(fmt::format("UPDATE account SET identity = {0}{1} WHERE id = {2}"
                                            " AND sso = 1 AND identity IN ('', {0})",
-                                           quoted, id)) > 0;
-    }
-
-    void set_role(std::int64_t id, Role role)
-    {
-        tables_.execute(
-            fmt::format("UPDATE account SET role = '{}' WHERE id = {}", to_string(role), id));
+                                           quoted, with_role, id)) > 0;
     }
 
     bool delete_account(std::int64_t id)

@@ -77,20 +77,13 @@ std::optional<UserAccount> MysqlAccounts::find_account_of(const std::string& ide
     return session_.run("read an account", Repeats::safe, work);
 }
 
-bool MysqlAccounts::bind_account(std::int64_t id, const std::string& identity)
+bool MysqlAccounts::bind_account(std::int64_t id, const std::string& identity,
+                                 std::optional<Role> role)
 {
     const auto work = [&](MysqlConnection& connection) {
-        return account_tables(connection).bind_account(id, identity);
+        return account_tables(connection).bind_account(id, identity, role);
     };
     return session_.run("change an account", Repeats::safe, work);
-}
-
-void MysqlAccounts::set_role(std::int64_t id, Role role)
-{
-    const auto work = [&](MysqlConnection& connection) {
-        account_tables(connection).set_role(id, role);
-    };
-    session_.run("change an account", Repeats::safe, work);
 }
 
 bool MysqlAccounts::delete_account(std::int64_t id)

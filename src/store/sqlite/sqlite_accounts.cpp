@@ -72,20 +72,13 @@ std::optional<UserAccount> SqliteAccounts::find_account_of(const std::string& id
     return session_.run("read an account", work);
 }
 
-bool SqliteAccounts::bind_account(std::int64_t id, const std::string& identity)
+bool SqliteAccounts::bind_account(std::int64_t id, const std::string& identity,
+                                  std::optional<Role> role)
 {
     const auto work = [&](SqliteConnection& connection) {
-        return account_tables(connection).bind_account(id, identity);
+        return account_tables(connection).bind_account(id, identity, role);
     };
     return session_.run("change an account", work);
-}
-
-void SqliteAccounts::set_role(std::int64_t id, Role role)
-{
-    const auto work = [&](SqliteConnection& connection) {
-        account_tables(connection).set_role(id, role);
-    };
-    session_.run("change an account", work);
 }
 
 bool SqliteAccounts::delete_account(std::int64_t id)

@@ -16,8 +16,8 @@ public:
     UserAccount add_account(const UserAccount& account) override;
     bool update_account(const UserAccount& account) override;
     std::optional<UserAccount> find_account_of(const std::string& identity) override;
-    bool bind_account(std::int64_t id, const std::string& identity) override;
-    void set_role(std::int64_t id, Role role) override;
+    bool bind_account(std::int64_t id, const std::string& identity,
+                      std::optional<Role> role) override;
     bool delete_account(std::int64_t id) override;
     std::vector<AccessToken> tokens() override;
     std::optional<AccessToken> find_token(const std::string& digest) override;

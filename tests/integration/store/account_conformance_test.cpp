@@ -132,14 +132,15 @@ TEST_P(AccountStoreTest, AnAccountBelongsToTheFirstWhomTheProviderSignsIn)
 {
     const std::string ada_there = "it's 17 https://id.example";
     UserAccount ada = add_account("ada");
-    EXPECT_FALSE(accounts().bind_account(ada.id, ada_there)) << "it opens by its password alone";
+    EXPECT_FALSE(accounts().bind_account(ada.id, ada_there, {}))
+        << "it opens by its password alone";
     ada.sso = true;
     EXPECT_TRUE(accounts().update_account(ada));
     EXPECT_FALSE(accounts().find_account_of("")) << "that of nobody yet";
     EXPECT_FALSE(accounts().find_account_of(ada_there));
-    EXPECT_TRUE(accounts().bind_account(ada.id, ada_there));
-    EXPECT_TRUE(accounts().bind_account(ada.id, ada_there)) << "again, as it is";
-    EXPECT_FALSE(accounts().bind_account(ada.id, "IT'S 17 https://id.example"));
+    EXPECT_TRUE(accounts().bind_account(ada.id, ada_there, {}));
+    EXPECT_TRUE(accounts().bind_account(ada.id, ada_there, {})) << "again, as it is";
+    EXPECT_FALSE(accounts().bind_account(ada.id, "IT'S 17 https://id.example", Role::owner));
     ada.identity = ada_there;
     EXPECT_EQ(accounts().find_account_of(ada_there), ada);
     EXPECT_FALSE(accounts().find_account_of("IT'S 17 https://id.example"));
@@ -153,7 +154,7 @@ TEST_P(AccountStoreTest, AnAccountBelongsToTheFirstWhomTheProviderSignsIn)
     EXPECT_EQ(accounts().find_account_of("18 https://id.example"), made);
 
     add_session("one", ada, t0);
-    accounts().set_role(ada.id, Role::admin);
+    EXPECT_TRUE(accounts().bind_account(ada.id, ada_there, Role::admin));
     EXPECT_EQ(accounts().find_session("one")->account.role, Role::admin) << "it goes on";
     ada.sso = false;
     ada.identity.clear();

@@ -1,12 +1,16 @@
 #include "access/secret.hpp"
 #include "api_fixture.hpp"
+#include "await.hpp"
+#include "http_client/http_client.hpp"
+#include "oidc/oidc_provider.hpp"
 
 #include <gmock/gmock.h>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/json/array.hpp>
 
+#include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 // Who may do what: every call by every kind of caller, and what accounts, tokens and sessions are.
@@ -57,6 +61,40 @@ protected:
         EXPECT_EQ(signed_in.status, 200U) << signed_in.body;
         const std::string cookie(signed_in.header("Set-Cookie"));
         return "Cookie: " + cookie.substr(0, cookie.find(';')) + "\r\n";
+    }
+
+    /// What comes of a person whom the provider has signed in: "ada read", or "403 …".
+    std::string sign_in_by_provider(const std::string& subject, const std::string& name,
+                                    std::optional<Role> role)
+    {
+        ProviderPerson person{subject + " https://id.example", name, role};
+        return testing::await(io_, outcome_of(access_, std::move(person)));
+    }
+
+    static asio::awaitable<std::string> outcome_of(AccessBook& access, ProviderPerson person)
+    {
+        std::string address = "::1";
+        std::string outcome;
+        try {
+            const AccessBook::NewSession session =
+                co_await access.sign_in(std::move(person), std::move(address));
+            outcome = fmt::format("{} {}", session.account.name, to_string(session.account.role));
+        } catch (const HttpError& refused) {
+            outcome = fmt::format("{} {}", static_cast<unsigned>(refused.status()), refused.what());
+        }
+        co_return outcome;
+    }
+
+    /// It opens by its password alone.
+    UserAccount insert_account(const std::string& name, Role role)
+    {
+        UserAccount account;
+        account.id = ++tables_.last_id;
+        account.name = name;
+        account.password = "$y$hash";
+        account.role = role;
+        tables_.accounts.push_back(account);
+        return account;
     }
 
     testing::Reply sign_in(const std::string& name, const std::string& word,
@@ -573,46 +611,45 @@ TEST_F(AccessApiTest, AnAccountForSingleSignOnNeedsNoPasswordAndOpensByNone)
 
 TEST_F(AccessApiTest, APersonOfTheProviderHasOneAccountWhateverItsName)
 {
-    EXPECT_EQ(get("/session/methods").status, 200U);
-    const auto sign_in_by_provider = [this](const std::string& subject, const std::string& name,
-                                            std::optional<Role> role) {
-        std::string outcome;
-        const auto go = [&]() -> asio::awaitable<void> {
-            AccessBook::ProviderPerson person{subject + " https://id.example", name, role};
-            try {
-                const auto session = co_await access_.sign_in(std::move(person), "::1");
-                outcome =
-                    fmt::format("{} {}", session.account.name, to_string(session.account.role));
-            } catch (const HttpError& refused) {
-                outcome =
-                    fmt::format("{} {}", static_cast<unsigned>(refused.status()), refused.what());
-            }
-        };
-        bool is_done = false;
-        io_.restart();
-        asio::co_spawn(io_, go(), [&](const std::exception_ptr&) { is_done = true; });
-        while (!is_done) io_.run_one();
-        return outcome;
-    };
     EXPECT_THAT(sign_in_by_provider("17", "ada", std::nullopt), HasSubstr("no account named"));
     EXPECT_EQ(sign_in_by_provider("17", "ada", Role::admin), "ada admin");
     EXPECT_EQ(sign_in_by_provider("17", "lovelace", Role::read), "ada read");
     EXPECT_EQ(sign_in_by_provider("17", "ada", std::nullopt), "ada read") << "as it was";
     EXPECT_THAT(sign_in_by_provider("18", "ada", Role::owner), HasSubstr("another person's"));
     EXPECT_THAT(sign_in_by_provider("17", "ada\n", Role::owner), HasSubstr("403 name: given"));
+    ASSERT_EQ(tables_.accounts.size(), 1U);
     tables_.accounts.front().tags = {"web"};
     EXPECT_THAT(sign_in_by_provider("17", "ada", Role::owner), HasSubstr("cannot be"));
     EXPECT_EQ(tables_.accounts.front().role, Role::read);
     EXPECT_EQ(sign_in_by_provider("17", "ada", Role::operate), "ada operate");
 
-    UserAccount ops;
-    ops.id = 99;
-    ops.name = "ops";
-    ops.password = "$y$hash";
-    ops.role = Role::owner;
-    tables_.accounts.push_back(ops);
+    const UserAccount ops = insert_account("ops", Role::owner);
     EXPECT_THAT(sign_in_by_provider("20", "ops", Role::read), HasSubstr("--sso on"));
     EXPECT_EQ(tables_.accounts.back(), ops);
+}
+
+TEST_F(AccessApiTest, APersonOfTheProviderWhoIsRefusedChangesNothing)
+{
+    UserAccount free = insert_account("ada", Role::operate);
+    free.sso = true;
+    free.tags = {"web"};
+    tables_.accounts.back() = free;
+    EXPECT_THAT(sign_in_by_provider("17", "ada", Role::owner), HasSubstr("cannot be"));
+    EXPECT_EQ(tables_.accounts.back(), free) << "it is nobody's yet";
+    EXPECT_EQ(sign_in_by_provider("18", "ada", Role::read), "ada read");
+    EXPECT_EQ(tables_.accounts.back().identity, "18 https://id.example");
+}
+
+TEST_F(AccessApiTest, ASignInThatChangesNoAccountForgetsNobody)
+{
+    EXPECT_EQ(sign_in_by_provider("17", "ada", Role::admin), "ada admin");
+    const std::string token = bearer(add_token("script", Role::read));
+    EXPECT_EQ(get("/access/me", token).status, 200U);
+    EXPECT_EQ(sign_in_by_provider("17", "ada", Role::admin), "ada admin");
+    tables_.tokens.clear();
+    EXPECT_EQ(get("/access/me", token).status, 200U) << "it has just been looked up";
+    EXPECT_EQ(sign_in_by_provider("17", "ada", Role::operate), "ada operate");
+    EXPECT_EQ(get("/access/me", token).status, 401U);
 }
 
 TEST_F(AccessApiTest, WithoutAProviderNobodySignsInByOne)
@@ -623,6 +660,36 @@ TEST_F(AccessApiTest, WithoutAProviderNobodySignsInByOne)
     EXPECT_EQ(page.status, 404U);
     EXPECT_THAT(std::string(page.header("Content-Type")), HasSubstr("text/html"));
     EXPECT_THAT(page.body, HasSubstr("[oidc] issuer"));
+}
+
+TEST_F(AccessApiTest, ASignInByTheProviderBelongsToTheBrowserThatBeganIt)
+{
+    OidcSettings settings;
+    settings.issuer = "http://127.0.0.1:1";  // nobody listens there
+    settings.client_id = "peercron";
+    HttpClient http(io_.get_executor(), {});
+    OidcProvider provider(http, clock_, settings);
+    context_.oidc = &provider;
+    const auto come_back = [this](const std::string& secret, const std::string& state) {
+        return get("/session/oidc/callback?code=x&state=" + state,
+                   "Cookie: peercron-sign-in=" + secret + "\r\n");
+    };
+    const std::string own = random_secret();
+    const std::vector<std::pair<std::string, std::string>> strange{
+        {"", SignInAttempt(own).state()},  {own, SignInAttempt(random_secret()).state()},
+        {own, SignInAttempt(own).nonce()}, {own, ""},
+        {"", SignInAttempt("").state()},   {"guessed", SignInAttempt("guessed").state()},
+    };
+    for (const auto& [secret, state] : strange) {
+        const auto page = come_back(secret, state);
+        EXPECT_EQ(page.status, 403U) << secret << " " << state;
+        EXPECT_THAT(page.body, HasSubstr("not begun in this browser"));
+    }
+    const auto page = come_back(own, SignInAttempt(own).state());
+    EXPECT_EQ(page.status, 503U) << "the provider is asked, and away";
+    EXPECT_THAT(page.body, HasSubstr("127.0.0.1:1/.well-known"));
+    context_.oidc = nullptr;
+    http.close();
 }
 
 TEST_F(AccessApiTest, ATokenIsNoSessionAndASessionIsNoToken)

@@ -223,17 +223,15 @@ public:
     {
         return find(tables_.accounts, identity, &UserAccount::identity);
     }
-    bool bind_account(std::int64_t id, const std::string& identity) override
+    bool bind_account(std::int64_t id, const std::string& identity,
+                      std::optional<Role> role) override
     {
         const auto there = std::ranges::find(tables_.accounts, id, &UserAccount::id);
         if (there == tables_.accounts.end() || !there->sso) return false;
         if (!there->identity.empty() && there->identity != identity) return false;
         there->identity = identity;
+        there->role = role.value_or(there->role);
         return true;
-    }
-    void set_role(std::int64_t id, Role role) override
-    {
-        std::ranges::find(tables_.accounts, id, &UserAccount::id)->role = role;
     }
     bool delete_account(std::int64_t id) override
     {

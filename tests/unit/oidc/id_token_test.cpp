@@ -1,6 +1,7 @@
 #include "oidc/id_token.hpp"
 
 #include "oidc/base64url.hpp"
+#include "oidc/claims.hpp"
 #include "test_keys.hpp"
 
 #include <gmock/gmock.h>

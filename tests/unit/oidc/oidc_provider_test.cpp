@@ -1,6 +1,7 @@
 #include "oidc/oidc_provider.hpp"
 
 #include "http/message.hpp"
+#include "oidc/base64url.hpp"
 #include "run_coroutine.hpp"
 #include "test_keys.hpp"
 #include "unit/http_client/raw_server.hpp"
@@ -15,6 +16,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 // The conversation with a provider. A whole sign-in with a real one: tests/cluster/test_oidc.py.
@@ -48,7 +50,7 @@ std::string status(int code, const std::string& body)
 
 /// What came of a sign-in: the person, or the refusal.
 struct Outcome {
-    OidcPerson person;
+    ProviderPerson person;
     unsigned status = 200;
     std::string why;
 };
@@ -84,7 +86,8 @@ protected:
         return status(404, "");
     }
 
-    std::string token_answer() const
+    /// claims_, and what a good token of this sign-in says beside them.
+    boost::json::object good_claims() const
     {
         boost::json::object claims = claims_;
         const auto seconds =
@@ -94,8 +97,13 @@ protected:
         claims["iat"] = seconds;
         claims["exp"] = seconds + 60;
         if (!claims.contains("nonce")) claims["nonce"] = attempt_.nonce();
+        return claims;
+    }
+
+    std::string token_answer() const
+    {
         const std::string token = signer_.token(R"({"alg":"ES256","kid":")" + key_id_ + R"("})",
-                                                boost::json::serialize(claims), "ES256");
+                                                boost::json::serialize(good_claims()), "ES256");
         return R"({"id_token":")" + token + R"(","access_token":"for-userinfo"})";
     }
 
@@ -138,6 +146,31 @@ protected:
         return outcome;
     }
 
+    /// @param name of the old key and of the new one; "" = they have none.
+    void expect_new_key_is_fetched(const std::string& name)
+    {
+        const std::string named = name.empty() ? "" : R"("kid":")" + name + R"(")";
+        key_id_ = name;
+        others_["GET /keys"] = ok(key_set({key_.jwk(named)}));
+        run([&](OidcProvider& provider) -> asio::awaitable<void> {
+            Outcome outcome = co_await ask(provider, attempt_);
+            EXPECT_EQ(outcome.why, "");
+            signer_ = TestKey::ec();
+            others_["GET /keys"] = ok(key_set({signer_.jwk(named)}));
+            outcome = co_await ask(provider, attempt_);
+            EXPECT_THAT(outcome.why, HasSubstr("signature is wrong"));
+            EXPECT_EQ(count("GET /keys"), 1U) << "they have just been read";
+            clock_.steady += OidcProvider::key_interval;
+            outcome = co_await ask(provider, attempt_);
+            EXPECT_EQ(outcome.why, "");
+            EXPECT_EQ(count("GET /keys"), 2U);
+            signer_ = TestKey::ec();
+            for (int i = 0; i < 3; ++i) outcome = co_await ask(provider, attempt_);
+            EXPECT_THAT(outcome.why, HasSubstr("signature is wrong"));
+            EXPECT_EQ(count("GET /keys"), 2U);
+        });
+    }
+
     std::size_t count(const std::string& path) const
     {
         return static_cast<std::size_t>(std::ranges::count_if(
@@ -154,6 +187,7 @@ protected:
     boost::json::object published_;
     boost::json::object claims_;
     std::map<std::string, std::string> others_;  ///< answers instead, by "METHOD /path"
+    bool keep_server_ = false;                   ///< there is another run
     RawServer server_;
 };
 
@@ -278,6 +312,22 @@ TEST_F(OidcProviderTest, ThatAnAddressIsVerifiedIsSaidOfThatAddressAlone)
     EXPECT_THAT(sign_in().why, HasSubstr("has not verified the address \"root@example.org\""));
 }
 
+TEST_F(OidcProviderTest, WhatTheTokenSaysOfNoAddressIsNotSaidOfThatOfTheUserInfo)
+{
+    settings_.user_claim = "email";
+    claims_["email_verified"] = true;
+    others_["GET /me"] = ok(R"({"sub":"17","email":"root@example.org"})");
+    EXPECT_THAT(sign_in().why, HasSubstr("has not verified the address \"root@example.org\""));
+}
+
+TEST_F(OidcProviderTest, AnAddressAndThatItIsVerifiedMayBothBeInTheUserInfo)
+{
+    settings_.user_claim = "email";
+    claims_["email_verified"] = false;
+    others_["GET /me"] = ok(R"({"sub":"17","email":"ada@example.org","email_verified":true})");
+    EXPECT_EQ(sign_in().person.name, "ada@example.org");
+}
+
 TEST_F(OidcProviderTest, AVerifiedAddressIsGood)
 {
     settings_.user_claim = "email";
@@ -327,6 +377,54 @@ TEST_F(OidcProviderTest, ANewKeyIsFetchedOnceInAWhile)
     });
 }
 
+TEST_F(OidcProviderTest, ANewKeyWithoutANameIsFetchedOnceInAWhile)
+{
+    expect_new_key_is_fetched("");
+}
+
+TEST_F(OidcProviderTest, ANewKeyUnderTheNameOfTheOldOneIsFetchedOnceInAWhile)
+{
+    expect_new_key_is_fetched("one");
+}
+
+TEST_F(OidcProviderTest, ATokenThatIsNotGoodSignsNobodyIn)
+{
+    const auto changed = [this](const char* claim, const boost::json::value& value) {
+        boost::json::object claims = good_claims();
+        claims[claim] = value;
+        return boost::json::serialize(claims);
+    };
+    const auto signed_by = [](const TestKey& key, const std::string& algorithm,
+                              const std::string& claims) {
+        return key.token(R"({"alg":")" + algorithm + R"(","kid":"one"})", claims, algorithm);
+    };
+    const std::string good = boost::json::serialize(good_claims());
+    const std::int64_t long_ago = good_claims().at("iat").as_int64() - 120;
+    const std::string old_nonce = SignInAttempt("an older sign-in of this browser").nonce();
+    const std::vector<std::pair<std::string, std::string>> tokens{
+        {encode_base64url(R"({"alg":"none","kid":"one"})") + "." + encode_base64url(good) + ".",
+         "(alg)"},
+        {signed_by(TestKey::rsa(), "RS256", good), "does not publish"},
+        {signed_by(TestKey::ec(), "ES256", good), "signature is wrong"},
+        {signed_by(key_, "ES256", changed("iss", "https://id.example")), "(iss)"},
+        {signed_by(key_, "ES256", changed("aud", "another client")), "(aud)"},
+        {signed_by(key_, "ES256", changed("exp", long_ago)), "expired"},
+        {signed_by(key_, "ES256", changed("nonce", boost::json::string(old_nonce))),
+         "another sign-in"},
+    };
+    run([&](OidcProvider& provider) -> asio::awaitable<void> {
+        for (const auto& [token, why] : tokens) {
+            others_["POST /token"] = ok(R"({"id_token":")" + token + R"("})");
+            const Outcome outcome = co_await ask(provider, attempt_);
+            EXPECT_EQ(outcome.status, 403U) << why;
+            EXPECT_THAT(outcome.why, HasSubstr(why));
+        }
+        others_["POST /token"] = ok(R"({"id_token":")" + signed_by(key_, "ES256", good) + R"("})");
+        const Outcome outcome = co_await ask(provider, attempt_);
+        EXPECT_EQ(outcome.why, "");
+    });
+}
+
 TEST_F(OidcProviderTest, AStrangersSignatureIsRefused)
 {
     signer_ = TestKey::ec();
@@ -341,10 +439,33 @@ TEST_F(OidcProviderTest, TheProviderHasToCallItselfAsConfigured)
     EXPECT_THAT(outcome.why, AllOf(HasSubstr("https://id.example"), HasSubstr("[oidc] issuer")));
 }
 
-TEST_F(OidcProviderTest, AnAddressThatIsLessPrivateIsRefused)
+TEST_F(OidcProviderTest, WhatTheProviderNamesIsEncryptedOrAtItsOwnPlace)
 {
-    published_["token_endpoint"] = "ftp://127.0.0.1/token";
-    EXPECT_THAT(sign_in().why, HasSubstr("token_endpoint"));
+    const std::string here = server_.url("");
+    const std::vector<std::string> bad{"ftp://127.0.0.1/token",
+                                       "http://evil.example/token",
+                                       "http://127.0.0.1/token",
+                                       here + ".evil.example/token",
+                                       here + "@evil.example/token",
+                                       here + "0/token",
+                                       "/token"};
+    run([&](OidcProvider& provider) -> asio::awaitable<void> {
+        for (const char* const name :
+             {"token_endpoint", "authorization_endpoint", "userinfo_endpoint", "jwks_uri"}) {
+            const boost::json::value good = published_[name];
+            for (const std::string& url : bad) {
+                published_[name] = boost::json::string(url);
+                const Outcome outcome = co_await ask(provider, attempt_);
+                EXPECT_EQ(outcome.status, 502U) << url;
+                EXPECT_THAT(outcome.why, AllOf(HasSubstr(name), HasSubstr(here))) << url;
+            }
+            published_[name] = good;
+        }
+        EXPECT_EQ(count("POST /token"), 0U) << "no secret has gone anywhere";
+        published_["userinfo_endpoint"] = "https://another.example/me";
+        const Outcome outcome = co_await ask(provider, attempt_);
+        EXPECT_EQ(outcome.why, "");
+    });
 }
 
 TEST_F(OidcProviderTest, AnythingElseThanWhatItPublishesIsRefused)
