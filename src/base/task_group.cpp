@@ -2,12 +2,14 @@
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 
 #include <cassert>
+#include <memory>
 #include <utility>
 
 namespace peercron {
@@ -43,15 +45,21 @@ void TaskGroup::spawn(std::string name, asio::awaitable<void> task)
     if (is_cancelled_) return;
     const auto child = children_.emplace(children_.end());
     child->name = std::move(name);
+    child->stop = std::make_shared<asio::cancellation_signal>();
     auto on_end = [this, child](std::exception_ptr error) { finish(child, std::move(error)); };
     asio::co_spawn(executor_, std::move(task),
-                   asio::bind_cancellation_slot(child->stop.slot(), std::move(on_end)));
+                   asio::bind_cancellation_slot(child->stop->slot(), std::move(on_end)));
 }
 
 void TaskGroup::cancel()
 {
     is_cancelled_ = !children_.empty();
-    for (Child& child : children_) child.stop.emit(asio::cancellation_type::terminal);
+    for (Child& child : children_) {
+        child.stop->emit(asio::cancellation_type::terminal);
+        // From outside of the loop, co_spawn of Boost 1.81 has posted a pointer into the signal now
+        // (Asio issue 1332). It comes behind what is ready, which may be the child's end.
+        asio::dispatch(executor_, [kept = child.stop] {});
+    }
 }
 
 asio::awaitable<void> TaskGroup::join()

@@ -8,6 +8,7 @@
 
 #include <exception>
 #include <list>
+#include <memory>
 #include <string>
 
 namespace peercron {
@@ -45,7 +46,7 @@ public:
 private:
     struct Child {
         std::string name;
-        asio::cancellation_signal stop;
+        std::shared_ptr<asio::cancellation_signal> stop;
     };
     using Children = std::list<Child>;
 

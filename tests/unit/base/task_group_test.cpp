@@ -34,6 +34,28 @@ TEST(TaskGroupTest, CancelEndsEveryChildWithoutError)
     EXPECT_NO_THROW(testing::run(io, group.join()));
 }
 
+asio::awaitable<void> wait_for(asio::steady_timer& timer)
+{
+    co_await timer.async_wait(asio::use_awaitable);
+}
+
+// What was posted to cancel it found the memory of its signal in other use.
+TEST(TaskGroupTest, AChildThatIsAboutToEndMayBeCancelledFromOutsideTheLoop)
+{
+    asio::io_context io(1);
+    TaskGroup group(io.get_executor());
+    asio::steady_timer timer(io, asio::steady_timer::time_point::max());
+    group.spawn("waiting", wait_for(timer));
+    io.poll();
+    timer.cancel();
+    group.cancel();
+    // Each turn gives back what the one before has freed.
+    while (io.run_one() != 0) {
+    }
+    io.restart();
+    EXPECT_NO_THROW(testing::run(io, group.join()));
+}
+
 asio::awaitable<void> start_another(TaskGroup& group)
 {
     co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
