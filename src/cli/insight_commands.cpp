@@ -192,13 +192,14 @@ ExitStatus show_stats(const StatsOptions& options)
 
 std::string agenda_text(const json::array& fires, const Screen& screen)
 {
-    Table table({{"WHEN"}, {"JOB", false, true}, {"USUALLY", true}});
+    Table table({{"WHEN"}, {"JOB", false, true}, {"USUALLY", true}, {"SKIPPED", false, true}});
     for (const json::value& value : fires) {
         const AnswerFields fire(value);
         const std::string name = fire.text("name");
         table.add({{local_time_text(fire.millis("at"))},
                    {name.empty() ? fire.number_text("cron_id") : name},
-                   {millis_text(fire, "usual_time")}});
+                   {millis_text(fire, "usual_time")},
+                   {fire.text("excluded")}});
     }
     return table.text(screen);
 }
@@ -270,7 +271,8 @@ void add_agenda_command(CLI::App& app, Action& chosen)
     command.footer(
         "Examples:\n"
         "  peercron agenda\n"
-        "  peercron agenda --from 'tomorrow 02:00' --for 3h --tag nightly --limit 200");
+        "  peercron agenda --from 'tomorrow 02:00' --for 3h --tag nightly --limit 200\n"
+        "SKIPPED says why a fire will not run: a pause, or the calendars of its job.");
     auto options = std::make_shared<AgendaOptions>();
     command.add_option("--from", options->from, "From this moment on; now if not given")
         ->type_name("TIME");

@@ -202,6 +202,22 @@ def test_the_nodes_column_stands_where_nodes_differ(node):
     assert "NODE" in peercron("log", "list", url=node.url).stdout
 
 
+def fire(**changes):
+    return {"cron_id": 12, "name": "backup", "at": 1795219200000, "usual_time": 4096, "excluded": None, **changes}
+
+
+def test_the_agenda_says_which_fires_are_skipped_and_why(node):
+    node.answers["GET /forecast/fires"] = page([fire(), fire(at=1795219205000, excluded="calendar: in freeze"),
+                                                fire(cron_id=7, name="", at=1795219210000, excluded="paused: by ops")])
+    head, runs, excluded, paused = peercron("agenda", url=node.url).stdout.splitlines()
+    assert head.endswith("SKIPPED"), head
+    assert "backup" in runs and "freeze" not in runs and "paused" not in runs
+    assert "backup" in excluded and excluded.endswith("calendar: in freeze")
+    assert paused.split()[2:] == ["7", "4.09s", "paused:", "by", "ops"], paused
+    node.answers["GET /forecast/fires"] = page([fire()])
+    assert "SKIPPED" not in peercron("agenda", url=node.url).stdout
+
+
 def test_what_is_likely_not_meant_is_noted_when_a_job_is_added(node):
     node.answers["POST /cron/add"] = lambda asked: job(cron_set=asked.body["cronSet"] if "cronSet" in asked.body
                                                        else f"@every {asked.body['every']}s",
