@@ -3,6 +3,7 @@
 #include "base/units.hpp"
 #include "config/endpoint.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <string>
@@ -117,22 +118,34 @@ void check_proxies(const Config::Http& http, std::vector<Contradiction>& found)
                      "that people sign in to"});
 }
 
-void check_oidc(const Config::Oidc& oidc, std::vector<Contradiction>& found)
+/// Keys of [oidc] where nobody signs in by a provider.
+void check_no_provider(const Config& config, std::vector<Contradiction>& found)
 {
     const Config::Oidc defaults;
-    if (oidc.issuer.empty()) {
-        const std::array<std::pair<const char*, bool>, 6> keys{
-            {{"oidc.client_id", !oidc.client_id.empty()},
-             {"oidc.redirect_uri", !oidc.redirect_uri.empty()},
-             {"oidc.read_groups", !oidc.read_groups.empty()},
-             {"oidc.operate_groups", !oidc.operate_groups.empty()},
-             {"oidc.admin_groups", !oidc.admin_groups.empty()},
-             {"oidc.owner_groups", !oidc.owner_groups.empty()}}};
-        for (const auto& [key, is_set] : keys) {
-            if (is_set) found.push_back({key, "it is of no use without oidc.issuer"});
-        }
-        return;
+    const Config::Oidc& oidc = config.oidc;
+    const bool is_file = config.origins.contains("oidc.client_secret_file");
+    const std::array<std::pair<const char*, bool>, 11> keys{
+        {{"oidc.client_id", !oidc.client_id.empty()},
+         {is_file ? "oidc.client_secret_file" : "oidc.client_secret", !oidc.client_secret.empty()},
+         {"oidc.redirect_uri", !oidc.redirect_uri.empty()},
+         {"oidc.name", oidc.name != defaults.name},
+         {"oidc.scopes", oidc.scopes != defaults.scopes},
+         {"oidc.user_claim", oidc.user_claim != defaults.user_claim},
+         {"oidc.groups_claim", oidc.groups_claim != defaults.groups_claim},
+         {"oidc.read_groups", !oidc.read_groups.empty()},
+         {"oidc.operate_groups", !oidc.operate_groups.empty()},
+         {"oidc.admin_groups", !oidc.admin_groups.empty()},
+         {"oidc.owner_groups", !oidc.owner_groups.empty()}}};
+    for (const auto& [key, is_set] : keys) {
+        if (!is_set) continue;
+        found.push_back({key, "it is of no use without oidc.issuer, which names the provider"});
     }
+}
+
+void check_oidc(const Config& config, std::vector<Contradiction>& found)
+{
+    const Config::Oidc& oidc = config.oidc;
+    if (oidc.issuer.empty()) return check_no_provider(config, found);
     const auto need = [&found](const char* key, const std::string& value, const char* what) {
         if (value.empty())
             found.push_back({key, std::string("oidc.issuer is set, so expected ") + what});
@@ -141,6 +154,12 @@ void check_oidc(const Config::Oidc& oidc, std::vector<Contradiction>& found)
     need("oidc.redirect_uri", oidc.redirect_uri,
          "the address of this API as browsers know it, ending in /session/oidc/callback, which the "
          "provider has to know, too");
+    // OpenID Connect Core 1.0, 3.1.2.1: without it the provider gives no ID token.
+    if (std::ranges::find(oidc.scopes, "openid") == oidc.scopes.end()) {
+        found.push_back({"oidc.scopes",
+                         "\"openid\" is missing, without which a provider does not say who has "
+                         "signed in; expected a list such as [\"openid\", \"profile\"]"});
+    }
 }
 
 void check_labels(const std::vector<std::string>& labels, std::vector<Contradiction>& found)
@@ -191,7 +210,7 @@ std::vector<Contradiction> contradictions(const Config& config)
     check_ports(config, found);
     check_labels(config.node.labels, found);
     check_proxies(config.http, found);
-    check_oidc(config.oidc, found);
+    check_oidc(config, found);
     return found;
 }
 

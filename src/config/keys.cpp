@@ -35,15 +35,14 @@ bool is_private_url(const std::string& text)
     const auto is_good = [](char c) { return c > ' ' && c < '\x7f' && c != '"' && c != '\\'; };
     if (text.size() > longest || !std::ranges::all_of(text, is_good)) return false;
     if (text.find_first_of("?#@") != text.npos) return false;
-    if (text.starts_with(https)) {
-        return text.size() > https.size() && text[https.size()] != '/';
-    }
-    if (!text.starts_with(http)) return false;
-    std::string host = text.substr(http.size(), text.find('/', http.size()) - http.size());
-    if (host == "localhost" || host.starts_with("localhost:")) return true;
-    if (host.rfind(':') == host.npos || host.ends_with(']')) host += ":80";
+    const bool is_https = text.starts_with(https);
+    if (!is_https && !text.starts_with(http)) return false;
+    const std::size_t begin = (is_https ? https : http).size();
+    std::string host = text.substr(begin, text.find('/', begin) - begin);
+    if (host.rfind(':') == host.npos || host.ends_with(']')) host += ":443";
     const auto endpoint = parse_endpoint(host);
-    return endpoint && endpoint->kind == HostKind::loopback;
+    if (!endpoint) return false;
+    return is_https || endpoint->kind == HostKind::loopback || endpoint->host == "localhost";
 }
 
 std::optional<HostKind> kind_of(const std::string& address)

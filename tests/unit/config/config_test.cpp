@@ -932,6 +932,77 @@ TEST(ConfigTest, AUserHeaderIsOneThatOnlyATrustedProxySets)
     }
 }
 
+const std::string oidc =
+    "[oidc]\nissuer = 'https://id.example/realms/main'\nclient_id = 'peercron'\n"
+    "redirect_uri = 'https://cron.example/session/oidc/callback'\n";
+
+TEST(ConfigTest, AProviderHasOneSecretAndIsAskedForAnIdToken)
+{
+    EXPECT_EQ(parse(oidc)->oidc.scopes, (std::vector<std::string>{"openid", "profile"}));
+    EXPECT_THAT(refusal(oidc + "client_secret = 's'\nclient_secret_file = '/etc/passwd'\n"),
+                AllOf(StartsWith("app.toml:6:22: key 'oidc.client_secret_file': found both"),
+                      HasSubstr("either 'oidc.client_secret' or 'oidc.client_secret_file'")));
+    EXPECT_THAT(refusal(oidc + "scopes = ['profile', 'email']\n"),
+                AllOf(StartsWith("app.toml:5:10: key 'oidc.scopes': \"openid\" is missing"),
+                      HasSubstr("expected a list such as [\"openid\", \"profile\"]")));
+    EXPECT_TRUE(parse(oidc + "scopes = ['email', 'openid']\n"));
+    EXPECT_THAT(refusal("[oidc]\nissuer = 'https://id.example'\n"),
+                AllOf(HasSubstr("key 'oidc.client_id': oidc.issuer is set, so expected the id"),
+                      HasSubstr("key 'oidc.redirect_uri'"), HasSubstr("/session/oidc/callback")));
+}
+
+TEST(ConfigTest, OfAProviderThatIsNotNamedNothingIsSet)
+{
+    for (const std::string key :
+         {"client_id = 'a'", "client_secret = 'a'", "name = 'Keycloak'",
+          "redirect_uri = 'https://cron.example/session/oidc/callback'", "scopes = ['openid']",
+          "user_claim = 'email'", "groups_claim = 'roles'", "read_groups = ['a']",
+          "operate_groups = ['a']", "admin_groups = ['a']", "owner_groups = ['a']"}) {
+        const std::string name = key.substr(0, key.find(' '));
+        EXPECT_THAT(refusal("[oidc]\n" + key),
+                    HasSubstr("key 'oidc." + name + "': it is of no use without oidc.issuer"));
+    }
+    Folder folder;
+    folder.write("s", secret);
+    EXPECT_THAT(
+        load(folder.write("app.toml", "[oidc]\nclient_secret_file = 's'\n")).error().message,
+        HasSubstr("key 'oidc.client_secret_file': it is of no use"));
+}
+
+TEST(ConfigTest, AProviderIsAskedOnlyWhereNobodyReadsAlong)
+{
+    const auto with = [](const std::string& key, const std::string& url) {
+        return std::string("[oidc]\nclient_id = 'a'\n") +
+               (key == "issuer" ? "" : "issuer = 'https://id.example'\n") +
+               (key == "issuer" ? "redirect_uri = 'https://a/session/oidc/callback'\n" : "") + key +
+               " = '" + url + "'\n";
+    };
+    for (const std::string good :
+         {"https://id.example", "https://id.example:8443/realms/a", "https://[2001:db8::1]/a",
+          "https://10.0.0.1", "http://127.0.0.1:8080", "http://localhost", "http://localhost:81/a",
+          "http://[::1]/a"}) {
+        EXPECT_EQ(refusal(with("issuer", good)), "") << good;
+    }
+    for (const std::string bad :
+         {"http://id.example", "http://10.0.0.1", "http://192.168.1.1:8080",
+          "http://localhost.example", "http://localhost:81x", "https://", "https:///a",
+          "https://:443/a", "https://id.example:0", "https://a@id.example", "https://id.example?a",
+          "ftp://id.example", "id.example"}) {
+        EXPECT_THAT(refusal(with("issuer", bad)),
+                    AllOf(HasSubstr("key 'oidc.issuer': found \"" + bad + "\""),
+                          HasSubstr("(http:// for this machine alone)")));
+    }
+    const std::string path = "/session/oidc/callback";
+    EXPECT_EQ(refusal(with("redirect_uri", "https://cron.example/below" + path)), "");
+    for (const std::string& bad :
+         {"http://cron.example" + path, std::string("https://cron.example/"),
+          "https://cron.example" + path + "/", "https://" + path}) {
+        EXPECT_THAT(refusal(with("redirect_uri", bad)),
+                    AllOf(HasSubstr("key 'oidc.redirect_uri': found \"" + bad + "\""),
+                          HasSubstr("https://cron.example/session/oidc/callback")));
+    }
+}
+
 TEST(DifferingKeysTest, AreNamedAlsoWhereTheyAreSecret)
 {
     const auto keys = [](std::string_view left, std::string_view right) {
