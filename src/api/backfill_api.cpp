@@ -5,6 +5,7 @@
 #include "base/utf8.hpp"
 #include "http/answer.hpp"
 #include "insight/backfill_plan.hpp"
+#include "model/job_zone.hpp"
 #include "store/backfill_store.hpp"
 
 #include <spdlog/fmt/fmt.h>
@@ -79,8 +80,8 @@ std::vector<WallTime> choose_fires(Store& store, const ApiContext& context, cons
         throw HttpError(http::status::conflict,
                         fmt::format("job {} is a daemon, which has no fires", asked.job));
     }
-    const std::string& zone = job->time_zone.empty() ? context.default_time_zone : job->time_zone;
-    const auto schedule = Schedule::make(job->cron_set, zone, job->id);
+    const auto schedule =
+        Schedule::make(job->cron_set, zone_name(*job, context.default_time_zone), job->id);
     PastQuery past;
     past.only = asked.job;
     past.from = asked.from;

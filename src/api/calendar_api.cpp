@@ -28,8 +28,6 @@ using namespace std::chrono_literals;
 
 /// The most time spans that are shown of one calendar.
 constexpr std::size_t most_spans = 10;
-/// How far ahead they are looked for.
-constexpr std::chrono::days furthest_span{3660};
 
 /// A time that a calendar covers.
 struct Span {
@@ -75,7 +73,7 @@ std::vector<Span> spans_of(const CalendarDays& days, const Reading& reading, std
 {
     std::vector<Span> spans;
     auto at = std::chrono::floor<std::chrono::seconds>(reading.now);
-    const std::chrono::sys_seconds end = at + furthest_span;
+    const std::chrono::sys_seconds end = at + furthest_open;
     while (at < end && spans.size() < most) {
         if (!days.covers(at, *reading.zone)) {
             at = days.same_until(at, *reading.zone);

@@ -3,6 +3,7 @@
 #include "base/nearest.hpp"
 #include "base/utf8.hpp"
 #include "http/message.hpp"
+#include "model/job_zone.hpp"
 #include "store/calendar_store.hpp"
 
 #include <spdlog/fmt/fmt.h>
@@ -18,9 +19,6 @@ namespace peercron {
 namespace {
 
 using namespace std::chrono_literals;
-
-/// A job that has no fire for so long is a mistake.
-constexpr std::chrono::days longest_wait{3660};
 
 std::string words(const Job& job)
 {
@@ -46,6 +44,13 @@ void check_names(const Job& job, const std::vector<Calendar>& present)
     }
 }
 
+/// Whether it says something of calendars, or of when the job fires.
+bool is_concerned(const JobPatch& patch)
+{
+    return patch.has(&Job::calendar) || patch.has(&Job::cron_set) || patch.has(&Job::time_zone) ||
+           patch.has(&Job::start_time) || patch.has(&Job::end_time);
+}
+
 }  // namespace
 
 bool name_calendars(std::span<const Job> jobs)
@@ -53,34 +58,42 @@ bool name_calendars(std::span<const Job> jobs)
     return std::ranges::any_of(jobs, [](const Job& job) { return !job.calendar.empty(); });
 }
 
-Calendars read_calendars(Store& store, std::span<const Job> jobs, WallTime now)
+std::vector<Calendar> present_calendars(Store& store, std::span<const Job> jobs, WallTime now)
 {
     if (!name_calendars(jobs)) return {};
-    return Calendars::of(store.calendars().calendars_after(now));
+    return store.calendars().calendars_after(now);
+}
+
+Calendars read_calendars(Store& store, std::span<const Job> jobs, WallTime now)
+{
+    return Calendars::of(present_calendars(store, jobs, now));
 }
 
 void check_calendar(Store& store, const Job& job, const JobPatch& patch,
                     std::string_view default_zone, WallTime now)
 {
+    if (!is_concerned(patch)) return;
+    check_calendar(present_calendars(store, {&job, 1}, now), job, patch, default_zone, now);
+}
+
+void check_calendar(const std::vector<Calendar>& present, const Job& job, const JobPatch& patch,
+                    std::string_view default_zone, WallTime now)
+{
+    if (job.calendar.empty() || !is_concerned(patch)) return;
     const bool is_given = patch.has(&Job::calendar);
-    const bool is_concerned = is_given || patch.has(&Job::cron_set) || patch.has(&Job::time_zone) ||
-                              patch.has(&Job::start_time) || patch.has(&Job::end_time);
-    if (job.calendar.empty() || !is_concerned) return;
-    const std::vector<Calendar> present = store.calendars().calendars_after(now);
     if (is_given) check_names(job, present);
     const Calendars calendars = Calendars::of(present);
-    const std::string zone_name(job.time_zone.empty() ? default_zone
-                                                      : std::string_view(job.time_zone));
-    const auto zone = find_zone(zone_name);
+    const std::string_view name = zone_name(job, default_zone);
+    const auto zone = find_zone(name);
     if (!zone) return;  // check_whole() says so
     const auto from = std::chrono::floor<std::chrono::seconds>(now);
-    const std::chrono::sys_seconds latest = from + longest_wait;
+    const std::chrono::sys_seconds latest = from + furthest_open;
     if (!calendars.next_open(job.calendar, from, latest, **zone)) {
         refuse(fmt::format("calendar: \"{}\" excludes every moment of the next ten years in {}",
-                           words(job), zone_name));
+                           words(job), name));
     }
     if (!has_schedule(job)) return;
-    const auto schedule = Schedule::make(job.cron_set, zone_name, job.id);
+    const auto schedule = Schedule::make(job.cron_set, name, job.id);
     if (!schedule) return;
     const Window window{job.start_time, job.end_time};
     const auto any = schedule->next_in_window(from, window);

@@ -4,6 +4,7 @@
 #include "base/utf8.hpp"
 #include "http/message.hpp"
 #include "model/chain.hpp"
+#include "model/job_zone.hpp"
 #include "schedule/schedule.hpp"
 
 #include <spdlog/fmt/fmt.h>
@@ -139,10 +140,7 @@ private:
         refuse(fmt::format("run_after: the chain would be longer than {} jobs", deepest_chain));
     }
 
-    std::string zone_of(const Job& job) const
-    {
-        return job.time_zone.empty() ? std::string(default_zone_) : job.time_zone;
-    }
+    std::string_view zone_of(const Job& job) const { return zone_name(job, default_zone_); }
 
     std::string text_of(const Job& job) const
     {

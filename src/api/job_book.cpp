@@ -1,4 +1,5 @@
 #include "api/job_book.hpp"
+#include "model/job_zone.hpp"
 
 #include <algorithm>
 #include <unordered_set>
@@ -63,8 +64,7 @@ void JobBook::put(const Job& job)
     booked.stop = job.stop;
     booked.runs_left.reset();
     if (job.run_limit != 0) booked.runs_left = job.run_limit - job.counters.run_num;
-    const std::string& zone = job.time_zone.empty() ? default_zone_ : job.time_zone;
-    const auto schedule = Schedule::make(job.cron_set, zone, job.id);
+    const auto schedule = Schedule::make(job.cron_set, zone_name(job, default_zone_), job.id);
     booked.schedule.reset();
     if (schedule) booked.schedule.emplace(*schedule);
 }

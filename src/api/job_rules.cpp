@@ -6,6 +6,7 @@
 #include "http/time_text.hpp"
 #include "model/chain.hpp"
 #include "model/job_kinds.hpp"
+#include "model/job_zone.hpp"
 #include "schedule/describe.hpp"
 #include "schedule/rfc3339.hpp"
 #include "schedule/schedule.hpp"
@@ -239,11 +240,6 @@ void read_field(const Params& params, const JobField& field, JobPatch& patch)
     }
 }
 
-std::string_view zone_of(const Job& job, std::string_view default_zone)
-{
-    return job.time_zone.empty() ? default_zone : std::string_view(job.time_zone);
-}
-
 }  // namespace
 
 std::chrono::seconds read_duration(std::string_view name, const std::string& text)
@@ -312,7 +308,7 @@ void check_whole(const Job& job, const JobPatch& patch, std::string_view default
                            policy_name(job.kind)));
     }
     if (has_schedule(job) && is_given) {
-        const auto schedule = Schedule::make(job.cron_set, zone_of(job, default_zone), job.id);
+        const auto schedule = Schedule::make(job.cron_set, zone_name(job, default_zone), job.id);
         if (!schedule) refuse("cronSet: " + schedule.error().message);
     }
     const bool has_end = patch.has(&Job::end_time);
@@ -335,9 +331,6 @@ bool has_no_runs_left(const Job& job)
     return job.run_limit != 0 && job.counters.run_num >= job.run_limit;
 }
 
-/// Further ahead no fire is looked for that calendars do not exclude.
-constexpr std::chrono::days furthest_open_fire{3660};
-
 struct NextFire {
     std::optional<std::chrono::sys_seconds> at;
     bool is_paused = false;  ///< there is none before the end of a pause, which nobody knows
@@ -349,7 +342,7 @@ NextFire fire_after(const Job& job, const Schedule& schedule, std::chrono::sys_s
     if (job.stop || has_no_runs_left(job)) return {};
     const OpenFires fires{&schedule, {job.start_time, job.end_time}, &calendars, job.calendar};
     const auto latest =
-        job.calendar.empty() ? std::chrono::sys_seconds::max() : time + furthest_open_fire;
+        job.calendar.empty() ? std::chrono::sys_seconds::max() : time + furthest_open;
     auto fire = fires.next(time, latest);
     // Each step passes a pause.
     while (fire && pauses.find(job, *fire) != nullptr) {
@@ -368,7 +361,7 @@ NextFires next_fires(const Job& job, std::string_view default_zone, WallTime now
 {
     NextFires fires;
     if (!has_schedule(job)) return fires;
-    const auto schedule = Schedule::make(job.cron_set, zone_of(job, default_zone), job.id);
+    const auto schedule = Schedule::make(job.cron_set, zone_name(job, default_zone), job.id);
     if (!schedule) {
         fires.problem = schedule.error().message;
         return fires;
@@ -391,7 +384,7 @@ ScheduleFacts schedule_facts(const Job& job, std::string_view default_zone, Wall
                              const Pauses& pauses, const Calendars& calendars)
 {
     ScheduleFacts facts;
-    facts.zone = zone_of(job, default_zone);
+    facts.zone = zone_name(job, default_zone);
     // Of one without a schedule nobody knows when it starts next.
     const bool is_window_over = job.end_time != 0 && job.end_time <= to_unix_millis(now) / 1000;
     facts.is_over = has_no_runs_left(job) || is_window_over;

@@ -9,6 +9,7 @@
 #include "http/answer.hpp"
 #include "insight/schedule_change.hpp"
 #include "insight/why.hpp"
+#include "model/job_zone.hpp"
 #include "schedule/advice.hpp"
 #include "schedule/rfc3339.hpp"
 #include "schedule/time_zone.hpp"
@@ -127,9 +128,8 @@ struct JobPreview {
 std::vector<std::chrono::sys_seconds> first_fires(const OpenFires& open,
                                                   std::chrono::sys_seconds from)
 {
-    constexpr std::chrono::days furthest{3660};
     const bool has_calendar = !open.terms.empty();
-    const auto latest = has_calendar ? from + furthest : std::chrono::sys_seconds::max();
+    const auto latest = has_calendar ? from + furthest_open : std::chrono::sys_seconds::max();
     std::vector<std::chrono::sys_seconds> fires;
     for (auto at = open.next(from, latest); at && fires.size() < most_previewed;
          at = open.next(*at, latest)) {
@@ -170,11 +170,10 @@ JobPatch schedule_part(const JobPatch& patch)
 }
 
 /// @param zone for jobs that name none.
-std::optional<Schedule> known_schedule(const Job& job, const std::string& zone)
+std::optional<Schedule> known_schedule(const Job& job, std::string_view zone)
 {
     if (!has_schedule(job)) return std::nullopt;
-    const auto known =
-        Schedule::make(job.cron_set, job.time_zone.empty() ? zone : job.time_zone, job.id);
+    const auto known = Schedule::make(job.cron_set, zone_name(job, zone), job.id);
     if (!known) return std::nullopt;
     return *known;
 }
@@ -196,11 +195,13 @@ JobPreview preview_job(Store& store, const BookedJobs& jobs, std::optional<JobId
         if (!is_there) refuse_unknown_job(std::to_string(*saved_id));
     }
     preview.job = apply(saved.value_or(Job()), patch);
-    const std::string default_zone(view.default_time_zone);
-    check_whole(preview.job, schedule_part(patch), default_zone);
-    check_calendar(store, preview.job, schedule_part(patch), default_zone, view.now);
+    const std::string_view default_zone = view.default_time_zone;
+    const JobPatch part = schedule_part(patch);
+    check_whole(preview.job, part, default_zone);
     const std::array both{preview.job, saved.value_or(Job())};
-    const Calendars calendars = read_calendars(store, both, view.now);
+    const std::vector<Calendar> present = present_calendars(store, both, view.now);
+    check_calendar(present, preview.job, part, default_zone, view.now);
+    const Calendars calendars = Calendars::of(present);
     const ScheduleFacts facts =
         schedule_facts(preview.job, default_zone, view.now, view.pauses, calendars);
     preview.words = facts.words;

@@ -1,5 +1,6 @@
 #include "audit/calendar_history.hpp"
 
+#include "model/job_zone.hpp"
 #include "schedule/time_zone.hpp"
 
 #include <algorithm>
@@ -19,7 +20,7 @@ std::optional<bool> CalendarHistory::was_excluded(const Job& job, WallTime fire,
                                                   const std::string& default_zone,
                                                   std::chrono::milliseconds near) const
 {
-    const auto zone = find_zone(job.time_zone.empty() ? default_zone : job.time_zone);
+    const auto zone = find_zone(zone_name(job, default_zone));
     if (!zone || near_change(job, fire, near)) return std::nullopt;
     return calendars_.why_not(job.calendar, fire, **zone).has_value();
 }

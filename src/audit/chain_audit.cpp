@@ -1,4 +1,5 @@
 #include "audit/chain_audit.hpp"
+#include "model/job_zone.hpp"
 
 #include <spdlog/fmt/fmt.h>
 

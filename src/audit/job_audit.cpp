@@ -1,6 +1,7 @@
 #include "audit/job_audit.hpp"
 
 #include "model/jitter.hpp"
+#include "model/job_zone.hpp"
 #include "model/missed.hpp"
 #include "model/retry.hpp"
 
@@ -86,8 +87,7 @@ JobAudit::JobAudit(const JobPast& past, const AuditRules& rules, const AuditRang
             version.job = job;
             version.job.id = job_;
             version.job.effective_from = version.begin;
-            const std::string& zone = job.time_zone.empty() ? rules.default_zone : job.time_zone;
-            auto schedule = Schedule::make(job.cron_set, zone, job_);
+            auto schedule = Schedule::make(job.cron_set, zone_name(job, rules.default_zone), job_);
             if (schedule && !job.stop) version.schedule = *schedule;
         }
         versions_.push_back(std::move(version));

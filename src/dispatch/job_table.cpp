@@ -2,6 +2,7 @@
 
 #include "model/daemon.hpp"
 #include "model/job_kinds.hpp"
+#include "model/job_zone.hpp"
 
 #include <spdlog/fmt/fmt.h>
 
@@ -76,8 +77,7 @@ PlannedJob JobTable::compile(Job job) const
             planned.error = fmt::format("{}: {}", problem->field->name, problem->what);
         }
     } else {
-        const std::string& zone = job.time_zone.empty() ? default_zone_ : job.time_zone;
-        auto schedule = Schedule::make(job.cron_set, zone, job.id);
+        auto schedule = Schedule::make(job.cron_set, zone_name(job, default_zone_), job.id);
         if (schedule) {
             planned.schedule = std::move(*schedule);
         } else {
@@ -128,7 +128,7 @@ std::vector<JobId> JobTable::put_calendars(Calendars calendars, CalendarStamp st
 std::optional<std::string> JobTable::why_excluded(const Job& job, WallTime fire) const
 {
     if (job.calendar.empty()) return std::nullopt;
-    const auto zone = find_zone(job.time_zone.empty() ? default_zone_ : job.time_zone);
+    const auto zone = find_zone(zone_name(job, default_zone_));
     if (!zone) return std::nullopt;  // it has no fires
     return calendars_.why_not(job.calendar, fire, **zone);
 }

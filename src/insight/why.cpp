@@ -3,6 +3,7 @@
 #include "insight/words.hpp"
 #include "model/chain.hpp"
 #include "model/jitter.hpp"
+#include "model/job_zone.hpp"
 #include "model/missed.hpp"
 #include "model/run_request.hpp"
 #include "schedule/calendars.hpp"
@@ -117,8 +118,8 @@ private:
         // A history that begins later, or none: the job as it is now, if it was so then.
         if (!is_known && known_.job && known_.job->effective_from < at) version.job = known_.job;
         const Job* const named = version.job ? &*version.job : known_.job ? &*known_.job : nullptr;
-        version.zone_name =
-            named == nullptr || named->time_zone.empty() ? known_.default_zone : named->time_zone;
+        version.zone_name = known_.default_zone;
+        if (named != nullptr) version.zone_name = zone_name(*named, known_.default_zone);
         auto zone = find_zone(version.zone_name);
         if (!zone) zone = find_zone("UTC");
         version.zone = *zone;

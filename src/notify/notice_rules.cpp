@@ -1,5 +1,6 @@
 #include "notify/notice_rules.hpp"
 
+#include "model/job_zone.hpp"
 #include "model/missed.hpp"
 #include "model/retry.hpp"
 #include "notify/flapping.hpp"
@@ -172,7 +173,7 @@ std::optional<std::chrono::milliseconds> slow_limit(const Job& job, const UsualT
 
 const TimeZone* zone_of(const Job& job, const std::string& default_zone)
 {
-    const auto zone = find_zone(job.time_zone.empty() ? default_zone : job.time_zone);
+    const auto zone = find_zone(zone_name(job, default_zone));
     return zone ? *zone : nullptr;
 }
 

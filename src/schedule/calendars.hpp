@@ -16,6 +16,9 @@
 
 namespace peercron {
 
+/// About ten years: further ahead nothing is looked for that calendars do not exclude.
+inline constexpr std::chrono::days furthest_open{3660};
+
 /// The calendars that are always there: Monday to Friday, and Saturday and Sunday.
 inline constexpr std::array<std::string_view, 2> built_in_calendars{"weekends", "workdays"};
 bool is_built_in_calendar(std::string_view name);
