@@ -1,6 +1,6 @@
+#include "base/percent.hpp"
 #include "fuzzers.hpp"
 #include "http/params.hpp"
-#include "http/text.hpp"
 
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/parser.hpp>

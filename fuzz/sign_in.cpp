@@ -1,5 +1,5 @@
+#include "base/base64.hpp"
 #include "fuzzers.hpp"
-#include "oidc/base64url.hpp"
 #include "oidc/id_token.hpp"
 #include "oidc/jwk_set.hpp"
 

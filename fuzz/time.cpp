@@ -1,7 +1,7 @@
+#include "base/percent.hpp"
 #include "base/units.hpp"
 #include "cli/moments.hpp"
 #include "fuzzers.hpp"
-#include "http/text.hpp"
 #include "schedule/rfc3339.hpp"
 
 #include <chrono>

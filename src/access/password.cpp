@@ -1,5 +1,6 @@
 #include "access/password.hpp"
 
+#include "base/digest.hpp"
 #include "base/utf8.hpp"
 
 #include <openssl/crypto.h>
@@ -42,8 +43,7 @@ std::string hash_password(const std::string& password)
 bool is_password(const std::string& password, const std::string& hash)
 {
     const std::string shown = crypt_text(password, hash);
-    return !shown.empty() && shown.size() == hash.size() &&
-           CRYPTO_memcmp(shown.data(), hash.data(), hash.size()) == 0;
+    return !shown.empty() && equal_secrets(shown, hash);
 }
 
 std::optional<std::string> find_password_problem(std::string_view password)

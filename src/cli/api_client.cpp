@@ -1,5 +1,7 @@
 #include "cli/api_client.hpp"
 
+#include "base/percent.hpp"
+
 #include <spdlog/fmt/fmt.h>
 #include <boost/asio/error.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -28,23 +30,6 @@ namespace {
 
 constexpr std::string_view user_agent = "peercron-cli";
 
-bool is_unreserved(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '.' || c == '_' || c == '~';
-}
-
-void append_encoded(std::string& target, std::string_view text)
-{
-    for (const char c : text) {
-        if (is_unreserved(c)) {
-            target += c;
-        } else {
-            target += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-        }
-    }
-}
-
 std::string in_seconds(std::chrono::milliseconds time)
 {
     return fmt::format("{:g} s", static_cast<double>(time.count()) / 1000.0);
@@ -65,9 +50,9 @@ std::string make_target(std::string_view path, const Query& query)
     char separator = '?';
     for (const auto& [name, value] : query) {
         target += separator;
-        append_encoded(target, name);
+        target += encode_percent(name);
         target += '=';
-        append_encoded(target, value);
+        target += encode_percent(value);
         separator = '&';
     }
     return target;

@@ -3,8 +3,6 @@
 #include "base/utf8.hpp"
 #include "http/text.hpp"
 
-#include <openssl/crypto.h>
-#include <openssl/sha.h>
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
@@ -133,7 +131,7 @@ Access::Access(const AccessRules& rules, Directory directory)
             throw std::invalid_argument("http: the token " + quote_utf8(token.name) +
                                         " has no secret");
         }
-        tokens_.push_back({token.name, digest(token.secret), token.role});
+        tokens_.push_back({token.name, sha256(token.secret), token.role});
     }
 }
 
@@ -321,20 +319,12 @@ bool Access::is_https(const Request& request) const
     return request.is_encrypted;
 }
 
-// Of a hash, so that the length of the secret does not show in the time either.
-Access::Digest Access::digest(std::string_view secret)
-{
-    Digest digest;
-    SHA256(reinterpret_cast<const unsigned char*>(secret.data()), secret.size(), digest.data());
-    return digest;
-}
-
 const Access::KnownToken* Access::find(std::string_view secret) const
 {
-    const Digest shown = digest(secret);
+    const Digest shown = sha256(secret);
     const KnownToken* found = nullptr;
     for (const KnownToken& token : tokens_) {
-        if (CRYPTO_memcmp(token.digest.data(), shown.data(), shown.size()) == 0) found = &token;
+        if (equal_secrets(view(token.digest), view(shown))) found = &token;
     }
     return found;
 }

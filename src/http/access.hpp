@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/digest.hpp"
 #include "base/networks.hpp"
 #include "http/message.hpp"
 #include "model/role.hpp"
@@ -145,14 +146,12 @@ public:
     bool is_https(const Request& request) const;
 
 private:
-    using Digest = std::array<unsigned char, 32>;
     struct KnownToken {
         std::string name;
-        Digest digest;
+        Digest digest;  ///< so that the length of the secret does not show in the time either
         Role role;
     };
 
-    static Digest digest(std::string_view secret);
     const KnownToken* find(std::string_view secret) const;
     asio::ip::address client(const Request& request) const;
     void check_host(const Request& request) const;

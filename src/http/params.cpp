@@ -1,5 +1,6 @@
 #include "http/params.hpp"
 
+#include "base/percent.hpp"
 #include "base/utf8.hpp"
 #include "http/text.hpp"
 #include "http/time_text.hpp"

@@ -1,5 +1,6 @@
 #include "http/router.hpp"
 
+#include "base/percent.hpp"
 #include "base/utf8.hpp"
 #include "http/answer.hpp"
 #include "http/text.hpp"

@@ -1,5 +1,6 @@
 #include "notify/message.hpp"
 
+#include "base/base64.hpp"
 #include "base/overloaded.hpp"
 #include "notify/cluster_rules.hpp"
 #include "notify/notice_json.hpp"
@@ -270,7 +271,7 @@ std::string header_text(std::string_view text)
         };
         while (size > 1 && is_inside(size)) --size;
         if (!encoded.empty()) encoded += "\r\n ";
-        encoded += fmt::format("=?utf-8?B?{}?=", to_base64(text.substr(0, size)));
+        encoded += fmt::format("=?utf-8?B?{}?=", encode_base64(text.substr(0, size)));
         text.remove_prefix(size);
     }
     return encoded;
@@ -294,7 +295,7 @@ std::vector<std::string> split_addresses(std::string_view text)
 std::string body_lines(std::string_view text)
 {
     constexpr std::size_t width = 76;
-    const std::string encoded = to_base64(text);
+    const std::string encoded = encode_base64(text);
     std::string lines;
     for (std::size_t at = 0; at < encoded.size(); at += width) {
         lines.append(encoded, at, width).append("\r\n");

@@ -1,8 +1,10 @@
 #include "notify/service_messages.hpp"
 
+#include "base/base64.hpp"
+#include "base/digest.hpp"
+#include "base/percent.hpp"
 #include "base/utf8.hpp"
 #include "notify/notice_json.hpp"
-#include "notify/webhook_signature.hpp"
 
 #include <spdlog/fmt/fmt.h>
 #include <boost/json/array.hpp>
@@ -171,21 +173,6 @@ HttpRequest ntfy(const Service& service)
     return request;
 }
 
-std::string percent_encoded(std::string_view text)
-{
-    constexpr std::string_view plain =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-    std::string encoded;
-    for (const char c : text) {
-        if (plain.find(c) != std::string_view::npos) {
-            encoded += c;
-        } else {
-            encoded += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-        }
-    }
-    return encoded;
-}
-
 /// Source: https://open.dingtalk.com/document/robots/custom-robot-access, and its signature.
 HttpRequest dingtalk(const Service& service)
 {
@@ -194,9 +181,9 @@ HttpRequest dingtalk(const Service& service)
     const std::string secret = service.setting("secret");
     if (!secret.empty()) {
         const std::string moment = std::to_string(to_unix_millis(service.now));
-        const std::string sign = to_base64(hmac_sha256(secret, moment + "\n" + secret));
+        const std::string sign = encode_base64(view(Hmac(secret).of({moment, "\n", secret})));
         url += fmt::format("{}timestamp={}&sign={}", url.find('?') == url.npos ? '?' : '&', moment,
-                           percent_encoded(sign));
+                           encode_percent(sign));
     }
     return post_json(
         url, json::object{{"msgtype", "text"},
@@ -214,7 +201,7 @@ HttpRequest feishu(const Service& service)
     if (!secret.empty()) {
         const std::string moment = std::to_string(to_unix_seconds(service.now));
         body["timestamp"] = moment;
-        body["sign"] = to_base64(hmac_sha256(moment + "\n" + secret, ""));
+        body["sign"] = encode_base64(view(Hmac(moment + "\n" + secret).of({})));
     }
     return post_json(service.setting("url"), body);
 }

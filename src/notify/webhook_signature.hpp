@@ -14,10 +14,4 @@ namespace peercron {
 std::string webhook_signature(std::string_view secret, std::string_view id, std::string_view moment,
                               std::string_view body);
 
-/// The bytes of HMAC-SHA256 (RFC 2104, FIPS 180-4).
-std::string hmac_sha256(std::string_view key, std::string_view text);
-
-/// RFC 4648, with padding.
-std::string to_base64(std::string_view bytes);
-
 }  // namespace peercron

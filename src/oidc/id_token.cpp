@@ -1,7 +1,7 @@
 #include "oidc/id_token.hpp"
 
+#include "base/base64.hpp"
 #include "base/utf8.hpp"
-#include "oidc/base64url.hpp"
 #include "oidc/claims.hpp"
 
 #include <spdlog/fmt/fmt.h>

@@ -1,6 +1,6 @@
 #include "oidc/jwk_set.hpp"
 
-#include "oidc/base64url.hpp"
+#include "base/base64.hpp"
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "wire/hmac.hpp"
+#include "base/digest.hpp"
 
 #include <array>
 #include <cstdint>

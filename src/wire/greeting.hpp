@@ -1,8 +1,8 @@
 #pragma once
 
+#include "base/digest.hpp"
 #include "base/result.hpp"
 #include "model/run.hpp"
-#include "wire/hmac.hpp"
 #include "wire/peer_error.hpp"
 
 #include <cstddef>

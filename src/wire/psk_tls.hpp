@@ -1,7 +1,7 @@
 #pragma once
 
+#include "base/digest.hpp"
 #include "base/result.hpp"
-#include "wire/hmac.hpp"
 
 #include <cstddef>
 #include <cstdint>

@@ -1,5 +1,7 @@
 #include "notify/message.hpp"
 
+#include "base/base64.hpp"
+#include "base/digest.hpp"
 #include "notify/notice_json.hpp"
 #include "notify/webhook_signature.hpp"
 
@@ -172,6 +174,9 @@ TEST(MessageTest, AWebhookIsSignedAsStandardWebhooksHasIt)
         webhook_signature("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "msg_p5jXN8AQM9LWM0D4loKWxJek",
                           "1614265330", "{\"test\": 2432232314}"),
         "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+    // No base64: the key itself.
+    EXPECT_EQ(webhook_signature("whsec_====", "a", "1", ""),
+              "v1," + encode_base64(view(Hmac("whsec_====").of({"a.1."}))));
 
     NoticeChannel channel = webhook();
     channel.settings["secret"] = "new";
@@ -222,7 +227,7 @@ TEST(MessageTest, AMailHasItsHeadersAndItsTextWhateverTheJobIsCalled)
                       HasSubstr("Content-Transfer-Encoding: base64\r\n\r\n")));
     const std::string body = sent.data.substr(sent.data.find("\r\n\r\n") + 4);
     const std::string first_line = body.substr(0, body.find("\r\n"));
-    EXPECT_EQ(first_line, to_base64(describe(failing()).text).substr(0, 76));
+    EXPECT_EQ(first_line, encode_base64(describe(failing()).text).substr(0, 76));
     for (std::size_t at = sent.data.find('\n'); at != std::string::npos;
          at = sent.data.find('\n', at + 1)) {
         EXPECT_EQ(sent.data[at - 1], '\r');

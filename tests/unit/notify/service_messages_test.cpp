@@ -1,6 +1,7 @@
 #include "notify/service_messages.hpp"
 
-#include "notify/webhook_signature.hpp"
+#include "base/base64.hpp"
+#include "base/digest.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -173,7 +174,7 @@ TEST(ServiceMessagesTest, FeishuIsSignedInTheBody)
                    {{"url", "https://open.feishu.cn/open-apis/bot/v2/hook/a"}, {"secret", "s"}}));
     EXPECT_EQ(body.at("msg_type"), "text");
     EXPECT_EQ(body.at("timestamp"), "1795262460");
-    EXPECT_EQ(text_of(body.at("sign")), to_base64(hmac_sha256("1795262460\ns", "")));
+    EXPECT_EQ(text_of(body.at("sign")), encode_base64(view(Hmac("1795262460\ns").of({}))));
     EXPECT_THAT(text_of(body.at("content").at("text")), StartsWith("2026-11-21 12:00:05 UTC"));
 }
 

@@ -1,6 +1,6 @@
 #include "oidc/id_token.hpp"
 
-#include "oidc/base64url.hpp"
+#include "base/base64.hpp"
 #include "oidc/claims.hpp"
 #include "test_keys.hpp"
 

@@ -1,6 +1,6 @@
 #include "oidc/sign_in_attempt.hpp"
 
-#include "oidc/base64url.hpp"
+#include "base/base64.hpp"
 
 #include <gtest/gtest.h>
 #include <openssl/sha.h>

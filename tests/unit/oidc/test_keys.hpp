@@ -1,6 +1,6 @@
 #pragma once
 
-#include "oidc/base64url.hpp"
+#include "base/base64.hpp"
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>

@@ -17,6 +17,9 @@ inline std::string_view view(const Digest& digest)
     return {digest.data(), digest.size()};
 }
 
+/// FIPS 180-4.
+Digest sha256(std::string_view text);
+
 /// HMAC-SHA256 with one key, for any number of messages. RFC 2104, FIPS 180-4.
 /// Throws std::runtime_error when OpenSSL does not work.
 class Hmac {
