@@ -58,22 +58,17 @@ bool name_calendars(std::span<const Job> jobs)
     return std::ranges::any_of(jobs, [](const Job& job) { return !job.calendar.empty(); });
 }
 
-std::vector<Calendar> present_calendars(Store& store, std::span<const Job> jobs, WallTime now)
-{
-    if (!name_calendars(jobs)) return {};
-    return store.calendars().calendars_after(now);
-}
-
 Calendars read_calendars(Store& store, std::span<const Job> jobs, WallTime now)
 {
-    return Calendars::of(present_calendars(store, jobs, now));
+    if (!name_calendars(jobs)) return {};
+    return Calendars::of(store.calendars().calendars_after(now));
 }
 
 void check_calendar(Store& store, const Job& job, const JobPatch& patch,
                     std::string_view default_zone, WallTime now)
 {
-    if (!is_concerned(patch)) return;
-    check_calendar(present_calendars(store, {&job, 1}, now), job, patch, default_zone, now);
+    if (job.calendar.empty() || !is_concerned(patch)) return;
+    check_calendar(store.calendars().calendars_after(now), job, patch, default_zone, now);
 }
 
 void check_calendar(const std::vector<Calendar>& present, const Job& job, const JobPatch& patch,

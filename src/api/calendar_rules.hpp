@@ -16,7 +16,6 @@ namespace peercron {
 bool name_calendars(std::span<const Job> jobs);
 
 /// The calendars that there are, if one of the jobs names any.
-std::vector<Calendar> present_calendars(Store& store, std::span<const Job> jobs, WallTime now);
 Calendars read_calendars(Store& store, std::span<const Job> jobs, WallTime now);
 
 /// What `patch`, already applied to `job`, says of calendars, or of when the job fires.
@@ -24,7 +23,7 @@ Calendars read_calendars(Store& store, std::span<const Job> jobs, WallTime now);
 void check_calendar(Store& store, const Job& job, const JobPatch& patch,
                     std::string_view default_zone, WallTime now);
 /// The same.
-/// @param present see present_calendars().
+/// @param present those that there are.
 void check_calendar(const std::vector<Calendar>& present, const Job& job, const JobPatch& patch,
                     std::string_view default_zone, WallTime now);
 

@@ -199,7 +199,8 @@ JobPreview preview_job(Store& store, const BookedJobs& jobs, std::optional<JobId
     const JobPatch part = schedule_part(patch);
     check_whole(preview.job, part, default_zone);
     const std::array both{preview.job, saved.value_or(Job())};
-    const std::vector<Calendar> present = present_calendars(store, both, view.now);
+    std::vector<Calendar> present;
+    if (name_calendars(both)) present = store.calendars().calendars_after(view.now);
     check_calendar(present, preview.job, part, default_zone, view.now);
     const Calendars calendars = Calendars::of(present);
     const ScheduleFacts facts =
