@@ -2,6 +2,7 @@
 #include "api/await_answer.hpp"
 #include "api/chain_rules.hpp"
 #include "api/change_call.hpp"
+#include "api/confirm_change.hpp"
 #include "api/limits.hpp"
 #include "api/routes.hpp"
 #include "api/rows.hpp"
@@ -129,15 +130,8 @@ asio::awaitable<void> announce_some(const ApiContext& context, std::span<const N
 {
     std::vector<JobId> ids;
     for (const NamedJob& job : jobs) ids.push_back(job.id);
-    const Result<void> told = co_await await_answer(context.announce(std::move(ids)));
-    if (told.has_error()) {
-        throw HttpError(
-            http::status::service_unavailable,
-            fmt::format("the jobs were changed and this is stored, but no dispatcher has confirmed "
-                        "it yet ({}): a fire that was handed out before may still happen within "
-                        "the lookahead",
-                        told.error().message));
-    }
+    std::string what = "the jobs were changed and this is stored";
+    co_await confirm_change(context, std::move(ids), std::move(what));
 }
 
 /// What starts a job ends the pauses that are of it alone.

@@ -1,9 +1,8 @@
 #include "api/access_changes.hpp"
-#include "api/await_answer.hpp"
+#include "api/confirm_change.hpp"
 #include "api/job_rules.hpp"
 #include "api/routes.hpp"
 #include "api/rows.hpp"
-#include "base/log.hpp"
 #include "base/utf8.hpp"
 #include "http/answer.hpp"
 #include "model/calendar.hpp"
@@ -288,14 +287,10 @@ asio::awaitable<void> confirm(const ApiContext& context, const std::string& name
     std::vector<JobId> jobs;
     for (const CalendarUser& user : users) jobs.push_back(user.job);
     if (jobs.empty()) co_return;
-    const Result<void> confirmed = co_await await_answer(context.announce(std::move(jobs)));
-    if (!confirmed.has_error()) co_return;
-    const std::string message = fmt::format(
-        "the calendar {} is stored, but no dispatcher has confirmed it yet ({}): a fire that was "
-        "handed out before may still start by what the calendar said before",
-        name, confirmed.error().message);
-    spdlog::warn("http: {}", message);
-    throw HttpError(http::status::service_unavailable, message);
+    std::string what = fmt::format("the calendar {} is stored", name);
+    co_await confirm_change(context, std::move(jobs), std::move(what),
+                            "a fire that was handed out before may still start by what the "
+                            "calendar said before");
 }
 
 /// When a version begins that follows on these: not before one of them began or ended, whose node

@@ -3,6 +3,7 @@
 #include "api/calendar_rules.hpp"
 #include "api/chain_rules.hpp"
 #include "api/change_call.hpp"
+#include "api/confirm_change.hpp"
 #include "api/job_rules.hpp"
 #include "api/limits.hpp"
 #include "api/list_text.hpp"
@@ -642,11 +643,7 @@ asio::awaitable<Response> clear_jobs(const ApiContext& context, const Call& call
         if (told.has_error()) unconfirmed = told.error().message;
     }
     if (!unconfirmed.empty()) {
-        throw HttpError(
-            http::status::service_unavailable,
-            fmt::format("{} jobs were deleted, but no dispatcher has confirmed it yet ({}): a fire "
-                        "that was handed out before may still happen within the lookahead",
-                        deleted, unconfirmed));
+        throw_unconfirmed(fmt::format("{} jobs were deleted", deleted), unconfirmed);
     }
     const auto write = [deleted](JsonWriter& json) {
         json.begin_object();

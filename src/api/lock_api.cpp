@@ -1,5 +1,5 @@
 #include "api/access_changes.hpp"
-#include "api/await_answer.hpp"
+#include "api/confirm_change.hpp"
 #include "api/lock_rules.hpp"
 #include "api/routes.hpp"
 #include "base/utf8.hpp"
@@ -162,15 +162,10 @@ asio::awaitable<Response> finish_lock(const ApiContext& context, std::string nam
                                       std::vector<JobId> jobs)
 {
     if (!jobs.empty()) {
-        const Result<void> confirmed = co_await await_answer(context.announce(std::move(jobs)));
-        if (confirmed.has_error()) {
-            throw HttpError(
-                http::status::service_unavailable,
-                fmt::format("the limit of the lock {} is stored, but no dispatcher has confirmed "
-                            "it yet ({}): a fire that was handed out before may still start by "
-                            "the limit before",
-                            name, confirmed.error().message));
-        }
+        std::string what = fmt::format("the limit of the lock {} is stored", name);
+        co_await confirm_change(context, std::move(jobs), std::move(what),
+                                "a fire that was handed out before may still start by the limit "
+                                "before");
     }
     const WallTime now = context.clock.now();
     const auto read = [now, &name](Store& store) {

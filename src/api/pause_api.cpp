@@ -1,10 +1,9 @@
 #include "api/access_changes.hpp"
-#include "api/await_answer.hpp"
 #include "api/change_call.hpp"
+#include "api/confirm_change.hpp"
 #include "api/pause_calls.hpp"
 #include "api/routes.hpp"
 #include "api/rows.hpp"
-#include "base/log.hpp"
 #include "base/utf8.hpp"
 #include "http/answer.hpp"
 #include "model/job_fields.hpp"
@@ -68,14 +67,8 @@ std::string read_tag(const Params& params)
 asio::awaitable<void> confirm_pauses(const ApiContext& context, std::string what)
 {
     std::vector<JobId> none;
-    const Result<void> confirmed = co_await await_answer(context.announce(std::move(none)));
-    if (!confirmed.has_error()) co_return;
-    const std::string message = fmt::format(
-        "{}, and this is stored, but no dispatcher has confirmed it yet ({}): what was handed out "
-        "before may still happen within the lookahead",
-        what, confirmed.error().message);
-    spdlog::warn("http: {}", message);
-    throw HttpError(http::status::service_unavailable, message);
+    what += ", and this is stored";
+    co_await confirm_change(context, std::move(none), std::move(what));
 }
 
 asio::awaitable<Response> pause_jobs(const ApiContext& context, const Call& call)
