@@ -1,5 +1,6 @@
 #include "backup_command.hpp"
 
+#include "base/counted.hpp"
 #include "store/sqlite/sqlite_backup.hpp"
 #include "store/store.hpp"
 
@@ -37,9 +38,8 @@ std::string size_text(std::uintmax_t bytes)
 
 std::string contents_text(const BackupContents& contents)
 {
-    return fmt::format("{}, {} job{}, {} row{} of the ledger", size_text(contents.bytes),
-                       contents.jobs, contents.jobs == 1 ? "" : "s", contents.rows,
-                       contents.rows == 1 ? "" : "s");
+    return fmt::format("{}, {}, {} of the ledger", size_text(contents.bytes),
+                       counted(contents.jobs, "job"), counted(contents.rows, "row"));
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "copy_command.hpp"
 
+#include "base/counted.hpp"
 #include "store/copy.hpp"
 #include "store/store_address.hpp"
 
@@ -55,11 +56,6 @@ StoreAddress address_of(const std::string& text, const std::string& password_fil
     } catch (const BadStoreAddress& error) {
         throw Failure(ExitStatus::usage, error.what());
     }
-}
-
-std::string counted(std::int64_t count, std::string_view noun)
-{
-    return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
 
 /// Tells on standard error how far the copy is: a bar on a terminal, else a line for each tenth.

@@ -1,5 +1,6 @@
 #include "jobs_file.hpp"
 
+#include "base/counted.hpp"
 #include "base/event.hpp"
 #include "cli/answer_fields.hpp"
 #include "cli/channel_file.hpp"
@@ -192,8 +193,8 @@ asio::awaitable<void> JobsFile::apply_once(OwnApi& api) const
             spdlog::error("jobs: {}: job '{}': {}", path_.string(), change.name, error.what());
         }
     }
-    spdlog::info("jobs: {}: {} jobs changed, {} refused, {} as they were", path_.string(), made,
-                 refused, compared.unchanged);
+    spdlog::info("jobs: {}: {} changed, {} refused, {} as they were", path_.string(),
+                 counted(made, "job"), refused, compared.unchanged);
 }
 
 }  // namespace peercron

@@ -6,6 +6,7 @@
 #include "api/limits.hpp"
 #include "api/routes.hpp"
 #include "api/rows.hpp"
+#include "base/counted.hpp"
 #include "base/log.hpp"
 #include "base/utf8.hpp"
 #include "http/answer.hpp"
@@ -235,12 +236,12 @@ asio::awaitable<Response> act_on(const ApiContext& context, const Call& call, Ac
     if (dry_run) {
         co_return answer([&](JsonWriter& json) { write_bulk(json, word, dry_run, result); });
     }
-    spdlog::info("http: {} at {}: {} {} jobs", quote_utf8(checked.by.who), checked.by.from, word,
-                 result.jobs.size());
+    spdlog::info("http: {} at {}: {} {}", quote_utf8(checked.by.who), checked.by.from, word,
+                 counted(std::ssize(result.jobs), "job"));
     if (action == Action::run) {
         co_await run_all(context, call, result);
         if (result.done > 0) {
-            note_act(context, call.caller, "run now", fmt::format("{} jobs", result.done));
+            note_act(context, call.caller, "run now", counted(result.done, "job"));
         }
     } else {
         co_await change_all(context, call, action, result);

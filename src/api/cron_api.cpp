@@ -13,6 +13,7 @@
 #include "api/routes.hpp"
 #include "api/rows.hpp"
 #include "api/where_view.hpp"
+#include "base/counted.hpp"
 #include "base/log.hpp"
 #include "base/overloaded.hpp"
 #include "base/utf8.hpp"
@@ -629,7 +630,7 @@ asio::awaitable<Response> clear_jobs(const ApiContext& context, const Call& call
                         fmt::format("confirm: given {}, but there are {} jobs; nothing was deleted",
                                     confirmed.value_or(0), ids.size()));
     }
-    spdlog::warn("http: {} deletes all {} jobs", to_string(call.caller), ids.size());
+    spdlog::warn("http: {} deletes all jobs: {}", to_string(call.caller), ids.size());
     std::int64_t deleted = 0;
     std::string unconfirmed;
     for (std::span<const JobId> rest = ids; !rest.empty();) {
@@ -643,7 +644,7 @@ asio::awaitable<Response> clear_jobs(const ApiContext& context, const Call& call
         if (told.has_error()) unconfirmed = told.error().message;
     }
     if (!unconfirmed.empty()) {
-        throw_unconfirmed(fmt::format("{} jobs were deleted", deleted), unconfirmed);
+        throw_unconfirmed(counted(deleted, "job was", "jobs were") + " deleted", unconfirmed);
     }
     const auto write = [deleted](JsonWriter& json) {
         json.begin_object();

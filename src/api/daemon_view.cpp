@@ -1,6 +1,7 @@
 #include "api/daemon_view.hpp"
 
 #include "api/rows.hpp"
+#include "base/counted.hpp"
 
 #include <spdlog/fmt/fmt.h>
 
@@ -29,8 +30,8 @@ DaemonView view_of_next(const Job& job, const DaemonNext& next, WallTime now)
             if (!is_open(job, now)) {
                 view.why = "before its window";
             } else if (next.failures > 0) {
-                view.why = fmt::format("back-off after {} failure{} in a row", next.failures,
-                                       next.failures == 1 ? "" : "s");
+                view.why =
+                    fmt::format("back-off after {} in a row", counted(next.failures, "failure"));
             } else {
                 view.why = "about to start";
             }
@@ -40,7 +41,8 @@ DaemonView view_of_next(const Job& job, const DaemonNext& next, WallTime now)
             break;
         case What::give_up:
         case What::given_up:
-            view.why = fmt::format("given up after {} failures in a row", job.start_limit);
+            view.why =
+                fmt::format("given up after {} in a row", counted(job.start_limit, "failure"));
             break;
         case What::closed:
             view.why = "its window is over";

@@ -6,6 +6,7 @@
 #include "base/utf8.hpp"
 #include "http/answer.hpp"
 #include "insight/load_forecast.hpp"
+#include "model/tags.hpp"
 #include "store/pause_store.hpp"
 
 #include <spdlog/fmt/fmt.h>
@@ -30,9 +31,9 @@ struct Forecast {
     std::int64_t unknown = 0;  ///< without a usual time
 };
 
-bool has_tag(const BookedJob& job, const std::optional<std::string>& tag)
+bool is_meant(const BookedJob& job, const std::optional<std::string>& tag)
 {
-    return !tag || std::ranges::find(job.tags, *tag) != job.tags.end();
+    return job.may_fire() && (!tag || has_tag(job.tags, *tag));
 }
 
 /// A pause counts that has begun by `from`.
@@ -42,7 +43,7 @@ Forecast forecast(Store& store, const BookedJobs& jobs, const std::optional<std:
     const Pauses pauses(store.pauses().pauses_after(from));
     Forecast all{LoadForecast(from, to)};
     for (const auto& [id, job] : jobs) {
-        if (!job.may_fire() || !has_tag(job, tag)) continue;
+        if (!is_meant(job, tag)) continue;
         const auto window = open_window(id, job, pauses, from);
         if (!window) continue;
         ++all.jobs;
@@ -152,7 +153,7 @@ asio::awaitable<Response> list_coming_fires(const ApiContext& context, JobBook& 
         const Pauses pauses(store.pauses().pauses_after(from));
         std::vector<AgendaJob> all;
         for (const auto& [id, job] : jobs) {
-            if (!job.may_fire() || !has_tag(job, tag)) continue;
+            if (!is_meant(job, tag)) continue;
             all.push_back({id, {&*job.schedule, job.window, nullptr, {}}, job.runs_left});
         }
         // Each page is found by going through those before it.

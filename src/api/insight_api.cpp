@@ -9,6 +9,7 @@
 #include "http/answer.hpp"
 #include "insight/agenda.hpp"
 #include "insight/badge.hpp"
+#include "model/tags.hpp"
 #include "model/unusual.hpp"
 #include "store/pause_store.hpp"
 
@@ -191,8 +192,7 @@ asio::awaitable<std::vector<JobId>> jobs_with_tag(JobBook& book, const Caller& c
     const auto read = [&](Store&, const BookedJobs& jobs) {
         std::vector<JobId> ids;
         for (const auto& [id, job] : jobs) {
-            const bool has_it = std::ranges::find(job.tags, tag) != job.tags.end();
-            if (has_it && is_within(caller.tags, job.tags)) ids.push_back(id);
+            if (has_tag(job.tags, tag) && is_within(caller.tags, job.tags)) ids.push_back(id);
         }
         return ids;
     };

@@ -1,6 +1,7 @@
 #include "api/insight_rows.hpp"
 #include "api/routes.hpp"
 #include "api/rows.hpp"
+#include "base/counted.hpp"
 #include "base/utf8.hpp"
 #include "http/answer.hpp"
 #include "model/labels.hpp"
@@ -127,15 +128,15 @@ void write_if_stopped(JsonWriter& json, const IfStopped& seen, std::span<const N
 {
     std::int64_t slots_left = 0;
     for (const NodeLoad& other : others) slots_left += other.slots;
-    std::string text = fmt::format(
-        "{} runs there go on until they end, or as long as its "
-        "drain_timeout says; ",
-        seen.load.running);
+    std::string text = fmt::format("{} on, at most for its drain_timeout; ",
+                                   counted(seen.load.running, "run there goes", "runs there go"));
     if (others.empty()) {
         text += "there is no other node: nothing runs until one is back";
     } else {
-        text += fmt::format("{} fires that it holds go to {} other nodes", seen.load.held,
-                            others.size());
+        text += fmt::format(
+            "{} to {}",
+            counted(seen.load.held, "fire that it holds goes", "fires that it holds go"),
+            counted(std::ssize(others), "other node"));
     }
     if (is_dispatcher && !others.empty()) text += "; another node becomes the dispatcher";
     json.begin_object();

@@ -4,6 +4,7 @@
 #include "api/pause_calls.hpp"
 #include "api/routes.hpp"
 #include "api/rows.hpp"
+#include "base/counted.hpp"
 #include "base/utf8.hpp"
 #include "http/answer.hpp"
 #include "model/job_fields.hpp"
@@ -99,7 +100,8 @@ asio::awaitable<Response> resume_jobs(const ApiContext& context, const Call& cal
     for (const Pause& pause : ended) {
         note_act(context, call.caller, "pause ended", in_short(pause));
     }
-    co_await confirm_pauses(context, fmt::format("{} pauses were ended", ended.size()));
+    co_await confirm_pauses(context,
+                            counted(std::ssize(ended), "pause was", "pauses were") + " ended");
     const WallTime now = context.clock.now();
     co_return answer([&](JsonWriter& json) { write_pauses(json, ended, now); });
 }

@@ -5,12 +5,6 @@
 namespace peercron {
 namespace {
 
-bool concerns(const Pause& pause, const Job& job)
-{
-    if (pause.job != 0) return pause.job == job.id;
-    return pause.tag.empty() || std::ranges::count(job.tags, pause.tag) > 0;
-}
-
 /// When it was over: when it was to end, or earlier when somebody said so.
 WallTime end_of(const Pause& pause)
 {
@@ -23,7 +17,7 @@ WallTime end_of(const Pause& pause)
 bool PauseHistory::may_cover(const Job& job, WallTime time, std::chrono::milliseconds near) const
 {
     return std::ranges::any_of(pauses_, [&](const Pause& pause) {
-        return concerns(pause, job) && pause.begins_at <= time + near &&
+        return is_about(pause, job) && pause.begins_at <= time + near &&
                time - near <= end_of(pause);
     });
 }
@@ -32,7 +26,7 @@ const Pause* PauseHistory::find(const Job& job, WallTime time,
                                 std::chrono::milliseconds inside) const
 {
     const auto found = std::ranges::find_if(pauses_, [&](const Pause& pause) {
-        return concerns(pause, job) && pause.begins_at < time - inside &&
+        return is_about(pause, job) && pause.begins_at < time - inside &&
                time + inside < end_of(pause);
     });
     return found == pauses_.end() ? nullptr : &*found;
@@ -45,7 +39,7 @@ WallTime PauseHistory::over_from(const Job& job, WallTime time) const
         moved = false;
         for (const Pause& pause : pauses_) {
             const bool covers = pause.begins_at <= time && time < end_of(pause);
-            if (!covers || !concerns(pause, job)) continue;
+            if (!covers || !is_about(pause, job)) continue;
             time = end_of(pause);
             moved = true;
         }

@@ -1,5 +1,7 @@
 #include "base/disk_journal.hpp"
 
+#include "base/counted.hpp"
+
 #include <spdlog/spdlog.h>
 
 #include <array>
@@ -31,7 +33,9 @@ void tell(const std::string& path, const JournalFile::Found& found)
                                          : "is kept in " + found.damage_kept_in);
     }
     if (found.records > 0) {
-        spdlog::info("journal: {}: {} records wait since the last stop", path, found.records);
+        spdlog::info(
+            "journal: {}: {} since the last stop", path,
+            counted(static_cast<std::int64_t>(found.records), "record waits", "records wait"));
     }
 }
 

@@ -35,11 +35,7 @@ struct AccountOptions : ApiOptions {
 
 std::string tags_text(const AnswerFields& fields)
 {
-    std::string tags;
-    for (const json::value& tag : fields.list("tags")) {
-        if (!tag.is_string()) continue;
-        tags += fmt::format("{}{}", tags.empty() ? "" : ",", std::string_view(tag.get_string()));
-    }
+    std::string tags = fields.joined_texts("tags", ",");
     return tags.empty() ? "all" : tags;
 }
 

@@ -1,5 +1,7 @@
 #include "cli/answer_fields.hpp"
 
+#include <spdlog/fmt/fmt.h>
+
 namespace peercron {
 
 namespace json = boost::json;
@@ -81,16 +83,18 @@ const json::array& AnswerFields::list(std::string_view name) const
     return array != nullptr ? *array : no_elements();
 }
 
-std::string AnswerFields::joined_texts(std::string_view name) const
+std::vector<std::string> AnswerFields::texts(std::string_view name) const
 {
-    std::string joined;
+    std::vector<std::string> texts;
     for (const json::value& value : list(name)) {
-        if (!value.is_string()) continue;
-        const json::string& text = value.get_string();
-        if (!joined.empty()) joined += ", ";
-        joined.append(text.data(), text.size());
+        if (value.is_string()) texts.emplace_back(value.get_string());
     }
-    return joined;
+    return texts;
+}
+
+std::string AnswerFields::joined_texts(std::string_view name, std::string_view separator) const
+{
+    return fmt::format("{}", fmt::join(texts(name), separator));
 }
 
 const json::array& rows_of(const json::value& data)

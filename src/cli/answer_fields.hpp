@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace peercron {
 
@@ -39,8 +40,10 @@ public:
     /// The elements of a list; none when there is no such list.
     const boost::json::array& list(std::string_view name) const;
 
-    /// Those of them that are texts, as "a, b".
-    std::string joined_texts(std::string_view name) const;
+    /// Those of them that are texts.
+    std::vector<std::string> texts(std::string_view name) const;
+    /// The same as "a, b".
+    std::string joined_texts(std::string_view name, std::string_view separator = ", ") const;
 
 private:
     const boost::json::value* find(std::string_view name) const;

@@ -263,10 +263,7 @@ void refuse_jobs_of_others(ApiClient& client, const JobFile& file)
         return;  // an older node limits nobody
     }
     const AnswerFields caller(me);
-    std::vector<std::string> own;
-    for (const json::value& tag : caller.list("tags")) {
-        if (tag.is_string()) own.emplace_back(tag.get_string());
-    }
+    const std::vector<std::string> own = caller.texts("tags");
     if (own.empty()) return;
     std::vector<std::string> others;
     for (const FileJob& job : file.jobs) {

@@ -1,5 +1,6 @@
 #include "cli/audit_command.hpp"
 
+#include "base/counted.hpp"
 #include "cli/answer_fields.hpp"
 #include "cli/job_names.hpp"
 #include "cli/moments.hpp"

@@ -1,5 +1,6 @@
 #include "cli/backfill_commands.hpp"
 
+#include "base/counted.hpp"
 #include "cli/answer_fields.hpp"
 #include "cli/moments.hpp"
 #include "cli/table.hpp"
@@ -44,7 +45,7 @@ std::string plan_text(const json::value& data)
     const AnswerFields plan(data);
     const std::int64_t fires = plan.number_or("fires", 0);
     const json::array& first = plan.list("first_fires");
-    std::string text = fmt::format("{}{}\n", fires == 1 ? "1 fire" : fmt::format("{} fires", fires),
+    std::string text = fmt::format("{}{}\n", counted(fires, "fire"),
                                    fires == 0 ? ": there is nothing to run"
                                               : fmt::format(", the oldest first, {} at a time:",
                                                             plan.number_text("parallel")));

@@ -1,5 +1,6 @@
 #include "cli/calendar_commands.hpp"
 
+#include "base/counted.hpp"
 #include "cli/answer_fields.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/input_file.hpp"
@@ -101,9 +102,9 @@ std::string users_text(const AnswerFields& calendar)
 std::string says_text(const AnswerFields& calendar)
 {
     const std::string dates = calendar.text("dates");
-    const std::string events = calendar.number_text("events");
-    if (events == "0") return one_line(dates);
-    return fmt::format("{}{}{} events", one_line(dates), dates.empty() ? "" : ", ", events);
+    const std::int64_t events = calendar.number_or("events", 0);
+    if (events == 0) return one_line(dates);
+    return one_line(dates) + (dates.empty() ? "" : ", ") + counted(events, "event");
 }
 
 std::string calendars_text(const json::array& calendars, const Screen& screen)

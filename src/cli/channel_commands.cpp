@@ -147,13 +147,8 @@ std::string settings_line(const json::value& channel)
 std::string used_by(const AnswerFields& channel)
 {
     if (channel.flag("every_job")) return "every job";
-    std::string tags;
-    for (const json::value& tag : channel.list("tags")) {
-        if (!tag.is_string()) continue;
-        tags +=
-            fmt::format("{}{}", tags.empty() ? "tags " : ",", std::string_view(tag.get_string()));
-    }
-    return tags.empty() ? "jobs that name it" : tags;
+    const std::string tags = channel.joined_texts("tags", ",");
+    return tags.empty() ? "jobs that name it" : "tags " + tags;
 }
 
 std::string channels_text(const json::array& channels, const Screen& screen)

@@ -245,10 +245,8 @@ void say(std::string_view message)
 
 void say_warnings(const boost::json::value& job)
 {
-    for (const boost::json::value& warning : AnswerFields(job).list("warnings")) {
-        if (!warning.is_string()) continue;
-        say(fmt::format("warning: job {}: {}", job_label(job),
-                        one_line(std::string_view(warning.get_string()))));
+    for (const std::string& warning : AnswerFields(job).texts("warnings")) {
+        say(fmt::format("warning: job {}: {}", job_label(job), one_line(warning)));
     }
 }
 

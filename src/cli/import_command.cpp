@@ -1,5 +1,6 @@
 #include "cli/import_command.hpp"
 
+#include "base/counted.hpp"
 #include "cli/answer_fields.hpp"
 #include "cli/crontab.hpp"
 #include "cli/input_file.hpp"

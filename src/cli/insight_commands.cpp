@@ -1,5 +1,6 @@
 #include "cli/insight_commands.hpp"
 
+#include "base/counted.hpp"
 #include "base/units.hpp"
 #include "cli/answer_fields.hpp"
 #include "cli/moments.hpp"
@@ -159,7 +160,7 @@ std::string stats_text(const json::value& data, const Screen& screen)
     details.push_back({"last success", {local_time_text(stats.millis("last_success_at"))}});
     if (failures > 0) {
         details.push_back({"failing",
-                           {fmt::format("{} times in a row, since {}", failures,
+                           {fmt::format("{} in a row, since {}", counted(failures, "time"),
                                         local_time_text(stats.millis("failing_since")))}});
     }
     details.push_back({"usual time", {millis_text(stats, "usual_time")}});

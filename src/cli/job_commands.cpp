@@ -1,5 +1,6 @@
 #include "cli/job_commands.hpp"
 
+#include "base/counted.hpp"
 #include "cli/answer_fields.hpp"
 #include "cli/backfill_commands.hpp"
 #include "cli/history_command.hpp"

@@ -1,5 +1,6 @@
 #include "cli/views.hpp"
 
+#include "base/counted.hpp"
 #include "cli/answer_fields.hpp"
 #include "cli/field_text.hpp"
 #include "cli/job_changes.hpp"
@@ -41,9 +42,7 @@ std::string schedule_text(const AnswerFields& job)
     if (job.text("kind") == policy_name(JobKind::daemon)) return "kept alive";
     if (job.list("run_after").empty()) return job.text("cron_set");
     Job chained;
-    for (const json::value& name : job.list("run_after")) {
-        if (name.is_string()) chained.run_after.emplace_back(name.get_string());
-    }
+    chained.run_after = job.texts("run_after");
     const auto on = parse_policy<RunAfterOn>(job.text("run_after_on"));
     chained.run_after_on = on.value_or(RunAfterOn::success);
     return chain_words(chained);
@@ -293,9 +292,7 @@ std::string job_text(const json::value& value, const Screen& screen)
                                    {"error", {job.text("schedule_error"), Colour::red}}});
     std::string text = details_text(details, screen);
     std::string_view title = "next runs";
-    for (const json::value& fire : job.list("next")) {
-        if (!fire.is_string()) continue;
-        const std::string moment(fire.get_string());
+    for (const std::string& moment : job.texts("next")) {
         const auto time = parse_rfc3339(moment);
         text += painted(screen, Colour::bold, title);
         text += fmt::format(
@@ -312,11 +309,6 @@ std::string job_label(const json::value& value)
     const std::string name = job.text("name");
     const std::string id = job.number_text("id");
     return name.empty() ? id : fmt::format("{} ({})", id, one_line(name));
-}
-
-std::string counted(std::int64_t count, std::string_view one, std::string_view many)
-{
-    return fmt::format("{} {}", count, count == 1 ? one : many);
 }
 
 std::string job_counts_text(const json::value& counts)
@@ -482,16 +474,11 @@ std::string missed_text(const json::array& runs, const Screen& screen)
 namespace {
 
 /// All but the addresses, which have columns of their own.
-std::string labels_text(const json::array& labels)
+std::string labels_text(const AnswerFields& node)
 {
-    std::string text;
-    for (const json::value& value : labels) {
-        if (!value.is_string()) continue;
-        const std::string_view label = value.get_string();
-        if (label.starts_with("address=")) continue;
-        text += (text.empty() ? "" : ",") + std::string(label);
-    }
-    return text;
+    std::vector<std::string> labels = node.texts("labels");
+    std::erase_if(labels, [](const std::string& label) { return label.starts_with("address="); });
+    return fmt::format("{}", fmt::join(labels, ","));
 }
 
 }  // namespace
@@ -522,7 +509,7 @@ std::string nodes_text(const json::array& nodes, const Screen& screen)
                    {node.number_text("held")},
                    {node.number_text("queued")},
                    {offset ? fmt::format("{:+} ms", *offset) : ""},
-                   {labels_text(node.list("labels"))}});
+                   {labels_text(node)}});
     }
     return table.empty() ? "" : table.text(screen);
 }

@@ -20,9 +20,6 @@ std::string job_text(const boost::json::value& job, const Screen& screen);
 /// "12", or "12 (backup)" when it has a name.
 std::string job_label(const boost::json::value& job);
 
-/// "1 job", "2 jobs".
-std::string counted(std::int64_t count, std::string_view one, std::string_view many);
-
 /// "3 jobs: 2 enabled, 1 stopped", of an answer of /cron/count.
 std::string job_counts_text(const boost::json::value& counts);
 

@@ -1,5 +1,6 @@
 #include "dispatch/self_audit.hpp"
 
+#include "base/counted.hpp"
 #include "base/event.hpp"
 #include "dispatch/dispatcher_metrics.hpp"
 #include "dispatch/until_it_works.hpp"
@@ -69,12 +70,12 @@ asio::awaitable<void> SelfAudit::step(Audit& audit)
 
 void SelfAudit::tell(const AuditReport& report, const std::vector<Finding>& first)
 {
-    const std::string range = fmt::format(
-        "of {} from {} to {}", report.jobs == 1 ? "1 job" : fmt::format("{} jobs", report.jobs),
-        time_text(report.judged.from), time_text(report.judged.to));
+    const std::string range =
+        fmt::format("of {} from {} to {}", counted(report.jobs, "job"),
+                    time_text(report.judged.from), time_text(report.judged.to));
     if (report.clean()) {
         news_ = AuditNews{true, ""};
-        spdlog::info("audit: clean: {} fires {} were due, all are in the ledger", report.due,
+        spdlog::info("audit: clean: {} {}, all in the ledger", counted(report.due, "due fire"),
                      range);
         return;
     }
@@ -87,9 +88,10 @@ void SelfAudit::tell(const AuditReport& report, const std::vector<Finding>& firs
     if (report.unplanned) {
         kinds += fmt::format("{}no node planned for a while", kinds.empty() ? "" : ", ");
     }
-    news_ = AuditNews{false, fmt::format("{}; {} fires {} were due", kinds, report.due, range)};
-    spdlog::warn("audit: not clean: {}; {} fires {} were due; `peercron audit` shows all of it",
-                 kinds, report.due, range);
+    news_ =
+        AuditNews{false, fmt::format("{}; {} {}", kinds, counted(report.due, "due fire"), range)};
+    spdlog::warn("audit: not clean: {}; {} {}; `peercron audit` shows all of it", kinds,
+                 counted(report.due, "due fire"), range);
     for (const Finding& finding : first) spdlog::warn("audit: {}", to_string(finding));
 }
 

@@ -1,5 +1,6 @@
 #include "exec/executor.hpp"
 
+#include "base/counted.hpp"
 #include "base/shared_pause.hpp"
 #include "base/units.hpp"
 #include "model/exit_codes.hpp"
@@ -229,8 +230,8 @@ asio::awaitable<bool> Executor::drain(SteadyTime deadline)
     changed_.notify();
     if (co_await wait_until_idle(deadline)) co_return true;
 
-    spdlog::warn("executor: {} runs are still running at the end of the drain timeout: ending them",
-                 live_.size());
+    spdlog::warn("executor: {} still running at the end of the drain timeout: ending what is left",
+                 counted(std::ssize(live_), "run is", "runs are"));
     for (const auto& [id, live] : live_) {
         Reason why{Cause::node_stopped, "still running when the node's drain timeout was over"};
         RunBook::Verdict verdict{RunState::killed, std::move(why)};

@@ -1,5 +1,7 @@
 #include "http_client/failure_text.hpp"
 
+#include "base/counted.hpp"
+
 #include <spdlog/fmt/fmt.h>
 
 #include <cerrno>
@@ -7,11 +9,6 @@
 
 namespace peercron {
 namespace {
-
-std::string bytes_text(std::int64_t bytes)
-{
-    return bytes == 1 ? std::string("1 byte") : fmt::format("{} bytes", bytes);
-}
 
 /// "10.0.0.1:80", or the host where no address is known yet.
 const std::string& where(const HttpProgress& progress)
@@ -38,7 +35,7 @@ std::string broken(const CurlFailure& failure, const HttpProgress& progress)
                            : fmt::format("{} closed the connection", where(progress));
     if (!has_begun) return text + " without an answer";
     return text + fmt::format(" in the middle of the answer, after {} of its body",
-                              bytes_text(progress.body_bytes));
+                              counted(progress.body_bytes, "byte"));
 }
 
 /// "SSL certificate problem: self-signed certificate" without its beginning.
@@ -65,7 +62,8 @@ std::string too_late(const HttpProgress& progress, std::chrono::milliseconds con
             break;
     }
     return fmt::format("the answer from {} was not complete within {}: {} of its body had come",
-                       where(progress), seconds_text(timeout), bytes_text(progress.body_bytes));
+                       where(progress), seconds_text(timeout),
+                       counted(progress.body_bytes, "byte"));
 }
 
 }  // namespace
@@ -84,7 +82,7 @@ std::string HttpProgress::text() const
             break;
     }
     return fmt::format("receiving the answer of {}, {} of its body had come", where(*this),
-                       bytes_text(body_bytes));
+                       counted(body_bytes, "byte"));
 }
 
 std::string seconds_text(std::chrono::milliseconds time)

@@ -1,6 +1,7 @@
 #include "model/notice_channel.hpp"
 
 #include "base/utf8.hpp"
+#include "model/tags.hpp"
 #include "model/text_form.hpp"
 
 #include <spdlog/fmt/fmt.h>
@@ -398,9 +399,8 @@ std::vector<std::int64_t> channels_of(const std::vector<std::string>& notify,
 {
     std::vector<std::int64_t> ids;
     const auto shares_tag = [&tags](const NoticeChannel& channel) {
-        return std::ranges::any_of(channel.tags, [&tags](const std::string& tag) {
-            return std::ranges::count(tags, tag) > 0;
-        });
+        return std::ranges::any_of(channel.tags,
+                                   [&tags](const std::string& tag) { return has_tag(tags, tag); });
     };
     for (const NoticeChannel& channel : channels) {
         if (channel.stop) continue;

@@ -1,10 +1,18 @@
 #include "model/pause.hpp"
 
+#include "model/tags.hpp"
+
 #include <spdlog/fmt/fmt.h>
 
 #include <utility>
 
 namespace peercron {
+
+bool is_about(const Pause& pause, const Job& job)
+{
+    if (pause.job != 0) return pause.job == job.id;
+    return pause.tag.empty() || has_tag(job.tags, pause.tag);
+}
 
 std::string scope_text(const Pause& pause)
 {

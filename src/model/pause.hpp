@@ -35,6 +35,9 @@ struct Pause {
     friend bool operator==(const Pause&, const Pause&) = default;
 };
 
+/// Whether the job is one of those that it is of.
+bool is_about(const Pause& pause, const Job& job);
+
 /// "all jobs", "tag nightly", "job 12".
 std::string scope_text(const Pause& pause);
 

@@ -3,6 +3,7 @@
 #include "access/access_book.hpp"
 #include "api/api.hpp"
 #include "base/clock.hpp"
+#include "base/counted.hpp"
 #include "base/disk_journal.hpp"
 #include "base/environment.hpp"
 #include "base/event.hpp"
@@ -856,14 +857,14 @@ private:
         const std::size_t lost = recorder_.unkept();
         if (lost > 0) {
             spdlog::error(
-                "node: the results of {} runs could be written neither to the database nor to the "
+                "node: the results of {} could be written neither to the database nor to the "
                 "journal, and are lost",
-                lost);
+                counted(static_cast<std::int64_t>(lost), "run"));
         }
         spdlog::warn(
-            "node: the results of {} runs wait in the journal; they are written to the database "
+            "node: the results of {} wait in the journal; they are written to the database "
             "after the next start",
-            recorder_.pending().size() - lost);
+            counted(std::ssize(recorder_.pending()) - static_cast<std::int64_t>(lost), "run"));
     }
 
     void start(TaskGroup& group, std::string name, asio::awaitable<void> task)

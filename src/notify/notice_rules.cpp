@@ -3,6 +3,7 @@
 #include "model/job_zone.hpp"
 #include "model/missed.hpp"
 #include "model/retry.hpp"
+#include "model/tags.hpp"
 #include "notify/flapping.hpp"
 #include "schedule/time_zone.hpp"
 
@@ -155,11 +156,8 @@ WallTime end_of_last_pause(const Pauses& pauses, const Job& job, WallTime now)
 {
     WallTime last{};
     for (const Pause& pause : pauses.all()) {
-        const bool is_of_job =
-            pause.job != 0 ? pause.job == job.id
-                           : pause.tag.empty() || std::ranges::count(job.tags, pause.tag) > 0;
         const bool was = pause.begins_at < pause.end() && pause.end() <= now;
-        if (is_of_job && was) last = std::max(last, pause.end());
+        if (was && is_about(pause, job)) last = std::max(last, pause.end());
     }
     return last;
 }
@@ -517,8 +515,7 @@ template <class Value>
 const Value* NoticeRules::of_tags(const Job& job, Value TagNotices::*of_tag) const
 {
     for (const TagNotices& tag : defaults_.tags) {
-        const bool has_it = std::ranges::count(job.tags, tag.tag) > 0;
-        if (has_it && tag.*of_tag != Value{}) return &(tag.*of_tag);
+        if (has_tag(job.tags, tag.tag) && tag.*of_tag != Value{}) return &(tag.*of_tag);
     }
     return nullptr;
 }

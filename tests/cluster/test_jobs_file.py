@@ -75,7 +75,7 @@ def test_a_job_that_the_node_refuses_keeps_no_other_back(tmp_path):
     file = tmp_path / "jobs.toml"
     file.write_text(JOBS + "run_as = 'nobody'\n")
     with running_solo(["--jobs", str(file)]) as solo:
-        wait_until(lambda: "1 jobs changed, 1 refused" in solo.log("node"), 20, lambda: solo.log("node"))
+        wait_until(lambda: "1 job changed, 1 refused" in solo.log("node"), 20, lambda: solo.log("node"))
         assert "job 'never': " in solo.log("node") and names(solo) == ["hello"]
 
 

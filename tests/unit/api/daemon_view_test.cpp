@@ -60,7 +60,7 @@ TEST_F(DaemonViewTest, SaysWhyItStaysDown)
 {
     job_.start_limit = 1;
     add(1s, RunState::failed);
-    EXPECT_EQ(view(2s), (DaemonView{false, {}, "", {}, "given up after 1 failures in a row"}));
+    EXPECT_EQ(view(2s), (DaemonView{false, {}, "", {}, "given up after 1 failure in a row"}));
     job_.start_limit = 0;
     job_.restart = Restart::on_failure;
     starts_.back().state = RunState::success;

@@ -67,6 +67,22 @@ TEST(Pauses, AreOfAJobOfATagOrOfAll)
     EXPECT_NE(Pauses({pause(noon, noon + 1h)}).find(other, noon), nullptr);
 }
 
+TEST(Pauses, IsAboutItsJobOrThoseOfItsTagOrAll)
+{
+    const Job job = job_with(7, {"db", "web"});
+    Pause one = pause(noon, noon + 1h);
+    EXPECT_TRUE(is_about(one, job));
+    one.tag = "web";
+    EXPECT_TRUE(is_about(one, job));
+    one.tag = "Web";
+    EXPECT_FALSE(is_about(one, job));
+    one.tag.clear();
+    one.job = 7;
+    EXPECT_TRUE(is_about(one, job));
+    one.job = 8;
+    EXPECT_FALSE(is_about(one, job));
+}
+
 TEST(Pauses, OfSeveralTheOneThatEndsLastSaysWhy)
 {
     Pause longer = pause(noon, noon + 2h);

@@ -1,7 +1,7 @@
 #include "oidc/oidc_provider.hpp"
 
-#include "http/message.hpp"
 #include "base/base64.hpp"
+#include "http/message.hpp"
 #include "run_coroutine.hpp"
 #include "test_keys.hpp"
 #include "unit/http_client/raw_server.hpp"
