@@ -225,7 +225,7 @@ ExitStatus delete_token(const AccountOptions& options)
     if (options.json) {
         print_json(data);
     } else {
-        print(fmt::format("token {} deleted; other nodes take it for some seconds yet\n",
+        print(fmt::format("token {} deleted; other nodes accept it for some seconds more\n",
                           one_line(AnswerFields(data).text("name"))));
     }
     return ExitStatus::done;
@@ -245,16 +245,14 @@ void add_rights(CLI::App& command, AccountOptions& options)
         command.add_option_function(names, take, text)->type_name(type);
     };
     const std::string roles = fmt::format(
-        "What it may do, each as much as the ones before and "
-        "more: {}",
-        fmt::join(role_words, ", "));
+        "What it may do; each role includes the ones before it: {}", fmt::join(role_words, ", "));
     option("--role", "role", roles.c_str(), "ROLE");
     option("--tags", "tags", "Only jobs that have one of these tags; '' is all jobs", "TAGS");
 }
 
 void add_accounts(CLI::App& app, Action& chosen)
 {
-    CLI::App& account = *app.add_subcommand("account", "Say who may sign in, and do what");
+    CLI::App& account = *app.add_subcommand("account", "Say who may sign in, and what they may do");
     account.footer(
         "Examples:\n"
         "  peercron account add ops --role owner\n"
@@ -273,8 +271,8 @@ void add_accounts(CLI::App& app, Action& chosen)
         options->fields["sso"] = true;
     };
     add.add_flag_function("--sso", allow_provider,
-                          "No password: the first person of this name whom the OpenID provider "
-                          "signs in has the account");
+                          "No password: the account belongs to the first person of this name whom "
+                          "the OpenID provider signs in");
     add.footer(
         "Examples:\n"
         "  peercron account add ops --role owner\n"
@@ -292,13 +290,16 @@ void add_accounts(CLI::App& app, Action& chosen)
         options->fields["sso"] = given == "on";
     };
     set.add_option_function("--sso", set_sso,
-                            "Whether the OpenID provider may sign in a person of this name; off "
-                            "lets go of the one who has, and ends the sessions")
+                            "Whether a person of this name may sign in by the OpenID provider; off "
+                            "forgets who that is, and ends the sessions of the account")
         ->type_name("on|off")
         ->check(CLI::IsMember({"on", "off"}).description(""));
     set.add_flag("--password", options->password,
                  "Ask for a new password; sessions of this account end");
-    set.footer("Example:\n  peercron account set ada --password");
+    set.footer(
+        "Examples:\n"
+        "  peercron account set ada --password\n"
+        "  peercron account set ada --sso on");
 
     options = std::make_shared<AccountOptions>();
     CLI::App& remove =
@@ -335,8 +336,9 @@ void add_tokens(CLI::App& app, Action& chosen)
                                     options, add_token);
     add_account_name(add, *options);
     add_rights(add, *options);
-    add.add_option("--expires", options->expires,
-                   "When it ends: a duration from now on, as 90d, or a time; without it never")
+    add.add_option(
+           "--expires", options->expires,
+           "When it expires: a duration from now on, such as 90d, or a time; without it never")
         ->type_name("TIME");
     add.footer(
         "Example:\n"

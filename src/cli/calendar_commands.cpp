@@ -119,7 +119,7 @@ std::string calendars_text(const json::array& calendars, const Screen& screen)
         const AnswerFields calendar(value);
         const bool is_active = calendar.flag("active");
         table.add({{calendar.text("name")},
-                   {is_active ? "in" : "", is_active ? Colour::green : Colour::none},
+                   {is_active ? "covered" : "", is_active ? Colour::green : Colour::none},
                    {first_span(calendar)},
                    {says_text(calendar)},
                    {users_text(calendar)},
@@ -158,7 +158,7 @@ std::string calendar_text(const AnswerFields& calendar, const Screen& screen)
     std::string text = details_text({{"calendar", {calendar.text("name")}},
                                      {"remark", {calendar.text("remark")}},
                                      {"says", {says_text(calendar)}},
-                                     {"now", {calendar.flag("active") ? "in it" : "not in it"}},
+                                     {"now", {calendar.flag("active") ? "covered" : "not covered"}},
                                      {"next", {spans.empty() ? "never" : spans}},
                                      {"in zone", {calendar.text("time_zone")}},
                                      {"jobs", {users_text(calendar)}},
@@ -201,7 +201,8 @@ json::object fields_of(const CalendarOptions& options)
     json::object fields;
     fields["name"] = options.name;
     if (options.dates && !options.dates_file.empty()) {
-        throw Failure(ExitStatus::usage, "give --dates or --dates-file, and only one of these");
+        throw Failure(ExitStatus::usage,
+                      "--dates and --dates-file were both given; give one of them");
     }
     if (options.dates) fields["dates"] = *options.dates;
     if (!options.dates_file.empty()) fields["dates"] = read_input(options.dates_file);
@@ -263,7 +264,7 @@ void add_zone(CLI::App& command, CalendarOptions& options)
 {
     command
         .add_option("--tz", options.zone,
-                    "Show its days in this IANA time zone, and not in the configured one")
+                    "Show days in this IANA time zone instead of the configured one")
         ->type_name("ZONE");
 }
 
@@ -275,22 +276,26 @@ void add_texts(CLI::App& command, CalendarOptions& options)
                     "Days, separated by commas: 2026-12-24, 2026-12-24..2027-01-02, 12-25 of each "
                     "year, mon..fri, 2026-12-24T18:00..2026-12-27T06:00")
         ->type_name("DATES");
-    command.add_option("--dates-file", options.dates_file, "The same from a file; - is stdin")
+    command
+        .add_option("--dates-file", options.dates_file, "The same from a file; - is standard input")
         ->type_name("FILE");
     command
         .add_option("--ical", options.ical_file,
-                    "An iCalendar file, whose events are its days; - is stdin, '' is none")
+                    "An iCalendar file, whose events are its days; - is standard input, '' "
+                    "removes what was given before")
         ->type_name("FILE");
     command.add_option("--remark", options.remark, "What it is for")->type_name("TEXT");
     add_zone(command, options);
-    command.add_flag("--dry-run", options.dry_run, "Only check it, and say what it would be");
+    command.add_flag("--dry-run", options.dry_run,
+                     "Only check it, and say when it would begin next");
 }
 
 }  // namespace
 
 void add_calendar_commands(CLI::App& app, Action& chosen)
 {
-    CLI::App& calendar = *app.add_subcommand("calendar", "Say on which days jobs run, and do not");
+    CLI::App& calendar =
+        *app.add_subcommand("calendar", "Say on which days jobs run, or do not run");
     calendar.footer(
         "A job names its calendars with --calendar; workdays and weekends are always there.\n\n"
         "Examples:\n"
@@ -335,7 +340,7 @@ void add_calendar_commands(CLI::App& app, Action& chosen)
                         options, set_calendar);
     add_texts(set, *options);
     set.footer(
-        "It counts for fires from this moment on.\n\n"
+        "The change counts for fires from this moment on.\n\n"
         "Example:\n"
         "  peercron calendar set freeze --dates 12-18..01-06");
 

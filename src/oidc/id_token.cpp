@@ -32,18 +32,20 @@ std::optional<Error> find_wrong_address(const json::object& claims, const IdToke
     }
     const auto audience = list_claim(claims, "aud");
     if (!audience || std::ranges::find(*audience, rules.client_id) == audience->end()) {
-        return Error{fmt::format("it is not for this client: its audience (aud) lacks {}",
-                                 quote_utf8(rules.client_id))};
+        return Error{fmt::format(
+            "it is for another client: its audience (aud) does not have {}, which [oidc] client_id "
+            "says",
+            quote_utf8(rules.client_id))};
     }
     const auto party = text_claim(claims, "azp");
     const bool is_named = claims.if_contains("azp") != nullptr;
     if ((is_named || audience->size() > 1) && party != rules.client_id) {
-        return Error{fmt::format("it was made for another client (azp): {}, expected {}",
+        return Error{fmt::format("it was issued to another client (azp): {}, expected {}",
                                  shown(party), quote_utf8(rules.client_id))};
     }
     const auto nonce = text_claim(claims, "nonce");
     if (!nonce || rules.nonce.empty() || *nonce != rules.nonce) {
-        return Error{"it belongs to another sign-in (nonce)"};
+        return Error{"it belongs to another sign-in (nonce); sign in again"};
     }
     return std::nullopt;
 }
@@ -52,27 +54,28 @@ std::optional<Error> find_wrong_time(const json::object& claims, WallTime now)
 {
     const auto ends = time_claim(claims, "exp");
     const auto made = time_claim(claims, "iat");
-    if (!ends || !made) return Error{"it does not say when it was made and ends (iat, exp)"};
+    if (!ends || !made)
+        return Error{"it does not say when it was issued (iat) and when it expires (exp)"};
     const auto seconds = [](auto span) {
         return std::chrono::duration_cast<std::chrono::seconds>(span).count();
     };
     constexpr auto skew = IdTokenRules::skew;
     const char* const clocks = "compare the clocks of this node and of the provider";
     if (now >= *ends + skew) {
-        return Error{
-            fmt::format("it has expired {} s ago (exp); {}", seconds(now - *ends), clocks)};
+        return Error{fmt::format("it expired {} s ago (exp); {}", seconds(now - *ends), clocks)};
     }
     if (*made > now + skew) {
-        return Error{
-            fmt::format("it was made {} s from now (iat); {}", seconds(*made - now), clocks)};
+        return Error{fmt::format("it was issued {} s in the future (iat); {}", seconds(*made - now),
+                                 clocks)};
     }
     if (now - *made > IdTokenRules::longest_age + skew) {
-        return Error{fmt::format("it was made {} s ago (iat); {}", seconds(now - *made), clocks)};
+        return Error{fmt::format("it was issued {} s ago (iat), which is too long; {}",
+                                 seconds(now - *made), clocks)};
     }
     if (claims.if_contains("nbf") != nullptr) {
         const auto begins = time_claim(claims, "nbf");
         if (!begins || *begins > now + skew) {
-            return Error{fmt::format("it does not hold yet (nbf); {}", clocks)};
+            return Error{fmt::format("it is not valid yet (nbf); {}", clocks)};
         }
     }
     return std::nullopt;
@@ -83,28 +86,28 @@ std::optional<Error> find_wrong_time(const json::object& claims, WallTime now)
 Result<UnverifiedToken> UnverifiedToken::parse(std::string_view text)
 {
     if (text.size() > longest) {
-        return Error{fmt::format("it has {} bytes; at most {} are read", text.size(), longest)};
+        return Error{fmt::format("it has {} bytes; at most {} are allowed", text.size(), longest)};
     }
     const auto first = text.find('.');
     const auto second = first == text.npos ? text.npos : text.find('.', first + 1);
     if (second == text.npos || text.find('.', second + 1) != text.npos) {
-        return Error{"it does not have the three parts of a signed token"};
+        return Error{"it does not have the three parts that a signed token has"};
     }
     const auto header_text = decode_base64url(text.substr(0, first));
     auto payload = decode_base64url(text.substr(first + 1, second - first - 1));
     auto signature = decode_base64url(text.substr(second + 1));
-    if (!header_text || !payload || !signature) return Error{"a part of it is no base64url"};
+    if (!header_text || !payload || !signature) return Error{"one of its parts is not base64url"};
     const auto header = parse_object(*header_text);
-    if (!header) return Error{"its header is no JSON object"};
+    if (!header) return Error{"its header is not a JSON object"};
     const auto algorithm = text_claim(*header, "alg");
     if (!algorithm || !is_signature_algorithm(*algorithm)) {
         return Error{fmt::format(
-            "its signature (alg) is {}; RS, PS and ES with 256, 384 and 512 are allowed, which a "
-            "public key of the provider proves",
+            "it is signed with the algorithm (alg) {}; RS, PS and ES with 256, 384 and 512 are "
+            "allowed, which a public key of the provider proves",
             shown(algorithm))};
     }
     if (header->if_contains("crit") != nullptr) {
-        return Error{"it needs something that is not known here (crit)"};
+        return Error{"it requires extensions (crit), and none are supported"};
     }
     UnverifiedToken token;
     token.algorithm = *algorithm;
@@ -120,14 +123,15 @@ Result<IdToken> judge_id_token(const UnverifiedToken& token, const JwkSet& keys,
 {
     if (!keys.has_key(token.algorithm, token.key_id)) {
         return Error{
-            fmt::format("it is signed ({}) with a key that the provider does not publish: {}",
-                        token.algorithm, quote_utf8(token.key_id))};
+            fmt::format("the provider does not publish the key that it is signed with: {}, for {}",
+                        token.key_id.empty() ? "one without an id" : quote_utf8(token.key_id),
+                        token.algorithm)};
     }
     if (!keys.is_signature(token.algorithm, token.key_id, token.signed_text, token.signature)) {
-        return Error{"its signature is wrong"};
+        return Error{"its signature does not match the key of the provider"};
     }
     auto claims = parse_object(token.payload);
-    if (!claims) return Error{"its content is no JSON object"};
+    if (!claims) return Error{"its content is not a JSON object"};
     if (auto wrong = find_wrong_address(*claims, rules)) return *std::move(wrong);
     if (auto wrong = find_wrong_time(*claims, now)) return *std::move(wrong);
     auto subject = text_claim(*claims, "sub");

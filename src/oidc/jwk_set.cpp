@@ -206,10 +206,10 @@ Result<JwkSet> JwkSet::parse(std::string_view text)
     const json::object* const object = bad ? nullptr : whole.if_object();
     const json::value* const list = object == nullptr ? nullptr : object->if_contains("keys");
     if (list == nullptr || !list->is_array()) {
-        return Error{"the provider's keys are no JSON with a list \"keys\""};
+        return Error{"the provider's keys are not a JSON object with a list \"keys\""};
     }
     if (list->get_array().size() > most_keys) {
-        return Error{fmt::format("the provider has {} keys; at most {} are read",
+        return Error{fmt::format("the provider publishes {} keys; at most {} are allowed",
                                  list->get_array().size(), most_keys)};
     }
     JwkSet set;
