@@ -39,6 +39,7 @@ struct CalendarOptions : ApiOptions {
     std::string zone;
     bool dry_run = false;
     bool print_ical = false;
+    bool quiet = false;
 };
 
 /// "2026-12-24", or "2026-12-24 18:00".
@@ -141,6 +142,10 @@ ExitStatus list_calendars(const CalendarOptions& options)
     const json::value data = client.get("/calendar/list", zone_query(options));
     if (options.json) {
         print_json(data);
+    } else if (options.quiet) {
+        for (const json::value& calendar : rows_of(data)) {
+            print(one_line(AnswerFields(calendar).text("name")) + '\n');
+        }
     } else {
         print(calendars_text(rows_of(data), screen_of_stdout()));
     }
@@ -309,6 +314,7 @@ void add_calendar_commands(CLI::App& app, Action& chosen)
         add_api_command(calendar, chosen, "list", "Show the calendars, and which jobs name them",
                         options, list_calendars);
     add_zone(list, *options);
+    list.add_flag("-q,--quiet", options->quiet, "Print names only, one per line");
     list.footer("Example:\n  peercron calendar list --tz Europe/Berlin");
 
     options = std::make_shared<CalendarOptions>();

@@ -2,9 +2,12 @@
 
 #include "cli/shell_quote.hpp"
 #include "model/policy.hpp"
+#include "model/role.hpp"
 
 #include <spdlog/fmt/fmt.h>
 
+#include <algorithm>
+#include <array>
 #include <functional>
 #include <map>
 #include <set>
@@ -15,7 +18,22 @@ namespace {
 
 constexpr std::string_view state_words =
     "planned running success failed timeout killed lost fenced skipped revoked";
-constexpr std::string_view list_job_names = "peercron job list --quiet --limit 500 2>/dev/null";
+
+/// Names that the node is asked for.
+struct AskedNames {
+    std::string_view kind;      ///< of the value: OptionInfo::value
+    std::string_view function;  ///< of the shell
+    std::string_view command;   ///< prints them, one a line
+};
+constexpr std::array<AskedNames, 2> asked_names{
+    {{"JOB", "_peercron_jobs", "peercron job list --quiet --limit 500 2>/dev/null"},
+     {"CALENDAR", "_peercron_calendars", "peercron calendar list --quiet 2>/dev/null"}}};
+
+const AskedNames* find_asked(std::string_view kind)
+{
+    const auto* const found = std::ranges::find(asked_names, kind, &AskedNames::kind);
+    return found == asked_names.end() ? nullptr : found;
+}
 
 std::string joined(const std::vector<std::string>& words, std::string_view separator)
 {
@@ -67,13 +85,17 @@ std::string words_of(std::string_view kind)
     if (kind == "SPREAD") return policy_words<Spread>();
     if (kind == "WHEN") return policy_words<Restart>();
     if (kind == "OUTCOME") return policy_words<RunAfterOn>();
+    if (kind == "ROLE") return fmt::format("{}", fmt::join(role_words, " "));
+    if (kind == "on|off") return "on off";
+    if (kind == "WHICH") return "missing failed all";
+    if (kind == "WHAT") return "slow fast silent more-output more-memory any";
     return {};
 }
 
 /// What bash is to do for a value of this kind; empty: it offers nothing.
 std::string bash_value(std::string_view kind)
 {
-    if (kind == "JOB") return "_peercron_jobs \"$cur\"";
+    if (const auto* names = find_asked(kind)) return fmt::format("{} \"$cur\"", names->function);
     if (const std::string words = words_of(kind); !words.empty()) {
         return fmt::format(R"x(COMPREPLY=($(compgen -W '{}' -- "$cur")))x", words);
     }
@@ -85,7 +107,7 @@ std::string bash_value(std::string_view kind)
 /// The same for zsh's _arguments: the action behind "message:".
 std::string zsh_action(std::string_view kind)
 {
-    if (kind == "JOB") return "_peercron_jobs";
+    if (const auto* names = find_asked(kind)) return std::string(names->function);
     if (const std::string words = words_of(kind); !words.empty()) {
         return fmt::format("({})", words);
     }
@@ -201,13 +223,15 @@ std::string bash_completion(const CommandInfo& root)
     std::string script =
         "# Completion of peercron for bash; made by `peercron completion bash`.\n\n";
     // Not `compgen -W`, which would expand a $(...) in a name that somebody else gave to a job.
-    script += fmt::format(
-        "_peercron_jobs()\n{{\n"
-        "    local job\n"
-        "    while IFS= read -r job; do\n"
-        "        [[ $job == \"$1\"* ]] && COMPREPLY+=(\"$(printf %q \"$job\")\")\n"
-        "    done < <({})\n}}\n\n",
-        list_job_names);
+    for (const AskedNames& names : asked_names) {
+        script += fmt::format(
+            "{}()\n{{\n"
+            "    local name\n"
+            "    while IFS= read -r name; do\n"
+            "        [[ $name == \"$1\"* ]] && COMPREPLY+=(\"$(printf %q \"$name\")\")\n"
+            "    done < <({})\n}}\n\n",
+            names.function, names.command);
+    }
     script +=
         "_peercron()\n{\n"
         "    local cur=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}\n"
@@ -251,10 +275,12 @@ std::string zsh_completion(const CommandInfo& root)
     std::string script =
         "#compdef peercron\n# Completion of peercron for zsh; made by `peercron completion "
         "zsh`.\n\n";
-    script += fmt::format(
-        "_peercron_jobs() {{\n    local -a jobs\n    jobs=(${{(f)\"$({})\"}})\n"
-        "    compadd -a jobs\n}}\n\n",
-        list_job_names);
+    for (const AskedNames& asked : asked_names) {
+        script += fmt::format(
+            "{}() {{\n    local -a names\n    names=(${{(f)\"$({})\"}})\n"
+            "    compadd -a names\n}}\n\n",
+            asked.function, asked.command);
+    }
     walk(root, "", [&script](const CommandInfo& command, const std::string& path) {
         if (command.commands.empty()) {
             append_zsh_leaf(script, command, path);

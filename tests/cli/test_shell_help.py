@@ -39,6 +39,10 @@ def test_bash_completes_commands_options_and_values(tmp_path):
     assert complete_in_bash(tmp_path, "job", "add", "--overlap", "") == {"allow", "skip", "queue", "replace"}
     assert complete_in_bash(tmp_path, "job", "update", "--misfire-policy", "run") == {"run_all", "run_latest"}
     assert complete_in_bash(tmp_path, "job", "add", "--delivery", "") == {"at_most_once", "at_least_once"}
+    assert complete_in_bash(tmp_path, "account", "add", "ada", "--role", "") == {"read", "operate", "admin", "owner"}
+    assert complete_in_bash(tmp_path, "account", "set", "ada", "--sso", "o") == {"on", "off"}
+    assert complete_in_bash(tmp_path, "log", "list", "--unusual", "s") == {"slow", "silent"}
+    assert complete_in_bash(tmp_path, "job", "backfill", "a", "--only", "") == {"missing", "failed", "all"}
     (tmp_path / "token.txt").touch()
     assert complete_in_bash(tmp_path, "job", "list", "--token-file", "tok") == {"token.txt"}
     assert complete_in_bash(tmp_path, "job", "add", "--cron", "") == set()
@@ -52,6 +56,18 @@ def test_bash_completes_the_names_of_jobs_and_runs_none(tmp_path, fake):
     assert complete_in_bash(tmp_path, "job", "stop", "n", url=fake.url) == {r"nightly\ backup", "now"}
     assert complete_in_bash(tmp_path, "log", "list", "--job", "", url=fake.url) == {
         r"nightly\ backup", "now", "7", r"\$\(touch\ hacked\)"}
+    assert not (tmp_path / "hacked").exists()
+
+
+CALENDARS = [{"name": name} for name in ("freeze", "workdays", "$(touch hacked)")]
+
+
+def test_shells_complete_the_names_of_calendars_and_run_none(tmp_path, fake):
+    fake.answers["GET /calendar/list"] = CALENDARS
+    assert peercron("calendar", "list", "--quiet", url=fake.url).stdout == "freeze\nworkdays\n$(touch hacked)\n"
+    assert complete_in_bash(tmp_path, "calendar", "show", "f", url=fake.url) == {"freeze"}
+    assert r"\$\(touch\ hacked\)" in complete_in_bash(tmp_path, "calendar", "delete", "", url=fake.url)
+    assert complete_in_zsh(tmp_path, "calendar set w", url=fake.url) == {"workdays"}
     assert not (tmp_path / "hacked").exists()
 
 
