@@ -8,7 +8,6 @@
 #include "api/store_errors.hpp"
 #include "base/utf8.hpp"
 #include "console/console_routes.hpp"
-#include "http/text.hpp"
 
 #include <spdlog/fmt/fmt.h>
 
@@ -26,8 +25,8 @@ asio::awaitable<Response> describe(const Call& call)
 {
     const auto bodies = call.params.text("bodies");
     if (bodies && *bodies != "json") {
-        throw HttpError(http::status::bad_request,
-                        "bodies: given '" + *bodies + "'; allowed is json, or nothing");
+        refuse(
+            fmt::format("bodies: given {}; json is allowed, or leave it out", quote_utf8(*bodies)));
     }
     Response response;
     response.body = bodies ? openapi_without_forms() : openapi();

@@ -10,7 +10,6 @@
 #include "base/log.hpp"
 #include "base/utf8.hpp"
 #include "http/answer.hpp"
-#include "http/text.hpp"
 #include "store/pause_store.hpp"
 
 #include <spdlog/fmt/fmt.h>

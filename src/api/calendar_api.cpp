@@ -23,8 +23,6 @@
 namespace peercron {
 namespace {
 
-using namespace std::chrono_literals;
-
 /// The most time spans that are shown of one calendar.
 constexpr std::size_t most_spans = 10;
 

@@ -18,8 +18,6 @@
 namespace peercron {
 namespace {
 
-using namespace std::chrono_literals;
-
 std::string words(const Job& job)
 {
     return fmt::format("{}", fmt::join(job.calendar, ", "));

@@ -18,7 +18,6 @@
 #include "base/overloaded.hpp"
 #include "base/utf8.hpp"
 #include "http/answer.hpp"
-#include "http/text.hpp"
 #include "model/job_fields.hpp"
 #include "model/job_kinds.hpp"
 #include "model/notice_channel.hpp"

@@ -2,7 +2,6 @@
 #include "api/routes.hpp"
 #include "base/utf8.hpp"
 #include "http/stream.hpp"
-#include "http/text.hpp"
 
 #include <spdlog/fmt/fmt.h>
 

@@ -5,7 +5,6 @@
 #include "base/utf8.hpp"
 #include "http/answer.hpp"
 #include "http/budget.hpp"
-#include "http/text.hpp"
 
 #include <spdlog/fmt/fmt.h>
 

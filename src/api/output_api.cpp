@@ -1,7 +1,6 @@
 #include "api/output_stream.hpp"
 #include "api/routes.hpp"
 #include "base/event.hpp"
-#include "http/text.hpp"
 #include "model/output_to_come.hpp"
 
 #include <spdlog/fmt/fmt.h>
@@ -16,8 +15,6 @@
 
 namespace peercron {
 namespace {
-
-constexpr std::chrono::milliseconds pause_for_output{50};
 
 constexpr std::string_view event_stream = "text/event-stream";
 

@@ -150,7 +150,7 @@ asio::awaitable<void> OutputStream::tell_end(std::string& out)
         co_return;  // there is no memory for it now
     }
     if (row && awaits_output(row->run, context_.clock.now())) {
-        pause(short_interval);
+        pause(pause_for_output);
         co_return;
     }
     if (row) {

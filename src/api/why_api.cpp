@@ -5,7 +5,6 @@
 #include "api/limits.hpp"
 #include "api/routes.hpp"
 #include "api/rows.hpp"
-#include "base/utf8.hpp"
 #include "http/answer.hpp"
 #include "insight/schedule_change.hpp"
 #include "insight/why.hpp"

@@ -16,9 +16,8 @@ using namespace std::chrono_literals;
 boost::json::value wait_for_end(ApiClient& client, const std::string& run_id)
 {
     constexpr auto patience = 60s;
-    constexpr auto output_patience = 5s;
     constexpr auto longest_pause = 1000ms;
-    auto pause = 50ms;
+    std::chrono::milliseconds pause = 50ms;
     auto last_answer = std::chrono::steady_clock::now();
     std::optional<std::chrono::steady_clock::time_point> ended;
     bool complained = false;
@@ -31,7 +30,8 @@ boost::json::value wait_for_end(ApiClient& client, const std::string& run_id)
             if (is_final(*state)) {
                 if (!ended) ended = now;
                 const bool lacks_output = AnswerFields(row).text("output") == output_to_come;
-                if (!lacks_output || now - *ended > output_patience) return row;
+                if (!lacks_output || now - *ended > longest_wait_for_output) return row;
+                pause = pause_for_output;
             }
             last_answer = now;
             complained = false;
@@ -42,7 +42,7 @@ boost::json::value wait_for_end(ApiClient& client, const std::string& run_id)
             complained = true;
         }
         std::this_thread::sleep_for(pause);
-        pause = std::min(pause * 3 / 2, longest_pause);
+        pause = std::min<std::chrono::milliseconds>(pause * 3 / 2, longest_pause);
     }
 }
 

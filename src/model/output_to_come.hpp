@@ -11,12 +11,16 @@ namespace peercron {
 /// and something follows from that: the node alone has the output, and writes it a little later.
 inline constexpr std::string_view output_to_come = "[the node has not recorded the output]";
 
-/// Whether the output is about to come. When that takes longer, its node has died.
+/// When that takes longer, its node has died.
+inline constexpr std::chrono::seconds longest_wait_for_output{5};
+/// How long those who wait for it wait between two looks at the row.
+inline constexpr std::chrono::milliseconds pause_for_output{50};
+
+/// Whether the output is about to come.
 inline bool awaits_output(const RunReport& run, WallTime now)
 {
-    constexpr auto longest = std::chrono::seconds(5);
     return run.output == output_to_come && run.ended_at &&
-           std::chrono::abs(now - *run.ended_at) < longest;
+           std::chrono::abs(now - *run.ended_at) < longest_wait_for_output;
 }
 
 }  // namespace peercron
