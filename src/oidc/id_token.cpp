@@ -128,7 +128,7 @@ Result<IdToken> judge_id_token(const UnverifiedToken& token, const JwkSet& keys,
                         token.algorithm)};
     }
     if (!keys.is_signature(token.algorithm, token.key_id, token.signed_text, token.signature)) {
-        return Error{"its signature does not match the key of the provider"};
+        return Error{"its signature is wrong"};
     }
     auto claims = parse_object(token.payload);
     if (!claims) return Error{"its content is not a JSON object"};
