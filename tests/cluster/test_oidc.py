@@ -15,7 +15,7 @@ import urllib.parse
 import pytest
 
 from harness import BINARY, HOST, ROOT, WORK, Solo, free_base_port, request, wait_until
-from web_servers import free_port
+from web_servers import free_port, nginx_in
 
 PROVIDER = ROOT / "tests/oidc/provider.mjs"
 SECRET = "a secret of the tests & more"
@@ -336,20 +336,8 @@ def test_below_a_path_of_a_proxy(tmp_path):
     public = f"http://{HOST}:{port}/cron"
     options = [*GROUPS, "--set", f"oidc.redirect_uri={public}{CALLBACK}", "--set", f"http.trusted_proxies={HOST}"]
     with running(options, more_uris=[public + CALLBACK]) as (_, node):
-        user = "user root;" if os.geteuid() == 0 else ""
-        (tmp_path / "nginx.conf").write_text(f"""
-{user}
-worker_processes 1;
-pid {tmp_path}/nginx.pid;
-error_log {tmp_path}/nginx.err;
-events {{ worker_connections 64; }}
-http {{
+        front = f"""
     access_log off;
-    client_body_temp_path {tmp_path}/body;
-    proxy_temp_path {tmp_path}/proxy;
-    fastcgi_temp_path {tmp_path}/fastcgi;
-    uwsgi_temp_path {tmp_path}/uwsgi;
-    scgi_temp_path {tmp_path}/scgi;
     server {{
         listen {HOST}:{port};
         location /cron/ {{
@@ -358,13 +346,8 @@ http {{
             proxy_set_header X-Real-IP 192.0.2.7;
             proxy_set_header X-Forwarded-Proto https;
         }}
-    }}
-}}
-""")
-        nginx = subprocess.Popen([shutil.which("nginx") or "/usr/sbin/nginx", "-p", tmp_path, "-c", tmp_path / "nginx.conf",
-                                  "-g", "daemon off;"], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            wait_until(lambda: request_works(port), 20, "nginx listens")
+    }}"""
+        with nginx_in(tmp_path, front, port):
             ada = Browser()
             back = ada.sign_in_at_provider(ada.start(node, public), "ada")
             assert back.startswith(f"{public}{CALLBACK}?")
@@ -378,15 +361,6 @@ http {{
             cookies = done.headers.get_all("Set-Cookie")
             assert any(cookie.startswith("__Host-peercron=") and "; Secure" in cookie for cookie in cookies), cookies
             assert ada.ask("GET", f"{public}/access/me").status == 200
-        finally:
-            nginx.terminate()
-            nginx.wait(timeout=20)
-
-
-def request_works(port):
-    with contextlib.suppress(OSError):
-        return request(port, "GET", "/cron/health").status == 200
-    return False
 
 
 def test_nobody_signs_in_where_others_read_along():

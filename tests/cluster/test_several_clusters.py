@@ -1,13 +1,11 @@
 """nginx/several.conf: several clusters behind one front, which tells them apart by the name that a caller uses."""
 import contextlib
-import os
 import re
-import signal
-import subprocess
 
 import pytest
 
-from harness import HOST, ROOT, free_base_port, request, running_solo, wait_until
+from harness import HOST, ROOT, free_base_port, request, running_solo
+from web_servers import nginx_in
 
 NAMES = ("orders.cron.example", "reports.cron.example")
 
@@ -23,22 +21,21 @@ def front(tmp_path):
         for k, node in enumerate(nodes, 1):
             text, found = re.subn(rf"(    server 10\.0\.{k}\.\d+:9990 .*\n)+", f"    server {HOST}:{node.base} max_fails=0;\n", text)
             assert found == 1
-        (tmp_path / "several.conf").write_text(text)
-        user = "user root;\n" if os.geteuid() == 0 else ""
-        paths = "".join(f"    {kind}_temp_path {tmp_path}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-        (tmp_path / "nginx.conf").write_text(
-            f"{user}daemon off;\nmaster_process off;\npid {tmp_path}/pid;\nerror_log {tmp_path}/log;\nevents {{}}\n"
-            f"http {{\n    access_log off;\n{paths}    include {tmp_path}/several.conf;\n}}\n")
-        nginx = subprocess.Popen(["/usr/sbin/nginx", "-p", tmp_path, "-c", tmp_path / "nginx.conf", "-e", tmp_path / "log"],
-                                 stdin=subprocess.DEVNULL)
-        stack.callback(lambda: (nginx.send_signal(signal.SIGTERM), nginx.wait(timeout=30)))
-
-        def answers():
-            with contextlib.suppress(OSError):
-                return request(port, "GET", "/health").status == 404
-
-        wait_until(answers, 20, lambda: (tmp_path / "log").read_text())
+        stack.enter_context(nginx_in(tmp_path, "access_log off;\n" + text, port))
         yield port, nodes
+
+
+def settings_for_nodes(file):
+    """The server of the file that passes calls on to nodes, without what is the cluster's own: one statement on a line."""
+    text = re.sub(r"(?m)^ *#.*\n|^ +|^\n", "", (ROOT / "nginx" / file).read_text())
+    [server] = [server for server in re.findall(r"(?ms)^server \{$.*?(?=^server \{$|\Z)", text) if "proxy_pass" in server]
+    server = re.sub(r"(?m)^server_name .*", "server_name NAMES;", server)
+    server = re.sub(r"(?m)^proxy_pass .*", "proxy_pass NODES;", server)
+    return re.sub(r'"message":"no .*? answers;', '"message":"NONE answers;', server).splitlines()
+
+
+def test_both_files_have_the_same_settings_for_nodes():
+    assert settings_for_nodes("several.conf") == settings_for_nodes("peercron.conf")
 
 
 def test_a_name_leads_to_its_own_cluster(front):

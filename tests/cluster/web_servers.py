@@ -24,6 +24,32 @@ def run(*command):
     assert done.returncode == 0, f"{command}: {done.stderr}"
 
 
+NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
+
+
+@contextlib.contextmanager
+def nginx_in(folder, http, port):
+    """An nginx with this text in its block http, ready at the port; its files, `nginx.err` among them, are in the folder."""
+    user = "user root;\n" if os.geteuid() == 0 else ""
+    paths = "".join(f"{kind}_temp_path {folder}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    (folder / "nginx.conf").write_text(
+        f"{user}worker_processes 1;\npid {folder}/nginx.pid;\nerror_log {folder}/nginx.err;\n"
+        f"events {{ worker_connections 8192; }}\nhttp {{\n{paths}{http}\n}}\n")
+    process = subprocess.Popen([NGINX, "-p", folder, "-c", folder / "nginx.conf", "-e", folder / "nginx.err", "-g", "daemon off;"],
+                               stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        limit = time.monotonic() + 20
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection((HOST, port), 1):
+                break
+            assert process.poll() is None and time.monotonic() < limit, (folder / "nginx.err").read_text()
+            time.sleep(0.02)
+        yield
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
 class Nginx:
     """Plain HTTP at one port, HTTP/2 over TLS at another, with a certificate for `localhost` by an authority of its own
     (`ca_file`), and one for another name at a third. The first is a proxy for absolute URLs as well."""
@@ -32,7 +58,6 @@ class Nginx:
         self.folder = pathlib.Path(folder)
         self.port, self.tls_port, self.other_port = free_port(), free_port(), free_port()
         self.ca_file = self.folder / "ca.pem"
-        self.process = None
 
     def url(self, path="/"):
         return f"http://{HOST}:{self.port}{path}"
@@ -51,23 +76,10 @@ class Nginx:
             run("openssl", "x509", "-req", "-in", at / f"{file}.csr", "-CA", self.ca_file, "-CAkey", at / "ca.key",
                 "-CAcreateserial", "-days", "2", "-extfile", at / f"{file}.ext", "-out", at / f"{file}.pem")
 
-    def start(self):
-        self.make_certificates()
-        workers = 'user root;' if os.geteuid() == 0 else ''
-        (self.folder / "nginx.conf").write_text(f"""
-{workers}
-worker_processes 1;
-pid {self.folder}/nginx.pid;
-error_log {self.folder}/nginx.err;
-events {{ worker_connections 8192; }}
-http {{
+    def http(self):
+        return f"""
     log_format told '$request_method $uri $server_protocol $connection $status "$http_idempotency_key" "$http_host"';
     access_log {self.folder}/access.log told;
-    client_body_temp_path {self.folder}/body;
-    proxy_temp_path {self.folder}/proxy;
-    fastcgi_temp_path {self.folder}/fastcgi;
-    uwsgi_temp_path {self.folder}/uwsgi;
-    scgi_temp_path {self.folder}/scgi;
     keepalive_requests 1000000;
     ssl_certificate {self.folder}/good.pem;
     ssl_certificate_key {self.folder}/good.key;
@@ -88,23 +100,7 @@ http {{
         ssl_certificate {self.folder}/other.pem;
         ssl_certificate_key {self.folder}/other.key;
         location / {{ return 200 "other\\n"; }}
-    }}
-}}
-""")
-        program = shutil.which("nginx") or "/usr/sbin/nginx"
-        self.process = subprocess.Popen([program, "-p", self.folder, "-c", self.folder / "nginx.conf", "-g",
-                                         "daemon off;"], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        limit = time.monotonic() + 20
-        while True:
-            with contextlib.suppress(OSError), socket.create_connection((HOST, self.port), 1):
-                return
-            assert self.process.poll() is None and time.monotonic() < limit, \
-                (self.folder / "nginx.err").read_text()
-            time.sleep(0.02)
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait(timeout=20)
+    }}"""
 
     def log(self):
         """[method, path, protocol, connection, status, …] of each request."""
@@ -114,11 +110,9 @@ http {{
 @contextlib.contextmanager
 def running_nginx(folder):
     nginx = Nginx(folder)
-    nginx.start()
-    try:
+    nginx.make_certificates()
+    with nginx_in(nginx.folder, nginx.http(), nginx.port):
         yield nginx
-    finally:
-        nginx.stop()
 
 
 class StrangeServer:
