@@ -40,7 +40,8 @@ import start  # noqa: E402
 import throughput  # noqa: E402
 import watched  # noqa: E402
 
-# What is measured here, on whole clusters; a program of C++ adds parts of its own, which come first.
+# What is measured here, on whole clusters. The parts from `api` on fill the shared cluster with a large ledger, beside
+# which nothing else is measured: they come last.
 PARTS = {
     "start": (start.measure, "a node alone: time to its first answer and its first dispatch, memory"),
     "throughput": (throughput.measure, "fires/s that are all executed, recorded and at most 1 s late"),
@@ -54,6 +55,7 @@ PARTS = {
     "insight": (insight.measure, "statistics and states per fire, why, forecast, an outbox that nobody takes"),
     "history": (history.measure, "disk, counting, searching, recording and expiry on a large ledger"),
 }
+# Parts of a C++ program, which come first: see native.py.
 NATIVE = {
     "raw": "spawning a command: a minimal loop, and the program's executor",
     "cron": "understanding an expression, and finding its next moment",
@@ -115,7 +117,7 @@ def parse_arguments(arguments):
     parser.add_argument("--large", action="store_true",
                         help="how far it goes, for docs/scale.md: 10 million jobs, 3,000 nodes, 80,000 fires a second, 1,000"
                         " nodes at one Consul; half an hour, and 12 GiB of memory")
-    parser.add_argument("--peers", nargs="+", metavar="PROGRAM",
+    parser.add_argument("--peers", nargs="+", type=peer, metavar="PROGRAM",
                         help="nothing but this: peercron, and the supercronic and dkron whose programs are named, one"
                         " after the other: lateness, what each keeps up with, and the death of what dispatches")
     parser.add_argument("--jobs", type=count, metavar="N",
@@ -136,6 +138,17 @@ def parse_arguments(arguments):
         if small:
             parser.error(f"--large is for the parts {', '.join(LARGE_PARTS)}, not for {', '.join(small)}")
     return options
+
+
+def peer(program):
+    """A program that part peers knows."""
+    try:
+        peers.kind_of(program)
+    except RuntimeError as unknown:
+        raise argparse.ArgumentTypeError(str(unknown)) from None
+    if not os.path.isfile(program) or not os.access(program, os.X_OK):
+        raise argparse.ArgumentTypeError(f"{program} is not a program")
+    return os.path.abspath(program)
 
 
 def count(text):
@@ -171,7 +184,8 @@ def chosen_parts(options, programs):
     """(name, function of the bench), in order."""
     if options.peers:
         return [("peers", peers.measure)]
-    found = {name: lambda bench, name=name: native.measure(bench, name) for name in native.parts(programs)}
+    built = native.parts(programs)
+    found = {name: lambda bench, name=name: native.measure(bench, name) for name in NATIVE if name in built}
     found.update({name: measure for name, (measure, _) in PARTS.items()})
     unknown = [name for name in options.parts if name not in found]
     if unknown:
@@ -227,7 +241,8 @@ def measure(options):
             measured.append(part)
     shutil.rmtree(bench.data, ignore_errors=True)
     figures.write_json(bench.results / "results.json", {
-        "began": began.isoformat(timespec="seconds"), "quick": options.quick, "machine": machine.describe(),
+        "began": began.isoformat(timespec="seconds"), "quick": options.quick, "large": options.large,
+        "machine": machine.describe(),
         "version": machine.version_of([PROGRAM, "--version"]), "failed": failed,
         "parts": {part.name: part.as_json() for part in measured}})
     return bench, measured, failed
@@ -236,13 +251,6 @@ def measure(options):
 def main(arguments):
     options = parse_arguments(arguments)
     try:
-        for program in options.peers or ():
-            try:
-                peers.kind_of(program)
-            except RuntimeError as unknown:
-                raise Stop(str(unknown)) from None
-            if not os.access(program, os.X_OK):
-                raise Stop(f"{program} is not a program")
         build(options)
         bench, measured, failed = measure(options)
     except Stop as stop:

@@ -6,6 +6,7 @@
 #include "base/task_group.hpp"
 #include "cluster/consul_client.hpp"
 #include "cluster/consul_coordinator.hpp"
+#include "exec/descriptors.hpp"
 #include "integration/servers/consul_server.hpp"
 #include "parts.hpp"
 #include "stopwatch.hpp"
@@ -161,6 +162,7 @@ boost::json::object measure_meeting(std::size_t nodes, bool quick)
 
 void measure_consul(const Settings& settings, Figures& figures)
 {
+    raise_descriptor_limit();  // each node takes some sockets here, and Consul as many
     ::setenv("PEERCRON_BUILD_DIR", std::filesystem::absolute(settings.folder).c_str(), 1);
     using Sizes = std::vector<std::size_t>;
     const Sizes sizes = settings.large   ? Sizes{100, 300, 1'000}

@@ -1,15 +1,16 @@
 """Encryption between nodes: the same loads on a cluster that encrypts and on one that does not, in turn."""
 import contextlib
+import os
 import re
+import unittest.mock
 
 import harness
 import load
 import machine
 from figures import Part, quantile
-from limit import Limit
+from limit import measured_limit
 
 KINDS = {"plain": "off", "encrypted": "require"}
-LATE_MS = 1000
 SHARES = (0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0)
 QUICK_SHARES = (0.6, 0.8, 0.9)
 STEADY = 100  # fires at each second: its lateness, and the CPU of one fire
@@ -30,16 +31,9 @@ def measure(bench):
 
 @contextlib.contextmanager
 def cluster_with(encrypt):
-    with harness.running_cluster() as cluster:
-        for k in cluster.nodes:
-            file = cluster.config_file(k)
-            text = re.sub(r"^encrypt = .*\n", "", file.read_text(), flags=re.M)
-            file.write_text(text.replace("[cluster]\n", f'[cluster]\nencrypt = "{encrypt}"\n'))
-        # All at once: those that require it and those that refuse it do not work together.
-        for step in ("stop-node", "start-node"):
-            for k in cluster.nodes:
-                cluster.run(step, str(k))
-        cluster.wait_ready()
+    with contextlib.ExitStack() as servers:
+        with unittest.mock.patch.dict(os.environ, PEERCRON_CLUSTER_ENCRYPT=encrypt):
+            cluster = servers.enter_context(harness.running_cluster())
         yield cluster
 
 
@@ -65,8 +59,7 @@ def steady(bench, part, clusters):
         meter.taken()
         load.sleep_until(level.end + 0.5)
         taken = meter.taken()
-        if not load.wait_recorded(cluster, level, 30):
-            raise RuntimeError(f"not all of {level.fires} fires have ended, {kind}")
+        load.require_recorded(cluster, level, 30)
         late[kind] += load.lateness_ms(cluster, level)
         spent[kind] += taken["nodes"]
         fires[kind] += level.fires
@@ -84,8 +77,7 @@ def steady(bench, part, clusters):
 
 def ramp(bench, part, clusters):
     """The highest rate that holds, each rate on both clusters before the next."""
-    limit = Limit(bench.programs, ["/bin/true"])
-    limit.measure()
+    limit = measured_limit(bench, ["/bin/true"])
     best = {kind: 0 for kind in KINDS}
     failed = {kind: 0 for kind in KINDS}
     levels = []
@@ -96,23 +88,15 @@ def ramp(bench, part, clusters):
                 continue
             [level] = load.plan_levels(cluster, [rate], 2 if bench.quick else 4, 0, "/bin/true")
             load.sleep_until(level.end + 0.7)
-            holds = does_hold(cluster, level)
-            levels.append({"kind": kind, "rate": rate, "holds": holds})
+            result = load.judge(cluster, level)
+            holds = result["holds"]
+            levels.append({"kind": kind, **result})
             print(f"      {kind}: {rate:,}/s {'holds' if holds else 'does not hold'}", flush=True)
             failed[kind] = 0 if holds else failed[kind] + 1
             best[kind] = rate if holds else best[kind]
-            if not load.wait_recorded(cluster, level, 360):
-                raise RuntimeError(f"not all of {level.fires:,} fires have ended after six minutes, {kind}")
+            load.require_recorded(cluster, level)
             load.drop_jobs(cluster)
             load.sleep_until(level.end + PAUSE)
     part.details["ramp"] = levels
     part.add("fires/s that all hold, encrypted", best["encrypted"], "/s", best["plain"] or None, "plain", "≥ 0.95",
              note="the steps are some 7 % apart")
-
-
-def does_hold(cluster, level):
-    if not load.wait_recorded(cluster, level, 0.1):
-        return False
-    late = load.lateness_ms(cluster, level)
-    good = load.outcomes(cluster, level).get(("success", ""), 0)
-    return good == level.fires and bool(late) and late[-1] <= LATE_MS

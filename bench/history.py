@@ -2,6 +2,7 @@
 import os
 import subprocess
 import time
+import unittest.mock
 
 import api
 import ledger
@@ -75,8 +76,7 @@ def expiry(bench, part, cluster, rows, seconds, alone):
         part.details["expiry"] = "this version has no log_keep_day"
         return
     before = count(cluster)
-    os.environ["PEERCRON_LOG_KEEP_DAY"] = str(ledger.DAYS // 2)
-    try:
+    with unittest.mock.patch.dict(os.environ, PEERCRON_LOG_KEEP_DAY=str(ledger.DAYS // 2)):
         for k in cluster.nodes:
             cluster.run("stop-node", str(k))
             cluster.run("start-node", str(k))
@@ -86,8 +86,6 @@ def expiry(bench, part, cluster, rows, seconds, alone):
         late = recording(part, cluster, seconds, "while old rows expire")
         left = count(cluster)
         took = time.monotonic() - began
-    finally:
-        del os.environ["PEERCRON_LOG_KEEP_DAY"]
     part.add("old rows expire at", (start - left + RATE * seconds) / took, "rows/s",
              note=f"{before - left:,} of {rows // 2:,} within {took:.0f} s of the start")
     part.add(f"{RATE} fires/s while old rows expire: p99 of lateness", late["p99"], "ms", alone["p99"] or 1,

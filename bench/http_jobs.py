@@ -59,8 +59,7 @@ def fires(bench, part, url):
     for name, kind, command in (("commands", "command", "/bin/true"), ("requests", "http", "")):
         [level] = plan(solo, RATE, seconds, kind, command, url)
         load.sleep_until(level.end)
-        if not load.wait_recorded(solo, level, 30):
-            raise RuntimeError(f"not all of the {level.fires} {name} were recorded")
+        load.require_recorded(solo, level, 30)
         late[name] = spread(load.lateness_ms(solo, level))
         states = load.outcomes(solo, level)
         if set(states) != {("success", "")}:

@@ -43,3 +43,9 @@ class Limit:
     @property
     def cpu_us(self):
         return self.typical["cpu_us_each"]
+
+
+def measured_limit(bench, words):
+    limit = Limit(bench.programs, words)
+    limit.measure()
+    return limit

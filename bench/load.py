@@ -6,6 +6,7 @@ import json
 import subprocess
 import time
 
+from figures import quantile
 from harness import BINARY, FINAL, wait_until
 
 # An audit is sure of fires that are so far (seconds) from a change of their job, and from now. Nodes look for rows
@@ -13,6 +14,7 @@ from harness import BINARY, FINAL, wait_until
 SURE = 6
 LEAD = SURE + 1  # from adding jobs to their first fire
 SQL_SECONDS = 900
+LATE_MS = 1000  # a rate holds while no fire begins later
 
 
 class Level:
@@ -98,6 +100,26 @@ def lateness_ms(cluster, level):
     rows = cluster.sql(f"SELECT started_at - scheduled_at AS late, COUNT(*) AS n FROM log WHERE {level.rows}"
                        " AND started_at IS NOT NULL GROUP BY late ORDER BY late")
     return [int(row["late"]) for row in rows for _ in range(int(row["n"]))]
+
+
+def require_recorded(cluster, level, seconds=360):
+    """Waits as wait_recorded. What was too much for a cluster waits for dispatch.start_deadline at most and is given up,
+    so that after six minutes the ledger is complete."""
+    if not wait_recorded(cluster, level, seconds):
+        raise RuntimeError(f"not all of the {level.fires:,} fires at {level.rate:,}/s have ended after {seconds} s")
+
+
+def judge(cluster, level):
+    """The result of a level. It holds when every fire has ended well, is recorded, and began in time."""
+    recorded = wait_recorded(cluster, level, 0.1)
+    ends = outcomes(cluster, level)
+    late = lateness_ms(cluster, level)
+    good = ends.get(("success", ""), 0)
+    in_time = bool(late) and late[-1] <= LATE_MS
+    return {"rate": level.rate, "fires": level.fires, "success": good, "late_max_ms": late[-1] if late else None,
+            "late_p50_ms": quantile(late, 0.5), "not_recorded": level.fires - sum(ends.values()),
+            "holds": recorded and good == level.fires and in_time,
+            "outcomes": {" ".join(filter(None, key)): count for key, count in ends.items()}}
 
 
 def audit(cluster, level, late):

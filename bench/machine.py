@@ -78,7 +78,9 @@ def processes_of(cluster):
     return [("wardens", warden), ("nodes", node)]
 
 
-def version_of(command):
-    with contextlib.suppress(OSError):
-        return subprocess.run(command, capture_output=True, text=True).stdout.split("\n")[0].strip()
+def version_of(command, seconds=30):
+    """The first line that a program prints; empty when it cannot be started or does not end in time."""
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds)
+        return done.stdout.split("\n")[0].strip()
     return ""

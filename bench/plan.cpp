@@ -298,7 +298,7 @@ boost::json::object in_child(const Settings& settings,
     return boost::json::parse(text.str()).as_object();
 }
 
-/// So that a machine that is too small says so, in place of swapping.
+/// Throws where this many jobs do not fit in memory: swapping would spoil all figures.
 void require_memory(std::size_t jobs)
 {
     constexpr double mib_per_job = 1.1 / 1024;  // at the peak
@@ -316,33 +316,27 @@ void require_memory(std::size_t jobs)
     }
 }
 
-void measure_sizes(const Settings& settings, const std::vector<std::size_t>& sizes,
-                   Figures& figures)
-{
-    for (const std::size_t jobs : sizes) {
-        require_memory(jobs);
-        const auto measure = [&] { return measure_size(settings, jobs); };
-        figures.add("jobs", in_child(settings, measure));
-    }
-}
-
 }  // namespace
 
 void measure_plan(const Settings& settings, Figures& figures)
 {
     using Sizes = std::vector<std::size_t>;
+    const Sizes sizes = settings.large   ? Sizes{1'000'000, 3'000'000, 10'000'000}
+                        : settings.quick ? Sizes{1'000, 10'000, 100'000}
+                                         : Sizes{1'000, 10'000, 100'000, 1'000'000};
+    require_memory(sizes.back());  // before minutes of measuring that would be lost
     for (const std::size_t jobs : settings.large ? Sizes{20'000, 100'000} : Sizes{1'000, 10'000}) {
         const auto measure = [&] { return measure_same_second(settings, jobs); };
         figures.add("same_second", in_child(settings, measure));
     }
-    if (settings.large) {
-        measure_sizes(settings, {1'000'000, 3'000'000, 10'000'000}, figures);
-        return;
+    if (!settings.large) {
+        const std::size_t most_waiting = settings.quick ? 100'000 : 1'000'000;
+        figures.add("retries", in_child(settings, [&] { return measure_waiting(most_waiting); }));
     }
-    const std::size_t most_waiting = settings.quick ? 100'000 : 1'000'000;
-    figures.add("retries", in_child(settings, [&] { return measure_waiting(most_waiting); }));
-    measure_sizes(settings, {1'000, 10'000, 100'000}, figures);
-    if (!settings.quick) measure_sizes(settings, {1'000'000}, figures);
+    for (const std::size_t jobs : sizes) {
+        const auto measure = [&] { return measure_size(settings, jobs); };
+        figures.add("jobs", in_child(settings, measure));
+    }
 }
 
 }  // namespace peercron::bench

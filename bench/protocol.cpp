@@ -4,6 +4,7 @@
 #include "base/event.hpp"
 #include "base/task_group.hpp"
 #include "database.hpp"
+#include "exec/descriptors.hpp"
 #include "node/tcp_channel.hpp"
 #include "parts.hpp"
 #include "simulated_cluster.hpp"
@@ -19,7 +20,6 @@
 
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <boost/asio/buffer.hpp>
@@ -423,19 +423,10 @@ void measure_nodes(std::size_t nodes, std::size_t fires_per_second, const Settin
     figures.add("nodes", row);
 }
 
-/// Each simulated node takes a socket here and one there.
-void allow_many_sockets()
-{
-    rlimit limit{};
-    ::getrlimit(RLIMIT_NOFILE, &limit);
-    limit.rlim_cur = limit.rlim_max;
-    ::setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 void measure_sizes(const std::vector<std::size_t>& sizes, const Settings& settings,
                    Figures& figures)
 {
-    allow_many_sockets();
+    raise_descriptor_limit();  // each simulated node takes a socket here and one there
     for (const std::size_t fires : {0U, 200U}) {
         for (const std::size_t nodes : sizes) measure_nodes(nodes, fires, settings, figures);
     }

@@ -1,13 +1,13 @@
 """Throughput: the highest rate of fires at which every one is executed, recorded and at most 1 s late."""
 import load
 import machine
-from figures import Part, quantile
-from limit import Limit
+from figures import Part
+from limit import measured_limit
 
-LATE_MS = 1000
-# Of the raw limit, as it was found before all of them: where a hypervisor shares the cores, it may be another a moment
-# later, so it is measured again in each pause, and what counts for a level are the pauses before and after it.
+# Seconds between two levels. Where a hypervisor shares the cores, the raw limit changes from one moment to the next, so it
+# is measured in each pause; a level is compared with the pauses before and after it.
 PAUSE = 4
+# Rates to try, as shares of the raw limit before the first level.
 SHARES = (0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0, 1.1, 1.2, 1.35, 1.5)
 QUICK_SHARES = (0.6, 0.8, 0.9, 1.0, 1.1)
 TARGETS = {"cluster": "≥ 0.80", "solo": "≥ 0.90"}
@@ -48,7 +48,7 @@ def ramp(bench, part, place, cluster, name, text, words):
         load.sleep_until(level.end + 0.7)  # what holds has ended
         taken = meter.taken()
         after = measured_limit(bench, words)
-        result = judge(cluster, level, taken) | {"raw": before.joined(after).typical}
+        result = load.judge(cluster, level) | cpu(level, taken) | {"raw": before.joined(after).typical}
         before = after
         found.append(result)
         print(f"      {said(result)}", flush=True)
@@ -56,9 +56,10 @@ def ramp(bench, part, place, cluster, name, text, words):
         # One hiccup of the machine is not its end.
         if failed == 2 or (failed and result["not_recorded"]):
             break
-    wait_recorded(cluster, levels[:len(found)])
+    for level in levels[:len(found)]:
+        load.require_recorded(cluster, level)
     for level, result in zip(levels, found):
-        clean, totals = load.audit(cluster, level, f"{LATE_MS}ms")
+        clean, totals = load.audit(cluster, level, f"{load.LATE_MS}ms")
         result |= {"audit_clean": clean, "audit": totals, "holds": result["holds"] and clean}
     held = [result for result in found if result["holds"]]
     print(f"      audit: {sum(result['audit_clean'] for result in found)} of {len(found)} levels are clean", flush=True)
@@ -67,23 +68,8 @@ def ramp(bench, part, place, cluster, name, text, words):
     report(part, place, name, held, found)
 
 
-def measured_limit(bench, words):
-    limit = Limit(bench.programs, words)
-    limit.measure()
-    return limit
-
-
-def judge(cluster, level, taken):
-    recorded = load.wait_recorded(cluster, level, 0.1)
-    outcomes = load.outcomes(cluster, level)
-    late = load.lateness_ms(cluster, level)
-    good = outcomes.get(("success", ""), 0)
-    worst = late[-1] if late else None
-    return {"rate": level.rate, "fires": level.fires, "success": good, "late_max_ms": worst,
-            "late_p50_ms": quantile(late, 0.5), "not_recorded": level.fires - sum(outcomes.values()),
-            "holds": recorded and good == level.fires and worst <= LATE_MS,
-            "outcomes": {" ".join(filter(None, key)): count for key, count in outcomes.items()},
-            "cpu_us": {kind: 1e6 * spent / level.fires for kind, spent in taken.items()
+def cpu(level, taken):
+    return {"cpu_us": {kind: 1e6 * spent / level.fires for kind, spent in taken.items()
                        if kind not in ("wall", "others", "this bench")},
             "others_cores": taken["others"] / taken["wall"]}
 
@@ -96,13 +82,6 @@ def said(result):
     return words + ("" if result["holds"] else "  ← does not hold")
 
 
-def wait_recorded(cluster, levels):
-    """What was too much waits, for dispatch.start_deadline at most, and is given up; then the ledger is complete."""
-    for level in levels:
-        if not load.wait_recorded(cluster, level, 360):
-            raise RuntimeError(f"not all of the {level.fires:,} fires at {level.rate:,}/s have ended after six minutes")
-
-
 def report(part, place, name, held, found):
     best = held[-1] if held else None
     raw = (best or found[0])["raw"]
@@ -111,10 +90,10 @@ def report(part, place, name, held, found):
              note="not even the first level" if not best else "the ramp ended there" if best is found[-1] else "")
     if not best:
         return
-    cpu = best["cpu_us"]
-    ours = sum(spent for kind, spent in cpu.items())
+    spent_by = best["cpu_us"]
+    ours = sum(spent_by.values())
     part.add(f"{place}, {name}: CPU per fire", ours, "µs", raw["cpu_us_each"], "raw spawn + wait",
-             note=", ".join(f"{kind} {spent:.0f}" for kind, spent in sorted(cpu.items(), key=lambda item: -item[1])
+             note=", ".join(f"{kind} {spent:.0f}" for kind, spent in sorted(spent_by.items(), key=lambda item: -item[1])
                             if spent >= 0.5))
     part.add(f"{place}, {name}: CPU beyond the raw spawn", ours - raw["cpu_us_each"], "µs per fire", 150, "the budget",
              "≤ 1.00", note=f"others kept {best['others_cores']:.1f} cores busy")

@@ -55,8 +55,7 @@ def one_run(solo, job, readers):
         raise RuntimeError(f"the command: {row['state']}, {row['reason']}")
     others = load.Level(OTHERS, others.begin, int(time.time()) - others.begin)
     solo.sql(f"DELETE FROM cron WHERE id <> {job}")
-    if not load.wait_recorded(solo, others, 30):
-        raise RuntimeError("not all fires were recorded")
+    load.require_recorded(solo, others, 30)
     [times] = solo.sql(f"SELECT ended_at - started_at AS ms FROM log WHERE id = {run}")
     return {"ms": int(times["ms"]), "most_mib": max(memory), "p99_ms": spread(load.lateness_ms(solo, others))["p99"]}
 
