@@ -4,11 +4,11 @@ import http.server
 import json
 import re
 import threading
-import time
 
 import pytest
 
 from command_line import peercron, start
+from harness import wait_until
 from test_waiting import next_line
 
 
@@ -28,14 +28,6 @@ def node(node_url):
 
 def data(done):
     return json.loads(done.stdout)
-
-
-def wait_until(predicate, seconds, what):
-    limit = time.monotonic() + seconds
-    while not (value := predicate()):
-        assert time.monotonic() < limit, f"not within {seconds} s: {what}"
-        time.sleep(0.1)
-    return value
 
 
 def test_a_job_lives_from_add_to_delete(node):

@@ -9,8 +9,7 @@ import subprocess
 import pytest
 
 from command_line import BINARY, ROOT, environment, peercron
-from harness import running_solo
-from test_a_real_node import wait_until
+from harness import running_solo, wait_until
 
 PAGES = sorted([*(ROOT / "docs").glob("*.md"), ROOT / "README.md"])
 
@@ -50,7 +49,7 @@ ELSEWHERE = {
     ("notices.md", "peercron job update backup --notify"): "tests/cluster/test_notices.py: these channels",
     ("notices.md", "peercron channel add page"): "tests/cluster/test_notices.py: a program that the node allows",
     ("live-output.md", "curl -N 'http://node1:9990/events"): "tests/cluster/test_live_output.py: it does not end",
-    ("scale.md", "peercron job list --url"): "tests/cluster/test_several_clusters.py: two clusters behind nginx",
+    ("scale.md", "peercron"): "tests/cluster/test_several_clusters.py: two clusters",
     ("tutorial.md", ""): "tests/packages/test_tutorial.py: on a machine of its own",
     ("README.md", "curl"): "tests/packages/test_tutorial.py",
 }

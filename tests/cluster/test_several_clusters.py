@@ -1,10 +1,11 @@
 """nginx/several.conf: several clusters behind one front, which tells them apart by the name that a caller uses."""
 import contextlib
 import re
+import subprocess
 
 import pytest
 
-from harness import HOST, ROOT, free_base_port, request, running_solo
+from harness import BINARY, HOST, ROOT, free_base_port, request, running_solo
 from web_servers import nginx_in
 
 NAMES = ("orders.cron.example", "reports.cron.example")
@@ -55,3 +56,34 @@ def test_a_cluster_without_nodes_says_so_and_leaves_the_other_alone(front):
     gone = request(port, "GET", "/cron/list", headers={"Host": NAMES[0]})
     assert gone.status == 503 and "no node of this peercron cluster answers" in gone.json["message"]
     assert request(port, "GET", "/cron/list", headers={"Host": NAMES[1]}).status == 200
+
+
+def typed(page, heading):
+    """The lines of the blocks below a heading of a page of docs/."""
+    section = (ROOT / "docs" / page).read_text().partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    return re.findall(r"(?m)^    (.*)$", section)
+
+
+def test_the_jobs_of_a_tag_move_to_another_cluster_as_the_page_says(front, tmp_path):
+    _, nodes = front
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/peercron").symlink_to(BINARY)
+    for name, tags in (("daily", "reports"), ("weekly", "reports,sales"), ("invoice", "orders")):
+        nodes[0].api("/cron/add", cronSet="0 0 3 * * *", command="true", name=name, tags=tags)
+
+    def names(node):
+        return sorted(job["name"] for job in node.api("/cron/list"))
+
+    listed = []
+    lines = typed("scale.md", "What to do when a cluster becomes too large")
+    for line in lines:
+        for name, node in zip(NAMES, nodes):
+            line = line.replace(f"http://{name}", node.url)
+        done = subprocess.run(["sh", "-c", line], cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=60, env={"PATH": f"{tmp_path}/bin:/usr/bin:/bin", "HOME": str(tmp_path)})
+        assert done.returncode == 0, (line, done.stdout, done.stderr)
+        listed.append([names(node) for node in nodes])
+    everything, moved = ["daily", "invoice", "weekly"], ["daily", "weekly"]
+    assert listed == [[everything, []], [everything, []], [everything, moved], [["invoice"], moved]]
+    [pause] = nodes[0].api("/pause/list")
+    assert pause["reason"] == "they move"
