@@ -52,7 +52,7 @@ PARTS = {
     "memory": (memory.measure, "the nodes' memory under a steady load"),
     "api": (api.measure, "pages of /cron/list and /log/list of large tables, 32 connections"),
     "console": (console.measure, "the console in Chromium on these tables: paint, calls, an open tab, 1 GB of output"),
-    "insight": (insight.measure, "statistics and states per fire, why, forecast, an outbox that nobody takes"),
+    "insight": (insight.measure, "statistics and states per fire, why, forecast, an outbox that is not delivered"),
     "history": (history.measure, "disk, counting, searching, recording and expiry on a large ledger"),
 }
 # Parts of a C++ program, which come first: see native.py.
@@ -127,7 +127,7 @@ def parse_arguments(arguments):
                         " which take some five minutes more to fill in")
     parser.add_argument("--memory-minutes", type=float, default=2, metavar="M",
                         help="how long part memory lasts, and the tabs of part console: 2; 60 tell a leak from a cache")
-    parser.add_argument("--no-build", action="store_true", help="measure build/release as it is")
+    parser.add_argument("--no-build", action="store_true", help="measure the present build/release")
     options = parser.parse_args(arguments)
     if options.peers and (options.large or options.parts):
         parser.error("--peers goes with --quick, and with no part")

@@ -147,7 +147,7 @@ boost::json::object measure_meeting(std::size_t nodes, bool quick)
     const double more = run_until(io, 60s, [&] { return all(knows); });
     row["all_know_s"] = more < 0 ? -1 : rounded(took + more);
 
-    consul.kill();  // so that nobody waits for its goodbye
+    consul.kill();  // so that no coordinator waits for its goodbye
     for (Candidate& each : others) each.cancel();
     for (Candidate& each : others) {
         bool ended = false;

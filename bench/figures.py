@@ -105,7 +105,7 @@ def quantile(ordered, share):
 
 
 def spread(values):
-    """The quantiles that every latency is told by."""
+    """The quantiles that describe a latency."""
     ordered = sorted(values)
     named = (("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999), ("max", 1.0))
     return {"count": len(ordered), **{name: quantile(ordered, share) for name, share in named}}

@@ -1,4 +1,4 @@
-// http_limit bare|executor URL COUNT AT_ONCE: sends so many requests, so many at once, and prints
+// http_limit bare|executor URL COUNT AT_ONCE: sends COUNT requests, AT_ONCE at a time, and prints
 // how many it manages in a second: by the least that libcurl's multi interface needs, or by the
 // Executor.
 

@@ -117,7 +117,7 @@ double cost_of_states(int rounds)
         watch = watch_text(watched);
     }
     const double cost = 1e6 * stopwatch.cpu() / rounds;
-    if (notices == 0) throw std::runtime_error("some runs have failed, and nobody was told");
+    if (notices == 0) throw std::runtime_error("some runs have failed, without a notice");
     return cost;
 }
 

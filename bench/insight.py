@@ -1,4 +1,4 @@
-"""Statistics, states, notices that nobody takes, and what looks back and ahead, on a large ledger."""
+"""Statistics, states, notices that are not delivered, and looks back and ahead, on a large ledger."""
 import contextlib
 import json
 import socket

@@ -26,7 +26,7 @@ def measure(bench):
 
 
 def raw_bursts(limit, quick):
-    """How late the minimal loop starts so many commands that are all due now; its lateness by rate."""
+    """How late the minimal loop starts commands that are all due now, by their number."""
     file = limit.words[1]
     found = {}
     for rate in QUICK_RATES if quick else RATES:

@@ -4,7 +4,7 @@ import time
 import load
 
 DAYS = 30  # that the rows are spread over, to the present
-NEEDLE_EACH = 1000  # so many outputs hold one with the word to search for
+NEEDLE_EACH = 1000  # one output of this many has the word to search for
 FAILED_EACH = 50
 CHUNK = 500_000
 COLUMNS = ("cron_id, time, output, use_time, dispatch_time, dispatch_server, run_server, scheduled_at, attempt, state,"
@@ -16,7 +16,7 @@ def fill(cluster, jobs, rows):
     Returns the id of the first job."""
     began = time.monotonic()
     template = cluster.add("true", f"0 0 3 1 1 * {time.gmtime().tm_year + 1}", name="the-name", remark="the remark")
-    # With histories, in one transaction, or the dispatcher would write them: some minutes of work for so many.
+    # With histories, in one transaction: the dispatcher would take minutes to write those of so large a table.
     cluster.sql(f"""
         START TRANSACTION;
         INSERT INTO cron (name, cron_set, command, remark)

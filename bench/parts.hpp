@@ -34,7 +34,7 @@ void measure_store(const Settings& settings, Figures& figures);
 /// What statistics and the states of jobs cost each fire.
 void measure_insight(const Settings& settings, Figures& figures);
 
-/// Nodes that meet in one Consul: what it costs that, and how soon another one dispatches.
+/// Nodes that meet in one Consul: what it costs Consul, and how soon another one dispatches.
 void measure_consul(const Settings& settings, Figures& figures);
 
 }  // namespace peercron::bench

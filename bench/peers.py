@@ -1,9 +1,9 @@
 """Other schedulers beside peercron, on this machine, one after the other, with the same command: bench/witness.
 
 Each runs N jobs that are due each second, for more and more N until it does not keep up; then ten a second while what
-dispatches is killed with SIGKILL. The programs of the others are named by their paths. How late is a run? Only
-peercron tells a command the second for which it runs; a run of the others is counted for the second in which it
-began, so one that is more than a second late shows up as a fire that did not run, and often as one that ran twice.
+dispatches is killed with SIGKILL. The other programs are named by their paths. Only peercron tells a
+command the second for which it runs. A run of the others counts for the second in which it began, so one that is more
+than a second late shows up as a fire that did not run, and often as another that ran twice.
 """
 import collections
 import contextlib
@@ -89,7 +89,7 @@ class Seen:
         self.lines = []
 
     def watch(self, at=0.0, call=lambda: None):
-        """`call` is called so many seconds after the first one that counts."""
+        """Calls `call` at this many seconds after the first one that counts."""
         self.file.unlink(missing_ok=True)
         begin = self.scheduler.begin(self.rate, self.seconds, str(self.witness), str(self.file))
         load.sleep_until(begin + at)
@@ -143,7 +143,7 @@ class Peercron:
 
 
 class Program:
-    """A scheduler of others. `ends` (an ExitStack) ends all that it has started, also when it does not come up."""
+    """Another scheduler. `ends` (an ExitStack) ends all that it has started, also when it does not come up."""
 
     def __init__(self, path, nodes, folder, ends):
         self.path = path

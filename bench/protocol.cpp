@@ -136,7 +136,7 @@ void measure_codec(const char* name, std::size_t entries, const Message& message
                           {"frames_per_cpu_s", rounded(1e9 / (encode_ns + decode_ns))}});
 }
 
-/// Order, start and end of a run; alone, and in messages of so many.
+/// Order, start and end of a run; alone, and several in a message.
 void measure_bytes_per_run(std::size_t together, Figures& figures)
 {
     const std::size_t order = frame_bytes(orders(together));

@@ -41,7 +41,7 @@ public:
     asio::awaitable<void> join() { return tasks_.join(); }
 
     void win_lock();
-    /// Until the dispatcher knows so many jobs.
+    /// Until the dispatcher knows this many jobs.
     asio::awaitable<void> jobs_known(std::size_t count);
     /// Until the dispatcher has committed a step.
     asio::awaitable<void> committed();

@@ -33,7 +33,7 @@ public:
     /// Starts and ends what is due. Ends only by cancellation.
     asio::awaitable<void> run();
 
-    /// Has the dispatcher plan these jobs anew, and waits until that holds.
+    /// Has the dispatcher plan these jobs again, and waits until it has.
     asio::awaitable<void> announce(std::vector<JobId> jobs);
 
     const NodeName& name() const { return name_; }

@@ -1,4 +1,4 @@
-// spawn_limit COUNT AT_ONCE WORD...: starts a command so many times, as spawn_loop.hpp says. Prints
+// spawn_limit COUNT AT_ONCE WORD...: starts a command COUNT times, as spawn_loop.hpp says. Prints
 // a JSON object. The command finds PEERCRON_JOB_ID=0, and the moment of the begin as
 // PEERCRON_SCHEDULED_AT_MS.
 

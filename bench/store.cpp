@@ -182,7 +182,7 @@ private:
     std::optional<MysqlConnection> connection_;
 };
 
-/// Runs of so many jobs in each of so many seconds, from one that nobody has used.
+/// Runs of `jobs` jobs in each of some seconds, from one that was not used before.
 std::vector<std::vector<RunId>> next_seconds(std::size_t seconds, std::size_t jobs)
 {
     static WallTime second = first_second;

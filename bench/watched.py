@@ -1,4 +1,4 @@
-"""What 50 readers cost who watch the output of a command that writes as fast as it can: its speed, the node's memory,
+"""What 50 readers of the output cost a command that writes as fast as it can: its speed, the node's memory,
 and the punctuality of other fires."""
 import contextlib
 import subprocess

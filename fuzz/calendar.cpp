@@ -7,7 +7,7 @@
 
 namespace peercron::fuzz {
 
-/// What people say of calendars, and the iCalendar texts of others: the first byte says which of
+/// Expressions about calendars, and iCalendar texts from elsewhere: the first byte says which of
 /// both it is.
 void fuzz_calendar(std::string_view bytes)
 {

@@ -49,7 +49,7 @@ void check_lossy(std::string_view bytes)
     }
 }
 
-/// As a reader gets it who sees it in two parts, and comes back.
+/// As a reader gets it that reads one part, goes, and comes back for the rest.
 void check_spans(std::string_view bytes)
 {
     OutputText reader(0);

@@ -20,7 +20,7 @@ void check_stranger(Greeting::Role role, std::string_view bytes, GreetingSetting
     PeerSession session(role, std::move(settings));
     std::string sent;
     auto outcome = session.greet(sent);
-    promise(!outcome, "nobody is known before a word was said");
+    promise(!outcome, "no peer is known before it has sent anything");
     while (!bytes.empty() && !outcome) {
         const auto room = session.room();
         const std::size_t size = std::min(room.size(), bytes.size());

@@ -24,7 +24,7 @@ void check_token(std::string_view bytes)
     if (!token) return;
     promise(is_signature_algorithm(token->algorithm), "only a public key proves a token");
     const IdTokenRules rules{"https://id.example", "peercron", "nonce"};
-    promise(!judge_id_token(*token, keys(), rules, WallTime()), "nobody can sign by this key");
+    promise(!judge_id_token(*token, keys(), rules, WallTime()), "a token needs the private key");
 }
 
 void check_keys(std::string_view bytes)
