@@ -25,7 +25,8 @@ import urllib.parse
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = pathlib.Path(os.environ.get("PEERCRON_BINARY", ROOT / "build/release/peercron"))
-WORK = ROOT / "build" / "cluster"
+# bin/test names a folder in memory, where no server waits for a disk.
+WORK = pathlib.Path(os.environ.get("PEERCRON_TEST_DIR", ROOT / "build")) / "cluster"
 FAILED = ROOT / "build" / "test" / "cluster-logs"
 HOST = "127.0.0.1"
 EACH_SECOND = "*/1 * * * * *"

@@ -9,7 +9,8 @@ import { after, before, test } from 'node:test';
 
 import { binary, Browser, call, eventually, findBarriers, keepPicture, root } from './harness.mjs';
 
-const basePort = 28_400;
+// Below those of the clusters in tests/cluster, which may run beside this one.
+const basePort = 11_800;
 const address = `http://127.0.0.1:${basePort + 90}/`;
 let folder;
 let browser;
@@ -22,7 +23,7 @@ async function cluster(...words) {
 }
 
 before(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'peercron-cluster-'));
+  folder = await mkdtemp(join(process.env.PEERCRON_TEST_DIR ?? tmpdir(), 'peercron-cluster-'));
   await cluster('up', '--nodes', '2', '--base-port', String(basePort), '--binary', binary);
   browser = await Browser.start();
 });

@@ -60,7 +60,7 @@ export class Node {
   /** @param configuration its text, or a function of the address */
   static async start(configuration = '') {
     const node = new Node();
-    node.folder = await mkdtemp(join(tmpdir(), 'peercron-console-'));
+    node.folder = await mkdtemp(join(process.env.PEERCRON_TEST_DIR ?? tmpdir(), 'peercron-console-'));
     node.port = await freePort();
     node.address = `http://127.0.0.1:${node.port}/`;
     const text = typeof configuration === 'function' ? await configuration(node.address) : configuration;
