@@ -236,18 +236,18 @@ def test_another_database_in_the_place_of_the_nodes_is_left_alone(solo):
 
 def test_links_in_the_place_of_its_files_are_refused(solo, tmp_path):
     solo.stop()
-    victim = tmp_path / "victim"
+    victim, aside = tmp_path / "victim", solo.folder / "aside"
     victim.write_text("precious")
     for name in ("peercron.db", "peercron.db-wal", "peercron.db-shm", "peercron.db.lock"):
         file = solo.folder / "data" / name
         if file.exists():
-            file.rename(tmp_path / "aside")
+            file.rename(aside)
         file.symlink_to(victim)
         text = refusal(solo)
         assert name in text and "symbolic link" in text, text
         file.unlink()
-        if (tmp_path / "aside").exists():
-            (tmp_path / "aside").rename(file)
+        if aside.exists():
+            aside.rename(file)
     journal, = [file for file in (solo.folder / "data").glob("journal-*") if file.suffix != ".lock"]
     journal.unlink()
     journal.symlink_to(victim)
