@@ -72,6 +72,7 @@ void write_finding(JsonWriter& json, const Finding& finding)
     field_millis(json, "until", finding.until);
     json.field("fires", finding.fires);
     json.field("attempt", finding.run.attempt);
+    json.field("part", finding.run.part);
     json.key("state");
     if (finding.state) {
         json.value(to_string(*finding.state));

@@ -51,6 +51,7 @@ Change change_of_run(const LogRow& row)
         json.field("cron_id", row.run.id.job);
         json.field("state", to_string(row.run.state));
         json.field("attempt", row.run.id.attempt);
+        json.field("part", row.run.id.part);
         field_millis(json, "scheduled_at", row.run.id.scheduled_at);
     });
 }

@@ -14,6 +14,8 @@ void write_brief_fields(JsonWriter& json, const LogRow& row)
     json.field("cron_id", run.id.job);
     field_millis(json, "scheduled_at", run.id.scheduled_at);
     json.field("attempt", run.id.attempt);
+    json.field("part", run.id.part);
+    json.field("parts", run.id.parts);
     json.field("state", to_string(run.state));
     json.field("cause", to_string(run.reason.cause));
     json.field("reason", to_string(run.reason));

@@ -81,6 +81,7 @@ void write_lock_runs(JsonWriter& json, std::string_view name, const std::vector<
         json.field("job", entry.job_name);
         json.field("scheduled_at", to_unix_millis(run.id.scheduled_at));
         json.field("attempt", run.id.attempt);
+        json.field("part", run.id.part);
         json.field("weight", entry.weight);
         json.field("run_server", run.run_server);
         json.field("started_at",

@@ -198,6 +198,8 @@ void write_log_fields(JsonWriter& json, const LogRow& row, const NamesOfJobs& na
     json.field("term_signal", run.term_signal);
     json.field("http_status", run.http_status);
     json.field("attempt", run.id.attempt);
+    json.field("part", run.id.part);
+    json.field("parts", run.id.parts);
     json.field("epoch", run.epoch);
     json.field("requested_by", row.requested_by);
     json.field("rehearsal", run.rehearsal);

@@ -30,7 +30,7 @@ bool has_failed(const LedgerEntry& row)
 /// Whether it is the attempt after that one.
 bool follows(const LedgerEntry& row, const LedgerEntry& earlier)
 {
-    return row.id == RunId{earlier.id.job, earlier.id.scheduled_at, earlier.id.attempt + 1};
+    return row.id == next_attempt(earlier.id);
 }
 
 bool is_whole_second(WallTime time)
@@ -435,7 +435,7 @@ std::optional<WallTime> JobAudit::retry_due(const LedgerEntry& row) const
         !is_retried_after(version->job, row.state, row.exit_code)) {
         return std::nullopt;
     }
-    const RunId next{row.id.job, row.id.scheduled_at, row.id.attempt + 1};
+    const RunId next = next_attempt(row.id);
     const WallTime due = *row.ended_at + retry_delay(version->job, next);
     const std::int64_t end = version->job.end_time;
     const bool is_inside = end == 0 || to_unix_seconds(due) < end;

@@ -367,6 +367,7 @@ std::string run_text(const json::value& value, const Screen& screen)
     const auto used = run.number("cpu_time");
     const auto memory = run.number("max_rss");
     const std::int64_t attempt = run.number_or("attempt", 1);
+    const std::int64_t parts = run.number_or("parts", 1);
     std::string text = details_text(
         {{"run", {run.number_text("id")}},
          {"job", {run_job(value)}},
@@ -385,6 +386,7 @@ std::string run_text(const json::value& value, const Screen& screen)
          {"memory", {memory.value_or(0) > 0 ? size_text(*memory) : ""}},
          {"node", {run.text("run_server")}},
          {"dispatcher", {run.text("dispatch_server")}},
+         {"part", {parts > 1 ? fmt::format("{} of {}", run.number_or("part", 0), parts) : ""}},
          {"attempt", {attempt > 1 ? std::to_string(attempt) : ""}},
          {"epoch", {run.number_text("epoch")}}},
         screen);

@@ -65,10 +65,10 @@ Result<RunId> AskedRuns::retry_now(const LogRow& newest, std::string requested_b
                         last.job, last.job)};
     }
     for (const RunId& open : book_.runs.of_job(last.job)) {
-        if (open.scheduled_at != last.scheduled_at) continue;
+        if (!is_same_fire(open, last) || open.part != last.part) continue;
         return Error{fmt::format("{} has not ended", to_string(open))};
     }
-    if (const auto id = book_.waiting.of_fire(last)) {
+    if (const auto id = book_.waiting.of_part(last)) {
         book_.waiting.take(*id);
         const auto run = life_.open_again(*id, *planned, now.wall, now);
         set_request(run->second, request_again(std::move(requested_by), newest.requested_by));
@@ -80,7 +80,7 @@ Result<RunId> AskedRuns::retry_now(const LogRow& newest, std::string requested_b
     if (!is_final(newest.run.state)) {
         return Error{fmt::format("{} is {}", to_string(last), to_string(newest.run.state))};
     }
-    const RunId next{last.job, last.scheduled_at, last.attempt + 1};
+    const RunId next = next_attempt(last);
     if (book_.ended_lately.contains(next)) return Error{to_string(next) + " has ended just now"};
     life_.place_new(life_.open_again(next, *planned, now.wall, now),
                     request_again(std::move(requested_by), newest.requested_by), now);
@@ -96,10 +96,10 @@ Result<RunId> AskedRuns::run_again(const RunId& fire, const std::optional<LogRow
     if (newest && !is_final(newest->run.state)) {
         return Error{fmt::format("{} has not ended", to_string(newest->run.id))};
     }
-    if (book_.waiting.of_fire(fire)) return Error{to_string(fire) + " waits to be tried again"};
+    if (book_.waiting.of_part(fire)) return Error{to_string(fire) + " waits to be tried again"};
     std::int64_t under_way = 0;
     for (const RunId& open : book_.runs.of_job(fire.job)) {
-        if (open.scheduled_at == fire.scheduled_at) {
+        if (is_same_fire(open, fire) && open.part == fire.part) {
             return Error{fmt::format("{} has not ended", to_string(open))};
         }
         if (book_.runs.at(open).order.start_at <= now.wall) ++under_way;
@@ -108,7 +108,8 @@ Result<RunId> AskedRuns::run_again(const RunId& fire, const std::optional<LogRow
     if (concurrency.limit > 0 && under_way >= concurrency.limit) {
         return Error{fmt::format("job {} is at its limit of runs at a time", fire.job)};
     }
-    const RunId id{fire.job, fire.scheduled_at, newest ? newest->run.id.attempt + 1 : 1};
+    const RunId id =
+        newest ? next_attempt(newest->run.id) : RunId{fire.job, fire.scheduled_at, 1, fire.part};
     if (book_.ended_lately.contains(id)) return Error{to_string(id) + " has ended just now"};
     life_.place_new(book_.runs.open(book_.writer.write(id, planned, now.wall)),
                     std::move(requested_by), now);

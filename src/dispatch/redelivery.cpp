@@ -34,7 +34,7 @@ std::optional<RunId> Redelivery::next_attempt(const RunId& id, WallTime now) con
     // After others it may have been due much later than at its scheduled time.
     const bool has_own_time = !planned->is_chained();
     if (has_own_time && misfires_.is_too_late(*planned, id.scheduled_at, now)) return std::nullopt;
-    return RunId{id.job, id.scheduled_at, id.attempt + 1};
+    return peercron::next_attempt(id);
 }
 
 bool Redelivery::concerns(const std::set<RunId>& runs) const

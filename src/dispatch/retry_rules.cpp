@@ -69,7 +69,7 @@ std::optional<WaitingRun> RetryRules::next_attempt(const FailedRun& failed, Wall
     const Job& job = jobs_.find(id.job)->job;
     if (!is_retried_after(job, failed.state, failed.exit_code)) return std::nullopt;
     WaitingRun next;
-    next.id = RunId{id.job, id.scheduled_at, id.attempt + 1};
+    next.id = peercron::next_attempt(id);
     const WallTime ended_at = std::max(std::min(failed.ended_at, now), id.scheduled_at);
     next.retry_at = ended_at + retry_delay(job, next.id);
     next.failed_at = failed.ended_at;

@@ -41,7 +41,7 @@ void RunLife::place_new(Place run, std::string requested_by, Moment now)
 
 void RunLife::note_next_attempt(const RunId& next)
 {
-    const RunId before{next.job, next.scheduled_at, next.attempt - 1};
+    const RunId before = previous_attempt(next);
     book_.retries.followed(before);
     const auto run = book_.runs.find(before);
     if (run != book_.runs.end()) run->second.superseded = true;

@@ -71,8 +71,8 @@ bool TermBook::is_fire_open(const RunId& id) const
 {
     if (waiting.of_fire(id)) return true;
     const std::set<RunId>& attempts = runs.of_job(id.job);
-    for (auto run = attempts.lower_bound({id.job, id.scheduled_at, 0});
-         run != attempts.end() && run->scheduled_at == id.scheduled_at; ++run) {
+    for (auto run = attempts.lower_bound(before_all_of_fire(id));
+         run != attempts.end() && is_same_fire(*run, id); ++run) {
         if (!runs.at(*run).superseded) return true;
     }
     return false;

@@ -12,17 +12,24 @@ void WaitingRuns::add(WaitingRun run)
 
 std::optional<RunId> WaitingRuns::of_fire(const RunId& id) const
 {
-    const auto found = waits_.lower_bound(RunId{id.job, id.scheduled_at, 0});
-    if (found == waits_.end()) return std::nullopt;
-    const RunId& waiting = found->first;
-    const bool is_its = waiting.job == id.job && waiting.scheduled_at == id.scheduled_at;
-    return is_its ? std::optional(waiting) : std::nullopt;
+    const auto found = waits_.lower_bound(before_all_of_fire(id));
+    const bool is_its = found != waits_.end() && is_same_fire(found->first, id);
+    return is_its ? std::optional(found->first) : std::nullopt;
+}
+
+std::optional<RunId> WaitingRuns::of_part(const RunId& id) const
+{
+    auto found = waits_.lower_bound(before_all_of_fire(id));
+    for (; found != waits_.end() && is_same_fire(found->first, id); ++found) {
+        if (found->first.part == id.part) return found->first;
+    }
+    return std::nullopt;
 }
 
 std::vector<WaitingRun> WaitingRuns::of_job(JobId job) const
 {
     std::vector<WaitingRun> runs;
-    auto wait = waits_.lower_bound(RunId{job, WallTime::min(), 0});
+    auto wait = waits_.lower_bound(RunId{job, WallTime::min(), 0, 0});
     for (; wait != waits_.end() && wait->first.job == job; ++wait) {
         runs.push_back({wait->first, wait->second.retry_at, wait->second.failed_at, {}});
         const auto asked = requested_by_.find(wait->first);

@@ -24,8 +24,10 @@ public:
 
     std::size_t size() const { return waits_.size(); }
     bool contains(const RunId& id) const { return waits_.contains(id); }
-    /// The attempt of this fire that waits, whichever of its attempts `id` is.
+    /// An attempt of this fire that waits, whichever of its runs `id` is; …
     std::optional<RunId> of_fire(const RunId& id) const;
+    /// … of the same part of it.
+    std::optional<RunId> of_part(const RunId& id) const;
     std::vector<WaitingRun> of_job(JobId job) const;
     std::optional<WallTime> next_due() const;
 

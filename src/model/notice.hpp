@@ -84,6 +84,7 @@ struct Notice {
         std::int64_t id = 0;  ///< in the ledger
         WallTime scheduled_at{};
         std::int32_t attempt = 1;
+        std::int32_t part = 0;
         RunState state = RunState::failed;
         std::string reason;  ///< as to_string(Reason) has it
         NodeName node;

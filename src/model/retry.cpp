@@ -71,6 +71,7 @@ std::chrono::milliseconds retry_delay(const Job& job, const RunId& next)
     std::uint64_t hash = mix(0, static_cast<std::uint64_t>(next.job));
     hash = mix(hash, static_cast<std::uint64_t>(to_unix_millis(next.scheduled_at)));
     hash = mix(hash, static_cast<std::uint64_t>(next.attempt));
+    if (next.part != 0) hash = mix(hash, static_cast<std::uint64_t>(next.part));
     const auto spread = static_cast<std::int64_t>(hash % 2001) - 1000;  // ±10 % in 0.01 %
     return delay + delay * spread / 10'000;
 }

@@ -23,6 +23,7 @@ std::string to_string(const RunId& id)
                                    fmt::gmtime(std::chrono::system_clock::to_time_t(whole)));
     if (millis != 0) text += fmt::format(".{:03}", millis);
     text += 'Z';
+    if (id.parts > 1) text += fmt::format(" part {} of {}", id.part, id.parts);
     if (id.attempt != 1) text += fmt::format(" attempt {}", id.attempt);
     return text;
 }

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 
 namespace peercron {
 
@@ -35,17 +36,55 @@ constexpr bool is_plausible_epoch(Epoch named, Epoch newest)
 /// The address of a node's peer port, "127.0.0.1:9991": its name everywhere.
 using NodeName = std::string;
 
-/// One execution of a fire. The fire itself is (job, scheduled_at) and nothing else.
+/// One execution of a fire, or of one of its parts: each part has attempts of its own. The fire
+/// itself is (job, scheduled_at) and nothing else. Ordered as the ledger's index by_run is, so that
+/// all rows of a fire stand together, and those of most fires in the order of their attempts.
 struct RunId {
     JobId job = 0;
     WallTime scheduled_at{};
     std::int32_t attempt = 1;
+    std::int32_t part = 0;
+    /// How many parts its fire has: as many as its job had when it was planned. It goes wherever
+    /// the run goes, and says nothing about which run it is: it is not compared.
+    std::int32_t parts = 1;
 
-    friend auto operator<=>(const RunId&, const RunId&) = default;
+    friend constexpr auto operator<=>(const RunId& a, const RunId& b)
+    {
+        return std::tie(a.job, a.scheduled_at, a.attempt, a.part) <=>
+               std::tie(b.job, b.scheduled_at, b.attempt, b.part);
+    }
+    friend constexpr bool operator==(const RunId& a, const RunId& b)
+    {
+        return std::tie(a.job, a.scheduled_at, a.attempt, a.part) ==
+               std::tie(b.job, b.scheduled_at, b.attempt, b.part);
+    }
 };
 
-/// "job 12 at 2026-11-21T00:00:00Z" (with milliseconds when there are any, with the attempt when
-/// it is not the first), for messages.
+/// The attempts of the same part of the same fire after this one, and before it.
+constexpr RunId next_attempt(RunId id)
+{
+    ++id.attempt;
+    return id;
+}
+constexpr RunId previous_attempt(RunId id)
+{
+    --id.attempt;
+    return id;
+}
+
+/// The first run of the fire in their order, less than all that there are.
+constexpr RunId before_all_of_fire(const RunId& id)
+{
+    return {id.job, id.scheduled_at, 0, 0, id.parts};
+}
+
+constexpr bool is_same_fire(const RunId& a, const RunId& b)
+{
+    return a.job == b.job && a.scheduled_at == b.scheduled_at;
+}
+
+/// "job 12 at 2026-11-21T00:00:00Z" (with milliseconds when there are any, with the part when there
+/// are several, and with the attempt when it is not the first), for messages.
 std::string to_string(const RunId& id);
 
 /// Where a ledger row stands. All but `planned` and `running` are final.
@@ -130,7 +169,8 @@ struct std::hash<peercron::RunId> {
         const auto time = static_cast<std::uint64_t>(peercron::to_unix_millis(id.scheduled_at));
         const std::uint64_t mixed = (static_cast<std::uint64_t>(id.job) * 0x9E3779B97F4A7C15ULL) ^
                                     (time * 0xC2B2AE3D27D4EB4FULL) ^
-                                    static_cast<std::uint64_t>(id.attempt);
+                                    static_cast<std::uint64_t>(id.attempt) ^
+                                    (static_cast<std::uint64_t>(id.part) * 0x9E3779B1ULL);
         return static_cast<std::size_t>(mixed ^ (mixed >> 32U));
     }
 };

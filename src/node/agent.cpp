@@ -291,6 +291,7 @@ Account Agent::account() const
     account.labels = identity_.labels;
     account.known_fields = names_of_needs(fields_for_nodes());
     account.known_fields.emplace_back(rehearsal_need);
+    account.known_fields.emplace_back(parts_need);
     return account;
 }
 

@@ -90,6 +90,7 @@ void OutputLog::begin_object(JsonWriter& json, const RunId& run) const
     json.field("name", std::string_view(name_of_(run.job)));
     json.field("scheduled_at", to_unix_millis(run.scheduled_at));
     json.field("attempt", run.attempt);
+    json.field("part", run.part);
 }
 
 void OutputLog::append(std::string_view object)

@@ -59,6 +59,7 @@ WatchedJob read(std::string_view text)
         const json::array& run = last->as_array();
         watched.last_run = RunId{json::value_to<JobId>(run.at(0)), read_time(run.at(1)),
                                  json::value_to<std::int32_t>(run.at(2))};
+        if (run.size() > 4) watched.last_run->part = json::value_to<std::int32_t>(run.at(4));
         const auto state = parse_run_state(json::value_to<std::string>(run.at(3)));
         watched.last_state = state.value_or(RunState::planned);
     }
@@ -91,9 +92,9 @@ std::string watch_text(const WatchedJob& watched)
     }
     if (watched.last_success) object["last_success"] = to_json(*watched.last_success);
     if (watched.last_run) {
-        object["last_run"] =
-            json::array{watched.last_run->job, to_json(watched.last_run->scheduled_at),
-                        watched.last_run->attempt, to_string(watched.last_state)};
+        object["last_run"] = json::array{
+            watched.last_run->job, to_json(watched.last_run->scheduled_at),
+            watched.last_run->attempt, to_string(watched.last_state), watched.last_run->part};
     }
     if (watched.flapping_since) object["flapping_since"] = to_json(*watched.flapping_since);
     return json::serialize(object);

@@ -59,6 +59,7 @@ std::string label_of(const Notice& notice)
 std::string run_text_of(const Notice::Run& run)
 {
     std::string text = fmt::format("run {}, due at {}", run.id, time_text_of(run.scheduled_at));
+    if (run.part != 0) text += fmt::format(", part {}", run.part);
     if (run.attempt > 1) text += fmt::format(", attempt {}", run.attempt);
     text += fmt::format(": {}", to_string(run.state));
     if (run.state == RunState::failed && run.exit_code && *run.exit_code != 0) {

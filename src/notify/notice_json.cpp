@@ -87,6 +87,7 @@ json::object to_json(const Notice::Run& run)
     return {{"id", run.id},
             {"scheduled_at", to_unix_millis(run.scheduled_at)},
             {"attempt", run.attempt},
+            {"part", run.part},
             {"state", to_string(run.state)},
             {"reason", run.reason},
             {"run_server", run.node},
@@ -127,6 +128,9 @@ Notice::Run read_run(const json::value& value)
     run.id = json::value_to<std::int64_t>(object.at("id"));
     run.scheduled_at = read_time(object.at("scheduled_at"));
     run.attempt = json::value_to<std::int32_t>(object.at("attempt"));
+    // Of an older release, which waits to be sent.
+    const json::value* const part = object.if_contains("part");
+    if (part != nullptr) run.part = json::value_to<std::int32_t>(*part);
     run.state = read_run_state(object.at("state"));
     run.reason = read_text(object.at("reason"));
     run.node = read_text(object.at("run_server"));

@@ -106,6 +106,7 @@ Notice::Run run_of(const LogRow& row)
     run.id = row.id;
     run.scheduled_at = row.run.id.scheduled_at;
     run.attempt = row.run.id.attempt;
+    run.part = row.run.id.part;
     run.state = row.run.state;
     run.reason = to_string(row.run.reason);
     run.node = row.run.run_server;
@@ -259,6 +260,7 @@ public:
         Notice notice = make(kind);
         notice.id = fmt::format("{}-{}-{}-{}", to_string(kind), job_.id,
                                 to_unix_millis(run_->scheduled_at), run_->attempt);
+        if (run_->part != 0) notice.id += fmt::format("-{}", run_->part);
         notices_.push_back(std::move(notice));
     }
 

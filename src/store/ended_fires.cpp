@@ -39,6 +39,7 @@ std::optional<EndedFire> ended_fire(const RunReport& report, RunState before, Gi
     EndedRun& run = fire.run;
     run.scheduled_at = report.id.scheduled_at;
     run.attempt = report.id.attempt;
+    run.part = report.id.part;
     run.outcome = *outcome;
     run.was_lost = before == RunState::lost;
     run.started_at = report.started_at;
@@ -57,6 +58,7 @@ std::optional<EndedFire> ended_fire(const PlannedRun& planned)
     fire.job = planned.id.job;
     fire.run.scheduled_at = planned.id.scheduled_at;
     fire.run.attempt = planned.id.attempt;
+    fire.run.part = planned.id.part;
     fire.run.outcome = *outcome;
     fire.run.fires = planned.fires;
     return fire;

@@ -71,19 +71,19 @@ public:
     {
         std::vector<OpenLockRun> found;
         auto rows = tables_.query(
-            "SELECT log.id, log.cron_id, log.scheduled_at, log.attempt, log.state, log.run_server,"
-            " log.started_at, log.retry_at FROM log JOIN cron ON cron.id = log.cron_id"
+            "SELECT log.id, log.cron_id, log.scheduled_at, log.attempt, log.part, log.parts,"
+            " log.state, log.run_server, log.started_at, log.retry_at FROM log JOIN cron ON "
+            "cron.id = log.cron_id"
             " WHERE log.state IN ('planned', 'running') AND log.scheduled_at IS NOT NULL"
             " AND cron.locks <> '' ORDER BY log.scheduled_at, log.id");
         while (rows.next()) {
             OpenLockRun run;
             run.row = rows.integer(0);
-            run.id = {rows.integer(1), from_unix_millis(rows.integer(2)),
-                      static_cast<std::int32_t>(rows.integer(3))};
-            run.state = parse_run_state(rows.text(4)).value_or(RunState::planned);
-            run.run_server = rows.text(5);
-            run.started_at = time_or_null(rows, 6);
-            run.retry_at = time_or_null(rows, 7);
+            run.id = read_run_id(rows, 1);
+            run.state = parse_run_state(rows.text(6)).value_or(RunState::planned);
+            run.run_server = rows.text(7);
+            run.started_at = time_or_null(rows, 8);
+            run.retry_at = time_or_null(rows, 9);
             found.push_back(std::move(run));
         }
         return found;

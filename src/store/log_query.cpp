@@ -42,7 +42,8 @@ std::string missed_terms()
     return fmt::format(
         " AND ((state = 'skipped' AND cause IN ({})) OR (state = 'lost' AND NOT EXISTS"
         " (SELECT 1 FROM log AS next WHERE next.cron_id = log.cron_id"
-        " AND next.scheduled_at = log.scheduled_at AND next.attempt = log.attempt + 1)))"
+        " AND next.scheduled_at = log.scheduled_at AND next.attempt = log.attempt + 1"
+        " AND next.part = log.part)))"
         " AND requested_by NOT LIKE '%{}%'",
         causes, rehearsal_mark);
 }

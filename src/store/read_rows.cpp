@@ -37,8 +37,9 @@ std::string select_doubled(const DoubledQuery& query)
     std::string columns(other_account_columns);
     if (!query.with_output) columns.replace(columns.rfind("d.output"), 8, "''");
     std::string sql = fmt::format(
-        "SELECT {}, l.cron_id, l.scheduled_at, l.attempt, l.state, l.run_server, l.started_at,"
-        " l.ended_at, cron.name FROM doubled_run AS d JOIN log AS l ON l.id = d.log_id"
+        "SELECT {}, l.cron_id, l.scheduled_at, l.attempt, l.part, l.parts, l.state, l.run_server,"
+        " l.started_at, l.ended_at, cron.name FROM doubled_run AS d JOIN log AS l ON l.id = "
+        "d.log_id"
         " LEFT JOIN cron ON cron.id = l.cron_id WHERE d.id > {}",
         columns, query.after);
     if (query.job) sql += fmt::format(" AND l.cron_id = {}", *query.job);

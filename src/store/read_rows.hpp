@@ -38,7 +38,7 @@ inline constexpr std::string_view log_columns =
     "id, cron_id, time, dispatch_time, scheduled_at, attempt, state, reason, run_server,"
     " dispatch_server, epoch, started_at, ended_at, use_time, exit_code, term_signal, cpu_time,"
     " max_rss, output_bytes, output, fires, gap_end, requested_by, retry_at, http_status,"
-    " (SELECT oddities FROM unusual_run WHERE unusual_run.log_id = log.id) ";
+    " (SELECT oddities FROM unusual_run WHERE unusual_run.log_id = log.id), part, parts ";
 
 /// The same with the beginning of the output, and how many bytes it has as the last column, by
 /// these expressions: for read_log_excerpt().
@@ -47,13 +47,15 @@ std::string log_excerpt_columns(std::string_view beginning, std::string_view byt
 /// The query for read_open_run(): all rows of runs that are open; of a retry with the end of the
 /// attempt before it, whose row may have been deleted by its age.
 inline constexpr std::string_view select_open_runs =
-    "SELECT cron_id, scheduled_at, attempt, state, reason, run_server, dispatch_time, fires,"
+    "SELECT cron_id, scheduled_at, attempt, part, parts, state, reason, run_server, dispatch_time, "
+    "fires,"
     " gap_end, epoch, requested_by,"
     " EXISTS (SELECT 1 FROM log AS next WHERE next.cron_id = log.cron_id"
-    " AND next.scheduled_at = log.scheduled_at AND next.attempt = log.attempt + 1), retry_at,"
+    " AND next.scheduled_at = log.scheduled_at AND next.attempt = log.attempt + 1"
+    " AND next.part = log.part), retry_at,"
     " CASE WHEN retry_at IS NOT NULL THEN COALESCE((SELECT earlier.ended_at FROM log AS earlier"
     " WHERE earlier.cron_id = log.cron_id AND earlier.scheduled_at = log.scheduled_at"
-    " AND earlier.attempt = log.attempt - 1), dispatch_time * 1000) END"
+    " AND earlier.attempt = log.attempt - 1 AND earlier.part = log.part), dispatch_time * 1000) END"
     " FROM log WHERE state IN ('planned', 'running') AND scheduled_at IS NOT NULL ORDER BY id";
 
 /// The columns of read_revision().
@@ -89,13 +91,15 @@ std::string select_doubled(const DoubledQuery& query);
 
 /// The columns of read_daemon_start().
 inline constexpr std::string_view daemon_start_columns =
-    "cron_id, scheduled_at, attempt, state, reason, requested_by <> '', started_at, ended_at,"
+    "cron_id, scheduled_at, attempt, part, parts, state, reason, requested_by <> '', started_at, "
+    "ended_at,"
     " run_server ";
 
 /// The columns of read_entry().
 inline constexpr std::string_view entry_columns =
-    "cron_id, scheduled_at, attempt, state, reason, requested_by, dispatch_time, started_at, fires,"
-    " gap_end, exit_code, ended_at, retry_at ";
+    "cron_id, scheduled_at, attempt, part, parts, state, reason, requested_by, dispatch_time, "
+    "started_at,"
+    " fires, gap_end, exit_code, ended_at, retry_at ";
 
 /// Throws StoreError.
 RunState read_state(std::string_view text);
@@ -114,12 +118,14 @@ std::optional<int> int_or_null(const Row& row, int column)
     return static_cast<int>(row.integer(column));
 }
 
-/// Columns cron_id, scheduled_at and attempt, the first three of a query.
+/// Columns cron_id, scheduled_at, attempt, part and parts, in that order from `first` on.
 template <class Row>
-RunId read_run_id(const Row& row)
+RunId read_run_id(const Row& row, int first = 0)
 {
-    return {row.integer(0), from_unix_millis(row.integer(1)),
-            static_cast<std::int32_t>(row.integer(2))};
+    return {row.integer(first), from_unix_millis(row.integer(first + 1)),
+            static_cast<std::int32_t>(row.integer(first + 2)),
+            static_cast<std::int32_t>(row.integer(first + 3)),
+            static_cast<std::int32_t>(row.integer(first + 4))};
 }
 
 /// Sets a field of a job, which has its id, to what its column has.
@@ -204,17 +210,17 @@ void read_open_run(const Row& row, TermStart& start)
 {
     OpenRun run;
     run.planned.id = read_run_id(row);
-    run.planned.state = read_state(row.text(3));
-    run.planned.reason = parse_reason(row.text(4));
-    run.planned.run_server = row.text(5);
-    run.planned.dispatched_at = from_unix_seconds(row.integer(6));
-    run.planned.fires = row.integer(7);
-    run.planned.gap_end = from_unix_millis(row.integer(8));
-    run.epoch = row.natural(9);
-    run.planned.requested_by = row.text(10);
-    run.superseded = row.integer(11) != 0;
-    run.planned.retry_at = time_or_null(row, 12);
-    run.failed_at = time_or_null(row, 13);
+    run.planned.state = read_state(row.text(5));
+    run.planned.reason = parse_reason(row.text(6));
+    run.planned.run_server = row.text(7);
+    run.planned.dispatched_at = from_unix_seconds(row.integer(8));
+    run.planned.fires = row.integer(9);
+    run.planned.gap_end = from_unix_millis(row.integer(10));
+    run.epoch = row.natural(11);
+    run.planned.requested_by = row.text(12);
+    run.superseded = row.integer(13) != 0;
+    run.planned.retry_at = time_or_null(row, 14);
+    run.failed_at = time_or_null(row, 15);
     const bool is_retry = run.planned.retry_at && run.planned.id.attempt > 1;
     const bool waits =
         is_retry && run.planned.state == RunState::planned && run.planned.run_server.empty();
@@ -228,18 +234,21 @@ void read_open_run(const Row& row, TermStart& start)
 
 /// The columns of read_failed_run(), of table log AS run.
 inline constexpr std::string_view failed_run_columns =
-    "run.cron_id, run.scheduled_at, run.attempt, run.state, run.exit_code, run.ended_at,"
+    "run.cron_id, run.scheduled_at, run.attempt, run.part, run.parts, run.state, run.exit_code, "
+    "run.ended_at,"
     " run.requested_by";
 
 /// Of the runs of table log AS run and their jobs, those of Store::runs_to_retry(): no more than
-/// some rows of each job, found from the newest of them on.
+/// some fires of each job, found from the newest of them on.
 inline constexpr std::string_view is_to_retry =
     " WHERE cron.retries > 0 AND cron.stop = 0 AND run.attempt <= cron.retries"
     " AND run.state IN ('failed', 'timeout') AND run.ended_at IS NOT NULL"
     " AND run.scheduled_at >= COALESCE((SELECT newest.scheduled_at FROM log AS newest"
-    " WHERE newest.cron_id = cron.id ORDER BY newest.scheduled_at DESC LIMIT 1 OFFSET 19), 0)"
+    " WHERE newest.cron_id = cron.id AND newest.part = 0"
+    " ORDER BY newest.scheduled_at DESC LIMIT 1 OFFSET 19), 0)"
     " AND NOT EXISTS (SELECT 1 FROM log AS next WHERE next.cron_id = run.cron_id"
-    " AND next.scheduled_at = run.scheduled_at AND next.attempt = run.attempt + 1)";
+    " AND next.scheduled_at = run.scheduled_at AND next.attempt = run.attempt + 1"
+    " AND next.part = run.part)";
 
 /// The row of a query for failed_run_columns. Throws StoreError for a state that is not known.
 template <class Row>
@@ -247,16 +256,17 @@ FailedRun read_failed_run(const Row& row)
 {
     FailedRun run;
     run.id = read_run_id(row);
-    run.state = read_state(row.text(3));
-    run.exit_code = int_or_null(row, 4);
-    run.ended_at = from_unix_millis(row.integer(5));
-    run.requested_by = row.text(6);
+    run.state = read_state(row.text(5));
+    run.exit_code = int_or_null(row, 6);
+    run.ended_at = from_unix_millis(row.integer(7));
+    run.requested_by = row.text(8);
     return run;
 }
 
 /// The columns of read_chain_row().
 inline constexpr std::string_view chain_row_columns =
-    "cron_id, scheduled_at, attempt, state, reason, exit_code, ended_at, requested_by, fires,"
+    "cron_id, scheduled_at, attempt, part, parts, state, reason, exit_code, ended_at, "
+    "requested_by, fires,"
     " gap_end";
 
 /// How many of a parent's newest rows Store::chain_rows() looks at.
@@ -269,13 +279,13 @@ ChainRow read_chain_row(const Row& row, const ChainEdge& edge)
     ChainRow fire;
     fire.edge = edge;
     fire.id = read_run_id(row);
-    fire.state = read_state(row.text(3));
-    fire.cause = parse_reason(row.text(4)).cause;
-    fire.exit_code = int_or_null(row, 5);
-    fire.ended_at = time_or_null(row, 6);
-    fire.requested_by = row.text(7);
-    fire.fires = row.integer(8);
-    fire.gap_end = time_or_null(row, 9);
+    fire.state = read_state(row.text(5));
+    fire.cause = parse_reason(row.text(6)).cause;
+    fire.exit_code = int_or_null(row, 7);
+    fire.ended_at = time_or_null(row, 8);
+    fire.requested_by = row.text(9);
+    fire.fires = row.integer(10);
+    fire.gap_end = time_or_null(row, 11);
     return fire;
 }
 
@@ -285,12 +295,12 @@ DaemonStart read_daemon_start(const Row& row)
 {
     DaemonStart start;
     start.id = read_run_id(row);
-    start.state = read_state(row.text(3));
-    start.cause = parse_reason(row.text(4)).cause;
-    start.requested = row.integer(5) != 0;
-    start.started_at = time_or_null(row, 6);
-    start.ended_at = time_or_null(row, 7);
-    start.node = row.text(8);
+    start.state = read_state(row.text(5));
+    start.cause = parse_reason(row.text(6)).cause;
+    start.requested = row.integer(7) != 0;
+    start.started_at = time_or_null(row, 8);
+    start.ended_at = time_or_null(row, 9);
+    start.node = row.text(10);
     return start;
 }
 
@@ -300,18 +310,18 @@ LedgerEntry read_entry(const Row& row)
 {
     LedgerEntry entry;
     entry.id = read_run_id(row);
-    entry.state = read_state(row.text(3));
-    entry.reason = parse_reason(row.text(4));
-    const std::string requested_by(row.text(5));
+    entry.state = read_state(row.text(5));
+    entry.reason = parse_reason(row.text(6));
+    const std::string requested_by(row.text(7));
     entry.requested = !requested_by.empty();
     entry.rehearsal = is_rehearsal(requested_by);
-    entry.dispatched_at = from_unix_seconds(row.integer(6));
-    entry.started_at = time_or_null(row, 7);
-    entry.fires = row.integer(8);
-    entry.gap_end = time_or_null(row, 9);
-    entry.exit_code = int_or_null(row, 10);
-    entry.ended_at = time_or_null(row, 11);
-    entry.retry_at = time_or_null(row, 12);
+    entry.dispatched_at = from_unix_seconds(row.integer(8));
+    entry.started_at = time_or_null(row, 9);
+    entry.fires = row.integer(10);
+    entry.gap_end = time_or_null(row, 11);
+    entry.exit_code = int_or_null(row, 12);
+    entry.ended_at = time_or_null(row, 13);
+    entry.retry_at = time_or_null(row, 14);
     return entry;
 }
 
@@ -349,13 +359,12 @@ DoubledRun read_doubled(const Row& row)
     DoubledRun doubled;
     doubled.other = read_other_account(row);
     RunReport& run = doubled.row;
-    run.id = {row.integer(17), from_unix_millis(row.integer(18)),
-              static_cast<std::int32_t>(row.integer(19))};
-    run.state = read_state(row.text(20));
-    run.run_server = row.text(21);
-    run.started_at = time_or_null(row, 22);
-    run.ended_at = time_or_null(row, 23);
-    doubled.job_name = row.text(24);
+    run.id = read_run_id(row, 17);
+    run.state = read_state(row.text(22));
+    run.run_server = row.text(23);
+    run.started_at = time_or_null(row, 24);
+    run.ended_at = time_or_null(row, 25);
+    doubled.job_name = row.text(26);
     doubled.other.report.id = run.id;
     return doubled;
 }
@@ -399,6 +408,8 @@ LogRow read_log_row(const Row& row)
     log.retry_at = time_or_null(row, 23);
     run.http_status = int_or_null(row, 24);
     log.oddities = parse_oddities(row.text(25));
+    run.id.part = static_cast<std::int32_t>(row.integer(26));
+    run.id.parts = static_cast<std::int32_t>(row.integer(27));
     run.rehearsal = is_rehearsal(log.requested_by);
     return log;
 }
@@ -411,7 +422,7 @@ LogRow read_log_excerpt(const Row& row, std::size_t most)
     LogRow log = read_log_row(row);
     std::string& output = log.run.output;
     cut_utf8(output, most);
-    log.output_cut = output.size() < static_cast<std::size_t>(row.integer(26));
+    log.output_cut = output.size() < static_cast<std::size_t>(row.integer(28));
     return log;
 }
 

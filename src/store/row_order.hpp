@@ -17,7 +17,7 @@ std::vector<const Row*> in_order(std::span<const Row> rows)
     sorted.reserve(rows.size());
     std::ranges::transform(rows, std::back_inserter(sorted), [](const Row& row) { return &row; });
     const auto key = [](const Row* row) {
-        return std::tuple(row->id.scheduled_at, row->id.job, row->id.attempt);
+        return std::tuple(row->id.scheduled_at, row->id.job, row->id.attempt, row->id.part);
     };
     std::ranges::stable_sort(sorted, {}, key);
     return sorted;

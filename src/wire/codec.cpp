@@ -6,6 +6,7 @@
 #include <google/protobuf/arena.h>
 #include <spdlog/fmt/fmt.h>
 
+#include <algorithm>
 #include <limits>
 #include <stdexcept>
 #include <utility>
@@ -28,13 +29,17 @@ void write(const RunId& id, pb::RunId& out)
     out.set_job(id.job);
     out.set_scheduled_at(to_unix_millis(id.scheduled_at));
     out.set_attempt(id.attempt);
+    out.set_part(id.part);
+    if (id.parts != 1) out.set_parts(id.parts);
 }
 
 RunId read(const pb::RunId& in)
 {
     return {.job = in.job(),
             .scheduled_at = from_unix_millis(in.scheduled_at()),
-            .attempt = in.attempt()};
+            .attempt = in.attempt(),
+            .part = in.part(),
+            .parts = std::max(in.parts(), 1)};
 }
 
 pb::Overlap write(Overlap overlap)

@@ -222,8 +222,7 @@ TermStart Database::read_term() const
         const auto& [id, row] = *entry;
         std::optional<WallTime> failed_at;
         if (row.retry_at) {
-            const LedgerRow* const earlier =
-                find_row(RunId{id.job, id.scheduled_at, id.attempt - 1});
+            const LedgerRow* const earlier = find_row(previous_attempt(id));
             failed_at = from_unix_seconds(to_unix_seconds(row.dispatched_at));
             if (earlier != nullptr && earlier->ended_at) failed_at = earlier->ended_at;
         }
@@ -246,7 +245,7 @@ TermStart Database::read_term() const
         if (mutation_ == Mutation::forgets_starts && id.attempt == 1) run.planned.retry_at.reset();
         run.failed_at = failed_at;
         run.epoch = row.epoch;
-        run.superseded = log_.contains(RunId{id.job, id.scheduled_at, id.attempt + 1});
+        run.superseded = log_.contains(next_attempt(id));
         found.open_runs.push_back(std::move(run));
     }
     for (const Revision& revision : revisions_) {
@@ -304,7 +303,7 @@ std::vector<RunId> Database::runs_to_repeat(WallTime since) const
         const bool ended_badly =
             row.state == RunState::lost || row.state == RunState::fenced ||
             (row.state == RunState::killed && row.reason.cause == Cause::node_stopped);
-        const bool is_last = !log_.contains(RunId{id.job, id.scheduled_at, id.attempt + 1});
+        const bool is_last = !log_.contains(next_attempt(id));
         if (is_wanted && ended_badly && is_last && id.scheduled_at >= since) runs.push_back(id);
     }
     return runs;
@@ -318,8 +317,8 @@ std::vector<FailedRun> Database::failed(WallTime since) const
         const bool is_wanted =
             job != cron_.end() && !job->second.stop && id.attempt <= job->second.retries;
         const bool has_failed = row.state == RunState::failed || row.state == RunState::timeout;
-        const bool is_last = !log_.contains(RunId{id.job, id.scheduled_at, id.attempt + 1}) ||
-                             mutation_ == Mutation::retries_twice;
+        const bool is_last =
+            !log_.contains(next_attempt(id)) || mutation_ == Mutation::retries_twice;
         if (!is_wanted || !has_failed || !is_last || id.scheduled_at < since) continue;
         runs.push_back(
             {id, row.state, row.exit_code, row.ended_at.value_or(WallTime()), row.requested_by});
@@ -345,7 +344,7 @@ std::vector<ChainRow> Database::chain_rows(std::span<const ChainEdge> edges, Wal
     for (const ChainEdge& edge : edges) {
         for (const auto& [id, row] : log_) {
             if (id.job != edge.parent || id.scheduled_at < since) continue;
-            const auto own = log_.lower_bound(RunId{edge.child, id.scheduled_at, 0});
+            const auto own = log_.lower_bound(RunId{edge.child, id.scheduled_at, 0, 0});
             const bool has_own = own != log_.end() && own->first.job == edge.child &&
                                  own->first.scheduled_at == id.scheduled_at;
             if (has_own || row.state == RunState::revoked) continue;
@@ -368,9 +367,9 @@ std::vector<ChainRow> Database::chain_rows(std::span<const ChainEdge> edges, Wal
 std::optional<LogRow> Database::newest_attempt(const RunId& id) const
 {
     std::optional<LogRow> newest;
-    auto row = log_.lower_bound(RunId{id.job, id.scheduled_at, 0});
-    for (; row != log_.end() && row->first.job == id.job; ++row) {
-        if (row->first.scheduled_at != id.scheduled_at) break;
+    auto row = log_.lower_bound(before_all_of_fire(id));
+    for (; row != log_.end() && is_same_fire(row->first, id); ++row) {
+        if (row->first.part != id.part) continue;
         newest.emplace();
         newest->run.id = row->first;
         newest->run.state = row->second.state;
@@ -439,7 +438,7 @@ SteppedBack Database::step_back(Epoch epoch, const StepBack& order)
     if (plan.step) clock_steps_.push_back(*plan.step);
     for (const StepBackPlan::Move& move : plan.moves) {
         const RunId& from = move.row.run;
-        if (log_.contains(RunId{from.job, move.to, from.attempt})) continue;
+        if (log_.contains(RunId{from.job, move.to, from.attempt, from.part})) continue;
         move_back(from, plan, move.to);
         done.moved.push_back(from);
     }
@@ -449,7 +448,7 @@ SteppedBack Database::step_back(Epoch epoch, const StepBack& order)
 
 bool Database::has_open_attempt(const RunId& id) const
 {
-    auto row = log_.lower_bound(RunId{id.job, id.scheduled_at, 0});
+    auto row = log_.lower_bound(before_all_of_fire(id));
     for (; row != log_.end() && row->first.job == id.job; ++row) {
         if (row->first.scheduled_at != id.scheduled_at) break;
         if (!is_final(row->second.state)) return true;

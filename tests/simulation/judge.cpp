@@ -579,7 +579,7 @@ void Judge::started(Execution& execution)
         broken("started although its row is final",
                fmt::format("{}: {}", who, to_string(row->second.state)));
     }
-    for (auto other = executions_.lower_bound(RunId{id.job, id.scheduled_at, 0});
+    for (auto other = executions_.lower_bound(before_all_of_fire(id));
          other != executions_.end() && other->first.job == id.job &&
          other->first.scheduled_at == id.scheduled_at;
          ++other) {
@@ -726,7 +726,7 @@ void Judge::check_next_attempt(const RunId& id)
     if (!runs_again(id.job) && versions_.at(id.job).front().job->retries == 0) {
         broken("a further attempt that nobody wants", to_string(id));
     }
-    const RunId earlier{id.job, id.scheduled_at, id.attempt - 1};
+    const RunId earlier = previous_attempt(id);
     const auto row = rows_.find(earlier);
     // It may come later: a node that has run this one may be quicker than the steps.
     if (row == rows_.end() || !is_final(row->second.state)) return;
@@ -742,7 +742,7 @@ void Judge::check_next_attempt(const RunId& id)
 /// know.
 void Judge::check_lost(const RunId& id)
 {
-    const auto next = rows_.find(RunId{id.job, id.scheduled_at, id.attempt + 1});
+    const auto next = rows_.find(next_attempt(id));
     const bool is_retried = next != rows_.end() && next->second.retry_at && !runs_again(id.job);
     if (is_retried) broken("lost, and tried again", to_string(id));
     for (const auto& [job, versions] : versions_) {
@@ -855,7 +855,7 @@ void Judge::check_retry_start(const Execution& execution)
         broken("tried again before its time",
                fmt::format("{}, by {}", who, retry_at - execution.clock));
     }
-    const auto earlier = executions_.find(RunId{id.job, id.scheduled_at, id.attempt - 1});
+    const auto earlier = executions_.find(previous_attempt(id));
     if (earlier == executions_.end() || !earlier->second.back()->ended) return;
     const World::Time ended = *earlier->second.back()->ended;
     const std::vector<Version>& versions = versions_.at(id.job);
@@ -895,7 +895,7 @@ void Judge::check_retry_owed(const RunId& id, const LedgerRow& row, World::Time 
     const auto next = next_fire(id);
     if (next && *next <= latest) return;
     if (known->second > again || World::time_of(latest) > again) return;
-    if (rows_.contains(RunId{id.job, id.scheduled_at, id.attempt + 1})) return;
+    if (rows_.contains(next_attempt(id))) return;
     broken("failed, and was not tried again",
            fmt::format("{} is {} ({})", to_string(id), to_string(row.state),
                        row.exit_code.value_or(-1)));
@@ -907,11 +907,11 @@ void Judge::check_attempts(World::Time again)
         if (versions_.at(id.job).front().job->retries > 0) check_retry_owed(id, row, again);
         // What ran by a clock that was ahead was no fire: that one is still to come.
         if (!runs_again(id.job) || moved_.contains(id)) continue;
-        const RunId earlier{id.job, id.scheduled_at, id.attempt - 1};
+        const RunId earlier = previous_attempt(id);
         if (id.attempt > 1 && !was_planned_early(row) && !rows_.contains(earlier)) {
             broken("a further attempt without an earlier one", to_string(id));
         }
-        const auto next = rows_.find(RunId{id.job, id.scheduled_at, id.attempt + 1});
+        const auto next = rows_.find(next_attempt(id));
         const bool is_last = next == rows_.end() || was_planned_early(next->second);
         if (!is_last) {
             // Its report may have come after the next attempt's row.

@@ -45,12 +45,20 @@ std::string output_literal(const MysqlConnection& connection, const std::string&
     return literal;
 }
 
+/// Of the index by_run.
+std::string key_of(const RunId& run)
+{
+    return fmt::format("({},{},{},{})", run.job, to_unix_millis(run.scheduled_at), run.attempt,
+                       run.part);
+}
+
 std::vector<RowStatement> planned_statements(const MysqlConnection& connection,
                                              std::span<const PlannedRun> runs, Epoch epoch,
                                              const NodeName& dispatch_server, std::string_view tail)
 {
     constexpr std::string_view head =
-        "INSERT INTO log (cron_id, scheduled_at, attempt, time, state, reason, run_server,"
+        "INSERT INTO log (cron_id, scheduled_at, attempt, part, parts, time, state, reason, "
+        "run_server,"
         " dispatch_server, dispatch_time, epoch, fires, gap_end, requested_by, retry_at, output,"
         " use_time)"
         " VALUES ";
@@ -60,9 +68,9 @@ std::vector<RowStatement> planned_statements(const MysqlConnection& connection,
     for (const PlannedRun* run : in_order(runs)) {
         const bool gap = run->fires > 1;
         rows.add(
-            fmt::format("({},{},{},{},'{}',{},{},{},{},{},{},{},{},{},'',0)", run->id.job,
-                        to_unix_millis(run->id.scheduled_at), run->id.attempt,
-                        to_unix_seconds(run->id.scheduled_at), to_string(run->state),
+            fmt::format("({},{},{},{},{},{},'{}',{},{},{},{},{},{},{},{},{},'',0)", run->id.job,
+                        to_unix_millis(run->id.scheduled_at), run->id.attempt, run->id.part,
+                        run->id.parts, to_unix_seconds(run->id.scheduled_at), to_string(run->state),
                         connection.quote(first_characters(to_string(run->reason), reason_width)),
                         connection.quote(first_characters(run->run_server, server_width)),
                         dispatcher, to_unix_seconds(run->dispatched_at), epoch, run->fires,
@@ -130,13 +138,13 @@ std::vector<std::string> statements_of_ends(std::span<const RunId> ended)
     in_pieces(ended, rows_of_a_condition, [&](std::span<const RunId> some) {
         std::string runs;
         for (const RunId& run : some) {
-            runs += fmt::format("{}({},{},{})", runs.empty() ? "" : ",", run.job,
-                                to_unix_millis(run.scheduled_at), run.attempt);
+            runs += fmt::format("{}{}", runs.empty() ? "" : ",", key_of(run));
         }
         statements.push_back(
             fmt::format("INSERT INTO notice_end (log_id) SELECT log.id FROM log"
                         " FORCE INDEX (by_run) JOIN cron ON cron.id = log.cron_id"
-                        " WHERE (log.cron_id, log.scheduled_at, log.attempt) IN ({}) AND {}",
+                        " WHERE (log.cron_id, log.scheduled_at, log.attempt, log.part) IN ({})"
+                        " AND {}",
                         runs, wants_notices));
     });
     return statements;
@@ -191,24 +199,21 @@ LockedRows lock_rows(MysqlConnection& connection, std::span<const RunReport> rep
         // For the same as terms joined by OR the server takes half as long again, or twice as long.
         std::string runs;
         for (const RunReport* report : some) {
-            runs += fmt::format("{}({},{},{})", runs.empty() ? "" : ",", report->id.job,
-                                to_unix_millis(report->id.scheduled_at), report->id.attempt);
+            runs += fmt::format("{}{}", runs.empty() ? "" : ",", key_of(report->id));
         }
         MysqlRows rows = connection.query(
-            fmt::format("SELECT cron_id, scheduled_at, attempt, id, state,"
+            fmt::format("SELECT cron_id, scheduled_at, attempt, part, id, state,"
                         " (SELECT 1 + {} FROM cron WHERE cron.id = log.cron_id),"
                         " run_server, started_at, retry_at, fires, epoch, requested_by"
                         " FROM log FORCE INDEX (by_run)"
-                        " WHERE (cron_id, scheduled_at, attempt) IN ({}) FOR UPDATE",
+                        " WHERE (cron_id, scheduled_at, attempt, part) IN ({}) FOR UPDATE",
                         wants_notices, runs));
         while (rows.next()) {
-            const RunId run{rows.integer(0), from_unix_millis(rows.integer(1)),
-                            static_cast<std::int32_t>(rows.integer(2))};
-            locked.emplace(
-                run, LockedRow{rows.integer(3), read_state(rows.text(4)), rows.integer(5) > 0,
-                               rows.integer(5) > 1, NodeName(rows.text(6)), time_or_null(rows, 7),
-                               time_or_null(rows, 8), rows.integer(9), rows.natural(10),
-                               is_rehearsal(rows.text(11))});
+            locked.emplace(read_run_id(rows),
+                           LockedRow{rows.integer(4), read_state(rows.text(5)), rows.integer(6) > 0,
+                                     rows.integer(6) > 1, NodeName(rows.text(7)),
+                                     time_or_null(rows, 8), time_or_null(rows, 9), rows.integer(10),
+                                     rows.natural(11), is_rehearsal(rows.text(12))});
         }
     });
     return locked;
@@ -222,6 +227,7 @@ std::vector<RowStatement> plan_statements(const MysqlConnection& connection,
     // A row that its node reported first, while the store was away, lacks what only the step knows.
     constexpr std::string_view tail =
         " ON DUPLICATE KEY UPDATE"
+        " parts = IF(state = 'revoked' OR dispatch_time = 0, VALUES(parts), parts),"
         " dispatch_time = IF(state = 'revoked' OR dispatch_time = 0, VALUES(dispatch_time),"
         " dispatch_time),"
         " requested_by = IF(requested_by = '', VALUES(requested_by), requested_by),"
@@ -247,6 +253,7 @@ std::vector<RowStatement> move_statements(const MysqlConnection& connection,
 {
     constexpr std::string_view tail =
         " ON DUPLICATE KEY UPDATE"
+        " parts = IF(state = 'planned', VALUES(parts), parts),"
         " dispatch_time = IF(state = 'planned', VALUES(dispatch_time), dispatch_time),"
         " run_server = IF(state = 'planned', VALUES(run_server), run_server),"
         " dispatch_server = IF(state = 'planned', VALUES(dispatch_server), dispatch_server),"
@@ -262,7 +269,8 @@ std::vector<RowStatement> report_statements(const MysqlConnection& connection,
     // Found by its id, a row that is there costs half: it is not inserted first, and then taken out
     // again because another key has it already.
     constexpr std::string_view head =
-        "INSERT INTO log (id, cron_id, scheduled_at, attempt, time, state, reason, run_server,"
+        "INSERT INTO log (id, cron_id, scheduled_at, attempt, part, parts, time, state, reason, "
+        "run_server,"
         " dispatch_server, epoch, started_at, ended_at, use_time, exit_code, term_signal, cpu_time,"
         " max_rss, output_bytes, http_status, output) VALUES ";
     // See gives_way() and completes().
@@ -298,9 +306,10 @@ std::vector<RowStatement> report_statements(const MysqlConnection& connection,
         const auto row = locked.find(report->id);
         const std::string id = row == locked.end() ? "NULL" : std::to_string(row->second.id);
         rows.add(
-            fmt::format("({},{},{},{},{},'{}',{},{},{},{},{},{},{},{},{},{},{},{},{},{})", id,
+            fmt::format("({},{},{},{},{},{},{},'{}',{},{},{},{},{},{},{},{},{},{},{},{},{},{})", id,
                         report->id.job, to_unix_millis(report->id.scheduled_at), report->id.attempt,
-                        to_unix_seconds(report->id.scheduled_at), to_string(report->state),
+                        report->id.part, report->id.parts, to_unix_seconds(report->id.scheduled_at),
+                        to_string(report->state),
                         connection.quote(first_characters(to_string(report->reason), reason_width)),
                         connection.quote(first_characters(report->run_server, server_width)),
                         connection.quote(first_characters(report->dispatch_server, server_width)),
@@ -316,7 +325,8 @@ std::vector<RowStatement> copy_statements(const MysqlConnection& connection,
                                           std::span<const LogRow> log)
 {
     constexpr std::string_view head =
-        "INSERT INTO log (id, cron_id, scheduled_at, attempt, time, state, reason, run_server,"
+        "INSERT INTO log (id, cron_id, scheduled_at, attempt, part, parts, time, state, reason, "
+        "run_server,"
         " dispatch_server, dispatch_time, epoch, requested_by, started_at, ended_at, use_time,"
         " exit_code, term_signal, cpu_time, max_rss, output_bytes, http_status, fires, gap_end,"
         " retry_at, output) VALUES ";
@@ -326,9 +336,9 @@ std::vector<RowStatement> copy_statements(const MysqlConnection& connection,
         const RunReport& run = row.run;
         const auto scheduled_at = row.legacy ? std::nullopt : std::optional(run.id.scheduled_at);
         rows.add(fmt::format(
-            "({},{},{},{},{},'{}',{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{})",
-            row.id, run.id.job, nullable(scheduled_at), run.id.attempt, row.time,
-            to_string(run.state),
+            "({},{},{},{},{},{},{},'{}',{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{})",
+            row.id, run.id.job, nullable(scheduled_at), run.id.attempt, run.id.part, run.id.parts,
+            row.time, to_string(run.state),
             connection.quote(first_characters(to_string(run.reason), reason_width)),
             connection.quote(first_characters(run.run_server, server_width)),
             connection.quote(first_characters(run.dispatch_server, server_width)),

@@ -74,9 +74,10 @@ std::string condition(const EntryQuery& query)
     const RunId& after = *query.after;
     const std::int64_t at = to_unix_millis(after.scheduled_at);
     std::string sql = fmt::format(
-        "(cron_id = {0} AND scheduled_at = {1} AND attempt > {2}) OR"
-        " (cron_id = {0} AND scheduled_at > {1} AND scheduled_at < {3})",
-        after.job, at, after.attempt, to_unix_millis(query.to));
+        "(cron_id = {0} AND scheduled_at = {1} AND attempt = {2} AND part > {3}) OR"
+        " (cron_id = {0} AND scheduled_at = {1} AND attempt > {2}) OR"
+        " (cron_id = {0} AND scheduled_at > {1} AND scheduled_at < {4})",
+        after.job, at, after.attempt, after.part, to_unix_millis(query.to));
     const auto later = std::ranges::upper_bound(query.jobs, after.job);
     if (later != query.jobs.end()) {
         sql += fmt::format(" OR (cron_id IN ({}) AND {})", fmt::join(later, query.jobs.end(), ","),
@@ -136,7 +137,7 @@ std::vector<LedgerEntry> MysqlStore::find_entries(const EntryQuery& query)
     if (query.jobs.empty()) return {};
     const auto work = [&](MysqlConnection& connection) {
         return read_entries(connection,
-                            fmt::format("{} ORDER BY cron_id, scheduled_at, attempt LIMIT {}",
+                            fmt::format("{} ORDER BY cron_id, scheduled_at, attempt, part LIMIT {}",
                                         condition(query), query.limit));
     };
     return session_.run("read the ledger", Repeat::safe, work);

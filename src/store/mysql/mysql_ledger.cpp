@@ -38,11 +38,11 @@ std::vector<RunId> read_ended_lately(MysqlConnection& connection, WallTime since
 {
     std::vector<RunId> ended;
     const auto seconds = std::chrono::floor<std::chrono::seconds>(since);
-    MysqlRows rows = connection.query(
-        fmt::format("SELECT cron_id, scheduled_at, attempt FROM log FORCE INDEX (by_time)"
-                    " WHERE time >= {} AND scheduled_at > {} AND state NOT IN ('planned', "
-                    "'running', 'revoked')",
-                    seconds.time_since_epoch().count(), to_unix_millis(since)));
+    MysqlRows rows = connection.query(fmt::format(
+        "SELECT cron_id, scheduled_at, attempt, part, parts FROM log FORCE INDEX (by_time)"
+        " WHERE time >= {} AND scheduled_at > {} AND state NOT IN ('planned', "
+        "'running', 'revoked')",
+        seconds.time_since_epoch().count(), to_unix_millis(since)));
     while (rows.next()) ended.push_back(read_run_id(rows));
     return ended;
 }
@@ -337,14 +337,16 @@ std::vector<RunId> MysqlStore::runs_to_repeat(WallTime since)
     const auto work = [&](MysqlConnection& connection) {
         // From the jobs to their rows, by their index: there may be millions of rows.
         MysqlRows rows = connection.query(fmt::format(
-            "SELECT STRAIGHT_JOIN run.cron_id, run.scheduled_at, run.attempt FROM cron"
+            "SELECT STRAIGHT_JOIN run.cron_id, run.scheduled_at, run.attempt, run.part, run.parts "
+            "FROM cron"
             " JOIN log AS run FORCE INDEX (by_run)"
             " ON run.cron_id = cron.id AND run.scheduled_at >= {}"
             " WHERE cron.delivery = 'at_least_once' AND cron.stop = 0"
             " AND (run.state IN ('lost', 'fenced')"
             " OR (run.state = 'killed' AND run.cause = '{}'))"
             " AND NOT EXISTS (SELECT 1 FROM log AS next WHERE next.cron_id = run.cron_id"
-            " AND next.scheduled_at = run.scheduled_at AND next.attempt = run.attempt + 1)",
+            " AND next.scheduled_at = run.scheduled_at AND next.attempt = run.attempt + 1"
+            " AND next.part = run.part)",
             to_unix_millis(since), to_string(Cause::node_stopped)));
         std::vector<RunId> runs;
         while (rows.next()) runs.push_back(read_run_id(rows));
@@ -392,10 +394,12 @@ std::vector<ChainRow> MysqlStore::chain_rows(std::span<const ChainEdge> edges, W
         for (const ChainEdge& edge : edges) {
             MysqlRows rows = connection.query(fmt::format(
                 "SELECT {0} FROM (SELECT {0} FROM log FORCE INDEX (by_run) WHERE cron_id = {1}"
-                " AND scheduled_at >= {2} ORDER BY scheduled_at DESC, attempt DESC LIMIT {3})"
-                " AS run WHERE state <> 'revoked' AND NOT EXISTS (SELECT 1 FROM log AS child"
+                " AND scheduled_at >= {2} ORDER BY scheduled_at DESC, attempt DESC, part DESC"
+                " LIMIT {3}) AS run WHERE state <> 'revoked' AND NOT EXISTS (SELECT 1 FROM log AS "
+                "child"
                 " FORCE INDEX (by_run) WHERE child.cron_id = {4}"
-                " AND child.scheduled_at = run.scheduled_at) ORDER BY scheduled_at, attempt",
+                " AND child.scheduled_at = run.scheduled_at)"
+                " ORDER BY scheduled_at, attempt, part",
                 chain_row_columns, edge.parent, to_unix_millis(since), most_chain_rows,
                 edge.child));
             while (rows.next()) found.push_back(read_chain_row(rows, edge));

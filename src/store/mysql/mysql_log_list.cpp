@@ -253,9 +253,11 @@ std::optional<LogRow> MysqlStore::find_log_row(std::int64_t id)
 std::optional<LogRow> MysqlStore::find_log_row(const RunId& run)
 {
     const auto work = [&](MysqlConnection& connection) {
-        return read_one_row(connection,
-                            fmt::format("WHERE cron_id = {} AND scheduled_at = {} AND attempt = {}",
-                                        run.job, to_unix_millis(run.scheduled_at), run.attempt));
+        return read_one_row(
+            connection,
+            fmt::format("WHERE cron_id = {} AND scheduled_at = {} AND attempt = {}"
+                        " AND part = {}",
+                        run.job, to_unix_millis(run.scheduled_at), run.attempt, run.part));
     };
     return session_.run("read the ledger row of " + to_string(run), Repeat::safe, work);
 }
@@ -263,9 +265,10 @@ std::optional<LogRow> MysqlStore::find_log_row(const RunId& run)
 std::optional<LogRow> MysqlStore::find_newest_attempt(const RunId& run)
 {
     const auto work = [&](MysqlConnection& connection) {
-        return read_one_row(connection, fmt::format("WHERE cron_id = {} AND scheduled_at = {}"
-                                                    " ORDER BY attempt DESC LIMIT 1",
-                                                    run.job, to_unix_millis(run.scheduled_at)));
+        return read_one_row(connection,
+                            fmt::format("WHERE cron_id = {} AND scheduled_at = {}"
+                                        " AND part = {} ORDER BY attempt DESC LIMIT 1",
+                                        run.job, to_unix_millis(run.scheduled_at), run.part));
     };
     return session_.run("read the newest attempt of " + to_string(run), Repeat::safe, work);
 }

@@ -38,11 +38,11 @@ StepBackFacts find_early(MysqlConnection& connection, const StepBack& order)
         if (rows.next()) facts.planned_through = time_or_null(rows, 0);
     }
     {
-        MysqlRows rows =
-            connection.query(fmt::format("SELECT cron_id, scheduled_at, attempt, id FROM {}"
-                                         " ORDER BY time, id LIMIT {}",
-                                         where, order.limit));
-        while (rows.next()) facts.early.push_back({rows.integer(3), read_run_id(rows)});
+        MysqlRows rows = connection.query(
+            fmt::format("SELECT cron_id, scheduled_at, attempt, part, parts, id FROM {}"
+                        " ORDER BY time, id LIMIT {}",
+                        where, order.limit));
+        while (rows.next()) facts.early.push_back({rows.integer(5), read_run_id(rows)});
     }
     if (!facts.early.empty()) {
         MysqlRows rows = connection.query("SELECT MAX(scheduled_at) FROM " + where);

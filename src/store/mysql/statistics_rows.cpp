@@ -198,9 +198,9 @@ std::vector<std::string> oddity_statements(std::span<const EndedFire> fires)
         statements.push_back(fmt::format(
             "INSERT INTO unusual_run (log_id, oddities) SELECT id, '{}' FROM log"
             " FORCE INDEX (by_run) WHERE cron_id = {} AND scheduled_at = {} AND attempt = {}"
-            " ON DUPLICATE KEY UPDATE oddities = VALUES(oddities)",
+            " AND part = {} ON DUPLICATE KEY UPDATE oddities = VALUES(oddities)",
             to_string(fire.oddities), fire.job, to_unix_millis(fire.run.scheduled_at),
-            fire.run.attempt));
+            fire.run.attempt, fire.run.part));
     }
     return statements;
 }

@@ -29,17 +29,27 @@ struct StoredRow {
 
 SqliteStatement& bind(SqliteStatement& statement, const RunId& run)
 {
-    return statement.bind(run.job).bind(to_unix_millis(run.scheduled_at)).bind(run.attempt);
+    return statement.bind(run.job)
+        .bind(to_unix_millis(run.scheduled_at))
+        .bind(run.attempt)
+        .bind(run.part);
+}
+
+/// With the column that no condition asks for.
+SqliteStatement& bind_new(SqliteStatement& statement, const RunId& run)
+{
+    return bind(statement, run).bind(run.parts);
 }
 
 void insert_report(SqliteConnection& connection, const RunReport& report)
 {
     SqliteStatement& statement = connection.cached(
-        "INSERT INTO log (cron_id, scheduled_at, attempt, time, state, reason, run_server,"
+        "INSERT INTO log (cron_id, scheduled_at, attempt, part, parts, time, state, reason, "
+        "run_server,"
         " dispatch_server, epoch, started_at, ended_at, use_time, exit_code, term_signal, cpu_time,"
         " max_rss, output_bytes, http_status, output)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
-    bind(statement, report.id)
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    bind_new(statement, report.id)
         .bind(to_unix_seconds(report.id.scheduled_at))
         .bind(to_string(report.state))
         .bind(to_string(report.reason))
@@ -123,7 +133,7 @@ void note_end(SqliteConnection& connection, const RunId& run)
 {
     static const std::string sql = fmt::format(
         "INSERT INTO notice_end (log_id) SELECT log.id FROM log JOIN cron ON cron.id = log.cron_id"
-        " WHERE log.cron_id = ? AND log.scheduled_at = ? AND log.attempt = ? AND {}",
+        " WHERE log.cron_id = ? AND log.scheduled_at = ? AND log.attempt = ? AND part = ? AND {}",
         wants_notices);
     bind(connection.cached(sql), run).execute();
 }
@@ -187,18 +197,20 @@ bool reopen_planned(SqliteConnection& connection, const PlannedRun& run, const P
                     const std::optional<WallTime>& gap_end)
 {
     SqliteStatement& complete = connection.cached(
-        "UPDATE log SET dispatch_time = ?,"
+        "UPDATE log SET dispatch_time = ?, parts = ?,"
         " requested_by = CASE requested_by WHEN '' THEN ? ELSE requested_by END, retry_at = ?"
-        " WHERE cron_id = ? AND scheduled_at = ? AND attempt = ?"
+        " WHERE cron_id = ? AND scheduled_at = ? AND attempt = ? AND part = ?"
         " AND (state = 'revoked' OR dispatch_time = 0)");
     complete.bind(to_unix_seconds(run.dispatched_at))
+        .bind(run.id.parts)
         .bind(run.requested_by)
         .bind(millis(run.retry_at));
     if (bind(complete, run.id).execute() == 0) return false;
     SqliteStatement& reopen = connection.cached(
         "UPDATE log SET state = ?, reason = ?, run_server = ?, dispatch_server = ?, epoch = ?,"
         " fires = ?, gap_end = ?, started_at = NULL, ended_at = NULL, use_time = 0"
-        " WHERE cron_id = ? AND scheduled_at = ? AND attempt = ? AND state = 'revoked'");
+        " WHERE cron_id = ? AND scheduled_at = ? AND attempt = ? AND part = ? AND state = "
+        "'revoked'");
     reopen.bind(to_string(run.state))
         .bind(to_string(run.reason))
         .bind(run.run_server)
@@ -214,14 +226,14 @@ std::optional<EndedFire> grow(SqliteConnection& connection, const PlannedRun& ru
 {
     SqliteStatement& find = connection.cached(
         "SELECT fires FROM log WHERE cron_id = ? AND scheduled_at = ? AND attempt = ?"
-        " AND state = 'skipped'");
+        " AND part = ? AND state = 'skipped'");
     std::optional<std::int64_t> before;
     if (bind(find, run.id).next()) before = find.integer(0);
     find.reset();
     if (!before || run.fires <= *before) return std::nullopt;
     SqliteStatement& update = connection.cached(
         "UPDATE log SET fires = ?, gap_end = ?"
-        " WHERE cron_id = ? AND scheduled_at = ? AND attempt = ?");
+        " WHERE cron_id = ? AND scheduled_at = ? AND attempt = ? AND part = ?");
     bind(update.bind(run.fires).bind(millis(run.gap_end)), run.id).execute();
     return grown_fires(run, *before);
 }
@@ -239,7 +251,7 @@ std::optional<DoubledRun> write_report(SqliteConnection& connection, const RunRe
     static const std::string sql = fmt::format(
         "SELECT id, state, run_server, dispatch_server, started_at, retry_at, epoch, output = '{}',"
         " requested_by"
-        " FROM log WHERE cron_id = ? AND scheduled_at = ? AND attempt = ?",
+        " FROM log WHERE cron_id = ? AND scheduled_at = ? AND attempt = ? AND part = ?",
         output_to_come);
     SqliteStatement& find = connection.cached(sql);
     if (!bind(find, report.id).next()) {
@@ -278,10 +290,11 @@ void write_planned(SqliteConnection& connection, const PlannedRun& run, const Pl
     std::optional<WallTime> gap_end;
     if (run.fires > 1) gap_end = run.gap_end;
     SqliteStatement& insert = connection.cached(
-        "INSERT INTO log (cron_id, scheduled_at, attempt, time, state, reason, run_server,"
+        "INSERT INTO log (cron_id, scheduled_at, attempt, part, parts, time, state, reason, "
+        "run_server,"
         " dispatch_server, dispatch_time, epoch, fires, gap_end, requested_by, retry_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING");
-    const std::int64_t inserted = bind(insert, run.id)
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING");
+    const std::int64_t inserted = bind_new(insert, run.id)
                                       .bind(to_unix_seconds(run.id.scheduled_at))
                                       .bind(to_string(run.state))
                                       .bind(to_string(run.reason))
@@ -307,15 +320,16 @@ void write_planned(SqliteConnection& connection, const PlannedRun& run, const Pl
 void write_moved(SqliteConnection& connection, const PlannedRun& run, const PlanStep& step)
 {
     SqliteStatement& insert = connection.cached(
-        "INSERT INTO log (cron_id, scheduled_at, attempt, time, state, run_server,"
+        "INSERT INTO log (cron_id, scheduled_at, attempt, part, parts, time, state, run_server,"
         " dispatch_server, dispatch_time, epoch, retry_at)"
-        " VALUES (?, ?, ?, ?, 'planned', ?, ?, ?, ?, ?)"
+        " VALUES (?, ?, ?, ?, ?, ?, 'planned', ?, ?, ?, ?, ?)"
         " ON CONFLICT (cron_id, scheduled_at, attempt, part) DO UPDATE SET"
-        " dispatch_time = excluded.dispatch_time, run_server = excluded.run_server,"
+        " parts = excluded.parts, dispatch_time = excluded.dispatch_time, run_server = "
+        "excluded.run_server,"
         " dispatch_server = excluded.dispatch_server, epoch = excluded.epoch,"
         " retry_at = COALESCE(excluded.retry_at, retry_at)"
         " WHERE state = 'planned'");
-    bind(insert, run.id)
+    bind_new(insert, run.id)
         .bind(to_unix_seconds(run.id.scheduled_at))
         .bind(run.run_server)
         .bind(step.dispatch_server)

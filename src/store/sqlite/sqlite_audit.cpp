@@ -123,12 +123,14 @@ std::vector<LedgerEntry> SqliteStore::find_entries(const EntryQuery& query)
             SqliteStatement& rows =
                 connection
                     .cached(fmt::format(
-                        "SELECT {}FROM log WHERE cron_id = ? AND (scheduled_at, attempt) > (?, ?)"
-                        " AND scheduled_at < ? ORDER BY scheduled_at, attempt LIMIT ?",
+                        "SELECT {}FROM log WHERE cron_id = ?"
+                        " AND (scheduled_at, attempt, part) > (?, ?, ?)"
+                        " AND scheduled_at < ? ORDER BY scheduled_at, attempt, part LIMIT ?",
                         entry_columns))
                     .bind(job)
                     .bind(to_unix_millis(start.scheduled_at))
                     .bind(start.attempt)
+                    .bind(start.part)
                     .bind(to_unix_millis(query.to))
                     .bind(static_cast<std::int64_t>(query.limit - entries.size()));
             append_entries(rows, entries);

@@ -36,15 +36,19 @@ void append(SqliteConnection& connection, const LogRow& row)
     const RunReport& run = row.run;
     const auto scheduled_at = row.legacy ? std::nullopt : std::optional(run.id.scheduled_at);
     SqliteStatement& statement = connection.cached(
-        "INSERT INTO log (id, cron_id, scheduled_at, attempt, time, state, reason, run_server,"
+        "INSERT INTO log (id, cron_id, scheduled_at, attempt, part, parts, time, state, reason, "
+        "run_server,"
         " dispatch_server, dispatch_time, epoch, requested_by, started_at, ended_at, use_time,"
         " exit_code, term_signal, cpu_time, max_rss, output_bytes, http_status, fires, gap_end,"
         " retry_at, output)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+        " ?)");
     statement.bind(row.id)
         .bind(run.id.job)
         .bind(millis(scheduled_at))
         .bind(run.id.attempt)
+        .bind(run.id.part)
+        .bind(run.id.parts)
         .bind(row.time)
         .bind(to_string(run.state))
         .bind(to_string(run.reason))

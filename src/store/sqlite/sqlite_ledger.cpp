@@ -29,7 +29,7 @@ std::vector<RunId> read_ended_lately(SqliteConnection& connection, WallTime sinc
     std::vector<RunId> ended;
     SqliteStatement& rows = connection
                                 .cached(
-                                    "SELECT cron_id, scheduled_at, attempt FROM log"
+                                    "SELECT cron_id, scheduled_at, attempt, part, parts FROM log"
                                     " WHERE time >= ? AND scheduled_at > ?"
                                     " AND +state NOT IN ('planned', 'running', 'revoked')")
                                 .bind(to_unix_seconds(since))
@@ -193,13 +193,15 @@ std::vector<RunId> SqliteStore::runs_to_repeat(WallTime since)
         SqliteStatement& rows =
             connection
                 .cached(
-                    "SELECT run.cron_id, run.scheduled_at, run.attempt FROM cron CROSS JOIN log AS "
-                    "run ON run.cron_id = cron.id AND run.scheduled_at >= ?1"
+                    "SELECT run.cron_id, run.scheduled_at, run.attempt, run.part, run.parts FROM "
+                    "cron"
+                    " CROSS JOIN log AS run ON run.cron_id = cron.id AND run.scheduled_at >= ?1"
                     " WHERE cron.delivery = 'at_least_once' AND cron.stop = 0"
                     " AND (run.state IN ('lost', 'fenced')"
                     " OR (run.state = 'killed' AND run.cause = ?2))"
                     " AND NOT EXISTS (SELECT 1 FROM log AS next WHERE next.cron_id = run.cron_id"
-                    " AND next.scheduled_at = run.scheduled_at AND next.attempt = run.attempt + 1)")
+                    " AND next.scheduled_at = run.scheduled_at AND next.attempt = run.attempt + 1"
+                    " AND next.part = run.part)")
                 .bind(to_unix_millis(since))
                 .bind(to_string(Cause::node_stopped));
         std::vector<RunId> runs;
@@ -259,10 +261,11 @@ std::vector<ChainRow> SqliteStore::chain_rows(std::span<const ChainEdge> edges, 
                 connection
                     .cached(fmt::format(
                         "SELECT {0} FROM (SELECT {0} FROM log WHERE cron_id = ?"
-                        " AND scheduled_at >= ? ORDER BY scheduled_at DESC, attempt DESC LIMIT {1})"
-                        " AS run WHERE state <> 'revoked' AND NOT EXISTS (SELECT 1 FROM log AS"
+                        " AND scheduled_at >= ? ORDER BY scheduled_at DESC, attempt DESC, part DESC"
+                        " LIMIT {1}) AS run WHERE state <> 'revoked' AND NOT EXISTS (SELECT 1 FROM "
+                        "log AS"
                         " child WHERE child.cron_id = ? AND child.scheduled_at = run.scheduled_at)"
-                        " ORDER BY scheduled_at, attempt",
+                        " ORDER BY scheduled_at, attempt, part",
                         chain_row_columns, most_chain_rows))
                     .bind(edge.parent)
                     .bind(to_unix_millis(since))

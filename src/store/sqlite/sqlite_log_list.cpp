@@ -195,8 +195,8 @@ std::optional<LogRow> SqliteStore::find_log_row(const RunId& run)
 {
     const auto work = [&](SqliteConnection& connection) {
         SqliteStatement& rows = connection.cached(
-            select_rows("WHERE cron_id = ? AND scheduled_at = ? AND attempt = ?"));
-        rows.bind(run.job).bind(to_unix_millis(run.scheduled_at)).bind(run.attempt);
+            select_rows("WHERE cron_id = ? AND scheduled_at = ? AND attempt = ? AND part = ?"));
+        rows.bind(run.job).bind(to_unix_millis(run.scheduled_at)).bind(run.attempt).bind(run.part);
         return only(read_log_rows(rows));
     };
     return session_.run("read the ledger row of " + to_string(run), work);
@@ -205,9 +205,10 @@ std::optional<LogRow> SqliteStore::find_log_row(const RunId& run)
 std::optional<LogRow> SqliteStore::find_newest_attempt(const RunId& run)
 {
     const auto work = [&](SqliteConnection& connection) {
-        SqliteStatement& rows = connection.cached(
-            select_rows("WHERE cron_id = ? AND scheduled_at = ? ORDER BY attempt DESC LIMIT 1"));
-        rows.bind(run.job).bind(to_unix_millis(run.scheduled_at));
+        SqliteStatement& rows =
+            connection.cached(select_rows("WHERE cron_id = ? AND scheduled_at = ? AND part = ?"
+                                          " ORDER BY attempt DESC LIMIT 1"));
+        rows.bind(run.job).bind(to_unix_millis(run.scheduled_at)).bind(run.part);
         return only(read_log_rows(rows));
     };
     return session_.run("read the newest attempt of " + to_string(run), work);

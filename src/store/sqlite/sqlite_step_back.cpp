@@ -25,17 +25,16 @@ constexpr std::string_view early_rows =
 void find_early(SqliteConnection& connection, const StepBack& order, StepBackFacts& facts)
 {
     const WallTime usual = order.own_clock() + order.margin;
-    SqliteStatement& rows = connection
-                                .cached(fmt::format("SELECT id, cron_id, scheduled_at, attempt {}"
-                                                    " ORDER BY time, id LIMIT ?",
-                                                    early_rows))
-                                .bind(to_unix_seconds(usual))
-                                .bind(to_unix_millis(usual))
-                                .bind(static_cast<std::int64_t>(order.limit));
+    SqliteStatement& rows =
+        connection
+            .cached(fmt::format("SELECT id, cron_id, scheduled_at, attempt, part, parts {}"
+                                " ORDER BY time, id LIMIT ?",
+                                early_rows))
+            .bind(to_unix_seconds(usual))
+            .bind(to_unix_millis(usual))
+            .bind(static_cast<std::int64_t>(order.limit));
     while (rows.next()) {
-        const RunId run{rows.integer(1), from_unix_millis(rows.integer(2)),
-                        static_cast<std::int32_t>(rows.integer(3))};
-        facts.early.push_back({rows.integer(0), run});
+        facts.early.push_back({rows.integer(0), read_run_id(rows, 1)});
     }
     rows.reset();
     if (!facts.early.empty()) {

@@ -68,12 +68,13 @@ void write_oddities(SqliteConnection& connection, const EndedFire& fire)
     connection
         .cached(
             "INSERT INTO unusual_run (log_id, oddities) SELECT id, ? FROM log"
-            " WHERE cron_id = ? AND scheduled_at = ? AND attempt = ?"
+            " WHERE cron_id = ? AND scheduled_at = ? AND attempt = ? AND part = ?"
             " ON CONFLICT DO UPDATE SET oddities = excluded.oddities")
         .bind(to_string(fire.oddities))
         .bind(fire.job)
         .bind(to_unix_millis(fire.run.scheduled_at))
         .bind(fire.run.attempt)
+        .bind(fire.run.part)
         .execute();
 }
 

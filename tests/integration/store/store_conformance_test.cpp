@@ -1251,6 +1251,76 @@ TEST_P(StoreTest, FindsWhatFailedAndWasNotTriedAgain)
     EXPECT_THAT(store_->runs_to_retry(t0), IsEmpty()) << "many fires came since";
 }
 
+TEST_P(StoreTest, EachPartOfAFireHasARowOfItsOwn)
+{
+    Job wanted = draft("true");
+    wanted.retries = 2;
+    wanted.delivery = Delivery::at_least_once;
+    const JobId job = store_->add_job(wanted, t0 - 1h).id;
+    const auto part = [job](std::int32_t number, std::int32_t attempt = 1) {
+        return RunId{job, t0, attempt, number, 3};
+    };
+    const auto plan = [&](const RunId& id, NodeName node = node_1) {
+        PlannedRun run = planned(job, t0, std::move(node));
+        run.id = id;
+        return run;
+    };
+    store_->begin_term(1, node_1);
+    store_->commit(step(1, t0 + 1s, {plan(part(0)), plan(part(1)), plan(part(2))}));
+
+    RunReport failed = report(part(1), RunState::failed, "of part 1");
+    failed.ended_at = t0 + 2s;
+    RunReport lost = report(part(2), RunState::lost);
+    lost.ended_at = t0 + 2s;
+    store_->record(std::vector<RunReport>{failed, lost});
+    EXPECT_EQ(row(*store_, part(0)).run.state, RunState::planned);
+    EXPECT_EQ(row(*store_, part(1)).run.output, "of part 1");
+    EXPECT_EQ(store_->find_log_row(part(2))->run.state, RunState::lost);
+    EXPECT_EQ(store_->find_log_row(part(2))->run.id.parts, 3);
+    EXPECT_EQ(store_->find_log_row(part(3)), std::nullopt);
+
+    ASSERT_THAT(store_->runs_to_retry(t0), SizeIs(1));
+    EXPECT_EQ(store_->runs_to_retry(t0)[0].id, part(1));
+    EXPECT_EQ(store_->runs_to_retry(t0)[0].id.parts, 3);
+    EXPECT_THAT(store_->runs_to_repeat(t0), ElementsAre(part(2)));
+
+    // The next attempt of one part is not that of another.
+    PlannedRun retry = plan(part(1, 2), "");
+    retry.retry_at = t0 + 10s;
+    PlanStep later = step(1, t0 + 3s, {retry});
+    later.moved = {plan(part(0), node_2)};
+    store_->commit(later);
+    const TermStart found = store_->begin_term(1, node_1);
+    ASSERT_THAT(found.open_runs, SizeIs(1));
+    EXPECT_EQ(found.open_runs[0].planned.id, part(0));
+    EXPECT_EQ(found.open_runs[0].planned.id.parts, 3);
+    EXPECT_EQ(found.open_runs[0].planned.run_server, node_2);
+    EXPECT_FALSE(found.open_runs[0].superseded);
+    ASSERT_THAT(found.waiting, SizeIs(1));
+    EXPECT_EQ(found.waiting[0].id, part(1, 2));
+    EXPECT_EQ(found.waiting[0].failed_at, t0 + 2s);
+    EXPECT_THAT(found.ended_lately, UnorderedElementsAre(part(1), part(2)));
+    EXPECT_THAT(store_->runs_to_retry(t0), IsEmpty());
+    EXPECT_THAT(store_->runs_to_repeat(t0), ElementsAre(part(2)));
+    EXPECT_EQ(store_->find_newest_attempt(part(0))->run.id, part(0));
+    EXPECT_EQ(store_->find_newest_attempt(part(1))->run.id, part(1, 2));
+
+    // A page may end between two parts.
+    EntryQuery query;
+    query.jobs = {job};
+    query.from = t0;
+    query.to = t0 + 1s;
+    query.limit = 1;
+    std::vector<RunId> read;
+    for (auto page = store_->find_entries(query); !page.empty();
+         page = store_->find_entries(query)) {
+        read.push_back(page[0].id);
+        EXPECT_EQ(page[0].id.parts, 3);
+        query.after = page[0].id;
+    }
+    EXPECT_THAT(read, ElementsAre(part(0), part(1), part(2), part(1, 2)));
+}
+
 TEST_P(StoreTest, FindsTheNewestStartsOfDaemons)
 {
     const auto end = [](const RunId& id, RunState state, Cause cause = Cause::none) {

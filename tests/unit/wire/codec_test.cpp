@@ -233,6 +233,17 @@ TEST(CodecTest, AReportInAFileIsReadByEveryLaterVersion)
     EXPECT_EQ(encode_report(expected), written);
 }
 
+TEST(CodecTest, ARunSaysWhichPartOfItsFireItIs)
+{
+    RunReport report;
+    report.id = RunId{12, from_unix_millis(1'795'219'200'000), 2, 3, 8};
+    const auto read = decode_report(encode_report(report));
+    ASSERT_TRUE(read) << read.error().message;
+    EXPECT_EQ(read->id, report.id);
+    EXPECT_EQ(read->id.part, 3);
+    EXPECT_EQ(read->id.parts, 8);
+}
+
 TEST(CodecTest, WhatIsNoReportIsAnError)
 {
     EXPECT_FALSE(decode_report(""));
