@@ -453,15 +453,8 @@ asio::awaitable<Response> finish(const ApiContext& context, const Caller& caller
     spdlog::info("http: {} at {} {} job {} (cronSet {})", quote_utf8(caller.name), caller.address,
                  done, job.id, quote_utf8(job.cron_set));
     std::vector<JobId> ids(1, job.id);
-    const Result<void> confirmed = co_await await_answer(context.announce(std::move(ids)));
-    if (confirmed.has_error()) {
-        const std::string message = fmt::format(
-            "job {} was {} and this is stored, but no dispatcher has confirmed it yet ({}): a fire "
-            "that was handed out before may still happen within the lookahead",
-            job.id, done, confirmed.error().message);
-        spdlog::warn("http: {}", message);
-        throw HttpError(http::status::service_unavailable, message);
-    }
+    std::string what = fmt::format("job {} was {} and this is stored", job.id, done);
+    co_await confirm_change(context, std::move(ids), std::move(what));
     view.now = context.clock.now();
     const auto write = [&](JsonWriter& json) {
         json.begin_object();

@@ -1,14 +1,13 @@
 #include "oidc/oidc_provider.hpp"
 
+#include "base/base64.hpp"
+#include "base/percent.hpp"
 #include "base/utf8.hpp"
 #include "http/message.hpp"
 #include "oidc/claims.hpp"
 
-#include <openssl/evp.h>
 #include <spdlog/fmt/fmt.h>
 #include <boost/json.hpp>
-#include <boost/url/encode.hpp>
-#include <boost/url/rfc/unreserved_chars.hpp>
 
 #include <algorithm>
 #include <initializer_list>
@@ -34,17 +33,11 @@ constexpr std::string_view verified_claim = "email_verified";
     throw HttpError(http::status::bad_gateway, why);
 }
 
-std::string encoded(std::string_view text)
-{
-    return boost::urls::encode(boost::urls::string_view(text.data(), text.size()),
-                               boost::urls::unreserved_chars);
-}
-
 std::string form(std::initializer_list<std::pair<std::string_view, std::string_view>> fields)
 {
     std::string text;
     for (const auto& [name, value] : fields) {
-        text += fmt::format("{}{}={}", text.empty() ? "" : "&", name, encoded(value));
+        text += fmt::format("{}{}={}", text.empty() ? "" : "&", name, encode_percent(value));
     }
     return text;
 }
@@ -52,13 +45,9 @@ std::string form(std::initializer_list<std::pair<std::string_view, std::string_v
 /// RFC 6749, 2.3.1: both are encoded as in forms first.
 std::string basic_authorization(const OidcSettings& settings)
 {
-    const std::string pair = encoded(settings.client_id) + ":" + encoded(settings.client_secret);
-    std::string text((pair.size() + 2) / 3 * 4 + 1, '\0');
-    const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                                     reinterpret_cast<const unsigned char*>(pair.data()),
-                                     static_cast<int>(pair.size()));
-    text.resize(static_cast<std::size_t>(size));
-    return "Authorization: Basic " + text;
+    const std::string pair =
+        encode_percent(settings.client_id) + ":" + encode_percent(settings.client_secret);
+    return "Authorization: Basic " + encode_base64(pair);
 }
 
 /// "http://id.example:8080" of "http://id.example:8080/realms/main".
