@@ -47,7 +47,7 @@ public:
     auto async_wait(Token&& token)
     {
         return asio::async_initiate<Token, void(boost::system::error_code)>(
-            [this](auto handler) { start(std::move(handler)); }, token);
+            [this](auto handler) { this->start(std::move(handler)); }, token);
     }
 
 private:
