@@ -212,8 +212,8 @@ private:
     {
         if (!version_.job || version_.job->calendar.empty()) return;
         const std::vector<std::string>& terms = version_.job->calendar;
-        const Calendars calendars = Calendars::of(known_.calendars);
-        excluded_ = calendars.why_not(terms, found_.at, *version_.zone);
+        calendars_ = Calendars::of(known_.calendars);
+        excluded_ = calendars_.why_not(terms, found_.at, *version_.zone);
         add("calendar",
             fmt::format("its fires must be in {}; {} is {}", fmt::join(terms, ", "),
                         when(found_.at), excluded_ ? *excluded_ : std::string("in all of them")));
@@ -224,9 +224,12 @@ private:
         if (!version_.schedule || version_.job->stop) return;
         const Window window{version_.job->start_time, version_.job->end_time};
         const auto second = std::chrono::floor<std::chrono::seconds>(found_.at);
-        if (const auto next = version_.schedule->next_in_window(second, window)) {
-            found_.next_fire = *next;
-        }
+        // The one before has a row, whatever calendars said of it.
+        const std::vector<std::string>& terms = version_.job->calendar;
+        const auto next = terms.empty() ? version_.schedule->next_in_window(second, window)
+                                        : calendars_.next_fire(*version_.schedule, window, terms,
+                                                               second, second + furthest_open);
+        if (next) found_.next_fire = *next;
         found_.previous_fire = fire_before(second, window);
     }
 
@@ -546,6 +549,7 @@ private:
     Explanation found_;
     Version version_;
     std::optional<Pause> pause_;           ///< in which the moment is
+    Calendars calendars_;                  ///< if the job names any
     std::optional<std::string> excluded_;  ///< why calendars exclude a fire of the moment
     bool is_due_ = false;
 };

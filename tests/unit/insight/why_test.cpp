@@ -77,6 +77,18 @@ TEST_F(WhyTest, ARunThatSucceeded)
     ASSERT_TRUE(why.row);
 }
 
+TEST_F(WhyTest, TheNextFireIsNoneThatACalendarExcludes)
+{
+    job_.calendar = {"!freeze"};
+    known_.revisions.back().after = job_;
+    Calendar freeze;
+    freeze.name = "freeze";
+    freeze.dates = "2026-11-22..2026-11-24";
+    known_.calendars.push_back(freeze);
+    ended(RunState::success);
+    EXPECT_EQ(explain(known_).next_fire, fire_ + 4 * 24h);
+}
+
 TEST_F(WhyTest, ARunThatFailedSaysHow)
 {
     LogRow& run = ended(RunState::failed);
