@@ -691,11 +691,10 @@ std::optional<Job> set_stop(Store& store, JobId id, bool stop, const Edit& edit)
 }
 
 /// The pauses and calendars by which the job fires after a change of either.
-void read_around(Store& store, const std::optional<Job>& job, JobView& view)
+void read_around(Store& store, const Job& job, JobView& view)
 {
-    if (!job) return;
     view.pauses = Pauses(store.pauses().pauses_after(view.now));
-    view.calendars = read_calendars(store, std::span(&*job, 1), view.now);
+    view.calendars = read_calendars(store, std::span(&job, 1), view.now);
 }
 
 /// With `until` it is a pause, which ends by itself.
@@ -710,8 +709,9 @@ asio::awaitable<Response> stop_job(const ApiContext& context, const Call& call)
     JobView view = view_after_change(context);
     const auto change = [&](Store& store) {
         std::optional<Job> job = is_pause ? store.find_job(id) : set_stop(store, id, true, edit);
-        if (job && is_pause) pause = add_pause(store, pause, context.clock);
-        read_around(store, job, view);
+        if (!job || !is_pause) return job;
+        pause = add_pause(store, pause, context.clock);
+        read_around(store, *job, view);
         return job;
     };
     const std::optional<Job> job = co_await context.store.call(change);
@@ -732,7 +732,7 @@ asio::awaitable<Response> start_job(const ApiContext& context, const Call& call)
     const auto change = [&](Store& store) {
         std::optional<Job> job = set_stop(store, choice.job, false, edit);
         if (job) ended = store.pauses().end_pauses(choice, context.clock.now(), edit.by.who);
-        read_around(store, job, view);
+        if (job) read_around(store, *job, view);
         return job;
     };
     const std::optional<Job> job = co_await context.store.call(change);
